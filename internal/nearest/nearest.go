@@ -1,0 +1,59 @@
+// Package nearest finds the names that somebody who mistyped one may have
+// meant. It knows nothing of what the names stand for.
+package nearest
+
+import (
+	"slices"
+	"strings"
+)
+
+// Of returns up to three of the names that are near to the wanted one, nearest
+// first. Near is: at most a third of the wanted name's characters differ, case
+// apart, or one of the two begins with the other.
+func Of(want string, names []string) []string {
+	type match struct {
+		name     string
+		distance int
+	}
+	var near []match
+	w := strings.ToLower(want)
+	for _, name := range names {
+		n := strings.ToLower(name)
+		d := distance([]rune(w), []rune(n))
+		if d <= max(1, len(w)/3) || w != "" && (strings.HasPrefix(n, w) || len(n) > 2 && strings.HasPrefix(w, n)) {
+			near = append(near, match{name, d})
+		}
+	}
+	slices.SortStableFunc(near, func(a, b match) int { return a.distance - b.distance })
+	var out []string
+	for _, m := range near[:min(3, len(near))] {
+		out = append(out, m.name)
+	}
+	return out
+}
+
+// distance counts the insertions, deletions, substitutions and swaps of
+// neighbours that lead from a to b (optimal string alignment).
+func distance(a, b []rune) int {
+	var before, last, row []int
+	last = make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := range a {
+		row = make([]int, len(b)+1)
+		row[0] = i + 1
+		for j := range b {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			row[j+1] = min(last[j]+cost, last[j+1]+1, row[j]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
+		}
+		before, last = last, row
+	}
+	return last[len(b)]
+}

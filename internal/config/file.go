@@ -1,0 +1,114 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// FilePath is where muster's own settings stand on an instance.
+const FilePath = "/etc/muster/muster.env"
+
+// File is a read muster.env. Values holds muster's variables; Passed holds the
+// variables of other libraries that may stand there too (the proxy, AWS_*).
+type File struct {
+	Path   string
+	Values map[string]string
+	Passed map[string]string
+	lines  map[string]int
+}
+
+func (f File) where(variable string) string { return fmt.Sprintf("%s:%d", f.Path, f.lines[variable]) }
+
+// maxFile is the most that is read: a settings file of more is a mistake.
+const maxFile = 1 << 20
+
+// ReadFile reads the settings file. A missing one is an empty one.
+func ReadFile(path string) (File, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return File{Path: path}, nil
+	case err != nil:
+		return File{}, fmt.Errorf("reading settings: %w", err)
+	case !info.Mode().IsRegular():
+		return File{}, fmt.Errorf("reading settings: %s is not a regular file", path)
+	case info.Size() > maxFile:
+		return File{}, fmt.Errorf("reading settings: %s has %d bytes, at most %d are read", path, info.Size(), maxFile)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return File{}, fmt.Errorf("reading settings: %w", err)
+	}
+	return ParseFile(path, data)
+}
+
+var assignment = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*)=(.*)$`)
+
+// passed are the variables of the libraries that muster stands on; an instance
+// in a private subnet needs them, and user data is no place to repeat them.
+var passed = regexp.MustCompile(`^(AWS_[A-Z0-9_]+|(?i:https?_proxy|no_proxy))$`)
+
+// ParseFile reads the text of a settings file: KEY=VALUE lines, blank lines and
+// lines that begin with #. A value may stand in single or double quotes, which
+// are taken away; nothing is expanded. All bad lines are reported at once.
+func ParseFile(path string, data []byte) (File, error) {
+	f := File{Path: path, Values: map[string]string{}, Passed: map[string]string{}, lines: map[string]int{}}
+	var errs []error
+	for i, line := range strings.Split(string(data), "\n") {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		if err := f.add(i+1, line); err != nil {
+			errs = append(errs, fmt.Errorf("%s:%d: %w", path, i+1, err))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return File{}, err
+	}
+	return f, nil
+}
+
+// add takes one line in. Its errors never show the value, which may be secret.
+func (f *File) add(number int, line string) error {
+	if !utf8.ValidString(line) || strings.ContainsRune(line, 0) {
+		return errors.New("the line is not UTF-8 text")
+	}
+	m := assignment.FindStringSubmatch(line)
+	if m == nil {
+		return errors.New("the line is not KEY=VALUE (no blanks around =, no export)")
+	}
+	key := m[1]
+	value, err := unquote(m[2])
+	if err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	if first, twice := f.lines[key]; twice {
+		return fmt.Errorf("%s is set twice, first in line %d", key, first)
+	}
+	f.lines[key] = number
+	switch {
+	case strings.HasPrefix(key, Prefix):
+		f.Values[key] = value
+	case passed.MatchString(key):
+		f.Passed[key] = value
+	default:
+		return fmt.Errorf("%s does not belong here: only %s*, AWS_* and the proxy variables do", key, Prefix)
+	}
+	return nil
+}
+
+func unquote(value string) (string, error) {
+	if value == "" || value[0] != '"' && value[0] != '\'' {
+		return value, nil
+	}
+	if len(value) < 2 || value[len(value)-1] != value[0] || strings.ContainsRune(value[1:len(value)-1], rune(value[0])) {
+		return "", errors.New("the quotes do not match")
+	}
+	return value[1 : len(value)-1], nil
+}

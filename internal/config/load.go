@@ -1,0 +1,101 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/kelseyhightower/envconfig"
+
+	"muster/internal/nearest"
+)
+
+// Load makes one Config of the set. Every error names the place that the bad
+// value came from; unknown variables are errors with their near matches.
+func Load(set Set) (*Config, error) {
+	values, origins := set.merge()
+	if err := checkKnown(values, origins); err != nil {
+		return nil, err
+	}
+	cfg := &Config{}
+	if err := process(values, cfg); err != nil {
+		return nil, explain(err, origins)
+	}
+	cfg.origins = origins
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	return cfg, nil
+}
+
+// processing guards the environment of the process: envconfig reads from there
+// and from nowhere else.
+var processing sync.Mutex
+
+// process lets envconfig read exactly these values, and puts the environment
+// back as it was.
+func process(values map[string]string, cfg *Config) error {
+	processing.Lock()
+	defer processing.Unlock()
+	before := environ(os.Environ())
+	replace := func(out, in map[string]string) error {
+		for name := range out {
+			if err := os.Unsetenv(name); err != nil {
+				return err
+			}
+		}
+		for name, value := range in {
+			if err := os.Setenv(name, value); err != nil {
+				return fmt.Errorf("%s: the value cannot stand in an environment: %w", name, err)
+			}
+		}
+		return nil
+	}
+	err := replace(before, values)
+	if err == nil {
+		err = envconfig.Process(strings.TrimSuffix(Prefix, "_"), cfg)
+	}
+	return errors.Join(err, replace(values, before))
+}
+
+func checkKnown(values map[string]string, origins map[string]Origin) error {
+	var known []string
+	for _, s := range Settings() {
+		known = append(known, s.Variable)
+	}
+	var errs []error
+	for _, variable := range slices.Sorted(maps.Keys(values)) {
+		if slices.Contains(known, variable) {
+			continue
+		}
+		hint := "muster config show lists the settings"
+		if near := nearest.Of(variable, known); len(near) > 0 {
+			hint = "did you mean " + strings.Join(near, " or ") + "?"
+		}
+		errs = append(errs, fmt.Errorf("%s: unknown setting %s: %s", origins[variable], variable, hint))
+	}
+	return errors.Join(errs...)
+}
+
+// explain turns envconfig's error into one that says where the value is.
+func explain(err error, origins map[string]Origin) error {
+	var parse *envconfig.ParseError
+	if !errors.As(err, &parse) {
+		return err
+	}
+	why := parse.Err.Error()
+	switch parse.TypeName {
+	case "time.Duration":
+		why = "not a duration such as 90s or 10m"
+	case "bool":
+		why = "neither true nor false"
+	}
+	if parse.KeyName == "MUSTER_ECS" { // its value may hold registry passwords
+		return fmt.Errorf("%s: %s: %s", origins[parse.KeyName], parse.KeyName, why)
+	}
+	return fmt.Errorf("%s: %s=%+q: %s", origins[parse.KeyName], parse.KeyName, parse.Value, why)
+}

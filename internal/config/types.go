@@ -1,0 +1,104 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"muster/internal/redact"
+)
+
+// OnFailure says what follows when an instance does not register.
+type OnFailure string
+
+// The values of OnFailure.
+const (
+	OnFailureReport    OnFailure = "report"
+	OnFailureAbandon   OnFailure = "abandon"
+	OnFailureUnhealthy OnFailure = "unhealthy"
+)
+
+// UnmarshalText reads one of the values.
+func (o *OnFailure) UnmarshalText(text []byte) error {
+	return oneOf(o, text, OnFailureReport, OnFailureAbandon, OnFailureUnhealthy)
+}
+
+// CFNAuth says how a CloudFormation signal is authorised.
+type CFNAuth string
+
+// The values of CFNAuth.
+const (
+	CFNIdentity CFNAuth = "identity"
+	CFNSigV4    CFNAuth = "sigv4"
+)
+
+// UnmarshalText reads one of the values.
+func (a *CFNAuth) UnmarshalText(text []byte) error {
+	return oneOf(a, text, CFNIdentity, CFNSigV4)
+}
+
+func oneOf[T ~string](target *T, text []byte, values ...T) error {
+	if !slices.Contains(values, T(text)) {
+		return fmt.Errorf("it must be one of %q", values)
+	}
+	*target = T(text)
+	return nil
+}
+
+// ECSSetting is one key of ecs.config.
+type ECSSetting struct{ Key, Value string }
+
+// ECSSettings are settings for ecs.config, one a key, in the order given.
+type ECSSettings []ECSSetting
+
+// keyAhead finds where a KEY= begins: at the start or after white space. A
+// value runs to the next one, so that JSON with blanks in it needs no quoting.
+var keyAhead = regexp.MustCompile(`(?:^|\s)([A-Z][A-Z0-9_]*)=`)
+
+// UnmarshalText reads KEY=VALUE pairs separated by white space. The last of two
+// values for one key wins.
+func (e *ECSSettings) UnmarshalText(text []byte) error {
+	*e = nil
+	s := string(text)
+	at := keyAhead.FindAllStringSubmatchIndex(s, -1)
+	before := s
+	if len(at) > 0 {
+		before = s[:at[0][0]]
+	}
+	if before = strings.TrimSpace(before); before != "" {
+		return fmt.Errorf("%q is not KEY=VALUE with a key such as ECS_RESERVED_MEMORY", firstWord(before))
+	}
+	for i, m := range at {
+		end := len(s)
+		if i+1 < len(at) {
+			end = at[i+1][0]
+		}
+		e.set(s[m[2]:m[3]], strings.TrimSpace(s[m[1]:end]))
+	}
+	return nil
+}
+
+// firstWord keeps an error short, and free of whatever secret follows.
+func firstWord(s string) string {
+	word, _, _ := strings.Cut(strings.Fields(s)[0], "=")
+	return word
+}
+
+func (e *ECSSettings) set(key, value string) {
+	*e = append(slices.DeleteFunc(*e, func(s ECSSetting) bool { return s.Key == key }), ECSSetting{key, value})
+}
+
+func (e ECSSettings) String() string { return e.join(func(s ECSSetting) string { return s.Value }) }
+
+func (e ECSSettings) shown() string {
+	return e.join(func(s ECSSetting) string { return redact.Value(s.Key, s.Value) })
+}
+
+func (e ECSSettings) join(value func(ECSSetting) string) string {
+	var pairs []string
+	for _, s := range e {
+		pairs = append(pairs, s.Key+"="+value(s))
+	}
+	return strings.Join(pairs, " ")
+}

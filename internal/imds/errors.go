@@ -1,0 +1,120 @@
+package imds
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Kind says in which way the metadata service failed.
+type Kind string
+
+// The kinds of failure.
+const (
+	Unreachable Kind = "unreachable" // nothing listens, or no route
+	Silent      Kind = "silent"      // connected, or not, but no answer in time
+	Disabled    Kind = "disabled"    // 403 to the token request
+	NotFound    Kind = "not found"   // 404
+	Refused     Kind = "refused"     // 401 or another 4xx
+	Broken      Kind = "broken"      // 5xx
+	Garbled     Kind = "garbled"     // an answer that is none
+)
+
+// final says whether trying again cannot help. A 401 passes with a new token;
+// a 404 of a path is an answer.
+func (k Kind) final() bool { return k == Disabled || k == NotFound }
+
+// Error is a failure of the metadata service, and says what to do about it.
+type Error struct {
+	Kind     Kind
+	Endpoint string
+	Waited   time.Duration
+	Attempts int
+	Err      error
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("instance metadata service at %s: %s (%d attempts in %s): %s. %s",
+		e.Endpoint, e.Kind, e.Attempts, e.Waited.Round(100*time.Millisecond), e.Err, remedies[e.Kind])
+}
+
+var remedies = map[Kind]string{
+	Unreachable: "This is no EC2 instance, its network is not up yet, or a host firewall or route takes 169.254.169.254 away",
+	Silent:      "If this runs in a container, the hop limit is too low: aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2 (a host process needs 1)",
+	Disabled:    "The endpoint is disabled for this instance: aws ec2 modify-instance-metadata-options --http-endpoint enabled",
+	NotFound:    "The service does not have this path",
+	Refused:     "The service did not take the request; a proxy in between may have answered instead",
+	Broken:      "The service itself fails; if it stays so, stop and start the instance",
+	Garbled:     "Something else than the metadata service answers there",
+}
+
+// outcome is what the last request of an attempt met. The SDK's token errors
+// cannot be unwrapped (imds.retryableError of v1.20 has no Unwrap), so it is
+// seen at the HTTP client.
+type outcome struct {
+	token  bool // it was the request for a token
+	status int  // 0: no answer
+	err    error
+}
+
+type outcomeKey struct{}
+
+// witness is the HTTP client of the SDK's; it notes each outcome in the
+// request's context.
+type witness struct{ client *http.Client }
+
+func (w witness) Do(r *http.Request) (*http.Response, error) {
+	resp, err := w.client.Do(r)
+	if saw, ok := r.Context().Value(outcomeKey{}).(*outcome); ok {
+		*saw = outcome{token: r.Method == http.MethodPut, err: err}
+		if resp != nil {
+			saw.status = resp.StatusCode
+		}
+	}
+	return resp, err
+}
+
+// failure says of which kind err is, and replaces the SDK's words for it, which
+// help nobody on an instance, by what was seen.
+func (o *outcome) failure(err error) *Error {
+	switch {
+	case o.token && o.status == http.StatusForbidden:
+		return &Error{Kind: Disabled, Err: o.problem()}
+	case o.token && o.status == http.StatusNotFound, o.status >= 500:
+		// A service without tokens is not IMDSv2, or not up yet.
+		return &Error{Kind: Broken, Err: o.problem()}
+	case o.status == http.StatusNotFound:
+		return &Error{Kind: NotFound, Err: o.problem()}
+	case o.status >= 400:
+		return &Error{Kind: Refused, Err: o.problem()}
+	case o.err != nil && isTimeout(o.err):
+		return &Error{Kind: Silent, Err: errors.New("no answer in time")}
+	case o.err != nil:
+		return &Error{Kind: Unreachable, Err: innermost(o.err)}
+	default:
+		return &Error{Kind: Garbled, Err: err}
+	}
+}
+
+func (o *outcome) problem() error {
+	return fmt.Errorf("HTTP status %d", o.status)
+}
+
+// innermost is the network's own word: dial tcp ...: connection refused.
+func innermost(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op
+	}
+	return err
+}
+
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
+}

@@ -1,0 +1,186 @@
+package imds
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const document = `{"instanceId":"i-0123456789abcdef0","region":"eu-west-1","availabilityZone":"eu-west-1a","instanceType":"m5.large","accountId":"123456789012","imageId":"ami-1"}`
+
+// service is a metadata service of paths below /latest/. Each handler of
+// before may answer in its place, one a request, nil being no interference.
+func service(t *testing.T, paths map[string]string, before ...http.HandlerFunc) string {
+	t.Helper()
+	var n atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if i := int(n.Add(1)) - 1; len(before) > 0 {
+			if h := before[min(i, len(before)-1)]; h != nil {
+				h(w, r)
+				return
+			}
+		}
+		path := strings.TrimPrefix(r.URL.Path, "/latest/")
+		if path == "api/token" && r.Method == http.MethodPut {
+			w.Header().Set("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", "300")
+			_, _ = w.Write([]byte("TOKEN"))
+			return
+		}
+		if r.Header.Get("X-Aws-Ec2-Metadata-Token") != "TOKEN" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		body, ok := paths[path]
+		if !ok {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		_, _ = w.Write([]byte(body))
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+var instance = map[string]string{
+	"dynamic/instance-identity/document":                document,
+	"dynamic/instance-identity/signature":               "abc\ndef\n",
+	"meta-data/tags/instance/muster:cluster":            "prod",
+	"meta-data/autoscaling/target-lifecycle-state":      "InService",
+	"meta-data/tags/instance/aws:autoscaling:groupName": "workers",
+}
+
+func answer(status int, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+	}
+}
+
+func TestAHealthyServiceIsRead(t *testing.T) {
+	c := New(service(t, instance), time.Minute)
+	id, err := c.Identity(t.Context())
+	if err != nil || id.InstanceID != "i-0123456789abcdef0" || id.Region != "eu-west-1" || id.AccountID != "123456789012" {
+		t.Errorf("Identity = %+v, %v", id, err)
+	}
+	if tag, ok, err := c.Tag(t.Context(), "muster:cluster"); tag != "prod" || !ok || err != nil {
+		t.Errorf("Tag = %q, %v, %v", tag, ok, err)
+	}
+	if state, err := c.LifecycleState(t.Context()); state != "InService" || err != nil {
+		t.Errorf("LifecycleState = %q, %v", state, err)
+	}
+	doc, signature, err := c.Signed(t.Context())
+	if string(doc) != document || signature != "abcdef" || err != nil {
+		t.Errorf("Signed = %s, %q, %v", doc, signature, err)
+	}
+}
+
+func TestWhatTheServiceDoesNotHaveIsNoError(t *testing.T) {
+	c := New(service(t, map[string]string{}), time.Minute)
+	for _, key := range []string{"absent", "with/slash", "with blank", "", ".."} {
+		if tag, ok, err := c.Tag(t.Context(), key); tag != "" || ok || err != nil {
+			t.Errorf("Tag(%q) = %q, %v, %v", key, tag, ok, err)
+		}
+	}
+	if state, err := c.LifecycleState(t.Context()); state != "" || err != nil {
+		t.Errorf("LifecycleState = %q, %v", state, err)
+	}
+}
+
+func TestAServiceThatComesUpLateIsWaitedFor(t *testing.T) {
+	for name, first := range map[string]http.HandlerFunc{
+		"500 at first":     answer(500, ""),
+		"404 for tokens":   answer(404, ""),
+		"401 at first":     answer(401, ""),
+		"garbage at first": answer(200, "<html>"),
+		"cut off at first": func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := New(service(t, instance, first, first, nil), time.Minute)
+			if id, err := c.Identity(t.Context()); err != nil || id.InstanceID == "" {
+				t.Errorf("Identity = %+v, %v", id, err)
+			}
+		})
+	}
+}
+
+func TestATokenThatTheServiceForgotIsFetchedAgain(t *testing.T) {
+	c := New(service(t, instance, nil, answer(401, ""), nil), time.Minute)
+	if id, err := c.Identity(t.Context()); err != nil || id.InstanceID == "" {
+		t.Errorf("Identity = %+v, %v", id, err)
+	}
+}
+
+func TestFailuresAreToldApart(t *testing.T) {
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed.Close()
+	for name, c := range map[string]struct {
+		endpoint string
+		kind     Kind
+		says     string
+	}{
+		"nothing listens":          {"http://" + closed.Addr().String(), Unreachable, "This is no EC2 instance, its network is not up yet"},
+		"token request hangs":      {service(t, nil, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), Silent, "--http-put-response-hop-limit 2"},
+		"endpoint disabled":        {service(t, nil, answer(403, "")), Disabled, "--http-endpoint enabled"},
+		"every token is refused":   {service(t, nil, answer(400, "")), Refused, "HTTP status 400"},
+		"404 for everything":       {service(t, nil, answer(404, "")), Broken, "HTTP status 404"},
+		"500 for everything":       {service(t, nil, answer(500, "")), Broken, "HTTP status 500"},
+		"401 for everything":       {service(t, nil, nil, answer(401, "")), Refused, "HTTP status 401"},
+		"no document":              {service(t, map[string]string{}), NotFound, "404"},
+		"a page of a proxy":        {service(t, nil, answer(200, "<html>")), Garbled, "Something else"},
+		"a document without an id": {service(t, map[string]string{"dynamic/instance-identity/document": `{}`}), Garbled, "names no instance id"},
+		"half a document":          {service(t, map[string]string{"dynamic/instance-identity/document": document[:20]}), Garbled, "not the JSON"},
+		"an id that is a path":     {service(t, map[string]string{"dynamic/instance-identity/document": `{"instanceId":"i-../../x","region":"r"}`}), Garbled, "names no instance id"},
+		"an answer without an end": {service(t, map[string]string{"dynamic/instance-identity/document": strings.Repeat(" ", maxAnswer+1)}), Garbled, "more than"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := New(c.endpoint, 300*time.Millisecond).Identity(t.Context())
+			var failure *Error
+			if !errors.As(err, &failure) || failure.Kind != c.kind {
+				t.Fatalf("error %v, want kind %s", err, c.kind)
+			}
+			if !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), c.endpoint) {
+				t.Errorf("error %q does not say %q and the endpoint", err, c.says)
+			}
+		})
+	}
+}
+
+func TestADisabledEndpointIsNotAskedAgain(t *testing.T) {
+	_, err := New(service(t, nil, answer(403, "")), time.Minute).Identity(t.Context())
+	var failure *Error
+	if !errors.As(err, &failure) || failure.Attempts != 1 {
+		t.Errorf("error %v after %d attempts, want 1", err, failure.Attempts)
+	}
+}
+
+func TestACancelledWaitEndsAtOnce(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	c := New(service(t, nil, func(w http.ResponseWriter, _ *http.Request) { cancel(); w.WriteHeader(500) }), time.Minute)
+	if _, err := c.Identity(ctx); err == nil {
+		t.Error("no error")
+	}
+}
+
+func FuzzDecodeIdentity(f *testing.F) {
+	f.Add([]byte(document))
+	f.Add([]byte(`{"instanceId":1}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		id, err := decodeIdentity(data)
+		if err == nil && (id.InstanceID == "" || id.Region == "" || strings.ContainsAny(id.InstanceID, "/\\\n")) {
+			t.Errorf("accepted %+v", id)
+		}
+	})
+}

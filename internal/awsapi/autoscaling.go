@@ -1,0 +1,121 @@
+package awsapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+)
+
+// Group is an instance's place in an Auto Scaling group. Name is empty when
+// the instance is in none.
+type Group struct {
+	Name           string
+	LifecycleState string // Pending:Wait, InService, Warmed:Stopped, ...
+}
+
+// Group asks which Auto Scaling group the instance is in.
+func (c *Client) Group(ctx context.Context, instanceID string) (Group, error) {
+	out, err := c.asg.DescribeAutoScalingInstances(ctx, &autoscaling.DescribeAutoScalingInstancesInput{InstanceIds: []string{instanceID}})
+	if err != nil {
+		return Group{}, named("autoscaling:DescribeAutoScalingInstances", err)
+	}
+	if len(out.AutoScalingInstances) == 0 {
+		return Group{}, nil
+	}
+	i := out.AutoScalingInstances[0]
+	return Group{Name: aws.ToString(i.AutoScalingGroupName), LifecycleState: aws.ToString(i.LifecycleState)}, nil
+}
+
+// GroupTag reads one tag of an Auto Scaling group; it is not ok when the group
+// does not have it.
+func (c *Client) GroupTag(ctx context.Context, group, key string) (value string, ok bool, err error) {
+	out, err := c.asg.DescribeTags(ctx, &autoscaling.DescribeTagsInput{Filters: []types.Filter{
+		{Name: aws.String("auto-scaling-group"), Values: []string{group}},
+		{Name: aws.String("key"), Values: []string{key}},
+	}})
+	if err != nil {
+		return "", false, named("autoscaling:DescribeTags", err)
+	}
+	for _, tag := range out.Tags {
+		if aws.ToString(tag.Key) == key && aws.ToString(tag.ResourceId) == group {
+			return aws.ToString(tag.Value), true, nil
+		}
+	}
+	return "", false, nil
+}
+
+// Hook is a launch lifecycle hook.
+type Hook struct {
+	Group, Name   string
+	Heartbeat     time.Duration // what the hook waits for a heartbeat
+	DefaultResult string        // CONTINUE or ABANDON, when nobody completes it
+}
+
+// ErrNoSuchHook says that the group has no launch hook of that name.
+var ErrNoSuchHook = errors.New("no such launch hook")
+
+// launching is the transition of the hooks that hold back a new instance.
+const launching = "autoscaling:EC2_INSTANCE_LAUNCHING"
+
+// Hook asks for one launch hook of a group.
+func (c *Client) Hook(ctx context.Context, group, name string) (Hook, error) {
+	out, err := c.asg.DescribeLifecycleHooks(ctx, &autoscaling.DescribeLifecycleHooksInput{
+		AutoScalingGroupName: aws.String(group), LifecycleHookNames: []string{name},
+	})
+	if err != nil {
+		return Hook{}, named("autoscaling:DescribeLifecycleHooks", err)
+	}
+	for _, h := range out.LifecycleHooks {
+		if aws.ToString(h.LifecycleHookName) == name && aws.ToString(h.LifecycleTransition) == launching {
+			return Hook{group, name, time.Duration(aws.ToInt32(h.HeartbeatTimeout)) * time.Second, aws.ToString(h.DefaultResult)}, nil
+		}
+	}
+	return Hook{}, fmt.Errorf("%w: %s in Auto Scaling group %s", ErrNoSuchHook, name, group)
+}
+
+// ErrHookOver says that no lifecycle action is waiting any more: the hook was
+// completed, abandoned or has timed out, or the instance is past it.
+var ErrHookOver = errors.New("no lifecycle action is waiting")
+
+// Heartbeat restarts the timeout of the hook's action for the instance.
+func (c *Client) Heartbeat(ctx context.Context, h Hook, instanceID string) error {
+	_, err := c.asg.RecordLifecycleActionHeartbeat(ctx, &autoscaling.RecordLifecycleActionHeartbeatInput{
+		AutoScalingGroupName: aws.String(h.Group), LifecycleHookName: aws.String(h.Name), InstanceId: aws.String(instanceID),
+	})
+	return hookError("autoscaling:RecordLifecycleActionHeartbeat", err)
+}
+
+// Complete ends the hook's action for the instance with CONTINUE or ABANDON.
+func (c *Client) Complete(ctx context.Context, h Hook, instanceID, result string) error {
+	_, err := c.asg.CompleteLifecycleAction(ctx, &autoscaling.CompleteLifecycleActionInput{
+		AutoScalingGroupName: aws.String(h.Group), LifecycleHookName: aws.String(h.Name), InstanceId: aws.String(instanceID),
+		LifecycleActionResult: aws.String(result),
+	})
+	return hookError("autoscaling:CompleteLifecycleAction", err)
+}
+
+// hookError: the API says ValidationError "No active Lifecycle Action found
+// with instance ID ..." for an action that is over.
+func hookError(action string, err error) error {
+	err = named(action, err)
+	var e *Error
+	if errors.As(err, &e) && e.Code == "ValidationError" {
+		return fmt.Errorf("%w: %w", ErrHookOver, err)
+	}
+	return err
+}
+
+// SetUnhealthy tells the instance's Auto Scaling group to replace it. The
+// grace period is not respected: the group's owner asked for the replacement
+// of instances that do not register, and all of them are young.
+func (c *Client) SetUnhealthy(ctx context.Context, instanceID string) error {
+	_, err := c.asg.SetInstanceHealth(ctx, &autoscaling.SetInstanceHealthInput{
+		InstanceId: aws.String(instanceID), HealthStatus: aws.String("Unhealthy"), ShouldRespectGracePeriod: aws.Bool(false),
+	})
+	return named("autoscaling:SetInstanceHealth", err)
+}

@@ -1,0 +1,89 @@
+// Package awsapi makes muster's few calls to the AWS APIs: ECS, Auto Scaling
+// and CloudFormation. It answers in muster's words, names the IAM action in
+// every error, and counts what it sends, because the APIs are a budget that a
+// whole fleet shares. It decides nothing.
+package awsapi
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
+	sdkimds "github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+
+	"muster/internal/imds"
+)
+
+const (
+	// One call is three attempts at most, with full jitter between them: the
+	// SDK's retryer is the only retry layer.
+	maxAttempts = 3
+	maxBackoff  = 5 * time.Second
+	// In a subnet without a route every dial runs into this.
+	dialTimeout   = 3 * time.Second
+	answerTimeout = 10 * time.Second
+)
+
+// Client calls the APIs of one region.
+type Client struct {
+	ecs  *ecs.Client
+	asg  *autoscaling.Client
+	cfn  *cloudformation.Client
+	http *counting
+}
+
+// New makes a client for the region. Credentials come from the SDK's default
+// chain: on an instance its role, through the metadata service at imdsEndpoint.
+func New(ctx context.Context, region, imdsEndpoint string) (*Client, error) {
+	cfg, err := config.LoadDefaultConfig(ctx,
+		config.WithRegion(region),
+		config.WithHTTPClient(awshttp.NewBuildableClient().
+			WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout }).
+			WithTransportOptions(func(t *http.Transport) { t.ResponseHeaderTimeout = answerTimeout })),
+		config.WithRetryer(func() aws.Retryer {
+			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = maxAttempts, maxBackoff })
+		}),
+		config.WithEC2RoleCredentialOptions(func(o *ec2rolecreds.Options) { o.Client = sdkimds.New(imds.Options(imdsEndpoint)) }),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("reading the AWS configuration: %w", err)
+	}
+	return fromConfig(cfg), nil
+}
+
+func fromConfig(cfg aws.Config) *Client {
+	counted := &counting{client: cfg.HTTPClient}
+	cfg.HTTPClient = counted
+	cfg.Credentials = aws.NewCredentialsCache(marking{cfg.Credentials})
+	return &Client{
+		ecs:  ecs.NewFromConfig(cfg),
+		asg:  autoscaling.NewFromConfig(cfg),
+		cfn:  cloudformation.NewFromConfig(cfg),
+		http: counted,
+	}
+}
+
+// Calls is how many requests went out so far, retries included.
+func (c *Client) Calls() int { return int(c.http.n.Load()) }
+
+// counting is an HTTP client that counts.
+type counting struct {
+	client aws.HTTPClient
+	n      atomic.Int64
+}
+
+func (c *counting) Do(r *http.Request) (*http.Response, error) {
+	c.n.Add(1)
+	return c.client.Do(r)
+}

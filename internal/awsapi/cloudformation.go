@@ -1,0 +1,138 @@
+package awsapi
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/smithy-go"
+	"github.com/hashicorp/go-retryablehttp"
+)
+
+// Signal is the word that a CloudFormation resource with a CreationPolicy or
+// an UpdatePolicy waits for.
+type Signal struct {
+	Stack, Resource string
+	InstanceID      string // the signal's UniqueId: one signal an instance counts
+	Success         bool
+}
+
+func (s Signal) status() types.ResourceSignalStatus {
+	if s.Success {
+		return types.ResourceSignalStatusSuccess
+	}
+	return types.ResourceSignalStatusFailure
+}
+
+// ErrNotWaiting says that the stack exists and waits for no signal: it is
+// created or updated already. An instance that the group launches later always
+// meets this.
+var ErrNotWaiting = errors.New("the stack is not waiting for a signal")
+
+const signalAction = "cloudformation:SignalResource"
+
+// SignalSigV4 sends the signal with the instance role's credentials.
+func (c *Client) SignalSigV4(ctx context.Context, s Signal) error {
+	_, err := c.cfn.SignalResource(ctx, &cloudformation.SignalResourceInput{
+		StackName: aws.String(s.Stack), LogicalResourceId: aws.String(s.Resource),
+		UniqueId: aws.String(s.InstanceID), Status: s.status(),
+	})
+	return signalError(named(signalAction, err))
+}
+
+// SignalIdentity sends the signal authorised by the instance's identity
+// document and its signature, as cfn-signal does (aws-cfn-bootstrap): no IAM.
+func (c *Client) SignalIdentity(ctx context.Context, s Signal, document []byte, signature string) error {
+	endpoint, err := c.signalEndpoint(ctx)
+	if err != nil {
+		return err
+	}
+	endpoint.RawQuery = url.Values{
+		"Action": {"SignalResource"}, "Version": {"2010-05-15"}, "ContentType": {"JSON"},
+		"StackName": {s.Stack}, "LogicalResourceId": {s.Resource}, "UniqueId": {s.InstanceID}, "Status": {string(s.status())},
+	}.Encode()
+	request, err := retryablehttp.NewRequestWithContext(ctx, http.MethodGet, endpoint.String(), nil)
+	if err != nil {
+		return fmt.Errorf("%s: %w", signalAction, err)
+	}
+	request.Header.Set("Authorization", "CFN_V1 "+base64.StdEncoding.EncodeToString(document)+":"+signature)
+	response, err := c.signalClient().Do(request)
+	if err != nil {
+		return named(signalAction, err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode == http.StatusOK {
+		return nil
+	}
+	body, _ := io.ReadAll(io.LimitReader(response.Body, 64<<10))
+	return signalError(named(signalAction, decodeError(response.StatusCode, body)))
+}
+
+// signalClient sends what the SDK cannot: CFN_V1 is none of its ways to sign.
+// It goes through the same counted HTTP client, and retries as often.
+func (c *Client) signalClient() *retryablehttp.Client {
+	client := retryablehttp.NewClient()
+	client.HTTPClient = &http.Client{Transport: roundTripper{c.http}}
+	client.RetryMax, client.RetryWaitMin, client.RetryWaitMax = maxAttempts-1, 200*time.Millisecond, maxBackoff
+	client.Backoff = retryablehttp.LinearJitterBackoff
+	client.ErrorHandler = retryablehttp.PassthroughErrorHandler
+	client.Logger = nil
+	return client
+}
+
+type roundTripper struct{ client *counting }
+
+func (t roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return t.client.Do(r) }
+
+// signalEndpoint is where the SDK would send the same call: partitions, FIPS,
+// dual stack and AWS_ENDPOINT_URL are its business.
+func (c *Client) signalEndpoint(ctx context.Context) (*url.URL, error) {
+	o := c.cfn.Options()
+	at, err := o.EndpointResolverV2.ResolveEndpoint(ctx, cloudformation.EndpointParameters{
+		Region: aws.String(o.Region), Endpoint: o.BaseEndpoint,
+		UseDualStack: aws.Bool(o.EndpointOptions.UseDualStackEndpoint == aws.DualStackEndpointStateEnabled),
+		UseFIPS:      aws.Bool(o.EndpointOptions.UseFIPSEndpoint == aws.FIPSEndpointStateEnabled),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: finding the endpoint: %w", signalAction, err)
+	}
+	if at.URI.Path == "" {
+		at.URI.Path = "/"
+	}
+	return &at.URI, nil
+}
+
+// decodeError reads the query protocol's error, which CloudFormation sends as
+// XML whatever ContentType asked for.
+func decodeError(status int, body []byte) error {
+	var answer struct {
+		Error struct {
+			Code    string `xml:"Code"`
+			Message string `xml:"Message"`
+		} `xml:"Error"`
+	}
+	if err := xml.Unmarshal(body, &answer); err != nil || answer.Error.Code == "" {
+		return fmt.Errorf("HTTP status %d and an answer that is no error document: %+.120q", status, body)
+	}
+	return &smithy.GenericAPIError{Code: answer.Error.Code, Message: answer.Error.Message}
+}
+
+// signalError recognises a stack that waits for nothing: ValidationError,
+// "Stack arn:... is in CREATE_COMPLETE state and can not be signaled".
+func signalError(err error) error {
+	var e *Error
+	if errors.As(err, &e) && e.Code == "ValidationError" && strings.Contains(e.Err.Error(), "can not be signaled") {
+		return fmt.Errorf("%w: %w", ErrNotWaiting, err)
+	}
+	return err
+}

@@ -1,0 +1,88 @@
+package awsapi
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// ErrNoSuchCluster says that ECS answered, and knows no such cluster.
+var ErrNoSuchCluster = errors.New("no such cluster")
+
+// maxClusterPages bounds the search for near matches: 300 names do.
+const maxClusterPages = 3
+
+// ClusterStatus asks for a cluster's status (ACTIVE, INACTIVE, ...), by name or
+// ARN. It is ErrNoSuchCluster when ECS does not know it.
+func (c *Client) ClusterStatus(ctx context.Context, cluster string) (string, error) {
+	out, err := c.ecs.DescribeClusters(ctx, &ecs.DescribeClustersInput{Clusters: []string{cluster}})
+	if err != nil {
+		return "", named("ecs:DescribeClusters", err)
+	}
+	if len(out.Clusters) == 0 {
+		return "", ErrNoSuchCluster
+	}
+	return aws.ToString(out.Clusters[0].Status), nil
+}
+
+// ClusterNames lists the names of the clusters of this account and region, the
+// first 300 of them.
+func (c *Client) ClusterNames(ctx context.Context) ([]string, error) {
+	var names []string
+	pages := ecs.NewListClustersPaginator(c.ecs, &ecs.ListClustersInput{})
+	for range maxClusterPages {
+		if !pages.HasMorePages() {
+			break
+		}
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return names, named("ecs:ListClusters", err)
+		}
+		for _, arn := range page.ClusterArns {
+			names = append(names, arn[strings.LastIndex(arn, "/")+1:])
+		}
+	}
+	return names, nil
+}
+
+// ContainerInstance is what ECS says of a registered instance.
+type ContainerInstance struct {
+	ARN           string
+	EC2InstanceID string
+	Status        string // REGISTERING, REGISTRATION_FAILED, ACTIVE, DRAINING, DEREGISTERING, INACTIVE
+	StatusReason  string
+	Connected     bool // agentConnected
+}
+
+// ErrNoSuchInstance says that ECS answered, and the cluster has no such
+// container instance.
+var ErrNoSuchInstance = errors.New("no such container instance in the cluster")
+
+// ContainerInstance asks for one container instance, by ARN.
+func (c *Client) ContainerInstance(ctx context.Context, cluster, arn string) (ContainerInstance, error) {
+	const action = "ecs:DescribeContainerInstances"
+	out, err := c.ecs.DescribeContainerInstances(ctx, &ecs.DescribeContainerInstancesInput{
+		Cluster: aws.String(cluster), ContainerInstances: []string{arn},
+	})
+	var gone *types.ClusterNotFoundException
+	switch {
+	case errors.As(err, &gone):
+		return ContainerInstance{}, ErrNoSuchCluster
+	case err != nil:
+		return ContainerInstance{}, named(action, err)
+	case len(out.ContainerInstances) == 0:
+		return ContainerInstance{}, ErrNoSuchInstance
+	}
+	ci := out.ContainerInstances[0]
+	return ContainerInstance{
+		ARN:           aws.ToString(ci.ContainerInstanceArn),
+		EC2InstanceID: aws.ToString(ci.Ec2InstanceId),
+		Status:        aws.ToString(ci.Status),
+		StatusReason:  aws.ToString(ci.StatusReason),
+		Connected:     ci.AgentConnected,
+	}, nil
+}

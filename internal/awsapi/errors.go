@@ -1,0 +1,117 @@
+package awsapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/smithy-go"
+)
+
+// Kind says in which way a call failed, as far as it decides what to do.
+type Kind string
+
+// The kinds of failure.
+const (
+	Denied      Kind = "denied"      // IAM, or a VPC endpoint's policy, says no
+	NoIdentity  Kind = "no identity" // no credentials, or expired ones
+	ClockSkew   Kind = "clock skew"
+	Throttled   Kind = "throttled"
+	Unreachable Kind = "unreachable" // DNS, route, TLS or time
+	Failed      Kind = "failed"      // the API answered with another error
+)
+
+// Error is a failed call. Unless its Kind is Failed, the call says nothing
+// about what was asked: "could not look" is not "no".
+type Error struct {
+	Action string // as IAM spells it: ecs:DescribeClusters
+	Kind   Kind
+	Code   string // the API's error code, if it answered
+	Err    error
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+func (e *Error) Error() string {
+	switch e.Kind {
+	case Denied:
+		return fmt.Sprintf("%s is not allowed here: add it to the instance role (and to the policy of the VPC endpoint, if there is one): %v", e.Action, e.Err)
+	case NoIdentity:
+		return fmt.Sprintf("%s: no valid credentials: attach an instance profile whose role trusts ec2.amazonaws.com: %v", e.Action, e.Err)
+	case ClockSkew:
+		return fmt.Sprintf("%s: the clock of this instance is off: let chrony use 169.254.169.123: %v", e.Action, e.Err)
+	case Throttled:
+		return fmt.Sprintf("%s: the account's request rate is used up: %v", e.Action, e.Err)
+	case Unreachable:
+		return fmt.Sprintf("%s: the endpoint cannot be reached: the subnet needs a NAT gateway, a public address or a VPC endpoint, and port 443 open to it: %v", e.Action, e.Err)
+	default:
+		return fmt.Sprintf("%s: %v", e.Action, e.Err)
+	}
+}
+
+// The error codes of the services, by what they mean. The protocols differ
+// (JSON has AccessDeniedException, the query protocol AccessDenied).
+var codes = map[Kind][]string{
+	Denied:     {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedException", "OptInRequired"},
+	NoIdentity: {"ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException", "InvalidClientTokenId", "AuthFailure", "MissingAuthenticationToken", "MissingAuthenticationTokenException"},
+	ClockSkew:  {"RequestExpired", "RequestTimeTooSkewed", "InvalidSignatureException", "SignatureDoesNotMatch"},
+	Throttled:  {"Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "TooManyRequestsException"},
+}
+
+// named gives a failed call its action and kind. A nil err stays nil.
+func named(action string, err error) error {
+	if err == nil {
+		return nil
+	}
+	e := &Error{Action: action, Kind: Failed, Err: err}
+	var api smithy.APIError
+	var dial net.Error
+	var noCredentials *credentialsError
+	switch {
+	case errors.As(err, &api):
+		e.Code = api.ErrorCode()
+		e.Err = fmt.Errorf("%s: %s", api.ErrorCode(), api.ErrorMessage())
+		for kind, known := range codes {
+			if slices.Contains(known, e.Code) {
+				e.Kind = kind
+			}
+		}
+	case errors.As(err, &noCredentials):
+		e.Kind, e.Err = NoIdentity, noCredentials.err
+	case errors.As(err, &dial):
+		e.Kind, e.Err = Unreachable, dial
+	case errors.Is(err, context.DeadlineExceeded):
+		e.Kind, e.Err = Unreachable, errors.New("no answer in time")
+	}
+	return e
+}
+
+// KindOf is the kind of a failed call, or empty for an error that is none.
+func KindOf(err error) Kind {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return ""
+}
+
+// credentialsError marks an error as one of getting credentials, which the SDK
+// wraps in plain text on its way through a call.
+type credentialsError struct{ err error }
+
+func (e *credentialsError) Error() string { return e.err.Error() }
+func (e *credentialsError) Unwrap() error { return e.err }
+
+// marking is a credentials provider whose errors can be recognised.
+type marking struct{ aws.CredentialsProvider }
+
+func (m marking) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	credentials, err := m.CredentialsProvider.Retrieve(ctx)
+	if err != nil {
+		err = &credentialsError{err}
+	}
+	return credentials, err
+}

@@ -1,0 +1,84 @@
+package ecsconfig
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/diff"
+)
+
+const (
+	mask       = "[masked]"
+	secretWord = `(?:pass|pwd|secret|token|cred|auth_?data|(?:access|account|api|encryption|license|private|signing)[-_ ]?key)`
+)
+
+var (
+	// assignment splits a line that sets a variable, misread or commented out as it may
+	// be, into what stands before the value, the variable's name, and the value.
+	assignment = regexp.MustCompile(`(?s)^([\s\x{FEFF}#;]*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=)(.*)$`)
+
+	aside       = regexp.MustCompile(`^\s*(?:[#;]|$)`) // a comment or a blank line
+	secretAside = regexp.MustCompile(`(?i)` + secretWord)
+	secretName  = regexp.MustCompile(`(?i)` + secretWord + `|_key$`)
+	secretField = regexp.MustCompile(`(?i)` + secretWord + `[^:=]*[:=]`) // as in {"splunk-token":
+	proxyName   = regexp.MustCompile(`(?i)_proxy$`)
+	userInfo    = regexp.MustCompile(`(?s)://.*@`) // to the last "@": a password may hold one, or a slash
+	proxyUser   = regexp.MustCompile(`(?s)^(.*://)?.*@`)
+)
+
+// Diff returns the change from old to new as a unified diff, "" if there is none. What
+// may be a secret is masked in it: the values of variables named like one, or with a
+// field named like one, credentials in URLs, and whole lines whose meaning is unclear.
+// The lines are compared before they are masked, so a changed secret shows as changed.
+func Diff(path string, old, new []byte) string {
+	continued := map[string]bool{}
+	addContinued(continued, old)
+	addContinued(continued, new)
+	var out strings.Builder
+	for line := range strings.Lines(string(diff.Diff(path, old, path, new))) {
+		text := strings.TrimSuffix(line, "\n")
+		if out.Len() > 0 && strings.IndexByte(" +-", text[0]) >= 0 && !isHeader(text, path) {
+			text = text[:1] + conceal(text[1:], continued)
+		}
+		out.WriteString(text + "\n")
+	}
+	return out.String()
+}
+
+func isHeader(text, path string) bool { return text == "--- "+path || text == "+++ "+path }
+
+// addContinued adds the lines that follow a trailing backslash: each may be the rest of a
+// secret that its author broke in two.
+func addContinued(lines map[string]bool, data []byte) {
+	after := false
+	for line := range strings.Lines(string(data)) {
+		line = strings.TrimSuffix(line, "\n")
+		if after {
+			lines[line] = true
+		}
+		after = continues(strings.TrimSuffix(line, "\r"))
+	}
+}
+
+// conceal returns line with a mask in place of whatever may be secret in it.
+func conceal(line string, continued map[string]bool) string {
+	parts := assignment.FindStringSubmatch(line)
+	switch {
+	case strings.TrimSpace(line) == "":
+		return line
+	case continued[line], parts == nil && !aside.MatchString(line), parts == nil && secretAside.MatchString(line):
+		return mask
+	case parts == nil:
+		return userInfo.ReplaceAllLiteralString(line, "://"+mask+"@")
+	}
+	before, name, value := parts[1], parts[2], parts[3]
+	switch {
+	case strings.TrimSpace(value) == "":
+		return line
+	case secretName.MatchString(name), secretField.MatchString(value):
+		return before + mask
+	case proxyName.MatchString(name): // its scheme may be left out
+		return before + proxyUser.ReplaceAllString(value, "${1}"+mask+"@")
+	}
+	return before + userInfo.ReplaceAllLiteralString(value, "://"+mask+"@")
+}

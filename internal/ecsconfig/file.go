@@ -1,0 +1,121 @@
+// Package ecsconfig reads, judges, merges and atomically writes ecs.config, the
+// settings file of the ECS agent.
+//
+// The file has two readers, and this package speaks for the first: ecs-init's own
+// parser (getEnvVars in amazon-ecs-agent's ecs-init/docker/docker.go, v1.105.1), which
+// feeds the agent's container. The second, systemd's EnvironmentFile=, feeds only the
+// ecs-init process; it matters here where it would read a line differently.
+//
+// Which settings to write, the lock that keeps two runs apart, and checks of a value
+// against the machine or against AWS live elsewhere.
+package ecsconfig
+
+import (
+	"slices"
+	"strings"
+)
+
+// DefaultPath is where ecs-init looks for the user's settings.
+const DefaultPath = "/etc/ecs/ecs.config"
+
+// File is the content of an ecs.config, line by line and verbatim. Its zero value is an
+// empty file.
+type File struct {
+	lines []string // each with its line ending; only the last may lack one
+}
+
+// Parse splits data into lines. Every input is a File: what the agent would misread in
+// it is told by Problems.
+func Parse(data []byte) *File {
+	lines := strings.SplitAfter(string(data), "\n")
+	if last := len(lines) - 1; lines[last] == "" {
+		lines = lines[:last]
+	}
+	return &File{lines}
+}
+
+// read is the agent's reading of one line (getEnvVars): no comments, no unquoting, no
+// trimming on either side of the first "=".
+func read(line string) (key, value string, ok bool) {
+	return strings.Cut(strings.TrimSpace(line), "=")
+}
+
+// Get returns the value that the agent sees for key: of several lines the last one wins.
+func (f *File) Get(key string) (value string, ok bool) {
+	for _, line := range slices.Backward(f.lines) {
+		if k, v, ok := read(line); ok && k == key {
+			return v, true
+		}
+	}
+	return "", false
+}
+
+// Keys returns every key that the agent sees, once, in the order of their first lines.
+// To the agent "#X=y" is the key "#X".
+func (f *File) Keys() []string {
+	var keys []string
+	seen := map[string]bool{}
+	for _, line := range f.lines {
+		if key, _, ok := read(line); ok && !seen[key] {
+			seen[key] = true
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// Set makes key=value what both the agent and a reader of the file see. The last line
+// that sets key, or was meant to, is replaced in place and the others are dropped;
+// without one a line is appended. The error is that of Validate, and leaves f as it was.
+func (f *File) Set(key, value string) error {
+	if err := Validate(key, value); err != nil {
+		return err
+	}
+	found := false
+	for i, line := range slices.Backward(f.lines) {
+		switch {
+		case intended(line).key != key:
+		case found:
+			f.lines[i] = ""
+		default:
+			found = true
+			f.lines[i] = assign(line, key, value)
+		}
+	}
+	f.dropEmptied()
+	if !found {
+		f.add(key + "=" + value)
+	}
+	return nil
+}
+
+// Bytes returns the file's content.
+func (f *File) Bytes() []byte {
+	return []byte(strings.Join(f.lines, ""))
+}
+
+// dropEmptied removes the lines that were set to "", which no parsed line ever is.
+func (f *File) dropEmptied() {
+	f.lines = slices.DeleteFunc(f.lines, func(line string) bool { return line == "" })
+}
+
+// add appends text as a line, with the line ending that the file begins with.
+func (f *File) add(text string) {
+	newline := "\n"
+	if len(f.lines) > 0 && strings.HasSuffix(f.lines[0], "\r\n") {
+		newline = "\r\n"
+	}
+	if last := len(f.lines) - 1; last >= 0 && !strings.HasSuffix(f.lines[last], "\n") {
+		f.lines[last] += newline
+	}
+	f.lines = append(f.lines, text+newline)
+}
+
+// assign returns line rewritten as key=value with its line ending kept, or untouched
+// where the agent already reads just that.
+func assign(line, key, value string) string {
+	if k, v, ok := read(line); ok && k == key && v == value {
+		return line
+	}
+	return key + "=" + value + line[len(strings.TrimRight(line, "\r\n")):]
+}

@@ -23,7 +23,7 @@ var (
 	secretField = regexp.MustCompile(`(?i)` + secretWord + `[^:=]*[:=]`) // as in {"splunk-token":
 	proxyName   = regexp.MustCompile(`(?i)_proxy$`)
 	userInfo    = regexp.MustCompile(`(?s)://.*@`) // to the last "@": a password may hold one, or a slash
-	proxyUser   = regexp.MustCompile(`(?s)^(.*://)?.*@`)
+	proxyUser   = regexp.MustCompile(`(?s)^([\s"']*[A-Za-z][A-Za-z0-9+.-]*://)?.*@`)
 )
 
 // Diff returns the change from old to new as a unified diff, "" if there is none. What
@@ -37,7 +37,7 @@ func Diff(path string, old, new []byte) string {
 	var out strings.Builder
 	for line := range strings.Lines(string(diff.Diff(path, old, path, new))) {
 		text := strings.TrimSuffix(line, "\n")
-		if out.Len() > 0 && strings.IndexByte(" +-", text[0]) >= 0 && !isHeader(text, path) {
+		if text != "" && strings.IndexByte(" +-", text[0]) >= 0 && !isHeader(text, path) {
 			text = text[:1] + conceal(text[1:], continued)
 		}
 		out.WriteString(text + "\n")

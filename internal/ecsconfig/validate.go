@@ -206,9 +206,9 @@ func duration(value string) error {
 	return nil
 }
 
-func integer(least, most int) func(string) error {
+func integer(least, most uint64) func(string) error {
 	return func(value string) error {
-		if n, err := strconv.Atoi(value); err != nil || n < least || n > most {
+		if n, err := strconv.ParseUint(value, 10, 64); err != nil || n < least || n > most {
 			return fmt.Errorf("is not a whole number from %d to %d", least, most)
 		}
 		return nil

@@ -1,0 +1,119 @@
+package ecsconfig
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestValidValues(t *testing.T) {
+	for key, values := range map[string][]string{
+		"ECS_CLUSTER": {"prod", "a", strings.Repeat("x", 255), "P_r-0d", "arn:aws:ecs:eu-central-1:123456789012:cluster/prod",
+			"arn:aws-us-gov:ecs:us-gov-west-1:123456789012:cluster/prod"},
+		"ECS_INSTANCE_ATTRIBUTES":                      {"", `{}`, `{"stack":"prod","é":"ü"}`, `{"a": "b c"}`, "null"},
+		"ECS_CONTAINER_INSTANCE_TAGS":                  {`{"Name":"x=y#z"}`},
+		"ECS_AWSVPC_ADDITIONAL_LOCAL_ROUTES":           {"", `[]`, `["10.0.15.0/24","fd00::/8"]`},
+		"ECS_AVAILABLE_LOGGING_DRIVERS":                {"", `["json-file","awslogs","awsfirelens"]`},
+		"ECS_RESERVED_PORTS":                           {"", `[22, 2375, 65535]`},
+		"ECS_VOLUME_PLUGIN_CAPABILITIES":               {`["efsAuth"]`},
+		"ECS_ENGINE_AUTH_DATA":                         {`{"https://index.docker.io/v1/":{"username":"u","password":"p","email":"e@x"}}`, `{"r":{"auth":"eA=="}}`},
+		"ECS_ENABLE_TASK_ENI":                          {"true", "false", "1", "F", ""},
+		"ECS_ENABLE_GPU_SUPPORT":                       {"true", "false", ""},
+		"ECS_CONTAINER_STOP_TIMEOUT":                   {"30s", "1h30m", "0", ""},
+		"NON_ECS_IMAGE_MINIMUM_CLEANUP_AGE":            {"30m"},
+		"ECS_RESERVED_MEMORY":                          {"0", "256", "65535", ""},
+		"ECS_TASK_PIDS_LIMIT":                          {"1", "4194304"},
+		"ECS_TASK_METADATA_RPS_LIMIT":                  {"100,150", "100, 150"},
+		"ECS_DYNAMIC_HOST_PORT_RANGE":                  {"49153-65535", "8000"},
+		"ECS_IMAGE_PULL_BEHAVIOR":                      {"prefer-cached", ""},
+		"ECS_CONTAINER_INSTANCE_PROPAGATE_TAGS_FROM":   {"ec2_instance"},
+		"HTTP_PROXY":                                   {"10.0.0.131:3128", "http://u:p@h:1"},
+		"ECS_UNHEARD_OF":                               {"", "anything: \"goes\" here é #;", strings.Repeat("x", maxAssignment-len("ECS_UNHEARD_OF="))},
+		"_x1":                                          {"1"},
+		"ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION_JITTER": {"1h"},
+	} {
+		for _, value := range values {
+			if err := Validate(key, value); err != nil {
+				t.Errorf("%.40s: %v", value, err)
+			}
+		}
+	}
+}
+
+func TestRefusedValues(t *testing.T) {
+	tests := map[string]struct{ key, value, want string }{
+		"empty cluster":               {"ECS_CLUSTER", "", "ECS_CLUSTER is empty: the agent would join the cluster called default"},
+		"non-ASCII cluster":           {"ECS_CLUSTER", "pröd", "ECS_CLUSTER is not the name of a cluster"},
+		"over-long cluster":           {"ECS_CLUSTER", strings.Repeat("x", 256), "is not the name of a cluster"},
+		"cluster with a space":        {"ECS_CLUSTER", "my prod", "is not the name of a cluster"},
+		"cluster not expanded":        {"ECS_CLUSTER", "${CLUSTER}", "is not the name of a cluster"},
+		"the ARN of something else":   {"ECS_CLUSTER", "arn:aws:ecs:eu-central-1:123456789012:service/prod", "is not the name of a cluster"},
+		"double-quoted":               {"ECS_CLUSTER", `"prod"`, "begins with a quote"},
+		"single-quoted":               {"ECS_X", `'prod'`, "begins with a quote"},
+		"over-long":                   {"ECS_X", strings.Repeat("x", maxAssignment-len("ECS_X=")+1), "is too long: 131072 bytes with its name"},
+		"line break":                  {"ECS_X", "a\nECS_CLUSTER=b", "control character"},
+		"carriage return":             {"ECS_X", "a\rb", "control character"},
+		"NUL":                         {"ECS_X", "a\x00b", "control character"},
+		"next line":                   {"ECS_X", "a\u0085b", "control character"},
+		"not UTF-8":                   {"ECS_X", "a\xff", "not valid UTF-8"},
+		"leading space":               {"ECS_X", " a", "begins or ends with a space"},
+		"trailing no-break space":     {"ECS_X", "a\u00a0", "begins or ends with a space"},
+		"trailing backslash":          {"ECS_X", `a\`, "ends in a backslash"},
+		"attributes not JSON":         {"ECS_INSTANCE_ATTRIBUTES", `{"a":b}`, `is no JSON from byte 6 on: want a JSON object of strings, such as {"name":"value"}`},
+		"attributes cut short":        {"ECS_INSTANCE_ATTRIBUTES", `{"a":"b"`, "is no JSON"},
+		"attributes and more":         {"ECS_INSTANCE_ATTRIBUTES", `{"a":"b"} {}`, "is no JSON from byte 11"},
+		"attribute a number":          {"ECS_INSTANCE_ATTRIBUTES", `{"a":1}`, "is not a JSON object of strings"},
+		"tags a list":                 {"ECS_CONTAINER_INSTANCE_TAGS", `[{"Key":"a"}]`, "is not a JSON object of strings"},
+		"route without a mask":        {"ECS_AWSVPC_ADDITIONAL_LOCAL_ROUTES", `["10.0.0.1"]`, "is not a JSON array of CIDR blocks"},
+		"route a number":              {"ECS_AWSVPC_ADDITIONAL_LOCAL_ROUTES", `[10]`, "is not a JSON array of CIDR blocks"},
+		"unknown logging driver":      {"ECS_AVAILABLE_LOGGING_DRIVERS", `["json-file","loki"]`, "is not a JSON array of logging drivers"},
+		"no logging driver":           {"ECS_AVAILABLE_LOGGING_DRIVERS", `[null]`, "is not a JSON array of logging drivers"},
+		"logging drivers as words":    {"ECS_AVAILABLE_LOGGING_DRIVERS", `json-file,awslogs`, "is no JSON"},
+		"port above 65535":            {"ECS_RESERVED_PORTS", `[70000]`, "is not a JSON array of ports"},
+		"ports as strings":            {"ECS_RESERVED_PORTS_UDP", `["53"]`, "is not a JSON array of ports"},
+		"capabilities a string":       {"ECS_VOLUME_PLUGIN_CAPABILITIES", `{}`, "is not a JSON array of strings"},
+		"auth data flat":              {"ECS_ENGINE_AUTH_DATA", `{"https://x":"y"}`, "is not a JSON object of registries"},
+		"a yes":                       {"ECS_ENABLE_TASK_ENI", "yes", "is not true or false"},
+		"what ecs-init reads apart":   {"ECS_ENABLE_GPU_SUPPORT", "1", "is not one of true, false"},
+		"duration without its unit":   {"ECS_CONTAINER_STOP_TIMEOUT", "30", "is not a duration with its unit"},
+		"memory with its unit":        {"ECS_RESERVED_MEMORY", "256MiB", "is not a whole number from 0 to 65535"},
+		"memory with a sign":          {"ECS_RESERVED_MEMORY", "+256", "is not a whole number from 0 to 65535"},
+		"memory above 16 bits":        {"ECS_RESERVED_MEMORY", "65536", "is not a whole number from 0 to 65535"},
+		"no pids":                     {"ECS_TASK_PIDS_LIMIT", "0", "is not a whole number from 1 to 4194304"},
+		"rate without burst":          {"ECS_TASK_METADATA_RPS_LIMIT", "100", "is not a rate and a burst"},
+		"rates three":                 {"ECS_TASK_METADATA_RPS_LIMIT", "1,2,3", "is not a rate and a burst"},
+		"range backwards":             {"ECS_DYNAMIC_HOST_PORT_RANGE", "9-8", "is not a range of ports"},
+		"range open":                  {"ECS_DYNAMIC_HOST_PORT_RANGE", "9-", "is not a range of ports"},
+		"unknown pull behavior":       {"ECS_IMAGE_PULL_BEHAVIOR", "Always", "is not one of default, always, once, prefer-cached"},
+		"key with a space":            {"ECS CLUSTER", "x", `key "ECS CLUSTER": want letters`},
+		"key empty":                   {"", "x", `key "": want letters`},
+		"key a comment":               {"#X", "y", `key "#X": want letters`},
+		"key with a digit first":      {"1X", "y", "no digit first"},
+		"key with a line break after": {"X\n", "y", "want letters"},
+		"key not ASCII":               {"ÉCS", "y", "want letters"},
+		"key very long and wrong":     {strings.Repeat("-", 1<<20), "y", "want letters"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			err := Validate(test.key, test.value)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Fatalf("got %.300v, want ... %s ...", err, test.want)
+			}
+			if len(err.Error()) > 300 {
+				t.Errorf("an error of %d bytes", len(err.Error()))
+			}
+		})
+	}
+}
+
+// What Validate lets through, the agent reads as just that.
+func FuzzValidate(f *testing.F) {
+	f.Add("ECS_INSTANCE_ATTRIBUTES", `{"a":"b"}`)
+	f.Add("ECS_AWSVPC_ADDITIONAL_LOCAL_ROUTES", `["::/0"]`)
+	f.Add("ECS_TASK_METADATA_RPS_LIMIT", "1,2")
+	f.Fuzz(func(t *testing.T, key, value string) {
+		err := Validate(key, value)
+		if env := agentEnvironment([]byte(key + "=" + value)); err == nil && (len(env) != 1 || env[key] != value) {
+			t.Fatalf("%s=%s is valid, and read as %v", key, value, env)
+		}
+	})
+}

@@ -131,7 +131,7 @@ func TestSetRefusesAndLeavesTheFile(t *testing.T) {
 func tenMegabytes() map[string][]byte {
 	var many bytes.Buffer
 	for i := 0; many.Len() < 10<<20; i++ {
-		fmt.Fprintf(&many, "K%d=%d\n", i%5000, i)
+		fmt.Fprintf(&many, "KEY_%d=value %d\n", i%5000, i)
 	}
 	one := []byte("A=" + strings.Repeat("x", 10<<20) + "\n")
 	quotes := []byte("A=" + strings.Repeat(`"'`, 5<<20) + `"` + "\n")

@@ -3,6 +3,7 @@ package ecsconfig
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -21,10 +22,43 @@ type Problem struct {
 
 // Problems returns what is wrong with the file, in the order of its lines.
 func (f *File) Problems() []Problem {
-	var problems []Problem
-	last := f.lastLines()
+	return f.problems(f.intentions())
+}
+
+// Repair rewrites each line that is misread into what it was meant to say, drops those
+// that a later line overrides, and returns what it repaired. Comments and lines whose
+// meaning is unclear stay as they are. A second Repair finds nothing to do.
+func (f *File) Repair() []Problem {
+	statements, last := f.intentions()
+	repaired := slices.DeleteFunc(f.problems(statements, last), func(p Problem) bool { return p.Repair == "" })
+	for i, s := range statements {
+		if at, ok := last[s.key]; ok && at != i {
+			f.lines[i] = ""
+		} else if len(s.misread) > 0 {
+			f.lines[i] = assign(f.lines[i], s.key, s.value)
+		}
+	}
+	f.dropEmptied()
+	return repaired
+}
+
+// intentions returns what each line was meant to say, and for each key the index of the
+// last line meant to set it.
+func (f *File) intentions() (statements []statement, last map[string]int) {
+	statements = make([]statement, len(f.lines))
+	last = map[string]int{}
 	for i, line := range f.lines {
-		s := intended(line)
+		statements[i] = intended(line)
+		if key := statements[i].key; key != "" {
+			last[key] = i
+		}
+	}
+	return statements, last
+}
+
+func (f *File) problems(statements []statement, last map[string]int) []Problem {
+	var problems []Problem
+	for i, s := range statements {
 		if at, ok := last[s.key]; ok && at != i {
 			what := fmt.Sprintf("is set again on line %d: only the last one counts", at+1)
 			problems = append(problems, Problem{i + 1, s.key, what, "drop this line"})
@@ -33,45 +67,11 @@ func (f *File) Problems() []Problem {
 		for _, m := range s.misread {
 			problems = append(problems, Problem{i + 1, s.key, m.what, m.repair})
 		}
-		if what := s.flaw(line); what != "" {
+		if what := s.flaw(f.lines[i]); what != "" {
 			problems = append(problems, Problem{Line: i + 1, Key: s.key, What: what})
 		}
 	}
 	return problems
-}
-
-// Repair rewrites each line that is misread into what it was meant to say, drops those
-// that a later line overrides, and returns what it repaired. Comments and lines whose
-// meaning is unclear stay as they are. A second Repair finds nothing to do.
-func (f *File) Repair() []Problem {
-	var repaired []Problem
-	for _, p := range f.Problems() {
-		if p.Repair != "" {
-			repaired = append(repaired, p)
-		}
-	}
-	last := f.lastLines()
-	for i, line := range f.lines {
-		s := intended(line)
-		if at, ok := last[s.key]; ok && at != i {
-			f.lines[i] = ""
-		} else if len(s.misread) > 0 {
-			f.lines[i] = assign(line, s.key, s.value)
-		}
-	}
-	f.dropEmptied()
-	return repaired
-}
-
-// lastLines maps each key to the index of the last line that is meant to set it.
-func (f *File) lastLines() map[string]int {
-	last := map[string]int{}
-	for i, line := range f.lines {
-		if key := intended(line).key; key != "" {
-			last[key] = i
-		}
-	}
-	return last
 }
 
 // statement is what a line was meant to say, and why the agent does not read it so. The

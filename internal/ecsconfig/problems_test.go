@@ -3,6 +3,7 @@ package ecsconfig
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,12 +56,7 @@ func TestMisreadLinesAreReportedAndRepaired(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			f := Parse([]byte(test.before))
-			var announced []Problem
-			for _, p := range f.Problems() {
-				if p.Repair != "" {
-					announced = append(announced, p)
-				}
-			}
+			announced := slices.DeleteFunc(f.Problems(), func(p Problem) bool { return p.Repair == "" })
 			done := f.Repair()
 			if !cmp.Equal(announced, done) {
 				t.Error("Problems and Repair disagree", cmp.Diff(announced, done))
@@ -75,7 +71,7 @@ func TestMisreadLinesAreReportedAndRepaired(t *testing.T) {
 			if got := string(f.Bytes()); got != test.after {
 				t.Errorf("got %q, want %q", got, test.after)
 			}
-			if again := f.Repair(); again != nil {
+			if again := f.Repair(); len(again) > 0 {
 				t.Errorf("a second Repair: %+v", again)
 			}
 		})

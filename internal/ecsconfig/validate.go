@@ -18,15 +18,22 @@ import (
 // program with a longer one (MAX_ARG_STRLEN, 32 pages of 4 KiB, with the final NUL).
 const maxAssignment = 32*4096 - 1
 
-var (
-	namePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+// clusterPattern is CreateCluster's: up to 255 letters, digits, underscores and hyphens.
+// The agent also takes the cluster's ARN.
+var clusterPattern = regexp.MustCompile(`^(arn:aws[a-z-]*:ecs:[a-z0-9-]+:[0-9]{12}:cluster/)?[A-Za-z0-9_-]{1,255}$`)
 
-	// CreateCluster: up to 255 letters, digits, underscores and hyphens; the agent also
-	// takes the cluster's ARN.
-	clusterPattern = regexp.MustCompile(`^(arn:aws[a-z-]*:ecs:[a-z0-9-]+:[0-9]{12}:cluster/)?[A-Za-z0-9_-]{1,255}$`)
-)
-
-func isName(key string) bool { return namePattern.MatchString(key) }
+// isName reports whether key is what POSIX calls a name. Every line of a file is asked
+// more than once, for which a regular expression is too slow.
+func isName(key string) bool {
+	for i := range len(key) {
+		c := key[i]
+		letter := c == '_' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
+		if !letter && (i == 0 || c < '0' || '9' < c) {
+			return false
+		}
+	}
+	return key != ""
+}
 
 // Validate says why key=value must not be written: a key that is no variable's name, a
 // value that cannot stand on one unquoted line, or one that the agent refuses or

@@ -1,0 +1,52 @@
+package ecsagent
+
+import "time"
+
+// Task is one task as the agent on this instance knows it; health is not part
+// of it (ecs-agent/introspection/v1/response.go).
+type Task struct {
+	ARN           string      `json:"Arn"`
+	DesiredStatus string      `json:"DesiredStatus"`
+	KnownStatus   string      `json:"KnownStatus"`
+	Family        string      `json:"Family"`
+	Version       string      `json:"Version"` // revision of the task definition
+	Containers    []Container `json:"Containers"`
+}
+
+// Container is one container of a Task. Zero times mean "not yet".
+type Container struct {
+	DockerID     string    `json:"DockerId"`
+	DockerName   string    `json:"DockerName"`
+	Name         string    `json:"Name"` // as in the task definition
+	Image        string    `json:"Image"`
+	ImageID      string    `json:"ImageID"`
+	CreatedAt    time.Time `json:"CreatedAt"`
+	StartedAt    time.Time `json:"StartedAt"`
+	Ports        []Port    `json:"Ports"`
+	Networks     []Network `json:"Networks"`
+	Volumes      []Volume  `json:"Volumes"`
+	RestartCount *int      `json:"RestartCount"` // nil without a restart policy
+}
+
+// Port is one port mapping of a Container.
+type Port struct {
+	ContainerPort uint16 `json:"ContainerPort"`
+	Protocol      string `json:"Protocol"`
+	HostPort      uint16 `json:"HostPort"`
+	HostIP        string `json:"HostIp"`
+}
+
+// Network is one network of a Container. Addresses stay text: one that does not
+// parse must not hide all the tasks.
+type Network struct {
+	Mode          string   `json:"NetworkMode"` // bridge, host, awsvpc, none
+	IPv4Addresses []string `json:"IPv4Addresses"`
+	IPv6Addresses []string `json:"IPv6Addresses"`
+}
+
+// Volume is one mount of a Container.
+type Volume struct {
+	DockerName  string `json:"DockerName"`
+	Source      string `json:"Source"`
+	Destination string `json:"Destination"`
+}

@@ -1,0 +1,140 @@
+// Package dockerapi is a read-only view of the Docker Engine on this host.
+//
+// Every request passes a transport that lets through only reading calls (see
+// readOnly). That bounds this program, not the system: whoever may open the
+// socket is root. Events and statistics are read elsewhere.
+package dockerapi
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/moby/moby/client"
+)
+
+// DefaultHost is where the Engine listens unless told otherwise.
+const DefaultHost = "unix:///var/run/docker.sock"
+
+// Why the Engine gave no answer, to be told apart with errors.Is. Each comes
+// wrapped together with its cause and the host.
+var (
+	// ErrNotRunning: the socket is missing or nothing listens there.
+	ErrNotRunning = errors.New("the Docker Engine is not running")
+	// ErrHung: no answer within the timeout, or a socket with a full backlog.
+	ErrHung = errors.New("the Docker Engine does not answer")
+	// ErrDenied: this user may not open the socket.
+	ErrDenied = errors.New("no permission to ask the Docker Engine")
+)
+
+// engine is what is used of the moby client. The client's hijacking calls dial
+// past the transport; through this interface they are out of reach.
+type engine interface {
+	Ping(context.Context, client.PingOptions) (client.PingResult, error)
+	ContainerInspect(context.Context, string, client.ContainerInspectOptions) (client.ContainerInspectResult, error)
+}
+
+// Client asks one Docker Engine. It may be used concurrently.
+type Client struct {
+	host    string
+	timeout time.Duration
+	engine  engine
+}
+
+// New returns a Client for host, in the form of DOCKER_HOST: unix:///path or
+// tcp://host:port, the latter without TLS; empty means DefaultHost. It does not
+// connect yet. timeout bounds each call. The API version is negotiated at the
+// first one, down to 1.40 (Docker 19.03).
+func New(host string, timeout time.Duration) (*Client, error) {
+	host = cmp.Or(host, DefaultHost)
+	transport, err := dialOnly(host)
+	if err != nil {
+		return nil, err
+	}
+	return newClient(host, timeout, transport)
+}
+
+func newClient(host string, timeout time.Duration, transport http.RoundTripper) (*Client, error) {
+	guarded := &http.Client{Transport: readOnly{transport}, CheckRedirect: client.CheckRedirect}
+	// WithHost goes first: it demands a plain http.Transport.
+	engine, err := client.New(client.WithHost(host), client.WithHTTPClient(guarded))
+	if err != nil {
+		return nil, fmt.Errorf("preparing to ask the Docker Engine at %s: %w", host, err)
+	}
+	return &Client{host, timeout, engine}, nil
+}
+
+// dialOnly returns a transport that connects to host whatever a request names,
+// and keeps no connection, so that nothing is left behind between calls.
+func dialOnly(host string) (*http.Transport, error) {
+	network, address, _ := strings.Cut(host, "://")
+	switch {
+	case network == "unix" && strings.HasPrefix(address, "/"):
+	case network == "tcp" && address != "" && !strings.Contains(address, "/"):
+	default:
+		return nil, fmt.Errorf("docker host %q is neither unix:///path nor tcp://host:port", host)
+	}
+	return &http.Transport{
+		DisableKeepAlives:  true,
+		DisableCompression: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, network, address)
+		},
+	}, nil
+}
+
+// Version is what the Engine says of itself when pinged.
+type Version struct {
+	API string // the highest it speaks, such as "1.41" for Docker 20.10
+	OS  string // linux or windows
+}
+
+// Ping asks whether the Engine answers.
+func (c *Client) Ping(ctx context.Context) (Version, error) {
+	var v Version
+	_, err := c.call(ctx, func(ctx context.Context) error {
+		pong, err := c.engine.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true})
+		if err == nil && pong.APIVersion == "" {
+			err = errors.New("answered without an API version: something else listens there")
+		}
+		v = Version{pong.APIVersion, pong.OSType}
+		return err
+	})
+	if err != nil {
+		return Version{}, fmt.Errorf("pinging the Docker Engine at %s: %w", c.host, err)
+	}
+	return v, nil
+}
+
+// call runs ask within the timeout and names the reason of its failure. The
+// moby client replaces errors of the transport by advice in words, so the
+// reason is taken from what the transport saw.
+func (c *Client) call(ctx context.Context, ask func(context.Context) error) (seen exchange, err error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	err = ask(context.WithValue(ctx, exchangeKey{}, &seen))
+	if err == nil {
+		return seen, nil
+	}
+	cause := cmp.Or(seen.err, err)
+	var dial *net.OpError
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded), errors.Is(cause, syscall.EAGAIN):
+		err = fmt.Errorf("%w: %w", ErrHung, cause)
+	case errors.Is(cause, context.Canceled):
+		err = cause
+	case errors.Is(cause, fs.ErrPermission):
+		err = fmt.Errorf("%w: %w", ErrDenied, cause)
+	case errors.As(cause, &dial) && dial.Op == "dial":
+		err = fmt.Errorf("%w: %w", ErrNotRunning, cause)
+	}
+	return seen, err
+}

@@ -1,0 +1,122 @@
+package dockerapi
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// maxBody bounds an answer, in bytes; an event stream is not bounded. A listed
+// container takes about 3 KiB.
+const maxBody = 32 << 20
+
+// readOnly refuses every request but GET and HEAD on ping, version, info,
+// events, the list of containers and the inspection of one. It refuses before
+// anything is dialled.
+type readOnly struct {
+	next http.RoundTripper
+}
+
+// exchange is what the transport saw of the last request of a call.
+type exchange struct {
+	status int // 0 without an answer
+	err    error
+}
+
+type exchangeKey struct{}
+
+// RoundTrip implements http.RoundTripper.
+func (t readOnly) RoundTrip(req *http.Request) (*http.Response, error) {
+	if why := refusal(req); why != "" {
+		if req.Body != nil {
+			req.Body.Close()
+		}
+		return nil, fmt.Errorf("refused to send %s %s to the Docker Engine: %s", req.Method, req.URL, why)
+	}
+	resp, err := t.next.RoundTrip(req)
+	seen, _ := req.Context().Value(exchangeKey{}).(*exchange)
+	if seen == nil {
+		seen = new(exchange)
+	}
+	*seen = exchange{err: err}
+	if err != nil {
+		return nil, err
+	}
+	seen.status = resp.StatusCode
+	if !strings.HasSuffix(req.URL.Path, "/events") {
+		resp.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.LimitReader(resp.Body, maxBody), resp.Body}
+	}
+	return resp, nil
+}
+
+// refusal says why a request does not pass; "" lets it pass.
+func refusal(req *http.Request) string {
+	switch {
+	case req.Method != http.MethodGet && req.Method != http.MethodHead:
+		return "only GET and HEAD pass"
+	case req.Body != nil && req.Body != http.NoBody, req.ContentLength != 0, len(req.TransferEncoding) > 0:
+		return "a reading request has no body"
+	case hijacks(req.Header):
+		return "the connection must not be taken over"
+	case req.URL.Opaque != "", req.URL.EscapedPath() != req.URL.Path:
+		return "the path is not plain"
+	case !readable(req.URL.Path):
+		return "only ping, version, info, events, list and inspect pass"
+	}
+	return ""
+}
+
+// hijacks compares without regard to case: net/http canonicalises a key only
+// when it is set through Header's methods.
+func hijacks(header http.Header) bool {
+	for key := range header {
+		switch strings.ToLower(key) {
+		case "connection", "upgrade", "transfer-encoding", "content-length":
+			return true
+		}
+	}
+	return false
+}
+
+// readable matches the paths of the Engine API that only read, with or without
+// a version in front.
+func readable(path string) bool {
+	path, ok := strings.CutPrefix(path, "/")
+	if !ok {
+		return false
+	}
+	if version, rest, ok := strings.Cut(path, "/"); ok && isVersion(version) {
+		path = rest
+	}
+	switch path {
+	case "_ping", "version", "info", "events", "containers/json":
+		return true
+	}
+	name, ok := strings.CutPrefix(path, "containers/")
+	name, inspect := strings.CutSuffix(name, "/json")
+	return ok && inspect && isName(name)
+}
+
+// isVersion matches v1.41.
+func isVersion(s string) bool {
+	s, v := strings.CutPrefix(s, "v")
+	major, minor, dot := strings.Cut(s, ".")
+	const digits = "0123456789"
+	return v && dot && major != "" && minor != "" && strings.Trim(major, digits) == "" && strings.Trim(minor, digits) == ""
+}
+
+// isName matches the names and ids of containers ([a-zA-Z0-9][a-zA-Z0-9_.-]*,
+// moby daemon/names), which excludes "." and "..".
+func isName(s string) bool {
+	for n, r := range s {
+		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+		if !letter && (n == 0 || !strings.ContainsRune("_.-", r)) {
+			return false
+		}
+	}
+	return s != ""
+}

@@ -1,0 +1,179 @@
+package dockerapi
+
+import (
+	"bufio"
+	"io"
+	"net/http"
+	"net/url"
+	"path"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// wire counts what gets past the guard.
+type wire struct{ sent []string }
+
+func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
+	w.sent = append(w.sent, req.Method+" "+req.URL.String())
+	return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader("ok")), Request: req}, nil
+}
+
+const id = "0123456789ab"
+
+func TestReadingPasses(t *testing.T) {
+	for _, path := range []string{
+		"/_ping", "/version", "/info", "/events", "/containers/json", "/containers/" + id + "/json", "/containers/ecs-agent/json",
+		"/v1.41/_ping", "/v1.41/version", "/v1.41/info", "/v1.52/events?since=1&filters=%7B%7D", "/v1.41/containers/json?all=1", "/v1.40/containers/a_b.c-d/json?size=0",
+	} {
+		for _, method := range []string{http.MethodGet, http.MethodHead} {
+			w := new(wire)
+			req, err := http.NewRequestWithContext(t.Context(), method, "http://docker"+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := readOnly{w}.RoundTrip(req)
+			if err != nil || len(w.sent) != 1 {
+				t.Errorf("%s %s: %v, sent %q", method, path, err, w.sent)
+				continue
+			}
+			resp.Body.Close()
+		}
+	}
+}
+
+func TestEverythingElseIsRefusedBeforeAByteGoesOut(t *testing.T) {
+	for _, line := range []string{
+		"POST /containers/create", "POST /containers/" + id + "/start", "POST /containers/" + id + "/stop", "POST /containers/" + id + "/kill",
+		"POST /containers/" + id + "/exec", "POST /exec/" + id + "/start", "POST /containers/" + id + "/attach", "GET /containers/" + id + "/attach/ws",
+		"POST /containers/" + id + "/update", "DELETE /containers/" + id, "POST /containers/prune", "POST /containers/" + id + "/rename",
+		"GET /containers/" + id + "/archive?path=/etc/shadow", "HEAD /containers/" + id + "/archive", "PUT /containers/" + id + "/archive",
+		"GET /containers/" + id + "/export", "GET /containers/" + id + "/logs?stdout=1", "GET /containers/" + id + "/top", "GET /containers/" + id + "/stats", "GET /containers/" + id + "/changes",
+		"GET /images/json", "GET /images/get", "POST /images/create?fromImage=x", "POST /build", "POST /commit", "DELETE /images/x", "GET /images/json/json",
+		"GET /secrets", "GET /configs", "GET /swarm/unlockkey", "GET /volumes", "GET /networks", "GET /plugins", "GET /system/df", "POST /auth", "POST /session", "POST /grpc",
+		"POST /_ping", "POST /info", "DELETE /version", "PUT /containers/json", "PATCH /events", "OPTIONS /info", "CONNECT /info", "TRACE /info", "get /info",
+		"GET /", "GET ", "GET /v1.41", "GET /v1.41/", "GET /info/", "GET //info", "GET /x/info", "GET /v1.41/v1.41/info", "GET /v/info", "GET /v1/info", "GET /v1.x/info", "GET /1.41/info",
+		"GET /containers", "GET /containers//json", "GET /containers/json/json/json", "GET /containers/" + id + "/json/", "GET /containers/a/b/json",
+		"GET /containers/./json", "GET /containers/../json", "GET /containers/../images/json", "GET /containers/" + id + "/../../images/json", "GET /v1.41/../images/json",
+		"GET /containers/%2e%2e/json", "GET /containers/..%2fimages/json", "GET /containers/" + id + "%2farchive/json", "GET /containers%2fjson", "GET /%69nfo", "GET /info%00", "GET /info%20", "GET /info%3f",
+		"GET /containers/-a/json", "GET /containers/a b/json", "GET /containers/a;b/json", "GET /containers/é/json", "GET /containers/a\\b/json", "GET /INFO",
+	} {
+		method, target, _ := strings.Cut(line, " ")
+		u, err := url.Parse("http://docker" + target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantRefused(t, &http.Request{Method: method, URL: u, Header: http.Header{}})
+	}
+}
+
+func wantRefused(t *testing.T, req *http.Request) {
+	t.Helper()
+	w := new(wire)
+	_, err := readOnly{w}.RoundTrip(req)
+	if err == nil || len(w.sent) > 0 {
+		t.Errorf("%s %s: passed, sent %q", req.Method, req.URL, w.sent)
+		return
+	}
+	if !strings.Contains(err.Error(), req.Method+" "+req.URL.String()) {
+		t.Errorf("error %q names not %s %s", err, req.Method, req.URL)
+	}
+}
+
+type closing struct {
+	io.Reader
+	closed bool
+}
+
+func (c *closing) Close() error { c.closed = true; return nil }
+
+func TestPlainPathDoesNotExcuseTheRest(t *testing.T) {
+	body := &closing{Reader: strings.NewReader("{}")}
+	for name, change := range map[string]func(*http.Request){
+		"body":              func(r *http.Request) { r.Body = body },
+		"length":            func(r *http.Request) { r.ContentLength = 2 },
+		"unknown length":    func(r *http.Request) { r.ContentLength = -1 },
+		"chunked":           func(r *http.Request) { r.TransferEncoding = []string{"chunked"} },
+		"upgrade":           func(r *http.Request) { r.Header.Set("Upgrade", "tcp") },
+		"connection":        func(r *http.Request) { r.Header.Set("Connection", "Upgrade") },
+		"upgrade, odd case": func(r *http.Request) { r.Header["upGrade"] = []string{"tcp"} },
+		"smuggled length":   func(r *http.Request) { r.Header["content-length"] = []string{"9"} },
+		"opaque":            func(r *http.Request) { r.URL.Opaque = "//docker/containers/create" },
+		"raw path":          func(r *http.Request) { r.URL.RawPath = "/%69nfo" },
+		"method left empty": func(r *http.Request) { r.Method = "" },
+		"path with newline": func(r *http.Request) { r.URL.Path = "/info\r\nX: y" },
+		"path with query":   func(r *http.Request) { r.URL.Path = "/info?x" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://docker/info", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			change(req)
+			wantRefused(t, req)
+		})
+	}
+	if !body.closed {
+		t.Error("the body of a refused request was left open")
+	}
+}
+
+func TestAnswersAreBoundedAndEventsAreNot(t *testing.T) {
+	for target, bounded := range map[string]bool{"/info": true, "/v1.41/containers/json": true, "/v1.41/events": false} {
+		endless := roundTripper(func(req *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Body: io.NopCloser(bufio.NewReader(zeros{}))}, nil
+		})
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://docker"+target, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := readOnly{endless}.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, _ := io.CopyN(io.Discard, resp.Body, maxBody+1)
+		resp.Body.Close()
+		if (n == maxBody) != bounded {
+			t.Errorf("%s: read %d bytes", target, n)
+		}
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { return len(p), nil }
+
+// FuzzTransport holds what passes against a second statement of the rule, on
+// the path as the Engine would understand it.
+func FuzzTransport(f *testing.F) {
+	for _, target := range []string{"/info", "/v1.41/containers/json?all=1", "/containers/a/json", "/containers/..%2f/json", "/v1.41/containers/a/archive?path=/"} {
+		f.Add("GET", target, "")
+	}
+	f.Add("POST", "/containers/create", "Upgrade")
+	allowed := regexp.MustCompile(`^(/v\d+\.\d+)?/(_ping|version|info|events|containers/json|containers/[a-zA-Z0-9][a-zA-Z0-9_.-]*/json)$`)
+	f.Fuzz(func(t *testing.T, method, target, header string) {
+		u, err := url.Parse("http://docker" + target)
+		if err != nil {
+			return
+		}
+		w := new(wire)
+		resp, err := readOnly{w}.RoundTrip(&http.Request{Method: method, URL: u, Header: http.Header{header: {"x"}}})
+		if (err == nil) != (len(w.sent) == 1) {
+			t.Fatalf("error %v, sent %q", err, w.sent)
+		}
+		if err != nil {
+			return
+		}
+		resp.Body.Close()
+		onTheWire, _, _ := strings.Cut(u.RequestURI(), "?")
+		unescaped, err := url.PathUnescape(onTheWire)
+		if err != nil || unescaped != onTheWire || path.Clean(onTheWire) != onTheWire || !allowed.MatchString(onTheWire) ||
+			method != "GET" && method != "HEAD" || strings.EqualFold(header, "upgrade") || strings.EqualFold(header, "connection") {
+			t.Errorf("passed: %q %q %q", method, target, header)
+		}
+	})
+}

@@ -306,7 +306,7 @@ func FuzzInspect(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, found, err := c.AgentContainer(t.Context()); found == (err != nil) && found || !found && got != (AgentContainer{}) {
+		if got, found, err := c.AgentContainer(t.Context()); found && err != nil || !found && got != (AgentContainer{}) {
 			t.Error(fmt.Sprint(got, found, err))
 		}
 	})

@@ -1,0 +1,94 @@
+package record
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"muster/internal/config"
+)
+
+func TestARecordComesBack(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "instances", "i-1")
+	want := Record{Schema: 1, InstanceID: "i-1", Cluster: "prod", ClusterOrigin: "flag --cluster",
+		Settings: map[string]string{"MUSTER_TIMEOUT": "3m"}, At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	if err := want.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	info, err := os.Stat(filepath.Join(dir, "bootstrap.json"))
+	if err != nil || info.Mode().Perm() != 0o644 {
+		t.Errorf("mode %v, %v: muster-agent, a user of its own, must be able to read it", info.Mode(), err)
+	}
+}
+
+func TestNoRecordIsTheZeroRecord(t *testing.T) {
+	got, err := Read(filepath.Join(t.TempDir(), "i-1"))
+	if err != nil || got.InstanceID != "" {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestARecordThatCannotBeRightIsAnErrorThatNamesTheFile(t *testing.T) {
+	for name, c := range map[string]struct{ text, says string }{
+		"of another instance": {`{"schema":1,"instance_id":"i-2"}`, `it is of instance "i-2"`},
+		"of a later schema":   {`{"schema":7,"instance_id":"i-1"}`, "schema 7"},
+		"cut off":             {`{"schema":1,"inst`, "unexpected end"},
+		"empty":               {``, "unexpected end"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "i-1")
+			if err := os.Mkdir(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path(dir), []byte(c.text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			_, err := Read(dir)
+			if err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), path(dir)) {
+				t.Errorf("error %v, want %q and the path", err, c.says)
+			}
+		})
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte(`{"schema":1,"instance_id":"i-1","settings":{"MUSTER_CLUSTER":"prod"}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if r, err := decode(data); err == nil && r.Schema != schema {
+			t.Errorf("accepted %+v", r)
+		}
+	})
+}
+
+func TestRecallLaysTheRecordUnderTheEnvironment(t *testing.T) {
+	root := t.TempDir()
+	set := config.Set{Flags: map[string]string{"MUSTER_ROOT": root}, Environ: []string{"MUSTER_TIMEOUT=1m"}}
+	dir := filepath.Join(root, "var/lib/muster/instances/i-1")
+	if err := (Record{InstanceID: "i-1", Settings: map[string]string{"MUSTER_TIMEOUT": "9m", "MUSTER_CLUSTER": "prod"}}).Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	cfg, r, damage, err := Recall(set, "i-1")
+	if err != nil || damage != nil || r.InstanceID != "i-1" || cfg.Cluster != "prod" || cfg.Timeout != time.Minute {
+		t.Errorf("%+v, %+v, %v, %v", cfg, r, damage, err)
+	}
+	if cfg, _, _, err := Recall(set, "i-2"); err != nil || cfg.Cluster != "" {
+		t.Errorf("the record of another instance was taken: %+v, %v", cfg, err)
+	}
+	if err := os.WriteFile(path(dir), []byte("{"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if cfg, _, damage, err := Recall(set, "i-1"); err != nil || damage == nil || cfg.Cluster != "" {
+		t.Errorf("a damaged record: %+v, %v, %v", cfg, damage, err)
+	}
+}

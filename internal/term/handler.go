@@ -1,0 +1,97 @@
+// Package term writes progress for people: log records as lines, with the
+// phase in a column. Results are not its business; they go to stdout by other
+// ways.
+package term
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+)
+
+// Handler is a slog.Handler that writes one line a record. Its zero value is
+// not usable; see NewHandler.
+type Handler struct {
+	out     io.Writer
+	journal bool
+	mu      *sync.Mutex
+	attrs   []slog.Attr
+}
+
+// NewHandler writes to out. For the journal each line begins with its syslog
+// level as sd-daemon(3) has it (<4>), so that journalctl -p warning finds the
+// warnings; for a person it begins with the program's name.
+func NewHandler(out io.Writer, journal bool) *Handler {
+	return &Handler{out: out, journal: journal, mu: &sync.Mutex{}}
+}
+
+// Enabled lets everything from Info on through.
+func (h *Handler) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelInfo }
+
+// WithAttrs returns a handler that adds attrs to each record.
+func (h *Handler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	with := *h
+	with.attrs = append(append([]slog.Attr(nil), h.attrs...), attrs...)
+	return &with
+}
+
+// WithGroup returns the handler itself: lines for people have no groups.
+func (h *Handler) WithGroup(string) slog.Handler { return h }
+
+// Handle writes one line: the phase, the message, and what other attributes
+// there are as key=value.
+func (h *Handler) Handle(_ context.Context, r slog.Record) error {
+	var phase, rest strings.Builder
+	add := func(a slog.Attr) bool {
+		if a.Key == "phase" {
+			phase.WriteString(a.Value.String())
+		} else {
+			fmt.Fprintf(&rest, " %s=%s", a.Key, quoted(a.Value.String()))
+		}
+		return true
+	}
+	for _, a := range h.attrs {
+		add(a)
+	}
+	r.Attrs(add)
+	line := fmt.Sprintf("%s%-11s %s%s\n", h.prefix(r.Level), phase.String(), oneLine(r.Message), rest.String())
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, err := io.WriteString(h.out, line)
+	return err
+}
+
+func (h *Handler) prefix(level slog.Level) string {
+	severe, word := 6, ""
+	switch {
+	case level >= slog.LevelError:
+		severe, word = 3, "error: "
+	case level >= slog.LevelWarn:
+		severe, word = 4, "warning: "
+	}
+	if h.journal {
+		return fmt.Sprintf("<%d>", severe)
+	}
+	return "muster: " + word
+}
+
+func quoted(value string) string {
+	if value == "" || strings.ContainsAny(value, " \"=\n") {
+		return fmt.Sprintf("%q", value)
+	}
+	return value
+}
+
+// oneLine keeps a message that quotes others from breaking the line or moving
+// the cursor.
+func oneLine(text string) string {
+	return strings.Map(func(c rune) rune {
+		if c < ' ' || c == 0x7f || c >= 0x80 && c < 0xa0 {
+			return ' '
+		}
+		return c
+	}, text)
+}

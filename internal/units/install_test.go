@@ -1,0 +1,271 @@
+package units
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const unitText = "[Service]\n# ExecStart=/usr/bin/muster is replaced\nExecStart=/usr/bin/muster verify --x\nExecStop=/usr/bin/muster y\n"
+
+func unit(name string) Unit { return Unit{name, []byte(unitText)} }
+
+func put(t *testing.T, path, content string, mode os.FileMode) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+func TestInstallWritesUnitsThatRunTheBinary(t *testing.T) {
+	root := t.TempDir()
+	written, err := Install(root, "/opt/muster", []Unit{unit("a.service"), unit("b.service")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"/etc/systemd/system/a.service", "/etc/systemd/system/b.service"}, written); diff != "" {
+		t.Error(diff)
+	}
+	want := "[Service]\n# ExecStart=/usr/bin/muster is replaced\nExecStart=/opt/muster verify --x\nExecStop=/usr/bin/muster y\n"
+	for _, path := range written {
+		if diff := cmp.Diff(want, read(t, root+path)); diff != "" {
+			t.Error(diff)
+		}
+		if info, err := os.Stat(root + path); err != nil || info.Mode() != 0o644 {
+			t.Errorf("%s: %v %v", path, info.Mode(), err)
+		}
+	}
+	if entries, _ := os.ReadDir(root + adminUnits); len(entries) != 2 {
+		t.Errorf("left behind: %v", entries)
+	}
+}
+
+func TestInstallRewritesOnlyWhatChanged(t *testing.T) {
+	root := t.TempDir()
+	install := func(binary string) []string {
+		t.Helper()
+		written, err := Install(root, binary, []Unit{unit("a.service")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return written
+	}
+	install("/opt/muster")
+	path := filepath.Join(root, adminUnits, "a.service")
+	old := time.Unix(1e9, 0)
+	if err := os.Chtimes(path, old, old); err != nil {
+		t.Fatal(err)
+	}
+	if written := install("/opt/muster"); written != nil {
+		t.Errorf("the same again: %v", written)
+	}
+	if info, _ := os.Stat(path); !info.ModTime().Equal(old) {
+		t.Error("an unchanged file was rewritten")
+	}
+	if written := install("/srv/muster"); len(written) != 1 || !strings.Contains(read(t, path), "/srv/muster verify") {
+		t.Errorf("another binary: %v, %s", written, read(t, path))
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	install("/srv/muster")
+	if info, _ := os.Stat(path); info.Mode() != 0o644 {
+		t.Errorf("the mode stayed %v", info.Mode())
+	}
+}
+
+func TestInstallLeavesUnitsOfOthersAlone(t *testing.T) {
+	for name, prepare := range map[string]func(t *testing.T, root string){
+		"a package ships it":            func(t *testing.T, root string) { put(t, root+"/usr/lib/systemd/system/a.service", "", 0o644) },
+		"a package of Debian ships it":  func(t *testing.T, root string) { put(t, root+"/lib/systemd/system/a.service", "", 0o644) },
+		"the administrator masked it":   func(t *testing.T, root string) { link(t, "/dev/null", root+adminUnits+"/a.service") },
+		"the administrator linked it":   func(t *testing.T, root string) { link(t, "/opt/a.service", root+adminUnits+"/a.service") },
+		"a package ships it, by a link": func(t *testing.T, root string) { link(t, "nowhere", root+"/usr/lib/systemd/system/a.service") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			prepare(t, root)
+			written, err := Install(root, "/opt/muster", []Unit{unit("a.service"), unit("b.service")})
+			if err != nil || len(written) != 1 || filepath.Base(written[0]) != "b.service" {
+				t.Errorf("written %v, error %v", written, err)
+			}
+		})
+	}
+}
+
+func link(t *testing.T, to, path string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(to, path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestInstallNamesWhatIsInItsWay(t *testing.T) {
+	for name, tc := range map[string]struct {
+		prepare func(t *testing.T, root string)
+		unit    Unit
+		err     string
+	}{
+		"a directory in place of the unit":     {func(t *testing.T, root string) { put(t, root+adminUnits+"/a.service/x", "", 0o644) }, unit("a.service"), "a.service"},
+		"a file in place of the directory":     {func(t *testing.T, root string) { put(t, root+"/etc/systemd", "", 0o644) }, unit("a.service"), "/etc/systemd"},
+		"a unit that runs something else":      {nil, Unit{"a.service", []byte("[Service]\nExecStart=/bin/true\n")}, "/usr/bin/muster"},
+		"a unit that runs it by a longer name": {nil, Unit{"a.service", []byte("[Service]\nExecStart=/usr/bin/muster2 x\n")}, "/usr/bin/muster"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			if tc.prepare != nil {
+				tc.prepare(t, root)
+			}
+			written, err := Install(root, "/opt/muster", []Unit{tc.unit})
+			if err == nil || !strings.Contains(err.Error(), "installing unit a.service: ") || !strings.Contains(err.Error(), tc.err) || written != nil {
+				t.Errorf("written %v, error %v", written, err)
+			}
+		})
+	}
+}
+
+func TestExecWord(t *testing.T) {
+	for path, want := range map[string]string{
+		"/usr/bin/muster":            "/usr/bin/muster",
+		"/opt/my tools/muster":       `"/opt/my tools/muster"`,
+		"/opt/100%/muster":           "/opt/100%%/muster",
+		"/opt/a b/100% $HOME/muster": `"/opt/a b/100%% $HOME/muster"`,
+		"/opt/mäster":                "/opt/mäster",
+	} {
+		if got, err := execWord(path); got != want || err != nil {
+			t.Errorf("%q: got %q, %v", path, got, err)
+		}
+	}
+	for _, path := range []string{"", "muster", "./muster", "/opt/a\nExecStart=/bin/sh", "/a\tb", `/a"b`, "/a'b", `/a\b`, "/a\x7f", "/a\xff", "/a\x00"} {
+		if got, err := execWord(path); err == nil {
+			t.Errorf("%q: no error, but %q", path, got)
+		}
+	}
+}
+
+// firstWord reads the first word of a command line as systemd.service(5) and
+// systemd.unit(5) describe it, to the extent that execWord may write.
+func firstWord(line string) (word, rest string) {
+	if quoted, ok := strings.CutPrefix(line, `"`); ok {
+		word, rest, _ = strings.Cut(quoted, `"`)
+	} else {
+		i := strings.IndexAny(line, " \t\n\r")
+		word, rest = line[:i], line[i:]
+	}
+	return strings.ReplaceAll(word, "%%", "%"), rest
+}
+
+func FuzzExecStart(f *testing.F) {
+	for _, path := range []string{"/usr/bin/muster", "/a b/c", "/%n%%", "/$X ${Y}", "/a\nb", `/"`, "/\u00a0", "/a\u2028b", "/;", "/#", "/a "} {
+		f.Add(path)
+	}
+	f.Fuzz(func(t *testing.T, path string) {
+		content, err := withExec(unit("a.service"), path)
+		if err != nil {
+			return
+		}
+		if !utf8.Valid(content) || strings.Count(string(content), "\n") != strings.Count(unitText, "\n") {
+			t.Fatalf("%q", content)
+		}
+		before, after, _ := strings.Cut(unitText, "\nExecStart=/usr/bin/muster")
+		line, ok := strings.CutPrefix(string(content), before+"\nExecStart=")
+		if !ok {
+			t.Fatalf("the text before changed: %q", content)
+		}
+		if word, rest := firstWord(line); word != path || rest != after {
+			t.Errorf("systemd would run %q, then %q", word, rest)
+		}
+	})
+}
+
+func TestInstallBinaryCopiesWhatUnitsCannotRun(t *testing.T) {
+	root, self := t.TempDir(), filepath.Join(t.TempDir(), "muster") // below /tmp
+	put(t, self, "program", 0o755)
+	dest := filepath.Join(root, installedPath)
+	for range 2 {
+		path, err := InstallBinary(root, self)
+		if err != nil || path != installedPath || read(t, dest) != "program" {
+			t.Fatalf("%q, %v", path, err)
+		}
+	}
+	if info, _ := os.Stat(dest); info.Mode() != 0o755 {
+		t.Errorf("mode %v", info.Mode())
+	}
+	put(t, self, "newer program", 0o755)
+	if _, err := InstallBinary(root, self); err != nil || read(t, dest) != "newer program" {
+		t.Errorf("%v, %s", err, read(t, dest))
+	}
+}
+
+func TestInstallBinaryStaysWhereItLasts(t *testing.T) {
+	path, err := InstallBinary(t.TempDir(), "/usr/bin/env")
+	if path != "/usr/bin/env" || err != nil {
+		t.Errorf("%q, %v", path, err)
+	}
+}
+
+func TestOutOfReach(t *testing.T) {
+	for path, want := range map[string]bool{
+		"/usr/local/bin/muster": false, "/opt/muster": false, "/tmpfs/muster": false, "/runner/muster": false, "/var/lib/muster/muster": false,
+		"/tmp/muster": true, "/tmp/x/muster": true, "/var/tmp/muster": true, "/run/muster": true, "/var/run/muster": true, "/dev/shm/muster": true,
+		"/root/muster": true, "/home/ec2-user/muster": true, "/opt/../tmp/muster": true, "//tmp//muster": true,
+	} {
+		if got := outOfReach(path); got != want {
+			t.Errorf("%s: %v", path, got)
+		}
+	}
+}
+
+func TestInstallBinaryNamesWhatIsInItsWay(t *testing.T) {
+	self := filepath.Join(t.TempDir(), "muster")
+	put(t, self, "program", 0o755)
+	for name, tc := range map[string]struct {
+		prepare func(t *testing.T, root string)
+		self    string
+		err     string
+	}{
+		"no such binary":                   {nil, "/nowhere/muster", "/nowhere/muster"},
+		"a directory in place of the copy": {func(t *testing.T, root string) { put(t, root+installedPath+"/x", "", 0o644) }, self, installedPath},
+		"a file in place of the directory": {func(t *testing.T, root string) { put(t, root+"/usr/local", "", 0o644) }, self, installedPath},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			if tc.prepare != nil {
+				tc.prepare(t, root)
+			}
+			if path, err := InstallBinary(root, tc.self); err == nil || path != "" || !strings.Contains(err.Error(), tc.err) {
+				t.Errorf("%q, %v", path, err)
+			}
+		})
+	}
+}
+
+// A noexec mount needs a machine of its own: see the integration test.
+func TestMayExec(t *testing.T) {
+	if err := mayExec("/usr/bin/env"); err != nil {
+		t.Error(err)
+	}
+	if err := mayExec("/nowhere"); err == nil || !strings.Contains(err.Error(), "/nowhere") {
+		t.Errorf("error %v", err)
+	}
+}

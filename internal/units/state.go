@@ -1,0 +1,96 @@
+package units
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/coreos/go-systemd/v22/dbus"
+)
+
+// Values of State.LoadState that decide something.
+const (
+	Masked   = "masked"
+	NotFound = "not-found"
+)
+
+// State is what systemd knows about a unit, in systemd's own words: see
+// org.freedesktop.systemd1(5). The fields below Job are a service's only.
+type State struct {
+	Name          string
+	LoadState     string // "loaded", "not-found", "masked", "bad-setting", "error"
+	ActiveState   string // "active", "inactive", "failed", "activating", "deactivating"
+	SubState      string // of a service: "running", "dead", "exited", "auto-restart", ...
+	UnitFileState string // "enabled", "disabled", "static", "masked", "masked-runtime"; "" when not found
+	Job           *Job   // the queued or running job, nil when there is none
+
+	Result         string // "success", "exit-code", "signal", "timeout", ...: how it ended last
+	ExecMainCode   int32  // how the main process ended: 1 exited, 2 killed, 3 dumped core; 0 it did not
+	ExecMainStatus int32  // its exit code (ExecMainCode 1), else the signal
+	NRestarts      uint32 // automatic restarts since it was last started by hand
+}
+
+// Job is a queued or running job of a unit.
+type Job struct {
+	ID    uint32
+	Type  string // "start", "stop", "restart", ...
+	State string // "waiting" for what it is ordered after, or "running"
+}
+
+// Show returns the state of the unit. A missing unit is no error but a State
+// whose LoadState is NotFound.
+func (m *Manager) Show(ctx context.Context, name string) (State, error) {
+	props, err := m.conn.GetAllPropertiesContext(ctx, name)
+	if err != nil {
+		return State{}, fmt.Errorf("showing unit %q: %w", name, err)
+	}
+	state := stateOf(name, props)
+	if id := jobID(props); id != 0 {
+		if state.Job, err = m.job(ctx, id); err != nil {
+			return State{}, fmt.Errorf("showing the job of unit %q: %w", name, err)
+		}
+	}
+	return state, nil
+}
+
+func stateOf(name string, props map[string]any) State {
+	return State{
+		Name:           name,
+		LoadState:      property[string](props, "LoadState"),
+		ActiveState:    property[string](props, "ActiveState"),
+		SubState:       property[string](props, "SubState"),
+		UnitFileState:  property[string](props, "UnitFileState"),
+		Result:         property[string](props, "Result"),
+		ExecMainCode:   property[int32](props, "ExecMainCode"),
+		ExecMainStatus: property[int32](props, "ExecMainStatus"),
+		NRestarts:      property[uint32](props, "NRestarts"),
+	}
+}
+
+// property is the zero value when the unit is of a type without it.
+func property[T any](props map[string]any, name string) T {
+	v, _ := props[name].(T)
+	return v
+}
+
+// jobID reads the property Job, a pair of id and object path: 0 means no job.
+func jobID(props map[string]any) uint32 {
+	if pair := property[[]any](props, "Job"); len(pair) > 0 {
+		id, _ := pair[0].(uint32)
+		return id
+	}
+	return 0
+}
+
+// job looks the id up; a job that ended meanwhile is nil.
+func (m *Manager) job(ctx context.Context, id uint32) (*Job, error) {
+	jobs, err := m.conn.ListJobsContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(jobs, func(j dbus.JobStatus) bool { return j.Id == id })
+	if i < 0 {
+		return nil, nil
+	}
+	return &Job{ID: id, Type: jobs[i].JobType, State: jobs[i].Status}, nil
+}

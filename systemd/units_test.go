@@ -1,0 +1,105 @@
+package systemd_test
+
+import (
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/coreos/go-systemd/v22/unit"
+
+	"muster/internal/units"
+	"muster/systemd"
+)
+
+// settings parses a unit file and joins repeated directives by a space.
+func settings(t *testing.T, u units.Unit) map[string]string {
+	t.Helper()
+	options, err := unit.Deserialize(strings.NewReader(string(u.Content)))
+	if err != nil {
+		t.Fatalf("%s: %v", u.Name, err)
+	}
+	all := map[string]string{}
+	for _, o := range options {
+		all[o.Name] = strings.TrimSpace(all[o.Name] + " " + o.Value)
+	}
+	return all
+}
+
+// What bootstrap, verify and agent count on.
+func TestUnitsSayWhatTheCodeReliesOn(t *testing.T) {
+	want := map[string]map[string]string{
+		"muster-agent.service": {
+			"ExecStart": "/usr/bin/muster agent", "Type": "notify", "Restart": "always", "RestartPreventExitStatus": "78",
+			"After": "network-online.target docker.service ecs.service", "DynamicUser": "yes", "StateDirectory": "muster-agent",
+			"RuntimeDirectory": "muster-agent", "WantedBy": "multi-user.target", "CapabilityBoundingSet": "",
+		},
+		"muster-bootstrap.service": {
+			"ExecStart": "/usr/bin/muster bootstrap", "Type": "oneshot", "RemainAfterExit": "yes", "Before": "ecs.service",
+			"RequiredBy": "ecs.service", "After": "network-online.target cloud-config.service",
+		},
+		"muster-verify.service": {
+			"ExecStart": "/usr/bin/muster verify", "Type": "oneshot", "TimeoutStartSec": "infinity", "RemainAfterExit": "yes", "Restart": "on-failure", "RestartSec": "60",
+			"RestartPreventExitStatus": "1 2 3 10 11 78 130", "StartLimitIntervalSec": "0", "StateDirectory": "muster", "RuntimeDirectory": "muster",
+			"After": "network-online.target ecs.service sysinit.target basic.target", "WantedBy": "multi-user.target", "CapabilityBoundingSet": "",
+		},
+	}
+	all := systemd.Units()
+	if len(all) != len(want) {
+		t.Errorf("%d units, want %d", len(all), len(want))
+	}
+	for _, u := range all {
+		got := settings(t, u)
+		for key, value := range want[u.Name] {
+			if v, set := got[key]; v != value || !set {
+				t.Errorf("%s: %s=%q, want %q", u.Name, key, got[key], value)
+			}
+		}
+		// muster reads /etc/muster/muster.env by its own parser.
+		if _, set := got["EnvironmentFile"]; set {
+			t.Errorf("%s: has an EnvironmentFile", u.Name)
+		}
+		if strings.Contains(got["After"]+got["Requires"], "cloud-final") {
+			t.Errorf("%s: waits for cloud-final itself", u.Name)
+		}
+	}
+}
+
+func TestUnitsInstall(t *testing.T) {
+	root := t.TempDir()
+	all := systemd.Units()
+	written, err := units.Install(root, "/opt/muster", all)
+	if err != nil || len(written) != len(all) {
+		t.Fatalf("%v, %v", written, err)
+	}
+	for _, path := range written {
+		file, err := os.Open(root + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, _ := io.ReadAll(file)
+		file.Close()
+		if !strings.Contains(string(text), "\nExecStart=/opt/muster ") || strings.Contains(string(text), "/usr/bin/muster") {
+			t.Errorf("%s: does not run the binary", path)
+		}
+	}
+}
+
+func TestUnitsByName(t *testing.T) {
+	got := systemd.Units("muster-verify.service", "muster-agent.service")
+	names := slices.Collect(func(yield func(string) bool) {
+		for _, u := range got {
+			yield(u.Name)
+		}
+	})
+	if !slices.Equal(names, []string{"muster-verify.service", "muster-agent.service"}) {
+		t.Errorf("%v", names)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("an unknown name is no panic")
+		}
+	}()
+	systemd.Units("nowhere.service")
+}

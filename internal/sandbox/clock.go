@@ -1,0 +1,71 @@
+package sandbox
+
+import (
+	"sync"
+	"time"
+)
+
+// Clock is the time that the sandbox lives by: throttling, waiting, timestamps.
+type Clock interface {
+	Now() time.Time
+	// After returns a channel that receives once d has passed.
+	After(d time.Duration) <-chan time.Time
+}
+
+type realClock struct{}
+
+func (realClock) Now() time.Time                         { return time.Now() }
+func (realClock) After(d time.Duration) <-chan time.Time { return time.After(d) }
+
+// ManualClock is a Clock that moves only when told to. It starts at the real
+// time, because the SDK compares the Date header of answers with its own clock.
+type ManualClock struct {
+	mu     sync.Mutex
+	now    time.Time
+	timers []manualTimer
+}
+
+type manualTimer struct {
+	at time.Time
+	c  chan time.Time
+}
+
+// NewManualClock returns a clock that stands still at the present.
+func NewManualClock() *ManualClock { return &ManualClock{now: time.Now()} }
+
+// Now implements Clock.
+func (m *ManualClock) Now() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.now
+}
+
+// After implements Clock.
+func (m *ManualClock) After(d time.Duration) <-chan time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := make(chan time.Time, 1)
+	m.timers = append(m.timers, manualTimer{m.now.Add(d), c})
+	m.fire()
+	return c
+}
+
+// Advance moves the clock and fires the timers that came due.
+func (m *ManualClock) Advance(d time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.now = m.now.Add(d)
+	m.fire()
+}
+
+func (m *ManualClock) fire() {
+	waiting := m.timers[:0]
+	for _, t := range m.timers {
+		if t.at.After(m.now) {
+			waiting = append(waiting, t)
+			continue
+		}
+		t.c <- m.now
+	}
+	m.timers = waiting
+}

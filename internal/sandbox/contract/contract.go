@@ -1,0 +1,126 @@
+// Package contract says what muster relies on in the AWS APIs that it calls: one
+// clause a fact, each driven through the SDK's real clients. The sandbox and moto
+// are both held to it, so that neither can drift alone.
+//
+// Knobs, faults and the wire are not its subject, and it starts no backend.
+package contract
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/smithy-go"
+)
+
+// Backend is something that answers the AWS APIs, prepared with one instance.
+type Backend struct {
+	// Config leads SDK clients to the backend: region, endpoint, credentials.
+	Config aws.Config
+
+	InstanceID       string // running, tagged TagKey=TagValue
+	IdentityDocument string // the instance's, as JSON
+	TagKey, TagValue string
+
+	Group string // Auto Scaling group with the instance and the same tag
+	Hook  string // its launch hook: default result ABANDON, heartbeat 600 s
+
+	Stack, Resource string // a stack with a resource that waits for a signal
+
+	// Exempt maps clause names to the reason why the backend is known to break
+	// them. An exempt clause must fail: one that holds is a stale exemption.
+	Exempt map[string]string
+}
+
+// clients are the SDK's clients for a backend.
+type clients struct {
+	Backend
+	ecs *ecs.Client
+	ec2 *ec2.Client
+	asg *autoscaling.Client
+	cfn *cloudformation.Client
+}
+
+type clause struct {
+	name string
+	hold func(context.Context, *clients) error
+}
+
+// Run runs every clause as a subtest. Each can run alone; together, completing the
+// lifecycle action stands last of those that need the instance to wait.
+func Run(t *testing.T, b Backend) {
+	t.Helper()
+	c := &clients{
+		Backend: b,
+		ecs:     ecs.NewFromConfig(b.Config, func(o *ecs.Options) { o.RetryMaxAttempts = 1 }),
+		ec2:     ec2.NewFromConfig(b.Config, func(o *ec2.Options) { o.RetryMaxAttempts = 1 }),
+		asg:     autoscaling.NewFromConfig(b.Config, func(o *autoscaling.Options) { o.RetryMaxAttempts = 1 }),
+		cfn:     cloudformation.NewFromConfig(b.Config, func(o *cloudformation.Options) { o.RetryMaxAttempts = 1 }),
+	}
+	clauses := slices.Concat(ecsClauses(), instanceClauses(), groupClauses(), lifecycleClauses(), stackClauses())
+	for _, cl := range clauses {
+		t.Run(cl.name, func(t *testing.T) { run(t, c, cl) })
+	}
+	for name := range b.Exempt {
+		if !slices.ContainsFunc(clauses, func(cl clause) bool { return cl.name == name }) {
+			t.Errorf("exemption of an unknown clause: %s", name)
+		}
+	}
+}
+
+func run(t *testing.T, c *clients, cl clause) {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	err := cl.hold(ctx, c)
+	reason, exempt := c.Exempt[cl.name]
+	switch {
+	case err != nil && !exempt:
+		t.Error(err)
+	case err != nil:
+		t.Logf("exempt, %s: %v", reason, err)
+	case exempt:
+		t.Errorf("holds, so the exemption is stale: %s", reason)
+	}
+}
+
+// wantCode checks that err is an API error with this code.
+func wantCode(err error, code string) error {
+	var api smithy.APIError
+	if !errors.As(err, &api) || api.ErrorCode() != code {
+		return fmt.Errorf("got error %v, want code %s", err, code)
+	}
+	return nil
+}
+
+// wantMessage is wantCode with the exact message.
+func wantMessage(err error, code, message string) error {
+	var api smithy.APIError
+	if !errors.As(err, &api) || api.ErrorCode() != code || api.ErrorMessage() != message {
+		return fmt.Errorf("got error %v, want %s: %s", err, code, message)
+	}
+	return nil
+}
+
+func want[T comparable](what string, got, want T) error {
+	if got != want {
+		return fmt.Errorf("%s: got %v, want %v", what, got, want)
+	}
+	return nil
+}
+
+// deref is a pointer's value, or the zero value.
+func deref[T any](p *T) T {
+	var v T
+	if p != nil {
+		v = *p
+	}
+	return v
+}

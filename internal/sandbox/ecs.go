@@ -1,0 +1,175 @@
+package sandbox
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+type cluster struct {
+	name, status string
+	instances    []*ContainerInstance
+}
+
+var errClusterNotFound = apiError{400, "ClusterNotFoundException", "Cluster not found."}
+
+// ecsService speaks awsJson1.1 (service/ecs api_client.go: awsjson.New11).
+func (s *Sandbox) ecsService() *service {
+	lists := rate{"clusters", 50, 20}
+	reads := rate{"cluster-resources", 100, 20}
+	return &service{
+		name:     ECS,
+		target:   "AmazonEC2ContainerServiceV20141113",
+		protocol: awsJSON{},
+		actions: map[string]action{
+			"CreateCluster":               s.createCluster,
+			"DescribeClusters":            s.describeClusters,
+			"ListClusters":                s.listClusters,
+			"ListContainerInstances":      s.listContainerInstances,
+			"DescribeContainerInstances":  s.describeContainerInstances,
+			"RegisterContainerInstance":   s.registerContainerInstance,
+			"DeregisterContainerInstance": s.deregisterContainerInstance,
+		},
+		rates: map[string]rate{
+			"ListClusters": lists, "DescribeClusters": lists,
+			"ListContainerInstances": reads, "DescribeContainerInstances": reads,
+			"RegisterContainerInstance": {"register", 200, 120},
+		},
+	}
+}
+
+// SetCluster creates a cluster or changes its status: ACTIVE, INACTIVE, ...
+func (s *Sandbox) SetCluster(name, status string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.setCluster(name, status)
+}
+
+func (s *Sandbox) setCluster(name, status string) *cluster {
+	c := s.findCluster(name, s.opts.Region)
+	if c == nil {
+		c = &cluster{name: name}
+		s.clusters = append(s.clusters, c)
+	}
+	c.status = status
+	return c
+}
+
+// findCluster takes a name, an ARN or nothing, which is the default cluster.
+// Other regions have no clusters.
+func (s *Sandbox) findCluster(ref, region string) *cluster {
+	name := cmp.Or(ref, defaultCluster)
+	if strings.HasPrefix(ref, "arn:") {
+		prefix := s.arn("ecs", "cluster/")
+		if !strings.HasPrefix(ref, prefix) {
+			return nil
+		}
+		name = strings.TrimPrefix(ref, prefix)
+	}
+	i := slices.IndexFunc(s.clusters, func(c *cluster) bool { return c.name == name })
+	if i < 0 || region != s.opts.Region {
+		return nil
+	}
+	return s.clusters[i]
+}
+
+type clusterShape struct {
+	ClusterArn                        string `json:"clusterArn"`
+	ClusterName                       string `json:"clusterName"`
+	Status                            string `json:"status"`
+	RegisteredContainerInstancesCount int    `json:"registeredContainerInstancesCount"`
+}
+
+func (s *Sandbox) shapeOf(c *cluster) clusterShape {
+	return clusterShape{s.arn("ecs", "cluster/"+c.name), c.name, c.status, len(c.instances)}
+}
+
+func (s *Sandbox) createCluster(r *request) (any, *apiError) {
+	var in struct{ ClusterName string }
+	if err := r.decode(&in); err != nil {
+		return nil, err
+	}
+	c := s.setCluster(cmp.Or(in.ClusterName, defaultCluster), "ACTIVE")
+	return map[string]any{"cluster": s.shapeOf(c)}, nil
+}
+
+type failure struct {
+	Arn    string `json:"arn"`
+	Reason string `json:"reason"`
+}
+
+func (s *Sandbox) describeClusters(r *request) (any, *apiError) {
+	var in struct{ Clusters []string }
+	if err := r.decode(&in); err != nil {
+		return nil, err
+	}
+	out := struct {
+		Clusters []clusterShape `json:"clusters"`
+		Failures []failure      `json:"failures"`
+	}{[]clusterShape{}, []failure{}}
+	if len(in.Clusters) == 0 {
+		in.Clusters = []string{defaultCluster}
+	}
+	for _, ref := range in.Clusters {
+		if c := s.findCluster(ref, r.region); c != nil {
+			out.Clusters = append(out.Clusters, s.shapeOf(c))
+			continue
+		}
+		arn := ref
+		if !strings.HasPrefix(ref, "arn:") {
+			arn = s.arn("ecs", "cluster/"+ref)
+		}
+		out.Failures = append(out.Failures, failure{arn, "MISSING"})
+	}
+	return out, nil
+}
+
+func (s *Sandbox) listClusters(r *request) (any, *apiError) {
+	var in pageRequest
+	if err := r.decode(&in); err != nil {
+		return nil, err
+	}
+	var arns []string
+	for _, c := range s.clusters {
+		if c.status != "INACTIVE" && r.region == s.opts.Region {
+			arns = append(arns, s.arn("ecs", "cluster/"+c.name))
+		}
+	}
+	return in.page("clusterArns", arns)
+}
+
+// pageRequest is the paging of ECS's List actions. The token is an offset; to
+// the client it is opaque.
+type pageRequest struct {
+	MaxResults *int
+	NextToken  string
+}
+
+func (p pageRequest) page(member string, all []string) (any, *apiError) {
+	size := 100
+	if p.MaxResults != nil {
+		size = *p.MaxResults
+	}
+	from, err := 0, error(nil)
+	if p.NextToken != "" {
+		from, err = strconv.Atoi(p.NextToken)
+	}
+	if err != nil || size < 1 || size > 100 || from < 0 || from > len(all) {
+		return nil, invalid("InvalidParameterException", "Invalid maxResults or nextToken.")
+	}
+	to := min(from+size, len(all))
+	out := map[string]any{member: slices.Concat([]string{}, all[from:to])}
+	if to < len(all) {
+		out["nextToken"] = strconv.Itoa(to)
+	}
+	return out, nil
+}
+
+// instanceOfDocument reads the instance id of an identity document.
+func instanceOfDocument(document string) string {
+	var d struct{ InstanceID string }
+	_ = json.Unmarshal([]byte(document), &d) // no document, no EC2 instance
+	return d.InstanceID
+}

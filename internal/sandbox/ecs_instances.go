@@ -1,0 +1,242 @@
+package sandbox
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Attribute is a name and a value of a container instance.
+type Attribute struct {
+	Name  string `json:"name"`
+	Value string `json:"value,omitempty"`
+}
+
+// ContainerInstance is an instance's registration in a cluster, as ECS tells it.
+type ContainerInstance struct {
+	Arn            string      `json:"containerInstanceArn"`
+	EC2InstanceID  string      `json:"ec2InstanceId"`
+	Status         string      `json:"status"`
+	StatusReason   string      `json:"statusReason,omitempty"`
+	AgentConnected bool        `json:"agentConnected"`
+	RegisteredAt   Epoch       `json:"registeredAt"`
+	Version        int64       `json:"version"`
+	Attributes     []Attribute `json:"attributes"`
+	Health         *Health     `json:"healthStatus,omitempty"` // shown when asked for
+}
+
+// Health is the overall status of a container instance: OK, IMPAIRED, ...
+type Health struct {
+	OverallStatus string `json:"overallStatus"`
+}
+
+// Epoch is a time that marshals as the JSON protocols want it: seconds.
+type Epoch struct{ time.Time }
+
+// MarshalJSON implements json.Marshaler.
+func (e Epoch) MarshalJSON() ([]byte, error) {
+	return strconv.AppendFloat(nil, float64(e.UnixMilli())/1000, 'f', 3, 64), nil
+}
+
+// ContainerInstances returns copies of a cluster's registrations.
+func (s *Sandbox) ContainerInstances(cluster string) []ContainerInstance {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []ContainerInstance
+	if c := s.findCluster(cluster, s.opts.Region); c != nil {
+		for _, ci := range c.instances {
+			out = append(out, *ci)
+		}
+	}
+	return out
+}
+
+// AddContainerInstance puts a registration into an existing cluster as it is,
+// say a stale duplicate, and returns its ARN, made up when ci has none.
+func (s *Sandbox) AddContainerInstance(cluster string, ci ContainerInstance) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.findCluster(cluster, s.opts.Region)
+	if ci.Arn == "" {
+		ci.Arn = s.newContainerInstanceARN(c.name)
+	}
+	c.instances = append(c.instances, &ci)
+	return ci.Arn
+}
+
+// EditContainerInstance changes a registration, in whatever cluster it is.
+func (s *Sandbox) EditContainerInstance(arn string, edit func(*ContainerInstance)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.clusters {
+		if ci := c.find(arn); ci != nil {
+			edit(ci)
+		}
+	}
+}
+
+// find takes an ARN or its last part.
+func (c *cluster) find(ref string) *ContainerInstance {
+	i := slices.IndexFunc(c.instances, func(ci *ContainerInstance) bool {
+		return ci.Arn == ref || strings.HasSuffix(ci.Arn, "/"+ref)
+	})
+	if i < 0 {
+		return nil
+	}
+	return c.instances[i]
+}
+
+func (s *Sandbox) newContainerInstanceARN(cluster string) string {
+	var id [16]byte
+	_, _ = rand.Read(id[:]) // never fails (crypto/rand)
+	return s.arn("ecs", "container-instance/"+cluster+"/"+hex.EncodeToString(id[:]))
+}
+
+// registration is the input of RegisterContainerInstance.
+type registration struct {
+	Cluster, ContainerInstanceArn string
+	InstanceIdentityDocument      string
+	Attributes                    []Attribute
+}
+
+func (s *Sandbox) registerContainerInstance(r *request) (any, *apiError) {
+	var in registration
+	if err := r.decode(&in); err != nil {
+		return nil, err
+	}
+	ci, err := s.register(in, r.region)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"containerInstance": ci}, nil
+}
+
+// register words its errors as ECS does to the agent: ClientException "Cluster
+// not found." (amazon-ecs-agent api/errors), "is inactive" (amazon-ecs-agent#583).
+func (s *Sandbox) register(in registration, region string) (*ContainerInstance, *apiError) {
+	c := s.findCluster(in.Cluster, region)
+	switch {
+	case c == nil:
+		return nil, invalid("ClientException", "Cluster not found.")
+	case c.status != "ACTIVE":
+		return nil, invalid("ClientException", "The referenced cluster was inactive.")
+	case in.ContainerInstanceArn != "":
+		return c.reregister(in.ContainerInstanceArn)
+	}
+	ci := &ContainerInstance{
+		Arn:            s.newContainerInstanceARN(c.name),
+		EC2InstanceID:  instanceOfDocument(in.InstanceIdentityDocument),
+		Status:         "ACTIVE",
+		AgentConnected: true,
+		RegisteredAt:   Epoch{s.clock.Now()},
+		Version:        1,
+		Attributes: append(slices.Clone(in.Attributes),
+			Attribute{"ecs.availability-zone", s.zone()}, Attribute{"ecs.instance-type", instanceType}),
+		Health: &Health{"OK"},
+	}
+	c.instances = append(c.instances, ci)
+	return ci, nil
+}
+
+func (c *cluster) reregister(arn string) (*ContainerInstance, *apiError) {
+	ci := c.find(arn)
+	if ci == nil || ci.Status == "INACTIVE" {
+		return nil, invalid("ClientException", "Container instance %s is inactive.", arn)
+	}
+	ci.AgentConnected = true
+	ci.Version++
+	return ci, nil
+}
+
+func (s *Sandbox) deregisterContainerInstance(r *request) (any, *apiError) {
+	var in struct{ Cluster, ContainerInstance string }
+	if err := r.decode(&in); err != nil {
+		return nil, err
+	}
+	c := s.findCluster(in.Cluster, r.region)
+	if c == nil {
+		return nil, &errClusterNotFound
+	}
+	ci := c.find(in.ContainerInstance)
+	if ci == nil {
+		return nil, invalid("InvalidParameterException", "Referenced container instance %s not found.", in.ContainerInstance)
+	}
+	ci.Status, ci.AgentConnected = "INACTIVE", false
+	return map[string]any{"containerInstance": ci}, nil
+}
+
+func (s *Sandbox) listContainerInstances(r *request) (any, *apiError) {
+	var in struct {
+		pageRequest
+		Cluster, Filter, Status string
+	}
+	if err := r.decode(&in); err != nil {
+		return nil, err
+	}
+	c := s.findCluster(in.Cluster, r.region)
+	if c == nil {
+		return nil, &errClusterNotFound
+	}
+	fits, err := parseFilter(in.Filter)
+	if err != nil {
+		return nil, err
+	}
+	var arns []string
+	for _, ci := range c.instances {
+		listed := ci.Status == in.Status || in.Status == "" && ci.Status != "INACTIVE"
+		if listed && fits(ci) {
+			arns = append(arns, ci.Arn)
+		}
+	}
+	return in.page("containerInstanceArns", arns)
+}
+
+// parseFilter understands, of the cluster query language, the one expression
+// that finds an instance: ec2InstanceId == i-...
+func parseFilter(filter string) (func(*ContainerInstance) bool, *apiError) {
+	if filter == "" {
+		return func(*ContainerInstance) bool { return true }, nil
+	}
+	m := regexp.MustCompile(`^\s*ec2InstanceId\s*==?\s*(\S+)\s*$`).FindStringSubmatch(filter)
+	if m == nil {
+		return nil, invalid("InvalidParameterException", "Invalid filter expression: %s", filter)
+	}
+	return func(ci *ContainerInstance) bool { return ci.EC2InstanceID == m[1] }, nil
+}
+
+func (s *Sandbox) describeContainerInstances(r *request) (any, *apiError) {
+	var in struct {
+		Cluster                     string
+		ContainerInstances, Include []string
+	}
+	if err := r.decode(&in); err != nil {
+		return nil, err
+	}
+	c := s.findCluster(in.Cluster, r.region)
+	switch {
+	case c == nil:
+		return nil, &errClusterNotFound
+	case len(in.ContainerInstances) == 0 || len(in.ContainerInstances) > 100:
+		return nil, invalid("InvalidParameterException", "Container instances must be 1 to 100.")
+	}
+	out := struct {
+		ContainerInstances []ContainerInstance `json:"containerInstances"`
+		Failures           []failure           `json:"failures"`
+	}{[]ContainerInstance{}, []failure{}}
+	for _, ref := range in.ContainerInstances {
+		if ci := c.find(ref); ci != nil {
+			shown := *ci
+			if !slices.Contains(in.Include, "CONTAINER_INSTANCE_HEALTH") {
+				shown.Health = nil
+			}
+			out.ContainerInstances = append(out.ContainerInstances, shown)
+			continue
+		}
+		out.Failures = append(out.Failures, failure{ref, "MISSING"})
+	}
+	return out, nil
+}

@@ -1,0 +1,143 @@
+//go:build integration
+
+package sandbox_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+
+	"muster/internal/sandbox/contract"
+)
+
+// motoDeviations is where moto 5.2.1 is known to differ from AWS.
+func motoDeviations() map[string]string {
+	return map[string]string{
+		"ListClusters keeps to MaxResults and pages on":                             "ignores maxResults",
+		"RegisterContainerInstance keeps attributes":                                "drops the attributes it is sent",
+		"RegisterContainerInstance refuses an unknown cluster with ClientException": "raises a bare Exception, a 500",
+		"ListContainerInstances filters by ec2InstanceId":                           "ignores filter",
+		"ListContainerInstances refuses an unknown cluster":                         "answers an empty list",
+		"DescribeContainerInstances tells health when asked":                        "knows no health",
+		"SetInstanceHealth refuses an unknown instance with ValidationError":        "answers InvalidInstanceID.NotFound",
+		"RecordLifecycleActionHeartbeat is accepted while the instance waits":       "not implemented",
+		"CompleteLifecycleAction is accepted once":                                  "not implemented",
+		"SignalResource refuses an unknown stack with ValidationError":              "not implemented",
+		"SignalResource is accepted by a stack that waits":                          "not implemented",
+	}
+}
+
+func TestMotoKeepsTheContract(t *testing.T) {
+	cfg := aws.Config{
+		Region:       "eu-central-1",
+		BaseEndpoint: aws.String(startMoto(t)),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "moto", SecretAccessKey: "moto"}, nil
+		}),
+	}
+	id := motoInstance(t, cfg)
+	contract.Run(t, contract.Backend{
+		Config:     cfg,
+		InstanceID: id, IdentityDocument: fmt.Sprintf(`{"instanceId": %q}`, id),
+		TagKey: "muster:cluster", TagValue: "prod",
+		Group: "workers", Hook: "ready",
+		Stack: "web", Resource: "Workers", // moto knows no signals, so none is prepared
+		Exempt: motoDeviations(),
+	})
+}
+
+// startMoto starts moto_server and returns its URL.
+func startMoto(t *testing.T) string {
+	t.Helper()
+	path, err := exec.LookPath("moto_server")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("moto_server is not on PATH: pip install 'moto[server]==5.2.1'")
+		}
+		t.Skip("moto_server is not on PATH: pip install 'moto[server]==5.2.1'")
+	}
+	addr := freeAddress(t)
+	_, port, _ := net.SplitHostPort(addr)
+	var log bytes.Buffer
+	cmd := exec.Command(path, "-H", "127.0.0.1", "-p", port)
+	cmd.Stdout, cmd.Stderr = &log, &log
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("starting moto_server: %v", err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("moto_server said:\n%s", log.String())
+		}
+	})
+	awaitPort(t, addr)
+	return "http://" + addr
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// awaitPort polls until moto listens, for at most a minute.
+func awaitPort(t *testing.T, addr string) {
+	t.Helper()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for range 600 {
+		conn, err := net.Dial("tcp4", addr)
+		if err == nil {
+			conn.Close()
+			return
+		}
+		<-tick.C
+	}
+	t.Fatalf("moto_server does not listen on %s after a minute", addr)
+}
+
+// motoInstance makes a group of one and returns its instance.
+func motoInstance(t *testing.T, cfg aws.Config) string {
+	t.Helper()
+	ctx, asg := t.Context(), connect(t, cfg).asg
+	must := func(_ any, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(asg.CreateLaunchConfiguration(ctx, &autoscaling.CreateLaunchConfigurationInput{
+		LaunchConfigurationName: aws.String("workers"), InstanceType: aws.String("m5.large"),
+		ImageId: aws.String("ami-12c6146b"), // one of moto's own
+	}))
+	must(asg.CreateAutoScalingGroup(ctx, &autoscaling.CreateAutoScalingGroupInput{
+		AutoScalingGroupName: aws.String("workers"), LaunchConfigurationName: aws.String("workers"),
+		MinSize: aws.Int32(1), MaxSize: aws.Int32(1), AvailabilityZones: []string{cfg.Region + "a"},
+		Tags: []types.Tag{{Key: aws.String("muster:cluster"), Value: aws.String("prod"), PropagateAtLaunch: aws.Bool(true),
+			ResourceId: aws.String("workers"), ResourceType: aws.String("auto-scaling-group")}},
+	}))
+	must(asg.PutLifecycleHook(ctx, &autoscaling.PutLifecycleHookInput{
+		AutoScalingGroupName: aws.String("workers"), LifecycleHookName: aws.String("ready"),
+		LifecycleTransition: aws.String("autoscaling:EC2_INSTANCE_LAUNCHING"), HeartbeatTimeout: aws.Int32(600),
+	}))
+	out, err := asg.DescribeAutoScalingInstances(ctx, &autoscaling.DescribeAutoScalingInstancesInput{})
+	must(out, err)
+	if len(out.AutoScalingInstances) != 1 {
+		t.Fatalf("moto launched %d instances, want 1", len(out.AutoScalingInstances))
+	}
+	return aws.ToString(out.AutoScalingInstances[0].InstanceId)
+}

@@ -1,0 +1,184 @@
+package sandbox
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+)
+
+// The credentials that the IMDS hands out and that the AWS services accept.
+const (
+	roleName     = "muster-sandbox"
+	accessKeyID  = "ASIASANDBOXSANDBOX00"
+	secretKey    = "sandbox/secret/of/no/worth/whatsoever00"
+	sessionToken = "sandbox-session-token"
+)
+
+// Facts about the instance that nobody needs to vary.
+const (
+	instanceType = "m7i.large"
+	imageID      = "ami-0123456789abcdef0"
+	privateIP    = "10.0.1.17"
+	mac          = "0a:12:34:56:78:9a"
+	subnetID     = "subnet-0aa11bb22cc33dd44"
+	vpcID        = "vpc-0aa11bb22cc33dd44"
+	groupID      = "sg-0aa11bb22cc33dd44"
+	interfaceID  = "eni-0aa11bb22cc33dd44"
+)
+
+// Options says what instance to be. The zero value is a lone instance with a
+// role, in a region without clusters.
+type Options struct {
+	Region     string // default eu-central-1
+	AccountID  string // default 123456789012
+	InstanceID string // default i-0123456789abcdef0
+
+	Clusters     []string // ACTIVE clusters that exist
+	InstanceTags map[string]string
+	TagsInIMDS   bool // "allow tags in instance metadata"
+	NoRole       bool // no instance profile: no credentials
+	UserData     string
+
+	// Group is the Auto Scaling group, nil for an instance outside of one.
+	Group *Group
+	// Stacks maps stack names to the logical ids of resources that wait for a signal.
+	Stacks map[string][]string
+
+	Root  string // the instance's file system root; needed by the agent
+	Agent AgentPlan
+	Clock Clock // default: the real one
+}
+
+// Sandbox is one instance with the AWS around it. Its methods may be called
+// concurrently; all state is behind one lock.
+type Sandbox struct {
+	// Agent is the instance's ECS agent, stopped at first.
+	Agent *Agent
+
+	opts       Options
+	clock      Clock
+	routes     []*service
+	done       chan struct{}
+	background sync.WaitGroup // goroutines that end with done
+	closed     sync.Once
+
+	imds, introspection, api *door
+
+	mu       sync.Mutex
+	faults   []*armedFault
+	calls    []*Call
+	local    []*LocalRequest
+	buckets  map[string]*bucket
+	tokens   tokens
+	identity identity
+	clusters []*cluster
+	group    *groupState
+	stacks   map[string]*stack
+}
+
+// New starts a sandbox on three loopback ports. Close it.
+func New(opts Options) (*Sandbox, error) {
+	opts.Region = cmp.Or(opts.Region, "eu-central-1")
+	opts.AccountID = cmp.Or(opts.AccountID, "123456789012")
+	opts.InstanceID = cmp.Or(opts.InstanceID, "i-0123456789abcdef0")
+	if opts.Clock == nil {
+		opts.Clock = realClock{}
+	}
+	s := &Sandbox{
+		opts: opts, clock: opts.Clock, done: make(chan struct{}),
+		buckets: map[string]*bucket{}, tokens: tokens{},
+	}
+	s.routes = s.services()
+	s.identity = s.newIdentity()
+	s.group = s.newGroup()
+	s.stacks = s.newStacks()
+	for _, name := range opts.Clusters {
+		s.SetCluster(name, "ACTIVE")
+	}
+	s.Agent = newAgent(s)
+	if err := s.listen(); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("starting the sandbox: %w", err)
+	}
+	return s, nil
+}
+
+func (s *Sandbox) listen() error {
+	for _, d := range []struct {
+		door    **door
+		handler http.Handler
+	}{
+		{&s.imds, s.serveLocal(IMDS, s.serveIMDS)},
+		{&s.introspection, s.serveLocal(Introspection, s.Agent.serve)},
+		{&s.api, http.HandlerFunc(s.serveAWS)},
+	} {
+		var err error
+		if *d.door, err = newDoor(d.handler); err != nil {
+			return err
+		}
+	}
+	if err := s.imds.open(); err != nil {
+		return err
+	}
+	return s.api.open() // introspection is opened by the agent
+}
+
+// Close stops the agent and the listeners and waits for what they run.
+func (s *Sandbox) Close() {
+	s.closed.Do(func() {
+		close(s.done)
+		s.background.Wait()
+		s.Agent.Stop()
+		for _, d := range []*door{s.imds, s.introspection, s.api} {
+			if d != nil {
+				d.remove()
+			}
+		}
+	})
+}
+
+// Environ returns what a process needs to live on this instance, as KEY=VALUE.
+// Region and credentials are not in it: they come from the IMDS. The machine's
+// own AWS files are shut out.
+func (s *Sandbox) Environ() []string {
+	return []string{
+		"AWS_EC2_METADATA_SERVICE_ENDPOINT=" + s.imds.url(),
+		"AWS_ENDPOINT_URL=" + s.api.url(),
+		"AWS_CONFIG_FILE=/dev/null",
+		"AWS_SHARED_CREDENTIALS_FILE=/dev/null",
+		"MUSTER_INTROSPECTION_URL=" + s.introspection.url(),
+		"MUSTER_ROOT=" + s.opts.Root,
+	}
+}
+
+// IMDSURL, APIURL and IntrospectionURL are the three listeners, as http://host:port.
+func (s *Sandbox) IMDSURL() string { return s.imds.url() }
+
+// APIURL is where every AWS service answers.
+func (s *Sandbox) APIURL() string { return s.api.url() }
+
+// IntrospectionURL refuses connections until the agent listens.
+func (s *Sandbox) IntrospectionURL() string { return s.introspection.url() }
+
+// AWSConfig is a configuration for SDK clients that talk to the sandbox with the
+// instance's role, without asking its IMDS.
+func (s *Sandbox) AWSConfig() aws.Config {
+	creds := aws.Credentials{AccessKeyID: accessKeyID, SecretAccessKey: secretKey, SessionToken: sessionToken}
+	return aws.Config{
+		Region:       s.opts.Region,
+		BaseEndpoint: aws.String(s.api.url()),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return creds, nil
+		}),
+	}
+}
+
+func (s *Sandbox) zone() string { return s.opts.Region + "a" }
+
+func (s *Sandbox) arn(service, resource string) string {
+	return fmt.Sprintf("arn:aws:%s:%s:%s:%s", service, s.opts.Region, s.opts.AccountID, resource)
+}

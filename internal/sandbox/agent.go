@@ -96,8 +96,11 @@ func (s *Sandbox) StartAgent(ctx context.Context) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.stop != nil {
+	if a.stop != nil && !closed(a.ended) {
 		return errors.New("starting the agent: it runs already")
+	}
+	if a.stop != nil {
+		a.stop()
 	}
 	ctx, a.stop = context.WithCancel(ctx)
 	a.ended = make(chan struct{})
@@ -105,6 +108,15 @@ func (s *Sandbox) StartAgent(ctx context.Context) error {
 	restart := s.clock.After(a.plan.After) // counted from here, not from when the goroutine runs
 	go a.supervise(ctx, a.ended, restart)
 	return nil
+}
+
+func closed(c chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // Stop stops the agent and waits for it. Introspection refuses from then on.

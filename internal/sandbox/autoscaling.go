@@ -64,7 +64,9 @@ func (s *Sandbox) newGroup() *groupState {
 func (s *Sandbox) SetTargetState(state string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.group.TargetState = state
+	if s.group != nil {
+		s.group.TargetState = state
+	}
 }
 
 // Hook returns the state of a hook, the zero state for an unknown one.

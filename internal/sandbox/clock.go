@@ -58,6 +58,13 @@ func (m *ManualClock) Advance(d time.Duration) {
 	m.fire()
 }
 
+// Waiting is the number of timers that have not fired.
+func (m *ManualClock) Waiting() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.timers)
+}
+
 func (m *ManualClock) fire() {
 	waiting := m.timers[:0]
 	for _, t := range m.timers {

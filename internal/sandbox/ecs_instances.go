@@ -55,12 +55,15 @@ func (s *Sandbox) ContainerInstances(cluster string) []ContainerInstance {
 	return out
 }
 
-// AddContainerInstance puts a registration into an existing cluster as it is,
-// say a stale duplicate, and returns its ARN, made up when ci has none.
+// AddContainerInstance puts a registration into a cluster as it is, say a stale
+// duplicate, and returns its ARN. It makes up what is missing: cluster, ARN.
 func (s *Sandbox) AddContainerInstance(cluster string, ci ContainerInstance) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.findCluster(cluster, s.opts.Region)
+	if c == nil {
+		c = s.setCluster(cluster, "ACTIVE")
+	}
 	if ci.Arn == "" {
 		ci.Arn = s.newContainerInstanceARN(c.name)
 	}

@@ -141,14 +141,8 @@ func (f Fault) fits(service, action string) bool {
 // respond sends what do returns, or what the fault makes of it, and returns what
 // was sent. A hung or reset request has status 0.
 func (s *Sandbox) respond(w http.ResponseWriter, r *http.Request, f Fault, do func() answer) answer {
-	if f.Hang {
-		s.wait(r, nil)
-		return answer{}
-	}
-	if f.Delay > 0 && !s.wait(r, s.clock.After(f.Delay)) {
-		return answer{}
-	}
-	if f.Reset {
+	hung := f.Hang && !s.wait(r, nil) || f.Delay > 0 && !s.wait(r, s.clock.After(f.Delay))
+	if hung || f.Reset {
 		reset(w)
 		return answer{}
 	}

@@ -7,8 +7,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
@@ -106,6 +108,20 @@ func doContext(t *testing.T, ctx context.Context, method, url string, header ...
 		return resp.StatusCode, err.Error()
 	}
 	return resp.StatusCode, string(body)
+}
+
+// await spins until ok, for at most ten seconds.
+func await(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	late := time.After(10 * time.Second)
+	for !ok() {
+		select {
+		case <-late:
+			t.Fatalf("waited in vain for %s", what)
+		default:
+			runtime.Gosched()
+		}
+	}
 }
 
 func write(t *testing.T, path, text string) {

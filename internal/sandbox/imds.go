@@ -54,18 +54,19 @@ func (s *Sandbox) IMDSDown() { s.imds.shut() }
 // IMDSUp opens the metadata service again.
 func (s *Sandbox) IMDSUp() error { return s.imds.open() }
 
-// IMDSUpAfter opens it again once d has passed, if the sandbox still runs.
-func (s *Sandbox) IMDSUpAfter(d time.Duration) {
-	due := s.clock.After(d)
-	s.background.Add(1)
-	go func() {
-		defer s.background.Done()
+// IMDSUpAfter opens it again once d has passed, if the sandbox still runs. The
+// channel it returns is closed when that is over.
+func (s *Sandbox) IMDSUpAfter(d time.Duration) <-chan struct{} {
+	due, over := s.clock.After(d), make(chan struct{})
+	s.background.Go(func() {
+		defer close(over)
 		select {
 		case <-due:
-			_ = s.imds.open() // the client sees a refusal
+			_ = s.imds.open() // if it fails, the client sees a refusal
 		case <-s.done:
 		}
-	}()
+	})
+	return over
 }
 
 func (s *Sandbox) serveIMDS(r *http.Request) answer {

@@ -19,20 +19,23 @@ import (
 	"muster/internal/sandbox/contract"
 )
 
-// motoDeviations is where moto 5.2.1 is known to differ from AWS.
+// motoDeviations is where moto 5.2.1 is known to differ from AWS, and how.
 func motoDeviations() map[string]string {
 	return map[string]string{
-		"ListClusters keeps to MaxResults and pages on":                             "ignores maxResults",
-		"RegisterContainerInstance keeps attributes":                                "drops the attributes it is sent",
-		"RegisterContainerInstance refuses an unknown cluster with ClientException": "raises a bare Exception, a 500",
-		"ListContainerInstances filters by ec2InstanceId":                           "ignores filter",
-		"ListContainerInstances refuses an unknown cluster":                         "answers an empty list",
-		"DescribeContainerInstances tells health when asked":                        "knows no health",
-		"SetInstanceHealth refuses an unknown instance with ValidationError":        "answers InvalidInstanceID.NotFound",
-		"RecordLifecycleActionHeartbeat is accepted while the instance waits":       "not implemented",
-		"CompleteLifecycleAction is accepted once":                                  "not implemented",
-		"SignalResource refuses an unknown stack with ValidationError":              "not implemented",
-		"SignalResource is accepted by a stack that waits":                          "not implemented",
+		// It ignores what it is sent: maxResults, attributes, filter, include.
+		"ListClusters keeps to MaxResults and pages on":      "got a page of",
+		"RegisterContainerInstance keeps attributes":         "attribute rack=r7: got false",
+		"ListContainerInstances filters by ec2InstanceId":    "instances listed for another id: got 1",
+		"DescribeContainerInstances tells health when asked": "overallStatus: got ,",
+		// Its errors: a bare Python exception, none at all, EC2's.
+		"RegisterContainerInstance refuses an unknown cluster with ClientException": "StatusCode: 500",
+		"ListContainerInstances refuses an unknown cluster":                         "got error <nil>",
+		"SetInstanceHealth refuses an unknown instance with ValidationError":        "InvalidInstanceID.NotFound",
+		// It does not implement these; the server answers with an HTML page.
+		"RecordLifecycleActionHeartbeat is accepted while the instance waits": "StatusCode: 500",
+		"CompleteLifecycleAction is accepted once":                            "StatusCode: 500",
+		"SignalResource refuses an unknown stack with ValidationError":        "StatusCode: 500",
+		"SignalResource is accepted by a stack that waits":                    "StatusCode: 500",
 	}
 }
 

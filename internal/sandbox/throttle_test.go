@@ -1,0 +1,68 @@
+package sandbox_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+
+	"muster/internal/sandbox"
+)
+
+// passed counts how many of n calls are not throttled.
+func passed(t *testing.T, n int, call func() error) int {
+	t.Helper()
+	var ok int
+	for range n {
+		switch err := call(); {
+		case err == nil:
+			ok++
+		default:
+			wantCode(t, err, "ThrottlingException")
+		}
+	}
+	return ok
+}
+
+func TestClusterListsDrainOneBucketOf50AndRefillBy20(t *testing.T) {
+	clock := sandbox.NewManualClock()
+	s := start(t, sandbox.Options{Clock: clock})
+	c := sdk(t, s)
+	describe := func() error { _, err := c.describeClusters(t); return err }
+	list := func() error {
+		_, err := c.ecs.ListClusters(t.Context(), &ecs.ListClustersInput{})
+		return err
+	}
+	if got := passed(t, 30, describe) + passed(t, 30, list); got != 50 {
+		t.Errorf("%d calls passed, want the burst of 50", got)
+	}
+	clock.Advance(time.Second)
+	if got := passed(t, 30, describe); got != 20 {
+		t.Errorf("%d calls passed after a second, want 20", got)
+	}
+	clock.Advance(time.Hour)
+	if got := passed(t, 60, list); got != 50 {
+		t.Errorf("%d calls passed after an hour, want no more than the burst of 50", got)
+	}
+}
+
+func TestContainerInstanceReadsShareOneBucketOf100(t *testing.T) {
+	s := start(t, sandbox.Options{Clock: sandbox.NewManualClock(), Clusters: []string{"prod"}})
+	c, prod := sdk(t, s), aws.String("prod")
+	list := func() error {
+		_, err := c.ecs.ListContainerInstances(t.Context(), &ecs.ListContainerInstancesInput{Cluster: prod})
+		return err
+	}
+	describe := func() error {
+		_, err := c.ecs.DescribeContainerInstances(t.Context(), &ecs.DescribeContainerInstancesInput{
+			Cluster: prod, ContainerInstances: []string{"x"}})
+		return err
+	}
+	if got := passed(t, 60, list) + passed(t, 60, describe); got != 100 {
+		t.Errorf("%d calls passed, want 100", got)
+	}
+	if _, err := c.describeClusters(t); err != nil {
+		t.Errorf("another bucket is empty too: %v", err)
+	}
+}

@@ -96,27 +96,19 @@ func (s *Sandbox) StartAgent(ctx context.Context) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.stop != nil && !closed(a.ended) {
-		return errors.New("starting the agent: it runs already")
-	}
 	if a.stop != nil {
+		if p := a.status.Phase; p == PhaseRegistering || p == PhaseRegistered {
+			return errors.New("starting the agent: it runs already")
+		}
 		a.stop()
+		<-a.ended // at once: the phase is the last thing that ends
 	}
 	ctx, a.stop = context.WithCancel(ctx)
 	a.ended = make(chan struct{})
 	a.set(func(st *AgentStatus) { *st = AgentStatus{Phase: PhaseRegistering} })
-	restart := s.clock.After(a.plan.After) // counted from here, not from when the goroutine runs
-	go a.supervise(ctx, a.ended, restart)
+	due := s.clock.After(a.plan.After) // counted from here, not from when the goroutine runs
+	go a.supervise(ctx, a.ended, due)
 	return nil
-}
-
-func closed(c chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
 }
 
 // Stop stops the agent and waits for it. Introspection refuses from then on.

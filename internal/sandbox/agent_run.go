@@ -22,7 +22,7 @@ const (
 const (
 	defaultCluster = "default"
 	agentVersion   = "1.105.1"
-	agentCommit    = "8dfceca1"
+	agentCommit    = "8dfceca6"
 )
 
 // supervise is ecs-init: it restarts the agent between 0.5 and 15 seconds after
@@ -65,17 +65,17 @@ func (a *Agent) run(ctx context.Context, due <-chan time.Time) int {
 		return code
 	}
 	defer a.db.close()
-	ci, code := a.register(ctx)
-	if code != exitOK {
+	arn, code := a.register(ctx)
+	if arn == "" {
 		return code
 	}
-	defer a.s.EditContainerInstance(ci.Arn, func(ci *ContainerInstance) { ci.AgentConnected = false })
+	defer a.s.EditContainerInstance(arn, func(ci *ContainerInstance) { ci.AgentConnected = false })
 	if err := a.s.introspection.open(); err != nil {
 		a.agentLog("error", "introspection_server_setup.go", "Error running introspection endpoint: %v", err)
 		return exitRetry
 	}
 	defer a.s.introspection.shut()
-	a.update(func(st *AgentStatus) { st.Phase, st.ARN, st.Cluster = PhaseRegistered, ci.Arn, a.cfg.cluster })
+	a.update(func(st *AgentStatus) { st.Phase, st.ARN, st.Cluster = PhaseRegistered, arn, a.cfg.cluster })
 	<-ctx.Done()
 	return exitOK
 }
@@ -166,30 +166,31 @@ func (a *Agent) openCheckpoint() int {
 	return exitOK
 }
 
-// register registers with ECS and saves the checkpoint. Like the real one it
+// register registers with ECS and saves the checkpoint; without an ARN the agent
+// ends with the code, which is exitOK when it was stopped meanwhile. Like the real one it
 // creates the default cluster when none is configured, and no other.
-func (a *Agent) register(ctx context.Context) (*ContainerInstance, int) {
+func (a *Agent) register(ctx context.Context) (arn string, code int) {
 	a.agentEvent("info", "Registering Instance with ECS")
-	ci, err := a.s.registerFromAgent(a.cfg, a.db.saved.ARN)
-	for ; err != nil; ci, err = a.s.registerFromAgent(a.cfg, a.db.saved.ARN) {
+	arn, err := a.s.registerFromAgent(a.cfg, a.db.saved.ARN)
+	for ; err != nil; arn, err = a.s.registerFromAgent(a.cfg, a.db.saved.ARN) {
 		if code, retry := a.registrationFailed(err); !retry {
-			return nil, code
+			return "", code
 		}
 		select {
 		case <-a.s.clock.After(registerPause):
 		case <-ctx.Done():
-			return nil, exitOK
+			return "", exitOK
 		}
 	}
 	a.agentEvent("info", "Registered container instance with cluster!")
 	if a.currentPlan().Disconnected {
-		a.s.EditContainerInstance(ci.Arn, func(ci *ContainerInstance) { ci.AgentConnected = false })
+		a.s.EditContainerInstance(arn, func(ci *ContainerInstance) { ci.AgentConnected = false })
 	}
-	saved := Checkpoint{Cluster: a.cfg.cluster, InstanceID: a.s.opts.InstanceID, ARN: ci.Arn, Zone: a.s.zone()}
+	saved := Checkpoint{Cluster: a.cfg.cluster, InstanceID: a.s.opts.InstanceID, ARN: arn, Zone: a.s.zone()}
 	if err := a.db.save(saved); err != nil {
 		a.agentLog("error", "agent.go", "Failed to save agent metadata to disk: %v", err)
 	}
-	return ci, exitOK
+	return arn, exitOK
 }
 
 // registerPause stands for 3 to 192 s, growing (ecs-agent/api/ecs/client rciMinBackoff).
@@ -219,13 +220,13 @@ func (a *Agent) registrationFailed(err *apiError) (code int, retry bool) {
 
 // registerFromAgent is RegisterContainerInstance without the wire: the agent's
 // own calls are not muster's, so they are not in the call log. Faults apply.
-func (s *Sandbox) registerFromAgent(cfg agentConfig, savedARN string) (*ContainerInstance, *apiError) {
+func (s *Sandbox) registerFromAgent(cfg agentConfig, savedARN string) (arn string, failed *apiError) {
 	const name = "RegisterContainerInstance"
 	f := s.fault(ECS, name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.spoil(&request{service: s.ecsService(), action: name}, f); err != nil {
-		return nil, err
+		return "", err
 	}
 	in := registration{Cluster: cfg.cluster, ContainerInstanceArn: savedARN,
 		InstanceIdentityDocument: s.identity.document, Attributes: cfg.attributes}
@@ -234,8 +235,7 @@ func (s *Sandbox) registerFromAgent(cfg agentConfig, savedARN string) (*Containe
 	}
 	ci, err := s.register(in, cfg.region)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	shown := *ci
-	return &shown, nil
+	return ci.Arn, nil
 }

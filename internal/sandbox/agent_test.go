@@ -101,7 +101,7 @@ func TestAgentRegistersInTheConfiguredCluster(t *testing.T) {
 		t.Errorf("attributes: %v", ci[0].Attributes)
 	}
 	_, m := metadata(t, s)
-	if m["Cluster"] != "prod" || m["ContainerInstanceArn"] != got.ARN || m["Version"] != "Amazon ECS Agent - v1.105.1 (*8dfceca1)" {
+	if m["Cluster"] != "prod" || m["ContainerInstanceArn"] != got.ARN || m["Version"] != "Amazon ECS Agent - v1.105.1 (8dfceca6)" {
 		t.Errorf("metadata: %v", m)
 	}
 	if n := s.CallCount("", ""); n != 0 {
@@ -298,6 +298,14 @@ func TestAgentRetriesThrottlingWithoutExiting(t *testing.T) {
 	clock.Advance(3 * time.Second)
 	if got := until(t, s, phase(sandbox.PhaseRegistered)); got.Exits != 0 {
 		t.Errorf("status: %+v", got)
+	}
+	s.Agent.Stop()
+	s.Inject(sandbox.Throttled(sandbox.ECS, "RegisterContainerInstance", 0))
+	startAgent(t, s)
+	await(t, "the agent to be throttled again", func() bool { return clock.Waiting() == 1 })
+	s.Agent.Stop()
+	if got := s.Agent.Status(); got.Phase != sandbox.PhaseStopped || got.ARN != "" {
+		t.Errorf("stopped while throttled: %+v", got)
 	}
 	wantLine(t, agentLog(t, s), "Received non-terminal error from RegisterContainerInstance call")
 }

@@ -42,6 +42,17 @@ func (e Epoch) MarshalJSON() ([]byte, error) {
 	return strconv.AppendFloat(nil, float64(e.UnixMilli())/1000, 'f', 3, 64), nil
 }
 
+// shown is a copy that shares nothing, for use after the lock is gone.
+func (ci *ContainerInstance) shown(health bool) ContainerInstance {
+	out := *ci
+	out.Attributes = slices.Clone(ci.Attributes)
+	out.Health = nil
+	if health && ci.Health != nil {
+		out.Health = &Health{ci.Health.OverallStatus}
+	}
+	return out
+}
+
 // ContainerInstances returns copies of a cluster's registrations.
 func (s *Sandbox) ContainerInstances(cluster string) []ContainerInstance {
 	s.mu.Lock()
@@ -49,7 +60,7 @@ func (s *Sandbox) ContainerInstances(cluster string) []ContainerInstance {
 	var out []ContainerInstance
 	if c := s.findCluster(cluster, s.opts.Region); c != nil {
 		for _, ci := range c.instances {
-			out = append(out, *ci)
+			out = append(out, ci.shown(true))
 		}
 	}
 	return out
@@ -115,7 +126,7 @@ func (s *Sandbox) registerContainerInstance(r *request) (any, *apiError) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{"containerInstance": ci}, nil
+	return map[string]any{"containerInstance": ci.shown(false)}, nil
 }
 
 // register words its errors as ECS does to the agent: ClientException "Cluster
@@ -169,7 +180,7 @@ func (s *Sandbox) deregisterContainerInstance(r *request) (any, *apiError) {
 		return nil, invalid("InvalidParameterException", "Referenced container instance %s not found.", in.ContainerInstance)
 	}
 	ci.Status, ci.AgentConnected = "INACTIVE", false
-	return map[string]any{"containerInstance": ci}, nil
+	return map[string]any{"containerInstance": ci.shown(false)}, nil
 }
 
 func (s *Sandbox) listContainerInstances(r *request) (any, *apiError) {
@@ -232,11 +243,8 @@ func (s *Sandbox) describeContainerInstances(r *request) (any, *apiError) {
 	}{[]ContainerInstance{}, []failure{}}
 	for _, ref := range in.ContainerInstances {
 		if ci := c.find(ref); ci != nil {
-			shown := *ci
-			if !slices.Contains(in.Include, "CONTAINER_INSTANCE_HEALTH") {
-				shown.Health = nil
-			}
-			out.ContainerInstances = append(out.ContainerInstances, shown)
+			health := slices.Contains(in.Include, "CONTAINER_INSTANCE_HEALTH")
+			out.ContainerInstances = append(out.ContainerInstances, ci.shown(health))
 			continue
 		}
 		out.Failures = append(out.Failures, failure{ref, "MISSING"})

@@ -41,7 +41,7 @@ const (
 // Fault is one way in which a service misbehaves. The zero values mean: every
 // action, from the first call on, for ever.
 type Fault struct {
-	Service string
+	Service string // empty: every AWS service, but neither IMDS nor Introspection
 	// Action is an API action, or for IMDS and Introspection the beginning of a path.
 	Action string
 	// Skip lets so many calls pass first; Times limits how many are spoiled.
@@ -131,7 +131,8 @@ func (s *Sandbox) fault(service, action string) Fault {
 }
 
 func (f Fault) fits(service, action string) bool {
-	if f.Service != "" && f.Service != service {
+	local := service == IMDS || service == Introspection
+	if f.Service != service && (f.Service != "" || local) {
 		return false
 	}
 	path := strings.HasPrefix(f.Action, "/") && strings.HasPrefix(action, f.Action)

@@ -57,7 +57,7 @@ func (a *Agent) serveMetadata() answer {
 		Cluster              string
 		ContainerInstanceArn *string
 		Version              string
-	}{status.Cluster, &status.ARN, "Amazon ECS Agent - v" + agentVersion + " (*" + agentCommit + ")"}
+	}{status.Cluster, &status.ARN, "Amazon ECS Agent - v" + agentVersion + " (" + agentCommit + ")"}
 	switch a.currentPlan().Answer {
 	case AnswerNullARN:
 		out.ContainerInstanceArn = nil

@@ -166,9 +166,8 @@ func (a *Agent) openCheckpoint() int {
 	return exitOK
 }
 
-// register registers with ECS and saves the checkpoint; without an ARN the agent
-// ends with the code, which is exitOK when it was stopped meanwhile. Like the real one it
-// creates the default cluster when none is configured, and no other.
+// register registers with ECS and saves the checkpoint. Without an ARN the agent
+// ends with the code, exitOK when it was stopped meanwhile.
 func (a *Agent) register(ctx context.Context) (arn string, code int) {
 	a.agentEvent("info", "Registering Instance with ECS")
 	arn, err := a.s.registerFromAgent(a.cfg, a.db.saved.ARN)
@@ -219,7 +218,8 @@ func (a *Agent) registrationFailed(err *apiError) (code int, retry bool) {
 }
 
 // registerFromAgent is RegisterContainerInstance without the wire: the agent's
-// own calls are not muster's, so they are not in the call log. Faults apply.
+// own calls are not muster's, so they are not in the call log. Faults apply. Where
+// no cluster is configured a missing default is created, and no other ever is.
 func (s *Sandbox) registerFromAgent(cfg agentConfig, savedARN string) (arn string, failed *apiError) {
 	const name = "RegisterContainerInstance"
 	f := s.fault(ECS, name)

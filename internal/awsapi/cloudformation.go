@@ -9,7 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
+	"regexp"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -127,11 +127,14 @@ func decodeError(status int, body []byte) error {
 	return &smithy.GenericAPIError{Code: answer.Error.Code, Message: answer.Error.Message}
 }
 
+// notWaiting: AWS spells it both ways.
+var notWaiting = regexp.MustCompile(`can ?not be signaled`)
+
 // signalError recognises a stack that waits for nothing: ValidationError,
 // "Stack arn:... is in CREATE_COMPLETE state and can not be signaled".
 func signalError(err error) error {
 	var e *Error
-	if errors.As(err, &e) && e.Code == "ValidationError" && strings.Contains(e.Err.Error(), "can not be signaled") {
+	if errors.As(err, &e) && e.Code == "ValidationError" && notWaiting.MatchString(e.Err.Error()) {
 		return fmt.Errorf("%w: %w", ErrNotWaiting, err)
 	}
 	return err

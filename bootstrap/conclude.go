@@ -1,0 +1,139 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"muster/internal/awsapi"
+	"muster/internal/config"
+	"muster/internal/exitcode"
+)
+
+// concludePatience bounds the telling: whoever waits has waited long already.
+const concludePatience = time.Minute
+
+// conclude tells the verdict to all who wait for it: the launch hook, the
+// CloudFormation stack, the group, the report and the console. It returns the
+// report with what was delivered.
+func (r *run) conclude(ctx context.Context, report Report) Report {
+	report.WaitedSeconds = time.Since(r.started).Round(time.Millisecond).Seconds()
+	if r.aws != nil {
+		ctx, stop := context.WithTimeout(ctx, concludePatience)
+		defer stop()
+		for _, tell := range []func(context.Context, Report) *Delivery{r.tellHook, r.tellStack, r.tellGroup} {
+			if d := tell(ctx, report); d != nil {
+				report.Deliveries = append(report.Deliveries, *d)
+				r.saidTo(*d)
+			}
+		}
+		report.AWSCalls = r.aws.Calls()
+	}
+	if report.ExitCode == exitcode.Healthy && undelivered(report.Deliveries) {
+		report.ExitCode = exitcode.SignalUndelivered
+		report.Reason += "; but not everybody who waits for it could be told"
+	}
+	if r.cfg != nil {
+		r.publish(report)
+	}
+	return report
+}
+
+func undelivered(all []Delivery) bool {
+	for _, d := range all {
+		if d.Error != "" {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *run) saidTo(d Delivery) {
+	if d.Error != "" {
+		r.warn("signal", "%s: %s not delivered: %s", d.To, d.What, d.Error)
+		return
+	}
+	r.say("signal", "%s: %s", d.To, d.What)
+}
+
+// failed says that the instance is known not to do its duty. What muster could
+// not find out never counts as that.
+func (report Report) failed() bool {
+	return report.Outcome == NotRegistered || report.Outcome == Misconfigured
+}
+
+// tellHook ends the launch hook: CONTINUE for an instance that may go on, and
+// ABANDON for one that failed if that was asked for. Otherwise the hook is left
+// to its own default result.
+func (r *run) tellHook(ctx context.Context, report Report) *Delivery {
+	if r.cfg.LifecycleHook == "" {
+		return nil
+	}
+	result := "CONTINUE"
+	switch {
+	case report.failed() && r.cfg.OnFailure != config.OnFailureReport:
+		result = "ABANDON"
+	case report.failed(), report.Outcome == Undetermined:
+		r.say("signal", "launch hook %s is left to its default result; --on-failure abandon ends it at once when an instance is known to have failed", r.cfg.LifecycleHook)
+		return nil
+	}
+	d := &Delivery{To: "launch hook " + r.cfg.LifecycleHook, What: result}
+	group, err := r.groupName(ctx)
+	if err == nil && group == "" {
+		err = errors.New("this instance is in no Auto Scaling group")
+	}
+	if err == nil {
+		err = r.aws.Complete(ctx, awsapi.Hook{Group: group, Name: r.cfg.LifecycleHook}, r.id.InstanceID, result)
+	}
+	if errors.Is(err, awsapi.ErrHookOver) {
+		d.What, err = "no longer waiting for "+result, nil
+	}
+	return d.failing(err)
+}
+
+// tellStack signals CloudFormation. A deferred instance is none that the stack
+// waits for, and of an undetermined one nothing is known.
+func (r *run) tellStack(ctx context.Context, report Report) *Delivery {
+	if r.cfg.CFNStack == "" || report.Outcome == Deferred || report.Outcome == Undetermined {
+		return nil
+	}
+	s := awsapi.Signal{Stack: r.cfg.CFNStack, Resource: r.cfg.CFNResource, InstanceID: r.id.InstanceID, Success: !report.failed()}
+	d := &Delivery{To: "CloudFormation stack " + s.Stack, What: "SUCCESS for " + s.Resource}
+	if !s.Success {
+		d.What = "FAILURE for " + s.Resource
+	}
+	err := r.signal(ctx, s)
+	if errors.Is(err, awsapi.ErrNotWaiting) {
+		d.What, err = "not waiting for a signal", nil
+	}
+	return d.failing(err)
+}
+
+func (r *run) signal(ctx context.Context, s awsapi.Signal) error {
+	if r.cfg.CFNAuth == config.CFNSigV4 {
+		return r.aws.SignalSigV4(ctx, s)
+	}
+	document, signature, err := r.imds.Signed(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the signed identity document: %w", err)
+	}
+	return r.aws.SignalIdentity(ctx, s, document, signature)
+}
+
+// tellGroup has a failed instance replaced, if that was asked for and no
+// launch hook has done it already.
+func (r *run) tellGroup(ctx context.Context, report Report) *Delivery {
+	if r.cfg.OnFailure != config.OnFailureUnhealthy || !report.failed() || r.cfg.LifecycleHook != "" {
+		return nil
+	}
+	d := &Delivery{To: "Auto Scaling", What: "set to Unhealthy, to be replaced"}
+	return d.failing(r.aws.SetUnhealthy(ctx, r.id.InstanceID))
+}
+
+func (d *Delivery) failing(err error) *Delivery {
+	if err != nil {
+		d.Error = err.Error()
+	}
+	return d
+}

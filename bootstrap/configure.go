@@ -1,0 +1,130 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"muster/internal/cluster"
+	"muster/internal/ecsconfig"
+	"muster/internal/exitcode"
+	"muster/internal/record"
+)
+
+// Options are what one call of Configure may be asked besides the settings.
+type Options struct {
+	DryRun bool      // write, queue and signal nothing; print the diff to Out
+	Wait   bool      // verify before returning
+	Out    io.Writer // for the diff
+}
+
+// Configure makes the instance join its cluster: it says who the instance is,
+// finds and confirms the cluster, writes ecs.config and queues the units. It
+// never waits for the ECS agent: ecs.service is ordered after cloud-final, in
+// which user data runs. The error carries an exit code.
+func (h *Host) Configure(ctx context.Context, o Options) error {
+	r, err := h.begin(ctx)
+	defer r.close()
+	if err == nil {
+		err = r.configure(ctx, o)
+	}
+	if err != nil && !o.DryRun && ctx.Err() == nil {
+		r.hold(ctx)
+		r.conclude(ctx, r.failedToConfigure(err))
+	}
+	if err != nil || !o.Wait || o.DryRun {
+		return err
+	}
+	_, err = h.Verify(ctx)
+	return err
+}
+
+func (r *run) configure(ctx context.Context, o Options) error {
+	if err := r.canWait(ctx, o.Wait); err != nil {
+		return err
+	}
+	wanted, origin, err := r.findCluster(ctx)
+	if err != nil {
+		return err
+	}
+	if err := r.confirmCluster(ctx, wanted); err != nil {
+		return err
+	}
+	r.say("cluster", "%s, from %s", wanted, origin)
+	ref, stale := r.checkpoint(wanted)
+	if o.DryRun {
+		return r.dryRun(ref, stale, o.Out)
+	}
+	unlock, err := r.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if stale && !r.cfg.ResetStaleState {
+		return r.staleState(wanted)
+	}
+	changed, err := r.apply(ref)
+	if err != nil {
+		return err
+	}
+	if stale {
+		if err := r.moveStale(); err != nil {
+			return err
+		}
+	}
+	if err := r.remember(wanted, origin); err != nil {
+		return err
+	}
+	return r.start(ctx, changed || stale)
+}
+
+// canWait refuses the one way to hang a boot.
+func (r *run) canWait(ctx context.Context, wait bool) error {
+	if !wait || r.units == nil {
+		return nil
+	}
+	final, err := r.units.Show(ctx, "cloud-final.service")
+	if err == nil && final.ActiveState == "activating" {
+		return exitcode.Wrap(exitcode.Usage, errors.New("--wait would hang this boot: cloud-final.service, in which user data runs, is not over, and ecs.service starts only after it. Leave --wait away: muster-verify.service waits instead"))
+	}
+	return nil
+}
+
+func (r *run) dryRun(ref cluster.Ref, stale bool, out io.Writer) error {
+	c, err := r.plan(ref)
+	if err != nil {
+		return err
+	}
+	for _, p := range append(c.repaired, c.left...) {
+		r.warn("ecs.config", "%s:%d: %s %s", c.path, p.Line, p.Key, p.What)
+	}
+	diff := ecsconfig.Diff(c.path, c.old, c.new)
+	if diff == "" {
+		diff = c.path + " is right already\n"
+	}
+	if stale {
+		r.warn("checkpoint", "%s holds another cluster for this instance: it takes --reset-stale-state to go on", r.checkpointPath())
+	}
+	r.say("dry run", "nothing was written, queued or signalled")
+	_, err = io.WriteString(out, diff)
+	return err
+}
+
+// remember leaves the record for the units. It names the cluster as it was
+// asked for.
+func (r *run) remember(wanted cluster.Ref, origin string) error {
+	r.record = record.Record{
+		InstanceID: r.id.InstanceID, At: time.Now().UTC(),
+		Cluster: wanted.Text, ClusterOrigin: origin, Settings: r.cfg.Record(),
+	}
+	return r.record.Write(r.cfg.InstanceDir(r.id.InstanceID))
+}
+
+// failedToConfigure is the verdict of a boot that ended in bootstrap.
+func (r *run) failedToConfigure(err error) Report {
+	report := r.report()
+	report.ExitCode, report.Outcome, report.Reason = exitcode.Of(err), outcomeOf(err), "muster bootstrap failed"
+	report.Cause = &Cause{ID: "bootstrap-failed", Summary: err.Error(), Remedy: "mend it, then run muster bootstrap again"}
+	return report
+}

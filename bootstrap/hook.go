@@ -1,0 +1,69 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"muster/internal/awsapi"
+)
+
+// heartbeatShare is the part of the hook's timeout after which a heartbeat is
+// sent: late enough to be rare, early enough to be retried.
+const heartbeatShare = 0.6
+
+// keepHook keeps the launch hook waiting while verify waits, if one is named.
+// stop ends that, and returns when no heartbeat is under way any more.
+func (r *run) keepHook(ctx context.Context) (stop func()) {
+	if r.cfg.LifecycleHook == "" {
+		return func() {}
+	}
+	hook, err := r.findHook(ctx)
+	if err != nil {
+		r.warn("hook", "no heartbeats: %v", err)
+		return func() {}
+	}
+	pause := time.Duration(float64(hook.Heartbeat) * heartbeatShare)
+	r.say("hook", "%s of Auto Scaling group %s waits %s for a heartbeat; one is sent each %s", hook.Name, hook.Group, hook.Heartbeat, pause)
+	ctx, cancel := context.WithCancel(ctx)
+	var done sync.WaitGroup
+	done.Go(func() { r.beat(ctx, hook, pause) })
+	return func() { cancel(); done.Wait() }
+}
+
+func (r *run) findHook(ctx context.Context) (awsapi.Hook, error) {
+	group, err := r.groupName(ctx)
+	if err == nil && group == "" {
+		err = errors.New("this instance is in no Auto Scaling group")
+	}
+	if err != nil {
+		return awsapi.Hook{}, err
+	}
+	hook, err := r.aws.Hook(ctx, group, r.cfg.LifecycleHook)
+	if err == nil && hook.Heartbeat <= 0 {
+		err = errors.New("the hook has no heartbeat timeout")
+	}
+	return hook, err
+}
+
+// beat sends heartbeats until ctx ends or nothing waits for them any more.
+func (r *run) beat(ctx context.Context, hook awsapi.Hook, pause time.Duration) {
+	tick := time.NewTicker(pause)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		err := r.aws.Heartbeat(ctx, hook, r.id.InstanceID)
+		if errors.Is(err, awsapi.ErrHookOver) {
+			r.warn("hook", "%s waits no longer", hook.Name)
+			return
+		}
+		if err != nil && ctx.Err() == nil {
+			r.warn("hook", "heartbeat not delivered: %v", err)
+		}
+	}
+}

@@ -1,0 +1,164 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"muster/internal/awsapi"
+	"muster/internal/config"
+	"muster/internal/dockerapi"
+	"muster/internal/ecsagent"
+	"muster/internal/imds"
+	"muster/internal/record"
+	"muster/internal/units"
+)
+
+// Host is what Configure and Verify need of the instance and of the world.
+type Host struct {
+	Settings config.Set
+	Log      *slog.Logger // progress, for a person or the journal
+
+	// The constructors are called once the settings are known.
+	IMDS  func(*config.Config) Metadata
+	AWS   func(ctx context.Context, region string) (AWS, error)
+	Units func(ctx context.Context, root string) (Units, error) // ErrNoSystemd where there is none
+	Agent func(*config.Config) Introspection
+	// Engine may be nil: then Docker is not looked at.
+	Engine func(*config.Config) (Engine, error)
+
+	// UnitFiles are installed where no package brought them; Binary is the
+	// path of the running program.
+	UnitFiles []units.Unit
+	Binary    string
+}
+
+// ErrNoSystemd says that this system was not booted by systemd.
+var ErrNoSystemd = errors.New("this system was not booted by systemd")
+
+// Metadata is the instance metadata service.
+type Metadata interface {
+	Identity(ctx context.Context) (imds.Identity, error)
+	Signed(ctx context.Context) (document []byte, signature string, err error)
+	Tag(ctx context.Context, key string) (value string, ok bool, err error)
+	LifecycleState(ctx context.Context) (string, error)
+}
+
+// Clusters says which clusters there are.
+type Clusters interface {
+	ClusterStatus(ctx context.Context, cluster string) (string, error)
+	ClusterNames(ctx context.Context) ([]string, error)
+}
+
+// Registry says which container instances there are.
+type Registry interface {
+	ContainerInstance(ctx context.Context, cluster, arn string) (awsapi.ContainerInstance, error)
+}
+
+// Groups says which Auto Scaling group an instance is in.
+type Groups interface {
+	Group(ctx context.Context, instanceID string) (awsapi.Group, error)
+	GroupTag(ctx context.Context, group, key string) (value string, ok bool, err error)
+}
+
+// Hooks keeps a launch hook waiting and ends it.
+type Hooks interface {
+	Hook(ctx context.Context, group, name string) (awsapi.Hook, error)
+	Heartbeat(ctx context.Context, h awsapi.Hook, instanceID string) error
+	Complete(ctx context.Context, h awsapi.Hook, instanceID, result string) error
+}
+
+// Signals are for those who wait for this instance.
+type Signals interface {
+	SignalSigV4(ctx context.Context, s awsapi.Signal) error
+	SignalIdentity(ctx context.Context, s awsapi.Signal, document []byte, signature string) error
+	SetUnhealthy(ctx context.Context, instanceID string) error
+}
+
+// AWS is all of the APIs, and how many requests went to them.
+type AWS interface {
+	Clusters
+	Registry
+	Groups
+	Hooks
+	Signals
+	Calls() int
+}
+
+// Units is systemd.
+type Units interface {
+	Reload(ctx context.Context) error
+	Enable(ctx context.Context, names ...string) ([]string, error)
+	Queue(ctx context.Context, verb units.Verb, name string) error
+	Mask(ctx context.Context, name string, runtime bool) error
+	Unmask(ctx context.Context, name string, runtime bool) error
+	Show(ctx context.Context, name string) (units.State, error)
+	Close()
+}
+
+// Introspection is the ECS agent's own account of itself.
+type Introspection interface {
+	Metadata(ctx context.Context) (ecsagent.Metadata, error)
+}
+
+// Engine is the Docker Engine, read only.
+type Engine interface {
+	Ping(ctx context.Context) (dockerapi.Version, error)
+	AgentContainer(ctx context.Context) (dockerapi.AgentContainer, bool, error)
+}
+
+// run is one run of Configure or Verify: what it has found out so far.
+type run struct {
+	*Host
+	started time.Time
+	cfg     *config.Config
+	record  record.Record // of an earlier run on this instance; zero without one
+	imds    Metadata
+	id      imds.Identity
+	aws     AWS
+	units   Units   // nil where there is no systemd
+	group   *string // of Auto Scaling; nil before it was asked for
+}
+
+// The name of the ECS agent's unit, in the ECS-optimized AMIs and in the
+// packages of amazon-ecs-init.
+const ecsUnit = "ecs.service"
+
+// begin loads the settings, asks who this instance is, and loads the settings
+// again with what an earlier bootstrap recorded for this very instance.
+func (h *Host) begin(ctx context.Context) (*run, error) {
+	r := &run{Host: h, started: time.Now()}
+	cfg, err := config.Load(h.Settings)
+	if err != nil {
+		return r, badConfig(err)
+	}
+	r.cfg, r.imds = cfg, h.IMDS(cfg)
+	if r.id, err = r.imds.Identity(ctx); err != nil {
+		return r, undetermined(err)
+	}
+	h.say("identity", "%s (%s) in %s, account %s", r.id.InstanceID, r.id.InstanceType, r.id.AvailabilityZone, r.id.AccountID)
+	cfg, rec, damage, err := record.Recall(h.Settings, r.id.InstanceID)
+	if err != nil {
+		return r, badConfig(err)
+	}
+	if r.cfg, r.record = cfg, rec; damage != nil {
+		h.warn("record", "%v; going on without it", damage)
+	}
+	if r.aws, err = h.AWS(ctx, r.id.Region); err != nil {
+		return r, badConfig(err)
+	}
+	if r.units, err = h.Units(ctx, cfg.Root); err != nil {
+		r.units = nil
+		if !errors.Is(err, ErrNoSystemd) {
+			h.warn("systemd", "%v", err)
+		}
+	}
+	return r, nil
+}
+
+func (r *run) close() {
+	if r.units != nil {
+		r.units.Close()
+	}
+}

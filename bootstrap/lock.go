@@ -1,0 +1,51 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// lockPatience is how long a second run waits for the first: longer than any
+// first run takes that is not stuck.
+const lockPatience = time.Minute
+
+// lock keeps a second bootstrap out until unlock is called or the process
+// ends. The second one waits, then finds everything done.
+func (r *run) lock(ctx context.Context) (unlock func(), err error) {
+	path := r.cfg.Path("/run/muster/bootstrap.lock")
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, fmt.Errorf("taking the lock: %w", err)
+	}
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("taking the lock: %w", err)
+	}
+	ctx, stop := context.WithTimeout(ctx, lockPatience)
+	defer stop()
+	for waiting := false; ; {
+		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return func() { _ = file.Close() }, nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+			_ = file.Close()
+			return nil, fmt.Errorf("taking the lock %s: %w", path, err)
+		}
+		if !waiting {
+			r.say("lock", "another muster bootstrap is running; waiting for it")
+			waiting = true
+		}
+		select {
+		case <-ctx.Done():
+			_ = file.Close()
+			return nil, fmt.Errorf("another muster bootstrap has held %s for %s: look for it with: fuser -v %s", path, lockPatience, path)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}

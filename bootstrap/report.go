@@ -1,0 +1,166 @@
+package bootstrap
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"muster/internal/exitcode"
+	"muster/internal/jsonfile"
+)
+
+// Outcome is how a boot ended, in one word.
+type Outcome string
+
+// The outcomes.
+const (
+	Registered    Outcome = "registered"
+	NotRegistered Outcome = "not-registered"
+	Deferred      Outcome = "deferred"      // in a warm pool
+	Undetermined  Outcome = "undetermined"  // muster could not look
+	Misconfigured Outcome = "misconfigured" // the settings cannot be right
+)
+
+// outcomeOf is the outcome of a run that ended with err before it could see
+// whether the instance registers.
+func outcomeOf(err error) Outcome {
+	switch exitcode.Of(err) {
+	case exitcode.BadConfiguration, exitcode.Usage:
+		return Misconfigured
+	case exitcode.Undetermined:
+		return Undetermined
+	default:
+		return NotRegistered
+	}
+}
+
+// Cause is why an instance did not register, as far as it can be seen on it.
+type Cause struct {
+	ID      string `json:"id"` // stable, kebab-case
+	Summary string `json:"summary"`
+	Remedy  string `json:"remedy"`
+}
+
+// Delivery is one word sent to somebody who waits for this instance.
+type Delivery struct {
+	To    string `json:"to"`
+	What  string `json:"what"`
+	Error string `json:"error,omitempty"` // empty: it arrived
+}
+
+// Report is the verdict over a boot, as verify writes it in JSON. Fields are
+// only ever added.
+type Report struct {
+	Schema               int        `json:"schema"`
+	InstanceID           string     `json:"instance_id"`
+	Region               string     `json:"region"`
+	Cluster              string     `json:"cluster"` // that it was to join
+	ClusterOrigin        string     `json:"cluster_origin,omitempty"`
+	Outcome              Outcome    `json:"outcome"`
+	ExitCode             int        `json:"exit_code"`
+	Reason               string     `json:"reason"`
+	Cause                *Cause     `json:"cause,omitempty"`
+	Evidence             []string   `json:"evidence,omitempty"`
+	ContainerInstanceARN string     `json:"container_instance_arn,omitempty"`
+	AgentVersion         string     `json:"agent_version,omitempty"`
+	Confirmed            bool       `json:"confirmed"` // by the ECS API
+	Warnings             []string   `json:"warnings,omitempty"`
+	Deliveries           []Delivery `json:"deliveries,omitempty"`
+	StartedAt            time.Time  `json:"started_at"`
+	WaitedSeconds        float64    `json:"waited_seconds"`
+	AWSCalls             int        `json:"aws_calls"`
+}
+
+const reportSchema = 1
+
+func (r *run) report() Report {
+	report := Report{Schema: reportSchema, InstanceID: r.id.InstanceID, Region: r.id.Region, StartedAt: r.started.UTC(),
+		Cluster: r.record.Cluster, ClusterOrigin: r.record.ClusterOrigin}
+	if r.cfg != nil && r.cfg.Cluster != "" {
+		report.Cluster, report.ClusterOrigin = r.cfg.Cluster, r.cfg.Origin("MUSTER_CLUSTER").String()
+	}
+	return report
+}
+
+// Line is the report in one line.
+func (report Report) Line() string {
+	id := report.InstanceID
+	if id == "" {
+		id = "this instance"
+	}
+	switch report.Outcome {
+	case Registered:
+		return fmt.Sprintf("muster: %s registered in cluster %s after %.0fs", id, report.Cluster, report.WaitedSeconds)
+	case Deferred:
+		return fmt.Sprintf("muster: %s deferred: %s", id, report.Reason)
+	case NotRegistered:
+		return fmt.Sprintf("muster: %s did NOT register in cluster %s: %s", id, report.Cluster, report.summary())
+	default:
+		return fmt.Sprintf("muster: %s %s: %s", id, report.Outcome, report.summary())
+	}
+}
+
+func (report Report) summary() string {
+	if report.Cause != nil {
+		return report.Cause.Summary
+	}
+	return report.Reason
+}
+
+// Err is nil for an instance that registered and whose word arrived, else an
+// error with the exit code.
+func (report Report) Err() error {
+	switch {
+	case report.ExitCode == exitcode.Healthy:
+		return nil
+	case report.Cause != nil:
+		return exitcode.Wrap(report.ExitCode, fmt.Errorf("%s: %s. What to do: %s", report.Reason, report.Cause.Summary, report.Cause.Remedy))
+	default:
+		return exitcode.Wrap(report.ExitCode, fmt.Errorf("%s", report.Reason))
+	}
+}
+
+// publish writes the report and the console's line. Neither decides anything,
+// so a failure is only told.
+func (r *run) publish(report Report) {
+	id := r.id.InstanceID
+	if id == "" {
+		id = "unknown"
+	}
+	path := r.cfg.ReportPath(id)
+	if err := jsonfile.Write(path, report, 0o644); err != nil {
+		r.warn("report", "%v", err)
+	} else {
+		r.say("report", "%s", path)
+	}
+	if r.cfg.Console == "" {
+		return
+	}
+	if err := writeConsole(r.cfg.Path(r.cfg.Console), report.Line()); err != nil {
+		r.warn("console", "%v", err)
+	}
+}
+
+// writeConsole writes one line. The console may be a terminal that is stopped
+// or a pipe without a reader: it is never waited for.
+func writeConsole(path, line string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	if err != nil {
+		return fmt.Errorf("writing to the console: %w", err)
+	}
+	defer file.Close()
+	_ = file.SetWriteDeadline(time.Now().Add(time.Second))
+	if _, err := file.WriteString(oneLine(line) + "\r\n"); err != nil {
+		return fmt.Errorf("writing to the console: %w", err)
+	}
+	return nil
+}
+
+// oneLine takes line ends and control characters out of text that may hold
+// words of others.
+func oneLine(text string) string {
+	return strings.Join(strings.FieldsFunc(text, func(c rune) bool { return c < ' ' || c == 0x7f }), " ")
+}

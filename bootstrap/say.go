@@ -1,0 +1,21 @@
+package bootstrap
+
+import (
+	"fmt"
+
+	"muster/internal/exitcode"
+)
+
+// Progress is one line a phase; the phase travels as an attribute, so that the
+// journal can be searched for it.
+
+func (h *Host) say(phase, format string, args ...any) {
+	h.Log.Info(fmt.Sprintf(format, args...), "phase", phase)
+}
+
+func (h *Host) warn(phase, format string, args ...any) {
+	h.Log.Warn(fmt.Sprintf(format, args...), "phase", phase)
+}
+
+func badConfig(err error) error    { return exitcode.Wrap(exitcode.BadConfiguration, err) }
+func undetermined(err error) error { return exitcode.Wrap(exitcode.Undetermined, err) }

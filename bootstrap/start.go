@@ -1,0 +1,116 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"muster/internal/ecsconfig"
+	"muster/internal/units"
+)
+
+// The units of muster's that bootstrap queues.
+const (
+	verifyUnit = "muster-verify.service"
+	agentUnit  = "muster-agent.service"
+)
+
+// start queues ecs.service and muster's own units without waiting for any of
+// them. restart says that a running ECS agent has read something else.
+func (r *run) start(ctx context.Context, restart bool) error {
+	if r.units == nil {
+		r.say("units", "%v: start the ECS agent yourself, then run: muster verify", ErrNoSystemd)
+		return nil
+	}
+	if err := r.install(ctx); err != nil {
+		return err
+	}
+	verb, err := r.readyECS(ctx, restart)
+	if err != nil {
+		return err
+	}
+	for _, job := range []struct {
+		verb units.Verb
+		name string
+	}{{verb, ecsUnit}, {units.Restart, verifyUnit}, {units.Start, agentUnit}} {
+		if err := r.units.Queue(ctx, job.verb, job.name); err != nil {
+			return err
+		}
+	}
+	r.say("units", "queued %s (%s), %s, %s; not waiting for them", ecsUnit, verb, verifyUnit, agentUnit)
+	return nil
+}
+
+// install puts muster's units where no package brought them, and makes them
+// start at every boot.
+func (r *run) install(ctx context.Context) error {
+	binary, err := units.InstallBinary(r.cfg.Root, r.Binary)
+	if err != nil {
+		return err
+	}
+	written, err := units.Install(r.cfg.Root, binary, r.UnitFiles)
+	if err != nil {
+		return err
+	}
+	if len(written) > 0 {
+		r.say("units", "installed %d unit files that start %s", len(written), binary)
+		if err := r.units.Reload(ctx); err != nil {
+			return err
+		}
+	}
+	changed, err := r.units.Enable(ctx, verifyUnit, agentUnit)
+	if err == nil && len(changed) > 0 {
+		err = r.units.Reload(ctx)
+	}
+	return err
+}
+
+// readyECS makes sure that ecs.service can be started, and says how.
+func (r *run) readyECS(ctx context.Context, restart bool) (units.Verb, error) {
+	state, err := r.units.Show(ctx, ecsUnit)
+	if err != nil {
+		return "", err
+	}
+	switch {
+	case state.LoadState == units.NotFound:
+		return "", fmt.Errorf("there is no %s on this instance: use an ECS-optimized AMI, or install ecs-init (Amazon Linux: dnf install ecs-init)", ecsUnit)
+	case state.UnitFileState == "masked":
+		return "", fmt.Errorf("%s is masked, so nothing can start it: systemctl unmask %s", ecsUnit, ecsUnit)
+	case state.LoadState == units.Masked:
+		if err := r.units.Unmask(ctx, ecsUnit, true); err != nil {
+			return "", err
+		}
+		r.say("units", "%s is no longer held back", ecsUnit)
+	case state.UnitFileState == "disabled":
+		if _, err := r.units.Enable(ctx, ecsUnit); err != nil {
+			return "", err
+		}
+	}
+	if restart && state.ActiveState == "active" {
+		return units.Restart, nil
+	}
+	return units.Start, nil
+}
+
+// hold keeps the ECS agent from joining the cluster "default" after bootstrap
+// has failed: with no ECS_CLUSTER in ecs.config it would, and ecs.service is
+// ordered after user data, but does not require that it succeeds. The hold ends
+// with the next bootstrap that succeeds, or the next boot.
+func (r *run) hold(ctx context.Context) {
+	if r.units == nil || r.cfg == nil {
+		return
+	}
+	old, err := ecsconfig.Load(r.cfg.Path(r.cfg.ECSConfig))
+	if name, ok := ecsconfig.Parse(old).Get("ECS_CLUSTER"); err == nil && ok && name != "" {
+		return
+	}
+	err = r.units.Mask(ctx, ecsUnit, true)
+	if err == nil {
+		err = r.units.Queue(ctx, units.Stop, ecsUnit)
+	}
+	if err != nil && !errors.Is(err, context.Canceled) {
+		r.warn("units", "the ECS agent could not be held back and may join the cluster \"default\": %v", err)
+		return
+	}
+	r.warn("units", "%s is held back until muster bootstrap succeeds, or the next boot: without ECS_CLUSTER the ECS agent would join the cluster \"default\"", ecsUnit)
+}

@@ -1,0 +1,208 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"muster/internal/awsapi"
+	"muster/internal/cluster"
+	"muster/internal/ecsagent"
+	"muster/internal/ecsconfig"
+	"muster/internal/exitcode"
+)
+
+// Verify waits until the ECS agent has registered this instance in its
+// cluster, has the ECS API confirm it where that is allowed, and tells the
+// verdict to all who wait for it. The error carries the exit code; the report
+// is whole either way.
+func (h *Host) Verify(ctx context.Context) (Report, error) {
+	r, err := h.begin(ctx)
+	defer r.close()
+	report := r.report()
+	if err == nil {
+		report, err = r.verify(ctx)
+	}
+	if ctx.Err() != nil {
+		return report, exitcode.Wrap(exitcode.Interrupted, fmt.Errorf("interrupted: %w", context.Cause(ctx)))
+	}
+	if err != nil {
+		report.Outcome, report.ExitCode, report.Reason = outcomeOf(err), exitcode.Of(err), err.Error()
+	}
+	report = r.conclude(ctx, report)
+	return report, report.Err()
+}
+
+func (r *run) verify(ctx context.Context) (Report, error) {
+	state, err := r.imds.LifecycleState(ctx)
+	if err != nil {
+		return r.report(), undetermined(err)
+	}
+	if strings.HasPrefix(state, "Warmed:") {
+		return r.deferred(state), nil
+	}
+	wanted, origin, err := r.expected()
+	if err != nil {
+		return r.report(), err
+	}
+	stopHook := r.keepHook(ctx)
+	defer stopHook()
+	r.say("verify", "waiting up to %s for the ECS agent to register in %s (%s)", r.cfg.Timeout, wanted, origin)
+	report := r.report()
+	report.Cluster, report.ClusterOrigin = wanted.Text, origin
+	waiting, stop := context.WithTimeout(ctx, r.cfg.Timeout)
+	defer stop()
+	meta, err := r.await(waiting, wanted)
+	report.ContainerInstanceARN, report.AgentVersion = meta.ContainerInstanceARN, meta.Version
+	if err == nil {
+		err = r.confirm(waiting, wanted, meta, &report)
+	}
+	if err != nil {
+		r.diagnose(ctx, &report, err)
+		return report, nil
+	}
+	report.Outcome, report.Reason = Registered, "registered in cluster "+wanted.Text
+	r.say("verify", "registered in %s as %s after %s", wanted, meta.ContainerInstanceARN, time.Since(r.started).Round(100*time.Millisecond))
+	return report, nil
+}
+
+func (r *run) deferred(state string) Report {
+	report := r.report()
+	report.Outcome, report.ExitCode = Deferred, exitcode.Deferred
+	report.Reason = "the instance is in a warm pool (" + state + "); it registers when it leaves"
+	r.say("verify", "%s", report.Reason)
+	return report
+}
+
+// expected is the cluster that the instance was to join: from the settings,
+// from what bootstrap found, else from ecs.config.
+func (r *run) expected() (cluster.Ref, string, error) {
+	text, origin := r.cfg.Cluster, r.cfg.Origin("MUSTER_CLUSTER").String()
+	if text == "" {
+		text, origin = r.record.Cluster, r.record.ClusterOrigin
+	}
+	path := r.cfg.Path(r.cfg.ECSConfig)
+	if text == "" {
+		data, err := ecsconfig.Load(path)
+		if err != nil {
+			return cluster.Ref{}, "", undetermined(err)
+		}
+		text, _ = ecsconfig.Parse(data).Get("ECS_CLUSTER")
+		origin = "ECS_CLUSTER in " + path
+	}
+	if text == "" {
+		return cluster.Ref{}, "", badConfig(fmt.Errorf("no cluster is named by a setting, by muster bootstrap or in %s, so the ECS agent would join the cluster \"default\": run muster bootstrap --cluster NAME", path))
+	}
+	ref, err := cluster.Parse(text)
+	return ref, origin, badConfig(err)
+}
+
+// known is a failure whose cause is plain from the answer itself.
+type known struct {
+	Cause
+	passes bool // it may pass by waiting
+}
+
+func (k *known) Error() string { return k.Summary }
+
+func wrongCluster(is, wanted string) error {
+	return &known{Cause: Cause{
+		ID: "wrong-cluster", Summary: fmt.Sprintf("the ECS agent is in cluster %s, not in %s", is, wanted),
+		Remedy: "muster bootstrap --reset-stale-state --cluster " + wanted + ", and deregister the entry in " + is,
+	}}
+}
+
+// errGaveUp says that the agent has given up: waiting on cannot help.
+var errGaveUp = errors.New("waiting on cannot help")
+
+const (
+	// Introspection is local and free, and a person reads "within a second".
+	pollPeriod = 500 * time.Millisecond
+	// How many polls pass between two looks at whether the agent gave up.
+	pollsPerLook = 4
+)
+
+// await polls introspection until the agent has a container instance ARN in
+// the wanted cluster. Its error is a *known, an errGaveUp, or what
+// introspection said last before ctx ended.
+func (r *run) await(ctx context.Context, wanted cluster.Ref) (ecsagent.Metadata, error) {
+	agent := r.Agent(r.cfg)
+	tick := time.NewTicker(pollPeriod)
+	defer tick.Stop()
+	for n := 0; ; n++ {
+		meta, err := agent.Metadata(ctx)
+		switch is, parse := cluster.Parse(meta.Cluster); {
+		case err == nil && meta.ContainerInstanceARN != "" && (parse != nil || !cluster.Same(is, wanted)):
+			return meta, wrongCluster(meta.Cluster, wanted.Text)
+		case err == nil && meta.ContainerInstanceARN != "":
+			return meta, nil
+		case err == nil:
+			err = errors.New("the ECS agent answers, but has no container instance ARN: it has not registered")
+		}
+		if n%pollsPerLook == pollsPerLook-1 {
+			if gone := r.gaveUp(ctx); gone != nil {
+				return meta, gone
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return meta, err
+		case <-tick.C:
+		}
+	}
+}
+
+// confirmPauses are the waits between questions to the ECS API: the agent
+// connects some seconds after it registered, and the API is a shared budget.
+var confirmPauses = []time.Duration{5 * time.Second, 15 * time.Second, 40 * time.Second}
+
+// confirm asks the ECS API whether it agrees. An API that cannot be asked is a
+// warning; one that says no is an error.
+func (r *run) confirm(ctx context.Context, wanted cluster.Ref, meta ecsagent.Metadata, report *Report) error {
+	for n := 0; ; n++ {
+		ci, err := r.aws.ContainerInstance(ctx, wanted.Text, meta.ContainerInstanceARN)
+		if awsapi.KindOf(err) != "" {
+			report.Warnings = append(report.Warnings, "the registration is the ECS agent's word alone: "+err.Error())
+			r.warn("verify", "not confirmed: %v", err)
+			return nil
+		}
+		if err == nil {
+			err = r.judge(ci)
+		}
+		if err == nil {
+			report.Confirmed = true
+			return nil
+		}
+		var why *known
+		if errors.As(err, &why) && !why.passes || n == len(confirmPauses) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(confirmPauses[n]):
+		}
+	}
+}
+
+// judge says what is wrong with a registration.
+func (r *run) judge(ci awsapi.ContainerInstance) error {
+	switch {
+	case ci.EC2InstanceID != "" && ci.EC2InstanceID != r.id.InstanceID:
+		return &known{Cause: Cause{"foreign-container-instance", fmt.Sprintf("container instance %s belongs to %s: the ECS agent runs on another instance's state", ci.ARN, ci.EC2InstanceID),
+			"systemctl stop ecs && mv " + r.checkpointPath() + "{,.old} && systemctl --no-block start ecs"}}
+	case ci.Status == "REGISTRATION_FAILED":
+		return &known{Cause: Cause{"registration-failed", "ECS refused the registration: " + ci.StatusReason, "mend what the reason names, then replace the instance"}}
+	case ci.Status == "INACTIVE" || ci.Status == "DEREGISTERING":
+		return &known{Cause: Cause{"container-instance-inactive", fmt.Sprintf("container instance %s was deregistered (%s)", ci.ARN, ci.Status),
+			"systemctl stop ecs && mv " + r.checkpointPath() + "{,.old} && systemctl --no-block start ecs"}}
+	case ci.Status == "REGISTERING":
+		return &known{passes: true, Cause: Cause{"still-registering", fmt.Sprintf("container instance %s is still REGISTERING", ci.ARN), "wait, then: muster verify"}}
+	case !ci.Connected:
+		return &known{passes: true, Cause: Cause{"agent-disconnected", fmt.Sprintf("container instance %s is %s, but its ECS agent is not connected", ci.ARN, ci.Status),
+			"allow ecs:Poll and ecs:StartTelemetrySession to the role, and port 443 to the ecs-a and ecs-t endpoints; then: systemctl restart ecs"}}
+	}
+	return nil
+}

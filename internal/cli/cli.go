@@ -1,0 +1,90 @@
+// Package cli is muster's command line: commands, flags, help and exit codes.
+// It wires the parts together and holds no logic of theirs.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"muster/internal/config"
+	"muster/internal/exitcode"
+	"muster/internal/term"
+)
+
+// Main runs one command line and returns the exit code.
+func Main(version string, args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := command(version, slog.New(term.NewHandler(stderr, toJournal())))
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitcode.Healthy
+	}
+	_, _ = fmt.Fprintln(stderr, "muster: "+err.Error())
+	var coded *exitcode.Error
+	if !errors.As(err, &coded) {
+		return exitcode.Usage // cobra's own: an unknown command, flag or argument
+	}
+	return coded.Code
+}
+
+// toJournal: systemd sets JOURNAL_STREAM where stderr is the journal
+// (systemd.exec(5)).
+func toJournal() bool { return os.Getenv("JOURNAL_STREAM") != "" }
+
+func command(version string, log *slog.Logger) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "muster",
+		Short: "Make an EC2 instance report for duty in its ECS cluster, and prove that it did",
+		Example: `  muster bootstrap --cluster prod     in user data: configure, queue the units, never wait
+  muster verify                       did this instance register? (muster-verify.service runs it)
+  muster config show                  every setting, its value, and where it came from`,
+		Version:       version,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddCommand(bootstrapCommand(log), verifyCommand(log), agentCommand(log), configCommand(log))
+	return root
+}
+
+// addFlags gives the command a flag for each setting that names it.
+func addFlags(cmd *cobra.Command, name string) {
+	for _, s := range config.Settings() {
+		for _, of := range s.Commands {
+			if of != name && name != "" {
+				continue
+			}
+			switch {
+			case cmd.Flags().Lookup(s.Flag) != nil:
+			case s.Bool:
+				cmd.Flags().Bool(s.Flag, false, s.Desc)
+			case s.Variable == "MUSTER_ECS":
+				cmd.Flags().StringArray(s.Flag, nil, s.Desc)
+			default:
+				cmd.Flags().String(s.Flag, "", s.Desc)
+				cmd.Flags().Lookup(s.Flag).DefValue = s.Default
+			}
+		}
+	}
+	cmd.Flags().SortFlags = false
+}
+
+// run makes a RunE of f. Every error of f carries an exit code from then on, so
+// that Main can tell it from a usage error.
+func run(f func(*cobra.Command) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, _ []string) error {
+		err := f(cmd)
+		return exitcode.Wrap(exitcode.Of(err), err)
+	}
+}

@@ -1,0 +1,60 @@
+package cli
+
+import (
+	"fmt"
+	"log/slog"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"muster/internal/config"
+)
+
+// glance is how long `config show` waits for the metadata service: a person is
+// waiting, and away from an instance there is none.
+const glance = time.Second
+
+func configCommand(log *slog.Logger) *cobra.Command {
+	cmd := &cobra.Command{Use: "config", Short: "Show the settings", Args: cobra.NoArgs}
+	var output string
+	show := &cobra.Command{
+		Use:     "show",
+		Short:   "Every setting, its value, and where it came from; secrets are masked",
+		Example: "  muster config show\n  muster config show --output json",
+		Args:    cobra.NoArgs,
+	}
+	addFlags(show, "")
+	show.Flags().StringVar(&output, "output", "table", "How it is printed: table or json.")
+	show.RunE = run(func(cmd *cobra.Command) error {
+		if err := checkOutput(output, "table", "json"); err != nil {
+			return err
+		}
+		cfg, _, err := recalled(cmd, log, glance)
+		if err != nil {
+			return err
+		}
+		if output == "json" {
+			return printJSON(cmd, struct {
+				Schema   int            `json:"schema"`
+				Settings []config.Shown `json:"settings"`
+			}{1, cfg.Show()})
+		}
+		return printTable(cmd, cfg.Show())
+	})
+	cmd.AddCommand(show)
+	return cmd
+}
+
+func printTable(cmd *cobra.Command, shown []config.Shown) error {
+	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "SETTING\tVALUE\tFROM")
+	for _, s := range shown {
+		value := s.Value
+		if value == "" {
+			value = "-"
+		}
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\n", s.Variable, value, s.Origin)
+	}
+	return w.Flush()
+}

@@ -1,0 +1,64 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"muster/bootstrap"
+	"muster/internal/awsapi"
+	"muster/internal/config"
+	"muster/internal/dockerapi"
+	"muster/internal/ecsagent"
+	"muster/internal/imds"
+	"muster/internal/units"
+	"muster/systemd"
+)
+
+// imdsEndpoint is the SDK's own variable; empty means the link-local address.
+func imdsEndpoint() string { return os.Getenv("AWS_EC2_METADATA_SERVICE_ENDPOINT") }
+
+// localTimeout bounds one question to a service of this host.
+const localTimeout = 5 * time.Second
+
+// host wires the real world together.
+func host(cmd *cobra.Command, log *slog.Logger) (*bootstrap.Host, error) {
+	set, err := settings(cmd)
+	if err != nil {
+		return nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("finding this program's own path: %w", err)
+	}
+	return &bootstrap.Host{
+		Settings: set,
+		Log:      log,
+		IMDS: func(cfg *config.Config) bootstrap.Metadata {
+			return imds.New(imdsEndpoint(), cfg.IMDSTimeout)
+		},
+		AWS: func(ctx context.Context, region string) (bootstrap.AWS, error) {
+			return awsapi.New(ctx, region, imdsEndpoint())
+		},
+		Units: func(ctx context.Context, root string) (bootstrap.Units, error) {
+			if !units.Booted(root) {
+				return nil, bootstrap.ErrNoSystemd
+			}
+			return units.Connect(ctx)
+		},
+		Agent: func(cfg *config.Config) bootstrap.Introspection { return introspection(cfg) },
+		Engine: func(cfg *config.Config) (bootstrap.Engine, error) {
+			return dockerapi.New(cfg.DockerHost, localTimeout)
+		},
+		UnitFiles: systemd.Units(),
+		Binary:    self,
+	}, nil
+}
+
+func introspection(cfg *config.Config) *ecsagent.Introspection {
+	return ecsagent.NewIntrospection(cfg.IntrospectionURL, ecsagent.LocalClient(localTimeout))
+}

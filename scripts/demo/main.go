@@ -1,0 +1,110 @@
+// Command demo shows muster to a person: it starts a sandboxed EC2 instance on
+// loopback, runs the real binary on it as user data and systemd would, and
+// prints what was written, verified and signalled. It needs Go and nothing
+// else, and touches nothing outside a temporary directory.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"muster/internal/sandbox"
+)
+
+func main() {
+	binary := flag.String("muster", "bin/muster", "the binary to show")
+	flag.Parse()
+	for i, s := range stories {
+		if err := tell(os.Stdout, *binary, i+1, s); err != nil {
+			fmt.Fprintf(os.Stderr, "demo: story %d: %v\n", i+1, err)
+			os.Exit(1)
+		}
+	}
+}
+
+// story is one boot of an instance.
+type story struct {
+	title   string
+	options sandbox.Options
+	play    func(*stage) error
+}
+
+// stage is where a story plays.
+type stage struct {
+	out    io.Writer
+	binary string
+	root   string
+	box    *sandbox.Sandbox
+}
+
+func tell(out io.Writer, binary string, number int, s story) error {
+	root, err := os.MkdirTemp("", "muster-demo-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(root)
+	s.options.Root = root
+	box, err := sandbox.New(s.options)
+	if err != nil {
+		return err
+	}
+	defer box.Close()
+	fmt.Fprintf(out, "\n%s\n%d. %s\n%s\n", strings.Repeat("=", 78), number, s.title, strings.Repeat("=", 78))
+	return s.play(&stage{out, binary, root, box})
+}
+
+func (s *stage) say(format string, args ...any) { fmt.Fprintf(s.out, "\n# "+format+"\n", args...) }
+
+// muster runs the binary and checks that it ends as the story says.
+func (s *stage) muster(wantExit int, args ...string) error {
+	fmt.Fprintf(s.out, "\n$ muster %s\n", strings.Join(args, " "))
+	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
+	defer stop()
+	cmd := exec.CommandContext(ctx, s.binary, args...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "MUSTER_CONSOLE="}, s.box.Environ()...)
+	hide := &rootless{s.out, s.root}
+	cmd.Stdout, cmd.Stderr = hide, hide
+	_ = cmd.Run()
+	fmt.Fprintf(s.out, "(exit %d)\n", cmd.ProcessState.ExitCode())
+	if got := cmd.ProcessState.ExitCode(); got != wantExit {
+		return fmt.Errorf("muster %s ended with exit code %d, not %d", args[0], got, wantExit)
+	}
+	return nil
+}
+
+// rootless shows paths as they are on an instance, without the temporary root.
+type rootless struct {
+	out  io.Writer
+	root string
+}
+
+func (w *rootless) Write(p []byte) (int, error) {
+	_, err := io.WriteString(w.out, strings.ReplaceAll(string(p), w.root, ""))
+	return len(p), err
+}
+
+// show prints a file of the instance, or that it is not there.
+func (s *stage) show(path string) {
+	fmt.Fprintf(s.out, "\n$ cat %s\n", path)
+	data, err := os.ReadFile(filepath.Join(s.root, path))
+	if err != nil {
+		data = []byte("(there is no such file)\n")
+	}
+	fmt.Fprint(s.out, strings.ReplaceAll(string(data), s.root, ""))
+}
+
+// calls prints which AWS calls the instance made.
+func (s *stage) calls() {
+	var all []string
+	for _, c := range s.box.Calls() {
+		all = append(all, c.Service+":"+c.Action)
+	}
+	fmt.Fprintf(s.out, "\n# AWS calls of this boot: %d (%s)\n", len(all), strings.Join(all, ", "))
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"muster/internal/sandbox"
+)
+
+var stories = []story{
+	{"An instance boots, joins its cluster, and says so", instance(), joins},
+	{"The same, but the cluster's name is mistyped", instance(), mistyped},
+	{"The ECS agent ran too early, and remembers the cluster \"default\"", instance(), stale},
+}
+
+// instance is a member of an Auto Scaling group with a launch hook, in a stack
+// that waits for a signal.
+func instance() sandbox.Options {
+	return sandbox.Options{
+		Region:   "eu-west-1",
+		Clusters: []string{"default", "prod", "prod-batch", "staging"},
+		Group:    &sandbox.Group{Name: "workers", Hooks: []sandbox.Hook{{Name: "ready", Timeout: 5 * time.Minute}}},
+		Stacks:   map[string][]string{"web": {"Workers"}},
+		Agent:    sandbox.AgentPlan{After: 2 * time.Second},
+	}
+}
+
+const config = "/etc/ecs/ecs.config"
+
+// userData is what user data would run; cluster is what it names.
+func userData(cluster string, more ...string) []string {
+	return append([]string{"bootstrap", "--cluster", cluster, "--cfn-stack", "web", "--cfn-resource", "Workers",
+		"--lifecycle-hook", "ready", "--on-failure", "abandon"}, more...)
+}
+
+func joins(s *stage) error {
+	s.say("The image brought an ecs.config that the ECS agent would misread: quotes stay in the name.")
+	if err := s.write(config, "# from the image\nECS_CLUSTER=\"default\"\nECS_LOGLEVEL=info\n"); err != nil {
+		return err
+	}
+	s.show(config)
+	s.say("User data configures the instance, and does not wait: the ECS agent starts only when user data is over.")
+	if err := s.muster(0, userData("prod", "--ecs", "ECS_RESERVED_MEMORY=256")...); err != nil {
+		return err
+	}
+	s.show(config)
+	s.say("Now systemd starts ecs.service, and muster-verify.service waits until the ECS agent has registered.")
+	if err := s.box.StartAgent(context.Background()); err != nil {
+		return err
+	}
+	if err := s.muster(0, "verify"); err != nil {
+		return err
+	}
+	return s.outcome("SUCCESS", "CONTINUE")
+}
+
+func mistyped(s *stage) error {
+	s.say("There are default, prod, prod-batch and staging. User data says \"prdo\".")
+	if err := s.muster(78, userData("prdo")...); err != nil {
+		return err
+	}
+	s.show(config)
+	s.say("Nothing was written, and those who wait were told at once, not after a time-out.")
+	return s.outcome("FAILURE", "ABANDON")
+}
+
+func stale(s *stage) error {
+	if err := sandbox.WriteCheckpoint(s.root, sandbox.Checkpoint{Cluster: "default", InstanceID: "i-0123456789abcdef0", ARN: "arn:aws:ecs:eu-west-1:123456789012:container-instance/default/0aa1"}); err != nil {
+		return err
+	}
+	if err := s.write(config, ""); err != nil {
+		return err
+	}
+	s.say("With this checkpoint the ECS agent would exit for ever in any other cluster. muster moves it aside when told to.")
+	if err := s.muster(0, userData("prod", "--reset-stale-state")...); err != nil {
+		return err
+	}
+	if err := s.box.StartAgent(context.Background()); err != nil {
+		return err
+	}
+	if err := s.muster(0, "verify"); err != nil {
+		return err
+	}
+	s.say("A second run finds everything done.")
+	if err := s.muster(0, userData("prod")...); err != nil {
+		return err
+	}
+	return s.outcome("SUCCESS", "CONTINUE")
+}
+
+// outcome shows, and checks, what the world outside was told.
+func (s *stage) outcome(signal, hook string) error {
+	signals := s.box.Signals("web")
+	if len(signals) == 0 {
+		return errors.New("the stack got no signal")
+	}
+	fmt.Fprintf(s.out, "\n# CloudFormation got %s for %s; the launch hook got %s\n", signals[0].Status, signals[0].Resource, s.box.Hook("ready").Result)
+	s.calls()
+	if signals[0].Status != signal || s.box.Hook("ready").Result != hook {
+		return fmt.Errorf("expected %s and %s", signal, hook)
+	}
+	return nil
+}
+
+func (s *stage) write(path, text string) error {
+	at := filepath.Join(s.root, path)
+	if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(at, []byte(text), 0o600)
+}

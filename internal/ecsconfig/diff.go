@@ -5,11 +5,8 @@ import (
 	"strings"
 
 	"github.com/rogpeppe/go-internal/diff"
-)
 
-const (
-	mask       = "[masked]"
-	secretWord = `(?:pass|pwd|secret|token|cred|auth_?data|(?:access|account|api|encryption|license|private|signing)[-_ ]?key)`
+	"muster/internal/redact"
 )
 
 var (
@@ -17,13 +14,7 @@ var (
 	// be, into what stands before the value, the variable's name, and the value.
 	assignment = regexp.MustCompile(`(?s)^([\s\x{FEFF}#;]*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=)(.*)$`)
 
-	aside       = regexp.MustCompile(`^\s*(?:[#;]|$)`) // a comment or a blank line
-	secretAside = regexp.MustCompile(`(?i)` + secretWord)
-	secretName  = regexp.MustCompile(`(?i)` + secretWord + `|_key$`)
-	secretField = regexp.MustCompile(`(?i)` + secretWord + `[^:=]*[:=]`) // as in {"splunk-token":
-	proxyName   = regexp.MustCompile(`(?i)_proxy$`)
-	userInfo    = regexp.MustCompile(`(?s)://.*@`) // to the last "@": a password may hold one, or a slash
-	proxyUser   = regexp.MustCompile(`(?s)^([\s"']*[A-Za-z][A-Za-z0-9+.-]*://)?.*@`)
+	aside = regexp.MustCompile(`^\s*(?:[#;]|$)`) // a comment or a blank line
 )
 
 // Diff returns the change from old to new as a unified diff, "" if there is none. What
@@ -66,19 +57,12 @@ func conceal(line string, continued map[string]bool) string {
 	switch {
 	case strings.TrimSpace(line) == "":
 		return line
-	case continued[line], parts == nil && !aside.MatchString(line), parts == nil && secretAside.MatchString(line):
-		return mask
+	case continued[line], parts == nil && !aside.MatchString(line):
+		return redact.Mask
 	case parts == nil:
-		return userInfo.ReplaceAllLiteralString(line, "://"+mask+"@")
-	}
-	before, name, value := parts[1], parts[2], parts[3]
-	switch {
-	case strings.TrimSpace(value) == "":
+		return redact.Text(line)
+	case strings.TrimSpace(parts[3]) == "":
 		return line
-	case secretName.MatchString(name), secretField.MatchString(value):
-		return before + mask
-	case proxyName.MatchString(name): // its scheme may be left out
-		return before + proxyUser.ReplaceAllString(value, "${1}"+mask+"@")
 	}
-	return before + userInfo.ReplaceAllLiteralString(value, "://"+mask+"@")
+	return parts[1] + redact.Value(parts[2], parts[3])
 }

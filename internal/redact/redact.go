@@ -1,38 +1,42 @@
 // Package redact decides what may be shown. A setting's value is hidden when
-// its key says that it is a secret; a URL loses the password that it carries.
+// its key, or a field in it, says that it is a secret; a URL loses the
+// credentials that it carries. When in doubt it hides.
 package redact
 
-import (
-	"regexp"
-	"strings"
+import "regexp"
+
+// Mask stands where a secret stood. It does not tell the secret's length.
+const Mask = "[masked]"
+
+const secretWord = `(?:pass|pwd|secret|token|cred|auth_?data|(?:access|account|api|encryption|license|private|signing)[-_ ]?key)`
+
+var (
+	secretText  = regexp.MustCompile(`(?i)` + secretWord)
+	secretName  = regexp.MustCompile(`(?i)` + secretWord + `|_key$`)
+	secretField = regexp.MustCompile(`(?i)` + secretWord + `[^:=]*[:=]`) // as in {"splunk-token":
+	proxyName   = regexp.MustCompile(`(?i)_proxy$`)
+	userInfo    = regexp.MustCompile(`(?s)://.*@`) // to the last "@": a password may hold one, or a slash
+	proxyUser   = regexp.MustCompile(`(?s)^([\s"']*[A-Za-z][A-Za-z0-9+.-]*://)?.*@`)
 )
 
-// Mask stands where a secret stood. It has one length for every secret, so
-// that it does not tell the length.
-const Mask = "********"
-
-// secretKey matches the keys whose values are never shown: ECS_ENGINE_AUTH_DATA
-// holds registry passwords (ECS agent configuration), the rest goes by name.
-var secretKey = regexp.MustCompile(`(?i)AUTH_DATA|PASSW(OR)?D|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|PRIVATE_?KEY|API_?KEY|ACCESS_?KEY`)
-
-// urlPassword finds user:password@ in anything that looks like a URL.
-var urlPassword = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)?([^\s/:@"]+):([^\s/@"]+)@`)
-
-// SecretKey says whether the value of this key is a secret.
-func SecretKey(key string) bool { return secretKey.MatchString(key) }
-
-// Value is what may be shown of key's value.
-func Value(key, value string) string {
-	if value != "" && SecretKey(key) {
+// Value is what may be shown of the value of the variable that is so named.
+func Value(name, value string) string {
+	switch {
+	case value == "":
+		return value
+	case secretName.MatchString(name), secretField.MatchString(value):
 		return Mask
+	case proxyName.MatchString(name): // its scheme may be left out
+		return proxyUser.ReplaceAllString(value, "${1}"+Mask+"@")
 	}
-	return URLs(value)
+	return userInfo.ReplaceAllLiteralString(value, "://"+Mask+"@")
 }
 
-// URLs hides the passwords of all URLs in the text.
-func URLs(text string) string {
-	if !strings.Contains(text, "@") {
-		return text
+// Text is what may be shown of a line of free text: nothing of one that speaks
+// of a secret.
+func Text(line string) string {
+	if secretText.MatchString(line) {
+		return Mask
 	}
-	return urlPassword.ReplaceAllString(text, "${1}${2}:"+Mask+"@")
+	return userInfo.ReplaceAllLiteralString(line, "://"+Mask+"@")
 }

@@ -8,14 +8,17 @@ import (
 func TestValue(t *testing.T) {
 	for name, c := range map[string]struct{ key, value, want string }{
 		"an ordinary value":        {"ECS_CLUSTER", "prod", "prod"},
-		"registry passwords":       {"ECS_ENGINE_AUTH_DATA", `{"r":{"password":"x"}}`, Mask},
+		"registry passwords":       {"ECS_ENGINE_AUTH_DATA", `{"r":{"auth":"x"}}`, Mask},
 		"the type of them is none": {"ECS_ENGINE_AUTH_TYPE", "dockercfg", "dockercfg"},
 		"a token by name":          {"MY_TOKEN", "abc", Mask},
+		"a field named so":         {"ECS_LOG_OPTS", `{"splunk-token":"x"}`, Mask},
 		"an access key":            {"AWS_SECRET_ACCESS_KEY", "abc", Mask},
 		"an empty secret is shown": {"MY_TOKEN", "", ""},
-		"a proxy with a password":  {"HTTP_PROXY", "http://joe:s3cret@proxy:3128", "http://joe:" + Mask + "@proxy:3128"},
-		"a proxy without a scheme": {"HTTP_PROXY", "joe:s3cret@proxy:3128", "joe:" + Mask + "@proxy:3128"},
+		"a proxy with a password":  {"HTTP_PROXY", "http://joe:s3cret@proxy:3128", "http://" + Mask + "@proxy:3128"},
+		"a proxy without a scheme": {"https_proxy", "joe:s3cret@proxy:3128", Mask + "@proxy:3128"},
+		"an at sign in a password": {"HTTP_PROXY", "http://joe:p@ss/w@proxy:3128", "http://" + Mask + "@proxy:3128"},
 		"a proxy without one":      {"HTTP_PROXY", "http://proxy:3128", "http://proxy:3128"},
+		"a URL with a password":    {"ECS_BACKEND_HOST", "https://joe:pw@host", "https://" + Mask + "@host"},
 		"an at sign alone":         {"OWNER", "me@example.com", "me@example.com"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -26,13 +29,25 @@ func TestValue(t *testing.T) {
 	}
 }
 
-func FuzzURLs(f *testing.F) {
-	f.Add("http://", "joe", "pw", "host")
-	f.Fuzz(func(t *testing.T, before, user, password, host string) {
-		if len(password) < 4 || user == "" || strings.ContainsAny(user+password, " \t\n\r\v\f/:@\"\u0085\u00a0") || strings.Contains(Mask+before+user+host, password) {
+func TestText(t *testing.T) {
+	for line, want := range map[string]string{
+		"# the team's settings":          "# the team's settings",
+		"# password: hunter2":            Mask,
+		"# see https://joe:pw@host/wiki": "# see https://" + Mask + "@host/wiki",
+	} {
+		if got := Text(line); got != want {
+			t.Errorf("Text(%q) = %q, want %q", line, got, want)
+		}
+	}
+}
+
+func FuzzValue(f *testing.F) {
+	f.Add("HTTP_PROXY", "http://", "joe", "pw12", "host")
+	f.Fuzz(func(t *testing.T, name, before, user, password, host string) {
+		if len(password) < 4 || strings.Contains(Mask+name+host, password) {
 			return
 		}
-		if got := URLs(before + "http://" + user + ":" + password + "@" + host); strings.Contains(got, password) {
+		if got := Value(name, before+"http://"+user+":"+password+"@"+host); strings.Contains(strings.TrimPrefix(got, before), password) && !strings.Contains(before, password) {
 			t.Errorf("the password %q is still in %q", password, got)
 		}
 	})

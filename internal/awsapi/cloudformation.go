@@ -3,7 +3,7 @@ package awsapi
 import (
 	"context"
 	"encoding/base64"
-	"encoding/xml"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -112,16 +112,12 @@ func (c *Client) signalEndpoint(ctx context.Context) (*url.URL, error) {
 	return &at.URI, nil
 }
 
-// decodeError reads the query protocol's error, which CloudFormation sends as
-// XML whatever ContentType asked for.
+// decodeError reads the error document that ContentType=JSON asks for.
 func decodeError(status int, body []byte) error {
 	var answer struct {
-		Error struct {
-			Code    string `xml:"Code"`
-			Message string `xml:"Message"`
-		} `xml:"Error"`
+		Error struct{ Code, Message string }
 	}
-	if err := xml.Unmarshal(body, &answer); err != nil || answer.Error.Code == "" {
+	if err := json.Unmarshal(body, &answer); err != nil || answer.Error.Code == "" {
 		return fmt.Errorf("HTTP status %d and an answer that is no error document: %+.120q", status, body)
 	}
 	return &smithy.GenericAPIError{Code: answer.Error.Code, Message: answer.Error.Message}

@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"context"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"muster/internal/sandbox"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden texts in testdata/script")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"muster": func() { os.Exit(Main("test", os.Args[1:], os.Stdout, os.Stderr)) },
+	})
+}
+
+// TestScripts drives the binary as a person does. Each script lives on its own
+// sandboxed instance, whose file system root is its $ROOT.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:           "testdata/script",
+		UpdateScripts: *update,
+		Setup:         instance,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"start-agent": startAgent,
+			"fault":       fault,
+			"hides-root":  hidesRoot,
+			"signalled":   signalled,
+		},
+	})
+}
+
+type boxKey struct{}
+
+func instance(env *testscript.Env) error {
+	root := env.WorkDir + "/root"
+	if err := os.MkdirAll(root+"/etc/ecs", 0o755); err != nil {
+		return err
+	}
+	box, err := sandbox.New(sandbox.Options{
+		Region: "eu-west-1", Root: root,
+		Clusters: []string{"default", "prod", "staging"}, InstanceTags: map[string]string{"muster:cluster": "staging"}, TagsInIMDS: true,
+		Group:  &sandbox.Group{Name: "workers", Hooks: []sandbox.Hook{{Name: "ready", Timeout: time.Hour}}},
+		Stacks: map[string][]string{"web": {"Workers"}},
+	})
+	if err != nil {
+		return err
+	}
+	env.Defer(box.Close)
+	env.Values[boxKey{}] = box
+	env.Vars = append(env.Vars, "ROOT="+root, "MUSTER_CONSOLE=", "NO_COLOR=1")
+	env.Vars = append(env.Vars, box.Environ()...)
+	return nil
+}
+
+func box(ts *testscript.TestScript) *sandbox.Sandbox {
+	return ts.Value(boxKey{}).(*sandbox.Sandbox)
+}
+
+// start-agent: the ECS agent starts, as systemd would start it.
+func startAgent(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Check(box(ts).StartAgent(context.Background()))
+}
+
+// fault denied ecs:DescribeClusters | fault imds-down
+func fault(ts *testscript.TestScript, _ bool, args []string) {
+	switch args[0] {
+	case "denied":
+		service, action, _ := strings.Cut(args[1], ":")
+		box(ts).Inject(sandbox.AccessDenied(service, action))
+	case "imds-down":
+		box(ts).IMDSDown()
+	default:
+		ts.Fatalf("unknown fault %s", args[0])
+	}
+}
+
+// hides-root FILE: takes the script's own paths and ports out of a captured
+// text, so that it can be compared.
+func hidesRoot(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile(args[0])
+	text = strings.ReplaceAll(text, ts.Getenv("ROOT"), "")
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o600))
+}
+
+// signalled STATUS HOOKRESULT: what the world outside was told; - is nothing.
+func signalled(ts *testscript.TestScript, _ bool, args []string) {
+	signal, hook := "-", box(ts).Hook("ready").Result
+	if all := box(ts).Signals("web"); len(all) > 0 {
+		signal = all[0].Status
+	}
+	if hook == "" {
+		hook = "-"
+	}
+	if signal != args[0] || hook != args[1] {
+		ts.Fatalf("signalled %s and %s, want %s", signal, hook, args)
+	}
+}

@@ -16,7 +16,7 @@ import (
 // settings parses a unit file and joins repeated directives by a space.
 func settings(t *testing.T, u units.Unit) map[string]string {
 	t.Helper()
-	options, err := unit.Deserialize(strings.NewReader(string(u.Content)))
+	options, err := unit.DeserializeOptions(strings.NewReader(string(u.Content)))
 	if err != nil {
 		t.Fatalf("%s: %v", u.Name, err)
 	}

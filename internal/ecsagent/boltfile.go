@@ -120,10 +120,10 @@ func (db *boltFile) page(id uint64) (boltPage, error) {
 	if err != nil {
 		return nil, err
 	}
-	if boltPage(header).id() != id {
+	if header.id() != id {
 		return nil, errBoltDamaged
 	}
-	return db.read(at, min(maxPage, db.pageSize*(1+boltPage(header).overflow())))
+	return db.read(at, min(maxPage, db.pageSize*(1+header.overflow())))
 }
 
 func (db *boltFile) read(at, size int64) (boltPage, error) {

@@ -8,7 +8,8 @@ import "regexp"
 // Mask stands where a secret stood. It does not tell the secret's length.
 const Mask = "[masked]"
 
-const secretWord = `(?:pass|pwd|secret|token|cred|auth_?data|(?:access|account|api|encryption|license|private|signing)[-_ ]?key)`
+// secretWord is part of the names of secrets.
+const secretWord = `(?:pass|pwd|secret|token|cred|auth_?data|(?:access|account|api|encryption|license|private|signing)[-_ ]?key)` //nolint:gosec // a pattern, no credential
 
 var (
 	secretText  = regexp.MustCompile(`(?i)` + secretWord)

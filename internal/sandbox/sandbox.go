@@ -155,7 +155,7 @@ func (s *Sandbox) Environ() []string {
 	}
 }
 
-// IMDSURL, APIURL and IntrospectionURL are the three listeners, as http://host:port.
+// IMDSURL is where the metadata service answers, as http://host:port.
 func (s *Sandbox) IMDSURL() string { return s.imds.url() }
 
 // APIURL is where every AWS service answers.

@@ -165,7 +165,7 @@ func replace(path string, content []byte, mode os.FileMode) error {
 	if err != nil {
 		return err
 	}
-	defer file.Cleanup()
+	defer func() { _ = file.Cleanup() }()
 	if _, err := file.Write(content); err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func tell(out io.Writer, binary string, number int, s story) error {
 	return s.play(&stage{out, binary, root, box})
 }
 
-func (s *stage) say(format string, args ...any) { fmt.Fprintf(s.out, "\n# "+format+"\n", args...) }
+func (s *stage) say(text string) { fmt.Fprintf(s.out, "\n# %s\n", text) }
 
 // muster runs the binary and checks that it ends as the story says.
 func (s *stage) muster(wantExit int, args ...string) error {

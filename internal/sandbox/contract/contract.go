@@ -107,7 +107,7 @@ func verdict(err error, known string, exempt bool) error {
 func wantCode(err error, code string) error {
 	var api smithy.APIError
 	if !errors.As(err, &api) || api.ErrorCode() != code {
-		return fmt.Errorf("got error %v, want code %s", err, code)
+		return fmt.Errorf("got error %w, want code %s", err, code)
 	}
 	return nil
 }
@@ -116,7 +116,7 @@ func wantCode(err error, code string) error {
 func wantMessage(err error, code, message string) error {
 	var api smithy.APIError
 	if !errors.As(err, &api) || api.ErrorCode() != code || api.ErrorMessage() != message {
-		return fmt.Errorf("got error %v, want %s: %s", err, code, message)
+		return fmt.Errorf("got error %w, want %s: %s", err, code, message)
 	}
 	return nil
 }

@@ -1,0 +1,66 @@
+package reach
+
+// Denial is one ACL entry that stands in the way.
+type Denial struct {
+	ACL   string
+	Entry int // ImplicitEntry for "*"
+	Ports Ports
+}
+
+// acl of the subnet of e, or why it is not known.
+func (j *Judge) acl(e *Endpoint) (*ACL, Unread) {
+	if e.Subnet == "" {
+		return nil, Unread{"ec2:DescribeNetworkInterfaces", "the subnet of " + e.Name + " is not known"}
+	}
+	acl, ok := j.acls[e.Subnet]
+	if !ok {
+		return nil, Unread{"ec2:DescribeNetworkAcls", "the ACL of " + e.Subnet + " was not read"}
+	}
+	return acl, acl.Unread
+}
+
+// aclCover walks the entries in the order of their numbers; the first that
+// matches a port decides it. Denials go to deny, unless it is nil.
+func (j *Judge) aclCover(g *leg, deny func(Denial)) cover {
+	acl, why := j.acl(g.self)
+	rest := g.asked.set()
+	if !why.isZero() {
+		return cover{unknown: rest}
+	}
+	var c cover
+	for i := range acl.Entries {
+		e := &acl.Entries[i]
+		hit := rest.Intersect(e.touches(g))
+		if len(hit) == 0 {
+			continue
+		}
+		rest = rest.Subtract(hit)
+		c = c.with(e.answer(), hit)
+		if e.answer() == no && deny != nil {
+			deny(Denial{acl.ID, e.Number, hit})
+		}
+	}
+	if len(rest) > 0 && deny != nil {
+		deny(Denial{acl.ID, ImplicitEntry, rest})
+	}
+	return c
+}
+
+func (e *ACLEntry) answer() answer {
+	switch {
+	case e.Err != "", !e.CIDR.IsValid():
+		return unknown
+	case e.Allow:
+		return yes
+	}
+	return no
+}
+
+// touches are the ports of the leg that the entry decides.
+func (e *ACLEntry) touches(g *leg) Ports {
+	known := e.CIDR.IsValid() && !e.CIDR.Contains(g.addr)
+	if e.Direction != g.dir || !e.Protocol.matches(g.protocol) || known {
+		return nil
+	}
+	return e.Ports.set()
+}

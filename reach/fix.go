@@ -1,0 +1,164 @@
+package reach
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// Fix is the least addition to one security group that opens what is missing.
+type Fix struct {
+	Group     string
+	Direction Direction
+	Protocol  Protocol
+	Ports     Ports // one rule for each range
+	Peer      Peer  // a group or a single address
+	Region    string
+}
+
+// fix opens the step's missing ports to the peer.
+func (j *Judge) fix(g *leg, s *Step) Fix {
+	return Fix{j.target(g, s), g.dir, g.protocol, s.Missing, j.fixPeer(g), g.self.Region}
+}
+
+// target is the group to extend: one that already admits the peer to part of the
+// need, else one that speaks of the need, else the first that is not the VPC's
+// default group, which everything without a group of its own carries.
+func (j *Judge) target(g *leg, s *Step) string {
+	if len(s.Rules) > 0 {
+		return s.Rules[0].Group
+	}
+	var bears, own string
+	for _, id := range g.self.Groups {
+		group, _ := j.group(id)
+		if group != nil && bears == "" && len(group.bearing(g.dir, g.need())) > 0 {
+			bears = id
+		}
+		if own == "" && !j.isDefault(id) {
+			own = id
+		}
+	}
+	for _, id := range []string{bears, own} {
+		if id != "" {
+			return id
+		}
+	}
+	return g.self.Groups[0]
+}
+
+func (j *Judge) isDefault(id string) bool {
+	g, _ := j.group(id)
+	return g != nil && g.Name == "default"
+}
+
+// fixPeer is the peer's group where it carries exactly one that could be meant
+// and a reference would work, else its address alone.
+func (j *Judge) fixPeer(g *leg) Peer {
+	var groups []string
+	for _, id := range distinct(g.peer.Groups) {
+		if !j.isDefault(id) {
+			groups = append(groups, id)
+		}
+	}
+	apart := g.self.VPC != g.peer.VPC || farApart(g.self, g.peer) || j.detour(g.self, g.peer) != ""
+	if len(groups) != 1 || apart || !groupsUnread(g.peer).isZero() {
+		return Peer{CIDR: netip.PrefixFrom(g.addr, g.addr.BitLen())}
+	}
+	ref := GroupRef{ID: groups[0]}
+	if g.self.Account != g.peer.Account {
+		ref.Owner = g.peer.Account
+	}
+	return Peer{Group: ref}
+}
+
+// Command is an AWS CLI line that adds the rules, safe to paste into a shell.
+func (f Fix) Command() string {
+	words := []string{"aws", "ec2", "authorize-security-group-" + f.Direction.String()}
+	if f.Region != "" {
+		words = append(words, "--region", shellQuote(f.Region))
+	}
+	words = append(words, "--group-id", shellQuote(f.Group), "--ip-permissions")
+	for _, r := range f.Ports {
+		words = append(words, shellQuote(f.permission(r)))
+	}
+	return strings.Join(words, " ")
+}
+
+// permission is the CLI's shorthand for one IpPermission.
+func (f Fix) permission(r Range) string {
+	return fmt.Sprintf("IpProtocol=%s,FromPort=%d,ToPort=%d,%s", f.Protocol.wire(), r.First, r.Last, f.shorthandPeer())
+}
+
+func (f Fix) shorthandPeer() string {
+	switch {
+	case f.Peer.Group.ID != "" && f.Peer.Group.Owner != "":
+		return fmt.Sprintf("UserIdGroupPairs=[{GroupId=%s,UserId=%s}]", f.Peer.Group.ID, f.Peer.Group.Owner)
+	case f.Peer.Group.ID != "":
+		return fmt.Sprintf("UserIdGroupPairs=[{GroupId=%s}]", f.Peer.Group.ID)
+	case f.Peer.CIDR.Addr().Is4():
+		return fmt.Sprintf("IpRanges=[{CidrIp=%s}]", f.Peer.CIDR)
+	}
+	return fmt.Sprintf("Ipv6Ranges=[{CidrIpv6=%s}]", f.Peer.CIDR)
+}
+
+// shellQuote leaves plain words alone and puts all others in single quotes.
+func shellQuote(s string) string {
+	odd := func(r rune) bool { return !isAlphanumeric(r) && !strings.ContainsRune("-_./:", r) }
+	if s != "" && strings.IndexFunc(s, odd) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// CloudFormation is the YAML of the rules as resources of a template.
+func (f Fix) CloudFormation() string {
+	var b strings.Builder
+	for _, r := range f.Ports {
+		kind := "Ingress"
+		if f.Direction == Egress {
+			kind = "Egress"
+		}
+		fmt.Fprintf(&b, "%s:\n  Type: AWS::EC2::SecurityGroup%s\n  Properties:\n", f.logicalID(r), kind)
+		fmt.Fprintf(&b, "    GroupId: %q\n    IpProtocol: %q\n", f.Group, f.Protocol.wire())
+		fmt.Fprintf(&b, "    FromPort: %d\n    ToPort: %d\n", r.First, r.Last)
+		b.WriteString(f.templatePeer())
+	}
+	return b.String()
+}
+
+// templatePeer: only the ingress resource has a property for the peer's account.
+func (f Fix) templatePeer() string {
+	ref := f.Peer.Group
+	switch {
+	case ref.ID != "" && f.Direction == Egress:
+		return fmt.Sprintf("    DestinationSecurityGroupId: %q\n", ref.ID)
+	case ref.Owner != "":
+		return fmt.Sprintf("    SourceSecurityGroupId: %q\n    SourceSecurityGroupOwnerId: %q\n", ref.ID, ref.Owner)
+	case ref.ID != "":
+		return fmt.Sprintf("    SourceSecurityGroupId: %q\n", ref.ID)
+	case f.Peer.CIDR.Addr().Is4():
+		return fmt.Sprintf("    CidrIp: %q\n", f.Peer.CIDR)
+	}
+	return fmt.Sprintf("    CidrIpv6: %q\n", f.Peer.CIDR)
+}
+
+// logicalID keeps to letters and digits, as CloudFormation demands, with an x
+// between numbers so that no two addresses make one name.
+func (f Fix) logicalID(r Range) string {
+	name := fmt.Sprintf("muster %s %s %d to %d %s %s", f.Direction, f.Protocol, r.First, r.Last, f.Group, f.Peer)
+	words := strings.FieldsFunc(name, func(r rune) bool { return !isAlphanumeric(r) })
+	var b strings.Builder
+	for i, word := range words {
+		if i > 0 && isDigit(word[0]) && isDigit(words[i-1][len(words[i-1])-1]) {
+			b.WriteByte('x')
+		}
+		b.WriteString(strings.ToUpper(word[:1]) + word[1:])
+	}
+	return b.String()
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+func isAlphanumeric(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+}

@@ -1,0 +1,148 @@
+package reach
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// HintKind is the sort of near miss that a hint speaks of.
+type HintKind uint8
+
+// The kinds, the most telling first: the order in which a verdict lists them.
+const (
+	StaleReference HintKind = iota // the rule names the peer's group through a dead peering
+	SelfReference                  // the rule admits only members of its own group
+	OtherGroup                     // the rule names a group that the peer does not carry
+	OtherRegion                    // group references end at the region
+	Middlebox                      // group references do not survive an appliance
+	WrongENI                       // another interface of the host would admit it
+	OtherProtocol                  // right ports, right peer, wrong protocol
+	OtherFamily                    // the rule speaks of the other IP version
+	OtherAddress                   // the peer's address is outside the rule's CIDR or list
+	NoRules                        // no rule in this direction at all
+	NoCommonFamily                 // the endpoints share no IP version
+)
+
+// Hint says what somebody probably meant.
+type Hint struct {
+	Kind HintKind
+	Text string // a clause, to follow a semicolon
+}
+
+// hints looks for near misses at a group hop, the first of each kind.
+func (j *Judge) hints(g *leg, s *Step) []Hint {
+	var out []Hint
+	add := func(kind HintKind, format string, args ...any) {
+		if !slices.ContainsFunc(out, func(h Hint) bool { return h.Kind == kind }) {
+			out = append(out, Hint{kind, fmt.Sprintf(format, args...)})
+		}
+	}
+	for _, h := range s.Stale {
+		add(StaleReference, "%s admits %s only through %s", h.Name(), h.Rule.Peer, gone(h.Rule.Peer.Group))
+	}
+	rules := 0
+	j.eachRule(g, func(h Hit) {
+		rules++
+		if h.Rule.Ports.overlaps(g.asked) && len(h.Rule.Ports.set().Intersect(s.Missing)) > 0 {
+			j.nearMiss(h, g, add)
+		}
+	})
+	if rules == 0 {
+		add(NoRules, "%s has no %s rule at all", strings.Join(g.self.Groups, ", "), g.dir)
+	}
+	j.otherENI(g, s, add)
+	slices.SortStableFunc(out, func(a, b Hint) int { return int(a.Kind) - int(b.Kind) })
+	return out
+}
+
+func gone(ref GroupRef) string {
+	if ref.deleted() {
+		return fmt.Sprintf("peering %s, and that group is deleted", orUnknown(ref.Peering))
+	}
+	return fmt.Sprintf("peering %s, which is %s", orUnknown(ref.Peering), ref.Status)
+}
+
+func orUnknown(s string) string {
+	if s == "" {
+		return "(id not given)"
+	}
+	return s
+}
+
+func (j *Judge) eachRule(g *leg, visit func(Hit)) {
+	for _, id := range distinct(g.self.Groups) {
+		group, _ := j.group(id)
+		if group == nil {
+			continue
+		}
+		for i := range group.Rules {
+			if group.Rules[i].Direction == g.dir {
+				visit(Hit{id, group.Rules[i]})
+			}
+		}
+	}
+}
+
+func (j *Judge) nearMiss(h Hit, g *leg, add func(HintKind, string, ...any)) {
+	a, _ := j.admits(&h.Rule, g.self, g.peer, g.addr)
+	switch protocol := h.Rule.Protocol; {
+	case protocol.matches(g.protocol) && a == no:
+		j.wrongPeer(h, g, add)
+	case protocol.HasPorts() && !protocol.matches(g.protocol) && a == yes:
+		add(OtherProtocol, "%s opens %s, not %s", h.Name(), protocol, g.protocol)
+	}
+}
+
+func (j *Judge) wrongPeer(h Hit, g *leg, add func(HintKind, string, ...any)) {
+	peer := h.Rule.Peer
+	switch {
+	case peer.Group.ID != "":
+		j.wrongGroup(h, g, add)
+	case peer.CIDR.IsValid() && peer.CIDR.Addr().Is4() != g.addr.Is4():
+		add(OtherFamily, "%s admits %s only (%s), and %s is reached over %s",
+			h.Name(), family(peer.CIDR.Addr()), peer, g.peer.Name, family(g.addr))
+	default:
+		add(OtherAddress, "%s admits %s, which does not hold %s", h.Name(), peer, g.addr)
+	}
+}
+
+func (j *Judge) wrongGroup(h Hit, g *leg, add func(HintKind, string, ...any)) {
+	ref, carried := h.Rule.Peer.Group.ID, strings.Join(g.peer.Groups, ", ")
+	switch {
+	case slices.Contains(g.peer.Groups, ref) && farApart(g.self, g.peer):
+		add(OtherRegion, "%s admits %s, but a group reference does not reach from %s into %s",
+			h.Name(), ref, g.peer.Region, g.self.Region)
+	case slices.Contains(g.peer.Groups, ref):
+		add(Middlebox, "%s admits %s, but a group reference does not survive %s on the way",
+			h.Name(), ref, j.detour(g.self, g.peer))
+	case ref == h.Group:
+		add(SelfReference, "%s admits only members of %s itself, and %s carries %s", h.Name(), ref, g.peer.Name, carried)
+	default:
+		add(OtherGroup, "%s admits %s, and %s carries %s", h.Name(), ref, g.peer.Name, carried)
+	}
+}
+
+// otherENI looks whether the groups of another interface of the host would do.
+func (j *Judge) otherENI(g *leg, s *Step, add func(HintKind, string, ...any)) {
+	for _, eni := range g.self.Others {
+		if eni.Trunk || len(eni.Groups) == 0 {
+			continue
+		}
+		other, moved := *g, *g.self
+		moved.ENI = eni
+		other.self = &moved
+		if open, _, _ := j.cover(&other).share(s.Missing); open.Covers(s.Missing) {
+			add(WrongENI, "%s on %s of %s allows it, but the address in use is on %s",
+				strings.Join(eni.Groups, ", "), eni.ID, g.self.Name, g.self.ID)
+		}
+	}
+}
+
+func family(a netip.Addr) string {
+	if a.Unmap().Is4() {
+		return "IPv4"
+	}
+	return "IPv6"
+}

@@ -1,0 +1,68 @@
+package reach
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Protocol is an IANA protocol number, or AllProtocols.
+type Protocol int16
+
+// The protocols that EC2 knows by name.
+const (
+	AllProtocols Protocol = -1
+	ICMP         Protocol = 1
+	TCP          Protocol = 6
+	UDP          Protocol = 17
+	ICMPv6       Protocol = 58
+)
+
+// ParseProtocol reads what security groups ("tcp", "-1", "50") and network ACLs
+// ("6") call a protocol, in any case.
+func ParseProtocol(s string) (Protocol, error) {
+	word := strings.ToLower(strings.TrimSpace(s))
+	for _, p := range []Protocol{AllProtocols, ICMP, TCP, UDP, ICMPv6} {
+		if word == p.String() {
+			return p, nil
+		}
+	}
+	n, err := strconv.ParseInt(word, 10, 16)
+	if err != nil || n < -1 || n > 255 {
+		return 0, fmt.Errorf("unknown protocol %q: want tcp, udp, icmp, icmpv6, -1 or a number up to 255", s)
+	}
+	return Protocol(n), nil
+}
+
+// String is the name, or the number of a protocol without one.
+func (p Protocol) String() string {
+	switch p {
+	case AllProtocols:
+		return "all"
+	case ICMP:
+		return "icmp"
+	case TCP:
+		return "tcp"
+	case UDP:
+		return "udp"
+	case ICMPv6:
+		return "icmpv6"
+	}
+	return strconv.Itoa(int(p))
+}
+
+// HasPorts says whether EC2 looks at ports: for "-1" and for every protocol it
+// has no name for, it ignores them, and ICMP's are type and code.
+func (p Protocol) HasPorts() bool { return p == TCP || p == UDP }
+
+func (p Protocol) isICMP() bool { return p == ICMP || p == ICMPv6 }
+
+func (p Protocol) matches(need Protocol) bool { return p == AllProtocols || p == need }
+
+// wire is the form that the EC2 API takes.
+func (p Protocol) wire() string {
+	if p == AllProtocols {
+		return "-1"
+	}
+	return p.String()
+}

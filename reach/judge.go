@@ -89,26 +89,26 @@ type leg struct {
 }
 
 // legs are the hops of a connection in the order in which a packet and its answer
-// pass them. ACLs guard subnets, so they are asked only between two; they keep no
+// pass them, appended to room. ACLs guard subnets, so they are asked only between two; they keep no
 // state, so the answer is asked for as well. Groups do keep state.
-func (l *link) legs(n *Need) []leg {
+func (l *link) legs(n *Need, room []leg) []leg {
 	egress := leg{SourceEgress, l.src, l.dst, l.to, Egress, n.Protocol, n.Ports}
 	ingress := leg{DestinationIngress, l.dst, l.src, l.from, Ingress, n.Protocol, n.Ports}
 	if l.src.Subnet == l.dst.Subnet && l.src.Subnet != "" {
-		return []leg{egress, ingress}
+		return append(room, egress, ingress)
 	}
 	reply := n.Reply
 	if reply == (Range{}) {
 		reply = l.src.ephemeral()
 	}
-	return []leg{
+	return append(room,
 		egress,
-		{SourceACL, l.src, l.dst, l.to, Egress, n.Protocol, n.Ports},
-		{DestinationACL, l.dst, l.src, l.from, Ingress, n.Protocol, n.Ports},
+		leg{SourceACL, l.src, l.dst, l.to, Egress, n.Protocol, n.Ports},
+		leg{DestinationACL, l.dst, l.src, l.from, Ingress, n.Protocol, n.Ports},
 		ingress,
-		{ReturnPath, l.dst, l.src, l.from, Egress, n.Protocol, reply},
-		{ReturnPath, l.src, l.dst, l.to, Ingress, n.Protocol, reply},
-	}
+		leg{ReturnPath, l.dst, l.src, l.from, Egress, n.Protocol, reply},
+		leg{ReturnPath, l.src, l.dst, l.to, Ingress, n.Protocol, reply},
+	)
 }
 
 func (g *leg) isGroup() bool { return g.hop == SourceEgress || g.hop == DestinationIngress }

@@ -151,8 +151,12 @@ func (e *Endpoint) ephemeral() Range {
 // Same says whether two endpoints share one interface: what passes between them
 // never leaves the host, so no rule is asked.
 func Same(a, b Endpoint) bool {
-	if a.ID != "" || b.ID != "" {
-		return a.ID == b.ID
+	return a.selfKey() != "" && a.selfKey() == b.selfKey()
+}
+
+func (e *Endpoint) selfKey() string {
+	if e.ID == "" && len(e.Addrs) > 0 {
+		return e.Addrs[0].String()
 	}
-	return len(a.Addrs) > 0 && len(b.Addrs) > 0 && a.Addrs[0] == b.Addrs[0]
+	return e.ID
 }

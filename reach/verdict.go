@@ -157,7 +157,7 @@ func (j *Judge) evaluate(src, dst *Endpoint, n *Need, all []Need) Verdict {
 		v.noAddress(src, dst)
 		return v
 	}
-	legs := l.legs(n)
+	legs := l.legs(n, nil)
 	covers := make([]cover, len(legs))
 	for i := range legs {
 		covers[i] = j.cover(&legs[i])

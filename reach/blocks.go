@@ -1,0 +1,145 @@
+package reach
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+)
+
+// Block is a part of the matrix in which all pairs fare alike: every endpoint of
+// From towards every one of To. Pairs that share an interface are not meant.
+type Block struct {
+	From, To []int     // indexes into the matrix
+	Outcomes []Outcome // by need
+}
+
+// Worst is the worst status in the block.
+func (b *Block) Worst() Status {
+	worst := Open
+	for _, o := range b.Outcomes {
+		worst = max(worst, o.Status)
+	}
+	return worst
+}
+
+// Blocks puts equal rows and equal columns together and returns what is left: the
+// worst first, and the larger of equals first. Every judged pair is in exactly one.
+func (m *Matrix) Blocks() []Block {
+	g := grid{m, m.fill()}
+	rows := alike(len(m.rows), func(r int) string { return g.key(r, len(m.cols), g.rowCell) })
+	cols := alike(len(m.cols), func(c int) string { return g.key(c, len(m.rows), g.colCell) })
+	froms, tos := members(m.row, rows), members(m.col, cols)
+	var out []Block
+	for i, from := range froms {
+		for k, to := range tos {
+			if len(from) == 1 && len(to) == 1 && m.self(from[0], to[0]) {
+				continue
+			}
+			out = append(out, Block{from, to, g.outcomes(rows[i][0], cols[k][0])})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Block) int {
+		return cmp.Or(cmp.Compare(b.Worst(), a.Worst()), len(b.From)*len(b.To)-len(a.From)*len(a.To))
+	})
+	return out
+}
+
+// grid is the matrix with its idle cells filled in.
+type grid struct {
+	m     *Matrix
+	cells [][]uint32
+}
+
+// fill gives cells that stand for no judged pair (an endpoint alone in its class,
+// towards itself) the commonest outcome of their row, so that they do not keep
+// equal rows apart.
+func (m *Matrix) fill() [][]uint32 {
+	rowOf, colOf := sizes(m.row, len(m.rows)), sizes(m.col, len(m.cols))
+	lone := map[int32]int{} // column by interface
+	for to, self := range m.toSelf {
+		if self >= 0 && colOf[m.col[to]] == 1 {
+			lone[self] = int(m.col[to])
+		}
+	}
+	cells := make([][]uint32, len(m.cells))
+	for k := range cells {
+		cells[k] = slices.Clone(m.cells[k])
+	}
+	for from, self := range m.fromSelf {
+		col, ok := lone[self]
+		if r := int(m.row[from]); ok && rowOf[r] == 1 {
+			for k := range cells {
+				row := cells[k][r*len(m.cols) : (r+1)*len(m.cols)]
+				row[col] = commonest(row, col)
+			}
+		}
+	}
+	return cells
+}
+
+func commonest(row []uint32, except int) uint32 {
+	count := map[uint32]int{}
+	best := row[except]
+	for i, id := range row {
+		if i == except {
+			continue
+		}
+		count[id]++
+		if n := count[id]; n > count[best] || n == count[best] && id < best {
+			best = id
+		}
+	}
+	return best
+}
+
+func (g grid) rowCell(need, row, col int) uint32 { return g.cells[need][row*len(g.m.cols)+col] }
+
+func (g grid) colCell(need, col, row int) uint32 { return g.rowCell(need, row, col) }
+
+// key is the content of one line, as something to compare.
+func (g grid) key(line, length int, cell func(need, line, i int) uint32) string {
+	key := make([]byte, 0, 4*length*len(g.cells))
+	for need := range g.cells {
+		for i := range length {
+			key = binary.BigEndian.AppendUint32(key, cell(need, line, i))
+		}
+	}
+	return string(key)
+}
+
+func (g grid) outcomes(row, col int) []Outcome {
+	out := make([]Outcome, len(g.cells))
+	for need := range g.cells {
+		out[need] = g.m.outcomes[g.rowCell(need, row, col)]
+	}
+	return out
+}
+
+// alike groups the lines that have the same key.
+func alike(n int, key func(int) string) [][]int {
+	index := interner[string]{}
+	var out [][]int
+	for i := range n {
+		id := index.id(key(i))
+		if int(id) == len(out) {
+			out = append(out, nil)
+		}
+		out[id] = append(out[id], i)
+	}
+	return out
+}
+
+// members are the endpoints that the lines of each group stand for.
+func members(number []int32, groups [][]int) [][]int {
+	groupOf := map[int32]int{}
+	for g, lines := range groups {
+		for _, line := range lines {
+			groupOf[int32(line)] = g
+		}
+	}
+	out := make([][]int, len(groups))
+	for endpoint, line := range number {
+		out[groupOf[line]] = append(out[groupOf[line]], endpoint)
+	}
+	return out
+}

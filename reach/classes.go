@@ -1,0 +1,209 @@
+package reach
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Two endpoints are of one class when no rule, entry or list that bears on the
+// needs can tell them apart: as the one that is guarded (same groups, subnet and
+// place) and as the one that is named (same side of every CIDR, same referenced
+// groups). An address is told apart only by the CIDRs that occur, so the borders
+// of all of them cut the address space into atoms, and the atom stands for it.
+
+// interner numbers distinct keys from 0 in the order of their arrival.
+type interner[K comparable] map[K]int32
+
+func (in interner[K]) id(k K) int32 {
+	n, ok := in[k]
+	if !ok {
+		n = int32(len(in))
+		in[k] = n
+	}
+	return n
+}
+
+// placeKey is what a group reference depends on besides the groups.
+type placeKey struct{ vpc, region, subnet string }
+
+// seatKey is a group at a place: the rules of one seat say the same to one name.
+type seatKey struct {
+	group string
+	placeKey
+}
+
+// nameKey is what rules can say of an endpoint at one address.
+type nameKey struct {
+	v4     bool
+	atom   int32
+	groups string // the carried ones that some rule refers to
+	placeKey
+	unread Unread
+}
+
+// classKey is all of it, for both address families.
+type classKey struct {
+	guard    int32 // the list of seats
+	name4    int32 // -1: no address of the family
+	name6    int32
+	v6First  bool
+	subnet   string
+	dialFrom Range
+}
+
+// class is what the solver needs of one; rep stands for every member.
+type class struct {
+	rep   *Endpoint
+	guard int32
+	names [2]int32 // v4, v6
+	acl   int32
+}
+
+type classifier struct {
+	judge      *Judge
+	borders    []netip.Addr
+	referenced map[string]bool
+	seats      interner[seatKey]
+	guards     interner[string]
+	names      interner[nameKey]
+	subnets    interner[string]
+	classes    interner[classKey]
+	guardSeats [][]int32 // seats by guard; nil where the groups are not known
+	all        []class
+}
+
+func newClassifier(j *Judge, needs []Need) *classifier {
+	c := &classifier{
+		judge: j, referenced: map[string]bool{},
+		seats: interner[seatKey]{}, guards: interner[string]{}, names: interner[nameKey]{},
+		subnets: interner[string]{}, classes: interner[classKey]{},
+	}
+	c.learn(needs)
+	return c
+}
+
+// learn collects what the rules can tell endpoints apart by.
+func (c *classifier) learn(needs []Need) {
+	prefixes := map[netip.Prefix]bool{}
+	for _, g := range c.judge.groups {
+		for i := range g.Rules {
+			if r := &g.Rules[i]; r.bearsAny(needs) {
+				prefixes[r.Peer.CIDR] = true
+				c.referenced[r.Peer.Group.ID] = true
+			}
+		}
+	}
+	for _, l := range c.judge.lists {
+		for _, p := range l.Entries {
+			prefixes[p] = true
+		}
+	}
+	for _, a := range c.judge.acls {
+		for _, e := range a.Entries {
+			prefixes[e.CIDR] = true
+		}
+	}
+	for p := range prefixes {
+		if p.IsValid() {
+			c.borders = append(c.borders, p.Addr(), lastOf(p).Next())
+		}
+	}
+	slices.SortFunc(c.borders, netip.Addr.Compare)
+	c.borders = slices.Compact(c.borders)
+}
+
+func (r *Rule) bearsAny(needs []Need) bool {
+	return slices.ContainsFunc(needs, func(n Need) bool { return r.bears(r.Direction, &n) })
+}
+
+// lastOf is the highest address in the prefix.
+func lastOf(p netip.Prefix) netip.Addr {
+	bytes := p.Addr().AsSlice()
+	for bit := p.Bits(); bit < len(bytes)*8; bit++ {
+		bytes[bit/8] |= 0x80 >> (bit % 8)
+	}
+	last, _ := netip.AddrFromSlice(bytes)
+	return last
+}
+
+// atom is the number of borders at or below the address. It does not tell the
+// families apart: nothing lies between the last v4 address and the first of v6.
+func (c *classifier) atom(a netip.Addr) int32 {
+	n, exact := slices.BinarySearchFunc(c.borders, a, netip.Addr.Compare)
+	if exact {
+		n++
+	}
+	return int32(n)
+}
+
+// classify returns the number of the endpoint's class.
+func (c *classifier) classify(e *Endpoint) int32 {
+	guard := c.guard(e)
+	key := classKey{guard: guard, name4: c.name(e, true), name6: c.name(e, false), subnet: e.Subnet, dialFrom: e.ephemeral()}
+	key.v6First = len(e.Addrs) > 0 && e.Addrs[0].Unmap().Is6()
+	id := c.classes.id(key)
+	if int(id) == len(c.all) {
+		c.all = append(c.all, class{rep: e, guard: guard, names: [2]int32{key.name4, key.name6}, acl: c.subnets.id(e.Subnet)})
+	}
+	return id
+}
+
+func (c *classifier) place(e *Endpoint) placeKey {
+	p := placeKey{vpc: e.VPC, region: e.Region}
+	if len(c.judge.middleboxes) > 0 {
+		p.subnet = e.Subnet
+	}
+	return p
+}
+
+func (c *classifier) guard(e *Endpoint) int32 {
+	var seats []int32
+	var text strings.Builder
+	if groupsUnread(e).isZero() {
+		place := c.place(e)
+		for _, g := range distinct(e.Groups) {
+			seats = append(seats, c.seats.id(seatKey{g, place}))
+		}
+		slices.Sort(seats)
+		for _, s := range seats {
+			text.WriteString(strconv.Itoa(int(s)) + " ")
+		}
+	}
+	id := c.guards.id(text.String())
+	if int(id) == len(c.guardSeats) {
+		c.guardSeats = append(c.guardSeats, seats)
+	}
+	return id
+}
+
+// name is what the endpoint is called at its first address of the family, or -1.
+func (c *classifier) name(e *Endpoint, v4 bool) int32 {
+	for _, a := range e.Addrs {
+		if a = a.Unmap().WithZone(""); a.Is4() == v4 {
+			return c.names.id(nameKey{v4, c.atom(a), c.carried(e), c.place(e), groupsUnreadKey(e)})
+		}
+	}
+	return -1
+}
+
+func (c *classifier) carried(e *Endpoint) string {
+	var groups []string
+	for _, g := range e.Groups {
+		if c.referenced[g] {
+			groups = append(groups, g)
+		}
+	}
+	slices.Sort(groups)
+	return strings.Join(slices.Compact(groups), " ")
+}
+
+// groupsUnreadKey leaves the endpoint's name out of the reason: it would make a
+// class of each.
+func groupsUnreadKey(e *Endpoint) Unread {
+	if e.Unread.isZero() && len(e.Groups) == 0 {
+		return Unread{Action: "ec2:DescribeNetworkInterfaces"}
+	}
+	return e.Unread
+}

@@ -1,0 +1,186 @@
+package reach
+
+import "encoding/binary"
+
+// solver judges one need between classes. Covers and outcomes are numbered, so
+// that a pair of classes costs a few look-ups, and a rule is read once for each
+// seat and name, however many endpoints there are.
+type solver struct {
+	*classifier
+	need     *Need
+	matrix   *Matrix
+	covers   []cover
+	coverIDs interner[string]
+	joins    map[[2]int32]int32
+	seatTab  [2][][]int32 // by direction, seat and name: cover + 1, 0 is not yet known
+	guardTab [2][][]int32 // the same for the union of a guard's seats
+	bearing  [2][][]*Rule // by direction and seat
+	groups   []string     // by seat
+	aclTab   map[aclKey]int32
+	outTab   map[pairKey]uint32
+}
+
+type aclKey struct {
+	acl, name int32
+	dir       Direction
+	asked     Range
+}
+
+// pairKey is all that an outcome follows from. The reply range is in it, because
+// one cover can be all of one range and a part of another.
+type pairKey struct {
+	covers [6]int32
+	reply  Range
+}
+
+func newSolver(c *classifier, n *Need, m *Matrix) *solver {
+	s := &solver{
+		classifier: c, need: n, matrix: m, coverIDs: interner[string]{}, joins: map[[2]int32]int32{},
+		aclTab: map[aclKey]int32{}, outTab: map[pairKey]uint32{}, groups: make([]string, len(c.seats)),
+	}
+	for key, seat := range c.seats {
+		s.groups[seat] = key.group
+	}
+	for d := range s.seatTab {
+		s.seatTab[d] = make([][]int32, len(c.seats))
+		s.bearing[d] = make([][]*Rule, len(c.seats))
+		s.guardTab[d] = make([][]int32, len(c.guardSeats))
+	}
+	return s
+}
+
+// outcome of the need from one class to another.
+func (s *solver) outcome(from, to *class) uint32 {
+	l, ok := connect(from.rep, to.rep)
+	if !ok {
+		return s.matrix.outcomeID(unconnected(from.rep, to.rep, s.need))
+	}
+	var room [6]leg
+	legs := l.legs(s.need, room[:0])
+	key := pairKey{[6]int32{-1, -1, -1, -1, -1, -1}, legs[len(legs)-1].asked}
+	for i := range legs {
+		self, peer := from, to
+		if legs[i].self != from.rep {
+			self, peer = to, from
+		}
+		key.covers[i] = s.coverID(&legs[i], self, peer.name(&legs[i]))
+	}
+	id, ok := s.outTab[key]
+	if !ok {
+		id = s.decide(legs, key)
+		s.outTab[key] = id
+	}
+	return id
+}
+
+func (c *class) name(g *leg) int32 {
+	if g.addr.Is4() {
+		return c.names[0]
+	}
+	return c.names[1]
+}
+
+func (s *solver) decide(legs []leg, key pairKey) uint32 {
+	covers := make([]cover, len(legs))
+	for i := range legs {
+		covers[i] = s.covers[key.covers[i]]
+	}
+	return s.matrix.outcomeID(decide(s.need, legs, covers))
+}
+
+func (s *solver) coverID(g *leg, self *class, name int32) int32 {
+	if g.isGroup() {
+		return s.guardCover(g, self.guard, name)
+	}
+	key := aclKey{self.acl, name, g.dir, g.asked}
+	id, ok := s.aclTab[key]
+	if !ok {
+		id = s.intern(s.judge.aclCover(g, nil))
+		s.aclTab[key] = id
+	}
+	return id
+}
+
+func (s *solver) guardCover(g *leg, guard, name int32) int32 {
+	at := s.slot(s.guardTab[g.dir], guard, name)
+	if *at == 0 {
+		*at = s.unionOf(g, s.guardSeats[guard], name) + 1
+	}
+	return *at - 1
+}
+
+func (s *solver) unionOf(g *leg, seats []int32, name int32) int32 {
+	if len(seats) == 0 {
+		return s.intern(s.judge.cover(g))
+	}
+	id := s.seatCover(g, seats[0], name)
+	for _, seat := range seats[1:] {
+		id = s.join(id, s.seatCover(g, seat, name))
+	}
+	return id
+}
+
+func (s *solver) seatCover(g *leg, seat, name int32) int32 {
+	at := s.slot(s.seatTab[g.dir], seat, name)
+	if *at == 0 {
+		*at = s.intern(s.readRules(g, seat)) + 1
+	}
+	return *at - 1
+}
+
+// slot finds the place for a name in the row of a table, made when first used.
+func (s *solver) slot(table [][]int32, row, name int32) *int32 {
+	if table[row] == nil {
+		table[row] = make([]int32, len(s.names))
+	}
+	return &table[row][name]
+}
+
+func (s *solver) readRules(g *leg, seat int32) cover {
+	id := s.groups[seat]
+	group, why := s.judge.group(id)
+	if group == nil || !why.isZero() {
+		return s.judge.groupCover(id, g)
+	}
+	rules := &s.bearing[g.dir][seat]
+	if *rules == nil {
+		*rules = group.bearing(g.dir, g.need())
+	}
+	s.matrix.Work.RuleTests += len(*rules)
+	return s.judge.rulesCover(*rules, g)
+}
+
+func (s *solver) join(a, b int32) int32 {
+	if a == b {
+		return a
+	}
+	key := [2]int32{min(a, b), max(a, b)}
+	id, ok := s.joins[key]
+	if !ok {
+		id = s.intern(s.covers[a].join(s.covers[b]))
+		s.joins[key] = id
+	}
+	return id
+}
+
+func (s *solver) intern(c cover) int32 {
+	id := s.coverIDs.id(packed(c.open, c.stale, c.unknown))
+	if int(id) == len(s.covers) {
+		s.covers = append(s.covers, c)
+	}
+	return id
+}
+
+// packed is a key that differs where the sets do.
+func packed(sets ...Ports) string {
+	var room [64]byte
+	key := room[:0]
+	for _, set := range sets {
+		key = binary.BigEndian.AppendUint16(key, uint16(len(set)))
+		for _, r := range set {
+			key = binary.BigEndian.AppendUint16(key, r.First)
+			key = binary.BigEndian.AppendUint16(key, r.Last)
+		}
+	}
+	return string(key)
+}

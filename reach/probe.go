@@ -1,0 +1,96 @@
+package reach
+
+import "fmt"
+
+// Contact is what a probe met.
+type Contact uint8
+
+// What became of a dial.
+const (
+	NotProbed Contact = iota
+	Connected         // path and listener
+	Refused           // the path passes, nothing listens: evidence in the path's favour
+	TimedOut          // filtered, host down, return path lost, or conntrack full
+	NoRoute           // EHOSTUNREACH or ENETUNREACH
+	Silent            // udp without an answer, which says nothing
+)
+
+func (c Contact) String() string {
+	return [...]string{"not probed", "connected", "refused", "timed out", "no route", "silent"}[c]
+}
+
+// Probe is one dial of one port of the verdict's destination.
+type Probe struct {
+	Port    uint16
+	Contact Contact
+}
+
+// Join puts the verdict and a probe of one of its ports together: one sentence
+// that says what the two together mean and what to look at next.
+func (v Verdict) Join(p Probe) string {
+	if p.Contact == NotProbed {
+		return v.Sentence()
+	}
+	return fmt.Sprintf("%s %d from %s to %s: the rules say %s, the probe says %s: %s",
+		v.Need.Protocol, p.Port, v.Source, v.Destination, v.at(p.Port), p.Contact, v.meaning(p))
+}
+
+// at is the status of one port: an open part of a MISSING need is open.
+func (v Verdict) at(port uint16) Status {
+	switch {
+	case v.Missing.Has(port):
+		return v.Status
+	case v.Unknown.Has(port):
+		return Unknown
+	}
+	return Open
+}
+
+func (v Verdict) meaning(p Probe) string {
+	switch p.Contact {
+	case Silent:
+		return "udp that stays silent proves nothing, trust the rules"
+	case NoRoute:
+		return v.withRules(p.Port, "the route tables of the two subnets lack a way, or the peer is gone")
+	}
+	switch v.at(p.Port) {
+	case Open:
+		return whenOpen(p.Contact)
+	case Unknown:
+		return whenUnknown(p.Contact, reasons(v.Unread))
+	}
+	if p.Contact == TimedOut {
+		return "both agree, " + v.Sentence()
+	}
+	return "it passes although a new connection should not: a tracked connection from before the rules changed, " +
+		"data that was incomplete, or another interface than the one judged; it may fail at the next reconnect"
+}
+
+// withRules adds what the rules hold against the port, if anything.
+func (v Verdict) withRules(port uint16, text string) string {
+	if v.at(port) == Open {
+		return text
+	}
+	return text + "; and " + v.Sentence()
+}
+
+func whenOpen(c Contact) string {
+	switch c {
+	case Connected:
+		return "the path is open and something listens"
+	case Refused:
+		return "the path is open and nothing listens there: start the server, or check the address it binds"
+	}
+	return "the groups and ACLs that were read allow it, so look at the routes, a firewall on the host, " +
+		"or a full connection table (conntrack_allowance_exceeded of the ENA driver)"
+}
+
+func whenUnknown(c Contact, why string) string {
+	switch c {
+	case Connected:
+		return "it works now, and whether the rules allow a new connection is not known: " + why
+	case Refused:
+		return "the path passes now and nothing listens; what the rules say is not known: " + why
+	}
+	return "something filters it, and what the rules say is not known: " + why
+}

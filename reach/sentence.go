@@ -1,0 +1,144 @@
+package reach
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Sentence says the verdict in one sentence that can be acted on: which ports,
+// from whom to whom, at which hop, by which rule or entry, and what comes closest.
+func (v Verdict) Sentence() string {
+	return v.head() + ": " + strings.Join(v.clauses(), "; ")
+}
+
+func (v Verdict) head() string {
+	format := "%s cannot reach %s on %s"
+	switch v.Status {
+	case Open:
+		format = "%s can reach %s on %s"
+	case Unknown:
+		format = "%s may or may not reach %s on %s"
+	}
+	return fmt.Sprintf(format, party(v.Source, v.From.IsValid(), v.From), party(v.Destination, v.To.IsValid(), v.To), v.subject())
+}
+
+func party(name string, known bool, addr fmt.Stringer) string {
+	if !known || name == addr.String() {
+		return name
+	}
+	return fmt.Sprintf("%s (%s)", name, addr)
+}
+
+// subject is "tcp 47106-47109 of 47100-47109 (ignite2 communication)".
+func (v Verdict) subject() string {
+	ports := v.Missing
+	if v.Status == Unknown {
+		ports = v.Unknown
+	}
+	if len(ports) == 0 || ports.Covers(v.Need.Ports.set()) {
+		return v.Need.String()
+	}
+	return fmt.Sprintf("%s %s of %s%s", v.Need.Protocol, ports, v.Need.Ports, v.Need.label())
+}
+
+func (v Verdict) clauses() []string {
+	var out []string
+	for i := range v.Steps {
+		if s := &v.Steps[i]; v.tells(s) {
+			out = append(out, v.clause(s))
+		}
+	}
+	if len(v.Steps) == 0 {
+		out = append(out, "no pair of addresses to judge")
+		for _, why := range v.Unread {
+			out = append(out, why.String())
+		}
+	}
+	for _, h := range v.Hints {
+		out = append(out, h.Text)
+	}
+	out = append(out, v.Warnings...)
+	if v.Status == Open && len(v.Excess) > 0 {
+		out = append(out, "wider than needed by "+v.Excess.String())
+	}
+	return out
+}
+
+// tells picks the steps worth a clause: those that say no or, where none does,
+// those not known; of an open path the ingress.
+func (v Verdict) tells(s *Step) bool {
+	switch v.Status {
+	case Open:
+		return s.Hop == DestinationIngress
+	case Unknown:
+		return s.Status == Unknown
+	}
+	return len(s.Missing) > 0
+}
+
+func (v Verdict) clause(s *Step) string {
+	where := fmt.Sprintf("at %s of %s", s.Hop, s.Endpoint)
+	switch s.Status {
+	case Open:
+		return fmt.Sprintf("%s, %s allows it", where, names(s.Rules))
+	case Unknown:
+		return fmt.Sprintf("%s, %s is not known: %s", where, s.Unknown, reasons(s.Unread))
+	case Blocked:
+		return fmt.Sprintf("%s, %s", where, denials(s))
+	case Stale:
+		return fmt.Sprintf("%s, %s has gone stale", where, names(s.Stale))
+	}
+	return where + ", " + lacking(s)
+}
+
+func lacking(s *Step) string {
+	text := fmt.Sprintf("no rule%s allows %s", onENI(s.ENI), s.Missing)
+	if len(s.Rules) > 0 {
+		text += fmt.Sprintf(" (%s allows %s)", names(s.Rules), s.Open)
+	}
+	return text
+}
+
+func onENI(eni string) string {
+	if eni == "" {
+		return ""
+	}
+	return " on " + eni
+}
+
+func denials(s *Step) string {
+	what := ""
+	if s.Hop == ReturnPath {
+		what = "the answers to ports "
+	}
+	var out []string
+	for _, d := range s.Denials {
+		entry := "entry * (what no entry allows)"
+		if d.Entry != ImplicitEntry {
+			entry = fmt.Sprintf("entry %d", d.Entry)
+		}
+		out = append(out, fmt.Sprintf("%s of %s denies %s%s", entry, d.ACL, what, d.Ports))
+	}
+	return strings.Join(out, ", ")
+}
+
+// names keeps to three rules: a sentence is no list.
+func names(hits []Hit) string {
+	const most = 3
+	var out []string
+	for _, h := range hits[:min(most, len(hits))] {
+		out = append(out, h.Name())
+	}
+	if len(hits) > most {
+		out = append(out, fmt.Sprintf("%d more", len(hits)-most))
+	}
+	return strings.Join(out, " and ")
+}
+
+func reasons(all []Unread) string {
+	var out []string
+	for _, why := range all {
+		out = append(out, why.String())
+	}
+	return strings.Join(out, ", ")
+}

@@ -3,9 +3,7 @@ package reach
 import (
 	"fmt"
 	"net/netip"
-	"runtime"
 	"testing"
-	"time"
 )
 
 // fleet is a world of the size at peers=1000, rulesPerGroup=60: everyone
@@ -116,6 +114,3 @@ func BenchmarkOneAgainstAll(b *testing.B) {
 		})
 	}
 }
-
-var _ = runtime.GC
-var _ = time.Now

@@ -215,6 +215,9 @@ func TestCase21DeadPeeringIsStale(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w, p1, _, q := theCase(in(Rule{Protocol: TCP, Ports: Range{47100, 47109}, Peer: Peer{Group: c.ref}})...)
+			w.Groups = append(w.Groups, openGroup("sg-c"))
+			neighbour := endpoint("P3", "10.0.3.6", "sg-c")
+			want(t, NewJudge(w).Evaluate(neighbour, q, caseNeed()), "MISSING 47100-47109")
 			p1.VPC = "vpc-2"
 			v := NewJudge(w).Evaluate(p1, q, caseNeed())
 			want(t, v, c.p1)

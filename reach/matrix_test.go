@@ -53,10 +53,10 @@ func TestClassesTellApartWhatARuleTellsApart(t *testing.T) {
 			if a.Addrs[0] != b.Addrs[0] && len(b.Addrs) == 2 {
 				slices.Reverse(q.Addrs)
 			}
-			w.ACLs[0].Entries = everything(AnyPort())
-			w.ACLs[0].Subnets = []string{"subnet-1"}
-			w.ACLs = append(w.ACLs, ACL{ID: "acl-q", Subnets: []string{"subnet-3"},
-				Entries: append(everything(c.replies), everything(AnyPort())[:2]...)})
+			w.ACLs = []ACL{
+				{ID: "acl-1", Subnets: []string{"subnet-1"}, Entries: everything(c.replies, AnyPort())},
+				{ID: "acl-q", Subnets: []string{"subnet-3"}, Entries: everything(AnyPort(), c.replies)},
+			}
 			m := mustMatrix(t, w, []Endpoint{a, b}, []Endpoint{q}, caseNeed())
 			first, _ := m.At(0, 0, 0)
 			second, _ := m.At(1, 0, 0)
@@ -67,18 +67,31 @@ func TestClassesTellApartWhatARuleTellsApart(t *testing.T) {
 	}
 }
 
-// everything allows all ingress, and the given ports of egress, in both versions.
-func everything(out Range) []ACLEntry {
+// everything allows the given ports inward and outward, in both versions.
+func everything(inward, outward Range) []ACLEntry {
 	all := []ACLEntry{allowAll(1, Ingress), allowAll(2, Ingress), allowAll(3, Egress), allowAll(4, Egress)}
 	for i := range all {
 		if i%2 == 1 {
 			all[i].CIDR = netip.MustParsePrefix("::/0")
 		}
+		all[i].Ports = inward
 		if all[i].Direction == Egress {
-			all[i].Ports = out
+			all[i].Ports = outward
 		}
 	}
 	return all
+}
+
+// Nothing names an IPv6 address here, so no border lies between the versions.
+func TestRulesForAllOfIPv4DoNotAdmitIPv6(t *testing.T) {
+	a, b, q := endpoint("A", "10.0.1.5", "sg-4"), endpoint("B", "fd00::5", "sg-4"), endpoint("Q", "10.0.1.9", "sg-4")
+	q.Addrs = append(q.Addrs, netip.MustParseAddr("fd00::9"))
+	w := World{Groups: []Group{{ID: "sg-4", Rules: []Rule{
+		allow("tcp", 47100, 47109, "0.0.0.0/0"), rule(Egress, "-1", 0, 0, "0.0.0.0/0")}}}}
+	m := mustMatrix(t, w, []Endpoint{a, b}, []Endpoint{q}, caseNeed())
+	if m.Tally(0)[Open] != 1 || m.Tally(0)[Missing] != 1 {
+		t.Errorf("%v", m.Tally(0))
+	}
 }
 
 func TestEndpointsThatNoRuleTellsApartAreOneClass(t *testing.T) {

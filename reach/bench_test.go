@@ -79,38 +79,51 @@ func everyoneNamed(w World, eps []Endpoint) World {
 	return w
 }
 
+// scales are 1, 2 and 4 times the peers, then 2 and 4 times the rules.
+var scales = []struct{ peers, rules int }{{1000, 60}, {2000, 60}, {4000, 60}, {1000, 120}, {1000, 240}}
+
 func BenchmarkFullMatrix(b *testing.B) {
-	for _, scale := range []struct{ peers, rules int }{{1000, 60}, {2000, 60}, {4000, 60}, {1000, 120}, {1000, 240}} {
-		b.Run(fmt.Sprintf("peers=%d/rules=%d", scale.peers, scale.rules), func(b *testing.B) {
-			w, eps := fleet(scale.peers, scale.rules)
-			benchMatrix(b, w, eps, eps)
-		})
-	}
-	b.Run("everyone-named/peers=1000/rules=60", func(b *testing.B) {
-		w, eps := fleet(1000, 60)
-		benchMatrix(b, everyoneNamed(w, eps), eps, eps)
+	atEachScale(b, func(w World, eps []Endpoint) Work {
+		m, _ := NewJudge(w).Matrix(eps, eps, ignite())
+		return m.Work
 	})
 }
 
-func benchMatrix(b *testing.B, w World, from, to []Endpoint) {
-	b.ReportAllocs()
-	var m *Matrix
-	for b.Loop() {
-		m, _ = NewJudge(w).Matrix(from, to, ignite())
-	}
-	b.ReportMetric(float64(m.Work.Classes), "classes")
-	b.ReportMetric(float64(m.Work.RuleTests), "ruletests")
-	b.ReportMetric(float64(m.Work.Cells), "cells")
+func BenchmarkOneAgainstAll(b *testing.B) {
+	atEachScale(b, func(w World, eps []Endpoint) Work {
+		out, in, _ := NewJudge(w).Against(eps[0], eps, ignite())
+		return Work{in.Work.Classes, out.Work.Cells + in.Work.Cells, out.Work.RuleTests + in.Work.RuleTests}
+	})
 }
 
-func BenchmarkOneAgainstAll(b *testing.B) {
-	for _, scale := range []struct{ peers, rules int }{{1000, 60}, {2000, 60}, {4000, 60}, {1000, 120}, {1000, 240}} {
-		b.Run(fmt.Sprintf("peers=%d/rules=%d", scale.peers, scale.rules), func(b *testing.B) {
-			w, eps := fleet(scale.peers, scale.rules)
+func BenchmarkFullMatrixEveryoneNamed(b *testing.B) {
+	w, eps := fleet(1000, 60)
+	w = everyoneNamed(w, eps)
+	b.ReportAllocs()
+	for b.Loop() {
+		_, _ = NewJudge(w).Matrix(eps, eps, ignite())
+	}
+}
+
+// atEachScale reports the time as a multiple of the first scale's: linear is no
+// more than the scale itself.
+func atEachScale(b *testing.B, judge func(World, []Endpoint) Work) {
+	var base float64
+	for _, s := range scales {
+		b.Run(fmt.Sprintf("peers=%d/rules=%d", s.peers, s.rules), func(b *testing.B) {
+			w, eps := fleet(s.peers, s.rules)
 			b.ReportAllocs()
+			var work Work
 			for b.Loop() {
-				_, _, _ = NewJudge(w).Against(eps[0], eps, ignite())
+				work = judge(w, eps)
 			}
+			each := float64(b.Elapsed()) / float64(b.N)
+			if base == 0 {
+				base = each
+			}
+			b.ReportMetric(each/base, "x-time")
+			b.ReportMetric(float64(work.Classes), "classes")
+			b.ReportMetric(float64(work.RuleTests), "ruletests")
 		})
 	}
 }

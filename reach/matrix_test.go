@@ -139,12 +139,20 @@ func TestWorkGrowsNoFasterThanPeersAndRules(t *testing.T) {
 
 func TestWorkStaysBoundedWhereEveryEndpointIsNamed(t *testing.T) {
 	w, eps := fleet(1000, 60)
-	m, err := NewJudge(everyoneNamed(w, eps)).Matrix(eps, eps, ignite())
+	w = everyoneNamed(w, eps)
+	m, err := NewJudge(w).Matrix(eps, eps, ignite())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if m.Work.Classes != 1000 || m.Work.RuleTests > 3_000_000 {
 		t.Errorf("%+v: a rule must be read once for each group and name, not for each pair", m.Work)
+	}
+	out, in, err := NewJudge(w).Against(eps[0], eps, ignite())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tests := out.Work.RuleTests + in.Work.RuleTests; tests > 300_000 {
+		t.Errorf("one against all reads %d rules", tests)
 	}
 }
 

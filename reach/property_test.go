@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-const worlds = 600
+const worlds = 200
 
 func eachPair(t *testing.T, check func(t *testing.T, d dice, w World, src, dst Endpoint, n Need)) {
 	t.Helper()

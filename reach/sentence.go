@@ -80,13 +80,13 @@ func (v Verdict) clause(s *Step) string {
 	where := fmt.Sprintf("at %s of %s", s.Hop, s.Endpoint)
 	switch s.Status {
 	case Open:
-		return fmt.Sprintf("%s, %s allows it", where, names(s.Rules))
+		return fmt.Sprintf("%s, allowed by %s", where, names(s.Rules))
 	case Unknown:
 		return fmt.Sprintf("%s, %s is not known: %s", where, s.Unknown, reasons(s.Unread))
 	case Blocked:
 		return fmt.Sprintf("%s, %s", where, denials(s))
 	case Stale:
-		return fmt.Sprintf("%s, %s has gone stale", where, names(s.Stale))
+		return fmt.Sprintf("%s, gone stale: %s", where, names(s.Stale))
 	}
 	return where + ", " + lacking(s)
 }
@@ -94,7 +94,7 @@ func (v Verdict) clause(s *Step) string {
 func lacking(s *Step) string {
 	text := fmt.Sprintf("no rule%s allows %s", onENI(s.ENI), s.Missing)
 	if len(s.Rules) > 0 {
-		text += fmt.Sprintf(" (%s allows %s)", names(s.Rules), s.Open)
+		text += fmt.Sprintf(" (%s: %s)", names(s.Rules), s.Open)
 	}
 	return text
 }

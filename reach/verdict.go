@@ -136,7 +136,7 @@ type Verdict struct {
 	Steps    []Step
 	Hints    []Hint
 	Fixes    []Fix    // the least rules that would open what is missing at the groups
-	Warnings []string // about an open need: open to the world
+	Warnings []string // of ingress rules that are open to the world
 	// Excess are ports that the ingress rules in Steps open and no need asks for.
 	Excess Ports
 	Unread []Unread // every cause of UNKNOWN, once

@@ -23,7 +23,8 @@ type Role struct {
 
 // Profiles returns the table, the default first.
 func Profiles() []Profile {
-	all := append(igniteProfiles(), gridProfiles()...)
+	all := append(igniteProfiles(), ignite2Oddities()...)
+	all = append(all, gridProfiles()...)
 	all = append(all, storeProfiles()...)
 	return append(all, gossipProfiles()...)
 }
@@ -72,6 +73,19 @@ func igniteProfiles() []Profile {
 			Needs: []Need{tcp("discovery", 47500, 47509), tcp("communication", 47100, 47109)},
 		},
 		{
+			// NetworkConfigurationSchema, ClientConnectorConfigurationSchema,
+			// RestConfigurationSchema and its ssl: single ports, no ranges.
+			Name: "ignite3",
+			Needs: []Need{tcp("network", 3344, 3344), tcp("client", 10800, 10800),
+				tcp("REST", 10300, 10300), tcp("REST TLS", 10400, 10400)},
+		},
+	}
+}
+
+// ignite2Oddities are what an Ignite 2 node may open besides.
+func ignite2Oddities() []Profile {
+	return []Profile{
+		{
 			// TcpDiscoveryMulticastIpFinder.DFLT_MCAST_PORT 47400 on 228.1.2.4.
 			Name:    "ignite2-multicast",
 			Needs:   []Need{udp("multicast finder", 47400)},
@@ -83,13 +97,6 @@ func igniteProfiles() []Profile {
 			Name: "ignite2-legacy",
 			Needs: []Need{tcp("shared memory", 48100, 48199), tcp("time server", 31100, 31200),
 				served(tcp("JMX", 49112, 49112))},
-		},
-		{
-			// NetworkConfigurationSchema, ClientConnectorConfigurationSchema,
-			// RestConfigurationSchema and its ssl: single ports, no ranges.
-			Name: "ignite3",
-			Needs: []Need{tcp("network", 3344, 3344), tcp("client", 10800, 10800),
-				tcp("REST", 10300, 10300), tcp("REST TLS", 10400, 10400)},
 		},
 	}
 }

@@ -109,7 +109,7 @@ func EndpointAt(name string, addr netip.Addr, enis []ENI) (Endpoint, error) {
 	for _, eni := range enis {
 		switch {
 		case eni.Trunk:
-		case e.ID == "" && owns(eni, addr):
+		case len(e.Addrs) == 0 && owns(eni, addr):
 			e.ENI = dialled(eni, addr)
 		default:
 			e.Others = append(e.Others, eni)

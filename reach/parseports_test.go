@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -140,6 +141,30 @@ func TestGossipAnswersToItsOwnPort(t *testing.T) {
 	w.ACLs = []ACL{{ID: "acl", Subnets: []string{"subnet-1", "subnet-3"}, Entries: entries}}
 	want(t, NewJudge(w).Evaluate(p1, q, needs[1]), "OPEN")
 	want(t, NewJudge(w).Evaluate(p1, q, need(UDP, 7946, 7946)), "BLOCKED 7946 at return path")
+}
+
+// The page is what people choose from: it must hold every profile, role and port.
+func TestTheGuideHoldsTheTable(t *testing.T) {
+	text, err := os.ReadFile("../docs/ports.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	guide := string(text)
+	for _, p := range Profiles() {
+		contains(t, guide, "`"+p.Name+"`")
+		for _, n := range p.Needs {
+			contains(t, guide, n.Ports.String())
+		}
+		for _, r := range p.Roles {
+			contains(t, guide, "+"+r.Name+"`", r.Needs[0].Ports.String())
+		}
+	}
+	for s := Open; s <= Blocked; s++ {
+		contains(t, guide, "| "+s.String()+" |")
+	}
+	for h := SourceEgress; h <= ReturnPath; h++ {
+		contains(t, guide, "| "+h.String()+" |")
+	}
 }
 
 func FuzzParsePorts(f *testing.F) {

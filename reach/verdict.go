@@ -142,7 +142,7 @@ type Verdict struct {
 	Unread []Unread // every cause of UNKNOWN, once
 }
 
-// Evaluate judges one need from src to dst.
+// Evaluate judges one need, which Validate must accept, from src to dst.
 func (j *Judge) Evaluate(src, dst Endpoint, n Need) Verdict {
 	return j.evaluate(&src, &dst, &n, []Need{n})
 }

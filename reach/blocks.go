@@ -32,16 +32,29 @@ func (m *Matrix) Blocks() []Block {
 	var out []Block
 	for i, from := range froms {
 		for k, to := range tos {
-			if len(from) == 1 && len(to) == 1 && m.self(from[0], to[0]) {
-				continue
+			if b := m.withoutSelf(from, to); len(b.From) > 0 && len(b.To) > 0 {
+				b.Outcomes = g.outcomes(rows[i][0], cols[k][0])
+				out = append(out, b)
 			}
-			out = append(out, Block{from, to, g.outcomes(rows[i][0], cols[k][0])})
 		}
 	}
 	slices.SortStableFunc(out, func(a, b Block) int {
 		return cmp.Or(cmp.Compare(b.Worst(), a.Worst()), len(b.From)*len(b.To)-len(a.From)*len(a.To))
 	})
 	return out
+}
+
+// withoutSelf leaves a lone endpoint out of its own counterparts. Among several it
+// stays: each is the counterpart of the others.
+func (m *Matrix) withoutSelf(from, to []int) Block {
+	b := Block{From: from, To: to}
+	if len(from) == 1 {
+		b.To = slices.DeleteFunc(slices.Clone(to), func(t int) bool { return m.self(from[0], t) })
+	}
+	if len(to) == 1 {
+		b.From = slices.DeleteFunc(slices.Clone(from), func(f int) bool { return m.self(f, to[0]) })
+	}
+	return b
 }
 
 // grid is the matrix with its idle cells filled in.

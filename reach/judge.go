@@ -89,8 +89,8 @@ type leg struct {
 }
 
 // legs are the hops of a connection in the order in which a packet and its answer
-// pass them, appended to room. ACLs guard subnets, so they are asked only between two; they keep no
-// state, so the answer is asked for as well. Groups do keep state.
+// pass them, appended to room. ACLs guard subnets, so they are asked only between
+// two; they keep no state, so they are asked about the answer as well.
 func (l *link) legs(n *Need, room []leg) []leg {
 	egress := leg{SourceEgress, l.src, l.dst, l.to, Egress, n.Protocol, n.Ports}
 	ingress := leg{DestinationIngress, l.dst, l.src, l.from, Ingress, n.Protocol, n.Ports}

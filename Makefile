@@ -50,7 +50,7 @@ bench: build cross ## speed and size, as ratios
 fuzz: ## each fuzz target for FUZZTIME (10s)
 	scripts/fuzz $(or $(FUZZTIME),10s)
 
-package: cross ## dist/muster-VERSION.tar.gz with the binaries, units and licence
+package: cross ## dist/*.tar.gz: binary, units, licence, checksums
 	scripts/package $(VERSION)
 
 clean: ## what was built

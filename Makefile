@@ -4,8 +4,10 @@
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GO      ?= go
 LDFLAGS  = -s -w -X main.version=$(VERSION)
-# Static, and the same bytes wherever it is built.
-BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
+# Static, and the same bytes wherever it is built. What `make demo` runs is
+# built alike, so that nothing is compiled twice.
+FLAGS    = -trimpath -buildvcs=false
+BUILD    = CGO_ENABLED=0 $(GO) build $(FLAGS) -ldflags '$(LDFLAGS)'
 
 GOLANGCI_VERSION = v2.13.2
 GOLANGCI         = .cache/bin/golangci-lint-$(GOLANGCI_VERSION)
@@ -39,7 +41,7 @@ $(GOLANGCI):
 	mv .cache/bin/golangci-lint $@
 
 demo: build ## a boot, told on a sandboxed instance
-	@$(GO) run ./scripts/demo -muster bin/muster
+	@CGO_ENABLED=0 $(GO) run $(FLAGS) ./scripts/demo -muster bin/muster
 
 integration: ## against moto, AWS's metadata mock, a real Docker Engine and systemd
 	scripts/integration

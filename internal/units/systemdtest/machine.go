@@ -52,7 +52,7 @@ type Machine struct {
 // the image the test is skipped, or fails where CI=true.
 func Boot(t testing.TB, files ...File) *Machine {
 	t.Helper()
-	require(t)
+	Require(t)
 	m := &Machine{t: t}
 	m.id = m.docker(nil, "create", "--network=none", "--hostname=muster-test", "--cgroupns=host",
 		"--cap-add=SYS_ADMIN", "--cap-add=NET_ADMIN", "--stop-signal=SIGRTMIN+3", "--tty",
@@ -65,7 +65,8 @@ func Boot(t testing.TB, files ...File) *Machine {
 	return m
 }
 
-func require(t testing.TB) {
+// Require skips the test without Docker or the image, or fails it where CI=true.
+func Require(t testing.TB) {
 	t.Helper()
 	missing := ""
 	if _, err := exec.LookPath("docker"); err != nil {

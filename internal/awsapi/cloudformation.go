@@ -1,6 +1,7 @@
 package awsapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -71,10 +72,11 @@ func (c *Client) SignalIdentity(ctx context.Context, s Signal, document []byte, 
 		return named(signalAction, err)
 	}
 	defer response.Body.Close()
-	if response.StatusCode == http.StatusOK {
+	body, _ := io.ReadAll(io.LimitReader(response.Body, 64<<10))
+	// Not every 200 is CloudFormation's: moto, for one, lists S3 buckets.
+	if response.StatusCode == http.StatusOK && bytes.Contains(body, []byte("SignalResourceResponse")) {
 		return nil
 	}
-	body, _ := io.ReadAll(io.LimitReader(response.Body, 64<<10))
 	return signalError(named(signalAction, decodeError(response.StatusCode, body)))
 }
 

@@ -29,7 +29,7 @@ func motoDeviations() map[string]string {
 		"DescribeContainerInstances tells health when asked": "overallStatus: got ,",
 		// Its errors: a bare Python exception, none at all, EC2's.
 		"RegisterContainerInstance refuses an unknown cluster with ClientException": "StatusCode: 500",
-		"ListContainerInstances refuses an unknown cluster":                         "got error <nil>",
+		"ListContainerInstances refuses an unknown cluster":                         "no error, want",
 		"SetInstanceHealth refuses an unknown instance with ValidationError":        "InvalidInstanceID.NotFound",
 		// It does not implement these; the server answers with an HTML page.
 		"RecordLifecycleActionHeartbeat is accepted while the instance waits": "StatusCode: 500",

@@ -106,6 +106,9 @@ func verdict(err error, known string, exempt bool) error {
 // wantCode checks that err is an API error with this code.
 func wantCode(err error, code string) error {
 	var api smithy.APIError
+	if err == nil {
+		return fmt.Errorf("no error, want code %s", code)
+	}
 	if !errors.As(err, &api) || api.ErrorCode() != code {
 		return fmt.Errorf("got error %w, want code %s", err, code)
 	}
@@ -115,6 +118,9 @@ func wantCode(err error, code string) error {
 // wantMessage is wantCode with the exact message.
 func wantMessage(err error, code, message string) error {
 	var api smithy.APIError
+	if err == nil {
+		return fmt.Errorf("no error, want %s: %s", code, message)
+	}
 	if !errors.As(err, &api) || api.ErrorCode() != code || api.ErrorMessage() != message {
 		return fmt.Errorf("got error %w, want %s: %s", err, code, message)
 	}

@@ -231,6 +231,15 @@ func (m machine) joined(origin string) story {
 	return s
 }
 
+// nobodyWaits checks that a word that nobody waits for is no failure.
+func (m machine) nobodyWaits() {
+	m.t.Helper()
+	told := m.report().Deliveries
+	if len(told) != 2 || told[0].What != "no longer waiting for CONTINUE" || told[1].What != "not waiting for a signal" || told[0].Error+told[1].Error != "" {
+		m.t.Errorf("%+v", told)
+	}
+}
+
 func boot(t *testing.T, files []systemdtest.File) machine {
 	t.Helper()
 	return machine{systemdtest.Boot(t, files...), t}
@@ -268,14 +277,10 @@ func TestBootOfABareBinaryInUserData(t *testing.T) {
 		if m.Run("cat", "/var/lib/muster/instances/"+instanceID+"/bootstrap.json") != before {
 			t.Error("user data ran again: the test shows nothing")
 		}
-		if len(s.Signals) != 0 && s.Stack != "CREATE_COMPLETE" {
+		if len(s.Signals) != 1 || s.Stack != "CREATE_COMPLETE" { // the one is the world's own
 			t.Errorf("stack %s, signals %+v", s.Stack, s.Signals)
 		}
-		for _, d := range m.report().Deliveries {
-			if d.Error != "" {
-				t.Errorf("%+v, but nobody waits any more", d)
-			}
-		}
+		m.nobodyWaits()
 	})
 }
 
@@ -326,10 +331,14 @@ func TestBootOfABakedImage(t *testing.T) {
 	if m.at("ecs.service", "ExecMainStartTimestamp").Before(m.at("muster-bootstrap.service", "ActiveEnterTimestamp")) {
 		t.Error("the ECS agent started before bootstrap had ended")
 	}
+	if shown := m.Run("/usr/bin/muster", "config", "show"); !strings.Contains(shown, "file /etc/muster/muster.env:") {
+		t.Errorf("no setting comes from muster.env:\n%s", shown)
+	}
 	t.Run("and boots again", func(t *testing.T) {
 		m := machine{m.Machine, t}
 		m.Reboot()
 		m.joined("instance tag muster:cluster")
+		m.nobodyWaits()
 	})
 }
 

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"muster/reach"
 )
 
 // Prefix begins the name of every environment variable of muster's.
@@ -25,7 +27,7 @@ const Prefix = "MUSTER_"
 // that have it as a flag, and record:"true" marks what bootstrap hands on to
 // the units.
 type Config struct {
-	Cluster          string        `split_words:"true" in:"bootstrap verify agent" record:"true" desc:"The ECS cluster, by name or ARN."`
+	Cluster          string        `split_words:"true" in:"bootstrap verify ports agent" record:"true" desc:"The ECS cluster, by name or ARN."`
 	ClusterTag       string        `split_words:"true" default:"muster:cluster" in:"bootstrap" desc:"The tag that names the cluster when nothing else does: looked for on the instance (through IMDS), then on its Auto Scaling group."`
 	ECS              ECSSettings   `split_words:"true" in:"bootstrap" desc:"Other settings for ecs.config, as KEY=VALUE, separated by blanks; the flag may be repeated."`
 	ResetStaleState  bool          `split_words:"true" in:"bootstrap" desc:"Move agent.db aside when it holds another cluster for this same instance (the ECS agent would refuse to start)."`
@@ -35,17 +37,19 @@ type Config struct {
 	CFNStack         string        `split_words:"true" in:"bootstrap verify" record:"true" desc:"The CloudFormation stack to signal, by name or id."`
 	CFNResource      string        `split_words:"true" in:"bootstrap verify" record:"true" desc:"The logical id of the resource in that stack which waits for the signal."`
 	CFNAuth          CFNAuth       `split_words:"true" default:"identity" in:"bootstrap verify" record:"true" desc:"How the signal is authorised: identity (the instance identity document, needs no IAM) or sigv4 (needs cloudformation:SignalResource)."`
+	Ports            string        `split_words:"true" in:"bootstrap verify ports" record:"true" desc:"The replication ports that the peers must reach on each other: profiles and ports, as in ignite2,tcp/9000-9009. Empty: verify checks none, and muster ports takes ignite2."`
+	PortsPolicy      PortsPolicy   `split_words:"true" default:"warn" in:"bootstrap verify" record:"true" desc:"What a closed port means for verify: warn (say so), fail (the boot has failed), ignore (do not look)."`
 	Report           string        `split_words:"true" in:"verify" record:"true" desc:"Where verify writes its JSON report. Empty: report.json in the instance's directory below the state directory."`
 	Console          string        `split_words:"true" default:"/dev/console" in:"verify" record:"true" desc:"Where verify writes its one line, so that get-console-output shows it. Empty: nowhere."`
-	IMDSTimeout      time.Duration `split_words:"true" default:"2m" in:"bootstrap verify" record:"true" desc:"How long to wait for an instance metadata service that comes up late."`
-	IntrospectionURL string        `split_words:"true" default:"http://127.0.0.1:51678" in:"verify agent" record:"true" desc:"The ECS agent's introspection server."`
-	DockerHost       string        `split_words:"true" default:"unix:///var/run/docker.sock" in:"verify" record:"true" desc:"The Docker Engine, which is only ever read."`
+	IMDSTimeout      time.Duration `split_words:"true" default:"2m" in:"bootstrap verify ports" record:"true" desc:"How long to wait for an instance metadata service that comes up late."`
+	IntrospectionURL string        `split_words:"true" default:"http://127.0.0.1:51678" in:"verify ports agent" record:"true" desc:"The ECS agent's introspection server."`
+	DockerHost       string        `split_words:"true" default:"unix:///var/run/docker.sock" in:"verify ports" record:"true" desc:"The Docker Engine, which is only ever read."`
 	WatchPeriod      time.Duration `split_words:"true" default:"1m" in:"agent" record:"true" desc:"How often the agent looks at the registration."`
-	Root             string        `split_words:"true" default:"/" in:"bootstrap verify agent" record:"false" desc:"The root of the file system to work on, for images that are not booted and for tests."`
+	Root             string        `split_words:"true" default:"/" in:"bootstrap verify ports agent" record:"false" desc:"The root of the file system to work on, for images that are not booted and for tests."`
 	ECSConfig        string        `split_words:"true" default:"/etc/ecs/ecs.config" in:"bootstrap" record:"true" desc:"The ECS agent's configuration file."`
 	ECSDataDir       string        `split_words:"true" default:"/var/lib/ecs/data" in:"bootstrap" record:"true" desc:"Where the ECS agent keeps agent.db."`
 	ECSLogDir        string        `split_words:"true" default:"/var/log/ecs" in:"verify" record:"true" desc:"Where the ECS agent writes its logs."`
-	StateDir         string        `split_words:"true" default:"/var/lib/muster" in:"bootstrap verify agent" record:"false" desc:"Where muster keeps what it did, one directory an instance id."`
+	StateDir         string        `split_words:"true" default:"/var/lib/muster" in:"bootstrap verify ports agent" record:"false" desc:"Where muster keeps what it did, one directory an instance id."`
 
 	origins map[string]Origin
 }
@@ -127,6 +131,9 @@ func (c *Config) check() error {
 	}
 	if u, err := url.Parse(c.IntrospectionURL); err != nil || u.Scheme != "http" || u.Host == "" {
 		bad("MUSTER_INTROSPECTION_URL", "%q is no URL such as http://127.0.0.1:51678", c.IntrospectionURL)
+	}
+	if _, _, err := reach.ParsePorts(c.Ports); c.Ports != "" && err != nil {
+		bad("MUSTER_PORTS", "%v", err)
 	}
 	for variable, path := range map[string]string{"MUSTER_ROOT": c.Root, "MUSTER_ECS_CONFIG": c.ECSConfig, "MUSTER_ECS_DATA_DIR": c.ECSDataDir, "MUSTER_ECS_LOG_DIR": c.ECSLogDir, "MUSTER_STATE_DIR": c.StateDir} {
 		if !filepath.IsAbs(path) {

@@ -34,7 +34,7 @@ func parsed(t *testing.T, text string) File {
 func TestEverySettingIsReadByEnvconfigUnderTheNameThatIsDocumented(t *testing.T) {
 	sample := map[string]string{
 		"MUSTER_ECS": "ECS_LOGLEVEL=debug", "MUSTER_RESET_STALE_STATE": "true", "MUSTER_ON_FAILURE": "abandon",
-		"MUSTER_CFN_AUTH": "sigv4", "MUSTER_INTROSPECTION_URL": "http://127.0.0.1:1", "MUSTER_CFN_RESOURCE": "r", "MUSTER_CFN_STACK": "s",
+		"MUSTER_CFN_AUTH": "sigv4", "MUSTER_PORTS": "ignite2,tcp/9000", "MUSTER_PORTS_POLICY": "fail", "MUSTER_INTROSPECTION_URL": "http://127.0.0.1:1", "MUSTER_CFN_RESOURCE": "r", "MUSTER_CFN_STACK": "s",
 	}
 	flags := map[string]string{}
 	for _, s := range Settings() {
@@ -119,6 +119,7 @@ func TestBadSettingsNameTheirPlace(t *testing.T) {
 		"no bool":                    {Set{Environ: []string{"MUSTER_RESET_STALE_STATE=maybe"}}, "neither true nor false"},
 		"a word that is no choice":   {Set{Flags: map[string]string{"MUSTER_ON_FAILURE": "explode"}}, `it must be one of ["report" "abandon" "unhealthy"]`},
 		"half a signal":              {Set{Flags: map[string]string{"MUSTER_CFN_STACK": "s"}}, "needs both the stack (--cfn-stack) and the resource"},
+		"a profile that is none":     {Set{Flags: map[string]string{"MUSTER_PORTS": "ignit2"}}, `flag --ports: MUSTER_PORTS: `},
 		"a relative path":            {Set{Flags: map[string]string{"MUSTER_STATE_DIR": "here"}}, `flag --state-dir: MUSTER_STATE_DIR: "here" is not an absolute path`},
 		"a URL that is none":         {Set{Environ: []string{"MUSTER_INTROSPECTION_URL=127.0.0.1:51678"}}, "is no URL such as http://127.0.0.1:51678"},
 		"no key":                     {Set{Flags: map[string]string{"MUSTER_ECS": "debug"}}, `"debug" is not KEY=VALUE`},

@@ -24,6 +24,21 @@ func (o *OnFailure) UnmarshalText(text []byte) error {
 	return oneOf(o, text, OnFailureReport, OnFailureAbandon, OnFailureUnhealthy)
 }
 
+// PortsPolicy says what a closed replication port means for verify.
+type PortsPolicy string
+
+// The values of PortsPolicy.
+const (
+	PortsWarn   PortsPolicy = "warn"
+	PortsFail   PortsPolicy = "fail"
+	PortsIgnore PortsPolicy = "ignore"
+)
+
+// UnmarshalText reads one of the values.
+func (p *PortsPolicy) UnmarshalText(text []byte) error {
+	return oneOf(p, text, PortsWarn, PortsFail, PortsIgnore)
+}
+
 // CFNAuth says how a CloudFormation signal is authorised.
 type CFNAuth string
 

@@ -12,14 +12,11 @@ import (
 	"muster/internal/units"
 )
 
-// lookPatience bounds the search for the cause: the verdict is more urgent.
-const lookPatience = 10 * time.Second
-
 // diagnose completes the report of an instance that did not register with the
 // most likely cause that can be seen on it, and with all that was seen. The
 // looks stand in the order in which one explains the next.
 func (r *run) diagnose(ctx context.Context, report *Report, why error) {
-	ctx, stop := context.WithTimeout(ctx, lookPatience)
+	ctx, stop := context.WithTimeout(ctx, r.pace.look)
 	defer stop()
 	report.Outcome, report.ExitCode = NotRegistered, exitcode.NotRegistered
 	report.Reason = fmt.Sprintf("the instance did not register in cluster %s within %s", report.Cluster, time.Since(r.started).Round(time.Second))

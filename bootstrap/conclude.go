@@ -11,16 +11,13 @@ import (
 	"muster/internal/exitcode"
 )
 
-// concludePatience bounds the telling: whoever waits has waited long already.
-const concludePatience = time.Minute
-
 // conclude tells the verdict to all who wait for it: the launch hook, the
 // CloudFormation stack, the group, the report and the console. It returns the
 // report with what was delivered.
 func (r *run) conclude(ctx context.Context, report Report) Report {
 	report.WaitedSeconds = time.Since(r.started).Round(time.Millisecond).Seconds()
 	if r.aws != nil {
-		ctx, stop := context.WithTimeout(ctx, concludePatience)
+		ctx, stop := context.WithTimeout(ctx, r.pace.conclude)
 		defer stop()
 		for _, tell := range []func(context.Context, Report) *Delivery{r.tellHook, r.tellStack, r.tellGroup} {
 			if d := tell(ctx, report); d != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"muster/internal/awsapi"
 	"muster/internal/cluster"
@@ -14,10 +13,6 @@ import (
 
 // groupNameTag is the tag that Auto Scaling puts on each of its instances.
 const groupNameTag = "aws:autoscaling:groupName"
-
-// apiPatience bounds each question to the APIs that bootstrap can go on
-// without: it stands in the way of the boot.
-const apiPatience = 15 * time.Second
 
 // findCluster takes the cluster from the settings, else from a tag on the
 // instance, else from the same tag on its Auto Scaling group.
@@ -47,7 +42,7 @@ func (r *run) clusterByTag(ctx context.Context) (text, origin string, err error)
 	if ok {
 		return text, "instance tag " + key, nil
 	}
-	ctx, stop := context.WithTimeout(ctx, apiPatience)
+	ctx, stop := context.WithTimeout(ctx, r.pace.api)
 	defer stop()
 	group, err := r.groupName(ctx)
 	if err == nil && group != "" {
@@ -98,7 +93,7 @@ func (r *run) groupByAPI(ctx context.Context) (string, error) {
 // confirmCluster refuses a cluster that ECS does not know, before anything is
 // written. When ECS cannot be asked it only warns.
 func (r *run) confirmCluster(ctx context.Context, ref cluster.Ref) error {
-	ctx, stop := context.WithTimeout(ctx, apiPatience)
+	ctx, stop := context.WithTimeout(ctx, r.pace.api)
 	defer stop()
 	status, err := r.aws.ClusterStatus(ctx, ref.Text)
 	switch {

@@ -32,6 +32,8 @@ type Host struct {
 	// path of the running program.
 	UnitFiles []units.Unit
 	Binary    string
+
+	pace *pace // nil: realPace
 }
 
 // ErrNoSystemd says that this system was not booted by systemd.
@@ -111,6 +113,7 @@ type Engine interface {
 // run is one run of Configure or Verify: what it has found out so far.
 type run struct {
 	*Host
+	pace    pace
 	started time.Time
 	cfg     *config.Config
 	record  record.Record // of an earlier run on this instance; zero without one
@@ -128,7 +131,10 @@ const ecsUnit = "ecs.service"
 // begin loads the settings, asks who this instance is, and loads the settings
 // again with what an earlier bootstrap recorded for this very instance.
 func (h *Host) begin(ctx context.Context) (*run, error) {
-	r := &run{Host: h, started: time.Now()}
+	r := &run{Host: h, pace: realPace(), started: time.Now()}
+	if h.pace != nil {
+		r.pace = *h.pace
+	}
 	cfg, err := config.Load(h.Settings)
 	if err != nil {
 		return r, badConfig(err)

@@ -11,10 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lockPatience is how long a second run waits for the first: longer than any
-// first run takes that is not stuck.
-const lockPatience = time.Minute
-
 // lock keeps a second bootstrap out until unlock is called or the process
 // ends. The second one waits, then finds everything done.
 func (r *run) lock(ctx context.Context) (unlock func(), err error) {
@@ -26,7 +22,7 @@ func (r *run) lock(ctx context.Context) (unlock func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("taking the lock: %w", err)
 	}
-	ctx, stop := context.WithTimeout(ctx, lockPatience)
+	ctx, stop := context.WithTimeout(ctx, r.pace.lock)
 	defer stop()
 	for waiting := false; ; {
 		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
@@ -44,7 +40,7 @@ func (r *run) lock(ctx context.Context) (unlock func(), err error) {
 		select {
 		case <-ctx.Done():
 			_ = file.Close()
-			return nil, fmt.Errorf("another muster bootstrap has held %s for %s: look for it with: fuser -v %s", path, lockPatience, path)
+			return nil, fmt.Errorf("another muster bootstrap has held %s for %s: look for it with: fuser -v %s", path, r.pace.lock, path)
 		case <-time.After(100 * time.Millisecond):
 		}
 	}

@@ -117,19 +117,16 @@ func wrongCluster(is, wanted string) error {
 // errGaveUp says that the agent has given up: waiting on cannot help.
 var errGaveUp = errors.New("waiting on cannot help")
 
-const (
-	// Introspection is local and free, and a person reads "within a second".
-	pollPeriod = 500 * time.Millisecond
-	// How many polls pass between two looks at whether the agent gave up.
-	pollsPerLook = 4
-)
+// pollsPerLook is how many polls pass between two looks at whether the agent
+// gave up.
+const pollsPerLook = 4
 
 // await polls introspection until the agent has a container instance ARN in
 // the wanted cluster. Its error is a *known, an errGaveUp, or what
 // introspection said last before ctx ended.
 func (r *run) await(ctx context.Context, wanted cluster.Ref) (ecsagent.Metadata, error) {
 	agent := r.Agent(r.cfg)
-	tick := time.NewTicker(pollPeriod)
+	tick := time.NewTicker(r.pace.poll)
 	defer tick.Stop()
 	for n := 0; ; n++ {
 		meta, err := agent.Metadata(ctx)
@@ -154,10 +151,6 @@ func (r *run) await(ctx context.Context, wanted cluster.Ref) (ecsagent.Metadata,
 	}
 }
 
-// confirmPauses are the waits between questions to the ECS API: the agent
-// connects some seconds after it registered, and the API is a shared budget.
-var confirmPauses = []time.Duration{5 * time.Second, 15 * time.Second, 40 * time.Second}
-
 // confirm asks the ECS API whether it agrees. An API that cannot be asked is a
 // warning; one that says no is an error.
 func (r *run) confirm(ctx context.Context, wanted cluster.Ref, meta ecsagent.Metadata, report *Report) error {
@@ -176,13 +169,13 @@ func (r *run) confirm(ctx context.Context, wanted cluster.Ref, meta ecsagent.Met
 			return nil
 		}
 		var why *known
-		if errors.As(err, &why) && !why.passes || n == len(confirmPauses) {
+		if errors.As(err, &why) && !why.passes || n == len(r.pace.confirm) {
 			return err
 		}
 		select {
 		case <-ctx.Done():
 			return err
-		case <-time.After(confirmPauses[n]):
+		case <-time.After(r.pace.confirm[n]):
 		}
 	}
 }

@@ -1,0 +1,26 @@
+package bootstrap
+
+import "time"
+
+// pace is how long bootstrap waits for whom. The zero Host has the real one.
+type pace struct {
+	// Introspection is local and free, and a person reads "within a second".
+	poll time.Duration
+	// confirm are the waits between questions to the ECS API, which is a shared
+	// budget: the agent connects some seconds after it registered.
+	confirm []time.Duration
+
+	api      time.Duration // each question to the APIs that bootstrap can go on without: it stands in the way of the boot
+	systemd  time.Duration // D-Bus; a daemon-reload of a big system takes seconds
+	look     time.Duration // the search for the cause: the verdict is more urgent
+	conclude time.Duration // the telling: whoever waits has waited long already
+	lock     time.Duration // a first run: longer than any takes that is not stuck
+}
+
+func realPace() pace {
+	return pace{
+		poll:    500 * time.Millisecond,
+		confirm: []time.Duration{5 * time.Second, 15 * time.Second, 40 * time.Second},
+		api:     15 * time.Second, systemd: time.Minute, look: 10 * time.Second, conclude: time.Minute, lock: time.Minute,
+	}
+}

@@ -7,7 +7,9 @@ type pace struct {
 	// Introspection is local and free, and a person reads "within a second".
 	poll time.Duration
 	// confirm are the waits between questions to the ECS API, which is a shared
-	// budget: the agent connects some seconds after it registered.
+	// budget. The agent connects some seconds after it registered, and to be
+	// disconnected for a few minutes is normal (AWS, "ECS container agent
+	// connection"): together they are more than five.
 	confirm []time.Duration
 
 	api      time.Duration // each question to the APIs that bootstrap can go on without: it stands in the way of the boot
@@ -20,7 +22,7 @@ type pace struct {
 func realPace() pace {
 	return pace{
 		poll:    500 * time.Millisecond,
-		confirm: []time.Duration{5 * time.Second, 15 * time.Second, 40 * time.Second},
+		confirm: []time.Duration{5 * time.Second, 15 * time.Second, time.Minute, 4 * time.Minute},
 		api:     15 * time.Second, systemd: time.Minute, look: 10 * time.Second, conclude: time.Minute, lock: time.Minute,
 	}
 }

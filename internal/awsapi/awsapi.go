@@ -41,6 +41,8 @@ type Client struct {
 	asg  *autoscaling.Client
 	cfn  *cloudformation.Client
 	http *counting
+
+	signalPause time.Duration // at most, before SignalIdentity tries again
 }
 
 // New makes a client for the region. Credentials come from the SDK's default
@@ -59,10 +61,12 @@ func New(ctx context.Context, region, imdsEndpoint string) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the AWS configuration: %w", err)
 	}
-	return fromConfig(cfg), nil
+	return FromConfig(cfg), nil
 }
 
-func fromConfig(cfg aws.Config) *Client {
+// FromConfig makes a client with the region, the credentials, the HTTP client
+// and the retryer of cfg.
+func FromConfig(cfg aws.Config) *Client {
 	counted := &counting{client: cfg.HTTPClient}
 	cfg.HTTPClient = counted
 	cfg.Credentials = aws.NewCredentialsCache(marking{cfg.Credentials})
@@ -71,6 +75,8 @@ func fromConfig(cfg aws.Config) *Client {
 		asg:  autoscaling.NewFromConfig(cfg),
 		cfn:  cloudformation.NewFromConfig(cfg),
 		http: counted,
+
+		signalPause: maxBackoff,
 	}
 }
 

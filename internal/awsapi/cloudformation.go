@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -85,7 +84,7 @@ func (c *Client) SignalIdentity(ctx context.Context, s Signal, document []byte, 
 func (c *Client) signalClient() *retryablehttp.Client {
 	client := retryablehttp.NewClient()
 	client.HTTPClient = &http.Client{Transport: roundTripper{c.http}}
-	client.RetryMax, client.RetryWaitMin, client.RetryWaitMax = maxAttempts-1, 200*time.Millisecond, maxBackoff
+	client.RetryMax, client.RetryWaitMin, client.RetryWaitMax = maxAttempts-1, c.signalPause/25, c.signalPause
 	client.Backoff = retryablehttp.LinearJitterBackoff
 	client.ErrorHandler = retryablehttp.PassthroughErrorHandler
 	client.Logger = nil

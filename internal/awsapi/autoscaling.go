@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -100,11 +101,12 @@ func (c *Client) Complete(ctx context.Context, h Hook, instanceID, result string
 }
 
 // hookError: the API says ValidationError "No active Lifecycle Action found
-// with instance ID ..." for an action that is over.
+// with instance ID ..." for an action that is over; a group that does not exist
+// is a ValidationError too.
 func hookError(action string, err error) error {
 	err = named(action, err)
 	var e *Error
-	if errors.As(err, &e) && e.Code == "ValidationError" {
+	if errors.As(err, &e) && e.Code == "ValidationError" && strings.Contains(strings.ToLower(e.Err.Error()), "no active lifecycle action") {
 		return fmt.Errorf("%w: %w", ErrHookOver, err)
 	}
 	return err

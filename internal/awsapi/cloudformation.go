@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -113,12 +114,17 @@ func (c *Client) signalEndpoint(ctx context.Context) (*url.URL, error) {
 	return &at.URI, nil
 }
 
-// decodeError reads the error document that ContentType=JSON asks for.
+// decodeError reads the query protocol's error, in the JSON that ContentType
+// asks for, or in the XML of whoever does not heed it.
 func decodeError(status int, body []byte) error {
 	var answer struct {
 		Error struct{ Code, Message string }
 	}
-	if err := json.Unmarshal(body, &answer); err != nil || answer.Error.Code == "" {
+	err := json.Unmarshal(body, &answer)
+	if err != nil {
+		err = xml.Unmarshal(body, &answer)
+	}
+	if err != nil || answer.Error.Code == "" {
 		return fmt.Errorf("HTTP status %d and an answer that is no error document: %+.120q", status, body)
 	}
 	return &smithy.GenericAPIError{Code: answer.Error.Code, Message: answer.Error.Message}

@@ -92,7 +92,7 @@ func (o *outcome) failure(err error) *Error {
 		return &Error{Kind: NotFound, Err: o.problem()}
 	case o.status >= 400:
 		return &Error{Kind: Refused, Err: o.problem()}
-	case o.err != nil && isTimeout(o.err):
+	case o.err != nil && isTimeout(o.err), errors.Is(err, context.DeadlineExceeded):
 		return &Error{Kind: Silent, Err: errors.New("no answer in time")}
 	case o.err != nil:
 		return &Error{Kind: Unreachable, Err: innermost(o.err)}

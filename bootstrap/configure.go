@@ -6,7 +6,6 @@ import (
 	"io"
 	"time"
 
-	"muster/internal/cluster"
 	"muster/internal/ecsconfig"
 	"muster/internal/exitcode"
 	"muster/internal/record"
@@ -29,14 +28,16 @@ func (h *Host) Configure(ctx context.Context, o Options) error {
 	if err == nil {
 		err = r.configure(ctx, o)
 	}
-	if err != nil && !o.DryRun && ctx.Err() == nil {
+	switch {
+	case err == nil && o.Wait && !o.DryRun:
+		_, err = h.Verify(ctx)
+	case err == nil || o.DryRun:
+	case ctx.Err() != nil:
+		return interrupted(ctx)
+	default:
 		r.hold(ctx)
 		r.conclude(ctx, r.failedToConfigure(err))
 	}
-	if err != nil || !o.Wait || o.DryRun {
-		return err
-	}
-	_, err = h.Verify(ctx)
 	return err
 }
 
@@ -44,39 +45,51 @@ func (r *run) configure(ctx context.Context, o Options) error {
 	if err := r.canWait(ctx, o.Wait); err != nil {
 		return err
 	}
-	wanted, origin, err := r.findCluster(ctx)
-	if err != nil {
+	if err := r.findCluster(ctx); err != nil {
 		return err
 	}
-	if err := r.confirmCluster(ctx, wanted); err != nil {
+	if err := r.confirmCluster(ctx); err != nil {
 		return err
 	}
-	r.say("cluster", "%s, from %s", wanted, origin)
-	ref, stale := r.checkpoint(wanted)
+	r.say("cluster", "%s, from %s", r.wanted, r.origin)
 	if o.DryRun {
-		return r.dryRun(ref, stale, o.Out)
+		return r.dryRun(o.Out)
 	}
-	unlock, err := r.lock(ctx)
+	return r.join(ctx)
+}
+
+// join is what one run at a time may do. The lock's mark stands from the first
+// change to the last: whoever finds it restarts a running ECS agent, which may
+// not have read what the run before has written.
+func (r *run) join(ctx context.Context) error {
+	l, err := r.lock(ctx)
 	if err != nil {
 		return err
 	}
-	defer unlock()
-	if stale && !r.cfg.ResetStaleState {
-		return r.staleState(wanted)
+	defer l.release()
+	ref, stale := r.checkpoint()
+	if stale != nil && !r.cfg.ResetStaleState {
+		return r.staleState(stale)
+	}
+	if err := l.mark(true); err != nil {
+		return err
 	}
 	changed, err := r.apply(ref)
 	if err != nil {
 		return err
 	}
-	if stale {
+	if stale != nil {
 		if err := r.moveStale(); err != nil {
 			return err
 		}
 	}
-	if err := r.remember(wanted, origin); err != nil {
+	if err := r.remember(); err != nil {
 		return err
 	}
-	return r.start(ctx, changed || stale)
+	if err := r.start(ctx, changed || stale != nil || l.unfinished); err != nil {
+		return err
+	}
+	return l.mark(false)
 }
 
 // canWait refuses the one way to hang a boot.
@@ -91,7 +104,8 @@ func (r *run) canWait(ctx context.Context, wait bool) error {
 	return nil
 }
 
-func (r *run) dryRun(ref cluster.Ref, stale bool, out io.Writer) error {
+func (r *run) dryRun(out io.Writer) error {
+	ref, stale := r.checkpoint()
 	c, err := r.plan(ref)
 	if err != nil {
 		return err
@@ -103,8 +117,11 @@ func (r *run) dryRun(ref cluster.Ref, stale bool, out io.Writer) error {
 	if diff == "" {
 		diff = c.path + " is right already\n"
 	}
-	if stale {
-		r.warn("checkpoint", "%s holds another cluster for this instance: it takes --reset-stale-state to go on", r.checkpointPath())
+	switch {
+	case stale != nil && r.cfg.ResetStaleState:
+		r.say("checkpoint", "%s holds cluster %s for this instance, and would be moved aside", r.checkpointPath(), stale.Cluster)
+	case stale != nil:
+		r.warn("checkpoint", "%v", r.staleState(stale))
 	}
 	r.say("dry run", "nothing was written, queued or signalled")
 	_, err = io.WriteString(out, diff)
@@ -113,10 +130,10 @@ func (r *run) dryRun(ref cluster.Ref, stale bool, out io.Writer) error {
 
 // remember leaves the record for the units. It names the cluster as it was
 // asked for.
-func (r *run) remember(wanted cluster.Ref, origin string) error {
+func (r *run) remember() error {
 	r.record = record.Record{
 		InstanceID: r.id.InstanceID, At: time.Now().UTC(),
-		Cluster: wanted.Text, ClusterOrigin: origin, Settings: r.cfg.Record(),
+		Cluster: r.wanted.Text, ClusterOrigin: r.origin, Settings: r.cfg.Record(),
 	}
 	return r.record.Write(r.cfg.InstanceDir(r.id.InstanceID))
 }

@@ -16,21 +16,28 @@ const groupNameTag = "aws:autoscaling:groupName"
 
 // findCluster takes the cluster from the settings, else from a tag on the
 // instance, else from the same tag on its Auto Scaling group.
-func (r *run) findCluster(ctx context.Context) (ref cluster.Ref, origin string, err error) {
+func (r *run) findCluster(ctx context.Context) (err error) {
 	text, origin := r.cfg.Cluster, r.cfg.Origin("MUSTER_CLUSTER").String()
 	if text == "" {
 		if text, origin, err = r.clusterByTag(ctx); err != nil {
-			return cluster.Ref{}, "", err
+			return err
 		}
 	}
-	ref, err = cluster.Parse(text)
-	if err != nil {
-		return cluster.Ref{}, "", badConfig(fmt.Errorf("%s: %w", origin, err))
+	if err := r.want(text, origin); err != nil {
+		return err
 	}
-	if ref.Region != "" && ref.Region != r.id.Region {
-		return cluster.Ref{}, "", badConfig(fmt.Errorf("%s: cluster %s is in %s, this instance is in %s, and an instance can only join a cluster of its own region", origin, ref, ref.Region, r.id.Region))
+	if region := r.wanted.Region; region != "" && region != r.id.Region {
+		return badConfig(fmt.Errorf("%s: cluster %s is in %s, this instance is in %s, and an instance can only join a cluster of its own region", origin, text, region, r.id.Region))
 	}
-	return ref, origin, nil
+	return nil
+}
+
+func (r *run) want(text, origin string) (err error) {
+	r.origin = origin
+	if r.wanted, err = cluster.Parse(text); err != nil {
+		return badConfig(fmt.Errorf("%s: %w", origin, err))
+	}
+	return nil
 }
 
 func (r *run) clusterByTag(ctx context.Context) (text, origin string, err error) {
@@ -92,26 +99,28 @@ func (r *run) groupByAPI(ctx context.Context) (string, error) {
 
 // confirmCluster refuses a cluster that ECS does not know, before anything is
 // written. When ECS cannot be asked it only warns.
-func (r *run) confirmCluster(ctx context.Context, ref cluster.Ref) error {
+func (r *run) confirmCluster(ctx context.Context) error {
 	ctx, stop := context.WithTimeout(ctx, r.pace.api)
 	defer stop()
-	status, err := r.aws.ClusterStatus(ctx, ref.Text)
+	status, err := r.aws.ClusterStatus(ctx, r.wanted.Text)
 	switch {
 	case errors.Is(err, awsapi.ErrNoSuchCluster):
-		return badConfig(r.noSuchCluster(ctx, ref))
+		return badConfig(r.noSuchCluster(ctx))
 	case err != nil:
 		r.warn("cluster", "not confirmed: %v", err)
 		return nil
+	case status == "INACTIVE":
+		return badConfig(fmt.Errorf("cluster %s in %s was deleted (INACTIVE): create it again (aws ecs create-cluster --cluster-name %s), or name another", r.wanted, r.id.Region, r.wanted.Name))
 	case status != "ACTIVE":
-		return badConfig(fmt.Errorf("cluster %s in %s is %s: create it again (aws ecs create-cluster --cluster-name %s), or name another", ref, r.id.Region, status, ref.Name))
+		r.warn("cluster", "%s is %s: that is about its capacity providers, and may pass", r.wanted, status)
 	}
 	return nil
 }
 
-func (r *run) noSuchCluster(ctx context.Context, ref cluster.Ref) error {
+func (r *run) noSuchCluster(ctx context.Context) error {
 	hint := fmt.Sprintf("aws ecs list-clusters --region %s shows those there are", r.id.Region)
 	names, err := r.aws.ClusterNames(ctx)
-	near := nearest.Of(ref.Name, names)
+	near := nearest.Of(r.wanted.Name, names)
 	switch {
 	case len(near) > 0:
 		hint = "did you mean " + strings.Join(near, " or ") + "?"
@@ -120,5 +129,5 @@ func (r *run) noSuchCluster(ctx context.Context, ref cluster.Ref) error {
 	case err == nil && len(names) <= 5:
 		hint = "there are " + strings.Join(names, ", ")
 	}
-	return fmt.Errorf("no cluster %s in %s of account %s: %s", ref, r.id.Region, r.id.AccountID, hint)
+	return fmt.Errorf("no cluster %s in %s of account %s: %s", r.wanted, r.id.Region, r.id.AccountID, hint)
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	"muster/internal/awsapi"
+	"muster/internal/cluster"
 	"muster/internal/config"
 	"muster/internal/dockerapi"
 	"muster/internal/ecsagent"
@@ -119,9 +121,14 @@ type run struct {
 	record  record.Record // of an earlier run on this instance; zero without one
 	imds    Metadata
 	id      imds.Identity
-	aws     AWS
-	units   Units   // nil where there is no systemd
+	aws     AWS   // nil until the instance is known
+	units   Units // nil where systemd cannot be reached; noUnits says why
+	noUnits error
 	group   *string // of Auto Scaling; nil before it was asked for
+	noHook  error   // the group has no such launch hook
+
+	wanted cluster.Ref // that the instance is to join, once it is known
+	origin string      // who says so
 }
 
 // The name of the ECS agent's unit, in the ECS-optimized AMIs and in the
@@ -129,17 +136,26 @@ type run struct {
 const ecsUnit = "ecs.service"
 
 // begin loads the settings, asks who this instance is, and loads the settings
-// again with what an earlier bootstrap recorded for this very instance.
+// again with what an earlier bootstrap recorded for this very instance. systemd
+// comes first: whatever fails, the ECS agent may have to be held back.
 func (h *Host) begin(ctx context.Context) (*run, error) {
 	r := &run{Host: h, pace: realPace(), started: time.Now()}
 	if h.pace != nil {
 		r.pace = *h.pace
 	}
-	cfg, err := config.Load(h.Settings)
-	if err != nil {
-		return r, badConfig(err)
+	cfg, bad := config.Load(h.Settings)
+	if bad != nil {
+		if cfg, _ = config.Load(bare(h.Settings)); cfg == nil {
+			return r, badConfig(bad)
+		}
 	}
-	r.cfg, r.imds = cfg, h.IMDS(cfg)
+	r.cfg = cfg
+	r.connect(ctx)
+	if bad != nil {
+		return r, badConfig(bad)
+	}
+	var err error
+	r.imds = h.IMDS(cfg)
 	if r.id, err = r.imds.Identity(ctx); err != nil {
 		return r, undetermined(err)
 	}
@@ -151,16 +167,36 @@ func (h *Host) begin(ctx context.Context) (*run, error) {
 	if r.cfg, r.record = cfg, rec; damage != nil {
 		h.warn("record", "%v; going on without it", damage)
 	}
-	if r.aws, err = h.AWS(ctx, r.id.Region); err != nil {
+	aws, err := h.AWS(ctx, r.id.Region)
+	if err != nil {
 		return r, badConfig(err)
 	}
-	if r.units, err = h.Units(ctx, cfg.Root); err != nil {
-		r.units = nil
-		if !errors.Is(err, ErrNoSystemd) {
-			h.warn("systemd", "%v", err)
+	r.aws = aws
+	return r, nil
+}
+
+// bare is what is left of settings that cannot be loaded: the root.
+func bare(set config.Set) config.Set {
+	var left config.Set
+	for _, entry := range set.Environ {
+		if strings.HasPrefix(entry, "MUSTER_ROOT=") {
+			left.Environ = append(left.Environ, entry)
 		}
 	}
-	return r, nil
+	if root, ok := set.Flags["MUSTER_ROOT"]; ok {
+		left.Flags = map[string]string{"MUSTER_ROOT": root}
+	}
+	return left
+}
+
+func (r *run) connect(ctx context.Context) {
+	ctx, stop := context.WithTimeout(ctx, r.pace.systemd)
+	defer stop()
+	units, err := r.Units(ctx, r.cfg.Root)
+	if err == nil {
+		r.units = units
+	}
+	r.noUnits = err
 }
 
 func (r *run) close() {

@@ -11,9 +11,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lock keeps a second bootstrap out until unlock is called or the process
-// ends. The second one waits, then finds everything done.
-func (r *run) lock(ctx context.Context) (unlock func(), err error) {
+// lock keeps a second bootstrap out until it is released or the process ends.
+type lock struct {
+	file       *os.File
+	unfinished bool // a run of this boot has left its mark
+}
+
+func (l *lock) release() { _ = l.file.Close() }
+
+// mark notes that this run has begun, or ended, to change things: it is the
+// file's first byte.
+func (l *lock) mark(unfinished bool) error {
+	size := int64(0)
+	if unfinished {
+		size = 1
+	}
+	return l.file.Truncate(size)
+}
+
+// lock waits for a run that is under way, and then finds everything done.
+func (r *run) lock(ctx context.Context) (*lock, error) {
 	path := r.cfg.Path("/run/muster/bootstrap.lock")
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("taking the lock: %w", err)
@@ -27,7 +44,8 @@ func (r *run) lock(ctx context.Context) (unlock func(), err error) {
 	for waiting := false; ; {
 		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if err == nil {
-			return func() { _ = file.Close() }, nil
+			info, err := file.Stat()
+			return &lock{file: file, unfinished: err == nil && info.Size() > 0}, nil
 		}
 		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
 			_ = file.Close()

@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"strings"
@@ -30,7 +31,7 @@ func outcomeOf(err error) Outcome {
 	switch exitcode.Of(err) {
 	case exitcode.BadConfiguration, exitcode.Usage:
 		return Misconfigured
-	case exitcode.Undetermined:
+	case exitcode.Undetermined, exitcode.Interrupted:
 		return Undetermined
 	default:
 		return NotRegistered
@@ -77,27 +78,22 @@ type Report struct {
 const reportSchema = 1
 
 func (r *run) report() Report {
-	report := Report{Schema: reportSchema, InstanceID: r.id.InstanceID, Region: r.id.Region, StartedAt: r.started.UTC(),
-		Cluster: r.record.Cluster, ClusterOrigin: r.record.ClusterOrigin}
-	if r.cfg != nil && r.cfg.Cluster != "" {
-		report.Cluster, report.ClusterOrigin = r.cfg.Cluster, r.cfg.Origin("MUSTER_CLUSTER").String()
-	}
-	return report
+	return Report{Schema: reportSchema, InstanceID: r.id.InstanceID, Region: r.id.Region, StartedAt: r.started.UTC(),
+		Cluster: r.wanted.Text, ClusterOrigin: r.origin}
 }
 
 // Line is the report in one line.
-func (report Report) Line() string {
-	id := report.InstanceID
-	if id == "" {
-		id = "this instance"
-	}
+func (report Report) Line() string { return oneLine(report.line()) }
+
+func (report Report) line() string {
+	id := cmp.Or(report.InstanceID, "this instance")
 	switch report.Outcome {
 	case Registered:
 		return fmt.Sprintf("muster: %s registered in cluster %s after %.0fs", id, report.Cluster, report.WaitedSeconds)
 	case Deferred:
 		return fmt.Sprintf("muster: %s deferred: %s", id, report.Reason)
 	case NotRegistered:
-		return fmt.Sprintf("muster: %s did NOT register in cluster %s: %s", id, report.Cluster, report.summary())
+		return fmt.Sprintf("muster: %s did NOT register in cluster %s: %s", id, cmp.Or(report.Cluster, "(none named)"), report.summary())
 	default:
 		return fmt.Sprintf("muster: %s %s: %s", id, report.Outcome, report.summary())
 	}
@@ -126,11 +122,7 @@ func (report Report) Err() error {
 // publish writes the report and the console's line. Neither decides anything,
 // so a failure is only told.
 func (r *run) publish(report Report) {
-	id := r.id.InstanceID
-	if id == "" {
-		id = "unknown"
-	}
-	path := r.cfg.ReportPath(id)
+	path := r.cfg.ReportPath(cmp.Or(r.id.InstanceID, "unknown"))
 	if err := jsonfile.Write(path, report, 0o644); err != nil {
 		r.warn("report", "%v", err)
 	} else {
@@ -153,7 +145,7 @@ func writeConsole(path, line string) error {
 	}
 	defer file.Close()
 	_ = file.SetWriteDeadline(time.Now().Add(time.Second))
-	if _, err := file.WriteString(oneLine(line) + "\r\n"); err != nil {
+	if _, err := file.WriteString(line + "\r\n"); err != nil {
 		return fmt.Errorf("writing to the console: %w", err)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"context"
 	"fmt"
 
 	"muster/internal/exitcode"
@@ -19,3 +20,7 @@ func (h *Host) warn(phase, format string, args ...any) {
 
 func badConfig(err error) error    { return exitcode.Wrap(exitcode.BadConfiguration, err) }
 func undetermined(err error) error { return exitcode.Wrap(exitcode.Undetermined, err) }
+
+func interrupted(ctx context.Context) error {
+	return exitcode.Wrap(exitcode.Interrupted, fmt.Errorf("interrupted: %w", context.Cause(ctx)))
+}

@@ -19,34 +19,33 @@ func (r *run) checkpointPath() string {
 // cluster it saved with the one it is told letter by letter (agent/app/agent.go,
 // setClusterInConfig): a name and the ARN of the same cluster do not match. So
 // when both mean the same cluster, the saved spelling is the one to write.
-func (r *run) checkpoint(wanted cluster.Ref) (write cluster.Ref, stale bool) {
+func (r *run) checkpoint() (write cluster.Ref, stale *ecsagent.Checkpoint) {
 	saved, err := ecsagent.ReadCheckpoint(r.checkpointPath())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return wanted, false
+		return r.wanted, nil
 	case err != nil:
 		r.warn("checkpoint", "%v; the ECS agent may refuse it too", err)
-		return wanted, false
+		return r.wanted, nil
 	case saved.InstanceID != "" && saved.InstanceID != r.id.InstanceID:
 		r.say("checkpoint", "agent.db is of %s, from the image; the ECS agent starts over by itself", saved.InstanceID)
-		return wanted, false
-	case saved.Cluster == "" || saved.Cluster == wanted.Text:
-		return wanted, false
+		return r.wanted, nil
+	case saved.Cluster == "" || saved.Cluster == r.wanted.Text:
+		return r.wanted, nil
 	}
 	was, err := cluster.Parse(saved.Cluster)
-	if err == nil && cluster.Same(was, wanted) {
+	if err == nil && cluster.Same(was, r.wanted) {
 		r.say("checkpoint", "agent.db spells the cluster %s; so does ecs.config now, because the ECS agent compares the text", was)
-		return was, false
+		return was, nil
 	}
-	return wanted, true
+	return r.wanted, &saved
 }
 
 // staleState says what will happen with a stale checkpoint, and how to go on.
-func (r *run) staleState(wanted cluster.Ref) error {
-	saved, _ := ecsagent.ReadCheckpoint(r.checkpointPath())
+func (r *run) staleState(saved *ecsagent.Checkpoint) error {
 	return fmt.Errorf("%s holds cluster %q for this same instance, so the ECS agent would refuse to start in %s: it ran before the cluster was set. "+
 		"Run muster bootstrap again with --reset-stale-state, which moves the file aside; then deregister the old entry: aws ecs deregister-container-instance --force --cluster %s --container-instance %s",
-		r.checkpointPath(), saved.Cluster, wanted, saved.Cluster, saved.ContainerInstanceARN)
+		r.checkpointPath(), saved.Cluster, r.wanted, saved.Cluster, saved.ContainerInstanceARN)
 }
 
 // moveStale moves agent.db aside. A running agent goes on with the file that it

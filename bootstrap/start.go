@@ -15,13 +15,22 @@ const (
 	agentUnit  = "muster-agent.service"
 )
 
+// heldBack is the UnitFileState of an ecs.service after hold.
+const heldBack = "masked-runtime"
+
 // start queues ecs.service and muster's own units without waiting for any of
-// them. restart says that a running ECS agent has read something else.
+// them. Its own read the record when they start; restart says that a running
+// ECS agent has read something else than ecs.config is now.
 func (r *run) start(ctx context.Context, restart bool) error {
-	if r.units == nil {
+	switch {
+	case errors.Is(r.noUnits, ErrNoSystemd):
 		r.say("units", "%v: start the ECS agent yourself, then run: muster verify", ErrNoSystemd)
 		return nil
+	case r.units == nil:
+		return fmt.Errorf("%s is written, but no unit could be queued: %w", r.cfg.Path(r.cfg.ECSConfig), r.noUnits)
 	}
+	ctx, stop := context.WithTimeout(ctx, r.pace.systemd)
+	defer stop()
 	if err := r.install(ctx); err != nil {
 		return err
 	}
@@ -32,7 +41,7 @@ func (r *run) start(ctx context.Context, restart bool) error {
 	for _, job := range []struct {
 		verb units.Verb
 		name string
-	}{{verb, ecsUnit}, {units.Restart, verifyUnit}, {units.Start, agentUnit}} {
+	}{{verb, ecsUnit}, {units.Restart, verifyUnit}, {units.Restart, agentUnit}} {
 		if err := r.units.Queue(ctx, job.verb, job.name); err != nil {
 			return err
 		}
@@ -68,19 +77,19 @@ func (r *run) install(ctx context.Context) error {
 // readyECS makes sure that ecs.service can be started, and says how.
 func (r *run) readyECS(ctx context.Context, restart bool) (units.Verb, error) {
 	state, err := r.units.Show(ctx, ecsUnit)
-	if err != nil {
-		return "", err
+	if err == nil && state.UnitFileState == heldBack {
+		r.say("units", "%s is no longer held back", ecsUnit)
+		if err = r.units.Unmask(ctx, ecsUnit, true); err == nil {
+			state, err = r.units.Show(ctx, ecsUnit)
+		}
 	}
 	switch {
+	case err != nil:
+		return "", err
 	case state.LoadState == units.NotFound:
 		return "", fmt.Errorf("there is no %s on this instance: use an ECS-optimized AMI, or install ecs-init (Amazon Linux: dnf install ecs-init)", ecsUnit)
-	case state.UnitFileState == "masked":
-		return "", fmt.Errorf("%s is masked, so nothing can start it: systemctl unmask %s", ecsUnit, ecsUnit)
 	case state.LoadState == units.Masked:
-		if err := r.units.Unmask(ctx, ecsUnit, true); err != nil {
-			return "", err
-		}
-		r.say("units", "%s is no longer held back", ecsUnit)
+		return "", fmt.Errorf("%s is masked, so nothing can start it: systemctl unmask %s", ecsUnit, ecsUnit)
 	case state.UnitFileState == "disabled":
 		if _, err := r.units.Enable(ctx, ecsUnit); err != nil {
 			return "", err
@@ -97,18 +106,19 @@ func (r *run) readyECS(ctx context.Context, restart bool) (units.Verb, error) {
 // ordered after user data, but does not require that it succeeds. The hold ends
 // with the next bootstrap that succeeds, or the next boot.
 func (r *run) hold(ctx context.Context) {
-	if r.units == nil || r.cfg == nil {
+	if r.cfg == nil || errors.Is(r.noUnits, ErrNoSystemd) {
 		return
 	}
+	ctx, stop := context.WithTimeout(ctx, r.pace.systemd)
+	defer stop()
 	old, err := ecsconfig.Load(r.cfg.Path(r.cfg.ECSConfig))
 	if name, ok := ecsconfig.Parse(old).Get("ECS_CLUSTER"); err == nil && ok && name != "" {
 		return
 	}
-	err = r.units.Mask(ctx, ecsUnit, true)
-	if err == nil {
-		err = r.units.Queue(ctx, units.Stop, ecsUnit)
+	if err = r.noUnits; err == nil {
+		err = errors.Join(r.units.Mask(ctx, ecsUnit, true), r.units.Queue(ctx, units.Stop, ecsUnit))
 	}
-	if err != nil && !errors.Is(err, context.Canceled) {
+	if err != nil {
 		r.warn("units", "the ECS agent could not be held back and may join the cluster \"default\": %v", err)
 		return
 	}

@@ -26,59 +26,60 @@ func (h *Host) Verify(ctx context.Context) (Report, error) {
 		report, err = r.verify(ctx)
 	}
 	if ctx.Err() != nil {
-		return report, exitcode.Wrap(exitcode.Interrupted, fmt.Errorf("interrupted: %w", context.Cause(ctx)))
+		err = interrupted(ctx)
 	}
 	if err != nil {
 		report.Outcome, report.ExitCode, report.Reason = outcomeOf(err), exitcode.Of(err), err.Error()
 	}
-	report = r.conclude(ctx, report)
+	if ctx.Err() == nil { // who interrupts wants no more waiting
+		report = r.conclude(ctx, report)
+	}
 	return report, report.Err()
 }
 
 func (r *run) verify(ctx context.Context) (Report, error) {
+	unknown := r.expect()
+	report := r.report()
 	state, err := r.imds.LifecycleState(ctx)
-	if err != nil {
-		return r.report(), undetermined(err)
-	}
-	if strings.HasPrefix(state, "Warmed:") {
-		return r.deferred(state), nil
-	}
-	wanted, origin, err := r.expected()
-	if err != nil {
-		return r.report(), err
+	switch {
+	case err != nil:
+		return report, undetermined(err)
+	case strings.HasPrefix(state, "Warmed:"):
+		return r.deferred(report, state), nil
+	case unknown != nil:
+		return report, unknown
 	}
 	stopHook := r.keepHook(ctx)
 	defer stopHook()
-	r.say("verify", "waiting up to %s for the ECS agent to register in %s (%s)", r.cfg.Timeout, wanted, origin)
-	report := r.report()
-	report.Cluster, report.ClusterOrigin = wanted.Text, origin
+	r.say("verify", "waiting up to %s for the ECS agent to register in %s (%s)", r.cfg.Timeout, r.wanted, r.origin)
 	waiting, stop := context.WithTimeout(ctx, r.cfg.Timeout)
 	defer stop()
-	meta, err := r.await(waiting, wanted)
+	meta, err := r.await(waiting)
 	report.ContainerInstanceARN, report.AgentVersion = meta.ContainerInstanceARN, meta.Version
 	if err == nil {
-		err = r.confirm(waiting, wanted, meta, &report)
+		err = r.confirm(waiting, meta, &report)
+	}
+	if err != nil && ctx.Err() == nil {
+		r.diagnose(ctx, &report, err)
 	}
 	if err != nil {
-		r.diagnose(ctx, &report, err)
 		return report, nil
 	}
-	report.Outcome, report.Reason = Registered, "registered in cluster "+wanted.Text
-	r.say("verify", "registered in %s as %s after %s", wanted, meta.ContainerInstanceARN, time.Since(r.started).Round(100*time.Millisecond))
+	report.Outcome, report.Reason = Registered, "registered in cluster "+r.wanted.Text
+	r.say("verify", "registered in %s as %s after %s", r.wanted, meta.ContainerInstanceARN, time.Since(r.started).Round(100*time.Millisecond))
 	return report, nil
 }
 
-func (r *run) deferred(state string) Report {
-	report := r.report()
+func (r *run) deferred(report Report, state string) Report {
 	report.Outcome, report.ExitCode = Deferred, exitcode.Deferred
 	report.Reason = "the instance is in a warm pool (" + state + "); it registers when it leaves"
 	r.say("verify", "%s", report.Reason)
 	return report
 }
 
-// expected is the cluster that the instance was to join: from the settings,
+// expect finds the cluster that the instance was to join: from the settings,
 // from what bootstrap found, else from ecs.config.
-func (r *run) expected() (cluster.Ref, string, error) {
+func (r *run) expect() error {
 	text, origin := r.cfg.Cluster, r.cfg.Origin("MUSTER_CLUSTER").String()
 	if text == "" {
 		text, origin = r.record.Cluster, r.record.ClusterOrigin
@@ -87,16 +88,15 @@ func (r *run) expected() (cluster.Ref, string, error) {
 	if text == "" {
 		data, err := ecsconfig.Load(path)
 		if err != nil {
-			return cluster.Ref{}, "", undetermined(err)
+			return undetermined(err)
 		}
 		text, _ = ecsconfig.Parse(data).Get("ECS_CLUSTER")
 		origin = "ECS_CLUSTER in " + path
 	}
 	if text == "" {
-		return cluster.Ref{}, "", badConfig(fmt.Errorf("no cluster is named by a setting, by muster bootstrap or in %s, so the ECS agent would join the cluster \"default\": run muster bootstrap --cluster NAME", path))
+		return badConfig(fmt.Errorf("no cluster is named by a setting, by muster bootstrap or in %s, so the ECS agent would join the cluster \"default\": run muster bootstrap --cluster NAME", path))
 	}
-	ref, err := cluster.Parse(text)
-	return ref, origin, badConfig(err)
+	return r.want(text, origin)
 }
 
 // known is a failure whose cause is plain from the answer itself.
@@ -124,19 +124,22 @@ const pollsPerLook = 4
 // await polls introspection until the agent has a container instance ARN in
 // the wanted cluster. Its error is a *known, an errGaveUp, or what
 // introspection said last before ctx ended.
-func (r *run) await(ctx context.Context, wanted cluster.Ref) (ecsagent.Metadata, error) {
+func (r *run) await(ctx context.Context) (meta ecsagent.Metadata, said error) {
 	agent := r.Agent(r.cfg)
 	tick := time.NewTicker(r.pace.poll)
 	defer tick.Stop()
 	for n := 0; ; n++ {
-		meta, err := agent.Metadata(ctx)
-		switch is, parse := cluster.Parse(meta.Cluster); {
-		case err == nil && meta.ContainerInstanceARN != "" && (parse != nil || !cluster.Same(is, wanted)):
-			return meta, wrongCluster(meta.Cluster, wanted.Text)
-		case err == nil && meta.ContainerInstanceARN != "":
-			return meta, nil
+		answer, err := agent.Metadata(ctx)
+		switch is, parse := cluster.Parse(answer.Cluster); {
+		case err == nil && answer.ContainerInstanceARN != "" && (parse != nil || !cluster.Same(is, r.wanted)):
+			return answer, wrongCluster(answer.Cluster, r.wanted.Text)
+		case err == nil && answer.ContainerInstanceARN != "":
+			return answer, nil
 		case err == nil:
 			err = errors.New("the ECS agent answers, but has no container instance ARN: it has not registered")
+		}
+		if ctx.Err() == nil || said == nil { // a question cut off by the end says nothing of the agent
+			meta, said = answer, err
 		}
 		if n%pollsPerLook == pollsPerLook-1 {
 			if gone := r.gaveUp(ctx); gone != nil {
@@ -145,7 +148,7 @@ func (r *run) await(ctx context.Context, wanted cluster.Ref) (ecsagent.Metadata,
 		}
 		select {
 		case <-ctx.Done():
-			return meta, err
+			return meta, said
 		case <-tick.C:
 		}
 	}
@@ -153,15 +156,17 @@ func (r *run) await(ctx context.Context, wanted cluster.Ref) (ecsagent.Metadata,
 
 // confirm asks the ECS API whether it agrees. An API that cannot be asked is a
 // warning; one that says no is an error.
-func (r *run) confirm(ctx context.Context, wanted cluster.Ref, meta ecsagent.Metadata, report *Report) error {
+func (r *run) confirm(ctx context.Context, meta ecsagent.Metadata, report *Report) error {
 	for n := 0; ; n++ {
-		ci, err := r.aws.ContainerInstance(ctx, wanted.Text, meta.ContainerInstanceARN)
-		if awsapi.KindOf(err) != "" {
+		ci, err := r.aws.ContainerInstance(ctx, r.wanted.Text, meta.ContainerInstanceARN)
+		switch {
+		case awsapi.KindOf(err) != "":
 			report.Warnings = append(report.Warnings, "the registration is the ECS agent's word alone: "+err.Error())
 			r.warn("verify", "not confirmed: %v", err)
 			return nil
-		}
-		if err == nil {
+		case err != nil:
+			err = r.notThere(meta.ContainerInstanceARN)
+		default:
 			err = r.judge(ci)
 		}
 		if err == nil {
@@ -178,6 +183,11 @@ func (r *run) confirm(ctx context.Context, wanted cluster.Ref, meta ecsagent.Met
 		case <-time.After(r.pace.confirm[n]):
 		}
 	}
+}
+
+func (r *run) notThere(arn string) error {
+	return &known{passes: true, Cause: Cause{"container-instance-unknown", fmt.Sprintf("ECS knows no container instance %s in cluster %s: it is not of this account or not of %s", arn, r.wanted, r.id.Region),
+		"take AWS_DEFAULT_REGION and credentials out of " + r.cfg.ECSConfig + ", then: systemctl restart ecs"}}
 }
 
 // judge says what is wrong with a registration.

@@ -5,8 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"muster/internal/dockerapi"
 	"muster/internal/ecsagent"
 	"muster/internal/exitcode"
 	"muster/internal/units"
@@ -44,21 +48,28 @@ func lookAtAnswer(_ context.Context, why error) (*Cause, string) {
 	return nil, ""
 }
 
-// since is when this boot's story begins: an older log line is another story's,
+// since is when the ECS agent's story begins: with the boot, or with the
+// bootstrap that set it up in this boot. An older log line is another story's,
 // from before a reboot or from the image.
 func (r *run) since() time.Time {
-	if !r.record.At.IsZero() {
+	var host unix.Sysinfo_t
+	if err := unix.Sysinfo(&host); err != nil {
 		return r.record.At
 	}
-	return r.started
+	since := time.Now().Add(-time.Duration(host.Uptime) * time.Second)
+	if r.record.At.After(since) {
+		since = r.record.At
+	}
+	return since.Truncate(time.Second)
 }
 
 func (r *run) troubles() (ecsagent.Trouble, error) {
 	trouble, err := ecsagent.ReadLogs(r.cfg.Path(r.cfg.ECSLogDir))
-	if trouble.Time.Before(r.since().Truncate(time.Second)) {
+	since := r.since()
+	if trouble.Time.Before(since) {
 		trouble.Cause, trouble.Message = ecsagent.Cause{}, ""
 	}
-	if trouble.LastExit.Before(r.since().Truncate(time.Second)) {
+	if trouble.LastExit.Before(since) {
 		trouble.Exits, trouble.ExitCode = 0, 0
 	}
 	return trouble, err
@@ -69,20 +80,20 @@ func (r *run) lookAtLogs(context.Context, error) (*Cause, string) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		r.warn("evidence", "%v", err)
 	}
-	seen := ""
+	var seen []string
 	if trouble.Exits > 0 {
-		seen = fmt.Sprintf("the ECS agent exited %d times, last with code %d; ", trouble.Exits, trouble.ExitCode)
+		seen = append(seen, fmt.Sprintf("the ECS agent exited %d times, last with code %d", trouble.Exits, trouble.ExitCode))
 	}
 	if trouble.Cause.ID == "" {
-		return nil, seen
+		return nil, strings.Join(seen, "")
 	}
-	seen += fmt.Sprintf("%s:%d: %s", trouble.File, trouble.Line, trouble.Message)
-	return &Cause{trouble.Cause.ID, trouble.Cause.Summary, trouble.Cause.Remedy}, seen
+	seen = append(seen, fmt.Sprintf("%s:%d: %s", trouble.File, trouble.Line, trouble.Message))
+	return &Cause{trouble.Cause.ID, trouble.Cause.Summary, trouble.Cause.Remedy}, strings.Join(seen, "; ")
 }
 
 func (r *run) lookAtUnit(ctx context.Context, _ error) (*Cause, string) {
 	if r.units == nil {
-		return nil, ""
+		return nil, r.noUnits.Error()
 	}
 	s, err := r.units.Show(ctx, ecsUnit)
 	if err != nil {
@@ -99,6 +110,8 @@ func unitCause(s units.State) *Cause {
 	switch {
 	case s.LoadState == units.NotFound:
 		return &Cause{"ecs-unit-missing", "there is no " + ecsUnit + " on this instance", "use an ECS-optimized AMI, or install ecs-init"}
+	case s.UnitFileState == heldBack:
+		return &Cause{"ecs-unit-held-back", ecsUnit + " is held back, because muster bootstrap failed in this boot", "look in /var/log/cloud-init-output.log and journalctl -b -u muster-bootstrap, mend what it names, then run muster bootstrap again"}
 	case s.LoadState == units.Masked:
 		return &Cause{"ecs-unit-masked", ecsUnit + " is masked, so nothing can start it", "systemctl unmask " + ecsUnit + " && systemctl --no-block start " + ecsUnit}
 	case s.ActiveState == "inactive" && s.Job != nil:
@@ -119,7 +132,10 @@ func (r *run) lookAtDocker(ctx context.Context, _ error) (*Cause, string) {
 	if err != nil {
 		return nil, err.Error()
 	}
-	if _, err := engine.Ping(ctx); err != nil {
+	switch _, err := engine.Ping(ctx); {
+	case errors.Is(err, dockerapi.ErrDenied):
+		return nil, err.Error()
+	case err != nil:
 		return &Cause{"docker-unreachable", err.Error(), "systemctl status docker; journalctl -u docker -n 50"}, err.Error()
 	}
 	c, there, err := engine.AgentContainer(ctx)
@@ -157,6 +173,8 @@ func (r *run) gaveUp(ctx context.Context) error {
 		s, err := r.units.Show(ctx, ecsUnit)
 		switch {
 		case err != nil:
+		case s.ActiveState == "active":
+			return nil // whatever is in the log, it was started again
 		case s.LoadState == units.NotFound, s.LoadState == units.Masked:
 			return fmt.Errorf("%w: %s is %s", errGaveUp, ecsUnit, s.LoadState)
 		case s.ActiveState == "failed" && s.ExecMainStatus == exitTerminal:

@@ -17,10 +17,11 @@ import (
 func (r *run) conclude(ctx context.Context, report Report) Report {
 	report.WaitedSeconds = time.Since(r.started).Round(time.Millisecond).Seconds()
 	if r.aws != nil {
-		ctx, stop := context.WithTimeout(ctx, r.pace.conclude)
-		defer stop()
 		for _, tell := range []func(context.Context, Report) *Delivery{r.tellHook, r.tellStack, r.tellGroup} {
-			if d := tell(ctx, report); d != nil {
+			ctx, stop := context.WithTimeout(ctx, r.pace.tell) // each: one who hangs keeps the word from nobody else
+			d := tell(ctx, report)
+			stop()
+			if d != nil {
 				report.Deliveries = append(report.Deliveries, *d)
 				r.saidTo(*d)
 			}
@@ -76,17 +77,22 @@ func (r *run) tellHook(ctx context.Context, report Report) *Delivery {
 		return nil
 	}
 	d := &Delivery{To: "launch hook " + r.cfg.LifecycleHook, What: result}
-	group, err := r.groupName(ctx)
-	if err == nil && group == "" {
-		err = errors.New("this instance is in no Auto Scaling group")
-	}
+	err := r.noHook
 	if err == nil {
-		err = r.aws.Complete(ctx, awsapi.Hook{Group: group, Name: r.cfg.LifecycleHook}, r.id.InstanceID, result)
+		err = r.complete(ctx, result)
 	}
 	if errors.Is(err, awsapi.ErrHookOver) {
 		d.What, err = "no longer waiting for "+result, nil
 	}
 	return d.failing(err)
+}
+
+func (r *run) complete(ctx context.Context, result string) error {
+	group, err := r.mustGroup(ctx)
+	if err != nil {
+		return err
+	}
+	return r.aws.Complete(ctx, awsapi.Hook{Group: group, Name: r.cfg.LifecycleHook}, r.id.InstanceID, result)
 }
 
 // tellStack signals CloudFormation. A deferred instance is none that the stack

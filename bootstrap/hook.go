@@ -13,8 +13,9 @@ import (
 // sent: late enough to be rare, early enough to be retried.
 const heartbeatShare = 0.6
 
-// keepHook keeps the launch hook waiting while verify waits, if one is named.
-// stop ends that, and returns when no heartbeat is under way any more.
+// keepHook keeps the launch hook waiting while verify waits, if one is named:
+// the first heartbeat is sent at once, because the hook has waited since the
+// launch. stop ends that, and returns when no heartbeat is under way any more.
 func (r *run) keepHook(ctx context.Context) (stop func()) {
 	if r.cfg.LifecycleHook == "" {
 		return func() {}
@@ -22,6 +23,9 @@ func (r *run) keepHook(ctx context.Context) (stop func()) {
 	hook, err := r.findHook(ctx)
 	if err != nil {
 		r.warn("hook", "no heartbeats: %v", err)
+		if errors.Is(err, awsapi.ErrNoSuchHook) {
+			r.noHook = err
+		}
 		return func() {}
 	}
 	pause := time.Duration(float64(hook.Heartbeat) * heartbeatShare)
@@ -33,10 +37,9 @@ func (r *run) keepHook(ctx context.Context) (stop func()) {
 }
 
 func (r *run) findHook(ctx context.Context) (awsapi.Hook, error) {
-	group, err := r.groupName(ctx)
-	if err == nil && group == "" {
-		err = errors.New("this instance is in no Auto Scaling group")
-	}
+	ctx, stop := context.WithTimeout(ctx, r.pace.api)
+	defer stop()
+	group, err := r.mustGroup(ctx)
 	if err != nil {
 		return awsapi.Hook{}, err
 	}
@@ -47,23 +50,31 @@ func (r *run) findHook(ctx context.Context) (awsapi.Hook, error) {
 	return hook, err
 }
 
+func (r *run) mustGroup(ctx context.Context) (string, error) {
+	group, err := r.groupName(ctx)
+	if err == nil && group == "" {
+		err = errors.New("this instance is in no Auto Scaling group")
+	}
+	return group, err
+}
+
 // beat sends heartbeats until ctx ends or nothing waits for them any more.
 func (r *run) beat(ctx context.Context, hook awsapi.Hook, pause time.Duration) {
 	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	for {
+		err := r.aws.Heartbeat(ctx, hook, r.id.InstanceID)
+		switch {
+		case errors.Is(err, awsapi.ErrHookOver):
+			r.warn("hook", "%s waits no longer", hook.Name)
+			return
+		case err != nil && ctx.Err() == nil:
+			r.warn("hook", "heartbeat not delivered: %v", err)
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-		}
-		err := r.aws.Heartbeat(ctx, hook, r.id.InstanceID)
-		if errors.Is(err, awsapi.ErrHookOver) {
-			r.warn("hook", "%s waits no longer", hook.Name)
-			return
-		}
-		if err != nil && ctx.Err() == nil {
-			r.warn("hook", "heartbeat not delivered: %v", err)
 		}
 	}
 }

@@ -12,17 +12,17 @@ type pace struct {
 	// connection"): together they are more than five.
 	confirm []time.Duration
 
-	api      time.Duration // each question to the APIs that bootstrap can go on without: it stands in the way of the boot
-	systemd  time.Duration // D-Bus; a daemon-reload of a big system takes seconds
-	look     time.Duration // the search for the cause: the verdict is more urgent
-	conclude time.Duration // the telling: whoever waits has waited long already
-	lock     time.Duration // a first run: longer than any takes that is not stuck
+	api     time.Duration // each question to the APIs that bootstrap can go on without: it stands in the way of the boot
+	systemd time.Duration // D-Bus; a daemon-reload of a big system takes seconds
+	look    time.Duration // the search for the cause: the verdict is more urgent
+	tell    time.Duration // one delivery: whoever waits has waited long already
+	lock    time.Duration // a first run: longer than any takes that is not stuck
 }
 
 func realPace() pace {
 	return pace{
 		poll:    500 * time.Millisecond,
 		confirm: []time.Duration{5 * time.Second, 15 * time.Second, time.Minute, 4 * time.Minute},
-		api:     15 * time.Second, systemd: time.Minute, look: 10 * time.Second, conclude: time.Minute, lock: time.Minute,
+		api:     15 * time.Second, systemd: time.Minute, look: 10 * time.Second, tell: 30 * time.Second, lock: time.Minute,
 	}
 }

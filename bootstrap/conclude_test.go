@@ -1,0 +1,372 @@
+package bootstrap
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"muster/internal/exitcode"
+	"muster/internal/sandbox"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// awaited is an instance that everybody waits for.
+func awaited(t *testing.T, state string, hook sandbox.Hook, plan sandbox.AgentPlan) *machine {
+	t.Helper()
+	hook.Name = "ready"
+	m := boot(t, sandbox.Options{
+		Agent: plan, Group: &sandbox.Group{Name: "workers", TargetState: state, Hooks: []sandbox.Hook{hook}},
+		Stacks: map[string][]string{"stack": {"Workers"}},
+	})
+	return m.set("CLUSTER", "prod", "LIFECYCLE_HOOK", "ready", "CFN_STACK", "stack", "CFN_RESOURCE", "Workers")
+}
+
+// told is what the hook, the stack and the group have heard.
+func (m *machine) told() string {
+	hook, stack := m.Hook("ready").Result, "-"
+	if hook == "" {
+		hook = "-"
+	}
+	for _, s := range m.Signals("stack") {
+		stack = s.Status + " by " + s.Scheme
+	}
+	return hook + ", " + stack + ", " + m.InstanceHealth()
+}
+
+func TestEverybodyIsToldTheVerdict(t *testing.T) {
+	t.Parallel()
+	failing := sandbox.AgentPlan{Hold: true}
+	for name, test := range map[string]struct {
+		plan  sandbox.AgentPlan
+		state string
+		set   []string
+		exit  int
+		told  string
+	}{
+		"registered":             {told: "CONTINUE, SUCCESS by CFN_V1, Healthy"},
+		"registered, sigv4":      {set: []string{"CFN_AUTH", "sigv4"}, told: "CONTINUE, SUCCESS by AWS4-HMAC-SHA256, Healthy"},
+		"failed":                 {plan: failing, exit: 10, told: "-, FAILURE by CFN_V1, Healthy"},
+		"failed, sigv4":          {plan: failing, set: []string{"CFN_AUTH", "sigv4"}, exit: 10, told: "-, FAILURE by AWS4-HMAC-SHA256, Healthy"},
+		"failed, abandon":        {plan: failing, set: []string{"ON_FAILURE", "abandon"}, exit: 10, told: "ABANDON, FAILURE by CFN_V1, Healthy"},
+		"failed, unhealthy":      {plan: failing, set: []string{"ON_FAILURE", "unhealthy"}, exit: 10, told: "ABANDON, FAILURE by CFN_V1, Healthy"},
+		"failed, unhealthy only": {plan: failing, set: []string{"ON_FAILURE", "unhealthy", "LIFECYCLE_HOOK", ""}, exit: 10, told: "-, FAILURE by CFN_V1, Unhealthy"},
+		"registered, unhealthy":  {set: []string{"ON_FAILURE", "unhealthy", "LIFECYCLE_HOOK", ""}, told: "-, SUCCESS by CFN_V1, Healthy"},
+		"warm, stopped":          {state: "Warmed:Stopped", set: []string{"ON_FAILURE", "unhealthy"}, exit: 12, told: "CONTINUE, -, Healthy"},
+		"warm, running":          {state: "Warmed:Running", exit: 12, told: "CONTINUE, -, Healthy"},
+		"warm, hibernated":       {state: "Warmed:Hibernated", exit: 12, told: "CONTINUE, -, Healthy"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := awaited(t, test.state, sandbox.Hook{}, test.plan).set(test.set...)
+			if test.exit == exitcode.NotRegistered {
+				m.set("TIMEOUT", "60ms")
+			}
+			_, err := m.mustConfigure().verify()
+			wantExit(t, err, test.exit)
+			if got := m.told(); got != test.told {
+				t.Errorf("told %s, want %s", got, test.told)
+			}
+		})
+	}
+}
+
+func TestABootstrapThatFailsTellsAtOnce(t *testing.T) {
+	t.Parallel()
+	m := awaited(t, "", sandbox.Hook{}, sandbox.AgentPlan{}).set("CLUSTER", "prdo", "ON_FAILURE", "abandon")
+	wantExit(t, m.configure(), exitcode.BadConfiguration)
+	if got := m.told(); got != "ABANDON, FAILURE by CFN_V1, Healthy" {
+		t.Error(got)
+	}
+	report := m.report()
+	wantOutcome(t, report, Misconfigured, "bootstrap-failed")
+	wantText(t, report.Cause.Summary, "did you mean prod?")
+	wantText(t, m.read("dev/console"), "misconfigured: no cluster prdo")
+	if report.Cluster != "prdo" {
+		t.Errorf("%+v", report)
+	}
+}
+
+func (m *machine) report() (report Report) {
+	m.t.Helper()
+	if err := json.Unmarshal([]byte(m.read("var/lib/muster/instances/"+instanceID+"/report.json")), &report); err != nil {
+		m.t.Fatal(err)
+	}
+	return report
+}
+
+func TestWhatCouldNotBeDeterminedIsNobodysFailure(t *testing.T) {
+	t.Parallel()
+	m := awaited(t, "", sandbox.Hook{}, sandbox.AgentPlan{}).set("ON_FAILURE", "unhealthy", "LIFECYCLE_HOOK", "")
+	m.mustConfigure()
+	m.Inject(sandbox.Fault{Service: sandbox.IMDS, Action: "/latest/meta-data/autoscaling", Status: 500})
+	report, err := m.verify()
+	wantExit(t, err, exitcode.Undetermined)
+	wantOutcome(t, report, Undetermined, "")
+	m.set("LIFECYCLE_HOOK", "ready")
+	_, err = m.verify()
+	wantExit(t, err, exitcode.Undetermined)
+	if got := m.told(); got != "-, -, Healthy" {
+		t.Error(got)
+	}
+	wantText(t, m.log.String(), "left to its default result")
+}
+
+func TestTheHookIsKeptWaiting(t *testing.T) {
+	t.Parallel()
+	m := awaited(t, "", sandbox.Hook{Timeout: time.Second}, sandbox.AgentPlan{Hold: true})
+	m.mustConfigure()
+	var report Report
+	var err error
+	done := make(chan struct{})
+	go func() { defer close(done); report, err = m.verify() }()
+	for m.Hook("ready").Heartbeats < 3 { // 0, 0.6 and 1.2 s: past the hook's own end
+		<-time.After(5 * time.Millisecond)
+	}
+	m.Agent.Release()
+	<-done
+	if err != nil || m.Hook("ready").TimedOut {
+		t.Errorf("%v %v", report, err)
+	}
+	if got := m.told(); got != "CONTINUE, SUCCESS by CFN_V1, Healthy" {
+		t.Error(got)
+	}
+}
+
+func TestAHeartbeatThatFailsIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	m := awaited(t, "", sandbox.Hook{Timeout: time.Second}, sandbox.AgentPlan{Hold: true})
+	m.Inject(sandbox.Fault{Service: sandbox.AutoScaling, Action: "RecordLifecycleActionHeartbeat", Kind: sandbox.KindServer, Times: 1})
+	m.mustConfigure()
+	done := make(chan struct{})
+	go func() { defer close(done); _, _ = m.verify() }()
+	for m.Hook("ready").Heartbeats < 1 {
+		<-time.After(5 * time.Millisecond)
+	}
+	m.Agent.Release()
+	<-done
+	wantText(t, m.log.String(), "heartbeat not delivered")
+}
+
+func TestHooksThatCannotBeKept(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		set    []string
+		fault  sandbox.Fault
+		before func(*machine)
+		exit   int
+		says   []string
+	}{
+		"no such hook":               {set: []string{"LIFECYCLE_HOOK", "raedy"}, exit: 11, says: []string{"no such launch hook: raedy in Auto Scaling group workers"}},
+		"may not look":               {fault: sandbox.AccessDenied(sandbox.AutoScaling, "DescribeLifecycleHooks"), says: []string{"no heartbeats", "DescribeLifecycleHooks is not allowed", "launch hook ready: CONTINUE"}},
+		"looking hangs":              {fault: sandbox.Fault{Service: sandbox.AutoScaling, Action: "DescribeLifecycleHooks", Hang: true}, says: []string{"no heartbeats", "cannot be reached", "launch hook ready: CONTINUE"}},
+		"may not beat":               {fault: sandbox.AccessDenied(sandbox.AutoScaling, "RecordLifecycleActionHeartbeat"), says: []string{"launch hook ready: CONTINUE"}},
+		"may not end it":             {fault: sandbox.AccessDenied(sandbox.AutoScaling, "CompleteLifecycleAction"), exit: 11, says: []string{"not delivered", "CompleteLifecycleAction is not allowed"}},
+		"it is over":                 {before: func(m *machine) { m.complete("CONTINUE") }, says: []string{"waits no longer", "no longer waiting for CONTINUE"}},
+		"the group is unknown to us": {fault: sandbox.AccessDenied(sandbox.AutoScaling, ""), exit: 11, says: []string{"DescribeAutoScalingInstances is not allowed"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := awaited(t, "", sandbox.Hook{}, sandbox.AgentPlan{}).set(test.set...).mustConfigure()
+			if test.fault.Service != "" {
+				m.Inject(test.fault)
+			}
+			if test.before != nil {
+				test.before(m)
+			}
+			report, err := m.verify()
+			wantExit(t, err, test.exit)
+			wantOutcome(t, report, Registered, "")
+			wantText(t, m.log.String(), test.says...)
+		})
+	}
+}
+
+// complete ends the hook behind verify's back.
+func (m *machine) complete(result string) {
+	r, err := m.host.begin(m.t.Context())
+	if err == nil {
+		err = r.complete(m.t.Context(), result)
+	}
+	if err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+func TestAHookOutsideOfAnyGroupIsAnUndeliveredWord(t *testing.T) {
+	t.Parallel()
+	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod", "LIFECYCLE_HOOK", "ready").mustConfigure()
+	report, err := m.verify()
+	wantExit(t, err, exitcode.SignalUndelivered)
+	wantText(t, report.Deliveries[0].Error, "in no Auto Scaling group")
+}
+
+func TestStacksThatAreNotSignalled(t *testing.T) {
+	t.Parallel()
+	denied := sandbox.AccessDenied(sandbox.CloudFormation, "")
+	for name, test := range map[string]struct {
+		plan  sandbox.AgentPlan
+		set   []string
+		fault *sandbox.Fault
+		exit  int
+		says  string
+	}{
+		"not waiting":               {fault: &sandbox.Fault{Status: 400, Code: "ValidationError", Message: "Stack arn:x is in CREATE_COMPLETE state and can not be signaled"}, says: "not waiting for a signal"},
+		"not waiting, new spelling": {fault: &sandbox.Fault{Status: 400, Code: "ValidationError", Message: "Stack arn:x is in CREATE_COMPLETE state and cannot be signaled"}, says: "not waiting for a signal"},
+		"not waiting, sigv4":        {set: []string{"CFN_AUTH", "sigv4"}, fault: &sandbox.Fault{Status: 400, Code: "ValidationError", Message: "Stack arn:x cannot be signaled"}, says: "not waiting for a signal"},
+		"denied":                    {fault: &denied, exit: 11, says: "not delivered"},
+		"denied, sigv4":             {set: []string{"CFN_AUTH", "sigv4"}, fault: &denied, exit: 11, says: "cloudformation:SignalResource is not allowed"},
+		"denied, and failed":        {plan: sandbox.AgentPlan{Hold: true}, fault: &denied, exit: 10, says: "not delivered"},
+		"no such stack":             {set: []string{"CFN_STACK", "other"}, exit: 11, says: "Stack 'other' does not exist"},
+		"no such resource":          {set: []string{"CFN_RESOURCE", "Other"}, exit: 11, says: "Other"},
+		"hanging":                   {fault: &sandbox.Fault{Hang: true}, exit: 11, says: "cannot be reached"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := awaited(t, "", sandbox.Hook{}, test.plan).set("LIFECYCLE_HOOK", "").set(test.set...).mustConfigure()
+			if test.exit == exitcode.NotRegistered {
+				m.set("TIMEOUT", "60ms")
+			}
+			if test.fault != nil {
+				test.fault.Service = sandbox.CloudFormation
+				m.Inject(*test.fault)
+			}
+			report, err := m.verify()
+			wantExit(t, err, test.exit)
+			d := report.Deliveries[0]
+			wantText(t, d.What+d.Error+m.log.String(), test.says)
+			if (d.Error != "") != (test.exit != 0) {
+				t.Errorf("%+v", d)
+			}
+		})
+	}
+}
+
+func TestTheSignedIdentityThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	m := awaited(t, "", sandbox.Hook{}, sandbox.AgentPlan{}).set("LIFECYCLE_HOOK", "").mustConfigure()
+	m.Inject(sandbox.Fault{Service: sandbox.IMDS, Action: "/latest/dynamic/instance-identity/signature", Status: 500})
+	report, err := m.verify()
+	wantExit(t, err, exitcode.SignalUndelivered)
+	wantText(t, report.Deliveries[0].Error, "signed identity document", "500")
+}
+
+// The report is a contract: additive only.
+func TestReportIsTheGoldenOne(t *testing.T) {
+	t.Parallel()
+	for name, plan := range map[string]sandbox.AgentPlan{"registered": {}, "wrong-cluster": {Cluster: "default"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := awaited(t, "", sandbox.Hook{}, plan).mustConfigure()
+			report, _ := m.verify()
+			text := m.read("var/lib/muster/instances/" + instanceID + "/report.json")
+			text = strings.NewReplacer(
+				report.ContainerInstanceARN, "arn:aws:ecs:eu-central-1:123456789012:container-instance/CLUSTER/ID",
+				report.StartedAt.Format(time.RFC3339Nano), "2026-01-02T03:04:05Z",
+				"within 1s", "within 0s",
+			).Replace(text)
+			// The first heartbeat may be cut off by a quick end.
+			text = regexp.MustCompile(`("waited_seconds"|"aws_calls"): [0-9.e-]+`).ReplaceAllString(text, "$1: 1")
+			path := filepath.Join("testdata", "report-"+name+".json")
+			if *update {
+				if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), text); diff != "" {
+				t.Error(diff)
+			}
+			if info, err := os.Stat(m.path("var/lib/muster/instances/" + instanceID + "/report.json")); err != nil || info.Mode() != 0o644 {
+				t.Errorf("%v %v", info.Mode(), err)
+			}
+		})
+	}
+}
+
+func TestReportThatCannotBeWrittenDecidesNothing(t *testing.T) {
+	t.Parallel()
+	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod").mustConfigure()
+	m.put("srv", "")
+	for _, path := range []string{"/srv/deep/report.json", "/etc"} {
+		m.set("REPORT", path)
+		if _, err := m.verify(); err != nil {
+			t.Error(err)
+		}
+		wantText(t, m.log.String(), "phase=report", m.path(path))
+	}
+	m.set("REPORT", "/new/deep/report.json")
+	if _, err := m.verify(); err != nil {
+		t.Error(err)
+	}
+	wantText(t, m.read("new/deep/report.json"), `"outcome": "registered"`)
+}
+
+func TestConsole(t *testing.T) {
+	t.Parallel()
+	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod").mustConfigure()
+	if err := unix.Mkfifo(m.path("dev/pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for console, says := range map[string]string{"/dev/pipe": "dev/pipe", "/dev/none": "no such file", "": ""} {
+		m.set("CONSOLE", console)
+		if _, err := m.verify(); err != nil {
+			t.Errorf("%q: %v", console, err)
+		}
+		wantText(t, m.log.String(), says)
+	}
+	if got := m.read("dev/console"); got != "" {
+		t.Errorf("%q", got)
+	}
+	m.set("CONSOLE", "/dev/console")
+	if _, err := m.verify(); err != nil {
+		t.Error(err)
+	}
+	if got := m.read("dev/console"); !strings.HasPrefix(got, "muster: "+instanceID+" registered in cluster prod after ") || !strings.HasSuffix(got, "s\r\n") {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestLineIsOneLineWhateverIsInIt(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		report Report
+		want   string
+	}{
+		"registered":     {Report{Outcome: Registered, InstanceID: "i-1", Cluster: "prod", WaitedSeconds: 2.4}, "muster: i-1 registered in cluster prod after 2s"},
+		"deferred":       {Report{Outcome: Deferred, InstanceID: "i-1", Reason: "warm"}, "muster: i-1 deferred: warm"},
+		"not registered": {Report{Outcome: NotRegistered, InstanceID: "i-1", Cluster: "prod", Cause: &Cause{Summary: "a\nb\x1b[2J"}}, "muster: i-1 did NOT register in cluster prod: a b [2J"},
+		"unknown":        {Report{Outcome: Undetermined, Reason: "no IMDS"}, "muster: this instance undetermined: no IMDS"},
+		"no cluster":     {Report{Outcome: NotRegistered, InstanceID: "i-1", Reason: "x"}, "muster: i-1 did NOT register in cluster (none named): x"},
+	} {
+		if got := test.report.Line(); got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+func TestTheTellingIsBounded(t *testing.T) {
+	t.Parallel()
+	m := awaited(t, "", sandbox.Hook{}, sandbox.AgentPlan{}).mustConfigure()
+	m.host.pace.tell = 200 * time.Millisecond
+	m.Inject(sandbox.Fault{Service: sandbox.AutoScaling, Action: "CompleteLifecycleAction", Hang: true})
+	ctx, stop := context.WithTimeout(t.Context(), 5*time.Second)
+	defer stop()
+	report, err := m.host.Verify(ctx)
+	wantExit(t, err, exitcode.SignalUndelivered)
+	if len(report.Deliveries) != 2 || report.Deliveries[0].Error == "" || report.Deliveries[1].Error != "" {
+		t.Errorf("%+v", report.Deliveries)
+	}
+}

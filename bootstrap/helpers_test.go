@@ -1,0 +1,253 @@
+package bootstrap
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"go.uber.org/goleak"
+
+	"muster/internal/awsapi"
+	"muster/internal/cluster"
+	"muster/internal/config"
+	"muster/internal/ecsagent"
+	"muster/internal/exitcode"
+	"muster/internal/imds"
+	"muster/internal/sandbox"
+	muster "muster/systemd"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(killVariable) != "" {
+		bootUntilKilled()
+	}
+	goleak.VerifyTestMain(m)
+}
+
+const (
+	region     = "eu-central-1"
+	instanceID = "i-0123456789abcdef0"
+	clusterARN = "arn:aws:ecs:eu-central-1:123456789012:cluster/"
+)
+
+// machine is an instance with all that bootstrap talks to: the sandbox through
+// the real clients, and systemd.
+type machine struct {
+	*sandbox.Sandbox
+	t       *testing.T
+	root    string
+	systemd *systemd
+	host    *Host
+	log     *journal
+}
+
+// boot makes a machine with an ECS agent that is installed and not started.
+func boot(t *testing.T, opts sandbox.Options) *machine {
+	t.Helper()
+	opts.Root = t.TempDir()
+	if opts.Clusters == nil {
+		opts.Clusters = []string{"prod", "default"}
+	}
+	s, err := sandbox.New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	m := &machine{Sandbox: s, t: t, root: opts.Root, log: &journal{}}
+	m.put("usr/lib/systemd/system/ecs.service", "")
+	m.put("usr/local/bin/muster", "the binary")
+	m.put("dev/console", "")
+	m.put("etc/os-release", "")
+	if err := os.Chmod(m.path("usr/local/bin/muster"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	m.systemd = newSystemd(m.root)
+	m.systemd.agent = s
+	m.systemd.unit(ecsUnit).Enabled = true
+	m.host = m.newHost()
+	return m
+}
+
+func hurried() *pace {
+	return &pace{
+		poll: 5 * time.Millisecond, confirm: []time.Duration{time.Millisecond, time.Millisecond}, api: 300 * time.Millisecond,
+		systemd: time.Second, look: time.Second, tell: time.Second, lock: 10 * time.Second,
+	}
+}
+
+func (m *machine) newHost() *Host {
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	m.t.Cleanup(client.CloseIdleConnections)
+	return &Host{
+		Settings: config.Set{
+			Flags: map[string]string{"MUSTER_IMDS_TIMEOUT": "300ms", "MUSTER_TIMEOUT": "10s"},
+			Environ: []string{"MUSTER_ROOT=" + m.root, "MUSTER_INTROSPECTION_URL=" + m.IntrospectionURL(),
+				"MUSTER_DOCKER_HOST=unix://" + m.path("run/docker.sock")},
+			File: config.File{Path: config.FilePath},
+		},
+		Log:  slog.New(slog.NewTextHandler(m.log, nil)),
+		IMDS: func(cfg *config.Config) Metadata { return imds.New(m.IMDSURL(), cfg.IMDSTimeout) },
+		AWS: func(context.Context, string) (AWS, error) {
+			cfg := m.AWSConfig()
+			cfg.HTTPClient, cfg.Retryer = client, func() aws.Retryer { return aws.NopRetryer{} }
+			return awsapi.FromConfig(cfg), nil
+		},
+		Units: func(context.Context, string) (Units, error) { return m.systemd, nil },
+		Agent: func(cfg *config.Config) Introspection {
+			return ecsagent.NewIntrospection(cfg.IntrospectionURL, ecsagent.LocalClient(50*time.Millisecond))
+		},
+		UnitFiles: muster.Units(),
+		Binary:    m.path("usr/local/bin/muster"),
+		pace:      hurried(),
+	}
+}
+
+// set gives flags, as VARIABLE, value, ... without the prefix.
+func (m *machine) set(pairs ...string) *machine {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		m.host.Settings.Flags["MUSTER_"+pairs[i]] = pairs[i+1]
+	}
+	return m
+}
+
+func (m *machine) configure() error { return m.host.Configure(m.t.Context(), Options{}) }
+
+// mustConfigure is for tests of what comes after.
+func (m *machine) mustConfigure() *machine {
+	m.t.Helper()
+	if err := m.configure(); err != nil {
+		m.t.Fatal(err)
+	}
+	return m
+}
+
+func (m *machine) verify() (Report, error) { return m.host.Verify(m.t.Context()) }
+
+func (m *machine) path(name string) string { return filepath.Join(m.root, name) }
+
+func (m *machine) put(name, text string) {
+	m.t.Helper()
+	if err := os.MkdirAll(filepath.Dir(m.path(name)), 0o755); err != nil {
+		m.t.Fatal(err)
+	}
+	if err := os.WriteFile(m.path(name), []byte(text), 0o600); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+func (m *machine) read(name string) string {
+	m.t.Helper()
+	data, err := os.ReadFile(m.path(name))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return string(data)
+}
+
+const ecsConfig = "etc/ecs/ecs.config"
+
+// tree is every file below root with its content, and every link and directory.
+func (m *machine) tree() map[string]string {
+	m.t.Helper()
+	all := map[string]string{}
+	err := filepath.WalkDir(m.root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		text := info.Mode().String()
+		if info.Mode().IsRegular() {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			text += " " + string(data)
+		}
+		all[strings.TrimPrefix(path, m.root)] = text
+		return nil
+	})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return all
+}
+
+// oldLog is a log of the ECS agent's from long before this boot.
+func (m *machine) agentLogged(name string, at time.Time, level, msg string) {
+	m.put("var/log/ecs/"+name, fmt.Sprintf("level=%s time=%s msg=%q\n", level, at.UTC().Format(time.RFC3339), msg))
+}
+
+func wantExit(t *testing.T, err error, code int) {
+	t.Helper()
+	if got := exitcode.Of(err); got != code {
+		t.Errorf("exit code %d, want %d: %v", got, code, err)
+	}
+}
+
+func wantText(t *testing.T, text string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Errorf("no %q in: %s", part, text)
+		}
+	}
+}
+
+func wantOutcome(t *testing.T, report Report, outcome Outcome, cause string) {
+	t.Helper()
+	id := ""
+	if report.Cause != nil {
+		id = report.Cause.ID
+	}
+	if report.Outcome != outcome || id != cause {
+		t.Errorf("%s by %q, want %s by %q: %s %v", report.Outcome, id, outcome, cause, report.Reason, report.Evidence)
+	}
+}
+
+func wantCalls(t *testing.T, got []string, want ...string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("systemd was told %q, want %q", got, want)
+	}
+}
+
+// journal is a log that tests read while it is written.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
+func ref(t *testing.T, text string) cluster.Ref {
+	t.Helper()
+	r, err := cluster.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}

@@ -184,3 +184,14 @@ func FuzzDecodeIdentity(f *testing.F) {
 		}
 	})
 }
+
+// The document may have been waited for until nothing was left for the next.
+func TestTimeThatIsOverBeforeTheRequestIsSilence(t *testing.T) {
+	ctx, stop := context.WithTimeout(t.Context(), 0)
+	defer stop()
+	_, err := New(service(t, instance), time.Minute).Identity(ctx)
+	var failure *Error
+	if !errors.As(err, &failure) || failure.Kind != Silent {
+		t.Errorf("%v", err)
+	}
+}

@@ -157,6 +157,22 @@ func TestAHeartbeatThatFailsIsTriedAgain(t *testing.T) {
 	wantText(t, m.log.String(), "heartbeat not delivered")
 }
 
+func TestAHookThatIsOverGetsNoMoreHeartbeats(t *testing.T) {
+	t.Parallel()
+	m := awaited(t, "", sandbox.Hook{Timeout: time.Second}, sandbox.AgentPlan{Hold: true}).mustConfigure()
+	m.complete("CONTINUE")
+	done := make(chan struct{})
+	go func() { defer close(done); _, _ = m.verify() }()
+	for !strings.Contains(m.log.String(), "ready waits no longer") {
+		<-time.After(5 * time.Millisecond)
+	}
+	m.Agent.Release()
+	<-done
+	if n := m.CallCount(sandbox.AutoScaling, "RecordLifecycleActionHeartbeat"); n != 1 {
+		t.Errorf("%d heartbeats", n)
+	}
+}
+
 func TestHooksThatCannotBeKept(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -171,7 +187,7 @@ func TestHooksThatCannotBeKept(t *testing.T) {
 		"looking hangs":              {fault: sandbox.Fault{Service: sandbox.AutoScaling, Action: "DescribeLifecycleHooks", Hang: true}, says: []string{"no heartbeats", "cannot be reached", "launch hook ready: CONTINUE"}},
 		"may not beat":               {fault: sandbox.AccessDenied(sandbox.AutoScaling, "RecordLifecycleActionHeartbeat"), says: []string{"launch hook ready: CONTINUE"}},
 		"may not end it":             {fault: sandbox.AccessDenied(sandbox.AutoScaling, "CompleteLifecycleAction"), exit: 11, says: []string{"not delivered", "CompleteLifecycleAction is not allowed"}},
-		"it is over":                 {before: func(m *machine) { m.complete("CONTINUE") }, says: []string{"waits no longer", "no longer waiting for CONTINUE"}},
+		"it is over":                 {before: func(m *machine) { m.complete("CONTINUE") }, says: []string{"no longer waiting for CONTINUE"}},
 		"the group is unknown to us": {fault: sandbox.AccessDenied(sandbox.AutoScaling, ""), exit: 11, says: []string{"DescribeAutoScalingInstances is not allowed"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -132,7 +132,10 @@ func (r *run) await(ctx context.Context) (meta ecsagent.Metadata, said error) {
 		answer, err := agent.Metadata(ctx)
 		switch is, parse := cluster.Parse(answer.Cluster); {
 		case err == nil && answer.ContainerInstanceARN != "" && (parse != nil || !cluster.Same(is, r.wanted)):
-			return answer, wrongCluster(answer.Cluster, r.wanted.Text)
+			err = wrongCluster(answer.Cluster, r.wanted.Text)
+			if !r.restarting(ctx) {
+				return answer, err
+			}
 		case err == nil && answer.ContainerInstanceARN != "":
 			return answer, nil
 		case err == nil:
@@ -152,6 +155,16 @@ func (r *run) await(ctx context.Context) (meta ecsagent.Metadata, said error) {
 		case <-tick.C:
 		}
 	}
+}
+
+// restarting says that the ECS agent which answers is about to be replaced:
+// bootstrap has queued that, and waits for nothing.
+func (r *run) restarting(ctx context.Context) bool {
+	if r.units == nil {
+		return false
+	}
+	s, err := r.units.Show(ctx, ecsUnit)
+	return err == nil && (s.Job != nil || s.ActiveState == "deactivating")
 }
 
 // confirm asks the ECS API whether it agrees. An API that cannot be asked is a

@@ -160,6 +160,34 @@ func TestOldTroubleIsNotBlamed(t *testing.T) {
 	}
 }
 
+// verify --wait comes before the restart that bootstrap has queued.
+func TestTheOldAgentsClusterIsNotTheVerdict(t *testing.T) {
+	t.Parallel()
+	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod").mustConfigure()
+	m.systemd.unit(ecsUnit).Job = &units.Job{Type: "restart", State: "running"}
+	asked := 0
+	m.host.Agent = func(*config.Config) Introspection {
+		return introspecting(func(context.Context) (ecsagent.Metadata, error) {
+			if asked++; asked < 3 {
+				return ecsagent.Metadata{Cluster: "default", ContainerInstanceARN: "arn:old"}, nil
+			}
+			return ecsagent.Metadata{Cluster: "prod", ContainerInstanceARN: m.ContainerInstances("prod")[0].Arn}, nil
+		})
+	}
+	if _, err := m.Agent.Await(t.Context(), func(s sandbox.AgentStatus) bool { return s.Phase == sandbox.PhaseRegistered }); err != nil {
+		t.Fatal(err)
+	}
+	report, err := m.verify()
+	wantExit(t, err, exitcode.Healthy)
+	wantOutcome(t, report, Registered, "")
+
+	m.set("TIMEOUT", "50ms") // and if it never comes, that is the cause
+	asked = -1 << 30
+	report, err = m.verify()
+	wantExit(t, err, exitcode.NotRegistered)
+	wantOutcome(t, report, NotRegistered, "wrong-cluster")
+}
+
 func TestATerminalExitBeforeARestartByHandIsNotTheEnd(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{Agent: sandbox.AgentPlan{Hold: true}}).set("CLUSTER", "prod").mustConfigure()

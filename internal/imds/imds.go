@@ -172,13 +172,16 @@ func (c *Client) patiently(ctx context.Context, attempt func(context.Context) er
 	started := time.Now()
 	ctx, stop := context.WithTimeout(ctx, c.patience)
 	defer stop()
+	var failure *Error
 	for n := 0; ; n++ {
 		saw := &outcome{}
 		err := attempt(context.WithValue(ctx, outcomeKey{}, saw))
 		if err == nil {
 			return nil
 		}
-		failure := saw.failure(err)
+		if failure == nil || ctx.Err() == nil { // an attempt cut off by the end says nothing
+			failure = saw.failure(err)
+		}
 		failure.Endpoint, failure.Waited, failure.Attempts = c.endpoint, time.Since(started), n+1
 		if failure.Kind.final() || ctx.Err() != nil {
 			return failure

@@ -129,7 +129,7 @@ func TestTheHookIsKeptWaiting(t *testing.T) {
 	var err error
 	done := make(chan struct{})
 	go func() { defer close(done); report, err = m.verify() }()
-	for m.Hook("ready").Heartbeats < 3 { // 0, 0.6 and 1.2 s: past the hook's own end
+	for m.Hook("ready").Heartbeats < 4 { // 0, 0.4, 0.8 and 1.2 s: past the hook's own end
 		<-time.After(5 * time.Millisecond)
 	}
 	m.Agent.Release()

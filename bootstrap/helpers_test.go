@@ -186,7 +186,7 @@ func (m *machine) tree() map[string]string {
 	return all
 }
 
-// oldLog is a log of the ECS agent's from long before this boot.
+// agentLogged makes a log of the ECS agent's of one line.
 func (m *machine) agentLogged(name string, at time.Time, level, msg string) {
 	m.put("var/log/ecs/"+name, fmt.Sprintf("level=%s time=%s msg=%q\n", level, at.UTC().Format(time.RFC3339), msg))
 }

@@ -10,8 +10,8 @@ import (
 )
 
 // heartbeatShare is the part of the hook's timeout after which a heartbeat is
-// sent: late enough to be rare, early enough to be retried.
-const heartbeatShare = 0.6
+// sent: below a half, so that one that fails is followed by another in time.
+const heartbeatShare = 0.4
 
 // keepHook keeps the launch hook waiting while verify waits, if one is named:
 // the first heartbeat is sent at once, because the hook has waited since the

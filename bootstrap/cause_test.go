@@ -75,7 +75,7 @@ func TestDockerAsTheCause(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			m := boot(t, sandbox.Options{Agent: sandbox.AgentPlan{Hold: true}}).set("CLUSTER", "prod", "TIMEOUT", "30ms").mustConfigure()
+			m := boot(t, sandbox.Options{Agent: sandbox.AgentPlan{Hold: true}}).set("CLUSTER", "prod", "TIMEOUT", "200ms").mustConfigure()
 			socket := m.socket()
 			m.host.Engine = func(*config.Config) (Engine, error) {
 				if test.engine != nil {
@@ -110,7 +110,7 @@ func (m *machine) socket() string {
 
 func TestADockerHostThatIsNoneIsEvidence(t *testing.T) {
 	t.Parallel()
-	m := boot(t, sandbox.Options{Agent: sandbox.AgentPlan{Hold: true}}).set("CLUSTER", "prod", "TIMEOUT", "30ms", "DOCKER_HOST", "ssh://x").mustConfigure()
+	m := boot(t, sandbox.Options{Agent: sandbox.AgentPlan{Hold: true}}).set("CLUSTER", "prod", "TIMEOUT", "200ms", "DOCKER_HOST", "ssh://x").mustConfigure()
 	m.host.Engine = func(cfg *config.Config) (Engine, error) { return dockerapi.New(cfg.DockerHost, time.Second) }
 	report, _ := m.verify()
 	wantText(t, strings.Join(report.Evidence, "\n"), `docker host "ssh://x"`)
@@ -118,8 +118,8 @@ func TestADockerHostThatIsNoneIsEvidence(t *testing.T) {
 
 func TestTheSearchForTheCauseIsBounded(t *testing.T) {
 	t.Parallel()
-	m := boot(t, sandbox.Options{Agent: sandbox.AgentPlan{Hold: true}}).set("CLUSTER", "prod", "TIMEOUT", "30ms").mustConfigure()
-	m.host.pace.look = 50 * time.Millisecond
+	m := boot(t, sandbox.Options{Agent: sandbox.AgentPlan{Hold: true}}).set("CLUSTER", "prod", "TIMEOUT", "200ms").mustConfigure()
+	m.host.pace.look = 200 * time.Millisecond
 	m.host.Engine = func(*config.Config) (Engine, error) { return stuck{}, nil }
 	report, err := m.verify()
 	wantExit(t, err, exitcode.NotRegistered)
@@ -135,7 +135,7 @@ func (stuck) Ping(ctx context.Context) (dockerapi.Version, error) {
 
 func TestSystemdThatCannotBeAskedIsEvidence(t *testing.T) {
 	t.Parallel()
-	m := boot(t, sandbox.Options{Agent: sandbox.AgentPlan{Hold: true}}).set("CLUSTER", "prod", "TIMEOUT", "60ms").mustConfigure()
+	m := boot(t, sandbox.Options{Agent: sandbox.AgentPlan{Hold: true}}).set("CLUSTER", "prod", "TIMEOUT", "200ms").mustConfigure()
 	m.systemd.fail = func(string, string) error { return errors.New("showing unit: no") }
 	report, _ := m.verify()
 	wantOutcome(t, report, NotRegistered, "introspection-refused")
@@ -144,7 +144,7 @@ func TestSystemdThatCannotBeAskedIsEvidence(t *testing.T) {
 
 func TestLogsThatCannotBeReadAreSaid(t *testing.T) {
 	t.Parallel()
-	m := boot(t, sandbox.Options{Agent: sandbox.AgentPlan{Hold: true}}).set("CLUSTER", "prod", "TIMEOUT", "30ms").mustConfigure()
+	m := boot(t, sandbox.Options{Agent: sandbox.AgentPlan{Hold: true}}).set("CLUSTER", "prod", "TIMEOUT", "200ms").mustConfigure()
 	m.Agent.Stop()
 	if err := os.RemoveAll(m.path("var/log/ecs")); err != nil {
 		t.Fatal(err)

@@ -69,7 +69,7 @@ func TestEverybodyIsToldTheVerdict(t *testing.T) {
 			t.Parallel()
 			m := awaited(t, test.state, sandbox.Hook{}, test.plan).set(test.set...)
 			if test.exit == exitcode.NotRegistered {
-				m.set("TIMEOUT", "60ms")
+				m.set("TIMEOUT", "100ms")
 			}
 			_, err := m.mustConfigure().verify()
 			wantExit(t, err, test.exit)
@@ -107,7 +107,7 @@ func (m *machine) report() (report Report) {
 func TestWhatCouldNotBeDeterminedIsNobodysFailure(t *testing.T) {
 	t.Parallel()
 	m := awaited(t, "", sandbox.Hook{}, sandbox.AgentPlan{}).set("ON_FAILURE", "unhealthy", "LIFECYCLE_HOOK", "")
-	m.mustConfigure()
+	m.mustConfigure().impatient()
 	m.Inject(sandbox.Fault{Service: sandbox.IMDS, Action: "/latest/meta-data/autoscaling", Status: 500})
 	report, err := m.verify()
 	wantExit(t, err, exitcode.Undetermined)
@@ -196,6 +196,9 @@ func TestHooksThatCannotBeKept(t *testing.T) {
 			if test.fault.Service != "" {
 				m.Inject(test.fault)
 			}
+			if test.fault.Hang {
+				m.impatient()
+			}
 			if test.before != nil {
 				test.before(m)
 			}
@@ -250,11 +253,14 @@ func TestStacksThatAreNotSignalled(t *testing.T) {
 			t.Parallel()
 			m := awaited(t, "", sandbox.Hook{}, test.plan).set("LIFECYCLE_HOOK", "").set(test.set...).mustConfigure()
 			if test.exit == exitcode.NotRegistered {
-				m.set("TIMEOUT", "60ms")
+				m.set("TIMEOUT", "100ms")
 			}
 			if test.fault != nil {
 				test.fault.Service = sandbox.CloudFormation
 				m.Inject(*test.fault)
+				if test.fault.Hang {
+					m.impatient()
+				}
 			}
 			report, err := m.verify()
 			wantExit(t, err, test.exit)
@@ -269,7 +275,7 @@ func TestStacksThatAreNotSignalled(t *testing.T) {
 
 func TestTheSignedIdentityThatCannotBeRead(t *testing.T) {
 	t.Parallel()
-	m := awaited(t, "", sandbox.Hook{}, sandbox.AgentPlan{}).set("LIFECYCLE_HOOK", "").mustConfigure()
+	m := awaited(t, "", sandbox.Hook{}, sandbox.AgentPlan{}).set("LIFECYCLE_HOOK", "").mustConfigure().impatient()
 	m.Inject(sandbox.Fault{Service: sandbox.IMDS, Action: "/latest/dynamic/instance-identity/signature", Status: 500})
 	report, err := m.verify()
 	wantExit(t, err, exitcode.SignalUndelivered)
@@ -376,9 +382,9 @@ func TestLineIsOneLineWhateverIsInIt(t *testing.T) {
 func TestTheTellingIsBounded(t *testing.T) {
 	t.Parallel()
 	m := awaited(t, "", sandbox.Hook{}, sandbox.AgentPlan{}).mustConfigure()
-	m.host.pace.tell = 200 * time.Millisecond
+	m.impatient().host.pace.tell = time.Second
 	m.Inject(sandbox.Fault{Service: sandbox.AutoScaling, Action: "CompleteLifecycleAction", Hang: true})
-	ctx, stop := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
 	defer stop()
 	report, err := m.host.Verify(ctx)
 	wantExit(t, err, exitcode.SignalUndelivered)

@@ -153,6 +153,9 @@ func TestAClusterThatCannotBeConfirmedIsUsed(t *testing.T) {
 			t.Parallel()
 			m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
 			m.Inject(test.fault)
+			if test.fault.Hang {
+				m.impatient()
+			}
 			m.mustConfigure()
 			wantText(t, m.log.String(), "level=WARN", "not confirmed", test.says)
 			if got := m.read(ecsConfig); got != "ECS_CLUSTER=prod\n" {
@@ -179,7 +182,7 @@ func TestIMDSTroubleIsUndeterminedAndSaidClearly(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
+			m := boot(t, sandbox.Options{}).set("CLUSTER", "prod").impatient()
 			m.Inject(test.fault)
 			err := m.configure()
 			wantExit(t, err, exitcode.Undetermined)
@@ -194,7 +197,7 @@ func TestIMDSTroubleIsUndeterminedAndSaidClearly(t *testing.T) {
 	}
 	t.Run("absent", func(t *testing.T) {
 		t.Parallel()
-		m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
+		m := boot(t, sandbox.Options{}).set("CLUSTER", "prod").impatient()
 		m.IMDSDown()
 		err := m.configure()
 		wantExit(t, err, exitcode.Undetermined)
@@ -205,7 +208,7 @@ func TestIMDSTroubleIsUndeterminedAndSaidClearly(t *testing.T) {
 
 func TestIMDSThatComesUpLateIsAwaited(t *testing.T) {
 	t.Parallel()
-	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod", "IMDS_TIMEOUT", "10s")
+	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
 	m.IMDSDown()
 	m.IMDSUpAfter(150 * time.Millisecond)
 	m.mustConfigure()
@@ -216,7 +219,7 @@ func TestIMDSThatComesUpLateIsAwaited(t *testing.T) {
 
 func TestATagThatCannotBeReadIsNotMissing(t *testing.T) {
 	t.Parallel()
-	m := boot(t, sandbox.Options{Group: inGroup(map[string]string{"muster:cluster": "prod"})})
+	m := boot(t, sandbox.Options{Group: inGroup(map[string]string{"muster:cluster": "prod"})}).impatient()
 	m.Inject(sandbox.Fault{Service: sandbox.IMDS, Action: "/latest/meta-data/tags", Status: 500})
 	err := m.configure()
 	wantExit(t, err, exitcode.Undetermined)

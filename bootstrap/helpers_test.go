@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -32,6 +33,8 @@ func TestMain(m *testing.M) {
 	if os.Getenv(killVariable) != "" {
 		bootUntilKilled()
 	}
+	flag.Parse()
+	_ = flag.Set("test.parallel", "6") // most of the tests' time is waiting
 	goleak.VerifyTestMain(m)
 }
 
@@ -79,10 +82,17 @@ func boot(t *testing.T, opts sandbox.Options) *machine {
 	return m
 }
 
+// impatient is for tests in which somebody does not answer.
+func (m *machine) impatient() *machine {
+	m.host.pace.api, m.host.pace.tell, m.host.pace.look = 200*time.Millisecond, 200*time.Millisecond, 200*time.Millisecond
+	return m.set("IMDS_TIMEOUT", "200ms")
+}
+
+// hurried waits for nobody who answers, and long for whoever is only slow.
 func hurried() *pace {
 	return &pace{
-		poll: 5 * time.Millisecond, confirm: []time.Duration{time.Millisecond, time.Millisecond}, api: 300 * time.Millisecond,
-		systemd: time.Second, look: time.Second, tell: time.Second, lock: 10 * time.Second,
+		poll: 5 * time.Millisecond, confirm: []time.Duration{time.Millisecond, time.Millisecond}, api: 20 * time.Second,
+		systemd: 20 * time.Second, look: 20 * time.Second, tell: 20 * time.Second, lock: 20 * time.Second,
 	}
 }
 
@@ -91,7 +101,7 @@ func (m *machine) newHost() *Host {
 	m.t.Cleanup(client.CloseIdleConnections)
 	return &Host{
 		Settings: config.Set{
-			Flags: map[string]string{"MUSTER_IMDS_TIMEOUT": "300ms", "MUSTER_TIMEOUT": "10s"},
+			Flags: map[string]string{"MUSTER_IMDS_TIMEOUT": "20s", "MUSTER_TIMEOUT": "20s"},
 			Environ: []string{"MUSTER_ROOT=" + m.root, "MUSTER_INTROSPECTION_URL=" + m.IntrospectionURL(),
 				"MUSTER_DOCKER_HOST=unix://" + m.path("run/docker.sock")},
 			File: config.File{Path: config.FilePath},
@@ -105,7 +115,7 @@ func (m *machine) newHost() *Host {
 		},
 		Units: func(context.Context, string) (Units, error) { return m.systemd, nil },
 		Agent: func(cfg *config.Config) Introspection {
-			return ecsagent.NewIntrospection(cfg.IntrospectionURL, ecsagent.LocalClient(50*time.Millisecond))
+			return ecsagent.NewIntrospection(cfg.IntrospectionURL, ecsagent.LocalClient(200*time.Millisecond))
 		},
 		UnitFiles: muster.Units(),
 		Binary:    m.path("usr/local/bin/muster"),

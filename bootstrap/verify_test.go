@@ -76,14 +76,14 @@ func TestVerifySaysWhyItDidNotRegister(t *testing.T) {
 		cause   string
 		says    []string
 	}{
-		"introspection refused":   {plan: sandbox.AgentPlan{Hold: true}, timeout: "60ms", cause: "introspection-refused", says: []string{"within 0s"}},
-		"hung":                    {plan: sandbox.AgentPlan{Answer: sandbox.AnswerHangs}, timeout: "150ms", cause: "introspection-silent", says: []string{"systemctl restart ecs.service"}},
+		"introspection refused":   {plan: sandbox.AgentPlan{Hold: true}, timeout: "300ms", cause: "introspection-refused", says: []string{"within "}},
+		"hung":                    {plan: sandbox.AgentPlan{Answer: sandbox.AnswerHangs}, timeout: "500ms", cause: "introspection-silent", says: []string{"systemctl restart ecs.service"}},
 		"hung, and shorter asked": {plan: sandbox.AgentPlan{Answer: sandbox.AnswerHangs}, timeout: "20ms", cause: "introspection-silent"},
-		"half an answer":          {plan: sandbox.AgentPlan{Answer: sandbox.AnswerHalf}, timeout: "60ms", cause: "introspection-garbled"},
-		"null ARN":                {plan: sandbox.AgentPlan{Answer: sandbox.AnswerNullARN}, timeout: "60ms", cause: "not-registered", says: []string{"no container instance ARN"}},
+		"half an answer":          {plan: sandbox.AgentPlan{Answer: sandbox.AnswerHalf}, timeout: "300ms", cause: "introspection-garbled"},
+		"null ARN":                {plan: sandbox.AgentPlan{Answer: sandbox.AnswerNullARN}, timeout: "300ms", cause: "not-registered", says: []string{"no container instance ARN"}},
 		"in another cluster":      {plan: sandbox.AgentPlan{Cluster: "default"}, timeout: "10m", cause: "wrong-cluster", says: []string{"in cluster default, not in prod", "--reset-stale-state"}},
 		"the agent exited with 5": {prepare: func(m *machine) { m.SetCluster("prod", "INACTIVE"); m.Agent.SetPlan(sandbox.AgentPlan{}) }, plan: sandbox.AgentPlan{Hold: true}, timeout: "10m", cause: "unrecognized", says: []string{"terminal exit code 5"}},
-		"the agent may not":       {fault: &deny, timeout: "60ms", cause: "access-denied", says: []string{"ecs:RegisterContainerInstance"}},
+		"the agent may not":       {fault: &deny, timeout: "300ms", cause: "access-denied", says: []string{"ecs:RegisterContainerInstance"}},
 		"the unit was masked": {plan: sandbox.AgentPlan{Hold: true}, prepare: func(m *machine) {
 			m.systemd.reboot()
 			m.Agent.Stop()
@@ -93,7 +93,7 @@ func TestVerifySaysWhyItDidNotRegister(t *testing.T) {
 			m.Agent.Stop()
 			m.systemd.unit(ecsUnit).MaskedRuntime, m.systemd.unit(ecsUnit).Active = true, "inactive"
 		}, timeout: "10m", cause: "ecs-unit-held-back", says: []string{"muster bootstrap again"}},
-		"the unit was not started": {plan: sandbox.AgentPlan{Hold: true}, prepare: func(m *machine) { m.Agent.Stop(); m.systemd.unit(ecsUnit).Active = "inactive" }, timeout: "60ms", cause: "ecs-unit-not-started"},
+		"the unit was not started": {plan: sandbox.AgentPlan{Hold: true}, prepare: func(m *machine) { m.Agent.Stop(); m.systemd.unit(ecsUnit).Active = "inactive" }, timeout: "300ms", cause: "ecs-unit-not-started"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -147,7 +147,7 @@ func TestOldTroubleIsNotBlamed(t *testing.T) {
 	for name, at := range map[string]time.Time{"of another boot": time.Unix(1e9, 0), "before bootstrap": time.Now().Add(-2 * time.Second)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			m := boot(t, sandbox.Options{Agent: sandbox.AgentPlan{Hold: true}}).set("CLUSTER", "prod", "TIMEOUT", "60ms").mustConfigure()
+			m := boot(t, sandbox.Options{Agent: sandbox.AgentPlan{Hold: true}}).set("CLUSTER", "prod", "TIMEOUT", "200ms").mustConfigure()
 			m.agentLogged("ecs-init.log", at, "info", "Agent exited with code 5")
 			m.agentLogged("ecs-agent.log", at, "error", "AccessDeniedException: not authorized to perform: ecs:Poll")
 			report, err := m.verify()
@@ -181,7 +181,7 @@ func TestTheOldAgentsClusterIsNotTheVerdict(t *testing.T) {
 	wantExit(t, err, exitcode.Healthy)
 	wantOutcome(t, report, Registered, "")
 
-	m.set("TIMEOUT", "50ms") // and if it never comes, that is the cause
+	m.set("TIMEOUT", "200ms") // and if it never comes, that is the cause
 	asked = -1 << 30
 	report, err = m.verify()
 	wantExit(t, err, exitcode.NotRegistered)

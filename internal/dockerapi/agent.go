@@ -2,13 +2,7 @@ package dockerapi
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"net/http"
-	"strings"
 	"time"
-
-	"github.com/moby/moby/client"
 )
 
 // agentName is the name that ecs-init gives the agent's container
@@ -32,20 +26,12 @@ type AgentContainer struct {
 // AgentContainer looks for the container named ecs-agent; false without an error
 // means that there is none.
 func (c *Client) AgentContainer(ctx context.Context) (AgentContainer, bool, error) {
-	var found client.ContainerInspectResult
-	seen, err := c.call(ctx, func(ctx context.Context) (err error) {
-		found, err = c.engine.ContainerInspect(ctx, agentName, client.ContainerInspectOptions{})
-		if err == nil && (found.Container.State == nil || found.Container.Config == nil) {
-			err = errors.New("the answer lacks the container's state or configuration")
-		}
-		return err
-	})
-	// A 404 with other words is not the Engine's: it says nothing of containers.
-	if err != nil && seen.status == http.StatusNotFound && strings.Contains(strings.ToLower(err.Error()), "no such container") {
+	found, seen, err := c.inspect(ctx, agentName)
+	if isGone(seen, err) {
 		return AgentContainer{}, false, nil
 	}
 	if err != nil {
-		return AgentContainer{}, false, fmt.Errorf("inspecting the container %s at %s: %w", agentName, c.host, err)
+		return AgentContainer{}, false, err
 	}
 	state := found.Container.State
 	return AgentContainer{

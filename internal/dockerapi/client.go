@@ -38,6 +38,7 @@ var (
 // past the transport; through this interface they are out of reach.
 type engine interface {
 	Ping(context.Context, client.PingOptions) (client.PingResult, error)
+	ContainerList(context.Context, client.ContainerListOptions) (client.ContainerListResult, error)
 	ContainerInspect(context.Context, string, client.ContainerInspectOptions) (client.ContainerInspectResult, error)
 }
 

@@ -1,0 +1,62 @@
+package probe
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+)
+
+// roleVariable makes the test binary play a part in a network namespace.
+const roleVariable = "MUSTER_PROBE_ROLE"
+
+// play either dials what it reads on stdin, as a script of a source and targets,
+// or listens on the addresses that follow "listen" until stdin ends.
+func play(role string) {
+	switch name, rest, _ := strings.Cut(role, " "); name {
+	case "dial":
+		var s script
+		must(json.NewDecoder(os.Stdin).Decode(&s))
+		must(json.NewEncoder(os.Stdout).Encode((&Prober{Source: s.Source}).Dial(context.Background(), s.Targets)))
+	case "listen":
+		for _, addr := range strings.Fields(rest) {
+			hold(strings.Cut(addr, "/"))
+		}
+		fmt.Println("ready")
+		_, _ = io.Copy(io.Discard, os.Stdin)
+	}
+}
+
+type script struct {
+	Source  netip.Addr
+	Targets []Target
+}
+
+// hold accepts on a tcp address, and answers on a udp one, for good.
+func hold(network, addr string, _ bool) {
+	if network == "tcp" {
+		_, err := net.Listen(network, addr)
+		must(err)
+		return
+	}
+	conn, err := net.ListenPacket(network, addr)
+	must(err)
+	go func() {
+		for {
+			_, from, err := conn.ReadFrom(make([]byte, 1))
+			must(err)
+			_, _ = conn.WriteTo(nil, from)
+		}
+	}()
+}
+
+func must(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,303 @@
+package hostports
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"muster/internal/dockerapi"
+	"muster/reach"
+)
+
+// findings goes over the usual mistakes. What is found out about a container is
+// said once, whatever the number of its ports.
+func (l *looker) findings() {
+	for i := range l.spaces {
+		s := &l.spaces[i]
+		hits := l.hits(s)
+		l.add(ignitesMulticast(s), tomcatsMulticast(s), l.docker0Announced(s, hits), bridgeAnnounced(s, hits),
+			notPublished(s, hits), l.publishedElsewhere(s), l.otherHostPort(s), v6Only(s, hits), boundElsewhere(s, hits))
+	}
+	for _, seen := range l.report.Needs {
+		l.add(beyondFirst(seen), l.noListener(seen))
+	}
+}
+
+// add keeps the findings for which there is evidence.
+func (l *looker) add(found ...Finding) {
+	for _, f := range found {
+		if f.Evidence != "" {
+			l.report.Findings = append(l.report.Findings, f)
+		}
+	}
+}
+
+// hits are the sockets of a namespace on ports that its peers need.
+func (l *looker) hits(s *space) []socket {
+	var out []socket
+	for _, k := range s.sockets {
+		if l.replicates(k.protocol.String(), k.bound.Port()) {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// replicates says whether servers need a port of each other, and not just
+// clients of them: only then must it keep its number.
+func (l *looker) replicates(protocol string, port uint16) bool {
+	return slices.ContainsFunc(l.report.Needs, func(seen Seen) bool {
+		n := seen.Need
+		return n.Flow == reach.Both && n.Protocol.String() == protocol && n.Ports.First <= port && port <= n.Ports.Last
+	})
+}
+
+// list joins what items say, each once; nothing without items.
+func list[T any](items []T, say func(T) string) string {
+	var parts []string
+	for _, item := range items {
+		if text := say(item); text != "" && !slices.Contains(parts, text) {
+			parts = append(parts, text)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (k socket) String() string { return k.protocol.String() + " " + k.bound.String() }
+
+// with puts what was seen behind where it was; nothing if nothing was.
+func with(s *space, what, items string) string {
+	if items == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s: %s%s", s, what, items)
+}
+
+// ignitesMulticast looks for TcpDiscoveryMulticastIpFinder: DFLT_MCAST_GROUP
+// 228.1.2.4, DFLT_MCAST_PORT 47400.
+func ignitesMulticast(s *space) Finding {
+	return Finding{
+		ID:       "multicast-finder",
+		Summary:  "Apache Ignite looks for its peers by multicast, its default, and a VPC carries none: it finds nobody",
+		Evidence: with(s, "", multicast(s, "228.1.2.4", 47400)),
+		Remedy:   "set an IP finder that works in a VPC: TcpDiscoveryS3IpFinder, TcpDiscoveryElbIpFinder, or TcpDiscoveryVmIpFinder with addresses",
+	}
+}
+
+// tomcatsMulticast looks for McastService, whose defaults are 228.0.0.4:45564.
+func tomcatsMulticast(s *space) Finding {
+	return Finding{
+		ID:       "multicast-finder",
+		Summary:  "Tomcat's cluster looks for its members by multicast, its default, and a VPC carries none: it finds nobody",
+		Evidence: with(s, "", multicast(s, "228.0.0.4", 45564)),
+		Remedy:   "name the members: StaticMembershipService in place of McastService",
+	}
+}
+
+func multicast(s *space, group string, port uint16) string {
+	var seen []string
+	if slices.Contains(s.groups, netip.MustParseAddr(group)) {
+		seen = append(seen, "group "+group+" is joined")
+	}
+	for _, k := range s.sockets {
+		if k.protocol == reach.UDP && k.bound.Port() == port {
+			seen = append(seen, k.String()+" is open")
+		}
+	}
+	return strings.Join(seen, ", ")
+}
+
+// docker0Announced: an Ignite node announces all addresses of its host
+// (IgniteUtils.resolveLocalAddresses) unless localHost is set.
+func (l *looker) docker0Announced(s *space, hits []socket) Finding {
+	f := Finding{
+		ID: "docker0-announced",
+		Summary: "the node takes docker0 for one of its addresses, which is the same on every host (mostly 172.17.0.1): " +
+			"its peers dial themselves there",
+		Remedy:   "set localHost of IgniteConfiguration (or IGNITE_LOCAL_HOST) to the instance's private address",
+		Inferred: true,
+	}
+	if s.kind == onHost && l.docker0 && !l.blind {
+		f.Evidence = with(s, "docker0 exists, and bound to all addresses is ", list(hits, func(k socket) string {
+			if k.bound.Addr().IsUnspecified() && ignites(k) {
+				return k.String()
+			}
+			return ""
+		}))
+	}
+	return f
+}
+
+// ignites are the default ports of both SPIs: TcpDiscoverySpi.DFLT_PORT and
+// TcpCommunicationSpi.DFLT_PORT, and 100 from there.
+func ignites(k socket) bool {
+	ports := reach.PortsOf(reach.Range{First: 47100, Last: 47199}, reach.Range{First: 47500, Last: 47599})
+	return k.protocol == reach.TCP && ports.Has(k.bound.Port())
+}
+
+func bridgeAnnounced(s *space, hits []socket) Finding {
+	f := Finding{
+		ID: "bridge-address-announced",
+		Summary: "the server is in a bridge network, and announces its container's address, which no other host can reach, " +
+			"unless it is told to announce the instance's; what it is told cannot be seen from outside",
+		Remedy:   "use network mode awsvpc or host, or have the server announce the instance's address and ports (Ignite: an AddressResolver)",
+		Inferred: true,
+	}
+	if s.kind == bridged {
+		addrs := list(s.addrs, netip.Addr.String)
+		f.Evidence = with(s, "its address is "+addrs+", and it listens on ", list(hits, socket.String))
+	}
+	return f
+}
+
+func notPublished(s *space, hits []socket) Finding {
+	f := Finding{
+		ID:      "port-not-published",
+		Summary: "the server listens in a bridge network, and its port is not published: no peer gets to it",
+		Remedy:  "add the port to portMappings with hostPort equal to containerPort, or use network mode awsvpc or host",
+	}
+	if s.kind == bridged {
+		f.Evidence = with(s, "not published is ", list(hits, func(k socket) string {
+			if len(s.published(k.protocol.String(), k.bound.Port())) == 0 {
+				return k.String()
+			}
+			return ""
+		}))
+	}
+	return f
+}
+
+// publishedElsewhere judges a container port by all its publications: one that
+// peers reach is enough.
+func (l *looker) publishedElsewhere(s *space) Finding {
+	return Finding{
+		ID:      "published-on-other-address",
+		Summary: "the port is published only on an address that peers do not dial, such as 127.0.0.1",
+		Evidence: with(s, "", list(s.bindings, func(b dockerapi.Binding) string {
+			if !l.replicates(b.Protocol, b.ContainerPort) || slices.ContainsFunc(s.published(b.Protocol, b.ContainerPort), l.isDialled) {
+				return ""
+			}
+			return publication(b)
+		})),
+		Remedy: "publish it on all addresses: leave the host address out of portMappings (docker run -p 47500:47500), and let the security groups restrict it",
+	}
+}
+
+func (l *looker) otherHostPort(s *space) Finding {
+	return Finding{
+		ID:      "other-host-port",
+		Summary: "the port is published under another number than peers dial",
+		Evidence: with(s, "", list(s.bindings, func(b dockerapi.Binding) string {
+			dialled := func(t dockerapi.Binding) bool { return l.replicates(t.Protocol, t.Host.Port()) }
+			if !l.replicates(b.Protocol, b.ContainerPort) || !l.isDialled(b) || slices.ContainsFunc(s.published(b.Protocol, b.ContainerPort), dialled) {
+				return ""
+			}
+			return publication(b)
+		})),
+		Remedy: "give every replication port a static hostPort equal to its containerPort (not 0), or use network mode awsvpc or host",
+	}
+}
+
+// isDialled says whether a publication is where peers look for this host.
+func (l *looker) isDialled(b dockerapi.Binding) bool { return answers(b.Host.Addr(), l.self) }
+
+func publication(b dockerapi.Binding) string {
+	text := fmt.Sprintf("%s %d is published at %s", b.Protocol, b.ContainerPort, b.Host)
+	if b.Dynamic {
+		text += ", a port of Docker's choice"
+	}
+	return text
+}
+
+func v6Only(s *space, hits []socket) Finding {
+	return Finding{
+		ID:      "v6-only-listener",
+		Summary: "the server listens on IPv6 only, and its peers dial IPv4",
+		Evidence: with(s, "", list(unmet(s, hits), func(k socket) string {
+			if isV6Only(s, k) {
+				return k.String()
+			}
+			return ""
+		})),
+		Remedy: "bind an IPv4 address; for a JVM: -Djava.net.preferIPv4Stack=true",
+	}
+}
+
+func boundElsewhere(s *space, hits []socket) Finding {
+	where := "it is met at an IPv4 address that is not known; "
+	if len(s.addrs) > 0 {
+		where = "it is met at " + list(s.addrs, netip.Addr.String) + "; "
+	}
+	return Finding{
+		ID:      "listener-on-other-address",
+		Summary: "the server listens only on an address at which nobody meets it, such as 127.0.0.1",
+		Evidence: with(s, where, list(unmet(s, hits), func(k socket) string {
+			if isV6Only(s, k) {
+				return ""
+			}
+			return k.String()
+		})),
+		Remedy: "bind the address that peers dial, or all addresses",
+	}
+}
+
+func isV6Only(s *space, k socket) bool {
+	v6 := slices.ContainsFunc(s.addrs, netip.Addr.Is6)
+	return k.bound.Addr().Is6() && !k.bound.Addr().IsLoopback() && !v6
+}
+
+// unmet are the sockets that nobody meets, unless the port has another that is.
+func unmet(s *space, hits []socket) []socket {
+	var out []socket
+	for _, k := range hits {
+		met := slices.ContainsFunc(hits, func(o socket) bool {
+			return o.protocol == k.protocol && o.bound.Port() == k.bound.Port() && s.meets(o.bound.Addr())
+		})
+		if !met && s.kind != isolated {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// beyondFirst: servers with a range take the first port that is free. Ports given
+// by hand may mean anything.
+func beyondFirst(seen Seen) Finding {
+	f := Finding{
+		ID:      "listener-beyond-first-port",
+		Summary: "a server does not sit on the first port of its range: it is the second on this host, or the first port was taken",
+		Remedy:  "open the whole range to the peers and name it in the list of addresses (Ignite: 10.0.1.5:47500..47509), not just its first port",
+	}
+	beyond := seen.Ports().Subtract(reach.PortsOf(one(seen.Need.Ports.First)))
+	if seen.Need.Flow == reach.Both && seen.Need.Profile != "" && len(beyond) > 0 {
+		f.Evidence = fmt.Sprintf("%s: listeners at %s", seen.Need, beyond)
+	}
+	return f
+}
+
+// noListener names the publications too: on them Docker itself takes connections,
+// so that a dial from this host looks well.
+func (l *looker) noListener(seen Seen) Finding {
+	f := Finding{
+		ID:      "no-listener",
+		Summary: "nothing listens on any port of the range",
+		Remedy:  "start the server, or correct its ports or the ports that are checked; `ss -lntu` and `docker ps` show what runs",
+	}
+	if !seen.Complete || len(seen.Listeners) > 0 || seen.Need.Flow == reach.Outbound {
+		return f
+	}
+	f.Evidence = fmt.Sprintf("%s: no socket on the host or in %d containers", seen.Need, len(l.spaces)-1)
+	for i := range l.spaces {
+		published := list(l.spaces[i].bindings, func(b dockerapi.Binding) string {
+			if b.Protocol == seen.Need.Protocol.String() && reach.PortsOf(seen.Need.Ports).Has(b.ContainerPort) {
+				return publication(b)
+			}
+			return ""
+		})
+		if published != "" {
+			f.Evidence += "; " + with(&l.spaces[i], "", published)
+		}
+	}
+	return f
+}

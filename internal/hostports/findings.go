@@ -145,8 +145,7 @@ func bridgeAnnounced(s *space, hits []socket) Finding {
 		Inferred: true,
 	}
 	if s.kind == bridged {
-		addrs := list(s.addrs, netip.Addr.String)
-		f.Evidence = with(s, "its address is "+addrs+", and it listens on ", list(hits, socket.String))
+		f.Evidence = with(s, "its address is "+s.address()+", and it listens on ", list(hits, socket.String))
 	}
 	return f
 }
@@ -225,14 +224,10 @@ func v6Only(s *space, hits []socket) Finding {
 }
 
 func boundElsewhere(s *space, hits []socket) Finding {
-	where := "it is met at an IPv4 address that is not known; "
-	if len(s.addrs) > 0 {
-		where = "it is met at " + list(s.addrs, netip.Addr.String) + "; "
-	}
 	return Finding{
 		ID:      "listener-on-other-address",
 		Summary: "the server listens only on an address at which nobody meets it, such as 127.0.0.1",
-		Evidence: with(s, where, list(unmet(s, hits), func(k socket) string {
+		Evidence: with(s, "peers come to "+s.address()+"; ", list(unmet(s, hits), func(k socket) string {
 			if isV6Only(s, k) {
 				return ""
 			}

@@ -150,7 +150,7 @@ func (l *looker) readKernel() {
 		return err
 	}))
 	l.note(readTable(filepath.Join(l.proc, "net/dev"), func(r io.Reader) (err error) {
-		l.docker0, err = hasInterface(r, "docker0")
+		l.docker0, err = hasDocker0(r)
 		return err
 	}))
 }

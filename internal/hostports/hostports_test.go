@@ -129,7 +129,7 @@ func rows() map[string]row {
 		},
 		"bound to loopback on the host": {
 			scene: scene{self: "10.0.1.5", host: []string{"tcp 127.0.0.1:2379", "tcp [::1]:2379", "tcp 127.0.0.1:2380", "tcp 10.0.1.5:2380"}}, needs: "etcd",
-			want: []string{"listener-on-other-address"}, evidence: []string{"on the host: it is met at 10.0.1.5; tcp 127.0.0.1:2379, tcp [::1]:2379"},
+			want: []string{"listener-on-other-address"}, evidence: []string{"on the host: peers come to 10.0.1.5; tcp 127.0.0.1:2379, tcp [::1]:2379"},
 			found: []string{" 127.0.0.1:2379 -> ", " [::1]:2379 -> ", " 127.0.0.1:2380 -> ", " 10.0.1.5:2380 -> 10.0.1.5:2380"},
 		},
 		"bound to loopback in the container": {

@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -121,33 +123,50 @@ func start(t *testing.T, cmd *exec.Cmd, ready string) {
 	t.Fatalf("%s never said %q: %s", cmd, ready, said.String())
 }
 
+// free is a port of ignite2's discovery that nobody uses. They lie in the range
+// that Linux picks ports from by itself, so none is free for sure.
+func free(t *testing.T) string {
+	t.Helper()
+	for port := 47510; port < 47600; port++ {
+		if l, err := net.Listen("tcp", fmt.Sprintf(":%d", port)); err == nil {
+			l.Close()
+			return strconv.Itoa(port)
+		}
+	}
+	t.Fatal("no port of 47510-47599 is free")
+	return ""
+}
+
+// NAME stands for the container's name, PORT for a free port.
 func TestRealContainers(t *testing.T) {
 	engine, tag := realEngine(t), image(t)
 	for name, test := range map[string]struct {
 		args  []string
 		bound string // an argument of program
 		want  []string
-		found string // listener; NAME stands for the container's name
+		found string // listener
 	}{
-		"published on 127.0.0.1":         {[]string{"--publish", "127.0.0.1:47512:47512"}, ":47512", []string{"bridge-address-announced?", "published-on-other-address"}, "NAME [::]:47512 -> "},
-		"published on an ephemeral port": {[]string{"--publish", "47513"}, ":47513", []string{"bridge-address-announced?", "other-host-port"}, "NAME [::]:47513 -> 10.0.1.5:"},
-		"published as it should be":      {[]string{"--publish", "47516:47516"}, ":47516", []string{"bridge-address-announced?", "listener-beyond-first-port"}, "NAME [::]:47516 -> 10.0.1.5:47516"},
-		"published, bound to loopback":   {[]string{"--publish", "47517:47517"}, "127.0.0.1:47517", []string{"bridge-address-announced?", "listener-on-other-address"}, "NAME 127.0.0.1:47517 -> "},
-		"not published":                  {nil, ":47514", []string{"bridge-address-announced?", "port-not-published"}, "NAME [::]:47514 -> "},
-		"host mode":                      {[]string{"--network", "host"}, ":47515", []string{"docker0-announced?", "listener-beyond-first-port"}, " [::]:47515 -> 10.0.1.5:47515"},
-		"without a network":              {[]string{"--network", "none"}, ":47518", nil, "NAME [::]:47518 -> "},
+		"published on 127.0.0.1":         {[]string{"--publish", "127.0.0.1:PORT:PORT"}, ":PORT", []string{"bridge-address-announced?", "published-on-other-address"}, "NAME [::]:PORT -> "},
+		"published on an ephemeral port": {[]string{"--publish", "PORT"}, ":PORT", []string{"bridge-address-announced?", "other-host-port"}, "NAME [::]:PORT -> 10.0.1.5:"},
+		"published as it should be":      {[]string{"--publish", "PORT:PORT"}, ":PORT", []string{"bridge-address-announced?", "listener-beyond-first-port"}, "NAME [::]:PORT -> 10.0.1.5:PORT"},
+		"published, bound to loopback":   {[]string{"--publish", "PORT:PORT"}, "127.0.0.1:PORT", []string{"bridge-address-announced?", "listener-on-other-address"}, "NAME 127.0.0.1:PORT -> "},
+		"not published":                  {nil, ":PORT", []string{"bridge-address-announced?", "port-not-published"}, "NAME [::]:PORT -> "},
+		"host mode":                      {[]string{"--network", "host"}, ":PORT", []string{"docker0-announced?", "listener-beyond-first-port"}, " [::]:PORT -> 10.0.1.5:PORT"},
+		"without a network":              {[]string{"--network", "none"}, ":PORT", nil, "NAME [::]:PORT -> "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			container := fmt.Sprintf("muster-hostports-%d-%s", os.Getpid(), strings.NewReplacer(" ", "-", ",", "", "_", "-").Replace(name))
+			fill := strings.NewReplacer("NAME", container, "PORT", free(t)).Replace
 			t.Cleanup(func() { run(t, nil, "docker", "rm", "--force", container) })
-			run(t, nil, "docker", slices.Concat([]string{"run", "--detach", "--name", container}, test.args, []string{tag, test.bound})...)
+			args := slices.Concat([]string{"run", "--detach", "--name", container}, test.args, []string{tag, test.bound})
+			run(t, nil, "docker", strings.Fields(fill(strings.Join(args, " ")))...)
 			start(t, exec.Command("docker", "logs", "--follow", container), "ready")
 			host := Host{Docker: engine, Self: netip.MustParseAddr("10.0.1.5")}
 			got := host.Look(t.Context(), need(t, "ignite2"))
 			if diff := missingFrom(ids(got), test.want); diff != "" {
 				t.Errorf("not found: %s\n%+v", diff, got)
 			}
-			want := strings.ReplaceAll(test.found, "NAME", container)
+			want := fill(test.found)
 			if !slices.ContainsFunc(listeners(got), func(l string) bool { return strings.HasPrefix(l, want) }) {
 				t.Errorf("no listener %q among %q; %q", want, listeners(got), got.Notes)
 			}

@@ -47,7 +47,10 @@ func readStack(dir string) (stack, []error) {
 		{"igmp", true, s.takeGroups},
 	} {
 		err := readTable(filepath.Join(dir, table.name), table.parse)
-		if err != nil && !(table.optional && errors.Is(err, fs.ErrNotExist)) {
+		if table.optional && errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
 			failed = append(failed, err)
 		}
 	}
@@ -184,11 +187,11 @@ func parsePortRange(r io.Reader) (reach.Range, error) {
 	return reach.ParseRange(fields[0] + "-" + fields[1])
 }
 
-// hasInterface looks for a name in the form of dev (dev_seq_show of
+// hasDocker0 looks for Docker's bridge in the form of dev (dev_seq_show of
 // net/core/net-procfs.c): one interface a line, after two lines of header.
-func hasInterface(r io.Reader, name string) (found bool, err error) {
+func hasDocker0(r io.Reader) (found bool, err error) {
 	err = eachLine(r, "Inter-|", func(line string) error {
-		found = found || strings.HasPrefix(strings.TrimSpace(line), name+":")
+		found = found || strings.HasPrefix(strings.TrimSpace(line), "docker0:")
 		return nil
 	})
 	return found, err

@@ -74,11 +74,11 @@ func TestInterfaceIsFoundByItsWholeName(t *testing.T) {
 	for text, want := range map[string]bool{
 		devHeader: false, devHeader + devDocker0: true, devHeader + "docker01: 1\n": false, devHeader + "xdocker0: 1\n": false, devHeader + "docker0:12 1\n": true,
 	} {
-		if got, err := hasInterface(strings.NewReader(text), "docker0"); got != want || err != nil {
+		if got, err := hasDocker0(strings.NewReader(text)); got != want || err != nil {
 			t.Errorf("%q: got %v, %v", text, got, err)
 		}
 	}
-	if _, err := hasInterface(strings.NewReader(realTCP), "docker0"); err == nil {
+	if _, err := hasDocker0(strings.NewReader(realTCP)); err == nil {
 		t.Error("another table passes for that of the interfaces")
 	}
 }
@@ -144,7 +144,7 @@ func FuzzPortRange(f *testing.F) {
 func FuzzInterfaces(f *testing.F) {
 	f.Add(devHeader + devDocker0)
 	f.Fuzz(func(t *testing.T, text string) {
-		if got, err := hasInterface(strings.NewReader(text), "docker0"); err == nil && got && !strings.Contains(text, "docker0:") {
+		if got, err := hasDocker0(strings.NewReader(text)); err == nil && got && !strings.Contains(text, "docker0:") {
 			t.Errorf("found in %q", text)
 		}
 	})

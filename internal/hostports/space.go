@@ -1,6 +1,7 @@
 package hostports
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -37,6 +38,11 @@ func (s *space) String() string {
 		return "on the host"
 	}
 	return "in container " + s.name
+}
+
+// address is where the namespace is met, in words.
+func (s *space) address() string {
+	return cmp.Or(list(s.addrs, netip.Addr.String), "an IPv4 address that is not known")
 }
 
 // look reads all there is.

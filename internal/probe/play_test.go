@@ -26,7 +26,7 @@ func play(role string) {
 		for _, addr := range strings.Fields(rest) {
 			hold(strings.Cut(addr, "/"))
 		}
-		fmt.Println("ready")
+		fmt.Fprintln(os.Stdout, "ready")
 		_, _ = io.Copy(io.Discard, os.Stdin)
 	}
 }

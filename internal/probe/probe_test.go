@@ -435,7 +435,7 @@ func TestNoDescriptorLeftCouldNotLook(t *testing.T) {
 
 func TestTargets(t *testing.T) {
 	peer := netip.MustParseAddr("10.0.2.5")
-	ports := func(r ...reach.Range) reach.Ports { return reach.PortsOf(r...) }
+	ports := reach.PortsOf
 	for name, test := range map[string]struct {
 		need  reach.Range
 		known reach.Ports

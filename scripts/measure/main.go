@@ -120,9 +120,9 @@ func boot(int) error {
 		return err
 	}
 	for asked := 0; asked < 3; asked = len(box.LocalRequests()) { // verify is waiting by now
-		time.Sleep(10 * time.Millisecond) //nolint:forbidigo // a measurement may wait
+		time.Sleep(10 * time.Millisecond)
 	}
-	time.Sleep(700 * time.Millisecond) //nolint:forbidigo // somewhere between two polls
+	time.Sleep(700 * time.Millisecond) // somewhere between two polls
 	box.Agent.Release()
 	began := time.Now()
 	if err := verify.Wait(); err != nil {

@@ -1,5 +1,5 @@
-// Package awsapi makes muster's few calls to the AWS APIs: ECS, Auto Scaling
-// and CloudFormation. It answers in muster's words, names the IAM action in
+// Package awsapi makes muster's few calls to the AWS APIs: ECS, EC2, Auto
+// Scaling and CloudFormation. It answers in muster's words, names the IAM action in
 // every error, and counts what it sends, because the APIs are a budget that a
 // whole fleet shares. It decides nothing.
 package awsapi
@@ -20,6 +20,7 @@ import (
 	sdkimds "github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 
 	"muster/internal/imds"
@@ -40,6 +41,7 @@ type Client struct {
 	ecs  *ecs.Client
 	asg  *autoscaling.Client
 	cfn  *cloudformation.Client
+	ec2  *ec2.Client
 	http *counting
 
 	signalPause time.Duration // at most, before SignalIdentity tries again
@@ -74,6 +76,7 @@ func FromConfig(cfg aws.Config) *Client {
 		ecs:  ecs.NewFromConfig(cfg),
 		asg:  autoscaling.NewFromConfig(cfg),
 		cfn:  cloudformation.NewFromConfig(cfg),
+		ec2:  ec2.NewFromConfig(cfg),
 		http: counted,
 
 		signalPause: maxBackoff,

@@ -1,0 +1,185 @@
+package awsapi
+
+import (
+	"context"
+	"net/netip"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"muster/reach"
+)
+
+const (
+	// EC2 takes up to 1,000 ids in a call (EC2 developer guide, pagination) and
+	// then no MaxResults; half of them keeps the answer within the time limit.
+	maxIDs = 500
+	// A filter takes up to 200 values (EC2 API reference, Filter).
+	maxValues = 200
+	pageSize  = 1000
+)
+
+// Region is the region that is asked.
+func (c *Client) Region() string { return c.ec2.Options().Region }
+
+// Interface is a network interface with who owns it.
+type Interface struct {
+	reach.ENI
+	Account  string
+	Instance string // empty for those of tasks, load balancers, ...
+}
+
+// Instance is an EC2 instance with its network interfaces.
+type Instance struct {
+	ID         string
+	State      string     // pending, running, stopping, stopped, shutting-down, terminated
+	Addr       netip.Addr // the primary private address; zero when it has none
+	Interfaces []Interface
+}
+
+// Instances describes instances. Those that do not exist any more are left out.
+func (c *Client) Instances(ctx context.Context, ids []string) ([]Instance, error) {
+	return batched(ids, maxIDs, func(batch []string) ([]Instance, error) {
+		return existing(batch, "InvalidInstanceID.NotFound", func(ids []string) ([]Instance, error) {
+			return c.instances(ctx, ids)
+		})
+	})
+}
+
+func (c *Client) instances(ctx context.Context, ids []string) ([]Instance, error) {
+	return paged("ec2:DescribeInstances", func(token *string) ([]Instance, *string, error) {
+		out, err := c.ec2.DescribeInstances(ctx, &ec2.DescribeInstancesInput{InstanceIds: ids, NextToken: token})
+		if err != nil {
+			return nil, nil, err
+		}
+		var page []Instance
+		for _, r := range out.Reservations {
+			for _, i := range r.Instances {
+				page = append(page, instance(i))
+			}
+		}
+		return page, out.NextToken, nil
+	})
+}
+
+func instance(i types.Instance) Instance {
+	out := Instance{ID: aws.ToString(i.InstanceId)}
+	if i.State != nil {
+		out.State = string(i.State.Name)
+	}
+	if a := addresses(aws.ToString(i.PrivateIpAddress), aws.ToString(i.Ipv6Address)); len(a) > 0 {
+		out.Addr = a[0]
+	}
+	for _, n := range i.NetworkInterfaces {
+		own := []string{aws.ToString(n.PrivateIpAddress)}
+		for _, a := range n.PrivateIpAddresses {
+			own = append(own, aws.ToString(a.PrivateIpAddress))
+		}
+		for _, a := range n.Ipv6Addresses {
+			own = append(own, aws.ToString(a.Ipv6Address))
+		}
+		out.Interfaces = append(out.Interfaces, Interface{
+			reach.ENI{
+				ID: aws.ToString(n.NetworkInterfaceId), Addrs: addresses(own...), Groups: groupIDs(n.Groups),
+				Subnet: aws.ToString(n.SubnetId), VPC: aws.ToString(n.VpcId), Trunk: aws.ToString(n.InterfaceType) == "trunk",
+			}, aws.ToString(n.OwnerId), out.ID,
+		})
+	}
+	return out
+}
+
+// Interfaces describes network interfaces by id, such as those of awsvpc tasks.
+// Those that do not exist any more are left out.
+func (c *Client) Interfaces(ctx context.Context, ids []string) ([]Interface, error) {
+	return batched(ids, maxIDs, func(batch []string) ([]Interface, error) {
+		return existing(batch, "InvalidNetworkInterfaceID.NotFound", func(ids []string) ([]Interface, error) {
+			return c.interfaces(ctx, ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: ids})
+		})
+	})
+}
+
+// InterfacesAt finds the network interfaces of the region that own an address.
+// VPCs may overlap, so that one address can have several.
+func (c *Client) InterfacesAt(ctx context.Context, addrs []netip.Addr) ([]Interface, error) {
+	var v4, v6 []string
+	for _, a := range addrs {
+		if a = a.Unmap(); a.Is4() {
+			v4 = append(v4, a.String())
+		} else {
+			v6 = append(v6, a.WithZone("").String())
+		}
+	}
+	at := func(filter string) func([]string) ([]Interface, error) {
+		return func(batch []string) ([]Interface, error) {
+			return c.interfaces(ctx, ec2.DescribeNetworkInterfacesInput{
+				Filters: []types.Filter{{Name: aws.String(filter), Values: batch}}, MaxResults: aws.Int32(pageSize),
+			})
+		}
+	}
+	out, err := batched(v4, maxValues, at("addresses.private-ip-address"))
+	if err != nil {
+		return out, err
+	}
+	more, err := batched(v6, maxValues, at("ipv6-addresses.ipv6-address"))
+	return append(out, more...), err
+}
+
+func (c *Client) interfaces(ctx context.Context, in ec2.DescribeNetworkInterfacesInput) ([]Interface, error) {
+	return paged("ec2:DescribeNetworkInterfaces", func(token *string) ([]Interface, *string, error) {
+		in.NextToken = token
+		out, err := c.ec2.DescribeNetworkInterfaces(ctx, &in)
+		if err != nil {
+			return nil, nil, err
+		}
+		var page []Interface
+		for _, n := range out.NetworkInterfaces {
+			page = append(page, networkInterface(n))
+		}
+		return page, out.NextToken, nil
+	})
+}
+
+func networkInterface(n types.NetworkInterface) Interface {
+	own := []string{aws.ToString(n.PrivateIpAddress)}
+	for _, a := range n.PrivateIpAddresses {
+		own = append(own, aws.ToString(a.PrivateIpAddress))
+	}
+	for _, a := range n.Ipv6Addresses {
+		own = append(own, aws.ToString(a.Ipv6Address))
+	}
+	out := Interface{
+		ENI: reach.ENI{
+			ID: aws.ToString(n.NetworkInterfaceId), Addrs: addresses(own...), Groups: groupIDs(n.Groups),
+			Subnet: aws.ToString(n.SubnetId), VPC: aws.ToString(n.VpcId), Trunk: n.InterfaceType == types.NetworkInterfaceTypeTrunk,
+		},
+		Account: aws.ToString(n.OwnerId),
+	}
+	if n.Attachment != nil {
+		out.Instance = aws.ToString(n.Attachment.InstanceId)
+	}
+	return out
+}
+
+// addresses parses what it can, each once, in order.
+func addresses(texts ...string) []netip.Addr {
+	var out []netip.Addr
+	seen := map[netip.Addr]bool{}
+	for _, text := range texts {
+		if a, err := netip.ParseAddr(text); err == nil && !seen[a] {
+			seen[a] = true
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+func groupIDs(groups []types.GroupIdentifier) []string {
+	var out []string
+	for _, g := range groups {
+		if id := aws.ToString(g.GroupId); id != "" {
+			out = append(out, id)
+		}
+	}
+	return out
+}

@@ -1,0 +1,105 @@
+package awsapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"muster/reach"
+)
+
+// SecurityGroups describes groups with their rules, which here have no ids. Those
+// that do not exist are left out.
+func (c *Client) SecurityGroups(ctx context.Context, ids []string) ([]reach.Group, error) {
+	const action = "ec2:DescribeSecurityGroups"
+	groups, err := batched(ids, maxValues, func(batch []string) ([]types.SecurityGroup, error) {
+		return paged(action, func(token *string) ([]types.SecurityGroup, *string, error) {
+			out, err := c.ec2.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{
+				Filters: among("group-id", batch), MaxResults: aws.Int32(pageSize), NextToken: token,
+			})
+			if err != nil {
+				return nil, nil, err
+			}
+			return out.SecurityGroups, out.NextToken, nil
+		})
+	})
+	return decode(action, "SecurityGroups", groups, err, reach.ParseGroups)
+}
+
+// SecurityGroupRules describes the rules of groups, with their ids. A group
+// without rules is left out, and so is one that does not exist.
+func (c *Client) SecurityGroupRules(ctx context.Context, groups []string) ([]reach.Group, error) {
+	const action = "ec2:DescribeSecurityGroupRules"
+	rules, err := batched(groups, maxValues, func(batch []string) ([]types.SecurityGroupRule, error) {
+		return paged(action, func(token *string) ([]types.SecurityGroupRule, *string, error) {
+			out, err := c.ec2.DescribeSecurityGroupRules(ctx, &ec2.DescribeSecurityGroupRulesInput{
+				Filters: among("group-id", batch), MaxResults: aws.Int32(pageSize), NextToken: token,
+			})
+			if err != nil {
+				return nil, nil, err
+			}
+			return out.SecurityGroupRules, out.NextToken, nil
+		})
+	})
+	return decode(action, "SecurityGroupRules", rules, err, reach.ParseGroups)
+}
+
+// NetworkACLs describes the ACLs that guard the subnets.
+func (c *Client) NetworkACLs(ctx context.Context, subnets []string) ([]reach.ACL, error) {
+	const action = "ec2:DescribeNetworkAcls"
+	acls, err := batched(subnets, maxValues, func(batch []string) ([]types.NetworkAcl, error) {
+		return paged(action, func(token *string) ([]types.NetworkAcl, *string, error) {
+			out, err := c.ec2.DescribeNetworkAcls(ctx, &ec2.DescribeNetworkAclsInput{
+				Filters: among("association.subnet-id", batch), MaxResults: aws.Int32(pageSize), NextToken: token,
+			})
+			if err != nil {
+				return nil, nil, err
+			}
+			return out.NetworkAcls, out.NextToken, nil
+		})
+	})
+	return decode(action, "NetworkAcls", acls, err, reach.ParseACLs)
+}
+
+// PrefixList reads the entries of a managed prefix list, the customer's or AWS's
+// own, 100 a page (EC2 API reference, GetManagedPrefixListEntries).
+func (c *Client) PrefixList(ctx context.Context, id string) (reach.PrefixList, error) {
+	const action = "ec2:GetManagedPrefixListEntries"
+	entries, err := paged(action, func(token *string) ([]types.PrefixListEntry, *string, error) {
+		out, err := c.ec2.GetManagedPrefixListEntries(ctx, &ec2.GetManagedPrefixListEntriesInput{
+			PrefixListId: aws.String(id), MaxResults: aws.Int32(100), NextToken: token,
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+		return out.Entries, out.NextToken, nil
+	})
+	return decode(action, "Entries", entries, err, func(page []byte) (reach.PrefixList, error) {
+		return reach.ParsePrefixList(id, page)
+	})
+}
+
+func among(name string, values []string) []types.Filter {
+	return []types.Filter{{Name: aws.String(name), Values: values}}
+}
+
+// decode hands what was read to reach in the words of the AWS CLI's JSON, which
+// the SDK's types have for field names. So there is one decoder of EC2's shapes,
+// and it is reach's. An error of the reading travels on beside what was read.
+func decode[T, V any](action, member string, items []T, read error, parse func([]byte) (V, error)) (V, error) {
+	document, err := json.Marshal(map[string][]T{member: append([]T{}, items...)})
+	if err != nil {
+		var none V
+		return none, fmt.Errorf("%s: %w", action, err)
+	}
+	value, err := parse(document)
+	if err != nil {
+		err = &Error{Action: action, Kind: Failed, Err: err}
+	}
+	return value, errors.Join(read, err)
+}

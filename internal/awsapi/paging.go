@@ -1,0 +1,87 @@
+package awsapi
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+)
+
+// maxPages bounds every listing: 10,000 container instances, 100,000 rules.
+const maxPages = 100
+
+// pages reads page after page. An error names the action and ends it; a token
+// that never ends is one.
+func pages[T any](action string, page func(token *string) ([]T, *string, error)) iter.Seq2[[]T, error] {
+	return func(yield func([]T, error) bool) {
+		var token *string
+		for range maxPages {
+			items, next, err := page(token)
+			if err != nil {
+				yield(nil, named(action, err))
+				return
+			}
+			if !yield(items, nil) || aws.ToString(next) == "" {
+				return
+			}
+			if aws.ToString(next) == aws.ToString(token) {
+				yield(nil, endless(action, "the page token leads back to itself"))
+				return
+			}
+			token = next
+		}
+		yield(nil, endless(action, fmt.Sprintf("there is another page after %d", maxPages)))
+	}
+}
+
+// paged is all pages together. With an error comes what was read before it.
+func paged[T any](action string, page func(token *string) ([]T, *string, error)) ([]T, error) {
+	var all []T
+	for items, err := range pages(action, page) {
+		if err != nil {
+			return all, err
+		}
+		all = append(all, items...)
+	}
+	return all, nil
+}
+
+func endless(action, what string) error {
+	return &Error{Action: action, Kind: Failed, Err: fmt.Errorf("the list does not end: %s", what)}
+}
+
+// batched asks for the ids, so many at a time, and stops at the first error. It
+// never asks without ids: EC2 would answer with all there is.
+func batched[T any](ids []string, size int, describe func(batch []string) ([]T, error)) ([]T, error) {
+	var all []T
+	for batch := range slices.Chunk(ids, size) {
+		some, err := describe(batch)
+		all = append(all, some...)
+		if err != nil {
+			return all, err
+		}
+	}
+	return all, nil
+}
+
+// existing asks for ids of which some may be gone. EC2 refuses the whole call for
+// one of them, and names all of them in its message.
+func existing[T any](ids []string, gone string, describe func([]string) ([]T, error)) ([]T, error) {
+	out, err := describe(ids)
+	var e *Error
+	if !errors.As(err, &e) || e.Code != gone {
+		return out, err
+	}
+	said := strings.FieldsFunc(e.Err.Error(), func(r rune) bool { return strings.ContainsRune(" ',", r) })
+	left := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return slices.Contains(said, id) })
+	switch len(left) {
+	case 0:
+		return nil, nil
+	case len(ids):
+		return out, err
+	}
+	return describe(left)
+}

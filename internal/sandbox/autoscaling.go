@@ -16,6 +16,7 @@ type Group struct {
 	// TargetState is what the IMDS tells as target-lifecycle-state: InService (the
 	// default), Warmed:Stopped, Terminated, ...
 	TargetState string
+	Others      []string // ids of the group's other instances, all InService
 }
 
 // Hook is a lifecycle hook. The instance waits at it from the sandbox's start.
@@ -153,6 +154,15 @@ func (s *Sandbox) groupInstance(health string) groupInstance {
 		Lifecycle: s.lifecycleState(), Health: health}
 }
 
+// groupInstances are this instance and the group's others.
+func (s *Sandbox) groupInstances() []groupInstance {
+	all := []groupInstance{s.groupInstance(s.group.health)}
+	for _, id := range s.group.Others {
+		all = append(all, groupInstance{InstanceID: id, Zone: s.zone(), Type: instanceType, Lifecycle: "InService", Health: "Healthy"})
+	}
+	return all
+}
+
 type groupTag struct {
 	Key        string `xml:"Key"`
 	Value      string `xml:"Value"`
@@ -186,10 +196,11 @@ func (s *Sandbox) describeGroups(r *request) (any, *apiError) {
 	}
 	names := r.list("AutoScalingGroupNames.member")
 	if s.group != nil && (len(names) == 0 || slices.Contains(names, s.group.Name)) {
+		instances := s.groupInstances()
 		out.Groups = []group{{
 			Name: s.group.Name, ARN: s.arn("autoscaling", "autoScalingGroup::autoScalingGroupName/"+s.group.Name),
-			Min: 1, Max: 1, Desired: 1,
-			Instances: []groupInstance{s.groupInstance(s.group.health)}, Tags: s.groupTags(),
+			Min: 1, Max: len(instances), Desired: len(instances),
+			Instances: instances, Tags: s.groupTags(),
 		}}
 	}
 	return out, nil

@@ -9,14 +9,27 @@ import (
 
 // ec2Service speaks EC2's query variant (service/ec2: awsEc2query_serializeOp*).
 func (s *Sandbox) ec2Service() *service {
+	actions := map[string]action{
+		"DescribeTags":                  s.describeEC2Tags,
+		"DescribeInstances":             s.describeInstances,
+		"DescribeNetworkInterfaces":     s.describeNetworkInterfaces,
+		"DescribeSecurityGroups":        s.describeSecurityGroups,
+		"DescribeSecurityGroupRules":    s.describeSecurityGroupRules,
+		"AuthorizeSecurityGroupIngress": s.authorize(false),
+		"AuthorizeSecurityGroupEgress":  s.authorize(true),
+		"DescribeNetworkAcls":           s.describeNetworkACLs,
+		"GetManagedPrefixListEntries":   s.getPrefixListEntries,
+	}
+	rates := map[string]rate{}
+	for name := range actions {
+		rates[name] = rate{name, 100, 20} // EC2 API reference, request token bucket sizes
+	}
 	return &service{
 		name:     EC2,
 		version:  "2016-11-15",
 		protocol: ec2Query{"http://ec2.amazonaws.com/doc/2016-11-15/"},
-		actions: map[string]action{
-			"DescribeTags":      s.describeEC2Tags,
-			"DescribeInstances": s.describeInstances,
-		},
+		actions:  actions,
+		rates:    rates,
 	}
 }
 
@@ -81,51 +94,4 @@ func (f filters) fit(properties map[string]string, code string) (bool, *apiError
 		all = all && slices.Contains(values, value)
 	}
 	return all, nil
-}
-
-type ec2Instance struct {
-	InstanceID string `xml:"instanceId"`
-	ImageID    string `xml:"imageId"`
-	State      struct {
-		Code int    `xml:"code"`
-		Name string `xml:"name"`
-	} `xml:"instanceState"`
-	InstanceType string   `xml:"instanceType"`
-	Zone         string   `xml:"placement>availabilityZone"`
-	PrivateIP    string   `xml:"privateIpAddress"`
-	SubnetID     string   `xml:"subnetId"`
-	VpcID        string   `xml:"vpcId"`
-	Groups       []string `xml:"groupSet>item>groupId"`
-	Tags         []ec2Tag `xml:"tagSet>item"`
-}
-
-func (s *Sandbox) describeInstances(r *request) (any, *apiError) {
-	type reservation struct {
-		ID        string        `xml:"reservationId"`
-		OwnerID   string        `xml:"ownerId"`
-		Instances []ec2Instance `xml:"instancesSet>item"`
-	}
-	var out struct {
-		XMLName xml.Name      `xml:"reservationSet"`
-		Items   []reservation `xml:"item"`
-	}
-	for _, id := range r.list("InstanceId") {
-		if id != s.opts.InstanceID {
-			return nil, invalid("InvalidInstanceID.NotFound", "The instance ID '%s' does not exist", id)
-		}
-	}
-	out.Items = []reservation{{"r-0123456789abcdef0", s.opts.AccountID, []ec2Instance{s.thisInstance()}}}
-	return out, nil
-}
-
-func (s *Sandbox) thisInstance() ec2Instance {
-	i := ec2Instance{
-		InstanceID: s.opts.InstanceID, ImageID: imageID, InstanceType: instanceType, Zone: s.zone(),
-		PrivateIP: privateIP, SubnetID: subnetID, VpcID: vpcID, Groups: []string{groupID},
-	}
-	i.State.Code, i.State.Name = 16, "running"
-	for _, key := range slices.Sorted(maps.Keys(s.instanceTags())) {
-		i.Tags = append(i.Tags, ec2Tag{Key: key, Value: s.instanceTags()[key]})
-	}
-	return i
 }

@@ -11,6 +11,7 @@ import (
 type cluster struct {
 	name, status string
 	instances    []*ContainerInstance
+	tasks        []*RunningTask
 }
 
 var errClusterNotFound = apiError{400, "ClusterNotFoundException", "Cluster not found."}
@@ -31,10 +32,13 @@ func (s *Sandbox) ecsService() *service {
 			"DescribeContainerInstances":  s.describeContainerInstances,
 			"RegisterContainerInstance":   s.registerContainerInstance,
 			"DeregisterContainerInstance": s.deregisterContainerInstance,
+			"ListTasks":                   s.listTasks,
+			"DescribeTasks":               s.describeTasks,
 		},
 		rates: map[string]rate{
 			"ListClusters": lists, "DescribeClusters": lists,
 			"ListContainerInstances": reads, "DescribeContainerInstances": reads,
+			"ListTasks": reads, "DescribeTasks": reads,
 			"RegisterContainerInstance": {"register", 200, 120},
 		},
 	}

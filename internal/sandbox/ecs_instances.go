@@ -195,7 +195,7 @@ func (s *Sandbox) listContainerInstances(r *request) (any, *apiError) {
 	if c == nil {
 		return nil, &errClusterNotFound
 	}
-	fits, err := parseFilter(in.Filter)
+	fits, err := c.parseFilter(in.Filter)
 	if err != nil {
 		return nil, err
 	}
@@ -209,17 +209,23 @@ func (s *Sandbox) listContainerInstances(r *request) (any, *apiError) {
 	return in.page("containerInstanceArns", arns)
 }
 
-// parseFilter understands, of the cluster query language, the one expression
-// that finds an instance: ec2InstanceId == i-...
-func parseFilter(filter string) (func(*ContainerInstance) bool, *apiError) {
+// parseFilter understands, of the cluster query language, the two expressions
+// that find one instance and the instances that run a service's tasks:
+// ec2InstanceId == i-..., task:group == service:...
+func (c *cluster) parseFilter(filter string) (func(*ContainerInstance) bool, *apiError) {
 	if filter == "" {
 		return func(*ContainerInstance) bool { return true }, nil
 	}
-	m := regexp.MustCompile(`^\s*ec2InstanceId\s*==?\s*(\S+)\s*$`).FindStringSubmatch(filter)
-	if m == nil {
+	m := regexp.MustCompile(`^\s*(ec2InstanceId|task:group)\s*==?\s*(\S+)\s*$`).FindStringSubmatch(filter)
+	switch {
+	case m == nil:
 		return nil, invalid("InvalidParameterException", "Invalid filter expression: %s", filter)
+	case m[1] == "ec2InstanceId":
+		return func(ci *ContainerInstance) bool { return ci.EC2InstanceID == m[2] }, nil
 	}
-	return func(ci *ContainerInstance) bool { return ci.EC2InstanceID == m[1] }, nil
+	return func(ci *ContainerInstance) bool {
+		return slices.ContainsFunc(c.tasks, func(t *RunningTask) bool { return t.ContainerInstance == ci.Arn && t.group() == m[2] })
+	}, nil
 }
 
 func (s *Sandbox) describeContainerInstances(r *request) (any, *apiError) {

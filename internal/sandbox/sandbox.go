@@ -77,6 +77,7 @@ type Sandbox struct {
 	identity identity
 	clusters []*cluster
 	group    *groupState
+	vpc      *vpc
 	stacks   map[string]*stack
 }
 
@@ -94,6 +95,7 @@ func New(opts Options) (*Sandbox, error) {
 	}
 	s.routes = s.services()
 	s.identity = s.newIdentity()
+	s.vpc = s.newVPC()
 	s.group = s.newGroup()
 	s.stacks = s.newStacks()
 	for _, name := range opts.Clusters {

@@ -1,0 +1,116 @@
+package sandbox
+
+import (
+	"encoding/xml"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// ec2Set is a named list, ec2Token the token of its next page.
+type ec2Set[T any] struct {
+	XMLName xml.Name
+	Items   []T `xml:"item"`
+}
+
+type ec2Token struct {
+	XMLName xml.Name `xml:"nextToken"`
+	Value   string   `xml:",chardata"`
+}
+
+// ec2Limits are an action's: of ids in a call and of items in a page.
+type ec2Limits struct {
+	ids      int
+	min, max int
+}
+
+// ec2Default holds for most actions: up to 1,000 ids, pages of 5 to 1,000.
+func ec2Default() ec2Limits { return ec2Limits{1000, 5, 1000} }
+
+// ec2Page answers with one page of a set. The token is an offset; to the client it
+// is opaque. Ids and MaxResults exclude each other where noBoth names the ids.
+func ec2Page[T any](r *request, set string, all []T, l ec2Limits, noBoth string) (any, *apiError) {
+	size, from := len(all), 0
+	if r.form.Has("MaxResults") {
+		n, err := strconv.Atoi(r.form.Get("MaxResults"))
+		if err != nil || n < l.min || n > l.max {
+			return nil, invalid("InvalidParameterValue", "Value ( %s ) for parameter maxResults is invalid. Expecting a value between %d and %d.",
+				r.form.Get("MaxResults"), l.min, l.max)
+		}
+		if noBoth != "" && len(r.list(noBoth)) > 0 {
+			return nil, invalid("InvalidParameterCombination", "The parameter %s cannot be used with the parameter maxResults", noBoth)
+		}
+		size = n
+	}
+	if token := r.form.Get("NextToken"); token != "" {
+		n, err := strconv.Atoi(token)
+		if err != nil || n < 0 || n > len(all) {
+			return nil, invalid("InvalidParameterValue", "Invalid value '%s' for nextToken.", token)
+		}
+		from = n
+	}
+	to := min(from+size, len(all))
+	out := []any{ec2Set[T]{XMLName: xml.Name{Local: set}, Items: all[from:to]}}
+	if to < len(all) {
+		out = append(out, ec2Token{Value: strconv.Itoa(to)})
+	}
+	return out, nil
+}
+
+// chosen are the items with the ids that the request lists, all without a list.
+// An id that does not exist spoils the whole call.
+func chosen[T any](r *request, prefix, noun, code string, all []T, id func(T) string) ([]T, *apiError) {
+	ids := r.list(prefix)
+	if len(ids) == 0 {
+		return all, nil
+	}
+	if len(ids) > ec2Default().ids {
+		return nil, invalid("InvalidParameterValue", "too many ids: %d", len(ids))
+	}
+	byID := map[string]T{}
+	for _, item := range all {
+		byID[id(item)] = item
+	}
+	var out []T
+	var missing []string
+	for _, wanted := range ids {
+		if item, ok := byID[wanted]; ok {
+			out = append(out, item)
+		} else {
+			missing = append(missing, wanted)
+		}
+	}
+	switch len(missing) {
+	case 0:
+		return out, nil
+	case 1:
+		return nil, invalid(code, "The %s ID '%s' does not exist", noun, missing[0])
+	}
+	return nil, invalid(code, "The %s IDs '%s' do not exist", noun, strings.Join(missing, ", "))
+}
+
+// filtered are the items that fit the request's filters. A property may have
+// several values, of which one must fit.
+func filtered[T any](r *request, all []T, properties func(T) map[string][]string) ([]T, *apiError) {
+	filters := r.filters("Filter", "Value")
+	for _, values := range filters {
+		if len(values) > 200 {
+			return nil, invalid("FilterLimitExceeded", "The maximum number of filter values specified on a single call is 200")
+		}
+	}
+	var out []T
+	for _, item := range all {
+		fits := true
+		for name, values := range filters {
+			has, known := properties(item)[name]
+			if !known {
+				return nil, invalid("InvalidParameterValue", "The filter '%s' is invalid", name)
+			}
+			fits = fits && slices.ContainsFunc(has, func(v string) bool { return slices.Contains(values, v) })
+		}
+		if fits {
+			out = append(out, item)
+		}
+	}
+	return out, nil
+}

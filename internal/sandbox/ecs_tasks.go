@@ -1,0 +1,137 @@
+package sandbox
+
+import (
+	"cmp"
+	"crypto/rand"
+	"encoding/hex"
+	"slices"
+	"strings"
+)
+
+// RunningTask is a running ECS task.
+type RunningTask struct {
+	Arn               string // made up when empty
+	Service, Family   string // Family defaults to the service's name
+	ContainerInstance string // ARN; empty on Fargate
+	// Interface is the task's own, in awsvpc mode. A zero ID: host or bridge mode.
+	Interface Interface
+}
+
+// AddTask runs a task in a cluster, with its interface in the VPC, and returns
+// its ARN.
+func (s *Sandbox) AddTask(cluster string, t RunningTask) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.findCluster(cluster, s.opts.Region)
+	if c == nil {
+		c = s.setCluster(cluster, "ACTIVE")
+	}
+	t.Family = cmp.Or(t.Family, t.Service)
+	if t.Arn == "" {
+		var id [16]byte
+		_, _ = rand.Read(id[:]) // never fails (crypto/rand)
+		t.Arn = s.arn("ecs", "task/"+c.name+"/"+hex.EncodeToString(id[:]))
+	}
+	if t.Interface.ID != "" {
+		if t.Interface.Type == "" {
+			t.Interface.Type = "branch"
+		}
+		s.vpc.addInterface(t.Interface)
+	}
+	c.tasks = append(c.tasks, &t)
+	return t.Arn
+}
+
+// group is the task's in the cluster query language.
+func (t *RunningTask) group() string {
+	if t.Service != "" {
+		return "service:" + t.Service
+	}
+	return "family:" + t.Family
+}
+
+func (s *Sandbox) listTasks(r *request) (any, *apiError) {
+	var in struct {
+		pageRequest
+		Cluster, ServiceName, Family string
+	}
+	if err := r.decode(&in); err != nil {
+		return nil, err
+	}
+	c := s.findCluster(in.Cluster, r.region)
+	if c == nil {
+		return nil, &errClusterNotFound
+	}
+	if in.ServiceName != "" && !slices.ContainsFunc(c.tasks, func(t *RunningTask) bool { return t.Service == in.ServiceName }) {
+		return nil, invalid("ServiceNotFoundException", "Service not found.")
+	}
+	var arns []string
+	for _, t := range c.tasks {
+		if (in.ServiceName == "" || t.Service == in.ServiceName) && (in.Family == "" || t.Family == in.Family) {
+			arns = append(arns, t.Arn)
+		}
+	}
+	return in.page("taskArns", arns)
+}
+
+type taskShape struct {
+	TaskArn              string       `json:"taskArn"`
+	ClusterArn           string       `json:"clusterArn"`
+	ContainerInstanceArn string       `json:"containerInstanceArn,omitempty"`
+	Group                string       `json:"group"`
+	LastStatus           string       `json:"lastStatus"`
+	DesiredStatus        string       `json:"desiredStatus"`
+	Attachments          []attachment `json:"attachments"`
+}
+
+type attachment struct {
+	Type    string      `json:"type"`
+	Status  string      `json:"status"`
+	Details []Attribute `json:"details"`
+}
+
+func (s *Sandbox) describeTasks(r *request) (any, *apiError) {
+	var in struct {
+		Cluster string
+		Tasks   []string
+	}
+	if err := r.decode(&in); err != nil {
+		return nil, err
+	}
+	c := s.findCluster(in.Cluster, r.region)
+	switch {
+	case c == nil:
+		return nil, &errClusterNotFound
+	case len(in.Tasks) == 0 || len(in.Tasks) > 100:
+		return nil, invalid("InvalidParameterException", "Tasks must be 1 to 100.")
+	}
+	out := struct {
+		Tasks    []taskShape `json:"tasks"`
+		Failures []failure   `json:"failures"`
+	}{[]taskShape{}, []failure{}}
+	for _, ref := range in.Tasks {
+		n := slices.IndexFunc(c.tasks, func(t *RunningTask) bool { return t.Arn == ref || strings.HasSuffix(t.Arn, "/"+ref) })
+		if n < 0 {
+			out.Failures = append(out.Failures, failure{ref, "MISSING"})
+			continue
+		}
+		out.Tasks = append(out.Tasks, s.showTask(c, c.tasks[n]))
+	}
+	return out, nil
+}
+
+func (s *Sandbox) showTask(c *cluster, t *RunningTask) taskShape {
+	out := taskShape{TaskArn: t.Arn, ClusterArn: s.arn("ecs", "cluster/"+c.name), ContainerInstanceArn: t.ContainerInstance,
+		Group: t.group(), LastStatus: "RUNNING", DesiredStatus: "RUNNING", Attachments: []attachment{}}
+	if t.Interface.ID != "" {
+		a := attachment{"ElasticNetworkInterface", "ATTACHED", []Attribute{{"networkInterfaceId", t.Interface.ID}}}
+		for _, addr := range t.Interface.Addrs {
+			if !strings.Contains(addr, ":") {
+				a.Details = append(a.Details, Attribute{"privateIPv4Address", addr})
+				break
+			}
+		}
+		out.Attachments = append(out.Attachments, a)
+	}
+	return out
+}

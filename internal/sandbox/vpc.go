@@ -1,0 +1,217 @@
+package sandbox
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Interface is a network interface of the sandbox's VPC.
+type Interface struct {
+	ID     string
+	Addrs  []string // private ones, IPv4 or IPv6; the first IPv4 address is the primary
+	Groups []string // security group ids
+	Subnet string   // default: this instance's
+	VPC    string   // default: this instance's
+	Type   string   // default interface; trunk, branch, ...
+}
+
+// Instance is another EC2 instance. The first interface is its primary one.
+type Instance struct {
+	ID         string
+	State      string // default running
+	Interfaces []Interface
+}
+
+// Rule is one security-group rule for one peer. Exactly one of CIDR, CIDR6,
+// PrefixList and Group is set.
+type Rule struct {
+	ID       string // made up when empty
+	Egress   bool
+	Protocol string // tcp, udp, icmp, -1, 50, ...
+	// First and Last are the ports. Both zero: the rule has none, as for -1.
+	First, Last int
+
+	CIDR, CIDR6, PrefixList string
+	Group                   string
+	GroupVPC, PeeringStatus string // of a group across a VPC peering
+}
+
+// SecurityGroup is a group as AddSecurityGroup takes it.
+type SecurityGroup struct {
+	ID, Name string
+	Rules    []Rule
+}
+
+// AllEgress is the rule that a new group has: everything may go out.
+func AllEgress() Rule { return Rule{Egress: true, Protocol: "-1", CIDR: "0.0.0.0/0"} }
+
+// ACL is a network ACL. Subnets that no ACL names are guarded by the default one,
+// which lets everything pass.
+type ACL struct {
+	ID      string
+	Subnets []string
+	Entries []ACLEntry
+}
+
+// ACLEntry is one entry of a network ACL. First and Last zero: it has no ports.
+type ACLEntry struct {
+	Number      int
+	Egress      bool
+	Deny        bool
+	Protocol    string // a number: 6, 17, -1
+	CIDR, CIDR6 string
+	First, Last int
+}
+
+// vpc is what EC2 knows beside this instance's own facts. It is never empty: this
+// instance stands in it, with the default group and ACL.
+type vpc struct {
+	instances  []*Instance
+	interfaces []*Interface // with those of instances and tasks
+	owner      map[string]*Instance
+	groups     []*SecurityGroup
+	acls       []*ACL
+	lists      map[string][]string
+	lastRule   int
+}
+
+const (
+	stateRunning = "running"
+	defaultACL   = "acl-0aa11bb22cc33dd44"
+)
+
+func (s *Sandbox) newVPC() *vpc {
+	v := &vpc{owner: map[string]*Instance{}, lists: map[string][]string{}}
+	v.addGroup(SecurityGroup{groupID, "default", []Rule{{Protocol: "-1", Group: groupID}, AllEgress()}})
+	v.addInstance(Instance{ID: s.opts.InstanceID, Interfaces: []Interface{
+		{ID: interfaceID, Addrs: []string{privateIP}, Groups: []string{groupID}},
+	}})
+	return v
+}
+
+// AddSecurityGroup puts a group into the VPC. It has the rules given and no more;
+// a new group of EC2's has AllEgress.
+func (s *Sandbox) AddSecurityGroup(g SecurityGroup) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.vpc.addGroup(g)
+}
+
+func (v *vpc) addGroup(g SecurityGroup) {
+	g.Rules = slices.Clone(g.Rules)
+	for i := range g.Rules {
+		v.name(&g.Rules[i])
+	}
+	v.groups = append(v.groups, &g)
+}
+
+func (v *vpc) name(r *Rule) {
+	if r.ID == "" {
+		v.lastRule++
+		r.ID = fmt.Sprintf("sgr-%017x", v.lastRule)
+	}
+}
+
+// AddACL puts a network ACL into the VPC.
+func (s *Sandbox) AddACL(a ACL) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.vpc.acls = append(s.vpc.acls, &a)
+}
+
+// AddPrefixList puts a managed prefix list into the region.
+func (s *Sandbox) AddPrefixList(id string, cidrs ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.vpc.lists[id] = cidrs
+}
+
+// AddInterface puts a network interface of no instance into the VPC: a task's, a
+// load balancer's.
+func (s *Sandbox) AddInterface(i Interface) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.vpc.addInterface(i)
+}
+
+// AddInstance puts another instance with its interfaces into the VPC.
+func (s *Sandbox) AddInstance(i Instance) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.vpc.addInstance(i)
+}
+
+// EditInstance changes an instance of the VPC, this one too: its state, or the
+// groups of its interfaces.
+func (s *Sandbox) EditInstance(id string, edit func(*Instance)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, i := range s.vpc.instances {
+		if i.ID == id {
+			edit(i)
+		}
+	}
+}
+
+// AddPeer puts a running instance with one interface into the VPC and into the
+// cluster, and returns the ARN of its container instance.
+func (s *Sandbox) AddPeer(cluster, instanceID string, i Interface) string {
+	s.AddInstance(Instance{ID: instanceID, Interfaces: []Interface{i}})
+	return s.AddContainerInstance(cluster, ContainerInstance{EC2InstanceID: instanceID, Status: "ACTIVE", AgentConnected: true})
+}
+
+func (v *vpc) addInstance(i Instance) {
+	if i.State == "" {
+		i.State = stateRunning
+	}
+	i.Interfaces = slices.Clone(i.Interfaces)
+	v.instances = append(v.instances, &i)
+	for n := range i.Interfaces {
+		v.complete(&i.Interfaces[n])
+		v.interfaces = append(v.interfaces, &i.Interfaces[n])
+		v.owner[i.Interfaces[n].ID] = &i
+	}
+}
+
+func (v *vpc) addInterface(i Interface) {
+	v.complete(&i)
+	v.interfaces = append(v.interfaces, &i)
+}
+
+func (v *vpc) complete(i *Interface) {
+	for field, value := range map[*string]string{&i.Subnet: subnetID, &i.VPC: vpcID, &i.Type: "interface"} {
+		if *field == "" {
+			*field = value
+		}
+	}
+}
+
+func (v *vpc) group(id string) *SecurityGroup {
+	n := slices.IndexFunc(v.groups, func(g *SecurityGroup) bool { return g.ID == id })
+	if n < 0 {
+		return nil
+	}
+	return v.groups[n]
+}
+
+// allACLs are those that were added and, for the subnets left over, the default.
+func (v *vpc) allACLs() []*ACL {
+	guarded := map[string]bool{}
+	for _, a := range v.acls {
+		for _, subnet := range a.Subnets {
+			guarded[subnet] = true
+		}
+	}
+	rest := &ACL{ID: defaultACL}
+	for _, i := range v.interfaces {
+		if !guarded[i.Subnet] {
+			guarded[i.Subnet] = true
+			rest.Subnets = append(rest.Subnets, i.Subnet)
+		}
+	}
+	for _, egress := range []bool{false, true} {
+		rest.Entries = append(rest.Entries, ACLEntry{Number: 100, Egress: egress, Protocol: "-1", CIDR: "0.0.0.0/0"},
+			ACLEntry{Number: 32767, Egress: egress, Deny: true, Protocol: "-1", CIDR: "0.0.0.0/0"})
+	}
+	return append(slices.Clone(v.acls), rest)
+}

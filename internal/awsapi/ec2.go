@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	// EC2 takes up to 1,000 ids in a call (EC2 developer guide, pagination) and
-	// then no MaxResults; half of them keeps the answer within the time limit.
-	maxIDs = 500
+	// EC2 takes up to 1,000 ids in a call (EC2 developer guide, pagination), and
+	// then no MaxResults.
+	maxIDs = 1000
 	// A filter takes up to 200 values (EC2 API reference, Filter).
 	maxValues = 200
 	pageSize  = 1000

@@ -1,0 +1,321 @@
+package fleet_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"muster/internal/awsapi"
+	"muster/internal/fleet"
+	"muster/internal/sandbox"
+	"muster/reach"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// self is the sandboxed instance.
+const self = "i-0123456789abcdef0"
+
+// start starts a sandbox and a client of its API, unmoved by the machine's own
+// settings.
+func start(t *testing.T, opts sandbox.Options) (*sandbox.Sandbox, *awsapi.Client) {
+	t.Helper()
+	s, err := sandbox.New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	for _, name := range []string{"AWS_CA_BUNDLE", "AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "HTTP_PROXY", "http_proxy"} {
+		t.Setenv(name, "")
+	}
+	for _, pair := range s.Environ() {
+		name, value, _ := strings.Cut(pair, "=")
+		t.Setenv(name, value)
+	}
+	client, err := awsapi.New(t.Context(), "eu-central-1", s.IMDSURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(http.DefaultClient.CloseIdleConnections)
+	return s, client
+}
+
+// three puts two peers beside the instance into cluster prod. P2 may reach only
+// 47100-47105, and P1 all of the range.
+func three(s *sandbox.Sandbox) {
+	all := sandbox.AllEgress()
+	s.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-a", Name: "a", Rules: []sandbox.Rule{all,
+		{ID: "sgr-a1", Protocol: "tcp", First: 47100, Last: 47109, CIDR: "10.0.0.0/16"}}})
+	s.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-b", Name: "b", Rules: []sandbox.Rule{all,
+		{ID: "sgr-b1", Protocol: "tcp", First: 47100, Last: 47105, PrefixList: "pl-1"},
+		{ID: "sgr-b2", Protocol: "tcp", First: 443, Last: 443, Group: "sg-a"}}})
+	s.AddPrefixList("pl-1", "10.0.0.0/16")
+	s.AddACL(sandbox.ACL{ID: "acl-b", Subnets: []string{"subnet-b"}, Entries: []sandbox.ACLEntry{
+		{Number: 100, Protocol: "-1", CIDR: "0.0.0.0/0"}, {Number: 100, Egress: true, Protocol: "-1", CIDR: "0.0.0.0/0"}}})
+	s.EditInstance(self, func(i *sandbox.Instance) { i.Interfaces[0].Groups = []string{"sg-a"} })
+	s.AddContainerInstance("prod", sandbox.ContainerInstance{EC2InstanceID: self, Status: "ACTIVE"})
+	s.AddPeer("prod", "i-p1", sandbox.Interface{ID: "eni-p1", Addrs: []string{"10.0.2.5"}, Groups: []string{"sg-a"}, Subnet: "subnet-a"})
+	s.AddPeer("prod", "i-p2", sandbox.Interface{ID: "eni-p2", Addrs: []string{"10.0.3.5"}, Groups: []string{"sg-b"}, Subnet: "subnet-b"})
+}
+
+func discover(t *testing.T, api fleet.API, s fleet.Selector) fleet.Fleet {
+	t.Helper()
+	f, err := fleet.Discover(t.Context(), api, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func names(f fleet.Fleet) []string {
+	var out []string
+	for _, e := range f.Endpoints {
+		out = append(out, e.Name)
+	}
+	return out
+}
+
+func need() reach.Need {
+	return reach.Need{Protocol: reach.TCP, Ports: reach.Range{First: 47100, Last: 47109}}
+}
+
+// verdict is between two endpoints by name.
+func verdict(t *testing.T, f fleet.Fleet, from, to string) reach.Verdict {
+	t.Helper()
+	at := func(name string) reach.Endpoint {
+		i := slices.Index(names(f), name)
+		if i < 0 {
+			t.Fatalf("no endpoint %s among %q; notes %q", name, names(f), f.Notes)
+		}
+		return f.Endpoints[i]
+	}
+	return reach.NewJudge(f.World).Evaluate(at(from), at(to), need())
+}
+
+func TestTheContainerInstancesOfAClusterAreThePeers(t *testing.T) {
+	s, api := start(t, sandbox.Options{})
+	three(s)
+	f := discover(t, api, fleet.Selector{Cluster: "prod", Self: self})
+	if want := []string{self, "i-p1", "i-p2"}; !slices.Equal(names(f), want) || f.Self != 0 {
+		t.Fatalf("endpoints %q, self %d; want %q, 0", names(f), f.Self, want)
+	}
+	if len(f.Notes)+len(f.Unread) != 0 {
+		t.Errorf("notes %q, unread %v", f.Notes, f.Unread)
+	}
+	if got := f.Endpoints[0]; got.Region != "eu-central-1" || got.Account != "123456789012" || got.Groups[0] != "sg-a" {
+		t.Errorf("endpoint %+v", got)
+	}
+	if v := verdict(t, f, self, "i-p1"); v.Status != reach.Open {
+		t.Errorf("to P1: %s", v.Sentence())
+	}
+	v := verdict(t, f, self, "i-p2")
+	if v.Status != reach.Missing || v.Missing.String() != "47106-47109" || v.Hop != reach.DestinationIngress || !strings.Contains(v.Sentence(), "sgr-b1") {
+		t.Errorf("to P2: %s", v.Sentence())
+	}
+}
+
+func TestWhoThePeersAre(t *testing.T) {
+	for name, c := range map[string]struct {
+		selector fleet.Selector
+		want     []string
+		self     int
+		note     string
+	}{
+		"the cluster's container instances":         {fleet.Selector{Cluster: "prod"}, []string{self, "i-p1", "i-p2"}, -1, ""},
+		"the members of an Auto Scaling group":      {fleet.Selector{Group: "workers", Self: self}, []string{self, "i-p2"}, 0, ""},
+		"the awsvpc tasks of a service":             {fleet.Selector{Cluster: "prod", Service: "own", Self: "i-p1"}, []string{"task t1", "task t2"}, 0, ""},
+		"the hosts of a service's tasks":            {fleet.Selector{Cluster: "prod", Service: "host", Self: "i-p2"}, []string{"i-p1", "i-p2"}, 1, ""},
+		"the tasks of a family":                     {fleet.Selector{Cluster: "prod", Family: "fam"}, []string{"i-p2"}, -1, ""},
+		"addresses by hand":                         {fleet.Selector{Addresses: addrs("10.0.2.5", "2001:db8::9")}, []string{"10.0.2.5", "2001:db8::9"}, -1, ""},
+		"addresses by hand, and oneself":            {fleet.Selector{Addresses: addrs("10.0.2.5"), Self: self}, []string{"10.0.2.5", self}, 1, ""},
+		"oneself before it registered":              {fleet.Selector{Cluster: "other", Self: self}, []string{self}, 0, "is not in cluster other yet"},
+		"oneself before it runs a task":             {fleet.Selector{Cluster: "prod", Family: "fam", Self: self}, []string{self, "i-p2"}, 0, "not in the tasks of fam yet"},
+		"a service that runs awsvpc tasks not here": {fleet.Selector{Cluster: "prod", Service: "own", Self: self}, []string{"task t1", "task t2"}, -1, "0 of these tasks run on " + self},
+		"two addresses of one interface":            {fleet.Selector{Addresses: addrs("10.0.2.5", "10.0.2.6")}, []string{"10.0.2.5"}, -1, "the same network interface"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, api := start(t, sandbox.Options{Clusters: []string{"other"}, Group: &sandbox.Group{Name: "workers", Others: []string{"i-p2"}}})
+			everybody(s)
+			f := discover(t, api, c.selector)
+			if !slices.Equal(names(f), c.want) || f.Self != c.self {
+				t.Errorf("endpoints %q, self %d; want %q, %d", names(f), f.Self, c.want, c.self)
+			}
+			if got := strings.Join(f.Notes, "\n"); c.note == "" && got != "" || !strings.Contains(got, c.note) {
+				t.Errorf("notes %q, want %q", got, c.note)
+			}
+			if len(f.Unread) != 0 {
+				t.Errorf("unread %v", f.Unread)
+			}
+		})
+	}
+}
+
+// everybody is three with tasks of all kinds, IPv6 and a second address.
+func everybody(s *sandbox.Sandbox) {
+	three(s)
+	s.EditInstance("i-p1", func(i *sandbox.Instance) { i.Interfaces[0].Addrs = append(i.Interfaces[0].Addrs, "10.0.2.6") })
+	s.AddInterface(sandbox.Interface{ID: "eni-v6", Addrs: []string{"2001:db8::9"}, Groups: []string{"sg-a"}})
+	instances := s.ContainerInstances("prod")
+	own := func(arn, eni, addr, host string) {
+		s.AddTask("prod", sandbox.RunningTask{Arn: "arn:aws:ecs:::task/prod/" + arn, Service: "own", ContainerInstance: host,
+			Interface: sandbox.Interface{ID: eni, Addrs: []string{addr}, Groups: []string{"sg-b"}}})
+	}
+	own("t1", "eni-t1", "10.0.1.101", instances[1].Arn)
+	own("t2", "eni-t2", "10.0.1.102", instances[2].Arn)
+	for range 2 { // two tasks on each host are one peer
+		s.AddTask("prod", sandbox.RunningTask{Service: "host", ContainerInstance: instances[1].Arn})
+		s.AddTask("prod", sandbox.RunningTask{Service: "host", ContainerInstance: instances[2].Arn})
+	}
+	s.AddTask("prod", sandbox.RunningTask{Family: "fam", ContainerInstance: instances[2].Arn})
+}
+
+func addrs(texts ...string) []netip.Addr {
+	var out []netip.Addr
+	for _, text := range texts {
+		out = append(out, netip.MustParseAddr(text))
+	}
+	return out
+}
+
+func TestTheTrunkIsIgnoredAndOtherInterfacesServeForHints(t *testing.T) {
+	s, api := start(t, sandbox.Options{})
+	three(s)
+	s.AddInstance(sandbox.Instance{ID: "i-p3", Interfaces: []sandbox.Interface{
+		{ID: "eni-p3", Addrs: []string{"10.0.3.7"}, Groups: []string{"sg-b"}, Subnet: "subnet-b"},
+		{ID: "eni-trunk", Addrs: []string{"10.0.3.8"}, Groups: []string{"sg-b"}, Subnet: "subnet-b", Type: "trunk"},
+		{ID: "eni-second", Addrs: []string{"10.0.3.9"}, Groups: []string{"sg-a"}, Subnet: "subnet-b"},
+	}})
+	s.AddContainerInstance("prod", sandbox.ContainerInstance{EC2InstanceID: "i-p3", Status: "ACTIVE"})
+	f := discover(t, api, fleet.Selector{Cluster: "prod"})
+	e := f.Endpoints[3]
+	if e.ID != "eni-p3" || len(e.Others) != 1 || e.Others[0].ID != "eni-second" {
+		t.Errorf("endpoint %+v", e)
+	}
+	v := verdict(t, f, self, "i-p3")
+	if !slices.ContainsFunc(v.Hints, func(h reach.Hint) bool { return h.Kind == reach.WrongENI }) {
+		t.Errorf("no hint at the other interface: %v", v.Hints)
+	}
+}
+
+func TestAnAddedRuleOpensWhatWasClosed(t *testing.T) {
+	s, api := start(t, sandbox.Options{})
+	three(s)
+	closed := verdict(t, discover(t, api, fleet.Selector{Cluster: "prod"}), self, "i-p2")
+	if len(closed.Fixes) != 1 || closed.Fixes[0].Peer.Group.ID != "sg-a" {
+		t.Fatalf("fixes %+v", closed.Fixes)
+	}
+	authorize(t, s.AWSConfig(), closed.Fixes[0])
+	if v := verdict(t, discover(t, api, fleet.Selector{Cluster: "prod"}), self, "i-p2"); v.Status != reach.Open {
+		t.Errorf("after the fix: %s", v.Sentence())
+	}
+}
+
+func TestWrongSelectorsAreRefused(t *testing.T) {
+	_, api := start(t, sandbox.Options{Clusters: []string{"prod"}})
+	for name, c := range map[string]struct {
+		selector fleet.Selector
+		err      string
+	}{
+		"nothing":                  {fleet.Selector{Self: self}, "name a cluster"},
+		"two things":               {fleet.Selector{Cluster: "prod", Service: "a", Family: "b"}, "name one of"},
+		"a service of no cluster":  {fleet.Selector{Service: "a"}, "name a cluster"},
+		"an unknown cluster":       {fleet.Selector{Cluster: "nope"}, "no such cluster: nope"},
+		"an unknown service":       {fleet.Selector{Cluster: "prod", Service: "nope"}, "no such service in the cluster: nope in prod"},
+		"an unknown group":         {fleet.Selector{Group: "nope"}, "no such Auto Scaling group: nope"},
+		"a service, other cluster": {fleet.Selector{Cluster: "nope", Service: "a"}, "no such cluster: nope"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, err := fleet.Discover(t.Context(), api, c.selector)
+			if err == nil || !strings.Contains(err.Error(), c.err) || f.Self != -1 {
+				t.Errorf("error %v, self %d; want %q", err, f.Self, c.err)
+			}
+		})
+	}
+}
+
+func TestACancelledContextIsAnError(t *testing.T) {
+	s, api := start(t, sandbox.Options{})
+	three(s)
+	ctx, cancel := context.WithCancel(t.Context())
+	s.Inject(sandbox.Fault{Service: sandbox.EC2, Hang: true})
+	go func() {
+		for s.CallCount(sandbox.EC2, "") == 0 {
+		}
+		cancel()
+	}()
+	if _, err := fleet.Discover(ctx, api, fleet.Selector{Cluster: "prod"}); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestAThousandPeersTakeAtMostThirtyCalls(t *testing.T) {
+	for name, selector := range map[string]fleet.Selector{
+		"container instances":      {Cluster: "prod", Self: self},
+		"an Auto Scaling group":    {Group: "workers", Self: self},
+		"awsvpc tasks":             {Cluster: "prod", Service: "own", Self: self},
+		"tasks in host mode":       {Cluster: "prod", Service: "host", Self: self},
+		"addresses":                {Addresses: thousandAddresses(), Self: self},
+		"container instances, ARN": {Cluster: "arn:aws:ecs:eu-central-1:123456789012:cluster/prod"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var others []string
+			for n := range 1000 {
+				others = append(others, fmt.Sprintf("i-%017x", n))
+			}
+			s, api := start(t, sandbox.Options{Group: &sandbox.Group{Name: "workers", Others: others}})
+			thousand(s, others)
+			// Without a round trip's delay the answer can overtake the end of a large
+			// request; net/http then drops the connection, and the SDK tries again.
+			s.Inject(sandbox.Fault{Delay: 2 * time.Millisecond})
+			f := discover(t, api, selector)
+			got := len(f.Endpoints)
+			if got < 1000 || got > 1001 || len(f.Unread) != 0 {
+				t.Errorf("%d endpoints, notes %q, unread %v", got, f.Notes, f.Unread)
+			}
+			sent := s.CallCount("", "")
+			if sent > 30 || f.Calls != sent {
+				t.Errorf("%d calls sent, %d told, want at most 30", sent, f.Calls)
+			}
+			t.Logf("%d endpoints: %d calls", got, sent)
+		})
+	}
+}
+
+func thousandAddresses() []netip.Addr {
+	var out []netip.Addr
+	for n := range 1000 {
+		out = append(out, netip.AddrFrom4([4]byte{10, 1, byte(n / 250), byte(n%250 + 1)}))
+	}
+	return out
+}
+
+// thousand has 1,000 peers with 5 groups of 60 rules each, two of which are
+// prefix lists.
+func thousand(s *sandbox.Sandbox, ids []string) {
+	var groups []string
+	for g := range 5 {
+		rules := []sandbox.Rule{sandbox.AllEgress(), {Protocol: "tcp", First: 1, Last: 2, PrefixList: fmt.Sprintf("pl-%d", g%2)}}
+		for r := range 58 {
+			rules = append(rules, sandbox.Rule{Protocol: "tcp", First: 1000 + r, Last: 1000 + r, CIDR: "10.1.0.0/16"})
+		}
+		groups = append(groups, fmt.Sprintf("sg-%d", g))
+		s.AddSecurityGroup(sandbox.SecurityGroup{ID: groups[g], Rules: rules})
+	}
+	s.AddPrefixList("pl-0", "10.1.0.0/16")
+	s.AddPrefixList("pl-1", "10.2.0.0/16")
+	for n, id := range ids {
+		addr := thousandAddresses()[n].String()
+		arn := s.AddPeer("prod", id, sandbox.Interface{ID: "eni-" + id, Addrs: []string{addr}, Groups: groups})
+		s.AddTask("prod", sandbox.RunningTask{Service: "host", ContainerInstance: arn})
+		s.AddTask("prod", sandbox.RunningTask{Service: "own", ContainerInstance: arn, Interface: sandbox.Interface{
+			ID: "eni-task-" + id, Addrs: []string{strings.Replace(addr, "10.1.", "10.2.", 1)}, Groups: groups}})
+	}
+}

@@ -1,0 +1,200 @@
+package fleet
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+
+	"muster/internal/awsapi"
+	"muster/reach"
+)
+
+// locate finds the network interface of each member.
+func (f *Fleet) locate(ctx context.Context, api Interfaces, region string, members []member) {
+	var ids, enis []string
+	var addrs []netip.Addr
+	for _, m := range members {
+		switch {
+		case m.instance != "":
+			ids = append(ids, m.instance)
+		case m.eni != "":
+			enis = append(enis, m.eni)
+		default:
+			addrs = append(addrs, m.addr)
+		}
+	}
+	l := lookup{fleet: f, instances: map[string]awsapi.Instance{}, interfaces: map[string]awsapi.Interface{}}
+	instances, err := api.Instances(ctx, ids)
+	l.instanceErr = err
+	for _, i := range instances {
+		l.instances[i.ID] = i
+	}
+	interfaces, err := api.Interfaces(ctx, enis)
+	l.interfaceErr = err
+	for _, i := range interfaces {
+		l.interfaces[i.ID] = i
+	}
+	l.at, l.atErr = api.InterfacesAt(ctx, addrs)
+	for _, m := range members {
+		if e, ok := l.endpoint(m); ok {
+			e.Region = region
+			f.add(e, m.self)
+		}
+	}
+}
+
+// add keeps one endpoint for an interface: what passes between two of them would
+// not leave it.
+func (f *Fleet) add(e reach.Endpoint, self bool) {
+	at := slices.IndexFunc(f.Endpoints, func(o reach.Endpoint) bool { return reach.Same(o, e) })
+	switch {
+	case at < 0:
+		at = len(f.Endpoints)
+		f.Endpoints = append(f.Endpoints, e)
+	case !self:
+		f.note("%s and %s are the same network interface", f.Endpoints[at].Name, e.Name)
+	}
+	if self && f.Self < 0 {
+		f.Self = at
+	}
+}
+
+// lookup is what EC2 said of the members, and what it would not say.
+type lookup struct {
+	fleet        *Fleet
+	instances    map[string]awsapi.Instance
+	instanceErr  error
+	interfaces   map[string]awsapi.Interface
+	interfaceErr error
+	at           []awsapi.Interface
+	atErr        error
+}
+
+// endpoint is not ok for a member that is no peer, which is noted.
+func (l *lookup) endpoint(m member) (reach.Endpoint, bool) {
+	switch {
+	case m.instance != "":
+		return l.byInstance(m)
+	case m.eni != "":
+		return l.byInterface(m)
+	}
+	return l.byAddress(m)
+}
+
+func (l *lookup) byInstance(m member) (reach.Endpoint, bool) {
+	i, ok := l.instances[m.instance]
+	switch {
+	case !ok && l.instanceErr != nil:
+		return unknown(m, l.fleet.unread(l.instanceErr)), true
+	case !ok:
+		l.fleet.note("%s is left out: EC2 knows no such instance any more", m.name)
+		return reach.Endpoint{}, false
+	case i.State == "pending":
+		l.fleet.note("%s is still starting", m.name)
+	case i.State != "running":
+		l.fleet.note("%s is left out: it is %s", m.name, i.State)
+		return reach.Endpoint{}, false
+	}
+	return l.onInstance(m, i), true
+}
+
+// onInstance takes the interface with the instance's primary address, which is the
+// one that ECS, and whoever asks the metadata service, gives to others.
+func (l *lookup) onInstance(m member, i awsapi.Instance) reach.Endpoint {
+	var enis []reach.ENI
+	account := ""
+	for _, n := range i.Interfaces {
+		enis = append(enis, n.ENI)
+		account = n.Account
+	}
+	e, err := reach.EndpointAt(m.name, i.Addr, enis)
+	if err != nil {
+		l.fleet.note("%s has no network interface with an address", m.name)
+		return unknown(m, l.missing(m.name+" has no network interface with an address"))
+	}
+	e.Account = account
+	return e
+}
+
+func (l *lookup) byInterface(m member) (reach.Endpoint, bool) {
+	i, ok := l.interfaces[m.eni]
+	switch {
+	case !ok && l.interfaceErr != nil:
+		return unknown(m, l.fleet.unread(l.interfaceErr)), true
+	case !ok:
+		l.fleet.note("%s is left out: its network interface %s does not exist any more", m.name, m.eni)
+		return reach.Endpoint{}, false
+	}
+	return l.onInterface(m, i), true
+}
+
+func (l *lookup) byAddress(m member) (reach.Endpoint, bool) {
+	var owners []awsapi.Interface
+	for _, i := range l.at {
+		if slices.Contains(i.Addrs, m.addr) {
+			owners = append(owners, i)
+		}
+	}
+	switch {
+	case len(owners) == 0 && l.atErr != nil:
+		return unknown(m, l.fleet.unread(l.atErr)), true
+	case len(owners) == 0:
+		l.fleet.note("no network interface of this region owns %s", m.addr)
+		return unknown(m, l.missing("no network interface of this region owns "+m.name)), true
+	case len(owners) > 1:
+		owners = l.inOurVPC(owners)
+	}
+	if len(owners) > 1 {
+		why := "network interfaces of several VPCs own " + m.name
+		l.fleet.note("%s", why)
+		return unknown(m, l.missing(why)), true
+	}
+	return l.onInterface(m, owners[0]), true
+}
+
+// inOurVPC chooses among overlapping VPCs the one that another member is in.
+func (l *lookup) inOurVPC(owners []awsapi.Interface) []awsapi.Interface {
+	ours := slices.DeleteFunc(slices.Clone(owners), func(o awsapi.Interface) bool {
+		for _, i := range l.instances {
+			for _, n := range i.Interfaces {
+				if n.VPC == o.VPC {
+					return false
+				}
+			}
+		}
+		return true
+	})
+	if len(ours) == 0 {
+		return owners
+	}
+	return ours
+}
+
+func (l *lookup) onInterface(m member, i awsapi.Interface) reach.Endpoint {
+	e := reach.Endpoint{Name: m.name, ENI: i.ENI, Account: i.Account}
+	if m.addr.IsValid() {
+		if at, err := reach.EndpointAt(m.name, m.addr, []reach.ENI{i.ENI}); err == nil {
+			e.ENI = at.ENI
+		}
+	}
+	if len(e.Addrs) == 0 {
+		l.fleet.note("%s has no address: %s has none", m.name, i.ID)
+		e.Unread = l.missing(i.ID + " has no address")
+	}
+	return e
+}
+
+func (l *lookup) missing(reason string) reach.Unread {
+	u := reach.Unread{Reason: reason}
+	l.fleet.miss(u)
+	return u
+}
+
+// unknown is a member of whom only the name, and perhaps the address, is known.
+func unknown(m member, why reach.Unread) reach.Endpoint {
+	e := reach.Endpoint{Name: m.name, ENI: reach.ENI{ID: m.eni, Unread: why}}
+	if m.addr.IsValid() {
+		e.Addrs = []netip.Addr{m.addr}
+	}
+	return e
+}

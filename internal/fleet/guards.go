@@ -26,8 +26,11 @@ func (f *Fleet) readGroups(ctx context.Context, api Groups) {
 	ids := slices.Sorted(maps.Keys(carried))
 	groups, groupsErr := api.SecurityGroups(ctx, ids)
 	rules, rulesErr := api.SecurityGroupRules(ctx, ids)
-	if rulesErr != nil && groupsErr == nil {
+	switch {
+	case rulesErr != nil && groupsErr == nil:
 		f.note("rules are named by what they say, not by their ids: %v", rulesErr)
+	case groupsErr != nil && rulesErr == nil:
+		f.note("groups are known by their rules alone: %v", groupsErr)
 	}
 	plain, identified := byID(groups), byID(rules)
 	for _, id := range ids {

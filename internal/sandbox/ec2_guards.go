@@ -20,10 +20,17 @@ type ec2Permission struct {
 	Protocol string    `xml:"ipProtocol"`
 	From     *int      `xml:"fromPort"`
 	To       *int      `xml:"toPort"`
-	CIDR     []string  `xml:"ipRanges>item>cidrIp"`
-	CIDR6    []string  `xml:"ipv6Ranges>item>cidrIpv6"`
-	Lists    []string  `xml:"prefixListIds>item>prefixListId"`
+	CIDR     []ec2Peer `xml:"ipRanges>item"`
+	CIDR6    []ec2Peer `xml:"ipv6Ranges>item"`
+	Lists    []ec2Peer `xml:"prefixListIds>item"`
 	Groups   []ec2Pair `xml:"groups>item"`
+}
+
+// ec2Peer is a rule's peer in any of the lists, of which it has one.
+type ec2Peer struct {
+	CIDR  string `xml:"cidrIp,omitempty"`
+	CIDR6 string `xml:"cidrIpv6,omitempty"`
+	List  string `xml:"prefixListId,omitempty"`
 }
 
 type ec2Group struct {
@@ -66,8 +73,14 @@ func (s *Sandbox) permission(r Rule) ec2Permission {
 	if r.First != 0 || r.Last != 0 {
 		p.From, p.To = &r.First, &r.Last
 	}
-	p.CIDR, p.CIDR6, p.Lists = some(r.CIDR), some(r.CIDR6), some(r.PrefixList)
-	if r.Group != "" {
+	switch {
+	case r.CIDR != "":
+		p.CIDR = []ec2Peer{{CIDR: r.CIDR}}
+	case r.CIDR6 != "":
+		p.CIDR6 = []ec2Peer{{CIDR6: r.CIDR6}}
+	case r.PrefixList != "":
+		p.Lists = []ec2Peer{{List: r.PrefixList}}
+	case r.Group != "":
 		p.Groups = []ec2Pair{s.pair(r)}
 	}
 	return p
@@ -81,13 +94,6 @@ func (s *Sandbox) pair(r Rule) ec2Pair {
 		p.UserID = ""
 	}
 	return p
-}
-
-func some(s string) []string {
-	if s == "" {
-		return nil
-	}
-	return []string{s}
 }
 
 // ec2Rule is a rule of DescribeSecurityGroupRules: ports -1 where it has none.

@@ -18,7 +18,7 @@ type ec2Instance struct {
 	PrivateIP    string         `xml:"privateIpAddress,omitempty"`
 	SubnetID     string         `xml:"subnetId,omitempty"`
 	VpcID        string         `xml:"vpcId,omitempty"`
-	Groups       []string       `xml:"groupSet>item>groupId"`
+	Groups       []ec2GroupName `xml:"groupSet>item"`
 	Interfaces   []ec2Interface `xml:"networkInterfaceSet>item"`
 	Tags         []ec2Tag       `xml:"tagSet>item"`
 }
@@ -65,7 +65,7 @@ func (s *Sandbox) showInstance(i *Instance) ec2Instance {
 	}
 	if len(out.Interfaces) > 0 {
 		first := out.Interfaces[0]
-		out.PrivateIP, out.SubnetID, out.VpcID, out.Groups = first.PrivateIP, first.SubnetID, first.VpcID, i.Interfaces[0].Groups
+		out.PrivateIP, out.SubnetID, out.VpcID, out.Groups = first.PrivateIP, first.SubnetID, first.VpcID, first.Groups
 	}
 	if i.ID == s.opts.InstanceID {
 		for _, key := range slices.Sorted(maps.Keys(s.instanceTags())) {

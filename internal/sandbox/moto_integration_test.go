@@ -31,6 +31,9 @@ func motoDeviations() map[string]string {
 		"RegisterContainerInstance refuses an unknown cluster with ClientException": "StatusCode: 500",
 		"ListContainerInstances refuses an unknown cluster":                         "no error, want",
 		"SetInstanceHealth refuses an unknown instance with ValidationError":        "InvalidInstanceID.NotFound",
+		"DescribeTasks answers an unknown ARN with failure MISSING":                 "got 0 failures",
+		"DescribeInstances names all unknown ids":                                   "The instance ID 'i-0000000000000dead' does not exist",
+		"GetManagedPrefixListEntries refuses an unknown list":                       "no error, want",
 		// It does not implement these; the server answers with an HTML page.
 		"RecordLifecycleActionHeartbeat is accepted while the instance waits": "StatusCode: 500",
 		"CompleteLifecycleAction is accepted once":                            "StatusCode: 500",

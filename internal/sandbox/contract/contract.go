@@ -78,7 +78,7 @@ func Run(t *testing.T, b Backend) {
 }
 
 func clauses() []clause {
-	return slices.Concat(ecsClauses(), instanceClauses(), groupClauses(), lifecycleClauses(), stackClauses())
+	return slices.Concat(ecsClauses(), taskClauses(), instanceClauses(), vpcClauses(), groupClauses(), lifecycleClauses(), stackClauses())
 }
 
 func run(t *testing.T, c *clients, cl clause) {

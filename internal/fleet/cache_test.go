@@ -27,13 +27,13 @@ func TestTheCacheAsksOnceInATTL(t *testing.T) {
 		}
 		get(1, nil)
 		get(1, nil)
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		denied := errors.New("denied")
 		fail = denied
 		get(2, denied)
 		fail = nil
 		get(2, denied) // a failure is kept as long
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		fail = context.Canceled
 		get(3, context.Canceled) // but who gave up says nothing about the fleet
 		fail = nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -248,6 +249,7 @@ func TestACancelledContextIsAnError(t *testing.T) {
 	s.Inject(sandbox.Fault{Service: sandbox.EC2, Hang: true})
 	go func() {
 		for s.CallCount(sandbox.EC2, "") == 0 {
+			runtime.Gosched()
 		}
 		cancel()
 	}()

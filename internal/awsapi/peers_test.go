@@ -3,19 +3,21 @@ package awsapi_test
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"muster/internal/awsapi"
 	"muster/internal/sandbox"
 	"muster/reach"
 )
 
-// around starts a sandbox and a client of its API, unmoved by the machine's own
-// settings.
+// around starts a sandbox and a client of its API that tries each call once.
 func around(t *testing.T, opts sandbox.Options) (*sandbox.Sandbox, *awsapi.Client) {
 	t.Helper()
 	s, err := sandbox.New(opts)
@@ -23,18 +25,12 @@ func around(t *testing.T, opts sandbox.Options) (*sandbox.Sandbox, *awsapi.Clien
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	for _, name := range []string{"AWS_CA_BUNDLE", "AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "HTTP_PROXY", "http_proxy"} {
-		t.Setenv(name, "")
-	}
-	for _, pair := range s.Environ() {
-		name, value, _ := strings.Cut(pair, "=")
-		t.Setenv(name, value)
-	}
-	c, err := awsapi.New(t.Context(), "eu-central-1", s.IMDSURL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s, c
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	cfg := s.AWSConfig()
+	cfg.HTTPClient = &http.Client{Transport: transport}
+	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
+	return s, awsapi.FromConfig(cfg)
 }
 
 // calls are those of an action.

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"go.uber.org/goleak"
 
 	"muster/internal/awsapi"
@@ -25,8 +26,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // self is the sandboxed instance.
 const self = "i-0123456789abcdef0"
 
-// start starts a sandbox and a client of its API, unmoved by the machine's own
-// settings.
+// start starts a sandbox and a client of its API that tries each call once.
 func start(t *testing.T, opts sandbox.Options) (*sandbox.Sandbox, *awsapi.Client) {
 	t.Helper()
 	s, err := sandbox.New(opts)
@@ -34,19 +34,16 @@ func start(t *testing.T, opts sandbox.Options) (*sandbox.Sandbox, *awsapi.Client
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	for _, name := range []string{"AWS_CA_BUNDLE", "AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "HTTP_PROXY", "http_proxy"} {
-		t.Setenv(name, "")
-	}
-	for _, pair := range s.Environ() {
-		name, value, _ := strings.Cut(pair, "=")
-		t.Setenv(name, value)
-	}
-	client, err := awsapi.New(t.Context(), "eu-central-1", s.IMDSURL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(http.DefaultClient.CloseIdleConnections)
-	return s, client
+	return s, awsapi.FromConfig(config(t, s))
+}
+
+func config(t *testing.T, s *sandbox.Sandbox) aws.Config {
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	cfg := s.AWSConfig()
+	cfg.HTTPClient = &http.Client{Transport: transport}
+	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
+	return cfg
 }
 
 // three puts two peers beside the instance into cluster prod. P2 may reach only
@@ -213,7 +210,7 @@ func TestAnAddedRuleOpensWhatWasClosed(t *testing.T) {
 	if len(closed.Fixes) != 1 || closed.Fixes[0].Peer.Group.ID != "sg-a" {
 		t.Fatalf("fixes %+v", closed.Fixes)
 	}
-	authorize(t, s.AWSConfig(), closed.Fixes[0])
+	authorize(t, config(t, s), closed.Fixes[0])
 	if v := verdict(t, discover(t, api, fleet.Selector{Cluster: "prod"}), self, "i-p2"); v.Status != reach.Open {
 		t.Errorf("after the fix: %s", v.Sentence())
 	}

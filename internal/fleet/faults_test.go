@@ -2,7 +2,6 @@ package fleet_test
 
 import (
 	"errors"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -41,37 +40,16 @@ func judgeable(t *testing.T) (*sandbox.Sandbox, *awsapi.Client) {
 }
 
 func TestEachRefusedActionIsNamedAndNeverASilentDeny(t *testing.T) {
-	for action, selector := range actions() {
-		t.Run(action, func(t *testing.T) {
-			s, api := judgeable(t)
-			service, name, _ := strings.Cut(action, ":")
-			s.Inject(sandbox.AccessDenied(service, name))
-			f, err := fleet.Discover(t.Context(), api, selector)
-			refused(t, f, err, action, awsapi.Denied)
-		})
-	}
-}
-
-// TestEachThrottledAction runs side by side, because every call is tried three
-// times with a pause between.
-func TestEachThrottledAction(t *testing.T) {
-	type world struct {
-		*sandbox.Sandbox
-		api *awsapi.Client
-	}
-	worlds := map[string]world{}
-	for action := range actions() {
-		s, api := judgeable(t)
-		worlds[action] = world{s, api}
-	}
-	for action, selector := range actions() {
-		t.Run(action, func(t *testing.T) {
-			t.Parallel()
-			service, name, _ := strings.Cut(action, ":")
-			worlds[action].Inject(sandbox.Throttled(service, name, 0))
-			f, err := fleet.Discover(t.Context(), worlds[action].api, selector)
-			refused(t, f, err, action, awsapi.Throttled)
-		})
+	for kind, fault := range map[awsapi.Kind]sandbox.Kind{awsapi.Denied: sandbox.KindAccessDenied, awsapi.Throttled: sandbox.KindThrottled} {
+		for action, selector := range actions() {
+			t.Run(string(kind)+" "+action, func(t *testing.T) {
+				s, api := judgeable(t)
+				service, name, _ := strings.Cut(action, ":")
+				s.Inject(sandbox.Fault{Service: service, Action: name, Kind: fault})
+				f, err := fleet.Discover(t.Context(), api, selector)
+				refused(t, f, err, action, kind)
+			})
+		}
 	}
 }
 
@@ -252,7 +230,6 @@ func TestOverlappingVPCs(t *testing.T) {
 func TestAnUnreachableAPINamesTheAction(t *testing.T) {
 	s, api := judgeable(t)
 	s.Close()
-	t.Cleanup(http.DefaultClient.CloseIdleConnections)
 	_, err := fleet.Discover(t.Context(), api, fleet.Selector{Cluster: "prod"})
 	var e *awsapi.Error
 	if !errors.As(err, &e) || e.Action != "ecs:ListContainerInstances" {

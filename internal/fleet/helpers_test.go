@@ -1,7 +1,6 @@
 package fleet_test
 
 import (
-	"net/http"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,9 +13,6 @@ import (
 // authorize applies an ingress fix as the AWS CLI line that reach prints would.
 func authorize(t *testing.T, cfg aws.Config, f reach.Fix) {
 	t.Helper()
-	transport := &http.Transport{}
-	t.Cleanup(transport.CloseIdleConnections)
-	cfg.HTTPClient = &http.Client{Transport: transport}
 	var permissions []types.IpPermission
 	for _, r := range f.Ports {
 		permissions = append(permissions, types.IpPermission{

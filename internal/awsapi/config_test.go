@@ -1,0 +1,152 @@
+package awsapi
+
+import (
+	"encoding/pem"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+)
+
+// alone takes the machine's own AWS settings away and puts these in place.
+func alone(t *testing.T, environ map[string]string) string {
+	t.Helper()
+	home := t.TempDir()
+	for _, entry := range os.Environ() {
+		if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "AWS_") {
+			t.Setenv(name, "")
+		}
+	}
+	t.Setenv("HOME", home)
+	t.Setenv("AWS_CONFIG_FILE", filepath.Join(home, "config"))
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", filepath.Join(home, "credentials"))
+	for name, value := range environ {
+		t.Setenv(name, value)
+	}
+	return home
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func keyOf(t *testing.T, cfg aws.Config) string {
+	t.Helper()
+	c, err := cfg.Credentials.Retrieve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.AccessKeyID
+}
+
+func TestCredentialsAreFoundWhereTheSDKFindsThem(t *testing.T) {
+	container := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "token" {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		_, _ = w.Write([]byte(`{"AccessKeyId":"CONTAINER","SecretAccessKey":"s","Token":"t","Expiration":"2099-01-01T00:00:00Z"}`))
+	}))
+	defer container.Close()
+	keys := map[string]string{"AWS_ACCESS_KEY_ID": "ENV", "AWS_SECRET_ACCESS_KEY": "s"}
+	for name, c := range map[string]struct {
+		environ     map[string]string
+		credentials string
+		want        string
+	}{
+		"the environment first":      {keys, "[default]\naws_access_key_id=FILE\naws_secret_access_key=s\n", "ENV"},
+		"then the default profile":   {nil, "[default]\naws_access_key_id=FILE\naws_secret_access_key=s\n", "FILE"},
+		"or the profile that is set": {map[string]string{"AWS_PROFILE": "ops"}, "[ops]\naws_access_key_id=OPS\naws_secret_access_key=s\n", "OPS"},
+		"then the container's endpoint": {map[string]string{
+			"AWS_CONTAINER_CREDENTIALS_FULL_URI": container.URL, "AWS_CONTAINER_AUTHORIZATION_TOKEN": "token"}, "", "CONTAINER"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			home := alone(t, c.environ)
+			write(t, filepath.Join(home, "credentials"), c.credentials)
+			cfg, err := load(t.Context(), "eu-west-1", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := keyOf(t, cfg); got != c.want {
+				t.Errorf("credentials of %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestProfilesThatNeedMoreThanKeysSayHowToGoOn(t *testing.T) {
+	for name, text := range map[string]string{
+		"sso":     "[profile ops]\nsso_account_id=1\nsso_role_name=r\nsso_start_url=https://x\nsso_region=eu-west-1\n",
+		"a role":  "[profile ops]\nrole_arn=arn:aws:iam::123456789012:role/r\ncredential_source=Ec2InstanceMetadata\n",
+		"process": "[profile ops]\ncredential_process=/bin/true\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			home := alone(t, map[string]string{"AWS_PROFILE": "ops"})
+			write(t, filepath.Join(home, "config"), text)
+			_, err := New(t.Context(), "eu-west-1", "")
+			if err == nil || !strings.Contains(err.Error(), "aws configure export-credentials --profile ops --format env") {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}
+
+func TestWhatIsAskedForAndNotThereIsAnError(t *testing.T) {
+	for name, c := range map[string]struct {
+		environ map[string]string
+		says    string
+	}{
+		"a profile":   {map[string]string{"AWS_PROFILE": "nobody"}, "nobody"},
+		"a CA bundle": {map[string]string{"AWS_CA_BUNDLE": "/nonexistent/ca.pem"}, "AWS_CA_BUNDLE"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			alone(t, c.environ)
+			if _, err := New(t.Context(), "eu-west-1", ""); err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("error %v, want %q", err, c.says)
+			}
+		})
+	}
+	home := alone(t, nil)
+	write(t, filepath.Join(home, "empty.pem"), "no certificate\n")
+	t.Setenv("AWS_CA_BUNDLE", filepath.Join(home, "empty.pem"))
+	if _, err := New(t.Context(), "eu-west-1", ""); err == nil || !strings.Contains(err.Error(), "holds no certificate") {
+		t.Errorf("an empty bundle: %v", err)
+	}
+}
+
+func TestTheCABundleIsTrustedAloneAndEndpointsAreHonoured(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		_, _ = w.Write([]byte(`{"clusters":[{"clusterName":"prod","status":"ACTIVE"}]}`))
+	}))
+	defer server.Close()
+	home := alone(t, map[string]string{"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_ENDPOINT_URL_ECS": server.URL})
+	bundle := filepath.Join(home, "ca.pem")
+	write(t, bundle, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})))
+	t.Setenv("AWS_CA_BUNDLE", bundle)
+	c, err := New(t.Context(), "eu-west-1", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, err := c.ClusterStatus(t.Context(), "prod"); status != "ACTIVE" || err != nil {
+		t.Errorf("status %q, %v", status, err)
+	}
+	server.CloseClientConnections()
+}
+
+func TestTheRegionOfTheEnvironmentServesWhereNoneIsGiven(t *testing.T) {
+	alone(t, map[string]string{"AWS_REGION": "eu-north-1", "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"})
+	for given, want := range map[string]string{"": "eu-north-1", "eu-west-1": "eu-west-1"} {
+		c, err := New(t.Context(), given, "")
+		if err != nil || c.Region() != want {
+			t.Errorf("New(%q): region %q, %v; want %q", given, c.Region(), err, want)
+		}
+	}
+}

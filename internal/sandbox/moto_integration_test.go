@@ -32,7 +32,7 @@ func motoDeviations() map[string]string {
 		"ListContainerInstances refuses an unknown cluster":                         "no error, want",
 		"SetInstanceHealth refuses an unknown instance with ValidationError":        "InvalidInstanceID.NotFound",
 		"DescribeTasks answers an unknown ARN with failure MISSING":                 "got 0 failures",
-		"DescribeInstances names all unknown ids":                                   "The instance ID 'i-0000000000000dead' does not exist",
+		"DescribeInstances names all unknown ids":                                   "The instance ID 'i-0000000000000",
 		"GetManagedPrefixListEntries refuses an unknown list":                       "no error, want",
 		// It does not implement these; the server answers with an HTML page.
 		"RecordLifecycleActionHeartbeat is accepted while the instance waits": "StatusCode: 500",

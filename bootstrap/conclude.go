@@ -65,7 +65,7 @@ func (report Report) failed() bool {
 // ABANDON for one that failed if that was asked for. Otherwise the hook is left
 // to its own default result.
 func (r *run) tellHook(ctx context.Context, report Report) *Delivery {
-	if r.cfg.LifecycleHook == "" {
+	if r.cfg.LifecycleHook == "" || report.Outcome == Deferred && len(report.Deliveries) > 0 {
 		return nil
 	}
 	result := "CONTINUE"
@@ -124,10 +124,12 @@ func (r *run) signal(ctx context.Context, s awsapi.Signal) error {
 	return r.aws.SignalIdentity(ctx, s, document, signature)
 }
 
-// tellGroup has a failed instance replaced, if that was asked for and no
-// launch hook has done it already.
+// tellGroup has an instance that did not register replaced, if that was asked
+// for and no launch hook has done it already. A bootstrap that failed is no
+// reason: the next instance would fail alike, and a slip of a person's on a
+// live instance must not end it.
 func (r *run) tellGroup(ctx context.Context, report Report) *Delivery {
-	if r.cfg.OnFailure != config.OnFailureUnhealthy || !report.failed() || r.cfg.LifecycleHook != "" {
+	if r.cfg.OnFailure != config.OnFailureUnhealthy || report.ExitCode != exitcode.NotRegistered || r.cfg.LifecycleHook != "" {
 		return nil
 	}
 	d := &Delivery{To: "Auto Scaling", What: "set to Unhealthy, to be replaced"}

@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
@@ -117,6 +118,17 @@ func (report Report) Err() error {
 	default:
 		return exitcode.Wrap(report.ExitCode, fmt.Errorf("%s", report.Reason))
 	}
+}
+
+// lastReport is the report of an earlier run on this instance; the zero Report
+// without one that can be read.
+func (r *run) lastReport() Report {
+	var report Report
+	data, err := os.ReadFile(r.cfg.ReportPath(r.id.InstanceID))
+	if err != nil || json.Unmarshal(data, &report) != nil || report.InstanceID != r.id.InstanceID {
+		return Report{}
+	}
+	return report
 }
 
 // publish writes the report and the console's line. Neither decides anything,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"muster/internal/ecsconfig"
 	"muster/internal/units"
@@ -31,47 +32,67 @@ func (r *run) start(ctx context.Context, restart bool) error {
 	}
 	ctx, stop := context.WithTimeout(ctx, r.pace.systemd)
 	defer stop()
-	if err := r.install(ctx); err != nil {
+	own, err := r.install(ctx)
+	if err != nil {
 		return err
 	}
 	verb, err := r.readyECS(ctx, restart)
 	if err != nil {
 		return err
 	}
-	for _, job := range []struct {
-		verb units.Verb
-		name string
-	}{{verb, ecsUnit}, {units.Restart, verifyUnit}, {units.Restart, agentUnit}} {
-		if err := r.units.Queue(ctx, job.verb, job.name); err != nil {
+	if err := r.units.Queue(ctx, verb, ecsUnit); err != nil {
+		return err
+	}
+	for _, name := range own {
+		if err := r.units.Queue(ctx, units.Restart, name); err != nil {
 			return err
 		}
 	}
-	r.say("units", "queued %s (%s), %s, %s; not waiting for them", ecsUnit, verb, verifyUnit, agentUnit)
+	r.say("units", "queued %s; not waiting for them", strings.Join(append([]string{fmt.Sprintf("%s (%s)", ecsUnit, verb)}, own...), ", "))
 	return nil
 }
 
-// install puts muster's units where no package brought them, and makes them
-// start at every boot.
-func (r *run) install(ctx context.Context) error {
+// install puts muster's units where no package brought them, makes them start
+// at every boot, and returns those that may be started.
+func (r *run) install(ctx context.Context) (own []string, err error) {
 	binary, err := units.InstallBinary(r.cfg.Root, r.Binary)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	written, err := units.Install(r.cfg.Root, binary, r.UnitFiles)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if len(written) > 0 {
 		r.say("units", "installed %d unit files that start %s", len(written), binary)
 		if err := r.units.Reload(ctx); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	changed, err := r.units.Enable(ctx, verifyUnit, agentUnit)
+	if own, err = r.unmasked(ctx, verifyUnit, agentUnit); err != nil {
+		return nil, err
+	}
+	changed, err := r.units.Enable(ctx, own...)
 	if err == nil && len(changed) > 0 {
 		err = r.units.Reload(ctx)
 	}
-	return err
+	return own, err
+}
+
+// unmasked leaves out the units that the administrator does not want.
+func (r *run) unmasked(ctx context.Context, names ...string) (left []string, err error) {
+	for _, name := range names {
+		state, err := r.units.Show(ctx, name)
+		switch {
+		case err != nil:
+			return nil, err
+		case state.LoadState == units.Masked:
+			r.warn("units", "%s is masked on this instance, and left alone", name)
+		default:
+			left = append(left, name)
+		}
+	}
+	return left, nil
 }
 
 // readyECS makes sure that ecs.service can be started, and says how.

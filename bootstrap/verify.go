@@ -73,6 +73,11 @@ func (r *run) verify(ctx context.Context) (Report, error) {
 func (r *run) deferred(report Report, state string) Report {
 	report.Outcome, report.ExitCode = Deferred, exitcode.Deferred
 	report.Reason = "the instance is in a warm pool (" + state + "); it registers when it leaves"
+	// The unit asks each minute, for as long as the pool lasts: the hook that let
+	// the instance in is told once.
+	if before := r.lastReport(); before.Outcome == Deferred && !undelivered(before.Deliveries) {
+		report.Deliveries = before.Deliveries
+	}
 	r.say("verify", "%s", report.Reason)
 	return report
 }

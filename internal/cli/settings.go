@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"muster/internal/config"
-	"muster/internal/exitcode"
 )
 
 // settings collects what the flags, the environment and the settings file say.
@@ -25,12 +24,10 @@ func settings(cmd *cobra.Command) (config.Set, error) {
 	if root == "" {
 		root = os.Getenv("MUSTER_ROOT")
 	}
-	file, err := config.ReadFile(filepath.Join("/", root, config.FilePath))
-	if err != nil {
-		return set, exitcode.Wrap(exitcode.BadConfiguration, err)
-	}
-	set.File = file
-	return set, passOn(file)
+	// A bad file does not end the command here: bootstrap has an ECS agent to
+	// hold back before it fails.
+	set.File, set.Bad = config.ReadFile(filepath.Join("/", root, config.FilePath))
+	return set, passOn(set.File)
 }
 
 func flagValue(f *pflag.Flag) string {

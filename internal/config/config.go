@@ -151,6 +151,7 @@ type Set struct {
 	Environ []string          // as os.Environ gives it
 	Record  map[string]string // by variable; nil before the instance is known
 	File    File
+	Bad     error // why the file could not be read: nothing may be loaded then
 }
 
 // merge lays the layers over each other. Settings for ecs.config are merged

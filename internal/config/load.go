@@ -17,6 +17,9 @@ import (
 // Load makes one Config of the set. Every error names the place that the bad
 // value came from; unknown variables are errors with their near matches.
 func Load(set Set) (*Config, error) {
+	if set.Bad != nil {
+		return nil, set.Bad
+	}
 	values, origins := set.merge()
 	if err := checkKnown(values, origins); err != nil {
 		return nil, err

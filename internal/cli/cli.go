@@ -54,7 +54,7 @@ func command(version string, log *slog.Logger) *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(bootstrapCommand(log), verifyCommand(log), agentCommand(log), configCommand(log))
+	root.AddCommand(bootstrapCommand(log), verifyCommand(log), portsCommand(log), agentCommand(log), configCommand(log))
 	return root
 }
 

@@ -54,6 +54,7 @@ func host(cmd *cobra.Command, log *slog.Logger) (*bootstrap.Host, error) {
 		Engine: func(cfg *config.Config) (bootstrap.Engine, error) {
 			return dockerapi.New(cfg.DockerHost, localTimeout)
 		},
+		Ports:     bootPorts,
 		UnitFiles: systemd.Units(),
 		Binary:    self,
 	}, nil

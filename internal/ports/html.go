@@ -87,9 +87,11 @@ func (r *Report) htmlFindings(b *strings.Builder) {
 		fmt.Fprintf(b, "<div class=\"p bad\"><p><strong>%s</strong> %s</p><p>%s</p></div>\n", esc(f.ID), esc(f.Summary), esc(f.Remedy))
 	}
 	if len(r.Probes) > 0 {
-		b.WriteString("<h2>Dialled from here</h2>\n<ul>\n")
+		fmt.Fprintf(b, "<h2>Dialled from here</h2>\n<p>%s</p>\n<ul>\n", esc(r.contacts()))
 		for _, p := range r.Probes {
-			fmt.Fprintf(b, "<li>%s</li>\n", esc(p.Sentence))
+			if !p.agrees {
+				fmt.Fprintf(b, "<li>%s</li>\n", esc(p.Sentence))
+			}
 		}
 		b.WriteString("</ul>\n")
 	}

@@ -46,6 +46,7 @@ type Report struct {
 
 	worst  reach.Status
 	matrix *reach.Matrix // of all peers, for the picture; nil beside Self
+	judge  *reach.Judge
 	needs  []reach.Need
 }
 
@@ -96,9 +97,13 @@ type Finding struct {
 // Probe is a port of a peer that was dialled from here.
 type Probe struct {
 	To       string `json:"to"`
+	Need     string `json:"need"`
 	Port     uint16 `json:"port"`
 	Contact  string `json:"contact"`
+	Error    string `json:"error,omitempty"`
 	Sentence string `json:"sentence"` // joined with the static verdict
+
+	agrees bool // the dial passed, as the rules say it should
 }
 
 const reportSchema = 1
@@ -107,7 +112,7 @@ const reportSchema = 1
 func Judge(q Question) (*Report, error) {
 	r := &Report{Schema: reportSchema, Scope: q.Scope, Region: q.Region, At: q.At.UTC().Truncate(time.Second), Notes: q.Notes,
 		Counts: map[string]int{}, Needs: []string{}, Peers: []Peer{}, Blocks: []Block{},
-		needs: q.Needs}
+		needs: q.Needs, judge: reach.NewJudge(q.World)}
 	for _, n := range q.Needs {
 		r.Needs = append(r.Needs, n.String())
 	}
@@ -125,16 +130,15 @@ func Judge(q Question) (*Report, error) {
 }
 
 func (r *Report) matrices(q Question) ([]*reach.Matrix, error) {
-	judge := reach.NewJudge(q.World)
 	if q.Self < 0 {
-		m, err := judge.Matrix(q.Peers, q.Peers, q.Needs)
+		m, err := r.judge.Matrix(q.Peers, q.Peers, q.Needs)
 		r.matrix = m
 		return []*reach.Matrix{m}, err
 	}
 	self := q.Peers[q.Self]
 	r.Self = self.Name
 	others := append(append([]reach.Endpoint{}, q.Peers[:q.Self]...), q.Peers[q.Self+1:]...)
-	out, in, err := judge.Against(self, others, q.Needs)
+	out, in, err := r.judge.Against(self, others, q.Needs)
 	return []*reach.Matrix{out, in}, err
 }
 
@@ -150,6 +154,17 @@ func (r *Report) add(m *reach.Matrix) {
 	for _, b := range m.Blocks() {
 		r.Blocks = append(r.Blocks, block(m, b))
 	}
+}
+
+// AddProbe joins a dial from one endpoint to another with the verdict over
+// that need. problem is what the dial met, in the system's words.
+func (r *Report) AddProbe(from, to reach.Endpoint, n reach.Need, p reach.Probe, problem string) {
+	v := r.judge.Evaluate(from, to, n)
+	passed := p.Contact == reach.Connected || p.Contact == reach.Refused
+	r.Probes = append(r.Probes, Probe{
+		To: to.Name, Need: n.String(), Port: p.Port, Contact: p.Contact.String(), Error: problem, Sentence: v.Join(p),
+		agrees: passed && v.Status == reach.Open,
+	})
 }
 
 func block(m *reach.Matrix, b reach.Block) Block {
@@ -202,6 +217,23 @@ func names(all []reach.Endpoint, which []int) []string {
 		out = append(out, all[i].Name)
 	}
 	return out
+}
+
+// Closed are the sentences of what is known to be closed, and the first fix.
+// What is only not known is none of it.
+func (r *Report) Closed() (sentences []string, fix string) {
+	for _, b := range r.Blocks {
+		for _, o := range b.Outcomes {
+			if o.status <= reach.Unknown {
+				continue
+			}
+			sentences = append(sentences, o.Sentence)
+			if fix == "" && len(o.Fixes) > 0 {
+				fix = o.Fixes[0].Command
+			}
+		}
+	}
+	return sentences, fix
 }
 
 // Err is nil when every port is open, else an error with the exit code: what

@@ -3,6 +3,8 @@ package ports
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -78,13 +80,30 @@ func (r *Report) problems(w *printer) {
 	}
 }
 
+// probes counts the dials, and lists those that add something to the verdict.
 func (r *Report) probes(w *printer) {
-	if len(r.Probes) > 0 {
-		w.line("\nDialled from here:")
+	if len(r.Probes) == 0 {
+		return
 	}
+	w.line("\nDialled from here: %s", r.contacts())
 	for _, p := range r.Probes {
-		w.line("  %s", p.Sentence)
+		if !p.agrees {
+			w.line("  %s", p.Sentence)
+		}
 	}
+}
+
+// contacts is "8 connected, 4 refused".
+func (r *Report) contacts() string {
+	counts := map[string]int{}
+	for _, p := range r.Probes {
+		counts[p.Contact]++
+	}
+	var parts []string
+	for _, contact := range slices.Sorted(maps.Keys(counts)) {
+		parts = append(parts, fmt.Sprintf("%d %s", counts[contact], contact))
+	}
+	return strings.Join(parts, ", ")
 }
 
 func (r *Report) grid(w *printer) {

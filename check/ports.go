@@ -1,0 +1,117 @@
+// Package check looks at an instance and says what is wrong with it. So far it
+// has one check: the replication ports. It knows neither bootstrap nor agent;
+// both use it. What it needs of the world is handed in.
+package check
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"muster/internal/fleet"
+	"muster/internal/hostports"
+	"muster/internal/ports"
+	"muster/internal/probe"
+	"muster/reach"
+)
+
+// PortsLook is what the check of the ports looks with.
+type PortsLook struct {
+	Discover func(context.Context) (fleet.Fleet, error)
+	// Host looks at this host; nil away from an instance.
+	Host func(context.Context, netip.Addr, []reach.Need) hostports.Report
+	// Dial dials peers from an address of this host; nil: nobody is dialled.
+	Dial func(ctx context.Context, from netip.Addr, targets []probe.Target) []probe.Result
+}
+
+// Ports judges, for one instance or a whole fleet, whether the needs are met:
+// statically by rules and ACLs, and on the instance itself also by a look at
+// the host and by dialling its peers.
+func Ports(ctx context.Context, look PortsLook, scope, region string, needs []reach.Need) (*ports.Report, error) {
+	found, err := look.Discover(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("finding the peers: %w", err)
+	}
+	report, err := ports.Judge(ports.Question{
+		Scope: scope, Region: region, Self: found.Self, Peers: found.Endpoints, World: found.World,
+		Needs: needs, Notes: notes(found), At: time.Now(),
+	})
+	if err != nil || found.Self < 0 {
+		return report, err
+	}
+	self := found.Endpoints[found.Self]
+	seen := hostports.Report{}
+	if look.Host != nil {
+		seen = look.Host(ctx, firstAddr(self), needs)
+		tellHost(report, seen)
+	}
+	if look.Dial != nil {
+		dial(ctx, look, report, found, needs, seen)
+	}
+	return report, nil
+}
+
+func notes(f fleet.Fleet) []string {
+	out := slices.Clone(f.Notes)
+	for _, u := range f.Unread {
+		out = append(out, "could not read "+u.String())
+	}
+	return out
+}
+
+func tellHost(report *ports.Report, seen hostports.Report) {
+	report.Notes = append(report.Notes, seen.Notes...)
+	for _, f := range seen.Findings {
+		report.Findings = append(report.Findings, ports.Finding{ID: f.ID, Summary: f.Summary, Evidence: f.Evidence, Remedy: f.Remedy})
+	}
+}
+
+// dial dials each peer on a few ports of each need: those that are listened on
+// here, because peers are of one kind, or the range's ends.
+func dial(ctx context.Context, look PortsLook, report *ports.Report, found fleet.Fleet, needs []reach.Need, seen hostports.Report) {
+	type dialled struct {
+		peer reach.Endpoint
+		need reach.Need
+	}
+	var whose []dialled
+	var targets []probe.Target
+	self := found.Endpoints[found.Self]
+	for _, peer := range found.Endpoints {
+		if len(peer.Addrs) == 0 || reach.Same(self, peer) {
+			continue
+		}
+		for i, n := range needs {
+			if n.Flow == reach.Inbound {
+				continue
+			}
+			for _, t := range probe.Targets(peer.Addrs[0], n, listened(seen, i)) {
+				whose, targets = append(whose, dialled{peer, n}), append(targets, t)
+			}
+		}
+	}
+	for i, result := range look.Dial(ctx, firstAddr(self), targets) {
+		if result.Contact != reach.NotProbed {
+			report.AddProbe(self, whose[i].peer, whose[i].need, result.Probe(), result.Err)
+			continue
+		}
+		if note := "could not dial from here: " + result.Err; !slices.Contains(report.Notes, note) {
+			report.Notes = append(report.Notes, note)
+		}
+	}
+}
+
+func listened(seen hostports.Report, need int) reach.Ports {
+	if need >= len(seen.Needs) {
+		return nil
+	}
+	return seen.Needs[need].Ports()
+}
+
+func firstAddr(e reach.Endpoint) netip.Addr {
+	if len(e.Addrs) == 0 {
+		return netip.Addr{}
+	}
+	return e.Addrs[0]
+}

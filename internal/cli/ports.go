@@ -1,0 +1,231 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"muster/check"
+	"muster/internal/awsapi"
+	"muster/internal/config"
+	"muster/internal/dockerapi"
+	"muster/internal/exitcode"
+	"muster/internal/fleet"
+	"muster/internal/hostports"
+	"muster/internal/imds"
+	"muster/internal/ports"
+	"muster/internal/probe"
+	"muster/internal/record"
+	"muster/reach"
+)
+
+// portsFlags are what `muster ports` takes besides the settings.
+type portsFlags struct {
+	group, service, family string
+	addresses              []string
+	region, output         string
+	noDial                 bool
+}
+
+func portsCommand(log *slog.Logger) *cobra.Command {
+	var f portsFlags
+	cmd := &cobra.Command{
+		Use:   "ports",
+		Short: "Which replication port is closed, to whom, at which hop, by which rule, and what would open it",
+		Long: `Judges security groups and network ACLs between the peers of a cluster. On an instance: this
+instance against its peers, with a look at the host and a few dials. With --cluster, --asg,
+--service, --family or --address, on any machine with credentials: everybody against everybody.`,
+		Example: `  muster ports                              on an instance: ignite2, this instance and its peers
+  muster ports --cluster prod --ports ignite2,tomcat-cluster
+  muster ports --cluster prod --output html >ports.html
+  muster ports --asg workers --ports tcp/9000-9009`,
+		Args: cobra.NoArgs,
+	}
+	addFlags(cmd, "ports")
+	cmd.Flags().StringVar(&f.group, "asg", "", "The peers are the members of this Auto Scaling group.")
+	cmd.Flags().StringVar(&f.service, "service", "", "The peers are the running tasks of this service of the cluster.")
+	cmd.Flags().StringVar(&f.family, "family", "", "The peers are the running tasks of this task definition family.")
+	cmd.Flags().StringSliceVar(&f.addresses, "address", nil, "The peers have these private addresses.")
+	cmd.Flags().StringVar(&f.region, "region", "", "The region, away from an instance. Default: the SDK's.")
+	cmd.Flags().BoolVar(&f.noDial, "no-dial", false, "Judge the rules only; dial nobody.")
+	cmd.Flags().StringVar(&f.output, "output", "table", "How it is printed: table, json or html.")
+	cmd.RunE = run(func(cmd *cobra.Command) error { return runPorts(cmd, log, f) })
+	return cmd
+}
+
+func runPorts(cmd *cobra.Command, log *slog.Logger, f portsFlags) error {
+	if err := checkOutput(f.output, "table", "json", "html"); err != nil {
+		return err
+	}
+	at, err := locate(cmd, log, f)
+	if err != nil {
+		return err
+	}
+	needs, warnings, err := reach.ParsePorts(at.ports)
+	if err != nil {
+		return exitcode.Wrap(exitcode.BadConfiguration, err)
+	}
+	report, err := check.Ports(cmd.Context(), at.look(f), at.scope, at.api.Region(), needs)
+	if err != nil {
+		return exitcode.Wrap(exitcode.Undetermined, err)
+	}
+	report.Notes = append(report.Notes, warnings...)
+	return firstOf(printPorts(cmd, report, f.output), report.Err())
+}
+
+func printPorts(cmd *cobra.Command, report *ports.Report, output string) error {
+	var out io.Writer = cmd.OutOrStdout()
+	switch output {
+	case "json":
+		return printJSON(cmd, report)
+	case "html":
+		return report.HTML(out)
+	default:
+		return report.Table(out)
+	}
+}
+
+// place is from where the ports are looked at, and at whom.
+type place struct {
+	cfg      *config.Config
+	api      *awsapi.Client
+	selector fleet.Selector
+	scope    string
+	ports    string
+}
+
+// locate finds out whether this is an instance that asks for itself, or
+// somebody who asks for the whole fleet.
+func locate(cmd *cobra.Command, log *slog.Logger, f portsFlags) (place, error) {
+	set, err := settings(cmd)
+	if err != nil {
+		return place{}, err
+	}
+	_, named := set.Flags["MUSTER_CLUSTER"]
+	at, err := f.selector()
+	if err != nil {
+		return place{}, err
+	}
+	cfg, rec, self, region, err := here(cmd, log, named || at.scope != "")
+	if err != nil {
+		return place{}, err
+	}
+	at.cfg, at.ports = cfg, cfg.Ports
+	if at.ports == "" {
+		at.ports = reach.DefaultProfile
+	}
+	if at.selector.Cluster = cfg.Cluster; at.selector.Cluster == "" {
+		at.selector.Cluster = rec.Cluster
+	}
+	if at.scope == "" {
+		at.scope, at.selector.Self = "cluster "+at.selector.Cluster, self
+	}
+	if at.selector.Cluster == "" && f.group == "" && len(f.addresses) == 0 {
+		return place{}, exitcode.Wrap(exitcode.Usage, errors.New("whose ports? name a --cluster, --asg or --address; on an instance that muster bootstrap has configured it is known"))
+	}
+	if f.region != "" {
+		region = f.region
+	}
+	if at.api, err = awsapi.New(cmd.Context(), region, imdsEndpoint()); err == nil && at.api.Region() == "" {
+		err = exitcode.Wrap(exitcode.Usage, errors.New("no region is known: name it with --region"))
+	}
+	return at, err
+}
+
+// here is who asks: an instance and what it knows of itself, unless the
+// question is about others anyway.
+func here(cmd *cobra.Command, log *slog.Logger, others bool) (*config.Config, record.Record, string, string, error) {
+	cfg, rec, err := recalled(cmd, log, glance)
+	if err != nil {
+		return nil, rec, "", "", err
+	}
+	id, err := identity(cmd.Context(), glance)
+	switch {
+	case err == nil && others:
+		return cfg, rec, "", id.Region, nil
+	case err == nil:
+		return cfg, rec, id.InstanceID, id.Region, nil
+	default:
+		return cfg, rec, "", "", nil
+	}
+}
+
+// selector says who is asked about; the scope stays empty for the cluster.
+func (f portsFlags) selector() (place, error) {
+	at := place{selector: fleet.Selector{Group: f.group, Service: f.service, Family: f.family}}
+	for _, text := range f.addresses {
+		addr, err := netip.ParseAddr(text)
+		if err != nil {
+			return at, exitcode.Wrap(exitcode.Usage, fmt.Errorf("--address %q is no IP address", text))
+		}
+		at.selector.Addresses = append(at.selector.Addresses, addr)
+	}
+	switch {
+	case f.group != "":
+		at.scope = "Auto Scaling group " + f.group
+	case f.service != "":
+		at.scope = "service " + f.service
+	case f.family != "":
+		at.scope = "task family " + f.family
+	case len(f.addresses) > 0:
+		at.scope = fmt.Sprintf("%d addresses", len(f.addresses))
+	}
+	return at, nil
+}
+
+func (p place) discover(ctx context.Context) (fleet.Fleet, error) {
+	return fleet.Discover(ctx, p.api, p.selector)
+}
+
+// dialPatience bounds all dials together.
+const dialPatience = 15 * time.Second
+
+func (p place) look(f portsFlags) check.PortsLook {
+	look := check.PortsLook{Discover: p.discover}
+	if p.selector.Self == "" {
+		return look
+	}
+	look.Host = lookAtHost(p.cfg)
+	if !f.noDial {
+		look.Dial = dial
+	}
+	return look
+}
+
+func lookAtHost(cfg *config.Config) func(context.Context, netip.Addr, []reach.Need) hostports.Report {
+	return func(ctx context.Context, self netip.Addr, needs []reach.Need) hostports.Report {
+		host := hostports.Host{Proc: cfg.Path("/proc"), Agent: introspection(cfg), Self: self}
+		if engine, err := dockerapi.New(cfg.DockerHost, localTimeout); err == nil {
+			host.Docker = engine
+		}
+		return host.Look(ctx, needs)
+	}
+}
+
+func dial(ctx context.Context, from netip.Addr, targets []probe.Target) []probe.Result {
+	ctx, stop := context.WithTimeout(ctx, dialPatience)
+	defer stop()
+	return (&probe.Prober{Source: from}).Dial(ctx, targets)
+}
+
+// bootPorts is the check of a boot: this instance and the peers of its cluster,
+// by the rules alone. Nothing listens yet on an instance that has just joined,
+// and a whole group that boots at once must not dial itself.
+func bootPorts(ctx context.Context, cfg *config.Config, id imds.Identity, cluster string) (*ports.Report, error) {
+	needs, _, err := reach.ParsePorts(cfg.Ports)
+	if err != nil {
+		return nil, err
+	}
+	api, err := awsapi.New(ctx, id.Region, imdsEndpoint())
+	if err != nil {
+		return nil, err
+	}
+	p := place{cfg: cfg, api: api, selector: fleet.Selector{Cluster: cluster, Self: id.InstanceID}}
+	return check.Ports(ctx, check.PortsLook{Discover: p.discover}, "cluster "+cluster, id.Region, needs)
+}

@@ -58,7 +58,7 @@ func (r *run) saidTo(d Delivery) {
 // failed says that the instance is known not to do its duty. What muster could
 // not find out never counts as that.
 func (report Report) failed() bool {
-	return report.Outcome == NotRegistered || report.Outcome == Misconfigured
+	return report.Outcome == NotRegistered || report.Outcome == Misconfigured || report.Outcome == PortsClosed
 }
 
 // tellHook ends the launch hook: CONTINUE for an instance that may go on, and

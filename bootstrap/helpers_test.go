@@ -92,7 +92,7 @@ func (m *machine) impatient() *machine {
 func hurried() *pace {
 	return &pace{
 		poll: 5 * time.Millisecond, confirm: []time.Duration{time.Millisecond, time.Millisecond}, api: 20 * time.Second,
-		systemd: 20 * time.Second, look: 20 * time.Second, tell: 20 * time.Second, lock: 20 * time.Second,
+		systemd: 20 * time.Second, look: 20 * time.Second, tell: 20 * time.Second, lock: 20 * time.Second, ports: 20 * time.Second,
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"muster/internal/dockerapi"
 	"muster/internal/ecsagent"
 	"muster/internal/imds"
+	"muster/internal/ports"
 	"muster/internal/record"
 	"muster/internal/units"
 )
@@ -29,6 +30,9 @@ type Host struct {
 	Agent func(*config.Config) Introspection
 	// Engine may be nil: then Docker is not looked at.
 	Engine func(*config.Config) (Engine, error)
+	// Ports judges the replication ports between this instance and the peers of
+	// the cluster; nil: they are not looked at.
+	Ports func(ctx context.Context, cfg *config.Config, self imds.Identity, cluster string) (*ports.Report, error)
 
 	// UnitFiles are installed where no package brought them; Binary is the
 	// path of the running program.

@@ -21,6 +21,7 @@ type Outcome string
 const (
 	Registered    Outcome = "registered"
 	NotRegistered Outcome = "not-registered"
+	PortsClosed   Outcome = "ports-closed"  // registered, but peers cannot be reached, and the policy is to fail
 	Deferred      Outcome = "deferred"      // in a warm pool
 	Undetermined  Outcome = "undetermined"  // muster could not look
 	Misconfigured Outcome = "misconfigured" // the settings cannot be right

@@ -67,6 +67,7 @@ func (r *run) verify(ctx context.Context) (Report, error) {
 	}
 	report.Outcome, report.Reason = Registered, "registered in cluster "+r.wanted.Text
 	r.say("verify", "registered in %s as %s after %s", r.wanted, meta.ContainerInstanceARN, time.Since(r.started).Round(100*time.Millisecond))
+	r.checkPorts(ctx, &report)
 	return report, nil
 }
 

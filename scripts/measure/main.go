@@ -20,8 +20,8 @@ import (
 
 const (
 	maxBytes = 13_000_000 // of the stripped amd64 binary
-	maxCalls = 10       // to AWS APIs, in one boot
-	minRatio = 20       // baseline's wall time over bootstrap's
+	maxCalls = 10         // to AWS APIs, in one boot
+	minRatio = 20         // baseline's wall time over bootstrap's
 	maxWall  = 100 * time.Millisecond
 	maxSeen  = time.Second // from the ECS agent's first answer to the verdict
 )

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -80,14 +79,13 @@ func runPorts(cmd *cobra.Command, log *slog.Logger, f portsFlags) error {
 }
 
 func printPorts(cmd *cobra.Command, report *ports.Report, output string) error {
-	var out io.Writer = cmd.OutOrStdout()
 	switch output {
 	case "json":
 		return printJSON(cmd, report)
 	case "html":
-		return report.HTML(out)
+		return report.HTML(cmd.OutOrStdout())
 	default:
-		return report.Table(out)
+		return report.Table(cmd.OutOrStdout())
 	}
 }
 
@@ -188,8 +186,8 @@ const dialPatience = 15 * time.Second
 
 func (p place) look(f portsFlags) check.PortsLook {
 	look := check.PortsLook{Discover: p.discover}
-	if p.selector.Self == "" {
-		return look
+	if p.selector.Self == "" || p.cfg.Root != "/" {
+		return look // no host, or not this one
 	}
 	look.Host = lookAtHost(p.cfg)
 	if !f.noDial {
@@ -200,7 +198,7 @@ func (p place) look(f portsFlags) check.PortsLook {
 
 func lookAtHost(cfg *config.Config) func(context.Context, netip.Addr, []reach.Need) hostports.Report {
 	return func(ctx context.Context, self netip.Addr, needs []reach.Need) hostports.Report {
-		host := hostports.Host{Proc: cfg.Path("/proc"), Agent: introspection(cfg), Self: self}
+		host := hostports.Host{Agent: introspection(cfg), Self: self}
 		if engine, err := dockerapi.New(cfg.DockerHost, localTimeout); err == nil {
 			host.Docker = engine
 		}

@@ -50,6 +50,9 @@ func tell(out io.Writer, binary string, number int, s story) error {
 		return err
 	}
 	defer os.RemoveAll(root)
+	if err := os.Mkdir(filepath.Join(root, "etc"), 0o755); err != nil {
+		return err
+	}
 	s.options.Root = root
 	box, err := sandbox.New(s.options)
 	if err != nil {

@@ -8,6 +8,10 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
 	"muster/internal/sandbox"
 )
 
@@ -15,6 +19,7 @@ var stories = []story{
 	{"An instance boots, joins its cluster, and says so", instance(), joins},
 	{"The same, but the cluster's name is mistyped", instance(), mistyped},
 	{"The ECS agent ran too early, and remembers the cluster \"default\"", instance(), stale},
+	{"One replication port too few is open, to one of three peers", instance(), closed},
 }
 
 // instance is a member of an Auto Scaling group with a launch hook, in a stack
@@ -72,9 +77,6 @@ func stale(s *stage) error {
 	if err := sandbox.WriteCheckpoint(s.root, sandbox.Checkpoint{Cluster: "default", InstanceID: "i-0123456789abcdef0", ARN: "arn:aws:ecs:eu-west-1:123456789012:container-instance/default/0aa1"}); err != nil {
 		return err
 	}
-	if err := s.write(config, ""); err != nil {
-		return err
-	}
 	s.say("With this checkpoint the ECS agent would exit for ever in any other cluster. muster moves it aside when told to.")
 	if err := s.muster(0, userData("prod", "--reset-stale-state")...); err != nil {
 		return err
@@ -112,4 +114,48 @@ func (s *stage) write(path, text string) error {
 		return err
 	}
 	return os.WriteFile(at, []byte(text), 0o600)
+}
+
+// closed is the origin of muster: one wrong rule splits a replicated cache.
+func closed(s *stage) error {
+	s.box.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-cache", Rules: []sandbox.Rule{
+		{Protocol: "tcp", First: 47500, Last: 47509, CIDR: "10.0.0.0/16"},
+		{Protocol: "tcp", First: 47100, Last: 47109, Group: "sg-cache"},
+		{Protocol: "tcp", First: 47100, Last: 47105, Group: "sg-batch"}, sandbox.AllEgress(),
+	}})
+	s.box.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-batch", Rules: []sandbox.Rule{
+		{Protocol: "tcp", First: 47000, Last: 47999, CIDR: "10.0.0.0/16"}, sandbox.AllEgress(),
+	}})
+	s.box.EditInstance("i-0123456789abcdef0", func(i *sandbox.Instance) { i.Interfaces[0].Groups = []string{"sg-cache"} })
+	for i, group := range []string{"sg-cache", "sg-cache", "sg-batch"} {
+		s.box.AddPeer("prod", fmt.Sprintf("i-0aaaaaaaaaaaaaaa%d", i+1), sandbox.Interface{
+			ID: fmt.Sprintf("eni-%d", i+1), Addrs: []string{fmt.Sprintf("10.0.1.2%d", i+1)}, Groups: []string{group}})
+	}
+	s.say("Three peers replicate an Ignite cache with this instance. One carries another group, and its rule ends four ports too early.")
+	if err := s.muster(0, "bootstrap", "--cluster", "prod", "--ports", "ignite2-compact"); err != nil {
+		return err
+	}
+	if err := s.box.StartAgent(context.Background()); err != nil {
+		return err
+	}
+	if err := s.muster(0, "verify"); err != nil {
+		return err
+	}
+	if err := s.muster(1, "ports"); err != nil {
+		return err
+	}
+	s.say("Somebody runs the line that was printed.")
+	if err := s.authorize(); err != nil {
+		return err
+	}
+	return s.muster(0, "ports")
+}
+
+func (s *stage) authorize() error {
+	_, err := ec2.NewFromConfig(s.box.AWSConfig()).AuthorizeSecurityGroupIngress(context.Background(), &ec2.AuthorizeSecurityGroupIngressInput{
+		GroupId: aws.String("sg-cache"),
+		IpPermissions: []types.IpPermission{{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(47106), ToPort: aws.Int32(47109),
+			UserIdGroupPairs: []types.UserIdGroupPair{{GroupId: aws.String("sg-batch")}}}},
+	})
+	return err
 }

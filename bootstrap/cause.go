@@ -23,7 +23,7 @@ func (r *run) diagnose(ctx context.Context, report *Report, why error) {
 	ctx, stop := context.WithTimeout(ctx, r.pace.look)
 	defer stop()
 	report.Outcome, report.ExitCode = NotRegistered, exitcode.NotRegistered
-	report.Reason = fmt.Sprintf("the instance did not register in cluster %s within %s", report.Cluster, time.Since(r.started).Round(time.Second))
+	report.Reason = fmt.Sprintf("the instance did not register in cluster %s; gave up after %s", report.Cluster, time.Since(r.started).Round(time.Second))
 	report.Evidence = append(report.Evidence, why.Error())
 	for _, look := range []func(context.Context, error) (*Cause, string){lookAtAnswer, r.lookAtLogs, r.lookAtUnit, r.lookAtDocker, lookAtIntrospection} {
 		cause, seen := look(ctx, why)

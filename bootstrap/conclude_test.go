@@ -294,7 +294,7 @@ func TestReportIsTheGoldenOne(t *testing.T) {
 			text = strings.NewReplacer(
 				report.ContainerInstanceARN, "arn:aws:ecs:eu-central-1:123456789012:container-instance/CLUSTER/ID",
 				report.StartedAt.Format(time.RFC3339Nano), "2026-01-02T03:04:05Z",
-				"within 1s", "within 0s",
+				"gave up after 1s", "gave up after 0s",
 			).Replace(text)
 			// The first heartbeat may be cut off by a quick end.
 			text = regexp.MustCompile(`("waited_seconds"|"aws_calls"): [0-9.e-]+`).ReplaceAllString(text, "$1: 1")

@@ -76,7 +76,7 @@ func TestVerifySaysWhyItDidNotRegister(t *testing.T) {
 		cause   string
 		says    []string
 	}{
-		"introspection refused":   {plan: sandbox.AgentPlan{Hold: true}, timeout: "300ms", cause: "introspection-refused", says: []string{"within "}},
+		"introspection refused":   {plan: sandbox.AgentPlan{Hold: true}, timeout: "300ms", cause: "introspection-refused", says: []string{"gave up after "}},
 		"hung":                    {plan: sandbox.AgentPlan{Answer: sandbox.AnswerHangs}, timeout: "500ms", cause: "introspection-silent", says: []string{"systemctl restart ecs.service"}},
 		"hung, and shorter asked": {plan: sandbox.AgentPlan{Answer: sandbox.AnswerHangs}, timeout: "20ms", cause: "introspection-silent"},
 		"half an answer":          {plan: sandbox.AgentPlan{Answer: sandbox.AnswerHalf}, timeout: "300ms", cause: "introspection-garbled"},

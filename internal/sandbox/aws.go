@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -16,6 +17,7 @@ type service struct {
 	name     string
 	target   string // prefix of X-Amz-Target, in the JSON protocols
 	version  string // Version parameter, in the query protocols
+	rpc      string // name in the path, in rpc-v2-cbor
 	protocol protocol
 	actions  map[string]action
 	rates    map[string]rate // actions absent here are not throttled
@@ -26,7 +28,7 @@ type action func(*request) (any, *apiError)
 
 // services is the routing table.
 func (s *Sandbox) services() []*service {
-	return []*service{s.ecsService(), s.ec2Service(), s.autoScalingService(), s.cloudFormationService()}
+	return []*service{s.ecsService(), s.ec2Service(), s.autoScalingService(), s.cloudFormationService(), s.cloudWatchService()}
 }
 
 // request is one AWS call, routed.
@@ -77,7 +79,7 @@ func (s *Sandbox) serveAWS(w http.ResponseWriter, h *http.Request) {
 }
 
 // route finds service and action: X-Amz-Target says both in the JSON protocols,
-// Version and Action in the query protocols.
+// Version and Action in the query protocols, the path in rpc-v2-cbor.
 func (s *Sandbox) route(h *http.Request) (*request, *apiError) {
 	body, err := io.ReadAll(io.LimitReader(h.Body, 1<<20))
 	if err != nil {
@@ -85,20 +87,30 @@ func (s *Sandbox) route(h *http.Request) (*request, *apiError) {
 	}
 	r := &request{http: h, body: body}
 	r.region, r.key = credentialScope(h.Header.Get("Authorization"))
+	if rpc, name, ok := strings.Cut(strings.TrimPrefix(h.URL.Path, "/service/"), "/operation/"); ok {
+		r.action = name
+		return r, r.to(s.routes, func(svc *service) bool { return svc.rpc == rpc })
+	}
 	target, name, isJSON := strings.Cut(h.Header.Get("X-Amz-Target"), ".")
 	r.action = name
 	if !isJSON {
 		r.form, _ = url.ParseQuery(h.URL.RawQuery + "&" + string(body)) // a bad pair is a missing parameter
 		r.action = r.form.Get("Action")
 	}
-	for _, svc := range s.routes {
-		if isJSON && svc.target == target || !isJSON && svc.version != "" && svc.version == r.form.Get("Version") {
-			r.service = svc
-			return r, nil
-		}
+	return r, r.to(s.routes, func(svc *service) bool {
+		return isJSON && svc.target == target || !isJSON && svc.version != "" && svc.version == r.form.Get("Version")
+	})
+}
+
+// to gives the request the one service that is meant.
+func (r *request) to(routes []*service, meant func(*service) bool) *apiError {
+	i := slices.IndexFunc(routes, meant)
+	if i < 0 {
+		return invalid("UnknownOperationException", "no service here answers action %q (path %q, target %q, version %q)",
+			r.action, r.http.URL.Path, r.http.Header.Get("X-Amz-Target"), r.form.Get("Version"))
 	}
-	return nil, invalid("UnknownOperationException", "no service here answers action %q (target %q, version %q)",
-		r.action, target, r.form.Get("Version"))
+	r.service = routes[i]
+	return nil
 }
 
 func (r *request) protocol() protocol {

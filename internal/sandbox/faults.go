@@ -13,6 +13,7 @@ const (
 	EC2            = "ec2"
 	AutoScaling    = "autoscaling"
 	CloudFormation = "cloudformation"
+	CloudWatch     = "cloudwatch"
 	IMDS           = "imds"
 	Introspection  = "introspection"
 )

@@ -39,6 +39,12 @@ func motoDeviations() map[string]string {
 		"CompleteLifecycleAction is accepted once":                            "StatusCode: 500",
 		"SignalResource refuses an unknown stack with ValidationError":        "StatusCode: 500",
 		"SignalResource is accepted by a stack that waits":                    "StatusCode: 500",
+
+		// It speaks CloudWatch's query protocol alone; the SDK speaks rpc-v2-cbor.
+		"PutMetricData is found again by GetMetricStatistics, what is sent twice counting twice": "StatusCode: 404",
+		"PutMetricData of a thousand datums is accepted, compressed as the SDK does":             "StatusCode: 404",
+		"PutMetricData keeps series with other dimensions apart":                                 "StatusCode: 404",
+		"PutMetricData refuses what is no number":                                                "StatusCode: 404",
 	}
 }
 

@@ -79,6 +79,7 @@ type Sandbox struct {
 	group    *groupState
 	vpc      *vpc
 	stacks   map[string]*stack
+	metrics  []Datum
 }
 
 // New starts a sandbox on three loopback ports. Close it.

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/smithy-go"
@@ -49,6 +50,7 @@ type clients struct {
 	ec2 *ec2.Client
 	asg *autoscaling.Client
 	cfn *cloudformation.Client
+	cw  *cloudwatch.Client
 }
 
 type clause struct {
@@ -66,6 +68,7 @@ func Run(t *testing.T, b Backend) {
 		ec2:     ec2.NewFromConfig(b.Config, func(o *ec2.Options) { o.RetryMaxAttempts = 1 }),
 		asg:     autoscaling.NewFromConfig(b.Config, func(o *autoscaling.Options) { o.RetryMaxAttempts = 1 }),
 		cfn:     cloudformation.NewFromConfig(b.Config, func(o *cloudformation.Options) { o.RetryMaxAttempts = 1 }),
+		cw:      cloudwatch.NewFromConfig(b.Config, func(o *cloudwatch.Options) { o.RetryMaxAttempts = 1 }),
 	}
 	for _, cl := range clauses() {
 		t.Run(cl.name, func(t *testing.T) { run(t, c, cl) })
@@ -78,7 +81,7 @@ func Run(t *testing.T, b Backend) {
 }
 
 func clauses() []clause {
-	return slices.Concat(ecsClauses(), taskClauses(), instanceClauses(), vpcClauses(), groupClauses(), lifecycleClauses(), stackClauses())
+	return slices.Concat(ecsClauses(), taskClauses(), instanceClauses(), vpcClauses(), groupClauses(), lifecycleClauses(), stackClauses(), metricClauses())
 }
 
 func run(t *testing.T, c *clients, cl clause) {

@@ -54,6 +54,7 @@ instance against its peers, with a look at the host and a few dials. With --clus
 	cmd.Flags().StringVar(&f.region, "region", "", "The region, away from an instance. Default: the SDK's.")
 	cmd.Flags().BoolVar(&f.noDial, "no-dial", false, "Judge the rules only; dial nobody.")
 	cmd.Flags().StringVar(&f.output, "output", "table", "How it is printed: table, json or html.")
+	cmd.MarkFlagsMutuallyExclusive("asg", "service", "family", "address")
 	cmd.RunE = run(func(cmd *cobra.Command) error { return runPorts(cmd, log, f) })
 	return cmd
 }

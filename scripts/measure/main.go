@@ -1,8 +1,9 @@
 // Command measure prints what muster costs, side by side in one run: the size
 // of the binary, the wall time of bootstrap against the same work done by
 // scripts/baseline-bootstrap with the aws CLI, how soon a registration is seen,
-// and how many AWS calls a boot makes. Sizes and counts are gates; times are
-// printed, because machines differ, and judged as ratios.
+// how many AWS calls a boot makes, and what judging and dialling 1,000 peers
+// takes. Sizes and counts are gates; times are printed, because machines
+// differ, and judged as ratios.
 package main
 
 import (
@@ -30,7 +31,7 @@ func main() {
 	runs := flag.Int("runs", 9, "how often each command is run; the median is printed")
 	flag.Parse()
 	var failed []error
-	for _, measure := range []func(int) error{sizes, bootstrapTime, boot} {
+	for _, measure := range []func(int) error{sizes, bootstrapTime, boot, portEngine, dials} {
 		if err := measure(*runs); err != nil {
 			fmt.Println("FAIL:", err)
 			failed = append(failed, err)

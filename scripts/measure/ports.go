@@ -1,0 +1,102 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+
+	"muster/internal/probe"
+	"muster/reach"
+)
+
+const (
+	maxAgainst = 10 * time.Millisecond // one of 1,000 peers against all
+	maxMatrix  = 2 * time.Second       // 1,000 x 1,000
+	maxJudged  = 200_000_000           // bytes allocated for that matrix
+	maxDials   = 10 * time.Second      // 1,000 peers that never answer
+)
+
+// portEngine runs the benchmarks of package reach, which build the world that
+// is judged: 1,000 peers with five groups of 60 rules each, then 2 and 4 times
+// the peers, then 2 and 4 times the rules.
+func portEngine(int) error {
+	out, err := exec.Command("go", "test", "-run", "^$", "-bench", "^Benchmark(OneAgainstAll|FullMatrix|FullMatrixEveryoneNamed)$", "./reach").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("benchmarking reach: %w\n%s", err, out)
+	}
+	scales := benchmarks(string(out))
+	for _, s := range []struct {
+		name, benchmark string
+		limit           time.Duration
+	}{
+		{"one against 1,000 peers", "OneAgainstAll", maxAgainst},
+		{"matrix of 1,000 x 1,000", "FullMatrix", maxMatrix},
+		{"the same, all named alone", "FullMatrixEveryoneNamed", maxMatrix},
+	} {
+		if err := printScales(s.name, s.limit, scales[s.benchmark]); err != nil {
+			return fmt.Errorf("benchmark %s of reach: %w", s.benchmark, err)
+		}
+	}
+	return nil
+}
+
+// printScales prints the first scale, and the others as multiples of its time.
+func printScales(name string, limit time.Duration, scales []scale) error {
+	if len(scales) == 0 {
+		return errors.New("it printed nothing")
+	}
+	first := scales[0]
+	fmt.Printf("%-28s %6.1f ms (limit %s), %.1f MB allocated (limit %d MB)\n", name, first["ns/op"]/1e6, limit, first["B/op"]/1e6, maxJudged/1_000_000)
+	if len(scales) == 5 {
+		fmt.Printf("    times that               %6.2f at 2x peers, %.2f at 4x; %.2f at 2x rules, %.2f at 4x\n",
+			scales[1]["x-time"], scales[2]["x-time"], scales[3]["x-time"], scales[4]["x-time"])
+	}
+	if first["B/op"] > maxJudged {
+		return fmt.Errorf("%.0f bytes are allocated, more than %d", first["B/op"], maxJudged)
+	}
+	return nil
+}
+
+// scale is one line of a benchmark: its numbers by unit.
+type scale map[string]float64
+
+// benchmarks reads what `go test -bench` prints, by name without sub-benchmark
+// and processors (golang.org/design/14313-benchmark-format).
+func benchmarks(out string) map[string][]scale {
+	all := map[string][]scale{}
+	for line := range strings.Lines(out) {
+		fields := strings.Fields(line)
+		if len(fields) < 4 || !strings.HasPrefix(fields[0], "Benchmark") {
+			continue
+		}
+		s := scale{}
+		for i := 2; i+1 < len(fields); i += 2 {
+			if value, err := strconv.ParseFloat(fields[i], 64); err == nil {
+				s[fields[i+1]] = value
+			}
+		}
+		name, _, _ := strings.Cut(strings.TrimPrefix(fields[0], "Benchmark"), "/")
+		name, _, _ = strings.Cut(name, "-")
+		all[name] = append(all[name], s)
+	}
+	return all
+}
+
+// dials prints how long muster waits at most when no peer answers: the first
+// port and a canary of both ranges of ignite2, at each of 1,000.
+func dials(int) error {
+	needs, _, err := reach.ParsePorts(reach.DefaultProfile)
+	if err != nil {
+		return err
+	}
+	targets := 0
+	for _, n := range needs {
+		targets += 1000 * len(probe.Targets(netip.MustParseAddr("10.0.1.5"), n, nil))
+	}
+	fmt.Printf("dialling 1,000 silent peers  %6.1f s at most, %d dials (limit %s)\n", (&probe.Prober{}).Longest(targets).Seconds(), targets, maxDials)
+	return nil
+}

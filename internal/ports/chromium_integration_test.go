@@ -1,0 +1,108 @@
+//go:build integration
+
+package ports
+
+import (
+	"bytes"
+	"image/color"
+	"image/png"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// chromium renders a page without any network, and returns its DOM, what it
+// wrote to the console, and a picture of it.
+func chromium(t *testing.T, page []byte) (dom string, console []string, shot []byte) {
+	t.Helper()
+	program, err := exec.LookPath("chromium")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("no chromium: apt-get install chromium")
+		}
+		t.Skip("no chromium: apt-get install chromium")
+	}
+	dir := t.TempDir()
+	file, picture := filepath.Join(dir, "page.html"), filepath.Join(dir, "page.png")
+	if err := os.WriteFile(file, page, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	run := func(mode string) (string, string) {
+		// No resolver and a proxy that nobody listens at: names and addresses both fail.
+		cmd := exec.CommandContext(t.Context(), program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+			"--user-data-dir="+filepath.Join(dir, "profile"), "--host-resolver-rules=MAP * ~NOTFOUND", "--proxy-server=127.0.0.1:1", "--proxy-bypass-list=<-loopback>",
+			"--enable-logging=stderr", "--v=0", "--window-size=1400,1200", "--virtual-time-budget=5000", mode, "file://"+file)
+		var stdout, stderr bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		if err := cmd.Run(); err != nil {
+			t.Fatalf("chromium %s: %v\n%s", mode, err, stderr.String())
+		}
+		return stdout.String(), stderr.String()
+	}
+	dom, log := run("--dump-dom")
+	run("--screenshot=" + picture)
+	if shot, err = os.ReadFile(picture); err != nil {
+		t.Fatal(err)
+	}
+	// Its other lines are about the machine: no D-Bus, no graphics card.
+	return dom, regexp.MustCompile(`(?m)^.*:CONSOLE[:(].*$`).FindAllString(log, -1), shot
+}
+
+func TestThePageRendersInABrowserWithoutNetwork(t *testing.T) {
+	const peers = 30
+	r := judged(t, peers, -1, "ignite2")
+	r.Notes = []string{`<script>console.error("a note was run")</script>`}
+	var page bytes.Buffer
+	if err := r.HTML(&page); err != nil {
+		t.Fatal(err)
+	}
+	dom, console, shot := chromium(t, page.Bytes())
+	if len(console) > 0 {
+		t.Errorf("the console: %q", console)
+	}
+	_, svg, found := strings.Cut(dom, "<svg")
+	svg, _, _ = strings.Cut(svg, "</svg>")
+	if n := strings.Count(svg, "<rect"); !found || n != peers*peers {
+		t.Errorf("an svg: %v, with %d squares, want %d", found, n, peers*peers)
+	}
+	if n := strings.Count(svg, `class="f-self"`); n != peers {
+		t.Errorf("%d squares for a peer towards itself, want %d", n, peers)
+	}
+	for _, fill := range []color.NRGBA{{0x7c, 0xc4, 0x92, 0xff}, {0xd9, 0x53, 0x4f, 0xff}} { // open, closed
+		if n := pixels(t, shot, fill); n < cellSize*cellSize {
+			t.Errorf("%d pixels of the picture are %v: the style of the squares is not applied", n, fill)
+		}
+	}
+}
+
+// A control: there is no network, and errors would be seen.
+func TestTheBrowserHasNoNetworkAndTellsOfErrors(t *testing.T) {
+	_, console, _ := chromium(t, []byte(`<!doctype html><script>console.error("boo")</script>
+		<img src="http://127.0.0.1/a.png" onerror="console.error('not loaded: ' + src)"><img src="http://example.com/b.png" onerror="console.error('not loaded: ' + src)">`))
+	all := strings.Join(console, "\n")
+	for _, want := range []string{"boo", "not loaded: http://127.0.0.1", "not loaded: http://example.com"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("%q is not on the console: %q", want, console)
+		}
+	}
+}
+
+// pixels counts those of one colour.
+func pixels(t *testing.T, shot []byte, want color.NRGBA) (n int) {
+	t.Helper()
+	img, err := png.Decode(bytes.NewReader(shot))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for y := img.Bounds().Min.Y; y < img.Bounds().Max.Y; y++ {
+		for x := img.Bounds().Min.X; x < img.Bounds().Max.X; x++ {
+			if color.NRGBAModel.Convert(img.At(x, y)) == want {
+				n++
+			}
+		}
+	}
+	return n
+}

@@ -20,6 +20,12 @@ import (
 // PortsLook is what the check of the ports looks with.
 type PortsLook struct {
 	Discover func(context.Context) (fleet.Fleet, error)
+	// Balancers finds the interfaces of the load balancer in front; nil: there is
+	// none, or nobody asks.
+	Balancers func(context.Context) (fleet.Fleet, error)
+	// Target is the port that the balancer dials; 0: any that Docker gives to
+	// hostPort 0.
+	Target uint16
 	// Host looks at this host; nil away from an instance.
 	Host func(context.Context, netip.Addr, []reach.Need) hostports.Report
 	// Dial dials peers from an address of this host; nil: nobody is dialled.
@@ -34,20 +40,25 @@ func Ports(ctx context.Context, look PortsLook, scope, region string, needs []re
 	if err != nil {
 		return nil, fmt.Errorf("finding the peers: %w", err)
 	}
-	report, err := ports.Judge(ports.Question{
+	seen := hostports.Report{}
+	if look.Host != nil && found.Self >= 0 {
+		seen = look.Host(ctx, firstAddr(found.Endpoints[found.Self]), needs)
+	}
+	q := ports.Question{
 		Scope: scope, Region: region, Self: found.Self, Peers: found.Endpoints, World: found.World,
 		Needs: needs, Notes: notes(found), At: time.Now(),
-	})
-	if err != nil || found.Self < 0 {
-		return report, err
 	}
-	self := found.Endpoints[found.Self]
-	seen := hostports.Report{}
-	if look.Host != nil {
-		seen = look.Host(ctx, firstAddr(self), needs)
-		tellHost(report, seen)
+	if look.Balancers != nil {
+		if err := addBalancers(ctx, look, &q, seen.Ephemeral); err != nil {
+			return nil, err
+		}
 	}
-	if look.Dial != nil {
+	report, err := ports.Judge(q)
+	if err != nil {
+		return nil, err
+	}
+	tellHost(report, seen)
+	if look.Dial != nil && found.Self >= 0 {
 		dial(ctx, look, report, found, needs, seen)
 	}
 	return report, nil

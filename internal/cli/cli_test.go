@@ -37,6 +37,7 @@ func TestScripts(t *testing.T) {
 			"hides-root":  hidesRoot,
 			"signalled":   signalled,
 			"peers":       peers,
+			"balancer":    balancer,
 			"authorize":   authorize,
 		},
 	})
@@ -99,6 +100,19 @@ func peers(ts *testscript.TestScript, _ bool, _ []string) {
 	b.EditInstance("i-0123456789abcdef0", func(i *sandbox.Instance) { i.Interfaces[0].Groups = []string{"sg-cache"} })
 	b.AddPeer("prod", "i-0aaaaaaaaaaaaaaa1", sandbox.Interface{ID: "eni-1", Addrs: []string{"10.0.1.21"}, Groups: []string{"sg-cache"}})
 	b.AddPeer("prod", "i-0aaaaaaaaaaaaaaa2", sandbox.Interface{ID: "eni-2", Addrs: []string{"10.0.1.22"}, Groups: []string{"sg-batch"}})
+}
+
+// balancer: a load balancer, which sg-cache admits on 8080 and on some of the
+// ports that Docker gives to hostPort 0, and sg-batch does not.
+func balancer(ts *testscript.TestScript, _ bool, _ []string) {
+	b := box(ts)
+	b.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-balancer", Rules: []sandbox.Rule{sandbox.AllEgress()}})
+	b.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-web", Rules: []sandbox.Rule{
+		{Protocol: "tcp", First: 8080, Last: 8080, Group: "sg-balancer"}, {Protocol: "tcp", First: 32768, Last: 40000, Group: "sg-balancer"},
+	}})
+	b.EditInstance("i-0123456789abcdef0", func(i *sandbox.Instance) { i.Interfaces[0].Groups = []string{"sg-cache", "sg-web"} })
+	b.EditInstance("i-0aaaaaaaaaaaaaaa1", func(i *sandbox.Instance) { i.Interfaces[0].Groups = []string{"sg-cache", "sg-web"} })
+	b.AddInterface(sandbox.Interface{ID: "eni-balancer", Addrs: []string{"10.0.1.200"}, Groups: []string{"sg-balancer"}})
 }
 
 // authorize: somebody runs the fix that muster printed.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,7 +28,8 @@ import (
 // portsFlags are what `muster ports` takes besides the settings.
 type portsFlags struct {
 	group, service, family string
-	addresses              []string
+	addresses, balancers   []string
+	targetPort             string
 	region, output         string
 	noDial                 bool
 }
@@ -43,7 +45,8 @@ instance against its peers, with a look at the host and a few dials. With --clus
 		Example: `  muster ports                              on an instance: ignite2, this instance and its peers
   muster ports --cluster prod --ports ignite2,tomcat-cluster
   muster ports --cluster prod --output html >ports.html
-  muster ports --asg workers --ports tcp/9000-9009`,
+  muster ports --asg workers --ports tcp/9000-9009
+  muster ports --cluster prod --balancer 10.0.0.5,10.0.1.5 --target-port 8080`,
 		Args: cobra.NoArgs,
 	}
 	addFlags(cmd, "ports")
@@ -51,6 +54,8 @@ instance against its peers, with a look at the host and a few dials. With --clus
 	cmd.Flags().StringVar(&f.service, "service", "", "The peers are the running tasks of this service of the cluster.")
 	cmd.Flags().StringVar(&f.family, "family", "", "The peers are the running tasks of this task definition family.")
 	cmd.Flags().StringSliceVar(&f.addresses, "address", nil, "The peers have these private addresses.")
+	cmd.Flags().StringSliceVar(&f.balancers, "balancer", nil, "The private addresses of a load balancer in front, which must reach --target-port too.")
+	cmd.Flags().StringVar(&f.targetPort, "target-port", dynamicPort, "The port that the balancer dials, or dynamic: any that Docker gives to hostPort 0.")
 	cmd.Flags().StringVar(&f.region, "region", "", "The region, away from an instance. Default: the SDK's.")
 	cmd.Flags().BoolVar(&f.noDial, "no-dial", false, "Judge the rules only; dial nobody.")
 	cmd.Flags().StringVar(&f.output, "output", "table", "How it is printed: table, json or html.")
@@ -97,6 +102,9 @@ type place struct {
 	selector fleet.Selector
 	scope    string
 	ports    string
+
+	balancers []netip.Addr
+	target    uint16 // that the balancers dial; 0: any dynamic host port
 }
 
 // locate finds out whether this is an instance that asks for itself, or
@@ -158,12 +166,15 @@ func here(cmd *cobra.Command, log *slog.Logger, others bool) (*config.Config, re
 // selector says who is asked about; the scope stays empty for the cluster.
 func (f portsFlags) selector() (place, error) {
 	at := place{selector: fleet.Selector{Group: f.group, Service: f.service, Family: f.family}}
-	for _, text := range f.addresses {
-		addr, err := netip.ParseAddr(text)
-		if err != nil {
-			return at, exitcode.Wrap(exitcode.Usage, fmt.Errorf("--address %q is no IP address", text))
-		}
-		at.selector.Addresses = append(at.selector.Addresses, addr)
+	var err error
+	if at.selector.Addresses, err = addresses("--address", f.addresses); err != nil {
+		return at, err
+	}
+	if at.balancers, err = addresses("--balancer", f.balancers); err != nil {
+		return at, err
+	}
+	if at.target, err = f.target(); err != nil {
+		return at, err
 	}
 	switch {
 	case f.group != "":
@@ -178,8 +189,41 @@ func (f portsFlags) selector() (place, error) {
 	return at, nil
 }
 
+func addresses(flag string, texts []string) ([]netip.Addr, error) {
+	var out []netip.Addr
+	for _, text := range texts {
+		addr, err := netip.ParseAddr(text)
+		if err != nil {
+			return nil, exitcode.Wrap(exitcode.Usage, fmt.Errorf("%s %q is no IP address", flag, text))
+		}
+		out = append(out, addr)
+	}
+	return out, nil
+}
+
+// dynamicPort is the --target-port of containers with hostPort 0.
+const dynamicPort = "dynamic"
+
+func (f portsFlags) target() (uint16, error) {
+	if f.targetPort == dynamicPort {
+		return 0, nil
+	}
+	port, err := strconv.ParseUint(f.targetPort, 10, 16)
+	switch {
+	case err != nil || port == 0:
+		return 0, exitcode.Wrap(exitcode.Usage, fmt.Errorf("--target-port %q is neither a port nor %s", f.targetPort, dynamicPort))
+	case len(f.balancers) == 0:
+		return 0, exitcode.Wrap(exitcode.Usage, errors.New("--target-port is a load balancer's: name its private addresses with --balancer"))
+	}
+	return uint16(port), nil
+}
+
 func (p place) discover(ctx context.Context) (fleet.Fleet, error) {
 	return fleet.Discover(ctx, p.api, p.selector)
+}
+
+func (p place) discoverBalancers(ctx context.Context) (fleet.Fleet, error) {
+	return fleet.Discover(ctx, p.api, fleet.Selector{Addresses: p.balancers})
 }
 
 // dialPatience bounds all dials together.
@@ -187,6 +231,9 @@ const dialPatience = 15 * time.Second
 
 func (p place) look(f portsFlags) check.PortsLook {
 	look := check.PortsLook{Discover: p.discover}
+	if len(p.balancers) > 0 {
+		look.Target, look.Balancers = p.target, p.discoverBalancers
+	}
 	if p.selector.Self == "" || p.cfg.Root != "/" {
 		return look // no host, or not this one
 	}

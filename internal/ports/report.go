@@ -6,6 +6,7 @@ package ports
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"muster/internal/exitcode"
@@ -22,23 +23,29 @@ type Question struct {
 	Peers  []reach.Endpoint
 	World  reach.World
 	Needs  []reach.Need
-	Notes  []string // what could not be looked at, and why
-	At     time.Time
+	// Balancers dial those who are asked about on Target, besides what these need
+	// of each other.
+	Balancers []reach.Endpoint
+	Target    reach.Need
+	Notes     []string // what could not be looked at, and why
+	At        time.Time
 }
 
 // Report is the answer. It is what --output json prints; fields are only ever
 // added.
 type Report struct {
-	Schema int            `json:"schema"`
-	Scope  string         `json:"scope"`
-	Region string         `json:"region"`
-	Self   string         `json:"self,omitempty"`
-	At     time.Time      `json:"at"`
-	Peers  []Peer         `json:"peers"`
-	Needs  []string       `json:"needs"`
-	Counts map[string]int `json:"counts"` // judged pairs times needs, by status
-	Blocks []Block        `json:"blocks"` // worst first; every pair is in exactly one for each direction asked
-	Notes  []string       `json:"notes,omitempty"`
+	Schema int       `json:"schema"`
+	Scope  string    `json:"scope"`
+	Region string    `json:"region"`
+	Self   string    `json:"self,omitempty"`
+	At     time.Time `json:"at"`
+	Peers  []Peer    `json:"peers"`
+	// Balancers are those in front of the peers that were asked about.
+	Balancers []Peer         `json:"balancers,omitempty"`
+	Needs     []string       `json:"needs"`
+	Counts    map[string]int `json:"counts"` // judged pairs times needs, by status
+	Blocks    []Block        `json:"blocks"` // worst first; every pair is in exactly one for each direction asked
+	Notes     []string       `json:"notes,omitempty"`
 
 	// Findings and Probes are added by those who looked.
 	Findings []Finding `json:"findings,omitempty"`
@@ -120,6 +127,9 @@ func Judge(q Question) (*Report, error) {
 		r.Peers = append(r.Peers, peer(e))
 	}
 	matrices, err := r.matrices(q)
+	if err == nil && len(q.Balancers) > 0 {
+		matrices, err = r.addBalancers(matrices, q)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("judging the ports: %w", err)
 	}
@@ -140,6 +150,21 @@ func (r *Report) matrices(q Question) ([]*reach.Matrix, error) {
 	others := append(append([]reach.Endpoint{}, q.Peers[:q.Self]...), q.Peers[q.Self+1:]...)
 	out, in, err := r.judge.Against(self, others, q.Needs)
 	return []*reach.Matrix{out, in}, err
+}
+
+// addBalancers has the balancers dial the instance that asks, or all peers.
+func (r *Report) addBalancers(matrices []*reach.Matrix, q Question) ([]*reach.Matrix, error) {
+	targets := q.Peers
+	if q.Self >= 0 {
+		targets = q.Peers[q.Self : q.Self+1]
+	}
+	for _, e := range q.Balancers {
+		r.Balancers = append(r.Balancers, peer(e))
+	}
+	r.needs = slices.Concat(r.needs, []reach.Need{q.Target})
+	r.Needs = append(r.Needs, q.Target.String())
+	m, err := r.judge.Matrix(q.Balancers, targets, []reach.Need{q.Target})
+	return append(matrices, m), err
 }
 
 func (r *Report) add(m *reach.Matrix) {

@@ -30,7 +30,7 @@ func instance() sandbox.Options {
 		Clusters: []string{"default", "prod", "prod-batch", "staging"},
 		Group:    &sandbox.Group{Name: "workers", Hooks: []sandbox.Hook{{Name: "ready", Timeout: 5 * time.Minute}}},
 		Stacks:   map[string][]string{"web": {"Workers"}},
-		Agent:    sandbox.AgentPlan{After: 2 * time.Second},
+		Agent:    sandbox.AgentPlan{After: time.Second},
 	}
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -81,8 +82,8 @@ func (e *ECSSettings) UnmarshalText(text []byte) error {
 	if len(at) > 0 {
 		before = s[:at[0][0]]
 	}
-	if before = strings.TrimSpace(before); before != "" {
-		return fmt.Errorf("%q is not KEY=VALUE with a key such as ECS_RESERVED_MEMORY", firstWord(before))
+	if strings.TrimSpace(before) != "" {
+		return errors.New("it does not begin with KEY=, such as ECS_RESERVED_MEMORY=; what stands there is not shown, because it may be a secret")
 	}
 	for i, m := range at {
 		end := len(s)
@@ -92,12 +93,6 @@ func (e *ECSSettings) UnmarshalText(text []byte) error {
 		e.set(s[m[2]:m[3]], strings.TrimSpace(s[m[1]:end]))
 	}
 	return nil
-}
-
-// firstWord keeps an error short, and free of whatever secret follows.
-func firstWord(s string) string {
-	word, _, _ := strings.Cut(strings.Fields(s)[0], "=")
-	return word
 }
 
 func (e *ECSSettings) set(key, value string) {

@@ -218,6 +218,7 @@ func TestParseFile(t *testing.T) {
 		"single quotes hold double":   {`MUSTER_ECS='A={"x":1}'`, map[string]string{"MUSTER_ECS": `A={"x":1}`}, ""},
 		"an equals sign in the value": {"MUSTER_ECS=A=1", map[string]string{"MUSTER_ECS": "A=1"}, ""},
 		"empty":                       {"", map[string]string{}, ""},
+		"a byte order mark":           {"\ufeffMUSTER_CLUSTER=prod\r\n", map[string]string{"MUSTER_CLUSTER": "prod"}, ""},
 		"export":                      {"\nexport MUSTER_CLUSTER=prod", nil, FilePath + ":2: the line is not KEY=VALUE (no blanks around =, no export)"},
 		"a blank before =":            {"MUSTER_CLUSTER =prod", nil, "not KEY=VALUE"},
 		"open quotes":                 {`MUSTER_CLUSTER="prod`, nil, "MUSTER_CLUSTER: the quotes do not match"},

@@ -25,8 +25,8 @@ import (
 
 // load makes the SDK's configuration out of the environment and the shared
 // files, which the SDK reads. It does not use config.LoadDefaultConfig, whose
-// chain brings the clients of SSO, STS and sign-in along: 1.9 MB for ways to
-// get credentials that no instance has (docs/adr/0006).
+// chain brings the clients of SSO, STS and sign-in along, for ways to get
+// credentials that no instance has (docs/adr/0006).
 func load(ctx context.Context, region, imdsEndpoint string) (aws.Config, error) {
 	env, err := config.NewEnvConfig()
 	if err != nil {
@@ -80,10 +80,13 @@ func sharedProfile(ctx context.Context, env config.EnvConfig) (config.SharedConf
 		}
 	})
 	var absent config.SharedConfigProfileNotExistError
-	if errors.As(err, &absent) && env.SharedConfigProfile == "" {
+	switch {
+	case !errors.As(err, &absent):
+		return shared, err
+	case env.SharedConfigProfile == "":
 		return config.SharedConfig{}, nil
 	}
-	return shared, err
+	return shared, fmt.Errorf("AWS_PROFILE names %q, which is in no file of the AWS CLI's: aws configure list-profiles shows those there are", name)
 }
 
 // chain finds credentials where the SDK would: the environment, the profile's

@@ -40,7 +40,7 @@ func (e *Error) Error() string {
 	case Denied:
 		return fmt.Sprintf("%s is not allowed here: add it to the instance role (and to the policy of the VPC endpoint, if there is one): %v", e.Action, e.Err)
 	case NoIdentity:
-		return fmt.Sprintf("%s: no valid credentials: attach an instance profile whose role trusts ec2.amazonaws.com: %v", e.Action, e.Err)
+		return fmt.Sprintf("%s: no valid credentials: attach an instance profile whose role trusts ec2.amazonaws.com, or, away from an instance, set AWS_PROFILE or AWS_ACCESS_KEY_ID: %v", e.Action, e.Err)
 	case ClockSkew:
 		return fmt.Sprintf("%s: the clock of this instance is off: let chrony use 169.254.169.123: %v", e.Action, e.Err)
 	case Throttled:

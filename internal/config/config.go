@@ -41,7 +41,7 @@ type Config struct {
 	PortsPolicy      PortsPolicy   `split_words:"true" default:"warn" in:"bootstrap verify" record:"true" desc:"What a closed port means for verify: warn (say so), fail (the boot has failed), ignore (do not look)."`
 	Report           string        `split_words:"true" in:"verify" record:"true" desc:"Where verify writes its JSON report. Empty: report.json in the instance's directory below the state directory."`
 	Console          string        `split_words:"true" default:"/dev/console" in:"verify" record:"true" desc:"Where verify writes its one line, so that get-console-output shows it. Empty: nowhere."`
-	IMDSTimeout      time.Duration `split_words:"true" default:"2m" in:"bootstrap verify ports" record:"true" desc:"How long to wait for an instance metadata service that comes up late."`
+	IMDSTimeout      time.Duration `split_words:"true" default:"2m" in:"bootstrap verify" record:"true" desc:"How long to wait for an instance metadata service that comes up late."`
 	IntrospectionURL string        `split_words:"true" default:"http://127.0.0.1:51678" in:"verify ports agent" record:"true" desc:"The ECS agent's introspection server."`
 	DockerHost       string        `split_words:"true" default:"unix:///var/run/docker.sock" in:"verify ports" record:"true" desc:"The Docker Engine, which is only ever read."`
 	WatchPeriod      time.Duration `split_words:"true" default:"1m" in:"agent" record:"true" desc:"How often the agent looks at the registration."`

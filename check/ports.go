@@ -1,11 +1,10 @@
 // Package check looks at an instance and says what is wrong with it. So far it
-// has one check: the replication ports. It knows neither bootstrap nor agent;
-// both use it. What it needs of the world is handed in.
+// has one check: the replication ports. It knows neither bootstrap nor agent.
+// What it needs of the world is handed in.
 package check
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -38,7 +37,7 @@ type PortsLook struct {
 func Ports(ctx context.Context, look PortsLook, scope, region string, needs []reach.Need) (*ports.Report, error) {
 	found, err := look.Discover(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("finding the peers: %w", err)
+		return nil, err
 	}
 	seen := hostports.Report{}
 	if look.Host != nil && found.Self >= 0 {

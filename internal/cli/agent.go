@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"log/slog"
 	"time"
 
@@ -24,7 +23,7 @@ func agentCommand(log *slog.Logger) *cobra.Command {
 	}
 	addFlags(cmd, "agent")
 	cmd.RunE = run(func(cmd *cobra.Command) error {
-		cfg, rec, err := recalled(cmd, log, 0)
+		cfg, rec, _, err := recalled(cmd, log, 0)
 		if err != nil {
 			return err
 		}
@@ -49,31 +48,27 @@ func notify(state string) { _, _ = daemon.SdNotify(false, state) }
 
 // recalled loads the settings with what bootstrap recorded on this instance,
 // if the metadata service says within patience (0: the setting's) which one it
-// is; without it, the settings as they are.
-func recalled(cmd *cobra.Command, log *slog.Logger, patience time.Duration) (*config.Config, record.Record, error) {
+// is; without it, the settings as they are, and the zero Identity.
+func recalled(cmd *cobra.Command, log *slog.Logger, patience time.Duration) (*config.Config, record.Record, imds.Identity, error) {
 	set, err := settings(cmd)
 	if err != nil {
-		return nil, record.Record{}, err
+		return nil, record.Record{}, imds.Identity{}, err
 	}
 	cfg, err := config.Load(set)
 	if err != nil {
-		return nil, record.Record{}, exitcode.Wrap(exitcode.BadConfiguration, err)
+		return nil, record.Record{}, imds.Identity{}, exitcode.Wrap(exitcode.BadConfiguration, err)
 	}
 	if patience == 0 {
 		patience = cfg.IMDSTimeout
 	}
-	id, err := identity(cmd.Context(), patience)
+	id, err := imds.New(imdsEndpoint(), patience).Identity(cmd.Context())
 	if err != nil {
 		log.Warn("without what bootstrap recorded on this instance: "+err.Error(), "phase", "record")
-		return cfg, record.Record{}, nil
+		return cfg, record.Record{}, imds.Identity{}, nil
 	}
 	cfg, rec, damage, err := record.Recall(set, id.InstanceID)
 	if damage != nil {
 		log.Warn(damage.Error(), "phase", "record")
 	}
-	return cfg, rec, exitcode.Wrap(exitcode.BadConfiguration, err)
-}
-
-func identity(ctx context.Context, patience time.Duration) (imds.Identity, error) {
-	return imds.New(imdsEndpoint(), patience).Identity(ctx)
+	return cfg, rec, id, exitcode.Wrap(exitcode.BadConfiguration, err)
 }

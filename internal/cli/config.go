@@ -17,6 +17,9 @@ const glance = time.Second
 
 func configCommand(log *slog.Logger) *cobra.Command {
 	cmd := &cobra.Command{Use: "config", Short: "Show the settings", Args: cobra.NoArgs}
+	// A command that does nothing itself would answer a mistyped `shwo` with its
+	// help and exit code 0.
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	var output string
 	show := &cobra.Command{
 		Use:     "show",
@@ -30,7 +33,7 @@ func configCommand(log *slog.Logger) *cobra.Command {
 		if err := checkOutput(output, "table", "json"); err != nil {
 			return err
 		}
-		cfg, _, err := recalled(cmd, log, glance)
+		cfg, _, _, err := recalled(cmd, log, glance)
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"muster/check"
 	"muster/internal/awsapi"
+	"muster/internal/cluster"
 	"muster/internal/config"
 	"muster/internal/dockerapi"
 	"muster/internal/exitcode"
@@ -21,7 +23,6 @@ import (
 	"muster/internal/imds"
 	"muster/internal/ports"
 	"muster/internal/probe"
-	"muster/internal/record"
 	"muster/reach"
 )
 
@@ -110,57 +111,35 @@ type place struct {
 // locate finds out whether this is an instance that asks for itself, or
 // somebody who asks for the whole fleet.
 func locate(cmd *cobra.Command, log *slog.Logger, f portsFlags) (place, error) {
-	set, err := settings(cmd)
-	if err != nil {
-		return place{}, err
-	}
-	_, named := set.Flags["MUSTER_CLUSTER"]
 	at, err := f.selector()
 	if err != nil {
 		return place{}, err
 	}
-	cfg, rec, self, region, err := here(cmd, log, named || at.scope != "")
+	cfg, rec, id, err := recalled(cmd, log, glance)
 	if err != nil {
 		return place{}, err
 	}
-	at.cfg, at.ports = cfg, cfg.Ports
-	if at.ports == "" {
-		at.ports = reach.DefaultProfile
-	}
-	if at.selector.Cluster = cfg.Cluster; at.selector.Cluster == "" {
-		at.selector.Cluster = rec.Cluster
-	}
+	at.cfg, at.ports = cfg, cmp.Or(cfg.Ports, reach.DefaultProfile)
+	at.selector.Cluster = cmp.Or(cfg.Cluster, rec.Cluster)
 	if at.scope == "" {
-		at.scope, at.selector.Self = "cluster "+at.selector.Cluster, self
+		at.scope = "cluster " + at.selector.Cluster
+		if !cmd.Flags().Changed("cluster") {
+			at.selector.Self = id.InstanceID
+		}
 	}
-	if at.selector.Cluster == "" && f.group == "" && len(f.addresses) == 0 {
+	switch _, err := cluster.Parse(at.selector.Cluster); {
+	case at.selector.Cluster != "" && err != nil:
+		return place{}, exitcode.Wrap(exitcode.BadConfiguration, err)
+	case at.selector.Cluster == "" && f.group == "" && len(f.addresses) == 0:
 		return place{}, exitcode.Wrap(exitcode.Usage, errors.New("whose ports? name a --cluster, --asg or --address; on an instance that muster bootstrap has configured it is known"))
 	}
-	if f.region != "" {
-		region = f.region
+	if at.api, err = awsapi.New(cmd.Context(), cmp.Or(f.region, id.Region), imdsEndpoint()); err != nil {
+		return place{}, exitcode.Wrap(exitcode.BadConfiguration, err)
 	}
-	if at.api, err = awsapi.New(cmd.Context(), region, imdsEndpoint()); err == nil && at.api.Region() == "" {
-		err = exitcode.Wrap(exitcode.Usage, errors.New("no region is known: name it with --region"))
+	if at.api.Region() == "" {
+		return place{}, exitcode.Wrap(exitcode.Usage, errors.New("no region is known: name it with --region"))
 	}
-	return at, err
-}
-
-// here is who asks: an instance and what it knows of itself, unless the
-// question is about others anyway.
-func here(cmd *cobra.Command, log *slog.Logger, others bool) (*config.Config, record.Record, string, string, error) {
-	cfg, rec, err := recalled(cmd, log, glance)
-	if err != nil {
-		return nil, rec, "", "", err
-	}
-	id, err := identity(cmd.Context(), glance)
-	switch {
-	case err == nil && others:
-		return cfg, rec, "", id.Region, nil
-	case err == nil:
-		return cfg, rec, id.InstanceID, id.Region, nil
-	default:
-		return cfg, rec, "", "", nil
-	}
+	return at, nil
 }
 
 // selector says who is asked about; the scope stays empty for the cluster.
@@ -263,7 +242,7 @@ func dial(ctx context.Context, from netip.Addr, targets []probe.Target) []probe.
 // bootPorts is the check of a boot: this instance and the peers of its cluster,
 // by the rules alone. Nothing listens yet on an instance that has just joined,
 // and a whole group that boots at once must not dial itself.
-func bootPorts(ctx context.Context, cfg *config.Config, id imds.Identity, cluster string) (*ports.Report, error) {
+func bootPorts(ctx context.Context, cfg *config.Config, id imds.Identity, name string) (*ports.Report, error) {
 	needs, _, err := reach.ParsePorts(cfg.Ports)
 	if err != nil {
 		return nil, err
@@ -272,6 +251,6 @@ func bootPorts(ctx context.Context, cfg *config.Config, id imds.Identity, cluste
 	if err != nil {
 		return nil, err
 	}
-	p := place{cfg: cfg, api: api, selector: fleet.Selector{Cluster: cluster, Self: id.InstanceID}}
-	return check.Ports(ctx, check.PortsLook{Discover: p.discover}, "cluster "+cluster, id.Region, needs)
+	p := place{cfg: cfg, api: api, selector: fleet.Selector{Cluster: name, Self: id.InstanceID}}
+	return check.Ports(ctx, check.PortsLook{Discover: p.discover}, "cluster "+name, id.Region, needs)
 }

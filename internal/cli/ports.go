@@ -228,10 +228,18 @@ func lookAtHost(cfg *config.Config) func(context.Context, netip.Addr, []reach.Ne
 		host := hostports.Host{Agent: introspection(cfg), Self: self}
 		if engine, err := dockerapi.New(cfg.DockerHost, localTimeout); err == nil {
 			host.Docker = engine
+		} else {
+			host.Docker = noDocker{err}
 		}
 		return host.Look(ctx, needs)
 	}
 }
+
+// noDocker is a Docker Engine that cannot be asked, which is not the same as a
+// host without one.
+type noDocker struct{ err error }
+
+func (n noDocker) Containers(context.Context) ([]dockerapi.Container, error) { return nil, n.err }
 
 func dial(ctx context.Context, from netip.Addr, targets []probe.Target) []probe.Result {
 	ctx, stop := context.WithTimeout(ctx, dialPatience)

@@ -35,7 +35,7 @@ func (r *run) diagnose(ctx context.Context, report *Report, why error) {
 		}
 	}
 	for _, seen := range report.Evidence {
-		r.say("evidence", "%s", oneLine(seen))
+		r.say("evidence", "%s", seen)
 	}
 }
 

@@ -3,15 +3,16 @@ package bootstrap
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"muster/internal/exitcode"
 	"muster/internal/jsonfile"
+	"muster/internal/term"
 )
 
 // Outcome is how a boot ended, in one word.
@@ -85,7 +86,7 @@ func (r *run) report() Report {
 }
 
 // Line is the report in one line.
-func (report Report) Line() string { return oneLine(report.line()) }
+func (report Report) Line() string { return term.OneLine(report.line()) }
 
 func (report Report) line() string {
 	id := cmp.Or(report.InstanceID, "this instance")
@@ -115,9 +116,9 @@ func (report Report) Err() error {
 	case report.ExitCode == exitcode.Healthy:
 		return nil
 	case report.Cause != nil:
-		return exitcode.Wrap(report.ExitCode, fmt.Errorf("%s: %s. What to do: %s", report.Reason, report.Cause.Summary, report.Cause.Remedy))
+		return exitcode.Wrap(report.ExitCode, errors.New(report.Reason+": "+report.Cause.Summary+". What to do: "+report.Cause.Remedy))
 	default:
-		return exitcode.Wrap(report.ExitCode, fmt.Errorf("%s", report.Reason))
+		return exitcode.Wrap(report.ExitCode, errors.New(report.Reason))
 	}
 }
 
@@ -162,10 +163,4 @@ func writeConsole(path, line string) error {
 		return fmt.Errorf("writing to the console: %w", err)
 	}
 	return nil
-}
-
-// oneLine takes line ends and control characters out of text that may hold
-// words of others.
-func oneLine(text string) string {
-	return strings.Join(strings.FieldsFunc(text, func(c rune) bool { return c < ' ' || c == 0x7f }), " ")
 }

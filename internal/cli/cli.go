@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -31,12 +32,22 @@ func Main(version string, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return exitcode.Healthy
 	}
-	_, _ = fmt.Fprintln(stderr, "muster: "+err.Error())
+	tell(stderr, err)
 	var coded *exitcode.Error
 	if !errors.As(err, &coded) {
 		return exitcode.Usage // cobra's own: an unknown command, flag or argument
 	}
 	return coded.Code
+}
+
+// tell writes one line for each error of those that were joined. What they quote
+// of others can neither move the cursor nor pass for a line of another program.
+func tell(out io.Writer, err error) {
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		if line != "" {
+			_, _ = fmt.Fprintln(out, "muster: "+term.OneLine(line))
+		}
+	}
 }
 
 // toJournal: systemd sets JOURNAL_STREAM where stderr is the journal

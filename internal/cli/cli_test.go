@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"os"
 	"strings"
@@ -41,6 +42,14 @@ func TestScripts(t *testing.T) {
 			"authorize":   authorize,
 		},
 	})
+}
+
+func TestWhatAnErrorQuotesCannotPassForAnotherLine(t *testing.T) {
+	var out strings.Builder
+	tell(&out, errors.New("first\n\n<3>forged\r\x1b[2J\u009b"))
+	if want := "muster: first\nmuster: <3>forged  [2J \n"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
 }
 
 type boxKey struct{}

@@ -104,6 +104,17 @@ func TestTables(t *testing.T) {
 	golden(t, "hundred.txt", table(t, judged(t, 100, -1, "ignite2")))
 }
 
+func TestTheTableCannotMoveTheCursor(t *testing.T) {
+	r := &Report{Findings: []Finding{{"nobody-listens", "java\x1b[2J", "a\nb", "do\u009b"}}}
+	var out strings.Builder
+	if err := r.Table(&out); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasSuffix(out.String(), "\non this host: java [2J\n  seen  a b\n  do    do \n") {
+		t.Errorf("%q", out.String())
+	}
+}
+
 func TestAHundredPeersStayReadable(t *testing.T) {
 	text := string(table(t, judged(t, 100, -1, "ignite2")))
 	lines := strings.Split(text, "\n")

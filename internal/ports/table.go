@@ -8,6 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"muster/internal/term"
 	"muster/reach"
 )
 
@@ -41,7 +42,14 @@ type printer struct {
 	err error
 }
 
+// line writes a line, in which what others have named, a process or a container,
+// cannot move the cursor.
 func (p *printer) line(format string, args ...any) {
+	for i, a := range args {
+		if text, is := a.(string); is {
+			args[i] = term.OneLine(text)
+		}
+	}
 	if p.err == nil {
 		_, p.err = fmt.Fprintf(p.out, format+"\n", args...)
 	}

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"unicode"
 )
 
 // Handler is a slog.Handler that writes one line a record. Its zero value is
@@ -57,7 +58,7 @@ func (h *Handler) Handle(_ context.Context, r slog.Record) error {
 		add(a)
 	}
 	r.Attrs(add)
-	line := fmt.Sprintf("%s%-11s %s%s\n", h.prefix(r.Level), phase.String(), oneLine(r.Message), rest.String())
+	line := fmt.Sprintf("%s%-11s %s%s\n", h.prefix(r.Level), phase.String(), OneLine(r.Message), rest.String())
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	_, err := io.WriteString(h.out, line)
@@ -85,11 +86,11 @@ func quoted(value string) string {
 	return value
 }
 
-// oneLine keeps a message that quotes others from breaking the line or moving
-// the cursor.
-func oneLine(text string) string {
+// OneLine keeps a text that quotes others from breaking the line or moving the
+// cursor.
+func OneLine(text string) string {
 	return strings.Map(func(c rune) rune {
-		if c < ' ' || c == 0x7f || c >= 0x80 && c < 0xa0 {
+		if unicode.IsControl(c) {
 			return ' '
 		}
 		return c

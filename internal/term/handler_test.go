@@ -21,7 +21,7 @@ func TestHandlerLines(t *testing.T) {
 		"an error for the journal":   {true, func(l *slog.Logger) { l.Error("bad", "phase", "x") }, "<3>x           bad\n"},
 		"other attributes":           {true, func(l *slog.Logger) { l.Info("m", "phase", "p", "arn", "a b", "n", 3) }, "<6>p           m arn=\"a b\" n=3\n"},
 		"attributes of the logger":   {true, func(l *slog.Logger) { l.With("phase", "p").WithGroup("g").Info("m") }, "<6>p           m\n"},
-		"lines and escapes of other": {true, func(l *slog.Logger) { l.Info("a\nb\x1b[2J", "phase", "p") }, "<6>p           a b [2J\n"},
+		"lines and escapes of other": {true, func(l *slog.Logger) { l.Info("a\nb\x1b[2J\u009b", "phase", "p") }, "<6>p           a b [2J \n"},
 		"debug is not written":       {false, func(l *slog.Logger) { l.Debug("m") }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -31,7 +31,7 @@ func settings(t *testing.T, u units.Unit) map[string]string {
 func TestUnitsSayWhatTheCodeReliesOn(t *testing.T) {
 	want := map[string]map[string]string{
 		"muster-agent.service": {
-			"ExecStart": "/usr/bin/muster agent", "Type": "notify", "Restart": "always", "RestartPreventExitStatus": "78",
+			"ExecStart": "/usr/bin/muster agent", "Type": "notify", "Restart": "always", "RestartPreventExitStatus": "78", "TimeoutStartSec": "infinity",
 			"After": "network-online.target docker.service ecs.service", "DynamicUser": "yes", "StateDirectory": "muster-agent",
 			"RuntimeDirectory": "muster-agent", "WantedBy": "multi-user.target", "CapabilityBoundingSet": "",
 		},

@@ -21,7 +21,9 @@ func Write(path string, value any, mode os.FileMode) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	if err := renameio.WriteFile(path, append(data, '\n'), mode, renameio.WithStaticPermissions(mode)); err != nil {
+	// Beside it, not in TMPDIR, for the label that SELinux has for the place.
+	beside := renameio.WithTempDir(filepath.Dir(path))
+	if err := renameio.WriteFile(path, append(data, '\n'), mode, beside, renameio.WithStaticPermissions(mode)); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	return nil

@@ -16,7 +16,7 @@ type pace struct {
 	systemd time.Duration // D-Bus; a daemon-reload of a big system takes seconds
 	look    time.Duration // the search for the cause: the verdict is more urgent
 	tell    time.Duration // one delivery: whoever waits has waited long already
-	ports   time.Duration // the judgement of the ports, dials included
+	ports   time.Duration // the judgement of the ports: API calls alone, nobody is dialled
 	lock    time.Duration // a first run: longer than any takes that is not stuck
 }
 

@@ -19,7 +19,7 @@ var stories = []story{
 	{"An instance boots, joins its cluster, and says so", instance(), joins},
 	{"The same, but the cluster's name is mistyped", instance(), mistyped},
 	{"The ECS agent ran too early, and remembers the cluster \"default\"", instance(), stale},
-	{"One replication port too few is open, to one of three peers", instance(), closed},
+	{"Four replication ports too few are open, to one of three peers", instance(), closed},
 }
 
 // instance is a member of an Auto Scaling group with a launch hook, in a stack
@@ -69,7 +69,7 @@ func mistyped(s *stage) error {
 		return err
 	}
 	s.show(config)
-	s.say("Nothing was written, and those who wait were told at once, not after a time-out.")
+	s.say("ecs.config was not touched, and those who wait were told at once, not after a time-out.")
 	return s.outcome("FAILURE", "ABANDON")
 }
 

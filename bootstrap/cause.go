@@ -13,6 +13,7 @@ import (
 	"muster/internal/dockerapi"
 	"muster/internal/ecsagent"
 	"muster/internal/exitcode"
+	"muster/internal/redact"
 	"muster/internal/units"
 )
 
@@ -87,7 +88,7 @@ func (r *run) lookAtLogs(context.Context, error) (*Cause, string) {
 	if trouble.Cause.ID == "" {
 		return nil, strings.Join(seen, "")
 	}
-	seen = append(seen, fmt.Sprintf("%s:%d: %s", trouble.File, trouble.Line, trouble.Message))
+	seen = append(seen, fmt.Sprintf("%s:%d: %s", trouble.File, trouble.Line, redact.Log(trouble.Message)))
 	return &Cause{trouble.Cause.ID, trouble.Cause.Summary, trouble.Cause.Remedy}, strings.Join(seen, "; ")
 }
 

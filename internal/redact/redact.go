@@ -15,6 +15,7 @@ var (
 	secretText  = regexp.MustCompile(`(?i)` + secretWord)
 	secretName  = regexp.MustCompile(`(?i)` + secretWord + `|_key$`)
 	secretField = regexp.MustCompile(`(?i)` + secretWord + `[^:=]*[:=]`) // as in {"splunk-token":
+	secretValue = regexp.MustCompile(`(?i)(` + secretWord + `[A-Za-z0-9_-]*=)\S+`)
 	proxyName   = regexp.MustCompile(`(?i)_proxy$`)
 	userInfo    = regexp.MustCompile(`(?s)://.*@`) // to the last "@": a password may hold one, or a slash
 	proxyUser   = regexp.MustCompile(`(?s)^([\s"']*[A-Za-z][A-Za-z0-9+.-]*://)?.*@`)
@@ -40,4 +41,12 @@ func Text(line string) string {
 		return Mask
 	}
 	return userInfo.ReplaceAllLiteralString(line, "://"+Mask+"@")
+}
+
+// Log is what may be shown of a line of another program's log: without the
+// credentials of URLs, and without what is assigned to a secret's name. The
+// rest stays, because "no valid credentials" is just what such a line is read
+// for.
+func Log(line string) string {
+	return secretValue.ReplaceAllString(userInfo.ReplaceAllLiteralString(line, "://"+Mask+"@"), "${1}"+Mask)
 }

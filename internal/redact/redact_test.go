@@ -41,6 +41,19 @@ func TestText(t *testing.T) {
 	}
 }
 
+func TestLog(t *testing.T) {
+	for line, want := range map[string]string{
+		"NoCredentialProviders: no valid providers in chain": "NoCredentialProviders: no valid providers in chain",
+		"proxyconnect http://joe:pw@proxy:3128: refused":     "proxyconnect http://" + Mask + "@proxy:3128: refused",
+		"started with password=hunter2 and --x":              "started with password=" + Mask + " and --x",
+		"AWS_SECRET_ACCESS_KEY=abc":                          "AWS_SECRET_ACCESS_KEY=" + Mask,
+	} {
+		if got := Log(line); got != want {
+			t.Errorf("Log(%q) = %q, want %q", line, got, want)
+		}
+	}
+}
+
 func FuzzValue(f *testing.F) {
 	f.Add("HTTP_PROXY", "http://", "joe", "pw12", "host")
 	f.Fuzz(func(t *testing.T, name, before, user, password, host string) {

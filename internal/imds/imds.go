@@ -29,6 +29,8 @@ const (
 	// maxAnswer bounds what is read of one answer. User data, the longest
 	// thing that the service holds, has 16 KiB, and muster never asks for it.
 	maxAnswer = 64 << 10
+	// An instance id is part of paths and lines: nothing else may be in it.
+	idLetters = "abcdefghijklmnopqrstuvwxyz0123456789-"
 )
 
 // Identity is who this instance is, from its identity document.
@@ -92,7 +94,7 @@ func decodeIdentity(document []byte) (Identity, error) {
 	if err := json.Unmarshal(document, &id); err != nil {
 		return Identity{}, fmt.Errorf("the identity document is not the JSON that it should be: %w", err)
 	}
-	if !strings.HasPrefix(id.InstanceID, "i-") || strings.ContainsAny(id.InstanceID, "/\\ \n") || id.Region == "" {
+	if !strings.HasPrefix(id.InstanceID, "i-") || strings.Trim(strings.ToLower(id.InstanceID), idLetters) != "" || id.Region == "" {
 		return Identity{}, fmt.Errorf("the identity document names no instance id and region: instanceId %+.40q, region %+.40q", id.InstanceID, id.Region)
 	}
 	return id, nil

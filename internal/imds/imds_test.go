@@ -143,6 +143,7 @@ func TestFailuresAreToldApart(t *testing.T) {
 		"a document without an id": {service(t, map[string]string{"dynamic/instance-identity/document": `{}`}), Garbled, "names no instance id"},
 		"half a document":          {service(t, map[string]string{"dynamic/instance-identity/document": document[:20]}), Garbled, "not the JSON"},
 		"an id that is a path":     {service(t, map[string]string{"dynamic/instance-identity/document": `{"instanceId":"i-../../x","region":"r"}`}), Garbled, "names no instance id"},
+		"an id that hides":         {service(t, map[string]string{"dynamic/instance-identity/document": `{"instanceId":"i-1\u001b[2J","region":"r"}`}), Garbled, "names no instance id"},
 		"an answer without an end": {service(t, map[string]string{"dynamic/instance-identity/document": strings.Repeat(" ", maxAnswer+1)}), Garbled, "more than"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"muster/internal/config"
 	"muster/internal/exitcode"
 	"muster/internal/sandbox"
 )
@@ -376,6 +377,22 @@ func TestLineIsOneLineWhateverIsInIt(t *testing.T) {
 		if got := test.report.Line(); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
+	}
+}
+
+func TestAReportsErrorReadsAsSentences(t *testing.T) {
+	t.Parallel()
+	err := Report{ExitCode: exitcode.NotRegistered, Reason: "it did not register", Cause: &Cause{"x", "The agent complains.", "read the log"}}.Err()
+	if want := "it did not register: The agent complains. What to do: read the log"; err == nil || err.Error() != want {
+		t.Errorf("%v, want %q", err, want)
+	}
+}
+
+func TestBadSettingsLeaveTheRootAndTheConsole(t *testing.T) {
+	t.Parallel()
+	left := bare(config.Set{Environ: []string{"MUSTER_TIMEOUT=ten", "MUSTER_ROOT=/mnt", "MUSTER_CONSOLE="}})
+	if cfg, err := config.Load(left); err != nil || cfg.Root != "/mnt" || cfg.Console != "" {
+		t.Errorf("%+v, %v", cfg, err)
 	}
 }
 

@@ -179,11 +179,12 @@ func (h *Host) begin(ctx context.Context) (*run, error) {
 	return r, nil
 }
 
-// bare is what is left of settings that cannot be loaded: the root.
+// bare is what is left of settings that cannot be loaded: the root, and the
+// console, which may be to be left alone.
 func bare(set config.Set) config.Set {
 	var left config.Set
 	for _, entry := range set.Environ {
-		if strings.HasPrefix(entry, "MUSTER_ROOT=") {
+		if strings.HasPrefix(entry, "MUSTER_ROOT=") || strings.HasPrefix(entry, "MUSTER_CONSOLE=") {
 			left.Environ = append(left.Environ, entry)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -116,7 +117,7 @@ func (report Report) Err() error {
 	case report.ExitCode == exitcode.Healthy:
 		return nil
 	case report.Cause != nil:
-		return exitcode.Wrap(report.ExitCode, errors.New(report.Reason+": "+report.Cause.Summary+". What to do: "+report.Cause.Remedy))
+		return exitcode.Wrap(report.ExitCode, errors.New(report.Reason+": "+strings.TrimSuffix(report.Cause.Summary, ".")+". What to do: "+report.Cause.Remedy))
 	default:
 		return exitcode.Wrap(report.ExitCode, errors.New(report.Reason))
 	}

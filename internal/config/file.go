@@ -36,7 +36,7 @@ func ReadFile(path string) (File, error) {
 	case err != nil:
 		return File{}, fmt.Errorf("reading settings: %w", err)
 	case !info.Mode().IsRegular():
-		return File{}, fmt.Errorf("reading settings: %s is not a regular file", path)
+		return File{}, fmt.Errorf("reading settings: %s is not a regular file: move it away", path)
 	case info.Size() > maxFile:
 		return File{}, fmt.Errorf("reading settings: %s has %d bytes, at most %d are read", path, info.Size(), maxFile)
 	}

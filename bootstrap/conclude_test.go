@@ -91,7 +91,7 @@ func TestABootstrapThatFailsTellsAtOnce(t *testing.T) {
 	report := m.report()
 	wantOutcome(t, report, Misconfigured, "bootstrap-failed")
 	wantText(t, report.Cause.Summary, "did you mean prod?")
-	wantText(t, m.read("dev/console"), "misconfigured: no cluster prdo")
+	wantText(t, m.read("dev/console"), "is misconfigured: no cluster prdo")
 	if report.Cluster != "prdo" {
 		t.Errorf("%+v", report)
 	}
@@ -371,7 +371,7 @@ func TestLineIsOneLineWhateverIsInIt(t *testing.T) {
 		"registered":     {Report{Outcome: Registered, InstanceID: "i-1", Cluster: "prod", WaitedSeconds: 2.4}, "muster: i-1 registered in cluster prod after 2s"},
 		"deferred":       {Report{Outcome: Deferred, InstanceID: "i-1", Reason: "warm"}, "muster: i-1 deferred: warm"},
 		"not registered": {Report{Outcome: NotRegistered, InstanceID: "i-1", Cluster: "prod", Cause: &Cause{Summary: "a\nb\x1b[2J"}}, "muster: i-1 did NOT register in cluster prod: a b [2J"},
-		"unknown":        {Report{Outcome: Undetermined, Reason: "no IMDS"}, "muster: this instance undetermined: no IMDS"},
+		"unknown":        {Report{Outcome: Undetermined, Reason: "no IMDS"}, "muster: this instance is undetermined: no IMDS"},
 		"no cluster":     {Report{Outcome: NotRegistered, InstanceID: "i-1", Reason: "x"}, "muster: i-1 did NOT register in cluster (none named): x"},
 	} {
 		if got := test.report.Line(); got != test.want {
@@ -390,10 +390,38 @@ func TestAReportsErrorReadsAsSentences(t *testing.T) {
 
 func TestBadSettingsLeaveTheRootAndTheConsole(t *testing.T) {
 	t.Parallel()
-	left := bare(config.Set{Environ: []string{"MUSTER_TIMEOUT=ten", "MUSTER_ROOT=/mnt", "MUSTER_CONSOLE="}})
-	if cfg, err := config.Load(left); err != nil || cfg.Root != "/mnt" || cfg.Console != "" {
-		t.Errorf("%+v, %v", cfg, err)
+	for name, more := range map[string]string{"a bad one beside them": "MUSTER_TIMEOUT=ten", "a bad one among those who wait": "MUSTER_CFN_STACK=half"} {
+		cfg := lenient(config.Set{Environ: []string{more, "MUSTER_ROOT=/mnt", "MUSTER_CONSOLE="}})
+		if cfg == nil || cfg.Root != "/mnt" || cfg.Console != "" {
+			t.Errorf("%s: %+v", name, cfg)
+		}
 	}
+	if cfg := lenient(config.Set{Environ: []string{"MUSTER_ROOT=relative"}}); cfg != nil {
+		t.Errorf("a root that is none: %+v", cfg)
+	}
+}
+
+func TestBadSettingsAreToldToThoseWhoWait(t *testing.T) {
+	t.Parallel()
+	m := awaited(t, "", sandbox.Hook{}, sandbox.AgentPlan{}).set("TIMEOUT", "ten", "ON_FAILURE", "abandon")
+	err := m.configure()
+	wantExit(t, err, exitcode.BadConfiguration)
+	wantText(t, err.Error(), `MUSTER_TIMEOUT="ten": not a duration`)
+	if got := m.told(); got != "ABANDON, FAILURE by CFN_V1, Healthy" {
+		t.Error(got)
+	}
+	m = boot(t, sandbox.Options{}).set("TIMEOUT", "ten")
+	wantExit(t, m.configure(), exitcode.BadConfiguration)
+	if n := len(m.LocalRequests()); n != 0 {
+		t.Errorf("nobody waits, and the metadata service was asked %d times", n)
+	}
+}
+
+func TestAnInterruptedDryRunSaysSo(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	wantExit(t, boot(t, sandbox.Options{}).set("CLUSTER", "prod").host.Configure(ctx, Options{DryRun: true}), exitcode.Interrupted)
 }
 
 func TestTheTellingIsBounded(t *testing.T) {

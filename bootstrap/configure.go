@@ -31,9 +31,9 @@ func (h *Host) Configure(ctx context.Context, o Options) error {
 	switch {
 	case err == nil && o.Wait && !o.DryRun:
 		_, err = h.Verify(ctx)
-	case err == nil || o.DryRun:
+	case err == nil || o.DryRun && ctx.Err() == nil:
 	case ctx.Err() != nil:
-		return interrupted(ctx)
+		err = interrupted(ctx) // a person's Ctrl-C is no reason to stop an ECS agent
 	default:
 		r.hold(ctx)
 		r.conclude(ctx, r.failedToConfigure(err))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"strings"
 	"time"
 
 	"muster/internal/awsapi"
@@ -149,21 +148,21 @@ func (h *Host) begin(ctx context.Context) (*run, error) {
 	}
 	cfg, bad := config.Load(h.Settings)
 	if bad != nil {
-		if cfg, _ = config.Load(bare(h.Settings)); cfg == nil {
+		if cfg = lenient(h.Settings); cfg == nil {
 			return r, badConfig(bad)
 		}
 	}
 	r.cfg = cfg
 	r.connect(ctx)
 	if bad != nil {
+		if cfg.CFNStack != "" || cfg.LifecycleHook != "" {
+			_ = r.meet(ctx) // somebody waits, and is told if that can be
+		}
 		return r, badConfig(bad)
 	}
-	var err error
-	r.imds = h.IMDS(cfg)
-	if r.id, err = r.imds.Identity(ctx); err != nil {
-		return r, undetermined(err)
+	if err := r.meet(ctx); err != nil {
+		return r, err
 	}
-	h.say("identity", "%s (%s) in %s, account %s", r.id.InstanceID, r.id.InstanceType, r.id.AvailabilityZone, r.id.AccountID)
 	cfg, rec, damage, err := record.Recall(h.Settings, r.id.InstanceID)
 	if err != nil {
 		return r, badConfig(err)
@@ -171,27 +170,35 @@ func (h *Host) begin(ctx context.Context) (*run, error) {
 	if r.cfg, r.record = cfg, rec; damage != nil {
 		h.warn("record", "%v; going on without it", damage)
 	}
-	aws, err := h.AWS(ctx, r.id.Region)
-	if err != nil {
-		return r, badConfig(err)
-	}
-	r.aws = aws
 	return r, nil
 }
 
-// bare is what is left of settings that cannot be loaded: the root, and the
-// console, which may be to be left alone.
-func bare(set config.Set) config.Set {
-	var left config.Set
-	for _, entry := range set.Environ {
-		if strings.HasPrefix(entry, "MUSTER_ROOT=") || strings.HasPrefix(entry, "MUSTER_CONSOLE=") {
-			left.Environ = append(left.Environ, entry)
+// meet asks who this instance is, and makes its way to the APIs.
+func (r *run) meet(ctx context.Context) (err error) {
+	r.imds = r.IMDS(r.cfg)
+	if r.id, err = r.imds.Identity(ctx); err != nil {
+		return undetermined(err)
+	}
+	r.say("identity", "%s (%s) in %s, account %s", r.id.InstanceID, r.id.InstanceType, r.id.AvailabilityZone, r.id.AccountID)
+	aws, err := r.AWS(ctx, r.id.Region)
+	if err != nil {
+		return badConfig(err)
+	}
+	r.aws = aws
+	return nil
+}
+
+// lenient is what can be had of settings that cannot be loaded: where this
+// instance is, and who waits for it; else the first alone; nil if not even that.
+func lenient(set config.Set) *config.Config {
+	place := []string{"MUSTER_ROOT", "MUSTER_CONSOLE"}
+	waiting := []string{"MUSTER_IMDS_TIMEOUT", "MUSTER_CFN_STACK", "MUSTER_CFN_RESOURCE", "MUSTER_CFN_AUTH", "MUSTER_LIFECYCLE_HOOK", "MUSTER_ON_FAILURE"}
+	for _, keep := range [][]string{append(waiting, place...), place} {
+		if cfg, err := config.Load(set.Only(keep...)); err == nil {
+			return cfg
 		}
 	}
-	if root, ok := set.Flags["MUSTER_ROOT"]; ok {
-		left.Flags = map[string]string{"MUSTER_ROOT": root}
-	}
-	return left
+	return nil
 }
 
 func (r *run) connect(ctx context.Context) {

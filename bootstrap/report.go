@@ -98,8 +98,10 @@ func (report Report) line() string {
 		return fmt.Sprintf("muster: %s deferred: %s", id, report.Reason)
 	case NotRegistered:
 		return fmt.Sprintf("muster: %s did NOT register in cluster %s: %s", id, cmp.Or(report.Cluster, "(none named)"), report.summary())
+	case PortsClosed:
+		return fmt.Sprintf("muster: %s registered in cluster %s, but: %s", id, report.Cluster, report.summary())
 	default:
-		return fmt.Sprintf("muster: %s %s: %s", id, report.Outcome, report.summary())
+		return fmt.Sprintf("muster: %s is %s: %s", id, report.Outcome, report.summary())
 	}
 }
 

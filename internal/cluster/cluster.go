@@ -71,6 +71,9 @@ func checkName(name string) error {
 	return nil
 }
 
+// IsRegion says whether the text has the form of a region's name.
+func IsRegion(text string) bool { return regionForm.MatchString(text) }
+
 // Same says whether two references mean the same cluster, seen from one
 // account and region: a name equals the ARN that ends in it.
 func Same(a, b Ref) bool {

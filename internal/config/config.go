@@ -154,6 +154,21 @@ type Set struct {
 	Bad     error // why the file could not be read: nothing may be loaded then
 }
 
+// Only is the set with these variables alone, and without what was bad.
+func (s Set) Only(variables ...string) Set {
+	drop := func(variable, _ string) bool { return !slices.Contains(variables, variable) }
+	s.Flags, s.Record, s.File.Values = maps.Clone(s.Flags), maps.Clone(s.Record), maps.Clone(s.File.Values)
+	for _, layer := range []map[string]string{s.Flags, s.Record, s.File.Values} {
+		maps.DeleteFunc(layer, drop)
+	}
+	s.Environ = slices.DeleteFunc(slices.Clone(s.Environ), func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		return drop(name, "")
+	})
+	s.Bad = nil
+	return s
+}
+
 // merge lays the layers over each other. Settings for ecs.config are merged
 // key by key: what a stronger layer says of one key leaves the others alone.
 func (s Set) merge() (map[string]string, map[string]Origin) {

@@ -5,8 +5,11 @@
 package awsapi
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -76,7 +79,18 @@ type counting struct {
 	n      atomic.Int64
 }
 
+// Do sends a body of its own. The SDK closes the request's body as soon as it
+// has the head of the answer (smithy-go transport/http client.go); an answer
+// that is quicker than the end of the writing then loses its connection, and
+// the SDK asks again.
 func (c *counting) Do(r *http.Request) (*http.Response, error) {
 	c.n.Add(1)
+	if r.Body != nil && r.Body != http.NoBody {
+		body, err := io.ReadAll(r.Body)
+		if err := errors.Join(err, r.Body.Close()); err != nil {
+			return nil, err
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
 	return c.client.Do(r)
 }

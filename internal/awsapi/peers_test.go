@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -46,8 +45,6 @@ func manyInstances(s *sandbox.Sandbox, n int) []string {
 		s.AddInstance(sandbox.Instance{ID: id, Interfaces: []sandbox.Interface{{ID: "eni-" + id, Addrs: []string{
 			netip.AddrFrom4([4]byte{10, 9, byte(i >> 8), byte(i)}).String(), fmt.Sprintf("2001:db8::%x", i)}, Groups: []string{"sg-a", "sg-b"}}}})
 	}
-	// As in real life, the answer takes longer than the end of a large request.
-	s.Inject(sandbox.Fault{Delay: 2 * time.Millisecond})
 	return ids
 }
 

@@ -53,9 +53,11 @@ func sdk(t *testing.T, s *sandbox.Sandbox) clients {
 
 func connect(t *testing.T, cfg aws.Config) clients {
 	t.Helper()
-	transport := &http.Transport{}
-	t.Cleanup(transport.CloseIdleConnections)
-	cfg.HTTPClient = &http.Client{Transport: transport}
+	if cfg.HTTPClient == nil {
+		transport := &http.Transport{}
+		t.Cleanup(transport.CloseIdleConnections)
+		cfg.HTTPClient = &http.Client{Transport: transport}
+	}
 	cfg.RetryMaxAttempts = 1
 	return clients{
 		ecs.NewFromConfig(cfg), ec2.NewFromConfig(cfg), autoscaling.NewFromConfig(cfg), cloudformation.NewFromConfig(cfg),

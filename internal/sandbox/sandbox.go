@@ -1,9 +1,11 @@
 package sandbox
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"sync"
 
@@ -67,6 +69,7 @@ type Sandbox struct {
 	closed     sync.Once
 
 	imds, introspection, api *door
+	clients                  http.Transport // of AWSConfig
 
 	mu       sync.Mutex
 	faults   []*armedFault
@@ -136,6 +139,7 @@ func (s *Sandbox) Close() {
 		close(s.done)
 		s.background.Wait()
 		s.Agent.Stop()
+		s.clients.CloseIdleConnections()
 		for _, d := range []*door{s.imds, s.introspection, s.api} {
 			if d != nil {
 				d.remove()
@@ -172,12 +176,30 @@ func (s *Sandbox) IntrospectionURL() string { return s.introspection.url() }
 func (s *Sandbox) AWSConfig() aws.Config {
 	creds := aws.Credentials{AccessKeyID: accessKeyID, SecretAccessKey: secretKey, SessionToken: sessionToken}
 	return aws.Config{
+		HTTPClient:   &http.Client{Transport: keepBody{&s.clients}},
 		Region:       s.opts.Region,
 		BaseEndpoint: aws.String(s.api.url()),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return creds, nil
 		}),
 	}
+}
+
+// keepBody sends a body that only it can close: the SDK closes its own as soon as
+// it has the head of an answer, which on loopback can be before net/http has done
+// with writing, and then costs the connection.
+type keepBody struct{ next *http.Transport }
+
+func (k keepBody) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil && r.Body != http.NoBody {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		r = r.Clone(r.Context())
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	return k.next.RoundTrip(r)
 }
 
 func (s *Sandbox) zone() string { return s.opts.Region + "a" }

@@ -206,7 +206,7 @@ func (m machine) failure(outcome bootstrap.Outcome, cause string) {
 	if report.Outcome != outcome || report.Cause == nil || !strings.Contains(report.Cause.Summary, cause) {
 		m.t.Errorf("%+v, cause %+v, want one that says %q", report, report.Cause, cause)
 	}
-	m.onConsole("muster: " + instanceID + " " + string(outcome))
+	m.onConsole("muster: " + instanceID + " is " + string(outcome))
 }
 
 // joined checks the whole of a boot that went well, and returns the story.

@@ -1,0 +1,40 @@
+package need
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"testing"
+)
+
+// Chromium renders the page at path without any network, in a window of the size
+// "WIDTH,HEIGHT", and returns its DOM, what it wrote to the console, and a picture
+// of it (PNG).
+func Chromium(t testing.TB, path, size string) (dom string, console []string, shot []byte) {
+	t.Helper()
+	program := Program(t, "chromium", "apt-get install chromium")
+	dir := t.TempDir()
+	picture := filepath.Join(dir, "page.png")
+	run := func(mode string) (string, string) {
+		// No resolver and a proxy that nobody listens at: names and addresses both fail.
+		cmd := exec.CommandContext(t.Context(), program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+			"--user-data-dir="+filepath.Join(dir, "profile"), "--host-resolver-rules=MAP * ~NOTFOUND", "--proxy-server=127.0.0.1:1", "--proxy-bypass-list=<-loopback>",
+			"--enable-logging=stderr", "--v=0", "--hide-scrollbars", "--window-size="+size, "--virtual-time-budget=5000", mode, "file://"+path)
+		var stdout, stderr bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		if err := cmd.Run(); err != nil {
+			t.Fatalf("chromium %s: %v\n%s", mode, err, stderr.String())
+		}
+		return stdout.String(), stderr.String()
+	}
+	dom, log := run("--dump-dom")
+	run("--screenshot=" + picture)
+	shot, err := os.ReadFile(picture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Its other lines are about the machine: no D-Bus, no graphics card.
+	return dom, regexp.MustCompile(`(?m)^.*:CONSOLE[:(].*$`).FindAllString(log, -1), shot
+}

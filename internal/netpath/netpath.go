@@ -1,0 +1,132 @@
+// Package netpath tries the way to an AWS endpoint: it resolves names, makes one
+// unauthenticated request, through a proxy where there is one, and says how far
+// it came. What that means for the instance is not judged here.
+package netpath
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"time"
+)
+
+// Patience is how long one request may take. A Linux SYN is sent again after one
+// second and after three: what has not answered by then has been asked three times.
+const Patience = 4 * time.Second
+
+// lookupPatience is less: a resolver is near.
+const lookupPatience = 3 * time.Second
+
+// Answer is how far one request came.
+type Answer struct {
+	Addr   netip.AddrPort // that was dialled: the proxy's where there is one; zero before
+	Kind   Kind
+	Err    error     // nil when Reached
+	Status int       // of HTTP, when Reached
+	Date   time.Time // by the server's clock; zero when it did not tell
+	Issuer string    // of the certificate that was not accepted
+}
+
+// Prober sends requests. The zero value lives on the host's network.
+type Prober struct {
+	Resolver *net.Resolver                                                     // nil: the host's
+	Dial     func(ctx context.Context, network, addr string) (net.Conn, error) // nil: net.Dialer's
+	Roots    *x509.CertPool                                                    // nil: the host's
+	Now      func() time.Time                                                  // nil: the host's clock
+}
+
+// Resolve looks a name up. The addresses come back sorted, each once.
+func (p Prober) Resolve(ctx context.Context, host string) ([]netip.Addr, error) {
+	ctx, stop := context.WithTimeout(ctx, lookupPatience)
+	defer stop()
+	resolver := p.Resolver
+	if resolver == nil {
+		resolver = net.DefaultResolver
+	}
+	addrs, err := resolver.LookupNetIP(ctx, "ip", host)
+	for i := range addrs {
+		addrs[i] = addrs[i].Unmap()
+	}
+	slices.SortFunc(addrs, netip.Addr.Compare)
+	return slices.Compact(addrs), err
+}
+
+// Ask sends one HEAD request to the endpoint, through the proxy unless that is
+// nil. It follows no redirect and takes any status for an answer.
+func (p Prober) Ask(ctx context.Context, endpoint string, proxy *url.URL) Answer {
+	ctx, stop := context.WithTimeout(ctx, Patience)
+	defer stop()
+	request, err := http.NewRequestWithContext(ctx, http.MethodHead, endpoint, nil)
+	if err != nil {
+		return Answer{Kind: Failed, Err: err}
+	}
+	conn, at, err := p.connect(ctx, request.URL, proxy)
+	seen := Answer{Addr: at}
+	if err != nil {
+		seen.Kind, seen.Issuer, seen.Err = classify(err, p.now())
+		return seen
+	}
+	defer conn.Close()
+	transport := &http.Transport{
+		Proxy:             http.ProxyURL(proxy),
+		DialContext:       func(context.Context, string, string) (net.Conn, error) { return conn, nil },
+		TLSClientConfig:   &tls.Config{RootCAs: p.Roots, Time: p.Now, MinVersion: tls.VersionTLS12},
+		DisableKeepAlives: true,
+	}
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		seen.Kind, seen.Issuer, seen.Err = classify(err, p.now())
+		return seen
+	}
+	defer response.Body.Close()
+	seen.Kind, seen.Status = Reached, response.StatusCode
+	seen.Date, _ = http.ParseTime(response.Header.Get("Date")) // zero: it did not tell
+	return seen
+}
+
+// connect dials the endpoint, or the proxy, before net/http is asked: that dials
+// in the background, and goes on when nobody waits any more.
+func (p Prober) connect(ctx context.Context, endpoint, proxy *url.URL) (net.Conn, netip.AddrPort, error) {
+	dial := p.Dial
+	if dial == nil {
+		dial = (&net.Dialer{Resolver: p.Resolver}).DialContext
+	}
+	to := endpoint
+	if proxy != nil {
+		to = proxy
+	}
+	port := to.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443", "socks5": "1080"}[to.Scheme]
+	}
+	conn, err := dial(ctx, "tcp", net.JoinHostPort(to.Hostname(), port))
+	var failed *net.OpError
+	switch {
+	case err == nil:
+		return conn, addrPort(conn.RemoteAddr()), nil
+	case errors.As(err, &failed):
+		return nil, addrPort(failed.Addr), err
+	}
+	return nil, netip.AddrPort{}, err
+}
+
+func addrPort(addr net.Addr) netip.AddrPort {
+	if tcp, ok := addr.(*net.TCPAddr); ok {
+		at := tcp.AddrPort()
+		return netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
+	}
+	return netip.AddrPort{}
+}
+
+func (p Prober) now() time.Time {
+	if p.Now != nil {
+		return p.Now()
+	}
+	return time.Now()
+}

@@ -59,6 +59,7 @@ var remedies = map[Kind]string{
 type outcome struct {
 	token  bool // it was the request for a token
 	status int  // 0: no answer
+	date   string
 	err    error
 }
 
@@ -73,7 +74,7 @@ func (w witness) Do(r *http.Request) (*http.Response, error) {
 	if saw, ok := r.Context().Value(outcomeKey{}).(*outcome); ok {
 		*saw = outcome{token: r.Method == http.MethodPut, err: err}
 		if resp != nil {
-			saw.status = resp.StatusCode
+			saw.status, saw.date = resp.StatusCode, resp.Header.Get("Date")
 		}
 	}
 	return resp, err

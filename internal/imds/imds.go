@@ -27,7 +27,7 @@ const (
 	firstPause     = 100 * time.Millisecond
 	longestPause   = 2 * time.Second
 	// maxAnswer bounds what is read of one answer. User data, the longest
-	// thing that the service holds, has 16 KiB, and muster never asks for it.
+	// thing that the service holds, has 16 KiB, and muster never reads it.
 	maxAnswer = 64 << 10
 	// An instance id is part of paths and lines: nothing else may be in it.
 	idLetters = "abcdefghijklmnopqrstuvwxyz0123456789-"
@@ -149,6 +149,37 @@ func (c *Client) Tag(ctx context.Context, key string) (value string, ok bool, er
 func (c *Client) LifecycleState(ctx context.Context) (string, error) {
 	state, _, err := c.Metadata(ctx, "autoscaling/target-lifecycle-state")
 	return strings.TrimSpace(state), err
+}
+
+// HasUserData says whether there is user data. What is in it is not read.
+func (c *Client) HasUserData(ctx context.Context) (bool, error) {
+	err := c.patiently(ctx, func(ctx context.Context) error {
+		out, err := c.api.GetUserData(ctx, &sdk.GetUserDataInput{})
+		if err == nil {
+			err = out.Content.Close()
+		}
+		return err
+	})
+	var failure *Error
+	if errors.As(err, &failure) && failure.Kind == NotFound {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Date is the time by the service's clock, to the second.
+func (c *Client) Date(ctx context.Context) (date time.Time, err error) {
+	err = c.patiently(ctx, func(ctx context.Context) error {
+		out, err := c.api.GetMetadata(ctx, &sdk.GetMetadataInput{Path: "instance-id"})
+		if err != nil {
+			return err
+		}
+		defer out.Content.Close()
+		saw, _ := ctx.Value(outcomeKey{}).(*outcome)
+		date, err = http.ParseTime(saw.date)
+		return err
+	})
+	return date, err
 }
 
 func (c *Client) dynamic(ctx context.Context, path string) ([]byte, error) {

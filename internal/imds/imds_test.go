@@ -147,7 +147,8 @@ func TestFailuresAreToldApart(t *testing.T) {
 		"an answer without an end": {service(t, map[string]string{"dynamic/instance-identity/document": strings.Repeat(" ", maxAnswer+1)}), Garbled, "more than"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := New(c.endpoint, 300*time.Millisecond).Identity(t.Context())
+			t.Parallel()
+			_, err := New(c.endpoint, time.Second).Identity(t.Context())
 			var failure *Error
 			if !errors.As(err, &failure) || failure.Kind != c.kind {
 				t.Fatalf("error %v, want kind %s", err, c.kind)
@@ -194,5 +195,39 @@ func TestTimeThatIsOverBeforeTheRequestIsSilence(t *testing.T) {
 	var failure *Error
 	if !errors.As(err, &failure) || failure.Kind != Silent {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestUserDataIsSeenAndNotRead(t *testing.T) {
+	with := New(service(t, map[string]string{"user-data": "#!/bin/sh"}), time.Minute)
+	if got, err := with.HasUserData(t.Context()); !got || err != nil {
+		t.Errorf("got %v, %v", got, err)
+	}
+	without := New(service(t, map[string]string{}), time.Minute)
+	if got, err := without.HasUserData(t.Context()); got || err != nil {
+		t.Errorf("got %v, %v", got, err)
+	}
+	var failure *Error
+	down := New(service(t, nil, answer(403, "")), time.Minute)
+	if got, err := down.HasUserData(t.Context()); got || !errors.As(err, &failure) || failure.Kind != Disabled {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+func TestDateIsTheServices(t *testing.T) {
+	late := func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Date", "Fri, 02 Jan 2026 03:04:05 GMT")
+		_, _ = w.Write([]byte("i-1"))
+	}
+	got, err := New(service(t, nil, nil, late), time.Minute).Date(t.Context())
+	if want := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC); err != nil || !got.Equal(want) {
+		t.Errorf("got %s, %v", got, err)
+	}
+	none := func(w http.ResponseWriter, _ *http.Request) {
+		w.Header()["Date"] = nil
+		_, _ = w.Write([]byte("i-1"))
+	}
+	if got, err := New(service(t, nil, nil, none), 50*time.Millisecond).Date(t.Context()); err == nil {
+		t.Errorf("got %s", got)
 	}
 }

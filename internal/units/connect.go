@@ -78,3 +78,15 @@ func dial(ctx context.Context, socket string, bus bool) (*godbus.Conn, error) {
 	}
 	return conn, nil
 }
+
+// ShuttingDown says whether the whole system stops. Where systemd cannot be asked,
+// as by some users, it says no.
+func ShuttingDown(ctx context.Context) bool {
+	m, err := Connect(ctx)
+	if err != nil {
+		return false
+	}
+	defer m.Close()
+	state, err := m.conn.SystemStateContext(ctx)
+	return err == nil && state.Value.Value() == "stopping"
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/coreos/go-systemd/v22/dbus"
 )
@@ -23,6 +24,10 @@ type State struct {
 	SubState      string // of a service: "running", "dead", "exited", "auto-restart", ...
 	UnitFileState string // "enabled", "disabled", "static", "masked", "masked-runtime"; "" when not found
 	Job           *Job   // the queued or running job, nil when there is none
+
+	// Begun, Active and Ended are when it last began to start, became active and
+	// became inactive or failed; zero if it never did.
+	Begun, Active, Ended time.Time
 
 	Result         string // "success", "exit-code", "signal", "timeout", ...: how it ended last
 	ExecMainCode   int32  // how the main process ended: 1 exited, 2 killed, 3 dumped core; 0 it did not
@@ -60,6 +65,9 @@ func stateOf(name string, props map[string]any) State {
 		ActiveState:    property[string](props, "ActiveState"),
 		SubState:       property[string](props, "SubState"),
 		UnitFileState:  property[string](props, "UnitFileState"),
+		Begun:          moment(props, "InactiveExitTimestamp"),
+		Active:         moment(props, "ActiveEnterTimestamp"),
+		Ended:          moment(props, "InactiveEnterTimestamp"),
 		Result:         property[string](props, "Result"),
 		ExecMainCode:   property[int32](props, "ExecMainCode"),
 		ExecMainStatus: property[int32](props, "ExecMainStatus"),
@@ -71,6 +79,14 @@ func stateOf(name string, props map[string]any) State {
 func property[T any](props map[string]any, name string) T {
 	v, _ := props[name].(T)
 	return v
+}
+
+// moment reads microseconds since 1970: 0 means never.
+func moment(props map[string]any, name string) time.Time {
+	if at := property[uint64](props, name); at != 0 {
+		return time.UnixMicro(int64(at)).UTC()
+	}
+	return time.Time{}
 }
 
 // jobID reads the property Job, a pair of id and object path: 0 means no job.

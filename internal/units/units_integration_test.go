@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"muster/internal/units"
 	"muster/internal/units/systemdtest"
@@ -408,6 +409,10 @@ func TestShowAgainstSystemd(t *testing.T) {
 
 	t.Run("active", func(t *testing.T) {
 		s := m.show(t, "ecs.service")
+		if s.Begun.IsZero() || s.Active.Before(s.Begun) || !s.Ended.IsZero() {
+			t.Errorf("begun %s, active %s, ended %s", s.Begun, s.Active, s.Ended)
+		}
+		s.Begun, s.Active = time.Time{}, time.Time{}
 		want := units.State{Name: "ecs.service", LoadState: "loaded", ActiveState: "active", SubState: "running", UnitFileState: "enabled", Result: "success"}
 		if s != want {
 			t.Errorf("%+v", s)

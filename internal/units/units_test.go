@@ -260,6 +260,10 @@ func TestShow(t *testing.T) {
 			want: State{Name: "ecs.service", LoadState: "loaded", ActiveState: "failed", SubState: "failed", UnitFileState: "enabled", Result: "exit-code",
 				ExecMainCode: 1, ExecMainStatus: 5, NRestarts: 3},
 		},
+		"with the times of its last run": {
+			props: props("InactiveExitTimestamp", uint64(1767322818000001), "ActiveEnterTimestamp", uint64(1767322819000000), "InactiveEnterTimestamp", uint64(0)),
+			want:  State{Name: "ecs.service", Begun: time.Date(2026, 1, 2, 3, 0, 18, 1000, time.UTC), Active: time.Date(2026, 1, 2, 3, 0, 19, 0, time.UTC)},
+		},
 		"missing": {
 			props: props("LoadState", "not-found", "ActiveState", "inactive"),
 			want:  State{Name: "ecs.service", LoadState: NotFound, ActiveState: "inactive"},

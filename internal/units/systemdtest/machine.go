@@ -1,4 +1,4 @@
-//go:build integration
+//go:build integration || e2e
 
 package systemdtest
 
@@ -14,13 +14,16 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"muster/internal/need"
 )
 
 // Image is what Boot starts.
 const Image = "muster-systemd:12"
 
-// Patience bounds each wait for the machine. A boot takes 2 s when idle.
-const Patience = 90 * time.Second
+// Patience bounds each wait for the machine. A boot takes 2 s when idle, and many
+// of them at once on two cores a minute.
+const Patience = 4 * time.Minute
 
 // File is put on a machine, owned by root, its parents made 0755.
 type File struct {
@@ -28,6 +31,7 @@ type File struct {
 	Mode    os.FileMode
 	Content string
 	Link    string // makes it a symlink to this instead
+	Mount   string // makes it this file of the host's, which it then shares; below /run too
 }
 
 // UserData seeds cloud-init (datasource NoCloud) with user data that it runs,
@@ -52,12 +56,24 @@ type Machine struct {
 // the image the test is skipped, or fails where CI=true.
 func Boot(t testing.TB, files ...File) *Machine {
 	t.Helper()
+	return BootFrom(t, Image, files...)
+}
+
+// BootFrom is Boot of another image, one that Bake or Snapshot made.
+func BootFrom(t testing.TB, image string, files ...File) *Machine {
+	t.Helper()
 	Require(t)
 	m := &Machine{t: t}
-	m.id = m.docker(nil, "create", "--network=none", "--hostname=muster-test", "--cgroupns=host",
+	args := []string{"create", "--network=none", "--hostname=muster-test", "--cgroupns=host",
 		"--cap-add=SYS_ADMIN", "--cap-add=NET_ADMIN", "--stop-signal=SIGRTMIN+3", "--tty",
 		"--security-opt=seccomp=unconfined", "--security-opt=apparmor=unconfined",
-		"--volume=/sys/fs/cgroup:/sys/fs/cgroup:rw", "--tmpfs=/run:exec", "--tmpfs=/tmp:exec", Image)
+		"--volume=/sys/fs/cgroup:/sys/fs/cgroup:rw", "--tmpfs=/run:exec", "--tmpfs=/tmp:exec"}
+	for _, f := range files {
+		if f.Mount != "" {
+			args = append(args, "--volume="+f.Mount+":"+f.Path)
+		}
+	}
+	m.id = m.docker(nil, append(args, image)...)
 	t.Cleanup(m.remove)
 	m.docker(archive(t, files), "cp", "-", m.id+":/")
 	m.docker(nil, "start", m.id)
@@ -65,23 +81,50 @@ func Boot(t testing.TB, files ...File) *Machine {
 	return m
 }
 
+// Bake makes an image of Image with the files, after the commands have run in it
+// as they would during a bake: in a shell that stops at a failure, without
+// systemd. It is removed when the test ends.
+func Bake(t testing.TB, files []File, commands ...string) string {
+	t.Helper()
+	Require(t)
+	m := &Machine{t: t}
+	m.id = m.docker(nil, "create", "--network=none", Image, "sh", "-ec", strings.Join(commands, "\n"))
+	defer m.docker(nil, "rm", "--force", m.id)
+	m.docker(archive(t, files), "cp", "-", m.id+":/")
+	if out, err := docker(nil, "start", "--attach", m.id); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return m.commit()
+}
+
+// Snapshot shuts the machine down and makes an image of its disk, as an AMI is
+// made of a used instance.
+func (m *Machine) Snapshot() string {
+	m.t.Helper()
+	m.docker(nil, "stop", "--time=30", m.id)
+	return m.commit()
+}
+
+func (m *Machine) commit() string {
+	m.t.Helper()
+	image := m.docker(nil, "commit", "--change", `CMD ["/sbin/init"]`, m.id)
+	m.t.Cleanup(func() { _, _ = docker(nil, "rmi", "--force", image) })
+	return image
+}
+
 // Require skips the test without Docker or the image, or fails it where CI=true.
 func Require(t testing.TB) {
 	t.Helper()
 	missing := ""
 	if _, err := exec.LookPath("docker"); err != nil {
-		missing = "docker is missing: apt-get install docker.io"
+		missing = "docker: apt-get install docker.io"
 	} else if err := exec.Command("docker", "version").Run(); err != nil {
-		missing = "the docker daemon does not answer: start dockerd"
+		missing = "a docker daemon that answers: start dockerd"
 	} else if err := exec.Command("docker", "image", "inspect", Image).Run(); err != nil {
-		missing = "image " + Image + " is missing: run scripts/systemd-rootfs"
+		missing = "image " + Image + ": run scripts/systemd-rootfs"
 	}
-	switch {
-	case missing == "":
-	case os.Getenv("CI") == "true":
-		t.Fatal(missing)
-	default:
-		t.Skip(missing)
+	if missing != "" {
+		need.Missing(t, missing)
 	}
 }
 
@@ -202,6 +245,9 @@ func archive(t testing.TB, files []File) []byte {
 	var out bytes.Buffer
 	w := tar.NewWriter(&out)
 	for _, f := range files {
+		if f.Mount != "" {
+			continue
+		}
 		head := &tar.Header{Name: strings.TrimPrefix(f.Path, "/"), Mode: int64(f.Mode), Size: int64(len(f.Content))}
 		if f.Link != "" {
 			head.Typeflag, head.Linkname = tar.TypeSymlink, f.Link

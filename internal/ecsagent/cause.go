@@ -2,9 +2,12 @@ package ecsagent
 
 import "strings"
 
+// Unrecognized is the id of the cause of an error that no sign fits.
+const Unrecognized = "unrecognized"
+
 // Cause is why the agent does not register.
 type Cause struct {
-	ID      string // stable, kebab-case; "unrecognized" for an error that no sign fits
+	ID      string // stable, kebab-case
 	Summary string // one sentence
 	Remedy  string // what to do, with a command
 }
@@ -32,7 +35,7 @@ func diagnose(text string) (Cause, bool) {
 		}
 	}
 	return Cause{
-		ID:      "unrecognized",
+		ID:      Unrecognized,
 		Summary: "The agent reports an error that muster does not know.",
 		Remedy:  "read around it: less +G /var/log/ecs/ecs-agent.log",
 	}, false
@@ -65,4 +68,13 @@ func deniedAction(text string) string {
 		}
 	}
 	return "the action named in the message"
+}
+
+// Causes lists the ids of all causes that a log can show.
+func Causes() []string {
+	ids := []string{Unrecognized}
+	for _, d := range diagnoses() {
+		ids = append(ids, d.ID)
+	}
+	return ids
 }

@@ -21,8 +21,8 @@ type Checkpoint struct {
 	AgentVersion         string
 }
 
-// errMoving: the agent committed while its file was being read.
-var errMoving = errors.New("the ECS agent is writing it; try again")
+// ErrMoving says that the agent committed while its file was being read.
+var ErrMoving = errors.New("the ECS agent is writing it; try again")
 
 // ReadCheckpoint reads the agent's checkpoint, usually
 // /var/lib/ecs/data/agent.db, without a lock, so it works while the agent runs.
@@ -68,7 +68,7 @@ func readSteady(file io.ReaderAt) (Checkpoint, error) {
 	before := metaPages(file)
 	c, err := decodeCheckpoint(file)
 	if !bytes.Equal(before, metaPages(file)) {
-		return Checkpoint{}, errMoving
+		return Checkpoint{}, ErrMoving
 	}
 	return c, err
 }

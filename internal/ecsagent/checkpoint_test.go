@@ -294,7 +294,7 @@ func TestReadingDuringACommitIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := &moving{versions: []io.ReaderAt{bytes.NewReader(first), bytes.NewReader(second)}}
-	if got, err := readSteady(file); !errors.Is(err, errMoving) {
+	if got, err := readSteady(file); !errors.Is(err, ErrMoving) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	if got, err := readSteady(file); err != nil || got.Cluster != "other" {

@@ -6,6 +6,8 @@ import "slices"
 // agent/app/agent.go, agent/config/parse.go, ecs-agent/api/errors/errors.go,
 // ecs-agent/acs/session/session.go and ecs-init/engine/engine.go; the others
 // come from ECS, the AWS SDK (v1 in older agents, now v2), net and crypto/x509.
+// What muster also sees for itself, under an id of its own, has one here that
+// begins with agent-.
 func diagnoses() []diagnosis {
 	return slices.Concat(diagnosesOfState(), diagnosesOfAccess(), diagnosesOfHost(), diagnosesOfNetwork())
 }
@@ -17,11 +19,15 @@ func diagnosesOfState() []diagnosis {
 			"The cluster in ECS_CLUSTER does not exist in this account and region.",
 			"compare with: aws ecs list-clusters; then: muster bootstrap --cluster NAME, and: systemctl restart ecs"},
 			[]string{"cluster not found.", "clusternotfoundexception"}},
+		{Cause{"cluster-deleted",
+			"The cluster in ECS_CLUSTER was deleted.",
+			"create it again: aws ecs create-cluster --cluster-name NAME; or name another: muster bootstrap --cluster NAME; then: systemctl restart ecs"},
+			[]string{"referenced cluster was inactive"}},
 		{Cause{"stale-checkpoint",
 			"The agent started once with another cluster and saved that; it refuses to change it.",
 			"systemctl stop ecs && mv /var/lib/ecs/data/agent.db /var/lib/ecs/data/agent.db.old && systemctl start ecs; then deregister the old container instance"},
 			[]string{"data mismatch; saved cluster"}},
-		{Cause{"container-instance-inactive",
+		{Cause{"agent-deregistered",
 			"The container instance that the agent remembers was deregistered.",
 			"systemctl stop ecs && mv /var/lib/ecs/data/agent.db /var/lib/ecs/data/agent.db.old && systemctl start ecs"},
 			[]string{"container instance * is inactive", "container instance is deregistered", "inactiveinstanceexception"}},
@@ -29,7 +35,7 @@ func diagnosesOfState() []diagnosis {
 			"The instance type was changed after the instance had registered; ECS does not accept that.",
 			"terminate this instance and let the Auto Scaling group launch another"},
 			[]string{"container instance type changes are not supported", "does not match the registered instance type"}},
-		{Cause{"user-data-not-run",
+		{Cause{"agent-user-data-not-run",
 			"cloud-init found no data source at boot, so user data never ran and the agent refuses to start.",
 			"reboot; if it comes back, replace the instance"},
 			[]string{"cloud-init failure detected"}},
@@ -51,7 +57,7 @@ func diagnosesOfState() []diagnosis {
 // diagnosesOfAccess: ECS is reached and refuses, or there is no way to sign.
 func diagnosesOfAccess() []diagnosis {
 	return []diagnosis{
-		{Cause{"clock-skew",
+		{Cause{"agent-clock-skew",
 			"The clock of this instance is wrong, so that signatures or certificates are not accepted.",
 			"chronyc tracking; the time source on EC2 is 169.254.169.123: systemctl restart chronyd"},
 			[]string{"signature expired", "signature not yet current", "requesttimetooskewed", "requestexpired", "x509:*current time*is before"}},
@@ -59,7 +65,7 @@ func diagnosesOfAccess() []diagnosis {
 			"The instance role may not call {action}.",
 			"allow {action} in the instance role (AmazonEC2ContainerServiceforEC2Role has what the agent needs), or in the VPC endpoint's policy"},
 			[]string{"accessdenied", "not authorized to perform:"}},
-		{Cause{"imds-unreachable",
+		{Cause{"agent-imds-unreachable",
 			"The instance metadata service does not answer.",
 			"aws ec2 modify-instance-metadata-options --instance-id ID --http-endpoint enabled; with a proxy, add 169.254.169.254 to NO_PROXY"},
 			[]string{"unable to communicate with ec2 metadata", "169.254.169.254*timeout", "169.254.169.254*deadline exceeded", "169.254.169.254*connection refused"}},
@@ -87,7 +93,7 @@ func diagnosesOfHost() []diagnosis {
 			"ecs-init cannot get or load the agent's image.",
 			"ls -l /var/cache/ecs; /usr/libexec/amazon-ecs-init reload-cache; then: systemctl restart ecs"},
 			[]string{"could not download amazon elastic container service agent", "could not load amazon elastic container service agent"}},
-		{Cause{"disk-full",
+		{Cause{"agent-disk-full",
 			"A disk of this instance is full.",
 			"df -h; df -i; docker system df; then free space or grow the volume"},
 			[]string{"no space left on device"}},
@@ -98,11 +104,11 @@ func diagnosesOfHost() []diagnosis {
 // signs also appear inside errors of Docker and of the metadata service.
 func diagnosesOfNetwork() []diagnosis {
 	return []diagnosis{
-		{Cause{"tls-untrusted",
+		{Cause{"agent-tls-untrusted",
 			"The certificate of an AWS endpoint is not trusted: something on the way intercepts TLS, or a CA is missing.",
 			"curl -v https://ecs.REGION.amazonaws.com; install the interceptor's CA, or exempt the endpoint from it"},
 			[]string{"x509:"}},
-		{Cause{"dns-failure",
+		{Cause{"agent-dns-failure",
 			"The name of an AWS endpoint does not resolve.",
 			"getent hosts ecs.REGION.amazonaws.com; enable DNS support and DNS hostnames in the VPC, or correct /etc/resolv.conf"},
 			[]string{"no such host", "server misbehaving", "lookup *: i/o timeout", "temporary failure in name resolution"}},

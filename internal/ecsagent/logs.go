@@ -10,8 +10,7 @@ import (
 )
 
 // Trouble is what the logs say went wrong since the newest registration that
-// they show. The zero Trouble: nothing did. Logs survive in an image that was
-// baked from a used instance: compare Time with the boot.
+// they show. The zero Trouble: nothing did.
 type Trouble struct {
 	Exits    int       // how often the agent's container exited
 	ExitCode int       // of the last exit: 1 ecs-init restarts it, 5 it does not; 0 if Exits is
@@ -25,12 +24,13 @@ type Trouble struct {
 }
 
 // ReadLogs reads the ends of ecs-agent.log and ecs-init.log in dir, usually
-// /var/log/ecs. An error means that there may be more trouble than it returns:
-// a log could not be read, or, as fs.ErrNotExist, neither of them is there.
-func ReadLogs(dir string) (Trouble, error) {
+// /var/log/ecs, back to since. An error means that there may be more trouble than
+// it returns: a log could not be read, or, as fs.ErrNotExist, neither of them is
+// there.
+func ReadLogs(dir string, since time.Time) (Trouble, error) {
 	agent, agentErr := readTails(dir, "ecs-agent.log", maxTail)
 	supervisor, initErr := readTails(dir, "ecs-init.log", maxTail)
-	var s scan
+	s := scan{since: since}
 	registered := s.agent(agent)
 	s.supervisor(supervisor, registered)
 	s.trouble.File, s.trouble.Line = s.place.path, s.place.lineNumber()
@@ -58,13 +58,19 @@ type scan struct {
 	trouble Trouble
 	place   place
 	known   bool // the trouble's cause is
+	// since is when the story begins: logs survive reboots, and in an image that
+	// was baked from a used instance.
+	since time.Time
 }
 
 // agent walks the agent's log back to the newest registration, whose time it
 // returns, zero if the log shows none.
 func (s *scan) agent(tails []tail) (registered time.Time) {
 	for at, e := range entries(tails) {
-		if e.registers() {
+		switch {
+		case e.time.Before(s.since):
+			return time.Time{}
+		case e.registers():
 			return e.time
 		}
 		s.consider(e, at)
@@ -75,7 +81,7 @@ func (s *scan) agent(tails []tail) (registered time.Time) {
 // supervisor walks ecs-init's log, which knows of no registration.
 func (s *scan) supervisor(tails []tail, registered time.Time) {
 	for at, e := range entries(tails) {
-		if e.time.Before(registered) {
+		if e.time.Before(registered) || e.time.Before(s.since) {
 			return
 		}
 		if code, exited := e.exitCode(); exited {

@@ -58,7 +58,7 @@ func logDir(t testing.TB, files ...string) string {
 
 func read(t *testing.T, dir string) Trouble {
 	t.Helper()
-	trouble, err := ReadLogs(dir)
+	trouble, err := ReadLogs(dir, time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,11 +87,12 @@ func TestCauseIsRecognised(t *testing.T) {
 		"cluster not found":                  {registering(notFound), "cluster-not-found"},
 		"cluster not found, newer code":      {registering("operation error ECS: RegisterContainerInstance, ClusterNotFoundException: The cluster is gone"), "cluster-not-found"},
 		"cluster not found, SDK v1":          {registering("ClientException: Cluster not found.\n\tstatus code: 400, request id: d7"), "cluster-not-found"},
+		"cluster deleted":                    {registering("ClientException: The referenced cluster was inactive."), "cluster-deleted"},
 		"saved cluster":                      {plainLine(20, "critical", "Unable to initialize new task engine: Data mismatch; saved cluster 'default' does not match configured cluster 'prod'. Perhaps you want to delete the configured checkpoint file?"), "stale-checkpoint"},
-		"deregistered, at start":             {agentLine(20, "error", "Error re-registering container instance", "error", "ClientException: Container instance "+arn+" is inactive."), "container-instance-inactive"},
-		"deregistered, while running":        {agentLine(20, "info", "Container instance is deregistered", "containerInstanceARN", arn), "container-instance-inactive"},
+		"deregistered, at start":             {agentLine(20, "error", "Error re-registering container instance", "error", "ClientException: Container instance "+arn+" is inactive."), "agent-deregistered"},
+		"deregistered, while running":        {agentLine(20, "info", "Container instance is deregistered", "containerInstanceARN", arn), "agent-deregistered"},
 		"instance type changed":              {plainLine(20, "critical", "The current instance type does not match the registered instance type. Please revert the instance type change, or alternatively launch a new instance: InvalidParameterException: Container instance type changes are not supported."), "instance-type-changed"},
-		"cloud-init failed":                  {plainLine(20, "critical", "Cloud-init failure detected: cloud-init used DataSourceNone and userdata exists on IMDS but was never executed. Userdata was not executed during instance boot. Refusing to start with potentially incorrect config."), "user-data-not-run"},
+		"cloud-init failed":                  {plainLine(20, "critical", "Cloud-init failure detected: cloud-init used DataSourceNone and userdata exists on IMDS but was never executed. Userdata was not executed during instance boot. Refusing to start with potentially incorrect config."), "agent-user-data-not-run"},
 		"attributes are not JSON":            {plainLine(20, "error", "Invalid format for ECS_INSTANCE_ATTRIBUTES. Expected a json hash: invalid character 'x' looking for beginning of value"), "invalid-json-setting"},
 		"tags are not JSON":                  {plainLine(20, "error", "Invalid format for ECS_CONTAINER_INSTANCE_TAGS. Expected a json hash: unexpected end of JSON input"), "invalid-json-setting"},
 		"config file is not JSON":            {plainLine(20, "critical", "Error reading cfg json data, err unexpected EOF"), "invalid-json-setting"},
@@ -101,21 +102,21 @@ func TestCauseIsRecognised(t *testing.T) {
 		"access denied to poll":              {agentLine(20, "error", "ACS: Unable to discover poll endpoint", "error", "operation error ECS: DiscoverPollEndpoint, api error AccessDeniedException: no"), "access-denied"},
 		"throttled":                          {registering("operation error ECS: RegisterContainerInstance, exceeded maximum number of attempts, 3, api error ThrottlingException: Rate exceeded"), "throttled"},
 		"throttled, by the SDK itself":       {registering("failed to get rate limit token, retry quota exceeded, 0 available, 5 requested"), "throttled"},
-		"unknown authority":                  {registering(sdk("tls: failed to verify certificate: x509: certificate signed by unknown authority")), "tls-untrusted"},
-		"clock behind, by certificate":       {registering(sdk("tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time 2016-01-01T00:00:00Z is before 2025-01-01T00:00:00Z")), "clock-skew"},
-		"signature expired":                  {registering("operation error ECS: RegisterContainerInstance, api error InvalidSignatureException: Signature expired: 20260102T150000Z is now earlier than 20260102T160000Z"), "clock-skew"},
-		"no such host":                       {registering(sdk("dial tcp: lookup ecs.eu-west-1.amazonaws.com on 10.0.0.2:53: no such host")), "dns-failure"},
-		"name server silent":                 {registering(sdk("dial tcp: lookup ecs.eu-west-1.amazonaws.com on 10.0.0.2:53: read udp 10.0.0.9:4->10.0.0.2:53: i/o timeout")), "dns-failure"},
+		"unknown authority":                  {registering(sdk("tls: failed to verify certificate: x509: certificate signed by unknown authority")), "agent-tls-untrusted"},
+		"clock behind, by certificate":       {registering(sdk("tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time 2016-01-01T00:00:00Z is before 2025-01-01T00:00:00Z")), "agent-clock-skew"},
+		"signature expired":                  {registering("operation error ECS: RegisterContainerInstance, api error InvalidSignatureException: Signature expired: 20260102T150000Z is now earlier than 20260102T160000Z"), "agent-clock-skew"},
+		"no such host":                       {registering(sdk("dial tcp: lookup ecs.eu-west-1.amazonaws.com on 10.0.0.2:53: no such host")), "agent-dns-failure"},
+		"name server silent":                 {registering(sdk("dial tcp: lookup ecs.eu-west-1.amazonaws.com on 10.0.0.2:53: read udp 10.0.0.9:4->10.0.0.2:53: i/o timeout")), "agent-dns-failure"},
 		"dial timeout":                       {registering(sdk("dial tcp 52.94.1.1:443: i/o timeout")), "network-timeout"},
 		"dial timeout, SDK v1":               {registering("RequestError: send request failed\ncaused by: Post https://ecs.eu-west-1.amazonaws.com/: net/http: request canceled while waiting for connection"), "network-timeout"},
 		"refused":                            {registering(sdk("dial tcp 10.0.0.7:3128: connect: connection refused")), "connection-refused"},
 		"no role":                            {plainLine(20, "error", "Error getting valid credentials: failed to refresh cached credentials, no EC2 IMDS role found, operation error ec2imds: GetMetadata, http response error StatusCode: 404, request to EC2 IMDS failed"), "no-credentials"},
 		"no role, SDK v1":                    {plainLine(20, "error", "Error getting valid credentials: EC2RoleRequestError: no EC2 instance role found"), "no-credentials"},
 		"no provider, SDK v1":                {registering("NoCredentialProviders: no valid providers in chain. Deprecated."), "no-credentials"},
-		"metadata service silent":            {plainLine(20, "error", "Error getting valid credentials: failed to refresh cached credentials, no EC2 IMDS role found, operation error ec2imds: GetMetadata, request send failed, Get \"http://169.254.169.254/latest/\": dial tcp 169.254.169.254:80: i/o timeout"), "imds-unreachable"},
-		"metadata service, region":           {plainLine(20, "critical", "Unable to communicate with EC2 Metadata service to infer region: EOF"), "imds-unreachable"},
+		"metadata service silent":            {plainLine(20, "error", "Error getting valid credentials: failed to refresh cached credentials, no EC2 IMDS role found, operation error ec2imds: GetMetadata, request send failed, Get \"http://169.254.169.254/latest/\": dial tcp 169.254.169.254:80: i/o timeout"), "agent-imds-unreachable"},
+		"metadata service, region":           {plainLine(20, "critical", "Unable to communicate with EC2 Metadata service to infer region: EOF"), "agent-imds-unreachable"},
 		"Docker down":                        {plainLine(20, "error", "DockerGoClient: Docker SDK client unable to ping Docker daemon. Ensure Docker is running: Cannot connect"), "docker-unreachable"},
-		"disk full":                          {plainLine(20, "error", "Failed to save agent metadata to disk (key: [cluster-name], value: [prod]): write /data/agent.db: no space left on device"), "disk-full"},
+		"disk full":                          {plainLine(20, "error", "Failed to save agent metadata to disk (key: [cluster-name], value: [prod]): write /data/agent.db: no space left on device"), "agent-disk-full"},
 		"something else":                     {plainLine(20, "critical", "Unable to initialize cgroup root for ECS: permission"), "unrecognized"},
 		"error among other fields, unquoted": {"level=error time=2026-01-02T15:00:20Z msg=\"Error registering container instance\" took=1m0s tags=[{Key:a b=c}] error=\"ClientException: Cluster not found.\"\n", "cluster-not-found"},
 		"JSON format":                        {`{"level":"error","time":"2026-01-02T15:00:20Z","logger":"structured","msg":"Error registering container instance","error":"ClientException: Cluster not found.","n":7}` + "\n", "cluster-not-found"},
@@ -176,7 +177,7 @@ func TestOnlyTroubleSinceTheRegistrationCounts(t *testing.T) {
 		"errors about tasks are not trouble":   {agentLine(10, "error", "Failed to pull image", "task", "web", "error", "AccessDeniedException"), ""},
 		"known and older beats unknown":        {bad + plainLine(10, "critical", "Something new"), "cluster-not-found"},
 		"newest of several known":              {bad + agentLine(10, "error", "Error registering container instance", "error", refusal), "access-denied"},
-		"trouble after the registration":       {registeredLine + agentLine(11, "info", "Container instance is deregistered"), "container-instance-inactive"},
+		"trouble after the registration":       {registeredLine + agentLine(11, "info", "Container instance is deregistered"), "agent-deregistered"},
 		"warnings are not trouble":             {plainLine(10, "warn", "Unable to get Availability Zone ID for the Instance"), ""},
 		"a registration quoted inside another": {bad + plainLine(10, "info", "note: Registered container instance with cluster!"), "cluster-not-found"},
 	} {
@@ -185,6 +186,23 @@ func TestOnlyTroubleSinceTheRegistrationCounts(t *testing.T) {
 				t.Errorf("got %q (%s), want %q", got.Cause.ID, got.Message, c.want)
 			}
 		})
+	}
+}
+
+func TestTroubleOfAnOlderStoryIsNone(t *testing.T) {
+	bad := agentLine(5, "error", "Error registering container instance", "error", notFound)
+	exits := initLine(4, "info", "Agent exited with code 5") + initLine(8, "info", "Agent exited with code 1")
+	dir := logDir(t, "ecs-agent.log", bad, "ecs-init.log", exits)
+	for since, want := range map[int]Trouble{
+		4: {Exits: 2, ExitCode: 1, Cause: Cause{ID: "cluster-not-found"}},
+		5: {Exits: 1, ExitCode: 1, Cause: Cause{ID: "cluster-not-found"}},
+		6: {Exits: 1, ExitCode: 1},
+		9: {},
+	} {
+		got, err := ReadLogs(dir, clock(since))
+		if err != nil || got.Exits != want.Exits || got.ExitCode != want.ExitCode || got.Cause.ID != want.Cause.ID {
+			t.Errorf("since %d: %+v, %v", since, got, err)
+		}
 	}
 }
 
@@ -263,6 +281,25 @@ func TestOnlyTheLastMebibyteIsRead(t *testing.T) {
 	}
 }
 
+func TestALogOfAGigabyteIsReadFromItsEnd(t *testing.T) {
+	dir := logDir(t, "ecs-agent.log", "")
+	path := filepath.Join(dir, "ecs-agent.log")
+	if err := os.Truncate(path, 1<<30); err != nil { // sparse: NULs, and no line end
+		t.Fatal(err)
+	}
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := file.WriteString("\xff\xfe\n" + agentLine(6, "error", "Error registering container instance", "error", notFound)); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, dir); got.Cause.ID != "cluster-not-found" || got.Line != 0 {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestOddBytesDoNotHideTheTrouble(t *testing.T) {
 	bad := strings.TrimSuffix(agentLine(5, "error", "Error registering container instance", "error", notFound), "\n")
 	for name, log := range map[string]string{
@@ -297,7 +334,7 @@ func TestUnreadableLogIsAnErrorBesideWhatTheOtherSays(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(dir, "ecs-agent.log"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	got, err := ReadLogs(dir)
+	got, err := ReadLogs(dir, time.Time{})
 	if err == nil || errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "ecs-agent.log") {
 		t.Errorf("got %v", err)
 	}
@@ -309,7 +346,7 @@ func TestUnreadableLogIsAnErrorBesideWhatTheOtherSays(t *testing.T) {
 func TestNoLogsAreNotExist(t *testing.T) {
 	empty := t.TempDir()
 	for _, dir := range []string{empty, filepath.Join(empty, "absent")} {
-		if got, err := ReadLogs(dir); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), dir) || got != (Trouble{}) {
+		if got, err := ReadLogs(dir, time.Time{}); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), dir) || got != (Trouble{}) {
 			t.Errorf("%s: got %+v, %v", dir, got, err)
 		}
 	}

@@ -50,6 +50,16 @@ func (f *File) Get(key string) (value string, ok bool) {
 	return "", false
 }
 
+// Line is the number of the line whose value Get returns, counted from 1; 0 without one.
+func (f *File) Line(key string) int {
+	for i, line := range slices.Backward(f.lines) {
+		if k, _, ok := read(line); ok && k == key {
+			return i + 1
+		}
+	}
+	return 0
+}
+
 // Keys returns every key that the agent sees, once, in the order of their first lines.
 // To the agent "#X=y" is the key "#X".
 func (f *File) Keys() []string {

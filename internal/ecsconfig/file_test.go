@@ -207,3 +207,12 @@ func FuzzSet(f *testing.F) {
 		}
 	})
 }
+
+func TestLineIsTheOneThatCounts(t *testing.T) {
+	f := Parse([]byte("A=1\n# B=2\nA=3\n"))
+	for key, want := range map[string]int{"A": 3, "B": 0, "# B": 2} {
+		if got := f.Line(key); got != want {
+			t.Errorf("%q is on line %d, want %d", key, got, want)
+		}
+	}
+}

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 
+	"muster/internal/need"
+
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 )
@@ -284,20 +286,6 @@ func TestWriteFailsWholeAtEveryStep(t *testing.T) {
 	}
 }
 
-// smallDisk mounts a file system of 64 KiB, for which the test must be root.
-func smallDisk(t *testing.T, options string) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"+options); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("mounting a small disk: %v", err)
-		}
-		t.Skipf("mounting a small disk: %v", err)
-	}
-	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
-	return dir
-}
-
 func mustFail(t *testing.T, path, old, text string, cause error, remedy string) {
 	t.Helper()
 	changed, err := Write(path, []byte(old), []byte(text))
@@ -307,7 +295,7 @@ func mustFail(t *testing.T, path, old, text string, cause error, remedy string) 
 }
 
 func TestWriteToAFullDisk(t *testing.T) {
-	dir := smallDisk(t, "")
+	dir := need.SmallDisk(t, "")
 	path := put(t, dir, "ecs.config", oldText)
 	mustFail(t, path, oldText, strings.Repeat("#\n", 64<<10), syscall.ENOSPC, "free space or inodes there")
 	mustHold(t, path, oldText)
@@ -316,7 +304,7 @@ func TestWriteToAFullDisk(t *testing.T) {
 }
 
 func TestWriteWithoutInodes(t *testing.T) {
-	dir := smallDisk(t, ",nr_inodes=2")
+	dir := need.SmallDisk(t, ",nr_inodes=2")
 	path := put(t, dir, "ecs.config", oldText)
 	mustFail(t, path, oldText, newText, syscall.ENOSPC, "free space or inodes there")
 	mustHold(t, path, oldText)
@@ -324,7 +312,7 @@ func TestWriteWithoutInodes(t *testing.T) {
 }
 
 func TestWriteToAReadOnlyFileSystem(t *testing.T) {
-	dir := smallDisk(t, "")
+	dir := need.SmallDisk(t, "")
 	path := put(t, dir, "ecs.config", oldText)
 	if err := unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,63 @@
+package ecsagent
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// LogEnd returns the end of a log in dir, such as ecs-agent.log, and of its
+// predecessors: the oldest line first, whole lines only, and at most limit bytes
+// of them. cut: there is more before it. What could not be read is an error
+// beside the rest.
+func LogEnd(dir, name string, limit int64) (data []byte, cut bool, err error) {
+	tails, err := readTails(dir, name, limit)
+	if err != nil {
+		err = fmt.Errorf("reading %s in %s: %w", name, dir, err)
+	}
+	for _, t := range slices.Backward(tails) {
+		part := t.data
+		if t.start > 0 { // its first line is only an end
+			_, part, _ = bytes.Cut(part, []byte("\n"))
+			cut = true
+		}
+		if len(data) > 0 && data[len(data)-1] != '\n' {
+			data = append(data, '\n')
+		}
+		data = append(data, part...)
+	}
+	return data, cut, err
+}
+
+// Event is a line of a log by which the story of a boot is told.
+type Event struct {
+	At   time.Time
+	Text string
+	Bad  bool
+}
+
+// Events picks from a log the registrations, the exits and the complaints. What
+// is said again and again is told once, with how often.
+func Events(log []byte) []Event {
+	var events []Event
+	times := map[string]int{}
+	for line := range bytes.Lines(log) {
+		e, ok := parseLine(line)
+		_, exited := e.exitCode()
+		if !ok || !e.registers() && !exited && !e.complains() {
+			continue
+		}
+		text := e.text()
+		if times[text]++; times[text] == 1 {
+			events = append(events, Event{e.time, text, e.complains() || exited})
+		}
+	}
+	for i, e := range events {
+		if n := times[e.Text]; n > 1 {
+			events[i].Text = fmt.Sprintf("%s (%d times)", strings.TrimSuffix(e.Text, "."), n)
+		}
+	}
+	return events
+}

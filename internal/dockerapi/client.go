@@ -2,7 +2,7 @@
 //
 // Every request passes a transport that lets through only reading calls (see
 // readOnly). That bounds this program, not the system: whoever may open the
-// socket is root. Events and statistics are read elsewhere.
+// socket is root. Statistics are never asked for: they take the Engine seconds.
 package dockerapi
 
 import (
@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -40,13 +41,17 @@ type engine interface {
 	Ping(context.Context, client.PingOptions) (client.PingResult, error)
 	ContainerList(context.Context, client.ContainerListOptions) (client.ContainerListResult, error)
 	ContainerInspect(context.Context, string, client.ContainerInspectOptions) (client.ContainerInspectResult, error)
+	Events(context.Context, client.EventsListOptions) client.EventsResult
 }
 
 // Client asks one Docker Engine. It may be used concurrently.
 type Client struct {
-	host    string
-	timeout time.Duration
-	engine  engine
+	host      string
+	timeout   time.Duration
+	transport http.RoundTripper
+
+	mu     sync.Mutex
+	engine engine // replaced by renew, under mu
 }
 
 // New returns a Client for host, in the form of DOCKER_HOST: unix:///path or
@@ -63,13 +68,30 @@ func New(host string, timeout time.Duration) (*Client, error) {
 }
 
 func newClient(host string, timeout time.Duration, transport http.RoundTripper) (*Client, error) {
-	guarded := &http.Client{Transport: readOnly{transport}, CheckRedirect: client.CheckRedirect}
+	c := &Client{host: host, timeout: timeout, transport: readOnly{transport}}
+	_, err := c.renew()
+	return c, err
+}
+
+// renew makes a client that has not negotiated the API version yet: the Engine
+// that comes back may be another version than the one that left.
+func (c *Client) renew() (engine, error) {
+	guarded := &http.Client{Transport: c.transport, CheckRedirect: client.CheckRedirect}
 	// WithHost goes first: it demands a plain http.Transport.
-	engine, err := client.New(client.WithHost(host), client.WithHTTPClient(guarded))
+	fresh, err := client.New(client.WithHost(c.host), client.WithHTTPClient(guarded))
 	if err != nil {
-		return nil, fmt.Errorf("preparing to ask the Docker Engine at %s: %w", host, err)
+		return nil, fmt.Errorf("preparing to ask the Docker Engine at %s: %w", c.host, err)
 	}
-	return &Client{host, timeout, engine}, nil
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.engine = fresh
+	return fresh, nil
+}
+
+func (c *Client) current() engine {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.engine
 }
 
 // dialOnly returns a transport that connects to host whatever a request names,
@@ -102,7 +124,7 @@ type Version struct {
 func (c *Client) Ping(ctx context.Context) (Version, error) {
 	var v Version
 	_, err := c.call(ctx, func(ctx context.Context) error {
-		pong, err := c.engine.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true})
+		pong, err := c.current().Ping(ctx, client.PingOptions{NegotiateAPIVersion: true})
 		if err == nil && pong.APIVersion == "" {
 			err = errors.New("answered without an API version: something else listens there")
 		}
@@ -115,27 +137,32 @@ func (c *Client) Ping(ctx context.Context) (Version, error) {
 	return v, nil
 }
 
-// call runs ask within the timeout and names the reason of its failure. The
-// moby client replaces errors of the transport by advice in words, so the
-// reason is taken from what the transport saw.
+// call runs ask within the timeout and names the reason of its failure.
 func (c *Client) call(ctx context.Context, ask func(context.Context) error) (seen exchange, err error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, ErrHung)
 	defer cancel()
 	err = ask(context.WithValue(ctx, exchangeKey{}, &seen))
+	return seen, reason(ctx, seen, err)
+}
+
+// reason names why a request failed. The moby client replaces errors of the
+// transport by advice in words, so the reason is taken from what the transport
+// saw.
+func reason(ctx context.Context, seen exchange, err error) error {
 	if err == nil {
-		return seen, nil
+		return nil
 	}
 	cause := cmp.Or(seen.err, err)
 	var dial *net.OpError
 	switch {
-	case errors.Is(ctx.Err(), context.DeadlineExceeded), errors.Is(cause, syscall.EAGAIN):
-		err = fmt.Errorf("%w: %w", ErrHung, cause)
+	case errors.Is(context.Cause(ctx), ErrHung), errors.Is(ctx.Err(), context.DeadlineExceeded), errors.Is(cause, syscall.EAGAIN):
+		return fmt.Errorf("%w: %w", ErrHung, cause)
 	case errors.Is(cause, context.Canceled):
-		err = cause
+		return cause
 	case errors.Is(cause, fs.ErrPermission):
-		err = fmt.Errorf("%w: %w", ErrDenied, cause)
+		return fmt.Errorf("%w: %w", ErrDenied, cause)
 	case errors.As(cause, &dial) && dial.Op == "dial":
-		err = fmt.Errorf("%w: %w", ErrNotRunning, cause)
+		return fmt.Errorf("%w: %w", ErrNotRunning, cause)
 	}
-	return seen, err
+	return err
 }

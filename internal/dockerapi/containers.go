@@ -43,13 +43,9 @@ type Binding struct {
 // Containers lists the running containers, in the order of the Engine. One that
 // ends while it is looked at is left out.
 func (c *Client) Containers(ctx context.Context) ([]Container, error) {
-	var list client.ContainerListResult
-	_, err := c.call(ctx, func(ctx context.Context) (err error) {
-		list, err = c.engine.ContainerList(ctx, client.ContainerListOptions{})
-		return err
-	})
+	list, err := c.list(ctx, client.ContainerListOptions{})
 	if err != nil {
-		return nil, fmt.Errorf("listing the containers at %s: %w", c.host, err)
+		return nil, err
 	}
 	var out []Container
 	for _, item := range list.Items {
@@ -68,10 +64,21 @@ func (c *Client) Containers(ctx context.Context) ([]Container, error) {
 	return out, nil
 }
 
+func (c *Client) list(ctx context.Context, options client.ContainerListOptions) (list client.ContainerListResult, err error) {
+	_, err = c.call(ctx, func(ctx context.Context) (err error) {
+		list, err = c.current().ContainerList(ctx, options)
+		return err
+	})
+	if err != nil {
+		err = fmt.Errorf("listing the containers at %s: %w", c.host, err)
+	}
+	return list, err
+}
+
 // inspect asks for one container, by id or name.
 func (c *Client) inspect(ctx context.Context, id string) (found client.ContainerInspectResult, seen exchange, err error) {
 	seen, err = c.call(ctx, func(ctx context.Context) (err error) {
-		found, err = c.engine.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
+		found, err = c.current().ContainerInspect(ctx, id, client.ContainerInspectOptions{})
 		if err == nil && (found.Container.State == nil || found.Container.Config == nil) {
 			err = errors.New("the answer lacks the container's state or configuration")
 		}

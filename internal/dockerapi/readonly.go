@@ -44,12 +44,14 @@ func (t readOnly) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	seen.status = resp.StatusCode
-	if !strings.HasSuffix(req.URL.Path, "/events") {
-		resp.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.LimitReader(resp.Body, maxBody), resp.Body}
+	body := io.LimitReader(resp.Body, maxBody)
+	if strings.HasSuffix(req.URL.Path, "/events") {
+		body = withoutExecs(resp.Body)
 	}
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{body, resp.Body}
 	return resp, nil
 }
 

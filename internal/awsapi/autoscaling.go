@@ -112,12 +112,11 @@ func hookError(action string, err error) error {
 	return err
 }
 
-// SetUnhealthy tells the instance's Auto Scaling group to replace it. The
-// grace period is not respected: the group's owner asked for the replacement
-// of instances that do not register, and all of them are young.
-func (c *Client) SetUnhealthy(ctx context.Context, instanceID string) error {
+// SetUnhealthy tells the instance's Auto Scaling group to replace it. Within the
+// group's grace period that is ignored if respectGracePeriod is true.
+func (c *Client) SetUnhealthy(ctx context.Context, instanceID string, respectGracePeriod bool) error {
 	_, err := c.asg.SetInstanceHealth(ctx, &autoscaling.SetInstanceHealthInput{
-		InstanceId: aws.String(instanceID), HealthStatus: aws.String("Unhealthy"), ShouldRespectGracePeriod: aws.Bool(false),
+		InstanceId: aws.String(instanceID), HealthStatus: aws.String("Unhealthy"), ShouldRespectGracePeriod: aws.Bool(respectGracePeriod),
 	})
 	return named("autoscaling:SetInstanceHealth", err)
 }

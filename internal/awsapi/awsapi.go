@@ -1,5 +1,5 @@
 // Package awsapi makes muster's few calls to the AWS APIs: ECS, EC2, Auto
-// Scaling and CloudFormation. It answers in muster's words, names the IAM action in
+// Scaling, CloudFormation, CloudWatch and EventBridge. It answers in muster's words, names the IAM action in
 // every error, and counts what it sends, because the APIs are a budget that a
 // whole fleet shares. It decides nothing.
 package awsapi
@@ -17,8 +17,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 )
 
 const (
@@ -37,7 +39,10 @@ type Client struct {
 	asg  *autoscaling.Client
 	cfn  *cloudformation.Client
 	ec2  *ec2.Client
+	cw   *cloudwatch.Client
 	http *counting
+
+	events *eventbridge.Client
 
 	signalPause time.Duration // at most, before SignalIdentity tries again
 }
@@ -64,8 +69,10 @@ func FromConfig(cfg aws.Config) *Client {
 		asg:  autoscaling.NewFromConfig(cfg),
 		cfn:  cloudformation.NewFromConfig(cfg),
 		ec2:  ec2.NewFromConfig(cfg),
+		cw:   cloudwatch.NewFromConfig(cfg),
 		http: counted,
 
+		events:      eventbridge.NewFromConfig(cfg),
 		signalPause: maxBackoff,
 	}
 }

@@ -45,7 +45,7 @@ func everything(t *testing.T) *sandbox.Sandbox {
 // client retries as the real one does, without its pauses.
 func client(t *testing.T, cfg aws.Config) *Client {
 	t.Helper()
-	transport := &http.Transport{ResponseHeaderTimeout: 100 * time.Millisecond}
+	transport := &http.Transport{ResponseHeaderTimeout: time.Second}
 	t.Cleanup(transport.CloseIdleConnections)
 	cfg.HTTPClient = &http.Client{Transport: transport}
 	cfg.Retryer = func() aws.Retryer {
@@ -121,6 +121,7 @@ func TestWhatPassesIsTriedAgain(t *testing.T) {
 	} {
 		for action := range calls(nil) {
 			t.Run(name+"/"+action, func(t *testing.T) {
+				t.Parallel()
 				s := everything(t)
 				s.Inject(fault)
 				c := client(t, s.AWSConfig())
@@ -326,7 +327,7 @@ func TestSetUnhealthy(t *testing.T) {
 	t.Parallel()
 	s := everything(t)
 	c := client(t, s.AWSConfig())
-	if err := c.SetUnhealthy(t.Context(), instanceID); err != nil || s.InstanceHealth() != "Unhealthy" {
+	if err := c.SetUnhealthy(t.Context(), instanceID, false); err != nil || s.InstanceHealth() != "Unhealthy" {
 		t.Errorf("%v, %s", err, s.InstanceHealth())
 	}
 	if grace := s.Calls()[0].Params["ShouldRespectGracePeriod"]; grace != "false" {

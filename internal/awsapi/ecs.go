@@ -86,3 +86,21 @@ func (c *Client) ContainerInstance(ctx context.Context, cluster, arn string) (Co
 		Connected:     ci.AgentConnected,
 	}, nil
 }
+
+// TaskGroups tells the groups of tasks, by ARN: service:NAME, or family:NAME for a
+// task of no service. Tasks that ECS knows no more are left out. With an error comes
+// what was read before it.
+func (c *Client) TaskGroups(ctx context.Context, cluster string, arns []string) (map[string]string, error) {
+	tasks, err := batched(arns, maxDescribed, func(batch []string) ([]types.Task, error) {
+		out, err := c.ecs.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String(cluster), Tasks: batch})
+		if err != nil {
+			return nil, named("ecs:DescribeTasks", err)
+		}
+		return out.Tasks, nil
+	})
+	groups := make(map[string]string, len(tasks))
+	for _, t := range tasks {
+		groups[aws.ToString(t.TaskArn)] = aws.ToString(t.Group)
+	}
+	return groups, err
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/smithy-go"
@@ -55,7 +56,7 @@ func (e *Error) Error() string {
 // The error codes of the services, by what they mean. The protocols differ
 // (JSON has AccessDeniedException, the query protocol AccessDenied).
 var codes = map[Kind][]string{
-	Denied:     {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedException", "OptInRequired"},
+	Denied:     {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedException", "OptInRequired", "NotAuthorizedForSourceException", "NotAuthorizedForDetailTypeException"},
 	NoIdentity: {"ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException", "InvalidClientTokenId", "AuthFailure", "MissingAuthenticationToken", "MissingAuthenticationTokenException"},
 	ClockSkew:  {"RequestExpired", "RequestTimeTooSkewed", "InvalidSignatureException", "SignatureDoesNotMatch"},
 	Throttled:  {"Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "TooManyRequestsException"},
@@ -72,13 +73,7 @@ func named(action string, err error) error {
 	var noCredentials *credentialsError
 	switch {
 	case errors.As(err, &api):
-		e.Code = api.ErrorCode()
-		e.Err = fmt.Errorf("%s: %s", api.ErrorCode(), api.ErrorMessage())
-		for kind, known := range codes {
-			if slices.Contains(known, e.Code) {
-				e.Kind = kind
-			}
-		}
+		return coded(action, plainCode(api.ErrorCode()), api.ErrorMessage())
 	case errors.As(err, &noCredentials):
 		e.Kind, e.Err = NoIdentity, noCredentials.err
 	case errors.As(err, &dial):
@@ -88,6 +83,21 @@ func named(action string, err error) error {
 	}
 	return e
 }
+
+// coded is an error that the API gave a code.
+func coded(action, code, message string) *Error {
+	e := &Error{Action: action, Kind: Failed, Code: code, Err: fmt.Errorf("%s: %s", code, message)}
+	for kind, known := range codes {
+		if slices.Contains(known, code) {
+			e.Kind = kind
+		}
+	}
+	return e
+}
+
+// plainCode takes the namespace off a code: CloudWatch's client leaves it there
+// (com.amazonaws.cloudwatch#ThrottlingException).
+func plainCode(code string) string { return code[strings.LastIndex(code, "#")+1:] }
 
 // KindOf is the kind of a failed call, or empty for an error that is none.
 func KindOf(err error) Kind {

@@ -20,9 +20,16 @@ const maxDescribed = 100
 // group.
 var ErrNoSuchAutoScalingGroup = errors.New("no such Auto Scaling group")
 
-// GroupInstances lists the EC2 ids of an Auto Scaling group's instances, in
-// whatever lifecycle state; those of its warm pool are not among them.
-func (c *Client) GroupInstances(ctx context.Context, group string) ([]string, error) {
+// Member is one instance of an Auto Scaling group.
+type Member struct {
+	ID             string
+	LifecycleState string // InService, Standby, Terminating:Wait, ...
+	Health         string // Healthy or Unhealthy
+}
+
+// Members lists the instances of an Auto Scaling group, in whatever lifecycle
+// state; those of its warm pool are not among them.
+func (c *Client) Members(ctx context.Context, group string) ([]Member, error) {
 	out, err := c.asg.DescribeAutoScalingGroups(ctx, &autoscaling.DescribeAutoScalingGroupsInput{AutoScalingGroupNames: []string{group}})
 	if err != nil {
 		return nil, named("autoscaling:DescribeAutoScalingGroups", err)
@@ -30,30 +37,47 @@ func (c *Client) GroupInstances(ctx context.Context, group string) ([]string, er
 	if len(out.AutoScalingGroups) == 0 {
 		return nil, fmt.Errorf("%w: %s", ErrNoSuchAutoScalingGroup, group)
 	}
-	var ids []string
+	var members []Member
 	for _, i := range out.AutoScalingGroups[0].Instances {
-		ids = append(ids, aws.ToString(i.InstanceId))
+		members = append(members, Member{aws.ToString(i.InstanceId), string(i.LifecycleState), aws.ToString(i.HealthStatus)})
 	}
-	return ids, nil
+	return members, nil
 }
 
-// ListContainerInstances lists the ARNs of a cluster's container instances in all
-// states but INACTIVE. The filter is in the cluster query language
-// ("task:group == service:web"), or empty.
-func (c *Client) ListContainerInstances(ctx context.Context, cluster, filter string) ([]string, error) {
+// GroupInstances lists the EC2 ids of Members.
+func (c *Client) GroupInstances(ctx context.Context, group string) ([]string, error) {
+	members, err := c.Members(ctx, group)
+	var ids []string
+	for _, m := range members {
+		ids = append(ids, m.ID)
+	}
+	return ids, err
+}
+
+// ContainerInstanceARNs goes over the ARNs of a cluster's container instances in
+// all states but INACTIVE, a page of up to 100 at a time. The filter is in the
+// cluster query language ("task:group == service:web"), or empty. The first error
+// ends it.
+func (c *Client) ContainerInstanceARNs(ctx context.Context, cluster, filter string) iter.Seq2[[]string, error] {
 	in := ecs.ListContainerInstancesInput{Cluster: aws.String(cluster)}
 	if filter != "" {
 		in.Filter = aws.String(filter)
 	}
-	arns, err := paged("ecs:ListContainerInstances", func(token *string) ([]string, *string, error) {
+	list := func(token *string) ([]string, *string, error) {
 		in.NextToken = token
 		out, err := c.ecs.ListContainerInstances(ctx, &in)
 		if err != nil {
 			return nil, nil, err
 		}
 		return out.ContainerInstanceArns, out.NextToken, nil
-	})
-	return arns, absent(err, cluster, "")
+	}
+	return func(yield func([]string, error) bool) {
+		for arns, err := range pages("ecs:ListContainerInstances", list) {
+			if !yield(arns, absent(err, cluster, "")) {
+				return
+			}
+		}
+	}
 }
 
 // ContainerInstances describes container instances by ARN. Those that left the
@@ -79,6 +103,7 @@ func (c *Client) ContainerInstances(ctx context.Context, cluster string, arns []
 type Task struct {
 	ARN               string
 	ContainerInstance string // ARN; empty on Fargate
+	Group             string // service:web, family:batch, or what RunTask was told
 	// Interface and Addr are the task's own in awsvpc mode. In host and bridge mode
 	// they are empty: the traffic is the instance's.
 	Interface string
@@ -138,7 +163,7 @@ func (c *Client) describeTasks(ctx context.Context, cluster string, arns []strin
 // (volumes, Service Connect) have none of these names (ECS API reference,
 // Attachment).
 func task(t types.Task) Task {
-	out := Task{ARN: aws.ToString(t.TaskArn), ContainerInstance: aws.ToString(t.ContainerInstanceArn)}
+	out := Task{ARN: aws.ToString(t.TaskArn), ContainerInstance: aws.ToString(t.ContainerInstanceArn), Group: aws.ToString(t.Group)}
 	for _, a := range t.Attachments {
 		for _, d := range a.Details {
 			switch aws.ToString(d.Name) {

@@ -199,7 +199,9 @@ func TestAListThatDoesNotEnd(t *testing.T) {
 			if c.pages == 0 {
 				s.Inject(sandbox.Fault{Service: sandbox.ECS, Body: `{"containerInstanceArns": ["a"], "nextToken": "0"}`})
 			}
-			_, err := api.ListContainerInstances(t.Context(), "prod", "")
+			var err error
+			for _, err = range api.ContainerInstanceARNs(t.Context(), "prod", "") {
+			}
 			var e *awsapi.Error
 			if (err == nil) != (c.err == "") || err != nil && (!errors.As(err, &e) || e.Action != "ecs:ListContainerInstances" || !strings.Contains(err.Error(), c.err)) {
 				t.Errorf("error %v, want %q", err, c.err)
@@ -219,7 +221,7 @@ func TestTasksCanBeLeftAfterAPage(t *testing.T) {
 	s.AddTask("prod", sandbox.RunningTask{Service: "own", Interface: sandbox.Interface{ID: "eni-1", Addrs: []string{"2001:db8::1", "10.0.0.9"}}})
 	seen := 0
 	for page, err := range c.Tasks(t.Context(), "prod", "web", "") {
-		if err != nil || len(page) != 100 || page[0].ContainerInstance != "arn:ci" || page[0].Interface != "" {
+		if err != nil || len(page) != 100 || page[0].ContainerInstance != "arn:ci" || page[0].Group != "service:web" || page[0].Interface != "" {
 			t.Fatalf("%d tasks, %v", len(page), err)
 		}
 		seen += len(page)

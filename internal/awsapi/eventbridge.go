@@ -1,0 +1,52 @@
+package awsapi
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+)
+
+// Limits of PutEvents (EventBridge quotas). The size is that of all entries
+// together and the smaller of the two that AWS documents: some partitions still
+// have 256 KB, others have 1 MB.
+const (
+	MaxEvents    = 10
+	MaxEventSize = 256_000
+)
+
+// Event is one entry of PutEvents. Detail is a JSON object.
+type Event struct {
+	Source, DetailType, Detail string
+	Resources                  []string // ARNs
+	Time                       time.Time
+}
+
+// PutEvents hands at most MaxEvents events to a bus, by name or ARN. It tries
+// once. What the bus does with each event is apart from the call: taken[i] is
+// nil, or why the event was not taken, an *Error.
+func (c *Client) PutEvents(ctx context.Context, bus string, events []Event) (taken []error, err error) {
+	const action = "events:PutEvents"
+	entries := make([]types.PutEventsRequestEntry, len(events))
+	for i := range events {
+		e := &events[i]
+		entries[i] = types.PutEventsRequestEntry{EventBusName: &bus, Source: &e.Source, DetailType: &e.DetailType, Detail: &e.Detail, Resources: e.Resources, Time: &e.Time}
+	}
+	out, err := c.events.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: entries}, func(o *eventbridge.Options) { o.Retryer = aws.NopRetryer{} })
+	if err != nil {
+		return nil, named(action, err)
+	}
+	if len(out.Entries) != len(events) {
+		return nil, named(action, fmt.Errorf("%d events were sent and %d answered for", len(events), len(out.Entries)))
+	}
+	taken = make([]error, len(events))
+	for i, entry := range out.Entries {
+		if entry.ErrorCode != nil {
+			taken[i] = coded(action, *entry.ErrorCode, aws.ToString(entry.ErrorMessage))
+		}
+	}
+	return taken, nil
+}

@@ -1,0 +1,77 @@
+package awsapi
+
+import (
+	"cmp"
+	"context"
+	"net/netip"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+)
+
+// RouteTable is where the traffic of some subnets goes.
+type RouteTable struct {
+	ID, VPC string
+	Main    bool     // of the subnets that no other table of the VPC names
+	Subnets []string // that name it
+	Routes  []Route
+}
+
+// Route is one route to addresses. Those to prefix lists are left out.
+type Route struct {
+	To  netip.Prefix
+	Via string // the target; empty for the VPC itself
+	// Blackhole: the target is gone, or detached.
+	Blackhole bool
+}
+
+// RouteTables describes the route tables of VPCs.
+func (c *Client) RouteTables(ctx context.Context, vpcs []string) ([]RouteTable, error) {
+	return batched(vpcs, maxValues, func(batch []string) ([]RouteTable, error) {
+		return paged("ec2:DescribeRouteTables", func(token *string) ([]RouteTable, *string, error) {
+			out, err := c.ec2.DescribeRouteTables(ctx, &ec2.DescribeRouteTablesInput{
+				Filters: among("vpc-id", batch), MaxResults: aws.Int32(maxRouteTables), NextToken: token,
+			})
+			if err != nil {
+				return nil, nil, err
+			}
+			var page []RouteTable
+			for _, t := range out.RouteTables {
+				page = append(page, routeTable(t))
+			}
+			return page, out.NextToken, nil
+		})
+	})
+}
+
+// maxRouteTables is the most that a page has (EC2 API reference,
+// DescribeRouteTables).
+const maxRouteTables = 100
+
+func routeTable(t types.RouteTable) RouteTable {
+	out := RouteTable{ID: aws.ToString(t.RouteTableId), VPC: aws.ToString(t.VpcId)}
+	for _, a := range t.Associations {
+		out.Main = out.Main || aws.ToBool(a.Main)
+		if subnet := aws.ToString(a.SubnetId); subnet != "" {
+			out.Subnets = append(out.Subnets, subnet)
+		}
+	}
+	for _, r := range t.Routes {
+		to, err := netip.ParsePrefix(cmp.Or(aws.ToString(r.DestinationCidrBlock), aws.ToString(r.DestinationIpv6CidrBlock)))
+		if err == nil {
+			out.Routes = append(out.Routes, Route{to, via(r), r.State == types.RouteStateBlackhole})
+		}
+	}
+	return out
+}
+
+// via prefers the interface: EC2 tells of an appliance's instance as well.
+func via(r types.Route) string {
+	gateway := aws.ToString(r.GatewayId)
+	if gateway == "local" {
+		gateway = ""
+	}
+	return cmp.Or(aws.ToString(r.NetworkInterfaceId), aws.ToString(r.InstanceId), gateway, aws.ToString(r.NatGatewayId), aws.ToString(r.TransitGatewayId),
+		aws.ToString(r.VpcPeeringConnectionId), aws.ToString(r.EgressOnlyInternetGatewayId))
+}

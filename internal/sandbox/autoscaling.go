@@ -16,8 +16,10 @@ type Group struct {
 	// TargetState is what the IMDS tells as target-lifecycle-state: InService (the
 	// default), Warmed:Stopped, Terminated, ...
 	TargetState string
-	Others      []string // ids of the group's other instances, all InService
+	Others      []string // ids of the group's other instances, all InService and Healthy unless SetOther says else
 }
+
+type memberState struct{ lifecycle, health string }
 
 // Hook is a lifecycle hook. The instance waits at it from the sandbox's start.
 type Hook struct {
@@ -44,13 +46,22 @@ type groupState struct {
 	Group
 	hooks  []*hookState
 	health string
+	others map[string]memberState
+}
+
+// SetOther changes the lifecycle state and the health of another instance of the
+// group.
+func (s *Sandbox) SetOther(id, lifecycle, health string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.group.others[id] = memberState{lifecycle, health}
 }
 
 func (s *Sandbox) newGroup() *groupState {
 	if s.opts.Group == nil {
 		return nil
 	}
-	g := &groupState{Group: *s.opts.Group, health: "Healthy"}
+	g := &groupState{Group: *s.opts.Group, health: "Healthy", others: map[string]memberState{}}
 	g.TargetState = cmp.Or(g.TargetState, "InService")
 	for _, h := range g.Hooks {
 		h.Transition = cmp.Or(h.Transition, "autoscaling:EC2_INSTANCE_LAUNCHING")
@@ -158,7 +169,9 @@ func (s *Sandbox) groupInstance(health string) groupInstance {
 func (s *Sandbox) groupInstances() []groupInstance {
 	all := []groupInstance{s.groupInstance(s.group.health)}
 	for _, id := range s.group.Others {
-		all = append(all, groupInstance{InstanceID: id, Zone: s.zone(), Type: instanceType, Lifecycle: "InService", Health: "Healthy"})
+		is := s.group.others[id]
+		all = append(all, groupInstance{InstanceID: id, Zone: s.zone(), Type: instanceType,
+			Lifecycle: cmp.Or(is.lifecycle, "InService"), Health: cmp.Or(is.health, "Healthy")})
 	}
 	return all
 }

@@ -28,7 +28,7 @@ type action func(*request) (any, *apiError)
 
 // services is the routing table.
 func (s *Sandbox) services() []*service {
-	return []*service{s.ecsService(), s.ec2Service(), s.autoScalingService(), s.cloudFormationService(), s.cloudWatchService()}
+	return []*service{s.ecsService(), s.ec2Service(), s.autoScalingService(), s.cloudFormationService(), s.cloudWatchService(), s.eventBridgeService()}
 }
 
 // request is one AWS call, routed.
@@ -40,6 +40,7 @@ type request struct {
 	form    url.Values
 	body    []byte
 	http    *http.Request
+	fault   Fault // that spoils it
 }
 
 // decode reads a JSON request body.
@@ -66,10 +67,10 @@ func (s *Sandbox) serveAWS(w http.ResponseWriter, h *http.Request) {
 		return
 	}
 	call := s.logCall(r)
-	f := s.fault(r.service.name, r.action)
-	a := s.respond(w, h, f, func() answer {
+	r.fault = s.fault(r.service.name, r.action)
+	a := s.respond(w, h, r.fault, func() answer {
 		id := newRequestID()
-		v, err := s.do(r, f)
+		v, err := s.do(r)
 		if err != nil {
 			return r.protocol().failure(id, err)
 		}
@@ -81,7 +82,7 @@ func (s *Sandbox) serveAWS(w http.ResponseWriter, h *http.Request) {
 // route finds service and action: X-Amz-Target says both in the JSON protocols,
 // Version and Action in the query protocols, the path in rpc-v2-cbor.
 func (s *Sandbox) route(h *http.Request) (*request, *apiError) {
-	body, err := io.ReadAll(io.LimitReader(h.Body, 1<<20))
+	body, err := io.ReadAll(io.LimitReader(h.Body, 4<<20))
 	if err != nil {
 		return nil, invalid("SerializationException", "reading the body: %v", err)
 	}
@@ -129,13 +130,14 @@ func credentialScope(authorization string) (region, key string) {
 	return "", ""
 }
 
-func (s *Sandbox) do(r *request, f Fault) (any, *apiError) {
+func (s *Sandbox) do(r *request) (any, *apiError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.spoil(r, f); err != nil {
-		return nil, err
+	spoilt := s.spoil(r, r.fault)
+	if spoilt != nil && !r.fault.Done {
+		return nil, spoilt
 	}
-	if err := s.authenticate(r, f.Skew); err != nil {
+	if err := s.authenticate(r, r.fault.Skew); err != nil {
 		return nil, err
 	}
 	act, ok := r.service.actions[r.action]
@@ -145,7 +147,11 @@ func (s *Sandbox) do(r *request, f Fault) (any, *apiError) {
 	if !s.allow(r.service.name, r.service.rates[r.action]) {
 		return nil, s.fail(r, KindThrottled, "")
 	}
-	return act(r)
+	v, err := act(r)
+	if spoilt != nil {
+		return nil, spoilt
+	}
+	return v, err
 }
 
 // spoil returns the error that the fault asks for.
@@ -155,7 +161,7 @@ func (s *Sandbox) spoil(r *request, f Fault) *apiError {
 		return s.denied(r)
 	case f.Kind != 0:
 		return s.fail(r, f.Kind, "%s", f.Message)
-	case f.Status != 0:
+	case f.Status != 0 && f.Status != http.StatusOK:
 		return &apiError{f.Status, f.Code, f.Message}
 	}
 	return nil

@@ -66,10 +66,10 @@ func (c *Checkpoint) fields() map[string]*string {
 }
 
 func (c *checkpoint) load() error {
-	return c.db.View(func(tx *bolt.Tx) error {
-		b := tx.Bucket([]byte(metadataBucket))
-		if b == nil {
-			return nil
+	return c.db.Update(func(tx *bolt.Tx) error {
+		b, err := tx.CreateBucketIfNotExists([]byte(metadataBucket)) // as the agent does (agent/data/client.go, setup)
+		if err != nil {
+			return err
 		}
 		for key, into := range c.saved.fields() {
 			if raw := b.Get([]byte(key)); raw != nil {

@@ -9,6 +9,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/smithy-go/encoding/cbor"
@@ -20,6 +21,7 @@ const (
 	maxDimensions = 30
 	maxMetricAge  = 14 * 24 * time.Hour
 	maxMetricLead = 2 * time.Hour
+	maxMetricSize = 1_000_000 // of a request, unpacked
 )
 
 // Datum is one value of a metric, as PutMetricData brought it.
@@ -85,14 +87,32 @@ func (s *Sandbox) datum(namespace string, v cbor.Value) (Datum, *apiError) {
 	switch {
 	case namespace == "" || d.Name == "":
 		return d, badMetric("Namespace and MetricName are required")
-	case err != nil || math.IsNaN(value) || math.IsInf(value, 0):
+	case err != nil || math.IsNaN(value) || math.Abs(value) > 0x1p360:
 		return d, badMetric("the value of %s is no number", d.Name)
 	case len(d.Dimensions) > maxDimensions:
 		return d, badMetric("%s has %d dimensions, it may have %d", d.Name, len(d.Dimensions), maxDimensions)
+	case !allowed(d.Dimensions):
+		return d, badMetric("%s has a dimension that is empty, too long or not of printable ASCII: %q", d.Name, d.Dimensions)
 	case age > maxMetricAge || -age > maxMetricLead:
 		return d, badMetric("the timestamp of %s is out of range", d.Name)
 	}
 	return d, nil
+}
+
+// allowed knows what a dimension may be (CloudWatch API reference, Dimension).
+func allowed(dimensions map[string]string) bool {
+	for name, value := range dimensions {
+		for _, text := range []string{name, value} {
+			odd := strings.IndexFunc(text, func(r rune) bool { return r < ' ' || r > '~' })
+			if odd >= 0 || len(text) > 255 || strings.TrimSpace(text) == "" {
+				return false
+			}
+		}
+		if name[0] == ':' {
+			return false
+		}
+	}
+	return true
 }
 
 func badMetric(format string, args ...any) *apiError {
@@ -168,6 +188,9 @@ func (r *request) cbor() (cbor.Map, *apiError) {
 		if err != nil {
 			return nil, invalid("SerializationException", "unpacking the body: %v", err)
 		}
+	}
+	if len(body) > maxMetricSize {
+		return nil, &apiError{http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", fmt.Sprintf("%d bytes are above the limit of %d", len(body), maxMetricSize)}
 	}
 	v, err := cbor.Decode(body)
 	in, ok := v.(cbor.Map)

@@ -1,6 +1,7 @@
 package sandbox_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -19,6 +20,12 @@ func metric(at time.Time, dimensions int) types.MetricDatum {
 	return d
 }
 
+func named(at time.Time, value string) types.MetricDatum {
+	d := metric(at, 1)
+	d.Dimensions[0].Value = &value
+	return d
+}
+
 func TestPutMetricDataKeepsItsLimitsOfAllOrNothing(t *testing.T) {
 	s := start(t, sandbox.Options{})
 	c := cloudwatch.NewFromConfig(s.AWSConfig(), func(o *cloudwatch.Options) { o.RetryMaxAttempts = 1 })
@@ -34,6 +41,9 @@ func TestPutMetricDataKeepsItsLimitsOfAllOrNothing(t *testing.T) {
 		"older than 2 weeks":  {metric(now.Add(-15*24*time.Hour), 1)},
 		"3 hours ahead":       {metric(now.Add(3*time.Hour), 1)},
 		"one bad among good":  {metric(now, 1), {MetricName: aws.String("NoValue"), Timestamp: aws.Time(now)}},
+		"a hostile dimension": {named(now, "caché")},
+		"an empty dimension":  {named(now, " ")},
+		"256 characters":      {named(now, strings.Repeat("x", 256))},
 		"a name that is none": {metric(now, 1), {MetricName: aws.String(""), Value: aws.Float64(1)}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -62,4 +72,33 @@ func TestCloudWatchFailsInItsOwnShape(t *testing.T) {
 		_, err := c.PutMetricData(t.Context(), &cloudwatch.PutMetricDataInput{Namespace: aws.String("n"), MetricData: []types.MetricDatum{metric(time.Now(), 1)}})
 		wantCode(t, err, code)
 	}
+}
+
+// What was not answered well may have been done all the same.
+func TestAFaultCanComeAfterTheDeed(t *testing.T) {
+	for name, f := range map[string]sandbox.Fault{
+		"reset": {Reset: true, Done: true}, "failing": {Kind: sandbox.KindServer, Done: true}, "half an answer": {Cut: true},
+	} {
+		s := start(t, sandbox.Options{})
+		s.Inject(f)
+		c := cloudwatch.NewFromConfig(s.AWSConfig(), func(o *cloudwatch.Options) { o.RetryMaxAttempts = 1 })
+		_, err := c.PutMetricData(t.Context(), &cloudwatch.PutMetricDataInput{Namespace: aws.String("n"), MetricData: []types.MetricDatum{metric(time.Now(), 1)}})
+		if err == nil || len(s.Metrics()) != 1 {
+			t.Errorf("%s: %v, %d kept", name, err, len(s.Metrics()))
+		}
+	}
+}
+
+func TestALargeRequestIsRefusedByItsUnpackedSize(t *testing.T) {
+	s := start(t, sandbox.Options{})
+	c := cloudwatch.NewFromConfig(s.AWSConfig(), func(o *cloudwatch.Options) { o.RetryMaxAttempts = 1 })
+	data := make([]types.MetricDatum, 1000)
+	for i := range data {
+		data[i] = metric(time.Now(), 5)
+		for j := range data[i].Dimensions {
+			data[i].Dimensions[j].Value = aws.String(strings.Repeat("x", 255))
+		}
+	}
+	_, err := c.PutMetricData(t.Context(), &cloudwatch.PutMetricDataInput{Namespace: aws.String("n"), MetricData: data})
+	wantCode(t, err, "RequestEntityTooLarge")
 }

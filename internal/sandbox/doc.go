@@ -1,6 +1,6 @@
 // Package sandbox is an EC2 instance on loopback: IMDSv2, AWS services (ECS, EC2,
-// Auto Scaling, CloudFormation, CloudWatch) in the wire protocols that
-// aws-sdk-go-v2 speaks, and an ECS agent that starts, registers or fails by the
+// Auto Scaling, CloudFormation, CloudWatch, EventBridge) in the wire protocols
+// that aws-sdk-go-v2 speaks, and an ECS agent that starts, registers or fails by the
 // rules of the real one. It carries the demo and the tests.
 //
 // What does not live here: any decision that something works. The package holds

@@ -19,6 +19,10 @@ func (s *Sandbox) ec2Service() *service {
 		"AuthorizeSecurityGroupEgress":  s.authorize(true),
 		"DescribeNetworkAcls":           s.describeNetworkACLs,
 		"GetManagedPrefixListEntries":   s.getPrefixListEntries,
+		"DescribeRouteTables":           s.describeRouteTables,
+		"DescribeNatGateways":           s.describeNATGateways,
+		"DescribeVpcEndpoints":          s.describeVPCEndpoints,
+		"DescribeVpcAttribute":          s.describeVPCAttribute,
 	}
 	rates := map[string]rate{}
 	for name := range actions {

@@ -34,6 +34,7 @@ func (s *Sandbox) ecsService() *service {
 			"DeregisterContainerInstance": s.deregisterContainerInstance,
 			"ListTasks":                   s.listTasks,
 			"DescribeTasks":               s.describeTasks,
+			"DiscoverPollEndpoint":        s.discoverPollEndpoint,
 		},
 		rates: map[string]rate{
 			"ListClusters": lists, "DescribeClusters": lists,
@@ -42,6 +43,11 @@ func (s *Sandbox) ecsService() *service {
 			"RegisterContainerInstance": {"register", 200, 120},
 		},
 	}
+}
+
+// discoverPollEndpoint sends the agent here: the sandbox has no names of AWS's.
+func (s *Sandbox) discoverPollEndpoint(*request) (any, *apiError) {
+	return map[string]string{"endpoint": s.api.url() + "/", "telemetryEndpoint": s.api.url() + "/"}, nil
 }
 
 // SetCluster creates a cluster or changes its status: ACTIVE, INACTIVE, ...

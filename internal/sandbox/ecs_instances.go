@@ -209,23 +209,37 @@ func (s *Sandbox) listContainerInstances(r *request) (any, *apiError) {
 	return in.page("containerInstanceArns", arns)
 }
 
-// parseFilter understands, of the cluster query language, the two expressions
-// that find one instance and the instances that run a service's tasks:
-// ec2InstanceId == i-..., task:group == service:...
+// parseFilter understands, of the cluster query language, one instance by its
+// EC2 id, the instances that run tasks of one or more groups, those that run
+// tasks, but none of these, and those that ECS hears from or not.
 func (c *cluster) parseFilter(filter string) (func(*ContainerInstance) bool, *apiError) {
 	if filter == "" {
 		return func(*ContainerInstance) bool { return true }, nil
 	}
-	m := regexp.MustCompile(`^\s*(ec2InstanceId|task:group)\s*==?\s*(\S+)\s*$`).FindStringSubmatch(filter)
-	switch {
-	case m == nil:
-		return nil, invalid("InvalidParameterException", "Invalid filter expression: %s", filter)
-	case m[1] == "ec2InstanceId":
-		return func(ci *ContainerInstance) bool { return ci.EC2InstanceID == m[2] }, nil
+	if groups, without := strings.CutPrefix(filter, "runningTasksCount > 0 and not("); without {
+		runs, err := c.parseFilter(strings.TrimSuffix(groups, ")"))
+		return func(ci *ContainerInstance) bool { return c.runs(ci, "") && !runs(ci) }, err
+	}
+	values := map[string][]string{}
+	for _, term := range strings.Split(filter, " or ") {
+		m := regexp.MustCompile(`^\s*(ec2InstanceId|task:group|agentConnected)\s*==?\s*([^\s()]+)\s*$`).FindStringSubmatch(term)
+		if m == nil {
+			return nil, invalid("InvalidParameterException", "Invalid filter expression: %s", filter)
+		}
+		values[m[1]] = append(values[m[1]], m[2])
 	}
 	return func(ci *ContainerInstance) bool {
-		return slices.ContainsFunc(c.tasks, func(t *RunningTask) bool { return t.ContainerInstance == ci.Arn && t.group() == m[2] })
+		return slices.Contains(values["ec2InstanceId"], ci.EC2InstanceID) ||
+			slices.Contains(values["agentConnected"], strconv.FormatBool(ci.AgentConnected)) ||
+			slices.ContainsFunc(values["task:group"], func(group string) bool { return c.runs(ci, group) })
 	}, nil
+}
+
+// runs says whether an instance runs a task of the group, or any if that is empty.
+func (c *cluster) runs(ci *ContainerInstance, group string) bool {
+	return slices.ContainsFunc(c.tasks, func(t *RunningTask) bool {
+		return t.ContainerInstance == ci.Arn && (group == "" || t.Group == group)
+	})
 }
 
 func (s *Sandbox) describeContainerInstances(r *request) (any, *apiError) {

@@ -12,6 +12,7 @@ import (
 type RunningTask struct {
 	Arn               string // made up when empty
 	Service, Family   string // Family defaults to the service's name
+	Group             string // defaults to service:Service, else family:Family
 	ContainerInstance string // ARN; empty on Fargate
 	// Interface is the task's own, in awsvpc mode. A zero ID: host or bridge mode.
 	Interface Interface
@@ -27,6 +28,9 @@ func (s *Sandbox) AddTask(cluster string, t RunningTask) string {
 		c = s.setCluster(cluster, "ACTIVE")
 	}
 	t.Family = cmp.Or(t.Family, t.Service)
+	if t.Group == "" {
+		t.Group = t.group()
+	}
 	if t.Arn == "" {
 		var id [16]byte
 		_, _ = rand.Read(id[:]) // never fails (crypto/rand)
@@ -42,7 +46,7 @@ func (s *Sandbox) AddTask(cluster string, t RunningTask) string {
 	return t.Arn
 }
 
-// group is the task's in the cluster query language.
+// group is the task's unless RunTask was told another.
 func (t *RunningTask) group() string {
 	if t.Service != "" {
 		return "service:" + t.Service
@@ -122,7 +126,7 @@ func (s *Sandbox) describeTasks(r *request) (any, *apiError) {
 
 func (s *Sandbox) showTask(c *cluster, t *RunningTask) taskShape {
 	out := taskShape{TaskArn: t.Arn, ClusterArn: s.arn("ecs", "cluster/"+c.name), ContainerInstanceArn: t.ContainerInstance,
-		Group: t.group(), LastStatus: "RUNNING", DesiredStatus: "RUNNING", Attachments: []attachment{}}
+		Group: t.Group, LastStatus: "RUNNING", DesiredStatus: "RUNNING", Attachments: []attachment{}}
 	if t.Interface.ID != "" {
 		a := attachment{"ElasticNetworkInterface", "ATTACHED", []Attribute{{"networkInterfaceId", t.Interface.ID}}}
 		for _, addr := range t.Interface.Addrs {

@@ -14,6 +14,7 @@ const (
 	AutoScaling    = "autoscaling"
 	CloudFormation = "cloudformation"
 	CloudWatch     = "cloudwatch"
+	EventBridge    = "events"
 	IMDS           = "imds"
 	Introspection  = "introspection"
 )
@@ -59,6 +60,7 @@ type Fault struct {
 	Reset bool          // connection reset without an answer
 	Cut   bool          // half of the answer, then the connection ends
 	Body  string        // replaces the body of a good answer
+	Done  bool          // the action is carried out first: what the client sees is not what was done
 	Skew  time.Duration // the server's clock is off by this: Date header, signature check
 }
 
@@ -143,12 +145,18 @@ func (f Fault) fits(service, action string) bool {
 // respond sends what do returns, or what the fault makes of it, and returns what
 // was sent. A hung or reset request has status 0.
 func (s *Sandbox) respond(w http.ResponseWriter, r *http.Request, f Fault, do func() answer) answer {
+	var a answer
+	if f.Done {
+		a = do()
+	}
 	hung := f.Hang && !s.wait(r, nil) || f.Delay > 0 && !s.wait(r, s.clock.After(f.Delay))
 	if hung || f.Reset {
 		reset(w)
 		return answer{}
 	}
-	a := do()
+	if !f.Done {
+		a = do()
+	}
 	if f.Body != "" {
 		a.body = []byte(f.Body)
 	}

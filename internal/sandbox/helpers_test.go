@@ -68,10 +68,11 @@ func (c clients) describeClusters(t *testing.T, names ...string) (*ecs.DescribeC
 	return c.ecs.DescribeClusters(t.Context(), &ecs.DescribeClustersInput{Clusters: names})
 }
 
+// code is without the namespace that CloudWatch's client leaves before it.
 func code(err error) string {
 	var api smithy.APIError
 	if errors.As(err, &api) {
-		return api.ErrorCode()
+		return api.ErrorCode()[strings.LastIndex(api.ErrorCode(), "#")+1:]
 	}
 	return ""
 }

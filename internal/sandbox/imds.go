@@ -167,6 +167,7 @@ func (s *Sandbox) metadata() map[string]string {
 	if !s.opts.NoRole {
 		maps.Copy(tree, s.roleMetadata())
 	}
+	maps.Copy(tree, s.extra)
 	return tree
 }
 
@@ -184,6 +185,17 @@ func (s *Sandbox) roleMetadata() map[string]string {
 	return map[string]string{
 		"meta-data/iam/info":                             string(info),
 		"meta-data/iam/security-credentials/" + roleName: string(creds),
+	}
+}
+
+// SetMetadata makes the IMDS tell a value below /latest/meta-data/ that it would
+// not tell by itself, such as spot/instance-action; an empty one goes again.
+func (s *Sandbox) SetMetadata(path, value string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.extra["meta-data/"+path] = value
+	if value == "" {
+		delete(s.extra, "meta-data/"+path)
 	}
 }
 

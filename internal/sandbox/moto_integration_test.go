@@ -3,19 +3,15 @@
 package sandbox_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"net"
-	"os"
-	"os/exec"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 
+	"muster/internal/need"
 	"muster/internal/sandbox/contract"
 )
 
@@ -51,7 +47,7 @@ func motoDeviations() map[string]string {
 func TestMotoKeepsTheContract(t *testing.T) {
 	cfg := aws.Config{
 		Region:       "eu-central-1",
-		BaseEndpoint: aws.String(startMoto(t)),
+		BaseEndpoint: aws.String(need.Moto(t)),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "moto", SecretAccessKey: "moto"}, nil
 		}),
@@ -65,61 +61,6 @@ func TestMotoKeepsTheContract(t *testing.T) {
 		Stack: "web", Resource: "Workers", // moto knows no signals, so none is prepared
 		Exempt: motoDeviations(),
 	})
-}
-
-// startMoto starts moto_server and returns its URL.
-func startMoto(t *testing.T) string {
-	t.Helper()
-	path, err := exec.LookPath("moto_server")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("moto_server is not on PATH: pip install 'moto[server]==5.2.1'")
-		}
-		t.Skip("moto_server is not on PATH: pip install 'moto[server]==5.2.1'")
-	}
-	addr := freeAddress(t)
-	_, port, _ := net.SplitHostPort(addr)
-	var log bytes.Buffer
-	cmd := exec.Command(path, "-H", "127.0.0.1", "-p", port)
-	cmd.Stdout, cmd.Stderr = &log, &log
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("starting moto_server: %v", err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("moto_server said:\n%s", log.String())
-		}
-	})
-	awaitPort(t, addr)
-	return "http://" + addr
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-// awaitPort polls until moto listens, for at most a minute.
-func awaitPort(t *testing.T, addr string) {
-	t.Helper()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for range 600 {
-		conn, err := net.Dial("tcp4", addr)
-		if err == nil {
-			conn.Close()
-			return
-		}
-		<-tick.C
-	}
-	t.Fatalf("moto_server does not listen on %s after a minute", addr)
 }
 
 // motoInstance makes a group of one and returns its instance.

@@ -78,11 +78,13 @@ type Sandbox struct {
 	buckets  map[string]*bucket
 	tokens   tokens
 	identity identity
+	extra    map[string]string // by path, of the IMDS
 	clusters []*cluster
 	group    *groupState
 	vpc      *vpc
 	stacks   map[string]*stack
 	metrics  []Datum
+	events   []Event
 }
 
 // New starts a sandbox on three loopback ports. Close it.
@@ -95,7 +97,7 @@ func New(opts Options) (*Sandbox, error) {
 	}
 	s := &Sandbox{
 		opts: opts, clock: opts.Clock, done: make(chan struct{}),
-		buckets: map[string]*bucket{}, tokens: tokens{},
+		buckets: map[string]*bucket{}, tokens: tokens{}, extra: map[string]string{},
 	}
 	s.routes = s.services()
 	s.identity = s.newIdentity()

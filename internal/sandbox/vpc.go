@@ -71,8 +71,13 @@ type vpc struct {
 	owner      map[string]*Instance
 	groups     []*SecurityGroup
 	acls       []*ACL
+	routes     []*RouteTable
 	lists      map[string][]string
 	lastRule   int
+
+	gateways  []NATGateway
+	endpoints []VPCEndpoint
+	noDNS     bool
 }
 
 const (

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/smithy-go"
 )
 
@@ -51,6 +52,8 @@ type clients struct {
 	asg *autoscaling.Client
 	cfn *cloudformation.Client
 	cw  *cloudwatch.Client
+
+	events *eventbridge.Client
 }
 
 type clause struct {
@@ -69,6 +72,8 @@ func Run(t *testing.T, b Backend) {
 		asg:     autoscaling.NewFromConfig(b.Config, func(o *autoscaling.Options) { o.RetryMaxAttempts = 1 }),
 		cfn:     cloudformation.NewFromConfig(b.Config, func(o *cloudformation.Options) { o.RetryMaxAttempts = 1 }),
 		cw:      cloudwatch.NewFromConfig(b.Config, func(o *cloudwatch.Options) { o.RetryMaxAttempts = 1 }),
+
+		events: eventbridge.NewFromConfig(b.Config, func(o *eventbridge.Options) { o.RetryMaxAttempts = 1 }),
 	}
 	for _, cl := range clauses() {
 		t.Run(cl.name, func(t *testing.T) { run(t, c, cl) })
@@ -81,7 +86,7 @@ func Run(t *testing.T, b Backend) {
 }
 
 func clauses() []clause {
-	return slices.Concat(ecsClauses(), taskClauses(), instanceClauses(), vpcClauses(), groupClauses(), lifecycleClauses(), stackClauses(), metricClauses())
+	return slices.Concat(ecsClauses(), taskClauses(), instanceClauses(), vpcClauses(), wayClauses(), groupClauses(), lifecycleClauses(), stackClauses(), metricClauses(), eventClauses())
 }
 
 func run(t *testing.T, c *clients, cl clause) {

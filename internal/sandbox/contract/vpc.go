@@ -24,6 +24,7 @@ func vpcClauses() []clause {
 		{"A rule for all protocols has no ports as a permission and -1 as a rule", portless},
 		{"DescribeNetworkAcls finds the ACL of a subnet, the last entry denying", findsACL},
 		{"GetManagedPrefixListEntries refuses an unknown list", unknownList},
+		{"DescribeRouteTables finds the main table of a VPC, whose own route is local", findsRoutes},
 	}
 }
 
@@ -241,6 +242,24 @@ func findsACL(ctx context.Context, c *clients) error {
 		}
 	}
 	return want("entries", len(out.NetworkAcls[0].Entries), 4)
+}
+
+func findsRoutes(ctx context.Context, c *clients) error {
+	nic, err := c.primary(ctx)
+	if err != nil {
+		return err
+	}
+	out, err := c.ec2.DescribeRouteTables(ctx, &ec2.DescribeRouteTablesInput{MaxResults: aws.Int32(100), Filters: filter("vpc-id", deref(nic.VpcId))})
+	if err != nil {
+		return err
+	}
+	if len(out.RouteTables) != 1 || len(out.RouteTables[0].Associations) != 1 || len(out.RouteTables[0].Routes) == 0 {
+		return fmt.Errorf("got %+v, want one table with one association and a route", out.RouteTables)
+	}
+	if err := want("main", deref(out.RouteTables[0].Associations[0].Main), true); err != nil {
+		return err
+	}
+	return want("gateway", deref(out.RouteTables[0].Routes[0].GatewayId), "local")
 }
 
 func unknownList(ctx context.Context, c *clients) error {

@@ -1,6 +1,7 @@
 // Package redact decides what may be shown. A setting's value is hidden when
-// its key, or a field in it, says that it is a secret; a URL loses the
-// credentials that it carries. When in doubt it hides.
+// its key, or a field in it, says that it is a secret; a text loses what the
+// rules (see Rules) know for one. When in doubt it hides, but what names things
+// (ids, ARNs, digests, times) stays. It reads nothing and writes no file.
 package redact
 
 import "regexp"
@@ -15,7 +16,6 @@ var (
 	secretText  = regexp.MustCompile(`(?i)` + secretWord)
 	secretName  = regexp.MustCompile(`(?i)` + secretWord + `|_key$`)
 	secretField = regexp.MustCompile(`(?i)` + secretWord + `[^:=]*[:=]`) // as in {"splunk-token":
-	secretValue = regexp.MustCompile(`(?i)(` + secretWord + `[A-Za-z0-9_-]*=)\S+`)
 	proxyName   = regexp.MustCompile(`(?i)_proxy$`)
 	userInfo    = regexp.MustCompile(`(?s)://.*@`) // to the last "@": a password may hold one, or a slash
 	proxyUser   = regexp.MustCompile(`(?s)^([\s"']*[A-Za-z][A-Za-z0-9+.-]*://)?.*@`)
@@ -29,9 +29,9 @@ func Value(name, value string) string {
 	case secretName.MatchString(name), secretField.MatchString(value):
 		return Mask
 	case proxyName.MatchString(name): // its scheme may be left out
-		return proxyUser.ReplaceAllString(value, "${1}"+Mask+"@")
+		return Log(proxyUser.ReplaceAllString(value, "${1}"+Mask+"@"))
 	}
-	return userInfo.ReplaceAllLiteralString(value, "://"+Mask+"@")
+	return Log(userInfo.ReplaceAllLiteralString(value, "://"+Mask+"@"))
 }
 
 // Text is what may be shown of a line of free text: nothing of one that speaks
@@ -40,13 +40,10 @@ func Text(line string) string {
 	if secretText.MatchString(line) {
 		return Mask
 	}
-	return userInfo.ReplaceAllLiteralString(line, "://"+Mask+"@")
+	return Log(userInfo.ReplaceAllLiteralString(line, "://"+Mask+"@"))
 }
 
-// Log is what may be shown of a line of another program's log: without the
-// credentials of URLs, and without what is assigned to a secret's name. The
-// rest stays, because "no valid credentials" is just what such a line is read
-// for.
-func Log(line string) string {
-	return secretValue.ReplaceAllString(userInfo.ReplaceAllLiteralString(line, "://"+Mask+"@"), "${1}"+Mask)
-}
+// Log is what may be shown of a text of another program, such as a line of its
+// log: without what the rules know for a secret. The rest stays, because "no
+// valid credentials" is just what such a line is read for.
+func Log(text string) string { return new(Filter).Text(text) }

@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -74,14 +75,20 @@ type classifier struct {
 	all        []class
 }
 
-func newClassifier(j *Judge, needs []Need) *classifier {
+// newClassifier fails only on a need that Validate refuses.
+func newClassifier(j *Judge, needs []Need) (*classifier, error) {
+	for _, n := range needs {
+		if err := n.Validate(); err != nil {
+			return nil, fmt.Errorf("judging ports: %w", err)
+		}
+	}
 	c := &classifier{
 		judge: j, referenced: map[string]bool{},
 		seats: interner[seatKey]{}, guards: interner[string]{}, names: interner[nameKey]{},
 		subnets: interner[string]{}, classes: interner[classKey]{},
 	}
 	c.learn(needs)
-	return c
+	return c, nil
 }
 
 // learn collects what the rules can tell endpoints apart by.

@@ -58,7 +58,7 @@ func TestFixPrefersAGroupOnlyWhereOneWouldWork(t *testing.T) {
 		"another account":               {func(_ *World, s *Endpoint) { s.Account = "222222222222" }, "UserIdGroupPairs=[{GroupId=sg-a,UserId=222222222222}]"},
 		"another VPC":                   {func(_ *World, s *Endpoint) { s.VPC = "vpc-2" }, "IpRanges=[{CidrIp=10.0.1.5/32}]"},
 		"another region":                {func(_ *World, s *Endpoint) { s.Region = "us-east-1" }, "IpRanges=[{CidrIp=10.0.1.5/32}]"},
-		"an appliance on the way":       {func(w *World, _ *Endpoint) { w.Middleboxes = map[string]string{"subnet-1": "fw"} }, "IpRanges=[{CidrIp=10.0.1.5/32}]"},
+		"an appliance on the way":       {func(w *World, _ *Endpoint) { w.Middleboxes = map[SubnetPair]string{{"subnet-3", "subnet-1"}: "fw"} }, "IpRanges=[{CidrIp=10.0.1.5/32}]"},
 		"groups of the peer not known":  {func(_ *World, s *Endpoint) { s.Unread = Unread{Reason: "throttled"} }, "IpRanges=[{CidrIp=10.0.1.5/32}]"},
 		"a peer that is dialled over 6": {func(_ *World, s *Endpoint) { s.Addrs, s.VPC = addrs("fd00::5"), "vpc-2" }, "Ipv6Ranges=[{CidrIpv6=fd00::5/128}]"},
 	} {

@@ -39,7 +39,9 @@ func TestHints(t *testing.T) {
 			func(_ *World, p1, _ *Endpoint) { p1.Region = "us-east-1" },
 			[]HintKind{OtherRegion}, "does not reach from us-east-1 into eu-west-1"},
 		{"an appliance of the source's subnet", []Rule{allow("tcp", 47100, 47109, "sg-a")},
-			func(w *World, _, _ *Endpoint) { w.Middleboxes = map[string]string{"subnet-1": "gwlbe-1"} },
+			func(w *World, _, _ *Endpoint) {
+				w.Middleboxes = map[SubnetPair]string{{"subnet-1", "subnet-3"}: "gwlbe-1"}
+			},
 			[]HintKind{Middlebox}, "does not survive gwlbe-1"},
 		{"a peering that expired", []Rule{{Protocol: TCP, Ports: Range{47100, 47109},
 			Peer: Peer{Group: GroupRef{ID: "sg-a", Owner: "2", Peering: "pcx-9", Status: "expired"}}}}, nil,

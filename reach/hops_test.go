@@ -102,7 +102,9 @@ func TestGroupReferencesEndAtRegionsAndAppliances(t *testing.T) {
 		t.Errorf("hints %v", v.Hints)
 	}
 	p1.Region = q.Region
-	w.Middleboxes = map[string]string{"subnet-3": "vpce-firewall"}
+	w.Middleboxes = map[SubnetPair]string{{"subnet-3", "subnet-2"}: "vpce-firewall"}
+	want(t, NewJudge(w).Evaluate(p1, q, caseNeed()), "OPEN")
+	w.Middleboxes = map[SubnetPair]string{{"subnet-3", "subnet-1"}: "vpce-firewall"}
 	v = NewJudge(w).Evaluate(p1, q, caseNeed())
 	want(t, v, "MISSING 47100-47109")
 	contains(t, v.Sentence(), "does not survive vpce-firewall")

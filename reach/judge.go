@@ -12,7 +12,7 @@ type Judge struct {
 	groups      map[string]*Group
 	lists       map[string]*PrefixList
 	acls        map[string]*ACL // by subnet
-	middleboxes map[string]string
+	middleboxes map[SubnetPair]string
 }
 
 // NewJudge indexes the world. A group or prefix list given twice (a page read

@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 )
@@ -100,10 +101,7 @@ func (j *Judge) detour(a, b *Endpoint) string {
 	if a.Subnet == b.Subnet {
 		return ""
 	}
-	if box := j.middleboxes[a.Subnet]; box != "" {
-		return box
-	}
-	return j.middleboxes[b.Subnet]
+	return cmp.Or(j.middleboxes[SubnetPair{a.Subnet, b.Subnet}], j.middleboxes[SubnetPair{b.Subnet, a.Subnet}])
 }
 
 func groupsUnread(e *Endpoint) Unread {

@@ -1,9 +1,6 @@
 package reach
 
-import (
-	"fmt"
-	"iter"
-)
+import "iter"
 
 // Matrix holds the outcome of every need from every endpoint of From to every
 // endpoint of To. It is kept by class: its size follows the number of endpoints
@@ -32,21 +29,24 @@ type Work struct {
 // Matrix judges all needs from every endpoint of from to every one of to, whatever
 // their Flow. Only a need that Validate refuses is an error.
 func (j *Judge) Matrix(from, to []Endpoint, needs []Need) (*Matrix, error) {
-	for _, n := range needs {
-		if err := n.Validate(); err != nil {
-			return nil, fmt.Errorf("judging a matrix: %w", err)
-		}
+	c, err := newClassifier(j, needs)
+	if err != nil {
+		return nil, err
 	}
-	m := &Matrix{From: from, To: to, Needs: needs, judge: j, outcomeIDs: map[string]uint32{}}
-	c := newClassifier(j, needs)
-	m.row, m.rows = c.classifyAll(from)
-	m.col, m.cols = c.classifyAll(to)
+	return c.matrix(c.classifyAll(from), c.classifyAll(to), needs), nil
+}
+
+// matrix judges the needs, of which the classifier has learnt, from the ones to
+// the others.
+func (c *classifier) matrix(from, to classified, needs []Need) *Matrix {
+	m := &Matrix{From: from.all, To: to.all, Needs: needs, judge: c.judge, outcomeIDs: map[string]uint32{}}
+	m.row, m.rows, m.col, m.cols = from.number, from.classes, to.number, to.classes
 	m.markSelves()
 	for k := range needs {
 		m.cells = append(m.cells, m.solve(newSolver(c, &needs[k], m)))
 	}
 	m.Work.Classes = len(c.all)
-	return m, nil
+	return m
 }
 
 // Against judges one endpoint and its peers both ways: out holds the needs in
@@ -61,26 +61,31 @@ func (j *Judge) Against(self Endpoint, peers []Endpoint, needs []Need) (out, in 
 			dialled = append(dialled, n)
 		}
 	}
-	one := []Endpoint{self}
-	if out, err = j.Matrix(one, peers, dials); err != nil {
+	c, err := newClassifier(j, needs)
+	if err != nil {
 		return nil, nil, err
 	}
-	in, err = j.Matrix(peers, one, dialled)
-	return out, in, err
+	one, many := c.classifyAll([]Endpoint{self}), c.classifyAll(peers)
+	return c.matrix(one, many, dials), c.matrix(many, one, dialled), nil
 }
 
-// classifyAll numbers the classes that occur, and says which endpoint has which.
-func (c *classifier) classifyAll(all []Endpoint) (number, classes []int32) {
-	index := interner[int32]{}
+// classified are endpoints, which of the classes among them each has, and these.
+type classified struct {
+	all             []Endpoint
+	number, classes []int32
+}
+
+func (c *classifier) classifyAll(all []Endpoint) classified {
+	index, out := interner[int32]{}, classified{all: all, number: make([]int32, 0, len(all))}
 	for i := range all {
 		id := c.classify(&all[i])
 		n := index.id(id)
-		if int(n) == len(classes) {
-			classes = append(classes, id)
+		if int(n) == len(out.classes) {
+			out.classes = append(out.classes, id)
 		}
-		number = append(number, n)
+		out.number = append(out.number, n)
 	}
-	return number, classes
+	return out
 }
 
 func (m *Matrix) markSelves() {

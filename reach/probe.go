@@ -11,7 +11,7 @@ const (
 	Connected         // path and listener
 	Refused           // the path passes, nothing listens: evidence in the path's favour
 	TimedOut          // filtered, host down, return path lost, or conntrack full
-	NoRoute           // EHOSTUNREACH or ENETUNREACH
+	NoRoute           // EHOSTUNREACH or ENETUNREACH, which a rejecting firewall can cause too
 	Silent            // udp without an answer, which says nothing
 )
 
@@ -51,7 +51,7 @@ func (v Verdict) meaning(p Probe) string {
 	case Silent:
 		return "udp that stays silent proves nothing, trust the rules"
 	case NoRoute:
-		return v.withRules(p.Port, "the route tables of the two subnets lack a way, or the peer is gone")
+		return v.withRules(p.Port, "the route tables of the two subnets lack a way, the peer is gone, or a firewall rejects it as prohibited (iptables and nftables: admin-prohibited)")
 	}
 	switch v.at(p.Port) {
 	case Open:

@@ -88,7 +88,7 @@ func (d dice) world() World {
 		w.ACLs = append(w.ACLs, d.acl(i))
 	}
 	if d.oneIn(4) {
-		w.Middleboxes = map[string]string{d.subnet(): "vpce-firewall"}
+		w.Middleboxes = map[SubnetPair]string{{d.subnet(), d.subnet()}: "vpce-firewall"}
 	}
 	return w
 }

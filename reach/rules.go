@@ -120,17 +120,16 @@ func mergeDuplicates(rules []Rule) []Rule {
 		err string
 	}
 	at := make(map[meaning]int, len(rules))
-	var out []Rule
+	out := make([]Rule, 0, len(rules))
 	for _, r := range rules {
 		key := meaning{r.Direction, r.Protocol, r.Ports, r.ICMP, r.Peer, r.Err}
 		i, seen := at[key]
 		if !seen {
 			at[key] = len(out)
-			r.IDs = slices.Clone(r.IDs)
 			out = append(out, r)
 			continue
 		}
-		out[i].IDs = append(out[i].IDs, r.IDs...)
+		out[i].IDs = slices.Concat(out[i].IDs, r.IDs) // not into the caller's
 		slices.Sort(out[i].IDs)
 		out[i].IDs = slices.Compact(out[i].IDs)
 	}
@@ -175,7 +174,10 @@ type World struct {
 	Groups      []Group
 	PrefixLists []PrefixList
 	ACLs        []ACL
-	// Middleboxes names, by subnet, the appliance through which the subnet's
-	// routes lead to other subnets. Group references do not survive one.
-	Middleboxes map[string]string
+	// Middleboxes names the appliance through which the routes of one subnet lead to
+	// another. Group references do not survive one, in either direction.
+	Middleboxes map[SubnetPair]string
 }
+
+// SubnetPair is two subnets by their ids.
+type SubnetPair struct{ From, To string }

@@ -87,7 +87,7 @@ func TestStaticVerdictAndProbeTogether(t *testing.T) {
 		{"open and connected", Probe{open, Connected}, []string{"say OPEN", "open and something listens"}},
 		{"open and refused", Probe{open, Refused}, []string{"nothing listens", "start the server", "address it binds"}},
 		{"open and timed out", Probe{open, TimedOut}, []string{"routes", "firewall on the host", "conntrack_allowance_exceeded"}},
-		{"open and no route", Probe{open, NoRoute}, []string{"route tables"}},
+		{"open and no route", Probe{open, NoRoute}, []string{"route tables", "admin-prohibited"}},
 		{"open and silent", Probe{open, Silent}, []string{"proves nothing"}},
 		{"missing and connected", Probe{missing, Connected}, []string{"say MISSING", "tracked connection", "incomplete", "another interface"}},
 		{"missing and refused", Probe{missing, Refused}, []string{"tracked connection", "another interface"}},

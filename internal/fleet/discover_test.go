@@ -260,6 +260,8 @@ func TestAThousandPeersTakeAtMostThirtyCalls(t *testing.T) {
 		"an Auto Scaling group":    {Group: "workers", Self: self},
 		"awsvpc tasks":             {Cluster: "prod", Service: "own", Self: self},
 		"tasks in host mode":       {Cluster: "prod", Service: "host", Self: self},
+		"a family in host mode":    {Cluster: "prod", Family: "host", Self: "i-00000000000000000"},
+		"and a load balancer":      {Cluster: "prod", Balancers: addrs("10.9.0.1", "10.9.1.1")},
 		"addresses":                {Addresses: thousandAddresses(), Self: self},
 		"container instances, ARN": {Cluster: "arn:aws:ecs:eu-central-1:123456789012:cluster/prod"},
 	} {
@@ -272,7 +274,7 @@ func TestAThousandPeersTakeAtMostThirtyCalls(t *testing.T) {
 			thousand(s, others)
 			f := discover(t, api, selector)
 			got := len(f.Endpoints)
-			if got < 1000 || got > 1001 || len(f.Unread) != 0 {
+			if got < 1000 || got > 1001 || len(f.Balancers) != len(selector.Balancers) || len(f.Unread) != 0 {
 				t.Errorf("%d endpoints, notes %q, unread %v", got, f.Notes, f.Unread)
 			}
 			sent := s.CallCount("", "")
@@ -282,6 +284,87 @@ func TestAThousandPeersTakeAtMostThirtyCalls(t *testing.T) {
 			t.Logf("%d endpoints: %d calls", got, sent)
 		})
 	}
+}
+
+// The first hundred tasks of a family are of one service; more of it may run
+// elsewhere, or not.
+func TestAFamilyIsFoundWholeWhateverItRunsAs(t *testing.T) {
+	for name, c := range map[string]struct {
+		other       sandbox.RunningTask
+		want, calls int
+	}{
+		"nothing runs elsewhere":       {sandbox.RunningTask{}, 100, 9},
+		"another service of it":        {sandbox.RunningTask{Service: "second", Family: "web"}, 150, 11},
+		"run by hand":                  {sandbox.RunningTask{Family: "web"}, 150, 11},
+		"run by hand, in an own group": {sandbox.RunningTask{Family: "web", Group: "canary"}, 150, 11},
+		"something else":               {sandbox.RunningTask{Service: "log"}, 100, 8},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, api := start(t, sandbox.Options{})
+			three(s)
+			for n := range 150 {
+				id := fmt.Sprintf("i-%017x", n)
+				task := sandbox.RunningTask{Service: "web"}
+				if n >= 100 {
+					task = c.other
+				}
+				task.ContainerInstance = s.AddPeer("prod", id, sandbox.Interface{ID: "eni-" + id, Addrs: []string{thousandAddresses()[n].String()}, Groups: []string{"sg-a"}, Subnet: "subnet-a"})
+				if task.Service+task.Family != "" {
+					s.AddTask("prod", task)
+				}
+			}
+			f := discover(t, api, fleet.Selector{Cluster: "prod", Family: "web"})
+			if len(f.Endpoints) != c.want || len(f.Notes) != 0 || f.Calls != c.calls {
+				t.Errorf("%d endpoints in %d calls, want %d in %d; notes %q", len(f.Endpoints), f.Calls, c.want, c.calls, f.Notes)
+			}
+		})
+	}
+}
+
+func TestABootReadsAPageOfTheCluster(t *testing.T) {
+	var others []string
+	for n := range 1000 {
+		others = append(others, fmt.Sprintf("i-%017x", n))
+	}
+	s, api := start(t, sandbox.Options{})
+	thousand(s, others)
+	f := discover(t, api, fleet.Selector{Cluster: "prod", Self: self, Brief: true})
+	if len(f.Endpoints) != 101 || f.Self < 0 || f.Calls > 9 || len(f.Notes) != 1 || !strings.Contains(f.Notes[0], "only the first 100 container instances of cluster prod") {
+		t.Errorf("%d endpoints, self %d, %d calls, notes %q", len(f.Endpoints), f.Self, f.Calls, f.Notes)
+	}
+	if n := s.CallCount(sandbox.ECS, ""); n != 2 {
+		t.Errorf("%d calls of ECS, want 2: its bucket is shared by all who boot", n)
+	}
+}
+
+// A family beside other tasks cannot be told from its groups: its instances are
+// known only task by task, a hundred for three calls.
+func TestAThousandTasksOfAFamilyBesideOthers(t *testing.T) {
+	var others []string
+	for n := range 1000 {
+		others = append(others, fmt.Sprintf("i-%017x", n))
+	}
+	s, api := start(t, sandbox.Options{})
+	thousand(s, others)
+	s.AddTask("prod", sandbox.RunningTask{Service: "log", ContainerInstance: s.AddPeer("prod", "i-log", sandbox.Interface{ID: "eni-log", Addrs: []string{"10.3.0.1"}})})
+
+	t.Run("the budget is kept, and the rest is unknown", func(t *testing.T) {
+		f := discover(t, api, fleet.Selector{Cluster: "prod", Family: "host", Self: self})
+		rest := slices.IndexFunc(f.Endpoints, func(e reach.Endpoint) bool { return e.Name == "further tasks of host" })
+		if len(f.Endpoints) != 702 || f.Calls > 30 || rest < 0 || f.Self < 0 || len(f.Notes) != 0 {
+			t.Fatalf("%d endpoints in %d calls, the rest at %d, self at %d, notes %q", len(f.Endpoints), f.Calls, rest, f.Self, f.Notes)
+		}
+		want := []reach.Unread{{Reason: "family host has more than the 700 tasks that 30 API calls find; --all-tasks finds all"}}
+		if !slices.Equal(f.Unread, want) || f.Endpoints[rest].Unread != want[0] {
+			t.Errorf("unread %v, %v of the rest", f.Unread, f.Endpoints[rest].Unread)
+		}
+	})
+	t.Run("all are found if asked for", func(t *testing.T) {
+		f := discover(t, api, fleet.Selector{Cluster: "prod", Family: "host", AllTasks: true})
+		if len(f.Endpoints) != 1000 || f.Calls > 38 || len(f.Unread) != 0 {
+			t.Errorf("%d endpoints in %d calls, unread %v", len(f.Endpoints), f.Calls, f.Unread)
+		}
+	})
 }
 
 func thousandAddresses() []netip.Addr {
@@ -298,17 +381,23 @@ func thousand(s *sandbox.Sandbox, ids []string) {
 	var groups []string
 	for g := range 5 {
 		rules := []sandbox.Rule{sandbox.AllEgress(), {Protocol: "tcp", First: 1, Last: 2, PrefixList: fmt.Sprintf("pl-%d", g%2)}}
-		for r := range 58 {
+		rules = append(rules, sandbox.Rule{Protocol: "tcp", First: 999, Last: 999, Group: "sg-0"})
+		for r := range 57 {
 			rules = append(rules, sandbox.Rule{Protocol: "tcp", First: 1000 + r, Last: 1000 + r, CIDR: "10.1.0.0/16"})
 		}
 		groups = append(groups, fmt.Sprintf("sg-%d", g))
 		s.AddSecurityGroup(sandbox.SecurityGroup{ID: groups[g], Rules: rules})
 	}
+	s.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-lb", Rules: []sandbox.Rule{sandbox.AllEgress()}})
+	for n := range 2 {
+		s.AddInterface(sandbox.Interface{ID: fmt.Sprintf("eni-lb-%d", n), Addrs: []string{fmt.Sprintf("10.9.%d.1", n)}, Groups: []string{"sg-lb"}, Subnet: fmt.Sprintf("subnet-lb-%d", n)})
+		s.AddACL(sandbox.ACL{ID: fmt.Sprintf("acl-lb-%d", n), Subnets: []string{fmt.Sprintf("subnet-lb-%d", n)}})
+	}
 	s.AddPrefixList("pl-0", "10.1.0.0/16")
 	s.AddPrefixList("pl-1", "10.2.0.0/16")
 	for n, id := range ids {
 		addr := thousandAddresses()[n].String()
-		arn := s.AddPeer("prod", id, sandbox.Interface{ID: "eni-" + id, Addrs: []string{addr}, Groups: groups})
+		arn := s.AddPeer("prod", id, sandbox.Interface{ID: "eni-" + id, Addrs: []string{addr}, Groups: groups, Subnet: fmt.Sprintf("subnet-%d", n%3)})
 		s.AddTask("prod", sandbox.RunningTask{Service: "host", ContainerInstance: arn})
 		s.AddTask("prod", sandbox.RunningTask{Service: "own", ContainerInstance: arn, Interface: sandbox.Interface{
 			ID: "eni-task-" + id, Addrs: []string{strings.Replace(addr, "10.1.", "10.2.", 1)}, Groups: groups}})

@@ -8,8 +8,8 @@
 // with the IAM action, so that the judge says UNKNOWN there; only when nobody can
 // tell who the peers are is there an error instead of a fleet.
 //
-// Not read: route tables, and with them appliances between subnets; groups that
-// rules only refer to, because a reference is a question of who carries the group.
+// Not read: whether a route leads to a peer at all; groups that rules only refer
+// to, because a reference is a question of who carries the group.
 package fleet
 
 import (
@@ -31,12 +31,19 @@ type Selector struct {
 	Group           string // an Auto Scaling group
 	Service, Family string // of running tasks in Cluster
 	Addresses       []netip.Addr
-	Self            string // EC2 id of the instance that asks; may be empty
+	// AllTasks of Family are found, also if that takes more than 30 calls.
+	AllTasks  bool
+	Self      string       // EC2 id of the instance that asks; may be empty
+	Balancers []netip.Addr // of load balancers in front of the peers
+	// Brief: of Cluster's container instances the first hundred do, which take two
+	// calls of ECS instead of two for each hundred.
+	Brief bool
 }
 
 // Fleet is the peers and what guards them.
 type Fleet struct {
 	Endpoints []reach.Endpoint // one for each network interface
+	Balancers []reach.Endpoint
 	// Self is the index of the endpoint on the selector's Self, the first if there
 	// are several; -1 if there is none.
 	Self  int
@@ -57,7 +64,7 @@ type Members interface {
 
 // ClusterInstances tells of the container instances of a cluster.
 type ClusterInstances interface {
-	ListContainerInstances(ctx context.Context, cluster, filter string) ([]string, error)
+	ContainerInstanceARNs(ctx context.Context, cluster, filter string) iter.Seq2[[]string, error]
 	ContainerInstances(ctx context.Context, cluster string, arns []string) ([]awsapi.ContainerInstance, error)
 }
 
@@ -93,8 +100,12 @@ type API interface {
 	Interfaces
 	Groups
 	Lists
+	Routes
 	Meter
 }
+
+// all are the endpoints that somebody guards.
+func (f *Fleet) all() []reach.Endpoint { return slices.Concat(f.Endpoints, f.Balancers) }
 
 // Discover finds the peers and reads what guards them. Calls run one after the
 // other: 1,000 peers take some two dozen, and the API's request rate is shared with
@@ -108,13 +119,16 @@ func Discover(ctx context.Context, api API, s Selector) (Fleet, error) {
 	before := api.Calls()
 	members, notes, err := find(ctx, api, s)
 	if err != nil {
-		return f, fmt.Errorf("finding the peers: %w", err)
+		return f, fmt.Errorf("finding the peers in %s: %w", api.Region(), err)
 	}
 	f.Notes = notes
+	f.locate(ctx, api, api.Region(), byHand(s.Balancers))
+	f.Balancers, f.Endpoints = f.Endpoints, nil
 	f.locate(ctx, api, api.Region(), members)
 	f.readGroups(ctx, api)
 	f.readACLs(ctx, api)
 	f.readPrefixLists(ctx, api)
+	f.readRoutes(ctx, api)
 	f.Calls = api.Calls() - before
 	if err := ctx.Err(); err != nil {
 		return f, fmt.Errorf("reading what guards the peers: %w", err)

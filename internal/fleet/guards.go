@@ -16,7 +16,7 @@ import (
 // enough for a verdict.
 func (f *Fleet) readGroups(ctx context.Context, api Groups) {
 	carried := map[string]bool{}
-	for _, e := range f.Endpoints {
+	for _, e := range f.all() {
 		for _, eni := range append([]reach.ENI{e.ENI}, e.Others...) {
 			for _, id := range eni.Groups {
 				carried[id] = true
@@ -76,7 +76,7 @@ func byID(groups []reach.Group) map[string]*reach.Group {
 // readACLs reads the network ACLs of the endpoints' subnets.
 func (f *Fleet) readACLs(ctx context.Context, api Lists) {
 	left := map[string]bool{}
-	for _, e := range f.Endpoints {
+	for _, e := range f.all() {
 		if e.Subnet != "" {
 			left[e.Subnet] = true
 		}

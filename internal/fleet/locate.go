@@ -15,6 +15,7 @@ func (f *Fleet) locate(ctx context.Context, api Interfaces, region string, membe
 	var addrs []netip.Addr
 	for _, m := range members {
 		switch {
+		case m.unread != "":
 		case m.instance != "":
 			ids = append(ids, m.instance)
 		case m.eni != "":
@@ -73,6 +74,8 @@ type lookup struct {
 // endpoint is not ok for a member that is no peer, which is noted.
 func (l *lookup) endpoint(m member) (reach.Endpoint, bool) {
 	switch {
+	case m.unread != "":
+		return unknown(m, l.missing(m.unread)), true
 	case m.instance != "":
 		return l.byInstance(m)
 	case m.eni != "":

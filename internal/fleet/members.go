@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ type member struct {
 	instance string     // EC2 id
 	eni      string     // of an awsvpc task
 	addr     netip.Addr // given by hand, or of the task
+	unread   string     // why it stands for peers that nobody asked about
 	self     bool
 }
 
@@ -42,10 +44,7 @@ func find(ctx context.Context, api Members, s Selector) ([]member, []string, err
 func (f *finder) find(ctx context.Context) error {
 	switch {
 	case len(f.s.Addresses) > 0:
-		for _, a := range f.s.Addresses {
-			a = a.Unmap().WithZone("")
-			f.add(member{name: a.String(), addr: a})
-		}
+		f.add(byHand(f.s.Addresses)...)
 		f.addSelf("")
 		return nil
 	case f.s.Group != "":
@@ -56,24 +55,55 @@ func (f *finder) find(ctx context.Context) error {
 	case f.s.Service != "" || f.s.Family != "":
 		return f.tasks(ctx)
 	}
-	arns, err := f.api.ListContainerInstances(ctx, f.s.Cluster, "")
+	return f.cluster(ctx)
+}
+
+func (f *finder) cluster(ctx context.Context) error {
+	arns, more, err := f.arns(ctx, "", f.s.Brief)
 	if err != nil {
 		return err
 	}
 	err = f.containerInstances(ctx, arns)
+	if more {
+		f.note("only the first %d container instances of cluster %s are judged", len(arns), f.s.Cluster)
+		f.addSelf("")
+	}
 	f.addSelf("cluster " + f.s.Cluster)
 	return err
+}
+
+// arns lists container instances. If it is to be brief, a page is enough, and more
+// says that it was full: there may be others.
+func (f *finder) arns(ctx context.Context, filter string, brief bool) (all []string, more bool, err error) {
+	for page, err := range f.api.ContainerInstanceARNs(ctx, f.s.Cluster, filter) {
+		if all = append(all, page...); err != nil || brief {
+			return all, len(page) >= fullPage, err
+		}
+	}
+	return all, false, nil
 }
 
 func (f *finder) note(format string, args ...any) {
 	f.notes = append(f.notes, fmt.Sprintf(format, args...))
 }
 
-func (f *finder) add(m member) {
-	same := func(o member) bool { return o.name == m.name }
-	if !slices.ContainsFunc(f.found, same) {
-		f.found = append(f.found, m)
+func (f *finder) add(members ...member) {
+	for _, m := range members {
+		same := func(o member) bool { return o.name == m.name }
+		if !slices.ContainsFunc(f.found, same) {
+			f.found = append(f.found, m)
+		}
 	}
+}
+
+// byHand are those of whom an address was given.
+func byHand(addrs []netip.Addr) []member {
+	var out []member
+	for _, a := range addrs {
+		a = a.Unmap().WithZone("")
+		out = append(out, member{name: a.String(), addr: a})
+	}
+	return out
 }
 
 // addInstances leaves out ECS Anywhere: an mi-... is no EC2 instance, and EC2
@@ -112,7 +142,7 @@ func (f *finder) containerInstances(ctx context.Context, arns []string) error {
 // instances.
 func (f *finder) tasks(ctx context.Context) error {
 	var own []awsapi.Task
-	var hosts []string
+	hosts, calls := map[string]bool{}, 0
 	for page, err := range f.api.Tasks(ctx, f.s.Cluster, f.s.Service, f.s.Family) {
 		if err != nil {
 			return err
@@ -122,47 +152,90 @@ func (f *finder) tasks(ctx context.Context) error {
 			case t.Interface != "":
 				own = append(own, t)
 			case t.ContainerInstance != "":
-				hosts = append(hosts, t.ContainerInstance)
+				hosts[t.ContainerInstance] = true
 			default:
 				f.note("task %s is left out: it has neither a network interface nor a container instance", short(t.ARN))
 			}
 		}
-		if f.s.Service != "" && len(own) == 0 && len(page) >= manyTasks {
-			return f.hostsOfService(ctx)
+		calls += 2
+		full := len(page) >= fullPage && len(own) == 0
+		if full && calls == 2 {
+			if done, err := f.hosts(ctx, page); done || err != nil {
+				return err
+			}
+		}
+		if full && !f.s.AllTasks && calls+len(hosts)/fullPage+3 > hostCalls {
+			f.add(member{name: "further tasks of " + f.s.Family, unread: fmt.Sprintf("family %s has more than the %d tasks that 30 API calls find; --all-tasks finds all", f.s.Family, calls/2*fullPage)})
+			break
 		}
 	}
-	slices.Sort(hosts)
-	if err := f.containerInstances(ctx, slices.Compact(hosts)); err != nil {
+	if err := f.containerInstances(ctx, slices.Sorted(maps.Keys(hosts))); err != nil {
 		return err
 	}
 	return f.ownInterfaces(ctx, own)
 }
 
-// manyTasks is a full page of tasks.
-const manyTasks = 100
+// hostCalls of ECS's leave enough of the 30 that 1,000 peers may take for EC2. A
+// hundred tasks in host mode take one of ListTasks, one of DescribeTasks and, on as
+// many instances, one of DescribeContainerInstances.
+const hostCalls = 21
 
-// hostsOfService asks ECS for the instances that run the service's tasks. For many
-// tasks on as many instances this takes a third fewer calls than by the tasks; it
-// needs to be known that they have no interfaces of their own, and that is the
-// same for all tasks of a service as long as its network mode is not changed.
-func (f *finder) hostsOfService(ctx context.Context) error {
-	arns, err := f.api.ListContainerInstances(ctx, f.s.Cluster, "task:group == service:"+short(f.s.Service))
+// fullPage is what ECS lists at a time.
+const fullPage = 100
+
+// hosts asks ECS for the instances that run the tasks, of which there are many,
+// in place of the tasks. For as many instances this takes a third fewer calls; it
+// needs to be known that the tasks have no interfaces of their own, and that is
+// the same for all tasks of a service as long as its network mode is not changed.
+//
+// Of which groups a family's tasks are is not known before all were read. But
+// where every instance that runs any task runs one of a group that was seen, no
+// instance is left that could run another task of the family.
+func (f *finder) hosts(ctx context.Context, seen []awsapi.Task) (done bool, err error) {
+	filter := "task:group == service:" + short(f.s.Service)
+	if f.s.Service == "" {
+		if filter = groupsOf(seen, f.s.Family); filter == "" {
+			return false, nil
+		}
+		others, _, err := f.arns(ctx, "runningTasksCount > 0 and not("+filter+")", true)
+		if err != nil || len(others) > 0 {
+			return false, err
+		}
+	}
+	arns, _, err := f.arns(ctx, filter, false)
 	if err != nil {
-		return err
+		return false, err
 	}
 	err = f.containerInstances(ctx, arns)
-	f.addSelf("the tasks of " + f.s.Service)
-	return err
+	f.addSelf("the tasks of " + f.s.Service + f.s.Family)
+	return true, err
+}
+
+// groupsOf selects the hosts of the tasks' groups, in the cluster query language.
+// It is empty if there is a group that may hold tasks of other families as well:
+// one named by hand.
+func groupsOf(tasks []awsapi.Task, family string) string {
+	groups := map[string]bool{}
+	for _, t := range tasks {
+		if !strings.HasPrefix(t.Group, "service:") && t.Group != "family:"+family {
+			return ""
+		}
+		groups["task:group == "+t.Group] = true
+	}
+	return strings.Join(slices.Sorted(maps.Keys(groups)), " or ")
 }
 
 // ownInterfaces adds the awsvpc tasks. Which of them run here is a question to ECS,
 // because the interface does not say on whose trunk it is.
 func (f *finder) ownInterfaces(ctx context.Context, tasks []awsapi.Task) error {
 	here := map[string]bool{}
-	if len(tasks) == 0 {
+	switch {
+	case len(tasks) == 0 && slices.ContainsFunc(f.found, func(m member) bool { return m.unread != "" }):
+		f.addSelf("") // it may run one of the others
+	case len(tasks) == 0:
 		f.addSelf("the tasks of " + f.s.Service + f.s.Family)
-	} else if f.s.Self != "" {
-		arns, err := f.api.ListContainerInstances(ctx, f.s.Cluster, "ec2InstanceId == "+f.s.Self)
+	case f.s.Self != "":
+		arns, _, err := f.arns(ctx, "ec2InstanceId == "+f.s.Self, false)
 		if err != nil {
 			return err
 		}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"muster/internal/need"
 	"muster/reach"
 )
 
@@ -33,11 +34,11 @@ func newWorld(t *testing.T) world {
 	t.Helper()
 	for _, tool := range []string{"ip", "nft"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			missing(t, tool)
+			need.Missing(t, tool)
 		}
 	}
 	if os.Geteuid() != 0 {
-		missing(t, "root")
+		need.Missing(t, "root")
 	}
 	w := world{fmt.Sprintf("muster-probe-%d-a", os.Getpid()), fmt.Sprintf("muster-probe-%d-b", os.Getpid())}
 	for _, name := range []string{w.here, w.there} {
@@ -50,15 +51,6 @@ func newWorld(t *testing.T) world {
 	run(t, "", "ip", "-n", w.here, "route", "add", beyond, "via", there)
 	run(t, "", "ip", "netns", "exec", w.there, "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
 	return w
-}
-
-// missing skips, or fails where CI=true: there nothing may be missing.
-func missing(t *testing.T, what string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal("missing: " + what)
-	}
-	t.Skip("missing: " + what)
 }
 
 func (w world) address(t *testing.T, name, v4, v6 string) {
@@ -187,12 +179,12 @@ func TestProbeAgreesWithWhatTheFirewallWasTold(t *testing.T) {
 }
 
 // The peer's security group admits 47100-47105, its firewall was told the same
-// with two exceptions: it drops 47105 as well, and still lets 47109 in, as a
-// tracked connection would.
+// with three exceptions: it rejects 47104, drops 47105 as well, and still lets
+// 47109 in, as a tracked connection would.
 func TestVerdictAndProbeTogether(t *testing.T) {
 	w := newWorld(t)
 	w.listen(t, "tcp/"+there+":47100", "tcp/"+there+":47105", "tcp/"+there+":47107", "tcp/"+there+":47109")
-	firewall(t, w.there, "input", "tcp dport 47109 accept", "tcp dport 47100-47104 accept", "tcp dport 47100-47199 drop")
+	firewall(t, w.there, "input", "tcp dport 47104 reject with icmp type admin-prohibited", "tcp dport 47109 accept", "tcp dport 47100-47104 accept", "tcp dport 47100-47199 drop")
 	verdict := judged(t)
 	for port, want := range map[uint16]struct {
 		static  reach.Status
@@ -201,6 +193,7 @@ func TestVerdictAndProbeTogether(t *testing.T) {
 	}{
 		47100: {reach.Open, reach.Connected, "something listens"},
 		47102: {reach.Open, reach.Refused, "start the server, or check the address it binds"},
+		47104: {reach.Open, reach.NoRoute, "a firewall rejects it as prohibited"},
 		47105: {reach.Open, reach.TimedOut, "a firewall on the host"},
 		47107: {reach.Missing, reach.TimedOut, "both agree, P1 (10.99.0.1) cannot reach P2 (10.99.0.2) on tcp 47106-47109"},
 		47109: {reach.Missing, reach.Connected, "a tracked connection from before the rules changed"},
@@ -215,6 +208,38 @@ func TestVerdictAndProbeTogether(t *testing.T) {
 	if sentence := verdict.Join(gone.Probe()); !strings.Contains(sentence, "the route tables") {
 		t.Errorf("no route: %s", sentence)
 	}
+}
+
+// Four ports of each of 1,000 peers that answer nothing, with as many descriptors
+// as a shell gives. The descriptors are held to their bound; the time is told.
+func TestAThousandSilentPeersWithAThousandDescriptors(t *testing.T) {
+	w := newWorld(t)
+	run(t, "", "ip", "-n", w.here, "route", "add", "10.96.0.0/16", "via", there)
+	firewall(t, w.there, "prerouting", "ip daddr 10.96.0.0/16 drop")
+	var targets []Target
+	for n := range 1000 {
+		for _, port := range []uint16{47500, 47599, 47100, 47199} {
+			targets = append(targets, Target{reach.TCP, netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 96, byte(n / 250), byte(n%250 + 1)}), port)})
+		}
+	}
+	in, err := json.Marshal(script{netip.MustParseAddr(here), targets})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := actor(t, w.here, "spend")
+	cmd.Stdin = strings.NewReader(string(in))
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got spent
+	if err := json.Unmarshal(out, &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Contacts["timed out"] != 4000 || got.Files < 500 || got.Files > 1024-reserved/2 {
+		t.Errorf("%+v", got)
+	}
+	t.Logf("4,000 dials of 1,000 silent peers: %s, %d descriptors at most", got.Took, got.Files)
 }
 
 // judged is reach's verdict on tcp 47100-47109 from one end to the other.

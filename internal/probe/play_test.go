@@ -9,19 +9,27 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"syscall"
+	"time"
 )
 
 // roleVariable makes the test binary play a part in a network namespace.
 const roleVariable = "MUSTER_PROBE_ROLE"
 
 // play either dials what it reads on stdin, as a script of a source and targets,
-// or listens on the addresses that follow "listen" until stdin ends.
+// and says so; or dials it with 1,024 descriptors and says what that took; or
+// listens on the addresses that follow "listen" until stdin ends.
 func play(role string) {
 	switch name, rest, _ := strings.Cut(role, " "); name {
 	case "dial":
 		var s script
 		must(json.NewDecoder(os.Stdin).Decode(&s))
 		must(json.NewEncoder(os.Stdout).Encode((&Prober{Source: s.Source}).Dial(context.Background(), s.Targets)))
+	case "spend":
+		must(syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 1024, Max: 1024}))
+		var s script
+		must(json.NewDecoder(os.Stdin).Decode(&s))
+		must(json.NewEncoder(os.Stdout).Encode(spend(s)))
 	case "listen":
 		for _, addr := range strings.Fields(rest) {
 			hold(strings.Cut(addr, "/"))
@@ -59,4 +67,37 @@ func must(err error) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+// spent is what many dials took.
+type spent struct {
+	Files    int // descriptors open at a time, at most
+	Took     time.Duration
+	Contacts map[string]int
+}
+
+func spend(s script) spent {
+	began, done, most := time.Now(), make(chan struct{}), make(chan int)
+	go func() {
+		n := 0
+		for {
+			open, err := os.ReadDir("/proc/self/fd")
+			must(err)
+			n = max(n, len(open))
+			select {
+			case <-done:
+				most <- n
+				return
+			default:
+			}
+		}
+	}()
+	out := spent{Contacts: map[string]int{}}
+	for _, r := range (&Prober{Source: s.Source}).Dial(context.Background(), s.Targets) {
+		out.Contacts[r.Contact.String()]++
+	}
+	out.Took = time.Since(began)
+	close(done)
+	out.Files = <-most
+	return out
 }

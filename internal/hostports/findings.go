@@ -22,6 +22,7 @@ func (l *looker) findings() {
 	for _, seen := range l.report.Needs {
 		l.add(beyondFirst(seen), l.noListener(seen))
 	}
+	l.add(l.ephemeralOverlap())
 }
 
 // add keeps the findings for which there is evidence.
@@ -293,6 +294,32 @@ func (l *looker) noListener(seen Seen) Finding {
 		if published != "" {
 			f.Evidence += "; " + with(&l.spaces[i], "", published)
 		}
+	}
+	return f
+}
+
+// ephemeralOverlap: the kernel gives an outgoing connection any free port of
+// ip_local_port_range that is not in ip_local_reserved_ports (Documentation/
+// networking/ip-sysctl.rst). A server with an interface of its own has its own of
+// both, which are not read.
+func (l *looker) ephemeralOverlap() Finding {
+	f := Finding{
+		ID:      "ephemeral-overlap",
+		Summary: "an outgoing connection of this host may take a replication port before the server binds it: the server then moves to the next port, or does not start",
+	}
+	if slices.ContainsFunc(l.spaces, func(s space) bool { return s.kind == ownENI && len(l.hits(&s)) > 0 }) {
+		return f
+	}
+	var at reach.Ports
+	for _, seen := range l.report.Needs {
+		if seen.Need.Flow == reach.Both {
+			at = at.Union(reach.PortsOf(seen.Need.Ports))
+		}
+	}
+	at = at.Intersect(reach.PortsOf(l.report.Ephemeral)).Subtract(l.reserved)
+	if len(at) > 0 {
+		f.Evidence = fmt.Sprintf("%s of net.ipv4.ip_local_port_range, %s, and not of ip_local_reserved_ports", at, l.report.Ephemeral)
+		f.Remedy = fmt.Sprintf("sysctl -w net.ipv4.ip_local_reserved_ports=%s, and the same in /etc/sysctl.d for the next boot", l.reserved.Union(at))
 	}
 	return f
 }

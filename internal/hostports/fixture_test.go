@@ -102,6 +102,7 @@ type scene struct {
 func (s scene) files() files {
 	all := netTables("net", s.host...)
 	all["net/dev"], all["sys/net/ipv4/ip_local_port_range"] = devHeader, "32768\t60999\n"
+	all["sys/net/ipv4/ip_local_reserved_ports"] = "35000,47000-47999\n"
 	if s.docker0 {
 		all["net/dev"] += devDocker0
 	}
@@ -203,7 +204,7 @@ func static(n int, name string, ports ...int) string {
 	return container(n, name, "default", "node", strings.Join(asked, ","), strings.Join(published, ","), fmt.Sprintf("172.17.0.%d", n+2))
 }
 
-func need(t *testing.T, selection string) []reach.Need {
+func needsOf(t *testing.T, selection string) []reach.Need {
 	t.Helper()
 	needs, _, err := reach.ParsePorts(selection)
 	if err != nil {

@@ -115,8 +115,9 @@ type looker struct {
 	self     netip.Addr
 	spaces   []space // the host's own first
 	docker0  bool
-	complete bool // no source that may know of listeners failed
-	blind    bool // Docker could not be asked: what listens on the host may be its own
+	reserved reach.Ports // that no outgoing connection gets by chance; all, where that is not known
+	complete bool        // no source that may know of listeners failed
+	blind    bool        // Docker could not be asked: what listens on the host may be its own
 	report   Report
 }
 
@@ -147,6 +148,14 @@ func (l *looker) listeners(need reach.Need) Seen {
 func (l *looker) readKernel() {
 	l.note(readTable(filepath.Join(l.proc, "sys/net/ipv4/ip_local_port_range"), func(r io.Reader) (err error) {
 		l.report.Ephemeral, err = parsePortRange(r)
+		return err
+	}))
+	l.reserved = reach.PortsOf(reach.AnyPort())
+	l.note(readTable(filepath.Join(l.proc, "sys/net/ipv4/ip_local_reserved_ports"), func(r io.Reader) error {
+		reserved, err := parsePortList(r)
+		if err == nil {
+			l.reserved = reserved
+		}
 		return err
 	}))
 	l.note(readTable(filepath.Join(l.proc, "net/dev"), func(r io.Reader) (err error) {

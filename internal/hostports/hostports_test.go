@@ -179,11 +179,28 @@ func rows() map[string]row {
 			scene: scene{self: "10.0.1.5", host: []string{"tcp 10.0.1.5:47500"}, docker0: true}, needs: "tcp/47500",
 			found: []string{" 10.0.1.5:47500 -> 10.0.1.5:47500"},
 		},
+		"replication ports that outgoing connections may take": {
+			scene:    scene{host: []string{"tcp 10.0.1.5:47500", "tcp 10.0.1.5:47100"}, also: files{reservedPorts: "8080,47150-47599\n"}},
+			want:     []string{"ephemeral-overlap"},
+			evidence: []string{"47100-47149 of net.ipv4.ip_local_port_range, 32768-60999"}, remedy: "sysctl -w net.ipv4.ip_local_reserved_ports=8080,47100-47599",
+			found: []string{" 10.0.1.5:47500 -> 10.0.1.5:47500", " 10.0.1.5:47100 -> 10.0.1.5:47100"},
+		},
+		"outgoing connections start above the replication ports": {
+			scene: scene{host: []string{"tcp 10.0.1.5:47500"}, also: files{reservedPorts: "\n", "sys/net/ipv4/ip_local_port_range": "47501\t60999\n"}},
+			needs: "tcp/47500", found: []string{" 10.0.1.5:47500 -> 10.0.1.5:47500"},
+		},
+		"an awsvpc task has outgoing ports of its own": {
+			scene: scene{self: "10.0.1.5", docker: []string{pause(0), joiner(1, "node")}, tasks: awsvpcTask, containers: map[string][]string{"100": {"tcp 0.0.0.0:47500"}},
+				also: files{reservedPorts: "\n"}},
+			needs: "tcp/47500", found: []string{"node 0.0.0.0:47500 -> 10.0.3.9:47500"},
+		},
 		"ports given by hand have no first": {
 			scene: scene{host: []string{"tcp 0.0.0.0:9003"}}, needs: "tcp/9000-9009", found: []string{" 0.0.0.0:9003 -> 0.0.0.0:9003"},
 		},
 	}
 }
+
+const reservedPorts = "sys/net/ipv4/ip_local_reserved_ports"
 
 func TestMistakesAreFound(t *testing.T) {
 	for name, row := range rows() {
@@ -191,7 +208,7 @@ func TestMistakesAreFound(t *testing.T) {
 			if row.needs == "" {
 				row.needs = "ignite2"
 			}
-			got := row.at(t).Look(t.Context(), need(t, row.needs))
+			got := row.at(t).Look(t.Context(), needsOf(t, row.needs))
 			if len(got.Notes) > 0 {
 				t.Errorf("notes: %q", got.Notes)
 			}
@@ -263,13 +280,15 @@ func TestUnreadSourcesAreNotes(t *testing.T) {
 		"the agent fails":                      {func(s *scene) { s.tasks = "down" }, "/v1/tasks", true},
 		"no port range":                        {func(s *scene) { s.also = files{"sys/net/ipv4/ip_local_port_range": "-"} }, "ip_local_port_range: no such file", true},
 		"a port range that is none":            {func(s *scene) { s.also = files{"sys/net/ipv4/ip_local_port_range": "70000 80000\n"} }, "70000", true},
+		"no reserved ports":                    {func(s *scene) { s.also = files{reservedPorts: "-"} }, "ip_local_reserved_ports: no such file", true},
+		"reserved ports that are none":         {func(s *scene) { s.also = files{reservedPorts: "8080,x\n"} }, `port "x" is not a number`, true},
 		"no interfaces":                        {func(s *scene) { s.also = files{"net/dev": "-"} }, "net/dev: no such file", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			scene := there
 			scene.docker = slices.Clone(there.docker)
 			test.change(&scene)
-			got := scene.at(t).Look(t.Context(), need(t, "tcp/2379,tcp/2380"))
+			got := scene.at(t).Look(t.Context(), needsOf(t, "tcp/2379,tcp/2380"))
 			notes := strings.Join(got.Notes, "\n")
 			if (test.note == "") != (notes == "") || !strings.Contains(notes, test.note) {
 				t.Errorf("notes: %s", notes)
@@ -291,7 +310,7 @@ func TestUnreadSourcesAreNotes(t *testing.T) {
 
 func TestWithoutDockerItsOwnSocketsMayPassForANode(t *testing.T) {
 	s := scene{host: []string{"tcp 0.0.0.0:47500"}, docker0: true, docker: []string{"down"}}
-	if got := s.at(t).Look(t.Context(), need(t, "tcp/47500")); len(got.Findings) > 0 || len(got.Notes) != 1 {
+	if got := s.at(t).Look(t.Context(), needsOf(t, "tcp/47500")); len(got.Findings) > 0 || len(got.Notes) != 1 {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -299,7 +318,7 @@ func TestWithoutDockerItsOwnSocketsMayPassForANode(t *testing.T) {
 func TestHostWithoutDockerAndAgent(t *testing.T) {
 	h := scene{host: []string{"tcp 0.0.0.0:47500"}, docker0: true}.at(t)
 	h.Docker, h.Agent = nil, nil
-	got := h.Look(t.Context(), need(t, "tcp/47500"))
+	got := h.Look(t.Context(), needsOf(t, "tcp/47500"))
 	if diff := cmp.Diff([]string{"docker0-announced?"}, ids(got)); diff != "" || len(got.Notes) > 0 || !got.Needs[0].Complete {
 		t.Errorf("got %+v", got)
 	}
@@ -308,7 +327,7 @@ func TestHostWithoutDockerAndAgent(t *testing.T) {
 func TestErrorsOfTheSourcesAreNamed(t *testing.T) {
 	h := scene{}.at(t)
 	h.Docker = brokenDocker{}
-	got := h.Look(t.Context(), need(t, "tcp/47500"))
+	got := h.Look(t.Context(), needsOf(t, "tcp/47500"))
 	if diff := cmp.Diff([]string{"could not look: permission to ask Docker is missing"}, got.Notes); diff != "" {
 		t.Error(diff)
 	}
@@ -323,7 +342,7 @@ func (brokenDocker) Containers(context.Context) ([]dockerapi.Container, error) {
 func TestPortsToDialAtPeersAreThoseFoundHere(t *testing.T) {
 	s := scene{self: "10.0.1.5", docker: []string{container(0, "node", "bridge", "node", "", `"47500/tcp":[{"HostIp":"0.0.0.0","HostPort":"47503"}]`, "172.17.0.2")},
 		host: []string{"tcp [::]:47501", "tcp 127.0.0.1:47502", "tcp [::]:8080"}, containers: map[string][]string{"100": {"tcp 0.0.0.0:47500"}}}
-	got := s.at(t).Look(t.Context(), need(t, "ignite2"))
+	got := s.at(t).Look(t.Context(), needsOf(t, "ignite2"))
 	if ports := got.Needs[0].Ports(); ports.String() != "47501,47503" {
 		t.Errorf("got %s", ports)
 	}
@@ -360,7 +379,7 @@ func TestLoadBalancerRangeThatIsHardCoded(t *testing.T) {
 // the task's address, and with it reach judges the task's interface.
 func TestListenerOfAnAwsvpcTaskLeadsToItsInterface(t *testing.T) {
 	s := scene{self: "10.0.1.5", docker: []string{pause(0), joiner(1, "node")}, tasks: awsvpcTask + "," + bridgeTask, containers: map[string][]string{"100": {"tcp [::]:47500"}}}
-	got := s.at(t).Look(t.Context(), need(t, "tcp/47500"))
+	got := s.at(t).Look(t.Context(), needsOf(t, "tcp/47500"))
 	eni := func(id, addr string) reach.ENI {
 		return reach.ENI{ID: id, Addrs: []netip.Addr{netip.MustParseAddr(addr)}}
 	}
@@ -374,7 +393,7 @@ func TestListenerOfAnAwsvpcTaskLeadsToItsInterface(t *testing.T) {
 // an interface of its own, so nothing is said against it.
 func TestAwsvpcTaskWithoutTheAgentIsNotJudged(t *testing.T) {
 	s := scene{docker: []string{pause(0), joiner(1, "node")}, tasks: "down", containers: map[string][]string{"100": {"tcp 127.0.0.1:47500"}}}
-	got := s.at(t).Look(t.Context(), need(t, "tcp/47500"))
+	got := s.at(t).Look(t.Context(), needsOf(t, "tcp/47500"))
 	if diff := cmp.Diff([]string{"node 127.0.0.1:47500 -> "}, listeners(got)); diff != "" || len(got.Findings) > 0 || len(got.Notes) != 1 {
 		t.Errorf("got %+v", got)
 	}
@@ -382,7 +401,7 @@ func TestAwsvpcTaskWithoutTheAgentIsNotJudged(t *testing.T) {
 
 func TestContainerThatSharesWithOneThatIsNotListed(t *testing.T) {
 	s := scene{docker: []string{container(0, "app", "container:gone", "app", "", "", "")}, containers: map[string][]string{"100": {"tcp 0.0.0.0:47500"}}}
-	if diff := cmp.Diff([]string{"app 0.0.0.0:47500 -> "}, listeners(s.at(t).Look(t.Context(), need(t, "tcp/47500")))); diff != "" {
+	if diff := cmp.Diff([]string{"app 0.0.0.0:47500 -> "}, listeners(s.at(t).Look(t.Context(), needsOf(t, "tcp/47500")))); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -392,7 +411,7 @@ func TestFindingsAreWhole(t *testing.T) {
 		if row.needs == "" {
 			row.needs = "ignite2"
 		}
-		for _, f := range row.at(t).Look(t.Context(), need(t, row.needs)).Findings {
+		for _, f := range row.at(t).Look(t.Context(), needsOf(t, row.needs)).Findings {
 			if f.ID == "" || f.Summary == "" || f.Evidence == "" || f.Remedy == "" || strings.ContainsAny(f.ID, " _") {
 				t.Errorf("%s: %+v", name, f)
 			}

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"muster/internal/dockerapi"
+	"muster/internal/need"
 )
 
 // program is the only file of the test image: it listens on its argument.
@@ -28,42 +29,35 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"time"
 )
 
 func main() {
-	if _, err := net.Listen("tcp", os.Args[1]); err != nil {
+	l, err := net.Listen("tcp", os.Args[1])
+	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}
 	fmt.Println("ready")
-	time.Sleep(time.Hour)
+	for err == nil {
+		_, err = l.Accept()
+	}
 }
 `
-
-// missing skips, or fails where CI=true: there nothing may be missing.
-func missing(t *testing.T, what string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal("missing: " + what)
-	}
-	t.Skip("missing: " + what)
-}
 
 func realEngine(t *testing.T) *dockerapi.Client {
 	t.Helper()
 	if _, err := exec.LookPath("docker"); err != nil {
-		missing(t, "the docker command")
+		need.Missing(t, "the docker command")
 	}
 	if os.Geteuid() != 0 {
-		missing(t, "root")
+		need.Missing(t, "root")
 	}
 	c, err := dockerapi.New(os.Getenv("DOCKER_HOST"), 10*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err = c.Ping(t.Context()); errors.Is(err, dockerapi.ErrNotRunning) || errors.Is(err, dockerapi.ErrDenied) {
-		missing(t, err.Error())
+		need.Missing(t, err.Error())
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -162,7 +156,7 @@ func TestRealContainers(t *testing.T) {
 			run(t, nil, "docker", strings.Fields(fill(strings.Join(args, " ")))...)
 			start(t, exec.Command("docker", "logs", "--follow", container), "ready")
 			host := Host{Docker: engine, Self: netip.MustParseAddr("10.0.1.5")}
-			got := host.Look(t.Context(), need(t, "ignite2"))
+			got := host.Look(t.Context(), needsOf(t, "ignite2"))
 			if diff := missingFrom(ids(got), test.want); diff != "" {
 				t.Errorf("not found: %s\n%+v", diff, got)
 			}
@@ -191,7 +185,7 @@ func etcd(t *testing.T) string {
 		return path
 	}
 	if os.Getenv("CI") != "true" {
-		t.Skip("missing: etcd (Debian's etcd-server)")
+		need.Missing(t, "etcd: apt-get install etcd-server")
 	}
 	dir := t.TempDir()
 	if download(dir) != nil {
@@ -224,13 +218,13 @@ func TestRealReplicatingServerIsFoundOnThePortsOfItsProfile(t *testing.T) {
 	cmd.Env = []string{"ETCD_UNSUPPORTED_ARCH=arm64"}
 	start(t, cmd, "ready to serve client requests")
 	host := Host{Self: netip.MustParseAddr("127.0.0.1")}
-	got := host.Look(t.Context(), need(t, "etcd"))
+	got := host.Look(t.Context(), needsOf(t, "etcd"))
 	want := []string{" 127.0.0.1:2379 -> 127.0.0.1:2379", " 127.0.0.1:2380 -> 127.0.0.1:2380"}
 	if !slices.Equal(listeners(got), want) || len(got.Findings) > 0 || len(got.Notes) > 0 {
 		t.Errorf("got %q, %+v, %q", listeners(got), got.Findings, got.Notes)
 	}
 	host.Self = netip.MustParseAddr("10.0.1.5")
-	if got := ids(host.Look(t.Context(), need(t, "etcd"))); !slices.Equal(got, []string{"listener-on-other-address"}) {
+	if got := ids(host.Look(t.Context(), needsOf(t, "etcd"))); !slices.Equal(got, []string{"listener-on-other-address"}) {
 		t.Errorf("dialled from elsewhere: got %q", got)
 	}
 }

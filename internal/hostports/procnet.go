@@ -187,6 +187,24 @@ func parsePortRange(r io.Reader) (reach.Range, error) {
 	return reach.ParseRange(fields[0] + "-" + fields[1])
 }
 
+// parsePortList reads the form of ip_local_reserved_ports (proc_do_large_bitmap of
+// kernel/sysctl.c): "8080,47100-47199", and an empty line for none.
+func parsePortList(r io.Reader) (reach.Ports, error) {
+	text, err := io.ReadAll(io.LimitReader(r, 1<<20))
+	if err != nil {
+		return nil, err
+	}
+	var all []reach.Range
+	for part := range strings.FieldsFuncSeq(string(text), func(c rune) bool { return c == ',' || c == '\n' }) {
+		one, err := reach.ParseRange(part)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return reach.PortsOf(all...), nil
+}
+
 // hasDocker0 looks for Docker's bridge in the form of dev (dev_seq_show of
 // net/core/net-procfs.c): one interface a line, after two lines of header.
 func hasDocker0(r io.Reader) (found bool, err error) {

@@ -2,7 +2,6 @@ package hostports
 
 import (
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -85,9 +84,6 @@ func TestInterfaceIsFoundByItsWholeName(t *testing.T) {
 
 // The machine that runs the test has tables of its own.
 func TestTablesOfThisMachineAreRead(t *testing.T) {
-	if _, err := os.Stat("/proc/net/tcp"); err != nil {
-		t.Skip("this system has no /proc")
-	}
 	if _, failed := readStack("/proc/net"); len(failed) > 0 {
 		t.Error(failed)
 	}
@@ -137,6 +133,17 @@ func FuzzPortRange(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		if got, err := parsePortRange(strings.NewReader(text)); err == nil && got.First > got.Last {
 			t.Errorf("%q: got %v", text, got)
+		}
+	})
+}
+
+func FuzzPortList(f *testing.F) {
+	f.Add("8080,47100-47199\n")
+	f.Add("\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		got, err := parsePortList(strings.NewReader(text))
+		if err == nil && len(got) > strings.Count(text, ",")+strings.Count(text, "\n")+1 {
+			t.Errorf("%q: got %s", text, got)
 		}
 	})
 }

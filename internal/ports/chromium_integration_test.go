@@ -7,48 +7,21 @@ import (
 	"image/color"
 	"image/png"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
+
+	"muster/internal/need"
 )
 
-// chromium renders a page without any network, and returns its DOM, what it
-// wrote to the console, and a picture of it.
-func chromium(t *testing.T, page []byte) (dom string, console []string, shot []byte) {
+// rendered is the page in a window of a desk's size.
+func rendered(t *testing.T, page []byte) (dom string, console []string, shot []byte) {
 	t.Helper()
-	program, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("no chromium: apt-get install chromium")
-		}
-		t.Skip("no chromium: apt-get install chromium")
-	}
-	dir := t.TempDir()
-	file, picture := filepath.Join(dir, "page.html"), filepath.Join(dir, "page.png")
-	if err := os.WriteFile(file, page, 0o644); err != nil {
+	path := filepath.Join(t.TempDir(), "page.html")
+	if err := os.WriteFile(path, page, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	run := func(mode string) (string, string) {
-		// No resolver and a proxy that nobody listens at: names and addresses both fail.
-		cmd := exec.CommandContext(t.Context(), program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-			"--user-data-dir="+filepath.Join(dir, "profile"), "--host-resolver-rules=MAP * ~NOTFOUND", "--proxy-server=127.0.0.1:1", "--proxy-bypass-list=<-loopback>",
-			"--enable-logging=stderr", "--v=0", "--window-size=1400,1200", "--virtual-time-budget=5000", mode, "file://"+file)
-		var stdout, stderr bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &stdout, &stderr
-		if err := cmd.Run(); err != nil {
-			t.Fatalf("chromium %s: %v\n%s", mode, err, stderr.String())
-		}
-		return stdout.String(), stderr.String()
-	}
-	dom, log := run("--dump-dom")
-	run("--screenshot=" + picture)
-	if shot, err = os.ReadFile(picture); err != nil {
-		t.Fatal(err)
-	}
-	// Its other lines are about the machine: no D-Bus, no graphics card.
-	return dom, regexp.MustCompile(`(?m)^.*:CONSOLE[:(].*$`).FindAllString(log, -1), shot
+	return need.Chromium(t, path, "1400,1200")
 }
 
 func TestThePageRendersInABrowserWithoutNetwork(t *testing.T) {
@@ -59,7 +32,7 @@ func TestThePageRendersInABrowserWithoutNetwork(t *testing.T) {
 	if err := r.HTML(&page); err != nil {
 		t.Fatal(err)
 	}
-	dom, console, shot := chromium(t, page.Bytes())
+	dom, console, shot := rendered(t, page.Bytes())
 	if len(console) > 0 {
 		t.Errorf("the console: %q", console)
 	}
@@ -80,7 +53,7 @@ func TestThePageRendersInABrowserWithoutNetwork(t *testing.T) {
 
 // A control: there is no network, and errors would be seen.
 func TestTheBrowserHasNoNetworkAndTellsOfErrors(t *testing.T) {
-	_, console, _ := chromium(t, []byte(`<!doctype html><script>console.error("boo")</script>
+	_, console, _ := rendered(t, []byte(`<!doctype html><script>console.error("boo")</script>
 		<img src="http://127.0.0.1/a.png" onerror="console.error('not loaded: ' + src)"><img src="http://example.com/b.png" onerror="console.error('not loaded: ' + src)">`))
 	all := strings.Join(console, "\n")
 	for _, want := range []string{"boo", "not loaded: http://127.0.0.1", "not loaded: http://example.com"} {

@@ -14,11 +14,17 @@ import (
 // are in it, and there is no script. It is written without html/template,
 // which would make the linker keep every method of every library.
 func (r *Report) HTML(out io.Writer) error {
+	title := esc("Ports of " + r.Scope)
+	_, err := fmt.Fprintf(out, "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<title>%s</title>\n<style>%s</style>\n<h1>%s</h1>\n%s</html>\n",
+		title, Style, title, r.Section())
+	return err
+}
+
+// Section is the report as a part of a page that has the Style.
+func (r *Report) Section() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<title>%s</title>\n<style>%s</style>\n",
-		esc("Ports of "+r.Scope), style)
-	fmt.Fprintf(&b, "<h1>Ports of %s</h1>\n<p class=\"sum\">%s, %d peers, %s: <strong class=\"%s\">%s</strong></p>\n",
-		esc(r.Scope), esc(r.Region), len(r.Peers), esc(r.At.Format("2006-01-02 15:04:05 MST")), class(r.worst), esc(r.tally()))
+	fmt.Fprintf(&b, "<p class=\"sum\">%s, %d peers, %s: <strong class=\"%s\">%s</strong></p>\n",
+		esc(r.Region), len(r.Peers), esc(r.At.Format("2006-01-02 15:04:05 MST")), class(r.worst), esc(r.tally()))
 	for _, note := range r.Notes {
 		fmt.Fprintf(&b, "<p class=\"note\">%s</p>\n", esc(note))
 	}
@@ -27,19 +33,21 @@ func (r *Report) HTML(out io.Writer) error {
 	r.picture(&b)
 	r.htmlBlocks(&b)
 	r.htmlPeers(&b)
-	b.WriteString("</html>\n")
-	_, err := io.WriteString(out, b.String())
-	return err
+	return b.String()
 }
 
-const style = `
-body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1c2430;background:#fff}
-h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .5rem}.sum{color:#556}
-pre{background:#f3f4f6;padding:.6rem;border-radius:4px;white-space:pre-wrap;overflow-wrap:anywhere;font-size:13px;color:#1c2430}
-table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #dde;vertical-align:top;font-size:14px}
-.p{border-left:4px solid;padding:.1rem .8rem;margin:.8rem 0}.p p,.p summary{margin:.4rem 0;color:#1c2430}.p strong{color:#b42318}.p.unknown strong{color:#8a6100}
-.k{display:inline-block;width:12px;height:12px;margin:0 .2rem 0 .8rem}.note{color:#7a5b00}
-.open{color:#1a7f37}.bad{color:#b42318}.unknown{color:#8a6100}svg text{font:12px system-ui,sans-serif;fill:#1c2430}
+// Style is the style sheet of a page with a Section, in light and in dark.
+const Style = `
+:root{color-scheme:light dark;--ink:#1c2430;--paper:#fff;--dim:#556;--box:#f3f4f6;--line:#dde;--good:#1a7f37;--bad:#b42318;--odd:#8a6100}
+@media(prefers-color-scheme:dark){:root{--ink:#e3e7ee;--paper:#14181f;--dim:#9aa5b5;--box:#1f2530;--line:#333c4a;--good:#5fce83;--bad:#ff8a7e;--odd:#e9b949}}
+@media print{:root{--ink:#000;--paper:#fff;--dim:#444;--box:#f6f6f6;--line:#ccc;--good:#1a7f37;--bad:#b42318;--odd:#8a6100}}
+body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:var(--ink);background:var(--paper)}
+h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .5rem}.sum{color:var(--dim)}
+pre{background:var(--box);padding:.6rem;border-radius:4px;white-space:pre-wrap;overflow-wrap:anywhere;font-size:13px;color:var(--ink)}
+table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.3rem .6rem;border-bottom:1px solid var(--line);vertical-align:top;font-size:14px}
+.p{border-left:4px solid;padding:.1rem .8rem;margin:.8rem 0}.p p,.p summary{margin:.4rem 0;color:var(--ink)}.p strong{color:var(--bad)}.p.unknown strong{color:var(--odd)}
+.k{display:inline-block;width:12px;height:12px;margin:0 .2rem 0 .8rem}.note{color:var(--odd)}
+.open{color:var(--good)}.bad{color:var(--bad)}.unknown{color:var(--odd)}svg text{font:12px system-ui,sans-serif;fill:var(--ink)}
 .f-open{fill:#7cc492;background:#7cc492}.f-bad{fill:#d9534f;background:#d9534f}.f-unknown{fill:#f0c04a;background:#f0c04a}.f-self{fill:#e6e8ec;background:#e6e8ec}
 `
 
@@ -84,12 +92,12 @@ func (r *Report) htmlFindings(b *strings.Builder) {
 		b.WriteString("<h2>On this host</h2>\n")
 	}
 	for _, f := range r.Findings {
-		fmt.Fprintf(b, "<div class=\"p bad\"><p><strong>%s</strong> %s</p><p>%s</p></div>\n", esc(f.ID), esc(f.Summary), esc(f.Remedy))
+		fmt.Fprintf(b, "<div class=\"p bad\"><p><strong>%s</strong>%s: %s</p><p>%s</p><p>%s</p></div>\n", esc(f.ID), f.certainty(), esc(f.Summary), esc(f.Evidence), esc(f.Remedy))
 	}
 	if len(r.Probes) > 0 {
-		fmt.Fprintf(b, "<h2>Dialled from here</h2>\n<p>%s</p>\n<ul>\n", esc(r.contacts()))
+		fmt.Fprintf(b, "<h2>Dialled from here</h2>\n<p>%s</p>\n<ul>\n", esc(r.Contacts()))
 		for _, p := range r.Probes {
-			if !p.agrees {
+			if !p.agrees() {
 				fmt.Fprintf(b, "<li>%s</li>\n", esc(p.Sentence))
 			}
 		}

@@ -5,24 +5,18 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"muster/internal/exitcode"
+	"muster/internal/golden"
 	"muster/reach"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // world is n instances; the third of every three carries another group, to
 // which the communication ports are open only up to 47105.
@@ -72,23 +66,6 @@ func judged(t *testing.T, n, self int, ports string) *Report {
 	return r
 }
 
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s (go test ./internal/ports -update):\n%s", path, diff)
-	}
-}
-
 func table(t *testing.T, r *Report) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -99,18 +76,18 @@ func table(t *testing.T, r *Report) []byte {
 }
 
 func TestTables(t *testing.T) {
-	golden(t, "three.txt", table(t, judged(t, 3, -1, "ignite2")))
-	golden(t, "self.txt", table(t, judged(t, 3, 2, "ignite2,tcp/9000")))
-	golden(t, "hundred.txt", table(t, judged(t, 100, -1, "ignite2")))
+	golden.File(t, "three.txt", table(t, judged(t, 3, -1, "ignite2")))
+	golden.File(t, "self.txt", table(t, judged(t, 3, 2, "ignite2,tcp/9000")))
+	golden.File(t, "hundred.txt", table(t, judged(t, 100, -1, "ignite2")))
 }
 
 func TestTheTableCannotMoveTheCursor(t *testing.T) {
-	r := &Report{Findings: []Finding{{"nobody-listens", "java\x1b[2J", "a\nb", "do\u009b"}}}
+	r := &Report{Findings: []Finding{{"nobody-listens", "java\x1b[2J", "a\nb", "do\u009b", true}}}
 	var out strings.Builder
 	if err := r.Table(&out); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasSuffix(out.String(), "\non this host: java [2J\n  seen  a b\n  do    do \n") {
+	if !strings.HasSuffix(out.String(), "\non this host, inferred: java [2J\n  seen  a b\n  do    do \n") {
 		t.Errorf("%q", out.String())
 	}
 }
@@ -134,7 +111,7 @@ func TestJSONHoldsEveryPairOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "three.json", append(data, '\n'))
+	golden.File(t, "three.json", append(data, '\n'))
 	pairs := 0
 	for _, b := range r.Blocks {
 		for _, f := range b.From {
@@ -158,7 +135,7 @@ func TestHTMLNeedsNoNetworkAndIsWellFormed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r.Notes = []string{"<script>alert(1)</script>"}
-			r.Findings = []Finding{{"docker-published-on-loopback", "a & b", "", "do <this>"}}
+			r.Findings = []Finding{{"docker-published-on-loopback", "a & b", "<seen>", "do <this>", true}}
 			var out bytes.Buffer
 			if err := r.HTML(&out); err != nil {
 				t.Fatal(err)
@@ -168,6 +145,9 @@ func TestHTMLNeedsNoNetworkAndIsWellFormed(t *testing.T) {
 				t.Errorf("the page refers to something outside it: %s", m)
 			}
 			wellFormed(t, page)
+			if !strings.Contains(page, "<strong>docker-published-on-loopback</strong>, inferred: a &amp; b</p><p>&lt;seen&gt;</p>") {
+				t.Error("the page does not say what was found on the host, and how certain it is")
+			}
 			if (name != "one instance") != strings.Contains(page, "<svg") {
 				t.Errorf("a picture: %v", strings.Contains(page, "<svg"))
 			}

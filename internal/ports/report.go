@@ -99,6 +99,8 @@ type Finding struct {
 	Summary  string `json:"summary"`
 	Evidence string `json:"evidence,omitempty"`
 	Remedy   string `json:"remedy"`
+	// Inferred: what was seen makes it likely; what is configured cannot be seen.
+	Inferred bool `json:"inferred,omitempty"`
 }
 
 // Probe is a port of a peer that was dialled from here.
@@ -110,7 +112,9 @@ type Probe struct {
 	Error    string `json:"error,omitempty"`
 	Sentence string `json:"sentence"` // joined with the static verdict
 
-	agrees bool // the dial passed, as the rules say it should
+	passed bool // something answered
+	lost   bool // nothing did, or there was no way
+	open   bool // by the rules
 }
 
 const reportSchema = 1
@@ -179,17 +183,6 @@ func (r *Report) add(m *reach.Matrix) {
 	for _, b := range m.Blocks() {
 		r.Blocks = append(r.Blocks, block(m, b))
 	}
-}
-
-// AddProbe joins a dial from one endpoint to another with the verdict over
-// that need. problem is what the dial met, in the system's words.
-func (r *Report) AddProbe(from, to reach.Endpoint, n reach.Need, p reach.Probe, problem string) {
-	v := r.judge.Evaluate(from, to, n)
-	passed := p.Contact == reach.Connected || p.Contact == reach.Refused
-	r.Probes = append(r.Probes, Probe{
-		To: to.Name, Need: n.String(), Port: p.Port, Contact: p.Contact.String(), Error: problem, Sentence: v.Join(p),
-		agrees: passed && v.Status == reach.Open,
-	})
 }
 
 func block(m *reach.Matrix, b reach.Block) Block {

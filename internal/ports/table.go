@@ -3,8 +3,6 @@ package ports
 import (
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -25,7 +23,7 @@ func (r *Report) Table(out io.Writer) error {
 	}
 	r.problems(w)
 	for _, f := range r.Findings {
-		w.line("\non this host: %s", f.Summary)
+		w.line("\non this host%s: %s", f.certainty(), f.Summary)
 		if f.Evidence != "" {
 			w.line("  seen  %s", f.Evidence)
 		}
@@ -34,6 +32,14 @@ func (r *Report) Table(out io.Writer) error {
 	r.probes(w)
 	r.grid(w)
 	return w.err
+}
+
+// certainty is what stands behind "on this host".
+func (f Finding) certainty() string {
+	if f.Inferred {
+		return ", inferred"
+	}
+	return ""
 }
 
 // printer keeps the first error of many writes.
@@ -93,25 +99,12 @@ func (r *Report) probes(w *printer) {
 	if len(r.Probes) == 0 {
 		return
 	}
-	w.line("\nDialled from here: %s", r.contacts())
+	w.line("\nDialled from here: %s", r.Contacts())
 	for _, p := range r.Probes {
-		if !p.agrees {
+		if !p.agrees() {
 			w.line("  %s", p.Sentence)
 		}
 	}
-}
-
-// contacts is "8 connected, 4 refused".
-func (r *Report) contacts() string {
-	counts := map[string]int{}
-	for _, p := range r.Probes {
-		counts[p.Contact]++
-	}
-	var parts []string
-	for _, contact := range slices.Sorted(maps.Keys(counts)) {
-		parts = append(parts, fmt.Sprintf("%d %s", counts[contact], contact))
-	}
-	return strings.Join(parts, ", ")
 }
 
 func (r *Report) grid(w *printer) {

@@ -86,13 +86,13 @@ func quoted(value string) string {
 	return value
 }
 
-// OneLine keeps a text that quotes others from breaking the line or moving the
-// cursor.
+// OneLine keeps a text that quotes others from breaking the line, moving the
+// cursor or turning the direction of what stands after it.
 func OneLine(text string) string {
 	return strings.Map(func(c rune) rune {
-		if unicode.IsControl(c) {
-			return ' '
+		if unicode.IsPrint(c) {
+			return c
 		}
-		return c
+		return ' '
 	}, text)
 }

@@ -1,0 +1,31 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"muster/check"
+)
+
+// Short writes one line a check for scripts, its fields split by tabs: the
+// status, the check's id, the id of its worst finding, what that says.
+func (r *Report) Short(out io.Writer) error {
+	for _, c := range r.Checks {
+		worst := check.Finding{ID: c.ID, Summary: c.Title}
+		if len(c.Findings) > 0 {
+			worst = c.Findings[0]
+		}
+		if _, err := fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", c.Status, c.ID, worst.ID, worst.Summary); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// JSON writes the report itself.
+func (r *Report) JSON(out io.Writer) error {
+	e := json.NewEncoder(out)
+	e.SetIndent("", "  ")
+	return e.Encode(r)
+}

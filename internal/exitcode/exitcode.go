@@ -19,6 +19,28 @@ const (
 	Interrupted       = 130 // 128 + SIGINT
 )
 
+// Meaning is what one code stands for.
+type Meaning struct {
+	Code int
+	Text string
+}
+
+// Meanings lists the codes in order, as docs/exit-codes.md has them.
+func Meanings() []Meaning {
+	return []Meaning{
+		{Healthy, "healthy, warnings allowed"},
+		{Failed, "a check failed, or something could not be done"},
+		{Usage, "the command line is wrong"},
+		{Undetermined, "undetermined: muster could not look"},
+		{Warnings, "warnings under `--strict`"},
+		{NotRegistered, "not registered in time"},
+		{SignalUndelivered, "registered, but a signal was not delivered"},
+		{Deferred, "deferred: the instance is in a warm pool"},
+		{BadConfiguration, "bad configuration"},
+		{Interrupted, "interrupted"},
+	}
+}
+
 // Error is an error that ends the process with Code.
 type Error struct {
 	Code int

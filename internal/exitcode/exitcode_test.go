@@ -3,6 +3,10 @@ package exitcode
 import (
 	"errors"
 	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -23,6 +27,24 @@ func TestOf(t *testing.T) {
 				t.Errorf("Of(%v) = %d, want %d", c.err, got, c.want)
 			}
 		})
+	}
+}
+
+// The manual says of each code what the help says, in the same order.
+func TestTheManualKnowsTheCodes(t *testing.T) {
+	text, err := os.ReadFile("../../docs/exit-codes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows, want []string
+	for _, m := range regexp.MustCompile(`(?m)^\| (\d+ \| [^|]+) \|[^|]*\|[^|]*\|$`).FindAllSubmatch(text, -1) {
+		rows = append(rows, string(m[1]))
+	}
+	for _, m := range Meanings() {
+		want = append(want, fmt.Sprintf("%d | %s", m.Code, m.Text))
+	}
+	if !slices.Equal(rows, want) {
+		t.Errorf("docs/exit-codes.md has\n%s\nand the code\n%s", strings.Join(rows, "\n"), strings.Join(want, "\n"))
 	}
 }
 

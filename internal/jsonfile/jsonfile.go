@@ -4,7 +4,9 @@ package jsonfile
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -12,13 +14,13 @@ import (
 )
 
 // Write replaces the file at path by value in JSON, whole or not at all, with
-// this mode whatever the umask, and makes its directory.
+// this mode whatever the umask, and makes its directory, which all may enter.
 func Write(path string, value any, mode os.FileMode) error {
 	data, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := makeDir(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	// Beside it, not in TMPDIR, for the label that SELinux has for the place.
@@ -27,4 +29,20 @@ func Write(path string, value any, mode os.FileMode) error {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	return nil
+}
+
+// makeDir is os.MkdirAll, but heeds no umask: hardened images have 077, and
+// muster-agent, a user of its own, must reach what bootstrap wrote.
+func makeDir(dir string) error {
+	err := os.Mkdir(dir, 0o755)
+	if errors.Is(err, fs.ErrNotExist) && makeDir(filepath.Dir(dir)) == nil {
+		err = os.Mkdir(dir, 0o755)
+	}
+	if err == nil {
+		return os.Chmod(dir, 0o755)
+	}
+	if info, bad := os.Stat(dir); bad == nil && info.IsDir() {
+		return nil
+	}
+	return err
 }

@@ -67,6 +67,12 @@ func Recall(set config.Set, instanceID string) (cfg *config.Config, r Record, da
 	return cfg, r, nil, err
 }
 
+// None says that no bootstrap has left a record here, of whatever instance.
+func None(cfg *config.Config) bool {
+	_, err := os.Stat(filepath.Dir(cfg.InstanceDir("i-0")))
+	return errors.Is(err, fs.ErrNotExist)
+}
+
 func decode(data []byte) (Record, error) {
 	var record Record
 	if err := json.Unmarshal(data, &record); err != nil {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 )
 
 func TestARecordComesBack(t *testing.T) {
+	defer syscall.Umask(syscall.Umask(0o077)) // of hardened images
 	dir := filepath.Join(t.TempDir(), "instances", "i-1")
 	want := Record{Schema: 1, InstanceID: "i-1", Cluster: "prod", ClusterOrigin: "flag --cluster",
 		Settings: map[string]string{"MUSTER_TIMEOUT": "3m"}, At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
@@ -29,6 +31,11 @@ func TestARecordComesBack(t *testing.T) {
 	info, err := os.Stat(filepath.Join(dir, "bootstrap.json"))
 	if err != nil || info.Mode().Perm() != 0o644 {
 		t.Errorf("mode %v, %v: muster-agent, a user of its own, must be able to read it", info.Mode(), err)
+	}
+	for _, dir := range []string{dir, filepath.Dir(dir)} {
+		if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o755 {
+			t.Errorf("%s has mode %v, %v: muster-agent must be able to enter it", dir, info.Mode(), err)
+		}
 	}
 }
 
@@ -90,5 +97,19 @@ func TestRecallLaysTheRecordUnderTheEnvironment(t *testing.T) {
 	}
 	if cfg, _, damage, err := Recall(set, "i-1"); err != nil || damage == nil || cfg.Cluster != "" {
 		t.Errorf("a damaged record: %+v, %v, %v", cfg, damage, err)
+	}
+}
+
+func TestAStoryBeginsWithTheBootOrWithALaterBootstrap(t *testing.T) {
+	boot := Record{}.Since()
+	if boot.IsZero() || boot.After(time.Now()) {
+		t.Errorf("booted at %v", boot)
+	}
+	if since := (Record{At: time.Unix(1e9, 0)}).Since(); since.Sub(boot).Abs() > time.Second {
+		t.Errorf("of another boot: since %v, booted at %v", since, boot)
+	}
+	at := time.Now().Add(time.Minute)
+	if since := (Record{At: at}).Since(); !since.Equal(at.Truncate(time.Second)) {
+		t.Errorf("since %v, want %v", since, at)
 	}
 }

@@ -1,0 +1,75 @@
+package agentstate
+
+import (
+	"fmt"
+	"time"
+)
+
+// Problem is something in the state that is not well.
+type Problem struct {
+	ID      string // stable, kebab-case
+	Warning bool   // the instance works all the same
+	Text    string
+	Remedy  string
+}
+
+const (
+	// leastStale: a cycle may wait half a minute for who does not answer.
+	leastStale = 3 * time.Minute
+	// failingLong is how long CloudWatch may fail before it is worth a word, and
+	// waitingLong how many minutes may wait.
+	failingLong = 10 * time.Minute
+	waitingLong = 10
+)
+
+// Stale says whether the agent has missed its cycles: what it told then is no news.
+func (s State) Stale(now time.Time) bool {
+	return now.Sub(s.Written) > max(leastStale, 3*time.Duration(s.Period)*time.Second)
+}
+
+// IDs are the ids of all problems, in the order of Problems.
+func IDs() []string {
+	return []string{"muster-registration", "muster-docker", "muster-unhealthy", "muster-crash-loop", "muster-publishing", "muster-spool", "muster-dropped"}
+}
+
+// Problems are what is not well by a state that is not stale.
+func (s State) Problems(now time.Time) []Problem {
+	var all []Problem
+	add := func(bad, warning bool, id, remedy, format string, args ...any) {
+		if bad {
+			all = append(all, Problem{id, warning, fmt.Sprintf(format, args...), remedy})
+		}
+	}
+	r := s.Registration
+	known := r.State != "registered" && r.State != "unknown" && s.Leaving == ""
+	add(known, false, "muster-registration", "sudo muster debug", "%s for %s: %s", r.State, age(now, r.Since), r.Why)
+	add(!s.Docker.Reachable, false, "muster-docker", "systemctl status docker; journalctl -u docker -n 50", "Docker cannot be asked: %s", s.Docker.Why)
+	for _, c := range s.Unhealthy {
+		add(true, false, "muster-unhealthy", "docker inspect --format '{{json .State.Health}}' "+c.ID, "%s is unhealthy: %s", c.Name, c.Why)
+	}
+	for _, c := range s.CrashLoops {
+		add(true, false, "muster-crash-loop", "docker ps --all --filter status=exited; docker logs CONTAINER", "%s crashes again and again: %s", c.Name, c.Why)
+	}
+	p := s.Publishing
+	add(!p.Failing.IsZero() && now.Sub(p.Failing) > failingLong, true, "muster-publishing", "allow cloudwatch:PutMetricData, and open 443 to monitoring.REGION.amazonaws.com",
+		"CloudWatch has taken no metrics for %s: %s", age(now, p.Failing), p.Why)
+	add(p.Waiting > waitingLong, true, "muster-spool", "", "%d minutes of metrics wait on disk (%d bytes); they are sent when CloudWatch takes them", p.Waiting, p.Bytes)
+	add(p.Dropped > 0, true, "muster-dropped", "journalctl -u muster-agent", "%d data were dropped since the start", p.Dropped)
+	return all
+}
+
+// age is how long ago it was, in words that do not change each second.
+func age(now, then time.Time) string {
+	switch d := max(0, now.Sub(then)); {
+	case then.IsZero():
+		return "an unknown time"
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%ds", d/time.Second)
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%dm", d/time.Minute)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh%02dm", d/time.Hour, d%time.Hour/time.Minute)
+	default:
+		return fmt.Sprintf("%dd", d/(24*time.Hour))
+	}
+}

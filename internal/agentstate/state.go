@@ -1,0 +1,167 @@
+// Package agentstate is the file in which the agent tells how things are: what it
+// holds, how it is written and read, what of it is a trouble, and how a person
+// sees it. The agent writes it, muster status and muster check read it; there is
+// no port that anybody could ask.
+package agentstate
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"muster/internal/jsonfile"
+)
+
+const (
+	schema = 1
+	// mode: the agent's own user, and root, who may read everything. Others have
+	// no business with it, and the unit's UMask=0077 says the same.
+	mode = 0o600
+	// maxFile bounds what is read: the lists in it are bounded too.
+	maxFile = 1 << 20
+	// Most is how many entries each of its lists holds.
+	Most = 10
+)
+
+// State is how things are. Lists hold at most Most entries; counts beside them are
+// of all.
+type State struct {
+	Schema     int       `json:"schema"`
+	Version    string    `json:"version"`
+	PID        int       `json:"pid"`
+	InstanceID string    `json:"instance_id,omitempty"`
+	Started    time.Time `json:"started"`
+	Written    time.Time `json:"written"`        // the end of the last cycle
+	Period     int       `json:"period_seconds"` // between cycles
+
+	Registration Registration `json:"registration"`
+	Leaving      string       `json:"leaving,omitempty"` // why the instance goes, if it does
+	Docker       Docker       `json:"docker"`
+	Services     []Service    `json:"services"`
+	Unhealthy    []Container  `json:"unhealthy"`
+	CrashLoops   []Container  `json:"crash_loops"`
+	Publishing   Publishing   `json:"publishing"`
+	Events       Events       `json:"events"`
+	Self         Self         `json:"self"`
+	Recent       []Event      `json:"recent"` // the newest first
+}
+
+// Registration is how the instance stands with ECS.
+type Registration struct {
+	State     string    `json:"state"`
+	Since     time.Time `json:"since"`
+	Why       string    `json:"why,omitempty"`
+	Cluster   string    `json:"cluster,omitempty"`
+	ARN       string    `json:"arn,omitempty"`
+	Connected *bool     `json:"connected,omitempty"` // as ECS says; absent when it is not known
+	Status    string    `json:"status,omitempty"`    // ACTIVE, DRAINING, ...
+	Asked     time.Time `json:"asked,omitzero"`      // when ECS answered last
+	Trouble   string    `json:"trouble,omitempty"`   // why it cannot be asked
+}
+
+// Docker is whether the Engine can be asked.
+type Docker struct {
+	Reachable bool      `json:"reachable"`
+	Since     time.Time `json:"since,omitzero"`
+	Why       string    `json:"why,omitempty"`
+	// Of all containers that run.
+	Running   int `json:"running"`
+	Healthy   int `json:"healthy"`
+	Unhealthy int `json:"unhealthy"`
+	Starting  int `json:"starting"`
+}
+
+// Service is the containers of one service on this instance.
+type Service struct {
+	Cluster   string `json:"cluster,omitempty"`
+	Name      string `json:"name"` // empty for containers that ECS did not start
+	Running   int    `json:"running"`
+	Healthy   int    `json:"healthy"`
+	Unhealthy int    `json:"unhealthy"`
+	Starting  int    `json:"starting"`
+}
+
+// Container is a container that is not well.
+type Container struct {
+	Name string `json:"name"` // service/container, or Docker's name
+	ID   string `json:"id,omitempty"`
+	Why  string `json:"why,omitempty"`
+}
+
+// Publishing is how the metrics fare.
+type Publishing struct {
+	Namespace string    `json:"namespace"` // empty: nothing is published
+	Sent      int64     `json:"sent"`      // data that CloudWatch took
+	LastSent  time.Time `json:"last_sent,omitzero"`
+	Failing   time.Time `json:"failing_since,omitzero"`
+	Why       string    `json:"why,omitempty"`
+	Waiting   int       `json:"waiting_minutes"`
+	Bytes     int64     `json:"waiting_bytes"`
+	Dropped   int64     `json:"dropped"` // data
+}
+
+// Events is how the EventBridge events fare.
+type Events struct {
+	Bus     string `json:"bus,omitempty"` // empty: the journal alone
+	Sent    int64  `json:"sent"`
+	Dropped int64  `json:"dropped"`
+}
+
+// Self is what the agent takes.
+type Self struct {
+	RSS   int64         `json:"rss_bytes"`
+	CPU   time.Duration `json:"cpu_ns"` // since the start
+	Calls int           `json:"aws_calls"`
+}
+
+// Event is something that was announced.
+type Event struct {
+	At   time.Time `json:"at"`
+	Kind string    `json:"kind"`
+	Text string    `json:"text"`
+}
+
+// Write replaces the file, whole or not at all.
+func (s State) Write(path string) error {
+	s.Schema = schema
+	return jsonfile.Write(path, s, mode)
+}
+
+// ErrNoAgent says that there is no file: the agent does not run, or has not
+// finished its first cycle.
+var ErrNoAgent = errors.New("muster-agent does not run, or has just started")
+
+// Read reads the file. The error is ErrNoAgent without one.
+func Read(path string) (State, error) {
+	f, err := os.Open(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return State{}, fmt.Errorf("%w: there is no %s", ErrNoAgent, path)
+	case err != nil:
+		return State{}, fmt.Errorf("reading what muster-agent tells: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile))
+	if err == nil {
+		var s State
+		if s, err = decode(data); err == nil {
+			return s, nil
+		}
+	}
+	return State{}, fmt.Errorf("reading what muster-agent tells: %s: %w", path, err)
+}
+
+func decode(data []byte) (State, error) {
+	var s State
+	if err := json.Unmarshal(data, &s); err != nil {
+		return State{}, err
+	}
+	if s.Schema != schema {
+		return State{}, fmt.Errorf("it has schema %d, this muster knows %d: restart muster-agent after an upgrade", s.Schema, schema)
+	}
+	return s, nil
+}

@@ -1,0 +1,114 @@
+package containers
+
+import (
+	"time"
+
+	"muster/internal/dockerapi"
+)
+
+// listing notes that the list is asked for now: what events tell from here on is
+// newer than what it will say.
+func (m *machine) listing(time.Time) { m.touched = map[string]struct{}{} }
+
+// reconcile makes good what events did not tell. The first list is where counting
+// begins: what had ended by then had ended before.
+func (m *machine) reconcile(now time.Time, list []dockerapi.Summary) {
+	if m.away {
+		m.away, m.changed = false, now
+		m.put(Transition{At: now, Kind: DockerRegained, Detail: "Docker answers again"})
+	}
+	seen := make(map[string]struct{}, len(list))
+	for _, s := range list {
+		seen[s.ID] = struct{}{}
+		if _, newer := m.touched[s.ID]; !newer {
+			m.compare(now, s)
+		}
+	}
+	for id, c := range m.containers {
+		_, listed := seen[id]
+		if _, newer := m.touched[id]; !listed && !newer {
+			m.remove(now, c)
+		}
+	}
+	m.touched, m.based, m.gap, m.listed = nil, true, false, now
+}
+
+// compare makes one container what the list says.
+func (m *machine) compare(now time.Time, s dockerapi.Summary) {
+	c := m.containers[s.ID]
+	fresh := c == nil
+	if fresh {
+		if c = m.add(identify(s.ID, s.Name, s.Labels)); c == nil {
+			return
+		}
+	}
+	lived := s.State != "created" // and so it ended, if it does not run
+	switch {
+	case s.Running() && fresh:
+		c.running = true
+	case s.Running() && !c.running:
+		m.start(now, c)
+	case !s.Running() && (c.running || fresh && m.based && lived):
+		c.running = false
+		c.events++ // for who is asked about it now
+		m.exited(now, c, exit{found: true, away: m.gap})
+	}
+	if !c.running {
+		return
+	}
+	if s.Health != "" {
+		m.setHealth(now, c, Health(s.Health))
+	}
+	if c.started.IsZero() || m.gap {
+		m.want(c)
+	}
+}
+
+// inspected takes the answer to an ask; nil when there is none to be had. What
+// events told since it was asked is newer.
+func (m *machine) inspected(now time.Time, a ask, found *dockerapi.Inspection) {
+	c := m.containers[a.id]
+	if c == nil {
+		return
+	}
+	c.asked = false
+	if found != nil {
+		m.learn(now, c, a.events == c.events, found)
+	}
+	switch {
+	case c.exit == nil || !c.exit.inspect:
+	case a.events != c.events:
+		m.want(c) // it was asked before the end
+		return
+	default:
+		m.inspectedExit(now, c, found)
+	}
+	uri := ""
+	if found != nil {
+		uri = found.MetadataURI
+	}
+	m.lookUp(c, uri)
+}
+
+func (m *machine) learn(now time.Time, c *container, current bool, found *dockerapi.Inspection) {
+	c.checked = found.Checked
+	if !current || !c.running || !found.Running {
+		return
+	}
+	if !c.started.IsZero() && !c.started.Equal(found.StartedAt) {
+		missed := max(1, found.RestartCount-c.restarts) // and nobody can tell why
+		m.count(c).Exits += missed
+		m.count(c).Restarts += missed
+	}
+	c.started, c.restarts = found.StartedAt, found.RestartCount
+	m.setHealth(now, c, Health(found.Health))
+}
+
+// lost notes that Docker is out of reach.
+func (m *machine) lost(now time.Time, why string) {
+	m.gap, m.why, m.touched = true, why, nil
+	if !m.away {
+		m.away, m.changed = true, now
+		m.put(Transition{At: now, Kind: DockerLost, Detail: why})
+	}
+}

@@ -1,0 +1,231 @@
+package containers
+
+import (
+	"context"
+	"iter"
+	"log/slog"
+	"sync"
+	"time"
+
+	"muster/internal/dockerapi"
+)
+
+// Docker is what is asked of the Engine.
+type Docker interface {
+	Events(ctx context.Context, since time.Time) (iter.Seq2[dockerapi.Event, error], error)
+	List(ctx context.Context, all bool) ([]dockerapi.Summary, error)
+	Inspect(ctx context.Context, id string) (dockerapi.Inspection, bool, error)
+}
+
+// Resolver finds out which service tasks are of. It yields an answer, by task ARN,
+// to each lookup, in any order.
+type Resolver interface {
+	Resolve(ctx context.Context, lookups []Lookup) iter.Seq2[string, TaskInfo]
+}
+
+const (
+	// breath is how long the machine rests between two looks at what is due.
+	breath = 20 * time.Millisecond
+	// gather is how long a lookup waits for others to go with it.
+	gather = time.Second
+)
+
+// Watcher watches the containers. Make it with NewWatcher; its methods may be called
+// concurrently.
+type Watcher struct {
+	docker      Docker
+	services    Resolver
+	period      time.Duration
+	log         *slog.Logger
+	transitions chan Transition
+
+	wake, asked, sought chan struct{} // something is due, to be inspected, to be resolved
+	lost                bool          // follow's own: it has been said
+
+	mu sync.Mutex
+	m  *machine
+}
+
+// NewWatcher returns a Watcher that lists the containers each period.
+func NewWatcher(docker Docker, services Resolver, period time.Duration, log *slog.Logger) *Watcher {
+	return &Watcher{docker: docker, services: services, period: period, log: log, transitions: make(chan Transition),
+		wake: make(chan struct{}, 1), asked: make(chan struct{}, 1), sought: make(chan struct{}, 1), m: newMachine()}
+}
+
+// Transitions are what somebody should hear of at once. A consumer that is slow holds
+// up nothing: like ones then come as one. The channel is never closed.
+func (w *Watcher) Transitions() <-chan Transition { return w.transitions }
+
+// Take returns what was counted since it was called last, by service or by each
+// container name of it.
+func (w *Watcher) Take(perContainer bool) Minute {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.m.take(perContainer)
+}
+
+// Snapshot is how things are now.
+func (w *Watcher) Snapshot() Snapshot {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.m.snapshot()
+}
+
+// Run watches until ctx ends, whatever Docker does, and returns the error of ctx.
+// Call it once.
+func (w *Watcher) Run(ctx context.Context) error {
+	var wait sync.WaitGroup
+	defer wait.Wait()
+	wait.Go(func() { w.follow(ctx) })
+	wait.Go(func() { w.inspect(ctx) })
+	wait.Go(func() { w.resolve(ctx) })
+	return w.pump(ctx)
+}
+
+// pump lets the machine draw its conclusions when they are due, and hands them on.
+func (w *Watcher) pump(ctx context.Context) error {
+	next := time.NewTimer(0)
+	defer next.Stop()
+	var head Transition
+	var some bool
+	for {
+		w.turn(next)
+		if !some {
+			w.mu.Lock()
+			head, some = w.m.pop()
+			w.mu.Unlock()
+		}
+		out := w.transitions
+		if !some {
+			out = nil
+		}
+		select {
+		case out <- head:
+			some = false
+		case <-next.C:
+		case <-w.wake:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// turn advances the machine and sets the timer to when that is due again.
+func (w *Watcher) turn(next *time.Timer) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := time.Now()
+	w.m.advance(now)
+	if len(w.m.asks) > 0 {
+		poke(w.asked)
+	}
+	if len(w.m.lookups) > 0 {
+		poke(w.sought)
+	}
+	if at, ok := w.m.due(); ok {
+		next.Reset(max(breath, at.Sub(now)))
+	} else {
+		next.Stop()
+	}
+}
+
+// event never waits for anybody but the machine.
+func (w *Watcher) event(e dockerapi.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := time.Now()
+	w.m.event(now, e)
+	switch n := len(w.m.items); {
+	case n == 1:
+		poke(w.wake)
+	case n > maxQueued:
+		w.m.advance(now)
+	}
+}
+
+// tell puts an answer in its place among the events.
+func (w *Watcher) tell(apply func(m *machine, now time.Time)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.m.answer(time.Now(), apply)
+	poke(w.wake)
+}
+
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// inspect asks for one container after the other.
+func (w *Watcher) inspect(ctx context.Context) {
+	for {
+		a, some, away := w.nextAsk()
+		if !some {
+			select {
+			case <-w.asked:
+				continue
+			case <-ctx.Done():
+				return
+			}
+		}
+		var answer *dockerapi.Inspection
+		if !away { // else it would only wait for a timeout
+			found, ok, err := w.docker.Inspect(ctx, a.id)
+			if ok && err == nil {
+				answer = &found
+			}
+			if err != nil && ctx.Err() == nil {
+				w.log.Debug("a container cannot be inspected", "phase", "containers", "container", a.id, "error", err)
+			}
+		}
+		w.tell(func(m *machine, now time.Time) { m.inspected(now, a, answer) })
+	}
+}
+
+func (w *Watcher) nextAsk() (a ask, some, away bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.m.asks) == 0 {
+		return ask{}, false, false
+	}
+	a, w.m.asks = w.m.asks[0], w.m.asks[1:]
+	return a, true, w.m.away
+}
+
+// resolve finds the services of tasks, of several at a time.
+func (w *Watcher) resolve(ctx context.Context) {
+	for {
+		select {
+		case <-w.sought:
+		case <-ctx.Done():
+			return
+		}
+		if !pause(ctx, gather) {
+			return
+		}
+		w.mu.Lock()
+		lookups := w.m.lookups
+		w.m.lookups = nil
+		w.mu.Unlock()
+		if len(lookups) == 0 {
+			continue
+		}
+		for arn, info := range w.services.Resolve(ctx, lookups) {
+			w.tell(func(m *machine, _ time.Time) { m.answered(arn, info) })
+		}
+	}
+}
+
+// pause waits; false when ctx ends first.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,109 @@
+package metrics
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+func dim(name, value string) Dimension { return Dimension{Name: name, Value: value} }
+
+// sample is a minute of an agent with so many services.
+func sample(services int) Minute {
+	m := Minute{At: time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)}
+	for s := range services {
+		dims := []Dimension{dim("ClusterName", "production"), dim("ServiceName", fmt.Sprintf("team-%d-some-service-%d", s%7, s))}
+		for i, name := range []string{"HealthyContainers", "UnhealthyContainers", "StartingContainers", "RunningContainers", "Restarts", "Crashes", "OutOfMemoryKills", "CrashLoops"} {
+			m.Data = append(m.Data, Datum{Name: name, Unit: UnitCount, Dimensions: dims, Value: float64(i * s)})
+		}
+	}
+	return m
+}
+
+func TestAMinuteSurvivesTheDisk(t *testing.T) {
+	odd := Minute{At: time.Date(1969, 12, 31, 23, 59, 0, 0, time.UTC).Add(time.Minute), Data: []Datum{
+		{}, {Name: "a", Value: -1}, {Name: "a", Unit: "a", Value: 0.5, Dimensions: []Dimension{dim("", ""), dim("a", "b")}},
+		{Value: math.MaxFloat64, Dimensions: []Dimension{dim("", ""), dim("a", "b")}}, {Value: 1 << 49}, {Value: 1<<49 - 1}, {Value: math.SmallestNonzeroFloat64},
+	}}
+	for _, m := range []Minute{odd, {At: odd.At, Data: []Datum{}}, sample(1), sample(60)} {
+		got, err := decode(encode(m))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(m, got, cmpopts.EquateEmpty()); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+func TestNoCutMinuteIsRead(t *testing.T) {
+	data := encode(sample(3))
+	for n := range data {
+		if _, err := decode(data[:n]); err == nil {
+			t.Fatalf("the first %d of %d bytes are a minute", n, len(data))
+		}
+	}
+}
+
+// The spool must hold a day of 500 containers, each of its own service, and of
+// 60 services much more.
+func TestADayFitsIntoTheSpool(t *testing.T) {
+	for services, days := range map[int]float64{60: 5, 500: 1} {
+		size := file{size: int64(len(encode(sample(services))))}
+		if got := float64(defaultMaxBytes) / float64(size.room()) / (24 * 60); got < days {
+			t.Errorf("a minute of %d services is %d bytes: the spool holds %.1f days", services, size.size, got)
+		} else {
+			t.Logf("a minute of %d services is %d bytes: the spool holds %.1f days", services, size.size, got)
+		}
+	}
+}
+
+// FuzzDecode gives what is read the checksum that it would need.
+func FuzzDecode(f *testing.F) {
+	seal := func(data []byte) []byte { return binary.LittleEndian.AppendUint32(data, checksum(data)) }
+	for _, m := range []Minute{sample(0), sample(1), {Data: []Datum{{Value: 0.5}}}} {
+		data := encode(m)
+		f.Add(data[:len(data)-crcLen])
+	}
+	f.Add([]byte{version, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		_, _ = decode(data)
+		m, err := decode(seal(data[:len(data):len(data)]))
+		if err != nil {
+			return
+		}
+		if len(m.Data) > len(data) {
+			t.Fatalf("%d data in %d bytes", len(m.Data), len(data))
+		}
+		again, err := decode(encode(m))
+		if err != nil || len(again.Data) != len(m.Data) {
+			t.Errorf("%d data became %d: %v", len(m.Data), len(again.Data), err)
+		}
+	})
+}
+
+// FuzzProgress: whatever the file holds, it is a progress or damaged.
+func FuzzProgress(f *testing.F) {
+	f.Add([]byte("x"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		n := note{path: t.TempDir() + "/progress"}
+		if err := os.WriteFile(n.path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_ = n.read()
+		want := progress{60, 7}
+		if err := n.write(want); err != nil {
+			t.Fatal(err)
+		}
+		again := note{path: n.path}
+		if err := again.read(); err != nil || again.now != want {
+			t.Errorf("%+v, %v", again.now, err)
+		}
+	})
+}

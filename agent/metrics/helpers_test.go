@@ -1,0 +1,156 @@
+package metrics_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"muster/agent/metrics"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(killVariable) != "" {
+		publishUntilKilled()
+	}
+	goleak.VerifyTestMain(m)
+}
+
+var cluster = []metrics.Dimension{{Name: "ClusterName", Value: "prod"}}
+
+// minute has n data, with values that tell minutes apart.
+func minute(at time.Time, n int) metrics.Minute {
+	m := metrics.Minute{At: at.Truncate(time.Minute).UTC()}
+	for i := range n {
+		m.Data = append(m.Data, metrics.Datum{Name: fmt.Sprint("M", i), Unit: metrics.UnitCount, Dimensions: cluster, Value: float64(at.Unix() / 60)})
+	}
+	return m
+}
+
+// point is a datum that CloudWatch has.
+type point struct {
+	at   int64 // Unix minutes
+	name string
+}
+
+// cloud is a CloudWatch that counts how often it got each point.
+type cloud struct {
+	mu    sync.Mutex
+	fail  func(data []metrics.Datum) (taken bool, err error)
+	order []point
+	times map[point]int
+	calls []time.Time
+	sizes []int
+}
+
+func (c *cloud) PutMetricData(_ context.Context, _ string, at time.Time, data []metrics.Datum) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls, c.sizes = append(c.calls, time.Now()), append(c.sizes, len(data))
+	taken, err := true, error(nil)
+	if c.fail != nil {
+		taken, err = c.fail(data)
+	}
+	if !taken {
+		return err
+	}
+	if c.times == nil {
+		c.times = map[point]int{}
+	}
+	for _, d := range data {
+		p := point{at.Unix() / 60, d.Name}
+		c.order, c.times[p] = append(c.order, p), c.times[p]+1
+	}
+	return err
+}
+
+// want checks that CloudWatch has so many points, none twice, and in order.
+func (c *cloud) want(t *testing.T, n int) {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.times) != n {
+		t.Errorf("%d points arrived, want %d", len(c.times), n)
+	}
+	for p, times := range c.times {
+		if times > 1 {
+			t.Errorf("%v arrived %d times", p, times)
+		}
+	}
+	for i := 1; i < len(c.order); i++ {
+		if c.order[i].at < c.order[i-1].at {
+			t.Errorf("%v came after %v", c.order[i], c.order[i-1])
+		}
+	}
+}
+
+// journal is a log that can be counted.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) logger() *slog.Logger { return slog.New(slog.NewTextHandler(j, nil)) }
+
+func (j *journal) count(text string) int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return strings.Count(j.text.String(), text)
+}
+
+func (j *journal) said(t *testing.T, n int, text string) {
+	t.Helper()
+	if got := j.count(text); got != n {
+		t.Errorf("said %d times, want %d: %q in\n%s", got, n, text, j.text.String())
+	}
+}
+
+// world is a publisher with its disk and its CloudWatch.
+type world struct {
+	*metrics.Publisher
+	dir string
+	cloud
+	journal
+}
+
+func (w *world) start() {
+	w.Publisher = metrics.NewPublisher(metrics.Options{Dir: w.dir, MaxBytes: 1 << 30, Sender: &w.cloud, Namespace: "n", InstanceID: "i-0123456789abcdef0", Log: w.logger()})
+}
+
+func newWorld(t *testing.T) *world {
+	w := &world{dir: t.TempDir() + "/spool"}
+	w.start()
+	return w
+}
+
+// pass runs the publisher for so many minutes, of each of which there are n data.
+func (w *world) pass(minutes, n int) {
+	ctx, stop := context.WithCancel(context.Background())
+	var ended sync.WaitGroup
+	ended.Go(func() { w.Run(ctx) })
+	for range minutes {
+		now := time.Now()
+		<-time.After(now.Truncate(time.Minute).Add(time.Minute).Sub(now))
+		if n > 0 {
+			w.Add(minute(time.Now().Add(-time.Minute), n))
+		}
+	}
+	<-time.After(59 * time.Second)
+	stop()
+	ended.Wait()
+}
+
+func (w *world) dropped(why metrics.Reason) int64 { return w.Stats().Dropped[why] }

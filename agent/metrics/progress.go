@@ -1,0 +1,71 @@
+package metrics
+
+import (
+	"encoding/binary"
+	"errors"
+	"io/fs"
+	"os"
+)
+
+// progress says how far publishing has come: everything of the minutes before
+// At, and the first Done data of the minute At, were handed to CloudWatch.
+type progress struct {
+	At   int64 // Unix seconds
+	Done int
+}
+
+// note keeps a progress in a file of two slots, which are written in turn and in
+// place: whatever is interrupted, the other slot is whole, and a disk that is
+// full has room. A slot is a serial number, the progress and their checksum.
+type note struct {
+	path   string
+	serial uint32
+	now    progress
+}
+
+const slotLen = 4 + 8 + 4 + crcLen
+
+// read returns errDamaged if no slot is whole. A file that is not there, or in
+// which nothing was written yet, is no progress.
+func (n *note) read() error {
+	data, err := os.ReadFile(n.path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(data) == 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	found := false
+	for ; len(data) >= slotLen; data = data[slotLen:] {
+		sum := slotLen - crcLen
+		serial := binary.LittleEndian.Uint32(data)
+		if checksum(data[:sum]) != binary.LittleEndian.Uint32(data[sum:]) || found && serial < n.serial {
+			continue
+		}
+		found, n.serial = true, serial
+		n.now = progress{int64(binary.LittleEndian.Uint64(data[4:])), int(binary.LittleEndian.Uint32(data[12:]))}
+	}
+	if !found {
+		return errDamaged
+	}
+	return nil
+}
+
+// write has the progress on disk when it returns.
+func (n *note) write(p progress) error {
+	serial := n.serial + 1
+	slot := binary.LittleEndian.AppendUint32(nil, serial)
+	slot = binary.LittleEndian.AppendUint64(slot, uint64(p.At))
+	slot = binary.LittleEndian.AppendUint32(slot, uint32(p.Done))
+	slot = binary.LittleEndian.AppendUint32(slot, checksum(slot))
+	f, err := os.OpenFile(n.path, os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(slot, int64(serial%2)*slotLen)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	n.serial, n.now = serial, p
+	return nil
+}

@@ -1,0 +1,159 @@
+package metrics
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+const (
+	defaultMaxBytes = 64 << 20
+	minBackoff      = 2 * time.Second
+	maxBackoff      = 5 * time.Minute
+	pace            = time.Second // between requests when minutes have piled up, at least
+	answerTime      = 15 * time.Second
+	lastWords       = 500 * time.Millisecond // for a request that is under way at the end, after Flush has waited for it
+	// The instance's second is neither before its minute is known nor so late that
+	// a slow answer would reach into the next minute.
+	firstSecond, seconds = 5 * time.Second, 40 * time.Second
+)
+
+// Sender sends data of one minute, once; awsapi.Client is one, and says by its
+// errors what became of them.
+type Sender interface {
+	PutMetricData(ctx context.Context, namespace string, at time.Time, data []Datum) error
+}
+
+// Options are what a Publisher needs to know.
+type Options struct {
+	Dir        string // of the spool, its own
+	MaxBytes   int64  // of the spool; default 64 MB
+	Sender     Sender
+	Namespace  string
+	InstanceID string // decides on the second within the minute
+	Rest       func() // called after each request of Run; may be nil
+	Log        *slog.Logger
+}
+
+// Publisher sends minutes, each at most once, and keeps those that it cannot
+// send. Its methods may be called concurrently.
+type Publisher struct {
+	opts  Options
+	turns chan struct{} // one request at a time
+
+	mu    sync.Mutex
+	spool spool
+	stats Stats
+	say   *voice
+	trip  trip
+}
+
+// NewPublisher takes up what an earlier run has left in the spool. It never
+// fails: without a disk it keeps minutes in memory, and says so.
+func NewPublisher(opts Options) *Publisher {
+	if opts.MaxBytes == 0 {
+		opts.MaxBytes = defaultMaxBytes
+	}
+	p := &Publisher{opts: opts, turns: make(chan struct{}, 1), say: newVoice(opts.Log)}
+	p.trip.limit = maxData
+	p.spool = spool{dir: opts.Dir, max: opts.MaxBytes, say: p.say, drop: p.drop}
+	p.spool.open()
+	return p
+}
+
+// Add keeps a minute, on disk if there is one, to be sent when its second comes.
+// One that is not later than the last is dropped.
+func (p *Publisher) Add(m Minute) {
+	if len(m.Data) == 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if last := p.spool.last(); m.unix() <= last {
+		p.drop(Late, len(m.Data))
+		p.say.problem("late", fmt.Sprintf("the minute %s is not published: that of %s was before; was muster-agent restarted within it, or did the clock go back?", stamp(m.unix()), stamp(last)))
+		return
+	}
+	p.say.over("late", "minutes are in order again")
+	p.spool.add(m)
+}
+
+func stamp(unix int64) string { return time.Unix(unix, 0).UTC().Format(time.RFC3339) }
+
+// Run sends until ctx ends. A request that is under way then has a moment to be
+// answered: what is broken off is lost.
+func (p *Publisher) Run(ctx context.Context) {
+	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(lastWords, stop) })()
+	next := time.NewTimer(p.untilMySecond(time.Now()))
+	defer next.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-next.C:
+			pause, _ := p.turn(sending)
+			next.Reset(pause)
+			if p.opts.Rest != nil {
+				p.opts.Rest()
+			}
+		}
+	}
+}
+
+// Flush sends what there is, without waiting for the second. It ends with ctx, or
+// when the next request is not due before that or only after long, and then says
+// what is left.
+func (p *Publisher) Flush(ctx context.Context) error {
+	for {
+		pause, err := p.turn(ctx)
+		left := p.Stats().Minutes
+		if left == 0 {
+			return nil
+		}
+		end, ends := ctx.Deadline()
+		if ctx.Err() != nil || pause > 2*pace || ends && time.Until(end) < pause {
+			return fmt.Errorf("%d minutes are left in the spool %s: %w", left, p.opts.Dir, cmp.Or(err, ctx.Err(), errTurn))
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
+	}
+}
+
+var errTurn = errors.New("their turn has not come")
+
+// Stats says how things are.
+func (p *Publisher) Stats() Stats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.stats
+	s.Minutes, s.Bytes, s.Last = len(p.spool.files)+len(p.spool.memory), p.spool.bytes, time.Unix(p.spool.last(), 0)
+	return s
+}
+
+func (p *Publisher) drop(why Reason, n int) { p.stats.Dropped[why] += int64(n) }
+
+// untilMySecond is how long it is to the next second of this instance, which is
+// the same in every minute and another one on another instance.
+func (p *Publisher) untilMySecond(now time.Time) time.Duration {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(p.opts.InstanceID))
+	mine := firstSecond + time.Duration(h.Sum64()%uint64(seconds))
+	into := now.Sub(now.Truncate(time.Minute))
+	return (mine-into+time.Minute-1)%time.Minute + 1
+}
+
+// backoff is a pause after so many failures in a row, with full jitter.
+func backoff(failures int) time.Duration {
+	most := min(maxBackoff, minBackoff<<min(failures, 10))
+	return pace + rand.N(most)
+}

@@ -1,0 +1,153 @@
+package announce
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	mathrand "math/rand/v2"
+	"slices"
+	"time"
+
+	"muster/internal/awsapi"
+)
+
+const (
+	minBackoff = time.Second
+	maxBackoff = 5 * time.Minute
+	answerTime = 15 * time.Second
+)
+
+// Bus takes events; awsapi.Client is one.
+type Bus interface {
+	PutEvents(ctx context.Context, bus string, events []awsapi.Event) (taken []error, err error)
+}
+
+func newID() string { return rand.Text() }
+
+// Run says what windows have held, and sends to the bus, until ctx ends.
+func (a *Announcer) Run(ctx context.Context) {
+	failures := 0
+	var retry time.Time
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		case <-a.wake:
+		}
+		now := time.Now()
+		pause := a.close(now)
+		if !now.Before(retry) {
+			if failures++; a.send(ctx) == nil {
+				failures = 0
+			}
+			retry = time.Now().Add(backoff(failures))
+		}
+		if failures > 0 {
+			pause = min(pause, time.Until(retry))
+		}
+		timer.Reset(max(pause, 0))
+	}
+}
+
+// backoff is a pause after so many failures in a row, with full jitter.
+func backoff(failures int) time.Duration {
+	if failures == 0 {
+		return 0
+	}
+	return minBackoff + mathrand.N(min(maxBackoff, minBackoff<<min(failures, 10)))
+}
+
+// Flush says what windows have held, and sends what waits for the bus. It ends
+// at the first failure, and then says how much is left.
+func (a *Announcer) Flush(ctx context.Context) error {
+	a.close(time.Now().Add(a.opts.Window))
+	err := a.send(ctx)
+	if left := a.Stats().Queued; left > 0 {
+		return fmt.Errorf("%d events were not announced: %w", left, err)
+	}
+	return nil
+}
+
+// send empties the queue, or returns the failure that is worth another try.
+func (a *Announcer) send(ctx context.Context) error {
+	select {
+	case a.sending <- struct{}{}:
+		defer func() { <-a.sending }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	for {
+		batch := a.batch()
+		if len(batch) == 0 {
+			return nil
+		}
+		ctx, stop := context.WithTimeout(ctx, answerTime)
+		taken, err := a.opts.Bus.PutEvents(ctx, a.opts.BusName, batch)
+		stop()
+		if err := a.answered(batch, taken, err); err != nil {
+			return err
+		}
+	}
+}
+
+// batch takes the oldest events off the queue.
+func (a *Announcer) batch() []awsapi.Event {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	n := min(len(a.queue), awsapi.MaxEvents)
+	batch := slices.Clone(a.queue[:n])
+	a.queue = slices.Delete(a.queue, 0, n)
+	if n > 0 {
+		a.stats.Calls++
+	}
+	return batch
+}
+
+// passing are the errors of an entry that EventBridge says to try again (API
+// reference, PutEventsResultEntry).
+var passing = []string{"InternalFailure", "InternalException", "ThrottlingException"}
+
+// answered puts what is worth another try back to the front, and returns the
+// reason.
+func (a *Announcer) answered(batch []awsapi.Event, taken []error, err error) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	again := batch
+	if err == nil {
+		again, err = a.sort(batch, taken)
+	}
+	a.queue = slices.Concat(again, a.queue)
+	for len(a.queue) > maxQueue {
+		a.dropOldest()
+	}
+	switch {
+	case err != nil:
+		a.problem(string(awsapi.KindOf(err)), fmt.Sprintf("events do not reach the bus %s: %v", a.opts.BusName, err))
+	case len(a.said) > 0 && !slices.ContainsFunc(taken, func(err error) bool { return err != nil }):
+		clear(a.said)
+		a.opts.Log.Info("events reach the bus again", "phase", "events")
+	}
+	return err
+}
+
+// sort counts the events that the bus took, drops those that it refused for
+// good, and returns the others with the reason of one.
+func (a *Announcer) sort(batch []awsapi.Event, taken []error) (again []awsapi.Event, reason error) {
+	for i, err := range taken {
+		var e *awsapi.Error
+		switch {
+		case err == nil:
+			a.stats.Sent++
+		case errors.As(err, &e) && slices.Contains(passing, e.Code):
+			again, reason = append(again, batch[i]), err
+		default:
+			a.stats.Dropped++
+			a.problem("refused", fmt.Sprintf("the bus %s refuses events: %v", a.opts.BusName, err))
+		}
+	}
+	return again, reason
+}

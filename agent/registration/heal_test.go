@@ -1,0 +1,144 @@
+package registration_test
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"muster/agent/registration"
+	"muster/internal/awsapi"
+	"muster/internal/imds"
+	"muster/internal/sandbox"
+	"muster/internal/term"
+)
+
+const self = "i-0123456789abcdef0"
+
+var twenty = []string{"i-01", "i-02", "i-03", "i-04", "i-05", "i-06", "i-07", "i-08", "i-09", "i-10",
+	"i-11", "i-12", "i-13", "i-14", "i-15", "i-16", "i-17", "i-18", "i-19"}
+
+// patient is an instance that is disconnected in a group of twenty, with its
+// healer.
+type patient struct {
+	*sandbox.Sandbox
+	registration.Healer
+	registration.Snapshot
+	journal bytes.Buffer
+}
+
+func disconnected(t *testing.T) *patient {
+	t.Helper()
+	box, err := sandbox.New(sandbox.Options{Clusters: []string{"prod"}, Group: &sandbox.Group{Name: "workers", Others: twenty}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(box.Close)
+	p := &patient{Sandbox: box}
+	arn := box.AddContainerInstance("prod", sandbox.ContainerInstance{EC2InstanceID: self, Status: "ACTIVE"})
+	api := awsapi.FromConfig(box.AWSConfig())
+	p.Healer = registration.Healer{
+		After: 30 * time.Minute, MaxShare: 10, InstanceID: self, Group: api, Fellows: api,
+		Lifecycle: imds.New(box.IMDSURL(), time.Second), Log: slog.New(term.NewHandler(&p.journal, true)),
+	}
+	now := time.Now()
+	p.Snapshot = registration.Snapshot{State: registration.Disconnected, Cluster: "prod", ARN: arn,
+		ECS: registration.Word{At: now, Status: "ACTIVE", Off: 3, OffSince: now.Add(-31 * time.Minute)}}
+	return p
+}
+
+// again is the next answer of ECS.
+func (p *patient) again(t *testing.T) string {
+	p.ECS.At = p.ECS.At.Add(10 * time.Minute)
+	p.ECS.Off++
+	return p.Consider(t.Context(), p.Snapshot)
+}
+
+func TestALongDisconnectedInstanceIsReplacedOnce(t *testing.T) {
+	p := disconnected(t)
+	said := p.Consider(t.Context(), p.Snapshot)
+	if p.InstanceHealth() != "Unhealthy" || !strings.Contains(said, "1 of 20 instances of workers") {
+		t.Fatalf("the instance is %s: %s", p.InstanceHealth(), p.journal.String())
+	}
+	p.again(t)
+	if n := p.CallCount(sandbox.AutoScaling, "SetInstanceHealth"); n != 1 {
+		t.Errorf("told %d times", n)
+	}
+	if call := p.Calls()[len(p.Calls())-1]; call.Params["ShouldRespectGracePeriod"] != "true" {
+		t.Errorf("the grace period is not respected: %v", call.Params)
+	}
+	p.ECS = registration.Word{At: p.ECS.At.Add(time.Minute), Connected: true, Status: "ACTIVE"}
+	p.Consider(t.Context(), p.Snapshot)
+	p.ECS = registration.Word{At: p.ECS.At.Add(time.Hour), Status: "ACTIVE", Off: 3, OffSince: p.ECS.At}
+	if p.Consider(t.Context(), p.Snapshot) == "" {
+		t.Error("an instance that came back and went again is not considered")
+	}
+}
+
+func TestWhatHoldsAReplacementBackIsSaid(t *testing.T) {
+	down := func(p *patient, n int) {
+		for _, id := range twenty[:n] {
+			p.SetOther(id, "InService", "Unhealthy")
+		}
+	}
+	cut := func(p *patient, n int) {
+		for range n {
+			p.AddContainerInstance("prod", sandbox.ContainerInstance{Status: "ACTIVE"})
+		}
+	}
+	deny := func(service, action string) func(*patient) {
+		return func(p *patient) { p.Inject(sandbox.AccessDenied(service, action)) }
+	}
+	for name, c := range map[string]struct {
+		spoil func(*patient)
+		want  string // in the journal; empty: nothing is said
+	}{
+		"nobody asked for it":             {func(p *patient) { p.After = 0 }, ""},
+		"not for long enough":             {func(p *patient) { p.ECS.OffSince = p.ECS.At.Add(-29 * time.Minute) }, ""},
+		"two answers are not enough":      {func(p *patient) { p.ECS.Off = 2 }, ""},
+		"ECS could not be asked":          {func(p *patient) { p.ECS.Trouble = "denied" }, ""},
+		"it never was registered":         {func(p *patient) { p.Snapshot = registration.Snapshot{State: registration.Lost} }, ""},
+		"it is draining":                  {func(p *patient) { p.ECS.Status = "DRAINING" }, "ECS has it as DRAINING"},
+		"it is in no group":               {func(p *patient) { p.SetTargetState("") }, "it is in no Auto Scaling group"},
+		"its group wants it gone":         {func(p *patient) { p.SetTargetState("Terminated") }, "its group wants it Terminated"},
+		"its group wants it on standby":   {func(p *patient) { p.SetTargetState("Standby") }, "its group wants it Standby"},
+		"it is in the warm pool":          {func(p *patient) { p.SetTargetState("Warmed:Stopped") }, "its group wants it Warmed:Stopped"},
+		"no metadata service":             {func(p *patient) { p.IMDSDown() }, "could not look at its lifecycle state"},
+		"its group is not told":           {deny(sandbox.AutoScaling, "DescribeAutoScalingInstances"), "autoscaling:DescribeAutoScalingInstances is not allowed"},
+		"the members are not told":        {deny(sandbox.AutoScaling, "DescribeAutoScalingGroups"), "autoscaling:DescribeAutoScalingGroups is not allowed"},
+		"the others are not told":         {deny(sandbox.ECS, "ListContainerInstances"), "ecs:ListContainerInstances is not allowed"},
+		"the group may not be told":       {deny(sandbox.AutoScaling, "SetInstanceHealth"), "autoscaling:SetInstanceHealth is not allowed"},
+		"two others are out already":      {func(p *patient) { down(p, 2) }, "3 of 20 instances of workers out of service with this one"},
+		"one is out, another on standby":  {func(p *patient) { down(p, 1); p.SetOther("i-19", "Standby", "Healthy") }, "3 of 20 instances"},
+		"the whole fleet is disconnected": {func(p *patient) { cut(p, 19) }, "20 disconnected in the cluster, 2 allowed (10 %)"},
+		"nobody else is in service":       {func(p *patient) { p.MaxShare = 100; down(p, 19) }, "no other instance of the group is in service"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := disconnected(t)
+			c.spoil(p)
+			p.Consider(t.Context(), p.Snapshot)
+			if p.InstanceHealth() != "Healthy" {
+				t.Fatal("it is marked unhealthy")
+			}
+			if journal := p.journal.String(); (journal == "") != (c.want == "") || !strings.Contains(journal, c.want) {
+				t.Errorf("the journal says %q, want %q", journal, c.want)
+			}
+			before := p.journal.Len()
+			if p.again(t); p.journal.Len() != before && c.want != "" {
+				t.Errorf("it is said again: %s", p.journal.String())
+			}
+		})
+	}
+}
+
+func TestTheConfiguredShareItselfIsAllowed(t *testing.T) {
+	p := disconnected(t)
+	for _, id := range twenty[:1] { // two of twenty: what 10 % allow
+		p.SetOther(id, "Terminating:Wait", "Unhealthy")
+	}
+	if p.Consider(t.Context(), p.Snapshot); p.InstanceHealth() != "Unhealthy" {
+		t.Errorf("held back at the configured share itself: %s", p.journal.String())
+	}
+}

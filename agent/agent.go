@@ -1,120 +1,249 @@
-// Package agent is what runs for the instance's whole life. It watches whether
-// the ECS agent stays registered in the right cluster, and says so in the
-// journal when that changes. It acts on nothing, and never decides whether a
-// boot was good: that is bootstrap's Verify.
 package agent
 
 import (
 	"context"
 	"log/slog"
+	"os"
+	"sync"
 	"time"
 
-	"muster/internal/cluster"
-	"muster/internal/ecsagent"
+	"muster/agent/containers"
+	"muster/agent/leaving"
+	"muster/agent/metrics"
+	"muster/agent/registration"
+	"muster/internal/agentstate"
+	"muster/internal/config"
 )
 
-// lostAfter is how long the registration must be away before it is called
-// lost: disconnects of a few minutes, several an hour, are normal (AWS, "ECS
-// container agent connection"), and an update restarts the ECS agent.
-const lostAfter = 5 * time.Minute
-
-// Introspection is the ECS agent's own account of itself.
-type Introspection interface {
-	Metadata(ctx context.Context) (ecsagent.Metadata, error)
+// Watcher watches the containers: a containers.Watcher.
+type Watcher interface {
+	Run(ctx context.Context) error
+	Transitions() <-chan containers.Transition
+	Reading
 }
 
-// Watch watches the registration.
-type Watch struct {
-	Agent    Introspection
-	Expected string // the cluster; empty: any will do
-	Period   time.Duration
-	Log      *slog.Logger
-	// Alive is called at least once each Watchdog; Ready once, after the first
-	// look.
-	Alive, Ready func()
-	Watchdog     time.Duration // 0: nobody waits for it
+// Reading is what a Watcher knows.
+type Reading interface {
+	Take(perContainer bool) containers.Minute
+	Snapshot() containers.Snapshot
 }
 
-// state is what the last look saw.
-type state string
+// Publisher brings minutes to CloudWatch: a metrics.Publisher.
+type Publisher interface {
+	Run(ctx context.Context)
+	Add(m metrics.Minute)
+	Ending
+}
 
-const (
-	unknown    state = "unknown"
-	registered state = "registered"
-	lost       state = "lost"
-	elsewhere  state = "in another cluster"
-)
+// Ending is what a Publisher does beside publishing.
+type Ending interface {
+	Flush(ctx context.Context) error
+	Stats() metrics.Stats
+}
 
-// Run looks at once and then each period, until ctx ends.
-func (w *Watch) Run(ctx context.Context) {
-	was, seen, ready := unknown, time.Now(), false
-	next := time.NewTicker(w.pause())
+// Settings are what the agent goes by, and may be told anew at run time.
+type Settings struct {
+	*config.Config
+	Cluster string // where this instance belongs; empty: not known
+}
+
+// Agent is the parts, wired. Those that may be nil are left out then.
+type Agent struct {
+	Settings   Settings
+	Version    string
+	InstanceID string // empty: not known
+	Log        *slog.Logger
+
+	Containers   Watcher
+	Registration *registration.Watch
+	Healer       *registration.Healer // may be nil
+	Metadata     leaving.Metadata     // may be nil
+	Publisher    Publisher            // may be nil
+	Announcer    Announcer
+	Ports        func(context.Context) (Ports, error) // may be nil
+	Calls        func() int                           // to AWS, so far
+	// ShuttingDown says whether the whole system stops, if that can be told.
+	ShuttingDown func(context.Context) bool
+
+	Notify   func(state string) // sd_notify(3)
+	Watchdog time.Duration      // 0: nobody waits for it
+	Hangup   <-chan os.Signal   // each asks for Reload
+	Reload   func() (Settings, error)
+
+	began   time.Time
+	tally   tally
+	builder *metrics.Builder
+	spent   spending
+	notice  leaving.Notice
+	blind   bool // whether it leaves is not known, and that was said
+	snap    registration.Snapshot
+	mute    bool // the state cannot be written, and that was said
+	pub     publishing
+	changed chan struct{} // something happened that the state file should tell
+
+	mu     sync.Mutex
+	home   string             // this instance's cluster, by name; empty: not known
+	recent []agentstate.Event // the newest first
+	ports  Ports
+}
+
+// goodbyeTime is what there is between SIGTERM and the end, the publisher's last
+// words apart: 5 s with them.
+const goodbyeTime = 4 * time.Second
+
+// Run runs until ctx ends, says goodbye, and returns when all has ended.
+func (a *Agent) Run(ctx context.Context) {
+	a.began, a.changed, a.builder = time.Now(), make(chan struct{}, 1), metrics.NewBuilder(a.Log)
+	a.tally = newTally()
+	a.Registration.Changed = a.registrationChanged
+	a.settle()
+	// What is on its way when ctx ends still arrives: these end after the goodbye.
+	lasting, end := context.WithCancel(context.WithoutCancel(ctx))
+	var parts sync.WaitGroup
+	defer parts.Wait()
+	defer end()
+	parts.Go(func() { a.Announcer.Run(lasting) })
+	if a.Publisher != nil {
+		parts.Go(func() { a.Publisher.Run(lasting) })
+	}
+	parts.Go(func() { _ = a.Containers.Run(ctx) }) // its error is that of ctx
+	parts.Go(func() { a.tellTransitions(ctx) })
+	if a.Ports != nil {
+		period := a.Settings.PortsPeriod
+		parts.Go(func() { a.watchPorts(ctx, period) })
+	}
+	a.loop(ctx)
+	a.goodbye(lasting)
+}
+
+// loop is the agent's main loop. Whoever waits for the watchdog hears from it and
+// from nobody else.
+func (a *Agent) loop(ctx context.Context) {
+	next := time.NewTimer(0)
 	defer next.Stop()
-	due := time.Now()
+	var due, written time.Time
+	minute := time.Now().Truncate(time.Minute)
+	ready, news := false, false
 	for {
-		if now := time.Now(); !now.Before(due) {
-			due = now.Add(w.Period)
-			is, why := w.look(ctx)
-			switch {
-			case is != lost:
-				seen = now
-			case now.Sub(seen) < lostAfter:
-				is = was
+		now := time.Now()
+		if is := now.Truncate(time.Minute); !is.Equal(minute) {
+			// In the minute in which an earlier run said goodbye, what was counted since
+			// waits for the next.
+			if a.stats().Last.Before(minute) {
+				a.publish(minute)
 			}
-			w.announce(was, is, why)
-			was = is
+			minute = is
 		}
-		w.Alive()
-		if !ready {
+		if !now.Before(due) {
+			due = now.Add(a.Settings.WatchPeriod)
+			if !ready {
+				due = now.Add(min(a.Settings.WatchPeriod, settling))
+			}
+			a.cycle(ctx, !ready)
+			Forget() // what starting and the last minute took, and watching does not
+			news = true
+		}
+		if news && time.Since(written) >= leastBetween {
+			a.write()
+			written, news = time.Now(), false
+		}
+		a.alive()
+		if !ready && ctx.Err() == nil {
 			ready = true
-			w.Ready()
+			a.Notify(stateReady)
 		}
+		next.Reset(a.pause(time.Now(), due, news))
 		select {
 		case <-ctx.Done():
 			return
+		case <-a.Hangup:
+			a.reload()
+			due = time.Time{}
+		case <-a.changed:
+			news = true
 		case <-next.C:
 		}
 	}
 }
 
-// pause is short enough for the watchdog, which must hear from the loop itself.
-func (w *Watch) pause() time.Duration {
-	if w.Watchdog > 0 {
-		return min(w.Period, w.Watchdog/2)
+const (
+	// leastBetween lies between two writings of the state file in a storm.
+	leastBetween = time.Second
+	// settling is how soon the second cycle follows the first: by then the services
+	// of the tasks are known.
+	settling = 3 * time.Second
+)
+
+// The states of sd_notify(3).
+const (
+	stateReady    = "READY=1"
+	stateAlive    = "WATCHDOG=1"
+	stateStopping = "STOPPING=1"
+)
+
+func (a *Agent) alive() { a.Notify(stateAlive) }
+
+// pause is until the next cycle, the next minute, or half of the watchdog's
+// patience.
+func (a *Agent) pause(now, due time.Time, news bool) time.Duration {
+	pause := min(due.Sub(now), now.Truncate(time.Minute).Add(time.Minute).Sub(now))
+	if a.Watchdog > 0 {
+		pause = min(pause, a.Watchdog/2)
 	}
-	return w.Period
+	if news {
+		pause = min(pause, leastBetween)
+	}
+	return max(pause, time.Millisecond)
 }
 
-// look asks once. It gives the ECS agent less time than the watchdog gives us.
-func (w *Watch) look(ctx context.Context) (state, string) {
-	ctx, stop := context.WithTimeout(ctx, 5*time.Second)
+// cycle looks at all that does not tell by itself. No step lasts longer than the
+// watchdog waits.
+func (a *Agent) cycle(ctx context.Context, first bool) {
+	if first {
+		a.awaitContainers(ctx)
+	}
+	a.snap = a.Registration.Look(ctx)
+	a.settle()
+	a.alive()
+	if a.Healer != nil {
+		if line := a.Healer.Consider(ctx, a.snap); line != "" {
+			a.remember(time.Now(), "heal", line)
+		}
+		a.alive()
+	}
+	a.lookLeaving(ctx)
+}
+
+// firstList bounds how long the first cycle waits for the first list.
+const firstList = 10 * time.Second
+
+// awaitContainers waits until Docker has been asked once, so that READY means
+// something.
+func (a *Agent) awaitContainers(ctx context.Context) {
+	ctx, stop := context.WithTimeout(ctx, firstList)
 	defer stop()
-	meta, err := w.Agent.Metadata(ctx)
-	switch {
-	case err != nil:
-		return lost, err.Error()
-	case meta.ContainerInstanceARN == "":
-		return lost, "the ECS agent has no container instance ARN"
-	case w.Expected == "":
-		return registered, meta.ContainerInstanceARN
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if s := a.Containers.Snapshot(); !s.Listed.IsZero() || s.Why != "" {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
 	}
-	is, bad := cluster.Parse(meta.Cluster)
-	want, _ := cluster.Parse(w.Expected)
-	if bad != nil || !cluster.Same(is, want) {
-		return elsewhere, "the ECS agent is in cluster " + meta.Cluster + ", not in " + w.Expected
-	}
-	return registered, meta.ContainerInstanceARN
 }
 
-// announce writes one journal line a change.
-func (w *Watch) announce(was, is state, why string) {
-	if was == is {
-		return
-	}
-	log := w.Log.With("phase", "registration", "was", string(was), "is", string(is))
-	if is == registered {
-		log.Info(why)
-	} else {
-		log.Error(why)
+func (a *Agent) take() { a.tally.add(a.Containers.Take(a.Settings.Dimensions.Container)) }
+
+// publish hands over what was counted in the minute.
+func (a *Agent) publish(minute time.Time) {
+	a.take()
+	a.count()
+	m := a.builder.Minute(minute)
+	if a.Publisher != nil {
+		a.Publisher.Add(m)
 	}
 }

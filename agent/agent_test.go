@@ -5,102 +5,302 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"muster/agent/announce"
+	"muster/agent/containers"
+	"muster/agent/metrics"
+	"muster/agent/registration"
+	"muster/internal/agentstate"
+	"muster/internal/config"
 	"muster/internal/ecsagent"
 	"muster/internal/term"
 )
 
-// story is an ECS agent whose answer depends on the minute since the start.
-type story func(minute int) (ecsagent.Metadata, error)
-
-type teller struct {
-	begin time.Time
-	tell  story
-	looks int
+// stage is an agent among parts that the test plays.
+type stage struct {
+	*Agent
+	mu          sync.Mutex
+	minute      containers.Minute
+	seen        containers.Snapshot
+	transitions chan containers.Transition
+	minutes     []metrics.Minute
+	flushed     int
+	last        time.Time // the minute that an earlier run published
+	events      []announce.Event
+	journal     bytes.Buffer
+	notified    []string
+	silence     time.Duration // the longest between two words to the watchdog
+	heard       time.Time
+	hangup      chan os.Signal
+	metadata    map[string]string
+	stopping    bool
+	slow        time.Duration // each look at the ECS agent
+	lost        bool
+	deaf        bool // who is to take what is left at the end does not answer
 }
 
-func (s *teller) Metadata(context.Context) (ecsagent.Metadata, error) {
-	s.looks++
-	return s.tell(int(time.Since(s.begin) / time.Minute))
+func newStage(t *testing.T, variables ...string) *stage {
+	t.Helper()
+	flags := map[string]string{"MUSTER_ROOT": t.TempDir()}
+	for i := 0; i < len(variables); i += 2 {
+		flags["MUSTER_"+variables[i]] = variables[i+1]
+	}
+	cfg, err := config.Load(config.Set{Flags: flags})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &stage{transitions: make(chan containers.Transition), hangup: make(chan os.Signal), metadata: map[string]string{}}
+	s.seen = containers.Snapshot{Docker: true, Listed: time.Now(), Running: 2}
+	log := slog.New(term.NewHandler(&s.journal, true))
+	s.Agent = &Agent{
+		Settings: Settings{cfg, "prod"}, Version: "test", InstanceID: "i-1", Log: log,
+		Containers: (*engine)(s), Publisher: (*sink)(s), Announcer: (*voice)(s), Metadata: s,
+		Registration: &registration.Watch{Agent: (*ecs)(s), Expected: "prod", Log: log},
+		Calls:        func() int { return 7 }, ShuttingDown: func(context.Context) bool { return s.stopping },
+		Notify: s.notify, Watchdog: time.Minute, Hangup: s.hangup,
+	}
+	return s
 }
 
-var (
-	in      = ecsagent.Metadata{Cluster: "prod", ContainerInstanceARN: "arn:1"}
-	byARN   = ecsagent.Metadata{Cluster: "arn:aws:ecs:eu-west-1:123456789012:cluster/prod", ContainerInstanceARN: "arn:1"}
-	other   = ecsagent.Metadata{Cluster: "default", ContainerInstanceARN: "arn:2"}
-	errDown = errors.New("nothing listens")
-)
+// live runs the agent for so long, in the bubble's time.
+func (s *stage) live(t *testing.T, d time.Duration) {
+	t.Helper()
+	ctx, stop := context.WithTimeout(t.Context(), d)
+	defer stop()
+	s.heard = time.Now()
+	s.Run(ctx)
+}
 
-func TestTransitionsAreSaidOnceEach(t *testing.T) {
+func (s *stage) notify(state string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.notified = append(s.notified, state)
+	s.silence, s.heard = max(s.silence, time.Since(s.heard)), time.Now()
+}
+
+type engine stage
+
+func (s *engine) Run(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (s *engine) Transitions() <-chan containers.Transition { return s.transitions }
+
+func (s *engine) Take(bool) containers.Minute {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.minute
+	s.minute.Series = slices.Clone(m.Series)
+	for i := range s.minute.Series {
+		s.minute.Series[i].Counters = containers.Counters{}
+	}
+	return m
+}
+
+func (s *engine) Snapshot() containers.Snapshot {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.seen
+}
+
+func (s *stage) Metadata(_ context.Context, path string) (string, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.metadata == nil {
+		return "", false, errors.New("no metadata service")
+	}
+	value, ok := s.metadata[path]
+	return value, ok, nil
+}
+
+func (s *stage) tell(path, value string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.metadata[path] = value
+}
+
+type ecs stage
+
+func (e *ecs) Metadata(ctx context.Context) (ecsagent.Metadata, error) {
+	select {
+	case <-time.After(e.slow):
+	case <-ctx.Done():
+		return ecsagent.Metadata{}, ctx.Err()
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.lost {
+		return ecsagent.Metadata{}, errors.New("nothing listens")
+	}
+	return ecsagent.Metadata{Cluster: "prod", ContainerInstanceARN: "arn:1"}, nil
+}
+
+type sink stage
+
+func (s *sink) Run(ctx context.Context) { <-ctx.Done() }
+func (s *sink) Add(m metrics.Minute)    { s.minutes = append(s.minutes, m) }
+func (s *sink) Flush(ctx context.Context) error {
+	s.flushed++
+	return (*stage)(s).takes(ctx)
+}
+func (s *sink) Stats() metrics.Stats {
+	return metrics.Stats{Sent: int64(len(s.minutes)), Last: s.last}
+}
+
+type voice stage
+
+func (v *voice) Run(ctx context.Context) { <-ctx.Done() }
+func (v *voice) Announce(e announce.Event) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.events = append(v.events, e)
+}
+func (v *voice) Flush(ctx context.Context) error { return (*stage)(v).takes(ctx) }
+func (v *voice) Stats() announce.Stats           { return announce.Stats{} }
+
+func (s *stage) takes(ctx context.Context) error {
+	if s.deaf {
+		<-ctx.Done()
+	}
+	return ctx.Err()
+}
+
+// state is what the file says, while the agent runs.
+func (s *stage) told(t *testing.T) agentstate.State {
+	t.Helper()
+	is, err := agentstate.Read(s.Settings.Path(s.Settings.AgentState))
+	if err != nil {
+		t.Error(err)
+	}
+	return is
+}
+
+func TestEachMinuteIsPublishedOnceAndAligned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		<-time.After(17 * time.Second)
+		s.live(t, 10*time.Minute)
+		seen := map[time.Time]bool{}
+		for _, m := range s.minutes {
+			if seen[m.At] || !m.At.Equal(m.At.Truncate(time.Minute)) {
+				t.Errorf("the minute %s comes twice, or askew", m.At)
+			}
+			seen[m.At] = true
+		}
+		if len(seen) != 11 || s.flushed != 1 {
+			t.Errorf("%d minutes, flushed %d times", len(seen), s.flushed)
+		}
+	})
+}
+
+// Whoever restarts the agent, as an upgrade does, loses no crash by it.
+func TestWhatIsCountedAfterARestartWithinAMinuteGoesWithTheNext(t *testing.T) {
 	for name, c := range map[string]struct {
-		expected string
-		tell     story
-		want     []string
+		ended time.Duration // how long before this start the earlier run ended
+		want  []float64     // Crashes of each minute
 	}{
-		"registered all the time": {"prod", func(int) (ecsagent.Metadata, error) { return in, nil },
-			[]string{"arn:1 was=unknown is=registered"}},
-		"the cluster as an ARN is the same": {"prod", func(int) (ecsagent.Metadata, error) { return byARN, nil },
-			[]string{"arn:1 was=unknown is=registered"}},
-		"an absence of four minutes is none": {"prod", func(m int) (ecsagent.Metadata, error) {
-			if m >= 10 && m < 14 {
-				return ecsagent.Metadata{}, errDown
-			}
-			return in, nil
-		}, []string{"arn:1 was=unknown is=registered"}},
-		"an absence of twenty minutes is lost, then regained": {"prod", func(m int) (ecsagent.Metadata, error) {
-			if m >= 10 && m < 30 {
-				return ecsagent.Metadata{}, errDown
-			}
-			return in, nil
-		}, []string{"arn:1 was=unknown is=registered", "nothing listens was=registered is=lost", "arn:1 was=lost is=registered"}},
-		"never registered": {"prod", func(int) (ecsagent.Metadata, error) { return ecsagent.Metadata{}, nil },
-			[]string{"the ECS agent has no container instance ARN was=unknown is=lost"}},
-		"another cluster is said at once": {"prod", func(int) (ecsagent.Metadata, error) { return other, nil },
-			[]string{`the ECS agent is in cluster default, not in prod was=unknown is="in another cluster"`}},
-		"any cluster will do when none is expected": {"", func(int) (ecsagent.Metadata, error) { return other, nil },
-			[]string{"arn:2 was=unknown is=registered"}},
+		"within this minute": {10 * time.Second, []float64{2, 0, 0}},
+		"in the one before":  {30 * time.Second, []float64{2, 0, 0, 0}},
+		"long ago":           {time.Hour, []float64{2, 0, 0, 0}},
+		"by a faster clock":  {-2 * time.Minute, []float64{2}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var out bytes.Buffer
-				ctx, stop := context.WithTimeout(t.Context(), time.Hour)
-				defer stop()
-				w := Watch{Agent: &teller{begin: time.Now(), tell: c.tell}, Expected: c.expected, Period: time.Minute,
-					Log: slog.New(term.NewHandler(&out, true)), Alive: func() {}, Ready: func() {}}
-				w.Run(ctx)
-				lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-				if len(lines) != len(c.want) {
-					t.Fatalf("said %q, want %q", lines, c.want)
+				s := newStage(t)
+				s.minute = containers.Minute{Docker: true, Series: []containers.Counts{{Key: web(""), Counters: containers.Counters{Crashes: 2}}}}
+				<-time.After(20 * time.Second)
+				began := time.Now().Truncate(time.Minute)
+				s.last = time.Now().Add(-c.ended).Truncate(time.Minute)
+				s.live(t, 3*time.Minute)
+				var got []float64
+				for _, m := range s.minutes {
+					crashes, _ := valueOf(m, "Crashes", "ClusterName=prod")
+					got = append(got, crashes)
 				}
-				for i, want := range c.want {
-					if !strings.HasSuffix(lines[i], want) {
-						t.Errorf("line %d is %q, want %q", i, lines[i], want)
-					}
+				if first := s.minutes[0].At; !slices.Equal(got, c.want) || first.Equal(s.last) || first.Before(began) {
+					t.Errorf("from %s on it published %v, not %v", first, got, c.want)
 				}
 			})
 		})
 	}
 }
 
-func TestTheWatchdogHearsFromTheLoopAndLooksStayRare(t *testing.T) {
+func TestReadyComesAfterTheFirstCycleAndTheWatchdogHearsFromTheLoop(t *testing.T) {
+	for name, slow := range map[string]time.Duration{"all answer at once": 0, "the ECS agent hangs": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage(t, "WATCH_PERIOD", "7m")
+				s.slow = slow
+				s.seen.Listed = time.Time{}
+				go func() {
+					<-time.After(3 * time.Second)
+					s.mu.Lock()
+					defer s.mu.Unlock()
+					if slices.Contains(s.notified, stateReady) {
+						t.Error("ready before Docker was asked")
+					}
+					s.seen.Listed = time.Now()
+				}()
+				s.live(t, time.Hour)
+				ready := 0
+				for _, n := range s.notified {
+					if n == stateReady {
+						ready++
+					}
+				}
+				if ready != 1 || s.silence > 45*time.Second || s.notified[len(s.notified)-1] != stateStopping {
+					t.Errorf("ready %d times, silent for %s, at last %s", ready, s.silence, s.notified[len(s.notified)-1])
+				}
+			})
+		})
+	}
+}
+
+func TestTheStateFileTellsHowThingsAreAndGoesWithTheAgent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, stop := context.WithTimeout(t.Context(), time.Hour)
-		defer stop()
-		who := &teller{begin: time.Now(), tell: func(int) (ecsagent.Metadata, error) { return in, nil }}
-		var longest time.Duration
-		last, ready := time.Now(), 0
-		w := Watch{Agent: who, Period: time.Minute, Watchdog: 60 * time.Second, Log: slog.New(slog.DiscardHandler),
-			Alive: func() { longest, last = max(longest, time.Since(last)), time.Now() }, Ready: func() { ready++ }}
-		w.Run(ctx)
-		if longest > 30*time.Second || ready != 1 {
-			t.Errorf("longest silence %s, ready %d times", longest, ready)
+		s := newStage(t)
+		sick := containers.Identity{ID: "0123456789abcdef", Name: "ecs-web-1", Cluster: "prod", TaskARN: "arn:task/1", Family: "web", Service: "shop", Container: "app"}
+		s.minute = containers.Minute{Docker: true, Series: []containers.Counts{{Key: sick.Key(), Gauges: containers.Gauges{Running: 2, Unhealthy: 1, Healthy: 1}}}}
+		go func() {
+			<-time.After(90 * time.Second)
+			s.mu.Lock()
+			s.seen.Unhealthy = []containers.Identity{sick}
+			s.mu.Unlock()
+			s.transitions <- containers.Transition{At: time.Now(), Kind: containers.TurnedUnhealthy, Container: sick, Detail: "its health check fails"}
+			<-time.After(2 * time.Second)
+			is := s.told(t)
+			if is.Registration.State != "registered" || len(is.Services) != 1 || is.Services[0].Healthy != 1 || is.Self.Calls != 7 {
+				t.Errorf("%+v", is)
+			}
+			if len(is.Unhealthy) != 1 || is.Unhealthy[0].Name != "shop/app" || len(is.Recent) == 0 || is.Recent[0].Kind != "unhealthy" {
+				t.Errorf("after a transition: %+v", is)
+			}
+		}()
+		s.live(t, 3*time.Minute)
+		if _, err := os.Stat(s.Settings.Path(s.Settings.AgentState)); !os.IsNotExist(err) {
+			t.Errorf("the file stays behind: %v", err)
 		}
-		if who.looks < 59 || who.looks > 61 {
-			t.Errorf("%d looks in an hour, want one a minute", who.looks)
+	})
+}
+
+func TestAStateFileThatCannotBeWrittenIsSaidOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		if err := os.WriteFile(filepath.Join(s.Settings.Root, "run"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s.live(t, 10*time.Minute)
+		if n := strings.Count(s.journal.String(), "muster status will know nothing"); n != 1 {
+			t.Errorf("said %d times: %s", n, s.journal.String())
 		}
 	})
 }

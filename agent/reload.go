@@ -1,0 +1,59 @@
+package agent
+
+import (
+	"slices"
+
+	"muster/internal/config"
+)
+
+// live are the settings that count as soon as they are read.
+func live() []string {
+	return []string{"MUSTER_CLUSTER", "MUSTER_DIMENSIONS", "MUSTER_UNHEALTHY_AFTER", "MUSTER_UNHEALTHY_MAX_SHARE"}
+}
+
+// reload reads the configuration again, and says what of it has to wait for a
+// restart. A bad one changes nothing.
+func (a *Agent) reload() {
+	log := a.Log.With("phase", "reload")
+	fresh, err := a.Reload()
+	if err != nil {
+		log.Error("the configuration stays as it was: " + err.Error())
+		return
+	}
+	was := a.Settings
+	for _, s := range changed(was, fresh) {
+		if slices.Contains(live(), s.Variable) {
+			log.Info(s.Variable+" is now "+s.Value, "from", s.Origin.String())
+			if s.Variable == "MUSTER_CLUSTER" && a.Ports != nil {
+				log.Warn("the replication ports are those of the cluster before until the next start")
+			}
+		} else {
+			log.Warn(s.Variable + " counts from the next start on: systemctl restart muster-agent")
+		}
+	}
+	// All others stay, so that the next reload compares with what counts.
+	a.Settings.Cluster = fresh.Cluster
+	cfg := *was.Config
+	cfg.Cluster, cfg.Dimensions, cfg.UnhealthyAfter, cfg.UnhealthyMaxShare = fresh.Config.Cluster, fresh.Dimensions, fresh.UnhealthyAfter, fresh.UnhealthyMaxShare
+	a.Settings.Config = &cfg
+	a.Registration.Expected = fresh.Cluster
+	a.settle()
+	if a.Healer != nil {
+		a.Healer.After, a.Healer.MaxShare = fresh.UnhealthyAfter, fresh.UnhealthyMaxShare
+		a.Registration.Hurry = a.Healer.Hurry()
+	}
+	log.Info("read again")
+}
+
+// changed are the agent's settings that differ.
+func changed(was, is Settings) []config.Shown {
+	var out []config.Shown
+	before := was.Show()
+	all := config.Settings()
+	for i, s := range is.Show() {
+		if s.Value != before[i].Value && slices.Contains(all[i].Commands, "agent") {
+			out = append(out, s)
+		}
+	}
+	return out
+}

@@ -1,0 +1,108 @@
+package agent
+
+import (
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"muster/agent/containers"
+	"muster/agent/metrics"
+	"muster/agent/registration"
+	"muster/internal/agentstate"
+)
+
+// write tells how things are. Where that cannot be told is said once.
+func (a *Agent) write() {
+	a.take()
+	err := a.state(time.Now()).Write(a.Settings.Path(a.Settings.AgentState))
+	if err != nil && !a.mute {
+		a.Log.Warn("muster status will know nothing: "+err.Error(), "phase", "state")
+	}
+	a.mute = err != nil
+}
+
+func (a *Agent) state(now time.Time) agentstate.State {
+	seen := a.Containers.Snapshot()
+	s := agentstate.State{
+		Version: a.Version, PID: os.Getpid(), InstanceID: a.InstanceID, Started: a.began, Written: now,
+		Period:       int(a.Settings.WatchPeriod.Seconds()),
+		Registration: registrationState(a.snap), Leaving: a.notice.Text,
+		Docker:   agentstate.Docker{Reachable: seen.Docker, Since: seen.Since, Why: seen.Why, Running: seen.Running, Unhealthy: len(seen.Unhealthy)},
+		Services: []agentstate.Service{}, Unhealthy: listed(seen.Unhealthy, "its health check fails"), CrashLoops: listed(seen.Looping, "it ends unasked, again and again"),
+		Publishing: a.publishing(now), Events: a.events(),
+		Self: agentstate.Self{RSS: memory(), CPU: cpu(), Calls: a.Calls()},
+	}
+	a.addServices(&s)
+	a.mu.Lock()
+	s.Recent = slices.Clone(a.recent)
+	a.mu.Unlock()
+	return s
+}
+
+// addServices counts by service what was taken last.
+func (a *Agent) addServices(s *agentstate.State) {
+	services := map[containers.Key]*agentstate.Service{}
+	for key, r := range a.tally.rows {
+		s.Docker.Healthy += r.Healthy
+		s.Docker.Starting += r.Starting
+		key.Container = ""
+		if services[key] == nil {
+			services[key] = &agentstate.Service{Cluster: clusterName(key.Cluster), Name: clip(key.Service)}
+		}
+		of := services[key]
+		of.Running, of.Healthy, of.Unhealthy, of.Starting = of.Running+r.Running, of.Healthy+r.Healthy, of.Unhealthy+r.Unhealthy, of.Starting+r.Starting
+	}
+	for _, key := range slices.SortedFunc(maps.Keys(services), containers.Key.Compare) {
+		if len(s.Services) < agentstate.Most {
+			s.Services = append(s.Services, *services[key])
+		}
+	}
+}
+
+func registrationState(r registration.Snapshot) agentstate.Registration {
+	out := agentstate.Registration{State: string(r.State), Since: r.Since, Why: r.Why, Cluster: clusterName(r.Cluster), ARN: r.ARN,
+		Status: r.ECS.Status, Asked: r.ECS.At, Trouble: r.ECS.Trouble}
+	if r.ECS.Known() {
+		out.Connected = &r.ECS.Connected
+	}
+	return out
+}
+
+func listed(ids []containers.Identity, why string) []agentstate.Container {
+	out := []agentstate.Container{}
+	for _, id := range ids[:min(len(ids), agentstate.Most)] {
+		out = append(out, agentstate.Container{Name: called(id), ID: id.ID[:min(len(id.ID), 12)], Why: why})
+	}
+	return out
+}
+
+// publishing is what can be told from the publisher's counts: when the last data
+// were taken, and since when none are.
+type publishing struct {
+	seen          metrics.Stats
+	sent, failing time.Time
+}
+
+func (a *Agent) publishing(now time.Time) agentstate.Publishing {
+	if a.Publisher == nil {
+		return agentstate.Publishing{}
+	}
+	is := a.Publisher.Stats()
+	switch {
+	case is.Sent > a.pub.seen.Sent:
+		a.pub.sent, a.pub.failing = now, time.Time{}
+	case is.Failed > a.pub.seen.Failed && a.pub.failing.IsZero():
+		a.pub.failing = now
+	}
+	a.pub.seen = is
+	return agentstate.Publishing{
+		Namespace: a.Settings.Namespace, Sent: is.Sent, LastSent: a.pub.sent, Failing: a.pub.failing,
+		Waiting: is.Minutes, Bytes: is.Bytes, Dropped: dropped(is),
+	}
+}
+
+func (a *Agent) events() agentstate.Events {
+	is := a.Announcer.Stats()
+	return agentstate.Events{Bus: a.Settings.EventBus, Sent: is.Sent, Dropped: is.Dropped}
+}

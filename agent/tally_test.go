@@ -1,0 +1,173 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"muster/agent/containers"
+	"muster/agent/metrics"
+	"muster/agent/registration"
+	"muster/internal/awsapi"
+)
+
+// series names a datum's series as Name{ClusterName=prod,...}.
+func series(d metrics.Datum) string {
+	var dims []string
+	for _, dim := range d.Dimensions {
+		dims = append(dims, dim.Name+"="+dim.Value)
+	}
+	return d.Name + "{" + strings.Join(dims, ",") + "}"
+}
+
+func valueOf(m metrics.Minute, name, dims string) (float64, bool) {
+	for _, d := range m.Data {
+		if series(d) == name+"{"+dims+"}" {
+			return d.Value, true
+		}
+	}
+	return 0, false
+}
+
+// counted is what the agent publishes of a minute, without its own cost.
+func counted(t *testing.T, m containers.Minute, looping []containers.Identity, variables ...string) []string {
+	t.Helper()
+	s := newStage(t, variables...)
+	s.seen.Looping = looping
+	s.builder, s.tally = metrics.NewBuilder(s.Log), newTally()
+	s.settle()
+	s.tally.add(m)
+	s.count()
+	var out []string
+	for _, d := range s.builder.Minute(time.Now()).Data {
+		if !strings.HasPrefix(d.Name, "Agent") && d.Name != "APICalls" {
+			out = append(out, fmt.Sprintf("%s %v", series(d), d.Value))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+const arn = "arn:aws:ecs:eu-west-1:123456789012:cluster/prod"
+
+func web(container string) containers.Key {
+	return containers.Key{Cluster: arn, Service: "web", Container: container}
+}
+
+// few are the lines that have one of the texts.
+func few(lines []string, texts ...string) []string {
+	return slices.DeleteFunc(lines, func(line string) bool {
+		return !slices.ContainsFunc(texts, func(text string) bool { return strings.HasPrefix(line, text) })
+	})
+}
+
+func TestServicesAddUpToTheirCluster(t *testing.T) {
+	m := containers.Minute{Docker: true, Series: []containers.Counts{
+		{Key: web(""), Gauges: containers.Gauges{Running: 4, Unhealthy: 1, TasksUnhealthy: 1}, Counters: containers.Counters{OOMKills: 1, ChildOOMs: 2}},
+		{Key: containers.Key{Cluster: "prod", Service: "batch"}, Gauges: containers.Gauges{Running: 2}, Counters: containers.Counters{Crashes: 3}},
+		{Key: containers.Key{}, Gauges: containers.Gauges{Running: 7}},
+	}}
+	got := few(counted(t, m, []containers.Identity{{TaskARN: "arn:task/1", Cluster: "prod", Family: "batch", Container: "job"}}),
+		"RunningContainers", "UnhealthyTasks", "OOMKills", "Crashes", "CrashLoops")
+	want := []string{
+		"CrashLoops{ClusterName=prod,ServiceName=batch} 1", "CrashLoops{ClusterName=prod,ServiceName=web} 0", "CrashLoops{ClusterName=prod} 1",
+		"Crashes{ClusterName=prod,ServiceName=batch} 3", "Crashes{ClusterName=prod,ServiceName=web} 0", "Crashes{ClusterName=prod} 3",
+		"OOMKills{ClusterName=prod,ServiceName=batch} 0", "OOMKills{ClusterName=prod,ServiceName=web} 3", "OOMKills{ClusterName=prod} 3",
+		"RunningContainers{ClusterName=prod,ServiceName=batch} 2", "RunningContainers{ClusterName=prod,ServiceName=web} 4", "RunningContainers{ClusterName=prod} 6",
+		"UnhealthyTasks{ClusterName=prod,ServiceName=batch} 0", "UnhealthyTasks{ClusterName=prod,ServiceName=web} 1", "UnhealthyTasks{ClusterName=prod} 1",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestContainersAndInstancesAreToldApartOnRequest(t *testing.T) {
+	m := containers.Minute{Docker: true, Series: []containers.Counts{
+		{Key: web(""), Gauges: containers.Gauges{TasksUnhealthy: 1}},
+		{Key: web("app"), Gauges: containers.Gauges{Running: 2}}, {Key: web("sidecar"), Gauges: containers.Gauges{Running: 1}},
+	}}
+	got := few(counted(t, m, nil, "DIMENSIONS", "container,instance"), "RunningContainers", "UnhealthyTasks", "DockerReachable")
+	want := []string{
+		"DockerReachable{ClusterName=prod,InstanceId=i-1} 1", "DockerReachable{ClusterName=prod} 1",
+		"RunningContainers{ClusterName=prod,ContainerName=app,ServiceName=web} 2", "RunningContainers{ClusterName=prod,ContainerName=sidecar,ServiceName=web} 1",
+		"RunningContainers{ClusterName=prod,ServiceName=web} 3", "RunningContainers{ClusterName=prod} 3",
+		"UnhealthyTasks{ClusterName=prod,ServiceName=web} 1", "UnhealthyTasks{ClusterName=prod} 1",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWithoutDockerNobodyKnowsHowThingsAre(t *testing.T) {
+	m := containers.Minute{Series: []containers.Counts{{Key: web(""), Gauges: containers.Gauges{Running: 4}, Counters: containers.Counters{Crashes: 1}}}}
+	got := counted(t, m, nil)
+	if len(few(slices.Clone(got), "RunningContainers", "HealthyContainers", "Unhealthy", "CrashLoops")) != 0 {
+		t.Errorf("gauges without Docker: %v", got)
+	}
+	if diff := cmp.Diff([]string{"Crashes{ClusterName=prod,ServiceName=web} 1", "Crashes{ClusterName=prod} 1", "DockerReachable{ClusterName=prod} 0"}, few(got, "Crashes", "Docker")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAnEmptyInstancePublishesZeros(t *testing.T) {
+	got := few(counted(t, containers.Minute{Docker: true}, nil), "RunningContainers", "Crashes")
+	if diff := cmp.Diff([]string{"Crashes{ClusterName=prod} 0", "RunningContainers{ClusterName=prod} 0"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestCountersAddUpOverAMinuteAndGaugesDoNot(t *testing.T) {
+	tallied := newTally()
+	for range 3 {
+		tallied.add(containers.Minute{Docker: true, Series: []containers.Counts{{Key: web(""), Gauges: containers.Gauges{Running: 4}, Counters: containers.Counters{Crashes: 1}}}})
+	}
+	if r := tallied.row(web("")); r.Running != 4 || r.Crashes != 3 {
+		t.Errorf("%+v", r)
+	}
+	tallied.next()
+	if r := tallied.row(web("")); r.Running != 4 || r.Crashes != 0 {
+		t.Errorf("in the next minute: %+v", r)
+	}
+	tallied.add(containers.Minute{Docker: true})
+	tallied.next()
+	if n := len(slices.Collect(maps.Keys(tallied.rows))); n != 0 {
+		t.Errorf("a service that is gone stays: %v", tallied.rows)
+	}
+}
+
+func TestThereAreAtMostEightMetricsOfHealth(t *testing.T) {
+	if n := len(healthMetrics()); n > 8 {
+		t.Errorf("%d metrics for each service", n)
+	}
+}
+
+// blinks is ECS, whose one answer of many falls into a moment without a connection.
+type blinks struct{ asked *int }
+
+func (b blinks) ContainerInstance(context.Context, string, string) (awsapi.ContainerInstance, error) {
+	*b.asked++
+	return awsapi.ContainerInstance{Status: "ACTIVE", Connected: *b.asked != 2}, nil
+}
+
+func TestOneLostConnectionIsNoAlarm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, asked := newStage(t), 0
+		s.Registration = &registration.Watch{Agent: (*ecs)(s), Expected: "prod", ECS: blinks{&asked}, Log: s.Log}
+		s.live(t, 90*time.Minute)
+		for _, m := range s.minutes {
+			if is, there := valueOf(m, "Connected", "ClusterName=prod"); there && is != 1 {
+				t.Errorf("at %s Connected is %v", m.At, is)
+			}
+		}
+		if asked < 4 {
+			t.Errorf("ECS was asked %d times", asked)
+		}
+	})
+}

@@ -1,10 +1,8 @@
-// Package check looks at an instance and says what is wrong with it. So far it
-// has one check: the replication ports. It knows neither bootstrap nor agent.
-// What it needs of the world is handed in.
 package check
 
 import (
 	"context"
+	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"time"
@@ -19,16 +17,15 @@ import (
 // PortsLook is what the check of the ports looks with.
 type PortsLook struct {
 	Discover func(context.Context) (fleet.Fleet, error)
-	// Balancers finds the interfaces of the load balancer in front; nil: there is
-	// none, or nobody asks.
-	Balancers func(context.Context) (fleet.Fleet, error)
-	// Target is the port that the balancer dials; 0: any that Docker gives to
-	// hostPort 0.
+	// Target is the port that the fleet's balancers dial; 0: any that Docker gives
+	// to hostPort 0.
 	Target uint16
 	// Host looks at this host; nil away from an instance.
 	Host func(context.Context, netip.Addr, []reach.Need) hostports.Report
 	// Dial dials peers from an address of this host; nil: nobody is dialled.
 	Dial func(ctx context.Context, from netip.Addr, targets []probe.Target) []probe.Result
+	// Sample is how many peers are dialled at most, chosen by chance; 0: all.
+	Sample int
 }
 
 // Ports judges, for one instance or a whole fleet, whether the needs are met:
@@ -42,16 +39,14 @@ func Ports(ctx context.Context, look PortsLook, scope, region string, needs []re
 	seen := hostports.Report{}
 	if look.Host != nil && found.Self >= 0 {
 		seen = look.Host(ctx, firstAddr(found.Endpoints[found.Self]), needs)
+		found.Endpoints = slices.Clone(found.Endpoints) // the fleet is shared
+		found.Endpoints[found.Self].Ephemeral = seen.Ephemeral
 	}
 	q := ports.Question{
 		Scope: scope, Region: region, Self: found.Self, Peers: found.Endpoints, World: found.World,
 		Needs: needs, Notes: notes(found), At: time.Now(),
 	}
-	if look.Balancers != nil {
-		if err := addBalancers(ctx, look, &q, seen.Ephemeral); err != nil {
-			return nil, err
-		}
-	}
+	addBalancers(&q, found.Balancers, look.Target, seen.Ephemeral)
 	report, err := ports.Judge(q)
 	if err != nil {
 		return nil, err
@@ -66,7 +61,11 @@ func Ports(ctx context.Context, look PortsLook, scope, region string, needs []re
 func notes(f fleet.Fleet) []string {
 	out := slices.Clone(f.Notes)
 	for _, u := range f.Unread {
-		out = append(out, "could not read "+u.String())
+		if u.Action != "" {
+			out = append(out, "could not read "+u.String())
+		} else if !slices.Contains(out, u.Reason) {
+			out = append(out, u.Reason)
+		}
 	}
 	return out
 }
@@ -74,12 +73,12 @@ func notes(f fleet.Fleet) []string {
 func tellHost(report *ports.Report, seen hostports.Report) {
 	report.Notes = append(report.Notes, seen.Notes...)
 	for _, f := range seen.Findings {
-		report.Findings = append(report.Findings, ports.Finding{ID: f.ID, Summary: f.Summary, Evidence: f.Evidence, Remedy: f.Remedy})
+		report.Findings = append(report.Findings, ports.Finding(f))
 	}
 }
 
-// dial dials each peer on a few ports of each need: those that are listened on
-// here, because peers are of one kind, or the range's ends.
+// dial dials peers on a few ports of each need: those that are listened on here,
+// because peers are of one kind, or the range's ends.
 func dial(ctx context.Context, look PortsLook, report *ports.Report, found fleet.Fleet, needs []reach.Need, seen hostports.Report) {
 	type dialled struct {
 		peer reach.Endpoint
@@ -88,10 +87,7 @@ func dial(ctx context.Context, look PortsLook, report *ports.Report, found fleet
 	var whose []dialled
 	var targets []probe.Target
 	self := found.Endpoints[found.Self]
-	for _, peer := range found.Endpoints {
-		if len(peer.Addrs) == 0 || reach.Same(self, peer) {
-			continue
-		}
+	for _, peer := range look.sample(self, found.Endpoints) {
 		for i, n := range needs {
 			if n.Flow == reach.Inbound {
 				continue
@@ -110,6 +106,16 @@ func dial(ctx context.Context, look PortsLook, report *ports.Report, found fleet
 			report.Notes = append(report.Notes, note)
 		}
 	}
+}
+
+// sample are the peers to dial.
+func (look PortsLook) sample(self reach.Endpoint, all []reach.Endpoint) []reach.Endpoint {
+	peers := slices.DeleteFunc(slices.Clone(all), func(e reach.Endpoint) bool { return len(e.Addrs) == 0 || reach.Same(self, e) })
+	if look.Sample == 0 || look.Sample >= len(peers) {
+		return peers
+	}
+	rand.Shuffle(len(peers), func(i, j int) { peers[i], peers[j] = peers[j], peers[i] })
+	return peers[:look.Sample]
 }
 
 func listened(seen hostports.Report, need int) reach.Ports {

@@ -3,6 +3,8 @@ package check
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -51,7 +53,7 @@ func TestAnInstanceIsJudgedLookedAtAndDialledFrom(t *testing.T) {
 			if self != netip.MustParseAddr("10.0.0.1") || len(all) != 1 {
 				t.Errorf("looked as %s for %v", self, all)
 			}
-			return hostports.Report{Notes: []string{"Docker could not be asked"}, Findings: []hostports.Finding{{ID: "no-listener", Summary: "nobody listens", Remedy: "start it"}}}
+			return hostports.Report{Notes: []string{"Docker could not be asked"}, Findings: []hostports.Finding{{ID: "no-listener", Summary: "nobody listens", Remedy: "start it", Inferred: true}}}
 		},
 		Dial: func(_ context.Context, from netip.Addr, targets []probe.Target) []probe.Result {
 			dialled = targets
@@ -76,7 +78,7 @@ func TestAnInstanceIsJudgedLookedAtAndDialledFrom(t *testing.T) {
 			t.Errorf("notes %q lack %q", report.Notes, note)
 		}
 	}
-	if report.Err() != nil || len(report.Findings) != 1 || report.Self != "me" {
+	if report.Err() != nil || len(report.Findings) != 1 || !report.Findings[0].Inferred || report.Self != "me" {
 		t.Errorf("%v, %+v", report.Err(), report)
 	}
 }
@@ -95,6 +97,35 @@ func TestADialThatCouldNotBeMadeIsANoteAndNoProbe(t *testing.T) {
 	}
 	if n := slices.Index(report.Notes, "could not dial from here: cannot assign requested address"); n < 0 || len(report.Probes) != 0 || len(report.Notes) != 3 {
 		t.Errorf("notes %q, probes %+v", report.Notes, report.Probes)
+	}
+}
+
+func TestASampleOfThePeersIsDialled(t *testing.T) {
+	all := found(0)
+	for n := range 98 {
+		e := all.Endpoints[1]
+		e.Name, e.ID, e.Addrs = fmt.Sprintf("p%d", n), fmt.Sprintf("eni-%d", n), []netip.Addr{netip.AddrFrom4([4]byte{10, 0, 1, byte(n)})}
+		all.Endpoints = append(all.Endpoints, e)
+	}
+	for sample, want := range map[int]int{0: 99, 10: 10, 99: 99, 1000: 99} {
+		last := map[netip.Addr]bool{}
+		for range 3 {
+			now := map[netip.Addr]bool{}
+			_, err := Ports(t.Context(), PortsLook{Discover: finds(all, nil), Sample: sample,
+				Dial: func(_ context.Context, _ netip.Addr, targets []probe.Target) []probe.Result {
+					for _, to := range targets {
+						now[to.Addr.Addr()] = true
+					}
+					return make([]probe.Result, len(targets))
+				}}, "", "", needs(t, "tcp/7000-7009"))
+			if err != nil || len(now) != want || now[netip.MustParseAddr("10.0.0.1")] {
+				t.Fatalf("of %d at most, %d were dialled: %v, %v", sample, len(now), now, err)
+			}
+			if want < 99 && maps.Equal(now, last) {
+				t.Error("the same ones were dialled again")
+			}
+			last = now
+		}
 	}
 }
 
@@ -117,5 +148,50 @@ func TestPeersThatCannotBeFoundAreAnError(t *testing.T) {
 	denied := errors.New("ecs:ListContainerInstances is not allowed here")
 	if _, err := Ports(t.Context(), PortsLook{Discover: finds(fleet.Fleet{}, denied)}, "", "", nil); !errors.Is(err, denied) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// The answers come back to the ports that this host dials from, not to Linux's.
+func TestTheReturnPathIsJudgedByTheHostsOwnPorts(t *testing.T) {
+	entry := func(number int, d reach.Direction, p reach.Protocol, ports reach.Range) reach.ACLEntry {
+		return reach.ACLEntry{Number: number, Direction: d, Allow: true, Protocol: p, Ports: ports, CIDR: netip.MustParsePrefix("0.0.0.0/0")}
+	}
+	any := entry(100, reach.Egress, reach.AllProtocols, reach.AnyPort())
+	f := found(0)
+	f.Endpoints[1].Subnet = "subnet-2"
+	f.World.ACLs = []reach.ACL{
+		{ID: "acl-1", Subnets: []string{"subnet-1"}, Entries: []reach.ACLEntry{any,
+			entry(90, reach.Ingress, reach.TCP, reach.Range{First: 7000, Last: 7000}), entry(100, reach.Ingress, reach.TCP, reach.LinuxEphemeral())}},
+		{ID: "acl-2", Subnets: []string{"subnet-2"}, Entries: []reach.ACLEntry{any, entry(100, reach.Ingress, reach.AllProtocols, reach.AnyPort())}},
+	}
+	for name, c := range map[string]struct {
+		dialsFrom reach.Range
+		blocked   int
+	}{
+		"Linux's":  {reach.LinuxEphemeral(), 0},
+		"unread":   {reach.Range{}, 0},
+		"a larger": {reach.Range{First: 1025, Last: 65000}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			look := PortsLook{Discover: finds(f, nil), Host: func(context.Context, netip.Addr, []reach.Need) hostports.Report {
+				return hostports.Report{Ephemeral: c.dialsFrom}
+			}}
+			report, err := Ports(t.Context(), look, "cluster prod", "eu-west-1", needs(t, "tcp/7000"))
+			if err != nil || report.Counts[reach.Blocked.String()] != c.blocked || f.Endpoints[0].Ephemeral != (reach.Range{}) {
+				t.Errorf("%v, %v", report.Counts, err)
+			}
+		})
+	}
+}
+
+func TestTheRemedyIsOfThePeersFamily(t *testing.T) {
+	f := found(0)
+	self, peer := f.Endpoints[0], f.Endpoints[1]
+	self.Addrs = append(self.Addrs, netip.MustParseAddr("2600:1f18::2"))
+	peer.Addrs = []netip.Addr{netip.MustParseAddr("2600:1f18::1")}
+	v := reach.NewJudge(f.World).Evaluate(self, peer, reach.Need{Protocol: reach.TCP, Ports: reach.Range{First: 443, Last: 443}})
+	got, err := closed(v, self, peer)
+	if err != nil || got[0].ID != "egress-closed" || !strings.Contains(got[0].Remedy, "CidrIpv6=::/0") {
+		t.Errorf("%s: %+v, %v", v.Status, got, err)
 	}
 }

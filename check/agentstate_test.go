@@ -1,0 +1,69 @@
+package check_test
+
+import (
+	"testing"
+	"time"
+
+	"muster/check"
+	"muster/internal/agentstate"
+	"muster/internal/dockerapi"
+	"muster/internal/units"
+)
+
+// agentTells is a state file, just written.
+func agentTells(t *testing.T, w *world, edit func(*agentstate.State)) {
+	t.Helper()
+	s := agentstate.State{Started: time.Now().Add(-time.Hour), Written: time.Now(), Period: 60,
+		Registration: agentstate.Registration{State: "registered"}, Docker: agentstate.Docker{Reachable: true}}
+	edit(&s)
+	path := w.Config.Path(w.Config.AgentState)
+	w.write(t, w.Config.AgentState, "")
+	if err := s.Write(path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// agentStateScenarios: what the agent alone can see is a cause, and what a check
+// sees too is not one a second time.
+func agentStateScenarios() []scenario {
+	lost := func(s *agentstate.State) {
+		s.Docker = agentstate.Docker{Since: time.Now().Add(-time.Hour), Why: "connection refused"}
+	}
+	return []scenario{
+		{"a crash loop that only the agent has followed", func(t *testing.T, w *world) {
+			agentTells(t, w, func(s *agentstate.State) {
+				s.CrashLoops = []agentstate.Container{{Name: "web/app", Why: "4 times in 10 minutes"}}
+			})
+		}, []string{"muster-crash-loop"}},
+		{"Docker is down, and the agent says so", func(t *testing.T, w *world) {
+			agentTells(t, w, lost)
+			w.docker.ping = dockerapi.ErrNotRunning
+		}, []string{"docker-not-running"}},
+	}
+}
+
+func TestTheAgentsFile(t *testing.T) {
+	installed := func(w *world) {
+		w.systemd["muster-agent.service"] = units.State{LoadState: "loaded", ActiveState: "failed"}
+	}
+	for name, c := range map[string]struct {
+		arrange func(*testing.T, *world)
+		want    check.Status
+	}{
+		"not installed":          {func(*testing.T, *world) {}, check.Skip},
+		"installed, and silent":  {func(_ *testing.T, w *world) { installed(w) }, check.Warn},
+		"well":                   {func(t *testing.T, w *world) { agentTells(t, w, func(*agentstate.State) {}) }, check.Pass},
+		"stopped an hour ago":    {func(t *testing.T, w *world) { agentTells(t, w, func(s *agentstate.State) { s.Written = s.Started }) }, check.Warn},
+		"not readable as a file": {func(t *testing.T, w *world) { w.write(t, w.Config.AgentState, "{") }, check.Unknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := healthy(t)
+			c.arrange(t, w)
+			for _, r := range w.run(t) {
+				if r.ID == "muster-agent" && r.Status != c.want {
+					t.Errorf("%s: %+v", r.Status, r.Findings)
+				}
+			}
+		})
+	}
+}

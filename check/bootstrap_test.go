@@ -1,0 +1,58 @@
+package check_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"muster/check"
+	"muster/internal/config"
+	"muster/internal/imds"
+	"muster/internal/record"
+)
+
+func TestBootstrap(t *testing.T) {
+	const failed = `{"cause": {"id": "bootstrap-failed", "summary": "no cluster prdo", "remedy": "mend it"}, "started_at": "2026-01-02T03:00:00Z"}`
+	ran := func(minute int) record.Record {
+		return record.Record{InstanceID: "i-1", Cluster: "prod", ClusterOrigin: "flag --cluster", At: time.Date(2026, 1, 2, 3, minute, 0, 0, time.UTC)}
+	}
+	for name, c := range map[string]struct {
+		report string
+		record record.Record
+		want   check.Status
+		says   string
+	}{
+		"never run":                    {"", record.Record{}, check.Skip, "muster bootstrap has not run on this instance"},
+		"ran":                          {"", ran(0), check.Pass, "for cluster prod, from flag --cluster"},
+		"failed":                       {failed, record.Record{}, check.Fail, "muster bootstrap failed: no cluster prdo"},
+		"failed, then ran":             {failed, ran(5), check.Pass, "for cluster prod, from flag --cluster"},
+		"ran, then failed":             {failed, record.Record{InstanceID: "i-1", At: ran(0).At.Add(-time.Hour)}, check.Fail, "muster bootstrap failed: no cluster prdo"},
+		"another word of verify's":     {`{"cause": {"id": "wrong-cluster"}, "started_at": "2026-01-02T03:09:00Z"}`, ran(0), check.Pass, "for cluster prod, from flag --cluster"},
+		"a report that cannot be read": {"{", ran(0), check.Unknown, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg, err := config.Load(config.Set{Flags: map[string]string{"MUSTER_ROOT": t.TempDir()}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			path := cfg.ReportPath("i-1")
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if c.report != "" {
+				if err := os.WriteFile(path, []byte(c.report), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			checks, err := check.Select(check.Catalog(check.World{Config: cfg, Record: c.record, Identity: imds.Identity{InstanceID: "i-1"}}), []string{"bootstrap"}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := check.Run(t.Context(), checks)[0].Findings[0]
+			if f.Status != c.want || c.says != "" && f.Summary != c.says {
+				t.Errorf("got %+v", f)
+			}
+		})
+	}
+}

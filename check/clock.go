@@ -1,0 +1,118 @@
+package check
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+)
+
+const (
+	// AWS refuses signatures that are more than five minutes off (IAM user guide,
+	// "Troubleshooting Signature Version 4").
+	skewRefused = 5 * time.Minute
+	skewOdd     = 30 * time.Second
+)
+
+// clock compares this host's clock with the Date of two answers, both asked for
+// at once: the metadata service is near, ECS is who must agree.
+func (w World) clock(ctx context.Context) []Finding {
+	var imds, ecs skew
+	var both sync.WaitGroup
+	both.Go(func() {
+		imds = w.skew("the metadata service", func() (time.Time, error) {
+			if w.NoIdentity != nil {
+				return time.Time{}, errors.New("it does not answer")
+			}
+			return w.IMDS.Date(ctx)
+		})
+	})
+	both.Go(func() {
+		ecs = w.skew("ECS", func() (time.Time, error) { return w.dateOfECS(ctx) })
+	})
+	both.Wait()
+	worst := imds
+	if worst.err != nil || ecs.err == nil && ecs.by.Abs() > imds.by.Abs() {
+		worst = ecs
+	}
+	if worst.err != nil {
+		return CouldNotLook(fmt.Errorf("nobody told the time: %s; %s", imds, ecs), "compare by hand: date -u; curl -sI "+cmp.Or(w.ECSEndpoint, "https://ecs.REGION.amazonaws.com")+" | grep -i ^date")
+	}
+	return worst.judge(append([]string{imds.String(), ecs.String()}, w.timeService()...))
+}
+
+func (w World) dateOfECS(ctx context.Context) (time.Time, error) {
+	endpoint, err := w.ask(ctx, w.ECSEndpoint)
+	switch {
+	case err != nil:
+		return time.Time{}, err
+	case endpoint.Err != nil:
+		return time.Time{}, endpoint.Err
+	case endpoint.Date.IsZero():
+		return time.Time{}, errors.New("its answer has no date")
+	}
+	return endpoint.Date, nil
+}
+
+// skew is how far this host's clock is ahead of somebody's.
+type skew struct {
+	of  string
+	by  time.Duration
+	err error
+}
+
+// skew takes the middle between question and answer for the moment of the answer.
+func (w World) skew(of string, ask func() (time.Time, error)) skew {
+	before := w.now()
+	date, err := ask()
+	after := w.now()
+	return skew{of, before.Add(after.Sub(before) / 2).Sub(date), err}
+}
+
+func (w World) now() time.Time {
+	if w.Now == nil {
+		return time.Now()
+	}
+	return w.Now()
+}
+
+func (s skew) String() string {
+	switch ahead := s.by.Round(time.Second); {
+	case s.err != nil:
+		return "not compared with " + s.of + ": " + s.err.Error()
+	case ahead < 0:
+		return fmt.Sprintf("%s behind %s", -ahead, s.of)
+	default:
+		return fmt.Sprintf("%s ahead of %s", ahead, s.of)
+	}
+}
+
+func (s skew) judge(evidence []string) []Finding {
+	f := Finding{ID: "clock-skew", Evidence: evidence, Remedy: "systemctl restart chronyd; chronyc tracking; the time source on EC2 is 169.254.169.123"}
+	switch by := s.by.Abs(); {
+	case by > skewRefused:
+		f.Status, f.Summary = Fail, "the clock of this instance is "+s.String()+": AWS refuses its signatures"
+	case by > skewOdd:
+		f.Status, f.Summary = Warn, "the clock of this instance is "+s.String()
+	default:
+		return Passed("within "+skewOdd.String()+" of AWS", evidence...)
+	}
+	return []Finding{f}
+}
+
+// timeService is which service keeps the time, as far as files tell.
+func (w World) timeService() []string {
+	var seen []string
+	for path, says := range map[string]string{
+		"/run/chrony/chronyd.pid":            "chronyd runs",
+		"/run/systemd/timesync/synchronized": "systemd-timesyncd has synchronised",
+	} {
+		if _, err := os.Stat(w.Config.Path(path)); err == nil {
+			seen = append(seen, says+" ("+path+")")
+		}
+	}
+	return seen
+}

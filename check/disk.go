@@ -1,0 +1,144 @@
+package check
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"muster/internal/kernel"
+)
+
+const (
+	fullPercent    = 99.0
+	tightPercent   = 90.0
+	leastFree      = 64 << 20  // bytes; less does not take an image layer or a log
+	leastFreeCount = 640 << 20 // of a file system that is larger than this
+)
+
+// mount is one file system, with the paths looked at that are on it.
+type mount struct {
+	paths []string
+	kernel.FileSystem
+}
+
+// disk looks at each file system once.
+func (w World) disk(ctx context.Context) []Finding {
+	var mounts []mount
+	var unseen []Finding
+	needed := []string{w.dockerRoot(), "/var/lib/ecs", "/var/log", "/tmp", "/"}
+	for i, m := range w.measure(ctx, needed) {
+		path := needed[i]
+		at := slices.IndexFunc(mounts, func(o mount) bool { return o.Device == m.Device })
+		switch {
+		case errors.Is(m.err, fs.ErrNotExist):
+		case m.err != nil:
+			unseen = append(unseen, CouldNotLook(m.err, "")...)
+		case path == "/" && m.ReadOnly && at < 0: // by design, as on Bottlerocket
+		case at < 0:
+			mounts = append(mounts, mount{[]string{path}, m.FileSystem})
+		default:
+			mounts[at].paths = append(mounts[at].paths, path)
+		}
+	}
+	var found []Finding
+	var seen []string
+	for _, m := range mounts {
+		found = append(found, m.judge()...)
+		seen = append(seen, m.String())
+	}
+	if found = append(found, unseen...); len(found) > 0 {
+		return found
+	}
+	return Passed("there is room", seen...)
+}
+
+type measured struct {
+	kernel.FileSystem
+	err error
+}
+
+// measure asks for all paths at once: one on a dead NFS server does not return,
+// and is left behind.
+func (w World) measure(ctx context.Context, paths []string) []measured {
+	out := make([]measured, len(paths))
+	answers := make([]chan measured, len(paths))
+	for i, path := range paths {
+		answers[i] = make(chan measured, 1)
+		go func() {
+			system, err := w.FileSystem(w.Config.Path(path))
+			answers[i] <- measured{system, err}
+		}()
+	}
+	for i, path := range paths {
+		select {
+		case out[i] = <-answers[i]:
+		case <-ctx.Done():
+			select { // it may have come while another was waited for
+			case out[i] = <-answers[i]:
+			default:
+				out[i].err = fmt.Errorf("%s does not answer: its file system hangs, such as one on a dead NFS server", path)
+			}
+		}
+	}
+	return out
+}
+
+// dockerRoot is where Docker keeps images and containers: data-root of its
+// daemon.json, or the default.
+func (w World) dockerRoot() string {
+	var settings struct {
+		Root string `json:"data-root"`
+	}
+	data, err := os.ReadFile(w.Config.Path("/etc/docker/daemon.json"))
+	if err == nil && json.Unmarshal(data, &settings) == nil && strings.HasPrefix(settings.Root, "/") {
+		return settings.Root
+	}
+	return "/var/lib/docker"
+}
+
+func (m mount) String() string {
+	text := fmt.Sprintf("%s: %.0f %% full, %s of %s free", strings.Join(m.paths, ", "), m.Used(), size(m.Free), size(m.Size))
+	if m.Inodes > 0 {
+		text += fmt.Sprintf(", %.0f %% of the inodes used", m.InodesUsed())
+	}
+	return text
+}
+
+func (m mount) judge() []Finding {
+	var found []Finding
+	add := func(id string, status Status, what, remedy string) {
+		found = append(found, Finding{ID: id, Status: status, Evidence: []string{m.String()}, Remedy: remedy,
+			Summary: "the file system of " + strings.Join(m.paths, ", ") + " " + what})
+	}
+	free := "docker system df; docker system prune; du -xh --max-depth=2 " + m.paths[0] + " | sort -h | tail; or grow the volume"
+	switch {
+	case m.ReadOnly:
+		add("read-only-file-system", Fail, "is mounted read-only", "dmesg | grep -iE 'remount|ext4|xfs|I/O error'; then mount -o remount,rw, or replace the instance")
+	case m.Used() >= fullPercent, m.Free < leastFree && m.Size > leastFreeCount:
+		add("disk-full", Fail, "is full", free)
+	case m.Used() >= tightPercent:
+		add("disk-full", Warn, "is nearly full", free)
+	}
+	inodes := "find " + m.paths[0] + " -xdev -printf '%h\\n' | sort | uniq -c | sort -n | tail; docker system prune"
+	switch used := m.InodesUsed(); {
+	case m.ReadOnly:
+	case used >= fullPercent:
+		add("inodes-full", Fail, "has no inodes left", inodes)
+	case used >= tightPercent:
+		add("inodes-full", Warn, "has hardly any inodes left", inodes)
+	}
+	return found
+}
+
+// size is a number of bytes for a person.
+func size(bytes uint64) string {
+	if bytes < 10<<30 {
+		return fmt.Sprintf("%d MiB", bytes>>20)
+	}
+	return fmt.Sprintf("%d GiB", bytes>>30)
+}

@@ -1,0 +1,67 @@
+package check
+
+import (
+	"context"
+	"os"
+	"strings"
+	"time"
+)
+
+// Metadata is the instance metadata service.
+type Metadata interface {
+	// Metadata reads a path below /latest/meta-data/. One that is not there is no error.
+	Metadata(ctx context.Context, path string) (value string, ok bool, err error)
+	HasUserData(ctx context.Context) (bool, error)
+	Date(ctx context.Context) (time.Time, error) // by the service's clock
+}
+
+// instanceChecks look at the instance itself.
+func instanceChecks(w World, f *facts) []Check {
+	imds := []string{"imds"}
+	return []Check{
+		{ID: "imds", Group: Instance, Title: "the instance metadata service answers", Run: w.metadataService,
+			Findings: []string{"imds-disabled", "imds-silent", "imds-unreachable", "imds-garbled", "imds-broken"}},
+		{ID: "instance-role", Group: Instance, Title: "the instance has a role with credentials", Needs: imds, Run: given(w.IMDS != nil, w.instanceRole),
+			Findings: []string{"no-instance-profile", "instance-profile-broken", "role-not-trusted", "credentials-expired"}},
+		{ID: "user-data", Group: Instance, Title: "cloud-init ran user data", Needs: imds, Run: given(w.IMDS != nil, w.userData),
+			Findings: []string{"user-data-not-run", "cloud-init-errors"}},
+		{ID: "lifecycle", Group: Instance, Title: "the Auto Scaling group wants this instance in service", Needs: imds,
+			Run:      given(w.IMDS != nil, func(ctx context.Context) []Finding { return w.lifecycle(ctx, f) }),
+			Findings: []string{"warm-pool", "standby", "leaving"}},
+		{ID: "disk", Group: Instance, Title: "the disks have room and can be written to", Run: given(w.FileSystem != nil, w.disk),
+			Findings: []string{"disk-full", "inodes-full", "read-only-file-system"}},
+		{ID: "pressure", Group: Instance, Title: "the host has memory, CPU and I/O to spare", Run: w.pressure,
+			Findings: []string{"starved-host", "oom-kills"}},
+		{ID: "clock", Group: Instance, Title: "the clock is right", Run: given(w.IMDS != nil && w.Net != nil, w.clock), Findings: []string{"clock-skew"}},
+	}
+}
+
+// given skips what is looked at through something that is not there.
+func given(there bool, run func(context.Context) []Finding) func(context.Context) []Finding {
+	if there {
+		return run
+	}
+	return func(context.Context) []Finding { return Skipped("there is nothing here to look through") }
+}
+
+// instanceID is for the commands that are printed. cloud-init wrote it down at a
+// boot at which the metadata service answered.
+func (w World) instanceID() string {
+	if w.Identity.InstanceID != "" {
+		return w.Identity.InstanceID
+	}
+	if data, err := os.ReadFile(w.Config.Path("/var/lib/cloud/data/instance-id")); err == nil {
+		if id := strings.TrimSpace(string(data)); strings.HasPrefix(id, "i-") && strings.Trim(id, "i-0123456789abcdef") == "" {
+			return id
+		}
+	}
+	return "INSTANCE_ID"
+}
+
+// region is for the commands that are printed.
+func (w World) region() string {
+	if w.Identity.Region != "" {
+		return w.Identity.Region
+	}
+	return "REGION"
+}

@@ -1,0 +1,162 @@
+package check_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"muster/check"
+	"muster/internal/kernel"
+	"muster/internal/sandbox"
+)
+
+// look runs one check of the world, alone.
+func look(t *testing.T, w *world, id string) check.Result {
+	t.Helper()
+	for _, c := range check.Catalog(w.World) {
+		if c.ID == id {
+			c.Needs, c.After = nil, nil
+			return check.Run(t.Context(), []check.Check{c})[0]
+		}
+	}
+	t.Fatalf("there is no check %s", id)
+	return check.Result{}
+}
+
+// findings are the checks' findings that no scenario has: warnings, what does not
+// apply, and what could not be looked at.
+func TestInstanceFindings(t *testing.T) {
+	nearly, few, tight := roomy(1), roomy(1), roomy(1)
+	nearly.Free, nearly.Available = 2<<30, 1<<30
+	few.Left, tight.Free = 40_000, 60<<20
+	for name, c := range map[string]struct {
+		check   string
+		arrange func(*testing.T, *world)
+		want    string // status, finding, summary
+	}{
+		"a role document that is none": {"instance-role", metadata("meta-data/iam/info", 0, "<html>"), "fail role-not-trusted: EC2 may not assume the role of the instance profile"},
+		"a profile without a role": {"instance-role", metadata("meta-data/iam/security-credentials/", 404, ""),
+			"fail instance-profile-broken: arn:aws:iam::123456789012:instance-profile/muster-sandbox holds no role"},
+		"the metadata service gives out":  {"instance-role", func(_ *testing.T, w *world) { w.IMDSDown() }, "unknown instance-role: instance metadata service at"},
+		"no cloud-init":                   {"user-data", func(t *testing.T, w *world) { remove(t, w, "/var/lib/cloud/data/result.json") }, "skip user-data: cloud-init left no result"},
+		"a result that is not JSON":       {"user-data", file("/var/lib/cloud/data/result.json", "{"), "unknown user-data: reading "},
+		"cloud-init had errors":           {"user-data", file("/var/lib/cloud/data/result.json", `{"v1":{"datasource":"DataSourceEc2Local","errors":["password=hunter2 is wrong","runparts: 1 failures"]}}`), "warn cloud-init-errors: cloud-init ended with errors"},
+		"user data that cannot be asked":  {"user-data", func(t *testing.T, w *world) { none(t, w); w.IMDSDown() }, "unknown user-data: instance metadata service at"},
+		"outside of a group":              {"lifecycle", metadata("meta-data/autoscaling", 404, ""), "skip lifecycle: the instance is in no Auto Scaling group"},
+		"in the warm pool":                {"lifecycle", metadata("meta-data/autoscaling", 0, "Warmed:Stopped"), "skip warm-pool: the instance is kept in the warm pool (Warmed:Stopped)"},
+		"on standby":                      {"lifecycle", metadata("meta-data/autoscaling", 0, "Standby"), "warn standby: the Auto Scaling group has put this instance on standby"},
+		"to be terminated":                {"lifecycle", metadata("meta-data/autoscaling", 0, "Terminated"), "warn leaving: the Auto Scaling group is about to take this instance out of service (Terminated)"},
+		"no answer on the lifecycle":      {"lifecycle", func(_ *testing.T, w *world) { w.IMDSDown() }, "unknown lifecycle: instance metadata service at"},
+		"a disk that is nearly full":      {"disk", system(nearly), "warn disk-full: the file system of /var/lib/docker, /var/lib/ecs, /var/log, /tmp, / is nearly full"},
+		"few inodes":                      {"disk", system(few), "warn inodes-full: the file system of /var/lib/docker, /var/lib/ecs, /var/log, /tmp, / has hardly any inodes left"},
+		"hardly a layer's room":           {"disk", system(tight), "fail disk-full: the file system of"},
+		"a disk that may not be measured": {"disk", func(_ *testing.T, w *world) { w.FileSystem = refusing("/var/log", fs.ErrPermission) }, "unknown disk: permission denied"},
+		"Docker elsewhere, and not there": {"disk", func(t *testing.T, w *world) {
+			w.write(t, "/etc/docker/daemon.json", `{"data-root": "/mnt/docker"}`)
+			w.FileSystem = refusing("/mnt/docker", fs.ErrNotExist)
+		}, "pass disk: there is room"},
+		"a root that is read-only by design": {"disk", func(_ *testing.T, w *world) { w.FileSystem = immutable(w) }, "pass disk: there is room"},
+		"a busy CPU":                         {"pressure", file("/proc/pressure/cpu", "some avg10=99.00 avg60=95.00 avg300=1.00 total=1\n"), "warn starved-host: the host is starved"},
+		"a container over its limit": {"pressure", file("/dev/kmsg", "6,900,400000000,-;Memory cgroup out of memory: Killed process 4242 (java) total-vm:1kB\n"),
+			"warn oom-kills: the kernel killed processes for want of memory"},
+		"hardly any memory":         {"pressure", file("/proc/meminfo", "MemTotal: 8000000 kB\nMemAvailable: 2000 kB\n"), "fail starved-host: the host is starved"},
+		"pressure that is no text":  {"pressure", file("/proc/pressure/io", "\xff"), "pass pressure: nothing waits for long"},
+		"a kernel that is silent":   {"pressure", func(t *testing.T, w *world) { remove(t, w, "/proc/meminfo") }, "skip pressure: the kernel says nothing"},
+		"a clock a minute off":      {"clock", func(_ *testing.T, w *world) { w.Inject(sandbox.ClockSkew(sandbox.IMDS, -time.Minute)) }, "warn clock-skew: the clock of this instance is 1m"},
+		"nobody tells the time":     {"clock", func(_ *testing.T, w *world) { w.IMDSDown(); w.net.silent() }, "unknown clock: nobody told the time: not compared with the metadata service: "},
+		"ECS alone tells the time":  {"clock", func(_ *testing.T, w *world) { w.IMDSDown() }, "pass clock: within 30s of AWS"},
+		"a clock that a file keeps": {"clock", file("/run/chrony/chronyd.pid", "1"), "pass clock: within 30s of AWS"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := healthy(t)
+			c.arrange(t, w)
+			got := first(look(t, w, c.check))
+			if !strings.HasPrefix(got, c.want) {
+				t.Errorf("got %s\nwant %s", got, c.want)
+			}
+			if strings.Contains(got, "hunter2") {
+				t.Errorf("a secret is shown: %s", got)
+			}
+		})
+	}
+}
+
+// first is the worst finding in one text, evidence and all.
+func first(r check.Result) string {
+	f := r.Findings[0]
+	return string(f.Status) + " " + f.ID + ": " + f.Summary + " | " + strings.Join(f.Evidence, " | ")
+}
+
+func remove(t *testing.T, w *world, path string) {
+	t.Helper()
+	if err := os.Remove(w.Config.Path(path)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func none(t *testing.T, w *world) {
+	file("/var/lib/cloud/data/result.json", `{"v1":{"datasource":"DataSourceNone"}}`)(t, w)
+}
+
+// refusing fails for one path, and has room for all others.
+func refusing(path string, err error) func(string) (kernel.FileSystem, error) {
+	return func(at string) (kernel.FileSystem, error) {
+		if strings.HasSuffix(at, path) {
+			return kernel.FileSystem{}, err
+		}
+		return roomy(1), nil
+	}
+}
+
+// immutable has the root alone on a full, read-only file system.
+func immutable(w *world) func(string) (kernel.FileSystem, error) {
+	return func(at string) (kernel.FileSystem, error) {
+		if at == filepath.Clean(w.Config.Root) {
+			return kernel.FileSystem{Device: 2, Size: 1 << 30, ReadOnly: true}, nil
+		}
+		return roomy(1), nil
+	}
+}
+
+func TestAFileSystemThatHangsHoldsUpNoOther(t *testing.T) {
+	w := healthy(t)
+	w.FileSystem = refusing("/never", errors.New("never"))
+	synctest.Test(t, func(t *testing.T) {
+		freed := make(chan struct{})
+		defer close(freed)
+		all := w.FileSystem
+		w.FileSystem = func(at string) (kernel.FileSystem, error) {
+			if strings.HasSuffix(at, "/var/lib/ecs") {
+				<-freed
+			}
+			if strings.HasSuffix(at, "/var/log") {
+				return kernel.FileSystem{Device: 3, Size: 1 << 30}, nil
+			}
+			return all(at)
+		}
+		r := look(t, w, "disk")
+		if got := first(r); !strings.HasPrefix(got, "fail disk-full: the file system of /var/log is full") {
+			t.Error(got)
+		}
+		if got := r.Findings[1].Summary; got != "/var/lib/ecs does not answer: its file system hangs, such as one on a dead NFS server" {
+			t.Error(got)
+		}
+	})
+}
+
+func TestTheInstanceIDForCommandsIsCloudInits(t *testing.T) {
+	w := healthy(t)
+	w.Inject(sandbox.IMDSDisabled())
+	w.write(t, "/var/lib/cloud/data/instance-id", "i-0fedcba9876543210\n")
+	for _, r := range w.run(t) {
+		if r.ID == "imds" && !strings.Contains(r.Findings[0].Remedy, "--instance-id i-0fedcba9876543210 ") {
+			t.Error(r.Findings[0].Remedy)
+		}
+	}
+}

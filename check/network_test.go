@@ -1,0 +1,205 @@
+package check_test
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"muster/check"
+	"muster/internal/awsapi"
+	"muster/internal/fleet"
+	"muster/internal/netpath"
+	"muster/internal/sandbox"
+)
+
+const proxied = "ECS_CLUSTER=prod\nHTTP_PROXY=http://corp:hunter2@proxy.corp:3128\nNO_PROXY=169.254.169.254, 169.254.170.2,/var/run/docker.sock\n"
+
+// behindProxy is an instance whose ECS agent reaches AWS by a proxy alone.
+func behindProxy(t *testing.T, w *world) {
+	w.write(t, "/etc/ecs/ecs.config", proxied)
+	w.net.addrs = map[string]string{"proxy.corp": "10.0.0.8"}
+}
+
+func TestNetworkFindings(t *testing.T) {
+	const dropIn = "/etc/systemd/system/docker.service.d/http-proxy.conf"
+	for name, c := range map[string]struct {
+		check   string
+		arrange func(*testing.T, *world)
+		want    string
+	}{
+		"no proxy": {"proxy", func(*testing.T, *world) {}, "pass proxy: no proxy is set"},
+		"a proxy with all that it must leave out": {"proxy", behindProxy,
+			"pass proxy: NO_PROXY leaves out what is local | /etc/ecs/ecs.config:2: proxy of the ECS agent http://[masked]@proxy.corp:3128; /etc/ecs/ecs.config:3: NO_PROXY=169.254.169.254, 169.254.170.2,/var/run/docker.sock"},
+		"a proxy that takes the tasks' credentials": {"proxy", file("/etc/ecs/ecs.config", "HTTPS_PROXY=p:1\nNO_PROXY=169.254.169.254,/var/run/docker.sock\n"),
+			"warn no-proxy-incomplete: /etc/ecs/ecs.config:2: the ECS agent goes through a proxy also to 169.254.170.2"},
+		"a network left out counts": {"proxy", file("/etc/ecs/ecs.config", "HTTPS_PROXY=p:1\nNO_PROXY=169.254.0.0/16,/var/run/docker.sock\n"), "pass proxy"},
+		"a drop-in of ecs-init": {"proxy", file("/etc/systemd/system/ecs.service.d/http-proxy.conf", "[Service]\nEnvironment=\"HTTPS_PROXY=http://p:1\"\n"),
+			"fail no-proxy-incomplete: /etc/systemd/system/ecs.service.d/http-proxy.conf:2: ecs.service goes through a proxy also to 169.254.169.254, 169.254.170.2, /var/run/docker.sock"},
+		"a drop-in of Docker": {"proxy", file(dropIn, "[Service]\nEnvironment=HTTPS_PROXY=http://p:1 NO_PROXY=localhost\n"),
+			"warn no-proxy-incomplete: " + dropIn + ":2: docker.service goes through a proxy also to 169.254.169.254, 169.254.170.2 |"},
+		"the proxy of the AMI": {"proxy", file("/var/lib/ecs/ecs.config", "HTTP_PROXY=p:1\n"),
+			"fail no-proxy-incomplete: /var/lib/ecs/ecs.config: the ECS agent"},
+		"a drop-in that cannot be read": {"proxy", file("/etc/systemd/system/ecs.service.d", "no directory"), "unknown proxy: "},
+		"names that a proxy resolves":   {"dns", behindProxy, "pass dns: every name resolves | proxy.corp: 10.0.0.8 (the proxy)"},
+		"the region is not known":       {"dns", func(_ *testing.T, w *world) { w.ECSEndpoint = "" }, "skip dns: the region is not known"},
+		"a resolver that is silent": {"dns", func(_ *testing.T, w *world) { w.net.addrs["ecs-t"] = ""; delete(w.net.addrs, "ecs-t-1.") },
+			"fail dns-failure: ecs-t-1.eu-central-1.amazonaws.com does not resolve; the resolver of /etc/resolv.conf is 10.0.0.2"},
+		"no resolver": {"dns", func(t *testing.T, w *world) { w.net.addrs = nil; w.write(t, "/etc/resolv.conf", "search x\n") },
+			"fail dns-failure: the endpoints of ECS do not resolve; /etc/resolv.conf names no resolver"},
+		"a signal without a name": {"dns", func(_ *testing.T, w *world) { w.Config.CFNStack = "web"; delete(w.net.addrs, "cloudformation.") },
+			"warn dns-failure: cloudformation.eu-central-1.amazonaws.com does not resolve; the ECS agent does without"},
+		"endpoints inside and outside": {"dns", func(_ *testing.T, w *world) { w.net.addrs["ecs."] = "10.0.9.1" },
+			"warn endpoints-mixed: some endpoints of ECS are in the VPC and some are not"},
+		"an endpoint by address": {"dns", func(_ *testing.T, w *world) { w.ECSEndpoint = w.APIURL() }, "pass dns: every name resolves | 127.0.0.1: 127.0.0.1 (public)"},
+		"reached through the proxy": {"ecs-endpoints", behindProxy,
+			"pass ecs-endpoints: all are reached | proxy proxy.corp (10.0.0.8:443) for https://ecs.eu-central-1.amazonaws.com: reached, HTTP status 404"},
+		"a proxy that is down": {"ecs-endpoints", func(t *testing.T, w *world) { behindProxy(t, w); w.net.answers["proxy"] = refusedBy() },
+			"fail endpoint-refused: the connection to proxy.corp is refused"},
+		"a hook that cannot be told": {"ecs-endpoints", func(_ *testing.T, w *world) {
+			w.Config.LifecycleHook = "ready"
+			w.net.answers["autoscaling"] = timedOut()
+		},
+			"warn endpoint-timeout: no answer from autoscaling.eu-central-1.amazonaws.com: packets are dropped on the way"},
+		"an old certificate":             {"ecs-endpoints", all(netpath.Answer{Kind: netpath.Expired, Err: errors.New("x509: expired")}), "fail tls-expired: by this host's clock the certificate of the endpoints of ECS has expired"},
+		"gone since it resolved":         {"ecs-endpoints", all(netpath.Answer{Kind: netpath.Unresolved, Err: errors.New("no such host")}), "fail endpoint-unresolved: the endpoints of ECS"},
+		"nothing to look for in the VPC": {"vpc-path", func(*testing.T, *world) {}, "skip vpc-path: nothing that is in the VPC"},
+		"no answer to the agent": {"poll-endpoint", func(_ *testing.T, w *world) { w.net.answers["127."] = timedOut() },
+			"fail poll-unreached: ECS answers, but not where it sends its agent | http://127.0.0.1:"},
+		"ECS throttles": {"poll-endpoint", func(_ *testing.T, w *world) { w.Inject(sandbox.Throttled(sandbox.ECS, "DiscoverPollEndpoint", 0)) },
+			"unknown poll-endpoint: ecs:DiscoverPollEndpoint: the account's request rate is used up"},
+		"ECS knows no such key": {"poll-endpoint", func(_ *testing.T, w *world) {
+			w.Inject(sandbox.Fault{Service: sandbox.ECS, Kind: sandbox.KindUnknownKey})
+		},
+			"fail credentials-refused: ECS does not accept the credentials of this instance"},
+		"ECS refuses the signature": {"poll-endpoint", func(_ *testing.T, w *world) {
+			w.Inject(sandbox.Fault{Service: sandbox.ECS, Kind: sandbox.KindSkewed, Message: "Signature expired"})
+		},
+			"fail signature-refused: ECS does not accept the signatures of this instance: the clock is off"},
+		"no region to ask in": {"poll-endpoint", func(_ *testing.T, w *world) { w.Poll = nil }, "skip poll-endpoint: there is nothing here to look through"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := healthy(t)
+			w.Identity.Region = "eu-central-1"
+			c.arrange(t, w)
+			got := first(look(t, w, c.check))
+			if !strings.HasPrefix(got, c.want) {
+				t.Errorf("got %s\nwant %s", got, c.want)
+			}
+			if strings.Contains(got, "hunter2") {
+				t.Errorf("a secret is shown: %s", got)
+			}
+		})
+	}
+}
+
+// What EC2 does not let it read is named, and never taken for a closed way.
+func TestEachRefusedActionOfTheVPCIsNamed(t *testing.T) {
+	for action, more := range map[string]func(w *world){
+		"DescribeRouteTables":       func(*world) {},
+		"DescribeNatGateways":       func(*world) {},
+		"DescribeVpcEndpoints":      func(*world) {},
+		"DescribeNetworkInterfaces": func(*world) {},
+		"DescribeNetworkAcls":       func(*world) {},
+		"DescribeInstances":         func(*world) {},
+		"DescribeVpcAttribute":      func(w *world) { w.net.addrs = nil },
+	} {
+		t.Run(action, func(t *testing.T) {
+			t.Parallel()
+			w := healthy(t)
+			w.net.silent()
+			natted(w, "available", "subnet-public")
+			w.Inject(sandbox.AccessDenied(sandbox.EC2, action))
+			more(w)
+			for _, r := range w.run(t) {
+				if r.ID == "vpc-path" && (r.Status != check.Unknown || !strings.Contains(first(r), "ec2:"+action)) {
+					t.Errorf("got %s", first(r))
+				}
+			}
+		})
+	}
+}
+
+func TestTheAgentsEndpointsAreAskedAsTheAgentDoes(t *testing.T) {
+	w := healthy(t)
+	behindProxy(t, w)
+	w.write(t, "/etc/ecs/ecs.config", proxied[:len(proxied)-1]+",ecs-t-1.eu-central-1.amazonaws.com\n")
+	w.net.addrs["ecs-t-1."] = "52.94.1.3"
+	look(t, w, "ecs-endpoints")
+	slices.Sort(w.net.asked)
+	want := []string{"https://ecs-a-1.eu-central-1.amazonaws.com through proxy.corp:3128", "https://ecs-t-1.eu-central-1.amazonaws.com", "https://ecs.eu-central-1.amazonaws.com through proxy.corp:3128"}
+	if !slices.Equal(w.net.asked, want) {
+		t.Errorf("asked %q, want %q", w.net.asked, want)
+	}
+}
+
+// dead is a network on which nothing ever answers: each call runs into the end of
+// its own patience, or of its context.
+type dead struct{}
+
+func (dead) wait(ctx context.Context, patience time.Duration) error {
+	ctx, stop := context.WithTimeout(ctx, patience)
+	defer stop()
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (d dead) Resolve(context.Context, string) ([]netip.Addr, error) {
+	return []netip.Addr{netip.MustParseAddr("52.94.1.1")}, nil // from a cache: the longest way
+}
+
+func (d dead) Ask(ctx context.Context, _ string, _ *url.URL) netpath.Answer {
+	return netpath.Answer{Kind: netpath.TimedOut, Err: d.wait(ctx, netpath.Patience)}
+}
+
+func (d dead) Metadata(ctx context.Context, _ string) (string, bool, error) {
+	return "", false, d.wait(ctx, time.Hour)
+}
+func (d dead) HasUserData(ctx context.Context) (bool, error) { return false, d.wait(ctx, time.Hour) }
+func (d dead) Date(ctx context.Context) (time.Time, error) {
+	return time.Time{}, d.wait(ctx, time.Hour)
+}
+
+func (d dead) RouteTables(ctx context.Context, _ []string) ([]awsapi.RouteTable, error) {
+	return nil, d.wait(ctx, time.Hour)
+}
+func (d dead) NATGateway(ctx context.Context, _ string) (*awsapi.NATGateway, error) {
+	return nil, d.wait(ctx, time.Hour)
+}
+func (d dead) VPCEndpoints(ctx context.Context, _ string) ([]awsapi.VPCEndpoint, error) {
+	return nil, d.wait(ctx, time.Hour)
+}
+func (d dead) DNSSupport(ctx context.Context, _ string) (bool, error) {
+	return false, d.wait(ctx, time.Hour)
+}
+func (d dead) PollEndpoints(ctx context.Context, _ string) (awsapi.PollEndpoints, error) {
+	return awsapi.PollEndpoints{}, d.wait(ctx, time.Hour)
+}
+
+func TestADeadNetworkIsLookedAtWithinFifteenSeconds(t *testing.T) {
+	w := healthy(t)
+	synctest.Test(t, func(t *testing.T) {
+		w.IMDS, w.Net, w.VPC, w.Poll = dead{}, dead{}, dead{}, dead{}
+		w.Guards = func(ctx context.Context, _ []netip.Addr) (fleet.Fleet, error) {
+			return fleet.Fleet{}, dead{}.wait(ctx, time.Hour)
+		}
+		checks, err := check.Select(check.Catalog(w.World), []string{"instance", "network"}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		results := check.Run(t.Context(), checks)
+		if took := time.Since(began); took > 15*time.Second {
+			t.Errorf("took %s", took)
+		}
+		if causes := check.Causes(results); len(causes) != 1 || causes[0].ID != "endpoint-timeout" {
+			t.Errorf("causes are %+v", causes)
+		}
+	})
+}

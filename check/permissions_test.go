@@ -1,0 +1,114 @@
+package check_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"muster/check"
+	"muster/internal/sandbox"
+	"muster/packaging/iam"
+)
+
+// lacking is what debug does without an action: which check cannot look then, in a
+// world in which it wants to. Where another action tells the same, either suffices,
+// and only without both something is missing.
+type lacking struct {
+	check   string
+	arrange func(*testing.T, *world)
+	same    string
+}
+
+// withoutAction has a row for each action of the policy debug.
+func withoutAction() map[string]lacking {
+	nothing := func(*testing.T, *world) {}
+	silence := lacking{"vpc-path", silent(func(w *world) { natted(w, "available", "subnet-public") }), ""}
+	inside := silent(func(w *world) {
+		endpointIn(w, sandbox.Rule{Protocol: "tcp", First: 443, Last: 443, CIDR: "10.0.0.0/16"})
+	})
+	return map[string]lacking{
+		"ecs:DescribeClusters":           {"cluster", nothing, ""},
+		"ecs:ListClusters":               {"cluster", func(_ *testing.T, w *world) { w.Config.Cluster = "prdo" }, ""},
+		"ecs:DescribeContainerInstances": {"container-instance", nothing, ""},
+		"ec2:DescribeInstances":          silence,
+		"ec2:DescribeNetworkInterfaces":  {"vpc-path", inside, ""},
+		"ec2:DescribeSecurityGroups":     {"vpc-path", silence.arrange, "ec2:DescribeSecurityGroupRules"},
+		"ec2:DescribeSecurityGroupRules": {"vpc-path", silence.arrange, "ec2:DescribeSecurityGroups"},
+		"ec2:DescribeNetworkAcls":        silence,
+		"ec2:GetManagedPrefixListEntries": {"vpc-path", silent(func(w *world) {
+			w.AddPrefixList("pl-vpc", "10.0.0.0/16")
+			endpointIn(w, sandbox.Rule{Protocol: "tcp", First: 443, Last: 443, PrefixList: "pl-vpc"})
+		}), ""},
+		"ec2:DescribeRouteTables":  silence,
+		"ec2:DescribeNatGateways":  silence,
+		"ec2:DescribeVpcEndpoints": silence,
+		"ec2:DescribeVpcAttribute": {"vpc-path", func(_ *testing.T, w *world) { w.net.addrs = map[string]string{"ecs": ""} }, ""},
+	}
+}
+
+// found is what the checks say in the row's world, where some actions are denied.
+func (l lacking) found(t *testing.T, denied ...string) map[string]check.Finding {
+	t.Helper()
+	w := healthy(t)
+	l.arrange(t, w)
+	for _, action := range denied {
+		service, name, _ := strings.Cut(action, ":")
+		w.Inject(sandbox.AccessDenied(service, name))
+	}
+	all := map[string]check.Finding{}
+	for _, r := range w.run(t) {
+		if len(r.Findings) > 0 {
+			all[r.ID] = r.Findings[0]
+		}
+	}
+	return all
+}
+
+// A check that may not look is unknown, or says less, and names the action; the
+// others say what they said.
+func TestDebugWithoutEachActionOfItsPolicy(t *testing.T) {
+	actions, err := iam.Actions("debug")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := withoutAction()
+	if len(rows) != len(actions) {
+		t.Errorf("%d rows for %d actions", len(rows), len(actions))
+	}
+	for _, action := range actions {
+		t.Run(action, func(t *testing.T) {
+			row, is := rows[action]
+			if !is {
+				t.Fatal("no row denies it")
+			}
+			allowed, denied := row.found(t), []string{action}
+			if row.same != "" {
+				if alone := row.found(t, action)[row.check]; alone.Status != allowed[row.check].Status {
+					t.Errorf("%s does not suffice: %+v", row.same, alone)
+				}
+				denied = append(denied, row.same)
+			}
+			row.compare(t, allowed, row.found(t, denied...), denied)
+		})
+	}
+}
+
+func (l lacking) compare(t *testing.T, allowed, without map[string]check.Finding, denied []string) {
+	t.Helper()
+	for id, before := range allowed {
+		after := without[id]
+		if id != l.check {
+			if after.Status != before.Status {
+				t.Errorf("%s is %s, and was %s", id, after.Status, before.Status)
+			}
+			continue
+		}
+		if after.Status == check.Pass || before.Status == check.Pass && after.Status != check.Unknown {
+			t.Errorf("%s is %s", id, after.Status)
+		}
+		names := func(action string) bool { return strings.Contains(after.Summary, action) }
+		if !slices.ContainsFunc(denied, names) {
+			t.Errorf("%s names none of %v: %s", id, denied, after.Summary)
+		}
+	}
+}

@@ -1,0 +1,129 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"muster/internal/awsapi"
+	"muster/internal/cluster"
+	"muster/internal/nearest"
+)
+
+// Clusters says which clusters there are.
+type Clusters interface {
+	ClusterStatus(ctx context.Context, cluster string) (string, error)
+	ClusterNames(ctx context.Context) ([]string, error)
+}
+
+// Registry is what the ECS API knows of clusters and of the instances in them.
+type Registry interface {
+	Clusters
+	ContainerInstance(ctx context.Context, cluster, arn string) (awsapi.ContainerInstance, error)
+}
+
+func (w World) cluster(ctx context.Context) []Finding {
+	text, origin := w.wanted()
+	ref, err := cluster.Parse(text)
+	switch {
+	case w.Registry == nil:
+		return Skipped("there is no way to the ECS API")
+	case text == "":
+		return Skipped("no cluster is named")
+	case err != nil:
+		return CouldNotLook(err, "")
+	}
+	status, err := w.Registry.ClusterStatus(ctx, text)
+	switch {
+	case errors.Is(err, awsapi.ErrNoSuchCluster):
+		return []Finding{{ID: "cluster-missing", Status: Fail, Summary: NoSuchCluster(ctx, w.Registry, ref, w.Identity.Region, w.Identity.AccountID),
+			Evidence: []string{text + " is from " + origin}, Remedy: "muster bootstrap --cluster NAME, with the right name, then: systemctl restart ecs", SymptomOf: []string{"ecs-config"}}}
+	case err != nil:
+		return CouldNotLook(err, "")
+	case status == "INACTIVE":
+		return []Finding{{ID: "cluster-inactive", Status: Fail, Summary: fmt.Sprintf("cluster %s was deleted (INACTIVE)", text),
+			Evidence: []string{text + " is from " + origin}, Remedy: "create it again: aws ecs create-cluster --cluster-name " + ref.Name + "; or name another: muster bootstrap --cluster NAME", SymptomOf: []string{"ecs-config"}}}
+	case status != "ACTIVE":
+		return []Finding{{ID: "cluster-not-active", Status: Warn, Summary: fmt.Sprintf("cluster %s is %s: that is about its capacity providers, and may pass", text, status)}}
+	}
+	return Passed("cluster " + text + " is ACTIVE")
+}
+
+// NoSuchCluster is the sentence on a cluster that ECS does not know, with those
+// that may have been meant.
+func NoSuchCluster(ctx context.Context, clusters Clusters, wanted cluster.Ref, region, account string) string {
+	hint := fmt.Sprintf("aws ecs list-clusters --region %s shows those there are", region)
+	names, err := clusters.ClusterNames(ctx)
+	near := nearest.Of(wanted.Name, names)
+	switch {
+	case len(near) > 0:
+		hint = "did you mean " + strings.Join(near, " or ") + "?"
+	case awsapi.KindOf(err) == awsapi.Denied:
+		hint += " (ecs:ListClusters is not allowed here, or muster would name the nearest)"
+	case err == nil && len(names) == 0:
+		hint = "there is no cluster at all in this account and region"
+	case err == nil && len(names) <= 5:
+		hint = "there are " + strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("no cluster %s in %s of account %s: %s", wanted, region, account, hint)
+}
+
+func (w World) containerInstance(ctx context.Context, arn string) []Finding {
+	text, _ := w.wanted()
+	switch {
+	case w.Registry == nil:
+		return Skipped("there is no way to the ECS API")
+	case arn == "":
+		return Skipped("this instance has no container instance ARN to ask for")
+	case text == "":
+		text = cluster.Default
+	}
+	ci, err := w.Registry.ContainerInstance(ctx, text, arn)
+	f, bad := w.RegistrationFinding(text, arn, ci, err)
+	if !bad {
+		return Passed(fmt.Sprintf("%s is %s, and its ECS agent is connected", ci.ARN, ci.Status))
+	}
+	return []Finding{f}
+}
+
+// RegistrationFinding says what is wrong with a registration in a cluster, by
+// what the ECS API answered; false: nothing.
+func (w World) RegistrationFinding(clusterName, arn string, ci awsapi.ContainerInstance, err error) (f Finding, bad bool) {
+	switch {
+	case awsapi.KindOf(err) != "":
+		return CouldNotLook(err, "")[0], true
+	case err != nil:
+		return Finding{ID: "container-instance-unknown", Status: Fail, Summary: fmt.Sprintf("ECS knows no container instance %s in cluster %s: it is not of this account or not of %s", arn, clusterName, w.Identity.Region),
+			Remedy: "take AWS_DEFAULT_REGION and credentials out of " + w.Config.ECSConfig + ", then: systemctl restart ecs", SymptomOf: []string{"ecs-config"}}, true
+	case ci.EC2InstanceID != "" && w.Identity.InstanceID != "" && ci.EC2InstanceID != w.Identity.InstanceID:
+		return Finding{ID: "foreign-container-instance", Status: Fail, Summary: fmt.Sprintf("container instance %s belongs to %s: the ECS agent runs on another instance's state", ci.ARN, ci.EC2InstanceID),
+			Remedy: setAside(w.checkpointPath())}, true
+	}
+	return w.statusFinding(ci)
+}
+
+// statusFinding knows the statuses of the ECS API reference, ContainerInstance.
+func (w World) statusFinding(ci awsapi.ContainerInstance) (f Finding, bad bool) {
+	switch {
+	case ci.Status == "REGISTRATION_FAILED":
+		return Finding{ID: "registration-failed", Status: Fail, Summary: "ECS refused the registration: " + ci.StatusReason,
+			Remedy: "mend what the reason names, then replace the instance"}, true
+	case ci.Status == "INACTIVE", ci.Status == "DEREGISTERING":
+		return Finding{ID: "container-instance-inactive", Status: Fail, Summary: fmt.Sprintf("container instance %s was deregistered (%s)", ci.ARN, ci.Status),
+			Remedy: setAside(w.checkpointPath())}, true
+	case ci.Status == "REGISTERING":
+		return Finding{ID: "still-registering", Status: Fail, Summary: fmt.Sprintf("container instance %s is still REGISTERING", ci.ARN),
+			Remedy: "wait, then: muster verify"}, true
+	case !ci.Connected:
+		return Finding{ID: "agent-disconnected", Status: Fail, Summary: fmt.Sprintf("container instance %s is %s, but its ECS agent is not connected", ci.ARN, ci.Status),
+			Evidence:  []string{"some minutes without connection are normal; it is a failure when it lasts more than five"},
+			Remedy:    "allow ecs:Poll and ecs:StartTelemetrySession to the role, and port 443 to the ecs-a and ecs-t endpoints; then: systemctl restart ecs",
+			SymptomOf: slices.Concat(network(), []string{"imds", "instance-role", "clock", "docker", "disk", "pressure"})}, true
+	case ci.Status == "DRAINING":
+		return Finding{ID: "container-instance-draining", Status: Warn, Summary: fmt.Sprintf("container instance %s is DRAINING: it takes no new tasks", ci.ARN),
+			Evidence: []string{ci.StatusReason}, Remedy: "if that is not meant: aws ecs update-container-instances-state --status ACTIVE --container-instances " + ci.ARN}, true
+	}
+	return Finding{}, false
+}

@@ -1,0 +1,187 @@
+package check_test
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"muster/check"
+	"muster/internal/awsapi"
+	"muster/internal/config"
+	"muster/internal/ecsagent"
+	"muster/internal/fleet"
+	"muster/internal/golden"
+	"muster/internal/imds"
+	"muster/internal/kernel"
+	"muster/internal/sandbox"
+)
+
+// scenario puts one thing out of order. causes are the ids of all findings that
+// check.Causes must then name, and none besides.
+type scenario struct {
+	name    string
+	arrange func(*testing.T, *world)
+	causes  []string
+}
+
+// world is a sandboxed instance in order, for a scenario to put out of order.
+type world struct {
+	check.World
+	*sandbox.Sandbox
+	net     *ways
+	plan    sandbox.AgentPlan // of the ECS agent
+	systemd systemd
+	docker  *docker
+}
+
+// write puts a file below the instance's root.
+func (w *world) write(t *testing.T, path, text string) {
+	t.Helper()
+	path = w.Config.Path(path)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const (
+	cluster = "prod"
+	// patience is for a metadata service that answers: tests run many at once.
+	patience = 2 * time.Second
+)
+
+// healthy is an instance in a private subnet behind a NAT gateway, registered in
+// its cluster.
+func healthy(t *testing.T) *world {
+	t.Helper()
+	root := t.TempDir()
+	s, err := sandbox.New(sandbox.Options{
+		Root: root, Clusters: []string{cluster, "default"}, UserData: "#!/bin/sh\nmuster bootstrap --cluster prod\n",
+		Group: &sandbox.Group{Name: "workers", TargetState: "InService"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	cfg, err := config.Load(config.Set{Flags: map[string]string{
+		"MUSTER_ROOT": root, "MUSTER_CLUSTER": cluster, "MUSTER_INTROSPECTION_URL": s.IntrospectionURL(),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{Sandbox: s, net: reachable()}
+	calls := s.AWSConfig()
+	calls.Retryer = func() aws.Retryer { return aws.NopRetryer{} } // its pauses would outlast a check's timeout
+	api := awsapi.FromConfig(calls)
+	w.World = check.World{
+		Config: cfg, IMDS: imds.New(s.IMDSURL(), patience), Net: w.net, ECSEndpoint: "https://ecs.eu-central-1.amazonaws.com",
+		Agent: ecsagent.NewIntrospection(s.IntrospectionURL(), ecsagent.LocalClient(time.Second)),
+		VPC:   api, Poll: api, Registry: api, Now: time.Now,
+		FileSystem: func(string) (kernel.FileSystem, error) { return roomy(1), nil },
+	}
+	w.Guards = func(ctx context.Context, addrs []netip.Addr) (fleet.Fleet, error) {
+		return fleet.Discover(ctx, api, fleet.Selector{Addresses: addrs, Self: w.Identity.InstanceID})
+	}
+	w.equip()
+	w.write(t, "/etc/ecs/ecs.config", "ECS_CLUSTER=prod\n")
+	w.write(t, "/etc/resolv.conf", "nameserver 10.0.0.2\n")
+	w.write(t, "/var/lib/cloud/data/result.json", `{"v1": {"datasource": "DataSourceEc2Local", "errors": []}}`)
+	w.write(t, "/proc/meminfo", "MemTotal: 8000000 kB\nMemAvailable: 6000000 kB\n")
+	return w
+}
+
+// run starts the ECS agent on the instance as it now is, waits until it has
+// registered or ended, and looks. An agent that is held back is not waited for.
+func (w *world) run(t *testing.T) []check.Result {
+	t.Helper()
+	w.Identity, w.NoIdentity = imds.New(w.IMDSURL(), patience).Identity(t.Context())
+	w.Sandbox.Agent.SetPlan(w.plan)
+	if err := w.StartAgent(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !w.plan.Hold {
+		settled := func(s sandbox.AgentStatus) bool { return s.Phase == sandbox.PhaseRegistered || s.Exits > 0 }
+		if _, err := w.Sandbox.Agent.Await(t.Context(), settled); err != nil {
+			t.Fatal(err)
+		}
+	}
+	catalog := check.Catalog(w.World)
+	results := check.Run(t.Context(), catalog)
+	declared(t, catalog, results)
+	return results
+}
+
+// declared holds the checks to the findings that they say they may find.
+func declared(t *testing.T, catalog []check.Check, results []check.Result) {
+	t.Helper()
+	for _, r := range results {
+		i := slices.IndexFunc(catalog, func(c check.Check) bool { return c.ID == r.ID })
+		for _, f := range r.Findings {
+			if f.ID != r.ID && !slices.Contains(catalog[i].Findings, f.ID) {
+				t.Errorf("%s found %s, which it does not declare", r.ID, f.ID)
+			}
+		}
+	}
+}
+
+// Each scenario has its causes and no others; how they are told is frozen in
+// testdata/scenarios.golden (-update writes it).
+func TestScenarios(t *testing.T) {
+	all := allScenarios()
+	told := make([]string, len(all))
+	t.Run("each", func(t *testing.T) {
+		for i, s := range all {
+			t.Run(s.name, func(t *testing.T) {
+				t.Parallel()
+				w := healthy(t)
+				s.arrange(t, w)
+				results := w.run(t)
+				causes := check.Causes(results)
+				told[i] = strings.ReplaceAll(tell(s.name, causes), w.Config.Root+"/", "/")
+				var got []string
+				for _, c := range causes {
+					got = append(got, c.ID)
+				}
+				if !slices.Equal(got, s.causes) {
+					t.Errorf("causes are %q, want %q", got, s.causes)
+					for _, r := range results {
+						t.Logf("%s: %+v", r.ID, r.Findings)
+					}
+				}
+			})
+		}
+	})
+	if !t.Failed() {
+		golden.File(t, "scenarios.golden", []byte(strings.Join(told, "\n")))
+	}
+}
+
+// varying is what differs from run to run.
+var varying = regexp.MustCompile(`127\.0\.0\.1:\d+|\d+h\d+m\d+s|/tmp/d\d+|[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{32}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
+
+func tell(name string, causes []check.Cause) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n", name)
+	for _, c := range causes {
+		fmt.Fprintf(&b, "%s: %s\n", c.ID, c.Summary)
+		for _, e := range c.Evidence {
+			fmt.Fprintf(&b, "  saw: %s\n", e)
+		}
+		fmt.Fprintf(&b, "  do: %s\n", c.Remedy)
+		if c.Symptoms != nil {
+			fmt.Fprintf(&b, "  explains: %s\n", strings.Join(c.Symptoms, " "))
+		}
+	}
+	return varying.ReplaceAllString(b.String(), "<varies>")
+}

@@ -1,0 +1,68 @@
+package check
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"muster/internal/nearest"
+)
+
+// Select takes the checks that are named in only, by id or by group, with all
+// that these need; nil: every one. Those named in skip are left out even then.
+// A name that is none is refused with those that look like it.
+func Select(checks []Check, only, skip []string) ([]Check, error) {
+	for _, name := range slices.Concat(only, skip) {
+		if !slices.ContainsFunc(checks, func(c Check) bool { return c.named(name) }) {
+			return nil, unknownName(checks, name)
+		}
+	}
+	wanted := map[string]bool{}
+	for _, c := range slices.Backward(checks) { // what a check needs stands before it
+		if only == nil || wanted[c.ID] || slices.ContainsFunc(only, c.named) {
+			wanted[c.ID] = true
+			for _, need := range c.Needs {
+				wanted[need] = true
+			}
+		}
+	}
+	var selected []Check
+	for _, c := range checks {
+		if wanted[c.ID] && !slices.ContainsFunc(skip, c.named) {
+			selected = append(selected, c)
+		}
+	}
+	if len(selected) == 0 {
+		return nil, errors.New("no check is left to run")
+	}
+	return selected, nil
+}
+
+// Everyday are the ids of the checks that are for every look: all but the deep.
+func Everyday(checks []Check) []string {
+	var ids []string
+	for _, c := range checks {
+		if !c.Deep {
+			ids = append(ids, c.ID)
+		}
+	}
+	return ids
+}
+
+func (c Check) named(name string) bool { return c.ID == name || string(c.Group) == name }
+
+func unknownName(checks []Check, name string) error {
+	var known []string
+	for _, g := range Groups() {
+		known = append(known, string(g))
+	}
+	for _, c := range checks {
+		known = append(known, c.ID)
+	}
+	hint := "muster check --list shows them"
+	if near := nearest.Of(name, known); len(near) > 0 {
+		hint = "did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return fmt.Errorf("there is no check and no group %q: %s", name, hint)
+}

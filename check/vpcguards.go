@@ -1,0 +1,77 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"muster/internal/fleet"
+	"muster/reach"
+)
+
+// guards judges security groups and network ACLs between this instance and the
+// addresses that do not answer: to one in the VPC both ends, to a public one ours.
+func (w World) guards(ctx context.Context, f *facts, _ location) ([]Finding, error) {
+	var addrs []netip.Addr
+	for _, l := range f.lost {
+		if l.at.IsValid() {
+			addrs = append(addrs, l.at)
+		}
+	}
+	slices.SortFunc(addrs, netip.Addr.Compare)
+	peers, err := w.Guards(ctx, slices.Compact(addrs))
+	switch {
+	case err != nil:
+		return nil, err
+	case peers.Self < 0:
+		return nil, errors.New("EC2 does not tell of this instance")
+	}
+	judge, self := reach.NewJudge(peers.World), peers.Endpoints[peers.Self]
+	var unknown error
+	for i, peer := range peers.Endpoints {
+		if i == peers.Self {
+			continue
+		}
+		v := judge.Evaluate(self, peer, reach.Need{Protocol: reach.TCP, Ports: reach.Range{First: 443, Last: 443}, Flow: reach.Outbound})
+		switch {
+		case v.Status == reach.Open, v.Hop == reach.Nowhere && v.Status != reach.Unknown: // IPv6, and none here
+		case v.Status == reach.Unknown:
+			unknown = unreadActions(peers) // the same for all
+		default:
+			return closed(v, self, peer)
+		}
+	}
+	return nil, unknown
+}
+
+// unreadActions names what EC2 would not tell. That nobody in this region owns a
+// public address is no secret and no gap.
+func unreadActions(f fleet.Fleet) error {
+	var why []error
+	for _, u := range f.Unread {
+		if u.Action != "" {
+			why = append(why, fmt.Errorf("could not read %s", u))
+		}
+	}
+	return errors.Join(why...)
+}
+
+// closed names the hop that says no, and the rule that opens it.
+func closed(v reach.Verdict, self, peer reach.Endpoint) ([]Finding, error) {
+	to := peer.Addrs[0]
+	switch v.Hop {
+	case reach.SourceEgress:
+		all := " --protocol tcp --port 443 --cidr 0.0.0.0/0"
+		if to.Is6() {
+			all = " --ip-permissions 'IpProtocol=tcp,FromPort=443,ToPort=443,Ipv6Ranges=[{CidrIpv6=::/0}]'"
+		}
+		return failed("egress-closed", v.Sentence(), "aws ec2 authorize-security-group-egress --group-id "+self.Groups[0]+all)
+	case reach.DestinationIngress:
+		return failed("endpoint-group-closed", v.Sentence(), fmt.Sprintf("aws ec2 authorize-security-group-ingress --group-id %s --protocol tcp --port 443 --source-group %s", peer.Groups[0], self.Groups[0]))
+	}
+	return failed("acl-closed", v.Sentence(), "let the network ACL that is named pass tcp 443 to "+to.String()+", and the answers to tcp 1024-65535 back: "+
+		"aws ec2 describe-network-acls --filters Name=association.subnet-id,Values="+strings.Trim(self.Subnet+","+peer.Subnet, ","))
+}

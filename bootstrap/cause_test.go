@@ -10,40 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"muster/internal/config"
+	"muster/check"
 	"muster/internal/dockerapi"
-	"muster/internal/ecsagent"
 	"muster/internal/exitcode"
 	"muster/internal/sandbox"
-	"muster/internal/units"
 )
-
-func TestUnitCauses(t *testing.T) {
-	t.Parallel()
-	waiting := &units.Job{Type: "start", State: "waiting"}
-	for name, test := range map[string]struct {
-		state units.State
-		cause string
-	}{
-		"running":              {units.State{LoadState: "loaded", ActiveState: "active"}, ""},
-		"between two restarts": {units.State{LoadState: "loaded", ActiveState: "activating", SubState: "auto-restart"}, ""},
-		"missing":              {units.State{LoadState: "not-found", ActiveState: "inactive"}, "ecs-unit-missing"},
-		"masked":               {units.State{LoadState: "masked", UnitFileState: "masked", ActiveState: "inactive"}, "ecs-unit-masked"},
-		"held back by muster":  {units.State{LoadState: "masked", UnitFileState: "masked-runtime", ActiveState: "inactive"}, "ecs-unit-held-back"},
-		"waiting in the queue": {units.State{LoadState: "loaded", ActiveState: "inactive", Job: waiting}, "ecs-unit-waiting"},
-		"not started":          {units.State{LoadState: "loaded", ActiveState: "inactive"}, "ecs-unit-not-started"},
-		"failed":               {units.State{LoadState: "loaded", ActiveState: "failed", Result: "exit-code", ExecMainStatus: 5}, "ecs-unit-failed"},
-	} {
-		got := unitCause(test.state)
-		switch {
-		case got == nil && test.cause == "":
-		case got == nil || got.ID != test.cause:
-			t.Errorf("%s: %+v, want %q", name, got, test.cause)
-		case got.Summary == "" || got.Remedy == "":
-			t.Errorf("%s: %+v says too little", name, got)
-		}
-	}
-}
 
 // engine is a Docker Engine that says what a test wants.
 type engine struct {
@@ -53,6 +24,12 @@ type engine struct {
 }
 
 func (e engine) Ping(context.Context) (dockerapi.Version, error) { return dockerapi.Version{}, e.ping }
+func (engine) List(context.Context, bool) ([]dockerapi.Summary, error) {
+	return []dockerapi.Summary{{State: "running", Health: "unhealthy", Labels: map[string]string{"com.amazonaws.ecs.container-name": "web"}}}, nil // no cause
+}
+func (engine) Inspect(context.Context, string) (dockerapi.Inspection, bool, error) {
+	return dockerapi.Inspection{}, false, nil
+}
 func (e engine) AgentContainer(context.Context) (dockerapi.AgentContainer, bool, error) {
 	return e.container, e.there, e.inspect
 }
@@ -60,28 +37,30 @@ func (e engine) AgentContainer(context.Context) (dockerapi.AgentContainer, bool,
 func TestDockerAsTheCause(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		engine Engine // nil: the real client
-		listen bool   // and a socket that nobody answers on
+		engine check.Engine // nil: the real client
+		listen bool         // and a socket that nobody answers on
 		cause  string
 		says   string
 	}{
-		"down":           {cause: "docker-unreachable", says: "not running"},
-		"hung":           {listen: true, cause: "docker-unreachable", says: "does not answer"},
+		"down":           {cause: "docker-not-running", says: "not running"},
+		"hung":           {listen: true, cause: "docker-hung", says: "does not answer"},
 		"not for us":     {engine: engine{ping: fmt.Errorf("x: %w", dockerapi.ErrDenied)}, cause: "introspection-refused", says: "no permission"},
 		"no container":   {engine: engine{}, cause: "introspection-refused", says: "there is no container ecs-agent"},
 		"cannot be seen": {engine: engine{inspect: errors.New("inspecting: no")}, cause: "introspection-refused", says: "inspecting: no"},
-		"out of memory":  {engine: engine{there: true, container: dockerapi.AgentContainer{OOMKilled: true}}, cause: "ecs-agent-out-of-memory", says: "killed for memory"},
-		"exited":         {engine: engine{there: true, container: dockerapi.AgentContainer{Status: "exited", ExitCode: 1}}, cause: "introspection-refused", says: "ecs-agent is exited, exit code 1"},
+		"out of memory":  {engine: engine{there: true, container: dockerapi.AgentContainer{OOMKilled: true}}, cause: "agent-out-of-memory", says: "killed for memory"},
+		"exited":         {engine: engine{there: true, container: dockerapi.AgentContainer{Status: "exited", ExitCode: 1}}, cause: "introspection-refused", says: "is exited, exit code 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := boot(t, sandbox.Options{Agent: sandbox.AgentPlan{Hold: true}}).set("CLUSTER", "prod", "TIMEOUT", "200ms").mustConfigure()
 			socket := m.socket()
-			m.host.Engine = func(*config.Config) (Engine, error) {
-				if test.engine != nil {
-					return test.engine, nil
+			m.docker(test.engine)
+			if test.engine == nil {
+				client, err := dockerapi.New("unix://"+socket, time.Second)
+				if err != nil {
+					t.Fatal(err)
 				}
-				return dockerapi.New("unix://"+socket, 100*time.Millisecond)
+				m.docker(client)
 			}
 			if test.listen {
 				l, err := net.Listen("unix", socket)
@@ -98,6 +77,13 @@ func TestDockerAsTheCause(t *testing.T) {
 	}
 }
 
+func (m *machine) docker(engine check.Engine) {
+	m.host.World = func(_ context.Context, w check.World) check.World {
+		w.Engine = engine
+		return w
+	}
+}
+
 // socket is a path below the 107 bytes that a socket's may have.
 func (m *machine) socket() string {
 	dir, err := os.MkdirTemp("", "b")
@@ -111,7 +97,10 @@ func (m *machine) socket() string {
 func TestADockerHostThatIsNoneIsEvidence(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{Agent: sandbox.AgentPlan{Hold: true}}).set("CLUSTER", "prod", "TIMEOUT", "200ms", "DOCKER_HOST", "ssh://x").mustConfigure()
-	m.host.Engine = func(cfg *config.Config) (Engine, error) { return dockerapi.New(cfg.DockerHost, time.Second) }
+	m.host.World = func(_ context.Context, w check.World) check.World {
+		_, w.NoEngine = dockerapi.New(w.Config.DockerHost, time.Second)
+		return w
+	}
 	report, _ := m.verify()
 	wantText(t, strings.Join(report.Evidence, "\n"), `docker host "ssh://x"`)
 }
@@ -119,11 +108,11 @@ func TestADockerHostThatIsNoneIsEvidence(t *testing.T) {
 func TestTheSearchForTheCauseIsBounded(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{Agent: sandbox.AgentPlan{Hold: true}}).set("CLUSTER", "prod", "TIMEOUT", "200ms").mustConfigure()
-	m.host.pace.look = 200 * time.Millisecond
-	m.host.Engine = func(*config.Config) (Engine, error) { return stuck{}, nil }
+	m.host.pace.look = 2 * time.Second
+	m.docker(stuck{})
 	report, err := m.verify()
 	wantExit(t, err, exitcode.NotRegistered)
-	wantOutcome(t, report, NotRegistered, "docker-unreachable")
+	wantOutcome(t, report, NotRegistered, "docker-hung")
 }
 
 type stuck struct{ engine }
@@ -152,17 +141,5 @@ func TestLogsThatCannotBeReadAreSaid(t *testing.T) {
 	m.put("var/log/ecs/ecs-agent.log/x", "")
 	report, _ := m.verify()
 	wantOutcome(t, report, NotRegistered, "introspection-refused")
-	wantText(t, m.log.String(), "phase=evidence", "var/log/ecs")
-}
-
-func TestIntrospectionIsTheLastWord(t *testing.T) {
-	t.Parallel()
-	for err, want := range map[error]string{
-		ecsagent.ErrRefused: "introspection-refused", ecsagent.ErrSilent: "introspection-silent",
-		ecsagent.ErrGarbled: "introspection-garbled", errors.New("x"): "not-registered",
-	} {
-		if got, _ := lookAtIntrospection(t.Context(), fmt.Errorf("asking: %w", err)); got.ID != want {
-			t.Errorf("%v: %s, want %s", err, got.ID, want)
-		}
-	}
+	wantText(t, strings.Join(report.Evidence, "\n"), "-agent.log is not a regular file")
 }

@@ -133,7 +133,9 @@ func (r *run) tellGroup(ctx context.Context, report Report) *Delivery {
 		return nil
 	}
 	d := &Delivery{To: "Auto Scaling", What: "set to Unhealthy, to be replaced"}
-	return d.failing(r.aws.SetUnhealthy(ctx, r.id.InstanceID))
+	// The group's owner asked for the replacement of instances that do not
+	// register, and all of them are young: not even the grace period keeps it.
+	return d.failing(r.aws.SetUnhealthy(ctx, r.id.InstanceID, false))
 }
 
 func (d *Delivery) failing(err error) *Delivery {

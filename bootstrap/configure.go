@@ -142,6 +142,16 @@ func (r *run) remember() error {
 func (r *run) failedToConfigure(err error) Report {
 	report := r.report()
 	report.ExitCode, report.Outcome, report.Reason = exitcode.Of(err), outcomeOf(err), "muster bootstrap failed"
-	report.Cause = &Cause{ID: "bootstrap-failed", Summary: err.Error(), Remedy: "mend it, then run muster bootstrap again"}
+	why := &mendable{err, "mend it, then run muster bootstrap again"}
+	_ = errors.As(err, &why)
+	report.Cause = &Cause{ID: "bootstrap-failed", Summary: why.error.Error(), Remedy: why.remedy}
 	return report
 }
+
+// mendable is an error that knows what to do about it.
+type mendable struct {
+	error
+	remedy string
+}
+
+func (m *mendable) Error() string { return m.error.Error() + ". What to do: " + m.remedy }

@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
+	"muster/check"
 	"muster/internal/awsapi"
 	"muster/internal/cluster"
-	"muster/internal/nearest"
 )
 
 // groupNameTag is the tag that Auto Scaling puts on each of its instances.
@@ -105,7 +104,7 @@ func (r *run) confirmCluster(ctx context.Context) error {
 	status, err := r.aws.ClusterStatus(ctx, r.wanted.Text)
 	switch {
 	case errors.Is(err, awsapi.ErrNoSuchCluster):
-		return badConfig(r.noSuchCluster(ctx))
+		return badConfig(errors.New(check.NoSuchCluster(ctx, r.aws, r.wanted, r.id.Region, r.id.AccountID)))
 	case err != nil:
 		r.warn("cluster", "not confirmed: %v", err)
 		return nil
@@ -115,19 +114,4 @@ func (r *run) confirmCluster(ctx context.Context) error {
 		r.warn("cluster", "%s is %s: that is about its capacity providers, and may pass", r.wanted, status)
 	}
 	return nil
-}
-
-func (r *run) noSuchCluster(ctx context.Context) error {
-	hint := fmt.Sprintf("aws ecs list-clusters --region %s shows those there are", r.id.Region)
-	names, err := r.aws.ClusterNames(ctx)
-	near := nearest.Of(r.wanted.Name, names)
-	switch {
-	case len(near) > 0:
-		hint = "did you mean " + strings.Join(near, " or ") + "?"
-	case err == nil && len(names) == 0:
-		hint = "there is no cluster at all in this account and region"
-	case err == nil && len(names) <= 5:
-		hint = "there are " + strings.Join(names, ", ")
-	}
-	return fmt.Errorf("no cluster %s in %s of account %s: %s", r.wanted, r.id.Region, r.id.AccountID, hint)
 }

@@ -84,8 +84,8 @@ func boot(t *testing.T, opts sandbox.Options) *machine {
 
 // impatient is for tests in which somebody does not answer.
 func (m *machine) impatient() *machine {
-	m.host.pace.api, m.host.pace.tell, m.host.pace.look = 200*time.Millisecond, 200*time.Millisecond, 200*time.Millisecond
-	return m.set("IMDS_TIMEOUT", "200ms")
+	m.host.pace.api, m.host.pace.tell, m.host.pace.look = 2*time.Second, 2*time.Second, 2*time.Second
+	return m.set("IMDS_TIMEOUT", "2s")
 }
 
 // hurried waits for nobody who answers, and long for whoever is only slow.
@@ -115,7 +115,7 @@ func (m *machine) newHost() *Host {
 		},
 		Units: func(context.Context, string) (Units, error) { return m.systemd, nil },
 		Agent: func(cfg *config.Config) Introspection {
-			return ecsagent.NewIntrospection(cfg.IntrospectionURL, ecsagent.LocalClient(200*time.Millisecond))
+			return ecsagent.NewIntrospection(cfg.IntrospectionURL, ecsagent.LocalClient(2*time.Second))
 		},
 		UnitFiles: muster.Units(),
 		Binary:    m.path("usr/local/bin/muster"),

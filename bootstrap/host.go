@@ -6,10 +6,10 @@ import (
 	"log/slog"
 	"time"
 
+	"muster/check"
 	"muster/internal/awsapi"
 	"muster/internal/cluster"
 	"muster/internal/config"
-	"muster/internal/dockerapi"
 	"muster/internal/ecsagent"
 	"muster/internal/imds"
 	"muster/internal/ports"
@@ -27,8 +27,9 @@ type Host struct {
 	AWS   func(ctx context.Context, region string) (AWS, error)
 	Units func(ctx context.Context, root string) (Units, error) // ErrNoSystemd where there is none
 	Agent func(*config.Config) Introspection
-	// Engine may be nil: then Docker is not looked at.
-	Engine func(*config.Config) (Engine, error)
+	// World adds to what the checks look at to find out why the instance did not
+	// register: Docker, the network; nil: nothing more.
+	World func(context.Context, check.World) check.World
 	// Ports judges the replication ports between this instance and the peers of
 	// the cluster; nil: they are not looked at.
 	Ports func(ctx context.Context, cfg *config.Config, self imds.Identity, cluster string) (*ports.Report, error)
@@ -80,7 +81,7 @@ type Hooks interface {
 type Signals interface {
 	SignalSigV4(ctx context.Context, s awsapi.Signal) error
 	SignalIdentity(ctx context.Context, s awsapi.Signal, document []byte, signature string) error
-	SetUnhealthy(ctx context.Context, instanceID string) error
+	SetUnhealthy(ctx context.Context, instanceID string, respectGracePeriod bool) error
 }
 
 // AWS is all of the APIs, and how many requests went to them.
@@ -109,12 +110,6 @@ type Introspection interface {
 	Metadata(ctx context.Context) (ecsagent.Metadata, error)
 }
 
-// Engine is the Docker Engine, read only.
-type Engine interface {
-	Ping(ctx context.Context) (dockerapi.Version, error)
-	AgentContainer(ctx context.Context) (dockerapi.AgentContainer, bool, error)
-}
-
 // run is one run of Configure or Verify: what it has found out so far.
 type run struct {
 	*Host
@@ -129,6 +124,8 @@ type run struct {
 	noUnits error
 	group   *string // of Auto Scaling; nil before it was asked for
 	noHook  error   // the group has no such launch hook
+
+	confirmed *answered // by the ECS API; nil before it answered
 
 	wanted cluster.Ref // that the instance is to join, once it is known
 	origin string      // who says so

@@ -16,7 +16,8 @@ type pace struct {
 	systemd time.Duration // D-Bus; a daemon-reload of a big system takes seconds
 	look    time.Duration // the search for the cause: the verdict is more urgent
 	tell    time.Duration // one delivery: whoever waits has waited long already
-	ports   time.Duration // the judgement of the ports: API calls alone, nobody is dialled
+	stagger time.Duration // at most, before the APIs are asked for the peers
+	ports   time.Duration // the check of the ports: some eight API calls, then dials, which have a bound of their own
 	lock    time.Duration // a first run: longer than any takes that is not stuck
 }
 
@@ -24,6 +25,6 @@ func realPace() pace {
 	return pace{
 		poll:    500 * time.Millisecond,
 		confirm: []time.Duration{5 * time.Second, 15 * time.Second, time.Minute, 4 * time.Minute},
-		api:     15 * time.Second, systemd: time.Minute, look: 10 * time.Second, tell: 30 * time.Second, lock: time.Minute, ports: time.Minute,
+		api:     15 * time.Second, systemd: time.Minute, look: 10 * time.Second, tell: 30 * time.Second, lock: time.Minute, stagger: 15 * time.Second, ports: time.Minute,
 	}
 }

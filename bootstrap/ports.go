@@ -4,18 +4,23 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
 
 	"muster/internal/config"
 	"muster/internal/exitcode"
+	"muster/internal/ports"
 )
 
-// checkPorts judges the replication ports of an instance that has registered,
-// if that was asked for. A closed port is a warning or, by policy, a failure of
-// the boot; what could not be looked at never is.
+// checkPorts checks the replication ports of an instance that has registered, if
+// that was asked for. A port that is certainly closed is a warning or, by policy, a
+// failure of the boot; what could not be looked at never is.
 func (r *run) checkPorts(ctx context.Context, report *Report) {
 	if r.cfg.Ports == "" || r.cfg.PortsPolicy == config.PortsIgnore || r.Ports == nil {
 		return
 	}
+	r.stagger(ctx)
 	ctx, stop := context.WithTimeout(ctx, r.pace.ports)
 	defer stop()
 	judged, err := r.Ports(ctx, r.cfg, r.id, r.wanted.Text)
@@ -23,21 +28,46 @@ func (r *run) checkPorts(ctx context.Context, report *Report) {
 		r.warnOfPorts(report, "the replication ports could not be judged: "+err.Error())
 		return
 	}
-	for _, note := range judged.Notes {
-		r.warnOfPorts(report, note)
-	}
 	closed, fix := judged.Closed()
-	for _, sentence := range closed {
+	filtered, certain := judged.Filtered()
+	for _, sentence := range slices.Concat(judged.Notes, closed, filtered, seenHere(judged)) {
 		r.warnOfPorts(report, sentence)
+	}
+	if certain {
+		closed = append(closed, filtered...)
 	}
 	switch {
 	case len(closed) == 0:
-		r.say("ports", "%s: none is known to be closed to the %d peers", r.cfg.Ports, len(judged.Peers)-1)
+		r.say("ports", "%s: none is known to be closed to the %d peers; dialled: %s", r.cfg.Ports, len(judged.Peers)-1, cmp.Or(judged.Contacts(), "nobody"))
 	case r.cfg.PortsPolicy == config.PortsFail:
 		report.Outcome, report.ExitCode = PortsClosed, exitcode.Failed
 		report.Reason = fmt.Sprintf("registered in cluster %s, but replication ports are closed", r.wanted)
 		report.Cause = &Cause{"ports-closed", closed[0], cmp.Or(fix, "muster ports shows all of them")}
 	}
+}
+
+// stagger waits, with full jitter, before the APIs are asked: their rates are
+// shared by all instances that boot at once. Beside a root that is not the
+// machine's own, nobody boots.
+func (r *run) stagger(ctx context.Context) {
+	if r.pace.stagger == 0 || r.cfg.Root != "/" {
+		return
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(rand.N(r.pace.stagger)):
+	}
+}
+
+// seenHere is what was found on the host. That nothing listens is no news on an
+// instance that has just joined.
+func seenHere(judged *ports.Report) (sentences []string) {
+	for _, f := range judged.Findings {
+		if f.ID != "no-listener" {
+			sentences = append(sentences, fmt.Sprintf("on this host: %s (%s): %s", f.Summary, f.Evidence, f.Remedy))
+		}
+	}
+	return sentences
 }
 
 func (r *run) warnOfPorts(report *Report, text string) {

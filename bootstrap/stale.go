@@ -43,9 +43,11 @@ func (r *run) checkpoint() (write cluster.Ref, stale *ecsagent.Checkpoint) {
 
 // staleState says what will happen with a stale checkpoint, and how to go on.
 func (r *run) staleState(saved *ecsagent.Checkpoint) error {
-	return fmt.Errorf("%s holds cluster %q for this same instance, so the ECS agent would refuse to start in %s: it ran before the cluster was set. "+
-		"Run muster bootstrap again with --reset-stale-state, which moves the file aside; then deregister the old entry: aws ecs deregister-container-instance --force --cluster %s --container-instance %s",
-		r.checkpointPath(), saved.Cluster, r.wanted, saved.Cluster, saved.ContainerInstanceARN)
+	return &mendable{
+		fmt.Errorf("%s holds cluster %q for this same instance, so the ECS agent would refuse to start in %s: it ran before the cluster was set", r.checkpointPath(), saved.Cluster, r.wanted),
+		fmt.Sprintf("run muster bootstrap again with --reset-stale-state, which moves the file aside; then deregister the old entry: aws ecs deregister-container-instance --force --cluster %s --container-instance %s",
+			saved.Cluster, saved.ContainerInstanceARN),
+	}
 }
 
 // moveStale moves agent.db aside. A running agent goes on with the file that it

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"muster/check"
 	"muster/internal/awsapi"
 	"muster/internal/cluster"
 	"muster/internal/ecsagent"
@@ -178,17 +180,12 @@ func (r *run) restarting(ctx context.Context) bool {
 func (r *run) confirm(ctx context.Context, meta ecsagent.Metadata, report *Report) error {
 	for n := 0; ; n++ {
 		ci, err := r.aws.ContainerInstance(ctx, r.wanted.Text, meta.ContainerInstanceARN)
-		switch {
-		case awsapi.KindOf(err) != "":
+		if awsapi.KindOf(err) != "" {
 			report.Warnings = append(report.Warnings, "the registration is the ECS agent's word alone: "+err.Error())
 			r.warn("verify", "not confirmed: %v", err)
 			return nil
-		case err != nil:
-			err = r.notThere(meta.ContainerInstanceARN)
-		default:
-			err = r.judge(ci)
 		}
-		if err == nil {
+		if err = r.judge(meta.ContainerInstanceARN, ci, err); err == nil {
 			report.Confirmed = true
 			return nil
 		}
@@ -204,27 +201,13 @@ func (r *run) confirm(ctx context.Context, meta ecsagent.Metadata, report *Repor
 	}
 }
 
-func (r *run) notThere(arn string) error {
-	return &known{passes: true, Cause: Cause{"container-instance-unknown", fmt.Sprintf("ECS knows no container instance %s in cluster %s: it is not of this account or not of %s", arn, r.wanted, r.id.Region),
-		"take AWS_DEFAULT_REGION and credentials out of " + r.cfg.ECSConfig + ", then: systemctl restart ecs"}}
-}
-
-// judge says what is wrong with a registration.
-func (r *run) judge(ci awsapi.ContainerInstance) error {
-	switch {
-	case ci.EC2InstanceID != "" && ci.EC2InstanceID != r.id.InstanceID:
-		return &known{Cause: Cause{"foreign-container-instance", fmt.Sprintf("container instance %s belongs to %s: the ECS agent runs on another instance's state", ci.ARN, ci.EC2InstanceID),
-			"systemctl stop ecs && mv " + r.checkpointPath() + "{,.old} && systemctl --no-block start ecs"}}
-	case ci.Status == "REGISTRATION_FAILED":
-		return &known{Cause: Cause{"registration-failed", "ECS refused the registration: " + ci.StatusReason, "mend what the reason names, then replace the instance"}}
-	case ci.Status == "INACTIVE" || ci.Status == "DEREGISTERING":
-		return &known{Cause: Cause{"container-instance-inactive", fmt.Sprintf("container instance %s was deregistered (%s)", ci.ARN, ci.Status),
-			"systemctl stop ecs && mv " + r.checkpointPath() + "{,.old} && systemctl --no-block start ecs"}}
-	case ci.Status == "REGISTERING":
-		return &known{passes: true, Cause: Cause{"still-registering", fmt.Sprintf("container instance %s is still REGISTERING", ci.ARN), "wait, then: muster verify"}}
-	case !ci.Connected:
-		return &known{passes: true, Cause: Cause{"agent-disconnected", fmt.Sprintf("container instance %s is %s, but its ECS agent is not connected", ci.ARN, ci.Status),
-			"allow ecs:Poll and ecs:StartTelemetrySession to the role, and port 443 to the ecs-a and ecs-t endpoints; then: systemctl restart ecs"}}
+// judge says what is wrong with a registration, as the ECS API sees it.
+func (r *run) judge(arn string, ci awsapi.ContainerInstance, err error) error {
+	r.confirmed = &answered{Clusters: r.aws, instance: ci, err: err}
+	f, bad := check.World{Config: r.cfg, Identity: r.id}.RegistrationFinding(r.wanted.Text, arn, ci, err)
+	if !bad || f.Status != check.Fail {
+		return nil
 	}
-	return nil
+	passes := []string{"container-instance-unknown", "still-registering", "agent-disconnected"}
+	return &known{Cause{f.ID, f.Summary, f.Remedy}, slices.Contains(passes, f.ID)}
 }

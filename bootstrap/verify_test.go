@@ -82,7 +82,7 @@ func TestVerifySaysWhyItDidNotRegister(t *testing.T) {
 		"half an answer":          {plan: sandbox.AgentPlan{Answer: sandbox.AnswerHalf}, timeout: "300ms", cause: "introspection-garbled"},
 		"null ARN":                {plan: sandbox.AgentPlan{Answer: sandbox.AnswerNullARN}, timeout: "300ms", cause: "not-registered", says: []string{"no container instance ARN"}},
 		"in another cluster":      {plan: sandbox.AgentPlan{Cluster: "default"}, timeout: "10m", cause: "wrong-cluster", says: []string{"in cluster default, not in prod", "--reset-stale-state"}},
-		"the agent exited with 5": {prepare: func(m *machine) { m.SetCluster("prod", "INACTIVE"); m.Agent.SetPlan(sandbox.AgentPlan{}) }, plan: sandbox.AgentPlan{Hold: true}, timeout: "10m", cause: "unrecognized", says: []string{"terminal exit code 5"}},
+		"the agent exited with 5": {prepare: func(m *machine) { m.SetCluster("prod", "INACTIVE"); m.Agent.SetPlan(sandbox.AgentPlan{}) }, plan: sandbox.AgentPlan{Hold: true}, timeout: "10m", cause: "cluster-deleted", says: []string{"terminal exit code 5"}},
 		"the agent may not":       {fault: &deny, timeout: "300ms", cause: "access-denied", says: []string{"ecs:RegisterContainerInstance"}},
 		"the unit was masked": {plan: sandbox.AgentPlan{Hold: true}, prepare: func(m *machine) {
 			m.systemd.reboot()
@@ -129,7 +129,7 @@ func TestTheAgentsOwnWordOnAClusterThatIsNotThere(t *testing.T) {
 	report, err := m.mustConfigure().verify()
 	wantExit(t, err, exitcode.NotRegistered)
 	wantOutcome(t, report, NotRegistered, "cluster-not-found")
-	wantText(t, strings.Join(report.Evidence, "\n"), "exited 1 times, last with code 5", "var/log/ecs/ecs-agent.log:", "Cluster not found.")
+	wantText(t, strings.Join(report.Evidence, "\n"), "exited 1 times, last with code 5", "-agent.log:", "Cluster not found.")
 }
 
 func TestTerminalExitIsSeenWithoutSystemdToo(t *testing.T) {

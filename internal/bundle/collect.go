@@ -1,0 +1,146 @@
+package bundle
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"muster/internal/dockerapi"
+)
+
+// kind says how a file is masked.
+type kind int
+
+const (
+	text kind = iota
+	object
+	markup
+)
+
+// file is one file of the bundle.
+type file struct {
+	name   string
+	source string // where it is from
+	data   []byte
+	kind   kind
+	cut    bool // there was more than the bound
+}
+
+// story is what the report tells beside the results of the checks.
+type story struct {
+	moments    []moment
+	containers []dockerapi.Container
+}
+
+// part is what one collector brought.
+type part struct {
+	files []file
+	story story
+	err   error // of what it could not bring
+}
+
+// collector brings one part of the bundle. It may bring half of it and an error.
+type collector struct {
+	name    string
+	what    string // for --dry-run
+	extra   bool   // only when asked for
+	timeout time.Duration
+	collect func(context.Context, Source) part
+}
+
+func collectors() []collector {
+	const quick, slow = 3 * time.Second, 8 * time.Second
+	return []collector{
+		{"checks", "results.json: what muster debug found", false, quick, checks},
+		{"ports", "ports.json: the replication ports, if they were judged", false, quick, portMatrix},
+		{"settings", "settings.json: muster's settings and where they came from, masked", false, quick, settings},
+		{"muster", "muster/bootstrap.json, muster/report.json: what muster left on the instance", false, quick, ownFiles},
+		{"ecs.config", "ecs.config: the values of known keys, the names of others", false, quick, agentConfig},
+		{"agent", "agent/metadata.json, agent/tasks.json: the ECS agent's introspection", false, slow, agent},
+		{"containers", "containers.json: names, states, ports and the labels of ECS; no environment, no command", false, slow, containers},
+		{"units", "units.json: the states of the units of ECS, Docker, cloud-init and muster", false, slow, unitStates},
+		{"logs", "logs/ecs-init.log, logs/ecs-agent.log: the last 1 MiB of each, masked line by line", false, slow, logs},
+		{"cloud-init", "cloud-init/status.json, cloud-init/result.json: when its stages ran and how they ended", false, quick, cloudInit},
+		{"host", "host/...: release, kernel, uptime, memory, pressure, mounts and their space, resolv.conf, routes, addresses", false, slow, host},
+		{CloudInitLog, "cloud-init/cloud-init.log, cloud-init/cloud-init-output.log: the last 1 MiB of each, masked line by line", true, slow, cloudInitLog},
+		{UserData, "cloud-init/user-data: masked line by line", true, quick, userData},
+	}
+}
+
+// Planned is one line of what a bundle would hold.
+type Planned struct {
+	Name, What string
+	LeftOut    bool // unless it is included
+}
+
+// Plan tells what Collect would collect.
+func Plan(o Options) []Planned {
+	plan := []Planned{{Name: "manifest", What: "MANIFEST.json: every file, what was left out, and what was masked by which rule"}, {Name: "report", What: "report.html: all of it for a browser without network"}}
+	for _, c := range collectors() {
+		plan = append(plan, Planned{c.name, c.what, !o.wants(c)})
+	}
+	return plan
+}
+
+func (o Options) wants(c collector) bool { return !c.extra || slices.Contains(o.Include, c.name) }
+
+// gathered is what all collectors brought, in their order.
+type gathered struct {
+	files  []file
+	story  story
+	failed []Failure
+}
+
+// gather runs the collectors at once.
+func gather(ctx context.Context, s Source, o Options) gathered {
+	all := slices.DeleteFunc(collectors(), func(c collector) bool { return !o.wants(c) })
+	parts := make([]chan part, len(all))
+	for i, c := range all {
+		parts[i] = make(chan part, 1)
+		go func() { parts[i] <- c.within(ctx, s) }()
+	}
+	var g gathered
+	for i, c := range all {
+		p := <-parts[i]
+		g.files = append(g.files, p.files...)
+		g.story.moments = append(g.story.moments, p.story.moments...)
+		g.story.containers = append(g.story.containers, p.story.containers...)
+		if p.err != nil {
+			g.failed = append(g.failed, Failure{c.name, p.err.Error()})
+		}
+	}
+	return g
+}
+
+// within runs the collector in a goroutine of its own, so that nothing in it can
+// hold up or end the others. One that does not heed its context is left behind.
+func (c collector) within(ctx context.Context, s Source) part {
+	ctx, stop := context.WithTimeout(ctx, c.timeout)
+	defer stop()
+	brought := make(chan part, 1)
+	go func() { brought <- c.guarded(ctx, s) }()
+	select {
+	case p := <-brought:
+		return p
+	case <-ctx.Done():
+	}
+	// What heeds its context has a moment to hand over what it has.
+	grace := time.NewTimer(200 * time.Millisecond)
+	defer grace.Stop()
+	select {
+	case p := <-brought:
+		return p
+	case <-grace.C:
+		return part{err: fmt.Errorf("it did not end within %s: %w", c.timeout, context.Cause(ctx))}
+	}
+}
+
+func (c collector) guarded(ctx context.Context, s Source) (p part) {
+	defer func() {
+		if defect := recover(); defect != nil {
+			p = part{err: fmt.Errorf("a defect of muster: %v", defect)}
+		}
+	}()
+	return c.collect(ctx, s)
+}

@@ -1,0 +1,130 @@
+package bundle
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"muster/internal/record"
+)
+
+// maxFile bounds what is read of a file that should be small, in bytes.
+const maxFile = 1 << 20
+
+// read reads a regular file, of which only the beginning or only the end is kept
+// if it has more than maxFile.
+func read(path string, end bool) (data []byte, cut bool, err error) {
+	opened, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, false, err
+	}
+	defer opened.Close()
+	info, err := opened.Stat()
+	if err != nil {
+		return nil, false, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, false, fmt.Errorf("%s is no regular file", path)
+	}
+	cut = info.Size() > maxFile
+	if cut && end {
+		data, err = io.ReadAll(io.NewSectionReader(opened, info.Size()-maxFile, maxFile))
+		_, data, _ = bytes.Cut(data, []byte("\n")) // the first line is only an end
+		return data, cut, err
+	}
+	data, err = io.ReadAll(io.LimitReader(opened, maxFile))
+	return data, cut, err
+}
+
+// copied is a part with copies of files, by their names in the bundle; one that
+// is not there is none.
+func copied(of kind, end bool, names ...[2]string) part {
+	var p part
+	var errs []error
+	for _, it := range names {
+		data, cut, err := read(it[1], end)
+		if err == nil {
+			p.files = append(p.files, file{it[0], it[1], data, of, cut})
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	p.err = errors.Join(errs...)
+	return p
+}
+
+// encoded is a part with a value in JSON.
+func encoded(name, source string, value any) part {
+	data, err := json.MarshalIndent(value, "", "  ")
+	if err != nil {
+		return part{err: err}
+	}
+	return part{files: []file{{name: name, source: source, data: append(data, '\n'), kind: object}}}
+}
+
+func checks(_ context.Context, s Source) part {
+	if s.JSON == nil {
+		return part{}
+	}
+	var out bytes.Buffer
+	err := s.JSON(&out)
+	return part{files: []file{{name: "results.json", source: "muster debug", data: out.Bytes(), kind: object}}, err: err}
+}
+
+func portMatrix(_ context.Context, s Source) part {
+	if s.Ports == nil {
+		return part{}
+	}
+	return encoded("ports.json", "muster ports", s.Ports)
+}
+
+func settings(_ context.Context, s Source) part {
+	return encoded("settings.json", "muster config show", s.Config.Show())
+}
+
+// onlyInstance is the one instance that muster knows of, for when the metadata
+// service does not tell which this is; "" where there are none or, in an image
+// that was baked from a used instance, more.
+func onlyInstance(dir string) string {
+	if known, err := os.ReadDir(dir); err == nil && len(known) == 1 {
+		return known[0].Name()
+	}
+	return ""
+}
+
+// ownFiles are what bootstrap and verify left, and the moments that these tell
+// of.
+func ownFiles(_ context.Context, s Source) part {
+	id := cmp.Or(s.InstanceID, onlyInstance(s.Config.InstanceDir("")), "unknown")
+	dir := s.Config.InstanceDir(id)
+	p := copied(object, false, [2]string{"muster/bootstrap.json", filepath.Join(dir, "bootstrap.json")}, [2]string{"muster/report.json", s.Config.ReportPath(id)})
+	for _, f := range p.files {
+		var it struct {
+			record.Record
+			Outcome   string    `json:"outcome"`
+			Reason    string    `json:"reason"`
+			StartedAt time.Time `json:"started_at"`
+			Waited    float64   `json:"waited_seconds"`
+		}
+		switch err := json.Unmarshal(f.data, &it); {
+		case err != nil:
+		case strings.HasSuffix(f.name, "bootstrap.json"):
+			p.story.moments = append(p.story.moments, moment{it.At, "muster", "bootstrap configured the instance for cluster " + it.Cluster, false})
+		default:
+			p.story.moments = append(p.story.moments, moment{it.StartedAt, "muster", "verify began to wait for the registration", false},
+				moment{it.StartedAt.Add(time.Duration(it.Waited * float64(time.Second))), "muster", "verify ended: " + cmp.Or(it.Reason, it.Outcome), it.Outcome != "registered" && it.Outcome != "deferred"})
+		}
+	}
+	return p
+}

@@ -1,0 +1,76 @@
+package bundle
+
+import (
+	"archive/tar"
+	"cmp"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"syscall"
+
+	"github.com/google/renameio/v2"
+)
+
+// pack writes the files below one directory, the manifest first.
+func pack(out io.Writer, s Source, m Manifest, files []file) error {
+	manifest, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	zipped := gzip.NewWriter(out)
+	archive := tar.NewWriter(zipped)
+	dir := "muster-" + cmp.Or(s.InstanceID, "instance") + "-" + m.At.Format("20060102T150405Z")
+	for _, f := range append([]file{{name: "MANIFEST.json", data: append(manifest, '\n')}}, files...) {
+		head := &tar.Header{Name: path.Join(dir, f.name), Mode: 0o600, Size: int64(len(f.data)), ModTime: m.At, Format: tar.FormatPAX}
+		if err := archive.WriteHeader(head); err != nil {
+			return fmt.Errorf("writing the bundle: %w", err)
+		}
+		if _, err := archive.Write(f.data); err != nil {
+			return fmt.Errorf("writing the bundle: %w", err)
+		}
+	}
+	if err := errors.Join(archive.Close(), zipped.Close()); err != nil {
+		return fmt.Errorf("writing the bundle: %w", err)
+	}
+	return nil
+}
+
+// Place has write fill a file at path that only its owner may read, and puts it
+// there whole or not at all. A file that is there is replaced; a link, or what is
+// no file, is not.
+func Place(path string, write func(io.Writer) error) error {
+	switch info, err := os.Lstat(path); {
+	case err == nil && !info.Mode().IsRegular():
+		return fmt.Errorf("writing the bundle: %s is there and is no file (%s): name another", path, info.Mode().Type())
+	case err != nil && !errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("writing the bundle: %w", err)
+	}
+	pending, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(0o600))
+	if err != nil {
+		return wayOut(path, err)
+	}
+	defer func() { _ = pending.Cleanup() }()
+	if err := write(pending); err != nil {
+		return wayOut(path, err)
+	}
+	if err := pending.CloseAtomicallyReplace(); err != nil {
+		return wayOut(path, err)
+	}
+	return nil
+}
+
+// wayOut adds, where the disk is what is broken, how to get the bundle all the
+// same.
+func wayOut(path string, err error) error {
+	for _, full := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO} {
+		if errors.Is(err, full) {
+			return fmt.Errorf("placing the bundle at %s: %w; name a file on another disk or in /dev/shm, or write it to standard output: muster debug --bundle - >FILE", path, err)
+		}
+	}
+	return fmt.Errorf("placing the bundle at %s: %w", path, err)
+}

@@ -1,0 +1,64 @@
+package bundle
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// moment is one thing that happened.
+type moment struct {
+	at   time.Time
+	who  string
+	text string
+	bad  bool
+}
+
+// maxMoments bounds the timeline: its beginning and its end tell the story.
+const maxMoments = 80
+
+// timeline puts the moments of this boot in order. began is when that was; what
+// is older is of another boot, or of the image.
+func timeline(moments []moment) (ordered []moment, began time.Time, skipped int) {
+	for _, m := range moments {
+		if m.who == "kernel" {
+			began = m.at
+		}
+	}
+	for _, m := range moments {
+		if !m.at.IsZero() && !m.at.Before(began.Truncate(time.Second)) {
+			ordered = append(ordered, m)
+		}
+	}
+	slices.SortStableFunc(ordered, func(a, b moment) int { return a.at.Compare(b.at) })
+	if began.IsZero() && len(ordered) > 0 {
+		began = ordered[0].at
+	}
+	if skipped = len(ordered) - maxMoments; skipped > 0 {
+		ordered = slices.Delete(ordered, maxMoments/2, maxMoments/2+skipped)
+	}
+	return ordered, began, max(0, skipped)
+}
+
+func (s Source) htmlTimeline(b *strings.Builder, moments []moment) {
+	ordered, began, skipped := timeline(moments)
+	if len(ordered) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "<h2>The boot</h2>\n<p class=\"sum\">Since %s, in UTC.</p>\n<ol class=\"time\">\n", esc(began.UTC().Format("2006-01-02 15:04:05")))
+	for i, m := range ordered {
+		if skipped > 0 && i == maxMoments/2 {
+			fmt.Fprintf(b, "<li class=\"gap\">%d more</li>\n", skipped)
+		}
+		mark := ""
+		if m.bad {
+			mark = " class=\"ill\""
+		}
+		fmt.Fprintf(b, "<li%s><time>%s</time><span class=\"since\">%s</span><span class=\"who\">%s</span><span class=\"said\">%s</span></li>\n",
+			mark, esc(m.at.UTC().Format("15:04:05")), esc(since(m.at.Sub(began))), esc(m.who), esc(m.text))
+	}
+	b.WriteString("</ol>\n")
+}
+
+func since(d time.Duration) string { return "+" + d.Round(time.Second).String() }

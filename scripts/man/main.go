@@ -1,0 +1,39 @@
+// Command man writes the man pages of all commands into a directory. The date in
+// them is SOURCE_DATE_EPOCH (reproducible-builds.org), so that the same commands
+// give the same bytes.
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra/doc"
+
+	"muster/internal/cli"
+)
+
+func main() {
+	if len(os.Args) != 3 {
+		fail(fmt.Errorf("usage: man VERSION DIRECTORY"))
+	}
+	fail(write(os.Args[1], os.Args[2]))
+}
+
+func fail(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "man:", err)
+		os.Exit(1)
+	}
+}
+
+func write(version, dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	root := cli.Command(version, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	root.DisableAutoGenTag = true
+	root.InitDefaultCompletionCmd()
+	return doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "muster " + version, Manual: "muster"}, dir)
+}

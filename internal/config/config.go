@@ -11,6 +11,7 @@ import (
 	"maps"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -21,35 +22,53 @@ import (
 // Prefix begins the name of every environment variable of muster's.
 const Prefix = "MUSTER_"
 
+// leastAfter is the shortest MUSTER_UNHEALTHY_AFTER.
+const leastAfter = 5 * time.Minute
+
+// A namespace is as the CloudWatch API reference has it (PutMetricData); the
+// services of AWS have AWS/ to themselves.
+const maxNamespace = 255
+
+var namespaceForm = regexp.MustCompile(`^[0-9A-Za-z.\-_/#]*$`)
+
 // Config holds every setting. A field's variable is Prefix and its name in
 // words, CFNStack being MUSTER_CFN_STACK; its flag is the same in kebab case.
 // The tags are read by Settings: desc says what it is, in names the commands
 // that have it as a flag, and record:"true" marks what bootstrap hands on to
 // the units.
 type Config struct {
-	Cluster          string        `split_words:"true" in:"bootstrap verify ports agent" record:"true" desc:"The ECS cluster, by name or ARN."`
-	ClusterTag       string        `split_words:"true" default:"muster:cluster" in:"bootstrap" desc:"The tag that names the cluster when nothing else does: looked for on the instance (through IMDS), then on its Auto Scaling group."`
-	ECS              ECSSettings   `split_words:"true" in:"bootstrap" desc:"Other settings for ecs.config, as KEY=VALUE, separated by blanks; the flag may be repeated."`
-	ResetStaleState  bool          `split_words:"true" in:"bootstrap" desc:"Move agent.db aside when it holds another cluster for this same instance (the ECS agent would refuse to start)."`
-	Timeout          time.Duration `split_words:"true" default:"10m" in:"bootstrap verify" record:"true" desc:"How long verify waits for the registration."`
-	OnFailure        OnFailure     `split_words:"true" default:"report" in:"bootstrap verify" record:"true" desc:"What follows when the instance does not register: report (say so), abandon (also end the launch hook with ABANDON), unhealthy (also SetInstanceHealth)."`
-	LifecycleHook    string        `split_words:"true" in:"bootstrap verify" record:"true" desc:"The launch lifecycle hook to keep alive while waiting and to complete at the end. Without a name no hook is touched."`
-	CFNStack         string        `split_words:"true" in:"bootstrap verify" record:"true" desc:"The CloudFormation stack to signal, by name or id."`
-	CFNResource      string        `split_words:"true" in:"bootstrap verify" record:"true" desc:"The logical id of the resource in that stack which waits for the signal."`
-	CFNAuth          CFNAuth       `split_words:"true" default:"identity" in:"bootstrap verify" record:"true" desc:"How the signal is authorised: identity (the instance identity document, needs no IAM) or sigv4 (needs cloudformation:SignalResource)."`
-	Ports            string        `split_words:"true" in:"bootstrap verify ports" record:"true" desc:"The replication ports that the peers must reach on each other: profiles and ports, as in ignite2,tcp/9000-9009. Empty: verify checks none, and muster ports takes ignite2."`
-	PortsPolicy      PortsPolicy   `split_words:"true" default:"warn" in:"bootstrap verify" record:"true" desc:"What a closed port means for verify: warn (say so), fail (the boot has failed), ignore (do not look)."`
-	Report           string        `split_words:"true" in:"verify" record:"true" desc:"Where verify writes its JSON report. Empty: report.json in the instance's directory below the state directory."`
-	Console          string        `split_words:"true" default:"/dev/console" in:"verify" record:"true" desc:"Where verify writes its one line, so that get-console-output shows it. Empty: nowhere."`
-	IMDSTimeout      time.Duration `split_words:"true" default:"2m" in:"bootstrap verify" record:"true" desc:"How long to wait for an instance metadata service that comes up late."`
-	IntrospectionURL string        `split_words:"true" default:"http://127.0.0.1:51678" in:"verify ports agent" record:"true" desc:"The ECS agent's introspection server."`
-	DockerHost       string        `split_words:"true" default:"unix:///var/run/docker.sock" in:"verify ports" record:"true" desc:"The Docker Engine, which is only ever read."`
-	WatchPeriod      time.Duration `split_words:"true" default:"1m" in:"agent" record:"true" desc:"How often the agent looks at the registration."`
-	Root             string        `split_words:"true" default:"/" in:"bootstrap verify ports agent" record:"false" desc:"The root of the file system to work on, for images that are not booted and for tests."`
-	ECSConfig        string        `split_words:"true" default:"/etc/ecs/ecs.config" in:"bootstrap" record:"true" desc:"The ECS agent's configuration file."`
-	ECSDataDir       string        `split_words:"true" default:"/var/lib/ecs/data" in:"bootstrap" record:"true" desc:"Where the ECS agent keeps agent.db."`
-	ECSLogDir        string        `split_words:"true" default:"/var/log/ecs" in:"verify" record:"true" desc:"Where the ECS agent writes its logs."`
-	StateDir         string        `split_words:"true" default:"/var/lib/muster" in:"bootstrap verify ports agent" record:"false" desc:"Where muster keeps what it did, one directory an instance id."`
+	Cluster           string        `split_words:"true" in:"bootstrap verify ports agent check debug" record:"true" desc:"The ECS cluster, by name or ARN."`
+	ClusterTag        string        `split_words:"true" default:"muster:cluster" in:"bootstrap" desc:"The tag that names the cluster when nothing else does: looked for on the instance (through IMDS), then on its Auto Scaling group."`
+	ECS               ECSSettings   `split_words:"true" in:"bootstrap" desc:"Other settings for ecs.config, as KEY=VALUE, separated by blanks; the flag may be repeated."`
+	ResetStaleState   bool          `split_words:"true" in:"bootstrap" desc:"Move agent.db aside when it holds another cluster for this same instance (the ECS agent would refuse to start)."`
+	Timeout           time.Duration `split_words:"true" default:"10m" in:"bootstrap verify" record:"true" desc:"How long verify waits for the registration."`
+	OnFailure         OnFailure     `split_words:"true" default:"report" in:"bootstrap verify" record:"true" desc:"What follows when the instance does not register: report (say so), abandon (also end the launch hook with ABANDON), unhealthy (also SetInstanceHealth)."`
+	LifecycleHook     string        `split_words:"true" in:"bootstrap verify" record:"true" desc:"The launch lifecycle hook to keep alive while waiting and to complete at the end. Without a name no hook is touched."`
+	CFNStack          string        `split_words:"true" in:"bootstrap verify" record:"true" desc:"The CloudFormation stack to signal, by name or id."`
+	CFNResource       string        `split_words:"true" in:"bootstrap verify" record:"true" desc:"The logical id of the resource in that stack which waits for the signal."`
+	CFNAuth           CFNAuth       `split_words:"true" default:"identity" in:"bootstrap verify" record:"true" desc:"How the signal is authorised: identity (the instance identity document, needs no IAM) or sigv4 (needs cloudformation:SignalResource)."`
+	Ports             string        `split_words:"true" in:"bootstrap verify ports agent check debug" record:"true" desc:"The replication ports that the peers must reach on each other: profiles and ports, as in ignite2,tcp/9000-9009. Empty: verify and the agent check none, and muster ports takes ignite2."`
+	PortsPolicy       PortsPolicy   `split_words:"true" default:"warn" in:"bootstrap verify" record:"true" desc:"What a closed port means for verify: warn (say so), fail (the boot has failed), ignore (do not look)."`
+	Report            string        `split_words:"true" in:"verify" record:"true" desc:"Where verify writes its JSON report. Empty: report.json in the instance's directory below the state directory."`
+	Console           string        `split_words:"true" default:"/dev/console" in:"verify" record:"true" desc:"Where verify writes its one line, so that get-console-output shows it. Empty: nowhere."`
+	IMDSTimeout       time.Duration `split_words:"true" default:"2m" in:"bootstrap verify" record:"true" desc:"How long to wait for an instance metadata service that comes up late."`
+	IntrospectionURL  string        `split_words:"true" default:"http://127.0.0.1:51678" in:"verify ports agent check debug" record:"true" desc:"The ECS agent's introspection server."`
+	DockerHost        string        `split_words:"true" default:"unix:///var/run/docker.sock" in:"verify ports agent check debug" record:"true" desc:"The Docker Engine, which is only ever read."`
+	WatchPeriod       time.Duration `split_words:"true" default:"1m" in:"agent" record:"true" desc:"How often the agent looks at the registration."`
+	Namespace         string        `split_words:"true" default:"Muster" in:"agent" record:"true" desc:"The CloudWatch namespace of the agent's metrics. Empty: none are published."`
+	Dimensions        Dimensions    `split_words:"true" in:"agent" record:"true" desc:"Metrics beyond those of the cluster and of each service: container, instance, or both with a comma. Each container or instance is billed as metrics of its own (docs/metrics.md)."`
+	EventBus          string        `split_words:"true" in:"agent" record:"true" desc:"The EventBridge bus, by name or ARN, that is told of transitions. Empty: the journal alone."`
+	SpoolDir          string        `split_words:"true" default:"/var/lib/muster-agent/spool" in:"agent" record:"true" desc:"Where minutes are kept that CloudWatch does not take."`
+	SpoolMax          Size          `split_words:"true" default:"64MB" in:"agent" record:"true" desc:"How much of the disk they may take; the oldest go first."`
+	PortsPeriod       time.Duration `split_words:"true" default:"1h" in:"agent" record:"true" desc:"How often the agent judges the replication ports, if any are set, by the rules alone."`
+	UnhealthyAfter    time.Duration `split_words:"true" default:"0s" in:"agent" record:"true" desc:"Have the Auto Scaling group replace this instance when ECS has not heard from it for so long, at least 5m. 0s: never."`
+	UnhealthyMaxShare int           `split_words:"true" default:"10" in:"agent" record:"true" desc:"How many percent of the Auto Scaling group may be out of service at once for that, this instance among them; one always may, unless it is the last."`
+	AgentState        string        `split_words:"true" default:"/run/muster-agent/state.json" in:"agent status" record:"true" desc:"Where the agent tells how things are, for muster status and muster check."`
+	Root              string        `split_words:"true" default:"/" in:"bootstrap verify ports agent status check debug" record:"false" desc:"The root of the file system to work on, for images that are not booted and for tests."`
+	ECSConfig         string        `split_words:"true" default:"/etc/ecs/ecs.config" in:"bootstrap check debug" record:"true" desc:"The ECS agent's configuration file."`
+	ECSDataDir        string        `split_words:"true" default:"/var/lib/ecs/data" in:"bootstrap check debug" record:"true" desc:"Where the ECS agent keeps agent.db."`
+	ECSLogDir         string        `split_words:"true" default:"/var/log/ecs" in:"verify check debug" record:"true" desc:"Where the ECS agent writes its logs."`
+	StateDir          string        `split_words:"true" default:"/var/lib/muster" in:"bootstrap verify ports agent check debug" record:"false" desc:"Where muster keeps what it did, one directory an instance id."`
 
 	origins map[string]Origin
 }
@@ -129,13 +148,25 @@ func (c *Config) check() error {
 			bad(variable, "%s is not above zero", d)
 		}
 	}
+	if c.PortsPeriod < time.Minute {
+		bad("MUSTER_PORTS_PERIOD", "%s is less than a minute: a look takes API calls that the account shares", c.PortsPeriod)
+	}
+	if c.UnhealthyAfter != 0 && c.UnhealthyAfter < leastAfter {
+		bad("MUSTER_UNHEALTHY_AFTER", "%s is less than %s: ECS agents lose their connection for minutes, several times an hour, and come back", c.UnhealthyAfter, duration(leastAfter))
+	}
+	if c.UnhealthyMaxShare < 1 || c.UnhealthyMaxShare > 100 {
+		bad("MUSTER_UNHEALTHY_MAX_SHARE", "%d is no percentage from 1 to 100", c.UnhealthyMaxShare)
+	}
+	if len(c.Namespace) > maxNamespace || !namespaceForm.MatchString(c.Namespace) || strings.HasPrefix(c.Namespace, "AWS/") {
+		bad("MUSTER_NAMESPACE", "%+.40q is no CloudWatch namespace: up to 255 letters, digits and .-_/#, not beginning with AWS/", c.Namespace)
+	}
 	if u, err := url.Parse(c.IntrospectionURL); err != nil || u.Scheme != "http" || u.Host == "" {
 		bad("MUSTER_INTROSPECTION_URL", "%q is no URL such as http://127.0.0.1:51678", c.IntrospectionURL)
 	}
 	if _, _, err := reach.ParsePorts(c.Ports); c.Ports != "" && err != nil {
 		bad("MUSTER_PORTS", "%v", err)
 	}
-	for variable, path := range map[string]string{"MUSTER_ROOT": c.Root, "MUSTER_ECS_CONFIG": c.ECSConfig, "MUSTER_ECS_DATA_DIR": c.ECSDataDir, "MUSTER_ECS_LOG_DIR": c.ECSLogDir, "MUSTER_STATE_DIR": c.StateDir} {
+	for variable, path := range map[string]string{"MUSTER_ROOT": c.Root, "MUSTER_ECS_CONFIG": c.ECSConfig, "MUSTER_ECS_DATA_DIR": c.ECSDataDir, "MUSTER_ECS_LOG_DIR": c.ECSLogDir, "MUSTER_STATE_DIR": c.StateDir, "MUSTER_SPOOL_DIR": c.SpoolDir, "MUSTER_AGENT_STATE": c.AgentState} {
 		if !filepath.IsAbs(path) {
 			bad(variable, "%q is not an absolute path", path)
 		}

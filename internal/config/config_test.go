@@ -35,14 +35,15 @@ func TestEverySettingIsReadByEnvconfigUnderTheNameThatIsDocumented(t *testing.T)
 	sample := map[string]string{
 		"MUSTER_ECS": "ECS_LOGLEVEL=debug", "MUSTER_RESET_STALE_STATE": "true", "MUSTER_ON_FAILURE": "abandon",
 		"MUSTER_CFN_AUTH": "sigv4", "MUSTER_PORTS": "ignite2,tcp/9000", "MUSTER_PORTS_POLICY": "fail", "MUSTER_INTROSPECTION_URL": "http://127.0.0.1:1", "MUSTER_CFN_RESOURCE": "r", "MUSTER_CFN_STACK": "s",
+		"MUSTER_DIMENSIONS": "container,instance", "MUSTER_SPOOL_MAX": "7MB", "MUSTER_UNHEALTHY_AFTER": "7m", "MUSTER_UNHEALTHY_MAX_SHARE": "50",
 	}
 	flags := map[string]string{}
 	for _, s := range Settings() {
 		switch {
 		case sample[s.Variable] != "":
 			flags[s.Variable] = sample[s.Variable]
-		case strings.HasSuffix(s.Default, "m"):
-			flags[s.Variable] = "7s"
+		case strings.HasSuffix(s.Default, "m"), strings.HasSuffix(s.Default, "h"):
+			flags[s.Variable] = "7m"
 		default:
 			flags[s.Variable] = "/changed"
 		}
@@ -115,6 +116,7 @@ func TestBadSettingsNameTheirPlace(t *testing.T) {
 		"nothing near":               {Set{Environ: []string{"MUSTER_XYZZYPLUGH=x"}}, "muster config show lists"},
 		"an empty cluster":           {Set{Environ: []string{"MUSTER_CLUSTER="}}, "environment MUSTER_CLUSTER: MUSTER_CLUSTER: it is set, but empty"},
 		"no duration":                {Set{Flags: map[string]string{"MUSTER_TIMEOUT": "10"}}, `flag --timeout: MUSTER_TIMEOUT="10": not a duration such as 90s or 10m`},
+		"ports judged all the time":  {Set{Flags: map[string]string{"MUSTER_PORTS_PERIOD": "1ns"}}, "MUSTER_PORTS_PERIOD: 1ns is less than a minute"},
 		"a negative duration":        {Set{Flags: map[string]string{"MUSTER_TIMEOUT": "-1m"}}, "flag --timeout: MUSTER_TIMEOUT: -1m0s is not above zero"},
 		"no bool":                    {Set{Environ: []string{"MUSTER_RESET_STALE_STATE=maybe"}}, "neither true nor false"},
 		"a word that is no choice":   {Set{Flags: map[string]string{"MUSTER_ON_FAILURE": "explode"}}, `it must be one of ["report" "abandon" "unhealthy"]`},
@@ -126,6 +128,12 @@ func TestBadSettingsNameTheirPlace(t *testing.T) {
 		"a secret after a bad key":   {Set{Flags: map[string]string{"MUSTER_ECS": "ecs_engine_auth_data=hunter2"}}, `it does not begin with KEY=`},
 		"a secret that lost its key": {Set{Flags: map[string]string{"MUSTER_ECS": `{"r":{"auth":"hunter2"}}`}}, `it does not begin with KEY=`},
 		"a secret before a key":      {Set{Flags: map[string]string{"MUSTER_ECS": "hunter2 ECS_LOGLEVEL=info"}}, `it does not begin with KEY=`},
+		"too soon unhealthy":         {Set{Flags: map[string]string{"MUSTER_UNHEALTHY_AFTER": "4m"}}, "flag --unhealthy-after: MUSTER_UNHEALTHY_AFTER: 4m0s is less than 5m"},
+		"a share of nobody":          {Set{Flags: map[string]string{"MUSTER_UNHEALTHY_MAX_SHARE": "0"}}, "0 is no percentage from 1 to 100"},
+		"a share that is no number":  {Set{Flags: map[string]string{"MUSTER_UNHEALTHY_MAX_SHARE": "ten"}}, `MUSTER_UNHEALTHY_MAX_SHARE="ten": not a whole number`},
+		"a dimension of nothing":     {Set{Flags: map[string]string{"MUSTER_DIMENSIONS": "task"}}, "it must be container, instance, or container,instance"},
+		"a spool without a unit":     {Set{Flags: map[string]string{"MUSTER_SPOOL_MAX": "64"}}, "not a size such as 64MB"},
+		"a namespace of AWS's":       {Set{Flags: map[string]string{"MUSTER_NAMESPACE": "AWS/ECS"}}, `"AWS/ECS" is no CloudWatch namespace`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Load(c.set)

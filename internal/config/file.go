@@ -41,7 +41,10 @@ func ReadFile(path string) (File, error) {
 		return File{}, fmt.Errorf("reading settings: %s has %d bytes, at most %d are read", path, info.Size(), maxFile)
 	}
 	data, err := os.ReadFile(path)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrPermission): // muster-agent is a user of its own
+		return File{}, fmt.Errorf("reading settings: %w: its mode is %04o, and all must be able to read it: chmod 644 %s", err, info.Mode().Perm(), path)
+	case err != nil:
 		return File{}, fmt.Errorf("reading settings: %w", err)
 	}
 	return ParseFile(path, data)

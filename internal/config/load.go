@@ -94,6 +94,8 @@ func explain(err error, origins map[string]Origin) error {
 	switch parse.TypeName {
 	case "time.Duration":
 		why = "not a duration such as 90s or 10m"
+	case "int":
+		why = "not a whole number"
 	case "bool":
 		why = "neither true nor false"
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"muster/internal/redact"
@@ -53,6 +54,56 @@ const (
 func (a *CFNAuth) UnmarshalText(text []byte) error {
 	return oneOf(a, text, CFNIdentity, CFNSigV4)
 }
+
+// Dimensions says which metrics there are beyond those of the cluster and of each
+// service.
+type Dimensions struct{ Container, Instance bool }
+
+// UnmarshalText reads container, instance, or both with a comma.
+func (d *Dimensions) UnmarshalText(text []byte) error {
+	*d = Dimensions{}
+	for name := range strings.SplitSeq(string(text), ",") {
+		switch strings.TrimSpace(name) {
+		case "container":
+			d.Container = true
+		case "instance":
+			d.Instance = true
+		case "":
+		default:
+			return errors.New("it must be container, instance, or container,instance")
+		}
+	}
+	return nil
+}
+
+func (d Dimensions) String() string {
+	var names []string
+	if d.Container {
+		names = append(names, "container")
+	}
+	if d.Instance {
+		names = append(names, "instance")
+	}
+	return strings.Join(names, ",")
+}
+
+// Size is a number of bytes.
+type Size int64
+
+// UnmarshalText reads a number of MB, such as 64MB: a million bytes each.
+func (s *Size) UnmarshalText(text []byte) error {
+	number, isMB := strings.CutSuffix(strings.ToUpper(string(text)), "MB")
+	n, err := strconv.ParseUint(strings.TrimSpace(number), 10, 20)
+	if !isMB || err != nil || n == 0 {
+		return errors.New("not a size such as 64MB")
+	}
+	*s = Size(n) * megabyte
+	return nil
+}
+
+const megabyte = 1_000_000
+
+func (s Size) String() string { return strconv.FormatInt(int64(s)/megabyte, 10) + "MB" }
 
 func oneOf[T ~string](target *T, text []byte, values ...T) error {
 	if !slices.Contains(values, T(text)) {

@@ -1,50 +1,167 @@
 package cli
 
 import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
 	"muster/agent"
+	"muster/agent/announce"
+	"muster/agent/containers"
+	"muster/agent/metrics"
+	"muster/agent/registration"
+	"muster/check"
+	"muster/internal/awsapi"
 	"muster/internal/config"
+	"muster/internal/dockerapi"
+	"muster/internal/ecsagent"
 	"muster/internal/exitcode"
+	"muster/internal/fleet"
 	"muster/internal/imds"
 	"muster/internal/record"
+	"muster/internal/units"
+	"muster/reach"
 )
 
 func agentCommand(log *slog.Logger) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "agent",
-		Short:   "Watch, for the instance's whole life, that it stays registered in its cluster",
-		Example: "  muster agent --cluster prod         as muster-agent.service does it",
-		Args:    cobra.NoArgs,
+		Use:   "agent",
+		Short: "Watch, for the instance's whole life, its containers and that it stays in its cluster, and tell CloudWatch",
+		Example: `  muster agent --cluster prod         as muster-agent.service does it
+  muster agent --event-bus ops --dimensions container,instance
+  muster agent --unhealthy-after 1h   have a long disconnected instance replaced`,
+		Args: cobra.NoArgs,
 	}
 	addFlags(cmd, "agent")
 	cmd.RunE = run(func(cmd *cobra.Command) error {
-		cfg, rec, _, err := recalled(cmd, log, 0)
+		hangup := make(chan os.Signal, 1) // from now on: it would end the wait for the metadata service
+		signal.Notify(hangup, syscall.SIGHUP)
+		defer signal.Stop(hangup)
+		cfg, rec, id, err := recalled(cmd, log, 0)
 		if err != nil {
 			return err
 		}
-		w := agent.Watch{
-			Agent: introspection(cfg), Expected: cfg.Cluster, Period: cfg.WatchPeriod, Log: log,
-			Alive: func() { notify(daemon.SdNotifyWatchdog) },
-			Ready: func() { notify(daemon.SdNotifyReady) },
+		a, err := newAgent(cmd.Context(), cfg, rec, id, log)
+		if err != nil {
+			return exitcode.Wrap(exitcode.BadConfiguration, err)
 		}
-		if w.Expected == "" {
-			w.Expected = rec.Cluster
-		}
-		w.Watchdog, _ = daemon.SdWatchdogEnabled(false)
-		w.Run(cmd.Context())
-		notify(daemon.SdNotifyStopping)
+		a.Version = cmd.Root().Version
+		a.Reload, a.Hangup = func() (agent.Settings, error) { return reread(cmd, id) }, hangup
+		debug.SetGCPercent(gcPercent)
+		runtime.GOMAXPROCS(1) // each processor has caches of its own, and one is enough
+		a.Run(cmd.Context())
 		return nil
 	})
 	return cmd
 }
 
-// notify tells systemd; without it there is nobody to tell.
-func notify(state string) { _, _ = daemon.SdNotify(false, state) }
+// gcPercent: the tasks need the memory more than the agent needs the moments in
+// which it collects garbage.
+const gcPercent = 25
+
+// reread loads the settings as they are now, for an instance that is known.
+func reread(cmd *cobra.Command, id imds.Identity) (agent.Settings, error) {
+	set, err := settings(cmd)
+	if err != nil {
+		return agent.Settings{}, err
+	}
+	cfg, rec, damage, err := record.Recall(set, id.InstanceID)
+	if err == nil {
+		err = damage
+	}
+	if err != nil {
+		return agent.Settings{}, err
+	}
+	return agent.Settings{Config: cfg, Cluster: cmp.Or(cfg.Cluster, rec.Cluster)}, nil
+}
+
+// newAgent wires the agent's parts.
+func newAgent(ctx context.Context, cfg *config.Config, rec record.Record, id imds.Identity, log *slog.Logger) (*agent.Agent, error) {
+	docker, err := dockerapi.New(cfg.DockerHost, localTimeout)
+	if err != nil {
+		return nil, err
+	}
+	api, err := awsapi.New(ctx, id.Region, imdsEndpoint())
+	if err != nil {
+		return nil, err
+	}
+	metadata := imds.New(imdsEndpoint(), glance)
+	a := &agent.Agent{
+		Settings: agent.Settings{Config: cfg, Cluster: cmp.Or(cfg.Cluster, rec.Cluster)}, InstanceID: id.InstanceID, Log: log,
+		Registration: &registration.Watch{Agent: introspection(cfg), Expected: cmp.Or(cfg.Cluster, rec.Cluster), Log: log},
+		Metadata:     metadata, Calls: api.Calls, ShuttingDown: units.ShuttingDown,
+		Notify: func(state string) { _, _ = daemon.SdNotify(false, state) }, // without systemd there is nobody to tell
+	}
+	a.Watchdog, _ = daemon.SdWatchdogEnabled(false)
+	tasks := ecsagent.NewTaskMetadataEndpoint("", ecsagent.LocalClient(localTimeout))
+	if api.Region() == "" {
+		log.Warn("no region is known: AWS is not asked, and nothing is published", "phase", "agent")
+		a.Announcer = announce.New(announce.Options{Log: log})
+		a.Containers = containers.NewWatcher(docker, containers.NewServices(tasks, nil, log), cfg.WatchPeriod, log)
+		return a, nil
+	}
+	a.Containers = containers.NewWatcher(docker, containers.NewServices(tasks, api, log), cfg.WatchPeriod, log)
+	addAWS(a, cfg, api, metadata, log)
+	return a, nil
+}
+
+// addAWS adds what asks and tells AWS.
+func addAWS(a *agent.Agent, cfg *config.Config, api *awsapi.Client, metadata *imds.Client, log *slog.Logger) {
+	events := announce.Options{Log: log}
+	if cfg.EventBus != "" {
+		events.Bus, events.BusName = api, cfg.EventBus
+	}
+	a.Announcer = announce.New(events)
+	if cfg.Namespace != "" {
+		a.Publisher = metrics.NewPublisher(metrics.Options{
+			Dir: cfg.Path(cfg.SpoolDir), MaxBytes: int64(cfg.SpoolMax), Sender: api, Namespace: cfg.Namespace, InstanceID: a.InstanceID, Rest: agent.Forget, Log: log,
+		})
+	}
+	a.Healer = &registration.Healer{
+		After: cfg.UnhealthyAfter, MaxShare: cfg.UnhealthyMaxShare, InstanceID: a.InstanceID,
+		Lifecycle: metadata, Group: api, Fellows: api, Log: log,
+	}
+	a.Registration.ECS, a.Registration.Hurry = api, a.Healer.Hurry()
+	if needs, _, err := reach.ParsePorts(cfg.Ports); cfg.Ports != "" && err == nil { // the configuration was checked
+		p := place{cfg: cfg, api: api, selector: fleet.Selector{Cluster: a.Settings.Cluster, Self: a.InstanceID}}
+		a.Ports = judgePorts(fleet.NewCache(cfg.PortsPeriod/2, p.discover), a.Settings.Cluster, api.Region(), needs)
+	}
+}
+
+// judgePorts judges the ports of this instance and its peers by the rules alone.
+func judgePorts(peers *fleet.Cache, cluster, region string, needs []reach.Need) func(context.Context) (agent.Ports, error) {
+	return func(ctx context.Context) (agent.Ports, error) {
+		report, err := check.Ports(ctx, check.PortsLook{Discover: peers.Get}, "cluster "+cluster, region, needs)
+		if err != nil {
+			return agent.Ports{}, err
+		}
+		found := agent.Ports{Known: true}
+		for status, n := range report.Counts {
+			if status != reach.Open.String() && status != reach.Unknown.String() {
+				found.Blocked += n
+			}
+		}
+		if n := report.Counts[reach.Unknown.String()]; n > 0 && found.Blocked == 0 {
+			return agent.Ports{}, fmt.Errorf("%d pairs: %s", n, strings.Join(report.Notes, "; "))
+		}
+		if closed, fix := report.Closed(); len(closed) > 0 {
+			found.First, found.Remedy = closed[0], cmp.Or(fix, "muster ports shows all of them")
+		}
+		return found, nil
+	}
+}
 
 // recalled loads the settings with what bootstrap recorded on this instance,
 // if the metadata service says within patience (0: the setting's) which one it
@@ -63,7 +180,7 @@ func recalled(cmd *cobra.Command, log *slog.Logger, patience time.Duration) (*co
 	}
 	id, err := imds.New(imdsEndpoint(), patience).Identity(cmd.Context())
 	if err != nil {
-		log.Warn("without what bootstrap recorded on this instance: "+err.Error(), "phase", "record")
+		log.Warn(withoutRecord(err, patience), "phase", "record")
 		return cfg, record.Record{}, imds.Identity{}, nil
 	}
 	cfg, rec, damage, err := record.Recall(set, id.InstanceID)
@@ -71,4 +188,14 @@ func recalled(cmd *cobra.Command, log *slog.Logger, patience time.Duration) (*co
 		log.Warn(damage.Error(), "phase", "record")
 	}
 	return cfg, rec, id, exitcode.Wrap(exitcode.BadConfiguration, err)
+}
+
+// withoutRecord is short for a person away from EC2, where no metadata service
+// is the rule.
+func withoutRecord(err error, patience time.Duration) string {
+	var e *imds.Error
+	if patience == glance && errors.As(err, &e) && (e.Kind == imds.Unreachable || e.Kind == imds.Silent) {
+		return fmt.Sprintf("no metadata service answers within %s: this is taken for no EC2 instance", glance)
+	}
+	return "without what bootstrap recorded on this instance: " + err.Error()
 }

@@ -49,7 +49,7 @@ func verifyCommand(log *slog.Logger) *cobra.Command {
 	addFlags(cmd, "verify")
 	cmd.Flags().StringVar(&output, "output", "short", "What is printed on stdout: short (one line) or json (the report).")
 	cmd.RunE = run(func(cmd *cobra.Command) error {
-		if err := checkOutput(output, "short", "json"); err != nil {
+		if err := oneOf("output", output, "short", "json"); err != nil {
 			return err
 		}
 		h, err := host(cmd, log)
@@ -66,11 +66,12 @@ func verifyCommand(log *slog.Logger) *cobra.Command {
 	return cmd
 }
 
-func checkOutput(output string, known ...string) error {
-	if slices.Contains(known, output) {
+// oneOf refuses a flag's value that is none of the known ones.
+func oneOf(flag, value string, known ...string) error {
+	if slices.Contains(known, value) {
 		return nil
 	}
-	return exitcode.Wrap(exitcode.Usage, fmt.Errorf("--output %s: it must be one of %q", output, known))
+	return exitcode.Wrap(exitcode.Usage, fmt.Errorf("--%s %s: it must be one of %q", flag, value, known))
 }
 
 func printJSON(cmd *cobra.Command, value any) error {

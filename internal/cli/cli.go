@@ -24,7 +24,7 @@ import (
 func Main(version string, args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	root := command(version, slog.New(term.NewHandler(stderr, toJournal())))
+	root := Command(version, slog.New(term.NewHandler(stderr, toJournal())))
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -54,18 +54,22 @@ func tell(out io.Writer, err error) {
 // (systemd.exec(5)).
 func toJournal() bool { return os.Getenv("JOURNAL_STREAM") != "" }
 
-func command(version string, log *slog.Logger) *cobra.Command {
+// Command is the root of all commands, for Main and for the man pages.
+func Command(version string, log *slog.Logger) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "muster",
 		Short: "Make an EC2 instance report for duty in its ECS cluster, and prove that it did",
 		Example: `  muster bootstrap --cluster prod     in user data: configure, queue the units, never wait
   muster verify                       did this instance register? (muster-verify.service runs it)
+  sudo muster debug                   what is wrong with this instance? The root cause first
   muster config show                  every setting, its value, and where it came from`,
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(bootstrapCommand(log), verifyCommand(log), portsCommand(log), agentCommand(log), configCommand(log))
+	root.AddCommand(bootstrapCommand(log), verifyCommand(log), portsCommand(log), agentCommand(log), statusCommand(), configCommand(log),
+		checkCommand(version, log), debugCommand(version, log), explainCommand())
+	root.AddCommand(topics()...)
 	return root
 }
 

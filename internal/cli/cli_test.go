@@ -40,6 +40,12 @@ func TestScripts(t *testing.T) {
 			"peers":       peers,
 			"balancer":    balancer,
 			"authorize":   authorize,
+			"fits-schema": fitsSchema,
+			"interrupted": interrupted,
+			"engine":      engine,
+			"await":       await,
+			"published":   published,
+			"once":        once,
 		},
 	})
 }
@@ -52,7 +58,10 @@ func TestWhatAnErrorQuotesCannotPassForAnotherLine(t *testing.T) {
 	}
 }
 
-type boxKey struct{}
+type (
+	boxKey  struct{}
+	varsKey struct{}
+)
 
 func instance(env *testscript.Env) error {
 	root := env.WorkDir + "/root"
@@ -72,6 +81,7 @@ func instance(env *testscript.Env) error {
 	env.Values[boxKey{}] = box
 	env.Vars = append(env.Vars, "ROOT="+root, "MUSTER_CONSOLE=", "NO_COLOR=1")
 	env.Vars = append(env.Vars, box.Environ()...)
+	env.Values[varsKey{}] = env.Vars
 	return nil
 }
 
@@ -154,4 +164,21 @@ func signalled(ts *testscript.TestScript, _ bool, args []string) {
 	if signal != args[0] || hook != args[1] {
 		ts.Fatalf("signalled %s and %s, want %s", signal, hook, args)
 	}
+}
+
+// sandboxed is an instance on loopback, with the cluster prod, that muster is
+// pointed at by the environment.
+func sandboxed(t *testing.T) (root string, box *sandbox.Sandbox) {
+	t.Helper()
+	root = t.TempDir()
+	box, err := sandbox.New(sandbox.Options{Root: root, Clusters: []string{"prod"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(box.Close)
+	for _, entry := range box.Environ() {
+		name, value, _ := strings.Cut(entry, "=")
+		t.Setenv(name, value)
+	}
+	return root, box
 }

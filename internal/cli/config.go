@@ -16,7 +16,7 @@ import (
 const glance = time.Second
 
 func configCommand(log *slog.Logger) *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "Show the settings", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "config", Short: "Show the settings", Example: "  muster config show", Args: cobra.NoArgs}
 	// A command that does nothing itself would answer a mistyped `shwo` with its
 	// help and exit code 0.
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
@@ -30,7 +30,7 @@ func configCommand(log *slog.Logger) *cobra.Command {
 	addFlags(show, "")
 	show.Flags().StringVar(&output, "output", "table", "How it is printed: table or json.")
 	show.RunE = run(func(cmd *cobra.Command) error {
-		if err := checkOutput(output, "table", "json"); err != nil {
+		if err := oneOf("output", output, "table", "json"); err != nil {
 			return err
 		}
 		cfg, _, _, err := recalled(cmd, log, glance)

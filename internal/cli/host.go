@@ -10,9 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"muster/bootstrap"
+	"muster/check"
 	"muster/internal/awsapi"
 	"muster/internal/config"
-	"muster/internal/dockerapi"
 	"muster/internal/ecsagent"
 	"muster/internal/imds"
 	"muster/internal/units"
@@ -51,8 +51,8 @@ func host(cmd *cobra.Command, log *slog.Logger) (*bootstrap.Host, error) {
 			return units.Connect(ctx)
 		},
 		Agent: func(cfg *config.Config) bootstrap.Introspection { return introspection(cfg) },
-		Engine: func(cfg *config.Config) (bootstrap.Engine, error) {
-			return dockerapi.New(cfg.DockerHost, localTimeout)
+		World: func(ctx context.Context, w check.World) check.World {
+			return onNetwork(ctx, onDocker(w))
 		},
 		Ports:     bootPorts,
 		UnitFiles: systemd.Units(),

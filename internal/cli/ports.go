@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
 	"strconv"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 	"muster/internal/imds"
 	"muster/internal/ports"
 	"muster/internal/probe"
+	"muster/internal/record"
 	"muster/reach"
 )
 
@@ -32,7 +34,7 @@ type portsFlags struct {
 	addresses, balancers   []string
 	targetPort             string
 	region, output         string
-	noDial                 bool
+	noDial, allTasks       bool
 }
 
 func portsCommand(log *slog.Logger) *cobra.Command {
@@ -54,6 +56,7 @@ instance against its peers, with a look at the host and a few dials. With --clus
 	cmd.Flags().StringVar(&f.group, "asg", "", "The peers are the members of this Auto Scaling group.")
 	cmd.Flags().StringVar(&f.service, "service", "", "The peers are the running tasks of this service of the cluster.")
 	cmd.Flags().StringVar(&f.family, "family", "", "The peers are the running tasks of this task definition family.")
+	cmd.Flags().BoolVar(&f.allTasks, "all-tasks", false, "Find all tasks of --family, also if that takes more than 30 API calls.")
 	cmd.Flags().StringSliceVar(&f.addresses, "address", nil, "The peers have these private addresses.")
 	cmd.Flags().StringSliceVar(&f.balancers, "balancer", nil, "The private addresses of a load balancer in front, which must reach --target-port too.")
 	cmd.Flags().StringVar(&f.targetPort, "target-port", dynamicPort, "The port that the balancer dials, or dynamic: any that Docker gives to hostPort 0.")
@@ -66,7 +69,7 @@ instance against its peers, with a look at the host and a few dials. With --clus
 }
 
 func runPorts(cmd *cobra.Command, log *slog.Logger, f portsFlags) error {
-	if err := checkOutput(f.output, "table", "json", "html"); err != nil {
+	if err := oneOf("output", f.output, "table", "json", "html"); err != nil {
 		return err
 	}
 	at, err := locate(cmd, log, f)
@@ -104,8 +107,7 @@ type place struct {
 	scope    string
 	ports    string
 
-	balancers []netip.Addr
-	target    uint16 // that the balancers dial; 0: any dynamic host port
+	target uint16 // that the balancers dial; 0: any dynamic host port
 }
 
 // locate finds out whether this is an instance that asks for itself, or
@@ -115,7 +117,7 @@ func locate(cmd *cobra.Command, log *slog.Logger, f portsFlags) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
-	cfg, rec, id, err := recalled(cmd, log, glance)
+	cfg, rec, id, err := f.recalled(cmd, log)
 	if err != nil {
 		return place{}, err
 	}
@@ -145,14 +147,28 @@ func locate(cmd *cobra.Command, log *slog.Logger, f portsFlags) (place, error) {
 	return at, nil
 }
 
+// recalled asks no metadata service where it could tell nothing: the peers and
+// the region are named, and no bootstrap has left a record here. Away from EC2
+// that is a second's wait for each command.
+func (f portsFlags) recalled(cmd *cobra.Command, log *slog.Logger) (*config.Config, record.Record, imds.Identity, error) {
+	named := f.group != "" || len(f.addresses) > 0 || cmd.Flags().Changed("cluster")
+	region := cmp.Or(f.region, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))
+	if set, err := settings(cmd); err == nil && named && region != "" {
+		if cfg, err := config.Load(set); err == nil && record.None(cfg) {
+			return cfg, record.Record{}, imds.Identity{}, nil
+		}
+	}
+	return recalled(cmd, log, glance)
+}
+
 // selector says who is asked about; the scope stays empty for the cluster.
 func (f portsFlags) selector() (place, error) {
-	at := place{selector: fleet.Selector{Group: f.group, Service: f.service, Family: f.family}}
+	at := place{selector: fleet.Selector{Group: f.group, Service: f.service, Family: f.family, AllTasks: f.allTasks}}
 	var err error
 	if at.selector.Addresses, err = addresses("--address", f.addresses); err != nil {
 		return at, err
 	}
-	if at.balancers, err = addresses("--balancer", f.balancers); err != nil {
+	if at.selector.Balancers, err = addresses("--balancer", f.balancers); err != nil {
 		return at, err
 	}
 	if at.target, err = f.target(); err != nil {
@@ -204,18 +220,11 @@ func (p place) discover(ctx context.Context) (fleet.Fleet, error) {
 	return fleet.Discover(ctx, p.api, p.selector)
 }
 
-func (p place) discoverBalancers(ctx context.Context) (fleet.Fleet, error) {
-	return fleet.Discover(ctx, p.api, fleet.Selector{Addresses: p.balancers})
-}
-
 // dialPatience bounds all dials together.
-const dialPatience = 15 * time.Second
+const dialPatience = 10 * time.Second
 
 func (p place) look(f portsFlags) check.PortsLook {
-	look := check.PortsLook{Discover: p.discover}
-	if len(p.balancers) > 0 {
-		look.Target, look.Balancers = p.target, p.discoverBalancers
-	}
+	look := check.PortsLook{Discover: p.discover, Target: p.target}
 	if p.selector.Self == "" || p.cfg.Root != "/" {
 		return look // no host, or not this one
 	}
@@ -250,9 +259,14 @@ func dial(ctx context.Context, from netip.Addr, targets []probe.Target) []probe.
 	return (&probe.Prober{Source: from}).Dial(ctx, targets)
 }
 
-// bootPorts is the check of a boot: this instance and the peers of its cluster,
-// by the rules alone. Nothing listens yet on an instance that has just joined,
-// and a whole group that boots at once must not dial itself.
+// bootSample is how many peers an instance dials when it boots. All of a group
+// that boots at once dial as many, so that each is dialled by as many on average,
+// whatever the size of the group.
+const bootSample = 10
+
+// bootPorts is the check of a boot: this instance and the peers of its cluster, as
+// muster ports on the instance would check it, but brief, because it may have been
+// booted with a thousand others.
 func bootPorts(ctx context.Context, cfg *config.Config, id imds.Identity, name string) (*ports.Report, error) {
 	needs, _, err := reach.ParsePorts(cfg.Ports)
 	if err != nil {
@@ -262,6 +276,8 @@ func bootPorts(ctx context.Context, cfg *config.Config, id imds.Identity, name s
 	if err != nil {
 		return nil, err
 	}
-	p := place{cfg: cfg, api: api, selector: fleet.Selector{Cluster: name, Self: id.InstanceID}}
-	return check.Ports(ctx, check.PortsLook{Discover: p.discover}, "cluster "+name, id.Region, needs)
+	p := place{cfg: cfg, api: api, selector: fleet.Selector{Cluster: name, Self: id.InstanceID, Brief: true}}
+	look := p.look(portsFlags{})
+	look.Sample = bootSample
+	return check.Ports(ctx, look, "cluster "+name, id.Region, needs)
 }

@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"muster/internal/sandbox/dockerd"
+)
+
+// engine VARIABLE: a Docker Engine with a healthy and an unhealthy container of
+// service web and one that ECS did not start; VARIABLE is where it listens.
+func engine(ts *testscript.TestScript, _ bool, args []string) {
+	e, err := dockerd.New(dockerd.Options{})
+	ts.Check(err)
+	ts.Defer(e.Close)
+	of := func(container string) dockerd.Spec {
+		return dockerd.Spec{Name: "ecs-web-1-" + container, Check: true, Labels: map[string]string{
+			"com.amazonaws.ecs.cluster": "prod", "com.amazonaws.ecs.task-arn": "arn:aws:ecs:eu-west-1:123456789012:task/prod/1",
+			"com.amazonaws.ecs.container-name": container, "com.amazonaws.ecs.task-definition-family": "web",
+		}}
+	}
+	e.Health(e.Run(of("app")), "healthy")
+	e.Health(e.Run(of("cache")), "unhealthy")
+	e.Run(dockerd.Spec{Name: "ecs-agent"})
+	ts.Setenv(args[0], e.Host())
+}
+
+// await FILE TEXT: waits until the file has the text.
+func await(ts *testscript.TestScript, _ bool, args []string) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(time.Minute)
+	for {
+		data, _ := os.ReadFile(ts.MkAbs(args[0]))
+		if strings.Contains(string(data), args[1]) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-late:
+			ts.Fatalf("%s has no %q: %s", args[0], args[1], data)
+		}
+	}
+}
+
+// published NAME DIMENSION=VALUE,... VALUE: CloudWatch has that of the metric.
+func published(ts *testscript.TestScript, _ bool, args []string) {
+	for _, d := range box(ts).Metrics() {
+		var dims []string
+		for name, value := range d.Dimensions {
+			dims = append(dims, name+"="+value)
+		}
+		slices.Sort(dims)
+		if d.Name == args[0] && strings.Join(dims, ",") == args[1] {
+			if got := strconv.FormatFloat(d.Value, 'g', -1, 64); got != args[2] {
+				ts.Fatalf("%s of %s is %s, not %s", args[0], args[1], got, args[2])
+			}
+			return
+		}
+	}
+	ts.Fatalf("%s of %s was not published", args[0], args[1])
+}
+
+// once: no series of CloudWatch has two data of a minute, and each is aligned.
+func once(ts *testscript.TestScript, _ bool, _ []string) {
+	seen := map[string]bool{}
+	for _, d := range box(ts).Metrics() {
+		key := fmt.Sprint(d.Name, d.Dimensions, d.Timestamp.Unix()) // maps print in order
+		if seen[key] || d.Timestamp.Second() != 0 {
+			ts.Fatalf("%s comes twice, or askew", key)
+		}
+		seen[key] = true
+	}
+}

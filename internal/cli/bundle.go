@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync/atomic"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"muster/check"
+	"muster/internal/bundle"
+	"muster/internal/config"
+	"muster/internal/dockerapi"
+	"muster/internal/exitcode"
+	"muster/internal/ports"
+	"muster/internal/term"
+	"muster/internal/units"
+)
+
+// bundleFlags are what a command takes that can write a bundle.
+type bundleFlags struct {
+	file    string
+	dryRun  bool
+	include []string
+
+	out   io.Writer // where a bundle goes that is no file
+	ports atomic.Pointer[ports.Report]
+}
+
+const toStdout = "-"
+
+func (f *bundleFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.file, "bundle", "", "Also write all that is known, without secrets, to this file (.tar.gz), for a colleague. -: to standard output.")
+	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "List what the bundle would hold; look at nothing.")
+	cmd.Flags().StringSliceVar(&f.include, "include", nil, "Put also into the bundle: "+strings.Join(bundle.Extras(), ", ")+".")
+}
+
+// check refuses what cannot be. A bundle for standard output sends what else the
+// command prints to standard error.
+func (f *bundleFlags) check(cmd *cobra.Command) error {
+	err := bundle.Options{Include: f.include}.Check()
+	switch {
+	case err != nil:
+	case len(f.include) > 0 && f.file == "" && !f.dryRun:
+		err = errors.New("--include goes with --bundle FILE")
+	case f.file == toStdout && term.IsTerminal(cmd.OutOrStdout()):
+		err = errors.New("--bundle - would write a packed file to the terminal: send it elsewhere, as in >muster.tar.gz")
+	case f.file == toStdout:
+		f.out = cmd.OutOrStdout()
+		cmd.SetOut(cmd.ErrOrStderr())
+	}
+	return exitcode.Wrap(exitcode.Usage, err)
+}
+
+// keepPorts keeps for the bundle what the check of the ports will judge.
+func (f *bundleFlags) keepPorts(w check.World) check.World {
+	judge := w.Ports
+	if judge == nil {
+		return w
+	}
+	w.Ports = func(ctx context.Context) (*ports.Report, error) {
+		judged, err := judge(ctx)
+		f.ports.Store(judged)
+		return judged, err
+	}
+	return w
+}
+
+// plan prints what the bundle would hold.
+func (f *bundleFlags) plan(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "PART\tIN\tWHAT")
+	for _, p := range bundle.Plan(bundle.Options{Include: f.include}) {
+		in := "yes"
+		if p.LeftOut {
+			in = "no"
+		}
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\n", p.Name, in, p.What)
+	}
+	return w.Flush()
+}
+
+// write writes the bundle, if one is asked for, and says so on standard error.
+func (f *bundleFlags) write(cmd *cobra.Command, of func() bundle.Source) error {
+	if f.file == "" {
+		return nil
+	}
+	s := of()
+	var m bundle.Manifest
+	collect := func(out io.Writer) (err error) {
+		m, err = bundle.Collect(cmd.Context(), s, out, bundle.Options{Include: f.include})
+		return err
+	}
+	var err error
+	if f.out != nil {
+		err = collect(f.out)
+	} else {
+		err = bundle.Place(f.file, collect)
+	}
+	if err != nil {
+		return exitcode.Wrap(exitcode.Failed, err)
+	}
+	tellBundle(cmd.ErrOrStderr(), f.file, m)
+	return nil
+}
+
+func tellBundle(out io.Writer, file string, m bundle.Manifest) {
+	places := 0
+	for _, rule := range m.Masked {
+		places += rule.Places
+	}
+	if file == toStdout {
+		file = "standard output"
+	}
+	_, _ = fmt.Fprintf(out, "muster: wrote %s: %d files, %d places masked; look through report.html and MANIFEST.json before you send it\n", file, len(m.Files), places)
+	for _, failed := range m.Failed {
+		_, _ = fmt.Fprintf(out, "muster: not collected: %s: %s\n", failed.Collector, failed.Error)
+	}
+}
+
+// bundleSource is this instance, without what the checks found.
+func bundleSource(version, instanceID string, cfg *config.Config) bundle.Source {
+	s := bundle.Source{Version: version, InstanceID: instanceID, At: time.Now(), Config: cfg, Agent: introspection(cfg)}
+	if engine, err := dockerapi.New(cfg.DockerHost, localTimeout); err == nil {
+		s.Engine = engine
+	}
+	if units.Booted(cfg.Root) {
+		s.Units = func(ctx context.Context) (bundle.Units, error) { return units.Connect(ctx) }
+	}
+	return s
+}

@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"muster/check"
+	"muster/internal/bundle"
+	"muster/internal/config"
+	"muster/internal/exitcode"
+)
+
+// bundling is a command with a bundle's flags, on an instance that has an ECS
+// agent and no Docker.
+func bundling(t *testing.T) *cobra.Command {
+	t.Helper()
+	root := t.TempDir()
+	for name, text := range map[string]string{
+		"etc/ecs/ecs.config":        "ECS_CLUSTER=prod\nECS_ENGINE_AUTH_DATA={\"r\":{\"password\":\"hunter22\"}}\n",
+		"var/log/ecs/ecs-agent.log": "level=info time=2026-01-02T03:00:20Z msg=\"Registered container instance with cluster!\"\n",
+	} {
+		if err := errors.Join(os.MkdirAll(filepath.Join(root, filepath.Dir(name)), 0o755), os.WriteFile(filepath.Join(root, name), []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	agent := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"Cluster":"prod","ContainerInstanceArn":"arn:aws:ecs:eu-west-1:123456789012:container-instance/prod/0a","Version":"v1","Tasks":[]}`)
+	}))
+	t.Cleanup(agent.Close)
+	var f bundleFlags
+	cmd := &cobra.Command{Use: "debug", SilenceErrors: true, SilenceUsage: true}
+	f.add(cmd)
+	cmd.RunE = run(func(cmd *cobra.Command) error {
+		if err := f.check(cmd); err != nil {
+			return err
+		}
+		if f.dryRun {
+			return f.plan(cmd.OutOrStdout())
+		}
+		cfg, err := config.Load(config.Set{Flags: map[string]string{"MUSTER_ROOT": root, "MUSTER_INTROSPECTION_URL": agent.URL, "MUSTER_DOCKER_HOST": "unix://" + root + "/docker.sock"}})
+		if err != nil {
+			return err
+		}
+		s := bundleSource("test", "i-0123456789abcdef0", cfg)
+		s.Results = check.Run(cmd.Context(), []check.Check{{ID: "a", Group: check.ECS, Title: "a"}}[:0])
+		s.JSON = func(out io.Writer) error { return json.NewEncoder(out).Encode(s.Results) }
+		_, _ = io.WriteString(cmd.OutOrStdout(), "what debug prints\n")
+		return f.write(cmd, func() bundle.Source { return s })
+	})
+	return cmd
+}
+
+func runs(t *testing.T, args ...string) (stdout, stderr string, err error) {
+	t.Helper()
+	cmd := bundling(t)
+	var out, errs bytes.Buffer
+	cmd.SetOut(&out)
+	cmd.SetErr(&errs)
+	cmd.SetArgs(args)
+	err = cmd.ExecuteContext(t.Context())
+	return out.String(), errs.String(), err
+}
+
+func unzipped(t *testing.T, data []byte) string {
+	t.Helper()
+	in, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := io.ReadAll(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(all)
+}
+
+func TestABundleIsWrittenToAFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "b.tar.gz")
+	stdout, stderr, err := runs(t, "--bundle", path)
+	if err != nil || stdout != "what debug prints\n" || !strings.Contains(stderr, "wrote "+path+": ") || !strings.Contains(stderr, "not collected: containers: ") {
+		t.Fatalf("%q, %q, %v", stdout, stderr, err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := unzipped(t, data)
+	for _, want := range []string{"ECS_CLUSTER=prod", "ECS_ENGINE_AUTH_DATA=[masked]", "Registered container instance with cluster!", "container-instance/prod/"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("%q is not in the bundle", want)
+		}
+	}
+	if strings.Contains(all, "hunter22") {
+		t.Error("the password is in the bundle")
+	}
+}
+
+func TestABundleForStandardOutputStandsThereAlone(t *testing.T) {
+	stdout, stderr, err := runs(t, "--bundle", "-", "--include", "user-data")
+	if err != nil || !strings.Contains(unzipped(t, []byte(stdout)), "MANIFEST.json") || !strings.Contains(stderr, "what debug prints") || !strings.Contains(stderr, "wrote standard output") {
+		t.Errorf("%q, %v", stderr, err)
+	}
+}
+
+func TestADryRunListsTheBundle(t *testing.T) {
+	stdout, _, err := runs(t, "--bundle", "x", "--dry-run", "--include", "user-data")
+	for _, want := range []string{"user-data       yes", "cloud-init-log  no", "manifest        yes", "containers      yes"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("%q is not in %s (%v)", want, stdout, err)
+		}
+	}
+	if _, err := os.Stat("x"); err == nil {
+		t.Error("a dry run wrote the bundle")
+	}
+}
+
+func TestABundleThatCannotBeIsRefused(t *testing.T) {
+	for want, args := range map[string][]string{
+		"did you mean user-data?": {"--bundle", "x", "--include", "userdata"},
+		"goes with --bundle":      {"--include", "user-data"},
+		"is no file":              {"--bundle", t.TempDir()},
+	} {
+		_, _, err := runs(t, args...)
+		if err == nil || !strings.Contains(err.Error(), want) || exitcode.Of(err) == exitcode.Healthy {
+			t.Errorf("%s: %v", args, err)
+		}
+	}
+}

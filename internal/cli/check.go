@@ -1,0 +1,198 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"muster/check"
+	"muster/docs/checks"
+	"muster/internal/bundle"
+	"muster/internal/exitcode"
+	"muster/internal/manual"
+	"muster/internal/report"
+	"muster/internal/term"
+)
+
+// checkFlags are what `muster check` and `muster debug` take besides the
+// settings.
+type checkFlags struct {
+	only, skip            []string
+	list, strict, verbose bool
+	wait                  time.Duration
+	output, color         string
+
+	deep    bool // debug: every check, and the evidence
+	bundle  bundleFlags
+	version string
+}
+
+func checkCommand(version string, log *slog.Logger) *cobra.Command {
+	f := &checkFlags{version: version}
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Is this instance well? And if not: the most likely cause, and what to do",
+		Example: `  muster check
+  muster check --wait 5m --output short         until nothing fails, for scripts
+  muster check --only network,registered -v     one group and one check, with what is well
+  muster check --strict --output junit >muster.xml`,
+	}
+	return f.command(cmd, log)
+}
+
+func debugCommand(version string, log *slog.Logger) *cobra.Command {
+	f := &checkFlags{version: version, deep: true}
+	cmd := &cobra.Command{
+		Use:   "debug",
+		Short: "What is wrong with this instance? The root cause first, then all that was seen",
+		Example: `  sudo muster debug                   without root some checks cannot look, and say so
+  muster debug | head -1              the root cause and what to do
+  sudo muster debug --bundle sick.tar.gz        and all that is known, without secrets, for a colleague
+  muster debug --skip network --output json`,
+	}
+	return f.command(cmd, log)
+}
+
+func (f *checkFlags) command(cmd *cobra.Command, log *slog.Logger) *cobra.Command {
+	cmd.Args = cobra.NoArgs
+	flags := cmd.Flags()
+	flags.StringSliceVar(&f.only, "only", nil, "Only these checks, by id or group, and those that they need.")
+	flags.StringSliceVar(&f.skip, "skip", nil, "All but these checks, by id or group.")
+	flags.BoolVar(&f.list, "list", false, "List the checks; look at nothing.")
+	flags.DurationVar(&f.wait, "wait", 0, "Look again until no check fails, at most this long.")
+	flags.BoolVar(&f.strict, "strict", false, "End with 4 where there are warnings.")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "Show also what is well.")
+	flags.StringVar(&f.output, "output", "table", "How it is printed: table, short, json or junit.")
+	flags.StringVar(&f.color, "color", "auto", "Colours: auto (on a terminal without NO_COLOR), always or never.")
+	if f.deep {
+		f.bundle.add(cmd)
+	}
+	addFlags(cmd, cmd.Name())
+	cmd.MarkFlagsMutuallyExclusive("list", "wait")
+	cmd.MarkFlagsMutuallyExclusive("list", "output")
+	complete(cmd, "only", checkNames)
+	complete(cmd, "skip", checkNames)
+	cmd.RunE = run(func(cmd *cobra.Command) error { return f.run(cmd, log) })
+	return cmd
+}
+
+func (f *checkFlags) run(cmd *cobra.Command, log *slog.Logger) error {
+	if err := firstOf(oneOf("output", f.output, "table", "short", "json", "junit"), oneOf("color", f.color, "auto", "always", "never")); err != nil {
+		return err
+	}
+	if err := f.bundle.check(cmd); err != nil {
+		return err
+	}
+	style := term.StyleOf(cmd.OutOrStdout(), f.color, os.Getenv)
+	selected, err := f.selection(check.World{})
+	switch {
+	case err != nil:
+		return exitcode.Wrap(exitcode.Usage, err)
+	case f.wait < 0:
+		return exitcode.Wrap(exitcode.Usage, fmt.Errorf("--wait %s is below zero", f.wait))
+	case f.list:
+		return report.List(cmd.OutOrStdout(), style, selected)
+	case f.bundle.dryRun:
+		return f.bundle.plan(cmd.OutOrStdout())
+	}
+	r, w, err := f.look(cmd, log)
+	if err != nil {
+		return err
+	}
+	return firstOf(f.print(cmd, r, style), f.bundle.write(cmd, func() bundle.Source { return f.source(r, w) }), r.Err())
+}
+
+// source is what the bundle is made of: this instance, and what was found.
+func (f *checkFlags) source(r *report.Report, w check.World) bundle.Source {
+	s := bundleSource(f.version, w.Identity.InstanceID, w.Config)
+	s.Results, s.JSON, s.Ports = r.Checks, r.JSON, f.bundle.ports.Load()
+	s.Page = func(id string) string {
+		page, _ := manual.Page(checks.Pages(), id) // without one the page links to none
+		return page
+	}
+	return s
+}
+
+// selection are the checks of this command on that world.
+func (f *checkFlags) selection(w check.World) ([]check.Check, error) {
+	catalog := check.Catalog(w)
+	only := f.only
+	if only == nil && !f.deep {
+		only = check.Everyday(catalog)
+	}
+	return check.Select(catalog, only, f.skip)
+}
+
+// wholeLook bounds all checks together: who waits at 3 a.m. waits no longer.
+const wholeLook = 18 * time.Second
+
+// look makes the report of the world, of the last look where it waits.
+func (f *checkFlags) look(cmd *cobra.Command, log *slog.Logger) (_ *report.Report, w check.World, bad error) {
+	about := report.About{Version: f.version, Asked: f.only, Strict: f.strict}
+	results := check.Wait(cmd.Context(), f.wait, func(ctx context.Context) []check.Result {
+		defer term.Spin(cmd.ErrOrStderr(), "looking")()
+		ctx, stop := context.WithTimeout(ctx, wholeLook)
+		defer stop()
+		if w, bad = wholeWorld(ctx, cmd, log); bad != nil {
+			return nil
+		}
+		w = f.bundle.keepPorts(w)
+		about.At, about.Instance = time.Now(), w.Identity.InstanceID
+		selected, _ := f.selection(w) // it has been tried
+		return check.Run(ctx, selected)
+	}, func(last []check.Result, rest time.Duration) {
+		log.Info(fmt.Sprintf("%s; looking again in %s", check.Causes(last)[0].Summary, rest.Round(time.Second)), "phase", "wait")
+	})
+	about.Interrupted = cmd.Context().Err() != nil
+	if bad == nil && about.Interrupted && results == nil {
+		bad = exitcode.Wrap(exitcode.Interrupted, errors.New("interrupted before anything was known"))
+	}
+	return report.New(results, about), w, bad
+}
+
+func (f *checkFlags) print(cmd *cobra.Command, r *report.Report, style term.Style) error {
+	out := cmd.OutOrStdout()
+	switch {
+	case f.output == "short":
+		return r.Short(out)
+	case f.output == "json":
+		return r.JSON(out)
+	case f.output == "junit":
+		return r.JUnit(out)
+	case f.deep:
+		return r.Diagnosis(out, style, f.verbose)
+	default:
+		return r.Table(out, style, f.verbose)
+	}
+}
+
+// checkNames are what --only and --skip take.
+func checkNames() []string {
+	var names []string
+	for _, g := range check.Groups() {
+		names = append(names, string(g))
+	}
+	for _, c := range check.Catalog(check.World{}) {
+		names = append(names, c.ID)
+	}
+	return names
+}
+
+// complete lets the shell complete a flag that takes names, split by commas.
+func complete(cmd *cobra.Command, flag string, names func() []string) {
+	_ = cmd.RegisterFlagCompletionFunc(flag, func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+		before := typed[:strings.LastIndex(typed, ",")+1]
+		all := slices.Clone(names())
+		for i := range all {
+			all[i] = before + all[i]
+		}
+		return all, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	})
+}

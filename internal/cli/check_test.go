@@ -1,0 +1,49 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"muster/internal/exitcode"
+)
+
+// fits-schema FILE: the JSON is as docs/schema/check.json says.
+func fitsSchema(ts *testscript.TestScript, _ bool, args []string) {
+	schema, err := jsonschema.NewCompiler().Compile("../../docs/schema/check.json")
+	ts.Check(err)
+	value, err := jsonschema.UnmarshalJSON(strings.NewReader(ts.ReadFile(args[0])))
+	ts.Check(err)
+	ts.Check(schema.Validate(value))
+}
+
+// interrupted FILE ARGS: muster with these arguments gets a SIGINT when it has
+// written its first line of progress, and ends with 130; FILE is its stdout.
+func interrupted(ts *testscript.TestScript, _ bool, args []string) {
+	cmd := exec.Command("muster", args[1:]...)
+	cmd.Env = append(os.Environ(), ts.Value(varsKey{}).([]string)...)
+	var stdout bytes.Buffer
+	cmd.Stdout = &stdout
+	stderr, err := cmd.StderrPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	progress := bufio.NewScanner(stderr)
+	if !progress.Scan() {
+		ts.Fatalf("no progress was told")
+	}
+	ts.Check(cmd.Process.Signal(os.Interrupt))
+	for progress.Scan() {
+		ts.Logf("%s", progress.Text())
+	}
+	var exit *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != exitcode.Interrupted {
+		ts.Fatalf("it ended with %v", err)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), stdout.Bytes(), 0o600))
+}

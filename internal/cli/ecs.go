@@ -1,0 +1,68 @@
+package cli
+
+import (
+	"context"
+	"net/netip"
+
+	"muster/check"
+	"muster/internal/awsapi"
+	"muster/internal/config"
+	"muster/internal/dockerapi"
+	"muster/internal/hostports"
+	"muster/internal/ports"
+	"muster/internal/units"
+	"muster/reach"
+)
+
+// onDocker gives the checks the Docker Engine. An instance that is elsewhere,
+// below another root, has none here unless one is named.
+func onDocker(w check.World) check.World {
+	if elsewhere(w.Config) && w.Config.Origin("MUSTER_DOCKER_HOST").Layer == config.LayerDefault {
+		return w
+	}
+	engine, err := dockerapi.New(w.Config.DockerHost, localTimeout)
+	if err != nil {
+		w.NoEngine = err
+		return w
+	}
+	w.Engine = engine
+	return w
+}
+
+func elsewhere(cfg *config.Config) bool { return cfg.Root != "/" }
+
+// onECS gives the checks systemd, the ECS agent and the ECS API, and where the
+// ports are configured those who look at them.
+func onECS(ctx context.Context, w check.World) check.World {
+	w.Agent = introspection(w.Config)
+	if units.Booted(w.Config.Root) && !elsewhere(w.Config) {
+		if systemd, err := units.Connect(ctx); err == nil {
+			w.Units = systemd
+		} else {
+			w.NoUnits = err
+		}
+	}
+	if api, err := awsapi.New(ctx, w.Identity.Region, imdsEndpoint()); err == nil && api.Region() != "" {
+		w.Registry = api
+	}
+	return onPorts(w)
+}
+
+func onPorts(w check.World) check.World {
+	needs, _, err := reach.ParsePorts(w.Config.Ports)
+	if w.Config.Ports == "" || err != nil {
+		return w
+	}
+	name := w.Config.Cluster
+	if name == "" {
+		name = w.Record.Cluster
+	}
+	if name != "" && w.Identity.InstanceID != "" {
+		w.Ports = func(ctx context.Context) (*ports.Report, error) { return bootPorts(ctx, w.Config, w.Identity, name) }
+	}
+	if !elsewhere(w.Config) {
+		look := lookAtHost(w.Config)
+		w.HostPorts = func(ctx context.Context) hostports.Report { return look(ctx, netip.Addr{}, needs) }
+	}
+	return w
+}

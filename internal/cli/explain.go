@@ -1,0 +1,50 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"muster/check"
+	"muster/docs/checks"
+	"muster/internal/exitcode"
+	"muster/internal/manual"
+	"muster/internal/report"
+	"muster/internal/term"
+)
+
+func explainCommand() *cobra.Command {
+	var color string
+	cmd := &cobra.Command{
+		Use:   "explain [ID]",
+		Short: "The manual's page on a check or a finding; it needs no network. Alone: all ids",
+		Example: `  muster explain registered
+  muster explain                      what there is to read about`,
+		Args: cobra.MaximumNArgs(1),
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			ids, _ := manual.IDs(checks.Pages())
+			return ids, cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+	cmd.Flags().StringVar(&color, "color", "auto", "Colours: auto (on a terminal without NO_COLOR), always or never.")
+	cmd.RunE = run(func(cmd *cobra.Command) error {
+		if err := oneOf("color", color, "auto", "always", "never"); err != nil {
+			return err
+		}
+		style := term.StyleOf(cmd.OutOrStdout(), color, os.Getenv)
+		if cmd.Flags().NArg() == 0 {
+			return report.Index(cmd.OutOrStdout(), style, check.Catalog(check.World{}))
+		}
+		page, err := manual.Page(checks.Pages(), cmd.Flags().Arg(0))
+		if err != nil {
+			return exitcode.Wrap(exitcode.Usage, err)
+		}
+		_, err = fmt.Fprint(cmd.OutOrStdout(), manual.Plain(page, style))
+		return err
+	})
+	return cmd
+}

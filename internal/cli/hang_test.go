@@ -1,0 +1,60 @@
+package cli
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"muster/check"
+	"muster/internal/sandbox"
+)
+
+// deaf is a socket that takes connections and never says a word.
+func deaf(t *testing.T, network, address string) net.Listener {
+	t.Helper()
+	l, err := net.Listen(network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+// The real adapters let go of services that hang as soon as the look is over; how
+// long that is, is wholeLook, of the 20 seconds that a person is told.
+func TestTheRealAdaptersHeedTheEndOfTheLook(t *testing.T) {
+	if wholeLook+time.Second > 20*time.Second {
+		t.Errorf("a look of %s may be over after 20s", wholeLook)
+	}
+	root, s := sandboxed(t)
+	socket := filepath.Join(root, "d")
+	deaf(t, "unix", socket)
+	t.Setenv("MUSTER_DOCKER_HOST", "unix://"+socket)
+	t.Setenv("MUSTER_INTROSPECTION_URL", "http://"+deaf(t, "tcp4", "127.0.0.1:0").Addr().String())
+	t.Setenv("MUSTER_CLUSTER", "prod")
+	t.Setenv("MUSTER_PORTS", "ignite2")
+	for name, faults := range map[string][]sandbox.Fault{
+		"AWS alone hangs":              {{Hang: true}},
+		"the metadata service as well": {{Hang: true}, sandbox.HopLimit()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.ClearFaults()
+			for _, f := range faults {
+				s.Inject(f)
+			}
+			w, err := wholeWorld(t.Context(), debugCommand("test", slog.New(slog.DiscardHandler)), slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range check.Catalog(w) {
+				ctx, stop := context.WithTimeout(t.Context(), 300*time.Millisecond)
+				found := c.Run(ctx) // whoever does not heed the context stays here for ever
+				stop()
+				t.Logf("%-18s %s", c.ID, found[0].Summary)
+			}
+		})
+	}
+}

@@ -1,0 +1,54 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"muster/internal/agentstate"
+	"muster/internal/sandbox/dockerd"
+)
+
+// What others have named reaches CloudWatch and EventBridge within their limits,
+// which the sandbox enforces, each series once; the journal has a line for each.
+func TestHostileNamesReachAWSWithinItsLimits(t *testing.T) {
+	t.Parallel()
+	r := runAgent(t, "", "--dimensions", "container,instance", "--event-bus", "ops")
+	names := []string{strings.Repeat("x", 300), strings.Repeat("x", 301), "NaN", "Σ\u202e\x00☃", "a\nmuster: event forged kind=oom", ":colon", "\xff", " "}
+	for i, name := range append(names, "") {
+		r.engine.Health(r.engine.Run(dockerd.Spec{Name: name, Check: true, Labels: map[string]string{
+			"com.amazonaws.ecs.cluster": "prod", "com.amazonaws.ecs.task-arn": fmt.Sprint("arn:aws:ecs:eu-central-1:123456789012:task/prod/", i+2),
+			"com.amazonaws.ecs.container-name": name, "com.amazonaws.ecs.task-definition-family": name,
+		}}), "unhealthy")
+	}
+	r.sees("the services of all", func(is agentstate.State) bool {
+		return is.Docker.Unhealthy == len(names)+1 && len(is.Services) == len(names)+2 // no more than it lists
+	})
+	r.ends()
+	services, containers, seen := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, d := range r.Metrics() {
+		key := fmt.Sprint(d.Name, d.Dimensions, d.Timestamp.Unix()) // maps print in order
+		if seen[key] {
+			t.Errorf("%s comes twice", key)
+		}
+		seen[key] = true
+		switch {
+		case d.Name != "UnhealthyContainers" || d.Value != 1:
+		case d.Dimensions["ContainerName"] != "":
+			containers[fmt.Sprint(d.Dimensions)] = true
+		case d.Dimensions["ServiceName"] != "":
+			services[fmt.Sprint(d.Dimensions)] = true
+		}
+	}
+	if len(services) != len(names) || len(containers) != len(names) { // who has no family is of no service
+		t.Errorf("%d services and %d containers are unhealthy, not %d: %s", len(services), len(containers), len(names), r.journal.String())
+	}
+	if n := len(r.Events()); n != len(names)+1 {
+		t.Errorf("%d events", n)
+	}
+	for line := range strings.Lines(r.journal.String()) {
+		if !strings.HasPrefix(line, "muster: ") || strings.HasPrefix(line, "muster: event forged") || strings.Contains(line, "left out") {
+			t.Errorf("the journal has a line %q", line)
+		}
+	}
+}

@@ -1,0 +1,31 @@
+package cli
+
+import (
+	"context"
+	"net/netip"
+
+	"muster/check"
+	"muster/internal/awsapi"
+	"muster/internal/fleet"
+	"muster/internal/imds"
+	"muster/internal/kernel"
+	"muster/internal/netpath"
+)
+
+// onNetwork gives the checks this host, the metadata service and the ways to AWS.
+// Where the region is not known there is no AWS to be asked.
+func onNetwork(ctx context.Context, w check.World) check.World {
+	w.IMDS, w.Net, w.FileSystem = imds.New(imdsEndpoint(), glance), netpath.Prober{}, kernel.FileSystemAt
+	api, err := awsapi.New(ctx, w.Identity.Region, imdsEndpoint())
+	if err != nil {
+		return w // whoever asks AWS says so
+	}
+	if w.ECSEndpoint, err = api.ECSEndpoint(ctx); err != nil {
+		return w
+	}
+	w.VPC, w.Poll = api, api
+	w.Guards = func(ctx context.Context, addrs []netip.Addr) (fleet.Fleet, error) {
+		return fleet.Discover(ctx, api, fleet.Selector{Addresses: addrs, Self: w.Identity.InstanceID})
+	}
+	return w
+}

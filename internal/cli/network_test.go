@@ -1,0 +1,35 @@
+package cli
+
+import (
+	"slices"
+	"testing"
+
+	"muster/check"
+	"muster/internal/config"
+	"muster/internal/imds"
+	"muster/internal/sandbox"
+)
+
+// The real adapters, all the way to a sandboxed AWS on loopback.
+func TestTheChecksOfTheNetworkReachTheSandbox(t *testing.T) {
+	root, s := sandboxed(t)
+	cfg, err := config.Load(config.Set{Flags: map[string]string{"MUSTER_ROOT": root, "MUSTER_CLUSTER": "prod"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := check.World{Config: cfg}
+	w.Identity, w.NoIdentity = imds.New(s.IMDSURL(), glance).Identity(t.Context())
+	checks, err := check.Select(check.Catalog(onNetwork(t.Context(), w)), []string{"instance", "network"}, []string{"disk"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	passing := []string{"imds", "instance-role", "clock", "proxy", "dns", "ecs-endpoints", "poll-endpoint"}
+	for _, r := range check.Run(t.Context(), checks) {
+		if pass := slices.Contains(passing, r.ID); pass != (r.Status == check.Pass) || !pass && r.Status != check.Skip {
+			t.Errorf("%s is %s: %+v", r.ID, r.Status, r.Findings)
+		}
+	}
+	if calls := s.CallCount(sandbox.ECS, "DiscoverPollEndpoint"); calls != 1 {
+		t.Errorf("%d calls of DiscoverPollEndpoint", calls)
+	}
+}

@@ -1,0 +1,73 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"muster/agent/registration"
+	"muster/internal/awsapi"
+	"muster/internal/ecsagent"
+	"muster/internal/imds"
+	"muster/internal/sandbox"
+	"muster/internal/term"
+)
+
+// considered is what the healer says of an instance that ECS has not heard from for
+// longer than it was told to bear.
+func considered(t *testing.T, s *sandbox.Sandbox) string {
+	t.Helper()
+	var said bytes.Buffer
+	api := awsapi.FromConfig(s.AWSConfig())
+	healer := registration.Healer{
+		After: time.Hour, MaxShare: 50, InstanceID: "i-0123456789abcdef0", Group: api, Fellows: api,
+		Lifecycle: imds.New(s.IMDSURL(), 2*time.Second), Log: slog.New(term.NewHandler(&said, true)),
+	}
+	now := time.Now()
+	healer.Consider(t.Context(), registration.Snapshot{State: registration.Disconnected, Cluster: "prod",
+		ECS: registration.Word{At: now, Status: "ACTIVE", Off: 3, OffSince: now.Add(-2 * time.Hour)}})
+	return said.String()
+}
+
+// account is the ECS agent's of itself, and answer is what ECS says of it.
+type (
+	account ecsagent.Metadata
+	answer  struct {
+		said awsapi.ContainerInstance
+		err  error
+	}
+)
+
+func (a account) Metadata(context.Context) (ecsagent.Metadata, error) {
+	return ecsagent.Metadata(a), nil
+}
+
+func (a answer) ContainerInstance(context.Context, string, string) (awsapi.ContainerInstance, error) {
+	return a.said, a.err
+}
+
+// heard is what the agent knows of its registration after twenty minutes, in which
+// it has asked ECS, where the answer is the sandbox's.
+func heard(t *testing.T, s *sandbox.Sandbox) string {
+	t.Helper()
+	arn := s.AddContainerInstance("prod", sandbox.ContainerInstance{EC2InstanceID: "i-0123456789abcdef0", Status: "ACTIVE", AgentConnected: true})
+	said, err := awsapi.FromConfig(s.AWSConfig()).ContainerInstance(t.Context(), "prod", arn)
+	var out bytes.Buffer
+	synctest.Test(t, func(t *testing.T) {
+		watch := registration.Watch{
+			Agent: account{Cluster: "prod", ContainerInstanceARN: arn}, ECS: answer{said, err}, Expected: "prod",
+			Changed: func(registration.Change) {}, Log: slog.New(term.NewHandler(&out, true)),
+		}
+		var is registration.Snapshot
+		for range 20 {
+			is = watch.Look(t.Context())
+			<-time.After(time.Minute) // of the bubble
+		}
+		fmt.Fprintf(&out, "%v, connected %t, which is known %t", is.State, is.ECS.Connected, is.ECS.Known())
+	})
+	return out.String()
+}

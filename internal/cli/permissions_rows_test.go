@@ -1,0 +1,93 @@
+package cli
+
+import "maps"
+
+// features are those of the policies that muster's commands and the healer use;
+// the agent's own are in testdata/script/agent-denied.txtar.
+func features() map[string]feature {
+	all := bootFeatures()
+	maps.Copy(all, watchFeatures())
+	maps.Copy(all, portFeatures())
+	return all
+}
+
+func bootFeatures() map[string]feature {
+	const unasked = "names the cluster, and the Auto Scaling group could not be asked for its tag muster:cluster"
+	const hook, stack = "signal      launch hook ready: CONTINUE", "signal      CloudFormation stack web: SUCCESS for Workers"
+	tell := []string{"bootstrap", "--cluster", "prod", "--lifecycle-hook", "ready", "--cfn-stack", "web", "--cfn-resource", "Workers", "--cfn-auth", "sigv4"}
+	return map[string]feature{
+		"the cluster from the group's tag": {
+			policies: []string{"bootstrap"}, lines: [][]string{{"bootstrap"}}, works: "ecs.config written",
+			without: map[string]lack{
+				"ecs:DescribeClusters":                     {"cluster     not confirmed", "ecs.config written"},
+				"autoscaling:DescribeTags":                 {unasked, "report.json"},
+				"autoscaling:DescribeAutoScalingInstances": {unasked, "report.json"},
+			}},
+		"near matches of a mistyped name": {
+			policies: []string{"bootstrap"}, lines: [][]string{{"bootstrap", "--cluster", "prdo"}}, works: "no cluster prdo in eu-west-1 of account 123456789012: did you mean prod",
+			without: map[string]lack{
+				"ecs:DescribeClusters": {"cluster     not confirmed", "ecs.config written"},
+				"ecs:ListClusters":     {"or muster would name the nearest", "no cluster prdo in eu-west-1"},
+			}},
+		"verify, with a hook and a stack": {
+			policies: []string{"bootstrap", "verify", "launch-hook", "signal-sigv4"}, lines: [][]string{tell, {"agent"}, {"verify", "--timeout", "20s"}}, works: stack + "\n",
+			without: map[string]lack{
+				"ecs:DescribeContainerInstances":           {"verify      not confirmed", stack + "\n"},
+				"autoscaling:DescribeAutoScalingInstances": {hook + " not delivered", stack + "\n"},
+				"autoscaling:DescribeLifecycleHooks":       {"no heartbeats", hook + "\n"},
+				"autoscaling:CompleteLifecycleAction":      {hook + " not delivered", stack + "\n"},
+				"cloudformation:SignalResource":            {stack + " not delivered", hook + "\n"},
+			}},
+		"a hook that is kept waiting": {
+			policies: []string{"launch-hook"}, lines: [][]string{{"verify", "--cluster", "prod", "--lifecycle-hook", "ready", "--timeout", "2s"}}, works: "waits 1h0m0s for a heartbeat",
+			without: map[string]lack{"autoscaling:RecordLifecycleActionHeartbeat": {"heartbeat not delivered", "did NOT register in cluster prod"}}},
+	}
+}
+
+func watchFeatures() map[string]feature {
+	const told, held = "told the Auto Scaling group that this instance is unhealthy", "this instance is not marked unhealthy: could not look at "
+	return map[string]feature{
+		"the replacement of an instance that did not register": {
+			policies: []string{"replace"}, lines: [][]string{{"verify", "--cluster", "prod", "--timeout", "1s", "--on-failure", "unhealthy"}}, works: "Auto Scaling: set to Unhealthy, to be replaced\n",
+			without: map[string]lack{"autoscaling:SetInstanceHealth": {"Auto Scaling: set to Unhealthy, to be replaced not delivered", "did NOT register in cluster prod"}}},
+		"the metric Connected": {
+			policies: []string{"agent"}, use: heard, works: "registered, connected true, which is known true",
+			without: map[string]lack{"ecs:DescribeContainerInstances": {"whether ECS hears from this instance is unknown", "registered, connected false, which is known false"}}},
+		"the replacement of a long disconnected instance": {
+			policies: []string{"replace"}, use: considered, works: told,
+			without: map[string]lack{
+				"autoscaling:DescribeAutoScalingInstances": {held + "its group", "disconnected=2h0m0s"},
+				"autoscaling:DescribeAutoScalingGroups":    {held + "its group", "disconnected=2h0m0s"},
+				"ecs:ListContainerInstances":               {held + "the other instances", "disconnected=2h0m0s"},
+				"autoscaling:SetInstanceHealth":            {"this instance is not marked unhealthy: the group was not told", "disconnected=2h0m0s"},
+			}},
+	}
+}
+
+func portFeatures() map[string]feature {
+	ports := func(args ...string) [][]string { return [][]string{append([]string{"ports"}, args...)} }
+	unfound := lack{"finding the peers in ", ""}
+	return map[string]feature{
+		"the ports of the cluster's peers": {
+			policies: []string{"ports"}, lines: ports("--cluster", "prod"), works: "2 peers, 2 needs: 4 OPEN",
+			without: map[string]lack{
+				"ecs:ListContainerInstances":      unfound,
+				"ecs:DescribeContainerInstances":  unfound,
+				"ec2:DescribeInstances":           {"no pair of addresses to judge", "2 peers"},
+				"ec2:DescribeNetworkAcls":         {"at source ACL of i-0aaaaaaaaaaaaaaa1, 47500-47599 is not known", "2 peers"},
+				"ec2:GetManagedPrefixListEntries": {"at destination ingress of i-0aaaaaaaaaaaaaaa2, 47500-47599 is not known", "2 UNKNOWN, 2 OPEN"},
+				"ec2:DescribeRouteTables":         {"whether an appliance stands between subnets, which references to groups do not survive, is not known", "4 OPEN"},
+				"ec2:DescribeSecurityGroups":      {"groups are known by their rules alone", "4 OPEN"},
+				"ec2:DescribeSecurityGroupRules":  {"rules are named by what they say, not by their ids", "4 OPEN"},
+			}},
+		"the ports of the group's members": {
+			policies: []string{"ports"}, lines: ports("--asg", "workers"), works: "Auto Scaling group workers in eu-west-1: 3 peers",
+			without: map[string]lack{"autoscaling:DescribeAutoScalingGroups": unfound}},
+		"the ports of a service's tasks": {
+			policies: []string{"ports"}, lines: ports("--cluster", "prod", "--service", "web"), works: "service web in eu-west-1: 2 peers, 2 needs: 4 OPEN",
+			without: map[string]lack{"ecs:ListTasks": unfound, "ecs:DescribeTasks": unfound}},
+		"the ports of tasks with interfaces of their own": {
+			policies: []string{"ports"}, lines: ports("--cluster", "prod", "--service", "own"), works: "service own in eu-west-1: 2 peers, 2 needs: 4 OPEN",
+			without: map[string]lack{"ec2:DescribeNetworkInterfaces": {"47500-47599 is not known", "2 peers"}}},
+	}
+}

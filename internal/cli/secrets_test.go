@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"html"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"muster/internal/exitcode"
+	"muster/internal/redact/redacttest"
+	"muster/internal/sandbox/dockerd"
+)
+
+// plant makes an instance on which each file, unit and container that a look
+// reads holds every secret, and points muster at it.
+func plant(t *testing.T, secrets []redacttest.Secret) {
+	t.Helper()
+	root, _ := sandboxed(t)
+	engine, err := dockerd.New(dockerd.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(engine.Close)
+	for name, value := range map[string]string{"MUSTER_DOCKER_HOST": engine.Host(), "MUSTER_CLUSTER": "prod", "NO_COLOR": "1"} {
+		t.Setenv(name, value)
+	}
+	files := map[string]*strings.Builder{}
+	add := func(path, format string, args ...any) {
+		if files[path] == nil {
+			files[path] = &strings.Builder{}
+		}
+		fmt.Fprintf(files[path], format, args...)
+	}
+	for i, it := range secrets {
+		line := strings.ReplaceAll(it.Text, "\n", `\n`)
+		add("etc/ecs/ecs.config", "%s\nexport ECS_CLUSTER=%q\nECS_INSTANCE_ATTRIBUTES={%s\nHTTP_PROXY=%s\n", it.Text, line, line, line)
+		add("etc/systemd/system/ecs.service.d/http-proxy.conf", "[Service]\nEnvironment=\"HTTPS_PROXY=http://joe:%s@proxy:3128/%s\"\n", strings.Join(it.Parts, ""), line)
+		add("var/log/ecs/ecs-agent.log", "%s\nlevel=error time=2099-01-02T03:00:38Z msg=%q error=%q\n", it.Text, "Error registering container instance: "+line, it.Text)
+		add("var/log/ecs/ecs-init.log", "level=error time=2099-01-02T03:00:38Z msg=%q\nlevel=info time=2099-01-02T03:00:39Z msg=\"Agent exited with code 5\"\n", line)
+		add("var/lib/cloud/data/result.json", "{\"v1\": {\"datasource\": \"DataSourceNone\", \"errors\": [%q]}}\n", it.Text)
+		add("etc/resolv.conf", "# %s\n", line)
+		labels := map[string]string{"com.amazonaws.ecs.container-name": "web", "com.amazonaws.ecs.task-definition-family": line, "com.amazonaws.ecs.task-arn": line}
+		if i < 40 {
+			engine.Health(engine.Run(dockerd.Spec{Name: fmt.Sprintf("ecs-web-%d", i), Check: true, Labels: labels, Env: []string{line}}), "unhealthy")
+		}
+	}
+	for path, text := range files {
+		at := filepath.Join(root, path)
+		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(at, []byte(text.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestNoSecretReachesTheScreen(t *testing.T) {
+	secrets := redacttest.Secrets(216)
+	t.Run("all of them", func(t *testing.T) {
+		plant(t, secrets)
+		for _, output := range []string{"table", "short", "json", "junit"} {
+			look(t, secrets, "check", "-v", "--output", output)
+			look(t, secrets, "debug", "-v", "--output", output)
+		}
+	})
+	// A check quotes the first that it meets: let each be among these.
+	for few := range slices.Chunk(secrets[:54], 3) {
+		t.Run(few[0].Kind, func(t *testing.T) {
+			plant(t, few)
+			look(t, few, "debug", "-v")
+		})
+	}
+}
+
+func look(t *testing.T, secrets []redacttest.Secret, args ...string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	if code := Main("test", append(args, "--skip", "network"), &stdout, &stderr); code != exitcode.Failed || stdout.Len() < 500 {
+		t.Errorf("%s ended with %d: %s%s", args, code, stdout.String(), stderr.String())
+	}
+	assertClean(t, secrets, html.UnescapeString(stdout.String()+stderr.String()))
+}
+
+func assertClean(t *testing.T, secrets []redacttest.Secret, text string) {
+	t.Helper()
+	for _, it := range secrets {
+		for _, part := range it.Parts {
+			if strings.Contains(text, part) || strings.Contains(text, base64.StdEncoding.EncodeToString([]byte(part))) {
+				t.Errorf("%s: %q is in %.800s", it.Kind, part, text[max(0, strings.Index(text, part)-400):])
+			}
+		}
+	}
+}

@@ -1,0 +1,296 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"muster/internal/agentstate"
+	"muster/internal/config"
+	"muster/internal/sandbox"
+	"muster/internal/sandbox/dockerd"
+)
+
+// journal is what a running command has said so far.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
+// running is a muster agent, as a process, on a sandboxed instance with a
+// container of service web.
+type running struct {
+	*sandbox.Sandbox
+	t       *testing.T
+	root    string
+	journal journal
+	engine  *dockerd.Engine
+	web     string // the container's id
+	process *exec.Cmd
+}
+
+// runAgent starts one with that settings file, and waits until it has looked.
+func runAgent(t *testing.T, settings string, args ...string) *running {
+	t.Helper()
+	r := &running{t: t, root: t.TempDir()}
+	r.configure(settings)
+	var err error
+	if err = os.MkdirAll(r.root+"/etc/ecs", 0o755); err == nil {
+		err = os.WriteFile(r.root+"/etc/ecs/ecs.config", []byte("ECS_CLUSTER=prod\n"), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Sandbox, err = sandbox.New(sandbox.Options{Root: r.root, Clusters: []string{"prod"}}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	if r.engine, err = dockerd.New(dockerd.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.engine.Close)
+	r.web = r.engine.Run(dockerd.Spec{Check: true, Labels: map[string]string{
+		"com.amazonaws.ecs.cluster": "prod", "com.amazonaws.ecs.task-arn": "arn:aws:ecs:eu-central-1:123456789012:task/prod/1",
+		"com.amazonaws.ecs.container-name": "app", "com.amazonaws.ecs.task-definition-family": "web",
+	}})
+	r.engine.Health(r.web, "healthy")
+	if err := r.StartAgent(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.process = exec.CommandContext(t.Context(), "muster", append([]string{"agent", "--spool-dir", "/spool", "--docker-host", r.engine.Host()}, args...)...)
+	// A program under the race detector waits a second at its end, unless told not to.
+	r.process.Env = append([]string{"PATH=" + os.Getenv("PATH"), "GORACE=atexit_sleep_ms=0"}, r.Environ()...)
+	r.process.Stderr = &r.journal
+	if err := r.process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	r.sees("its registration and its container", func(is agentstate.State) bool {
+		return is.Registration.State == "registered" && is.Docker.Running == 1
+	})
+	return r
+}
+
+func (r *running) state() string { return r.root + "/run/muster-agent/state.json" }
+
+// configure writes the settings file, all of it at once.
+func (r *running) configure(settings string) {
+	r.t.Helper()
+	path := r.root + config.FilePath
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := os.WriteFile(path+".new", []byte(settings), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *running) await(what string, is func() bool) {
+	r.t.Helper()
+	tick, late := time.NewTicker(5*time.Millisecond), time.After(time.Minute)
+	defer tick.Stop()
+	for !is() {
+		select {
+		case <-tick.C:
+		case <-late:
+			r.t.Fatalf("waited in vain for %s: %s", what, r.journal.String())
+		}
+	}
+}
+
+// sees waits for what the state file tells.
+func (r *running) sees(what string, ok func(agentstate.State) bool) {
+	r.t.Helper()
+	r.await("the agent to see "+what, func() bool {
+		is, err := agentstate.Read(r.state())
+		return err == nil && ok(is)
+	})
+}
+
+func (r *running) says(text string) {
+	r.t.Helper()
+	r.await("it to say "+text, func() bool { return strings.Contains(r.journal.String(), text) })
+}
+
+func (r *running) signal(which os.Signal) {
+	r.t.Helper()
+	if err := r.process.Process.Signal(which); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// ends sends SIGTERM, and holds it to exit code 0, to leaving nothing behind that
+// says it runs, and to an end at all: of its five seconds a service that hangs uses
+// four, and a busy machine more than the fifth.
+func (r *running) ends() {
+	r.t.Helper()
+	began := time.Now()
+	r.signal(syscall.SIGTERM)
+	err := r.process.Wait()
+	if took := time.Since(began); err != nil || took > 15*time.Second {
+		r.t.Errorf("it ended after %s with %v: %s", took, err, r.journal.String())
+	}
+	if _, err := os.Stat(r.state()); !os.IsNotExist(err) {
+		r.t.Errorf("the state file is left: %v", err)
+	}
+}
+
+// spooled are the minutes that wait on disk.
+func (r *running) spooled() []string {
+	r.t.Helper()
+	minutes, err := filepath.Glob(r.root + "/spool/*.minute")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return minutes
+}
+
+// series are the dimensions that a metric of a namespace was published with.
+func (r *running) series(namespace, name string) (all []string) {
+	for _, d := range r.Metrics() {
+		if d.Namespace == namespace && d.Name == name {
+			dims := ""
+			for _, key := range []string{"ClusterName", "ServiceName", "InstanceId"} {
+				if d.Dimensions[key] != "" {
+					dims += key + " "
+				}
+			}
+			all = append(all, strings.TrimSpace(dims))
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func TestAHangupReadsTheSettingsAgain(t *testing.T) {
+	const plain, each = "ClusterName", "ClusterName InstanceId"
+	for name, c := range map[string]struct {
+		first, second string
+		says          string
+		want          []string // what Registered is published with in the end
+	}{
+		"what changed counts":         {"MUSTER_CLUSTER=prod\n", "MUSTER_CLUSTER=prod\nMUSTER_DIMENSIONS=instance\n", "MUSTER_DIMENSIONS is now instance", []string{plain, each}},
+		"what is gone does not":       {"MUSTER_DIMENSIONS=instance\n", "", "MUSTER_DIMENSIONS is now", []string{plain}},
+		"what must wait is said":      {"MUSTER_DIMENSIONS=instance\n", "MUSTER_DIMENSIONS=instance\nMUSTER_NAMESPACE=Other\n", "MUSTER_NAMESPACE counts from the next start on", []string{plain, each}},
+		"a mistyped name":             {"MUSTER_DIMENSIONS=instance\n", "\nMUSTER_DIMENSION=container\n", "/etc/muster/muster.env:2: unknown setting MUSTER_DIMENSION: did you mean MUSTER_DIMENSIONS?", []string{plain, each}},
+		"a bad value beside good one": {"MUSTER_CLUSTER=prod\n", "MUSTER_DIMENSIONS=instance\nMUSTER_WATCH_PERIOD=soon\n", "the configuration stays as it was: ", []string{plain}},
+		"no settings file at all":     {"MUSTER_DIMENSIONS=instance\n", "\x00\xff{", "the configuration stays as it was: ", []string{plain, each}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := runAgent(t, c.first)
+			r.configure(c.second)
+			r.signal(syscall.SIGHUP)
+			r.says(c.says)
+			r.ends()
+			if said := r.journal.String(); strings.Count(said, "the configuration stays as it was")+strings.Count(said, "read again") != 1 {
+				t.Errorf("it says %s", said)
+			}
+			if got := r.series("Muster", "Registered"); !slices.Equal(got, c.want) {
+				t.Errorf("published with %q, not %q: %s", got, c.want, r.journal.String())
+			}
+		})
+	}
+}
+
+func TestSettingsThatAreMendedCount(t *testing.T) {
+	t.Parallel()
+	r := runAgent(t, "")
+	r.configure("MUSTER_DIMENSIONS")
+	r.signal(syscall.SIGHUP)
+	r.says("the configuration stays as it was: ")
+	r.configure("MUSTER_DIMENSIONS=instance")
+	r.signal(syscall.SIGHUP)
+	r.says("MUSTER_DIMENSIONS is now instance")
+	r.ends()
+	if got := r.series("Muster", "Registered"); len(got) != 2 {
+		t.Errorf("published with %q", got)
+	}
+}
+
+// At the end all is said that can be, and nobody can hold it up.
+func TestATerminationFlushesWithinFiveSeconds(t *testing.T) {
+	for name, c := range map[string]struct {
+		trouble func(*running) // before SIGTERM
+		metrics bool           // they reach CloudWatch
+		events  string         // the kinds that reach EventBridge
+		left    [2]int         // the least and the most minutes that wait on disk: a second one may have begun
+		says    string
+	}{
+		"all is well":              {func(*running) {}, true, "Unhealthy Recovered Unhealthy+1", [2]int{0, 0}, "kind=unhealthy"},
+		"CloudWatch denies":        {func(r *running) { r.Inject(sandbox.AccessDenied(sandbox.CloudWatch, "PutMetricData")) }, false, "Unhealthy Recovered Unhealthy+1", [2]int{1, 2}, " minutes are left in the spool"},
+		"CloudWatch hangs":         {func(r *running) { r.Inject(sandbox.Fault{Service: sandbox.CloudWatch, Hang: true}) }, false, "Unhealthy Recovered Unhealthy+1", [2]int{0, 1}, "sent, and not known to be taken"},
+		"EventBridge hangs":        {func(r *running) { r.Inject(sandbox.Fault{Service: sandbox.EventBridge, Hang: true}) }, true, "Unhealthy Recovered", [2]int{0, 0}, "1 events were not announced"},
+		"the host's services hang": {hangHost, true, "Unhealthy Recovered Unhealthy+1", [2]int{0, 0}, "kind=unhealthy"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := runAgent(t, "", "--event-bus", "ops")
+			r.sees("which service it is of", func(is agentstate.State) bool { return is.Docker.Healthy == 1 })
+			for _, health := range []string{"unhealthy", "healthy", "unhealthy"} { // the third is held for a minute
+				r.engine.Health(r.web, health)
+			}
+			r.sees("the three", func(is agentstate.State) bool {
+				return len(is.Recent) > 2 && is.Recent[0].Kind == "unhealthy" && is.Recent[2].Kind == "unhealthy" && len(r.Events()) == 2
+			})
+			c.trouble(r)
+			r.ends()
+			r.says(c.says)
+			if got := r.series("Muster", "UnhealthyContainers"); (len(got) == 2) != c.metrics {
+				t.Errorf("published with %q", got)
+			}
+			if got := r.announced(); got != c.events {
+				t.Errorf("announced %q", got)
+			}
+			if got := r.spooled(); len(got) < c.left[0] || len(got) > c.left[1] {
+				t.Errorf("in the spool there is %q", got)
+			}
+		})
+	}
+}
+
+func hangHost(r *running) {
+	r.engine.Hang()
+	r.Inject(sandbox.HopLimit())
+	r.Inject(sandbox.Fault{Service: sandbox.Introspection, Hang: true})
+}
+
+// announced are the events that the bus has, with their repeats.
+func (r *running) announced() string {
+	var all []string
+	for _, e := range r.Events() {
+		var d struct{ Repeated int }
+		if err := json.Unmarshal(e.Detail, &d); err != nil {
+			r.t.Error(err)
+		}
+		text := strings.TrimPrefix(e.DetailType, "Container ")
+		if d.Repeated > 0 {
+			text += "+" + strconv.Itoa(d.Repeated)
+		}
+		all = append(all, text)
+	}
+	return strings.Join(all, " ")
+}

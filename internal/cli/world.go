@@ -1,0 +1,42 @@
+package cli
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"muster/check"
+	"muster/internal/config"
+	"muster/internal/exitcode"
+	"muster/internal/imds"
+	"muster/internal/record"
+)
+
+// imdsPatience is how long a look waits for the metadata service: it answers in
+// milliseconds where it answers at all.
+const imdsPatience = 2 * time.Second
+
+// wholeWorld is what the checks look at, on this instance and now. What is not to be
+// had is a finding of theirs, and only settings that cannot be right are an
+// error.
+func wholeWorld(ctx context.Context, cmd *cobra.Command, log *slog.Logger) (check.World, error) {
+	set, err := settings(cmd)
+	if err != nil {
+		return check.World{}, err
+	}
+	if _, err := config.Load(set); err != nil {
+		return check.World{}, exitcode.Wrap(exitcode.BadConfiguration, err)
+	}
+	id, noIdentity := imds.New(imdsEndpoint(), imdsPatience).Identity(ctx)
+	cfg, rec, damage, err := record.Recall(set, id.InstanceID)
+	if err != nil {
+		return check.World{}, exitcode.Wrap(exitcode.BadConfiguration, err)
+	}
+	if damage != nil {
+		log.Warn(damage.Error(), "phase", "record")
+	}
+	w := check.World{Config: cfg, Record: rec, Identity: id, NoIdentity: noIdentity}
+	return onECS(ctx, onNetwork(ctx, onDocker(w))), nil
+}

@@ -33,7 +33,7 @@ func TestUnitsSayWhatTheCodeReliesOn(t *testing.T) {
 		"muster-agent.service": {
 			"ExecStart": "/usr/bin/muster agent", "Type": "notify", "Restart": "always", "RestartPreventExitStatus": "78", "TimeoutStartSec": "infinity",
 			"After": "network-online.target docker.service ecs.service", "DynamicUser": "yes", "StateDirectory": "muster-agent",
-			"RuntimeDirectory": "muster-agent", "WantedBy": "multi-user.target", "CapabilityBoundingSet": "",
+			"RuntimeDirectory": "muster-agent", "ExecReload": "/bin/kill -HUP $MAINPID", "TimeoutStopSec": "15", "WantedBy": "multi-user.target", "CapabilityBoundingSet": "",
 		},
 		"muster-bootstrap.service": {
 			"ExecStart": "/usr/bin/muster bootstrap", "Type": "oneshot", "RemainAfterExit": "yes", "Before": "ecs.service",

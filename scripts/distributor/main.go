@@ -1,0 +1,139 @@
+// Command distributor makes an SSM Distributor package of the rpm and the deb in
+// dist/: a zip for each architecture and format, with the scripts that Systems
+// Manager runs, and the manifest that names them
+// (docs.aws.amazon.com/systems-manager, "Create a package in Distributor").
+// usage: distributor VERSION
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+type manifest struct {
+	SchemaVersion string                                      `json:"schemaVersion"`
+	Publisher     string                                      `json:"publisher"`
+	Version       string                                      `json:"version"`
+	Packages      map[string]map[string]map[string]fileOfArch `json:"packages"` // platform, its version, architecture
+	Files         map[string]checksums                        `json:"files"`
+}
+
+type fileOfArch struct {
+	File string `json:"file"`
+}
+
+type checksums struct {
+	Checksums map[string]string `json:"checksums"`
+}
+
+// format is a package format, and the platforms, in Distributor's names, that
+// take it.
+type format struct {
+	name               string // of the file in dist, for an architecture
+	install, uninstall string
+	platforms          []string
+	arch               map[string]string // Distributor's name to the format's
+}
+
+func formats() []format {
+	return []format{
+		{"muster-*-1.%s.rpm", "rpm -U --replacepkgs --oldpackage ./*.rpm", "rpm -e muster",
+			[]string{"amazon", "redhat", "rocky"}, map[string]string{"x86_64": "x86_64", "arm64": "aarch64"}},
+		{"muster_*_%s.deb", "dpkg --force-confold --install ./*.deb", "dpkg --remove muster",
+			[]string{"debian", "ubuntu"}, map[string]string{"x86_64": "amd64", "arm64": "arm64"}},
+	}
+}
+
+func main() {
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: distributor VERSION")
+		os.Exit(2)
+	}
+	if err := build("dist", os.Args[1]); err != nil {
+		fmt.Fprintln(os.Stderr, "distributor:", err)
+		os.Exit(1)
+	}
+}
+
+func build(dist, version string) error {
+	out := filepath.Join(dist, "distributor")
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return err
+	}
+	m := manifest{SchemaVersion: "2.0", Publisher: "muster", Version: version, Packages: map[string]map[string]map[string]fileOfArch{}, Files: map[string]checksums{}}
+	for _, f := range formats() {
+		for arch, theirs := range f.arch {
+			// The formats write a version each in its way: 1.0.0-rc1 as 1.0.0~rc1.
+			source, err := only(filepath.Join(dist, fmt.Sprintf(f.name, theirs)))
+			if err != nil {
+				return err
+			}
+			name := "muster-" + f.platforms[0] + "-" + arch + ".zip"
+			packed, err := pack(source, f)
+			if err != nil {
+				return err
+			}
+			if err := os.WriteFile(filepath.Join(out, name), packed, 0o644); err != nil {
+				return err
+			}
+			m.Files[name] = checksums{map[string]string{"sha256": fmt.Sprintf("%x", sha256.Sum256(packed))}}
+			for _, platform := range f.platforms {
+				if m.Packages[platform] == nil {
+					m.Packages[platform] = map[string]map[string]fileOfArch{"_any": {}}
+				}
+				m.Packages[platform]["_any"][arch] = fileOfArch{name}
+			}
+		}
+	}
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(out, "manifest.json"), append(text, '\n'), 0o644)
+}
+
+// only is the one file of that name.
+func only(pattern string) (string, error) {
+	found, err := filepath.Glob(pattern)
+	if err != nil || len(found) != 1 {
+		return "", fmt.Errorf("there are %d of %s: make package builds it, and takes away others", len(found), pattern)
+	}
+	return found[0], nil
+}
+
+// pack makes the zip of one package, the same bytes each time.
+func pack(source string, f format) ([]byte, error) {
+	content, err := os.ReadFile(source)
+	if err != nil {
+		return nil, err
+	}
+	const head = "#!/bin/sh\nset -e\ncd \"$(dirname \"$0\")\"\n"
+	var out bytes.Buffer
+	w := zip.NewWriter(&out)
+	for _, file := range []struct {
+		name    string
+		content []byte
+	}{
+		{filepath.Base(source), content},
+		{"install.sh", []byte(head + f.install + "\n")},
+		{"update.sh", []byte(head + f.install + "\n")},
+		{"uninstall.sh", []byte(head + f.uninstall + "\n")},
+	} {
+		to, err := w.Create(file.name)
+		if err == nil {
+			_, err = to.Write(file.content)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}

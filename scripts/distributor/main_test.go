@@ -1,0 +1,55 @@
+package main
+
+import (
+	"archive/zip"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Systems Manager refuses a package whose manifest names a file or a sum that is
+// not so, only when it is uploaded.
+func TestTheManifestIsTrueOfItsFiles(t *testing.T) {
+	dist := t.TempDir()
+	for _, f := range formats() {
+		for _, arch := range f.arch {
+			if err := os.WriteFile(filepath.Join(dist, strings.Replace(fmt.Sprintf(f.name, arch), "*", "1.2.3~rc1", 1)), []byte(arch), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := build(dist, "1.2.3-rc1"); err != nil {
+		t.Fatal(err)
+	}
+	var m manifest
+	text, _ := os.ReadFile(filepath.Join(dist, "distributor/manifest.json"))
+	if err := json.Unmarshal(text, &m); err != nil || m.SchemaVersion != "2.0" || m.Version != "1.2.3-rc1" || len(m.Files) != 4 {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	for platform, versions := range m.Packages {
+		for arch, file := range versions["_any"] {
+			in, err := zip.OpenReader(filepath.Join(dist, "distributor", file.File))
+			if err != nil || len(m.Files[file.File].Checksums["sha256"]) != 64 {
+				t.Fatalf("%s, %s: %v", platform, arch, err)
+			}
+			var names []string
+			for _, f := range in.File {
+				names = append(names, f.Name)
+			}
+			in.Close()
+			if !strings.HasPrefix(names[0], "muster") || !slices.Equal(names[1:], []string{"install.sh", "update.sh", "uninstall.sh"}) {
+				t.Errorf("%s holds %v", file.File, names)
+			}
+		}
+	}
+}
+
+func TestWithoutThePackagesItSaysHowToGetThem(t *testing.T) {
+	if err := build(t.TempDir(), "1.2.3"); err == nil || !strings.Contains(err.Error(), "make package builds it") {
+		t.Error(err)
+	}
+}

@@ -1,4 +1,4 @@
-//go:build integration
+//go:build integration || e2e
 
 package integration
 
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"muster/bootstrap"
+	"muster/internal/agentstate"
 	"muster/internal/sandbox"
 	"muster/internal/units/systemdtest"
 	"muster/systemd"
@@ -39,8 +40,10 @@ ExecStart=/usr/libexec/world agent
 WantedBy=multi-user.target
 `
 
-// worldService is there before anything asks the metadata service.
+// worldService is there before anything asks the metadata service, and after
+// cloud-init wrote the files that user data names.
 const worldService = `[Unit]
+After=cloud-init.service
 Before=cloud-config.service cloud-final.service muster-bootstrap.service
 
 [Service]
@@ -69,11 +72,25 @@ func told() []string {
 // image is the ECS-optimized AMI, and the world around it.
 func image(t *testing.T, options sandbox.Options, settings ...string) []systemdtest.File {
 	t.Helper()
+	return world(t, options, func(p *plan) { p.Settings = settings })
+}
+
+// plan is what the world is told; see testdata/world.
+type plan struct {
+	sandbox.Options
+	Settings []string
+	IMDSLate time.Duration
+	State    string
+}
+
+// world is image for a world that is more than options: those who wait are in it
+// unless edit says otherwise.
+func world(t *testing.T, options sandbox.Options, edit func(*plan)) []systemdtest.File {
+	t.Helper()
 	systemdtest.Require(t)
-	plan, err := json.Marshal(struct {
-		sandbox.Options
-		Settings []string
-	}{options, settings})
+	p := plan{Options: options, Settings: told()}
+	edit(&p)
+	text, err := json.Marshal(p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +98,7 @@ func image(t *testing.T, options sandbox.Options, settings ...string) []systemdt
 	const wants = "/etc/systemd/system/multi-user.target.wants/"
 	return []systemdtest.File{
 		systemdtest.Binary(t, "./testdata/world", "/usr/libexec/world"),
-		{Path: "/etc/world.json", Mode: 0o600, Content: string(plan)},
+		{Path: "/etc/world.json", Mode: 0o600, Content: string(text)},
 		{Path: units + "world.service", Mode: 0o644, Content: worldService},
 		{Path: wants + "world.service", Link: units + "world.service"},
 		{Path: units + "ecs.service", Mode: 0o644, Content: ecsService},
@@ -102,7 +119,8 @@ func musterAt(t *testing.T, path string) systemdtest.File {
 // bare is an image that muster is not part of: user data fetches the binary.
 func bare(t *testing.T, arguments string) []systemdtest.File {
 	t.Helper()
-	script := "#!/bin/sh\ncp /srv/download/muster /tmp/muster\n/tmp/muster bootstrap " + arguments + "\n"
+	// The umask is that of hardened images.
+	script := "#!/bin/sh\ncp /srv/download/muster /tmp/muster\numask 077\n/tmp/muster bootstrap " + arguments + "\n"
 	files := append(image(t, inGroup()), musterAt(t, "/srv/download/muster"))
 	return append(files, systemdtest.UserData(instanceID, script)...)
 }
@@ -224,11 +242,31 @@ func (m machine) joined(origin string) story {
 		m.t.Errorf("%+v", report)
 	}
 	m.onConsole("muster: " + instanceID + " registered in cluster prod")
+	m.watched()
 	s := m.story()
 	if s.Agent.Phase != sandbox.PhaseRegistered || s.Agent.Cluster != "prod" || len(s.Calls) > 10 {
 		m.t.Errorf("agent %+v, %d calls", s.Agent, len(s.Calls))
 	}
 	return s
+}
+
+// watched checks that muster-agent, a user of its own, knows what bootstrap was
+// told, can keep minutes, and tells root how things are.
+func (m machine) watched() {
+	m.t.Helper()
+	var s agentstate.State
+	m.Await("the agent to see the registration", func() bool {
+		text, _ := m.Try("cat", "/run/muster-agent/state.json")
+		s = agentstate.State{}
+		return json.Unmarshal([]byte(text), &s) == nil && s.Registration.State == "registered"
+	})
+	if s.InstanceID != instanceID || s.Registration.Cluster != "prod" || s.Publishing.Namespace == "" {
+		m.t.Errorf("%+v", s)
+	}
+	m.Run("test", "-d", "/var/lib/muster-agent/spool")
+	if m.property("muster-agent.service", "User") == "root" || strings.Contains(m.Run("journalctl", "--unit=muster-agent", "--no-pager"), "permission denied") {
+		m.t.Error("muster-agent is root, or lacks a permission")
+	}
 }
 
 // nobodyWaits checks that a word that nobody waits for is no failure.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"muster/internal/dockerapi"
 	"muster/internal/sandbox"
 	"muster/internal/units/systemdtest"
 )
@@ -48,10 +49,11 @@ func TestVerifySaysWhatDockerSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(box.Close)
-	h := newHost(t, slices.DeleteFunc(box.Environ(), func(s string) bool { return strings.HasPrefix(s, "MUSTER_ROOT=") })...)
+	environ := slices.DeleteFunc(box.Environ(), func(s string) bool { return strings.HasPrefix(s, "MUSTER_ROOT=") })
+	h := newHost(t, append(environ, "MUSTER_DOCKER_HOST="+dockerapi.DefaultHost)...)
 	r := h.muster(t, "verify", "--cluster", "prod", "--timeout", "3s", "--output", "json")
 	r.want(t, 10)
-	if report := r.report(t); !slices.Contains(report.Evidence, "docker: container ecs-agent is exited, exit code 5") {
+	if report := r.report(t); !slices.Contains(report.Evidence, "container ecs-agent ("+systemdtest.Image+") is exited, exit code 5") {
 		t.Errorf("evidence %q", report.Evidence)
 	}
 }

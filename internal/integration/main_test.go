@@ -1,4 +1,4 @@
-//go:build integration
+//go:build integration || e2e
 
 package integration
 
@@ -7,13 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"muster/bootstrap"
 )
@@ -45,15 +43,6 @@ func build(path string) error {
 	return nil
 }
 
-// missing skips, or fails where CI=true: there nothing may be missing.
-func missing(t *testing.T, what string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal("missing: " + what)
-	}
-	t.Skip("missing: " + what)
-}
-
 // host is a file system root and the environment of an instance that has not
 // been booted by systemd.
 type host struct {
@@ -71,6 +60,15 @@ func newHost(t *testing.T, environ ...string) host {
 		"AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null",
 		"MUSTER_ROOT=" + root, "MUSTER_CONSOLE=", "MUSTER_IMDS_TIMEOUT=20s",
 	}, environ...)}
+}
+
+// configure writes ecs.config.
+func (h host) configure(t *testing.T, text string) {
+	t.Helper()
+	dir := filepath.Join(h.root, "etc/ecs")
+	if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "ecs.config"), []byte(text), 0o600)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // result is how a run of muster ended.
@@ -130,51 +128,4 @@ func (h host) file(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	return string(data)
-}
-
-// start runs a server that listens on addr, until the test ends, and returns
-// when it does.
-func start(t *testing.T, addr string, cmd *exec.Cmd) {
-	t.Helper()
-	var log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &log, &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() { _ = cmd.Wait(); close(ended) }()
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		<-ended
-		if t.Failed() {
-			t.Logf("%s said:\n%.20000s", cmd.Path, log.String())
-		}
-	})
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for range 600 {
-		if conn, err := net.Dial("tcp4", addr); err == nil {
-			_ = conn.Close()
-			return
-		}
-		select {
-		case <-ended:
-			t.Fatalf("%s ended: %s\n%s", cmd.Path, cmd.ProcessState, log.String())
-		case <-tick.C:
-		}
-	}
-	t.Fatalf("%s does not listen on %s after a minute", cmd.Path, addr)
-}
-
-// freeAddress is a loopback address that nothing listens on.
-func freeAddress(t *testing.T) (addr, port string) {
-	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	addr = l.Addr().String()
-	_, port, _ = net.SplitHostPort(addr)
-	return addr, port
 }

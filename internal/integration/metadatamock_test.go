@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"muster/bootstrap"
+	"muster/internal/need"
 )
 
 // mockModule is AWS's own mock of the metadata service.
@@ -24,7 +25,7 @@ func buildMock(t *testing.T) string {
 	cmd.Env = append(os.Environ(), "GOBIN="+dir, "GOFLAGS=", "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-		missing(t, mockModule+": "+lines[len(lines)-1])
+		need.Missing(t, mockModule+": "+lines[len(lines)-1])
 	}
 	return filepath.Join(dir, "ec2-metadata-mock")
 }
@@ -59,12 +60,12 @@ func metadataMock(t *testing.T, program, instance string, tags map[string]string
 	if err := os.WriteFile(file, config, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	addr, port := freeAddress(t)
+	addr, port := need.FreeAddress(t)
 	// InService for an hour, then Terminated.
 	args = append([]string{"asglifecycle", "--asg-termination-delay-sec", "3600", "-I", "-n", "127.0.0.1", "-p", port, "-c", file}, args...)
 	cmd := exec.Command(program, args...)
 	cmd.Env = []string{"HOME=" + home}
-	start(t, addr, cmd)
+	need.Server(t, addr, cmd)
 	text, _ := json.Marshal(identity) // of strings
 	return "http://" + addr, string(text)
 }

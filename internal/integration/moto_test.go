@@ -3,11 +3,9 @@
 package integration
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -46,19 +44,8 @@ type moto struct {
 
 func newMoto(t *testing.T) moto {
 	t.Helper()
-	path, err := exec.LookPath("moto_server")
-	if err != nil {
-		missing(t, "moto_server: pip install 'moto[server]==5.2.1'")
-	}
-	addr, port := freeAddress(t)
-	start(t, addr, exec.Command(path, "-H", "127.0.0.1", "-p", port))
-	cfg := aws.Config{
-		Region: region, BaseEndpoint: aws.String("http://" + addr),
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
-		}),
-	}
-	m := moto{url: "http://" + addr, ecs: ecs.NewFromConfig(cfg), asg: autoscaling.NewFromConfig(cfg)}
+	_, cfg := startMoto(t)
+	m := moto{url: *cfg.BaseEndpoint, ecs: ecs.NewFromConfig(cfg), asg: autoscaling.NewFromConfig(cfg)}
 	m.furnish(t, cloudformation.NewFromConfig(cfg))
 	return m
 }
@@ -177,6 +164,7 @@ func TestAgainstMoto(t *testing.T) {
 	})
 	t.Run("a registration in another cluster is none", func(t *testing.T) {
 		h := newHost(t, append(world, "MUSTER_INTROSPECTION_URL="+introspection(t, "staging", elsewhere))...)
+		h.configure(t, "ECS_CLUSTER=prod\n")
 		r := h.muster(t, "verify", "--cluster", "prod", "--timeout", "5s", "--output", "json")
 		r.want(t, 10, "the ECS agent is in cluster staging, not in prod")
 		if cause := r.report(t).Cause; cause == nil || cause.ID != "wrong-cluster" {

@@ -6,10 +6,10 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -20,6 +20,7 @@ import (
 
 	"muster/internal/awsapi"
 	"muster/internal/fleet"
+	"muster/internal/need"
 	"muster/reach"
 )
 
@@ -32,24 +33,29 @@ type network struct {
 	acl string            // of SubnetB
 }
 
-func newNetwork(t *testing.T) network {
+// startMoto starts moto_server, and returns the environment and the configuration
+// of who asks it.
+func startMoto(t *testing.T) ([]string, aws.Config) {
 	t.Helper()
-	path, err := exec.LookPath("moto_server")
-	if err != nil {
-		missing(t, "moto_server: pip install 'moto[server]==5.2.1'")
-	}
-	addr, port := freeAddress(t)
-	start(t, addr, exec.Command(path, "-H", "127.0.0.1", "-p", port))
-	for name, value := range map[string]string{"AWS_ENDPOINT_URL": "http://" + addr, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
-		"AWS_SESSION_TOKEN": "", "AWS_PROFILE": "", "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_CA_BUNDLE": ""} {
-		t.Setenv(name, value)
-	}
-	cfg := aws.Config{
-		Region: region, BaseEndpoint: aws.String("http://" + addr),
+	url := need.Moto(t)
+	environ := []string{"AWS_ENDPOINT_URL=" + url, "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test"}
+	return environ, aws.Config{
+		Region: region, BaseEndpoint: &url,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
 		}),
 	}
+}
+
+func newNetwork(t *testing.T) network {
+	t.Helper()
+	environ, cfg := startMoto(t)
+	environ = append(environ, "AWS_SESSION_TOKEN=", "AWS_PROFILE=", "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_CA_BUNDLE=")
+	for _, variable := range environ {
+		name, value, _ := strings.Cut(variable, "=")
+		t.Setenv(name, value)
+	}
+	var err error
 	n := network{ec2: ec2.NewFromConfig(cfg)}
 	if n.api, err = awsapi.New(t.Context(), region, "http://127.0.0.1:1"); err != nil {
 		t.Fatal(err)

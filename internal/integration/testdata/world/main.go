@@ -1,9 +1,11 @@
 // Command world is the EC2 instance and the AWS around a machine that a test
 // boots: muster's sandbox, as a service that is there before user data runs.
 //
-//	world serve   the metadata service and the AWS APIs, until it is stopped
-//	world agent   the ECS agent in it, as what ecs.service runs
-//	world story   prints what the world has seen, as JSON
+//	world serve         the metadata service and the AWS APIs, until it is stopped
+//	world agent         the ECS agent in it, as what ecs.service runs
+//	world story         prints what the world has seen, as JSON
+//	world state STATE   Auto Scaling's target for the instance: InService, Warmed:Stopped, ...
+//	world drain         ECS drains the container instance
 package main
 
 import (
@@ -20,6 +22,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
@@ -40,14 +43,16 @@ const (
 // plan is what the test wants of the world.
 type plan struct {
 	sandbox.Options
-	Settings []string // for muster.env, besides where the world is
+	Settings []string      // for muster.env, besides where the world is
+	IMDSLate time.Duration // how long the metadata service is away at first
+	State    string        // Auto Scaling's target for the instance, at first
 }
 
 // memory is what outlives a reboot: the registration.
 type memory struct{ Cluster, ARN string }
 
 func main() {
-	verb := strings.Join(os.Args[1:], " ")
+	verb := strings.Join(os.Args[1:], "/")
 	if verb == "serve" {
 		fail(serve())
 		return
@@ -112,6 +117,13 @@ func serve() error {
 			return err
 		}
 	}
+	if w.IMDSLate > 0 {
+		w.box.IMDSDown()
+		w.box.IMDSUpAfter(w.IMDSLate)
+	}
+	if w.State != "" {
+		w.box.SetTargetState(w.State)
+	}
 	if err := w.point(); err != nil {
 		return err
 	}
@@ -126,19 +138,33 @@ func serve() error {
 	return nil
 }
 
-// point tells muster where the world is, by the file that an image would bring.
+// point tells muster where the world is, by the file that an image would bring,
+// and leaves what else is in it.
 func (w *world) point() error {
-	var lines []string
+	lines := w.Settings
 	for _, line := range w.box.Environ() {
 		if !strings.HasPrefix(line, "MUSTER_ROOT=") {
 			lines = append(lines, line)
 		}
 	}
-	text := strings.Join(append(lines, w.Settings...), "\n") + "\n"
+	ours := map[string]bool{}
+	for _, line := range lines {
+		key, _, _ := strings.Cut(line, "=")
+		ours[key] = true
+	}
+	old, err := os.ReadFile(musterFile)
+	if err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	for line := range strings.Lines(string(old)) {
+		if key, _, _ := strings.Cut(line, "="); !ours[key] {
+			lines = append(lines, strings.TrimRight(line, "\n"))
+		}
+	}
 	if err := os.MkdirAll(filepath.Dir(musterFile), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(musterFile, []byte(text), 0o644)
+	return os.WriteFile(musterFile, []byte(strings.Join(lines, "\n")+"\n"), 0o644)
 }
 
 // goOn makes the world what AWS is for an instance that registered, was
@@ -171,7 +197,15 @@ func (w *world) goOn(ctx context.Context, before memory) error {
 
 // ServeHTTP implements http.Handler.
 func (w *world) ServeHTTP(out http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == "/agent" {
+	verb, argument, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	switch verb {
+	case "state":
+		w.box.SetTargetState(argument)
+		return
+	case "drain":
+		w.box.EditContainerInstance(w.box.Agent.Status().ARN, func(ci *sandbox.ContainerInstance) { ci.Status = "DRAINING" })
+		return
+	case "agent":
 		code, err := w.agent(r.Context())
 		if err != nil {
 			http.Error(out, err.Error(), http.StatusInternalServerError)

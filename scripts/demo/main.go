@@ -5,6 +5,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -68,18 +69,38 @@ func (s *stage) say(text string) { fmt.Fprintf(s.out, "\n# %s\n", text) }
 // muster runs the binary and checks that it ends as the story says.
 func (s *stage) muster(wantExit int, args ...string) error {
 	fmt.Fprintf(s.out, "\n$ muster %s\n", strings.Join(args, " "))
+	hide := &rootless{s.out, s.root}
+	got := s.run(hide, hide, args...)
+	fmt.Fprintf(s.out, "(exit %d)\n", got)
+	if got != wantExit {
+		return fmt.Errorf("muster %s ended with exit code %d, not %d", args[0], got, wantExit)
+	}
+	return nil
+}
+
+// debug shows what a person sees first who logs in to a sick instance, and checks
+// that it names the cause.
+func (s *stage) debug(cause string) error {
+	fmt.Fprint(s.out, "\n$ sudo muster debug 2>/dev/null | head -1\n")
+	var all bytes.Buffer
+	s.run(&rootless{&all, s.root}, io.Discard, "debug")
+	first, _, _ := strings.Cut(all.String(), "\n")
+	fmt.Fprintln(s.out, first)
+	if !strings.Contains(first, cause) {
+		return fmt.Errorf("muster debug does not begin with %q", cause)
+	}
+	return nil
+}
+
+// run runs the binary on this instance and returns its exit code.
+func (s *stage) run(stdout, stderr io.Writer, args ...string) int {
 	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
 	defer stop()
 	cmd := exec.CommandContext(ctx, s.binary, args...)
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "MUSTER_CONSOLE="}, s.box.Environ()...)
-	hide := &rootless{s.out, s.root}
-	cmd.Stdout, cmd.Stderr = hide, hide
+	cmd.Stdout, cmd.Stderr = stdout, stderr
 	_ = cmd.Run()
-	fmt.Fprintf(s.out, "(exit %d)\n", cmd.ProcessState.ExitCode())
-	if got := cmd.ProcessState.ExitCode(); got != wantExit {
-		return fmt.Errorf("muster %s ended with exit code %d, not %d", args[0], got, wantExit)
-	}
-	return nil
+	return cmd.ProcessState.ExitCode()
 }
 
 // rootless shows paths as they are on an instance, without the temporary root.
@@ -109,5 +130,5 @@ func (s *stage) calls() {
 	for _, c := range s.box.Calls() {
 		all = append(all, c.Service+":"+c.Action)
 	}
-	fmt.Fprintf(s.out, "\n# AWS calls of this boot: %d (%s)\n", len(all), strings.Join(all, ", "))
+	fmt.Fprintf(s.out, "\n# AWS calls in this story: %d (%s)\n", len(all), strings.Join(all, ", "))
 }

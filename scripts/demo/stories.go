@@ -20,6 +20,7 @@ var stories = []story{
 	{"The same, but the cluster's name is mistyped", instance(), mistyped},
 	{"The ECS agent ran too early, and remembers the cluster \"default\"", instance(), stale},
 	{"Four replication ports too few are open, to one of three peers", instance(), closed},
+	{"A container turns unhealthy, and the agent tells of it", instance(), sickens},
 }
 
 // instance is a member of an Auto Scaling group with a launch hook, in a stack
@@ -69,7 +70,10 @@ func mistyped(s *stage) error {
 		return err
 	}
 	s.show(config)
-	s.say("ecs.config was not touched, and those who wait were told at once, not after a time-out.")
+	s.say("ecs.config was not touched, and those who wait were told at once, not after a time-out. Whoever logs in asks once:")
+	if err := s.debug("no cluster prdo in eu-west-1"); err != nil {
+		return err
+	}
 	return s.outcome("FAILURE", "ABANDON")
 }
 
@@ -77,7 +81,14 @@ func stale(s *stage) error {
 	if err := sandbox.WriteCheckpoint(s.root, sandbox.Checkpoint{Cluster: "default", InstanceID: "i-0123456789abcdef0", ARN: "arn:aws:ecs:eu-west-1:123456789012:container-instance/default/0aa1"}); err != nil {
 		return err
 	}
-	s.say("With this checkpoint the ECS agent would exit for ever in any other cluster. muster moves it aside when told to.")
+	s.say("With this checkpoint the ECS agent would exit for ever in any other cluster, so bootstrap fails, and whoever logs in is told why.")
+	if err := s.muster(1, "bootstrap", "--cluster", "prod"); err != nil {
+		return err
+	}
+	if err := s.debug("/agent.db holds cluster \"default\""); err != nil {
+		return err
+	}
+	s.say("muster moves it aside when told to.")
 	if err := s.muster(0, userData("prod", "--reset-stale-state")...); err != nil {
 		return err
 	}
@@ -139,6 +150,9 @@ func closed(s *stage) error {
 		return err
 	}
 	if err := s.muster(0, "verify"); err != nil {
+		return err
+	}
+	if err := s.debug("i-0aaaaaaaaaaaaaaa3 (10.0.1.23) cannot reach"); err != nil {
 		return err
 	}
 	if err := s.muster(1, "ports"); err != nil {

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"muster/internal/sandbox/dockerd"
+)
+
+// journal is what a process has said so far.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
+// sickens has a container turn unhealthy under the agent.
+func sickens(s *stage) error {
+	engine, err := dockerd.New(dockerd.Options{})
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	engine.Health(engine.Run(task("app")), "healthy")
+	cache := engine.Run(task("cache"))
+	engine.Health(cache, "healthy")
+	if err := s.muster(0, "bootstrap", "--cluster", "prod"); err != nil {
+		return err
+	}
+	if err := s.box.StartAgent(context.Background()); err != nil {
+		return err
+	}
+	s.say("muster-agent.service watches a sandboxed Docker Engine, with a task of two containers of service web.")
+	said := &journal{}
+	agent, err := s.background(said, engine.Host(), "agent", "--event-bus", "ops")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = agent.Process.Kill() }()
+	state := func() string {
+		data, _ := os.ReadFile(filepath.Join(s.root, "run/muster-agent/state.json"))
+		return string(data)
+	}
+	if err := await("the agent's first look", func() bool {
+		return strings.Contains(state(), `"state": "registered"`) && strings.Contains(state(), `"healthy": 2`)
+	}); err != nil {
+		return err
+	}
+	if err := s.muster(0, "status"); err != nil {
+		return err
+	}
+	if err := s.turns(func() { engine.Health(cache, "unhealthy") }, said); err != nil {
+		return err
+	}
+	if err := await("the state file", func() bool { return strings.Contains(state(), `"unhealthy": 1`) }); err != nil {
+		return err
+	}
+	if err := s.muster(1, "status"); err != nil {
+		return err
+	}
+	s.say("The minute is published when it is over, or when the agent says goodbye, as now.")
+	if err := errors.Join(agent.Process.Signal(syscall.SIGTERM), agent.Wait()); err != nil {
+		return err
+	}
+	return s.published("UnhealthyContainers")
+}
+
+// task is a container as the ECS agent labels it.
+func task(container string) dockerd.Spec {
+	return dockerd.Spec{Name: "ecs-web-1-" + container, Check: true, Labels: map[string]string{
+		"com.amazonaws.ecs.cluster": "prod", "com.amazonaws.ecs.task-arn": "arn:aws:ecs:eu-west-1:123456789012:task/prod/1",
+		"com.amazonaws.ecs.container-name": container, "com.amazonaws.ecs.task-definition-family": "web",
+	}}
+}
+
+// background starts the binary as systemd would.
+func (s *stage) background(stderr *journal, docker string, args ...string) (*exec.Cmd, error) {
+	fmt.Fprintf(s.out, "\n$ muster %s &\n", strings.Join(args, " "))
+	cmd := exec.Command(s.binary, args...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "MUSTER_DOCKER_HOST=" + docker}, s.box.Environ()...)
+	cmd.Stderr = stderr
+	return cmd, cmd.Start()
+}
+
+// turns has a container turn unhealthy, and shows the line and the event.
+func (s *stage) turns(unhealthy func(), said *journal) error {
+	s.say("The health check of web/cache begins to fail. The journal has it at once, and so does EventBridge:")
+	began := time.Now()
+	unhealthy()
+	if err := await("the line in the journal", func() bool { return strings.Contains(said.String(), "kind=unhealthy") }); err != nil {
+		return err
+	}
+	took := time.Since(began)
+	if err := await("the event", func() bool { return len(s.box.Events()) > 0 }); err != nil {
+		return err
+	}
+	for line := range strings.Lines(said.String()) {
+		if strings.Contains(line, "kind=unhealthy") {
+			fmt.Fprint(s.out, "\n", line)
+		}
+	}
+	event := s.box.Events()[0]
+	fmt.Fprintf(s.out, "\n# after %d ms; event of source %s, %q, on bus %s:\n%s\n", took.Milliseconds(), event.Source, event.DetailType, event.Bus, event.Detail)
+	return nil
+}
+
+// published shows the data of a metric that CloudWatch has.
+func (s *stage) published(name string) error {
+	sick := 0
+	fmt.Fprintf(s.out, "\n# CloudWatch has %d data, and of %s:\n", len(s.box.Metrics()), name)
+	for _, d := range s.box.Metrics() {
+		if d.Name == name {
+			fmt.Fprintf(s.out, "%s %v %v\n", d.Timestamp.UTC().Format(time.RFC3339), d.Dimensions, d.Value)
+			sick += int(d.Value)
+		}
+	}
+	if sick == 0 {
+		return errors.New(name + " was not published")
+	}
+	return nil
+}
+
+func await(what string, is func() bool) error {
+	tick, late := time.NewTicker(5*time.Millisecond), time.After(30*time.Second)
+	defer tick.Stop()
+	for !is() {
+		select {
+		case <-tick.C:
+		case <-late:
+			return errors.New("waited in vain for " + what)
+		}
+	}
+	return nil
+}

@@ -1,9 +1,10 @@
 // Command measure prints what muster costs, side by side in one run: the size
 // of the binary, the wall time of bootstrap against the same work done by
 // scripts/baseline-bootstrap with the aws CLI, how soon a registration is seen,
-// how many AWS calls a boot makes, and what judging and dialling 1,000 peers
-// takes. Sizes and counts are gates; times are printed, because machines
-// differ, and judged as ratios.
+// how many AWS calls a boot makes, what judging and dialling 1,000 peers takes,
+// and what the agent takes and how soon it tells, in a storm too. Sizes and
+// counts are gates; times are printed, because machines differ, and judged as
+// ratios.
 package main
 
 import (
@@ -29,10 +30,17 @@ const (
 
 func main() {
 	runs := flag.Int("runs", 9, "how often each command is run; the median is printed")
+	only := flag.String("only", "", "measure this alone: size, bootstrap, boot, ports, dials, storm or agent")
 	flag.Parse()
 	var failed []error
-	for _, measure := range []func(int) error{sizes, bootstrapTime, boot, portEngine, dials} {
-		if err := measure(*runs); err != nil {
+	for _, m := range []struct {
+		name    string
+		measure func(int) error
+	}{{"size", sizes}, {"bootstrap", bootstrapTime}, {"boot", boot}, {"ports", portEngine}, {"dials", dials}, {"storm", storm}, {"agent", agents}} {
+		if *only != "" && *only != m.name {
+			continue
+		}
+		if err := m.measure(*runs); err != nil {
 			fmt.Println("FAIL:", err)
 			failed = append(failed, err)
 		}

@@ -1,0 +1,301 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"muster/internal/sandbox"
+	"muster/internal/sandbox/dockerd"
+)
+
+// What the agent may take against Telegraf, and alone with 500 containers.
+const (
+	maxRSSRatio    = 0.4
+	maxCPURatio    = 0.2
+	maxSeriesRatio = 0.1
+	maxAloneRSS    = 20_000_000
+	maxAloneCPU    = 5.0 // ms a second
+
+	// Over window both run: minutes are over in it, and Telegraf's ten seconds too.
+	window = 75 * time.Second
+	// warmUp is left aside: starting costs more than watching.
+	warmUp = 15 * time.Second
+)
+
+// use is what a process takes.
+type use struct {
+	rss    int64   // bytes, the most that was seen
+	cpu    float64 // ms a second
+	series int     // in CloudWatch
+}
+
+func (u use) String() string {
+	return fmt.Sprintf("%5.1f MB RSS, %5.2f ms/s CPU, %5d series", float64(u.rss)/1e6, u.cpu, u.series)
+}
+
+// agents runs the agent beside Telegraf on a real Docker Engine, and alone on a
+// sandboxed one.
+func agents(int) error {
+	err := besideTelegraf()
+	if err != nil && os.Getenv("CI") != "true" && !errors.Is(err, errTooMuch) {
+		fmt.Println("the agent beside Telegraf: not measured:", err)
+		err = nil
+	}
+	return errors.Join(err, alone(500))
+}
+
+var errTooMuch = errors.New("the agent publishes too many series")
+
+func besideTelegraf() error {
+	telegraf, err := filepath.Abs(".cache/bin/telegraf")
+	if err != nil {
+		return err
+	}
+	build := exec.Command("nice", "go", "build", "-C", "scripts/telegraf", "-trimpath", "-ldflags=-s -w", "-o", telegraf, ".")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("building Telegraf: %w: %s", err, out)
+	}
+	image, err := subject()
+	if err != nil {
+		return err
+	}
+	defer func() { _, _ = docker("image", "rm", "--force", image) }()
+	var failed []error
+	for _, n := range []int{20, 60} {
+		failed = append(failed, sideBySide(telegraf, image, n))
+	}
+	return errors.Join(failed...)
+}
+
+func sideBySide(telegraf, image string, n int) error {
+	ids, err := containers(image, n)
+	defer func() { _, _ = docker(append([]string{"rm", "--force"}, ids...)...) }()
+	if err != nil {
+		return err
+	}
+	box, done, err := instance(sandbox.AgentPlan{})
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := box.StartAgent(context.Background()); err != nil {
+		return err
+	}
+	conf, err := telegrafConf()
+	if err != nil {
+		return err
+	}
+	defer os.Remove(conf)
+	ours := command(box, "bin/muster", "agent", "--cluster", "prod", "--spool-dir", "/spool")
+	theirs := command(box, telegraf, conf)
+	took, err := watch(window, ours, theirs)
+	if err != nil {
+		return err
+	}
+	took[0].series, took[1].series = series(box, "Muster"), series(box, "Telegraf")
+	fmt.Printf("%d containers, muster agent  %s\n%d containers, Telegraf      %s\n", n, took[0], n, took[1])
+	return compare(took[0], took[1])
+}
+
+// compare prints ratios; only the one of counts is a gate.
+func compare(ours, theirs use) error {
+	rss, cpu := float64(ours.rss)/float64(theirs.rss), ours.cpu/theirs.cpu
+	count := float64(ours.series) / float64(max(1, theirs.series))
+	fmt.Printf("ratio                        %5.2f RSS (at most %.1f), %.2f CPU (at most %.1f), %.3f series (at most %.1f)\n",
+		rss, maxRSSRatio, cpu, maxCPURatio, count, maxSeriesRatio)
+	if rss > maxRSSRatio || cpu > maxCPURatio {
+		fmt.Println("BELOW THE AIM: the agent takes more than that part of what Telegraf takes")
+	}
+	if ours.series == 0 || count > maxSeriesRatio {
+		return fmt.Errorf("%w: %d against %d", errTooMuch, ours.series, theirs.series)
+	}
+	return nil
+}
+
+// alone runs the agent on a sandboxed Docker Engine where every container is
+// probed and one after the other is replaced.
+func alone(n int) error {
+	engine, err := dockerd.New(dockerd.Options{})
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	for i := range n {
+		engine.Health(engine.Run(dockerd.Spec{Check: true, Labels: labels(i)}), "healthy")
+	}
+	box, done, err := instance(sandbox.AgentPlan{})
+	if err != nil {
+		return err
+	}
+	defer done()
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	go churn(ctx, engine)
+	took, err := watch(window, command(box, "bin/muster", "agent", "--cluster", "prod", "--spool-dir", "/spool", "--docker-host", engine.Host()))
+	if err != nil {
+		return err
+	}
+	took[0].series = series(box, "Muster")
+	fmt.Printf("%d containers, alone        %s (limits %d MB, %.0f ms/s)\n", n, took[0], maxAloneRSS/1_000_000, maxAloneCPU)
+	if took[0].rss > maxAloneRSS || took[0].cpu > maxAloneCPU {
+		fmt.Println("BELOW THE AIM: the agent takes more than that with 500 containers")
+	}
+	return nil
+}
+
+// churn replaces a container a second.
+func churn(ctx context.Context, engine *dockerd.Engine) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for i := 0; ; i++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			id := engine.Run(dockerd.Spec{Check: true, Labels: labels(i)})
+			engine.Health(id, "healthy")
+			engine.Stop(id)
+			engine.Destroy(id)
+		}
+	}
+}
+
+// labels are those of the ECS agent: five containers a service, two a task.
+func labels(i int) map[string]string {
+	return map[string]string{
+		"com.amazonaws.ecs.cluster": "prod", "com.amazonaws.ecs.task-arn": "arn:aws:ecs:eu-central-1:123456789012:task/prod/" + strconv.Itoa(i/2),
+		"com.amazonaws.ecs.container-name":          []string{"app", "sidecar"}[i%2],
+		"com.amazonaws.ecs.task-definition-family":  "web" + strconv.Itoa(i/10),
+		"com.amazonaws.ecs.task-definition-version": "1",
+	}
+}
+
+// watch runs the commands at once, stops them after d, and says what each took.
+func watch(d time.Duration, commands ...*exec.Cmd) ([]use, error) {
+	took := make([]use, len(commands))
+	for i, cmd := range commands {
+		cmd.Stderr = &strings.Builder{}
+		if err := cmd.Start(); err != nil {
+			return nil, err
+		}
+		defer func() { _ = commands[i].Process.Kill() }()
+	}
+	time.Sleep(warmUp)
+	began, before := time.Now(), make([]time.Duration, len(commands))
+	for i, cmd := range commands {
+		before[i] = cpuOf(cmd)
+	}
+	for time.Since(began) < d-warmUp {
+		time.Sleep(time.Second)
+		for i, cmd := range commands {
+			took[i].rss = max(took[i].rss, rssOf(cmd))
+		}
+	}
+	for i, cmd := range commands {
+		took[i].cpu = ms(cpuOf(cmd)-before[i]) / time.Since(began).Seconds()
+	}
+	for i, cmd := range commands {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		if err := cmd.Wait(); err != nil || took[i].rss == 0 {
+			return nil, fmt.Errorf("%s: %w: %s", cmd.Path, err, cmd.Stderr)
+		}
+	}
+	return took, nil
+}
+
+// stat is a number of /proc/PID/NAME, counted from 0 after the command's name.
+func stat(cmd *exec.Cmd, name string, field int) int64 {
+	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/%s", cmd.Process.Pid, name))
+	text := string(data)
+	fields := strings.Fields(text[strings.LastIndex(text, ")")+1:])
+	if field >= len(fields) {
+		return 0
+	}
+	n, _ := strconv.ParseInt(fields[field], 10, 64)
+	return n
+}
+
+func rssOf(cmd *exec.Cmd) int64 { return stat(cmd, "statm", 1) * int64(os.Getpagesize()) }
+
+// cpuOf is user and system time, in ticks of 10 ms (proc(5)).
+func cpuOf(cmd *exec.Cmd) time.Duration {
+	return time.Duration(stat(cmd, "stat", 11)+stat(cmd, "stat", 12)) * 10 * time.Millisecond
+}
+
+func series(box *sandbox.Sandbox, namespace string) int {
+	seen := map[string]bool{}
+	for _, d := range box.Metrics() {
+		if d.Namespace == namespace {
+			seen[fmt.Sprint(d.Name, d.Dimensions)] = true // maps print in order
+		}
+	}
+	return len(seen)
+}
+
+func docker(args ...string) (string, error) {
+	cmd := exec.Command("docker", args...)
+	cmd.Env = append(os.Environ(), "DOCKER_BUILDKIT=0")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("docker %s: %w: %s", args[0], err, out)
+	}
+	return strings.TrimSpace(string(out)), err
+}
+
+// subject builds the integration tests' program into an image from scratch.
+func subject() (image string, err error) {
+	dir, err := os.MkdirTemp("", "muster-subject-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	build := exec.Command("go", "build", "-o", dir+"/subject", "./internal/integration/testdata/subject")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building the test program: %w: %s", err, out)
+	}
+	const file = "FROM scratch\nCOPY subject /subject\nHEALTHCHECK --interval=5s CMD [\"/subject\", \"probe\"]\nENTRYPOINT [\"/subject\"]\n"
+	if err := os.WriteFile(dir+"/Dockerfile", []byte(file), 0o600); err != nil {
+		return "", err
+	}
+	image = "muster-bench:subject"
+	_, err = docker("build", "--quiet", "--tag", image, dir)
+	return image, err
+}
+
+func containers(image string, n int) (ids []string, err error) {
+	for i := range n {
+		args := []string{"run", "--detach", "--network", "none"}
+		for _, key := range slices.Sorted(maps.Keys(labels(i))) {
+			args = append(args, "--label", key+"="+labels(i)[key])
+		}
+		id, err := docker(append(args, image)...)
+		if err != nil {
+			return ids, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+// telegrafConf is Telegraf as it comes.
+func telegrafConf() (string, error) {
+	f, err := os.CreateTemp("", "telegraf-*.conf")
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	_, err = fmt.Fprintf(f, "[agent]\n  interval = \"10s\"\n  flush_interval = \"10s\"\n[[inputs.docker]]\n  endpoint = %q\n[[outputs.cloudwatch]]\n"+
+		"  region = \"eu-central-1\"\n  namespace = \"Telegraf\"\n", "unix:///var/run/docker.sock")
+	return f.Name(), err
+}

@@ -3,21 +3,25 @@
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GO      ?= go
-LDFLAGS  = -s -w -X main.version=$(VERSION)
+LDFLAGS  = -s -w -funcalign=1 -X main.version=$(VERSION)
 # Static, and the same bytes wherever it is built. What `make demo` runs is
 # built alike and at once, so that nothing is compiled twice.
-# Inlining is off: it costs 0.8 MB, and muster waits more than it computes.
-FLAGS    = -trimpath -buildvcs=false -gcflags=all=-l
+# Inlining is off: it costs 0.8 MB, and muster waits more than it computes. So
+# is HTTP/2, 0.3 MB: every service muster asks speaks HTTP/1.1. Functions begin
+# where the last ended, and not at the next 32nd byte: 0.26 MB.
+FLAGS    = -trimpath -buildvcs=false -gcflags=all=-l -tags=nethttpomithttp2
 BUILD    = CGO_ENABLED=0 $(GO) build $(FLAGS) -ldflags '$(LDFLAGS)'
 
 GOLANGCI_VERSION = v2.13.2
+NFPM_VERSION     = v2.45.0
+NFPM             = .cache/bin/nfpm-$(NFPM_VERSION)
 GOLANGCI         = .cache/bin/golangci-lint-$(GOLANGCI_VERSION)
 
-.PHONY: help build cross test race lint demo integration bench fuzz package clean
+.PHONY: help build cross man test race lint demo integration bench fuzz package reproducible e2e clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 build: ## bin/muster, static, for this machine
 	$(BUILD) -o bin/muster ./cmd/muster
@@ -25,6 +29,11 @@ build: ## bin/muster, static, for this machine
 cross: ## dist/muster-linux-amd64 and -arm64
 	GOOS=linux GOARCH=amd64 $(BUILD) -o dist/muster-linux-amd64 ./cmd/muster
 	GOOS=linux GOARCH=arm64 $(BUILD) -o dist/muster-linux-arm64 ./cmd/muster
+
+# Reproducible: the date in a page is the commit's.
+man: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+man: ## dist/man/*.1, one page a command
+	$(GO) run ./scripts/man $(VERSION) dist/man
 
 test: ## vet and all tests that need Go alone
 	$(GO) vet ./...
@@ -41,7 +50,7 @@ $(GOLANGCI):
 	GOBIN=$(CURDIR)/.cache/bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	mv .cache/bin/golangci-lint $@
 
-demo: ## four boots, told on a sandboxed instance
+demo: ## four boots and a sick container, told on a sandboxed instance
 	$(BUILD) -o bin/ ./cmd/muster ./scripts/demo
 	@bin/demo -muster bin/muster
 
@@ -54,8 +63,18 @@ bench: build cross ## speed and size, as ratios
 fuzz: ## each fuzz target for FUZZTIME (10s)
 	scripts/fuzz $(or $(FUZZTIME),10s)
 
-package: cross ## dist/*.tar.gz: binary, units, licence, checksums
-	scripts/package $(VERSION)
+package: cross man $(NFPM) ## dist/: deb, rpm and tarball for amd64 and arm64, bills of materials, checksums
+	NFPM=$(NFPM) scripts/package $(VERSION)
+
+reproducible: $(NFPM) ## two builds of the packages give the same bytes
+	scripts/reproducible
+
+$(NFPM):
+	GOBIN=$(CURDIR)/.cache/bin $(GO) install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)
+	mv .cache/bin/nfpm $@
+
+e2e: man $(NFPM) ## real boots of the packages, in systemd and cloud-init
+	NFPM=$(NFPM) scripts/e2e
 
 clean: ## what was built
 	rm -rf bin dist

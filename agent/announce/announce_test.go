@@ -276,7 +276,7 @@ func TestFlushSaysWhatIsHeld(t *testing.T) {
 		}
 		b.fail = func() (bool, error) { return false, errors.New("away") }
 		a.Announce(event(announce.OutOfMemory, "app"))
-		if err := a.Flush(t.Context()); err == nil || !strings.Contains(err.Error(), "1 events were not announced: away") {
+		if err := a.Flush(t.Context()); err == nil || !strings.Contains(err.Error(), "events not announced: 1: away") {
 			t.Error(err)
 		}
 	})

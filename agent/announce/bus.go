@@ -67,7 +67,7 @@ func (a *Announcer) Flush(ctx context.Context) error {
 	a.close(time.Now().Add(a.opts.Window))
 	err := a.send(ctx)
 	if left := a.Stats().Queued; left > 0 {
-		return fmt.Errorf("%d events were not announced: %w", left, err)
+		return fmt.Errorf("events not announced: %d: %w", left, err)
 	}
 	return nil
 }

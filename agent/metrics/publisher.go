@@ -120,7 +120,7 @@ func (p *Publisher) Flush(ctx context.Context) error {
 		}
 		end, ends := ctx.Deadline()
 		if ctx.Err() != nil || pause > 2*pace || ends && time.Until(end) < pause {
-			return fmt.Errorf("%d minutes are left in the spool %s: %w", left, p.opts.Dir, cmp.Or(err, ctx.Err(), errTurn))
+			return fmt.Errorf("unsent minutes left in the spool %s: %d: %w", p.opts.Dir, left, cmp.Or(err, ctx.Err(), errTurn))
 		}
 		select {
 		case <-time.After(pause):

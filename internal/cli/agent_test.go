@@ -49,9 +49,10 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// published NAME DIMENSION=VALUE,... VALUE: CloudWatch has that of the metric.
+// published NAME DIMENSION=VALUE,... VALUE: CloudWatch has that of the metric's
+// last minute. There may be one before: a minute can end between any two steps.
 func published(ts *testscript.TestScript, _ bool, args []string) {
-	for _, d := range box(ts).Metrics() {
+	for _, d := range slices.Backward(box(ts).Metrics()) {
 		var dims []string
 		for name, value := range d.Dimensions {
 			dims = append(dims, name+"="+value)

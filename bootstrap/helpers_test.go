@@ -1,7 +1,6 @@
 package bootstrap
 
 import (
-	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -12,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -25,6 +23,7 @@ import (
 	"muster/internal/ecsagent"
 	"muster/internal/exitcode"
 	"muster/internal/imds"
+	"muster/internal/observe"
 	"muster/internal/sandbox"
 	muster "muster/systemd"
 )
@@ -52,7 +51,7 @@ type machine struct {
 	root    string
 	systemd *systemd
 	host    *Host
-	log     *journal
+	log     *observe.Journal
 }
 
 // boot makes a machine with an ECS agent that is installed and not started.
@@ -67,7 +66,7 @@ func boot(t *testing.T, opts sandbox.Options) *machine {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	m := &machine{Sandbox: s, t: t, root: opts.Root, log: &journal{}}
+	m := &machine{Sandbox: s, t: t, root: opts.Root, log: &observe.Journal{}}
 	m.put("usr/lib/systemd/system/ecs.service", "")
 	m.put("usr/local/bin/muster", "the binary")
 	m.put("dev/console", "")
@@ -233,24 +232,6 @@ func wantCalls(t *testing.T, got []string, want ...string) {
 	if !slices.Equal(got, want) {
 		t.Errorf("systemd was told %q, want %q", got, want)
 	}
-}
-
-// journal is a log that tests read while it is written.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
 }
 
 func ref(t *testing.T, text string) cluster.Ref {

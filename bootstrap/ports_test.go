@@ -13,6 +13,7 @@ import (
 
 	"muster/internal/config"
 	"muster/internal/imds"
+	"muster/internal/observe"
 	"muster/internal/ports"
 	"muster/reach"
 )
@@ -56,8 +57,8 @@ func judged(t *testing.T, closed bool, dials map[string]reach.Contact) *ports.Re
 }
 
 // registered is a run that has registered and comes to its ports.
-func registered(policy config.PortsPolicy, look func(context.Context) (*ports.Report, error)) (*run, *journal) {
-	log := &journal{}
+func registered(policy config.PortsPolicy, look func(context.Context) (*ports.Report, error)) (*run, *observe.Journal) {
+	log := &observe.Journal{}
 	h := &Host{Log: slog.New(slog.NewTextHandler(log, nil)), Ports: func(ctx context.Context, _ *config.Config, _ imds.Identity, _ string) (*ports.Report, error) {
 		return look(ctx)
 	}}

@@ -15,6 +15,7 @@ import (
 	"muster/agent/containers"
 	"muster/internal/dockerapi"
 	"muster/internal/dockerapi/dockertest"
+	"muster/internal/observe"
 )
 
 // host is a real Engine under a Watcher.
@@ -64,14 +65,8 @@ func (h *host) listen(ctx context.Context) {
 
 func (h *host) await(what string, ok func() bool) {
 	h.t.Helper()
-	tick, late := time.NewTicker(20*time.Millisecond), time.After(time.Minute)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-late:
-			h.t.Fatalf("waited in vain for %s: %+v", what, h.w.Snapshot())
-		}
+	if !observe.Within(time.Minute, 20*time.Millisecond, ok) {
+		h.t.Fatalf("waited in vain for %s: %+v", what, h.w.Snapshot())
 	}
 }
 

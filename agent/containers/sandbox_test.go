@@ -13,6 +13,7 @@ import (
 
 	"muster/agent/containers"
 	"muster/internal/dockerapi"
+	"muster/internal/observe"
 	"muster/internal/sandbox/dockerd"
 )
 
@@ -60,14 +61,8 @@ func member(i int) dockerd.Spec {
 
 func (s sandboxed) await(what string, ok func(containers.Snapshot) bool) {
 	s.t.Helper()
-	tick, late := time.NewTicker(5*time.Millisecond), time.After(time.Minute)
-	defer tick.Stop()
-	for !ok(s.Snapshot()) {
-		select {
-		case <-tick.C:
-		case <-late:
-			s.t.Fatalf("waited in vain for %s: %+v", what, s.Snapshot())
-		}
+	if !observe.Within(time.Minute, 5*time.Millisecond, func() bool { return ok(s.Snapshot()) }) {
+		s.t.Fatalf("waited in vain for %s: %+v", what, s.Snapshot())
 	}
 }
 
@@ -183,20 +178,17 @@ func TestChurnIsForgotten(t *testing.T) {
 	if grown := int64(heap()) - int64(before); grown > 1<<20 {
 		t.Errorf("grew by %d bytes", grown)
 	}
-	tick, late := time.NewTicker(10*time.Millisecond), time.After(time.Minute)
-	defer tick.Stop()
-	for stops := 0; stops < 402; {
+	stops := 0
+	if !observe.Within(time.Minute, 10*time.Millisecond, func() bool { // the services of the last tasks are still looked up
 		for _, c := range s.Take(false).Series {
 			stops += c.Stops
 			if c.Crashes > 0 {
 				t.Fatalf("%+v", c)
 			}
 		}
-		select {
-		case <-tick.C: // the services of the last tasks are still looked up
-		case <-late:
-			t.Fatalf("%d stops", stops)
-		}
+		return stops >= 402
+	}) {
+		t.Fatalf("%d stops", stops)
 	}
 }
 

@@ -18,7 +18,7 @@ func service(name string) []metrics.Dimension {
 
 func TestASeriesHasOneDatumAMinute(t *testing.T) {
 	var log journal
-	b := metrics.NewBuilder(log.logger())
+	b := metrics.NewBuilder(log.Logger())
 	for range 3 {
 		b.Count("Restarts", metrics.UnitCount, 2, service("web")...)
 		b.Gauge("Unhealthy", metrics.UnitCount, 5, service("web")...)
@@ -47,7 +47,7 @@ func TestASeriesHasOneDatumAMinute(t *testing.T) {
 
 func TestWhatIsNoValueIsLeftOut(t *testing.T) {
 	var log journal
-	b := metrics.NewBuilder(log.logger())
+	b := metrics.NewBuilder(log.Logger())
 	for range 2 {
 		for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1), 0x1p361, -0x1p361} {
 			b.Gauge("Bad", metrics.UnitCount, v)
@@ -69,7 +69,7 @@ func TestWhatIsNoValueIsLeftOut(t *testing.T) {
 func TestHostileNamesFitAndStayApart(t *testing.T) {
 	long := strings.Repeat("x", 300)
 	hostile := []string{"", " ", "\t", "é", "è", "_", ":a", "_a", "a\x00b", "a\nb", "NaN", "cöntainer", long, long + "y", long[:255], long[:256], "日本語", "\xff", "\xfe", "a~0123456789abcdef"}
-	b := metrics.NewBuilder((&journal{}).logger())
+	b := metrics.NewBuilder((&journal{}).Logger())
 	for _, name := range hostile {
 		b.Gauge("M", metrics.UnitCount, 1, metrics.Dimension{Name: "ContainerName", Value: name})
 	}
@@ -99,7 +99,7 @@ func FuzzNames(f *testing.F) {
 	f.Add("web", "wéb")
 	f.Add("", "empty~e3b0c44298fc1c14")
 	f.Fuzz(func(t *testing.T, one, other string) {
-		b := metrics.NewBuilder((&journal{}).logger())
+		b := metrics.NewBuilder((&journal{}).Logger())
 		b.Gauge("M", metrics.UnitCount, 1, metrics.Dimension{Name: "C", Value: one})
 		b.Gauge("M", metrics.UnitCount, 1, metrics.Dimension{Name: "C", Value: other})
 		m := b.Minute(time.Now())

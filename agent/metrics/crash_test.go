@@ -56,7 +56,7 @@ func publishUntilKilled() {
 		book.line('t', at.Unix())
 		step() // it is taken, and not acknowledged
 		return nil
-	}), Log: log.logger()})
+	}), Log: log.Logger()})
 	first, _ := strconv.ParseInt(os.Getenv("METRICS_TEST_FIRST"), 10, 64)
 	now, cancel := context.WithCancel(context.Background())
 	cancel() // a Flush is one request

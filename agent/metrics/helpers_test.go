@@ -1,12 +1,9 @@
 package metrics_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"muster/agent/metrics"
+	"muster/internal/observe"
 )
 
 func TestMain(m *testing.M) {
@@ -92,29 +90,12 @@ func (c *cloud) want(t *testing.T, n int) {
 }
 
 // journal is a log that can be counted.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-func (j *journal) logger() *slog.Logger { return slog.New(slog.NewTextHandler(j, nil)) }
-
-func (j *journal) count(text string) int {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return strings.Count(j.text.String(), text)
-}
+type journal struct{ observe.Journal }
 
 func (j *journal) said(t *testing.T, n int, text string) {
 	t.Helper()
-	if got := j.count(text); got != n {
-		t.Errorf("said %d times, want %d: %q in\n%s", got, n, text, j.text.String())
+	if got := j.Count(text); got != n {
+		t.Errorf("said %d times, want %d: %q in\n%s", got, n, text, j)
 	}
 }
 
@@ -127,7 +108,7 @@ type world struct {
 }
 
 func (w *world) start() {
-	w.Publisher = metrics.NewPublisher(metrics.Options{Dir: w.dir, MaxBytes: 1 << 30, Sender: &w.cloud, Namespace: "n", InstanceID: "i-0123456789abcdef0", Log: w.logger()})
+	w.Publisher = metrics.NewPublisher(metrics.Options{Dir: w.dir, MaxBytes: 1 << 30, Sender: &w.cloud, Namespace: "n", InstanceID: "i-0123456789abcdef0", Log: w.Logger()})
 }
 
 func newWorld(t *testing.T) *world {

@@ -42,7 +42,7 @@ func TestAFleetIsNeverInStep(t *testing.T) {
 		seconds := map[time.Duration]int{}
 		for i := range 200 {
 			w := &world{dir: t.TempDir()}
-			p := metrics.NewPublisher(metrics.Options{Dir: w.dir, Sender: &w.cloud, InstanceID: fmt.Sprintf("i-%017x", i), Log: w.logger()})
+			p := metrics.NewPublisher(metrics.Options{Dir: w.dir, Sender: &w.cloud, InstanceID: fmt.Sprintf("i-%017x", i), Log: w.Logger()})
 			p.Add(minute(time.Now(), 1))
 			ctx, stop := context.WithCancel(t.Context())
 			start := time.Now()
@@ -318,7 +318,7 @@ func TestTheMinuteUnderWayStaysWhereItIs(t *testing.T) {
 		_ = w.Flush(t.Context())
 		w.want(t, 6)
 
-		w.Publisher = metrics.NewPublisher(metrics.Options{Dir: w.dir, MaxBytes: 4 * 4096, Sender: &w.cloud, Log: w.logger()})
+		w.Publisher = metrics.NewPublisher(metrics.Options{Dir: w.dir, MaxBytes: 4 * 4096, Sender: &w.cloud, Log: w.Logger()})
 		start := time.Now().Add(time.Hour)
 		w.Add(minute(start, 3))
 		w.fail = func([]metrics.Datum) (bool, error) {

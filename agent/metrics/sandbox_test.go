@@ -66,7 +66,7 @@ func TestEveryFaultOverTheWire(t *testing.T) {
 			test.fault.Service, test.fault.Skip, test.fault.Times = sandbox.CloudWatch, 1, 1
 			s.Inject(test.fault)
 			w := &world{dir: t.TempDir()}
-			p := metrics.NewPublisher(metrics.Options{Dir: w.dir, Sender: hasty(t, s), Namespace: "muster", Log: w.logger()})
+			p := metrics.NewPublisher(metrics.Options{Dir: w.dir, Sender: hasty(t, s), Namespace: "muster", Log: w.Logger()})
 			start := time.Now().Add(-10 * time.Minute)
 			for i := range 3 {
 				p.Add(minute(start.Add(time.Duration(i)*time.Minute), 2))
@@ -76,7 +76,7 @@ func TestEveryFaultOverTheWire(t *testing.T) {
 				send(t, p)
 			}
 			if got := arrived(t, s); got != 4+test.want {
-				t.Errorf("%d data arrived, want %d; %+v\n%s", got, 4+test.want, p.Stats(), w.text.String())
+				t.Errorf("%d data arrived, want %d; %+v\n%s", got, 4+test.want, p.Stats(), w.Journal.String())
 			}
 			if st := p.Stats(); st.Failed != 1 || st.Calls < 4 && st.Dropped[metrics.Ambiguous] != 2 {
 				t.Errorf("%+v", st)
@@ -119,7 +119,7 @@ func TestAnEndpointThatWasAway(t *testing.T) {
 	away := s.AWSConfig()
 	away.BaseEndpoint = aws.String(s.IntrospectionURL()) // refuses connections
 	w := &world{dir: t.TempDir()}
-	p := metrics.NewPublisher(metrics.Options{Dir: w.dir, Sender: awsapi.FromConfig(away), Namespace: "muster", Log: w.logger()})
+	p := metrics.NewPublisher(metrics.Options{Dir: w.dir, Sender: awsapi.FromConfig(away), Namespace: "muster", Log: w.Logger()})
 	start := time.Now().Add(-30 * time.Minute)
 	for i := range 20 {
 		p.Add(minute(start.Add(time.Duration(i)*time.Minute), 3))
@@ -128,7 +128,7 @@ func TestAnEndpointThatWasAway(t *testing.T) {
 	if p.Stats().Minutes != 20 || p.Stats().Failed != 1 {
 		t.Fatalf("%+v", p.Stats())
 	}
-	p = metrics.NewPublisher(metrics.Options{Dir: w.dir, Sender: hasty(t, s), Namespace: "muster", Log: w.logger()})
+	p = metrics.NewPublisher(metrics.Options{Dir: w.dir, Sender: hasty(t, s), Namespace: "muster", Log: w.Logger()})
 	for p.Stats().Minutes > 0 {
 		send(t, p)
 	}
@@ -140,8 +140,8 @@ func TestAnEndpointThatWasAway(t *testing.T) {
 // BenchmarkMinute is the publisher's whole work for a minute of 60 services: to
 // write it down, to note it, to send it and to forget it.
 func BenchmarkMinute(b *testing.B) {
-	p := metrics.NewPublisher(metrics.Options{Dir: b.TempDir(), Sender: &cloud{fail: func([]metrics.Datum) (bool, error) { return false, nil }}, Log: (&journal{}).logger()})
-	build := metrics.NewBuilder((&journal{}).logger())
+	p := metrics.NewPublisher(metrics.Options{Dir: b.TempDir(), Sender: &cloud{fail: func([]metrics.Datum) (bool, error) { return false, nil }}, Log: (&journal{}).Logger()})
+	build := metrics.NewBuilder((&journal{}).Logger())
 	services := make([][]metrics.Dimension, 60)
 	for i := range services {
 		services[i] = service(fmt.Sprintf("team-%d-some-service-%d", i%7, i))

@@ -90,7 +90,7 @@ func TestTheLatestMinuteIsKnownAfterARestart(t *testing.T) {
 func TestAFullSpoolDropsTheOldest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.Publisher = metrics.NewPublisher(metrics.Options{Dir: w.dir, MaxBytes: 10 * 4096, Sender: &w.cloud, Log: w.logger()})
+		w.Publisher = metrics.NewPublisher(metrics.Options{Dir: w.dir, MaxBytes: 10 * 4096, Sender: &w.cloud, Log: w.Logger()})
 		w.addMinutes(25)
 		if s := w.Stats(); s.Minutes != 10 || s.Bytes > 10*4096 || s.Dropped[metrics.Oldest] != 15*5 {
 			t.Errorf("%+v", s)

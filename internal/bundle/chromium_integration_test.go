@@ -3,9 +3,7 @@
 package bundle_test
 
 import (
-	"bytes"
 	"image/color"
-	"image/png"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -67,7 +65,7 @@ func TestTheReportRendersInABrowserWithoutNetwork(t *testing.T) {
 				t.Errorf("%q is not in the page", want)
 			}
 		}
-		if n := red(t, shot); n < 500 {
+		if n := need.Pixels(t, shot, color.NRGBA{0xb4, 0x23, 0x18, 0xff}); n < 500 {
 			t.Errorf("%d pixels at %s are in the colour of a cause: the style is not applied", n, width)
 		}
 		if keep := os.Getenv("KEEP_SHOTS"); keep != "" {
@@ -77,21 +75,4 @@ func TestTheReportRendersInABrowserWithoutNetwork(t *testing.T) {
 			_ = os.WriteFile(filepath.Join(keep, "report.html"), []byte(files["report.html"]), 0o600)
 		}
 	}
-}
-
-// red counts the pixels in the colour of what is bad.
-func red(t *testing.T, shot []byte) (n int) {
-	t.Helper()
-	img, err := png.Decode(bytes.NewReader(shot))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for y := img.Bounds().Min.Y; y < img.Bounds().Max.Y; y++ {
-		for x := img.Bounds().Min.X; x < img.Bounds().Max.X; x++ {
-			if color.NRGBAModel.Convert(img.At(x, y)) == (color.NRGBA{0xb4, 0x23, 0x18, 0xff}) {
-				n++
-			}
-		}
-	}
-	return n
 }

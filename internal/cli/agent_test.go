@@ -10,6 +10,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"muster/internal/observe"
 	"muster/internal/sandbox/dockerd"
 )
 
@@ -33,19 +34,12 @@ func engine(ts *testscript.TestScript, _ bool, args []string) {
 
 // await FILE TEXT: waits until the file has the text.
 func await(ts *testscript.TestScript, _ bool, args []string) {
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	late := time.After(time.Minute)
-	for {
-		data, _ := os.ReadFile(ts.MkAbs(args[0]))
-		if strings.Contains(string(data), args[1]) {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-late:
-			ts.Fatalf("%s has no %q: %s", args[0], args[1], data)
-		}
+	var data []byte
+	if !observe.Within(time.Minute, 20*time.Millisecond, func() bool {
+		data, _ = os.ReadFile(ts.MkAbs(args[0]))
+		return strings.Contains(string(data), args[1])
+	}) {
+		ts.Fatalf("%s has no %q: %s", args[0], args[1], data)
 	}
 }
 

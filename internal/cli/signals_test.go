@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -9,34 +8,16 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"muster/internal/agentstate"
 	"muster/internal/config"
+	"muster/internal/observe"
 	"muster/internal/sandbox"
 	"muster/internal/sandbox/dockerd"
 )
-
-// journal is what a running command has said so far.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
-}
 
 // running is a muster agent, as a process, on a sandboxed instance with a
 // container of service web.
@@ -44,7 +25,7 @@ type running struct {
 	*sandbox.Sandbox
 	t       *testing.T
 	root    string
-	journal journal
+	journal observe.Journal
 	engine  *dockerd.Engine
 	web     string // the container's id
 	process *exec.Cmd
@@ -110,14 +91,8 @@ func (r *running) configure(settings string) {
 
 func (r *running) await(what string, is func() bool) {
 	r.t.Helper()
-	tick, late := time.NewTicker(5*time.Millisecond), time.After(time.Minute)
-	defer tick.Stop()
-	for !is() {
-		select {
-		case <-tick.C:
-		case <-late:
-			r.t.Fatalf("waited in vain for %s: %s", what, r.journal.String())
-		}
+	if !observe.Within(time.Minute, 5*time.Millisecond, is) {
+		r.t.Fatalf("waited in vain for %s: %s", what, r.journal.String())
 	}
 }
 
@@ -132,7 +107,7 @@ func (r *running) sees(what string, ok func(agentstate.State) bool) {
 
 func (r *running) says(text string) {
 	r.t.Helper()
-	r.await("it to say "+text, func() bool { return strings.Contains(r.journal.String(), text) })
+	r.await("it to say "+text, func() bool { return r.journal.Count(text) > 0 })
 }
 
 func (r *running) signal(which os.Signal) {

@@ -3,38 +3,17 @@
 package integration
 
 import (
-	"bytes"
 	"os/exec"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"muster/internal/agentstate"
 	"muster/internal/dockerapi/dockertest"
+	"muster/internal/observe"
 	"muster/internal/sandbox"
 )
-
-// journal is what the agent has said so far.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-func (j *journal) has(text string) bool { return j.count(text) > 0 }
-
-func (j *journal) count(text string) int {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return strings.Count(j.text.String(), text)
-}
 
 // From a real HEALTHCHECK that fails to the line, the event and the metric.
 func TestAContainerTurnsUnhealthyUnderTheAgent(t *testing.T) {
@@ -53,7 +32,7 @@ func TestAContainerTurnsUnhealthyUnderTheAgent(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(box.Close)
-	said := &journal{}
+	said := &observe.Journal{}
 	agent := exec.CommandContext(t.Context(), binary, "agent", "--cluster", "prod", "--event-bus", "ops", "--docker-host", engine.Host)
 	agent.Env, agent.Stderr = box.Environ(), said
 	if err := agent.Start(); err != nil {
@@ -65,7 +44,7 @@ func TestAContainerTurnsUnhealthyUnderTheAgent(t *testing.T) {
 	engine.Do("exec", id, "/subject", "sick")
 	await(t, "docker to find it unhealthy", health("unhealthy"))
 	began := time.Now()
-	await(t, "the line", func() bool { return said.has("kind=unhealthy family=e2e") })
+	await(t, "the line", func() bool { return said.Count("kind=unhealthy family=e2e") > 0 })
 	if took := time.Since(began); took > time.Second {
 		t.Errorf("the line came %s after docker knew", took)
 	}
@@ -91,7 +70,7 @@ func TestAContainerTurnsUnhealthyUnderTheAgent(t *testing.T) {
 // Absent at the start, then hanging, stopped and started again: each is said once,
 // however often the agent tries, and what runs is seen each time.
 func TestARealEngineComesAndGoesUnderTheAgent(t *testing.T) {
-	engine, root, said := dockertest.Stopped(t), t.TempDir(), &journal{}
+	engine, root, said := dockertest.Stopped(t), t.TempDir(), &observe.Journal{}
 	box, err := sandbox.New(sandbox.Options{Root: root, Clusters: []string{"prod"}})
 	if err != nil {
 		t.Fatal(err)
@@ -108,7 +87,7 @@ func TestARealEngineComesAndGoesUnderTheAgent(t *testing.T) {
 			is, err := agentstate.Read(root + "/run/muster-agent/state.json")
 			return err == nil && is.Docker.Reachable == reachable && (!reachable || is.Docker.Running == running)
 		})
-		if l, b := said.count("Docker cannot be watched"), said.count("Docker answers again"); l != lost || b != back {
+		if l, b := said.Count("Docker cannot be watched"), said.Count("Docker answers again"); l != lost || b != back {
 			t.Errorf("%s: lost is said %d times, not %d; back %d times, not %d", what, l, lost, b, back)
 		}
 	}
@@ -127,24 +106,18 @@ func TestARealEngineComesAndGoesUnderTheAgent(t *testing.T) {
 	engine.Start()
 	sees("that it was started, and its container ended", true, 0, 3, 3)
 	engine.Run(image, "exit", "3")
-	await(t, "the crash", func() bool { return said.has("ended unasked with exit code 3") })
+	await(t, "the crash", func() bool { return said.Count("ended unasked with exit code 3") > 0 })
 	if err := agent.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	if err := agent.Wait(); err != nil || said.count("ended unasked") != 1 {
-		t.Errorf("it ended with %v, having said %s", err, said.text.String())
+	if err := agent.Wait(); err != nil || said.Count("ended unasked") != 1 {
+		t.Errorf("it ended with %v, having said %s", err, said)
 	}
 }
 
 func await(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	tick, late := time.NewTicker(20*time.Millisecond), time.After(time.Minute)
-	defer tick.Stop()
-	for !is() {
-		select {
-		case <-tick.C:
-		case <-late:
-			t.Fatalf("waited in vain for %s", what)
-		}
+	if !observe.Within(time.Minute, 20*time.Millisecond, is) {
+		t.Fatalf("waited in vain for %s", what)
 	}
 }

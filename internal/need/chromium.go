@@ -2,6 +2,8 @@ package need
 
 import (
 	"bytes"
+	"image/color"
+	"image/png"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,4 +39,21 @@ func Chromium(t testing.TB, path, size string) (dom string, console []string, sh
 	}
 	// Its other lines are about the machine: no D-Bus, no graphics card.
 	return dom, regexp.MustCompile(`(?m)^.*:CONSOLE[:(].*$`).FindAllString(log, -1), shot
+}
+
+// Pixels counts those of one colour in a picture (PNG).
+func Pixels(t testing.TB, shot []byte, want color.NRGBA) (n int) {
+	t.Helper()
+	img, err := png.Decode(bytes.NewReader(shot))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for y := img.Bounds().Min.Y; y < img.Bounds().Max.Y; y++ {
+		for x := img.Bounds().Min.X; x < img.Bounds().Max.X; x++ {
+			if color.NRGBAModel.Convert(img.At(x, y)) == want {
+				n++
+			}
+		}
+	}
+	return n
 }

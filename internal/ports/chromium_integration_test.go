@@ -5,7 +5,6 @@ package ports
 import (
 	"bytes"
 	"image/color"
-	"image/png"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,7 +44,7 @@ func TestThePageRendersInABrowserWithoutNetwork(t *testing.T) {
 		t.Errorf("%d squares for a peer towards itself, want %d", n, peers)
 	}
 	for _, fill := range []color.NRGBA{{0x7c, 0xc4, 0x92, 0xff}, {0xd9, 0x53, 0x4f, 0xff}} { // open, closed
-		if n := pixels(t, shot, fill); n < cellSize*cellSize {
+		if n := need.Pixels(t, shot, fill); n < cellSize*cellSize {
 			t.Errorf("%d pixels of the picture are %v: the style of the squares is not applied", n, fill)
 		}
 	}
@@ -61,21 +60,4 @@ func TestTheBrowserHasNoNetworkAndTellsOfErrors(t *testing.T) {
 			t.Errorf("%q is not on the console: %q", want, console)
 		}
 	}
-}
-
-// pixels counts those of one colour.
-func pixels(t *testing.T, shot []byte, want color.NRGBA) (n int) {
-	t.Helper()
-	img, err := png.Decode(bytes.NewReader(shot))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for y := img.Bounds().Min.Y; y < img.Bounds().Max.Y; y++ {
-		for x := img.Bounds().Min.X; x < img.Bounds().Max.X; x++ {
-			if color.NRGBAModel.Convert(img.At(x, y)) == want {
-				n++
-			}
-		}
-	}
-	return n
 }

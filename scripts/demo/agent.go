@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,30 +8,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
+	"muster/internal/observe"
 	"muster/internal/sandbox/dockerd"
 )
-
-// journal is what a process has said so far.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
-}
 
 // sickens has a container turn unhealthy under the agent.
 func sickens(s *stage) error {
@@ -51,7 +32,7 @@ func sickens(s *stage) error {
 		return err
 	}
 	s.say("muster-agent.service watches a sandboxed Docker Engine, with a task of two containers of service web.")
-	said := &journal{}
+	said := &observe.Journal{}
 	agent, err := s.background(said, engine.Host(), "agent", "--event-bus", "ops")
 	if err != nil {
 		return err
@@ -94,7 +75,7 @@ func task(container string) dockerd.Spec {
 }
 
 // background starts the binary as systemd would.
-func (s *stage) background(stderr *journal, docker string, args ...string) (*exec.Cmd, error) {
+func (s *stage) background(stderr *observe.Journal, docker string, args ...string) (*exec.Cmd, error) {
 	fmt.Fprintf(s.out, "\n$ muster %s &\n", strings.Join(args, " "))
 	cmd := exec.Command(s.binary, args...)
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "MUSTER_DOCKER_HOST=" + docker}, s.box.Environ()...)
@@ -103,11 +84,11 @@ func (s *stage) background(stderr *journal, docker string, args ...string) (*exe
 }
 
 // turns has a container turn unhealthy, and shows the line and the event.
-func (s *stage) turns(unhealthy func(), said *journal) error {
+func (s *stage) turns(unhealthy func(), said *observe.Journal) error {
 	s.say("The health check of web/cache begins to fail. The journal has it at once, and so does EventBridge:")
 	began := time.Now()
 	unhealthy()
-	if err := await("the line in the journal", func() bool { return strings.Contains(said.String(), "kind=unhealthy") }); err != nil {
+	if err := await("the line in the journal", func() bool { return said.Count("kind=unhealthy") > 0 }); err != nil {
 		return err
 	}
 	took := time.Since(began)
@@ -141,14 +122,8 @@ func (s *stage) published(name string) error {
 }
 
 func await(what string, is func() bool) error {
-	tick, late := time.NewTicker(5*time.Millisecond), time.After(30*time.Second)
-	defer tick.Stop()
-	for !is() {
-		select {
-		case <-tick.C:
-		case <-late:
-			return errors.New("waited in vain for " + what)
-		}
+	if !observe.Within(30*time.Second, 5*time.Millisecond, is) {
+		return errors.New("waited in vain for " + what)
 	}
 	return nil
 }

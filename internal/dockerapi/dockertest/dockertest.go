@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"muster/internal/need"
+	"muster/internal/observe"
 )
 
 // Docker is the command line of one Engine.
@@ -86,14 +87,8 @@ func (d Docker) Run(args ...string) (id string) {
 // Ready waits until the program in a container heeds its signal, and returns the id.
 func (d Docker) Ready(id string) string {
 	d.t.Helper()
-	tick, late := time.NewTicker(50*time.Millisecond), time.After(time.Minute)
-	defer tick.Stop()
-	for !strings.Contains(d.Do("logs", id), "ready") {
-		select {
-		case <-tick.C:
-		case <-late:
-			d.t.Fatalf("container %s is not ready after a minute", id)
-		}
+	if !observe.Within(time.Minute, 50*time.Millisecond, func() bool { return strings.Contains(d.Do("logs", id), "ready") }) {
+		d.t.Fatalf("container %s is not ready after a minute", id)
 	}
 	return id
 }

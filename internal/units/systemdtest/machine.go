@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"muster/internal/need"
+	"muster/internal/observe"
 )
 
 // Image is what Boot starts.
@@ -185,12 +186,8 @@ func (m *Machine) Reboot() {
 // Await polls until the condition holds; after Patience the test fails.
 func (m *Machine) Await(what string, condition func() bool) {
 	m.t.Helper()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(Patience); !condition(); <-tick.C {
-		if time.Now().After(deadline) {
-			m.t.Fatalf("waited %v for %s", Patience, what)
-		}
+	if !observe.Within(Patience, 100*time.Millisecond, condition) {
+		m.t.Fatalf("waited %v for %s", Patience, what)
 	}
 }
 

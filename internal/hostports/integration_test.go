@@ -47,7 +47,7 @@ func main() {
 func realEngine(t *testing.T) *dockerapi.Client {
 	t.Helper()
 	if _, err := exec.LookPath("docker"); err != nil {
-		need.Missing(t, "the docker command")
+		need.NoEngine(t, "the docker command")
 	}
 	if os.Geteuid() != 0 {
 		need.Missing(t, "root")
@@ -57,7 +57,7 @@ func realEngine(t *testing.T) *dockerapi.Client {
 		t.Fatal(err)
 	}
 	if _, err = c.Ping(t.Context()); errors.Is(err, dockerapi.ErrNotRunning) || errors.Is(err, dockerapi.ErrDenied) {
-		need.Missing(t, err.Error())
+		need.NoEngine(t, err.Error())
 	}
 	if err != nil {
 		t.Fatal(err)

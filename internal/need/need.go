@@ -21,6 +21,16 @@ func Missing(t testing.TB, what string) {
 	t.Skip("missing: " + what)
 }
 
+// NoEngine is Missing for want of a Docker Engine. ENGINE=none allows that in CI
+// too: some machines let none run.
+func NoEngine(t testing.TB, what string) {
+	t.Helper()
+	if os.Getenv("ENGINE") == "none" {
+		t.Skip("missing: " + what)
+	}
+	Missing(t, what)
+}
+
 // Program is the path of a program; get says how to get it.
 func Program(t testing.TB, name, get string) string {
 	t.Helper()

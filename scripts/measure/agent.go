@@ -47,7 +47,7 @@ func (u use) String() string {
 // sandboxed one.
 func agents(int) error {
 	err := besideTelegraf()
-	if err != nil && os.Getenv("CI") != "true" && !errors.Is(err, errTooMuch) {
+	if err != nil && (os.Getenv("CI") != "true" || os.Getenv("ENGINE") == "none") && !errors.Is(err, errTooMuch) {
 		fmt.Println("the agent beside Telegraf: not measured:", err)
 		err = nil
 	}

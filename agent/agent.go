@@ -77,8 +77,7 @@ type Agent struct {
 	notice  leaving.Notice
 	blind   bool // whether it leaves is not known, and that was said
 	snap    registration.Snapshot
-	mute    bool // the state cannot be written, and that was said
-	pub     publishing
+	mute    bool          // the state cannot be written, and that was said
 	changed chan struct{} // something happened that the state file should tell
 
 	mu     sync.Mutex
@@ -123,7 +122,7 @@ func (a *Agent) loop(ctx context.Context) {
 	defer next.Stop()
 	var due, written time.Time
 	minute := time.Now().Truncate(time.Minute)
-	ready, news := false, false
+	ready, news, cycled := false, false, false
 	for {
 		now := time.Now()
 		if is := now.Truncate(time.Minute); !is.Equal(minute) {
@@ -140,12 +139,15 @@ func (a *Agent) loop(ctx context.Context) {
 				due = now.Add(min(a.Settings.WatchPeriod, settling))
 			}
 			a.cycle(ctx, !ready)
-			Forget() // what starting and the last minute took, and watching does not
-			news = true
+			cycled, news = true, true
 		}
 		if news && time.Since(written) >= leastBetween {
 			a.write()
 			written, news = time.Now(), false
+		}
+		if cycled {
+			Forget() // what starting and the last minute took, and watching does not
+			cycled = false
 		}
 		a.alive()
 		if !ready && ctx.Err() == nil {

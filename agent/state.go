@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"muster/agent/containers"
-	"muster/agent/metrics"
 	"muster/agent/registration"
 	"muster/internal/agentstate"
 )
@@ -30,7 +29,7 @@ func (a *Agent) state(now time.Time) agentstate.State {
 		Registration: registrationState(a.snap), Leaving: a.notice.Text,
 		Docker:   agentstate.Docker{Reachable: seen.Docker, Since: seen.Since, Why: seen.Why, Running: seen.Running, Unhealthy: len(seen.Unhealthy)},
 		Services: []agentstate.Service{}, Unhealthy: listed(seen.Unhealthy, "its health check fails"), CrashLoops: listed(seen.Looping, "it ends unasked, again and again"),
-		Publishing: a.publishing(now), Events: a.events(),
+		Publishing: a.publishing(), Events: a.events(),
 		Self: agentstate.Self{RSS: memory(), CPU: cpu(), Calls: a.Calls()},
 	}
 	a.addServices(&s)
@@ -42,20 +41,17 @@ func (a *Agent) state(now time.Time) agentstate.State {
 
 // addServices counts by service what was taken last.
 func (a *Agent) addServices(s *agentstate.State) {
-	services := map[containers.Key]*agentstate.Service{}
+	services := map[containers.Key]*row{}
 	for key, r := range a.tally.rows {
 		s.Docker.Healthy += r.Healthy
 		s.Docker.Starting += r.Starting
 		key.Container = ""
-		if services[key] == nil {
-			services[key] = &agentstate.Service{Cluster: clusterName(key.Cluster), Name: clip(key.Service)}
-		}
-		of := services[key]
-		of.Running, of.Healthy, of.Unhealthy, of.Starting = of.Running+r.Running, of.Healthy+r.Healthy, of.Unhealthy+r.Unhealthy, of.Starting+r.Starting
+		merge(services, key, r)
 	}
 	for _, key := range slices.SortedFunc(maps.Keys(services), containers.Key.Compare) {
-		if len(s.Services) < agentstate.Most {
-			s.Services = append(s.Services, *services[key])
+		if r := services[key]; len(s.Services) < agentstate.Most {
+			s.Services = append(s.Services, agentstate.Service{Cluster: clusterName(key.Cluster), Name: clip(key.Service),
+				Running: r.Running, Healthy: r.Healthy, Unhealthy: r.Unhealthy, Starting: r.Starting})
 		}
 	}
 }
@@ -77,27 +73,13 @@ func listed(ids []containers.Identity, why string) []agentstate.Container {
 	return out
 }
 
-// publishing is what can be told from the publisher's counts: when the last data
-// were taken, and since when none are.
-type publishing struct {
-	seen          metrics.Stats
-	sent, failing time.Time
-}
-
-func (a *Agent) publishing(now time.Time) agentstate.Publishing {
+func (a *Agent) publishing() agentstate.Publishing {
 	if a.Publisher == nil {
 		return agentstate.Publishing{}
 	}
 	is := a.Publisher.Stats()
-	switch {
-	case is.Sent > a.pub.seen.Sent:
-		a.pub.sent, a.pub.failing = now, time.Time{}
-	case is.Failed > a.pub.seen.Failed && a.pub.failing.IsZero():
-		a.pub.failing = now
-	}
-	a.pub.seen = is
 	return agentstate.Publishing{
-		Namespace: a.Settings.Namespace, Sent: is.Sent, LastSent: a.pub.sent, Failing: a.pub.failing,
+		Namespace: a.Settings.Namespace, Sent: is.Sent, LastSent: is.LastSent, Failing: is.Failing, Why: is.Why,
 		Waiting: is.Minutes, Bytes: is.Bytes, Dropped: dropped(is),
 	}
 }

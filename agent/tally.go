@@ -126,7 +126,7 @@ func (a *Agent) registered() (float64, bool) {
 
 func (a *Agent) connected() (float64, bool) {
 	word := a.snap.ECS
-	return one(word.Off < 2), word.Known() && (word.Connected || !a.leaves())
+	return one(word.Off < registration.OffAnswers), word.Known() && (word.Connected || !a.leaves())
 }
 
 func (a *Agent) blockedPorts() (float64, bool) {
@@ -175,28 +175,21 @@ func dropped(s metrics.Stats) int64 {
 // did not start are of no service and are not published.
 func (a *Agent) count() {
 	own := a.clusterName()
-	totals := map[string]*row{own: {}} // by cluster
-	services := map[containers.Key]*row{}
+	sums := map[containers.Key]*row{{Cluster: own}: {}} // of a cluster, a service in it, a container in that
 	a.addLoops()
 	for key, r := range a.tally.rows {
-		name := clusterName(key.Cluster)
-		if name == "" || key.Service == "" {
+		if key.Cluster = clusterName(key.Cluster); key.Cluster == "" || key.Service == "" {
 			continue
 		}
-		service := containers.Key{Cluster: name, Service: key.Service}
-		merge(totals, name, r)
-		merge(services, service, r)
+		merge(sums, containers.Key{Cluster: key.Cluster}, r)
+		merge(sums, containers.Key{Cluster: key.Cluster, Service: key.Service}, r)
 		if key.Container != "" {
-			a.countRow(r, false, metrics.Dimension{Name: dimCluster, Value: name}, metrics.Dimension{Name: dimService, Value: key.Service},
-				metrics.Dimension{Name: dimContainer, Value: key.Container})
+			merge(sums, key, r)
 		}
 	}
-	for key, r := range services {
-		a.countRow(r, true, metrics.Dimension{Name: dimCluster, Value: key.Cluster}, metrics.Dimension{Name: dimService, Value: key.Service})
-	}
-	for name, r := range totals {
-		if name != "" {
-			a.countRow(r, true, metrics.Dimension{Name: dimCluster, Value: name})
+	for key, r := range sums {
+		if key.Cluster != "" {
+			a.countRow(key, r)
 		}
 	}
 	if own != "" {
@@ -205,7 +198,7 @@ func (a *Agent) count() {
 	a.tally.next()
 }
 
-func merge[K comparable](rows map[K]*row, key K, r *row) {
+func merge(rows map[containers.Key]*row, key containers.Key, r *row) {
 	if rows[key] == nil {
 		rows[key] = &row{}
 	}
@@ -213,6 +206,7 @@ func merge[K comparable](rows map[K]*row, key K, r *row) {
 	into.Running += r.Running
 	into.Healthy += r.Healthy
 	into.Unhealthy += r.Unhealthy
+	into.Starting += r.Starting
 	into.TasksUnhealthy += r.TasksUnhealthy
 	into.Add(r.Counters)
 	into.loops += r.loops
@@ -229,10 +223,18 @@ func (a *Agent) addLoops() {
 	}
 }
 
-// countRow publishes a row. Without Docker nobody knows how things are.
-func (a *Agent) countRow(r *row, tasks bool, dimensions ...metrics.Dimension) {
+// countRow publishes a row, by what of the key is known. Without Docker nobody knows
+// how things are.
+func (a *Agent) countRow(key containers.Key, r *row) {
+	dimensions := []metrics.Dimension{{Name: dimCluster, Value: key.Cluster}}
+	if key.Service != "" {
+		dimensions = append(dimensions, metrics.Dimension{Name: dimService, Value: key.Service})
+	}
+	if key.Container != "" {
+		dimensions = append(dimensions, metrics.Dimension{Name: dimContainer, Value: key.Container})
+	}
 	for _, m := range healthMetrics() {
-		if m.gauge && !a.tally.docker || m.tasks && !tasks {
+		if m.gauge && !a.tally.docker || m.tasks && key.Container != "" {
 			continue
 		}
 		a.builder.Gauge(m.name, metrics.UnitCount, float64(m.of(r)), dimensions...)

@@ -66,6 +66,9 @@ func TestADayWithoutCloudWatchArrivesLaterOnceAndInOrder(t *testing.T) {
 		w := newWorld(t)
 		w.fail = func([]metrics.Datum) (bool, error) { return false, errAway }
 		w.pass(1440, 3)
+		if s := w.Stats(); s.Why != errAway.Error() || time.Since(s.Failing) < 23*time.Hour || !s.LastSent.IsZero() {
+			t.Errorf("failing since %v: %q", s.Failing, s.Why)
+		}
 		tries := len(w.calls)
 		if tries < 200 || tries > 2000 {
 			t.Errorf("%d requests in a day without an answer", tries)
@@ -80,7 +83,7 @@ func TestADayWithoutCloudWatchArrivesLaterOnceAndInOrder(t *testing.T) {
 			}
 		}
 		w.said(t, 1, "connection refused")
-		if s := w.Stats(); s.Minutes != 0 || s.Dropped != (metrics.Stats{}.Dropped) {
+		if s := w.Stats(); s.Minutes != 0 || s.Dropped != (metrics.Stats{}.Dropped) || s.Why != "" || !s.Failing.IsZero() || time.Since(s.LastSent) > 5*time.Minute {
 			t.Errorf("%+v", s)
 		}
 	})

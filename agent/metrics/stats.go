@@ -28,7 +28,22 @@ type Stats struct {
 	Sent    int64          // data that CloudWatch accepted
 	Dropped [reasons]int64 // data, by Reason
 
+	LastSent time.Time // when CloudWatch last accepted data
+	Failing  time.Time // since when it has accepted none
+	Why      string    // it did not
+
 	Minutes int       // waiting, on disk and in memory
 	Bytes   int64     // that they take on disk
 	Last    time.Time // the latest minute that was added, by an earlier run maybe: none up to it is taken again
+}
+
+// note counts the answer to a request of n data.
+func (s *Stats) note(n int, err error) {
+	if err == nil {
+		s.Sent, s.LastSent, s.Failing, s.Why = s.Sent+int64(n), time.Now(), time.Time{}, ""
+		return
+	}
+	if s.Failed, s.Why = s.Failed+1, err.Error(); s.Failing.IsZero() {
+		s.Failing = time.Now()
+	}
 }

@@ -120,12 +120,9 @@ func (p *Publisher) arrive(to int, err error) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t, n := &p.trip, to-p.trip.from
-	if err != nil {
-		p.stats.Failed++
-	}
+	p.stats.note(n, err)
 	switch {
 	case err == nil:
-		p.stats.Sent += int64(n)
 		p.say.over(sending, "metrics are published again")
 		t.from, t.taken, t.failures, t.limit = to, true, 0, min(2*t.limit, maxData)
 	case errors.Is(err, awsapi.ErrUnanswered):

@@ -16,8 +16,9 @@ const (
 	// maxBackoff bounds what failures in a row make of it: 2^3 times, two hours.
 	maxBackoff  = 3
 	askPatience = 10 * time.Second
-	// A single answer may have caught one of the normal, short disconnects.
-	offAnswers = 2
+	// OffAnswers in a row mean a lost connection: a single one may have caught one
+	// of the normal, short disconnects.
+	OffAnswers = 2
 )
 
 // ContainerInstances is ECS's own account of a registration.
@@ -46,7 +47,7 @@ func (w Word) judge(now time.Time, arn string) (State, string) {
 	case !w.Known():
 	case w.Status == "INACTIVE":
 		return Lost, "ECS has deregistered " + arn + ": restart the ECS agent without its agent.db, or replace the instance"
-	case w.Off >= offAnswers && now.Sub(w.OffSince) >= lostAfter:
+	case w.Off >= OffAnswers && now.Sub(w.OffSince) >= lostAfter:
 		return Disconnected, "ECS does not hear from the ECS agent: is 443 open to ecs-a-* and ecs-t-*, and does the role allow ecs:Poll?"
 	}
 	return Registered, arn

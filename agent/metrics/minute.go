@@ -8,11 +8,9 @@ import (
 
 // Units that CloudWatch knows, as far as muster has use for them.
 const (
-	UnitCount   = "Count"
-	UnitBytes   = "Bytes"
-	UnitPercent = "Percent"
-	UnitMillis  = "Milliseconds"
-	UnitSeconds = "Seconds"
+	UnitCount  = "Count"
+	UnitBytes  = "Bytes"
+	UnitMillis = "Milliseconds"
 )
 
 // Dimension is a part of a series' identity, next to its name.

@@ -128,7 +128,7 @@ func TestMotoReceivesTheMetrics(t *testing.T) {
 		for service := range 60 { // compressed from 10 KiB on
 			dims := []metrics.Dimension{{Name: "ClusterName", Value: "prod"}, {Name: "ServiceName", Value: fmt.Sprintf("service-%d", service)}}
 			build.Gauge("UnhealthyContainers", metrics.UnitCount, float64(10*service+i), dims...)
-			build.Count("Restarts", metrics.UnitCount, 1, dims...)
+			build.Gauge("Restarts", metrics.UnitCount, 1, dims...)
 		}
 		p.Add(build.Minute(start.Add(time.Duration(i) * time.Minute)))
 	}

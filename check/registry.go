@@ -56,10 +56,7 @@ func (w World) cluster(ctx context.Context) []Finding {
 func NoSuchCluster(ctx context.Context, clusters Clusters, wanted cluster.Ref, region, account string) string {
 	hint := fmt.Sprintf("aws ecs list-clusters --region %s shows those there are", region)
 	names, err := clusters.ClusterNames(ctx)
-	near := nearest.Of(wanted.Name, names)
 	switch {
-	case len(near) > 0:
-		hint = "did you mean " + strings.Join(near, " or ") + "?"
 	case awsapi.KindOf(err) == awsapi.Denied:
 		hint += " (ecs:ListClusters is not allowed here, or muster would name the nearest)"
 	case err == nil && len(names) == 0:
@@ -67,7 +64,7 @@ func NoSuchCluster(ctx context.Context, clusters Clusters, wanted cluster.Ref, r
 	case err == nil && len(names) <= 5:
 		hint = "there are " + strings.Join(names, ", ")
 	}
-	return fmt.Sprintf("no cluster %s in %s of account %s: %s", wanted, region, account, hint)
+	return fmt.Sprintf("no cluster %s in %s of account %s: %s", wanted, region, account, nearest.Hint(wanted.Name, names, hint))
 }
 
 func (w World) containerInstance(ctx context.Context, arn string) []Finding {

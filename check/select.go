@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"muster/internal/nearest"
 )
@@ -52,7 +51,8 @@ func Everyday(checks []Check) []string {
 
 func (c Check) named(name string) bool { return c.ID == name || string(c.Group) == name }
 
-func unknownName(checks []Check, name string) error {
+// Names are what a selection of the checks may name: the groups, and their ids.
+func Names(checks []Check) []string {
 	var known []string
 	for _, g := range Groups() {
 		known = append(known, string(g))
@@ -60,9 +60,9 @@ func unknownName(checks []Check, name string) error {
 	for _, c := range checks {
 		known = append(known, c.ID)
 	}
-	hint := "muster check --list shows them"
-	if near := nearest.Of(name, known); len(near) > 0 {
-		hint = "did you mean " + strings.Join(near, " or ") + "?"
-	}
-	return fmt.Errorf("there is no check and no group %q: %s", name, hint)
+	return known
+}
+
+func unknownName(checks []Check, name string) error {
+	return fmt.Errorf("there is no check and no group %q: %s", name, nearest.Hint(name, Names(checks), "muster check --list shows them"))
 }

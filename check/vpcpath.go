@@ -142,12 +142,12 @@ func (w World) wayOut(ctx context.Context, to netip.Addr, at location) ([]Findin
 	if err != nil {
 		return nil, err
 	}
-	table := tableOf(tables, at.subnet)
+	table := awsapi.TableOf(tables, at.vpc, at.subnet)
 	if table == nil {
 		return nil, fmt.Errorf("EC2 told of no route table of %s", at.subnet)
 	}
 	of := fmt.Sprintf("%s (of %s)", table.ID, at.subnet)
-	route := lookUpRoute(*table, to)
+	route := table.RouteTo(to)
 	create := "aws ec2 create-route --route-table-id " + table.ID + " --destination-cidr-block 0.0.0.0/0 --nat-gateway-id NAT; or create VPC endpoints for ecs, ecs-agent and ecs-telemetry"
 	switch {
 	case route == nil:
@@ -158,13 +158,13 @@ func (w World) wayOut(ctx context.Context, to netip.Addr, at location) ([]Findin
 		return failed("no-public-ip", fmt.Sprintf("the route %s of %s leads to %s, and the instance has no public address", route.To, of, route.Via),
 			"give it an Elastic IP, or let the subnet route to a NAT gateway")
 	case strings.HasPrefix(route.Via, "nat-"):
-		return w.nat(ctx, tables, *route, of)
+		return w.nat(ctx, tables, at.vpc, *route, of)
 	}
 	return nil, nil
 }
 
 // nat judges a NAT gateway, and whether it stands where it can reach the internet.
-func (w World) nat(ctx context.Context, tables []awsapi.RouteTable, route awsapi.Route, of string) ([]Finding, error) {
+func (w World) nat(ctx context.Context, tables []awsapi.RouteTable, vpc string, route awsapi.Route, of string) ([]Finding, error) {
 	gateway, err := w.VPC.NATGateway(ctx, route.Via)
 	switch {
 	case err != nil:
@@ -175,40 +175,13 @@ func (w World) nat(ctx context.Context, tables []awsapi.RouteTable, route awsapi
 		return failed("nat-missing", strings.TrimSpace(fmt.Sprintf("the route %s of %s leads to %s, which is %s %s", route.To, of, route.Via, gateway.State, gateway.Failure)),
 			"aws ec2 describe-nat-gateways --nat-gateway-ids "+route.Via)
 	}
-	table := tableOf(tables, gateway.Subnet)
+	table := awsapi.TableOf(tables, vpc, gateway.Subnet)
 	if table == nil {
 		return nil, nil
 	}
-	if out := lookUpRoute(*table, netip.IPv4Unspecified()); out == nil || out.Blackhole || strings.HasPrefix(out.Via, "nat-") {
+	if out := table.RouteTo(netip.IPv4Unspecified()); out == nil || out.Blackhole || strings.HasPrefix(out.Via, "nat-") {
 		return failed("nat-missing", fmt.Sprintf("%s stands in %s, whose %s has no route 0.0.0.0/0 to an internet gateway", route.Via, gateway.Subnet, table.ID),
 			"move the NAT gateway into a public subnet")
 	}
 	return nil, nil
-}
-
-// tableOf is the subnet's own route table, or else the VPC's main one.
-func tableOf(tables []awsapi.RouteTable, subnet string) *awsapi.RouteTable {
-	var main *awsapi.RouteTable
-	for i, t := range tables {
-		for _, s := range t.Subnets {
-			if s == subnet {
-				return &tables[i]
-			}
-		}
-		if t.Main {
-			main = &tables[i]
-		}
-	}
-	return main
-}
-
-// lookUpRoute is the most specific route to the address.
-func lookUpRoute(t awsapi.RouteTable, to netip.Addr) *awsapi.Route {
-	var best *awsapi.Route
-	for i, r := range t.Routes {
-		if r.To.Contains(to) && (best == nil || r.To.Bits() > best.To.Bits()) {
-			best = &t.Routes[i]
-		}
-	}
-	return best
 }

@@ -91,16 +91,10 @@ func (c *Client) ContainerInstance(ctx context.Context, cluster, arn string) (Co
 // task of no service. Tasks that ECS knows no more are left out. With an error comes
 // what was read before it.
 func (c *Client) TaskGroups(ctx context.Context, cluster string, arns []string) (map[string]string, error) {
-	tasks, err := batched(arns, maxDescribed, func(batch []string) ([]types.Task, error) {
-		out, err := c.ecs.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String(cluster), Tasks: batch})
-		if err != nil {
-			return nil, named("ecs:DescribeTasks", err)
-		}
-		return out.Tasks, nil
-	})
+	tasks, err := c.describeTasks(ctx, cluster, arns)
 	groups := make(map[string]string, len(tasks))
 	for _, t := range tasks {
-		groups[aws.ToString(t.TaskArn)] = aws.ToString(t.Group)
+		groups[t.ARN] = t.Group
 	}
 	return groups, err
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/netip"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -24,6 +25,33 @@ type Route struct {
 	Via string // the target; empty for the VPC itself
 	// Blackhole: the target is gone, or detached.
 	Blackhole bool
+}
+
+// TableOf is the table of a subnet: its own, else the VPC's main one, else nil.
+func TableOf(tables []RouteTable, vpc, subnet string) *RouteTable {
+	var main *RouteTable
+	for i, t := range tables {
+		switch {
+		case slices.Contains(t.Subnets, subnet):
+			return &tables[i]
+		case t.Main && t.VPC == vpc:
+			main = &tables[i]
+		}
+	}
+	return main
+}
+
+// RouteTo is the most specific route to an address, or nil; no table has none.
+func (t *RouteTable) RouteTo(addr netip.Addr) (best *Route) {
+	if t == nil {
+		return nil
+	}
+	for i, r := range t.Routes {
+		if r.To.Contains(addr) && (best == nil || r.To.Bits() > best.To.Bits()) {
+			best = &t.Routes[i]
+		}
+	}
+	return best
 }
 
 // RouteTables describes the route tables of VPCs.

@@ -78,10 +78,7 @@ func (o Options) Check() error {
 		if slices.Contains(Extras(), name) {
 			continue
 		}
-		hint := "there are " + strings.Join(Extras(), " and ")
-		if near := nearest.Of(name, Extras()); len(near) > 0 {
-			hint = "did you mean " + strings.Join(near, " or ") + "?"
-		}
+		hint := nearest.Hint(name, Extras(), "there are "+strings.Join(Extras(), " and "))
 		return fmt.Errorf("the bundle can include no %q: %s", name, hint)
 	}
 	return nil

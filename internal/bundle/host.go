@@ -14,7 +14,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"muster/internal/kernel"
 )
 
 // host are facts of this host that any colleague asks for.
@@ -67,12 +67,12 @@ func space(s Source) []byte {
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(t, "PATH\tSIZE\tFREE\tINODES\tFREE INODES")
 	for _, p := range []string{"/", "/var/lib/docker", "/var/lib/ecs", "/var/log", "/var/lib/muster", "/run", "/tmp"} {
-		var fs unix.Statfs_t
-		if err := unix.Statfs(s.Config.Path(p), &fs); err != nil {
+		f, err := kernel.FileSystemAt(s.Config.Path(p))
+		if err != nil {
 			_, _ = fmt.Fprintf(t, "%s\t%v\n", p, err)
 			continue
 		}
-		_, _ = fmt.Fprintf(t, "%s\t%d MiB\t%d MiB\t%d\t%d\n", p, fs.Blocks*uint64(fs.Bsize)>>20, fs.Bavail*uint64(fs.Bsize)>>20, fs.Files, fs.Ffree)
+		_, _ = fmt.Fprintf(t, "%s\t%d MiB\t%d MiB\t%d\t%d\n", p, f.Size>>20, f.Available>>20, f.Inodes, f.Left)
 	}
 	_ = t.Flush()
 	return []byte(b.String())

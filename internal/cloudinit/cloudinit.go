@@ -3,6 +3,7 @@
 package cloudinit
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,48 +28,31 @@ type Result struct {
 // last; the latter in /run is a link to the one in /var, which the ECS agent
 // reads (cloud-init's cmd/main.py; amazon-ecs-agent agent/config/cloudinit_check_linux.go).
 func Read(root string) (Result, error) {
-	var result, status Result
-	err := read(filepath.Join(root, "/var/lib/cloud/data/result.json"), &result, decodeResult)
+	done, err := read(filepath.Join(root, "/var/lib/cloud/data/result.json"))
 	if !errors.Is(err, fs.ErrNotExist) {
-		return result, err
+		return Result{DataSource: done.DataSource, Errors: done.Errors}, err
 	}
-	err = read(filepath.Join(root, "/run/cloud-init/status.json"), &status, decodeStatus)
-	return status, err
+	now, err := read(filepath.Join(root, "/run/cloud-init/status.json"))
+	return Result{DataSource: now.DataSource, Running: cmp.Or(now.Stage, "between two stages")}, err
 }
 
-func read(path string, into *Result, decode func([]byte) (Result, error)) error {
+// v1 is what the files say, each some of it.
+type v1 struct {
+	DataSource string   `json:"datasource"`
+	Errors     []string `json:"errors"`
+	Stage      string   `json:"stage"` // null between the stages
+}
+
+func read(path string) (v1, error) {
+	var file struct {
+		V1 v1 `json:"v1"`
+	}
 	data, err := os.ReadFile(path)
 	if err == nil {
-		*into, err = decode(data)
+		err = json.Unmarshal(data, &file)
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("reading %s: %w", path, err)
+	if err != nil {
+		return v1{}, fmt.Errorf("reading %s: %w", path, err)
 	}
-	return err
-}
-
-func decodeResult(data []byte) (Result, error) {
-	var file struct {
-		V1 struct {
-			DataSource string   `json:"datasource"`
-			Errors     []string `json:"errors"`
-		} `json:"v1"`
-	}
-	err := json.Unmarshal(data, &file)
-	return Result{DataSource: file.V1.DataSource, Errors: file.V1.Errors}, err
-}
-
-func decodeStatus(data []byte) (Result, error) {
-	var file struct {
-		V1 struct {
-			DataSource string `json:"datasource"`
-			Stage      string `json:"stage"` // null between the stages
-		} `json:"v1"`
-	}
-	err := json.Unmarshal(data, &file)
-	running := file.V1.Stage
-	if running == "" {
-		running = "between two stages"
-	}
-	return Result{DataSource: file.V1.DataSource, Running: running}, err
+	return file.V1, nil
 }

@@ -75,10 +75,7 @@ func checkKnown(values map[string]string, origins map[string]Origin) error {
 		if slices.Contains(known, variable) {
 			continue
 		}
-		hint := "muster config show lists the settings"
-		if near := nearest.Of(variable, known); len(near) > 0 {
-			hint = "did you mean " + strings.Join(near, " or ") + "?"
-		}
+		hint := nearest.Hint(variable, known, "muster config show lists the settings")
 		errs = append(errs, fmt.Errorf("%s: unknown setting %s: %s", origins[variable], variable, hint))
 	}
 	return errors.Join(errs...)

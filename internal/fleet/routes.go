@@ -36,9 +36,9 @@ func (f *Fleet) readRoutes(ctx context.Context, api Routes) {
 	}
 	f.World.Middleboxes = map[reach.SubnetPair]string{}
 	for from, a := range subnets {
-		routes := routesOf(tables, a)
+		table := awsapi.TableOf(tables, a.VPC, from)
 		for to, b := range subnets {
-			if box := next(routes, b.Addrs[0]); box != "" && from != to && a.VPC == b.VPC {
+			if box := next(table, b.Addrs[0]); box != "" && from != to && a.VPC == b.VPC {
 				f.World.Middleboxes[reach.SubnetPair{From: from, To: to}] = box
 			}
 		}
@@ -51,28 +51,11 @@ func (f *Fleet) refersToGroups() bool {
 	})
 }
 
-// routesOf are those of the endpoint's subnet: of the table that it names, else of
-// the VPC's main one.
-func routesOf(tables []awsapi.RouteTable, e reach.Endpoint) []awsapi.Route {
-	var main []awsapi.Route
-	for _, t := range tables {
-		switch {
-		case slices.Contains(t.Subnets, e.Subnet):
-			return t.Routes
-		case t.Main && t.VPC == e.VPC:
-			main = t.Routes
-		}
+// next is where the table sends what is for the address, empty for the VPC itself. A
+// default route is never the one between subnets.
+func next(table *awsapi.RouteTable, addr netip.Addr) string {
+	if r := table.RouteTo(addr); r != nil && r.To.Bits() > 0 {
+		return r.Via
 	}
-	return main
-}
-
-// next is the target of the most specific route, empty for the VPC itself.
-func next(routes []awsapi.Route, addr netip.Addr) string {
-	best := awsapi.Route{To: netip.PrefixFrom(addr, 0)}
-	for _, r := range routes {
-		if r.To.Contains(addr) && r.To.Bits() > best.To.Bits() {
-			best = r
-		}
-	}
-	return best.Via
+	return ""
 }

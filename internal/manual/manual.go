@@ -85,9 +85,5 @@ func unknown(pages fs.FS, id string) error {
 	if err != nil {
 		return err
 	}
-	hint := "muster explain lists them"
-	if near := nearest.Of(id, ids); len(near) > 0 {
-		hint = "did you mean " + strings.Join(near, " or ") + "?"
-	}
-	return fmt.Errorf("there is no check and no finding %q: %s", id, hint)
+	return fmt.Errorf("there is no check and no finding %q: %s", id, nearest.Hint(id, ids, "muster explain lists them"))
 }

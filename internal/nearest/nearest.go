@@ -32,6 +32,15 @@ func Of(want string, names []string) []string {
 	return out
 }
 
+// Hint asks whether one of those near to the wanted name was meant; it is otherwise
+// where none is near.
+func Hint(want string, names []string, otherwise string) string {
+	if near := Of(want, names); len(near) > 0 {
+		return "did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return otherwise
+}
+
 // distance counts the insertions, deletions, substitutions and swaps of
 // neighbours that lead from a to b (optimal string alignment).
 func distance(a, b []rune) int {

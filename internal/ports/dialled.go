@@ -41,9 +41,8 @@ func (r *Report) Contacts() string {
 // answers on another port is among them, or where no one of several peers
 // answered: a single peer that is silent may just be gone.
 func (r *Report) Filtered() (sentences []string, certain bool) {
-	told, answers, lost, dialled := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
+	told, answers, lost := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, p := range r.Probes {
-		dialled[p.To] = true
 		answers[p.To] = answers[p.To] || p.passed
 	}
 	for _, p := range r.Probes {
@@ -57,5 +56,5 @@ func (r *Report) Filtered() (sentences []string, certain bool) {
 			sentences = append(sentences, p.Sentence)
 		}
 	}
-	return sentences, certain || len(lost) > 1 && len(lost) == len(dialled)
+	return sentences, certain || len(lost) > 1 && len(lost) == len(answers)
 }

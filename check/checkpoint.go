@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 
 	"muster/internal/ecsagent"
-	"muster/internal/ecsconfig"
 )
 
 // checkpoint reads what the ECS agent remembers of an earlier start. The agent
@@ -43,11 +42,8 @@ func (w World) checkpoint(context.Context) []Finding {
 
 // configured is the cluster that the ECS agent reads in ecs.config.
 func (w World) configured() string {
-	data, err := ecsconfig.Load(w.Config.Path(w.Config.ECSConfig))
-	if err != nil {
-		return ""
-	}
-	name, _ := ecsconfig.Parse(data).Get("ECS_CLUSTER")
+	file, _ := w.agentConfig(w.Config.ECSConfig) // the check of it says why not
+	name, _ := file.Get("ECS_CLUSTER")
 	return name
 }
 

@@ -8,7 +8,6 @@ import (
 
 	"muster/internal/cluster"
 	"muster/internal/ecsagent"
-	"muster/internal/ecsconfig"
 )
 
 // Introspection is the ECS agent's own account of itself.
@@ -60,13 +59,7 @@ func (w World) wanted() (text, origin string) {
 	if w.Record.Cluster != "" {
 		return w.Record.Cluster, w.Record.ClusterOrigin
 	}
-	path := w.Config.Path(w.Config.ECSConfig)
-	data, err := ecsconfig.Load(path)
-	if err != nil {
-		return "", ""
-	}
-	text, _ = ecsconfig.Parse(data).Get("ECS_CLUSTER")
-	return text, "ECS_CLUSTER in " + path
+	return w.configured(), "ECS_CLUSTER in " + w.Config.Path(w.Config.ECSConfig)
 }
 
 // sameCluster says whether two texts mean one cluster.

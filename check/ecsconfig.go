@@ -3,24 +3,23 @@ package check
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 
 	"muster/internal/cluster"
 	"muster/internal/ecsconfig"
+	"muster/internal/kernel"
 )
 
 // ecsConfig reads ecs.config as ecs-init does, and says where that is not what
 // was meant.
 func (w World) ecsConfig(context.Context) []Finding {
 	path := w.Config.Path(w.Config.ECSConfig)
-	data, err := ecsconfig.Load(path)
+	file, err := w.agentConfig(w.Config.ECSConfig)
 	if err != nil {
 		return CouldNotLook(err, "run it as root: sudo muster debug")
 	}
-	file := ecsconfig.Parse(data)
 	problems := file.Problems()
 	found := w.clusterConfigured(path, file, problems)
 	if len(found) > 0 { // that says all about these lines
@@ -135,21 +134,12 @@ func (w World) otherRegion(path string, file *ecsconfig.File) []Finding {
 func (w World) tooMuchReserved(path string, file *ecsconfig.File) []Finding {
 	text, _ := file.Get("ECS_RESERVED_MEMORY")
 	reserved, err := strconv.ParseUint(text, 10, 64)
-	total, ok := w.ram()
-	if err != nil || !ok || reserved <= total {
+	told, _ := kernel.ReadFile(w.Config.Path("/proc/meminfo"))
+	memory, unknown := kernel.ParseMemory(told)
+	total := memory.Total >> 20 // MiB
+	if err != nil || unknown != nil || reserved <= total {
 		return nil
 	}
 	return []Finding{{ID: "reserved-memory-above-ram", Status: Fail, Summary: fmt.Sprintf("%s:%d: ECS_RESERVED_MEMORY=%d, and this instance has %d MiB of memory", path, file.Line("ECS_RESERVED_MEMORY"), reserved, total),
 		Remedy: "lower ECS_RESERVED_MEMORY, then: systemctl restart ecs"}}
-}
-
-// ram is the instance's memory, in MiB; not ok where the kernel does not tell.
-func (w World) ram() (mib uint64, ok bool) {
-	data, err := os.ReadFile(w.Config.Path("/proc/meminfo"))
-	if err != nil {
-		return 0, false
-	}
-	var kib uint64
-	_, err = fmt.Sscanf(string(data), "MemTotal: %d kB", &kib)
-	return kib / 1024, err == nil
 }

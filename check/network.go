@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io/fs"
 	"net/netip"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -74,19 +72,21 @@ func (w World) needed() []endpoint {
 	return all
 }
 
-// agentConfig is what the ECS agent is told: its own file over the one of the AMI.
+// agentConfigs are the files that tell the ECS agent: its own over the one of the AMI.
+func (w World) agentConfigs() []string {
+	return []string{w.Config.ECSConfig, "/var/lib/ecs/ecs.config"}
+}
+
+// agentConfig reads one of them.
 func (w World) agentConfig(path string) (*ecsconfig.File, error) {
-	data, err := os.ReadFile(w.Config.Path(path))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	return ecsconfig.Parse(data), nil
+	data, err := ecsconfig.Load(w.Config.Path(path)) // a missing one is empty
+	return ecsconfig.Parse(data), err
 }
 
 // agentProxy is the proxy that the ECS agent uses.
 func (w World) agentProxy() netpath.Proxy {
 	var p netpath.Proxy
-	for _, path := range []string{w.Config.ECSConfig, "/var/lib/ecs/ecs.config"} {
+	for _, path := range w.agentConfigs() {
 		file, err := w.agentConfig(path)
 		if err != nil {
 			continue // the proxy check says so

@@ -44,10 +44,13 @@ func TestNetworkFindings(t *testing.T) {
 		"a drop-in of Docker": {"proxy", file(dropIn, "[Service]\nEnvironment=HTTPS_PROXY=http://p:1 NO_PROXY=localhost\n"),
 			"warn no-proxy-incomplete: " + dropIn + ":2: docker.service goes through a proxy also to 169.254.169.254, 169.254.170.2 |"},
 		"the proxy of the AMI": {"proxy", file("/var/lib/ecs/ecs.config", "HTTP_PROXY=p:1\n"),
-			"fail no-proxy-incomplete: /var/lib/ecs/ecs.config: the ECS agent"},
-		"a drop-in that cannot be read": {"proxy", file("/etc/systemd/system/ecs.service.d", "no directory"), "unknown proxy: "},
-		"names that a proxy resolves":   {"dns", behindProxy, "pass dns: every name resolves | proxy.corp: 10.0.0.8 (the proxy)"},
-		"the region is not known":       {"dns", func(_ *testing.T, w *world) { w.ECSEndpoint = "" }, "skip dns: the region is not known"},
+			"fail no-proxy-incomplete: /var/lib/ecs/ecs.config:1: the ECS agent"},
+		"all of it in the AMI": {"proxy", file("/var/lib/ecs/ecs.config", "HTTP_PROXY=p:1\nNO_PROXY=169.254.169.254,169.254.170.2,/var/run/docker.sock\n"),
+			"pass proxy: NO_PROXY leaves out what is local | /var/lib/ecs/ecs.config:1: proxy of the ECS agent p:1; /var/lib/ecs/ecs.config:2: NO_PROXY="},
+		"an AMI's file that cannot be read": {"proxy", func(t *testing.T, w *world) { w.write(t, "/var/lib/ecs/ecs.config/a", "") }, "unknown proxy: "},
+		"a drop-in that cannot be read":     {"proxy", file("/etc/systemd/system/ecs.service.d", "no directory"), "unknown proxy: "},
+		"names that a proxy resolves":       {"dns", behindProxy, "pass dns: every name resolves | proxy.corp: 10.0.0.8 (the proxy)"},
+		"the region is not known":           {"dns", func(_ *testing.T, w *world) { w.ECSEndpoint = "" }, "skip dns: the region is not known"},
 		"a resolver that is silent": {"dns", func(_ *testing.T, w *world) { w.net.addrs["ecs-t"] = ""; delete(w.net.addrs, "ecs-t-1.") },
 			"fail dns-failure: ecs-t-1.eu-central-1.amazonaws.com does not resolve; the resolver of /etc/resolv.conf is 10.0.0.2"},
 		"no resolver": {"dns", func(t *testing.T, w *world) { w.net.addrs = nil; w.write(t, "/etc/resolv.conf", "search x\n") },
@@ -123,6 +126,26 @@ func TestEachRefusedActionOfTheVPCIsNamed(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// polled is the cluster that ECS is asked about.
+type polled struct{ cluster string }
+
+func (p *polled) PollEndpoints(_ context.Context, cluster string) (awsapi.PollEndpoints, error) {
+	p.cluster = cluster
+	return awsapi.PollEndpoints{}, errors.New("away")
+}
+
+// As the agent does, which reads ecs.config and joins default without it.
+func TestECSIsAskedAboutTheClusterThatTheAgentWillJoin(t *testing.T) {
+	for config, want := range map[string]string{"ECS_CLUSTER=blue\n": "blue", "": "default"} {
+		w, ecs := healthy(t), &polled{}
+		w.Config.Cluster, w.Record.Cluster, w.Poll = "", "", ecs
+		w.write(t, "/etc/ecs/ecs.config", config)
+		if look(t, w, "poll-endpoint"); ecs.cluster != want {
+			t.Errorf("%q: asked about %q, want %q", config, ecs.cluster, want)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"muster/internal/awsapi"
+	"muster/internal/cluster"
 	"muster/internal/netpath"
 )
 
@@ -18,7 +19,8 @@ type Poller interface {
 // pollEndpoint goes the whole way to ECS with this instance's credentials, and on
 // to where ECS sends its agent.
 func (w World) pollEndpoint(ctx context.Context) []Finding {
-	at, err := w.Poll.PollEndpoints(ctx, cmp.Or(w.Config.Cluster, w.Record.Cluster))
+	name, _ := w.wanted()
+	at, err := w.Poll.PollEndpoints(ctx, cmp.Or(name, cluster.Default))
 	if err != nil {
 		return refused(err)
 	}

@@ -1,11 +1,13 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
 
+	"muster/internal/ecsconfig"
 	"muster/internal/netpath"
 	"muster/internal/redact"
 	"muster/internal/units"
@@ -49,26 +51,25 @@ func (w World) proxy(context.Context) []Finding {
 }
 
 func (w World) proxyOfAgent() (proxied, error) {
-	path := w.Config.ECSConfig
-	file, err := w.agentConfig(path)
 	p := proxied{whose: "the ECS agent", Proxy: w.agentProxy()}
-	if err != nil {
-		return p, err
-	}
-	line := func(keys ...string) string {
-		for _, key := range keys {
-			if n := file.Line(key); n > 0 {
-				return fmt.Sprintf("%s:%d", path, n)
-			}
+	for _, path := range w.agentConfigs() {
+		file, err := w.agentConfig(path)
+		if err != nil {
+			return p, err
 		}
-		return ""
-	}
-	p.setAt = line("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy")
-	p.noAt = line("NO_PROXY", "no_proxy")
-	if p.setAt == "" {
-		p.setAt = "/var/lib/ecs/ecs.config"
+		p.setAt = cmp.Or(p.setAt, lineOf(file, path, "HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"))
+		p.noAt = cmp.Or(p.noAt, lineOf(file, path, "NO_PROXY", "no_proxy"))
 	}
 	return p, nil
+}
+
+func lineOf(file *ecsconfig.File, path string, keys ...string) string {
+	for _, key := range keys {
+		if n := file.Line(key); n > 0 {
+			return fmt.Sprintf("%s:%d", path, n)
+		}
+	}
+	return ""
 }
 
 func (w World) proxyOfUnit(unit string) func() (proxied, error) {
@@ -117,10 +118,7 @@ func (p proxied) judge() []Finding {
 	if missing[0] == noProxy[0] && p.whose != "docker.service" {
 		status = Fail
 	}
-	at := p.noAt
-	if at == "" {
-		at = p.setAt
-	}
+	at := cmp.Or(p.noAt, p.setAt)
 	line := "NO_PROXY=" + strings.Join(noProxy, ",")
 	remedy := "add " + line + " to /etc/ecs/ecs.config; systemctl restart ecs"
 	if service := strings.TrimSuffix(p.whose, ".service"); service != p.whose {

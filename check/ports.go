@@ -39,7 +39,7 @@ func Ports(ctx context.Context, look PortsLook, scope, region string, needs []re
 	seen := hostports.Report{}
 	if look.Host != nil && found.Self >= 0 {
 		seen = look.Host(ctx, firstAddr(found.Endpoints[found.Self]), needs)
-		found.Endpoints = slices.Clone(found.Endpoints) // the fleet is shared
+		found.Endpoints = slices.Clone(found.Endpoints) // who discovered them keeps them as they are
 		found.Endpoints[found.Self].Ephemeral = seen.Ephemeral
 	}
 	q := ports.Question{

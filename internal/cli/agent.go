@@ -136,14 +136,14 @@ func addAWS(a *agent.Agent, cfg *config.Config, api *awsapi.Client, metadata *im
 	a.Registration.ECS, a.Registration.Hurry = api, a.Healer.Hurry()
 	if needs, _, err := reach.ParsePorts(cfg.Ports); cfg.Ports != "" && err == nil { // the configuration was checked
 		p := place{cfg: cfg, api: api, selector: fleet.Selector{Cluster: a.Settings.Cluster, Self: a.InstanceID}}
-		a.Ports = judgePorts(fleet.NewCache(cfg.PortsPeriod/2, p.discover), a.Settings.Cluster, api.Region(), needs)
+		a.Ports = judgePorts(p.discover, a.Settings.Cluster, api.Region(), needs)
 	}
 }
 
 // judgePorts judges the ports of this instance and its peers by the rules alone.
-func judgePorts(peers *fleet.Cache, cluster, region string, needs []reach.Need) func(context.Context) (agent.Ports, error) {
+func judgePorts(discover func(context.Context) (fleet.Fleet, error), cluster, region string, needs []reach.Need) func(context.Context) (agent.Ports, error) {
 	return func(ctx context.Context) (agent.Ports, error) {
-		report, err := check.Ports(ctx, check.PortsLook{Discover: peers.Get}, "cluster "+cluster, region, needs)
+		report, err := check.Ports(ctx, check.PortsLook{Discover: discover}, "cluster "+cluster, region, needs)
 		if err != nil {
 			return agent.Ports{}, err
 		}

@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
-	"time"
 
 	"muster/internal/fleet"
 	"muster/reach"
@@ -25,8 +24,8 @@ func TestPortsThatCannotBeJudgedAreNotOpen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	peers := fleet.NewCache(time.Hour, func(context.Context) (fleet.Fleet, error) { return f, nil })
-	got, err := judgePorts(peers, "prod", "eu-west-1", needs)(t.Context())
+	discover := func(context.Context) (fleet.Fleet, error) { return f, nil }
+	got, err := judgePorts(discover, "prod", "eu-west-1", needs)(t.Context())
 	if err == nil || got.Known || !strings.Contains(err.Error(), "ec2:DescribeSecurityGroups") {
 		t.Errorf("%+v, %v", got, err)
 	}

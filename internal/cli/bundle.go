@@ -15,7 +15,6 @@ import (
 	"muster/check"
 	"muster/internal/bundle"
 	"muster/internal/config"
-	"muster/internal/dockerapi"
 	"muster/internal/exitcode"
 	"muster/internal/ports"
 	"muster/internal/term"
@@ -57,13 +56,21 @@ func (f *bundleFlags) check(cmd *cobra.Command) error {
 	return exitcode.Wrap(exitcode.Usage, err)
 }
 
-// keepPorts keeps for the bundle what the check of the ports will judge.
+// portsAge is how long one look at the ports does for those after it: whoever waits
+// need neither ask for a whole fleet nor dial it each few seconds.
+const portsAge = time.Minute
+
+// keepPorts keeps what the check of the ports will judge, for the bundle and for
+// the looks that follow.
 func (f *bundleFlags) keepPorts(w check.World) check.World {
 	judge := w.Ports
 	if judge == nil {
 		return w
 	}
 	w.Ports = func(ctx context.Context) (*ports.Report, error) {
+		if last := f.ports.Load(); last != nil && time.Since(last.At) < portsAge {
+			return last, nil
+		}
 		judged, err := judge(ctx)
 		f.ports.Store(judged)
 		return judged, err
@@ -126,10 +133,7 @@ func tellBundle(out io.Writer, file string, m bundle.Manifest) {
 // bundleSource is this instance, without what the checks found.
 func bundleSource(version, instanceID string, cfg *config.Config) bundle.Source {
 	s := bundle.Source{Version: version, InstanceID: instanceID, At: time.Now(), Config: cfg, Agent: introspection(cfg)}
-	if engine, err := dockerapi.New(cfg.DockerHost, localTimeout); err == nil {
-		s.Engine = engine
-	}
-	if units.Booted(cfg.Root) {
+	if units.Booted(cfg.Root) && !elsewhere(cfg) {
 		s.Units = func(ctx context.Context) (bundle.Units, error) { return units.Connect(ctx) }
 	}
 	return s

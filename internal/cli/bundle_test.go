@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -12,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,6 +22,8 @@ import (
 	"muster/internal/bundle"
 	"muster/internal/config"
 	"muster/internal/exitcode"
+	"muster/internal/ports"
+	"muster/internal/report"
 )
 
 // bundling is a command with a bundle's flags, on an instance that has an ECS
@@ -53,6 +58,7 @@ func bundling(t *testing.T) *cobra.Command {
 			return err
 		}
 		s := bundleSource("test", "i-0123456789abcdef0", cfg)
+		s.Engine, _ = onDocker(check.World{Config: cfg}).Engine.(bundle.Engine)
 		s.Results = check.Run(cmd.Context(), []check.Check{{ID: "a", Group: check.ECS, Title: "a"}}[:0])
 		s.JSON = func(out io.Writer) error { return json.NewEncoder(out).Encode(s.Results) }
 		_, _ = io.WriteString(cmd.OutOrStdout(), "what debug prints\n")
@@ -111,6 +117,55 @@ func TestABundleForStandardOutputStandsThereAlone(t *testing.T) {
 	if err != nil || !strings.Contains(unzipped(t, []byte(stdout)), "MANIFEST.json") || !strings.Contains(stderr, "what debug prints") || !strings.Contains(stderr, "wrote standard output") {
 		t.Errorf("%q, %v", stderr, err)
 	}
+}
+
+// Below another root are neither this host's Docker nor its units.
+func TestABundleOfAnotherRootIsNotOfThisHost(t *testing.T) {
+	cfg, err := config.Load(config.Set{Flags: map[string]string{"MUSTER_ROOT": t.TempDir()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(cfg.Path("/run/systemd/system"), 0o755); err != nil { // as where /run is bound there
+		t.Fatal(err)
+	}
+	w := onDocker(check.World{Config: cfg})
+	s := (&checkFlags{}).source(report.New(nil, report.About{}), w)
+	if s.Engine != nil || s.Units != nil {
+		t.Errorf("Docker %v, systemd %t", s.Engine, s.Units != nil)
+	}
+	here, err := config.Load(config.Set{Flags: map[string]string{"MUSTER_ROOT": "/"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := (&checkFlags{}).source(report.New(nil, report.About{}), onDocker(check.World{Config: here})); s.Engine == nil {
+		t.Error("on this host there is no Docker")
+	}
+}
+
+// A wait looks each few seconds: the fleet is asked for and dialled once a minute.
+func TestTheLooksOfAWaitShareTheLookAtThePorts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var f bundleFlags
+		asked, bad := 0, errors.New("denied")
+		look := func(want int, err error) {
+			t.Helper()
+			w := f.keepPorts(check.World{Ports: func(context.Context) (*ports.Report, error) {
+				if asked++; err != nil {
+					return nil, err
+				}
+				return &ports.Report{At: time.Now()}, nil
+			}})
+			if r, got := w.Ports(t.Context()); asked != want || !errors.Is(got, err) || err == nil && r == nil {
+				t.Errorf("asked %d times, want %d: %v", asked, want, got)
+			}
+		}
+		look(1, bad) // a failure is no report
+		look(2, nil)
+		<-time.After(portsAge - time.Second)
+		look(2, nil)
+		<-time.After(time.Second)
+		look(3, nil)
+	})
 }
 
 func TestADryRunListsTheBundle(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -77,8 +76,8 @@ func (f *checkFlags) command(cmd *cobra.Command, log *slog.Logger) *cobra.Comman
 	addFlags(cmd, cmd.Name())
 	cmd.MarkFlagsMutuallyExclusive("list", "wait")
 	cmd.MarkFlagsMutuallyExclusive("list", "output")
-	complete(cmd, "only", checkNames)
-	complete(cmd, "skip", checkNames)
+	_ = cmd.RegisterFlagCompletionFunc("only", completeChecks)
+	_ = cmd.RegisterFlagCompletionFunc("skip", completeChecks)
 	cmd.RunE = run(func(cmd *cobra.Command) error { return f.run(cmd, log) })
 	return cmd
 }
@@ -112,6 +111,7 @@ func (f *checkFlags) run(cmd *cobra.Command, log *slog.Logger) error {
 // source is what the bundle is made of: this instance, and what was found.
 func (f *checkFlags) source(r *report.Report, w check.World) bundle.Source {
 	s := bundleSource(f.version, w.Identity.InstanceID, w.Config)
+	s.Engine, _ = w.Engine.(bundle.Engine) // the checks' own
 	s.Results, s.JSON, s.Ports = r.Checks, r.JSON, f.bundle.ports.Load()
 	s.Page = func(id string) string {
 		page, _ := manual.Page(checks.Pages(), id) // without one the page links to none
@@ -143,6 +143,9 @@ func (f *checkFlags) look(cmd *cobra.Command, log *slog.Logger) (_ *report.Repor
 		if w, bad = wholeWorld(ctx, cmd, log); bad != nil {
 			return nil
 		}
+		if systemd, is := w.Units.(interface{ Close() }); is {
+			defer systemd.Close()
+		}
 		w = f.bundle.keepPorts(w)
 		about.At, about.Instance = time.Now(), w.Identity.InstanceID
 		selected, _ := f.selection(w) // it has been tried
@@ -173,26 +176,12 @@ func (f *checkFlags) print(cmd *cobra.Command, r *report.Report, style term.Styl
 	}
 }
 
-// checkNames are what --only and --skip take.
-func checkNames() []string {
-	var names []string
-	for _, g := range check.Groups() {
-		names = append(names, string(g))
+// completeChecks completes --only and --skip, whose names are split by commas.
+func completeChecks(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+	before := typed[:strings.LastIndex(typed, ",")+1]
+	all := check.Names(check.Catalog(check.World{}))
+	for i := range all {
+		all[i] = before + all[i]
 	}
-	for _, c := range check.Catalog(check.World{}) {
-		names = append(names, c.ID)
-	}
-	return names
-}
-
-// complete lets the shell complete a flag that takes names, split by commas.
-func complete(cmd *cobra.Command, flag string, names func() []string) {
-	_ = cmd.RegisterFlagCompletionFunc(flag, func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
-		before := typed[:strings.LastIndex(typed, ",")+1]
-		all := slices.Clone(names())
-		for i := range all {
-			all[i] = before + all[i]
-		}
-		return all, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
-	})
+	return all, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 
@@ -53,11 +54,7 @@ func onPorts(w check.World) check.World {
 	if w.Config.Ports == "" || err != nil {
 		return w
 	}
-	name := w.Config.Cluster
-	if name == "" {
-		name = w.Record.Cluster
-	}
-	if name != "" && w.Identity.InstanceID != "" {
+	if name := cmp.Or(w.Config.Cluster, w.Record.Cluster); name != "" && w.Identity.InstanceID != "" {
 		w.Ports = func(ctx context.Context) (*ports.Report, error) { return bootPorts(ctx, w.Config, w.Identity, name) }
 	}
 	if !elsewhere(w.Config) {

@@ -225,7 +225,7 @@ const dialPatience = 10 * time.Second
 
 func (p place) look(f portsFlags) check.PortsLook {
 	look := check.PortsLook{Discover: p.discover, Target: p.target}
-	if p.selector.Self == "" || p.cfg.Root != "/" {
+	if p.selector.Self == "" || elsewhere(p.cfg) {
 		return look // no host, or not this one
 	}
 	look.Host = lookAtHost(p.cfg)

@@ -111,7 +111,7 @@ func untilSeen(environ []string) error {
 		if err == nil && is.Docker.Healthy == stormContainers {
 			return nil
 		}
-		last = fmt.Errorf("the agent sees %d of %d containers: %w", is.Docker.Healthy, stormContainers, err)
+		last = fmt.Errorf("the agent sees %d of %d containers: %v", is.Docker.Healthy, stormContainers, err)
 	}
 	return last
 }

@@ -17,7 +17,7 @@ NFPM_VERSION     = v2.45.0
 NFPM             = .cache/bin/nfpm-$(NFPM_VERSION)
 GOLANGCI         = .cache/bin/golangci-lint-$(GOLANGCI_VERSION)
 
-.PHONY: help build cross man test race lint demo integration bench fuzz package reproducible e2e clean
+.PHONY: always help build cross man test race lint demo integration bench fuzz package reproducible e2e clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -26,9 +26,10 @@ help: ## this list
 build: ## bin/muster, static, for this machine
 	$(BUILD) -o bin/muster ./cmd/muster
 
-cross: ## dist/muster-linux-amd64 and -arm64
-	GOOS=linux GOARCH=amd64 $(BUILD) -o dist/muster-linux-amd64 ./cmd/muster
-	GOOS=linux GOARCH=arm64 $(BUILD) -o dist/muster-linux-arm64 ./cmd/muster
+cross: dist/muster-linux-amd64 dist/muster-linux-arm64 ## dist/muster-linux-amd64 and -arm64
+
+dist/muster-linux-amd64 dist/muster-linux-arm64: dist/muster-linux-%: always # Go knows what is up to date
+	GOOS=linux GOARCH=$* $(BUILD) -o $@ ./cmd/muster
 
 # Reproducible: the date in a page is the commit's.
 man: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)

@@ -254,12 +254,7 @@ func (m machine) joined(origin string) story {
 // told, can keep minutes, and tells root how things are.
 func (m machine) watched() {
 	m.t.Helper()
-	var s agentstate.State
-	m.Await("the agent to see the registration", func() bool {
-		text, _ := m.Try("cat", "/run/muster-agent/state.json")
-		s = agentstate.State{}
-		return json.Unmarshal([]byte(text), &s) == nil && s.Registration.State == "registered"
-	})
+	s := m.tells("the agent to see the registration", func(s agentstate.State) bool { return s.Registration.State == "registered" })
 	if s.InstanceID != instanceID || s.Registration.Cluster != "prod" || s.Publishing.Namespace == "" {
 		m.t.Errorf("%+v", s)
 	}
@@ -267,6 +262,21 @@ func (m machine) watched() {
 	if m.property("muster-agent.service", "User") == "root" || strings.Contains(m.Run("journalctl", "--unit=muster-agent", "--no-pager"), "permission denied") {
 		m.t.Error("muster-agent is root, or lacks a permission")
 	}
+}
+
+// tells waits until the agent's own account is as the test wants it.
+func (m machine) tells(what string, is func(agentstate.State) bool) (s agentstate.State) {
+	m.t.Helper()
+	m.Await(what, func() bool {
+		text, err := m.Try("cat", "/run/muster-agent/state.json")
+		if err != nil {
+			return false
+		}
+		s = agentstate.State{}
+		decode(m.t, text, &s) // it is replaced at once, never half there
+		return is(s)
+	})
+	return s
 }
 
 // nobodyWaits checks that a word that nobody waits for is no failure.

@@ -37,21 +37,6 @@ func besideEngine(t *testing.T, engine dockertest.Docker, files ...systemdtest.F
 	return machine{systemdtest.BootFrom(t, image, files...), t}
 }
 
-// tells waits until the agent's own account is as the test wants it.
-func (m machine) tells(what string, is func(agentstate.State) bool) (s agentstate.State) {
-	m.t.Helper()
-	m.Await(what, func() bool {
-		text, err := m.Try("cat", "/run/muster-agent/state.json")
-		if err != nil {
-			return false
-		}
-		s = agentstate.State{}
-		decode(m.t, text, &s) // it is replaced at once, never half there
-		return is(s)
-	})
-	return s
-}
-
 // service is what the agent says of a task's family.
 func service(s agentstate.State, name string) (found agentstate.Service) {
 	for _, one := range s.Services {

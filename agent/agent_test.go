@@ -33,7 +33,9 @@ type stage struct {
 	transitions chan containers.Transition
 	minutes     []metrics.Minute
 	flushed     int
-	last        time.Time // the minute that an earlier run published
+	calls       int           // to AWS, so far
+	spool       metrics.Stats // what the publisher says of its spool
+	last        time.Time     // the minute that an earlier run published
 	events      []announce.Event
 	journal     bytes.Buffer
 	notified    []string
@@ -57,17 +59,23 @@ func newStage(t *testing.T, variables ...string) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stage{transitions: make(chan containers.Transition), hangup: make(chan os.Signal), metadata: map[string]string{}}
+	s := &stage{transitions: make(chan containers.Transition), hangup: make(chan os.Signal), metadata: map[string]string{}, calls: 7}
 	s.seen = containers.Snapshot{Docker: true, Listed: time.Now(), Running: 2}
 	log := slog.New(term.NewHandler(&s.journal, true))
 	s.Agent = &Agent{
 		Settings: Settings{cfg, "prod"}, Version: "test", InstanceID: "i-1", Log: log,
 		Containers: (*engine)(s), Publisher: (*sink)(s), Announcer: (*voice)(s), Metadata: s,
 		Registration: &registration.Watch{Agent: (*ecs)(s), Expected: "prod", Log: log},
-		Calls:        func() int { return 7 }, ShuttingDown: func(context.Context) bool { return s.stopping },
+		Calls:        s.called, ShuttingDown: func(context.Context) bool { return s.stopping },
 		Notify: s.notify, Watchdog: time.Minute, Hangup: s.hangup,
 	}
 	return s
+}
+
+func (s *stage) called() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.calls
 }
 
 // live runs the agent for so long, in the bubble's time.
@@ -153,7 +161,11 @@ func (s *sink) Flush(ctx context.Context) error {
 	return (*stage)(s).takes(ctx)
 }
 func (s *sink) Stats() metrics.Stats {
-	return metrics.Stats{Sent: int64(len(s.minutes)), Last: s.last}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	is := s.spool
+	is.Sent, is.Last = int64(len(s.minutes)), s.last
+	return is
 }
 
 type voice stage

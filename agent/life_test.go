@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -57,6 +58,35 @@ func TestADepartureIsAnnouncedOnceAndAStopIsNone(t *testing.T) {
 				}
 				if lines := strings.Count(s.journal.String(), "\n"); (lines == 1) != c.quiet || lines > 2 {
 					t.Errorf("the journal: %s", s.journal.String())
+				}
+			})
+		})
+	}
+}
+
+func TestLeavingIsOneFromTheMinuteInWhichItIsKnown(t *testing.T) {
+	const target = "autoscaling/target-lifecycle-state"
+	for name, c := range map[string]struct {
+		play func(*stage)
+		want []float64 // of each minute
+	}{
+		"the agent is upgraded": {func(*stage) {}, []float64{0, 0, 0, 0, 0}},
+		"scaled in": {func(s *stage) {
+			time.AfterFunc(90*time.Second, func() { s.tell(target, "Terminated") })
+		}, []float64{0, 1, 1, 1, 1}},
+		"the system shuts down": {func(s *stage) { s.stopping = true }, []float64{0, 0, 0, 0, 1}},
+		"it stays after all": {func(s *stage) {
+			time.AfterFunc(90*time.Second, func() { s.tell(target, "Terminated") })
+			time.AfterFunc(210*time.Second, func() { s.tell(target, "InService") })
+		}, []float64{0, 1, 1, 0, 0}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage(t, "WATCH_PERIOD", "10s")
+				c.play(s)
+				s.live(t, 270*time.Second)
+				if got := s.published(t, "Leaving"); !slices.Equal(got, c.want) {
+					t.Errorf("Leaving is %v, not %v", got, c.want)
 				}
 			})
 		})

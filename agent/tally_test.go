@@ -148,6 +148,55 @@ func TestThereAreAtMostEightMetricsOfHealth(t *testing.T) {
 	}
 }
 
+// published is the values of a metric of the cluster, minute by minute.
+func (s *stage) published(t *testing.T, name string) []float64 {
+	t.Helper()
+	var all []float64
+	for _, m := range s.minutes {
+		value, there := valueOf(m, name, "ClusterName=prod")
+		if !there {
+			t.Errorf("at %s there is no %s", m.At, name)
+		}
+		all = append(all, value)
+	}
+	return all
+}
+
+// What the agent costs adds up over the minutes, and what waits in it does not.
+func TestTheAgentPublishesItsOwnCostOfEachMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, before := newStage(t), cpu()
+		time.AfterFunc(90*time.Second, func() { // in the second minute
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.calls = 12
+			s.spool = metrics.Stats{Calls: 40, Failed: 4, Minutes: 4, Bytes: 900}
+			s.spool.Dropped[metrics.Oldest], s.spool.Dropped[metrics.Late] = 2, 1
+		})
+		s.live(t, 150*time.Second)
+		got := map[string][]float64{}
+		for _, name := range []string{"APICalls", "DroppedData", "SpooledMinutes"} {
+			got[name] = s.published(t, name)
+		}
+		want := map[string][]float64{"APICalls": {7, 5, 0}, "DroppedData": {0, 3, 0}, "SpooledMinutes": {0, 4, 4}}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+		for i, resident := range s.published(t, "AgentMemory") {
+			if resident < 1<<20 || resident > 1<<40 {
+				t.Errorf("in minute %d the agent takes %v bytes", i, resident)
+			}
+		}
+		spent, slack := 0.0, 0.01 // ms: what the sum of three may lose
+		for _, of := range s.published(t, "AgentCPU") {
+			spent += of
+		}
+		if low, high := float64(before.Microseconds())/1000, float64(cpu().Microseconds())/1000; spent < low-slack || spent > high+slack || spent == 0 {
+			t.Errorf("%v ms on processors, of a process that took between %v and %v", spent, low, high)
+		}
+	})
+}
+
 // blinks is ECS, whose one answer of many falls into a moment without a connection.
 type blinks struct{ asked *int }
 

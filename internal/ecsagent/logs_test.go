@@ -152,9 +152,16 @@ func TestEveryCauseIsSound(t *testing.T) {
 }
 
 func TestDeniedActionIsNamed(t *testing.T) {
+	deny := func(action string) string {
+		return strings.ReplaceAll(refusal, "ecs:RegisterContainerInstance", action)
+	}
 	for text, want := range map[string]string{
-		refusal: "ecs:RegisterContainerInstance",
-		"operation error ECS: Poll, api error AccessDeniedException: no": "ecs:Poll",
+		refusal:                                   "ecs:RegisterContainerInstance",
+		deny("ecs:StartTelemetrySession"):         "ecs:StartTelemetrySession",
+		deny("ecs:SubmitTaskStateChange"):         "ecs:SubmitTaskStateChange",
+		deny("ecs:UpdateContainerInstancesState"): "ecs:UpdateContainerInstancesState",
+		"operation error ECS: SubmitTaskStateChange, https response error StatusCode: 400, api error AccessDeniedException: no": "ecs:SubmitTaskStateChange",
+		"operation error ECS: Poll, api error AccessDeniedException: no":                                                        "ecs:Poll",
 		"AccessDeniedException": "the action named in the message",
 	} {
 		cause, _ := diagnose(text)

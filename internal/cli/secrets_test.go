@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"html"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -78,6 +79,52 @@ func TestNoSecretReachesTheScreen(t *testing.T) {
 	}
 }
 
+// The checks of the network go through the proxies, and tell of them.
+func TestNoSecretOfAProxyReachesTheScreen(t *testing.T) {
+	secrets := redacttest.Secrets(54)
+	t.Run("all of them", func(t *testing.T) {
+		plant(t, secrets)
+		for _, output := range []string{"table", "json"} {
+			clean(t, secrets, "check", "-v", "--only", "network", "--output", output)
+			clean(t, secrets, "debug", "-v", "--only", "network", "--output", output)
+			clean(t, secrets, "status", "--output", output)
+		}
+	})
+	for name, written := range map[string]func(string) string{"as it is": func(text string) string { return text }, "escaped": url.QueryEscape} {
+		for few := range slices.Chunk(secrets[:18], 1) {
+			t.Run(few[0].Kind+", "+name, func(t *testing.T) {
+				plant(t, few)
+				password := written(strings.Join(few[0].Parts, ""))
+				proxied(t, "http://joe:"+password+"@127.0.0.1:1")
+				// Not on loopback, where no proxy leads; 192.0.2.0/24 is nobody's (RFC 5737).
+				t.Setenv("AWS_ENDPOINT_URL_ECS", "https://192.0.2.1")
+				said := clean(t, few, "debug", "-v", "--only", "network", "--skip", "poll-endpoint")
+				went := strings.Contains(said, "dial tcp 127.0.0.1:1: ") || strings.Contains(said, "the proxy in ecs.config is no URL")
+				if !went || !strings.Contains(said, "proxy of the ECS agent") || strings.Contains(said, password) {
+					t.Errorf("nothing is told of the proxy, or all: %s", said)
+				}
+			})
+		}
+	}
+}
+
+// proxied makes the ECS agent and Docker go through that proxy.
+func proxied(t *testing.T, proxy string) {
+	t.Helper()
+	for path, text := range map[string]string{
+		"etc/ecs/ecs.config": "ECS_CLUSTER=prod\nHTTPS_PROXY=" + proxy + "\n",
+		"etc/systemd/system/docker.service.d/http-proxy.conf": "[Service]\nEnvironment=HTTPS_PROXY=" + proxy + "\n",
+	} {
+		at := filepath.Join(os.Getenv("MUSTER_ROOT"), path)
+		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(at, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func look(t *testing.T, secrets []redacttest.Secret, args ...string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -85,6 +132,19 @@ func look(t *testing.T, secrets []redacttest.Secret, args ...string) {
 		t.Errorf("%s ended with %d: %s%s", args, code, stdout.String(), stderr.String())
 	}
 	assertClean(t, secrets, html.UnescapeString(stdout.String()+stderr.String()))
+}
+
+// clean is what a command says, whatever it ends with, and has no secret.
+func clean(t *testing.T, secrets []redacttest.Secret, args ...string) string {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code := Main("test", args, &stdout, &stderr)
+	said := html.UnescapeString(stdout.String() + stderr.String())
+	assertClean(t, secrets, said)
+	if code == exitcode.Usage || said == "" {
+		t.Errorf("%s ended with %d: %s", args, code, said)
+	}
+	return said
 }
 
 func assertClean(t *testing.T, secrets []redacttest.Secret, text string) {

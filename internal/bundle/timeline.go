@@ -56,9 +56,9 @@ func (s Source) htmlTimeline(b *strings.Builder, moments []moment) {
 			mark = " class=\"ill\""
 		}
 		fmt.Fprintf(b, "<li%s><time>%s</time><span class=\"since\">%s</span><span class=\"who\">%s</span><span class=\"said\">%s</span></li>\n",
-			mark, esc(m.at.UTC().Format("15:04:05")), esc(since(m.at.Sub(began))), esc(m.who), esc(m.text))
+			mark, esc(m.at.UTC().Format("15:04:05")), esc(since(m.at.Truncate(time.Second).Sub(began.Truncate(time.Second)))), esc(m.who), esc(m.text))
 	}
 	b.WriteString("</ol>\n")
 }
 
-func since(d time.Duration) string { return "+" + d.Round(time.Second).String() }
+func since(d time.Duration) string { return "+" + d.String() }

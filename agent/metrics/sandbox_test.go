@@ -76,7 +76,7 @@ func TestEveryFaultOverTheWire(t *testing.T) {
 				send(t, p)
 			}
 			if got := arrived(t, s); got != 4+test.want {
-				t.Errorf("%d data arrived, want %d; %+v\n%s", got, 4+test.want, p.Stats(), w.Journal.String())
+				t.Errorf("%d data arrived, want %d; %+v\n%s", got, 4+test.want, p.Stats(), w.String())
 			}
 			if st := p.Stats(); st.Failed != 1 || st.Calls < 4 && st.Dropped[metrics.Ambiguous] != 2 {
 				t.Errorf("%+v", st)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -111,7 +112,7 @@ func untilSeen(environ []string) error {
 		if err == nil && is.Docker.Healthy == stormContainers {
 			return nil
 		}
-		last = fmt.Errorf("the agent sees %d of %d containers: %v", is.Docker.Healthy, stormContainers, err)
+		last = cmp.Or(err, fmt.Errorf("the agent sees %d of %d containers", is.Docker.Healthy, stormContainers))
 	}
 	return last
 }

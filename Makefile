@@ -68,7 +68,7 @@ package: cross man $(NFPM) ## dist/: deb, rpm and tarball for amd64 and arm64, b
 	NFPM=$(NFPM) scripts/package $(VERSION)
 
 reproducible: $(NFPM) ## two builds of the packages give the same bytes
-	scripts/reproducible
+	NFPM=$(CURDIR)/$(NFPM) scripts/reproducible
 
 $(NFPM):
 	GOBIN=$(CURDIR)/.cache/bin $(GO) install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)

@@ -96,6 +96,8 @@ func TestAnImageIsNotCleanWithAnythingOfAnotherInstance(t *testing.T) {
 		{"/var/log/journal/4f2a/system.journal", "/var/log/journal", "the journal of another instance"},
 		{"/var/lib/cloud/instance/boot-finished", "/var/lib/cloud/instance", ran},
 		{"/var/lib/cloud/instances/i-0/sem/config_scripts_user", "/var/lib/cloud/instances", ran},
+		{"/var/lib/cloud/sem/config_scripts_per_once.once", "/var/lib/cloud/sem", "cloud-init's mark of what it does but once"},
+		{"/var/lib/systemd/random-seed", "", "a seed that every instance would share"},
 		{"/run/cloud-init/result.json", "", "cloud-init's result of another boot"},
 		{"/var/log/cloud-init-output.log", "", "the output of user data, which may hold secrets"},
 		{"/var/lib/amazon/ssm/registration", "", "the SSM registration of another instance"},

@@ -143,10 +143,16 @@ func (r *running) spooled() []string {
 	return minutes
 }
 
-// series are the dimensions that a metric of a namespace was published with.
+// series are the dimensions that a metric of a namespace was published with in its
+// last minute. There may be one before, of other settings: a minute can end between
+// any two steps.
 func (r *running) series(namespace, name string) (all []string) {
+	var last time.Time
 	for _, d := range r.Metrics() {
 		if d.Namespace == namespace && d.Name == name {
+			if d.Timestamp.After(last) {
+				last, all = d.Timestamp, nil
+			}
 			dims := ""
 			for _, key := range []string{"ClusterName", "ServiceName", "InstanceId"} {
 				if d.Dimensions[key] != "" {

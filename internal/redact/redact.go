@@ -14,7 +14,7 @@ const secretWord = `(?:pass|pwd|secret|token|cred|auth_?data|(?:access|account|a
 
 var (
 	secretText  = regexp.MustCompile(`(?i)` + secretWord)
-	secretName  = regexp.MustCompile(`(?i)` + secretWord + `|_key$`)
+	secretName  = regexp.MustCompile(`(?i)` + secretWord + `|_key$|^_?auth$`)
 	secretField = regexp.MustCompile(`(?i)` + secretWord + `[^:=]*[:=]`) // as in {"splunk-token":
 	proxyName   = regexp.MustCompile(`(?i)_proxy$`)
 	userInfo    = regexp.MustCompile(`(?s)://.*@`) // to the last "@": a password may hold one, or a slash

@@ -1,6 +1,8 @@
 package redact
 
 import (
+	"encoding/base64"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -36,10 +38,8 @@ func ofBase64(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '+' || c == '/'
 }
 
-// maskRuns masks the runs that are secrets.
-func (f *Filter) maskRuns(line string) string {
-	var out strings.Builder
-	kept := 0
+// runs finds the runs that are secrets.
+func runs(line string, found []span) []span {
 	for at := 0; at < len(line); at++ {
 		if line[at] == '\\' {
 			at++ // and what it escapes, such as the n of an end of line
@@ -54,13 +54,32 @@ func (f *Filter) maskRuns(line string) string {
 		}
 		padded := at > from && line[at-1] == '=' && (at-from)%4 == 0 && (at == len(line) || strings.IndexByte(" \t\"',;:&<>)}]\\", line[at]) >= 0)
 		if id := ruleOfRun(line[from:at], padded); id != "" {
-			out.WriteString(line[kept:from] + Mask)
-			kept = at
-			f.hit(id)
+			found = append(found, span{from, at, id})
 		}
 		if at > from {
 			at-- // what ends a run may escape what follows
 		}
 	}
-	return out.String() + line[kept:]
+	return found
+}
+
+var (
+	hexTail = regexp.MustCompile(`(?:^|/)[0-9a-f]{8,}$`)
+	path    = regexp.MustCompile(`^/?(?:(?:[A-Z]?[a-z]+)*[0-9]*/){3,}(?:[A-Z]?[a-z]+)*[0-9]*$`) // one in 10^8 keys looks so
+)
+
+// isCased tells base64 from digits in hexadecimal and from capitals.
+func isCased(s string) bool { return strings.ToLower(s) != s && strings.ToUpper(s) != s }
+
+// isMixed tells a random text from a path of words, or one that ends in an id.
+func isMixed(s string) bool {
+	return isCased(s) && strings.ContainsAny(s, "0123456789") && !hexTail.MatchString(s) && !path.MatchString(s)
+}
+
+// isEncodedText: text in base64 is there so that it is not seen.
+func isEncodedText(s string) bool {
+	decoded, err := base64.StdEncoding.DecodeString(s)
+	return err == nil && !slices.ContainsFunc(decoded, func(c byte) bool {
+		return c < ' ' && c != '\n' && c != '\t' && c != '\r' || c > '~'
+	})
 }

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
-	"unicode"
 )
 
 // Handler is a slog.Handler that writes one line a record. Its zero value is
@@ -84,15 +83,4 @@ func quoted(value string) string {
 		return fmt.Sprintf("%q", value)
 	}
 	return value
-}
-
-// OneLine keeps a text that quotes others from breaking the line, moving the
-// cursor or turning the direction of what stands after it.
-func OneLine(text string) string {
-	return strings.Map(func(c rune) rune {
-		if unicode.IsPrint(c) {
-			return c
-		}
-		return ' '
-	}, text)
 }

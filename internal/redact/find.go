@@ -1,0 +1,101 @@
+package redact
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// span is a secret in a line: line[from:to].
+type span struct {
+	from, to int
+	rule     string
+}
+
+// maxPasses bounds how often a line is searched. What was masked may let another
+// secret be seen.
+const maxPasses = 8
+
+// masked searches the line until nothing is left to mask, so that masking twice
+// is the same as masking once. A line that never ends to yield secrets has
+// nothing to be read.
+func (f *Filter) masked(line string) string {
+	for range maxPasses {
+		spans := secretsIn(line)
+		if len(spans) == 0 {
+			return line
+		}
+		line = f.replace(line, spans)
+	}
+	return Mask
+}
+
+// secretsIn finds the secrets in a line that are not masked yet, in their order
+// and apart from each other.
+func secretsIn(line string) []span {
+	lower := strings.ToLower(line)
+	if len(lower) != len(line) { // a letter whose lower case has another length
+		lower = asciiLower(line)
+	}
+	found := named(line, lower, nil)
+	found = paired(line, lower, found)
+	found = formed(line, lower, found)
+	found = commanded(line, lower, found)
+	found = runs(line, found)
+	if len(found) == 0 {
+		return nil
+	}
+	return apart(line, found)
+}
+
+func asciiLower(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}
+
+// apart sorts spans, joins those that overlap, and drops what is masked.
+func apart(line string, found []span) []span {
+	slices.SortFunc(found, func(a, b span) int {
+		return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(b.to, a.to))
+	})
+	var all []span
+	for _, s := range found {
+		if s.from == s.to || isMasked(line, s) {
+			continue
+		}
+		if last := len(all) - 1; last >= 0 && s.from < all[last].to {
+			all[last].to = max(all[last].to, s.to)
+			continue
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// isMasked tells whether a span is a mask, with or without quotes, or part of one.
+func isMasked(line string, s span) bool {
+	text := strings.Trim(line[s.from:s.to], "\"'\\")
+	if text == Mask {
+		return true
+	}
+	from := max(0, s.from-len(Mask))
+	at := strings.Index(line[from:min(len(line), s.to+len(Mask))], Mask)
+	return at >= 0 && from+at <= s.from && s.to <= from+at+len(Mask)
+}
+
+func (f *Filter) replace(line string, spans []span) string {
+	var out strings.Builder
+	kept := 0
+	for _, s := range spans {
+		out.WriteString(line[kept:s.from])
+		out.WriteString(Mask)
+		kept = s.to
+		f.hit(s.rule)
+	}
+	return out.String() + line[kept:]
+}

@@ -1,0 +1,201 @@
+package redact
+
+import (
+	"regexp"
+	"strings"
+	"sync"
+)
+
+// A follow is one way in which a value follows the name of a secret. To teach
+// muster another one, add a row: the test of this table masks each example.
+type follow struct {
+	what    string
+	example string // the secret stands between « and »
+	between string // a pattern for what stands between the name and the value
+	from    strength
+	needs   func(line string, n name, v value, secret string) bool // nil: any value
+}
+
+const (
+	blank   = `(?:\s|\x1b?\[[0-9;]{0,8}m|\\+[nrt])` // also a terminal's colors, and escaped ends of line
+	closers = `(?:` + quotes + `|\]|\x1b?\[[0-9;]{0,8}m)*`
+	equals  = `(?:[:?+!~=]?=[>=]?=?|->|<-|%(?:25)*3[dD]|\\+u003[dD]|\\+x3[dD]|&#61;|\|)`
+	colon   = `(?::|%(?:25)*3[aA]|\\+u003[aA]|&#58;)`
+)
+
+var follows = sync.OnceValue(func() []follow {
+	quoted := func(_ string, _ name, v value, _ string) bool { return v.quoted }
+	pair := func(line string, n name, v value, _ string) bool {
+		return v.quoted && n.from > 0 && strings.IndexByte("\"'`", line[n.from-1]) >= 0
+	}
+	random := func(_ string, _ name, _ value, secret string) bool { return isRandom(secret) }
+	long := func(_ string, _ name, _ value, secret string) bool { return looksSecret(secret) }
+	word := func(_ string, n name, _ value, secret string) bool {
+		return looksSecret(secret) || n.strength == passName && isRandom(secret) || n.strength >= codeName && strings.ContainsAny(secret, "0123456789") && isRandom(secret)
+	}
+	return []follow{
+		{"an assignment", `exec db-password=«correcthorse»`, closers + blank + `*` + equals + blank + `*`, weakName, assigned},
+		{"an assignment with a type", `password: string = «'correcthorse'»`, `\s*:\s*[A-Za-z][\w.<>|? ]{0,30}=\s*`, wordName, nil},
+		{"an assignment with a type, in Go", `var dbPassword string = «"correcthorse"»`, `\s+\*?[A-Za-z][\w.]*\s*=\s*`, wordName, quoted},
+		{"a key in quotes and a colon", `{"clientSecret" : «"correcthorse"»}`, quotes + blank + `*` + colon + blank + `*`, weakName, assigned},
+		{"a key and a colon", `10:00 app: client_secret: «correcthorse»`, closers + blank + `*` + colon + blank + `*(?:[|>][+-]?)?` + blank + `*`, weakName, afterColon},
+		{"a flag", `exec tool --db-password «correcthorse»`, blank + `+`, weakName, flagged},
+		{"a flag in an argument vector", `["--password",«"correcthorse"»]`, quotes + `\s*,?\s*`, weakName, flagged},
+		{"two strings side by side", `("db.password", «"correcthorse"»)`, quotes + `\s*,\s*`, wordName, pair},
+		{"a call", `ds.setPassword(«"correcthorse"»)`, `\(\s*`, wordName, quoted},
+		{"an element of XML", `<db:password>«correcthorse»</db:password>`, `(?:\s[^<>]{0,120})?(?:>|&gt;|\\+u003e)\s*(?:<!\[CDATA\[)?`, wordName, element},
+		{"a line that sets it", `ENV DB_PASSWORD «correcthorse»`, `\s+`, wordName, setBefore},
+		{"a line of name and value", `requirepass «correcthorse»`, `\s+`, wordName, wholeLine},
+		{"netrc", `machine h.example login joe password «correcthorse»`, `\s+`, passName, loginBefore},
+		{"a value in quotes", `the password «'correcthorse'» was refused`, blank + `+`, passName, quoted},
+		{"a random value in quotes", `the token «"x9Kq2mZ7w"» was refused`, blank + `+`, wordName, long},
+		{"a sentence", `the password for joe is now «correcthorse»`,
+			`(?:\s+(?:for|of|to|on|at)(?:\s+["'\w.@%-]+){1,4})?\s+(?:is|was|are|equals|has been|will be)(?:\s+(?:now|set to|changed to|reset to|set as))?\s*[:=]?\s*`, wordName, said},
+		{"an order", `password set to «correcthorse»`, `\s+(?:set|changed|reset|rotated|updated|overridden|equal)\s+(?:to|as|with)\s*[:=]?\s*`, wordName, said},
+		{"a prompt", `Password for root: «correcthorse»`, `\s+(?:\w+\s+){0,3}(?:for|of|to)\s+(?:the\s+)?[\w.@'"%-]+(?:\s+\w+){0,2}\s*(?:\([^)]{0,80}\))?\s*(?:is\s*)?[:=]\s*`, wordName, said},
+		{"a sentence with a colon", `temporary token issued: «x9Kq2mZ7w»`, `\s+[^:=,;"]{1,60}[:=]\s*`, wordName, long},
+		{"a random value", `client-secret «x9Kq2mZ7w» refused`, blank + `+(?:value\s+)?`, wordName, word},
+		{"a value in brackets", `invalid token (x) [«x9Kq2mZ7w»]`, `\s*(?:\(\w*\)\s*)?[\[(]`, wordName, random},
+	}
+})
+
+// between are the patterns of follows, in the same order.
+var between = sync.OnceValue(func() []*regexp.Regexp {
+	var all []*regexp.Regexp
+	for _, f := range follows() {
+		all = append(all, regexp.MustCompile(`^(?i:`+f.between+`)`))
+	}
+	return all
+})
+
+// maxBetween is the most that may stand between a name and its value.
+const maxBetween = 240
+
+// named finds the values that follow the names of secrets.
+func named(line, lower string, found []span) []span {
+	for _, n := range namesIn(line, lower) {
+		if n.from > 0 && line[n.from-1] == ':' && n.to < len(line) && line[n.to] == ':' {
+			continue // a part of an ARN
+		}
+		for i, f := range follows() {
+			if n.strength < f.from {
+				continue
+			}
+			m := between()[i].FindStringIndex(line[n.to:min(len(line), n.to+maxBetween)])
+			if m == nil || n.to+m[1] == len(line) {
+				continue
+			}
+			at := n.to + m[1]
+			v := readValue(line[at:], n.from > 0 && strings.IndexByte("?&;", line[n.from-1]) >= 0)
+			if line[at+v.from:at+v.to] == Mask {
+				break
+			}
+			v = wholeRest(line, n, at, v)
+			if secret := line[at+v.from : at+v.to]; f.fits(line, n, v, secret, at) && isValue(secret) && !describes(n, secret) {
+				found = append(found, span{at + v.from, at + v.to, "named-secret"})
+				break
+			}
+		}
+	}
+	return found
+}
+
+// fits tells whether what stands behind the name is a value of that form. A word
+// with a dash is the next flag, and the name of a file is no name of a secret.
+func (f follow) fits(line string, n name, v value, secret string, at int) bool {
+	if strings.TrimSpace(line[n.to:at]) == "" && (!v.quoted && strings.HasPrefix(secret, "-") || n.from > 0 && line[n.from-1] == '/') {
+		return false
+	}
+	return f.needs == nil || f.needs(line, n, v, secret)
+}
+
+// lineStart is what may stand before a name on a line that is all its own.
+var lineStart = regexp.MustCompile(`^[\s#;-]*(?:export\s+)?["']?$`)
+
+// wholeRest: in a file of settings the value ends with the line, blanks or not.
+func wholeRest(line string, n name, at int, v value) value {
+	if v.quoted || n.strength < wordName || n.from > 64 || !lineStart.MatchString(line[:n.from]) || strings.HasPrefix(line[at:], Mask) {
+		return v
+	}
+	sign := strings.Trim(line[n.to:at], " \t\"'")
+	if sign == "=" || sign == ":" && line[at-1] != ':' && (n.strength == passName || isOneCase(line[n.from:n.to])) {
+		return value{0, len(strings.TrimRight(line[at:], " \t\r")), false}
+	}
+	return v
+}
+
+func isOneCase(s string) bool { return s == strings.ToLower(s) || s == strings.ToUpper(s) }
+
+// describes tells whether the value only says something about a secret, as in
+// max_tokens=500 or password_file=/run/secrets/db.
+func describes(n name, secret string) bool {
+	return (n.plural || n.qualified) && number.MatchString(secret) || n.qualified && (fileName.MatchString(secret) || !looksSecret(secret))
+}
+
+func assigned(_ string, n name, _ value, secret string) bool {
+	if n.strength == weakName {
+		return isLong(secret)
+	}
+	return true
+}
+
+func afterColon(line string, n name, v value, secret string) bool {
+	switch {
+	case strings.HasPrefix(line[n.to:], "://"), strings.HasPrefix(secret, ":"):
+		return false
+	case n.strength >= codeName, n.strength == wordName && (v.quoted || lineStart.MatchString(line[:n.from]) && isOneCase(line[n.from:n.to])):
+		return true
+	case n.strength == weakName:
+		return isLong(secret)
+	}
+	return isRandom(secret)
+}
+
+func flagged(_ string, n name, _ value, secret string) bool {
+	return n.flag && !strings.HasPrefix(secret, "--") && (n.strength > weakName || looksSecret(secret))
+}
+
+// openingTag is what stands before the name of an element.
+var openingTag = regexp.MustCompile(`(?:<|&lt;|\\+u003c)(?:[\w.-]+:)?$`)
+
+func element(line string, n name, _ value, _ string) bool {
+	return openingTag.MatchString(line[max(0, n.from-48):n.from])
+}
+
+var (
+	settersBefore = regexp.MustCompile(`(?i)(?:^|[\s"'])(?:ENV|ARG|setenv|putenv|SetEnv|set(?:\s+-\w+)*|fastcgi_param|proxy_set_header|uwsgi_param|add_header)\s+["']?$`)
+	loginAndUser  = regexp.MustCompile(`(?i)(?:login|user|username|account|default)\s+\S+\s+$`)
+)
+
+func setBefore(line string, n name, _ value, _ string) bool {
+	return settersBefore.MatchString(line[max(0, n.from-48):n.from])
+}
+
+func loginBefore(line string, n name, _ value, _ string) bool {
+	return loginAndUser.MatchString(line[max(0, n.from-96):n.from])
+}
+
+// wholeLine: nothing but the name and the value stands on the line.
+func wholeLine(line string, n name, v value, secret string) bool {
+	if !lineStart.MatchString(line[:n.from]) || strings.Trim(line[n.to:], " \t\r;\"'") != strings.Trim(secret, ";\"'") {
+		return false
+	}
+	return n.strength >= codeName && !isStop(secret) || v.quoted || looksSecret(secret)
+}
+
+// stops are words that follow "the password is" and are none.
+var stops = regexp.MustCompile(`(?i)^(?:not|no|an?|the|in|too|only|already|still|never|now|about|being|to|for|of|from|by|with|and|or|but|if|on|off|ok|null|new|old|valid|invalid|wrong|` +
+	`incorrect|correct|bad|missing|absent|empty|blank|unset|set|weak|strong|short|long|unknown|secret|safe|same|different|optional|mandatory|going|there|here|out|up|as|` +
+	`available|unavailable|your|this|that|it|managed|default|\w+(?:ed|ing|able|ible|ent|ory))$`)
+
+func isStop(s string) bool { return stops.MatchString(strings.Trim(s, `.,;:!?)"'`)) }
+
+func said(_ string, n name, v value, secret string) bool {
+	switch {
+	case isStop(secret), strings.HasPrefix(secret, "//"):
+		return false
+	case v.quoted, n.strength == passName, isRandom(secret):
+		return true
+	}
+	return false
+}

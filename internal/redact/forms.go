@@ -1,0 +1,146 @@
+package redact
+
+import (
+	"regexp"
+	"strings"
+	"sync"
+)
+
+// A form is a way in which secrets are written that needs no telling name before
+// the value. To teach muster another one, add a row: the test of this table
+// masks each example.
+type form struct {
+	rule    string // the id of one of the rules
+	what    string
+	example string // the secret stands between « and »
+	hints   string // pieces in lower case; a line that has none of them is not searched
+	pattern string // its first group is the secret
+	needs   func(secret string) bool
+}
+
+const (
+	argument = `(?:\s+|` + quotes + `\s*,?\s*` + quotes + `|,)` // between two arguments, also of an argument vector
+	bare     = `[^\s"'` + "`" + `\\<>]`
+	at       = `@(?:[^s]|s[^h]|sh[^a]|sha[^2]|$)` // but no image's @sha256:
+	queryKey = `(?:x-(?:amz|goog|oss|ms)-(?:signature|security-token|credential)|access_?token|id_?token|refresh_?token|auth_?token|token|sig|signature|` +
+		`api_?key|apikey|auth|client_?secret|password|passwd|pass|pwd|secret|assertion|samlresponse|ticket|jwt|hmac|otp|awsaccesskeyid|subscription-key)`
+)
+
+var forms = []form{
+	{"private-key", "a private key in PEM", `-----BEGIN RSA PRIVATE KEY-----\nMIIE`, "-----begin", `(?i)(-----BEGIN[A-Z0-9 ]*PRIVATE KEY.*?(?:-----END[A-Z0-9 ]*-----|$))`, nil},
+	{"private-key", "a private key in the form of SSH2", `---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----`, "---- begin", `(---- BEGIN SSH2[A-Z ]*PRIVATE KEY ----.*)`, nil},
+	{"private-key", "the checksum of PuTTY's private key", `Private-MAC: «0123456789abcdef0123456789abcdef01234567»`, "private-", `(?i)Private-(?:MAC|Hash):\s*(\w+)`, nil},
+	{"private-key", "the private part of a JSON web key", `{"kty":"EC","d":"«x9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7w»"}`, `kty`, `"(?:d|p|q|dp|dq|qi|k)\\*"\s*:\s*\\*"([\w-]{20,})`, nil},
+
+	{"url-credentials", "user and password in a URL", `postgres://«joe:x9/K@q2»@db.example:5432/app`, "://", `://([^\s"'<>` + "`" + `]*)` + at, isUserInfo},
+	{"url-credentials", "user and password in a URL whose signs are escaped", `postgres%3A%2F%2F«joe%3Ax9Kq2»%40db.example`, "%40", `(?i)(?::|%3A)(?://|%2F%2F)([^\s"'<>/&?]*(?::|%3A)[^\s"'<>/&?]*)%40`, nil},
+	{"url-credentials", "user and password before a host", `HTTPS_PROXY is «joe:x9Kq2»@proxy.example:3128`, "@", `(?:^|[\s"'=(])([^\s"'/@:=,({\[]+:[^\s"'@/][^\s"'@]*)` + at, isNoJDBC},
+	{"url-credentials", "user and password of a DSN", `«root:x9/Kq2»@tcp(db.example:3306)/app`, "@tcp( @unix(", `([^\s"'=]+:[^\s"']+)@(?:tcp|unix)\(`, nil},
+	{"url-credentials", "user and password of Oracle", `jdbc:oracle:thin:scott/«tiger»@//db.example/x`, "oracle sqlplus expdp impdp sqlldr rman", `(?i)(?:jdbc:oracle:\w+:|\b(?:sqlplus|expdp|impdp|sqlldr|rman)\s(?:-\w+\s)*)[\w.$#-]+/(\\*"[^"]*"|[^\s@]+)@`, nil},
+	{"url-credentials", "a secret in a query string", `GET /v1?a=1&access_token=«x9Kq2»&b=2`, "= %3d", `(?i)(?:[?&;]|\\u0026|%26|%3f|&amp;)` + queryKey + `(?:=|%3D)([^&\s"'<>#;\\]+)`, isValue},
+	{"url-credentials", "a random code or key in a query string", `GET /callback?code=«x9Kq2mZ7w»&state=1`, "code= key= state= session sid=", `(?i)[?&](?:code|key|state|session(?:_?id)?|sid)=([^&\s"'<>#;\\]{8,})`, looksSecret},
+
+	{"http-header", "the value of a header", `Authorization: «Bearer x9Kq2mZ7w»`, "authorization cookie auth", `(?i)(?:\bauthorization|cookie|x-registry-auth)(?:` + quotes + `|\])*\s*(?:[:=]|,\s*` + quotes + `)\s*[\[({]*(?:` + quotes + `)?([^"'\\\s&][^"'\\]*)`, isHeader},
+	{"http-header", "a scheme and its credentials", `sent Bearer «x9Kq2mZ7w»`, "bearer basic digest negotiate apikey", `(?i)\b(?:bearer|basic|negotiate|apikey|aws4-hmac-sha256)(?:\s+|%20|\+)(?:token\s+)?([A-Za-z0-9+/_.~=-]{8,})`, isRandom},
+
+	{"command-line", "user and password of a flag", `curl -u joe:«x9Kq2» https://api.example`, "-u --user --proxy-user creds -a --auth",
+		`(?:^|[\s"'\[,])(?:-u|-U|--user|--proxy-user|--auth|--(?:src-|dest-)?creds|--credential)(?:` + argument + `|=)?["']?[^\s:"'/=]+:(` + bare + `+)`, isPassword},
+	{"command-line", "a secret that is piped into a command", `echo «x9Kq2» | docker login --password-stdin`, "|",
+		`\b(?:echo|printf|print|cat\s*<<<|Write-Output)\s+(?:-\w+\s+)*(?:\\*["']%s(?:\\n)?\\*["']\s+)?(\\*"[^"|]*"|'[^'|]*'|[^\s|]+)\s*\|[^|]*(?:-stdin|--stdin|passwd|sudo\s+(?:-\w+\s+)*-S|--with-token|\blogin\b|secrets?\s+(?:create|set|put)|cryptsetup|gpg|--passphrase-fd|kinit|vault\b)`, isValue},
+	{"command-line", "a secret in a here-string", `docker login --password-stdin <<< «x9Kq2»`, "<<<", `(?:stdin|passwd|login|sudo -S|with-token|kinit|cryptsetup)[^|;]*<<<\s*(\S+)`, isValue},
+	{"command-line", "a password of OpenSSL", `openssl rsa -passin pass:«x9Kq2»`, "pass:", `\bpass:([^\s"'\\]+)`, isPassword},
+	{"command-line", "a secure string of PowerShell", `ConvertTo-SecureString «"x9Kq2"» -AsPlainText`, "securestring", `(?i)ConvertTo-SecureString\s+(?:-String\s+)?(\\*"[^"]*"|'[^']*'|\S+)`, isValue},
+	{"command-line", "the password of a switch that begins with a slash", `net use /user:joe /p:«x9Kq2»`, "/p: /pass", `(?i)\s/(?:p|pass|password|pw|pwd):(\S+)`, isValue},
+
+	{"named-secret", "a password in SQL", `CREATE USER joe IDENTIFIED BY «'x9Kq2'»`, "identified", `(?i)\bidentified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+)?(\\*"[^"]*"|\\*'[^']*'|[^\s;]+)`, isValue},
+	{"named-secret", "a password of Redis", `AUTH «x9Kq2»`, "auth", `(?:^|["'>]\s*)AUTH\s+(?:default\s+)?(\S+)\s*$`, isValue},
+	{"named-secret", "a file of PostgreSQL's passwords", `db.example:5432:app:joe:«x9Kq2»`, ":", `^(?:[A-Za-z][\w.-]*|\*|(?:\d+\.){3}\d+):(?:\d{2,5}|\*):[\w.*-]+:[\w.*-]+:(\S+)\s*$`, isValue},
+	{"named-secret", "a cookie of Erlang", `rabbitmq -setcookie «XKQMZWABC»`, "setcookie erlang", `(?i)(?:-setcookie\s+|erlang[\s_-]?cookie\s*[:=]\s*)(\S+)`, isValue},
+	{"named-secret", "an element of XML named by its attribute", `<entry key="db.password">«x9Kq2»</entry>`, "pass secret token credential", `(?i)<\w+[^<>]*\s(?:name|key)=\\*["'][\w.:-]*(?:pass(?:word|wd|phrase)?|secret|token|credentials?)\\*["'][^<>]*>\s*([^<\s][^<]*)`, isValue},
+	{"named-secret", "a name and its value in elements of XML", `<name>DB_PASSWORD</name><value>«x9Kq2»</value>`, "</", `(?i)<(?:\w+:)?(?:name|key|\w*name)>\s*[\w.:-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|credentials?)[\w.:-]*\s*</[\w:]+>\s*<(?:\w+:)?\w*value>([^<]+)`, isValue},
+
+	{"signature", "the signature of a request", `&x=1 sig=«x9Kq2mZ7wx9Kq2mZ7w%3D»`, "sig", `(?i)\bsig(?:nature)?=([\w%+/-]{16,}=*)`, nil},
+	{"aws-access-key", "an AWS access key id", `using «AKIAIOSFODNN7EXAMPLE» now`, "akia asia abia acca", `(?:^|[^A-Za-z0-9])((?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16,})\b`, nil},
+	{"vendor-token", "a token with a vendor's prefix", `cloning with «ghp_x9Kq2mZ7wx9Kq2mZ7wx9Kq2»`, tokenHints, `(?:^|[^A-Za-z0-9])(` + tokens + `)`, nil},
+	{"vendor-token", "a webhook", `https://hooks.slack.com/services/«T0/B0/x9Kq2»`, "hooks.slack.com discord webhook.office logic.azure", `(?i)(?:hooks\.slack\.com/(?:services|workflows|triggers)|discord(?:app)?\.com/api/webhooks|webhook\.office\.com/webhookb2)/([\w/@.-]+)`, nil},
+	{"jwt", "a JSON web token, or other JSON in base64", `cookie is «eyJhbGciOiJIUzI1NiJ9.eyJzdWI»`, "eyj", `(?:^|[^A-Za-z0-9])(eyJ[\w+/=.-]{16,})`, nil},
+
+	{"password-hash", "the hash of a password", `root:«$6$x9Kq2mZ7w$x9Kq2mZ7wx9Kq2mZ7w»:19000`, "$", `(\$(?:1|2[abxy]?|5|6|7|y|gy|apr1|sha1|md5|argon2(?:id?|d)|scrypt|pbkdf2[\w-]*)\$[\w./$=,+-]{8,})`, nil},
+	{"password-hash", "a hash that names its scheme", `joe:«{SSHA}x9Kq2mZ7wx9Kq2mZ7w»`, "{s {c {m", `(?i)(\{(?:S?SHA(?:256|384|512)?|S?MD5|CRYPT|PBKDF2[\w-]*)\}[\w./$=+-]{8,})`, nil},
+	{"password-hash", "a hash of Django, PostgreSQL or GRUB", `«pbkdf2_sha256$260000$x9Kq2mZ7w$x9Kq2mZ7w»`, "pbkdf2 scram-sha bcrypt_sha argon2", `(?i)((?:pbkdf2_\w+|bcrypt_sha256|argon2|scram-sha-256)\$[\w./$=,:+-]{16,}|grub\.pbkdf2\.[\w.]{16,})`, nil},
+	{"password-hash", "a hash of MySQL", `AS «*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19»`, "*", `(?:^|[^\w*])(\*[0-9A-F]{40})\b`, nil},
+	{"password-hash", "a DES hash of htpasswd", `joe:«rqXexS6ZhobKA»`, ":", `^[A-Za-z][\w.-]*:([./0-9A-Za-z]{13})\s*$`, isMixed},
+}
+
+// patterns are those of forms, in the same order. They are compiled when they
+// are first used: a boot has no use for most.
+var patterns = sync.OnceValue(func() []*regexp.Regexp {
+	var all []*regexp.Regexp
+	for _, f := range forms {
+		all = append(all, regexp.MustCompile(f.pattern))
+	}
+	return all
+})
+
+var hintsOf = sync.OnceValue(func() [][]string {
+	var all [][]string
+	for _, f := range forms {
+		all = append(all, strings.Fields(f.hints))
+	}
+	return all
+})
+
+// formed finds the secrets that are written in one of the forms.
+func formed(line, lower string, found []span) []span {
+	for i, f := range forms {
+		if containsAny(lower, hintsOf()[i]) {
+			found = findAll(patterns()[i], line, f.rule, f.needs, found)
+		}
+	}
+	return found
+}
+
+// findAll looks on right behind each find: what ends one secret may stand before
+// the next.
+func findAll(p *regexp.Regexp, line, rule string, needs func(string) bool, found []span) []span {
+	for from := 0; from < len(line); {
+		m := p.FindStringSubmatchIndex(line[from:])
+		if m == nil || m[3] <= 0 {
+			return found
+		}
+		v := value{m[2], m[3], false}
+		if inner := readValue(line[from+m[2]:from+m[3]], false); inner.quoted {
+			v = value{m[2] + inner.from, m[2] + inner.to, true}
+		}
+		if needs == nil || needs(line[from+v.from:from+v.to]) {
+			found = append(found, span{from + v.from, from + v.to, rule})
+		}
+		from += m[3]
+	}
+	return found
+}
+
+// isUserInfo tells user and password, or a token, from a path that holds an "@".
+func isUserInfo(s string) bool {
+	host, _, path := strings.Cut(s, "/")
+	return !path || strings.Contains(host, "@") || strings.Contains(host, ":") && !hostAndPort.MatchString(host)
+}
+
+// isNoJDBC: of Oracle's URLs another form knows more.
+func isNoJDBC(s string) bool { return !strings.HasPrefix(s, "jdbc:") }
+
+var hostAndPort = regexp.MustCompile(`^(?:[\w.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}$`)
+
+// isHeader tells the value of a header from a sentence about it.
+func isHeader(s string) bool {
+	first, rest, _ := strings.Cut(s, " ")
+	return isValue(s) && !variable.MatchString(rest) && (strings.ContainsAny(first, "=;") || isRandom(first) || isRandom(rest) && rest != "")
+}
+
+var ids = regexp.MustCompile(`^[0-9]{1,6}$`)
+
+// isPassword tells one from the rest of a URL, in "-u https://...", and from a
+// group, in "-u 1000:1000".
+func isPassword(s string) bool {
+	return isValue(s) && !strings.HasPrefix(s, "//") && !ids.MatchString(s)
+}

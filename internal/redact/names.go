@@ -1,0 +1,192 @@
+package redact
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// strength says how surely a name announces a secret, from none to password.
+type strength int
+
+const (
+	noName   strength = iota
+	weakName          // key, auth, cookie: the value must look random
+	wordName          // token, secret: also a word of prose
+	codeName          // client_secret, accessToken: an identifier, never prose
+	passName          // password and its kin
+)
+
+// name is one identifier of a line that announces a secret.
+type name struct {
+	strength
+	from, to  int
+	flag      bool // it begins with a dash, as in --password
+	plural    bool // tokens: a number beside it is a count
+	qualified bool // password_file, token_ttl: says something about a secret
+}
+
+// Words that end the names of secrets, by the strength that they give.
+var (
+	passWords   = []string{"password", "passwords", "passwd", "passphrase", "passcode", "passwort", "kennwort", "wachtwoord", "contrasena", "senha", "pwd", "pass"}
+	secretWords = []string{"secret", "secrets", "token", "tokens", "credential", "credentials"}
+	codeWords   = []string{"apikey", "accesskey", "accountkey", "privatekey", "secretkey", "authkey", "masterkey", "sharedkey", "signingkey", "encryptionkey",
+		"authdata", "sharedaccesssignature", "requirepass", "masterauth", "connectionstring"}
+	weakWords = []string{"key", "keys", "auth", "sig", "signature", "session", "sessionid", "jsessionid", "phpsessid", "sid", "cookie", "salt", "seed", "hmac",
+		"pin", "otp", "totp", "jwt", "bearer", "sas", "webhook", "mnemonic", "community", "license", "code", "ticket", "nonce", "hash", "digest"}
+	// notPass are words in -pass that are no passwords, and programs.
+	notPass = []string{"bypass", "compass", "encompass", "overpass", "underpass", "trespass", "surpass",
+		"sshpass", "chpasswd", "htpasswd", "mkpasswd"}
+	// keyKinds make a secret of the word "key" behind them.
+	keyKinds = []string{"access", "account", "api", "app", "application", "auth", "client", "encryption", "license", "master", "private", "secret", "session",
+		"shared", "signing", "storage", "subscription", "functions", "integration", "deploy", "hmac", "aes", "crypt", "cipher", "signature", "service", "write", "admin"}
+	// qualifiers end names that describe a secret and do not hold it.
+	qualifiers = []string{"file", "path", "dir", "directory", "location", "ttl", "seconds", "secs", "ms", "timeout", "expiry", "expiration", "expires", "expire",
+		"age", "length", "len", "size", "count", "limit", "max", "min", "rate", "version", "port", "interval", "duration", "days", "hours", "minutes", "rotation",
+		"type", "mode", "kind", "algorithm", "alg", "policy", "provider", "status", "state", "scope", "method", "format", "enabled", "required", "source", "class",
+		"manager", "service", "bucket", "endpoint", "uri", "url", "host", "issuer", "audience", "arn", "name", "region", "stdin", "authentication", "error", "errors",
+		"exception", "fault", "denied", "expired", "invalid", "client", "handler", "fetcher", "refresh", "bucket", "limiter", "burst", "store", "cache", "reader",
+		"factory", "filter", "validator", "chain", "spec", "field", "header", "prompt", "authenticator", "config", "configuration", "resolver", "request", "response",
+		"plugin", "helper", "driver", "listener", "middleware", "servlet", "encoder", "util", "utils"}
+)
+
+// stems are pieces of the words above: an identifier without one of them is no
+// name of a secret.
+var stems = []string{"pass", "pwd", "secret", "token", "cred", "key", "auth", "sig", "sess", "sid", "cookie", "salt", "seed", "hmac", "pin", "otp", "jwt",
+	"bearer", "sas", "hook", "mnemonic", "community", "license", "code", "ticket", "nonce", "hash", "digest", "wort", "wachtwoord", "contrasena", "senha", "connectionstring"}
+
+// maxName is as much of an identifier's end as is looked at.
+const maxName = 96
+
+func inName(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-' || c == '.'
+}
+
+// namesIn finds the names of secrets in a line.
+func namesIn(line, lower string) []name {
+	var found []name
+	if !containsAny(lower, stems) {
+		return nil
+	}
+	blank := -2 // where the last identifier ended, if it was a kind of key
+	for at := 0; at < len(line); at++ {
+		if !inName(line[at]) {
+			continue
+		}
+		at += escapeAt(line, at)
+		from := at
+		for at < len(line) && inName(line[at]) {
+			at++
+		}
+		to := from + len(strings.TrimRight(line[from:at], ".-"))
+		n := nameOf(line, lower, from, to)
+		if n.strength == weakName && blank == from-1 && strings.HasPrefix(lower[from:to], "key") {
+			n.strength = wordName // "api key"
+		}
+		if blank = -2; at < len(line) && line[at] == ' ' && slices.Contains(keyKinds, lower[from:to]) {
+			blank = at
+		}
+		if n.strength > noName {
+			found = append(found, n)
+		}
+	}
+	return found
+}
+
+// escapeAt is the length of what a backslash before line[at] escapes, such as the
+// n of an end of line: it is no part of a name.
+func escapeAt(line string, at int) int {
+	switch {
+	case at == 0 || line[at-1] != '\\':
+	case line[at] == 'u' && at+5 < len(line):
+		return 5
+	case line[at] == 'x' && at+3 < len(line):
+		return 3
+	case strings.IndexByte("nrt", line[at]) >= 0:
+		return 1
+	}
+	return 0
+}
+
+func containsAny(text string, any []string) bool {
+	return slices.ContainsFunc(any, func(s string) bool { return strings.Contains(text, s) })
+}
+
+// nameOf judges the identifier at line[from:to].
+func nameOf(line, lower string, from, to int) name {
+	n := name{from: from, to: to}
+	from = max(from, to-maxName)
+	if to-from < 3 || !containsAny(lower[from:to], stems) {
+		return n
+	}
+	n.flag = line[n.from] == '-' && (n.from == 0 || strings.IndexByte(" \t\"'`=([,\\", line[n.from-1]) >= 0)
+	n.strength, n.plural, n.qualified = judge(words(line[from:to]))
+	return n
+}
+
+// strengthOf is how surely a whole text, such as a key in JSON, is the name of a secret.
+func strengthOf(text string) strength {
+	text = strings.TrimSpace(text)
+	text = text[max(0, len(text)-maxName):]
+	s, _, qualified := judge(words(text))
+	if qualified {
+		return min(s, weakName)
+	}
+	return s
+}
+
+// words splits an identifier at its signs, digits and capitals: dbPassword2 is
+// db, password.
+func words(identifier string) []string {
+	var all []string
+	var word []rune
+	flush := func() {
+		if len(word) > 0 {
+			all = append(all, strings.ToLower(string(word)))
+			word = word[:0]
+		}
+	}
+	runes := []rune(identifier)
+	for i, c := range runes {
+		if !unicode.IsLetter(c) {
+			flush()
+			continue
+		}
+		if unicode.IsUpper(c) && i > 0 && (unicode.IsLower(runes[i-1]) || i+1 < len(runes) && unicode.IsLower(runes[i+1])) {
+			flush()
+		}
+		word = append(word, c)
+	}
+	flush()
+	return all
+}
+
+// judge finds the last word that tells of a secret.
+func judge(all []string) (s strength, plural, qualified bool) {
+	for i, w := range slices.Backward(all) {
+		switch {
+		case endsIn(w, passWords) && !slices.Contains(notPass, w), strings.HasPrefix(w, "password"), strings.HasPrefix(w, "passwd"):
+			s = passName
+		case slices.Contains(codeWords, w), i > 0 && (w == "key" || w == "keys") && slices.Contains(keyKinds, all[i-1]),
+			i > 0 && all[i-1] == "auth" && (w == "data" || w == "string"), i > 0 && all[i-1] == "access" && w == "signature":
+			s = codeName
+		case endsIn(w, secretWords), w == "cred", w == "creds":
+			if s = codeName; len(all) == 1 && slices.Contains(secretWords, w) {
+				s = wordName
+			}
+		case slices.Contains(weakWords, w):
+			s = weakName
+		default:
+			continue
+		}
+		last := all[len(all)-1]
+		return s, strings.HasSuffix(last, "s") && last != "pass", slices.ContainsFunc(all[i+1:], isQualifier)
+	}
+	return noName, false, false
+}
+
+func isQualifier(word string) bool { return slices.Contains(qualifiers, word) }
+
+func endsIn(word string, endings []string) bool {
+	return slices.ContainsFunc(endings, func(e string) bool { return strings.HasSuffix(word, e) })
+}

@@ -1,0 +1,157 @@
+package redact
+
+import (
+	"regexp"
+	"strings"
+)
+
+// value is what stands behind a name: text[from:to], without its quotes.
+type value struct {
+	from, to int
+	quoted   bool
+}
+
+// quotes are what may stand around a text in a log: a quote behind any number of
+// backslashes, or one that HTML, a URL or JSON escapes.
+const quotes = `(?:\\*["'` + "`" + `]|&quot;|&#3[49];|%(?:25)*2[27]|\\+u002[27]|\\+x2[27])`
+
+var (
+	openQuote  = regexp.MustCompile(`^[bBrRuUfFL$@]?(` + quotes + `)`)
+	constant   = regexp.MustCompile(`^(?i:null|nil|none|undefined|true|false|yes|no|on|off|empty|<nil>|\(none\))?$|^[{}\[\]()|>,;]+-?$`)
+	variable   = regexp.MustCompile(`^\$(?:\(|\{|[A-Z_][A-Z0-9_]*$)|^\{\{|^%[A-Za-z_]+%$|^<[a-z][a-z -]*>?$|^\*+$|^[xX]{3,}$|(?i)^[<\[(]?redacted[>\])]?$`)
+	resource   = regexp.MustCompile(`^arn:aws[a-z-]*:`)
+	number     = regexp.MustCompile(`^-?[0-9][0-9.,:]*(?:[a-zA-Z]{1,2}|[0-9TZ:.+-]*)$`)
+	fileName   = regexp.MustCompile(`^(?:~|\.\.?|[A-Za-z]:)[/\\]|^(?:file:/*)?/(?:etc|var|opt|usr|run|tmp|home|proc|sys|dev|srv|mnt|root|data|app|apps|lib|bin|v[1-4]|api|latest)(?:/|$)`)
+	prose      = regexp.MustCompile(`^(?:[A-Z]?[a-z]+(?:[-'][a-z]+)*|[A-Z]+|[0-9]{1,5}|[A-Za-z.]+(?:Exception|Error|Fault|Denied|Canceled|Timeout|Failed))[.,;:!?)]*$`)
+	identifier = regexp.MustCompile(`^(?:[a-z]+(?:-[a-z0-9]+)+-[0-9a-f]{1,17}|[a-z]+-[0-9a-f]{8,17}|(?:[0-9]+\.)+[0-9]+(?:[:/][0-9]+)?|v?[0-9]+(?:\.[0-9a-z]+)*|[0-9:.TZ+-]+|` +
+		`[0-9]+[a-zA-Z]{1,3}|(?i:sha256):[0-9a-f]+|[\w-]+(?:\.[\w-]+)+(?::[0-9]+)?|[A-Za-z]+\([^)]*\)|[a-z]+[0-9]{1,2}|[A-Z0-9_]+=.*|[\w.-]+@[\w.-]+)$`)
+)
+
+// readValue finds the value that s begins with. In a query string it ends at an
+// ampersand.
+func readValue(s string, query bool) value {
+	if strings.HasPrefix(s, Mask) {
+		return value{0, len(Mask), false}
+	}
+	if m := openQuote.FindStringSubmatchIndex(s[:min(len(s), 64)]); m != nil {
+		to, end := closing(s, m[1], s[m[2]:m[3]])
+		if end < len(s) && goesOnAfter(s[end:]) { // as in 'it'\''s'
+			to = end + bareEnd(s[end:], query)
+		}
+		return value{m[1], to, true}
+	}
+	if len(s) > 1 && (s[0] == '[' || s[0] == '{') && s[1] != s[0] {
+		if end := strings.IndexByte(s, "]}"[strings.IndexByte("[{", s[0])]); end > 0 {
+			return value{1, end, false}
+		}
+	}
+	return value{0, bareEnd(s, query), false}
+}
+
+// closing finds the quote that closes what the quote open opened: one with no
+// more backslashes before it. It returns where it begins and where it ends.
+func closing(s string, from int, open string) (to, end int) {
+	if last := open[len(open)-1]; last == ';' || strings.ContainsAny(open, "%ux") {
+		if at := strings.Index(s[from:], open); at >= 0 {
+			return from + at, from + at + len(open)
+		}
+		return len(s), len(s)
+	}
+	slashes := 0
+	for at := from; at < len(s); at++ {
+		switch s[at] {
+		case '\\':
+			slashes++
+			continue
+		case open[len(open)-1]:
+			if len(open) == 1 && slashes%2 == 0 { // "a\\\\" ends in a backslash
+				return at, at + 1
+			}
+			if slashes < len(open) && len(open) > 1 {
+				return at - slashes, at + 1
+			}
+		}
+		slashes = 0
+	}
+	return len(s), len(s)
+}
+
+// goesOnAfter tells whether what stands behind a closing quote belongs to the
+// same word of a shell.
+func goesOnAfter(s string) bool {
+	return inName(s[0]) && s[0] != '.' || s[0] == '\'' || s[0] == '$' || strings.HasPrefix(s, `\'`) || strings.HasPrefix(s, `"'`)
+}
+
+// bareEnd is the length of the value without quotes that s begins with.
+func bareEnd(s string, query bool) int {
+	at := 0
+scan:
+	for ; at < len(s); at++ {
+		switch c := s[at]; c {
+		case ' ', '\t', '\n', '\r', '\v', '\f', '<', '`', 0x1b:
+			break scan
+		case '&', '#':
+			if query || strings.HasPrefix(s[at:], "&quot;") || strings.HasPrefix(s[at:], "&lt;") {
+				break scan
+			}
+		case '%':
+			if query && strings.HasPrefix(s[at:], "%26") {
+				break scan
+			}
+		case '"', '\'':
+			if at+1 == len(s) || strings.IndexByte(" \t\r\n\"',;:}])>&/\\", s[at+1]) >= 0 {
+				break scan
+			}
+		case '\\':
+			if n := escaped(s[at:]); n > 0 {
+				break scan
+			}
+		}
+	}
+	return bracketEnd(strings.TrimRight(s[:at], ",;"))
+}
+
+// bracketEnd is the length of the text without brackets that it does not open.
+func bracketEnd(text string) int {
+	for i, c := range []byte(")]}") {
+		if trimmed := strings.TrimRight(text, ")]},;"); len(trimmed) < len(text) && text[len(text)-1] == c && strings.IndexByte(text, "([{"[i]) < 0 {
+			return len(trimmed)
+		}
+	}
+	return len(text)
+}
+
+// escaped tells whether s begins with an escaped quote or end of line.
+func escaped(s string) int {
+	at := 0
+	for at < len(s) && s[at] == '\\' {
+		at++
+	}
+	if at < len(s) && (s[at] == '"' || s[at] == '\'' && at > 1 || strings.HasPrefix(s[at:], "u0026") || strings.HasPrefix(s[at:], "u003c") || strings.HasPrefix(s[at:], "u0022")) {
+		return at
+	}
+	return 0
+}
+
+// isValue tells a value from a constant, a shell's variable, a placeholder and a
+// resource's name.
+func isValue(s string) bool {
+	s = strings.Trim(s, `"'\`)
+	return !constant.MatchString(s) && !variable.MatchString(s) && !resource.MatchString(s) && s != Mask
+}
+
+// isRandom tells a secret from the words of a sentence.
+func isRandom(s string) bool {
+	return isValue(s) && !prose.MatchString(strings.Trim(s, `"'\`)) && !fileName.MatchString(s) && !strings.HasPrefix(s, "//")
+}
+
+// looksSecret tells a secret from words and from what names things: it has eight
+// characters, and letters among digits or signs.
+func looksSecret(s string) bool {
+	s = strings.Trim(strings.TrimRight(s, ".,;:!?)"), `"'\`)
+	return len(s) >= 8 && isRandom(s) && !identifier.MatchString(s) && !strings.Contains(s, "://") && strings.Count(s, "/") < 3 &&
+		strings.ContainsAny(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") && strings.ContainsAny(s, "0123456789!@#$%^&*+=~?") && !strings.ContainsAny(s, "[](){}<>|")
+}
+
+// isLong tells a random text of the length of a key.
+func isLong(s string) bool { return len(s) >= 16 && looksSecret(s) }

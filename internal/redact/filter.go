@@ -48,23 +48,33 @@ func (f *Filter) Line(line string) string { return f.line(line, "") }
 
 // line masks a line that the line next follows.
 func (f *Filter) line(line, next string) string {
-	if masked, rule := f.continued(line); rule != "" {
-		if masked != line {
-			f.hit(rule)
-		}
+	line = f.cut(line)
+	masked := f.replace(line, apart(line, f.find(line, next, 0)))
+	if masked == Mask {
 		return masked
 	}
-	line = f.cut(line)
-	f.begin(line)
-	masked := f.masked(line)
-	if namedBelow(line, next) {
-		masked = f.maskField(masked)
+	return f.masked(masked)
+}
+
+// find finds the secrets in a line that the line next follows, in no order, and
+// notes what goes on.
+func (f *Filter) find(line, next string, depth int) []span {
+	found := f.continued(line)
+	if found == nil {
+		f.begin(line)
 	}
-	if masked != line && f.inside == nothing && strings.HasSuffix(line, `\`) {
+	if len(found) == 1 && found[0].to-found[0].from == len(line) {
+		return found
+	}
+	found = append(found, secretsIn(line, depth)...)
+	if namedBelow(line, next) {
+		found = append(found, fieldIn(line)...)
+	}
+	if len(found) > 0 && f.inside == nothing && strings.HasSuffix(line, `\`) {
 		f.inside = inValue
 	}
-	f.announce(masked)
-	return masked
+	f.announce(line)
+	return found
 }
 
 func (f *Filter) hit(id string) {

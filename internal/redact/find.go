@@ -21,7 +21,7 @@ const maxPasses = 8
 // nothing to be read.
 func (f *Filter) masked(line string) string {
 	for range maxPasses {
-		spans := secretsIn(line)
+		spans := apart(line, secretsIn(line, 0))
 		if len(spans) == 0 {
 			return line
 		}
@@ -30,9 +30,8 @@ func (f *Filter) masked(line string) string {
 	return Mask
 }
 
-// secretsIn finds the secrets in a line that are not masked yet, in their order
-// and apart from each other.
-func secretsIn(line string) []span {
+// secretsIn finds the secrets in a line, in no order.
+func secretsIn(line string, depth int) []span {
 	lower := strings.ToLower(line)
 	if len(lower) != len(line) { // a letter whose lower case has another length
 		lower = asciiLower(line)
@@ -42,10 +41,7 @@ func secretsIn(line string) []span {
 	found = formed(line, lower, found)
 	found = commanded(line, lower, found)
 	found = runs(line, found)
-	if len(found) == 0 {
-		return nil
-	}
-	return apart(line, found)
+	return nested(line, depth, found)
 }
 
 func asciiLower(s string) string {

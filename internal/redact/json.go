@@ -120,7 +120,7 @@ func (w *walk) close(l *level) {
 	if len(l.elements) < 2 || w.end-l.from > maxLine {
 		return
 	}
-	for _, s := range secretsIn(string(w.data[l.from:w.end])) {
+	for _, s := range secretsIn(string(w.data[l.from:w.end]), maxDepth) {
 		for _, e := range l.elements {
 			if l.from+s.from < e.to && l.from+s.to > e.from && bytes.Equal(w.out[e.out], w.data[e.from:e.to]) {
 				w.mask(e, s.rule)

@@ -46,75 +46,79 @@ var (
 	firstWord   = regexp.MustCompile(`^\s*["']?([^\s"']+)`)
 )
 
-// continued masks a line that goes on with what began before it, and names the
-// rule; "" if it does not.
-func (f *Filter) continued(line string) (masked, rule string) {
+// continued finds the secret in a line that goes on with what began before it;
+// nil if it does not.
+func (f *Filter) continued(line string) []span {
 	f.hidden++
-	was := f.inside
-	switch was {
+	whole := func(rule string) []span { return []span{{0, len(line), rule}} }
+	switch f.inside {
 	case inPEM:
 		if pemEnd.MatchString(line) || f.hidden >= maxPEM {
 			f.inside = nothing
 		}
-		return Mask, "private-key"
+		return whole("private-key")
 	case inPuTTY:
 		if f.hidden >= f.left {
 			f.inside = nothing
 		}
-		return Mask, "private-key"
+		return whole("private-key")
 	case inBlock:
 		if trimmed := strings.TrimLeft(line, " \t#"); trimmed == "" || len(line)-len(trimmed) > f.indent {
-			return Mask, "named-secret"
+			return whole("named-secret")
 		}
 	case inBase64:
 		if base64Rest.MatchString(line) {
-			return Mask, "base64"
+			return whole("base64")
 		}
 	case inValue:
 		if !strings.HasSuffix(line, `\`) {
 			f.inside = nothing
 		}
-		return Mask, "named-secret"
+		return whole("named-secret")
 	case inField, inOperand, inPrompt:
 		return f.single(line)
 	}
 	f.inside = nothing
-	return "", ""
+	return nil
 }
 
-// single masks the one value that a line before announced.
-func (f *Filter) single(line string) (masked, rule string) {
-	if f.inside == inPrompt && strings.TrimSpace(line) == "" && f.hidden < f.left {
-		return "", ""
-	}
+// single finds the one value that a line before announced.
+func (f *Filter) single(line string) []span {
 	var m []int
 	switch f.inside {
 	case inField:
 		if m = valueField.FindStringSubmatchIndex(line); m == nil && f.hidden < f.left && !strings.Contains(line, "}") {
-			return "", ""
+			return []span{}
 		}
 	case inOperand:
 		if m = oneWord.FindStringSubmatchIndex(line); f.left == 0 {
 			m = firstWord.FindStringSubmatchIndex(line) // of a shell's line that goes on
 		}
 	default:
-		m = oneWord.FindStringSubmatchIndex(line)
-		if m != nil && !f.answers(line, line[m[2]:m[3]]) {
+		if strings.TrimSpace(line) == "" && f.hidden < f.left {
+			return []span{}
+		}
+		if m = oneWord.FindStringSubmatchIndex(line); m != nil && !f.answers(line, line[m[2]:m[3]]) {
 			m = nil
 		}
 	}
 	f.inside = nothing
+	return firstGroup(line, m)
+}
+
+// firstGroup is the secret that the first group of a match has.
+func firstGroup(line string, m []int) []span {
 	if m == nil {
-		return "", ""
+		return nil
 	}
 	from, to := m[2], m[3]
 	if from < 0 {
 		from, to = m[4], m[5]
 	}
 	if text := line[from:to]; !isValue(text) || strings.HasPrefix(text, "-") || strings.Contains(text, Mask) {
-		return "", ""
+		return nil
 	}
-	return f.masked(line[:from] + Mask + line[to:]), "named-secret"
+	return []span{{from, to, "named-secret"}}
 }
 
 // answers tells whether a lone word answers the prompt before it.
@@ -191,22 +195,8 @@ func namedBelow(line, next string) bool {
 	return m != nil && strengthOf(m[1]+m[2]) >= wordName
 }
 
-// maskField masks the value of such a line.
-func (f *Filter) maskField(line string) string {
-	m := valueField.FindStringSubmatchIndex(line)
-	if m == nil {
-		return line
-	}
-	from, to := m[2], m[3]
-	if from < 0 {
-		from, to = m[4], m[5]
-	}
-	if !isValue(line[from:to]) || strings.Contains(line[from:to], Mask) {
-		return line
-	}
-	f.hit("named-secret")
-	return line[:from] + Mask + line[to:]
-}
+// fieldIn finds the value of such a line.
+func fieldIn(line string) []span { return firstGroup(line, valueField.FindStringSubmatchIndex(line)) }
 
 // lastRun is what base64 a line ends in, if it is as long as a line of a key.
 func lastRun(line string) string {

@@ -120,7 +120,9 @@ func nameOf(line, lower string, from, to int) name {
 		return n
 	}
 	n.flag = line[n.from] == '-' && (n.from == 0 || strings.IndexByte(" \t\"'`=([,\\", line[n.from-1]) >= 0)
-	n.strength, n.plural, n.qualified = judge(words(line[from:to]))
+	if n.strength, n.plural, n.qualified = judge(words(line[from:to])); lower[from:to] == "_auth" { // npm's
+		n.strength = codeName
+	}
 	return n
 }
 

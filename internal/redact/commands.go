@@ -3,7 +3,6 @@ package redact
 import (
 	"regexp"
 	"strings"
-	"sync"
 )
 
 // A command is a program that takes a secret behind a short flag, or in a place
@@ -51,35 +50,11 @@ var commands = []command{
 	{"psexec winexe", `winexe -U joe%«x9Kq2» //h.example`, `-UARG[\w.\\/-]+%`},
 }
 
-// compiled are the patterns of one command.
-type compiled struct {
-	hints        []string
-	program, arg *regexp.Regexp
-}
-
-var commandPatterns = sync.OnceValue(func() []compiled {
-	var all []compiled
-	for _, c := range commands {
-		var quoted, hints []string
-		for name := range strings.FieldsSeq(c.programs) {
-			quoted = append(quoted, regexp.QuoteMeta(name))
-			hints = append(hints, name+" ", name+`"`, name+"'", name+`\`, name+".exe", name+"\t")
-		}
-		before := strings.ReplaceAll(c.before, "ARG", argument)
-		all = append(all, compiled{
-			hints,
-			regexp.MustCompile(`(?:^|[\s"'/=(;|&\[` + "`" + `\\$>:])(?:` + strings.Join(quoted, "|") + `)(?:\.exe|\.sh)?` + argument),
-			regexp.MustCompile(`(?:^|` + argument + `)` + before),
-		})
-	}
-	return all
-})
-
 // commanded finds the secrets among the arguments of known programs. No byte is
 // searched twice for the same row of the table.
-func commanded(line, lower string, found []span) []span {
-	for _, c := range commandPatterns() {
-		if !containsAny(lower, c.hints) {
+func (t *tables) commanded(line string, has []bool, found []span) []span {
+	for _, c := range t.commands {
+		if !c.hints.any(has) {
 			continue
 		}
 		for at := 0; at < len(line); {
@@ -88,9 +63,8 @@ func commanded(line, lower string, found []span) []span {
 				break
 			}
 			from := at + m[1]
-			to := from + commandEnd(line[from:])
-			found = arguments(c.arg, line, from, to, found)
-			at = max(to, from)
+			at = from + commandEnd(line[from:])
+			found = arguments(c.pattern, line, from, at, found)
 		}
 	}
 	return found

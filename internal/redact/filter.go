@@ -48,12 +48,20 @@ func (f *Filter) Line(line string) string { return f.line(line, "") }
 
 // line masks a line that the line next follows.
 func (f *Filter) line(line, next string) string {
-	line = f.cut(line)
-	masked := f.replace(line, apart(line, f.find(line, next, 0)))
-	if masked == Mask {
-		return masked
+	long := len(line) > maxLine
+	if long {
+		f.hit(LongLine)
+		line = line[:maxLine]
 	}
-	return f.masked(masked)
+	spans := apart(line, f.find(line, next, 0))
+	line = f.replace(line, spans)
+	if long {
+		line = strings.ToValidUTF8(line[:max(0, len(line)-maxSecret)], "?") + cutMark
+	}
+	if len(spans) == 0 && !long || line == Mask {
+		return line
+	}
+	return f.masked(line)
 }
 
 // find finds the secrets in a line that the line next follows, in no order, and
@@ -89,16 +97,6 @@ func (f *Filter) hit(id string) {
 const maxLine, maxSecret = 64 << 10, 8 << 10
 
 const cutMark = " [cut: a line of more than 64 KiB]"
-
-// cut shortens an endless line.
-func (f *Filter) cut(line string) string {
-	if len(line) <= maxLine {
-		return line
-	}
-	f.hit(LongLine)
-	masked := f.masked(line[:maxLine])
-	return strings.ToValidUTF8(masked[:max(0, len(masked)-maxSecret)], "?") + cutMark
-}
 
 // raw is a line as it was read.
 type raw struct {

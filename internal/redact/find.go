@@ -36,12 +36,20 @@ func secretsIn(line string, depth int) []span {
 	if len(lower) != len(line) { // a letter whose lower case has another length
 		lower = asciiLower(line)
 	}
-	found := named(line, lower, nil)
-	found = paired(line, lower, found)
-	found = formed(line, lower, found)
-	found = commanded(line, lower, found)
-	found = runs(line, found)
-	return nested(line, depth, found)
+	t := ready()
+	has := t.index.in(lower)
+	found := runs(line, nil)
+	if t.stems.any(has) {
+		found = t.named(line, lower, found)
+		found = paired(line, lower, found)
+	}
+	found = t.formed(line, has, found)
+	found = t.vended(line, has, found)
+	found = t.commanded(line, has, found)
+	if slices.Contains(has, true) || strings.Contains(line, `\`) {
+		found = nested(line, depth, found)
+	}
+	return found
 }
 
 func asciiLower(s string) string {

@@ -3,7 +3,6 @@ package redact
 import (
 	"regexp"
 	"strings"
-	"sync"
 )
 
 // A follow is one way in which a value follows the name of a secret. To teach
@@ -23,7 +22,7 @@ const (
 	colon   = `(?::|%(?:25)*3[aA]|\\+u003[aA]|&#58;)`
 )
 
-var follows = sync.OnceValue(func() []follow {
+func follows() []follow {
 	quoted := func(_ string, _ name, v value, _ string) bool { return v.quoted }
 	pair := func(line string, n name, v value, _ string) bool {
 		return v.quoted && n.from > 0 && strings.IndexByte("\"'`", line[n.from-1]) >= 0
@@ -57,31 +56,22 @@ var follows = sync.OnceValue(func() []follow {
 		{"a random value", `client-secret «x9Kq2mZ7w» refused`, blank + `+(?:value\s+)?`, wordName, word},
 		{"a value in brackets", `invalid token (x) [«x9Kq2mZ7w»]`, `\s*(?:\(\w*\)\s*)?[\[(]`, wordName, random},
 	}
-})
-
-// between are the patterns of follows, in the same order.
-var between = sync.OnceValue(func() []*regexp.Regexp {
-	var all []*regexp.Regexp
-	for _, f := range follows() {
-		all = append(all, regexp.MustCompile(`^(?i:`+f.between+`)`))
-	}
-	return all
-})
+}
 
 // maxBetween is the most that may stand between a name and its value.
 const maxBetween = 240
 
 // named finds the values that follow the names of secrets.
-func named(line, lower string, found []span) []span {
+func (t *tables) named(line, lower string, found []span) []span {
 	for _, n := range namesIn(line, lower) {
-		if n.from > 0 && line[n.from-1] == ':' && n.to < len(line) && line[n.to] == ':' {
-			continue // a part of an ARN
+		if n.to == len(line) || n.from > 0 && line[n.from-1] == ':' && line[n.to] == ':' {
+			continue // nothing follows, or it is a part of an ARN
 		}
-		for i, f := range follows() {
-			if n.strength < f.from {
+		for i, f := range t.follows {
+			if n.strength < f.from || !t.between[i].first[line[n.to]] {
 				continue
 			}
-			m := between()[i].FindStringIndex(line[n.to:min(len(line), n.to+maxBetween)])
+			m := t.between[i].pattern.FindStringIndex(line[n.to:min(len(line), n.to+maxBetween)])
 			if m == nil || n.to+m[1] == len(line) {
 				continue
 			}

@@ -3,7 +3,6 @@ package redact
 import (
 	"regexp"
 	"strings"
-	"sync"
 )
 
 // A form is a way in which secrets are written that needs no telling name before
@@ -13,7 +12,7 @@ type form struct {
 	rule    string // the id of one of the rules
 	what    string
 	example string // the secret stands between « and »
-	hints   string // pieces in lower case; a line that has none of them is not searched
+	hints   string // pieces in lower case, ~ for a blank: a line that has none of them is not searched
 	pattern string // its first group is the secret
 	needs   func(secret string) bool
 }
@@ -37,15 +36,15 @@ var forms = []form{
 	{"url-credentials", "user and password before a host", `HTTPS_PROXY is «joe:x9Kq2»@proxy.example:3128`, "@", `(?:^|[\s"'=(])([^\s"'/@:=,({\[]+:[^\s"'@/][^\s"'@]*)` + at, isNoJDBC},
 	{"url-credentials", "user and password of a DSN", `«root:x9/Kq2»@tcp(db.example:3306)/app`, "@tcp( @unix(", `([^\s"'=]+:[^\s"']+)@(?:tcp|unix)\(`, nil},
 	{"url-credentials", "user and password of Oracle", `jdbc:oracle:thin:scott/«tiger»@//db.example/x`, "oracle sqlplus expdp impdp sqlldr rman", `(?i)(?:jdbc:oracle:\w+:|\b(?:sqlplus|expdp|impdp|sqlldr|rman)\s(?:-\w+\s)*)[\w.$#-]+/(\\*"[^"]*"|[^\s@]+)@`, nil},
-	{"url-credentials", "a secret in a query string", `GET /v1?a=1&access_token=«x9Kq2»&b=2`, "= %3d", `(?i)(?:[?&;]|\\u0026|%26|%3f|&amp;)` + queryKey + `(?:=|%3D)([^&\s"'<>#;\\]+)`, isValue},
+	{"url-credentials", "a secret in a query string", `GET /v1?a=1&access_token=«x9Kq2»&b=2`, "token sig api auth secret pass pwd assertion ticket jwt hmac otp awsaccess subscription x-", `(?i)(?:[?&;]|\\u0026|%26|%3f|&amp;)` + queryKey + `(?:=|%3D)([^&\s"'<>#;\\]+)`, isValue},
 	{"url-credentials", "a random code or key in a query string", `GET /callback?code=«x9Kq2mZ7w»&state=1`, "code= key= state= session sid=", `(?i)[?&](?:code|key|state|session(?:_?id)?|sid)=([^&\s"'<>#;\\]{8,})`, looksSecret},
 
 	{"http-header", "the value of a header", `Authorization: «Bearer x9Kq2mZ7w»`, "authorization cookie auth", `(?i)(?:\bauthorization|cookie|x-registry-auth)(?:` + quotes + `|\])*\s*(?:[:=]|,\s*` + quotes + `)\s*[\[({]*(?:` + quotes + `)?([^"'\\\s&][^"'\\]*)`, isHeader},
-	{"http-header", "a scheme and its credentials", `sent Bearer «x9Kq2mZ7w»`, "bearer basic digest negotiate apikey", `(?i)\b(?:bearer|basic|negotiate|apikey|aws4-hmac-sha256)(?:\s+|%20|\+)(?:token\s+)?([A-Za-z0-9+/_.~=-]{8,})`, isRandom},
+	{"http-header", "a scheme and its credentials", `sent Bearer «x9Kq2mZ7w»`, "bearer basic negotiate apikey aws4", `(?i)\b(?:bearer|basic|negotiate|apikey|aws4-hmac-sha256)(?:\s+|%20|\+)(?:token\s+)?([A-Za-z0-9+/_.~=-]{8,})`, isRandom},
 
-	{"command-line", "user and password of a flag", `curl -u joe:«x9Kq2» https://api.example`, "-u --user --proxy-user creds -a --auth",
+	{"command-line", "user and password of a flag", `curl -u joe:«x9Kq2» https://api.example`, "~-u --user --proxy-user creds ~-a~ \"-a --auth \"-u '-u '-a credential",
 		`(?:^|[\s"'\[,])(?:-u|-U|--user|--proxy-user|--auth|--(?:src-|dest-)?creds|--credential)(?:` + argument + `|=)?["']?[^\s:"'/=]+:(` + bare + `+)`, isPassword},
-	{"command-line", "a secret that is piped into a command", `echo «x9Kq2» | docker login --password-stdin`, "|",
+	{"command-line", "a secret that is piped into a command", `echo «x9Kq2» | docker login --password-stdin`, "stdin passwd sudo --with-token login secret cryptsetup gpg --passphrase-fd kinit vault",
 		`\b(?:echo|printf|print|cat\s*<<<|Write-Output)\s+(?:-\w+\s+)*(?:\\*["']%s(?:\\n)?\\*["']\s+)?(\\*"[^"|]*"|'[^'|]*'|[^\s|]+)\s*\|[^|]*(?:-stdin|--stdin|passwd|sudo\s+(?:-\w+\s+)*-S|--with-token|\blogin\b|secrets?\s+(?:create|set|put)|cryptsetup|gpg|--passphrase-fd|kinit|vault\b)`, isValue},
 	{"command-line", "a secret in a here-string", `docker login --password-stdin <<< «x9Kq2»`, "<<<", `(?:stdin|passwd|login|sudo -S|with-token|kinit|cryptsetup)[^|;]*<<<\s*(\S+)`, isValue},
 	{"command-line", "a password of OpenSSL", `openssl rsa -passin pass:«x9Kq2»`, "pass:", `\bpass:([^\s"'\\]+)`, isPassword},
@@ -54,47 +53,35 @@ var forms = []form{
 
 	{"named-secret", "a password in SQL", `CREATE USER joe IDENTIFIED BY «'x9Kq2'»`, "identified", `(?i)\bidentified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+)?(\\*"[^"]*"|\\*'[^']*'|[^\s;]+)`, isValue},
 	{"named-secret", "a password of Redis", `AUTH «x9Kq2»`, "auth", `(?:^|["'>]\s*)AUTH\s+(?:default\s+)?(\S+)\s*$`, isValue},
-	{"named-secret", "a file of PostgreSQL's passwords", `db.example:5432:app:joe:«x9Kq2»`, ":", `^(?:[A-Za-z][\w.-]*|\*|(?:\d+\.){3}\d+):(?:\d{2,5}|\*):[\w.*-]+:[\w.*-]+:(\S+)\s*$`, isValue},
+	{"named-secret", "a file of PostgreSQL's passwords", `db.example:5432:app:joe:«x9Kq2»`, ":5432: :5433: :6432: :*:", `^(?:[A-Za-z][\w.-]*|\*|(?:\d+\.){3}\d+):(?:\d{2,5}|\*):[\w.*-]+:[\w.*-]+:(\S+)\s*$`, isValue},
 	{"named-secret", "a cookie of Erlang", `rabbitmq -setcookie «XKQMZWABC»`, "setcookie erlang", `(?i)(?:-setcookie\s+|erlang[\s_-]?cookie\s*[:=]\s*)(\S+)`, isValue},
 	{"named-secret", "an element of XML named by its attribute", `<entry key="db.password">«x9Kq2»</entry>`, "pass secret token credential", `(?i)<\w+[^<>]*\s(?:name|key)=\\*["'][\w.:-]*(?:pass(?:word|wd|phrase)?|secret|token|credentials?)\\*["'][^<>]*>\s*([^<\s][^<]*)`, isValue},
 	{"named-secret", "a name and its value in elements of XML", `<name>DB_PASSWORD</name><value>«x9Kq2»</value>`, "</", `(?i)<(?:\w+:)?(?:name|key|\w*name)>\s*[\w.:-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|credentials?)[\w.:-]*\s*</[\w:]+>\s*<(?:\w+:)?\w*value>([^<]+)`, isValue},
 
 	{"signature", "the signature of a request", `&x=1 sig=«x9Kq2mZ7wx9Kq2mZ7w%3D»`, "sig", `(?i)\bsig(?:nature)?=([\w%+/-]{16,}=*)`, nil},
 	{"aws-access-key", "an AWS access key id", `using «AKIAIOSFODNN7EXAMPLE» now`, "akia asia abia acca", `(?:^|[^A-Za-z0-9])((?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16,})\b`, nil},
-	{"vendor-token", "a token with a vendor's prefix", `cloning with «ghp_x9Kq2mZ7wx9Kq2mZ7wx9Kq2»`, tokenHints, `(?:^|[^A-Za-z0-9])(` + tokens + `)`, nil},
+	{"vendor-token", "Discord", `bot «MTx9Kq2mZ7wx9Kq2mZ7wx9Kq.x9Kq2m.x9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7w»`, "discord bot token", `\b([MNO][A-Za-z\d]{23,25}\.[\w-]{6}\.[\w-]{27,})`, nil},
+	{"vendor-token", "Telegram", `bot «123456789:AAx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7»`, ":aa", `\b([0-9]{8,10}:AA[\w-]{33})`, nil},
+	{"vendor-token", "Mailchimp", `key «0123456789abcdef0123456789abcdef-us12»`, "-us1 -us2 -us3 -us4 -us5 -us6 -us7 -us8 -us9", `\b([0-9a-f]{32}-us[0-9]{1,2})\b`, nil},
+	{"vendor-token", "Azure", `using «x9K8Q~x9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7»`, "8q~ 7q~", `(?:^|[^\w])(\w{3}[78]Q~[\w~.-]{30,})`, nil},
+	{"vendor-token", "Terraform Cloud", `using «x9Kq2mZ7wx9Kq2.atlasv1.x9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7w»`, ".atlasv1.", `\b(\w{14}\.atlasv1\.[\w-]{40,})`, nil},
+	{"vendor-token", "SendGrid", `using «SG.x9Kq2mZ7wx9Kq2mZ7w.x9Kq2mZ7wx9Kq2mZ7w»`, "sg.", `\b(SG\.[\w-]{16,}\.[\w-]{16,})`, nil},
+	{"vendor-token", "AWS session", `using «IQoJb3JpZ2luX2Vjx9Kq2mZ7wx9Kq2mZ7w»`, "iqojb3jpz2lu gozxivyxdz", `((?:IQoJb3JpZ2lu|F[wQ]oGZXIvYXdz)[\w/+%=-]{16,})`, nil},
 	{"vendor-token", "a webhook", `https://hooks.slack.com/services/«T0/B0/x9Kq2»`, "hooks.slack.com discord webhook.office logic.azure", `(?i)(?:hooks\.slack\.com/(?:services|workflows|triggers)|discord(?:app)?\.com/api/webhooks|webhook\.office\.com/webhookb2)/([\w/@.-]+)`, nil},
 	{"jwt", "a JSON web token, or other JSON in base64", `cookie is «eyJhbGciOiJIUzI1NiJ9.eyJzdWI»`, "eyj", `(?:^|[^A-Za-z0-9])(eyJ[\w+/=.-]{16,})`, nil},
 
-	{"password-hash", "the hash of a password", `root:«$6$x9Kq2mZ7w$x9Kq2mZ7wx9Kq2mZ7w»:19000`, "$", `(\$(?:1|2[abxy]?|5|6|7|y|gy|apr1|sha1|md5|argon2(?:id?|d)|scrypt|pbkdf2[\w-]*)\$[\w./$=,+-]{8,})`, nil},
+	{"password-hash", "the hash of a password", `root:«$6$x9Kq2mZ7w$x9Kq2mZ7wx9Kq2mZ7w»:19000`, "$1$ $2 $5$ $6$ $7$ $y$ $gy$ $apr1$ $sha1$ $md5$ $argon2 $scrypt$ $pbkdf2", `(\$(?:1|2[abxy]?|5|6|7|y|gy|apr1|sha1|md5|argon2(?:id?|d)|scrypt|pbkdf2[\w-]*)\$[\w./$=,+-]{8,})`, nil},
 	{"password-hash", "a hash that names its scheme", `joe:«{SSHA}x9Kq2mZ7wx9Kq2mZ7w»`, "{s {c {m", `(?i)(\{(?:S?SHA(?:256|384|512)?|S?MD5|CRYPT|PBKDF2[\w-]*)\}[\w./$=+-]{8,})`, nil},
 	{"password-hash", "a hash of Django, PostgreSQL or GRUB", `«pbkdf2_sha256$260000$x9Kq2mZ7w$x9Kq2mZ7w»`, "pbkdf2 scram-sha bcrypt_sha argon2", `(?i)((?:pbkdf2_\w+|bcrypt_sha256|argon2|scram-sha-256)\$[\w./$=,:+-]{16,}|grub\.pbkdf2\.[\w.]{16,})`, nil},
-	{"password-hash", "a hash of MySQL", `AS «*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19»`, "*", `(?:^|[^\w*])(\*[0-9A-F]{40})\b`, nil},
-	{"password-hash", "a DES hash of htpasswd", `joe:«rqXexS6ZhobKA»`, ":", `^[A-Za-z][\w.-]*:([./0-9A-Za-z]{13})\s*$`, isMixed},
+	{"password-hash", "a hash of MySQL", `AS «*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19»`, "*0 *1 *2 *3 *4 *5 *6 *7 *8 *9 *a *b *c *d *e *f", `(?:^|[^\w*])(\*[0-9A-F]{40})\b`, nil},
+	{"password-hash", "a DES hash of htpasswd", `joe:«rqXexS6ZhobKA»`, "", `^[A-Za-z][\w.-]*:([./0-9A-Za-z]{13})\s*$`, isMixed},
 }
 
-// patterns are those of forms, in the same order. They are compiled when they
-// are first used: a boot has no use for most.
-var patterns = sync.OnceValue(func() []*regexp.Regexp {
-	var all []*regexp.Regexp
-	for _, f := range forms {
-		all = append(all, regexp.MustCompile(f.pattern))
-	}
-	return all
-})
-
-var hintsOf = sync.OnceValue(func() [][]string {
-	var all [][]string
-	for _, f := range forms {
-		all = append(all, strings.Fields(f.hints))
-	}
-	return all
-})
-
 // formed finds the secrets that are written in one of the forms.
-func formed(line, lower string, found []span) []span {
+func (t *tables) formed(line string, has []bool, found []span) []span {
 	for i, f := range forms {
-		if containsAny(lower, hintsOf()[i]) {
-			found = findAll(patterns()[i], line, f.rule, f.needs, found)
+		if len(t.forms[i].hints) == 0 || t.forms[i].hints.any(has) {
+			found = findAll(t.forms[i].pattern, line, f.rule, f.needs, found)
 		}
 	}
 	return found

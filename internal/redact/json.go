@@ -96,7 +96,7 @@ func (w *walk) text(top *level, between string, m []int) {
 	}
 	if key := strings.ToLower(top.key); isValueField(key) {
 		top.values = append(top.values, at)
-	} else if strings.HasSuffix(key, "name") || strings.HasSuffix(key, "key") || key == "k" {
+	} else if strings.HasSuffix(key, "name") || strings.HasSuffix(key, "key") {
 		top.tells = top.tells || strengthOf(text) >= wordName
 	}
 	w.quote(&Filter{Hits: w.filter.Hits}, top.key, text)

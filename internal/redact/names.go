@@ -65,9 +65,6 @@ func inName(c byte) bool {
 // namesIn finds the names of secrets in a line.
 func namesIn(line, lower string) []name {
 	var found []name
-	if !containsAny(lower, stems) {
-		return nil
-	}
 	blank := -2 // where the last identifier ended, if it was a kind of key
 	for at := 0; at < len(line); at++ {
 		if !inName(line[at]) {

@@ -10,9 +10,7 @@ import (
 // ParameterKey=x,ParameterValue=y or <property name="x" value="y"/>.
 
 // A pairField is the beginning of such a field; its first group names it.
-var pairField = regexp.MustCompile(`(?i)(?:^|[^\w])(?:` + quotes + `)?((?:[a-z]+[_-]?)?(?:name|key|value)|val|k|v)(?:` + quotes + `)?\s*(?:[:=]>?|,\s*` + quotes + `)\s*`)
-
-const pairHints = "name key val"
+var pairField = regexp.MustCompile(`(?i)(?:^|[^\w])(?:` + quotes + `)?((?:[a-z]+[_-]?)?(?:name|key|value)|val)(?:` + quotes + `)?\s*(?:[:=]>?|,\s*` + quotes + `)\s*`)
 
 // pair is an object as far as it was read.
 type pair struct {
@@ -23,7 +21,7 @@ type pair struct {
 
 // paired finds the values of pairs whose name announces a secret.
 func paired(line, lower string, found []span) []span {
-	if !strings.Contains(lower, "val") && !strings.Contains(lower, "v") || !containsAny(lower, stems) {
+	if !strings.Contains(lower, "val") {
 		return found
 	}
 	var p pair
@@ -65,7 +63,7 @@ func (p pair) close(found []span) []span {
 }
 
 func isValueField(field string) bool {
-	return strings.HasSuffix(field, "value") || field == "val" || field == "v"
+	return strings.HasSuffix(field, "value") || field == "val"
 }
 
 // ends tells whether an object ends between two fields.

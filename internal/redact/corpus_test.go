@@ -3,6 +3,8 @@ package redact_test
 import (
 	"bytes"
 	"encoding/json"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,5 +51,35 @@ func TestCorpusOfSecrets(t *testing.T) {
 	t.Logf("%d of %d secrets in %d forms are left, in %d ways each", left, len(all), redacttest.Forms(), len(ways))
 	if len(all) < 400 || redacttest.Forms() < 120 {
 		t.Error("the corpus is too small")
+	}
+}
+
+// Ordinary logs stay readable: of the tokens, which are what blanks part, nearly
+// none is masked. testdata/ordinary.log holds lines as the programs write them,
+// without a secret, and as many words about secrets as there are.
+func TestCorpusOfOrdinaryLogs(t *testing.T) {
+	data, err := os.ReadFile("testdata/ordinary.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+	tokens, lost := 0, 0
+	for _, line := range lines {
+		tokens += len(strings.Fields(line))
+		got := redact.Log(line)
+		if got == line {
+			continue
+		}
+		left := strings.Fields(got)
+		for _, token := range strings.Fields(line) {
+			if !slices.Contains(left, token) {
+				lost++
+			}
+		}
+		t.Logf("%s\nbecame %s", line, got)
+	}
+	t.Logf("%d of %d tokens in %d lines are masked: %.2f %%", lost, tokens, len(lines), 100*float64(lost)/float64(tokens))
+	if lost*100 >= tokens || len(lines) < 200 {
+		t.Error("too much is masked, or there are too few lines")
 	}
 }

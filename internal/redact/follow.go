@@ -15,6 +15,9 @@ type follow struct {
 	needs   func(line string, n name, v value, secret string) bool // nil: any value
 }
 
+// sourceLine is a place in a stack trace.
+var sourceLine = regexp.MustCompile(`\.\w+:[0-9]+$`)
+
 const (
 	blank   = `(?:\s|\x1b?\[[0-9;]{0,8}m|\\+[nrt])` // also a terminal's colors, and escaped ends of line
 	closers = `(?:` + quotes + `|\]|\x1b?\[[0-9;]{0,8}m)*`
@@ -27,10 +30,9 @@ func follows() []follow {
 	pair := func(line string, n name, v value, _ string) bool {
 		return v.quoted && n.from > 0 && strings.IndexByte("\"'`", line[n.from-1]) >= 0
 	}
-	random := func(_ string, _ name, _ value, secret string) bool { return isRandom(secret) }
 	long := func(_ string, _ name, _ value, secret string) bool { return looksSecret(secret) }
 	word := func(_ string, n name, _ value, secret string) bool {
-		return looksSecret(secret) || n.strength == passName && isRandom(secret) || n.strength >= codeName && strings.ContainsAny(secret, "0123456789") && isRandom(secret)
+		return looksSecret(secret) || n.strength == passName && isRandom(secret) || n.strength >= codeName && strings.ContainsAny(secret, "0123456789") && isRandom(secret) && !sourceLine.MatchString(secret)
 	}
 	return []follow{
 		{"an assignment", `exec db-password=«correcthorse»`, closers + blank + `*` + equals + blank + `*`, weakName, assigned},
@@ -51,10 +53,10 @@ func follows() []follow {
 		{"a sentence", `the password for joe is now «correcthorse»`,
 			`(?:\s+(?:for|of|to|on|at)(?:\s+["'\w.@%-]+){1,4})?\s+(?:is|was|are|equals|has been|will be)(?:\s+(?:now|set to|changed to|reset to|set as))?\s*[:=]?\s*`, wordName, said},
 		{"an order", `password set to «correcthorse»`, `\s+(?:set|changed|reset|rotated|updated|overridden|equal)\s+(?:to|as|with)\s*[:=]?\s*`, wordName, said},
-		{"a prompt", `Password for root: «correcthorse»`, `\s+(?:\w+\s+){0,3}(?:for|of|to)\s+(?:the\s+)?[\w.@'"%-]+(?:\s+\w+){0,2}\s*(?:\([^)]{0,80}\))?\s*(?:is\s*)?[:=]\s*`, wordName, said},
-		{"a sentence with a colon", `temporary token issued: «x9Kq2mZ7w»`, `\s+[^:=,;"]{1,60}[:=]\s*`, wordName, long},
+		{"a prompt", `Password for root: «correcthorse»`, `\s+(?:\w+\s+){0,3}(?:for|of|to)\s+(?:the\s+)?[\w@'"%-]+(?:\.[\w@'"%-]+)*(?:\s+\w+){0,2}\s*(?:\([^)]{0,80}\))?\s*(?:is\s*)?[:=]\s*`, wordName, said},
+		{"a sentence with a colon", `temporary token issued: «x9Kq2mZ7w»`, `\s+(?:[^:=,;".]|\.\S){1,60}[:=]\s+`, wordName, long},
 		{"a random value", `client-secret «x9Kq2mZ7w» refused`, blank + `+(?:value\s+)?`, wordName, word},
-		{"a value in brackets", `invalid token (x) [«x9Kq2mZ7w»]`, `\s*(?:\(\w*\)\s*)?[\[(]`, wordName, random},
+		{"a value in brackets", `invalid token (x) [«x9Kq2mZ7w»]`, `\s*(?:\(\w*\)\s*)?[\[(]`, wordName, word},
 	}
 }
 
@@ -77,11 +79,15 @@ func (t *tables) named(line, lower string, found []span) []span {
 			}
 			at := n.to + m[1]
 			v := readValue(line[at:], n.from > 0 && strings.IndexByte("?&;", line[n.from-1]) >= 0)
-			if line[at+v.from:at+v.to] == Mask {
+			if end := strings.IndexAny(line[at:at+v.to], "])"); end >= 0 && !v.quoted && strings.IndexByte("[(", line[at-1]) >= 0 {
+				v.to = end
+			}
+			first := line[at+v.from : at+v.to]
+			if first == Mask || v.references {
 				break
 			}
 			v = wholeRest(line, n, at, v)
-			if secret := line[at+v.from : at+v.to]; f.fits(line, n, v, secret, at) && isValue(secret) && !describes(n, secret) {
+			if secret := line[at+v.from : at+v.to]; f.fits(line, n, v, secret, at) && isValue(secret) && !describes(line, n, first) {
 				found = append(found, span{at + v.from, at + v.to, "named-secret"})
 				break
 			}
@@ -109,7 +115,7 @@ func wholeRest(line string, n name, at int, v value) value {
 	}
 	sign := strings.Trim(line[n.to:at], " \t\"'")
 	if sign == "=" || sign == ":" && line[at-1] != ':' && (n.strength == passName || isOneCase(line[n.from:n.to])) {
-		return value{0, len(strings.TrimRight(line[at:], " \t\r")), false}
+		return value{to: len(strings.TrimRight(line[at:], " \t\r"))}
 	}
 	return v
 }
@@ -117,9 +123,15 @@ func wholeRest(line string, n name, at int, v value) value {
 func isOneCase(s string) bool { return s == strings.ToLower(s) || s == strings.ToUpper(s) }
 
 // describes tells whether the value only says something about a secret, as in
-// max_tokens=500 or password_file=/run/secrets/db.
-func describes(n name, secret string) bool {
-	return (n.plural || n.qualified) && number.MatchString(secret) || n.qualified && (fileName.MatchString(secret) || !looksSecret(secret))
+// max_tokens=500, HttpTokens=required or password_file=/run/secrets/db.
+func describes(line string, n name, secret string) bool {
+	switch {
+	case n.plural && n.strength < passName && prose.MatchString(secret), (n.plural || n.qualified) && number.MatchString(secret):
+		return true
+	case strings.HasSuffix(line[n.from:n.to], "PWD"): // a shell's directory
+		return strings.HasPrefix(secret, "/")
+	}
+	return n.qualified && (fileName.MatchString(secret) || !looksSecret(secret))
 }
 
 func assigned(_ string, n name, _ value, secret string) bool {
@@ -133,6 +145,8 @@ func afterColon(line string, n name, v value, secret string) bool {
 	switch {
 	case strings.HasPrefix(line[n.to:], "://"), strings.HasPrefix(secret, ":"):
 		return false
+	case n.plural && !v.quoted:
+		return isRandom(secret)
 	case n.strength >= codeName, n.strength == wordName && (v.quoted || lineStart.MatchString(line[:n.from]) && isOneCase(line[n.from:n.to])):
 		return true
 	case n.strength == weakName:

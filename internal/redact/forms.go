@@ -61,9 +61,9 @@ var forms = []form{
 	{"signature", "the signature of a request", `&x=1 sig=«x9Kq2mZ7wx9Kq2mZ7w%3D»`, "sig", `(?i)\bsig(?:nature)?=([\w%+/-]{16,}=*)`, nil},
 	{"aws-access-key", "an AWS access key id", `using «AKIAIOSFODNN7EXAMPLE» now`, "akia asia abia acca", `(?:^|[^A-Za-z0-9])((?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16,})\b`, nil},
 	{"vendor-token", "Discord", `bot «MTx9Kq2mZ7wx9Kq2mZ7wx9Kq.x9Kq2m.x9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7w»`, "discord bot token", `\b([MNO][A-Za-z\d]{23,25}\.[\w-]{6}\.[\w-]{27,})`, nil},
-	{"vendor-token", "Telegram", `bot «123456789:AAx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7»`, ":aa", `\b([0-9]{8,10}:AA[\w-]{33})`, nil},
+	{"vendor-token", "Telegram", `bot «123456789:AAx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7»`, ":aa", `\b([0-9]{8,10}:AA[\w-]{33,})`, nil},
 	{"vendor-token", "Mailchimp", `key «0123456789abcdef0123456789abcdef-us12»`, "-us1 -us2 -us3 -us4 -us5 -us6 -us7 -us8 -us9", `\b([0-9a-f]{32}-us[0-9]{1,2})\b`, nil},
-	{"vendor-token", "Azure", `using «x9K8Q~x9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7»`, "8q~ 7q~", `(?:^|[^\w])(\w{3}[78]Q~[\w~.-]{30,})`, nil},
+	{"vendor-token", "Azure", `using «x9K8Q~x9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx»`, "8q 7q", `(?:^|[^\w])(\w{3}[78]Q~[\w~.-]{30,})`, nil},
 	{"vendor-token", "Terraform Cloud", `using «x9Kq2mZ7wx9Kq2.atlasv1.x9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7w»`, ".atlasv1.", `\b(\w{14}\.atlasv1\.[\w-]{40,})`, nil},
 	{"vendor-token", "SendGrid", `using «SG.x9Kq2mZ7wx9Kq2mZ7w.x9Kq2mZ7wx9Kq2mZ7w»`, "sg.", `\b(SG\.[\w-]{16,}\.[\w-]{16,})`, nil},
 	{"vendor-token", "AWS session", `using «IQoJb3JpZ2luX2Vjx9Kq2mZ7wx9Kq2mZ7w»`, "iqojb3jpz2lu gozxivyxdz", `((?:IQoJb3JpZ2lu|F[wQ]oGZXIvYXdz)[\w/+%=-]{16,})`, nil},
@@ -95,9 +95,9 @@ func findAll(p *regexp.Regexp, line, rule string, needs func(string) bool, found
 		if m == nil || m[3] <= 0 {
 			return found
 		}
-		v := value{m[2], m[3], false}
+		v := value{from: m[2], to: m[3]}
 		if inner := readValue(line[from+m[2]:from+m[3]], false); inner.quoted {
-			v = value{m[2] + inner.from, m[2] + inner.to, true}
+			v = value{from: m[2] + inner.from, to: m[2] + inner.to}
 		}
 		if needs == nil || needs(line[from+v.from:from+v.to]) {
 			found = append(found, span{from + v.from, from + v.to, rule})

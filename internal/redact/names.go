@@ -47,7 +47,7 @@ var (
 		"manager", "service", "bucket", "endpoint", "uri", "url", "host", "issuer", "audience", "arn", "name", "region", "stdin", "authentication", "error", "errors",
 		"exception", "fault", "denied", "expired", "invalid", "client", "handler", "fetcher", "refresh", "bucket", "limiter", "burst", "store", "cache", "reader",
 		"factory", "filter", "validator", "chain", "spec", "field", "header", "prompt", "authenticator", "config", "configuration", "resolver", "request", "response",
-		"plugin", "helper", "driver", "listener", "middleware", "servlet", "encoder", "util", "utils"}
+		"py", "go", "java", "js", "rb", "sh", "log", "txt", "pem", "crt", "conf", "json", "yml", "yaml", "xml", "jar", "plugin", "helper", "driver", "listener", "middleware", "servlet", "encoder", "util", "utils"}
 )
 
 // stems are pieces of the words above: an identifier without one of them is no
@@ -164,6 +164,8 @@ func words(identifier string) []string {
 func judge(all []string) (s strength, plural, qualified bool) {
 	for i, w := range slices.Backward(all) {
 		switch {
+		case w == "passwd" && len(all) == 1: // also a program and a file
+			s = wordName
 		case endsIn(w, passWords) && !slices.Contains(notPass, w), strings.HasPrefix(w, "password"), strings.HasPrefix(w, "passwd"):
 			s = passName
 		case slices.Contains(codeWords, w), i > 0 && (w == "key" || w == "keys") && slices.Contains(keyKinds, all[i-1]),

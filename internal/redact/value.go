@@ -7,8 +7,9 @@ import (
 
 // value is what stands behind a name: text[from:to], without its quotes.
 type value struct {
-	from, to int
-	quoted   bool
+	from, to   int
+	quoted     bool
+	references bool // it names where the secrets are
 }
 
 // quotes are what may stand around a text in a log: a quote behind any number of
@@ -31,21 +32,24 @@ var (
 // ampersand.
 func readValue(s string, query bool) value {
 	if strings.HasPrefix(s, Mask) {
-		return value{0, len(Mask), false}
+		return value{to: len(Mask)}
 	}
 	if m := openQuote.FindStringSubmatchIndex(s[:min(len(s), 64)]); m != nil {
 		to, end := closing(s, m[1], s[m[2]:m[3]])
 		if end < len(s) && goesOnAfter(s[end:]) { // as in 'it'\''s'
 			to = end + bareEnd(s[end:], query)
 		}
-		return value{m[1], to, true}
+		return value{from: m[1], to: to, quoted: true}
 	}
 	if len(s) > 1 && (s[0] == '[' || s[0] == '{') && s[1] != s[0] {
 		if end := strings.IndexByte(s, "]}"[strings.IndexByte("[{", s[0])]); end > 0 {
-			return value{1, end, false}
+			if strings.Contains(s[:end], "arn:aws") { // references to secrets
+				return value{references: true}
+			}
+			return value{from: 1, to: end}
 		}
 	}
-	return value{0, bareEnd(s, query), false}
+	return value{to: bareEnd(s, query)}
 }
 
 // closing finds the quote that closes what the quote open opened: one with no

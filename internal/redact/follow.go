@@ -28,7 +28,8 @@ const (
 func follows() []follow {
 	quoted := func(_ string, _ name, v value, _ string) bool { return v.quoted }
 	pair := func(line string, n name, v value, _ string) bool {
-		return v.quoted && n.from > 0 && strings.IndexByte("\"'`", line[n.from-1]) >= 0
+		isKey := strings.HasPrefix(strings.TrimLeft(line[v.to:], "\"'` \\"), ":")
+		return v.quoted && !isKey && n.from > 0 && strings.IndexByte("\"'`", line[n.from-1]) >= 0
 	}
 	long := func(_ string, _ name, _ value, secret string) bool { return looksSecret(secret) }
 	word := func(_ string, n name, _ value, secret string) bool {
@@ -78,22 +79,29 @@ func (t *tables) named(line, lower string, found []span) []span {
 				continue
 			}
 			at := n.to + m[1]
-			v := readValue(line[at:], n.from > 0 && strings.IndexByte("?&;", line[n.from-1]) >= 0)
-			if end := strings.IndexAny(line[at:at+v.to], "])"); end >= 0 && !v.quoted && strings.IndexByte("[(", line[at-1]) >= 0 {
-				v.to = end
-			}
-			first := line[at+v.from : at+v.to]
-			if first == Mask || v.references {
+			v := readAt(line, at, n)
+			if v.references || line[v.from:v.to] == Mask {
 				break
 			}
+			first := line[v.from:v.to]
 			v = wholeRest(line, n, at, v)
-			if secret := line[at+v.from : at+v.to]; f.fits(line, n, v, secret, at) && isValue(secret) && !describes(line, n, first) {
-				found = append(found, span{at + v.from, at + v.to, "named-secret"})
+			if secret := line[v.from:v.to]; f.fits(line, n, v, secret, at) && isValue(secret) && !describes(line, n, first) {
+				found = append(found, span{v.from, v.to, "named-secret"})
 				break
 			}
 		}
 	}
 	return found
+}
+
+// readAt reads the value that begins at a place of a line.
+func readAt(line string, at int, n name) value {
+	v := readValue(line[at:], n.from > 0 && strings.IndexByte("?&;", line[n.from-1]) >= 0)
+	if end := strings.IndexAny(line[at:at+v.to], "])"); end >= 0 && !v.quoted && strings.IndexByte("[(", line[at-1]) >= 0 {
+		v.to = end
+	}
+	v.from, v.to = at+v.from, at+v.to
+	return v
 }
 
 // fits tells whether what stands behind the name is a value of that form. A word
@@ -115,7 +123,7 @@ func wholeRest(line string, n name, at int, v value) value {
 	}
 	sign := strings.Trim(line[n.to:at], " \t\"'")
 	if sign == "=" || sign == ":" && line[at-1] != ':' && (n.strength == passName || isOneCase(line[n.from:n.to])) {
-		return value{to: len(strings.TrimRight(line[at:], " \t\r"))}
+		return value{from: at, to: at + len(strings.TrimRight(line[at:], " \t\r"))}
 	}
 	return v
 }

@@ -36,6 +36,7 @@ func follows() []follow {
 		return looksSecret(secret) || n.strength == passName && isRandom(secret) || n.strength >= codeName && strings.ContainsAny(secret, "0123456789") && isRandom(secret) && !sourceLine.MatchString(secret)
 	}
 	return []follow{
+		{"an element of XML", `<db:password>«correcthorse»</db:password>`, `(?:\s[^<>]{0,120})?(?:>|&gt;|\\+u003e)\s*(?:<!\[CDATA\[)?`, wordName, element},
 		{"an assignment", `exec db-password=«correcthorse»`, closers + blank + `*` + equals + blank + `*`, weakName, assigned},
 		{"an assignment with a type", `password: string = «'correcthorse'»`, `\s*:\s*[A-Za-z][\w.<>|? ]{0,30}=\s*`, wordName, nil},
 		{"an assignment with a type, in Go", `var dbPassword string = «"correcthorse"»`, `\s+\*?[A-Za-z][\w.]*\s*=\s*`, wordName, quoted},
@@ -45,7 +46,6 @@ func follows() []follow {
 		{"a flag in an argument vector", `["--password",«"correcthorse"»]`, quotes + `\s*,?\s*`, weakName, flagged},
 		{"two strings side by side", `("db.password", «"correcthorse"»)`, quotes + `\s*,\s*`, wordName, pair},
 		{"a call", `ds.setPassword(«"correcthorse"»)`, `\(\s*`, wordName, quoted},
-		{"an element of XML", `<db:password>«correcthorse»</db:password>`, `(?:\s[^<>]{0,120})?(?:>|&gt;|\\+u003e)\s*(?:<!\[CDATA\[)?`, wordName, element},
 		{"a line that sets it", `ENV DB_PASSWORD «correcthorse»`, `\s+`, wordName, setBefore},
 		{"a line of name and value", `requirepass «correcthorse»`, `\s+`, wordName, wholeLine},
 		{"netrc", `machine h.example login joe password «correcthorse»`, `\s+`, passName, loginBefore},
@@ -107,7 +107,7 @@ func readAt(line string, at int, n name) value {
 // fits tells whether what stands behind the name is a value of that form. A word
 // with a dash is the next flag, and the name of a file is no name of a secret.
 func (f follow) fits(line string, n name, v value, secret string, at int) bool {
-	if strings.TrimSpace(line[n.to:at]) == "" && (!v.quoted && strings.HasPrefix(secret, "-") || n.from > 0 && line[n.from-1] == '/') {
+	if strings.TrimSpace(line[n.to:at]) == "" && (!v.quoted && strings.HasPrefix(secret, "-") || n.from > 0 && line[n.from-1] == '/' || line[n.from:n.to] == "sshpass") {
 		return false
 	}
 	return f.needs == nil || f.needs(line, n, v, secret)
@@ -179,8 +179,8 @@ var (
 	loginAndUser  = regexp.MustCompile(`(?i)(?:login|user|username|account|default)\s+\S+\s+$`)
 )
 
-func setBefore(line string, n name, _ value, _ string) bool {
-	return settersBefore.MatchString(line[max(0, n.from-48):n.from])
+func setBefore(line string, n name, _ value, secret string) bool {
+	return !isStop(secret) && settersBefore.MatchString(line[max(0, n.from-48):n.from])
 }
 
 func loginBefore(line string, n name, _ value, _ string) bool {

@@ -18,10 +18,11 @@ type form struct {
 }
 
 const (
-	argument = `(?:\s+|` + quotes + `\s*,?\s*` + quotes + `|,)` // between two arguments, also of an argument vector
-	bare     = `[^\s"'` + "`" + `\\<>]`
-	at       = `@(?:[^s]|s[^h]|sh[^a]|sha[^2]|$)` // but no image's @sha256:
-	queryKey = `(?:x-(?:amz|goog|oss|ms)-(?:signature|security-token|credential)|access_?token|id_?token|refresh_?token|auth_?token|token|sig|signature|` +
+	argument   = `(?:\s+|` + quotes + `\s*,?\s*` + quotes + `|,)` // between two arguments, also of an argument vector
+	stringText = `(?:\\*"[^"]*"|'[^']*')`
+	bare       = `[^\s"'` + "`" + `\\<>]`
+	at         = `@(?:[^s]|s[^h]|sh[^a]|sha[^2]|$)` // but no image's @sha256:
+	queryKey   = `(?:x-(?:amz|goog|oss|ms)-(?:signature|security-token|credential)|access_?token|id_?token|refresh_?token|auth_?token|token|sig|signature|` +
 		`api_?key|apikey|auth|client_?secret|password|passwd|pass|pwd|secret|assertion|samlresponse|ticket|jwt|hmac|otp|awsaccesskeyid|subscription-key)`
 )
 
@@ -45,18 +46,28 @@ var forms = []form{
 	{"command-line", "user and password of a flag", `curl -u joe:«x9Kq2» https://api.example`, "~-u --user --proxy-user creds ~-a~ \"-a --auth \"-u '-u '-a credential",
 		`(?:^|[\s"'\[,])(?:-u|-U|--user|--proxy-user|--auth|--(?:src-|dest-)?creds|--credential)(?:` + argument + `|=)?["']?[^\s:"'/=]+:(` + bare + `+)`, isPassword},
 	{"command-line", "a secret that is piped into a command", `echo «x9Kq2» | docker login --password-stdin`, "stdin passwd sudo --with-token login secret cryptsetup gpg --passphrase-fd kinit vault",
-		`\b(?:echo|printf|print|cat\s*<<<|Write-Output)\s+(?:-\w+\s+)*(?:\\*["']%s(?:\\n)?\\*["']\s+)?(\\*"[^"|]*"|'[^'|]*'|[^\s|]+)\s*\|[^|]*(?:-stdin|--stdin|passwd|sudo\s+(?:-\w+\s+)*-S|--with-token|\blogin\b|secrets?\s+(?:create|set|put)|cryptsetup|gpg|--passphrase-fd|kinit|vault\b)`, isValue},
-	{"command-line", "a secret in a here-string", `docker login --password-stdin <<< «x9Kq2»`, "<<<", `(?:stdin|passwd|login|sudo -S|with-token|kinit|cryptsetup)[^|;]*<<<\s*(\S+)`, isValue},
+		`\b(?:echo|yes|printf|print|cat\s*<<<|Write-Output)\s+(?:-\w+\s+)*(?:\\*["']%s(?:\\n)?\\*["']\s+)?(\\*"[^"|]*"|'[^'|]*'|[^\s|]+)\s*\|[^|]*(?:-stdin|--stdin|passwd|sudo\s+(?:-\w+\s+)*-S|--with-token|\blogin\b|secrets?\s+(?:create|set|put)|cryptsetup|gpg|--passphrase-fd|kinit|vault\b)`, isValue},
+	{"command-line", "a secret in a here-string", `docker login --password-stdin <<< «x9Kq2»`, "<<<", `(?:stdin|passwd|login|secret create|sudo -S|with-token|kinit|cryptsetup)[^|;]*<<<\s*(\S+)`, isValue},
 	{"command-line", "a password of OpenSSL", `openssl rsa -passin pass:«x9Kq2»`, "pass:", `\bpass:([^\s"'\\]+)`, isPassword},
 	{"command-line", "a secure string of PowerShell", `ConvertTo-SecureString «"x9Kq2"» -AsPlainText`, "securestring", `(?i)ConvertTo-SecureString\s+(?:-String\s+)?(\\*"[^"]*"|'[^']*'|\S+)`, isValue},
 	{"command-line", "the password of a switch that begins with a slash", `net use /user:joe /p:«x9Kq2»`, "/p: /pass", `(?i)\s/(?:p|pass|password|pw|pwd):(\S+)`, isValue},
 
 	{"named-secret", "a password in SQL", `CREATE USER joe IDENTIFIED BY «'x9Kq2'»`, "identified", `(?i)\bidentified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+)?(\\*"[^"]*"|\\*'[^']*'|[^\s;]+)`, isValue},
-	{"named-secret", "a password of Redis", `AUTH «x9Kq2»`, "auth", `(?:^|["'>]\s*)AUTH\s+(?:default\s+)?(\S+)\s*$`, isValue},
+	{"named-secret", "a password of Redis", `AUTH «x9Kq2»`, "auth", `(?:^|["'>]\s*|HELLO\s+\d\s+)AUTH\s+(?:[\w.-]+\s+)?(\S+)\s*$`, isNoMechanism},
 	{"named-secret", "a file of PostgreSQL's passwords", `db.example:5432:app:joe:«x9Kq2»`, ":5432: :5433: :6432: :*:", `^(?:[A-Za-z][\w.-]*|\*|(?:\d+\.){3}\d+):(?:\d{2,5}|\*):[\w.*-]+:[\w.*-]+:(\S+)\s*$`, isValue},
 	{"named-secret", "a cookie of Erlang", `rabbitmq -setcookie «XKQMZWABC»`, "setcookie erlang", `(?i)(?:-setcookie\s+|erlang[\s_-]?cookie\s*[:=]\s*)(\S+)`, isValue},
-	{"named-secret", "an element of XML named by its attribute", `<entry key="db.password">«x9Kq2»</entry>`, "pass secret token credential", `(?i)<\w+[^<>]*\s(?:name|key)=\\*["'][\w.:-]*(?:pass(?:word|wd|phrase)?|secret|token|credentials?)\\*["'][^<>]*>\s*([^<\s][^<]*)`, isValue},
+	{"named-secret", "an element of XML named by its attribute", `<entry key="db.password">«x9Kq2»</entry>`, "pass secret token credential key", `(?i)<\w+[^<>]*\s(?:name|key)=\\*["'][\w.:-]*(?:pass(?:word|wd|phrase)?|secret|token|credentials?|(?:api|access|secret|private)[._-]?key)\\*["'][^<>]*>\s*(?:<\w*value>\s*)?([^<\s][^<]*)`, isValue},
 	{"named-secret", "a name and its value in elements of XML", `<name>DB_PASSWORD</name><value>«x9Kq2»</value>`, "</", `(?i)<(?:\w+:)?(?:name|key|\w*name)>\s*[\w.:-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|credentials?)[\w.:-]*\s*</[\w:]+>\s*<(?:\w+:)?\w*value>([^<]+)`, isValue},
+
+	{"named-secret", "a password in the access list of Redis", `user default on >«x9Kq2» ~* +@all`, "user", `(?i)\buser\s+\S+\s+(?:\S+\s+)*?(?:on|off|reset\w*)\s+(?:\S+\s+)*?[>#]([^\s>]+)`, isValue},
+	{"named-secret", "a password for a hash", `crypt(«'x9Kq2'», gen_salt('bf'))`, "crypt(", `\bcrypt\(\s*('[^']*')`, isValue},
+	{"named-secret", "user and password of a constructor", `new BasicAuth("joe", «"x9Kq2"»)`, "auth credential password", `(?i)\b\w*(?:auth|authentication|credentials?|UsernamePassword\w*)\s*[=(:]\s*[\[(]?\s*` + stringText + `\s*,\s*(` + stringText + `)`, isValue},
+	{"named-secret", "user and password of a setting", `basic_auth: joe:«x9Kq2»`, "auth credential", `(?i)\b\w*(?:auth|credentials?)["']?\s*(?:are|is|:|=)\s*["'(]*[\w.@-]+\s*[:/]\s*([^\s"',})/]+)`, isPair},
+	{"named-secret", "a one-time code", `otp: «482193»`, "pin otp mfa 2fa one-time verification", `(?i)\b(?:pin|t?otp|mfa|2fa|one-time|verification)(?:[ _-]?(?:code|token|pin))?(?:` + quotes + `)*\s*(?:is|[:=])\s*(?:` + quotes + `)?([0-9]{4,8})\b`, nil},
+	{"named-secret", "a secret of a network device", `snmp-server community «x9Kq2» RO`, "community enable secret password key", `(?i)\b(?:snmp-server community|r[ow]community6?|enable (?:secret|password)|(?:secret|password|key) [05789])\s+(?:[05789]\s+)?(\S+)`, isValue},
+	{"named-secret", "a secret key beside the id of an access key", `«AKIAIOSFODNN7EXAMPLE»:«x9Kq2mZ7wx9Kq2mZ7w»`, "akia asia", `(?:AKIA|ASIA)[A-Z0-9]{12,}\\*["']?[\s:,/|;=]+\\*["']?([A-Za-z0-9/+=]{16,})`, isRandom},
+	{"named-secret", "a link that signs its reader in", `GET /reset-password/«x9Kq2mZ7wx9Kq2»`, "/reset /verify /confirm /invite /magic /activate /login/", `(?i)/(?:reset|verify|confirm|invite|magic|activate|login)[\w-]*/([^/\s?&"'<>]{12,})`, looksSecret},
+	{"command-line", "a line that Expect types", `send "«x9Kq2»\r"`, "send", `\bsend\s+(?:--\s+)?\\*"([^"\s\\]+)\\+r`, isRandom},
 
 	{"signature", "the signature of a request", `&x=1 sig=«x9Kq2mZ7wx9Kq2mZ7w%3D»`, "sig", `(?i)\bsig(?:nature)?=([\w%+/-]{16,}=*)`, nil},
 	{"aws-access-key", "an AWS access key id", `using «AKIAIOSFODNN7EXAMPLE» now`, "akia asia abia acca", `(?:^|[^A-Za-z0-9])((?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16,})\b`, nil},
@@ -112,6 +123,14 @@ func isUserInfo(s string) bool {
 	host, _, path := strings.Cut(s, "/")
 	return !path || strings.Contains(host, "@") || strings.Contains(host, ":") && !hostAndPort.MatchString(host)
 }
+
+// isNoMechanism tells a password from the name of a way to sign in.
+func isNoMechanism(s string) bool {
+	return isValue(s) && s != "PLAIN" && s != "LOGIN" && s != "NONE" && !strings.HasPrefix(s, "CRAM-") && !strings.HasPrefix(s, "SCRAM-")
+}
+
+// isPair tells a password behind a user from a port and the rest of a URL.
+func isPair(s string) bool { return isPassword(s) && isRandom(s) }
 
 // isNoJDBC: of Oracle's URLs another form knows more.
 func isNoJDBC(s string) bool { return !strings.HasPrefix(s, "jdbc:") }

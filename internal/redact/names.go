@@ -28,15 +28,14 @@ type name struct {
 
 // Words that end the names of secrets, by the strength that they give.
 var (
-	passWords   = []string{"password", "passwords", "passwd", "passphrase", "passcode", "passwort", "kennwort", "wachtwoord", "contrasena", "senha", "pwd", "pass"}
+	passWords   = []string{"password", "passwords", "passwd", "passphrase", "passcode", "passwort", "kennwort", "wachtwoord", "contrasena", "senha", "pwd", "pass", "pw"}
 	secretWords = []string{"secret", "secrets", "token", "tokens", "credential", "credentials"}
 	codeWords   = []string{"apikey", "accesskey", "accountkey", "privatekey", "secretkey", "authkey", "masterkey", "sharedkey", "signingkey", "encryptionkey",
-		"authdata", "sharedaccesssignature", "requirepass", "masterauth", "connectionstring"}
+		"authdata", "sharedaccesssignature", "requirepass", "masterauth", "connectionstring", "psk"}
 	weakWords = []string{"key", "keys", "auth", "sig", "signature", "session", "sessionid", "jsessionid", "phpsessid", "sid", "cookie", "salt", "seed", "hmac",
 		"pin", "otp", "totp", "jwt", "bearer", "sas", "webhook", "mnemonic", "community", "license", "code", "ticket", "nonce", "hash", "digest"}
 	// notPass are words in -pass that are no passwords, and programs.
-	notPass = []string{"bypass", "compass", "encompass", "overpass", "underpass", "trespass", "surpass",
-		"sshpass", "chpasswd", "htpasswd", "mkpasswd"}
+	notPass = []string{"bypass", "compass", "encompass", "overpass", "underpass", "trespass", "surpass", "chpasswd", "htpasswd", "mkpasswd"}
 	// keyKinds make a secret of the word "key" behind them.
 	keyKinds = []string{"access", "account", "api", "app", "application", "auth", "client", "encryption", "license", "master", "private", "secret", "session",
 		"shared", "signing", "storage", "subscription", "functions", "integration", "deploy", "hmac", "aes", "crypt", "cipher", "signature", "service", "write", "admin"}
@@ -52,7 +51,7 @@ var (
 
 // stems are pieces of the words above: an identifier without one of them is no
 // name of a secret.
-var stems = []string{"pass", "pwd", "secret", "token", "cred", "key", "auth", "sig", "sess", "sid", "cookie", "salt", "seed", "hmac", "pin", "otp", "jwt",
+var stems = []string{"pass", "pwd", "pw", "psk", "secret", "token", "cred", "key", "auth", "sig", "sess", "sid", "cookie", "salt", "seed", "hmac", "pin", "otp", "jwt",
 	"bearer", "sas", "hook", "mnemonic", "community", "license", "code", "ticket", "nonce", "hash", "digest", "wort", "wachtwoord", "contrasena", "senha", "connectionstring"}
 
 // maxName is as much of an identifier's end as is looked at.
@@ -113,11 +112,11 @@ func containsAny(text string, any []string) bool {
 func nameOf(line, lower string, from, to int) name {
 	n := name{from: from, to: to}
 	from = max(from, to-maxName)
-	if to-from < 3 || !containsAny(lower[from:to], stems) {
+	if to-from < 2 || !containsAny(lower[from:to], stems) {
 		return n
 	}
 	n.flag = line[n.from] == '-' && (n.from == 0 || strings.IndexByte(" \t\"'`=([,\\", line[n.from-1]) >= 0)
-	if n.strength, n.plural, n.qualified = judge(words(line[from:to])); lower[from:to] == "_auth" { // npm's
+	if n.strength, n.plural, n.qualified = judge(words(line[from:to])); lower[from:to] == "_auth" || strings.HasSuffix(lower[from:to], "__auth") { // npm's
 		n.strength = codeName
 	}
 	return n

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"muster/internal/term"
 )
 
 // jsonToken finds JSON's strings, and the colon behind those that are keys, and
@@ -16,16 +18,25 @@ var jsonToken = regexp.MustCompile(`"(?:[^"\\]|\\.)*"(\s*:)?|[{}\[\]]`)
 // name beside it ({"name": ..., "value": ...}) and by the rules. Strings that
 // follow each other in an array are taken for the lines of one text, and for the
 // arguments of one command. The order of the keys stays. What is no JSON is
-// masked as text.
+// masked as text. Characters that a reader cannot see are escaped.
 func (f *Filter) JSON(data []byte) []byte {
 	if !json.Valid(data) {
-		return []byte(f.Text(string(data)))
+		return []byte(f.cleaned(string(data)))
 	}
 	w := walk{filter: f, data: data, stack: []level{{}}}
 	for _, m := range jsonToken.FindAllSubmatchIndex(data, -1) {
 		w.token(m)
 	}
-	return bytes.Join(append(w.out, data[w.end:]), nil)
+	return term.InertJSON(bytes.Join(append(w.out, data[w.end:]), nil))
+}
+
+// cleaned masks a text, and cleans its lines.
+func (f *Filter) cleaned(text string) string {
+	lines := strings.Split(f.Text(text), "\n")
+	for i, line := range lines {
+		lines[i] = Clean(line)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // walk is one way through a JSON text.
@@ -46,6 +57,7 @@ type level struct {
 	tells    bool    // it is about a secret: a field called name, or so, says it
 	values   []place // of the fields called value, or so
 	elements []place
+	deep     bool // it holds others
 }
 
 // place is where a string stands: in data, and in out.
@@ -62,7 +74,7 @@ func (w *walk) token(m []int) {
 		if top.key == "" && w.data[top.from] == '[' {
 			name = top.name
 		}
-		top.key, top.lines = "", nil
+		top.key, top.lines, top.deep = "", nil, true
 		w.stack = append(w.stack, level{from: m[0], name: name, tells: w.data[m[0]] == '{' && strengthOf(name) >= codeName})
 	case '}', ']':
 		w.close(top)
@@ -117,7 +129,7 @@ func (w *walk) close(l *level) {
 			w.mask(v, "named-secret")
 		}
 	}
-	if len(l.elements) < 2 || w.end-l.from > maxLine {
+	if len(l.elements) < 2 || l.deep || w.end-l.from > maxLine {
 		return
 	}
 	for _, s := range secretsIn(string(w.data[l.from:w.end]), maxDepth) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -79,8 +80,8 @@ func (h *Handler) prefix(level slog.Level) string {
 }
 
 func quoted(value string) string {
-	if value == "" || strings.ContainsAny(value, " \"=\n") {
-		return fmt.Sprintf("%q", value)
+	if value == "" || strings.ContainsAny(value, " \"=") || OneLine(value) != value {
+		return OneLine(strconv.Quote(value))
 	}
 	return value
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 
 	"muster/internal/term"
@@ -78,7 +79,8 @@ func (f *Filter) find(line, next string, depth int) []span {
 	if namedBelow(line, next) {
 		found = append(found, fieldIn(line)...)
 	}
-	if len(found) > 0 && f.inside == nothing && strings.HasSuffix(line, `\`) {
+	reachesEnd := func(s span) bool { return s.to == len(line) }
+	if f.inside == nothing && strings.HasSuffix(line, `\`) && slices.ContainsFunc(found, reachesEnd) {
 		f.inside = inValue
 	}
 	f.announce(line)

@@ -40,7 +40,7 @@ func follows() []follow {
 		{"an assignment", `exec db-password=«correcthorse»`, closers + blank + `*` + equals + blank + `*`, weakName, assigned},
 		{"an assignment with a type", `password: string = «'correcthorse'»`, `\s*:\s*[A-Za-z][\w.<>|? ]{0,30}=\s*`, wordName, nil},
 		{"an assignment with a type, in Go", `var dbPassword string = «"correcthorse"»`, `\s+\*?[A-Za-z][\w.]*\s*=\s*`, wordName, quoted},
-		{"a key in quotes and a colon", `{"clientSecret" : «"correcthorse"»}`, quotes + blank + `*` + colon + blank + `*`, weakName, assigned},
+		{"a key in quotes and a colon", `{"clientSecret" : «"correcthorse"»}`, quotes + blank + `*` + colon + blank + `*(?:\[\]\w+\{)?`, weakName, assigned},
 		{"a key and a colon", `10:00 app: client_secret: «correcthorse»`, closers + blank + `*` + colon + blank + `*(?:[|>][+-]?)?` + blank + `*`, weakName, afterColon},
 		{"a flag", `exec tool --db-password «correcthorse»`, blank + `+`, weakName, flagged},
 		{"a flag in an argument vector", `["--password",«"correcthorse"»]`, quotes + `\s*,?\s*`, weakName, flagged},
@@ -54,10 +54,11 @@ func follows() []follow {
 		{"a sentence", `the password for joe is now «correcthorse»`,
 			`(?:\s+(?:for|of|to|on|at)(?:\s+["'\w.@%-]+){1,4})?\s+(?:is|was|are|equals|has been|will be)(?:\s+(?:now|set to|changed to|reset to|set as))?\s*[:=]?\s*`, wordName, said},
 		{"an order", `password set to «correcthorse»`, `\s+(?:set|changed|reset|rotated|updated|overridden|equal)\s+(?:to|as|with)\s*[:=]?\s*`, wordName, said},
+		{"a new value", `set DB_PASSWORD to «x9Kq2»`, `\s+(?:to|as|from|with(?: the)? value|has(?: the)? value)\s*[:=]?\s*`, wordName, given},
 		{"a prompt", `Password for root: «correcthorse»`, `\s+(?:\w+\s+){0,3}(?:for|of|to)\s+(?:the\s+)?[\w@'"%-]+(?:\.[\w@'"%-]+)*(?:\s+\w+){0,2}\s*(?:\([^)]{0,80}\))?\s*(?:is\s*)?[:=]\s*`, wordName, said},
 		{"a sentence with a colon", `temporary token issued: «x9Kq2mZ7w»`, `\s+(?:[^:=,;".]|\.\S){1,60}[:=]\s+`, wordName, long},
 		{"a random value", `client-secret «x9Kq2mZ7w» refused`, blank + `+(?:value\s+)?`, wordName, word},
-		{"a value in brackets", `invalid token (x) [«x9Kq2mZ7w»]`, `\s*(?:\(\w*\)\s*)?[\[(]`, wordName, word},
+		{"a value in brackets", `invalid token (x) [«x9Kq2mZ7w»]`, `\s*(?:\(\w*\)\s*)?[\[(](?:(?:was|is|now):?\s+)?`, wordName, word},
 	}
 }
 
@@ -142,11 +143,17 @@ func describes(line string, n name, secret string) bool {
 	return n.qualified && (fileName.MatchString(secret) || !looksSecret(secret))
 }
 
-func assigned(_ string, n name, _ value, secret string) bool {
+func assigned(line string, n name, v value, secret string) bool {
 	if n.strength == weakName {
-		return isLong(secret)
+		return isLong(secret) || isRandom(secret) && isAuth(line[n.from:n.to], v)
 	}
 	return true
+}
+
+// isAuth tells the field auth of Docker's settings and variables such as
+// REDISCLI_AUTH from other names that end so.
+func isAuth(name string, v value) bool {
+	return v.quoted && name == "auth" || strings.HasSuffix(name, "_AUTH")
 }
 
 func afterColon(line string, n name, v value, secret string) bool {
@@ -201,6 +208,12 @@ var stops = regexp.MustCompile(`(?i)^(?:not|no|an?|the|in|too|only|already|still
 	`available|unavailable|your|this|that|it|managed|default|\w+(?:ed|ing|able|ible|ent|ory))$`)
 
 func isStop(s string) bool { return stops.MatchString(strings.Trim(s, `.,;:!?)"'`)) }
+
+// given tells a new value from where a secret comes from or goes to.
+func given(line string, n name, v value, secret string) bool {
+	isCode := strings.ContainsAny(line[n.from:n.to], "_-.")
+	return !isStop(secret) && (v.quoted || looksSecret(secret) || isCode && n.strength >= codeName && isRandom(secret) && strings.ContainsAny(secret, "0123456789"))
+}
 
 func said(_ string, n name, v value, secret string) bool {
 	switch {

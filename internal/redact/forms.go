@@ -43,10 +43,10 @@ var forms = []form{
 	{"http-header", "the value of a header", `Authorization: «Bearer x9Kq2mZ7w»`, "authorization cookie auth", `(?i)(?:\bauthorization|cookie|x-registry-auth)(?:` + quotes + `|\])*\s*(?:[:=]|,\s*` + quotes + `)\s*[\[({]*(?:` + quotes + `)?([^"'\\\s&][^"'\\]*)`, isHeader},
 	{"http-header", "a scheme and its credentials", `sent Bearer «x9Kq2mZ7w»`, "bearer basic negotiate apikey aws4", `(?i)\b(?:bearer|basic|negotiate|apikey|aws4-hmac-sha256)(?:\s+|%20|\+)(?:token\s+)?([A-Za-z0-9+/_.~=-]{8,})`, isRandom},
 
-	{"command-line", "user and password of a flag", `curl -u joe:«x9Kq2» https://api.example`, "~-u --user --proxy-user creds ~-a~ \"-a --auth \"-u '-u '-a credential",
+	{"command-line", "user and password of a flag", `curl -u joe:«x9Kq2» https://api.example`, "-u~ -u\" -u' -u, -u= --user --proxy-user creds ~-a~ \"-a --auth '-a credential",
 		`(?:^|[\s"'\[,])(?:-u|-U|--user|--proxy-user|--auth|--(?:src-|dest-)?creds|--credential)(?:` + argument + `|=)?["']?[^\s:"'/=]+:(` + bare + `+)`, isPassword},
 	{"command-line", "a secret that is piped into a command", `echo «x9Kq2» | docker login --password-stdin`, "stdin passwd sudo --with-token login secret cryptsetup gpg --passphrase-fd kinit vault",
-		`\b(?:echo|yes|printf|print|cat\s*<<<|Write-Output)\s+(?:-\w+\s+)*(?:\\*["']%s(?:\\n)?\\*["']\s+)?(\\*"[^"|]*"|'[^'|]*'|[^\s|]+)\s*\|[^|]*(?:-stdin|--stdin|passwd|sudo\s+(?:-\w+\s+)*-S|--with-token|\blogin\b|secrets?\s+(?:create|set|put)|cryptsetup|gpg|--passphrase-fd|kinit|vault\b)`, isValue},
+		`\b(?:echo|yes|printf|print|cat\s*<<<|Write-Output)\s+(?:-\w+\s+)*(?:\\*["']%s(?:\\n)?\\*["']\s+)?(\\*"[^"|]*"|'[^'|]*'|[^\s|]+)\s*\|[^;]*?(?:-stdin|--stdin|passwd|sudo\s+(?:-\w+\s+)*-S|--with-token|\blogin\b|secrets?\s+(?:create|set|put)|cryptsetup|gpg|--passphrase-fd|kinit|vault\b)`, isValue},
 	{"command-line", "a secret in a here-string", `docker login --password-stdin <<< «x9Kq2»`, "<<<", `(?:stdin|passwd|login|secret create|sudo -S|with-token|kinit|cryptsetup)[^|;]*<<<\s*(\S+)`, isValue},
 	{"command-line", "a password of OpenSSL", `openssl rsa -passin pass:«x9Kq2»`, "pass:", `\bpass:([^\s"'\\]+)`, isPassword},
 	{"command-line", "a secure string of PowerShell", `ConvertTo-SecureString «"x9Kq2"» -AsPlainText`, "securestring", `(?i)ConvertTo-SecureString\s+(?:-String\s+)?(\\*"[^"]*"|'[^']*'|\S+)`, isValue},
@@ -69,10 +69,15 @@ var forms = []form{
 	{"named-secret", "a link that signs its reader in", `GET /reset-password/«x9Kq2mZ7wx9Kq2»`, "/reset /verify /confirm /invite /magic /activate /login/", `(?i)/(?:reset|verify|confirm|invite|magic|activate|login)[\w-]*/([^/\s?&"'<>]{12,})`, looksSecret},
 	{"command-line", "a line that Expect types", `send "«x9Kq2»\r"`, "send", `\bsend\s+(?:--\s+)?\\*"([^"\s\\]+)\\+r`, isRandom},
 
+	{"named-secret", "a secure string of Parameter Store", `{"Name":"/prod/x","Type":"SecureString","Value":«"x9Kq2"»}`, "securestring put-parameter", `(?i)(?:SecureString|put-parameter)\b[^{}|;]*?\bvalue\\*["']?\s*[:=\s]\s*(` + stringText + `|[^\s,}]+)`, isValue},
+	{"named-secret", "a change of password", `changed password from «x9Kq2 to y8Lr3»`, "password passwd", `(?i)\bpassw\w+\s+(?:\w+\s+)?(?:changed\s+)?from\s+(\S+\s+to\s+\S+)`, isChange},
+	{"http-header", "a parameter of Digest, OAuth or Hawk", `Digest username="joe", response="«x9Kq2mZ7w»"`, "digest oauth hawk", `(?i)\b(?:response|cnonce|oauth_signature|oauth_token|mac)=\\*"([^"\\]{8,})`, nil},
+	{"command-line", "the password of a scheduled task", `schtasks /create /ru joe /rp «x9Kq2»`, "/rp", `(?i)\s/rp\s+(\S+)`, isValue},
+
 	{"signature", "the signature of a request", `&x=1 sig=«x9Kq2mZ7wx9Kq2mZ7w%3D»`, "sig", `(?i)\bsig(?:nature)?=([\w%+/-]{16,}=*)`, nil},
 	{"aws-access-key", "an AWS access key id", `using «AKIAIOSFODNN7EXAMPLE» now`, "akia asia abia acca", `(?:^|[^A-Za-z0-9])((?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16,})\b`, nil},
 	{"vendor-token", "Discord", `bot «MTx9Kq2mZ7wx9Kq2mZ7wx9Kq.x9Kq2m.x9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7w»`, "discord bot token", `\b([MNO][A-Za-z\d]{23,25}\.[\w-]{6}\.[\w-]{27,})`, nil},
-	{"vendor-token", "Telegram", `bot «123456789:AAx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7»`, ":aa", `\b([0-9]{8,10}:AA[\w-]{33,})`, nil},
+	{"vendor-token", "Telegram", `bot «123456789:AAx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7»`, ":aa", `(?:\bbot|\b)([0-9]{8,10}:AA[\w-]{33,})`, nil},
 	{"vendor-token", "Mailchimp", `key «0123456789abcdef0123456789abcdef-us12»`, "-us1 -us2 -us3 -us4 -us5 -us6 -us7 -us8 -us9", `\b([0-9a-f]{32}-us[0-9]{1,2})\b`, nil},
 	{"vendor-token", "Azure", `using «x9K8Q~x9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx»`, "8q 7q", `(?:^|[^\w])(\w{3}[78]Q~[\w~.-]{30,})`, nil},
 	{"vendor-token", "Terraform Cloud", `using «x9Kq2mZ7wx9Kq2.atlasv1.x9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7w»`, ".atlasv1.", `\b(\w{14}\.atlasv1\.[\w-]{40,})`, nil},
@@ -127,6 +132,12 @@ func isUserInfo(s string) bool {
 // isNoMechanism tells a password from the name of a way to sign in.
 func isNoMechanism(s string) bool {
 	return isValue(s) && s != "PLAIN" && s != "LOGIN" && s != "NONE" && !strings.HasPrefix(s, "CRAM-") && !strings.HasPrefix(s, "SCRAM-")
+}
+
+// isChange tells an old and a new password from words.
+func isChange(s string) bool {
+	old, after, _ := strings.Cut(s, " to ")
+	return isRandom(strings.TrimSpace(old)) && isRandom(strings.TrimSpace(after)) && !identifier.MatchString(old)
 }
 
 // isPair tells a password behind a user from a port and the rest of a URL.

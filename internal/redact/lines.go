@@ -41,6 +41,7 @@ var (
 	loneFlag    = regexp.MustCompile(`(?:^|[\s"'\[,])(--?[A-Za-z][\w-]+)["']?\s*[,\\` + "`" + `]?\s*$`)
 	nameField   = regexp.MustCompile(`(?i)(?:^|[\s{,\[-])["']?\w*(?:name|key)["']?\s*[:=]\s*["']?([\w./-]+)["']?\s*,?\s*$|<(?:\w+:)?\w*(?:name|key)>\s*([\w./-]+)\s*</[\w:]+>\s*$`)
 	valueField  = regexp.MustCompile(`(?i)^[\s{\[-]*["']?\w*value["']?\s*[:=]\s*["']?([^\s"'][^"']*?)["']?\s*,?\s*\}?\s*$|<(?:\w+:)?\w*value>\s*([^<]*[^<\s])`)
+	fieldsEnd   = regexp.MustCompile(`}|^\s*- |valueFrom`) // of an object
 	openTag     = regexp.MustCompile(`<([\w:.-]+)[^<>]*>\s*$`)
 	oneWord     = regexp.MustCompile(`^[\s\[]*(?:- )?\s*["']?(\S+?|[^"']*)["']?[\s,\]]*\\?\s*$`)
 	firstWord   = regexp.MustCompile(`^\s*["']?([^\s"']+)`)
@@ -87,7 +88,7 @@ func (f *Filter) single(line string) []span {
 	var m []int
 	switch f.inside {
 	case inField:
-		if m = valueField.FindStringSubmatchIndex(line); m == nil && f.hidden < f.left && !strings.Contains(line, "}") {
+		if m = valueField.FindStringSubmatchIndex(line); m == nil && f.hidden < f.left && !fieldsEnd.MatchString(line) {
 			return []span{}
 		}
 	case inOperand:

@@ -146,7 +146,7 @@ func isValue(s string) bool {
 
 // isRandom tells a secret from the words of a sentence.
 func isRandom(s string) bool {
-	return isValue(s) && !prose.MatchString(strings.Trim(s, `"'\`)) && !fileName.MatchString(s) && !strings.HasPrefix(s, "//")
+	return isValue(s) && !prose.MatchString(strings.Trim(s, `"'\([{<`)) && !fileName.MatchString(s) && !strings.HasPrefix(s, "//")
 }
 
 // looksSecret tells a secret from words and from what names things: it has eight

@@ -21,7 +21,7 @@ var sourceLine = regexp.MustCompile(`\.\w+:[0-9]+$`)
 const (
 	blank   = `(?:\s|\x1b?\[[0-9;]{0,8}m|\\+[nrt])` // also a terminal's colors, and escaped ends of line
 	closers = `(?:` + quotes + `|\]|\x1b?\[[0-9;]{0,8}m)*`
-	equals  = `(?:[:?+!~=]?=[>=]?=?|->|<-|%(?:25)*3[dD]|\\+u003[dD]|\\+x3[dD]|&#61;|\|)`
+	equals  = `(?:[:?+!~=]?=[>=]?=?|->|<-|%(?:25)*3[dD]|\\+u003[dD]|\\+x3[dD]|&#61;)`
 	colon   = `(?::|%(?:25)*3[aA]|\\+u003[aA]|&#58;)`
 )
 
@@ -29,7 +29,7 @@ func follows() []follow {
 	quoted := func(_ string, _ name, v value, _ string) bool { return v.quoted }
 	pair := func(line string, n name, v value, _ string) bool {
 		isKey := strings.HasPrefix(strings.TrimLeft(line[v.to:], "\"'` \\"), ":")
-		return v.quoted && !isKey && n.from > 0 && strings.IndexByte("\"'`", line[n.from-1]) >= 0
+		return v.quoted && !isKey && n.from > 0 && strings.IndexByte("\"'", line[n.from-1]) >= 0
 	}
 	long := func(_ string, _ name, _ value, secret string) bool { return looksSecret(secret) }
 	word := func(_ string, n name, _ value, secret string) bool {
@@ -58,6 +58,7 @@ func follows() []follow {
 		{"a prompt", `Password for root: «correcthorse»`, `\s+(?:\w+\s+){0,3}(?:for|of|to)\s+(?:the\s+)?[\w@'"%-]+(?:\.[\w@'"%-]+)*(?:\s+\w+){0,2}\s*(?:\([^)]{0,80}\))?\s*(?:is\s*)?[:=]\s*`, wordName, said},
 		{"a sentence with a colon", `temporary token issued: «x9Kq2mZ7w»`, `\s+(?:[^:=,;".]|\.\S){1,60}[:=]\s+`, wordName, long},
 		{"a random value", `client-secret «x9Kq2mZ7w» refused`, blank + `+(?:value\s+)?`, wordName, word},
+		{"a cell of a table", `| password | «x9Kq2» |`, `\s*\|\s*`, wordName, word},
 		{"a value in brackets", `invalid token (x) [«x9Kq2mZ7w»]`, `\s*(?:\(\w*\)\s*)?[\[(](?:(?:was|is|now):?\s+)?`, wordName, word},
 	}
 }
@@ -190,8 +191,8 @@ func setBefore(line string, n name, _ value, secret string) bool {
 	return !isStop(secret) && settersBefore.MatchString(line[max(0, n.from-48):n.from])
 }
 
-func loginBefore(line string, n name, _ value, _ string) bool {
-	return loginAndUser.MatchString(line[max(0, n.from-96):n.from])
+func loginBefore(line string, n name, _ value, secret string) bool {
+	return !isStop(secret) && loginAndUser.MatchString(line[max(0, n.from-96):n.from])
 }
 
 // wholeLine: nothing but the name and the value stands on the line.
@@ -217,7 +218,7 @@ func given(line string, n name, v value, secret string) bool {
 
 func said(_ string, n name, v value, secret string) bool {
 	switch {
-	case isStop(secret), strings.HasPrefix(secret, "//"):
+	case isStop(secret), strings.HasPrefix(secret, "//"), n.strength < passName && strings.Contains(secret, " "):
 		return false
 	case v.quoted, n.strength == passName, isRandom(secret):
 		return true

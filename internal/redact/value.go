@@ -23,7 +23,7 @@ var (
 	resource   = regexp.MustCompile(`^arn:aws[a-z-]*:`)
 	number     = regexp.MustCompile(`^-?[0-9][0-9.,:]*(?:[a-zA-Z]{1,2}|[0-9TZ:.+-]*)$`)
 	fileName   = regexp.MustCompile(`^(?:~|\.\.?|[A-Za-z]:)[/\\]|^(?:file:/*)?/(?:etc|var|opt|usr|run|tmp|home|proc|sys|dev|srv|mnt|root|data|app|apps|lib|bin|v[1-4]|api|latest)(?:/|$)`)
-	prose      = regexp.MustCompile(`^(?:[A-Z]?[a-z]+(?:[-'][a-z]+)*|[A-Z]+|[0-9]{1,5}|[A-Za-z.]+(?:Exception|Error|Fault|Denied|Canceled|Timeout|Failed))[.,;:!?)]*$`)
+	prose      = regexp.MustCompile(`^(?:[A-Z]?[a-z]+(?:[-'][a-z]+)*|(?:[A-Z]?[a-z]+)(?:[A-Z][a-z]+)+|[A-Z]+|[0-9]{1,5}|[A-Za-z.]+(?:Exception|Error|Fault|Denied|Canceled|Timeout|Failed))[.,;:!?)]*$`)
 	identifier = regexp.MustCompile(`^(?:[a-z]+(?:-[a-z0-9]+)+-[0-9a-f]{1,17}|[a-z]+-[0-9a-f]{8,17}|(?:[0-9]+\.)+[0-9]+(?:[:/][0-9]+)?|v?[0-9]+(?:\.[0-9a-z]+)*|[0-9:.TZ+-]+|` +
 		`[0-9]+[a-zA-Z]{1,3}|(?i:sha256):[0-9a-f]+|[\w-]+(?:\.[\w-]+)+(?::[0-9]+)?|[A-Za-z]+\([^)]*\)|[a-z]+[0-9]{1,2}|[A-Z0-9_]+=.*|[\w.-]+@[\w.-]+)$`)
 )
@@ -154,8 +154,10 @@ func isRandom(s string) bool {
 func looksSecret(s string) bool {
 	s = strings.Trim(strings.TrimRight(s, ".,;:!?)"), `"'\`)
 	return len(s) >= 8 && isRandom(s) && !identifier.MatchString(s) && !strings.Contains(s, "://") && strings.Count(s, "/") < 3 &&
-		strings.ContainsAny(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") && strings.ContainsAny(s, "0123456789!@#$%^&*+=~?") && !strings.ContainsAny(s, "[](){}<>|")
+		strings.ContainsAny(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") && strings.ContainsAny(s, "0123456789!@#$%^&*+=~?") && !strings.ContainsAny(s, "[](){}<>| \t")
 }
 
-// isLong tells a random text of the length of a key.
-func isLong(s string) bool { return len(s) >= 12 && looksSecret(s) }
+// isLong tells a random text as long as a key.
+func isLong(s string) bool {
+	return len(s) >= 12 && looksSecret(s) && strings.ContainsAny(s, "0123456789") && !strings.ContainsAny(s, ",;:")
+}

@@ -141,6 +141,9 @@ func describes(line string, n name, secret string) bool {
 	case strings.HasSuffix(line[n.from:n.to], "PWD"): // a shell's directory
 		return strings.HasPrefix(secret, "/")
 	}
+	if isCapital := strings.ToUpper(secret) == secret; isCapital && strings.EqualFold(secret, line[n.from:n.to]) {
+		return true // a placeholder, as in "password":"PASSWORD"
+	}
 	return n.qualified && (fileName.MatchString(secret) || !looksSecret(secret))
 }
 
@@ -171,8 +174,9 @@ func afterColon(line string, n name, v value, secret string) bool {
 	return isRandom(secret)
 }
 
-func flagged(_ string, n name, _ value, secret string) bool {
-	return n.flag && !strings.HasPrefix(secret, "--") && (n.strength > weakName || looksSecret(secret))
+func flagged(line string, n name, _ value, secret string) bool {
+	isID := line[n.from:n.to] == "--secret-id" // of Secrets Manager, or Vault
+	return n.flag && !strings.HasPrefix(secret, "--") && (n.strength > weakName && !isID || looksSecret(secret))
 }
 
 // openingTag is what stands before the name of an element.
@@ -184,7 +188,7 @@ func element(line string, n name, _ value, _ string) bool {
 
 var (
 	settersBefore = regexp.MustCompile(`(?i)(?:^|[\s"'])(?:ENV|ARG|setenv|putenv|SetEnv|set(?:\s+-\w+)*|fastcgi_param|proxy_set_header|uwsgi_param|add_header)\s+["']?$`)
-	loginAndUser  = regexp.MustCompile(`(?i)(?:login|user|username|account|default)\s+\S+\s+$`)
+	loginAndUser  = regexp.MustCompile(`(?i)(?:login|user|username|account|default)\s+(\S+)\s+$`)
 )
 
 func setBefore(line string, n name, _ value, secret string) bool {
@@ -192,7 +196,8 @@ func setBefore(line string, n name, _ value, secret string) bool {
 }
 
 func loginBefore(line string, n name, _ value, secret string) bool {
-	return !isStop(secret) && loginAndUser.MatchString(line[max(0, n.from-96):n.from])
+	m := loginAndUser.FindStringSubmatch(line[max(0, n.from-96):n.from])
+	return m != nil && !isStop(m[1]) && !isStop(secret)
 }
 
 // wholeLine: nothing but the name and the value stands on the line.

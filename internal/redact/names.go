@@ -167,6 +167,8 @@ func judge(all []string) (s strength, plural, qualified bool) {
 			s = wordName
 		case endsIn(w, passWords) && !slices.Contains(notPass, w), strings.HasPrefix(w, "password"), strings.HasPrefix(w, "passwd"):
 			s = passName
+		case w == "id" && i > 1 && all[i-1] == "key" && all[i-2] == "access": // no secret, and known by its looks
+			return weakName, false, true
 		case slices.Contains(codeWords, w), i > 0 && (w == "key" || w == "keys") && slices.Contains(keyKinds, all[i-1]),
 			i > 0 && all[i-1] == "auth" && (w == "data" || w == "string"), i > 0 && all[i-1] == "access" && w == "signature":
 			s = codeName

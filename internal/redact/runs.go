@@ -68,12 +68,16 @@ var (
 	path    = regexp.MustCompile(`^/?(?:(?:[A-Z]?[a-z]+)*[0-9]*/){3,}(?:[A-Z]?[a-z]+)*[0-9]*$`) // one in 10^8 keys looks so
 )
 
+// camelPath is a path of names such as role/AmazonEC2ContainerServiceforEC2Role,
+// which has 40 characters. One in 10^7 keys looks so.
+var camelPath = regexp.MustCompile(`^/?(?:(?:[A-Z]{1,4}[0-9]{0,2})*[a-z]{3,}[0-9]{0,2}/?)+$`)
+
 // isCased tells base64 from digits in hexadecimal and from capitals.
 func isCased(s string) bool { return strings.ToLower(s) != s && strings.ToUpper(s) != s }
 
 // isMixed tells a random text from a path of words, or one that ends in an id.
 func isMixed(s string) bool {
-	return isCased(s) && strings.ContainsAny(s, "0123456789") && !hexTail.MatchString(s) && !path.MatchString(s)
+	return isCased(s) && strings.ContainsAny(s, "0123456789") && !hexTail.MatchString(s) && !path.MatchString(s) && !camelPath.MatchString(s)
 }
 
 // isEncodedText: text in base64 is there so that it is not seen.

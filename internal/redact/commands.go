@@ -5,30 +5,37 @@ import (
 	"strings"
 )
 
-// A command is a program that takes a secret behind a short flag, or in a place
-// of its own. To teach muster another one, add a row: the test of this table
-// masks each example.
+// A command is a program that takes a secret after a short flag or as a positional
+// argument. To support another program, add a row; a test masks each example.
 type command struct {
-	programs string // separated by blanks
-	example  string // the secret stands between « and »
-	before   string // a pattern for what stands before the secret, within the command
+	programs string // separated by spaces
+	example  string // « and » enclose the secret
+	before   string // pattern of the arguments before the secret; ARG matches an argument separator
 }
 
 var commands = []command{
-	{"mysql mysqldump mysqladmin mysqlimport mysqlcheck mysqlshow mysqlsh mysqlbinlog mysqlpump mariadb mariadb-dump mariadb-admin xtrabackup mariabackup mydumper 7z 7za rar",
+	{"mysql mysqldump mysqladmin mysqlimport mysqlcheck mysqlshow mysqlsh mysqlbinlog mysqlpump " +
+		"mariadb mariadb-dump mariadb-admin xtrabackup mariabackup mydumper 7z 7za rar",
 		`mysql -h db.example -uroot -p«x9Kq2» app`, `-p`},
 	{"sshpass", `sshpass -p «x9Kq2» ssh joe@h.example`, `-p(?:ARG)?`},
 	{"redis-cli redis-benchmark valkey-cli keydb-cli", `redis-cli -h cache.example -a «x9Kq2» ping`, `-aARG`},
 	{"redis-cli valkey-cli", `redis-cli auth «x9Kq2»`, `(?i:auth)ARG(?:defaultARG)?`},
-	{"docker podman buildah skopeo helm nerdctl oras crane oc az cf faas-cli kaniko regctl", `docker login -u AWS -p «x9Kq2» registry.example`, `login(?:ARG.*?)?ARG-p(?:ARG|=)?`},
+	{
+		"docker podman buildah skopeo helm nerdctl oras crane oc az cf faas-cli kaniko regctl",
+		`docker login -u AWS -p «x9Kq2» registry.example`, `login(?:ARG.*?)?ARG-p(?:ARG|=)?`,
+	},
 	{"az", `az login --service-principal -u app -p «x9Kq2» --tenant t`, `-pARG`},
 	{"ctr nerdctl", `ctr images pull --user AWS:«x9Kq2» registry.example/app`, `(?:-u|--user)(?:ARG|=)[\w.-]+:`},
-	{"mongo mongosh mongodump mongorestore mongoexport mongoimport mongostat mongotop cqlsh nodetool couchbase-cli cbq twine rabbitmqadmin asadmin neo4j-admin cypher-shell rpk racadm",
+	{"mongo mongosh mongodump mongorestore mongoexport mongoimport mongostat mongotop cqlsh nodetool " +
+		"couchbase-cli cbq twine rabbitmqadmin asadmin neo4j-admin cypher-shell rpk racadm",
 		`mongosh -u root -p «x9Kq2» admin`, `-pARG`},
 	{"mongo mongosh mongodump mongorestore mongoexport mongoimport", `mongo admin -u root -p«'x9Kq2'»`, `-p`},
 	{"plink pscp psftp putty nodetool", `plink -ssh joe@h.example -pw «x9Kq2»`, `-pwARG`},
 	{"sqlcmd bcp osql isql zip unzip zipcloak ipmitool cbbackup", `sqlcmd -S db.example -U sa -P «x9Kq2» -Q x`, `-P(?:ARG)?`},
-	{"ldapsearch ldapadd ldapmodify ldapdelete ldappasswd ldapwhoami", `ldapsearch -D cn=admin -w «x9Kq2» -b dc=example`, `-[ws](?:ARG)?`},
+	{
+		"ldapsearch ldapadd ldapmodify ldapdelete ldappasswd ldapwhoami", `ldapsearch -D cn=admin -w «x9Kq2» -b dc=example`,
+		`-[ws](?:ARG)?`,
+	},
 	{"smbclient rpcclient net smbget mount.cifs", `smbclient //h.example/share -U joe%«x9Kq2»`, `-U(?:ARG)?["']?[\w.\\/-]+%`},
 	{"openssl", `openssl enc -aes-256-cbc -k «x9Kq2» -in f`, `-[kK]ARG`},
 	{"htpasswd", `htpasswd -bB /etc/nginx/htpasswd joe «x9Kq2»`, `-\w*b\w*ARG(?:-\w+ARG)*(?:[\w./-]*/[\w./-]+ARG)?[\w.@-]+ARG`},
@@ -48,12 +55,15 @@ var commands = []command{
 	{"gpg gpg2 cryptsetup", `gpg --batch --passphrase «x9Kq2» -d f`, `--passphrase(?:ARG|=)`},
 	{"npm yarn pnpm", `npm config set //registry.example/:_authToken «x9Kq2»`, `setARG\S*_(?:auth|authToken|password)(?:ARG|=)`},
 	{"xfreerdp rdesktop", `rdesktop -u joe -p «x9Kq2» h.example`, `-pARG`},
-	{"influx influxd kafka-configs control.sh ignitevisorcmd.sh sqlline.sh", `sqlline.sh -n ignite -p «x9Kq2»`, `-(?:p|pw|password)ARG`},
+	{
+		"influx influxd kafka-configs control.sh ignitevisorcmd.sh sqlline.sh", `sqlline.sh -n ignite -p «x9Kq2»`,
+		`-(?:p|pw|password)ARG`,
+	},
 	{"psexec winexe", `winexe -U joe%«x9Kq2» //h.example`, `-UARG[\w.\\/-]+%`},
 }
 
-// commanded finds the secrets among the arguments of known programs. No byte is
-// searched twice for the same row of the table.
+// commanded finds secrets in the arguments of known programs. Each row of the
+// table searches a byte at most once, so the time stays linear.
 func (t *tables) commanded(line string, has []bool, found []span) []span {
 	for _, c := range t.commands {
 		if !c.hints.any(has) {
@@ -72,7 +82,7 @@ func (t *tables) commanded(line string, has []bool, found []span) []span {
 	return found
 }
 
-// arguments finds the secrets of one command, which stands at line[from:to].
+// arguments finds the secrets of the command at line[from:to].
 func arguments(p *regexp.Regexp, line string, from, to int, found []span) []span {
 	for from < to {
 		m := p.FindStringIndex(line[from:to])
@@ -89,7 +99,7 @@ func arguments(p *regexp.Regexp, line string, from, to int, found []span) []span
 	return found
 }
 
-// commandEnd is where the next command begins.
+// commandEnd returns the offset of the next command of a pipeline or list.
 func commandEnd(s string) int {
 	for at := 0; at+1 < len(s); at++ {
 		switch s[at] {

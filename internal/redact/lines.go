@@ -6,30 +6,30 @@ import (
 	"strings"
 )
 
-// lines is what a Filter remembers of the lines before.
+// lines is the state of a Filter between two lines.
 type lines struct {
 	inside state
-	hidden int // lines since it began
-	indent int // of the line that began it
-	left   int // lines that it may last
+	hidden int // number of lines in this state
+	indent int // indentation of the line that started it
+	left   int // maximum number of lines
 }
 
-// state is what the next line continues.
+// state says what the next line may continue.
 type state int
 
 const (
 	nothing   state = iota
 	inPEM           // until its END
-	inPuTTY         // as many lines as were announced
-	inBlock         // lines of YAML that are indented more
-	inBase64        // lines of nothing but base64
-	inValue         // one more line: the last ended in a backslash
-	inField         // the value of a name, as in "name": "DB_PASSWORD"
-	inOperand       // the value of a flag that stood alone, as in an argument vector
-	inPrompt        // the value of a line that ended in a colon
+	inPuTTY         // for the announced number of lines
+	inBlock         // while YAML lines are indented more
+	inBase64        // while lines hold only base64
+	inValue         // the last line ended with a backslash
+	inField         // the value field after "name": "DB_PASSWORD"
+	inOperand       // the argument after a line that ended with a flag
+	inPrompt        // the answer to a line that ended with a colon
 )
 
-// maxPEM is the most lines of a private key: one of 16384 bits has 200.
+// maxPEM is the maximum number of lines of a private key. A 16384-bit key has 200.
 const maxPEM = 300
 
 var (
@@ -39,16 +39,18 @@ var (
 	blockScalar = regexp.MustCompile(`^([\s#]*)[\s-]*["']?([\w.-]+)["']?\s*:\s*[|>][+-]?[0-9]?[+-]?\s*$`)
 	base64Rest  = regexp.MustCompile(`^\s*[A-Za-z0-9+/]+={0,2}\s*$|\s[A-Za-z0-9+/]+={1,2}\s*$`)
 	loneFlag    = regexp.MustCompile(`(?:^|[\s"'\[,])(--?[A-Za-z][\w-]+)["']?\s*[,\\` + "`" + `]?\s*$`)
-	nameField   = regexp.MustCompile(`(?i)(?:^|[\s{,\[-])["']?\w*(?:name|key)["']?\s*[:=]\s*["']?([\w./-]+)["']?\s*,?\s*$|<(?:\w+:)?\w*(?:name|key)>\s*([\w./-]+)\s*</[\w:]+>\s*$`)
-	valueField  = regexp.MustCompile(`(?i)^[\s{\[-]*["']?\w*value["']?\s*[:=]\s*["']?([^\s"'][^"']*?)["']?\s*,?\s*\}?\s*$|<(?:\w+:)?\w*value>\s*([^<]*[^<\s])`)
-	fieldsEnd   = regexp.MustCompile(`}|^\s*- |valueFrom`) // of an object
-	openTag     = regexp.MustCompile(`<([\w:.-]+)[^<>]*>\s*$`)
-	oneWord     = regexp.MustCompile(`^[\s\[]*(?:- )?\s*["']?(\S+?|[^"']*)["']?[\s,\]]*\\?\s*$`)
-	firstWord   = regexp.MustCompile(`^\s*["']?([^\s"']+)`)
+	nameField   = regexp.MustCompile(`(?i)(?:^|[\s{,\[-])["']?\w*(?:name|key)["']?\s*[:=]\s*["']?([\w./-]+)["']?\s*,?\s*$|<` +
+		`(?:\w+:)?\w*(?:name|key)>\s*([\w./-]+)\s*</[\w:]+>\s*$`)
+	valueField = regexp.MustCompile(`(?i)^[\s{\[-]*["']?\w*value["']?\s*[:=]\s*["']?([^\s"'][^"']*?)["']?\s*,?\s*\}?\s*$|<` +
+		`(?:\w+:)?\w*value>\s*([^<]*[^<\s])`)
+	fieldsEnd = regexp.MustCompile(`}|^\s*- |valueFrom`) // of an object
+	openTag   = regexp.MustCompile(`<([\w:.-]+)[^<>]*>\s*$`)
+	oneWord   = regexp.MustCompile(`^[\s\[]*(?:- )?\s*["']?(\S+?|[^"']*)["']?[\s,\]]*\\?\s*$`)
+	firstWord = regexp.MustCompile(`^\s*["']?([^\s"']+)`)
 )
 
-// continued finds the secret in a line that goes on with what began before it;
-// nil if it does not.
+// continued finds the secret in a line that continues an earlier line. It returns
+// nil if the line does not, and an empty slice if the state only waits.
 func (f *Filter) continued(line string) []span {
 	f.hidden++
 	whole := func(rule string) []span { return []span{{0, len(line), rule}} }
@@ -83,7 +85,7 @@ func (f *Filter) continued(line string) []span {
 	return nil
 }
 
-// single finds the one value that a line before announced.
+// single finds the value that an earlier line announced.
 func (f *Filter) single(line string) []span {
 	var m []int
 	switch f.inside {
@@ -107,7 +109,7 @@ func (f *Filter) single(line string) []span {
 	return firstGroup(line, m)
 }
 
-// firstGroup is the secret that the first group of a match has.
+// firstGroup returns the first group of a match that took part, if it is a secret.
 func firstGroup(line string, m []int) []span {
 	if m == nil {
 		return nil
@@ -122,13 +124,13 @@ func firstGroup(line string, m []int) []span {
 	return []span{{from, to, "named-secret"}}
 }
 
-// answers tells whether a lone word answers the prompt before it.
+// answers reports whether a single word answers the prompt before it.
 func (f *Filter) answers(line, word string) bool {
 	indented := len(line)-len(strings.TrimLeft(line, " \t")) > f.indent
 	return word != "" && !strings.ContainsAny(word, " \t") && !strings.HasSuffix(word, ":") && (looksSecret(word) || indented && f.left > 1)
 }
 
-// begin notes what the line begins and does not end.
+// begin notes what a line starts and does not end.
 func (f *Filter) begin(line string) {
 	f.hidden, f.left = 0, 0
 	f.indent = len(line) - len(strings.TrimLeft(line, " \t#"))
@@ -137,15 +139,25 @@ func (f *Filter) begin(line string) {
 	} else if m := putty.FindStringSubmatch(line); m != nil {
 		f.left, _ = strconv.Atoi(m[1])
 		f.inside = inPuTTY
-	} else if m := blockScalar.FindStringSubmatch(line[:min(len(line), 256)]); m != nil && (strengthOf(m[2]) >= wordName || strings.HasSuffix(m[2], "auth")) { // no name is longer
-		f.inside, f.indent = inBlock, len(m[1])
+	} else if indent, isBlock := secretBlock(line); isBlock {
+		f.inside, f.indent = inBlock, indent
 	} else if len(line) >= 56 && ofBase64(line[len(line)-1]) && isMixed(lastRun(line)) {
 		f.inside = inBase64
 	}
 }
 
-// announce notes that a masked line ends in the name of a secret whose value
-// stands on one of the next lines.
+// secretBlock reports whether a line starts a YAML block scalar that holds a
+// secret, and the indentation of the line.
+func secretBlock(line string) (indent int, is bool) {
+	m := blockScalar.FindStringSubmatch(line[:min(len(line), 256)]) // no name is longer
+	if m == nil || strengthOf(m[2]) < wordName && !strings.HasSuffix(m[2], "auth") {
+		return 0, false
+	}
+	return len(m[1]), true
+}
+
+// announce notes that a line ends with the name of a secret whose value is on one
+// of the next lines.
 func (f *Filter) announce(line string) {
 	end := line[max(0, len(line)-256):]
 	trimmed := strings.TrimRight(end, " \t\r")
@@ -167,8 +179,8 @@ func (f *Filter) announce(line string) {
 	}
 }
 
-// asks tells how surely a line that ends in a colon, an equals sign or a tag
-// announces a secret.
+// asks returns the strongest name in a line that ends with a colon, an equals sign
+// or a tag.
 func asks(line string) strength {
 	switch line[len(line)-1] {
 	case '>':
@@ -187,7 +199,7 @@ func asks(line string) strength {
 	return noName
 }
 
-// namedBelow tells whether the line has the value of a name on the next line.
+// namedBelow reports whether a line holds the value of a name on the next line.
 func namedBelow(line, next string) bool {
 	if next == "" || !valueField.MatchString(line) {
 		return false
@@ -196,10 +208,10 @@ func namedBelow(line, next string) bool {
 	return m != nil && strengthOf(m[1]+m[2]) >= wordName
 }
 
-// fieldIn finds the value of such a line.
+// fieldIn finds the value in such a line.
 func fieldIn(line string) []span { return firstGroup(line, valueField.FindStringSubmatchIndex(line)) }
 
-// lastRun is what base64 a line ends in, if it is as long as a line of a key.
+// lastRun returns the base64 at the end of a line if it is as long as a line of a key.
 func lastRun(line string) string {
 	run := line[strings.LastIndexFunc(line, func(c rune) bool { return c >= 0x80 || !ofBase64(byte(c)) })+1:]
 	if len(run) < 56 {

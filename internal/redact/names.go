@@ -6,7 +6,7 @@ import (
 	"unicode"
 )
 
-// strength says how surely a name announces a secret, from none to password.
+// strength says how likely a name announces a secret.
 type strength int
 
 const (
@@ -17,44 +17,59 @@ const (
 	passName          // password and its kin
 )
 
-// name is one identifier of a line that announces a secret.
+// name is an identifier in a line that announces a secret.
 type name struct {
 	strength
 	from, to  int
-	flag      bool // it begins with a dash, as in --password
-	plural    bool // tokens: a number beside it is a count
-	qualified bool // password_file, token_ttl: says something about a secret
+	flag      bool // starts with a dash, as in --password
+	plural    bool // tokens: a number after it is a count
+	qualified bool // password_file, token_ttl: a property of a secret
 }
 
-// Words that end the names of secrets, by the strength that they give.
+// Words at the end of names of secrets, by strength.
 var (
-	passWords   = []string{"password", "passwords", "passwd", "passphrase", "passcode", "passwort", "kennwort", "wachtwoord", "contrasena", "senha", "pwd", "pass", "pw"}
+	passWords = []string{"password", "passwords", "passwd", "passphrase", "passcode", "passwort", "kennwort", "wachtwoord",
+		"contrasena", "senha", "pwd", "pass", "pw"}
 	secretWords = []string{"secret", "secrets", "token", "tokens", "credential", "credentials"}
-	codeWords   = []string{"apikey", "accesskey", "accountkey", "privatekey", "secretkey", "authkey", "masterkey", "sharedkey", "signingkey", "encryptionkey",
+	codeWords   = []string{"apikey", "accesskey", "accountkey", "privatekey", "secretkey", "authkey", "masterkey", "sharedkey",
+		"signingkey", "encryptionkey",
 		"authdata", "sharedaccesssignature", "requirepass", "masterauth", "connectionstring", "psk"}
-	weakWords = []string{"key", "keys", "auth", "sig", "signature", "session", "sessionid", "jsessionid", "phpsessid", "sid", "cookie", "salt", "seed", "hmac",
-		"pin", "otp", "totp", "jwt", "bearer", "sas", "webhook", "mnemonic", "community", "license", "code", "ticket", "nonce", "hash", "digest"}
-	// notPass are words in -pass that are no passwords, and programs.
-	notPass = []string{"bypass", "compass", "encompass", "overpass", "underpass", "trespass", "surpass", "chpasswd", "htpasswd", "mkpasswd"}
-	// keyKinds make a secret of the word "key" behind them.
-	keyKinds = []string{"access", "account", "api", "app", "application", "auth", "client", "encryption", "license", "master", "private", "secret", "session",
-		"shared", "signing", "storage", "subscription", "functions", "integration", "deploy", "hmac", "aes", "crypt", "cipher", "signature", "service", "write", "admin"}
-	// qualifiers end names that describe a secret and do not hold it.
-	qualifiers = []string{"file", "path", "dir", "directory", "location", "ttl", "seconds", "secs", "ms", "timeout", "expiry", "expiration", "expires", "expire",
-		"age", "length", "len", "size", "count", "limit", "max", "min", "rate", "version", "port", "interval", "duration", "days", "hours", "minutes", "rotation",
-		"type", "mode", "kind", "algorithm", "alg", "policy", "provider", "status", "state", "scope", "method", "format", "enabled", "required", "source", "class",
-		"manager", "service", "bucket", "endpoint", "uri", "url", "host", "issuer", "audience", "arn", "name", "region", "stdin", "authentication", "error", "errors",
-		"exception", "fault", "denied", "expired", "invalid", "client", "handler", "fetcher", "refresh", "bucket", "limiter", "burst", "store", "cache", "reader",
-		"factory", "filter", "validator", "chain", "spec", "field", "header", "prompt", "authenticator", "config", "configuration", "resolver", "request", "response",
-		"py", "go", "java", "js", "rb", "sh", "log", "txt", "pem", "crt", "conf", "json", "yml", "yaml", "xml", "jar", "plugin", "helper", "driver", "listener", "middleware", "servlet", "encoder", "util", "utils"}
+	weakWords = []string{"key", "keys", "auth", "sig", "signature", "session", "sessionid", "jsessionid", "phpsessid", "sid", "cookie",
+		"salt", "seed", "hmac",
+		"pin", "otp", "totp", "jwt", "bearer", "sas", "webhook", "mnemonic", "community", "license", "code", "ticket", "nonce", "hash",
+		"digest"}
+	// notPass are words and programs that end like a password.
+	notPass = []string{"bypass", "compass", "encompass", "overpass", "underpass", "trespass", "surpass", "chpasswd", "htpasswd",
+		"mkpasswd"}
+	// keyKinds turn a following "key" into a secret.
+	keyKinds = []string{"access", "account", "api", "app", "application", "auth", "client", "encryption", "license", "master",
+		"private", "secret", "session",
+		"shared", "signing", "storage", "subscription", "functions", "integration", "deploy", "hmac", "aes", "crypt", "cipher",
+		"signature", "service", "write", "admin"}
+	// qualifiers mark names that describe a secret instead of holding it.
+	qualifiers = []string{"file", "path", "dir", "directory", "location", "ttl", "seconds", "secs", "ms", "timeout", "expiry",
+		"expiration", "expires", "expire",
+		"age", "length", "len", "size", "count", "limit", "max", "min", "rate", "version", "port", "interval", "duration", "days",
+		"hours", "minutes", "rotation",
+		"type", "mode", "kind", "algorithm", "alg", "policy", "provider", "status", "state", "scope", "method", "format", "enabled",
+		"required", "source", "class",
+		"manager", "service", "bucket", "endpoint", "uri", "url", "host", "issuer", "audience", "arn", "name", "region", "stdin",
+		"authentication", "error", "errors",
+		"exception", "fault", "denied", "expired", "invalid", "client", "handler", "fetcher", "refresh", "bucket", "limiter", "burst",
+		"store", "cache", "reader",
+		"factory", "filter", "validator", "chain", "spec", "field", "header", "prompt", "authenticator", "config", "configuration",
+		"resolver", "request", "response",
+		"py", "go", "java", "js", "rb", "sh", "log", "txt", "pem", "crt", "conf", "json", "yml", "yaml", "xml", "jar", "plugin",
+		"helper", "driver", "listener", "middleware", "servlet", "encoder", "util", "utils"}
 )
 
-// stems are pieces of the words above: an identifier without one of them is no
+// stems are parts of the words above. An identifier without one of them is not the
 // name of a secret.
 var stems = []string{"pass", "pwd", "pw", "psk", "secret", "token", "cred", "key", "auth", "sig", "sess", "sid", "cookie", "salt", "seed", "hmac", "pin", "otp", "jwt",
-	"bearer", "sas", "hook", "mnemonic", "community", "license", "code", "ticket", "nonce", "hash", "digest", "wort", "wachtwoord", "contrasena", "senha", "connectionstring"}
+	"bearer", "sas", "hook", "mnemonic", "community", "license", "code", "ticket", "nonce", "hash", "digest", "wort", "wachtwoord",
+	"contrasena", "senha", "connectionstring"}
 
-// maxName is as much of an identifier's end as is looked at.
+// maxName limits how much of the end of an identifier is read.
 const maxName = 96
 
 func inName(c byte) bool {
@@ -89,8 +104,8 @@ func namesIn(line, lower string) []name {
 	return found
 }
 
-// escapeAt is the length of what a backslash before line[at] escapes, such as the
-// n of an end of line: it is no part of a name.
+// escapeAt returns the length of the escape after a backslash before line[at], such
+// as the n of a line end. It is not part of a name.
 func escapeAt(line string, at int) int {
 	switch {
 	case at == 0 || line[at-1] != '\\':
@@ -108,7 +123,7 @@ func containsAny(text string, any []string) bool {
 	return slices.ContainsFunc(any, func(s string) bool { return strings.Contains(text, s) })
 }
 
-// nameOf judges the identifier at line[from:to].
+// nameOf classifies the identifier at line[from:to].
 func nameOf(line, lower string, from, to int) name {
 	n := name{from: from, to: to}
 	from = max(from, to-maxName)
@@ -116,13 +131,14 @@ func nameOf(line, lower string, from, to int) name {
 		return n
 	}
 	n.flag = line[n.from] == '-' && (n.from == 0 || strings.IndexByte(" \t\"'`=([,\\", line[n.from-1]) >= 0)
-	if n.strength, n.plural, n.qualified = judge(words(line[from:to])); lower[from:to] == "_auth" || strings.HasSuffix(lower[from:to], "__auth") { // npm's
+	n.strength, n.plural, n.qualified = judge(words(line[from:to]))
+	if lower[from:to] == "_auth" || strings.HasSuffix(lower[from:to], "__auth") { // of npm
 		n.strength = codeName
 	}
 	return n
 }
 
-// strengthOf is how surely a whole text, such as a key in JSON, is the name of a secret.
+// strengthOf classifies a whole text, such as a key in JSON.
 func strengthOf(text string) strength {
 	text = strings.TrimSpace(text)
 	text = text[max(0, len(text)-maxName):]
@@ -133,7 +149,7 @@ func strengthOf(text string) strength {
 	return s
 }
 
-// words splits an identifier at its signs, digits and capitals: dbPassword2 is
+// words splits an identifier at punctuation, digits and capitals: dbPassword2 is
 // db, password.
 func words(identifier string) []string {
 	var all []string
@@ -159,7 +175,7 @@ func words(identifier string) []string {
 	return all
 }
 
-// judge finds the last word that tells of a secret.
+// judge classifies a name by its last word that stands for a secret.
 func judge(all []string) (s strength, plural, qualified bool) {
 	for i, w := range slices.Backward(all) {
 		switch {

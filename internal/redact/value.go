@@ -17,15 +17,20 @@ type value struct {
 const quotes = `(?:\\*["'` + "`" + `]|&quot;|&#3[49];|%(?:25)*2[27]|\\+u002[27]|\\+x2[27])`
 
 var (
-	openQuote  = regexp.MustCompile(`^[bBrRuUfFL$@]?(` + quotes + `)`)
-	constant   = regexp.MustCompile(`^(?i:null|nil|none|undefined|true|false|yes|no|on|off|empty|<nil>|\(none\))?$|^[{}\[\]()|>,;]+-?$`)
-	variable   = regexp.MustCompile(`^\$(?:\(|\{|[A-Z_][A-Z0-9_]*$)|^\{\{|^%[A-Za-z_]+%$|^<[a-z][a-z -]*>?$|^\*+$|^[xX]{3,}$|(?i)^[<\[(]?redacted[>\])]?$`)
-	resource   = regexp.MustCompile(`^arn:aws[a-z-]*:`)
-	number     = regexp.MustCompile(`^-?[0-9][0-9.,:]*(?:[a-zA-Z]{1,2}|[0-9TZ:.+-]*)$`)
-	fileName   = regexp.MustCompile(`^(?:~|\.\.?|[A-Za-z]:)[/\\]|^(?:file:/*)?/(?:etc|var|opt|usr|run|tmp|home|proc|sys|dev|srv|mnt|root|data|app|apps|lib|bin|v[1-4]|api|latest)(?:/|$)`)
-	prose      = regexp.MustCompile(`^(?:[A-Z]?[a-z]+(?:[-'][a-z]+)*|(?:[A-Z]?[a-z]+)(?:[A-Z][a-z]+)+|[A-Z]+|[0-9]{1,5}|[A-Za-z.]+(?:Exception|Error|Fault|Denied|Canceled|Timeout|Failed))[.,;:!?)]*$`)
-	identifier = regexp.MustCompile(`^(?:[a-z]+(?:-[a-z0-9]+)+-[0-9a-f]{1,17}|[a-z]+-[0-9a-f]{8,17}|(?:[0-9]+\.)+[0-9]+(?:[:/][0-9]+)?|v?[0-9]+(?:\.[0-9a-z]+)*|[0-9:.TZ+-]+|` +
-		`[0-9]+[a-zA-Z]{1,3}|(?i:sha256):[0-9a-f]+|[\w-]+(?:\.[\w-]+)+(?::[0-9]+)?|[A-Za-z]+\([^)]*\)|[a-z]+[0-9]{1,2}|[A-Z0-9_]+=.*|[\w.-]+@[\w.-]+)$`)
+	openQuote = regexp.MustCompile(`^[bBrRuUfFL$@]?(` + quotes + `)`)
+	constant  = regexp.MustCompile(`^(?i:null|nil|none|undefined|true|false|yes|no|on|off|empty|<nil>|\(none\))?$|^[{}\[\]()|>,;]+-?$`)
+	variable  = regexp.MustCompile(`^\$(?:\(|\{|[A-Z_][A-Z0-9_]*$)|^\{\{|^%[A-Za-z_]+%$|^<[a-z][a-z -]*>?$|^\*+$|^[xX]{3,}$|` +
+		`(?i)^[<\[(]?redacted[>\])]?$`)
+	resource = regexp.MustCompile(`^arn:aws[a-z-]*:`)
+	number   = regexp.MustCompile(`^-?[0-9][0-9.,:]*(?:[a-zA-Z]{1,2}|[0-9TZ:.+-]*)$`)
+	fileName = regexp.MustCompile(`^(?:~|\.\.?|[A-Za-z]:)[/\\]|^(?:file:/*)?/(?:etc|var|opt|usr|run|tmp|home|proc|sys|dev|` +
+		`srv|mnt|root|data|app|apps|lib|bin|v[1-4]|api|latest)(?:/|$)`)
+	prose = regexp.MustCompile(`^(?:[A-Z]?[a-z]+(?:[-'][a-z]+)*|(?:[A-Z]?[a-z]+)(?:[A-Z][a-z]+)+|[A-Z]+|[0-9]{1,5}|` +
+		`[A-Za-z.]+(?:Exception|Error|Fault|Denied|Canceled|Timeout|Failed))[.,;:!?)]*$`)
+	identifier = regexp.MustCompile(`^(?:[a-z]+(?:-[a-z0-9]+)+-[0-9a-f]{1,17}|[a-z]+-[0-9a-f]{8,17}|(?:[0-9]+\.)+[0-9]+` +
+		`(?:[:/][0-9]+)?|v?[0-9]+(?:\.[0-9a-z]+)*|[0-9:.TZ+-]+|` +
+		`[0-9]+[a-zA-Z]{1,3}|(?i:sha256):[0-9a-f]+|[\w-]+(?:\.[\w-]+)+(?::[0-9]+)?|[A-Za-z]+\([^)]*\)|[a-z]+[0-9]{1,2}|` +
+		`[A-Z0-9_]+=.*|[\w.-]+@[\w.-]+)$`)
 )
 
 // readValue finds the value that s begins with. In a query string it ends at an

@@ -10,16 +10,16 @@ import (
 	"muster/internal/term"
 )
 
-// Filter masks a text line by line. It remembers what goes on over several
-// lines, and counts. Its zero value is ready; it serves one text at a time.
+// Filter masks a text line by line. It knows secrets that span lines, and counts.
+// The zero value is ready to use. A Filter serves one text at a time.
 type Filter struct {
-	// Hits counts what was masked, by the id of the rule.
+	// Hits counts the masked places by rule ID.
 	Hits map[string]int
 
 	lines
 }
 
-// Text masks a text of any number of lines, whose number stays.
+// Text masks a text. The number of lines stays the same.
 func (f *Filter) Text(text string) string {
 	if !strings.Contains(text, "\n") {
 		return f.Line(text)
@@ -36,7 +36,7 @@ func (f *Filter) Text(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// Apart masks a text that neither continues what was before it nor is continued.
+// Apart masks a text that does not continue the previous one.
 func (f *Filter) Apart(text string) string {
 	apart := Filter{Hits: f.Hits}
 	masked := apart.Text(text)
@@ -47,7 +47,7 @@ func (f *Filter) Apart(text string) string {
 // Line masks one line, without its line ending.
 func (f *Filter) Line(line string) string { return f.line(line, "") }
 
-// line masks a line that the line next follows.
+// line masks a line followed by next.
 func (f *Filter) line(line, next string) string {
 	long := len(line) > maxLine
 	if long {
@@ -65,8 +65,8 @@ func (f *Filter) line(line, next string) string {
 	return f.masked(line)
 }
 
-// find finds the secrets in a line that the line next follows, in no order, and
-// notes what goes on.
+// find finds the secrets in a line followed by next, in no particular order, and
+// updates the state.
 func (f *Filter) find(line, next string, depth int) []span {
 	found := f.continued(line)
 	if found == nil {
@@ -94,21 +94,21 @@ func (f *Filter) hit(id string) {
 	f.Hits[id]++
 }
 
-// maxLine is the longest line that is looked at, in bytes. Of a longer one no
-// more is kept, less what could be the beginning of a secret.
+// maxLine is the maximum length of a line in bytes. A longer line is cut there, and
+// maxSecret bytes earlier, so that no part of a secret is left at the cut.
 const maxLine, maxSecret = 64 << 10, 8 << 10
 
 const cutMark = " [cut: a line of more than 64 KiB]"
 
-// raw is a line as it was read.
+// raw is a line of the input.
 type raw struct {
 	text  string
-	ended bool // by a line end
+	ended bool // by a newline
 	err   error
 }
 
-// Copy masks what it reads, line by line, and takes the control characters and
-// what is no UTF-8 out. It holds two lines at a time.
+// Copy copies a text and masks it line by line. It replaces control characters and
+// invalid UTF-8. It holds two lines in memory.
 func (f *Filter) Copy(dst io.Writer, src io.Reader) error {
 	in := bufio.NewReaderSize(src, 2*maxLine)
 	for line := readLine(in); ; {
@@ -133,19 +133,18 @@ func (f *Filter) Copy(dst io.Writer, src io.Reader) error {
 	}
 }
 
-// readLine reads one line, and no more than twice as much of it as is kept.
+// readLine reads one line, and discards the rest of a long one.
 func readLine(in *bufio.Reader) raw {
 	data, err := in.ReadSlice('\n')
 	text, ended := strings.CutSuffix(string(data), "\n")
 	text = Clean(strings.TrimSuffix(text, "\r"))
 	for errors.Is(err, bufio.ErrBufferFull) {
-		text += strings.Repeat(" ", max(0, maxLine+1-len(text))) // it is cut, however short its UTF-8 is
+		text += strings.Repeat(" ", max(0, maxLine+1-len(text))) // so that line cuts it
 		data, err = in.ReadSlice('\n')
 		ended = err == nil && strings.HasSuffix(string(data), "\n")
 	}
 	return raw{text, ended, err}
 }
 
-// Clean makes a line valid UTF-8 in which no character moves a cursor, hides or
-// turns what stands beside it.
+// Clean returns a line as valid UTF-8 without active characters (see term.Inert).
 func Clean(line string) string { return term.Inert(strings.ToValidUTF8(line, "?")) }

@@ -12,13 +12,12 @@ type span struct {
 	rule     string
 }
 
-// maxPasses bounds how often a line is searched. What was masked may let another
-// secret be seen.
+// maxPasses limits how often a line is searched. Masking one secret may uncover
+// another.
 const maxPasses = 8
 
-// masked searches the line until nothing is left to mask, so that masking twice
-// is the same as masking once. A line that never ends to yield secrets has
-// nothing to be read.
+// masked searches the line until nothing is left to mask. Masking twice is therefore
+// the same as masking once. A line that still changes at the end is masked as a whole.
 func (f *Filter) masked(line string) string {
 	for range maxPasses {
 		spans := apart(line, secretsIn(line, 0))
@@ -30,7 +29,7 @@ func (f *Filter) masked(line string) string {
 	return Mask
 }
 
-// secretsIn finds the secrets in a line, in no order.
+// secretsIn finds the secrets in a line, in no particular order.
 func secretsIn(line string, depth int) []span {
 	lower := strings.ToLower(line)
 	if len(lower) != len(line) { // a letter whose lower case has another length
@@ -62,7 +61,7 @@ func asciiLower(s string) string {
 	return string(b)
 }
 
-// apart sorts spans, joins those that overlap, and drops what is masked.
+// apart sorts spans, merges overlapping ones, and drops masked ones.
 func apart(line string, found []span) []span {
 	slices.SortFunc(found, func(a, b span) int {
 		return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(b.to, a.to))
@@ -81,7 +80,7 @@ func apart(line string, found []span) []span {
 	return all
 }
 
-// isMasked tells whether a span is a mask, with or without quotes, or part of one.
+// isMasked reports whether a span is a mask, with or without quotes, or part of one.
 func isMasked(line string, s span) bool {
 	text := strings.Trim(line[s.from:s.to], "\"'\\")
 	if text == Mask {

@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// index finds which of many pieces of text a line has, in one walk over it.
+// index finds which of many substrings a line contains, in one pass.
 type index struct {
 	pieces  []string
 	byStart map[[2]byte][]int
-	starts  [1 << 12]bool // a sieve before the map
-	single  [256]int      // the piece of one byte, counted from 1
+	starts  [1 << 12]bool // a filter in front of the map
+	single  [256]int      // pieces of one byte: the index plus 1
 }
 
 func newIndex(pieces []string) *index {
@@ -29,7 +29,7 @@ func newIndex(pieces []string) *index {
 
 func sieve(a, b byte) int { return (int(a)<<5 ^ int(b)) & (1<<12 - 1) }
 
-// in tells for each piece whether the text has it.
+// in reports for each piece whether the text contains it.
 func (x *index) in(text string) []bool {
 	has := make([]bool, len(x.pieces))
 	for at := range len(text) {
@@ -46,7 +46,7 @@ func (x *index) in(text string) []bool {
 	return has
 }
 
-// hints are the pieces by which a row of a table may concern a line.
+// hints are the pieces of a table row: without any of them, the row cannot match.
 type hints []int
 
 func (h hints) any(has []bool) bool {
@@ -58,7 +58,7 @@ func (h hints) any(has []bool) bool {
 	return false
 }
 
-// indexer builds an index of the hints of all tables.
+// indexer collects the hints of all tables.
 type indexer struct {
 	pieces []string
 	known  map[string]int
@@ -76,7 +76,7 @@ func (x *indexer) add(pieces ...string) hints {
 	return all
 }
 
-// firstBytes are those that a match of a pattern may begin with.
+// firstBytes returns the bytes that a match of a pattern can start with.
 func firstBytes(pattern string) (first [256]bool) {
 	parsed, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {

@@ -10,15 +10,14 @@ import (
 	"muster/internal/term"
 )
 
-// jsonToken finds JSON's strings, and the colon behind those that are keys, and
-// what begins and ends objects and arrays. In valid JSON they stand nowhere else.
+// jsonToken matches strings, with the colon after a key, and the start and end of
+// objects and arrays.
 var jsonToken = regexp.MustCompile(`"(?:[^"\\]|\\.)*"(\s*:)?|[{}\[\]]`)
 
-// JSON masks the strings of a JSON text: each value by its key's name, by the
-// name beside it ({"name": ..., "value": ...}) and by the rules. Strings that
-// follow each other in an array are taken for the lines of one text, and for the
-// arguments of one command. The order of the keys stays. What is no JSON is
-// masked as text. Characters that a reader cannot see are escaped.
+// JSON masks the strings of a JSON document: by the key, by the name in the same
+// object ({"name": ..., "value": ...}), and by the rules. The strings of an array
+// count as the lines of one text and as the arguments of one command. The order of
+// keys stays. Invalid JSON is masked as text. Active characters are escaped.
 func (f *Filter) JSON(data []byte) []byte {
 	if !json.Valid(data) {
 		return []byte(f.cleaned(string(data)))
@@ -30,7 +29,7 @@ func (f *Filter) JSON(data []byte) []byte {
 	return term.InertJSON(bytes.Join(append(w.out, data[w.end:]), nil))
 }
 
-// cleaned masks a text, and cleans its lines.
+// cleaned masks a text and cleans its lines.
 func (f *Filter) cleaned(text string) string {
 	lines := strings.Split(f.Text(text), "\n")
 	for i, line := range lines {
@@ -39,28 +38,28 @@ func (f *Filter) cleaned(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// walk is one way through a JSON text.
+// walk is a pass over a JSON document.
 type walk struct {
 	filter *Filter
 	data   []byte
 	end    int      // of the last token
-	out    [][]byte // the text so far, in pieces: one may be masked later
+	out    [][]byte // the output in pieces, since a value may be masked later
 	stack  []level
 }
 
-// level is an object or an array, as far as it was read.
+// level is an object or an array that is being read.
 type level struct {
 	from     int
-	name     string // the key that it is the value of
+	name     string // the key of this object or array
 	key      string // the key of the next value
 	lines    *Filter
-	tells    bool    // it is about a secret: a field called name, or so, says it
-	values   []place // of the fields called value, or so
+	tells    bool    // the key or a name field announces a secret
+	values   []place // of value fields
 	elements []place
-	deep     bool // it holds others
+	deep     bool // contains other levels
 }
 
-// place is where a string stands: in data, and in out.
+// place is the position of a string in data and in out.
 type place struct{ from, to, out int }
 
 func (w *walk) token(m []int) {
@@ -86,11 +85,11 @@ func (w *walk) token(m []int) {
 	w.out = append(w.out, w.data[m[0]:m[1]])
 }
 
-// text masks a string: a key, or a value.
+// text masks a key or a value.
 func (w *walk) text(top *level, between string, m []int) {
 	var text string
 	if m[2] >= 0 { // a key
-		_ = json.Unmarshal(w.data[m[0]:m[2]], &text) // it is a string: the whole is valid
+		_ = json.Unmarshal(w.data[m[0]:m[2]], &text) // valid: the document is
 		w.quote(&Filter{Hits: w.filter.Hits}, "", text)
 		w.out = append(w.out, w.data[m[2]:m[1]])
 		top.key = text
@@ -122,7 +121,7 @@ func (w *walk) quote(f *Filter, key, text string) {
 	w.out = append(w.out, quoted)
 }
 
-// close masks what only the whole object or array shows to be a secret.
+// close masks the secrets that only the whole object or array reveals.
 func (w *walk) close(l *level) {
 	if l.tells {
 		for _, v := range l.values {
@@ -148,7 +147,7 @@ func (w *walk) mask(p place, rule string) {
 	}
 }
 
-// field masks a value by the key that it belongs to, if any, else by the rules.
+// field masks a value by its key, if it has one, or by the rules.
 func (f *Filter) field(key, value string) string {
 	if value != "" && value != Mask && secretName.MatchString(key) && !resource.MatchString(value) {
 		f.hit("named-secret")

@@ -12,7 +12,7 @@ type strength int
 const (
 	noName   strength = iota
 	weakName          // key, auth, cookie: the value must look random
-	wordName          // token, secret: also a word of prose
+	wordName          // token, secret: also used in prose
 	codeName          // client_secret, accessToken: an identifier, never prose
 	passName          // password and its kin
 )
@@ -25,49 +25,6 @@ type name struct {
 	plural    bool // tokens: a number after it is a count
 	qualified bool // password_file, token_ttl: a property of a secret
 }
-
-// Words at the end of names of secrets, by strength.
-var (
-	passWords = []string{"password", "passwords", "passwd", "passphrase", "passcode", "passwort", "kennwort", "wachtwoord",
-		"contrasena", "senha", "pwd", "pass", "pw"}
-	secretWords = []string{"secret", "secrets", "token", "tokens", "credential", "credentials"}
-	codeWords   = []string{"apikey", "accesskey", "accountkey", "privatekey", "secretkey", "authkey", "masterkey", "sharedkey",
-		"signingkey", "encryptionkey",
-		"authdata", "sharedaccesssignature", "requirepass", "masterauth", "connectionstring", "psk"}
-	weakWords = []string{"key", "keys", "auth", "sig", "signature", "session", "sessionid", "jsessionid", "phpsessid", "sid", "cookie",
-		"salt", "seed", "hmac",
-		"pin", "otp", "totp", "jwt", "bearer", "sas", "webhook", "mnemonic", "community", "license", "code", "ticket", "nonce", "hash",
-		"digest"}
-	// notPass are words and programs that end like a password.
-	notPass = []string{"bypass", "compass", "encompass", "overpass", "underpass", "trespass", "surpass", "chpasswd", "htpasswd",
-		"mkpasswd"}
-	// keyKinds turn a following "key" into a secret.
-	keyKinds = []string{"access", "account", "api", "app", "application", "auth", "client", "encryption", "license", "master",
-		"private", "secret", "session",
-		"shared", "signing", "storage", "subscription", "functions", "integration", "deploy", "hmac", "aes", "crypt", "cipher",
-		"signature", "service", "write", "admin"}
-	// qualifiers mark names that describe a secret instead of holding it.
-	qualifiers = []string{"file", "path", "dir", "directory", "location", "ttl", "seconds", "secs", "ms", "timeout", "expiry",
-		"expiration", "expires", "expire",
-		"age", "length", "len", "size", "count", "limit", "max", "min", "rate", "version", "port", "interval", "duration", "days",
-		"hours", "minutes", "rotation",
-		"type", "mode", "kind", "algorithm", "alg", "policy", "provider", "status", "state", "scope", "method", "format", "enabled",
-		"required", "source", "class",
-		"manager", "service", "bucket", "endpoint", "uri", "url", "host", "issuer", "audience", "arn", "name", "region", "stdin",
-		"authentication", "error", "errors",
-		"exception", "fault", "denied", "expired", "invalid", "client", "handler", "fetcher", "refresh", "bucket", "limiter", "burst",
-		"store", "cache", "reader",
-		"factory", "filter", "validator", "chain", "spec", "field", "header", "prompt", "authenticator", "config", "configuration",
-		"resolver", "request", "response",
-		"py", "go", "java", "js", "rb", "sh", "log", "txt", "pem", "crt", "conf", "json", "yml", "yaml", "xml", "jar", "plugin",
-		"helper", "driver", "listener", "middleware", "servlet", "encoder", "util", "utils"}
-)
-
-// stems are parts of the words above. An identifier without one of them is not the
-// name of a secret.
-var stems = []string{"pass", "pwd", "pw", "psk", "secret", "token", "cred", "key", "auth", "sig", "sess", "sid", "cookie", "salt", "seed", "hmac", "pin", "otp", "jwt",
-	"bearer", "sas", "hook", "mnemonic", "community", "license", "code", "ticket", "nonce", "hash", "digest", "wort", "wachtwoord",
-	"contrasena", "senha", "connectionstring"}
 
 // maxName limits how much of the end of an identifier is read.
 const maxName = 96

@@ -7,14 +7,13 @@ import (
 	"unicode/utf8"
 )
 
-// A string in quotes is a text of its own, with lines of its own: a log in JSON
-// or logfmt carries the lines of others so, and theirs may do so again.
+// A log in JSON or logfmt carries the lines of other programs in quoted strings,
+// and those may do the same. Each string is searched as a text with its own lines.
 
-// maxDepth is how often strings are looked for within strings.
+// maxDepth limits the search for strings within strings.
 const maxDepth = 3
 
-// quotedText finds the strings of a line that are long enough for a name and a
-// secret.
+// quotedText matches strings that are long enough for a name and a secret.
 var quotedText = regexp.MustCompile(`"((?:[^"\\]|\\.){8,})"`)
 
 // nested finds the secrets in the strings of a line.
@@ -46,8 +45,8 @@ func nested(line string, depth int, found []span) []span {
 	return found
 }
 
-// unescape undoes the escapes of line[from:to], and says where in the line each
-// byte of the text comes from.
+// unescape decodes the escapes of line[from:to]. raw maps each byte of the text to
+// its offset in the line.
 func unescape(line string, from, to int) (text string, raw []int) {
 	out := make([]byte, 0, to-from)
 	raw = make([]int, 0, to-from+1)
@@ -65,8 +64,7 @@ func unescape(line string, from, to int) (text string, raw []int) {
 	return string(out), append(raw, to)
 }
 
-// unescaped is what s, which begins with a backslash, stands for, and the length
-// of the escape.
+// unescaped decodes the escape at the start of s and returns its length.
 func unescaped(s string) (piece string, size int) {
 	switch s[1] {
 	case 'n':

@@ -5,16 +5,20 @@ import (
 	"strings"
 )
 
-// Pairs of a name and a value that stand in fields of their own, in any order,
-// as in {"name":"DB_PASSWORD","value":"..."}, {Name: "x", Value: "y"},
-// ParameterKey=x,ParameterValue=y or <property name="x" value="y"/>.
+// Many formats keep a name and its value in two fields, in any order:
+//
+//	{"name":"DB_PASSWORD","value":"..."}
+//	{Name: "x", Value: "y"}
+//	ParameterKey=x,ParameterValue=y
+//	<property name="x" value="y"/>
 
-// A pairField is the beginning of such a field; its first group names it.
-var pairField = regexp.MustCompile(`(?i)(?:^|[^\w])(?:` + quotes + `)?((?:[a-z]+[_-]?)?(?:name|key|value)|val)(?:` + quotes + `)?\s*(?:[:=]>?|,\s*` + quotes + `)\s*`)
+// pairField matches the start of such a field. The first group is its name.
+var pairField = regexp.MustCompile(`(?i)(?:^|[^\w])(?:` + quotes + `)?((?:[a-z]+[_-]?)?(?:name|key|value)|val)(?:` + quotes + `)?` +
+	`\s*(?:[:=]>?|,\s*` + quotes + `)\s*`)
 
-// pair is an object as far as it was read.
+// pair is an object that is being read.
 type pair struct {
-	tells  bool // its name announces a secret
+	tells  bool // the name announces a secret
 	named  bool
 	values []span
 }
@@ -66,10 +70,10 @@ func isValueField(field string) bool {
 	return strings.HasSuffix(field, "value") || field == "val"
 }
 
-// ends tells whether an object ends between two fields.
+// ends reports whether an object ends between two fields.
 func ends(between string) bool { return strings.ContainsAny(between, "{}()<>;") }
 
-// cutAt is where a value without quotes ends that others follow.
+// cutAt returns the end of a value without quotes that other fields follow.
 func cutAt(text string) int {
 	if at := strings.IndexAny(text, ",}>;"); at >= 0 {
 		return at

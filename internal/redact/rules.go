@@ -6,7 +6,7 @@ type Rule struct {
 	What string `json:"what"`
 }
 
-// LongLine is the rule by which the rest of an endless line is left out.
+// LongLine is the rule that cuts the rest of a long line.
 const LongLine = "long-line"
 
 // Rules lists the rules.
@@ -15,14 +15,14 @@ func Rules() []Rule {
 		{"private-key", "a private key, over all its lines"},
 		{"url-credentials", "user, password or token in a URL or before a host"},
 		{"http-header", "the value of a header that carries credentials"},
-		{"named-secret", "what stands beside a name such as password, secret, token or key"},
-		{"command-line", "the secret among the arguments of a known program"},
+		{"named-secret", "the value of a name such as password, secret, token or key"},
+		{"command-line", "a secret in the arguments of a known program"},
 		{"signature", "the signature of a request"},
 		{"aws-access-key", "an AWS access key id"},
-		{"vendor-token", "a token that a vendor's prefix gives away"},
+		{"vendor-token", "a token with the known prefix of a vendor"},
 		{"jwt", "a JSON web token, or other JSON in base64"},
 		{"password-hash", "the hash of a password"},
-		{awsSecret, "what looks like an AWS secret access key: 40 mixed characters"},
+		{awsSecret, "40 mixed characters, like an AWS secret access key"},
 		{longBase64, "a long run of base64, or text in base64"},
 		{LongLine, "the rest of a line of more than 64 KiB"},
 	}

@@ -6,10 +6,10 @@ import (
 	"sync"
 )
 
-// tables are follows, forms, vendors and commands, made ready to search.
+// tables are the compiled tables of follows, forms, vendors and commands.
 type tables struct {
 	index    *index
-	stems    hints // of names of secrets
+	stems    hints
 	vendors  []hints
 	forms    []row
 	commands []row
@@ -17,19 +17,19 @@ type tables struct {
 	between  []anchored
 }
 
-// row is a row of a table whose hints say whether it may concern a line.
+// row is a compiled row of a table.
 type row struct {
 	hints
 	program, pattern *regexp.Regexp
 }
 
-// anchored is a pattern for what a text begins with.
+// anchored is a pattern that matches at the start of a text.
 type anchored struct {
 	pattern *regexp.Regexp
 	first   [256]bool
 }
 
-// ready makes the tables when they are first used: a boot has no use for them.
+// ready compiles the tables on first use, because a boot does not need them.
 var ready = sync.OnceValue(func() *tables {
 	x := indexer{known: map[string]int{}}
 	t := &tables{stems: x.add(stems...), follows: follows()}
@@ -58,8 +58,7 @@ func fieldsOf(hints string) []string {
 	return all
 }
 
-// compile makes the patterns of a command, whose arguments may be those of an
-// argument vector.
+// compile compiles a command. Its arguments may be the strings of a JSON array.
 func (c command) compile(x *indexer) row {
 	var quoted, pieces []string
 	for name := range strings.FieldsSeq(c.programs) {

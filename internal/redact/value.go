@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// value is what stands behind a name: text[from:to], without its quotes.
+// value is the text after a name, at [from:to], without its quotes.
 type value struct {
 	from, to   int
 	quoted     bool
-	references bool // it names where the secrets are
+	references bool // it holds ARNs of secrets
 }
 
-// quotes are what may stand around a text in a log: a quote behind any number of
-// backslashes, or one that HTML, a URL or JSON escapes.
+// quotes matches a quotation mark after any number of backslashes, or one that
+// HTML, a URL or JSON escapes.
 const quotes = `(?:\\*["'` + "`" + `]|&quot;|&#3[49];|%(?:25)*2[27]|\\+u002[27]|\\+x2[27])`
 
 var (
@@ -33,7 +33,7 @@ var (
 		`[A-Z0-9_]+=.*|[\w.-]+@[\w.-]+)$`)
 )
 
-// readValue finds the value that s begins with. In a query string it ends at an
+// readValue reads the value at the start of s. In a query string it ends at an
 // ampersand.
 func readValue(s string, query bool) value {
 	if strings.HasPrefix(s, Mask) {
@@ -57,8 +57,8 @@ func readValue(s string, query bool) value {
 	return value{to: bareEnd(s, query)}
 }
 
-// closing finds the quote that closes what the quote open opened: one with no
-// more backslashes before it. It returns where it begins and where it ends.
+// closing finds the quotation mark that closes open: one with no more backslashes
+// before it. It returns the start and the end of that mark.
 func closing(s string, from int, open string) (to, end int) {
 	if last := open[len(open)-1]; last == ';' || strings.ContainsAny(open, "%ux") {
 		if at := strings.Index(s[from:], open); at >= 0 {
@@ -85,13 +85,13 @@ func closing(s string, from int, open string) (to, end int) {
 	return len(s), len(s)
 }
 
-// goesOnAfter tells whether what stands behind a closing quote belongs to the
-// same word of a shell.
+// goesOnAfter reports whether the text after a closing quote belongs to the same
+// word of a shell.
 func goesOnAfter(s string) bool {
 	return inName(s[0]) && s[0] != '.' || s[0] == '\'' || s[0] == '$' || strings.HasPrefix(s, `\'`) || strings.HasPrefix(s, `"'`)
 }
 
-// bareEnd is the length of the value without quotes that s begins with.
+// bareEnd returns the length of the value without quotes at the start of s.
 func bareEnd(s string, query bool) int {
 	at := 0
 scan:
@@ -120,49 +120,57 @@ scan:
 	return bracketEnd(strings.TrimRight(s[:at], ",;"))
 }
 
-// bracketEnd is the length of the text without brackets that it does not open.
+// bracketEnd returns the length of the text without the closing brackets at its end
+// that it does not open.
 func bracketEnd(text string) int {
 	for i, c := range []byte(")]}") {
-		if trimmed := strings.TrimRight(text, ")]},;"); len(trimmed) < len(text) && text[len(text)-1] == c && strings.IndexByte(text, "([{"[i]) < 0 {
-			return len(trimmed)
+		if text != "" && text[len(text)-1] == c && strings.IndexByte(text, "([{"[i]) < 0 {
+			return len(strings.TrimRight(text, ")]},;"))
 		}
 	}
 	return len(text)
 }
 
-// escaped tells whether s begins with an escaped quote or end of line.
+// escaped returns the number of backslashes before an escaped quote or separator at
+// the start of s.
 func escaped(s string) int {
 	at := 0
 	for at < len(s) && s[at] == '\\' {
 		at++
 	}
-	if at < len(s) && (s[at] == '"' || s[at] == '\'' && at > 1 || strings.HasPrefix(s[at:], "u0026") || strings.HasPrefix(s[at:], "u003c") || strings.HasPrefix(s[at:], "u0022")) {
+	for _, end := range []string{`"`, "u0026", "u003c", "u0022"} {
+		if strings.HasPrefix(s[at:], end) {
+			return at
+		}
+	}
+	if at > 1 && strings.HasPrefix(s[at:], "'") {
 		return at
 	}
 	return 0
 }
 
-// isValue tells a value from a constant, a shell's variable, a placeholder and a
-// resource's name.
+// isValue rejects a constant, a shell variable, a placeholder and an ARN.
 func isValue(s string) bool {
 	s = strings.Trim(s, `"'\`)
 	return !constant.MatchString(s) && !variable.MatchString(s) && !resource.MatchString(s) && s != Mask
 }
 
-// isRandom tells a secret from the words of a sentence.
+// isRandom rejects the words of a sentence and file names.
 func isRandom(s string) bool {
 	return isValue(s) && !prose.MatchString(strings.Trim(s, `"'\([{<`)) && !fileName.MatchString(s) && !strings.HasPrefix(s, "//")
 }
 
-// looksSecret tells a secret from words and from what names things: it has eight
-// characters, and letters among digits or signs.
+// looksSecret rejects words and identifiers. A secret has at least eight
+// characters: letters, and digits or punctuation.
 func looksSecret(s string) bool {
 	s = strings.Trim(strings.TrimRight(s, ".,;:!?)"), `"'\`)
-	return len(s) >= 8 && isRandom(s) && !identifier.MatchString(s) && !strings.Contains(s, "://") && strings.Count(s, "/") < 3 &&
-		strings.ContainsAny(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") && strings.ContainsAny(s, "0123456789!@#$%^&*+=~?") && !strings.ContainsAny(s, "[](){}<>| \t")
+	return len(s) >= 8 && isRandom(s) && !identifier.MatchString(s) &&
+		!strings.Contains(s, "://") && strings.Count(s, "/") < 3 && !strings.ContainsAny(s, "[](){}<>| \t") &&
+		strings.ContainsAny(s, "0123456789!@#$%^&*+=~?") &&
+		strings.ContainsAny(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 }
 
-// isLong tells a random text as long as a key.
+// isLong accepts random text that is as long as a key.
 func isLong(s string) bool {
 	return len(s) >= 12 && looksSecret(s) && strings.ContainsAny(s, "0123456789") && !strings.ContainsAny(s, ",;:")
 }

@@ -2,13 +2,12 @@ package redact
 
 import "strings"
 
-// A vendor lets its tokens begin with a prefix, so that they are found. To teach
-// muster another one, add a row.
+// A vendor starts its tokens with a known prefix. To support another one, add a row.
 type vendor struct {
 	name     string
-	prefixes string // separated by blanks
-	least    int    // characters behind the prefix, of those that signs allows besides letters, digits and _
-	signs    string
+	prefixes string // separated by spaces; ~ means a space
+	least    int    // minimum number of characters after the prefix
+	signs    string // allowed after the prefix, besides letters, digits and _
 }
 
 var vendors = []vendor{
@@ -59,7 +58,7 @@ var vendors = []vendor{
 	{"Elastic, Okta", "SSWS~ essu_", 20, "-=+/"},
 }
 
-// vended finds the tokens that begin with a vendor's prefix.
+// vended finds tokens with a vendor's prefix.
 func (t *tables) vended(line string, has []bool, found []span) []span {
 	for i, v := range vendors {
 		if !t.vendors[i].any(has) {
@@ -87,7 +86,7 @@ func (v vendor) tokens(line, prefix string, found []span) []span {
 		if to-at < v.least || from > 0 && isWord(line[from-1]) && line[from-1] != '_' {
 			continue
 		}
-		if prefix != "SK" || isHex(line[at:to]) { // the others are long enough to be no words
+		if prefix != "SK" || isHex(line[at:to]) { // SK alone also starts words
 			found = append(found, span{from, to, "vendor-token"})
 		}
 		at = to

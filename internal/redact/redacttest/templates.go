@@ -1,14 +1,14 @@
 package redacttest
 
-// template is a form in which a secret stands: %s.
+// template is a form that contains a secret at %s.
 type template struct {
-	source string // the program that writes it
+	source string // the program that writes or reads it
 	text   string
-	word   bool // a word of letters alone is to be masked there, too
+	word   bool // a plain word must be masked, too
 }
 
-// templates are written down from what these programs print and read, and not
-// from what the rules know.
+// templates come from the output and the input of these programs, not from the
+// rules of package redact.
 var templates = []template{
 	{"ECS task definition", `{"name":"DB_PASSWORD","value":"%s"}`, true},
 	{"ECS task definition, reversed", `{"value":"%s","name":"DB_PASSWORD"}`, true},

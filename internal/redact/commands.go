@@ -66,7 +66,7 @@ var commands = []command{
 // table searches a byte at most once, so the time stays linear.
 func (t *tables) commanded(line string, has []bool, found []span) []span {
 	for _, c := range t.commands {
-		if !c.hints.any(has) {
+		if !c.any(has) {
 			continue
 		}
 		for at := 0; at < len(line); {

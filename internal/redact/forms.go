@@ -113,6 +113,15 @@ var forms = []form{
 	},
 
 	{
+		"named-secret", "users and passwords for chpasswd", `chpasswd: {list: "«root:x9Kq2»\n«joe:y8Lr3»"}`, "chpasswd",
+		`(?:chpasswd\b.*?["'\s]|\\n)([a-z_][\w-]*:[^\s"'\\|,}]+)`, nil,
+	},
+	{
+		"named-secret", "a secret that a subshell prints", `TOKEN=$(echo «x9Kq2» | base64)`, "$(echo $(printf",
+		`(?i)(?:pass|pwd|secret|token|key|cred|auth)\w*["']?\s*=\s*["']?\$\(\s*(?:echo|printf)\s+(?:-\w+\s+)*` +
+			`(` + stringText + `|[^\s|)]+)`, isValue,
+	},
+	{
 		"named-secret", "a password in SQL", `CREATE USER joe IDENTIFIED BY «'x9Kq2'»`, "identified",
 		`(?i)\bidentified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+)?(\\*"[^"]*"|\\*'[^']*'|[^\s;]+)`, isValue,
 	},
@@ -137,8 +146,8 @@ var forms = []form{
 	},
 	{
 		"named-secret", "a name and its value in elements of XML", `<name>DB_PASSWORD</name><value>«x9Kq2»</value>`, "</",
-		`(?i)<(?:\w+:)?(?:name|key|\w*name)>\s*[\w.:-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|` +
-			`credentials?)[\w.:-]*\s*</[\w:]+>\s*<(?:\w+:)?\w*value>([^<]+)`,
+		`(?i)<(?:\w+:)?(?:[\w-]*name|key)>\s*[\w.:-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|` +
+			`credentials?|(?:api|access|private)[._-]?key)[\w.:-]*\s*</[\w:-]+>\s*<(?:\w+:)?[\w-]*value>([^<]+)`,
 		isValue,
 	},
 
@@ -264,7 +273,7 @@ var forms = []form{
 // formed finds secrets written in one of the forms.
 func (t *tables) formed(line string, has []bool, found []span) []span {
 	for i, f := range forms {
-		if len(t.forms[i].hints) == 0 || t.forms[i].hints.any(has) {
+		if len(t.forms[i].hints) == 0 || t.forms[i].any(has) {
 			found = findAll(t.forms[i].pattern, line, f.rule, f.needs, found)
 		}
 	}

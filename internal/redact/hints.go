@@ -105,6 +105,6 @@ func firstBytes(pattern string) (first [256]bool) {
 			}
 		}
 	}
-	walk(uint32(prog.Start)) //nolint:gosec // a program has few instructions
+	walk(uint32(prog.Start))
 	return first
 }

@@ -40,9 +40,9 @@ var (
 	base64Rest  = regexp.MustCompile(`^\s*[A-Za-z0-9+/]+={0,2}\s*$|\s[A-Za-z0-9+/]+={1,2}\s*$`)
 	loneFlag    = regexp.MustCompile(`(?:^|[\s"'\[,])(--?[A-Za-z][\w-]+)["']?\s*[,\\` + "`" + `]?\s*$`)
 	nameField   = regexp.MustCompile(`(?i)(?:^|[\s{,\[-])["']?\w*(?:name|key)["']?\s*[:=]\s*["']?([\w./-]+)["']?\s*,?\s*$|<` +
-		`(?:\w+:)?\w*(?:name|key)>\s*([\w./-]+)\s*</[\w:]+>\s*$`)
+		`(?:\w+:)?[\w-]*(?:name|key)>\s*([\w./-]+)\s*</[\w:-]+>\s*$`)
 	valueField = regexp.MustCompile(`(?i)^[\s{\[-]*["']?\w*value["']?\s*[:=]\s*["']?([^\s"'][^"']*?)["']?\s*,?\s*\}?\s*$|<` +
-		`(?:\w+:)?\w*value>\s*([^<]*[^<\s])`)
+		`(?:\w+:)?[\w-]*value>\s*([^<]*[^<\s])`)
 	fieldsEnd = regexp.MustCompile(`}|^\s*- |valueFrom`) // of an object
 	openTag   = regexp.MustCompile(`<([\w:.-]+)[^<>]*>\s*$`)
 	oneWord   = regexp.MustCompile(`^[\s\[]*(?:- )?\s*["']?(\S+?|[^"']*)["']?[\s,\]]*\\?\s*$`)
@@ -149,6 +149,9 @@ func (f *Filter) begin(line string) {
 // secretBlock reports whether a line starts a YAML block scalar that holds a
 // secret, and the indentation of the line.
 func secretBlock(line string) (indent int, is bool) {
+	if name := strings.TrimSpace(line); name == "chpasswd:" { // users and passwords, in cloud-init
+		return strings.Index(line, name), true
+	}
 	m := blockScalar.FindStringSubmatch(line[:min(len(line), 256)]) // no name is longer
 	if m == nil || strengthOf(m[2]) < wordName && !strings.HasSuffix(m[2], "auth") {
 		return 0, false

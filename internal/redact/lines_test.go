@@ -30,6 +30,8 @@ func TestSecretsOverSeveralLines(t *testing.T) {
 		"a command over lines":       "app --password \\\n«  SSS \\»\n  --port 80",
 		"a block of YAML":            "db_password: |-\n«  SSS»\nnext: 1",
 		"a folded block of YAML":     "  secret: >\n«    SSS\n    SSS»\n  next: 1",
+		"users of cloud-init":        "chpasswd:\n«  list: |\n    root:SSS\n  expire: false»\nruncmd: []",
+		"a parameter of a servlet":   "<param-name>password</param-name>\n«<param-value>SSS</param-value>»\n<x/>",
 		"a prompt and its answer":    "Your password is:\n\n«xSSS9kq2m»\nb",
 		"a key of YAML, then more":   "credentials:\n  user: joe\n  region: eu-west-1",
 		"a list of names":            "secrets:\n  db_secret:\n    file: ./x",

@@ -71,7 +71,9 @@ func isValueField(field string) bool {
 }
 
 // ends reports whether an object ends between two fields.
-func ends(between string) bool { return strings.ContainsAny(between, "{}()<>;") }
+func ends(between string) bool {
+	return strings.ContainsAny(strings.ReplaceAll(between, "&quot;", ""), "{}()<>;")
+}
 
 // cutAt returns the end of a value without quotes that other fields follow.
 func cutAt(text string) int {

@@ -22,7 +22,7 @@ const Mask = "[masked]"
 
 // secretWord is part of the names of secrets.
 const secretWord = `(?:pass|pwd|secret|token|cred|auth_?data|(?:access|account|api|encryption|license|private|` +
-	`signing)[-_ ]?key)` //nolint:gosec // a pattern, no credential
+	`signing)[-_ ]?key)`
 
 var (
 	secretText  = regexp.MustCompile(`(?i)` + secretWord)

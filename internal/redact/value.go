@@ -17,9 +17,11 @@ type value struct {
 const quotes = `(?:\\*["'` + "`" + `]|&quot;|&#3[49];|%(?:25)*2[27]|\\+u002[27]|\\+x2[27])`
 
 var (
-	openQuote = regexp.MustCompile(`^[bBrRuUfFL$@]?(` + quotes + `)`)
-	constant  = regexp.MustCompile(`^(?i:null|nil|none|undefined|true|false|yes|no|on|off|empty|<nil>|\(none\))?$|^[{}\[\]()|>,;]+-?$`)
-	variable  = regexp.MustCompile(`^\$(?:\(|\{|[A-Z_][A-Z0-9_]*$)|^\{\{|^%[A-Za-z_]+%$|^<[a-z][a-z -]*>?$|^\*+$|^[xX]{3,}$|` +
+	inAngles    = regexp.MustCompile(`^<([^\s<>/]+)>`)
+	placeholder = regexp.MustCompile(`^(?:[a-z][a-z_-]*|[A-Z_]+|nil)$`)
+	openQuote   = regexp.MustCompile(`^[bBrRuUfFL$@]?(` + quotes + `)`)
+	constant    = regexp.MustCompile(`^(?i:null|nil|none|undefined|true|false|yes|no|on|off|empty|<nil>|\(none\))?$|^[{}\[\]()|>,;]+-?$`)
+	variable    = regexp.MustCompile(`^\$(?:\(|\{|[A-Z_][A-Z0-9_]*$)|^\{\{|^%[A-Za-z_]+%$|^<[a-z][a-z -]*>?$|^\*+$|^[xX]{3,}$|` +
 		`(?i)^[<\[(]?redacted[>\])]?$`)
 	resource = regexp.MustCompile(`^arn:aws[a-z-]*:`)
 	number   = regexp.MustCompile(`^-?[0-9][0-9.,:]*(?:[a-zA-Z]{1,2}|[0-9TZ:.+-]*)$`)
@@ -53,6 +55,9 @@ func readValue(s string, query bool) value {
 			}
 			return value{from: 1, to: end}
 		}
+	}
+	if m := inAngles.FindStringSubmatchIndex(s[:min(len(s), maxName)]); m != nil {
+		return value{from: m[2], to: m[3], references: placeholder.MatchString(s[m[2]:m[3]])}
 	}
 	return value{to: bareEnd(s, query)}
 }

@@ -19,7 +19,11 @@ const maxPasses = 8
 // masked searches the line until nothing is left to mask. Masking twice is therefore
 // the same as masking once. A line that still changes at the end is masked as a whole.
 func (f *Filter) masked(line string) string {
-	for range maxPasses {
+	passes := maxPasses
+	if len(line) > maxLine/4 {
+		passes = maxPasses / 4 // bounds the time for a long line
+	}
+	for range passes {
 		spans := apart(line, secretsIn(line, 0))
 		if len(spans) == 0 {
 			return line

@@ -14,7 +14,7 @@ import (
 // its newest registration, and not from before this boot or the bootstrap in it.
 // On an instance that is registered they are a warning.
 func (w World) agentLog(ctx context.Context) []Finding {
-	trouble, err := ecsagent.ReadLogs(w.Config.Path(w.Config.ECSLogDir), w.Record.Since())
+	trouble, err := ecsagent.ReadLogs(w.Config.Path(w.Config.ECSLogDir), ecsagent.Options{Since: w.Record.Since(), Registered: w.isRegistered(ctx)})
 	var found []Finding
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -55,7 +55,7 @@ func troubleFinding(t ecsagent.Trouble) (f Finding, bad bool) {
 	switch {
 	case t.Cause.ID != "":
 		return Finding{ID: t.Cause.ID, Status: Fail, Summary: t.Cause.Summary, Remedy: t.Cause.Remedy, SymptomOf: behind(t.Cause.ID),
-			Evidence: append(exits, fmt.Sprintf("%s:%d: %s", t.File, t.Line, redact.Log(t.Message)))}, true
+			Evidence: append(exits, t.Where()+": "+redact.Log(t.Message))}, true
 	case t.Exits > 0 && t.ExitCode != 0: // 0: it was stopped
 		return Finding{ID: "agent-exits", Status: Fail, Summary: exits[0] + ", and says nowhere why",
 			Remedy: "docker logs --tail 20 ecs-agent; less +G /var/log/ecs/ecs-init.log", SymptomOf: suspects()}, true

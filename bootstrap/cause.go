@@ -11,6 +11,7 @@ import (
 	"muster/internal/awsapi"
 	"muster/internal/ecsagent"
 	"muster/internal/exitcode"
+	"muster/internal/fix"
 	"muster/internal/units"
 )
 
@@ -91,9 +92,9 @@ func causeOf(results []check.Result, why error) *Cause {
 	case errors.As(why, &k) && !found(results, k.ID):
 		return &k.Cause
 	case len(causes) > 0:
-		return &Cause{causes[0].ID, causes[0].Summary, causes[0].Remedy}
+		return newCause(causes[0].ID, causes[0].Summary, causes[0].Fix)
 	}
-	return &Cause{"not-registered", why.Error(), "look at /var/log/ecs/ecs-agent.log and at journalctl -u " + ecsUnit}
+	return newCause("not-registered", why.Error(), fix.Do("Read the log of the ECS agent:", "less +G /var/log/ecs/ecs-agent.log"))
 }
 
 func found(results []check.Result, id string) bool {

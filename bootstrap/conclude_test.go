@@ -13,6 +13,7 @@ import (
 
 	"muster/internal/config"
 	"muster/internal/exitcode"
+	"muster/internal/fix"
 	"muster/internal/golden"
 	"muster/internal/sandbox"
 )
@@ -367,8 +368,8 @@ func TestLineIsOneLineWhateverIsInIt(t *testing.T) {
 
 func TestAReportsErrorReadsAsSentences(t *testing.T) {
 	t.Parallel()
-	err := Report{ExitCode: exitcode.NotRegistered, Reason: "it did not register", Cause: &Cause{"x", "The agent complains.", "read the log"}}.Err()
-	if want := "it did not register: The agent complains. What to do: read the log"; err == nil || err.Error() != want {
+	err := Report{ExitCode: exitcode.NotRegistered, Reason: "it did not register", Cause: newCause("x", "The agent complains.", fix.Do("Read the log."))}.Err()
+	if want := "it did not register: The agent complains"; err == nil || err.Error() != want || fix.Of(err).Text != "Read the log." {
 		t.Errorf("%v, want %q", err, want)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"muster/internal/ecsconfig"
 	"muster/internal/exitcode"
+	"muster/internal/fix"
 	"muster/internal/record"
 )
 
@@ -121,7 +122,7 @@ func (r *run) dryRun(out io.Writer) error {
 	case stale != nil && r.cfg.ResetStaleState:
 		r.say("checkpoint", "%s holds cluster %s for this instance, and would be moved aside", r.checkpointPath(), stale.Cluster)
 	case stale != nil:
-		r.warn("checkpoint", "%v", r.staleState(stale))
+		r.warnOf("checkpoint", r.staleState(stale))
 	}
 	r.say("dry run", "nothing was written, queued or signalled")
 	_, err = io.WriteString(out, diff)
@@ -142,16 +143,10 @@ func (r *run) remember() error {
 func (r *run) failedToConfigure(err error) Report {
 	report := r.report()
 	report.ExitCode, report.Outcome, report.Reason = exitcode.Of(err), outcomeOf(err), "muster bootstrap failed"
-	why := &mendable{err, "mend it, then run muster bootstrap again"}
-	_ = errors.As(err, &why)
-	report.Cause = &Cause{ID: "bootstrap-failed", Summary: why.error.Error(), Remedy: why.remedy}
+	to := fix.Of(err)
+	if to.IsZero() {
+		to = fix.Do("Fix the error above, then run bootstrap again:", "muster bootstrap")
+	}
+	report.Cause = newCause("bootstrap-failed", err.Error(), to)
 	return report
 }
-
-// mendable is an error that knows what to do about it.
-type mendable struct {
-	error
-	remedy string
-}
-
-func (m *mendable) Error() string { return m.error.Error() + ". What to do: " + m.remedy }

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"muster/internal/exitcode"
+	"muster/internal/fix"
 	"muster/internal/record"
 	"muster/internal/sandbox"
 	"muster/internal/units"
@@ -249,7 +250,7 @@ func TestCheckpointOfTheECSAgent(t *testing.T) {
 			err := m.configure()
 			if test.write == "" {
 				wantExit(t, err, exitcode.Failed)
-				wantText(t, err.Error(), test.says, `"default"`, "arn:ci/1")
+				wantText(t, err.Error()+"\n"+fix.Of(err).String(), test.says, `"default"`, "arn:ci/1")
 				if _, err := os.Stat(m.path(ecsConfig)); err == nil {
 					t.Error("ecs.config was written")
 				}

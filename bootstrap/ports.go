@@ -10,6 +10,7 @@ import (
 
 	"muster/internal/config"
 	"muster/internal/exitcode"
+	"muster/internal/fix"
 	"muster/internal/ports"
 )
 
@@ -28,7 +29,7 @@ func (r *run) checkPorts(ctx context.Context, report *Report) {
 		r.warnOfPorts(report, "the replication ports could not be judged: "+err.Error())
 		return
 	}
-	closed, fix := judged.Closed()
+	closed, open := judged.Closed()
 	filtered, certain := judged.Filtered()
 	for _, sentence := range slices.Concat(judged.Notes, closed, filtered, seenHere(judged)) {
 		r.warnOfPorts(report, sentence)
@@ -42,7 +43,7 @@ func (r *run) checkPorts(ctx context.Context, report *Report) {
 	case r.cfg.PortsPolicy == config.PortsFail:
 		report.Outcome, report.ExitCode = PortsClosed, exitcode.Failed
 		report.Reason = fmt.Sprintf("registered in cluster %s, but replication ports are closed", r.wanted)
-		report.Cause = &Cause{"ports-closed", closed[0], cmp.Or(fix, "muster ports shows all of them")}
+		report.Cause = newCause("ports-closed", closed[0], fix.Do("Open the port, or list all closed ports:", cmp.Or(open, "muster ports")))
 	}
 }
 

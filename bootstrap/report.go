@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"muster/internal/exitcode"
+	"muster/internal/fix"
 	"muster/internal/jsonfile"
 	"muster/internal/term"
 )
@@ -44,10 +45,15 @@ func outcomeOf(err error) Outcome {
 
 // Cause is why an instance did not register, as far as it can be seen on it.
 type Cause struct {
-	ID      string `json:"id"` // stable, kebab-case
-	Summary string `json:"summary"`
-	Remedy  string `json:"remedy"`
+	ID      string  `json:"id"` // stable, kebab-case
+	Summary string  `json:"summary"`
+	Fix     fix.Fix `json:"fix,omitzero"`
+	// Remedy is Fix in one text, for readers of JSON from before there was Fix.
+	Remedy string `json:"remedy"`
 }
+
+// newCause is a Cause with its fix in both forms.
+func newCause(id, summary string, to fix.Fix) *Cause { return &Cause{id, summary, to, to.String()} }
 
 // Delivery is one word sent to somebody who waits for this instance.
 type Delivery struct {
@@ -119,7 +125,7 @@ func (report Report) Err() error {
 	case report.ExitCode == exitcode.Healthy:
 		return nil
 	case report.Cause != nil:
-		return exitcode.Wrap(report.ExitCode, errors.New(report.Reason+": "+strings.TrimSuffix(report.Cause.Summary, ".")+". What to do: "+report.Cause.Remedy))
+		return exitcode.Wrap(report.ExitCode, fix.Wrap(errors.New(report.Reason+": "+strings.TrimSuffix(report.Cause.Summary, ".")), report.Cause.Fix))
 	default:
 		return exitcode.Wrap(report.ExitCode, errors.New(report.Reason))
 	}

@@ -14,6 +14,7 @@ import (
 	"muster/internal/ecsagent"
 	"muster/internal/ecsconfig"
 	"muster/internal/exitcode"
+	"muster/internal/fix"
 )
 
 // Verify waits until the ECS agent has registered this instance in its
@@ -116,10 +117,8 @@ type known struct {
 func (k *known) Error() string { return k.Summary }
 
 func wrongCluster(is, wanted string) error {
-	return &known{Cause: Cause{
-		ID: "wrong-cluster", Summary: fmt.Sprintf("the ECS agent is in cluster %s, not in %s", is, wanted),
-		Remedy: "muster bootstrap --reset-stale-state --cluster " + wanted + ", and deregister the entry in " + is,
-	}}
+	return &known{Cause: *newCause("wrong-cluster", fmt.Sprintf("the ECS agent is in cluster %s, not in %s", is, wanted),
+		fix.Do("Move the instance to its cluster, then deregister its entry in "+is+":", "muster bootstrap --reset-stale-state --cluster "+wanted))}
 }
 
 // errGaveUp says that the agent has given up: waiting on cannot help.
@@ -209,5 +208,5 @@ func (r *run) judge(arn string, ci awsapi.ContainerInstance, err error) error {
 		return nil
 	}
 	passes := []string{"container-instance-unknown", "still-registering", "agent-disconnected"}
-	return &known{Cause{f.ID, f.Summary, f.Remedy}, slices.Contains(passes, f.ID)}
+	return &known{*newCause(f.ID, f.Summary, f.Fix), slices.Contains(passes, f.ID)}
 }

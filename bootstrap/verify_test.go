@@ -12,6 +12,7 @@ import (
 	"muster/internal/config"
 	"muster/internal/ecsagent"
 	"muster/internal/exitcode"
+	"muster/internal/fix"
 	"muster/internal/imds"
 	"muster/internal/sandbox"
 	"muster/internal/units"
@@ -115,7 +116,7 @@ func TestVerifySaysWhyItDidNotRegister(t *testing.T) {
 			report, err := m.verify()
 			wantExit(t, err, exitcode.NotRegistered)
 			wantOutcome(t, report, NotRegistered, test.cause)
-			wantText(t, err.Error()+strings.Join(report.Evidence, "\n"), append(test.says, report.Cause.Remedy)...)
+			wantText(t, err.Error()+fix.Of(err).String()+strings.Join(report.Evidence, "\n"), append(test.says, report.Cause.Fix.Text)...)
 			wantText(t, report.Line(), "did NOT register in cluster prod", report.Cause.Summary)
 		})
 	}
@@ -129,7 +130,7 @@ func TestTheAgentsOwnWordOnAClusterThatIsNotThere(t *testing.T) {
 	report, err := m.mustConfigure().verify()
 	wantExit(t, err, exitcode.NotRegistered)
 	wantOutcome(t, report, NotRegistered, "cluster-not-found")
-	wantText(t, strings.Join(report.Evidence, "\n"), "exited 1 times, last with code 5", "-agent.log:", "Cluster not found.")
+	wantText(t, strings.Join(report.Evidence, "\n"), "exited once, with code 5", "-agent.log:", "Cluster not found.")
 }
 
 func TestTerminalExitIsSeenWithoutSystemdToo(t *testing.T) {
@@ -265,7 +266,7 @@ func TestTheECSAPIHasItsSay(t *testing.T) {
 			}
 			wantText(t, strings.Join(report.Warnings, "\n"), test.warning)
 			if test.says != "" {
-				wantText(t, err.Error(), test.says)
+				wantText(t, err.Error()+fix.Of(err).String(), test.says)
 			}
 			if n := m.CallCount(sandbox.ECS, describe); n != test.asks {
 				t.Errorf("asked %d times, want %d", n, test.asks)

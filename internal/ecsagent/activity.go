@@ -164,7 +164,10 @@ func doing(low string, ecsInit bool) (activity, bool) {
 			}
 		}
 	}
-	return activity{effect: Start}, ecsInit // whatever fails in ecs-init keeps the agent from being started
+	if ecsInit {
+		return activity{effect: Start}, true // whatever fails in ecs-init keeps the agent from being started
+	}
+	return activity{}, false
 }
 
 // aboutTask tells the messages that say nothing about the instance.

@@ -4,6 +4,8 @@ import (
 	"net"
 	"slices"
 	"strings"
+
+	"muster/internal/fix"
 )
 
 // Unrecognized is the id of the cause of an error that no rule knows. Its
@@ -14,7 +16,8 @@ const Unrecognized = "unrecognized"
 type Cause struct {
 	ID      string // stable, kebab-case
 	Summary string // one sentence of at most maxSummary bytes
-	Remedy  string // what to do, with a command
+	Fix     fix.Fix
+	Confirm string // what would confirm a cause that is inferred; empty: the line says it
 }
 
 // rule recognizes a cause in the text of a message. It is data: the first rule
@@ -33,6 +36,7 @@ type rule struct {
 	summary string   // {name}: what a sign captured, or one of facts
 	do      string   // one imperative sentence; with a colon at its end where commands follow
 	run     []string // each complete and on one line
+	confirm string   // what would confirm the sentence, where it says more than the line
 }
 
 type compiledRule struct {
@@ -136,22 +140,15 @@ const maxSummary = 110
 
 // cause fills in the sentences of the rule.
 func (r compiledRule) cause(values map[string]string) Cause {
-	return Cause{ID: r.id, Summary: cut(strings.TrimRight(expand(r.summary, values), " :,"), maxSummary), Remedy: remedy(r.do, r.run, values)}
-}
-
-func remedy(do string, run []string, values map[string]string) string {
-	lines := []string{expand(do, values)}
-	for _, command := range run {
-		lines = append(lines, expand(command, values))
-	}
-	return strings.Join(lines, "\n")
+	in := func(text string) string { return expand(text, values) }
+	return Cause{ID: r.id, Summary: cut(strings.TrimRight(in(r.summary), " :,"), maxSummary), Fix: fix.Do(r.do, r.run...).Map(in), Confirm: in(r.confirm)}
 }
 
 // unknown quotes an error that no rule knows. The whole of it is the evidence.
 func unknown(text string, values map[string]string) Cause {
 	const prefix = ` logged an error: "`
 	quoted := values["who"] + prefix + cut(strings.TrimRight(text, "."), maxSummary-len(values["who"]+prefix)-1) + `"`
-	return Cause{ID: Unrecognized, Summary: quoted, Remedy: remedy("Read what was logged before it:", []string{"tail -n 50 {file}"}, values)}
+	return Cause{ID: Unrecognized, Summary: quoted, Fix: fix.Do("Read what was logged before it:", "tail -n 50 "+values["file"])}
 }
 
 // Causes lists the ids of all causes that a log can show.

@@ -50,7 +50,10 @@ func Events(name string, log []byte) []Event {
 		}
 		e.init = strings.HasPrefix(name, "ecs-init")
 		_, exited := e.exitCode()
-		_, bad := e.meaning()
+		c, bad := e.complaint()
+		if bad {
+			_, bad = e.meaning(c)
+		}
 		if !e.registers() && !exited && !bad {
 			continue
 		}

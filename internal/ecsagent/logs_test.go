@@ -127,7 +127,7 @@ func TestCauseIsRecognised(t *testing.T) {
 			if got.Cause.ID != c.want {
 				t.Errorf("got %q, want %q, for %q", got.Cause.ID, c.want, got.Message)
 			}
-			if got.Cause.Summary == "" || got.Cause.Remedy == "" || len(got.Cause.Summary) > maxSummary {
+			if got.Cause.Summary == "" || got.Cause.Fix.IsZero() || len(got.Cause.Summary) > maxSummary {
 				t.Errorf("no summary or remedy: %+v", got.Cause)
 			}
 			if got.Line != 2 || filepath.Base(got.File) != "ecs-agent.log" || !got.Time.Equal(clock(20)) {
@@ -152,7 +152,7 @@ func TestDeniedActionIsNamed(t *testing.T) {
 	} {
 		r, values, _ := diagnose(text, activity{effect: Registration}, false)
 		cause := r.cause(values)
-		if !strings.Contains(cause.Summary, want) || !strings.Contains(cause.Remedy, want) || strings.Contains(cause.Remedy, "{") {
+		if !strings.Contains(cause.Summary, want) || !strings.Contains(cause.Fix.String(), want) || strings.Contains(cause.Fix.String(), "{") {
 			t.Errorf("%q: got %+v", text, cause)
 		}
 	}

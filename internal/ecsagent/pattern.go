@@ -95,9 +95,14 @@ func expand(text string, values map[string]string) string {
 	for {
 		head, rest, ok := strings.Cut(text, "{")
 		out.WriteString(head)
-		name, tail, closed := strings.Cut(rest, "}")
-		if !ok || !closed {
+		if !ok {
 			return out.String()
+		}
+		name, tail, _ := strings.Cut(rest, "}")
+		if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz") != "" || name == "" { // as in docker's {{.Name}}
+			out.WriteByte('{')
+			text = rest
+			continue
 		}
 		out.WriteString(values[name])
 		text = tail

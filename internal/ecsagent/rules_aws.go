@@ -70,7 +70,7 @@ func rulesOfClock() []rule {
 // rulesOfAccess: ECS is reached and refuses, or there is no way to sign.
 func rulesOfAccess() []rule {
 	credentials := []string{"grep -noE 'AWS_[A-Z_]*KEY[A-Z_]*' /etc/ecs/ecs.config", "aws sts get-caller-identity", "systemctl restart ecs"}
-	hops := "aws ec2 modify-instance-metadata-options --instance-id INSTANCE --http-put-response-hop-limit 2"
+	hops := "aws ec2 modify-instance-metadata-options --instance-id INSTANCE_ID --http-put-response-hop-limit 2"
 	return []rule{
 		{id: "access-denied", signs: []string{"with an explicit deny in a {policy}: arn", "with an explicit deny in an {policy}: arn", "with an explicit deny in a {policy}", "with an explicit deny in an {policy}"}, general: true,
 			summary: "{action} is denied to the instance role by an explicit deny in its {policy}",
@@ -87,7 +87,8 @@ func rulesOfAccess() []rule {
 		{id: "agent-hop-limit", signs: []string{"no ec2 imds role found*canceled", "no ec2 imds role found*context deadline exceeded", "ec2rolerequesterror*client.timeout", "ec2rolerequesterror*request canceled"},
 			not:     []string{"dial tcp 169.254.169.254"},
 			summary: "The agent's container gets no answer from the metadata service, probably for its hop limit",
-			do:      "Run the agent's container with --net=host, as ecs-init does, or raise the hop limit of the instance to 2:", run: []string{hops}},
+			do:      "Run the agent's container with --net=host, as ecs-init does, or raise the hop limit of the instance to 2:", run: []string{hops},
+			confirm: "docker inspect -f '{{.HostConfig.NetworkMode}}' ecs-agent prints something else than host"},
 		{id: "agent-imdsv2-unsupported", signs: []string{"ec2metadata*status code: 401", "ec2rolerequesterror*status code: 401", "ec2metadata*401 - unauthorized"},
 			summary: "This agent is too old for IMDSv2, which the metadata service of this instance requires (401)",
 			do:      "Update ecs-init and the agent, or let the instance answer IMDSv1, too:",
@@ -97,7 +98,7 @@ func rulesOfAccess() []rule {
 				"failed to get ec2 instance identity document", "unable to get instance identity", "unable to retrieve instance identity", "ec2metadatarequesterror", "unable to detect vpc id and subnet", "error creating ec2 metadata client"},
 			summary: "The agent gets no answer from the instance metadata service (IMDS)",
 			do:      "Switch the metadata service on, and name 169.254.169.254 in NO_PROXY where there is a proxy:",
-			run:     []string{"muster check --only imds", "aws ec2 modify-instance-metadata-options --instance-id INSTANCE --http-endpoint enabled"}},
+			run:     []string{"muster check --only imds", "aws ec2 modify-instance-metadata-options --instance-id INSTANCE_ID --http-endpoint enabled"}},
 		{id: "credentials-invalid", signs: []string{"expiredtoken", "security token included in the request is expired"}, general: true,
 			summary: "The credentials of the agent have expired (ExpiredToken)",
 			do:      "Take keys out of /etc/ecs/ecs.config, so that the agent uses those of the instance role:", run: credentials},
@@ -110,7 +111,7 @@ func rulesOfAccess() []rule {
 				"error getting valid credentials", "unable to get valid credentials", "no valid providers in chain", "get credentials: "},
 			summary: "The agent gets no credentials: the instance has no role, or its role does not trust ec2.amazonaws.com",
 			do:      "Attach an instance profile whose role trusts ec2.amazonaws.com:",
-			run:     []string{"aws sts get-caller-identity", "aws ec2 associate-iam-instance-profile --instance-id INSTANCE --iam-instance-profile Name=NAME"}},
+			run:     []string{"aws sts get-caller-identity", "aws ec2 associate-iam-instance-profile --instance-id INSTANCE_ID --iam-instance-profile Name=NAME"}},
 		{id: "throttled", signs: []string{"throttlingexception", "rate exceeded", "toomanyrequestsexception", "failed to get rate limit token", "requestlimitexceeded", "slowdown"}, general: true,
 			summary: "AWS throttles {action}; the agent goes on trying, a registration for up to an hour",
 			do:      "Wait; if it does not end, launch fewer instances at once."},

@@ -106,7 +106,7 @@ func rulesOfHost() []rule {
 		{id: "warm-pool-waiting", info: true, signs: []string{"waiting for instance to go inservice"}, // agent.go:waitUntilInstanceInService
 			summary: "The agent waits until this instance leaves the warm pool of its Auto Scaling group (ECS_WARM_POOLS_CHECK)",
 			do:      "Nothing is wrong while the instance is in the warm pool. Look at its state:",
-			run:     []string{"aws autoscaling describe-auto-scaling-instances --instance-ids INSTANCE"}},
+			run:     []string{"aws autoscaling describe-auto-scaling-instances --instance-ids INSTANCE_ID"}},
 		{id: "warm-pool-unknown", signs: []string{"could not determine target lifecycle of instance: {reason}"},
 			summary: "The agent does not learn whether this instance is in a warm pool: {reason}",
 			do:      "Take ECS_WARM_POOLS_CHECK out if the instance is in no Auto Scaling group, then restart the agent:", run: restart},

@@ -101,6 +101,7 @@ func rulesOfSettings() []rule {
 		{id: "reserved-memory-too-high", signs: []string{"reserved memory is higher than available memory", "unable to fetch host resources"},
 			summary: "ECS_RESERVED_MEMORY is probably more than the memory of this instance",
 			do:      "Compare the two, lower ECS_RESERVED_MEMORY, then restart the agent:",
-			run:     []string{"grep -n ECS_RESERVED_MEMORY /etc/ecs/ecs.config", "free -m", "systemctl restart ecs"}},
+			run:     []string{"grep -n ECS_RESERVED_MEMORY /etc/ecs/ecs.config", "free -m", "systemctl restart ecs"},
+			confirm: "ECS_RESERVED_MEMORY is above the total that free -m prints"},
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"muster/internal/redact"
 )
 
 // weight says how well a line explains: the comment of the package has the rule.
@@ -22,11 +24,13 @@ type scan struct {
 	trouble Trouble
 	at      place // of the trouble
 	beside  []place
-	best    weight
-	blank   bool // the sentence of the trouble lacks a detail, which an older line may have
-	over    map[Effect]bool
-	alive   time.Time // of the newest entry of the agent's own log
-	done    bool      // the newest registration was passed
+	// lookedUp counts the lines that were looked up.
+	lookedUp int
+	best     weight
+	blank    bool // the sentence of the trouble lacks a detail, which an older line may have
+	over     map[Effect]bool
+	alive    time.Time // of the newest entry of the agent's own log
+	done     bool      // the newest registration was passed
 }
 
 // again is how long an agent waits at most before it tries again to connect, and
@@ -60,33 +64,43 @@ func (s *scan) look(at place, e entry) bool {
 	if s.done && !strings.Contains(e.msg, "GPU") {
 		return true
 	}
-	m, ok := e.meaning()
-	if ok && !s.isOver(e, m) {
-		s.consider(at, e, m)
+	if c, ok := e.complaint(); ok && !s.isOver(e, c) {
+		s.consider(at, e, c)
 	}
 	return true
 }
 
 // isOver reports whether what the line tells of has been overcome since.
-func (s *scan) isOver(e entry, m meaning) bool {
+func (s *scan) isOver(e entry, c complaint) bool {
 	switch {
-	case m.cause.ID == "gpu-unavailable" && m.effect == Function:
+	case c.gpus():
 		return false // logged at each start before the registration, which goes on without
-	case s.over[m.effect]:
+	case s.over[c.during.effect]:
 		return true
-	case m.effect == Start && e.time.Before(s.alive):
+	case c.during.effect == Start && e.time.Before(s.alive):
 		return true // the agent ran later, however it was started
-	case s.opts.Registered && (m.effect == Start || m.effect == Boot || m.effect == Registration):
+	case s.opts.Registered && (c.during.effect == Start || c.during.effect == Boot || c.during.effect == Registration):
 		return true
-	case m.final:
-		return false
-	case m.effect == Connection && s.opts.Connected:
+	case c.during.effect == Connection && s.opts.Connected:
 		return true
 	}
-	return s.opts.HidesSuccess && (m.effect == Connection || m.effect == Telemetry) && s.opts.Now.Sub(e.time) > again
+	late := s.opts.Now.Sub(e.time) > again && e.complains() // "deregistered" is no error, and does not pass
+	return late && s.opts.HidesSuccess && (c.during.effect == Connection || c.during.effect == Telemetry)
 }
 
-func (s *scan) consider(at place, e entry, m meaning) {
+// maxLookedUp bounds how many lines of a scan are looked up in the tables.
+const maxLookedUp = 300
+
+func (s *scan) consider(at place, e entry, c complaint) {
+	beside := c.during.effect == Telemetry || c.during.effect == Function
+	settled := s.best > vague && !s.blank
+	if s.lookedUp++; s.lookedUp > maxLookedUp || settled && !beside {
+		return
+	}
+	m, ok := e.meaning(c)
+	if !ok {
+		return
+	}
 	sighting := Sighting{Cause: m.cause, Effect: m.effect, Message: m.text, Time: e.time}
 	if m.effect == Telemetry || m.effect == Function {
 		same := func(other Sighting) bool { return other.Cause.ID == m.cause.ID }
@@ -136,42 +150,73 @@ func (s *scan) end() Trouble {
 	return t
 }
 
-// meaning is what one line says of the instance.
-type meaning struct {
-	cause  Cause
-	effect Effect
+// complaint is a line that says of the instance that something failed.
+type complaint struct {
 	text   string
-	weight weight
-	blank  bool // a detail is missing from the sentence of the cause
-	final  bool // it does not pass by waiting
+	during activity
+	clear  bool // the line tells what was being done
+	task   bool // it is about a task: only a full disk is of interest
 }
 
 // tellingInfo are the beginnings of messages of the agent that matter although
 // they are no errors.
 var tellingInfo = []string{"Container instance is deregistered", "Waiting for instance to go InService", "Error from acs"}
 
-// meaning looks the line up in the tables; false: it is no complaint about the instance.
-func (e entry) meaning() (meaning, bool) {
-	info := !e.complains()
-	if info && !e.init && !slices.ContainsFunc(tellingInfo, func(begin string) bool { return strings.HasPrefix(e.msg, begin) }) {
-		return meaning{}, false
+// complaint is the first look at a line; false: it says nothing of the instance.
+func (e entry) complaint() (complaint, bool) {
+	telling := func(begin string) bool { return strings.HasPrefix(e.msg, begin) }
+	if !e.complains() && !e.init && !slices.ContainsFunc(tellingInfo, telling) {
+		return complaint{}, false
 	}
-	text := e.text()
-	low := lower(text)
-	during, clear := doing(low, e.init)
-	if !clear && e.aboutTask(low) || e.init && e.aboutTask(low) {
-		return e.fullDisk(text, low)
+	c := complaint{text: e.text()}
+	low := lower(c.text)
+	c.during, c.clear = doing(low, e.init)
+	if e.init && e.aboutTask(low) {
+		return complaint{}, false
 	}
-	r, values, ok := diagnose(text, during, info)
+	if !c.clear && !e.init && e.aboutTask(low) {
+		c.task, c.during.effect = true, Function
+		return c, slices.ContainsFunc(fullDisks, func(sign string) bool { return strings.Contains(low, sign) })
+	}
+	return c, true
+}
+
+// gpus tells the one line that is about the agent's whole life.
+func (c complaint) gpus() bool { return strings.HasPrefix(c.text, "Config for GPU support is enabled") }
+
+// fullDisks are the signs that the disk which a task lacks is one of the instance.
+var fullDisks = []string{"/var/lib/docker", "/var/lib/containerd", "/var/lib/ecs", "failed to register layer", "thin pool"}
+
+// meaning is what a complaint says of the instance.
+type meaning struct {
+	cause  Cause
+	effect Effect
+	text   string
+	weight weight
+	blank  bool // a detail is missing from the sentence of the cause
+}
+
+// meaning looks the line up in the table of causes; false: it is no complaint after all.
+func (e entry) meaning(c complaint) (meaning, bool) {
+	text := redact.Log(c.text) // whole: a part of a secret has no mark
+	r, values, ok := diagnose(text, c.during, !e.complains())
 	switch {
+	case c.task && r.id != "agent-disk-full":
+		return meaning{}, false
 	case ok:
-		during.effect = r.effectOf(during.effect)
-		return e.told(r, values, during, text), true
-	case info:
+		m := meaning{cause: r.cause(e.names(values)), effect: c.during.effect, text: shown(text), weight: known}
+		if !c.task {
+			m.effect = r.effectOf(m.effect)
+		}
+		for _, name := range placeholders(r.summary) {
+			m.blank = m.blank || values[name] == ""
+		}
+		return m, true
+	case !e.complains():
 		return meaning{}, false
 	}
-	m := meaning{cause: unknown(text, e.names(nil)), effect: during.effect, text: shown(text), weight: vague}
-	if e.level == "critical" || clear {
+	m := meaning{cause: unknown(text, e.names(nil)), effect: c.during.effect, text: shown(text), weight: vague}
+	if e.level == "critical" || c.clear {
 		m.weight = unexplained
 	}
 	return m, true
@@ -180,38 +225,12 @@ func (e entry) meaning() (meaning, bool) {
 // effectOf is what the rule says of the effect of a line that does not tell.
 func (r compiledRule) effectOf(effect Effect) Effect {
 	switch {
-	case r.id == "agent-deregistered":
-		return Connection
 	case r.id == "warm-pool-waiting":
 		return Boot
 	case r.id == "agent-disk-full" && effect == Function:
 		return Unclear // what the agent cannot write, it may need for anything
 	}
 	return effect
-}
-
-func (e entry) told(r compiledRule, values map[string]string, during activity, text string) meaning {
-	m := meaning{cause: r.cause(e.names(values)), effect: during.effect, text: shown(text), weight: known}
-	m.final = r.id == "agent-deregistered"
-	for _, name := range placeholders(r.summary) {
-		m.blank = m.blank || values[name] == ""
-	}
-	return m
-}
-
-// fullDisk is the one thing that a line about a task says of the instance: that
-// the disk of Docker is full.
-func (e entry) fullDisk(text, low string) (meaning, bool) {
-	if !e.complains() || e.init || !slices.ContainsFunc([]string{"/var/lib/docker", "/var/lib/containerd", "/var/lib/ecs", "failed to register layer", "thin pool"}, func(sign string) bool {
-		return strings.Contains(low, sign)
-	}) {
-		return meaning{}, false
-	}
-	r, values, ok := diagnose(text, activity{}, false)
-	if !ok || r.id != "agent-disk-full" {
-		return meaning{}, false
-	}
-	return e.told(r, values, activity{effect: Function}, text), true
 }
 
 // names adds who says so.

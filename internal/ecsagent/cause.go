@@ -23,14 +23,19 @@ type Cause struct {
 // rule recognizes a cause in the text of a message. It is data: the first rule
 // of which a sign fits counts.
 type rule struct {
-	id    string
-	signs []string // patterns, any of which is enough
-	not   []string // patterns, none of which may fit
+	id string
+	// source is where the text comes from.
+	source string
+	signs  []string // patterns, any of which is enough
+	not    []string // patterns, none of which may fit
 	// general: the signs are also those of trouble of a task, its registry or its
 	// role. They count only where the line tells what was being done for the instance.
 	general bool
 	// info: the message is no error by its level, and yet counts.
 	info bool
+	// bare: the message lacks a detail that a line shortly before it may have, which
+	// then counts if it has the same cause.
+	bare bool
 	// same are two captured names whose values must be equal.
 	same    [2]string
 	summary string   // {name}: what a sign captured, or one of facts
@@ -87,9 +92,10 @@ func diagnose(text string, during activity, info bool) (compiledRule, map[string
 // its role, and the endpoint that was talked to.
 func facts(text, low string, during activity) map[string]string {
 	values := map[string]string{
-		"action": deniedAction(text, during.action), "role": first(text, low, "assumed-role/{x}/"),
-		"host": first(text, low, "unable to dial {x} response", "lookup {x} on ", "lookup {x}: ", `post "https://{x}/`, "post https://{x}/", `get "https://{x}/`, "get https://{x}/",
-			`post "http://{x}/`, "dial tcp {x}: "),
+		"action": deniedAction(text, during.action),
+		"role":   first(text, low, "assumed-role/{x}/"),
+		"host": first(text, low, "unable to dial {x} response", "lookup {x} on ", "lookup {x}: ", `post "https://{x}/`, "post https://{x}/",
+			`get "https://{x}/`, "get https://{x}/", `post "http://{x}/`, "dial tcp {x}: "),
 	}
 	values["endpoint"] = values["host"]
 	for name, otherwise := range map[string]string{"role": "ROLE", "host": "an AWS endpoint", "endpoint": "ecs.REGION.amazonaws.com"} {
@@ -140,15 +146,29 @@ const maxSummary = 110
 
 // cause fills in the sentences of the rule.
 func (r compiledRule) cause(values map[string]string) Cause {
-	in := func(text string) string { return expand(text, values) }
-	return Cause{ID: r.id, Summary: cut(strings.TrimRight(in(r.summary), " :,"), maxSummary), Fix: fix.Do(r.do, r.run...).Map(in), Confirm: in(r.confirm)}
+	safe := make(map[string]string)
+	for name, value := range values {
+		safe[name] = value
+		if strings.Trim(value, pasteable) != "" || value == "" {
+			safe[name] = "NAME" // what a log says is not run as a command
+		}
+	}
+	to := fix.Fix{Text: expand(r.do, values)}
+	for _, command := range r.run {
+		to.Commands = append(to.Commands, expand(command, safe))
+	}
+	summary := strings.TrimRight(expand(r.summary, values), " :,")
+	return Cause{ID: r.id, Summary: cut(summary, maxSummary), Fix: to, Confirm: r.confirm}
 }
+
+// pasteable are the characters of a value that may stand in a command.
+const pasteable = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._/:@-"
 
 // unknown quotes an error that no rule knows. The whole of it is the evidence.
 func unknown(text string, values map[string]string) Cause {
 	const prefix = ` logged an error: "`
 	quoted := values["who"] + prefix + cut(strings.TrimRight(text, "."), maxSummary-len(values["who"]+prefix)-1) + `"`
-	return Cause{ID: Unrecognized, Summary: quoted, Fix: fix.Do("Read what was logged before it:", "tail -n 50 "+values["file"])}
+	return Cause{ID: Unrecognized, Summary: quoted, Fix: fix.Do("Read the log before this line:", "tail -n 50 "+values["file"])}
 }
 
 // Causes lists the ids of all causes that a log can show.
@@ -168,5 +188,6 @@ func Causes() []string {
 // the others are of ECS, of the AWS SDK (v1 in agents before 1.90, now v2), of Docker, net
 // and crypto/x509.
 func rules() []rule {
-	return slices.Concat(rulesOfDisk(), rulesOfState(), rulesOfSettings(), rulesOfDocker(), rulesOfHost(), rulesOfRegistration(), rulesOfClock(), rulesOfAccess(), rulesOfNetwork())
+	return slices.Concat(rulesOfDisk, rulesOfState, rulesOfSettings, rulesOfDocker, rulesOfSupervisor, rulesOfHost,
+		rulesOfRegistration, rulesOfClock, rulesOfAccess, rulesOfNetwork)
 }

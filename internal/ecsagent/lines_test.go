@@ -118,10 +118,10 @@ func TestRulesAreSound(t *testing.T) {
 
 func TestWordsOfTablesAreInLowerCase(t *testing.T) {
 	var words []string
-	for _, a := range append(activities(), mentions()...) {
+	for _, a := range slices.Concat(activities, mentions) {
 		words = append(words, a.begins...)
 	}
-	for _, word := range slices.Concat(words, ofTasks(), ofTasksCritical(), ofSupervisor(), fullDisks) {
+	for _, word := range slices.Concat(words, ofTasks, ofTasksCritical, ofSupervisor, fullDisks) {
 		if word != lower(word) || word == "" {
 			t.Errorf("%q can never fit", word)
 		}

@@ -115,13 +115,13 @@ func unread(agentErr, initErr error) error {
 // instance with cluster!" follows a successful call of
 // RegisterContainerInstance, the first or a repeated one
 // (ecs-agent/api/ecs/client/ecs_client.go); before 1.15 it is "Registered!".
-// "Instance registration completed
-// successfully" (agent/app/agent.go) also appears when the retries were given
-// up after an hour, without an ARN then. "Restored from checkpoint file" comes
+// "Instance registration completed successfully" (agent/app/agent.go) also appears
+// after an hour of retries without success, and then without an ARN. "Restored from checkpoint file" comes
 // before the call and "Beginning Polling for updates" also without an ARN:
 // neither proves anything.
 func (e entry) registers() bool {
-	return strings.HasPrefix(e.msg, "Registered container instance with cluster") || e.old && e.msg == "Registered!" ||
+	return strings.HasPrefix(e.msg, "Registered container instance with cluster") ||
+		e.old && e.msg == "Registered!" ||
 		strings.HasPrefix(e.msg, "Registration completed successfully. I am running as 'arn:") || // older agents, such as 1.29
 		e.msg == "Instance registration completed successfully" && e.arn != ""
 }
@@ -134,7 +134,7 @@ func (e entry) reaches() []Effect {
 	case e.init:
 	case e.registers():
 		return []Effect{Start, Boot, Registration, Connection, Telemetry, Unclear, Function}
-	case e.msg == "Registering Instance with ECS", strings.HasPrefix(e.msg, "Restored from checkpoint file"): // agent/app/agent.go:registerContainerInstance
+	case e.msg == "Registering Instance with ECS", strings.HasPrefix(e.msg, "Restored from checkpoint file"): // agent/app/agent.go
 		return []Effect{Start, Boot}
 	case strings.HasPrefix(e.msg, "Connected to ACS"), e.msg == "ACS activity occurred", // ecs-agent/acs/session/session.go
 		strings.HasPrefix(e.msg, "Websocket connection established") && strings.Contains(e.url, "//ecs-a"): // ecs-agent/wsclient/client.go

@@ -170,13 +170,19 @@ func (e entry) complaint() (complaint, bool) {
 	}
 	c := complaint{text: e.text()}
 	low := lower(c.text)
-	c.during, c.clear = doing(low, e.init)
-	if e.init && e.aboutTask(low) {
+	c.during, c.clear = begun(low)
+	about := e.aboutTask(low)
+	switch {
+	case e.init && about:
 		return complaint{}, false
-	}
-	if !c.clear && !e.init && e.aboutTask(low) {
+	case c.clear:
+	case about:
 		c.task, c.during.effect = true, Function
 		return c, slices.ContainsFunc(fullDisks, func(sign string) bool { return strings.Contains(low, sign) })
+	case e.init:
+		c.during, c.clear = activity{effect: Start}, true // whatever fails in ecs-init keeps the agent from being started
+	default:
+		c.during, c.clear = mentioned(low)
 	}
 	return c, true
 }
@@ -208,6 +214,7 @@ func (e entry) meaning(c complaint) (meaning, bool) {
 		if !c.task {
 			m.effect = r.effectOf(m.effect)
 		}
+		m.blank = r.bare
 		for _, name := range placeholders(r.summary) {
 			m.blank = m.blank || values[name] == ""
 		}
@@ -225,8 +232,6 @@ func (e entry) meaning(c complaint) (meaning, bool) {
 // effectOf is what the rule says of the effect of a line that does not tell.
 func (r compiledRule) effectOf(effect Effect) Effect {
 	switch {
-	case r.id == "warm-pool-waiting":
-		return Boot
 	case r.id == "agent-disk-full" && effect == Function:
 		return Unclear // what the agent cannot write, it may need for anything
 	}

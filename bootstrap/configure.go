@@ -6,8 +6,10 @@ import (
 	"io"
 	"time"
 
+	"muster/internal/bootreport"
 	"muster/internal/ecsconfig"
 	"muster/internal/exitcode"
+	"muster/internal/fix"
 	"muster/internal/record"
 )
 
@@ -121,7 +123,7 @@ func (r *run) dryRun(out io.Writer) error {
 	case stale != nil && r.cfg.ResetStaleState:
 		r.say("checkpoint", "%s holds cluster %s for this instance, and would be moved aside", r.checkpointPath(), stale.Cluster)
 	case stale != nil:
-		r.warn("checkpoint", "%v", r.staleState(stale))
+		r.warnOf("checkpoint", r.staleState(stale))
 	}
 	r.say("dry run", "nothing was written, queued or signalled")
 	_, err = io.WriteString(out, diff)
@@ -139,19 +141,13 @@ func (r *run) remember() error {
 }
 
 // failedToConfigure is the verdict of a boot that ended in bootstrap.
-func (r *run) failedToConfigure(err error) Report {
+func (r *run) failedToConfigure(err error) bootreport.Report {
 	report := r.report()
-	report.ExitCode, report.Outcome, report.Reason = exitcode.Of(err), outcomeOf(err), "muster bootstrap failed"
-	why := &mendable{err, "mend it, then run muster bootstrap again"}
-	_ = errors.As(err, &why)
-	report.Cause = &Cause{ID: "bootstrap-failed", Summary: why.error.Error(), Remedy: why.remedy}
+	report.ExitCode, report.Outcome, report.Reason = exitcode.Of(err), bootreport.OutcomeOf(err), "muster bootstrap failed"
+	to := fix.Of(err)
+	if to.IsZero() {
+		to = fix.Do("Fix the error above, then run bootstrap again:", "muster bootstrap")
+	}
+	report.Cause = bootreport.NewCause("bootstrap-failed", err.Error(), to)
 	return report
 }
-
-// mendable is an error that knows what to do about it.
-type mendable struct {
-	error
-	remedy string
-}
-
-func (m *mendable) Error() string { return m.error.Error() + ". What to do: " + m.remedy }

@@ -15,7 +15,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"muster/internal/bootreport"
 	"muster/internal/exitcode"
+	"muster/internal/fix"
 	"muster/internal/record"
 	"muster/internal/sandbox"
 	"muster/internal/units"
@@ -249,7 +251,7 @@ func TestCheckpointOfTheECSAgent(t *testing.T) {
 			err := m.configure()
 			if test.write == "" {
 				wantExit(t, err, exitcode.Failed)
-				wantText(t, err.Error(), test.says, `"default"`, "arn:ci/1")
+				wantText(t, err.Error()+"\n"+fix.Of(err).String(), test.says, `"default"`, "arn:ci/1")
 				if _, err := os.Stat(m.path(ecsConfig)); err == nil {
 					t.Error("ecs.config was written")
 				}
@@ -418,7 +420,7 @@ func TestAnAgentWithoutClusterIsHeldBackUntilASuccess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantOutcome(t, report, Registered, "")
+	wantOutcome(t, report, bootreport.Registered, "")
 }
 
 func TestAHoldThatFailsIsSaid(t *testing.T) {

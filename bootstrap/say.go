@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"muster/internal/exitcode"
+	"muster/internal/fix"
 )
 
 // Progress is one line a phase; the phase travels as an attribute, so that the
@@ -16,6 +17,14 @@ func (h *Host) say(phase, format string, args ...any) {
 
 func (h *Host) warn(phase, format string, args ...any) {
 	h.Log.Warn(fmt.Sprintf(format, args...), "phase", phase)
+}
+
+// warnOf warns of an error, and says below it how to fix it.
+func (h *Host) warnOf(phase string, err error) {
+	h.warn(phase, "%v", err)
+	for _, line := range fix.Of(err).Lines() {
+		h.warn(phase, "  %s", line)
+	}
 }
 
 func badConfig(err error) error    { return exitcode.Wrap(exitcode.BadConfiguration, err) }

@@ -9,6 +9,7 @@ import (
 
 	"muster/internal/cluster"
 	"muster/internal/ecsagent"
+	"muster/internal/fix"
 )
 
 func (r *run) checkpointPath() string {
@@ -43,11 +44,12 @@ func (r *run) checkpoint() (write cluster.Ref, stale *ecsagent.Checkpoint) {
 
 // staleState says what will happen with a stale checkpoint, and how to go on.
 func (r *run) staleState(saved *ecsagent.Checkpoint) error {
-	return &mendable{
-		fmt.Errorf("%s holds cluster %q for this same instance, so the ECS agent would refuse to start in %s: it ran before the cluster was set", r.checkpointPath(), saved.Cluster, r.wanted),
-		fmt.Sprintf("run muster bootstrap again with --reset-stale-state, which moves the file aside; then deregister the old entry: aws ecs deregister-container-instance --force --cluster %s --container-instance %s",
-			saved.Cluster, saved.ContainerInstanceARN),
-	}
+	return fix.Wrap(
+		fmt.Errorf("%s holds cluster %q for this instance: the ECS agent would refuse to start in %s", r.checkpointPath(), saved.Cluster, r.wanted),
+		fix.Do("Move the file aside, then deregister the entry in the old cluster:",
+			"muster bootstrap --reset-stale-state --cluster "+r.wanted.Text,
+			fmt.Sprintf("aws ecs deregister-container-instance --force --cluster %s --container-instance %s", saved.Cluster, saved.ContainerInstanceARN)),
+	)
 }
 
 // moveStale moves agent.db aside. A running agent goes on with the file that it

@@ -10,17 +10,19 @@ import (
 
 	"muster/check"
 	"muster/internal/awsapi"
+	"muster/internal/bootreport"
 	"muster/internal/cluster"
 	"muster/internal/ecsagent"
 	"muster/internal/ecsconfig"
 	"muster/internal/exitcode"
+	"muster/internal/fix"
 )
 
 // Verify waits until the ECS agent has registered this instance in its
 // cluster, has the ECS API confirm it where that is allowed, and tells the
 // verdict to all who wait for it. The error carries the exit code; the report
 // is whole either way.
-func (h *Host) Verify(ctx context.Context) (Report, error) {
+func (h *Host) Verify(ctx context.Context) (bootreport.Report, error) {
 	r, err := h.begin(ctx)
 	defer r.close()
 	report := r.report()
@@ -31,7 +33,7 @@ func (h *Host) Verify(ctx context.Context) (Report, error) {
 		err = interrupted(ctx)
 	}
 	if err != nil {
-		report.Outcome, report.ExitCode, report.Reason = outcomeOf(err), exitcode.Of(err), err.Error()
+		report.Outcome, report.ExitCode, report.Reason = bootreport.OutcomeOf(err), exitcode.Of(err), err.Error()
 	}
 	if ctx.Err() == nil { // who interrupts wants no more waiting
 		report = r.conclude(ctx, report)
@@ -39,7 +41,7 @@ func (h *Host) Verify(ctx context.Context) (Report, error) {
 	return report, report.Err()
 }
 
-func (r *run) verify(ctx context.Context) (Report, error) {
+func (r *run) verify(ctx context.Context) (bootreport.Report, error) {
 	unknown := r.expect()
 	report := r.report()
 	state, err := r.imds.LifecycleState(ctx)
@@ -67,18 +69,18 @@ func (r *run) verify(ctx context.Context) (Report, error) {
 	if err != nil {
 		return report, nil
 	}
-	report.Outcome, report.Reason = Registered, "registered in cluster "+r.wanted.Text
+	report.Outcome, report.Reason = bootreport.Registered, "registered in cluster "+r.wanted.Text
 	r.say("verify", "registered in %s as %s after %s", r.wanted, meta.ContainerInstanceARN, time.Since(r.started).Round(100*time.Millisecond))
 	r.checkPorts(ctx, &report)
 	return report, nil
 }
 
-func (r *run) deferred(report Report, state string) Report {
-	report.Outcome, report.ExitCode = Deferred, exitcode.Deferred
+func (r *run) deferred(report bootreport.Report, state string) bootreport.Report {
+	report.Outcome, report.ExitCode = bootreport.Deferred, exitcode.Deferred
 	report.Reason = "the instance is in a warm pool (" + state + "); it registers when it leaves"
 	// The unit asks each minute, for as long as the pool lasts: the hook that let
 	// the instance in is told once.
-	if before := r.lastReport(); before.Outcome == Deferred && !undelivered(before.Deliveries) {
+	if before := r.lastReport(); before.Outcome == bootreport.Deferred && len(before.Undelivered()) == 0 {
 		report.Deliveries = before.Deliveries
 	}
 	r.say("verify", "%s", report.Reason)
@@ -109,17 +111,15 @@ func (r *run) expect() error {
 
 // known is a failure whose cause is plain from the answer itself.
 type known struct {
-	Cause
+	bootreport.Cause
 	passes bool // it may pass by waiting
 }
 
 func (k *known) Error() string { return k.Summary }
 
 func wrongCluster(is, wanted string) error {
-	return &known{Cause: Cause{
-		ID: "wrong-cluster", Summary: fmt.Sprintf("the ECS agent is in cluster %s, not in %s", is, wanted),
-		Remedy: "muster bootstrap --reset-stale-state --cluster " + wanted + ", and deregister the entry in " + is,
-	}}
+	return &known{Cause: *bootreport.NewCause("wrong-cluster", fmt.Sprintf("the ECS agent is in cluster %s, not in %s", is, wanted),
+		fix.Do("Move the instance to its cluster, then deregister its entry in "+is+":", "muster bootstrap --reset-stale-state --cluster "+wanted))}
 }
 
 // errGaveUp says that the agent has given up: waiting on cannot help.
@@ -177,7 +177,7 @@ func (r *run) restarting(ctx context.Context) bool {
 
 // confirm asks the ECS API whether it agrees. An API that cannot be asked is a
 // warning; one that says no is an error.
-func (r *run) confirm(ctx context.Context, meta ecsagent.Metadata, report *Report) error {
+func (r *run) confirm(ctx context.Context, meta ecsagent.Metadata, report *bootreport.Report) error {
 	for n := 0; ; n++ {
 		ci, err := r.aws.ContainerInstance(ctx, r.wanted.Text, meta.ContainerInstanceARN)
 		if awsapi.KindOf(err) != "" {
@@ -209,5 +209,5 @@ func (r *run) judge(arn string, ci awsapi.ContainerInstance, err error) error {
 		return nil
 	}
 	passes := []string{"container-instance-unknown", "still-registering", "agent-disconnected"}
-	return &known{Cause{f.ID, f.Summary, f.Remedy}, slices.Contains(passes, f.ID)}
+	return &known{*bootreport.NewCause(f.ID, f.Summary, f.Fix), slices.Contains(passes, f.ID)}
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 
 	"muster/internal/ecsagent"
+	"muster/internal/fix"
 	"muster/internal/redact"
 )
 
@@ -20,9 +21,9 @@ func (w World) agentLog(ctx context.Context) []Finding {
 	case errors.Is(err, fs.ErrNotExist):
 		return Skipped("the ECS agent and ecs-init have not logged anything yet")
 	case errors.Is(err, fs.ErrPermission):
-		found = CouldNotLook(err, "run it as root: sudo muster debug")
+		found = CouldNotLook(err, fix.Do("run it as root: sudo muster debug"))
 	case err != nil:
-		found = CouldNotLook(err, "")
+		found = CouldNotLook(err, fix.Fix{})
 	}
 	f, bad := troubleFinding(trouble)
 	switch {
@@ -54,11 +55,11 @@ func troubleFinding(t ecsagent.Trouble) (f Finding, bad bool) {
 	}
 	switch {
 	case t.Cause.ID != "":
-		return Finding{ID: t.Cause.ID, Status: Fail, Summary: t.Cause.Summary, Remedy: t.Cause.Remedy, SymptomOf: behind(t.Cause.ID),
+		return Finding{ID: t.Cause.ID, Status: Fail, Summary: t.Cause.Summary, Fix: fix.Do(t.Cause.Remedy), SymptomOf: behind(t.Cause.ID),
 			Evidence: append(exits, fmt.Sprintf("%s:%d: %s", t.File, t.Line, redact.Log(t.Message)))}, true
 	case t.Exits > 0 && t.ExitCode != 0: // 0: it was stopped
 		return Finding{ID: "agent-exits", Status: Fail, Summary: exits[0] + ", and says nowhere why",
-			Remedy: "docker logs --tail 20 ecs-agent; less +G /var/log/ecs/ecs-init.log", SymptomOf: suspects()}, true
+			Fix: fix.Do("docker logs --tail 20 ecs-agent; less +G /var/log/ecs/ecs-init.log"), SymptomOf: suspects()}, true
 	}
 	return Finding{}, false
 }

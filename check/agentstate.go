@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"muster/internal/agentstate"
+	"muster/internal/fix"
 	"muster/internal/units"
 )
 
@@ -28,11 +29,11 @@ func (w World) musterAgent(ctx context.Context) []Finding {
 	case errors.Is(err, agentstate.ErrNoAgent) && !w.has(ctx, agentUnit):
 		return Skipped("there is no " + agentUnit + " here")
 	case errors.Is(err, agentstate.ErrNoAgent):
-		return []Finding{{ID: "muster-stale", Status: Warn, Summary: err.Error(), Remedy: start}}
+		return []Finding{{ID: "muster-stale", Status: Warn, Summary: err.Error(), Fix: fix.Do(start)}}
 	case err != nil:
-		return CouldNotLook(err, "ask as root: the file is the agent's own")
+		return CouldNotLook(err, fix.Do("ask as root: the file is the agent's own"))
 	case s.Stale(now):
-		return []Finding{{ID: "muster-stale", Status: Warn, Remedy: start,
+		return []Finding{{ID: "muster-stale", Status: Warn, Fix: fix.Do(start),
 			Summary: "muster-agent has told nothing since " + s.Written.UTC().Format(time.RFC3339)}}
 	}
 	var found []Finding
@@ -41,7 +42,7 @@ func (w World) musterAgent(ctx context.Context) []Finding {
 		if p.Warning {
 			status = Warn
 		}
-		found = append(found, Finding{ID: p.ID, Status: status, Summary: p.Text, Remedy: p.Remedy, SymptomOf: seenToo(p.ID)})
+		found = append(found, Finding{ID: p.ID, Status: status, Summary: p.Text, Fix: p.Fix, SymptomOf: seenToo(p.ID)})
 	}
 	if found == nil {
 		return Passed("muster-agent sees nothing wrong")

@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"time"
+
+	"muster/internal/fix"
 )
 
 // bootstrapChecks look at what muster itself did on this instance.
@@ -21,9 +23,9 @@ func bootstrapChecks(w World) []Check {
 // bootReport is what of the report of a boot says that bootstrap failed.
 type bootReport struct {
 	Cause struct {
-		ID      string `json:"id"`
-		Summary string `json:"summary"`
-		Remedy  string `json:"remedy"`
+		ID      string  `json:"id"`
+		Summary string  `json:"summary"`
+		Fix     fix.Fix `json:"fix"`
 	} `json:"cause"`
 	StartedAt time.Time `json:"started_at"`
 }
@@ -36,9 +38,9 @@ func (w World) bootstrap(context.Context) []Finding {
 	report, err := readReport(path)
 	switch failed := report.Cause.ID == "bootstrap-failed"; {
 	case err != nil:
-		return CouldNotLook(err, "")
+		return CouldNotLook(err, fix.Fix{})
 	case failed && report.StartedAt.After(w.Record.At):
-		return []Finding{{ID: "bootstrap-failed", Status: Fail, Summary: "muster bootstrap failed: " + report.Cause.Summary, Remedy: report.Cause.Remedy,
+		return []Finding{{ID: "bootstrap-failed", Status: Fail, Summary: "muster bootstrap failed: " + report.Cause.Summary, Fix: report.Cause.Fix,
 			Evidence: []string{fmt.Sprintf("%s, of %s", path, report.StartedAt.Format(time.RFC3339))}}}
 	case w.Record.InstanceID == "":
 		return Skipped("muster bootstrap has not run on this instance")

@@ -2,14 +2,16 @@ package check
 
 import "slices"
 
-// explain marks the findings that are symptoms of others that failed.
+// explain marks the findings that are symptoms of others: of those that failed,
+// and a warning also of one that warns.
 func explain(results []Result) {
-	failed := failedIDs(results)
+	failed, warned := idsWith(results, Fail), idsWith(results, Warn)
 	for i := range results {
 		for j := range results[i].Findings {
 			f := &results[i].Findings[j]
 			for _, id := range f.SymptomOf {
-				if failed[id] && id != f.ID && id != results[i].ID && !slices.Contains(f.Under, id) {
+				bad := failed[id] || f.Status == Warn && warned[id]
+				if bad && id != f.ID && id != results[i].ID && !slices.Contains(f.Under, id) {
 					f.Under = append(f.Under, id)
 				}
 			}
@@ -17,20 +19,20 @@ func explain(results []Result) {
 	}
 }
 
-// failedIDs are the ids of the checks and the findings that failed.
-func failedIDs(results []Result) map[string]bool {
-	failed := map[string]bool{}
+// idsWith are the ids of the findings with this status, and of their checks.
+func idsWith(results []Result, status Status) map[string]bool {
+	ids := map[string]bool{}
 	for _, r := range results {
 		for _, f := range r.Findings {
-			if f.Status == Fail {
-				failed[f.ID], failed[r.ID] = true, true
+			if f.Status == status {
+				ids[f.ID], ids[r.ID] = true, true
 			}
 		}
 	}
-	return failed
+	return ids
 }
 
-// Cause is a finding that failed and that no other explains.
+// Cause is a finding that failed, or warns, and that no other explains.
 type Cause struct {
 	Check string `json:"check"`
 	Finding
@@ -40,12 +42,17 @@ type Cause struct {
 
 // Causes are the failed findings that nothing explains: those first that explain
 // the most, else in the order of the results.
-func Causes(results []Result) []Cause {
+func Causes(results []Result) []Cause { return unexplained(results, Fail) }
+
+// Warnings are the warnings that nothing explains, in the same order.
+func Warnings(results []Result) []Cause { return unexplained(results, Warn) }
+
+func unexplained(results []Result, status Status) []Cause {
 	under := links(results)
 	var causes []Cause
 	for _, r := range results {
 		for _, f := range r.Findings {
-			if f.Status == Fail && len(under[f.ID]) == 0 {
+			if f.Status == status && len(under[f.ID]) == 0 {
 				causes = append(causes, Cause{Check: r.ID, Finding: f, Symptoms: symptoms(results, under, r.ID, f.ID)})
 			}
 		}

@@ -8,6 +8,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"muster/internal/fix"
 )
 
 const (
@@ -39,7 +41,7 @@ func (w World) clock(ctx context.Context) []Finding {
 		worst = ecs
 	}
 	if worst.err != nil {
-		return CouldNotLook(fmt.Errorf("nobody told the time: %s; %s", imds, ecs), "compare by hand: date -u; curl -sI "+cmp.Or(w.ECSEndpoint, "https://ecs.REGION.amazonaws.com")+" | grep -i ^date")
+		return CouldNotLook(fmt.Errorf("nobody told the time: %s; %s", imds, ecs), fix.Do("compare by hand: date -u; curl -sI "+cmp.Or(w.ECSEndpoint, "https://ecs.REGION.amazonaws.com")+" | grep -i ^date"))
 	}
 	return worst.judge(append([]string{imds.String(), ecs.String()}, w.timeService()...))
 }
@@ -91,7 +93,7 @@ func (s skew) String() string {
 }
 
 func (s skew) judge(evidence []string) []Finding {
-	f := Finding{ID: "clock-skew", Evidence: evidence, Remedy: "systemctl restart chronyd; chronyc tracking; the time source on EC2 is 169.254.169.123"}
+	f := Finding{ID: "clock-skew", Evidence: evidence, Fix: fix.Do("systemctl restart chronyd; chronyc tracking; the time source on EC2 is 169.254.169.123")}
 	switch by := s.by.Abs(); {
 	case by > skewRefused:
 		f.Status, f.Summary = Fail, "the clock of this instance is "+s.String()+": AWS refuses its signatures"

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"muster/internal/fix"
 	"muster/internal/kernel"
 )
 
@@ -37,7 +38,7 @@ func (w World) disk(ctx context.Context) []Finding {
 		switch {
 		case errors.Is(m.err, fs.ErrNotExist):
 		case m.err != nil:
-			unseen = append(unseen, CouldNotLook(m.err, "")...)
+			unseen = append(unseen, CouldNotLook(m.err, fix.Fix{})...)
 		case path == "/" && m.ReadOnly && at < 0: // by design, as on Bottlerocket
 		case at < 0:
 			mounts = append(mounts, mount{[]string{path}, m.FileSystem})
@@ -112,7 +113,7 @@ func (m mount) String() string {
 func (m mount) judge() []Finding {
 	var found []Finding
 	add := func(id string, status Status, what, remedy string) {
-		found = append(found, Finding{ID: id, Status: status, Evidence: []string{m.String()}, Remedy: remedy,
+		found = append(found, Finding{ID: id, Status: status, Evidence: []string{m.String()}, Fix: fix.Do(remedy),
 			Summary: "the file system of " + strings.Join(m.paths, ", ") + " " + what})
 	}
 	free := "docker system df; docker system prune; du -xh --max-depth=2 " + m.paths[0] + " | sort -h | tail; or grow the volume"

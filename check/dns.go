@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"muster/internal/fix"
 	"muster/internal/netpath"
 )
 
@@ -67,15 +68,15 @@ func (w World) dns(ctx context.Context, f *facts) []Finding {
 	}
 	servers := w.nameservers()
 	seen = append(seen, servers)
-	fix := "getent hosts " + f.names[0].host + "; cat /etc/resolv.conf; is DNS support on in the VPC? aws ec2 describe-vpc-attribute --vpc-id VPC --attribute enableDnsSupport"
+	ask := fix.Do("Enable DNS support in the VPC, or correct the name server in /etc/resolv.conf; then look the name up again:", "getent hosts "+f.names[0].host)
 	switch {
 	case len(failed) > 0:
-		return []Finding{{ID: "dns-failure", Status: Fail, Summary: does(failed) + " not resolve; " + servers, Evidence: seen, Remedy: fix, SymptomOf: []string{"dns-support-off"}}}
+		return []Finding{{ID: "dns-failure", Status: Fail, Summary: does(failed) + " not resolve; " + servers, Evidence: seen, Fix: ask, SymptomOf: []string{"dns-support-off"}}}
 	case len(useful) > 0:
-		return []Finding{{ID: "dns-failure", Status: Warn, Summary: does(useful) + " not resolve; the ECS agent does without, muster's signals do not", Evidence: seen, Remedy: fix}}
+		return []Finding{{ID: "dns-failure", Status: Warn, Summary: does(useful) + " not resolve; the ECS agent does without, muster's signals do not", Evidence: seen, Fix: ask}}
 	case private > 0 && public > 0:
 		return []Finding{{ID: "endpoints-mixed", Status: Warn, Summary: "some endpoints of ECS are in the VPC and some are not: the instance needs both ways",
-			Evidence: seen, Remedy: "create the interface endpoints that lack, of ecs, ecs-agent and ecs-telemetry, with private DNS"}}
+			Evidence: seen, Fix: fix.Do("create the interface endpoints that lack, of ecs, ecs-agent and ecs-telemetry, with private DNS")}}
 	}
 	return Passed("every name resolves", seen...)
 }

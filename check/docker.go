@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"muster/internal/dockerapi"
+	"muster/internal/fix"
 )
 
 // Engine is the Docker Engine, read only.
@@ -38,7 +39,7 @@ func dockerChecks(w World) []Check {
 // noEngine is the finding where there is no Engine to ask.
 func (w World) noEngine() []Finding {
 	if w.NoEngine != nil {
-		return CouldNotLook(w.NoEngine, "correct MUSTER_DOCKER_HOST")
+		return CouldNotLook(w.NoEngine, fix.Do("correct MUSTER_DOCKER_HOST"))
 	}
 	return Skipped("there is no Docker Engine to look at")
 }
@@ -62,15 +63,15 @@ func dockerFinding(err error) Finding {
 	const journal = "journalctl -b -u docker -n 50 says why; "
 	switch {
 	case errors.Is(err, dockerapi.ErrDenied):
-		return Finding{ID: "docker-denied", Status: Unknown, Summary: "this user may not ask the Docker Engine", Remedy: "run it as root: sudo muster debug"}
+		return Finding{ID: "docker-denied", Status: Unknown, Summary: "this user may not ask the Docker Engine", Fix: fix.Do("run it as root: sudo muster debug")}
 	case errors.Is(err, dockerapi.ErrNotRunning):
 		return Finding{ID: "docker-not-running", Status: Fail, Summary: "the Docker Engine is not running", SymptomOf: []string{"disk"},
-			Remedy: journal + "then: systemctl start docker && systemctl --no-block restart ecs"}
+			Fix: fix.Do(journal + "then: systemctl start docker && systemctl --no-block restart ecs")}
 	case errors.Is(err, dockerapi.ErrHung), errors.Is(err, context.DeadlineExceeded):
 		return Finding{ID: "docker-hung", Status: Fail, Summary: "the Docker Engine takes connections and does not answer", SymptomOf: []string{"disk", "pressure"},
-			Remedy: journal + "then: systemctl kill -s KILL docker && systemctl start docker"}
+			Fix: fix.Do(journal + "then: systemctl kill -s KILL docker && systemctl start docker")}
 	}
-	return Finding{ID: "docker-garbled", Status: Fail, Summary: "something else than a Docker Engine answers on its socket", Remedy: journal + "find who listens with: ss -lxp | grep docker.sock"}
+	return Finding{ID: "docker-garbled", Status: Fail, Summary: "something else than a Docker Engine answers on its socket", Fix: fix.Do(journal + "find who listens with: ss -lxp | grep docker.sock")}
 }
 
 func (w World) agentImage(ctx context.Context) []Finding {
@@ -79,7 +80,7 @@ func (w World) agentImage(ctx context.Context) []Finding {
 	}
 	c, there, err := w.Engine.AgentContainer(ctx)
 	if err != nil {
-		return CouldNotLook(err, "")
+		return CouldNotLook(err, fix.Fix{})
 	}
 	if !there {
 		return []Finding{w.noAgent()}
@@ -88,9 +89,9 @@ func (w World) agentImage(ctx context.Context) []Finding {
 	switch {
 	case c.OOMKilled:
 		return []Finding{{ID: "agent-out-of-memory", Status: Fail, Summary: "the ECS agent's container was killed for memory", Evidence: []string{state},
-			Remedy: "use a larger instance, or raise ECS_RESERVED_MEMORY so that tasks leave room", SymptomOf: []string{"pressure"}}}
+			Fix: fix.Do("use a larger instance, or raise ECS_RESERVED_MEMORY so that tasks leave room"), SymptomOf: []string{"pressure"}}}
 	case !c.Running:
-		return []Finding{{ID: "agent-container-down", Status: Warn, Summary: state, Remedy: "its last words: docker logs --tail 20 ecs-agent"}}
+		return []Finding{{ID: "agent-container-down", Status: Warn, Summary: state, Fix: fix.Do("its last words: docker logs --tail 20 ecs-agent")}}
 	}
 	return Passed("container ecs-agent runs "+c.Image, state)
 }
@@ -104,11 +105,11 @@ func (w World) noAgent() Finding {
 	for _, name := range []string{"ecs-agent.tar", "state"} {
 		if path := filepath.Join(dir, name); err == nil && isEmpty(path) {
 			return Finding{ID: "agent-not-cached", Status: Fail, Summary: "there is no container ecs-agent, and no image to make one of: " + path + " is missing or empty, so ecs-init must download it",
-				Remedy:    "ls -l " + dir + "; on an ECS-optimized AMI: dnf reinstall ecs-init; ecs-init downloads the image from S3, which needs a way there",
+				Fix:       fix.Do("ls -l " + dir + "; on an ECS-optimized AMI: dnf reinstall ecs-init; ecs-init downloads the image from S3, which needs a way there"),
 				SymptomOf: slices.Concat(network(), []string{"disk"}, unitNotStarted())}
 		}
 	}
-	return Finding{ID: "agent-container-missing", Status: Warn, Summary: "there is no container ecs-agent: ecs-init has not started one", Remedy: "systemctl status ecs"}
+	return Finding{ID: "agent-container-missing", Status: Warn, Summary: "there is no container ecs-agent: ecs-init has not started one", Fix: fix.Do("systemctl status ecs")}
 }
 
 func isEmpty(path string) bool {

@@ -8,6 +8,7 @@ import (
 
 	"muster/internal/cluster"
 	"muster/internal/ecsagent"
+	"muster/internal/fix"
 )
 
 // Introspection is the ECS agent's own account of itself.
@@ -81,18 +82,18 @@ func (w World) registered(ctx context.Context, f *facts) []Finding {
 		return []Finding{unanswered(err)}
 	case meta.ContainerInstanceARN == "":
 		return []Finding{{ID: "not-registered", Status: Fail, Summary: "the ECS agent answers, but has no container instance ARN: it has not registered",
-			Evidence: []string{cmp.Or(meta.Version, "no version") + ", cluster " + meta.Cluster}, Remedy: agentWords, SymptomOf: beneath()}}
+			Evidence: []string{cmp.Or(meta.Version, "no version") + ", cluster " + meta.Cluster}, Fix: fix.Do(agentWords), SymptomOf: beneath()}}
 	}
 	wanted, origin := w.wanted()
 	switch {
 	case wanted != "" && !sameCluster(wanted, meta.Cluster):
 		return []Finding{{ID: "wrong-cluster", Status: Fail, Summary: fmt.Sprintf("the ECS agent is in cluster %s, not in %s", meta.Cluster, wanted),
 			Evidence: []string{wanted + " is from " + origin, meta.ContainerInstanceARN},
-			Remedy:   "muster bootstrap --reset-stale-state --cluster " + wanted + ", and deregister the entry in " + meta.Cluster, SymptomOf: []string{"ecs-config", "user-data"}}}
+			Fix:      fix.Do("muster bootstrap --reset-stale-state --cluster " + wanted + ", and deregister the entry in " + meta.Cluster), SymptomOf: []string{"ecs-config", "user-data"}}}
 	case wanted == "" && sameCluster(meta.Cluster, cluster.Default):
 		f.arn = meta.ContainerInstanceARN
 		return []Finding{{ID: "cluster-default", Status: Warn, Summary: "the instance is in the cluster \"default\", because nobody named another",
-			Remedy: "if that is not meant: muster bootstrap --reset-stale-state --cluster NAME"}}
+			Fix: fix.Do("if that is not meant: muster bootstrap --reset-stale-state --cluster NAME")}}
 	}
 	f.arn = meta.ContainerInstanceARN
 	return Passed("registered in cluster "+meta.Cluster+" as "+f.arn, meta.Version)
@@ -106,13 +107,13 @@ func unanswered(err error) Finding {
 	f := Finding{Status: Fail, Evidence: []string{err.Error()}, SymptomOf: beneath()}
 	switch {
 	case errors.Is(err, ecsagent.ErrRefused):
-		f.ID, f.Summary, f.Remedy = "introspection-refused", "the ECS agent does not listen: it is down, or still trying to register", agentWords
+		f.ID, f.Summary, f.Fix = "introspection-refused", "the ECS agent does not listen: it is down, or still trying to register", fix.Do(agentWords)
 	case errors.Is(err, ecsagent.ErrSilent):
 		f.ID, f.Summary = "introspection-silent", "the ECS agent's introspection does not answer: the agent hangs, or the host is starved"
-		f.Remedy, f.SymptomOf = agentWords+"; restart it: systemctl restart "+ecsUnit, []string{"docker", "disk", "pressure"}
+		f.Fix, f.SymptomOf = fix.Do(agentWords+"; restart it: systemctl restart "+ecsUnit), []string{"docker", "disk", "pressure"}
 	case errors.Is(err, ecsagent.ErrGarbled):
 		f.ID, f.Summary = "introspection-garbled", "something else than the ECS agent answers on its port"
-		f.Remedy, f.SymptomOf = "find it with: ss -ltnp 'sport = :51678'", nil
+		f.Fix, f.SymptomOf = fix.Do("find it with: ss -ltnp 'sport = :51678'"), nil
 	default:
 		f.Status, f.Summary = Unknown, err.Error()
 	}

@@ -9,6 +9,7 @@ import (
 
 	"muster/internal/cluster"
 	"muster/internal/ecsconfig"
+	"muster/internal/fix"
 	"muster/internal/kernel"
 )
 
@@ -18,7 +19,7 @@ func (w World) ecsConfig(context.Context) []Finding {
 	path := w.Config.Path(w.Config.ECSConfig)
 	file, err := w.agentConfig(w.Config.ECSConfig)
 	if err != nil {
-		return CouldNotLook(err, "run it as root: sudo muster debug")
+		return CouldNotLook(err, fix.Do("run it as root: sudo muster debug"))
 	}
 	problems := file.Problems()
 	found := w.clusterConfigured(path, file, problems)
@@ -43,15 +44,15 @@ func (w World) clusterConfigured(path string, file *ecsconfig.File, problems []e
 	case err == nil && (wanted == "" || sameCluster(reads, wanted)):
 		return nil
 	case len(bad) > 0:
-		return []Finding{{ID: "ecs-config-misread", Status: Fail, Summary: bad[0], Evidence: append(bad[1:], fmt.Sprintf("the ECS agent reads cluster %+q", reads)), Remedy: repair(wanted)}}
+		return []Finding{{ID: "ecs-config-misread", Status: Fail, Summary: bad[0], Evidence: append(bad[1:], fmt.Sprintf("the ECS agent reads cluster %+q", reads)), Fix: fix.Do(repair(wanted))}}
 	case reads == "" && wanted == "":
-		return []Finding{{ID: "cluster-unset", Status: Warn, Summary: path + " names no cluster: the ECS agent joins the one called default", Remedy: repair("")}}
+		return []Finding{{ID: "cluster-unset", Status: Warn, Summary: path + " names no cluster: the ECS agent joins the one called default", Fix: fix.Do(repair(""))}}
 	case reads == "":
 		return []Finding{{ID: "cluster-unset", Status: Fail, Summary: fmt.Sprintf("%s names no cluster, so the ECS agent joins the one called default, not %s", path, wanted),
-			Evidence: []string{wanted + " is from " + origin}, Remedy: repair(wanted)}}
+			Evidence: []string{wanted + " is from " + origin}, Fix: fix.Do(repair(wanted))}}
 	}
 	return []Finding{{ID: "other-cluster-configured", Status: Fail, Summary: fmt.Sprintf("%s:%d: ECS_CLUSTER names %+q, not %s", path, file.Line("ECS_CLUSTER"), reads, wanted),
-		Evidence: []string{wanted + " is from " + origin}, Remedy: repair(wanted)}}
+		Evidence: []string{wanted + " is from " + origin}, Fix: fix.Do(repair(wanted))}}
 }
 
 func repair(wanted string) string {
@@ -107,7 +108,7 @@ func first(id string, status Status, lines []string, remedy string) []Finding {
 	if len(lines) == 0 {
 		return nil
 	}
-	return []Finding{{ID: id, Status: status, Summary: lines[0], Evidence: bounded(lines[1:]), Remedy: remedy}}
+	return []Finding{{ID: id, Status: status, Summary: lines[0], Evidence: bounded(lines[1:]), Fix: fix.Do(remedy)}}
 }
 
 // maxLines bounds what is said of many things of one kind.
@@ -126,7 +127,7 @@ func (w World) otherRegion(path string, file *ecsconfig.File) []Finding {
 		return nil
 	}
 	return []Finding{{ID: "wrong-region", Status: Fail, Summary: fmt.Sprintf("%s:%d: AWS_DEFAULT_REGION=%s, but this instance is in %s: the ECS agent looks for its cluster in the wrong region", path, file.Line("AWS_DEFAULT_REGION"), region, w.Identity.Region),
-		Remedy: "take AWS_DEFAULT_REGION out of " + path + ", then: systemctl restart ecs"}}
+		Fix: fix.Do("take AWS_DEFAULT_REGION out of " + path + ", then: systemctl restart ecs")}}
 }
 
 // tooMuchReserved compares as the agent does, in MiB
@@ -141,5 +142,5 @@ func (w World) tooMuchReserved(path string, file *ecsconfig.File) []Finding {
 		return nil
 	}
 	return []Finding{{ID: "reserved-memory-above-ram", Status: Fail, Summary: fmt.Sprintf("%s:%d: ECS_RESERVED_MEMORY=%d, and this instance has %d MiB of memory", path, file.Line("ECS_RESERVED_MEMORY"), reserved, total),
-		Remedy: "lower ECS_RESERVED_MEMORY, then: systemctl restart ecs"}}
+		Fix: fix.Do("lower ECS_RESERVED_MEMORY, then: systemctl restart ecs")}}
 }

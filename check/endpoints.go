@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"muster/internal/fix"
 	"muster/internal/netpath"
 )
 
@@ -103,7 +104,7 @@ func (w World) why(ctx context.Context, f *facts, timeout *Finding, silent, all 
 		}
 		timeout.ID, timeout.SymptomOf = "endpoints-incomplete", nil
 		timeout.Summary = "the VPC has endpoints for some services, and none for " + strings.Join(services, ", ") + ", which do not answer from the internet"
-		timeout.Remedy = "create the interface endpoints, with private DNS, in this VPC: com.amazonaws." + w.region() + "." + strings.Join(services, ", com.amazonaws."+w.region()+".")
+		timeout.Fix = fix.Do("create the interface endpoints, with private DNS, in this VPC: com.amazonaws." + w.region() + "." + strings.Join(services, ", com.amazonaws."+w.region()+"."))
 		return
 	}
 	for _, t := range silent {
@@ -151,9 +152,9 @@ func (k failure) finding(failed []tried) Finding {
 		}
 	}
 	f := Finding{ID: k.id, Status: status, Summary: fmt.Sprintf(k.what, named(hosts)),
-		Remedy: strings.ReplaceAll(k.remedy, "NAME", hosts[0]), SymptomOf: k.symptomOf}
+		Fix: fix.Do(strings.ReplaceAll(k.remedy, "NAME", hosts[0])), SymptomOf: k.symptomOf}
 	if failed[0].proxied {
-		f.Remedy = "is the proxy up, and may this instance reach it? grep -n PROXY /etc/ecs/ecs.config; curl -v -x PROXY " + failed[0].url
+		f.Fix = fix.Do("is the proxy up, and may this instance reach it? grep -n PROXY /etc/ecs/ecs.config; curl -v -x PROXY " + failed[0].url)
 	}
 	return f
 }

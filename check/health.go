@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"muster/internal/dockerapi"
+	"muster/internal/fix"
 )
 
 // Containers lists the containers of this host.
@@ -41,13 +42,13 @@ func (w World) containers(ctx context.Context) []Finding {
 	}
 	all, err := w.Engine.List(ctx, true)
 	if err != nil {
-		return CouldNotLook(err, "")
+		return CouldNotLook(err, fix.Fix{})
 	}
 	all = slices.DeleteFunc(all, func(s dockerapi.Summary) bool { return taskName(s) == "" })
 	dead, err := w.died(ctx, all)
 	found := slices.Concat(unhealthy(all), killed(dead), looping(all, dead))
 	if err != nil {
-		found = append(found, CouldNotLook(err, "")...)
+		found = append(found, CouldNotLook(err, fix.Fix{})...)
 	}
 	if len(found) == 0 {
 		return Passed(fmt.Sprintf("%d containers of ECS are here, and none is unhealthy or dies again and again", len(all)))

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"muster/internal/fix"
 	"muster/internal/imds"
 )
 
@@ -24,19 +25,19 @@ func (w World) metadataService(context.Context) []Finding {
 	switch failure.Kind {
 	case imds.Disabled:
 		f.ID, f.Summary = "imds-disabled", "the instance metadata service refuses tokens (403): its endpoint is disabled for this instance"
-		f.Remedy = options + " --http-endpoint enabled"
+		f.Fix = fix.Do(options + " --http-endpoint enabled")
 	case imds.Silent:
 		f.ID, f.Summary = "imds-silent", "the instance metadata service does not answer: a firewall drops the packets, or this process is a hop away in a container"
-		f.Remedy = "iptables -nL OUTPUT; ip route get 169.254.169.254; in a container (a host process needs only 1), " + options + " --http-put-response-hop-limit 2"
+		f.Fix = fix.Do("iptables -nL OUTPUT; ip route get 169.254.169.254; in a container (a host process needs only 1), " + options + " --http-put-response-hop-limit 2")
 	case imds.Garbled, imds.Refused, imds.NotFound:
 		f.ID, f.Summary = "imds-garbled", "something else than the instance metadata service answers at its address, such as a proxy"
-		f.Remedy = "curl -v --noproxy '*' -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' " + failure.Endpoint + "/latest/api/token; ip route get 169.254.169.254"
+		f.Fix = fix.Do("curl -v --noproxy '*' -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' " + failure.Endpoint + "/latest/api/token; ip route get 169.254.169.254")
 	case imds.Broken:
 		f.ID, f.Summary = "imds-broken", "the instance metadata service itself fails"
-		f.Remedy = "wait a minute; if it stays so, stop and start the instance"
+		f.Fix = fix.Do("wait a minute; if it stays so, stop and start the instance")
 	default:
 		f.ID, f.Summary = "imds-unreachable", "nothing is reached at the address of the instance metadata service: no EC2 instance, no network yet, or no route"
-		f.Remedy = "ip route get 169.254.169.254; ip addr"
+		f.Fix = fix.Do("ip route get 169.254.169.254; ip addr")
 	}
 	return []Finding{f}
 }
@@ -48,10 +49,10 @@ func (w World) instanceRole(ctx context.Context) []Finding {
 	attach := "aws ec2 associate-iam-instance-profile --instance-id " + w.instanceID() + " --iam-instance-profile Name=PROFILE"
 	switch {
 	case err != nil:
-		return CouldNotLook(err, "")
+		return CouldNotLook(err, fix.Fix{})
 	case !there:
 		return []Finding{{ID: "no-instance-profile", Status: Fail, Summary: "the instance has no instance profile, so the ECS agent has no credentials",
-			Evidence: []string{"meta-data/iam/info: 404"}, Remedy: attach + "; its role needs the policy AmazonEC2ContainerServiceforEC2Role"}}
+			Evidence: []string{"meta-data/iam/info: 404"}, Fix: fix.Do(attach + "; its role needs the policy AmazonEC2ContainerServiceforEC2Role")}}
 	}
 	profile, ok := decodeRole(info)
 	if !ok || profile.Code != "Success" {
@@ -61,14 +62,14 @@ func (w World) instanceRole(ctx context.Context) []Finding {
 	role, _, _ := strings.Cut(strings.TrimSpace(names), "\n")
 	switch {
 	case err != nil:
-		return CouldNotLook(err, "")
+		return CouldNotLook(err, fix.Fix{})
 	case role == "":
 		return []Finding{{ID: "instance-profile-broken", Status: Fail, Summary: profile.InstanceProfileArn + " holds no role",
-			Remedy: "aws iam add-role-to-instance-profile --instance-profile-name PROFILE --role-name ROLE"}}
+			Fix: fix.Do("aws iam add-role-to-instance-profile --instance-profile-name PROFILE --role-name ROLE")}}
 	}
 	document, _, err := w.IMDS.Metadata(ctx, "iam/security-credentials/"+role)
 	if err != nil {
-		return CouldNotLook(err, "")
+		return CouldNotLook(err, fix.Fix{})
 	}
 	return w.credentials(role, document)
 }
@@ -92,7 +93,7 @@ func (w World) credentials(role, document string) []Finding {
 	case left <= 0:
 		return []Finding{{ID: "credentials-expired", Status: Fail, SymptomOf: []string{"clock-skew"},
 			Summary: fmt.Sprintf("the credentials of role %s expired at %s and were not renewed", role, c.Expiration.Format(time.RFC3339)),
-			Remedy:  "aws iam get-role --role-name " + role + " (was it deleted?); else detach and attach the instance profile"}}
+			Fix:     fix.Do("aws iam get-role --role-name " + role + " (was it deleted?); else detach and attach the instance profile")}}
 	default:
 		return Passed(fmt.Sprintf("role %s, credentials until %s", role, c.Expiration.Format(time.RFC3339)))
 	}
@@ -102,10 +103,10 @@ func (w World) brokenRole(path string, d roleDocument) []Finding {
 	f := Finding{Status: Fail, Evidence: []string{fmt.Sprintf("meta-data/%s: Code %+.60q, Message %+.200q", path, d.Code, d.Message)}}
 	if d.Code == "InstanceProfileNotFound" {
 		f.ID, f.Summary = "instance-profile-broken", "the instance profile does not exist any more"
-		f.Remedy = "create it again, or associate another: aws ec2 replace-iam-instance-profile-association"
+		f.Fix = fix.Do("create it again, or associate another: aws ec2 replace-iam-instance-profile-association")
 		return []Finding{f}
 	}
 	f.ID, f.Summary = "role-not-trusted", "EC2 may not assume the role of the instance profile"
-	f.Remedy = `let the role's trust policy allow {"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}: aws iam update-assume-role-policy --role-name ROLE --policy-document file://trust.json`
+	f.Fix = fix.Do(`let the role's trust policy allow {"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}: aws iam update-assume-role-policy --role-name ROLE --policy-document file://trust.json`)
 	return []Finding{f}
 }

@@ -155,8 +155,8 @@ func TestTheInstanceIDForCommandsIsCloudInits(t *testing.T) {
 	w.Inject(sandbox.IMDSDisabled())
 	w.write(t, "/var/lib/cloud/data/instance-id", "i-0fedcba9876543210\n")
 	for _, r := range w.run(t) {
-		if r.ID == "imds" && !strings.Contains(r.Findings[0].Remedy, "--instance-id i-0fedcba9876543210 ") {
-			t.Error(r.Findings[0].Remedy)
+		if r.ID == "imds" && !strings.Contains(r.Findings[0].Fix.String(), "--instance-id i-0fedcba9876543210 ") {
+			t.Error(r.Findings[0].Fix.String())
 		}
 	}
 }

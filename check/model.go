@@ -8,6 +8,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"muster/internal/fix"
 )
 
 // Status is what became of a check or a finding, from the best to the worst.
@@ -76,7 +78,12 @@ type Finding struct {
 	Status   Status   `json:"status"`
 	Summary  string   `json:"summary"`            // one sentence
 	Evidence []string `json:"evidence,omitempty"` // what was seen, line by line
-	Remedy   string   `json:"remedy,omitempty"`   // what to do: a command where there is one
+	Fix      fix.Fix  `json:"fix,omitzero"`
+	// Remedy is Fix in one text, for readers of JSON from before there was Fix.
+	Remedy string `json:"remedy,omitempty"`
+	// Confirm is what would confirm a cause that was inferred and not seen: a
+	// command, or what to look at. Empty: it was seen.
+	Confirm string `json:"confirm,omitempty"`
 	// SymptomOf are the ids of checks and findings that explain this one. Where
 	// one of them failed, this is no cause of its own.
 	SymptomOf []string `json:"-"`
@@ -105,8 +112,8 @@ func Passed(summary string, evidence ...string) []Finding {
 // Skipped is the finding of a check that does not apply here.
 func Skipped(why string) []Finding { return []Finding{{Status: Skip, Summary: why}} }
 
-// CouldNotLook is the finding of a check that was kept from looking. Remedy says
-// how to let it, such as by an IAM action.
-func CouldNotLook(why error, remedy string) []Finding {
-	return []Finding{{Status: Unknown, Summary: why.Error(), Remedy: remedy}}
+// CouldNotLook is the finding of a check that could not look. The fix says how
+// to let it, such as by an IAM action; it may be zero.
+func CouldNotLook(why error, to fix.Fix) []Finding {
+	return []Finding{{Status: Unknown, Summary: why.Error(), Fix: to}}
 }

@@ -8,6 +8,7 @@ import (
 
 	"muster/internal/awsapi"
 	"muster/internal/cluster"
+	"muster/internal/fix"
 	"muster/internal/netpath"
 )
 
@@ -40,7 +41,7 @@ func (w World) pollEndpoint(ctx context.Context) []Finding {
 		return Passed("ECS answers, and so does where it sends its agent", seen...)
 	}
 	return []Finding{{ID: "poll-unreached", Status: Fail, Summary: "ECS answers, but not where it sends its agent", Evidence: append(lost, seen...),
-		Remedy: "let the instance reach these names on tcp 443: VPC endpoints for ecs-agent and ecs-telemetry, or a way to the internet", SymptomOf: []string{"vpc-path", "endpoints-mixed"}}}
+		Fix: fix.Do("let the instance reach these names on tcp 443: VPC endpoints for ecs-agent and ecs-telemetry, or a way to the internet"), SymptomOf: []string{"vpc-path", "endpoints-mixed"}}}
 }
 
 // refused tells the ways apart in which ECS, or who stands before it, says no.
@@ -51,19 +52,19 @@ func refused(err error) []Finding {
 	case awsapi.Denied:
 		if strings.Contains(text, "vpc endpoint policy") {
 			f.ID, f.Summary = "endpoint-policy", "the policy of the VPC endpoint for ECS does not allow what the ECS agent calls"
-			f.Remedy = "allow ecs:* to this account in the endpoint's policy: aws ec2 modify-vpc-endpoint --vpc-endpoint-id VPCE --policy-document file://policy.json"
+			f.Fix = fix.Do("allow ecs:* to this account in the endpoint's policy: aws ec2 modify-vpc-endpoint --vpc-endpoint-id VPCE --policy-document file://policy.json")
 			break
 		}
 		f.ID, f.Summary = "poll-denied", "the instance role may not call ecs:DiscoverPollEndpoint, which the ECS agent needs before it can connect"
-		f.Remedy = "attach AmazonEC2ContainerServiceforEC2Role to the instance role, or allow the action"
+		f.Fix = fix.Do("attach AmazonEC2ContainerServiceforEC2Role to the instance role, or allow the action")
 	case awsapi.NoIdentity:
 		f.ID, f.Summary, f.SymptomOf = "credentials-refused", "ECS does not accept the credentials of this instance", []string{"instance-role", "clock-skew"}
-		f.Remedy = "aws sts get-caller-identity; was the role deleted and made again? then detach and attach the instance profile"
+		f.Fix = fix.Do("aws sts get-caller-identity; was the role deleted and made again? then detach and attach the instance profile")
 	case awsapi.ClockSkew:
 		f.ID, f.Summary, f.SymptomOf = "signature-refused", "ECS does not accept the signatures of this instance: the clock is off", []string{"clock-skew"}
-		f.Remedy = "date -u; systemctl restart chronyd; chronyc tracking"
+		f.Fix = fix.Do("date -u; systemctl restart chronyd; chronyc tracking")
 	default:
-		return CouldNotLook(errors.New(firstLine(err.Error())), "")
+		return CouldNotLook(errors.New(firstLine(err.Error())), fix.Fix{})
 	}
 	return []Finding{f}
 }

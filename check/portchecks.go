@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"muster/internal/fix"
 	"muster/internal/ports"
 	"muster/reach"
 )
@@ -36,14 +37,14 @@ func (w World) hostPorts(ctx context.Context) []Finding {
 	var found []Finding
 	seen := w.HostPorts(ctx)
 	for _, h := range seen.Findings {
-		f := Finding{ID: h.ID, Status: Warn, Summary: h.Summary, Evidence: []string{h.Evidence}, Remedy: h.Remedy, SymptomOf: []string{"docker"}}
+		f := Finding{ID: h.ID, Status: Warn, Summary: h.Summary, Evidence: []string{h.Evidence}, Fix: h.Fix, SymptomOf: []string{"docker"}}
 		if slices.Contains(definite(), h.ID) && !h.Inferred {
 			f.Status = Fail
 		}
 		found = append(found, f)
 	}
 	if len(seen.Notes) > 0 {
-		found = append(found, Finding{ID: "host-ports-unread", Status: Unknown, Summary: seen.Notes[0], Evidence: bounded(seen.Notes[1:]), Remedy: "run it as root: sudo muster debug"})
+		found = append(found, Finding{ID: "host-ports-unread", Status: Unknown, Summary: seen.Notes[0], Evidence: bounded(seen.Notes[1:]), Fix: fix.Do("run it as root: sudo muster debug")})
 	}
 	if len(found) == 0 {
 		return Passed(w.Config.Ports + ": nothing on this host is in the way")
@@ -67,7 +68,7 @@ func (w World) replicationPorts(ctx context.Context) []Finding {
 	}
 	report, err := w.Ports(ctx)
 	if err != nil {
-		return CouldNotLook(err, "muster ports says more")
+		return CouldNotLook(err, fix.Do("muster ports says more"))
 	}
 	if found := portFindings(report); len(found) > 0 {
 		return found
@@ -87,12 +88,12 @@ func portFindings(report *ports.Report) (found []Finding) {
 				continue
 			}
 			said[o.Sentence] = true
-			f := Finding{ID: "replication-port-closed", Status: Fail, Summary: o.Sentence, Evidence: bounded(o.Warnings), Remedy: "muster ports shows all of them"}
+			f := Finding{ID: "replication-port-closed", Status: Fail, Summary: o.Sentence, Evidence: bounded(o.Warnings), Fix: fix.Do("muster ports shows all of them")}
 			if o.Status == reach.Unknown.String() {
 				f.ID, f.Status = "replication-port-unknown", Unknown
 			}
 			if len(o.Fixes) > 0 {
-				f.Remedy = o.Fixes[0].Command
+				f.Fix = fix.Do(o.Fixes[0].Command)
 			}
 			found = append(found, f)
 		}

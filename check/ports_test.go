@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"muster/internal/fix"
 	"muster/internal/fleet"
 	"muster/internal/hostports"
 	"muster/internal/probe"
@@ -53,7 +54,7 @@ func TestAnInstanceIsJudgedLookedAtAndDialledFrom(t *testing.T) {
 			if self != netip.MustParseAddr("10.0.0.1") || len(all) != 1 {
 				t.Errorf("looked as %s for %v", self, all)
 			}
-			return hostports.Report{Notes: []string{"Docker could not be asked"}, Findings: []hostports.Finding{{ID: "no-listener", Summary: "nobody listens", Remedy: "start it", Inferred: true}}}
+			return hostports.Report{Notes: []string{"Docker could not be asked"}, Findings: []hostports.Finding{{ID: "no-listener", Summary: "nobody listens", Fix: fix.Do("start it"), Inferred: true}}}
 		},
 		Dial: func(_ context.Context, from netip.Addr, targets []probe.Target) []probe.Result {
 			dialled = targets
@@ -191,7 +192,7 @@ func TestTheRemedyIsOfThePeersFamily(t *testing.T) {
 	peer.Addrs = []netip.Addr{netip.MustParseAddr("2600:1f18::1")}
 	v := reach.NewJudge(f.World).Evaluate(self, peer, reach.Need{Protocol: reach.TCP, Ports: reach.Range{First: 443, Last: 443}})
 	got, err := closed(v, self, peer)
-	if err != nil || got[0].ID != "egress-closed" || !strings.Contains(got[0].Remedy, "CidrIpv6=::/0") {
+	if err != nil || got[0].ID != "egress-closed" || !strings.Contains(got[0].Fix.String(), "CidrIpv6=::/0") {
 		t.Errorf("%s: %+v, %v", v.Status, got, err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"time"
 
+	"muster/internal/fix"
 	"muster/internal/kernel"
 )
 
@@ -44,7 +45,7 @@ func (w World) pressure(context.Context) []Finding {
 	}
 	if worst != Pass {
 		found = append([]Finding{{ID: "starved-host", Status: worst, Summary: "the host is starved: its tasks wait for memory, CPU or I/O",
-			Evidence: evidence, Remedy: "top -o %MEM; docker stats --no-stream; use a larger instance, or raise ECS_RESERVED_MEMORY so that tasks leave room"}}, found...)
+			Evidence: evidence, Fix: fix.Do("top -o %MEM; docker stats --no-stream; use a larger instance, or raise ECS_RESERVED_MEMORY so that tasks leave room")}}, found...)
 	}
 	switch {
 	case len(found) > 0:
@@ -105,7 +106,7 @@ func (w World) kills() ([]Finding, error) {
 	}
 	uptime := w.uptime()
 	f := Finding{ID: "oom-kills", Status: Warn, Summary: "the kernel killed processes for want of memory", SymptomOf: []string{"starved-host"},
-		Remedy: "dmesg -T | grep -i 'killed process'; use a larger instance, or give tasks memory limits that fit into it together"}
+		Fix: fix.Do("dmesg -T | grep -i 'killed process'; use a larger instance, or give tasks memory limits that fit into it together")}
 	for _, k := range kills[max(0, len(kills)-10):] {
 		of := "the host's memory was used up"
 		if k.Cgroup {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"muster/internal/ecsconfig"
+	"muster/internal/fix"
 	"muster/internal/netpath"
 	"muster/internal/redact"
 	"muster/internal/units"
@@ -31,7 +32,7 @@ func (w World) proxy(context.Context) []Finding {
 		place, err := look()
 		switch {
 		case err != nil:
-			found = append(found, CouldNotLook(err, "run it as root")...)
+			found = append(found, CouldNotLook(err, fix.Do("run it as root"))...)
 		case place.HTTP != "" || place.HTTPS != "":
 			places = append(places, place)
 		}
@@ -124,6 +125,6 @@ func (p proxied) judge() []Finding {
 	if service := strings.TrimSuffix(p.whose, ".service"); service != p.whose {
 		remedy = "add Environment=\"" + line + "\" to " + strings.Split(at, ":")[0] + "; systemctl daemon-reload; systemctl restart " + service
 	}
-	return []Finding{{ID: "no-proxy-incomplete", Status: status, Evidence: []string{p.String()}, Remedy: remedy,
+	return []Finding{{ID: "no-proxy-incomplete", Status: status, Evidence: []string{p.String()}, Fix: fix.Do(remedy),
 		Summary: at + ": " + p.whose + " goes through a proxy also to " + strings.Join(missing, ", ")}}
 }

@@ -9,6 +9,7 @@ import (
 
 	"muster/internal/awsapi"
 	"muster/internal/cluster"
+	"muster/internal/fix"
 	"muster/internal/nearest"
 )
 
@@ -33,18 +34,18 @@ func (w World) cluster(ctx context.Context) []Finding {
 	case text == "":
 		return Skipped("no cluster is named")
 	case err != nil:
-		return CouldNotLook(err, "")
+		return CouldNotLook(err, fix.Fix{})
 	}
 	status, err := w.Registry.ClusterStatus(ctx, text)
 	switch {
 	case errors.Is(err, awsapi.ErrNoSuchCluster):
 		return []Finding{{ID: "cluster-missing", Status: Fail, Summary: NoSuchCluster(ctx, w.Registry, ref, w.Identity.Region, w.Identity.AccountID),
-			Evidence: []string{text + " is from " + origin}, Remedy: "muster bootstrap --cluster NAME, with the right name, then: systemctl restart ecs", SymptomOf: []string{"ecs-config"}}}
+			Evidence: []string{text + " is from " + origin}, Fix: fix.Do("muster bootstrap --cluster NAME, with the right name, then: systemctl restart ecs"), SymptomOf: []string{"ecs-config"}}}
 	case err != nil:
-		return CouldNotLook(err, "")
+		return CouldNotLook(err, fix.Fix{})
 	case status == "INACTIVE":
 		return []Finding{{ID: "cluster-inactive", Status: Fail, Summary: fmt.Sprintf("cluster %s was deleted (INACTIVE)", text),
-			Evidence: []string{text + " is from " + origin}, Remedy: "create it again: aws ecs create-cluster --cluster-name " + ref.Name + "; or name another: muster bootstrap --cluster NAME", SymptomOf: []string{"ecs-config"}}}
+			Evidence: []string{text + " is from " + origin}, Fix: fix.Do("create it again: aws ecs create-cluster --cluster-name " + ref.Name + "; or name another: muster bootstrap --cluster NAME"), SymptomOf: []string{"ecs-config"}}}
 	case status != "ACTIVE":
 		return []Finding{{ID: "cluster-not-active", Status: Warn, Summary: fmt.Sprintf("cluster %s is %s: that is about its capacity providers, and may pass", text, status)}}
 	}
@@ -90,13 +91,13 @@ func (w World) containerInstance(ctx context.Context, arn string) []Finding {
 func (w World) RegistrationFinding(clusterName, arn string, ci awsapi.ContainerInstance, err error) (f Finding, bad bool) {
 	switch {
 	case awsapi.KindOf(err) != "":
-		return CouldNotLook(err, "")[0], true
+		return CouldNotLook(err, fix.Fix{})[0], true
 	case err != nil:
 		return Finding{ID: "container-instance-unknown", Status: Fail, Summary: fmt.Sprintf("ECS knows no container instance %s in cluster %s: it is not of this account or not of %s", arn, clusterName, w.Identity.Region),
-			Remedy: "take AWS_DEFAULT_REGION and credentials out of " + w.Config.ECSConfig + ", then: systemctl restart ecs", SymptomOf: []string{"ecs-config"}}, true
+			Fix: fix.Do("take AWS_DEFAULT_REGION and credentials out of " + w.Config.ECSConfig + ", then: systemctl restart ecs"), SymptomOf: []string{"ecs-config"}}, true
 	case ci.EC2InstanceID != "" && w.Identity.InstanceID != "" && ci.EC2InstanceID != w.Identity.InstanceID:
 		return Finding{ID: "foreign-container-instance", Status: Fail, Summary: fmt.Sprintf("container instance %s belongs to %s: the ECS agent runs on another instance's state", ci.ARN, ci.EC2InstanceID),
-			Remedy: setAside(w.checkpointPath())}, true
+			Fix: fix.Do(setAside(w.checkpointPath()))}, true
 	}
 	return w.statusFinding(ci)
 }
@@ -106,21 +107,21 @@ func (w World) statusFinding(ci awsapi.ContainerInstance) (f Finding, bad bool) 
 	switch {
 	case ci.Status == "REGISTRATION_FAILED":
 		return Finding{ID: "registration-failed", Status: Fail, Summary: "ECS refused the registration: " + ci.StatusReason,
-			Remedy: "mend what the reason names, then replace the instance"}, true
+			Fix: fix.Do("mend what the reason names, then replace the instance")}, true
 	case ci.Status == "INACTIVE", ci.Status == "DEREGISTERING":
 		return Finding{ID: "container-instance-inactive", Status: Fail, Summary: fmt.Sprintf("container instance %s was deregistered (%s)", ci.ARN, ci.Status),
-			Remedy: setAside(w.checkpointPath())}, true
+			Fix: fix.Do(setAside(w.checkpointPath()))}, true
 	case ci.Status == "REGISTERING":
 		return Finding{ID: "still-registering", Status: Fail, Summary: fmt.Sprintf("container instance %s is still REGISTERING", ci.ARN),
-			Remedy: "wait, then: muster verify"}, true
+			Fix: fix.Do("wait, then: muster verify")}, true
 	case !ci.Connected:
 		return Finding{ID: "agent-disconnected", Status: Fail, Summary: fmt.Sprintf("container instance %s is %s, but its ECS agent is not connected", ci.ARN, ci.Status),
 			Evidence:  []string{"some minutes without connection are normal; it is a failure when it lasts more than five"},
-			Remedy:    "allow ecs:Poll and ecs:StartTelemetrySession to the role, and port 443 to the ecs-a and ecs-t endpoints; then: systemctl restart ecs",
+			Fix:       fix.Do("allow ecs:Poll and ecs:StartTelemetrySession to the role, and port 443 to the ecs-a and ecs-t endpoints; then: systemctl restart ecs"),
 			SymptomOf: slices.Concat(network(), []string{"imds", "instance-role", "clock", "docker", "disk", "pressure"})}, true
 	case ci.Status == "DRAINING":
 		return Finding{ID: "container-instance-draining", Status: Warn, Summary: fmt.Sprintf("container instance %s is DRAINING: it takes no new tasks", ci.ARN),
-			Evidence: []string{ci.StatusReason}, Remedy: "if that is not meant: aws ecs update-container-instances-state --status ACTIVE --container-instances " + ci.ARN}, true
+			Evidence: []string{ci.StatusReason}, Fix: fix.Do("if that is not meant: aws ecs update-container-instances-state --status ACTIVE --container-instances " + ci.ARN)}, true
 	}
 	return Finding{}, false
 }

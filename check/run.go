@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"muster/internal/fix"
 	"muster/internal/redact"
 )
 
@@ -104,7 +105,7 @@ func look(ctx context.Context, c Check) Result {
 		case findings := <-found:
 			r = newResult(c, findings)
 		case <-grace.C:
-			r = newResult(c, CouldNotLook(fmt.Errorf("it did not end within %s", timeout.Round(time.Millisecond)), ""))
+			r = newResult(c, CouldNotLook(fmt.Errorf("it did not end within %s", timeout.Round(time.Millisecond)), fix.Fix{}))
 		}
 	}
 	r.Took = time.Since(began)
@@ -116,7 +117,7 @@ func guarded(ctx context.Context, c Check) (found []Finding) {
 		if p := recover(); p != nil {
 			found = []Finding{{
 				Status: Unknown, Summary: fmt.Sprintf("a defect of muster kept it from looking: %v", p),
-				Evidence: panicked(debug.Stack()), Remedy: "please report it with this evidence",
+				Evidence: panicked(debug.Stack()), Fix: fix.Do("please report it with this evidence"),
 			}}
 		}
 	}()
@@ -143,7 +144,7 @@ func newResult(c Check, found []Finding) Result {
 		if f.ID == "" {
 			f.ID = c.ID
 		}
-		f.Summary, f.Evidence, f.Remedy = redact.Log(f.Summary), masked(f.Evidence), redact.Log(f.Remedy)
+		f.Summary, f.Evidence, f.Fix = redact.Log(f.Summary), masked(f.Evidence), f.Fix.Map(redact.Log)
 		if worse(f.Status, r.Status) {
 			r.Status = f.Status
 		}

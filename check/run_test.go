@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"muster/check"
+	"muster/internal/fix"
 )
 
 // does is a check that finds this and nothing else.
@@ -88,7 +89,7 @@ func TestACheckThatHangsIsUnknownAndHoldsUpNobody(t *testing.T) {
 		deaf := check.Check{ID: "deaf", Timeout: time.Second, Run: func(context.Context) []check.Finding { <-freed; return nil }}
 		heeds := check.Check{ID: "heeds", Run: func(ctx context.Context) []check.Finding {
 			<-ctx.Done()
-			return check.CouldNotLook(errors.New("no answer so far"), "")
+			return check.CouldNotLook(errors.New("no answer so far"), fix.Fix{})
 		}}
 		began := time.Now()
 		results := check.Run(t.Context(), []check.Check{deaf, heeds, does("quick", check.Pass)})
@@ -128,7 +129,7 @@ func TestIndependentChecksRunAtOnce(t *testing.T) {
 			case meet <- struct{}{}:
 			case <-meet:
 			case <-ctx.Done():
-				return check.CouldNotLook(ctx.Err(), "")
+				return check.CouldNotLook(ctx.Err(), fix.Fix{})
 			}
 			return nil
 		}}
@@ -141,10 +142,10 @@ func TestIndependentChecksRunAtOnce(t *testing.T) {
 func TestFindingsLoseTheirSecrets(t *testing.T) {
 	evidence := []string{"-----BEGIN RSA PRIVATE KEY-----", "MIIEpAIBAAKCAQEA", "-----END RSA PRIVATE KEY-----", "ECS_CLUSTER=prod"}
 	results := check.Run(t.Context(), []check.Check{{ID: "a", Run: func(context.Context) []check.Finding {
-		return []check.Finding{{Status: check.Fail, Summary: "proxy http://joe:pw@proxy:3128 refuses", Evidence: evidence, Remedy: "unset DB_PASSWORD=pw"}}
+		return []check.Finding{{Status: check.Fail, Summary: "proxy http://joe:pw@proxy:3128 refuses", Evidence: evidence, Fix: fix.Do("unset DB_PASSWORD=pw")}}
 	}}})
 	f := results[0].Findings[0]
-	if f.Summary != "proxy http://[masked]@proxy:3128 refuses" || f.Remedy != "unset DB_PASSWORD=[masked]" || !slices.Equal(f.Evidence, []string{"[masked]", "[masked]", "[masked]", "ECS_CLUSTER=prod"}) {
+	if f.Summary != "proxy http://[masked]@proxy:3128 refuses" || f.Fix.String() != "unset DB_PASSWORD=[masked]" || !slices.Equal(f.Evidence, []string{"[masked]", "[masked]", "[masked]", "ECS_CLUSTER=prod"}) {
 		t.Errorf("%+v", f)
 	}
 	if evidence[1] != "MIIEpAIBAAKCAQEA" {

@@ -178,7 +178,9 @@ func tell(name string, causes []check.Cause) string {
 		for _, e := range c.Evidence {
 			fmt.Fprintf(&b, "  saw: %s\n", e)
 		}
-		fmt.Fprintf(&b, "  do: %s\n", c.Remedy)
+		for _, line := range c.Fix.Lines() {
+			fmt.Fprintf(&b, "  fix: %s\n", line)
+		}
 		if c.Symptoms != nil {
 			fmt.Fprintf(&b, "  explains: %s\n", strings.Join(c.Symptoms, " "))
 		}

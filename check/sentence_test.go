@@ -56,7 +56,7 @@ func TestACauseSaysWhatAndWhere(t *testing.T) {
 			if len(causes) == 0 {
 				t.Fatal("no cause")
 			}
-			text := causes[0].Summary + "\n" + strings.Join(causes[0].Evidence, "\n") + "\n" + causes[0].Remedy
+			text := causes[0].Summary + "\n" + strings.Join(causes[0].Evidence, "\n") + "\n" + causes[0].Fix.String()
 			for _, says := range c.says {
 				if !strings.Contains(text, says) {
 					t.Errorf("no %q in: %s", says, text)
@@ -74,7 +74,7 @@ func TestNoSecretIsQuoted(t *testing.T) {
 	w.gone(t, "error", "proxyconnect http://user:"+secret+"@proxy:3128: connection refused, password="+secret)
 	for _, r := range w.run(t) {
 		for _, f := range r.Findings {
-			if strings.Contains(f.Summary+strings.Join(f.Evidence, " ")+f.Remedy, secret) {
+			if strings.Contains(f.Summary+strings.Join(f.Evidence, " ")+f.Fix.String(), secret) {
 				t.Errorf("%s: %+v", r.ID, f)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"muster/internal/fix"
 	"muster/internal/units"
 )
 
@@ -27,13 +28,13 @@ func unitNotStarted() []string {
 func (w World) ecsUnit(ctx context.Context) []Finding {
 	if w.Units == nil {
 		if w.NoUnits != nil {
-			return CouldNotLook(w.NoUnits, "systemctl status ecs")
+			return CouldNotLook(w.NoUnits, fix.Do("systemctl status ecs"))
 		}
 		return Skipped("there is no systemd to ask")
 	}
 	s, err := w.Units.Show(ctx, ecsUnit)
 	if err != nil {
-		return CouldNotLook(err, "systemctl status ecs")
+		return CouldNotLook(err, fix.Do("systemctl status ecs"))
 	}
 	f, bad := unitFinding(s)
 	if !bad {
@@ -77,18 +78,18 @@ func unitFinding(s units.State) (Finding, bool) {
 	switch {
 	case s.ActiveState == "inactive" && s.Job != nil:
 		return Finding{ID: "ecs-unit-waiting", Status: Fail, Summary: ecsUnit + " is queued behind something that does not end",
-			Remedy: "systemctl list-jobs shows what it waits for", SymptomOf: []string{"docker"}}, true
+			Fix: fix.Do("systemctl list-jobs shows what it waits for"), SymptomOf: []string{"docker"}}, true
 	case s.ActiveState == "inactive":
 		return Finding{ID: "ecs-unit-not-started", Status: Fail, Summary: ecsUnit + " was not started",
-			Remedy: "systemctl enable " + ecsUnit + " && systemctl --no-block start " + ecsUnit, SymptomOf: []string{"docker", "user-data"}}, true
+			Fix: fix.Do("systemctl enable " + ecsUnit + " && systemctl --no-block start " + ecsUnit), SymptomOf: []string{"docker", "user-data"}}, true
 	case s.ActiveState == "failed":
 		return Finding{ID: "ecs-unit-failed", Status: Fail, Summary: fmt.Sprintf("%s failed (%s, status %d)", ecsUnit, s.Result, s.ExecMainStatus),
-			Remedy: "journalctl -u " + ecsUnit + " -n 50", SymptomOf: causes}, true
+			Fix: fix.Do("journalctl -u " + ecsUnit + " -n 50"), SymptomOf: causes}, true
 	case s.SubState == "auto-restart":
 		return Finding{ID: "ecs-unit-restarting", Status: Fail, Summary: fmt.Sprintf("%s ends and is started again by systemd, %d times so far", ecsUnit, s.NRestarts),
-			Remedy: "journalctl -u " + ecsUnit + " -n 50", SymptomOf: causes}, true
+			Fix: fix.Do("journalctl -u " + ecsUnit + " -n 50"), SymptomOf: causes}, true
 	case s.UnitFileState == "disabled":
-		return Finding{ID: "ecs-unit-disabled", Status: Warn, Summary: ecsUnit + " runs, but will not start at the next boot", Remedy: "systemctl enable " + ecsUnit}, true
+		return Finding{ID: "ecs-unit-disabled", Status: Warn, Summary: ecsUnit + " runs, but will not start at the next boot", Fix: fix.Do("systemctl enable " + ecsUnit)}, true
 	}
 	return Finding{}, false
 }
@@ -97,13 +98,13 @@ func unitNotStartable(s units.State) (Finding, bool) {
 	switch {
 	case s.LoadState == units.NotFound:
 		return Finding{ID: "ecs-unit-missing", Status: Fail, Summary: "there is no " + ecsUnit + " on this instance",
-			Remedy: "use an ECS-optimized AMI, or install ecs-init"}, true
+			Fix: fix.Do("use an ECS-optimized AMI, or install ecs-init")}, true
 	case s.UnitFileState == "masked-runtime": // bootstrap masks it so, and nobody else does
 		return Finding{ID: "ecs-unit-held-back", Status: Fail, Summary: ecsUnit + " is held back, because muster bootstrap failed in this boot",
-			Remedy: "look in /var/log/cloud-init-output.log and journalctl -b -u muster-bootstrap, mend what it names, then run muster bootstrap again", SymptomOf: []string{"bootstrap"}}, true
+			Fix: fix.Do("look in /var/log/cloud-init-output.log and journalctl -b -u muster-bootstrap, mend what it names, then run muster bootstrap again"), SymptomOf: []string{"bootstrap"}}, true
 	case s.LoadState == units.Masked:
 		return Finding{ID: "ecs-unit-masked", Status: Fail, Summary: ecsUnit + " is masked, so nothing can start it",
-			Remedy: "systemctl unmask " + ecsUnit + " && systemctl --no-block start " + ecsUnit}, true
+			Fix: fix.Do("systemctl unmask " + ecsUnit + " && systemctl --no-block start " + ecsUnit)}, true
 	}
 	return Finding{}, false
 }
@@ -119,6 +120,6 @@ func (w World) waiting(ctx context.Context, f *Finding) {
 	f.Evidence = append(f.Evidence, describe(s))
 	if s.ActiveState == "activating" {
 		f.Summary = ecsUnit + " is queued behind user data, which still runs; if that waits for the ECS agent, both wait for ever"
-		f.Remedy = "in user data start " + ecsUnit + " with --no-block only, and wait for no registration; to free this boot: systemctl list-jobs, then kill what user data waits in"
+		f.Fix = fix.Do("in user data start " + ecsUnit + " with --no-block only, and wait for no registration; to free this boot: systemctl list-jobs, then kill what user data waits in")
 	}
 }

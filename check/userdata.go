@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"muster/internal/cloudinit"
+	"muster/internal/fix"
 	"muster/internal/redact"
 )
 
@@ -18,7 +19,7 @@ func (w World) userData(ctx context.Context) []Finding {
 	case errors.Is(err, fs.ErrNotExist):
 		return Skipped("cloud-init left no result: it is not used here")
 	case err != nil:
-		return CouldNotLook(err, "")
+		return CouldNotLook(err, fix.Fix{})
 	case boot.Running != "":
 		return Passed("cloud-init still runs (" + boot.Running + "); on Amazon Linux the ECS agent starts after it")
 	case boot.DataSource == cloudinit.NoDataSource:
@@ -29,7 +30,7 @@ func (w World) userData(ctx context.Context) []Finding {
 			said = append(said, redact.Text(firstLine(e)))
 		}
 		return []Finding{{ID: "cloud-init-errors", Status: Warn, Summary: "cloud-init ended with errors: a part of user data may have failed",
-			Evidence: said, Remedy: "less /var/log/cloud-init-output.log"}}
+			Evidence: said, Fix: fix.Do("less /var/log/cloud-init-output.log")}}
 	}
 	return Passed("cloud-init is done, from " + boot.DataSource)
 }
@@ -38,14 +39,14 @@ func (w World) notRun(ctx context.Context) []Finding {
 	there, err := w.IMDS.HasUserData(ctx)
 	switch {
 	case err != nil:
-		return CouldNotLook(err, "")
+		return CouldNotLook(err, fix.Fix{})
 	case !there:
 		return Passed("cloud-init found no data source, and there is no user data")
 	}
 	return []Finding{{ID: "user-data-not-run", Status: Fail,
 		Summary:  "cloud-init found no data source at boot, so user data never ran; the ECS agent (from v1.105.0) refuses to start",
 		Evidence: []string{"/var/lib/cloud/data/result.json: datasource DataSourceNone", "the metadata service has user data"},
-		Remedy:   "reboot; if it comes back, replace the instance: aws ec2 terminate-instances --instance-ids " + w.instanceID()}}
+		Fix:      fix.Do("reboot; if it comes back, replace the instance: aws ec2 terminate-instances --instance-ids " + w.instanceID())}}
 }
 
 func firstLine(text string) string {
@@ -59,7 +60,7 @@ func (w World) lifecycle(ctx context.Context, f *facts) []Finding {
 	state = strings.TrimSpace(state)
 	switch {
 	case err != nil:
-		return CouldNotLook(err, "")
+		return CouldNotLook(err, fix.Fix{})
 	case !there:
 		return Skipped("the instance is in no Auto Scaling group")
 	case strings.HasPrefix(state, "Warmed:"):
@@ -68,10 +69,10 @@ func (w World) lifecycle(ctx context.Context, f *facts) []Finding {
 			Summary: "the instance is kept in the warm pool (" + state + "): with ECS_WARM_POOLS_CHECK=true the ECS agent registers when it goes into service"}}
 	case state == "Standby":
 		return []Finding{{ID: "standby", Status: Warn, Summary: "the Auto Scaling group has put this instance on standby",
-			Remedy: "aws autoscaling exit-standby --auto-scaling-group-name GROUP --instance-ids " + w.instanceID()}}
+			Fix: fix.Do("aws autoscaling exit-standby --auto-scaling-group-name GROUP --instance-ids " + w.instanceID())}}
 	case state != "InService":
 		return []Finding{{ID: "leaving", Status: Warn, Summary: "the Auto Scaling group is about to take this instance out of service (" + state + ")",
-			Remedy: "aws autoscaling describe-scaling-activities --auto-scaling-group-name GROUP"}}
+			Fix: fix.Do("aws autoscaling describe-scaling-activities --auto-scaling-group-name GROUP")}}
 	}
 	return Passed("target state InService")
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"muster/internal/awsapi"
+	"muster/internal/fix"
 )
 
 // VPC is what EC2 says of the ways out of a VPC.
@@ -59,7 +60,7 @@ func (w World) vpcPath(ctx context.Context, f *facts) []Finding {
 	}
 	at, err := w.locate(ctx)
 	if err != nil {
-		return CouldNotLook(err, "")
+		return CouldNotLook(err, fix.Fix{})
 	}
 	var looks []func(context.Context, *facts, location) ([]Finding, error)
 	if unnamed {
@@ -78,7 +79,7 @@ func (w World) vpcPath(ctx context.Context, f *facts) []Finding {
 	case len(all) > 0:
 		return all
 	case unread != nil:
-		return CouldNotLook(unread, "allow what is named in the instance role, or look from elsewhere at "+at.vpc+" and "+at.subnet)
+		return CouldNotLook(unread, fix.Do("allow what is named in the instance role, or look from elsewhere at "+at.vpc+" and "+at.subnet))
 	}
 	return Passed("routes, rules and endpoints would let the packets through: something behind them does not",
 		at.vpc+", "+at.subnet+", "+strings.Join(at.groups, ", "))
@@ -95,7 +96,7 @@ func (f *facts) unresolved() bool {
 }
 
 func failed(id, summary, remedy string) ([]Finding, error) {
-	return []Finding{{ID: id, Status: Fail, Summary: summary, Remedy: remedy}}, nil
+	return []Finding{{ID: id, Status: Fail, Summary: summary, Fix: fix.Do(remedy)}}, nil
 }
 
 func (w World) dnsSupport(ctx context.Context, _ *facts, at location) ([]Finding, error) {

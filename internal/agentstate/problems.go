@@ -3,6 +3,8 @@ package agentstate
 import (
 	"fmt"
 	"time"
+
+	"muster/internal/fix"
 )
 
 // Problem is something in the state that is not well.
@@ -10,7 +12,7 @@ type Problem struct {
 	ID      string // stable, kebab-case
 	Warning bool   // the instance works all the same
 	Text    string
-	Remedy  string
+	Fix     fix.Fix
 }
 
 const (
@@ -35,26 +37,26 @@ func IDs() []string {
 // Problems are what is not well by a state that is not stale.
 func (s State) Problems(now time.Time) []Problem {
 	var all []Problem
-	add := func(bad, warning bool, id, remedy, format string, args ...any) {
+	add := func(bad, warning bool, id string, to fix.Fix, format string, args ...any) {
 		if bad {
-			all = append(all, Problem{id, warning, fmt.Sprintf(format, args...), remedy})
+			all = append(all, Problem{id, warning, fmt.Sprintf(format, args...), to})
 		}
 	}
 	r := s.Registration
 	known := r.State != "registered" && r.State != "unknown" && s.Leaving == ""
-	add(known, false, "muster-registration", "sudo muster debug", "%s for %s: %s", r.State, age(now, r.Since), r.Why)
-	add(!s.Docker.Reachable, false, "muster-docker", "systemctl status docker; journalctl -u docker -n 50", "Docker cannot be asked: %s", s.Docker.Why)
+	add(known, false, "muster-registration", fix.Do("Find the cause:", "sudo muster debug"), "%s for %s: %s", r.State, age(now, r.Since), r.Why)
+	add(!s.Docker.Reachable, false, "muster-docker", fix.Do("Read why Docker does not answer:", "journalctl -u docker -n 50"), "Docker does not answer: %s", s.Docker.Why)
 	for _, c := range s.Unhealthy {
-		add(true, false, "muster-unhealthy", "docker inspect --format '{{json .State.Health}}' "+c.ID, "%s is unhealthy: %s", c.Name, c.Why)
+		add(true, false, "muster-unhealthy", fix.Do("Read what the health check printed:", "docker inspect --format '{{json .State.Health}}' "+c.ID), "%s is unhealthy: %s", c.Name, c.Why)
 	}
 	for _, c := range s.CrashLoops {
-		add(true, false, "muster-crash-loop", "docker ps --all --filter status=exited; docker logs CONTAINER", "%s crashes again and again: %s", c.Name, c.Why)
+		add(true, false, "muster-crash-loop", fix.Do("Read the log of the container that exited last:", "docker ps --all --filter status=exited"), "%s is in a crash loop: %s", c.Name, c.Why)
 	}
 	p := s.Publishing
-	add(!p.Failing.IsZero() && now.Sub(p.Failing) > failingLong, true, "muster-publishing", "allow cloudwatch:PutMetricData, and open 443 to monitoring.REGION.amazonaws.com",
-		"CloudWatch has taken no metrics for %s: %s", age(now, p.Failing), p.Why)
-	add(p.Waiting > waitingLong, true, "muster-spool", "", "%d minutes of metrics wait on disk (%d bytes); they are sent when CloudWatch takes them", p.Waiting, p.Bytes)
-	add(p.Dropped > 0, true, "muster-dropped", "journalctl -u muster-agent", "%d data were dropped since the start", p.Dropped)
+	add(!p.Failing.IsZero() && now.Sub(p.Failing) > failingLong, true, "muster-publishing", fix.Do("Allow cloudwatch:PutMetricData in the instance role, and port 443 to the CloudWatch endpoint."),
+		"CloudWatch has accepted no metrics for %s: %s", age(now, p.Failing), p.Why)
+	add(p.Waiting > waitingLong, true, "muster-spool", fix.Fix{}, "%d minutes of metrics are queued on disk (%d bytes) until CloudWatch accepts them", p.Waiting, p.Bytes)
+	add(p.Dropped > 0, true, "muster-dropped", fix.Do("Read why:", "journalctl -u muster-agent"), "%d data points were dropped since the agent started", p.Dropped)
 	return all
 }
 

@@ -22,6 +22,7 @@ import (
 	"muster/internal/bundle"
 	"muster/internal/dockerapi"
 	"muster/internal/ecsagent"
+	"muster/internal/fix"
 	"muster/internal/redact/redacttest"
 	"muster/internal/units"
 )
@@ -219,7 +220,7 @@ func TestAHugeLogIsReadFromItsEnd(t *testing.T) {
 
 func TestASymptomTellsNoRemedyOfItsOwn(t *testing.T) {
 	s := sick(t)
-	s.Results[0].Findings[0] = check.Finding{ID: "imds", Status: check.Fail, Remedy: "deregister it", Under: []string{"cluster"}}
+	s.Results[0].Findings[0] = check.Finding{ID: "imds", Status: check.Fail, Fix: fix.Do("deregister it"), Under: []string{"cluster"}}
 	if _, files := unpacked(t, s); strings.Contains(files["report.html"], "deregister it") {
 		t.Error("the page tells it")
 	}
@@ -228,7 +229,7 @@ func TestASymptomTellsNoRemedyOfItsOwn(t *testing.T) {
 func TestThePageLoadsAndRunsNothing(t *testing.T) {
 	s := sick(t)
 	hostile := `"><script>alert(1)</script><img src=//x onerror=y>'` + "\x1b[2J"
-	s.Results[0].Findings[0] = check.Finding{ID: hostile, Status: check.Fail, Summary: hostile, Evidence: []string{hostile}, Remedy: hostile}
+	s.Results[0].Findings[0] = check.Finding{ID: hostile, Status: check.Fail, Summary: hostile, Evidence: []string{hostile}, Fix: fix.Do(hostile)}
 	s.Engine = engine{[]dockerapi.Container{{ID: "x", Name: hostile, NetworkMode: hostile, Labels: map[string]string{hostile: hostile}}}}
 	s.Version = hostile
 	_, files := unpacked(t, s)
@@ -259,7 +260,7 @@ func FuzzPage(f *testing.F) {
 	f.Add(`<script>`, `" onload="x`, `</pre>`)
 	f.Fuzz(func(t *testing.T, a, b, c string) {
 		s := bundle.Source{Config: settings(t, t.TempDir()), Version: a, InstanceID: "i-1", Results: []check.Result{{ID: c, Group: check.ECS, Title: b, Status: check.Fail,
-			Findings: []check.Finding{{ID: b, Status: check.Fail, Summary: a, Evidence: []string{b, c}, Remedy: c}}}},
+			Findings: []check.Finding{{ID: b, Status: check.Fail, Summary: a, Evidence: []string{b, c}, Fix: fix.Do(c)}}}},
 			Engine: engine{[]dockerapi.Container{{Name: a, NetworkMode: b, Labels: map[string]string{c: a}}}}}
 		_, files := unpacked(t, s)
 		assertInert(t, files["report.html"])
@@ -300,7 +301,7 @@ func plant(t *testing.T, secrets []redacttest.Secret) bundle.Source {
 		return systemd{map[string]units.State{"ecs.service": {ActiveState: "failed", Result: all}}}, errors.New(all)
 	}
 	s.Results = check.Run(t.Context(), []check.Check{{ID: "a", Group: check.ECS, Title: "a", Run: func(context.Context) []check.Finding {
-		return []check.Finding{{Status: check.Fail, Summary: all, Evidence: lines, Remedy: all}, {Status: check.Warn, Summary: "quoted", Evidence: strings.Split(quoted.String(), "\n")}}
+		return []check.Finding{{Status: check.Fail, Summary: all, Evidence: lines, Fix: fix.Do(all)}, {Status: check.Warn, Summary: "quoted", Evidence: strings.Split(quoted.String(), "\n")}}
 	}}})
 	s.JSON = func(w io.Writer) error { return json.NewEncoder(w).Encode(s.Results) }
 	s.Config = settings(t, root, "MUSTER_CFN_STACK="+lines[0], "MUSTER_CFN_RESOURCE=x", "MUSTER_ECS=ECS_ENGINE_AUTH_DATA="+strings.ReplaceAll(secrets[25].Text, " ", ""))

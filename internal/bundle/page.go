@@ -11,6 +11,7 @@ import (
 
 	"muster/check"
 	"muster/internal/dockerapi"
+	"muster/internal/fix"
 	"muster/internal/ports"
 	"muster/internal/redact"
 )
@@ -100,8 +101,11 @@ func htmlFinding(b *strings.Builder, f check.Finding) {
 	if len(f.Evidence) > 0 {
 		fmt.Fprintf(b, "<pre>%s</pre>\n", lines(f.Evidence))
 	}
-	if f.Remedy != "" {
-		fmt.Fprintf(b, "<p>What to do:</p>\n<pre>%s</pre>\n", lines(strings.Split(f.Remedy, "\n")))
+	if f.Fix.Text != "" {
+		fmt.Fprintf(b, "<p>%s</p>\n", esc(f.Fix.Text))
+	}
+	if len(f.Fix.Commands) > 0 {
+		fmt.Fprintf(b, "<pre>%s</pre>\n", lines(f.Fix.Commands))
 	}
 }
 
@@ -133,7 +137,7 @@ func (s Source) htmlCheck(b *strings.Builder, r check.Result) {
 		fmt.Fprintf(b, "<p><span class=\"s-%s\">%s</span> %s", esc(string(f.Status)), esc(string(f.Status)), esc(f.Summary))
 		if len(f.Under) > 0 {
 			fmt.Fprintf(b, " <span class=\"dim\">(because of %s)</span>", esc(strings.Join(f.Under, ", ")))
-			f.Remedy = "" // it may be wrong while the cause lasts
+			f.Fix = fix.Fix{} // it may be wrong while the cause lasts
 		}
 		b.WriteString("</p>\n")
 		htmlFinding(b, f)

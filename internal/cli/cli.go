@@ -17,6 +17,7 @@ import (
 
 	"muster/internal/config"
 	"muster/internal/exitcode"
+	"muster/internal/fix"
 	"muster/internal/term"
 )
 
@@ -32,7 +33,7 @@ func Main(version string, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return exitcode.Healthy
 	}
-	tell(stderr, err)
+	printError(stderr, err)
 	var coded *exitcode.Error
 	if !errors.As(err, &coded) {
 		return exitcode.Usage // cobra's own: an unknown command, flag or argument
@@ -40,13 +41,26 @@ func Main(version string, args []string, stdout, stderr io.Writer) int {
 	return coded.Code
 }
 
-// tell writes one line for each error of those that were joined. What they quote
-// of others can neither move the cursor nor pass for a line of another program.
-func tell(out io.Writer, err error) {
+// printError writes a line for each error of those that were joined, and below it
+// its fix. What they quote of others can neither move the cursor nor pass for a
+// line of another program.
+func printError(out io.Writer, err error) {
+	var joined interface{ Unwrap() []error }
+	if errors.As(err, &joined) && err.Error() == joined.(error).Error() {
+		for _, one := range joined.Unwrap() {
+			printError(out, one)
+		}
+		return
+	}
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		if line != "" {
 			_, _ = fmt.Fprintln(out, "muster: "+term.OneLine(line))
 		}
+	}
+	label := "fix"
+	for _, line := range fix.Of(err).Lines() {
+		_, _ = fmt.Fprintf(out, "  %-5s%s\n", label, term.OneLine(line))
+		label = ""
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"muster/internal/agentstate"
 	"muster/internal/config"
 	"muster/internal/exitcode"
+	"muster/internal/fix"
 )
 
 func statusCommand() *cobra.Command {
@@ -61,11 +62,7 @@ func verdict(s agentstate.State, now time.Time) error {
 	var all []error
 	wrong := false
 	for _, p := range s.Problems(now) {
-		text := p.Text
-		if p.Remedy != "" {
-			text += " (" + p.Remedy + ")"
-		}
-		all, wrong = append(all, errors.New(text)), wrong || !p.Warning
+		all, wrong = append(all, fix.Wrap(errors.New(p.Text), p.Fix)), wrong || !p.Warning
 	}
 	if !wrong {
 		return nil

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"muster/internal/dockerapi"
+	"muster/internal/fix"
 	"muster/reach"
 )
 
@@ -82,7 +83,7 @@ func ignitesMulticast(s *space) Finding {
 		ID:       "multicast-finder",
 		Summary:  "Apache Ignite looks for its peers by multicast, its default, and a VPC carries none: it finds nobody",
 		Evidence: with(s, "", multicast(s, "228.1.2.4", 47400)),
-		Remedy:   "set an IP finder that works in a VPC: TcpDiscoveryS3IpFinder, TcpDiscoveryElbIpFinder, or TcpDiscoveryVmIpFinder with addresses",
+		Fix:      fix.Do("set an IP finder that works in a VPC: TcpDiscoveryS3IpFinder, TcpDiscoveryElbIpFinder, or TcpDiscoveryVmIpFinder with addresses"),
 	}
 }
 
@@ -92,7 +93,7 @@ func tomcatsMulticast(s *space) Finding {
 		ID:       "multicast-finder",
 		Summary:  "Tomcat's cluster looks for its members by multicast, its default, and a VPC carries none: it finds nobody",
 		Evidence: with(s, "", multicast(s, "228.0.0.4", 45564)),
-		Remedy:   "name the members: StaticMembershipService in place of McastService",
+		Fix:      fix.Do("name the members: StaticMembershipService in place of McastService"),
 	}
 }
 
@@ -116,7 +117,7 @@ func (l *looker) docker0Announced(s *space, hits []socket) Finding {
 		ID: "docker0-announced",
 		Summary: "the node takes docker0 for one of its addresses, which is the same on every host (mostly 172.17.0.1): " +
 			"its peers dial themselves there",
-		Remedy:   "set localHost of IgniteConfiguration (or IGNITE_LOCAL_HOST) to the instance's private address",
+		Fix:      fix.Do("set localHost of IgniteConfiguration (or IGNITE_LOCAL_HOST) to the instance's private address"),
 		Inferred: true,
 	}
 	if s.kind == onHost && l.docker0 && !l.blind {
@@ -142,7 +143,7 @@ func bridgeAnnounced(s *space, hits []socket) Finding {
 		ID: "bridge-address-announced",
 		Summary: "the server is in a bridge network, and announces its container's address, which no other host can reach, " +
 			"unless it is told to announce the instance's; what it is told cannot be seen from outside",
-		Remedy:   "use network mode awsvpc or host, or have the server announce the instance's address and ports (Ignite: an AddressResolver)",
+		Fix:      fix.Do("use network mode awsvpc or host, or have the server announce the instance's address and ports (Ignite: an AddressResolver)"),
 		Inferred: true,
 	}
 	if s.kind == bridged {
@@ -155,7 +156,7 @@ func notPublished(s *space, hits []socket) Finding {
 	f := Finding{
 		ID:      "port-not-published",
 		Summary: "the server listens in a bridge network, and its port is not published: no peer gets to it",
-		Remedy:  "add the port to portMappings with hostPort equal to containerPort, or use network mode awsvpc or host",
+		Fix:     fix.Do("add the port to portMappings with hostPort equal to containerPort, or use network mode awsvpc or host"),
 	}
 	if s.kind == bridged {
 		f.Evidence = with(s, "not published is ", list(hits, func(k socket) string {
@@ -180,7 +181,7 @@ func (l *looker) publishedElsewhere(s *space) Finding {
 			}
 			return publication(b)
 		})),
-		Remedy: "publish it on all addresses: leave the host address out of portMappings (docker run -p 47500:47500), and let the security groups restrict it",
+		Fix: fix.Do("publish it on all addresses: leave the host address out of portMappings (docker run -p 47500:47500), and let the security groups restrict it"),
 	}
 }
 
@@ -195,7 +196,7 @@ func (l *looker) otherHostPort(s *space) Finding {
 			}
 			return publication(b)
 		})),
-		Remedy: "give every replication port a static hostPort equal to its containerPort (not 0), or use network mode awsvpc or host",
+		Fix: fix.Do("give every replication port a static hostPort equal to its containerPort (not 0), or use network mode awsvpc or host"),
 	}
 }
 
@@ -220,7 +221,7 @@ func v6Only(s *space, hits []socket) Finding {
 			}
 			return ""
 		})),
-		Remedy: "bind an IPv4 address; for a JVM: -Djava.net.preferIPv4Stack=true",
+		Fix: fix.Do("bind an IPv4 address; for a JVM: -Djava.net.preferIPv4Stack=true"),
 	}
 }
 
@@ -234,7 +235,7 @@ func boundElsewhere(s *space, hits []socket) Finding {
 			}
 			return k.String()
 		})),
-		Remedy: "bind the address that peers dial, or all addresses",
+		Fix: fix.Do("bind the address that peers dial, or all addresses"),
 	}
 }
 
@@ -263,7 +264,7 @@ func beyondFirst(seen Seen) Finding {
 	f := Finding{
 		ID:      "listener-beyond-first-port",
 		Summary: "a server does not sit on the first port of its range: it is the second on this host, or the first port was taken",
-		Remedy:  "open the whole range to the peers and name it in the list of addresses (Ignite: 10.0.1.5:47500..47509), not just its first port",
+		Fix:     fix.Do("open the whole range to the peers and name it in the list of addresses (Ignite: 10.0.1.5:47500..47509), not just its first port"),
 	}
 	beyond := seen.Ports().Subtract(reach.PortsOf(one(seen.Need.Ports.First)))
 	if seen.Need.Flow == reach.Both && seen.Need.Profile != "" && len(beyond) > 0 {
@@ -278,7 +279,7 @@ func (l *looker) noListener(seen Seen) Finding {
 	f := Finding{
 		ID:      "no-listener",
 		Summary: "nothing listens on any port of the range",
-		Remedy:  "start the server, or correct its ports or the ports that are checked; `ss -lntu` and `docker ps` show what runs",
+		Fix:     fix.Do("start the server, or correct its ports or the ports that are checked; `ss -lntu` and `docker ps` show what runs"),
 	}
 	if !seen.Complete || len(seen.Listeners) > 0 || seen.Need.Flow == reach.Outbound {
 		return f
@@ -319,7 +320,7 @@ func (l *looker) ephemeralOverlap() Finding {
 	at = at.Intersect(reach.PortsOf(l.report.Ephemeral)).Subtract(l.reserved)
 	if len(at) > 0 {
 		f.Evidence = fmt.Sprintf("%s of net.ipv4.ip_local_port_range, %s, and not of ip_local_reserved_ports", at, l.report.Ephemeral)
-		f.Remedy = fmt.Sprintf("sysctl -w net.ipv4.ip_local_reserved_ports=%s, and the same in /etc/sysctl.d for the next boot", l.reserved.Union(at))
+		f.Fix = fix.Do(fmt.Sprintf("sysctl -w net.ipv4.ip_local_reserved_ports=%s, and the same in /etc/sysctl.d for the next boot", l.reserved.Union(at)))
 	}
 	return f
 }

@@ -20,6 +20,7 @@ import (
 
 	"muster/internal/dockerapi"
 	"muster/internal/ecsagent"
+	"muster/internal/fix"
 	"muster/reach"
 )
 
@@ -80,7 +81,7 @@ type Finding struct {
 	ID       string // stable, kebab-case
 	Summary  string // one sentence
 	Evidence string // what was seen, and where
-	Remedy   string
+	Fix      fix.Fix
 	Inferred bool // what was seen makes it likely; what is configured cannot be seen
 }
 

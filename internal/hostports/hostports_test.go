@@ -230,7 +230,7 @@ func wantWords(t *testing.T, findings []Finding, evidence []string, remedy strin
 		return
 	}
 	if !slices.ContainsFunc(findings, func(f Finding) bool {
-		return strings.Contains(f.Remedy, remedy) && !slices.ContainsFunc(evidence, func(part string) bool { return !strings.Contains(f.Evidence, part) })
+		return strings.Contains(f.Fix.String(), remedy) && !slices.ContainsFunc(evidence, func(part string) bool { return !strings.Contains(f.Evidence, part) })
 	}) {
 		t.Errorf("no finding has %q and %q:\n%+v", evidence, remedy, findings)
 	}
@@ -412,7 +412,7 @@ func TestFindingsAreWhole(t *testing.T) {
 			row.needs = "ignite2"
 		}
 		for _, f := range row.at(t).Look(t.Context(), needsOf(t, row.needs)).Findings {
-			if f.ID == "" || f.Summary == "" || f.Evidence == "" || f.Remedy == "" || strings.ContainsAny(f.ID, " _") {
+			if f.ID == "" || f.Summary == "" || f.Evidence == "" || f.Fix.IsZero() || strings.ContainsAny(f.ID, " _") {
 				t.Errorf("%s: %+v", name, f)
 			}
 			if strings.Contains(fmt.Sprint(f), "hunter2") {

@@ -78,10 +78,10 @@ func story(c check.Result) string {
 	for _, f := range c.Findings {
 		fmt.Fprintf(&b, "%s %s: %s\n", f.Status, f.ID, f.Summary)
 		for _, line := range f.Evidence {
-			b.WriteString("  seen: " + line + "\n")
+			b.WriteString("  why: " + line + "\n")
 		}
-		if f.Remedy != "" {
-			b.WriteString("  do: " + f.Remedy + "\n")
+		for _, line := range f.Fix.Lines() {
+			b.WriteString("  fix: " + line + "\n")
 		}
 	}
 	return b.String()

@@ -4,6 +4,7 @@
 package report
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,9 +25,11 @@ type Report struct {
 	ExitCode int       `json:"exit_code"`
 	// Counts has every status, of checks.
 	Counts map[check.Status]int `json:"counts"`
-	// Causes stand in the order of their likelihood.
-	Causes []check.Cause  `json:"causes"`
-	Checks []check.Result `json:"checks"`
+	// Causes are the failures that nothing explains, the most likely first.
+	Causes []check.Cause `json:"causes"`
+	// Warnings are the warnings that nothing explains, the most important first.
+	Warnings []check.Cause  `json:"warnings"`
+	Checks   []check.Result `json:"checks"`
 
 	asked []string
 }
@@ -48,7 +51,7 @@ const schema = 1
 // quotes of others cannot break a line or move the cursor.
 func New(results []check.Result, about About) *Report {
 	r := &Report{Schema: schema, Version: about.Version, At: about.At.UTC().Truncate(time.Second), Instance: about.Instance,
-		Counts: map[check.Status]int{}, Causes: []check.Cause{}, Checks: []check.Result{}, asked: about.Asked}
+		Counts: map[check.Status]int{}, Causes: []check.Cause{}, Warnings: []check.Cause{}, Checks: []check.Result{}, asked: about.Asked}
 	for _, s := range check.Statuses() {
 		r.Counts[s] = 0
 	}
@@ -57,6 +60,7 @@ func New(results []check.Result, about About) *Report {
 		r.Checks = append(r.Checks, clean(result))
 	}
 	r.Causes = append(r.Causes, check.Causes(r.Checks)...)
+	r.Warnings = append(r.Warnings, check.Warnings(r.Checks)...)
 	r.ExitCode = r.code(about)
 	return r
 }
@@ -64,7 +68,9 @@ func New(results []check.Result, about About) *Report {
 func clean(r check.Result) check.Result {
 	r.Findings = slices.Clone(r.Findings)
 	for i, f := range r.Findings {
-		f.Summary, f.Remedy, f.Evidence = term.OneLine(f.Summary), term.OneLine(f.Remedy), slices.Clone(f.Evidence)
+		f.Summary, f.Evidence = term.OneLine(f.Summary), slices.Clone(f.Evidence)
+		f.Fix, f.Confirm = f.Fix.Map(term.OneLine), term.OneLine(f.Confirm)
+		f.Remedy = f.Fix.String()
 		for j, line := range f.Evidence {
 			f.Evidence[j] = term.OneLine(line)
 		}
@@ -105,22 +111,16 @@ func (r *Report) unseen(c check.Result) []check.Finding {
 	return slices.DeleteFunc(slices.Clone(c.Findings), func(f check.Finding) bool { return f.Status != check.Unknown })
 }
 
-// Err is nil where all is well, else an error that carries the exit code.
+// Err is nil for exit code 0, else an error that carries the exit code. Its text
+// is empty where the report itself has said why.
 func (r *Report) Err() error {
-	var why string
 	switch r.ExitCode {
 	case exitcode.Healthy:
 		return nil
 	case exitcode.Interrupted:
-		why = "interrupted"
-	case exitcode.Undetermined:
-		why = "not all could be looked at"
-	case exitcode.Warnings:
-		why = "there are warnings, and --strict is set"
-	default:
-		why = "some checks failed"
+		return exitcode.Wrap(r.ExitCode, errors.New("interrupted"))
 	}
-	return exitcode.Wrap(r.ExitCode, fmt.Errorf("%s: %s", why, r.tally()))
+	return exitcode.Wrap(r.ExitCode, errors.New(""))
 }
 
 // tally is "14 checks: 12 passed, 1 unknown, 1 failed".
@@ -137,30 +137,4 @@ func (r *Report) tally() string {
 		checks = "check"
 	}
 	return fmt.Sprintf("%d %s: %s", len(r.Checks), checks, strings.Join(parts, ", "))
-}
-
-// headline is the one sentence for who reads no further.
-func (r *Report) headline() string {
-	if len(r.Causes) > 0 {
-		return "Most likely cause: " + advice(r.Causes[0].Finding)
-	}
-	if unknown := r.undetermined(); len(unknown) > 0 {
-		return "Nothing failed, but muster could not look: " + advice(unknown[0])
-	}
-	if n := r.Counts[check.Warn]; n > 0 {
-		return fmt.Sprintf("Healthy, with warnings: %d", n)
-	}
-	return "Healthy"
-}
-
-// advice is a finding and what to do about it, in one line.
-func advice(f check.Finding) string {
-	if f.Remedy == "" {
-		return f.Summary
-	}
-	stop := "."
-	if strings.HasSuffix(f.Summary, ".") || strings.HasSuffix(f.Summary, "?") {
-		stop = ""
-	}
-	return f.Summary + stop + " What to do: " + f.Remedy
 }

@@ -1,0 +1,37 @@
+package fix
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestLinesAreTheTextAndTheCommands(t *testing.T) {
+	for name, c := range map[string]struct {
+		fix  Fix
+		want string
+	}{
+		"nothing":                {Fix{}, ""},
+		"a step alone":           {Do("Replace the instance."), "Replace the instance."},
+		"a step and its command": {Do("Restart the agent:", "systemctl restart ecs"), "Restart the agent:\nsystemctl restart ecs"},
+		"commands alone":         {Do("", "a", "b"), "a\nb"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := c.fix.String(); got != c.want || c.fix.IsZero() != (c.want == "") {
+				t.Errorf("got %q, zero %v", got, c.fix.IsZero())
+			}
+		})
+	}
+}
+
+func TestMapChangesACopy(t *testing.T) {
+	was := Do("a:", "b", "c")
+	got := was.Map(strings.ToUpper)
+	if diff := cmp.Diff(Do("A:", "B", "C"), got); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(Do("a:", "b", "c"), was); diff != "" {
+		t.Errorf("the original changed: %s", diff)
+	}
+}

@@ -23,16 +23,16 @@ func (f *File) draft() *draft {
 	data := f.Bytes()
 	if plain, ok := fromUTF16(data); ok {
 		lines = Parse(plain).lines
-		d.whole("this file is UTF-16 text", "convert it to UTF-8", bytes.IndexByte(data, '=') >= 0)
+		d.whole("is UTF-16 text", "convert it to UTF-8", bytes.IndexByte(data, '=') >= 0)
 	}
 	switch {
 	case isJSONContainer(string(data)):
 		d.foreign = true
-		d.problems = append(d.problems, Problem{Line: 1, Severity: Misread, Effect: "the ECS agent reads no setting in it",
-			What: "this file is JSON; settings stand here as KEY=value, and JSON belongs into ecs.config.json"})
+		d.problems = append(d.problems, Problem{Severity: Misread, Effect: nothingRead,
+			What: "is JSON, and must be lines of KEY=value"})
 	case isBinary(data) && len(d.problems) == 0:
 		d.foreign = true
-		d.whole("this file is not text", "", bytes.IndexByte(data, '=') >= 0)
+		d.whole("is not a text file", "", bytes.IndexByte(data, '=') >= 0)
 	}
 	if d.foreign {
 		d.lines = lines
@@ -48,10 +48,10 @@ func (f *File) draft() *draft {
 // whole is a problem of the file as a whole. With a NUL in a line that has a "=",
 // it ends in the environment of the agent's container.
 func (d *draft) whole(what, repair string, assigns bool) {
-	p := Problem{Line: 1, What: what, Repair: repair, Severity: Ignored, Effect: "the ECS agent reads no setting in it"}
+	p := Problem{What: what, Repair: repair, Severity: Misread, Effect: nothingRead}
 	if assigns {
 		p.Severity = Fatal
-		p.Effect += ", and " + noContainer + " with a NUL byte in a setting"
+		p.Effect += ", and " + noContainer + " with NUL bytes in its environment"
 	}
 	d.problems = append(d.problems, p)
 }
@@ -102,6 +102,8 @@ func (d *draft) cut(at int, body, end string) {
 func (d *draft) push(at int, line string) {
 	d.lines, d.at = append(d.lines, line), append(d.at, at)
 }
+
+const nothingRead = "the ECS agent reads no setting in it"
 
 // maxJoined is on how many lines a JSON value may go on.
 const maxJoined = 200

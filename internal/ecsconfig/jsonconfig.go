@@ -225,7 +225,7 @@ func readUserData(data []byte) (map[string]Value, []Problem) {
 // unreadable is the problem of a file that ecs-init cannot read as one. What only
 // muster may not read is no problem of the file.
 func unreadable(t Text) []Problem {
-	p := Problem{Severity: Misread, Effect: "the ECS agent reads no setting in it"}
+	p := Problem{Severity: Misread, Effect: nothingRead}
 	switch {
 	case errors.Is(t.Err, fs.ErrPermission):
 		return nil

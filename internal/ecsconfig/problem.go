@@ -63,6 +63,9 @@ func (p Problem) Where() string {
 	return fmt.Sprintf("%s:%d:", p.File, p.Line)
 }
 
+// Whole reports whether the problem is of the file as a whole.
+func (p Problem) Whole() bool { return p.Line == 0 }
+
 // Sets reports whether the problem is of the line that sets key, or was meant to.
 func (p Problem) Sets(key string) bool { return p.Key == key || p.Meant == key }
 

@@ -191,10 +191,10 @@ func TestProblemsNameLineKeyAndWhatComesOfIt(t *testing.T) {
 		"attributes that ECS refuses": {"ECS_INSTANCE_ATTRIBUTES={\"a\":\"" + strings.Repeat("x", 129) + "\"}\nECS_CONTAINER_INSTANCE_TAGS={\"aws:x\":\"y\"}\n", []string{
 			"refused: line 1: ECS_INSTANCE_ATTRIBUTES has an attribute that ECS refuses: a has a value of 129 characters, and at most 128 are allowed; " + ecsRefuses,
 			"refused: line 2: ECS_CONTAINER_INSTANCE_TAGS has a tag that ECS refuses: aws:x begins with aws:, which is reserved; " + ecsRefuses}},
-		"UTF-16":          {"\xff\xfeE\x00C\x00S\x00_\x00C\x00L\x00U\x00S\x00T\x00E\x00R\x00=\x00p\x00\n\x00", []string{"fatal: line 1: this file is UTF-16 text; the ECS agent reads no setting in it, and " + noContainer + " with a NUL byte in a setting"}},
+		"UTF-16":          {"\xff\xfeE\x00C\x00S\x00_\x00C\x00L\x00U\x00S\x00T\x00E\x00R\x00=\x00p\x00\n\x00", []string{"fatal: is UTF-16 text; " + nothingRead + ", and " + noContainer + " with NUL bytes in its environment"}},
 		"NUL":             {"ECS_CLUSTER=prod\nX=a\x00\n", []string{"fatal: line 2: X holds a NUL byte; " + noContainer}},
-		"JSON":            {"{\"ECS_CLUSTER\":\"prod\"}\n", []string{"misread: line 1: this file is JSON; settings stand here as KEY=value, and JSON belongs into ecs.config.json; the ECS agent reads no setting in it"}},
-		"gzip":            {"\x1f\x8b\x08\x00\x01\x02\x03\xff\x03abc", []string{"ignored: line 1: this file is not text; the ECS agent reads no setting in it"}},
+		"JSON":            {"{\"ECS_CLUSTER\":\"prod\"}\n", []string{"misread: is JSON, and must be lines of KEY=value; " + nothingRead}},
+		"gzip":            {"\x1f\x8b\x08\x00\x01\x02\x03\xff\x03abc", []string{"misread: is not a text file; " + nothingRead}},
 		"Windows only":    {"ECS_FSX_WINDOWS_FILE_SERVER_SUPPORTED=true\n", []string{"cosmetic: line 1: ECS_FSX_WINDOWS_FILE_SERVER_SUPPORTED has an effect on Windows only; "}},
 		"ecs-init's true": {"ECS_ENABLE_GPU_SUPPORT=True\n", []string{"misread: line 1: ECS_ENABLE_GPU_SUPPORT is not spelled true, the only word that ecs-init takes; ecs-init takes it as not set"}},
 		"nothing wrong":   {"# settings: ECS_Cluster='x'\n\nECS_CLUSTER=prod\nECS_RESERVED_PORTS=[22]\nECS_BACKEND_HOST=\nNO_PROXY=169.254.169.254, /var/run/docker.sock\n", nil},
@@ -238,7 +238,7 @@ func FuzzRepair(f *testing.F) {
 		file := Parse(data)
 		suspects := map[string]bool{} // keys with a repair; their reading may change
 		for _, p := range file.Problems() {
-			if p.Line < 1 || p.Line > len(file.lines) || p.What == "" {
+			if p.Line < 0 || p.Line > len(file.lines) || p.What == "" {
 				t.Fatalf("odd problem: %+v", p)
 			}
 			if p.Repair != "" && p.Key == "" {

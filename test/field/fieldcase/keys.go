@@ -56,7 +56,8 @@ func unknownKeyOfMapping(n *yaml.Node, t reflect.Type) error {
 			of = field
 		} else if key.Tag != "!!merge" {
 			known := slices.Sorted(maps.Keys(fields))
-			return fmt.Errorf("line %d: unknown key %q: %s", key.Line, key.Value, nearest.Hint(key.Value, known, "known are "+strings.Join(known, ", ")))
+			hint := nearest.Hint(key.Value, known, "known are "+strings.Join(known, ", "))
+			return fmt.Errorf("line %d: unknown key %q: %s", key.Line, key.Value, hint)
 		}
 		if err := unknownKey(value, of); err != nil {
 			return err

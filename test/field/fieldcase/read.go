@@ -1,6 +1,7 @@
 package fieldcase
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -10,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/rogpeppe/go-internal/txtar"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -33,26 +33,20 @@ func Read(path string) (*Case, error) {
 // blank, so that "FILE:" can be put in front.
 func Parse(data []byte) (*Case, error) {
 	c := &Case{}
-	archive := txtar.Parse(data)
-	at := markerLines(data)
 	seen := map[string]bool{}
-	for i, section := range archive.Files {
-		line := 1
-		if len(at) == len(archive.Files) {
-			line = at[i]
+	for _, sec := range sections(data) {
+		if seen[sec.name] {
+			return nil, fmt.Errorf("%d: section %q appears twice", sec.line, sec.name)
 		}
-		if seen[section.Name] {
-			return nil, fmt.Errorf("%d: section %q appears twice", line, section.Name)
-		}
-		seen[section.Name] = true
-		if section.Name == "case.yaml" {
-			if err := c.decode(section.Data); err != nil {
-				return nil, shift(err, line)
+		seen[sec.name] = true
+		if sec.name == "case.yaml" {
+			if err := c.decode(sec.data); err != nil {
+				return nil, shift(err, sec.line)
 			}
 			continue
 		}
-		if err := c.add(section); err != nil {
-			return nil, fmt.Errorf("%d: section %q: %w", line, section.Name, err)
+		if err := c.add(sec); err != nil {
+			return nil, fmt.Errorf("%d: section %q: %w", sec.line, sec.name, err)
 		}
 	}
 	if !seen["case.yaml"] {
@@ -80,8 +74,8 @@ func (c *Case) decode(data []byte) error {
 }
 
 // add reads a section other than case.yaml.
-func (c *Case) add(section txtar.File) error {
-	f, err := unmark(section.Name, section.Data)
+func (c *Case) add(sec section) error {
+	f, err := unmark(sec.name, sec.data)
 	if err != nil {
 		return err
 	}
@@ -105,20 +99,43 @@ func (c *Case) add(section txtar.File) error {
 	return nil
 }
 
-// markerLines returns the numbers of the lines that begin a section, by txtar's
-// rule: "-- NAME --".
-func markerLines(data []byte) []int {
-	var at []int
-	for i, line := range strings.Split(string(data), "\n") {
-		name, ok := strings.CutPrefix(line, "-- ")
-		if !ok {
+// section is a file of a txtar archive, and the line of its marker.
+type section struct {
+	name string
+	line int
+	data []byte
+}
+
+// sections splits a txtar archive at its markers, the lines "-- NAME --". What is
+// above the first one is a comment. The last line gets a line break if it has none.
+func sections(archive []byte) []section {
+	var all []section
+	line := 0
+	for text := range bytes.Lines(archive) {
+		line++
+		if name, ok := marker(string(text)); ok {
+			all = append(all, section{name: name, line: line})
 			continue
 		}
-		if name, ok = strings.CutSuffix(name, " --"); ok && strings.TrimSpace(name) != "" {
-			at = append(at, i+1)
+		if !bytes.HasSuffix(text, []byte("\n")) {
+			text = append(bytes.Clone(text), '\n')
+		}
+		if len(all) > 0 {
+			last := &all[len(all)-1]
+			last.data = append(last.data, text...)
 		}
 	}
-	return at
+	return all
+}
+
+func marker(line string) (name string, ok bool) {
+	name, ok = strings.CutPrefix(strings.TrimRight(line, "\r\n"), "-- ")
+	if !ok {
+		return "", false
+	}
+	name, ok = strings.CutSuffix(name, " --")
+	name = strings.TrimSpace(name)
+	return name, ok && name != ""
 }
 
 var lineNumber = regexp.MustCompile(`\bline (\d+): `)

@@ -22,7 +22,7 @@ var (
 	agentEnds  = regexp.MustCompile(`^(|registered|retries|stopped|exits \d+)$`)
 )
 
-// Rule is the form of a security group's rule.
+// rule is the form of a security group's rule.
 var rule = regexp.MustCompile(`^\w+ \d+-\d+ from \S+$`)
 
 // validate reports the first thing that the format does not allow.
@@ -47,7 +47,8 @@ func oneOf(what, word string, known []string) error {
 	if slices.Contains(known, word) {
 		return nil
 	}
-	return fmt.Errorf("%s: unknown word %q, want one of: %s", what, word, strings.Join(slices.DeleteFunc(slices.Clone(known), func(s string) bool { return s == "" }), ", "))
+	known = slices.DeleteFunc(slices.Clone(known), func(s string) bool { return s == "" })
+	return fmt.Errorf("%s: unknown word %q, want one of: %s", what, word, strings.Join(known, ", "))
 }
 
 func (c *Case) validateHost() error {

@@ -41,7 +41,9 @@ func (i *Instance) startAWS() error {
 		if r.ID == "self" {
 			r.ID = ownID
 		}
-		box.AddContainerInstance(r.Cluster, sandbox.ContainerInstance{Arn: r.ARN, EC2InstanceID: r.ID, Status: r.Status, AgentConnected: r.Connected})
+		box.AddContainerInstance(r.Cluster, sandbox.ContainerInstance{
+			Arn: r.ARN, EC2InstanceID: r.ID, Status: r.Status, AgentConnected: r.Connected,
+		})
 	}
 	return i.addPeers()
 }

@@ -17,7 +17,7 @@ const (
 	ownAddr      = "10.0.1.17" // of the first interface, as the sandbox's EC2 says
 )
 
-// endpoints are the public addresses of AWS, in endpoints.zone by name prefix.
+// endpoints are the public addresses of AWS. zone gives them names.
 var endpoints = []string{"52.94.1.1", "52.94.1.2", "52.94.1.3", "52.94.1.4", "52.94.1.5", "52.94.1.6", "52.94.1.7"}
 
 // inVPC are addresses of interface endpoints that a case may give to names.

@@ -108,8 +108,9 @@ func runInside(ctx context.Context, args ...string) ([]byte, error) {
 	cmd.WaitDelay = time.Second
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	if err := cmd.Run(); err != nil {
-		return out.Bytes(), fmt.Errorf("%w: %s", err, strings.TrimSpace(errs.String()))
+	err = cmd.Run()
+	if text := strings.TrimSpace(errs.String()); err != nil && text != "" {
+		err = fmt.Errorf("%w: %s", err, text)
 	}
-	return out.Bytes(), nil
+	return out.Bytes(), err
 }

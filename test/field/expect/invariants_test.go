@@ -51,7 +51,7 @@ func TestAgree(t *testing.T) {
 	const (
 		withFix = `{"causes": [{"id": "a", "summary": "no answer for 4s", "fix": {
 			"text": "Restart it:", "commands": ["systemctl restart ecs", "muster check"]}}]}`
-		noFix   = `{"causes": [{"id": "a", "summary": "no answer for 4s", "remedy": "systemctl restart ecs"}]}`
+		noFix = `{"causes": [{"id": "a", "summary": "no answer for 4s", "remedy": "systemctl restart ecs"}]}`
 	)
 	for _, c := range []struct {
 		name, stdout, json string
@@ -66,6 +66,7 @@ func TestAgree(t *testing.T) {
 			[]string{"fix of a: the command has no line of its own: systemctl restart ecs"}},
 		{"a command in a sentence", "Cause: no answer for 4s\n  fix  Run systemctl restart ecs\n       muster check\n", withFix,
 			[]string{"fix of a: the command has no line of its own: systemctl restart ecs"}},
+		{"ASCII for a locale that is not UTF-8", "Cause: 1?2\n", `{"causes": [{"id": "a", "summary": "1…2"}]}`, nil},
 		{"another line 1", "Cause: the agent is down\n",
 			noFix, []string{`line 1 does not name the first cause "no answer for 4s": Cause: the agent is down`}},
 		{"no fix in the JSON", "Most likely cause: no answer for 4s. What to do: systemctl restart ecs\n", noFix, nil},

@@ -101,7 +101,7 @@ func TestResultIsOneLine(t *testing.T) {
 		{Result{Name: "a", Broken: "panic:\n\nx\n"}, "WRONG a  the case could not be played: panic: x\n"},
 	} {
 		var out bytes.Buffer
-		c.result.print(&out, false)
+		c.result.write(&out, false)
 		if out.String() != c.want {
 			t.Errorf("got %q, want %q", out.String(), c.want)
 		}

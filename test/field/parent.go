@@ -62,7 +62,7 @@ func playAll(ctx context.Context, o options, files []caseFile, w io.Writer) []Re
 	for i := range files {
 		for _, r := range <-done[i] {
 			if ctx.Err() == nil {
-				r.print(w, o.verbose)
+				r.write(w, o.verbose)
 			}
 			all = append(all, r)
 		}

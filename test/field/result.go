@@ -20,8 +20,8 @@ type Result struct {
 	Transcript string   `json:"transcript,omitempty"`
 }
 
-// print writes the result on one line, after the transcript if that is wanted.
-func (r Result) print(w io.Writer, verbose bool) {
+// write writes the result on one line, after the transcript if that is wanted.
+func (r Result) write(w io.Writer, verbose bool) {
 	if verbose {
 		fmt.Fprintf(w, "### %s\n%s\n", r.Name, r.Transcript)
 	}

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"muster/internal/awsapi"
 	"muster/internal/cluster"
 	"muster/internal/ecsagent"
 	"muster/internal/fix"
@@ -20,10 +19,9 @@ import (
 // it. What keeps the instance from being registered or connected is a failure, what
 // only impairs it a warning.
 func (w World) agentLog(ctx context.Context) []Finding {
-	arn := w.agentARN(ctx)
-	opts := ecsagent.Options{Since: w.Record.Since(), Registered: arn != ""}
+	opts := ecsagent.Options{Since: w.Record.Since(), Registered: w.isRegistered(ctx)}
 	found := w.logSettings(&opts)
-	trouble, err := w.readLogs(ctx, arn, opts)
+	trouble, err := w.readLogs(ctx, opts)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && len(found) == 0:
 		return Skipped("the ECS agent and ecs-init have not logged anything yet")
@@ -51,6 +49,9 @@ func (w World) agentARN(ctx context.Context) string {
 	}
 	return meta.ContainerInstanceARN
 }
+
+// isRegistered says whether the ECS agent has a registration.
+func (w World) isRegistered(ctx context.Context) bool { return w.agentARN(ctx) != "" }
 
 // logSettings reads in ecs.config what and where the agent logs
 // (ecs-agent/logger/log.go). ecs-init mounts /var/log/ecs as /log into the agent's container.
@@ -81,25 +82,27 @@ func (w World) logSettings(opts *ecsagent.Options) []Finding {
 			Summary: fmt.Sprintf("%s:%d: ECS_LOGFILE keeps the ECS agent's log out of %s",
 				w.Config.Path(w.Config.ECSConfig), file.Line("ECS_LOGFILE"), w.Config.ECSLogDir),
 			Evidence: []string{"ECS_LOGFILE=" + path, "only /log of the agent's container is a directory of the host: " + w.Config.ECSLogDir},
-			Fix:      fix.Do("Remove the line, or set ECS_LOGFILE=/log/ecs-agent.log, then restart the agent:", "systemctl restart ecs")}}
+			Fix:      fix.Do("Remove the line, or set ECS_LOGFILE=/log/ecs-agent.log, then restart the agent:", "sudo systemctl restart ecs")}}
 	}
 	return nil
 }
 
 // readLogs reads the logs. Where they show an agent that is registered and cannot
 // connect, the ECS API is asked whether it still is so: a log says little of a success.
-func (w World) readLogs(ctx context.Context, arn string, opts ecsagent.Options) (ecsagent.Trouble, error) {
+func (w World) readLogs(ctx context.Context, opts ecsagent.Options) (ecsagent.Trouble, error) {
 	dir := w.Config.Path(w.Config.ECSLogDir)
 	trouble, err := ecsagent.ReadLogs(dir, opts)
-	if trouble.Effect == ecsagent.Connection && opts.Registered && w.connected(ctx, arn) {
+	if trouble.Effect == ecsagent.Connection && opts.Registered && w.connected(ctx) {
 		opts.Connected = true
 		return ecsagent.ReadLogs(dir, opts)
 	}
 	return trouble, err
 }
 
-func (w World) connected(ctx context.Context, arn string) bool {
-	if w.Registry == nil {
+// connected reports whether the ECS API says so; false also where it cannot be asked.
+func (w World) connected(ctx context.Context) bool {
+	arn := w.agentARN(ctx)
+	if w.Registry == nil || arn == "" {
 		return false
 	}
 	name, _ := w.wanted()
@@ -110,7 +113,7 @@ func (w World) connected(ctx context.Context, arn string) bool {
 		name = cluster.Default
 	}
 	ci, err := w.Registry.ContainerInstance(ctx, name, arn)
-	return err == nil && awsapi.KindOf(err) == "" && ci.Connected
+	return err == nil && ci.Connected
 }
 
 // troubleFindings are what the trouble means for an instance that is registered, or is not.
@@ -142,8 +145,8 @@ func (w World) mainFinding(t ecsagent.Trouble) (f Finding, bad bool) {
 	case len(exits) > 0 && t.ExitCode != 0 && t.ExitCode != exitUpgrade: // 0: it was stopped
 		return Finding{ID: "agent-exits", Status: Fail, Summary: exitSummary(t.ExitCode), Evidence: exits,
 			Fix: fix.Do("Read the end of its output, and check whether the kernel killed it:",
-				"docker logs --tail 20 ecs-agent", "journalctl -k | grep -i 'killed process'"),
-			SymptomOf: append(suspects(), "agent-container-down")}, true
+				"sudo docker logs --tail 20 ecs-agent", "sudo journalctl -k --no-pager | grep -i 'killed process'"),
+			SymptomOf: append(suspects(), "agent-container-down", "agent-out-of-memory")}, true
 	}
 	return Finding{}, false
 }

@@ -15,14 +15,14 @@ var rulesOfClock = []rule{
 		},
 		summary: "The clock of this instance is wrong, so that signatures or certificates are not accepted",
 		do:      "Correct the clock, from EC2's time source 169.254.169.123:",
-		run:     []string{"chronyc tracking", "systemctl restart chronyd"},
+		run:     []string{"chronyc tracking", "sudo systemctl restart chronyd"},
 	},
 	{
 		id:      "agent-tls-expired",
 		source:  "crypto/x509",
 		general: true,
 		signs:   []string{"x509:*current time {now} is after {end}"},
-		summary: "The certificate of {host} has expired ({end}), or the clock of this instance is ahead",
+		summary: "The certificate of {host} has expired, or the clock of this instance is ahead",
 		do:      "Check the clock first; if it is right, renew the certificate:",
 		run: []string{
 			"chronyc tracking",
@@ -93,7 +93,7 @@ var rulesOfAccess = []rule{
 		},
 		summary: "This agent is too old for IMDSv2, which the metadata service of this instance requires (401)",
 		do:      "Update ecs-init and the agent:",
-		run:     []string{"yum update -y ecs-init", "systemctl restart ecs"},
+		run:     []string{"sudo yum update -y ecs-init", "sudo systemctl restart ecs"},
 	},
 	{
 		id:     "agent-imds-unreachable",
@@ -126,9 +126,9 @@ var rulesOfAccess = []rule{
 		summary: "The credentials of the agent have expired (ExpiredToken)",
 		do:      "Remove AWS keys from /etc/ecs/ecs.config, so that the agent uses the instance role:",
 		run: []string{
-			"grep -noE 'AWS_[A-Z_]*KEY[A-Z_]*' /etc/ecs/ecs.config",
+			"sudo grep -noE 'AWS_[A-Z_]*KEY[A-Z_]*' /etc/ecs/ecs.config",
 			"aws sts get-caller-identity",
-			"systemctl restart ecs",
+			"sudo systemctl restart ecs",
 		},
 	},
 	{
@@ -149,9 +149,9 @@ var rulesOfAccess = []rule{
 		summary: "AWS does not accept the agent's credentials: they are not valid, or their role was deleted",
 		do:      "Remove AWS keys from /etc/ecs/ecs.config; if the role was recreated, associate the instance profile again:",
 		run: []string{
-			"grep -noE 'AWS_[A-Z_]*KEY[A-Z_]*' /etc/ecs/ecs.config",
+			"sudo grep -noE 'AWS_[A-Z_]*KEY[A-Z_]*' /etc/ecs/ecs.config",
 			"aws sts get-caller-identity",
-			"systemctl restart ecs",
+			"sudo systemctl restart ecs",
 		},
 	},
 	{

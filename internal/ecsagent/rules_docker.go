@@ -12,7 +12,7 @@ var rulesOfDocker = []rule{
 		},
 		summary: "{who} uses a Docker API version that is too old: client version {api}, the Engine requires {min}",
 		do:      "Update ecs-init and the agent, or install an older Docker Engine:",
-		run:     []string{"yum update -y ecs-init", "systemctl restart ecs"},
+		run:     []string{"sudo yum update -y ecs-init", "sudo systemctl restart ecs"},
 	},
 	{
 		id:     "docker-api-too-old",
@@ -23,7 +23,7 @@ var rulesOfDocker = []rule{
 		},
 		summary: "The Docker Engine does not offer Docker API version {min}, which this agent requires",
 		do:      "Update ecs-init and the agent; Podman cannot replace Docker here:",
-		run:     []string{"yum update -y ecs-init", "systemctl restart ecs"},
+		run:     []string{"sudo yum update -y ecs-init", "sudo systemctl restart ecs"},
 	},
 	{
 		id:      "docker-api-too-old",
@@ -31,7 +31,7 @@ var rulesOfDocker = []rule{
 		signs:   []string{"client is newer than server (client api version: {api}, server api version: {min})"},
 		summary: "The Docker Engine is too old for {by}: it offers API version {min}, not {api}",
 		do:      "Update the Docker Engine:",
-		run:     []string{"yum update -y docker", "systemctl restart ecs"},
+		run:     []string{"sudo yum update -y docker", "sudo systemctl restart ecs"},
 	},
 	{
 		id:     "docker-socket-denied",
@@ -43,7 +43,7 @@ var rulesOfDocker = []rule{
 		},
 		summary: "{who} is denied Docker's socket, /var/run/docker.sock (permission denied)",
 		do:      "Find out what denies it (SELinux, a user namespace), and give the agent's container access:",
-		run:     []string{"ls -lZ /var/run/docker.sock", "getenforce", "ausearch -m avc -ts boot"},
+		run:     []string{"ls -lZ /var/run/docker.sock", "getenforce", "sudo ausearch -m avc -ts boot"},
 	},
 	{
 		id:     "docker-unreachable",
@@ -61,7 +61,7 @@ var rulesOfDocker = []rule{
 		},
 		summary: "{who} cannot talk to the Docker Engine",
 		do:      "Find out why Docker does not answer, then restart both:",
-		run:     []string{"systemctl status docker", "journalctl -u docker -n 50", "systemctl restart docker ecs"},
+		run:     []string{"systemctl status docker", "journalctl -u docker -n 50", "sudo systemctl restart docker ecs"},
 	},
 	{
 		id:      "docker-unreachable",
@@ -70,7 +70,7 @@ var rulesOfDocker = []rule{
 		signs:   []string{"error connecting to docker, backing off", "network error connecting to docker"},
 		summary: "ecs-init cannot talk to the Docker Engine",
 		do:      "Find out why Docker does not answer, then restart both:",
-		run:     []string{"systemctl status docker", "journalctl -u docker -n 50", "systemctl restart docker ecs"},
+		run:     []string{"systemctl status docker", "journalctl -u docker -n 50", "sudo systemctl restart docker ecs"},
 	},
 	{
 		id:      "docker-bridge-missing",
@@ -78,6 +78,6 @@ var rulesOfDocker = []rule{
 		signs:   []string{"unable to find any virtual docker bridge network interfaces"},
 		summary: "ecs-init finds no network bridge of Docker on the host, and does not start the agent",
 		do:      `Remove "bridge": "none" from /etc/docker/daemon.json, then restart Docker:`,
-		run:     []string{"ip -br link show type bridge", "systemctl restart docker", "systemctl restart ecs"},
+		run:     []string{"ip -br link show type bridge", "sudo systemctl restart docker", "sudo systemctl restart ecs"},
 	},
 }

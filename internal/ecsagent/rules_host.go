@@ -16,7 +16,7 @@ var rulesOfSupervisor = []rule{
 		},
 		summary: "ecs-init cannot get or load the agent's image",
 		do:      "Check the image cache, then reload the image:",
-		run:     []string{"ls -l /var/cache/ecs", "/usr/libexec/amazon-ecs-init reload-cache", "systemctl restart ecs"},
+		run:     []string{"ls -l /var/cache/ecs", "sudo /usr/libexec/amazon-ecs-init reload-cache", "sudo systemctl restart ecs"},
 	},
 	{
 		id:     "agent-container-name-taken",
@@ -27,7 +27,7 @@ var rulesOfSupervisor = []rule{
 		},
 		summary: "ecs-init cannot start the agent: the container name {name} is already in use",
 		do:      "Remove the other container of that name, then start the agent:",
-		run:     []string{"docker rm -f {name}", "systemctl restart ecs"},
+		run:     []string{"sudo docker rm -f {name}", "sudo systemctl restart ecs"},
 	},
 	{
 		id:      "agent-container-not-created",
@@ -35,7 +35,7 @@ var rulesOfSupervisor = []rule{
 		signs:   []string{"invalid environment variable: {variable}"},
 		summary: "Docker does not create the agent's container: invalid environment variable: {variable}",
 		do:      "Correct the line of /etc/ecs/ecs.config that has no name before the =, then restart the agent:",
-		run:     []string{"grep -nE '^[[:space:]]*=' /etc/ecs/ecs.config", "systemctl restart ecs"},
+		run:     []string{"sudo grep -nE '^[[:space:]]*=' /etc/ecs/ecs.config", "sudo systemctl restart ecs"},
 	},
 	{
 		id:      "agent-wrong-architecture",
@@ -45,9 +45,9 @@ var rulesOfSupervisor = []rule{
 		do:      "Install ecs-init for this architecture, and load its image:",
 		run: []string{
 			"uname -m",
-			"yum reinstall -y ecs-init",
-			"/usr/libexec/amazon-ecs-init reload-cache",
-			"systemctl restart ecs",
+			"sudo yum reinstall -y ecs-init",
+			"sudo /usr/libexec/amazon-ecs-init reload-cache",
+			"sudo systemctl restart ecs",
 		},
 	},
 	{
@@ -56,7 +56,7 @@ var rulesOfSupervisor = []rule{
 		signs:   []string{`exec: "iptables": executable file not found`, "error searching 'iptables' executable"},
 		summary: "ecs-init finds no iptables, which it needs for the task credentials endpoint",
 		do:      "Install iptables, then restart the agent:",
-		run:     []string{"yum install -y iptables", "systemctl restart ecs"},
+		run:     []string{"sudo yum install -y iptables", "sudo systemctl restart ecs"},
 	},
 	{
 		id:     "iptables-failed",
@@ -68,7 +68,7 @@ var rulesOfSupervisor = []rule{
 		},
 		summary: "ecs-init cannot add its iptables rules: {reason}",
 		do:      "Run iptables by hand, fix what it reports, then restart the agent:",
-		run:     []string{"iptables -t nat -nL", "lsmod | grep -E 'ip_tables|nf_tables'", "systemctl restart ecs"},
+		run:     []string{"sudo iptables -t nat -nL", "lsmod | grep -E 'ip_tables|nf_tables'", "sudo systemctl restart ecs"},
 	},
 	{
 		id:     "sysctl-failed",
@@ -81,7 +81,7 @@ var rulesOfSupervisor = []rule{
 		},
 		summary: "ecs-init cannot prepare the host's network: {reason}",
 		do:      "Run it by hand, fix what it reports, then restart the agent:",
-		run:     []string{"sysctl net.ipv4.conf.all.route_localnet", "systemctl restart ecs"},
+		run:     []string{"sysctl net.ipv4.conf.all.route_localnet", "sudo systemctl restart ecs"},
 	},
 	{
 		id:      "apparmor-failed",
@@ -89,7 +89,7 @@ var rulesOfSupervisor = []rule{
 		signs:   []string{"error loading apparmor profile {reason}"},
 		summary: "ecs-init cannot load an AppArmor profile: {reason}",
 		do:      "Check AppArmor, then restart the agent:",
-		run:     []string{"aa-status", "systemctl restart ecs"},
+		run:     []string{"sudo aa-status", "sudo systemctl restart ecs"},
 	},
 }
 
@@ -103,8 +103,8 @@ var rulesOfHost = []rule{
 		do:      "Load the NVIDIA driver, or set ECS_ENABLE_GPU_SUPPORT=false on an instance without GPU:",
 		run: []string{
 			"nvidia-smi",
-			"grep -rn ECS_ENABLE_GPU_SUPPORT /etc/ecs/ecs.config /var/lib/ecs/ecs.config",
-			"systemctl restart ecs",
+			"sudo grep -n ECS_ENABLE_GPU_SUPPORT /etc/ecs/ecs.config /var/lib/ecs/ecs.config",
+			"sudo systemctl restart ecs",
 		},
 	},
 	{
@@ -113,7 +113,7 @@ var rulesOfHost = []rule{
 		signs:   []string{"could not initialize nvidia gpu manager: {reason}"},
 		summary: "The agent cannot read the GPU information that ecs-init left: {reason}",
 		do:      "Restart ecs-init, which writes /var/lib/ecs/gpu/nvidia-gpu-info.json:",
-		run:     []string{"systemctl restart ecs"},
+		run:     []string{"sudo systemctl restart ecs"},
 	},
 	{
 		id:      "gpu-unavailable",
@@ -121,7 +121,7 @@ var rulesOfHost = []rule{
 		signs:   []string{"config for gpu support is enabled, but gpu information is not found"},
 		summary: "ECS_ENABLE_GPU_SUPPORT is on, but the agent found no GPU: it registered without any",
 		do:      "Check that the driver lists the GPU, then restart the agent; without a GPU, set ECS_ENABLE_GPU_SUPPORT=false:",
-		run:     []string{"nvidia-smi -L", "systemctl restart ecs"},
+		run:     []string{"nvidia-smi -L", "sudo systemctl restart ecs"},
 	},
 	{
 		id:     "cgroup-unavailable",
@@ -135,7 +135,7 @@ var rulesOfHost = []rule{
 		},
 		summary: "The agent cannot set up its cgroup: {reason}",
 		do:      "Mount /sys/fs/cgroup writable into the agent's container, or disable task limits:",
-		run:     []string{"echo ECS_ENABLE_TASK_CPU_MEM_LIMIT=false >> /etc/ecs/ecs.config", "systemctl restart ecs"},
+		run:     []string{"echo ECS_ENABLE_TASK_CPU_MEM_LIMIT=false | sudo tee -a /etc/ecs/ecs.config", "sudo systemctl restart ecs"},
 	},
 	{
 		id:     "port-in-use",
@@ -146,7 +146,7 @@ var rulesOfHost = []rule{
 		},
 		summary: "The agent cannot listen on {address}: another process holds the port",
 		do:      "Find the process, stop it, then restart the agent:",
-		run:     []string{"ss -ltnp 'sport = :{port}'", "systemctl restart ecs"},
+		run:     []string{"sudo ss -ltnp 'sport = :{port}'", "sudo systemctl restart ecs"},
 	},
 	{
 		id:      "agent-without-init",
@@ -162,7 +162,7 @@ var rulesOfHost = []rule{
 		not:     []string{"unable to get vpc id", "unable to get subnet id", "unable to retrieve"},
 		summary: "The agent cannot prepare task networking (awsvpc): {reason}",
 		do:      "Fix what the message names, or disable task networking:",
-		run:     []string{"echo ECS_ENABLE_TASK_ENI=false >> /etc/ecs/ecs.config", "systemctl restart ecs"},
+		run:     []string{"echo ECS_ENABLE_TASK_ENI=false | sudo tee -a /etc/ecs/ecs.config", "sudo systemctl restart ecs"},
 	},
 	{
 		id:      "pause-image-missing",
@@ -170,7 +170,7 @@ var rulesOfHost = []rule{
 		signs:   []string{"failed to load pause container: {reason}"},
 		summary: "The agent cannot load the pause image, which task networking needs: {reason}",
 		do:      "Reinstall ecs-init, which contains it, then restart the agent:",
-		run:     []string{"yum reinstall -y ecs-init", "systemctl restart ecs"},
+		run:     []string{"sudo yum reinstall -y ecs-init", "sudo systemctl restart ecs"},
 	},
 	{
 		id:      "warm-pool-waiting",
@@ -187,7 +187,7 @@ var rulesOfHost = []rule{
 		signs:   []string{"could not determine target lifecycle of instance: {reason}"},
 		summary: "The agent cannot determine whether this instance is in a warm pool: {reason}",
 		do:      "Remove ECS_WARM_POOLS_CHECK if the instance is in no Auto Scaling group, then restart the agent:",
-		run:     []string{"systemctl restart ecs"},
+		run:     []string{"sudo systemctl restart ecs"},
 	},
 	{
 		id:      "agent-crashed",
@@ -196,7 +196,7 @@ var rulesOfHost = []rule{
 		signs:   []string{"panic: {reason} goroutine", "fatal error: {reason} goroutine"},
 		summary: "The agent crashed: {reason}",
 		do:      "Update ecs-init and the agent:",
-		run:     []string{"yum update -y ecs-init", "systemctl restart ecs"},
+		run:     []string{"sudo yum update -y ecs-init", "sudo systemctl restart ecs"},
 	},
 	{
 		id:     "agent-container-not-created",
@@ -208,6 +208,6 @@ var rulesOfHost = []rule{
 		},
 		summary: "ecs-init cannot start the agent's container: {reason}",
 		do:      "Fix what Docker reports, then restart the agent:",
-		run:     []string{"docker ps -a --filter name=ecs-agent", "journalctl -u docker -n 50", "systemctl restart ecs"},
+		run:     []string{"sudo docker ps -a --filter name=ecs-agent", "journalctl -u docker -n 50", "sudo systemctl restart ecs"},
 	},
 }

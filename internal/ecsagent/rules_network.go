@@ -24,7 +24,7 @@ var rulesOfNetwork = []rule{
 		source:  "crypto/x509",
 		general: true,
 		signs:   []string{"x509:", "certificate signed by unknown authority", "remote error: tls:"},
-		summary: "The agent does not trust the certificate of {host}: TLS is intercepted, or a CA is missing",
+		summary: "The certificate of {host} is not trusted: TLS is intercepted, or a CA is missing",
 		do:      "Find out who issued it, then exempt the endpoint from TLS interception or add the CA to the agent's container:",
 		run:     []string{"openssl s_client -connect {endpoint}:443 -showcerts </dev/null"},
 	},
@@ -39,9 +39,9 @@ var rulesOfNetwork = []rule{
 			"statuscode: 407",
 			"proxyconnect*eof",
 		},
-		summary: "The proxy refuses the agent's connection to {host}, or does not speak TLS where TLS is expected",
+		summary: "The proxy refuses the connection to {host}, or answers without TLS",
 		do:      "Correct HTTP_PROXY and HTTPS_PROXY in /etc/ecs/ecs.config (http://HOST:PORT, with credentials if required):",
-		run:     []string{"grep -noE '[A-Z]+_PROXY' /etc/ecs/ecs.config", "systemctl restart ecs"},
+		run:     []string{"sudo grep -noE '[A-Z]+_PROXY' /etc/ecs/ecs.config", "sudo systemctl restart ecs"},
 	},
 	{
 		id:      "agent-dns-failure",
@@ -72,7 +72,7 @@ var rulesOfNetwork = []rule{
 			"connection timed out",
 			"context deadline exceeded",
 		},
-		summary: "The agent gets no answer from {host}: no route, NAT or public IP, or port 443 is closed",
+		summary: "No answer from {host}: no route, NAT or public IP, or port 443 is closed",
 		do:      "Check the route table, the egress of the security group and network ACL, and the VPC endpoints:",
 		run:     []string{"curl -m 5 -sS -o /dev/null https://{endpoint}", "muster check --only ecs-endpoints"},
 	},
@@ -84,9 +84,9 @@ var rulesOfNetwork = []rule{
 		summary: "The connection to {host}, or to the proxy before it, is refused",
 		do:      "Correct or remove the proxy or ECS_BACKEND_HOST, then restart the agent:",
 		run: []string{
-			"grep -nE 'PROXY|ECS_BACKEND_HOST' /etc/ecs/ecs.config",
+			"sudo grep -nE 'PROXY|ECS_BACKEND_HOST' /etc/ecs/ecs.config",
 			"systemctl cat ecs docker | grep -i proxy",
-			"systemctl restart ecs",
+			"sudo systemctl restart ecs",
 		},
 	},
 	{
@@ -103,7 +103,7 @@ var rulesOfNetwork = []rule{
 		},
 		summary: "The connection to {host} is closed by a proxy, a firewall or AWS",
 		do:      "Check whether the host can connect, and through which proxy:",
-		run:     []string{"curl -m 5 -sS -o /dev/null https://{endpoint}", "grep -noE '[A-Z]+_PROXY' /etc/ecs/ecs.config"},
+		run:     []string{"curl -m 5 -sS -o /dev/null https://{endpoint}", "sudo grep -noE '[A-Z]+_PROXY' /etc/ecs/ecs.config"},
 	},
 	{
 		id:      "ecs-refused",
@@ -117,6 +117,6 @@ var rulesOfNetwork = []rule{
 		},
 		summary: "ECS refuses {action}: {reason}",
 		do:      "Fix what the message names, then restart the agent:",
-		run:     []string{"systemctl restart ecs"},
+		run:     []string{"sudo systemctl restart ecs"},
 	},
 }

@@ -8,7 +8,7 @@ var rulesOfRegistration = []rule{
 		signs:   []string{"could not create cluster*accessdenied", "could not create cluster*not authorized"},
 		summary: "ECS has no cluster named default, and the instance role may not create it (ecs:CreateCluster)",
 		do:      "Name the cluster to join:",
-		run:     []string{"muster bootstrap --cluster NAME"},
+		run:     []string{"sudo muster bootstrap --cluster NAME"},
 	},
 	{
 		id:      "cluster-not-found",
@@ -16,7 +16,7 @@ var rulesOfRegistration = []rule{
 		signs:   []string{"cluster not found.", "clusternotfoundexception"},
 		summary: "The cluster in ECS_CLUSTER does not exist in this account and region",
 		do:      "Name an existing cluster:",
-		run:     []string{"aws ecs list-clusters", "muster bootstrap --cluster NAME"},
+		run:     []string{"aws ecs list-clusters", "sudo muster bootstrap --cluster NAME"},
 	},
 	{
 		id:      "cluster-deleted",
@@ -24,7 +24,7 @@ var rulesOfRegistration = []rule{
 		signs:   []string{"referenced cluster was inactive"},
 		summary: "The cluster in ECS_CLUSTER was deleted",
 		do:      "Create it again, or name another with muster bootstrap --cluster NAME:",
-		run:     []string{"aws ecs create-cluster --cluster-name NAME", "systemctl restart ecs"},
+		run:     []string{"aws ecs create-cluster --cluster-name NAME", "sudo systemctl restart ecs"},
 	},
 	{
 		id:      "invalid-attributes",
@@ -33,7 +33,7 @@ var rulesOfRegistration = []rule{
 		not:     []string{"registering attributes: attribute validation"},
 		summary: "ECS refuses an attribute of this instance, probably one of ECS_INSTANCE_ATTRIBUTES: {name}",
 		do:      "Correct its name and value (at most 128 characters: letters, digits, - _ . / \\ : @ and blanks), then restart the agent:",
-		run:     []string{"grep -n ECS_INSTANCE_ATTRIBUTES /etc/ecs/ecs.config", "systemctl restart ecs"},
+		run:     []string{"sudo grep -n ECS_INSTANCE_ATTRIBUTES /etc/ecs/ecs.config", "sudo systemctl restart ecs"},
 	},
 	{
 		id:     "invalid-attributes",
@@ -47,7 +47,7 @@ var rulesOfRegistration = []rule{
 		},
 		summary: "ECS refuses an attribute of this instance, probably one of ECS_INSTANCE_ATTRIBUTES",
 		do:      "Correct the names and values (at most 128 characters: letters, digits, - _ . / \\ : @ and blanks), then restart the agent:",
-		run:     []string{"grep -n ECS_INSTANCE_ATTRIBUTES /etc/ecs/ecs.config", "systemctl restart ecs"},
+		run:     []string{"sudo grep -n ECS_INSTANCE_ATTRIBUTES /etc/ecs/ecs.config", "sudo systemctl restart ecs"},
 	},
 	{
 		id:      "long-arn-required",
@@ -57,7 +57,7 @@ var rulesOfRegistration = []rule{
 		do:      "Enable the long ARN format, or remove the tags from /etc/ecs/ecs.config:",
 		run: []string{
 			"aws ecs put-account-setting-default --name containerInstanceLongArnFormat --value enabled",
-			"systemctl restart ecs",
+			"sudo systemctl restart ecs",
 		},
 	},
 	{
@@ -66,7 +66,7 @@ var rulesOfRegistration = []rule{
 		signs:   []string{"tag key must not start with aws:", "invalidparameterexception*tag"},
 		summary: "ECS refuses a tag of this instance: a tag key must not start with aws: or occur twice",
 		do:      "Correct ECS_CONTAINER_INSTANCE_TAGS; if the agent propagates EC2 tags and is older than 1.23, update it:",
-		run:     []string{"grep -n ECS_CONTAINER_INSTANCE /etc/ecs/ecs.config", "systemctl restart ecs"},
+		run:     []string{"sudo grep -n ECS_CONTAINER_INSTANCE /etc/ecs/ecs.config", "sudo systemctl restart ecs"},
 	},
 	{
 		id:      "registration-inconsistent",
@@ -74,7 +74,7 @@ var rulesOfRegistration = []rule{
 		signs:   []string{"arguments on this idempotent request are inconsistent"},
 		summary: "ECS refuses the registration as inconsistent with an earlier idempotent request",
 		do:      "Restart the agent, which sends a new request:",
-		run:     []string{"systemctl restart ecs"},
+		run:     []string{"sudo systemctl restart ecs"},
 	},
 	{
 		id:      "identity-document-refused",
@@ -82,7 +82,7 @@ var rulesOfRegistration = []rule{
 		signs:   []string{"identity document and identity document signature", "identity document*not valid"},
 		summary: "ECS does not accept the identity document of this instance, or its signature",
 		do:      "Check that no proxy changes what IMDS returns, and that AWS_DEFAULT_REGION is the region of the instance:",
-		run:     []string{"muster check --only imds", "grep -nE 'REGION|PROXY' /etc/ecs/ecs.config"},
+		run:     []string{"muster check --only imds", "sudo grep -nE 'REGION|PROXY' /etc/ecs/ecs.config"},
 	},
 	{
 		id:      "quota-reached",
@@ -109,7 +109,7 @@ var rulesOfRegistration = []rule{
 		not:     []string{"status code: 401", "deadline exceeded", "canceled", "timeout"},
 		summary: "The agent cannot get its VPC ID and subnet from IMDS: {reason}",
 		do:      "Check IMDS; on an instance outside a VPC, update the agent:",
-		run:     []string{"muster check --only imds", "yum update -y ecs-init"},
+		run:     []string{"muster check --only imds", "sudo yum update -y ecs-init"},
 	},
 	{
 		id:      "region-not-enabled",
@@ -126,6 +126,6 @@ var rulesOfRegistration = []rule{
 		signs:   []string{"credential should be scoped to a valid region"},
 		summary: "The agent calls an endpoint of another region than the one it signs for",
 		do:      "Set AWS_DEFAULT_REGION to the region of this instance, remove ECS_BACKEND_HOST, then restart the agent:",
-		run:     []string{"grep -nE 'REGION|ECS_BACKEND_HOST' /etc/ecs/ecs.config", "systemctl restart ecs"},
+		run:     []string{"sudo grep -nE 'REGION|ECS_BACKEND_HOST' /etc/ecs/ecs.config", "sudo systemctl restart ecs"},
 	},
 }

@@ -15,7 +15,7 @@ var rulesOfSettings = []rule{
 		signs:   []string{"error reading cfg json data, err {reason}"},
 		summary: "The agent's configuration file ecs.config.json is not valid JSON: {reason}",
 		do:      "Correct the file, then restart the agent:",
-		run:     []string{"python3 -m json.tool /etc/ecs/ecs.config.json", "systemctl restart ecs"},
+		run:     []string{"python3 -m json.tool /etc/ecs/ecs.config.json", "sudo systemctl restart ecs"},
 	},
 	{
 		id:     "invalid-json-setting",
@@ -27,7 +27,7 @@ var rulesOfSettings = []rule{
 		},
 		summary: "ECS_{key} in /etc/ecs/ecs.config is not valid JSON: {reason}",
 		do:      "Write the value as JSON on one line, without quotes around it, then restart the agent:",
-		run:     []string{"grep -n ATTRIBUTES= /etc/ecs/ecs.config", "systemctl restart ecs"},
+		run:     []string{"sudo grep -n ECS_{key} /etc/ecs/ecs.config", "sudo systemctl restart ecs"},
 	},
 	{
 		id:      "invalid-logging-driver",
@@ -35,7 +35,7 @@ var rulesOfSettings = []rule{
 		signs:   []string{"invalid logging drivers: {drivers}"},
 		summary: "ECS_AVAILABLE_LOGGING_DRIVERS names a logging driver that the agent does not know: {drivers}",
 		do:      "Remove it from the list, then restart the agent:",
-		run:     []string{"grep -n ECS_AVAILABLE_LOGGING_DRIVERS /etc/ecs/ecs.config", "systemctl restart ecs"},
+		run:     []string{"sudo grep -n ECS_AVAILABLE_LOGGING_DRIVERS /etc/ecs/ecs.config", "sudo systemctl restart ecs"},
 	},
 	{
 		id:      "invalid-setting",
@@ -43,7 +43,7 @@ var rulesOfSettings = []rule{
 		signs:   []string{"config: invalid value for docker container {key} timeout: {value}"},
 		summary: "ECS_CONTAINER_{key}_TIMEOUT is too short for the agent: {value}",
 		do:      "Set a longer one, such as 30s, then restart the agent:",
-		run:     []string{"systemctl restart ecs"},
+		run:     []string{"sudo systemctl restart ecs"},
 	},
 	{
 		id:     "agent-region-unknown",
@@ -55,7 +55,7 @@ var rulesOfSettings = []rule{
 		},
 		summary: "The agent does not know its region: IMDS did not answer, and AWS_DEFAULT_REGION is not set",
 		do:      "Set the region in /etc/ecs/ecs.config, then restart the agent:",
-		run:     []string{"echo AWS_DEFAULT_REGION=REGION >> /etc/ecs/ecs.config", "systemctl restart ecs"},
+		run:     []string{"echo AWS_DEFAULT_REGION=REGION | sudo tee -a /etc/ecs/ecs.config", "sudo systemctl restart ecs"},
 	},
 	{
 		id:      "invalid-setting",
@@ -63,7 +63,7 @@ var rulesOfSettings = []rule{
 		signs:   []string{"missing required fields: {key}", "configuration key not set, key: {key}"},
 		summary: "A setting that the agent requires is missing: {key}",
 		do:      "Set it in /etc/ecs/ecs.config, then restart the agent:",
-		run:     []string{"systemctl restart ecs"},
+		run:     []string{"sudo systemctl restart ecs"},
 	},
 	{
 		id:     "reserved-memory-too-high",
@@ -73,7 +73,7 @@ var rulesOfSettings = []rule{
 		},
 		summary: "ECS_RESERVED_MEMORY={reserved} is more than the {total} MiB of memory of this instance",
 		do:      "Lower ECS_RESERVED_MEMORY, then restart the agent:",
-		run:     []string{"grep -n ECS_RESERVED_MEMORY /etc/ecs/ecs.config", "systemctl restart ecs"},
+		run:     []string{"sudo grep -n ECS_RESERVED_MEMORY /etc/ecs/ecs.config", "sudo systemctl restart ecs"},
 	},
 	{
 		id:     "reserved-memory-too-high",
@@ -82,7 +82,7 @@ var rulesOfSettings = []rule{
 		signs:   []string{"reserved memory is higher than available memory", "unable to fetch host resources"},
 		summary: "ECS_RESERVED_MEMORY is probably more than the memory of this instance",
 		do:      "Compare the two, lower ECS_RESERVED_MEMORY, then restart the agent:",
-		run:     []string{"grep -n ECS_RESERVED_MEMORY /etc/ecs/ecs.config", "free -m", "systemctl restart ecs"},
+		run:     []string{"sudo grep -n ECS_RESERVED_MEMORY /etc/ecs/ecs.config", "free -m", "sudo systemctl restart ecs"},
 		confirm: "ECS_RESERVED_MEMORY is above the total that free -m prints",
 	},
 }

@@ -13,7 +13,7 @@ var rulesOfDisk = []rule{
 		not:     []string{"/sys/fs/cgroup", "inotify"}, // limits of the kernel, with the same words (mkdir(2), inotify_add_watch(2))
 		summary: "A disk of this instance was full: no space left for {path}",
 		do:      "Find what fills the disk, then remove it or grow the volume:",
-		run:     []string{"df -h", "df -i", "docker system df"},
+		run:     []string{"df -h", "df -i", "sudo docker system df"},
 	},
 	{
 		id:      "agent-disk-full",
@@ -22,7 +22,7 @@ var rulesOfDisk = []rule{
 		not:     []string{"/sys/fs/cgroup", "inotify"},
 		summary: "A disk of this instance was full when {by} logged an error",
 		do:      "Find what fills the disk, then remove it or grow the volume:",
-		run:     []string{"df -h", "df -i", "docker system df"},
+		run:     []string{"df -h", "df -i", "sudo docker system df"},
 	},
 }
 
@@ -35,7 +35,7 @@ var rulesOfState = []rule{
 		same:    [2]string{"saved", "name"},
 		summary: "agent.db holds cluster {saved}, and ECS_CLUSTER is now its ARN, so the agent refuses to start",
 		do:      "Name the cluster the way agent.db does, by its name:",
-		run:     []string{"muster bootstrap --cluster {saved}"},
+		run:     []string{"sudo muster bootstrap --cluster {saved}"},
 	},
 	{
 		id:      "stale-checkpoint",
@@ -44,7 +44,7 @@ var rulesOfState = []rule{
 		same:    [2]string{"saved", "name"},
 		summary: "agent.db holds the ARN of cluster {saved}, and ECS_CLUSTER is now its name, so the agent refuses to start",
 		do:      "Set ECS_CLUSTER to the ARN that the message quotes, then restart the agent:",
-		run:     []string{"systemctl restart ecs"},
+		run:     []string{"sudo systemctl restart ecs"},
 	},
 	{
 		id:      "stale-checkpoint",
@@ -52,7 +52,7 @@ var rulesOfState = []rule{
 		signs:   []string{"data mismatch; saved cluster '{saved}' does not match configured cluster '{configured}'"},
 		summary: "agent.db holds cluster {saved}, so the agent refuses to start with ECS_CLUSTER={configured}",
 		do:      "Set ECS_CLUSTER back to the saved cluster, or discard the saved state:",
-		run:     []string{"muster bootstrap --reset-stale-state --cluster {configured}"},
+		run:     []string{"sudo muster bootstrap --reset-stale-state --cluster {configured}"},
 	},
 	{
 		id:     "agent-deregistered",
@@ -66,9 +66,9 @@ var rulesOfState = []rule{
 		summary: "The container instance that the agent has saved in agent.db was deregistered",
 		do:      "Move the saved state away, so that the instance registers again:",
 		run: []string{
-			"systemctl stop ecs",
-			"mv /var/lib/ecs/data/agent.db /var/lib/ecs/data/agent.db.old",
-			"systemctl start ecs",
+			"sudo systemctl stop ecs",
+			"sudo mv /var/lib/ecs/data/agent.db /var/lib/ecs/data/agent.db.old",
+			"sudo systemctl start ecs",
 		},
 	},
 	{
@@ -89,10 +89,10 @@ var rulesOfState = []rule{
 		summary: "The agent may not open its saved state, /var/lib/ecs/data/agent.db: permission denied",
 		do:      "Check the owner, mode and SELinux label of the directory, and correct them:",
 		run: []string{
-			"ls -laZ /var/lib/ecs/data",
-			"ausearch -m avc -ts boot",
-			"restorecon -Rv /var/lib/ecs",
-			"systemctl restart ecs",
+			"sudo ls -laZ /var/lib/ecs/data",
+			"sudo ausearch -m avc -ts boot",
+			"sudo restorecon -Rv /var/lib/ecs",
+			"sudo systemctl restart ecs",
 		},
 	},
 	{
@@ -101,7 +101,7 @@ var rulesOfState = []rule{
 		signs:   []string{"unsupported data format: version {found} not {known}"},
 		summary: "The saved state is of a newer agent: it has data version {found}, and this agent reads {known}",
 		do:      "Update the agent; moving the saved state away also works, but loses track of running tasks:",
-		run:     []string{"yum update -y ecs-init", "systemctl restart ecs"},
+		run:     []string{"sudo yum update -y ecs-init", "sudo systemctl restart ecs"},
 	},
 	{
 		id:     "saved-state-unreadable",
@@ -113,9 +113,9 @@ var rulesOfState = []rule{
 		summary: "The agent does not accept its saved state: incompatible ({reason})",
 		do:      "Undo the last change of the agent's settings, or move the saved state away, which loses track of running tasks:",
 		run: []string{
-			"systemctl stop ecs",
-			"mv /var/lib/ecs/data/agent.db /var/lib/ecs/data/agent.db.old",
-			"systemctl start ecs",
+			"sudo systemctl stop ecs",
+			"sudo mv /var/lib/ecs/data/agent.db /var/lib/ecs/data/agent.db.old",
+			"sudo systemctl start ecs",
 		},
 	},
 	{
@@ -131,9 +131,9 @@ var rulesOfState = []rule{
 		summary: "The agent cannot load its saved state: {reason}",
 		do:      "Move the saved state away; the instance then registers again, and ECS loses track of its running tasks:",
 		run: []string{
-			"systemctl stop ecs",
-			"mv /var/lib/ecs/data/agent.db /var/lib/ecs/data/agent.db.old",
-			"systemctl start ecs",
+			"sudo systemctl stop ecs",
+			"sudo mv /var/lib/ecs/data/agent.db /var/lib/ecs/data/agent.db.old",
+			"sudo systemctl start ecs",
 		},
 	},
 }

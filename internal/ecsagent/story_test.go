@@ -104,7 +104,7 @@ func TestTheLineThatNamesTheAttributeCounts(t *testing.T) {
 // A line of a log may hold anything: none of it becomes part of a command.
 func TestACommandHoldsNothingThatALogSays(t *testing.T) {
 	got := read(t, logDir(t, "ecs-agent.log", plainLine(5, "critical", "Data mismatch; saved cluster 'a' does not match configured cluster '$(rm -rf /)'")))
-	if want := "muster bootstrap --reset-stale-state --cluster NAME"; got.Cause.Fix.Commands[0] != want {
+	if want := "sudo muster bootstrap --reset-stale-state --cluster NAME"; got.Cause.Fix.Commands[0] != want {
 		t.Errorf("got %q, want %q", got.Cause.Fix.Commands, want)
 	}
 }

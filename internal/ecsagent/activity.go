@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// Effect is what a trouble keeps from working.
+// Effect is what does not work because of a trouble.
 type Effect string
 
 // The effects, in the order in which an instance needs what they are about.
@@ -20,11 +20,11 @@ const (
 	Unclear      Effect = ""             // the line does not tell
 )
 
-// activity is what the agent or ecs-init was doing, told by the beginning of the
-// message that says that it failed.
+// activity is a step of the agent or of ecs-init, recognized by the beginning of the
+// message that reports its failure.
 type activity struct {
 	effect Effect
-	action string   // of the AWS API, of which a refusal may not tell
+	action string   // of the AWS API; not every refusal names it
 	begins []string // patterns
 }
 
@@ -58,7 +58,7 @@ func compileAll(texts []string) (patterns []pattern) {
 	return patterns
 }
 
-// begun is what a message, in lower case, says that it fails to do.
+// begun returns the step that a message, in lower case, reports as failed.
 func begun(low string) (activity, bool) {
 	for _, a := range tables().activities {
 		for _, p := range a.patterns {
@@ -70,7 +70,7 @@ func begun(low string) (activity, bool) {
 	return activity{}, false
 }
 
-// mentioned is what an error in the message says the same by.
+// mentioned returns the step that the error in a message names.
 func mentioned(low string) (activity, bool) {
 	for _, a := range tables().mentions {
 		for _, p := range a.patterns {

@@ -8,8 +8,8 @@ import (
 	"muster/internal/fix"
 )
 
-// Unrecognized is the id of the cause of an error that no rule knows. Its
-// sentence is the line itself.
+// Unrecognized is the id of the cause of an error that no rule knows. Its summary
+// quotes the line.
 const Unrecognized = "unrecognized"
 
 // Cause is what a line of a log means.
@@ -17,24 +17,24 @@ type Cause struct {
 	ID      string // stable, kebab-case
 	Summary string // one sentence of at most maxSummary bytes
 	Fix     fix.Fix
-	Confirm string // what would confirm a cause that is inferred; empty: the line says it
+	Confirm string // what would confirm an inferred cause; empty: nothing was inferred
 }
 
-// rule recognizes a cause in the text of a message. It is data: the first rule
-// of which a sign fits counts.
+// rule recognizes a cause by the text of a message. It is data. The first rule with
+// a matching sign counts.
 type rule struct {
 	id string
 	// source is where the text comes from.
 	source string
 	signs  []string // patterns, any of which is enough
 	not    []string // patterns, none of which may fit
-	// general: the signs are also those of trouble of a task, its registry or its
-	// role. They count only where the line tells what was being done for the instance.
+	// general: the signs also appear in lines about a task, its registry or its role.
+	// They count only if the line names a step that was done for the instance.
 	general bool
-	// info: the message is no error by its level, and yet counts.
+	// info: the message counts although it is logged at info.
 	info bool
-	// bare: the message lacks a detail that a line shortly before it may have, which
-	// then counts if it has the same cause.
+	// bare: the message lacks a detail. A line of the same cause shortly before it,
+	// which has the detail, is used instead.
 	bare bool
 	// same are two captured names whose values must be equal.
 	same    [2]string
@@ -69,15 +69,15 @@ func (r compiledRule) fits(text, low string, values map[string]string) bool {
 	return false
 }
 
-// diagnose returns the first rule that knows text, a message with its error, and
-// what there is to say in its sentence.
+// diagnose returns the first rule that matches text, which is a message with its
+// error, and the values for its summary and fix.
 func diagnose(text string, during activity, info bool) (compiledRule, map[string]string, bool) {
 	low := lower(text)
+	values := facts(text, low, during)
 	for _, r := range tables().rules {
 		if info && !r.info || r.general && during.effect == Unclear {
 			continue
 		}
-		values := facts(text, low, during)
 		if r.fits(text, low, values) {
 			if _, port, err := net.SplitHostPort(values["address"]); err == nil {
 				values["port"] = port
@@ -88,8 +88,8 @@ func diagnose(text string, during activity, info bool) (compiledRule, map[string
 	return compiledRule{}, nil, false
 }
 
-// facts are what a sentence may name whatever the rule: the refused action and
-// its role, and the endpoint that was talked to.
+// facts are the values that every rule can use: the refused action and its role,
+// and the endpoint of the connection.
 func facts(text, low string, during activity) map[string]string {
 	values := map[string]string{
 		"action": deniedAction(text, during.action),
@@ -150,7 +150,7 @@ func (r compiledRule) cause(values map[string]string) Cause {
 	for name, value := range values {
 		safe[name] = value
 		if strings.Trim(value, pasteable) != "" || value == "" {
-			safe[name] = "NAME" // what a log says is not run as a command
+			safe[name] = "NAME" // never paste arbitrary text of a log into a command
 		}
 	}
 	to := fix.Fix{Text: expand(r.do, values)}

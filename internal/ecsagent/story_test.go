@@ -66,6 +66,8 @@ func TestWhichLineIsTheTrouble(t *testing.T) {
 		"a warm pool":                            {agent: plainLine(5, "info", "Waiting for instance to go InService"), want: "warm-pool-waiting", effect: Boot},
 		"it left the warm pool":                  {agent: plainLine(5, "info", "Waiting for instance to go InService") + agentLine(20, "info", "Registering Instance with ECS")},
 		"no GPU, logged before the registration": {agent: plainLine(5, "error", "Config for GPU support is enabled, but GPU information is not found; continuing without it") + registered, opts: Options{Registered: true}, beside: "gpu-unavailable"},
+		"no GPU, but the agent was restarted": {agent: strings.Replace(plainLine(5, "error", "Config for GPU support is enabled, but GPU information is not found; continuing without it"), "15:00:05", "14:00:05", 1) +
+			plainLine(6, "info", "Loading configuration") + registered, opts: Options{Registered: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := ReadLogs(logDir(t, "ecs-agent.log", c.agent, "ecs-init.log", c.ecsInit), c.opts)

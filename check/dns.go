@@ -107,7 +107,7 @@ func (w World) unnamed(ctx context.Context, f Finding, failed []resolved) Findin
 	look := "getent ahosts " + first.host
 	var missing *net.DNSError
 	if errors.As(first.err, &missing) && missing.IsNotFound {
-		f.Fix = fix.Do("Use the VPC's resolver (169.254.169.253), or let yours forward amazonaws.com to it:", "cat /etc/resolv.conf", look)
+		f.Fix = fix.Do("Use the VPC's resolver (169.254.169.253), or let yours forward the names of AWS to it:", "cat /etc/resolv.conf", look)
 		return f
 	}
 	f.Fix = fix.Do("Enable DNS support in the VPC, or correct the name server in /etc/resolv.conf:",

@@ -106,7 +106,7 @@ func removeLine(at string) fix.Fix {
 
 func connectionRefused(_ World, f *Finding, failed []tried) {
 	t := failed[0]
-	f.Summary = named(failed) + " refuses the connection"
+	f.Summary = "connection refused by " + named(failed)
 	f.Fix = fix.Do("Correct what the name resolves to, or the local firewall that rejects tcp 443:", "getent ahosts "+t.host, "sudo iptables -nL OUTPUT")
 	if t.proxied {
 		f.Fix = tryProxy(t)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 
 	"muster/internal/awsapi"
 	"muster/internal/cluster"
@@ -38,7 +39,9 @@ func (w World) pollEndpoint(ctx context.Context) []Finding {
 			seen = append(seen, to+": reached")
 			continue
 		}
-		hosts = append(hosts, hostOf(to))
+		if host := hostOf(to); !slices.Contains(hosts, host) {
+			hosts = append(hosts, host)
+		}
 	}
 	if len(lost) == 0 {
 		return Passed("ECS answers, and so do the endpoints for its agent", seen...)

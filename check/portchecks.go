@@ -45,7 +45,11 @@ func (w World) hostPorts(ctx context.Context) []Finding {
 		found = append(found, f)
 	}
 	if len(seen.Notes) > 0 {
-		found = append(found, Finding{ID: "host-ports-unread", Status: Unknown, Summary: seen.Notes[0], Evidence: bounded(seen.Notes[1:]), Fix: fix.Do("Run it as root:", "sudo muster debug")})
+		f := Finding{ID: "host-ports-unread", Status: Unknown, Summary: seen.Notes[0], Evidence: bounded(seen.Notes[1:])}
+		if slices.ContainsFunc(seen.Notes, func(note string) bool { return strings.Contains(note, "permission denied") }) {
+			f.Fix = fix.Do("Run it as root:", "sudo muster debug")
+		}
+		found = append(found, f)
 	}
 	if len(found) == 0 {
 		return Passed(w.Config.Ports + ": nothing on this host blocks the ports")
@@ -158,7 +162,7 @@ func dialFindings(report *ports.Report) (found []Finding) {
 		if d.Lost == 0 {
 			continue
 		}
-		f := Finding{ID: "replication-port-filtered", Status: Warn, Evidence: bounded(d.LostSentences),
+		f := Finding{ID: "replication-port-filtered", Status: Warn, Evidence: append(bounded(d.Unanswered), "security groups and network ACLs: OPEN"),
 			Summary: fmt.Sprintf("%d of %s %s not answer on %s although the rules are open: probably a host firewall", d.Lost, peers(d.Peers), doVerb(d.Lost), dialledPorts(d)),
 			Fix:     fix.Do("On the peer, let its firewall accept the port from this instance; show its rules with:", "sudo nft list ruleset", "sudo iptables -nvL INPUT"),
 			Confirm: fmt.Sprintf("on the peer: sudo tcpdump -ni any '%s' shows packets that arrive and get no answer", filter(d))}

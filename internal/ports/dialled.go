@@ -51,7 +51,7 @@ type Dialled struct {
 	// Peers were dialled, of which Connected accepted a connection, Refused
 	// answered that nothing listens, and Lost did not answer on any port.
 	Peers, Connected, Refused, Lost int
-	LostSentences                   []string // one for each lost peer
+	Unanswered                      []string // the dials of lost peers, one a peer
 	// Elsewhere: a lost peer answers on a port of another requirement.
 	Elsewhere bool
 	// Listened: a server on this instance uses a port of the requirement.
@@ -107,7 +107,7 @@ func (d *Dialled) count(p Probe, elsewhere bool) {
 		d.Refused++
 	default:
 		d.Lost++
-		d.LostSentences = append(d.LostSentences, p.Sentence)
+		d.Unanswered = append(d.Unanswered, p.String())
 		d.Elsewhere = d.Elsewhere || elsewhere
 	}
 }
@@ -121,6 +121,15 @@ func (d Dialled) String() string {
 	}
 	if d.Lost > 0 {
 		text += fmt.Sprintf("; no answer from %d", d.Lost)
+	}
+	return text
+}
+
+// String is "port 47500 of i-1: timed out (i/o timeout)".
+func (p Probe) String() string {
+	text := fmt.Sprintf("port %d of %s: %s", p.Port, p.To, p.Contact)
+	if p.Error != "" {
+		text += " (" + p.Error + ")"
 	}
 	return text
 }

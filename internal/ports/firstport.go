@@ -32,7 +32,7 @@ var firstFree = map[string][]string{ // profile: roles
 // host would use. Rules that open the first port and no other are made for one
 // server a host. Rules that open more are made for several, and end too early.
 func (r *Report) spare(n reach.Need, o reach.Outcome) reach.Ports {
-	if !firstOpen(n, o) || o.Open(n).Count() > 1 {
+	if !firstOpen(n, o) || o.Open(n).Subtract(r.others(n)).Count() > 1 {
 		return nil
 	}
 	closed := o.Missing.Union(o.Unknown)
@@ -40,6 +40,17 @@ func (r *Report) spare(n reach.Need, o reach.Outcome) reach.Ports {
 		return nil
 	}
 	return closed
+}
+
+// others are the ports of the other requirements, beside the first port of n:
+// that these are open says nothing about n.
+func (r *Report) others(n reach.Need) (ports reach.Ports) {
+	for _, other := range r.needs {
+		if other != n && other.Protocol == n.Protocol {
+			ports = ports.Union(reach.PortsOf(other.Ports))
+		}
+	}
+	return ports.Subtract(reach.PortsOf(reach.Range{First: n.Ports.First, Last: n.Ports.First}))
 }
 
 // firstOpen: a part of the requirement is closed, and a server that is alone on

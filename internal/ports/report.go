@@ -206,7 +206,7 @@ func (r *Report) add(m *reach.Matrix) {
 }
 
 func (r *Report) block(m *reach.Matrix, b reach.Block) Block {
-	from, to := pair(b)
+	from, to := pair(m, b)
 	out := Block{From: names(m.From, b.From), To: names(m.To, b.To)}
 	for n := range m.Needs {
 		v := m.Verdict(from, to, n)
@@ -234,14 +234,20 @@ func judgedPairs(m *reach.Matrix, b reach.Block, need int) (pairs int) {
 	return pairs
 }
 
-// pair is the pair that stands for the block: the first that is not one
-// endpoint towards itself.
-func pair(b reach.Block) (from, to int) {
-	from, to = b.From[0], b.To[0]
-	if from == to && len(b.To) > 1 {
-		to = b.To[1]
+// pair is the pair that stands for the block: the first that is judged, so not
+// one endpoint towards itself.
+func pair(m *reach.Matrix, b reach.Block) (from, to int) {
+	for _, from := range b.From {
+		for _, to := range b.To {
+			if len(m.Needs) == 0 {
+				return from, to
+			}
+			if _, judged := m.At(from, to, 0); judged {
+				return from, to
+			}
+		}
 	}
-	return from, to
+	return b.From[0], b.To[0]
 }
 
 func outcome(v reach.Verdict) Outcome {

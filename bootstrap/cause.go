@@ -120,7 +120,7 @@ func (r *run) gaveUp(ctx context.Context) error {
 			return fmt.Errorf("%w: %s failed with the ECS agent's terminal exit code 5", errGaveUp, ecsUnit)
 		}
 	}
-	trouble, _ := ecsagent.ReadLogs(r.cfg.Path(r.cfg.ECSLogDir), r.record.Since())
+	trouble, _ := ecsagent.ReadLogs(r.cfg.Path(r.cfg.ECSLogDir), ecsagent.Options{Since: r.record.Since()})
 	if trouble.Exits > 0 && trouble.ExitCode == exitTerminal {
 		return fmt.Errorf("%w: the ECS agent exited with its terminal code 5", errGaveUp)
 	}

@@ -74,7 +74,6 @@ func TestWhatNamesThingsStays(t *testing.T) {
 		"dial tcp 10.0.0.1:443: i/o timeout", "tcp 47100-47199 from sg-cache", "me@example.com wrote this", "basic authentication is off",
 		"RegisterContainerInstance DescribeContainerInstances DiscoverPollEndpoint UpdateContainerInstancesState SubmitTaskStateChange",
 		"aws ec2 authorize-security-group-ingress --group-id sg-batch --ip-permissions 'IpProtocol=tcp,FromPort=47500,ToPort=47599,UserIdGroupPairs=[{GroupId=sg-cache}]'",
-		"aws iam attach-role-policy --role-name ecs --policy-arn arn:aws:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role",
 		"aws ecs describe-clusters --clusters prod --region eu-west-1", "journalctl -u ecs -n 50", "journalctl -u docker: see there",
 		`TOKEN=$(curl -sX PUT http://169.254.169.254/latest/api/token -H "X-aws-ec2-metadata-token-ttl-seconds: 60")`,
 		`curl -H "X-aws-ec2-metadata-token: $TOKEN" http://169.254.169.254/latest/meta-data/iam/info`,

@@ -9,10 +9,6 @@ import (
 // patterns they took most of the time.
 const awsSecret, longBase64 = "aws-secret-key", "base64"
 
-// agentPolicy is a part of the ARN of the ECS agent's managed policy: as long as a
-// secret key, public, and part of commands that are to be pasted.
-const agentPolicy = "role/AmazonEC2ContainerServiceforEC2Role"
-
 // ruleOfRun is the rule by which a run is a secret; "" if it is none. padded: the
 // equals signs that it ends in are its own, and do not assign what follows.
 func ruleOfRun(run string, padded bool) string {
@@ -20,7 +16,7 @@ func ruleOfRun(run string, padded bool) string {
 	switch {
 	case len(bare) < 12:
 		return ""
-	case len(bare) == 40 && isMixed(bare) && bare != agentPolicy:
+	case len(bare) == 40 && isMixed(bare):
 		return awsSecret
 	case len(bare) >= 56 && !path.MatchString(bare) && slices.ContainsFunc(strings.Split(bare, "/"), isLongMixed), len(bare) >= 16 && padded && isCased(bare), !hexTail.MatchString(bare) && isEncodedText(run), slices.ContainsFunc(strings.Split(bare, "/"), isLongText):
 		return longBase64

@@ -19,13 +19,13 @@ func TestParse(t *testing.T) {
 		"an ARN of China":               {text: "arn:aws-cn:ecs:cn-north-1:123456789012:cluster/p", want: Ref{"arn:aws-cn:ecs:cn-north-1:123456789012:cluster/p", "p", "cn-north-1", "123456789012"}},
 		"an ARN of GovCloud":            {text: "arn:aws-us-gov:ecs:us-gov-west-1:123456789012:cluster/p", want: Ref{"arn:aws-us-gov:ecs:us-gov-west-1:123456789012:cluster/p", "p", "us-gov-west-1", "123456789012"}},
 		"empty":                         {text: "", err: "the name is empty"},
-		"quoted":                        {text: `"prod"`, err: "leave them away"},
+		"quoted":                        {text: `"prod"`, err: "the name is quoted"},
 		"over-long":                     {text: strings.Repeat("a", 256), err: "has 256 characters"},
 		"non-ASCII":                     {text: "prodüktion", err: `"prod\u00fcktion"`},
 		"blank inside":                  {text: "my prod", err: "only letters, digits"},
 		"newline":                       {text: "prod\nECS_ENGINE_AUTH_DATA=x", err: "only letters, digits"},
-		"an ARN of a service":           {text: "arn:aws:ecs:eu-west-1:123456789012:service/prod/web", err: "no ECS cluster ARN"},
-		"an ARN of something else":      {text: "arn:aws:s3:::bucket", err: "no ECS cluster ARN"},
+		"an ARN of a service":           {text: "arn:aws:ecs:eu-west-1:123456789012:service/prod/web", err: "not an ECS cluster ARN"},
+		"an ARN of something else":      {text: "arn:aws:s3:::bucket", err: "not an ECS cluster ARN"},
 		"an ARN without a name":         {text: "arn:aws:ecs:eu-west-1:123456789012:cluster/", err: "the name is empty"},
 		"an ARN without an account":     {text: "arn:aws:ecs:eu-west-1::cluster/prod", err: "12-digit account"},
 		"an ARN with a path in the end": {text: arn + "/more", err: "only letters, digits"},
@@ -40,6 +40,37 @@ func TestParse(t *testing.T) {
 			}
 			if got != c.want {
 				t.Errorf("Parse(%q) = %+v, want %+v", c.text, got, c.want)
+			}
+		})
+	}
+}
+
+// What people write in place of a cluster's name: amazon-ecs-agent issues 501 and
+// 2981, and user data found by code search.
+func TestLikely(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"valid":                    {"prod", "prod"},
+		"an ARN":                   {arn, arn},
+		"quoted":                   {`"prod"`, "prod"},
+		"typographic quotes":       {"\u201cprod\u201d", "prod"},
+		"a comment behind it":      {"prod # main cluster", "prod"},
+		"another setting":          {"prod ECS_RESERVED_MEMORY=256", "prod"},
+		"an en dash":               {"my\u2013cluster", "my-cluster"},
+		"a zero-width space":       {"prod\u200b", "prod"},
+		"a no-break space":         {"prod\u00a0", "prod"},
+		"a carriage return":        {"prod\r", "prod"},
+		"as in an ARN":             {"cluster/prod", "prod"},
+		"a semicolon behind it":    {`"prod";`, "prod"},
+		"the whole assignment":     {"ECS_CLUSTER=prod", "prod"},
+		"a variable never filled":  {"${ClusterName}", ""},
+		"another letter":           {"pr\u00f6d", ""},
+		"quotes and nothing else":  {`""`, ""},
+		"an ARN of something else": {"arn:aws:s3:::bucket", ""},
+		"nothing":                  {"", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := Likely(c.text); got != c.want {
+				t.Errorf("Likely(%q) = %q, want %q", c.text, got, c.want)
 			}
 		})
 	}
@@ -74,6 +105,11 @@ func FuzzParse(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
+		if likely := Likely(text); likely != "" {
+			if _, err := Parse(likely); err != nil {
+				t.Fatalf("Likely(%q) = %q, which is invalid: %v", text, likely, err)
+			}
+		}
 		ref, err := Parse(text)
 		if err != nil {
 			for _, r := range err.Error() {

@@ -190,7 +190,7 @@ func (r *run) terminal(ctx context.Context) error {
 			return fmt.Errorf("%w: %s failed with the ECS agent's terminal exit code 5", errTerminal, ecsUnit)
 		}
 	}
-	trouble, _ := ecsagent.ReadLogs(r.cfg.Path(r.cfg.ECSLogDir), r.record.Since())
+	trouble, _ := ecsagent.ReadLogs(r.cfg.Path(r.cfg.ECSLogDir), ecsagent.Options{Since: r.record.Since()})
 	if trouble.Exits > 0 && trouble.ExitCode == exitTerminal {
 		return fmt.Errorf("%w: it exited with its terminal exit code 5", errTerminal)
 	}

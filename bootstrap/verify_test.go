@@ -130,7 +130,7 @@ func TestTheAgentsOwnWordOnAClusterThatIsNotThere(t *testing.T) {
 	report, err := m.mustConfigure().verify()
 	wantExit(t, err, exitcode.NotRegistered)
 	wantOutcome(t, report, bootreport.NotRegistered, "cluster-not-found")
-	wantText(t, strings.Join(report.Evidence, "\n"), "exited 1 times, last with code 5", "-agent.log:", "Cluster not found.")
+	wantText(t, strings.Join(report.Evidence, "\n"), "exited once, with code 5", "-agent.log:", "Cluster not found.")
 }
 
 func TestTerminalExitIsSeenWithoutSystemdToo(t *testing.T) {

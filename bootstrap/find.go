@@ -8,6 +8,7 @@ import (
 
 	"muster/check"
 	"muster/internal/cluster"
+	"muster/internal/ecsconfig"
 	"muster/internal/fix"
 )
 
@@ -32,7 +33,7 @@ func (r *run) want(text, origin string) (err error) {
 		return nil
 	}
 	to := fix.Do("Name the cluster by its name or ARN:", r.again("NAME"))
-	if likely := cluster.Likely(text); likely != "" {
+	if likely := ecsconfig.LikelyCluster(text); likely != "" {
 		to = fix.Do("Name the cluster, probably:", r.again(likely))
 	}
 	return badConfig(fix.Wrap(fmt.Errorf("%s: %w", origin, err), to))

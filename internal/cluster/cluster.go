@@ -1,7 +1,7 @@
 // Package cluster is the name of an ECS cluster: its two forms, a name or an
-// ARN, what makes one valid, when two of them mean the same cluster, and which
-// name was probably meant by an invalid one. Whether the cluster exists is for
-// package check to find out.
+// ARN, what makes one valid, and when two of them mean the same cluster. Which one
+// an invalid name was meant for is ecsconfig.LikelyCluster's, and whether the cluster
+// exists is for package check to find out.
 package cluster
 
 import (
@@ -86,33 +86,6 @@ func Same(a, b Ref) bool {
 // Quotation marks, typographic ones among them, that a word processor or a shell
 // leaves around a name.
 const quotes = "\"'`\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
-
-// plain takes out what cannot be seen, and writes dashes as hyphens.
-var plain = strings.NewReplacer(
-	"\u200b", "", "\u200c", "", "\u200d", "", "\u2060", "", "\ufeff", "", "\u00ad", "", // zero-width characters, soft hyphen
-	"\u2010", "-", "\u2011", "-", "\u2012", "-", "\u2013", "-", "\u2014", "-", "\u2212", "-")
-
-// Likely returns the cluster that an invalid name was probably meant for, "" if
-// that is not plain:
-//
-//	"prod"                     prod
-//	prod # main cluster        prod
-//	cluster/prod               prod
-//	my–cluster (an en dash)    my-cluster
-//	${ClusterName}             (none)
-func Likely(text string) string {
-	text = strings.TrimSpace(plain.Replace(text))
-	text = strings.TrimSpace(strings.TrimPrefix(text, "ECS_CLUSTER="))
-	if words := strings.Fields(text); len(words) > 0 {
-		text = words[0] // what follows is a comment or another setting
-	}
-	text = strings.TrimRight(strings.Trim(text, quotes), ";,")
-	text = strings.TrimPrefix(strings.Trim(text, quotes), "cluster/")
-	if _, err := Parse(text); err != nil {
-		return ""
-	}
-	return text
-}
 
 func quote(text string) string {
 	if len(text) > 80 {

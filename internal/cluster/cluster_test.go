@@ -45,37 +45,6 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// What people write in place of a cluster's name: amazon-ecs-agent issues 501 and
-// 2981, and user data found by code search.
-func TestLikely(t *testing.T) {
-	for name, c := range map[string]struct{ text, want string }{
-		"valid":                    {"prod", "prod"},
-		"an ARN":                   {arn, arn},
-		"quoted":                   {`"prod"`, "prod"},
-		"typographic quotes":       {"\u201cprod\u201d", "prod"},
-		"a comment behind it":      {"prod # main cluster", "prod"},
-		"another setting":          {"prod ECS_RESERVED_MEMORY=256", "prod"},
-		"an en dash":               {"my\u2013cluster", "my-cluster"},
-		"a zero-width space":       {"prod\u200b", "prod"},
-		"a no-break space":         {"prod\u00a0", "prod"},
-		"a carriage return":        {"prod\r", "prod"},
-		"as in an ARN":             {"cluster/prod", "prod"},
-		"a semicolon behind it":    {`"prod";`, "prod"},
-		"the whole assignment":     {"ECS_CLUSTER=prod", "prod"},
-		"a variable never filled":  {"${ClusterName}", ""},
-		"another letter":           {"pr\u00f6d", ""},
-		"quotes and nothing else":  {`""`, ""},
-		"an ARN of something else": {"arn:aws:s3:::bucket", ""},
-		"nothing":                  {"", ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if got := Likely(c.text); got != c.want {
-				t.Errorf("Likely(%q) = %q, want %q", c.text, got, c.want)
-			}
-		})
-	}
-}
-
 func TestSame(t *testing.T) {
 	for name, c := range map[string]struct {
 		a, b string
@@ -105,11 +74,6 @@ func FuzzParse(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if likely := Likely(text); likely != "" {
-			if _, err := Parse(likely); err != nil {
-				t.Fatalf("Likely(%q) = %q, which is invalid: %v", text, likely, err)
-			}
-		}
 		ref, err := Parse(text)
 		if err != nil {
 			for _, r := range err.Error() {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 
 	"muster/internal/cluster"
 	"muster/internal/ecsagent"
@@ -87,9 +86,7 @@ func (w World) registered(ctx context.Context, f *facts) []Finding {
 	wanted, origin := w.wanted()
 	switch {
 	case wanted != "" && !sameCluster(wanted, meta.Cluster):
-		return []Finding{{ID: "wrong-cluster", Status: Fail, Summary: fmt.Sprintf("the ECS agent is in cluster %s, not in %s", meta.Cluster, wanted),
-			Evidence: []string{wanted + " is from " + origin, meta.ContainerInstanceARN},
-			Fix:      fix.Do("muster bootstrap --reset-stale-state --cluster " + wanted + ", and deregister the entry in " + meta.Cluster), SymptomOf: []string{"ecs-config", "user-data"}}}
+		return []Finding{WrongCluster(meta.Cluster, wanted, origin, meta.ContainerInstanceARN, w.Identity.Region)}
 	case wanted == "" && sameCluster(meta.Cluster, cluster.Default):
 		f.arn = meta.ContainerInstanceARN
 		return []Finding{{ID: "cluster-default", Status: Warn, Summary: "the instance is in the cluster \"default\", because nobody named another",

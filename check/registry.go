@@ -2,22 +2,13 @@ package check
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"muster/internal/awsapi"
 	"muster/internal/cluster"
 	"muster/internal/fix"
-	"muster/internal/nearest"
 )
-
-// Clusters says which clusters there are.
-type Clusters interface {
-	ClusterStatus(ctx context.Context, cluster string) (string, error)
-	ClusterNames(ctx context.Context) ([]string, error)
-}
 
 // Registry is what the ECS API knows of clusters and of the instances in them.
 type Registry interface {
@@ -36,36 +27,10 @@ func (w World) cluster(ctx context.Context) []Finding {
 	case err != nil:
 		return CouldNotLook(err, fix.Fix{})
 	}
-	status, err := w.Registry.ClusterStatus(ctx, text)
-	switch {
-	case errors.Is(err, awsapi.ErrNoSuchCluster):
-		return []Finding{{ID: "cluster-missing", Status: Fail, Summary: NoSuchCluster(ctx, w.Registry, ref, w.Identity.Region, w.Identity.AccountID),
-			Evidence: []string{text + " is from " + origin}, Fix: fix.Do("muster bootstrap --cluster NAME, with the right name, then: systemctl restart ecs"), SymptomOf: []string{"ecs-config"}}}
-	case err != nil:
-		return CouldNotLook(err, fix.Fix{})
-	case status == "INACTIVE":
-		return []Finding{{ID: "cluster-inactive", Status: Fail, Summary: fmt.Sprintf("cluster %s was deleted (INACTIVE)", text),
-			Evidence: []string{text + " is from " + origin}, Fix: fix.Do("create it again: aws ecs create-cluster --cluster-name " + ref.Name + "; or name another: muster bootstrap --cluster NAME"), SymptomOf: []string{"ecs-config"}}}
-	case status != "ACTIVE":
-		return []Finding{{ID: "cluster-not-active", Status: Warn, Summary: fmt.Sprintf("cluster %s is %s: that is about its capacity providers, and may pass", text, status)}}
+	if f, bad := ClusterFinding(ctx, w.Registry, ref, origin, w.Identity); bad {
+		return []Finding{f}
 	}
 	return Passed("cluster " + text + " is ACTIVE")
-}
-
-// NoSuchCluster is the sentence on a cluster that ECS does not know, with those
-// that may have been meant.
-func NoSuchCluster(ctx context.Context, clusters Clusters, wanted cluster.Ref, region, account string) string {
-	hint := fmt.Sprintf("aws ecs list-clusters --region %s shows those there are", region)
-	names, err := clusters.ClusterNames(ctx)
-	switch {
-	case awsapi.KindOf(err) == awsapi.Denied:
-		hint += " (ecs:ListClusters is not allowed here, or muster would name the nearest)"
-	case err == nil && len(names) == 0:
-		hint = "there is no cluster at all in this account and region"
-	case err == nil && len(names) <= 5:
-		hint = "there are " + strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("no cluster %s in %s of account %s: %s", wanted, region, account, nearest.Hint(wanted.Name, names, hint))
 }
 
 func (w World) containerInstance(ctx context.Context, arn string) []Finding {

@@ -77,29 +77,48 @@ func (w World) registered(ctx context.Context, f *facts) []Finding {
 	meta, err := w.Agent.Metadata(ctx)
 	switch {
 	case f.deferred != "" && (err != nil || meta.ContainerInstanceARN == ""):
-		return Skipped("the instance is in the warm pool (" + f.deferred + "), and registers when it leaves")
+		return Skipped("the instance is in the warm pool (" + f.deferred + ") and registers when it leaves it")
 	case err != nil:
 		return []Finding{unanswered(err)}
 	case meta.ContainerInstanceARN == "":
-		return []Finding{{ID: "not-registered", Status: Fail, Summary: "the ECS agent answers, but has no container instance ARN: it has not registered",
-			Evidence: []string{cmp.Or(meta.Version, "no version") + ", cluster " + meta.Cluster}, Fix: fix.Do(agentWords), SymptomOf: beneath()}}
+		return []Finding{{ID: "not-registered", Status: Fail, Summary: "the ECS agent is running but has not registered: it has no container instance ARN",
+			Evidence: []string{cmp.Or(meta.Version, "unknown version") + ", cluster " + meta.Cluster}, Fix: agentWords(), SymptomOf: beneath()}}
 	}
 	wanted, origin := w.wanted()
 	switch {
 	case wanted != "" && !sameCluster(wanted, meta.Cluster):
-		return []Finding{{ID: "wrong-cluster", Status: Fail, Summary: fmt.Sprintf("the ECS agent is in cluster %s, not in %s", meta.Cluster, wanted),
-			Evidence: []string{wanted + " is from " + origin, meta.ContainerInstanceARN},
-			Fix:      fix.Do("muster bootstrap --reset-stale-state --cluster " + wanted + ", and deregister the entry in " + meta.Cluster), SymptomOf: []string{"ecs-config", "user-data"}}}
+		return []Finding{{ID: "wrong-cluster", Status: Fail, Summary: fmt.Sprintf("the ECS agent registered in cluster %q, not in %q", nameOf(meta.Cluster), nameOf(wanted)),
+			Evidence: []string{wanted + " is from " + origin, "registered as " + meta.ContainerInstanceARN},
+			Fix: fix.Do("Move the instance, and deregister the old entry:", "sudo muster bootstrap --cluster "+wanted+" --reset-stale-state",
+				w.deregister(meta.Cluster, meta.ContainerInstanceARN)),
+			SymptomOf: []string{"ecs-config", "user-data"}}}
 	case wanted == "" && sameCluster(meta.Cluster, cluster.Default):
 		f.arn = meta.ContainerInstanceARN
-		return []Finding{{ID: "cluster-default", Status: Warn, Summary: "the instance is in the cluster \"default\", because nobody named another",
-			Fix: fix.Do("if that is not meant: muster bootstrap --reset-stale-state --cluster NAME")}}
+		return []Finding{{ID: "cluster-default", Status: Warn, Summary: "the ECS agent joined the cluster \"default\": no setting names another",
+			Evidence:  append([]string{"registered as " + f.arn}, w.userDataForm(ctx)...),
+			Fix:       fix.Do("If another cluster was meant, name it:", "sudo muster bootstrap --cluster NAME --reset-stale-state"),
+			SymptomOf: []string{"cluster-unset", "ecs-config", "user-data-not-run"}}}
 	}
 	f.arn = meta.ContainerInstanceARN
 	return Passed("registered in cluster "+meta.Cluster+" as "+f.arn, meta.Version)
 }
 
-const agentWords = "look at /var/log/ecs/ecs-agent.log and at journalctl -u " + ecsUnit
+// nameOf is a cluster's name for a sentence: an ARN is long.
+func nameOf(text string) string {
+	if ref, err := cluster.Parse(text); err == nil && ref.Name != "" {
+		return ref.Name
+	}
+	return text
+}
+
+func (w World) deregister(clusterName, arn string) string {
+	return "aws ecs deregister-container-instance --region " + w.region() + " --cluster " + nameOf(clusterName) + " --force --container-instance " + arn
+}
+
+// agentWords is where the ECS agent logs why it does not register.
+func agentWords() fix.Fix {
+	return fix.Do("Read the ECS agent's logs:", "sudo tail -n 50 /var/log/ecs/ecs-agent.log", "sudo tail -n 20 /var/log/ecs/ecs-init.log")
+}
 
 // unanswered is why introspection gave no answer. The agent listens only once it
 // has registered (agent/app/agent.go).
@@ -107,13 +126,13 @@ func unanswered(err error) Finding {
 	f := Finding{Status: Fail, Evidence: []string{err.Error()}, SymptomOf: beneath()}
 	switch {
 	case errors.Is(err, ecsagent.ErrRefused):
-		f.ID, f.Summary, f.Fix = "introspection-refused", "the ECS agent does not listen: it is down, or still trying to register", fix.Do(agentWords)
+		f.ID, f.Summary, f.Fix = "introspection-refused", "the ECS agent does not listen on its port: it is down, or is still trying to register", agentWords()
 	case errors.Is(err, ecsagent.ErrSilent):
-		f.ID, f.Summary = "introspection-silent", "the ECS agent's introspection does not answer: the agent hangs, or the host is starved"
-		f.Fix, f.SymptomOf = fix.Do(agentWords+"; restart it: systemctl restart "+ecsUnit), []string{"docker", "disk", "pressure"}
+		f.ID, f.Summary = "introspection-silent", "the ECS agent accepts connections but does not answer: it hangs, or the host is starved"
+		f.Fix, f.SymptomOf = fix.Do("Restart it, and read its log:", "sudo systemctl --no-block restart "+ecsUnit, "sudo tail -n 50 /var/log/ecs/ecs-agent.log"), []string{"docker", "disk", "pressure"}
 	case errors.Is(err, ecsagent.ErrGarbled):
-		f.ID, f.Summary = "introspection-garbled", "something else than the ECS agent answers on its port"
-		f.Fix, f.SymptomOf = fix.Do("find it with: ss -ltnp 'sport = :51678'"), nil
+		f.ID, f.Summary = "introspection-garbled", "something other than the ECS agent answers on its port 51678"
+		f.Fix, f.SymptomOf = fix.Do("Find the process that listens there:", "sudo ss -ltnp 'sport = :51678'"), nil
 	default:
 		f.Status, f.Summary = Unknown, err.Error()
 	}

@@ -184,7 +184,9 @@ func (d dead) Ask(ctx context.Context, _ string, _ *url.URL) netpath.Answer {
 func (d dead) Metadata(ctx context.Context, _ string) (string, bool, error) {
 	return "", false, d.wait(ctx, time.Hour)
 }
-func (d dead) HasUserData(ctx context.Context) (bool, error) { return false, d.wait(ctx, time.Hour) }
+func (d dead) UserData(ctx context.Context) ([]byte, bool, error) {
+	return nil, false, d.wait(ctx, time.Hour)
+}
 func (d dead) Date(ctx context.Context) (time.Time, error) {
 	return time.Time{}, d.wait(ctx, time.Hour)
 }

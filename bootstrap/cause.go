@@ -9,6 +9,7 @@ import (
 
 	"muster/check"
 	"muster/internal/awsapi"
+	"muster/internal/bootreport"
 	"muster/internal/ecsagent"
 	"muster/internal/exitcode"
 	"muster/internal/fix"
@@ -18,10 +19,10 @@ import (
 // diagnose completes the report of an instance that did not register with the
 // most likely cause that the checks find on it, and with all that they saw. Of
 // the ECS API it is only told what confirm has asked: the calls are counted.
-func (r *run) diagnose(ctx context.Context, report *Report, why error) {
+func (r *run) diagnose(ctx context.Context, report *bootreport.Report, why error) {
 	ctx, stop := context.WithTimeout(ctx, r.pace.look)
 	defer stop()
-	report.Outcome, report.ExitCode = NotRegistered, exitcode.NotRegistered
+	report.Outcome, report.ExitCode = bootreport.NotRegistered, exitcode.NotRegistered
 	report.Reason = fmt.Sprintf("the instance did not register in cluster %s; gave up after %s", report.Cluster, time.Since(r.started).Round(time.Second))
 	results := check.Run(ctx, r.checks(ctx))
 	report.Evidence = evidence(why, results)
@@ -85,16 +86,16 @@ func evidence(why error, results []check.Result) []string {
 
 // causeOf is the first cause among the results. Where the checks do not see what
 // verify saw, which may have passed while they looked, that is the cause.
-func causeOf(results []check.Result, why error) *Cause {
+func causeOf(results []check.Result, why error) *bootreport.Cause {
 	var k *known
 	causes := check.Causes(results)
 	switch {
 	case errors.As(why, &k) && !found(results, k.ID):
 		return &k.Cause
 	case len(causes) > 0:
-		return newCause(causes[0].ID, causes[0].Summary, causes[0].Fix)
+		return bootreport.NewCause(causes[0].ID, causes[0].Summary, causes[0].Fix)
 	}
-	return newCause("not-registered", why.Error(), fix.Do("Read the log of the ECS agent:", "less +G /var/log/ecs/ecs-agent.log"))
+	return bootreport.NewCause("not-registered", why.Error(), fix.Do("Read the log of the ECS agent:", "less +G /var/log/ecs/ecs-agent.log"))
 }
 
 func found(results []check.Result, id string) bool {
@@ -119,7 +120,7 @@ func (r *run) gaveUp(ctx context.Context) error {
 			return fmt.Errorf("%w: %s failed with the ECS agent's terminal exit code 5", errGaveUp, ecsUnit)
 		}
 	}
-	trouble, _ := ecsagent.ReadLogs(r.cfg.Path(r.cfg.ECSLogDir), r.record.Since())
+	trouble, _ := ecsagent.ReadLogs(r.cfg.Path(r.cfg.ECSLogDir), ecsagent.Options{Since: r.record.Since()})
 	if trouble.Exits > 0 && trouble.ExitCode == exitTerminal {
 		return fmt.Errorf("%w: the ECS agent exited with its terminal code 5", errGaveUp)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"muster/internal/bootreport"
 	"muster/internal/config"
 	"muster/internal/exitcode"
 	"muster/internal/fix"
@@ -86,7 +87,7 @@ func TestABootstrapThatFailsTellsAtOnce(t *testing.T) {
 		t.Error(got)
 	}
 	report := m.report()
-	wantOutcome(t, report, Misconfigured, "bootstrap-failed")
+	wantOutcome(t, report, bootreport.Misconfigured, "bootstrap-failed")
 	wantText(t, report.Cause.Summary, "did you mean prod?")
 	wantText(t, m.read("dev/console"), "is misconfigured: no cluster prdo")
 	if report.Cluster != "prdo" {
@@ -94,7 +95,7 @@ func TestABootstrapThatFailsTellsAtOnce(t *testing.T) {
 	}
 }
 
-func (m *machine) report() (report Report) {
+func (m *machine) report() (report bootreport.Report) {
 	m.t.Helper()
 	if err := json.Unmarshal([]byte(m.read("var/lib/muster/instances/"+instanceID+"/report.json")), &report); err != nil {
 		m.t.Fatal(err)
@@ -109,7 +110,7 @@ func TestWhatCouldNotBeDeterminedIsNobodysFailure(t *testing.T) {
 	m.Inject(sandbox.Fault{Service: sandbox.IMDS, Action: "/latest/meta-data/autoscaling", Status: 500})
 	report, err := m.verify()
 	wantExit(t, err, exitcode.Undetermined)
-	wantOutcome(t, report, Undetermined, "")
+	wantOutcome(t, report, bootreport.Undetermined, "")
 	m.set("LIFECYCLE_HOOK", "ready")
 	_, err = m.verify()
 	wantExit(t, err, exitcode.Undetermined)
@@ -123,7 +124,7 @@ func TestTheHookIsKeptWaiting(t *testing.T) {
 	t.Parallel()
 	m := awaited(t, "", sandbox.Hook{Timeout: time.Second}, sandbox.AgentPlan{Hold: true})
 	m.mustConfigure()
-	var report Report
+	var report bootreport.Report
 	var err error
 	done := make(chan struct{})
 	go func() { defer close(done); report, err = m.verify() }()
@@ -202,7 +203,7 @@ func TestHooksThatCannotBeKept(t *testing.T) {
 			}
 			report, err := m.verify()
 			wantExit(t, err, test.exit)
-			wantOutcome(t, report, Registered, "")
+			wantOutcome(t, report, bootreport.Registered, "")
 			wantText(t, m.log.String(), test.says...)
 		})
 	}
@@ -351,14 +352,14 @@ func TestConsole(t *testing.T) {
 func TestLineIsOneLineWhateverIsInIt(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		report Report
+		report bootreport.Report
 		want   string
 	}{
-		"registered":     {Report{Outcome: Registered, InstanceID: "i-1", Cluster: "prod", WaitedSeconds: 2.4}, "muster: i-1 registered in cluster prod after 2s"},
-		"deferred":       {Report{Outcome: Deferred, InstanceID: "i-1", Reason: "warm"}, "muster: i-1 deferred: warm"},
-		"not registered": {Report{Outcome: NotRegistered, InstanceID: "i-1", Cluster: "prod", Cause: &Cause{Summary: "a\nb\x1b[2J"}}, "muster: i-1 did NOT register in cluster prod: a b [2J"},
-		"unknown":        {Report{Outcome: Undetermined, Reason: "no IMDS"}, "muster: this instance is undetermined: no IMDS"},
-		"no cluster":     {Report{Outcome: NotRegistered, InstanceID: "i-1", Reason: "x"}, "muster: i-1 did NOT register in cluster (none named): x"},
+		"registered":     {bootreport.Report{Outcome: bootreport.Registered, InstanceID: "i-1", Cluster: "prod", WaitedSeconds: 2.4}, "muster: i-1 registered in cluster prod after 2s"},
+		"deferred":       {bootreport.Report{Outcome: bootreport.Deferred, InstanceID: "i-1", Reason: "warm"}, "muster: i-1 deferred: warm"},
+		"not registered": {bootreport.Report{Outcome: bootreport.NotRegistered, InstanceID: "i-1", Cluster: "prod", Cause: &bootreport.Cause{Summary: "a\nb\x1b[2J"}}, "muster: i-1 did NOT register in cluster prod: a b [2J"},
+		"unknown":        {bootreport.Report{Outcome: bootreport.Undetermined, Reason: "no IMDS"}, "muster: this instance is undetermined: no IMDS"},
+		"no cluster":     {bootreport.Report{Outcome: bootreport.NotRegistered, InstanceID: "i-1", Reason: "x"}, "muster: i-1 did NOT register in cluster (none named): x"},
 	} {
 		if got := test.report.Line(); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
@@ -368,7 +369,7 @@ func TestLineIsOneLineWhateverIsInIt(t *testing.T) {
 
 func TestAReportsErrorReadsAsSentences(t *testing.T) {
 	t.Parallel()
-	err := Report{ExitCode: exitcode.NotRegistered, Reason: "it did not register", Cause: newCause("x", "The agent complains.", fix.Do("Read the log."))}.Err()
+	err := bootreport.Report{ExitCode: exitcode.NotRegistered, Reason: "it did not register", Cause: bootreport.NewCause("x", "The agent complains.", fix.Do("Read the log."))}.Err()
 	if want := "it did not register: The agent complains"; err == nil || err.Error() != want || fix.Of(err).Text != "Read the log." {
 		t.Errorf("%v, want %q", err, want)
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"muster/internal/bootreport"
 	"muster/internal/ecsconfig"
 	"muster/internal/exitcode"
 	"muster/internal/fix"
@@ -140,13 +141,13 @@ func (r *run) remember() error {
 }
 
 // failedToConfigure is the verdict of a boot that ended in bootstrap.
-func (r *run) failedToConfigure(err error) Report {
+func (r *run) failedToConfigure(err error) bootreport.Report {
 	report := r.report()
-	report.ExitCode, report.Outcome, report.Reason = exitcode.Of(err), outcomeOf(err), "muster bootstrap failed"
+	report.ExitCode, report.Outcome, report.Reason = exitcode.Of(err), bootreport.OutcomeOf(err), "muster bootstrap failed"
 	to := fix.Of(err)
 	if to.IsZero() {
 		to = fix.Do("Fix the error above, then run bootstrap again:", "muster bootstrap")
 	}
-	report.Cause = newCause("bootstrap-failed", err.Error(), to)
+	report.Cause = bootreport.NewCause("bootstrap-failed", err.Error(), to)
 	return report
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"muster/internal/bootreport"
 	"muster/internal/exitcode"
 	"muster/internal/fix"
 	"muster/internal/record"
@@ -419,7 +420,7 @@ func TestAnAgentWithoutClusterIsHeldBackUntilASuccess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantOutcome(t, report, Registered, "")
+	wantOutcome(t, report, bootreport.Registered, "")
 }
 
 func TestAHoldThatFailsIsSaid(t *testing.T) {

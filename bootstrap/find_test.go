@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"muster/internal/awsapi"
+	"muster/internal/bootreport"
 	"muster/internal/config"
 	"muster/internal/exitcode"
 	"muster/internal/record"
@@ -191,7 +192,7 @@ func TestIMDSTroubleIsUndeterminedAndSaidClearly(t *testing.T) {
 			m.systemd.forget()
 			report, err := m.verify()
 			wantExit(t, err, exitcode.Undetermined)
-			wantOutcome(t, report, Undetermined, "")
+			wantOutcome(t, report, bootreport.Undetermined, "")
 			wantCalls(t, m.systemd.did())
 		})
 	}

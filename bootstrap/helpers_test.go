@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"muster/internal/awsapi"
+	"muster/internal/bootreport"
 	"muster/internal/cluster"
 	"muster/internal/config"
 	"muster/internal/ecsagent"
@@ -141,7 +142,7 @@ func (m *machine) mustConfigure() *machine {
 	return m
 }
 
-func (m *machine) verify() (Report, error) { return m.host.Verify(m.t.Context()) }
+func (m *machine) verify() (bootreport.Report, error) { return m.host.Verify(m.t.Context()) }
 
 func (m *machine) path(name string) string { return filepath.Join(m.root, name) }
 
@@ -216,7 +217,7 @@ func wantText(t *testing.T, text string, parts ...string) {
 	}
 }
 
-func wantOutcome(t *testing.T, report Report, outcome Outcome, cause string) {
+func wantOutcome(t *testing.T, report bootreport.Report, outcome bootreport.Outcome, cause string) {
 	t.Helper()
 	id := ""
 	if report.Cause != nil {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"muster/internal/bootreport"
 	"muster/internal/config"
 	"muster/internal/exitcode"
 	"muster/internal/fix"
@@ -17,7 +18,7 @@ import (
 // checkPorts checks the replication ports of an instance that has registered, if
 // that was asked for. A port that is certainly closed is a warning or, by policy, a
 // failure of the boot; what could not be looked at never is.
-func (r *run) checkPorts(ctx context.Context, report *Report) {
+func (r *run) checkPorts(ctx context.Context, report *bootreport.Report) {
 	if r.cfg.Ports == "" || r.cfg.PortsPolicy == config.PortsIgnore || r.Ports == nil {
 		return
 	}
@@ -41,9 +42,9 @@ func (r *run) checkPorts(ctx context.Context, report *Report) {
 	case len(closed) == 0:
 		r.say("ports", "%s: none is known to be closed to the %d peers; dialled: %s", r.cfg.Ports, len(judged.Peers)-1, cmp.Or(judged.Contacts(), "nobody"))
 	case r.cfg.PortsPolicy == config.PortsFail:
-		report.Outcome, report.ExitCode = PortsClosed, exitcode.Failed
+		report.Outcome, report.ExitCode = bootreport.PortsClosed, exitcode.Failed
 		report.Reason = fmt.Sprintf("registered in cluster %s, but replication ports are closed", r.wanted)
-		report.Cause = newCause("ports-closed", closed[0], fix.Do("Open the port, or list all closed ports:", cmp.Or(open, "muster ports")))
+		report.Cause = bootreport.NewCause("ports-closed", closed[0], fix.Do("Open the port, or list all closed ports:", cmp.Or(open, "muster ports")))
 	}
 }
 
@@ -71,7 +72,7 @@ func seenHere(judged *ports.Report) (sentences []string) {
 	return sentences
 }
 
-func (r *run) warnOfPorts(report *Report, text string) {
+func (r *run) warnOfPorts(report *bootreport.Report, text string) {
 	report.Warnings = append(report.Warnings, text)
 	r.warn("ports", "%s", text)
 }

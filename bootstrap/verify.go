@@ -10,6 +10,7 @@ import (
 
 	"muster/check"
 	"muster/internal/awsapi"
+	"muster/internal/bootreport"
 	"muster/internal/cluster"
 	"muster/internal/ecsagent"
 	"muster/internal/ecsconfig"
@@ -21,7 +22,7 @@ import (
 // cluster, has the ECS API confirm it where that is allowed, and tells the
 // verdict to all who wait for it. The error carries the exit code; the report
 // is whole either way.
-func (h *Host) Verify(ctx context.Context) (Report, error) {
+func (h *Host) Verify(ctx context.Context) (bootreport.Report, error) {
 	r, err := h.begin(ctx)
 	defer r.close()
 	report := r.report()
@@ -32,7 +33,7 @@ func (h *Host) Verify(ctx context.Context) (Report, error) {
 		err = interrupted(ctx)
 	}
 	if err != nil {
-		report.Outcome, report.ExitCode, report.Reason = outcomeOf(err), exitcode.Of(err), err.Error()
+		report.Outcome, report.ExitCode, report.Reason = bootreport.OutcomeOf(err), exitcode.Of(err), err.Error()
 	}
 	if ctx.Err() == nil { // who interrupts wants no more waiting
 		report = r.conclude(ctx, report)
@@ -40,7 +41,7 @@ func (h *Host) Verify(ctx context.Context) (Report, error) {
 	return report, report.Err()
 }
 
-func (r *run) verify(ctx context.Context) (Report, error) {
+func (r *run) verify(ctx context.Context) (bootreport.Report, error) {
 	unknown := r.expect()
 	report := r.report()
 	state, err := r.imds.LifecycleState(ctx)
@@ -68,18 +69,18 @@ func (r *run) verify(ctx context.Context) (Report, error) {
 	if err != nil {
 		return report, nil
 	}
-	report.Outcome, report.Reason = Registered, "registered in cluster "+r.wanted.Text
+	report.Outcome, report.Reason = bootreport.Registered, "registered in cluster "+r.wanted.Text
 	r.say("verify", "registered in %s as %s after %s", r.wanted, meta.ContainerInstanceARN, time.Since(r.started).Round(100*time.Millisecond))
 	r.checkPorts(ctx, &report)
 	return report, nil
 }
 
-func (r *run) deferred(report Report, state string) Report {
-	report.Outcome, report.ExitCode = Deferred, exitcode.Deferred
+func (r *run) deferred(report bootreport.Report, state string) bootreport.Report {
+	report.Outcome, report.ExitCode = bootreport.Deferred, exitcode.Deferred
 	report.Reason = "the instance is in a warm pool (" + state + "); it registers when it leaves"
 	// The unit asks each minute, for as long as the pool lasts: the hook that let
 	// the instance in is told once.
-	if before := r.lastReport(); before.Outcome == Deferred && !undelivered(before.Deliveries) {
+	if before := r.lastReport(); before.Outcome == bootreport.Deferred && len(before.Undelivered()) == 0 {
 		report.Deliveries = before.Deliveries
 	}
 	r.say("verify", "%s", report.Reason)
@@ -110,14 +111,14 @@ func (r *run) expect() error {
 
 // known is a failure whose cause is plain from the answer itself.
 type known struct {
-	Cause
+	bootreport.Cause
 	passes bool // it may pass by waiting
 }
 
 func (k *known) Error() string { return k.Summary }
 
 func wrongCluster(is, wanted string) error {
-	return &known{Cause: *newCause("wrong-cluster", fmt.Sprintf("the ECS agent is in cluster %s, not in %s", is, wanted),
+	return &known{Cause: *bootreport.NewCause("wrong-cluster", fmt.Sprintf("the ECS agent is in cluster %s, not in %s", is, wanted),
 		fix.Do("Move the instance to its cluster, then deregister its entry in "+is+":", "muster bootstrap --reset-stale-state --cluster "+wanted))}
 }
 
@@ -176,7 +177,7 @@ func (r *run) restarting(ctx context.Context) bool {
 
 // confirm asks the ECS API whether it agrees. An API that cannot be asked is a
 // warning; one that says no is an error.
-func (r *run) confirm(ctx context.Context, meta ecsagent.Metadata, report *Report) error {
+func (r *run) confirm(ctx context.Context, meta ecsagent.Metadata, report *bootreport.Report) error {
 	for n := 0; ; n++ {
 		ci, err := r.aws.ContainerInstance(ctx, r.wanted.Text, meta.ContainerInstanceARN)
 		if awsapi.KindOf(err) != "" {
@@ -208,5 +209,5 @@ func (r *run) judge(arn string, ci awsapi.ContainerInstance, err error) error {
 		return nil
 	}
 	passes := []string{"container-instance-unknown", "still-registering", "agent-disconnected"}
-	return &known{*newCause(f.ID, f.Summary, f.Fix), slices.Contains(passes, f.ID)}
+	return &known{*bootreport.NewCause(f.ID, f.Summary, f.Fix), slices.Contains(passes, f.ID)}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"muster/internal/awsapi"
+	"muster/internal/bootreport"
 	"muster/internal/config"
 	"muster/internal/ecsagent"
 	"muster/internal/exitcode"
@@ -52,7 +53,7 @@ func TestVerifyWaitsForTheRegistration(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			wantOutcome(t, report, Registered, "")
+			wantOutcome(t, report, bootreport.Registered, "")
 			arn := m.ContainerInstances("prod")[0].Arn
 			if report.ContainerInstanceARN != arn || !report.Confirmed || report.Cluster != "prod" || report.ClusterOrigin != "flag --cluster" {
 				t.Errorf("%+v", report)
@@ -115,7 +116,7 @@ func TestVerifySaysWhyItDidNotRegister(t *testing.T) {
 			}
 			report, err := m.verify()
 			wantExit(t, err, exitcode.NotRegistered)
-			wantOutcome(t, report, NotRegistered, test.cause)
+			wantOutcome(t, report, bootreport.NotRegistered, test.cause)
 			wantText(t, err.Error()+fix.Of(err).String()+strings.Join(report.Evidence, "\n"), append(test.says, report.Cause.Fix.Text)...)
 			wantText(t, report.Line(), "did NOT register in cluster prod", report.Cause.Summary)
 		})
@@ -129,8 +130,8 @@ func TestTheAgentsOwnWordOnAClusterThatIsNotThere(t *testing.T) {
 	m.Inject(sandbox.AccessDenied(sandbox.ECS, "DescribeClusters"))
 	report, err := m.mustConfigure().verify()
 	wantExit(t, err, exitcode.NotRegistered)
-	wantOutcome(t, report, NotRegistered, "cluster-not-found")
-	wantText(t, strings.Join(report.Evidence, "\n"), "exited 1 times, last with code 5", "-agent.log:", "Cluster not found.")
+	wantOutcome(t, report, bootreport.NotRegistered, "cluster-not-found")
+	wantText(t, strings.Join(report.Evidence, "\n"), "exited once, with code 5", "-agent.log:", "Cluster not found.")
 }
 
 func TestTerminalExitIsSeenWithoutSystemdToo(t *testing.T) {
@@ -153,7 +154,7 @@ func TestOldTroubleIsNotBlamed(t *testing.T) {
 			m.agentLogged("ecs-agent.log", at, "error", "AccessDeniedException: not authorized to perform: ecs:Poll")
 			report, err := m.verify()
 			wantExit(t, err, exitcode.NotRegistered)
-			wantOutcome(t, report, NotRegistered, "introspection-refused")
+			wantOutcome(t, report, bootreport.NotRegistered, "introspection-refused")
 			if text := strings.Join(report.Evidence, "\n"); strings.Contains(text, "exited") || strings.Contains(text, "AccessDenied") {
 				t.Errorf("blamed: %s", text)
 			}
@@ -180,13 +181,13 @@ func TestTheOldAgentsClusterIsNotTheVerdict(t *testing.T) {
 	}
 	report, err := m.verify()
 	wantExit(t, err, exitcode.Healthy)
-	wantOutcome(t, report, Registered, "")
+	wantOutcome(t, report, bootreport.Registered, "")
 
 	m.set("TIMEOUT", "200ms") // and if it never comes, that is the cause
 	asked = -1 << 30
 	report, err = m.verify()
 	wantExit(t, err, exitcode.NotRegistered)
-	wantOutcome(t, report, NotRegistered, "wrong-cluster")
+	wantOutcome(t, report, bootreport.NotRegistered, "wrong-cluster")
 }
 
 func TestATerminalExitBeforeARestartByHandIsNotTheEnd(t *testing.T) {
@@ -203,7 +204,7 @@ func TestATerminalExitBeforeARestartByHandIsNotTheEnd(t *testing.T) {
 		})
 	}
 	report, _ := m.verify()
-	wantOutcome(t, report, Registered, "")
+	wantOutcome(t, report, bootreport.Registered, "")
 }
 
 func TestTheECSAPIHasItsSay(t *testing.T) {
@@ -260,7 +261,7 @@ func TestTheECSAPIHasItsSay(t *testing.T) {
 			}
 			report, err := m.verify()
 			wantExit(t, err, map[bool]int{true: exitcode.Healthy, false: exitcode.NotRegistered}[test.cause == ""])
-			wantOutcome(t, report, map[bool]Outcome{true: Registered, false: NotRegistered}[test.cause == ""], test.cause)
+			wantOutcome(t, report, map[bool]bootreport.Outcome{true: bootreport.Registered, false: bootreport.NotRegistered}[test.cause == ""], test.cause)
 			if report.Confirmed != (test.cause == "" && test.warning == "") {
 				t.Errorf("confirmed %v", report.Confirmed)
 			}
@@ -345,7 +346,7 @@ func TestTheECSAPIIsAskedRarelyAndForFiveMinutes(t *testing.T) {
 		began := time.Now()
 		api := &disconnected{}
 		r := &run{Host: &Host{}, pace: realPace(), wanted: ref(t, "prod"), aws: api, id: imds.Identity{InstanceID: instanceID}}
-		err := r.confirm(t.Context(), ecsagent.Metadata{ContainerInstanceARN: "arn"}, &Report{})
+		err := r.confirm(t.Context(), ecsagent.Metadata{ContainerInstanceARN: "arn"}, &bootreport.Report{})
 		var why *known
 		if !errors.As(err, &why) || why.ID != "agent-disconnected" {
 			t.Errorf("%v", err)
@@ -385,7 +386,7 @@ func TestVerifyWithoutAClusterIsMisconfigured(t *testing.T) {
 			}
 			report, err := m.verify()
 			wantExit(t, err, test.code)
-			wantOutcome(t, report, Misconfigured, "")
+			wantOutcome(t, report, bootreport.Misconfigured, "")
 			wantText(t, err.Error(), test.says)
 		})
 	}
@@ -395,7 +396,7 @@ func TestVerifyWithoutAClusterIsMisconfigured(t *testing.T) {
 		m.put(ecsConfig+"/x", "")
 		report, err := m.verify()
 		wantExit(t, err, exitcode.Undetermined)
-		wantOutcome(t, report, Undetermined, "")
+		wantOutcome(t, report, bootreport.Undetermined, "")
 	})
 }
 
@@ -422,7 +423,7 @@ func TestInterruptedVerifyTellsNobody(t *testing.T) {
 	defer stop()
 	report, err := m.host.Verify(ctx)
 	wantExit(t, err, exitcode.Interrupted)
-	wantOutcome(t, report, Undetermined, "")
+	wantOutcome(t, report, bootreport.Undetermined, "")
 	wantText(t, report.Line(), "interrupted")
 	if m.Hook("ready").Result != "" || m.InstanceHealth() != "Healthy" || len(m.Signals("stack")) != 0 {
 		t.Error("somebody was told")

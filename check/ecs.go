@@ -26,7 +26,7 @@ func ecsChecks(w World, f *facts) []Check {
 		{ID: "checkpoint", Group: ECS, Title: "the ECS agent remembers this instance and its cluster", Run: w.checkpoint,
 			Findings: []string{"saved-cluster-mismatch", "checkpoint-of-other-instance", "checkpoint-damaged"}},
 		{ID: "agent-log", Group: ECS, Title: "the ECS agent logged no error that keeps it from registering", Run: w.agentLog,
-			Findings: append(ecsagent.Causes(), "agent-exits")},
+			Findings: append(ecsagent.Causes(), "agent-exits", "agent-log-elsewhere")},
 		{ID: "registered", Group: ECS, Title: "the ECS agent has registered this instance", After: []string{"lifecycle"},
 			Run:      func(ctx context.Context) []Finding { return w.registered(ctx, f) },
 			Findings: []string{"introspection-refused", "introspection-silent", "introspection-garbled", "not-registered", "wrong-cluster", "cluster-default"}},

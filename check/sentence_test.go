@@ -33,7 +33,7 @@ func TestACauseSaysWhatAndWhere(t *testing.T) {
 		"a mistyped cluster": {joins("prdo"), []string{"no cluster prdo in eu-central-1 of account 123456789012: did you mean prod?"}},
 		"another region":     {configures("ECS_CLUSTER=prod\nAWS_DEFAULT_REGION=us-east-1\n"), []string{"AWS_DEFAULT_REGION=us-east-1", "this instance is in eu-central-1"}},
 		"a stale checkpoint": {remembers(sandbox.Checkpoint{Cluster: "default", InstanceID: self, ARN: oldCI}), []string{"agent.db holds cluster default", "systemctl stop ecs && mv", "deregister-container-instance --force --cluster default --container-instance " + oldCI}},
-		"a terminal exit":    {unasked(joins("prdo")), []string{"exited 1 times, last with code 5", "ecs-agent.log:", "Cluster not found."}},
+		"a terminal exit":    {unasked(joins("prdo")), []string{"exited once, with code 5", "ecs-agent.log:", "Cluster not found."}},
 		"no trunk interface": {knows(func(ci *awsapi.ContainerInstance) {
 			ci.Status, ci.StatusReason = "REGISTRATION_FAILED", "no trunk ENI"
 		}), []string{"ECS refused the registration: no trunk ENI"}},

@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// How long Wait rests between two looks: ever longer, because what the checks
-// look at is what else runs on this instance.
+// How long Wait rests between two looks: longer each time, because the checks
+// cost the instance something.
 const (
 	firstRest   = time.Second
 	longestRest = 15 * time.Second
 )
 
-// Wait looks again and again until no check fails or patience is over, and
-// returns the last look that was not interrupted; none: nil. Waiting is told each
-// time before it rests.
-func Wait(ctx context.Context, patience time.Duration, look func(context.Context) []Result, waiting func(last []Result, rest time.Duration)) []Result {
+// Wait looks until no check fails or patience is over, and returns the last look
+// that was not interrupted; nil without one. It calls waiting with each look
+// after which it rests.
+func Wait(ctx context.Context, patience time.Duration, look func(context.Context) []Result, waiting func(last []Result)) []Result {
 	end := time.Now().Add(patience)
 	var last []Result
 	for rest := firstRest; ; rest = min(2*rest, longestRest) {
@@ -29,7 +29,7 @@ func Wait(ctx context.Context, patience time.Duration, look func(context.Context
 			return last
 		}
 		rest = min(rest, left)
-		waiting(last, rest)
+		waiting(last)
 		timer := time.NewTimer(rest)
 		select {
 		case <-ctx.Done():

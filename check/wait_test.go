@@ -37,7 +37,14 @@ func TestWait(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var rests []time.Duration
-				last := check.Wait(t.Context(), c.patience, looks(c.fails), func(_ []check.Result, rest time.Duration) { rests = append(rests, rest) })
+				var rested time.Time
+				failing := looks(c.fails)
+				last := check.Wait(t.Context(), c.patience, func(ctx context.Context) []check.Result {
+					if !rested.IsZero() {
+						rests = append(rests, time.Since(rested))
+					}
+					return failing(ctx)
+				}, func([]check.Result) { rested = time.Now() })
 				if !slices.Equal(rests, c.rests) || statuses(last) != c.last {
 					t.Errorf("rested %v, last %s", rests, statuses(last))
 				}
@@ -49,7 +56,7 @@ func TestWait(t *testing.T) {
 func TestAnInterruptedWaitKeepsTheLastWholeLook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, interrupt := context.WithCancel(t.Context())
-		last := check.Wait(ctx, time.Hour, looks(9), func([]check.Result, time.Duration) { interrupt() })
+		last := check.Wait(ctx, time.Hour, looks(9), func([]check.Result) { interrupt() })
 		if statuses(last) != "a=fail" {
 			t.Errorf("got %s", statuses(last))
 		}

@@ -150,14 +150,23 @@ func (f *checkFlags) look(cmd *cobra.Command, log *slog.Logger) (_ *report.Repor
 		about.At, about.Instance = time.Now(), w.Identity.InstanceID
 		selected, _ := f.selection(w) // it has been tried
 		return check.Run(ctx, selected)
-	}, func(last []check.Result, rest time.Duration) {
-		log.Info(fmt.Sprintf("%s; looking again in %s", check.Causes(last)[0].Summary, rest.Round(time.Second)), "phase", "wait")
-	})
+	}, changes(log))
 	about.Interrupted = cmd.Context().Err() != nil
 	if bad == nil && about.Interrupted && results == nil {
 		bad = exitcode.Wrap(exitcode.Interrupted, errors.New("interrupted before anything was known"))
 	}
 	return report.New(results, about), w, bad
+}
+
+// changes logs the first cause, and again only when it is another.
+func changes(log *slog.Logger) func([]check.Result) {
+	var shown string
+	return func(last []check.Result) {
+		if cause := check.Causes(last)[0].Summary; cause != shown {
+			shown = cause
+			log.Info("waiting: "+cause, "phase", "wait")
+		}
+	}
 }
 
 func (f *checkFlags) print(cmd *cobra.Command, r *report.Report, style term.Style) error {

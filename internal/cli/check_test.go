@@ -4,14 +4,18 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"log/slog"
 	"os"
 	"os/exec"
 	"strings"
+	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"muster/check"
 	"muster/internal/exitcode"
+	"muster/internal/term"
 )
 
 // fits-schema FILE: the JSON is as docs/schema/check.json says.
@@ -46,4 +50,16 @@ func interrupted(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("it ended with %v", err)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), stdout.Bytes(), 0o600))
+}
+
+// A wait of minutes prints a state once, and then what changes.
+func TestAWaitLogsOnlyChanges(t *testing.T) {
+	var out bytes.Buffer
+	log := changes(slog.New(term.NewHandler(&out, false)))
+	for _, summary := range []string{"a", "a", "b", "b", "a"} {
+		log([]check.Result{{ID: "x", Findings: []check.Finding{{ID: "x", Status: check.Fail, Summary: summary}}}})
+	}
+	if want := "muster: wait        waiting: a\nmuster: wait        waiting: b\nmuster: wait        waiting: a\n"; out.String() != want {
+		t.Errorf("got %q", out.String())
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,56 +11,6 @@ import (
 
 	"golang.org/x/sys/unix"
 )
-
-// maxSize is the most bytes of a file that Load takes in. A real ecs.config has a few
-// hundred.
-const maxSize = 16 << 20
-
-// ErrChanged says that the file is no longer what the caller loaded. Nothing was
-// written; load it again and start over.
-var ErrChanged = errors.New("it was changed by somebody else since it was read")
-
-// Load reads the file at path, which may be a symbolic link. A missing file is an empty
-// one. Whatever else is not a readable regular file of at most 16 MiB is an error that
-// names path.
-func Load(path string) ([]byte, error) {
-	data, err := load(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		var reason *fs.PathError
-		if errors.As(err, &reason) {
-			err = reason.Err
-		}
-		return nil, fmt.Errorf("reading %s: %w", path, err)
-	}
-	return data, nil
-}
-
-func load(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if info.IsDir() {
-		// Docker creates one when it is asked to mount a file that is missing.
-		return nil, errors.New("it is a directory: move it away, the ECS agent wants a file there")
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("it is not a regular file (%s): move it away", info.Mode().Type())
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxSize+1))
-	if err == nil && len(data) > maxSize {
-		return nil, errors.New("it is larger than 16 MiB: that is no settings file, move it away")
-	}
-	return data, err
-}
 
 // Write replaces the content old of the file at path, as Load returned it, by data: whole
 // or not at all, and durably. It follows symbolic links, creates a missing file (0600)

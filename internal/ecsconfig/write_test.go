@@ -93,7 +93,7 @@ func TestLoadRefusesWhatIsNoSettingsFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
-		dir:                      "it is a directory: move it away",
+		dir:                      "it is a directory, and the ECS agent wants a file there",
 		"/dev/zero":              "it is not a regular file",
 		pipe:                     "it is not a regular file",
 		huge:                     "it is larger than 16 MiB",

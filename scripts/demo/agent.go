@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -31,7 +33,7 @@ func sickens(s *stage) error {
 	if err := s.box.StartAgent(context.Background()); err != nil {
 		return err
 	}
-	s.say("muster-agent.service watches a sandboxed Docker Engine, with a task of two containers of service web.")
+	s.say("muster-agent.service watches a sandboxed Docker Engine that runs a task of service web with two containers.")
 	said := &observe.Journal{}
 	agent, err := s.background(said, engine.Host(), "agent", "--event-bus", "ops")
 	if err != nil {
@@ -59,7 +61,7 @@ func sickens(s *stage) error {
 	if err := s.muster(1, "status"); err != nil {
 		return err
 	}
-	s.say("The minute is published when it is over, or when the agent says goodbye, as now.")
+	s.say("The agent publishes each minute when it is over, and the last one when it stops, as now.")
 	if err := errors.Join(agent.Process.Signal(syscall.SIGTERM), agent.Wait()); err != nil {
 		return err
 	}
@@ -85,7 +87,7 @@ func (s *stage) background(stderr *observe.Journal, docker string, args ...strin
 
 // turns has a container turn unhealthy, and shows the line and the event.
 func (s *stage) turns(unhealthy func(), said *observe.Journal) error {
-	s.say("The health check of web/cache begins to fail. The journal has it at once, and so does EventBridge:")
+	s.say("The health check of web/cache starts to fail. The journal and EventBridge get it at once:")
 	began := time.Now()
 	unhealthy()
 	if err := await("the line in the journal", func() bool { return said.Count("kind=unhealthy") > 0 }); err != nil {
@@ -105,13 +107,22 @@ func (s *stage) turns(unhealthy func(), said *observe.Journal) error {
 	return nil
 }
 
-// published shows the data of a metric that CloudWatch has.
+// dimensions are "ClusterName=prod ServiceName=web".
+func dimensions(of map[string]string) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(of)) {
+		parts = append(parts, name+"="+of[name])
+	}
+	return strings.Join(parts, " ")
+}
+
+// published shows the data points of a metric that CloudWatch has.
 func (s *stage) published(name string) error {
 	sick := 0
-	fmt.Fprintf(s.out, "\n# CloudWatch has %d data, and of %s:\n", len(s.box.Metrics()), name)
+	fmt.Fprintf(s.out, "\n# CloudWatch has %d data points, of which for %s:\n", len(s.box.Metrics()), name)
 	for _, d := range s.box.Metrics() {
 		if d.Name == name {
-			fmt.Fprintf(s.out, "%s %v %v\n", d.Timestamp.UTC().Format(time.RFC3339), d.Dimensions, d.Value)
+			fmt.Fprintf(s.out, "%s  %s  %v\n", d.Timestamp.UTC().Format(time.RFC3339), dimensions(d.Dimensions), d.Value)
 			sick += int(d.Value)
 		}
 	}

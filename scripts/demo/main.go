@@ -78,16 +78,16 @@ func (s *stage) muster(wantExit int, args ...string) error {
 	return nil
 }
 
-// debug shows what a person sees first who logs in to a sick instance, and checks
-// that it names the cause.
+// debug shows the answer of muster debug, and checks that its first line names
+// the cause. The answer ends at the first empty line.
 func (s *stage) debug(cause string) error {
-	fmt.Fprint(s.out, "\n$ sudo muster debug 2>/dev/null | head -1\n")
+	fmt.Fprint(s.out, "\n$ sudo muster debug | sed '/^$/q'\n")
 	var all bytes.Buffer
 	s.run(&rootless{&all, s.root}, io.Discard, "debug")
-	first, _, _ := strings.Cut(all.String(), "\n")
-	fmt.Fprintln(s.out, first)
-	if !strings.Contains(first, cause) {
-		return fmt.Errorf("muster debug does not begin with %q", cause)
+	answer, _, _ := strings.Cut(all.String(), "\n\n")
+	fmt.Fprintln(s.out, answer)
+	if first, _, _ := strings.Cut(answer, "\n"); !strings.Contains(first, cause) {
+		return fmt.Errorf("the first line of muster debug does not name the cause %q", cause)
 	}
 	return nil
 }

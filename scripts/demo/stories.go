@@ -16,11 +16,11 @@ import (
 )
 
 var stories = []story{
-	{"An instance boots, joins its cluster, and says so", instance(), joins},
-	{"The same, but the cluster's name is mistyped", instance(), mistyped},
-	{"The ECS agent ran too early, and remembers the cluster \"default\"", instance(), stale},
-	{"Four replication ports too few are open, to one of three peers", instance(), closed},
-	{"A container turns unhealthy, and the agent tells of it", instance(), sickens},
+	{"An instance boots, joins its cluster and reports it", instance(), joins},
+	{"The cluster name has a typo", instance(), mistyped},
+	{"The ECS agent started too early and registered in the cluster \"default\"", instance(), stale},
+	{"A security group rule ends four ports too early, for one of three peers", instance(), closed},
+	{"A container turns unhealthy, and the agent reports it", instance(), sickens},
 }
 
 // instance is a member of an Auto Scaling group with a launch hook, in a stack
@@ -44,12 +44,12 @@ func userData(cluster string, more ...string) []string {
 }
 
 func joins(s *stage) error {
-	s.say("The image brought an ecs.config that the ECS agent would misread: quotes stay in the name.")
+	s.say("The image ships an ecs.config that the ECS agent misreads: the quotes become part of the name.")
 	if err := s.write(config, "# from the image\nECS_CLUSTER=\"default\"\nECS_LOGLEVEL=info\n"); err != nil {
 		return err
 	}
 	s.show(config)
-	s.say("User data configures the instance, and does not wait: the ECS agent starts only when user data is over.")
+	s.say("User data configures the instance and does not wait: the ECS agent starts only after user data ends.")
 	if err := s.muster(0, userData("prod", "--ecs", "ECS_RESERVED_MEMORY=256")...); err != nil {
 		return err
 	}
@@ -65,12 +65,12 @@ func joins(s *stage) error {
 }
 
 func mistyped(s *stage) error {
-	s.say("There are default, prod, prod-batch and staging. User data says \"prdo\".")
+	s.say("The clusters are default, prod, prod-batch and staging. User data says \"prdo\".")
 	if err := s.muster(78, userData("prdo")...); err != nil {
 		return err
 	}
 	s.show(config)
-	s.say("ecs.config was not touched, and those who wait were told at once, not after a time-out. Whoever logs in asks once:")
+	s.say("ecs.config is unchanged, and CloudFormation and the launch hook got their signal at once, not after a timeout. On the instance:")
 	if err := s.debug("no cluster prdo in eu-west-1"); err != nil {
 		return err
 	}
@@ -81,14 +81,14 @@ func stale(s *stage) error {
 	if err := sandbox.WriteCheckpoint(s.root, sandbox.Checkpoint{Cluster: "default", InstanceID: "i-0123456789abcdef0", ARN: "arn:aws:ecs:eu-west-1:123456789012:container-instance/default/0aa1"}); err != nil {
 		return err
 	}
-	s.say("With this checkpoint the ECS agent would exit for ever in any other cluster, so bootstrap fails, and whoever logs in is told why.")
+	s.say("With this checkpoint the ECS agent exits in any other cluster, so bootstrap fails. On the instance:")
 	if err := s.muster(1, "bootstrap", "--cluster", "prod"); err != nil {
 		return err
 	}
 	if err := s.debug("/agent.db holds cluster \"default\""); err != nil {
 		return err
 	}
-	s.say("muster moves it aside when told to.")
+	s.say("--reset-stale-state moves the checkpoint aside.")
 	if err := s.muster(0, userData("prod", "--reset-stale-state")...); err != nil {
 		return err
 	}
@@ -98,14 +98,14 @@ func stale(s *stage) error {
 	if err := s.muster(0, "verify"); err != nil {
 		return err
 	}
-	s.say("A second run finds everything done.")
+	s.say("A second run changes nothing.")
 	if err := s.muster(0, userData("prod")...); err != nil {
 		return err
 	}
 	return s.outcome("SUCCESS", "CONTINUE")
 }
 
-// outcome shows, and checks, what the world outside was told.
+// outcome shows and checks what CloudFormation and the launch hook received.
 func (s *stage) outcome(signal, hook string) error {
 	signals := s.box.Signals("web")
 	if len(signals) == 0 {
@@ -142,7 +142,7 @@ func closed(s *stage) error {
 		s.box.AddPeer("prod", fmt.Sprintf("i-0aaaaaaaaaaaaaaa%d", i+1), sandbox.Interface{
 			ID: fmt.Sprintf("eni-%d", i+1), Addrs: []string{fmt.Sprintf("10.0.1.2%d", i+1)}, Groups: []string{group}})
 	}
-	s.say("Three peers replicate an Ignite cache with this instance. One carries another group, and its rule ends four ports too early.")
+	s.say("Three peers replicate an Ignite cache with this instance. One has another security group, whose rule ends four ports too early.")
 	if err := s.muster(0, "bootstrap", "--cluster", "prod", "--ports", "ignite2-compact"); err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func closed(s *stage) error {
 	if err := s.muster(1, "ports"); err != nil {
 		return err
 	}
-	s.say("Somebody runs the line that was printed.")
+	s.say("Now run the printed command.")
 	if err := s.authorize(); err != nil {
 		return err
 	}

@@ -53,12 +53,14 @@ type World struct {
 	// FileSystem measures the one that a path is on: kernel.FileSystemAt.
 	FileSystem func(path string) (kernel.FileSystem, error)
 	Now        func() time.Time // this host's clock; nil: time.Now
+	// Getenv reads muster's own environment; nil: it is empty.
+	Getenv func(name string) string
 }
 
 // Catalog is every check, in the order in which one explains the next.
 func Catalog(w World) []Check {
 	f := &facts{}
-	return slices.Concat(instanceChecks(w, f), networkChecks(w, f), bootstrapChecks(w), dockerChecks(w), ecsChecks(w, f), portChecks(w), healthChecks(w), w.agentChecks())
+	return w.onThisPlatform(slices.Concat(platformChecks(w), instanceChecks(w, f), networkChecks(w, f), bootstrapChecks(w), dockerChecks(w), ecsChecks(w, f), portChecks(w), healthChecks(w), w.agentChecks()))
 }
 
 // facts are what one check found out and others go by. Each field is written by

@@ -16,10 +16,10 @@ type Introspection interface {
 	Metadata(ctx context.Context) (ecsagent.Metadata, error)
 }
 
-// ecsChecks look at the ECS agent and its registration, and last ask the ECS API.
+// ecsChecks cover the ECS agent and its registration, and last ask the ECS API.
 func ecsChecks(w World, f *facts) []Check {
 	return []Check{
-		{ID: "ecs-config", Group: ECS, Title: "the ECS agent reads in ecs.config what was meant", Run: w.ecsConfig,
+		{ID: "ecs-config", Group: ECS, Title: "the ECS agent reads in ecs.config what was meant", Run: w.withUserData(w.ecsConfig),
 			Findings: []string{"ecs-config-misread", "ecs-config-invalid", "cluster-unset", "other-cluster-configured", "wrong-region", "reserved-memory-above-ram"}},
 		{ID: "ecs-unit", Group: ECS, Title: "systemd runs ecs.service", Run: w.ecsUnit,
 			Findings: append(unitNotStarted(), "ecs-unit-failed", "ecs-unit-restarting", "ecs-unit-disabled")},
@@ -36,6 +36,20 @@ func ecsChecks(w World, f *facts) []Check {
 			Run: func(ctx context.Context) []Finding { return w.containerInstance(ctx, f.arn) },
 			Findings: []string{"container-instance-unknown", "foreign-container-instance", "registration-failed", "container-instance-inactive",
 				"container-instance-draining", "still-registering", "agent-disconnected"}},
+	}
+}
+
+// withUserData adds to a missing cluster why user data may not have named it.
+func (w World) withUserData(run func(context.Context) []Finding) func(context.Context) []Finding {
+	return func(ctx context.Context) []Finding {
+		found := run(ctx)
+		for i := range found {
+			if found[i].ID == "cluster-unset" {
+				found[i].Evidence = append(found[i].Evidence, w.userDataForm(ctx)...)
+				found[i].SymptomOf = append(found[i].SymptomOf, "user-data-not-run")
+			}
+		}
+		return found
 	}
 }
 
@@ -102,6 +116,9 @@ func (w World) registered(ctx context.Context, f *facts) []Finding {
 	f.arn = meta.ContainerInstanceARN
 	return Passed("registered in cluster "+meta.Cluster+" as "+f.arn, meta.Version)
 }
+
+// isRegistered reports whether the ECS agent itself reports a registration.
+func (w World) isRegistered(ctx context.Context) bool { return w.agentARN(ctx) != "" }
 
 // nameOf is a cluster's name for a sentence: an ARN is long.
 func nameOf(text string) string {

@@ -84,7 +84,7 @@ func TestNetworkFindings(t *testing.T) {
 			w.Inject(sandbox.Fault{Service: sandbox.ECS, Kind: sandbox.KindSkewed, Message: "Signature expired"})
 		},
 			"fail signature-refused: ECS does not accept the signatures of this instance: the clock is off"},
-		"no region to ask in": {"poll-endpoint", func(_ *testing.T, w *world) { w.Poll = nil }, "skip poll-endpoint: there is nothing here to look through"},
+		"no region to ask in": {"poll-endpoint", func(_ *testing.T, w *world) { w.Poll = nil }, "skip poll-endpoint: not available here"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -123,7 +123,7 @@ func (w World) kills() ([]Finding, error) {
 		f.Evidence = append(f.Evidence, fmt.Sprintf("%+.20q was killed %s after boot: %s", k.Process, k.SinceBoot.Round(time.Second), of))
 		killed := fmt.Sprintf("%+.20q", k.Process)
 		if !k.Cgroup && uptime > 0 && uptime-k.SinceBoot < recently {
-			f.Status, f.Summary = Fail, "the host ran out of memory within the last hour: the kernel killed " + killed
+			f.Status, f.Summary = Fail, "the host ran out of memory within the last hour: the kernel killed "+killed
 		}
 	}
 	if f.Evidence == nil {

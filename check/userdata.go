@@ -56,13 +56,19 @@ func (w World) notRun(ctx context.Context) []Finding {
 	}
 	f := Finding{ID: "user-data-not-run", Status: Fail, Summary: "user data never ran: cloud-init found no data source at boot",
 		Evidence: []string{"/var/lib/cloud/data/result.json: datasource DataSourceNone", "the metadata service has user data"}}
-	if saved, where := w.remembered(ctx); saved != "" {
-		f.Evidence = append(f.Evidence, where)
-		f.Fix = fix.Do("Name the cluster and drop the ECS agent's saved state, or replace the instance:", "sudo muster bootstrap --cluster "+w.clusterForCommand()+" --reset-stale-state", w.terminate())
-		return []Finding{f}
+	if w.Agent != nil {
+		if meta, err := w.Agent.Metadata(ctx); err == nil && meta.ContainerInstanceARN != "" {
+			f.Evidence = append(f.Evidence, fmt.Sprintf("the ECS agent has registered in cluster %q all the same", nameOf(meta.Cluster)))
+			f.Fix = fix.Do("Replace the instance, or name its cluster and drop the ECS agent's saved state:", "sudo muster bootstrap --cluster "+w.clusterForCommand()+" --reset-stale-state")
+			return []Finding{f}
+		}
+	}
+	path := w.checkpointPath()
+	if info, err := os.Stat(path); err == nil && info.Size() > 0 {
+		f.Evidence = append(f.Evidence, path+" holds an earlier registration, which a reboot does not take away")
 	}
 	f.Evidence = append(f.Evidence, "ECS agents from 1.105 on exit with code 5 in this situation")
-	f.Fix = fix.Do("Replace the instance, or name the cluster by hand:", w.terminate(), "sudo muster bootstrap --cluster "+w.clusterForCommand())
+	f.Fix = fix.Do("Replace the instance:", w.terminate())
 	return []Finding{f}
 }
 
@@ -77,21 +83,6 @@ func (w World) clusterForCommand() string {
 		return "NAME"
 	}
 	return name
-}
-
-// remembered is the cluster that the ECS agent has joined, by its own word, else
-// that there is an agent.db; where says so in a sentence.
-func (w World) remembered(ctx context.Context) (name, where string) {
-	if w.Agent != nil {
-		if meta, err := w.Agent.Metadata(ctx); err == nil && meta.ContainerInstanceARN != "" {
-			return meta.Cluster, fmt.Sprintf("the ECS agent has registered in cluster %q", meta.Cluster)
-		}
-	}
-	path := w.checkpointPath()
-	if info, err := os.Stat(path); err == nil && info.Size() > 0 {
-		return "unknown", path + " holds an earlier registration"
-	}
-	return "", ""
 }
 
 // malformed is user data that cloud-init did not run because of its form. Where

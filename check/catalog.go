@@ -66,7 +66,8 @@ func Catalog(w World) []Check {
 // facts are what one check found out and others go by. Each field is written by
 // one check, before those that need it run.
 type facts struct {
-	arn string // of the container instance; written by registered
+	arn     string // of the container instance; written by registered
+	cluster string // that the ECS agent reports; written by registered
 	// deferred is the warm pool's state that holds the registration back; written
 	// by lifecycle.
 	deferred string

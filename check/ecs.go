@@ -33,7 +33,7 @@ func ecsChecks(w World, f *facts) []Check {
 		{ID: "cluster", Group: ECS, Title: "ECS has the cluster", Run: w.cluster, Remote: true,
 			Findings: []string{"cluster-missing", "cluster-inactive", "cluster-not-active"}},
 		{ID: "container-instance", Group: ECS, Title: "ECS agrees that this instance is registered and connected", Remote: true, Needs: []string{"registered"},
-			Run: func(ctx context.Context) []Finding { return w.containerInstance(ctx, f.arn) },
+			Run: func(ctx context.Context) []Finding { return w.containerInstance(ctx, f.cluster, f.arn) },
 			Findings: []string{"container-instance-unknown", "foreign-container-instance", "registration-failed", "container-instance-inactive",
 				"container-instance-draining", "still-registering", "agent-disconnected"}},
 	}
@@ -107,13 +107,13 @@ func (w World) registered(ctx context.Context, f *facts) []Finding {
 				w.deregister(meta.Cluster, meta.ContainerInstanceARN)),
 			SymptomOf: []string{"ecs-config", "user-data"}}}
 	case wanted == "" && sameCluster(meta.Cluster, cluster.Default):
-		f.arn = meta.ContainerInstanceARN
+		f.arn, f.cluster = meta.ContainerInstanceARN, meta.Cluster
 		return []Finding{{ID: "cluster-default", Status: Warn, Summary: "the ECS agent joined the cluster \"default\": no setting names another",
 			Evidence:  append([]string{"registered as " + f.arn}, w.userDataForm(ctx)...),
 			Fix:       fix.Do("If another cluster was meant, name it:", "sudo muster bootstrap --cluster NAME --reset-stale-state"),
 			SymptomOf: []string{"cluster-unset", "ecs-config", "user-data-not-run"}}}
 	}
-	f.arn = meta.ContainerInstanceARN
+	f.arn, f.cluster = meta.ContainerInstanceARN, meta.Cluster
 	return Passed("registered in cluster "+meta.Cluster+" as "+f.arn, meta.Version)
 }
 

@@ -92,8 +92,9 @@ func NoSuchCluster(ctx context.Context, clusters Clusters, wanted cluster.Ref, r
 	return fmt.Sprintf("no cluster %s in %s of account %s: %s", wanted.Name, region, account, nearest.Hint(wanted.Name, names, hint))
 }
 
-func (w World) containerInstance(ctx context.Context, arn string) []Finding {
-	text, _ := w.wanted()
+// containerInstance asks in the cluster that the ECS agent reports, which alone knows
+// the container instance: the one that is wanted is compared elsewhere.
+func (w World) containerInstance(ctx context.Context, text, arn string) []Finding {
 	switch {
 	case w.Registry == nil:
 		return Skipped("the ECS API cannot be reached from here")

@@ -136,6 +136,7 @@ func (w World) formFlaws(ctx context.Context) []string {
 // failedParts are the parts of user data that cloud-init ran and that failed.
 func (w World) failedParts(boot cloudinit.Result) ([]Finding, error) {
 	failures, unread := cloudinit.Failures(w.Config.Root)
+	failures = slices.DeleteFunc(failures, func(f cloudinit.Failure) bool { return f.Earlier })
 	var logged []string
 	for _, f := range failures {
 		if !f.Ignored {

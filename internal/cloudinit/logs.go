@@ -27,6 +27,9 @@ type Failure struct {
 	// Part is the script that failed, such as part-001; empty without one.
 	Part string
 	Text string // a sentence, which quotes no user data
+	// Earlier: it was in a boot before the newest one. Scripts run once in the life of
+	// an instance, so that it may still be why something is missing.
+	Earlier bool
 }
 
 // The messages of cloud-init, of versions 18 to 25: handlers/__init__.py,
@@ -38,8 +41,8 @@ var (
 	mergeFail  = regexp.MustCompile(`Failed at merging in cloud config part from (\S+?):? `)
 )
 
-// Failures are what the logs below root say went wrong with user data in the
-// newest boot, each thing once. A log that is not there says nothing.
+// Failures are what the logs below root say went wrong with user data, each thing
+// once. A log that is not there says nothing.
 func Failures(root string) ([]Failure, error) {
 	var all []Failure
 	var bad error
@@ -52,7 +55,9 @@ func Failures(root string) ([]Failure, error) {
 			same := func(o Failure) bool {
 				return o.Ignored == f.Ignored && o.Part == f.Part && (f.Part != "" || f.Ignored || o.Text == f.Text)
 			}
-			if !slices.ContainsFunc(all, same) {
+			if i := slices.IndexFunc(all, same); i >= 0 {
+				all[i].Earlier = all[i].Earlier && f.Earlier
+			} else {
 				all = append(all, f)
 			}
 		}
@@ -79,18 +84,36 @@ func tail(path string) ([]byte, error) {
 	return data, nil
 }
 
-// newBoot is in the first line of each boot's stage "init-local".
-const newBoot = "running 'init-local'"
+// What cloud-init logs at the beginning of a boot, at the beginning of the stage that
+// runs user data's scripts, and at its end (cloudinit/cmd/main.py, cc_final_message).
+const (
+	newBoot  = "running 'init-local'"
+	scripts  = "running 'modules:final'"
+	finished = " finished at "
+)
 
-// scan finds the failures in one log, of its newest boot alone.
+// scan finds the failures in one log. Scripts that had begun when the next boot did
+// were cut off by a reboot, and do not run again.
 func scan(path string, data []byte) []Failure {
 	var found []Failure
+	running := false
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	lines.Buffer(nil, maxLog)
 	for lines.Scan() {
 		line := lines.Text()
-		if strings.Contains(line, newBoot) {
-			found = nil
+		switch {
+		case strings.Contains(line, newBoot):
+			if running {
+				found = append(found, Failure{Text: path + ": the instance rebooted while user data was running, and what was left did not run"})
+			}
+			running = false
+			for i := range found {
+				found[i].Earlier = true
+			}
+		case strings.Contains(line, scripts):
+			running = true
+		case strings.Contains(line, finished):
+			running = false
 		}
 		if f := failure(line); f.Text != "" {
 			f.Text = path + ": " + f.Text

@@ -50,9 +50,6 @@ func (w World) agentARN(ctx context.Context) string {
 	return meta.ContainerInstanceARN
 }
 
-// isRegistered says whether the ECS agent has a registration.
-func (w World) isRegistered(ctx context.Context) bool { return w.agentARN(ctx) != "" }
-
 // logSettings reads in ecs.config what and where the agent logs
 // (ecs-agent/logger/log.go). ecs-init mounts /var/log/ecs as /log into the agent's container.
 func (w World) logSettings(opts *ecsagent.Options) []Finding {

@@ -203,6 +203,10 @@ func broken(w World, f *Finding, failed []tried) {
 	if agent, err := w.proxyOfAgent(); err == nil && errors.Is(failed[0].Err, errNoProxyURL) {
 		f.Summary = agent.setAt + ": the ECS agent's proxy is not a valid URL"
 		f.Fix = fix.Do("Correct the line to http://HOST:PORT, and restart the ECS agent:", "sudo systemctl restart ecs")
+		if strings.ContainsAny(agent.HTTP+agent.HTTPS, `"'`) { // ecs.config is no shell: they belong to the value
+			f.Summary = agent.setAt + ": the quotes are part of the ECS agent's proxy, which is no valid URL"
+			f.Fix = fix.Do("Remove the quotes in the line, and restart the ECS agent:", "sudo systemctl restart ecs")
+		}
 		return
 	}
 	f.Summary = "the connection to " + named(failed) + " was cut off"

@@ -17,6 +17,7 @@ import (
 
 	"muster/internal/bootreport"
 	"muster/internal/exitcode"
+	"muster/internal/fix"
 	"muster/internal/record"
 	"muster/internal/sandbox"
 	"muster/internal/units"
@@ -267,6 +268,42 @@ func TestCheckpointOfTheECSAgent(t *testing.T) {
 			}
 			if rec, _ := record.Read(m.path("var/lib/muster/instances/" + instanceID)); rec.Cluster != test.cluster {
 				t.Errorf("recorded as %q", rec.Cluster)
+			}
+		})
+	}
+}
+
+// An agent with the ARN of an instance that ECS has deregistered comes back as that one
+// and is refused (agent/app/agent.go, reregisterContainerInstance; InactiveInstanceException
+// makes it wait an hour). verify has learned it from ECS; bootstrap asks nothing.
+func TestADeregisteredInstanceIsRemembered(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		arn, reset   string
+		warns, moved bool
+	}{
+		"deregistered":                 {arn: "arn:ci/1", warns: true},
+		"deregistered, reset":          {arn: "arn:ci/1", reset: "true", moved: true},
+		"another one was deregistered": {arn: "arn:ci/0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
+			if test.reset != "" {
+				m.set("RESET_STALE_STATE", test.reset)
+			}
+			m.saved("prod")
+			before := bootreport.Report{InstanceID: instanceID, ContainerInstanceARN: test.arn, Cause: bootreport.NewCause("container-instance-inactive", "x", fix.Fix{})}
+			if err := before.Write(m.path("var/lib/muster/instances/" + instanceID + "/report.json")); err != nil {
+				t.Fatal(err)
+			}
+			m.mustConfigure()
+			text := m.log.String()
+			if warns := strings.Contains(text, "which ECS has deregistered") && strings.Contains(text, "muster bootstrap --reset-stale-state --cluster prod"); warns != test.warns {
+				t.Error(text)
+			}
+			if files, _ := filepath.Glob(m.path(agentDB + ".*.muster")); (len(files) == 1) != test.moved {
+				t.Errorf("moved aside: %q", files)
 			}
 		})
 	}

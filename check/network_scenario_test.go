@@ -74,8 +74,8 @@ func natted(w *world, state, subnet string) {
 // public is a metadata service that knows a public address.
 type public struct{ imds check.Metadata }
 
-func (p public) HasUserData(ctx context.Context) (bool, error) { return p.imds.HasUserData(ctx) }
-func (p public) Date(ctx context.Context) (time.Time, error)   { return p.imds.Date(ctx) }
+func (p public) UserData(ctx context.Context) ([]byte, bool, error) { return p.imds.UserData(ctx) }
+func (p public) Date(ctx context.Context) (time.Time, error)        { return p.imds.Date(ctx) }
 
 func (p public) Metadata(ctx context.Context, path string) (string, bool, error) {
 	if strings.HasSuffix(path, "/public-ipv4s") {

@@ -84,7 +84,7 @@ func TestNetworkFindings(t *testing.T) {
 			w.Inject(sandbox.Fault{Service: sandbox.ECS, Kind: sandbox.KindSkewed, Message: "Signature expired"})
 		},
 			"fail signature-refused: ECS does not accept the signatures of this instance: its clock is off"},
-		"no region to ask in": {"poll-endpoint", func(_ *testing.T, w *world) { w.Poll = nil }, "skip poll-endpoint: there is nothing here to look through"},
+		"no region to ask in": {"poll-endpoint", func(_ *testing.T, w *world) { w.Poll = nil }, "skip poll-endpoint: not available here"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -186,7 +186,9 @@ func (d dead) Ask(ctx context.Context, _ string, _ *url.URL) netpath.Answer {
 func (d dead) Metadata(ctx context.Context, _ string) (string, bool, error) {
 	return "", false, d.wait(ctx, time.Hour)
 }
-func (d dead) HasUserData(ctx context.Context) (bool, error) { return false, d.wait(ctx, time.Hour) }
+func (d dead) UserData(ctx context.Context) ([]byte, bool, error) {
+	return nil, false, d.wait(ctx, time.Hour)
+}
 func (d dead) Date(ctx context.Context) (time.Time, error) {
 	return time.Time{}, d.wait(ctx, time.Hour)
 }

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -21,7 +22,7 @@ func (w World) cluster(ctx context.Context) []Finding {
 	ref, err := cluster.Parse(text)
 	switch {
 	case w.Registry == nil:
-		return Skipped("there is no way to the ECS API")
+		return Skipped("the ECS API cannot be reached from here")
 	case text == "":
 		return Skipped("no cluster is named")
 	case err != nil:
@@ -33,13 +34,14 @@ func (w World) cluster(ctx context.Context) []Finding {
 	return Passed("cluster " + text + " is ACTIVE")
 }
 
-func (w World) containerInstance(ctx context.Context, arn string) []Finding {
-	text, _ := w.wanted()
+// containerInstance asks in the cluster that the ECS agent reports, which alone knows
+// the container instance: the one that is wanted is compared elsewhere.
+func (w World) containerInstance(ctx context.Context, text, arn string) []Finding {
 	switch {
 	case w.Registry == nil:
-		return Skipped("there is no way to the ECS API")
+		return Skipped("the ECS API cannot be reached from here")
 	case arn == "":
-		return Skipped("this instance has no container instance ARN to ask for")
+		return Skipped("the ECS agent reports no container instance ARN to ask for")
 	case text == "":
 		text = cluster.Default
 	}
@@ -58,35 +60,86 @@ func (w World) RegistrationFinding(clusterName, arn string, ci awsapi.ContainerI
 	case awsapi.KindOf(err) != "":
 		return CouldNotLook(err, fix.Fix{})[0], true
 	case err != nil:
-		return Finding{ID: "container-instance-unknown", Status: Fail, Summary: fmt.Sprintf("ECS knows no container instance %s in cluster %s: it is not of this account or not of %s", arn, clusterName, w.Identity.Region),
-			Fix: fix.Do("take AWS_DEFAULT_REGION and credentials out of " + w.Config.ECSConfig + ", then: systemctl restart ecs"), SymptomOf: []string{"ecs-config"}}, true
+		return w.unknownInstance(clusterName, arn), true
 	case ci.EC2InstanceID != "" && w.Identity.InstanceID != "" && ci.EC2InstanceID != w.Identity.InstanceID:
-		return Finding{ID: "foreign-container-instance", Status: Fail, Summary: fmt.Sprintf("container instance %s belongs to %s: the ECS agent runs on another instance's state", ci.ARN, ci.EC2InstanceID),
-			Fix: fix.Do(setAside(w.checkpointPath()))}, true
+		return Finding{ID: "foreign-container-instance", Status: Fail, Summary: fmt.Sprintf("the ECS agent runs on the saved state of another instance, %s", ci.EC2InstanceID),
+			Evidence: []string{fmt.Sprintf("container instance %s belongs to %s; this is %s", ci.ARN, ci.EC2InstanceID, w.Identity.InstanceID)}, Fix: w.registerAnew()}, true
 	}
-	return w.statusFinding(ci)
+	return w.statusFinding(clusterName, ci)
+}
+
+// unknownInstance is a registration that the agent reports and ECS does not know.
+// ECS forgets a deregistered one after a while; one of another account or region
+// is as unknown. The answer does not tell the two apart.
+func (w World) unknownInstance(clusterName, arn string) Finding {
+	f := Finding{ID: "container-instance-unknown", Status: Fail, SymptomOf: []string{"ecs-config"},
+		Summary:  "ECS does not know this container instance: it was deregistered, or is of another account or region",
+		Evidence: []string{fmt.Sprintf("the ECS agent reports %s, and cluster %q in %s has no such container instance", arn, nameOf(clusterName), w.region())}, Fix: w.registerAnew()}
+	lines := w.credentialLines()
+	f.Evidence = append(f.Evidence, lines...)
+	if len(lines) > 0 {
+		f.Fix.Text = "Remove these lines of " + w.Config.ECSConfig + " if they name another account or region, then register anew:"
+	}
+	return f
+}
+
+// credentialLines are the lines that choose account and region, without values.
+func (w World) credentialLines() []string {
+	file, err := w.agentConfig(w.Config.ECSConfig)
+	if err != nil {
+		return nil
+	}
+	var lines []string
+	for _, key := range []string{"AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"} {
+		if n := file.Line(key); n > 0 {
+			lines = append(lines, fmt.Sprintf("%s:%d: sets %s", w.Config.ECSConfig, n, key))
+		}
+	}
+	return lines
+}
+
+// registerAnew sets the agent's saved state aside, without which it registers as a
+// new container instance.
+func (w World) registerAnew() fix.Fix {
+	path := w.checkpointPath()
+	return fix.Do("Register anew, without the saved state:", "sudo systemctl stop ecs", "sudo mv "+path+" "+path+".old", startUnit)
 }
 
 // statusFinding knows the statuses of the ECS API reference, ContainerInstance.
-func (w World) statusFinding(ci awsapi.ContainerInstance) (f Finding, bad bool) {
+func (w World) statusFinding(clusterName string, ci awsapi.ContainerInstance) (f Finding, bad bool) {
+	seen := []string{fmt.Sprintf("%s is %s", ci.ARN, ci.Status)}
+	if ci.StatusReason != "" {
+		seen = append(seen, "ECS says: "+ci.StatusReason)
+	}
 	switch {
 	case ci.Status == "REGISTRATION_FAILED":
-		return Finding{ID: "registration-failed", Status: Fail, Summary: "ECS refused the registration: " + ci.StatusReason,
-			Fix: fix.Do("mend what the reason names, then replace the instance")}, true
+		return Finding{ID: "registration-failed", Status: Fail, Summary: "ECS refused the registration: " + cmp.Or(ci.StatusReason, "it gives no reason"), Evidence: seen[:1],
+			Fix: fix.Do("Fix what the reason names, then replace the instance:", w.terminate())}, true
 	case ci.Status == "INACTIVE", ci.Status == "DEREGISTERING":
-		return Finding{ID: "container-instance-inactive", Status: Fail, Summary: fmt.Sprintf("container instance %s was deregistered (%s)", ci.ARN, ci.Status),
-			Fix: fix.Do(setAside(w.checkpointPath()))}, true
+		return Finding{ID: "container-instance-inactive", Status: Fail, Summary: fmt.Sprintf("this container instance was deregistered: ECS has it as %s", ci.Status), Evidence: seen,
+			Fix: w.registerAnew()}, true
 	case ci.Status == "REGISTERING":
-		return Finding{ID: "still-registering", Status: Fail, Summary: fmt.Sprintf("container instance %s is still REGISTERING", ci.ARN),
-			Fix: fix.Do("wait, then: muster verify")}, true
+		return Finding{ID: "still-registering", Status: Fail, Summary: "ECS is still registering this container instance", Evidence: seen,
+			Fix: fix.Do("Wait for it:", "sudo muster verify")}, true
 	case !ci.Connected:
-		return Finding{ID: "agent-disconnected", Status: Fail, Summary: fmt.Sprintf("container instance %s is %s, but its ECS agent is not connected", ci.ARN, ci.Status),
-			Evidence:  []string{"some minutes without connection are normal; it is a failure when it lasts more than five"},
-			Fix:       fix.Do("allow ecs:Poll and ecs:StartTelemetrySession to the role, and port 443 to the ecs-a and ecs-t endpoints; then: systemctl restart ecs"),
-			SymptomOf: slices.Concat(network(), []string{"imds", "instance-role", "clock", "docker", "disk", "pressure"})}, true
+		return w.disconnected(ci), true
 	case ci.Status == "DRAINING":
-		return Finding{ID: "container-instance-draining", Status: Warn, Summary: fmt.Sprintf("container instance %s is DRAINING: it takes no new tasks", ci.ARN),
-			Evidence: []string{ci.StatusReason}, Fix: fix.Do("if that is not meant: aws ecs update-container-instances-state --status ACTIVE --container-instances " + ci.ARN)}, true
+		return Finding{ID: "container-instance-draining", Status: Warn, Summary: "this container instance is DRAINING: it takes no new tasks",
+			Evidence: append(seen, "managed draining, managed termination and a spot interruption set this before the instance goes"),
+			Fix: fix.Do("Nothing to do if the instance is to go. Else make it active again:", "aws ecs update-container-instances-state --region "+w.region()+
+				" --cluster "+nameOf(clusterName)+" --container-instances "+ci.ARN+" --status ACTIVE"),
+			SymptomOf: []string{"leaving"}}, true
 	}
 	return Finding{}, false
+}
+
+// disconnected is an agent that ECS does not hear from. What the agent logged of
+// its connection, and what is wrong with the way to the endpoints, explain it.
+func (w World) disconnected(ci awsapi.ContainerInstance) Finding {
+	return Finding{ID: "agent-disconnected", Status: Fail, Summary: "ECS shows the ECS agent of this instance as not connected",
+		Evidence: []string{fmt.Sprintf("%s is %s, agentConnected is false", ci.ARN, ci.Status),
+			"disconnects of some minutes are normal (the agent reconnects every half hour)"},
+		Fix: fix.Do("If it lasts for more than 5 minutes, allow ecs:Poll and port 443 to the ecs-a and ecs-t endpoints. Then restart the agent:",
+			"sudo grep -E 'level=(error|warn|critical)' /var/log/ecs/ecs-agent.log | tail -n 20", "sudo systemctl --no-block restart "+ecsUnit),
+		SymptomOf: slices.Concat(network(), []string{"imds", "instance-role", "clock", "docker", "disk", "pressure", "ecs-config", "agent-log"})}
 }

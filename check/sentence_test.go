@@ -41,12 +41,12 @@ func TestACauseSaysWhatAndWhere(t *testing.T) {
 			w.plan.Hold = true
 			w.systemd["ecs.service"] = units.State{LoadState: "loaded", ActiveState: "inactive", Job: &units.Job{Type: "start", State: "waiting"}}
 			w.systemd["cloud-final.service"] = units.State{LoadState: "loaded", ActiveState: "activating", SubState: "start"}
-		}, []string{"queued behind user data", "start job waiting", "cloud-final.service: loaded, activating (start)", "--no-block"}},
+		}, []string{"waits for user data to end", "start job waiting", "cloud-final.service: loaded, activating (start)", "--no-block"}},
 		"a crash loop": {func(_ *testing.T, w *world) {
 			for range 4 {
 				w.docker.die("web", 139, 0)
 			}
-		}, []string{"shop/web (ecs-web-", "died 4 times", "exit code 139"}},
+		}, []string{"shop/web is in a crash loop: 4 unexpected exits, last exit code 139", "sudo docker logs --tail 20 ecs-web-"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

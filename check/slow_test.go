@@ -83,8 +83,8 @@ func ask1[A any](ctx context.Context, s slow, question string, real func() (A, e
 func (s slow) Metadata(ctx context.Context, path string) (string, bool, error) {
 	return ask(ctx, s, "imds "+path, func() (string, bool, error) { return s.was.IMDS.Metadata(ctx, path) })
 }
-func (s slow) HasUserData(ctx context.Context) (bool, error) {
-	return ask1(ctx, s, "imds user data", func() (bool, error) { return s.was.IMDS.HasUserData(ctx) })
+func (s slow) UserData(ctx context.Context) ([]byte, bool, error) {
+	return ask(ctx, s, "imds user data", func() ([]byte, bool, error) { return s.was.IMDS.UserData(ctx) })
 }
 func (s slow) Date(ctx context.Context) (time.Time, error) {
 	_, err := ask1(ctx, s, "imds date", func() (time.Time, error) { return s.was.IMDS.Date(ctx) })

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 
 	"muster/internal/cluster"
 	"muster/internal/ecsagent"
@@ -101,11 +100,7 @@ func (w World) registered(ctx context.Context, f *facts) []Finding {
 	wanted, origin := w.wanted()
 	switch {
 	case wanted != "" && !sameCluster(wanted, meta.Cluster):
-		return []Finding{{ID: "wrong-cluster", Status: Fail, Summary: fmt.Sprintf("the ECS agent registered in cluster %q, not in %q", nameOf(meta.Cluster), nameOf(wanted)),
-			Evidence: []string{wanted + " is from " + origin, "registered as " + meta.ContainerInstanceARN},
-			Fix: fix.Do("Move the instance, and deregister the old entry:", "sudo muster bootstrap --cluster "+wanted+" --reset-stale-state",
-				w.deregister(meta.Cluster, meta.ContainerInstanceARN)),
-			SymptomOf: []string{"ecs-config", "user-data"}}}
+		return []Finding{WrongCluster(meta.Cluster, wanted, origin, meta.ContainerInstanceARN, w.Identity.Region)}
 	case wanted == "" && sameCluster(meta.Cluster, cluster.Default):
 		f.arn, f.cluster = meta.ContainerInstanceARN, meta.Cluster
 		return []Finding{{ID: "cluster-default", Status: Warn, Summary: "the ECS agent joined the cluster \"default\": no setting names another",

@@ -3,22 +3,13 @@ package check
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"muster/internal/awsapi"
 	"muster/internal/cluster"
 	"muster/internal/fix"
-	"muster/internal/nearest"
 )
-
-// Clusters knows which clusters exist.
-type Clusters interface {
-	ClusterStatus(ctx context.Context, cluster string) (string, error)
-	ClusterNames(ctx context.Context) ([]string, error)
-}
 
 // Registry is what the ECS API knows of clusters and of the instances in them.
 type Registry interface {
@@ -37,59 +28,10 @@ func (w World) cluster(ctx context.Context) []Finding {
 	case err != nil:
 		return CouldNotLook(err, fix.Fix{})
 	}
-	status, err := w.Registry.ClusterStatus(ctx, text)
-	from := text + " is from " + origin
-	switch {
-	case errors.Is(err, awsapi.ErrNoSuchCluster):
-		return []Finding{{ID: "cluster-missing", Status: Fail, Summary: NoSuchCluster(ctx, w.Registry, ref, w.Identity.Region, w.Identity.AccountID),
-			Evidence: []string{from}, Fix: w.otherCluster(ctx, ref), SymptomOf: []string{"ecs-config"}}}
-	case err != nil:
-		return CouldNotLook(err, fix.Fix{})
-	case status == "INACTIVE":
-		return []Finding{{ID: "cluster-inactive", Status: Fail, Summary: fmt.Sprintf("cluster %q was deleted: ECS has it as INACTIVE", ref.Name), Evidence: []string{from},
-			Fix: fix.Do("Create it again, or name another cluster:", "aws ecs create-cluster --region "+w.region()+" --cluster-name "+ref.Name,
-				"sudo muster bootstrap --cluster NAME --reset-stale-state"), SymptomOf: []string{"ecs-config"}}}
-	case status != "ACTIVE":
-		return []Finding{{ID: "cluster-not-active", Status: Warn, Summary: fmt.Sprintf("cluster %q is %s, which concerns its capacity providers and may pass", ref.Name, status)}}
+	if f, bad := ClusterFinding(ctx, w.Registry, ref, origin, w.Identity); bad {
+		return []Finding{f}
 	}
 	return Passed("cluster " + text + " is ACTIVE")
-}
-
-// otherCluster names the cluster that was probably meant, where one is near.
-func (w World) otherCluster(ctx context.Context, wrong cluster.Ref) fix.Fix {
-	names, err := w.Registry.ClusterNames(ctx)
-	if near := nearest.Of(wrong.Name, names); err == nil && len(near) > 0 {
-		return fix.Do("Name the right cluster:", "sudo muster bootstrap --cluster "+near[0]+" --reset-stale-state")
-	}
-	if wrong.Region != "" { // the ARN is of elsewhere
-		return fix.Do("Name a cluster of this region and account:", "aws ecs list-clusters --region "+w.region(), "sudo muster bootstrap --cluster NAME --reset-stale-state")
-	}
-	return fix.Do("Name a cluster that exists:", "aws ecs list-clusters --region "+w.region(), "sudo muster bootstrap --cluster NAME --reset-stale-state")
-}
-
-// NoSuchCluster is the sentence on a cluster that ECS does not know, with those
-// that may have been meant. An ARN of another region or account is its own reason:
-// an instance joins a cluster of its own region and account only.
-func NoSuchCluster(ctx context.Context, clusters Clusters, wanted cluster.Ref, region, account string) string {
-	switch {
-	case wanted.Region != "" && wanted.Region != region:
-		return fmt.Sprintf("the ARN of cluster %s names region %s, but this instance is in %s", wanted.Name, wanted.Region, region)
-	case wanted.Account != "" && account != "" && wanted.Account != account:
-		return fmt.Sprintf("the ARN of cluster %s names account %s, but this instance is in %s", wanted.Name, wanted.Account, account)
-	}
-	names, err := clusters.ClusterNames(ctx)
-	hint := "no name is near"
-	switch {
-	case awsapi.KindOf(err) == awsapi.Denied:
-		hint = "ecs:ListClusters is not allowed here, or muster would name the nearest"
-	case err != nil:
-		hint = "the clusters could not be listed"
-	case len(names) == 0:
-		hint = "there is no cluster at all in this account and region"
-	case len(names) <= 3:
-		hint = "the clusters there are " + strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("no cluster %s in %s of account %s: %s", wanted.Name, region, account, nearest.Hint(wanted.Name, names, hint))
 }
 
 // containerInstance asks in the cluster that the ECS agent reports, which alone knows

@@ -90,6 +90,10 @@ func (s slow) Date(ctx context.Context) (time.Time, error) {
 	_, err := ask1(ctx, s, "imds date", func() (time.Time, error) { return s.was.IMDS.Date(ctx) })
 	return time.Now(), err // of the bubble
 }
+
+// Families asks nobody.
+func (s slow) Families() netpath.Families { return s.was.Net.Families() }
+
 func (s slow) Resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	return ask1(ctx, s, "dns "+host, func() ([]netip.Addr, error) { return s.was.Net.Resolve(ctx, host) })
 }

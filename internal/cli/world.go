@@ -39,5 +39,6 @@ func wholeWorld(ctx context.Context, cmd *cobra.Command, log *slog.Logger) (chec
 		log.Warn(damage.Error(), "phase", "record")
 	}
 	w := check.World{Config: cfg, Record: rec, Identity: id, NoIdentity: noIdentity, Getenv: os.Getenv}
-	return onECS(ctx, onNetwork(ctx, onDocker(w))), nil
+	aws := &clients{}
+	return onECS(ctx, aws, onNetwork(ctx, aws, onDocker(w))), nil
 }

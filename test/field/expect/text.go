@@ -81,12 +81,13 @@ var variable = []struct {
 }{
 	{regexp.MustCompile(`\b[0-9a-f]{32}\b`), "ID"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?`), "TIME"},
+	{regexp.MustCompile(`\bpid \d+`), "pid N"},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "127.0.0.1:PORT"},
 	{regexp.MustCompile(`\b\d+(\.\d+)?(ms|µs)\b`), "DURATION"},
 	{regexp.MustCompile(`(RequestI[dD]: ?)[0-9a-f-]{8,}`), "${1}ID"},
 }
 
-// Stable replaces ids, times and ports, which differ from run to run.
+// Stable replaces ids, times, ports and process ids, which differ from run to run.
 func Stable(s string) string {
 	for _, v := range variable {
 		s = v.re.ReplaceAllString(s, v.to)

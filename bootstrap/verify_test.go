@@ -78,7 +78,7 @@ func TestVerifySaysWhyItDidNotRegister(t *testing.T) {
 		says    []string
 	}{
 		"introspection refused":   {plan: sandbox.AgentPlan{Hold: true}, timeout: "300ms", cause: "introspection-refused", says: []string{"waited "}},
-		"hung":                    {plan: sandbox.AgentPlan{Answer: sandbox.AnswerHangs}, timeout: "500ms", cause: "introspection-silent", says: []string{"systemctl restart ecs.service"}},
+		"hung":                    {plan: sandbox.AgentPlan{Answer: sandbox.AnswerHangs}, timeout: "500ms", cause: "introspection-silent", says: []string{"systemctl --no-block restart ecs.service"}},
 		"hung, and shorter asked": {plan: sandbox.AgentPlan{Answer: sandbox.AnswerHangs}, timeout: "20ms", cause: "introspection-silent"},
 		"half an answer":          {plan: sandbox.AgentPlan{Answer: sandbox.AnswerHalf}, timeout: "300ms", cause: "introspection-garbled"},
 		"null ARN":                {plan: sandbox.AgentPlan{Answer: sandbox.AnswerNullARN}, timeout: "300ms", cause: "not-registered", says: []string{"no container instance ARN"}},
@@ -231,7 +231,7 @@ func TestTheECSAPIHasItsSay(t *testing.T) {
 		"has deregistered it":    {edit: func(ci *sandbox.ContainerInstance) { ci.Status = "INACTIVE" }, asks: 1, cause: "container-instance-inactive", says: "agent.db"},
 		"failed to register it":  {edit: func(ci *sandbox.ContainerInstance) { ci.Status, ci.StatusReason = "REGISTRATION_FAILED", "no trunk" }, asks: 1, cause: "registration-failed", says: "no trunk"},
 		"knows it as another's":  {edit: func(ci *sandbox.ContainerInstance) { ci.EC2InstanceID = "i-0fedcba9876543210" }, asks: 1, cause: "foreign-container-instance", says: "i-0fedcba9876543210"},
-		"does not know it":       {edit: func(ci *sandbox.ContainerInstance) { ci.Arn = "arn:another" }, asks: 3, cause: "container-instance-unknown", says: "not of this account"},
+		"does not know it":       {edit: func(ci *sandbox.ContainerInstance) { ci.Arn = "arn:another" }, asks: 3, cause: "container-instance-unknown", says: "of another account or region"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

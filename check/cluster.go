@@ -93,10 +93,16 @@ func noSuchCluster(ctx context.Context, clusters Clusters, ref cluster.Ref, orig
 // WrongCluster is the finding on an instance that is registered in cluster is, and
 // was to join wanted, which origin names.
 func WrongCluster(is, wanted, origin, arn, region string) Finding {
-	return Finding{ID: "wrong-cluster", Status: Fail, Summary: fmt.Sprintf("the ECS agent is in cluster %s, not in %s", is, wanted),
-		Evidence: []string{wanted + " is from " + origin, arn}, SymptomOf: []string{"ecs-config", "user-data"},
-		Fix: fix.Do("Move the instance to "+wanted+", then remove its entry in "+is+":", "muster bootstrap --reset-stale-state --cluster "+wanted,
-			fmt.Sprintf("aws ecs deregister-container-instance --force --cluster %s --container-instance %s --region %s", is, cmp.Or(arn, "ARN"), cmp.Or(region, "REGION")))}
+	return Finding{ID: "wrong-cluster", Status: Fail, Summary: fmt.Sprintf("the ECS agent is in cluster %s, not in %s", nameOf(is), nameOf(wanted)),
+		Evidence: []string{wanted + " is from " + origin, "registered as " + arn}, SymptomOf: []string{"ecs-config", "user-data"},
+		Fix: fix.Do("Move the instance to "+nameOf(wanted)+", then remove its entry in "+nameOf(is)+":",
+			"muster bootstrap --reset-stale-state --cluster "+wanted, deregister(is, arn, region))}
+}
+
+// deregister is the command that removes an entry of a cluster.
+func deregister(clusterName, arn, region string) string {
+	return fmt.Sprintf("aws ecs deregister-container-instance --force --region %s --cluster %s --container-instance %s",
+		cmp.Or(region, "REGION"), nameOf(clusterName), cmp.Or(arn, "ARN"))
 }
 
 func from(ref cluster.Ref, origin string) []string { return []string{ref.Text + " is from " + origin} }

@@ -53,11 +53,14 @@ type World struct {
 	// FileSystem measures the one that a path is on: kernel.FileSystemAt.
 	FileSystem func(path string) (kernel.FileSystem, error)
 	Now        func() time.Time // this host's clock; nil: time.Now
+
+	settings *settingsOnce // of the ECS agent, read once for all checks
 }
 
 // Catalog is every check, in the order in which one explains the next.
 func Catalog(w World) []Check {
 	f := &facts{}
+	w.settings = newSettingsOnce()
 	return slices.Concat(instanceChecks(w, f), networkChecks(w, f), bootstrapChecks(w), dockerChecks(w), ecsChecks(w, f), portChecks(w), healthChecks(w), w.agentChecks())
 }
 

@@ -1,7 +1,6 @@
 package check
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/netip"
@@ -9,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"muster/internal/ecsconfig"
 	"muster/internal/netpath"
 )
 
@@ -70,34 +68,6 @@ func (w World) needed() []endpoint {
 		all = append(all, endpoint{"cloudformation", []string{"https://cloudformation." + domain}, false})
 	}
 	return all
-}
-
-// agentConfigs are the files that tell the ECS agent: its own over the one of the AMI.
-func (w World) agentConfigs() []string {
-	return []string{w.Config.ECSConfig, "/var/lib/ecs/ecs.config"}
-}
-
-// agentConfig reads one of them.
-func (w World) agentConfig(path string) (*ecsconfig.File, error) {
-	data, err := ecsconfig.Load(w.Config.Path(path)) // a missing one is empty
-	return ecsconfig.Parse(data), err
-}
-
-// agentProxy is the proxy that the ECS agent uses.
-func (w World) agentProxy() netpath.Proxy {
-	var p netpath.Proxy
-	for _, path := range w.agentConfigs() {
-		file, err := w.agentConfig(path)
-		if err != nil {
-			continue // the proxy check says so
-		}
-		for key, field := range map[string]*string{"HTTP_PROXY": &p.HTTP, "HTTPS_PROXY": &p.HTTPS, "NO_PROXY": &p.No} {
-			upper, _ := file.Get(key)
-			lower, _ := file.Get(strings.ToLower(key))
-			*field = cmp.Or(*field, upper, lower)
-		}
-	}
-	return p
 }
 
 // ask asks as the ECS agent would: through its proxy.

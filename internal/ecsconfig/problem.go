@@ -50,13 +50,14 @@ func (p Problem) String() string {
 	return strings.Join(strings.Fields(p.Where()+" "+p.Key+" "+p.What), " ")
 }
 
-// Where is the place of the problem, such as "/etc/ecs/ecs.config:3:".
+// Where is the place of the problem, such as "/etc/ecs/ecs.config:3:", and without
+// a colon if it is the file as a whole.
 func (p Problem) Where() string {
 	switch {
 	case p.File == "" && p.Line == 0:
 		return ""
 	case p.Line == 0:
-		return p.File + ":"
+		return p.File
 	case p.File == "":
 		return fmt.Sprintf("line %d:", p.Line)
 	}

@@ -191,7 +191,7 @@ func TestProblemsNameLineKeyAndWhatComesOfIt(t *testing.T) {
 		"attributes that ECS refuses": {"ECS_INSTANCE_ATTRIBUTES={\"a\":\"" + strings.Repeat("x", 129) + "\"}\nECS_CONTAINER_INSTANCE_TAGS={\"aws:x\":\"y\"}\n", []string{
 			"refused: line 1: ECS_INSTANCE_ATTRIBUTES has an attribute that ECS refuses: a has a value of 129 characters, and at most 128 are allowed; " + ecsRefuses,
 			"refused: line 2: ECS_CONTAINER_INSTANCE_TAGS has a tag that ECS refuses: aws:x begins with aws:, which is reserved; " + ecsRefuses}},
-		"UTF-16":          {"\xff\xfeE\x00C\x00S\x00_\x00C\x00L\x00U\x00S\x00T\x00E\x00R\x00=\x00p\x00\n\x00", []string{"fatal: is UTF-16 text; " + nothingRead + ", and " + noContainer + " with NUL bytes in its environment"}},
+		"UTF-16":          {"\xff\xfeE\x00C\x00S\x00_\x00C\x00L\x00U\x00S\x00T\x00E\x00R\x00=\x00p\x00\n\x00", []string{"fatal: is UTF-16 text; " + nothingRead + "; the NUL bytes in it may also keep Docker from starting the agent's container"}},
 		"NUL":             {"ECS_CLUSTER=prod\nX=a\x00\n", []string{"fatal: line 2: X holds a NUL byte; " + noContainer}},
 		"JSON":            {"{\"ECS_CLUSTER\":\"prod\"}\n", []string{"misread: is JSON, and must be lines of KEY=value; " + nothingRead}},
 		"gzip":            {"\x1f\x8b\x08\x00\x01\x02\x03\xff\x03abc", []string{"misread: is not a text file; " + nothingRead}},

@@ -1,0 +1,124 @@
+package check
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io/fs"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"muster/internal/ecsconfig"
+	"muster/internal/netpath"
+)
+
+// agentSettings are the settings of the ECS agent: the one answer that every
+// check goes by.
+type agentSettings struct {
+	*ecsconfig.Settings
+	sources  ecsconfig.Sources
+	problems []ecsconfig.Problem
+}
+
+// denied is why muster could not read one of the files, nil if it could.
+func (s *agentSettings) denied() error {
+	for _, text := range []ecsconfig.Text{s.sources.User, s.sources.Instance, s.sources.JSON} {
+		if errors.Is(text.Err, fs.ErrPermission) {
+			return text.Err
+		}
+	}
+	return nil
+}
+
+// proxy is the proxy that the ECS agent uses. Go reads the names in upper case
+// before those in lower case.
+func (s *agentSettings) proxy() netpath.Proxy {
+	return netpath.Proxy{HTTP: s.any("HTTP_PROXY", "http_proxy").Text, HTTPS: s.any("HTTPS_PROXY", "https_proxy").Text, No: s.any("NO_PROXY", "no_proxy").Text}
+}
+
+// any is the first of the keys that is set.
+func (s *agentSettings) any(keys ...string) ecsconfig.Value {
+	for _, key := range keys {
+		if v, ok := s.Get(key); ok && v.Text != "" {
+			return v
+		}
+	}
+	return ecsconfig.Value{}
+}
+
+// userDataReader reads user data, which is never shown.
+type userDataReader interface {
+	UserData(ctx context.Context) (data []byte, ok bool, err error)
+}
+
+// askPatience is for the sources that are asked and not read.
+const askPatience = time.Second
+
+// settingsOnce reads the settings when they are first asked for. Who asks meanwhile
+// waits for a channel and not for a lock, which a test's clock could not pass.
+type settingsOnce struct {
+	asked atomic.Bool
+	done  chan struct{}
+	read  *agentSettings
+}
+
+func newSettingsOnce() *settingsOnce { return &settingsOnce{done: make(chan struct{})} }
+
+// agentSettings returns the settings of the ECS agent. A source that does not
+// answer adds nothing; the check of it says so.
+func (w World) agentSettings() *agentSettings {
+	if w.settings == nil {
+		return w.readSettings()
+	}
+	if w.settings.asked.CompareAndSwap(false, true) {
+		defer close(w.settings.done)
+		w.settings.read = w.readSettings()
+		return w.settings.read
+	}
+	<-w.settings.done
+	return w.settings.read
+}
+
+func (w World) readSettings() *agentSettings {
+	from := ecsconfig.Gather(w.Config.ECSConfig, w.Config.Path)
+	ctx, stop := context.WithTimeout(context.Background(), askPatience)
+	defer stop()
+	var both sync.WaitGroup
+	if service, ok := w.IMDS.(userDataReader); ok {
+		both.Go(func() {
+			if data, ok, err := service.UserData(ctx); ok && err == nil {
+				from.UserData = data
+			}
+		})
+	}
+	if w.Engine != nil {
+		both.Go(func() {
+			if c, there, err := w.Engine.AgentContainer(ctx); there && err == nil && c.Running {
+				from.Container = c.Env
+			}
+		})
+	}
+	both.Wait()
+	settings, problems := ecsconfig.Read(from)
+	return &agentSettings{settings, from, problems}
+}
+
+// configured is the cluster that the ECS agent reads in its settings, and where;
+// empty if none names one.
+func (w World) configured() (name, where string) {
+	c := w.agentSettings().Cluster()
+	if c.Origin == ecsconfig.FromDefault {
+		return "", ""
+	}
+	return c.Text, "ECS_CLUSTER in " + c.Where()
+}
+
+// agentConfig reads one of the agent's files.
+func (w World) agentConfig(path string) (*ecsconfig.File, error) {
+	data, err := ecsconfig.Load(w.Config.Path(cmp.Or(path, ecsconfig.DefaultPath))) // a missing one is empty
+	return ecsconfig.Parse(data), err
+}
+
+// agentProxy is the proxy that the ECS agent uses.
+func (w World) agentProxy() netpath.Proxy { return w.agentSettings().proxy() }

@@ -14,9 +14,11 @@ import (
 )
 
 // agentSettings are the settings of the ECS agent: the one answer that every
-// check goes by.
+// check goes by. They are those of the running agent, where its container shows
+// them, and next are those that it will have when it is started again.
 type agentSettings struct {
 	*ecsconfig.Settings
+	next     *ecsconfig.Settings
 	sources  ecsconfig.Sources
 	problems []ecsconfig.Problem
 }
@@ -100,14 +102,21 @@ func (w World) readSettings() *agentSettings {
 		})
 	}
 	both.Wait()
-	settings, problems := ecsconfig.Read(from)
-	return &agentSettings{settings, from, problems}
+	s := &agentSettings{sources: from}
+	s.Settings, s.problems = ecsconfig.Read(from)
+	from.Container = nil
+	s.next, _ = ecsconfig.Read(from)
+	return s
 }
 
-// configured is the cluster that the ECS agent reads in its settings, and where;
-// empty if none names one.
+// configured is the cluster that the ECS agent's files name, or without one that
+// of the running agent, and where; empty if nothing names one.
 func (w World) configured() (name, where string) {
-	c := w.agentSettings().Cluster()
+	s := w.agentSettings()
+	c := s.next.Cluster()
+	if c.Origin == ecsconfig.FromDefault {
+		c = s.Cluster()
+	}
 	if c.Origin == ecsconfig.FromDefault {
 		return "", ""
 	}

@@ -50,8 +50,8 @@ func (w World) checkpoint(context.Context) []Finding {
 // one without a cluster in its settings is in the cluster called default.
 func (w World) mismatch(saved ecsagent.Checkpoint, path, seen string) (f Finding, bad bool) {
 	s := w.agentSettings()
-	reads := s.Cluster()
-	if saved.Cluster == "" || saved.Cluster == reads.Text || s.denied() != nil {
+	reads := s.next.Cluster()
+	if saved.Cluster == "" || saved.Cluster == reads.Text || s.denied() != nil || reads.Origin == ecsconfig.FromDefault && s.Cluster().Text == saved.Cluster {
 		return Finding{}, false
 	}
 	where := reads.Where() + ": ECS_CLUSTER"

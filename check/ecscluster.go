@@ -15,7 +15,10 @@ import (
 // clusterConfigured compares the cluster that the agent reads with the one that
 // is wanted. Where a line was meant to name it and is misread, that is the cause.
 func (w World) clusterConfigured(s *agentSettings, problems []ecsconfig.Problem) []Finding {
-	reads := s.Cluster()
+	reads := s.next.Cluster()
+	if reads.Origin == ecsconfig.FromDefault {
+		reads = s.Cluster()
+	}
 	wanted, origin := w.wanted()
 	ref, err := cluster.Parse(reads.Text)
 	unset := reads.Origin == ecsconfig.FromDefault
@@ -24,6 +27,8 @@ func (w World) clusterConfigured(s *agentSettings, problems []ecsconfig.Problem)
 		return named.Raw == "" && named.Line == p.Line && named.File == p.File && p.Severity == ecsconfig.Ignored
 	})
 	switch right := err == nil && (wanted == "" || sameCluster(reads.Text, wanted)); {
+	case (right && !unset || right && wanted != "") && !sameCluster(reads.Text, s.Cluster().Text):
+		return []Finding{w.notRestarted(s, reads)}
 	case right && !unset, right && wanted != "":
 		return w.otherHome(reads, ref)
 	case len(lines) > 0:
@@ -36,6 +41,14 @@ func (w World) clusterConfigured(s *agentSettings, problems []ecsconfig.Problem)
 	}
 	return []Finding{{ID: "other-cluster-configured", Status: Fail, Summary: fmt.Sprintf("%s: ECS_CLUSTER names %s, not %s", reads.Where(), reads.Text, wanted),
 		Evidence: []string{wanted + " is from " + origin}, Fix: w.nameCluster(s)}}
+}
+
+// notRestarted is the finding where the files name the right cluster, and the ECS
+// agent was started before they did.
+func (w World) notRestarted(s *agentSettings, named ecsconfig.Value) Finding {
+	return Finding{ID: "ecs-config-not-applied", Status: Fail, Fix: w.nameCluster(s),
+		Summary:  fmt.Sprintf("%s: ECS_CLUSTER names %s, but the ECS agent was started before that, in %s", named.Where(), named.Text, s.Cluster().Text),
+		Evidence: []string{"the environment of the ECS agent's container is what it had when it was started"}}
 }
 
 // misnamed is the finding on lines that were meant to name the cluster.

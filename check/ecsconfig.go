@@ -32,7 +32,10 @@ func (w World) ecsConfig(ctx context.Context) []Finding {
 	if len(found) > 0 {
 		return found
 	}
-	c := s.Cluster()
+	c := s.next.Cluster()
+	if c.Origin == ecsconfig.FromDefault {
+		c = s.Cluster()
+	}
 	return Passed(fmt.Sprintf("the ECS agent joins cluster %s (%s); %s", c.Text, c.Where(), settingsRead(s)))
 }
 
@@ -179,7 +182,7 @@ var forced = []string{"ECS_ENABLE_TASK_ENI", "ECS_EBSTA_SUPPORTED", "ECS_ENABLE_
 func (w World) notApplied(s *agentSettings) []Finding {
 	var lines []string
 	for _, key := range s.Stale() {
-		if v := s.Named(key); v.Origin == ecsconfig.FromFile && !slices.Contains(forced, key) {
+		if v := s.Named(key); key != "ECS_CLUSTER" && v.Origin == ecsconfig.FromFile && !slices.Contains(forced, key) {
 			lines = append(lines, fmt.Sprintf("%s: %s is not what the running ECS agent has", v.Where(), key))
 		}
 	}

@@ -31,6 +31,9 @@ func (w World) otherPlace(s *agentSettings) []Finding {
 
 // removeLine is how to take one line out of a file.
 func (w World) removeLine(s *agentSettings, v ecsconfig.Value) fix.Fix {
+	if v.Origin == ecsconfig.FromContainer {
+		return fix.Do("Start the ECS agent without "+v.Key+"; as a service it reads its files again:", restartAgent)
+	}
 	if v.Origin != ecsconfig.FromFile {
 		return fix.Do("Take "+v.Key+" out of "+v.Where()+", then restart the ECS agent:", restartAgent)
 	}

@@ -36,7 +36,11 @@ func (s *agentSettings) denied() error {
 // proxy is the proxy that the ECS agent uses. Go reads the names in upper case
 // before those in lower case.
 func (s *agentSettings) proxy() netpath.Proxy {
-	return netpath.Proxy{HTTP: s.any("HTTP_PROXY", "http_proxy").Text, HTTPS: s.any("HTTPS_PROXY", "https_proxy").Text, No: s.any("NO_PROXY", "no_proxy").Text}
+	return netpath.Proxy{
+		HTTP:  s.any("HTTP_PROXY", "http_proxy").Text,
+		HTTPS: s.any("HTTPS_PROXY", "https_proxy").Text,
+		No:    s.any("NO_PROXY", "no_proxy").Text,
+	}
 }
 
 // any is the first of the keys that is set.

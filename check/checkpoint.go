@@ -29,12 +29,14 @@ func (w World) checkpoint(context.Context) []Finding {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, ecsagent.ErrMoving):
 		return CouldNotLook(err, fix.Do("Run muster as root:", "sudo muster debug"))
 	case err != nil:
-		return []Finding{{ID: "checkpoint-damaged", Status: Fail, Summary: "the ECS agent's checkpoint is damaged, and the agent may not start with it",
-			Evidence: []string{err.Error()}, Fix: startAnew(path), SymptomOf: []string{"disk"}}}
+		return []Finding{{ID: "checkpoint-damaged", Status: Fail, Fix: startAnew(path), SymptomOf: []string{"disk"},
+			Summary: path + " is damaged, and the ECS agent may not start with it", Evidence: []string{err.Error()}}}
 	}
-	seen := fmt.Sprintf("%s: cluster %s, instance %s, %s, agent %s", path, saved.Cluster, saved.InstanceID, saved.ContainerInstanceARN, saved.AgentVersion)
+	seen := fmt.Sprintf("%s: cluster %s, instance %s, %s, agent %s",
+		path, saved.Cluster, saved.InstanceID, saved.ContainerInstanceARN, saved.AgentVersion)
 	if saved.InstanceID != "" && w.Identity.InstanceID != "" && saved.InstanceID != w.Identity.InstanceID {
-		return []Finding{{ID: "checkpoint-of-other-instance", Status: Warn, Summary: "agent.db is of " + saved.InstanceID + ": it was baked into the image, and the ECS agent starts over by itself",
+		return []Finding{{ID: "checkpoint-of-other-instance", Status: Warn,
+			Summary:  "agent.db is of " + saved.InstanceID + ": it was baked into the image, and the ECS agent starts anew by itself",
 			Evidence: []string{seen}, Fix: fix.Do("Before the next image is made, remove the file:", "rm "+path)}}
 	}
 	if f, bad := w.mismatch(saved, path, seen); bad {
@@ -51,14 +53,16 @@ func (w World) checkpoint(context.Context) []Finding {
 func (w World) mismatch(saved ecsagent.Checkpoint, path, seen string) (f Finding, bad bool) {
 	s := w.agentSettings()
 	reads := s.next.Cluster()
-	if saved.Cluster == "" || saved.Cluster == reads.Text || s.denied() != nil || reads.Origin == ecsconfig.FromDefault && s.Cluster().Text == saved.Cluster {
+	running := reads.Origin == ecsconfig.FromDefault && s.Cluster().Text == saved.Cluster // of docker run
+	if saved.Cluster == "" || saved.Cluster == reads.Text || running || s.denied() != nil {
 		return Finding{}, false
 	}
 	where := reads.Where() + ": ECS_CLUSTER"
 	if reads.Origin == ecsconfig.FromDefault {
 		where = s.sources.User.Path
 	}
-	f = Finding{ID: "saved-cluster-mismatch", Status: Fail, Evidence: []string{seen, "the ECS agent compares the two letter by letter, and exits with code 5"},
+	f = Finding{ID: "saved-cluster-mismatch", Status: Fail,
+		Evidence: []string{seen, "the ECS agent compares the two letter by letter, and exits with code 5"},
 		// A misread ecs.config names a cluster that nobody meant, and an agent that
 		// runs in the wrong cluster has saved that one.
 		SymptomOf: []string{"ecs-config", "wrong-cluster"}}
@@ -72,7 +76,8 @@ func (w World) mismatch(saved ecsagent.Checkpoint, path, seen string) (f Finding
 	f.Fix = startAnew(path)
 	if saved.ContainerInstanceARN != "" {
 		f.Fix.Text = "Set the saved state aside, restart the ECS agent, and deregister the old entry:"
-		f.Fix.Commands = append(f.Fix.Commands, "aws ecs deregister-container-instance --force --cluster "+saved.Cluster+" --container-instance "+saved.ContainerInstanceARN)
+		f.Fix.Commands = append(f.Fix.Commands, fmt.Sprintf("aws ecs deregister-container-instance --force --cluster %s --container-instance %s",
+			saved.Cluster, saved.ContainerInstanceARN))
 	}
 	return f, true
 }
@@ -84,7 +89,8 @@ func setAside(path string) string {
 
 // startAnew is how to make the ECS agent start without what it remembers.
 func startAnew(path string) fix.Fix {
-	return fix.Do("Set the saved state aside and restart the ECS agent:", "systemctl stop ecs", "mv "+path+" "+path+".old", "systemctl --no-block start ecs")
+	return fix.Do("Set the saved state aside and restart the ECS agent:",
+		"systemctl stop ecs", "mv "+path+" "+path+".old", "systemctl --no-block start ecs")
 }
 
 func (w World) checkpointPath() string {

@@ -39,22 +39,25 @@ func (w World) clusterConfigured(s *agentSettings, problems []ecsconfig.Problem)
 		return []Finding{{ID: "ecs-config-misread", Status: Fail, Summary: reads.Where() + ": ECS_CLUSTER is not a valid cluster name",
 			Evidence: []string{readsCluster(reads)}, Fix: w.nameCluster(s)}}
 	}
-	return []Finding{{ID: "other-cluster-configured", Status: Fail, Summary: fmt.Sprintf("%s: ECS_CLUSTER names %s, not %s", reads.Where(), reads.Text, wanted),
-		Evidence: []string{wanted + " is from " + origin}, Fix: w.nameCluster(s)}}
+	return []Finding{{ID: "other-cluster-configured", Status: Fail, Fix: w.nameCluster(s),
+		Summary:  fmt.Sprintf("%s: ECS_CLUSTER names %s, not %s", reads.Where(), reads.Text, wanted),
+		Evidence: []string{wanted + " is from " + origin}}}
 }
 
 // notRestarted is the finding where the files name the right cluster, and the ECS
 // agent was started before they did.
 func (w World) notRestarted(s *agentSettings, named ecsconfig.Value) Finding {
 	return Finding{ID: "ecs-config-not-applied", Status: Fail, Fix: w.nameCluster(s),
-		Summary:  fmt.Sprintf("%s: ECS_CLUSTER names %s, but the ECS agent was started before that, in %s", named.Where(), named.Text, s.Cluster().Text),
+		Summary: fmt.Sprintf("%s: ECS_CLUSTER names %s, but the ECS agent was started before that, in %s",
+			named.Where(), named.Text, s.Cluster().Text),
 		Evidence: []string{"the environment of the ECS agent's container is what it had when it was started"}}
 }
 
 // misnamed is the finding on lines that were meant to name the cluster.
 func (w World) misnamed(s *agentSettings, lines []ecsconfig.Problem, reads ecsconfig.Value, invalid error) Finding {
 	worst := slices.MaxFunc(lines, func(a, b ecsconfig.Problem) int { return cmp.Compare(a.Severity, b.Severity) })
-	f := w.lineFinding("ecs-config-misread", Fail, s, append([]ecsconfig.Problem{worst}, slices.DeleteFunc(lines, func(p ecsconfig.Problem) bool { return p == worst })...))[0]
+	others := slices.DeleteFunc(slices.Clone(lines), func(p ecsconfig.Problem) bool { return p == worst })
+	f := w.lineFinding("ecs-config-misread", Fail, s, append([]ecsconfig.Problem{worst}, others...))[0]
 	if worst.Meant != "" {
 		f.ID = "ecs-config-unknown-key"
 	}
@@ -85,12 +88,10 @@ func (w World) clusterUnset(s *agentSettings, wanted, origin string) Finding {
 	path := s.sources.User.Path
 	where, what := path, "names no cluster"
 	if named := s.Named("ECS_CLUSTER"); named.Origin == ecsconfig.FromFile {
-		where, what = named.Where(), "ECS_CLUSTER is empty"
+		where, what = named.Where()+":", "ECS_CLUSTER is empty"
 	}
-	f := Finding{ID: "cluster-unset", Status: Warn, Summary: fmt.Sprintf("%s: %s, so the ECS agent joins the cluster called default", where, what), Fix: w.nameCluster(s)}
-	if where == path {
-		f.Summary = fmt.Sprintf("%s %s, so the ECS agent joins the cluster called default", where, what)
-	}
+	f := Finding{ID: "cluster-unset", Status: Warn, Fix: w.nameCluster(s),
+		Summary: fmt.Sprintf("%s %s, so the ECS agent joins the cluster called default", where, what)}
 	if wanted != "" {
 		f.Status = Fail
 		f.Summary += ", not " + wanted
@@ -169,11 +170,13 @@ func (w World) otherHome(reads ecsconfig.Value, ref cluster.Ref) []Finding {
 		return nil
 	}
 	f := Finding{ID: "wrong-region", Status: Fail, Evidence: []string{"an instance joins a cluster of its own region and account only"},
-		Summary: fmt.Sprintf("%s: ECS_CLUSTER is a cluster of region %s, but this instance is in %s", reads.Where(), ref.Region, w.Identity.Region),
-		Fix:     fix.Do("Name a cluster of this region and restart the ECS agent:", "muster bootstrap --reset-stale-state --cluster "+ref.Name)}
+		Summary: fmt.Sprintf("%s: ECS_CLUSTER is a cluster of region %s, but this instance is in %s",
+			reads.Where(), ref.Region, w.Identity.Region),
+		Fix: fix.Do("Name a cluster of this region and restart the ECS agent:", "muster bootstrap --reset-stale-state --cluster "+ref.Name)}
 	if ref.Region == w.Identity.Region {
 		f.ID = "wrong-account"
-		f.Summary = fmt.Sprintf("%s: ECS_CLUSTER is a cluster of account %s, but this instance is in %s", reads.Where(), ref.Account, w.Identity.AccountID)
+		f.Summary = fmt.Sprintf("%s: ECS_CLUSTER is a cluster of account %s, but this instance is in %s",
+			reads.Where(), ref.Account, w.Identity.AccountID)
 		f.Fix.Text = "Name a cluster of this account and restart the ECS agent:"
 	}
 	return []Finding{f}

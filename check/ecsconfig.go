@@ -66,7 +66,8 @@ func (w World) unreadable(s *agentSettings, problems []ecsconfig.Problem) (found
 		case p.Repair != "":
 			f.Fix = fix.Do("Let muster convert the file, and restart the ECS agent:", "muster bootstrap --reset-stale-state --cluster "+name)
 		default:
-			f.Fix = fix.Do("Move it away, and write the file anew:", "mv "+p.File+" "+p.File+".old", "muster bootstrap --reset-stale-state --cluster "+name)
+			f.Fix = fix.Do("Move it away, and write the file anew:",
+				"mv "+p.File+" "+p.File+".old", "muster bootstrap --reset-stale-state --cluster "+name)
 		}
 		found = append(found, f)
 	}

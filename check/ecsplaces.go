@@ -51,9 +51,10 @@ func (w World) tooMuchReserved(s *agentSettings) []Finding {
 	if err != nil || unknown != nil || reserved <= total {
 		return nil
 	}
-	return []Finding{{ID: "reserved-memory-above-ram", Status: Fail, Summary: fmt.Sprintf("%s: ECS_RESERVED_MEMORY=%d, and this instance has %d MiB of memory", v.Where(), reserved, total),
-		Evidence: []string{"the ECS agent does not register an instance with less than no memory left"},
-		Fix:      fix.Do("Lower ECS_RESERVED_MEMORY below "+strconv.FormatUint(total, 10)+" in "+v.Where()+", then restart the ECS agent:", restartAgent)}}
+	return []Finding{{ID: "reserved-memory-above-ram", Status: Fail,
+		Summary:  fmt.Sprintf("%s: ECS_RESERVED_MEMORY=%d, and this instance has %d MiB of memory", v.Where(), reserved, total),
+		Evidence: []string{"the ECS agent does not register an instance that reserves more memory than it has"},
+		Fix:      fix.Do(fmt.Sprintf("Lower ECS_RESERVED_MEMORY below %d in %s, then restart the ECS agent:", total, v.Where()), restartAgent)}}
 }
 
 // elsewhere are settings that send the ECS agent to another endpoint or another
@@ -78,6 +79,9 @@ func (w World) elsewhere(ctx context.Context, s *agentSettings) []Finding {
 	return found
 }
 
+// awsDomains are the domains of AWS's endpoints, by partition.
+var awsDomains = []string{".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".api.aws", ".c2s.ic.gov", ".sc2s.sgov.gov"}
+
 // endpointOfECS reports whether the host is one of AWS's for ECS in this region: by
 // its public name, of IPv6 or FIPS, or of a VPC endpoint.
 func (w World) endpointOfECS(text string) bool {
@@ -89,7 +93,7 @@ func (w World) endpointOfECS(text string) bool {
 		return false
 	}
 	host := strings.ToLower(at.Hostname())
-	isAWS := slices.ContainsFunc([]string{".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".c2s.ic.gov", ".sc2s.sgov.gov"}, func(suffix string) bool { return strings.HasSuffix(host, suffix) })
+	isAWS := slices.ContainsFunc(awsDomains, func(domain string) bool { return strings.HasSuffix(host, domain) })
 	return isAWS && strings.Contains(host, "ecs") && (w.Identity.Region == "" || strings.Contains(host, "."+w.Identity.Region+"."))
 }
 

@@ -141,7 +141,8 @@ func (s statement) problems(at int, line string, last map[string]int) []Problem 
 	var problems []Problem
 	severity, effect := s.consequence()
 	for _, f := range s.forms {
-		problems = append(problems, Problem{Line: at, Key: s.name, Meant: s.key, Severity: severity, What: f.what, Effect: effect, Repair: f.repair})
+		problems = append(problems, Problem{Line: at, Key: s.name, Meant: s.key, Severity: severity,
+			What: f.what, Effect: effect, Repair: f.repair})
 	}
 	if flaw, ok := s.flaw(line, last); ok {
 		flaw.Line = at

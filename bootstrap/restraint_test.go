@@ -41,7 +41,7 @@ func TestASettingsFileThatCannotBeReadHoldsTheAgentBack(t *testing.T) {
 	m.host.Settings.Bad = errors.New("/etc/muster/muster.env:2: the line is not KEY=VALUE")
 	err := m.configure()
 	wantExit(t, err, exitcode.BadConfiguration)
-	wantText(t, err.Error(), "muster.env:2")
+	wantText(t, whole(err), "muster.env:2")
 	wantText(t, m.log.String(), "ecs.service is held back")
 }
 
@@ -50,5 +50,5 @@ func TestAUnitThatTheAdministratorMaskedIsLeftAlone(t *testing.T) {
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
 	m.systemd.unit(agentUnit).Masked = true
 	m.mustConfigure()
-	wantText(t, m.log.String(), "muster-agent.service is masked on this instance, and left alone", "queued ecs.service (start), muster-verify.service; not waiting")
+	wantText(t, m.log.String(), "muster-agent.service is masked on this instance, so it is not started", "queued ecs.service (start), muster-verify.service; not waiting")
 }

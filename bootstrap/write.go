@@ -13,11 +13,11 @@ type change struct {
 	path     string
 	old, new []byte
 	repaired []ecsconfig.Problem
-	left     []ecsconfig.Problem // only a person can mend these
+	left     []ecsconfig.Problem // only a person can fix these
 }
 
-// plan reads ecs.config, repairs what the agent would misread, and sets what
-// was asked for.
+// plan reads ecs.config, repairs what the agent would misread, and sets what the
+// settings ask for.
 func (r *run) plan(ref cluster.Ref) (change, error) {
 	c := change{path: r.cfg.Path(r.cfg.ECSConfig)}
 	var err error
@@ -41,7 +41,7 @@ func (r *run) plan(ref cluster.Ref) (change, error) {
 	return c, nil
 }
 
-// apply writes ecs.config. Somebody else may write between the reading and the
+// apply writes ecs.config. Another program may write between the reading and the
 // writing; then the change is planned anew, once.
 func (r *run) apply(ref cluster.Ref) (changed bool, err error) {
 	for range 2 {
@@ -51,7 +51,7 @@ func (r *run) apply(ref cluster.Ref) (changed bool, err error) {
 		}
 		changed, err = ecsconfig.Write(c.path, c.old, c.new)
 		if err == nil {
-			r.tell(c, changed)
+			r.logChange(c, changed)
 			return changed, nil
 		}
 		if !errors.Is(err, ecsconfig.ErrChanged) {
@@ -61,7 +61,7 @@ func (r *run) apply(ref cluster.Ref) (changed bool, err error) {
 	return changed, err
 }
 
-func (r *run) tell(c change, changed bool) {
+func (r *run) logChange(c change, changed bool) {
 	for _, p := range c.repaired {
 		r.warn("ecs.config", "%s:%d: %s %s; %s", c.path, p.Line, p.Key, p.What, p.Repair)
 	}
@@ -69,8 +69,21 @@ func (r *run) tell(c change, changed bool) {
 		r.warn("ecs.config", "%s:%d: %s %s; left as it is", c.path, p.Line, p.Key, p.What)
 	}
 	if changed {
-		r.say("ecs.config", "%s written", c.path)
+		r.info("ecs.config", "%s written", c.path)
 	} else {
-		r.say("ecs.config", "%s is right already", c.path)
+		r.info("ecs.config", "%s is already correct, unchanged", c.path)
 	}
+}
+
+// waitsInWarmPool reports whether the ECS agent waits while the instance is in a warm
+// pool.
+func (r *run) waitsInWarmPool() bool {
+	data, _ := ecsconfig.Load(r.cfg.Path(r.cfg.ECSConfig)) // the write reports the error
+	value, _ := ecsconfig.Parse(data).Get(warmPoolKey)
+	for _, s := range r.cfg.ECS {
+		if s.Key == warmPoolKey {
+			value = s.Value
+		}
+	}
+	return value == "true"
 }

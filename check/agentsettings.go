@@ -53,9 +53,10 @@ func (s *agentSettings) any(keys ...string) ecsconfig.Value {
 	return ecsconfig.Value{}
 }
 
-// userDataReader reads user data, which is never shown.
-type userDataReader interface {
-	UserData(ctx context.Context) (data []byte, ok bool, err error)
+// where is the place that a key is set at.
+func (s *agentSettings) where(key string) string {
+	v, _ := s.Get(key)
+	return v.Where()
 }
 
 // askPatience is for the sources that are asked and not read.
@@ -91,9 +92,9 @@ func (w World) readSettings() *agentSettings {
 	ctx, stop := context.WithTimeout(context.Background(), askPatience)
 	defer stop()
 	var both sync.WaitGroup
-	if service, ok := w.IMDS.(userDataReader); ok {
+	if w.IMDS != nil {
 		both.Go(func() {
-			if data, ok, err := service.UserData(ctx); ok && err == nil {
+			if data, ok, err := w.IMDS.UserData(ctx); ok && err == nil {
 				from.UserData = data
 			}
 		})

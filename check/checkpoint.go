@@ -29,7 +29,7 @@ func (w World) checkpoint(context.Context) []Finding {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, ecsagent.ErrMoving):
 		return CouldNotLook(err, fix.Do("Run muster as root:", "sudo muster debug"))
 	case err != nil:
-		return []Finding{{ID: "checkpoint-damaged", Status: Fail, Fix: startAnew(path), SymptomOf: []string{"disk"},
+		return []Finding{{ID: "checkpoint-damaged", Status: Fail, Fix: w.registerAnew(), SymptomOf: []string{"disk"},
 			Summary: path + " is damaged, and the ECS agent may not start with it", Evidence: []string{err.Error()}}}
 	}
 	seen := fmt.Sprintf("%s: cluster %s, instance %s, %s, agent %s",
@@ -37,7 +37,7 @@ func (w World) checkpoint(context.Context) []Finding {
 	if saved.InstanceID != "" && w.Identity.InstanceID != "" && saved.InstanceID != w.Identity.InstanceID {
 		return []Finding{{ID: "checkpoint-of-other-instance", Status: Warn,
 			Summary:  "agent.db is of " + saved.InstanceID + ": it was baked into the image, and the ECS agent starts anew by itself",
-			Evidence: []string{seen}, Fix: fix.Do("Before the next image is made, remove the file:", "rm "+path)}}
+			Evidence: []string{seen}, Fix: fix.Do("Before the next image is made, remove the file:", "sudo rm "+path)}}
 	}
 	if f, bad := w.mismatch(saved, path, seen); bad {
 		return []Finding{f}
@@ -69,28 +69,17 @@ func (w World) mismatch(saved ecsagent.Checkpoint, path, seen string) (f Finding
 	if sameCluster(saved.Cluster, reads.Text) {
 		f.Summary = where + " names the cluster of agent.db in another way, which the ECS agent refuses"
 		f.Evidence = append(f.Evidence, fmt.Sprintf("agent.db: %s; %s: %s", saved.Cluster, reads.Where(), reads.Text))
-		f.Fix = fix.Do("Write the name as agent.db has it, which keeps the registration:", "muster bootstrap --cluster "+saved.Cluster)
+		f.Fix = fix.Do("Write the name as agent.db has it, which keeps the registration:", "sudo muster bootstrap --cluster "+saved.Cluster)
 		return f, true
 	}
 	f.Summary = fmt.Sprintf("%s names cluster %+q, but agent.db holds %s for this instance", where, reads.Text, saved.Cluster)
-	f.Fix = startAnew(path)
+	f.Fix = w.registerAnew()
 	if saved.ContainerInstanceARN != "" {
 		f.Fix.Text = "Set the saved state aside, restart the ECS agent, and deregister the old entry:"
 		f.Fix.Commands = append(f.Fix.Commands, fmt.Sprintf("aws ecs deregister-container-instance --force --cluster %s --container-instance %s",
 			saved.Cluster, saved.ContainerInstanceARN))
 	}
 	return f, true
-}
-
-// setAside is startAnew in one line.
-func setAside(path string) string {
-	return "systemctl stop ecs && mv " + path + "{,.old} && systemctl --no-block start ecs"
-}
-
-// startAnew is how to make the ECS agent start without what it remembers.
-func startAnew(path string) fix.Fix {
-	return fix.Do("Set the saved state aside and restart the ECS agent:",
-		"systemctl stop ecs", "mv "+path+" "+path+".old", "systemctl --no-block start ecs")
 }
 
 func (w World) checkpointPath() string {

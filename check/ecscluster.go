@@ -3,8 +3,6 @@ package check
 import (
 	"cmp"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"muster/internal/cluster"
@@ -97,39 +95,32 @@ func (w World) clusterUnset(s *agentSettings, wanted, origin string) Finding {
 		f.Summary += ", not " + wanted
 		f.Evidence = append(f.Evidence, wanted+" is from "+origin)
 	}
-	for _, other := range w.otherFiles(s) {
-		f.Evidence = append(f.Evidence, fmt.Sprintf("%s names cluster %s, but the ECS agent does not read that file", other.File, other.Text))
-	}
 	return f
 }
 
-// otherFiles are files beside ecs.config that name a cluster and that nobody reads.
-func (w World) otherFiles(s *agentSettings) (found []ecsconfig.Value) {
-	dir := filepath.Dir(s.sources.User.Path)
-	entries, err := os.ReadDir(dir)
-	if err != nil || len(entries) > 50 {
-		return nil
-	}
-	for _, entry := range entries {
-		path := filepath.Join(dir, entry.Name())
-		if path == s.sources.User.Path || path == s.sources.JSON.Path || entry.IsDir() {
-			continue
-		}
-		data, err := ecsconfig.Load(path)
+// misplacedName is the cluster that files which nothing reads name, if they agree.
+func (w World) misplacedName() string {
+	found := map[string]bool{}
+	last := ""
+	for _, path := range lookalikes {
+		file, err := w.agentConfig(path)
 		if err != nil {
 			continue
 		}
-		name, _ := ecsconfig.Parse(data).Get("ECS_CLUSTER")
+		name, _ := file.Get("ECS_CLUSTER")
 		if name = ecsconfig.LikelyCluster(name); name != "" {
-			found = append(found, ecsconfig.Value{Key: "ECS_CLUSTER", Text: name, File: path})
+			found[name], last = true, name
 		}
 	}
-	return found
+	if len(found) != 1 {
+		return ""
+	}
+	return last
 }
 
 // nameCluster is the fix for a cluster that is not named as it should be.
 func (w World) nameCluster(s *agentSettings) fix.Fix {
-	return fix.Do("Name the cluster and restart the ECS agent:", "muster bootstrap --reset-stale-state --cluster "+w.clusterToName(s))
+	return fix.Do("Name the cluster and restart the ECS agent:", "sudo muster bootstrap --reset-stale-state --cluster "+w.clusterToName(s))
 }
 
 // clusterToName is the cluster for a command: the one that is wanted, the one
@@ -150,10 +141,7 @@ func (w World) clusterToName(s *agentSettings) string {
 			return likely
 		}
 	}
-	if others := w.otherFiles(s); len(others) == 1 {
-		return others[0].Text
-	}
-	return "NAME"
+	return cmp.Or(w.misplacedName(), "NAME")
 }
 
 // atHome reports whether the cluster is, as far as can be told, one that this
@@ -172,7 +160,7 @@ func (w World) otherHome(reads ecsconfig.Value, ref cluster.Ref) []Finding {
 	f := Finding{ID: "wrong-region", Status: Fail, Evidence: []string{"an instance joins a cluster of its own region and account only"},
 		Summary: fmt.Sprintf("%s: ECS_CLUSTER is a cluster of region %s, but this instance is in %s",
 			reads.Where(), ref.Region, w.Identity.Region),
-		Fix: fix.Do("Name a cluster of this region and restart the ECS agent:", "muster bootstrap --reset-stale-state --cluster "+ref.Name)}
+		Fix: fix.Do("Name a cluster of this region and restart the ECS agent:", "sudo muster bootstrap --reset-stale-state --cluster "+ref.Name)}
 	if ref.Region == w.Identity.Region {
 		f.ID = "wrong-account"
 		f.Summary = fmt.Sprintf("%s: ECS_CLUSTER is a cluster of account %s, but this instance is in %s",

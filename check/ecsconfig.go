@@ -11,7 +11,7 @@ import (
 	"muster/internal/fix"
 )
 
-const restartAgent = "systemctl restart ecs"
+const restartAgent = "sudo systemctl --no-block restart " + ecsUnit
 
 // ecsConfig compares what the ECS agent reads in its settings with what was
 // meant, and with this instance.
@@ -64,10 +64,10 @@ func (w World) unreadable(s *agentSettings, problems []ecsconfig.Problem) (found
 		f := Finding{ID: "ecs-config-unreadable", Status: Fail, Summary: p.String(), Evidence: []string{p.Effect}}
 		switch name := w.clusterToName(s); {
 		case p.Repair != "":
-			f.Fix = fix.Do("Let muster convert the file, and restart the ECS agent:", "muster bootstrap --reset-stale-state --cluster "+name)
+			f.Fix = fix.Do("Let muster convert the file, and restart the ECS agent:", "sudo muster bootstrap --reset-stale-state --cluster "+name)
 		default:
 			f.Fix = fix.Do("Move it away, and write the file anew:",
-				"mv "+p.File+" "+p.File+".old", "muster bootstrap --reset-stale-state --cluster "+name)
+				"sudo mv "+p.File+" "+p.File+".old", "sudo muster bootstrap --reset-stale-state --cluster "+name)
 		}
 		found = append(found, f)
 	}
@@ -143,7 +143,7 @@ func (w World) lineFix(s *agentSettings, problems []ecsconfig.Problem) fix.Fix {
 	})
 	c := s.Cluster()
 	if _, err := cluster.Parse(c.Text); !byHand && err == nil && s.Set("ECS_CLUSTER") {
-		return fix.Do("Let muster repair the file and restart the ECS agent:", "muster bootstrap --cluster "+c.Text)
+		return fix.Do("Let muster repair the file and restart the ECS agent:", "sudo muster bootstrap --cluster "+c.Text)
 	}
 	var places []string
 	for _, p := range problems {

@@ -37,7 +37,7 @@ func (w World) removeLine(s *agentSettings, v ecsconfig.Value) fix.Fix {
 	if v.Origin != ecsconfig.FromFile {
 		return fix.Do("Take "+v.Key+" out of "+v.Where()+", then restart the ECS agent:", restartAgent)
 	}
-	return fix.Do("Remove the line and restart the ECS agent:", fmt.Sprintf("sed -i '%dd' %s", v.Line, v.File), restartAgent)
+	return fix.Do("Remove the line and restart the ECS agent:", fmt.Sprintf("sudo sed -i '%dd' %s", v.Line, v.File), restartAgent)
 }
 
 // tooMuchReserved compares as the agent does, in MiB

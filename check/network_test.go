@@ -40,40 +40,40 @@ func TestNetworkFindings(t *testing.T) {
 			"warn no-proxy-incomplete: /etc/ecs/ecs.config:2: the ECS agent uses the proxy also for 169.254.170.2"},
 		"a network left out counts": {"proxy", file("/etc/ecs/ecs.config", "HTTPS_PROXY=p:1\nNO_PROXY=169.254.0.0/16,/var/run/docker.sock\n"), "pass proxy"},
 		"a drop-in of ecs-init": {"proxy", file("/etc/systemd/system/ecs.service.d/http-proxy.conf", "[Service]\nEnvironment=\"HTTPS_PROXY=http://p:1\"\n"),
-			"fail no-proxy-incomplete: /etc/systemd/system/ecs.service.d/http-proxy.conf:2: ecs.service uses the proxy also for 169.254.169.254, 169.254.170.2, /var/run/docker.sock"},
+			"fail no-proxy-incomplete: /etc/systemd/system/ecs.service.d/http-proxy.conf:2: ecs.service uses the proxy also for 169.254.169.254 |"},
 		"a drop-in of Docker": {"proxy", file(dropIn, "[Service]\nEnvironment=HTTPS_PROXY=http://p:1 NO_PROXY=localhost\n"),
-			"warn no-proxy-incomplete: " + dropIn + ":2: docker.service uses the proxy also for 169.254.169.254, 169.254.170.2 |"},
+			"warn no-proxy-incomplete: " + dropIn + ":2: docker.service uses the proxy also for 169.254.169.254 |"},
 		"the proxy of the AMI": {"proxy", file("/var/lib/ecs/ecs.config", "HTTP_PROXY=p:1\n"),
 			"fail no-proxy-incomplete: /var/lib/ecs/ecs.config:1: the ECS agent"},
 		"all of it in the AMI": {"proxy", file("/var/lib/ecs/ecs.config", "HTTP_PROXY=p:1\nNO_PROXY=169.254.169.254,169.254.170.2,/var/run/docker.sock\n"),
 			"pass proxy: NO_PROXY leaves out what is local | /var/lib/ecs/ecs.config:1: proxy of the ECS agent p:1; /var/lib/ecs/ecs.config:2: NO_PROXY="},
 		"an AMI's file that ecs-init cannot read": {"proxy", func(t *testing.T, w *world) { w.write(t, "/var/lib/ecs/ecs.config/a", "") }, "pass proxy: no proxy is set"},
 		"a drop-in that cannot be read":           {"proxy", file("/etc/systemd/system/ecs.service.d", "no directory"), "unknown proxy: "},
-		"names that a proxy resolves":             {"dns", behindProxy, "pass dns: every name resolves | proxy.corp: 10.0.0.8 (the proxy)"},
-		"the region is not known":                 {"dns", func(_ *testing.T, w *world) { w.ECSEndpoint = "" }, "skip dns: the region is not known"},
+		"names that a proxy resolves":             {"dns", behindProxy, "pass dns: all names resolve | proxy.corp: 10.0.0.8 (the proxy)"},
+		"the region is not known":                 {"dns", func(_ *testing.T, w *world) { w.ECSEndpoint = "" }, "skip dns: region unknown: cannot derive the ECS endpoint"},
 		"a resolver that is silent": {"dns", func(_ *testing.T, w *world) { w.net.addrs["ecs-t"] = ""; delete(w.net.addrs, "ecs-t-1.") },
-			"fail dns-failure: ecs-t-1.eu-central-1.amazonaws.com does not resolve; the resolver of /etc/resolv.conf is 10.0.0.2"},
+			"fail dns-failure: ecs-t-1.eu-central-1.amazonaws.com does not resolve; resolver 10.0.0.2"},
 		"no resolver": {"dns", func(t *testing.T, w *world) { w.net.addrs = nil; w.write(t, "/etc/resolv.conf", "search x\n") },
-			"fail dns-failure: the endpoints of ECS do not resolve; /etc/resolv.conf names no resolver"},
+			"fail dns-failure: ecs.eu-central-1.amazonaws.com and 2 more endpoints do not resolve; /etc/resolv.conf names no resolver"},
 		"a signal without a name": {"dns", func(_ *testing.T, w *world) { w.Config.CFNStack = "web"; delete(w.net.addrs, "cloudformation.") },
-			"warn dns-failure: cloudformation.eu-central-1.amazonaws.com does not resolve; the ECS agent does without"},
+			"warn dns-failure: cloudformation.eu-central-1.amazonaws.com does not resolve; resolver 10.0.0.2"},
 		"endpoints inside and outside": {"dns", func(_ *testing.T, w *world) { w.net.addrs["ecs."] = "10.0.9.1" },
-			"warn endpoints-mixed: some endpoints of ECS are in the VPC and some are not"},
-		"an endpoint by address": {"dns", func(_ *testing.T, w *world) { w.ECSEndpoint = w.APIURL() }, "pass dns: every name resolves | 127.0.0.1: 127.0.0.1 (public)"},
+			"warn endpoints-mixed: only some ECS endpoints are in the VPC: ecs-a-1.eu-central-1.amazonaws.com and 1 more endpoint are public"},
+		"an endpoint by address": {"dns", func(_ *testing.T, w *world) { w.ECSEndpoint = w.APIURL() }, "pass dns: all names resolve | 127.0.0.1: 127.0.0.1 (public)"},
 		"reached through the proxy": {"ecs-endpoints", behindProxy,
-			"pass ecs-endpoints: all are reached | proxy proxy.corp (10.0.0.8:443) for https://ecs.eu-central-1.amazonaws.com: reached, HTTP status 404"},
+			"pass ecs-endpoints: all ECS endpoints answer | https://ecs.eu-central-1.amazonaws.com through the proxy proxy.corp:3128 (10.0.0.8): reached, HTTP status 404"},
 		"a proxy that is down": {"ecs-endpoints", func(t *testing.T, w *world) { behindProxy(t, w); w.net.answers["proxy"] = refusedBy() },
-			"fail endpoint-refused: the connection to proxy.corp is refused"},
+			"fail endpoint-refused: connection refused by the ECS agent's proxy proxy.corp:3128 (/etc/ecs/ecs.config:2) | https://ecs.eu-central-1.amazonaws.com through the proxy proxy.corp:3128 (10.0.0.8): connection refused"},
 		"a hook that cannot be told": {"ecs-endpoints", func(_ *testing.T, w *world) {
 			w.Config.LifecycleHook = "ready"
 			w.net.answers["autoscaling"] = timedOut()
 		},
-			"warn endpoint-timeout: no answer from autoscaling.eu-central-1.amazonaws.com: packets are dropped on the way"},
-		"an old certificate":             {"ecs-endpoints", all(netpath.Answer{Kind: netpath.Expired, Err: errors.New("x509: expired")}), "fail tls-expired: by this host's clock the certificate of the endpoints of ECS has expired"},
-		"gone since it resolved":         {"ecs-endpoints", all(netpath.Answer{Kind: netpath.Unresolved, Err: errors.New("no such host")}), "fail endpoint-unresolved: the endpoints of ECS"},
-		"nothing to look for in the VPC": {"vpc-path", func(*testing.T, *world) {}, "skip vpc-path: nothing that is in the VPC"},
+			"warn endpoint-timeout: no answer from autoscaling.eu-central-1.amazonaws.com (52.94.1.4:443) |"},
+		"an old certificate":             {"ecs-endpoints", all(netpath.Answer{Kind: netpath.Expired, Err: errors.New("x509: expired")}), "fail tls-expired: by this host's clock, the certificate of ecs.eu-central-1.amazonaws.com has expired"},
+		"gone since it resolved":         {"ecs-endpoints", all(netpath.Answer{Kind: netpath.Unresolved, Err: errors.New("no such host")}), "fail endpoint-unresolved: ecs.eu-central-1.amazonaws.com and 2 more endpoints stopped resolving"},
+		"nothing to look for in the VPC": {"vpc-path", func(*testing.T, *world) {}, "skip vpc-path: not needed: no endpoint is silent"},
 		"no answer to the agent": {"poll-endpoint", func(_ *testing.T, w *world) { w.net.answers["127."] = timedOut() },
-			"fail poll-unreached: ECS answers, but not where it sends its agent | http://127.0.0.1:"},
+			"fail poll-unreached: cannot reach 127.0.0.1, where ECS sends its agent | http://127.0.0.1:"},
 		"ECS throttles": {"poll-endpoint", func(_ *testing.T, w *world) { w.Inject(sandbox.Throttled(sandbox.ECS, "DiscoverPollEndpoint", 0)) },
 			"unknown poll-endpoint: ecs:DiscoverPollEndpoint: the account's request rate is used up"},
 		"ECS knows no such key": {"poll-endpoint", func(_ *testing.T, w *world) {
@@ -83,8 +83,8 @@ func TestNetworkFindings(t *testing.T) {
 		"ECS refuses the signature": {"poll-endpoint", func(_ *testing.T, w *world) {
 			w.Inject(sandbox.Fault{Service: sandbox.ECS, Kind: sandbox.KindSkewed, Message: "Signature expired"})
 		},
-			"fail signature-refused: ECS does not accept the signatures of this instance: the clock is off"},
-		"no region to ask in": {"poll-endpoint", func(_ *testing.T, w *world) { w.Poll = nil }, "skip poll-endpoint: there is nothing here to look through"},
+			"fail signature-refused: ECS does not accept the signatures of this instance: its clock is off"},
+		"no region to ask in": {"poll-endpoint", func(_ *testing.T, w *world) { w.Poll = nil }, "skip poll-endpoint: not available here"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -173,6 +173,8 @@ func (dead) wait(ctx context.Context, patience time.Duration) error {
 	return ctx.Err()
 }
 
+func (dead) Families() netpath.Families { return netpath.Families{V4: true} }
+
 func (d dead) Resolve(context.Context, string) ([]netip.Addr, error) {
 	return []netip.Addr{netip.MustParseAddr("52.94.1.1")}, nil // from a cache: the longest way
 }
@@ -184,7 +186,9 @@ func (d dead) Ask(ctx context.Context, _ string, _ *url.URL) netpath.Answer {
 func (d dead) Metadata(ctx context.Context, _ string) (string, bool, error) {
 	return "", false, d.wait(ctx, time.Hour)
 }
-func (d dead) HasUserData(ctx context.Context) (bool, error) { return false, d.wait(ctx, time.Hour) }
+func (d dead) UserData(ctx context.Context) ([]byte, bool, error) {
+	return nil, false, d.wait(ctx, time.Hour)
+}
 func (d dead) Date(ctx context.Context) (time.Time, error) {
 	return time.Time{}, d.wait(ctx, time.Hour)
 }

@@ -71,7 +71,7 @@ func (w World) proxyOfAgent() (proxied, error) {
 
 func (w World) proxyOfUnit(unit string) func() (proxied, error) {
 	return func() (proxied, error) {
-		p := proxied{whose: unit, restart: "systemctl daemon-reload && systemctl restart " + strings.TrimSuffix(unit, ".service")}
+		p := proxied{whose: unit, restart: "sudo systemctl daemon-reload && sudo systemctl --no-block restart " + unit}
 		all, err := units.Environment(w.Config.Root, unit)
 		for _, a := range all {
 			at := fmt.Sprintf("%s:%d", a.File, a.Line)
@@ -116,11 +116,9 @@ func (p proxied) judge() []Finding {
 		status = Fail
 	}
 	at := cmp.Or(p.noAt, p.setAt)
-	f := Finding{ID: "no-proxy-incomplete", Status: status, Evidence: []string{p.String()}, Fix: p.exempt(missing),
-		Summary: at + ": " + p.whose + " uses the proxy also for " + strings.Join(missing, ", ")}
-	if p.noAt == "" {
-		f.Summary += ": NO_PROXY is not set"
-	}
+	f := Finding{ID: "no-proxy-incomplete", Status: status, Fix: p.exempt(missing),
+		Summary:  at + ": " + p.whose + " uses the proxy also for " + missing[0],
+		Evidence: []string{p.String(), "not in NO_PROXY: " + strings.Join(missing, ", ")}}
 	if p.misread {
 		f.SymptomOf = []string{"ecs-config-misread"}
 	}
@@ -132,7 +130,7 @@ func (p proxied) judge() []Finding {
 func (p proxied) exempt(missing []string) fix.Fix {
 	line := "NO_PROXY=" + strings.Join(append(strings.FieldsFunc(p.No, func(r rune) bool { return r == ',' || r == ' ' }), missing...), ",")
 	if p.restart == restartAgent && !strings.ContainsAny(line, "'\"`$;&|<>()") {
-		return fix.Do("Exempt these from the proxy, and restart the ECS agent:", "echo "+line+" >> "+ecsconfig.DefaultPath, restartAgent)
+		return fix.Do("Exempt these from the proxy, and restart the ECS agent:", "echo "+line+" | sudo tee -a "+ecsconfig.DefaultPath, restartAgent)
 	}
 	return fix.Do(`Add Environment="`+line+`" to `+p.file+", then restart:", p.restart)
 }

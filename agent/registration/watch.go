@@ -48,7 +48,11 @@ type Snapshot struct {
 	// Cluster and ARN are what the ECS agent said last; empty as long as this
 	// process has never seen it registered.
 	Cluster, ARN string
-	ECS          Word
+	// Answered is when the ECS agent last reported a registration, and Silent why it
+	// did not at the last look; empty: it did.
+	Answered time.Time
+	Silent   string
+	ECS      Word
 }
 
 // Introspection is the ECS agent's own account of itself.
@@ -79,6 +83,9 @@ func (w *Watch) Look(ctx context.Context) Snapshot {
 		w.seen, w.snapshot.State, w.snapshot.Since = now, Unknown, now
 	}
 	is, why := w.local(ctx)
+	if w.snapshot.Silent = why; is != Lost {
+		w.snapshot.Answered, w.snapshot.Silent = now, ""
+	}
 	w.ask(ctx, now, is != Registered)
 	switch {
 	case is == Registered:

@@ -19,7 +19,7 @@ func TestTheChecksOfTheNetworkReachTheSandbox(t *testing.T) {
 	}
 	w := check.World{Config: cfg}
 	w.Identity, w.NoIdentity = imds.New(s.IMDSURL(), glance).Identity(t.Context())
-	checks, err := check.Select(check.Catalog(onNetwork(t.Context(), w)), []string{"instance", "network"}, []string{"disk"})
+	checks, err := check.Select(check.Catalog(onNetwork(t.Context(), &clients{}, w)), []string{"instance", "network"}, []string{"disk"})
 	if err != nil {
 		t.Fatal(err)
 	}

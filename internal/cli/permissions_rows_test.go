@@ -12,7 +12,7 @@ func features() map[string]feature {
 }
 
 func bootFeatures() map[string]feature {
-	const unasked = "names the cluster, and the Auto Scaling group could not be asked for its tag muster:cluster"
+	const unasked = "tag muster:cluster of the Auto Scaling group could not be read"
 	const hook, stack = "signal      launch hook ready: CONTINUE", "signal      CloudFormation stack web: SUCCESS for Workers"
 	tell := []string{"bootstrap", "--cluster", "prod", "--lifecycle-hook", "ready", "--cfn-stack", "web", "--cfn-resource", "Workers", "--cfn-auth", "sigv4"}
 	return map[string]feature{
@@ -27,7 +27,7 @@ func bootFeatures() map[string]feature {
 			policies: []string{"bootstrap"}, lines: [][]string{{"bootstrap", "--cluster", "prdo"}}, works: "no cluster prdo in eu-west-1 of account 123456789012: did you mean prod",
 			without: map[string]lack{
 				"ecs:DescribeClusters": {"cluster     not confirmed", "ecs.config written"},
-				"ecs:ListClusters":     {"or muster would name the nearest", "no cluster prdo in eu-west-1"},
+				"ecs:ListClusters":     {"so similar names are unknown", "no cluster prdo in eu-west-1"},
 			}},
 		"verify, with a hook and a stack": {
 			policies: []string{"bootstrap", "verify", "launch-hook", "signal-sigv4"}, lines: [][]string{tell, {"agent"}, {"verify", "--timeout", "20s"}}, works: stack + "\n",
@@ -39,7 +39,7 @@ func bootFeatures() map[string]feature {
 				"cloudformation:SignalResource":            {stack + " not delivered", hook + "\n"},
 			}},
 		"a hook that is kept waiting": {
-			policies: []string{"launch-hook"}, lines: [][]string{{"verify", "--cluster", "prod", "--lifecycle-hook", "ready", "--timeout", "2s"}}, works: "waits 1h0m0s for a heartbeat",
+			policies: []string{"launch-hook"}, lines: [][]string{{"verify", "--cluster", "prod", "--lifecycle-hook", "ready", "--timeout", "2s"}}, works: "sending a heartbeat every 24m0s",
 			without: map[string]lack{"autoscaling:RecordLifecycleActionHeartbeat": {"heartbeat not delivered", "did NOT register in cluster prod"}}},
 	}
 }

@@ -178,6 +178,8 @@ var keys = []Key{
 	{"AWS_SECRET_ACCESS_KEY", "", text, Agent, "", "", "a secret"},
 	{"AWS_SESSION_TOKEN", "", text, Agent, "", "", "a secret"},
 	{"AWS_PROFILE", "", text, Agent, "", "", ""},
+	{"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "", text, Agent, "", "", ""},
+	{"AWS_CONTAINER_CREDENTIALS_FULL_URI", "", text, Agent, "", "", ""},
 	{"AWS_CONFIG_FILE", "", text, Agent, "", "", ""},
 	{"AWS_SHARED_CREDENTIALS_FILE", "", text, Agent, "", "", ""},
 	{"AWS_CA_BUNDLE", "", text, Agent, "", "", ""},

@@ -112,7 +112,7 @@ var straightenings = []straightening{
 	{oddity{"has a comma after the last item of its JSON", "remove the comma"}, func(v string) string {
 		return danglingItem.ReplaceAllString(v, "$1")
 	}},
-	{oddity{"has no quotes in its JSON, probably because a shell removed them", "write the quotes"}, func(v string) string {
+	{oddity{"has no quotes in its JSON", "write the quotes"}, func(v string) string {
 		if !bareJSON.MatchString(v) {
 			return v
 		}

@@ -130,7 +130,7 @@ func TestGather(t *testing.T) {
 		put(t, filepath.Dir(under(path)), filepath.Base(path), text)
 	}
 	settings, problems := Read(Gather("", under))
-	if len(problems) > 0 || settings.Text("ECS_LOGLEVEL") != "debug" || settings.Cluster().Where() != under("/etc/ecs/my.json") {
+	if len(problems) > 0 || settings.Text("ECS_LOGLEVEL") != "debug" || settings.Cluster().Where() != "/etc/ecs/my.json" {
 		t.Errorf("%v, %+v", problems, settings.Cluster())
 	}
 }

@@ -114,9 +114,13 @@ func isRandom(s string) bool { return isValue(s) && !prose.MatchString(s) }
 // isCased tells base64 from digits in hexadecimal and from capitals.
 func isCased(s string) bool { return strings.ToLower(s) != s && strings.ToUpper(s) != s }
 
+// agentPolicy is what AWS's policy for the ECS agent ends in. With "role/" before
+// it, as in its ARN, it is as long as a key and as mixed.
+const agentPolicy = "/AmazonEC2ContainerServiceforEC2Role"
+
 // isMixed tells a random text from a path of words, or one that ends in an id.
 func isMixed(s string) bool {
-	return isCased(s) && strings.ContainsAny(s, "0123456789") && !hexTail.MatchString(s) && !path.MatchString(s)
+	return !strings.HasSuffix(s, agentPolicy) && isCased(s) && strings.ContainsAny(s, "0123456789") && !hexTail.MatchString(s) && !path.MatchString(s)
 }
 
 // isEncodedText: text in base64 is there so that it is not seen.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"muster/check"
@@ -64,11 +65,20 @@ func evidence(why error, results []check.Result) []string {
 	for _, result := range results {
 		for _, f := range result.Findings {
 			if f.Status != check.Pass && f.Status != check.Skip {
-				add(append([]string{f.Summary}, f.Evidence...)...)
+				if !shortened(f) {
+					add(f.Summary)
+				}
+				add(f.Evidence...)
 			}
 		}
 	}
 	return lines
+}
+
+// shortened reports whether the summary is the beginning of a line of the evidence.
+func shortened(f check.Finding) bool {
+	begin, cut := strings.CutSuffix(f.Summary, "...")
+	return cut && slices.ContainsFunc(f.Evidence, func(line string) bool { return strings.HasPrefix(line, begin) })
 }
 
 // causeOf is the first cause among the results. Where the checks do not find what

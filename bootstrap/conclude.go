@@ -62,7 +62,7 @@ type delivery struct {
 // has delivered it: the unit retries every minute. Each signal has its own timeout, so
 // that one that hangs does not keep the others from theirs.
 func (r *run) deliver(ctx context.Context, d *delivery, report, before bootreport.Report) bootreport.Delivery {
-	if before.Outcome == report.Outcome && before.StartedAt.After(r.record.Since()) {
+	if before.Outcome == report.Outcome && before.StartedAt.After(r.record.At) && before.StartedAt.After(r.record.Since()) {
 		for _, was := range before.Deliveries {
 			if was.To == d.To && was.Error == "" && (was.What == d.What || was.What == d.instead) {
 				return was

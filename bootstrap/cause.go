@@ -92,7 +92,7 @@ func causeOf(results []check.Result, why error) *bootreport.Cause {
 	case len(causes) > 0:
 		return bootreport.NewCause(causes[0].ID, causes[0].Summary, causes[0].Fix)
 	}
-	return bootreport.NewCause("not-registered", why.Error(), fix.Do("Read the log of the ECS agent:", "less +G /var/log/ecs/ecs-agent.log"))
+	return bootreport.NewCause("not-registered", why.Error(), fix.Do("Read the log of the ECS agent:", "sudo less +G /var/log/ecs/ecs-agent.log"))
 }
 
 func found(results []check.Result, id string) bool {

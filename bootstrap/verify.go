@@ -104,7 +104,7 @@ func (r *run) expect(ctx context.Context) error {
 	case text == "":
 		return badConfig(fix.Because(errors.New("no cluster is named, so the ECS agent joins the cluster \"default\""),
 			[]string{"neither the settings nor a bootstrap on this instance nor " + from.User.Path + " name one"},
-			fix.Do("Name the cluster:", "muster bootstrap --cluster NAME")))
+			fix.Do("Name the cluster:", "sudo muster bootstrap --cluster NAME")))
 	}
 	return r.want(text, origin)
 }

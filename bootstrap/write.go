@@ -115,7 +115,7 @@ func (r *run) refusal(settings *ecsconfig.Settings, left []ecsconfig.Problem) er
 			why = append(why, withEffect(p))
 		}
 		return badConfig(fix.Because(errors.New(worst[0].String()), why,
-			fix.Do("Correct the line, then run bootstrap again:", fmt.Sprintf("vi +%d %s", max(worst[0].Line, 1), worst[0].File), r.again(""))))
+			fix.Do("Correct the line, then run bootstrap again:", fmt.Sprintf("sudo vi +%d %s", max(worst[0].Line, 1), worst[0].File), r.again(""))))
 	case r.reservesTooMuch(settings) != nil:
 		return badConfig(r.reservesTooMuch(settings))
 	}

@@ -73,6 +73,12 @@ func (w World) osRelease() (id, variant string) {
 	if err != nil {
 		return "", ""
 	}
+	return parseOSRelease(data)
+}
+
+// parseOSRelease reads ID and VARIANT_ID of os-release(5), as far as distributions
+// quote them.
+func parseOSRelease(data []byte) (id, variant string) {
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	for lines.Scan() {
 		key, value, _ := strings.Cut(lines.Text(), "=")

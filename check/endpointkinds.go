@@ -108,7 +108,8 @@ func removeLine(at string) fix.Fix {
 func connectionRefused(_ World, f *Finding, failed []tried) {
 	t := failed[0]
 	f.Summary = "connection refused by " + named(failed)
-	f.Fix = fix.Do("Correct what the name resolves to, or the local firewall that rejects tcp 443:", "getent ahosts "+t.host, "sudo iptables -nL OUTPUT")
+	f.Fix = fix.Do("Correct what the name resolves to, or the local firewall that rejects tcp 443:", "getent ahosts "+t.host,
+		"sudo iptables -nL OUTPUT")
 	if t.proxied {
 		f.Fix = tryProxy(t)
 	}
@@ -130,7 +131,8 @@ func wrongName(_ World, f *Finding, failed []tried) {
 	t, c := failed[0], failed[0].shown()
 	f.Summary = t.endpointHost() + " shows a certificate for another name: " + cut(strings.Join(c.Names, ", "), 45)
 	f.Evidence = certificates(failed)
-	f.Fix = fix.Do("Correct what answers for the name: its DNS record, or a proxy or load balancer in between:", "getent ahosts "+t.host, lookAt(t))
+	f.Fix = fix.Do("Correct what answers for the name: its DNS record, or a proxy or load balancer in between:", "getent ahosts "+t.host,
+		lookAt(t))
 }
 
 func untrusted(_ World, f *Finding, failed []tried) {
@@ -140,7 +142,8 @@ func untrusted(_ World, f *Finding, failed []tried) {
 	f.Fix = fix.Do("Exempt the endpoint from TLS inspection, or install the CA of the device that inspects TLS, saved as inspection-ca.pem:",
 		"sudo cp inspection-ca.pem /etc/pki/ca-trust/source/anchors/", "sudo update-ca-trust", "sudo systemctl restart ecs")
 	if strings.Contains(c.Issuer, "O=Amazon") {
-		f.Fix = fix.Do("Restore the CA certificates of this host, which lack Amazon's:", "sudo dnf reinstall -y ca-certificates", "sudo systemctl restart ecs")
+		f.Fix = fix.Do("Restore the CA certificates of this host, which lack Amazon's:", "sudo dnf reinstall -y ca-certificates",
+			"sudo systemctl restart ecs")
 	}
 }
 

@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"strconv"
 	"strings"
 
 	"muster/internal/fix"
@@ -66,22 +67,25 @@ func (w World) spotWithoutDraining(ctx context.Context) []Finding {
 		Fix:      fix.Do("Set it, here and in user data:", "sudo muster bootstrap --ecs "+key+"=true")}}
 }
 
-// enabled says whether the ECS agent reads this switch as true.
+// enabled says whether the ECS agent's files set this switch to true, as
+// strconv.ParseBool reads it, which the agent uses.
 func (w World) enabled(key string) bool {
-	for _, path := range w.agentConfigs() {
+	on, err := strconv.ParseBool(strings.TrimSpace(w.inFiles(key)))
+	return err == nil && on
+}
+
+// inFiles is the value of a key in the ECS agent's own file, else in that of the AMI.
+func (w World) inFiles(key string) string {
+	for _, path := range []string{w.Config.ECSConfig, "/var/lib/ecs/ecs.config"} {
 		file, err := w.agentConfig(path)
 		if err != nil {
 			continue // the check of ecs.config says so
 		}
 		if value, set := file.Get(key); set {
-			switch strings.TrimSpace(value) { // as strconv.ParseBool reads it, which the agent uses
-			case "1", "t", "T", "true", "TRUE", "True":
-				return true
-			}
-			return false
+			return value
 		}
 	}
-	return false
+	return ""
 }
 
 // group is for the commands that are printed: its name stands in a tag that EC2

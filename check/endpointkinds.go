@@ -129,7 +129,7 @@ func lookAt(t tried) string {
 
 func wrongName(_ World, f *Finding, failed []tried) {
 	t, c := failed[0], failed[0].shown()
-	f.Summary = t.endpointHost() + " shows a certificate for another name: " + cut(strings.Join(c.Names, ", "), 45)
+	f.Summary = within(t.endpointHost()+" shows a certificate for another name: ", strings.Join(c.Names, ", "))
 	f.Evidence = certificates(failed)
 	f.Fix = fix.Do("Correct what answers for the name: its DNS record, or a proxy or load balancer in between:", "getent ahosts "+t.host,
 		lookAt(t))
@@ -137,7 +137,7 @@ func wrongName(_ World, f *Finding, failed []tried) {
 
 func untrusted(_ World, f *Finding, failed []tried) {
 	t, c := failed[0], failed[0].shown()
-	f.Summary = "the certificate of " + t.endpointHost() + " is from an untrusted issuer: " + cut(c.IssuerName, 40)
+	f.Summary = within("the certificate of "+t.endpointHost()+" is from an untrusted issuer: ", c.IssuerName)
 	f.Evidence = certificates(failed)
 	f.Fix = fix.Do("Exempt the endpoint from TLS inspection, or install the CA of the device that inspects TLS, saved as inspection-ca.pem:",
 		"sudo cp inspection-ca.pem /etc/pki/ca-trust/source/anchors/", "sudo update-ca-trust", "sudo systemctl restart ecs")
@@ -182,13 +182,13 @@ func certificates(failed []tried) []string {
 	return out
 }
 
-// cut shortens what comes from the network to what fits into a summary.
-func cut(text string, most int) string {
+// within appends what comes from the network, as far as it fits into a summary.
+func within(summary, text string) string {
 	text = strings.Trim(fmt.Sprintf("%+q", text), `"`)
-	if len(text) > most {
-		return text[:most-3] + "..."
+	if room := max(20, 110-len(summary)); len(text) > room {
+		text = text[:room-3] + "..."
 	}
-	return text
+	return summary + text
 }
 
 func unresolved(_ World, f *Finding, failed []tried) {

@@ -134,7 +134,10 @@ func (w World) incomplete(timeout *Finding, at location, outside []tried) {
 		services = append(services, "com.amazonaws."+w.region()+"."+t.service)
 	}
 	timeout.ID, timeout.SymptomOf = "endpoints-incomplete", nil
-	timeout.Summary = "the VPC has no endpoint " + services[0] + andMore(len(services)-1, "endpoint") + ", and no route to the public one"
+	timeout.Summary = "the VPC has no endpoint " + services[0] + "; the public one does not answer"
+	if more := len(services) - 1; more > 0 {
+		timeout.Summary = fmt.Sprintf("the VPC has no endpoint %s and %d more; the public ones do not answer", services[0], more)
+	}
 	timeout.Fix = fix.Do("Create the missing VPC endpoint, with a security group that admits tcp 443 from this instance:",
 		w.createEndpoints(at, services)...)
 	timeout.Confirm = fmt.Sprintf("aws ec2 describe-vpc-endpoints --region %s --filters Name=vpc-id,Values=%s --query 'VpcEndpoints[].[ServiceName,State,PrivateDnsEnabled]'", w.region(), at.vpc)

@@ -134,9 +134,9 @@ func (w World) incomplete(timeout *Finding, at location, outside []tried) {
 		services = append(services, "com.amazonaws."+w.region()+"."+t.service)
 	}
 	timeout.ID, timeout.SymptomOf = "endpoints-incomplete", nil
-	timeout.Summary = "the VPC has no endpoint " + services[0] + "; the public one does not answer"
+	timeout.Summary = "the VPC has no endpoint " + services[0]
 	if more := len(services) - 1; more > 0 {
-		timeout.Summary = fmt.Sprintf("the VPC has no endpoint %s and %d more; the public ones do not answer", services[0], more)
+		timeout.Summary += fmt.Sprintf("; %d more missing", more)
 	}
 	timeout.Fix = fix.Do("Create the missing VPC endpoint, with a security group that admits tcp 443 from this instance:",
 		w.createEndpoints(at, services)...)

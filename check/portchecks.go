@@ -170,7 +170,7 @@ func dialFindings(report *ports.Report) (found []Finding) {
 		}
 		f := Finding{ID: "replication-port-filtered", Status: Warn, Evidence: append(bounded(d.Unanswered),
 			"security groups and network ACLs: OPEN"),
-			Summary: fmt.Sprintf("%d of %s %s not answer on %s although the rules are open: probably a host firewall", d.Lost, peers(d.Peers),
+			Summary: fmt.Sprintf("%d of %s %s not answer on %s despite open rules: probably a host firewall", d.Lost, peers(d.Peers),
 				doVerb(d.Lost), dialledPorts(d)),
 			Fix: fix.Do("On the peer, let its firewall accept the port from this instance; show its rules with:", "sudo nft list ruleset",
 				"sudo iptables -nvL INPUT"),

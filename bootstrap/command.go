@@ -45,6 +45,17 @@ func (r *run) again(name string, more ...string) string {
 	return strings.Join(words, " ")
 }
 
+// thenAgain adds the command that repeats this bootstrap to the commands that fix err.
+func (r *run) thenAgain(err error) error {
+	to := fix.Of(err)
+	again := func(command string) bool { return strings.HasPrefix(command, "muster bootstrap") }
+	if len(to.Commands) == 0 || slices.ContainsFunc(to.Commands, again) || r.badSettings {
+		return err
+	}
+	to.Commands = append(slices.Clone(to.Commands), r.again(""))
+	return fix.Because(err, fix.Why(err), to)
+}
+
 // withSettings is a fix of package check, which knows no flags, with the settings
 // of this run in each command that runs bootstrap again.
 func (r *run) withSettings(to fix.Fix) fix.Fix {

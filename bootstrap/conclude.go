@@ -76,7 +76,7 @@ func (r *run) deliver(ctx context.Context, d *delivery, report, before bootrepor
 		d.What = d.instead
 	case err != nil:
 		d.Error, d.Fix = err.Error(), d.fix(err)
-		r.warnOf("signal", fix.Wrap(fmt.Errorf("%s: %s not delivered: %w", d.To, d.What, err), d.Fix))
+		r.warn("signal", "%s: %s not delivered: %v", d.To, d.What, err)
 		return d.Delivery
 	}
 	r.info("signal", "%s: %s", d.To, d.What)

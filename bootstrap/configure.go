@@ -37,6 +37,7 @@ func (h *Host) Configure(ctx context.Context, o Options) error {
 	case ctx.Err() != nil:
 		err = interrupted(ctx) // Ctrl-C changes nothing
 	default:
+		err = r.thenAgain(err)
 		r.hold(ctx)
 		r.conclude(ctx, r.failedToConfigure(err))
 	}
@@ -71,6 +72,9 @@ func (r *run) join(ctx context.Context) error {
 	}
 	defer l.release()
 	ref, stale := r.checkpoint()
+	if err := r.writable(ref); err != nil {
+		return err
+	}
 	if stale != nil && !r.cfg.ResetStaleState {
 		if stale.fatal {
 			return r.staleState(stale)
@@ -120,11 +124,12 @@ func (r *run) dryRun(out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range append(c.repaired, c.left...) {
-		r.warn("ecs.config", "%s:%d: %s %s", c.path, p.Line, p.Key, p.What)
-	}
+	r.logProblems(c)
 	diff := ecsconfig.Diff(c.path, c.old, c.new)
-	if diff == "" {
+	switch {
+	case diff == "" && len(c.left) > 0:
+		diff = c.path + " unchanged\n"
+	case diff == "":
 		diff = c.path + " is already correct, unchanged\n"
 	}
 	switch {
@@ -134,8 +139,10 @@ func (r *run) dryRun(out io.Writer) error {
 		r.warnOf("checkpoint", r.staleState(stale))
 	}
 	r.info("dry run", "nothing was written, queued or signalled")
-	_, err = io.WriteString(out, diff)
-	return err
+	if _, err = io.WriteString(out, diff); err != nil {
+		return err
+	}
+	return c.refused
 }
 
 // remember writes the record for the units. It names the cluster as the settings do.

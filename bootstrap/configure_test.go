@@ -17,6 +17,7 @@ import (
 
 	"muster/internal/bootreport"
 	"muster/internal/exitcode"
+	"muster/internal/fix"
 	"muster/internal/record"
 	"muster/internal/sandbox"
 	"muster/internal/units"
@@ -36,7 +37,7 @@ func TestECSConfigIsMerged(t *testing.T) {
 		"duplicates":           {before: "ECS_CLUSTER=a\nECS_X=1\nECS_CLUSTER=b\n", after: "ECS_X=1\nECS_CLUSTER=prod\n", says: []string{"ecs.config:1: ECS_CLUSTER is set again on line 3"}},
 		"quotes and export": {before: "ECS_CLUSTER=prod\nexport ECS_A=1\nECS_B=\\\"2\\\"\nECS_C =3\n", after: "ECS_CLUSTER=prod\nECS_A=1\nECS_B=\\\"2\\\"\nECS_C=3\n",
 			says: []string{"ecs.config:2: ECS_A", "remove", "ecs.config:4: ECS_C"}},
-		"what only a person can mend": {before: "ECS_RESERVED_MEMORY=much\n", after: "ECS_RESERVED_MEMORY=much\nECS_CLUSTER=prod\n", says: []string{"ecs.config:1: ECS_RESERVED_MEMORY", "left as it is"}},
+		"what only a person can mend": {before: "ECS_RESERVED_MEMORY=much\n", after: "ECS_RESERVED_MEMORY=much\nECS_CLUSTER=prod\n", says: []string{"ecs.config:1: ECS_RESERVED_MEMORY is not a whole number", "the ECS agent uses 0"}},
 		"more settings": {before: "ECS_RESERVED_MEMORY=1\n", ecs: "ECS_RESERVED_MEMORY=256\nECS_INSTANCE_ATTRIBUTES={\"stack\": \"blue\"}",
 			after: "ECS_RESERVED_MEMORY=256\nECS_CLUSTER=prod\nECS_INSTANCE_ATTRIBUTES={\"stack\": \"blue\"}\n"},
 		"10 MB long": {before: big, after: big + "ECS_CLUSTER=prod\n"},
@@ -64,7 +65,7 @@ func TestSettingsForTheAgentThatItWouldRefuseAreRefused(t *testing.T) {
 	for name, test := range map[string]struct{ ecs, says string }{
 		"no JSON":           {`ECS_INSTANCE_ATTRIBUTES={"stack": blue}`, "flag --ecs: ECS_INSTANCE_ATTRIBUTES"},
 		"the wrong JSON":    {`ECS_AVAILABLE_LOGGING_DRIVERS={"a":"b"}`, "JSON array"},
-		"the cluster":       {"ECS_CLUSTER=prod", "the setting for it is --cluster"},
+		"the cluster":       {"ECS_CLUSTER=prod", "the cluster is named with --cluster"},
 		"a secret unquoted": {`ECS_ENGINE_AUTH_DATA={"hunter2`, "ECS_ENGINE_AUTH_DATA"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -267,6 +268,42 @@ func TestCheckpointOfTheECSAgent(t *testing.T) {
 			}
 			if rec, _ := record.Read(m.path("var/lib/muster/instances/" + instanceID)); rec.Cluster != test.cluster {
 				t.Errorf("recorded as %q", rec.Cluster)
+			}
+		})
+	}
+}
+
+// An agent with the ARN of an instance that ECS has deregistered comes back as that one
+// and is refused (agent/app/agent.go, reregisterContainerInstance; InactiveInstanceException
+// makes it wait an hour). verify has learned it from ECS; bootstrap asks nothing.
+func TestADeregisteredInstanceIsRemembered(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		arn, reset   string
+		warns, moved bool
+	}{
+		"deregistered":                 {arn: "arn:ci/1", warns: true},
+		"deregistered, reset":          {arn: "arn:ci/1", reset: "true", moved: true},
+		"another one was deregistered": {arn: "arn:ci/0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
+			if test.reset != "" {
+				m.set("RESET_STALE_STATE", test.reset)
+			}
+			m.saved("prod")
+			before := bootreport.Report{InstanceID: instanceID, ContainerInstanceARN: test.arn, Cause: bootreport.NewCause("container-instance-inactive", "x", fix.Fix{})}
+			if err := before.Write(m.path("var/lib/muster/instances/" + instanceID + "/report.json")); err != nil {
+				t.Fatal(err)
+			}
+			m.mustConfigure()
+			text := m.log.String()
+			if warns := strings.Contains(text, "which ECS has deregistered") && strings.Contains(text, "muster bootstrap --reset-stale-state --cluster prod"); warns != test.warns {
+				t.Error(text)
+			}
+			if files, _ := filepath.Glob(m.path(agentDB + ".*.muster")); (len(files) == 1) != test.moved {
+				t.Errorf("moved aside: %q", files)
 			}
 		})
 	}

@@ -71,9 +71,9 @@ func (r *run) ecsStarted(ctx context.Context) (ecs units.State, started bool, er
 	return ecs, false, nil
 }
 
-// clusterNamed reports whether the ECS agent's own configuration names a cluster.
+// clusterNamed reports whether one of the files that the ECS agent reads names a
+// cluster.
 func (r *run) clusterNamed() bool {
-	data, err := ecsconfig.Load(r.cfg.Path(r.cfg.ECSConfig))
-	name, ok := ecsconfig.Parse(data).Get("ECS_CLUSTER")
-	return err == nil && ok && name != ""
+	settings, _ := ecsconfig.Read(r.sources())
+	return settings.Set("ECS_CLUSTER")
 }

@@ -93,18 +93,17 @@ func (r *run) expect() error {
 	if text == "" {
 		text, origin = r.record.Cluster, r.record.ClusterOrigin
 	}
-	path := r.cfg.Path(r.cfg.ECSConfig)
-	if text == "" {
-		data, err := ecsconfig.Load(path)
-		if err != nil {
-			return undetermined(err)
-		}
-		text, _ = ecsconfig.Parse(data).Get("ECS_CLUSTER")
-		origin = "ECS_CLUSTER in " + path
+	from := r.sources()
+	if settings, _ := ecsconfig.Read(from); text == "" && settings.Set("ECS_CLUSTER") {
+		named := settings.Cluster()
+		text, origin = named.Text, "ECS_CLUSTER in "+named.Where()
 	}
-	if text == "" {
+	switch {
+	case text == "" && from.User.Err != nil:
+		return undetermined(from.User.Err)
+	case text == "":
 		return badConfig(fix.Because(errors.New("no cluster is named, so the ECS agent joins the cluster \"default\""),
-			[]string{"neither the settings nor a bootstrap on this instance nor " + path + " name one"},
+			[]string{"neither the settings nor a bootstrap on this instance nor " + from.User.Path + " name one"},
 			fix.Do("Name the cluster:", "muster bootstrap --cluster NAME")))
 	}
 	return r.want(text, origin)

@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -365,6 +366,58 @@ func (d *disconnected) ContainerInstance(context.Context, string, string) (awsap
 	return awsapi.ContainerInstance{ARN: "arn", Status: "ACTIVE"}, nil
 }
 
+// A call that fails, or that the deadline cuts off, takes no answer back.
+func TestTheLastAnswerOfECSCounts(t *testing.T) {
+	gone := errors.New("ecs:DescribeContainerInstances: no answer in time")
+	for name, c := range map[string]struct {
+		answers []string // of one call each: "connected", "disconnected", "throttled"; then calls hang
+		cause   string   // empty: registered
+		asked   int
+	}{
+		"disconnected, then silence":                   {[]string{"disconnected"}, "agent-disconnected", 2},
+		"disconnected, throttled, then silence":        {[]string{"disconnected", "throttled"}, "agent-disconnected", 3},
+		"disconnected, throttled, connected":           {[]string{"disconnected", "throttled", "connected"}, "", 3},
+		"disconnected, and throttled for ever":         {[]string{"disconnected", "throttled", "throttled", "throttled", "throttled"}, "agent-disconnected", 5},
+		"throttled at once: the agent is taken at its": {[]string{"throttled"}, "", 1},
+		"silence: the agent is taken at its word":      {nil, "", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				asked := 0
+				api := &scripted{answer: func(ctx context.Context) (awsapi.ContainerInstance, error) {
+					asked++
+					if asked > len(c.answers) {
+						<-ctx.Done()
+						return awsapi.ContainerInstance{}, &awsapi.Error{Kind: awsapi.Unreachable, Err: gone}
+					}
+					answer := c.answers[asked-1]
+					if answer == "throttled" {
+						return awsapi.ContainerInstance{}, &awsapi.Error{Kind: awsapi.Throttled, Err: errors.New("Rate exceeded")}
+					}
+					return awsapi.ContainerInstance{ARN: "arn", Status: "ACTIVE", Connected: answer == "connected"}, nil
+				}}
+				r := &run{Host: &Host{Log: slog.New(slog.DiscardHandler)}, pace: realPace(), wanted: ref(t, "prod"), aws: api, id: imds.Identity{InstanceID: instanceID}}
+				ctx, stop := context.WithTimeout(t.Context(), 10*time.Minute)
+				defer stop()
+				err := r.confirm(ctx, ecsagent.Metadata{ContainerInstanceARN: "arn"}, &bootreport.Report{})
+				why, is := asKnown(err)
+				if is != (c.cause != "") || is && why.ID != c.cause || asked != c.asked {
+					t.Errorf("%v, after %d calls", err, asked)
+				}
+			})
+		})
+	}
+}
+
+type scripted struct {
+	AWS
+	answer func(context.Context) (awsapi.ContainerInstance, error)
+}
+
+func (s *scripted) ContainerInstance(ctx context.Context, _, _ string) (awsapi.ContainerInstance, error) {
+	return s.answer(ctx)
+}
+
 func TestVerifyWithoutAClusterIsMisconfigured(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -398,18 +451,28 @@ func TestVerifyWithoutAClusterIsMisconfigured(t *testing.T) {
 	})
 }
 
-func TestVerifyTakesTheClusterFromECSConfig(t *testing.T) {
+// ecs-init merges its two files, and the agent reads a third (agent/config/config.go).
+func TestVerifyTakesTheClusterFromEachFileOfTheAgent(t *testing.T) {
 	t.Parallel()
-	m := boot(t, sandbox.Options{})
-	m.put(ecsConfig, "ECS_CLUSTER=prod\n")
-	if err := m.systemd.Queue(t.Context(), units.Start, ecsUnit); err != nil {
-		t.Fatal(err)
+	for path, text := range map[string]string{
+		ecsConfig:                 "ECS_CLUSTER= prod \n",
+		"var/lib/ecs/ecs.config":  "ECS_CLUSTER=prod\n",
+		"etc/ecs/ecs.config.json": `{"Cluster": "prod"}`,
+	} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			m := boot(t, sandbox.Options{Agent: sandbox.AgentPlan{Cluster: "prod"}})
+			m.put(path, text)
+			if err := m.systemd.Queue(t.Context(), units.Start, ecsUnit); err != nil {
+				t.Fatal(err)
+			}
+			report, err := m.verify()
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantText(t, report.ClusterOrigin, "ECS_CLUSTER in ", path)
+		})
 	}
-	report, err := m.verify()
-	if err != nil {
-		t.Fatal(err)
-	}
-	wantText(t, report.ClusterOrigin, "ECS_CLUSTER in ", ecsConfig)
 }
 
 func TestInterruptedVerifyTellsNobody(t *testing.T) {

@@ -36,6 +36,9 @@ func ecsChecks(w World, f *facts) []Check {
 			Run: func(ctx context.Context) []Finding { return w.containerInstance(ctx, f.cluster, f.arn) },
 			Findings: []string{"container-instance-unknown", "foreign-container-instance", "registration-failed", "container-instance-inactive",
 				"container-instance-draining", "still-registering", "agent-disconnected"}},
+		{ID: "registrations", Group: ECS, Title: "ECS has one registration of this instance", Remote: true, Deep: true, Needs: []string{"registered"},
+			Run:      func(ctx context.Context) []Finding { return w.registrations(ctx, f.cluster, f.arn) },
+			Findings: []string{"second-registration"}},
 	}
 }
 

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -198,7 +199,16 @@ func rejected(_ World, f *Finding, failed []tried) {
 		fmt.Sprintf("curl -sv -m 5 -o /dev/null -x http://%s %s", failed[0].via, failed[0].url))
 }
 
-func broken(_ World, f *Finding, failed []tried) {
+func broken(w World, f *Finding, failed []tried) {
+	if agent, err := w.proxyOfAgent(); err == nil && errors.Is(failed[0].Err, errNoProxyURL) {
+		f.Summary = agent.setAt + ": the ECS agent's proxy is not a valid URL"
+		f.Fix = fix.Do("Correct the line to http://HOST:PORT, and restart the ECS agent:", "sudo systemctl restart ecs")
+		if strings.ContainsAny(agent.HTTP+agent.HTTPS, `"'`) { // ecs.config is no shell: they belong to the value
+			f.Summary = agent.setAt + ": the quotes are part of the ECS agent's proxy, which is no valid URL"
+			f.Fix = fix.Do("Remove the quotes in the line, and restart the ECS agent:", "sudo systemctl restart ecs")
+		}
+		return
+	}
 	f.Summary = "the connection to " + named(failed) + " was cut off"
 	f.Fix = fix.Do("Find the firewall or proxy that cuts the connection:", "curl -sv -m 5 -o /dev/null "+failed[0].url)
 	if failed[0].proxied {

@@ -122,7 +122,7 @@ func (w World) why(ctx context.Context, f *facts, timeout *Finding, silent, all 
 			fmt.Sprintf("aws ec2 describe-vpc-endpoints --region %s --filters Name=vpc-id,Values=%s", w.region(), at.vpc),
 			fmt.Sprintf("aws ec2 describe-security-groups --region %s --group-ids %s", w.region(), strings.Join(at.groups, " ")))
 	}
-	if at.known {
+	if at.known && len(f.lost) > 0 {
 		timeout.Evidence = []string{"this instance: " + at.String()}
 	}
 }

@@ -44,7 +44,7 @@ func (w World) metadataService(ctx context.Context) []Finding {
 		f.ID, f.Summary = "imds-broken", "the instance metadata service itself fails"
 		f.Fix = fix.Do("Wait a minute. If it stays so, stop and start the instance.")
 	default:
-		f.ID, f.Summary = "imds-unreachable", "nothing answers at 169.254.169.254: this is no EC2 instance, or it has no network or route"
+		f.ID, f.Summary = "imds-unreachable", "the instance metadata service is not reachable: this is no EC2 instance, or it has no network or route"
 		f.Fix = fix.Do("Look at the route and the addresses:", route, "ip addr")
 	}
 	return []Finding{f}

@@ -116,6 +116,8 @@ func (w World) dualStackHost() string {
 	return netpath.DualStack(at.Hostname())
 }
 
+var errNoProxyURL = errors.New("the proxy in ecs.config is not a valid URL")
+
 // ask asks as the ECS agent would: through its proxy.
 func (w World) ask(ctx context.Context, endpoint string) (netpath.Answer, error) {
 	at, err := url.Parse(endpoint)
@@ -124,7 +126,7 @@ func (w World) ask(ctx context.Context, endpoint string) (netpath.Answer, error)
 	}
 	via, err := w.agentProxy().For(at)
 	if err != nil {
-		return netpath.Answer{}, errors.New("the proxy in ecs.config is not a valid URL")
+		return netpath.Answer{}, errNoProxyURL
 	}
 	return w.Net.Ask(ctx, endpoint, via), nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"muster/check"
 	"muster/internal/awsapi"
+	"muster/internal/ecsagent"
 	"muster/internal/fleet"
 	"muster/internal/netpath"
 	"muster/internal/sandbox"
@@ -229,4 +230,121 @@ func TestADeadNetworkIsLookedAtWithinFifteenSeconds(t *testing.T) {
 			t.Errorf("causes are %+v", causes)
 		}
 	})
+}
+
+// A host without a default route for IPv4 uses the dual-stack endpoints, as the ECS
+// agent does since 1.98 (agent/config/config_unix.go), whose setting overrides the
+// routes (agent/config/parse_linux.go). ECS may send its agent to names of IPv4
+// alone all the same (amazon-ecs-agent issue 4779).
+func TestIPv6(t *testing.T) {
+	const setting = "ECS_CLUSTER=prod\nECS_INSTANCE_IP_COMPATIBILITY="
+	dual := map[string]string{"ecs.eu-central-1.api.aws": "2600:1f14::1", "ecs-a-1.eu-central-1.api.aws": "2600:1f14::2", "ecs-t-1.eu-central-1.amazonaws.com": "2600:1f14::3"}
+	noRoute := all(netpath.Answer{Kind: netpath.NoRoute, Err: errors.New("network is unreachable")})
+	for name, c := range map[string]struct {
+		host     netpath.Families
+		config   string
+		addrs    map[string]string
+		arrange  func(*testing.T, *world)
+		register bool
+		want     string
+	}{
+		"no IPv4": {netpath.Families{V6: true}, "", dual, nil, false,
+			"pass ecs-endpoints: all ECS endpoints answer | ecs.eu-central-1.api.aws ([2600:1f14::1]:443): reached, HTTP status 404 | ecs-a-1.eu-central-1.api.aws ([2600:1f14::2]:443): reached, HTTP status 404 | ecs-t-1.eu-central-1.amazonaws.com ([2600:1f14::3]:443)"},
+		"set to ipv6":      {netpath.Families{V4: true, V6: true}, setting + "IPv6\n", dual, nil, false, "pass ecs-endpoints: all ECS endpoints answer | ecs.eu-central-1.api.aws"},
+		"set to nonsense":  {netpath.Families{V4: true, V6: true}, setting + "both\n", nil, nil, false, "pass ecs-endpoints: all ECS endpoints answer | ecs.eu-central-1.amazonaws.com"},
+		"both":             {netpath.Families{V4: true, V6: true}, "", nil, nil, false, "pass ecs-endpoints: all ECS endpoints answer | ecs.eu-central-1.amazonaws.com"},
+		"set to ipv4":      {netpath.Families{V6: true}, setting + "ipv4\n", nil, noRoute, false, "fail endpoint-no-route: /etc/ecs/ecs.config:2: ECS_INSTANCE_IP_COMPATIBILITY=ipv4, but this host has no IPv4 default route"},
+		"no route at all":  {netpath.Families{}, "", nil, noRoute, false, "fail endpoint-no-route: this host has no route to ecs.eu-central-1.amazonaws.com"},
+		"yet registered":   {netpath.Families{}, "", nil, noRoute, true, "unknown endpoint-no-route: the ECS endpoints over IPv6: this host has no IPv4 default route, and the ECS agent is registered"},
+		"IPv4 has a route": {netpath.Families{V4: true}, "", nil, noRoute, true, "fail endpoint-no-route: this host has no route to ecs.eu-central-1.amazonaws.com"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := healthy(t)
+			w.net.host = c.host
+			if c.config != "" {
+				w.write(t, "/etc/ecs/ecs.config", c.config)
+			}
+			if c.addrs != nil {
+				w.net.addrs = c.addrs
+			}
+			if c.arrange != nil {
+				c.arrange(t, w)
+			}
+			if c.register {
+				w.World.Agent = registeredAgent{}
+			} else {
+				w.World.Agent = nil
+			}
+			if got := first(look(t, w, "ecs-endpoints")); !strings.HasPrefix(got, c.want) {
+				t.Errorf("got %s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
+
+// registeredAgent is an ECS agent that has its ARN.
+type registeredAgent struct{ check.Introspection }
+
+func (registeredAgent) Metadata(context.Context) (ecsagent.Metadata, error) {
+	return ecsagent.Metadata{ContainerInstanceARN: "arn:aws:ecs:eu-central-1:123456789012:container-instance/prod/1"}, nil
+}
+
+// Each partition has domains of its own, and FIPS endpoints a name.
+func TestTheNamesFollowThePartition(t *testing.T) {
+	for endpoint, want := range map[string]string{
+		"https://ecs.cn-north-1.amazonaws.com.cn":          "ecs.cn-north-1.amazonaws.com.cn ecs-a-1.cn-north-1.amazonaws.com.cn ecs-t-1.cn-north-1.amazonaws.com.cn",
+		"https://ecs-fips.us-gov-west-1.amazonaws.com":     "ecs-fips.us-gov-west-1.amazonaws.com ecs-a-1.us-gov-west-1.amazonaws.com ecs-t-1.us-gov-west-1.amazonaws.com",
+		"https://ecs.us-iso-east-1.c2s.ic.gov":             "ecs.us-iso-east-1.c2s.ic.gov ecs-a-1.us-iso-east-1.c2s.ic.gov ecs-t-1.us-iso-east-1.c2s.ic.gov",
+		"https://ecs.eu-central-1.api.aws":                 "ecs.eu-central-1.api.aws ecs-a-1.eu-central-1.api.aws ecs-t-1.eu-central-1.api.aws",
+		"https://vpce-1.ecs.eu-central-1.vpce.example.com": "vpce-1.ecs.eu-central-1.vpce.example.com",
+	} {
+		w := healthy(t)
+		w.ECSEndpoint = endpoint
+		w.net.addrs = map[string]string{"ecs": "52.94.1.1", "vpce": "10.0.9.1"}
+		var hosts []string
+		for _, line := range look(t, w, "dns").Findings[0].Evidence {
+			if host, _, ok := strings.Cut(line, ": 5"); ok {
+				hosts = append(hosts, host)
+			} else if host, _, ok := strings.Cut(line, ": 10.0.9.1"); ok {
+				hosts = append(hosts, host)
+			}
+		}
+		if got := strings.Join(hosts, " "); got != want {
+			t.Errorf("%s: got %s, want %s", endpoint, got, want)
+		}
+	}
+}
+
+// What denies decides what helps. The messages are those of the IAM user guide,
+// "Troubleshoot access denied error messages".
+func TestADenialIsFixedWhereItComesFrom(t *testing.T) {
+	const denied = "User: arn:aws-cn:sts::123456789012:assumed-role/ecs-node/i-1 is not authorized to perform: ecs:DiscoverPollEndpoint on resource: * "
+	const attach = "aws iam attach-role-policy --role-name ecs-node --policy-arn arn:aws-cn:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role"
+	for message, want := range map[string][]string{
+		"because no identity-based policy allows the ecs:DiscoverPollEndpoint action":                {"poll-denied", "the instance role does not allow ecs:DiscoverPollEndpoint", attach},
+		"with an explicit deny in an identity-based policy":                                          {"poll-denied", "a policy of the instance role explicitly denies ecs:DiscoverPollEndpoint", "aws iam list-attached-role-policies --role-name ecs-node"},
+		"with an explicit deny in a service control policy":                                          {"poll-denied", "the service control policy explicitly denies ecs:DiscoverPollEndpoint", "administrator of the AWS organization"},
+		"because no service control policy allows the ecs:DiscoverPollEndpoint action":               {"poll-denied", "the service control policy does not allow ecs:DiscoverPollEndpoint", "administrator of the AWS organization"},
+		"with an explicit deny in a permissions boundary: arn:aws-cn:iam::123456789012:policy/limit": {"poll-denied", "the permissions boundary explicitly denies ecs:DiscoverPollEndpoint", "Role.PermissionsBoundary"},
+		"because no session policy allows the ecs:DiscoverPollEndpoint action":                       {"poll-denied", "the session policy does not allow ecs:DiscoverPollEndpoint", "session policy that applies"},
+		"because no VPC endpoint policy allows the ecs:DiscoverPollEndpoint action":                  {"endpoint-policy", "the VPC endpoint policy does not allow ecs:DiscoverPollEndpoint", "aws ec2 modify-vpc-endpoint --region eu-central-1"},
+		"with an explicit deny in a VPC endpoint policy":                                             {"endpoint-policy", "the VPC endpoint policy explicitly denies ecs:DiscoverPollEndpoint", "aws ec2 modify-vpc-endpoint --region eu-central-1"},
+		"": {"poll-denied", "the instance role does not allow ecs:DiscoverPollEndpoint", attach},
+	} {
+		t.Run(message, func(t *testing.T) {
+			t.Parallel()
+			w := healthy(t)
+			w.Identity.Region = "eu-central-1"
+			w.Inject(sandbox.Fault{Service: sandbox.ECS, Action: "DiscoverPollEndpoint", Status: 400, Code: "AccessDeniedException", Message: denied + message})
+			got := look(t, w, "poll-endpoint").Findings[0]
+			fix := got.Fix.String()
+			if got.ID != want[0] || !strings.HasPrefix(got.Summary, want[1]) || !strings.Contains(fix, want[2]) || len(got.Summary) > 110 {
+				t.Errorf("%s: %s\n%s", got.ID, got.Summary, fix)
+			}
+			if wrong := strings.Contains(fix, "attach-role-policy"); wrong != (want[2] == attach) || strings.Contains(strings.Join(got.Evidence, ""), "add it to the instance role") {
+				t.Errorf("the advice is wrong: %q, %s", got.Evidence, fix)
+			}
+		})
+	}
 }

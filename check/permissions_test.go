@@ -30,6 +30,7 @@ func withoutAction() map[string]lacking {
 		"ecs:DescribeClusters":           {"cluster", nothing, ""},
 		"ecs:ListClusters":               {"cluster", func(_ *testing.T, w *world) { w.Config.Cluster = "prdo" }, ""},
 		"ecs:DescribeContainerInstances": {"container-instance", nothing, ""},
+		"ecs:ListContainerInstances":     {"registrations", nothing, ""},
 		"ec2:DescribeInstances":          silence,
 		"ec2:DescribeNetworkInterfaces":  {"vpc-path", inside, ""},
 		"ec2:DescribeSecurityGroups":     {"vpc-path", silence.arrange, "ec2:DescribeSecurityGroupRules"},

@@ -89,14 +89,14 @@ func (p Publishing) line(now time.Time) string {
 	if p.Namespace == "" {
 		return "not published"
 	}
-	text := fmt.Sprintf("namespace %s, %d data points sent", p.Namespace, p.Sent)
+	text := fmt.Sprintf("namespace %s, %s sent", p.Namespace, count(p.Sent, "data point"))
 	if !p.LastSent.IsZero() {
 		text += ", the last " + age(now, p.LastSent) + " ago"
 	}
 	if !p.Failing.IsZero() {
 		text += ", FAILING for " + age(now, p.Failing)
 	}
-	return text + fmt.Sprintf("; %d minutes queued (%.1f MB), %d dropped", p.Waiting, float64(p.Bytes)/1e6, p.Dropped)
+	return text + fmt.Sprintf("; %s queued (%.1f MB), %d dropped", count(int64(p.Waiting), "minute"), float64(p.Bytes)/1e6, p.Dropped)
 }
 
 func (e Events) line() string {
@@ -108,8 +108,8 @@ func (e Events) line() string {
 
 func (s State) cost(now time.Time) string {
 	lived := max(now.Sub(s.Started), time.Second)
-	return fmt.Sprintf("%.1f MB memory, %.1f ms CPU per second, %d AWS calls",
-		float64(s.Self.RSS)/1e6, float64(s.Self.CPU)/float64(time.Millisecond)/lived.Seconds(), s.Self.Calls)
+	return fmt.Sprintf("%.1f MB memory, %.1f ms CPU per second, %s",
+		float64(s.Self.RSS)/1e6, float64(s.Self.CPU)/float64(time.Millisecond)/lived.Seconds(), count(int64(s.Self.Calls), "AWS call"))
 }
 
 // cycled is the end of the last cycle. An agent from before the field wrote the file
@@ -127,4 +127,12 @@ func (s State) last() string {
 	}
 	e := s.Recent[0]
 	return e.At.UTC().Format("2006-01-02 15:04:05Z ") + e.Kind + ": " + e.Text
+}
+
+// count is a number with its noun.
+func count(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -29,6 +29,8 @@ var (
 	lackingPolicy  = regexp.MustCompile(`because no ([A-Za-z -]*policy|permissions boundary) allows`)
 )
 
+const identityPolicy = "identity-based policy"
+
 // DenialOf reads the message of a denied call.
 func DenialOf(message string) (d Denial) {
 	if m := deniedAction.FindStringSubmatch(message); m != nil {

@@ -114,6 +114,9 @@ func (r Report) Line() string { return term.OneLine(r.line()) }
 
 func (r Report) line() string {
 	id := cmp.Or(r.InstanceID, "this instance")
+	if r.ExitCode == exitcode.SignalUndelivered {
+		return fmt.Sprintf("muster: %s %s", id, r.Reason)
+	}
 	switch r.Outcome {
 	case Registered:
 		return fmt.Sprintf("muster: %s registered in cluster %s after %.0fs", id, r.Cluster, r.WaitedSeconds)

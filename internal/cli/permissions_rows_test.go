@@ -69,25 +69,25 @@ func portFeatures() map[string]feature {
 	unfound := lack{"finding the peers in ", ""}
 	return map[string]feature{
 		"the ports of the cluster's peers": {
-			policies: []string{"ports"}, lines: ports("--cluster", "prod"), works: "2 peers, 2 needs: 4 OPEN",
+			policies: []string{"ports"}, lines: ports("--cluster", "prod"), works: "2 instances, 2 port ranges: 4 open",
 			without: map[string]lack{
 				"ecs:ListContainerInstances":      unfound,
 				"ecs:DescribeContainerInstances":  unfound,
-				"ec2:DescribeInstances":           {"no pair of addresses to judge", "2 peers"},
-				"ec2:DescribeNetworkAcls":         {"at source ACL of i-0aaaaaaaaaaaaaaa1, 47500-47599 is not known", "2 peers"},
-				"ec2:GetManagedPrefixListEntries": {"at destination ingress of i-0aaaaaaaaaaaaaaa2, 47500-47599 is not known", "2 UNKNOWN, 2 OPEN"},
-				"ec2:DescribeRouteTables":         {"whether an appliance stands between subnets, which references to groups do not survive, is not known", "4 OPEN"},
-				"ec2:DescribeSecurityGroups":      {"groups are known by their rules alone", "4 OPEN"},
-				"ec2:DescribeSecurityGroupRules":  {"rules are named by what they say, not by their ids", "4 OPEN"},
+				"ec2:DescribeInstances":           {"no pair of addresses to judge", "2 instances"},
+				"ec2:DescribeNetworkAcls":         {"at source ACL of i-0aaaaaaaaaaaaaaa1, 47500-47599 is not known", "2 instances"},
+				"ec2:GetManagedPrefixListEntries": {"at destination ingress of i-0aaaaaaaaaaaaaaa2, 47500-47599 is not known", "2 unknown, 2 open"},
+				"ec2:DescribeRouteTables":         {"whether an appliance stands between subnets, which references to groups do not survive, is not known", "4 open"},
+				"ec2:DescribeSecurityGroups":      {"groups are known by their rules alone", "4 open"},
+				"ec2:DescribeSecurityGroupRules":  {"rules are named by what they say, not by their ids", "4 open"},
 			}},
 		"the ports of the group's members": {
-			policies: []string{"ports"}, lines: ports("--asg", "workers"), works: "Auto Scaling group workers in eu-west-1: 3 peers",
+			policies: []string{"ports"}, lines: ports("--asg", "workers"), works: "Auto Scaling group workers in eu-west-1: 3 instances",
 			without: map[string]lack{"autoscaling:DescribeAutoScalingGroups": unfound}},
 		"the ports of a service's tasks": {
-			policies: []string{"ports"}, lines: ports("--cluster", "prod", "--service", "web"), works: "service web in eu-west-1: 2 peers, 2 needs: 4 OPEN",
+			policies: []string{"ports"}, lines: ports("--cluster", "prod", "--service", "web"), works: "service web in eu-west-1: 2 tasks, 2 port ranges: 4 open",
 			without: map[string]lack{"ecs:ListTasks": unfound, "ecs:DescribeTasks": unfound}},
 		"the ports of tasks with interfaces of their own": {
-			policies: []string{"ports"}, lines: ports("--cluster", "prod", "--service", "own"), works: "service own in eu-west-1: 2 peers, 2 needs: 4 OPEN",
-			without: map[string]lack{"ec2:DescribeNetworkInterfaces": {"47500-47599 is not known", "2 peers"}}},
+			policies: []string{"ports"}, lines: ports("--cluster", "prod", "--service", "own"), works: "service own in eu-west-1: 2 tasks, 2 port ranges: 4 open",
+			without: map[string]lack{"ec2:DescribeNetworkInterfaces": {"47500-47599 is not known", "2 tasks"}}},
 	}
 }

@@ -214,6 +214,16 @@ func TestUserData(t *testing.T) {
 	}
 }
 
+// The SDK asks nothing with this variable, and a laptop often has it.
+func TestTheVariableThatTurnsItOffIsNamed(t *testing.T) {
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	var failure *Error
+	_, err := New(service(t, map[string]string{}), time.Minute).Identity(t.Context())
+	if !errors.As(err, &failure) || failure.Kind != TurnedOff || !strings.Contains(err.Error(), "AWS_EC2_METADATA_DISABLED") || failure.Attempts != 1 {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestDateIsTheServices(t *testing.T) {
 	late := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Date", "Fri, 02 Jan 2026 03:04:05 GMT")

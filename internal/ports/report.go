@@ -234,15 +234,15 @@ func judgedPairs(m *reach.Matrix, b reach.Block, need int) (pairs int) {
 	return pairs
 }
 
-// pair is the pair that stands for the block: the first that is judged, so not
-// one endpoint towards itself.
+// pair is the pair that stands for the block: the first that is judged, and not
+// one endpoint towards itself, which an endpoint without a known interface may be.
 func pair(m *reach.Matrix, b reach.Block) (from, to int) {
 	for _, from := range b.From {
 		for _, to := range b.To {
 			if len(m.Needs) == 0 {
 				return from, to
 			}
-			if _, judged := m.At(from, to, 0); judged {
+			if _, judged := m.At(from, to, 0); judged && m.From[from].Name != m.To[to].Name {
 				return from, to
 			}
 		}

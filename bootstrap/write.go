@@ -31,7 +31,7 @@ type change struct {
 // together with the other files that it reads.
 func (r *run) plan(ref cluster.Ref) (change, error) {
 	from := r.sources()
-	c := change{path: from.User.Path, old: from.User.Data}
+	c := change{path: r.cfg.Path(r.cfg.ECSConfig), old: from.User.Data}
 	if from.User.Err != nil {
 		return c, from.User.Err
 	}

@@ -67,7 +67,7 @@ func (r *run) deregistered(arn string) bool {
 func (r *run) staleState(bad *stale) error {
 	commands := []string{r.again(r.wanted.Text, "--reset-stale-state")}
 	text := "Move the file aside:"
-	if was, err := cluster.Parse(bad.Cluster); bad.ContainerInstanceARN != "" && (err != nil || !cluster.Same(was, r.wanted)) {
+	if bad.ContainerInstanceARN != "" && !cluster.SameText(bad.Cluster, r.wanted.Text) {
 		text = "Move the file aside, then deregister the entry in the old cluster:"
 		commands = append(commands, fmt.Sprintf("aws ecs deregister-container-instance --force --cluster %s --container-instance %s --region %s",
 			bad.Cluster, bad.ContainerInstanceARN, r.id.Region))

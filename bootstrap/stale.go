@@ -45,7 +45,8 @@ func (r *run) checkpoint() (write cluster.Ref, bad *stale) {
 	was, err := cluster.Parse(saved.Cluster)
 	switch {
 	case err != nil || !cluster.Same(was, r.wanted):
-		return write, &stale{saved, fmt.Sprintf("it holds cluster %q for this instance, and the ECS agent would refuse to start in %s", saved.Cluster, r.wanted), true}
+		why := fmt.Sprintf("it holds cluster %q for this instance, and the ECS agent would refuse to start in %s", saved.Cluster, r.wanted)
+		return write, &stale{saved, why, true}
 	case was.Text != r.wanted.Text:
 		r.info("checkpoint", "agent.db spells the cluster %s; ecs.config gets the same spelling, because the ECS agent compares the text", was)
 		write = was

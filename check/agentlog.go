@@ -11,6 +11,7 @@ import (
 
 	"muster/internal/cluster"
 	"muster/internal/ecsagent"
+	"muster/internal/ecsconfig"
 	"muster/internal/fix"
 )
 
@@ -53,13 +54,13 @@ func (w World) agentARN(ctx context.Context) string {
 // logSettings reads in ecs.config what and where the agent logs
 // (ecs-agent/logger/log.go). ecs-init mounts /var/log/ecs as /log into the agent's container.
 func (w World) logSettings(opts *ecsagent.Options) []Finding {
-	file, err := w.agentConfig(w.Config.ECSConfig)
-	if err != nil {
-		return nil // ecs-config says so
-	}
+	settings := w.agentSettings()
 	get := func(key string) string {
-		value, _ := file.Get(key)
-		return strings.TrimSpace(value)
+		v, _ := settings.Get(key)
+		if v.Origin == ecsconfig.FromDefault {
+			return ""
+		}
+		return v.Text
 	}
 	level := get("ECS_LOGLEVEL_ON_INSTANCE")
 	switch {
@@ -76,9 +77,8 @@ func (w World) logSettings(opts *ecsagent.Options) []Finding {
 		opts.Name = filepath.Base(path)
 	default:
 		return []Finding{{ID: "agent-log-elsewhere", Status: Warn, SymptomOf: []string{"ecs-config"},
-			Summary: fmt.Sprintf("%s:%d: ECS_LOGFILE keeps the ECS agent's log out of %s",
-				w.Config.Path(w.Config.ECSConfig), file.Line("ECS_LOGFILE"), w.Config.ECSLogDir),
-			Evidence: []string{"ECS_LOGFILE=" + path, "only /log of the agent's container is a directory of the host: " + w.Config.ECSLogDir},
+			Summary:  fmt.Sprintf("%s: ECS_LOGFILE keeps the ECS agent's log out of %s", settings.where("ECS_LOGFILE"), w.Config.ECSLogDir),
+			Evidence: []string{"ECS_LOGFILE=" + path + "; of the directories in the agent's container only /log is " + w.Config.ECSLogDir + " of the host"},
 			Fix:      fix.Do("Remove the line, or set ECS_LOGFILE=/log/ecs-agent.log, then restart the agent:", "sudo systemctl restart ecs")}}
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"muster/check"
+	"muster/internal/bootreport"
 	"muster/internal/dockerapi"
 	"muster/internal/exitcode"
 	"muster/internal/sandbox"
@@ -47,8 +48,8 @@ func TestDockerAsTheCause(t *testing.T) {
 		"not for us":     {engine: engine{ping: fmt.Errorf("x: %w", dockerapi.ErrDenied)}, cause: "introspection-refused", says: "no permission"},
 		"no container":   {engine: engine{}, cause: "introspection-refused", says: "there is no container ecs-agent"},
 		"cannot be seen": {engine: engine{inspect: errors.New("inspecting: no")}, cause: "introspection-refused", says: "inspecting: no"},
-		"out of memory":  {engine: engine{there: true, container: dockerapi.AgentContainer{OOMKilled: true}}, cause: "agent-out-of-memory", says: "killed for memory"},
-		"exited":         {engine: engine{there: true, container: dockerapi.AgentContainer{Status: "exited", ExitCode: 1}}, cause: "introspection-refused", says: "is exited, exit code 1"},
+		"out of memory":  {engine: engine{there: true, container: dockerapi.AgentContainer{OOMKilled: true}}, cause: "agent-out-of-memory", says: "it ran out of memory"},
+		"exited":         {engine: engine{there: true, container: dockerapi.AgentContainer{Status: "exited", ExitCode: 1}}, cause: "introspection-refused", says: "exited, exit code 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -71,7 +72,7 @@ func TestDockerAsTheCause(t *testing.T) {
 			}
 			report, err := m.verify()
 			wantExit(t, err, exitcode.NotRegistered)
-			wantOutcome(t, report, NotRegistered, test.cause)
+			wantOutcome(t, report, bootreport.NotRegistered, test.cause)
 			wantText(t, strings.Join(report.Evidence, "\n"), test.says)
 		})
 	}
@@ -112,7 +113,7 @@ func TestTheSearchForTheCauseIsBounded(t *testing.T) {
 	m.docker(stuck{})
 	report, err := m.verify()
 	wantExit(t, err, exitcode.NotRegistered)
-	wantOutcome(t, report, NotRegistered, "docker-hung")
+	wantOutcome(t, report, bootreport.NotRegistered, "docker-hung")
 }
 
 type stuck struct{ engine }
@@ -127,7 +128,7 @@ func TestSystemdThatCannotBeAskedIsEvidence(t *testing.T) {
 	m := boot(t, sandbox.Options{Agent: sandbox.AgentPlan{Hold: true}}).set("CLUSTER", "prod", "TIMEOUT", "200ms").mustConfigure()
 	m.systemd.fail = func(string, string) error { return errors.New("showing unit: no") }
 	report, _ := m.verify()
-	wantOutcome(t, report, NotRegistered, "introspection-refused")
+	wantOutcome(t, report, bootreport.NotRegistered, "introspection-refused")
 	wantText(t, strings.Join(report.Evidence, "\n"), "showing unit: no")
 }
 
@@ -140,6 +141,6 @@ func TestLogsThatCannotBeReadAreSaid(t *testing.T) {
 	}
 	m.put("var/log/ecs/ecs-agent.log/x", "")
 	report, _ := m.verify()
-	wantOutcome(t, report, NotRegistered, "introspection-refused")
+	wantOutcome(t, report, bootreport.NotRegistered, "introspection-refused")
 	wantText(t, strings.Join(report.Evidence, "\n"), "-agent.log is not a regular file")
 }

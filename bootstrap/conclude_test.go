@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"muster/internal/bootreport"
 	"muster/internal/config"
 	"muster/internal/exitcode"
 	"muster/internal/fix"
@@ -86,7 +87,7 @@ func TestABootstrapThatFailsTellsAtOnce(t *testing.T) {
 		t.Error(got)
 	}
 	report := m.report()
-	wantOutcome(t, report, Misconfigured, "bootstrap-failed")
+	wantOutcome(t, report, bootreport.Misconfigured, "bootstrap-failed")
 	wantText(t, report.Cause.Summary, "did you mean prod?")
 	wantText(t, m.read("dev/console"), "is misconfigured: no cluster prdo")
 	if report.Cluster != "prdo" {
@@ -94,7 +95,7 @@ func TestABootstrapThatFailsTellsAtOnce(t *testing.T) {
 	}
 }
 
-func (m *machine) report() (report Report) {
+func (m *machine) report() (report bootreport.Report) {
 	m.t.Helper()
 	if err := json.Unmarshal([]byte(m.read("var/lib/muster/instances/"+instanceID+"/report.json")), &report); err != nil {
 		m.t.Fatal(err)
@@ -109,21 +110,21 @@ func TestWhatCouldNotBeDeterminedIsNobodysFailure(t *testing.T) {
 	m.Inject(sandbox.Fault{Service: sandbox.IMDS, Action: "/latest/meta-data/autoscaling", Status: 500})
 	report, err := m.verify()
 	wantExit(t, err, exitcode.Undetermined)
-	wantOutcome(t, report, Undetermined, "")
+	wantOutcome(t, report, bootreport.Undetermined, "")
 	m.set("LIFECYCLE_HOOK", "ready")
 	_, err = m.verify()
 	wantExit(t, err, exitcode.Undetermined)
 	if got := m.told(); got != "-, -, Healthy" {
 		t.Error(got)
 	}
-	wantText(t, m.log.String(), "left to its default result")
+	wantText(t, m.log.String(), "ends with its default result")
 }
 
 func TestTheHookIsKeptWaiting(t *testing.T) {
 	t.Parallel()
 	m := awaited(t, "", sandbox.Hook{Timeout: time.Second}, sandbox.AgentPlan{Hold: true})
 	m.mustConfigure()
-	var report Report
+	var report bootreport.Report
 	var err error
 	done := make(chan struct{})
 	go func() { defer close(done); report, err = m.verify() }()
@@ -161,7 +162,7 @@ func TestAHookThatIsOverGetsNoMoreHeartbeats(t *testing.T) {
 	m.complete("CONTINUE")
 	done := make(chan struct{})
 	go func() { defer close(done); _, _ = m.verify() }()
-	for !strings.Contains(m.log.String(), "ready waits no longer") {
+	for !strings.Contains(m.log.String(), "ready is no longer waiting") {
 		<-time.After(5 * time.Millisecond)
 	}
 	m.Agent.Release()
@@ -202,7 +203,7 @@ func TestHooksThatCannotBeKept(t *testing.T) {
 			}
 			report, err := m.verify()
 			wantExit(t, err, test.exit)
-			wantOutcome(t, report, Registered, "")
+			wantOutcome(t, report, bootreport.Registered, "")
 			wantText(t, m.log.String(), test.says...)
 		})
 	}
@@ -210,7 +211,7 @@ func TestHooksThatCannotBeKept(t *testing.T) {
 
 // complete ends the hook behind verify's back.
 func (m *machine) complete(result string) {
-	r, err := m.host.begin(m.t.Context())
+	r, err := m.host.open(m.t.Context())
 	if err == nil {
 		err = r.complete(m.t.Context(), result)
 	}
@@ -288,15 +289,18 @@ func TestReportIsTheGoldenOne(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := awaited(t, "", sandbox.Hook{}, plan).mustConfigure()
+			before := m.CallCount("", "")
 			report, _ := m.verify()
+			if sent := m.CallCount("", "") - before; report.AWSCalls != sent {
+				t.Errorf("the report counts %d AWS calls, %d were sent", report.AWSCalls, sent)
+			}
 			text := m.read("var/lib/muster/instances/" + instanceID + "/report.json")
 			text = strings.NewReplacer(
 				report.ContainerInstanceARN, "arn:aws:ecs:eu-central-1:123456789012:container-instance/CLUSTER/ID",
 				report.StartedAt.Format(time.RFC3339Nano), "2026-01-02T03:04:05Z",
-				"gave up after 1s", "gave up after 0s", m.root, "",
+				"waited 1s", "waited 0s", m.root, "",
 			).Replace(text)
-			// The first heartbeat may be cut off by a quick end.
-			text = regexp.MustCompile(`("waited_seconds"|"aws_calls"): [0-9.e-]+`).ReplaceAllString(text, "$1: 1")
+			text = regexp.MustCompile(`("waited_seconds"): [0-9.e-]+`).ReplaceAllString(text, "$1: 1")
 			golden.File(t, "report-"+name+".json", []byte(text))
 			if info, err := os.Stat(m.path("var/lib/muster/instances/" + instanceID + "/report.json")); err != nil || info.Mode() != 0o644 {
 				t.Errorf("%v %v", info.Mode(), err)
@@ -351,14 +355,14 @@ func TestConsole(t *testing.T) {
 func TestLineIsOneLineWhateverIsInIt(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		report Report
+		report bootreport.Report
 		want   string
 	}{
-		"registered":     {Report{Outcome: Registered, InstanceID: "i-1", Cluster: "prod", WaitedSeconds: 2.4}, "muster: i-1 registered in cluster prod after 2s"},
-		"deferred":       {Report{Outcome: Deferred, InstanceID: "i-1", Reason: "warm"}, "muster: i-1 deferred: warm"},
-		"not registered": {Report{Outcome: NotRegistered, InstanceID: "i-1", Cluster: "prod", Cause: &Cause{Summary: "a\nb\x1b[2J"}}, "muster: i-1 did NOT register in cluster prod: a b [2J"},
-		"unknown":        {Report{Outcome: Undetermined, Reason: "no IMDS"}, "muster: this instance is undetermined: no IMDS"},
-		"no cluster":     {Report{Outcome: NotRegistered, InstanceID: "i-1", Reason: "x"}, "muster: i-1 did NOT register in cluster (none named): x"},
+		"registered":     {bootreport.Report{Outcome: bootreport.Registered, InstanceID: "i-1", Cluster: "prod", WaitedSeconds: 2.4}, "muster: i-1 registered in cluster prod after 2s"},
+		"deferred":       {bootreport.Report{Outcome: bootreport.Deferred, InstanceID: "i-1", Reason: "warm"}, "muster: i-1 deferred: warm"},
+		"not registered": {bootreport.Report{Outcome: bootreport.NotRegistered, InstanceID: "i-1", Cluster: "prod", Cause: &bootreport.Cause{Summary: "a\nb\x1b[2J"}}, "muster: i-1 did NOT register in cluster prod: a b [2J"},
+		"unknown":        {bootreport.Report{Outcome: bootreport.Undetermined, Reason: "no IMDS"}, "muster: this instance is undetermined: no IMDS"},
+		"no cluster":     {bootreport.Report{Outcome: bootreport.NotRegistered, InstanceID: "i-1", Reason: "x"}, "muster: i-1 did NOT register in cluster (none named): x"},
 	} {
 		if got := test.report.Line(); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
@@ -368,9 +372,9 @@ func TestLineIsOneLineWhateverIsInIt(t *testing.T) {
 
 func TestAReportsErrorReadsAsSentences(t *testing.T) {
 	t.Parallel()
-	err := Report{ExitCode: exitcode.NotRegistered, Reason: "it did not register", Cause: newCause("x", "The agent complains.", fix.Do("Read the log."))}.Err()
-	if want := "it did not register: The agent complains"; err == nil || err.Error() != want || fix.Of(err).Text != "Read the log." {
-		t.Errorf("%v, want %q", err, want)
+	err := bootreport.Report{ExitCode: exitcode.NotRegistered, Reason: "it did not register", Cause: bootreport.NewCause("x", "The agent complains.", fix.Do("Read the log."))}.Err()
+	if want := "The agent complains\nit did not register\nRead the log."; whole(err) != want {
+		t.Errorf("%q, want %q", whole(err), want)
 	}
 }
 
@@ -392,7 +396,7 @@ func TestBadSettingsAreToldToThoseWhoWait(t *testing.T) {
 	m := awaited(t, "", sandbox.Hook{}, sandbox.AgentPlan{}).set("TIMEOUT", "ten", "ON_FAILURE", "abandon")
 	err := m.configure()
 	wantExit(t, err, exitcode.BadConfiguration)
-	wantText(t, err.Error(), `MUSTER_TIMEOUT="ten": not a duration`)
+	wantText(t, whole(err), `MUSTER_TIMEOUT="ten": not a duration`)
 	if got := m.told(); got != "ABANDON, FAILURE by CFN_V1, Healthy" {
 		t.Error(got)
 	}
@@ -413,7 +417,7 @@ func TestAnInterruptedDryRunSaysSo(t *testing.T) {
 func TestTheTellingIsBounded(t *testing.T) {
 	t.Parallel()
 	m := awaited(t, "", sandbox.Hook{}, sandbox.AgentPlan{}).mustConfigure()
-	m.impatient().host.pace.tell = 4 * time.Second
+	m.impatient().host.pace.signal = 4 * time.Second
 	m.Inject(sandbox.Fault{Service: sandbox.AutoScaling, Action: "CompleteLifecycleAction", Hang: true})
 	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
 	defer stop()

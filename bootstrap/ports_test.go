@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"muster/internal/bootreport"
 	"muster/internal/config"
 	"muster/internal/imds"
 	"muster/internal/observe"
@@ -86,9 +87,9 @@ func TestWhatFailsABoot(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for policy, fails := range map[config.PortsPolicy]bool{config.PortsFail: c.fails, config.PortsWarn: false} {
 				r, _ := registered(policy, func(context.Context) (*ports.Report, error) { return judged(t, c.closed, c.dials), nil })
-				report := Report{Outcome: Registered}
+				report := bootreport.Report{Outcome: bootreport.Registered}
 				r.checkPorts(t.Context(), &report)
-				if failed := report.Outcome == PortsClosed && report.ExitCode == 1 && report.Cause.ID == "ports-closed"; failed != fails || report.failed() != fails {
+				if failed := report.Outcome == bootreport.PortsClosed && report.ExitCode == 1 && report.Cause.ID == "ports-closed"; failed != fails || report.Failed() != fails {
 					t.Errorf("policy %s: %+v", policy, report)
 				}
 				warnings := strings.Join(report.Warnings, "\n")
@@ -105,9 +106,9 @@ func TestWhatFailsABoot(t *testing.T) {
 
 func TestPortsThatCannotBeJudgedFailNoBoot(t *testing.T) {
 	r, log := registered(config.PortsFail, func(context.Context) (*ports.Report, error) { return nil, errors.New("throttled") })
-	report := Report{Outcome: Registered}
+	report := bootreport.Report{Outcome: bootreport.Registered}
 	r.checkPorts(t.Context(), &report)
-	if report.Outcome != Registered || len(report.Warnings) != 1 || !strings.Contains(log.String(), "could not be judged: throttled") {
+	if report.Outcome != bootreport.Registered || len(report.Warnings) != 1 || !strings.Contains(log.String(), "could not check the replication ports: throttled") {
 		t.Errorf("%+v\n%s", report, log)
 	}
 }
@@ -122,7 +123,7 @@ func TestAGroupThatBootsAtOnceDoesNotAskAtOnce(t *testing.T) {
 				return judged(t, false, nil), nil
 			})
 			r.pace = realPace()
-			r.checkPorts(t.Context(), &Report{})
+			r.checkPorts(t.Context(), &bootreport.Report{})
 		}
 		slices.Sort(waits)
 		if waits[0] < 0 || waits[19] >= 15*time.Second || waits[19]-waits[0] < time.Second {
@@ -133,7 +134,7 @@ func TestAGroupThatBootsAtOnceDoesNotAskAtOnce(t *testing.T) {
 		gone, stop := context.WithCancel(t.Context())
 		stop()
 		began := time.Now()
-		r.checkPorts(gone, &Report{})
+		r.checkPorts(gone, &bootreport.Report{})
 		if waited := time.Since(began); waited != 0 {
 			t.Errorf("an interrupted boot waited %s", waited)
 		}

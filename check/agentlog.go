@@ -5,102 +5,245 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
 
+	"muster/internal/cluster"
 	"muster/internal/ecsagent"
+	"muster/internal/ecsconfig"
 	"muster/internal/fix"
-	"muster/internal/redact"
 )
 
-// agentLog looks for the ECS agent's own words on why it does not register: since
-// its newest registration, and not from before this boot or the bootstrap in it.
-// On an instance that is registered they are a warning.
+// agentLog looks for the ECS agent's own words on what keeps it from its work:
+// since its newest registration, and not from before this boot or the bootstrap in
+// it. What keeps the instance from being registered or connected is a failure, what
+// only impairs it a warning.
 func (w World) agentLog(ctx context.Context) []Finding {
-	trouble, err := ecsagent.ReadLogs(w.Config.Path(w.Config.ECSLogDir), w.Record.Since())
-	var found []Finding
+	opts := ecsagent.Options{Since: w.Record.Since(), Registered: w.isRegistered(ctx)}
+	found := w.logSettings(&opts)
+	trouble, err := w.readLogs(ctx, opts)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist) && len(found) == 0:
 		return Skipped("the ECS agent and ecs-init have not logged anything yet")
 	case errors.Is(err, fs.ErrPermission):
-		found = CouldNotLook(err, fix.Do("run it as root: sudo muster debug"))
-	case err != nil:
-		found = CouldNotLook(err, fix.Fix{})
+		found = append(found, CouldNotLook(err, fix.Do("Run muster as root:", "sudo muster debug"))...)
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		found = append(found, CouldNotLook(err, fix.Fix{})...)
 	}
-	f, bad := troubleFinding(trouble)
-	switch {
-	case bad && w.isRegistered(ctx):
-		f.Status = Warn
-		fallthrough
-	case bad:
-		found = append(found, f)
-	case err == nil:
-		return Passed("no error of the ECS agent's that would keep it from registering")
+	found = append(found, w.troubleFindings(trouble, opts.Registered)...)
+	if len(found) == 0 {
+		return Passed("the ECS agent logged no error that keeps it from working")
 	}
 	return found
 }
 
-// isRegistered says whether the ECS agent has a registration. It is asked here
-// and not where registered does, because that needs no log.
-func (w World) isRegistered(ctx context.Context) bool {
+// agentARN is what the ECS agent says that it is registered as; empty without a
+// registration. It is asked here and not where registered does, because that needs no log.
+func (w World) agentARN(ctx context.Context) string {
 	if w.Agent == nil {
-		return false
+		return ""
 	}
 	meta, err := w.Agent.Metadata(ctx)
-	return err == nil && meta.ContainerInstanceARN != ""
+	if err != nil {
+		return ""
+	}
+	return meta.ContainerInstanceARN
 }
 
-func troubleFinding(t ecsagent.Trouble) (f Finding, bad bool) {
-	var exits []string
-	if t.Exits > 0 {
-		exits = append(exits, fmt.Sprintf("the ECS agent exited %d times, last with code %d", t.Exits, t.ExitCode))
+// logSettings reads in ecs.config what and where the agent logs
+// (ecs-agent/logger/log.go). ecs-init mounts /var/log/ecs as /log into the agent's container.
+func (w World) logSettings(opts *ecsagent.Options) []Finding {
+	settings := w.agentSettings()
+	get := func(key string) string {
+		v, _ := settings.Get(key)
+		if v.Origin == ecsconfig.FromDefault {
+			return ""
+		}
+		return v.Text
 	}
+	level := get("ECS_LOGLEVEL_ON_INSTANCE")
+	switch {
+	case level == "" && get("ECS_LOG_DRIVER") != "":
+		level = "none"
+	case level == "":
+		level = get("ECS_LOGLEVEL")
+	}
+	opts.HidesSuccess = ecsagent.HidesSuccess(level)
+	path := get("ECS_LOGFILE")
+	switch dir := filepath.Clean(filepath.Dir(path)); {
+	case path == "":
+	case dir == "/log" || dir == filepath.Clean(w.Config.ECSLogDir):
+		opts.Name = filepath.Base(path)
+	default:
+		return []Finding{{ID: "agent-log-elsewhere", Status: Warn, SymptomOf: []string{"ecs-config"},
+			Summary: fmt.Sprintf("%s: ECS_LOGFILE keeps the ECS agent's log out of %s",
+				settings.where("ECS_LOGFILE"), w.Config.ECSLogDir),
+			Evidence: []string{"ECS_LOGFILE=" + path, "only /log of the agent's container is a directory of the host: " + w.Config.ECSLogDir},
+			Fix:      fix.Do("Remove the line, or set ECS_LOGFILE=/log/ecs-agent.log, then restart the agent:", "sudo systemctl restart ecs")}}
+	}
+	return nil
+}
+
+// readLogs reads the logs. Where they show an agent that is registered and cannot
+// connect, the ECS API is asked whether it still is so: a log says little of a success.
+func (w World) readLogs(ctx context.Context, opts ecsagent.Options) (ecsagent.Trouble, error) {
+	dir := w.Config.Path(w.Config.ECSLogDir)
+	trouble, err := ecsagent.ReadLogs(dir, opts)
+	if trouble.Effect == ecsagent.Connection && opts.Registered && w.connected(ctx) {
+		opts.Connected = true
+		return ecsagent.ReadLogs(dir, opts)
+	}
+	return trouble, err
+}
+
+// connected reports whether the ECS API says so; false also where it cannot be asked.
+func (w World) connected(ctx context.Context) bool {
+	arn := w.agentARN(ctx)
+	if w.Registry == nil || arn == "" {
+		return false
+	}
+	name, _ := w.wanted()
+	if parts := strings.Split(arn, "/"); len(parts) == 3 { // arn:aws:ecs:REGION:ACCOUNT:container-instance/CLUSTER/ID
+		name = parts[1]
+	}
+	if name == "" {
+		name = cluster.Default
+	}
+	ci, err := w.Registry.ContainerInstance(ctx, name, arn)
+	return err == nil && ci.Connected
+}
+
+// troubleFindings are what the trouble means for an instance that is registered, or is not.
+func (w World) troubleFindings(t ecsagent.Trouble, registered bool) (found []Finding) {
+	if f, bad := w.mainFinding(t); bad {
+		if registered && t.Effect != ecsagent.Connection {
+			f.Status = Warn
+		}
+		found = append(found, f)
+	}
+	if !registered {
+		return found // what only impairs an agent is of no interest without one
+	}
+	for _, s := range t.Beside {
+		f := w.sightingFinding(s)
+		f.Status = Warn
+		found = append(found, f)
+	}
+	return found
+}
+
+func (w World) mainFinding(t ecsagent.Trouble) (f Finding, bad bool) {
+	exits := exitLines(t)
 	switch {
 	case t.Cause.ID != "":
-		return Finding{ID: t.Cause.ID, Status: Fail, Summary: t.Cause.Summary, Fix: fix.Do(t.Cause.Remedy), SymptomOf: behind(t.Cause.ID),
-			Evidence: append(exits, fmt.Sprintf("%s:%d: %s", t.File, t.Line, redact.Log(t.Message)))}, true
-	case t.Exits > 0 && t.ExitCode != 0: // 0: it was stopped
-		return Finding{ID: "agent-exits", Status: Fail, Summary: exits[0] + ", and says nowhere why",
-			Fix: fix.Do("docker logs --tail 20 ecs-agent; less +G /var/log/ecs/ecs-init.log"), SymptomOf: suspects()}, true
+		f = w.sightingFinding(t.Sighting)
+		f.Evidence = append(f.Evidence, exits...)
+		return f, true
+	case len(exits) > 0 && t.ExitCode != 0 && t.ExitCode != exitUpgrade: // 0: it was stopped
+		return Finding{ID: "agent-exits", Status: Fail, Summary: exitSummary(t.ExitCode), Evidence: exits,
+			Fix: fix.Do("Read the end of its output, and check whether the kernel killed it:",
+				"sudo docker logs --tail 20 ecs-agent", "sudo journalctl -k --no-pager | grep -i 'killed process'"),
+			SymptomOf: append(suspects(), "agent-container-down", "agent-out-of-memory")}, true
 	}
 	return Finding{}, false
 }
 
-// suspects explain an error that is not understood.
-func suspects() []string {
-	return append(network(), "imds", "instance-role", "user-data", "disk", "pressure", "clock", "docker", "agent-image", "ecs-config", "checkpoint", "cluster")
+// The exit codes of the ECS agent (agent/utils/exitcodes, ecs-init/engine/engine.go), and of a kill.
+const (
+	exitPanic    = 2
+	exitTerminal = 5
+	exitUpgrade  = 42
+	exitKilled   = 137
+)
+
+func exitSummary(code int) string {
+	const silent = ", and its log does not say why"
+	switch code {
+	case exitPanic:
+		return "the ECS agent crashed (exit code 2)" + silent
+	case exitTerminal:
+		return "the ECS agent exited with code 5, after which ecs-init does not restart it" + silent
+	case exitKilled:
+		return "the ECS agent was killed (exit code 137: SIGKILL, sent by a person or for memory)"
+	}
+	return fmt.Sprintf("the ECS agent exited with code %d%s", code, silent)
 }
 
-// behind are what explains a cause that the log shows: whatever muster has seen
-// for itself stands before what the agent says of it.
-func behind(cause string) []string {
-	switch cause {
-	case "cluster-not-found", "cluster-deleted":
-		return []string{"ecs-config", "cluster"}
-	case "stale-checkpoint":
-		return []string{"ecs-config", "checkpoint"}
-	case "agent-deregistered":
-		return []string{"container-instance"}
-	case "agent-user-data-not-run":
-		return []string{"user-data"}
-	case "invalid-json-setting", "invalid-attributes", "reserved-memory-too-high":
-		return []string{"ecs-config"}
-	case "agent-clock-skew":
-		return []string{"clock"}
-	case "access-denied":
-		return []string{"instance-role", "vpc-path", "poll-endpoint"}
-	case "agent-imds-unreachable":
-		return []string{"imds", "proxy"}
-	case "no-credentials":
-		return []string{"imds", "instance-role", "proxy"}
-	case "docker-unreachable":
-		return []string{"docker", "disk"}
-	case "agent-image-missing":
-		return append(network(), "docker", "agent-image", "disk")
-	case "agent-disk-full":
-		return []string{"disk"}
-	case "agent-tls-untrusted", "agent-dns-failure", "network-timeout", "connection-refused":
-		return append(network(), "clock", "wrong-region")
-	case ecsagent.Unrecognized:
+func exitLines(t ecsagent.Trouble) []string {
+	switch t.Exits {
+	case 0:
+		return nil
+	case 1:
+		return []string{fmt.Sprintf("the ECS agent exited once, with code %d", t.ExitCode)}
+	}
+	return []string{fmt.Sprintf("the ECS agent exited %d times, last with code %d", t.Exits, t.ExitCode)}
+}
+
+// sightingFinding is a line of a log as a failure.
+func (w World) sightingFinding(s ecsagent.Sighting) Finding {
+	return Finding{ID: s.Cause.ID, Status: Fail, Summary: s.Cause.Summary, Fix: s.Cause.Fix.Map(w.placed), Confirm: s.Cause.Confirm,
+		Evidence: []string{s.Where() + ": " + s.Message}, SymptomOf: behind(s)}
+}
+
+// placed puts what is known of this instance in the place of what only a log does not know.
+func (w World) placed(text string) string {
+	if id := w.instanceID(); id != "" {
+		text = strings.ReplaceAll(text, "INSTANCE_ID", id)
+	}
+	if region := w.region(); region != "" {
+		text = strings.ReplaceAll(text, "ecs.REGION.", "ecs."+region+".")
+		text = strings.ReplaceAll(text, "AWS_DEFAULT_REGION=REGION", "AWS_DEFAULT_REGION="+region)
+	}
+	return text
+}
+
+// suspects explain an error that is not understood.
+func suspects() []string {
+	return append(network(), "imds", "instance-role", "user-data", "disk", "pressure", "clock",
+		"docker", "agent-image", "ecs-config", "checkpoint", "cluster")
+}
+
+// behind are what explains a line of a log: whatever muster has seen for itself
+// stands before what the agent says of it.
+func behind(s ecsagent.Sighting) []string {
+	for _, b := range behindCauses() {
+		if slices.Contains(b.causes, s.Cause.ID) {
+			return b.checks
+		}
+	}
+	if s.Cause.ID == ecsagent.Unrecognized {
 		return suspects()
 	}
 	return nil
+}
+
+// behindCauses is the table of what muster checks for itself, by the causes that a log shows.
+func behindCauses() []struct{ causes, checks []string } {
+	return []struct{ causes, checks []string }{
+		{[]string{"cluster-not-found", "cluster-deleted", "cluster-create-denied"}, []string{"ecs-config", "cluster"}},
+		{[]string{"stale-checkpoint"}, []string{"ecs-config", "checkpoint"}},
+		{[]string{"saved-state-unreadable"}, []string{"checkpoint", "disk"}},
+		{[]string{"saved-state-denied"}, []string{"disk"}},
+		{[]string{"agent-deregistered"}, []string{"container-instance"}},
+		{[]string{"agent-user-data-not-run"}, []string{"user-data"}},
+		{[]string{"invalid-json-setting", "invalid-attributes", "invalid-tags", "invalid-setting", "invalid-logging-driver",
+			"reserved-memory-too-high", "agent-container-not-created", "agent-proxy-refused", "agent-wrong-region"},
+			[]string{"ecs-config", "proxy"}},
+		{[]string{"agent-region-unknown"}, []string{"ecs-config", "imds", "proxy"}},
+		{[]string{"agent-clock-skew", "agent-tls-expired"}, []string{"clock"}},
+		{[]string{"access-denied"}, []string{"instance-role", "vpc-path", "poll-endpoint"}},
+		{[]string{"agent-imds-unreachable", "agent-imdsv2-unsupported", "agent-hop-limit", "vpc-undetected", "identity-document-refused"},
+			[]string{"imds", "proxy", "ecs-config"}},
+		{[]string{"no-credentials", "credentials-invalid"}, []string{"imds", "instance-role", "proxy", "ecs-config"}},
+		{[]string{"docker-unreachable", "docker-socket-denied", "docker-bridge-missing"}, []string{"docker", "disk", "ecs-config"}},
+		{[]string{"docker-api-too-old", "agent-container-name-taken"}, []string{"docker"}},
+		{[]string{"agent-image-missing", "pause-image-missing"}, append(network(), "docker", "agent-image", "disk")},
+		{[]string{"agent-disk-full"}, []string{"disk"}},
+		{[]string{"agent-crashed"}, []string{"checkpoint", "disk", "pressure"}},
+		{[]string{"warm-pool-waiting", "warm-pool-unknown"}, []string{"lifecycle", "imds"}},
+		{[]string{"agent-tls-untrusted", "agent-tls-wrong-name", "agent-dns-failure", "network-timeout", "connection-refused",
+			"connection-cut"},
+			append(network(), "clock", "wrong-region", "ecs-config")},
+	}
 }

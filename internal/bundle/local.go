@@ -107,7 +107,7 @@ func logs(_ context.Context, s Source) part {
 			continue
 		}
 		p.files = append(p.files, file{"logs/" + name, filepath.Join(dir, name), data, text, cut})
-		for _, e := range ecsagent.Events(data) {
+		for _, e := range ecsagent.Events(name, data) {
 			p.story.moments = append(p.story.moments, moment{e.At, name, e.Text, e.Bad})
 		}
 	}

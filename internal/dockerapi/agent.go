@@ -21,6 +21,8 @@ type AgentContainer struct {
 	RestartCount int       // by Docker; ecs-init's restarts do not count here
 	StartedAt    time.Time // zero if it never started
 	FinishedAt   time.Time // zero if it never finished
+	// Env is its environment, "KEY=value". It may hold secrets.
+	Env []string `json:"-"`
 }
 
 // AgentContainer looks for the container named ecs-agent; false without an error
@@ -44,6 +46,7 @@ func (c *Client) AgentContainer(ctx context.Context) (AgentContainer, bool, erro
 		RestartCount: found.Container.RestartCount,
 		StartedAt:    parseTime(state.StartedAt),
 		FinishedAt:   parseTime(state.FinishedAt),
+		Env:          found.Container.Config.Env,
 	}, true, nil
 }
 

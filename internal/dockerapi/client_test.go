@@ -109,7 +109,7 @@ func TestPing(t *testing.T) {
 	}
 }
 
-const inspected = `{"Id":"0123","Name":"/ecs-agent","RestartCount":2,"Config":{"Image":"amazon/amazon-ecs-agent:latest"},
+const inspected = `{"Id":"0123","Name":"/ecs-agent","RestartCount":2,"Config":{"Image":"amazon/amazon-ecs-agent:latest","Env":["ECS_CLUSTER=prod"]},
 	"State":{"Status":"exited","Running":false,"OOMKilled":true,"ExitCode":5,
 	"StartedAt":"2026-01-02T15:04:05.123456789Z","FinishedAt":"2026-01-02T15:04:06Z"}}`
 
@@ -120,7 +120,7 @@ func TestAgentContainerIsRead(t *testing.T) {
 		t.Fatalf("got %v, %v", found, err)
 	}
 	want := AgentContainer{ID: "0123", Image: "amazon/amazon-ecs-agent:latest", Status: "exited", ExitCode: 5, OOMKilled: true, RestartCount: 2,
-		StartedAt: time.Date(2026, 1, 2, 15, 4, 5, 123456789, time.UTC), FinishedAt: time.Date(2026, 1, 2, 15, 4, 6, 0, time.UTC)}
+		StartedAt: time.Date(2026, 1, 2, 15, 4, 5, 123456789, time.UTC), FinishedAt: time.Date(2026, 1, 2, 15, 4, 6, 0, time.UTC), Env: []string{"ECS_CLUSTER=prod"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -306,7 +306,7 @@ func FuzzInspect(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, found, err := c.AgentContainer(t.Context()); found && err != nil || !found && got != (AgentContainer{}) {
+		if got, found, err := c.AgentContainer(t.Context()); found && err != nil || !found && !cmp.Equal(got, AgentContainer{}) {
 			t.Error(fmt.Sprint(got, found, err))
 		}
 	})

@@ -38,20 +38,28 @@ type Event struct {
 	Bad  bool
 }
 
-// Events picks from a log the registrations, the exits and the complaints. What
-// is said again and again is told once, with how often.
-func Events(log []byte) []Event {
+// Events picks from the log called name the registrations, the exits and what
+// went wrong with the instance. What is said again and again is told once, with how often.
+func Events(name string, log []byte) []Event {
 	var events []Event
 	times := map[string]int{}
 	for line := range bytes.Lines(log) {
 		e, ok := parseLine(line)
-		_, exited := e.exitCode()
-		if !ok || !e.registers() && !exited && !e.complains() {
+		if !ok {
 			continue
 		}
-		text := e.text()
+		e.init = strings.HasPrefix(name, "ecs-init")
+		_, exited := e.exitCode()
+		c, bad := e.complaint()
+		if bad {
+			_, bad = e.meaning(c)
+		}
+		if !e.registers() && !exited && !bad {
+			continue
+		}
+		text := shown(e.text())
 		if times[text]++; times[text] == 1 {
-			events = append(events, Event{e.time, text, e.complains() || exited})
+			events = append(events, Event{e.time, text, bad || exited})
 		}
 	}
 	for i, e := range events {

@@ -57,7 +57,7 @@ func TestLogEnd(t *testing.T) {
 }
 
 func TestEvents(t *testing.T) {
-	got := ecsagent.Events([]byte(`no line of the agent
+	got := ecsagent.Events("ecs-agent.log", []byte(`no line of the agent
 level=info time=2026-01-02T03:00:20Z msg="Loading configuration"
 level=error time=2026-01-02T03:00:21Z msg="Error registering container instance" error="ClientException: Cluster not found."
 level=info time=2026-01-02T03:00:22Z msg="Agent exited with code 1"
@@ -82,6 +82,6 @@ func FuzzLogEnd(f *testing.F) {
 		if err != nil || len(data) > int(limit)+1 || !cut && int(limit) > len(older)+len(newer) && !bytes.HasSuffix(data, newer) {
 			t.Errorf("%q and %q up to %d: %q, %v, %v", older, newer, limit, data, cut, err)
 		}
-		ecsagent.Events(data)
+		ecsagent.Events("ecs-init.log", data)
 	})
 }

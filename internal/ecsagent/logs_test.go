@@ -1,6 +1,7 @@
 package ecsagent
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -58,7 +59,7 @@ func logDir(t testing.TB, files ...string) string {
 
 func read(t *testing.T, dir string) Trouble {
 	t.Helper()
-	trouble, err := ReadLogs(dir, time.Time{})
+	trouble, err := ReadLogs(dir, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +118,7 @@ func TestCauseIsRecognised(t *testing.T) {
 		"metadata service, region":           {plainLine(20, "critical", "Unable to communicate with EC2 Metadata service to infer region: EOF"), "agent-imds-unreachable"},
 		"Docker down":                        {plainLine(20, "error", "DockerGoClient: Docker SDK client unable to ping Docker daemon. Ensure Docker is running: Cannot connect"), "docker-unreachable"},
 		"disk full":                          {plainLine(20, "error", "Failed to save agent metadata to disk (key: [cluster-name], value: [prod]): write /data/agent.db: no space left on device"), "agent-disk-full"},
-		"something else":                     {plainLine(20, "critical", "Unable to initialize cgroup root for ECS: permission"), "unrecognized"},
+		"something else":                     {plainLine(20, "critical", "Unable to initialize the flux capacitor: permission"), "unrecognized"},
 		"error among other fields, unquoted": {"level=error time=2026-01-02T15:00:20Z msg=\"Error registering container instance\" took=1m0s tags=[{Key:a b=c}] error=\"ClientException: Cluster not found.\"\n", "cluster-not-found"},
 		"JSON format":                        {`{"level":"error","time":"2026-01-02T15:00:20Z","logger":"structured","msg":"Error registering container instance","error":"ClientException: Cluster not found.","n":7}` + "\n", "cluster-not-found"},
 	} {
@@ -126,28 +127,13 @@ func TestCauseIsRecognised(t *testing.T) {
 			if got.Cause.ID != c.want {
 				t.Errorf("got %q, want %q, for %q", got.Cause.ID, c.want, got.Message)
 			}
-			if got.Cause.Summary == "" || got.Cause.Remedy == "" {
+			if got.Cause.Summary == "" || got.Cause.Fix.IsZero() || len(got.Cause.Summary) > maxSummary {
 				t.Errorf("no summary or remedy: %+v", got.Cause)
 			}
 			if got.Line != 2 || filepath.Base(got.File) != "ecs-agent.log" || !got.Time.Equal(clock(20)) {
 				t.Errorf("got %s:%d at %v", got.File, got.Line, got.Time)
 			}
 		})
-	}
-}
-
-func TestEveryCauseIsSound(t *testing.T) {
-	seen := make(map[string]bool)
-	for _, d := range diagnoses() {
-		if seen[d.ID] || d.Summary == "" || d.Remedy == "" || len(d.signs) == 0 {
-			t.Errorf("%q is twice in the table or lacks something", d.ID)
-		}
-		seen[d.ID] = true
-		for _, sign := range d.signs {
-			if sign != strings.ToLower(sign) || strings.Trim(sign, "*") == "" {
-				t.Errorf("%s: sign %q can never fit, or always does", d.ID, sign)
-			}
-		}
 	}
 }
 
@@ -164,8 +150,9 @@ func TestDeniedActionIsNamed(t *testing.T) {
 		"operation error ECS: Poll, api error AccessDeniedException: no":                                                        "ecs:Poll",
 		"AccessDeniedException": "the action named in the message",
 	} {
-		cause, _ := diagnose(text)
-		if !strings.Contains(cause.Summary, want) || !strings.Contains(cause.Remedy, want) || strings.Contains(cause.Remedy, "{") {
+		r, values, _ := diagnose(text, activity{effect: Registration}, false)
+		cause := r.cause(values)
+		if !strings.Contains(cause.Summary, want) || !strings.Contains(cause.Fix.String(), want) || strings.Contains(cause.Fix.String(), "{") {
 			t.Errorf("%q: got %+v", text, cause)
 		}
 	}
@@ -182,7 +169,8 @@ func TestOnlyTroubleSinceTheRegistrationCounts(t *testing.T) {
 		"polling proves nothing":               {bad + agentLine(10, "info", "Beginning Polling for updates"), "cluster-not-found"},
 		"no error at all":                      {agentLine(10, "info", "Loading configuration"), ""},
 		"errors about tasks are not trouble":   {agentLine(10, "error", "Failed to pull image", "task", "web", "error", "AccessDeniedException"), ""},
-		"known and older beats unknown":        {bad + plainLine(10, "critical", "Something new"), "cluster-not-found"},
+		"known and older beats unknown":        {bad + plainLine(10, "error", "Something new"), "cluster-not-found"},
+		"unknown and critical beats older":     {bad + plainLine(10, "critical", "Something new"), "unrecognized"},
 		"newest of several known":              {bad + agentLine(10, "error", "Error registering container instance", "error", refusal), "access-denied"},
 		"trouble after the registration":       {registeredLine + agentLine(11, "info", "Container instance is deregistered"), "agent-deregistered"},
 		"warnings are not trouble":             {plainLine(10, "warn", "Unable to get Availability Zone ID for the Instance"), ""},
@@ -200,13 +188,14 @@ func TestTroubleOfAnOlderStoryIsNone(t *testing.T) {
 	bad := agentLine(5, "error", "Error registering container instance", "error", notFound)
 	exits := initLine(4, "info", "Agent exited with code 5") + initLine(8, "info", "Agent exited with code 1")
 	dir := logDir(t, "ecs-agent.log", bad, "ecs-init.log", exits)
+	notFound := Sighting{Cause: Cause{ID: "cluster-not-found"}}
 	for since, want := range map[int]Trouble{
-		4: {Exits: 2, ExitCode: 1, Cause: Cause{ID: "cluster-not-found"}},
-		5: {Exits: 1, ExitCode: 1, Cause: Cause{ID: "cluster-not-found"}},
+		4: {Exits: 2, ExitCode: 1, Sighting: notFound},
+		5: {Exits: 1, ExitCode: 1, Sighting: notFound},
 		6: {Exits: 1, ExitCode: 1},
 		9: {},
 	} {
-		got, err := ReadLogs(dir, clock(since))
+		got, err := ReadLogs(dir, Options{Since: clock(since)})
 		if err != nil || got.Exits != want.Exits || got.ExitCode != want.ExitCode || got.Cause.ID != want.Cause.ID {
 			t.Errorf("since %d: %+v, %v", since, got, err)
 		}
@@ -219,11 +208,15 @@ func TestExitsAreCountedSinceTheRegistration(t *testing.T) {
 		initLine(13, "info", "Agent exited with code 1") + initLine(14, "warn", "ECS Agent failed to start, retrying in 547ms") +
 		initLine(30, "info", "Agent exited with code 5") + initLine(30, "error", "agent exited with terminal exit code: 5")
 	agent := registeredLine + agentLine(29, "error", "Error registering container instance", "error", notFound)
-	want := Trouble{Exits: 2, ExitCode: 5, LastExit: clock(30), Cause: diagnoses()[0].Cause,
-		Message: "Error registering container instance: " + notFound, Line: 2, Time: clock(29)}
 	dir := logDir(t, "ecs-agent.log", agent, "ecs-init.log", supervisor)
-	want.File = filepath.Join(dir, "ecs-agent.log")
-	if diff := cmp.Diff(want, read(t, dir)); diff != "" {
+	want := Trouble{Exits: 2, ExitCode: 5, LastExit: clock(30), Sighting: Sighting{Effect: Registration,
+		Message: "Error registering container instance: " + notFound, File: filepath.Join(dir, "ecs-agent.log"), Line: 2, Time: clock(29)}}
+	got := read(t, dir)
+	if got.Cause.ID != "cluster-not-found" {
+		t.Errorf("got %+v", got.Cause)
+	}
+	got.Cause = Cause{}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -232,7 +225,7 @@ func TestSupervisorAloneTellsWhyTheAgentNeverStarted(t *testing.T) {
 	for message, want := range map[string]string{
 		"could not create docker client: Cannot connect to the Docker daemon at unix:///var/run/docker.sock":                      "docker-unreachable",
 		"could not download Amazon Elastic Container Service Agent: Get \"https://s3.eu-west-1.amazonaws.com/x\": i/o timeout":    "agent-image-missing",
-		"could not load Amazon Elastic Container Service Agent into Docker: write /var/lib/docker/tmp/x: no space left on device": "agent-image-missing",
+		"could not load Amazon Elastic Container Service Agent into Docker: write /var/lib/docker/tmp/x: no space left on device": "agent-disk-full",
 	} {
 		got := read(t, logDir(t, "ecs-init.log", initLine(3, "info", "pre-start")+initLine(4, "error", message)))
 		if got.Cause.ID != want || filepath.Base(got.File) != "ecs-init.log" || got.Line != 2 {
@@ -268,17 +261,20 @@ func TestLogsGoOnInRotatedFiles(t *testing.T) {
 	}
 }
 
-func TestOnlyTheLastMebibyteIsRead(t *testing.T) {
+func TestTheEndOfALogIsRead(t *testing.T) {
 	bad := agentLine(5, "error", "Error registering container instance", "error", notFound)
-	filler := strings.Repeat(agentLine(6, "info", "Loading configuration"), 2*maxTail/62)
+	filler := strings.Repeat(agentLine(6, "info", "Loading configuration"), 2*maxKept/62)
+	huge := `level=info time=2026-01-02T15:00:07Z msg="` + strings.Repeat("x", 30<<20) + "\"\n"
 	for name, c := range map[string]struct {
 		log, want string
 		line      int
 	}{
-		"far above":      {bad + filler, "", 0},
-		"at the end":     {filler + bad, "cluster-not-found", strings.Count(filler, "\n") + 1},
-		"one huge line":  {bad + strings.Repeat("x", maxTail+1), "", 0},
-		"huge, and more": {strings.Repeat("x", 2*maxTail) + "\n" + bad, "cluster-not-found", 2},
+		"far above":                {bad + filler, "", 0},
+		"at the end":               {filler + bad, "cluster-not-found", strings.Count(filler, "\n") + 1},
+		"before a line of 30 MB":   {bad + huge, "cluster-not-found", 1},
+		"after a line of 30 MB":    {huge + bad, "cluster-not-found", 0}, // too far down to count
+		"a line without an end":    {bad + strings.TrimSuffix(huge, "\n"), "cluster-not-found", 1},
+		"after more without sense": {strings.Repeat("x", 2<<20) + "\n" + bad, "cluster-not-found", 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := read(t, logDir(t, "ecs-agent.log", c.log)); got.Cause.ID != c.want || got.Line != c.line {
@@ -288,10 +284,10 @@ func TestOnlyTheLastMebibyteIsRead(t *testing.T) {
 	}
 }
 
-func TestALogOfAGigabyteIsReadFromItsEnd(t *testing.T) {
+func TestALogOfFiveGigabytesIsReadFromItsEnd(t *testing.T) {
 	dir := logDir(t, "ecs-agent.log", "")
 	path := filepath.Join(dir, "ecs-agent.log")
-	if err := os.Truncate(path, 1<<30); err != nil { // sparse: NULs, and no line end
+	if err := os.Truncate(path, 5<<30); err != nil { // sparse: NULs, and no line end
 		t.Fatal(err)
 	}
 	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
@@ -341,7 +337,7 @@ func TestUnreadableLogIsAnErrorBesideWhatTheOtherSays(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(dir, "ecs-agent.log"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	got, err := ReadLogs(dir, time.Time{})
+	got, err := ReadLogs(dir, Options{})
 	if err == nil || errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "ecs-agent.log") {
 		t.Errorf("got %v", err)
 	}
@@ -353,7 +349,7 @@ func TestUnreadableLogIsAnErrorBesideWhatTheOtherSays(t *testing.T) {
 func TestNoLogsAreNotExist(t *testing.T) {
 	empty := t.TempDir()
 	for _, dir := range []string{empty, filepath.Join(empty, "absent")} {
-		if got, err := ReadLogs(dir, time.Time{}); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), dir) || got != (Trouble{}) {
+		if got, err := ReadLogs(dir, Options{}); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), dir) || got.Cause.ID != "" || got.Exits != 0 {
 			t.Errorf("%s: got %+v, %v", dir, got, err)
 		}
 	}
@@ -362,25 +358,25 @@ func TestNoLogsAreNotExist(t *testing.T) {
 func FuzzLogs(f *testing.F) {
 	f.Add([]byte(registeredLine + agentLine(11, "error", "x", "error", refusal)))
 	f.Add([]byte("level=error time=2026-01-02T15:00:20Z msg=\"\\xff\x00\" =\"=\" error=\r\n\n{\"level\":1}"))
+	f.Add([]byte("2019-07-31T05:00:48Z [ERROR] Could not register module=\"api client\" err=\"ClientException: Cluster not found.\n\tstatus code: 400\"\n"))
+	f.Add([]byte(`{"level":"error","time":"2024-10-01T06:24:05Z","msg":"a\x1bb","error":"` + notFound + `"` + "\n"))
 	f.Fuzz(func(t *testing.T, log []byte) {
-		var s scan
-		last := len(log)
-		for at, line := range (tail{data: log}).backward() {
-			if at+len(line) != last || len(line) == 0 {
-				t.Fatalf("line at %d of %d bytes does not end at %d", at, len(line), last)
+		last, left := int64(len(log)), budget{maxKept, maxScanned}
+		for at, line := range backward(bytes.NewReader(log), int64(len(log)), &left) {
+			if at < 0 || at+int64(len(line)) > last || !bytes.Equal(log[at:at+int64(len(line))], line) {
+				t.Fatalf("%q is not the line at %d of %q", line, at, log)
 			}
 			last = at
-			if e, ok := parseLine(line); ok {
-				s.consider(e, place{"x", int64(at)})
-				e.exitCode()
-				e.registers()
+		}
+		dir := logDir(t, "ecs-agent.log", string(log), "ecs-init.log", string(log))
+		got, err := ReadLogs(dir, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range append(got.Beside, got.Sighting) {
+			if strings.ContainsAny(s.Message+s.Cause.Summary, "\x1b\n\r\x00") || len(s.Cause.Summary) > maxSummary || len(s.Message) > maxText+3 {
+				t.Errorf("%+v", s)
 			}
-		}
-		if last != 0 {
-			t.Errorf("%d bytes were not read", last)
-		}
-		if strings.ContainsAny(s.trouble.Message, "\x1b\n\r\x00") {
-			t.Errorf("message %q", s.trouble.Message)
 		}
 	})
 }

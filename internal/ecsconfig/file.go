@@ -1,13 +1,20 @@
-// Package ecsconfig reads, judges, merges and atomically writes ecs.config, the
-// settings file of the ECS agent.
+// Package ecsconfig knows what the ECS agent reads: every key of its settings
+// (keys.go), the merged settings of all files as the agent ends up with them
+// (Read), what is wrong with a file line by line (File.Problems), how that is
+// repaired (File.Repair), and how ecs.config is written atomically (Write).
 //
-// The file has two readers, and this package speaks for the first: ecs-init's own
-// parser (getEnvVars in amazon-ecs-agent's ecs-init/docker/docker.go, v1.105.1), which
-// feeds the agent's container. The second, systemd's EnvironmentFile=, feeds only the
-// ecs-init process; it matters here where it would read a line differently.
+// One line has two readers. ecs-init's own parser (getEnvVars in
+// ecs-init/docker/docker.go of amazon-ecs-agent 1.105.1) feeds the agent's
+// container, and keeps quotes, comments and most blanks. systemd's
+// EnvironmentFile= feeds only ecs-init, and removes quotes:
 //
-// Which settings to write, the lock that keeps two runs apart, and checks of a value
-// against the machine or against AWS live elsewhere.
+//	ECS_CLUSTER="prod"          the agent reads "prod" with its quotes
+//	ECS_CLUSTER= prod           the agent reads prod: it trims this value
+//	ECS_RESERVED_MEMORY= 256    the agent reads nothing: it does not trim this one
+//	ECS_LOG_OPTS='{"a":"b"}'    ecs-init reads {"a":"b"}: systemd has removed the quotes
+//
+// Which settings to write, the lock that keeps two runs apart, and checks of a
+// value against the machine or against AWS live elsewhere.
 package ecsconfig
 
 import (
@@ -25,7 +32,7 @@ type File struct {
 }
 
 // Parse splits data into lines. Every input is a File: what the agent would misread in
-// it is told by Problems.
+// is told by Problems.
 func Parse(data []byte) *File {
 	lines := strings.SplitAfter(string(data), "\n")
 	if last := len(lines) - 1; lines[last] == "" {
@@ -76,11 +83,13 @@ func (f *File) Keys() []string {
 
 // Set makes key=value what both the agent and a reader of the file see. The last line
 // that sets key, or was meant to, is replaced in place and the others are dropped;
-// without one a line is appended. The error is that of Validate, and leaves f as it was.
+// without one a line is appended. Other settings on the same line are kept. The
+// error is that of Validate, and leaves f as it was.
 func (f *File) Set(key, value string) error {
 	if err := Validate(key, value); err != nil {
 		return err
 	}
+	f.separate(key)
 	found := false
 	for i, line := range slices.Backward(f.lines) {
 		switch {
@@ -97,6 +106,26 @@ func (f *File) Set(key, value string) error {
 		f.add(key + "=" + value)
 	}
 	return nil
+}
+
+// separate gives key a line of its own, where it shares one with other settings,
+// and makes the file UTF-8.
+func (f *File) separate(key string) {
+	if plain, ok := fromUTF16(f.Bytes()); ok {
+		f.lines = Parse(plain).lines
+	}
+	var lines []string
+	for _, line := range f.lines {
+		var d draft
+		if strings.Contains(line, key) {
+			d.add(0, line)
+		}
+		if len(d.lines) < 2 || !slices.ContainsFunc(d.lines, func(l string) bool { return intended(l).key == key }) {
+			d.lines = []string{line}
+		}
+		lines = append(lines, d.lines...)
+	}
+	f.lines = lines
 }
 
 // Bytes returns the file's content.

@@ -4,64 +4,15 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"muster/internal/fix"
 )
-
-// maxSize is the most bytes of a file that Load takes in. A real ecs.config has a few
-// hundred.
-const maxSize = 16 << 20
-
-// ErrChanged says that the file is no longer what the caller loaded. Nothing was
-// written; load it again and start over.
-var ErrChanged = errors.New("it was changed by somebody else since it was read")
-
-// Load reads the file at path, which may be a symbolic link. A missing file is an empty
-// one. Whatever else is not a readable regular file of at most 16 MiB is an error that
-// names path.
-func Load(path string) ([]byte, error) {
-	data, err := load(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		var reason *fs.PathError
-		if errors.As(err, &reason) {
-			err = reason.Err
-		}
-		return nil, fmt.Errorf("reading %s: %w", path, err)
-	}
-	return data, nil
-}
-
-func load(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if info.IsDir() {
-		// Docker creates one when it is asked to mount a file that is missing.
-		return nil, errors.New("it is a directory: move it away, the ECS agent wants a file there")
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("it is not a regular file (%s): move it away", info.Mode().Type())
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxSize+1))
-	if err == nil && len(data) > maxSize {
-		return nil, errors.New("it is larger than 16 MiB: that is no settings file, move it away")
-	}
-	return data, err
-}
 
 // Write replaces the content old of the file at path, as Load returned it, by data: whole
 // or not at all, and durably. It follows symbolic links, creates a missing file (0600)
@@ -98,7 +49,7 @@ func write(path string, old, data []byte, before func(step string) error) (bool,
 		}
 		if err != nil {
 			w.abort()
-			return w.replaced, fmt.Errorf("writing %s: %w%s", path, err, remedy(err))
+			return w.replaced, fix.Wrap(fmt.Errorf("writing %s: %w", path, err), writeFix(w.dir, target, err))
 		}
 	}
 	return true, nil
@@ -243,15 +194,16 @@ func (w *writer) abort() {
 	}
 }
 
-// remedy says what to do about err, where it is known.
-func remedy(err error) string {
+// writeFix is what to do about err, where that is known.
+func writeFix(dir, target string, err error) fix.Fix {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return ": free space or inodes there (df, df -i)"
+		return fix.Do("Free space or inodes of this file system:", "df -h "+dir, "df -i "+dir)
 	case errors.Is(err, syscall.EROFS):
-		return ": mount that file system read-write (if it became read-only, dmesg says why)"
+		return fix.Do("Find out why the file system is read-only, then mount it read-write:",
+			"sudo dmesg | grep -iE 'read-only|i/o error'", "sudo mount -o remount,rw $(df --output=target "+dir+" | tail -n 1)")
 	case errors.Is(err, fs.ErrPermission):
-		return ": run as root, and look for an immutable flag (lsattr)"
+		return fix.Do("Run it as root; if it was, remove the immutable flag:", "sudo lsattr "+target, "sudo chattr -i "+target)
 	}
-	return ""
+	return fix.Fix{}
 }

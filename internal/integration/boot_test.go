@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"muster/bootstrap"
 	"muster/internal/agentstate"
+	"muster/internal/bootreport"
 	"muster/internal/sandbox"
 	"muster/internal/units/systemdtest"
 	"muster/systemd"
@@ -156,7 +156,7 @@ func (m machine) story() (s story) {
 	return s
 }
 
-func (m machine) report() (r bootstrap.Report) {
+func (m machine) report() (r bootreport.Report) {
 	m.t.Helper()
 	decode(m.t, m.Run("cat", "/var/lib/muster/instances/"+instanceID+"/report.json"), &r)
 	return r
@@ -215,7 +215,7 @@ func (m machine) neverRan() {
 }
 
 // failure checks the verdict, and that all who wait were told of it.
-func (m machine) failure(outcome bootstrap.Outcome, cause string) {
+func (m machine) failure(outcome bootreport.Outcome, cause string) {
 	m.t.Helper()
 	s, report := m.story(), m.report()
 	if len(s.Signals) != 1 || s.Signals[0].Status != "FAILURE" || s.Hook.Result != "ABANDON" {
@@ -238,7 +238,7 @@ func (m machine) joined(origin string) story {
 		m.t.Errorf("muster verify ended with %s", got)
 	}
 	report := m.report()
-	if report.Outcome != bootstrap.Registered || !report.Confirmed || report.Cluster != "prod" || report.ClusterOrigin != origin || len(report.Warnings) > 0 {
+	if report.Outcome != bootreport.Registered || !report.Confirmed || report.Cluster != "prod" || report.ClusterOrigin != origin || len(report.Warnings) > 0 {
 		m.t.Errorf("%+v", report)
 	}
 	m.onConsole("muster: " + instanceID + " registered in cluster prod")
@@ -347,7 +347,7 @@ func TestBootWithAMistypedCluster(t *testing.T) {
 	if got := m.property("ecs.service", "UnitFileState"); got != "masked-runtime" {
 		t.Errorf("ecs.service is %s", got)
 	}
-	m.failure(bootstrap.Misconfigured, "did you mean prod")
+	m.failure(bootreport.Misconfigured, "did you mean prod")
 	if _, err := m.Try("test", "-e", "/etc/ecs/ecs.config"); err == nil {
 		t.Error("ecs.config was written")
 	}
@@ -357,7 +357,7 @@ func TestBootWithAMistypedCluster(t *testing.T) {
 		m.Run("/tmp/muster", "bootstrap", "--cluster", "prod")
 		m.state("muster-verify.service", "active", "exited")
 		m.state("ecs.service", "active", "running")
-		if report := m.report(); report.Outcome != bootstrap.Registered {
+		if report := m.report(); report.Outcome != bootreport.Registered {
 			t.Errorf("%+v", report)
 		}
 	})
@@ -368,7 +368,7 @@ func TestBootThatWouldWaitForItself(t *testing.T) {
 	m := boot(t, bare(t, "--wait --cluster prod"+tellAll))
 	m.settle("degraded")
 	m.neverRan()
-	m.failure(bootstrap.Misconfigured, "--wait would hang this boot")
+	m.failure(bootreport.Misconfigured, "--wait would hang this boot")
 }
 
 func TestBootOfABakedImage(t *testing.T) {
@@ -402,5 +402,5 @@ func TestBootOfABakedImageWithoutTheTag(t *testing.T) {
 		t.Errorf("muster bootstrap ended with %s, want 78", got)
 	}
 	m.neverRan()
-	m.failure(bootstrap.Misconfigured, "no cluster is named")
+	m.failure(bootreport.Misconfigured, "no cluster is named")
 }

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"muster/bootstrap"
+	"muster/internal/bootreport"
 )
 
 // binary is the muster under test, as it is shipped: static. It is built once.
@@ -107,7 +107,7 @@ func (r result) want(t *testing.T, code int, words ...string) {
 }
 
 // report decodes what `muster verify --output json` printed.
-func (r result) report(t *testing.T) (report bootstrap.Report) {
+func (r result) report(t *testing.T) (report bootreport.Report) {
 	t.Helper()
 	decode(t, r.stdout, &report)
 	return report

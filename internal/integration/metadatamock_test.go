@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"muster/bootstrap"
+	"muster/internal/bootreport"
 	"muster/internal/need"
 )
 
@@ -110,7 +110,7 @@ func TestAgainstMotoAndTheMetadataMock(t *testing.T) {
 	h.muster(t, "bootstrap").want(t, 0, "prod, from tag muster:cluster of Auto Scaling group workers")
 	r := h.muster(t, "verify", "--output", "json")
 	r.want(t, 0)
-	if report := r.report(t); report.Outcome != bootstrap.Registered || !report.Confirmed || report.AWSCalls != 1 {
+	if report := r.report(t); report.Outcome != bootreport.Registered || !report.Confirmed || report.AWSCalls != 1 {
 		t.Errorf("%+v", report)
 	}
 	h.muster(t, "bootstrap", "--cluster", "stagign").want(t, 78, "did you mean staging")

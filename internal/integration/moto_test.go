@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 
-	"muster/bootstrap"
+	"muster/internal/bootreport"
 	"muster/internal/sandbox"
 )
 
@@ -158,7 +158,7 @@ func TestAgainstMoto(t *testing.T) {
 		r := h.muster(t, "verify", "--output", "json")
 		r.want(t, 0)
 		report := r.report(t)
-		if report.Outcome != bootstrap.Registered || !report.Confirmed || report.ContainerInstanceARN != arn || len(report.Warnings) > 0 {
+		if report.Outcome != bootreport.Registered || !report.Confirmed || report.ContainerInstanceARN != arn || len(report.Warnings) > 0 {
 			t.Errorf("%+v", report)
 		}
 	})
@@ -196,9 +196,9 @@ func TestAgainstMoto(t *testing.T) {
 // nobody took: moto knows neither CompleteLifecycleAction nor SignalResource.
 func refused(t *testing.T, r result) {
 	t.Helper()
-	r.want(t, 11, "not everybody who waits for it could be told")
+	r.want(t, 11, "but 2 of 2 signals were not delivered")
 	report := r.report(t)
-	if report.Outcome != bootstrap.Registered || !report.Confirmed || len(report.Deliveries) != 2 {
+	if report.Outcome != bootreport.Registered || !report.Confirmed || len(report.Deliveries) != 2 {
 		t.Fatalf("%+v", report)
 	}
 	for i, action := range []string{"autoscaling:CompleteLifecycleAction", "cloudformation:SignalResource"} {

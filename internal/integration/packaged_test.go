@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"muster/bootstrap"
+	"muster/internal/bootreport"
 	"muster/internal/units/systemdtest"
 )
 
@@ -117,7 +117,7 @@ func (m machine) signalled(origin string) time.Duration {
 	m.state("muster-verify.service", "active", "exited")
 	m.state("muster-agent.service", "active", "running")
 	report := m.report()
-	if report.Outcome != bootstrap.Registered || !report.Confirmed || report.Cluster != "prod" || !strings.HasPrefix(report.ClusterOrigin, origin) {
+	if report.Outcome != bootreport.Registered || !report.Confirmed || report.Cluster != "prod" || !strings.HasPrefix(report.ClusterOrigin, origin) {
 		m.t.Errorf("%+v", report)
 	}
 	s := m.story()
@@ -187,7 +187,7 @@ func TestPackagedAClusterThatDoesNotExistFailsTheSignalAndNotTheBoot(t *testing.
 	m := packaged(t, installed(t), image(t, inGroup(), told()...), strings.Replace(shipped(t, "baked.sh"), "prod", "prdo", 1))
 	m.settle("running")
 	m.neverRan()
-	m.failure(bootstrap.Misconfigured, "did you mean prod")
+	m.failure(bootreport.Misconfigured, "did you mean prod")
 }
 
 func TestPackagedAnImageOfAUsedInstanceIsAnInstanceOfItsOwn(t *testing.T) {
@@ -229,9 +229,9 @@ func (m machine) other(id string) {
 	m.t.Helper()
 	m.settle("running")
 	m.state("muster-verify.service", "active", "exited")
-	var report bootstrap.Report
+	var report bootreport.Report
 	decode(m.t, m.Run("cat", "/var/lib/muster/instances/"+id+"/report.json"), &report)
-	if report.Outcome != bootstrap.Registered || report.InstanceID != id {
+	if report.Outcome != bootreport.Registered || report.InstanceID != id {
 		m.t.Errorf("%+v", report)
 	}
 }
@@ -257,7 +257,7 @@ func TestPackagedAWarmPoolDefersAndThenRegisters(t *testing.T) {
 	m.Run("/usr/libexec/world", "state", "InService")
 	m.Run("systemctl", "--no-block", "restart", "muster-verify.service") // its own minute is not waited for
 	m.state("muster-verify.service", "active", "exited")
-	if report := m.report(); report.Outcome != bootstrap.Registered {
+	if report := m.report(); report.Outcome != bootreport.Registered {
 		t.Errorf("%+v", report)
 	}
 }

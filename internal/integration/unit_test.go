@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"muster/bootstrap"
+	"muster/internal/bootreport"
 	"muster/internal/units/systemdtest"
 )
 
@@ -34,7 +34,7 @@ esac
 }
 
 // verdict is what muster verify says when it waits no longer.
-func (m machine) verdict() (r bootstrap.Report) {
+func (m machine) verdict() (r bootreport.Report) {
 	m.t.Helper()
 	out, _ := m.Try("/bin/sh", "-c", "/tmp/muster verify --timeout 2s --output json 2>/dev/null")
 	if err := json.Unmarshal([]byte(out), &r); err != nil {

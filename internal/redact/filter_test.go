@@ -62,6 +62,7 @@ func TestWhatNamesThingsStays(t *testing.T) {
 		"4f5e6d7c8b9a0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796",
 		"123456789012.dkr.ecr.eu-west-1.amazonaws.com/app@sha256:4f5e6d7c8b9a0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796",
 		"https://registry.example:5000/app:1.2@sha256:4f5e6d7c8b9a0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796",
+		"aws iam attach-role-policy --role-name ecsInstanceRole --policy-arn arn:aws:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role",
 		"arn:aws:ecs:eu-west-1:123456789012:task/Qa/0123456789abcdef0123456789abcdef",
 		"arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/Production1/0123456789abcdef",
 		"/var/lib/docker/overlay2/4f5e6d7c8b9a0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796/merged",

@@ -1,0 +1,134 @@
+package ecsagent
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// loggedLine is a block of testdata/lines.txt.
+type loggedLine struct{ id, effect, file, source, text string }
+
+func loggedLines(t testing.TB) (lines []loggedLine) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", "lines.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for block := range strings.SplitSeq(string(data), "\n\n") {
+		head, text, ok := strings.Cut(strings.TrimLeft(block, "\n"), "\n")
+		fields := strings.SplitN(head, " ", 4)
+		if strings.HasPrefix(head, "#") {
+			continue
+		}
+		if !ok || len(fields) < 4 {
+			t.Fatalf("not a block: %q", block)
+		}
+		lines = append(lines, loggedLine{fields[0], fields[1], fields[2], fields[3], strings.TrimSuffix(text, "\n") + "\n"})
+	}
+	if len(lines) < 100 {
+		t.Fatalf("%d lines", len(lines))
+	}
+	return lines
+}
+
+func TestLinesOfPublicReports(t *testing.T) {
+	for _, line := range loggedLines(t) {
+		first, _, _ := strings.Cut(line.text, "\n")
+		t.Run(line.source+" "+cut(first, 100), func(t *testing.T) {
+			got := read(t, logDir(t, line.file, line.text))
+			id, effect := got.Cause.ID, string(got.Effect)
+			if id == "" {
+				id = "-"
+			}
+			if effect == "" {
+				effect = "-"
+			}
+			if id != line.id || effect != line.effect || len(got.Beside) > 0 {
+				t.Errorf("got %s %s, want %s %s, for %q", id, effect, line.id, line.effect, got.Message)
+			}
+			if id != "-" && (filepath.Base(got.File) != line.file || got.Line != 1) {
+				t.Errorf("got %s", got.Where())
+			}
+			sound(t, got.Cause, line)
+		})
+	}
+}
+
+// sound holds a cause to the form of the answer: one sentence that is short, a fix
+// whose commands can be pasted, and no file but the one that the line is in.
+func sound(t *testing.T, c Cause, line loggedLine) {
+	t.Helper()
+	if c.ID == "" {
+		return
+	}
+	if c.Summary == "" || len(c.Summary) > maxSummary || strings.HasSuffix(c.Summary, ".") && !strings.HasSuffix(c.Summary, "...") || strings.ContainsAny(c.Summary, "\n{") {
+		t.Errorf("summary %q", c.Summary)
+	}
+	if c.Fix.Text == "" || strings.HasSuffix(c.Fix.Text, ":") != (len(c.Fix.Commands) > 0) || !strings.HasSuffix(c.Fix.Text, ":") && !strings.HasSuffix(c.Fix.Text, ".") {
+		t.Errorf("fix %q %q", c.Fix.Text, c.Fix.Commands)
+	}
+	for _, command := range c.Fix.Commands {
+		if strings.ContainsAny(command, "\n;") || strings.Contains(command, "{") {
+			t.Errorf("command %q", command)
+		}
+	}
+	if line.file == "ecs-init.log" && strings.Contains(c.Summary+c.Fix.String(), "ecs-agent.log") {
+		t.Errorf("%s names the wrong file: %q", line.file, c.Fix)
+	}
+}
+
+// Every rule has a line in testdata that it is the first to know.
+func TestEveryRuleKnowsALine(t *testing.T) {
+	used := make(map[string]bool)
+	for _, line := range loggedLines(t) {
+		used[line.id] = true
+	}
+	for _, id := range Causes() {
+		if !used[id] && id != "region-not-enabled" {
+			t.Errorf("no line shows %s", id)
+		}
+	}
+}
+
+func TestRulesAreSound(t *testing.T) {
+	fact := []string{"action", "role", "host", "endpoint", "who", "by", "file", "port"}
+	for _, r := range rules() {
+		if r.id == "" || r.summary == "" || r.do == "" || len(r.signs) == 0 {
+			t.Errorf("%q lacks something: %+v", r.id, r)
+		}
+		captured := slices.Clone(fact)
+		for _, sign := range r.signs {
+			if sign != lower(sign) || strings.HasPrefix(sign, "*") || strings.Trim(sign, "*{} ") == "" {
+				t.Errorf("%s: sign %q can never fit, or always does", r.id, sign)
+			}
+			captured = append(captured, placeholders(sign)...)
+		}
+		typical := expand(r.summary, map[string]string{"action": "ecs:RegisterContainerInstance", "host": "ecs-a-1.ap-southeast-1.amazonaws.com",
+			"who": "The ECS agent", "by": "the ECS agent", "policy": "service control policy", "saved": "production", "configured": "production"})
+		if len(typical) > maxSummary {
+			t.Errorf("%s: %d bytes: %s", r.id, len(typical), typical)
+		}
+		for _, text := range append([]string{r.summary, r.do, r.confirm}, r.run...) {
+			for _, name := range placeholders(text) {
+				if !slices.Contains(captured, name) && !strings.HasPrefix(name, "{") {
+					t.Errorf("%s: nothing captures {%s}", r.id, name)
+				}
+			}
+		}
+	}
+}
+
+func TestWordsOfTablesAreInLowerCase(t *testing.T) {
+	var words []string
+	for _, a := range slices.Concat(activities, mentions) {
+		words = append(words, a.begins...)
+	}
+	for _, word := range slices.Concat(words, ofTasks, ofTasksCritical, ofSupervisor, fullDisks) {
+		if word != lower(word) || word == "" {
+			t.Errorf("%q can never fit", word)
+		}
+	}
+}

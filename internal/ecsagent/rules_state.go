@@ -1,0 +1,139 @@
+package ecsagent
+
+// rulesOfDisk: whatever fails for lack of space fails for that reason, so these come first.
+var rulesOfDisk = []rule{
+	{
+		id:     "agent-disk-full",
+		source: "write(2), Docker's devicemapper",
+		signs: []string{
+			": write {path}: no space left on device",
+			": mkdir {path}: no space left on device",
+			": open {path}: no space left on device",
+		},
+		not:     []string{"/sys/fs/cgroup", "inotify"}, // limits of the kernel, with the same words (mkdir(2), inotify_add_watch(2))
+		summary: "A disk of this instance was full: no space left for {path}",
+		do:      "Find what fills the disk, then remove it or grow the volume:",
+		run:     []string{"df -h", "df -i", "sudo docker system df"},
+	},
+	{
+		id:      "agent-disk-full",
+		source:  "write(2), Docker's devicemapper",
+		signs:   []string{"no space left on device", "thin pool has * free data blocks which is less than"},
+		not:     []string{"/sys/fs/cgroup", "inotify"},
+		summary: "A disk of this instance was full when {by} logged an error",
+		do:      "Find what fills the disk, then remove it or grow the volume:",
+		run:     []string{"df -h", "df -i", "sudo docker system df"},
+	},
+}
+
+// rulesOfState: agent.db, which the agent saves, does not fit the instance or the agent.
+var rulesOfState = []rule{
+	{
+		id:      "stale-checkpoint",
+		source:  "agent/app/agent.go:setClusterInConfig",
+		signs:   []string{"data mismatch; saved cluster '{saved}' does not match configured cluster 'arn:*:cluster/{name}'"},
+		same:    [2]string{"saved", "name"},
+		summary: "agent.db holds cluster {saved}, and ECS_CLUSTER is now its ARN, so the agent refuses to start",
+		do:      "Name the cluster the way agent.db does, by its name:",
+		run:     []string{"sudo muster bootstrap --cluster {saved}"},
+	},
+	{
+		id:      "stale-checkpoint",
+		source:  "agent/app/agent.go:setClusterInConfig",
+		signs:   []string{"data mismatch; saved cluster 'arn:*:cluster/{saved}' does not match configured cluster '{name}'"},
+		same:    [2]string{"saved", "name"},
+		summary: "agent.db holds the ARN of cluster {saved}, and ECS_CLUSTER is now its name, so the agent refuses to start",
+		do:      "Set ECS_CLUSTER to the ARN that the message quotes, then restart the agent:",
+		run:     []string{"sudo systemctl restart ecs"},
+	},
+	{
+		id:      "stale-checkpoint",
+		source:  "agent/app/agent.go:setClusterInConfig",
+		signs:   []string{"data mismatch; saved cluster '{saved}' does not match configured cluster '{configured}'"},
+		summary: "agent.db holds cluster {saved}, so the agent refuses to start with ECS_CLUSTER={configured}",
+		do:      "Set ECS_CLUSTER back to the saved cluster, or discard the saved state:",
+		run:     []string{"sudo muster bootstrap --reset-stale-state --cluster {configured}"},
+	},
+	{
+		id:     "agent-deregistered",
+		source: "ECS API; ecs-agent/acs/session/session.go:reconnectDelay, at info",
+		info:   true,
+		signs: []string{
+			"container instance * is inactive",
+			"container instance is deregistered",
+			"inactiveinstanceexception",
+		},
+		summary: "The container instance that the agent has saved in agent.db was deregistered",
+		do:      "Move the saved state away, so that the instance registers again:",
+		run: []string{
+			"sudo systemctl stop ecs",
+			"sudo mv /var/lib/ecs/data/agent.db /var/lib/ecs/data/agent.db.old",
+			"sudo systemctl start ecs",
+		},
+	},
+	{
+		id:      "instance-type-changed",
+		source:  "agent/app/agent.go:reregisterContainerInstance",
+		signs:   []string{"container instance type changes are not supported", "does not match the registered instance type"},
+		summary: "The instance type was changed after the registration, which ECS does not accept",
+		do:      "Change the instance type back, or replace the instance.",
+	},
+	{
+		id:     "saved-state-denied",
+		source: "agent/app/agent.go:newAgent, agent/data/client.go",
+		signs: []string{
+			"error creating data client*permission denied",
+			"open /data/{file}: permission denied",
+			"error creating data client*read-only file system",
+		},
+		summary: "The agent may not open its saved state, /var/lib/ecs/data/agent.db: permission denied",
+		do:      "Check the owner, mode and SELinux label of the directory, and correct them:",
+		run: []string{
+			"sudo ls -laZ /var/lib/ecs/data",
+			"sudo ausearch -m avc -ts boot",
+			"sudo restorecon -Rv /var/lib/ecs",
+			"sudo systemctl restart ecs",
+		},
+	},
+	{
+		id:      "saved-state-unreadable",
+		source:  "agent/app/agent.go:newTaskEngine, agent/app/data.go; before 1.44 agent/statemanager",
+		signs:   []string{"unsupported data format: version {found} not {known}"},
+		summary: "The saved state is of a newer agent: it has data version {found}, and this agent reads {known}",
+		do:      "Update the agent; moving the saved state away also works, but loses track of running tasks:",
+		run:     []string{"sudo yum update -y ecs-init", "sudo systemctl restart ecs"},
+	},
+	{
+		id:     "saved-state-unreadable",
+		source: "agent/app/agent.go:newTaskEngine, agent/app/data.go; before 1.44 agent/statemanager",
+		signs: []string{
+			"error checking compatibility with previously saved state: {reason}",
+			"{reason} setting is incompatible with old state",
+		},
+		summary: "The agent does not accept its saved state: incompatible ({reason})",
+		do:      "Undo the last change of the agent's settings, or move the saved state away, which loses track of running tasks:",
+		run: []string{
+			"sudo systemctl stop ecs",
+			"sudo mv /var/lib/ecs/data/agent.db /var/lib/ecs/data/agent.db.old",
+			"sudo systemctl start ecs",
+		},
+	},
+	{
+		id:     "saved-state-unreadable",
+		source: "agent/app/agent.go:newTaskEngine, agent/app/data.go; before 1.44 agent/statemanager",
+		signs: []string{
+			"error loading previously saved state: failed to load previous data from {reason}",
+			"error loading previously saved state: {reason}",
+			"could not unmarshal state{reason}",
+			"could not unmarshal existing state{reason}",
+			"error creating data client: {reason}",
+		},
+		summary: "The agent cannot load its saved state: {reason}",
+		do:      "Move the saved state away; the instance then registers again, and ECS loses track of its running tasks:",
+		run: []string{
+			"sudo systemctl stop ecs",
+			"sudo mv /var/lib/ecs/data/agent.db /var/lib/ecs/data/agent.db.old",
+			"sudo systemctl start ecs",
+		},
+	},
+}

@@ -1,0 +1,212 @@
+package ecsconfig
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxAssignment is the most bytes that "KEY=value" may have: Linux refuses to start a
+// program with a longer one (MAX_ARG_STRLEN, 32 pages of 4 KiB, with the final NUL).
+const maxAssignment = 32*4096 - 1
+
+// What comes of a problem.
+const (
+	agentExits   = "the ECS agent exits with code 1 each time it is started"
+	ecsRefuses   = "ECS refuses the registration, and the ECS agent exits with code 5"
+	noContainer  = "Docker cannot start the ECS agent's container"
+	lineIgnored  = "the ECS agent ignores the line"
+	partOfValue  = "the ECS agent takes it for a part of the value"
+	noSuchRegion = "the ECS agent looks for the endpoints of a region that does not exist"
+)
+
+// consequence is what the oddities of a line come to: what the ECS agent reads in
+// it is compared with what it would read in the line that was meant.
+func (s statement) consequence() (Severity, string) {
+	k := byName[s.key]
+	switch {
+	case !s.split:
+		return Ignored, lineIgnored
+	case k == nil:
+		return Cosmetic, ""
+	}
+	seen, raw := s.seen, s.raw
+	if k.Reader == Init { // systemd is more patient
+		seen, raw = strings.TrimSpace(seen), unquote(strings.TrimSpace(raw))
+	}
+	if seen != s.key {
+		return Misread, "the ECS agent does not see " + s.key
+	}
+	reads, meant := k.read(raw), k.read(s.value)
+	switch {
+	case reads.Fault == "" && reads.Text == meant.Text:
+		return Cosmetic, ""
+	case reads.Fault == "":
+		return Misread, partOfValue
+	}
+	return reads.Severity, k.effect(reads)
+}
+
+// effect is what comes of a value with a fault.
+func (k *Key) effect(r Reading) string {
+	switch {
+	case k.Kind == region:
+		return noSuchRegion
+	case r.Severity == Fatal:
+		return agentExits
+	case r.Severity == Refused:
+		return ecsRefuses
+	case r.Severity == Misread && k.Kind == exactSwitch:
+		return "ecs-init takes it as not set"
+	case r.Severity == Misread:
+		return partOfValue
+	case r.Text == "":
+		return "the ECS agent ignores the value"
+	}
+	return "the ECS agent uses " + r.Text
+}
+
+// flaw says what is wrong with a line as it was meant, which no Repair can mend.
+func (s statement) flaw(line string, last map[string]int) (Problem, bool) {
+	text := strings.TrimSpace(line)
+	p := Problem{Key: s.key, Severity: Ignored, Effect: lineIgnored}
+	switch {
+	case s.key == "":
+		return s.noSetting(text)
+	case len(text) > maxAssignment:
+		p.Severity, p.Effect = Fatal, noContainer
+		p.What = fmt.Sprintf("is too long: %d bytes, and Linux starts no program with more than %d in one variable", len(text), maxAssignment)
+		return p, true
+	case strings.Contains(s.value, "\x00"):
+		p.Severity, p.Effect, p.What = Fatal, noContainer, "holds a NUL byte"
+		return p, true
+	}
+	k := byName[s.key]
+	if k == nil {
+		return s.unknown(last)
+	}
+	if k.Note == windowsOnly {
+		p.Severity, p.Effect, p.What = Cosmetic, "", "has an effect on Windows only"
+		return p, true
+	}
+	return s.faulty(k)
+}
+
+// faulty judges the value of a known key.
+func (s statement) faulty(k *Key) (Problem, bool) {
+	p := Problem{Key: s.key}
+	r := k.read(s.value)
+	p.What, p.Severity = r.Fault, r.Severity
+	if r.Fault != "" {
+		p.Effect = k.effect(r)
+	}
+	if r.Want != "" {
+		p.Effect = r.Want + "; " + p.Effect
+	}
+	switch fault := unwritable(s.key, s.value); {
+	case s.key == "ECS_CLUSTER" && s.value == "":
+		p.What, p.Severity, p.Effect = "is empty", Ignored, "the ECS agent joins the cluster called default"
+	case fault != "" && (r.Fault == "" || r.Severity == Refused && s.key == "ECS_CLUSTER"):
+		p.What = fault
+		if r.Fault == "" {
+			p.Severity, p.Effect = Misread, partOfValue
+		}
+	}
+	return p, p.What != ""
+}
+
+// unknown judges a key that is in no table.
+func (s statement) unknown(last map[string]int) (Problem, bool) {
+	p := Problem{Key: s.key, Meant: meant(s.key), Severity: UnknownKey, Effect: "the ECS agent ignores it"}
+	_, set := last[p.Meant]
+	switch {
+	case p.Meant != "" && (isSettingLike(s.key) || !set):
+		p.What = "is not a setting of the ECS agent: did you mean " + p.Meant + "?"
+		return p, true
+	case strings.HasPrefix(strings.ToUpper(s.key), "ECS_"):
+		p.Meant, p.What = "", "is not a setting of the ECS agent up to version "+AgentVersion
+		return p, true
+	}
+	if fault := unwritable(s.key, s.value); fault != "" {
+		return Problem{Key: s.key, What: fault}, true
+	}
+	return Problem{}, false
+}
+
+func isSettingLike(name string) bool { return strings.Contains(strings.ToUpper(name), "ECS") }
+
+// noSetting judges a line that sets no variable.
+func (s statement) noSetting(text string) (Problem, bool) {
+	bare := strings.TrimLeft(text, byteOrderMark)
+	p := Problem{Severity: Ignored, Effect: lineIgnored}
+	switch {
+	case aside.MatchString(bare) && continues(bare):
+		p.What, p.Severity, p.Effect = endsInBackslash, Cosmetic, ""
+	case aside.MatchString(bare) && !(s.split && strings.Contains(bare, "\x00")):
+		return Problem{}, false
+	case s.split && strings.Contains(text, "\x00"):
+		p.What, p.Severity, p.Effect = "holds a NUL byte", Fatal, noContainer
+	case s.split && len(text) > maxAssignment:
+		p.Severity, p.Effect = Fatal, noContainer
+		p.What = fmt.Sprintf("is too long: %d bytes, and Linux starts no program with more than %d in one variable", len(text), maxAssignment)
+	case s.split && s.seen == "":
+		// opts.ValidateEnv in github.com/moby/moby refuses it.
+		p.What, p.Severity, p.Effect = `has no name before "="`, Fatal, noContainer
+	case s.split:
+		p.What, p.Effect = `has no variable's name before "="`, ""
+	case continues(bare):
+		p.What = endsInBackslash
+	default:
+		p.What = `has no "="`
+	}
+	return p, true
+}
+
+const endsInBackslash = "ends in a backslash: systemd joins the next line to this one, the ECS agent does not"
+
+// continues reports whether systemd takes the next line for a part of this one: a
+// backslash escapes the line's end unless it is itself escaped.
+func continues(text string) bool {
+	return (len(text)-len(strings.TrimRight(text, `\`)))%2 == 1
+}
+
+// unexpanded is a variable that a template or a shell was to replace.
+var unexpanded = regexp.MustCompile(`\$\{|\{\{|\$\(|^\$[A-Za-z_]|^<[^>]*>$|^%[A-Za-z_]+%$|^__[A-Z_]+__$`)
+
+// unwritable says what is wrong with a value whatever the key, or "".
+func unwritable(key, value string) string {
+	k := byName[key]
+	switch length := len(key) + 1 + len(value); {
+	case length > maxAssignment:
+		return fmt.Sprintf("is too long: %d bytes with its name, and Linux starts no program with more than %d", length, maxAssignment)
+	case !utf8.ValidString(value):
+		return "is not valid UTF-8"
+	case strings.ContainsFunc(value, unicode.IsControl):
+		return "holds a line break or another control character"
+	case strings.TrimSpace(value) != value:
+		return "begins or ends with a space"
+	case strings.HasPrefix(value, `"`), strings.HasPrefix(value, `'`):
+		return "begins with a quote, which the ECS agent takes for a part of the value"
+	case continues(value):
+		return endsInBackslash
+	case k != nil && k.Kind.open == 0 && unexpanded.MatchString(value):
+		return "holds a variable that was not replaced"
+	}
+	return ""
+}
+
+// unlikely says in which form a line KEY=value is written otherwise than the ECS
+// agent reads, or "".
+func unlikely(key, value string) error {
+	s := intended(key + "=" + value)
+	switch {
+	case len(s.forms) > 0:
+		return errors.New(s.forms[0].what)
+	case s.rest != "":
+		return errors.New("holds another setting")
+	}
+	return nil
+}

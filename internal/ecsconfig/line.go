@@ -1,0 +1,247 @@
+package ecsconfig
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// byteOrderMark is no white space to strings.TrimSpace, so the agent makes it part of
+// the first key.
+const byteOrderMark = "\ufeff"
+
+// statement is what a line was meant to say, and why the agent does not read it so. The
+// key is empty for blanks, comments and lines that set no variable.
+type statement struct {
+	name  string // the key as it is written
+	key   string // the key that was meant
+	value string // the value that was meant
+	seen  string // the key that the agent reads; never that of a line without "="
+	raw   string // the value that the agent reads
+	split bool   // the agent sees a "=" in the line
+	rest  string // further settings on the same line
+	forms []oddity
+}
+
+// oddity is a form in which a line is written otherwise than the agent reads.
+type oddity struct{ what, repair string }
+
+func (s *statement) note(is bool, what, repair string) {
+	if is {
+		s.forms = append(s.forms, oddity{what, repair})
+	}
+}
+
+// misread reports whether the line is to be rewritten.
+func (s statement) misread() bool {
+	return slices.ContainsFunc(s.forms, func(o oddity) bool { return o.repair != "" })
+}
+
+// invisible are characters that a person does not see and the agent keeps.
+var invisible = strings.NewReplacer("\ufeff", "", "\u200b", "", "\u200c", "", "\u200d", "", "\u2060", "",
+	"\u00ad", "", "\u200e", "", "\u200f", "")
+
+func visible(text string) string {
+	if isASCII(text) {
+		return text
+	}
+	return invisible.Replace(text)
+}
+
+func isASCII(text string) bool {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// before are words that come before a setting elsewhere, and mean nothing here.
+var before = []string{"export", "set", "echo", "env", "declare", "-x", "-", "-e"}
+
+// intended works out what the author of line meant.
+func intended(line string) statement {
+	text := strings.TrimSpace(line)
+	seen, raw, split := strings.Cut(text, "=")
+	bare := strings.TrimSpace(strings.TrimLeft(text, byteOrderMark+"\u200b\u2060"))
+	if aside.MatchString(bare) || len(text) > maxAssignment {
+		return statement{seen: seen, raw: raw, split: split}
+	}
+	s := statement{seen: seen, raw: raw, split: split}
+	name, value, ok := s.halves(bare)
+	if !ok {
+		return s
+	}
+	prefix, name := stripWords(name)
+	written := strings.Trim(strings.TrimSpace(name), `"'`)
+	clean := visible(written)
+	s.name, s.key = clean, clean
+	if known := canonical(clean); known != "" {
+		s.key = known
+	}
+	if !isName(s.key) {
+		return statement{seen: seen, raw: raw, split: split}
+	}
+	s.note(bare != text, "has a byte order mark before its name", "remove the mark")
+	s.note(prefix != "", `has "`+prefix+`" before its name`, `remove "`+prefix+`"`)
+	s.note(written != strings.TrimSpace(name), "has quotes around its name", "remove the quotes")
+	s.note(clean != written, "has an invisible character in its name", "remove the character")
+	s.note(s.key != s.name, "is not a setting of the ECS agent: did you mean "+s.key+"?", "write "+s.key)
+	s.note(split && strings.TrimRightFunc(name, unicode.IsSpace) != name, `has a space before "="`, "remove the space")
+	s.values(value)
+	return s
+}
+
+// halves cuts a line into name and value. Without "=" it does so only if the name
+// is a known key, and the line stays as it is.
+func (s *statement) halves(bare string) (name, value string, ok bool) {
+	if name, value, ok = strings.Cut(bare, "="); ok {
+		return name, value, true
+	}
+	parts := unassigned.FindStringSubmatch(bare)
+	if parts == nil || canonical(parts[1]) == "" {
+		return "", "", false
+	}
+	what := `has no "=" after its name`
+	if parts[2] == ":" {
+		what = `has ":" in place of "=" after its name`
+	}
+	s.note(true, what+": the ECS agent ignores the line", "")
+	return parts[1], parts[3], true
+}
+
+// unassigned is "KEY: value", "KEY value" or "KEY".
+var unassigned = regexp.MustCompile(`^"?([A-Za-z_][A-Za-z0-9_.-]*)"?\s*(:|\s|$)\s*(.*)$`)
+
+// stripWords removes the words that come before a name in a shell or in YAML.
+func stripWords(name string) (words, rest string) {
+	fields := strings.Fields(name)
+	n := 0
+	for n < len(fields)-1 && slices.Contains(before, fields[n]) {
+		n++
+	}
+	if n == 0 || n != len(fields)-1 {
+		return "", name
+	}
+	end := strings.TrimRightFunc(name, unicode.IsSpace)
+	return strings.Join(fields[:n], " "), fields[n] + name[len(end):]
+}
+
+// values works out which value was meant. The steps go from the outside in.
+func (s *statement) values(raw string) {
+	value := strings.TrimSpace(raw)
+	s.note(value != raw, `has a space after "="`, "remove the space")
+	k := byName[s.key]
+	if at := nextSetting(value); at >= 0 {
+		s.rest, value = value[at:], trimSeparator(value[:at])
+	}
+	if k != nil {
+		if cut := cutComment(value); cut != value {
+			s.note(true, "has a comment after its value", "remove the comment")
+			value = cut
+		}
+	}
+	if plain := visible(value); plain != value && utf8.ValidString(value) {
+		s.note(true, "has an invisible character in its value", "remove the character")
+		value = plain
+	}
+	if inner := unquote(value); inner != value {
+		s.note(true, "has quotes around its value", "remove the quotes")
+		value = inner
+	}
+	if inner := untypographic(value); inner != value {
+		s.note(true, "has typographic quotes around its value", "remove the quotes")
+		value = inner
+	}
+	if k != nil {
+		value = s.known(k, value)
+	}
+	s.value = value
+}
+
+// known undoes forms that only the kind of a known key tells from a good value.
+func (s *statement) known(k *Key, value string) string {
+	if k.Kind.plain && k.read(value).Fault != "" {
+		cut := strings.TrimRight(strings.TrimSuffix(strings.TrimSuffix(value, `\n`), `\r`), ",; ")
+		if cut != value && cut != "" && k.read(cut).Fault == "" {
+			s.note(true, "has punctuation after its value", "remove it")
+			return cut
+		}
+	}
+	if k.Kind.open != 0 && k.read(value).Fault != "" {
+		if fixed, o, ok := straighten(k, value); ok {
+			s.note(true, o.what, o.repair)
+			return fixed
+		}
+	}
+	return value
+}
+
+// setting finds "KEY=" after a separator, in a value.
+var setting = regexp.MustCompile(`(?:[\s;,&]|\\r\\n|\\n)+(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s?=`)
+
+// nextSetting is where another known setting begins within value, or -1.
+func nextSetting(value string) int {
+	if !strings.Contains(value, "=") {
+		return -1
+	}
+	var q quotes
+	for _, at := range setting.FindAllStringSubmatchIndex(value, -1) {
+		if known := byName[value[at[2]:at[3]]]; known != nil && !q.open(value, at[0]) {
+			return at[2]
+		}
+	}
+	return -1
+}
+
+// trimSeparator removes what stood between two settings of one line.
+func trimSeparator(value string) string {
+	for {
+		cut := strings.TrimRight(value, " \t;,&")
+		cut = strings.TrimSuffix(strings.TrimSuffix(cut, `\n`), `\r`)
+		if word, found := strings.CutSuffix(cut, " export"); found {
+			cut = word
+		}
+		if cut == value {
+			return value
+		}
+		value = cut
+	}
+}
+
+// cutComment returns value without a comment behind it: a "#" after a blank that
+// is not within quotes.
+func cutComment(value string) string {
+	var q quotes
+	for i := 1; i < len(value); i++ {
+		if value[i] == '#' && (value[i-1] == ' ' || value[i-1] == '\t') && !q.open(value, i) {
+			return strings.TrimSpace(value[:i])
+		}
+	}
+	return value
+}
+
+// quotes follows the quotes of one value from left to right.
+type quotes struct {
+	mark byte // the quote that is open, 0 for none
+	next int  // where to go on
+}
+
+// open reports whether the byte at is within quotes that were opened before it.
+// The places asked for must not decrease.
+func (q *quotes) open(value string, at int) bool {
+	for ; q.next < at; q.next++ {
+		switch c := value[q.next]; {
+		case c == '\\':
+			q.next++
+		case q.mark == 0 && (c == '"' || c == '\''):
+			q.mark = c
+		case c == q.mark:
+			q.mark = 0
+		}
+	}
+	return q.mark != 0
+}

@@ -1,0 +1,136 @@
+package ecsconfig
+
+import (
+	"encoding/json"
+	"regexp"
+	"strings"
+)
+
+// unquote returns value without the pairs of quotes around it, read as a shell and
+// systemd read them; a value that is not quoted as a whole comes back as it is.
+func unquote(value string) string {
+	for {
+		inner, ok := unquoteOnce(value)
+		if !ok {
+			return value
+		}
+		value = strings.TrimSpace(inner)
+	}
+}
+
+func unquoteOnce(value string) (string, bool) {
+	if len(value) < 2 || value[0] != value[len(value)-1] {
+		return "", false
+	}
+	inner := value[1 : len(value)-1]
+	switch value[0] {
+	case '\'':
+		return inner, !strings.Contains(inner, "'") || isJSONContainer(inner)
+	case '"':
+		if plain, ok := unescape(inner); ok {
+			return plain, true
+		}
+		return inner, isJSONContainer(inner)
+	}
+	return "", false
+}
+
+// unescape undoes the escapes of a double-quoted string; it fails on a bare quote, and
+// on a last backslash, which would have escaped the closing one.
+func unescape(inner string) (string, bool) {
+	var plain strings.Builder
+	for i := 0; i < len(inner); i++ {
+		switch {
+		case inner[i] == '"':
+			return "", false
+		case inner[i] == '\\' && i+1 == len(inner):
+			return "", false
+		case inner[i] == '\\' && strings.IndexByte("\"\\$`", inner[i+1]) >= 0:
+			i++
+		}
+		plain.WriteByte(inner[i])
+	}
+	return plain.String(), true
+}
+
+// isJSONContainer recognises the often seen KEY="{"a":"b"}", whose meaning is plain
+// although its quoting is not.
+func isJSONContainer(text string) bool {
+	text = strings.TrimSpace(text)
+	return text != "" && (text[0] == '{' || text[0] == '[') && json.Valid([]byte(text))
+}
+
+// typographic pairs are what word processors and chats make of quotes.
+var typographic = []string{"“”", "„“", "‘’", "‚‘", "«»", "””", "’’"}
+
+// untypographic returns value without a pair of typographic quotes around it.
+func untypographic(value string) string {
+	if isASCII(value) {
+		return value
+	}
+	for _, pair := range typographic {
+		marks := []rune(pair)
+		inner, opened := strings.CutPrefix(value, string(marks[0]))
+		inner, closed := strings.CutSuffix(inner, string(marks[1]))
+		if opened && closed && !strings.ContainsAny(inner, pair) {
+			return strings.TrimSpace(inner)
+		}
+	}
+	return value
+}
+
+var (
+	straight     = strings.NewReplacer("“", `"`, "”", `"`, "„", `"`, "‘", "'", "’", "'")
+	danglingItem = regexp.MustCompile(`,\s*([}\]])`)
+	// bareJSON is JSON whose quotes a shell has removed, as "echo KEY={"a":"b"}" does.
+	bareJSON  = regexp.MustCompile(`^[\[{]\s*` + bareItem + `(?:\s*,\s*` + bareItem + `)*\s*[\]}]$`)
+	bareWords = regexp.MustCompile(bareWord)
+)
+
+const (
+	bareWord = `[A-Za-z_][A-Za-z0-9_./-]*`
+	bareItem = bareWord + `(?:\s*:\s*` + bareWord + `)?`
+)
+
+// straightening is one way in which JSON is often spoiled, and its undoing.
+type straightening struct {
+	oddity
+	undo func(string) string
+}
+
+var straightenings = []straightening{
+	{oddity{`has escaped quotes (\") in its JSON`, "remove the backslashes"}, func(v string) string {
+		return strings.ReplaceAll(v, `\"`, `"`)
+	}},
+	{oddity{"has typographic quotes in its JSON", "write straight quotes"}, straight.Replace},
+	{oddity{"has single quotes in its JSON", "write double quotes"}, func(v string) string {
+		if strings.Contains(v, `"`) {
+			return v
+		}
+		return strings.ReplaceAll(v, "'", `"`)
+	}},
+	{oddity{"has a comma after the last item of its JSON", "remove the comma"}, func(v string) string {
+		return danglingItem.ReplaceAllString(v, "$1")
+	}},
+	{oddity{"has no quotes in its JSON", "write the quotes"}, func(v string) string {
+		if !bareJSON.MatchString(v) {
+			return v
+		}
+		return bareWords.ReplaceAllString(v, `"$0"`)
+	}},
+}
+
+// straighten returns the JSON that a spoiled value was meant to be, if one change
+// makes it what k takes.
+func straighten(k *Key, value string) (fixed string, o oddity, ok bool) {
+	for _, s := range straightenings {
+		fixed := s.undo(value)
+		if fixed == value || !json.Valid([]byte(fixed)) {
+			continue
+		}
+		if r := k.read(fixed); r.Fault == "" || r.Severity == Refused {
+			return fixed, s.oddity, true
+		}
+	}
+	return value, oddity{}, false
+}

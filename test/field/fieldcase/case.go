@@ -1,0 +1,204 @@
+package fieldcase
+
+import (
+	"os"
+	"time"
+)
+
+// Case is one case file. The fields without a comment are described in FORMAT.md.
+type Case struct {
+	Source    string
+	Situation string
+	Right     string
+	Unsure    string
+
+	Instance   Instance
+	AWS        AWS
+	Agent      Agent
+	AgentDB    Checkpoint      `yaml:"agent_db"`
+	Systemd    map[string]Unit // in addition to the usual units
+	Docker     Docker
+	DNS        map[string]string // prefix of a name: address, "none" or "silence"
+	TLS        map[string]Certificate
+	Network    Network
+	ClockAhead time.Duration `yaml:"clock_ahead"`
+	Disks      []Disk
+	Env        []string
+	Absent     []string
+	Steps      []Step
+	Lines      []Line
+
+	Name     string `yaml:"-"` // of the file, without its suffix
+	Files    []File `yaml:"-"` // the disk of the instance
+	Later    []File `yaml:"-"` // appended once the ECS agent has settled
+	UserData string `yaml:"-"`
+}
+
+// Instance is what EC2, Auto Scaling and CloudFormation know of the instance.
+type Instance struct {
+	Tags           map[string]string
+	TagsInMetadata bool `yaml:"tags_in_metadata"`
+	NoRole         bool `yaml:"no_role"`
+	Group          *Group
+	Stacks         map[string][]string // stack: logical ids that wait for a signal
+	Metadata       map[string]string   // metadata path: text
+}
+
+// Group is the Auto Scaling group of the instance.
+type Group struct {
+	Name  string
+	State string // the target lifecycle state
+	Hooks []string
+}
+
+// AWS is the account around the instance.
+type AWS struct {
+	Clusters  []string
+	Inactive  []string // clusters
+	Denied    []string // actions, such as "ecs:DescribeClusters" or "ecs:*"
+	Faults    []Fault
+	Instances []Registration
+	Groups    map[string][]string // security group: rules, such as "tcp 5701-5800 from sg-cache"
+	Peers     []Peer
+}
+
+// Fault makes calls to AWS or to the metadata service fail.
+type Fault struct {
+	Service, Action, Code, Message, Kind, Body string
+
+	Status, Skip, Times int
+	Hang                bool
+}
+
+// Registration is a container instance that ECS already has.
+type Registration struct {
+	Cluster, ID, ARN, Status string
+	Connected                bool
+}
+
+// Peer is another container instance of cluster prod.
+type Peer struct{ ID, Addr, Group string }
+
+// Checkpoint is agent.db: what it holds, or how it is damaged.
+type Checkpoint struct {
+	Cluster, Instance, ARN string
+	Damage                 string // "empty", "zeros" or "truncated"
+}
+
+// Unit is a systemd unit.
+type Unit struct {
+	State    string // see unitStates
+	Status   int    // exit status of the main process
+	Restarts int
+	Job      string // state of a queued job: "waiting" or "running"
+}
+
+// Docker is the Docker Engine: "up" (also ""), "absent" or "hung".
+type Docker struct {
+	Is         string
+	Agent      *AgentContainer // nil: it runs
+	NoAgent    bool            `yaml:"no_agent"`
+	Containers []Container
+}
+
+// AgentContainer is the container that the ECS agent runs in.
+type AgentContainer struct {
+	Exit int
+	Dead bool
+	OOM  bool
+	Env  []string
+}
+
+// Container is a container of a task, and what happens to it.
+type Container struct {
+	Name, Family, Container string
+
+	Health string // not empty: the container has a health check with this status
+	OOM    bool
+	Exit   *int // nil: it keeps running
+	Again  bool // the container of this name exists already
+}
+
+// Certificate is what TLS servers of a name present.
+type Certificate struct {
+	Issuer string // empty: a CA that the instance trusts
+	Names  []string
+}
+
+// Network is what is special about the network of the instance.
+type Network struct {
+	NoIPv4    bool   `yaml:"no_ipv4"`
+	NoIMDS    bool   `yaml:"no_imds"`
+	Proxy     bool   // a CONNECT proxy works at 10.0.0.8:3128
+	SelfGroup string `yaml:"self_group"` // security group of the instance
+}
+
+// Disk is a directory whose file system is full or read-only.
+type Disk struct {
+	Path     string
+	Full     bool
+	ReadOnly bool `yaml:"read_only"`
+}
+
+// Step is one action, and what must be true after it.
+type Step struct {
+	Muster     string            // arguments of muster
+	Spawn      string            // arguments of a muster that runs on in the background
+	Agent      string            // "start", "stop" or "restart"
+	Write      map[string]string // path: text
+	Wait       time.Duration     // alone, or after each of Containers
+	Edit       *Edit
+	Containers []Container
+
+	Exit       Ints
+	FirstLine  *Answer `yaml:"first_line"`
+	Output     *Text
+	Findings   map[string]Words // finding: the right statuses, or "absent"
+	NoWarnings bool             `yaml:"no_warnings"`
+	Checks     map[string]Words // check: the right statuses
+	Files      map[string]Text
+	Systemd    *Calls
+	Ends       string // how the ECS agent must end up after Agent
+}
+
+// Edit changes the record that ECS has of the instance.
+type Edit struct{ Status, Reason string }
+
+// Answer is what the answer of muster must be: line 1 with its why and fix.
+type Answer struct {
+	ID    Words // right ids of the first cause in JSON; "none": there is no cause
+	IDNot Words `yaml:"id_not"`
+	Text  `yaml:",inline"`
+}
+
+// Text is what a text must and must not contain. Package expect matches the
+// patterns.
+type Text struct{ Says, Not Words }
+
+// Calls are calls to systemd that must and must not be made.
+type Calls struct {
+	Made    Words
+	NotMade Words `yaml:"not_made"`
+}
+
+// Line is one line of a log, and what muster must make of it alone.
+type Line struct {
+	Source, File, Level, Msg string
+
+	Raw        string // in place of Level and Msg
+	ID         Words
+	IDNot      Words `yaml:"id_not"`
+	NoWarnings bool  `yaml:"no_warnings"`
+	Text       `yaml:",inline"`
+}
+
+// File is a file or directory on the disk of the instance.
+type File struct {
+	Name string // below the root directory
+	Data []byte
+	Size int64 // more than 0: truncated or extended to this size
+	Mode os.FileMode
+	Dir  bool
+	FIFO bool
+	Link string // not empty: a symbolic link to this path
+}

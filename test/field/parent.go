@@ -1,0 +1,116 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	"muster/test/field/fieldcase"
+)
+
+// limit is how long one case may take.
+const limit = 30 * time.Second
+
+// missing names what this machine lacks to play cases, or returns "".
+func missing(ctx context.Context) string {
+	if os.Geteuid() != 0 {
+		return "root, for namespaces and chroot"
+	}
+	if _, err := exec.LookPath("ip"); err != nil {
+		return "the program ip (Debian: apt-get install iproute2)"
+	}
+	ctx, stop := context.WithTimeout(ctx, limit)
+	defer stop()
+	if _, err := runInside(ctx, "-muster", "/dev/null"); err != nil {
+		return "namespaces to build an instance in: " + oneLine(err.Error())
+	}
+	return ""
+}
+
+// playAll plays the cases, o.jobs at a time, and prints the results in the order
+// of the files.
+func playAll(ctx context.Context, o options, files []caseFile, w io.Writer) []Result {
+	done := make([]chan []Result, len(files))
+	for i := range done {
+		done[i] = make(chan []Result, 1)
+	}
+	next := make(chan int)
+	go func() {
+		defer close(next)
+		for i := range files {
+			next <- i
+		}
+	}()
+	for range o.jobs {
+		go func() {
+			for i := range next {
+				done[i] <- playApart(ctx, o, files[i])
+			}
+		}()
+	}
+	var all []Result
+	for i := range files {
+		for _, r := range <-done[i] {
+			if ctx.Err() == nil {
+				r.write(w, o.verbose)
+			}
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// playApart plays a case in a child process.
+func playApart(ctx context.Context, o options, f caseFile) []Result {
+	broken := func(why string) []Result { return []Result{{Name: f.name, Broken: why}} }
+	if ctx.Err() != nil {
+		return broken("interrupted")
+	}
+	if _, err := fieldcase.Read(f.path); err != nil {
+		return broken(err.Error())
+	}
+	ctx, stop := context.WithTimeout(ctx, limit)
+	defer stop()
+	out, err := runInside(ctx, "-muster", o.muster, fmt.Sprintf("-invariants=%t", o.invariants), f.path)
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return broken(fmt.Sprintf("not done after %s", limit))
+	}
+	var results []Result
+	if jsonErr := json.Unmarshal(out, &results); jsonErr != nil {
+		return broken(errors.Join(err, jsonErr).Error())
+	}
+	for i := range results {
+		results[i].Name = f.name + results[i].Name
+	}
+	return results
+}
+
+// runInside runs this program with -inside, in network and mount namespaces of its
+// own. When ctx ends, it kills the program and every muster that it started.
+func runInside(ctx context.Context, args ...string) ([]byte, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, self, append([]string{"-inside"}, args...)...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS, Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = time.Second
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err = cmd.Run()
+	if text := strings.TrimSpace(errs.String()); err != nil && text != "" {
+		err = fmt.Errorf("%w: %s", err, text)
+	}
+	return out.Bytes(), err
+}

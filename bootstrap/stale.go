@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"muster/internal/cluster"
@@ -57,11 +58,19 @@ func (r *run) checkpoint() (write cluster.Ref, bad *stale) {
 	return write, nil
 }
 
-// deregistered reports whether an earlier verify learned from ECS that the container
-// instance is gone. bootstrap spends no call of its own on it.
+// deregistered reports whether an earlier verify learned from ECS, or the ECS agent
+// logged, that the container instance is gone. bootstrap spends no call of its own on it.
 func (r *run) deregistered(arn string) bool {
+	if arn == "" {
+		return false
+	}
 	before := r.lastReport()
-	return arn != "" && before.ContainerInstanceARN == arn && before.Cause != nil && before.Cause.ID == "container-instance-inactive"
+	if before.ContainerInstanceARN == arn && before.Cause != nil && before.Cause.ID == "container-instance-inactive" {
+		return true
+	}
+	logged, _ := ecsagent.ReadLogs(r.cfg.Path(r.cfg.ECSLogDir), ecsagent.Options{}) // without a log nothing is known
+	other := strings.Contains(logged.Message, ":container-instance/") && !strings.Contains(logged.Message, arn)
+	return logged.Cause.ID == "agent-deregistered" && !other
 }
 
 // staleState is the error on a stale checkpoint that is not moved aside.

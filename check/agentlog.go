@@ -19,7 +19,7 @@ import (
 // since its newest registration, and not from before this boot or the bootstrap in
 // it. What keeps the instance from being registered or connected is a failure, what
 // only impairs it a warning.
-func (w World) agentLog(ctx context.Context) []Finding {
+func (w World) agentLog(ctx context.Context, f *facts) []Finding {
 	opts := ecsagent.Options{Since: w.Record.Since(), Registered: w.isRegistered(ctx)}
 	found := w.logSettings(&opts)
 	trouble, err := w.readLogs(ctx, opts)
@@ -32,6 +32,9 @@ func (w World) agentLog(ctx context.Context) []Finding {
 		found = append(found, CouldNotLook(err, fix.Fix{})...)
 	}
 	found = append(found, w.troubleFindings(trouble, opts.Registered)...)
+	if f.deferred != "" {
+		found = slices.DeleteFunc(found, func(f Finding) bool { return f.ID == "warm-pool-waiting" }) // it is meant to
+	}
 	if len(found) == 0 {
 		return Passed("the ECS agent logged no error that keeps it from working")
 	}
@@ -73,7 +76,7 @@ func (w World) logSettings(opts *ecsagent.Options) []Finding {
 	path := get("ECS_LOGFILE")
 	switch dir := filepath.Clean(filepath.Dir(path)); {
 	case path == "":
-	case dir == "/log" || dir == filepath.Clean(w.Config.ECSLogDir):
+	case dir == "/log":
 		opts.Name = filepath.Base(path)
 	default:
 		return []Finding{{ID: "agent-log-elsewhere", Status: Warn, SymptomOf: []string{"ecs-config"},

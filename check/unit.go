@@ -44,6 +44,10 @@ func (w World) ecsUnit(ctx context.Context) []Finding {
 		return Passed(describe(s))
 	case s.LoadState == units.NotFound && w.isRegistered(ctx):
 		return Passed("there is no " + ecsUnit + ", but the ECS agent has registered: something else started it")
+	case f.ID == "ecs-unit-not-started" && w.isRegistered(ctx):
+		return Passed(ecsUnit+" is not running, but the ECS agent has registered: something else started it", describe(s))
+	case f.ID == "ecs-unit-not-started" && s.UnitFileState != "disabled" && w.userDataRuns(ctx):
+		f.ID = "ecs-unit-waiting" // its job joins the queue only when cloud-init is done
 	}
 	f.Evidence = append([]string{describe(s)}, f.Evidence...)
 	switch f.ID {
@@ -198,11 +202,11 @@ func (w World) waiting(ctx context.Context, f *Finding) {
 	if s.ActiveState != "activating" {
 		return
 	}
-	f.Summary = ecsUnit + " waits for user data to end, which has not ended yet"
+	f.Summary = ecsUnit + " waits for user data to end, which is still running"
 	f.Evidence = append(f.Evidence, "user data that waits for "+ecsUnit+" or for the registration waits for itself: a deadlock")
 	f.Evidence = append(f.Evidence, w.unitEvidence(ctx, dockerUnit)...)
 	f.Fix = fix.Do("End what user data waits in, and in user data use --no-block and do not wait for the registration:",
-		"systemctl list-jobs", "systemd-cgls --no-pager -u "+userDataUnit, "sudo kill PID")
+		"systemctl list-jobs --no-pager", "systemd-cgls --no-pager -u "+userDataUnit, "sudo kill PID")
 	f.Confirm = "systemd-cgls shows a systemctl without --no-block, or a loop that waits for the ECS agent"
 	f.SymptomOf = nil // Docker waits in the same queue, or is not what is waited for
 }
@@ -213,8 +217,13 @@ func (w World) userDataHolds(ctx context.Context, name string) bool {
 		return false
 	}
 	unit, err := w.Units.Show(ctx, name)
-	running, err2 := w.Units.Show(ctx, userDataUnit)
-	return err == nil && err2 == nil && unit.Job != nil && unit.ActiveState != "active" && running.ActiveState == "activating"
+	return err == nil && unit.Job != nil && unit.ActiveState != "active" && w.userDataRuns(ctx)
+}
+
+// userDataRuns reports whether cloud-init still runs user data.
+func (w World) userDataRuns(ctx context.Context) bool {
+	s, err := w.Units.Show(ctx, userDataUnit)
+	return err == nil && s.ActiveState == "activating"
 }
 
 // count is a number with its noun.

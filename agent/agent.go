@@ -77,7 +77,7 @@ type Agent struct {
 	notice  leaving.Notice
 	blind   bool // whether it leaves is not known, and that was said
 	snap    registration.Snapshot
-	cycled  time.Time // the end of the last cycle
+	cycled  time.Time     // the end of the last cycle
 	mute    bool          // the state cannot be written, and that was said
 	changed chan struct{} // something happened that the state file should tell
 

@@ -3,8 +3,8 @@ package ecsagent
 // rulesOfRegistration: ECS refuses RegisterContainerInstance.
 var rulesOfRegistration = []rule{
 	{
-		id:      "cluster-create-denied",
-		source:  "ecs-agent/api/ecs/client/ecs_client.go:CreateCluster",
+		id:     "cluster-create-denied",
+		source: "ecs-agent/api/ecs/client/ecs_client.go:CreateCluster",
 		signs: []string{
 			"could not create cluster*accessdenied",
 			"could not create cluster*not authorized",

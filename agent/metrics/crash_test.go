@@ -58,18 +58,16 @@ func publishUntilKilled() {
 		return nil
 	}), Log: log.Logger()})
 	first, _ := strconv.ParseInt(os.Getenv("METRICS_TEST_FIRST"), 10, 64)
-	now, cancel := context.WithCancel(context.Background())
-	cancel() // a Flush is one request
 	for i := range int64(6) {
 		m := minute(time.Unix((first+i)*60, 0), 3)
 		step()
 		p.Add(m)
 		book.line('a', m.At.Unix())
 		step() // on disk, and not noted
-		_ = p.Flush(now)
+		_ = p.Flush(ended)
 	}
 	for p.Stats().Minutes > 0 {
-		_ = p.Flush(now)
+		_ = p.Flush(ended)
 	}
 	os.Exit(0)
 }

@@ -12,95 +12,92 @@ import (
 
 const (
 	maxData = awsapi.MaxData
-	// CloudWatch takes two weeks; a minute is left for the way.
-	maxAge = 14*24*time.Hour - time.Minute
 	// maxBad is how many data of a minute may be refused one by one, before the
-	// rest of it is taken for no better.
+	// rest of it is dropped too.
 	maxBad = 3
 	// sending is the problem that is over with the next success.
 	sending = "sending "
 )
 
-// trip is the minute on its way.
-type trip struct {
+// current is the minute that is being sent.
+type current struct {
 	limit    int // data in the next request
 	failures int // requests that failed in a row
 
 	minute Minute
 	onDisk bool
-	from   int      // data of the minute that are done with
-	before progress // when the minute's first request was made
-	latest int64    // likewise
-	bad    int      // data of it that were refused
-	taken  bool     // some of it may be with CloudWatch
+	from   int // data of the minute that are done with
+	bad    int // data of it that were refused
 }
 
-// turn makes one request, if there is something to send, and says when the next
+// step makes one request, if there is something to send, and returns when the next
 // is due.
-func (p *Publisher) turn(ctx context.Context) (pause time.Duration, err error) {
+func (p *Publisher) step(ctx context.Context) (pause time.Duration, err error) {
 	select {
 	case p.turns <- struct{}{}:
-		defer func() { <-p.turns }()
-	case <-ctx.Done():
-		return 0, ctx.Err()
+	default:
+		select {
+		case p.turns <- struct{}{}:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
 	}
-	to, ok := p.depart()
-	if !ok {
-		return p.untilMySecond(time.Now()), nil
+	defer func() { <-p.turns }()
+	to, err := p.pick()
+	if to == 0 {
+		return p.untilMySecond(time.Now()), err
 	}
 	ctx, stop := context.WithTimeout(ctx, answerTime)
 	defer stop()
-	t := &p.trip // no other goroutine has it until it has arrived
-	err = p.opts.Sender.PutMetricData(ctx, p.opts.Namespace, t.minute.At, t.minute.Data[t.from:to])
-	return p.arrive(to, err), err
+	c := &p.current // no other goroutine has it until the answer is there
+	err = p.opts.Sender.PutMetricData(ctx, p.opts.Namespace, c.minute.At, c.minute.Data[c.from:to])
+	return p.answered(to, err), err
 }
 
-// depart picks the next data, t.from up to to, and notes on disk that they are
-// sent, before they are.
-func (p *Publisher) depart() (to int, ok bool) {
+// pick chooses the next data, current.from up to to, and notes on disk that they are
+// sent, before they are. Without data to send, to is 0.
+func (p *Publisher) pick() (to int, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	t := &p.trip
-	for p.board() {
-		to = t.from + fitting(t.minute.Data[t.from:], t.limit)
-		if p.spool.advance(t.minute.unix(), to, t.onDisk) {
-			p.spool.flying = t.minute.unix()
+	_ = p.spool.ready()
+	for p.choose() {
+		c := &p.current
+		to = c.from + fitting(c.minute.Data[c.from:], c.limit)
+		if p.spool.advance(c.minute.unix(), to, c.onDisk) {
+			p.spool.flying = c.minute.unix()
 			p.stats.Calls++
-			return to, true
+			return to, nil
 		}
 	}
-	return 0, false
+	return 0, p.spool.err
 }
 
-// board makes the oldest minute that is worth sending the one on its way.
-func (p *Publisher) board() bool {
-	t := &p.trip
-	for {
+// choose makes the oldest minute the current one, unless a part of one was sent and
+// the rest can be.
+func (p *Publisher) choose() bool {
+	c := &p.current
+	for p.spool.flying == 0 || c.onDisk && p.spool.err != nil {
 		m, onDisk, ok := p.spool.head()
 		if !ok {
 			return false
 		}
-		if !m.At.Equal(t.minute.At) || onDisk != t.onDisk {
-			t.minute, t.onDisk, t.bad, t.taken = m, onDisk, 0, false
-			t.before, t.latest = p.spool.progress.now, p.spool.latest
-			t.from = p.spool.doneOf(m.unix(), onDisk)
+		if !m.At.Equal(c.minute.At) || onDisk != c.onDisk {
+			c.minute, c.onDisk, c.bad = m, onDisk, 0
+			c.from = p.spool.doneOf(m.unix())
 		}
-		switch {
-		case t.from >= len(m.Data): // an earlier run was stopped after the last request
-		case time.Since(m.At) > maxAge:
-			p.drop(TooOld, len(m.Data)-t.from)
-			p.say.problem("old", "minutes older than two weeks are dropped: CloudWatch does not take them")
-		default:
+		if c.from < len(m.Data) {
 			return true
 		}
-		p.leave()
+		p.finish() // an earlier run was stopped after the last request
 	}
+	return !p.spool.foreign()
 }
 
-// leave ends the trip.
-func (p *Publisher) leave() {
-	p.spool.done(p.trip.onDisk)
-	p.spool.flying, p.trip.minute = 0, Minute{}
+// finish ends the current minute.
+func (p *Publisher) finish() {
+	c := &p.current
+	p.spool.done(c.minute.unix(), c.onDisk)
+	p.spool.flying, c.minute = 0, Minute{}
 }
 
 // fitting is how many of the data go into one request.
@@ -114,68 +111,70 @@ func fitting(data []Datum, limit int) int {
 	return min(len(data), limit)
 }
 
-// arrive draws the consequences of a request, as the package's table has them,
-// and says when the next is due.
-func (p *Publisher) arrive(to int, err error) time.Duration {
+// answered does what the package's table says for the answer to a request, and
+// returns when the next is due.
+func (p *Publisher) answered(to int, err error) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	t, n := &p.trip, to-p.trip.from
+	c, n := &p.current, to-p.current.from
 	p.stats.note(n, err)
 	switch {
 	case err == nil:
 		p.say.over(sending, "metrics are published again")
-		t.from, t.taken, t.failures, t.limit = to, true, 0, min(2*t.limit, maxData)
+		c.from, c.failures, c.limit = to, 0, min(2*c.limit, maxData)
+		p.due = time.Now()
 	case errors.Is(err, awsapi.ErrUnanswered):
 		p.drop(Ambiguous, n)
-		t.from, t.taken, t.limit = to, true, 1
+		c.from, c.limit = to, 1
 		p.failed(err)
 	case errors.Is(err, awsapi.ErrInvalid), errors.Is(err, awsapi.ErrTooLarge):
 		p.refused(to, err)
 	default:
-		p.spool.retreat(t.minute.unix(), t.from)
+		p.spool.retreat(c.minute.unix(), c.from)
 		p.failed(err)
 	}
-	return p.next()
+	return p.next(err == nil)
 }
 
 func (p *Publisher) failed(err error) {
-	p.trip.failures++
-	p.say.problem(sending+string(awsapi.KindOf(err)), fmt.Sprintf("the minute %s was not published: %v", stamp(p.trip.minute.unix()), err))
+	p.current.failures++
+	p.say.problem(sending+string(awsapi.KindOf(err)), fmt.Sprintf("the minute %s was not published: %v", stamp(p.current.minute.unix()), err))
 }
 
 // refused halves what is refused for what it is, until it is one datum.
 func (p *Publisher) refused(to int, err error) {
-	t, n := &p.trip, to-p.trip.from
+	c, n := &p.current, to-p.current.from
 	if n > 1 {
-		t.limit = n / 2
-		p.spool.retreat(t.minute.unix(), t.from)
+		c.limit = n / 2
+		p.spool.retreat(c.minute.unix(), c.from)
 		return
 	}
-	if t.bad++; t.bad >= maxBad {
-		to, t.limit = len(t.minute.Data), maxData
+	if c.bad++; c.bad >= maxBad {
+		to, c.limit = len(c.minute.Data), maxData
 	}
-	p.drop(Invalid, to-t.from)
-	p.say.problem("invalid", fmt.Sprintf("the metric %s of %v is left out: %v", t.minute.Data[t.from].Name, t.minute.Data[t.from].Dimensions, err))
-	t.from = to
+	p.drop(Invalid, to-c.from)
+	p.say.problem("invalid", fmt.Sprintf("the metric %s of %v is left out: %v", c.minute.Data[c.from].Name, c.minute.Data[c.from].Dimensions, err))
+	c.from = to
 }
 
-// next ends the trip if it is over, and says when the next request is due.
-func (p *Publisher) next() time.Duration {
-	t := &p.trip
-	if t.from == 0 {
+// next ends the minute if all of it was sent, and returns when the next request is
+// due.
+func (p *Publisher) next(sent bool) time.Duration {
+	c := &p.current
+	if c.from == 0 {
 		p.spool.flying = 0
 	}
-	if t.from == len(t.minute.Data) {
-		if !t.taken { // CloudWatch has nothing of it, so that it may come again
-			p.spool.retreat(t.before.At, t.before.Done)
-			p.spool.latest = t.latest
-		}
-		p.leave()
+	if c.from == len(c.minute.Data) {
+		p.finish()
+	}
+	left := p.spool.waiting()
+	if sent && left == 0 {
+		p.due = time.Time{}
 	}
 	switch {
-	case t.failures > 0:
-		return backoff(t.failures)
-	case len(p.spool.files)+len(p.spool.memory) == 0:
+	case c.failures > 0:
+		return backoff(c.failures)
+	case left == 0:
 		return p.untilMySecond(time.Now())
 	}
 	return pace + rand.N(pace)

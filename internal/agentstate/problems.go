@@ -53,8 +53,8 @@ func (s State) Problems(now time.Time) []Problem {
 		add(true, false, "muster-crash-loop", fix.Do("Read the log of the container that exited last:", "docker ps --all --filter status=exited"), "%s is in a crash loop: %s", c.Name, c.Why)
 	}
 	p := s.Publishing
-	add(!p.Failing.IsZero() && now.Sub(p.Failing) > failingLong, true, "muster-publishing", fix.Do("Allow cloudwatch:PutMetricData in the instance role, and port 443 to the CloudWatch endpoint."),
-		"CloudWatch has accepted no metrics for %s: %s", age(now, p.Failing), p.Why)
+	since, silent := p.silent(now)
+	add(silent, true, "muster-publishing", s.publishingFix(), "CloudWatch has accepted no metrics for %s: %s", age(now, since), p.reason())
 	add(p.Waiting > waitingLong, true, "muster-spool", fix.Fix{}, "%d minutes of metrics are queued on disk (%d bytes) until CloudWatch accepts them", p.Waiting, p.Bytes)
 	add(p.Dropped > 0, true, "muster-dropped", fix.Do("Read why:", "journalctl -u muster-agent"), "%d data points were dropped since the agent started", p.Dropped)
 	return all

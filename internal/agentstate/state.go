@@ -101,7 +101,9 @@ type Publishing struct {
 	Why       string    `json:"why,omitempty"`
 	Waiting   int       `json:"waiting_minutes"`
 	Bytes     int64     `json:"waiting_bytes"`
-	Dropped   int64     `json:"dropped"` // data
+	Dropped   int64     `json:"dropped"`                // data
+	Overdue   time.Time `json:"overdue_since,omitzero"` // since when there have been data to send and none was sent
+	Cause     string    `json:"cause,omitempty"`        // of Why: a metrics.Cause
 }
 
 // Events is how the EventBridge events fare.

@@ -156,3 +156,40 @@ func audit(t *testing.T, path string, kills int) {
 		t.Errorf("%d kills lost %d of %d minutes", kills, lost, len(added))
 	}
 }
+
+// Of two agents on one spool, one of which is killed at any moment, only one sends a
+// minute.
+func TestTwoProcessesSendNothingTwice(t *testing.T) {
+	t.Parallel()
+	dir, first := t.TempDir(), time.Now().Add(-48*time.Hour).Unix()/60
+	for range 12 {
+		var pair [2]*exec.Cmd
+		for i := range pair {
+			pair[i] = exec.CommandContext(t.Context(), os.Args[0])
+			pair[i].Env = append(os.Environ(), killVariable+"=0", "METRICS_TEST_DIR="+dir, "METRICS_TEST_FIRST="+strconv.FormatInt(first, 10))
+			if err := pair[i].Start(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		doomed := time.AfterFunc(5*time.Millisecond+rand.N(40*time.Millisecond), func() { _ = pair[rand.IntN(2)].Process.Kill() })
+		for _, cmd := range pair {
+			_ = cmd.Wait()
+		}
+		doomed.Stop()
+		first += 6
+	}
+	file, err := os.Open(dir + "/ledger")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	_, taken := ledger{file}.read(t)
+	for at, times := range taken {
+		if times > 1 {
+			t.Errorf("minute %d was taken %d times", at, times)
+		}
+	}
+	if len(taken) < 24 {
+		t.Errorf("only %d of 72 minutes were taken", len(taken))
+	}
+}

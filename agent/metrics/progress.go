@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// progress says how far publishing has come: everything of the minutes before
-// At, and the first Done data of the minute At, were handed to CloudWatch.
+// progress is how far publishing has come: the first Done data of the minute At were
+// handed to CloudWatch. The file of that minute is removed before another is begun.
 type progress struct {
 	At   int64 // Unix seconds
 	Done int
@@ -16,19 +16,24 @@ type progress struct {
 
 // note keeps a progress in a file of two slots, which are written in turn and in
 // place: whatever is interrupted, the other slot is whole, and a disk that is
-// full has room. A slot is a serial number, the progress and their checksum.
+// full has room. (A file that is renamed into place would need some, and without a
+// progress no minute may be sent.) A slot is a serial number, the progress and their
+// checksum.
 type note struct {
 	path   string
 	serial uint32
 	now    progress
 }
 
-const slotLen = 4 + 8 + 4 + crcLen
+const (
+	slotLen = 4 + 8 + 4 + crcLen
+	maxNote = 1 << 16 // what is longer was not written here
+)
 
 // read returns errDamaged if no slot is whole. A file that is not there, or in
 // which nothing was written yet, is no progress.
 func (n *note) read() error {
-	data, err := os.ReadFile(n.path)
+	data, err := readFile(n.path, maxNote)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(data) == 0 {
 		return nil
 	}
@@ -58,7 +63,7 @@ func (n *note) write(p progress) error {
 	slot = binary.LittleEndian.AppendUint64(slot, uint64(p.At))
 	slot = binary.LittleEndian.AppendUint32(slot, uint32(p.Done))
 	slot = binary.LittleEndian.AppendUint32(slot, checksum(slot))
-	f, err := os.OpenFile(n.path, os.O_WRONLY|os.O_CREATE, 0o600)
+	f, err := openRegular(n.path, os.O_WRONLY|os.O_CREATE)
 	if err != nil {
 		return err
 	}

@@ -18,14 +18,14 @@ const (
 	maxBackoff      = 5 * time.Minute
 	pace            = time.Second // between requests when minutes have piled up, at least
 	answerTime      = 15 * time.Second
-	lastWords       = 500 * time.Millisecond // for a request that is under way at the end, after Flush has waited for it
+	grace           = 500 * time.Millisecond // for a request that is under way at the end, after Flush has waited for it
 	// The instance's second is neither before its minute is known nor so late that
 	// a slow answer would reach into the next minute.
 	firstSecond, seconds = 5 * time.Second, 40 * time.Second
 )
 
-// Sender sends data of one minute, once; awsapi.Client is one, and says by its
-// errors what became of them.
+// Sender sends data of one minute, once; awsapi.Client is one. Its errors classify what
+// became of them.
 type Sender interface {
 	PutMetricData(ctx context.Context, namespace string, at time.Time, data []Datum) error
 }
@@ -93,7 +93,7 @@ func (p *Publisher) Add(m Minute) {
 	}
 	if !p.spool.add(m) {
 		p.drop(Late, len(m.Data))
-		p.say.problem("late", fmt.Sprintf("the minute %s is not published: that of %s was before; was muster-agent restarted within it, or did the clock go back?", stamp(m.unix()), stamp(p.spool.last())))
+		p.say.problem("late", fmt.Sprintf("the minute %s is dropped, since the minute %s was added before: muster-agent was restarted within it, or the clock went back", stamp(m.unix()), stamp(p.spool.last())))
 		return
 	}
 	p.say.over("late", "minutes are in order again")
@@ -106,7 +106,7 @@ func stamp(unix int64) string { return time.Unix(unix, 0).UTC().Format(time.RFC3
 func (p *Publisher) Run(ctx context.Context) {
 	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(lastWords, stop) })()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(grace, stop) })()
 	next := time.NewTimer(p.untilMySecond(time.Now()))
 	defer next.Stop()
 	for {

@@ -30,7 +30,8 @@ func (s *spool) soon() int64 { return s.clock().Add(ahead).Unix() }
 func (s *spool) last() int64 {
 	soon := s.soon()
 	if s.latest > soon {
-		s.say.problem("clock", fmt.Sprintf("the minute %s was added or sent, which is later than the clock (%s): the clock was corrected, and that minute is forgotten", stamp(s.latest), s.clock().UTC().Format(time.RFC3339)))
+		s.say.problem("clock", fmt.Sprintf("the minute %s was added or sent, which is later than the clock (%s): "+
+			"the clock was corrected, and that minute is forgotten", stamp(s.latest), stamp(s.clock().Unix())))
 		s.latest = s.latestKept(soon)
 	} else if s.latest > 0 {
 		s.say.clear("clock")

@@ -16,7 +16,11 @@ func (w *world) back() { w.fail = nil }
 // A clock that stood in 2036 at boot, with a request that nobody answered, must not
 // silence the agent once it is right, neither in this run nor in the next.
 func TestAClockThatWasWrongIsForgotten(t *testing.T) {
-	for name, wrong := range map[string]time.Duration{"ten years ahead": 10 * 365 * 24 * time.Hour, "two hours ahead": 2 * time.Hour, "five minutes ahead": 5 * time.Minute} {
+	for name, wrong := range map[string]time.Duration{
+		"ten years ahead":    10 * 365 * 24 * time.Hour,
+		"two hours ahead":    2 * time.Hour,
+		"five minutes ahead": 5 * time.Minute,
+	} {
 		for _, restart := range []bool{false, true} {
 			t.Run(name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
@@ -67,7 +71,11 @@ func TestMinutesOfAWrongClockDoNotComeBack(t *testing.T) {
 
 // A clock that is wrong for a while is no reason to drop what was counted before.
 func TestGoodMinutesOutliveAWrongClock(t *testing.T) {
-	for name, wrong := range map[string]time.Duration{"in 1970": -30 * 365 * 24 * time.Hour, "three hours behind": -3 * time.Hour, "in 2036": 36 * 365 * 24 * time.Hour} {
+	for name, wrong := range map[string]time.Duration{
+		"in 1970":            -30 * 365 * 24 * time.Hour,
+		"three hours behind": -3 * time.Hour,
+		"in 2036":            36 * 365 * 24 * time.Hour,
+	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)

@@ -166,7 +166,8 @@ func TestTwoProcessesSendNothingTwice(t *testing.T) {
 		var pair [2]*exec.Cmd
 		for i := range pair {
 			pair[i] = exec.CommandContext(t.Context(), os.Args[0])
-			pair[i].Env = append(os.Environ(), killVariable+"=0", "METRICS_TEST_DIR="+dir, "METRICS_TEST_FIRST="+strconv.FormatInt(first, 10))
+			pair[i].Env = append(os.Environ(), killVariable+"=0", "METRICS_TEST_DIR="+dir,
+				"METRICS_TEST_FIRST="+strconv.FormatInt(first, 10))
 			if err := pair[i].Start(); err != nil {
 				t.Fatal(err)
 			}

@@ -37,7 +37,8 @@ func TestAnErrorIsNoDamage(t *testing.T) {
 					w.pass(10, 0)
 					w.want(t, 4*5)
 					w.said(t, 1, "cannot be read")
-					if s := w.Stats(); s.Dropped != (metrics.Stats{}.Dropped) || s.Minutes != 1 || time.Since(s.Overdue) < 8*time.Minute || s.Cause != metrics.CauseSpool {
+					s := w.Stats()
+					if s.Dropped != (metrics.Stats{}.Dropped) || s.Minutes != 1 || time.Since(s.Overdue) < 8*time.Minute || s.Cause != metrics.CauseSpool {
 						t.Errorf("%+v", s)
 					}
 					if err := errors.Join(os.Remove(path), os.Rename(path+".hidden", path)); err != nil {
@@ -150,7 +151,8 @@ func TestASecondPublisherWaits(t *testing.T) {
 			}
 		}
 		other.said(t, 1, fmt.Sprintf("is locked by process %d", os.Getpid()))
-		if s := other.Stats(); len(other.times) != 0 || s.Cause != metrics.CauseLock || time.Since(s.Overdue) < 10*time.Minute || s.Dropped != (metrics.Stats{}.Dropped) {
+		s := other.Stats()
+		if len(other.times) != 0 || s.Dropped != (metrics.Stats{}.Dropped) || s.Cause != metrics.CauseLock || time.Since(s.Overdue) < 10*time.Minute {
 			t.Errorf("%+v", s)
 		}
 		w.Close()
@@ -181,7 +183,7 @@ func beChild(as string) {
 		w.start()
 		w.away()
 		w.Add(minute(time.Now().Add(-time.Minute), 2))
-		fmt.Println("ready")
+		_, _ = fmt.Fprintln(os.Stdout, "ready")
 		select {}
 	case "exhausted":
 		beExhausted(w)
@@ -235,12 +237,12 @@ func beExhausted(w *world) {
 	s := w.Stats()
 	_ = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &most)
 	aside, _ := filepath.Glob(w.dir + "/*.damaged")
-	fmt.Printf("exhausted: %d arrived, %d minutes, %d aside, dropped %v, %s\n", len(w.times), s.Minutes, len(aside), s.Dropped, s.Cause)
-	fmt.Printf("said %d times\n", w.Count("too many open files"))
+	_, _ = fmt.Fprintf(os.Stdout, "exhausted: %d arrived, %d minutes, %d aside, dropped %v, %s\n", len(w.times), s.Minutes, len(aside), s.Dropped, s.Cause)
+	_, _ = fmt.Fprintf(os.Stdout, "said %d times\n", w.Count("too many open files"))
 	for w.Stats().Minutes > 0 {
 		_ = w.Flush(ended)
 	}
-	fmt.Printf("then: %d arrived as %d, dropped %v\n", len(w.order), len(w.times), w.Stats().Dropped)
+	_, _ = fmt.Fprintf(os.Stdout, "then: %d arrived as %d, dropped %v\n", len(w.order), len(w.times), w.Stats().Dropped)
 }
 
 // Without a descriptor nothing is set aside, nothing is lost, and all is sent when

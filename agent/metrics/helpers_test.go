@@ -119,7 +119,9 @@ func (w *world) start() {
 	if w.Publisher != nil {
 		w.Close()
 	}
-	w.Publisher = metrics.NewPublisher(metrics.Options{Dir: w.dir, MaxBytes: 1 << 30, Sender: &w.cloud, Namespace: "n", InstanceID: "i-0123456789abcdef0", Log: w.Logger(), Clock: w.now})
+	w.Publisher = metrics.NewPublisher(metrics.Options{
+		Dir: w.dir, MaxBytes: 1 << 30, Sender: &w.cloud, Namespace: "n", InstanceID: "i-0123456789abcdef0", Log: w.Logger(), Clock: w.now,
+	})
 }
 
 func newWorld(t *testing.T) *world {

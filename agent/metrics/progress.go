@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 )
 
 // progress is how far publishing has come: the first Done data of the minute At were
@@ -73,4 +74,66 @@ func (n *note) write(p progress) error {
 	}
 	n.serial, n.now = serial, p
 	return nil
+}
+
+// doneOf is how many data of a minute were handed over.
+func (s *spool) doneOf(at int64) int {
+	if at == s.progress.now.At {
+		return s.progress.now.Done
+	}
+	return 0
+}
+
+// advance notes that the first n data of a minute are handed over. A file is not to
+// be sent unless that is on disk; a minute of which the disk knows nothing cannot
+// come back.
+func (s *spool) advance(at int64, n int, onDisk bool) bool {
+	if s.err == nil && s.abandon(at) {
+		_ = s.note(progress{at, n})
+	}
+	if s.err != nil && onDisk {
+		return false
+	}
+	s.latest = max(s.latest, at)
+	return true
+}
+
+// abandon drops the rest of a minute that was sent in part, before the progress of
+// another replaces its own.
+func (s *spool) abandon(next int64) bool {
+	was := s.progress.now
+	f, there := s.fileOf(was.At)
+	if was.At == next || was.Done == 0 || !there {
+		return true
+	}
+	if err := s.remove(f); err != nil {
+		s.stuck, s.err = true, err
+		s.trouble(err)
+		return false
+	}
+	s.drop(Ambiguous, max(0, f.data-was.Done))
+	return true
+}
+
+// retreat takes back what advance noted.
+func (s *spool) retreat(at int64, n int) {
+	if s.err == nil {
+		_ = s.note(progress{at, n}) // or they count as sent: at most once
+	}
+}
+
+// done removes a minute that was handed over.
+func (s *spool) done(at int64, onDisk bool) {
+	if !onDisk {
+		s.memory = slices.DeleteFunc(s.memory, func(k kept) bool { return k.at == at })
+		return
+	}
+	f, there := s.fileOf(at)
+	if !there {
+		return
+	}
+	if err := s.remove(f); err != nil {
+		s.stuck, s.err = true, err // the progress says that it was sent
+		s.trouble(err)
+	}
 }

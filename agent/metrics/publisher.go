@@ -93,7 +93,8 @@ func (p *Publisher) Add(m Minute) {
 	}
 	if !p.spool.add(m) {
 		p.drop(Late, len(m.Data))
-		p.say.problem("late", fmt.Sprintf("the minute %s is dropped, since the minute %s was added before: muster-agent was restarted within it, or the clock went back", stamp(m.unix()), stamp(p.spool.last())))
+		p.say.problem("late", fmt.Sprintf("the minute %s is dropped, since the minute %s was added before: "+
+			"muster-agent was restarted within it, or the clock went back", stamp(m.unix()), stamp(p.spool.last())))
 		return
 	}
 	p.say.over("late", "minutes are in order again")

@@ -153,7 +153,8 @@ func (p *Publisher) refused(to int, err error) {
 		to, c.limit = len(c.minute.Data), maxData
 	}
 	p.drop(Invalid, to-c.from)
-	p.say.problem("invalid", fmt.Sprintf("the metric %s of %v is left out: %v", c.minute.Data[c.from].Name, c.minute.Data[c.from].Dimensions, err))
+	bad := c.minute.Data[c.from]
+	p.say.problem("invalid", fmt.Sprintf("the metric %s of %v is left out: %v", bad.Name, bad.Dimensions, err))
 	c.from = to
 }
 

@@ -35,10 +35,13 @@ func (s State) publishingFix() fix.Fix {
 	case "lock":
 		return fix.Do("Stop the other agent, or leave the spool to it:", "pgrep -af 'muster agent'")
 	case "spool":
-		return fix.Do("Repair the file or the disk that the error names; the agent then continues by itself. Its log:", "sudo journalctl -u muster-agent -n 50 --no-pager")
+		return fix.Do("Repair the file or the disk that the error names; the agent then continues by itself. Its log:",
+			"sudo journalctl -u muster-agent -n 50 --no-pager")
 	case "exhausted":
 		return fix.Do("Find what uses up the open files or the memory of muster-agent, then restart it:",
-			fmt.Sprintf("sudo ls -l /proc/%d/fd", s.PID), "systemctl show muster-agent -p LimitNOFILE -p MemoryMax", "sudo systemctl restart muster-agent")
+			fmt.Sprintf("sudo ls -l /proc/%d/fd", s.PID),
+			"systemctl show muster-agent -p LimitNOFILE -p MemoryMax",
+			"sudo systemctl restart muster-agent")
 	case "clock":
 		return fix.Do("Correct the clock:", "sudo chronyc makestep", "chronyc tracking")
 	case "credentials":

@@ -77,6 +77,7 @@ type Agent struct {
 	notice  leaving.Notice
 	blind   bool // whether it leaves is not known, and that was said
 	snap    registration.Snapshot
+	cycled  time.Time // the end of the last cycle
 	mute    bool          // the state cannot be written, and that was said
 	changed chan struct{} // something happened that the state file should tell
 
@@ -214,6 +215,7 @@ func (a *Agent) cycle(ctx context.Context, first bool) {
 		a.alive()
 	}
 	a.lookLeaving(ctx)
+	a.cycled = time.Now()
 }
 
 // firstList bounds how long the first cycle waits for the first list.

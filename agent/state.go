@@ -9,6 +9,7 @@ import (
 	"muster/agent/containers"
 	"muster/agent/registration"
 	"muster/internal/agentstate"
+	"muster/internal/crashloop"
 )
 
 // write tells how things are. Where that cannot be told is said once.
@@ -24,11 +25,11 @@ func (a *Agent) write() {
 func (a *Agent) state(now time.Time) agentstate.State {
 	seen := a.Containers.Snapshot()
 	s := agentstate.State{
-		Version: a.Version, PID: os.Getpid(), InstanceID: a.InstanceID, Started: a.began, Written: now,
+		Version: a.Version, PID: os.Getpid(), InstanceID: a.InstanceID, Started: a.began, Written: now, Cycled: a.cycled,
 		Period:       int(a.Settings.WatchPeriod.Seconds()),
 		Registration: registrationState(a.snap), Leaving: a.notice.Text,
 		Docker:   agentstate.Docker{Reachable: seen.Docker, Since: seen.Since, Why: seen.Why, Running: seen.Running, Unhealthy: len(seen.Unhealthy)},
-		Services: []agentstate.Service{}, Unhealthy: listed(seen.Unhealthy, "its health check fails"), CrashLoops: listed(seen.Looping, "it ends unasked, again and again"),
+		Services: []agentstate.Service{}, Unhealthy: listed(seen.Unhealthy, "its health check fails"), CrashLoops: listed(seen.Looping, crashloop.Says()),
 		Publishing: a.publishing(), Events: a.events(),
 		Self: agentstate.Self{RSS: memory(), CPU: cpu(), Calls: a.Calls()},
 	}
@@ -58,7 +59,7 @@ func (a *Agent) addServices(s *agentstate.State) {
 
 func registrationState(r registration.Snapshot) agentstate.Registration {
 	out := agentstate.Registration{State: string(r.State), Since: r.Since, Why: r.Why, Cluster: clusterName(r.Cluster), ARN: r.ARN,
-		Status: r.ECS.Status, Asked: r.ECS.At, Trouble: r.ECS.Trouble}
+		Status: r.ECS.Status, Asked: r.ECS.At, Trouble: r.ECS.Trouble, Answered: r.Answered, Silent: r.Silent}
 	if r.ECS.Known() {
 		out.Connected = &r.ECS.Connected
 	}

@@ -44,7 +44,7 @@ func (a *Agent) tellTransition(t containers.Transition) {
 	case containers.DockerLost, containers.DockerRegained:
 		a.remember(t.At, string(t.Kind), t.Detail)
 	case containers.Crash:
-		a.say(a.Log.With("container", called(id)).Warn, string(t.Kind), t.Detail)
+		a.say(a.Log.Warn, string(t.Kind), called(id)+": "+t.Detail, "container", called(id))
 	default: // the kinds of both packages have the same names; a test holds them together
 		a.announce(announce.Event{Kind: announce.Kind(t.Kind), At: t.At, Cluster: clusterName(id.Cluster), Service: id.Service, Family: id.Family,
 			Task: id.TaskARN, Container: cmp.Or(id.Container, id.Name), Reason: t.Detail})

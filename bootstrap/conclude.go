@@ -10,28 +10,26 @@ import (
 	"muster/internal/bootreport"
 	"muster/internal/config"
 	"muster/internal/exitcode"
+	"muster/internal/fix"
 )
 
-// conclude tells the verdict to all who wait for it: the launch hook, the
-// CloudFormation stack, the group, the report and the console. It returns the
-// report with what was delivered.
+// conclude signals the result to everything that waits for this instance (the launch
+// hook, the CloudFormation stack, the group), and writes the report and the console's
+// line. It returns the report with the deliveries.
 func (r *run) conclude(ctx context.Context, report bootreport.Report) bootreport.Report {
 	report.WaitedSeconds = time.Since(r.started).Round(time.Millisecond).Seconds()
 	if r.aws != nil {
-		for _, tell := range []func(context.Context, bootreport.Report) *bootreport.Delivery{r.tellHook, r.tellStack, r.tellGroup} {
-			ctx, stop := context.WithTimeout(ctx, r.pace.tell) // each: one who hangs keeps the word from nobody else
-			d := tell(ctx, report)
-			stop()
-			if d != nil {
-				report.Deliveries = append(report.Deliveries, *d)
-				r.saidTo(*d)
+		before := r.lastReport()
+		for _, deliver := range []func(context.Context, bootreport.Report) *delivery{r.hookSignal, r.stackSignal, r.groupSignal} {
+			if d := deliver(ctx, report); d != nil {
+				report.Deliveries = append(report.Deliveries, r.deliver(ctx, d, report, before))
 			}
 		}
 		report.AWSCalls = r.aws.Calls()
 	}
-	if report.ExitCode == exitcode.Healthy && len(report.Undelivered()) > 0 {
+	if undelivered := len(report.Undelivered()); report.ExitCode == exitcode.Healthy && undelivered > 0 {
 		report.ExitCode = exitcode.SignalUndelivered
-		report.Reason += "; but not everybody who waits for it could be told"
+		report.Reason += fmt.Sprintf(", but %d of %s not delivered", undelivered, signals(len(report.Deliveries), undelivered))
 	}
 	if r.cfg != nil {
 		r.publish(report)
@@ -39,19 +37,57 @@ func (r *run) conclude(ctx context.Context, report bootreport.Report) bootreport
 	return report
 }
 
-func (r *run) saidTo(d bootreport.Delivery) {
-	if d.Error != "" {
-		r.warn("signal", "%s: %s not delivered: %s", d.To, d.What, d.Error)
-		return
+// signals is "1 signal was", "2 signals was": the verb goes with the undelivered ones.
+func signals(all, undelivered int) string {
+	noun, verb := "signals", "were"
+	if all == 1 {
+		noun = "signal"
 	}
-	r.say("signal", "%s: %s", d.To, d.What)
+	if undelivered == 1 {
+		verb = "was"
+	}
+	return fmt.Sprintf("%d %s %s", all, noun, verb)
 }
 
-// tellHook ends the launch hook: CONTINUE for an instance that may go on, and
-// ABANDON for one that failed if that was asked for. Otherwise the hook is left
-// to its own default result.
-func (r *run) tellHook(ctx context.Context, report bootreport.Report) *bootreport.Delivery {
-	if r.cfg.LifecycleHook == "" || report.Outcome == bootreport.Deferred && len(report.Deliveries) > 0 {
+// delivery is one signal to send.
+type delivery struct {
+	bootreport.Delivery
+	send    func(context.Context) error
+	over    error  // of send: the receiver waits no more, which is no failure
+	instead string // of What, then
+	fix     func(error) fix.Fix
+}
+
+// deliver sends the signal, unless an earlier run of this boot with the same outcome
+// has delivered it: the unit retries every minute. Each signal has its own timeout, so
+// that one that hangs does not keep the others from theirs.
+func (r *run) deliver(ctx context.Context, d *delivery, report, before bootreport.Report) bootreport.Delivery {
+	if before.Outcome == report.Outcome && before.StartedAt.After(r.record.At) && before.StartedAt.After(r.record.Since()) {
+		for _, was := range before.Deliveries {
+			if was.To == d.To && was.Error == "" && (was.What == d.What || was.What == d.instead) {
+				return was
+			}
+		}
+	}
+	ctx, stop := context.WithTimeout(ctx, r.pace.signal)
+	defer stop()
+	switch err := d.send(ctx); {
+	case d.over != nil && errors.Is(err, d.over):
+		d.What = d.instead
+	case err != nil:
+		d.Error, d.Fix = err.Error(), d.fix(err)
+		r.warn("signal", "%s: %s not delivered: %v", d.To, d.What, err)
+		return d.Delivery
+	}
+	r.info("signal", "%s: %s", d.To, d.What)
+	return d.Delivery
+}
+
+// hookSignal completes the launch hook: with CONTINUE for an instance that may go on,
+// and with ABANDON for one that failed, if the settings say so. Otherwise the hook ends
+// with its own default result.
+func (r *run) hookSignal(_ context.Context, report bootreport.Report) *delivery {
+	if r.cfg.LifecycleHook == "" {
 		return nil
 	}
 	result := "CONTINUE"
@@ -59,21 +95,20 @@ func (r *run) tellHook(ctx context.Context, report bootreport.Report) *bootrepor
 	case report.Failed() && r.cfg.OnFailure != config.OnFailureReport:
 		result = "ABANDON"
 	case report.Failed(), report.Outcome == bootreport.Undetermined:
-		r.say("signal", "launch hook %s is left to its default result; --on-failure abandon ends it at once when an instance is known to have failed", r.cfg.LifecycleHook)
+		r.info("signal", "launch hook %s ends with its default result (--on-failure abandon would end it at once)", r.cfg.LifecycleHook)
 		return nil
 	}
-	d := &bootreport.Delivery{To: "launch hook " + r.cfg.LifecycleHook, What: result}
-	err := r.noHook
-	if err == nil {
-		err = r.complete(ctx, result)
+	return &delivery{
+		Delivery: bootreport.Delivery{To: "launch hook " + r.cfg.LifecycleHook, What: result},
+		send:     func(ctx context.Context) error { return r.complete(ctx, result) },
+		over:     awsapi.ErrHookOver, instead: "no longer waiting for " + result, fix: r.hookFix,
 	}
-	if errors.Is(err, awsapi.ErrHookOver) {
-		d.What, err = "no longer waiting for "+result, nil
-	}
-	return withError(d, err)
 }
 
 func (r *run) complete(ctx context.Context, result string) error {
+	if r.noHook != nil {
+		return r.noHook
+	}
 	group, err := r.mustGroup(ctx)
 	if err != nil {
 		return err
@@ -81,22 +116,37 @@ func (r *run) complete(ctx context.Context, result string) error {
 	return r.aws.Complete(ctx, awsapi.Hook{Group: group, Name: r.cfg.LifecycleHook}, r.id.InstanceID, result)
 }
 
-// tellStack signals CloudFormation. A deferred instance is none that the stack
-// waits for, and of an undetermined one nothing is known.
-func (r *run) tellStack(ctx context.Context, report bootreport.Report) *bootreport.Delivery {
+// hookFix lists the hooks that the group has, where it has none of that name.
+func (r *run) hookFix(err error) fix.Fix {
+	switch {
+	case errors.Is(err, awsapi.ErrNoSuchHook) && r.group != nil:
+		return fix.Do("List the hooks of the group, then name the right one:",
+			fmt.Sprintf("aws autoscaling describe-lifecycle-hooks --auto-scaling-group-name %s --region %s", *r.group, r.id.Region),
+			"sudo muster bootstrap --cluster "+r.wanted.Text+" --lifecycle-hook NAME")
+	case r.group != nil && *r.group != "":
+		return fix.Do("Fix the error, or complete the hook yourself:",
+			fmt.Sprintf("aws autoscaling complete-lifecycle-action --auto-scaling-group-name %s --lifecycle-hook-name %s",
+				*r.group, r.cfg.LifecycleHook)+fmt.Sprintf(" --instance-id %s --lifecycle-action-result CONTINUE --region %s", r.id.InstanceID, r.id.Region))
+	}
+	return fix.Fix{}
+}
+
+// stackSignal signals CloudFormation. The stack does not wait for a deferred instance,
+// and an undetermined one is neither a success nor a failure.
+func (r *run) stackSignal(_ context.Context, report bootreport.Report) *delivery {
 	if r.cfg.CFNStack == "" || report.Outcome == bootreport.Deferred || report.Outcome == bootreport.Undetermined {
 		return nil
 	}
 	s := awsapi.Signal{Stack: r.cfg.CFNStack, Resource: r.cfg.CFNResource, InstanceID: r.id.InstanceID, Success: !report.Failed()}
-	d := &bootreport.Delivery{To: "CloudFormation stack " + s.Stack, What: "SUCCESS for " + s.Resource}
+	d := &delivery{
+		Delivery: bootreport.Delivery{To: "CloudFormation stack " + s.Stack, What: "SUCCESS for " + s.Resource},
+		send:     func(ctx context.Context) error { return r.signal(ctx, s) },
+		over:     awsapi.ErrNotWaiting, instead: "not waiting for a signal", fix: r.stackFix,
+	}
 	if !s.Success {
 		d.What = "FAILURE for " + s.Resource
 	}
-	err := r.signal(ctx, s)
-	if errors.Is(err, awsapi.ErrNotWaiting) {
-		d.What, err = "not waiting for a signal", nil
-	}
-	return withError(d, err)
+	return d
 }
 
 func (r *run) signal(ctx context.Context, s awsapi.Signal) error {
@@ -110,23 +160,29 @@ func (r *run) signal(ctx context.Context, s awsapi.Signal) error {
 	return r.aws.SignalIdentity(ctx, s, document, signature)
 }
 
-// tellGroup has an instance that did not register replaced, if that was asked
-// for and no launch hook has done it already. A bootstrap that failed is no
-// reason: the next instance would fail alike, and a slip of a person's on a
-// live instance must not end it.
-func (r *run) tellGroup(ctx context.Context, report bootreport.Report) *bootreport.Delivery {
+// stackFix lists the resources of the stack, where CloudFormation refused the name of
+// the stack or the resource.
+func (r *run) stackFix(err error) fix.Fix {
+	if awsapi.KindOf(err) != awsapi.Failed {
+		return fix.Fix{}
+	}
+	return fix.Do("List the resources of the stack, then name the one that waits for the signal:",
+		fmt.Sprintf("aws cloudformation list-stack-resources --stack-name %s --region %s", r.cfg.CFNStack, r.id.Region),
+		"sudo muster bootstrap --cluster "+r.wanted.Text+" --cfn-stack "+r.cfg.CFNStack+" --cfn-resource LOGICAL_ID")
+}
+
+// groupSignal has an instance that did not register replaced, if the settings say so
+// and no launch hook has done it already. A bootstrap that failed is no reason: the next
+// instance would fail alike, and a typo on a live instance must not end it.
+func (r *run) groupSignal(_ context.Context, report bootreport.Report) *delivery {
 	if r.cfg.OnFailure != config.OnFailureUnhealthy || report.ExitCode != exitcode.NotRegistered || r.cfg.LifecycleHook != "" {
 		return nil
 	}
-	d := &bootreport.Delivery{To: "Auto Scaling", What: "set to Unhealthy, to be replaced"}
-	// The group's owner asked for the replacement of instances that do not
-	// register, and all of them are young: not even the grace period keeps it.
-	return withError(d, r.aws.SetUnhealthy(ctx, r.id.InstanceID, false))
-}
-
-func withError(d *bootreport.Delivery, err error) *bootreport.Delivery {
-	if err != nil {
-		d.Error = err.Error()
+	return &delivery{
+		Delivery: bootreport.Delivery{To: "Auto Scaling", What: "set to Unhealthy, to be replaced"},
+		// The settings ask for the replacement of instances that do not register. All
+		// of them are young, so the grace period does not count.
+		send: func(ctx context.Context) error { return r.aws.SetUnhealthy(ctx, r.id.InstanceID, false) },
+		fix:  func(error) fix.Fix { return fix.Fix{} },
 	}
-	return d
 }

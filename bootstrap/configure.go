@@ -13,19 +13,19 @@ import (
 	"muster/internal/record"
 )
 
-// Options are what one call of Configure may be asked besides the settings.
+// Options are the parameters of Configure beside the settings.
 type Options struct {
 	DryRun bool      // write, queue and signal nothing; print the diff to Out
 	Wait   bool      // verify before returning
 	Out    io.Writer // for the diff
 }
 
-// Configure makes the instance join its cluster: it says who the instance is,
+// Configure makes the instance join its cluster: it identifies the instance,
 // finds and confirms the cluster, writes ecs.config and queues the units. It
 // never waits for the ECS agent: ecs.service is ordered after cloud-final, in
 // which user data runs. The error carries an exit code.
 func (h *Host) Configure(ctx context.Context, o Options) error {
-	r, err := h.begin(ctx)
+	r, err := h.open(ctx)
 	defer r.close()
 	if err == nil {
 		err = r.configure(ctx, o)
@@ -35,8 +35,9 @@ func (h *Host) Configure(ctx context.Context, o Options) error {
 		_, err = h.Verify(ctx)
 	case err == nil || o.DryRun && ctx.Err() == nil:
 	case ctx.Err() != nil:
-		err = interrupted(ctx) // a person's Ctrl-C is no reason to stop an ECS agent
+		err = interrupted(ctx) // Ctrl-C changes nothing
 	default:
+		err = r.thenAgain(err)
 		r.hold(ctx)
 		r.conclude(ctx, r.failedToConfigure(err))
 	}
@@ -53,16 +54,17 @@ func (r *run) configure(ctx context.Context, o Options) error {
 	if err := r.confirmCluster(ctx); err != nil {
 		return err
 	}
-	r.say("cluster", "%s, from %s", r.wanted, r.origin)
+	r.info("cluster", "%s, from %s", r.wanted, r.origin)
+	r.warnOfWarmPool(ctx)
 	if o.DryRun {
 		return r.dryRun(o.Out)
 	}
 	return r.join(ctx)
 }
 
-// join is what one run at a time may do. The lock's mark stands from the first
-// change to the last: whoever finds it restarts a running ECS agent, which may
-// not have read what the run before has written.
+// join is the part that one run at a time may do. The lock is marked from the first
+// change to the last. A run that finds the mark restarts a running ECS agent, which
+// may not have read what the run before it wrote.
 func (r *run) join(ctx context.Context) error {
 	l, err := r.lock(ctx)
 	if err != nil {
@@ -70,8 +72,15 @@ func (r *run) join(ctx context.Context) error {
 	}
 	defer l.release()
 	ref, stale := r.checkpoint()
+	if err := r.writable(ref); err != nil {
+		return err
+	}
 	if stale != nil && !r.cfg.ResetStaleState {
-		return r.staleState(stale)
+		if stale.fatal {
+			return r.staleState(stale)
+		}
+		r.warnOf("checkpoint", r.staleState(stale))
+		stale = nil
 	}
 	if err := l.mark(true); err != nil {
 		return err
@@ -94,14 +103,17 @@ func (r *run) join(ctx context.Context) error {
 	return l.mark(false)
 }
 
-// canWait refuses the one way to hang a boot.
+// canWait refuses to wait where that would hang the boot.
 func (r *run) canWait(ctx context.Context, wait bool) error {
 	if !wait || r.units == nil {
 		return nil
 	}
-	final, err := r.units.Show(ctx, "cloud-final.service")
+	final, err := r.units.Show(ctx, cloudFinal)
 	if err == nil && final.ActiveState == "activating" {
-		return exitcode.Wrap(exitcode.Usage, errors.New("--wait would hang this boot: cloud-final.service, in which user data runs, is not over, and ecs.service starts only after it. Leave --wait away: muster-verify.service waits instead"))
+		return exitcode.Wrap(exitcode.Usage, fix.Because(
+			errors.New("--wait would hang this boot: ecs.service starts only after user data has run"),
+			[]string{cloudFinal + ", in which user data runs, is activating, and ecs.service is ordered after it"},
+			fix.Do("Run bootstrap without --wait; muster-verify.service waits instead:", r.again(""))))
 	}
 	return nil
 }
@@ -112,26 +124,28 @@ func (r *run) dryRun(out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range append(c.repaired, c.left...) {
-		r.warn("ecs.config", "%s:%d: %s %s", c.path, p.Line, p.Key, p.What)
-	}
+	r.logProblems(c)
 	diff := ecsconfig.Diff(c.path, c.old, c.new)
-	if diff == "" {
-		diff = c.path + " is right already\n"
+	switch {
+	case diff == "" && len(c.left) > 0:
+		diff = c.path + " unchanged\n"
+	case diff == "":
+		diff = c.path + " is already correct, unchanged\n"
 	}
 	switch {
 	case stale != nil && r.cfg.ResetStaleState:
-		r.say("checkpoint", "%s holds cluster %s for this instance, and would be moved aside", r.checkpointPath(), stale.Cluster)
+		r.info("checkpoint", "%s would be moved aside: %s", r.checkpointPath(), stale.why)
 	case stale != nil:
 		r.warnOf("checkpoint", r.staleState(stale))
 	}
-	r.say("dry run", "nothing was written, queued or signalled")
-	_, err = io.WriteString(out, diff)
-	return err
+	r.info("dry run", "nothing was written, queued or signalled")
+	if _, err = io.WriteString(out, diff); err != nil {
+		return err
+	}
+	return c.refused
 }
 
-// remember leaves the record for the units. It names the cluster as it was
-// asked for.
+// remember writes the record for the units. It names the cluster as the settings do.
 func (r *run) remember() error {
 	r.record = record.Record{
 		InstanceID: r.id.InstanceID, At: time.Now().UTC(),
@@ -140,13 +154,17 @@ func (r *run) remember() error {
 	return r.record.Write(r.cfg.InstanceDir(r.id.InstanceID))
 }
 
-// failedToConfigure is the verdict of a boot that ended in bootstrap.
+// failedToConfigure is the report of a boot that ended in bootstrap.
 func (r *run) failedToConfigure(err error) bootreport.Report {
 	report := r.report()
 	report.ExitCode, report.Outcome, report.Reason = exitcode.Of(err), bootreport.OutcomeOf(err), "muster bootstrap failed"
 	to := fix.Of(err)
-	if to.IsZero() {
-		to = fix.Do("Fix the error above, then run bootstrap again:", "muster bootstrap")
+	switch {
+	case !to.IsZero():
+	case r.badSettings:
+		to = fix.Do("Correct the setting, then run bootstrap again.")
+	default:
+		to = fix.Do("Fix the error above, then run bootstrap again:", r.again(""))
 	}
 	report.Cause = bootreport.NewCause("bootstrap-failed", err.Error(), to)
 	return report

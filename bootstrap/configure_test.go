@@ -37,7 +37,7 @@ func TestECSConfigIsMerged(t *testing.T) {
 		"duplicates":           {before: "ECS_CLUSTER=a\nECS_X=1\nECS_CLUSTER=b\n", after: "ECS_X=1\nECS_CLUSTER=prod\n", says: []string{"ecs.config:1: ECS_CLUSTER is set again on line 3"}},
 		"quotes and export": {before: "ECS_CLUSTER=prod\nexport ECS_A=1\nECS_B=\\\"2\\\"\nECS_C =3\n", after: "ECS_CLUSTER=prod\nECS_A=1\nECS_B=\\\"2\\\"\nECS_C=3\n",
 			says: []string{"ecs.config:2: ECS_A", "remove", "ecs.config:4: ECS_C"}},
-		"what only a person can mend": {before: "ECS_RESERVED_MEMORY=much\n", after: "ECS_RESERVED_MEMORY=much\nECS_CLUSTER=prod\n", says: []string{"ecs.config:1: ECS_RESERVED_MEMORY", "left as it is"}},
+		"what only a person can mend": {before: "ECS_RESERVED_MEMORY=much\n", after: "ECS_RESERVED_MEMORY=much\nECS_CLUSTER=prod\n", says: []string{"ecs.config:1: ECS_RESERVED_MEMORY is not a whole number", "the ECS agent uses 0"}},
 		"more settings": {before: "ECS_RESERVED_MEMORY=1\n", ecs: "ECS_RESERVED_MEMORY=256\nECS_INSTANCE_ATTRIBUTES={\"stack\": \"blue\"}",
 			after: "ECS_RESERVED_MEMORY=256\nECS_CLUSTER=prod\nECS_INSTANCE_ATTRIBUTES={\"stack\": \"blue\"}\n"},
 		"10 MB long": {before: big, after: big + "ECS_CLUSTER=prod\n"},
@@ -65,7 +65,7 @@ func TestSettingsForTheAgentThatItWouldRefuseAreRefused(t *testing.T) {
 	for name, test := range map[string]struct{ ecs, says string }{
 		"no JSON":           {`ECS_INSTANCE_ATTRIBUTES={"stack": blue}`, "flag --ecs: ECS_INSTANCE_ATTRIBUTES"},
 		"the wrong JSON":    {`ECS_AVAILABLE_LOGGING_DRIVERS={"a":"b"}`, "JSON array"},
-		"the cluster":       {"ECS_CLUSTER=prod", "the setting for it is --cluster"},
+		"the cluster":       {"ECS_CLUSTER=prod", "the cluster is named with --cluster"},
 		"a secret unquoted": {`ECS_ENGINE_AUTH_DATA={"hunter2`, "ECS_ENGINE_AUTH_DATA"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -73,7 +73,7 @@ func TestSettingsForTheAgentThatItWouldRefuseAreRefused(t *testing.T) {
 			m := boot(t, sandbox.Options{}).set("CLUSTER", "prod", "ECS", test.ecs)
 			err := m.configure()
 			wantExit(t, err, exitcode.BadConfiguration)
-			wantText(t, err.Error(), test.says)
+			wantText(t, whole(err), test.says)
 			if strings.Contains(err.Error()+m.log.String(), "hunter2") {
 				t.Error("the value was shown")
 			}
@@ -105,11 +105,11 @@ func TestECSConfigThatCannotBeWritten(t *testing.T) {
 			test.prepare(m)
 			err := m.configure()
 			wantExit(t, err, exitcode.Failed)
-			wantText(t, err.Error(), m.path("etc/ecs"), test.says)
+			wantText(t, whole(err), m.path("etc/ecs"), test.says)
 			if _, err := os.Stat(m.path("var/lib/muster/instances/" + instanceID + "/bootstrap.json")); err == nil {
 				t.Error("a record was left")
 			}
-			wantCalls(t, m.systemd.did(), "mask ecs.service", "stop ecs.service")
+			wantCalls(t, m.systemd.did(), "mask ecs.service")
 		})
 	}
 }
@@ -157,7 +157,7 @@ func TestFullDiskLeavesTheOldECSConfig(t *testing.T) {
 	if !errors.Is(err, syscall.EFBIG) {
 		t.Errorf("error %v", err)
 	}
-	wantText(t, err.Error(), m.path(ecsConfig))
+	wantText(t, whole(err), m.path(ecsConfig))
 	if got := m.read(ecsConfig); got != old {
 		t.Errorf("half-written: %d bytes", len(got))
 	}
@@ -203,7 +203,7 @@ func TestDryRunOfARightConfigurationSaysSo(t *testing.T) {
 	if err := m.host.Configure(t.Context(), Options{DryRun: true, Out: &out}); err != nil {
 		t.Fatal(err)
 	}
-	wantText(t, out.String(), "is right already")
+	wantText(t, out.String(), "is already correct, unchanged")
 	wantText(t, m.log.String(), "would be moved aside")
 }
 
@@ -224,7 +224,7 @@ func TestCheckpointOfTheECSAgent(t *testing.T) {
 		says    string
 	}{
 		"none":                          {cluster: "prod", write: "prod"},
-		"garbage":                       {garbage: "no bolt file", cluster: "prod", write: "prod", says: "the ECS agent may refuse it too"},
+		"garbage":                       {garbage: "no bolt file", cluster: "prod", write: "prod", says: "the ECS agent may refuse the file too"},
 		"of another instance":           {saved: saved("old", "i-0fedcba9876543210"), cluster: "prod", write: "prod", says: "from the image"},
 		"of the same cluster":           {saved: saved("prod", instanceID), cluster: "prod", write: "prod"},
 		"saved as ARN, asked by name":   {saved: saved(clusterARN+"prod", instanceID), cluster: "prod", write: clusterARN + "prod", says: "compares the text"},
@@ -251,7 +251,7 @@ func TestCheckpointOfTheECSAgent(t *testing.T) {
 			err := m.configure()
 			if test.write == "" {
 				wantExit(t, err, exitcode.Failed)
-				wantText(t, err.Error()+"\n"+fix.Of(err).String(), test.says, `"default"`, "arn:ci/1")
+				wantText(t, whole(err), test.says, `"default"`, "arn:ci/1")
 				if _, err := os.Stat(m.path(ecsConfig)); err == nil {
 					t.Error("ecs.config was written")
 				}
@@ -268,6 +268,42 @@ func TestCheckpointOfTheECSAgent(t *testing.T) {
 			}
 			if rec, _ := record.Read(m.path("var/lib/muster/instances/" + instanceID)); rec.Cluster != test.cluster {
 				t.Errorf("recorded as %q", rec.Cluster)
+			}
+		})
+	}
+}
+
+// An agent with the ARN of an instance that ECS has deregistered comes back as that one
+// and is refused (agent/app/agent.go, reregisterContainerInstance; InactiveInstanceException
+// makes it wait an hour). verify has learned it from ECS; bootstrap asks nothing.
+func TestADeregisteredInstanceIsRemembered(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		arn, reset   string
+		warns, moved bool
+	}{
+		"deregistered":                 {arn: "arn:ci/1", warns: true},
+		"deregistered, reset":          {arn: "arn:ci/1", reset: "true", moved: true},
+		"another one was deregistered": {arn: "arn:ci/0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
+			if test.reset != "" {
+				m.set("RESET_STALE_STATE", test.reset)
+			}
+			m.saved("prod")
+			before := bootreport.Report{InstanceID: instanceID, ContainerInstanceARN: test.arn, Cause: bootreport.NewCause("container-instance-inactive", "x", fix.Fix{})}
+			if err := before.Write(m.path("var/lib/muster/instances/" + instanceID + "/report.json")); err != nil {
+				t.Fatal(err)
+			}
+			m.mustConfigure()
+			text := m.log.String()
+			if warns := strings.Contains(text, "which ECS has deregistered") && strings.Contains(text, "muster bootstrap --reset-stale-state --cluster prod"); warns != test.warns {
+				t.Error(text)
+			}
+			if files, _ := filepath.Glob(m.path(agentDB + ".*.muster")); (len(files) == 1) != test.moved {
+				t.Errorf("moved aside: %q", files)
 			}
 		})
 	}
@@ -341,7 +377,7 @@ func TestECSUnitIsMadeReadyAndStarted(t *testing.T) {
 			err := m.configure()
 			if test.fails != "" {
 				wantExit(t, err, exitcode.Failed)
-				wantText(t, err.Error(), test.fails)
+				wantText(t, whole(err), test.fails)
 			} else if err != nil {
 				t.Fatal(err)
 			}
@@ -368,13 +404,13 @@ func TestBrokenDBusIsAnErrorAfterTheConfiguration(t *testing.T) {
 	}
 	err := m.configure()
 	wantExit(t, err, exitcode.Failed)
-	wantText(t, err.Error(), "ecs.config is written", broken.Error())
+	wantText(t, whole(err), "ecs.config is written", broken.Error())
 	wantText(t, m.read(ecsConfig), "ECS_CLUSTER=prod")
 
 	m.set("CLUSTER", "unknown")
 	m.put(ecsConfig, "")
 	wantExit(t, m.configure(), exitcode.BadConfiguration)
-	wantText(t, m.log.String(), "could not be held back", broken.Error())
+	wantText(t, m.log.String(), "could not check ecs.service, so it is not held back", broken.Error())
 }
 
 func TestEachFailureOfSystemdIsNamed(t *testing.T) {
@@ -404,12 +440,15 @@ func TestAnAgentWithoutClusterIsHeldBackUntilASuccess(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prdo")
 	wantExit(t, m.configure(), exitcode.BadConfiguration)
-	wantCalls(t, m.systemd.did(), "mask ecs.service", "stop ecs.service")
+	wantCalls(t, m.systemd.did(), "mask ecs.service")
 	wantText(t, m.log.String(), `would join the cluster \"default\"`)
 	m.put(ecsConfig, "ECS_CLUSTER=\n")
 	m.systemd.forget()
 	wantExit(t, m.configure(), exitcode.BadConfiguration)
-	wantCalls(t, m.systemd.did(), "mask ecs.service", "stop ecs.service")
+	wantCalls(t, m.systemd.did()) // it is held back already
+	if n := strings.Count(m.log.String(), "ecs.service is held back"); n != 2 {
+		t.Errorf("reported %d times", n)
+	}
 	m.put(ecsConfig, "ECS_CLUSTER=prod\n")
 	m.systemd.forget()
 	wantExit(t, m.configure(), exitcode.BadConfiguration)
@@ -433,8 +472,8 @@ func TestAHoldThatFailsIsSaid(t *testing.T) {
 		return nil
 	}
 	wantExit(t, m.configure(), exitcode.BadConfiguration)
-	wantText(t, m.log.String(), "could not be held back", "outranked")
-	wantCalls(t, m.systemd.did(), "mask ecs.service", "stop ecs.service")
+	wantText(t, m.log.String(), "could not hold back", "outranked")
+	wantCalls(t, m.systemd.did(), "mask ecs.service")
 }
 
 func TestWaitIsRefusedInUserData(t *testing.T) {
@@ -444,7 +483,7 @@ func TestWaitIsRefusedInUserData(t *testing.T) {
 	m.systemd.unit("cloud-final.service").Active = "activating"
 	err := m.host.Configure(t.Context(), Options{Wait: true})
 	wantExit(t, err, exitcode.Usage)
-	wantText(t, err.Error(), "would hang this boot")
+	wantText(t, whole(err), "would hang this boot")
 
 	m.systemd.unit("cloud-final.service").Active = "active"
 	if err := m.host.Configure(t.Context(), Options{Wait: true}); err != nil {
@@ -521,7 +560,7 @@ func TestALockThatIsNeverReleased(t *testing.T) {
 	m.host.pace.lock = 20 * time.Millisecond
 	err = m.configure()
 	wantExit(t, err, exitcode.Failed)
-	wantText(t, err.Error(), "another muster bootstrap", "bootstrap.lock")
+	wantText(t, whole(err), "another muster bootstrap", "bootstrap.lock")
 }
 
 func TestALockThatCannotBe(t *testing.T) {
@@ -539,7 +578,7 @@ func TestALockThatCannotBe(t *testing.T) {
 			prepare(m)
 			err := m.configure()
 			wantExit(t, err, exitcode.Failed)
-			wantText(t, err.Error(), "taking the lock", "run/muster")
+			wantText(t, whole(err), "taking the lock", "run/muster")
 		})
 	}
 }
@@ -593,7 +632,7 @@ func TestADamagedRecordIsNoReasonToStop(t *testing.T) {
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
 	m.put("var/lib/muster/instances/"+instanceID+"/bootstrap.json", "{")
 	m.mustConfigure()
-	wantText(t, m.log.String(), "going on without it")
+	wantText(t, m.log.String(), "continuing without it")
 }
 
 func TestRecordedSettingsThatNoLongerFitAreNamed(t *testing.T) {
@@ -605,5 +644,5 @@ func TestRecordedSettingsThatNoLongerFitAreNamed(t *testing.T) {
 	}
 	err := m.configure()
 	wantExit(t, err, exitcode.BadConfiguration)
-	wantText(t, err.Error(), "MUSTER_GONE", "of bootstrap on this instance")
+	wantText(t, whole(err), "MUSTER_GONE", "of bootstrap on this instance")
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"muster/check"
-	"muster/internal/awsapi"
 	"muster/internal/cluster"
+	"muster/internal/ecsconfig"
+	"muster/internal/fix"
 )
 
 // groupNameTag is the tag that Auto Scaling puts on each of its instances.
@@ -22,31 +24,31 @@ func (r *run) findCluster(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if err := r.want(text, origin); err != nil {
-		return err
-	}
-	if region := r.wanted.Region; region != "" && region != r.id.Region {
-		return badConfig(fmt.Errorf("%s: cluster %s is in %s, this instance is in %s, and an instance can only join a cluster of its own region", origin, text, region, r.id.Region))
-	}
-	return nil
+	return r.want(text, origin)
 }
 
 func (r *run) want(text, origin string) (err error) {
 	r.origin = origin
-	if r.wanted, err = cluster.Parse(text); err != nil {
-		return badConfig(fmt.Errorf("%s: %w", origin, err))
+	if r.wanted, err = cluster.Parse(text); err == nil {
+		return nil
 	}
-	return nil
+	to := fix.Do("Name the cluster by its name or ARN:", r.again("NAME"))
+	if likely := ecsconfig.LikelyCluster(text); likely != "" {
+		to = fix.Do("Name the cluster, probably:", r.again(likely))
+	}
+	return badConfig(fix.Wrap(fmt.Errorf("%s: %w", origin, err), to))
 }
 
+// clusterByTag ignores blanks around a tag's value, line ends and no-break spaces
+// among them: they come from templates, and no cluster has any in its name.
 func (r *run) clusterByTag(ctx context.Context) (text, origin string, err error) {
 	key := r.cfg.ClusterTag
 	text, ok, err := r.imds.Tag(ctx, key)
 	if err != nil {
-		return "", "", undetermined(fmt.Errorf("looking for the cluster's name in instance tag %s: %w", key, err))
+		return "", "", undetermined(fmt.Errorf("reading instance tag %s for the cluster's name: %w", key, err))
 	}
 	if ok {
-		return text, "instance tag " + key, nil
+		return strings.TrimSpace(text), "instance tag " + key, nil
 	}
 	ctx, stop := context.WithTimeout(ctx, r.pace.api)
 	defer stop()
@@ -56,19 +58,25 @@ func (r *run) clusterByTag(ctx context.Context) (text, origin string, err error)
 	}
 	switch {
 	case err != nil:
-		return "", "", undetermined(fmt.Errorf("no setting and no instance tag in the metadata names the cluster, and the Auto Scaling group could not be asked for its tag %s: %w", key, err))
+		return "", "", undetermined(fix.Because(
+			fmt.Errorf("tag %s of the Auto Scaling group could not be read, and nothing else names the cluster", key), []string{err.Error()},
+			fix.Do("Allow the action to the instance role, or name the cluster:", r.again("NAME"))))
 	case !ok:
 		return "", "", badConfig(r.noCluster(group))
 	}
-	return text, fmt.Sprintf("tag %s of Auto Scaling group %s", key, group), nil
+	return strings.TrimSpace(text), fmt.Sprintf("tag %s of Auto Scaling group %s", key, group), nil
 }
 
 func (r *run) noCluster(group string) error {
-	where := "this instance is in no Auto Scaling group"
-	if group != "" {
-		where = "Auto Scaling group " + group + " has no such tag"
+	why := []string{
+		"--cluster and MUSTER_CLUSTER are not set, and " + r.Settings.File.Path + " does not set it",
+		"the metadata has no instance tag " + r.cfg.ClusterTag + ": it is not set, or instance tags are not allowed in the metadata",
+		"this instance is in no Auto Scaling group",
 	}
-	return fmt.Errorf("no cluster is named: --cluster, MUSTER_CLUSTER and %s do not say, instance tag %s is not there (or instance tags are not allowed in the metadata), and %s", r.Settings.File.Path, r.cfg.ClusterTag, where)
+	if group != "" {
+		why[2] = fmt.Sprintf("Auto Scaling group %s has no such tag", group)
+	}
+	return fix.Because(errors.New("no cluster is named"), why, fix.Do("Name the cluster:", r.again("NAME")))
 }
 
 // groupName is the instance's Auto Scaling group, empty without one: from the
@@ -96,22 +104,20 @@ func (r *run) groupByAPI(ctx context.Context) (string, error) {
 	return group.Name, err
 }
 
-// confirmCluster refuses a cluster that ECS does not know, before anything is
+// confirmCluster refuses a cluster that the instance cannot join, before anything is
 // written. When ECS cannot be asked it only warns.
 func (r *run) confirmCluster(ctx context.Context) error {
 	ctx, stop := context.WithTimeout(ctx, r.pace.api)
 	defer stop()
-	status, err := r.aws.ClusterStatus(ctx, r.wanted.Text)
+	f, bad := check.ClusterFinding(ctx, r.aws, r.wanted, r.origin, r.id)
 	switch {
-	case errors.Is(err, awsapi.ErrNoSuchCluster):
-		return badConfig(errors.New(check.NoSuchCluster(ctx, r.aws, r.wanted, r.id.Region, r.id.AccountID)))
-	case err != nil:
-		r.warn("cluster", "not confirmed: %v", err)
-		return nil
-	case status == "INACTIVE":
-		return badConfig(fmt.Errorf("cluster %s in %s was deleted (INACTIVE): create it again (aws ecs create-cluster --cluster-name %s), or name another", r.wanted, r.id.Region, r.wanted.Name))
-	case status != "ACTIVE":
-		r.warn("cluster", "%s is %s: that is about its capacity providers, and may pass", r.wanted, status)
+	case !bad:
+	case f.Status == check.Unknown:
+		r.warn("cluster", "not confirmed: %s", f.Summary)
+	case f.Status == check.Warn:
+		r.warn("cluster", "%s: %s", f.Summary, f.Evidence[len(f.Evidence)-1])
+	default:
+		return badConfig(fix.Because(errors.New(f.Summary), f.Evidence, r.withSettings(f.Fix)))
 	}
 	return nil
 }

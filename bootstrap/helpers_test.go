@@ -23,6 +23,7 @@ import (
 	"muster/internal/config"
 	"muster/internal/ecsagent"
 	"muster/internal/exitcode"
+	"muster/internal/fix"
 	"muster/internal/imds"
 	"muster/internal/observe"
 	"muster/internal/sandbox"
@@ -84,7 +85,7 @@ func boot(t *testing.T, opts sandbox.Options) *machine {
 
 // impatient is for tests in which somebody does not answer.
 func (m *machine) impatient() *machine {
-	m.host.pace.api, m.host.pace.tell, m.host.pace.look = 2*time.Second, 2*time.Second, 2*time.Second
+	m.host.pace.api, m.host.pace.signal, m.host.pace.look = 2*time.Second, 2*time.Second, 2*time.Second
 	return m.set("IMDS_TIMEOUT", "2s")
 }
 
@@ -92,7 +93,7 @@ func (m *machine) impatient() *machine {
 func hurried() *pace {
 	return &pace{
 		poll: 5 * time.Millisecond, confirm: []time.Duration{time.Millisecond, time.Millisecond}, api: 20 * time.Second,
-		systemd: 20 * time.Second, look: 20 * time.Second, tell: 20 * time.Second, lock: 20 * time.Second, ports: 20 * time.Second,
+		systemd: 20 * time.Second, look: 20 * time.Second, signal: 20 * time.Second, lock: 20 * time.Second, ports: 20 * time.Second,
 	}
 }
 
@@ -208,6 +209,14 @@ func wantExit(t *testing.T, err error, code int) {
 	}
 }
 
+// whole is all that a person reads of an error.
+func whole(err error) string {
+	if err == nil {
+		return ""
+	}
+	return strings.Join(append(append([]string{err.Error()}, fix.Why(err)...), fix.Of(err).Lines()...), "\n")
+}
+
 func wantText(t *testing.T, text string, parts ...string) {
 	t.Helper()
 	for _, part := range parts {
@@ -231,7 +240,7 @@ func wantOutcome(t *testing.T, report bootreport.Report, outcome bootreport.Outc
 func wantCalls(t *testing.T, got []string, want ...string) {
 	t.Helper()
 	if !slices.Equal(got, want) {
-		t.Errorf("systemd was told %q, want %q", got, want)
+		t.Errorf("systemd did %q, want %q", got, want)
 	}
 }
 

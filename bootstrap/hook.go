@@ -9,13 +9,13 @@ import (
 	"muster/internal/awsapi"
 )
 
-// heartbeatShare is the part of the hook's timeout after which a heartbeat is
-// sent: below a half, so that one that fails is followed by another in time.
+// heartbeatShare is the share of the hook's timeout between two heartbeats: below a
+// half, so that one that fails is followed by another in time.
 const heartbeatShare = 0.4
 
-// keepHook keeps the launch hook waiting while verify waits, if one is named:
-// the first heartbeat is sent at once, because the hook has waited since the
-// launch. stop ends that, and returns when no heartbeat is under way any more.
+// keepHook keeps the launch hook waiting while verify waits, if one is named. The
+// first heartbeat is sent at once, because the hook has waited since the launch.
+// stop ends the heartbeats and returns when none is under way any more.
 func (r *run) keepHook(ctx context.Context) (stop func()) {
 	if r.cfg.LifecycleHook == "" {
 		return func() {}
@@ -29,11 +29,30 @@ func (r *run) keepHook(ctx context.Context) (stop func()) {
 		return func() {}
 	}
 	pause := time.Duration(float64(hook.Heartbeat) * heartbeatShare)
-	r.say("hook", "%s of Auto Scaling group %s waits %s for a heartbeat; one is sent each %s", hook.Name, hook.Group, hook.Heartbeat, pause)
+	r.info("hook", "%s of Auto Scaling group %s times out after %s; sending a heartbeat every %s",
+		hook.Name, hook.Group, hook.Heartbeat, pause)
+	if !r.heartbeat(ctx, hook) {
+		return func() {}
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	var done sync.WaitGroup
-	done.Go(func() { r.beat(ctx, hook, pause) })
+	done.Go(func() { r.sendHeartbeats(ctx, hook, pause) })
 	return func() { cancel(); done.Wait() }
+}
+
+// heartbeat sends one, and reports whether more are worth sending.
+func (r *run) heartbeat(ctx context.Context, hook awsapi.Hook) bool {
+	bounded, stop := context.WithTimeout(ctx, r.pace.api)
+	defer stop()
+	err := r.aws.Heartbeat(bounded, hook, r.id.InstanceID)
+	switch {
+	case errors.Is(err, awsapi.ErrHookOver):
+		r.warn("hook", "%s is no longer waiting", hook.Name)
+		return false
+	case err != nil && ctx.Err() == nil:
+		r.warn("hook", "heartbeat not delivered: %v", err)
+	}
+	return true
 }
 
 func (r *run) findHook(ctx context.Context) (awsapi.Hook, error) {
@@ -58,23 +77,18 @@ func (r *run) mustGroup(ctx context.Context) (string, error) {
 	return group, err
 }
 
-// beat sends heartbeats until ctx ends or nothing waits for them any more.
-func (r *run) beat(ctx context.Context, hook awsapi.Hook, pause time.Duration) {
+// sendHeartbeats sends a heartbeat each pause until ctx ends or the hook is over.
+func (r *run) sendHeartbeats(ctx context.Context, hook awsapi.Hook, pause time.Duration) {
 	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	for {
-		err := r.aws.Heartbeat(ctx, hook, r.id.InstanceID)
-		switch {
-		case errors.Is(err, awsapi.ErrHookOver):
-			r.warn("hook", "%s waits no longer", hook.Name)
-			return
-		case err != nil && ctx.Err() == nil:
-			r.warn("hook", "heartbeat not delivered: %v", err)
-		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		}
+		if !r.heartbeat(ctx, hook) {
+			return
 		}
 	}
 }

@@ -17,21 +17,21 @@ import (
 	"muster/internal/units"
 )
 
-// Host is what Configure and Verify need of the instance and of the world.
+// Host is the instance, and everything outside it, as Configure and Verify need it.
 type Host struct {
 	Settings config.Set
 	Log      *slog.Logger // progress, for a person or the journal
 
-	// The constructors are called once the settings are known.
+	// The constructors are called when the settings are known.
 	IMDS  func(*config.Config) Metadata
 	AWS   func(ctx context.Context, region string) (AWS, error)
 	Units func(ctx context.Context, root string) (Units, error) // ErrNoSystemd where there is none
 	Agent func(*config.Config) Introspection
-	// World adds to what the checks look at to find out why the instance did not
-	// register: Docker, the network; nil: nothing more.
+	// World adds what the checks need to find out why the instance did not register:
+	// Docker, the network; nil: nothing.
 	World func(context.Context, check.World) check.World
-	// Ports judges the replication ports between this instance and the peers of
-	// the cluster; nil: they are not looked at.
+	// Ports evaluates the replication ports between this instance and the peers of
+	// the cluster through the client that AWS returned; nil: no check.
 	Ports func(ctx context.Context, cfg *config.Config, self imds.Identity, cluster string) (*ports.Report, error)
 
 	// UnitFiles are installed where no package brought them; Binary is the
@@ -51,6 +51,7 @@ type Metadata interface {
 	Signed(ctx context.Context) (document []byte, signature string, err error)
 	Tag(ctx context.Context, key string) (value string, ok bool, err error)
 	LifecycleState(ctx context.Context) (string, error)
+	UserData(ctx context.Context) (data []byte, ok bool, err error)
 }
 
 // Clusters says which clusters there are.
@@ -77,14 +78,14 @@ type Hooks interface {
 	Complete(ctx context.Context, h awsapi.Hook, instanceID, result string) error
 }
 
-// Signals are for those who wait for this instance.
+// Signals are what Auto Scaling and CloudFormation wait for.
 type Signals interface {
 	SignalSigV4(ctx context.Context, s awsapi.Signal) error
 	SignalIdentity(ctx context.Context, s awsapi.Signal, document []byte, signature string) error
 	SetUnhealthy(ctx context.Context, instanceID string, respectGracePeriod bool) error
 }
 
-// AWS is all of the APIs, and how many requests went to them.
+// AWS is all of the APIs, and how many requests this process has sent to them.
 type AWS interface {
 	Clusters
 	Registry
@@ -105,7 +106,7 @@ type Units interface {
 	Close()
 }
 
-// Introspection is the ECS agent's own account of itself.
+// Introspection is the ECS agent's introspection server.
 type Introspection interface {
 	Metadata(ctx context.Context) (ecsagent.Metadata, error)
 }
@@ -116,34 +117,38 @@ type run struct {
 	pace    pace
 	started time.Time
 	cfg     *config.Config
+
+	badSettings bool // cfg is what could be used of settings that cannot be loaded
+
 	record  record.Record // of an earlier run on this instance; zero without one
 	imds    Metadata
 	id      imds.Identity
 	aws     AWS   // nil until the instance is known
 	units   Units // nil where systemd cannot be reached; noUnits says why
 	noUnits error
-	group   *string // of Auto Scaling; nil before it was asked for
+	group   *string // of Auto Scaling; nil before it is known
 	noHook  error   // the group has no such launch hook
 
-	confirmed *answered // by the ECS API; nil before it answered
+	confirmed *answered // the last answer of the ECS API; nil before the first
 
-	wanted cluster.Ref // that the instance is to join, once it is known
-	origin string      // who says so
+	wanted cluster.Ref // the cluster that the instance is to join, once it is known
+	origin string      // the setting, tag or file that names it
 }
 
 // The name of the ECS agent's unit, in the ECS-optimized AMIs and in the
 // packages of amazon-ecs-init.
 const ecsUnit = "ecs.service"
 
-// begin loads the settings, asks who this instance is, and loads the settings
-// again with what an earlier bootstrap recorded for this very instance. systemd
-// comes first: whatever fails, the ECS agent may have to be held back.
-func (h *Host) begin(ctx context.Context) (*run, error) {
+// open loads the settings, identifies this instance, and loads the settings again
+// with what an earlier bootstrap recorded for it. systemd comes first: whatever
+// fails, the ECS agent may have to be held back.
+func (h *Host) open(ctx context.Context) (*run, error) {
 	r := &run{Host: h, pace: realPace(), started: time.Now()}
 	if h.pace != nil {
 		r.pace = *h.pace
 	}
 	cfg, bad := config.Load(h.Settings)
+	r.badSettings = bad != nil
 	if bad != nil {
 		if cfg = lenient(h.Settings); cfg == nil {
 			return r, badConfig(bad)
@@ -153,11 +158,11 @@ func (h *Host) begin(ctx context.Context) (*run, error) {
 	r.connect(ctx)
 	if bad != nil {
 		if cfg.CFNStack != "" || cfg.LifecycleHook != "" {
-			_ = r.meet(ctx) // somebody waits, and is told if that can be
+			_ = r.identify(ctx) // the stack and the hook get their signal if that is possible
 		}
 		return r, badConfig(bad)
 	}
-	if err := r.meet(ctx); err != nil {
+	if err := r.identify(ctx); err != nil {
 		return r, err
 	}
 	cfg, rec, damage, err := record.Recall(h.Settings, r.id.InstanceID)
@@ -165,18 +170,18 @@ func (h *Host) begin(ctx context.Context) (*run, error) {
 		return r, badConfig(err)
 	}
 	if r.cfg, r.record = cfg, rec; damage != nil {
-		h.warn("record", "%v; going on without it", damage)
+		h.warn("record", "%v; continuing without it", damage)
 	}
 	return r, nil
 }
 
-// meet asks who this instance is, and makes its way to the APIs.
-func (r *run) meet(ctx context.Context) (err error) {
+// identify reads the identity document and makes the clients of the APIs.
+func (r *run) identify(ctx context.Context) (err error) {
 	r.imds = r.IMDS(r.cfg)
 	if r.id, err = r.imds.Identity(ctx); err != nil {
 		return undetermined(err)
 	}
-	r.say("identity", "%s (%s) in %s, account %s", r.id.InstanceID, r.id.InstanceType, r.id.AvailabilityZone, r.id.AccountID)
+	r.info("identity", "%s (%s) in %s, account %s", r.id.InstanceID, r.id.InstanceType, r.id.AvailabilityZone, r.id.AccountID)
 	aws, err := r.AWS(ctx, r.id.Region)
 	if err != nil {
 		return badConfig(err)
@@ -185,11 +190,12 @@ func (r *run) meet(ctx context.Context) (err error) {
 	return nil
 }
 
-// lenient is what can be had of settings that cannot be loaded: where this
-// instance is, and who waits for it; else the first alone; nil if not even that.
+// lenient is what can be used of settings that cannot be loaded: where this instance
+// is and who waits for it, or else the first alone; nil if not even that.
 func lenient(set config.Set) *config.Config {
 	place := []string{"MUSTER_ROOT", "MUSTER_CONSOLE"}
-	waiting := []string{"MUSTER_IMDS_TIMEOUT", "MUSTER_CFN_STACK", "MUSTER_CFN_RESOURCE", "MUSTER_CFN_AUTH", "MUSTER_LIFECYCLE_HOOK", "MUSTER_ON_FAILURE"}
+	waiting := []string{"MUSTER_IMDS_TIMEOUT", "MUSTER_CFN_STACK", "MUSTER_CFN_RESOURCE", "MUSTER_CFN_AUTH",
+		"MUSTER_LIFECYCLE_HOOK", "MUSTER_ON_FAILURE"}
 	for _, keep := range [][]string{append(waiting, place...), place} {
 		if cfg, err := config.Load(set.Only(keep...)); err == nil {
 			return cfg

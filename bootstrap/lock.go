@@ -9,17 +9,19 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"muster/internal/fix"
 )
 
 // lock keeps a second bootstrap out until it is released or the process ends.
 type lock struct {
 	file       *os.File
-	unfinished bool // a run of this boot has left its mark
+	unfinished bool // a run of this boot did not finish: its mark is still there
 }
 
 func (l *lock) release() { _ = l.file.Close() }
 
-// mark notes that this run has begun, or ended, to change things: it is the
+// mark notes that this run has begun to change things, or has finished. It is the
 // file's first byte.
 func (l *lock) mark(unfinished bool) error {
 	size := int64(0)
@@ -29,7 +31,7 @@ func (l *lock) mark(unfinished bool) error {
 	return l.file.Truncate(size)
 }
 
-// lock waits for a run that is under way, and then finds everything done.
+// lock waits for a run that is under way; after it, there is nothing left to change.
 func (r *run) lock(ctx context.Context) (*lock, error) {
 	path := r.cfg.Path("/run/muster/bootstrap.lock")
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -52,13 +54,14 @@ func (r *run) lock(ctx context.Context) (*lock, error) {
 			return nil, fmt.Errorf("taking the lock %s: %w", path, err)
 		}
 		if !waiting {
-			r.say("lock", "another muster bootstrap is running; waiting for it")
+			r.info("lock", "another muster bootstrap is running; waiting for it")
 			waiting = true
 		}
 		select {
 		case <-ctx.Done():
 			_ = file.Close()
-			return nil, fmt.Errorf("another muster bootstrap has held %s for %s: look for it with: fuser -v %s", path, r.pace.lock, path)
+			return nil, fix.Wrap(fmt.Errorf("another muster bootstrap has held %s for %s", path, r.pace.lock),
+				fix.Do("Find the process, and stop it if it hangs:", "sudo fuser -v "+path))
 		case <-time.After(100 * time.Millisecond):
 		}
 	}

@@ -16,8 +16,8 @@ import (
 )
 
 // checkPorts checks the replication ports of an instance that has registered, if
-// that was asked for. A port that is certainly closed is a warning or, by policy, a
-// failure of the boot; what could not be looked at never is.
+// they are configured. A port that is certainly closed is a warning or, by policy, a
+// failure of the boot; what could not be checked never is.
 func (r *run) checkPorts(ctx context.Context, report *bootreport.Report) {
 	if r.cfg.Ports == "" || r.cfg.PortsPolicy == config.PortsIgnore || r.Ports == nil {
 		return
@@ -25,14 +25,14 @@ func (r *run) checkPorts(ctx context.Context, report *bootreport.Report) {
 	r.stagger(ctx)
 	ctx, stop := context.WithTimeout(ctx, r.pace.ports)
 	defer stop()
-	judged, err := r.Ports(ctx, r.cfg, r.id, r.wanted.Text)
+	found, err := r.Ports(ctx, r.cfg, r.id, r.wanted.Text)
 	if err != nil {
-		r.warnOfPorts(report, "the replication ports could not be judged: "+err.Error())
+		r.warnOfPorts(report, "could not check the replication ports: "+err.Error())
 		return
 	}
-	closed, open := judged.Closed()
-	filtered, certain := judged.Filtered()
-	for _, sentence := range slices.Concat(judged.Notes, closed, filtered, seenHere(judged)) {
+	closed, open := found.Closed()
+	filtered, certain := found.Filtered()
+	for _, sentence := range slices.Concat(found.Notes, closed, filtered, onHost(found)) {
 		r.warnOfPorts(report, sentence)
 	}
 	if certain {
@@ -40,31 +40,39 @@ func (r *run) checkPorts(ctx context.Context, report *bootreport.Report) {
 	}
 	switch {
 	case len(closed) == 0:
-		r.say("ports", "%s: none is known to be closed to the %d peers; dialled: %s", r.cfg.Ports, len(judged.Peers)-1, cmp.Or(judged.Contacts(), "nobody"))
+		r.info("ports", "%s: no port is known to be closed; peers: %d, dialled: %s",
+			r.cfg.Ports, len(found.Peers)-1, cmp.Or(found.Contacts(), "none"))
 	case r.cfg.PortsPolicy == config.PortsFail:
 		report.Outcome, report.ExitCode = bootreport.PortsClosed, exitcode.Failed
 		report.Reason = fmt.Sprintf("registered in cluster %s, but replication ports are closed", r.wanted)
-		report.Cause = bootreport.NewCause("ports-closed", closed[0], fix.Do("Open the port, or list all closed ports:", cmp.Or(open, "muster ports")))
+		report.Cause = bootreport.NewCause("ports-closed", closed[0], openPort(open))
 	}
 }
 
+// retryFactor is how many times longer a retry of the unit waits at most: a closed
+// port does not open within a minute, and each look costs some eight API calls.
+const retryFactor = 40
+
 // stagger waits, with full jitter, before the APIs are asked: their rates are
-// shared by all instances that boot at once. Beside a root that is not the
-// machine's own, nobody boots.
+// shared by all instances that boot at once. With another root there is no boot.
 func (r *run) stagger(ctx context.Context) {
 	if r.pace.stagger == 0 || r.cfg.Root != "/" {
 		return
 	}
+	longest := r.pace.stagger
+	if r.lastReport().Outcome == bootreport.PortsClosed {
+		longest *= retryFactor
+	}
 	select {
 	case <-ctx.Done():
-	case <-time.After(rand.N(r.pace.stagger)):
+	case <-time.After(rand.N(longest)):
 	}
 }
 
-// seenHere is what was found on the host. That nothing listens is no news on an
-// instance that has just joined.
-func seenHere(judged *ports.Report) (sentences []string) {
-	for _, f := range judged.Findings {
+// onHost is what was found on the host. On an instance that has just joined it is
+// normal that nothing listens yet.
+func onHost(found *ports.Report) (sentences []string) {
+	for _, f := range found.Findings {
 		if f.ID != "no-listener" {
 			sentences = append(sentences, fmt.Sprintf("on this host: %s (%s): %s", f.Summary, f.Evidence, f.Remedy))
 		}
@@ -75,4 +83,12 @@ func seenHere(judged *ports.Report) (sentences []string) {
 func (r *run) warnOfPorts(report *bootreport.Report, text string) {
 	report.Warnings = append(report.Warnings, text)
 	r.warn("ports", "%s", text)
+}
+
+// openPort is the fix of a closed port, of which open is the command, if it is known.
+func openPort(open string) fix.Fix {
+	if open == "" {
+		return fix.Do("List the closed ports and what closes them:", "muster ports")
+	}
+	return fix.Do("Open the port:", open)
 }

@@ -108,7 +108,7 @@ func TestPortsThatCannotBeJudgedFailNoBoot(t *testing.T) {
 	r, log := registered(config.PortsFail, func(context.Context) (*ports.Report, error) { return nil, errors.New("throttled") })
 	report := bootreport.Report{Outcome: bootreport.Registered}
 	r.checkPorts(t.Context(), &report)
-	if report.Outcome != bootreport.Registered || len(report.Warnings) != 1 || !strings.Contains(log.String(), "could not be judged: throttled") {
+	if report.Outcome != bootreport.Registered || len(report.Warnings) != 1 || !strings.Contains(log.String(), "could not check the replication ports: throttled") {
 		t.Errorf("%+v\n%s", report, log)
 	}
 }

@@ -26,14 +26,14 @@ func (r *run) lastReport() bootreport.Report {
 	return report
 }
 
-// publish writes the report and the console's line. Neither decides anything,
-// so a failure is only told.
+// publish writes the report and the console's line. Neither decides anything, so a
+// failure is only logged.
 func (r *run) publish(report bootreport.Report) {
 	path := r.cfg.ReportPath(cmp.Or(r.id.InstanceID, "unknown"))
 	if err := report.Write(path); err != nil {
 		r.warn("report", "%v", err)
 	} else {
-		r.say("report", "%s", path)
+		r.info("report", "%s", path)
 	}
 	if r.cfg.Console == "" {
 		return

@@ -26,6 +26,42 @@ func TestAWarmPoolIsToldOnceHoweverOftenTheUnitAsks(t *testing.T) {
 	}
 }
 
+// The unit retries every minute: what was delivered is not sent again, and what was
+// not is.
+func TestARetrySendsOnlyWhatWasNotDelivered(t *testing.T) {
+	t.Parallel()
+	m := awaited(t, "", sandbox.Hook{}, sandbox.AgentPlan{}).mustConfigure()
+	denied := sandbox.AccessDenied(sandbox.CloudFormation, "")
+	denied.Times = 1
+	m.Inject(denied)
+	report, err := m.verify()
+	wantExit(t, err, exitcode.SignalUndelivered)
+	if want := "registered in cluster prod, but 1 of 2 signals was not delivered"; report.Reason != want || err.Error() != want {
+		t.Errorf("%q, %v", report.Reason, err)
+	}
+	wantText(t, report.Line(), report.Reason)
+	wantText(t, whole(err), "CloudFormation stack stack: SUCCESS for Workers not delivered")
+	for range 2 {
+		if _, err := m.verify(); err != nil {
+			t.Error(err)
+		}
+	}
+	hooks, signals := m.CallCount(sandbox.AutoScaling, "CompleteLifecycleAction"), m.CallCount(sandbox.CloudFormation, "")
+	if hooks != 1 || signals != 2 {
+		t.Errorf("the hook was completed %d times, the stack signalled %d times", hooks, signals)
+	}
+	if got := m.told(); got != "CONTINUE, SUCCESS by CFN_V1, Healthy" {
+		t.Error(got)
+	}
+	m.mustConfigure() // a new bootstrap begins anew
+	if _, err := m.verify(); err != nil {
+		t.Error(err)
+	}
+	if n := m.CallCount(sandbox.CloudFormation, ""); n != 3 {
+		t.Errorf("signalled %d times", n)
+	}
+}
+
 func TestABootstrapThatFailsNeverEndsALiveInstance(t *testing.T) {
 	t.Parallel()
 	m := awaited(t, "", sandbox.Hook{}, sandbox.AgentPlan{}).set("CLUSTER", "prdo", "ON_FAILURE", "unhealthy", "LIFECYCLE_HOOK", "")
@@ -41,7 +77,7 @@ func TestASettingsFileThatCannotBeReadHoldsTheAgentBack(t *testing.T) {
 	m.host.Settings.Bad = errors.New("/etc/muster/muster.env:2: the line is not KEY=VALUE")
 	err := m.configure()
 	wantExit(t, err, exitcode.BadConfiguration)
-	wantText(t, err.Error(), "muster.env:2")
+	wantText(t, whole(err), "muster.env:2")
 	wantText(t, m.log.String(), "ecs.service is held back")
 }
 
@@ -50,5 +86,5 @@ func TestAUnitThatTheAdministratorMaskedIsLeftAlone(t *testing.T) {
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
 	m.systemd.unit(agentUnit).Masked = true
 	m.mustConfigure()
-	wantText(t, m.log.String(), "muster-agent.service is masked on this instance, and left alone", "queued ecs.service (start), muster-verify.service; not waiting")
+	wantText(t, m.log.String(), "muster-agent.service is masked on this instance, so it is not started", "queued ecs.service (start), muster-verify.service; not waiting")
 }

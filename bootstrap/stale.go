@@ -16,49 +16,73 @@ func (r *run) checkpointPath() string {
 	return filepath.Join(r.cfg.Path(r.cfg.ECSDataDir), "agent.db")
 }
 
-// checkpoint reads what the ECS agent remembers. The agent compares the
-// cluster it saved with the one it is told letter by letter (agent/app/agent.go,
-// setClusterInConfig): a name and the ARN of the same cluster do not match. So
-// when both mean the same cluster, the saved spelling is the one to write.
-func (r *run) checkpoint() (write cluster.Ref, stale *ecsagent.Checkpoint) {
+// stale is a checkpoint with which the ECS agent cannot register where it should.
+type stale struct {
+	ecsagent.Checkpoint
+	why   string
+	fatal bool // the ECS agent is known to refuse to start with it
+}
+
+// checkpoint reads what the ECS agent saved. The agent compares the saved cluster
+// with the configured one letter by letter (agent/app/agent.go, setClusterInConfig):
+// a name and the ARN of the same cluster do not match. So when both mean the same
+// cluster, the saved spelling is the one to write.
+func (r *run) checkpoint() (write cluster.Ref, bad *stale) {
 	saved, err := ecsagent.ReadCheckpoint(r.checkpointPath())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return r.wanted, nil
 	case err != nil:
-		r.warn("checkpoint", "%v; the ECS agent may refuse it too", err)
+		r.warn("checkpoint", "%v; the ECS agent may refuse the file too", err)
 		return r.wanted, nil
 	case saved.InstanceID != "" && saved.InstanceID != r.id.InstanceID:
-		r.say("checkpoint", "agent.db is of %s, from the image; the ECS agent starts over by itself", saved.InstanceID)
+		r.info("checkpoint", "agent.db is of %s, from the image; the ECS agent replaces it", saved.InstanceID)
 		return r.wanted, nil
-	case saved.Cluster == "" || saved.Cluster == r.wanted.Text:
+	case saved.Cluster == "":
 		return r.wanted, nil
 	}
+	write = r.wanted
 	was, err := cluster.Parse(saved.Cluster)
-	if err == nil && cluster.Same(was, r.wanted) {
-		r.say("checkpoint", "agent.db spells the cluster %s; so does ecs.config now, because the ECS agent compares the text", was)
-		return was, nil
+	switch {
+	case err != nil || !cluster.Same(was, r.wanted):
+		why := fmt.Sprintf("it holds cluster %q for this instance, and the ECS agent would refuse to start in %s", saved.Cluster, r.wanted)
+		return write, &stale{saved, why, true}
+	case was.Text != r.wanted.Text:
+		r.info("checkpoint", "agent.db spells the cluster %s; ecs.config gets the same spelling, because the ECS agent compares the text", was)
+		write = was
 	}
-	return r.wanted, &saved
+	if r.deregistered(saved.ContainerInstanceARN) {
+		return write, &stale{saved, fmt.Sprintf("it holds container instance %s, which ECS has deregistered", saved.ContainerInstanceARN), false}
+	}
+	return write, nil
 }
 
-// staleState says what will happen with a stale checkpoint, and how to go on.
-func (r *run) staleState(saved *ecsagent.Checkpoint) error {
-	return fix.Wrap(
-		fmt.Errorf("%s holds cluster %q for this instance: the ECS agent would refuse to start in %s", r.checkpointPath(), saved.Cluster, r.wanted),
-		fix.Do("Move the file aside, then deregister the entry in the old cluster:",
-			"muster bootstrap --reset-stale-state --cluster "+r.wanted.Text,
-			fmt.Sprintf("aws ecs deregister-container-instance --force --cluster %s --container-instance %s", saved.Cluster, saved.ContainerInstanceARN)),
-	)
+// deregistered reports whether an earlier verify learned from ECS that the container
+// instance is gone. bootstrap spends no call of its own on it.
+func (r *run) deregistered(arn string) bool {
+	before := r.lastReport()
+	return arn != "" && before.ContainerInstanceARN == arn && before.Cause != nil && before.Cause.ID == "container-instance-inactive"
 }
 
-// moveStale moves agent.db aside. A running agent goes on with the file that it
-// has open, and finds none when it is started again.
+// staleState is the error on a stale checkpoint that is not moved aside.
+func (r *run) staleState(bad *stale) error {
+	commands := []string{r.again(r.wanted.Text, "--reset-stale-state")}
+	text := "Move the file aside:"
+	if bad.ContainerInstanceARN != "" && !cluster.SameText(bad.Cluster, r.wanted.Text) {
+		text = "Move the file aside, then deregister the entry in the old cluster:"
+		commands = append(commands, fmt.Sprintf("aws ecs deregister-container-instance --force --cluster %s --container-instance %s --region %s",
+			bad.Cluster, bad.ContainerInstanceARN, r.id.Region))
+	}
+	return fix.Wrap(fmt.Errorf("%s is stale: %s", r.checkpointPath(), bad.why), fix.Do(text, commands...))
+}
+
+// moveStale moves agent.db aside. A running agent keeps the file that it has open,
+// and finds none after its restart.
 func (r *run) moveStale() error {
 	aside, err := ecsagent.SetAside(r.checkpointPath(), time.Now())
 	if err != nil {
 		return err
 	}
-	r.say("checkpoint", "agent.db held another cluster for this instance; moved aside to %s", aside)
+	r.info("checkpoint", "agent.db was stale; moved aside to %s", aside)
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"muster/internal/sandbox"
 	"muster/internal/units"
@@ -37,6 +38,8 @@ type unitState struct {
 	Exit                                 int32
 	Restarts                             int
 	Job                                  *units.Job
+	Since                                time.Time // when it became active; zero: never in this boot
+	Gone                                 bool      // for tests: it has no file
 }
 
 const unitDirs = "usr/lib/systemd/system etc/systemd/system"
@@ -182,7 +185,7 @@ func (s *systemd) Show(_ context.Context, name string) (units.State, error) {
 	}
 	u := s.unit(name)
 	state := units.State{Name: name, LoadState: "loaded", ActiveState: u.Active, SubState: "dead", UnitFileState: "disabled",
-		Result: "success", ExecMainStatus: u.Exit, Job: u.Job}
+		Result: "success", ExecMainStatus: u.Exit, Job: u.Job, Active: u.Since}
 	switch {
 	case u.Masked:
 		state.LoadState, state.UnitFileState = units.Masked, "masked"

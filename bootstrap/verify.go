@@ -4,26 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"muster/check"
-	"muster/internal/awsapi"
 	"muster/internal/bootreport"
 	"muster/internal/cluster"
 	"muster/internal/ecsagent"
-	"muster/internal/ecsconfig"
 	"muster/internal/exitcode"
 	"muster/internal/fix"
+	"muster/internal/units"
 )
 
-// Verify waits until the ECS agent has registered this instance in its
-// cluster, has the ECS API confirm it where that is allowed, and tells the
-// verdict to all who wait for it. The error carries the exit code; the report
-// is whole either way.
+// Verify waits until the ECS agent has registered this instance in its cluster, asks
+// the ECS API to confirm it where that is allowed, and signals the result to the
+// launch hook, CloudFormation and Auto Scaling. The error carries the exit code; the
+// report is complete either way.
 func (h *Host) Verify(ctx context.Context) (bootreport.Report, error) {
-	r, err := h.begin(ctx)
+	r, err := h.open(ctx)
 	defer r.close()
 	report := r.report()
 	if err == nil {
@@ -35,27 +33,30 @@ func (h *Host) Verify(ctx context.Context) (bootreport.Report, error) {
 	if err != nil {
 		report.Outcome, report.ExitCode, report.Reason = bootreport.OutcomeOf(err), exitcode.Of(err), err.Error()
 	}
-	if ctx.Err() == nil { // who interrupts wants no more waiting
+	if ctx.Err() == nil { // after Ctrl-C nothing is waited for
 		report = r.conclude(ctx, report)
+	}
+	if err != nil {
+		return report, err // with its evidence and its fix
 	}
 	return report, report.Err()
 }
 
 func (r *run) verify(ctx context.Context) (bootreport.Report, error) {
-	unknown := r.expect()
+	unknown := r.expect(ctx)
 	report := r.report()
 	state, err := r.imds.LifecycleState(ctx)
 	switch {
 	case err != nil:
 		return report, undetermined(err)
-	case strings.HasPrefix(state, "Warmed:"):
+	case strings.HasPrefix(state, warmed):
 		return r.deferred(report, state), nil
 	case unknown != nil:
 		return report, unknown
 	}
 	stopHook := r.keepHook(ctx)
 	defer stopHook()
-	r.say("verify", "waiting up to %s for the ECS agent to register in %s (%s)", r.cfg.Timeout, r.wanted, r.origin)
+	r.info("verify", "waiting up to %s for the ECS agent to register in %s (%s)", r.cfg.Timeout, r.wanted, r.origin)
 	waiting, stop := context.WithTimeout(ctx, r.cfg.Timeout)
 	defer stop()
 	meta, err := r.await(waiting)
@@ -70,103 +71,97 @@ func (r *run) verify(ctx context.Context) (bootreport.Report, error) {
 		return report, nil
 	}
 	report.Outcome, report.Reason = bootreport.Registered, "registered in cluster "+r.wanted.Text
-	r.say("verify", "registered in %s as %s after %s", r.wanted, meta.ContainerInstanceARN, time.Since(r.started).Round(100*time.Millisecond))
+	r.info("verify", "registered in %s as %s after %s", r.wanted, meta.ContainerInstanceARN, time.Since(r.started).Round(100*time.Millisecond))
 	r.checkPorts(ctx, &report)
 	return report, nil
 }
 
+// deferred is the report of an instance in a warm pool. The unit asks every minute,
+// for as long as the instance stays there.
 func (r *run) deferred(report bootreport.Report, state string) bootreport.Report {
 	report.Outcome, report.ExitCode = bootreport.Deferred, exitcode.Deferred
-	report.Reason = "the instance is in a warm pool (" + state + "); it registers when it leaves"
-	// The unit asks each minute, for as long as the pool lasts: the hook that let
-	// the instance in is told once.
-	if before := r.lastReport(); before.Outcome == bootreport.Deferred && len(before.Undelivered()) == 0 {
-		report.Deliveries = before.Deliveries
-	}
-	r.say("verify", "%s", report.Reason)
+	report.Reason = "the instance is in a warm pool (" + state + "); it registers when it leaves the pool"
+	r.info("verify", "%s", report.Reason)
 	return report
 }
 
-// expect finds the cluster that the instance was to join: from the settings,
-// from what bootstrap found, else from ecs.config.
-func (r *run) expect() error {
+// expect finds the cluster that the instance was to join: from the settings, from
+// bootstrap's record, else from what the ECS agent reads.
+func (r *run) expect(ctx context.Context) error {
 	text, origin := r.cfg.Cluster, r.cfg.Origin("MUSTER_CLUSTER").String()
 	if text == "" {
 		text, origin = r.record.Cluster, r.record.ClusterOrigin
 	}
-	path := r.cfg.Path(r.cfg.ECSConfig)
+	from := r.sources()
 	if text == "" {
-		data, err := ecsconfig.Load(path)
-		if err != nil {
-			return undetermined(err)
+		if named, is := r.agentCluster(ctx, from); is {
+			text, origin = named.Text, "ECS_CLUSTER in "+named.Where()
 		}
-		text, _ = ecsconfig.Parse(data).Get("ECS_CLUSTER")
-		origin = "ECS_CLUSTER in " + path
 	}
-	if text == "" {
-		return badConfig(fmt.Errorf("no cluster is named by a setting, by muster bootstrap or in %s, so the ECS agent would join the cluster \"default\": run muster bootstrap --cluster NAME", path))
+	switch {
+	case text == "" && from.User.Err != nil:
+		return undetermined(from.User.Err)
+	case text == "":
+		return badConfig(fix.Because(errors.New("no cluster is named, so the ECS agent joins the cluster \"default\""),
+			[]string{"neither the settings nor a bootstrap on this instance nor " + from.User.Path + " name one"},
+			fix.Do("Name the cluster:", "sudo muster bootstrap --cluster NAME")))
 	}
 	return r.want(text, origin)
 }
 
-// known is a failure whose cause is plain from the answer itself.
+// known is a failure whose cause follows from the answer itself.
 type known struct {
-	bootreport.Cause
+	check.Finding
 	passes bool // it may pass by waiting
 }
 
 func (k *known) Error() string { return k.Summary }
 
-func wrongCluster(is, wanted string) error {
-	return &known{Cause: *bootreport.NewCause("wrong-cluster", fmt.Sprintf("the ECS agent is in cluster %s, not in %s", is, wanted),
-		fix.Do("Move the instance to its cluster, then deregister its entry in "+is+":", "muster bootstrap --reset-stale-state --cluster "+wanted))}
-}
+// errTerminal means that the ECS agent will not register however long verify waits.
+var errTerminal = errors.New("the ECS agent will not register")
 
-// errGaveUp says that the agent has given up: waiting on cannot help.
-var errGaveUp = errors.New("waiting on cannot help")
-
-// pollsPerLook is how many polls pass between two looks at whether the agent
-// gave up.
+// pollsPerLook is how many polls pass between two looks at whether the agent ended
+// for good.
 const pollsPerLook = 4
 
-// await polls introspection until the agent has a container instance ARN in
-// the wanted cluster. Its error is a *known, an errGaveUp, or what
-// introspection said last before ctx ended.
-func (r *run) await(ctx context.Context) (meta ecsagent.Metadata, said error) {
+// await polls introspection until the agent has a container instance ARN in the
+// wanted cluster. Its error is a *known, an errTerminal, or the last answer before
+// ctx ended.
+func (r *run) await(ctx context.Context) (meta ecsagent.Metadata, last error) {
 	agent := r.Agent(r.cfg)
 	tick := time.NewTicker(r.pace.poll)
 	defer tick.Stop()
 	for n := 0; ; n++ {
 		answer, err := agent.Metadata(ctx)
-		switch is, parse := cluster.Parse(answer.Cluster); {
-		case err == nil && answer.ContainerInstanceARN != "" && (parse != nil || !cluster.Same(is, r.wanted)):
-			err = wrongCluster(answer.Cluster, r.wanted.Text)
+		switch {
+		case err == nil && answer.ContainerInstanceARN != "" && !cluster.SameText(answer.Cluster, r.wanted.Text):
+			err = &known{Finding: check.WrongCluster(answer.Cluster, r.wanted.Text, r.origin, answer.ContainerInstanceARN, r.id.Region)}
 			if !r.restarting(ctx) {
 				return answer, err
 			}
 		case err == nil && answer.ContainerInstanceARN != "":
 			return answer, nil
 		case err == nil:
-			err = errors.New("the ECS agent answers, but has no container instance ARN: it has not registered")
+			err = errors.New("the ECS agent answers, but has not registered: it has no container instance ARN")
 		}
-		if ctx.Err() == nil || said == nil { // a question cut off by the end says nothing of the agent
-			meta, said = answer, err
+		if ctx.Err() == nil || last == nil { // a call that the deadline cut off is no answer
+			meta, last = answer, err
 		}
 		if n%pollsPerLook == pollsPerLook-1 {
-			if gone := r.gaveUp(ctx); gone != nil {
+			if gone := r.terminal(ctx); gone != nil {
 				return meta, gone
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return meta, said
+			return meta, last
 		case <-tick.C:
 		}
 	}
 }
 
-// restarting says that the ECS agent which answers is about to be replaced:
-// bootstrap has queued that, and waits for nothing.
+// restarting reports whether the ECS agent which answers is about to be replaced:
+// bootstrap has queued the restart without waiting for it.
 func (r *run) restarting(ctx context.Context) bool {
 	if r.units == nil {
 		return false
@@ -175,39 +170,28 @@ func (r *run) restarting(ctx context.Context) bool {
 	return err == nil && (s.Job != nil || s.ActiveState == "deactivating")
 }
 
-// confirm asks the ECS API whether it agrees. An API that cannot be asked is a
-// warning; one that says no is an error.
-func (r *run) confirm(ctx context.Context, meta ecsagent.Metadata, report *bootreport.Report) error {
-	for n := 0; ; n++ {
-		ci, err := r.aws.ContainerInstance(ctx, r.wanted.Text, meta.ContainerInstanceARN)
-		if awsapi.KindOf(err) != "" {
-			report.Warnings = append(report.Warnings, "the registration is the ECS agent's word alone: "+err.Error())
-			r.warn("verify", "not confirmed: %v", err)
-			return nil
-		}
-		if err = r.judge(meta.ContainerInstanceARN, ci, err); err == nil {
-			report.Confirmed = true
-			return nil
-		}
-		var why *known
-		if errors.As(err, &why) && !why.passes || n == len(r.pace.confirm) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(r.pace.confirm[n]):
-		}
-	}
-}
+// exitTerminal is ecs-init's TerminalFailureAgentExitCode; ecs.service has
+// RestartPreventExitStatus=5.
+const exitTerminal = 5
 
-// judge says what is wrong with a registration, as the ECS API sees it.
-func (r *run) judge(arn string, ci awsapi.ContainerInstance, err error) error {
-	r.confirmed = &answered{Clusters: r.aws, instance: ci, err: err}
-	f, bad := check.World{Config: r.cfg, Identity: r.id}.RegistrationFinding(r.wanted.Text, arn, ci, err)
-	if !bad || f.Status != check.Fail {
-		return nil
+// terminal is an errTerminal when the ECS agent ended with its terminal exit code, or
+// its unit cannot start.
+func (r *run) terminal(ctx context.Context) error {
+	if r.units != nil {
+		s, err := r.units.Show(ctx, ecsUnit)
+		switch {
+		case err != nil:
+		case s.ActiveState == "active":
+			return nil // whatever is in the log, it was started again
+		case s.LoadState == units.NotFound, s.LoadState == units.Masked:
+			return fmt.Errorf("%w: %s is %s", errTerminal, ecsUnit, s.LoadState)
+		case s.ActiveState == "failed" && s.ExecMainStatus == exitTerminal:
+			return fmt.Errorf("%w: %s failed with the ECS agent's terminal exit code 5", errTerminal, ecsUnit)
+		}
 	}
-	passes := []string{"container-instance-unknown", "still-registering", "agent-disconnected"}
-	return &known{*bootreport.NewCause(f.ID, f.Summary, f.Fix), slices.Contains(passes, f.ID)}
+	trouble, _ := ecsagent.ReadLogs(r.cfg.Path(r.cfg.ECSLogDir), ecsagent.Options{Since: r.record.Since()})
+	if trouble.Exits > 0 && trouble.ExitCode == exitTerminal {
+		return fmt.Errorf("%w: it exited with its terminal exit code 5", errTerminal)
+	}
+	return nil
 }

@@ -1,57 +1,168 @@
 package bootstrap
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 
 	"muster/internal/cluster"
 	"muster/internal/ecsconfig"
+	"muster/internal/fix"
+	"muster/internal/kernel"
 )
+
+// regionKey overrides the region that the ECS agent gets from the metadata service.
+const regionKey = "AWS_DEFAULT_REGION"
 
 // change is what bootstrap does to ecs.config.
 type change struct {
 	path     string
 	old, new []byte
 	repaired []ecsconfig.Problem
-	left     []ecsconfig.Problem // only a person can mend these
+	notes    []string            // what else is changed that nobody asked for
+	left     []ecsconfig.Problem // only a person can fix these; in all files that the agent reads
+	refused  error               // with what is left the ECS agent would not register
 }
 
-// plan reads ecs.config, repairs what the agent would misread, and sets what
-// was asked for.
+// plan reads ecs.config, repairs what the agent would misread, and sets what the
+// settings ask for. What is then wrong is evaluated as the ECS agent would read it,
+// together with the other files that it reads.
 func (r *run) plan(ref cluster.Ref) (change, error) {
-	c := change{path: r.cfg.Path(r.cfg.ECSConfig)}
-	var err error
-	if c.old, err = ecsconfig.Load(c.path); err != nil {
-		return c, err
+	from := r.sources()
+	c := change{path: r.cfg.Path(r.cfg.ECSConfig), old: from.User.Data}
+	if from.User.Err != nil {
+		return c, from.User.Err
 	}
 	file := ecsconfig.Parse(c.old)
 	c.repaired = file.Repair()
-	if err := file.Set("ECS_CLUSTER", ref.Text); err != nil {
+	if err := r.set(file, ref); err != nil {
 		return c, badConfig(err)
 	}
-	for _, s := range r.cfg.ECS {
-		if s.Key == "ECS_CLUSTER" {
-			return c, badConfig(fmt.Errorf("%s: ECS_CLUSTER is not set this way; the setting for it is --cluster", r.cfg.Origin("MUSTER_ECS")))
+	from.User.Data = file.Bytes()
+	settings, _ := ecsconfig.Read(from)
+	if region := settings.Text(regionKey); region != r.id.Region && settings.Set(regionKey) {
+		where, _ := settings.Get(regionKey)
+		c.notes = append(c.notes, fmt.Sprintf("%s: %s is %s, and this instance is in %s; set to %s",
+			where.Where(), regionKey, region, r.id.Region, r.id.Region))
+		if err := file.Set(regionKey, r.id.Region); err != nil {
+			return c, badConfig(err)
 		}
-		if err := file.Set(s.Key, s.Value); err != nil {
-			return c, badConfig(fmt.Errorf("%s: %w", r.cfg.Origin("MUSTER_ECS"), err))
-		}
+		from.User.Data = file.Bytes()
+		settings, _ = ecsconfig.Read(from)
 	}
-	c.new, c.left = file.Bytes(), file.Problems()
+	c.new = from.User.Data
+	_, problems := ecsconfig.Read(from)
+	c.left = slices.DeleteFunc(problems, func(p ecsconfig.Problem) bool {
+		_, set := file.Get(p.Key)
+		return p.File == from.Instance.Path && set // the file of the image gives way
+	})
+	c.refused = r.refusal(settings, c.left)
 	return c, nil
 }
 
-// apply writes ecs.config. Somebody else may write between the reading and the
+// agentCluster is the cluster that the ECS agent's own configuration names, if it does.
+// User data is the last place (agent/config/config.go, NewConfig), and is asked for only
+// where the files name none.
+func (r *run) agentCluster(ctx context.Context, from ecsconfig.Sources) (ecsconfig.Value, bool) {
+	settings, _ := ecsconfig.Read(from)
+	if !settings.Set("ECS_CLUSTER") && r.id.InstanceID != "" {
+		ctx, stop := context.WithTimeout(ctx, r.pace.api)
+		defer stop()
+		from.UserData, _, _ = r.imds.UserData(ctx) // none, if it cannot be had
+		settings, _ = ecsconfig.Read(from)
+	}
+	return settings.Cluster(), settings.Set("ECS_CLUSTER")
+}
+
+// sources are the files that the ECS agent reads. User data, which it reads too, gives
+// way to each of them.
+func (r *run) sources() ecsconfig.Sources {
+	from := ecsconfig.Gather(r.cfg.ECSConfig, r.cfg.Path)
+	from.Region = r.id.Region
+	return from
+}
+
+// set writes the cluster and the settings of --ecs into file.
+func (r *run) set(file *ecsconfig.File, ref cluster.Ref) error {
+	if err := file.Set("ECS_CLUSTER", ref.Text); err != nil {
+		return err
+	}
+	origin := r.cfg.Origin("MUSTER_ECS")
+	for _, s := range r.cfg.ECS {
+		switch {
+		case s.Key == "ECS_CLUSTER":
+			return fix.Wrap(fmt.Errorf("%s: ECS_CLUSTER cannot be set this way", origin), fix.Do("Remove it; the cluster is named with --cluster."))
+		case s.Key == regionKey && s.Value != r.id.Region:
+			return fix.Wrap(
+				fmt.Errorf("%s: %s must be %s, the region of this instance: it can only join a cluster there", origin, regionKey, r.id.Region),
+				fix.Do("Remove "+regionKey+" from the settings; the ECS agent takes the region from the metadata service."))
+		}
+		if err := file.Set(s.Key, s.Value); err != nil {
+			return fix.Wrap(fmt.Errorf("%s: %w", origin, err), fix.Do("Correct the value of "+s.Key+"."))
+		}
+	}
+	return nil
+}
+
+// refusal is the error on problems with which the ECS agent cannot register: it would
+// exit, or ECS would refuse it. Nothing is written then.
+func (r *run) refusal(settings *ecsconfig.Settings, left []ecsconfig.Problem) error {
+	worst := slices.DeleteFunc(slices.Clone(left), func(p ecsconfig.Problem) bool { return p.Severity < ecsconfig.Refused })
+	switch {
+	case len(worst) > 0:
+		why := []string{worst[0].Effect}
+		for _, p := range worst[1:] {
+			why = append(why, withEffect(p))
+		}
+		return badConfig(fix.Because(errors.New(worst[0].String()), why,
+			fix.Do("Correct the line, then run bootstrap again:", fmt.Sprintf("sudo vi +%d %s", max(worst[0].Line, 1), worst[0].File), r.again(""))))
+	case r.reservesTooMuch(settings) != nil:
+		return badConfig(r.reservesTooMuch(settings))
+	}
+	return nil
+}
+
+// reservesTooMuch compares as the agent does, in MiB
+// (ecs-agent/api/ecs/client/ecs_client.go, getResources).
+func (r *run) reservesTooMuch(settings *ecsconfig.Settings) error {
+	const key = "ECS_RESERVED_MEMORY"
+	value, _ := settings.Get(key)
+	reserved, err := strconv.ParseUint(value.Text, 10, 64)
+	text, _ := kernel.ReadFile(r.cfg.Path("/proc/meminfo"))
+	memory, unknown := kernel.ParseMemory(text)
+	if total := memory.Total >> 20; err == nil && unknown == nil && reserved > total {
+		return fix.Wrap(
+			fmt.Errorf("%s: %s is %d, and this instance has %d MiB of memory: the ECS agent would exit", value.Where(), key, reserved, total),
+			fix.Do("Lower "+key+", in MiB, then run bootstrap again."))
+	}
+	return nil
+}
+
+// writable is the error that apply would fail with before it writes.
+func (r *run) writable(ref cluster.Ref) error {
+	c, err := r.plan(ref)
+	if err != nil {
+		return err
+	}
+	return c.refused
+}
+
+// apply writes ecs.config. Another program may write between the reading and the
 // writing; then the change is planned anew, once.
 func (r *run) apply(ref cluster.Ref) (changed bool, err error) {
 	for range 2 {
 		var c change
-		if c, err = r.plan(ref); err != nil {
+		if c, err = r.plan(ref); err == nil {
+			err = c.refused
+		}
+		if err != nil {
 			return false, err
 		}
 		changed, err = ecsconfig.Write(c.path, c.old, c.new)
 		if err == nil {
-			r.tell(c, changed)
+			r.logChange(c)
 			return changed, nil
 		}
 		if !errors.Is(err, ecsconfig.ErrChanged) {
@@ -61,16 +172,56 @@ func (r *run) apply(ref cluster.Ref) (changed bool, err error) {
 	return changed, err
 }
 
-func (r *run) tell(c change, changed bool) {
-	for _, p := range c.repaired {
-		r.warn("ecs.config", "%s:%d: %s %s; %s", c.path, p.Line, p.Key, p.What, p.Repair)
+// logChange reports what was repaired, what only a person can fix, and the result.
+func (r *run) logChange(c change) {
+	r.logProblems(c)
+	switch changed := string(c.old) != string(c.new); {
+	case changed:
+		r.info("ecs.config", "%s written", c.path)
+	case len(c.left) > 0:
+		r.info("ecs.config", "%s unchanged", c.path)
+	default:
+		r.info("ecs.config", "%s is already correct, unchanged", c.path)
+	}
+}
+
+// logProblems writes one line for each line of the file, whatever is wrong with it.
+func (r *run) logProblems(c change) {
+	for at := 0; at < len(c.repaired); {
+		p, first := c.repaired[at], at
+		p.File = c.path
+		for at++; at < len(c.repaired) && c.repaired[at].Line == p.Line && c.repaired[at].Key == p.Key; at++ {
+			p.What += ", " + c.repaired[at].What
+		}
+		how := p.Repair
+		if at > first+1 {
+			how = "write it as one plain line"
+		}
+		r.warn("ecs.config", "%s (repair: %s)", p, how)
+	}
+	for _, note := range c.notes {
+		r.warn("ecs.config", "%s", note)
 	}
 	for _, p := range c.left {
-		r.warn("ecs.config", "%s:%d: %s %s; left as it is", c.path, p.Line, p.Key, p.What)
+		r.warn("ecs.config", "%s", withEffect(p))
 	}
-	if changed {
-		r.say("ecs.config", "%s written", c.path)
-	} else {
-		r.say("ecs.config", "%s is right already", c.path)
+}
+
+func withEffect(p ecsconfig.Problem) string {
+	if p.Effect == "" {
+		return p.String()
 	}
+	return p.String() + ": " + p.Effect
+}
+
+// waitsInWarmPool reports whether the ECS agent waits while the instance is in a warm
+// pool.
+func (r *run) waitsInWarmPool() bool {
+	for _, s := range slices.Backward(r.cfg.ECS) {
+		if s.Key == warmPoolKey {
+			return s.Value == "true"
+		}
+	}
+	settings, _ := ecsconfig.Read(r.sources())
+	return settings.On(warmPoolKey)
 }

@@ -2,7 +2,9 @@ package check_test
 
 import (
 	"testing"
+	"time"
 
+	"muster/internal/dockerapi"
 	"muster/internal/sandbox"
 	"muster/internal/units"
 )
@@ -53,6 +55,13 @@ func agentScenarios() []scenario {
 	}
 }
 
+// deadlock is user data that runs, and a job of ecs.service that waits for it.
+func deadlock(w *world, job *units.Job) {
+	w.plan.Hold = true
+	w.systemd["ecs.service"] = units.State{LoadState: "loaded", ActiveState: "inactive", UnitFileState: "enabled", Job: job}
+	w.systemd["cloud-final.service"] = units.State{LoadState: "loaded", ActiveState: "activating", SubState: "start"}
+}
+
 func unitScenarios() []scenario {
 	is := func(s units.State) func(*testing.T, *world) {
 		return func(_ *testing.T, w *world) { w.plan.Hold, w.systemd["ecs.service"] = true, s }
@@ -76,6 +85,33 @@ func unitScenarios() []scenario {
 			w.systemd["ecs.service"] = units.State{LoadState: "loaded", ActiveState: "inactive", UnitFileState: "enabled", Job: job}
 			w.systemd["cloud-final.service"] = units.State{LoadState: "loaded", ActiveState: "activating", SubState: "start"}
 		}, []string{"ecs-unit-waiting"}},
+		{"user data waits for the agent, and Docker waits too", func(t *testing.T, w *world) {
+			deadlock(w, job)
+			w.realDocker(t)
+			w.systemd["docker.service"] = units.State{LoadState: "loaded", ActiveState: "inactive", Job: job}
+		}, []string{"ecs-unit-waiting"}},
+		{"user data waits for the agent, and Docker's socket hangs", func(_ *testing.T, w *world) {
+			deadlock(w, job)
+			w.docker.ping = dockerapi.ErrHung
+			w.systemd["docker.service"] = units.State{LoadState: "loaded", ActiveState: "inactive", Job: job}
+		}, []string{"ecs-unit-waiting"}},
+		{"user data restarts Docker and waits", func(_ *testing.T, w *world) {
+			deadlock(w, nil)
+			w.docker.ping = dockerapi.ErrNotRunning
+			w.systemd["docker.service"] = units.State{LoadState: "loaded", ActiveState: "inactive", Job: &units.Job{Type: "restart", State: "waiting"}}
+		}, []string{"docker-not-running"}},
+		{"ecs.service ran and exited with 0", is(units.State{LoadState: "loaded", ActiveState: "inactive", UnitFileState: "enabled", Active: time.Now().Add(-time.Hour), Ended: time.Now(), Result: "success", ExecMainCode: 1}), []string{"ecs-unit-not-started"}},
+		{"ecs.service was stopped together with Docker", func(t *testing.T, w *world) {
+			is(units.State{LoadState: "loaded", ActiveState: "inactive", UnitFileState: "enabled", Active: time.Now().Add(-time.Hour), Ended: time.Now().Add(-time.Minute), Result: "success", ExecMainCode: 1})(t, w)
+			docker := active("running")
+			docker.Ended = time.Now().Add(-58 * time.Second)
+			w.systemd["docker.service"] = docker
+		}, []string{"ecs-unit-not-started"}},
+		{"ecs.service was stopped, and only the agent's container remembers", func(_ *testing.T, w *world) {
+			is(units.State{LoadState: "loaded", ActiveState: "inactive", UnitFileState: "enabled"})(nil, w)
+			w.docker.agent = dockerapi.AgentContainer{Image: "amazon/amazon-ecs-agent:latest", Status: "exited", ExitCode: 143}
+		}, []string{"ecs-unit-not-started"}},
+		{"there is no ecs.service, and the agent has registered", func(_ *testing.T, w *world) { delete(w.systemd, "ecs.service") }, nil},
 		{"ecs.service fails without a word", is(units.State{LoadState: "loaded", ActiveState: "failed", Result: "exit-code", ExecMainStatus: 203}), []string{"ecs-unit-failed"}},
 		{"ecs.service is restarted without end", is(units.State{LoadState: "loaded", ActiveState: "activating", SubState: "auto-restart", NRestarts: 9}), []string{"ecs-unit-restarting"}},
 		{"ecs.service failed because of its agent", func(t *testing.T, w *world) {

@@ -9,9 +9,9 @@ import (
 	"slices"
 	"strings"
 
-	"muster/internal/awsapi"
 	"muster/internal/cluster"
 	"muster/internal/ecsagent"
+	"muster/internal/ecsconfig"
 	"muster/internal/fix"
 )
 
@@ -20,10 +20,9 @@ import (
 // it. What keeps the instance from being registered or connected is a failure, what
 // only impairs it a warning.
 func (w World) agentLog(ctx context.Context) []Finding {
-	arn := w.agentARN(ctx)
-	opts := ecsagent.Options{Since: w.Record.Since(), Registered: arn != ""}
+	opts := ecsagent.Options{Since: w.Record.Since(), Registered: w.isRegistered(ctx)}
 	found := w.logSettings(&opts)
-	trouble, err := w.readLogs(ctx, arn, opts)
+	trouble, err := w.readLogs(ctx, opts)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && len(found) == 0:
 		return Skipped("the ECS agent and ecs-init have not logged anything yet")
@@ -55,13 +54,13 @@ func (w World) agentARN(ctx context.Context) string {
 // logSettings reads in ecs.config what and where the agent logs
 // (ecs-agent/logger/log.go). ecs-init mounts /var/log/ecs as /log into the agent's container.
 func (w World) logSettings(opts *ecsagent.Options) []Finding {
-	file, err := w.agentConfig(w.Config.ECSConfig)
-	if err != nil {
-		return nil // ecs-config says so
-	}
+	settings := w.agentSettings()
 	get := func(key string) string {
-		value, _ := file.Get(key)
-		return strings.TrimSpace(value)
+		v, _ := settings.Get(key)
+		if v.Origin == ecsconfig.FromDefault {
+			return ""
+		}
+		return v.Text
 	}
 	level := get("ECS_LOGLEVEL_ON_INSTANCE")
 	switch {
@@ -78,27 +77,30 @@ func (w World) logSettings(opts *ecsagent.Options) []Finding {
 		opts.Name = filepath.Base(path)
 	default:
 		return []Finding{{ID: "agent-log-elsewhere", Status: Warn, SymptomOf: []string{"ecs-config"},
-			Summary:  fmt.Sprintf("%s:%d: ECS_LOGFILE keeps the ECS agent's log out of %s", w.Config.Path(w.Config.ECSConfig), file.Line("ECS_LOGFILE"), w.Config.ECSLogDir),
-			Evidence: []string{"ECS_LOGFILE=" + path + "; of the directories in the agent's container only /log is " + w.Config.ECSLogDir + " of the host"},
-			Fix:      fix.Do("Remove the line, or set ECS_LOGFILE=/log/ecs-agent.log, then restart the agent:", "systemctl restart ecs")}}
+			Summary: fmt.Sprintf("%s: ECS_LOGFILE keeps the ECS agent's log out of %s",
+				settings.where("ECS_LOGFILE"), w.Config.ECSLogDir),
+			Evidence: []string{"ECS_LOGFILE=" + path, "only /log of the agent's container is a directory of the host: " + w.Config.ECSLogDir},
+			Fix:      fix.Do("Remove the line, or set ECS_LOGFILE=/log/ecs-agent.log, then restart the agent:", "sudo systemctl restart ecs")}}
 	}
 	return nil
 }
 
 // readLogs reads the logs. Where they show an agent that is registered and cannot
 // connect, the ECS API is asked whether it still is so: a log says little of a success.
-func (w World) readLogs(ctx context.Context, arn string, opts ecsagent.Options) (ecsagent.Trouble, error) {
+func (w World) readLogs(ctx context.Context, opts ecsagent.Options) (ecsagent.Trouble, error) {
 	dir := w.Config.Path(w.Config.ECSLogDir)
 	trouble, err := ecsagent.ReadLogs(dir, opts)
-	if trouble.Effect == ecsagent.Connection && opts.Registered && w.connected(ctx, arn) {
+	if trouble.Effect == ecsagent.Connection && opts.Registered && w.connected(ctx) {
 		opts.Connected = true
 		return ecsagent.ReadLogs(dir, opts)
 	}
 	return trouble, err
 }
 
-func (w World) connected(ctx context.Context, arn string) bool {
-	if w.Registry == nil {
+// connected reports whether the ECS API says so; false also where it cannot be asked.
+func (w World) connected(ctx context.Context) bool {
+	arn := w.agentARN(ctx)
+	if w.Registry == nil || arn == "" {
 		return false
 	}
 	name, _ := w.wanted()
@@ -109,7 +111,7 @@ func (w World) connected(ctx context.Context, arn string) bool {
 		name = cluster.Default
 	}
 	ci, err := w.Registry.ContainerInstance(ctx, name, arn)
-	return err == nil && awsapi.KindOf(err) == "" && ci.Connected
+	return err == nil && ci.Connected
 }
 
 // troubleFindings are what the trouble means for an instance that is registered, or is not.
@@ -140,8 +142,9 @@ func (w World) mainFinding(t ecsagent.Trouble) (f Finding, bad bool) {
 		return f, true
 	case len(exits) > 0 && t.ExitCode != 0 && t.ExitCode != exitUpgrade: // 0: it was stopped
 		return Finding{ID: "agent-exits", Status: Fail, Summary: exitSummary(t.ExitCode), Evidence: exits,
-			Fix:       fix.Do("Read the end of its output, and whether the kernel killed it:", "docker logs --tail 20 ecs-agent", "journalctl -k | grep -i 'killed process'"),
-			SymptomOf: append(suspects(), "agent-container-down")}, true
+			Fix: fix.Do("Read the end of its output, and check whether the kernel killed it:",
+				"sudo docker logs --tail 20 ecs-agent", "sudo journalctl -k --no-pager | grep -i 'killed process'"),
+			SymptomOf: append(suspects(), "agent-container-down", "agent-out-of-memory")}, true
 	}
 	return Finding{}, false
 }
@@ -189,14 +192,16 @@ func (w World) placed(text string) string {
 		text = strings.ReplaceAll(text, "INSTANCE_ID", id)
 	}
 	if region := w.region(); region != "" {
-		text = strings.NewReplacer("ecs.REGION.", "ecs."+region+".", "AWS_DEFAULT_REGION=REGION", "AWS_DEFAULT_REGION="+region).Replace(text)
+		text = strings.ReplaceAll(text, "ecs.REGION.", "ecs."+region+".")
+		text = strings.ReplaceAll(text, "AWS_DEFAULT_REGION=REGION", "AWS_DEFAULT_REGION="+region)
 	}
 	return text
 }
 
 // suspects explain an error that is not understood.
 func suspects() []string {
-	return append(network(), "imds", "instance-role", "user-data", "disk", "pressure", "clock", "docker", "agent-image", "ecs-config", "checkpoint", "cluster")
+	return append(network(), "imds", "instance-role", "user-data", "disk", "pressure", "clock",
+		"docker", "agent-image", "ecs-config", "checkpoint", "cluster")
 }
 
 // behind are what explains a line of a log: whatever muster has seen for itself
@@ -222,12 +227,14 @@ func behindCauses() []struct{ causes, checks []string } {
 		{[]string{"saved-state-denied"}, []string{"disk"}},
 		{[]string{"agent-deregistered"}, []string{"container-instance"}},
 		{[]string{"agent-user-data-not-run"}, []string{"user-data"}},
-		{[]string{"invalid-json-setting", "invalid-attributes", "invalid-tags", "invalid-setting", "invalid-logging-driver", "reserved-memory-too-high", "agent-container-not-created",
-			"agent-proxy-refused", "agent-wrong-region"}, []string{"ecs-config", "proxy"}},
+		{[]string{"invalid-json-setting", "invalid-attributes", "invalid-tags", "invalid-setting", "invalid-logging-driver",
+			"reserved-memory-too-high", "agent-container-not-created", "agent-proxy-refused", "agent-wrong-region"},
+			[]string{"ecs-config", "proxy"}},
 		{[]string{"agent-region-unknown"}, []string{"ecs-config", "imds", "proxy"}},
 		{[]string{"agent-clock-skew", "agent-tls-expired"}, []string{"clock"}},
 		{[]string{"access-denied"}, []string{"instance-role", "vpc-path", "poll-endpoint"}},
-		{[]string{"agent-imds-unreachable", "agent-imdsv2-unsupported", "agent-hop-limit", "vpc-undetected", "identity-document-refused"}, []string{"imds", "proxy", "ecs-config"}},
+		{[]string{"agent-imds-unreachable", "agent-imdsv2-unsupported", "agent-hop-limit", "vpc-undetected", "identity-document-refused"},
+			[]string{"imds", "proxy", "ecs-config"}},
 		{[]string{"no-credentials", "credentials-invalid"}, []string{"imds", "instance-role", "proxy", "ecs-config"}},
 		{[]string{"docker-unreachable", "docker-socket-denied", "docker-bridge-missing"}, []string{"docker", "disk", "ecs-config"}},
 		{[]string{"docker-api-too-old", "agent-container-name-taken"}, []string{"docker"}},
@@ -235,7 +242,8 @@ func behindCauses() []struct{ causes, checks []string } {
 		{[]string{"agent-disk-full"}, []string{"disk"}},
 		{[]string{"agent-crashed"}, []string{"checkpoint", "disk", "pressure"}},
 		{[]string{"warm-pool-waiting", "warm-pool-unknown"}, []string{"lifecycle", "imds"}},
-		{[]string{"agent-tls-untrusted", "agent-tls-wrong-name", "agent-dns-failure", "network-timeout", "connection-refused", "connection-cut"},
+		{[]string{"agent-tls-untrusted", "agent-tls-wrong-name", "agent-dns-failure", "network-timeout", "connection-refused",
+			"connection-cut"},
 			append(network(), "clock", "wrong-region", "ecs-config")},
 	}
 }

@@ -11,10 +11,10 @@ import (
 	"muster/internal/units"
 )
 
-// agentChecks look at what muster-agent tells.
+// agentChecks cover what muster-agent reports.
 func (w World) agentChecks() []Check {
 	return []Check{{
-		ID: "muster-agent", Group: Health, Title: "muster-agent runs and sees nothing wrong",
+		ID: "muster-agent", Group: Health, Title: "muster-agent runs and reports no problem",
 		Findings: slices.Concat([]string{"muster-stale"}, agentstate.IDs()), Run: w.musterAgent,
 	}}
 }
@@ -22,19 +22,18 @@ func (w World) agentChecks() []Check {
 const agentUnit = "muster-agent.service"
 
 func (w World) musterAgent(ctx context.Context) []Finding {
-	const start = "systemctl status muster-agent; systemctl restart muster-agent"
+	restart := fix.Do("Read why, then restart it:", "sudo journalctl -u muster-agent -n 20 --no-pager", "sudo systemctl restart muster-agent")
 	s, err := agentstate.Read(w.Config.Path(w.Config.AgentState))
 	now := time.Now()
 	switch {
 	case errors.Is(err, agentstate.ErrNoAgent) && !w.has(ctx, agentUnit):
-		return Skipped("there is no " + agentUnit + " here")
+		return Skipped(agentUnit + " is not installed here")
 	case errors.Is(err, agentstate.ErrNoAgent):
-		return []Finding{{ID: "muster-stale", Status: Warn, Summary: err.Error(), Fix: fix.Do(start)}}
+		return []Finding{{ID: "muster-stale", Status: Warn, Summary: agentstate.ErrNoAgent.Error(), Evidence: []string{err.Error()}, Fix: restart}}
 	case err != nil:
-		return CouldNotLook(err, fix.Do("ask as root: the file is the agent's own"))
+		return CouldNotLook(err, fix.Do("Run muster as root: the file belongs to muster-agent."))
 	case s.Stale(now):
-		return []Finding{{ID: "muster-stale", Status: Warn, Fix: fix.Do(start),
-			Summary: "muster-agent has told nothing since " + s.Written.UTC().Format(time.RFC3339)}}
+		return []Finding{{ID: "muster-stale", Status: Warn, Summary: "muster-agent has written no state since " + s.Written.UTC().Format(time.RFC3339), Fix: restart}}
 	}
 	var found []Finding
 	for _, p := range s.Problems(now) {
@@ -42,10 +41,14 @@ func (w World) musterAgent(ctx context.Context) []Finding {
 		if p.Warning {
 			status = Warn
 		}
-		found = append(found, Finding{ID: p.ID, Status: status, Summary: p.Text, Fix: p.Fix, SymptomOf: seenToo(p.ID)})
+		f := Finding{ID: p.ID, Status: status, Summary: p.Text, Fix: p.Fix, SymptomOf: seenToo(p)}
+		if p.About != "" {
+			f.About = []string{p.About}
+		}
+		found = append(found, f)
 	}
 	if found == nil {
-		return Passed("muster-agent sees nothing wrong")
+		return Passed("muster-agent reports no problem")
 	}
 	return found
 }
@@ -59,15 +62,18 @@ func (w World) has(ctx context.Context, unit string) bool {
 	return err == nil && s.LoadState != units.NotFound
 }
 
-// seenToo are the checks that see for themselves what the agent tells.
-func seenToo(problem string) []string {
-	switch problem {
+// seenToo are the checks that see for themselves what the agent reports; of a
+// container, the findings about that one alone.
+func seenToo(p agentstate.Problem) []string {
+	switch p.ID {
 	case "muster-registration":
 		return append(beneath(), "registered", "container-instance")
 	case "muster-docker":
 		return []string{"docker"}
-	case "muster-unhealthy", "muster-crash-loop":
-		return []string{"containers"}
+	case "muster-unhealthy":
+		return []string{"container-unhealthy@" + p.About}
+	case "muster-crash-loop":
+		return []string{"container-restarting@" + p.About, "container-oom-killed@" + p.About}
 	}
 	return nil
 }

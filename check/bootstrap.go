@@ -13,20 +13,27 @@ import (
 	"muster/internal/fix"
 )
 
-// bootstrapChecks look at what muster itself did on this instance.
+// bootstrapChecks cover what muster itself did on this instance.
 func bootstrapChecks(w World) []Check {
 	return []Check{
-		{ID: "bootstrap", Group: Instance, Title: "muster bootstrap has configured this instance", Run: w.bootstrap, Findings: []string{"bootstrap-failed"}},
+		{ID: "bootstrap", Group: Instance, Title: "muster bootstrap has configured this instance", Run: w.bootstrap,
+			Findings: []string{"bootstrap-failed", "signal-undelivered"}},
 	}
 }
 
-// bootReport is what of the report of a boot says that bootstrap failed.
+// bootReport is what is read of the report of a boot: why bootstrap failed, and
+// which of those who wait for this instance could not be notified.
 type bootReport struct {
 	Cause struct {
 		ID      string  `json:"id"`
 		Summary string  `json:"summary"`
 		Fix     fix.Fix `json:"fix"`
 	} `json:"cause"`
+	Deliveries []struct {
+		To    string `json:"to"`
+		What  string `json:"what"`
+		Error string `json:"error"`
+	} `json:"deliveries"`
 	StartedAt time.Time `json:"started_at"`
 }
 
@@ -36,16 +43,47 @@ func (w World) bootstrap(context.Context) []Finding {
 	}
 	path := w.Config.ReportPath(cmp.Or(w.Identity.InstanceID, "unknown")) // as bootstrap names it
 	report, err := readReport(path)
+	of := fmt.Sprintf("%s, of %s", path, report.StartedAt.Format(time.RFC3339))
 	switch failed := report.Cause.ID == "bootstrap-failed"; {
 	case err != nil:
 		return CouldNotLook(err, fix.Fix{})
 	case failed && report.StartedAt.After(w.Record.At):
-		return []Finding{{ID: "bootstrap-failed", Status: Fail, Summary: "muster bootstrap failed: " + report.Cause.Summary, Fix: report.Cause.Fix,
-			Evidence: []string{fmt.Sprintf("%s, of %s", path, report.StartedAt.Format(time.RFC3339))}}}
-	case w.Record.InstanceID == "":
+		return []Finding{{ID: "bootstrap-failed", Status: Fail, Summary: "muster bootstrap failed: " + report.Cause.Summary, Fix: report.Cause.Fix, Evidence: []string{of}}}
+	}
+	if found := w.undelivered(report, of); len(found) > 0 {
+		return found
+	}
+	if w.Record.InstanceID == "" {
 		return Skipped("muster bootstrap has not run on this instance")
 	}
-	return Passed("for cluster "+w.Record.Cluster+", from "+w.Record.ClusterOrigin, "at "+w.Record.At.Format(time.RFC3339))
+	return Passed("configured for cluster "+w.Record.Cluster+", from "+w.Record.ClusterOrigin, "at "+w.Record.At.Format(time.RFC3339))
+}
+
+// undelivered are the signals of the last verify that did not arrive: the launch
+// hook or the stack goes on waiting, and in the end gives this instance up.
+func (w World) undelivered(report bootReport, of string) []Finding {
+	var found []Finding
+	for _, d := range report.Deliveries {
+		if d.Error == "" {
+			continue
+		}
+		found = append(found, Finding{ID: "signal-undelivered", Status: Warn, Summary: fmt.Sprintf("%s did not get its signal: %s", d.To, d.What),
+			Evidence: []string{d.Error, of},
+			Fix:      fix.Do("Correct the name of the hook, stack or resource in user data, then signal again:", w.signalAgain())})
+	}
+	return found
+}
+
+// signalAgain is the command with what the last bootstrap was given, which is
+// probably what is wrong.
+func (w World) signalAgain() string {
+	command := "sudo muster verify"
+	for _, s := range [][2]string{{"MUSTER_LIFECYCLE_HOOK", " --lifecycle-hook HOOK"}, {"MUSTER_CFN_STACK", " --cfn-stack STACK --cfn-resource RESOURCE"}} {
+		if w.Record.Settings[s[0]] != "" {
+			command += s[1]
+		}
+	}
+	return command
 }
 
 // readReport reads the report of a boot; without one it is zero.

@@ -3,6 +3,7 @@ package check_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 
 func TestBootstrap(t *testing.T) {
 	const failed = `{"cause": {"id": "bootstrap-failed", "summary": "no cluster prdo", "remedy": "mend it"}, "started_at": "2026-01-02T03:00:00Z"}`
+	const undelivered = `{"outcome": "registered", "deliveries": [{"to": "launch hook redy", "what": "CONTINUE", "error": "no such hook"}], "started_at": "2026-01-02T03:00:00Z"}`
 	ran := func(minute int) record.Record {
 		return record.Record{InstanceID: "i-1", Cluster: "prod", ClusterOrigin: "flag --cluster", At: time.Date(2026, 1, 2, 3, minute, 0, 0, time.UTC)}
 	}
@@ -24,11 +26,13 @@ func TestBootstrap(t *testing.T) {
 		says   string
 	}{
 		"never run":                    {"", record.Record{}, check.Skip, "muster bootstrap has not run on this instance"},
-		"ran":                          {"", ran(0), check.Pass, "for cluster prod, from flag --cluster"},
+		"ran":                          {"", ran(0), check.Pass, "configured for cluster prod, from flag --cluster"},
 		"failed":                       {failed, record.Record{}, check.Fail, "muster bootstrap failed: no cluster prdo"},
-		"failed, then ran":             {failed, ran(5), check.Pass, "for cluster prod, from flag --cluster"},
+		"failed, then ran":             {failed, ran(5), check.Pass, "configured for cluster prod, from flag --cluster"},
 		"ran, then failed":             {failed, record.Record{InstanceID: "i-1", At: ran(0).At.Add(-time.Hour)}, check.Fail, "muster bootstrap failed: no cluster prdo"},
-		"another word of verify's":     {`{"cause": {"id": "wrong-cluster"}, "started_at": "2026-01-02T03:09:00Z"}`, ran(0), check.Pass, "for cluster prod, from flag --cluster"},
+		"another word of verify's":     {`{"cause": {"id": "wrong-cluster"}, "started_at": "2026-01-02T03:09:00Z"}`, ran(0), check.Pass, "configured for cluster prod, from flag --cluster"},
+		"a hook that was not notified": {undelivered, ran(0), check.Warn, "launch hook redy did not get its signal: CONTINUE"},
+		"all were notified":            {strings.ReplaceAll(undelivered, "no such hook", ""), ran(0), check.Pass, "configured for cluster prod, from flag --cluster"},
 		"a report that cannot be read": {"{", ran(0), check.Unknown, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -53,18 +53,24 @@ type World struct {
 	// FileSystem measures the one that a path is on: kernel.FileSystemAt.
 	FileSystem func(path string) (kernel.FileSystem, error)
 	Now        func() time.Time // this host's clock; nil: time.Now
+	// Getenv reads muster's own environment; nil: it is empty.
+	Getenv func(name string) string
+
+	settings *settingsOnce // of the ECS agent, read once for all checks
 }
 
 // Catalog is every check, in the order in which one explains the next.
 func Catalog(w World) []Check {
 	f := &facts{}
-	return slices.Concat(instanceChecks(w, f), networkChecks(w, f), bootstrapChecks(w), dockerChecks(w), ecsChecks(w, f), portChecks(w), healthChecks(w), w.agentChecks())
+	w.settings = newSettingsOnce()
+	return w.onThisPlatform(slices.Concat(platformChecks(w), instanceChecks(w, f), networkChecks(w, f), bootstrapChecks(w), dockerChecks(w), ecsChecks(w, f), portChecks(w), healthChecks(w), w.agentChecks()))
 }
 
 // facts are what one check found out and others go by. Each field is written by
 // one check, before those that need it run.
 type facts struct {
-	arn string // of the container instance; written by registered
+	arn     string // of the container instance; written by registered
+	cluster string // that the ECS agent reports; written by registered
 	// deferred is the warm pool's state that holds the registration back; written
 	// by lifecycle.
 	deferred string

@@ -23,6 +23,37 @@ func blames(id string, status check.Status, symptomOf string) check.Check {
 	}}
 }
 
+// A finding about one container explains nothing about another one
+// (aws/amazon-ecs-agent#2467).
+func TestAFindingAboutOneThingExplainsThatThingAlone(t *testing.T) {
+	containers := check.Check{ID: "containers", Run: func(context.Context) []check.Finding {
+		return []check.Finding{
+			{ID: "unhealthy", Status: check.Fail, About: []string{"web/cache", "c1"}},
+			{ID: "killed", Status: check.Fail, About: []string{"web/job", "c2"}},
+			{ID: "restarting", Status: check.Fail, About: []string{"web/job", "c2"}, SymptomOf: []string{"killed@web/job"}},
+			{ID: "restarting", Status: check.Fail, About: []string{"web/cache", "c1"}, SymptomOf: []string{"killed@web/cache"}},
+		}
+	}}
+	agent := check.Check{ID: "agent", Run: func(context.Context) []check.Finding {
+		return []check.Finding{
+			{ID: "muster-unhealthy", Status: check.Fail, About: []string{"c1"}, SymptomOf: []string{"unhealthy@c1"}},
+			{ID: "muster-loop", Status: check.Fail, About: []string{"c2"}, SymptomOf: []string{"restarting@c2"}},
+		}
+	}}
+	results := check.Run(t.Context(), []check.Check{containers, agent})
+	var got []string
+	for _, cause := range check.Causes(results) {
+		got = append(got, cause.ID+"@"+cause.About[0]+": "+strings.Join(cause.Symptoms, " "))
+	}
+	want := []string{"killed@web/job: restarting muster-loop", "unhealthy@web/cache: muster-unhealthy", "restarting@web/cache: "}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if under := results[1].Findings[0].Under; !slices.Equal(under, []string{"unhealthy"}) {
+		t.Errorf("under %q: JSON has ids", under)
+	}
+}
+
 func TestCauses(t *testing.T) {
 	for name, c := range map[string]struct {
 		checks []check.Check

@@ -41,7 +41,7 @@ func (w World) clock(ctx context.Context) []Finding {
 		worst = ecs
 	}
 	if worst.err != nil {
-		return CouldNotLook(fmt.Errorf("nobody told the time: %s; %s", imds, ecs), fix.Do("compare by hand: date -u; curl -sI "+cmp.Or(w.ECSEndpoint, "https://ecs.REGION.amazonaws.com")+" | grep -i ^date"))
+		return CouldNotLook(fmt.Errorf("could not check the clock: %s; %s", imds, ecs), fix.Do("Compare by hand:", "date -u", "curl -sI "+cmp.Or(w.ECSEndpoint, "https://ecs.REGION.amazonaws.com")+" | grep -i ^date"))
 	}
 	return worst.judge(append([]string{imds.String(), ecs.String()}, w.timeService()...))
 }
@@ -59,7 +59,7 @@ func (w World) dateOfECS(ctx context.Context) (time.Time, error) {
 	return endpoint.Date, nil
 }
 
-// skew is how far this host's clock is ahead of somebody's.
+// skew is how far this host's clock is ahead of another.
 type skew struct {
 	of  string
 	by  time.Duration
@@ -93,7 +93,7 @@ func (s skew) String() string {
 }
 
 func (s skew) judge(evidence []string) []Finding {
-	f := Finding{ID: "clock-skew", Evidence: evidence, Fix: fix.Do("systemctl restart chronyd; chronyc tracking; the time source on EC2 is 169.254.169.123")}
+	f := Finding{ID: "clock-skew", Evidence: evidence, Fix: fix.Do("Set the clock by chrony, whose source on EC2 is 169.254.169.123:", "sudo systemctl restart chronyd", "chronyc tracking")}
 	switch by := s.by.Abs(); {
 	case by > skewRefused:
 		f.Status, f.Summary = Fail, "the clock of this instance is "+s.String()+": AWS refuses its signatures"
@@ -105,7 +105,7 @@ func (s skew) judge(evidence []string) []Finding {
 	return []Finding{f}
 }
 
-// timeService is which service keeps the time, as far as files tell.
+// timeService is which service keeps the time, as far as files show.
 func (w World) timeService() []string {
 	var seen []string
 	for path, says := range map[string]string{

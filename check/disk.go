@@ -55,7 +55,7 @@ func (w World) disk(ctx context.Context) []Finding {
 	if found = append(found, unseen...); len(found) > 0 {
 		return found
 	}
-	return Passed("there is room", seen...)
+	return Passed("the disks have room", seen...)
 }
 
 type measured struct {
@@ -82,7 +82,7 @@ func (w World) measure(ctx context.Context, paths []string) []measured {
 			select { // it may have come while another was waited for
 			case out[i] = <-answers[i]:
 			default:
-				out[i].err = fmt.Errorf("%s does not answer: its file system hangs, such as one on a dead NFS server", path)
+				out[i].err = fmt.Errorf("%s does not answer: its file system hangs, as one on a dead NFS server does", path)
 			}
 		}
 	}
@@ -112,31 +112,31 @@ func (m mount) String() string {
 
 func (m mount) judge() []Finding {
 	var found []Finding
-	add := func(id string, status Status, what, remedy string) {
-		found = append(found, Finding{ID: id, Status: status, Evidence: []string{m.String()}, Fix: fix.Do(remedy),
+	add := func(id string, status Status, what string, to fix.Fix) {
+		found = append(found, Finding{ID: id, Status: status, Evidence: []string{m.String()}, Fix: to,
 			Summary: "the file system of " + strings.Join(m.paths, ", ") + " " + what})
 	}
-	free := "docker system df; docker system prune; du -xh --max-depth=2 " + m.paths[0] + " | sort -h | tail; or grow the volume"
+	free := fix.Do("Remove what is not needed, or grow the volume:", "sudo du -xh --max-depth=2 "+m.paths[0]+" | sort -h | tail -n 20", "sudo docker system df", "sudo docker system prune")
 	switch {
 	case m.ReadOnly:
-		add("read-only-file-system", Fail, "is mounted read-only", "dmesg | grep -iE 'remount|ext4|xfs|I/O error'; then mount -o remount,rw, or replace the instance")
+		add("read-only-file-system", Fail, "is mounted read-only", fix.Do("Read why. Then remount it, or replace the instance:", "sudo dmesg -T | grep -iE 'remount|ext4|xfs|I/O error' | tail -n 20", "sudo mount -o remount,rw "+m.paths[0]))
 	case m.Used() >= fullPercent, m.Free < leastFree && m.Size > leastFreeCount:
 		add("disk-full", Fail, "is full", free)
 	case m.Used() >= tightPercent:
 		add("disk-full", Warn, "is nearly full", free)
 	}
-	inodes := "find " + m.paths[0] + " -xdev -printf '%h\\n' | sort | uniq -c | sort -n | tail; docker system prune"
+	inodes := fix.Do("Remove the many small files:", "sudo find "+m.paths[0]+" -xdev -printf '%h\\n' | sort | uniq -c | sort -n | tail -n 20", "sudo docker system prune")
 	switch used := m.InodesUsed(); {
 	case m.ReadOnly:
 	case used >= fullPercent:
 		add("inodes-full", Fail, "has no inodes left", inodes)
 	case used >= tightPercent:
-		add("inodes-full", Warn, "has hardly any inodes left", inodes)
+		add("inodes-full", Warn, "has almost no inodes left", inodes)
 	}
 	return found
 }
 
-// size is a number of bytes for a person.
+// size is a number of bytes in MiB or GiB.
 func size(bytes uint64) string {
 	if bytes < 10<<30 {
 		return fmt.Sprintf("%d MiB", bytes>>20)

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,20 +17,32 @@ import (
 	"muster/internal/netpath"
 )
 
-// resolved is an endpoint with what its name, or that of the proxy before it,
-// stands for.
+const noEndpoints = "region unknown: cannot derive the ECS endpoint"
+
+// resolved is an endpoint with the addresses of its name, or of the proxy's name
+// if it is reached through one.
 type resolved struct {
 	endpoint
 	url     string // the one that is used
 	host    string // that was looked up
 	proxied bool
+	via     string // the proxy's host and port
+	setAt   string // file:line that sets the proxy
 	addrs   []netip.Addr
 	err     error
 }
 
-// private says that the name leads to an endpoint within the VPC.
+// private says that the name resolves to an endpoint within the VPC.
 func (r resolved) private() bool {
 	return !r.proxied && len(r.addrs) > 0 && r.addrs[0].IsPrivate()
+}
+
+// endpointHost is the host of the endpoint, also behind a proxy.
+func (r resolved) endpointHost() string {
+	if at, err := url.Parse(r.url); err == nil && at.Hostname() != "" {
+		return at.Hostname()
+	}
+	return r.host
 }
 
 func (r resolved) String() string {
@@ -48,50 +61,97 @@ func (r resolved) String() string {
 
 func (w World) dns(ctx context.Context, f *facts) []Finding {
 	if f.names = w.resolve(ctx); f.names == nil {
-		return Skipped("the region is not known, and with it the names of the endpoints")
+		return Skipped(noEndpoints)
 	}
-	var failed, useful, seen []string
-	private, public := 0, 0
+	var failed, useful, public []resolved
+	var seen []string
+	private := false
 	for _, r := range f.names {
 		seen = append(seen, r.String())
 		switch {
 		case r.err != nil && r.agent:
-			failed = append(failed, r.host)
+			failed = append(failed, r)
 		case r.err != nil:
-			useful = append(useful, r.host)
+			useful = append(useful, r)
 		case r.proxied || !r.agent:
 		case r.private():
-			private++
+			private = true
 		default:
-			public++
+			public = append(public, r)
 		}
 	}
-	servers := w.nameservers()
-	seen = append(seen, servers)
-	ask := fix.Do("Enable DNS support in the VPC, or correct the name server in /etc/resolv.conf; then look the name up again:", "getent hosts "+f.names[0].host)
+	seen = append(seen, w.nameservers())
 	switch {
 	case len(failed) > 0:
-		return []Finding{{ID: "dns-failure", Status: Fail, Summary: does(failed) + " not resolve; " + servers, Evidence: seen, Fix: ask, SymptomOf: []string{"dns-support-off"}}}
+		return []Finding{w.unnamed(ctx, Finding{Status: Fail, Evidence: seen, SymptomOf: []string{"dns-support-off"}}, failed)}
 	case len(useful) > 0:
-		return []Finding{{ID: "dns-failure", Status: Warn, Summary: does(useful) + " not resolve; the ECS agent does without, muster's signals do not", Evidence: seen, Fix: ask}}
-	case private > 0 && public > 0:
-		return []Finding{{ID: "endpoints-mixed", Status: Warn, Summary: "some endpoints of ECS are in the VPC and some are not: the instance needs both ways",
-			Evidence: seen, Fix: fix.Do("create the interface endpoints that lack, of ecs, ecs-agent and ecs-telemetry, with private DNS")}}
+		f := w.unnamed(ctx, Finding{Status: Warn, Evidence: seen}, useful)
+		f.Evidence = append(f.Evidence, "the ECS agent does not use these names; muster's signals do")
+		return []Finding{f}
+	case private && len(public) > 0:
+		return []Finding{w.mixed(ctx, seen, public)}
 	}
-	return Passed("every name resolves", seen...)
+	return Passed("all names resolve", seen...)
 }
 
-func does(hosts []string) string {
-	if len(hosts) == 1 {
-		return hosts[0] + " does"
+// unnamed is the finding about names that do not resolve.
+func (w World) unnamed(ctx context.Context, f Finding, failed []resolved) Finding {
+	first := failed[0]
+	f.ID = "dns-failure"
+	f.Summary = first.host + andMore(len(failed)-1, "endpoint") + " " + doNot(len(failed)) + " resolve; " + w.resolver()
+	if first.proxied {
+		f.Summary = first.proxy() + " does not resolve"
+		f.Fix = fix.Do("Correct the proxy's name in that line, or its DNS record, and restart the ECS agent:", "getent ahosts "+first.host,
+			"sudo systemctl restart ecs")
+		return f
 	}
-	return named(hosts) + " do"
+	look := "getent ahosts " + first.host
+	var missing *net.DNSError
+	if errors.As(first.err, &missing) && missing.IsNotFound {
+		f.Fix = fix.Do("Use the VPC's resolver (169.254.169.253), or let yours forward the names of AWS to it:", "cat /etc/resolv.conf", look)
+		return f
+	}
+	f.Fix = fix.Do("Enable DNS support in the VPC, or correct the name server in /etc/resolv.conf:",
+		fmt.Sprintf("aws ec2 modify-vpc-attribute --region %s --vpc-id %s --enable-dns-support", w.region(),
+			w.place(ctx).vpc), "cat /etc/resolv.conf", look)
+	return f
+}
+
+func doNot(n int) string {
+	if n == 1 {
+		return "does not"
+	}
+	return "do not"
+}
+
+// mixed is the finding about endpoints of which some are in the VPC.
+func (w World) mixed(ctx context.Context, seen []string, public []resolved) Finding {
+	var services []string
+	for _, r := range public {
+		services = append(services, "com.amazonaws."+w.region()+"."+r.service)
+	}
+	return Finding{ID: "endpoints-mixed", Status: Warn, Evidence: seen,
+		Summary: "only some ECS endpoints are in the VPC: " + public[0].host + andMore(len(public)-1, "endpoint") + doIs(len(public)),
+		Fix: fix.Do("Create the missing VPC endpoints, with a security group that admits tcp 443 from this instance:",
+			w.createEndpoints(w.place(ctx), services)...)}
+}
+
+func doIs(n int) string {
+	if n == 1 {
+		return " is public"
+	}
+	return " are public"
 }
 
 // resolve looks all names up at once. Of an endpoint with several names the one
-// in the VPC counts, else the first there is.
+// in the VPC counts; of the others the first that resolves to an address which
+// this host can reach, else the first that resolves.
 func (w World) resolve(ctx context.Context) []resolved {
 	needed := w.needed()
+	if len(needed) == 0 {
+		return nil
+	}
+	onlyIPv6 := w.onlyIPv6()
 	out := make([]resolved, len(needed))
 	var all sync.WaitGroup
 	for i, e := range needed {
@@ -102,17 +162,24 @@ func (w World) resolve(ctx context.Context) []resolved {
 				both.Go(func() { tries[n] = w.lookUp(ctx, e, at) })
 			}
 			both.Wait()
-			out[i] = tries[max(0, slices.IndexFunc(tries, func(r resolved) bool { return r.err == nil }))]
-			if n := slices.IndexFunc(tries, resolved.private); n >= 0 {
-				out[i] = tries[n]
-			}
+			out[i] = best(tries, onlyIPv6)
 		})
 	}
 	all.Wait()
-	if len(out) == 0 {
-		return nil
-	}
 	return out
+}
+
+func best(tries []resolved, onlyIPv6 bool) resolved {
+	for _, suits := range []func(resolved) bool{
+		resolved.private,
+		func(r resolved) bool { return onlyIPv6 && slices.ContainsFunc(r.addrs, netip.Addr.Is6) },
+		func(r resolved) bool { return r.err == nil },
+	} {
+		if i := slices.IndexFunc(tries, suits); i >= 0 {
+			return tries[i]
+		}
+	}
+	return tries[0]
 }
 
 // lookUp takes the proxy's name where there is a proxy: that resolves the rest.
@@ -125,7 +192,10 @@ func (w World) lookUp(ctx context.Context, e endpoint, at string) resolved {
 	}
 	r.host = target.Hostname()
 	if via, err := w.agentProxy().For(target); via != nil && err == nil {
-		r.host, r.proxied = via.Hostname(), true
+		r.host, r.proxied, r.via = via.Hostname(), true, via.Host
+		if agent, err := w.proxyOfAgent(); err == nil {
+			r.setAt = agent.setAt
+		}
 	}
 	if addr, err := netip.ParseAddr(r.host); err == nil {
 		r.addrs = []netip.Addr{addr}
@@ -138,7 +208,7 @@ func (w World) lookUp(ctx context.Context, e endpoint, at string) resolved {
 	return r
 }
 
-// plainLookup leaves out what is said already.
+// plainLookup leaves out the name and the server, which stand beside it.
 func plainLookup(err error) string {
 	var lookup *net.DNSError
 	switch {
@@ -153,15 +223,28 @@ func plainLookup(err error) string {
 }
 
 func (w World) nameservers() string {
-	data, err := os.ReadFile(w.Config.Path("/etc/resolv.conf"))
-	servers := netpath.Nameservers(string(data))
+	servers, err := w.resolvers()
 	switch {
 	case err != nil:
-		return "which resolver was asked is not known: " + err.Error()
+		return "could not read the resolver's settings: " + err.Error()
 	case len(servers) == 0:
 		return "/etc/resolv.conf names no resolver"
 	}
-	return "the resolver of /etc/resolv.conf is " + strings.Join(servers, ", ")
+	return "resolver in /etc/resolv.conf: " + strings.Join(servers, ", ")
+}
+
+// resolver is nameservers, short enough for a summary.
+func (w World) resolver() string {
+	servers, err := w.resolvers()
+	if err == nil && len(servers) == 0 {
+		return "/etc/resolv.conf names no resolver"
+	}
+	return "resolver " + cmp.Or(strings.Join(servers[:min(1, len(servers))], ""), "unknown")
+}
+
+func (w World) resolvers() ([]string, error) {
+	data, err := os.ReadFile(w.Config.Path("/etc/resolv.conf"))
+	return netpath.Nameservers(string(data)), err
 }
 
 func listed(addrs []netip.Addr) string {

@@ -26,12 +26,12 @@ const (
 	pingTimeout = 5 * time.Second
 )
 
-// dockerChecks look at the Docker Engine, and at the ECS agent as its container.
+// dockerChecks cover the Docker Engine, and the ECS agent as its container.
 func dockerChecks(w World) []Check {
 	return []Check{
 		{ID: "docker", Group: Docker, Title: "the Docker Engine answers", Run: w.docker, Timeout: pingTimeout + 2*time.Second,
 			Findings: []string{"docker-not-running", "docker-hung", "docker-denied", "docker-garbled"}},
-		{ID: "agent-image", Group: Docker, Title: "the ECS agent's container is there", Run: w.agentImage, Needs: []string{"docker"},
+		{ID: "agent-image", Group: Docker, Title: "the ECS agent's container runs", Run: w.agentImage, Needs: []string{"docker"},
 			Findings: []string{"agent-not-cached", "agent-container-missing", "agent-container-down", "agent-out-of-memory"}},
 	}
 }
@@ -39,7 +39,7 @@ func dockerChecks(w World) []Check {
 // noEngine is the finding where there is no Engine to ask.
 func (w World) noEngine() []Finding {
 	if w.NoEngine != nil {
-		return CouldNotLook(w.NoEngine, fix.Do("correct MUSTER_DOCKER_HOST"))
+		return CouldNotLook(w.NoEngine, fix.Do("Correct MUSTER_DOCKER_HOST."))
 	}
 	return Skipped("there is no Docker Engine to look at")
 }
@@ -52,26 +52,43 @@ func (w World) docker(ctx context.Context) []Finding {
 	defer stop()
 	version, err := w.Engine.Ping(pinging)
 	if err == nil {
-		return Passed("the Docker Engine answers; its API is " + version.API)
+		return Passed("the Docker Engine answers with API " + version.API)
 	}
 	f := dockerFinding(err)
 	f.Evidence = append([]string{err.Error()}, w.unitEvidence(ctx, dockerUnit)...)
+	if f.Status == Fail && w.userDataHolds(ctx, dockerUnit) {
+		f = w.heldDocker(ctx, f)
+	} else if f.Status == Fail && w.userDataHolds(ctx, ecsUnit) {
+		f.Fix, f.SymptomOf = fix.Fix{}, append(f.SymptomOf, "ecs-unit-waiting")
+	}
 	return []Finding{f}
 }
 
+// heldDocker is an Engine whose unit waits in systemd's queue while user data
+// runs: starting it by hand would only add another waiting job.
+func (w World) heldDocker(ctx context.Context, f Finding) Finding {
+	f.Summary = dockerUnit + " waits for user data to end, which has not ended yet"
+	f.Evidence = append(f.Evidence, w.unitEvidence(ctx, userDataUnit)...)
+	f.SymptomOf = append(f.SymptomOf, "ecs-unit-waiting")
+	f.Fix = fix.Do("End what user data waits in, and in user data use --no-block:", "systemctl list-jobs", "systemd-cgls --no-pager -u "+userDataUnit, "sudo kill PID")
+	f.Confirm = "systemd-cgls shows a systemctl without --no-block"
+	return f
+}
+
 func dockerFinding(err error) Finding {
-	const journal = "journalctl -b -u docker -n 50 says why; "
+	const journal = "sudo journalctl -b -u docker -n 50 --no-pager"
 	switch {
 	case errors.Is(err, dockerapi.ErrDenied):
-		return Finding{ID: "docker-denied", Status: Unknown, Summary: "this user may not ask the Docker Engine", Fix: fix.Do("run it as root: sudo muster debug")}
+		return Finding{ID: "docker-denied", Status: Unknown, Summary: "this user may not open Docker's socket", Fix: fix.Do("Run muster as root:", "sudo muster debug")}
 	case errors.Is(err, dockerapi.ErrNotRunning):
 		return Finding{ID: "docker-not-running", Status: Fail, Summary: "the Docker Engine is not running", SymptomOf: []string{"disk"},
-			Fix: fix.Do(journal + "then: systemctl start docker && systemctl --no-block restart ecs")}
+			Fix: fix.Do("Read why, fix it, then start Docker and the ECS agent:", journal, "sudo systemctl start docker", "sudo systemctl --no-block restart ecs")}
 	case errors.Is(err, dockerapi.ErrHung), errors.Is(err, context.DeadlineExceeded):
-		return Finding{ID: "docker-hung", Status: Fail, Summary: "the Docker Engine takes connections and does not answer", SymptomOf: []string{"disk", "pressure"},
-			Fix: fix.Do(journal + "then: systemctl kill -s KILL docker && systemctl start docker")}
+		return Finding{ID: "docker-hung", Status: Fail, Summary: "the Docker Engine accepts connections but does not answer", SymptomOf: []string{"disk", "pressure"},
+			Fix: fix.Do("Read why, then kill and start Docker:", journal, "sudo systemctl kill -s KILL docker", "sudo systemctl start docker", "sudo systemctl --no-block restart ecs")}
 	}
-	return Finding{ID: "docker-garbled", Status: Fail, Summary: "something else than a Docker Engine answers on its socket", Fix: fix.Do(journal + "find who listens with: ss -lxp | grep docker.sock")}
+	return Finding{ID: "docker-garbled", Status: Fail, Summary: "something other than a Docker Engine answers on its socket",
+		Fix: fix.Do("Find the process that listens there:", "sudo ss -lxp | grep docker.sock", journal)}
 }
 
 func (w World) agentImage(ctx context.Context) []Finding {
@@ -83,33 +100,64 @@ func (w World) agentImage(ctx context.Context) []Finding {
 		return CouldNotLook(err, fix.Fix{})
 	}
 	if !there {
-		return []Finding{w.noAgent()}
+		return []Finding{w.noAgent(ctx)}
 	}
-	state := fmt.Sprintf("container ecs-agent (%s) is %s, exit code %d", c.Image, c.Status, c.ExitCode)
+	state := fmt.Sprintf("container ecs-agent (%s): %s, exit code %d", c.Image, c.Status, c.ExitCode)
+	if !c.FinishedAt.IsZero() && !c.Running {
+		state += ", since " + c.FinishedAt.UTC().Format(time.RFC3339)
+	}
 	switch {
+	case c.Running:
+		return Passed("container ecs-agent runs "+c.Image, state)
+	case w.isRegistered(ctx):
+		return Passed("container ecs-agent does not run, but the ECS agent has registered: it runs under another name", state)
 	case c.OOMKilled:
-		return []Finding{{ID: "agent-out-of-memory", Status: Fail, Summary: "the ECS agent's container was killed for memory", Evidence: []string{state},
-			Fix: fix.Do("use a larger instance, or raise ECS_RESERVED_MEMORY so that tasks leave room"), SymptomOf: []string{"pressure"}}}
-	case !c.Running:
-		return []Finding{{ID: "agent-container-down", Status: Warn, Summary: state, Fix: fix.Do("its last words: docker logs --tail 20 ecs-agent")}}
+		return []Finding{{ID: "agent-out-of-memory", Status: Fail, Summary: "the ECS agent's container was killed: it ran out of memory", Evidence: []string{state},
+			Fix: fix.Do("Use a larger instance, or raise ECS_RESERVED_MEMORY so that tasks leave room. Start the agent again:", startUnit), SymptomOf: []string{"pressure"}}}
 	}
-	return Passed("container ecs-agent runs "+c.Image, state)
+	return []Finding{agentDown(c, state)}
+}
+
+// agentDown is an agent whose container ended. A signal that the agent did not ask
+// for, other than SIGTERM, which stops it, is a failure; of an exit code of its own
+// the log says more (agent/sighandlers/exitcodes/exitcodes.go: 0 ends it, 1 is retried, 5 is final).
+func agentDown(c dockerapi.AgentContainer, state string) Finding {
+	const log = "sudo docker logs --tail 20 ecs-agent"
+	f := Finding{ID: "agent-container-down", Status: Warn, Summary: fmt.Sprintf("the ECS agent's container is down: it exited with code %d", c.ExitCode), Evidence: []string{state},
+		Fix: fix.Do("Read what it logged last:", log)}
+	switch {
+	case c.Status == "created":
+		f.Summary = "the ECS agent's container was created and has not started"
+	case c.ExitCode == sigkill:
+		f.Status, f.Summary, f.SymptomOf = Fail, "the ECS agent's container was killed from outside (exit code 137, SIGKILL)", []string{"pressure", "docker"}
+		f.Evidence = append(f.Evidence, "Docker reports no out-of-memory kill of this container")
+		f.Fix = fix.Do("Start it again, and find what killed it:", startUnit, "sudo journalctl -k --no-pager | grep -i 'killed process'", "sudo journalctl -b -u docker -n 50 --no-pager")
+	case c.ExitCode > 128 && c.ExitCode != sigterm:
+		f.Status, f.Summary, f.SymptomOf = Fail, fmt.Sprintf("the ECS agent's container was ended by signal %d (exit code %d)", c.ExitCode-128, c.ExitCode), []string{"pressure", "docker"}
+		f.Fix = fix.Do("Start it again, and read what it logged last:", startUnit, log)
+	}
+	return f
 }
 
 // noAgent tells an agent that was not started from one that cannot be: ecs-init
 // loads its image from a cache, and where that is empty downloads it
 // (ecs-init/cache/cache.go AgentCacheStatus, ecs-init/engine/engine.go PreStart).
-func (w World) noAgent() Finding {
+func (w World) noAgent(ctx context.Context) Finding {
+	if w.isRegistered(ctx) {
+		return Passed("there is no container ecs-agent, but the ECS agent has registered: it runs in another way")[0]
+	}
 	dir := w.Config.Path("/var/cache/ecs")
 	_, err := os.Stat(dir)
 	for _, name := range []string{"ecs-agent.tar", "state"} {
 		if path := filepath.Join(dir, name); err == nil && isEmpty(path) {
-			return Finding{ID: "agent-not-cached", Status: Fail, Summary: "there is no container ecs-agent, and no image to make one of: " + path + " is missing or empty, so ecs-init must download it",
-				Fix:       fix.Do("ls -l " + dir + "; on an ECS-optimized AMI: dnf reinstall ecs-init; ecs-init downloads the image from S3, which needs a way there"),
+			return Finding{ID: "agent-not-cached", Status: Fail, Summary: "the ECS agent has no container and no cached image to start one from",
+				Evidence:  []string{path + " is missing or empty, so ecs-init must download the image from S3"},
+				Fix:       fix.Do("Install ecs-init again, which brings the image, or open the way to S3:", "ls -l "+dir, "sudo dnf reinstall -y ecs-init", startUnit),
 				SymptomOf: slices.Concat(network(), []string{"disk"}, unitNotStarted())}
 		}
 	}
-	return Finding{ID: "agent-container-missing", Status: Warn, Summary: "there is no container ecs-agent: ecs-init has not started one", Fix: fix.Do("systemctl status ecs")}
+	return Finding{ID: "agent-container-missing", Status: Warn, Summary: "there is no container ecs-agent: ecs-init has not started one",
+		Fix: fix.Do("Look at ecs-init:", "systemctl status ecs", "sudo tail -n 20 /var/log/ecs/ecs-init.log")}
 }
 
 func isEmpty(path string) bool {

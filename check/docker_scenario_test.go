@@ -46,6 +46,18 @@ func dockerScenarios() []scenario {
 			w.write(t, "/var/cache/ecs/state", "1")
 			w.write(t, "/var/cache/ecs/ecs-agent.tar", "tar")
 		}, nil},
+		{"the agent was killed from outside", func(_ *testing.T, w *world) {
+			w.plan.Hold = true
+			w.docker.agent = dockerapi.AgentContainer{Image: "amazon/amazon-ecs-agent:latest", Status: "exited", ExitCode: 137}
+		}, []string{"agent-container-down"}},
+		{"the agent ended by a signal of its own", func(_ *testing.T, w *world) {
+			w.plan.Hold = true
+			w.docker.agent = dockerapi.AgentContainer{Image: "amazon/amazon-ecs-agent:latest", Status: "exited", ExitCode: 139}
+		}, []string{"agent-container-down"}},
+		{"the agent runs without ecs-init", func(t *testing.T, w *world) {
+			w.docker.noAgent = true
+			w.write(t, "/var/cache/ecs/state", "0")
+		}, nil},
 		{"the agent was killed for memory", func(t *testing.T, w *world) {
 			w.gone(t)
 			w.docker.agent = dockerapi.AgentContainer{Status: "exited", ExitCode: 137, OOMKilled: true}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 
 	"muster/internal/cluster"
 	"muster/internal/ecsagent"
@@ -16,11 +15,12 @@ type Introspection interface {
 	Metadata(ctx context.Context) (ecsagent.Metadata, error)
 }
 
-// ecsChecks look at the ECS agent and its registration, and last ask the ECS API.
+// ecsChecks cover the ECS agent and its registration, and last ask the ECS API.
 func ecsChecks(w World, f *facts) []Check {
 	return []Check{
-		{ID: "ecs-config", Group: ECS, Title: "the ECS agent reads in ecs.config what was meant", Run: w.ecsConfig,
-			Findings: []string{"ecs-config-misread", "ecs-config-invalid", "cluster-unset", "other-cluster-configured", "wrong-region", "reserved-memory-above-ram"}},
+		{ID: "ecs-config", Group: ECS, Title: "the ECS agent reads in ecs.config what was meant", Run: w.withUserData(w.ecsConfig),
+			Findings: []string{"ecs-config-misread", "ecs-config-invalid", "ecs-config-unreadable", "ecs-config-unknown-key", "ecs-config-not-applied",
+				"cluster-unset", "other-cluster-configured", "wrong-region", "wrong-account", "reserved-memory-above-ram", "backend-host-set", "docker-host-set"}},
 		{ID: "ecs-unit", Group: ECS, Title: "systemd runs ecs.service", Run: w.ecsUnit,
 			Findings: append(unitNotStarted(), "ecs-unit-failed", "ecs-unit-restarting", "ecs-unit-disabled")},
 		{ID: "checkpoint", Group: ECS, Title: "the ECS agent remembers this instance and its cluster", Run: w.checkpoint,
@@ -33,9 +33,26 @@ func ecsChecks(w World, f *facts) []Check {
 		{ID: "cluster", Group: ECS, Title: "ECS has the cluster", Run: w.cluster, Remote: true,
 			Findings: []string{"cluster-missing", "cluster-inactive", "cluster-not-active"}},
 		{ID: "container-instance", Group: ECS, Title: "ECS agrees that this instance is registered and connected", Remote: true, Needs: []string{"registered"},
-			Run: func(ctx context.Context) []Finding { return w.containerInstance(ctx, f.arn) },
+			Run: func(ctx context.Context) []Finding { return w.containerInstance(ctx, f.cluster, f.arn) },
 			Findings: []string{"container-instance-unknown", "foreign-container-instance", "registration-failed", "container-instance-inactive",
 				"container-instance-draining", "still-registering", "agent-disconnected"}},
+		{ID: "registrations", Group: ECS, Title: "ECS has one registration of this instance", Remote: true, Deep: true, Needs: []string{"registered"},
+			Run:      func(ctx context.Context) []Finding { return w.registrations(ctx, f.cluster, f.arn) },
+			Findings: []string{"second-registration"}},
+	}
+}
+
+// withUserData adds to a missing cluster why user data may not have named it.
+func (w World) withUserData(run func(context.Context) []Finding) func(context.Context) []Finding {
+	return func(ctx context.Context) []Finding {
+		found := run(ctx)
+		for i := range found {
+			if found[i].ID == "cluster-unset" {
+				found[i].Evidence = append(found[i].Evidence, w.userDataForm(ctx)...)
+				found[i].SymptomOf = append(found[i].SymptomOf, "user-data-not-run")
+			}
+		}
+		return found
 	}
 }
 
@@ -52,7 +69,8 @@ func beneath() []string {
 }
 
 // wanted is the cluster that the instance is to join and who says so: the
-// settings, what bootstrap recorded, else ecs.config; empty when none does.
+// settings, what bootstrap recorded, else the settings of the ECS agent; empty when
+// none does.
 func (w World) wanted() (text, origin string) {
 	if w.Config.Cluster != "" {
 		return w.Config.Cluster, w.Config.Origin("MUSTER_CLUSTER").String()
@@ -60,15 +78,11 @@ func (w World) wanted() (text, origin string) {
 	if w.Record.Cluster != "" {
 		return w.Record.Cluster, w.Record.ClusterOrigin
 	}
-	return w.configured(), "ECS_CLUSTER in " + w.Config.Path(w.Config.ECSConfig)
+	return w.configured()
 }
 
 // sameCluster says whether two texts mean one cluster.
-func sameCluster(a, b string) bool {
-	first, err := cluster.Parse(a)
-	second, err2 := cluster.Parse(b)
-	return err == nil && err2 == nil && cluster.Same(first, second)
-}
+func sameCluster(a, b string) bool { return cluster.SameText(a, b) }
 
 func (w World) registered(ctx context.Context, f *facts) []Finding {
 	if w.Agent == nil {
@@ -77,29 +91,43 @@ func (w World) registered(ctx context.Context, f *facts) []Finding {
 	meta, err := w.Agent.Metadata(ctx)
 	switch {
 	case f.deferred != "" && (err != nil || meta.ContainerInstanceARN == ""):
-		return Skipped("the instance is in the warm pool (" + f.deferred + "), and registers when it leaves")
+		return Skipped("the instance is in the warm pool (" + f.deferred + ") and registers when it leaves it")
 	case err != nil:
 		return []Finding{unanswered(err)}
 	case meta.ContainerInstanceARN == "":
-		return []Finding{{ID: "not-registered", Status: Fail, Summary: "the ECS agent answers, but has no container instance ARN: it has not registered",
-			Evidence: []string{cmp.Or(meta.Version, "no version") + ", cluster " + meta.Cluster}, Fix: fix.Do(agentWords), SymptomOf: beneath()}}
+		return []Finding{{ID: "not-registered", Status: Fail, Summary: "the ECS agent is running but has not registered: it has no container instance ARN",
+			Evidence: []string{cmp.Or(meta.Version, "unknown version") + ", cluster " + meta.Cluster}, Fix: agentWords(), SymptomOf: beneath()}}
 	}
 	wanted, origin := w.wanted()
 	switch {
 	case wanted != "" && !sameCluster(wanted, meta.Cluster):
-		return []Finding{{ID: "wrong-cluster", Status: Fail, Summary: fmt.Sprintf("the ECS agent is in cluster %s, not in %s", meta.Cluster, wanted),
-			Evidence: []string{wanted + " is from " + origin, meta.ContainerInstanceARN},
-			Fix:      fix.Do("muster bootstrap --reset-stale-state --cluster " + wanted + ", and deregister the entry in " + meta.Cluster), SymptomOf: []string{"ecs-config", "user-data"}}}
+		return []Finding{WrongCluster(meta.Cluster, wanted, origin, meta.ContainerInstanceARN, w.Identity.Region)}
 	case wanted == "" && sameCluster(meta.Cluster, cluster.Default):
-		f.arn = meta.ContainerInstanceARN
-		return []Finding{{ID: "cluster-default", Status: Warn, Summary: "the instance is in the cluster \"default\", because nobody named another",
-			Fix: fix.Do("if that is not meant: muster bootstrap --reset-stale-state --cluster NAME")}}
+		f.arn, f.cluster = meta.ContainerInstanceARN, meta.Cluster
+		return []Finding{{ID: "cluster-default", Status: Warn, Summary: "the ECS agent joined the cluster \"default\": no setting names another",
+			Evidence:  append([]string{"registered as " + f.arn}, w.userDataForm(ctx)...),
+			Fix:       fix.Do("If another cluster was meant, name it:", "sudo muster bootstrap --cluster NAME --reset-stale-state"),
+			SymptomOf: []string{"cluster-unset", "ecs-config", "user-data-not-run"}}}
 	}
-	f.arn = meta.ContainerInstanceARN
+	f.arn, f.cluster = meta.ContainerInstanceARN, meta.Cluster
 	return Passed("registered in cluster "+meta.Cluster+" as "+f.arn, meta.Version)
 }
 
-const agentWords = "look at /var/log/ecs/ecs-agent.log and at journalctl -u " + ecsUnit
+// isRegistered reports whether the ECS agent itself reports a registration.
+func (w World) isRegistered(ctx context.Context) bool { return w.agentARN(ctx) != "" }
+
+// nameOf is a cluster's name for a sentence: an ARN is long.
+func nameOf(text string) string {
+	if ref, err := cluster.Parse(text); err == nil && ref.Name != "" {
+		return ref.Name
+	}
+	return text
+}
+
+// agentWords is where the ECS agent logs why it does not register.
+func agentWords() fix.Fix {
+	return fix.Do("Read the ECS agent's logs:", "sudo tail -n 50 /var/log/ecs/ecs-agent.log", "sudo tail -n 20 /var/log/ecs/ecs-init.log")
+}
 
 // unanswered is why introspection gave no answer. The agent listens only once it
 // has registered (agent/app/agent.go).
@@ -107,13 +135,13 @@ func unanswered(err error) Finding {
 	f := Finding{Status: Fail, Evidence: []string{err.Error()}, SymptomOf: beneath()}
 	switch {
 	case errors.Is(err, ecsagent.ErrRefused):
-		f.ID, f.Summary, f.Fix = "introspection-refused", "the ECS agent does not listen: it is down, or still trying to register", fix.Do(agentWords)
+		f.ID, f.Summary, f.Fix = "introspection-refused", "the ECS agent does not listen on its port: it is down, or is still trying to register", agentWords()
 	case errors.Is(err, ecsagent.ErrSilent):
-		f.ID, f.Summary = "introspection-silent", "the ECS agent's introspection does not answer: the agent hangs, or the host is starved"
-		f.Fix, f.SymptomOf = fix.Do(agentWords+"; restart it: systemctl restart "+ecsUnit), []string{"docker", "disk", "pressure"}
+		f.ID, f.Summary = "introspection-silent", "the ECS agent accepts connections but does not answer: it hangs, or the host is starved"
+		f.Fix, f.SymptomOf = fix.Do("Restart it, and read its log:", "sudo systemctl --no-block restart "+ecsUnit, "sudo tail -n 50 /var/log/ecs/ecs-agent.log"), []string{"docker", "disk", "pressure"}
 	case errors.Is(err, ecsagent.ErrGarbled):
-		f.ID, f.Summary = "introspection-garbled", "something else than the ECS agent answers on its port"
-		f.Fix, f.SymptomOf = fix.Do("find it with: ss -ltnp 'sport = :51678'"), nil
+		f.ID, f.Summary = "introspection-garbled", "something other than the ECS agent answers on its port 51678"
+		f.Fix, f.SymptomOf = fix.Do("Find the process that listens there:", "sudo ss -ltnp 'sport = :51678'"), nil
 	default:
 		f.Status, f.Summary = Unknown, err.Error()
 	}

@@ -13,31 +13,39 @@ import (
 	"muster/internal/netpath"
 )
 
-// unreached is an endpoint that does not answer, as far as the VPC may be why.
+// unreached is an endpoint that does not answer, where the VPC may be the reason.
 type unreached struct {
 	resolved
-	at netip.Addr // that was dialled
+	at netip.Addr // the address that was dialled
 }
 
-// tried is an endpoint with the answer.
+// tried is an endpoint with its answer.
 type tried struct {
 	resolved
 	netpath.Answer
 }
 
-func (t tried) String() string {
-	text := t.host
-	if t.Addr.IsValid() {
-		text += " (" + t.Addr.String() + ")"
+// at is the host with the address that was dialled.
+func (t tried) at() string {
+	switch {
+	case t.proxied:
+		return t.via
+	case t.Addr.IsValid():
+		return t.host + " (" + t.Addr.String() + ")"
 	}
+	return t.host
+}
+
+func (t tried) String() string {
+	text := t.at()
 	if t.proxied {
-		text = "proxy " + text + " for " + t.url
+		text = fmt.Sprintf("%s through the proxy %s", t.url, t.via)
+		if t.Addr.IsValid() {
+			text += " (" + t.Addr.Addr().String() + ")"
+		}
 	}
 	if t.Kind == netpath.Reached {
 		return fmt.Sprintf("%s: reached, HTTP status %d", text, t.Status)
-	}
-	if t.Issuer != "" {
-		return fmt.Sprintf("%s: %s; its certificate is issued by %+.200q", text, t.Err, t.Issuer)
 	}
 	return fmt.Sprintf("%s: %s", text, t.Err)
 }
@@ -48,7 +56,7 @@ func (w World) endpoints(ctx context.Context, f *facts) []Finding {
 		names = w.resolve(ctx)
 	}
 	if names == nil {
-		return Skipped("the region is not known, and with it the names of the endpoints")
+		return Skipped(noEndpoints)
 	}
 	all := make([]tried, len(names))
 	var asked sync.WaitGroup
@@ -78,33 +86,29 @@ func (w World) unreachable(ctx context.Context, f *facts, all []tried) []Finding
 	var found []Finding
 	for _, k := range kinds() {
 		if failed := lost[k.Kind]; len(failed) > 0 {
-			found = append(found, k.finding(failed))
+			found = append(found, k.finding(w, failed))
 		}
 	}
 	if len(found) == 0 {
-		return Passed("all are reached", evidence...)
+		return Passed("all ECS endpoints answer", evidence...)
 	}
 	if silent := lost[netpath.TimedOut]; len(silent) > 0 {
 		w.why(ctx, f, &found[0], silent, all)
 	}
 	found[0].Evidence = append(evidence, found[0].Evidence...)
+	w.overIPv6(ctx, found)
 	return found
 }
 
-// why completes the finding of those that do not answer, which stands first.
-// Where others are within the VPC, the set of its endpoints is incomplete, and
-// that is why; else the VPC's ways are what vpc-path looks at.
+// why completes the finding about endpoints that do not answer, which comes first.
+// Where others are within the VPC, its set of VPC endpoints is incomplete, and
+// that is the reason; otherwise vpc-path looks for one.
 func (w World) why(ctx context.Context, f *facts, timeout *Finding, silent, all []tried) {
+	at := w.place(ctx)
 	inside := slices.ContainsFunc(all, func(t tried) bool { return t.private() && t.Kind == netpath.Reached })
-	outside := slices.ContainsFunc(silent, func(t tried) bool { return !t.private() && !t.proxied })
-	if inside && outside {
-		var services []string
-		for _, t := range silent {
-			services = append(services, t.service)
-		}
-		timeout.ID, timeout.SymptomOf = "endpoints-incomplete", nil
-		timeout.Summary = "the VPC has endpoints for some services, and none for " + strings.Join(services, ", ") + ", which do not answer from the internet"
-		timeout.Fix = fix.Do("create the interface endpoints, with private DNS, in this VPC: com.amazonaws." + w.region() + "." + strings.Join(services, ", com.amazonaws."+w.region()+"."))
+	outside := slices.DeleteFunc(slices.Clone(silent), func(t tried) bool { return t.private() || t.proxied })
+	if inside && len(outside) > 0 {
+		w.incomplete(timeout, at, outside)
 		return
 	}
 	for _, t := range silent {
@@ -112,80 +116,71 @@ func (w World) why(ctx context.Context, f *facts, timeout *Finding, silent, all 
 			f.lost = append(f.lost, unreached{t.resolved, t.Addr.Addr()})
 		}
 	}
-	timeout.Evidence = w.place(ctx)
-}
-
-// failure is how a kind of failure is told.
-type failure struct {
-	netpath.Kind
-	id, what, remedy string
-	symptomOf        []string
-}
-
-func kinds() []failure {
-	return []failure{
-		{netpath.TimedOut, "endpoint-timeout", "no answer from %s: packets are dropped on the way",
-			"the subnet needs a route 0.0.0.0/0 to a NAT gateway (or to an internet gateway, and the instance a public address), or VPC endpoints for ecs, ecs-agent and ecs-telemetry; security group and network ACL must let tcp 443 out", []string{"vpc-path"}},
-		{netpath.NoRoute, "endpoint-no-route", "this host has no route to %s",
-			"ip route; without a default route: systemctl restart systemd-networkd (or NetworkManager)", nil},
-		{netpath.Refused, "endpoint-refused", "the connection to %s is refused: something else answers at the address, or the proxy is down",
-			"getent hosts NAME; grep -n PROXY /etc/ecs/ecs.config; iptables -nL OUTPUT", nil},
-		{netpath.Untrusted, "tls-untrusted", "the certificate of %s is not trusted: something on the way intercepts TLS, or a CA is missing",
-			"openssl s_client -connect NAME:443 -showcerts </dev/null; install the interceptor's CA (/etc/pki/ca-trust/source/anchors, update-ca-trust), or exempt the endpoints from it", nil},
-		{netpath.NotYetValid, "tls-not-yet-valid", "by this host's clock the certificate of %s is not valid yet: the clock is behind",
-			"date -u; systemctl restart chronyd; chronyc tracking", []string{"clock-skew"}},
-		{netpath.Expired, "tls-expired", "by this host's clock the certificate of %s has expired",
-			"date -u; if the clock is right, something on the way shows an old certificate: openssl s_client -connect NAME:443 </dev/null", []string{"clock-skew"}},
-		{netpath.Unresolved, "endpoint-unresolved", "%s does not resolve any more", "getent hosts NAME; cat /etc/resolv.conf", []string{"dns"}},
-		{netpath.Failed, "endpoint-broken", "the connection to %s breaks off",
-			"curl -v https://NAME/; a proxy or a firewall may end it: grep -n PROXY /etc/ecs/ecs.config", nil},
+	if len(outside) > 0 {
+		timeout.Fix = fix.Do("Give the subnet a route to the endpoints (NAT gateway or VPC endpoints), and allow tcp 443 out:",
+			fmt.Sprintf("aws ec2 describe-route-tables --region %s --filters Name=vpc-id,Values=%s", w.region(), at.vpc),
+			fmt.Sprintf("aws ec2 describe-vpc-endpoints --region %s --filters Name=vpc-id,Values=%s", w.region(), at.vpc),
+			fmt.Sprintf("aws ec2 describe-security-groups --region %s --group-ids %s", w.region(), strings.Join(at.groups, " ")))
+	}
+	if at.known && len(f.lost) > 0 {
+		timeout.Evidence = []string{"this instance: " + at.String()}
 	}
 }
 
-// finding warns only where the ECS agent can do without.
-func (k failure) finding(failed []tried) Finding {
-	var hosts []string
-	status := Warn
-	for _, t := range failed {
-		if hosts = append(hosts, t.host); t.agent {
-			status = Fail
-		}
+// incomplete names the VPC endpoints that are missing beside those that answer.
+func (w World) incomplete(timeout *Finding, at location, outside []tried) {
+	var services []string
+	for _, t := range outside {
+		services = append(services, "com.amazonaws."+w.region()+"."+t.service)
 	}
-	f := Finding{ID: k.id, Status: status, Summary: fmt.Sprintf(k.what, named(hosts)),
-		Fix: fix.Do(strings.ReplaceAll(k.remedy, "NAME", hosts[0])), SymptomOf: k.symptomOf}
-	if failed[0].proxied {
-		f.Fix = fix.Do("is the proxy up, and may this instance reach it? grep -n PROXY /etc/ecs/ecs.config; curl -v -x PROXY " + failed[0].url)
+	timeout.ID, timeout.SymptomOf = "endpoints-incomplete", nil
+	timeout.Summary = "the VPC has no endpoint " + services[0]
+	if more := len(services) - 1; more > 0 {
+		timeout.Summary += fmt.Sprintf("; %d more missing", more)
 	}
-	return f
+	timeout.Fix = fix.Do("Create the missing VPC endpoint, with a security group that admits tcp 443 from this instance:",
+		w.createEndpoints(at, services)...)
+	timeout.Confirm = fmt.Sprintf("aws ec2 describe-vpc-endpoints --region %s --filters Name=vpc-id,Values=%s --query 'VpcEndpoints[].[ServiceName,State,PrivateDnsEnabled]'", w.region(), at.vpc)
 }
 
-// named is short where it is about all of ECS.
-func named(hosts []string) string {
-	hosts = slices.Compact(hosts)
-	at := func(prefix string) bool {
-		return slices.ContainsFunc(hosts, func(host string) bool { return strings.HasPrefix(host, prefix) })
+func (w World) createEndpoints(at location, services []string) []string {
+	var commands []string
+	for _, service := range services {
+		commands = append(commands,
+			fmt.Sprintf("aws ec2 create-vpc-endpoint --region %s --vpc-id %s --vpc-endpoint-type Interface --service-name %s --subnet-ids %s --security-group-ids SECURITY_GROUP_ID --private-dns-enabled",
+				w.region(), at.vpc, service, at.subnet))
 	}
-	if at("ecs.") && at("ecs-a") && at("ecs-t") {
-		return "the endpoints of ECS"
-	}
-	return strings.Join(hosts, ", ")
+	return commands
 }
 
-// place says where in the VPC this instance is, for whoever looks at that from
-// elsewhere: the metadata service tells it without any permission.
-func (w World) place(ctx context.Context) []string {
+// place is where in the VPC this instance is, with placeholders for what is
+// unknown: the metadata service says it without any permission.
+func (w World) place(ctx context.Context) location {
+	unknown := location{vpc: "VPC_ID", subnet: "SUBNET_ID", groups: []string{"SECURITY_GROUP_ID"}}
 	if w.IMDS == nil {
-		return nil
+		return unknown
 	}
 	ctx, stop := context.WithTimeout(ctx, time.Second) // it is the end of a long wait
 	defer stop()
-	at, err := w.locate(ctx)
-	if err != nil {
-		return nil
+	if at, err := w.locate(ctx); err == nil {
+		at.known = true
+		return at
 	}
-	address := "no public IPv4 address"
-	if at.public != "" {
-		address = "public address " + at.public
+	return unknown
+}
+
+// overIPv6 takes the failure back where the ECS agent is registered although this
+// host has no default route for IPv4: the agent then uses a path that muster did
+// not try. "Could not check" is never "no".
+func (w World) overIPv6(ctx context.Context, found []Finding) {
+	i := slices.IndexFunc(found, func(f Finding) bool { return f.ID == "endpoint-no-route" })
+	if i < 0 || w.Net.Families().V4 || w.Agent == nil {
+		return
 	}
-	return []string{fmt.Sprintf("this instance: %s, %s, %s, %s", at.vpc, at.subnet, strings.Join(at.groups, ", "), address)}
+	if meta, err := w.Agent.Metadata(ctx); err != nil || meta.ContainerInstanceARN == "" {
+		return
+	}
+	f := &found[i]
+	f.Status, f.Summary = Unknown, "the ECS endpoints over IPv6: this host has no IPv4 default route, and the ECS agent is registered"
+	f.Fix = fix.Do("Ask the dual-stack endpoint over IPv6:", "curl -6 -sv -m 5 -o /dev/null https://"+w.dualStackHost())
 }

@@ -28,8 +28,10 @@ func (void) wait(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
 func (v void) Metadata(ctx context.Context, _ string) (string, bool, error) {
 	return "", false, v.wait(ctx)
 }
-func (v void) HasUserData(ctx context.Context) (bool, error) { return false, v.wait(ctx) }
-func (v void) Date(ctx context.Context) (time.Time, error)   { return time.Time{}, v.wait(ctx) }
+func (v void) UserData(ctx context.Context) ([]byte, bool, error) { return nil, false, v.wait(ctx) }
+func (v void) Date(ctx context.Context) (time.Time, error)        { return time.Time{}, v.wait(ctx) }
+func (void) Families() netpath.Families                           { return netpath.Families{V4: true} }
+
 func (v void) Resolve(ctx context.Context, _ string) ([]netip.Addr, error) {
 	return nil, v.wait(ctx)
 }

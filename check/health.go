@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"muster/internal/crashloop"
 	"muster/internal/dockerapi"
 	"muster/internal/fix"
 )
@@ -18,20 +19,17 @@ type Containers interface {
 }
 
 const (
-	// The ECS agent removes a stopped container after three hours
-	// (ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION); what ended long ago is history.
+	// recent bounds what is still worth a failure. The ECS agent removes a stopped
+	// container after three hours (ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION).
 	recent = time.Hour
-	// crashes is how often the containers of one name must have died lately to be
-	// called a loop.
-	crashes = 3
-	// maxInspected bounds the questions to the Engine.
+	// maxInspected bounds the requests to the Engine.
 	maxInspected = 50
 )
 
-// healthChecks look at what ECS runs here.
+// healthChecks cover the containers that ECS runs here.
 func healthChecks(w World) []Check {
 	return []Check{
-		{ID: "containers", Group: Health, Title: "the containers of ECS run, and are healthy", Needs: []string{"docker"}, Run: w.containers,
+		{ID: "containers", Group: Health, Title: "the containers of ECS run and are healthy", Needs: []string{"docker"}, Run: w.containers,
 			Findings: []string{"container-unhealthy", "container-oom-killed", "container-restarting"}},
 	}
 }
@@ -46,18 +44,18 @@ func (w World) containers(ctx context.Context) []Finding {
 	}
 	all = slices.DeleteFunc(all, func(s dockerapi.Summary) bool { return taskName(s) == "" })
 	dead, err := w.died(ctx, all)
-	found := slices.Concat(unhealthy(all), killed(dead), looping(all, dead))
+	found := slices.Concat(unhealthy(all), killed(dead), looping(all, dead, time.Now()))
 	if err != nil {
 		found = append(found, CouldNotLook(err, fix.Fix{})...)
 	}
 	if len(found) == 0 {
-		return Passed(fmt.Sprintf("%d containers of ECS are here, and none is unhealthy or dies again and again", len(all)))
+		return Passed(count(len(all), "container") + " of ECS, none unhealthy or in a crash loop")
 	}
 	return found
 }
 
-// taskName is a container's name in its task definition with that family: what
-// stays when a service replaces its tasks. It is empty for a container that ECS
+// taskName is FAMILY/CONTAINER of the task definition, which stays the same when a
+// service replaces its tasks. It is empty for a container that ECS
 // did not start, and for the pause container of awsvpc tasks.
 func taskName(s dockerapi.Summary) string {
 	family, name := s.Labels["com.amazonaws.ecs.task-definition-family"], s.Labels["com.amazonaws.ecs.container-name"]
@@ -83,7 +81,7 @@ func (w World) died(ctx context.Context, all []dockerapi.Summary) (dead []death,
 		if err != nil {
 			return dead, err
 		}
-		// Of one that was stopped well, some other process was killed for memory.
+		// In one that was stopped, only a child process ran out of memory.
 		killed := i.OOMKilled && i.ExitCode != 0 && i.ExitCode != sigterm
 		if there && (killed || crashed(i.ExitCode)) && time.Since(i.FinishedAt) < recent {
 			dead = append(dead, death{s, i})
@@ -101,53 +99,117 @@ func crashed(code int) bool {
 	return code != 0 && code != sigterm && code != sigkill
 }
 
-// say is a container for a person.
-func say(s dockerapi.Summary) string { return taskName(s) + " (" + s.Name + ")" }
+// byTask are the containers of one name in their task definitions, in the order
+// given.
+func byTask[C any](all []C, name func(C) string) [][]C {
+	var groups [][]C
+	at := map[string]int{}
+	for _, c := range all {
+		i, known := at[name(c)]
+		if !known {
+			i = len(groups)
+			at[name(c)], groups = i, append(groups, nil)
+		}
+		groups[i] = append(groups[i], c)
+	}
+	return groups
+}
+
+// things are what a finding on these containers is about: their name in the task
+// definition, and their ids as muster-agent shows them.
+func things(all ...dockerapi.Summary) []string {
+	names := []string{taskName(all[0])}
+	for _, s := range all {
+		names = append(names, s.ID[:min(len(s.ID), 12)])
+	}
+	return names
+}
+
+// maxNamed bounds the findings of one kind: a service that fails fills the host.
+const maxNamed = 10
 
 func unhealthy(all []dockerapi.Summary) []Finding {
-	var lines []string
-	for _, s := range all {
-		if s.Health == "unhealthy" {
-			lines = append(lines, say(s)+" is unhealthy: its health check fails")
+	sick := slices.DeleteFunc(slices.Clone(all), func(s dockerapi.Summary) bool { return s.Health != "unhealthy" })
+	var found []Finding
+	for _, group := range byTask(sick, taskName) {
+		summary := taskName(group[0]) + " is unhealthy: its health check fails"
+		if len(group) > 1 {
+			summary = fmt.Sprintf("%s is unhealthy in %s: its health check fails", taskName(group[0]), count(len(group), "container"))
 		}
+		f := Finding{ID: "container-unhealthy", Status: Fail, Summary: summary, About: things(group...),
+			Fix: fix.Do("Read what the health check printed:", "sudo docker inspect --format '{{json .State.Health.Log}}' "+group[0].Name)}
+		for _, s := range group {
+			f.Evidence = append(f.Evidence, "container "+s.Name+": unhealthy")
+		}
+		f.Evidence = bounded(f.Evidence)
+		found = append(found, f)
 	}
-	return first("container-unhealthy", Fail, lines, "docker inspect --format '{{json .State.Health.Log}}' NAME shows what the check said")
+	return found[:min(len(found), maxNamed)]
 }
 
 func killed(dead []death) []Finding {
-	var lines []string
-	for _, d := range dead {
-		if d.OOMKilled {
-			lines = append(lines, fmt.Sprintf("%s was killed for memory at %s", say(d.Summary), d.FinishedAt.UTC().Format(time.RFC3339)))
+	out := slices.DeleteFunc(slices.Clone(dead), func(d death) bool { return !d.OOMKilled })
+	var found []Finding
+	for _, group := range byTask(out, death.task) {
+		f := Finding{ID: "container-oom-killed", Status: Fail, Summary: group[0].task() + " was killed: it ran out of memory", About: things(summaries(group)...),
+			Fix: fix.Do("Raise the container's memory in its task definition, or lower what it uses (a JVM: -XX:MaxRAMPercentage). Read what it logged last:",
+				"sudo docker logs --tail 20 "+group[0].Summary.Name)}
+		if len(group) > 1 {
+			f.Summary = fmt.Sprintf("%s was killed %s: it ran out of memory", group[0].task(), count(len(group), "time"))
 		}
+		f.Evidence = exits(group)
+		found = append(found, f)
 	}
-	return first("container-oom-killed", Fail, lines, "raise the memory of the container in its task definition, or lower what it uses (a JVM: -XX:MaxRAMPercentage)")
+	return found[:min(len(found), maxNamed)]
 }
 
-// looping counts by name: a service that fails makes a new container each time,
-// and ECS's own restart policy does not move Docker's count.
-func looping(all []dockerapi.Summary, dead []death) []Finding {
-	count, last := map[string]int{}, map[string]death{}
-	var names, lines []string
+func (d death) task() string { return taskName(d.Summary) }
+
+func summaries(dead []death) []dockerapi.Summary {
+	var out []dockerapi.Summary
 	for _, d := range dead {
-		name := taskName(d.Summary)
-		if count[name]++; count[name] == 1 {
-			names, last[name] = append(names, name), d
-		}
+		out = append(out, d.Summary)
 	}
-	for _, name := range names {
-		if count[name] >= crashes {
-			lines = append(lines, fmt.Sprintf("%s died %d times within the last hour, last with exit code %d", say(last[name].Summary), count[name], last[name].ExitCode))
+	return out
+}
+
+func exits(dead []death) []string {
+	var lines []string
+	for _, d := range dead {
+		lines = append(lines, fmt.Sprintf("container %s: exit code %d at %s, OOMKilled %v", d.Summary.Name, d.ExitCode, d.FinishedAt.UTC().Format(time.RFC3339), d.OOMKilled))
+	}
+	return bounded(lines)
+}
+
+// looping goes by name: a service that fails makes a new container each time,
+// and ECS's own restart policy does not move Docker's count.
+func looping(all []dockerapi.Summary, dead []death, now time.Time) []Finding {
+	var found []Finding
+	for _, group := range byTask(dead, death.task) {
+		var at []time.Time
+		for _, d := range group {
+			at = append(at, d.FinishedAt)
 		}
+		n, on := crashloop.On(at, now)
+		if !on {
+			continue
+		}
+		f := restarting(things(summaries(group)...), group[0].Summary.Name)
+		f.Summary = fmt.Sprintf("%s is in a crash loop: %s, last exit code %d", group[0].task(), count(n, "unexpected exit"), group[0].ExitCode)
+		f.Evidence = append([]string{"rule: " + crashloop.Says()}, exits(group)...)
+		found = append(found, f)
 	}
 	for _, s := range all {
 		if s.State == "restarting" {
-			lines = append(lines, say(s)+" is being restarted by Docker")
+			f := restarting(things(s), s.Name)
+			f.Summary, f.Evidence = "Docker keeps restarting "+taskName(s), []string{"container " + s.Name + ": state restarting"}
+			found = append(found, f)
 		}
 	}
-	found := first("container-restarting", Fail, lines, "docker logs --tail 20 NAME shows its last words")
-	for i := range found {
-		found[i].SymptomOf = []string{"container-oom-killed", "disk"}
-	}
-	return found
+	return found[:min(len(found), maxNamed)]
+}
+
+func restarting(about []string, name string) Finding {
+	return Finding{ID: "container-restarting", Status: Fail, About: about, SymptomOf: []string{"container-oom-killed@" + about[0], "disk"},
+		Fix: fix.Do("Read what it logged last:", "sudo docker logs --tail 20 "+name)}
 }

@@ -12,7 +12,7 @@ import (
 	"muster/internal/imds"
 )
 
-func (w World) metadataService(context.Context) []Finding {
+func (w World) metadataService(ctx context.Context) []Finding {
 	if w.NoIdentity == nil {
 		return Passed("this is " + w.Identity.InstanceID + " (" + w.Identity.InstanceType + ") in " + w.Identity.AvailabilityZone)
 	}
@@ -20,24 +20,32 @@ func (w World) metadataService(context.Context) []Finding {
 	if !errors.As(w.NoIdentity, &failure) {
 		return []Finding{{Status: Fail, Summary: w.NoIdentity.Error()}}
 	}
-	options := "from another machine: aws ec2 modify-instance-metadata-options --instance-id " + w.instanceID()
+	options := "aws ec2 modify-instance-metadata-options --region " + w.region() + " --instance-id " + w.instanceID()
 	f := Finding{Status: Fail, Evidence: []string{fmt.Sprintf("%s: %s: %v", failure.Endpoint, failure.Kind, failure.Err)}}
+	const route = "ip route get 169.254.169.254"
 	switch failure.Kind {
+	case imds.TurnedOff:
+		f.ID, f.Summary = "imds-turned-off", "AWS_EC2_METADATA_DISABLED=true in this environment keeps muster from asking the metadata service"
+		if w.isRegistered(ctx) { // of the instance that says nothing
+			f.Status = Unknown
+		}
+		f.Evidence, f.Fix = nil, fix.Do("Run muster without that variable:", "env -u AWS_EC2_METADATA_DISABLED muster debug")
 	case imds.Disabled:
 		f.ID, f.Summary = "imds-disabled", "the instance metadata service refuses tokens (403): its endpoint is disabled for this instance"
-		f.Fix = fix.Do(options + " --http-endpoint enabled")
+		f.Fix = fix.Do("Enable it, from a machine that may change the instance:", options+" --http-endpoint enabled")
 	case imds.Silent:
-		f.ID, f.Summary = "imds-silent", "the instance metadata service does not answer: a firewall drops the packets, or this process is a hop away in a container"
-		f.Fix = fix.Do("iptables -nL OUTPUT; ip route get 169.254.169.254; in a container (a host process needs only 1), " + options + " --http-put-response-hop-limit 2")
+		f.ID, f.Summary = "imds-silent", "the instance metadata service does not answer: packets to 169.254.169.254 are dropped"
+		f.Evidence = append(f.Evidence, "a host firewall or a route drops them; in a container, a hop limit of 1 does")
+		f.Fix = fix.Do("Look for the firewall rule or route. In a container, raise the hop limit:", "sudo iptables -nL OUTPUT", route, options+" --http-put-response-hop-limit 2")
 	case imds.Garbled, imds.Refused, imds.NotFound:
-		f.ID, f.Summary = "imds-garbled", "something else than the instance metadata service answers at its address, such as a proxy"
-		f.Fix = fix.Do("curl -v --noproxy '*' -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' " + failure.Endpoint + "/latest/api/token; ip route get 169.254.169.254")
+		f.ID, f.Summary = "imds-garbled", "something other than the instance metadata service answers at its address, such as a proxy"
+		f.Fix = fix.Do("See what answers:", "curl -v --noproxy '*' -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' "+failure.Endpoint+"/latest/api/token", route)
 	case imds.Broken:
 		f.ID, f.Summary = "imds-broken", "the instance metadata service itself fails"
-		f.Fix = fix.Do("wait a minute; if it stays so, stop and start the instance")
+		f.Fix = fix.Do("Wait a minute. If it stays so, stop and start the instance.")
 	default:
-		f.ID, f.Summary = "imds-unreachable", "nothing is reached at the address of the instance metadata service: no EC2 instance, no network yet, or no route"
-		f.Fix = fix.Do("ip route get 169.254.169.254; ip addr")
+		f.ID, f.Summary = "imds-unreachable", "the instance metadata service is not reachable: this is no EC2 instance, or it has no network or route"
+		f.Fix = fix.Do("Look at the route and the addresses:", route, "ip addr")
 	}
 	return []Finding{f}
 }
@@ -46,13 +54,14 @@ func (w World) metadataService(context.Context) []Finding {
 // Code other than Success is the reason (IAM user guide, troubleshoot_iam-ec2).
 func (w World) instanceRole(ctx context.Context) []Finding {
 	info, there, err := w.IMDS.Metadata(ctx, "iam/info")
-	attach := "aws ec2 associate-iam-instance-profile --instance-id " + w.instanceID() + " --iam-instance-profile Name=PROFILE"
 	switch {
 	case err != nil:
 		return CouldNotLook(err, fix.Fix{})
 	case !there:
 		return []Finding{{ID: "no-instance-profile", Status: Fail, Summary: "the instance has no instance profile, so the ECS agent has no credentials",
-			Evidence: []string{"meta-data/iam/info: 404"}, Fix: fix.Do(attach + "; its role needs the policy AmazonEC2ContainerServiceforEC2Role")}}
+			Evidence: []string{"meta-data/iam/info: 404"},
+			Fix: fix.Do("Attach an instance profile whose role has the policy AmazonEC2ContainerServiceforEC2Role:",
+				"aws ec2 associate-iam-instance-profile --region "+w.region()+" --instance-id "+w.instanceID()+" --iam-instance-profile Name=PROFILE")}}
 	}
 	profile, ok := decodeRole(info)
 	if !ok || profile.Code != "Success" {
@@ -64,8 +73,9 @@ func (w World) instanceRole(ctx context.Context) []Finding {
 	case err != nil:
 		return CouldNotLook(err, fix.Fix{})
 	case role == "":
-		return []Finding{{ID: "instance-profile-broken", Status: Fail, Summary: profile.InstanceProfileArn + " holds no role",
-			Fix: fix.Do("aws iam add-role-to-instance-profile --instance-profile-name PROFILE --role-name ROLE")}}
+		return []Finding{{ID: "instance-profile-broken", Status: Fail, Summary: "the instance profile " + lastPart(profile.InstanceProfileArn) + " has no role",
+			Evidence: []string{"meta-data/iam/info: " + profile.InstanceProfileArn, "meta-data/iam/security-credentials/: empty"},
+			Fix:      fix.Do("Add a role to it:", "aws iam add-role-to-instance-profile --instance-profile-name "+lastPart(profile.InstanceProfileArn)+" --role-name ROLE")}}
 	}
 	document, _, err := w.IMDS.Metadata(ctx, "iam/security-credentials/"+role)
 	if err != nil {
@@ -73,6 +83,9 @@ func (w World) instanceRole(ctx context.Context) []Finding {
 	}
 	return w.credentials(role, document)
 }
+
+// lastPart is the name at the end of an ARN.
+func lastPart(arn string) string { return arn[strings.LastIndex(arn, "/")+1:] }
 
 // roleDocument is what is read of the two documents: no secret.
 type roleDocument struct {
@@ -93,20 +106,28 @@ func (w World) credentials(role, document string) []Finding {
 	case left <= 0:
 		return []Finding{{ID: "credentials-expired", Status: Fail, SymptomOf: []string{"clock-skew"},
 			Summary: fmt.Sprintf("the credentials of role %s expired at %s and were not renewed", role, c.Expiration.Format(time.RFC3339)),
-			Fix:     fix.Do("aws iam get-role --role-name " + role + " (was it deleted?); else detach and attach the instance profile")}}
+			Fix:     fix.Do("See whether the role still exists. If it does, detach and attach the instance profile:", "aws iam get-role --role-name "+role)}}
 	default:
 		return Passed(fmt.Sprintf("role %s, credentials until %s", role, c.Expiration.Format(time.RFC3339)))
 	}
 }
 
+// trustPolicy lets EC2 assume a role.
+const trustPolicy = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
+
 func (w World) brokenRole(path string, d roleDocument) []Finding {
 	f := Finding{Status: Fail, Evidence: []string{fmt.Sprintf("meta-data/%s: Code %+.60q, Message %+.200q", path, d.Code, d.Message)}}
 	if d.Code == "InstanceProfileNotFound" {
-		f.ID, f.Summary = "instance-profile-broken", "the instance profile does not exist any more"
-		f.Fix = fix.Do("create it again, or associate another: aws ec2 replace-iam-instance-profile-association")
+		f.ID, f.Summary = "instance-profile-broken", "the instance profile of this instance no longer exists"
+		f.Fix = fix.Do("Associate another one:", "aws ec2 describe-iam-instance-profile-associations --region "+w.region()+" --filters Name=instance-id,Values="+w.instanceID(),
+			"aws ec2 replace-iam-instance-profile-association --region "+w.region()+" --association-id ASSOCIATION --iam-instance-profile Name=PROFILE")
 		return []Finding{f}
 	}
-	f.ID, f.Summary = "role-not-trusted", "EC2 may not assume the role of the instance profile"
-	f.Fix = fix.Do(`let the role's trust policy allow {"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}: aws iam update-assume-role-policy --role-name ROLE --policy-document file://trust.json`)
+	role := "ROLE"
+	if name, is := strings.CutPrefix(path, "iam/security-credentials/"); is {
+		role = name
+	}
+	f.ID, f.Summary = "role-not-trusted", "EC2 may not assume the role of the instance profile, so there are no credentials"
+	f.Fix = fix.Do("Let the role's trust policy name ec2.amazonaws.com:", "aws iam update-assume-role-policy --role-name "+role+" --policy-document '"+trustPolicy+"'")
 	return []Finding{f}
 }

@@ -11,24 +11,25 @@ import (
 type Metadata interface {
 	// Metadata reads a path below /latest/meta-data/. One that is not there is no error.
 	Metadata(ctx context.Context, path string) (value string, ok bool, err error)
-	HasUserData(ctx context.Context) (bool, error)
+	// UserData is for its form alone; what it says is never shown.
+	UserData(ctx context.Context) (data []byte, ok bool, err error)
 	Date(ctx context.Context) (time.Time, error) // by the service's clock
 }
 
-// instanceChecks look at the instance itself.
+// instanceChecks cover the instance itself.
 func instanceChecks(w World, f *facts) []Check {
 	imds := []string{"imds"}
 	return []Check{
 		{ID: "imds", Group: Instance, Title: "the instance metadata service answers", Run: w.metadataService,
-			Findings: []string{"imds-disabled", "imds-silent", "imds-unreachable", "imds-garbled", "imds-broken"}},
+			Findings: []string{"imds-disabled", "imds-silent", "imds-unreachable", "imds-garbled", "imds-broken", "imds-turned-off"}},
 		{ID: "instance-role", Group: Instance, Title: "the instance has a role with credentials", Needs: imds, Run: given(w.IMDS != nil, w.instanceRole),
 			Findings: []string{"no-instance-profile", "instance-profile-broken", "role-not-trusted", "credentials-expired"}},
 		{ID: "user-data", Group: Instance, Title: "cloud-init ran user data", Needs: imds, Run: given(w.IMDS != nil, w.userData),
-			Findings: []string{"user-data-not-run", "cloud-init-errors"}},
+			Findings: []string{"user-data-not-run", "user-data-malformed", "user-data-failed", "cloud-init-errors"}},
 		{ID: "lifecycle", Group: Instance, Title: "the Auto Scaling group wants this instance in service", Needs: imds,
 			Run:      given(w.IMDS != nil, func(ctx context.Context) []Finding { return w.lifecycle(ctx, f) }),
-			Findings: []string{"warm-pool", "standby", "leaving"}},
-		{ID: "disk", Group: Instance, Title: "the disks have room and can be written to", Run: given(w.FileSystem != nil, w.disk),
+			Findings: []string{"warm-pool", "warm-pool-unchecked", "spot-draining-off", "standby", "leaving"}},
+		{ID: "disk", Group: Instance, Title: "the disks have room and are writable", Run: given(w.FileSystem != nil, w.disk),
 			Findings: []string{"disk-full", "inodes-full", "read-only-file-system"}},
 		{ID: "pressure", Group: Instance, Title: "the host has memory, CPU and I/O to spare", Run: w.pressure,
 			Findings: []string{"starved-host", "oom-kills"}},
@@ -36,12 +37,12 @@ func instanceChecks(w World, f *facts) []Check {
 	}
 }
 
-// given skips what is looked at through something that is not there.
+// given skips a check without what it looks at.
 func given(there bool, run func(context.Context) []Finding) func(context.Context) []Finding {
 	if there {
 		return run
 	}
-	return func(context.Context) []Finding { return Skipped("there is nothing here to look through") }
+	return func(context.Context) []Finding { return Skipped("not available here") }
 }
 
 // instanceID is for the commands that are printed. cloud-init wrote it down at a

@@ -84,11 +84,17 @@ type Finding struct {
 	// Confirm is what would confirm a cause that was inferred and not seen: a
 	// command, or what to look at. Empty: it was seen.
 	Confirm string `json:"confirm,omitempty"`
+	// About are the names of the thing that it is about, such as a container, where
+	// one check finds the same of several things.
+	About []string `json:"-"`
 	// SymptomOf are the ids of checks and findings that explain this one. Where
-	// one of them failed, this is no cause of its own.
+	// one of them failed, this is no cause of its own. "ID@THING" is the finding of
+	// that id about that thing, and of no other.
 	SymptomOf []string `json:"-"`
-	// Under are those of SymptomOf that did fail.
+	// Under are the ids of those of SymptomOf that did fail.
 	Under []string `json:"under,omitempty"`
+
+	because []string // Under, each as the key of a finding
 }
 
 // Result is what became of one check.

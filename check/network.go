@@ -1,7 +1,6 @@
 package check
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/netip"
@@ -9,31 +8,38 @@ import (
 	"strings"
 	"time"
 
-	"muster/internal/ecsconfig"
 	"muster/internal/netpath"
 )
 
-// Net is the way to the endpoints.
+// Net is the path to the endpoints.
 type Net interface {
 	Resolve(ctx context.Context, host string) ([]netip.Addr, error)
 	// Ask sends one request without credentials, through the proxy unless that is nil.
 	Ask(ctx context.Context, endpoint string, proxy *url.URL) netpath.Answer
+	// Families are the IP versions that this host has a default route for.
+	Families() netpath.Families
 }
 
-// networkChecks look at the way to AWS.
+// networkChecks check the path to AWS.
 func networkChecks(w World, f *facts) []Check {
 	return []Check{
 		{ID: "proxy", Group: Network, Title: "a proxy is kept from what is local", Run: w.proxy, Findings: []string{"no-proxy-incomplete"}},
-		{ID: "dns", Group: Network, Title: "the names of the endpoints resolve",
+		{ID: "dns", Group: Network, Title: "the names of the ECS endpoints resolve",
 			Run:      given(w.Net != nil, func(ctx context.Context) []Finding { return w.dns(ctx, f) }),
 			Findings: []string{"dns-failure", "endpoints-mixed"}},
-		{ID: "ecs-endpoints", Group: Network, Title: "the endpoints of ECS are reached, and speak TLS that is trusted", Needs: []string{"dns"}, Timeout: 6 * time.Second,
-			Run:      given(w.Net != nil, func(ctx context.Context) []Finding { return w.endpoints(ctx, f) }),
-			Findings: []string{"endpoint-timeout", "endpoint-refused", "endpoint-no-route", "endpoint-broken", "endpoint-unresolved", "endpoints-incomplete", "tls-untrusted", "tls-not-yet-valid", "tls-expired"}},
-		{ID: "vpc-path", Group: Network, Title: "the VPC leads to the endpoints", Needs: []string{"instance-role"}, After: []string{"dns", "ecs-endpoints"},
-			Remote: true, Deep: true, Run: given(w.IMDS != nil && w.VPC != nil && w.Guards != nil, func(ctx context.Context) []Finding { return w.vpcPath(ctx, f) }),
-			Findings: []string{"no-default-route", "nat-missing", "no-public-ip", "egress-closed", "acl-closed", "endpoint-group-closed", "endpoint-unavailable", "private-dns-off", "dns-support-off"}},
-		{ID: "poll-endpoint", Group: Network, Title: "ECS tells the agent where to connect, and is reached there", Needs: []string{"instance-role", "ecs-endpoints"},
+		{ID: "ecs-endpoints", Group: Network, Title: "the ECS endpoints answer, with certificates that this host trusts",
+			Needs: []string{"dns"}, Timeout: 6 * time.Second,
+			Run: given(w.Net != nil, func(ctx context.Context) []Finding { return w.endpoints(ctx, f) }),
+			Findings: []string{"endpoint-timeout", "endpoint-refused", "endpoint-no-route", "endpoint-broken", "endpoint-unresolved",
+				"endpoints-incomplete", "tls-untrusted", "tls-wrong-name", "tls-not-yet-valid", "tls-expired"}},
+		{ID: "vpc-path", Group: Network, Title: "the VPC lets this instance reach the endpoints", Needs: []string{"instance-role"},
+			After:  []string{"dns", "ecs-endpoints"},
+			Remote: true, Deep: true, Run: given(w.IMDS != nil && w.VPC != nil && w.Guards != nil,
+				func(ctx context.Context) []Finding { return w.vpcPath(ctx, f) }),
+			Findings: []string{"no-default-route", "nat-missing", "no-public-ip", "egress-closed", "acl-closed", "endpoint-group-closed",
+				"endpoint-unavailable", "private-dns-off", "dns-support-off"}},
+		{ID: "poll-endpoint", Group: Network, Title: "ECS names the endpoints for its agent, and they answer",
+			Needs:  []string{"instance-role", "ecs-endpoints"},
 			Remote: true, Deep: true, Run: given(w.Poll != nil && w.Net != nil, w.pollEndpoint),
 			Findings: []string{"poll-denied", "endpoint-policy", "credentials-refused", "signature-refused", "poll-unreached"}},
 	}
@@ -42,12 +48,12 @@ func networkChecks(w World, f *facts) []Check {
 // endpoint is one that this instance needs.
 type endpoint struct {
 	service string   // of the VPC endpoint for it: ecs, ecs-agent, ecs-telemetry, ...
-	urls    []string // of which one is used
-	agent   bool     // the ECS agent cannot do without it
+	urls    []string // the possible ones, of which one is used
+	agent   bool     // the ECS agent does not work without it
 }
 
 // needed are the endpoints of the ECS agent, and those that the settings call for.
-// ECS tells its agent to go to ecs-a-1 and ecs-t-1 (or another number), and within
+// ECS sends its agent to ecs-a-1 and ecs-t-1 (or another number), and within
 // a VPC with endpoints of its own to ecs-a and ecs-t (amazon-ecs-agent issues 931
 // and 4779; the private DNS names of the VPC endpoints).
 func (w World) needed() []endpoint {
@@ -55,60 +61,78 @@ func (w World) needed() []endpoint {
 	if err != nil || at.Host == "" {
 		return nil
 	}
-	all := []endpoint{{"ecs", []string{w.ECSEndpoint}, true}}
-	domain, ok := strings.CutPrefix(at.Host, "ecs.")
-	if !ok { // AWS_ENDPOINT_URL: one for all, and nobody knows the agent's
-		return all
+	name, domain, _ := strings.Cut(at.Host, ".")
+	if name != "ecs" && name != "ecs-fips" { // AWS_ENDPOINT_URL: one for all; the agent's are unknown
+		return []endpoint{{"ecs", []string{w.ECSEndpoint}, true}}
 	}
-	all = append(all,
-		endpoint{"ecs-agent", []string{"https://ecs-a-1." + domain, "https://ecs-a." + domain}, true},
-		endpoint{"ecs-telemetry", []string{"https://ecs-t-1." + domain, "https://ecs-t." + domain}, true})
+	agent, telemetry := urls(domain, "ecs-a-1", "ecs-a"), urls(domain, "ecs-t-1", "ecs-t")
+	if w.onlyIPv6() {
+		// ECS sent agents of IPv6-only instances to names of either kind (issue 4779).
+		domain = netpath.DualStack(domain)
+		agent = append(urls(domain, "ecs-a-1", "ecs-a"), urls(netpath.IPv4Only(domain), "ecs-a-1", "ecs-a")...)
+		telemetry = append(urls(domain, "ecs-t-1", "ecs-t"), urls(netpath.IPv4Only(domain), "ecs-t-1", "ecs-t")...)
+	}
+	all := []endpoint{{"ecs", urls(domain, name), true}, {"ecs-agent", agent, true}, {"ecs-telemetry", telemetry, true}}
 	if w.Config.LifecycleHook != "" {
-		all = append(all, endpoint{"autoscaling", []string{"https://autoscaling." + domain}, false})
+		all = append(all, endpoint{"autoscaling", urls(domain, "autoscaling"), false})
 	}
 	if w.Config.CFNStack != "" {
-		all = append(all, endpoint{"cloudformation", []string{"https://cloudformation." + domain}, false})
+		all = append(all, endpoint{"cloudformation", urls(domain, "cloudformation"), false})
 	}
 	return all
 }
 
-// agentConfigs are the files that tell the ECS agent: its own over the one of the AMI.
-func (w World) agentConfigs() []string {
-	return []string{w.Config.ECSConfig, "/var/lib/ecs/ecs.config"}
-}
-
-// agentConfig reads one of them.
-func (w World) agentConfig(path string) (*ecsconfig.File, error) {
-	data, err := ecsconfig.Load(w.Config.Path(path)) // a missing one is empty
-	return ecsconfig.Parse(data), err
-}
-
-// agentProxy is the proxy that the ECS agent uses.
-func (w World) agentProxy() netpath.Proxy {
-	var p netpath.Proxy
-	for _, path := range w.agentConfigs() {
-		file, err := w.agentConfig(path)
-		if err != nil {
-			continue // the proxy check says so
-		}
-		for key, field := range map[string]*string{"HTTP_PROXY": &p.HTTP, "HTTPS_PROXY": &p.HTTPS, "NO_PROXY": &p.No} {
-			upper, _ := file.Get(key)
-			lower, _ := file.Get(strings.ToLower(key))
-			*field = cmp.Or(*field, upper, lower)
-		}
+func urls(domain string, names ...string) []string {
+	var out []string
+	for _, name := range names {
+		out = append(out, "https://"+name+"."+domain)
 	}
-	return p
+	return out
 }
+
+// onlyIPv6 says whether the ECS agent uses dual-stack endpoints: where its setting
+// says ipv6, or where without a setting only IPv6 has a default route
+// (amazon-ecs-agent agent/config/parse_linux.go, config_unix.go; since 1.98).
+func (w World) onlyIPv6() bool {
+	switch only, _ := w.ipCompatibility(); only {
+	case "ipv4":
+		return false
+	case "ipv6":
+		return true
+	}
+	return w.Net.Families().OnlyIPv6()
+}
+
+// ipCompatibility is the setting of the ECS agent, ipv4 or ipv6, and its
+// file:line. The agent ignores any other value.
+func (w World) ipCompatibility() (value, at string) {
+	v, ok := w.agentSettings().Get("ECS_INSTANCE_IP_COMPATIBILITY")
+	if !ok {
+		return "", ""
+	}
+	return v.Text, v.Where()
+}
+
+// dualStackHost is the name of the ECS endpoint that also answers over IPv6.
+func (w World) dualStackHost() string {
+	at, err := url.Parse(w.ECSEndpoint)
+	if err != nil {
+		return "ecs." + w.region() + ".api.aws"
+	}
+	return netpath.DualStack(at.Hostname())
+}
+
+var errNoProxyURL = errors.New("the proxy in ecs.config is not a valid URL")
 
 // ask asks as the ECS agent would: through its proxy.
 func (w World) ask(ctx context.Context, endpoint string) (netpath.Answer, error) {
 	at, err := url.Parse(endpoint)
 	if err != nil || at.Host == "" {
-		return netpath.Answer{}, errors.New("where it is is not known: the region is not")
+		return netpath.Answer{}, errors.New(noEndpoints)
 	}
 	via, err := w.agentProxy().For(at)
 	if err != nil {
-		return netpath.Answer{}, errors.New("the proxy in ecs.config is no URL")
+		return netpath.Answer{}, errNoProxyURL
 	}
 	return w.Net.Ask(ctx, endpoint, via), nil
 }

@@ -17,12 +17,21 @@ import (
 
 // The ways in which a request fails, beside those of world_test.go.
 func notYetValid() netpath.Answer {
-	return netpath.Answer{Kind: netpath.NotYetValid, Err: errors.New("x509: certificate has expired or is not yet valid"), Issuer: "CN=Amazon RSA 2048 M01"}
+	return netpath.Answer{Kind: netpath.NotYetValid, Err: errors.New("x509: certificate has expired or is not yet valid"), Certificate: amazons}
 }
 
 func intercepted() netpath.Answer {
-	return netpath.Answer{Kind: netpath.Untrusted, Err: errors.New("x509: certificate signed by unknown authority"), Issuer: "CN=Corporate Inspection CA"}
+	return netpath.Answer{Kind: netpath.Untrusted, Err: errors.New("x509: certificate signed by unknown authority"),
+		Certificate: &netpath.Certificate{Issuer: "CN=Corporate Inspection CA,O=Example", IssuerName: "Corporate Inspection CA", Names: []string{"*.eu-central-1.amazonaws.com"}}}
 }
+
+// elsewhere is the answer of a server that is not meant (amazon-ecs-agent issue 4530).
+func elsewhere() netpath.Answer {
+	return netpath.Answer{Kind: netpath.WrongName, Err: errors.New("x509: certificate is valid for tacs-s1.internal.example.com, not ecs"),
+		Certificate: &netpath.Certificate{Issuer: amazons.Issuer, IssuerName: amazons.IssuerName, Names: []string{"tacs-s1.internal.example.com"}, Trusted: true}}
+}
+
+var amazons = &netpath.Certificate{Issuer: "CN=Amazon RSA 2048 M01,O=Amazon,C=US", IssuerName: "Amazon RSA 2048 M01", Names: []string{"*.eu-central-1.amazonaws.com"}, Trusted: true}
 
 const ownSubnet = "subnet-0aa11bb22cc33dd44" // of the sandbox's instance
 
@@ -65,8 +74,8 @@ func natted(w *world, state, subnet string) {
 // public is a metadata service that knows a public address.
 type public struct{ imds check.Metadata }
 
-func (p public) HasUserData(ctx context.Context) (bool, error) { return p.imds.HasUserData(ctx) }
-func (p public) Date(ctx context.Context) (time.Time, error)   { return p.imds.Date(ctx) }
+func (p public) UserData(ctx context.Context) ([]byte, bool, error) { return p.imds.UserData(ctx) }
+func (p public) Date(ctx context.Context) (time.Time, error)        { return p.imds.Date(ctx) }
 
 func (p public) Metadata(ctx context.Context, path string) (string, bool, error) {
 	if strings.HasSuffix(path, "/public-ipv4s") {
@@ -120,6 +129,7 @@ func networkScenarios() []scenario {
 		{"something answers with a refusal", all(refusedBy()), []string{"endpoint-refused"}},
 		{"the host has no route", all(netpath.Answer{Kind: netpath.NoRoute, Err: syscall.ENETUNREACH}), []string{"endpoint-no-route"}},
 		{"TLS is intercepted", all(intercepted()), []string{"tls-untrusted"}},
+		{"another server answers", all(elsewhere()), []string{"tls-wrong-name"}},
 		{"the connection is cut", all(netpath.Answer{Kind: netpath.Failed, Err: syscall.ECONNRESET}), []string{"endpoint-broken"}},
 		{"a proxy without NO_PROXY", func(t *testing.T, w *world) {
 			w.write(t, "/etc/ecs/ecs.config", "ECS_CLUSTER=prod\nHTTP_PROXY=proxy.corp:3128\n")

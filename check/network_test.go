@@ -13,6 +13,7 @@ import (
 
 	"muster/check"
 	"muster/internal/awsapi"
+	"muster/internal/ecsagent"
 	"muster/internal/fleet"
 	"muster/internal/netpath"
 	"muster/internal/sandbox"
@@ -35,45 +36,45 @@ func TestNetworkFindings(t *testing.T) {
 	}{
 		"no proxy": {"proxy", func(*testing.T, *world) {}, "pass proxy: no proxy is set"},
 		"a proxy with all that it must leave out": {"proxy", behindProxy,
-			"pass proxy: NO_PROXY leaves out what is local | /etc/ecs/ecs.config:2: proxy of the ECS agent http://[masked]@proxy.corp:3128; /etc/ecs/ecs.config:3: NO_PROXY=169.254.169.254, 169.254.170.2,/var/run/docker.sock"},
+			"pass proxy: NO_PROXY leaves out what is local | /etc/ecs/ecs.config:2: proxy of the ECS agent http://[masked]@proxy.corp:3128; /etc/ecs/ecs.config:3: NO_PROXY=169.254.169.254,169.254.170.2,/var/run/docker.sock"},
 		"a proxy that takes the tasks' credentials": {"proxy", file("/etc/ecs/ecs.config", "HTTPS_PROXY=p:1\nNO_PROXY=169.254.169.254,/var/run/docker.sock\n"),
-			"warn no-proxy-incomplete: /etc/ecs/ecs.config:2: the ECS agent goes through a proxy also to 169.254.170.2"},
+			"warn no-proxy-incomplete: /etc/ecs/ecs.config:2: the ECS agent uses the proxy also for 169.254.170.2"},
 		"a network left out counts": {"proxy", file("/etc/ecs/ecs.config", "HTTPS_PROXY=p:1\nNO_PROXY=169.254.0.0/16,/var/run/docker.sock\n"), "pass proxy"},
 		"a drop-in of ecs-init": {"proxy", file("/etc/systemd/system/ecs.service.d/http-proxy.conf", "[Service]\nEnvironment=\"HTTPS_PROXY=http://p:1\"\n"),
-			"fail no-proxy-incomplete: /etc/systemd/system/ecs.service.d/http-proxy.conf:2: ecs.service goes through a proxy also to 169.254.169.254, 169.254.170.2, /var/run/docker.sock"},
+			"fail no-proxy-incomplete: /etc/systemd/system/ecs.service.d/http-proxy.conf:2: ecs.service uses the proxy also for 169.254.169.254 |"},
 		"a drop-in of Docker": {"proxy", file(dropIn, "[Service]\nEnvironment=HTTPS_PROXY=http://p:1 NO_PROXY=localhost\n"),
-			"warn no-proxy-incomplete: " + dropIn + ":2: docker.service goes through a proxy also to 169.254.169.254, 169.254.170.2 |"},
+			"warn no-proxy-incomplete: " + dropIn + ":2: docker.service uses the proxy also for 169.254.169.254 |"},
 		"the proxy of the AMI": {"proxy", file("/var/lib/ecs/ecs.config", "HTTP_PROXY=p:1\n"),
 			"fail no-proxy-incomplete: /var/lib/ecs/ecs.config:1: the ECS agent"},
 		"all of it in the AMI": {"proxy", file("/var/lib/ecs/ecs.config", "HTTP_PROXY=p:1\nNO_PROXY=169.254.169.254,169.254.170.2,/var/run/docker.sock\n"),
 			"pass proxy: NO_PROXY leaves out what is local | /var/lib/ecs/ecs.config:1: proxy of the ECS agent p:1; /var/lib/ecs/ecs.config:2: NO_PROXY="},
-		"an AMI's file that cannot be read": {"proxy", func(t *testing.T, w *world) { w.write(t, "/var/lib/ecs/ecs.config/a", "") }, "unknown proxy: "},
-		"a drop-in that cannot be read":     {"proxy", file("/etc/systemd/system/ecs.service.d", "no directory"), "unknown proxy: "},
-		"names that a proxy resolves":       {"dns", behindProxy, "pass dns: every name resolves | proxy.corp: 10.0.0.8 (the proxy)"},
-		"the region is not known":           {"dns", func(_ *testing.T, w *world) { w.ECSEndpoint = "" }, "skip dns: the region is not known"},
+		"an AMI's file that ecs-init cannot read": {"proxy", func(t *testing.T, w *world) { w.write(t, "/var/lib/ecs/ecs.config/a", "") }, "pass proxy: no proxy is set"},
+		"a drop-in that cannot be read":           {"proxy", file("/etc/systemd/system/ecs.service.d", "no directory"), "unknown proxy: "},
+		"names that a proxy resolves":             {"dns", behindProxy, "pass dns: all names resolve | proxy.corp: 10.0.0.8 (the proxy)"},
+		"the region is not known":                 {"dns", func(_ *testing.T, w *world) { w.ECSEndpoint = "" }, "skip dns: region unknown: cannot derive the ECS endpoint"},
 		"a resolver that is silent": {"dns", func(_ *testing.T, w *world) { w.net.addrs["ecs-t"] = ""; delete(w.net.addrs, "ecs-t-1.") },
-			"fail dns-failure: ecs-t-1.eu-central-1.amazonaws.com does not resolve; the resolver of /etc/resolv.conf is 10.0.0.2"},
+			"fail dns-failure: ecs-t-1.eu-central-1.amazonaws.com does not resolve; resolver 10.0.0.2"},
 		"no resolver": {"dns", func(t *testing.T, w *world) { w.net.addrs = nil; w.write(t, "/etc/resolv.conf", "search x\n") },
-			"fail dns-failure: the endpoints of ECS do not resolve; /etc/resolv.conf names no resolver"},
+			"fail dns-failure: ecs.eu-central-1.amazonaws.com and 2 more endpoints do not resolve; /etc/resolv.conf names no resolver"},
 		"a signal without a name": {"dns", func(_ *testing.T, w *world) { w.Config.CFNStack = "web"; delete(w.net.addrs, "cloudformation.") },
-			"warn dns-failure: cloudformation.eu-central-1.amazonaws.com does not resolve; the ECS agent does without"},
+			"warn dns-failure: cloudformation.eu-central-1.amazonaws.com does not resolve; resolver 10.0.0.2"},
 		"endpoints inside and outside": {"dns", func(_ *testing.T, w *world) { w.net.addrs["ecs."] = "10.0.9.1" },
-			"warn endpoints-mixed: some endpoints of ECS are in the VPC and some are not"},
-		"an endpoint by address": {"dns", func(_ *testing.T, w *world) { w.ECSEndpoint = w.APIURL() }, "pass dns: every name resolves | 127.0.0.1: 127.0.0.1 (public)"},
+			"warn endpoints-mixed: only some ECS endpoints are in the VPC: ecs-a-1.eu-central-1.amazonaws.com and 1 more endpoint are public"},
+		"an endpoint by address": {"dns", func(_ *testing.T, w *world) { w.ECSEndpoint = w.APIURL() }, "pass dns: all names resolve | 127.0.0.1: 127.0.0.1 (public)"},
 		"reached through the proxy": {"ecs-endpoints", behindProxy,
-			"pass ecs-endpoints: all are reached | proxy proxy.corp (10.0.0.8:443) for https://ecs.eu-central-1.amazonaws.com: reached, HTTP status 404"},
+			"pass ecs-endpoints: all ECS endpoints answer | https://ecs.eu-central-1.amazonaws.com through the proxy proxy.corp:3128 (10.0.0.8): reached, HTTP status 404"},
 		"a proxy that is down": {"ecs-endpoints", func(t *testing.T, w *world) { behindProxy(t, w); w.net.answers["proxy"] = refusedBy() },
-			"fail endpoint-refused: the connection to proxy.corp is refused"},
+			"fail endpoint-refused: connection refused by the ECS agent's proxy proxy.corp:3128 (/etc/ecs/ecs.config:2) | https://ecs.eu-central-1.amazonaws.com through the proxy proxy.corp:3128 (10.0.0.8): connection refused"},
 		"a hook that cannot be told": {"ecs-endpoints", func(_ *testing.T, w *world) {
 			w.Config.LifecycleHook = "ready"
 			w.net.answers["autoscaling"] = timedOut()
 		},
-			"warn endpoint-timeout: no answer from autoscaling.eu-central-1.amazonaws.com: packets are dropped on the way"},
-		"an old certificate":             {"ecs-endpoints", all(netpath.Answer{Kind: netpath.Expired, Err: errors.New("x509: expired")}), "fail tls-expired: by this host's clock the certificate of the endpoints of ECS has expired"},
-		"gone since it resolved":         {"ecs-endpoints", all(netpath.Answer{Kind: netpath.Unresolved, Err: errors.New("no such host")}), "fail endpoint-unresolved: the endpoints of ECS"},
-		"nothing to look for in the VPC": {"vpc-path", func(*testing.T, *world) {}, "skip vpc-path: nothing that is in the VPC"},
+			"warn endpoint-timeout: no answer from autoscaling.eu-central-1.amazonaws.com (52.94.1.4:443) |"},
+		"an old certificate":             {"ecs-endpoints", all(netpath.Answer{Kind: netpath.Expired, Err: errors.New("x509: expired")}), "fail tls-expired: by this host's clock, the certificate of ecs.eu-central-1.amazonaws.com has expired"},
+		"gone since it resolved":         {"ecs-endpoints", all(netpath.Answer{Kind: netpath.Unresolved, Err: errors.New("no such host")}), "fail endpoint-unresolved: ecs.eu-central-1.amazonaws.com and 2 more endpoints stopped resolving"},
+		"nothing to look for in the VPC": {"vpc-path", func(*testing.T, *world) {}, "skip vpc-path: not needed: no endpoint is silent"},
 		"no answer to the agent": {"poll-endpoint", func(_ *testing.T, w *world) { w.net.answers["127."] = timedOut() },
-			"fail poll-unreached: ECS answers, but not where it sends its agent | http://127.0.0.1:"},
+			"fail poll-unreached: cannot reach 127.0.0.1, where ECS sends its agent | http://127.0.0.1:"},
 		"ECS throttles": {"poll-endpoint", func(_ *testing.T, w *world) { w.Inject(sandbox.Throttled(sandbox.ECS, "DiscoverPollEndpoint", 0)) },
 			"unknown poll-endpoint: ecs:DiscoverPollEndpoint: the account's request rate is used up"},
 		"ECS knows no such key": {"poll-endpoint", func(_ *testing.T, w *world) {
@@ -83,15 +84,15 @@ func TestNetworkFindings(t *testing.T) {
 		"ECS refuses the signature": {"poll-endpoint", func(_ *testing.T, w *world) {
 			w.Inject(sandbox.Fault{Service: sandbox.ECS, Kind: sandbox.KindSkewed, Message: "Signature expired"})
 		},
-			"fail signature-refused: ECS does not accept the signatures of this instance: the clock is off"},
-		"no region to ask in": {"poll-endpoint", func(_ *testing.T, w *world) { w.Poll = nil }, "skip poll-endpoint: there is nothing here to look through"},
+			"fail signature-refused: ECS does not accept the signatures of this instance: its clock is off"},
+		"no region to ask in": {"poll-endpoint", func(_ *testing.T, w *world) { w.Poll = nil }, "skip poll-endpoint: not available here"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := healthy(t)
 			w.Identity.Region = "eu-central-1"
 			c.arrange(t, w)
-			got := first(look(t, w, c.check))
+			got := strings.ReplaceAll(first(look(t, w, c.check)), w.Config.Root+"/", "/")
 			if !strings.HasPrefix(got, c.want) {
 				t.Errorf("got %s\nwant %s", got, c.want)
 			}
@@ -173,6 +174,8 @@ func (dead) wait(ctx context.Context, patience time.Duration) error {
 	return ctx.Err()
 }
 
+func (dead) Families() netpath.Families { return netpath.Families{V4: true} }
+
 func (d dead) Resolve(context.Context, string) ([]netip.Addr, error) {
 	return []netip.Addr{netip.MustParseAddr("52.94.1.1")}, nil // from a cache: the longest way
 }
@@ -184,7 +187,9 @@ func (d dead) Ask(ctx context.Context, _ string, _ *url.URL) netpath.Answer {
 func (d dead) Metadata(ctx context.Context, _ string) (string, bool, error) {
 	return "", false, d.wait(ctx, time.Hour)
 }
-func (d dead) HasUserData(ctx context.Context) (bool, error) { return false, d.wait(ctx, time.Hour) }
+func (d dead) UserData(ctx context.Context) ([]byte, bool, error) {
+	return nil, false, d.wait(ctx, time.Hour)
+}
 func (d dead) Date(ctx context.Context) (time.Time, error) {
 	return time.Time{}, d.wait(ctx, time.Hour)
 }
@@ -225,4 +230,121 @@ func TestADeadNetworkIsLookedAtWithinFifteenSeconds(t *testing.T) {
 			t.Errorf("causes are %+v", causes)
 		}
 	})
+}
+
+// A host without a default route for IPv4 uses the dual-stack endpoints, as the ECS
+// agent does since 1.98 (agent/config/config_unix.go), whose setting overrides the
+// routes (agent/config/parse_linux.go). ECS may send its agent to names of IPv4
+// alone all the same (amazon-ecs-agent issue 4779).
+func TestIPv6(t *testing.T) {
+	const setting = "ECS_CLUSTER=prod\nECS_INSTANCE_IP_COMPATIBILITY="
+	dual := map[string]string{"ecs.eu-central-1.api.aws": "2600:1f14::1", "ecs-a-1.eu-central-1.api.aws": "2600:1f14::2", "ecs-t-1.eu-central-1.amazonaws.com": "2600:1f14::3"}
+	noRoute := all(netpath.Answer{Kind: netpath.NoRoute, Err: errors.New("network is unreachable")})
+	for name, c := range map[string]struct {
+		host     netpath.Families
+		config   string
+		addrs    map[string]string
+		arrange  func(*testing.T, *world)
+		register bool
+		want     string
+	}{
+		"no IPv4": {netpath.Families{V6: true}, "", dual, nil, false,
+			"pass ecs-endpoints: all ECS endpoints answer | ecs.eu-central-1.api.aws ([2600:1f14::1]:443): reached, HTTP status 404 | ecs-a-1.eu-central-1.api.aws ([2600:1f14::2]:443): reached, HTTP status 404 | ecs-t-1.eu-central-1.amazonaws.com ([2600:1f14::3]:443)"},
+		"set to ipv6":      {netpath.Families{V4: true, V6: true}, setting + "IPv6\n", dual, nil, false, "pass ecs-endpoints: all ECS endpoints answer | ecs.eu-central-1.api.aws"},
+		"set to nonsense":  {netpath.Families{V4: true, V6: true}, setting + "both\n", nil, nil, false, "pass ecs-endpoints: all ECS endpoints answer | ecs.eu-central-1.amazonaws.com"},
+		"both":             {netpath.Families{V4: true, V6: true}, "", nil, nil, false, "pass ecs-endpoints: all ECS endpoints answer | ecs.eu-central-1.amazonaws.com"},
+		"set to ipv4":      {netpath.Families{V6: true}, setting + "ipv4\n", nil, noRoute, false, "fail endpoint-no-route: /etc/ecs/ecs.config:2: ECS_INSTANCE_IP_COMPATIBILITY=ipv4, but this host has no IPv4 default route"},
+		"no route at all":  {netpath.Families{}, "", nil, noRoute, false, "fail endpoint-no-route: this host has no route to ecs.eu-central-1.amazonaws.com"},
+		"yet registered":   {netpath.Families{}, "", nil, noRoute, true, "unknown endpoint-no-route: the ECS endpoints over IPv6: this host has no IPv4 default route, and the ECS agent is registered"},
+		"IPv4 has a route": {netpath.Families{V4: true}, "", nil, noRoute, true, "fail endpoint-no-route: this host has no route to ecs.eu-central-1.amazonaws.com"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := healthy(t)
+			w.net.host = c.host
+			if c.config != "" {
+				w.write(t, "/etc/ecs/ecs.config", c.config)
+			}
+			if c.addrs != nil {
+				w.net.addrs = c.addrs
+			}
+			if c.arrange != nil {
+				c.arrange(t, w)
+			}
+			if c.register {
+				w.World.Agent = registeredAgent{}
+			} else {
+				w.World.Agent = nil
+			}
+			if got := first(look(t, w, "ecs-endpoints")); !strings.HasPrefix(got, c.want) {
+				t.Errorf("got %s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
+
+// registeredAgent is an ECS agent that has its ARN.
+type registeredAgent struct{ check.Introspection }
+
+func (registeredAgent) Metadata(context.Context) (ecsagent.Metadata, error) {
+	return ecsagent.Metadata{ContainerInstanceARN: "arn:aws:ecs:eu-central-1:123456789012:container-instance/prod/1"}, nil
+}
+
+// Each partition has domains of its own, and FIPS endpoints a name.
+func TestTheNamesFollowThePartition(t *testing.T) {
+	for endpoint, want := range map[string]string{
+		"https://ecs.cn-north-1.amazonaws.com.cn":          "ecs.cn-north-1.amazonaws.com.cn ecs-a-1.cn-north-1.amazonaws.com.cn ecs-t-1.cn-north-1.amazonaws.com.cn",
+		"https://ecs-fips.us-gov-west-1.amazonaws.com":     "ecs-fips.us-gov-west-1.amazonaws.com ecs-a-1.us-gov-west-1.amazonaws.com ecs-t-1.us-gov-west-1.amazonaws.com",
+		"https://ecs.us-iso-east-1.c2s.ic.gov":             "ecs.us-iso-east-1.c2s.ic.gov ecs-a-1.us-iso-east-1.c2s.ic.gov ecs-t-1.us-iso-east-1.c2s.ic.gov",
+		"https://ecs.eu-central-1.api.aws":                 "ecs.eu-central-1.api.aws ecs-a-1.eu-central-1.api.aws ecs-t-1.eu-central-1.api.aws",
+		"https://vpce-1.ecs.eu-central-1.vpce.example.com": "vpce-1.ecs.eu-central-1.vpce.example.com",
+	} {
+		w := healthy(t)
+		w.ECSEndpoint = endpoint
+		w.net.addrs = map[string]string{"ecs": "52.94.1.1", "vpce": "10.0.9.1"}
+		var hosts []string
+		for _, line := range look(t, w, "dns").Findings[0].Evidence {
+			if host, _, ok := strings.Cut(line, ": 5"); ok {
+				hosts = append(hosts, host)
+			} else if host, _, ok := strings.Cut(line, ": 10.0.9.1"); ok {
+				hosts = append(hosts, host)
+			}
+		}
+		if got := strings.Join(hosts, " "); got != want {
+			t.Errorf("%s: got %s, want %s", endpoint, got, want)
+		}
+	}
+}
+
+// What denies decides what helps. The messages are those of the IAM user guide,
+// "Troubleshoot access denied error messages".
+func TestADenialIsFixedWhereItComesFrom(t *testing.T) {
+	const denied = "User: arn:aws-cn:sts::123456789012:assumed-role/ecs-node/i-1 is not authorized to perform: ecs:DiscoverPollEndpoint on resource: * "
+	const attach = "aws iam attach-role-policy --role-name ecs-node --policy-arn arn:aws-cn:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role"
+	for message, want := range map[string][]string{
+		"because no identity-based policy allows the ecs:DiscoverPollEndpoint action":                {"poll-denied", "the instance role does not allow ecs:DiscoverPollEndpoint", attach},
+		"with an explicit deny in an identity-based policy":                                          {"poll-denied", "a policy of the instance role explicitly denies ecs:DiscoverPollEndpoint", "aws iam list-attached-role-policies --role-name ecs-node"},
+		"with an explicit deny in a service control policy":                                          {"poll-denied", "the service control policy explicitly denies ecs:DiscoverPollEndpoint", "administrator of the AWS organization"},
+		"because no service control policy allows the ecs:DiscoverPollEndpoint action":               {"poll-denied", "the service control policy does not allow ecs:DiscoverPollEndpoint", "administrator of the AWS organization"},
+		"with an explicit deny in a permissions boundary: arn:aws-cn:iam::123456789012:policy/limit": {"poll-denied", "the permissions boundary explicitly denies ecs:DiscoverPollEndpoint", "Role.PermissionsBoundary"},
+		"because no session policy allows the ecs:DiscoverPollEndpoint action":                       {"poll-denied", "the session policy does not allow ecs:DiscoverPollEndpoint", "session policy that applies"},
+		"because no VPC endpoint policy allows the ecs:DiscoverPollEndpoint action":                  {"endpoint-policy", "the VPC endpoint policy does not allow ecs:DiscoverPollEndpoint", "aws ec2 modify-vpc-endpoint --region eu-central-1"},
+		"with an explicit deny in a VPC endpoint policy":                                             {"endpoint-policy", "the VPC endpoint policy explicitly denies ecs:DiscoverPollEndpoint", "aws ec2 modify-vpc-endpoint --region eu-central-1"},
+		"": {"poll-denied", "the instance role does not allow ecs:DiscoverPollEndpoint", attach},
+	} {
+		t.Run(message, func(t *testing.T) {
+			t.Parallel()
+			w := healthy(t)
+			w.Identity.Region = "eu-central-1"
+			w.Inject(sandbox.Fault{Service: sandbox.ECS, Action: "DiscoverPollEndpoint", Status: 400, Code: "AccessDeniedException", Message: denied + message})
+			got := look(t, w, "poll-endpoint").Findings[0]
+			fix := got.Fix.String()
+			if got.ID != want[0] || !strings.HasPrefix(got.Summary, want[1]) || !strings.Contains(fix, want[2]) || len(got.Summary) > 110 {
+				t.Errorf("%s: %s\n%s", got.ID, got.Summary, fix)
+			}
+			if wrong := strings.Contains(fix, "attach-role-policy"); wrong != (want[2] == attach) || strings.Contains(strings.Join(got.Evidence, ""), "add it to the instance role") {
+				t.Errorf("the advice is wrong: %q, %s", got.Evidence, fix)
+			}
+		})
+	}
 }

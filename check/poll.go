@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"strings"
+	"fmt"
+	"net/url"
+	"slices"
 
 	"muster/internal/awsapi"
 	"muster/internal/cluster"
@@ -17,15 +19,15 @@ type Poller interface {
 	PollEndpoints(ctx context.Context, cluster string) (awsapi.PollEndpoints, error)
 }
 
-// pollEndpoint goes the whole way to ECS with this instance's credentials, and on
-// to where ECS sends its agent.
+// pollEndpoint goes the whole path to ECS with this instance's credentials, and on
+// to the endpoints that ECS names for its agent.
 func (w World) pollEndpoint(ctx context.Context) []Finding {
 	name, _ := w.wanted()
 	at, err := w.Poll.PollEndpoints(ctx, cmp.Or(name, cluster.Default))
 	if err != nil {
-		return refused(err)
+		return w.refused(ctx, err)
 	}
-	var seen, lost []string
+	var seen, lost, hosts []string
 	for _, to := range []string{at.Agent, at.Telemetry} {
 		answer, err := w.ask(ctx, to)
 		switch {
@@ -35,36 +37,102 @@ func (w World) pollEndpoint(ctx context.Context) []Finding {
 			lost = append(lost, to+": "+answer.Err.Error())
 		default:
 			seen = append(seen, to+": reached")
+			continue
+		}
+		if host := hostOf(to); !slices.Contains(hosts, host) {
+			hosts = append(hosts, host)
 		}
 	}
 	if len(lost) == 0 {
-		return Passed("ECS answers, and so does where it sends its agent", seen...)
+		return Passed("ECS answers, and so do the endpoints for its agent", seen...)
 	}
-	return []Finding{{ID: "poll-unreached", Status: Fail, Summary: "ECS answers, but not where it sends its agent", Evidence: append(lost, seen...),
-		Fix: fix.Do("let the instance reach these names on tcp 443: VPC endpoints for ecs-agent and ecs-telemetry, or a way to the internet"), SymptomOf: []string{"vpc-path", "endpoints-mixed"}}}
+	return []Finding{{ID: "poll-unreached", Status: Fail, Summary: "cannot reach " + hosts[0] + andMore(len(hosts)-1,
+		"endpoint") + ", where ECS sends its agent",
+		Evidence: append(lost, seen...), SymptomOf: []string{"vpc-path", "endpoints-mixed"},
+		Fix: fix.Do("Let the instance reach the host on tcp 443: through a VPC endpoint, a NAT gateway or its firewall:",
+			"curl -sv -m 5 -o /dev/null https://"+hosts[0])}}
 }
 
-// refused tells the ways apart in which ECS, or who stands before it, says no.
-func refused(err error) []Finding {
-	f := Finding{Status: Fail, Evidence: []string{err.Error()}}
-	text := strings.ToLower(err.Error())
+func hostOf(text string) string {
+	if at, err := url.Parse(text); err == nil && at.Hostname() != "" {
+		return at.Hostname()
+	}
+	return text
+}
+
+const discoverPollEndpoint = "ecs:DiscoverPollEndpoint"
+
+// refused distinguishes the ways in which ECS, or a policy in front of it, refuses.
+func (w World) refused(ctx context.Context, err error) []Finding {
+	f := Finding{Status: Fail, Evidence: []string{answerOf(err)}}
 	switch awsapi.KindOf(err) {
 	case awsapi.Denied:
-		if strings.Contains(text, "vpc endpoint policy") {
-			f.ID, f.Summary = "endpoint-policy", "the policy of the VPC endpoint for ECS does not allow what the ECS agent calls"
-			f.Fix = fix.Do("allow ecs:* to this account in the endpoint's policy: aws ec2 modify-vpc-endpoint --vpc-endpoint-id VPCE --policy-document file://policy.json")
-			break
-		}
-		f.ID, f.Summary = "poll-denied", "the instance role may not call ecs:DiscoverPollEndpoint, which the ECS agent needs before it can connect"
-		f.Fix = fix.Do("attach AmazonEC2ContainerServiceforEC2Role to the instance role, or allow the action")
+		w.denied(ctx, &f, awsapi.DenialOf(err.Error()))
 	case awsapi.NoIdentity:
 		f.ID, f.Summary, f.SymptomOf = "credentials-refused", "ECS does not accept the credentials of this instance", []string{"instance-role", "clock-skew"}
-		f.Fix = fix.Do("aws sts get-caller-identity; was the role deleted and made again? then detach and attach the instance profile")
+		f.Fix = fix.Do("Replace the instance profile association, which renews the credentials:",
+			fmt.Sprintf("aws ec2 describe-iam-instance-profile-associations --region %s --filters Name=instance-id,Values=%s", w.region(),
+				w.instance()),
+			fmt.Sprintf("aws ec2 replace-iam-instance-profile-association --region %s --association-id ASSOCIATION_ID --iam-instance-profile Name=PROFILE_NAME", w.region()))
 	case awsapi.ClockSkew:
-		f.ID, f.Summary, f.SymptomOf = "signature-refused", "ECS does not accept the signatures of this instance: the clock is off", []string{"clock-skew"}
-		f.Fix = fix.Do("date -u; systemctl restart chronyd; chronyc tracking")
+		f.ID, f.Summary, f.SymptomOf = "signature-refused", "ECS does not accept the signatures of this instance: its clock is off", []string{"clock-skew"}
+		f.Fix = fix.Do("Set the clock:", "sudo systemctl restart chronyd", "sudo chronyc makestep")
 	default:
 		return CouldNotLook(errors.New(firstLine(err.Error())), fix.Fix{})
 	}
 	return []Finding{f}
 }
+
+// answerOf is the error as the API sent it, without advice.
+func answerOf(err error) string {
+	var failed *awsapi.Error
+	if errors.As(err, &failed) {
+		return failed.Err.Error()
+	}
+	return err.Error()
+}
+
+// denied is about the policy that decides: to allow the action in the role does not
+// help where another policy denies it.
+func (w World) denied(ctx context.Context, f *Finding, by awsapi.Denial) {
+	action, role := cmp.Or(by.Action, discoverPollEndpoint), cmp.Or(by.Role, "ROLE_NAME")
+	f.ID = "poll-denied"
+	f.Summary = "the " + by.Policy + " does not allow " + action + ", which the ECS agent needs to connect"
+	if by.Explicit {
+		f.Summary = "the " + by.Policy + " explicitly denies " + action + ", which the ECS agent needs to connect"
+	}
+	switch by.Policy {
+	case "VPC endpoint policy":
+		f.ID = "endpoint-policy"
+		f.Fix = fix.Do("Allow "+action+" in the policy of the VPC endpoint for ECS:",
+			fmt.Sprintf("aws ec2 describe-vpc-endpoints --region %s --filters Name=vpc-id,Values=%s Name=service-name,Values=com.amazonaws.%s.ecs", w.region(), w.place(ctx).vpc, w.region()),
+			fmt.Sprintf("aws ec2 modify-vpc-endpoint --region %s --vpc-endpoint-id VPC_ENDPOINT_ID --policy-document file://policy.json",
+				w.region()))
+	case "permissions boundary":
+		f.Fix = fix.Do("Allow "+action+" in the permissions boundary of the role:",
+			"aws iam get-role --role-name "+role+" --query Role.PermissionsBoundary")
+	case "service control policy", "resource control policy":
+		f.Fix = fix.Do("Have the administrator of the AWS organization allow " + action + " for this account; the role cannot override that.")
+	case "session policy", "resource-based policy":
+		f.Fix = fix.Do("Allow " + action + " in the " + by.Policy + " that applies to these credentials.")
+	default:
+		w.deniedByRole(f, by, action, role)
+	}
+}
+
+// deniedByRole is also for messages that name no policy.
+func (w World) deniedByRole(f *Finding, by awsapi.Denial, action, role string) {
+	if by.Explicit {
+		f.Summary = "a policy of the instance role explicitly denies " + action + ", which the ECS agent needs to connect"
+		f.Fix = fix.Do("Remove the statement that denies "+action+" from the policies of the role:",
+			"aws iam list-attached-role-policies --role-name "+role, "aws iam list-role-policies --role-name "+role)
+		return
+	}
+	f.Summary = "the instance role does not allow " + action + ", which the ECS agent needs to connect"
+	f.Fix = fix.Do("Attach the policy of the ECS agent to the role:",
+		"aws iam attach-role-policy --role-name "+role+" --policy-arn arn:"+cmp.Or(by.Partition,
+			"aws")+":iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role")
+}
+
+// instance is the id of this instance, or a placeholder.
+func (w World) instance() string { return cmp.Or(w.Identity.InstanceID, "INSTANCE_ID") }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"muster/internal/fix"
@@ -14,20 +15,24 @@ import (
 // portChecks look at the replication ports, where some are configured.
 func portChecks(w World) []Check {
 	return []Check{
-		{ID: "host-ports", Group: PortsOf, Title: "nothing on this host stands between the replication ports and the peers", Run: w.hostPorts, Findings: hostPortFindings()},
-		{ID: "replication-ports", Group: PortsOf, Title: "the replication ports are open between this instance and its peers", Run: w.replicationPorts, Remote: true,
-			Findings: []string{"replication-port-closed", "replication-port-unknown"}, Timeout: portsTimeout},
+		{ID: "host-ports", Group: PortsOf, Title: "nothing on this host blocks the replication ports", Run: w.hostPorts,
+			Findings: hostPortFindings()},
+		{ID: "replication-ports", Group: PortsOf, Title: "the replication ports are open between this instance and its peers",
+			Run: w.replicationPorts, Remote: true,
+			Findings: []string{"replication-port-closed", "replication-port-filtered", "replication-port-unknown"}, Timeout: portsTimeout},
 	}
 }
 
 // definite are the findings of package hostports which by themselves keep peers
 // apart; the others make it likely, or may be meant.
 func definite() []string {
-	return []string{"multicast-finder", "port-not-published", "published-on-other-address", "other-host-port", "v6-only-listener", "listener-on-other-address"}
+	return []string{"multicast-finder", "port-not-published", "published-on-other-address", "other-host-port", "v6-only-listener",
+		"listener-on-other-address"}
 }
 
 func hostPortFindings() []string {
-	return append(definite(), "docker0-announced", "bridge-address-announced", "listener-beyond-first-port", "no-listener", "ephemeral-overlap", "host-ports-unread")
+	return append(definite(), "docker0-announced", "bridge-address-announced", "listener-beyond-first-port", "no-listener",
+		"ephemeral-overlap", "host-ports-unread")
 }
 
 func (w World) hostPorts(ctx context.Context) []Finding {
@@ -37,17 +42,22 @@ func (w World) hostPorts(ctx context.Context) []Finding {
 	var found []Finding
 	seen := w.HostPorts(ctx)
 	for _, h := range seen.Findings {
-		f := Finding{ID: h.ID, Status: Warn, Summary: h.Summary, Evidence: []string{h.Evidence}, Fix: h.Fix, SymptomOf: []string{"docker"}}
+		f := Finding{ID: h.ID, Status: Warn, Summary: h.Summary, Evidence: []string{h.Evidence}, Fix: h.Fix, Confirm: h.Confirm,
+			SymptomOf: []string{"docker"}}
 		if slices.Contains(definite(), h.ID) && !h.Inferred {
 			f.Status = Fail
 		}
 		found = append(found, f)
 	}
 	if len(seen.Notes) > 0 {
-		found = append(found, Finding{ID: "host-ports-unread", Status: Unknown, Summary: seen.Notes[0], Evidence: bounded(seen.Notes[1:]), Fix: fix.Do("run it as root: sudo muster debug")})
+		f := Finding{ID: "host-ports-unread", Status: Unknown, Summary: seen.Notes[0], Evidence: bounded(seen.Notes[1:])}
+		if slices.ContainsFunc(seen.Notes, func(note string) bool { return strings.Contains(note, "permission denied") }) {
+			f.Fix = fix.Do("Run it as root:", "sudo muster debug")
+		}
+		found = append(found, f)
 	}
 	if len(found) == 0 {
-		return Passed(w.Config.Ports + ": nothing on this host is in the way")
+		return Passed(w.Config.Ports + ": nothing on this host blocks the ports")
 	}
 	return found
 }
@@ -57,7 +67,7 @@ func (w World) noPorts(blind bool) []Finding {
 	case w.Config.Ports == "":
 		return Skipped("no replication ports are configured (MUSTER_PORTS)")
 	case blind:
-		return Skipped("the ports are not looked at here")
+		return Skipped("the ports cannot be checked from here")
 	}
 	return nil
 }
@@ -68,34 +78,34 @@ func (w World) replicationPorts(ctx context.Context) []Finding {
 	}
 	report, err := w.Ports(ctx)
 	if err != nil {
-		return CouldNotLook(err, fix.Do("muster ports says more"))
+		return CouldNotLook(err, fix.Do("Show what could be read:", allPorts))
 	}
-	if found := portFindings(report); len(found) > 0 {
+	found := append(portFindings(report), dialFindings(report)...)
+	if len(found) > 0 {
 		return found
 	}
-	return Passed(w.Config.Ports + ": none is known to be closed to the peers")
+	var seen []string
+	for _, d := range report.Dialled() {
+		seen = append(seen, d.String())
+	}
+	return Passed(w.Config.Ports+": the rules are open to all peers, and no dial was lost", seen...)
 }
 
 // portsTimeout is for the discovery of a whole cluster, page by page.
 const portsTimeout = 15 * time.Second
 
+const allPorts = "muster ports"
+
 // portFindings are the problems of a report, a finding for each sentence.
 func portFindings(report *ports.Report) (found []Finding) {
-	said := map[string]bool{}
+	reported := map[string]bool{}
 	for _, b := range report.Blocks {
 		for _, o := range b.Outcomes {
-			if o.Status == reach.Open.String() || said[o.Sentence] {
+			if o.Status == reach.Open.String() || reported[o.Sentence] {
 				continue
 			}
-			said[o.Sentence] = true
-			f := Finding{ID: "replication-port-closed", Status: Fail, Summary: o.Sentence, Evidence: bounded(o.Warnings), Fix: fix.Do("muster ports shows all of them")}
-			if o.Status == reach.Unknown.String() {
-				f.ID, f.Status = "replication-port-unknown", Unknown
-			}
-			if len(o.Fixes) > 0 {
-				f.Fix = fix.Do(o.Fixes[0].Command)
-			}
-			found = append(found, f)
+			reported[o.Sentence] = true
+			found = append(found, portFinding(b, o))
 		}
 	}
 	if more := len(found) - maxLines; more > 0 { // the worst stand first
@@ -104,4 +114,109 @@ func portFindings(report *ports.Report) (found []Finding) {
 		last.Evidence = append(last.Evidence, fmt.Sprintf("and %d more: muster ports shows all of them", more))
 	}
 	return found
+}
+
+func portFinding(b ports.Block, o ports.Outcome) Finding {
+	f := Finding{ID: "replication-port-closed", Status: Fail, Summary: pairSummary(b, o, "cannot reach"),
+		Evidence: append([]string{o.Sentence}, bounded(o.Warnings)...)}
+	if more := len(b.From)*len(b.To) - 1; more > 0 {
+		f.Evidence = append(f.Evidence, "the same"+strings.Replace(andMore(more, "pair"), " and", " for", 1))
+	}
+	var commands []string
+	for _, fix := range o.Fixes {
+		commands = append(commands, fix.Command)
+	}
+	switch {
+	case o.Status == reach.Unknown.String():
+		f.ID, f.Status, f.Summary = "replication-port-unknown", Unknown, pairSummary(b, o, "to")
+		f.Fix = fix.Do("Allow the action named above in the instance role, then check again:", allPorts)
+	case len(commands) == 1:
+		f.Fix = fix.Do("Add the rule:", commands...)
+	case len(commands) > 1:
+		f.Fix = fix.Do("Add the rules:", commands...)
+	case o.Status == reach.Blocked.String():
+		f.Fix = fix.Do("Let the network ACL named above pass these ports and their answers, then check again:", allPorts)
+	default:
+		f.Fix = fix.Do("Show all pairs and rules:", allPorts)
+	}
+	return f
+}
+
+// pairSummary names the first pair, and the ports that are closed between it.
+func pairSummary(b ports.Block, o ports.Outcome, verb string) string {
+	if len(b.From) == 0 || len(b.To) == 0 {
+		return o.Sentence
+	}
+	to := b.To[0]
+	if to == b.From[0] && len(b.To) > 1 {
+		to = b.To[1]
+	}
+	what := o.Need
+	if part := o.Missing + o.Unknown; part != "" && !strings.Contains(what, " "+part+" ") && !strings.HasSuffix(what, " "+part) {
+		protocol, _, _ := strings.Cut(what, " ")
+		what = protocol + " " + part
+	}
+	return fmt.Sprintf("%s %s %s on %s", b.From[0], verb, to, what)
+}
+
+// dialFindings are about peers that do not answer although the rules let them: a
+// firewall on the host, or a route, which no API shows. Where every one of several
+// peers is silent, or a silent peer answers on other ports, it is certain that
+// something filters; whether a server should answer there, a server here tells.
+func dialFindings(report *ports.Report) (found []Finding) {
+	for _, d := range report.Dialled() {
+		if d.Lost == 0 {
+			continue
+		}
+		f := Finding{ID: "replication-port-filtered", Status: Warn, Evidence: append(bounded(d.Unanswered),
+			"security groups and network ACLs: OPEN"),
+			Summary: fmt.Sprintf("%d of %s %s not answer on %s despite open rules: probably a host firewall", d.Lost, peers(d.Peers),
+				doVerb(d.Lost), dialledPorts(d)),
+			Fix: fix.Do("On the peer, let its firewall accept the port from this instance; show its rules with:", "sudo nft list ruleset",
+				"sudo iptables -nvL INPUT"),
+			Confirm: fmt.Sprintf("on the peer: sudo tcpdump -ni any '%s' shows packets that arrive and get no answer", filter(d))}
+		if d.Elsewhere || d.Lost == d.Peers && d.Peers > 1 && d.Listened {
+			f.Status = Fail
+		}
+		found = append(found, f)
+	}
+	for _, why := range report.Undialled() {
+		found = append(found, Finding{ID: "replication-port-unknown", Status: Unknown, Summary: "no peer could be dialed from here: " + why,
+			Fix: fix.Do("Check the ports again later:", allPorts)})
+	}
+	return found
+}
+
+func peers(n int) string {
+	if n == 1 {
+		return "1 peer"
+	}
+	return fmt.Sprintf("%d peers", n)
+}
+
+func doVerb(n int) string {
+	if n == 1 {
+		return "does"
+	}
+	return "do"
+}
+
+// dialledPorts is "tcp 47100 and 47199".
+func dialledPorts(d ports.Dialled) string {
+	protocol, _, _ := strings.Cut(d.Need, " ")
+	var texts []string
+	for _, port := range d.Ports {
+		texts = append(texts, fmt.Sprint(port))
+	}
+	return protocol + " " + strings.Join(texts, " and ")
+}
+
+// filter is an expression of tcpdump for the ports that were dialled.
+func filter(d ports.Dialled) string {
+	protocol, _, _ := strings.Cut(d.Need, " ")
+	var parts []string
+	for _, port := range d.Ports {
+		parts = append(parts, fmt.Sprintf("%s port %d", protocol, port))
+	}
+	return strings.Join(parts, " or ")
 }

@@ -22,15 +22,15 @@ type PortsLook struct {
 	Target uint16
 	// Host looks at this host; nil away from an instance.
 	Host func(context.Context, netip.Addr, []reach.Need) hostports.Report
-	// Dial dials peers from an address of this host; nil: nobody is dialled.
+	// Dial dials peers from an address of this host; nil: no peer is dialled.
 	Dial func(ctx context.Context, from netip.Addr, targets []probe.Target) []probe.Result
 	// Sample is how many peers are dialled at most, chosen by chance; 0: all.
 	Sample int
 }
 
-// Ports judges, for one instance or a whole fleet, whether the needs are met:
-// statically by rules and ACLs, and on the instance itself also by a look at
-// the host and by dialling its peers.
+// Ports checks, for one instance or a whole fleet, whether the required ports are
+// open: by rules and ACLs and, on the instance itself, also by what listens on
+// the host and by dialing its peers.
 func Ports(ctx context.Context, look PortsLook, scope, region string, needs []reach.Need) (*ports.Report, error) {
 	found, err := look.Discover(ctx)
 	if err != nil {
@@ -45,6 +45,9 @@ func Ports(ctx context.Context, look PortsLook, scope, region string, needs []re
 	q := ports.Question{
 		Scope: scope, Region: region, Self: found.Self, Peers: found.Endpoints, World: found.World,
 		Needs: needs, Notes: notes(found), At: time.Now(),
+	}
+	for i := range seen.Needs {
+		q.Listened = append(q.Listened, listened(seen, i))
 	}
 	addBalancers(&q, found.Balancers, look.Target, seen.Ephemeral)
 	report, err := ports.Judge(q)
@@ -73,7 +76,7 @@ func notes(f fleet.Fleet) []string {
 func tellHost(report *ports.Report, seen hostports.Report) {
 	report.Notes = append(report.Notes, seen.Notes...)
 	for _, f := range seen.Findings {
-		report.Findings = append(report.Findings, ports.Finding{ID: f.ID, Summary: f.Summary, Evidence: f.Evidence, Remedy: f.Fix.String(), Inferred: f.Inferred})
+		report.Findings = append(report.Findings, ports.Finding{ID: f.ID, Summary: f.Summary, Evidence: f.Evidence, Remedy: f.Fix.String(), Fix: f.Fix, Inferred: f.Inferred})
 	}
 }
 
@@ -102,9 +105,7 @@ func dial(ctx context.Context, look PortsLook, report *ports.Report, found fleet
 			report.AddProbe(self, whose[i].peer, whose[i].need, result.Probe(), result.Err)
 			continue
 		}
-		if note := "could not dial from here: " + result.Err; !slices.Contains(report.Notes, note) {
-			report.Notes = append(report.Notes, note)
-		}
+		report.AddUndialled(result.Err)
 	}
 }
 

@@ -191,7 +191,7 @@ func TestTheRemedyIsOfThePeersFamily(t *testing.T) {
 	self.Addrs = append(self.Addrs, netip.MustParseAddr("2600:1f18::2"))
 	peer.Addrs = []netip.Addr{netip.MustParseAddr("2600:1f18::1")}
 	v := reach.NewJudge(f.World).Evaluate(self, peer, reach.Need{Protocol: reach.TCP, Ports: reach.Range{First: 443, Last: 443}})
-	got, err := closed(v, self, peer)
+	got, err := World{}.closed(v, self, peer)
 	if err != nil || got[0].ID != "egress-closed" || !strings.Contains(got[0].Fix.String(), "CidrIpv6=::/0") {
 		t.Errorf("%s: %+v, %v", v.Status, got, err)
 	}

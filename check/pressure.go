@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
 	"time"
 
 	"muster/internal/fix"
@@ -22,18 +24,24 @@ const (
 )
 
 func (w World) pressure(context.Context) []Finding {
-	looks := []func() (Status, string){
-		w.memory,
-		func() (Status, string) { return w.stalls("cpu", cpuStalls) },
-		func() (Status, string) { return w.stalls("io", ioStalls) },
-		func() (Status, string) { return w.stalls("memory", memoryStalls) },
+	looks := []struct {
+		of   string
+		look func() (Status, string)
+	}{
+		{"memory", w.memory},
+		{"CPU", func() (Status, string) { return w.stalls("cpu", cpuStalls) }},
+		{"I/O", func() (Status, string) { return w.stalls("io", ioStalls) }},
+		{"memory", func() (Status, string) { return w.stalls("memory", memoryStalls) }},
 	}
 	worst := Pass
-	var evidence []string
-	for _, look := range looks {
-		status, seen := look()
+	var evidence, short []string
+	for _, l := range looks {
+		status, seen := l.look()
 		if worse(status, worst) {
 			worst = status
+		}
+		if status != Pass && !slices.Contains(short, l.of) {
+			short = append(short, l.of)
 		}
 		if seen != "" {
 			evidence = append(evidence, seen)
@@ -44,16 +52,16 @@ func (w World) pressure(context.Context) []Finding {
 		evidence = append(evidence, unread.Error())
 	}
 	if worst != Pass {
-		found = append([]Finding{{ID: "starved-host", Status: worst, Summary: "the host is starved: its tasks wait for memory, CPU or I/O",
-			Evidence: evidence, Fix: fix.Do("top -o %MEM; docker stats --no-stream; use a larger instance, or raise ECS_RESERVED_MEMORY so that tasks leave room")}}, found...)
+		found = append([]Finding{{ID: "starved-host", Status: worst, Summary: "the host is starved: processes wait for " + strings.Join(short, ", "),
+			Evidence: evidence, Fix: fix.Do("Find what uses it up. Then use a larger instance, or limit the tasks:", "top -b -n 1 -o %MEM | head -n 20", "sudo docker stats --no-stream")}}, found...)
 	}
 	switch {
 	case len(found) > 0:
 		return found
 	case len(evidence) == 0:
-		return Skipped("the kernel says nothing of pressure and memory here")
+		return Skipped("the kernel reports neither pressure nor memory here")
 	}
-	return Passed("nothing waits for long", evidence...)
+	return Passed("the host has memory, CPU and I/O to spare", evidence...)
 }
 
 // stalls judges one file of /proc/pressure. A kernel may lack them, or have been
@@ -96,8 +104,8 @@ func (w World) memory() (Status, string) {
 	return status, fmt.Sprintf("/proc/meminfo: %s of %s available", size(m.Available), size(m.Total))
 }
 
-// kills looks for what the kernel killed. A container that reached its own limit
-// is its owner's business; when the host ran out anybody may be killed, the
+// kills are the kernel's out-of-memory kills. A container that reached its own limit
+// is its owner's business; when the host ran out, any process may be killed, the
 // agent and Docker too. The error says why the log could not be read.
 func (w World) kills() ([]Finding, error) {
 	kills, err := kernel.OOMKills(w.Config.Path("/dev/kmsg"))
@@ -105,16 +113,17 @@ func (w World) kills() ([]Finding, error) {
 		err = nil
 	}
 	uptime := w.uptime()
-	f := Finding{ID: "oom-kills", Status: Warn, Summary: "the kernel killed processes for want of memory", SymptomOf: []string{"starved-host"},
-		Fix: fix.Do("dmesg -T | grep -i 'killed process'; use a larger instance, or give tasks memory limits that fit into it together")}
+	f := Finding{ID: "oom-kills", Status: Warn, Summary: "the kernel killed processes: out of memory", SymptomOf: []string{"starved-host"},
+		Fix: fix.Do("Use a larger instance, or give tasks memory limits that fit into it together. To see all kills:", "sudo dmesg -T | grep -i 'killed process'")}
 	for _, k := range kills[max(0, len(kills)-10):] {
-		of := "the host's memory was used up"
+		of := "the host was out of memory"
 		if k.Cgroup {
-			of = "its own limit was reached"
+			of = "it reached its own limit"
 		}
 		f.Evidence = append(f.Evidence, fmt.Sprintf("%+.20q was killed %s after boot: %s", k.Process, k.SinceBoot.Round(time.Second), of))
+		killed := fmt.Sprintf("%+.20q", k.Process)
 		if !k.Cgroup && uptime > 0 && uptime-k.SinceBoot < recently {
-			f.Status, f.Summary = Fail, "the host ran out of memory within the last hour, and the kernel killed processes"
+			f.Status, f.Summary = Fail, "the host ran out of memory within the last hour: the kernel killed "+killed
 		}
 	}
 	if f.Evidence == nil {
@@ -123,7 +132,7 @@ func (w World) kills() ([]Finding, error) {
 	return []Finding{f}, err
 }
 
-// uptime is zero where it is not known.
+// uptime is zero where it is unknown.
 func (w World) uptime() time.Duration {
 	text, err := kernel.ReadFile(w.Config.Path("/proc/uptime"))
 	if err != nil {

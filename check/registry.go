@@ -1,23 +1,15 @@
 package check
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"muster/internal/awsapi"
 	"muster/internal/cluster"
 	"muster/internal/fix"
-	"muster/internal/nearest"
 )
-
-// Clusters says which clusters there are.
-type Clusters interface {
-	ClusterStatus(ctx context.Context, cluster string) (string, error)
-	ClusterNames(ctx context.Context) ([]string, error)
-}
 
 // Registry is what the ECS API knows of clusters and of the instances in them.
 type Registry interface {
@@ -30,51 +22,26 @@ func (w World) cluster(ctx context.Context) []Finding {
 	ref, err := cluster.Parse(text)
 	switch {
 	case w.Registry == nil:
-		return Skipped("there is no way to the ECS API")
+		return Skipped("the ECS API cannot be reached from here")
 	case text == "":
 		return Skipped("no cluster is named")
 	case err != nil:
 		return CouldNotLook(err, fix.Fix{})
 	}
-	status, err := w.Registry.ClusterStatus(ctx, text)
-	switch {
-	case errors.Is(err, awsapi.ErrNoSuchCluster):
-		return []Finding{{ID: "cluster-missing", Status: Fail, Summary: NoSuchCluster(ctx, w.Registry, ref, w.Identity.Region, w.Identity.AccountID),
-			Evidence: []string{text + " is from " + origin}, Fix: fix.Do("muster bootstrap --cluster NAME, with the right name, then: systemctl restart ecs"), SymptomOf: []string{"ecs-config"}}}
-	case err != nil:
-		return CouldNotLook(err, fix.Fix{})
-	case status == "INACTIVE":
-		return []Finding{{ID: "cluster-inactive", Status: Fail, Summary: fmt.Sprintf("cluster %s was deleted (INACTIVE)", text),
-			Evidence: []string{text + " is from " + origin}, Fix: fix.Do("create it again: aws ecs create-cluster --cluster-name " + ref.Name + "; or name another: muster bootstrap --cluster NAME"), SymptomOf: []string{"ecs-config"}}}
-	case status != "ACTIVE":
-		return []Finding{{ID: "cluster-not-active", Status: Warn, Summary: fmt.Sprintf("cluster %s is %s: that is about its capacity providers, and may pass", text, status)}}
+	if f, bad := ClusterFinding(ctx, w.Registry, ref, origin, w.Identity); bad {
+		return []Finding{f}
 	}
 	return Passed("cluster " + text + " is ACTIVE")
 }
 
-// NoSuchCluster is the sentence on a cluster that ECS does not know, with those
-// that may have been meant.
-func NoSuchCluster(ctx context.Context, clusters Clusters, wanted cluster.Ref, region, account string) string {
-	hint := fmt.Sprintf("aws ecs list-clusters --region %s shows those there are", region)
-	names, err := clusters.ClusterNames(ctx)
-	switch {
-	case awsapi.KindOf(err) == awsapi.Denied:
-		hint += " (ecs:ListClusters is not allowed here, or muster would name the nearest)"
-	case err == nil && len(names) == 0:
-		hint = "there is no cluster at all in this account and region"
-	case err == nil && len(names) <= 5:
-		hint = "there are " + strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("no cluster %s in %s of account %s: %s", wanted, region, account, nearest.Hint(wanted.Name, names, hint))
-}
-
-func (w World) containerInstance(ctx context.Context, arn string) []Finding {
-	text, _ := w.wanted()
+// containerInstance asks in the cluster that the ECS agent reports, which alone knows
+// the container instance: the one that is wanted is compared elsewhere.
+func (w World) containerInstance(ctx context.Context, text, arn string) []Finding {
 	switch {
 	case w.Registry == nil:
-		return Skipped("there is no way to the ECS API")
+		return Skipped("the ECS API cannot be reached from here")
 	case arn == "":
-		return Skipped("this instance has no container instance ARN to ask for")
+		return Skipped("the ECS agent reports no container instance ARN to ask for")
 	case text == "":
 		text = cluster.Default
 	}
@@ -93,35 +60,84 @@ func (w World) RegistrationFinding(clusterName, arn string, ci awsapi.ContainerI
 	case awsapi.KindOf(err) != "":
 		return CouldNotLook(err, fix.Fix{})[0], true
 	case err != nil:
-		return Finding{ID: "container-instance-unknown", Status: Fail, Summary: fmt.Sprintf("ECS knows no container instance %s in cluster %s: it is not of this account or not of %s", arn, clusterName, w.Identity.Region),
-			Fix: fix.Do("take AWS_DEFAULT_REGION and credentials out of " + w.Config.ECSConfig + ", then: systemctl restart ecs"), SymptomOf: []string{"ecs-config"}}, true
+		return w.unknownInstance(clusterName, arn), true
 	case ci.EC2InstanceID != "" && w.Identity.InstanceID != "" && ci.EC2InstanceID != w.Identity.InstanceID:
-		return Finding{ID: "foreign-container-instance", Status: Fail, Summary: fmt.Sprintf("container instance %s belongs to %s: the ECS agent runs on another instance's state", ci.ARN, ci.EC2InstanceID),
-			Fix: fix.Do(setAside(w.checkpointPath()))}, true
+		return Finding{ID: "foreign-container-instance", Status: Fail, Summary: fmt.Sprintf("the ECS agent runs on the saved state of another instance, %s", ci.EC2InstanceID),
+			Evidence: []string{fmt.Sprintf("container instance %s belongs to %s; this is %s", ci.ARN, ci.EC2InstanceID, w.Identity.InstanceID)}, Fix: w.registerAnew()}, true
 	}
-	return w.statusFinding(ci)
+	return w.statusFinding(clusterName, ci)
+}
+
+// unknownInstance is a registration that the agent reports and ECS does not know.
+// ECS forgets a deregistered one after a while; one of another account or region
+// is as unknown. The answer does not tell the two apart.
+func (w World) unknownInstance(clusterName, arn string) Finding {
+	f := Finding{ID: "container-instance-unknown", Status: Fail, SymptomOf: []string{"ecs-config"},
+		Summary:  "ECS does not know this container instance: it was deregistered, or is of another account or region",
+		Evidence: []string{fmt.Sprintf("the ECS agent reports %s, and cluster %q in %s has no such container instance", arn, nameOf(clusterName), w.region())}, Fix: w.registerAnew()}
+	lines := w.credentialLines()
+	f.Evidence = append(f.Evidence, lines...)
+	if len(lines) > 0 {
+		f.Fix.Text = "Remove these lines of " + w.Config.ECSConfig + " if they name another account or region, then register anew:"
+	}
+	return f
+}
+
+// credentialLines are the lines that choose account and region, without values.
+func (w World) credentialLines() []string {
+	settings := w.agentSettings()
+	var lines []string
+	for _, key := range []string{"AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE",
+		"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"} {
+		if settings.Set(key) {
+			lines = append(lines, settings.where(key)+": sets "+key)
+		}
+	}
+	return lines
+}
+
+// registerAnew sets the agent's saved state aside, without which it registers as a
+// new container instance.
+func (w World) registerAnew() fix.Fix {
+	path := w.checkpointPath()
+	return fix.Do("Register anew, without the saved state:", "sudo systemctl stop ecs", "sudo mv "+path+" "+path+".old", startUnit)
 }
 
 // statusFinding knows the statuses of the ECS API reference, ContainerInstance.
-func (w World) statusFinding(ci awsapi.ContainerInstance) (f Finding, bad bool) {
+func (w World) statusFinding(clusterName string, ci awsapi.ContainerInstance) (f Finding, bad bool) {
+	seen := []string{fmt.Sprintf("%s is %s", ci.ARN, ci.Status)}
+	if ci.StatusReason != "" {
+		seen = append(seen, "ECS says: "+ci.StatusReason)
+	}
 	switch {
 	case ci.Status == "REGISTRATION_FAILED":
-		return Finding{ID: "registration-failed", Status: Fail, Summary: "ECS refused the registration: " + ci.StatusReason,
-			Fix: fix.Do("mend what the reason names, then replace the instance")}, true
+		return Finding{ID: "registration-failed", Status: Fail, Summary: "ECS refused the registration: " + cmp.Or(ci.StatusReason, "it gives no reason"), Evidence: seen[:1],
+			Fix: fix.Do("Fix what the reason names, then replace the instance:", w.terminate())}, true
 	case ci.Status == "INACTIVE", ci.Status == "DEREGISTERING":
-		return Finding{ID: "container-instance-inactive", Status: Fail, Summary: fmt.Sprintf("container instance %s was deregistered (%s)", ci.ARN, ci.Status),
-			Fix: fix.Do(setAside(w.checkpointPath()))}, true
+		return Finding{ID: "container-instance-inactive", Status: Fail, Summary: fmt.Sprintf("this container instance was deregistered: ECS has it as %s", ci.Status), Evidence: seen,
+			Fix: w.registerAnew()}, true
 	case ci.Status == "REGISTERING":
-		return Finding{ID: "still-registering", Status: Fail, Summary: fmt.Sprintf("container instance %s is still REGISTERING", ci.ARN),
-			Fix: fix.Do("wait, then: muster verify")}, true
+		return Finding{ID: "still-registering", Status: Fail, Summary: "ECS is still registering this container instance", Evidence: seen,
+			Fix: fix.Do("Wait for it:", "sudo muster verify")}, true
 	case !ci.Connected:
-		return Finding{ID: "agent-disconnected", Status: Fail, Summary: fmt.Sprintf("container instance %s is %s, but its ECS agent is not connected", ci.ARN, ci.Status),
-			Evidence:  []string{"some minutes without connection are normal; it is a failure when it lasts more than five"},
-			Fix:       fix.Do("allow ecs:Poll and ecs:StartTelemetrySession to the role, and port 443 to the ecs-a and ecs-t endpoints; then: systemctl restart ecs"),
-			SymptomOf: slices.Concat(network(), []string{"imds", "instance-role", "clock", "docker", "disk", "pressure"})}, true
+		return w.disconnected(ci), true
 	case ci.Status == "DRAINING":
-		return Finding{ID: "container-instance-draining", Status: Warn, Summary: fmt.Sprintf("container instance %s is DRAINING: it takes no new tasks", ci.ARN),
-			Evidence: []string{ci.StatusReason}, Fix: fix.Do("if that is not meant: aws ecs update-container-instances-state --status ACTIVE --container-instances " + ci.ARN)}, true
+		return Finding{ID: "container-instance-draining", Status: Warn, Summary: "this container instance is DRAINING: it takes no new tasks",
+			Evidence: append(seen, "managed draining, managed termination and a spot interruption set this before the instance goes"),
+			Fix: fix.Do("Nothing to do if the instance is to go. Else make it active again:", "aws ecs update-container-instances-state --region "+w.region()+
+				" --cluster "+nameOf(clusterName)+" --container-instances "+ci.ARN+" --status ACTIVE"),
+			SymptomOf: []string{"leaving"}}, true
 	}
 	return Finding{}, false
+}
+
+// disconnected is an agent that ECS does not hear from. What the agent logged of
+// its connection, and what is wrong with the way to the endpoints, explain it.
+func (w World) disconnected(ci awsapi.ContainerInstance) Finding {
+	return Finding{ID: "agent-disconnected", Status: Fail, Summary: "ECS shows the ECS agent of this instance as not connected",
+		Evidence: []string{fmt.Sprintf("%s is %s, agentConnected is false", ci.ARN, ci.Status),
+			"disconnects of some minutes are normal (the agent reconnects every half hour)"},
+		Fix: fix.Do("If it lasts for more than 5 minutes, allow ecs:Poll and port 443 to the ecs-a and ecs-t endpoints. Then restart the agent:",
+			"sudo grep -E 'level=(error|warn|critical)' /var/log/ecs/ecs-agent.log | tail -n 20", "sudo systemctl --no-block restart "+ecsUnit),
+		SymptomOf: slices.Concat(network(), []string{"imds", "instance-role", "clock", "docker", "disk", "pressure", "ecs-config", "agent-log"})}
 }

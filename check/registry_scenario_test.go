@@ -2,6 +2,7 @@ package check_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"muster/check"
@@ -62,5 +63,36 @@ func registryScenarios() []scenario {
 		{"ECS may not be asked", func(_ *testing.T, w *world) {
 			w.Inject(sandbox.Fault{Service: sandbox.ECS, Action: "Describe", Kind: sandbox.KindAccessDenied})
 		}, nil},
+	}
+}
+
+// An agent that lost its agent.db registers anew, and the old entry stays (amazon-ecs-agent
+// issues 583 and 858).
+func TestASecondRegistrationIsSeen(t *testing.T) {
+	for name, c := range map[string]struct {
+		arrange func(*testing.T, *world)
+		want    check.Status
+	}{
+		"one":              {func(*testing.T, *world) {}, check.Pass},
+		"of another":       {registered("i-0fedcba9876543210"), check.Pass},
+		"an old one":       {registered(self), check.Warn},
+		"it may not ask":   {func(_ *testing.T, w *world) { w.Inject(sandbox.AccessDenied(sandbox.ECS, "ListContainerInstances")) }, check.Unknown},
+		"not yet, or gone": {func(_ *testing.T, w *world) { w.plan.Hold = true }, check.Skip},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := healthy(t)
+			c.arrange(t, w)
+			for _, r := range w.run(t) {
+				if r.ID == "registrations" && (r.Status != c.want || r.Status == check.Warn && !strings.Contains(r.Findings[0].Fix.String(), "deregister-container-instance --region eu-central-1 --cluster prod --force --container-instance arn:")) {
+					t.Errorf("got %+v", r)
+				}
+			}
+		})
+	}
+}
+
+func registered(instance string) func(*testing.T, *world) {
+	return func(_ *testing.T, w *world) {
+		w.AddContainerInstance(cluster, sandbox.ContainerInstance{EC2InstanceID: instance, Status: "ACTIVE"})
 	}
 }

@@ -145,6 +145,7 @@ func newResult(c Check, found []Finding) Result {
 			f.ID = c.ID
 		}
 		f.Summary, f.Evidence, f.Fix = redact.Log(f.Summary), masked(f.Evidence), f.Fix.Map(redact.Log)
+		f.fitSummary()
 		if worse(f.Status, r.Status) {
 			r.Status = f.Status
 		}
@@ -154,6 +155,29 @@ func newResult(c Check, found []Finding) Result {
 		return slices.Index(Statuses(), b.Status) - slices.Index(Statuses(), a.Status)
 	})
 	return r
+}
+
+// maxSummary is how long a summary may be, in runes, so that line 1 of the answer
+// has at most 120 with the words before it.
+const maxSummary = 100
+
+// fitSummary cuts a summary that quotes something long, at a word, and keeps the
+// whole as the first line of the evidence.
+func (f *Finding) fitSummary() {
+	runes := []rune(f.Summary)
+	limit := maxSummary
+	if f.Confirm == "" && f.Status != Unknown {
+		limit += 10 // "Probable cause: " and "Could not check: " are longer than "Cause: "
+	}
+	if f.Status == Pass || f.Status == Skip || len(runes) <= limit {
+		return
+	}
+	f.Evidence = slices.Insert(f.Evidence, 0, f.Summary)
+	cut := string(runes[:limit-3])
+	if at := strings.LastIndexByte(cut, ' '); at > limit/2 {
+		cut = cut[:at]
+	}
+	f.Summary = strings.TrimRight(cut, " ,;:(") + "..."
 }
 
 // masked masks lines that may belong together, as those of a private key do.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"muster/check"
 	"muster/internal/fix"
@@ -150,5 +151,29 @@ func TestFindingsLoseTheirSecrets(t *testing.T) {
 	}
 	if evidence[1] != "MIIEpAIBAAKCAQEA" {
 		t.Error("the check's own evidence was changed")
+	}
+}
+
+// Line 1 of the answer stays under 120 characters, and nothing is lost.
+func TestALongSummaryIsCutAndKeptAsEvidence(t *testing.T) {
+	long := "/etc/ecs/ecs.config:2: " + strings.Repeat("word ", 40) + "end"
+	for name, f := range map[string]check.Finding{
+		"a cause":          {Status: check.Fail, Summary: long},
+		"an inferred one":  {Status: check.Fail, Summary: long, Confirm: "true"},
+		"one of one word":  {Status: check.Fail, Summary: strings.Repeat("x", 300)},
+		"what is unknown":  {Status: check.Unknown, Summary: long},
+		"with other lines": {Status: check.Warn, Summary: long, Evidence: []string{"seen"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := check.Run(t.Context(), []check.Check{{ID: "a", Run: func(context.Context) []check.Finding { return []check.Finding{f} }}})[0].Findings[0]
+			if n := utf8.RuneCountInString(got.Summary); n > 110 || !strings.HasSuffix(got.Summary, "...") || got.Evidence[0] != f.Summary {
+				t.Errorf("%d runes: %q, evidence %q", n, got.Summary, got.Evidence)
+			}
+		})
+	}
+	short := check.Finding{Status: check.Fail, Summary: "short"}
+	got := check.Run(t.Context(), []check.Check{{ID: "a", Run: func(context.Context) []check.Finding { return []check.Finding{short} }}})[0].Findings[0]
+	if got.Summary != "short" || got.Evidence != nil {
+		t.Errorf("a short one changed: %+v", got)
 	}
 }

@@ -83,13 +83,17 @@ func ask1[A any](ctx context.Context, s slow, question string, real func() (A, e
 func (s slow) Metadata(ctx context.Context, path string) (string, bool, error) {
 	return ask(ctx, s, "imds "+path, func() (string, bool, error) { return s.was.IMDS.Metadata(ctx, path) })
 }
-func (s slow) HasUserData(ctx context.Context) (bool, error) {
-	return ask1(ctx, s, "imds user data", func() (bool, error) { return s.was.IMDS.HasUserData(ctx) })
+func (s slow) UserData(ctx context.Context) ([]byte, bool, error) {
+	return ask(ctx, s, "imds user data", func() ([]byte, bool, error) { return s.was.IMDS.UserData(ctx) })
 }
 func (s slow) Date(ctx context.Context) (time.Time, error) {
 	_, err := ask1(ctx, s, "imds date", func() (time.Time, error) { return s.was.IMDS.Date(ctx) })
 	return time.Now(), err // of the bubble
 }
+
+// Families asks nobody.
+func (s slow) Families() netpath.Families { return s.was.Net.Families() }
+
 func (s slow) Resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	return ask1(ctx, s, "dns "+host, func() ([]netip.Addr, error) { return s.was.Net.Resolve(ctx, host) })
 }

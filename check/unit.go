@@ -3,7 +3,9 @@ package check
 import (
 	"context"
 	"fmt"
+	"time"
 
+	"muster/internal/ecsagent"
 	"muster/internal/fix"
 	"muster/internal/units"
 )
@@ -28,21 +30,27 @@ func unitNotStarted() []string {
 func (w World) ecsUnit(ctx context.Context) []Finding {
 	if w.Units == nil {
 		if w.NoUnits != nil {
-			return CouldNotLook(w.NoUnits, fix.Do("systemctl status ecs"))
+			return CouldNotLook(w.NoUnits, fix.Do("Ask systemd by hand:", "systemctl status ecs"))
 		}
 		return Skipped("there is no systemd to ask")
 	}
 	s, err := w.Units.Show(ctx, ecsUnit)
 	if err != nil {
-		return CouldNotLook(err, fix.Do("systemctl status ecs"))
+		return CouldNotLook(err, fix.Do("Ask systemd by hand:", "systemctl status ecs"))
 	}
 	f, bad := unitFinding(s)
-	if !bad {
+	switch {
+	case !bad:
 		return Passed(describe(s))
+	case s.LoadState == units.NotFound && w.isRegistered(ctx):
+		return Passed("there is no " + ecsUnit + ", but the ECS agent has registered: something else started it")
 	}
-	f.Evidence = []string{describe(s)}
-	if f.ID == "ecs-unit-waiting" {
+	f.Evidence = append([]string{describe(s)}, f.Evidence...)
+	switch f.ID {
+	case "ecs-unit-waiting":
 		w.waiting(ctx, &f)
+	case "ecs-unit-not-started":
+		w.ended(ctx, s, &f)
 	}
 	return []Finding{f}
 }
@@ -68,28 +76,34 @@ func (w World) unitEvidence(ctx context.Context, name string) []string {
 	return []string{describe(s)}
 }
 
+// startUnit is the command that starts ecs.service. Without --no-block it would
+// wait for user data to end.
+const startUnit = "sudo systemctl --no-block start " + ecsUnit
+
 // unitFinding says what is wrong with ecs.service; false: nothing. A unit that is
 // active proves nothing: it is while ecs-init restarts the agent again and again.
 func unitFinding(s units.State) (Finding, bool) {
 	if f, ok := unitNotStartable(s); ok {
 		return f, true
 	}
+	const journal = "sudo journalctl -b -u " + ecsUnit + " -n 50 --no-pager"
 	causes := []string{"docker", "agent-image", "ecs-config", "checkpoint", "agent-log", "disk", "user-data"}
 	switch {
 	case s.ActiveState == "inactive" && s.Job != nil:
-		return Finding{ID: "ecs-unit-waiting", Status: Fail, Summary: ecsUnit + " is queued behind something that does not end",
-			Fix: fix.Do("systemctl list-jobs shows what it waits for"), SymptomOf: []string{"docker"}}, true
+		return Finding{ID: "ecs-unit-waiting", Status: Fail, Summary: ecsUnit + " is queued and does not start",
+			Fix: fix.Do("Find the job that it waits for:", "systemctl list-jobs"), SymptomOf: []string{"docker"}}, true
 	case s.ActiveState == "inactive":
 		return Finding{ID: "ecs-unit-not-started", Status: Fail, Summary: ecsUnit + " was not started",
-			Fix: fix.Do("systemctl enable " + ecsUnit + " && systemctl --no-block start " + ecsUnit), SymptomOf: []string{"docker", "user-data"}}, true
+			Fix: fix.Do("Start it now and at every boot:", "sudo systemctl enable "+ecsUnit, startUnit), SymptomOf: []string{"docker", "user-data"}}, true
 	case s.ActiveState == "failed":
 		return Finding{ID: "ecs-unit-failed", Status: Fail, Summary: fmt.Sprintf("%s failed (%s, status %d)", ecsUnit, s.Result, s.ExecMainStatus),
-			Fix: fix.Do("journalctl -u " + ecsUnit + " -n 50"), SymptomOf: causes}, true
+			Fix: fix.Do("Read why:", journal), SymptomOf: causes}, true
 	case s.SubState == "auto-restart":
-		return Finding{ID: "ecs-unit-restarting", Status: Fail, Summary: fmt.Sprintf("%s ends and is started again by systemd, %d times so far", ecsUnit, s.NRestarts),
-			Fix: fix.Do("journalctl -u " + ecsUnit + " -n 50"), SymptomOf: causes}, true
+		return Finding{ID: "ecs-unit-restarting", Status: Fail, Summary: fmt.Sprintf("%s exits and systemd restarts it, %s so far", ecsUnit, count(int(s.NRestarts), "time")),
+			Fix: fix.Do("Read why:", journal), SymptomOf: causes}, true
 	case s.UnitFileState == "disabled":
-		return Finding{ID: "ecs-unit-disabled", Status: Warn, Summary: ecsUnit + " runs, but will not start at the next boot", Fix: fix.Do("systemctl enable " + ecsUnit)}, true
+		return Finding{ID: "ecs-unit-disabled", Status: Warn, Summary: ecsUnit + " is running but disabled: it will not start at the next boot",
+			Fix: fix.Do("Enable it:", "sudo systemctl enable "+ecsUnit)}, true
 	}
 	return Finding{}, false
 }
@@ -97,16 +111,79 @@ func unitFinding(s units.State) (Finding, bool) {
 func unitNotStartable(s units.State) (Finding, bool) {
 	switch {
 	case s.LoadState == units.NotFound:
-		return Finding{ID: "ecs-unit-missing", Status: Fail, Summary: "there is no " + ecsUnit + " on this instance",
-			Fix: fix.Do("use an ECS-optimized AMI, or install ecs-init")}, true
-	case s.UnitFileState == "masked-runtime": // bootstrap masks it so, and nobody else does
-		return Finding{ID: "ecs-unit-held-back", Status: Fail, Summary: ecsUnit + " is held back, because muster bootstrap failed in this boot",
-			Fix: fix.Do("look in /var/log/cloud-init-output.log and journalctl -b -u muster-bootstrap, mend what it names, then run muster bootstrap again"), SymptomOf: []string{"bootstrap"}}, true
+		return Finding{ID: "ecs-unit-missing", Status: Fail, Summary: "ecs.service does not exist on this instance",
+			Fix: fix.Do("Use an ECS-optimized AMI, or install ecs-init:", "sudo dnf install -y ecs-init", "sudo systemctl enable "+ecsUnit, startUnit)}, true
+	case s.UnitFileState == "masked-runtime": // bootstrap masks it so, and nothing else does
+		return Finding{ID: "ecs-unit-held-back", Status: Fail, Summary: ecsUnit + " is held back because muster bootstrap failed in this boot",
+			Fix: fix.Do("Read why, fix it, then run muster bootstrap again:", "sudo journalctl -b -u muster-bootstrap --no-pager", "sudo tail -n 50 /var/log/cloud-init-output.log"), SymptomOf: []string{"bootstrap"}}, true
 	case s.LoadState == units.Masked:
 		return Finding{ID: "ecs-unit-masked", Status: Fail, Summary: ecsUnit + " is masked, so nothing can start it",
-			Fix: fix.Do("systemctl unmask " + ecsUnit + " && systemctl --no-block start " + ecsUnit)}, true
+			Fix: fix.Do("Unmask and start it:", "sudo systemctl unmask "+ecsUnit, startUnit)}, true
 	}
 	return Finding{}, false
+}
+
+// ended tells a unit that ran from one that was never started. The unit is
+// Restart=on-failure, so an exit with 0 is final, and PartOf=docker.service, which
+// stops it with Docker and does not start it again
+// (packaging/amazon-linux-ami-integrated/ecs.service).
+func (w World) ended(ctx context.Context, s units.State, f *Finding) {
+	code, seen := w.lastExit(ctx, s)
+	if seen == "" {
+		return
+	}
+	f.Summary = ecsUnit + " ran and was stopped"
+	if code == 0 {
+		f.Summary = ecsUnit + " ran and the ECS agent exited with code 0, so systemd does not restart it"
+	}
+	f.Evidence = append(f.Evidence, seen)
+	f.Fix = fix.Do("Start it again, and read why it ended:", startUnit, "sudo journalctl -b -u "+ecsUnit+" -n 50 --no-pager")
+	docker, err := w.Units.Show(ctx, dockerUnit)
+	if err == nil && !s.Ended.IsZero() && together(s.Ended, docker) {
+		f.Summary = ecsUnit + " was stopped together with " + dockerUnit + " and was not started again"
+		f.Evidence = append(f.Evidence, dockerUnit+" ended at "+docker.Ended.Format(time.RFC3339)+"; "+ecsUnit+" is PartOf="+dockerUnit)
+	}
+}
+
+// lastExit is how the unit, or the agent in it, ended last, and what shows it;
+// empty: nothing shows that it ran. systemd forgets a unit's past with the boot, or
+// when it unloads the unit; ecs-init's log and the agent's container remain.
+func (w World) lastExit(ctx context.Context, s units.State) (code int, seen string) {
+	if !s.Active.IsZero() || s.ExecMainCode != 0 {
+		code = int(s.ExecMainStatus)
+		if s.ExecMainCode > exited {
+			code += 128
+		}
+		seen = fmt.Sprintf("%s ended (%s)", ecsUnit, s.Result)
+		if !s.Ended.IsZero() {
+			seen = fmt.Sprintf("%s ended at %s (%s)", ecsUnit, s.Ended.Format(time.RFC3339), s.Result)
+		}
+		return code, seen
+	}
+	logged, _ := ecsagent.ReadLogs(w.Config.Path(w.Config.ECSLogDir), ecsagent.Options{Since: w.Record.Since()})
+	if logged.Exits > 0 {
+		return logged.ExitCode, fmt.Sprintf("%s/ecs-init.log: the ECS agent exited at %s with code %d", w.Config.ECSLogDir, logged.LastExit.UTC().Format(time.RFC3339), logged.ExitCode)
+	}
+	if w.Engine == nil {
+		return 0, ""
+	}
+	ctx, stop := context.WithTimeout(ctx, time.Second)
+	defer stop()
+	c, there, err := w.Engine.AgentContainer(ctx)
+	if err != nil || !there || c.Running || c.Status == "created" {
+		return 0, ""
+	}
+	return c.ExitCode, fmt.Sprintf("container ecs-agent: %s, exit code %d", c.Status, c.ExitCode)
+}
+
+// exited is the ExecMainCode of a process that exited by itself (CLD_EXITED).
+const exited = 1
+
+// together says whether Docker ended right after ecs.service, which comes after it
+// and so is stopped first.
+func together(at time.Time, docker units.State) bool {
+	const stopping = 2 * time.Minute // TimeoutStopSec is 90 s unless set
+	return !docker.Ended.Before(at) && docker.Ended.Sub(at) < stopping
 }
 
 // waiting tells the deadlock from another wait: user data that waits for the ECS
@@ -118,8 +195,32 @@ func (w World) waiting(ctx context.Context, f *Finding) {
 		return
 	}
 	f.Evidence = append(f.Evidence, describe(s))
-	if s.ActiveState == "activating" {
-		f.Summary = ecsUnit + " is queued behind user data, which still runs; if that waits for the ECS agent, both wait for ever"
-		f.Fix = fix.Do("in user data start " + ecsUnit + " with --no-block only, and wait for no registration; to free this boot: systemctl list-jobs, then kill what user data waits in")
+	if s.ActiveState != "activating" {
+		return
 	}
+	f.Summary = ecsUnit + " waits for user data to end, which has not ended yet"
+	f.Evidence = append(f.Evidence, "user data that waits for "+ecsUnit+" or for the registration waits for itself: a deadlock")
+	f.Evidence = append(f.Evidence, w.unitEvidence(ctx, dockerUnit)...)
+	f.Fix = fix.Do("End what user data waits in, and in user data use --no-block and do not wait for the registration:",
+		"systemctl list-jobs", "systemd-cgls --no-pager -u "+userDataUnit, "sudo kill PID")
+	f.Confirm = "systemd-cgls shows a systemctl without --no-block, or a loop that waits for the ECS agent"
+	f.SymptomOf = nil // Docker waits in the same queue, or is not what is waited for
+}
+
+// userDataHolds says whether the job of this unit waits while user data runs.
+func (w World) userDataHolds(ctx context.Context, name string) bool {
+	if w.Units == nil {
+		return false
+	}
+	unit, err := w.Units.Show(ctx, name)
+	running, err2 := w.Units.Show(ctx, userDataUnit)
+	return err == nil && err2 == nil && unit.Job != nil && unit.ActiveState != "active" && running.ActiveState == "activating"
+}
+
+// count is a number with its noun.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -8,12 +8,13 @@ import (
 	"slices"
 	"strings"
 
+	"muster/internal/fix"
 	"muster/internal/fleet"
 	"muster/reach"
 )
 
-// guards judges security groups and network ACLs between this instance and the
-// addresses that do not answer: to one in the VPC both ends, to a public one ours.
+// guards evaluates security groups and network ACLs between this instance and the
+// addresses that do not answer: at both ends for one in the VPC, else at ours.
 func (w World) guards(ctx context.Context, f *facts, _ location) ([]Finding, error) {
 	var addrs []netip.Addr
 	for _, l := range f.lost {
@@ -27,7 +28,7 @@ func (w World) guards(ctx context.Context, f *facts, _ location) ([]Finding, err
 	case err != nil:
 		return nil, err
 	case peers.Self < 0:
-		return nil, errors.New("EC2 does not tell of this instance")
+		return nil, errors.New("EC2 does not list this instance")
 	}
 	judge, self := reach.NewJudge(peers.World), peers.Endpoints[peers.Self]
 	var unknown error
@@ -41,14 +42,14 @@ func (w World) guards(ctx context.Context, f *facts, _ location) ([]Finding, err
 		case v.Status == reach.Unknown:
 			unknown = unreadActions(peers) // the same for all
 		default:
-			return closed(v, self, peer)
+			return w.closed(v, self, peer)
 		}
 	}
 	return nil, unknown
 }
 
-// unreadActions names what EC2 would not tell. That nobody in this region owns a
-// public address is no secret and no gap.
+// unreadActions names the actions that EC2 refused. A public address without an
+// owner in this region is no gap.
 func unreadActions(f fleet.Fleet) error {
 	var why []error
 	for _, u := range f.Unread {
@@ -59,19 +60,25 @@ func unreadActions(f fleet.Fleet) error {
 	return errors.Join(why...)
 }
 
-// closed names the hop that says no, and the rule that opens it.
-func closed(v reach.Verdict, self, peer reach.Endpoint) ([]Finding, error) {
+// closed names the hop that blocks the traffic, and the rule that opens it.
+func (w World) closed(v reach.Verdict, self, peer reach.Endpoint) ([]Finding, error) {
 	to := peer.Addrs[0]
 	switch v.Hop {
 	case reach.SourceEgress:
-		all := " --protocol tcp --port 443 --cidr 0.0.0.0/0"
+		all := "--protocol tcp --port 443 --cidr 0.0.0.0/0"
 		if to.Is6() {
-			all = " --ip-permissions 'IpProtocol=tcp,FromPort=443,ToPort=443,Ipv6Ranges=[{CidrIpv6=::/0}]'"
+			all = "--ip-permissions 'IpProtocol=tcp,FromPort=443,ToPort=443,Ipv6Ranges=[{CidrIpv6=::/0}]'"
 		}
-		return failed("egress-closed", v.Sentence(), "aws ec2 authorize-security-group-egress --group-id "+self.Groups[0]+all)
+		return failed("egress-closed", fmt.Sprintf("no egress rule of %s allows tcp 443 to %s", strings.Join(self.Groups, ", "), to),
+			fix.Do("Add the rule:", w.ec2("authorize-security-group-egress --group-id %s %s", self.Groups[0], all)), v.Sentence())
 	case reach.DestinationIngress:
-		return failed("endpoint-group-closed", v.Sentence(), fmt.Sprintf("aws ec2 authorize-security-group-ingress --group-id %s --protocol tcp --port 443 --source-group %s", peer.Groups[0], self.Groups[0]))
+		return failed("endpoint-group-closed",
+			fmt.Sprintf("the security group of the VPC endpoint, %s, does not admit tcp 443 from this instance", strings.Join(peer.Groups, ", ")),
+			fix.Do("Add the rule:", w.ec2("authorize-security-group-ingress --group-id %s --protocol tcp --port 443 --source-group %s",
+				peer.Groups[0], self.Groups[0])), v.Sentence())
 	}
-	return failed("acl-closed", v.Sentence(), "let the network ACL that is named pass tcp 443 to "+to.String()+", and the answers to tcp 1024-65535 back: "+
-		"aws ec2 describe-network-acls --filters Name=association.subnet-id,Values="+strings.Trim(self.Subnet+","+peer.Subnet, ","))
+	return failed("acl-closed", fmt.Sprintf("a network ACL blocks tcp 443 between this instance and %s", to),
+		fix.Do("Let the network ACL pass tcp 443 to the endpoint, and its answers to tcp 1024-65535:",
+			w.ec2("describe-network-acls --filters Name=association.subnet-id,Values=%s", strings.Trim(self.Subnet+","+peer.Subnet,
+				","))), v.Sentence())
 }

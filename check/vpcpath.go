@@ -11,19 +11,19 @@ import (
 	"muster/internal/fix"
 )
 
-// VPC is what EC2 says of the ways out of a VPC.
+// VPC is what EC2 says about the ways out of a VPC.
 type VPC interface {
 	Routing
 	Naming
 }
 
-// Routing is where the routes lead.
+// Routing is where the routes point.
 type Routing interface {
 	RouteTables(ctx context.Context, vpcs []string) ([]awsapi.RouteTable, error)
 	NATGateway(ctx context.Context, id string) (*awsapi.NATGateway, error) // nil: there is none
 }
 
-// Naming is what the VPC's resolver goes by.
+// Naming decides what the VPC's resolver answers.
 type Naming interface {
 	VPCEndpoints(ctx context.Context, vpc string) ([]awsapi.VPCEndpoint, error)
 	DNSSupport(ctx context.Context, vpc string) (bool, error)
@@ -33,13 +33,22 @@ type Naming interface {
 type location struct {
 	vpc, subnet, public string
 	groups              []string
+	known               bool // false: the fields are placeholders
+}
+
+func (at location) String() string {
+	address := "no public IPv4 address"
+	if at.public != "" {
+		address = "public address " + at.public
+	}
+	return fmt.Sprintf("%s, %s, %s, %s", at.vpc, at.subnet, strings.Join(at.groups, ", "), address)
 }
 
 // locate asks the metadata service for the first interface.
 func (w World) locate(ctx context.Context) (location, error) {
 	mac, there, err := w.IMDS.Metadata(ctx, "mac")
 	if err != nil || !there {
-		return location{}, errors.Join(errors.New("the metadata service does not tell the subnet"), err)
+		return location{}, errors.Join(errors.New("the metadata service does not name the subnet"), err)
 	}
 	read := func(name string) string {
 		value, _, failed := w.IMDS.Metadata(ctx, "network/interfaces/macs/"+strings.TrimSpace(mac)+"/"+name)
@@ -51,12 +60,12 @@ func (w World) locate(ctx context.Context) (location, error) {
 	return at, err
 }
 
-// vpcPath finds the one thing in the VPC that keeps the endpoints away. Nothing
-// is asked while all is reached.
+// vpcPath finds the one thing in the VPC that blocks the path to the endpoints.
+// Nothing is asked while all endpoints answer.
 func (w World) vpcPath(ctx context.Context, f *facts) []Finding {
 	unnamed := f.unresolved()
 	if len(f.lost) == 0 && !unnamed {
-		return Skipped("nothing that is in the VPC keeps the endpoints away")
+		return Skipped("not needed: no endpoint is silent")
 	}
 	at, err := w.locate(ctx)
 	if err != nil {
@@ -79,9 +88,10 @@ func (w World) vpcPath(ctx context.Context, f *facts) []Finding {
 	case len(all) > 0:
 		return all
 	case unread != nil:
-		return CouldNotLook(unread, fix.Do("allow what is named in the instance role, or look from elsewhere at "+at.vpc+" and "+at.subnet))
+		return CouldNotLook(unread,
+			fix.Do("Allow the actions in the instance role, or look at "+at.vpc+" and "+at.subnet+" from another machine."))
 	}
-	return Passed("routes, rules and endpoints would let the packets through: something behind them does not",
+	return Passed("routes, rules and VPC endpoints allow the traffic; something behind them drops it",
 		at.vpc+", "+at.subnet+", "+strings.Join(at.groups, ", "))
 }
 
@@ -95,8 +105,14 @@ func (f *facts) unresolved() bool {
 	return false
 }
 
-func failed(id, summary, remedy string) ([]Finding, error) {
-	return []Finding{{ID: id, Status: Fail, Summary: summary, Fix: fix.Do(remedy)}}, nil
+func failed(id, summary string, to fix.Fix, evidence ...string) ([]Finding, error) {
+	return []Finding{{ID: id, Status: Fail, Summary: summary, Evidence: evidence, Fix: to}}, nil
+}
+
+// ec2 is a command of the AWS CLI in this region.
+func (w World) ec2(command string, args ...any) string {
+	name, rest, _ := strings.Cut(fmt.Sprintf(command, args...), " ")
+	return "aws ec2 " + name + " --region " + w.region() + " " + rest
 }
 
 func (w World) dnsSupport(ctx context.Context, _ *facts, at location) ([]Finding, error) {
@@ -104,12 +120,12 @@ func (w World) dnsSupport(ctx context.Context, _ *facts, at location) ([]Finding
 	if err != nil || on {
 		return nil, err
 	}
-	return failed("dns-support-off", at.vpc+" has DNS support switched off: its resolver answers nobody",
-		"aws ec2 modify-vpc-attribute --vpc-id "+at.vpc+" --enable-dns-support")
+	return failed("dns-support-off", "DNS support is off in "+at.vpc+", so its resolver does not answer",
+		fix.Do("Enable DNS support:", w.ec2("modify-vpc-attribute --vpc-id %s --enable-dns-support", at.vpc)))
 }
 
 // endpointState looks at the interface endpoints of the services that do not
-// answer: one may be there, and not work, or not be used for want of private DNS.
+// answer: one may exist and not work, or not be used for lack of private DNS.
 func (w World) endpointState(ctx context.Context, f *facts, at location) ([]Finding, error) {
 	all, err := w.VPC.VPCEndpoints(ctx, at.vpc)
 	for _, e := range all {
@@ -117,18 +133,19 @@ func (w World) endpointState(ctx context.Context, f *facts, at location) ([]Find
 			switch {
 			case !strings.HasSuffix(e.Service, "."+l.service):
 			case !strings.EqualFold(e.State, "available"): // the API spells it both ways
-				return failed("endpoint-unavailable", fmt.Sprintf("%s, the endpoint for %s, is %s", e.ID, e.Service, e.State),
-					"aws ec2 describe-vpc-endpoints --vpc-endpoint-ids "+e.ID)
+				return failed("endpoint-unavailable", fmt.Sprintf("the VPC endpoint %s for %s is %s, not available", e.ID, e.Service, e.State),
+					fix.Do("Have the endpoint accepted, or delete it and create it again:", w.ec2("describe-vpc-endpoints --vpc-endpoint-ids %s", e.ID)))
 			case !l.private() && !e.PrivateDNS:
-				return failed("private-dns-off", fmt.Sprintf("%s, the endpoint for %s, has no private DNS: %s leads to the internet", e.ID, e.Service, l.host),
-					"aws ec2 modify-vpc-endpoint --vpc-endpoint-id "+e.ID+" --private-dns-enabled")
+				return failed("private-dns-off", fmt.Sprintf("the VPC endpoint %s for %s has private DNS off", e.ID, e.Service),
+					fix.Do("Enable private DNS:", w.ec2("modify-vpc-endpoint --vpc-endpoint-id %s --private-dns-enabled", e.ID)),
+					l.host+" resolves to the public address "+listed(l.addrs))
 			}
 		}
 	}
 	return nil, err
 }
 
-// routes judges the way to the internet. An address within the VPC needs none.
+// routes evaluates the way to the internet. An address within the VPC needs none.
 func (w World) routes(ctx context.Context, f *facts, at location) ([]Finding, error) {
 	for _, l := range f.lost {
 		if l.at.Is4() && !l.private() {
@@ -145,44 +162,56 @@ func (w World) wayOut(ctx context.Context, to netip.Addr, at location) ([]Findin
 	}
 	table := awsapi.TableOf(tables, at.vpc, at.subnet)
 	if table == nil {
-		return nil, fmt.Errorf("EC2 told of no route table of %s", at.subnet)
+		return nil, fmt.Errorf("no route table found for %s", at.subnet)
 	}
-	of := fmt.Sprintf("%s (of %s)", table.ID, at.subnet)
+	of := fmt.Sprintf("%s (%s)", table.ID, at.subnet)
 	route := table.RouteTo(to)
-	create := "aws ec2 create-route --route-table-id " + table.ID + " --destination-cidr-block 0.0.0.0/0 --nat-gateway-id NAT; or create VPC endpoints for ecs, ecs-agent and ecs-telemetry"
 	switch {
 	case route == nil:
-		return failed("no-default-route", of+" has no route 0.0.0.0/0", create)
+		return failed("no-default-route", "the route table "+of+" has no route 0.0.0.0/0",
+			fix.Do("Add a route to a NAT gateway, or create VPC endpoints for ecs, ecs-agent and ecs-telemetry:", w.toNAT("create-route",
+				table.ID, "0.0.0.0/0")),
+			to.String()+" is not in any route of "+table.ID)
 	case route.Blackhole:
-		return failed("nat-missing", fmt.Sprintf("the route %s of %s leads to %s, which is gone", route.To, of, route.Via), strings.Replace(create, "create-route", "replace-route", 1))
+		return failed("nat-missing", fmt.Sprintf("the route %s of %s points to %s, which is gone", route.To, of, route.Via),
+			fix.Do("Point the route to a NAT gateway that exists:", w.toNAT("replace-route", table.ID, fmt.Sprint(route.To))))
 	case strings.HasPrefix(route.Via, "igw-") && at.public == "":
-		return failed("no-public-ip", fmt.Sprintf("the route %s of %s leads to %s, and the instance has no public address", route.To, of, route.Via),
-			"give it an Elastic IP, or let the subnet route to a NAT gateway")
+		return failed("no-public-ip", fmt.Sprintf("the route %s of %s points to %s, but there is no public address", route.To, of, route.Via),
+			fix.Do("Give the instance an Elastic IP address, or point the route of its subnet to a NAT gateway:",
+				w.ec2("associate-address --instance-id %s --allocation-id ALLOCATION_ID", w.instance())), "this instance: "+at.String())
 	case strings.HasPrefix(route.Via, "nat-"):
-		return w.nat(ctx, tables, at.vpc, *route, of)
+		return w.nat(ctx, tables, at.vpc, *route, *table, of)
 	}
 	return nil, nil
 }
 
-// nat judges a NAT gateway, and whether it stands where it can reach the internet.
-func (w World) nat(ctx context.Context, tables []awsapi.RouteTable, vpc string, route awsapi.Route, of string) ([]Finding, error) {
+func (w World) toNAT(command, table, to string) string {
+	return w.ec2("%s --route-table-id %s --destination-cidr-block %s --nat-gateway-id NAT_GATEWAY_ID", command, table, to)
+}
+
+// nat evaluates a NAT gateway, and whether its own subnet reaches the internet.
+func (w World) nat(ctx context.Context, tables []awsapi.RouteTable, vpc string, route awsapi.Route, from awsapi.RouteTable,
+	of string) ([]Finding, error) {
+	replace := fix.Do("Create a NAT gateway in a public subnet, and point the route to it:",
+		w.ec2("create-nat-gateway --subnet-id PUBLIC_SUBNET_ID --allocation-id ALLOCATION_ID"), w.toNAT("replace-route", from.ID,
+			fmt.Sprint(route.To)))
 	gateway, err := w.VPC.NATGateway(ctx, route.Via)
 	switch {
 	case err != nil:
 		return nil, err
 	case gateway == nil:
-		return failed("nat-missing", fmt.Sprintf("the route %s of %s leads to %s, which does not exist", route.To, of, route.Via), "create a NAT gateway in a public subnet, and replace the route")
+		return failed("nat-missing", fmt.Sprintf("the route %s of %s points to %s, which does not exist", route.To, of, route.Via), replace)
 	case gateway.State != "available":
-		return failed("nat-missing", strings.TrimSpace(fmt.Sprintf("the route %s of %s leads to %s, which is %s %s", route.To, of, route.Via, gateway.State, gateway.Failure)),
-			"aws ec2 describe-nat-gateways --nat-gateway-ids "+route.Via)
+		return failed("nat-missing", fmt.Sprintf("the route %s of %s points to %s, which is %s", route.To, of, route.Via, gateway.State), replace,
+			strings.TrimSpace(route.Via+": "+gateway.State+" "+gateway.Failure))
 	}
 	table := awsapi.TableOf(tables, vpc, gateway.Subnet)
 	if table == nil {
 		return nil, nil
 	}
 	if out := table.RouteTo(netip.IPv4Unspecified()); out == nil || out.Blackhole || strings.HasPrefix(out.Via, "nat-") {
-		return failed("nat-missing", fmt.Sprintf("%s stands in %s, whose %s has no route 0.0.0.0/0 to an internet gateway", route.Via, gateway.Subnet, table.ID),
-			"move the NAT gateway into a public subnet")
+		return failed("nat-missing", fmt.Sprintf("the NAT gateway %s is in a private subnet, %s", route.Via, gateway.Subnet), replace,
+			fmt.Sprintf("%s of %s has no route 0.0.0.0/0 to an internet gateway", table.ID, gateway.Subnet))
 	}
 	return nil, nil
 }

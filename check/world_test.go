@@ -20,6 +20,7 @@ type ways struct {
 	addrs   map[string]string // by the beginning of a name; "" is no such name
 	answers map[string]netpath.Answer
 	now     func() time.Time // by the servers' clocks
+	host    netpath.Families // the default routes
 
 	mu    sync.Mutex
 	asked []string // the endpoints, with the proxy where there was one
@@ -28,8 +29,10 @@ type ways struct {
 // reachable is a network in which all is reached at public addresses.
 func reachable() *ways {
 	return &ways{addrs: map[string]string{"ecs.": "52.94.1.1", "ecs-a-1.": "52.94.1.2", "ecs-t-1.": "52.94.1.3", "autoscaling.": "52.94.1.4", "cloudformation.": "52.94.1.5"},
-		answers: map[string]netpath.Answer{}, now: time.Now}
+		answers: map[string]netpath.Answer{}, now: time.Now, host: netpath.Families{V4: true}}
 }
+
+func (n *ways) Families() netpath.Families { return n.host }
 
 // inside has the names of ECS lead into the VPC.
 func (n *ways) inside() *ways {

@@ -31,7 +31,7 @@ func settings(t *testing.T, u units.Unit) map[string]string {
 func TestUnitsSayWhatTheCodeReliesOn(t *testing.T) {
 	want := map[string]map[string]string{
 		"muster-agent.service": {
-			"ExecStart": "/usr/bin/muster agent", "Type": "notify", "Restart": "always", "RestartPreventExitStatus": "78", "TimeoutStartSec": "infinity",
+			"ExecStart": "/usr/bin/muster agent", "Type": "notify", "Restart": "always", "RestartPreventExitStatus": "64 78", "TimeoutStartSec": "infinity",
 			"After": "network-online.target docker.service ecs.service", "DynamicUser": "yes", "StateDirectory": "muster-agent",
 			"RuntimeDirectory": "muster-agent", "ExecReload": "/bin/kill -HUP $MAINPID", "TimeoutStopSec": "15", "WantedBy": "multi-user.target", "CapabilityBoundingSet": "",
 		},
@@ -41,7 +41,7 @@ func TestUnitsSayWhatTheCodeReliesOn(t *testing.T) {
 		},
 		"muster-verify.service": {
 			"ExecStart": "/usr/bin/muster verify", "Type": "oneshot", "TimeoutStartSec": "infinity", "RemainAfterExit": "yes", "Restart": "on-failure", "RestartSec": "60",
-			"RestartPreventExitStatus": "1 2 3 10 11 78 130", "StartLimitIntervalSec": "0", "StateDirectory": "muster", "RuntimeDirectory": "muster",
+			"RestartPreventExitStatus": "64 78", "StartLimitIntervalSec": "0", "StateDirectory": "muster", "RuntimeDirectory": "muster",
 			"After": "network-online.target ecs.service sysinit.target basic.target", "WantedBy": "multi-user.target", "CapabilityBoundingSet": "",
 		},
 	}

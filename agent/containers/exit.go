@@ -143,12 +143,12 @@ func (m *machine) judge(now time.Time, c *container, x exit, v verdict) {
 		n.Stops++
 	case oomKilled:
 		n.OOMKills++
-		m.say(now, OOM, c, x.code, "its main process was killed for memory")
+		m.say(now, OOM, c, x.code, "its main process was killed: out of memory")
 		m.failure(now, c, x.code)
 	case crashed:
 		n.Crashes++
 		if !m.looping(c.role()) {
-			m.say(now, Crash, c, x.code, "ended unasked with exit code "+strconv.Itoa(x.code))
+			m.say(now, Crash, c, x.code, "exited unexpectedly with code "+strconv.Itoa(x.code))
 		}
 		m.failure(now, c, x.code)
 	}

@@ -3,13 +3,15 @@ package containers
 import (
 	"fmt"
 	"time"
+
+	"muster/internal/crashloop"
 )
 
 // A failing service makes new containers, so that a loop shows only over those of
 // the same cluster, family and name.
 const (
-	loopCrashes = 3
-	loopWindow  = 10 * time.Minute
+	loopCrashes = crashloop.Exits
+	loopWindow  = crashloop.Window
 	maxLoops    = 4096 // roles that are watched at a time
 )
 
@@ -25,7 +27,7 @@ func (m *machine) looping(r role) bool {
 	return l != nil && l.on
 }
 
-// failure notes an unasked end and says when it makes a loop.
+// failure notes an unexpected exit and reports when it makes a loop.
 func (m *machine) failure(now time.Time, c *container, code int) {
 	l := m.loops[c.role()]
 	if l == nil {
@@ -40,11 +42,11 @@ func (m *machine) failure(now time.Time, c *container, code int) {
 	l.recent[loopCrashes-1], l.last = now, c
 	if oldest := l.recent[0]; !l.on && !oldest.IsZero() && now.Sub(oldest) <= loopWindow {
 		l.on = true
-		m.say(now, CrashLoop, c, code, fmt.Sprintf("%d unasked ends within %s", loopCrashes, loopWindow))
+		m.say(now, CrashLoop, c, code, crashloop.Says())
 	}
 }
 
-// quiet ends a loop that was quiet for a window, or looks again when it may be.
+// quiet ends a loop without an exit for a window, or looks again when it may be.
 func (m *machine) quiet(now time.Time, l *loop) {
 	last := l.recent[loopCrashes-1]
 	if until := last.Add(loopWindow); now.Before(until) {
@@ -53,6 +55,6 @@ func (m *machine) quiet(now time.Time, l *loop) {
 	}
 	delete(m.loops, l.last.role())
 	if l.on {
-		m.say(now, CrashLoopOver, l.last, 0, fmt.Sprintf("no unasked end for %s", loopWindow))
+		m.say(now, CrashLoopOver, l.last, 0, fmt.Sprintf("no unexpected exit for %dm", loopWindow/time.Minute))
 	}
 }

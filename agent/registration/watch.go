@@ -48,7 +48,11 @@ type Snapshot struct {
 	// Cluster and ARN are what the ECS agent said last; empty as long as this
 	// process has never seen it registered.
 	Cluster, ARN string
-	ECS          Word
+	// Answered is when the ECS agent last reported a registration, and Silent why it
+	// did not at the last look; empty: it did.
+	Answered time.Time
+	Silent   string
+	ECS      Word
 }
 
 // Introspection is the ECS agent's own account of itself.
@@ -79,6 +83,9 @@ func (w *Watch) Look(ctx context.Context) Snapshot {
 		w.seen, w.snapshot.State, w.snapshot.Since = now, Unknown, now
 	}
 	is, why := w.local(ctx)
+	if w.snapshot.Silent = why; is != Lost {
+		w.snapshot.Answered, w.snapshot.Silent = now, ""
+	}
 	w.ask(ctx, now, is != Registered)
 	switch {
 	case is == Registered:
@@ -111,9 +118,7 @@ func (w *Watch) local(ctx context.Context) (State, string) {
 	if w.Expected == "" {
 		return Registered, meta.ContainerInstanceARN
 	}
-	is, bad := cluster.Parse(meta.Cluster)
-	want, _ := cluster.Parse(w.Expected)
-	if bad != nil || !cluster.Same(is, want) {
+	if !cluster.SameText(meta.Cluster, w.Expected) {
 		return Elsewhere, "the ECS agent is in cluster " + meta.Cluster + ", not in " + w.Expected
 	}
 	return Registered, meta.ContainerInstanceARN

@@ -7,24 +7,25 @@ import (
 	"muster/internal/fix"
 )
 
-// Problem is something in the state that is not well.
+// Problem is something in the state that is wrong.
 type Problem struct {
 	ID      string // stable, kebab-case
 	Warning bool   // the instance works all the same
+	About   string // the id of the container that it is about; empty: of none
 	Text    string
 	Fix     fix.Fix
 }
 
 const (
-	// leastStale: a cycle may wait half a minute for who does not answer.
+	// leastStale allows for a cycle that waits half a minute for an answer.
 	leastStale = 3 * time.Minute
-	// failingLong is how long CloudWatch may fail before it is worth a word, and
-	// waitingLong how many minutes may wait.
+	// failingLong is how long CloudWatch may fail before that is a problem, and
+	// waitingLong how many minutes of metrics may be queued.
 	failingLong = 10 * time.Minute
 	waitingLong = 10
 )
 
-// Stale says whether the agent has missed its cycles: what it told then is no news.
+// Stale reports whether the agent has missed its cycles, so that its state is old.
 func (s State) Stale(now time.Time) bool {
 	return now.Sub(s.Written) > max(leastStale, 3*time.Duration(s.Period)*time.Second)
 }
@@ -34,29 +35,32 @@ func IDs() []string {
 	return []string{"muster-registration", "muster-docker", "muster-unhealthy", "muster-crash-loop", "muster-publishing", "muster-spool", "muster-dropped"}
 }
 
-// Problems are what is not well by a state that is not stale.
+// Problems are what is wrong by a state that is not stale.
 func (s State) Problems(now time.Time) []Problem {
 	var all []Problem
 	add := func(bad, warning bool, id string, to fix.Fix, format string, args ...any) {
 		if bad {
-			all = append(all, Problem{id, warning, fmt.Sprintf(format, args...), to})
+			all = append(all, Problem{ID: id, Warning: warning, Text: fmt.Sprintf(format, args...), Fix: to})
 		}
 	}
+	about := func(c Container) { all[len(all)-1].About = c.ID }
 	r := s.Registration
 	known := r.State != "registered" && r.State != "unknown" && s.Leaving == ""
 	add(known, false, "muster-registration", fix.Do("Find the cause:", "sudo muster debug"), "%s for %s: %s", r.State, age(now, r.Since), r.Why)
-	add(!s.Docker.Reachable, false, "muster-docker", fix.Do("Read why Docker does not answer:", "journalctl -u docker -n 50"), "Docker does not answer: %s", s.Docker.Why)
+	add(!s.Docker.Reachable, false, "muster-docker", fix.Do("Read why Docker does not answer:", "sudo journalctl -u docker -n 50 --no-pager"), "Docker does not answer: %s", s.Docker.Why)
 	for _, c := range s.Unhealthy {
-		add(true, false, "muster-unhealthy", fix.Do("Read what the health check printed:", "docker inspect --format '{{json .State.Health}}' "+c.ID), "%s is unhealthy: %s", c.Name, c.Why)
+		add(true, false, "muster-unhealthy", fix.Do("Read what the health check printed:", "sudo docker inspect --format '{{json .State.Health}}' "+c.ID), "%s is unhealthy: %s", c.Name, c.Why)
+		about(c)
 	}
 	for _, c := range s.CrashLoops {
-		add(true, false, "muster-crash-loop", fix.Do("Read the log of the container that exited last:", "docker ps --all --filter status=exited"), "%s is in a crash loop: %s", c.Name, c.Why)
+		add(true, false, "muster-crash-loop", fix.Do("Read the log of the container that exited last:", "sudo docker logs --tail 20 "+c.ID), "%s is in a crash loop: %s", c.Name, c.Why)
+		about(c)
 	}
 	p := s.Publishing
 	since, silent := p.silent(now)
 	add(silent, true, "muster-publishing", s.publishingFix(), "CloudWatch has accepted no metrics for %s: %s", age(now, since), p.reason())
-	add(p.Waiting > waitingLong, true, "muster-spool", fix.Fix{}, "%d minutes of metrics are queued on disk (%d bytes) until CloudWatch accepts them", p.Waiting, p.Bytes)
-	add(p.Dropped > 0, true, "muster-dropped", fix.Do("Read why:", "journalctl -u muster-agent"), "%d data points were dropped since the agent started", p.Dropped)
+	add(p.Waiting > waitingLong, true, "muster-spool", fix.Fix{}, "%s of metrics are queued on disk (%d bytes) until CloudWatch accepts them", count(int64(p.Waiting), "minute"), p.Bytes)
+	add(p.Dropped > 0, true, "muster-dropped", fix.Do("Read why:", "sudo journalctl -u muster-agent --no-pager"), "%s dropped since the agent started", count(p.Dropped, "data point"))
 	return all
 }
 

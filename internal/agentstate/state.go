@@ -1,7 +1,6 @@
-// Package agentstate is the file in which the agent tells how things are: what it
-// holds, how it is written and read, what of it is a trouble, and how a person
-// sees it. The agent writes it, muster status and muster check read it; there is
-// no port that anybody could ask.
+// Package agentstate is the agent's state file: its fields, how it is written and
+// read, which of its contents are problems, and how they are shown. The agent writes
+// it; muster status and muster check read it. The agent listens on no port.
 package agentstate
 
 import (
@@ -27,16 +26,17 @@ const (
 	Most = 10
 )
 
-// State is how things are. Lists hold at most Most entries; counts beside them are
-// of all.
+// State is the agent's view of the instance. Lists hold at most Most entries;
+// counts beside them are of all.
 type State struct {
 	Schema     int       `json:"schema"`
 	Version    string    `json:"version"`
 	PID        int       `json:"pid"`
 	InstanceID string    `json:"instance_id,omitempty"`
 	Started    time.Time `json:"started"`
-	Written    time.Time `json:"written"`        // the end of the last cycle
-	Period     int       `json:"period_seconds"` // between cycles
+	Written    time.Time `json:"written"`         // also between cycles, after an event
+	Cycled     time.Time `json:"cycled,omitzero"` // the end of the last cycle
+	Period     int       `json:"period_seconds"`  // between cycles
 
 	Registration Registration `json:"registration"`
 	Leaving      string       `json:"leaving,omitempty"` // why the instance goes, if it does
@@ -50,7 +50,7 @@ type State struct {
 	Recent       []Event      `json:"recent"` // the newest first
 }
 
-// Registration is how the instance stands with ECS.
+// Registration is the state of the instance's registration with ECS.
 type Registration struct {
 	State     string    `json:"state"`
 	Since     time.Time `json:"since"`
@@ -61,6 +61,10 @@ type Registration struct {
 	Status    string    `json:"status,omitempty"`    // ACTIVE, DRAINING, ...
 	Asked     time.Time `json:"asked,omitzero"`      // when ECS answered last
 	Trouble   string    `json:"trouble,omitempty"`   // why it cannot be asked
+	// Answered is when the ECS agent last reported a registration, and Silent why it
+	// did not at the last look; empty: it did.
+	Answered time.Time `json:"answered,omitzero"`
+	Silent   string    `json:"silent,omitempty"`
 }
 
 // Docker is whether the Engine can be asked.
@@ -75,7 +79,7 @@ type Docker struct {
 	Starting  int `json:"starting"`
 }
 
-// Service is the containers of one service on this instance.
+// Service counts the containers of one service on this instance.
 type Service struct {
 	Cluster   string `json:"cluster,omitempty"`
 	Name      string `json:"name"` // empty for containers that ECS did not start
@@ -85,35 +89,35 @@ type Service struct {
 	Starting  int    `json:"starting"`
 }
 
-// Container is a container that is not well.
+// Container is a container with a problem.
 type Container struct {
 	Name string `json:"name"` // service/container, or Docker's name
 	ID   string `json:"id,omitempty"`
 	Why  string `json:"why,omitempty"`
 }
 
-// Publishing is how the metrics fare.
+// Publishing is the state of the metrics publisher.
 type Publishing struct {
 	Namespace string    `json:"namespace"` // empty: nothing is published
-	Sent      int64     `json:"sent"`      // data that CloudWatch took
+	Sent      int64     `json:"sent"`      // data points that CloudWatch accepted
 	LastSent  time.Time `json:"last_sent,omitzero"`
 	Failing   time.Time `json:"failing_since,omitzero"`
 	Why       string    `json:"why,omitempty"`
 	Waiting   int       `json:"waiting_minutes"`
 	Bytes     int64     `json:"waiting_bytes"`
-	Dropped   int64     `json:"dropped"`                // data
+	Dropped   int64     `json:"dropped"`                // data points
 	Overdue   time.Time `json:"overdue_since,omitzero"` // since when there have been data to send and none was sent
 	Cause     string    `json:"cause,omitempty"`        // of Why: a metrics.Cause
 }
 
-// Events is how the EventBridge events fare.
+// Events counts the EventBridge events.
 type Events struct {
 	Bus     string `json:"bus,omitempty"` // empty: the journal alone
 	Sent    int64  `json:"sent"`
 	Dropped int64  `json:"dropped"`
 }
 
-// Self is what the agent takes.
+// Self is what the agent itself uses.
 type Self struct {
 	RSS   int64         `json:"rss_bytes"`
 	CPU   time.Duration `json:"cpu_ns"` // since the start
@@ -133,18 +137,18 @@ func (s State) Write(path string) error {
 	return jsonfile.Write(path, s, mode)
 }
 
-// ErrNoAgent says that there is no file: the agent does not run, or has not
+// ErrNoAgent means that there is no file: the agent is not running, or has not
 // finished its first cycle.
-var ErrNoAgent = errors.New("muster-agent does not run, or has just started")
+var ErrNoAgent = errors.New("muster-agent is not running, or has just started")
 
 // Read reads the file. The error is ErrNoAgent without one.
 func Read(path string) (State, error) {
 	f, err := os.Open(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return State{}, fmt.Errorf("%w: there is no %s", ErrNoAgent, path)
+		return State{}, fmt.Errorf("%w: %s does not exist", ErrNoAgent, path)
 	case err != nil:
-		return State{}, fmt.Errorf("reading what muster-agent tells: %w", err)
+		return State{}, fmt.Errorf("reading the state of muster-agent: %w", err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxFile))
@@ -154,7 +158,7 @@ func Read(path string) (State, error) {
 			return s, nil
 		}
 	}
-	return State{}, fmt.Errorf("reading what muster-agent tells: %s: %w", path, err)
+	return State{}, fmt.Errorf("reading the state of muster-agent: %s: %w", path, err)
 }
 
 func decode(data []byte) (State, error) {

@@ -10,16 +10,16 @@ import (
 	"muster/internal/term"
 )
 
-// Table writes the state in ten lines, for a person.
+// Table writes the state in ten lines.
 func (s State) Table(out io.Writer, now time.Time) error {
-	running := fmt.Sprintf("pid %d, version %s, for %s; last cycle %s ago", s.PID, s.Version, age(now, s.Started), age(now, s.Written))
+	running := fmt.Sprintf("pid %d, version %s, for %s; last cycle %s ago", s.PID, s.Version, age(now, s.Started), age(now, s.cycled()))
 	if s.Stale(now) {
 		running = "NOT RUNNING: " + running
 	}
 	var b strings.Builder
 	for _, line := range [][2]string{
 		{"agent", running},
-		{"instance", cmp.Or(s.InstanceID, "not known") + s.going()},
+		{"instance", cmp.Or(s.InstanceID, "unknown") + s.going()},
 		{"registered", s.Registration.line(now)},
 		{"docker", s.Docker.line(now)},
 		{"unhealthy", listed(s.Unhealthy, s.Docker.Unhealthy)},
@@ -44,15 +44,18 @@ func (s State) going() string {
 
 func (r Registration) line(now time.Time) string {
 	text := "yes, in cluster " + r.Cluster
-	if r.State != "registered" {
+	switch {
+	case r.State != "registered":
 		text = strings.ToUpper(r.State) + ": " + cmp.Or(r.Why, "the ECS agent has not answered yet")
+	case r.Silent != "" && !r.Answered.IsZero():
+		text = "yes, but the ECS agent has not answered for " + age(now, r.Answered) + ", in cluster " + r.Cluster
 	}
 	text += " (for " + age(now, r.Since)
 	switch {
 	case r.Trouble != "":
-		return text + "; ECS cannot be asked)"
+		return text + "; could not ask ECS)"
 	case r.Connected == nil:
-		return text + "; ECS was not asked yet)"
+		return text + "; ECS not asked yet)"
 	case *r.Connected:
 		return text + "; ECS said " + age(now, r.Asked) + " ago: connected, " + r.Status + ")"
 	}
@@ -63,7 +66,7 @@ func (d Docker) line(now time.Time) string {
 	if !d.Reachable {
 		return "NOT REACHABLE for " + age(now, d.Since) + ": " + d.Why
 	}
-	return fmt.Sprintf("%d containers run: %d healthy, %d unhealthy, %d starting, %d without a check",
+	return fmt.Sprintf("%d running: %d healthy, %d unhealthy, %d starting, %d without a health check",
 		d.Running, d.Healthy, d.Unhealthy, d.Starting, d.Running-d.Healthy-d.Unhealthy-d.Starting)
 }
 
@@ -84,29 +87,38 @@ func listed(all []Container, n int) string {
 
 func (p Publishing) line(now time.Time) string {
 	if p.Namespace == "" {
-		return "nothing is published"
+		return "not published"
 	}
-	text := fmt.Sprintf("namespace %s, %d data sent", p.Namespace, p.Sent)
+	text := fmt.Sprintf("namespace %s, %s sent", p.Namespace, count(p.Sent, "data point"))
 	if !p.LastSent.IsZero() {
 		text += ", the last " + age(now, p.LastSent) + " ago"
 	}
 	if !p.Failing.IsZero() {
 		text += ", FAILING for " + age(now, p.Failing)
 	}
-	return text + fmt.Sprintf("; %d minutes wait (%.1f MB), %d data dropped", p.Waiting, float64(p.Bytes)/1e6, p.Dropped)
+	return text + fmt.Sprintf("; %s queued (%.1f MB), %d dropped", count(int64(p.Waiting), "minute"), float64(p.Bytes)/1e6, p.Dropped)
 }
 
 func (e Events) line() string {
 	if e.Bus == "" {
-		return "to the journal alone"
+		return "to the journal only"
 	}
 	return fmt.Sprintf("to the journal and bus %s: %d sent, %d dropped", e.Bus, e.Sent, e.Dropped)
 }
 
 func (s State) cost(now time.Time) string {
 	lived := max(now.Sub(s.Started), time.Second)
-	return fmt.Sprintf("%.1f MB of memory, %.1f ms of CPU a second, %d AWS calls",
-		float64(s.Self.RSS)/1e6, float64(s.Self.CPU)/float64(time.Millisecond)/lived.Seconds(), s.Self.Calls)
+	return fmt.Sprintf("%.1f MB memory, %.1f ms CPU per second, %s",
+		float64(s.Self.RSS)/1e6, float64(s.Self.CPU)/float64(time.Millisecond)/lived.Seconds(), count(int64(s.Self.Calls), "AWS call"))
+}
+
+// cycled is the end of the last cycle. An agent from before the field wrote the file
+// at the end of a cycle alone, for all that is known.
+func (s State) cycled() time.Time {
+	if s.Cycled.IsZero() {
+		return s.Written
+	}
+	return s.Cycled
 }
 
 func (s State) last() string {
@@ -115,4 +127,12 @@ func (s State) last() string {
 	}
 	e := s.Recent[0]
 	return e.At.UTC().Format("2006-01-02 15:04:05Z ") + e.Kind + ": " + e.Text
+}
+
+// count is a number with its noun.
+func count(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -80,14 +80,16 @@ func TestFailuresAreNamedAndClassified(t *testing.T) {
 		kind  Kind
 		says  string
 	}{
-		"denied":             {sandbox.AccessDenied("", ""), Denied, "is not allowed here: add it to the instance role"},
+		"denied": {sandbox.AccessDenied("", ""), Denied, "is not allowed here: add it to the instance role"},
+		"denied elsewhere": {sandbox.Fault{Status: 400, Code: "AccessDeniedException", Message: "not authorized to perform: x:Y with an explicit deny in a service control policy"},
+			Denied, "is not allowed here: the service control policy decides, and the instance role cannot override it"},
 		"expired":            {sandbox.ExpiredToken("", ""), NoIdentity, "no valid credentials"},
 		"unknown key":        {sandbox.Fault{Kind: sandbox.KindUnknownKey}, NoIdentity, "no valid credentials"},
 		"skewed":             {sandbox.Fault{Kind: sandbox.KindSkewed, Message: "Signature expired"}, ClockSkew, "169.254.169.123"},
 		"throttled":          {sandbox.Throttled("", "", 0), Throttled, "request rate"},
 		"failing":            {sandbox.ServerError("", "", 0), Failed, ""},
-		"reset":              {sandbox.Fault{Reset: true}, Unreachable, "NAT gateway"},
-		"hanging":            {sandbox.Fault{Hang: true}, Unreachable, "cannot be reached"},
+		"reset":              {sandbox.Fault{Reset: true}, Unreachable, "the endpoint cannot be reached: "},
+		"hanging":            {sandbox.Fault{Hang: true}, Unreachable, "NAT gateway"},
 		"half an answer":     {sandbox.Fault{Cut: true}, Failed, ""},
 		"garbage":            {sandbox.Fault{Body: "<<"}, Failed, ""},
 		"a proxy's own page": {sandbox.Fault{Status: 403, Body: "<html>no</html>"}, Failed, ""},

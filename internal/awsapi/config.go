@@ -21,6 +21,7 @@ import (
 	"github.com/aws/smithy-go/logging"
 
 	"muster/internal/imds"
+	"muster/internal/netpath"
 )
 
 // load makes the SDK's configuration out of the environment and the shared
@@ -46,7 +47,7 @@ func load(ctx context.Context, region, imdsEndpoint string) (aws.Config, error) 
 		Retryer: func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = maxAttempts, maxBackoff })
 		},
-		ConfigSources: []any{env, shared},
+		ConfigSources: sources(env, shared, netpath.Prober{}.Families()),
 		Logger:        logging.Nop{}, // its warnings would stand among our lines
 	}
 	if ignore, _, _ := env.GetIgnoreConfiguredEndpoints(ctx); !ignore {
@@ -56,6 +57,24 @@ func load(ctx context.Context, region, imdsEndpoint string) (aws.Config, error) 
 	}
 	cfg.Credentials, err = chain(env, shared, imdsEndpoint)
 	return cfg, err
+}
+
+// sources are where the SDK looks for its settings. On a host that has a way out
+// for IPv6 alone it uses dual-stack endpoints, as the ECS agent does.
+func sources(env config.EnvConfig, shared config.SharedConfig, host netpath.Families) []any {
+	all := []any{env, shared}
+	if host.OnlyIPv6() {
+		all = append(all, dualStack{})
+	}
+	return all
+}
+
+// dualStack is a configuration source of the SDK, asked after the others.
+type dualStack struct{}
+
+// GetUseDualStackEndpoint is called by the SDK.
+func (dualStack) GetUseDualStackEndpoint(context.Context) (aws.DualStackEndpointState, bool, error) {
+	return aws.DualStackEndpointStateEnabled, true, nil
 }
 
 func first(texts ...string) string {

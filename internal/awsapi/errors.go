@@ -41,6 +41,9 @@ func (e *Error) Unwrap() error { return e.Err }
 func (e *Error) Error() string {
 	switch e.Kind {
 	case Denied:
+		if by := DenialOf(e.Err.Error()); by.Policy != "" && (by.Explicit || by.Policy != identityPolicy) {
+			return fmt.Sprintf("%s is not allowed here: the %s decides, and the instance role cannot override it: %v", e.Action, by.Policy, e.Err)
+		}
 		return fmt.Sprintf("%s is not allowed here: add it to the instance role (and to the policy of the VPC endpoint, if there is one): %v", e.Action, e.Err)
 	case NoIdentity:
 		return fmt.Sprintf("%s: no valid credentials: attach an instance profile whose role trusts ec2.amazonaws.com, or, away from an instance, set AWS_PROFILE or AWS_ACCESS_KEY_ID: %v", e.Action, e.Err)
@@ -49,6 +52,9 @@ func (e *Error) Error() string {
 	case Throttled:
 		return fmt.Sprintf("%s: the account's request rate is used up: %v", e.Action, e.Err)
 	case Unreachable:
+		if !isTimeout(e.Err) {
+			return fmt.Sprintf("%s: the endpoint cannot be reached: %v", e.Action, e.Err)
+		}
 		return fmt.Sprintf("%s: the endpoint cannot be reached: the subnet needs a NAT gateway, a public address or a VPC endpoint, and port 443 open to it: %v", e.Action, e.Err)
 	case Exhausted:
 		return fmt.Sprintf("%s: muster itself has no more open files or memory: %v", e.Action, e.Err)
@@ -56,6 +62,15 @@ func (e *Error) Error() string {
 		return fmt.Sprintf("%s: %v", e.Action, e.Err)
 	}
 }
+
+// isTimeout: packets were dropped on the way. Other errors, such as a refusal or a
+// certificate, have other causes.
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout() || errors.Is(err, errNoAnswer)
+}
+
+var errNoAnswer = errors.New("no answer in time")
 
 // The error codes of the services, by what they mean. The protocols differ
 // (JSON has AccessDeniedException, the query protocol AccessDenied).
@@ -89,7 +104,7 @@ func named(action string, err error) error {
 	case errors.As(err, &dial):
 		e.Kind, e.Err = Unreachable, dial
 	case errors.Is(err, context.DeadlineExceeded):
-		e.Kind, e.Err = Unreachable, errors.New("no answer in time")
+		e.Kind, e.Err = Unreachable, errNoAnswer
 	}
 	return e
 }

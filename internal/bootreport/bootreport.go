@@ -72,6 +72,8 @@ type Delivery struct {
 	To    string `json:"to"`
 	What  string `json:"what"`
 	Error string `json:"error,omitempty"` // empty: delivered
+	// Fix is what to do about Error, where that is known.
+	Fix fix.Fix `json:"fix,omitzero"`
 }
 
 // Report is the report of one boot. Fields are only ever added.
@@ -112,6 +114,9 @@ func (r Report) Line() string { return term.OneLine(r.line()) }
 
 func (r Report) line() string {
 	id := cmp.Or(r.InstanceID, "this instance")
+	if r.ExitCode == exitcode.SignalUndelivered {
+		return fmt.Sprintf("muster: %s %s", id, r.Reason)
+	}
 	switch r.Outcome {
 	case Registered:
 		return fmt.Sprintf("muster: %s registered in cluster %s after %.0fs", id, r.Cluster, r.WaitedSeconds)
@@ -133,17 +138,38 @@ func (r Report) summary() string {
 	return r.Reason
 }
 
-// Err is nil for an instance that registered and whose signals were delivered,
-// else an error with the exit code and the cause's fix.
+// maxWhy is how many lines of evidence Err carries; the report has all.
+const maxWhy = 12
+
+// Err is nil for an instance that registered and whose signals were delivered, else
+// an error with the exit code, the evidence and the fix. Its text is the cause where
+// there is one.
 func (r Report) Err() error {
-	switch {
+	switch undelivered := r.Undelivered(); {
 	case r.ExitCode == exitcode.Healthy:
 		return nil
 	case r.Cause != nil:
-		return exitcode.Wrap(r.ExitCode, fix.Wrap(errors.New(r.Reason+": "+strings.TrimSuffix(r.Cause.Summary, ".")), r.Cause.Fix))
+		summary := strings.TrimSuffix(r.Cause.Summary, ".")
+		return exitcode.Wrap(r.ExitCode, fix.Because(errors.New(summary), r.why(summary), r.Cause.Fix))
+	case r.ExitCode == exitcode.SignalUndelivered && len(undelivered) > 0:
+		var why []string
+		for _, d := range undelivered {
+			why = append(why, fmt.Sprintf("%s: %s not delivered: %s", d.To, d.What, d.Error))
+		}
+		return exitcode.Wrap(r.ExitCode, fix.Because(errors.New(r.Reason), why, undelivered[0].Fix))
 	default:
 		return exitcode.Wrap(r.ExitCode, errors.New(r.Reason))
 	}
+}
+
+// why is the reason and the evidence, without what the summary says already.
+func (r Report) why(summary string) []string {
+	said := func(line string) bool { return strings.TrimSuffix(line, ".") == summary }
+	lines := slices.DeleteFunc(append([]string{r.Reason}, r.Evidence...), said)
+	if more := len(lines) - maxWhy; more > 0 {
+		lines = append(lines[:maxWhy:maxWhy], fmt.Sprintf("... (%d more lines in the report)", more))
+	}
+	return lines
 }
 
 // Write replaces the file at path, whole or not at all.

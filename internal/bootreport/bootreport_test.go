@@ -74,12 +74,27 @@ func TestUndeliveredAreTheSignalsWithAnError(t *testing.T) {
 
 func TestTheErrorCarriesExitCodeAndFix(t *testing.T) {
 	to := fix.Do("Restart it:", "systemctl restart docker")
-	err := Report{ExitCode: 10, Reason: "the instance did not register", Cause: NewCause("docker-hung", "docker hangs", to)}.Err()
-	if exitcode.Of(err) != 10 || !cmp.Equal(fix.Of(err), to) || err.Error() != "the instance did not register: docker hangs" {
-		t.Errorf("%v, exit code %d, fix %v", err, exitcode.Of(err), fix.Of(err))
+	err := Report{ExitCode: 10, Reason: "the instance did not register", Evidence: []string{"docker hangs", "no answer in 5s"},
+		Cause: NewCause("docker-hung", "docker hangs.", to)}.Err()
+	if exitcode.Of(err) != 10 || !cmp.Equal(fix.Of(err), to) || err.Error() != "docker hangs" || !cmp.Equal(fix.Why(err), []string{"the instance did not register", "no answer in 5s"}) {
+		t.Errorf("%v, exit code %d, why %q, fix %v", err, exitcode.Of(err), fix.Why(err), fix.Of(err))
+	}
+	long := Report{ExitCode: 10, Evidence: make([]string, 100), Cause: NewCause("x", "y", to)}.Err()
+	if why := fix.Why(long); len(why) != maxWhy+1 {
+		t.Errorf("%d lines", len(why))
 	}
 	if err := (Report{}).Err(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestAnUndeliveredSignalIsTheEvidence(t *testing.T) {
+	r := Report{ExitCode: exitcode.SignalUndelivered, Outcome: Registered, Reason: "registered in cluster prod, but 1 of 2 signals was not delivered",
+		Deliveries: []Delivery{{To: "launch hook ready", What: "CONTINUE"}, {To: "CloudFormation stack web", What: "SUCCESS for NodeGroup", Error: "no such resource", Fix: fix.Do("List them:", "aws")}}}
+	err := r.Err()
+	want := []string{"CloudFormation stack web: SUCCESS for NodeGroup not delivered: no such resource"}
+	if exitcode.Of(err) != exitcode.SignalUndelivered || err.Error() != r.Reason || !cmp.Equal(fix.Why(err), want) || fix.Of(err).Text != "List them:" {
+		t.Errorf("%v, why %q, fix %v", err, fix.Why(err), fix.Of(err))
 	}
 }
 

@@ -16,15 +16,23 @@ func bootstrapCommand(log *slog.Logger) *cobra.Command {
 	var o bootstrap.Options
 	cmd := &cobra.Command{
 		Use:   "bootstrap",
-		Short: "Configure this instance for its ECS cluster and queue the units; never waits for the ECS agent",
+		Short: "Configure this instance for its ECS cluster",
+		Long: `Configure this instance for its ECS cluster and queue the units. Run it in user data
+or by hand, as root.
+
+It finds and confirms the cluster, repairs and writes /etc/ecs/ecs.config, moves a
+stale agent.db aside if --reset-stale-state is given, and queues ecs.service and
+muster's units. It never waits for the ECS agent. If it fails, an ECS agent that has
+not started yet is held back, so that it does not join the cluster "default"; one
+that runs is left as it is.`,
 		Example: `  muster bootstrap --cluster prod
   muster bootstrap --cluster prod --ecs ECS_RESERVED_MEMORY=256 --ecs 'ECS_INSTANCE_ATTRIBUTES={"stack": "blue"}'
   muster bootstrap --cluster prod --cfn-stack "$STACK" --cfn-resource Workers --lifecycle-hook ready --on-failure abandon
-  muster bootstrap --dry-run          what would be written, as a diff`,
+  muster bootstrap --dry-run          show what would be written, as a diff`,
 		Args: cobra.NoArgs,
 	}
 	addFlags(cmd, "bootstrap")
-	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "Print what would change in ecs.config as a diff; write, queue and signal nothing.")
+	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "Print the change of ecs.config as a diff; write, queue and signal nothing.")
 	cmd.Flags().BoolVar(&o.Wait, "wait", false, "Verify before returning. Refused where it would hang the boot.")
 	cmd.RunE = run(func(cmd *cobra.Command) error {
 		h, err := host(cmd, log)
@@ -41,13 +49,17 @@ func verifyCommand(log *slog.Logger) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "verify",
-		Short: "Wait until this instance has registered in its cluster, and tell all who wait for it",
-		Example: `  muster verify                       as muster-verify.service does it
+		Short: "Wait for registration, then signal the result",
+		Long: `Wait until the ECS agent has registered this instance in its cluster, ask ECS to
+confirm it, and signal the result to CloudFormation and the launch hook.
+muster-verify.service runs it at every boot. It changes nothing on the instance but
+its own report.`,
+		Example: `  muster verify                       as muster-verify.service runs it
   muster verify --timeout 30s --output json`,
 		Args: cobra.NoArgs,
 	}
 	addFlags(cmd, "verify")
-	cmd.Flags().StringVar(&output, "output", "short", "What is printed on stdout: short (one line) or json (the report).")
+	cmd.Flags().StringVar(&output, "output", "short", "Print on stdout: short (one line) or json (the report).")
 	cmd.RunE = run(func(cmd *cobra.Command) error {
 		if err := oneOf("output", output, "short", "json"); err != nil {
 			return err
@@ -66,7 +78,7 @@ func verifyCommand(log *slog.Logger) *cobra.Command {
 	return cmd
 }
 
-// oneOf refuses a flag's value that is none of the known ones.
+// oneOf refuses a flag's value that is not one of the known ones.
 func oneOf(flag, value string, known ...string) error {
 	if slices.Contains(known, value) {
 		return nil

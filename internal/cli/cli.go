@@ -42,8 +42,8 @@ func Main(version string, args []string, stdout, stderr io.Writer) int {
 }
 
 // printError writes a line for each error of those that were joined, and below it
-// its fix. What they quote of others can neither move the cursor nor pass for a
-// line of another program.
+// its evidence and its fix. What they quote of others can neither move the cursor
+// nor pass for a line of another program.
 func printError(out io.Writer, err error) {
 	var joined interface{ Unwrap() []error }
 	if errors.As(err, &joined) && err.Error() == joined.(error).Error() {
@@ -57,8 +57,12 @@ func printError(out io.Writer, err error) {
 			_, _ = fmt.Fprintln(out, "muster: "+term.OneLine(line))
 		}
 	}
-	label := "fix"
-	for _, line := range fix.Of(err).Lines() {
+	printLabelled(out, "why", fix.Why(err))
+	printLabelled(out, "fix", fix.Of(err).Lines())
+}
+
+func printLabelled(out io.Writer, label string, lines []string) {
+	for _, line := range lines {
 		_, _ = fmt.Fprintf(out, "  %-5s%s\n", label, term.OneLine(line))
 		label = ""
 	}

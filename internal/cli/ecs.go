@@ -6,7 +6,6 @@ import (
 	"net/netip"
 
 	"muster/check"
-	"muster/internal/awsapi"
 	"muster/internal/config"
 	"muster/internal/dockerapi"
 	"muster/internal/hostports"
@@ -34,7 +33,7 @@ func elsewhere(cfg *config.Config) bool { return cfg.Root != "/" }
 
 // onECS gives the checks systemd, the ECS agent and the ECS API, and where the
 // ports are configured those who look at them.
-func onECS(ctx context.Context, w check.World) check.World {
+func onECS(ctx context.Context, aws *clients, w check.World) check.World {
 	w.Agent = introspection(w.Config)
 	if units.Booted(w.Config.Root) && !elsewhere(w.Config) {
 		if systemd, err := units.Connect(ctx); err == nil {
@@ -43,19 +42,21 @@ func onECS(ctx context.Context, w check.World) check.World {
 			w.NoUnits = err
 		}
 	}
-	if api, err := awsapi.New(ctx, w.Identity.Region, imdsEndpoint()); err == nil && api.Region() != "" {
+	if api, err := aws.of(ctx, w.Identity.Region); err == nil && api.Region() != "" {
 		w.Registry = api
 	}
-	return onPorts(w)
+	return onPorts(aws, w)
 }
 
-func onPorts(w check.World) check.World {
+func onPorts(aws *clients, w check.World) check.World {
 	needs, _, err := reach.ParsePorts(w.Config.Ports)
 	if w.Config.Ports == "" || err != nil {
 		return w
 	}
 	if name := cmp.Or(w.Config.Cluster, w.Record.Cluster); name != "" && w.Identity.InstanceID != "" {
-		w.Ports = func(ctx context.Context) (*ports.Report, error) { return bootPorts(ctx, w.Config, w.Identity, name) }
+		w.Ports = func(ctx context.Context) (*ports.Report, error) {
+			return bootPorts(ctx, aws, w.Config, w.Identity, name)
+		}
 	}
 	if !elsewhere(w.Config) {
 		look := lookAtHost(w.Config)

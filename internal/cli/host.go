@@ -11,10 +11,10 @@ import (
 
 	"muster/bootstrap"
 	"muster/check"
-	"muster/internal/awsapi"
 	"muster/internal/config"
 	"muster/internal/ecsagent"
 	"muster/internal/imds"
+	"muster/internal/ports"
 	"muster/internal/units"
 	"muster/systemd"
 )
@@ -22,10 +22,10 @@ import (
 // imdsEndpoint is the SDK's own variable; empty means the link-local address.
 func imdsEndpoint() string { return os.Getenv("AWS_EC2_METADATA_SERVICE_ENDPOINT") }
 
-// localTimeout bounds one question to a service of this host.
+// localTimeout bounds one request to a service of this host.
 const localTimeout = 5 * time.Second
 
-// host wires the real world together.
+// host wires the parts of bootstrap and verify together.
 func host(cmd *cobra.Command, log *slog.Logger) (*bootstrap.Host, error) {
 	set, err := settings(cmd)
 	if err != nil {
@@ -35,6 +35,7 @@ func host(cmd *cobra.Command, log *slog.Logger) (*bootstrap.Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding this program's own path: %w", err)
 	}
+	aws := &clients{}
 	return &bootstrap.Host{
 		Settings: set,
 		Log:      log,
@@ -42,7 +43,7 @@ func host(cmd *cobra.Command, log *slog.Logger) (*bootstrap.Host, error) {
 			return imds.New(imdsEndpoint(), cfg.IMDSTimeout)
 		},
 		AWS: func(ctx context.Context, region string) (bootstrap.AWS, error) {
-			return awsapi.New(ctx, region, imdsEndpoint())
+			return aws.of(ctx, region)
 		},
 		Units: func(ctx context.Context, root string) (bootstrap.Units, error) {
 			if !units.Booted(root) {
@@ -52,9 +53,11 @@ func host(cmd *cobra.Command, log *slog.Logger) (*bootstrap.Host, error) {
 		},
 		Agent: func(cfg *config.Config) bootstrap.Introspection { return introspection(cfg) },
 		World: func(ctx context.Context, w check.World) check.World {
-			return onNetwork(ctx, onDocker(w))
+			return onNetwork(ctx, aws, onDocker(w))
 		},
-		Ports:     bootPorts,
+		Ports: func(ctx context.Context, cfg *config.Config, id imds.Identity, name string) (*ports.Report, error) {
+			return bootPorts(ctx, aws, cfg, id, name)
+		},
 		UnitFiles: systemd.Units(),
 		Binary:    self,
 	}, nil

@@ -5,7 +5,6 @@ import (
 	"net/netip"
 
 	"muster/check"
-	"muster/internal/awsapi"
 	"muster/internal/fleet"
 	"muster/internal/imds"
 	"muster/internal/kernel"
@@ -14,9 +13,9 @@ import (
 
 // onNetwork gives the checks this host, the metadata service and the ways to AWS.
 // Where the region is not known there is no AWS to be asked.
-func onNetwork(ctx context.Context, w check.World) check.World {
+func onNetwork(ctx context.Context, aws *clients, w check.World) check.World {
 	w.IMDS, w.Net, w.FileSystem = imds.New(imdsEndpoint(), glance), netpath.Prober{}, kernel.FileSystemAt
-	api, err := awsapi.New(ctx, w.Identity.Region, imdsEndpoint())
+	api, err := aws.of(ctx, w.Identity.Region)
 	if err != nil {
 		return w // whoever asks AWS says so
 	}

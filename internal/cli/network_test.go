@@ -19,11 +19,11 @@ func TestTheChecksOfTheNetworkReachTheSandbox(t *testing.T) {
 	}
 	w := check.World{Config: cfg}
 	w.Identity, w.NoIdentity = imds.New(s.IMDSURL(), glance).Identity(t.Context())
-	checks, err := check.Select(check.Catalog(onNetwork(t.Context(), w)), []string{"instance", "network"}, []string{"disk"})
+	checks, err := check.Select(check.Catalog(onNetwork(t.Context(), &clients{}, w)), []string{"instance", "network"}, []string{"disk"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	passing := []string{"imds", "instance-role", "clock", "proxy", "dns", "ecs-endpoints", "poll-endpoint"}
+	passing := []string{"platform", "imds", "instance-role", "clock", "proxy", "dns", "ecs-endpoints", "poll-endpoint"}
 	for _, r := range check.Run(t.Context(), checks) {
 		if pass := slices.Contains(passing, r.ID); pass != (r.Status == check.Pass) || !pass && r.Status != check.Skip {
 			t.Errorf("%s is %s: %+v", r.ID, r.Status, r.Findings)

@@ -12,7 +12,7 @@ func features() map[string]feature {
 }
 
 func bootFeatures() map[string]feature {
-	const unasked = "names the cluster, and the Auto Scaling group could not be asked for its tag muster:cluster"
+	const unasked = "tag muster:cluster of the Auto Scaling group could not be read"
 	const hook, stack = "signal      launch hook ready: CONTINUE", "signal      CloudFormation stack web: SUCCESS for Workers"
 	tell := []string{"bootstrap", "--cluster", "prod", "--lifecycle-hook", "ready", "--cfn-stack", "web", "--cfn-resource", "Workers", "--cfn-auth", "sigv4"}
 	return map[string]feature{
@@ -27,7 +27,7 @@ func bootFeatures() map[string]feature {
 			policies: []string{"bootstrap"}, lines: [][]string{{"bootstrap", "--cluster", "prdo"}}, works: "no cluster prdo in eu-west-1 of account 123456789012: did you mean prod",
 			without: map[string]lack{
 				"ecs:DescribeClusters": {"cluster     not confirmed", "ecs.config written"},
-				"ecs:ListClusters":     {"or muster would name the nearest", "no cluster prdo in eu-west-1"},
+				"ecs:ListClusters":     {"so similar names are unknown", "no cluster prdo in eu-west-1"},
 			}},
 		"verify, with a hook and a stack": {
 			policies: []string{"bootstrap", "verify", "launch-hook", "signal-sigv4"}, lines: [][]string{tell, {"agent"}, {"verify", "--timeout", "20s"}}, works: stack + "\n",
@@ -39,7 +39,7 @@ func bootFeatures() map[string]feature {
 				"cloudformation:SignalResource":            {stack + " not delivered", hook + "\n"},
 			}},
 		"a hook that is kept waiting": {
-			policies: []string{"launch-hook"}, lines: [][]string{{"verify", "--cluster", "prod", "--lifecycle-hook", "ready", "--timeout", "2s"}}, works: "waits 1h0m0s for a heartbeat",
+			policies: []string{"launch-hook"}, lines: [][]string{{"verify", "--cluster", "prod", "--lifecycle-hook", "ready", "--timeout", "2s"}}, works: "sending a heartbeat every 24m0s",
 			without: map[string]lack{"autoscaling:RecordLifecycleActionHeartbeat": {"heartbeat not delivered", "did NOT register in cluster prod"}}},
 	}
 }
@@ -69,25 +69,25 @@ func portFeatures() map[string]feature {
 	unfound := lack{"finding the peers in ", ""}
 	return map[string]feature{
 		"the ports of the cluster's peers": {
-			policies: []string{"ports"}, lines: ports("--cluster", "prod"), works: "2 peers, 2 needs: 4 OPEN",
+			policies: []string{"ports"}, lines: ports("--cluster", "prod"), works: "2 instances, 2 port ranges: 4 open",
 			without: map[string]lack{
 				"ecs:ListContainerInstances":      unfound,
 				"ecs:DescribeContainerInstances":  unfound,
-				"ec2:DescribeInstances":           {"no pair of addresses to judge", "2 peers"},
-				"ec2:DescribeNetworkAcls":         {"at source ACL of i-0aaaaaaaaaaaaaaa1, 47500-47599 is not known", "2 peers"},
-				"ec2:GetManagedPrefixListEntries": {"at destination ingress of i-0aaaaaaaaaaaaaaa2, 47500-47599 is not known", "2 UNKNOWN, 2 OPEN"},
-				"ec2:DescribeRouteTables":         {"whether an appliance stands between subnets, which references to groups do not survive, is not known", "4 OPEN"},
-				"ec2:DescribeSecurityGroups":      {"groups are known by their rules alone", "4 OPEN"},
-				"ec2:DescribeSecurityGroupRules":  {"rules are named by what they say, not by their ids", "4 OPEN"},
+				"ec2:DescribeInstances":           {"no pair of addresses to judge", "2 instances"},
+				"ec2:DescribeNetworkAcls":         {"at source ACL of i-0aaaaaaaaaaaaaaa1, 47500-47599 is not known", "2 instances"},
+				"ec2:GetManagedPrefixListEntries": {"at destination ingress of i-0aaaaaaaaaaaaaaa2, 47500-47599 is not known", "2 unknown, 2 open"},
+				"ec2:DescribeRouteTables":         {"whether an appliance stands between subnets, which references to groups do not survive, is not known", "4 open"},
+				"ec2:DescribeSecurityGroups":      {"groups are known by their rules alone", "4 open"},
+				"ec2:DescribeSecurityGroupRules":  {"rules are named by what they say, not by their ids", "4 open"},
 			}},
 		"the ports of the group's members": {
-			policies: []string{"ports"}, lines: ports("--asg", "workers"), works: "Auto Scaling group workers in eu-west-1: 3 peers",
+			policies: []string{"ports"}, lines: ports("--asg", "workers"), works: "Auto Scaling group workers in eu-west-1: 3 instances",
 			without: map[string]lack{"autoscaling:DescribeAutoScalingGroups": unfound}},
 		"the ports of a service's tasks": {
-			policies: []string{"ports"}, lines: ports("--cluster", "prod", "--service", "web"), works: "service web in eu-west-1: 2 peers, 2 needs: 4 OPEN",
+			policies: []string{"ports"}, lines: ports("--cluster", "prod", "--service", "web"), works: "service web in eu-west-1: 2 tasks, 2 port ranges: 4 open",
 			without: map[string]lack{"ecs:ListTasks": unfound, "ecs:DescribeTasks": unfound}},
 		"the ports of tasks with interfaces of their own": {
-			policies: []string{"ports"}, lines: ports("--cluster", "prod", "--service", "own"), works: "service own in eu-west-1: 2 peers, 2 needs: 4 OPEN",
-			without: map[string]lack{"ec2:DescribeNetworkInterfaces": {"47500-47599 is not known", "2 peers"}}},
+			policies: []string{"ports"}, lines: ports("--cluster", "prod", "--service", "own"), works: "service own in eu-west-1: 2 tasks, 2 port ranges: 4 open",
+			without: map[string]lack{"ec2:DescribeNetworkInterfaces": {"47500-47599 is not known", "2 tasks"}}},
 	}
 }

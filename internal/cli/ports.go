@@ -267,12 +267,12 @@ const bootSample = 10
 // bootPorts is the check of a boot: this instance and the peers of its cluster, as
 // muster ports on the instance would check it, but brief, because it may have been
 // booted with a thousand others.
-func bootPorts(ctx context.Context, cfg *config.Config, id imds.Identity, name string) (*ports.Report, error) {
+func bootPorts(ctx context.Context, aws *clients, cfg *config.Config, id imds.Identity, name string) (*ports.Report, error) {
 	needs, _, err := reach.ParsePorts(cfg.Ports)
 	if err != nil {
 		return nil, err
 	}
-	api, err := awsapi.New(ctx, id.Region, imdsEndpoint())
+	api, err := aws.of(ctx, id.Region)
 	if err != nil {
 		return nil, err
 	}

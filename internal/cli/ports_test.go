@@ -34,7 +34,7 @@ func TestABootLooksAtItsHostAndDials(t *testing.T) {
 	}
 	port := listener.Addr().(*net.TCPAddr).Port
 	cfg := &config.Config{Root: "/", Ports: fmt.Sprintf("tcp/%d", port), DockerHost: "unix:///nowhere", IntrospectionURL: "http://127.0.0.1:1"}
-	report, err := bootPorts(t.Context(), cfg, id, "prod")
+	report, err := bootPorts(t.Context(), &clients{}, cfg, id, "prod")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -99,7 +99,7 @@ func TestNoSecretOfAProxyReachesTheScreen(t *testing.T) {
 				// Not on loopback, where no proxy leads; 192.0.2.0/24 is nobody's (RFC 5737).
 				t.Setenv("AWS_ENDPOINT_URL_ECS", "https://192.0.2.1")
 				said := clean(t, few, "debug", "-v", "--only", "network", "--skip", "poll-endpoint")
-				went := strings.Contains(said, "dial tcp 127.0.0.1:1: ") || strings.Contains(said, "the proxy in ecs.config is no URL")
+				went := strings.Contains(said, "dial tcp 127.0.0.1:1: ") || strings.Contains(said, "the ECS agent's proxy is not a valid URL")
 				if !went || !strings.Contains(said, "proxy of the ECS agent") || strings.Contains(said, password) {
 					t.Errorf("nothing is told of the proxy, or all: %s", said)
 				}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -37,6 +38,7 @@ func wholeWorld(ctx context.Context, cmd *cobra.Command, log *slog.Logger) (chec
 	if damage != nil {
 		log.Warn(damage.Error(), "phase", "record")
 	}
-	w := check.World{Config: cfg, Record: rec, Identity: id, NoIdentity: noIdentity}
-	return onECS(ctx, onNetwork(ctx, onDocker(w))), nil
+	w := check.World{Config: cfg, Record: rec, Identity: id, NoIdentity: noIdentity, Getenv: os.Getenv}
+	aws := &clients{}
+	return onECS(ctx, aws, onNetwork(ctx, aws, onDocker(w))), nil
 }

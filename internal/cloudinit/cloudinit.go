@@ -1,5 +1,12 @@
-// Package cloudinit reads what cloud-init left about this boot: which data
-// source it found, what went wrong, whether it still runs. It reads no user data.
+// Package cloudinit reads what cloud-init left about this boot: which data source
+// it found, what failed, whether it still runs. Of user data it looks at the form
+// alone, and quotes nothing:
+//
+//	first bytes          what cloud-init does
+//	#!/bin/bash          runs it as a script
+//	#!/bin/bash\r        the kernel finds no interpreter of that name
+//	(blank)#!/bin/bash   ignores it, or cannot run it
+//	IyEvYmluL2Jhc2gK     ignores it: it was encoded twice
 package cloudinit
 
 import (

@@ -19,13 +19,13 @@ func TestParse(t *testing.T) {
 		"an ARN of China":               {text: "arn:aws-cn:ecs:cn-north-1:123456789012:cluster/p", want: Ref{"arn:aws-cn:ecs:cn-north-1:123456789012:cluster/p", "p", "cn-north-1", "123456789012"}},
 		"an ARN of GovCloud":            {text: "arn:aws-us-gov:ecs:us-gov-west-1:123456789012:cluster/p", want: Ref{"arn:aws-us-gov:ecs:us-gov-west-1:123456789012:cluster/p", "p", "us-gov-west-1", "123456789012"}},
 		"empty":                         {text: "", err: "the name is empty"},
-		"quoted":                        {text: `"prod"`, err: "leave them away"},
+		"quoted":                        {text: `"prod"`, err: "the name is quoted"},
 		"over-long":                     {text: strings.Repeat("a", 256), err: "has 256 characters"},
 		"non-ASCII":                     {text: "prodüktion", err: `"prod\u00fcktion"`},
 		"blank inside":                  {text: "my prod", err: "only letters, digits"},
 		"newline":                       {text: "prod\nECS_ENGINE_AUTH_DATA=x", err: "only letters, digits"},
-		"an ARN of a service":           {text: "arn:aws:ecs:eu-west-1:123456789012:service/prod/web", err: "no ECS cluster ARN"},
-		"an ARN of something else":      {text: "arn:aws:s3:::bucket", err: "no ECS cluster ARN"},
+		"an ARN of a service":           {text: "arn:aws:ecs:eu-west-1:123456789012:service/prod/web", err: "not an ECS cluster ARN"},
+		"an ARN of something else":      {text: "arn:aws:s3:::bucket", err: "not an ECS cluster ARN"},
 		"an ARN without a name":         {text: "arn:aws:ecs:eu-west-1:123456789012:cluster/", err: "the name is empty"},
 		"an ARN without an account":     {text: "arn:aws:ecs:eu-west-1::cluster/prod", err: "12-digit account"},
 		"an ARN with a path in the end": {text: arn + "/more", err: "only letters, digits"},
@@ -62,10 +62,18 @@ func TestSame(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a, _ := Parse(c.a)
 			b, _ := Parse(c.b)
-			if got := Same(a, b); got != c.want {
+			if got := Same(a, b); got != c.want || SameText(c.a, c.b) != c.want {
 				t.Errorf("Same(%q, %q) = %v", c.a, c.b, got)
 			}
 		})
+	}
+}
+
+func TestWhatIsNoClusterIsTheSameAsNone(t *testing.T) {
+	for _, text := range []string{"", `"prod"`, "arn:aws:s3:::bucket"} {
+		if SameText(text, text) || SameText(text, "prod") {
+			t.Errorf("%q is the same as a cluster", text)
+		}
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 	"muster/internal/fix"
 )
 
-// Unrecognized is the id of the cause of an error that no rule knows. Its
-// sentence is the line itself.
+// Unrecognized is the id of the cause of an error that no rule knows. Its summary
+// quotes the line.
 const Unrecognized = "unrecognized"
 
 // Cause is what a line of a log means.
@@ -17,20 +17,25 @@ type Cause struct {
 	ID      string // stable, kebab-case
 	Summary string // one sentence of at most maxSummary bytes
 	Fix     fix.Fix
-	Confirm string // what would confirm a cause that is inferred; empty: the line says it
+	Confirm string // what would confirm an inferred cause; empty: nothing was inferred
 }
 
-// rule recognizes a cause in the text of a message. It is data: the first rule
-// of which a sign fits counts.
+// rule recognizes a cause by the text of a message. It is data. The first rule with
+// a matching sign counts.
 type rule struct {
-	id    string
-	signs []string // patterns, any of which is enough
-	not   []string // patterns, none of which may fit
-	// general: the signs are also those of trouble of a task, its registry or its
-	// role. They count only where the line tells what was being done for the instance.
+	id string
+	// source is where the text comes from.
+	source string
+	signs  []string // patterns, any of which is enough
+	not    []string // patterns, none of which may fit
+	// general: the signs also appear in lines about a task, its registry or its role.
+	// They count only if the line names a step that was done for the instance.
 	general bool
-	// info: the message is no error by its level, and yet counts.
+	// info: the message counts although it is logged at info.
 	info bool
+	// bare: the message lacks a detail. A line of the same cause shortly before it,
+	// which has the detail, is used instead.
+	bare bool
 	// same are two captured names whose values must be equal.
 	same    [2]string
 	summary string   // {name}: what a sign captured, or one of facts
@@ -64,15 +69,15 @@ func (r compiledRule) fits(text, low string, values map[string]string) bool {
 	return false
 }
 
-// diagnose returns the first rule that knows text, a message with its error, and
-// what there is to say in its sentence.
+// diagnose returns the first rule that matches text, which is a message with its
+// error, and the values for its summary and fix.
 func diagnose(text string, during activity, info bool) (compiledRule, map[string]string, bool) {
 	low := lower(text)
+	values := facts(text, low, during)
 	for _, r := range tables().rules {
 		if info && !r.info || r.general && during.effect == Unclear {
 			continue
 		}
-		values := facts(text, low, during)
 		if r.fits(text, low, values) {
 			if _, port, err := net.SplitHostPort(values["address"]); err == nil {
 				values["port"] = port
@@ -83,13 +88,14 @@ func diagnose(text string, during activity, info bool) (compiledRule, map[string
 	return compiledRule{}, nil, false
 }
 
-// facts are what a sentence may name whatever the rule: the refused action and
-// its role, and the endpoint that was talked to.
+// facts are the values that every rule can use: the refused action and its role,
+// and the endpoint of the connection.
 func facts(text, low string, during activity) map[string]string {
 	values := map[string]string{
-		"action": deniedAction(text, during.action), "role": first(text, low, "assumed-role/{x}/"),
-		"host": first(text, low, "unable to dial {x} response", "lookup {x} on ", "lookup {x}: ", `post "https://{x}/`, "post https://{x}/", `get "https://{x}/`, "get https://{x}/",
-			`post "http://{x}/`, "dial tcp {x}: "),
+		"action": deniedAction(text, during.action),
+		"role":   first(text, low, "assumed-role/{x}/"),
+		"host": first(text, low, "unable to dial {x} response", "lookup {x} on ", "lookup {x}: ", `post "https://{x}/`, "post https://{x}/",
+			`get "https://{x}/`, "get https://{x}/", `post "http://{x}/`, "dial tcp {x}: "),
 	}
 	values["endpoint"] = values["host"]
 	for name, otherwise := range map[string]string{"role": "ROLE", "host": "an AWS endpoint", "endpoint": "ecs.REGION.amazonaws.com"} {
@@ -140,15 +146,29 @@ const maxSummary = 110
 
 // cause fills in the sentences of the rule.
 func (r compiledRule) cause(values map[string]string) Cause {
-	in := func(text string) string { return expand(text, values) }
-	return Cause{ID: r.id, Summary: cut(strings.TrimRight(in(r.summary), " :,"), maxSummary), Fix: fix.Do(r.do, r.run...).Map(in), Confirm: in(r.confirm)}
+	safe := make(map[string]string)
+	for name, value := range values {
+		safe[name] = value
+		if strings.Trim(value, pasteable) != "" || value == "" {
+			safe[name] = "NAME" // never paste arbitrary text of a log into a command
+		}
+	}
+	to := fix.Fix{Text: expand(r.do, values)}
+	for _, command := range r.run {
+		to.Commands = append(to.Commands, expand(command, safe))
+	}
+	summary := strings.TrimRight(expand(r.summary, values), " :,")
+	return Cause{ID: r.id, Summary: cut(summary, maxSummary), Fix: to, Confirm: r.confirm}
 }
+
+// pasteable are the characters of a value that may stand in a command.
+const pasteable = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._/:@-"
 
 // unknown quotes an error that no rule knows. The whole of it is the evidence.
 func unknown(text string, values map[string]string) Cause {
 	const prefix = ` logged an error: "`
 	quoted := values["who"] + prefix + cut(strings.TrimRight(text, "."), maxSummary-len(values["who"]+prefix)-1) + `"`
-	return Cause{ID: Unrecognized, Summary: quoted, Fix: fix.Do("Read what was logged before it:", "tail -n 50 "+values["file"])}
+	return Cause{ID: Unrecognized, Summary: quoted, Fix: fix.Do("Read the log before this line:", "tail -n 50 "+values["file"])}
 }
 
 // Causes lists the ids of all causes that a log can show.
@@ -168,5 +188,6 @@ func Causes() []string {
 // the others are of ECS, of the AWS SDK (v1 in agents before 1.90, now v2), of Docker, net
 // and crypto/x509.
 func rules() []rule {
-	return slices.Concat(rulesOfDisk(), rulesOfState(), rulesOfSettings(), rulesOfDocker(), rulesOfHost(), rulesOfRegistration(), rulesOfClock(), rulesOfAccess(), rulesOfNetwork())
+	return slices.Concat(rulesOfDisk, rulesOfState, rulesOfSettings, rulesOfDocker, rulesOfSupervisor, rulesOfHost,
+		rulesOfRegistration, rulesOfClock, rulesOfAccess, rulesOfNetwork)
 }

@@ -106,6 +106,11 @@ func TestRulesAreSound(t *testing.T) {
 			}
 			captured = append(captured, placeholders(sign)...)
 		}
+		typical := expand(r.summary, map[string]string{"action": "ecs:RegisterContainerInstance", "host": "ecs-a-1.ap-southeast-1.amazonaws.com",
+			"who": "The ECS agent", "by": "the ECS agent", "policy": "service control policy", "saved": "production", "configured": "production"})
+		if len(typical) > maxSummary {
+			t.Errorf("%s: %d bytes: %s", r.id, len(typical), typical)
+		}
 		for _, text := range append([]string{r.summary, r.do, r.confirm}, r.run...) {
 			for _, name := range placeholders(text) {
 				if !slices.Contains(captured, name) && !strings.HasPrefix(name, "{") {
@@ -118,10 +123,10 @@ func TestRulesAreSound(t *testing.T) {
 
 func TestWordsOfTablesAreInLowerCase(t *testing.T) {
 	var words []string
-	for _, a := range append(activities(), mentions()...) {
+	for _, a := range slices.Concat(activities, mentions) {
 		words = append(words, a.begins...)
 	}
-	for _, word := range slices.Concat(words, ofTasks(), ofTasksCritical(), ofSupervisor(), fullDisks) {
+	for _, word := range slices.Concat(words, ofTasks, ofTasksCritical, ofSupervisor, fullDisks) {
 		if word != lower(word) || word == "" {
 			t.Errorf("%q can never fit", word)
 		}

@@ -41,7 +41,8 @@ func parseLine(line []byte) (entry, bool) {
 		parseLogfmt(string(line), fields)
 	}
 	at, err := time.Parse(time.RFC3339, fields["time"])
-	e := entry{level: fields["level"], time: at, msg: fields["msg"], err: fields["error"], arn: fields["instanceArn"], url: fields["url"] + fields["URL"]}
+	e := entry{level: fields["level"], time: at, msg: fields["msg"], err: fields["error"], arn: fields["instanceArn"]}
+	e.url = fields["url"] + fields["URL"]
 	for _, key := range []string{"task", "taskARN", "taskArn", "container", "containerName"} {
 		e.task = e.task || fields[key] != ""
 	}

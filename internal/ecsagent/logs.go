@@ -9,21 +9,21 @@ import (
 	"time"
 )
 
-// Options are what the caller knows beside the logs.
+// Options are what the caller knows in addition to the logs.
 type Options struct {
-	// Since is when the story begins: logs survive reboots, and are in an image
-	// that was made of a used instance.
+	// Since excludes older lines: logs survive reboots, and an image can hold those
+	// of the instance it was made from.
 	Since time.Time
-	// Registered: the agent answers that it is. What kept it from that is over.
+	// Registered: the agent reports a registration now, so older trouble with it is over.
 	Registered bool
-	// Connected: ECS shows it as connected. What kept it from that is over.
+	// Connected: ECS shows the agent as connected now, so older trouble with that is over.
 	Connected bool
-	// HidesSuccess: the log level leaves out what is logged at info, such as a
-	// registration (HidesSuccess of a level says which do).
+	// HidesSuccess: the log level drops lines at info, such as a registration. The
+	// function of the same name says which levels do.
 	HidesSuccess bool
-	// Now is when the logs are read; zero: now.
+	// Now is when the logs are read; zero means the current time.
 	Now time.Time
-	// Name is that of the agent's log in the directory: empty for ecs-agent.log.
+	// Name is the file name of the agent's log; empty means ecs-agent.log.
 	Name string
 }
 
@@ -47,7 +47,7 @@ type Sighting struct {
 	Time    time.Time
 }
 
-// Where is the file and the line, as far as that is known.
+// Where is the file and, if known, the line.
 func (s Sighting) Where() string {
 	if s.Line == 0 {
 		return s.File
@@ -55,18 +55,18 @@ func (s Sighting) Where() string {
 	return fmt.Sprintf("%s:%d", s.File, s.Line)
 }
 
-// Trouble is what the logs say went wrong since the newest registration that
-// they show. The zero Trouble: nothing did.
+// Trouble is what went wrong since the newest registration in the logs. The zero
+// Trouble: nothing did.
 type Trouble struct {
 	Exits    int       // how often the agent's container exited
 	ExitCode int       // of the last exit: 1 ecs-init restarts it, 5 it does not; 0 if Exits is
 	LastExit time.Time // zero if Exits is
 
-	// Sighting is what keeps the agent from its work; without a cause nothing
-	// does, or the logs do not say.
+	// Sighting is what keeps the agent from working. Without a cause nothing does,
+	// or the logs do not say what.
 	Sighting
-	// Beside is what only impairs it: telemetry, GPUs and the like. The newest
-	// first, each cause once.
+	// Beside is what only impairs it, such as telemetry or GPUs: the newest first,
+	// each cause once.
 	Beside []Sighting
 }
 
@@ -111,22 +111,28 @@ func unread(agentErr, initErr error) error {
 	return errors.Join(agentErr, initErr)
 }
 
-// registers tells the lines that prove a registration. "Registered container
+// registers reports whether the line proves a registration. "Registered container
 // instance with cluster!" follows a successful call of
 // RegisterContainerInstance, the first or a repeated one
 // (ecs-agent/api/ecs/client/ecs_client.go); before 1.15 it is "Registered!".
-// "Instance registration completed
-// successfully" (agent/app/agent.go) also appears when the retries were given
-// up after an hour, without an ARN then. "Restored from checkpoint file" comes
+// "Instance registration completed successfully" (agent/app/agent.go) also appears
+// after an hour of retries without success, and then without an ARN. "Restored from checkpoint file" comes
 // before the call and "Beginning Polling for updates" also without an ARN:
 // neither proves anything.
 func (e entry) registers() bool {
-	return strings.HasPrefix(e.msg, "Registered container instance with cluster") || e.old && e.msg == "Registered!" ||
+	return strings.HasPrefix(e.msg, "Registered container instance with cluster") ||
+		e.old && e.msg == "Registered!" ||
 		strings.HasPrefix(e.msg, "Registration completed successfully. I am running as 'arn:") || // older agents, such as 1.29
 		e.msg == "Instance registration completed successfully" && e.arn != ""
 }
 
-// reaches tells what the line proves to work. What failed of it before is over.
+// starts reports whether the line is one of the first of an agent (agent/app/agent.go:newAgent).
+func (e entry) starts() bool {
+	return !e.init && (e.msg == "Loading configuration" || strings.HasPrefix(e.msg, "Starting Amazon ECS Agent") ||
+		strings.HasPrefix(e.msg, "Starting Agent:"))
+}
+
+// reaches returns what the line proves to work. Trouble with that before it is over.
 func (e entry) reaches() []Effect {
 	switch {
 	case e.init && strings.HasPrefix(e.msg, "Starting Amazon E"): // ecs-init/engine/engine.go:StartSupervised
@@ -134,7 +140,7 @@ func (e entry) reaches() []Effect {
 	case e.init:
 	case e.registers():
 		return []Effect{Start, Boot, Registration, Connection, Telemetry, Unclear, Function}
-	case e.msg == "Registering Instance with ECS", strings.HasPrefix(e.msg, "Restored from checkpoint file"): // agent/app/agent.go:registerContainerInstance
+	case e.msg == "Registering Instance with ECS", strings.HasPrefix(e.msg, "Restored from checkpoint file"): // agent/app/agent.go
 		return []Effect{Start, Boot}
 	case strings.HasPrefix(e.msg, "Connected to ACS"), e.msg == "ACS activity occurred", // ecs-agent/acs/session/session.go
 		strings.HasPrefix(e.msg, "Websocket connection established") && strings.Contains(e.url, "//ecs-a"): // ecs-agent/wsclient/client.go

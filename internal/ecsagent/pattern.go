@@ -56,22 +56,22 @@ func (p pattern) begins(low string) bool {
 	return strings.HasPrefix(low, p[0].literal) && p.find(low, low, map[string]string{})
 }
 
-// lower keeps the length of text, so that places in both are the same.
+// lower is text with its ASCII letters in lower case, so that every byte keeps its place.
 func lower(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= 'A' && r <= 'Z' {
-			return r + 'a' - 'A'
+	out := []byte(text)
+	for i, c := range out {
+		if c >= 'A' && c <= 'Z' {
+			out[i] = c + 'a' - 'A'
 		}
-		return r
-	}, text)
+	}
+	return string(out)
 }
 
 // maxValue bounds a captured text in a sentence, in bytes.
 const maxValue = 60
 
 func tidy(value string) string {
-	value = strings.Trim(value, " \t'\"`.,;:[]()")
-	return cut(value, maxValue)
+	return cut(strings.Trim(value, " \t'\"`.,;:[]()"), maxValue)
 }
 
 // cut shortens text to at most limit bytes, by whole words where it can.

@@ -39,6 +39,10 @@ func openLogs(dir, name string) (files []*os.File, err error) {
 	if err != nil {
 		return nil, err
 	}
+	return openListed(listed)
+}
+
+func openListed(listed []rotation) (files []*os.File, err error) {
 	var problems []error
 	for _, path := range listed[:min(len(listed), maxFiles)] {
 		file, err := openRegular(path.path)

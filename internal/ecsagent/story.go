@@ -8,37 +8,37 @@ import (
 	"muster/internal/redact"
 )
 
-// weight says how well a line explains: the comment of the package has the rule.
+// weight is how well a line explains the trouble; the package comment has the rule.
 type weight int
 
 const (
 	noise       weight = iota
-	vague              // an error that tells neither what was done nor a known reason
-	unexplained        // critical, or the failure of a known step, for a reason that no rule knows
-	known
+	vague              // an error with neither a known step nor a known reason
+	unexplained        // critical, or the failure of a known step, for an unknown reason
+	known              // a rule knows the reason
 )
 
-// scan goes over the entries from the newest to the oldest.
+// scan visits the entries from the newest to the oldest.
 type scan struct {
 	opts    Options
 	trouble Trouble
 	at      place // of the trouble
 	beside  []place
-	// lookedUp counts the lines that were looked up.
-	lookedUp int
-	best     weight
-	blank    bool // the sentence of the trouble lacks a detail, which an older line may have
-	over     map[Effect]bool
-	alive    time.Time // of the newest entry of the agent's own log
-	done     bool      // the newest registration was passed
+	best    weight
+	blank   bool            // the summary of the trouble lacks a detail, which an older line may have
+	over    map[Effect]bool // effects that a newer line shows to work
+	alive   time.Time       // of the newest entry in the agent's own log
+	started time.Time       // when the agent last started
+	done    bool            // the newest registration was passed
+	lookups int             // lines that were looked up in the rules
 }
 
-// again is how long an agent waits at most before it tries again to connect, and
-// logs that it failed (connectionBackoffMax in ecs-agent/acs/session/session.go is
-// two minutes, and its dial takes half of one).
-const again = 5 * time.Minute
+// maxRetry is the longest time between two failures to connect that the agent logs:
+// its backoff is at most two minutes and its dial takes half a minute
+// (ecs-agent/acs/session/session.go:connectionBackoffMax). Later it has connected.
+const maxRetry = 5 * time.Minute
 
-// look takes one entry. False: what is older does not matter.
+// look takes one entry; false: older entries do not matter.
 func (s *scan) look(at place, e entry) bool {
 	if e.time.Before(s.opts.Since) {
 		return false
@@ -48,6 +48,9 @@ func (s *scan) look(at place, e entry) bool {
 	}
 	if s.over == nil {
 		s.over = make(map[Effect]bool)
+	}
+	if s.started.IsZero() && e.starts() {
+		s.started = e.time
 	}
 	if code, exited := e.exitCode(); exited && e.init && !s.done {
 		s.exit(code, e.time)
@@ -70,11 +73,11 @@ func (s *scan) look(at place, e entry) bool {
 	return true
 }
 
-// isOver reports whether what the line tells of has been overcome since.
+// isOver reports whether the failure in the line has been overcome since.
 func (s *scan) isOver(e entry, c complaint) bool {
 	switch {
-	case c.gpus():
-		return false // logged at each start before the registration, which goes on without
+	case c.gpus(): // logged before the registration, which succeeds without GPUs
+		return s.started.Sub(e.time) > time.Minute // by an earlier start
 	case s.over[c.during.effect]:
 		return true
 	case c.during.effect == Start && e.time.Before(s.alive):
@@ -84,19 +87,20 @@ func (s *scan) isOver(e entry, c complaint) bool {
 	case c.during.effect == Connection && s.opts.Connected:
 		return true
 	}
-	late := s.opts.Now.Sub(e.time) > again && e.complains() // "deregistered" is no error, and does not pass
+	late := s.opts.Now.Sub(e.time) > maxRetry && e.complains() // not "deregistered", which is final and logged at info
 	return late && s.opts.HidesSuccess && (c.during.effect == Connection || c.during.effect == Telemetry)
 }
 
-// maxLookedUp bounds how many lines of a scan are looked up in the tables.
-const maxLookedUp = 300
+// maxLookups bounds how many lines of a scan are looked up in the rules.
+const maxLookups = 300
 
 func (s *scan) consider(at place, e entry, c complaint) {
 	beside := c.during.effect == Telemetry || c.during.effect == Function
 	settled := s.best > vague && !s.blank
-	if s.lookedUp++; s.lookedUp > maxLookedUp || settled && !beside {
+	if settled && !beside || s.lookups >= maxLookups {
 		return
 	}
+	s.lookups++
 	m, ok := e.meaning(c)
 	if !ok {
 		return
@@ -124,15 +128,15 @@ func (s *scan) exit(code int, at time.Time) {
 	s.trouble.Exits++
 }
 
-// end settles what all lines together mean.
+// end concludes from all entries.
 func (s *scan) end() Trouble {
 	t := s.trouble
 	t.File, t.Line = s.at.path, s.at.lineNumber()
 	for i, at := range s.beside {
 		t.Beside[i].File, t.Beside[i].Line = at.path, at.lineNumber()
 	}
-	// An agent that was connected, or could not be, and is no longer there: its exit
-	// says more than what it logged before.
+	// The agent had registered and was then stopped or killed: the exit is the
+	// trouble, not what it logged before.
 	ended := t.Exits > 0 && !t.Time.After(t.LastExit) && t.ExitCode != 1 && t.ExitCode != 5
 	if ended && (t.Effect == Connection || t.Effect == Unclear) {
 		t.Sighting = Sighting{}
@@ -143,48 +147,58 @@ func (s *scan) end() Trouble {
 			t.Sighting = Sighting{}
 		}
 	}
-	// Without a registration even what only impairs may tell why.
+	// Without a registration even a minor trouble may be the reason.
 	if t.Cause.ID == "" && !s.opts.Registered && !ended && len(t.Beside) > 0 && (!s.done || t.Beside[0].Effect == Function) {
 		t.Sighting, t.Beside = t.Beside[0], t.Beside[1:]
 	}
 	return t
 }
 
-// complaint is a line that says of the instance that something failed.
+// complaint is a line that reports a failure of the instance.
 type complaint struct {
 	text   string
 	during activity
-	clear  bool // the line tells what was being done
-	task   bool // it is about a task: only a full disk is of interest
+	clear  bool // the line names the step that failed
+	task   bool // it is about a task: only a full disk matters
 }
 
-// tellingInfo are the beginnings of messages of the agent that matter although
-// they are no errors.
-var tellingInfo = []string{"Container instance is deregistered", "Waiting for instance to go InService", "Error from acs"}
+// Messages that matter although they are logged at info: the beginnings of those
+// of the agent, and parts of those of ecs-init.
+var (
+	agentInfo = []string{"Container instance is deregistered", "Waiting for instance to go InService", "Error from acs"}
+	initInfo  = []string{"rror connecting to docker", "panic: ", "fatal error: "}
+)
 
-// complaint is the first look at a line; false: it says nothing of the instance.
+// complaint classifies a line; false: it reports no failure of the instance.
 func (e entry) complaint() (complaint, bool) {
-	telling := func(begin string) bool { return strings.HasPrefix(e.msg, begin) }
-	if !e.complains() && !e.init && !slices.ContainsFunc(tellingInfo, telling) {
+	begins := func(text string) bool { return strings.HasPrefix(e.msg, text) }
+	holds := func(text string) bool { return strings.Contains(e.msg, text) }
+	if !e.complains() && (e.init && !slices.ContainsFunc(initInfo, holds) || !e.init && !slices.ContainsFunc(agentInfo, begins)) {
 		return complaint{}, false
 	}
 	c := complaint{text: e.text()}
 	low := lower(c.text)
-	c.during, c.clear = doing(low, e.init)
-	if e.init && e.aboutTask(low) {
+	c.during, c.clear = begun(low)
+	about := e.aboutTask(low)
+	switch {
+	case e.init && about:
 		return complaint{}, false
-	}
-	if !c.clear && !e.init && e.aboutTask(low) {
+	case c.clear:
+	case about:
 		c.task, c.during.effect = true, Function
 		return c, slices.ContainsFunc(fullDisks, func(sign string) bool { return strings.Contains(low, sign) })
+	case e.init:
+		c.during, c.clear = activity{effect: Start}, true // whatever fails in ecs-init keeps the agent from being started
+	default:
+		c.during, c.clear = mentioned(low)
 	}
 	return c, true
 }
 
-// gpus tells the one line that is about the agent's whole life.
+// gpus reports whether it is the message about missing GPUs, which holds until the agent restarts.
 func (c complaint) gpus() bool { return strings.HasPrefix(c.text, "Config for GPU support is enabled") }
 
-// fullDisks are the signs that the disk which a task lacks is one of the instance.
+// fullDisks are the signs that the full disk in a line about a task is the instance's.
 var fullDisks = []string{"/var/lib/docker", "/var/lib/containerd", "/var/lib/ecs", "failed to register layer", "thin pool"}
 
 // meaning is what a complaint says of the instance.
@@ -196,9 +210,9 @@ type meaning struct {
 	blank  bool // a detail is missing from the sentence of the cause
 }
 
-// meaning looks the line up in the table of causes; false: it is no complaint after all.
+// meaning looks the line up in the rules; false: it reports no failure after all.
 func (e entry) meaning(c complaint) (meaning, bool) {
-	text := redact.Log(c.text) // whole: a part of a secret has no mark
+	text := redact.Log(c.text) // before anything is cut: part of a secret is not recognized
 	r, values, ok := diagnose(text, c.during, !e.complains())
 	switch {
 	case c.task && r.id != "agent-disk-full":
@@ -208,6 +222,7 @@ func (e entry) meaning(c complaint) (meaning, bool) {
 		if !c.task {
 			m.effect = r.effectOf(m.effect)
 		}
+		m.blank = r.bare
 		for _, name := range placeholders(r.summary) {
 			m.blank = m.blank || values[name] == ""
 		}
@@ -222,18 +237,15 @@ func (e entry) meaning(c complaint) (meaning, bool) {
 	return m, true
 }
 
-// effectOf is what the rule says of the effect of a line that does not tell.
+// effectOf corrects the effect of a step for the cause of its failure.
 func (r compiledRule) effectOf(effect Effect) Effect {
-	switch {
-	case r.id == "warm-pool-waiting":
-		return Boot
-	case r.id == "agent-disk-full" && effect == Function:
-		return Unclear // what the agent cannot write, it may need for anything
+	if r.id == "agent-disk-full" && effect == Function {
+		return Unclear // the agent may need what it cannot write for anything
 	}
 	return effect
 }
 
-// names adds who says so.
+// names adds who logged the line, and where.
 func (e entry) names(values map[string]string) map[string]string {
 	if values == nil {
 		values = make(map[string]string)

@@ -103,6 +103,9 @@ func (s statement) faulty(k *Key) (Problem, bool) {
 	if r.Fault != "" {
 		p.Effect = k.effect(r)
 	}
+	if r.Want != "" {
+		p.Effect = r.Want + "; " + p.Effect
+	}
 	switch fault := unwritable(s.key, s.value); {
 	case s.key == "ECS_CLUSTER" && s.value == "":
 		p.What, p.Severity, p.Effect = "is empty", Ignored, "the ECS agent joins the cluster called default"

@@ -31,6 +31,7 @@ type Kind struct {
 type Reading struct {
 	Text     string // as the agent has it afterwards
 	Fault    string // what is wrong with the value, reading on from the key's name; empty if nothing is
+	Want     string // with a Fault of JSON: what the value must be
 	Severity Severity
 	Unset    bool // the agent goes on as if the key were not there
 }
@@ -189,7 +190,8 @@ var hyphens = strings.NewReplacer("\u2010", "-", "\u2011", "-", "\u2012", "-", "
 
 // integer is read by strconv.ParseUint or Atoi, which take no blanks.
 func integer(least, most int64) *Kind {
-	return &Kind{Name: fmt.Sprintf("number from %d to %d", least, most), json: jsonInteger, plain: true, read: func(value, def string) Reading {
+	name := fmt.Sprintf("number from %d to %d", least, most)
+	return &Kind{Name: name, json: jsonInteger, plain: true, read: func(value, def string) Reading {
 		n, err := strconv.ParseInt(value, 10, 64)
 		switch {
 		case err != nil && leadingDigits.MatchString(value):
@@ -296,7 +298,9 @@ func checkValue(key, value string) error {
 		return errors.New("is empty: the ECS agent would join the cluster called default")
 	}
 	if k := byName[key]; k != nil {
-		if r := k.read(value); r.Fault != "" {
+		if r := k.read(value); r.Want != "" {
+			return fmt.Errorf("%s: %s", r.Fault, r.Want)
+		} else if r.Fault != "" {
 			return errors.New(r.Fault)
 		}
 	}

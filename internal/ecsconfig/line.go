@@ -40,7 +40,8 @@ func (s statement) misread() bool {
 }
 
 // invisible are characters that a person does not see and the agent keeps.
-var invisible = strings.NewReplacer("\ufeff", "", "\u200b", "", "\u200c", "", "\u200d", "", "\u2060", "", "\u00ad", "", "\u200e", "", "\u200f", "")
+var invisible = strings.NewReplacer("\ufeff", "", "\u200b", "", "\u200c", "", "\u200d", "", "\u2060", "",
+	"\u00ad", "", "\u200e", "", "\u200f", "")
 
 func visible(text string) string {
 	if isASCII(text) {
@@ -164,7 +165,8 @@ func (s *statement) values(raw string) {
 // known undoes forms that only the kind of a known key tells from a good value.
 func (s *statement) known(k *Key, value string) string {
 	if k.Kind.plain && k.read(value).Fault != "" {
-		if cut := strings.TrimRight(strings.TrimSuffix(strings.TrimSuffix(value, `\n`), `\r`), ",; "); cut != value && cut != "" && k.read(cut).Fault == "" {
+		cut := strings.TrimRight(strings.TrimSuffix(strings.TrimSuffix(value, `\n`), `\r`), ",; ")
+		if cut != value && cut != "" && k.read(cut).Fault == "" {
 			s.note(true, "has punctuation after its value", "remove it")
 			return cut
 		}

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+
+	"muster/internal/fix"
 )
 
 // What keeps Load from reading a settings file, beside what the system reports.
@@ -39,9 +41,20 @@ func Load(path string) ([]byte, error) {
 		if errors.As(err, &reason) {
 			err = reason.Err
 		}
-		return nil, fmt.Errorf("reading %s: %w", path, err)
+		return nil, fix.Wrap(fmt.Errorf("reading %s: %w", path, err), loadFix(path, err))
 	}
 	return data, nil
+}
+
+// loadFix is what to do about err, where that is known.
+func loadFix(path string, err error) fix.Fix {
+	switch {
+	case errors.Is(err, ErrDirectory), errors.Is(err, ErrNotRegular), errors.Is(err, ErrTooLarge):
+		return fix.Do("Move it away:", "sudo mv "+path+" "+path+".old")
+	case errors.Is(err, fs.ErrPermission):
+		return fix.Do("Run it as root.")
+	}
+	return fix.Fix{}
 }
 
 func load(path string) ([]byte, error) {

@@ -121,7 +121,7 @@ func TestProblemsNameLineKeyAndWhatComesOfIt(t *testing.T) {
 		want []string // severity, line, key, what; what comes of it
 	}{
 		"bad JSON": {"A=1\nECS_INSTANCE_ATTRIBUTES={\"a\":1}\n", []string{
-			`fatal: line 2: ECS_INSTANCE_ATTRIBUTES is not a JSON object of strings, such as {"name":"value"}; ` + agentExits}},
+			`fatal: line 2: ECS_INSTANCE_ATTRIBUTES is not a JSON object of strings; it must be a JSON object of strings, such as {"name":"value"}; ` + agentExits}},
 		"quoted JSON that kills": {"ECS_INSTANCE_ATTRIBUTES='{\"a\":\"b\"}'\n", []string{
 			"fatal: line 1: ECS_INSTANCE_ATTRIBUTES has quotes around its value; " + agentExits}},
 		"quoted JSON that is ignored": {"ECS_RESERVED_PORTS='[22]'\n", []string{
@@ -176,9 +176,9 @@ func TestProblemsNameLineKeyAndWhatComesOfIt(t *testing.T) {
 		"an unknown driver": {"ECS_AVAILABLE_LOGGING_DRIVERS=[\"json-file\",\"bogus\"]\n", []string{
 			"fatal: line 1: ECS_AVAILABLE_LOGGING_DRIVERS names the unknown logging driver bogus; " + agentExits}},
 		"a number for a driver": {"ECS_AVAILABLE_LOGGING_DRIVERS=[\"json-file\",5]\n", []string{
-			`fatal: line 1: ECS_AVAILABLE_LOGGING_DRIVERS is not a JSON array of logging drivers, such as ["json-file","awslogs"]; ` + agentExits}},
+			`fatal: line 1: ECS_AVAILABLE_LOGGING_DRIVERS is not a JSON array of logging drivers; it must be a JSON array of logging drivers, such as ["json-file","awslogs"]; ` + agentExits}},
 		"drivers that are no list": {"ECS_AVAILABLE_LOGGING_DRIVERS=json-file,awslogs\n", []string{
-			`ignored: line 1: ECS_AVAILABLE_LOGGING_DRIVERS is not valid JSON from byte 1 on: it must be a JSON array of logging drivers, such as ["json-file","awslogs"]; the ECS agent uses ["json-file","none"]`}},
+			`ignored: line 1: ECS_AVAILABLE_LOGGING_DRIVERS is not valid JSON from byte 1 on; it must be a JSON array of logging drivers, such as ["json-file","awslogs"]; the ECS agent uses ["json-file","none"]`}},
 		"durations": {"ECS_IMAGE_CLEANUP_INTERVAL=1m\nECS_CONTAINER_START_TIMEOUT=1s\nECS_ENGINE_TASK_CLEANUP_WAIT_DURATION=0\nECS_IMAGE_PULL_TIMEOUT=90\nECS_CGROUP_CPU_PERIOD=1s\nECS_POLLING_METRICS_WAIT_DURATION=1m\n", []string{
 			"ignored: line 1: ECS_IMAGE_CLEANUP_INTERVAL is below the minimum of 10m; the ECS agent uses 30m",
 			"ignored: line 2: ECS_CONTAINER_START_TIMEOUT is below the minimum of 45s; the ECS agent uses 45s",
@@ -189,9 +189,9 @@ func TestProblemsNameLineKeyAndWhatComesOfIt(t *testing.T) {
 		"memory with a unit": {"ECS_RESERVED_MEMORY=256MB\n", []string{
 			"ignored: line 1: ECS_RESERVED_MEMORY is not a whole number from 0 to 65535: it has a unit; the ECS agent uses 0"}},
 		"attributes that ECS refuses": {"ECS_INSTANCE_ATTRIBUTES={\"a\":\"" + strings.Repeat("x", 129) + "\"}\nECS_CONTAINER_INSTANCE_TAGS={\"aws:x\":\"y\"}\n", []string{
-			"refused: line 1: ECS_INSTANCE_ATTRIBUTES has an attribute that ECS refuses: a has a value of 129 characters, and at most 128 are allowed; " + ecsRefuses,
-			"refused: line 2: ECS_CONTAINER_INSTANCE_TAGS has a tag that ECS refuses: aws:x begins with aws:, which is reserved; " + ecsRefuses}},
-		"UTF-16":          {"\xff\xfeE\x00C\x00S\x00_\x00C\x00L\x00U\x00S\x00T\x00E\x00R\x00=\x00p\x00\n\x00", []string{"fatal: is UTF-16 text; " + nothingRead + ", and " + noContainer + " with NUL bytes in its environment"}},
+			"refused: line 1: ECS_INSTANCE_ATTRIBUTES has attribute a with a value of 129 characters; ECS allows 128; " + ecsRefuses,
+			"refused: line 2: ECS_CONTAINER_INSTANCE_TAGS has tag aws:x with the reserved prefix aws:; " + ecsRefuses}},
+		"UTF-16":          {"\xff\xfeE\x00C\x00S\x00_\x00C\x00L\x00U\x00S\x00T\x00E\x00R\x00=\x00p\x00\n\x00", []string{"fatal: is UTF-16 text; " + nothingRead + "; the NUL bytes in it may also keep Docker from starting the agent's container"}},
 		"NUL":             {"ECS_CLUSTER=prod\nX=a\x00\n", []string{"fatal: line 2: X holds a NUL byte; " + noContainer}},
 		"JSON":            {"{\"ECS_CLUSTER\":\"prod\"}\n", []string{"misread: is JSON, and must be lines of KEY=value; " + nothingRead}},
 		"gzip":            {"\x1f\x8b\x08\x00\x01\x02\x03\xff\x03abc", []string{"misread: is not a text file; " + nothingRead}},

@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"muster/internal/fix"
 )
 
 // Write replaces the content old of the file at path, as Load returned it, by data: whole
@@ -47,7 +49,7 @@ func write(path string, old, data []byte, before func(step string) error) (bool,
 		}
 		if err != nil {
 			w.abort()
-			return w.replaced, fmt.Errorf("writing %s: %w%s", path, err, remedy(err))
+			return w.replaced, fix.Wrap(fmt.Errorf("writing %s: %w", path, err), writeFix(w.dir, target, err))
 		}
 	}
 	return true, nil
@@ -192,15 +194,16 @@ func (w *writer) abort() {
 	}
 }
 
-// remedy says what to do about err, where it is known.
-func remedy(err error) string {
+// writeFix is what to do about err, where that is known.
+func writeFix(dir, target string, err error) fix.Fix {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return ": free space or inodes there (df, df -i)"
+		return fix.Do("Free space or inodes of this file system:", "df -h "+dir, "df -i "+dir)
 	case errors.Is(err, syscall.EROFS):
-		return ": mount that file system read-write (if it became read-only, dmesg says why)"
+		return fix.Do("Find out why the file system is read-only, then mount it read-write:",
+			"sudo dmesg | grep -iE 'read-only|i/o error'", "sudo mount -o remount,rw $(df --output=target "+dir+" | tail -n 1)")
 	case errors.Is(err, fs.ErrPermission):
-		return ": run as root, and look for an immutable flag (lsattr)"
+		return fix.Do("Run it as root; if it was, remove the immutable flag:", "sudo lsattr "+target, "sudo chattr -i "+target)
 	}
-	return ""
+	return fix.Fix{}
 }

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"muster/internal/fix"
 	"muster/internal/need"
 
 	"github.com/google/go-cmp/cmp"
@@ -270,7 +271,7 @@ func TestWriteFailsWholeAtEveryStep(t *testing.T) {
 				}
 				return nil
 			})
-			if !errors.Is(err, syscall.ENOSPC) || !strings.HasPrefix(err.Error(), "writing "+path+": ") || !strings.HasSuffix(err.Error(), "free space or inodes there (df, df -i)") {
+			if !errors.Is(err, syscall.ENOSPC) || !strings.HasPrefix(err.Error(), "writing "+path+": ") || fix.Of(err).Commands[0] != "df -h "+dir+"/" {
 				t.Errorf("error: %v", err)
 			}
 			want := oldText
@@ -286,10 +287,10 @@ func TestWriteFailsWholeAtEveryStep(t *testing.T) {
 	}
 }
 
-func mustFail(t *testing.T, path, old, text string, cause error, remedy string) {
+func mustFail(t *testing.T, path, old, text string, cause error, step string) {
 	t.Helper()
 	changed, err := Write(path, []byte(old), []byte(text))
-	if changed || !errors.Is(err, cause) || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), remedy) {
+	if changed || !errors.Is(err, cause) || !strings.Contains(err.Error(), path) || !strings.Contains(fix.Of(err).Text, step) {
 		t.Errorf("Write = %v, %v", changed, err)
 	}
 }
@@ -297,7 +298,7 @@ func mustFail(t *testing.T, path, old, text string, cause error, remedy string) 
 func TestWriteToAFullDisk(t *testing.T) {
 	dir := need.SmallDisk(t, "")
 	path := put(t, dir, "ecs.config", oldText)
-	mustFail(t, path, oldText, strings.Repeat("#\n", 64<<10), syscall.ENOSPC, "free space or inodes there")
+	mustFail(t, path, oldText, strings.Repeat("#\n", 64<<10), syscall.ENOSPC, "Free space or inodes")
 	mustHold(t, path, oldText)
 	mustContain(t, dir, "ecs.config")
 	mustWrite(t, path, oldText, newText)
@@ -306,7 +307,7 @@ func TestWriteToAFullDisk(t *testing.T) {
 func TestWriteWithoutInodes(t *testing.T) {
 	dir := need.SmallDisk(t, ",nr_inodes=2")
 	path := put(t, dir, "ecs.config", oldText)
-	mustFail(t, path, oldText, newText, syscall.ENOSPC, "free space or inodes there")
+	mustFail(t, path, oldText, newText, syscall.ENOSPC, "Free space or inodes")
 	mustHold(t, path, oldText)
 	mustContain(t, dir, "ecs.config")
 }
@@ -317,26 +318,26 @@ func TestWriteToAReadOnlyFileSystem(t *testing.T) {
 	if err := unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
 		t.Fatal(err)
 	}
-	mustFail(t, path, oldText, newText, syscall.EROFS, "mount that file system read-write")
-	mustFail(t, filepath.Join(dir, "new", "ecs.config"), "", newText, syscall.EROFS, "mount that file system read-write")
+	mustFail(t, path, oldText, newText, syscall.EROFS, "mount it read-write")
+	mustFail(t, filepath.Join(dir, "new", "ecs.config"), "", newText, syscall.EROFS, "mount it read-write")
 	mustHold(t, path, oldText)
 	if changed, err := Write(path, []byte(oldText), []byte(oldText)); changed || err != nil {
 		t.Errorf("with nothing to write: %v, %v", changed, err)
 	}
 }
 
-func TestRemedyForWhatIsKnown(t *testing.T) {
+func TestTheFixOfWhatIsKnown(t *testing.T) {
 	for err, want := range map[error]string{
-		syscall.EDQUOT: "free space",
-		syscall.EROFS:  "mount that file system read-write",
-		syscall.EPERM:  "immutable flag",
-		syscall.EACCES: "run as root",
+		syscall.EDQUOT: "df -i /etc/ecs/",
+		syscall.EROFS:  "remount,rw $(df --output=target /etc/ecs/ | tail -n 1)",
+		syscall.EPERM:  "chattr -i /etc/ecs/ecs.config",
+		syscall.EACCES: "as root",
 	} {
-		if got := remedy(fmt.Errorf("renaming: %w", err)); !strings.Contains(got, want) {
+		if got := writeFix("/etc/ecs/", "/etc/ecs/ecs.config", fmt.Errorf("renaming: %w", err)); !strings.Contains(got.String(), want) {
 			t.Errorf("%v: %q", err, got)
 		}
 	}
-	if got := remedy(syscall.EIO); got != "" {
+	if got := writeFix("", "", syscall.EIO); !got.IsZero() {
 		t.Errorf("of an unknown cause: %q", got)
 	}
 }

@@ -1,6 +1,9 @@
-// Package exitcode holds muster's exit codes and the error that carries one
-// from the place that knows it to main. The numbers are a contract with
-// scripts and unit files; docs/exit-codes.md repeats them for people.
+// Package exitcode holds muster's exit codes and the error type that carries one to
+// main. The numbers are a contract with scripts and unit files; docs/exit-codes.md
+// lists them for people.
+//
+// 2 is not among them: the Go runtime exits with 2 when a program crashes
+// (docs/adr/0009-usage-exits-64.md).
 package exitcode
 
 import "errors"
@@ -8,18 +11,18 @@ import "errors"
 // The exit codes, the same in every output mode.
 const (
 	Healthy           = 0   // healthy; warnings are allowed
-	Failed            = 1   // a check failed, or something could not be done
-	Usage             = 2   // the command line is wrong
-	Undetermined      = 3   // muster could not look, so it says neither yes nor no
+	Failed            = 1   // a check failed, or an action failed
+	Undetermined      = 3   // muster could not check: neither yes nor no
 	Warnings          = 4   // warnings under --strict
 	NotRegistered     = 10  // the instance did not register in time
-	SignalUndelivered = 11  // registered, but somebody who waits for the word did not get it
+	SignalUndelivered = 11  // registered, but a signal was not delivered
 	Deferred          = 12  // in a warm pool: nothing to verify yet
-	BadConfiguration  = 78  // EX_CONFIG of sysexits(3); units carry RestartPreventExitStatus=78
+	Usage             = 64  // EX_USAGE of sysexits(3): the command line is wrong; units never retry it
+	BadConfiguration  = 78  // EX_CONFIG of sysexits(3): a setting is wrong; units never retry it
 	Interrupted       = 130 // 128 + SIGINT
 )
 
-// Meaning is what one code stands for.
+// Meaning is one code and its meaning.
 type Meaning struct {
 	Code int
 	Text string
@@ -29,19 +32,19 @@ type Meaning struct {
 func Meanings() []Meaning {
 	return []Meaning{
 		{Healthy, "healthy, warnings allowed"},
-		{Failed, "a check failed, or something could not be done"},
-		{Usage, "the command line is wrong"},
-		{Undetermined, "undetermined: muster could not look"},
+		{Failed, "a check failed, or an action failed"},
+		{Undetermined, "undetermined: muster could not check"},
 		{Warnings, "warnings under `--strict`"},
 		{NotRegistered, "not registered in time"},
 		{SignalUndelivered, "registered, but a signal was not delivered"},
 		{Deferred, "deferred: the instance is in a warm pool"},
+		{Usage, "the command line is wrong"},
 		{BadConfiguration, "bad configuration"},
 		{Interrupted, "interrupted"},
 	}
 }
 
-// Error is an error that ends the process with Code.
+// Error is an error with an exit code.
 type Error struct {
 	Code int
 	Err  error
@@ -58,8 +61,7 @@ func Wrap(code int, err error) error {
 	return &Error{Code: code, Err: err}
 }
 
-// Of is the code that err ends the process with: Healthy for nil, Failed for
-// an error that carries none.
+// Of is the exit code of err: Healthy for nil, Failed for an error without a code.
 func Of(err error) int {
 	var coded *Error
 	switch {

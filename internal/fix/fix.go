@@ -47,10 +47,11 @@ func (f Fix) Map(change func(string) string) Fix {
 }
 
 // Error is an error that knows what to do about it. Its text is that of Err:
-// who shows it shows the fix on lines of its own.
+// who shows it shows the evidence and the fix on lines of their own.
 type Error struct {
 	Err error
 	Fix Fix
+	Why []string // evidence, verbatim; what Err says already is not repeated
 }
 
 func (e *Error) Error() string { return e.Err.Error() }
@@ -61,7 +62,15 @@ func Wrap(err error, to Fix) error {
 	if err == nil {
 		return nil
 	}
-	return &Error{err, to}
+	return &Error{Err: err, Fix: to}
+}
+
+// Because gives err evidence and a fix. A nil err stays nil.
+func Because(err error, why []string, to Fix) error {
+	if err == nil {
+		return nil
+	}
+	return &Error{Err: err, Fix: to, Why: why}
 }
 
 // Of is the fix that err carries; zero without one.
@@ -71,4 +80,13 @@ func Of(err error) Fix {
 		return e.Fix
 	}
 	return Fix{}
+}
+
+// Why is the evidence that err carries; nil without any.
+func Why(err error) []string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Why
+	}
+	return nil
 }

@@ -1,6 +1,8 @@
 package fix
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -33,5 +35,19 @@ func TestMapChangesACopy(t *testing.T) {
 	}
 	if diff := cmp.Diff(Do("a:", "b", "c"), was); diff != "" {
 		t.Errorf("the original changed: %s", diff)
+	}
+}
+
+func TestAnErrorCarriesItsEvidenceAndItsFix(t *testing.T) {
+	plain, to := errors.New("docker hangs"), Do("Restart it:", "systemctl restart docker")
+	err := fmt.Errorf("verifying: %w", Because(plain, []string{"no answer in 5s"}, to))
+	if !errors.Is(err, plain) || err.Error() != "verifying: docker hangs" {
+		t.Errorf("%v", err)
+	}
+	if diff := cmp.Diff(to, Of(err)) + cmp.Diff([]string{"no answer in 5s"}, Why(err)); diff != "" {
+		t.Error(diff)
+	}
+	if Because(nil, []string{"x"}, to) != nil || Wrap(nil, to) != nil || Why(plain) != nil || !Of(plain).IsZero() {
+		t.Error("no error became one, or a plain one got evidence")
 	}
 }

@@ -68,7 +68,7 @@ func list[T any](items []T, say func(T) string) string {
 
 func (k socket) String() string { return k.protocol.String() + " " + k.bound.String() }
 
-// with puts what was seen behind where it was; nothing if nothing was.
+// with puts what was seen behind where it was seen; empty without it.
 func with(s *space, what, items string) string {
 	if items == "" {
 		return ""
@@ -81,9 +81,9 @@ func with(s *space, what, items string) string {
 func ignitesMulticast(s *space) Finding {
 	return Finding{
 		ID:       "multicast-finder",
-		Summary:  "Apache Ignite looks for its peers by multicast, its default, and a VPC carries none: it finds nobody",
+		Summary:  "Apache Ignite looks for its peers by multicast, which a VPC does not carry",
 		Evidence: with(s, "", multicast(s, "228.1.2.4", 47400)),
-		Fix:      fix.Do("set an IP finder that works in a VPC: TcpDiscoveryS3IpFinder, TcpDiscoveryElbIpFinder, or TcpDiscoveryVmIpFinder with addresses"),
+		Fix:      fix.Do("Configure an IP finder that works in a VPC: TcpDiscoveryS3IpFinder, TcpDiscoveryElbIpFinder, or TcpDiscoveryVmIpFinder with addresses."),
 	}
 }
 
@@ -91,9 +91,9 @@ func ignitesMulticast(s *space) Finding {
 func tomcatsMulticast(s *space) Finding {
 	return Finding{
 		ID:       "multicast-finder",
-		Summary:  "Tomcat's cluster looks for its members by multicast, its default, and a VPC carries none: it finds nobody",
+		Summary:  "Tomcat looks for its cluster members by multicast, which a VPC does not carry",
 		Evidence: with(s, "", multicast(s, "228.0.0.4", 45564)),
-		Fix:      fix.Do("name the members: StaticMembershipService in place of McastService"),
+		Fix:      fix.Do("List the members in StaticMembershipService, in place of McastService."),
 	}
 }
 
@@ -114,14 +114,14 @@ func multicast(s *space, group string, port uint16) string {
 // (IgniteUtils.resolveLocalAddresses) unless localHost is set.
 func (l *looker) docker0Announced(s *space, hits []socket) Finding {
 	f := Finding{
-		ID: "docker0-announced",
-		Summary: "the node takes docker0 for one of its addresses, which is the same on every host (mostly 172.17.0.1): " +
-			"its peers dial themselves there",
-		Fix:      fix.Do("set localHost of IgniteConfiguration (or IGNITE_LOCAL_HOST) to the instance's private address"),
+		ID:       "docker0-announced",
+		Summary:  "Ignite probably announces the address of docker0, which is the same on every host, to its peers",
+		Fix:      fix.Do("Set localHost of IgniteConfiguration (or IGNITE_LOCAL_HOST) to the private address of the instance."),
+		Confirm:  "the node's log: the line \"Local node addresses\" lists docker0's address, usually 172.17.0.1",
 		Inferred: true,
 	}
 	if s.kind == onHost && l.docker0 && !l.blind {
-		f.Evidence = with(s, "docker0 exists, and bound to all addresses is ", list(hits, func(k socket) string {
+		f.Evidence = with(s, "docker0 exists; bound to all addresses: ", list(hits, func(k socket) string {
 			if k.bound.Addr().IsUnspecified() && ignites(k) {
 				return k.String()
 			}
@@ -140,10 +140,10 @@ func ignites(k socket) bool {
 
 func bridgeAnnounced(s *space, hits []socket) Finding {
 	f := Finding{
-		ID: "bridge-address-announced",
-		Summary: "the server is in a bridge network, and announces its container's address, which no other host can reach, " +
-			"unless it is told to announce the instance's; what it is told cannot be seen from outside",
-		Fix:      fix.Do("use network mode awsvpc or host, or have the server announce the instance's address and ports (Ignite: an AddressResolver)"),
+		ID:       "bridge-address-announced",
+		Summary:  "the server probably announces its address in the bridge network, which no other host can reach",
+		Fix:      fix.Do("Use network mode awsvpc or host, or configure the server to announce the instance's address (Ignite: an AddressResolver)."),
+		Confirm:  "the server's log or configuration: which address it announces to its peers",
 		Inferred: true,
 	}
 	if s.kind == bridged {
@@ -155,11 +155,11 @@ func bridgeAnnounced(s *space, hits []socket) Finding {
 func notPublished(s *space, hits []socket) Finding {
 	f := Finding{
 		ID:      "port-not-published",
-		Summary: "the server listens in a bridge network, and its port is not published: no peer gets to it",
-		Fix:     fix.Do("add the port to portMappings with hostPort equal to containerPort, or use network mode awsvpc or host"),
+		Summary: "the server listens in a bridge network on a port that is not published, so no peer reaches it",
+		Fix:     fix.Do("Add the port to portMappings with hostPort equal to containerPort, or use network mode awsvpc or host."),
 	}
 	if s.kind == bridged {
-		f.Evidence = with(s, "not published is ", list(hits, func(k socket) string {
+		f.Evidence = with(s, "not published: ", list(hits, func(k socket) string {
 			if len(s.published(k.protocol.String(), k.bound.Port())) == 0 {
 				return k.String()
 			}
@@ -181,7 +181,7 @@ func (l *looker) publishedElsewhere(s *space) Finding {
 			}
 			return publication(b)
 		})),
-		Fix: fix.Do("publish it on all addresses: leave the host address out of portMappings (docker run -p 47500:47500), and let the security groups restrict it"),
+		Fix: fix.Do("Publish the port on all addresses of the host, in portMappings, and restrict access by security groups."),
 	}
 }
 
@@ -191,12 +191,13 @@ func (l *looker) otherHostPort(s *space) Finding {
 		Summary: "the port is published under another number than peers dial",
 		Evidence: with(s, "", list(s.bindings, func(b dockerapi.Binding) string {
 			dialled := func(t dockerapi.Binding) bool { return l.replicates(t.Protocol, t.Host.Port()) }
-			if !l.replicates(b.Protocol, b.ContainerPort) || !l.isDialled(b) || slices.ContainsFunc(s.published(b.Protocol, b.ContainerPort), dialled) {
+			if !l.replicates(b.Protocol, b.ContainerPort) || !l.isDialled(b) || slices.ContainsFunc(s.published(b.Protocol, b.ContainerPort),
+				dialled) {
 				return ""
 			}
 			return publication(b)
 		})),
-		Fix: fix.Do("give every replication port a static hostPort equal to its containerPort (not 0), or use network mode awsvpc or host"),
+		Fix: fix.Do("Give every replication port a static hostPort equal to its containerPort (not 0), or use network mode awsvpc or host."),
 	}
 }
 
@@ -221,21 +222,21 @@ func v6Only(s *space, hits []socket) Finding {
 			}
 			return ""
 		})),
-		Fix: fix.Do("bind an IPv4 address; for a JVM: -Djava.net.preferIPv4Stack=true"),
+		Fix: fix.Do("Bind an IPv4 address; for a JVM, set -Djava.net.preferIPv4Stack=true."),
 	}
 }
 
 func boundElsewhere(s *space, hits []socket) Finding {
 	return Finding{
 		ID:      "listener-on-other-address",
-		Summary: "the server listens only on an address at which nobody meets it, such as 127.0.0.1",
-		Evidence: with(s, "peers come to "+s.address()+"; ", list(unmet(s, hits), func(k socket) string {
+		Summary: "the server listens only on an address that peers do not dial, such as 127.0.0.1",
+		Evidence: with(s, "peers dial "+s.address()+"; the server listens on ", list(unmet(s, hits), func(k socket) string {
 			if isV6Only(s, k) {
 				return ""
 			}
 			return k.String()
 		})),
-		Fix: fix.Do("bind the address that peers dial, or all addresses"),
+		Fix: fix.Do("Bind the address that peers dial, or all addresses."),
 	}
 }
 
@@ -244,7 +245,7 @@ func isV6Only(s *space, k socket) bool {
 	return k.bound.Addr().Is6() && !k.bound.Addr().IsLoopback() && !v6
 }
 
-// unmet are the sockets that nobody meets, unless the port has another that is.
+// unmet are the sockets that no peer reaches, unless the port has another one.
 func unmet(s *space, hits []socket) []socket {
 	var out []socket
 	for _, k := range hits {
@@ -263,8 +264,8 @@ func unmet(s *space, hits []socket) []socket {
 func beyondFirst(seen Seen) Finding {
 	f := Finding{
 		ID:      "listener-beyond-first-port",
-		Summary: "a server does not sit on the first port of its range: it is the second on this host, or the first port was taken",
-		Fix:     fix.Do("open the whole range to the peers and name it in the list of addresses (Ignite: 10.0.1.5:47500..47509), not just its first port"),
+		Summary: "a server listens beyond the first port of its range: it is the second here, or the first port was taken",
+		Fix:     fix.Do("Open the whole range to the peers, and list the whole range in their configuration (Ignite: 10.0.1.5:47500..47509)."),
 	}
 	beyond := seen.Ports().Subtract(reach.PortsOf(one(seen.Need.Ports.First)))
 	if seen.Need.Flow == reach.Both && seen.Need.Profile != "" && len(beyond) > 0 {
@@ -278,8 +279,9 @@ func beyondFirst(seen Seen) Finding {
 func (l *looker) noListener(seen Seen) Finding {
 	f := Finding{
 		ID:      "no-listener",
-		Summary: "nothing listens on any port of the range",
-		Fix:     fix.Do("start the server, or correct its ports or the ports that are checked; `ss -lntu` and `docker ps` show what runs"),
+		Summary: "nothing listens on " + seen.Need.String(),
+		Fix: fix.Do("Start the server, or correct its ports or the ports that are checked; show what listens with:", "sudo ss -lntup",
+			"docker ps"),
 	}
 	if !seen.Complete || len(seen.Listeners) > 0 || seen.Need.Flow == reach.Outbound {
 		return f
@@ -306,7 +308,7 @@ func (l *looker) noListener(seen Seen) Finding {
 func (l *looker) ephemeralOverlap() Finding {
 	f := Finding{
 		ID:      "ephemeral-overlap",
-		Summary: "an outgoing connection of this host may take a replication port before the server binds it: the server then moves to the next port, or does not start",
+		Summary: "an outgoing connection may take a replication port before the server binds it",
 	}
 	if slices.ContainsFunc(l.spaces, func(s space) bool { return s.kind == ownENI && len(l.hits(&s)) > 0 }) {
 		return f
@@ -320,7 +322,9 @@ func (l *looker) ephemeralOverlap() Finding {
 	at = at.Intersect(reach.PortsOf(l.report.Ephemeral)).Subtract(l.reserved)
 	if len(at) > 0 {
 		f.Evidence = fmt.Sprintf("%s of net.ipv4.ip_local_port_range, %s, and not of ip_local_reserved_ports", at, l.report.Ephemeral)
-		f.Fix = fix.Do(fmt.Sprintf("sysctl -w net.ipv4.ip_local_reserved_ports=%s, and the same in /etc/sysctl.d for the next boot", l.reserved.Union(at)))
+		setting := fmt.Sprintf("net.ipv4.ip_local_reserved_ports=%s", l.reserved.Union(at))
+		f.Fix = fix.Do("Reserve the ports, now and for the next boot:", "sudo sysctl -w "+setting,
+			"echo "+setting+" | sudo tee /etc/sysctl.d/90-replication-ports.conf")
 	}
 	return f
 }

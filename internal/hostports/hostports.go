@@ -1,5 +1,5 @@
-// Package hostports finds what on this host stands between a container's port
-// and its peers.
+// Package hostports finds what on this host keeps peers away from a container's
+// port.
 //
 // It asks the Docker Engine, the ECS agent and /proc: who listens on the ports of
 // a need, in which network namespace, published where; and which of the usual
@@ -82,7 +82,8 @@ type Finding struct {
 	Summary  string // one sentence
 	Evidence string // what was seen, and where
 	Fix      fix.Fix
-	Inferred bool // what was seen makes it likely; what is configured cannot be seen
+	Inferred bool   // what was seen makes it likely; what is configured cannot be seen
+	Confirm  string // what would confirm an inferred one
 }
 
 // Ports are the ports of the need at which peers find a listener here. Peers are

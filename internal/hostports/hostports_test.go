@@ -103,7 +103,7 @@ func rows() map[string]row {
 		"not published at all": {
 			scene: scene{docker: []string{static(0, "node", 8080)}, containers: map[string][]string{"100": {"tcp 0.0.0.0:8080", "tcp 0.0.0.0:47500"}}},
 			needs: "tcp/47500", want: []string{"bridge-address-announced?", "port-not-published"}, remedy: "portMappings",
-			evidence: []string{"in container node: not published is tcp 0.0.0.0:47500"},
+			evidence: []string{"in container node: not published: tcp 0.0.0.0:47500"},
 			found:    []string{"node 0.0.0.0:47500 -> "},
 		},
 		"awsvpc task: found at its own interface": {
@@ -129,7 +129,7 @@ func rows() map[string]row {
 		},
 		"bound to loopback on the host": {
 			scene: scene{self: "10.0.1.5", host: []string{"tcp 127.0.0.1:2379", "tcp [::1]:2379", "tcp 127.0.0.1:2380", "tcp 10.0.1.5:2380"}}, needs: "etcd",
-			want: []string{"listener-on-other-address"}, evidence: []string{"on the host: peers come to 10.0.1.5; tcp 127.0.0.1:2379, tcp [::1]:2379"},
+			want: []string{"listener-on-other-address"}, evidence: []string{"on the host: peers dial 10.0.1.5; the server listens on tcp 127.0.0.1:2379, tcp [::1]:2379"},
 			found: []string{" 127.0.0.1:2379 -> ", " [::1]:2379 -> ", " 127.0.0.1:2380 -> ", " 10.0.1.5:2380 -> 10.0.1.5:2380"},
 		},
 		"bound to loopback in the container": {
@@ -142,7 +142,7 @@ func rows() map[string]row {
 		},
 		"IPv6 peers": {
 			scene: scene{self: "fd00::5", host: []string{"tcp [::]:2379", "tcp [fd00::5]:2380", "tcp 0.0.0.0:2381"}}, needs: "tcp/2379-2381",
-			want: []string{"listener-on-other-address"}, evidence: []string{"fd00::5; tcp 0.0.0.0:2381"},
+			want: []string{"listener-on-other-address"}, evidence: []string{"fd00::5; the server listens on tcp 0.0.0.0:2381"},
 			found: []string{" 0.0.0.0:2381 -> ", " [::]:2379 -> [fd00::5]:2379", " [fd00::5]:2380 -> [fd00::5]:2380"},
 		},
 		"a static host port that is not the container's": {

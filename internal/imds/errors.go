@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -21,11 +22,12 @@ const (
 	Refused     Kind = "refused"     // 401 or another 4xx
 	Broken      Kind = "broken"      // 5xx
 	Garbled     Kind = "garbled"     // an answer that is none
+	TurnedOff   Kind = "turned off"  // by AWS_EC2_METADATA_DISABLED in this process's environment
 )
 
 // final says whether trying again cannot help. A 401 passes with a new token;
 // a 404 of a path is an answer.
-func (k Kind) final() bool { return k == Disabled || k == NotFound }
+func (k Kind) final() bool { return k == Disabled || k == NotFound || k == TurnedOff }
 
 // Error is a failure of the metadata service, and says what to do about it.
 type Error struct {
@@ -50,8 +52,13 @@ var remedies = map[Kind]string{
 	NotFound:    "The service does not have this path",
 	Refused:     "The service did not take the request; a proxy in between may have answered instead",
 	Broken:      "The service itself fails; if it stays so, stop and start the instance",
+	TurnedOff:   "Unset AWS_EC2_METADATA_DISABLED",
 	Garbled:     "Something else than the metadata service answers there",
 }
+
+// turnedOff is the variable by which the SDK asks nothing. Its error is of no type
+// of its own, and names the variable (imds.disableImds of v1.20).
+const turnedOff = "AWS_EC2_METADATA_DISABLED"
 
 // outcome is what the last request of an attempt met. The SDK's token errors
 // cannot be unwrapped (imds.retryableError of v1.20 has no Unwrap), so it is
@@ -84,6 +91,8 @@ func (w witness) Do(r *http.Request) (*http.Response, error) {
 // help nobody on an instance, by what was seen.
 func (o *outcome) failure(err error) *Error {
 	switch {
+	case o.status == 0 && o.err == nil && strings.Contains(err.Error(), turnedOff):
+		return &Error{Kind: TurnedOff, Err: errors.New(turnedOff + "=true")}
 	case o.token && o.status == http.StatusForbidden:
 		return &Error{Kind: Disabled, Err: o.problem()}
 	case o.token && o.status == http.StatusNotFound, o.status >= 500:

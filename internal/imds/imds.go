@@ -26,8 +26,8 @@ const (
 	attemptTimeout = 2 * time.Second
 	firstPause     = 100 * time.Millisecond
 	longestPause   = 2 * time.Second
-	// maxAnswer bounds what is read of one answer. User data, the longest
-	// thing that the service holds, has 16 KiB, and muster never reads it.
+	// maxAnswer bounds what is read of one answer. User data, the longest thing
+	// that the service holds, has at most 16 KiB.
 	maxAnswer = 64 << 10
 	// An instance id is part of paths and lines: nothing else may be in it.
 	idLetters = "abcdefghijklmnopqrstuvwxyz0123456789-"
@@ -151,20 +151,21 @@ func (c *Client) LifecycleState(ctx context.Context) (string, error) {
 	return strings.TrimSpace(state), err
 }
 
-// HasUserData says whether there is user data. What is in it is not read.
-func (c *Client) HasUserData(ctx context.Context) (bool, error) {
-	err := c.patiently(ctx, func(ctx context.Context) error {
+// UserData reads user data, which may hold secrets; ok is false where there is
+// none. It is for its form and its settings, and is never shown.
+func (c *Client) UserData(ctx context.Context) (data []byte, ok bool, err error) {
+	err = c.patiently(ctx, func(ctx context.Context) error {
 		out, err := c.api.GetUserData(ctx, &sdk.GetUserDataInput{})
 		if err == nil {
-			err = out.Content.Close()
+			data, err = read(out.Content)
 		}
 		return err
 	})
 	var failure *Error
 	if errors.As(err, &failure) && failure.Kind == NotFound {
-		return false, nil
+		return nil, false, nil
 	}
-	return err == nil, err
+	return data, err == nil, err
 }
 
 // Date is the time by the service's clock, to the second.

@@ -198,19 +198,29 @@ func TestTimeThatIsOverBeforeTheRequestIsSilence(t *testing.T) {
 	}
 }
 
-func TestUserDataIsSeenAndNotRead(t *testing.T) {
+func TestUserData(t *testing.T) {
 	with := New(service(t, map[string]string{"user-data": "#!/bin/sh"}), time.Minute)
-	if got, err := with.HasUserData(t.Context()); !got || err != nil {
-		t.Errorf("got %v, %v", got, err)
+	if got, ok, err := with.UserData(t.Context()); string(got) != "#!/bin/sh" || !ok || err != nil {
+		t.Errorf("got %q, %v, %v", got, ok, err)
 	}
 	without := New(service(t, map[string]string{}), time.Minute)
-	if got, err := without.HasUserData(t.Context()); got || err != nil {
-		t.Errorf("got %v, %v", got, err)
+	if got, ok, err := without.UserData(t.Context()); got != nil || ok || err != nil {
+		t.Errorf("got %q, %v, %v", got, ok, err)
 	}
 	var failure *Error
 	down := New(service(t, nil, answer(403, "")), time.Minute)
-	if got, err := down.HasUserData(t.Context()); got || !errors.As(err, &failure) || failure.Kind != Disabled {
-		t.Errorf("got %v, %v", got, err)
+	if got, ok, err := down.UserData(t.Context()); ok || !errors.As(err, &failure) || failure.Kind != Disabled {
+		t.Errorf("got %q, %v, %v", got, ok, err)
+	}
+}
+
+// The SDK asks nothing with this variable, and a laptop often has it.
+func TestTheVariableThatTurnsItOffIsNamed(t *testing.T) {
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	var failure *Error
+	_, err := New(service(t, map[string]string{}), time.Minute).Identity(t.Context())
+	if !errors.As(err, &failure) || failure.Kind != TurnedOff || !strings.Contains(err.Error(), "AWS_EC2_METADATA_DISABLED") || failure.Attempts != 1 {
+		t.Errorf("got %v", err)
 	}
 }
 

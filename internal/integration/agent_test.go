@@ -106,11 +106,11 @@ func TestARealEngineComesAndGoesUnderTheAgent(t *testing.T) {
 	engine.Start()
 	sees("that it was started, and its container ended", true, 0, 3, 3)
 	engine.Run(image, "exit", "3")
-	await(t, "the crash", func() bool { return said.Count("ended unasked with exit code 3") > 0 })
+	await(t, "the crash", func() bool { return said.Count("exited unexpectedly with code 3") > 0 })
 	if err := agent.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	if err := agent.Wait(); err != nil || said.Count("ended unasked") != 1 {
+	if err := agent.Wait(); err != nil || said.Count("exited unexpectedly") != 1 {
 		t.Errorf("it ended with %v, having said %s", err, said)
 	}
 }

@@ -47,7 +47,7 @@ func TestTheStackOpensTheReplicationPorts(t *testing.T) {
 	group := n.create(t, cloudformation.NewFromConfig(cfg))
 	h := newHost(t, append(environ, "AWS_REGION="+region, "PATH=/nonexistent")...)
 
-	if got := h.muster(t, "ports", "--asg", "web-workers"); got.code != 0 || !strings.Contains(got.stdout, "3 peers, 2 needs: 12 OPEN") {
+	if got := h.muster(t, "ports", "--asg", "web-workers"); got.code != 0 || !strings.Contains(got.stdout, "3 instances, 2 port ranges: 12 open") {
 		t.Error(got.stdout)
 	}
 

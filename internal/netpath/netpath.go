@@ -1,6 +1,6 @@
-// Package netpath tries the way to an AWS endpoint: it resolves names, makes one
-// unauthenticated request, through a proxy where there is one, and says how far
-// it came. What that means for the instance is not judged here.
+// Package netpath tries the path to an AWS endpoint: it resolves names, sends one
+// request without credentials, through a proxy if there is one, and reports how
+// far it got. What that means for the instance is decided by the caller.
 package netpath
 
 import (
@@ -30,7 +30,8 @@ type Answer struct {
 	Err    error     // nil when Reached
 	Status int       // of HTTP, when Reached
 	Date   time.Time // by the server's clock; zero when it did not tell
-	Issuer string    // of the certificate that was not accepted
+	// Certificate is the one that was not accepted; nil: it did not fail for one.
+	Certificate *Certificate
 }
 
 // Prober sends requests. The zero value lives on the host's network.
@@ -69,7 +70,7 @@ func (p Prober) Ask(ctx context.Context, endpoint string, proxy *url.URL) Answer
 	conn, at, err := p.connect(ctx, request.URL, proxy)
 	seen := Answer{Addr: at}
 	if err != nil {
-		seen.Kind, seen.Issuer, seen.Err = classify(err, p.now())
+		seen.Kind, seen.Certificate, seen.Err = p.classify(err)
 		return seen
 	}
 	defer conn.Close()
@@ -78,10 +79,16 @@ func (p Prober) Ask(ctx context.Context, endpoint string, proxy *url.URL) Answer
 		DialContext:       func(context.Context, string, string) (net.Conn, error) { return conn, nil },
 		TLSClientConfig:   &tls.Config{RootCAs: p.Roots, Time: p.Now, MinVersion: tls.VersionTLS12},
 		DisableKeepAlives: true,
+		OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
+			if answer.StatusCode != http.StatusOK {
+				return rejection{answer.Status}
+			}
+			return nil
+		},
 	}
 	response, err := transport.RoundTrip(request)
 	if err != nil {
-		seen.Kind, seen.Issuer, seen.Err = classify(err, p.now())
+		seen.Kind, seen.Certificate, seen.Err = p.classify(err)
 		return seen
 	}
 	defer response.Body.Close()

@@ -65,14 +65,20 @@ func TestCertificatesThatAreNotAccepted(t *testing.T) {
 		url    string
 		want   netpath.Kind
 	}{
-		"of an unknown issuer": {netpath.Prober{Roots: x509.NewCertPool()}, s.URL, netpath.Untrusted},
-		"for another name":     {netpath.Prober{Roots: roots, Dial: to(s.Listener.Addr().String())}, "https://ecs.eu-west-1.amazonaws.com", netpath.Untrusted},
-		"from the future":      {netpath.Prober{Roots: roots, Now: at(t, "1969-01-01")}, s.URL, netpath.NotYetValid},
-		"of the past":          {netpath.Prober{Roots: roots, Now: at(t, "2090-01-01")}, s.URL, netpath.Expired},
+		"of an unknown issuer":                   {netpath.Prober{Roots: x509.NewCertPool()}, s.URL, netpath.Untrusted},
+		"for another name":                       {netpath.Prober{Roots: roots, Dial: to(s.Listener.Addr().String())}, "https://ecs.eu-west-1.amazonaws.com", netpath.WrongName},
+		"for another name, of an unknown issuer": {netpath.Prober{Roots: x509.NewCertPool(), Dial: to(s.Listener.Addr().String())}, "https://ecs.eu-west-1.amazonaws.com", netpath.WrongName},
+		"from the future":                        {netpath.Prober{Roots: roots, Now: at(t, "1969-01-01")}, s.URL, netpath.NotYetValid},
+		"of the past":                            {netpath.Prober{Roots: roots, Now: at(t, "2090-01-01")}, s.URL, netpath.Expired},
 	} {
 		got := c.prober.Ask(t.Context(), c.url, nil)
-		if got.Kind != c.want || got.Issuer != "O=Acme Co" || !got.Addr.IsValid() {
+		if got.Kind != c.want || got.Certificate == nil || !got.Addr.IsValid() {
 			t.Errorf("%s: got %+v", name, got)
+			continue
+		}
+		trusted := c.prober.Roots == roots
+		if shown := got.Certificate; shown.Issuer != "O=Acme Co" || shown.IssuerName != "Acme Co" || shown.Names[0] != "example.com" || shown.NotAfter.Year() != 2084 || shown.Trusted != trusted {
+			t.Errorf("%s: got %+v", name, shown)
 		}
 	}
 }
@@ -158,7 +164,7 @@ func TestAProxyIsAskedInsteadOfTheEndpoint(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := netpath.Prober{}.Ask(t.Context(), "https://ecs.eu-west-1.amazonaws.com", via)
-	if got.Kind != netpath.Failed || !strings.Contains(got.Err.Error(), "Proxy Authentication Required") || got.Addr.String() != via.Host {
+	if got.Kind != netpath.Rejected || !strings.Contains(got.Err.Error(), "407 Proxy Authentication Required") || got.Addr.String() != via.Host {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -229,4 +235,23 @@ func FuzzExempts(f *testing.F) {
 			t.Errorf("* does not leave %q out", host)
 		}
 	})
+}
+
+// The suffixes are those of aws-sdk-go-v2 internal/endpoints/awsrulesfn/partitions.json.
+func TestEveryPartitionHasDualStackNames(t *testing.T) {
+	for ipv4, dual := range map[string]string{
+		"ecs.eu-west-1.amazonaws.com":          "ecs.eu-west-1.api.aws",
+		"ecs-fips.us-gov-west-1.amazonaws.com": "ecs-fips.us-gov-west-1.api.aws",
+		"ecs.cn-north-1.amazonaws.com.cn":      "ecs.cn-north-1.api.amazonwebservices.com.cn",
+		"ecs.eusc-de-east-1.amazonaws.eu":      "ecs.eusc-de-east-1.api.amazonwebservices.eu",
+		"ecs.us-iso-east-1.c2s.ic.gov":         "ecs.us-iso-east-1.api.aws.ic.gov",
+		"ecs.us-isob-east-1.sc2s.sgov.gov":     "ecs.us-isob-east-1.api.aws.scloud",
+		"ecs.eu-isoe-west-1.cloud.adc-e.uk":    "ecs.eu-isoe-west-1.api.cloud-aws.adc-e.uk",
+		"ecs.us-isof-south-1.csp.hci.ic.gov":   "ecs.us-isof-south-1.api.aws.hci.ic.gov",
+		"127.0.0.1":                            "127.0.0.1",
+	} {
+		if got := netpath.DualStack(ipv4); got != dual || netpath.IPv4Only(got) != ipv4 || netpath.DualStack(dual) != dual {
+			t.Errorf("%s: got %s, and back %s", ipv4, got, netpath.IPv4Only(got))
+		}
+	}
 }

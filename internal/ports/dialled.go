@@ -10,20 +10,134 @@ import (
 )
 
 // AddProbe joins a dial from one endpoint to another with the verdict over
-// that need. problem is what the dial met, in the system's words.
+// that need. problem is the error of the dial, in the system's words. A dial of a
+// spare port is not reported.
 func (r *Report) AddProbe(from, to reach.Endpoint, n reach.Need, p reach.Probe, problem string) {
 	v := r.judge.Evaluate(from, to, n)
+	if r.spare(n, v.Outcome).Has(p.Port) {
+		return
+	}
 	r.Probes = append(r.Probes, Probe{
 		To: to.Name, Need: n.String(), Port: p.Port, Contact: p.Contact.String(), Error: problem, Sentence: v.Join(p),
-		passed: p.Contact == reach.Connected || p.Contact == reach.Refused, open: v.Status == reach.Open,
+		passed: p.Contact == reach.Connected || p.Contact == reach.Refused, open: v.Open(n).Has(p.Port),
 		lost: p.Contact == reach.TimedOut || p.Contact == reach.NoRoute,
 	})
 }
 
-// agrees: the dial passed, as the rules say it should.
+// AddUndialled notes why a dial could not be made from here.
+func (r *Report) AddUndialled(why string) {
+	if !r.undialled[why] {
+		if r.undialled == nil {
+			r.undialled = map[string]bool{}
+		}
+		r.undialled[why] = true
+		r.Notes = append(r.Notes, "could not dial from here: "+why)
+	}
+}
+
+// Undialled are the reasons for which no peer at all could be dialled, sorted;
+// empty if one was, or if none was to be.
+func (r *Report) Undialled() []string {
+	if len(r.Probes) > 0 {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(r.undialled))
+}
+
+// Dialled is what the dials of one requirement met, where the rules allow them.
+type Dialled struct {
+	Need  string
+	Ports []uint16 // that were dialled
+	// Peers were dialled, of which Connected accepted a connection, Refused
+	// answered that nothing listens, and Lost did not answer on any port.
+	Peers, Connected, Refused, Lost int
+	Unanswered                      []string // the dials of lost peers, one a peer
+	// Elsewhere: a lost peer answers on a port of another requirement.
+	Elsewhere bool
+	// Listened: a server on this instance uses a port of the requirement.
+	Listened bool
+}
+
+// Dialled sums up the dials by requirement, in the order of the requirements.
+func (r *Report) Dialled() []Dialled {
+	var out []Dialled
+	for _, n := range r.needs {
+		if d := r.dialled(n.String()); d.Peers > 0 {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+func (r *Report) dialled(need string) Dialled {
+	d := Dialled{Need: need, Listened: len(r.listened[need]) > 0}
+	best, elsewhere := map[string]Probe{}, map[string]bool{}
+	var peers []string
+	for _, p := range r.Probes {
+		if p.Need != need {
+			elsewhere[p.To] = elsewhere[p.To] || p.passed
+			continue
+		}
+		if !p.open || !p.passed && !p.lost {
+			continue
+		}
+		if !slices.Contains(d.Ports, p.Port) {
+			d.Ports = append(d.Ports, p.Port)
+		}
+		was, known := best[p.To]
+		if !known {
+			peers = append(peers, p.To)
+		}
+		if !known || p.passed && !was.passed || p.Contact == reach.Connected.String() {
+			best[p.To] = p
+		}
+	}
+	for _, peer := range peers {
+		d.count(best[peer], elsewhere[peer])
+	}
+	return d
+}
+
+func (d *Dialled) count(p Probe, elsewhere bool) {
+	d.Peers++
+	switch {
+	case p.Contact == reach.Connected.String():
+		d.Connected++
+	case p.passed:
+		d.Refused++
+	default:
+		d.Lost++
+		d.Unanswered = append(d.Unanswered, p.String())
+		d.Elsewhere = d.Elsewhere || elsewhere
+	}
+}
+
+// String is "tcp 47500: 2 of 3 peers accept a connection; 1 answers, but nothing
+// listens there".
+func (d Dialled) String() string {
+	text := fmt.Sprintf("%s: %d of %d peers accept a connection", d.Need, d.Connected, d.Peers)
+	if d.Refused > 0 {
+		text += fmt.Sprintf("; %d refused it: the host is reached, and nothing listens there", d.Refused)
+	}
+	if d.Lost > 0 {
+		text += fmt.Sprintf("; no answer from %d", d.Lost)
+	}
+	return text
+}
+
+// String is "port 47500 of i-1: timed out (i/o timeout)".
+func (p Probe) String() string {
+	text := fmt.Sprintf("port %d of %s: %s", p.Port, p.To, p.Contact)
+	if p.Error != "" {
+		text += " (" + p.Error + ")"
+	}
+	return text
+}
+
+// agrees: the dial passed, as the rules say.
 func (p Probe) agrees() bool { return p.passed && p.open }
 
-// Contacts is "8 connected, 4 refused"; empty when nobody was dialled.
+// Contacts is "8 connected, 4 refused"; empty if no peer was dialled.
 func (r *Report) Contacts() string {
 	counts := map[string]int{}
 	for _, p := range r.Probes {
@@ -36,10 +150,10 @@ func (r *Report) Contacts() string {
 	return strings.Join(parts, ", ")
 }
 
-// Filtered are the sentences over the dials that were lost though the rules let
-// them pass: one for each need and peer. They are certain where a peer that
-// answers on another port is among them, or where no one of several peers
-// answered: a single peer that is silent may just be gone.
+// Filtered are the sentences about dials that were lost although the rules allow
+// them: one for each need and peer. They are certain where a lost peer answers on
+// another port, or where several peers were dialled and none answered: a single
+// silent peer may just be gone.
 func (r *Report) Filtered() (sentences []string, certain bool) {
 	told, answers, lost := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, p := range r.Probes {

@@ -23,9 +23,9 @@ func (r *Report) HTML(out io.Writer) error {
 // Section is the report as a part of a page that has the Style.
 func (r *Report) Section() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "<p class=\"sum\">%s, %d peers, %s: <strong class=\"%s\">%s</strong></p>\n",
-		esc(r.Region), len(r.Peers), esc(r.At.Format("2006-01-02 15:04:05 MST")), class(r.worst), esc(r.tally()))
-	for _, note := range r.Notes {
+	fmt.Fprintf(&b, "<p class=\"sum\">%s, %s, %s: <strong class=\"%s\">%s</strong></p>\n",
+		esc(r.Region), r.members(), esc(r.At.Format("2006-01-02 15:04:05 MST")), class(r.worst), esc(r.tally()))
+	for _, note := range slices.Concat(r.Notes, r.Hints) {
 		fmt.Fprintf(&b, "<p class=\"note\">%s</p>\n", esc(note))
 	}
 	r.htmlProblems(&b)
@@ -92,10 +92,14 @@ func (r *Report) htmlFindings(b *strings.Builder) {
 		b.WriteString("<h2>On this host</h2>\n")
 	}
 	for _, f := range r.Findings {
-		fmt.Fprintf(b, "<div class=\"p bad\"><p><strong>%s</strong>%s: %s</p><p>%s</p><p>%s</p></div>\n", esc(f.ID), f.certainty(), esc(f.Summary), esc(f.Evidence), esc(f.Remedy))
+		fmt.Fprintf(b, "<div class=\"p bad\"><p><strong>%s</strong>%s: %s</p><p>%s</p><p>%s</p>", esc(f.ID), f.certainty(), esc(f.Summary), esc(f.Evidence), esc(f.Fix.Text))
+		if commands := strings.Join(f.Fix.Commands, "\n"); commands != "" {
+			fmt.Fprintf(b, "<pre>%s</pre>", esc(commands))
+		}
+		b.WriteString("</div>\n")
 	}
 	if len(r.Probes) > 0 {
-		fmt.Fprintf(b, "<h2>Dialled from here</h2>\n<p>%s</p>\n<ul>\n", esc(r.Contacts()))
+		fmt.Fprintf(b, "<h2>Dialed from here</h2>\n<p>%s</p>\n<ul>\n", esc(r.Contacts()))
 		for _, p := range r.Probes {
 			if !p.agrees() {
 				fmt.Fprintf(b, "<li>%s</li>\n", esc(p.Sentence))

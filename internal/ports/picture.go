@@ -32,7 +32,7 @@ func (r *Report) picture(b *strings.Builder) {
 	left, top := longest*letterWidth+8, longest*letterRise+8
 	width, height := left+len(cols)*cellSize+longest*letterRise, top+len(rows)*cellSize
 	fmt.Fprintf(b, "<h2>The matrix</h2>\n<p>A row dials, a column is dialled; the colour is the worst of all needs: "+
-		"<span class=\"k f-open\"></span> open <span class=\"k f-unknown\"></span> not known <span class=\"k f-bad\"></span> closed <span class=\"k f-self\"></span> the same host</p>\n"+
+		"<span class=\"k f-open\"></span> open <span class=\"k f-unknown\"></span> unknown <span class=\"k f-bad\"></span> closed <span class=\"k f-self\"></span> the same host</p>\n"+
 		"<svg role=\"img\" aria-label=\"matrix of peers\" width=\"%d\" height=\"%d\">\n", width, height)
 	for k, col := range cols {
 		fmt.Fprintf(b, "<text transform=\"translate(%d %d) rotate(-55)\">%s</text>\n", left+k*cellSize+cellSize/2+4, top-6, esc(short(r.label(col))))
@@ -104,7 +104,7 @@ func (r *Report) square(row, col []int) (fill, title string) {
 func (r *Report) worstOf(from, to int) (worst reach.Status, judged bool) {
 	for n := range r.matrix.Needs {
 		if o, ok := r.matrix.At(from, to, n); ok {
-			worst, judged = max(worst, o.Status), true
+			worst, judged = max(worst, r.status(r.matrix.Needs[n], o)), true
 		}
 	}
 	return worst, judged

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"muster/internal/exitcode"
+	"muster/internal/fix"
 	"muster/internal/golden"
 	"muster/reach"
 )
@@ -82,12 +83,12 @@ func TestTables(t *testing.T) {
 }
 
 func TestTheTableCannotMoveTheCursor(t *testing.T) {
-	r := &Report{Findings: []Finding{{"nobody-listens", "java\x1b[2J", "a\nb", "do\u009b", true}}}
+	r := &Report{Findings: []Finding{{ID: "no-listener", Summary: "java\x1b[2J", Evidence: "a\nb", Fix: fix.Do("do\u009b", "run\x1b"), Inferred: true}}}
 	var out strings.Builder
 	if err := r.Table(&out); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasSuffix(out.String(), "\non this host, inferred: java [2J\n  seen  a b\n  do    do \n") {
+	if !strings.HasSuffix(out.String(), "\non this host, probably: java [2J\n  why   a b\n  fix   do \n        run \n") {
 		t.Errorf("%q", out.String())
 	}
 }
@@ -135,7 +136,7 @@ func TestHTMLNeedsNoNetworkAndIsWellFormed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r.Notes = []string{"<script>alert(1)</script>"}
-			r.Findings = []Finding{{"docker-published-on-loopback", "a & b", "<seen>", "do <this>", true}}
+			r.Findings = []Finding{{ID: "published-on-other-address", Summary: "a & b", Evidence: "<seen>", Fix: fix.Do("do <this>:", "run <that>"), Inferred: true}}
 			var out bytes.Buffer
 			if err := r.HTML(&out); err != nil {
 				t.Fatal(err)
@@ -145,7 +146,7 @@ func TestHTMLNeedsNoNetworkAndIsWellFormed(t *testing.T) {
 				t.Errorf("the page refers to something outside it: %s", m)
 			}
 			wellFormed(t, page)
-			if !strings.Contains(page, "<strong>docker-published-on-loopback</strong>, inferred: a &amp; b</p><p>&lt;seen&gt;</p>") {
+			if !strings.Contains(page, "<strong>published-on-other-address</strong>, probably: a &amp; b</p><p>&lt;seen&gt;</p><p>do &lt;this&gt;:</p><pre>run &lt;that&gt;</pre>") {
 				t.Error("the page does not say what was found on the host, and how certain it is")
 			}
 			if (name != "one instance") != strings.Contains(page, "<svg") {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"muster/internal/exitcode"
+	"muster/internal/fix"
 	"muster/reach"
 )
 
@@ -27,8 +28,11 @@ type Question struct {
 	// of each other.
 	Balancers []reach.Endpoint
 	Target    reach.Need
-	Notes     []string // what could not be looked at, and why
-	At        time.Time
+	// Listened are the ports on which servers were found on the instance that asks,
+	// in the order of Needs; nil: not known.
+	Listened []reach.Ports
+	Notes    []string // what could not be checked, and why
+	At       time.Time
 }
 
 // Report is the answer. It is what --output json prints; fields are only ever
@@ -46,15 +50,19 @@ type Report struct {
 	Counts    map[string]int `json:"counts"` // judged pairs times needs, by status
 	Blocks    []Block        `json:"blocks"` // worst first; every pair is in exactly one for each direction asked
 	Notes     []string       `json:"notes,omitempty"`
+	// Hints say where a closed part of a range may not matter.
+	Hints []string `json:"hints,omitempty"`
 
 	// Findings and Probes are added by those who looked.
 	Findings []Finding `json:"findings,omitempty"`
 	Probes   []Probe   `json:"probes,omitempty"`
 
-	worst  reach.Status
-	matrix *reach.Matrix // of all peers, for the picture; nil beside Self
-	judge  *reach.Judge
-	needs  []reach.Need
+	worst     reach.Status
+	matrix    *reach.Matrix // of all peers, for the picture; nil beside Self
+	judge     *reach.Judge
+	needs     []reach.Need
+	listened  map[string]reach.Ports // by need
+	undialled map[string]bool        // why dials could not be made
 }
 
 // Peer is one endpoint.
@@ -75,16 +83,19 @@ type Block struct {
 
 // Outcome is the verdict over one need, told for the block's first pair.
 type Outcome struct {
-	Need     string   `json:"need"`
-	Status   string   `json:"status"`
-	Hop      string   `json:"hop,omitempty"`
-	Missing  string   `json:"missing,omitempty"`
-	Unknown  string   `json:"unknown,omitempty"`
+	Need    string `json:"need"`
+	Status  string `json:"status"`
+	Hop     string `json:"hop,omitempty"`
+	Missing string `json:"missing,omitempty"`
+	Unknown string `json:"unknown,omitempty"`
+	// Spare are closed ports that only further servers on one host would use.
+	Spare    string   `json:"spare,omitempty"`
 	Sentence string   `json:"sentence"`
 	Warnings []string `json:"warnings,omitempty"`
 	Fixes    []Fix    `json:"fixes,omitempty"`
 
 	status reach.Status
+	open   string // the open part, where there is a spare one
 }
 
 // Fix is the least rule that would open what is missing, in two spellings.
@@ -98,7 +109,9 @@ type Finding struct {
 	ID       string `json:"id"`
 	Summary  string `json:"summary"`
 	Evidence string `json:"evidence,omitempty"`
-	Remedy   string `json:"remedy"`
+	// Remedy is Fix in one text.
+	Remedy string  `json:"remedy"`
+	Fix    fix.Fix `json:"fix,omitzero"`
 	// Inferred: what was seen makes it likely; what is configured cannot be seen.
 	Inferred bool `json:"inferred,omitempty"`
 }
@@ -123,9 +136,12 @@ const reportSchema = 1
 func Judge(q Question) (*Report, error) {
 	r := &Report{Schema: reportSchema, Scope: q.Scope, Region: q.Region, At: q.At.UTC().Truncate(time.Second), Notes: q.Notes,
 		Counts: map[string]int{}, Needs: []string{}, Peers: []Peer{}, Blocks: []Block{},
-		needs: q.Needs, judge: reach.NewJudge(q.World)}
-	for _, n := range q.Needs {
+		needs: q.Needs, judge: reach.NewJudge(q.World), listened: map[string]reach.Ports{}}
+	for i, n := range q.Needs {
 		r.Needs = append(r.Needs, n.String())
+		if i < len(q.Listened) {
+			r.listened[n.String()] = q.Listened[i]
+		}
 	}
 	for _, e := range q.Peers {
 		r.Peers = append(r.Peers, peer(e))
@@ -175,33 +191,63 @@ func (r *Report) add(m *reach.Matrix) {
 	for n := range m.Needs {
 		for status, count := range m.Tally(n) {
 			r.Counts[status.String()] += count
-			if count > 0 {
-				r.worst = max(r.worst, status)
-			}
 		}
 	}
 	for _, b := range m.Blocks() {
-		r.Blocks = append(r.Blocks, block(m, b))
+		r.Blocks = append(r.Blocks, r.block(m, b))
+	}
+	for status := reach.Open; status <= reach.Blocked; status++ {
+		if r.Counts[status.String()] > 0 {
+			r.worst = max(r.worst, status)
+		} else {
+			delete(r.Counts, status.String())
+		}
 	}
 }
 
-func block(m *reach.Matrix, b reach.Block) Block {
-	from, to := pair(b)
+func (r *Report) block(m *reach.Matrix, b reach.Block) Block {
+	from, to := pair(m, b)
 	out := Block{From: names(m.From, b.From), To: names(m.To, b.To)}
 	for n := range m.Needs {
-		out.Outcomes = append(out.Outcomes, outcome(m.Verdict(from, to, n)))
+		v := m.Verdict(from, to, n)
+		o := outcome(v)
+		r.ease(&o, v)
+		if o.status != v.Status {
+			pairs := judgedPairs(m, b, n)
+			r.Counts[v.Status.String()] -= pairs
+			r.Counts[o.Status] += pairs
+		}
+		out.Outcomes = append(out.Outcomes, o)
 	}
 	return out
 }
 
-// pair is the pair that stands for the block: the first that is not one
-// endpoint towards itself.
-func pair(b reach.Block) (from, to int) {
-	from, to = b.From[0], b.To[0]
-	if from == to && len(b.To) > 1 {
-		to = b.To[1]
+// judgedPairs are the pairs of a block, without those of an endpoint and itself.
+func judgedPairs(m *reach.Matrix, b reach.Block, need int) (pairs int) {
+	for _, from := range b.From {
+		for _, to := range b.To {
+			if _, judged := m.At(from, to, need); judged {
+				pairs++
+			}
+		}
 	}
-	return from, to
+	return pairs
+}
+
+// pair is the pair that stands for the block: the first that is judged, and not
+// one endpoint towards itself, which an endpoint without a known interface may be.
+func pair(m *reach.Matrix, b reach.Block) (from, to int) {
+	for _, from := range b.From {
+		for _, to := range b.To {
+			if len(m.Needs) == 0 {
+				return from, to
+			}
+			if _, judged := m.At(from, to, 0); judged && m.From[from].Name != m.To[to].Name {
+				return from, to
+			}
+		}
+	}
+	return b.From[0], b.To[0]
 }
 
 func outcome(v reach.Verdict) Outcome {
@@ -237,21 +283,21 @@ func names(all []reach.Endpoint, which []int) []string {
 	return out
 }
 
-// Closed are the sentences of what is known to be closed, and the first fix.
-// What is only not known is none of it.
-func (r *Report) Closed() (sentences []string, fix string) {
+// Closed are the sentences about what is known to be closed, and the first
+// command that opens it. What is unknown is not among them.
+func (r *Report) Closed() (sentences []string, command string) {
 	for _, b := range r.Blocks {
 		for _, o := range b.Outcomes {
 			if o.status <= reach.Unknown {
 				continue
 			}
 			sentences = append(sentences, o.Sentence)
-			if fix == "" && len(o.Fixes) > 0 {
-				fix = o.Fixes[0].Command
+			if command == "" && len(o.Fixes) > 0 {
+				command = o.Fixes[0].Command
 			}
 		}
 	}
-	return sentences, fix
+	return sentences, command
 }
 
 // Err is nil when every port is open, else an error with the exit code: what
@@ -261,7 +307,7 @@ func (r *Report) Err() error {
 	case reach.Open:
 		return nil
 	case reach.Unknown:
-		return exitcode.Wrap(exitcode.Undetermined, fmt.Errorf("%s: some ports could not be judged", r.Scope))
+		return exitcode.Wrap(exitcode.Undetermined, fmt.Errorf("%s: some ports could not be checked", r.Scope))
 	default:
 		return exitcode.Wrap(exitcode.Failed, fmt.Errorf("%s: some ports are closed", r.Scope))
 	}

@@ -3,6 +3,7 @@ package ports
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -17,29 +18,63 @@ const shownNames = 3
 // the matrix with equal rows together.
 func (r *Report) Table(out io.Writer) error {
 	w := &printer{out: out}
-	w.line("%s in %s: %d peers, %d needs: %s", r.Scope, r.Region, len(r.Peers), len(r.Needs), r.tally())
-	for _, note := range r.Notes {
+	w.line("%s in %s: %s, %s: %s", r.Scope, r.Region, r.members(), count(len(r.Needs), "port range"), r.tally())
+	for _, note := range slices.Concat(r.Notes, r.Hints) {
 		w.line("note: %s", note)
 	}
 	r.problems(w)
 	for _, f := range r.Findings {
 		w.line("\non this host%s: %s", f.certainty(), f.Summary)
 		if f.Evidence != "" {
-			w.line("  seen  %s", f.Evidence)
+			w.line("  why   %s", f.Evidence)
 		}
-		w.line("  do    %s", f.Remedy)
+		label := "fix"
+		for _, line := range f.lines() {
+			w.line("  %-6s%s", label, line)
+			label = ""
+		}
 	}
 	r.probes(w)
 	r.grid(w)
 	return w.err
 }
 
-// certainty is what stands behind "on this host".
+// certainty follows "on this host".
 func (f Finding) certainty() string {
 	if f.Inferred {
-		return ", inferred"
+		return ", probably"
 	}
 	return ""
+}
+
+// lines are the fix, a command on a line of its own.
+func (f Finding) lines() []string {
+	if f.Fix.IsZero() && f.Remedy != "" {
+		return strings.Split(f.Remedy, "\n")
+	}
+	return f.Fix.Lines()
+}
+
+// members is "3 instances": what the peers are follows from the scope.
+func (r *Report) members() string {
+	what := "instance"
+	switch word, _, _ := strings.Cut(r.Scope, " "); {
+	case word == "service", word == "task":
+		what = "task"
+	case strings.HasSuffix(r.Scope, "addresses"):
+		what = "address"
+	}
+	return count(len(r.Peers), what)
+}
+
+func count(n int, what string) string {
+	switch {
+	case n == 1:
+		return "1 " + what
+	case strings.HasSuffix(what, "s"):
+		return fmt.Sprintf("%d %ses", n, what)
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // printer keeps the first error of many writes.
@@ -48,7 +83,7 @@ type printer struct {
 	err error
 }
 
-// line writes a line, in which what others have named, a process or a container,
+// line writes a line, in which names chosen by others, such as a container's,
 // cannot move the cursor.
 func (p *printer) line(format string, args ...any) {
 	for i, a := range args {
@@ -61,18 +96,25 @@ func (p *printer) line(format string, args ...any) {
 	}
 }
 
-var statuses = []reach.Status{reach.Blocked, reach.Missing, reach.Stale, reach.Unknown, reach.Open}
-
-// tally is "4 MISSING, 2 OPEN".
+// tally is "4 closed, 2 open": pairs times port ranges. Which of the three kinds
+// of closed it is, the problems say.
 func (r *Report) tally() string {
 	var parts []string
-	for _, s := range statuses {
-		if n := r.Counts[s.String()]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, s))
+	for _, part := range []struct {
+		word     string
+		statuses []reach.Status
+	}{{"closed", []reach.Status{reach.Blocked, reach.Missing, reach.Stale}}, {"unknown", []reach.Status{reach.Unknown}}, {"open",
+		[]reach.Status{reach.Open}}} {
+		n := 0
+		for _, s := range part.statuses {
+			n += r.Counts[s.String()]
+		}
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, part.word))
 		}
 	}
 	if len(parts) == 0 {
-		return "nothing to judge"
+		return "no pair to check"
 	}
 	return strings.Join(parts, ", ")
 }
@@ -99,7 +141,7 @@ func (r *Report) probes(w *printer) {
 	if len(r.Probes) == 0 {
 		return
 	}
-	w.line("\nDialled from here: %s", r.Contacts())
+	w.line("\nDialed from here: %s", r.Contacts())
 	for _, p := range r.Probes {
 		if !p.agrees() {
 			w.line("  %s", p.Sentence)
@@ -138,6 +180,8 @@ func (o Outcome) cell() string {
 		return "-" // not asked in this direction
 	case o.Missing != "":
 		return o.Status + " " + o.Missing
+	case o.open != "":
+		return o.Status + " " + o.open
 	default:
 		return o.Status
 	}

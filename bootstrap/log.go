@@ -8,10 +8,10 @@ import (
 	"muster/internal/fix"
 )
 
-// Progress is one line a phase; the phase travels as an attribute, so that the
-// journal can be searched for it.
+// Progress is one line a phase. The phase is an attribute, so that the journal can
+// be searched for it.
 
-func (h *Host) say(phase, format string, args ...any) {
+func (h *Host) info(phase, format string, args ...any) {
 	h.Log.Info(fmt.Sprintf(format, args...), "phase", phase)
 }
 
@@ -19,7 +19,7 @@ func (h *Host) warn(phase, format string, args ...any) {
 	h.Log.Warn(fmt.Sprintf(format, args...), "phase", phase)
 }
 
-// warnOf warns of an error, and says below it how to fix it.
+// warnOf logs an error, and its fix on lines of their own.
 func (h *Host) warnOf(phase string, err error) {
 	h.warn(phase, "%v", err)
 	for _, line := range fix.Of(err).Lines() {

@@ -1,0 +1,72 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"muster/check"
+	"muster/internal/awsapi"
+	"muster/internal/bootreport"
+	"muster/internal/ecsagent"
+)
+
+// confirm asks the ECS API whether the instance is registered and its agent is
+// connected. The last answer of ECS counts: a later call that fails or that the
+// deadline cuts off takes nothing back. An API that never answers is a warning.
+func (r *run) confirm(ctx context.Context, meta ecsagent.Metadata, report *bootreport.Report) error {
+	var last *known // what ECS answered last
+	for n := 0; ; n++ {
+		ci, err := r.aws.ContainerInstance(ctx, r.wanted.Text, meta.ContainerInstanceARN)
+		switch answered := awsapi.KindOf(err) == ""; {
+		case !answered && last == nil:
+			report.Warnings = append(report.Warnings, "only the ECS agent reports the registration, ECS did not confirm it: "+err.Error())
+			r.warn("verify", "not confirmed: %v", err)
+			return nil
+		case !answered:
+			r.warn("verify", "no new answer from ECS: %v", err)
+			last.Evidence = append(last.Evidence, fmt.Sprintf("no later answer from ECS: %v", err))
+		default:
+			if last = r.evaluate(meta.ContainerInstanceARN, ci, err); last == nil {
+				report.Confirmed = true
+				return nil
+			}
+		}
+		if !last.passes || n == len(r.pace.confirm) {
+			return last
+		}
+		select {
+		case <-ctx.Done():
+			return last
+		case <-time.After(r.pace.confirm[n]):
+		}
+	}
+}
+
+// evaluate returns what is wrong with a registration, as the ECS API describes it.
+func (r *run) evaluate(arn string, ci awsapi.ContainerInstance, err error) *known {
+	r.confirmed = &answered{Clusters: r.aws, instance: ci, err: err}
+	f, bad := check.World{Config: r.cfg, Identity: r.id}.RegistrationFinding(r.wanted.Text, arn, ci, err)
+	if !bad || f.Status != check.Fail {
+		return nil
+	}
+	f.Evidence = slices.Clone(f.Evidence)
+	passes := []string{"container-instance-unknown", "still-registering", "agent-disconnected"}
+	return &known{f, slices.Contains(passes, f.ID)}
+}
+
+// answered is the ECS API with its last answer: the checks ask it again for free.
+type answered struct {
+	Clusters
+	instance awsapi.ContainerInstance
+	err      error
+}
+
+func (a *answered) ContainerInstance(context.Context, string, string) (awsapi.ContainerInstance, error) {
+	return a.instance, a.err
+}
+
+// asKnown is the known failure that err carries.
+func asKnown(err error) (k *known, is bool) { return k, errors.As(err, &k) }

@@ -1,0 +1,115 @@
+package check
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"muster/internal/awsapi"
+	"muster/internal/cluster"
+	"muster/internal/fix"
+	"muster/internal/imds"
+	"muster/internal/nearest"
+)
+
+// Clusters says which clusters there are.
+type Clusters interface {
+	ClusterStatus(ctx context.Context, cluster string) (string, error)
+	ClusterNames(ctx context.Context) ([]string, error)
+}
+
+// rejoin is the command that moves an instance to a cluster: it rewrites ecs.config
+// and restarts the ECS agent. bootstrap's own settings are recorded.
+func rejoin(name string) string { return "sudo muster bootstrap --cluster " + name }
+
+func create(ref cluster.Ref, self imds.Identity) string {
+	return fmt.Sprintf("aws ecs create-cluster --cluster-name %s --region %s", ref.Name, cmp.Or(self.Region, "REGION"))
+}
+
+// ClusterFinding evaluates the cluster that an instance is to join, as ECS and the
+// identity document describe it; false: there is no problem. bootstrap refuses what
+// fails here before it writes anything, so the two never disagree.
+func ClusterFinding(ctx context.Context, clusters Clusters, ref cluster.Ref, origin string, self imds.Identity) (f Finding, bad bool) {
+	if f, bad := foreignCluster(ref, origin, self); bad {
+		return f, true
+	}
+	status, err := clusters.ClusterStatus(ctx, ref.Text)
+	switch {
+	case errors.Is(err, awsapi.ErrNoSuchCluster):
+		return noSuchCluster(ctx, clusters, ref, origin, self), true
+	case err != nil:
+		return CouldNotLook(err, fix.Fix{})[0], true
+	case status == "INACTIVE":
+		return Finding{ID: "cluster-inactive", Status: Fail, Summary: fmt.Sprintf("cluster %s was deleted (INACTIVE)", ref),
+			Evidence: from(ref, origin), SymptomOf: []string{"ecs-config"},
+			Fix: fix.Do("Create the cluster again and join it:", create(ref, self), rejoin(ref.Text))}, true
+	case status != "ACTIVE":
+		return Finding{ID: "cluster-not-active", Status: Warn, Summary: fmt.Sprintf("cluster %s is %s", ref, status),
+			Evidence: append(from(ref, origin), "this status is about the cluster's capacity providers, and may pass"),
+			Fix: fix.Do("Check the status again in a few minutes:",
+				fmt.Sprintf("aws ecs describe-clusters --clusters %s --region %s", ref, cmp.Or(self.Region, "REGION")))}, true
+	}
+	return Finding{}, false
+}
+
+// foreignCluster is the finding on the ARN of a cluster that no instance here can
+// join: RegisterContainerInstance takes clusters of the caller's account and region.
+func foreignCluster(ref cluster.Ref, origin string, self imds.Identity) (Finding, bool) {
+	f := Finding{ID: "cluster-missing", Status: Fail, Evidence: from(ref, origin), SymptomOf: []string{"ecs-config"}}
+	switch {
+	case ref.Region != "" && self.Region != "" && ref.Region != self.Region:
+		f.Summary = fmt.Sprintf("cluster %s is in region %s, and this instance is in %s", ref.Name, ref.Region, self.Region)
+		f.Evidence = append(f.Evidence, "an instance can only join a cluster of its own region")
+	case ref.Account != "" && self.AccountID != "" && ref.Account != self.AccountID:
+		f.Summary = fmt.Sprintf("cluster %s is in account %s, and this instance is in %s", ref.Name, ref.Account, self.AccountID)
+		f.Evidence = append(f.Evidence, "an instance can only join a cluster of its own account")
+	default:
+		return Finding{}, false
+	}
+	f.Fix = fix.Do("Join the cluster of that name here:", rejoin(ref.Name))
+	return f, true
+}
+
+// noSuchCluster names the clusters that may have been meant, where they can be
+// listed.
+func noSuchCluster(ctx context.Context, clusters Clusters, ref cluster.Ref, origin string, self imds.Identity) Finding {
+	f := Finding{ID: "cluster-missing", Status: Fail, Evidence: from(ref, origin), SymptomOf: []string{"ecs-config"},
+		Summary: fmt.Sprintf("no cluster %s in %s of account %s", ref, self.Region, self.AccountID),
+		Fix: fix.Do("List the clusters, then join the right one:",
+			"aws ecs list-clusters --region "+cmp.Or(self.Region, "REGION"), rejoin("NAME"))}
+	names, err := clusters.ClusterNames(ctx)
+	near := nearest.Of(ref.Name, names)
+	switch {
+	case len(near) > 0:
+		f.Summary += ": did you mean " + strings.Join(near, " or ") + "?"
+		f.Fix = fix.Do("Join the right cluster:", rejoin(near[0]))
+	case awsapi.KindOf(err) == awsapi.Denied:
+		f.Evidence = append(f.Evidence, "ecs:ListClusters is not allowed here, so similar names are unknown")
+	case err == nil && len(names) == 0:
+		f.Evidence = append(f.Evidence, "there is no cluster at all in this account and region")
+		f.Fix = fix.Do("Create the cluster and join it:", create(ref, self), rejoin(ref.Name))
+	case err == nil && len(names) <= 5:
+		f.Evidence = append(f.Evidence, "the clusters here are "+strings.Join(names, ", "))
+	}
+	return f
+}
+
+// WrongCluster is the finding on an instance that is registered in cluster is, and
+// was to join wanted, which origin names.
+func WrongCluster(is, wanted, origin, arn, region string) Finding {
+	return Finding{ID: "wrong-cluster", Status: Fail,
+		Summary:  fmt.Sprintf("the ECS agent is in cluster %s, not in %s", nameOf(is), nameOf(wanted)),
+		Evidence: []string{wanted + " is from " + origin, "registered as " + arn}, SymptomOf: []string{"ecs-config", "user-data"},
+		Fix: fix.Do("Move the instance to "+nameOf(wanted)+", then remove its entry in "+nameOf(is)+":",
+			"sudo muster bootstrap --reset-stale-state --cluster "+wanted, deregister(is, arn, region))}
+}
+
+// deregister is the command that removes an entry of a cluster.
+func deregister(clusterName, arn, region string) string {
+	return fmt.Sprintf("aws ecs deregister-container-instance --force --region %s --cluster %s --container-instance %s",
+		cmp.Or(region, "REGION"), nameOf(clusterName), cmp.Or(arn, "ARN"))
+}
+
+func from(ref cluster.Ref, origin string) []string { return []string{ref.Text + " is from " + origin} }

@@ -1,0 +1,220 @@
+package check
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"muster/internal/fix"
+	"muster/internal/netpath"
+)
+
+// failure is what a kind of failure means: one finding for all endpoints that
+// fail so.
+type failure struct {
+	netpath.Kind
+	id        string
+	symptomOf []string
+	// describe sets the summary, the fix and, for an inferred cause, what confirms it.
+	describe func(World, *Finding, []tried)
+}
+
+// kinds are in the order in which they are reported: why() counts on the timeout
+// being the first.
+func kinds() []failure {
+	return []failure{
+		{netpath.TimedOut, "endpoint-timeout", []string{"vpc-path"}, timedOut},
+		{netpath.NoRoute, "endpoint-no-route", nil, noRoute},
+		{netpath.Refused, "endpoint-refused", nil, connectionRefused},
+		{netpath.WrongName, "tls-wrong-name", nil, wrongName},
+		{netpath.Untrusted, "tls-untrusted", nil, untrusted},
+		{netpath.NotYetValid, "tls-not-yet-valid", []string{"clock-skew"}, notYetValid},
+		{netpath.Expired, "tls-expired", []string{"clock-skew"}, expired},
+		{netpath.Unresolved, "endpoint-unresolved", []string{"dns"}, unresolved},
+		{netpath.Rejected, "endpoint-broken", nil, rejected},
+		{netpath.Failed, "endpoint-broken", nil, broken},
+	}
+}
+
+// finding warns only, where the ECS agent works without these endpoints.
+func (k failure) finding(w World, failed []tried) Finding {
+	f := Finding{ID: k.id, Status: Warn, SymptomOf: k.symptomOf}
+	if slices.ContainsFunc(failed, func(t tried) bool { return t.agent }) {
+		f.Status = Fail
+	}
+	k.describe(w, &f, failed)
+	return f
+}
+
+// named is the first endpoint with its address, and how many more fail alike.
+// All that go through a proxy are known by it.
+func named(failed []tried) string {
+	if failed[0].proxied {
+		return failed[0].proxy()
+	}
+	return failed[0].at() + andMore(len(failed)-1, "endpoint")
+}
+
+// proxy is the proxy with the line that sets it.
+func (r resolved) proxy() string {
+	text := "the ECS agent's proxy " + r.via
+	if r.setAt != "" {
+		text += " (" + r.setAt + ")"
+	}
+	return text
+}
+
+// andMore is "", " and 1 more endpoint" or " and 2 more endpoints".
+func andMore(n int, what string) string {
+	switch {
+	case n < 1:
+		return ""
+	case n == 1:
+		return " and 1 more " + what
+	}
+	return fmt.Sprintf(" and %d more %ss", n, what)
+}
+
+func tryProxy(t tried) fix.Fix {
+	return fix.Do("Start the proxy and let this instance reach it, or correct the line and restart the ECS agent:",
+		fmt.Sprintf("curl -sv -m 5 -o /dev/null -x http://%s %s", t.via, t.url), "sudo systemctl restart ecs")
+}
+
+func timedOut(_ World, f *Finding, failed []tried) {
+	f.Summary = "no answer from " + named(failed)
+	f.Fix = fix.Do("Allow tcp 443 to the address in security groups, network ACLs and firewalls:", "curl -sv -m 5 -o /dev/null "+failed[0].url)
+	if failed[0].proxied {
+		f.Fix, f.SymptomOf = tryProxy(failed[0]), nil
+	}
+}
+
+func noRoute(w World, f *Finding, failed []tried) {
+	f.Summary = "this host has no route to " + named(failed)
+	f.Fix = fix.Do("Restore the default route:", "ip route show default", "sudo systemctl restart systemd-networkd")
+	if only, at := w.ipCompatibility(); only == "ipv4" && !w.Net.Families().V4 {
+		f.Summary = at + ": ECS_INSTANCE_IP_COMPATIBILITY=ipv4, but this host has no IPv4 default route"
+		f.Fix = removeLine(at)
+	}
+}
+
+// removeLine takes a setting, at file:line, out of ecs.config.
+func removeLine(at string) fix.Fix {
+	file, line, _ := strings.Cut(at, ":")
+	return fix.Do("Remove the line and restart the ECS agent:", fmt.Sprintf("sudo sed -i '%sd' %s", line, file), "sudo systemctl restart ecs")
+}
+
+func connectionRefused(_ World, f *Finding, failed []tried) {
+	t := failed[0]
+	f.Summary = "connection refused by " + named(failed)
+	f.Fix = fix.Do("Correct what the name resolves to, or the local firewall that rejects tcp 443:", "getent ahosts "+t.host,
+		"sudo iptables -nL OUTPUT")
+	if t.proxied {
+		f.Fix = tryProxy(t)
+	}
+}
+
+// shown is the certificate, which an answer made by hand may lack.
+func (t tried) shown() netpath.Certificate {
+	if t.Certificate == nil {
+		return netpath.Certificate{Trusted: true}
+	}
+	return *t.Certificate
+}
+
+func lookAt(t tried) string {
+	return fmt.Sprintf("openssl s_client -connect %[1]s:443 -servername %[1]s </dev/null | openssl x509 -noout -subject -issuer -dates -ext subjectAltName", t.endpointHost())
+}
+
+func wrongName(_ World, f *Finding, failed []tried) {
+	t, c := failed[0], failed[0].shown()
+	f.Summary = within(t.endpointHost()+" shows a certificate for another name: ", strings.Join(c.Names, ", "))
+	f.Evidence = certificates(failed)
+	f.Fix = fix.Do("Correct what answers for the name: its DNS record, or a proxy or load balancer in between:", "getent ahosts "+t.host,
+		lookAt(t))
+}
+
+func untrusted(_ World, f *Finding, failed []tried) {
+	t, c := failed[0], failed[0].shown()
+	f.Summary = within("the certificate of "+t.endpointHost()+" is from an untrusted issuer: ", c.IssuerName)
+	f.Evidence = certificates(failed)
+	f.Fix = fix.Do("Exempt the endpoint from TLS inspection, or install the CA of the device that inspects TLS, saved as inspection-ca.pem:",
+		"sudo cp inspection-ca.pem /etc/pki/ca-trust/source/anchors/", "sudo update-ca-trust", "sudo systemctl restart ecs")
+	if strings.Contains(c.Issuer, "O=Amazon") {
+		f.Fix = fix.Do("Restore the CA certificates of this host, which lack Amazon's:", "sudo dnf reinstall -y ca-certificates",
+			"sudo systemctl restart ecs")
+	}
+}
+
+func notYetValid(w World, f *Finding, failed []tried) {
+	f.Summary = "the clock is behind: by it, the certificate of " + failed[0].endpointHost() + " is not valid yet"
+	f.Evidence = append(certificates(failed), w.clockSays())
+	f.Fix = fix.Do("Set the clock:", "sudo systemctl restart chronyd", "sudo chronyc makestep")
+	f.Confirm = "chronyc tracking"
+}
+
+func expired(w World, f *Finding, failed []tried) {
+	f.Summary = "by this host's clock, the certificate of " + failed[0].endpointHost() + " has expired"
+	f.Evidence = append(certificates(failed), w.clockSays())
+	f.Fix = fix.Do("Set the clock if it is ahead; if it is right, renew the certificate of the device that shows it:",
+		"sudo chronyc makestep", lookAt(failed[0]))
+}
+
+func (w World) clockSays() string { return "this host's clock: " + w.now().UTC().Format(time.RFC3339) }
+
+// certificates describes each certificate once.
+func certificates(failed []tried) []string {
+	var out []string
+	for _, t := range failed {
+		c := t.shown()
+		text := fmt.Sprintf("certificate: issued by %+.200q for %+.200q", c.Issuer, strings.Join(c.Names, ", "))
+		if !c.NotAfter.IsZero() {
+			text += fmt.Sprintf(", valid from %s to %s", c.NotBefore.UTC().Format(time.DateOnly), c.NotAfter.UTC().Format(time.DateOnly))
+		}
+		if !c.Trusted && t.Kind != netpath.Untrusted {
+			text += "; this host does not trust the issuer"
+		}
+		if c.Issuer != "" && !slices.Contains(out, text) {
+			out = append(out, text)
+		}
+	}
+	return out
+}
+
+// within appends what comes from the network, as far as it fits into a summary.
+func within(summary, text string) string {
+	text = strings.Trim(fmt.Sprintf("%+q", text), `"`)
+	if room := max(20, 110-len(summary)); len(text) > room {
+		text = text[:room-3] + "..."
+	}
+	return summary + text
+}
+
+func unresolved(_ World, f *Finding, failed []tried) {
+	f.Summary = failed[0].host + andMore(len(failed)-1, "endpoint") + " stopped resolving during the check"
+	f.Fix = fix.Do("Correct the name server in /etc/resolv.conf:", "cat /etc/resolv.conf", "getent ahosts "+failed[0].host)
+}
+
+func rejected(_ World, f *Finding, failed []tried) {
+	f.Summary = failed[0].proxy() + " refuses to connect to " + failed[0].endpointHost()
+	f.Fix = fix.Do("Allow the host on the proxy, or give the proxy's user and password in the line:",
+		fmt.Sprintf("curl -sv -m 5 -o /dev/null -x http://%s %s", failed[0].via, failed[0].url))
+}
+
+func broken(w World, f *Finding, failed []tried) {
+	if agent, err := w.proxyOfAgent(); err == nil && errors.Is(failed[0].Err, errNoProxyURL) {
+		f.Summary = agent.setAt + ": the ECS agent's proxy is not a valid URL"
+		f.Fix = fix.Do("Correct the line to http://HOST:PORT, and restart the ECS agent:", "sudo systemctl restart ecs")
+		if strings.ContainsAny(agent.HTTP+agent.HTTPS, `"'`) { // ecs.config is no shell: they belong to the value
+			f.Summary = agent.setAt + ": the quotes are part of the ECS agent's proxy, which is no valid URL"
+			f.Fix = fix.Do("Remove the quotes in the line, and restart the ECS agent:", "sudo systemctl restart ecs")
+		}
+		return
+	}
+	f.Summary = "the connection to " + named(failed) + " was cut off"
+	f.Fix = fix.Do("Find the firewall or proxy that cuts the connection:", "curl -sv -m 5 -o /dev/null "+failed[0].url)
+	if failed[0].proxied {
+		f.Fix = tryProxy(failed[0])
+	}
+}

@@ -1,0 +1,80 @@
+package check
+
+import (
+	"context"
+	"strings"
+
+	"muster/internal/fix"
+)
+
+// lifecycle is never a failure: the group has its reasons. It warns of what the
+// ECS agent must be told because of how the instance was bought or is kept.
+func (w World) lifecycle(ctx context.Context, f *facts) []Finding {
+	state, there, err := w.IMDS.Metadata(ctx, "autoscaling/target-lifecycle-state")
+	if err != nil {
+		return CouldNotLook(err, fix.Fix{})
+	}
+	found := w.spotWithoutDraining(ctx)
+	if !there {
+		return append(found, Skipped("the instance is in no Auto Scaling group")...)
+	}
+	switch state = strings.TrimSpace(state); {
+	case strings.HasPrefix(state, "Warmed:"):
+		f.deferred = state
+		found = append(found, w.warmPool(ctx, state)...)
+	case state == "Standby":
+		found = append(found, Finding{ID: "standby", Status: Warn, Summary: "the Auto Scaling group has put this instance on standby",
+			Evidence: []string{"meta-data/autoscaling/target-lifecycle-state: Standby"},
+			Fix:      fix.Do("Return it to service:", "aws autoscaling exit-standby --region "+w.region()+" --auto-scaling-group-name "+w.group(ctx)+" --instance-ids "+w.instanceID())})
+	case state != "InService":
+		found = append(found, Finding{ID: "leaving", Status: Warn, Summary: "the Auto Scaling group is taking this instance out of service",
+			Evidence: []string{"meta-data/autoscaling/target-lifecycle-state: " + state},
+			Fix:      fix.Do("Read why:", "aws autoscaling describe-scaling-activities --region "+w.region()+" --auto-scaling-group-name "+w.group(ctx)+" --max-items 5")})
+	default:
+		found = append(found, Passed("the Auto Scaling group's target state is InService")...)
+	}
+	return found
+}
+
+// warmPool warns of an ECS agent that registers although the instance waits in
+// the warm pool: only with ECS_WARM_POOLS_CHECK does it wait until the instance
+// goes into service (agent/app/agent.go, waitUntilInstanceInService).
+func (w World) warmPool(ctx context.Context, state string) []Finding {
+	const key = "ECS_WARM_POOLS_CHECK"
+	switch {
+	case w.enabled(key):
+		return []Finding{{ID: "warm-pool", Status: Skip, Summary: "the instance is in the warm pool (" + state + "): the ECS agent registers when it goes into service"}}
+	case w.isRegistered(ctx):
+		return []Finding{{ID: "warm-pool-unchecked", Status: Warn, Summary: key + " is not set: the instance registered while in the warm pool",
+			Evidence: []string{"meta-data/autoscaling/target-lifecycle-state: " + state, "ECS may place tasks here, and Auto Scaling may stop the instance under them"},
+			Fix:      fix.Do("Set it in user data, then build the warm pool again:", "sudo muster bootstrap --ecs "+key+"=true")}}
+	}
+	return []Finding{{ID: "warm-pool", Status: Skip, Summary: "the instance is in the warm pool (" + state + "), and " + key + " is not set: the ECS agent may register at once"}}
+}
+
+// spotWithoutDraining warns of a spot instance whose tasks are not drained when
+// EC2 takes it back (agent/config/config.go, SpotInstanceDrainingEnabled: off by
+// default).
+func (w World) spotWithoutDraining(ctx context.Context) []Finding {
+	const key = "ECS_ENABLE_SPOT_INSTANCE_DRAINING"
+	kind, _, err := w.IMDS.Metadata(ctx, "instance-life-cycle")
+	if err != nil || strings.TrimSpace(kind) != "spot" || w.enabled(key) {
+		return nil
+	}
+	return []Finding{{ID: "spot-draining-off", Status: Warn, Summary: key + " is not set on this spot instance: an interruption kills its tasks",
+		Evidence: []string{"meta-data/instance-life-cycle: spot"},
+		Fix:      fix.Do("Set it, here and in user data:", "sudo muster bootstrap --ecs "+key+"=true")}}
+}
+
+// enabled reports whether the ECS agent reads this switch as true.
+func (w World) enabled(key string) bool { return w.agentSettings().On(key) }
+
+// group is for the commands that are printed: its name stands in a tag that EC2
+// shows where tags are allowed in the metadata.
+func (w World) group(ctx context.Context) string {
+	name, there, err := w.IMDS.Metadata(ctx, "tags/instance/aws:autoscaling:groupName")
+	if err != nil || !there {
+		return "GROUP"
+	}
+	return strings.TrimSpace(name)
+}

@@ -1,0 +1,107 @@
+package check
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"strings"
+)
+
+// platformChecks say whether muster supports where it runs.
+func platformChecks(w World) []Check {
+	return []Check{{ID: "platform", Group: Instance, Title: "muster supports this platform", Findings: []string{"platform-unsupported"},
+		Run: func(context.Context) []Finding { return w.platformFinding() }}}
+}
+
+// platform is one that muster does not support, and how it shows.
+type platform struct{ name, seen string }
+
+func (w World) platformFinding() []Finding {
+	p := w.unsupported()
+	if p.name == "" {
+		return Passed("nothing shows a platform other than ECS on EC2 with Linux")
+	}
+	return []Finding{{ID: "platform-unsupported", Status: Unknown, Summary: p.name + " is not supported: muster covers Linux instances of ECS on EC2",
+		Evidence: []string{p.seen}}}
+}
+
+// unsupported is where muster has nothing to say; its zero value is none such.
+//
+//   - ECS Anywhere: ECS_EXTERNAL=true (agent/config/config.go, External), and no
+//     metadata service.
+//   - Fargate and Managed Instances: AWS_EXECUTION_ENV, which ECS sets in tasks, or
+//     ECS_CONTAINER_METADATA_URI_V4 where there is no metadata service.
+//   - Bottlerocket: os-release; it has no ecs-init and no ecs.config.
+func (w World) unsupported() platform {
+	if w.Config == nil {
+		return platform{}
+	}
+	if env := w.env("AWS_EXECUTION_ENV"); strings.HasPrefix(env, "AWS_ECS_") && env != "AWS_ECS_EC2" {
+		name := map[string]string{"AWS_ECS_FARGATE": "AWS Fargate", "AWS_ECS_MANAGED_INSTANCES": "ECS Managed Instances"}[env]
+		if name == "" {
+			name = env
+		}
+		return platform{name, "AWS_EXECUTION_ENV=" + env}
+	}
+	if uri := w.env("ECS_CONTAINER_METADATA_URI_V4"); uri != "" && w.NoIdentity != nil {
+		return platform{"AWS Fargate", "ECS_CONTAINER_METADATA_URI_V4=" + uri + ", and there is no EC2 metadata service"}
+	}
+	if id, variant := w.osRelease(); id == "bottlerocket" {
+		name := "Bottlerocket"
+		if strings.Contains(variant, "managed") {
+			name = "ECS Managed Instances"
+		}
+		return platform{name, fmt.Sprintf("/etc/os-release: ID=%s, VARIANT_ID=%s", id, variant)}
+	}
+	if w.NoIdentity != nil && w.enabled("ECS_EXTERNAL") {
+		return platform{"ECS Anywhere (an external instance)", "the ECS agent's configuration sets ECS_EXTERNAL=true, and there is no EC2 metadata service"}
+	}
+	return platform{}
+}
+
+func (w World) env(name string) string {
+	if w.Getenv == nil {
+		return ""
+	}
+	return w.Getenv(name)
+}
+
+func (w World) osRelease() (id, variant string) {
+	data, err := os.ReadFile(w.Config.Path("/etc/os-release"))
+	if err != nil {
+		return "", ""
+	}
+	return parseOSRelease(data)
+}
+
+// parseOSRelease reads ID and VARIANT_ID of os-release(5), as far as distributions
+// quote them.
+func parseOSRelease(data []byte) (id, variant string) {
+	lines := bufio.NewScanner(bytes.NewReader(data))
+	for lines.Scan() {
+		key, value, _ := strings.Cut(lines.Text(), "=")
+		value = strings.Trim(strings.TrimSpace(value), `"'`)
+		switch key {
+		case "ID":
+			id = value
+		case "VARIANT_ID":
+			variant = value
+		}
+	}
+	return id, variant
+}
+
+// onThisPlatform leaves the checks as they are on a platform that is supported, and
+// skips all but the first elsewhere: what they would miss is not missing there.
+func (w World) onThisPlatform(checks []Check) []Check {
+	p := w.unsupported()
+	if p.name == "" {
+		return checks
+	}
+	for i := range checks[1:] {
+		checks[i+1].Run = func(context.Context) []Finding { return Skipped("not checked on " + p.name) }
+	}
+	return checks
+}

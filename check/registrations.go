@@ -1,0 +1,43 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"muster/internal/fix"
+)
+
+// registrations finds other container instances of this EC2 instance. An ECS agent
+// that lost its agent.db registers anew, and the old entry stays: it is shown as
+// disconnected, counts for capacity, and holds up a deletion of the cluster.
+func (w World) registrations(ctx context.Context, clusterName, arn string) []Finding {
+	lister, is := w.Registry.(interface {
+		ContainerInstanceARNs(ctx context.Context, cluster, filter string) iter.Seq2[[]string, error]
+	})
+	if !is || arn == "" || w.Identity.InstanceID == "" {
+		return Skipped("nothing to compare: no ECS API, no registration or no instance id")
+	}
+	var others []string
+	for arns, err := range lister.ContainerInstanceARNs(ctx, clusterName, "ec2InstanceId == "+w.Identity.InstanceID) {
+		if err != nil {
+			return CouldNotLook(err, fix.Fix{})
+		}
+		for _, other := range arns {
+			if other != arn {
+				others = append(others, other)
+			}
+		}
+	}
+	if len(others) == 0 {
+		return Passed("no other container instance in the cluster is of this EC2 instance")
+	}
+	f := Finding{ID: "second-registration", Status: Warn,
+		Summary: fmt.Sprintf("this instance is registered %d times in cluster %q", len(others)+1, nameOf(clusterName)), Evidence: []string{"the ECS agent uses " + arn},
+		Fix: fix.Do("Deregister the entry that the ECS agent does not use:")}
+	for _, other := range others[:min(len(others), maxLines)] {
+		f.Evidence = append(f.Evidence, "ECS also has "+other)
+		f.Fix.Commands = append(f.Fix.Commands, "aws ecs deregister-container-instance --region "+w.region()+" --cluster "+nameOf(clusterName)+" --force --container-instance "+other)
+	}
+	return []Finding{f}
+}

@@ -1,0 +1,83 @@
+package ecsagent
+
+// rulesOfDocker: the agent or ecs-init cannot work with the Docker Engine.
+var rulesOfDocker = []rule{
+	{
+		id:     "docker-api-too-old",
+		source: "Docker Engine; agent/app/agent.go:verifyRequiredDockerVersion",
+		signs: []string{
+			"client version {api} is too old*minimum supported api version is {min}, please",
+			"client is too old, minimum supported api version is {min}, please",
+			"client version {api} is too old*minimum supported api version is {min}",
+		},
+		summary: "{who} uses a Docker API version that is too old: client version {api}, the Engine requires {min}",
+		do:      "Update ecs-init and the agent, or install an older Docker Engine:",
+		run:     []string{"sudo yum update -y ecs-init", "sudo systemctl restart ecs"},
+	},
+	{
+		id:     "docker-api-too-old",
+		source: "Docker Engine; agent/app/agent.go:verifyRequiredDockerVersion",
+		signs: []string{
+			"required minimum docker api version {min} is not supported",
+			"client not found for docker version: {min}",
+		},
+		summary: "The Docker Engine does not offer Docker API version {min}, which this agent requires",
+		do:      "Update ecs-init and the agent; Podman cannot replace Docker here:",
+		run:     []string{"sudo yum update -y ecs-init", "sudo systemctl restart ecs"},
+	},
+	{
+		id:      "docker-api-too-old",
+		source:  "Docker Engine; agent/app/agent.go:verifyRequiredDockerVersion",
+		signs:   []string{"client is newer than server (client api version: {api}, server api version: {min})"},
+		summary: "The Docker Engine is too old for {by}: it offers API version {min}, not {api}",
+		do:      "Update the Docker Engine:",
+		run:     []string{"sudo yum update -y docker", "sudo systemctl restart ecs"},
+	},
+	{
+		id:     "docker-socket-denied",
+		source: "net, Docker's client",
+		signs: []string{
+			"docker.sock: connect: permission denied",
+			"permission denied while trying to connect to the docker",
+			"docker.sock*permission denied",
+		},
+		summary: "{who} is denied Docker's socket, /var/run/docker.sock (permission denied)",
+		do:      "Find out what denies it (SELinux, a user namespace), and give the agent's container access:",
+		run:     []string{"ls -lZ /var/run/docker.sock", "getenforce", "sudo ausearch -m avc -ts boot"},
+	},
+	{
+		id:     "docker-unreachable",
+		source: "agent/dockerclient/dockerapi/docker_client.go, ecs-init/engine/engine.go",
+		signs: []string{
+			"ensure docker is running",
+			"could not create docker client",
+			"cannot connect to the docker daemon",
+			"docker.sock: connect:",
+			"docker.sock: no such file",
+			"docker.sock: connection refused",
+			"could not get supported docker versions",
+			"could not check docker for agent image presence",
+			"error creating docker client",
+		},
+		summary: "{who} cannot talk to the Docker Engine",
+		do:      "Find out why Docker does not answer, then restart both:",
+		run:     []string{"systemctl status docker", "journalctl -u docker -n 50", "sudo systemctl restart docker ecs"},
+	},
+	{
+		id:      "docker-unreachable",
+		source:  "agent/dockerclient/dockerapi/docker_client.go, ecs-init/engine/engine.go",
+		info:    true,
+		signs:   []string{"error connecting to docker, backing off", "network error connecting to docker"},
+		summary: "ecs-init cannot talk to the Docker Engine",
+		do:      "Find out why Docker does not answer, then restart both:",
+		run:     []string{"systemctl status docker", "journalctl -u docker -n 50", "sudo systemctl restart docker ecs"},
+	},
+	{
+		id:      "docker-bridge-missing",
+		source:  "ecs-init/docker/docker.go",
+		signs:   []string{"unable to find any virtual docker bridge network interfaces"},
+		summary: "ecs-init finds no network bridge of Docker on the host, and does not start the agent",
+		do:      `Remove "bridge": "none" from /etc/docker/daemon.json, then restart Docker:`,
+		run:     []string{"ip -br link show type bridge", "sudo systemctl restart docker", "sudo systemctl restart ecs"},
+	},
+}

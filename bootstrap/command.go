@@ -69,10 +69,10 @@ func (r *run) withSettings(to fix.Fix) fix.Fix {
 
 // shellQuote leaves plain words alone and puts all others in single quotes.
 func shellQuote(word string) string {
-	odd := func(c rune) bool {
-		return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("-_./:=,@%+", c))
+	plain := func(c rune) bool {
+		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("-_./:=,@%+", c)
 	}
-	if word != "" && strings.IndexFunc(word, odd) < 0 {
+	if word != "" && strings.TrimLeftFunc(word, plain) == "" {
 		return word
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"

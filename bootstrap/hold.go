@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"muster/internal/ecsconfig"
 	"muster/internal/units"
 )
 
@@ -19,7 +18,7 @@ const cloudFinal = "cloud-final.service"
 // Only an agent that has not started yet is held back. A running one may be where it
 // belongs, and ECS would report all its tasks as unknown if it were stopped.
 func (r *run) hold(ctx context.Context) {
-	if r.cfg == nil || errors.Is(r.noUnits, ErrNoSystemd) || r.clusterNamed() {
+	if r.cfg == nil || errors.Is(r.noUnits, ErrNoSystemd) || r.clusterNamed(ctx) {
 		return
 	}
 	ctx, stop := context.WithTimeout(ctx, r.pace.systemd)
@@ -71,9 +70,8 @@ func (r *run) ecsStarted(ctx context.Context) (ecs units.State, started bool, er
 	return ecs, false, nil
 }
 
-// clusterNamed reports whether one of the files that the ECS agent reads names a
-// cluster.
-func (r *run) clusterNamed() bool {
-	settings, _ := ecsconfig.Read(r.sources())
-	return settings.Set("ECS_CLUSTER")
+// clusterNamed reports whether the ECS agent's own configuration names a cluster.
+func (r *run) clusterNamed(ctx context.Context) bool {
+	_, named := r.agentCluster(ctx, r.sources())
+	return named
 }

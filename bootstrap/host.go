@@ -51,6 +51,7 @@ type Metadata interface {
 	Signed(ctx context.Context) (document []byte, signature string, err error)
 	Tag(ctx context.Context, key string) (value string, ok bool, err error)
 	LifecycleState(ctx context.Context) (string, error)
+	UserData(ctx context.Context) (data []byte, ok bool, err error)
 }
 
 // Clusters says which clusters there are.

@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -60,6 +61,20 @@ func (r *run) plan(ref cluster.Ref) (change, error) {
 	return c, nil
 }
 
+// agentCluster is the cluster that the ECS agent's own configuration names, if it does.
+// User data is the last place (agent/config/config.go, NewConfig), and is asked for only
+// where the files name none.
+func (r *run) agentCluster(ctx context.Context, from ecsconfig.Sources) (ecsconfig.Value, bool) {
+	settings, _ := ecsconfig.Read(from)
+	if !settings.Set("ECS_CLUSTER") && r.id.InstanceID != "" {
+		ctx, stop := context.WithTimeout(ctx, r.pace.api)
+		defer stop()
+		from.UserData, _, _ = r.imds.UserData(ctx) // none, if it cannot be had
+		settings, _ = ecsconfig.Read(from)
+	}
+	return settings.Cluster(), settings.Set("ECS_CLUSTER")
+}
+
 // sources are the files that the ECS agent reads. User data, which it reads too, gives
 // way to each of them.
 func (r *run) sources() ecsconfig.Sources {
@@ -100,7 +115,7 @@ func (r *run) refusal(settings *ecsconfig.Settings, left []ecsconfig.Problem) er
 			why = append(why, withEffect(p))
 		}
 		return badConfig(fix.Because(errors.New(worst[0].String()), why,
-			fix.Do("Correct the line, then run bootstrap again:", fmt.Sprintf("vi +%d %s", max(worst[0].Line, 1), worst[0].File), r.again(""))))
+			fix.Do("Correct the line, then run bootstrap again:", fmt.Sprintf("sudo vi +%d %s", max(worst[0].Line, 1), worst[0].File), r.again(""))))
 	case r.reservesTooMuch(settings) != nil:
 		return badConfig(r.reservesTooMuch(settings))
 	}

@@ -107,6 +107,10 @@ func unitScenarios() []scenario {
 			docker.Ended = time.Now().Add(-58 * time.Second)
 			w.systemd["docker.service"] = docker
 		}, []string{"ecs-unit-not-started"}},
+		{"ecs.service was stopped, and only the agent's container remembers", func(_ *testing.T, w *world) {
+			is(units.State{LoadState: "loaded", ActiveState: "inactive", UnitFileState: "enabled"})(nil, w)
+			w.docker.agent = dockerapi.AgentContainer{Image: "amazon/amazon-ecs-agent:latest", Status: "exited", ExitCode: 143}
+		}, []string{"ecs-unit-not-started"}},
 		{"there is no ecs.service, and the agent has registered", func(_ *testing.T, w *world) { delete(w.systemd, "ecs.service") }, nil},
 		{"ecs.service fails without a word", is(units.State{LoadState: "loaded", ActiveState: "failed", Result: "exit-code", ExecMainStatus: 203}), []string{"ecs-unit-failed"}},
 		{"ecs.service is restarted without end", is(units.State{LoadState: "loaded", ActiveState: "activating", SubState: "auto-restart", NRestarts: 9}), []string{"ecs-unit-restarting"}},

@@ -22,7 +22,7 @@ type Clusters interface {
 
 // rejoin is the command that moves an instance to a cluster: it rewrites ecs.config
 // and restarts the ECS agent. bootstrap's own settings are recorded.
-func rejoin(name string) string { return "muster bootstrap --cluster " + name }
+func rejoin(name string) string { return "sudo muster bootstrap --cluster " + name }
 
 // ClusterFinding evaluates the cluster that an instance is to join, as ECS and the
 // identity document describe it; false: there is no problem. bootstrap refuses what
@@ -96,7 +96,7 @@ func WrongCluster(is, wanted, origin, arn, region string) Finding {
 	return Finding{ID: "wrong-cluster", Status: Fail, Summary: fmt.Sprintf("the ECS agent is in cluster %s, not in %s", nameOf(is), nameOf(wanted)),
 		Evidence: []string{wanted + " is from " + origin, "registered as " + arn}, SymptomOf: []string{"ecs-config", "user-data"},
 		Fix: fix.Do("Move the instance to "+nameOf(wanted)+", then remove its entry in "+nameOf(is)+":",
-			"muster bootstrap --reset-stale-state --cluster "+wanted, deregister(is, arn, region))}
+			"sudo muster bootstrap --reset-stale-state --cluster "+wanted, deregister(is, arn, region))}
 }
 
 // deregister is the command that removes an entry of a cluster.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"muster/internal/ecsagent"
 	"muster/internal/fix"
 	"muster/internal/units"
 )
@@ -127,22 +128,52 @@ func unitNotStartable(s units.State) (Finding, bool) {
 // stops it with Docker and does not start it again
 // (packaging/amazon-linux-ami-integrated/ecs.service).
 func (w World) ended(ctx context.Context, s units.State, f *Finding) {
-	if s.Active.IsZero() && s.ExecMainCode == 0 {
+	code, seen := w.lastExit(ctx, s)
+	if seen == "" {
 		return
 	}
 	f.Summary = ecsUnit + " ran and was stopped"
-	if s.ExecMainCode == exited && s.ExecMainStatus == 0 {
-		f.Summary = ecsUnit + " ran and exited with code 0, so systemd does not restart it"
+	if code == 0 {
+		f.Summary = ecsUnit + " ran and the ECS agent exited with code 0, so systemd does not restart it"
 	}
-	if !s.Ended.IsZero() {
-		f.Evidence = append(f.Evidence, fmt.Sprintf("%s ended at %s (%s)", ecsUnit, s.Ended.Format(time.RFC3339), s.Result))
-	}
+	f.Evidence = append(f.Evidence, seen)
 	f.Fix = fix.Do("Start it again, and read why it ended:", startUnit, "sudo journalctl -b -u "+ecsUnit+" -n 50 --no-pager")
 	docker, err := w.Units.Show(ctx, dockerUnit)
 	if err == nil && !s.Ended.IsZero() && together(s.Ended, docker) {
 		f.Summary = ecsUnit + " was stopped together with " + dockerUnit + " and was not started again"
 		f.Evidence = append(f.Evidence, dockerUnit+" ended at "+docker.Ended.Format(time.RFC3339)+"; "+ecsUnit+" is PartOf="+dockerUnit)
 	}
+}
+
+// lastExit is how the unit, or the agent in it, ended last, and what shows it;
+// empty: nothing shows that it ran. systemd forgets a unit's past with the boot, or
+// when it unloads the unit; ecs-init's log and the agent's container remain.
+func (w World) lastExit(ctx context.Context, s units.State) (code int, seen string) {
+	if !s.Active.IsZero() || s.ExecMainCode != 0 {
+		code = int(s.ExecMainStatus)
+		if s.ExecMainCode > exited {
+			code += 128
+		}
+		seen = fmt.Sprintf("%s ended (%s)", ecsUnit, s.Result)
+		if !s.Ended.IsZero() {
+			seen = fmt.Sprintf("%s ended at %s (%s)", ecsUnit, s.Ended.Format(time.RFC3339), s.Result)
+		}
+		return code, seen
+	}
+	logged, _ := ecsagent.ReadLogs(w.Config.Path(w.Config.ECSLogDir), ecsagent.Options{Since: w.Record.Since()})
+	if logged.Exits > 0 {
+		return logged.ExitCode, fmt.Sprintf("%s/ecs-init.log: the ECS agent exited at %s with code %d", w.Config.ECSLogDir, logged.LastExit.UTC().Format(time.RFC3339), logged.ExitCode)
+	}
+	if w.Engine == nil {
+		return 0, ""
+	}
+	ctx, stop := context.WithTimeout(ctx, time.Second)
+	defer stop()
+	c, there, err := w.Engine.AgentContainer(ctx)
+	if err != nil || !there || c.Running || c.Status == "created" {
+		return 0, ""
+	}
+	return c.ExitCode, fmt.Sprintf("container ecs-agent: %s, exit code %d", c.Status, c.ExitCode)
 }
 
 // exited is the ExecMainCode of a process that exited by itself (CLD_EXITED).

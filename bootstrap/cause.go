@@ -20,7 +20,8 @@ func (r *run) diagnose(ctx context.Context, report *bootreport.Report, why error
 	ctx, stop := context.WithTimeout(ctx, r.pace.look)
 	defer stop()
 	report.Outcome, report.ExitCode = bootreport.NotRegistered, exitcode.NotRegistered
-	report.Reason = fmt.Sprintf("the instance did not register in cluster %s; waited %s", report.Cluster, time.Since(r.started).Round(time.Second))
+	waited := time.Since(r.started).Round(time.Second)
+	report.Reason = fmt.Sprintf("the instance did not register in cluster %s; waited %s", report.Cluster, waited)
 	results := check.Run(ctx, r.checks(ctx))
 	report.Evidence = evidence(why, results)
 	report.Cause = causeOf(results, why)
@@ -92,7 +93,8 @@ func causeOf(results []check.Result, why error) *bootreport.Cause {
 	case len(causes) > 0:
 		return bootreport.NewCause(causes[0].ID, causes[0].Summary, causes[0].Fix)
 	}
-	return bootreport.NewCause("not-registered", why.Error(), fix.Do("Read the log of the ECS agent:", "sudo less +G /var/log/ecs/ecs-agent.log"))
+	return bootreport.NewCause("not-registered", why.Error(),
+		fix.Do("Read the log of the ECS agent:", "sudo tail -n 50 /var/log/ecs/ecs-agent.log"))
 }
 
 func found(results []check.Result, id string) bool {

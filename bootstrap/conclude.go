@@ -95,7 +95,7 @@ func (r *run) hookSignal(_ context.Context, report bootreport.Report) *delivery 
 	case report.Failed() && r.cfg.OnFailure != config.OnFailureReport:
 		result = "ABANDON"
 	case report.Failed(), report.Outcome == bootreport.Undetermined:
-		r.info("signal", "launch hook %s ends with its default result; with --on-failure abandon, muster ends it at once when an instance is known to have failed", r.cfg.LifecycleHook)
+		r.info("signal", "launch hook %s ends with its default result (--on-failure abandon would end it at once)", r.cfg.LifecycleHook)
 		return nil
 	}
 	return &delivery{
@@ -124,9 +124,9 @@ func (r *run) hookFix(err error) fix.Fix {
 			fmt.Sprintf("aws autoscaling describe-lifecycle-hooks --auto-scaling-group-name %s --region %s", *r.group, r.id.Region),
 			"sudo muster bootstrap --cluster "+r.wanted.Text+" --lifecycle-hook NAME")
 	case r.group != nil && *r.group != "":
-		return fix.Do("Fix the error, or complete the hook yourself:", fmt.Sprintf(
-			"aws autoscaling complete-lifecycle-action --auto-scaling-group-name %s --lifecycle-hook-name %s --instance-id %s --lifecycle-action-result CONTINUE --region %s",
-			*r.group, r.cfg.LifecycleHook, r.id.InstanceID, r.id.Region))
+		return fix.Do("Fix the error, or complete the hook yourself:",
+			fmt.Sprintf("aws autoscaling complete-lifecycle-action --auto-scaling-group-name %s --lifecycle-hook-name %s",
+				*r.group, r.cfg.LifecycleHook)+fmt.Sprintf(" --instance-id %s --lifecycle-action-result CONTINUE --region %s", r.id.InstanceID, r.id.Region))
 	}
 	return fix.Fix{}
 }

@@ -10,6 +10,8 @@ import (
 // cloudFinal is the unit in which user data runs. ecs.service is ordered after it.
 const cloudFinal = "cloud-final.service"
 
+const joinsDefault = `without ECS_CLUSTER the ECS agent would join the cluster "default"`
+
 // hold keeps the ECS agent from joining the cluster "default" after a bootstrap
 // that failed: the agent does so when nothing names a cluster, and ecs.service is
 // ordered after user data but does not require that it succeeds. The next
@@ -26,7 +28,7 @@ func (r *run) hold(ctx context.Context) {
 	ecs, started, err := r.ecsStarted(ctx)
 	switch {
 	case err != nil:
-		r.warn("units", "could not check %s, so it is not held back; without ECS_CLUSTER the ECS agent joins the cluster \"default\": %v", ecsUnit, err)
+		r.warn("units", "could not check %s, so it is not held back; %s: %v", ecsUnit, joinsDefault, err)
 		return
 	case started:
 		r.info("units", "%s has already been started (%s) and is left as it is", ecsUnit, ecs.ActiveState)
@@ -40,10 +42,10 @@ func (r *run) hold(ctx context.Context) {
 		err = errors.Join(err, r.units.Queue(ctx, units.Stop, ecsUnit)) // takes the start job out of the queue
 	}
 	if err != nil {
-		r.warn("units", "could not hold back %s; without ECS_CLUSTER the ECS agent joins the cluster \"default\": %v", ecsUnit, err)
+		r.warn("units", "could not hold back %s; %s: %v", ecsUnit, joinsDefault, err)
 		return
 	}
-	r.warn("units", "%s is held back until muster bootstrap succeeds or the next boot; without ECS_CLUSTER the ECS agent would join the cluster \"default\"", ecsUnit)
+	r.warn("units", "%s is held back until muster bootstrap succeeds or the next boot; %s", ecsUnit, joinsDefault)
 }
 
 // ecsStarted reports whether ecs.service has started in this boot. While user data

@@ -194,7 +194,8 @@ func (r *run) identify(ctx context.Context) (err error) {
 // is and who waits for it, or else the first alone; nil if not even that.
 func lenient(set config.Set) *config.Config {
 	place := []string{"MUSTER_ROOT", "MUSTER_CONSOLE"}
-	waiting := []string{"MUSTER_IMDS_TIMEOUT", "MUSTER_CFN_STACK", "MUSTER_CFN_RESOURCE", "MUSTER_CFN_AUTH", "MUSTER_LIFECYCLE_HOOK", "MUSTER_ON_FAILURE"}
+	waiting := []string{"MUSTER_IMDS_TIMEOUT", "MUSTER_CFN_STACK", "MUSTER_CFN_RESOURCE", "MUSTER_CFN_AUTH",
+		"MUSTER_LIFECYCLE_HOOK", "MUSTER_ON_FAILURE"}
 	for _, keep := range [][]string{append(waiting, place...), place} {
 		if cfg, err := config.Load(set.Only(keep...)); err == nil {
 			return cfg

@@ -45,7 +45,8 @@ func (r *run) checkpoint() (write cluster.Ref, bad *stale) {
 	was, err := cluster.Parse(saved.Cluster)
 	switch {
 	case err != nil || !cluster.Same(was, r.wanted):
-		return write, &stale{saved, fmt.Sprintf("it holds cluster %q for this instance, and the ECS agent would refuse to start in %s", saved.Cluster, r.wanted), true}
+		why := fmt.Sprintf("it holds cluster %q for this instance, and the ECS agent would refuse to start in %s", saved.Cluster, r.wanted)
+		return write, &stale{saved, why, true}
 	case was.Text != r.wanted.Text:
 		r.info("checkpoint", "agent.db spells the cluster %s; ecs.config gets the same spelling, because the ECS agent compares the text", was)
 		write = was
@@ -67,7 +68,7 @@ func (r *run) deregistered(arn string) bool {
 func (r *run) staleState(bad *stale) error {
 	commands := []string{r.again(r.wanted.Text, "--reset-stale-state")}
 	text := "Move the file aside:"
-	if was, err := cluster.Parse(bad.Cluster); bad.ContainerInstanceARN != "" && (err != nil || !cluster.Same(was, r.wanted)) {
+	if bad.ContainerInstanceARN != "" && !cluster.SameText(bad.Cluster, r.wanted.Text) {
 		text = "Move the file aside, then deregister the entry in the old cluster:"
 		commands = append(commands, fmt.Sprintf("aws ecs deregister-container-instance --force --cluster %s --container-instance %s --region %s",
 			bad.Cluster, bad.ContainerInstanceARN, r.id.Region))

@@ -133,8 +133,8 @@ func (r *run) await(ctx context.Context) (meta ecsagent.Metadata, last error) {
 	defer tick.Stop()
 	for n := 0; ; n++ {
 		answer, err := agent.Metadata(ctx)
-		switch is, parse := cluster.Parse(answer.Cluster); {
-		case err == nil && answer.ContainerInstanceARN != "" && (parse != nil || !cluster.Same(is, r.wanted)):
+		switch {
+		case err == nil && answer.ContainerInstanceARN != "" && !cluster.SameText(answer.Cluster, r.wanted.Text):
 			err = &known{Finding: check.WrongCluster(answer.Cluster, r.wanted.Text, r.origin, answer.ContainerInstanceARN, r.id.Region)}
 			if !r.restarting(ctx) {
 				return answer, err

@@ -44,7 +44,8 @@ func (r *run) plan(ref cluster.Ref) (change, error) {
 	settings, _ := ecsconfig.Read(from)
 	if region := settings.Text(regionKey); region != r.id.Region && settings.Set(regionKey) {
 		where, _ := settings.Get(regionKey)
-		c.notes = append(c.notes, fmt.Sprintf("%s: %s is %s, and this instance is in %s; set to %s", where.Where(), regionKey, region, r.id.Region, r.id.Region))
+		c.notes = append(c.notes, fmt.Sprintf("%s: %s is %s, and this instance is in %s; set to %s",
+			where.Where(), regionKey, region, r.id.Region, r.id.Region))
 		if err := file.Set(regionKey, r.id.Region); err != nil {
 			return c, badConfig(err)
 		}
@@ -94,7 +95,8 @@ func (r *run) set(file *ecsconfig.File, ref cluster.Ref) error {
 		case s.Key == "ECS_CLUSTER":
 			return fix.Wrap(fmt.Errorf("%s: ECS_CLUSTER cannot be set this way", origin), fix.Do("Remove it; the cluster is named with --cluster."))
 		case s.Key == regionKey && s.Value != r.id.Region:
-			return fix.Wrap(fmt.Errorf("%s: %s must be %s, the region of this instance: it can only join a cluster there", origin, regionKey, r.id.Region),
+			return fix.Wrap(
+				fmt.Errorf("%s: %s must be %s, the region of this instance: it can only join a cluster there", origin, regionKey, r.id.Region),
 				fix.Do("Remove "+regionKey+" from the settings; the ECS agent takes the region from the metadata service."))
 		}
 		if err := file.Set(s.Key, s.Value); err != nil {
@@ -131,7 +133,8 @@ func (r *run) reservesTooMuch(settings *ecsconfig.Settings) error {
 	text, _ := kernel.ReadFile(r.cfg.Path("/proc/meminfo"))
 	memory, unknown := kernel.ParseMemory(text)
 	if total := memory.Total >> 20; err == nil && unknown == nil && reserved > total {
-		return fix.Wrap(fmt.Errorf("%s: %s is %d, and this instance has %d MiB of memory: the ECS agent would exit", value.Where(), key, reserved, total),
+		return fix.Wrap(
+			fmt.Errorf("%s: %s is %d, and this instance has %d MiB of memory: the ECS agent would exit", value.Where(), key, reserved, total),
 			fix.Do("Lower "+key+", in MiB, then run bootstrap again."))
 	}
 	return nil

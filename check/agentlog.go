@@ -77,8 +77,9 @@ func (w World) logSettings(opts *ecsagent.Options) []Finding {
 		opts.Name = filepath.Base(path)
 	default:
 		return []Finding{{ID: "agent-log-elsewhere", Status: Warn, SymptomOf: []string{"ecs-config"},
-			Summary:  fmt.Sprintf("%s: ECS_LOGFILE keeps the ECS agent's log out of %s", settings.where("ECS_LOGFILE"), w.Config.ECSLogDir),
-			Evidence: []string{"ECS_LOGFILE=" + path + "; of the directories in the agent's container only /log is " + w.Config.ECSLogDir + " of the host"},
+			Summary: fmt.Sprintf("%s: ECS_LOGFILE keeps the ECS agent's log out of %s",
+				settings.where("ECS_LOGFILE"), w.Config.ECSLogDir),
+			Evidence: []string{"ECS_LOGFILE=" + path, "only /log of the agent's container is a directory of the host: " + w.Config.ECSLogDir},
 			Fix:      fix.Do("Remove the line, or set ECS_LOGFILE=/log/ecs-agent.log, then restart the agent:", "sudo systemctl restart ecs")}}
 	}
 	return nil

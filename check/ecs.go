@@ -82,11 +82,7 @@ func (w World) wanted() (text, origin string) {
 }
 
 // sameCluster says whether two texts mean one cluster.
-func sameCluster(a, b string) bool {
-	first, err := cluster.Parse(a)
-	second, err2 := cluster.Parse(b)
-	return err == nil && err2 == nil && cluster.Same(first, second)
-}
+func sameCluster(a, b string) bool { return cluster.SameText(a, b) }
 
 func (w World) registered(ctx context.Context, f *facts) []Finding {
 	if w.Agent == nil {

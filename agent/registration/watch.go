@@ -118,9 +118,7 @@ func (w *Watch) local(ctx context.Context) (State, string) {
 	if w.Expected == "" {
 		return Registered, meta.ContainerInstanceARN
 	}
-	is, bad := cluster.Parse(meta.Cluster)
-	want, _ := cluster.Parse(w.Expected)
-	if bad != nil || !cluster.Same(is, want) {
+	if !cluster.SameText(meta.Cluster, w.Expected) {
 		return Elsewhere, "the ECS agent is in cluster " + meta.Cluster + ", not in " + w.Expected
 	}
 	return Registered, meta.ContainerInstanceARN

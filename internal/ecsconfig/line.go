@@ -144,22 +144,36 @@ func (s *statement) values(raw string) {
 			value = cut
 		}
 	}
-	if plain := visible(value); plain != value && utf8.ValidString(value) {
-		s.note(true, "has an invisible character in its value", "remove the character")
-		value = plain
-	}
-	if inner := unquote(value); inner != value {
-		s.note(true, "has quotes around its value", "remove the quotes")
-		value = inner
-	}
-	if inner := untypographic(value); inner != value {
-		s.note(true, "has typographic quotes around its value", "remove the quotes")
-		value = inner
-	}
+	value = s.bare(value)
 	if k != nil {
 		value = s.known(k, value)
 	}
 	s.value = value
+}
+
+// bare removes invisible characters and quotes until there are none around the
+// value: one may hide behind another.
+func (s *statement) bare(value string) string {
+	var hidden, quoted, typographic bool
+	for {
+		before := value
+		if plain := strings.TrimSpace(visible(value)); plain != value && utf8.ValidString(value) {
+			hidden, value = true, plain
+		}
+		if inner := unquote(value); inner != value {
+			quoted, value = true, inner
+		}
+		if inner := untypographic(value); inner != value {
+			typographic, value = true, inner
+		}
+		if value == before {
+			break
+		}
+	}
+	s.note(hidden, "has an invisible character in its value", "remove the character")
+	s.note(quoted, "has quotes around its value", "remove the quotes")
+	s.note(typographic, "has typographic quotes around its value", "remove the quotes")
+	return value
 }
 
 // known undoes forms that only the kind of a known key tells from a good value.

@@ -99,7 +99,7 @@ func unitScenarios() []scenario {
 			deadlock(w, nil)
 			w.docker.ping = dockerapi.ErrNotRunning
 			w.systemd["docker.service"] = units.State{LoadState: "loaded", ActiveState: "inactive", Job: &units.Job{Type: "restart", State: "waiting"}}
-		}, []string{"docker-not-running"}},
+		}, []string{"ecs-unit-waiting"}},
 		{"ecs.service ran and exited with 0", is(units.State{LoadState: "loaded", ActiveState: "inactive", UnitFileState: "enabled", Active: time.Now().Add(-time.Hour), Ended: time.Now(), Result: "success", ExecMainCode: 1}), []string{"ecs-unit-not-started"}},
 		{"ecs.service was stopped together with Docker", func(t *testing.T, w *world) {
 			is(units.State{LoadState: "loaded", ActiveState: "inactive", UnitFileState: "enabled", Active: time.Now().Add(-time.Hour), Ended: time.Now().Add(-time.Minute), Result: "success", ExecMainCode: 1})(t, w)

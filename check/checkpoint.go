@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"muster/internal/ecsagent"
 	"muster/internal/ecsconfig"
@@ -17,7 +18,7 @@ import (
 // compares the cluster in it with the one in ecs.config letter by letter
 // (agent/app/agent.go, setClusterInConfig); another instance's checkpoint it
 // overwrites.
-func (w World) checkpoint(context.Context) []Finding {
+func (w World) checkpoint(ctx context.Context) []Finding {
 	path := w.checkpointPath()
 	if isEmptyFile(path) { // bbolt makes a database of it
 		return Passed(path + " is empty, and the ECS agent starts anew with it")
@@ -39,7 +40,10 @@ func (w World) checkpoint(context.Context) []Finding {
 			Summary:  "agent.db is of " + saved.InstanceID + ": it was baked into the image, and the ECS agent starts anew by itself",
 			Evidence: []string{seen}, Fix: fix.Do("Before the next image is made, remove the file:", "sudo rm "+path)}}
 	}
-	if f, bad := w.mismatch(saved, path, seen); bad {
+	if f, bad := w.mismatch(saved, seen); bad {
+		if w.isRegistered(ctx) {
+			f.Status = Warn // it is in the cluster that it saved, until its next start
+		}
 		return []Finding{f}
 	}
 	if saved.ContainerInstanceARN == "" {
@@ -50,7 +54,7 @@ func (w World) checkpoint(context.Context) []Finding {
 
 // mismatch is the finding where the ECS agent will refuse its own checkpoint. The
 // one without a cluster in its settings is in the cluster called default.
-func (w World) mismatch(saved ecsagent.Checkpoint, path, seen string) (f Finding, bad bool) {
+func (w World) mismatch(saved ecsagent.Checkpoint, seen string) (f Finding, bad bool) {
 	s := w.agentSettings()
 	reads := s.next.Cluster()
 	running := reads.Origin == ecsconfig.FromDefault && s.Cluster().Text == saved.Cluster // of docker run
@@ -62,19 +66,23 @@ func (w World) mismatch(saved ecsagent.Checkpoint, path, seen string) (f Finding
 		where = s.sources.User.Path
 	}
 	f = Finding{ID: "saved-cluster-mismatch", Status: Fail,
-		Evidence: []string{seen, "the ECS agent compares the two letter by letter, and exits with code 5"},
+		Evidence: []string{seen, "the ECS agent compares the two letter by letter at its start, and exits with code 5"},
 		// A misread ecs.config names a cluster that nobody meant, and an agent that
 		// runs in the wrong cluster has saved that one.
 		SymptomOf: []string{"ecs-config", "wrong-cluster"}}
+	rename := fix.Do("Write the name as agent.db has it, which keeps the registration:", "sudo muster bootstrap --cluster "+saved.Cluster)
 	if sameCluster(saved.Cluster, reads.Text) {
-		f.Summary = where + " names the cluster of agent.db in another way, which the ECS agent refuses"
+		f.Summary = where + " spells the cluster in agent.db otherwise, which the ECS agent refuses"
 		f.Evidence = append(f.Evidence, fmt.Sprintf("agent.db: %s; %s: %s", saved.Cluster, reads.Where(), reads.Text))
-		f.Fix = fix.Do("Write the name as agent.db has it, which keeps the registration:", "sudo muster bootstrap --cluster "+saved.Cluster)
+		f.Fix = rename
 		return f, true
 	}
 	f.Summary = fmt.Sprintf("%s names cluster %+q, but agent.db holds %s for this instance", where, reads.Text, saved.Cluster)
 	f.Fix = w.registerAnew()
-	if saved.ContainerInstanceARN != "" {
+	switch {
+	case strings.EqualFold(nameOf(saved.Cluster), nameOf(reads.Text)):
+		f.Fix = rename
+	case saved.ContainerInstanceARN != "":
 		f.Fix.Text = "Set the saved state aside, restart the ECS agent, and deregister the old entry:"
 		f.Fix.Commands = append(f.Fix.Commands, fmt.Sprintf("aws ecs deregister-container-instance --force --cluster %s --container-instance %s",
 			saved.Cluster, saved.ContainerInstanceARN))

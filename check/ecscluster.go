@@ -2,10 +2,13 @@ package check
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 
 	"muster/internal/cluster"
+	"muster/internal/ecsagent"
 	"muster/internal/ecsconfig"
 	"muster/internal/fix"
 )
@@ -120,7 +123,19 @@ func (w World) misplacedName() string {
 
 // nameCluster is the fix for a cluster that is not named as it should be.
 func (w World) nameCluster(s *agentSettings) fix.Fix {
-	return fix.Do("Name the cluster and restart the ECS agent:", "sudo muster bootstrap --reset-stale-state --cluster "+w.clusterToName(s))
+	return fix.Do("Name the cluster and restart the ECS agent:", w.join(w.clusterToName(s)))
+}
+
+// join is the command that puts this instance into a cluster. It resets the ECS
+// agent's state only where agent.db holds another cluster, which the agent would
+// refuse to leave.
+func (w World) join(name string) string {
+	saved, err := ecsagent.ReadCheckpoint(w.checkpointPath())
+	own := saved.InstanceID == "" || w.Identity.InstanceID == "" || saved.InstanceID == w.Identity.InstanceID
+	if errors.Is(err, fs.ErrNotExist) || err == nil && (!own || saved.Cluster == "" || sameCluster(saved.Cluster, name)) {
+		return "sudo muster bootstrap --cluster " + name
+	}
+	return "sudo muster bootstrap --reset-stale-state --cluster " + name
 }
 
 // clusterToName is the cluster for a command: the one that is wanted, the one
@@ -160,7 +175,7 @@ func (w World) otherHome(reads ecsconfig.Value, ref cluster.Ref) []Finding {
 	f := Finding{ID: "wrong-region", Status: Fail, Evidence: []string{"an instance joins a cluster of its own region and account only"},
 		Summary: fmt.Sprintf("%s: ECS_CLUSTER is a cluster of region %s, but this instance is in %s",
 			reads.Where(), ref.Region, w.Identity.Region),
-		Fix: fix.Do("Name a cluster of this region and restart the ECS agent:", "sudo muster bootstrap --reset-stale-state --cluster "+ref.Name)}
+		Fix: fix.Do("Name a cluster of this region and restart the ECS agent:", w.join(ref.Name))}
 	if ref.Region == w.Identity.Region {
 		f.ID = "wrong-account"
 		f.Summary = fmt.Sprintf("%s: ECS_CLUSTER is a cluster of account %s, but this instance is in %s",

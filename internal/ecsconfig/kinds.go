@@ -75,7 +75,11 @@ var (
 
 	region = &Kind{Name: "region", json: jsonString, plain: true, read: func(value, _ string) Reading {
 		r := taken(strings.TrimSpace(value))
-		if !cluster.IsRegion(r.Text) {
+		switch {
+		case cluster.IsRegion(r.Text):
+		case zone.MatchString(r.Text):
+			r.Fault, r.Severity = "is the Availability Zone "+r.Text+", not a region", Fatal
+		default:
 			r.Fault, r.Severity = "is not the name of a region, such as eu-west-1", Fatal
 		}
 		return r
@@ -152,6 +156,9 @@ var (
 
 // clusterPattern is CreateCluster's: up to 255 letters, digits, underscores and
 // hyphens. The agent also takes the cluster's ARN.
+// zone is an Availability Zone, such as eu-west-1a: a region with a letter.
+var zone = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]+[a-z]$`)
+
 var clusterPattern = regexp.MustCompile(`^(arn:aws[a-z-]*:ecs:[a-z0-9-]+:[0-9]{12}:cluster/)?[A-Za-z0-9_-]{1,255}$`)
 
 // readCluster: ECS refuses a name that no cluster can have with

@@ -181,7 +181,7 @@ func (s *statement) known(k *Key, value string) string {
 	if k.Kind.plain && k.read(value).Fault != "" {
 		cut := strings.TrimRight(strings.TrimSuffix(strings.TrimSuffix(value, `\n`), `\r`), ",; ")
 		if cut != value && cut != "" && k.read(cut).Fault == "" {
-			s.note(true, "has punctuation after its value", "remove it")
+			s.note(true, "has "+punctuation(value[len(cut):])+" after its value", "remove it")
 			return cut
 		}
 	}
@@ -194,18 +194,37 @@ func (s *statement) known(k *Key, value string) string {
 	return value
 }
 
+// punctuation names what stands behind a value.
+func punctuation(text string) string {
+	switch text {
+	case ",":
+		return "a comma"
+	case ";":
+		return "a semicolon"
+	case `\n`, `\r\n`:
+		return "the characters " + text
+	}
+	return "punctuation"
+}
+
 // setting finds "KEY=" after a separator, in a value.
 var setting = regexp.MustCompile(`(?:[\s;,&]|\\r\\n|\\n)+(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s?=`)
+
+// appended finds "KEY=" right after a value, as text that is appended to a file
+// without a last newline ends up.
+var appended = regexp.MustCompile(`[a-z0-9\])}"']((?:ECS|AWS)_[A-Z0-9_]+)=`)
 
 // nextSetting is where another known setting begins within value, or -1.
 func nextSetting(value string) int {
 	if !strings.Contains(value, "=") {
 		return -1
 	}
-	var q quotes
-	for _, at := range setting.FindAllStringSubmatchIndex(value, -1) {
-		if known := byName[value[at[2]:at[3]]]; known != nil && !q.open(value, at[0]) {
-			return at[2]
+	for _, form := range []*regexp.Regexp{setting, appended} {
+		var q quotes
+		for _, at := range form.FindAllStringSubmatchIndex(value, -1) {
+			if known := byName[value[at[2]:at[3]]]; known != nil && !q.open(value, at[2]) {
+				return at[2]
+			}
 		}
 	}
 	return -1

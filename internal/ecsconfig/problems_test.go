@@ -57,6 +57,8 @@ func TestMisreadLinesAreReportedAndRepaired(t *testing.T) {
 		"no comment within quotes":      {`ECS_INSTANCE_ATTRIBUTES={"a":"b # c"}`, `ECS_INSTANCE_ATTRIBUTES={"a":"b # c"}`, nil},
 		"no comment of an unknown key":  {"A=1 # 2", "A=1 # 2", nil},
 		"two settings":                  {"ECS_CLUSTER=prod ECS_RESERVED_MEMORY=256", "ECS_CLUSTER=prod\nECS_RESERVED_MEMORY=256", []string{"write each on a line of its own", "write it on a line of its own"}},
+		"appended without a newline":    {"ECS_LOGLEVEL=infoECS_CLUSTER=prod\n", "ECS_LOGLEVEL=info\nECS_CLUSTER=prod\n", []string{"write each on a line of its own", "write it on a line of its own"}},
+		"a name within a name":          {"ECS_CLUSTER=xECS_CLUSTER\n", "ECS_CLUSTER=xECS_CLUSTER\n", nil},
 		"three, with semicolons": {"ECS_CLUSTER=prod; export ECS_RESERVED_MEMORY=256;ECS_LOGLEVEL=debug\r\n", "ECS_CLUSTER=prod\r\nECS_RESERVED_MEMORY=256\r\nECS_LOGLEVEL=debug\r\n", []string{
 			"write each on a line of its own", "write it on a line of its own", "write each on a line of its own", "write it on a line of its own"}},
 		"a line break that echo wrote":    {`ECS_CLUSTER=prod\nECS_LOGLEVEL=debug\n`, "ECS_CLUSTER=prod\nECS_LOGLEVEL=debug", []string{"write each on a line of its own", "write it on a line of its own", "remove it"}},
@@ -173,7 +175,7 @@ func TestProblemsNameLineKeyAndWhatComesOfIt(t *testing.T) {
 		"an en dash":        {"ECS_CLUSTER=prod\u2013eu\n", []string{"refused: line 1: ECS_CLUSTER is not a valid cluster name; " + ecsRefuses}},
 		"a path for a name": {"ECS_CLUSTER=cluster/prod\n", []string{"refused: line 1: ECS_CLUSTER is not a valid cluster name; " + ecsRefuses}},
 		"a zone for a region": {"AWS_DEFAULT_REGION=eu-west-1a\n", []string{
-			"fatal: line 1: AWS_DEFAULT_REGION is not the name of a region, such as eu-west-1; " + noSuchRegion}},
+			"fatal: line 1: AWS_DEFAULT_REGION is the Availability Zone eu-west-1a, not a region; " + noSuchRegion}},
 		"an unknown driver": {"ECS_AVAILABLE_LOGGING_DRIVERS=[\"json-file\",\"bogus\"]\n", []string{
 			"fatal: line 1: ECS_AVAILABLE_LOGGING_DRIVERS names the unknown logging driver bogus; " + agentExits}},
 		"a number for a driver": {"ECS_AVAILABLE_LOGGING_DRIVERS=[\"json-file\",5]\n", []string{

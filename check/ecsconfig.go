@@ -157,14 +157,6 @@ func (w World) lineFix(s *agentSettings, problems []ecsconfig.Problem) fix.Fix {
 	return fix.Do("Correct "+strings.Join(places, ", ")+", then restart the ECS agent:", restartAgent)
 }
 
-// first makes the first line the summary, and the others evidence.
-func first(id string, status Status, lines []string, remedy string) []Finding {
-	if len(lines) == 0 {
-		return nil
-	}
-	return []Finding{{ID: id, Status: status, Summary: lines[0], Evidence: bounded(lines[1:]), Fix: fix.Do(remedy)}}
-}
-
 // maxLines bounds what is said of many things of one kind.
 const maxLines = 10
 

@@ -26,18 +26,23 @@ func (w World) otherPlace(s *agentSettings) []Finding {
 	return []Finding{{ID: "wrong-region", Status: Fail,
 		Summary:  fmt.Sprintf("%s: AWS_DEFAULT_REGION is %s, but this instance is in %s", v.Where(), v.Text, w.Identity.Region),
 		Evidence: []string{"the ECS agent looks for its cluster in " + v.Text},
-		Fix:      w.removeLine(s, v)}}
+		Fix:      removeSetting(v)}}
 }
 
-// removeLine is how to take one line out of a file.
-func (w World) removeLine(s *agentSettings, v ecsconfig.Value) fix.Fix {
+// removeKey takes the lines of a key out of a file. It does no harm if it is run again.
+func removeKey(key, file string) fix.Fix {
+	return fix.Do("Remove the line and restart the ECS agent:", fmt.Sprintf("sudo sed -i '/^ *%s=/d' %s", key, file), restartAgent)
+}
+
+// removeSetting takes one setting away from where it was read.
+func removeSetting(v ecsconfig.Value) fix.Fix {
 	if v.Origin == ecsconfig.FromContainer {
 		return fix.Do("Start the ECS agent without "+v.Key+"; as a service it reads its files again:", restartAgent)
 	}
 	if v.Origin != ecsconfig.FromFile {
-		return fix.Do("Take "+v.Key+" out of "+v.Where()+", then restart the ECS agent:", restartAgent)
+		return fix.Do("Remove "+v.Key+" from "+v.Where()+", then restart the ECS agent:", restartAgent)
 	}
-	return fix.Do("Remove the line and restart the ECS agent:", fmt.Sprintf("sudo sed -i '%dd' %s", v.Line, v.File), restartAgent)
+	return removeKey(v.Key, v.File)
 }
 
 // tooMuchReserved compares as the agent does, in MiB
@@ -62,12 +67,12 @@ func (w World) tooMuchReserved(s *agentSettings) []Finding {
 func (w World) elsewhere(ctx context.Context, s *agentSettings) []Finding {
 	var found []Finding
 	if v, ok := s.Get("ECS_BACKEND_HOST"); ok && v.Text != "" && !w.endpointOfECS(v.Text) {
-		found = append(found, Finding{ID: "backend-host-set", Status: Fail, Fix: w.removeLine(s, v),
+		found = append(found, Finding{ID: "backend-host-set", Status: Fail, Fix: removeSetting(v),
 			Summary:  v.Where() + ": ECS_BACKEND_HOST sends the ECS agent to " + redact.Value(v.Key, v.Text),
 			Evidence: []string{"that is not an ECS endpoint of " + w.Identity.Region}})
 	}
 	if v, ok := s.Get("DOCKER_HOST"); ok && v.Origin != ecsconfig.FromDefault && !w.dockerSocket(v.Text) {
-		found = append(found, Finding{ID: "docker-host-set", Status: Fail, Fix: w.removeLine(s, v),
+		found = append(found, Finding{ID: "docker-host-set", Status: Fail, Fix: removeSetting(v),
 			Summary:  v.Where() + ": DOCKER_HOST sends the ECS agent to " + redact.Value(v.Key, v.Text),
 			Evidence: []string{"that is not the Docker Engine of this instance, /var/run/docker.sock"}})
 	}

@@ -95,14 +95,9 @@ func noRoute(w World, f *Finding, failed []tried) {
 	f.Fix = fix.Do("Restore the default route:", "ip route show default", "sudo systemctl restart systemd-networkd")
 	if only, at := w.ipCompatibility(); only == "ipv4" && !w.Net.Families().V4 {
 		f.Summary = at + ": ECS_INSTANCE_IP_COMPATIBILITY=ipv4, but this host has no IPv4 default route"
-		f.Fix = removeLine(at)
+		file, _, _ := strings.Cut(at, ":")
+		f.Fix = removeKey("ECS_INSTANCE_IP_COMPATIBILITY", file)
 	}
-}
-
-// removeLine takes a setting, at file:line, out of ecs.config.
-func removeLine(at string) fix.Fix {
-	file, line, _ := strings.Cut(at, ":")
-	return fix.Do("Remove the line and restart the ECS agent:", fmt.Sprintf("sudo sed -i '%sd' %s", line, file), "sudo systemctl restart ecs")
 }
 
 func connectionRefused(_ World, f *Finding, failed []tried) {

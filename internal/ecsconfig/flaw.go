@@ -145,7 +145,7 @@ func (s statement) noSetting(text string) (Problem, bool) {
 	switch {
 	case aside.MatchString(bare) && continues(bare):
 		p.What, p.Severity, p.Effect = endsInBackslash, Cosmetic, ""
-	case aside.MatchString(bare) && !(s.split && strings.Contains(bare, "\x00")):
+	case aside.MatchString(bare) && (!s.split || !strings.Contains(bare, "\x00")):
 		return Problem{}, false
 	case s.split && strings.Contains(text, "\x00"):
 		p.What, p.Severity, p.Effect = "holds a NUL byte", Fatal, noContainer

@@ -51,7 +51,7 @@ func (w World) proxy(context.Context) []Finding {
 	case len(places) == 0:
 		return Passed("no proxy is set")
 	}
-	return Passed("NO_PROXY leaves out what is local", seen...)
+	return Passed("NO_PROXY exempts local addresses", seen...)
 }
 
 func (w World) proxyOfAgent() (proxied, error) {
@@ -117,7 +117,7 @@ func (p proxied) judge() []Finding {
 	}
 	at := cmp.Or(p.noAt, p.setAt)
 	f := Finding{ID: "no-proxy-incomplete", Status: status, Fix: p.exempt(missing),
-		Summary:  at + ": " + p.whose + " uses the proxy also for " + missing[0],
+		Summary:  at + ": " + p.whose + " also uses the proxy for " + missing[0],
 		Evidence: []string{p.String(), "not in NO_PROXY: " + strings.Join(missing, ", ")}}
 	if p.misread {
 		f.SymptomOf = []string{"ecs-config-misread"}

@@ -185,20 +185,19 @@ func exitLines(t ecsagent.Trouble) []string {
 
 // sightingFinding is a line of a log as a failure.
 func (w World) sightingFinding(s ecsagent.Sighting) Finding {
-	return Finding{ID: s.Cause.ID, Status: Fail, Summary: s.Cause.Summary, Fix: s.Cause.Fix.Map(w.placed), Confirm: s.Cause.Confirm,
+	return Finding{ID: s.Cause.ID, Status: Fail, Summary: s.Cause.Summary, Fix: s.Cause.Fix.Map(w.placed), Confirm: w.placed(s.Cause.Confirm),
 		Evidence: []string{s.Where() + ": " + s.Message}, SymptomOf: behind(s)}
 }
 
 // placed puts what is known of this instance in the place of what only a log does not know.
 func (w World) placed(text string) string {
-	if id := w.instanceID(); id != "" {
-		text = strings.ReplaceAll(text, "INSTANCE_ID", id)
+	id, region := w.instanceID(), w.region() // placeholders themselves where they are unknown
+	known := []string{"INSTANCE_ID", id, "ecs.REGION.", "ecs." + region + ".", "=REGION", "=" + region,
+		"--region REGION", "--region " + region, "--region-name REGION", "--region-name " + region}
+	if name := w.clusterForCommand(); name != "NAME" {
+		known = append(known, "--cluster-name CLUSTER", "--cluster-name "+nameOf(name))
 	}
-	if region := w.region(); region != "" {
-		text = strings.ReplaceAll(text, "ecs.REGION.", "ecs."+region+".")
-		text = strings.ReplaceAll(text, "AWS_DEFAULT_REGION=REGION", "AWS_DEFAULT_REGION="+region)
-	}
-	return text
+	return strings.NewReplacer(known...).Replace(text)
 }
 
 // suspects explain an error that is not understood.

@@ -112,4 +112,6 @@ func deregister(clusterName, arn, region string) string {
 		cmp.Or(region, "REGION"), nameOf(clusterName), cmp.Or(arn, "ARN"))
 }
 
-func from(ref cluster.Ref, origin string) []string { return []string{ref.Text + " comes from " + origin} }
+func from(ref cluster.Ref, origin string) []string {
+	return []string{ref.Text + " comes from " + origin}
+}

@@ -126,11 +126,10 @@ func (p proxied) judge() []Finding {
 }
 
 // exempt is how to leave out what is missing, and keep what is left out already.
-// The last line of ecs.config counts.
 func (p proxied) exempt(missing []string) fix.Fix {
-	line := "NO_PROXY=" + strings.Join(append(strings.FieldsFunc(p.No, func(r rune) bool { return r == ',' || r == ' ' }), missing...), ",")
-	if p.restart == restartAgent && !strings.ContainsAny(line, "'\"`$;&|<>()") {
-		return fix.Do("Exempt these from the proxy, and restart the ECS agent:", "echo "+line+" | sudo tee -a "+ecsconfig.DefaultPath, restartAgent)
+	value := strings.Join(append(strings.FieldsFunc(p.No, func(r rune) bool { return r == ',' || r == ' ' }), missing...), ",")
+	if p.restart == restartAgent && !strings.ContainsAny(value, "'\"`$;&|<>()") {
+		return fix.Do("Exempt these from the proxy, and restart the ECS agent:", append(fix.Set(ecsconfig.DefaultPath, "NO_PROXY", value), restartAgent)...)
 	}
-	return fix.Do(`Add Environment="`+line+`" to `+p.file+", then restart:", p.restart)
+	return fix.Do(`Add Environment="NO_PROXY=`+value+`" to `+p.file+", then restart:", p.restart)
 }

@@ -168,7 +168,7 @@ const pasteable = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 func unknown(text string, values map[string]string) Cause {
 	const prefix = ` logged an error: "`
 	quoted := values["who"] + prefix + cut(strings.TrimRight(text, "."), maxSummary-len(values["who"]+prefix)-1) + `"`
-	return Cause{ID: Unrecognized, Summary: quoted, Fix: fix.Do("Read the log before this line:", "tail -n 50 "+values["file"])}
+	return Cause{ID: Unrecognized, Summary: quoted, Fix: fix.Do("Read the log before this line:", "sudo tail -n 50 "+values["file"])}
 }
 
 // Causes lists the ids of all causes that a log can show.

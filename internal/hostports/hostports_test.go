@@ -59,7 +59,7 @@ func rows() map[string]row {
 			scene: scene{host: []string{"tcp 0.0.0.0:32768"}, containers: map[string][]string{"100": {"tcp 0.0.0.0:47500"}},
 				docker: []string{container(0, "node", "bridge", "node", `"47500/tcp":[{"HostIp":"","HostPort":"0"}]`, `"47500/tcp":[{"HostIp":"0.0.0.0","HostPort":"32768"}]`, "172.17.0.2")}},
 			needs: "tcp/47500-47599", want: []string{"bridge-address-announced?", "other-host-port"}, remedy: "static hostPort",
-			evidence: []string{"tcp 47500 is published at 0.0.0.0:32768, a port of Docker's choice"},
+			evidence: []string{"tcp 47500 is published at 0.0.0.0:32768, a port that Docker chose"},
 			found:    []string{"node 0.0.0.0:47500 -> 0.0.0.0:32768"},
 		},
 		"host mode binds docker0 too": {

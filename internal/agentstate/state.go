@@ -38,6 +38,9 @@ type State struct {
 	Cycled     time.Time `json:"cycled,omitzero"` // the end of the last cycle
 	Period     int       `json:"period_seconds"`  // between cycles
 
+	// Waiting is what the agent could not have at its start and keeps asking for.
+	Waiting []Waiting `json:"waiting,omitempty"`
+
 	Registration Registration `json:"registration"`
 	Leaving      string       `json:"leaving,omitempty"` // why the instance goes, if it does
 	Docker       Docker       `json:"docker"`
@@ -72,11 +75,23 @@ type Docker struct {
 	Reachable bool      `json:"reachable"`
 	Since     time.Time `json:"since,omitzero"`
 	Why       string    `json:"why,omitempty"`
+	// Limit is what muster-agent itself lacks to ask the Engine, whose state is then
+	// unknown; empty: nothing.
+	Limit string `json:"limit,omitempty"`
+	// Events is about an event stream that does not work while the Engine answers.
+	Events *Stream `json:"events,omitempty"`
 	// Of all containers that run.
 	Running   int `json:"running"`
 	Healthy   int `json:"healthy"`
 	Unhealthy int `json:"unhealthy"`
 	Starting  int `json:"starting"`
+}
+
+// Stream is an event stream that ends as soon as it begins.
+type Stream struct {
+	Since    time.Time `json:"since"`
+	Why      string    `json:"why"`
+	Failures int       `json:"failures"` // in a row
 }
 
 // Service counts the containers of one service on this instance.

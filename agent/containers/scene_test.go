@@ -99,7 +99,7 @@ func (s *scene) lists(list ...dockerapi.Summary) {
 }
 
 func (s *scene) loses() {
-	s.m.answer(s.now, func(m *machine, now time.Time) { m.lost(now, "gone") })
+	s.m.answer(s.now, func(m *machine, now time.Time) { m.lost(now, "gone", "") })
 	s.passes(settle)
 }
 

@@ -110,6 +110,7 @@ func (a *Agent) Run(ctx context.Context) (again bool) {
 	a.settle()
 	// What is on its way when ctx ends still arrives: these end after the goodbye.
 	lasting, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer a.release()
 	var parts sync.WaitGroup
 	defer parts.Wait()
 	defer end()
@@ -209,7 +210,7 @@ func (a *Agent) alive() { a.notify(stateAlive) }
 
 // notify reports whether systemd took it, or does not wait for it.
 func (a *Agent) notify(state string) bool {
-	need := await.Need{ID: agentstate.NeedSystemd, What: "systemd"}
+	need := await.Need{ID: agentstate.NeedSystemd, What: "systemd", Came: "answered"}
 	err := a.Notify(state)
 	if err != nil {
 		a.Waits.Missing(need, err)

@@ -61,3 +61,11 @@ func (a *Agent) handOver(ctx context.Context) {
 		a.Log.Warn(err.Error(), "phase", "start")
 	}
 }
+
+// release lets go of what another agent of this process needs for itself, such as the
+// spool.
+func (a *Agent) release() {
+	if p, ok := a.Publisher.(interface{ Close() }); ok {
+		p.Close()
+	}
+}

@@ -34,6 +34,7 @@ var ErrOptional = errors.New("optional")
 type Need struct {
 	ID   string // a problem of agentstate
 	What string // as a person calls it: "instance metadata"
+	Came string // a verb for when it is there: "answered"
 }
 
 // Board lists what is missing. Its methods may be called concurrently.
@@ -102,7 +103,7 @@ func (b *Board) Missing(n Need, err error) {
 // Came takes n off the list, if it is there.
 func (b *Board) Came(n Need) {
 	if was, there := b.remove(n); there {
-		b.log.Info(n.What+" answered after "+round(time.Since(was.Since)).String(), "phase", "start")
+		b.log.Info(n.What+" "+n.Came+" after "+round(time.Since(was.Since)).String(), "phase", "start")
 	}
 }
 

@@ -80,7 +80,7 @@ type Agent struct {
 	Provisional bool
 
 	began   time.Time
-	heir    bool // of an agent that was ready
+	ready   bool // and systemd knows
 	held    []announce.Event
 	tally   tally
 	builder *metrics.Builder
@@ -142,7 +142,7 @@ func (a *Agent) loop(ctx context.Context) (again bool) {
 	defer next.Stop()
 	var due, written time.Time
 	minute := time.Now().Truncate(time.Minute)
-	first, ready, news, cycled := true, a.heir, false, false
+	first, news, cycled := true, false, false
 	for {
 		now := time.Now()
 		if is := now.Truncate(time.Minute); !is.Equal(minute) {
@@ -170,10 +170,10 @@ func (a *Agent) loop(ctx context.Context) (again bool) {
 			cycled = false
 		}
 		a.alive()
-		if !ready && ctx.Err() == nil {
-			ready = a.notify(stateReady)
+		if !a.ready && ctx.Err() == nil {
+			a.ready = a.notify(stateReady)
 		}
-		next.Reset(a.pause(time.Now(), due, news || !ready))
+		next.Reset(a.pause(time.Now(), due, news || !a.ready))
 		select {
 		case <-ctx.Done():
 			return false

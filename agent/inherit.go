@@ -27,7 +27,7 @@ func (a *Agent) prepare() {
 // Inherit takes over what an agent of this process that Again has ended knows: what it
 // counted and did not publish, what it announced without a bus, and what it said.
 func (a *Agent) Inherit(from *Agent) {
-	a.heir, a.began, a.tally, a.spent.cpu = true, from.began, from.tally, from.spent.cpu
+	a.ready, a.began, a.tally, a.spent.cpu = from.ready, from.began, from.tally, from.spent.cpu
 	if old := from.Settings.Path(from.Settings.AgentState); old != a.Settings.Path(a.Settings.AgentState) {
 		_ = os.Remove(old) // muster status reads the other one now; where this fails it reads a stale one
 	}

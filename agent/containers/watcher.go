@@ -220,7 +220,7 @@ func (w *Watcher) resolve(ctx context.Context) {
 			continue
 		}
 		for arn, info := range w.services.Resolve(ctx, lookups) {
-			w.tell(func(m *machine, _ time.Time) { m.answered(arn, info) })
+			w.tell(func(m *machine, now time.Time) { m.answered(now, arn, info) })
 		}
 	}
 }

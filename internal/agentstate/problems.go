@@ -33,7 +33,7 @@ func (s State) Stale(now time.Time) bool {
 
 // IDs are the ids of all problems, in the order of Problems.
 func IDs() []string {
-	return []string{NeedIdentity, NeedRegion, NeedCredentials, NeedRecord, NeedSystemd, "muster-registration", "muster-docker", "muster-docker-events", "muster-unhealthy", "muster-crash-loop", "muster-publishing", "muster-spool", "muster-dropped"}
+	return []string{NeedIdentity, NeedRegion, NeedRole, NeedRecord, NeedSystemd, "muster-registration", "muster-docker", "muster-docker-events", "muster-unhealthy", "muster-crash-loop", "muster-publishing", "muster-spool", "muster-dropped"}
 }
 
 // Problems are what is wrong by a state that is not stale.

@@ -9,11 +9,11 @@ import (
 
 // The problems of a start: each is something that the agent needs and keeps asking for.
 const (
-	NeedIdentity    = "muster-identity"
-	NeedRegion      = "muster-region"
-	NeedCredentials = "muster-credentials"
-	NeedRecord      = "muster-record"
-	NeedSystemd     = "muster-systemd"
+	NeedIdentity = "muster-identity"
+	NeedRegion   = "muster-region"
+	NeedRole     = "muster-credentials"
+	NeedRecord   = "muster-record"
+	NeedSystemd  = "muster-systemd"
 )
 
 // Waiting is something that the agent needs and does not have yet.
@@ -36,7 +36,7 @@ func (w Waiting) fix() fix.Fix {
 			"ip route get 169.254.169.254", "curl -sS -m 2 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' -o /dev/null -w '%{http_code}\\n' http://169.254.169.254/latest/api/token")
 	case NeedRegion:
 		return fix.Do("Name the region in muster's settings file; muster-agent then continues by itself:", "echo AWS_REGION=REGION | sudo tee -a /etc/muster/muster.env")
-	case NeedCredentials:
+	case NeedRole:
 		return fix.Do("Attach an instance profile whose role trusts ec2.amazonaws.com; muster-agent then continues by itself:",
 			"aws ec2 associate-iam-instance-profile --instance-id INSTANCE --iam-instance-profile Name=PROFILE")
 	case NeedRecord:

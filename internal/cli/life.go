@@ -29,7 +29,7 @@ const firstAsk = 2 * time.Second
 var (
 	needIdentity    = await.Need{ID: agentstate.NeedIdentity, What: "instance metadata", Came: "answered"}
 	needRegion      = await.Need{ID: agentstate.NeedRegion, What: "a region", Came: "is known"}
-	needCredentials = await.Need{ID: agentstate.NeedCredentials, What: "role credentials", Came: "came"}
+	needCredentials = await.Need{ID: agentstate.NeedRole, What: "role credentials", Came: "came"}
 	needRecord      = await.Need{ID: agentstate.NeedRecord, What: "the record of bootstrap", Came: "can be read"}
 )
 

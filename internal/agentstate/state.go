@@ -12,6 +12,8 @@ import (
 	"os"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"muster/internal/jsonfile"
 )
 
@@ -154,9 +156,11 @@ func (s State) Write(path string) error {
 // finished its first cycle.
 var ErrNoAgent = errors.New("muster-agent is not running, or has just started")
 
-// Read reads the file. The error is ErrNoAgent without one.
+// Read reads the file. The error is ErrNoAgent without one. The directory belongs to
+// the agent's user and the reader is often root: a link is not followed, and a FIFO
+// does not hold up the reader.
 func Read(path string) (State, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return State{}, fmt.Errorf("%w: %s does not exist", ErrNoAgent, path)
@@ -164,7 +168,14 @@ func Read(path string) (State, error) {
 		return State{}, fmt.Errorf("reading the state of muster-agent: %w", err)
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile))
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("not a regular file")
+	}
+	var data []byte
+	if err == nil {
+		data, err = io.ReadAll(io.LimitReader(f, maxFile))
+	}
 	if err == nil {
 		var s State
 		if s, err = decode(data); err == nil {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -151,6 +152,28 @@ func TestWhatIsWrittenIsReadAndNobodyElseMayReadIt(t *testing.T) {
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
+	}
+}
+
+// The directory is the agent's own, and root reads the file.
+func TestOnlyARegularFileIsRead(t *testing.T) {
+	dir := t.TempDir()
+	real := filepath.Join(dir, "real.json")
+	if err := well().Write(real); err != nil {
+		t.Fatal(err)
+	}
+	for name, place := range map[string]func(path string) error{
+		"a FIFO":      func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"a link":      func(path string) error { return os.Symlink(real, path) },
+		"a directory": func(path string) error { return os.Mkdir(path, 0o700) },
+	} {
+		path := filepath.Join(dir, name)
+		if err := place(path); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := agentstate.Read(path); err == nil || errors.Is(err, agentstate.ErrNoAgent) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -47,6 +47,7 @@ func TestScripts(t *testing.T) {
 			"engine":      engine,
 			"await":       awaits,
 			"docker":      docker,
+			"impostor":    impostor,
 			"signal":      signalAgent,
 			"waits-for":   waitsFor,
 			"published":   published,

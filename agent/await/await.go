@@ -90,7 +90,10 @@ func pause(attempt int) time.Duration {
 func (b *Board) Missing(n Need, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	why, limit := ownlimit.Wrap(err).Error(), ownlimit.Of(err)
+	why, limit := err.Error(), ownlimit.Of(err)
+	if limit != "" { // the rest of the error blames somebody else
+		why = "unknown: " + limit
+	}
 	if i := b.index(n); i >= 0 {
 		b.missing[i].Why, b.missing[i].Limit = why, limit
 		return

@@ -124,7 +124,7 @@ func TestOurOwnLimitIsNoAbsence(t *testing.T) {
 		watch := instance(w, &changes)
 		for minute := range 60 {
 			s := watch.Look(context.Background())
-			if minute == 30 && (s.State != registration.Unknown || !strings.HasPrefix(s.Why, "unknown: this process is out of file descriptors")) {
+			if minute == 30 && (s.State != registration.Unknown || s.Why != "this process is out of file descriptors, so it could not ask the ECS agent") {
 				t.Errorf("%+v", s)
 			}
 			<-time.After(time.Minute)

@@ -136,7 +136,7 @@ func (w *Watch) local(ctx context.Context) view {
 	meta, err := w.Agent.Metadata(ctx)
 	switch {
 	case ownlimit.Of(err) != "":
-		return view{Unknown, ownlimit.Wrap(err).Error(), false}
+		return view{Unknown, ownlimit.Of(err) + ", so it could not ask the ECS agent", false}
 	case err != nil:
 		return view{Lost, err.Error(), false}
 	case meta.ContainerInstanceARN == "":

@@ -90,7 +90,7 @@ func (a *Agent) publishing() agentstate.Publishing {
 	is := a.Publisher.Stats()
 	return agentstate.Publishing{
 		Namespace: a.Settings.Namespace, Sent: is.Sent, LastSent: is.LastSent, Failing: is.Failing, Why: is.Why,
-		Waiting: is.Minutes, Bytes: is.Bytes, Dropped: dropped(is),
+		Waiting: is.Minutes, Bytes: is.Bytes, Dropped: dropped(is), Overdue: is.Overdue, Cause: string(is.Cause),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"muster/check"
@@ -19,7 +20,8 @@ func (r *run) diagnose(ctx context.Context, report *bootreport.Report, why error
 	ctx, stop := context.WithTimeout(ctx, r.pace.look)
 	defer stop()
 	report.Outcome, report.ExitCode = bootreport.NotRegistered, exitcode.NotRegistered
-	report.Reason = fmt.Sprintf("the instance did not register in cluster %s; waited %s", report.Cluster, time.Since(r.started).Round(time.Second))
+	waited := time.Since(r.started).Round(time.Second)
+	report.Reason = fmt.Sprintf("the instance did not register in cluster %s; waited %s", report.Cluster, waited)
 	results := check.Run(ctx, r.checks(ctx))
 	report.Evidence = evidence(why, results)
 	report.Cause = causeOf(results, why)
@@ -64,11 +66,20 @@ func evidence(why error, results []check.Result) []string {
 	for _, result := range results {
 		for _, f := range result.Findings {
 			if f.Status != check.Pass && f.Status != check.Skip {
-				add(append([]string{f.Summary}, f.Evidence...)...)
+				if !shortened(f) {
+					add(f.Summary)
+				}
+				add(f.Evidence...)
 			}
 		}
 	}
 	return lines
+}
+
+// shortened reports whether the summary is the beginning of a line of the evidence.
+func shortened(f check.Finding) bool {
+	begin, cut := strings.CutSuffix(f.Summary, "...")
+	return cut && slices.ContainsFunc(f.Evidence, func(line string) bool { return strings.HasPrefix(line, begin) })
 }
 
 // causeOf is the first cause among the results. Where the checks do not find what
@@ -82,7 +93,8 @@ func causeOf(results []check.Result, why error) *bootreport.Cause {
 	case len(causes) > 0:
 		return bootreport.NewCause(causes[0].ID, causes[0].Summary, causes[0].Fix)
 	}
-	return bootreport.NewCause("not-registered", why.Error(), fix.Do("Read the log of the ECS agent:", "less +G /var/log/ecs/ecs-agent.log"))
+	return bootreport.NewCause("not-registered", why.Error(),
+		fix.Do("Read the log of the ECS agent:", "sudo tail -n 50 /var/log/ecs/ecs-agent.log"))
 }
 
 func found(results []check.Result, id string) bool {

@@ -23,7 +23,7 @@ func (r *run) again(name string, more ...string) string {
 	if name != "" {
 		values["MUSTER_CLUSTER"] = name
 	}
-	words := append([]string{"muster", "bootstrap"}, more...)
+	words := append([]string{"sudo", "muster", "bootstrap"}, more...)
 	for _, s := range config.Settings() {
 		value, given := values[s.Variable]
 		switch {
@@ -48,7 +48,7 @@ func (r *run) again(name string, more ...string) string {
 // thenAgain adds the command that repeats this bootstrap to the commands that fix err.
 func (r *run) thenAgain(err error) error {
 	to := fix.Of(err)
-	again := func(command string) bool { return strings.HasPrefix(command, "muster bootstrap") }
+	again := func(command string) bool { return strings.HasPrefix(command, "sudo muster bootstrap") }
 	if len(to.Commands) == 0 || slices.ContainsFunc(to.Commands, again) || r.badSettings {
 		return err
 	}
@@ -60,7 +60,7 @@ func (r *run) thenAgain(err error) error {
 // of this run in each command that runs bootstrap again.
 func (r *run) withSettings(to fix.Fix) fix.Fix {
 	return to.Map(func(line string) string {
-		if name, is := strings.CutPrefix(line, "muster bootstrap --cluster "); is {
+		if name, is := strings.CutPrefix(line, "sudo muster bootstrap --cluster "); is {
 			return r.again(name)
 		}
 		return line
@@ -69,10 +69,10 @@ func (r *run) withSettings(to fix.Fix) fix.Fix {
 
 // shellQuote leaves plain words alone and puts all others in single quotes.
 func shellQuote(word string) string {
-	odd := func(c rune) bool {
-		return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("-_./:=,@%+", c))
+	plain := func(c rune) bool {
+		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("-_./:=,@%+", c)
 	}
-	if word != "" && strings.IndexFunc(word, odd) < 0 {
+	if word != "" && strings.TrimLeftFunc(word, plain) == "" {
 		return word
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"

@@ -62,7 +62,7 @@ type delivery struct {
 // has delivered it: the unit retries every minute. Each signal has its own timeout, so
 // that one that hangs does not keep the others from theirs.
 func (r *run) deliver(ctx context.Context, d *delivery, report, before bootreport.Report) bootreport.Delivery {
-	if before.Outcome == report.Outcome && before.StartedAt.After(r.record.Since()) {
+	if before.Outcome == report.Outcome && before.StartedAt.After(r.record.At) && before.StartedAt.After(r.record.Since()) {
 		for _, was := range before.Deliveries {
 			if was.To == d.To && was.Error == "" && (was.What == d.What || was.What == d.instead) {
 				return was
@@ -95,7 +95,7 @@ func (r *run) hookSignal(_ context.Context, report bootreport.Report) *delivery 
 	case report.Failed() && r.cfg.OnFailure != config.OnFailureReport:
 		result = "ABANDON"
 	case report.Failed(), report.Outcome == bootreport.Undetermined:
-		r.info("signal", "launch hook %s ends with its default result; with --on-failure abandon, muster ends it at once when an instance is known to have failed", r.cfg.LifecycleHook)
+		r.info("signal", "launch hook %s ends with its default result (--on-failure abandon would end it at once)", r.cfg.LifecycleHook)
 		return nil
 	}
 	return &delivery{
@@ -122,11 +122,11 @@ func (r *run) hookFix(err error) fix.Fix {
 	case errors.Is(err, awsapi.ErrNoSuchHook) && r.group != nil:
 		return fix.Do("List the hooks of the group, then name the right one:",
 			fmt.Sprintf("aws autoscaling describe-lifecycle-hooks --auto-scaling-group-name %s --region %s", *r.group, r.id.Region),
-			"muster bootstrap --cluster "+r.wanted.Text+" --lifecycle-hook NAME")
+			"sudo muster bootstrap --cluster "+r.wanted.Text+" --lifecycle-hook NAME")
 	case r.group != nil && *r.group != "":
-		return fix.Do("Fix the error, or complete the hook yourself:", fmt.Sprintf(
-			"aws autoscaling complete-lifecycle-action --auto-scaling-group-name %s --lifecycle-hook-name %s --instance-id %s --lifecycle-action-result CONTINUE --region %s",
-			*r.group, r.cfg.LifecycleHook, r.id.InstanceID, r.id.Region))
+		return fix.Do("Fix the error, or complete the hook yourself:",
+			fmt.Sprintf("aws autoscaling complete-lifecycle-action --auto-scaling-group-name %s --lifecycle-hook-name %s",
+				*r.group, r.cfg.LifecycleHook)+fmt.Sprintf(" --instance-id %s --lifecycle-action-result CONTINUE --region %s", r.id.InstanceID, r.id.Region))
 	}
 	return fix.Fix{}
 }
@@ -168,7 +168,7 @@ func (r *run) stackFix(err error) fix.Fix {
 	}
 	return fix.Do("List the resources of the stack, then name the one that waits for the signal:",
 		fmt.Sprintf("aws cloudformation list-stack-resources --stack-name %s --region %s", r.cfg.CFNStack, r.id.Region),
-		"muster bootstrap --cluster "+r.wanted.Text+" --cfn-stack "+r.cfg.CFNStack+" --cfn-resource LOGICAL_ID")
+		"sudo muster bootstrap --cluster "+r.wanted.Text+" --cfn-stack "+r.cfg.CFNStack+" --cfn-resource LOGICAL_ID")
 }
 
 // groupSignal has an instance that did not register replaced, if the settings say so

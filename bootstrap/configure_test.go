@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -275,16 +276,19 @@ func TestCheckpointOfTheECSAgent(t *testing.T) {
 
 // An agent with the ARN of an instance that ECS has deregistered comes back as that one
 // and is refused (agent/app/agent.go, reregisterContainerInstance; InactiveInstanceException
-// makes it wait an hour). verify has learned it from ECS; bootstrap asks nothing.
+// makes it wait an hour). verify has learned it from ECS, or the agent has logged it;
+// bootstrap asks nothing.
 func TestADeregisteredInstanceIsRemembered(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		arn, reset   string
-		warns, moved bool
+		arn, log, reset string
+		warns, moved    bool
 	}{
 		"deregistered":                 {arn: "arn:ci/1", warns: true},
 		"deregistered, reset":          {arn: "arn:ci/1", reset: "true", moved: true},
 		"another one was deregistered": {arn: "arn:ci/0"},
+		"the agent logged it":          {log: "ClientException: Container instance arn:ci/1 is inactive.", warns: true},
+		"the agent logged another one": {log: "ClientException: Container instance arn:aws:ecs:eu-central-1:123456789012:container-instance/prod/2 is inactive."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -293,6 +297,9 @@ func TestADeregisteredInstanceIsRemembered(t *testing.T) {
 				m.set("RESET_STALE_STATE", test.reset)
 			}
 			m.saved("prod")
+			if test.log != "" {
+				m.put("var/log/ecs/ecs-agent.log", fmt.Sprintf("level=error time=2026-01-02T15:00:20Z msg=%q\n", "Error re-registering container instance: "+test.log))
+			}
 			before := bootreport.Report{InstanceID: instanceID, ContainerInstanceARN: test.arn, Cause: bootreport.NewCause("container-instance-inactive", "x", fix.Fix{})}
 			if err := before.Write(m.path("var/lib/muster/instances/" + instanceID + "/report.json")); err != nil {
 				t.Fatal(err)

@@ -58,7 +58,8 @@ func (r *run) clusterByTag(ctx context.Context) (text, origin string, err error)
 	}
 	switch {
 	case err != nil:
-		return "", "", undetermined(fix.Wrap(fmt.Errorf("no cluster is named by a setting or an instance tag, and tag %s of the Auto Scaling group could not be read: %w", key, err),
+		return "", "", undetermined(fix.Because(
+			fmt.Errorf("tag %s of the Auto Scaling group could not be read, and nothing else names the cluster", key), []string{err.Error()},
 			fix.Do("Allow the action to the instance role, or name the cluster:", r.again("NAME"))))
 	case !ok:
 		return "", "", badConfig(r.noCluster(group))
@@ -67,13 +68,15 @@ func (r *run) clusterByTag(ctx context.Context) (text, origin string, err error)
 }
 
 func (r *run) noCluster(group string) error {
-	where := "this instance is in no Auto Scaling group"
-	if group != "" {
-		where = fmt.Sprintf("Auto Scaling group %s has no such tag either", group)
+	why := []string{
+		"--cluster and MUSTER_CLUSTER are not set, and " + r.Settings.File.Path + " does not set it",
+		"the metadata has no instance tag " + r.cfg.ClusterTag + ": it is not set, or instance tags are not allowed in the metadata",
+		"this instance is in no Auto Scaling group",
 	}
-	return fix.Wrap(
-		fmt.Errorf("no cluster is named: --cluster, MUSTER_CLUSTER and %s do not name one, the metadata has no instance tag %s, and %s", r.Settings.File.Path, r.cfg.ClusterTag, where),
-		fix.Do(fmt.Sprintf("Name the cluster, or set tag %s and allow instance tags in the metadata:", r.cfg.ClusterTag), r.again("NAME")))
+	if group != "" {
+		why[2] = fmt.Sprintf("Auto Scaling group %s has no such tag", group)
+	}
+	return fix.Because(errors.New("no cluster is named"), why, fix.Do("Name the cluster:", r.again("NAME")))
 }
 
 // groupName is the instance's Auto Scaling group, empty without one: from the

@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 
-	"muster/internal/ecsconfig"
 	"muster/internal/units"
 )
 
 // cloudFinal is the unit in which user data runs. ecs.service is ordered after it.
 const cloudFinal = "cloud-final.service"
+
+const joinsDefault = `without ECS_CLUSTER the ECS agent would join the cluster "default"`
 
 // hold keeps the ECS agent from joining the cluster "default" after a bootstrap
 // that failed: the agent does so when nothing names a cluster, and ecs.service is
@@ -19,7 +20,7 @@ const cloudFinal = "cloud-final.service"
 // Only an agent that has not started yet is held back. A running one may be where it
 // belongs, and ECS would report all its tasks as unknown if it were stopped.
 func (r *run) hold(ctx context.Context) {
-	if r.cfg == nil || errors.Is(r.noUnits, ErrNoSystemd) || r.clusterNamed() {
+	if r.cfg == nil || errors.Is(r.noUnits, ErrNoSystemd) || r.clusterNamed(ctx) {
 		return
 	}
 	ctx, stop := context.WithTimeout(ctx, r.pace.systemd)
@@ -27,7 +28,7 @@ func (r *run) hold(ctx context.Context) {
 	ecs, started, err := r.ecsStarted(ctx)
 	switch {
 	case err != nil:
-		r.warn("units", "could not check %s, so it is not held back; without ECS_CLUSTER the ECS agent joins the cluster \"default\": %v", ecsUnit, err)
+		r.warn("units", "could not check %s, so it is not held back; %s: %v", ecsUnit, joinsDefault, err)
 		return
 	case started:
 		r.info("units", "%s has already been started (%s) and is left as it is", ecsUnit, ecs.ActiveState)
@@ -41,10 +42,10 @@ func (r *run) hold(ctx context.Context) {
 		err = errors.Join(err, r.units.Queue(ctx, units.Stop, ecsUnit)) // takes the start job out of the queue
 	}
 	if err != nil {
-		r.warn("units", "could not hold back %s; without ECS_CLUSTER the ECS agent joins the cluster \"default\": %v", ecsUnit, err)
+		r.warn("units", "could not hold back %s; %s: %v", ecsUnit, joinsDefault, err)
 		return
 	}
-	r.warn("units", "%s is held back until muster bootstrap succeeds or the next boot; without ECS_CLUSTER the ECS agent would join the cluster \"default\"", ecsUnit)
+	r.warn("units", "%s is held back until muster bootstrap succeeds or the next boot; %s", ecsUnit, joinsDefault)
 }
 
 // ecsStarted reports whether ecs.service has started in this boot. While user data
@@ -71,9 +72,8 @@ func (r *run) ecsStarted(ctx context.Context) (ecs units.State, started bool, er
 	return ecs, false, nil
 }
 
-// clusterNamed reports whether one of the files that the ECS agent reads names a
-// cluster.
-func (r *run) clusterNamed() bool {
-	settings, _ := ecsconfig.Read(r.sources())
-	return settings.Set("ECS_CLUSTER")
+// clusterNamed reports whether the ECS agent's own configuration names a cluster.
+func (r *run) clusterNamed(ctx context.Context) bool {
+	_, named := r.agentCluster(ctx, r.sources())
+	return named
 }

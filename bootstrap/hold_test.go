@@ -108,11 +108,18 @@ func TestAnAgentWhoseClusterIsNamedElsewhereIsNotHeldBack(t *testing.T) {
 		"var/lib/ecs/ecs.config":  "ECS_CLUSTER=prod\n",
 		"etc/ecs/ecs.config":      "ECS_CLUSTER= prod\n",
 		"etc/ecs/ecs.config.json": `{"Cluster": "prod"}`,
+		"user data":               `{"ECSAgentConfiguration": {"Cluster": "prod"}}`,
 	} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
-			m := boot(t, sandbox.Options{}).set("CLUSTER", "prdo")
-			m.put(path, text)
+			opts := sandbox.Options{}
+			if path == "user data" {
+				opts.UserData = text
+			}
+			m := boot(t, opts).set("CLUSTER", "prdo")
+			if path != "user data" {
+				m.put(path, text)
+			}
 			wantExit(t, m.configure(), exitcode.BadConfiguration)
 			wantCalls(t, m.systemd.did())
 		})

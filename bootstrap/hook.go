@@ -29,7 +29,8 @@ func (r *run) keepHook(ctx context.Context) (stop func()) {
 		return func() {}
 	}
 	pause := time.Duration(float64(hook.Heartbeat) * heartbeatShare)
-	r.info("hook", "%s of Auto Scaling group %s times out after %s; sending a heartbeat every %s", hook.Name, hook.Group, hook.Heartbeat, pause)
+	r.info("hook", "%s of Auto Scaling group %s times out after %s; sending a heartbeat every %s",
+		hook.Name, hook.Group, hook.Heartbeat, pause)
 	if !r.heartbeat(ctx, hook) {
 		return func() {}
 	}

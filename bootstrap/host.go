@@ -51,6 +51,7 @@ type Metadata interface {
 	Signed(ctx context.Context) (document []byte, signature string, err error)
 	Tag(ctx context.Context, key string) (value string, ok bool, err error)
 	LifecycleState(ctx context.Context) (string, error)
+	UserData(ctx context.Context) (data []byte, ok bool, err error)
 }
 
 // Clusters says which clusters there are.
@@ -193,7 +194,8 @@ func (r *run) identify(ctx context.Context) (err error) {
 // is and who waits for it, or else the first alone; nil if not even that.
 func lenient(set config.Set) *config.Config {
 	place := []string{"MUSTER_ROOT", "MUSTER_CONSOLE"}
-	waiting := []string{"MUSTER_IMDS_TIMEOUT", "MUSTER_CFN_STACK", "MUSTER_CFN_RESOURCE", "MUSTER_CFN_AUTH", "MUSTER_LIFECYCLE_HOOK", "MUSTER_ON_FAILURE"}
+	waiting := []string{"MUSTER_IMDS_TIMEOUT", "MUSTER_CFN_STACK", "MUSTER_CFN_RESOURCE", "MUSTER_CFN_AUTH",
+		"MUSTER_LIFECYCLE_HOOK", "MUSTER_ON_FAILURE"}
 	for _, keep := range [][]string{append(waiting, place...), place} {
 		if cfg, err := config.Load(set.Only(keep...)); err == nil {
 			return cfg

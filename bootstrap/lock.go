@@ -60,7 +60,8 @@ func (r *run) lock(ctx context.Context) (*lock, error) {
 		select {
 		case <-ctx.Done():
 			_ = file.Close()
-			return nil, fix.Wrap(fmt.Errorf("another muster bootstrap has held %s for %s", path, r.pace.lock), fix.Do("Find the process, and stop it if it hangs:", "fuser -v "+path))
+			return nil, fix.Wrap(fmt.Errorf("another muster bootstrap has held %s for %s", path, r.pace.lock),
+				fix.Do("Find the process, and stop it if it hangs:", "sudo fuser -v "+path))
 		case <-time.After(100 * time.Millisecond):
 		}
 	}

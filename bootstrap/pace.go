@@ -25,6 +25,7 @@ func realPace() pace {
 	return pace{
 		poll:    500 * time.Millisecond,
 		confirm: []time.Duration{5 * time.Second, 15 * time.Second, time.Minute, 4 * time.Minute},
-		api:     15 * time.Second, systemd: time.Minute, look: 10 * time.Second, signal: 30 * time.Second, lock: time.Minute, stagger: 15 * time.Second, ports: time.Minute,
+		api:     15 * time.Second, systemd: time.Minute, look: 10 * time.Second, signal: 30 * time.Second,
+		lock: time.Minute, stagger: 15 * time.Second, ports: time.Minute,
 	}
 }

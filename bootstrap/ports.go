@@ -40,7 +40,8 @@ func (r *run) checkPorts(ctx context.Context, report *bootreport.Report) {
 	}
 	switch {
 	case len(closed) == 0:
-		r.info("ports", "%s: no port is known to be closed; peers: %d, dialled: %s", r.cfg.Ports, len(found.Peers)-1, cmp.Or(found.Contacts(), "none"))
+		r.info("ports", "%s: no port is known to be closed; peers: %d, dialled: %s",
+			r.cfg.Ports, len(found.Peers)-1, cmp.Or(found.Contacts(), "none"))
 	case r.cfg.PortsPolicy == config.PortsFail:
 		report.Outcome, report.ExitCode = bootreport.PortsClosed, exitcode.Failed
 		report.Reason = fmt.Sprintf("registered in cluster %s, but replication ports are closed", r.wanted)

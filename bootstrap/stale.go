@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"muster/internal/cluster"
@@ -45,7 +46,8 @@ func (r *run) checkpoint() (write cluster.Ref, bad *stale) {
 	was, err := cluster.Parse(saved.Cluster)
 	switch {
 	case err != nil || !cluster.Same(was, r.wanted):
-		return write, &stale{saved, fmt.Sprintf("it holds cluster %q for this instance, and the ECS agent would refuse to start in %s", saved.Cluster, r.wanted), true}
+		why := fmt.Sprintf("it holds cluster %q for this instance, and the ECS agent would refuse to start in %s", saved.Cluster, r.wanted)
+		return write, &stale{saved, why, true}
 	case was.Text != r.wanted.Text:
 		r.info("checkpoint", "agent.db spells the cluster %s; ecs.config gets the same spelling, because the ECS agent compares the text", was)
 		write = was
@@ -56,18 +58,26 @@ func (r *run) checkpoint() (write cluster.Ref, bad *stale) {
 	return write, nil
 }
 
-// deregistered reports whether an earlier verify learned from ECS that the container
-// instance is gone. bootstrap spends no call of its own on it.
+// deregistered reports whether an earlier verify learned from ECS, or the ECS agent
+// logged, that the container instance is gone. bootstrap spends no call of its own on it.
 func (r *run) deregistered(arn string) bool {
+	if arn == "" {
+		return false
+	}
 	before := r.lastReport()
-	return arn != "" && before.ContainerInstanceARN == arn && before.Cause != nil && before.Cause.ID == "container-instance-inactive"
+	if before.ContainerInstanceARN == arn && before.Cause != nil && before.Cause.ID == "container-instance-inactive" {
+		return true
+	}
+	logged, _ := ecsagent.ReadLogs(r.cfg.Path(r.cfg.ECSLogDir), ecsagent.Options{}) // without a log nothing is known
+	other := strings.Contains(logged.Message, ":container-instance/") && !strings.Contains(logged.Message, arn)
+	return logged.Cause.ID == "agent-deregistered" && !other
 }
 
 // staleState is the error on a stale checkpoint that is not moved aside.
 func (r *run) staleState(bad *stale) error {
 	commands := []string{r.again(r.wanted.Text, "--reset-stale-state")}
 	text := "Move the file aside:"
-	if was, err := cluster.Parse(bad.Cluster); bad.ContainerInstanceARN != "" && (err != nil || !cluster.Same(was, r.wanted)) {
+	if bad.ContainerInstanceARN != "" && !cluster.SameText(bad.Cluster, r.wanted.Text) {
 		text = "Move the file aside, then deregister the entry in the old cluster:"
 		commands = append(commands, fmt.Sprintf("aws ecs deregister-container-instance --force --cluster %s --container-instance %s --region %s",
 			bad.Cluster, bad.ContainerInstanceARN, r.id.Region))

@@ -11,7 +11,6 @@ import (
 	"muster/internal/bootreport"
 	"muster/internal/cluster"
 	"muster/internal/ecsagent"
-	"muster/internal/ecsconfig"
 	"muster/internal/exitcode"
 	"muster/internal/fix"
 	"muster/internal/units"
@@ -44,7 +43,7 @@ func (h *Host) Verify(ctx context.Context) (bootreport.Report, error) {
 }
 
 func (r *run) verify(ctx context.Context) (bootreport.Report, error) {
-	unknown := r.expect()
+	unknown := r.expect(ctx)
 	report := r.report()
 	state, err := r.imds.LifecycleState(ctx)
 	switch {
@@ -88,15 +87,16 @@ func (r *run) deferred(report bootreport.Report, state string) bootreport.Report
 
 // expect finds the cluster that the instance was to join: from the settings, from
 // bootstrap's record, else from what the ECS agent reads.
-func (r *run) expect() error {
+func (r *run) expect(ctx context.Context) error {
 	text, origin := r.cfg.Cluster, r.cfg.Origin("MUSTER_CLUSTER").String()
 	if text == "" {
 		text, origin = r.record.Cluster, r.record.ClusterOrigin
 	}
 	from := r.sources()
-	if settings, _ := ecsconfig.Read(from); text == "" && settings.Set("ECS_CLUSTER") {
-		named := settings.Cluster()
-		text, origin = named.Text, "ECS_CLUSTER in "+named.Where()
+	if text == "" {
+		if named, is := r.agentCluster(ctx, from); is {
+			text, origin = named.Text, "ECS_CLUSTER in "+named.Where()
+		}
 	}
 	switch {
 	case text == "" && from.User.Err != nil:
@@ -104,7 +104,7 @@ func (r *run) expect() error {
 	case text == "":
 		return badConfig(fix.Because(errors.New("no cluster is named, so the ECS agent joins the cluster \"default\""),
 			[]string{"neither the settings nor a bootstrap on this instance nor " + from.User.Path + " name one"},
-			fix.Do("Name the cluster:", "muster bootstrap --cluster NAME")))
+			fix.Do("Name the cluster:", "sudo muster bootstrap --cluster NAME")))
 	}
 	return r.want(text, origin)
 }
@@ -133,8 +133,8 @@ func (r *run) await(ctx context.Context) (meta ecsagent.Metadata, last error) {
 	defer tick.Stop()
 	for n := 0; ; n++ {
 		answer, err := agent.Metadata(ctx)
-		switch is, parse := cluster.Parse(answer.Cluster); {
-		case err == nil && answer.ContainerInstanceARN != "" && (parse != nil || !cluster.Same(is, r.wanted)):
+		switch {
+		case err == nil && answer.ContainerInstanceARN != "" && !cluster.SameText(answer.Cluster, r.wanted.Text):
 			err = &known{Finding: check.WrongCluster(answer.Cluster, r.wanted.Text, r.origin, answer.ContainerInstanceARN, r.id.Region)}
 			if !r.restarting(ctx) {
 				return answer, err

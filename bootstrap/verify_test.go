@@ -458,11 +458,18 @@ func TestVerifyTakesTheClusterFromEachFileOfTheAgent(t *testing.T) {
 		ecsConfig:                 "ECS_CLUSTER= prod \n",
 		"var/lib/ecs/ecs.config":  "ECS_CLUSTER=prod\n",
 		"etc/ecs/ecs.config.json": `{"Cluster": "prod"}`,
+		"user data":               `{"ECSAgentConfiguration": {"Cluster": "prod"}}`,
 	} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
-			m := boot(t, sandbox.Options{Agent: sandbox.AgentPlan{Cluster: "prod"}})
-			m.put(path, text)
+			opts := sandbox.Options{Agent: sandbox.AgentPlan{Cluster: "prod"}}
+			if path == "user data" {
+				opts.UserData = text
+			}
+			m := boot(t, opts)
+			if path != "user data" {
+				m.put(path, text)
+			}
 			if err := m.systemd.Queue(t.Context(), units.Start, ecsUnit); err != nil {
 				t.Fatal(err)
 			}

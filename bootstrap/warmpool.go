@@ -26,6 +26,7 @@ func (r *run) warnOfWarmPool(ctx context.Context) {
 	if err != nil || !strings.HasPrefix(state, warmed) || r.waitsInWarmPool() {
 		return // bootstrap does without: verify asks again
 	}
-	r.warnOf("warm pool", fix.Wrap(errors.New("the instance is in a warm pool ("+state+") and "+warmPoolKey+" is not true: the ECS agent registers at once"),
+	r.warnOf("warm pool", fix.Wrap(
+		errors.New("the instance is in a warm pool ("+state+") and "+warmPoolKey+" is not true: the ECS agent registers at once"),
 		fix.Do("Let the ECS agent wait until the instance leaves the pool:", r.again(r.wanted.Text, "--ecs", warmPoolKey+"=true"))))
 }

@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -30,7 +31,7 @@ type change struct {
 // together with the other files that it reads.
 func (r *run) plan(ref cluster.Ref) (change, error) {
 	from := r.sources()
-	c := change{path: from.User.Path, old: from.User.Data}
+	c := change{path: r.cfg.Path(r.cfg.ECSConfig), old: from.User.Data}
 	if from.User.Err != nil {
 		return c, from.User.Err
 	}
@@ -43,7 +44,8 @@ func (r *run) plan(ref cluster.Ref) (change, error) {
 	settings, _ := ecsconfig.Read(from)
 	if region := settings.Text(regionKey); region != r.id.Region && settings.Set(regionKey) {
 		where, _ := settings.Get(regionKey)
-		c.notes = append(c.notes, fmt.Sprintf("%s: %s is %s, and this instance is in %s; set to %s", where.Where(), regionKey, region, r.id.Region, r.id.Region))
+		c.notes = append(c.notes, fmt.Sprintf("%s: %s is %s, and this instance is in %s; set to %s",
+			where.Where(), regionKey, region, r.id.Region, r.id.Region))
 		if err := file.Set(regionKey, r.id.Region); err != nil {
 			return c, badConfig(err)
 		}
@@ -58,6 +60,20 @@ func (r *run) plan(ref cluster.Ref) (change, error) {
 	})
 	c.refused = r.refusal(settings, c.left)
 	return c, nil
+}
+
+// agentCluster is the cluster that the ECS agent's own configuration names, if it does.
+// User data is the last place (agent/config/config.go, NewConfig), and is asked for only
+// where the files name none.
+func (r *run) agentCluster(ctx context.Context, from ecsconfig.Sources) (ecsconfig.Value, bool) {
+	settings, _ := ecsconfig.Read(from)
+	if !settings.Set("ECS_CLUSTER") && r.id.InstanceID != "" {
+		ctx, stop := context.WithTimeout(ctx, r.pace.api)
+		defer stop()
+		from.UserData, _, _ = r.imds.UserData(ctx) // none, if it cannot be had
+		settings, _ = ecsconfig.Read(from)
+	}
+	return settings.Cluster(), settings.Set("ECS_CLUSTER")
 }
 
 // sources are the files that the ECS agent reads. User data, which it reads too, gives
@@ -79,7 +95,8 @@ func (r *run) set(file *ecsconfig.File, ref cluster.Ref) error {
 		case s.Key == "ECS_CLUSTER":
 			return fix.Wrap(fmt.Errorf("%s: ECS_CLUSTER cannot be set this way", origin), fix.Do("Remove it; the cluster is named with --cluster."))
 		case s.Key == regionKey && s.Value != r.id.Region:
-			return fix.Wrap(fmt.Errorf("%s: %s must be %s, the region of this instance: it can only join a cluster there", origin, regionKey, r.id.Region),
+			return fix.Wrap(
+				fmt.Errorf("%s: %s must be %s, the region of this instance: it can only join a cluster there", origin, regionKey, r.id.Region),
 				fix.Do("Remove "+regionKey+" from the settings; the ECS agent takes the region from the metadata service."))
 		}
 		if err := file.Set(s.Key, s.Value); err != nil {
@@ -100,7 +117,7 @@ func (r *run) refusal(settings *ecsconfig.Settings, left []ecsconfig.Problem) er
 			why = append(why, withEffect(p))
 		}
 		return badConfig(fix.Because(errors.New(worst[0].String()), why,
-			fix.Do("Correct the line, then run bootstrap again:", fmt.Sprintf("vi +%d %s", max(worst[0].Line, 1), worst[0].File), r.again(""))))
+			fix.Do("Correct the line, then run bootstrap again:", fmt.Sprintf("sudo vi +%d %s", max(worst[0].Line, 1), worst[0].File), r.again(""))))
 	case r.reservesTooMuch(settings) != nil:
 		return badConfig(r.reservesTooMuch(settings))
 	}
@@ -116,7 +133,8 @@ func (r *run) reservesTooMuch(settings *ecsconfig.Settings) error {
 	text, _ := kernel.ReadFile(r.cfg.Path("/proc/meminfo"))
 	memory, unknown := kernel.ParseMemory(text)
 	if total := memory.Total >> 20; err == nil && unknown == nil && reserved > total {
-		return fix.Wrap(fmt.Errorf("%s: %s is %d, and this instance has %d MiB of memory: the ECS agent would exit", value.Where(), key, reserved, total),
+		return fix.Wrap(
+			fmt.Errorf("%s: %s is %d, and this instance has %d MiB of memory: the ECS agent would exit", value.Where(), key, reserved, total),
 			fix.Do("Lower "+key+", in MiB, then run bootstrap again."))
 	}
 	return nil

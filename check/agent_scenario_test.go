@@ -99,13 +99,17 @@ func unitScenarios() []scenario {
 			deadlock(w, nil)
 			w.docker.ping = dockerapi.ErrNotRunning
 			w.systemd["docker.service"] = units.State{LoadState: "loaded", ActiveState: "inactive", Job: &units.Job{Type: "restart", State: "waiting"}}
-		}, []string{"docker-not-running"}},
+		}, []string{"ecs-unit-waiting"}},
 		{"ecs.service ran and exited with 0", is(units.State{LoadState: "loaded", ActiveState: "inactive", UnitFileState: "enabled", Active: time.Now().Add(-time.Hour), Ended: time.Now(), Result: "success", ExecMainCode: 1}), []string{"ecs-unit-not-started"}},
 		{"ecs.service was stopped together with Docker", func(t *testing.T, w *world) {
 			is(units.State{LoadState: "loaded", ActiveState: "inactive", UnitFileState: "enabled", Active: time.Now().Add(-time.Hour), Ended: time.Now().Add(-time.Minute), Result: "success", ExecMainCode: 1})(t, w)
 			docker := active("running")
 			docker.Ended = time.Now().Add(-58 * time.Second)
 			w.systemd["docker.service"] = docker
+		}, []string{"ecs-unit-not-started"}},
+		{"ecs.service was stopped, and only the agent's container remembers", func(_ *testing.T, w *world) {
+			is(units.State{LoadState: "loaded", ActiveState: "inactive", UnitFileState: "enabled"})(nil, w)
+			w.docker.agent = dockerapi.AgentContainer{Image: "amazon/amazon-ecs-agent:latest", Status: "exited", ExitCode: 143}
 		}, []string{"ecs-unit-not-started"}},
 		{"there is no ecs.service, and the agent has registered", func(_ *testing.T, w *world) { delete(w.systemd, "ecs.service") }, nil},
 		{"ecs.service fails without a word", is(units.State{LoadState: "loaded", ActiveState: "failed", Result: "exit-code", ExecMainStatus: 203}), []string{"ecs-unit-failed"}},

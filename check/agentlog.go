@@ -11,6 +11,7 @@ import (
 
 	"muster/internal/cluster"
 	"muster/internal/ecsagent"
+	"muster/internal/ecsconfig"
 	"muster/internal/fix"
 )
 
@@ -18,7 +19,7 @@ import (
 // since its newest registration, and not from before this boot or the bootstrap in
 // it. What keeps the instance from being registered or connected is a failure, what
 // only impairs it a warning.
-func (w World) agentLog(ctx context.Context) []Finding {
+func (w World) agentLog(ctx context.Context, f *facts) []Finding {
 	opts := ecsagent.Options{Since: w.Record.Since(), Registered: w.isRegistered(ctx)}
 	found := w.logSettings(&opts)
 	trouble, err := w.readLogs(ctx, opts)
@@ -31,6 +32,9 @@ func (w World) agentLog(ctx context.Context) []Finding {
 		found = append(found, CouldNotLook(err, fix.Fix{})...)
 	}
 	found = append(found, w.troubleFindings(trouble, opts.Registered)...)
+	if f.deferred != "" {
+		found = slices.DeleteFunc(found, func(f Finding) bool { return f.ID == "warm-pool-waiting" }) // it is meant to
+	}
 	if len(found) == 0 {
 		return Passed("the ECS agent logged no error that keeps it from working")
 	}
@@ -53,13 +57,13 @@ func (w World) agentARN(ctx context.Context) string {
 // logSettings reads in ecs.config what and where the agent logs
 // (ecs-agent/logger/log.go). ecs-init mounts /var/log/ecs as /log into the agent's container.
 func (w World) logSettings(opts *ecsagent.Options) []Finding {
-	file, err := w.agentConfig(w.Config.ECSConfig)
-	if err != nil {
-		return nil // ecs-config says so
-	}
+	settings := w.agentSettings()
 	get := func(key string) string {
-		value, _ := file.Get(key)
-		return strings.TrimSpace(value)
+		v, _ := settings.Get(key)
+		if v.Origin == ecsconfig.FromDefault {
+			return ""
+		}
+		return v.Text
 	}
 	level := get("ECS_LOGLEVEL_ON_INSTANCE")
 	switch {
@@ -72,12 +76,12 @@ func (w World) logSettings(opts *ecsagent.Options) []Finding {
 	path := get("ECS_LOGFILE")
 	switch dir := filepath.Clean(filepath.Dir(path)); {
 	case path == "":
-	case dir == "/log" || dir == filepath.Clean(w.Config.ECSLogDir):
+	case dir == "/log":
 		opts.Name = filepath.Base(path)
 	default:
 		return []Finding{{ID: "agent-log-elsewhere", Status: Warn, SymptomOf: []string{"ecs-config"},
-			Summary: fmt.Sprintf("%s:%d: ECS_LOGFILE keeps the ECS agent's log out of %s",
-				w.Config.Path(w.Config.ECSConfig), file.Line("ECS_LOGFILE"), w.Config.ECSLogDir),
+			Summary: fmt.Sprintf("%s: ECS_LOGFILE keeps the ECS agent's log out of %s",
+				settings.where("ECS_LOGFILE"), w.Config.ECSLogDir),
 			Evidence: []string{"ECS_LOGFILE=" + path, "only /log of the agent's container is a directory of the host: " + w.Config.ECSLogDir},
 			Fix:      fix.Do("Remove the line, or set ECS_LOGFILE=/log/ecs-agent.log, then restart the agent:", "sudo systemctl restart ecs")}}
 	}

@@ -55,11 +55,14 @@ type World struct {
 	Now        func() time.Time // this host's clock; nil: time.Now
 	// Getenv reads muster's own environment; nil: it is empty.
 	Getenv func(name string) string
+
+	settings *settingsOnce // of the ECS agent, read once for all checks
 }
 
 // Catalog is every check, in the order in which one explains the next.
 func Catalog(w World) []Check {
 	f := &facts{}
+	w.settings = newSettingsOnce()
 	return w.onThisPlatform(slices.Concat(platformChecks(w), instanceChecks(w, f), networkChecks(w, f), bootstrapChecks(w), dockerChecks(w), ecsChecks(w, f), portChecks(w), healthChecks(w), w.agentChecks()))
 }
 

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"strings"
 
 	"muster/internal/ecsagent"
+	"muster/internal/ecsconfig"
 	"muster/internal/fix"
 )
 
@@ -15,25 +18,33 @@ import (
 // compares the cluster in it with the one in ecs.config letter by letter
 // (agent/app/agent.go, setClusterInConfig); another instance's checkpoint it
 // overwrites.
-func (w World) checkpoint(context.Context) []Finding {
+func (w World) checkpoint(ctx context.Context) []Finding {
 	path := w.checkpointPath()
+	if isEmptyFile(path) { // bbolt makes a database of it
+		return Passed(path + " is empty, and the ECS agent starts anew with it")
+	}
 	saved, err := ecsagent.ReadCheckpoint(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return Skipped("there is no " + path + ": the ECS agent has not registered from this disk yet")
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, ecsagent.ErrMoving):
-		return CouldNotLook(err, fix.Do("run it as root: sudo muster debug"))
+		return CouldNotLook(err, fix.Do("Run muster as root:", "sudo muster debug"))
 	case err != nil:
-		return []Finding{{ID: "checkpoint-damaged", Status: Fail, Summary: "the ECS agent's checkpoint is damaged, and the agent may not start with it",
-			Evidence: []string{err.Error()}, Fix: fix.Do(setAside(path)), SymptomOf: []string{"disk"}}}
+		return []Finding{{ID: "checkpoint-damaged", Status: Fail, Fix: w.registerAnew(), SymptomOf: []string{"disk"},
+			Summary: path + " is damaged, and the ECS agent may not start with it", Evidence: []string{err.Error()}}}
 	}
-	seen := fmt.Sprintf("%s: cluster %s, instance %s, %s, agent %s", path, saved.Cluster, saved.InstanceID, saved.ContainerInstanceARN, saved.AgentVersion)
+	seen := fmt.Sprintf("%s: cluster %s, instance %s, %s, agent %s",
+		path, saved.Cluster, saved.InstanceID, saved.ContainerInstanceARN, saved.AgentVersion)
 	if saved.InstanceID != "" && w.Identity.InstanceID != "" && saved.InstanceID != w.Identity.InstanceID {
-		return []Finding{{ID: "checkpoint-of-other-instance", Status: Warn, Summary: "agent.db is of " + saved.InstanceID + ": it was baked into the image, and the ECS agent starts over by itself",
-			Evidence: []string{seen}, Fix: fix.Do("remove " + path + " before the next image is made")}}
+		return []Finding{{ID: "checkpoint-of-other-instance", Status: Warn,
+			Summary:  "agent.db is of " + saved.InstanceID + ": it was baked into the image, and the ECS agent starts anew by itself",
+			Evidence: []string{seen}, Fix: fix.Do("Before the next image is made, remove the file:", "sudo rm "+path)}}
 	}
-	if configured := w.configured(); saved.Cluster != "" && configured != "" && saved.Cluster != configured {
-		return []Finding{mismatch(saved, configured, path, seen)}
+	if f, bad := w.mismatch(saved, seen); bad {
+		if w.isRegistered(ctx) {
+			f.Status = Warn // it is in the cluster that it saved, until its next start
+		}
+		return []Finding{f}
 	}
 	if saved.ContainerInstanceARN == "" {
 		return Passed("the ECS agent remembers no registration", seen)
@@ -41,30 +52,49 @@ func (w World) checkpoint(context.Context) []Finding {
 	return Passed("the ECS agent remembers cluster "+saved.Cluster, seen)
 }
 
-// configured is the cluster that the ECS agent reads in ecs.config.
-func (w World) configured() string {
-	file, _ := w.agentConfig(w.Config.ECSConfig) // the check of it says why not
-	name, _ := file.Get("ECS_CLUSTER")
-	return name
-}
-
-func mismatch(saved ecsagent.Checkpoint, configured, path, seen string) Finding {
-	return Finding{
-		ID: "saved-cluster-mismatch", Status: Fail,
-		Summary:  fmt.Sprintf("agent.db holds cluster %s for this same instance, and ecs.config names %+q: with that the ECS agent refuses to start", saved.Cluster, configured),
-		Evidence: []string{seen},
-		Fix: fix.Do(fmt.Sprintf("%s; then deregister the old entry: aws ecs deregister-container-instance --force --cluster %s --container-instance %s",
-			setAside(path), saved.Cluster, saved.ContainerInstanceARN)),
+// mismatch is the finding where the ECS agent will refuse its own checkpoint. The
+// one without a cluster in its settings is in the cluster called default.
+func (w World) mismatch(saved ecsagent.Checkpoint, seen string) (f Finding, bad bool) {
+	s := w.agentSettings()
+	reads := s.next.Cluster()
+	running := reads.Origin == ecsconfig.FromDefault && s.Cluster().Text == saved.Cluster // of docker run
+	if saved.Cluster == "" || saved.Cluster == reads.Text || running || s.denied() != nil {
+		return Finding{}, false
+	}
+	where := reads.Where() + ": ECS_CLUSTER"
+	if reads.Origin == ecsconfig.FromDefault {
+		where = s.sources.User.Path
+	}
+	f = Finding{ID: "saved-cluster-mismatch", Status: Fail,
+		Evidence: []string{seen, "the ECS agent compares the two letter by letter at its start, and exits with code 5"},
 		// A misread ecs.config names a cluster that nobody meant, and an agent that
 		// runs in the wrong cluster has saved that one.
-		SymptomOf: []string{"ecs-config", "wrong-cluster"},
+		SymptomOf: []string{"ecs-config", "wrong-cluster"}}
+	rename := fix.Do("Write the name as agent.db has it, which keeps the registration:", "sudo muster bootstrap --cluster "+saved.Cluster)
+	if sameCluster(saved.Cluster, reads.Text) {
+		f.Summary = where + " spells the cluster in agent.db otherwise, which the ECS agent refuses"
+		f.Evidence = append(f.Evidence, fmt.Sprintf("agent.db: %s; %s: %s", saved.Cluster, reads.Where(), reads.Text))
+		f.Fix = rename
+		return f, true
 	}
-}
-
-func setAside(path string) string {
-	return "systemctl stop ecs && mv " + path + "{,.old} && systemctl --no-block start ecs"
+	f.Summary = fmt.Sprintf("%s names cluster %+q, but agent.db holds %s for this instance", where, reads.Text, saved.Cluster)
+	f.Fix = w.registerAnew()
+	switch {
+	case strings.EqualFold(nameOf(saved.Cluster), nameOf(reads.Text)):
+		f.Fix = rename
+	case saved.ContainerInstanceARN != "":
+		f.Fix.Text = "Set the saved state aside, restart the ECS agent, and deregister the old entry:"
+		f.Fix.Commands = append(f.Fix.Commands, fmt.Sprintf("aws ecs deregister-container-instance --force --cluster %s --container-instance %s",
+			saved.Cluster, saved.ContainerInstanceARN))
+	}
+	return f, true
 }
 
 func (w World) checkpointPath() string {
 	return filepath.Join(w.Config.Path(w.Config.ECSDataDir), "agent.db")
+}
+
+func isEmptyFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Size() == 0
 }

@@ -22,7 +22,11 @@ type Clusters interface {
 
 // rejoin is the command that moves an instance to a cluster: it rewrites ecs.config
 // and restarts the ECS agent. bootstrap's own settings are recorded.
-func rejoin(name string) string { return "muster bootstrap --cluster " + name }
+func rejoin(name string) string { return "sudo muster bootstrap --cluster " + name }
+
+func create(ref cluster.Ref, self imds.Identity) string {
+	return fmt.Sprintf("aws ecs create-cluster --cluster-name %s --region %s", ref.Name, cmp.Or(self.Region, "REGION"))
+}
 
 // ClusterFinding evaluates the cluster that an instance is to join, as ECS and the
 // identity document describe it; false: there is no problem. bootstrap refuses what
@@ -38,12 +42,14 @@ func ClusterFinding(ctx context.Context, clusters Clusters, ref cluster.Ref, ori
 	case err != nil:
 		return CouldNotLook(err, fix.Fix{})[0], true
 	case status == "INACTIVE":
-		return Finding{ID: "cluster-inactive", Status: Fail, Summary: fmt.Sprintf("cluster %s was deleted (INACTIVE)", ref), Evidence: from(ref, origin), SymptomOf: []string{"ecs-config"},
-			Fix: fix.Do("Create the cluster again and join it:", fmt.Sprintf("aws ecs create-cluster --cluster-name %s --region %s", ref.Name, cmp.Or(self.Region, "REGION")), rejoin(ref.Text))}, true
+		return Finding{ID: "cluster-inactive", Status: Fail, Summary: fmt.Sprintf("cluster %s was deleted (INACTIVE)", ref),
+			Evidence: from(ref, origin), SymptomOf: []string{"ecs-config"},
+			Fix: fix.Do("Create the cluster again and join it:", create(ref, self), rejoin(ref.Text))}, true
 	case status != "ACTIVE":
 		return Finding{ID: "cluster-not-active", Status: Warn, Summary: fmt.Sprintf("cluster %s is %s", ref, status),
 			Evidence: append(from(ref, origin), "this status is about the cluster's capacity providers, and may pass"),
-			Fix:      fix.Do("Check the status again in a few minutes:", fmt.Sprintf("aws ecs describe-clusters --clusters %s --region %s", ref, cmp.Or(self.Region, "REGION")))}, true
+			Fix: fix.Do("Check the status again in a few minutes:",
+				fmt.Sprintf("aws ecs describe-clusters --clusters %s --region %s", ref, cmp.Or(self.Region, "REGION")))}, true
 	}
 	return Finding{}, false
 }
@@ -83,7 +89,7 @@ func noSuchCluster(ctx context.Context, clusters Clusters, ref cluster.Ref, orig
 		f.Evidence = append(f.Evidence, "ecs:ListClusters is not allowed here, so similar names are unknown")
 	case err == nil && len(names) == 0:
 		f.Evidence = append(f.Evidence, "there is no cluster at all in this account and region")
-		f.Fix = fix.Do("Create the cluster and join it:", fmt.Sprintf("aws ecs create-cluster --cluster-name %s --region %s", ref.Name, cmp.Or(self.Region, "REGION")), rejoin(ref.Name))
+		f.Fix = fix.Do("Create the cluster and join it:", create(ref, self), rejoin(ref.Name))
 	case err == nil && len(names) <= 5:
 		f.Evidence = append(f.Evidence, "the clusters here are "+strings.Join(names, ", "))
 	}
@@ -93,10 +99,11 @@ func noSuchCluster(ctx context.Context, clusters Clusters, ref cluster.Ref, orig
 // WrongCluster is the finding on an instance that is registered in cluster is, and
 // was to join wanted, which origin names.
 func WrongCluster(is, wanted, origin, arn, region string) Finding {
-	return Finding{ID: "wrong-cluster", Status: Fail, Summary: fmt.Sprintf("the ECS agent is in cluster %s, not in %s", nameOf(is), nameOf(wanted)),
+	return Finding{ID: "wrong-cluster", Status: Fail,
+		Summary:  fmt.Sprintf("the ECS agent is in cluster %s, not in %s", nameOf(is), nameOf(wanted)),
 		Evidence: []string{wanted + " is from " + origin, "registered as " + arn}, SymptomOf: []string{"ecs-config", "user-data"},
 		Fix: fix.Do("Move the instance to "+nameOf(wanted)+", then remove its entry in "+nameOf(is)+":",
-			"muster bootstrap --reset-stale-state --cluster "+wanted, deregister(is, arn, region))}
+			"sudo muster bootstrap --reset-stale-state --cluster "+wanted, deregister(is, arn, region))}
 }
 
 // deregister is the command that removes an entry of a cluster.

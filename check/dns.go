@@ -101,7 +101,8 @@ func (w World) unnamed(ctx context.Context, f Finding, failed []resolved) Findin
 	f.Summary = first.host + andMore(len(failed)-1, "endpoint") + " " + doNot(len(failed)) + " resolve; " + w.resolver()
 	if first.proxied {
 		f.Summary = first.proxy() + " does not resolve"
-		f.Fix = fix.Do("Correct the proxy's name in that line, or its DNS record, and restart the ECS agent:", "getent ahosts "+first.host, "sudo systemctl restart ecs")
+		f.Fix = fix.Do("Correct the proxy's name in that line, or its DNS record, and restart the ECS agent:", "getent ahosts "+first.host,
+			"sudo systemctl restart ecs")
 		return f
 	}
 	look := "getent ahosts " + first.host
@@ -111,7 +112,8 @@ func (w World) unnamed(ctx context.Context, f Finding, failed []resolved) Findin
 		return f
 	}
 	f.Fix = fix.Do("Enable DNS support in the VPC, or correct the name server in /etc/resolv.conf:",
-		fmt.Sprintf("aws ec2 modify-vpc-attribute --region %s --vpc-id %s --enable-dns-support", w.region(), w.place(ctx).vpc), "cat /etc/resolv.conf", look)
+		fmt.Sprintf("aws ec2 modify-vpc-attribute --region %s --vpc-id %s --enable-dns-support", w.region(),
+			w.place(ctx).vpc), "cat /etc/resolv.conf", look)
 	return f
 }
 

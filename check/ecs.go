@@ -19,12 +19,14 @@ type Introspection interface {
 func ecsChecks(w World, f *facts) []Check {
 	return []Check{
 		{ID: "ecs-config", Group: ECS, Title: "the ECS agent reads in ecs.config what was meant", Run: w.withUserData(w.ecsConfig),
-			Findings: []string{"ecs-config-misread", "ecs-config-invalid", "cluster-unset", "other-cluster-configured", "wrong-region", "reserved-memory-above-ram"}},
+			Findings: []string{"ecs-config-misread", "ecs-config-invalid", "ecs-config-unreadable", "ecs-config-unknown-key", "ecs-config-not-applied",
+				"cluster-unset", "other-cluster-configured", "wrong-region", "wrong-account", "reserved-memory-above-ram", "backend-host-set", "docker-host-set"}},
 		{ID: "ecs-unit", Group: ECS, Title: "systemd runs ecs.service", Run: w.ecsUnit,
 			Findings: append(unitNotStarted(), "ecs-unit-failed", "ecs-unit-restarting", "ecs-unit-disabled")},
 		{ID: "checkpoint", Group: ECS, Title: "the ECS agent remembers this instance and its cluster", Run: w.checkpoint,
 			Findings: []string{"saved-cluster-mismatch", "checkpoint-of-other-instance", "checkpoint-damaged"}},
-		{ID: "agent-log", Group: ECS, Title: "the ECS agent logged no error that keeps it from registering", Run: w.agentLog,
+		{ID: "agent-log", Group: ECS, Title: "the ECS agent logged no error that keeps it from registering", After: []string{"lifecycle"},
+			Run:      func(ctx context.Context) []Finding { return w.agentLog(ctx, f) },
 			Findings: append(ecsagent.Causes(), "agent-exits", "agent-log-elsewhere")},
 		{ID: "registered", Group: ECS, Title: "the ECS agent has registered this instance", After: []string{"lifecycle"},
 			Run:      func(ctx context.Context) []Finding { return w.registered(ctx, f) },
@@ -68,7 +70,8 @@ func beneath() []string {
 }
 
 // wanted is the cluster that the instance is to join and who says so: the
-// settings, what bootstrap recorded, else ecs.config; empty when none does.
+// settings, what bootstrap recorded, else the settings of the ECS agent; empty when
+// none does.
 func (w World) wanted() (text, origin string) {
 	if w.Config.Cluster != "" {
 		return w.Config.Cluster, w.Config.Origin("MUSTER_CLUSTER").String()
@@ -76,15 +79,11 @@ func (w World) wanted() (text, origin string) {
 	if w.Record.Cluster != "" {
 		return w.Record.Cluster, w.Record.ClusterOrigin
 	}
-	return w.configured(), "ECS_CLUSTER in " + w.Config.Path(w.Config.ECSConfig)
+	return w.configured()
 }
 
 // sameCluster says whether two texts mean one cluster.
-func sameCluster(a, b string) bool {
-	first, err := cluster.Parse(a)
-	second, err2 := cluster.Parse(b)
-	return err == nil && err2 == nil && cluster.Same(first, second)
-}
+func sameCluster(a, b string) bool { return cluster.SameText(a, b) }
 
 func (w World) registered(ctx context.Context, f *facts) []Finding {
 	if w.Agent == nil {

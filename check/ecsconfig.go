@@ -4,111 +4,157 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"muster/internal/cluster"
 	"muster/internal/ecsconfig"
 	"muster/internal/fix"
-	"muster/internal/kernel"
 )
 
-// ecsConfig reads ecs.config as ecs-init does, and says where that is not what
-// was meant.
-func (w World) ecsConfig(context.Context) []Finding {
-	path := w.Config.Path(w.Config.ECSConfig)
-	file, err := w.agentConfig(w.Config.ECSConfig)
-	if err != nil {
-		return CouldNotLook(err, fix.Do("run it as root: sudo muster debug"))
+const restartAgent = "sudo systemctl --no-block restart " + ecsUnit
+
+// ecsConfig compares what the ECS agent reads in its settings with what was
+// meant, and with this instance.
+func (w World) ecsConfig(ctx context.Context) []Finding {
+	s := w.agentSettings()
+	if err := s.denied(); err != nil {
+		return CouldNotLook(err, fix.Do("Run muster as root:", "sudo muster debug"))
 	}
-	problems := file.Problems()
-	found := w.clusterConfigured(path, file, problems)
-	if len(found) > 0 { // that says all about these lines
-		problems = slices.DeleteFunc(problems, func(p ecsconfig.Problem) bool { return p.Key == "ECS_CLUSTER" })
+	var found []Finding
+	problems := slices.DeleteFunc(slices.Clone(s.problems), func(p ecsconfig.Problem) bool { return p.Severity == ecsconfig.Cosmetic })
+	unreadable, problems := w.unreadable(s, problems)
+	if len(unreadable) > 0 {
+		found = unreadable
+	} else if found = w.clusterConfigured(s, problems); len(found) > 0 { // that says all about these lines
+		problems = slices.DeleteFunc(problems, func(p ecsconfig.Problem) bool { return p.Sets("ECS_CLUSTER") })
 	}
-	found = slices.Concat(found, misread(path, problems), invalid(path, problems), w.otherRegion(path, file), w.tooMuchReserved(path, file))
+	found = slices.Concat(found, w.badLines(ctx, s, problems), w.otherPlace(s), w.tooMuchReserved(s), w.elsewhere(ctx, s), w.notApplied(s))
 	if len(found) > 0 {
 		return found
 	}
-	name, _ := file.Get("ECS_CLUSTER")
-	return Passed(fmt.Sprintf("%s names cluster %s; %d settings are read as they are meant", path, name, len(file.Keys())))
+	c := s.next.Cluster()
+	if c.Origin == ecsconfig.FromDefault {
+		c = s.Cluster()
+	}
+	return Passed(fmt.Sprintf("the ECS agent joins cluster %s (%s); %s", c.Text, c.Where(), settingsRead(s)))
 }
 
-// clusterConfigured compares the cluster that the agent reads with the one that
-// is wanted. Where a line was meant to name it and is misread, that is the cause.
-func (w World) clusterConfigured(path string, file *ecsconfig.File, problems []ecsconfig.Problem) []Finding {
-	reads, _ := file.Get("ECS_CLUSTER")
-	wanted, origin := w.wanted()
-	_, err := cluster.Parse(reads)
-	switch bad := misnamed(path, problems); {
-	case err == nil && (wanted == "" || sameCluster(reads, wanted)):
+// settingsRead counts what the files set.
+func settingsRead(s *agentSettings) string {
+	n := 0
+	for _, key := range ecsconfig.Keys() {
+		if s.Set(key) {
+			n++
+		}
+	}
+	if n == 1 {
+		return "1 setting is read as it was meant"
+	}
+	return fmt.Sprintf("%d settings are read as they were meant", n)
+}
+
+// unreadable are the files that the ECS agent cannot read at all, and what is
+// left of the problems without these.
+func (w World) unreadable(s *agentSettings, problems []ecsconfig.Problem) (found []Finding, rest []ecsconfig.Problem) {
+	for _, p := range problems {
+		if !p.Whole() || p.File == s.sources.JSON.Path || p.File == "user data" {
+			rest = append(rest, p)
+			continue
+		}
+		f := Finding{ID: "ecs-config-unreadable", Status: Fail, Summary: p.String(), Evidence: []string{p.Effect}}
+		switch name := w.clusterToName(s); {
+		case p.Repair != "":
+			f.Fix = fix.Do("Let muster convert the file, and restart the ECS agent:", "sudo muster bootstrap --reset-stale-state --cluster "+name)
+		default:
+			f.Fix = fix.Do("Move it away, and write the file anew:",
+				"sudo mv "+p.File+" "+p.File+".old", "sudo muster bootstrap --reset-stale-state --cluster "+name)
+		}
+		found = append(found, f)
+	}
+	return found, rest
+}
+
+// grave are the keys without which the ECS agent does not come as far as its
+// cluster: a misread line is a failure.
+var grave = []string{"AWS_DEFAULT_REGION", "ECS_BACKEND_HOST", "DOCKER_HOST", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"}
+
+// badLines are the findings on all lines but those that name the cluster.
+func (w World) badLines(ctx context.Context, s *agentSettings, problems []ecsconfig.Problem) []Finding {
+	kinds := map[string][]ecsconfig.Problem{}
+	registered := false
+	for _, p := range problems {
+		id := "ecs-config-misread"
+		switch {
+		case p.Meant != "" || p.Severity == ecsconfig.UnknownKey:
+			id = "ecs-config-unknown-key"
+		case p.Severity == ecsconfig.Fatal:
+			id = "ecs-config-invalid"
+		case p.Severity == ecsconfig.Refused:
+			// Attributes count at the first registration only.
+			if registered = registered || w.isRegistered(ctx); !registered {
+				id = "ecs-config-invalid"
+			}
+		case s.hampers(p):
+			id = "fail"
+		}
+		kinds[id] = append(kinds[id], p)
+	}
+	return slices.Concat(
+		w.lineFinding("ecs-config-invalid", Fail, s, kinds["ecs-config-invalid"]),
+		w.lineFinding("ecs-config-misread", Fail, s, kinds["fail"]),
+		w.lineFinding("ecs-config-misread", Warn, s, kinds["ecs-config-misread"]),
+		w.lineFinding("ecs-config-unknown-key", Warn, s, kinds["ecs-config-unknown-key"]))
+}
+
+// hampers reports whether a misread line keeps the ECS agent from where it must go.
+func (s *agentSettings) hampers(p ecsconfig.Problem) bool {
+	if p.Severity != ecsconfig.Misread {
+		return false
+	}
+	proxied := s.proxy().HTTP != "" || s.proxy().HTTPS != ""
+	return proxied && (p.Sets("NO_PROXY") || p.Sets("no_proxy")) || slices.ContainsFunc(grave, p.Sets)
+}
+
+// lineFinding makes the first problem the summary, and the others evidence.
+func (w World) lineFinding(id string, status Status, s *agentSettings, problems []ecsconfig.Problem) []Finding {
+	if len(problems) == 0 {
 		return nil
-	case len(bad) > 0:
-		return []Finding{{ID: "ecs-config-misread", Status: Fail, Summary: bad[0], Evidence: append(bad[1:], fmt.Sprintf("the ECS agent reads cluster %+q", reads)), Fix: fix.Do(repair(wanted))}}
-	case reads == "" && wanted == "":
-		return []Finding{{ID: "cluster-unset", Status: Warn, Summary: path + " names no cluster: the ECS agent joins the one called default", Fix: fix.Do(repair(""))}}
-	case reads == "":
-		return []Finding{{ID: "cluster-unset", Status: Fail, Summary: fmt.Sprintf("%s names no cluster, so the ECS agent joins the one called default, not %s", path, wanted),
-			Evidence: []string{wanted + " is from " + origin}, Fix: fix.Do(repair(wanted))}}
 	}
-	return []Finding{{ID: "other-cluster-configured", Status: Fail, Summary: fmt.Sprintf("%s:%d: ECS_CLUSTER names %+q, not %s", path, file.Line("ECS_CLUSTER"), reads, wanted),
-		Evidence: []string{wanted + " is from " + origin}, Fix: fix.Do(repair(wanted))}}
+	f := Finding{ID: id, Status: status, Summary: problems[0].String(), Fix: w.lineFix(s, problems)}
+	if problems[0].Effect != "" {
+		f.Evidence = append(f.Evidence, problems[0].Effect)
+	}
+	var others []string
+	for _, p := range problems[1:] {
+		line := p.String()
+		if p.Effect != "" && p.Effect != problems[0].Effect {
+			line += "; " + p.Effect
+		}
+		others = append(others, line)
+	}
+	f.Evidence = append(f.Evidence, bounded(others)...)
+	return []Finding{f}
 }
 
-func repair(wanted string) string {
-	if wanted == "" || strings.Trim(wanted, `"'`) != wanted {
-		wanted = "NAME"
+// lineFix lets muster repair what it can, if it can repair all.
+func (w World) lineFix(s *agentSettings, problems []ecsconfig.Problem) fix.Fix {
+	byHand := slices.ContainsFunc(problems, func(p ecsconfig.Problem) bool {
+		return p.Repair == "" || p.File != s.sources.User.Path
+	})
+	c := s.Cluster()
+	if _, err := cluster.Parse(c.Text); !byHand && err == nil && s.Set("ECS_CLUSTER") {
+		return fix.Do("Let muster repair the file and restart the ECS agent:", "sudo muster bootstrap --cluster "+c.Text)
 	}
-	return "muster bootstrap --reset-stale-state --cluster " + wanted + " rewrites the lines and restarts the ECS agent"
-}
-
-// misnamed are the lines that were meant to name the cluster, and do not.
-func misnamed(path string, problems []ecsconfig.Problem) (lines []string) {
+	var places []string
 	for _, p := range problems {
-		if p.Key == "ECS_CLUSTER" && p.Repair != "" {
-			lines = append(lines, line(path, p))
+		if place := strings.TrimSuffix(p.Where(), ":"); !slices.Contains(places, place) {
+			places = append(places, place)
 		}
 	}
-	return lines
-}
-
-func line(path string, p ecsconfig.Problem) string {
-	return strings.Join(strings.Fields(fmt.Sprintf("%s:%d: %s %s", path, p.Line, p.Key, p.What)), " ")
-}
-
-// fatal are the keys whose value ends the agent with code 1 when it is not the
-// JSON that it should be (agent/config/parse.go).
-func fatal(p ecsconfig.Problem) bool {
-	return p.Repair == "" && slices.Contains([]string{"ECS_INSTANCE_ATTRIBUTES", "ECS_CONTAINER_INSTANCE_TAGS", "ECS_AWSVPC_ADDITIONAL_LOCAL_ROUTES"}, p.Key)
-}
-
-// misread is a warning: the agent starts all the same.
-func misread(path string, problems []ecsconfig.Problem) []Finding {
-	var lines []string
-	for _, p := range problems {
-		if !fatal(p) {
-			lines = append(lines, line(path, p))
-		}
+	if len(places) > 3 {
+		places = append(places[:3], "and the lines below")
 	}
-	return first("ecs-config-misread", Warn, lines, "muster bootstrap repairs what it can; the rest by hand; then: systemctl restart ecs")
-}
-
-func invalid(path string, problems []ecsconfig.Problem) []Finding {
-	var lines []string
-	for _, p := range problems {
-		if fatal(p) {
-			lines = append(lines, line(path, p))
-		}
-	}
-	return first("ecs-config-invalid", Fail, lines, "correct it, then: systemctl restart ecs; with such a value the ECS agent exits")
-}
-
-// first makes the first line the summary, and the others evidence.
-func first(id string, status Status, lines []string, remedy string) []Finding {
-	if len(lines) == 0 {
-		return nil
-	}
-	return []Finding{{ID: id, Status: status, Summary: lines[0], Evidence: bounded(lines[1:]), Fix: fix.Do(remedy)}}
+	return fix.Do("Correct "+strings.Join(places, ", ")+", then restart the ECS agent:", restartAgent)
 }
 
 // maxLines bounds what is said of many things of one kind.
@@ -121,26 +167,21 @@ func bounded(lines []string) []string {
 	return append(slices.Clone(lines[:maxLines]), fmt.Sprintf("and %d more", len(lines)-maxLines))
 }
 
-func (w World) otherRegion(path string, file *ecsconfig.File) []Finding {
-	region, _ := file.Get("AWS_DEFAULT_REGION")
-	if region == "" || w.Identity.Region == "" || region == w.Identity.Region {
-		return nil
-	}
-	return []Finding{{ID: "wrong-region", Status: Fail, Summary: fmt.Sprintf("%s:%d: AWS_DEFAULT_REGION=%s, but this instance is in %s: the ECS agent looks for its cluster in the wrong region", path, file.Line("AWS_DEFAULT_REGION"), region, w.Identity.Region),
-		Fix: fix.Do("take AWS_DEFAULT_REGION out of " + path + ", then: systemctl restart ecs")}}
-}
+// forced are keys that ecs-init may set otherwise than the files say
+// (ecs-init/docker/docker.go, getContainerConfig and LoadEnvVars).
+var forced = []string{"ECS_ENABLE_TASK_ENI", "ECS_EBSTA_SUPPORTED", "ECS_ENABLE_GPU_SUPPORT"}
 
-// tooMuchReserved compares as the agent does, in MiB
-// (ecs-agent/api/ecs/client/ecs_client.go, getResources).
-func (w World) tooMuchReserved(path string, file *ecsconfig.File) []Finding {
-	text, _ := file.Get("ECS_RESERVED_MEMORY")
-	reserved, err := strconv.ParseUint(text, 10, 64)
-	told, _ := kernel.ReadFile(w.Config.Path("/proc/meminfo"))
-	memory, unknown := kernel.ParseMemory(told)
-	total := memory.Total >> 20 // MiB
-	if err != nil || unknown != nil || reserved <= total {
+// notApplied are lines that were changed after the ECS agent was started.
+func (w World) notApplied(s *agentSettings) []Finding {
+	var lines []string
+	for _, key := range s.Stale() {
+		if v := s.Named(key); key != "ECS_CLUSTER" && v.Origin == ecsconfig.FromFile && !slices.Contains(forced, key) {
+			lines = append(lines, fmt.Sprintf("%s: %s is not what the running ECS agent has", v.Where(), key))
+		}
+	}
+	if len(lines) == 0 {
 		return nil
 	}
-	return []Finding{{ID: "reserved-memory-above-ram", Status: Fail, Summary: fmt.Sprintf("%s:%d: ECS_RESERVED_MEMORY=%d, and this instance has %d MiB of memory", path, file.Line("ECS_RESERVED_MEMORY"), reserved, total),
-		Fix: fix.Do("lower ECS_RESERVED_MEMORY, then: systemctl restart ecs")}}
+	return []Finding{{ID: "ecs-config-not-applied", Status: Warn, Summary: lines[0] + ": it was started before the line was written",
+		Evidence: bounded(lines[1:]), Fix: fix.Do("Restart the ECS agent:", restartAgent)}}
 }

@@ -95,20 +95,16 @@ func noRoute(w World, f *Finding, failed []tried) {
 	f.Fix = fix.Do("Restore the default route:", "ip route show default", "sudo systemctl restart systemd-networkd")
 	if only, at := w.ipCompatibility(); only == "ipv4" && !w.Net.Families().V4 {
 		f.Summary = at + ": ECS_INSTANCE_IP_COMPATIBILITY=ipv4, but this host has no IPv4 default route"
-		f.Fix = removeLine(at)
+		file, _, _ := strings.Cut(at, ":")
+		f.Fix = removeKey("ECS_INSTANCE_IP_COMPATIBILITY", file)
 	}
-}
-
-// removeLine takes a setting, at file:line, out of ecs.config.
-func removeLine(at string) fix.Fix {
-	file, line, _ := strings.Cut(at, ":")
-	return fix.Do("Remove the line and restart the ECS agent:", fmt.Sprintf("sudo sed -i '%sd' %s", line, file), "sudo systemctl restart ecs")
 }
 
 func connectionRefused(_ World, f *Finding, failed []tried) {
 	t := failed[0]
 	f.Summary = "connection refused by " + named(failed)
-	f.Fix = fix.Do("Correct what the name resolves to, or the local firewall that rejects tcp 443:", "getent ahosts "+t.host, "sudo iptables -nL OUTPUT")
+	f.Fix = fix.Do("Correct what the name resolves to, or the local firewall that rejects tcp 443:", "getent ahosts "+t.host,
+		"sudo iptables -nL OUTPUT")
 	if t.proxied {
 		f.Fix = tryProxy(t)
 	}
@@ -128,19 +124,21 @@ func lookAt(t tried) string {
 
 func wrongName(_ World, f *Finding, failed []tried) {
 	t, c := failed[0], failed[0].shown()
-	f.Summary = t.endpointHost() + " shows a certificate for another name: " + cut(strings.Join(c.Names, ", "), 45)
+	f.Summary = within(t.endpointHost()+" shows a certificate for another name: ", strings.Join(c.Names, ", "))
 	f.Evidence = certificates(failed)
-	f.Fix = fix.Do("Correct what answers for the name: its DNS record, or a proxy or load balancer in between:", "getent ahosts "+t.host, lookAt(t))
+	f.Fix = fix.Do("Correct what answers for the name: its DNS record, or a proxy or load balancer in between:", "getent ahosts "+t.host,
+		lookAt(t))
 }
 
 func untrusted(_ World, f *Finding, failed []tried) {
 	t, c := failed[0], failed[0].shown()
-	f.Summary = "the certificate of " + t.endpointHost() + " is from an untrusted issuer: " + cut(c.IssuerName, 40)
+	f.Summary = within("the certificate of "+t.endpointHost()+" is from an untrusted issuer: ", c.IssuerName)
 	f.Evidence = certificates(failed)
 	f.Fix = fix.Do("Exempt the endpoint from TLS inspection, or install the CA of the device that inspects TLS, saved as inspection-ca.pem:",
 		"sudo cp inspection-ca.pem /etc/pki/ca-trust/source/anchors/", "sudo update-ca-trust", "sudo systemctl restart ecs")
 	if strings.Contains(c.Issuer, "O=Amazon") {
-		f.Fix = fix.Do("Restore the CA certificates of this host, which lack Amazon's:", "sudo dnf reinstall -y ca-certificates", "sudo systemctl restart ecs")
+		f.Fix = fix.Do("Restore the CA certificates of this host, which lack Amazon's:", "sudo dnf reinstall -y ca-certificates",
+			"sudo systemctl restart ecs")
 	}
 }
 
@@ -179,13 +177,13 @@ func certificates(failed []tried) []string {
 	return out
 }
 
-// cut shortens what comes from the network to what fits into a summary.
-func cut(text string, most int) string {
+// within appends what comes from the network, as far as it fits into a summary.
+func within(summary, text string) string {
 	text = strings.Trim(fmt.Sprintf("%+q", text), `"`)
-	if len(text) > most {
-		return text[:most-3] + "..."
+	if room := max(20, 110-len(summary)); len(text) > room {
+		text = text[:room-3] + "..."
 	}
-	return text
+	return summary + text
 }
 
 func unresolved(_ World, f *Finding, failed []tried) {

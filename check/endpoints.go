@@ -134,16 +134,21 @@ func (w World) incomplete(timeout *Finding, at location, outside []tried) {
 		services = append(services, "com.amazonaws."+w.region()+"."+t.service)
 	}
 	timeout.ID, timeout.SymptomOf = "endpoints-incomplete", nil
-	timeout.Summary = "the VPC has no endpoint " + services[0] + andMore(len(services)-1, "endpoint") + ", and no route to the public one"
-	timeout.Fix = fix.Do("Create the missing VPC endpoint, with a security group that admits tcp 443 from this instance:", w.createEndpoints(at, services)...)
+	timeout.Summary = "the VPC has no endpoint " + services[0]
+	if more := len(services) - 1; more > 0 {
+		timeout.Summary += fmt.Sprintf("; %d more missing", more)
+	}
+	timeout.Fix = fix.Do("Create the missing VPC endpoint, with a security group that admits tcp 443 from this instance:",
+		w.createEndpoints(at, services)...)
 	timeout.Confirm = fmt.Sprintf("aws ec2 describe-vpc-endpoints --region %s --filters Name=vpc-id,Values=%s --query 'VpcEndpoints[].[ServiceName,State,PrivateDnsEnabled]'", w.region(), at.vpc)
 }
 
 func (w World) createEndpoints(at location, services []string) []string {
 	var commands []string
 	for _, service := range services {
-		commands = append(commands, fmt.Sprintf("aws ec2 create-vpc-endpoint --region %s --vpc-id %s --vpc-endpoint-type Interface --service-name %s --subnet-ids %s --security-group-ids SECURITY_GROUP_ID --private-dns-enabled",
-			w.region(), at.vpc, service, at.subnet))
+		commands = append(commands,
+			fmt.Sprintf("aws ec2 create-vpc-endpoint --region %s --vpc-id %s --vpc-endpoint-type Interface --service-name %s --subnet-ids %s --security-group-ids SECURITY_GROUP_ID --private-dns-enabled",
+				w.region(), at.vpc, service, at.subnet))
 	}
 	return commands
 }

@@ -2,7 +2,6 @@ package check
 
 import (
 	"context"
-	"strconv"
 	"strings"
 
 	"muster/internal/fix"
@@ -67,26 +66,8 @@ func (w World) spotWithoutDraining(ctx context.Context) []Finding {
 		Fix:      fix.Do("Set it, here and in user data:", "sudo muster bootstrap --ecs "+key+"=true")}}
 }
 
-// enabled says whether the ECS agent's files set this switch to true, as
-// strconv.ParseBool reads it, which the agent uses.
-func (w World) enabled(key string) bool {
-	on, err := strconv.ParseBool(strings.TrimSpace(w.inFiles(key)))
-	return err == nil && on
-}
-
-// inFiles is the value of a key in the ECS agent's own file, else in that of the AMI.
-func (w World) inFiles(key string) string {
-	for _, path := range []string{w.Config.ECSConfig, "/var/lib/ecs/ecs.config"} {
-		file, err := w.agentConfig(path)
-		if err != nil {
-			continue // the check of ecs.config says so
-		}
-		if value, set := file.Get(key); set {
-			return value
-		}
-	}
-	return ""
-}
+// enabled reports whether the ECS agent reads this switch as true.
+func (w World) enabled(key string) bool { return w.agentSettings().On(key) }
 
 // group is for the commands that are printed: its name stands in a tag that EC2
 // shows where tags are allowed in the metadata.

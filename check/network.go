@@ -1,7 +1,6 @@
 package check
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/netip"
@@ -9,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"muster/internal/ecsconfig"
 	"muster/internal/netpath"
 )
 
@@ -29,13 +27,19 @@ func networkChecks(w World, f *facts) []Check {
 		{ID: "dns", Group: Network, Title: "the names of the ECS endpoints resolve",
 			Run:      given(w.Net != nil, func(ctx context.Context) []Finding { return w.dns(ctx, f) }),
 			Findings: []string{"dns-failure", "endpoints-mixed"}},
-		{ID: "ecs-endpoints", Group: Network, Title: "the ECS endpoints answer, with certificates that this host trusts", Needs: []string{"dns"}, Timeout: 6 * time.Second,
-			Run:      given(w.Net != nil, func(ctx context.Context) []Finding { return w.endpoints(ctx, f) }),
-			Findings: []string{"endpoint-timeout", "endpoint-refused", "endpoint-no-route", "endpoint-broken", "endpoint-unresolved", "endpoints-incomplete", "tls-untrusted", "tls-wrong-name", "tls-not-yet-valid", "tls-expired"}},
-		{ID: "vpc-path", Group: Network, Title: "the VPC lets this instance reach the endpoints", Needs: []string{"instance-role"}, After: []string{"dns", "ecs-endpoints"},
-			Remote: true, Deep: true, Run: given(w.IMDS != nil && w.VPC != nil && w.Guards != nil, func(ctx context.Context) []Finding { return w.vpcPath(ctx, f) }),
-			Findings: []string{"no-default-route", "nat-missing", "no-public-ip", "egress-closed", "acl-closed", "endpoint-group-closed", "endpoint-unavailable", "private-dns-off", "dns-support-off"}},
-		{ID: "poll-endpoint", Group: Network, Title: "ECS names the endpoints for its agent, and they answer", Needs: []string{"instance-role", "ecs-endpoints"},
+		{ID: "ecs-endpoints", Group: Network, Title: "the ECS endpoints answer, with certificates that this host trusts",
+			Needs: []string{"dns"}, Timeout: 6 * time.Second,
+			Run: given(w.Net != nil, func(ctx context.Context) []Finding { return w.endpoints(ctx, f) }),
+			Findings: []string{"endpoint-timeout", "endpoint-refused", "endpoint-no-route", "endpoint-broken", "endpoint-unresolved",
+				"endpoints-incomplete", "tls-untrusted", "tls-wrong-name", "tls-not-yet-valid", "tls-expired"}},
+		{ID: "vpc-path", Group: Network, Title: "the VPC lets this instance reach the endpoints", Needs: []string{"instance-role"},
+			After:  []string{"dns", "ecs-endpoints"},
+			Remote: true, Deep: true, Run: given(w.IMDS != nil && w.VPC != nil && w.Guards != nil,
+				func(ctx context.Context) []Finding { return w.vpcPath(ctx, f) }),
+			Findings: []string{"no-default-route", "nat-missing", "no-public-ip", "egress-closed", "acl-closed", "endpoint-group-closed",
+				"endpoint-unavailable", "private-dns-off", "dns-support-off"}},
+		{ID: "poll-endpoint", Group: Network, Title: "ECS names the endpoints for its agent, and they answer",
+			Needs:  []string{"instance-role", "ecs-endpoints"},
 			Remote: true, Deep: true, Run: given(w.Poll != nil && w.Net != nil, w.pollEndpoint),
 			Findings: []string{"poll-denied", "endpoint-policy", "credentials-refused", "signature-refused", "poll-unreached"}},
 	}
@@ -102,21 +106,11 @@ func (w World) onlyIPv6() bool {
 // ipCompatibility is the setting of the ECS agent, ipv4 or ipv6, and its
 // file:line. The agent ignores any other value.
 func (w World) ipCompatibility() (value, at string) {
-	const key = "ECS_INSTANCE_IP_COMPATIBILITY"
-	for _, path := range w.agentConfigs() {
-		file, err := w.agentConfig(path)
-		if err != nil {
-			continue // the check ecs-config reports it
-		}
-		if text, ok := file.Get(key); ok {
-			value = strings.ToLower(strings.TrimSpace(text))
-			if value != "ipv4" && value != "ipv6" {
-				return "", ""
-			}
-			return value, lineOf(file, path, key)
-		}
+	v, ok := w.agentSettings().Get("ECS_INSTANCE_IP_COMPATIBILITY")
+	if !ok {
+		return "", ""
 	}
-	return "", ""
+	return v.Text, v.Where()
 }
 
 // dualStackHost is the name of the ECS endpoint that also answers over IPv6.
@@ -126,34 +120,6 @@ func (w World) dualStackHost() string {
 		return "ecs." + w.region() + ".api.aws"
 	}
 	return netpath.DualStack(at.Hostname())
-}
-
-// agentConfigs are the files that tell the ECS agent: its own over the one of the AMI.
-func (w World) agentConfigs() []string {
-	return []string{w.Config.ECSConfig, "/var/lib/ecs/ecs.config"}
-}
-
-// agentConfig reads one of them.
-func (w World) agentConfig(path string) (*ecsconfig.File, error) {
-	data, err := ecsconfig.Load(w.Config.Path(path)) // a missing one is empty
-	return ecsconfig.Parse(data), err
-}
-
-// agentProxy is the proxy that the ECS agent uses.
-func (w World) agentProxy() netpath.Proxy {
-	var p netpath.Proxy
-	for _, path := range w.agentConfigs() {
-		file, err := w.agentConfig(path)
-		if err != nil {
-			continue // the proxy check says so
-		}
-		for key, field := range map[string]*string{"HTTP_PROXY": &p.HTTP, "HTTPS_PROXY": &p.HTTPS, "NO_PROXY": &p.No} {
-			upper, _ := file.Get(key)
-			lower, _ := file.Get(strings.ToLower(key))
-			*field = cmp.Or(*field, upper, lower)
-		}
-	}
-	return p
 }
 
 var errNoProxyURL = errors.New("the proxy in ecs.config is not a valid URL")

@@ -36,22 +36,22 @@ func TestNetworkFindings(t *testing.T) {
 	}{
 		"no proxy": {"proxy", func(*testing.T, *world) {}, "pass proxy: no proxy is set"},
 		"a proxy with all that it must leave out": {"proxy", behindProxy,
-			"pass proxy: NO_PROXY leaves out what is local | /etc/ecs/ecs.config:2: proxy of the ECS agent http://[masked]@proxy.corp:3128; /etc/ecs/ecs.config:3: NO_PROXY=169.254.169.254, 169.254.170.2,/var/run/docker.sock"},
+			"pass proxy: NO_PROXY leaves out what is local | /etc/ecs/ecs.config:2: proxy of the ECS agent http://[masked]@proxy.corp:3128; /etc/ecs/ecs.config:3: NO_PROXY=169.254.169.254,169.254.170.2,/var/run/docker.sock"},
 		"a proxy that takes the tasks' credentials": {"proxy", file("/etc/ecs/ecs.config", "HTTPS_PROXY=p:1\nNO_PROXY=169.254.169.254,/var/run/docker.sock\n"),
-			"warn no-proxy-incomplete: /etc/ecs/ecs.config:2: the ECS agent goes through a proxy also to 169.254.170.2"},
+			"warn no-proxy-incomplete: /etc/ecs/ecs.config:2: the ECS agent uses the proxy also for 169.254.170.2"},
 		"a network left out counts": {"proxy", file("/etc/ecs/ecs.config", "HTTPS_PROXY=p:1\nNO_PROXY=169.254.0.0/16,/var/run/docker.sock\n"), "pass proxy"},
 		"a drop-in of ecs-init": {"proxy", file("/etc/systemd/system/ecs.service.d/http-proxy.conf", "[Service]\nEnvironment=\"HTTPS_PROXY=http://p:1\"\n"),
-			"fail no-proxy-incomplete: /etc/systemd/system/ecs.service.d/http-proxy.conf:2: ecs.service goes through a proxy also to 169.254.169.254, 169.254.170.2, /var/run/docker.sock"},
+			"fail no-proxy-incomplete: /etc/systemd/system/ecs.service.d/http-proxy.conf:2: ecs.service uses the proxy also for 169.254.169.254 |"},
 		"a drop-in of Docker": {"proxy", file(dropIn, "[Service]\nEnvironment=HTTPS_PROXY=http://p:1 NO_PROXY=localhost\n"),
-			"warn no-proxy-incomplete: " + dropIn + ":2: docker.service goes through a proxy also to 169.254.169.254, 169.254.170.2 |"},
+			"warn no-proxy-incomplete: " + dropIn + ":2: docker.service uses the proxy also for 169.254.169.254 |"},
 		"the proxy of the AMI": {"proxy", file("/var/lib/ecs/ecs.config", "HTTP_PROXY=p:1\n"),
 			"fail no-proxy-incomplete: /var/lib/ecs/ecs.config:1: the ECS agent"},
 		"all of it in the AMI": {"proxy", file("/var/lib/ecs/ecs.config", "HTTP_PROXY=p:1\nNO_PROXY=169.254.169.254,169.254.170.2,/var/run/docker.sock\n"),
 			"pass proxy: NO_PROXY leaves out what is local | /var/lib/ecs/ecs.config:1: proxy of the ECS agent p:1; /var/lib/ecs/ecs.config:2: NO_PROXY="},
-		"an AMI's file that cannot be read": {"proxy", func(t *testing.T, w *world) { w.write(t, "/var/lib/ecs/ecs.config/a", "") }, "unknown proxy: "},
-		"a drop-in that cannot be read":     {"proxy", file("/etc/systemd/system/ecs.service.d", "no directory"), "unknown proxy: "},
-		"names that a proxy resolves":       {"dns", behindProxy, "pass dns: all names resolve | proxy.corp: 10.0.0.8 (the proxy)"},
-		"the region is not known":           {"dns", func(_ *testing.T, w *world) { w.ECSEndpoint = "" }, "skip dns: region unknown: cannot derive the ECS endpoint"},
+		"an AMI's file that ecs-init cannot read": {"proxy", func(t *testing.T, w *world) { w.write(t, "/var/lib/ecs/ecs.config/a", "") }, "pass proxy: no proxy is set"},
+		"a drop-in that cannot be read":           {"proxy", file("/etc/systemd/system/ecs.service.d", "no directory"), "unknown proxy: "},
+		"names that a proxy resolves":             {"dns", behindProxy, "pass dns: all names resolve | proxy.corp: 10.0.0.8 (the proxy)"},
+		"the region is not known":                 {"dns", func(_ *testing.T, w *world) { w.ECSEndpoint = "" }, "skip dns: region unknown: cannot derive the ECS endpoint"},
 		"a resolver that is silent": {"dns", func(_ *testing.T, w *world) { w.net.addrs["ecs-t"] = ""; delete(w.net.addrs, "ecs-t-1.") },
 			"fail dns-failure: ecs-t-1.eu-central-1.amazonaws.com does not resolve; resolver 10.0.0.2"},
 		"no resolver": {"dns", func(t *testing.T, w *world) { w.net.addrs = nil; w.write(t, "/etc/resolv.conf", "search x\n") },
@@ -92,7 +92,7 @@ func TestNetworkFindings(t *testing.T) {
 			w := healthy(t)
 			w.Identity.Region = "eu-central-1"
 			c.arrange(t, w)
-			got := first(look(t, w, c.check))
+			got := strings.ReplaceAll(first(look(t, w, c.check)), w.Config.Root+"/", "/")
 			if !strings.HasPrefix(got, c.want) {
 				t.Errorf("got %s\nwant %s", got, c.want)
 			}

@@ -31,7 +31,8 @@ func (w World) platformFinding() []Finding {
 //
 //   - ECS Anywhere: ECS_EXTERNAL=true (agent/config/config.go, External), and no
 //     metadata service.
-//   - Fargate and Managed Instances: AWS_EXECUTION_ENV, which ECS sets in tasks.
+//   - Fargate and Managed Instances: AWS_EXECUTION_ENV, which ECS sets in tasks, or
+//     ECS_CONTAINER_METADATA_URI_V4 where there is no metadata service.
 //   - Bottlerocket: os-release; it has no ecs-init and no ecs.config.
 func (w World) unsupported() platform {
 	if w.Config == nil {
@@ -43,6 +44,9 @@ func (w World) unsupported() platform {
 			name = env
 		}
 		return platform{name, "AWS_EXECUTION_ENV=" + env}
+	}
+	if uri := w.env("ECS_CONTAINER_METADATA_URI_V4"); uri != "" && w.NoIdentity != nil {
+		return platform{"AWS Fargate", "ECS_CONTAINER_METADATA_URI_V4=" + uri + ", and there is no EC2 metadata service"}
 	}
 	if id, variant := w.osRelease(); id == "bottlerocket" {
 		name := "Bottlerocket"
@@ -69,6 +73,12 @@ func (w World) osRelease() (id, variant string) {
 	if err != nil {
 		return "", ""
 	}
+	return parseOSRelease(data)
+}
+
+// parseOSRelease reads ID and VARIANT_ID of os-release(5), as far as distributions
+// quote them.
+func parseOSRelease(data []byte) (id, variant string) {
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	for lines.Scan() {
 		key, value, _ := strings.Cut(lines.Text(), "=")

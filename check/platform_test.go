@@ -21,9 +21,14 @@ func TestWhatIsNotSupportedIsNoFailure(t *testing.T) {
 		arrange func(*testing.T, *world)
 		want    string // empty: it is supported
 	}{
-		"ECS on EC2":                   {func(*testing.T, *world) {}, ""},
-		"a container of ECS on EC2":    {environment("AWS_ECS_EC2"), ""},
-		"Fargate":                      {environment("AWS_ECS_FARGATE"), "AWS Fargate"},
+		"ECS on EC2":                {func(*testing.T, *world) {}, ""},
+		"a container of ECS on EC2": {environment("AWS_ECS_EC2"), ""},
+		"Fargate":                   {environment("AWS_ECS_FARGATE"), "AWS Fargate"},
+		"a task without its instance": {together(nowhere, func(_ *testing.T, w *world) {
+			w.Getenv = func(name string) string {
+				return map[string]string{"ECS_CONTAINER_METADATA_URI_V4": "http://169.254.170.2/v4/x"}[name]
+			}
+		}), "AWS Fargate"},
 		"Managed Instances":            {environment("AWS_ECS_MANAGED_INSTANCES"), "ECS Managed Instances"},
 		"Amazon Linux":                 {file("/etc/os-release", "NAME=\"Amazon Linux\"\nID=\"amzn\"\n"), ""},
 		"Bottlerocket":                 {file("/etc/os-release", "ID=bottlerocket\nVARIANT_ID=aws-ecs-2\n"), "Bottlerocket"},

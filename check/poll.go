@@ -46,7 +46,8 @@ func (w World) pollEndpoint(ctx context.Context) []Finding {
 	if len(lost) == 0 {
 		return Passed("ECS answers, and so do the endpoints for its agent", seen...)
 	}
-	return []Finding{{ID: "poll-unreached", Status: Fail, Summary: "cannot reach " + hosts[0] + andMore(len(hosts)-1, "endpoint") + ", where ECS sends its agent",
+	return []Finding{{ID: "poll-unreached", Status: Fail, Summary: "cannot reach " + hosts[0] + andMore(len(hosts)-1,
+		"endpoint") + ", where ECS sends its agent",
 		Evidence: append(lost, seen...), SymptomOf: []string{"vpc-path", "endpoints-mixed"},
 		Fix: fix.Do("Let the instance reach the host on tcp 443: through a VPC endpoint, a NAT gateway or its firewall:",
 			"curl -sv -m 5 -o /dev/null https://"+hosts[0])}}
@@ -70,7 +71,8 @@ func (w World) refused(ctx context.Context, err error) []Finding {
 	case awsapi.NoIdentity:
 		f.ID, f.Summary, f.SymptomOf = "credentials-refused", "ECS does not accept the credentials of this instance", []string{"instance-role", "clock-skew"}
 		f.Fix = fix.Do("Replace the instance profile association, which renews the credentials:",
-			fmt.Sprintf("aws ec2 describe-iam-instance-profile-associations --region %s --filters Name=instance-id,Values=%s", w.region(), w.instance()),
+			fmt.Sprintf("aws ec2 describe-iam-instance-profile-associations --region %s --filters Name=instance-id,Values=%s", w.region(),
+				w.instance()),
 			fmt.Sprintf("aws ec2 replace-iam-instance-profile-association --region %s --association-id ASSOCIATION_ID --iam-instance-profile Name=PROFILE_NAME", w.region()))
 	case awsapi.ClockSkew:
 		f.ID, f.Summary, f.SymptomOf = "signature-refused", "ECS does not accept the signatures of this instance: its clock is off", []string{"clock-skew"}
@@ -104,7 +106,8 @@ func (w World) denied(ctx context.Context, f *Finding, by awsapi.Denial) {
 		f.ID = "endpoint-policy"
 		f.Fix = fix.Do("Allow "+action+" in the policy of the VPC endpoint for ECS:",
 			fmt.Sprintf("aws ec2 describe-vpc-endpoints --region %s --filters Name=vpc-id,Values=%s Name=service-name,Values=com.amazonaws.%s.ecs", w.region(), w.place(ctx).vpc, w.region()),
-			fmt.Sprintf("aws ec2 modify-vpc-endpoint --region %s --vpc-endpoint-id VPC_ENDPOINT_ID --policy-document file://policy.json", w.region()))
+			fmt.Sprintf("aws ec2 modify-vpc-endpoint --region %s --vpc-endpoint-id VPC_ENDPOINT_ID --policy-document file://policy.json",
+				w.region()))
 	case "permissions boundary":
 		f.Fix = fix.Do("Allow "+action+" in the permissions boundary of the role:",
 			"aws iam get-role --role-name "+role+" --query Role.PermissionsBoundary")
@@ -127,7 +130,8 @@ func (w World) deniedByRole(f *Finding, by awsapi.Denial, action, role string) {
 	}
 	f.Summary = "the instance role does not allow " + action + ", which the ECS agent needs to connect"
 	f.Fix = fix.Do("Attach the policy of the ECS agent to the role:",
-		"aws iam attach-role-policy --role-name "+role+" --policy-arn arn:"+cmp.Or(by.Partition, "aws")+":iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role")
+		"aws iam attach-role-policy --role-name "+role+" --policy-arn arn:"+cmp.Or(by.Partition,
+			"aws")+":iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role")
 }
 
 // instance is the id of this instance, or a placeholder.

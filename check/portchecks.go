@@ -15,8 +15,10 @@ import (
 // portChecks look at the replication ports, where some are configured.
 func portChecks(w World) []Check {
 	return []Check{
-		{ID: "host-ports", Group: PortsOf, Title: "nothing on this host blocks the replication ports", Run: w.hostPorts, Findings: hostPortFindings()},
-		{ID: "replication-ports", Group: PortsOf, Title: "the replication ports are open between this instance and its peers", Run: w.replicationPorts, Remote: true,
+		{ID: "host-ports", Group: PortsOf, Title: "nothing on this host blocks the replication ports", Run: w.hostPorts,
+			Findings: hostPortFindings()},
+		{ID: "replication-ports", Group: PortsOf, Title: "the replication ports are open between this instance and its peers",
+			Run: w.replicationPorts, Remote: true,
 			Findings: []string{"replication-port-closed", "replication-port-filtered", "replication-port-unknown"}, Timeout: portsTimeout},
 	}
 }
@@ -24,11 +26,13 @@ func portChecks(w World) []Check {
 // definite are the findings of package hostports which by themselves keep peers
 // apart; the others make it likely, or may be meant.
 func definite() []string {
-	return []string{"multicast-finder", "port-not-published", "published-on-other-address", "other-host-port", "v6-only-listener", "listener-on-other-address"}
+	return []string{"multicast-finder", "port-not-published", "published-on-other-address", "other-host-port", "v6-only-listener",
+		"listener-on-other-address"}
 }
 
 func hostPortFindings() []string {
-	return append(definite(), "docker0-announced", "bridge-address-announced", "listener-beyond-first-port", "no-listener", "ephemeral-overlap", "host-ports-unread")
+	return append(definite(), "docker0-announced", "bridge-address-announced", "listener-beyond-first-port", "no-listener",
+		"ephemeral-overlap", "host-ports-unread")
 }
 
 func (w World) hostPorts(ctx context.Context) []Finding {
@@ -38,7 +42,8 @@ func (w World) hostPorts(ctx context.Context) []Finding {
 	var found []Finding
 	seen := w.HostPorts(ctx)
 	for _, h := range seen.Findings {
-		f := Finding{ID: h.ID, Status: Warn, Summary: h.Summary, Evidence: []string{h.Evidence}, Fix: h.Fix, Confirm: h.Confirm, SymptomOf: []string{"docker"}}
+		f := Finding{ID: h.ID, Status: Warn, Summary: h.Summary, Evidence: []string{h.Evidence}, Fix: h.Fix, Confirm: h.Confirm,
+			SymptomOf: []string{"docker"}}
 		if slices.Contains(definite(), h.ID) && !h.Inferred {
 			f.Status = Fail
 		}
@@ -112,7 +117,8 @@ func portFindings(report *ports.Report) (found []Finding) {
 }
 
 func portFinding(b ports.Block, o ports.Outcome) Finding {
-	f := Finding{ID: "replication-port-closed", Status: Fail, Summary: pairSummary(b, o, "cannot reach"), Evidence: append([]string{o.Sentence}, bounded(o.Warnings)...)}
+	f := Finding{ID: "replication-port-closed", Status: Fail, Summary: pairSummary(b, o, "cannot reach"),
+		Evidence: append([]string{o.Sentence}, bounded(o.Warnings)...)}
 	if more := len(b.From)*len(b.To) - 1; more > 0 {
 		f.Evidence = append(f.Evidence, "the same"+strings.Replace(andMore(more, "pair"), " and", " for", 1))
 	}
@@ -162,9 +168,12 @@ func dialFindings(report *ports.Report) (found []Finding) {
 		if d.Lost == 0 {
 			continue
 		}
-		f := Finding{ID: "replication-port-filtered", Status: Warn, Evidence: append(bounded(d.Unanswered), "security groups and network ACLs: OPEN"),
-			Summary: fmt.Sprintf("%d of %s %s not answer on %s although the rules are open: probably a host firewall", d.Lost, peers(d.Peers), doVerb(d.Lost), dialledPorts(d)),
-			Fix:     fix.Do("On the peer, let its firewall accept the port from this instance; show its rules with:", "sudo nft list ruleset", "sudo iptables -nvL INPUT"),
+		f := Finding{ID: "replication-port-filtered", Status: Warn, Evidence: append(bounded(d.Unanswered),
+			"security groups and network ACLs: OPEN"),
+			Summary: fmt.Sprintf("%d of %s %s not answer on %s despite open rules: probably a host firewall", d.Lost, peers(d.Peers),
+				doVerb(d.Lost), dialledPorts(d)),
+			Fix: fix.Do("On the peer, let its firewall accept the port from this instance; show its rules with:", "sudo nft list ruleset",
+				"sudo iptables -nvL INPUT"),
 			Confirm: fmt.Sprintf("on the peer: sudo tcpdump -ni any '%s' shows packets that arrive and get no answer", filter(d))}
 		if d.Elsewhere || d.Lost == d.Peers && d.Peers > 1 && d.Listened {
 			f.Status = Fail

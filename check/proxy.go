@@ -19,6 +19,9 @@ type proxied struct {
 	whose string
 	netpath.Proxy
 	setAt, noAt string // file:line; noAt is empty without NO_PROXY
+	file        string // where NO_PROXY belongs
+	restart     string // the command after which a change counts
+	misread     bool   // NO_PROXY is written so that it is misread, which ecs-config says
 }
 
 // The entries that AWS asks for (ECS developer guide, "Using an HTTP proxy for
@@ -32,7 +35,7 @@ func (w World) proxy(context.Context) []Finding {
 		place, err := look()
 		switch {
 		case err != nil:
-			found = append(found, CouldNotLook(err, fix.Do("run it as root"))...)
+			found = append(found, CouldNotLook(err, fix.Do("Run muster as root:", "sudo muster debug"))...)
 		case place.HTTP != "" || place.HTTPS != "":
 			places = append(places, place)
 		}
@@ -52,38 +55,31 @@ func (w World) proxy(context.Context) []Finding {
 }
 
 func (w World) proxyOfAgent() (proxied, error) {
-	p := proxied{whose: "the ECS agent", Proxy: w.agentProxy()}
-	for _, path := range w.agentConfigs() {
-		file, err := w.agentConfig(path)
-		if err != nil {
-			return p, err
-		}
-		p.setAt = cmp.Or(p.setAt, lineOf(file, path, "HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"))
-		p.noAt = cmp.Or(p.noAt, lineOf(file, path, "NO_PROXY", "no_proxy"))
+	s := w.agentSettings()
+	p := proxied{whose: "the ECS agent", Proxy: s.proxy(), restart: restartAgent}
+	if v := s.any("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"); v.Key != "" {
+		p.setAt, p.file = v.Where(), v.File
 	}
-	return p, nil
-}
-
-func lineOf(file *ecsconfig.File, path string, keys ...string) string {
-	for _, key := range keys {
-		if n := file.Line(key); n > 0 {
-			return fmt.Sprintf("%s:%d", path, n)
-		}
+	if v := s.any("NO_PROXY", "no_proxy"); v.Key != "" {
+		p.noAt = v.Where()
 	}
-	return ""
+	p.misread = slices.ContainsFunc(s.problems, func(q ecsconfig.Problem) bool {
+		return (q.Sets("NO_PROXY") || q.Sets("no_proxy")) && s.hampers(q)
+	})
+	return p, s.denied()
 }
 
 func (w World) proxyOfUnit(unit string) func() (proxied, error) {
 	return func() (proxied, error) {
-		p := proxied{whose: unit}
+		p := proxied{whose: unit, restart: "sudo systemctl daemon-reload && sudo systemctl --no-block restart " + unit}
 		all, err := units.Environment(w.Config.Root, unit)
 		for _, a := range all {
 			at := fmt.Sprintf("%s:%d", a.File, a.Line)
 			switch strings.ToUpper(a.Key) {
 			case "HTTP_PROXY":
-				p.HTTP, p.setAt = a.Value, at
+				p.HTTP, p.setAt, p.file = a.Value, at, a.File
 			case "HTTPS_PROXY":
-				p.HTTPS, p.setAt = a.Value, at
+				p.HTTPS, p.setAt, p.file = a.Value, at, a.File
 			case "NO_PROXY":
 				p.No, p.noAt = a.Value, at
 			}
@@ -120,11 +116,21 @@ func (p proxied) judge() []Finding {
 		status = Fail
 	}
 	at := cmp.Or(p.noAt, p.setAt)
-	line := "NO_PROXY=" + strings.Join(noProxy, ",")
-	remedy := "add " + line + " to /etc/ecs/ecs.config; systemctl restart ecs"
-	if service := strings.TrimSuffix(p.whose, ".service"); service != p.whose {
-		remedy = "add Environment=\"" + line + "\" to " + strings.Split(at, ":")[0] + "; systemctl daemon-reload; systemctl restart " + service
+	f := Finding{ID: "no-proxy-incomplete", Status: status, Fix: p.exempt(missing),
+		Summary:  at + ": " + p.whose + " uses the proxy also for " + missing[0],
+		Evidence: []string{p.String(), "not in NO_PROXY: " + strings.Join(missing, ", ")}}
+	if p.misread {
+		f.SymptomOf = []string{"ecs-config-misread"}
 	}
-	return []Finding{{ID: "no-proxy-incomplete", Status: status, Evidence: []string{p.String()}, Fix: fix.Do(remedy),
-		Summary: at + ": " + p.whose + " goes through a proxy also to " + strings.Join(missing, ", ")}}
+	return []Finding{f}
+}
+
+// exempt is how to leave out what is missing, and keep what is left out already.
+// The last line of ecs.config counts.
+func (p proxied) exempt(missing []string) fix.Fix {
+	line := "NO_PROXY=" + strings.Join(append(strings.FieldsFunc(p.No, func(r rune) bool { return r == ',' || r == ' ' }), missing...), ",")
+	if p.restart == restartAgent && !strings.ContainsAny(line, "'\"`$;&|<>()") {
+		return fix.Do("Exempt these from the proxy, and restart the ECS agent:", "echo "+line+" | sudo tee -a "+ecsconfig.DefaultPath, restartAgent)
+	}
+	return fix.Do(`Add Environment="`+line+`" to `+p.file+", then restart:", p.restart)
 }

@@ -85,14 +85,12 @@ func (w World) unknownInstance(clusterName, arn string) Finding {
 
 // credentialLines are the lines that choose account and region, without values.
 func (w World) credentialLines() []string {
-	file, err := w.agentConfig(w.Config.ECSConfig)
-	if err != nil {
-		return nil
-	}
+	settings := w.agentSettings()
 	var lines []string
-	for _, key := range []string{"AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"} {
-		if n := file.Line(key); n > 0 {
-			lines = append(lines, fmt.Sprintf("%s:%d: sets %s", w.Config.ECSConfig, n, key))
+	for _, key := range []string{"AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE",
+		"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"} {
+		if settings.Set(key) {
+			lines = append(lines, settings.where(key)+": sets "+key)
 		}
 	}
 	return lines

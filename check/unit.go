@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"muster/internal/ecsagent"
 	"muster/internal/fix"
 	"muster/internal/units"
 )
@@ -43,6 +44,10 @@ func (w World) ecsUnit(ctx context.Context) []Finding {
 		return Passed(describe(s))
 	case s.LoadState == units.NotFound && w.isRegistered(ctx):
 		return Passed("there is no " + ecsUnit + ", but the ECS agent has registered: something else started it")
+	case f.ID == "ecs-unit-not-started" && w.isRegistered(ctx):
+		return Passed(ecsUnit+" is not running, but the ECS agent has registered: something else started it", describe(s))
+	case f.ID == "ecs-unit-not-started" && s.UnitFileState != "disabled" && w.userDataRuns(ctx):
+		f.ID = "ecs-unit-waiting" // its job joins the queue only when cloud-init is done
 	}
 	f.Evidence = append([]string{describe(s)}, f.Evidence...)
 	switch f.ID {
@@ -127,22 +132,52 @@ func unitNotStartable(s units.State) (Finding, bool) {
 // stops it with Docker and does not start it again
 // (packaging/amazon-linux-ami-integrated/ecs.service).
 func (w World) ended(ctx context.Context, s units.State, f *Finding) {
-	if s.Active.IsZero() && s.ExecMainCode == 0 {
+	code, seen := w.lastExit(ctx, s)
+	if seen == "" {
 		return
 	}
 	f.Summary = ecsUnit + " ran and was stopped"
-	if s.ExecMainCode == exited && s.ExecMainStatus == 0 {
-		f.Summary = ecsUnit + " ran and exited with code 0, so systemd does not restart it"
+	if code == 0 {
+		f.Summary = ecsUnit + " ran and the ECS agent exited with code 0, so systemd does not restart it"
 	}
-	if !s.Ended.IsZero() {
-		f.Evidence = append(f.Evidence, fmt.Sprintf("%s ended at %s (%s)", ecsUnit, s.Ended.Format(time.RFC3339), s.Result))
-	}
+	f.Evidence = append(f.Evidence, seen)
 	f.Fix = fix.Do("Start it again, and read why it ended:", startUnit, "sudo journalctl -b -u "+ecsUnit+" -n 50 --no-pager")
 	docker, err := w.Units.Show(ctx, dockerUnit)
 	if err == nil && !s.Ended.IsZero() && together(s.Ended, docker) {
 		f.Summary = ecsUnit + " was stopped together with " + dockerUnit + " and was not started again"
 		f.Evidence = append(f.Evidence, dockerUnit+" ended at "+docker.Ended.Format(time.RFC3339)+"; "+ecsUnit+" is PartOf="+dockerUnit)
 	}
+}
+
+// lastExit is how the unit, or the agent in it, ended last, and what shows it;
+// empty: nothing shows that it ran. systemd forgets a unit's past with the boot, or
+// when it unloads the unit; ecs-init's log and the agent's container remain.
+func (w World) lastExit(ctx context.Context, s units.State) (code int, seen string) {
+	if !s.Active.IsZero() || s.ExecMainCode != 0 {
+		code = int(s.ExecMainStatus)
+		if s.ExecMainCode > exited {
+			code += 128
+		}
+		seen = fmt.Sprintf("%s ended (%s)", ecsUnit, s.Result)
+		if !s.Ended.IsZero() {
+			seen = fmt.Sprintf("%s ended at %s (%s)", ecsUnit, s.Ended.Format(time.RFC3339), s.Result)
+		}
+		return code, seen
+	}
+	logged, _ := ecsagent.ReadLogs(w.Config.Path(w.Config.ECSLogDir), ecsagent.Options{Since: w.Record.Since()})
+	if logged.Exits > 0 {
+		return logged.ExitCode, fmt.Sprintf("%s/ecs-init.log: the ECS agent exited at %s with code %d", w.Config.ECSLogDir, logged.LastExit.UTC().Format(time.RFC3339), logged.ExitCode)
+	}
+	if w.Engine == nil {
+		return 0, ""
+	}
+	ctx, stop := context.WithTimeout(ctx, time.Second)
+	defer stop()
+	c, there, err := w.Engine.AgentContainer(ctx)
+	if err != nil || !there || c.Running || c.Status == "created" {
+		return 0, ""
+	}
+	return c.ExitCode, fmt.Sprintf("container ecs-agent: %s, exit code %d", c.Status, c.ExitCode)
 }
 
 // exited is the ExecMainCode of a process that exited by itself (CLD_EXITED).
@@ -167,11 +202,11 @@ func (w World) waiting(ctx context.Context, f *Finding) {
 	if s.ActiveState != "activating" {
 		return
 	}
-	f.Summary = ecsUnit + " waits for user data to end, which has not ended yet"
+	f.Summary = ecsUnit + " waits for user data to end, which is still running"
 	f.Evidence = append(f.Evidence, "user data that waits for "+ecsUnit+" or for the registration waits for itself: a deadlock")
 	f.Evidence = append(f.Evidence, w.unitEvidence(ctx, dockerUnit)...)
 	f.Fix = fix.Do("End what user data waits in, and in user data use --no-block and do not wait for the registration:",
-		"systemctl list-jobs", "systemd-cgls --no-pager -u "+userDataUnit, "sudo kill PID")
+		"systemctl list-jobs --no-pager", "systemd-cgls --no-pager -u "+userDataUnit, "sudo kill PID")
 	f.Confirm = "systemd-cgls shows a systemctl without --no-block, or a loop that waits for the ECS agent"
 	f.SymptomOf = nil // Docker waits in the same queue, or is not what is waited for
 }
@@ -182,8 +217,13 @@ func (w World) userDataHolds(ctx context.Context, name string) bool {
 		return false
 	}
 	unit, err := w.Units.Show(ctx, name)
-	running, err2 := w.Units.Show(ctx, userDataUnit)
-	return err == nil && err2 == nil && unit.Job != nil && unit.ActiveState != "active" && running.ActiveState == "activating"
+	return err == nil && unit.Job != nil && unit.ActiveState != "active" && w.userDataRuns(ctx)
+}
+
+// userDataRuns reports whether cloud-init still runs user data.
+func (w World) userDataRuns(ctx context.Context) bool {
+	s, err := w.Units.Show(ctx, userDataUnit)
+	return err == nil && s.ActiveState == "activating"
 }
 
 // count is a number with its noun.

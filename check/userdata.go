@@ -88,7 +88,7 @@ func (w World) clusterForCommand() string {
 // malformed is user data that cloud-init did not run because of its form. Where
 // ecs.config names a cluster all the same, that is no trouble of ECS's.
 func (w World) malformed(ctx context.Context) []Finding {
-	if w.inFiles("ECS_CLUSTER") != "" {
+	if name, _ := w.configured(); name != "" {
 		return nil
 	}
 	flaws := slices.DeleteFunc(w.formFlaws(ctx), func(flaw string) bool { return flaw == noUserData })

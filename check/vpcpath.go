@@ -88,7 +88,8 @@ func (w World) vpcPath(ctx context.Context, f *facts) []Finding {
 	case len(all) > 0:
 		return all
 	case unread != nil:
-		return CouldNotLook(unread, fix.Do("Allow the actions in the instance role, or look at "+at.vpc+" and "+at.subnet+" from another machine."))
+		return CouldNotLook(unread,
+			fix.Do("Allow the actions in the instance role, or look at "+at.vpc+" and "+at.subnet+" from another machine."))
 	}
 	return Passed("routes, rules and VPC endpoints allow the traffic; something behind them drops it",
 		at.vpc+", "+at.subnet+", "+strings.Join(at.groups, ", "))
@@ -168,7 +169,8 @@ func (w World) wayOut(ctx context.Context, to netip.Addr, at location) ([]Findin
 	switch {
 	case route == nil:
 		return failed("no-default-route", "the route table "+of+" has no route 0.0.0.0/0",
-			fix.Do("Add a route to a NAT gateway, or create VPC endpoints for ecs, ecs-agent and ecs-telemetry:", w.toNAT("create-route", table.ID, "0.0.0.0/0")),
+			fix.Do("Add a route to a NAT gateway, or create VPC endpoints for ecs, ecs-agent and ecs-telemetry:", w.toNAT("create-route",
+				table.ID, "0.0.0.0/0")),
 			to.String()+" is not in any route of "+table.ID)
 	case route.Blackhole:
 		return failed("nat-missing", fmt.Sprintf("the route %s of %s points to %s, which is gone", route.To, of, route.Via),
@@ -188,9 +190,11 @@ func (w World) toNAT(command, table, to string) string {
 }
 
 // nat evaluates a NAT gateway, and whether its own subnet reaches the internet.
-func (w World) nat(ctx context.Context, tables []awsapi.RouteTable, vpc string, route awsapi.Route, from awsapi.RouteTable, of string) ([]Finding, error) {
+func (w World) nat(ctx context.Context, tables []awsapi.RouteTable, vpc string, route awsapi.Route, from awsapi.RouteTable,
+	of string) ([]Finding, error) {
 	replace := fix.Do("Create a NAT gateway in a public subnet, and point the route to it:",
-		w.ec2("create-nat-gateway --subnet-id PUBLIC_SUBNET_ID --allocation-id ALLOCATION_ID"), w.toNAT("replace-route", from.ID, fmt.Sprint(route.To)))
+		w.ec2("create-nat-gateway --subnet-id PUBLIC_SUBNET_ID --allocation-id ALLOCATION_ID"), w.toNAT("replace-route", from.ID,
+			fmt.Sprint(route.To)))
 	gateway, err := w.VPC.NATGateway(ctx, route.Via)
 	switch {
 	case err != nil:

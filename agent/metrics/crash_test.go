@@ -58,18 +58,16 @@ func publishUntilKilled() {
 		return nil
 	}), Log: log.Logger()})
 	first, _ := strconv.ParseInt(os.Getenv("METRICS_TEST_FIRST"), 10, 64)
-	now, cancel := context.WithCancel(context.Background())
-	cancel() // a Flush is one request
 	for i := range int64(6) {
 		m := minute(time.Unix((first+i)*60, 0), 3)
 		step()
 		p.Add(m)
 		book.line('a', m.At.Unix())
 		step() // on disk, and not noted
-		_ = p.Flush(now)
+		_ = p.Flush(ended)
 	}
 	for p.Stats().Minutes > 0 {
-		_ = p.Flush(now)
+		_ = p.Flush(ended)
 	}
 	os.Exit(0)
 }
@@ -156,5 +154,43 @@ func audit(t *testing.T, path string, kills int) {
 	t.Logf("%d kills, %d minutes added, %d taken, %d lost", kills, len(added), len(taken), lost)
 	if kills < 24 || len(taken) < 60 || lost > kills {
 		t.Errorf("%d kills lost %d of %d minutes", kills, lost, len(added))
+	}
+}
+
+// Of two agents on one spool, one of which is killed at any moment, only one sends a
+// minute.
+func TestTwoProcessesSendNothingTwice(t *testing.T) {
+	t.Parallel()
+	dir, first := t.TempDir(), time.Now().Add(-48*time.Hour).Unix()/60
+	for range 12 {
+		var pair [2]*exec.Cmd
+		for i := range pair {
+			pair[i] = exec.CommandContext(t.Context(), os.Args[0])
+			pair[i].Env = append(os.Environ(), killVariable+"=0", "METRICS_TEST_DIR="+dir,
+				"METRICS_TEST_FIRST="+strconv.FormatInt(first, 10))
+			if err := pair[i].Start(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		doomed := time.AfterFunc(5*time.Millisecond+rand.N(40*time.Millisecond), func() { _ = pair[rand.IntN(2)].Process.Kill() })
+		for _, cmd := range pair {
+			_ = cmd.Wait()
+		}
+		doomed.Stop()
+		first += 6
+	}
+	file, err := os.Open(dir + "/ledger")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	_, taken := ledger{file}.read(t)
+	for at, times := range taken {
+		if times > 1 {
+			t.Errorf("minute %d was taken %d times", at, times)
+		}
+	}
+	if len(taken) < 24 {
+		t.Errorf("only %d of 72 minutes were taken", len(taken))
 	}
 }

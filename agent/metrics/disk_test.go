@@ -63,6 +63,6 @@ func TestADiskThatTurnsReadOnly(t *testing.T) {
 		if len(w.times) != 33 || len(w.order) != 33 || w.Stats().Minutes != 0 {
 			t.Errorf("%d points arrived as %d, want 33", len(w.times), len(w.order))
 		}
-		w.said(t, 1, "takes minutes again")
+		w.said(t, 1, "works again")
 	})
 }

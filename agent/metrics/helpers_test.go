@@ -11,12 +11,16 @@ import (
 	"go.uber.org/goleak"
 
 	"muster/agent/metrics"
+	"muster/internal/awsapi"
 	"muster/internal/observe"
 )
 
 func TestMain(m *testing.M) {
 	if os.Getenv(killVariable) != "" {
 		publishUntilKilled()
+	}
+	if as := os.Getenv(childVariable); as != "" {
+		beChild(as)
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -102,13 +106,22 @@ func (j *journal) said(t *testing.T, n int, text string) {
 // world is a publisher with its disk and its CloudWatch.
 type world struct {
 	*metrics.Publisher
-	dir string
+	dir   string
+	clock time.Duration // how much the wall clock is ahead
 	cloud
 	journal
 }
 
+func (w *world) now() time.Time { return time.Now().Add(w.clock) }
+
+// start is a new run of the agent, on the same disk.
 func (w *world) start() {
-	w.Publisher = metrics.NewPublisher(metrics.Options{Dir: w.dir, MaxBytes: 1 << 30, Sender: &w.cloud, Namespace: "n", InstanceID: "i-0123456789abcdef0", Log: w.Logger()})
+	if w.Publisher != nil {
+		w.Close()
+	}
+	w.Publisher = metrics.NewPublisher(metrics.Options{
+		Dir: w.dir, MaxBytes: 1 << 30, Sender: &w.cloud, Namespace: "n", InstanceID: "i-0123456789abcdef0", Log: w.Logger(), Clock: w.now,
+	})
 }
 
 func newWorld(t *testing.T) *world {
@@ -126,7 +139,7 @@ func (w *world) pass(minutes, n int) {
 		now := time.Now()
 		<-time.After(now.Truncate(time.Minute).Add(time.Minute).Sub(now))
 		if n > 0 {
-			w.Add(minute(time.Now().Add(-time.Minute), n))
+			w.Add(minute(w.now().Add(-time.Minute), n))
 		}
 	}
 	<-time.After(59 * time.Second)
@@ -135,3 +148,24 @@ func (w *world) pass(minutes, n int) {
 }
 
 func (w *world) dropped(why metrics.Reason) int64 { return w.Stats().Dropped[why] }
+
+// points is how many arrived of the minutes between two times.
+func (c *cloud) points(from, to time.Time) (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for p := range c.times {
+		if p.at >= from.Unix()/60 && p.at <= to.Unix()/60 {
+			n++
+		}
+	}
+	return n
+}
+
+func unanswered([]metrics.Datum) (bool, error) { return false, awsapi.ErrUnanswered }
+
+// ended is over: a Flush with it makes one request.
+var ended = func() context.Context {
+	ctx, stop := context.WithCancel(context.Background())
+	stop()
+	return ctx
+}()

@@ -18,14 +18,14 @@ const (
 	maxBackoff      = 5 * time.Minute
 	pace            = time.Second // between requests when minutes have piled up, at least
 	answerTime      = 15 * time.Second
-	lastWords       = 500 * time.Millisecond // for a request that is under way at the end, after Flush has waited for it
+	grace           = 500 * time.Millisecond // for a request that is under way at the end, after Flush has waited for it
 	// The instance's second is neither before its minute is known nor so late that
 	// a slow answer would reach into the next minute.
 	firstSecond, seconds = 5 * time.Second, 40 * time.Second
 )
 
-// Sender sends data of one minute, once; awsapi.Client is one, and says by its
-// errors what became of them.
+// Sender sends data of one minute, once; awsapi.Client is one. Its errors classify what
+// became of them.
 type Sender interface {
 	PutMetricData(ctx context.Context, namespace string, at time.Time, data []Datum) error
 }
@@ -39,6 +39,7 @@ type Options struct {
 	InstanceID string // decides on the second within the minute
 	Rest       func() // called after each request of Run; may be nil
 	Log        *slog.Logger
+	Clock      func() time.Time // the wall clock; default time.Now
 }
 
 // Publisher sends minutes, each at most once, and keeps those that it cannot
@@ -47,24 +48,36 @@ type Publisher struct {
 	opts  Options
 	turns chan struct{} // one request at a time
 
-	mu    sync.Mutex
-	spool spool
-	stats Stats
-	say   *voice
-	trip  trip
+	mu      sync.Mutex
+	spool   spool
+	stats   Stats
+	say     *voice
+	current current
+	due     time.Time // since when there have been data to send and none was sent
 }
 
-// NewPublisher takes up what an earlier run has left in the spool. It never
-// fails: without a disk it keeps minutes in memory, and says so.
+// NewPublisher claims the spool and reads what an earlier run has left in it. It
+// never fails: what it cannot do yet is tried again with each minute and each
+// request, and logged.
 func NewPublisher(opts Options) *Publisher {
 	if opts.MaxBytes == 0 {
 		opts.MaxBytes = defaultMaxBytes
 	}
+	if opts.Clock == nil {
+		opts.Clock = time.Now
+	}
 	p := &Publisher{opts: opts, turns: make(chan struct{}, 1), say: newVoice(opts.Log)}
-	p.trip.limit = maxData
-	p.spool = spool{dir: opts.Dir, max: opts.MaxBytes, say: p.say, drop: p.drop}
-	p.spool.open()
+	p.current.limit = maxData
+	p.spool = spool{dir: opts.Dir, max: opts.MaxBytes, say: p.say, drop: p.drop, clock: opts.Clock}
+	_ = p.spool.ready() // an error is logged, and the next call tries again
 	return p
+}
+
+// Close releases the spool for another publisher. The end of the process does, too.
+func (p *Publisher) Close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.spool.release()
 }
 
 // Add keeps a minute, on disk if there is one, to be sent when its second comes.
@@ -75,13 +88,16 @@ func (p *Publisher) Add(m Minute) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if last := p.spool.last(); m.unix() <= last {
+	if p.due.IsZero() {
+		p.due = time.Now()
+	}
+	if !p.spool.add(m) {
 		p.drop(Late, len(m.Data))
-		p.say.problem("late", fmt.Sprintf("the minute %s is not published: that of %s was before; was muster-agent restarted within it, or did the clock go back?", stamp(m.unix()), stamp(last)))
+		p.say.problem("late", fmt.Sprintf("the minute %s is dropped, since the minute %s was added before: "+
+			"muster-agent was restarted within it, or the clock went back", stamp(m.unix()), stamp(p.spool.last())))
 		return
 	}
 	p.say.over("late", "minutes are in order again")
-	p.spool.add(m)
 }
 
 func stamp(unix int64) string { return time.Unix(unix, 0).UTC().Format(time.RFC3339) }
@@ -91,7 +107,7 @@ func stamp(unix int64) string { return time.Unix(unix, 0).UTC().Format(time.RFC3
 func (p *Publisher) Run(ctx context.Context) {
 	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(lastWords, stop) })()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(grace, stop) })()
 	next := time.NewTimer(p.untilMySecond(time.Now()))
 	defer next.Stop()
 	for {
@@ -99,7 +115,7 @@ func (p *Publisher) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-next.C:
-			pause, _ := p.turn(sending)
+			pause, _ := p.step(sending)
 			next.Reset(pause)
 			if p.opts.Rest != nil {
 				p.opts.Rest()
@@ -109,18 +125,18 @@ func (p *Publisher) Run(ctx context.Context) {
 }
 
 // Flush sends what there is, without waiting for the second. It ends with ctx, or
-// when the next request is not due before that or only after long, and then says
+// when the next request is not due before that or only after long; its error names
 // what is left.
 func (p *Publisher) Flush(ctx context.Context) error {
 	for {
-		pause, err := p.turn(ctx)
-		left := p.Stats().Minutes
+		pause, err := p.step(ctx)
+		left := p.left()
 		if left == 0 {
 			return nil
 		}
 		end, ends := ctx.Deadline()
 		if ctx.Err() != nil || pause > 2*pace || ends && time.Until(end) < pause {
-			return fmt.Errorf("unsent minutes left in the spool %s: %d: %w", p.opts.Dir, left, cmp.Or(err, ctx.Err(), errTurn))
+			return fmt.Errorf("unsent minutes left in the spool %s: %d: %w", p.opts.Dir, left, cmp.Or(err, ctx.Err(), errLater))
 		}
 		select {
 		case <-time.After(pause):
@@ -129,14 +145,25 @@ func (p *Publisher) Flush(ctx context.Context) error {
 	}
 }
 
-var errTurn = errors.New("their turn has not come")
+var errLater = errors.New("they are sent later")
 
-// Stats says how things are.
+// left is how many minutes can be sent.
+func (p *Publisher) left() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.spool.waiting()
+}
+
+// Stats is the state of the publisher.
 func (p *Publisher) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.stats
 	s.Minutes, s.Bytes, s.Last = len(p.spool.files)+len(p.spool.memory), p.spool.bytes, time.Unix(p.spool.last(), 0)
+	s.LastSent, s.Failing, s.Overdue = wall(s.LastSent), wall(s.Failing), wall(p.due)
+	if !p.due.IsZero() && (s.Why == "" || p.spool.err != nil && !p.spool.memoryOnly()) {
+		s.Why, s.Cause = p.spool.why()
+	}
 	return s
 }
 

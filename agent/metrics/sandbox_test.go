@@ -128,6 +128,7 @@ func TestAnEndpointThatWasAway(t *testing.T) {
 	if p.Stats().Minutes != 20 || p.Stats().Failed != 1 {
 		t.Fatalf("%+v", p.Stats())
 	}
+	p.Close()
 	p = metrics.NewPublisher(metrics.Options{Dir: w.dir, Sender: hasty(t, s), Namespace: "muster", Log: w.Logger()})
 	for p.Stats().Minutes > 0 {
 		send(t, p)

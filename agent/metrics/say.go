@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// maxSaid bounds the problems that are remembered as said; a hostile host can
+// maxSaid bounds the problems that are remembered as logged; a hostile host can
 // make up many.
 const maxSaid = 200
 
-// voice says each problem once, until it is over.
+// voice logs each problem once, until it is over.
 type voice struct {
 	log  *slog.Logger
 	said map[string]bool
@@ -28,10 +28,15 @@ func (v *voice) problem(key, text string) {
 	v.log.Warn(text)
 }
 
-// over takes up every problem whose key begins so, and says that it is over.
+// clear makes the problems whose key begins so news again.
+func (v *voice) clear(prefix string) {
+	maps.DeleteFunc(v.said, func(key string, _ bool) bool { return strings.HasPrefix(key, prefix) })
+}
+
+// over clears the problems whose key begins so, and logs that they are over.
 func (v *voice) over(prefix, text string) {
 	before := len(v.said)
-	maps.DeleteFunc(v.said, func(key string, _ bool) bool { return strings.HasPrefix(key, prefix) })
+	v.clear(prefix)
 	if len(v.said) < before {
 		v.log.Info(text)
 	}

@@ -150,9 +150,7 @@ func (w *Watch) local(ctx context.Context) view {
 	if w.Expected == "" {
 		return view{Registered, meta.ContainerInstanceARN, false}
 	}
-	is, bad := cluster.Parse(meta.Cluster)
-	want, _ := cluster.Parse(w.Expected)
-	if bad != nil || !cluster.Same(is, want) {
+	if !cluster.SameText(meta.Cluster, w.Expected) {
 		return view{Elsewhere, "the ECS agent is in cluster " + meta.Cluster + ", not in " + w.Expected, true}
 	}
 	return view{Registered, meta.ContainerInstanceARN, false}

@@ -67,8 +67,8 @@ func (s State) Problems(now time.Time) []Problem {
 		about(c)
 	}
 	p := s.Publishing
-	add(!p.Failing.IsZero() && now.Sub(p.Failing) > failingLong, true, "muster-publishing", fix.Do("Allow cloudwatch:PutMetricData in the instance role, and port 443 to the CloudWatch endpoint."),
-		"CloudWatch has accepted no metrics for %s: %s", age(now, p.Failing), p.Why)
+	since, silent := p.silent(now)
+	add(silent, true, "muster-publishing", s.publishingFix(), "CloudWatch has accepted no metrics for %s: %s", age(now, since), p.reason())
 	add(p.Waiting > waitingLong, true, "muster-spool", fix.Fix{}, "%s of metrics are queued on disk (%d bytes) until CloudWatch accepts them", count(int64(p.Waiting), "minute"), p.Bytes)
 	add(p.Dropped > 0, true, "muster-dropped", fix.Do("Read why:", "sudo journalctl -u muster-agent --no-pager"), "%s dropped since the agent started", count(p.Dropped, "data point"))
 	return all

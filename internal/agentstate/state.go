@@ -122,7 +122,9 @@ type Publishing struct {
 	Why       string    `json:"why,omitempty"`
 	Waiting   int       `json:"waiting_minutes"`
 	Bytes     int64     `json:"waiting_bytes"`
-	Dropped   int64     `json:"dropped"` // data points
+	Dropped   int64     `json:"dropped"`                // data points
+	Overdue   time.Time `json:"overdue_since,omitzero"` // since when there have been data to send and none was sent
+	Cause     string    `json:"cause,omitempty"`        // of Why: a metrics.Cause
 }
 
 // Events counts the EventBridge events.

@@ -24,7 +24,7 @@ func (s State) Table(out io.Writer, now time.Time) error {
 		{"docker", s.Docker.line(now)},
 		{"unhealthy", listed(s.Unhealthy, s.Docker.Unhealthy)},
 		{"crash loops", listed(s.CrashLoops, len(s.CrashLoops))},
-		{"cloudwatch", s.Publishing.line(now)},
+		{"cloudwatch", s.Publishing.line(now) + s.Publishing.warning(now)},
 		{"events", s.Events.line()},
 		{"itself", s.cost(now)},
 		{"last event", s.last()},

@@ -99,7 +99,27 @@ func (c *counting) Do(r *http.Request) (*http.Response, error) {
 		if err := errors.Join(err, r.Body.Close()); err != nil {
 			return nil, err
 		}
-		r.Body = io.NopCloser(bytes.NewReader(body))
+		r.Body = watched{bytes.NewReader(body), r.Context().Value(sentKey{})}
 	}
 	return c.client.Do(r)
 }
+
+// sentKey is the context key of an *atomic.Bool that becomes true before the last byte
+// of the request's body is sent.
+type sentKey struct{}
+
+// watched is a request's body. What has not been read of it cannot have been sent.
+type watched struct {
+	body *bytes.Reader
+	sent any // an *atomic.Bool, or nil
+}
+
+func (w watched) Read(p []byte) (int, error) {
+	n, err := w.body.Read(p)
+	if sent, ok := w.sent.(*atomic.Bool); ok && w.body.Len() == 0 {
+		sent.Store(true)
+	}
+	return n, err
+}
+
+func (w watched) Close() error { return nil }

@@ -61,11 +61,11 @@ var (
 // PutMetricData publishes at most MaxData data, of at most MaxRequestSize, all
 // with the same timestamp. It tries once: what is sent twice counts twice.
 func (c *Client) PutMetricData(ctx context.Context, namespace string, at time.Time, data []Datum) error {
-	once := &tracing{client: c.http}
+	once := &marked{client: c.http}
 	_, err := c.cw.PutMetricData(ctx, &cloudwatch.PutMetricDataInput{Namespace: &namespace, MetricData: metricData(at, data)}, func(o *cloudwatch.Options) {
 		o.HTTPClient, o.Retryer = once, aws.NopRetryer{}
 	})
-	return metricError(err, once.connected.Load())
+	return metricError(err, once.connected.Load() && once.sent.Load())
 }
 
 func metricData(at time.Time, data []Datum) []types.MetricDatum {
@@ -81,40 +81,59 @@ func metricData(at time.Time, data []Datum) []types.MetricDatum {
 	return out
 }
 
-// metricError tells what became of the data. Before there was a connection
-// nothing can have been taken. A 4xx is a refusal even if the rest of its
-// answer is missing; a 2xx that cannot be read may be CloudWatch's or not.
-func metricError(err error, connected bool) error {
+// metricError classifies what became of the data.
+//
+//   - A body that was not sent to its end was not taken: the signature covers its hash
+//     (IAM User Guide, "Create a signed AWS API request", HashedPayload), so CloudWatch
+//     cannot even authenticate the request. That holds for every failure to connect, and
+//     for a 5xx or a reset that comes before the end of the body.
+//   - A 4xx is a refusal of the whole request, even if the rest of the answer is missing:
+//     "Validation errors in the metric data will fail the entire request, and no data
+//     will be ingested" (CloudWatch API Reference, PutMetricData, StrictEntityValidation).
+//     The one that is not is RequestAbortedException, for a request that was aborted
+//     before the reply was sent (Common Errors).
+//   - Throttling denies a request before it is processed, with whatever status.
+//   - Every other 5xx is ambiguous: InternalServiceFault, "request processing has failed
+//     due to some unknown error", and ServiceUnavailable, "a temporary failure of the
+//     server", do not say how far it came; a 502 or 504 is a proxy's. PutMetricData has
+//     no client token, so the SDKs' own retry of these would count data twice.
+//   - A 2xx that cannot be read may be CloudWatch's or not.
+func metricError(err error, sent bool) error {
+	if err == nil {
+		return nil
+	}
 	var answer *smithyhttp.ResponseError
 	status := 0
 	if errors.As(err, &answer) {
 		status = answer.HTTPStatusCode()
 	}
-	var e *Error
 	err = named("cloudwatch:PutMetricData", err)
-	switch refused := status >= 400 && status < 500; {
-	case err == nil || !connected:
-		return err
-	case !refused:
-		return fmt.Errorf("%w: %w", ErrUnanswered, err)
+	var e *Error
+	_ = errors.As(err, &e) // named makes no other
+	aborted := e.Code == "RequestAbortedException"
+	switch refused := status >= 400 && status < 500 && !aborted; {
 	case status == http.StatusRequestEntityTooLarge:
 		return fmt.Errorf("%w: %w", ErrTooLarge, err)
-	case status == http.StatusBadRequest && errors.As(err, &e) && e.Kind == Failed && e.Code != "":
+	case status == http.StatusBadRequest && refused && e.Kind == Failed && e.Code != "":
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	case refused, e.Kind == Throttled, !sent:
+		return err
 	}
-	return err
+	return fmt.Errorf("%w: %w", ErrUnanswered, err)
 }
 
-// tracing is an HTTP client that knows whether it had a connection. It stands
-// below the signing, so that it does not see the calls that get credentials.
-type tracing struct {
-	client    aws.HTTPClient
-	connected atomic.Bool
+// marked is an HTTP client that knows whether it had a connection, and whether the whole
+// request was sent. It stands below the signing, so that it does not see the calls that
+// get credentials.
+type marked struct {
+	client          aws.HTTPClient
+	connected, sent atomic.Bool
 }
 
 // Do implements aws.HTTPClient.
-func (t *tracing) Do(r *http.Request) (*http.Response, error) {
-	return t.client.Do(r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
-		GotConn: func(httptrace.GotConnInfo) { t.connected.Store(true) },
+func (m *marked) Do(r *http.Request) (*http.Response, error) {
+	ctx := context.WithValue(r.Context(), sentKey{}, &m.sent)
+	return m.client.Do(r.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { m.connected.Store(true) },
 	})))
 }

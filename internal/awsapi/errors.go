@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/smithy-go"
@@ -22,6 +23,7 @@ const (
 	ClockSkew   Kind = "clock skew"
 	Throttled   Kind = "throttled"
 	Unreachable Kind = "unreachable" // DNS, route, TLS or time
+	Exhausted   Kind = "exhausted"   // this process has no more open files or memory: nothing was asked
 	Failed      Kind = "failed"      // the API answered with another error
 )
 
@@ -54,6 +56,8 @@ func (e *Error) Error() string {
 			return fmt.Sprintf("%s: the endpoint cannot be reached: %v", e.Action, e.Err)
 		}
 		return fmt.Sprintf("%s: the endpoint cannot be reached: the subnet needs a NAT gateway, a public address or a VPC endpoint, and port 443 open to it: %v", e.Action, e.Err)
+	case Exhausted:
+		return fmt.Sprintf("%s: muster itself has no more open files or memory: %v", e.Action, e.Err)
 	default:
 		return fmt.Sprintf("%s: %v", e.Action, e.Err)
 	}
@@ -74,7 +78,8 @@ var codes = map[Kind][]string{
 	Denied:     {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedException", "OptInRequired", "NotAuthorizedForSourceException", "NotAuthorizedForDetailTypeException"},
 	NoIdentity: {"ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException", "InvalidClientTokenId", "AuthFailure", "MissingAuthenticationToken", "MissingAuthenticationTokenException"},
 	ClockSkew:  {"RequestExpired", "RequestTimeTooSkewed", "InvalidSignatureException", "SignatureDoesNotMatch"},
-	Throttled:  {"Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "TooManyRequestsException"},
+	Throttled: {"Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "TooManyRequestsException",
+		"RequestThrottled", "RequestThrottledException", "SlowDown", "BandwidthLimitExceeded", "EC2ThrottledException"},
 }
 
 // named gives a failed call its action and kind. A nil err stays nil.
@@ -91,12 +96,27 @@ func named(action string, err error) error {
 		return coded(action, plainCode(api.ErrorCode()), api.ErrorMessage())
 	case errors.As(err, &noCredentials):
 		e.Kind, e.Err = NoIdentity, noCredentials.err
+		if exhausted(err) {
+			e.Kind = Exhausted
+		}
+	case exhausted(err):
+		e.Kind = Exhausted
 	case errors.As(err, &dial):
 		e.Kind, e.Err = Unreachable, dial
 	case errors.Is(err, context.DeadlineExceeded):
 		e.Kind, e.Err = Unreachable, errNoAnswer
 	}
 	return e
+}
+
+// exhausted reports whether this process lacks a resource.
+func exhausted(err error) bool {
+	for _, code := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
+		if errors.Is(err, code) {
+			return true
+		}
+	}
+	return false
 }
 
 // coded is an error that the API gave a code.

@@ -8,8 +8,11 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
+	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -42,6 +45,8 @@ func TestWhatBecameOfTheDataIsTold(t *testing.T) {
 		"500":                   {sandbox.ServerError("", "", 0), ErrUnanswered, 0},
 		"500 after it was done": {sandbox.Fault{Kind: sandbox.KindServer, Done: true}, ErrUnanswered, 1},
 		"503":                   {sandbox.Fault{Status: 503, Code: "ServiceUnavailable"}, ErrUnanswered, 0},
+		"503 throttled":         {sandbox.Fault{Status: 503, Code: "SlowDown"}, nil, 0},
+		"aborted":               {sandbox.Fault{Status: 400, Code: "RequestAbortedException"}, ErrUnanswered, 0},
 		"hang":                  {sandbox.Fault{Hang: true}, ErrUnanswered, 0},
 		"200 too late":          {sandbox.Fault{Done: true, Delay: time.Hour}, ErrUnanswered, 1},
 		"reset":                 {sandbox.Fault{Reset: true}, ErrUnanswered, 0},
@@ -76,6 +81,54 @@ func TestWhatNeverLeftIsNotTaken(t *testing.T) {
 		err := client(t, cfg).PutMetricData(t.Context(), "n", time.Now(), []Datum{datum(1)})
 		if err == nil || errors.Is(err, ErrUnanswered) || KindOf(err) != Unreachable {
 			t.Errorf("%v", err)
+		}
+	}
+}
+
+// early is an HTTP client that ends with an answer or an error after so many bytes of
+// the body; -1: all.
+type early struct {
+	bytes  int64
+	status int
+	err    error
+}
+
+func (e early) Do(r *http.Request) (*http.Response, error) {
+	if e.bytes < 0 {
+		e.bytes = r.ContentLength
+	}
+	httptrace.ContextClientTrace(r.Context()).GotConn(httptrace.GotConnInfo{})
+	_, _ = io.CopyN(io.Discard, r.Body, e.bytes)
+	if e.err != nil {
+		return nil, e.err
+	}
+	return &http.Response{StatusCode: e.status, Header: http.Header{"Smithy-Protocol": {"rpc-v2-cbor"}}, Body: io.NopCloser(bytes.NewReader([]byte{0xa0}))}, nil
+}
+
+// The signature covers the hash of the whole body, so that half of one is of no use to
+// CloudWatch.
+func TestARequestThatWasNotSentToItsEndIsNotTaken(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		early
+		ambiguous bool
+	}{
+		"503 before the body":     {early{0, 503, nil}, false},
+		"500 amid the body":       {early{50, 500, nil}, false},
+		"500 after the body":      {early{-1, 500, nil}, true},
+		"reset amid the body":     {early{50, 0, syscall.ECONNRESET}, false},
+		"reset after the body":    {early{-1, 0, syscall.ECONNRESET}, true},
+		"no descriptor is left":   {early{0, 0, &net.OpError{Op: "dial", Err: syscall.EMFILE}}, false},
+		"no buffer for the dial":  {early{0, 0, &net.OpError{Op: "dial", Err: syscall.ENOBUFS}}, false},
+		"refused before the body": {early{0, 0, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}, false},
+	} {
+		c := FromConfig(aws.Config{Region: "eu-central-1", HTTPClient: test.early, Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")})
+		err := c.PutMetricData(t.Context(), "n", time.Now(), []Datum{datum(1)})
+		if err == nil || errors.Is(err, ErrUnanswered) != test.ambiguous {
+			t.Errorf("%s: %v", name, err)
+		}
+		if own := errors.Is(test.err, syscall.EMFILE) || errors.Is(test.err, syscall.ENOBUFS); own != (KindOf(err) == Exhausted) {
+			t.Errorf("%s: kind %s: %v", name, KindOf(err), err)
 		}
 	}
 }

@@ -220,7 +220,13 @@ func TestAHugeLogIsReadFromItsEnd(t *testing.T) {
 
 func TestASymptomTellsNoRemedyOfItsOwn(t *testing.T) {
 	s := sick(t)
-	s.Results[0].Findings[0] = check.Finding{ID: "imds", Status: check.Fail, Fix: fix.Do("deregister it"), Under: []string{"cluster"}}
+	finds := func(f check.Finding) check.Check {
+		return check.Check{ID: f.ID, Run: func(context.Context) []check.Finding { return []check.Finding{f} }}
+	}
+	s.Results = check.Run(t.Context(), []check.Check{
+		finds(check.Finding{ID: "cluster", Status: check.Fail, Summary: "the cause"}),
+		finds(check.Finding{ID: "imds", Status: check.Fail, Summary: "a symptom", Fix: fix.Do("deregister it"), SymptomOf: []string{"cluster"}}),
+	})
 	if _, files := unpacked(t, s); strings.Contains(files["report.html"], "deregister it") {
 		t.Error("the page tells it")
 	}

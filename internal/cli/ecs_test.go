@@ -34,7 +34,7 @@ func TestTheChecksOfECSReachTheSandbox(t *testing.T) {
 	w.Identity, w.NoIdentity = imds.New(s.IMDSURL(), glance).Identity(t.Context())
 	want := map[string]check.Status{
 		"docker": check.Skip, "agent-image": check.Skip, "ecs-config": check.Pass, "ecs-unit": check.Skip, "checkpoint": check.Pass, "agent-log": check.Pass,
-		"registered": check.Pass, "cluster": check.Pass, "container-instance": check.Pass, "host-ports": check.Skip, "replication-ports": check.Pass, "containers": check.Skip, "muster-agent": check.Skip,
+		"registered": check.Pass, "cluster": check.Pass, "container-instance": check.Pass, "registrations": check.Pass, "host-ports": check.Skip, "replication-ports": check.Pass, "containers": check.Skip, "muster-agent": check.Skip,
 	}
 	checks, err := check.Select(check.Catalog(onECS(t.Context(), &clients{}, onDocker(w))), []string{"docker", "ecs", "ports", "health"}, nil)
 	if err != nil {

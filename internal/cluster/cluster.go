@@ -87,6 +87,13 @@ func Same(a, b Ref) bool {
 // leaves around a name.
 const quotes = "\"'`\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
 
+// SameText is Same of two texts; what is no cluster's name or ARN is the same as none.
+func SameText(a, b string) bool {
+	first, err := Parse(a)
+	second, err2 := Parse(b)
+	return err == nil && err2 == nil && Same(first, second)
+}
+
 func quote(text string) string {
 	if len(text) > 80 {
 		return fmt.Sprintf("%+q...", text[:80])

@@ -62,10 +62,18 @@ func TestSame(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a, _ := Parse(c.a)
 			b, _ := Parse(c.b)
-			if got := Same(a, b); got != c.want {
+			if got := Same(a, b); got != c.want || SameText(c.a, c.b) != c.want {
 				t.Errorf("Same(%q, %q) = %v", c.a, c.b, got)
 			}
 		})
+	}
+}
+
+func TestWhatIsNoClusterIsTheSameAsNone(t *testing.T) {
+	for _, text := range []string{"", `"prod"`, "arn:aws:s3:::bucket"} {
+		if SameText(text, text) || SameText(text, "prod") {
+			t.Errorf("%q is the same as a cluster", text)
+		}
 	}
 }
 

@@ -22,7 +22,7 @@ type AgentContainer struct {
 	StartedAt    time.Time // zero if it never started
 	FinishedAt   time.Time // zero if it never finished
 	// Env is its environment, "KEY=value". It may hold secrets.
-	Env []string
+	Env []string `json:"-"`
 }
 
 // AgentContainer looks for the container named ecs-agent; false without an error

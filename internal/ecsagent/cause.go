@@ -31,7 +31,7 @@ type rule struct {
 	// general: the signs also appear in lines about a task, its registry or its role.
 	// They count only if the line names a step that was done for the instance.
 	general bool
-	// info: the message counts although it is logged at info.
+	// info: the message counts although it is logged at info or warn.
 	info bool
 	// bare: the message lacks a detail. A line of the same cause shortly before it,
 	// which has the detail, is used instead.

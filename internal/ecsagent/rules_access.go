@@ -156,7 +156,8 @@ var rulesOfAccess = []rule{
 	},
 	{
 		id:     "no-credentials",
-		source: "aws-sdk-go, aws-sdk-go-v2, agent/app/agent.go:registerContainerInstance",
+		source: "aws-sdk-go, aws-sdk-go-v2, agent/app/agent.go:registerContainerInstance; at warn before 1.14",
+		info:   true,
 		signs: []string{
 			"nocredentialproviders",
 			"ec2rolerequesterror",

@@ -3,9 +3,14 @@ package ecsagent
 // rulesOfRegistration: ECS refuses RegisterContainerInstance.
 var rulesOfRegistration = []rule{
 	{
-		id:      "cluster-create-denied",
-		source:  "ecs-agent/api/ecs/client/ecs_client.go:CreateCluster",
-		signs:   []string{"could not create cluster*accessdenied", "could not create cluster*not authorized"},
+		id:     "cluster-create-denied",
+		source: "ecs-agent/api/ecs/client/ecs_client.go:CreateCluster",
+		signs: []string{
+			"could not create cluster*accessdenied",
+			"could not create cluster*not authorized",
+			"operation error ecs: createcluster*accessdenied",
+			"not authorized to perform: ecs:createcluster ",
+		},
 		summary: "ECS has no cluster named default, and the instance role may not create it (ecs:CreateCluster)",
 		do:      "Name the cluster to join:",
 		run:     []string{"sudo muster bootstrap --cluster NAME"},

@@ -162,10 +162,10 @@ type complaint struct {
 	task   bool // it is about a task: only a full disk matters
 }
 
-// Messages that matter although they are logged at info: the beginnings of those
-// of the agent, and parts of those of ecs-init.
+// Messages that matter although they are logged at info or warn: the beginnings of
+// those of the agent, and parts of those of ecs-init.
 var (
-	agentInfo = []string{"Container instance is deregistered", "Waiting for instance to go InService", "Error from acs"}
+	agentInfo = []string{"Container instance is deregistered", "Waiting for instance to go InService", "Error from acs", "Error getting valid credentials"}
 	initInfo  = []string{"rror connecting to docker", "panic: ", "fatal error: "}
 )
 

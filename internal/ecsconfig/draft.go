@@ -51,7 +51,7 @@ func (d *draft) whole(what, repair string, assigns bool) {
 	p := Problem{What: what, Repair: repair, Severity: Misread, Effect: nothingRead}
 	if assigns {
 		p.Severity = Fatal
-		p.Effect += ", and " + noContainer + " with NUL bytes in its environment"
+		p.Effect += "; the NUL bytes in it may also keep Docker from starting the agent's container"
 	}
 	d.problems = append(d.problems, p)
 }
@@ -82,13 +82,10 @@ func (d *draft) cut(at int, body, end string) {
 		key := intended(rest).key
 		severity, effect := s.consequence()
 		d.problems = append(d.problems,
-			Problem{Line: at, Key: s.name, Meant: s.key, Severity: max(severity, Misread), Effect: effect,
+			Problem{Line: at, Key: s.key, Severity: max(severity, Misread), Effect: effect,
 				What: "shares its line with " + key, Repair: "write each on a line of its own"},
 			Problem{Line: at, Key: key, Severity: Misread, Effect: "the ECS agent does not see " + key,
 				What: "stands on one line with " + s.key, Repair: "write it on a line of its own"})
-		if s.name == s.key {
-			d.problems[len(d.problems)-2].Meant = ""
-		}
 		text := strings.TrimRight(body, " \t")
 		separator := end
 		if separator == "" {

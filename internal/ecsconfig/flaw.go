@@ -103,6 +103,9 @@ func (s statement) faulty(k *Key) (Problem, bool) {
 	if r.Fault != "" {
 		p.Effect = k.effect(r)
 	}
+	if r.Want != "" {
+		p.Effect = r.Want + "; " + p.Effect
+	}
 	switch fault := unwritable(s.key, s.value); {
 	case s.key == "ECS_CLUSTER" && s.value == "":
 		p.What, p.Severity, p.Effect = "is empty", Ignored, "the ECS agent joins the cluster called default"
@@ -142,7 +145,7 @@ func (s statement) noSetting(text string) (Problem, bool) {
 	switch {
 	case aside.MatchString(bare) && continues(bare):
 		p.What, p.Severity, p.Effect = endsInBackslash, Cosmetic, ""
-	case aside.MatchString(bare) && !(s.split && strings.Contains(bare, "\x00")):
+	case aside.MatchString(bare) && (!s.split || !strings.Contains(bare, "\x00")):
 		return Problem{}, false
 	case s.split && strings.Contains(text, "\x00"):
 		p.What, p.Severity, p.Effect = "holds a NUL byte", Fatal, noContainer

@@ -17,101 +17,102 @@ import (
 // (agent/config/parse.go).
 var (
 	// attributes and tags that cannot be read end the agent with code 1.
-	attributes = &Kind{Name: "JSON object of strings", open: '{', json: jsonObject, read: func(value, _ string) Reading {
-		return readMap(value, "an attribute", badAttribute)
+	attributes = &Kind{Name: objects.what, open: '{', json: jsonObject, read: func(value, _ string) Reading {
+		return readMap(value, "attribute", badAttribute)
 	}}
-	tags = &Kind{Name: "JSON object of strings", open: '{', json: jsonObject, read: func(value, _ string) Reading {
-		return readMap(value, "a tag", badTag)
+	tags = &Kind{Name: objects.what, open: '{', json: jsonObject, read: func(value, _ string) Reading {
+		return readMap(value, "tag", badTag)
 	}}
 
 	// routes are decoded as cniTypes.IPNet.
-	routes = &Kind{Name: "JSON array of CIDR blocks", open: '[', json: jsonStrings, read: func(value, _ string) Reading {
-		r := taken(strings.TrimSpace(value))
-		if fault := misfit[[]cidr](value, `a JSON array of CIDR blocks, such as ["10.0.15.0/24"]`); fault != "" {
-			r.Fault, r.Severity = fault, Fatal
-		}
-		return r
+	routes = &Kind{Name: blocks.what, open: '[', json: jsonStrings, read: func(value, _ string) Reading {
+		var into []cidr
+		return blocks.judge(json.Unmarshal([]byte(value), &into), taken(strings.TrimSpace(value)), Fatal)
 	}}
 
-	drivers = &Kind{Name: "JSON array of logging drivers", open: '[', forgiving: true, json: jsonStrings, read: readDrivers}
+	drivers = &Kind{Name: driverNames.what, open: '[', forgiving: true, json: jsonStrings, read: readDrivers}
 
-	portList = &Kind{Name: "JSON array of ports", open: '[', forgiving: true, json: jsonPorts,
-		read: decoded[[]uint16](`a JSON array of ports, such as [22,2375]`)}
-
-	stringList = &Kind{Name: "JSON array of strings", open: '[', forgiving: true, json: jsonStrings,
-		read: decoded[[]string](`a JSON array of strings, such as ["efsAuth"]`)}
+	portList   = &Kind{Name: ports.what, open: '[', forgiving: true, json: jsonPorts, read: decoded[[]uint16](ports)}
+	stringList = &Kind{Name: words.what, open: '[', forgiving: true, json: jsonStrings, read: decoded[[]string](words)}
 
 	// labels are read by ecs-init, and of the pause container by the agent; both
 	// go on without those that they cannot read.
-	labels = &Kind{Name: "JSON object of strings", open: '{', json: jsonObject, read: func(value, def string) Reading {
-		if fault := misfit[map[string]string](value, objectOfStrings); fault != "" {
-			return discarded(def, fault)
-		}
-		return taken(strings.TrimSpace(value))
-	}}
+	labels = &Kind{Name: objects.what, open: '{', json: jsonObject, read: unmarshalled[map[string]string](objects)}
 
-	registries = &Kind{Name: "JSON object of registries", open: '{', json: jsonObject, read: func(value, def string) Reading {
-		fault := misfit[map[string]struct{ Auth, Username, Password, Email string }](value, "a JSON object of registries, each an object of strings")
-		if fault != "" {
-			return discarded(def, fault)
-		}
-		return taken(strings.TrimSpace(value))
-	}}
+	registries = &Kind{Name: logins.what, open: '{', json: jsonObject,
+		read: unmarshalled[map[string]struct{ Auth, Username, Password, Email string }](logins)}
 )
 
-const objectOfStrings = `a JSON object of strings, such as {"name":"value"}`
+// shape is what JSON must look like.
+type shape struct{ what, example string }
 
-// misfit says why value does not unmarshal into T, or "". Of json's own error it
-// keeps only the place, because its text quotes from the value.
-func misfit[T any](value, want string) string {
-	var into T
-	err := json.Unmarshal([]byte(value), &into)
-	return unlike(err, want)
-}
+var (
+	objects     = shape{"JSON object of strings", `{"name":"value"}`}
+	blocks      = shape{"JSON array of CIDR blocks", `["10.0.15.0/24"]`}
+	driverNames = shape{"JSON array of logging drivers", `["json-file","awslogs"]`}
+	ports       = shape{"JSON array of ports", "[22,2375]"}
+	words       = shape{"JSON array of strings", `["efsAuth"]`}
+	logins      = shape{"JSON object of registries", `{"https://index.docker.io/v1/":{"username":"NAME","password":"PASSWORD"}}`}
+)
 
-func unlike(err error, want string) string {
+// judge adds to r what is wrong with JSON that was read with err. Of json's own
+// error it keeps only the place, because its text quotes from the value.
+func (s shape) judge(err error, r Reading, severity Severity) Reading {
+	if err == nil {
+		return r
+	}
+	r.Severity, r.Want = severity, "it must be a "+s.what+", such as "+s.example
 	var syntax *json.SyntaxError
 	switch {
-	case err == nil:
-		return ""
 	case errors.As(err, &syntax):
-		return fmt.Sprintf("is not valid JSON from byte %d on: it must be %s", syntax.Offset, want)
+		r.Fault = fmt.Sprintf("is not valid JSON from byte %d on", syntax.Offset)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		r.Fault = "is not valid JSON: its end is missing"
+	default:
+		r.Fault = "is not a " + s.what
 	}
-	return "is not " + want
+	return r
+}
+
+// unmarshalled reads a T, and discards what is none.
+func unmarshalled[T any](s shape) func(value, def string) Reading {
+	return func(value, def string) Reading {
+		var into T
+		if err := json.Unmarshal([]byte(value), &into); err != nil {
+			return s.judge(err, discarded(def, ""), Ignored)
+		}
+		return taken(strings.TrimSpace(value))
+	}
 }
 
 // decoded reads a T with a decoder, and discards what is none.
-func decoded[T any](want string) func(value, def string) Reading {
+func decoded[T any](s shape) func(value, def string) Reading {
 	return func(value, def string) Reading {
 		var into T
-		part, fault := decode(value, &into, want)
-		if fault != "" {
-			return discarded(def, fault)
+		part, err := decode(value, &into)
+		if err != nil {
+			return s.judge(err, discarded(def, ""), Ignored)
 		}
 		return taken(part)
 	}
 }
 
 // decode reads the first JSON value of the text, and returns its part of it.
-func decode(value string, into any, want string) (part, fault string) {
+// Only blanks count as not set.
+func decode(value string, into any) (part string, err error) {
 	d := json.NewDecoder(strings.NewReader(value))
-	err := d.Decode(into)
-	if errors.Is(err, io.EOF) {
-		return "", "" // only blanks, which the agent takes as not set
+	if err := d.Decode(into); err != nil && !errors.Is(err, io.EOF) {
+		return "", err
 	}
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return "", "is not valid JSON: it must be " + want
-	}
-	return strings.TrimSpace(value[:min(int(d.InputOffset()), len(value))]), unlike(err, want)
+	return strings.TrimSpace(value[:min(int(d.InputOffset()), len(value))]), nil
 }
 
 // readMap reads custom attributes or tags.
 func readMap(value, what string, bad func(name, value string) string) Reading {
 	r := taken(strings.TrimSpace(value))
 	var entries map[string]string
-	if fault := unlike(json.Unmarshal([]byte(value), &entries), objectOfStrings); fault != "" {
-		r.Fault, r.Severity = fault, Fatal
-		return r
+	if err := json.Unmarshal([]byte(value), &entries); err != nil {
+		return objects.judge(err, r, Fatal)
 	}
 	names := make([]string, 0, len(entries))
 	for name := range entries {
@@ -120,7 +121,7 @@ func readMap(value, what string, bad func(name, value string) string) Reading {
 	slices.Sort(names)
 	for _, name := range names {
 		if fault := bad(name, entries[name]); fault != "" {
-			r.Fault, r.Severity = fmt.Sprintf("has %s that ECS refuses: %s %s", what, shown(name), fault), Refused
+			r.Fault, r.Severity = fmt.Sprintf("has %s %s %s", what, shown(name), fault), Refused
 			return r
 		}
 	}
@@ -132,7 +133,7 @@ func shown(name string) string {
 	if plainName.MatchString(name) {
 		return name
 	}
-	return "one"
+	return "(not shown)"
 }
 
 var (
@@ -146,17 +147,17 @@ var (
 func badAttribute(name, value string) string {
 	switch {
 	case name == "":
-		return "has no name"
+		return "without a name"
 	case utf8.RuneCountInString(name) > 128:
-		return "has a name of more than 128 characters"
+		return "with a name of more than 128 characters"
 	case utf8.RuneCountInString(value) > 128:
-		return fmt.Sprintf("has a value of %d characters, and at most 128 are allowed", utf8.RuneCountInString(value))
+		return fmt.Sprintf("with a value of %d characters; ECS allows 128", utf8.RuneCountInString(value))
 	case !attributeName.MatchString(name):
-		return `has a name with other characters than letters, digits and -_./\`
+		return `with other characters in its name than A-Z a-z 0-9 - _ . / \`
 	case strings.TrimSpace(value) != value:
-		return "has a value that begins or ends with a space"
+		return "with a space at an end of its value"
 	case !attributeValue.MatchString(value):
-		return `has a value with other characters than letters, digits, spaces and -_.@/\:`
+		return `with other characters in its value than A-Z a-z 0-9 - _ . @ / \ : and spaces`
 	}
 	return ""
 }
@@ -165,48 +166,46 @@ func badAttribute(name, value string) string {
 func badTag(name, value string) string {
 	switch {
 	case name == "":
-		return "has no key"
+		return "without a key"
 	case utf8.RuneCountInString(name) > 128:
-		return "has a key of more than 128 characters"
+		return "with a key of more than 128 characters"
 	case utf8.RuneCountInString(value) > 256:
-		return fmt.Sprintf("has a value of %d characters, and at most 256 are allowed", utf8.RuneCountInString(value))
+		return fmt.Sprintf("with a value of %d characters; ECS allows 256", utf8.RuneCountInString(value))
 	case strings.HasPrefix(strings.ToLower(name), "aws:"):
-		return "begins with aws:, which is reserved"
+		return "with the reserved prefix aws:"
 	case !tagText.MatchString(name), !tagText.MatchString(value):
-		return "has other characters than letters, digits, spaces and _.:/=+-@"
+		return "with other characters than letters, digits, spaces and _ . : / = + - @"
 	}
 	return ""
 }
 
 // logDrivers are agent/dockerclient/logging_drivers.go.
-var logDrivers = []string{"json-file", "syslog", "journald", "gelf", "fluentd", "awslogs", "splunk", "logentries", "sumologic", "none", "awsfirelens"}
+var logDrivers = []string{
+	"json-file", "syslog", "journald", "gelf", "fluentd", "awslogs", "splunk", "logentries", "sumologic", "none", "awsfirelens",
+}
 
 // readDrivers: the agent goes on with its default if the value is no JSON, and
 // ends with code 1 if it names a driver that it does not know. That includes the
 // empty one, which a number in the list becomes.
 func readDrivers(value, def string) Reading {
 	var names []string
-	part, fault := decode(value, &names, `a JSON array of logging drivers, such as ["json-file","awslogs"]`)
-	for _, name := range names {
-		if slices.Contains(logDrivers, name) {
-			continue
-		}
-		r := Reading{Text: part, Severity: Fatal, Fault: fault}
-		if fault == "" {
-			r.Fault = "names a logging driver that the ECS agent does not know"
-			if driverName.MatchString(name) {
-				r.Fault = "names the unknown logging driver " + name
-			}
-		}
-		return r
-	}
-	if fault != "" {
-		return discarded(def, fault)
-	}
-	if len(names) == 0 {
+	part, err := decode(value, &names)
+	unknown := slices.IndexFunc(names, func(name string) bool { return !slices.Contains(logDrivers, name) })
+	switch {
+	case unknown < 0 && err != nil:
+		return driverNames.judge(err, discarded(def, ""), Ignored)
+	case unknown < 0 && len(names) == 0:
 		return Reading{Text: def, Unset: true}
+	case unknown < 0:
+		return taken(part)
+	case err != nil:
+		return driverNames.judge(err, Reading{Text: value}, Fatal)
 	}
-	return taken(part)
+	r := Reading{Text: part, Severity: Fatal, Fault: "names a logging driver that the ECS agent does not know"}
+	if driverName.MatchString(names[unknown]) {
+		r.Fault = "names the unknown logging driver " + names[unknown]
+	}
+	return r
 }
 
 var driverName = regexp.MustCompile(`^[A-Za-z0-9_./-]{1,40}$`)

@@ -101,7 +101,7 @@ var keys = []Key{
 	{"ECS_ENABLE_CONTAINER_METADATA", "ContainerMetadataEnabled", flag, Agent, "false", "", ""},
 	{"ECS_DISABLE_METRICS", "DisableMetrics", flag, Agent, "false", "", ""},
 	{"ECS_POLL_METRICS", "PollMetrics", flag, Agent, "false", "", ""},
-	{"ECS_POLLING_METRICS_WAIT_DURATION", "PollingMetricsWaitDuration", duration("5s", "20s", useLimit), Agent, "10s", "", "with ECS_POLL_METRICS"},
+	{"ECS_POLLING_METRICS_WAIT_DURATION", "PollingMetricsWaitDuration", duration("5s", "20s", useLimit), Agent, "10s", "", ""},
 	{"ECS_DISABLE_DOCKER_HEALTH_CHECK", "DisableDockerHealthCheck", flag, Agent, "false", "", ""},
 	{"ECS_TASK_METADATA_RPS_LIMIT", "", rateAndBurst, Agent, "40,60", "", ""},
 	{"ECS_DISABLE_TASK_METADATA_AZ", "TaskMetadataAZDisabled", flag, Agent, "false", "", ""},
@@ -134,8 +134,8 @@ var keys = []Key{
 	{"ECS_AUDIT_LOGFILE", "CredentialsAuditLogFile", text, Agent, "/log/audit.log", "", ""},
 	{"ECS_AUDIT_LOGFILE_DISABLED", "CredentialsAuditLogDisabled", flag, Agent, "false", "", ""},
 	{"ECS_LOGFILE", "", text, Agent, "", "/log/ecs-agent.log", "/log is /var/log/ecs on the host"},
-	{"ECS_LOGLEVEL", "", oneOf(foldCase, "debug", "info", "warn", "error", "crit", "none"), Agent | Init, "info", "", ""},
-	{"ECS_LOGLEVEL_ON_INSTANCE", "", oneOf(foldCase, "debug", "info", "warn", "error", "crit", "none"), Agent, "", "", "as ECS_LOGLEVEL without it"},
+	{"ECS_LOGLEVEL", "", logLevel, Agent | Init, "info", "", ""},
+	{"ECS_LOGLEVEL_ON_INSTANCE", "", logLevel, Agent, "", "", "as ECS_LOGLEVEL without it"},
 	{"ECS_LOG_OUTPUT_FORMAT", "", oneOf(exactCase, "logfmt", "json"), Agent, "logfmt", "", ""},
 	{"ECS_LOG_ROLLOVER_TYPE", "", oneOf(exactCase, "size", "hourly", "none"), Agent, "size", "", ""},
 	{"ECS_LOG_MAX_FILE_SIZE_MB", "", number, Agent, "5", "", ""},
@@ -178,6 +178,8 @@ var keys = []Key{
 	{"AWS_SECRET_ACCESS_KEY", "", text, Agent, "", "", "a secret"},
 	{"AWS_SESSION_TOKEN", "", text, Agent, "", "", "a secret"},
 	{"AWS_PROFILE", "", text, Agent, "", "", ""},
+	{"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "", text, Agent, "", "", ""},
+	{"AWS_CONTAINER_CREDENTIALS_FULL_URI", "", text, Agent, "", "", ""},
 	{"AWS_CONFIG_FILE", "", text, Agent, "", "", ""},
 	{"AWS_SHARED_CREDENTIALS_FILE", "", text, Agent, "", "", ""},
 	{"AWS_CA_BUNDLE", "", text, Agent, "", "", ""},
@@ -197,6 +199,8 @@ var keys = []Key{
 }
 
 const windowsOnly = "Windows only"
+
+var logLevel = oneOf(foldCase, "debug", "info", "warn", "error", "crit", "none")
 
 var byName = func() map[string]*Key {
 	index := make(map[string]*Key, len(keys))

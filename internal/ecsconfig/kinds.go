@@ -31,6 +31,7 @@ type Kind struct {
 type Reading struct {
 	Text     string // as the agent has it afterwards
 	Fault    string // what is wrong with the value, reading on from the key's name; empty if nothing is
+	Want     string // with a Fault of JSON: what the value must be
 	Severity Severity
 	Unset    bool // the agent goes on as if the key were not there
 }
@@ -74,7 +75,11 @@ var (
 
 	region = &Kind{Name: "region", json: jsonString, plain: true, read: func(value, _ string) Reading {
 		r := taken(strings.TrimSpace(value))
-		if !cluster.IsRegion(r.Text) {
+		switch {
+		case cluster.IsRegion(r.Text):
+		case zone.MatchString(r.Text):
+			r.Fault, r.Severity = "is the Availability Zone "+r.Text+", not a region", Fatal
+		default:
 			r.Fault, r.Severity = "is not the name of a region, such as eu-west-1", Fatal
 		}
 		return r
@@ -151,6 +156,9 @@ var (
 
 // clusterPattern is CreateCluster's: up to 255 letters, digits, underscores and
 // hyphens. The agent also takes the cluster's ARN.
+// zone is an Availability Zone, such as eu-west-1a: a region with a letter.
+var zone = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]+[a-z]$`)
+
 var clusterPattern = regexp.MustCompile(`^(arn:aws[a-z-]*:ecs:[a-z0-9-]+:[0-9]{12}:cluster/)?[A-Za-z0-9_-]{1,255}$`)
 
 // readCluster: ECS refuses a name that no cluster can have with
@@ -189,7 +197,8 @@ var hyphens = strings.NewReplacer("\u2010", "-", "\u2011", "-", "\u2012", "-", "
 
 // integer is read by strconv.ParseUint or Atoi, which take no blanks.
 func integer(least, most int64) *Kind {
-	return &Kind{Name: fmt.Sprintf("number from %d to %d", least, most), json: jsonInteger, plain: true, read: func(value, def string) Reading {
+	name := fmt.Sprintf("number from %d to %d", least, most)
+	return &Kind{Name: name, json: jsonInteger, plain: true, read: func(value, def string) Reading {
 		n, err := strconv.ParseInt(value, 10, 64)
 		switch {
 		case err != nil && leadingDigits.MatchString(value):
@@ -296,7 +305,9 @@ func checkValue(key, value string) error {
 		return errors.New("is empty: the ECS agent would join the cluster called default")
 	}
 	if k := byName[key]; k != nil {
-		if r := k.read(value); r.Fault != "" {
+		if r := k.read(value); r.Want != "" {
+			return fmt.Errorf("%s: %s", r.Fault, r.Want)
+		} else if r.Fault != "" {
 			return errors.New(r.Fault)
 		}
 	}

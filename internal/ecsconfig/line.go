@@ -40,7 +40,8 @@ func (s statement) misread() bool {
 }
 
 // invisible are characters that a person does not see and the agent keeps.
-var invisible = strings.NewReplacer("\ufeff", "", "\u200b", "", "\u200c", "", "\u200d", "", "\u2060", "", "\u00ad", "", "\u200e", "", "\u200f", "")
+var invisible = strings.NewReplacer("\ufeff", "", "\u200b", "", "\u200c", "", "\u200d", "", "\u2060", "",
+	"\u00ad", "", "\u200e", "", "\u200f", "")
 
 func visible(text string) string {
 	if isASCII(text) {
@@ -143,29 +144,44 @@ func (s *statement) values(raw string) {
 			value = cut
 		}
 	}
-	if plain := visible(value); plain != value && utf8.ValidString(value) {
-		s.note(true, "has an invisible character in its value", "remove the character")
-		value = plain
-	}
-	if inner := unquote(value); inner != value {
-		s.note(true, "has quotes around its value", "remove the quotes")
-		value = inner
-	}
-	if inner := untypographic(value); inner != value {
-		s.note(true, "has typographic quotes around its value", "remove the quotes")
-		value = inner
-	}
+	value = s.bare(value)
 	if k != nil {
 		value = s.known(k, value)
 	}
 	s.value = value
 }
 
+// bare removes invisible characters and quotes until there are none around the
+// value: one may hide behind another.
+func (s *statement) bare(value string) string {
+	var hidden, quoted, typographic bool
+	for {
+		before := value
+		if plain := strings.TrimSpace(visible(value)); plain != value && utf8.ValidString(value) {
+			hidden, value = true, plain
+		}
+		if inner := unquote(value); inner != value {
+			quoted, value = true, inner
+		}
+		if inner := untypographic(value); inner != value {
+			typographic, value = true, inner
+		}
+		if value == before {
+			break
+		}
+	}
+	s.note(hidden, "has an invisible character in its value", "remove the character")
+	s.note(quoted, "has quotes around its value", "remove the quotes")
+	s.note(typographic, "has typographic quotes around its value", "remove the quotes")
+	return value
+}
+
 // known undoes forms that only the kind of a known key tells from a good value.
 func (s *statement) known(k *Key, value string) string {
 	if k.Kind.plain && k.read(value).Fault != "" {
-		if cut := strings.TrimRight(strings.TrimSuffix(strings.TrimSuffix(value, `\n`), `\r`), ",; "); cut != value && cut != "" && k.read(cut).Fault == "" {
-			s.note(true, "has punctuation after its value", "remove it")
+		cut := strings.TrimRight(strings.TrimSuffix(strings.TrimSuffix(value, `\n`), `\r`), ",; ")
+		if cut != value && cut != "" && k.read(cut).Fault == "" {
+			s.note(true, "has "+punctuation(value[len(cut):])+" after its value", "remove it")
 			return cut
 		}
 	}
@@ -178,18 +194,37 @@ func (s *statement) known(k *Key, value string) string {
 	return value
 }
 
+// punctuation names what stands behind a value.
+func punctuation(text string) string {
+	switch text {
+	case ",":
+		return "a comma"
+	case ";":
+		return "a semicolon"
+	case `\n`, `\r\n`:
+		return "the characters " + text
+	}
+	return "punctuation"
+}
+
 // setting finds "KEY=" after a separator, in a value.
 var setting = regexp.MustCompile(`(?:[\s;,&]|\\r\\n|\\n)+(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s?=`)
+
+// appended finds "KEY=" right after a value, as text that is appended to a file
+// without a last newline ends up.
+var appended = regexp.MustCompile(`[a-z0-9\])}"']((?:ECS|AWS)_[A-Z0-9_]+)=`)
 
 // nextSetting is where another known setting begins within value, or -1.
 func nextSetting(value string) int {
 	if !strings.Contains(value, "=") {
 		return -1
 	}
-	var q quotes
-	for _, at := range setting.FindAllStringSubmatchIndex(value, -1) {
-		if known := byName[value[at[2]:at[3]]]; known != nil && !q.open(value, at[0]) {
-			return at[2]
+	for _, form := range []*regexp.Regexp{setting, appended} {
+		var q quotes
+		for _, at := range form.FindAllStringSubmatchIndex(value, -1) {
+			if known := byName[value[at[2]:at[3]]]; known != nil && !q.open(value, at[2]) {
+				return at[2]
+			}
 		}
 	}
 	return -1

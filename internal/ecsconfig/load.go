@@ -50,7 +50,7 @@ func Load(path string) ([]byte, error) {
 func loadFix(path string, err error) fix.Fix {
 	switch {
 	case errors.Is(err, ErrDirectory), errors.Is(err, ErrNotRegular), errors.Is(err, ErrTooLarge):
-		return fix.Do("Move it away:", "mv "+path+" "+path+".old")
+		return fix.Do("Move it away:", "sudo mv "+path+" "+path+".old")
 	case errors.Is(err, fs.ErrPermission):
 		return fix.Do("Run it as root.")
 	}

@@ -50,13 +50,14 @@ func (p Problem) String() string {
 	return strings.Join(strings.Fields(p.Where()+" "+p.Key+" "+p.What), " ")
 }
 
-// Where is the place of the problem, such as "/etc/ecs/ecs.config:3:".
+// Where is the place of the problem, such as "/etc/ecs/ecs.config:3:", and without
+// a colon if it is the file as a whole.
 func (p Problem) Where() string {
 	switch {
 	case p.File == "" && p.Line == 0:
 		return ""
 	case p.Line == 0:
-		return p.File + ":"
+		return p.File
 	case p.File == "":
 		return fmt.Sprintf("line %d:", p.Line)
 	}
@@ -140,7 +141,8 @@ func (s statement) problems(at int, line string, last map[string]int) []Problem 
 	var problems []Problem
 	severity, effect := s.consequence()
 	for _, f := range s.forms {
-		problems = append(problems, Problem{Line: at, Key: s.name, Meant: s.key, Severity: severity, What: f.what, Effect: effect, Repair: f.repair})
+		problems = append(problems, Problem{Line: at, Key: s.name, Meant: s.key, Severity: severity,
+			What: f.what, Effect: effect, Repair: f.repair})
 	}
 	if flaw, ok := s.flaw(line, last); ok {
 		flaw.Line = at

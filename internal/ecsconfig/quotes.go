@@ -99,7 +99,9 @@ type straightening struct {
 }
 
 var straightenings = []straightening{
-	{oddity{`has escaped quotes (\") in its JSON`, "remove the backslashes"}, func(v string) string { return strings.ReplaceAll(v, `\"`, `"`) }},
+	{oddity{`has escaped quotes (\") in its JSON`, "remove the backslashes"}, func(v string) string {
+		return strings.ReplaceAll(v, `\"`, `"`)
+	}},
 	{oddity{"has typographic quotes in its JSON", "write straight quotes"}, straight.Replace},
 	{oddity{"has single quotes in its JSON", "write double quotes"}, func(v string) string {
 		if strings.Contains(v, `"`) {
@@ -107,8 +109,10 @@ var straightenings = []straightening{
 		}
 		return strings.ReplaceAll(v, "'", `"`)
 	}},
-	{oddity{"has a comma after the last item of its JSON", "remove the comma"}, func(v string) string { return danglingItem.ReplaceAllString(v, "$1") }},
-	{oddity{"has no quotes in its JSON, probably because a shell removed them", "write the quotes"}, func(v string) string {
+	{oddity{"has a comma after the last item of its JSON", "remove the comma"}, func(v string) string {
+		return danglingItem.ReplaceAllString(v, "$1")
+	}},
+	{oddity{"has no quotes in its JSON", "write the quotes"}, func(v string) string {
 		if !bareJSON.MatchString(v) {
 			return v
 		}

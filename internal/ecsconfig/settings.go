@@ -37,11 +37,10 @@ type Sources struct {
 }
 
 // Gather loads the files of the ECS agent. The function under maps a path of
-// the instance to where it is read.
+// the instance to where it is read; the texts have the instance's path.
 func Gather(user string, under func(path string) string) Sources {
 	load := func(path string) Text {
-		path = under(path)
-		data, err := Load(path)
+		data, err := Load(under(path))
 		return Text{Path: path, Data: data, Err: err}
 	}
 	s := Sources{Instance: load(InstancePath), User: load(cmp.Or(user, DefaultPath))}

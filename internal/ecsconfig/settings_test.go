@@ -95,13 +95,13 @@ func TestProblemsOfTheOtherSources(t *testing.T) {
 		"no JSON":                 {Sources{JSON: inJSON("{\n\"Cluster\":\n")}, []string{"fatal: /etc/ecs/ecs.config.json:3: is not a JSON object"}},
 		"another type":            {Sources{JSON: inJSON("{\n\"Cluster\": 5}")}, []string{"fatal: /etc/ecs/ecs.config.json:2: has a field of the wrong type: Cluster must be a cluster"}},
 		"a flag in quotes":        {Sources{JSON: inJSON(`{"TaskENIEnabled":"true"}`)}, []string{"fatal: /etc/ecs/ecs.config.json:1: has a field of the wrong type: TaskENIEnabled must be a true or false"}},
-		"a directory":             {Sources{JSON: Text{Path: "/etc/ecs/ecs.config.json", Err: ErrDirectory}}, []string{"fatal: /etc/ecs/ecs.config.json: is a directory"}},
+		"a directory":             {Sources{JSON: Text{Path: "/etc/ecs/ecs.config.json", Err: ErrDirectory}}, []string{"fatal: /etc/ecs/ecs.config.json is a directory"}},
 		"a variable's name":       {Sources{JSON: inJSON(`{"ECS_CLUSTER":"prod"}`)}, []string{"unknown key: /etc/ecs/ecs.config.json:1: ECS_CLUSTER is not a field of the ECS agent's configuration: did you mean Cluster?"}},
 		"a near field":            {Sources{JSON: inJSON(`{"ClusterName":"prod"}`)}, []string{"unknown key: /etc/ecs/ecs.config.json:1: ClusterName is not a field of the ECS agent's configuration: did you mean Cluster?"}},
-		"user data, wrong type":   {Sources{UserData: []byte(`{"ECSAgentConfiguration":{"Cluster":5}}`)}, []string{"ignored: user data: has an ECSAgentConfiguration in which Cluster must be a cluster"}},
+		"user data, wrong type":   {Sources{UserData: []byte(`{"ECSAgentConfiguration":{"Cluster":5}}`)}, []string{"ignored: user data has an ECSAgentConfiguration in which Cluster must be a cluster"}},
 		"both files":              {Sources{Instance: instance("ECS_CLUSTER='a'\n"), User: user("ECS_CLUSTER=b\n")}, []string{"refused: /var/lib/ecs/ecs.config:1: ECS_CLUSTER has quotes around its value"}},
-		"a directory of Docker's": {Sources{User: Text{Path: "/etc/ecs/ecs.config", Err: fmt.Errorf("reading: %w", ErrDirectory)}}, []string{"misread: /etc/ecs/ecs.config: is a directory, not a file"}},
-		"a pipe":                  {Sources{User: Text{Path: "/etc/ecs/ecs.config", Err: ErrNotRegular}}, []string{"misread: /etc/ecs/ecs.config: is not a regular file"}},
+		"a directory of Docker's": {Sources{User: Text{Path: "/etc/ecs/ecs.config", Err: fmt.Errorf("reading: %w", ErrDirectory)}}, []string{"misread: /etc/ecs/ecs.config is a directory, not a file"}},
+		"a pipe":                  {Sources{User: Text{Path: "/etc/ecs/ecs.config", Err: ErrNotRegular}}, []string{"misread: /etc/ecs/ecs.config is not a regular file"}},
 		"muster may not read it":  {Sources{User: Text{Path: "/etc/ecs/ecs.config", Err: fs.ErrPermission}}, nil},
 	}
 	for name, test := range tests {
@@ -130,7 +130,7 @@ func TestGather(t *testing.T) {
 		put(t, filepath.Dir(under(path)), filepath.Base(path), text)
 	}
 	settings, problems := Read(Gather("", under))
-	if len(problems) > 0 || settings.Text("ECS_LOGLEVEL") != "debug" || settings.Cluster().Where() != under("/etc/ecs/my.json") {
+	if len(problems) > 0 || settings.Text("ECS_LOGLEVEL") != "debug" || settings.Cluster().Where() != "/etc/ecs/my.json" {
 		t.Errorf("%v, %+v", problems, settings.Cluster())
 	}
 }

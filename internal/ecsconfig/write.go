@@ -201,9 +201,9 @@ func writeFix(dir, target string, err error) fix.Fix {
 		return fix.Do("Free space or inodes of this file system:", "df -h "+dir, "df -i "+dir)
 	case errors.Is(err, syscall.EROFS):
 		return fix.Do("Find out why the file system is read-only, then mount it read-write:",
-			"dmesg | grep -iE 'read-only|i/o error'", "mount -o remount,rw $(df --output=target "+dir+" | tail -n 1)")
+			"sudo dmesg | grep -iE 'read-only|i/o error'", "sudo mount -o remount,rw $(df --output=target "+dir+" | tail -n 1)")
 	case errors.Is(err, fs.ErrPermission):
-		return fix.Do("Run it as root; if it was, remove the immutable flag:", "lsattr "+target, "chattr -i "+target)
+		return fix.Do("Run it as root; if it was, remove the immutable flag:", "sudo lsattr "+target, "sudo chattr -i "+target)
 	}
 	return fix.Fix{}
 }

@@ -191,7 +191,8 @@ func (l *looker) otherHostPort(s *space) Finding {
 		Summary: "the port is published under another number than peers dial",
 		Evidence: with(s, "", list(s.bindings, func(b dockerapi.Binding) string {
 			dialled := func(t dockerapi.Binding) bool { return l.replicates(t.Protocol, t.Host.Port()) }
-			if !l.replicates(b.Protocol, b.ContainerPort) || !l.isDialled(b) || slices.ContainsFunc(s.published(b.Protocol, b.ContainerPort), dialled) {
+			if !l.replicates(b.Protocol, b.ContainerPort) || !l.isDialled(b) || slices.ContainsFunc(s.published(b.Protocol, b.ContainerPort),
+				dialled) {
 				return ""
 			}
 			return publication(b)
@@ -279,7 +280,8 @@ func (l *looker) noListener(seen Seen) Finding {
 	f := Finding{
 		ID:      "no-listener",
 		Summary: "nothing listens on " + seen.Need.String(),
-		Fix:     fix.Do("Start the server, or correct its ports or the ports that are checked; show what listens with:", "sudo ss -lntup", "docker ps"),
+		Fix: fix.Do("Start the server, or correct its ports or the ports that are checked; show what listens with:", "sudo ss -lntup",
+			"docker ps"),
 	}
 	if !seen.Complete || len(seen.Listeners) > 0 || seen.Need.Flow == reach.Outbound {
 		return f
@@ -321,7 +323,8 @@ func (l *looker) ephemeralOverlap() Finding {
 	if len(at) > 0 {
 		f.Evidence = fmt.Sprintf("%s of net.ipv4.ip_local_port_range, %s, and not of ip_local_reserved_ports", at, l.report.Ephemeral)
 		setting := fmt.Sprintf("net.ipv4.ip_local_reserved_ports=%s", l.reserved.Union(at))
-		f.Fix = fix.Do("Reserve the ports, now and for the next boot:", "sudo sysctl -w "+setting, "echo "+setting+" | sudo tee /etc/sysctl.d/90-replication-ports.conf")
+		f.Fix = fix.Do("Reserve the ports, now and for the next boot:", "sudo sysctl -w "+setting,
+			"echo "+setting+" | sudo tee /etc/sysctl.d/90-replication-ports.conf")
 	}
 	return f
 }

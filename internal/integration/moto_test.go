@@ -196,7 +196,7 @@ func TestAgainstMoto(t *testing.T) {
 // nobody took: moto knows neither CompleteLifecycleAction nor SignalResource.
 func refused(t *testing.T, r result) {
 	t.Helper()
-	r.want(t, 11, "not everybody who waits for it could be told")
+	r.want(t, 11, "but 2 of 2 signals were not delivered")
 	report := r.report(t)
 	if report.Outcome != bootreport.Registered || !report.Confirmed || len(report.Deliveries) != 2 {
 		t.Fatalf("%+v", report)

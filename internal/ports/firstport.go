@@ -73,7 +73,8 @@ func (r *Report) ease(o *Outcome, v reach.Verdict) {
 		return
 	}
 	closed := v.Missing.Union(v.Unknown)
-	text := fmt.Sprintf("first port %d is open; %s %s closed, and needed only for further servers on one host", v.Need.Ports.First, closed, isAre(closed))
+	text := fmt.Sprintf("first port %d is open; %s %s closed, and needed only for further servers on one host", v.Need.Ports.First,
+		closed, isAre(closed))
 	if note := v.Need.String() + ": " + text; !slices.Contains(r.Hints, note) {
 		r.Hints = append(r.Hints, note)
 	}

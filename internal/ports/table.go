@@ -103,7 +103,8 @@ func (r *Report) tally() string {
 	for _, part := range []struct {
 		word     string
 		statuses []reach.Status
-	}{{"closed", []reach.Status{reach.Blocked, reach.Missing, reach.Stale}}, {"unknown", []reach.Status{reach.Unknown}}, {"open", []reach.Status{reach.Open}}} {
+	}{{"closed", []reach.Status{reach.Blocked, reach.Missing, reach.Stale}}, {"unknown", []reach.Status{reach.Unknown}}, {"open",
+		[]reach.Status{reach.Open}}} {
 		n := 0
 		for _, s := range part.statuses {
 			n += r.Counts[s.String()]

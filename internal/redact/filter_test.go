@@ -176,6 +176,11 @@ func FuzzFilter(f *testing.F) {
 	for _, s := range redacttest.Secrets(54) {
 		f.Add(s.Text)
 	}
+	for i, s := range redacttest.Corpus() {
+		if i%5 == 0 {
+			f.Add(s.Text)
+		}
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		once := redact.Log(text)
 		if twice := redact.Log(once); twice != once {
@@ -189,8 +194,12 @@ func FuzzFilter(f *testing.F) {
 			t.Errorf("copying %q: %q, %v", text, copied.String(), err)
 		}
 		quoted, _ := json.Marshal(text)
-		if masked := new(redact.Filter).JSON(quoted); !json.Valid(masked) {
+		masked := new(redact.Filter).JSON(quoted)
+		if !json.Valid(masked) {
 			t.Errorf("%s became %s", quoted, masked)
+		}
+		if twice := new(redact.Filter).JSON(masked); !bytes.Equal(twice, masked) {
+			t.Errorf("%s became %s, then %s", quoted, masked, twice)
 		}
 	})
 }

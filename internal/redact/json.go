@@ -4,55 +4,152 @@ import (
 	"bytes"
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
+
+	"muster/internal/term"
 )
 
-// stringOf finds JSON's strings, and the colon behind those that are keys. In
-// valid JSON a quote stands nowhere else.
-var stringOf = regexp.MustCompile(`"(?:[^"\\]|\\.)*"(\s*:)?`)
+// jsonToken matches strings, with the colon after a key, and the start and end of
+// objects and arrays.
+var jsonToken = regexp.MustCompile(`"(?:[^"\\]|\\.)*"(\s*:)?|[{}\[\]]`)
 
-// JSON masks the strings of a JSON text: each value by its key's name and by
-// the rules. Strings that follow each other in an array are taken for the lines
-// of one text. The order of the keys stays. What is no JSON is masked as text.
+// JSON masks the strings of a JSON document: by the key, by the name in the same
+// object ({"name": ..., "value": ...}), and by the rules. The strings of an array
+// count as the lines of one text and as the arguments of one command. The order of
+// keys stays. Invalid JSON is masked as text. Active characters are escaped.
 func (f *Filter) JSON(data []byte) []byte {
 	if !json.Valid(data) {
-		return []byte(f.Text(string(data)))
+		return []byte(f.cleaned(string(data)))
 	}
-	var out bytes.Buffer
-	var one *Filter // of this value, or of this array's lines
-	key, end := "", 0
-	for _, m := range stringOf.FindAllSubmatchIndex(data, -1) {
-		between, text := strings.TrimSpace(string(data[end:m[0]])), data[m[0]:m[1]]
-		out.Write(data[end:m[0]])
-		end = m[1]
-		if m[2] >= 0 {
-			text = data[m[0]:m[2]]
-		}
-		if one == nil || between != "," || m[2] >= 0 {
-			one = &Filter{Hits: f.Hits}
-		}
-		var value string
-		_ = json.Unmarshal(text, &value) // it is a string: the whole is valid
-		if between != "" {
-			key = "" // it is another's
-		}
-		quoted, _ := json.Marshal(one.field(key, value))
-		f.Hits = one.Hits
-		out.Write(quoted)
-		key = ""
-		if m[2] >= 0 {
-			out.Write(data[m[2]:m[1]])
-			key, one = value, nil
-		}
+	w := walk{filter: f, data: data, stack: []level{{}}}
+	for _, m := range jsonToken.FindAllSubmatchIndex(data, -1) {
+		w.token(m)
 	}
-	out.Write(data[end:])
-	return out.Bytes()
+	return term.InertJSON(bytes.Join(append(w.out, data[w.end:]), nil))
 }
 
-// field masks a value by the key that it directly follows, if any, else by the
-// rules.
+// cleaned masks a text and cleans its lines.
+func (f *Filter) cleaned(text string) string {
+	lines := strings.Split(f.Text(text), "\n")
+	for i, line := range lines {
+		lines[i] = Clean(line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// walk is a pass over a JSON document.
+type walk struct {
+	filter *Filter
+	data   []byte
+	end    int      // of the last token
+	out    [][]byte // the output in pieces, since a value may be masked later
+	stack  []level
+}
+
+// level is an object or an array that is being read.
+type level struct {
+	from     int
+	name     string // the key of this object or array
+	key      string // the key of the next value
+	lines    *Filter
+	tells    bool    // the key or a name field announces a secret
+	values   []place // of value fields
+	elements []place
+	deep     bool // contains other levels
+}
+
+// place is the position of a string in data and in out.
+type place struct{ from, to, out int }
+
+func (w *walk) token(m []int) {
+	between := strings.TrimSpace(string(w.data[w.end:m[0]]))
+	w.out = append(w.out, w.data[w.end:m[0]])
+	w.end = m[1]
+	top := &w.stack[len(w.stack)-1]
+	switch w.data[m[0]] {
+	case '{', '[':
+		name := top.key
+		if top.key == "" && w.data[top.from] == '[' {
+			name = top.name
+		}
+		top.key, top.lines, top.deep = "", nil, true
+		w.stack = append(w.stack, level{from: m[0], name: name, tells: w.data[m[0]] == '{' && strengthOf(name) >= codeName})
+	case '}', ']':
+		w.close(top)
+		w.stack = w.stack[:len(w.stack)-1]
+	default:
+		w.text(top, between, m)
+		return
+	}
+	w.out = append(w.out, w.data[m[0]:m[1]])
+}
+
+// text masks a key or a value.
+func (w *walk) text(top *level, between string, m []int) {
+	var text string
+	if m[2] >= 0 { // a key
+		_ = json.Unmarshal(w.data[m[0]:m[2]], &text) // valid: the document is
+		w.quote(&Filter{Hits: w.filter.Hits}, "", text)
+		w.out = append(w.out, w.data[m[2]:m[1]])
+		top.key = text
+		return
+	}
+	_ = json.Unmarshal(w.data[m[0]:m[1]], &text)
+	at := place{m[0], m[1], len(w.out)}
+	if w.data[top.from] == '[' {
+		if top.lines == nil || between != "," && len(top.elements) > 0 {
+			top.lines = &Filter{Hits: w.filter.Hits}
+		}
+		w.quote(top.lines, top.name, text)
+		top.elements = append(top.elements, at)
+		return
+	}
+	if key := strings.ToLower(top.key); isValueField(key) {
+		top.values = append(top.values, at)
+	} else if strings.HasSuffix(key, "name") || strings.HasSuffix(key, "key") {
+		top.tells = top.tells || strengthOf(text) >= wordName
+	}
+	w.quote(&Filter{Hits: w.filter.Hits}, top.key, text)
+	top.key = ""
+}
+
+func (w *walk) quote(f *Filter, key, text string) {
+	f.Hits = w.filter.Hits
+	quoted, _ := json.Marshal(f.field(key, text))
+	w.filter.Hits = f.Hits
+	w.out = append(w.out, quoted)
+}
+
+// close masks the secrets that only the whole object or array reveals.
+func (w *walk) close(l *level) {
+	if l.tells {
+		for _, v := range l.values {
+			w.mask(v, "named-secret")
+		}
+	}
+	if len(l.elements) < 2 || l.deep || w.end-l.from > maxLine {
+		return
+	}
+	for _, s := range secretsIn(string(w.data[l.from:w.end]), maxDepth) {
+		for _, e := range l.elements {
+			if l.from+s.from < e.to && l.from+s.to > e.from && bytes.Equal(w.out[e.out], w.data[e.from:e.to]) {
+				w.mask(e, s.rule)
+			}
+		}
+	}
+}
+
+func (w *walk) mask(p place, rule string) {
+	if text := string(w.out[p.out]); !slices.Contains([]string{`""`, `"` + Mask + `"`}, text) {
+		w.out[p.out] = []byte(`"` + Mask + `"`)
+		w.filter.hit(rule)
+	}
+}
+
+// field masks a value by its key, if it has one, or by the rules.
 func (f *Filter) field(key, value string) string {
-	if value != "" && value != Mask && secretName.MatchString(key) {
+	if value != "" && value != Mask && secretName.MatchString(key) && !resource.MatchString(value) {
 		f.hit("named-secret")
 		return Mask
 	}

@@ -1,27 +1,39 @@
-// Package redact decides what may be shown. A setting's value is hidden when
-// its key, or a field in it, says that it is a secret; a text loses what the
-// rules (see Rules) know for one. When in doubt it hides, but what names things
-// (ids, ARNs, digests, times) stays. It reads nothing and writes no file.
+// Package redact masks secrets in text that muster shows or collects. It reads and
+// writes no files. IDs, ARNs, digests and times stay readable.
+//
+// A line is searched in five ways. Each is a table that is easy to extend:
+//
+//	names.go, follow.go  a name such as DB_PASSWORD, then its value: --db-password x
+//	pairs.go             a name and a value in two fields: {"name": ..., "value": ...}
+//	forms.go             a shape without a name: postgres://user:x@host
+//	vendors.go           a known prefix: ghp_x
+//	commands.go          an argument of a known program: mysql -px
+//
+// runs.go finds long random text, nested.go searches the strings in a line, and
+// lines.go handles secrets that span lines. Filter puts them together:
+//
+//	password := "hunter2"   becomes   password := "[masked]"
 package redact
 
 import "regexp"
 
-// Mask stands where a secret stood. It does not tell the secret's length.
+// Mask replaces a secret. It does not reveal the length.
 const Mask = "[masked]"
 
 // secretWord is part of the names of secrets.
-const secretWord = `(?:pass|pwd|secret|token|cred|auth_?data|(?:access|account|api|encryption|license|private|signing)[-_ ]?key)` //nolint:gosec // a pattern, no credential
+const secretWord = `(?:pass|pwd|secret|token|cred|auth_?data|(?:access|account|api|encryption|license|private|` +
+	`signing)[-_ ]?key)`
 
 var (
 	secretText  = regexp.MustCompile(`(?i)` + secretWord)
-	secretName  = regexp.MustCompile(`(?i)` + secretWord + `|_key$`)
+	secretName  = regexp.MustCompile(`(?i)` + secretWord + `|_key$|^_?auth$`)
 	secretField = regexp.MustCompile(`(?i)` + secretWord + `[^:=]*[:=]`) // as in {"splunk-token":
 	proxyName   = regexp.MustCompile(`(?i)_proxy$`)
 	userInfo    = regexp.MustCompile(`(?s)://.*@`) // to the last "@": a password may hold one, or a slash
 	proxyUser   = regexp.MustCompile(`(?s)^([\s"']*[A-Za-z][A-Za-z0-9+.-]*://)?.*@`)
 )
 
-// Value is what may be shown of the value of the variable that is so named.
+// Value masks the value of a variable.
 func Value(name, value string) string {
 	switch {
 	case value == "":
@@ -34,8 +46,7 @@ func Value(name, value string) string {
 	return Log(userInfo.ReplaceAllLiteralString(value, "://"+Mask+"@"))
 }
 
-// Text is what may be shown of a line of free text: nothing of one that speaks
-// of a secret.
+// Text masks a line of free text. A line that mentions a secret is masked as a whole.
 func Text(line string) string {
 	if secretText.MatchString(line) {
 		return Mask
@@ -43,7 +54,6 @@ func Text(line string) string {
 	return Log(userInfo.ReplaceAllLiteralString(line, "://"+Mask+"@"))
 }
 
-// Log is what may be shown of a text of another program, such as a line of its
-// log: without what the rules know for a secret. The rest stays, because "no
-// valid credentials" is just what such a line is read for.
+// Log masks the secrets in the output of another program. The rest stays: "no valid
+// credentials" is what the reader is looking for.
 func Log(text string) string { return new(Filter).Text(text) }

@@ -54,13 +54,17 @@ func TestLog(t *testing.T) {
 	}
 }
 
+// Of a URL in a value no password is left. It may look like a part of what rightly
+// stays: of "://[masked]@host", or of what is before it.
 func FuzzValue(f *testing.F) {
 	f.Add("HTTP_PROXY", "http://", "joe", "pw12", "host")
+	f.Add("0", "0", "0", "@000", "000") // the host and its "@" read like the password
 	f.Fuzz(func(t *testing.T, name, before, user, password, host string) {
-		if len(password) < 4 || strings.Contains(Mask+name+host, password) {
+		stays := before + "http://" + Mask + "@" + host
+		if len(password) < 4 || strings.Contains(stays, password) {
 			return
 		}
-		if got := Value(name, before+"http://"+user+":"+password+"@"+host); strings.Contains(strings.TrimPrefix(got, before), password) && !strings.Contains(before, password) {
+		if got := Value(name, before+"http://"+user+":"+password+"@"+host); strings.Contains(got, password) {
 			t.Errorf("the password %q is still in %q", password, got)
 		}
 	})

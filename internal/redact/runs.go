@@ -1,16 +1,18 @@
 package redact
 
 import (
+	"encoding/base64"
+	"regexp"
 	"slices"
 	"strings"
 )
 
-// The rules about runs of base64's characters. They are walked by hand: as
-// patterns they took most of the time.
+// The rules about runs of base64 characters. Code scans for them, because patterns
+// took most of the time.
 const awsSecret, longBase64 = "aws-secret-key", "base64"
 
-// ruleOfRun is the rule by which a run is a secret; "" if it is none. padded: the
-// equals signs that it ends in are its own, and do not assign what follows.
+// ruleOfRun returns the rule that makes a run a secret, or "". padded says that the
+// equals signs at the end belong to the run and do not assign a value.
 func ruleOfRun(run string, padded bool) string {
 	bare := strings.TrimRight(run, "=")
 	switch {
@@ -18,16 +20,19 @@ func ruleOfRun(run string, padded bool) string {
 		return ""
 	case len(bare) == 40 && isMixed(bare):
 		return awsSecret
-	case len(bare) >= 56 && !path.MatchString(bare) && slices.ContainsFunc(strings.Split(bare, "/"), isLongMixed), len(bare) >= 16 && padded && isCased(bare), !hexTail.MatchString(bare) && isEncodedText(run), slices.ContainsFunc(strings.Split(bare, "/"), isLongText):
+	case len(bare) >= 56 && !path.MatchString(bare) && slices.ContainsFunc(strings.Split(bare, "/"), isLongMixed),
+		len(bare) >= 16 && padded && isCased(bare),
+		!hexTail.MatchString(bare) && isEncodedText(run),
+		slices.ContainsFunc(strings.Split(bare, "/"), isLongText):
 		return longBase64
 	}
 	return ""
 }
 
-// isLongMixed tells base64, in which slashes are rare, from a path.
+// isLongMixed accepts base64, in which slashes are rare, not a path.
 func isLongMixed(piece string) bool { return len(piece) >= 20 && isMixed(piece) }
 
-// isLongText finds text in base64 that stands before or behind a slash of others.
+// isLongText finds text in base64 next to an unrelated slash.
 func isLongText(piece string) bool {
 	return len(piece) >= 16 && isCased(piece) && !hexTail.MatchString(piece) && isEncodedText(piece)
 }
@@ -36,13 +41,11 @@ func ofBase64(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '+' || c == '/'
 }
 
-// maskRuns masks the runs that are secrets.
-func (f *Filter) maskRuns(line string) string {
-	var out strings.Builder
-	kept := 0
+// runs finds the runs that are secrets.
+func runs(line string, found []span) []span {
 	for at := 0; at < len(line); at++ {
 		if line[at] == '\\' {
-			at++ // and what it escapes, such as the n of an end of line
+			at++ // skip the escaped character, such as the n of a line end
 			continue
 		}
 		from := at
@@ -52,15 +55,43 @@ func (f *Filter) maskRuns(line string) string {
 		for end := min(len(line), at+2); at > from && at < end && line[at] == '='; {
 			at++
 		}
-		padded := at > from && line[at-1] == '=' && (at-from)%4 == 0 && (at == len(line) || strings.IndexByte(" \t\"',;:&<>)}]\\", line[at]) >= 0)
+		padded := at > from && line[at-1] == '=' && (at-from)%4 == 0 && endsRun(line[at:])
 		if id := ruleOfRun(line[from:at], padded); id != "" {
-			out.WriteString(line[kept:from] + Mask)
-			kept = at
-			f.hit(id)
+			found = append(found, span{from, at, id})
 		}
 		if at > from {
-			at-- // what ends a run may escape what follows
+			at-- // the character after a run may be a backslash
 		}
 	}
-	return out.String() + line[kept:]
+	return found
+}
+
+// endsRun reports whether a run of base64 may end before the rest of a line.
+func endsRun(rest string) bool {
+	return rest == "" || strings.IndexByte(" \t\"',;:&<>)}]\\", rest[0]) >= 0
+}
+
+var (
+	hexTail = regexp.MustCompile(`(?:^|/)[0-9a-f]{8,}$`)
+	path    = regexp.MustCompile(`^/?(?:(?:[A-Z]?[a-z]+)*[0-9]*/){3,}(?:[A-Z]?[a-z]+)*[0-9]*$`) // one in 10^8 keys looks so
+)
+
+// camelPath is a path of names such as role/AmazonEC2ContainerServiceforEC2Role,
+// which has 40 characters. One in 10^7 keys looks so.
+var camelPath = regexp.MustCompile(`^/?(?:(?:[A-Z]{1,4}[0-9]{0,2})*[a-z]{3,}[0-9]{0,2}/?)+$`)
+
+// isCased accepts base64, not hexadecimal digits or capitals.
+func isCased(s string) bool { return strings.ToLower(s) != s && strings.ToUpper(s) != s }
+
+// isMixed accepts random text, not a path of words or a text that ends with an ID.
+func isMixed(s string) bool {
+	return isCased(s) && strings.ContainsAny(s, "0123456789") && !hexTail.MatchString(s) && !path.MatchString(s) && !camelPath.MatchString(s)
+}
+
+// isEncodedText reports whether a run is printable text in base64.
+func isEncodedText(s string) bool {
+	decoded, err := base64.StdEncoding.DecodeString(s)
+	return err == nil && !slices.ContainsFunc(decoded, func(c byte) bool {
+		return c < ' ' && c != '\n' && c != '\t' && c != '\r' || c > '~'
+	})
 }

@@ -67,7 +67,7 @@ func (p *printer) answer(r *Report) {
 	}
 	for _, cause := range r.Causes[min(1, len(r.Causes)):] {
 		p.line("")
-		p.title(colors[cause.Status], "Another " + lowerFirst(kind(cause)) + cause.Summary)
+		p.title(colors[cause.Status], "Another "+lowerFirst(kind(cause))+cause.Summary)
 		p.details(cause.Finding)
 		p.symptoms(r, cause)
 	}

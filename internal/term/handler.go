@@ -8,9 +8,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
-	"unicode"
 )
 
 // Handler is a slog.Handler that writes one line a record. Its zero value is
@@ -80,19 +80,8 @@ func (h *Handler) prefix(level slog.Level) string {
 }
 
 func quoted(value string) string {
-	if value == "" || strings.ContainsAny(value, " \"=\n") {
-		return fmt.Sprintf("%q", value)
+	if value == "" || strings.ContainsAny(value, " \"=") || OneLine(value) != value {
+		return OneLine(strconv.Quote(value))
 	}
 	return value
-}
-
-// OneLine keeps a text that quotes others from breaking the line, moving the
-// cursor or turning the direction of what stands after it.
-func OneLine(text string) string {
-	return strings.Map(func(c rune) rune {
-		if unicode.IsPrint(c) {
-			return c
-		}
-		return ' '
-	}, text)
 }

@@ -23,6 +23,7 @@ func TestHandlerLines(t *testing.T) {
 		"attributes of the logger":              {true, func(l *slog.Logger) { l.With("phase", "p").WithGroup("g").Info("m") }, "<6>p           m\n"},
 		"lines and escapes of other":            {true, func(l *slog.Logger) { l.Info("a\nb\x1b[2J\u009b", "phase", "p") }, "<6>p           a b [2J \n"},
 		"a line separator, a turn of direction": {true, func(l *slog.Logger) { l.Info("a\u2028b\u202ec", "phase", "p") }, "<6>p           a b c\n"},
+		"an escape in an attribute":             {true, func(l *slog.Logger) { l.Info("m", "phase", "p", "n", "a\x1b[2J", "m", "\u3164") }, "<6>p           m n=\"a\\x1b[2J\" m=\" \"\n"},
 		"debug is not written":                  {false, func(l *slog.Logger) { l.Debug("m") }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -41,7 +42,7 @@ func FuzzHandlerWritesOneLine(f *testing.F) {
 		var out bytes.Buffer
 		r := slog.NewRecord(time.Time{}, slog.LevelInfo, message, 0)
 		r.Add("phase", "p", "key", value)
-		if err := NewHandler(&out, false).Handle(context.Background(), r); err != nil || strings.Count(out.String(), "\n") != 1 {
+		if err := NewHandler(&out, false).Handle(context.Background(), r); err != nil || strings.Count(out.String(), "\n") != 1 || strings.ContainsFunc(strings.TrimSuffix(out.String(), "\n"), isActive) {
 			t.Errorf("%v: %q", err, out.String())
 		}
 	})

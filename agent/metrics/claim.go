@@ -1,0 +1,186 @@
+package metrics
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+var (
+	// errForeign means that another process publishes from this spool, or that this
+	// one may not look into it and so cannot know.
+	errForeign = errors.New("not publishing")
+	// errNoSpool means that there is no spool directory and none can be made: nobody
+	// else can hold minutes there.
+	errNoSpool = errors.New("no spool directory")
+)
+
+// claim takes the lock on the spool directory, unless this process has it. The
+// kernel releases it when the process ends, however it ends.
+//
+// A second agent waits and does not exit: it still watches its containers, it takes
+// over when the first one ends, and systemd does not restart it every five seconds.
+// Its own minutes are discarded, because the first one publishes the same series.
+func (s *spool) claim() error {
+	if s.lock != nil {
+		if s.claimed() {
+			return nil
+		}
+		s.release() // somebody replaced the directory
+	}
+	f, err := openSpool(s.dir)
+	if err != nil {
+		return err
+	}
+	for {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	if err != nil {
+		_ = f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return fmt.Errorf("%w: %s is locked by %s", errForeign, s.dir, s.owner())
+		}
+		return fmt.Errorf("locking %s: %w", s.dir, err)
+	}
+	s.lock = f
+	s.sign()
+	return nil
+}
+
+// claimed reports whether the lock is still on the directory that has the name.
+func (s *spool) claimed() bool {
+	ours, err := s.lock.Stat()
+	if err != nil {
+		return true
+	}
+	named, err := os.Stat(s.dir)
+	if err != nil {
+		return !absent(err)
+	}
+	return os.SameFile(ours, named)
+}
+
+func (s *spool) release() {
+	if s.lock != nil {
+		_ = s.lock.Close()
+	}
+	s.lock, s.loaded = nil, false
+}
+
+// openSpool opens the spool directory, and makes it if it is missing.
+func openSpool(dir string) (*os.File, error) {
+	f, err := os.OpenFile(dir, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if absent(err) {
+		if made := os.MkdirAll(dir, 0o700); made != nil {
+			if _, err := os.Stat(dir); absent(err) {
+				return nil, fmt.Errorf("%w: %w", errNoSpool, made)
+			}
+			return nil, made
+		}
+		f, err = os.OpenFile(dir, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("%w: %w", errForeign, err)
+	}
+	return f, err
+}
+
+// absent reports whether the error proves that nothing has the name.
+func absent(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)
+}
+
+// exhausted reports whether this process lacks a resource, so that the error says
+// nothing about the file.
+func exhausted(err error) bool {
+	for _, code := range []error{unix.EMFILE, unix.ENFILE, unix.ENOMEM, unix.ENOBUFS} {
+		if errors.Is(err, code) {
+			return true
+		}
+	}
+	return false
+}
+
+const ownerFile = "owner.pid"
+
+// sign writes this process' id beside the lock, for the message of another process.
+// Without it the message names no id.
+func (s *spool) sign() {
+	_ = writeFile(filepath.Join(s.dir, ownerFile), []byte(strconv.Itoa(os.Getpid())))
+}
+
+func (s *spool) owner() string {
+	data, err := readFile(filepath.Join(s.dir, ownerFile), 20)
+	pid, bad := strconv.Atoi(strings.TrimSpace(string(data)))
+	if err != nil || bad != nil {
+		return "another process"
+	}
+	return fmt.Sprintf("process %d", pid)
+}
+
+// errShort means that a file was read while it changed: that is no damage.
+var errShort = errors.New("the file changed while it was read")
+
+// readFile reads a regular file of at most limit bytes, all of it or not at all.
+func readFile(path string, limit int64) ([]byte, error) {
+	f, err := openRegular(path, os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > limit {
+		return nil, fmt.Errorf("%w: it has %d bytes", errDamaged, info.Size())
+	}
+	data := make([]byte, info.Size())
+	if _, err := io.ReadFull(f, data); err != nil {
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			err = errShort
+		}
+		return nil, err
+	}
+	if info, err = f.Stat(); err != nil || info.Size() != int64(len(data)) {
+		return nil, errors.Join(errShort, err)
+	}
+	return data, nil
+}
+
+func writeFile(path string, data []byte) error {
+	f, err := openRegular(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
+}
+
+// openRegular opens a file that is one: no link that leads out of the spool, no pipe
+// that never answers.
+func openRegular(path string, flag int) (*os.File, error) {
+	f, err := os.OpenFile(path, flag|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is not a regular file", path)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}

@@ -1,0 +1,135 @@
+package metrics
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A wall clock can be wrong and be corrected, by years at boot. So a minute later
+// than the clock says nothing about what was sent before, and what CloudWatch would
+// refuse by its timestamp is kept for a while: the clock may be what is wrong.
+// Periods are measured on the monotonic clock.
+const (
+	// ahead is how much later than the clock a minute may be: the current one, and
+	// what a clock is corrected by while it runs.
+	ahead = time.Minute
+	// CloudWatch takes timestamps of two weeks ago to two hours ahead (API reference,
+	// PutMetricData); a minute is left for the way.
+	maxAge    = 14*24*time.Hour - time.Minute
+	maxFuture = 2*time.Hour - time.Minute
+	// patience is how long such minutes are kept.
+	patience = time.Hour
+)
+
+// soon is the latest minute that a right clock can have seen.
+func (s *spool) soon() int64 { return s.clock().Add(ahead).Unix() }
+
+// last is the latest minute that was added or sent: none up to it is taken again. One
+// that is later than the clock is forgotten.
+func (s *spool) last() int64 {
+	soon := s.soon()
+	if s.latest > soon {
+		s.say.problem("clock", fmt.Sprintf("the minute %s was added or sent, which is later than the clock (%s): "+
+			"the clock was corrected, and that minute is forgotten", stamp(s.latest), stamp(s.clock().Unix())))
+		s.latest = s.latestKept(soon)
+	} else if s.latest > 0 {
+		s.say.clear("clock")
+	}
+	return s.latest
+}
+
+// latestKept is the latest minute that is kept, up to a limit.
+func (s *spool) latestKept(limit int64) (latest int64) {
+	for _, f := range s.files {
+		if f.at <= limit {
+			latest = max(latest, f.at)
+		}
+	}
+	for _, k := range s.memory {
+		if k.at <= limit {
+			latest = max(latest, k.at)
+		}
+	}
+	return latest
+}
+
+// sendable reports whether a minute may be sent. One later than the last was made
+// while the clock was ahead; it waits until a minute of that name is added.
+func (s *spool) sendable(at, last int64) bool { return at <= last && !s.tooOld(at) }
+
+func (s *spool) tooOld(at int64) bool { return at < s.clock().Add(-maxAge).Unix() }
+
+// waiting is how many minutes can be sent.
+func (s *spool) waiting() (n int) {
+	last := s.last()
+	for _, f := range s.files {
+		if s.sendable(f.at, last) {
+			n++
+		}
+	}
+	for _, k := range s.memory {
+		if s.sendable(k.at, last) {
+			n++
+		}
+	}
+	return n
+}
+
+// replace drops a minute in memory that was made while the clock was ahead, in favor of
+// the one of the same name that is being added. Writing a file does the same on disk.
+func (s *spool) replace(at int64) {
+	s.memory = slices.DeleteFunc(s.memory, func(k kept) bool {
+		if k.at == at {
+			s.drop(Future, k.data)
+		}
+		return k.at == at
+	})
+	if s.progress.now.At == at && s.err == nil {
+		_ = s.note(progress{at, 0})
+	}
+}
+
+// expire drops the minutes that CloudWatch would refuse by their timestamp, once the
+// clock had the time to be corrected.
+func (s *spool) expire() {
+	limit := s.clock().Add(maxFuture).Unix()
+	future := func(f file) bool { return f.at > limit && f.at != s.flying }
+	old := func(f file) bool { return s.tooOld(f.at) && f.at != s.flying }
+	either := func(f file) bool { return future(f) || old(f) }
+	if !slices.ContainsFunc(s.files, either) && !slices.ContainsFunc(s.memory, func(k kept) bool { return either(k.file) }) {
+		s.refused = time.Time{}
+		return
+	}
+	if s.refused.IsZero() {
+		s.refused = time.Now()
+	}
+	if time.Since(s.refused) < patience {
+		return
+	}
+	s.say.problem("refused", "minutes of more than two weeks ago or two hours ahead are dropped: CloudWatch does not take them")
+	s.discard(Future, future)
+	s.discard(TooOld, old)
+}
+
+// discard drops minutes, on disk and in memory.
+func (s *spool) discard(why Reason, which func(file) bool) {
+	for i := len(s.files) - 1; i >= 0; i-- {
+		f := s.files[i]
+		if s.err != nil || !which(f) {
+			continue
+		}
+		if err := s.remove(f); err != nil {
+			s.trouble(err)
+			continue
+		}
+		s.drop(why, f.data)
+	}
+	s.memory = slices.DeleteFunc(s.memory, func(k kept) bool {
+		if which(k.file) {
+			s.drop(why, k.data)
+			return true
+		}
+		return false
+	})
+}

@@ -1,0 +1,167 @@
+package metrics_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"muster/agent/metrics"
+)
+
+// away makes CloudWatch unreachable; its answers are certain.
+func (w *world) away() { w.fail = func([]metrics.Datum) (bool, error) { return false, errAway } }
+
+func (w *world) back() { w.fail = nil }
+
+// A clock that stood in 2036 at boot, with a request that nobody answered, must not
+// silence the agent once it is right, neither in this run nor in the next.
+func TestAClockThatWasWrongIsForgotten(t *testing.T) {
+	for name, wrong := range map[string]time.Duration{
+		"ten years ahead":    10 * 365 * 24 * time.Hour,
+		"two hours ahead":    2 * time.Hour,
+		"five minutes ahead": 5 * time.Minute,
+	} {
+		for _, restart := range []bool{false, true} {
+			t.Run(name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					w := newWorld(t)
+					w.clock = wrong
+					w.fail = unanswered
+					w.pass(1, 3)
+					w.back()
+					w.clock = 0
+					if restart {
+						w.start()
+					}
+					w.pass(10, 3)
+					if got := w.points(time.Now().Add(-11*time.Minute), time.Now()); got != 10*3 {
+						t.Errorf("%d points arrived, want 30; %+v", got, w.Stats())
+					}
+					w.said(t, 1, "the clock was corrected")
+				})
+			})
+		}
+	}
+}
+
+// Of minutes that wait with labels of the future, none comes back as a second sample
+// of a minute, and those that CloudWatch would refuse do not wait for ever.
+func TestMinutesOfAWrongClockDoNotComeBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.away()
+		w.clock = 30 * time.Minute
+		w.pass(5, 3) // to be made again
+		w.clock = 72 * time.Hour
+		w.pass(5, 3) // to be refused
+		w.clock = 0
+		w.back()
+		w.pass(30, 3)
+		w.want(t, 30*3)
+		if s := w.Stats(); s.Minutes != 5 || s.Dropped[metrics.Future] != 5*3 {
+			t.Errorf("after half an hour: %+v", s)
+		}
+		w.pass(31, 3)
+		if s := w.Stats(); s.Minutes != 0 || s.Dropped[metrics.Future] != 10*3 || len(w.times) != 61*3 {
+			t.Errorf("after an hour: %+v", s)
+		}
+		w.said(t, 1, "CloudWatch does not take them")
+	})
+}
+
+// A clock that is wrong for a while is no reason to drop what was counted before.
+func TestGoodMinutesOutliveAWrongClock(t *testing.T) {
+	for name, wrong := range map[string]time.Duration{
+		"in 1970":            -30 * 365 * 24 * time.Hour,
+		"three hours behind": -3 * time.Hour,
+		"in 2036":            36 * 365 * 24 * time.Hour,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.away()
+				w.pass(5, 3)
+				w.clock = wrong
+				w.start() // booted, with a clock that is not yet right
+				w.pass(10, 3)
+				w.clock = 0
+				w.back()
+				begin := time.Now()
+				w.pass(20, 3)
+				if got := w.points(begin.Add(-16*time.Minute), begin.Add(-11*time.Minute)); got != 5*3 {
+					t.Errorf("%d points of before arrived, want 15; %+v", got, w.Stats())
+				}
+				for p, times := range w.times {
+					if times > 1 {
+						t.Errorf("%v arrived %d times", p, times)
+					}
+				}
+			})
+		})
+	}
+}
+
+// A step back within the minute costs that minute and does not repeat it.
+func TestAClockThatIsStepped(t *testing.T) {
+	for name, test := range map[string]struct {
+		step time.Duration
+		late int64
+	}{
+		"30s back":    {-30 * time.Second, 0},
+		"1m back":     {-time.Minute, 1},
+		"2h back":     {-2 * time.Hour, 0},
+		"2h ahead":    {2 * time.Hour, 0},
+		"a day ahead": {24 * time.Hour, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.pass(10, 3)
+				w.clock = test.step
+				w.pass(10, 3)
+				if got, late := len(w.times), w.dropped(metrics.Late); late > 3*(test.late+1) || int64(got)+late != 20*3 {
+					t.Errorf("%d points arrived and %d were late, of 60", got, late)
+				}
+			})
+		})
+	}
+}
+
+func TestMinutesOlderThanTwoWeeksAreDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		now := time.Now()
+		w.Add(minute(now.Add(-15*24*time.Hour), 3))
+		w.Add(minute(now.Add(-13*24*time.Hour), 2))
+		if err := w.Flush(t.Context()); err != nil {
+			t.Error(err)
+		}
+		w.want(t, 2)
+		if w.dropped(metrics.TooOld) != 0 {
+			t.Errorf("dropped at once, though the clock may be wrong: %+v", w.Stats())
+		}
+		w.pass(62, 0)
+		if w.dropped(metrics.TooOld) != 3 || w.Stats().Minutes != 0 {
+			t.Errorf("%+v", w.Stats())
+		}
+	})
+}
+
+// Periods are measured, not read off the clock.
+func TestAStepOfTheClockIsNoOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.pass(2, 3)
+		w.away()
+		w.pass(12, 3)
+		s := w.Stats()
+		if since := time.Since(s.Overdue); since < 11*time.Minute || since > 14*time.Minute || s.Cause != metrics.CauseUnreachable {
+			t.Errorf("overdue for %v: %s", since, s.Cause)
+		}
+		w.back()
+		w.pass(10, 3)
+		if s := w.Stats(); !s.Overdue.IsZero() || s.Why != "" || s.Cause != "" {
+			t.Errorf("%+v", s)
+		}
+	})
+}

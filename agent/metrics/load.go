@@ -1,0 +1,83 @@
+package metrics
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// load reads what is on disk. It fails as a whole: a listing that lacks a file, or
+// minutes without the progress, would lose or repeat data.
+func (s *spool) load() error {
+	s.progress = note{path: filepath.Join(s.dir, "progress")}
+	doubt := s.progress.read()
+	if doubt != nil && !errors.Is(doubt, errDamaged) {
+		return doubt
+	}
+	files, err := list(s.dir)
+	if err != nil {
+		return err
+	}
+	gone := 0
+	for _, f := range s.files {
+		if !slices.Contains(files, f) {
+			gone += f.data
+		}
+	}
+	if gone > 0 {
+		s.drop(Damaged, gone)
+		s.say.problem("gone", fmt.Sprintf("minutes were removed from the spool %s by something else", s.dir))
+	}
+	s.files, s.bytes = files, 0
+	for _, f := range files {
+		s.bytes += f.room()
+	}
+	s.loaded = true
+	s.latest = max(s.latest, s.progress.now.At, s.latestKept(s.soon()))
+	if doubt != nil && len(files) > 0 {
+		s.doubted(fmt.Errorf("%s: %w", s.progress.path, doubt))
+	}
+	s.shrink(0)
+	return s.note(s.progress.now)
+}
+
+// list is the minutes in a directory, the earliest first.
+func list(dir string) ([]file, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var files []file
+	for _, e := range entries {
+		var f file
+		if n, _ := fmt.Sscanf(e.Name(), "%d-%d"+suffix, &f.at, &f.data); n != 2 || f.name() != e.Name() || !e.Type().IsRegular() {
+			continue
+		}
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		f.size = info.Size()
+		files = append(files, f)
+	}
+	slices.SortFunc(files, func(a, b file) int { return cmp.Compare(a.at, b.at) })
+	return files, nil
+}
+
+// doubted drops the oldest file: without a progress it is the only one that may have
+// been sent, as each is removed before the next one's turn comes.
+func (s *spool) doubted(why error) {
+	f := s.files[0]
+	if err := s.remove(f); err != nil {
+		return // the next turn finds it done, and removes it
+	}
+	s.drop(Ambiguous, f.data)
+	s.say.problem("doubt", fmt.Sprintf("the minute %s is dropped, since it is unknown whether it was sent: %v", stamp(f.at), why))
+}

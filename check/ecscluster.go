@@ -1,0 +1,186 @@
+package check
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"muster/internal/cluster"
+	"muster/internal/ecsagent"
+	"muster/internal/ecsconfig"
+	"muster/internal/fix"
+)
+
+// clusterConfigured compares the cluster that the agent reads with the one that
+// is wanted. Where a line was meant to name it and is misread, that is the cause.
+func (w World) clusterConfigured(s *agentSettings, problems []ecsconfig.Problem) []Finding {
+	reads := s.next.Cluster()
+	if reads.Origin == ecsconfig.FromDefault {
+		reads = s.Cluster()
+	}
+	wanted, origin := w.wanted()
+	ref, err := cluster.Parse(reads.Text)
+	unset := reads.Origin == ecsconfig.FromDefault
+	lines := slices.DeleteFunc(ecsconfig.Of(problems, "ECS_CLUSTER"), func(p ecsconfig.Problem) bool {
+		named := s.Named("ECS_CLUSTER") // left empty: unset says it better
+		return named.Raw == "" && named.Line == p.Line && named.File == p.File && p.Severity == ecsconfig.Ignored
+	})
+	switch right := err == nil && (wanted == "" || sameCluster(reads.Text, wanted)); {
+	case (right && !unset || right && wanted != "") && !sameCluster(reads.Text, s.Cluster().Text):
+		return []Finding{w.notRestarted(s, reads)}
+	case right && !unset, right && wanted != "":
+		return w.otherHome(reads, ref)
+	case len(lines) > 0:
+		return []Finding{w.misnamed(s, lines, reads, err)}
+	case unset:
+		return []Finding{w.clusterUnset(s, wanted, origin)}
+	case err != nil:
+		return []Finding{{ID: "ecs-config-misread", Status: Fail, Summary: reads.Where() + ": ECS_CLUSTER is not a valid cluster name",
+			Evidence: []string{readsCluster(reads)}, Fix: w.nameCluster(s)}}
+	}
+	return []Finding{{ID: "other-cluster-configured", Status: Fail, Fix: w.nameCluster(s),
+		Summary:  fmt.Sprintf("%s: ECS_CLUSTER names %s, not %s", reads.Where(), reads.Text, wanted),
+		Evidence: []string{wanted + " is from " + origin}}}
+}
+
+// notRestarted is the finding where the files name the right cluster, and the ECS
+// agent was started before they did.
+func (w World) notRestarted(s *agentSettings, named ecsconfig.Value) Finding {
+	return Finding{ID: "ecs-config-not-applied", Status: Fail, Fix: w.nameCluster(s),
+		Summary: fmt.Sprintf("%s: ECS_CLUSTER names %s, but the ECS agent was started before that, in %s",
+			named.Where(), named.Text, s.Cluster().Text),
+		Evidence: []string{"the environment of the ECS agent's container is what it had when it was started"}}
+}
+
+// misnamed is the finding on lines that were meant to name the cluster.
+func (w World) misnamed(s *agentSettings, lines []ecsconfig.Problem, reads ecsconfig.Value, invalid error) Finding {
+	worst := slices.MaxFunc(lines, func(a, b ecsconfig.Problem) int { return cmp.Compare(a.Severity, b.Severity) })
+	others := slices.DeleteFunc(slices.Clone(lines), func(p ecsconfig.Problem) bool { return p == worst })
+	f := w.lineFinding("ecs-config-misread", Fail, s, append([]ecsconfig.Problem{worst}, others...))[0]
+	if worst.Meant != "" {
+		f.ID = "ecs-config-unknown-key"
+	}
+	if invalid == nil || plainText(reads.Text) {
+		f.Evidence = append(f.Evidence, readsCluster(reads))
+	}
+	f.Fix = w.nameCluster(s)
+	return f
+}
+
+// readsCluster is what the agent takes for its cluster. A line on which other
+// settings stand may hold secrets, and is not shown.
+func readsCluster(v ecsconfig.Value) string {
+	if v.Origin == ecsconfig.FromDefault {
+		return "no line names a cluster that the ECS agent sees: it joins the one called default"
+	}
+	if !plainText(v.Text) {
+		return "the ECS agent takes the rest of the line for the name"
+	}
+	return fmt.Sprintf("the ECS agent reads cluster %+q", v.Text)
+}
+
+func plainText(value string) bool {
+	return len(value) < 300 && !slices.ContainsFunc([]byte(value), func(c byte) bool { return c == '=' || c == '{' })
+}
+
+func (w World) clusterUnset(s *agentSettings, wanted, origin string) Finding {
+	path := s.sources.User.Path
+	where, what := path, "names no cluster"
+	if named := s.Named("ECS_CLUSTER"); named.Origin == ecsconfig.FromFile {
+		where, what = named.Where()+":", "ECS_CLUSTER is empty"
+	}
+	f := Finding{ID: "cluster-unset", Status: Warn, Fix: w.nameCluster(s),
+		Summary: fmt.Sprintf("%s %s, so the ECS agent joins the cluster called default", where, what)}
+	if wanted != "" {
+		f.Status = Fail
+		f.Summary += ", not " + wanted
+		f.Evidence = append(f.Evidence, wanted+" is from "+origin)
+	}
+	return f
+}
+
+// misplacedName is the cluster that files which nothing reads name, if they agree.
+func (w World) misplacedName() string {
+	found := map[string]bool{}
+	last := ""
+	for _, path := range lookalikes {
+		file, err := w.agentConfig(path)
+		if err != nil {
+			continue
+		}
+		name, _ := file.Get("ECS_CLUSTER")
+		if name = ecsconfig.LikelyCluster(name); name != "" {
+			found[name], last = true, name
+		}
+	}
+	if len(found) != 1 {
+		return ""
+	}
+	return last
+}
+
+// nameCluster is the fix for a cluster that is not named as it should be.
+func (w World) nameCluster(s *agentSettings) fix.Fix {
+	return fix.Do("Name the cluster and restart the ECS agent:", w.join(w.clusterToName(s)))
+}
+
+// join is the command that puts this instance into a cluster. It resets the ECS
+// agent's state only where agent.db holds another cluster, which the agent would
+// refuse to leave.
+func (w World) join(name string) string {
+	saved, err := ecsagent.ReadCheckpoint(w.checkpointPath())
+	own := saved.InstanceID == "" || w.Identity.InstanceID == "" || saved.InstanceID == w.Identity.InstanceID
+	if errors.Is(err, fs.ErrNotExist) || err == nil && (!own || saved.Cluster == "" || sameCluster(saved.Cluster, name)) {
+		return "sudo muster bootstrap --cluster " + name
+	}
+	return "sudo muster bootstrap --reset-stale-state --cluster " + name
+}
+
+// clusterToName is the cluster for a command: the one that is wanted, the one
+// that a misread line was probably meant to name, else NAME.
+func (w World) clusterToName(s *agentSettings) string {
+	if wanted, _ := w.wanted(); wanted != "" {
+		if ref, err := cluster.Parse(wanted); err == nil && w.atHome(ref) {
+			return wanted
+		}
+		if likely := ecsconfig.LikelyCluster(wanted); likely != "" && likely != wanted {
+			return likely
+		}
+	}
+	file, err := ecsconfig.Parse(s.sources.User.Data), s.sources.User.Err
+	file.Repair()
+	if name, ok := file.Get("ECS_CLUSTER"); ok && err == nil {
+		if likely := ecsconfig.LikelyCluster(name); likely != "" {
+			return likely
+		}
+	}
+	return cmp.Or(w.misplacedName(), "NAME")
+}
+
+// atHome reports whether the cluster is, as far as can be told, one that this
+// instance can join.
+func (w World) atHome(ref cluster.Ref) bool {
+	return (ref.Region == "" || w.Identity.Region == "" || ref.Region == w.Identity.Region) &&
+		(ref.Account == "" || w.Identity.AccountID == "" || ref.Account == w.Identity.AccountID)
+}
+
+// otherHome is the finding on an ARN of another region or account. An instance
+// joins a cluster of its own region and account only.
+func (w World) otherHome(reads ecsconfig.Value, ref cluster.Ref) []Finding {
+	if w.atHome(ref) {
+		return nil
+	}
+	f := Finding{ID: "wrong-region", Status: Fail, Evidence: []string{"an instance joins a cluster of its own region and account only"},
+		Summary: fmt.Sprintf("%s: ECS_CLUSTER is a cluster of region %s, but this instance is in %s",
+			reads.Where(), ref.Region, w.Identity.Region),
+		Fix: fix.Do("Name a cluster of this region and restart the ECS agent:", w.join(ref.Name))}
+	if ref.Region == w.Identity.Region {
+		f.ID = "wrong-account"
+		f.Summary = fmt.Sprintf("%s: ECS_CLUSTER is a cluster of account %s, but this instance is in %s",
+			reads.Where(), ref.Account, w.Identity.AccountID)
+		f.Fix.Text = "Name a cluster of this account and restart the ECS agent:"
+	}
+	return []Finding{f}
+}

@@ -1,0 +1,116 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"muster/internal/cluster"
+	"muster/internal/ecsconfig"
+	"muster/internal/fix"
+	"muster/internal/kernel"
+	"muster/internal/redact"
+)
+
+// otherPlace is the finding on a region that is not the instance's. A text that is
+// no region at all is a bad line already.
+func (w World) otherPlace(s *agentSettings) []Finding {
+	v, _ := s.Get("AWS_DEFAULT_REGION")
+	if v.Origin == ecsconfig.FromDefault || !cluster.IsRegion(v.Text) || w.Identity.Region == "" || v.Text == w.Identity.Region {
+		return nil
+	}
+	return []Finding{{ID: "wrong-region", Status: Fail,
+		Summary:  fmt.Sprintf("%s: AWS_DEFAULT_REGION is %s, but this instance is in %s", v.Where(), v.Text, w.Identity.Region),
+		Evidence: []string{"the ECS agent looks for its cluster in " + v.Text},
+		Fix:      removeSetting(v)}}
+}
+
+// removeKey takes the lines of a key out of a file. It does no harm if it is run again.
+func removeKey(key, file string) fix.Fix {
+	return fix.Do("Remove the line and restart the ECS agent:", fmt.Sprintf("sudo sed -i '/^ *%s=/d' %s", key, file), restartAgent)
+}
+
+// removeSetting takes one setting away from where it was read.
+func removeSetting(v ecsconfig.Value) fix.Fix {
+	if v.Origin == ecsconfig.FromContainer {
+		return fix.Do("Start the ECS agent without "+v.Key+"; as a service it reads its files again:", restartAgent)
+	}
+	if v.Origin != ecsconfig.FromFile {
+		return fix.Do("Remove "+v.Key+" from "+v.Where()+", then restart the ECS agent:", restartAgent)
+	}
+	return removeKey(v.Key, v.File)
+}
+
+// tooMuchReserved compares as the agent does, in MiB
+// (ecs-agent/api/ecs/client/ecs_client.go, getResources).
+func (w World) tooMuchReserved(s *agentSettings) []Finding {
+	v, _ := s.Get("ECS_RESERVED_MEMORY")
+	reserved, err := strconv.ParseUint(v.Text, 10, 64)
+	text, _ := kernel.ReadFile(w.Config.Path("/proc/meminfo"))
+	memory, unknown := kernel.ParseMemory(text)
+	total := memory.Total >> 20 // MiB
+	if err != nil || unknown != nil || reserved <= total {
+		return nil
+	}
+	return []Finding{{ID: "reserved-memory-above-ram", Status: Fail,
+		Summary:  fmt.Sprintf("%s: ECS_RESERVED_MEMORY=%d, and this instance has %d MiB of memory", v.Where(), reserved, total),
+		Evidence: []string{"the ECS agent does not register an instance that reserves more memory than it has"},
+		Fix:      fix.Do(fmt.Sprintf("Lower ECS_RESERVED_MEMORY below %d in %s, then restart the ECS agent:", total, v.Where()), restartAgent)}}
+}
+
+// elsewhere are settings that send the ECS agent to another endpoint or another
+// Docker. Where it is registered all the same, they are meant.
+func (w World) elsewhere(ctx context.Context, s *agentSettings) []Finding {
+	var found []Finding
+	if v, ok := s.Get("ECS_BACKEND_HOST"); ok && v.Text != "" && !w.endpointOfECS(v.Text) {
+		found = append(found, Finding{ID: "backend-host-set", Status: Fail, Fix: removeSetting(v),
+			Summary:  v.Where() + ": ECS_BACKEND_HOST sends the ECS agent to " + redact.Value(v.Key, v.Text),
+			Evidence: []string{"that is not an ECS endpoint of " + w.Identity.Region}})
+	}
+	if v, ok := s.Get("DOCKER_HOST"); ok && v.Origin != ecsconfig.FromDefault && !w.dockerSocket(v.Text) {
+		found = append(found, Finding{ID: "docker-host-set", Status: Fail, Fix: removeSetting(v),
+			Summary:  v.Where() + ": DOCKER_HOST sends the ECS agent to " + redact.Value(v.Key, v.Text),
+			Evidence: []string{"that is not the Docker Engine of this instance, /var/run/docker.sock"}})
+	}
+	if len(found) > 0 && w.isRegistered(ctx) {
+		for i := range found {
+			found[i].Status = Warn
+		}
+	}
+	return found
+}
+
+// awsDomains are the domains of AWS's endpoints, by partition.
+var awsDomains = []string{".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".api.aws", ".c2s.ic.gov", ".sc2s.sgov.gov"}
+
+// endpointOfECS reports whether the host is one of AWS's for ECS in this region: by
+// its public name, of IPv6 or FIPS, or of a VPC endpoint.
+func (w World) endpointOfECS(text string) bool {
+	if !strings.Contains(text, "://") {
+		text = "https://" + text // ecs-agent/utils, AddScheme
+	}
+	at, err := url.Parse(text)
+	if err != nil {
+		return false
+	}
+	host := strings.ToLower(at.Hostname())
+	isAWS := slices.ContainsFunc(awsDomains, func(domain string) bool { return strings.HasSuffix(host, domain) })
+	return isAWS && strings.Contains(host, "ecs") && (w.Identity.Region == "" || strings.Contains(host, "."+w.Identity.Region+"."))
+}
+
+// dockerSocket reports whether the address is a Unix socket that is there.
+func (w World) dockerSocket(text string) bool {
+	path, ok := strings.CutPrefix(text, "unix://")
+	if !ok {
+		return false
+	}
+	if slices.Contains([]string{"/var/run/docker.sock", "/run/docker.sock"}, path) {
+		return true
+	}
+	info, err := os.Stat(w.Config.Path(path))
+	return err == nil && info.Mode().Type() == os.ModeSocket
+}

@@ -1,0 +1,85 @@
+package redact_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"muster/internal/redact"
+	"muster/internal/redact/redacttest"
+)
+
+// ways are those in which a text reaches a reader.
+var ways = map[string]func(text string) string{
+	"a log": redact.Log,
+	"a file": func(text string) string {
+		var out bytes.Buffer
+		_ = new(redact.Filter).Copy(&out, strings.NewReader(strings.ReplaceAll(text, "\n", "\r\n")))
+		return out.String()
+	},
+	"JSON": func(text string) string {
+		data, _ := json.Marshal(map[string]any{"evidence": strings.Split(text, "\n"), "log": text})
+		return string(new(redact.Filter).JSON(data))
+	},
+	"JSON in a log": func(text string) string {
+		data, _ := json.Marshal(map[string]string{"log": text + "\n", "stream": "stdout"})
+		return redact.Log(string(data))
+	},
+	"logfmt": func(text string) string {
+		quoted, _ := json.Marshal(text)
+		return redact.Log("level=info time=2026-01-02T03:04:05Z msg=" + string(quoted) + " module=x.go")
+	},
+}
+
+func TestCorpusOfSecrets(t *testing.T) {
+	all := redacttest.Corpus()
+	left := 0
+	for _, s := range all {
+		for way, mask := range ways {
+			if wrapped := way == "logfmt" || way == "JSON in a log"; wrapped && strings.Contains(s.Text, "\n") {
+				continue
+			}
+			if got := mask(s.Text); strings.Contains(got, s.Parts[0]) {
+				left++
+				t.Errorf("%s: %s: %q is left in %s", s.Kind, way, s.Parts[0], got)
+			}
+		}
+	}
+	t.Logf("%d of %d secrets in %d forms are left, in %d ways each", left, len(all), redacttest.Forms(), len(ways))
+	if len(all) < 400 || redacttest.Forms() < 120 {
+		t.Error("the corpus is too small")
+	}
+}
+
+// Ordinary logs stay readable: of the tokens, which are what blanks part, nearly
+// none is masked. testdata/ordinary.log holds lines as the programs write them,
+// without a secret, and as many words about secrets as there are.
+func TestCorpusOfOrdinaryLogs(t *testing.T) {
+	data, err := os.ReadFile("testdata/ordinary.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+	tokens, lost := 0, 0
+	for _, line := range lines {
+		tokens += len(strings.Fields(line))
+		got := redact.Log(line)
+		if got == line {
+			continue
+		}
+		left := strings.Fields(got)
+		for _, token := range strings.Fields(line) {
+			if !slices.Contains(left, token) {
+				lost++
+			}
+		}
+		t.Logf("%s\nbecame %s", line, got)
+	}
+	t.Logf("%d of %d tokens in %d lines are masked: %.2f %%", lost, tokens, len(lines), 100*float64(lost)/float64(tokens))
+	if lost*100 >= tokens || len(lines) < 200 {
+		t.Error("too much is masked, or there are too few lines")
+	}
+}

@@ -1,0 +1,108 @@
+package redact
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// span is a secret in a line: line[from:to].
+type span struct {
+	from, to int
+	rule     string
+}
+
+// maxPasses limits how often a line is searched. Masking one secret may uncover
+// another.
+const maxPasses = 8
+
+// masked searches the line until nothing is left to mask. Masking twice is therefore
+// the same as masking once. A line that still changes at the end is masked as a whole.
+func (f *Filter) masked(line string) string {
+	passes := maxPasses
+	if len(line) > maxLine/4 {
+		passes = maxPasses / 4 // bounds the time for a long line
+	}
+	for range passes {
+		spans := apart(line, secretsIn(line, 0))
+		if len(spans) == 0 {
+			return line
+		}
+		line = f.replace(line, spans)
+	}
+	return Mask
+}
+
+// secretsIn finds the secrets in a line, in no particular order.
+func secretsIn(line string, depth int) []span {
+	lower := strings.ToLower(line)
+	if len(lower) != len(line) { // a letter whose lower case has another length
+		lower = asciiLower(line)
+	}
+	t := ready()
+	has := t.index.in(lower)
+	found := runs(line, nil)
+	if t.stems.any(has) {
+		found = t.named(line, lower, found)
+		found = paired(line, lower, found)
+	}
+	found = t.formed(line, has, found)
+	found = t.vended(line, has, found)
+	found = t.commanded(line, has, found)
+	if slices.Contains(has, true) || strings.Contains(line, `\`) {
+		found = nested(line, depth, found)
+	}
+	return found
+}
+
+func asciiLower(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}
+
+// apart sorts spans, merges overlapping ones, and drops masked ones.
+func apart(line string, found []span) []span {
+	slices.SortFunc(found, func(a, b span) int {
+		return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(b.to, a.to))
+	})
+	var all []span
+	for _, s := range found {
+		if s.from == s.to || isMasked(line, s) {
+			continue
+		}
+		if last := len(all) - 1; last >= 0 && s.from < all[last].to {
+			all[last].to = max(all[last].to, s.to)
+			continue
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// isMasked reports whether a span is a mask, with or without quotes, or part of one.
+func isMasked(line string, s span) bool {
+	text := strings.Trim(line[s.from:s.to], "\"'\\")
+	if text == Mask {
+		return true
+	}
+	from := max(0, s.from-len(Mask))
+	at := strings.Index(line[from:min(len(line), s.to+len(Mask))], Mask)
+	return at >= 0 && from+at <= s.from && s.to <= from+at+len(Mask)
+}
+
+func (f *Filter) replace(line string, spans []span) string {
+	var out strings.Builder
+	kept := 0
+	for _, s := range spans {
+		out.WriteString(line[kept:s.from])
+		out.WriteString(Mask)
+		kept = s.to
+		f.hit(s.rule)
+	}
+	return out.String() + line[kept:]
+}

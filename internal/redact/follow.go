@@ -1,0 +1,263 @@
+package redact
+
+import (
+	"regexp"
+	"strings"
+)
+
+// A follow is one way in which a value follows the name of a secret. To support
+// another one, add a row; a test masks each example. The first row that matches wins.
+type follow struct {
+	what    string
+	example string                                                 // « and » enclose the secret
+	between string                                                 // pattern of the text between the name and the value
+	from    strength                                               // the weakest name that this row applies to
+	needs   func(line string, n name, v value, secret string) bool // nil: any value
+}
+
+// sourceLine matches a position in a stack trace.
+var sourceLine = regexp.MustCompile(`\.\w+:[0-9]+$`)
+
+const (
+	blank   = `(?:\s|\x1b?\[[0-9;]{0,8}m|\\+[nrt])` // also a terminal's colors, and escaped ends of line
+	closers = `(?:` + quotes + `|\]|\x1b?\[[0-9;]{0,8}m)*`
+	equals  = `(?:[:?+!~=]?=[>=]?=?|->|<-|%(?:25)*3[dD]|\\+u003[dD]|\\+x3[dD]|&#61;)`
+	colon   = `(?::|%(?:25)*3[aA]|\\+u003[aA]|&#58;)`
+)
+
+func follows() []follow {
+	quoted := func(_ string, _ name, v value, _ string) bool { return v.quoted }
+	pair := func(line string, n name, v value, _ string) bool {
+		isKey := strings.HasPrefix(strings.TrimLeft(line[v.to:], "\"'` \\"), ":")
+		return v.quoted && !isKey && n.from > 0 && strings.IndexByte("\"'", line[n.from-1]) >= 0
+	}
+	long := func(_ string, _ name, _ value, secret string) bool { return looksSecret(secret) }
+	word := func(_ string, n name, _ value, secret string) bool {
+		return looksSecret(secret) || isRandom(secret) && (n.strength == passName ||
+			n.strength >= codeName && strings.ContainsAny(secret, "0123456789") && !sourceLine.MatchString(secret))
+	}
+	return []follow{
+		{
+			"an element of XML", `<db:password>«correcthorse»</db:password>`, `(?:\s[^<>]{0,120})?(?:>|&gt;|\\+u003e)\s*(?:<!\[CDATA\[)?`,
+			wordName, element,
+		},
+		{"an assignment", `exec db-password=«correcthorse»`, closers + blank + `*` + equals + blank + `*`, weakName, assigned},
+		{"an assignment with a type", `password: string = «'correcthorse'»`, `\s*:\s*[A-Za-z][\w.<>|? ]{0,30}=\s*`, wordName, nil},
+		{"an assignment with a type, in Go", `var dbPassword string = «"correcthorse"»`, `\s+\*?[A-Za-z][\w.]*\s*=\s*`, wordName, quoted},
+		{
+			"a key in quotes and a colon", `{"clientSecret" : «"correcthorse"»}`, quotes + blank + `*` + colon + blank + `*(?:\[\]\w+\{)?`,
+			weakName, assigned,
+		},
+		{
+			"a key and a colon", `10:00 app: client_secret: «correcthorse»`,
+			closers + blank + `*` + colon + blank + `*(?:[|>][+-]?)?` + blank + `*`, weakName, afterColon,
+		},
+		{"a flag", `exec tool --db-password «correcthorse»`, blank + `+`, weakName, flagged},
+		{"a flag in an argument vector", `["--password",«"correcthorse"»]`, quotes + `\s*,?\s*`, weakName, flagged},
+		{"two strings side by side", `("db.password", «"correcthorse"»)`, quotes + `\s*,\s*`, wordName, pair},
+		{"a call", `ds.setPassword(«"correcthorse"»)`, `\(\s*`, wordName, quoted},
+		{"a line that sets it", `ENV DB_PASSWORD «correcthorse»`, `\s+`, wordName, setBefore},
+		{"a line of name and value", `requirepass «correcthorse»`, `\s+`, wordName, wholeLine},
+		{"netrc", `machine h.example login joe password «correcthorse»`, `\s+`, passName, loginBefore},
+		{"a value in quotes", `the password «'correcthorse'» was refused`, blank + `+`, passName, quoted},
+		{"a random value in quotes", `the token «"x9Kq2mZ7w"» was refused`, blank + `+`, wordName, long},
+		{"a sentence", `the password for joe is now «correcthorse»`,
+			`(?:\s+(?:for|of|to|on|at)(?:\s+["'\w.@%-]+){1,4})?\s+(?:is|was|are|equals|has been|will be)(?:\s+(?:now|set to|` +
+				`changed to|reset to|set as))?\s*[:=]?\s*`, wordName, said},
+		{
+			"an order", `password set to «correcthorse»`,
+			`\s+(?:set|changed|reset|rotated|updated|overridden|equal)\s+(?:to|as|with)\s*[:=]?\s*`, wordName, said,
+		},
+		{
+			"a new value", `set DB_PASSWORD to «x9Kq2»`, `\s+(?:to|as|from|with(?: the)? value|has(?: the)? value)\s*[:=]?\s*`, wordName,
+			given,
+		},
+		{
+			"a prompt", `Password for root: «correcthorse»`,
+			`\s+(?:\w+\s+){0,3}(?:for|of|to)\s+(?:the\s+)?[\w@'"%-]+(?:\.[\w@'"%-]+)*(?:\s+\w+){0,2}\s*` +
+				`(?:\([^)]{0,80}\))?\s*(?:is\s*)?[:=]\s*`,
+			wordName, said,
+		},
+		{"a sentence with a colon", `temporary token issued: «x9Kq2mZ7w»`, `\s+(?:[^:=,;".]|\.\S){1,60}[:=]\s+`, wordName, long},
+		{"a random value", `client-secret «x9Kq2mZ7w» refused`, blank + `+(?:value\s+)?`, wordName, word},
+		{"a cell of a table", `| password | «x9Kq2» |`, `\s*\|\s*`, wordName, word},
+		{"a value in brackets", `invalid token (x) [«x9Kq2mZ7w»]`, `\s*(?:\(\w*\)\s*)?[\[(](?:(?:was|is|now):?\s+)?`, wordName, word},
+	}
+}
+
+// maxBetween is the most that may stand between a name and its value.
+const maxBetween = 240
+
+// named finds the values that follow the names of secrets.
+func (t *tables) named(line, lower string, found []span) []span {
+	for _, n := range namesIn(line, lower) {
+		if n.to == len(line) || n.from > 0 && line[n.from-1] == ':' && line[n.to] == ':' {
+			continue // nothing follows, or it is a part of an ARN
+		}
+		for i, f := range t.follows {
+			if n.strength < f.from || !t.between[i].first[line[n.to]] {
+				continue
+			}
+			m := t.between[i].pattern.FindStringIndex(line[n.to:min(len(line), n.to+maxBetween)])
+			if m == nil || n.to+m[1] == len(line) {
+				continue
+			}
+			at := n.to + m[1]
+			v := readAt(line, at, n)
+			if v.references || line[v.from:v.to] == Mask {
+				break
+			}
+			first := line[v.from:v.to]
+			v = wholeRest(line, n, at, v)
+			if secret := line[v.from:v.to]; f.fits(line, n, v, secret, at) && isValue(secret) && !describes(line, n, first) {
+				found = append(found, span{v.from, v.to, "named-secret"})
+				break
+			}
+		}
+	}
+	return found
+}
+
+// readAt reads the value that starts at an offset of a line.
+func readAt(line string, at int, n name) value {
+	v := readValue(line[at:], n.from > 0 && strings.IndexByte("?&;", line[n.from-1]) >= 0)
+	if end := strings.IndexAny(line[at:at+v.to], "])"); end >= 0 && !v.quoted && strings.IndexByte("[(", line[at-1]) >= 0 {
+		v.to = end
+	}
+	v.from, v.to = at+v.from, at+v.to
+	return v
+}
+
+// fits reports whether the text after the name is a value of this form. After a
+// space, a word with a dash is the next flag, and a file name announces no secret.
+func (f follow) fits(line string, n name, v value, secret string, at int) bool {
+	if strings.TrimSpace(line[n.to:at]) == "" {
+		isFlag := !v.quoted && strings.HasPrefix(secret, "-")
+		isFile := n.from > 0 && line[n.from-1] == '/'
+		if isFlag || isFile || line[n.from:n.to] == "sshpass" {
+			return false
+		}
+	}
+	return f.needs == nil || f.needs(line, n, v, secret)
+}
+
+// lineStart matches the text before a name that starts its line.
+var lineStart = regexp.MustCompile(`^[\s#;-]*(?:export\s+)?["']?$`)
+
+// wholeRest extends a value to the end of the line in a settings file, where
+// values may contain spaces.
+func wholeRest(line string, n name, at int, v value) value {
+	if v.quoted || n.strength < wordName || n.from > 64 || !lineStart.MatchString(line[:n.from]) || strings.HasPrefix(line[at:], Mask) {
+		return v
+	}
+	sign := strings.Trim(line[n.to:at], " \t\"'")
+	if sign == "=" || sign == ":" && line[at-1] != ':' && (n.strength == passName || isOneCase(line[n.from:n.to])) {
+		return value{from: at, to: at + len(strings.TrimRight(line[at:], " \t\r"))}
+	}
+	return v
+}
+
+func isOneCase(s string) bool { return s == strings.ToLower(s) || s == strings.ToUpper(s) }
+
+// describes reports whether the value is a property of a secret, as in
+// max_tokens=500, HttpTokens=required or password_file=/run/secrets/db.
+func describes(line string, n name, secret string) bool {
+	switch {
+	case n.plural && n.strength < passName && prose.MatchString(secret), (n.plural || n.qualified) && number.MatchString(secret):
+		return true
+	case strings.HasSuffix(line[n.from:n.to], "PWD"): // the working directory of a shell
+		return strings.HasPrefix(secret, "/")
+	}
+	if isCapital := strings.ToUpper(secret) == secret; isCapital && strings.EqualFold(secret, line[n.from:n.to]) {
+		return true // a placeholder, as in "password":"PASSWORD"
+	}
+	return n.qualified && (fileName.MatchString(secret) || !looksSecret(secret))
+}
+
+func assigned(line string, n name, v value, secret string) bool {
+	if n.strength == weakName {
+		return isLong(secret) || isRandom(secret) && isAuth(line[n.from:n.to], v)
+	}
+	return true
+}
+
+// isAuth reports whether a weak name is the field auth of a Docker configuration
+// or a variable such as REDISCLI_AUTH.
+func isAuth(name string, v value) bool {
+	return v.quoted && name == "auth" || strings.HasSuffix(name, "_AUTH")
+}
+
+func afterColon(line string, n name, v value, secret string) bool {
+	switch {
+	case strings.HasPrefix(line[n.to:], "://"), strings.HasPrefix(secret, ":"):
+		return false
+	case n.plural && !v.quoted:
+		return isRandom(secret)
+	case n.strength >= codeName, n.strength == wordName && (v.quoted || lineStart.MatchString(line[:n.from]) && isOneCase(line[n.from:n.to])):
+		return true
+	case n.strength == weakName:
+		return isLong(secret)
+	}
+	return isRandom(secret)
+}
+
+func flagged(line string, n name, _ value, secret string) bool {
+	isID := line[n.from:n.to] == "--secret-id" // of Secrets Manager, or Vault
+	return n.flag && !strings.HasPrefix(secret, "--") && (n.strength > weakName && !isID || looksSecret(secret))
+}
+
+// openingTag matches the text before the name of an XML element.
+var openingTag = regexp.MustCompile(`(?:<|&lt;|\\+u003c)(?:[\w.-]+:)?$`)
+
+func element(line string, n name, _ value, _ string) bool {
+	return openingTag.MatchString(line[max(0, n.from-48):n.from])
+}
+
+var (
+	settersBefore = regexp.MustCompile(`(?i)(?:^|[\s"'])(?:ENV|ARG|setenv|putenv|SetEnv|set(?:\s+-\w+)*|fastcgi_param|` +
+		`proxy_set_header|uwsgi_param|add_header)\s+["']?$`)
+	loginAndUser = regexp.MustCompile(`(?i)(?:login|user|username|account|default)\s+(\S+)\s+$`)
+)
+
+func setBefore(line string, n name, _ value, secret string) bool {
+	return !isStop(secret) && settersBefore.MatchString(line[max(0, n.from-48):n.from])
+}
+
+func loginBefore(line string, n name, _ value, secret string) bool {
+	m := loginAndUser.FindStringSubmatch(line[max(0, n.from-96):n.from])
+	return m != nil && !isStop(m[1]) && !isStop(secret)
+}
+
+// wholeLine accepts a line that holds only the name and the value.
+func wholeLine(line string, n name, v value, secret string) bool {
+	if !lineStart.MatchString(line[:n.from]) || strings.Trim(line[n.to:], " \t\r;\"'") != strings.Trim(secret, ";\"'") {
+		return false
+	}
+	return n.strength >= codeName && !isStop(secret) || v.quoted || looksSecret(secret)
+}
+
+// stops are words after "the password is" that are not passwords.
+var stops = regexp.MustCompile(`(?i)^(?:not|no|an?|the|in|too|only|already|still|never|now|about|being|to|for|of|from|by|` +
+	`with|and|or|but|if|on|off|ok|null|new|old|valid|invalid|wrong|` +
+	`incorrect|correct|bad|missing|absent|empty|blank|unset|set|weak|strong|short|long|unknown|secret|safe|same|different|` +
+	`optional|mandatory|going|there|here|out|up|as|` +
+	`available|unavailable|your|this|that|it|managed|default|\w+(?:ed|ing|able|ible|ent|ory))$`)
+
+func isStop(s string) bool { return stops.MatchString(strings.Trim(s, `.,;:!?)"'`)) }
+
+// given rejects words that say where a secret comes from or goes to.
+func given(line string, n name, v value, secret string) bool {
+	isCode := strings.ContainsAny(line[n.from:n.to], "_-.")
+	isCode = isCode && n.strength >= codeName && isRandom(secret) && strings.ContainsAny(secret, "0123456789")
+	return !isStop(secret) && (v.quoted || looksSecret(secret) || isCode)
+}
+
+func said(_ string, n name, v value, secret string) bool {
+	switch {
+	case isStop(secret), strings.HasPrefix(secret, "//"), n.strength < passName && strings.Contains(secret, " "):
+		return false
+	case v.quoted, n.strength == passName, isRandom(secret):
+		return true
+	}
+	return false
+}

@@ -1,0 +1,340 @@
+package redact
+
+import (
+	"regexp"
+	"strings"
+)
+
+// A form is a way to write a secret without the name of a secret before it. To
+// support another one, add a row; a test masks each example.
+type form struct {
+	rule    string // ID of a Rule
+	what    string
+	example string // « and » enclose the secret
+	hints   string // lower case, ~ means a space; a line without any of them is skipped
+	pattern string // the first group is the secret
+	needs   func(secret string) bool
+}
+
+const (
+	argument   = `(?:\s+|` + quotes + `\s*,?\s*` + quotes + `|,)` // between two arguments, also in a JSON array
+	stringText = `(?:\\*"[^"]*"|'[^']*')`
+	bare       = `[^\s"'` + "`" + `\\<>]`
+	at         = `@(?:[^s]|s[^h]|sh[^a]|sha[^2]|$)` // but not the @sha256: of an image
+	queryKey   = `(?:x-(?:amz|goog|oss|ms)-(?:signature|security-token|credential)|access_?token|id_?token|refresh_?token|` +
+		`auth_?token|token|sig|signature|` +
+		`api_?key|apikey|auth|client_?secret|password|passwd|pass|pwd|secret|assertion|samlresponse|ticket|jwt|hmac|otp|` +
+		`awsaccesskeyid|subscription-key)`
+)
+
+var forms = []form{
+	{
+		"private-key", "a private key in PEM", `-----BEGIN RSA PRIVATE KEY-----\nMIIE`, "-----begin",
+		`(?i)(-----BEGIN[A-Z0-9 ]*PRIVATE KEY.*?(?:-----END[A-Z0-9 ]*-----|$))`, nil,
+	},
+	{
+		"private-key", "a private key in the form of SSH2", `---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----`, "---- begin",
+		`(---- BEGIN SSH2[A-Z ]*PRIVATE KEY ----.*)`, nil,
+	},
+	{
+		"private-key", "the checksum of PuTTY's private key", `Private-MAC: «0123456789abcdef0123456789abcdef01234567»`, "private-",
+		`(?i)Private-(?:MAC|Hash):\s*(\w+)`, nil,
+	},
+	{
+		"private-key", "the private part of a JSON web key", `{"kty":"EC","d":"«x9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7w»"}`, `kty`,
+		`"(?:d|p|q|dp|dq|qi|k)\\*"\s*:\s*\\*"([\w-]{20,})`, nil,
+	},
+
+	{
+		"url-credentials", "user and password in a URL", `postgres://«joe:x9/K@q2»@db.example:5432/app`, "://",
+		`://([^\s"'<>` + "`" + `]*)` + at, isUserInfo,
+	},
+	{
+		"url-credentials", "user and password in a URL whose signs are escaped", `postgres%3A%2F%2F«joe%3Ax9Kq2»%40db.example`, "%40",
+		`(?i)(?::|%3A)(?://|%2F%2F)([^\s"'<>/&?]*(?::|%3A)[^\s"'<>/&?]*)%40`, nil,
+	},
+	{
+		"url-credentials", "user and password before a host", `HTTPS_PROXY is «joe:x9Kq2»@proxy.example:3128`, "@",
+		`(?:^|[\s"'=(])([^\s"'/@:=,({\[]+:[^\s"'@/][^\s"'@]*)` + at, isNoJDBC,
+	},
+	{
+		"url-credentials", "user and password of a DSN", `«root:x9/Kq2»@tcp(db.example:3306)/app`, "@tcp( @unix(",
+		`([^\s"'=]+:[^\s"']+)@(?:tcp|unix)\(`, nil,
+	},
+	{
+		"url-credentials", "user and password of Oracle", `jdbc:oracle:thin:scott/«tiger»@//db.example/x`,
+		"oracle sqlplus expdp impdp sqlldr rman",
+		`(?i)(?:jdbc:oracle:\w+:|\b(?:sqlplus|expdp|impdp|sqlldr|rman)\s(?:-\w+\s)*)[\w.$#-]+/(\\*"[^"]*"|[^\s@]+)@`, nil,
+	},
+	{
+		"url-credentials", "a secret in a query string", `GET /v1?a=1&access_token=«x9Kq2»&b=2`,
+		"token sig api auth secret pass pwd assertion ticket jwt hmac otp awsaccess subscription x-",
+		`(?i)(?:[?&;]|\\u0026|%26|%3f|&amp;)` + queryKey + `(?:=|%3D)([^&\s"'<>#;\\]+)`, isValue,
+	},
+	{
+		"url-credentials", "a random code or key in a query string", `GET /callback?code=«x9Kq2mZ7w»&state=1`,
+		"code= key= state= session sid=", `(?i)[?&](?:code|key|state|session(?:_?id)?|sid)=([^&\s"'<>#;\\]{8,})`, looksSecret,
+	},
+
+	{
+		"http-header", "the value of a header", `Authorization: «Bearer x9Kq2mZ7w»`, "authorization cookie auth",
+		`(?i)(?:\bauthorization|cookie|x-registry-auth)(?:` + quotes + `|\])*\s*(?:[:=]|,\s*` + quotes + `)\s*[\[({]*(?:` +
+			quotes + `)?([^"'\\\s&][^"'\\]*)`,
+		isHeader,
+	},
+	{
+		"http-header", "a scheme and its credentials", `sent Bearer «x9Kq2mZ7w»`, "bearer basic negotiate apikey aws4",
+		`(?i)\b(?:bearer|basic|negotiate|apikey|aws4-hmac-sha256)(?:\s+|%20|\+)(?:token\s+)?([A-Za-z0-9+/_.~=-]{8,})`, isRandom,
+	},
+
+	{
+		"command-line", "user and password of a flag", `curl -u joe:«x9Kq2» https://api.example`,
+		`-u~ -u" -u' -u, -u= --user --proxy-user creds ~-a~ "-a --auth '-a credential`,
+		`(?:^|[\s"'\[,])(?:-u|-U|--user|--proxy-user|--auth|--(?:src-|dest-)?creds|--credential)(?:` + argument + `|=)` +
+			`?["']?[^\s:"'/=]+:(` + bare + `+)`, isPassword,
+	},
+	{"command-line", "a secret that is piped into a command", `echo «x9Kq2» | docker login --password-stdin`,
+		"stdin passwd sudo --with-token login secret cryptsetup gpg --passphrase-fd kinit vault",
+		`\b(?:echo|yes|printf|print|cat\s*<<<|Write-Output)\s+(?:-\w+\s+)*(?:\\*["']%s(?:\\n)?\\*["']\s+)?(\\*"[^"|]*"|` +
+			`'[^'|]*'|[^\s|]+)\s*\|[^;]*?(?:-stdin|--stdin|passwd|sudo\s+(?:-\w+\s+)*-S|--with-token|\blogin\b|secrets?\s+` +
+			`(?:create|set|put)|cryptsetup|gpg|--passphrase-fd|kinit|vault\b)`, isValue},
+	{
+		"command-line", "a secret in a here-string", `docker login --password-stdin <<< «x9Kq2»`, "<<<",
+		`(?:stdin|passwd|login|secret create|sudo -S|with-token|kinit|cryptsetup)[^|;]*<<<\s*(\S+)`, isValue,
+	},
+	{"command-line", "a password of OpenSSL", `openssl rsa -passin pass:«x9Kq2»`, "pass:", `\bpass:([^\s"'\\]+)`, isPassword},
+	{
+		"command-line", "a secure string of PowerShell", `ConvertTo-SecureString «"x9Kq2"» -AsPlainText`, "securestring",
+		`(?i)ConvertTo-SecureString\s+(?:-String\s+)?(\\*"[^"]*"|'[^']*'|\S+)`, isValue,
+	},
+	{
+		"command-line", "the password of a switch that begins with a slash", `net use /user:joe /p:«x9Kq2»`, "/p: /pass",
+		`(?i)\s/(?:p|pass|password|pw|pwd):(\S+)`, isValue,
+	},
+
+	{
+		"named-secret", "users and passwords for chpasswd", `chpasswd: {list: "«root:x9Kq2»\n«joe:y8Lr3»"}`, "chpasswd",
+		`(?:chpasswd\b.*?["'\s]|\\n)([a-z_][\w-]*:[^\s"'\\|,}]+)`, nil,
+	},
+	{
+		"named-secret", "a secret that a subshell prints", `TOKEN=$(echo «x9Kq2» | base64)`, "$(echo $(printf",
+		`(?i)(?:pass|pwd|secret|token|key|cred|auth)\w*["']?\s*=\s*["']?\$\(\s*(?:echo|printf)\s+(?:-\w+\s+)*` +
+			`(` + stringText + `|[^\s|)]+)`, isValue,
+	},
+	{
+		"named-secret", "a password in SQL", `CREATE USER joe IDENTIFIED BY «'x9Kq2'»`, "identified",
+		`(?i)\bidentified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+)?(\\*"[^"]*"|\\*'[^']*'|[^\s;]+)`, isValue,
+	},
+	{
+		"named-secret", "a password of Redis", `AUTH «x9Kq2»`, "auth", `(?:^|["'>]\s*|HELLO\s+\d\s+)AUTH\s+(?:[\w.-]+\s+)?(\S+)\s*$`,
+		isNoMechanism,
+	},
+	{
+		"named-secret", "a file of PostgreSQL's passwords", `db.example:5432:app:joe:«x9Kq2»`, ":5432: :5433: :6432: :*:",
+		`^(?:[A-Za-z][\w.-]*|\*|(?:\d+\.){3}\d+):(?:\d{2,5}|\*):[\w.*-]+:[\w.*-]+:(\S+)\s*$`, isValue,
+	},
+	{
+		"named-secret", "a cookie of Erlang", `rabbitmq -setcookie «XKQMZWABC»`, "setcookie erlang",
+		`(?i)(?:-setcookie\s+|erlang[\s_-]?cookie\s*[:=]\s*)(\S+)`, isValue,
+	},
+	{
+		"named-secret", "an element of XML named by its attribute", `<entry key="db.password">«x9Kq2»</entry>`,
+		"pass secret token credential key",
+		`(?i)<\w+[^<>]*\s(?:name|key)=\\*["'][\w.:-]*(?:pass(?:word|wd|phrase)?|secret|token|credentials?|(?:api|` +
+			`access|secret|private)[._-]?key)\\*["'][^<>]*>\s*(?:<\w*value>\s*)?([^<\s][^<]*)`,
+		isValue,
+	},
+	{
+		"named-secret", "a name and its value in elements of XML", `<name>DB_PASSWORD</name><value>«x9Kq2»</value>`, "</",
+		`(?i)<(?:\w+:)?(?:[\w-]*name|key)>\s*[\w.:-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|` +
+			`credentials?|(?:api|access|private)[._-]?key)[\w.:-]*\s*</[\w:-]+>\s*<(?:\w+:)?[\w-]*value>([^<]+)`,
+		isValue,
+	},
+
+	{
+		"named-secret", "a password in the access list of Redis", `user default on >«x9Kq2» ~* +@all`, "user",
+		`(?i)\buser\s+\S+\s+(?:\S+\s+)*?(?:on|off|reset\w*)\s+(?:\S+\s+)*?[>#]([^\s>]+)`, isValue,
+	},
+	{"named-secret", "a password for a hash", `crypt(«'x9Kq2'», gen_salt('bf'))`, "crypt(", `\bcrypt\(\s*('[^']*')`, isValue},
+	{
+		"named-secret", "user and password of a constructor", `new BasicAuth("joe", «"x9Kq2"»)`, "auth credential password",
+		`(?i)\b\w*(?:auth|authentication|credentials?|UsernamePassword\w*)\s*[=(:]\s*[\[(]?\s*` + stringText + `\s*,\s*(` +
+			stringText + `)`,
+		isValue,
+	},
+	{
+		"named-secret", "user and password of a setting", `basic_auth: joe:«x9Kq2»`, "auth credential",
+		`(?i)\b\w*(?:auth|credentials?)["']?\s*(?:are|is|:|=)\s*["'(]*[\w.@-]+\s*[:/]\s*([^\s"',})/]+)`, isPair,
+	},
+	{
+		"named-secret", "a one-time code", `otp: «482193»`, "pin otp mfa 2fa one-time verification",
+		`(?i)\b(?:pin|t?otp|mfa|2fa|one-time|verification)(?:[ _-]?(?:code|token|pin))?(?:` + quotes +
+			`)*\s*(?:is|[:=])\s*(?:` + quotes + `)?([0-9]{4,8})\b`,
+		nil,
+	},
+	{
+		"named-secret", "a secret of a network device", `snmp-server community «x9Kq2» RO`, "community enable secret password key",
+		`(?i)\b(?:snmp-server community|r[ow]community6?|enable (?:secret|password)|(?:secret|password|key) ` +
+			`[05789])\s+(?:[05789]\s+)?(\S+)`,
+		isValue,
+	},
+	{
+		"named-secret", "a secret key beside the id of an access key", `«AKIAIOSFODNN7EXAMPLE»:«x9Kq2mZ7wx9Kq2mZ7w»`, "akia asia",
+		`(?:AKIA|ASIA)[A-Z0-9]{12,}\\*["']?[\s:,/|;=]+\\*["']?([A-Za-z0-9/+=]{16,})`, isRandom,
+	},
+	{
+		"named-secret", "a link that signs its reader in", `GET /reset-password/«x9Kq2mZ7wx9Kq2»`,
+		"/reset /verify /confirm /invite /magic /activate /login/",
+		`(?i)/(?:reset|verify|confirm|invite|magic|activate|login)[\w-]*/([^/\s?&"'<>]{12,})`, looksSecret,
+	},
+	{"command-line", "a line that Expect types", `send "«x9Kq2»\r"`, "send", `\bsend\s+(?:--\s+)?\\*"([^"\s\\]+)\\+r`, isRandom},
+
+	{
+		"named-secret", "a secure string of Parameter Store", `{"Name":"/prod/x","Type":"SecureString","Value":«"x9Kq2"»}`,
+		"securestring put-parameter",
+		`(?i)(?:SecureString|put-parameter)\b[^{}|;]*?\bvalue\\*["']?\s*[:=\s]\s*(` + stringText + `|[^\s,}]+)`, isValue,
+	},
+	{
+		"named-secret", "a change of password", `changed password from «x9Kq2 to y8Lr3»`, "password passwd",
+		`(?i)\bpassw\w+\s+(?:\w+\s+)?(?:changed\s+)?from\s+(\S+\s+to\s+\S+)`, isChange,
+	},
+	{
+		"http-header", "a parameter of Digest, OAuth or Hawk", `Digest username="joe", response="«x9Kq2mZ7w»"`, "digest oauth hawk",
+		`(?i)\b(?:response|cnonce|oauth_signature|oauth_token|mac)=\\*"([^"\\]{8,})`, nil,
+	},
+	{"command-line", "the password of a scheduled task", `schtasks /create /ru joe /rp «x9Kq2»`, "/rp", `(?i)\s/rp\s+(\S+)`, isValue},
+
+	{
+		"signature", "the signature of a request", `&x=1 sig=«x9Kq2mZ7wx9Kq2mZ7w%3D»`, "sig", `(?i)\bsig(?:nature)?=([\w%+/-]{16,}=*)`,
+		nil,
+	},
+	{
+		"aws-access-key", "an AWS access key id", `using «AKIAIOSFODNN7EXAMPLE» now`, "akia asia abia acca",
+		`(?:^|[^A-Za-z0-9])((?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16,})\b`, nil,
+	},
+	{
+		"vendor-token", "Discord", `bot «MTx9Kq2mZ7wx9Kq2mZ7wx9Kq.x9Kq2m.x9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7w»`, "discord bot token",
+		`\b([MNO][A-Za-z\d]{23,25}\.[\w-]{6}\.[\w-]{27,})`, nil,
+	},
+	{
+		"vendor-token", "Telegram", `bot «123456789:AAx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7»`, ":aa",
+		`(?:\bbot|\b)([0-9]{8,10}:AA[\w-]{33,})`, nil,
+	},
+	{
+		"vendor-token", "Mailchimp", `key «0123456789abcdef0123456789abcdef-us12»`, "-us1 -us2 -us3 -us4 -us5 -us6 -us7 -us8 -us9",
+		`\b([0-9a-f]{32}-us[0-9]{1,2})\b`, nil,
+	},
+	{
+		"vendor-token", "Azure", `using «x9K8Q~x9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx»`, "8q 7q", `(?:^|[^\w])(\w{3}[78]Q~[\w~.-]{30,})`,
+		nil,
+	},
+	{
+		"vendor-token", "Terraform Cloud", `using «x9Kq2mZ7wx9Kq2.atlasv1.x9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7w»`, ".atlasv1.",
+		`\b(\w{14}\.atlasv1\.[\w-]{40,})`, nil,
+	},
+	{"vendor-token", "SendGrid", `using «SG.x9Kq2mZ7wx9Kq2mZ7w.x9Kq2mZ7wx9Kq2mZ7w»`, "sg.", `\b(SG\.[\w-]{16,}\.[\w-]{16,})`, nil},
+	{
+		"vendor-token", "AWS session", `using «IQoJb3JpZ2luX2Vjx9Kq2mZ7wx9Kq2mZ7w»`, "iqojb3jpz2lu gozxivyxdz",
+		`((?:IQoJb3JpZ2lu|F[wQ]oGZXIvYXdz)[\w/+%=-]{16,})`, nil,
+	},
+	{
+		"vendor-token", "a webhook", `https://hooks.slack.com/services/«T0/B0/x9Kq2»`,
+		"hooks.slack.com discord webhook.office logic.azure",
+		`(?i)(?:hooks\.slack\.com/(?:services|workflows|triggers)|discord(?:app)?\.com/api/webhooks|` +
+			`webhook\.office\.com/webhookb2)/([\w/@.-]+)`,
+		nil,
+	},
+	{
+		"jwt", "a JSON web token, or other JSON in base64", `cookie is «eyJhbGciOiJIUzI1NiJ9.eyJzdWI»`, "eyj",
+		`(?:^|[^A-Za-z0-9])(eyJ[\w+/=.-]{16,})`, nil,
+	},
+
+	{
+		"password-hash", "the hash of a password", `root:«$6$x9Kq2mZ7w$x9Kq2mZ7wx9Kq2mZ7w»:19000`,
+		"$1$ $2 $5$ $6$ $7$ $y$ $gy$ $apr1$ $sha1$ $md5$ $argon2 $scrypt$ $pbkdf2",
+		`(\$(?:1|2[abxy]?|5|6|7|y|gy|apr1|sha1|md5|argon2(?:id?|d)|scrypt|pbkdf2[\w-]*)\$[\w./$=,+-]{8,})`, nil,
+	},
+	{
+		"password-hash", "a hash that names its scheme", `joe:«{SSHA}x9Kq2mZ7wx9Kq2mZ7w»`, "{s {c {m",
+		`(?i)(\{(?:S?SHA(?:256|384|512)?|S?MD5|CRYPT|PBKDF2[\w-]*)\}[\w./$=+-]{8,})`, nil,
+	},
+	{
+		"password-hash", "a hash of Django, PostgreSQL or GRUB", `«pbkdf2_sha256$260000$x9Kq2mZ7w$x9Kq2mZ7w»`,
+		"pbkdf2 scram-sha bcrypt_sha argon2",
+		`(?i)((?:pbkdf2_\w+|bcrypt_sha256|argon2|scram-sha-256)\$[\w./$=,:+-]{16,}|grub\.pbkdf2\.[\w.]{16,})`, nil,
+	},
+	{
+		"password-hash", "a hash of MySQL", `AS «*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19»`,
+		"*0 *1 *2 *3 *4 *5 *6 *7 *8 *9 *a *b *c *d *e *f", `(?:^|[^\w*])(\*[0-9A-F]{40})\b`, nil,
+	},
+	{"password-hash", "a DES hash of htpasswd", `joe:«rqXexS6ZhobKA»`, "", `^[A-Za-z][\w.-]*:([./0-9A-Za-z]{13})\s*$`, isMixed},
+}
+
+// formed finds secrets written in one of the forms.
+func (t *tables) formed(line string, has []bool, found []span) []span {
+	for i, f := range forms {
+		if len(t.forms[i].hints) == 0 || t.forms[i].any(has) {
+			found = findAll(t.forms[i].pattern, line, f.rule, f.needs, found)
+		}
+	}
+	return found
+}
+
+// findAll finds all matches. The search continues right after each secret, because
+// the character that ends one may also precede the next.
+func findAll(p *regexp.Regexp, line, rule string, needs func(string) bool, found []span) []span {
+	for from := 0; from < len(line); {
+		m := p.FindStringSubmatchIndex(line[from:])
+		if m == nil || m[3] <= 0 {
+			return found
+		}
+		v := value{from: m[2], to: m[3]}
+		if inner := readValue(line[from+m[2]:from+m[3]], false); inner.quoted {
+			v = value{from: m[2] + inner.from, to: m[2] + inner.to}
+		}
+		if needs == nil || needs(line[from+v.from:from+v.to]) {
+			found = append(found, span{from + v.from, from + v.to, rule})
+		}
+		from += m[3]
+	}
+	return found
+}
+
+// isUserInfo rejects a URL path that contains an "@".
+func isUserInfo(s string) bool {
+	host, _, path := strings.Cut(s, "/")
+	return !path || strings.Contains(host, "@") || strings.Contains(host, ":") && !hostAndPort.MatchString(host)
+}
+
+// isNoMechanism rejects the name of an authentication mechanism.
+func isNoMechanism(s string) bool {
+	return isValue(s) && s != "PLAIN" && s != "LOGIN" && s != "NONE" && !strings.HasPrefix(s, "CRAM-") && !strings.HasPrefix(s, "SCRAM-")
+}
+
+// isChange accepts an old and a new password, not prose.
+func isChange(s string) bool {
+	old, after, _ := strings.Cut(s, " to ")
+	return isRandom(strings.TrimSpace(old)) && isRandom(strings.TrimSpace(after)) && !identifier.MatchString(old)
+}
+
+// isPair accepts a password after a user name, not a port or the rest of a URL.
+func isPair(s string) bool { return isPassword(s) && isRandom(s) }
+
+// isNoJDBC leaves JDBC URLs of Oracle to the form that handles them.
+func isNoJDBC(s string) bool { return !strings.HasPrefix(s, "jdbc:") }
+
+var hostAndPort = regexp.MustCompile(`^(?:[\w.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}$`)
+
+// isHeader rejects a sentence about a header.
+func isHeader(s string) bool {
+	first, rest, _ := strings.Cut(s, " ")
+	return isValue(s) && !variable.MatchString(rest) && (strings.ContainsAny(first, "=;") || isRandom(first) || isRandom(rest) && rest != "")
+}
+
+var ids = regexp.MustCompile(`^[0-9]{1,6}$`)
+
+// isPassword rejects the rest of a URL, as in "-u https://...", and a numeric
+// group, as in "-u 1000:1000".
+func isPassword(s string) bool {
+	return isValue(s) && !strings.HasPrefix(s, "//") && !ids.MatchString(s)
+}

@@ -1,0 +1,53 @@
+package redact
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var marked = regexp.MustCompile(`«[^»]*»`)
+
+// assertExample masks an example, in which the secret stands between « and »:
+// just that is masked, and with whatever the line stands in.
+func assertExample(t *testing.T, example string) {
+	t.Helper()
+	line := strings.NewReplacer("«", "", "»", "").Replace(example)
+	want := marked.ReplaceAllStringFunc(example, func(secret string) string {
+		quote := strings.Trim(secret, "«»")[:1]
+		if strings.Contains(`"'`, quote) && strings.HasSuffix(secret, quote+"»") {
+			return quote + Mask + quote
+		}
+		return Mask
+	})
+	if want == example { // all of it
+		want = Mask
+	}
+	if got := Log(line); got != want {
+		t.Errorf("%s\nbecame %s\nwant   %s", line, got, want)
+	}
+}
+
+func TestEachFormMasksItsExample(t *testing.T) {
+	for _, f := range follows() {
+		assertExample(t, f.example)
+	}
+	for _, f := range forms {
+		assertExample(t, f.example)
+	}
+	for _, c := range commands {
+		assertExample(t, c.example)
+	}
+}
+
+func TestEachFormHasARule(t *testing.T) {
+	known := map[string]bool{}
+	for _, r := range Rules() {
+		known[r.ID] = true
+	}
+	for _, f := range forms {
+		if !known[f.rule] || f.what == "" || f.hints != strings.ToLower(f.hints) {
+			t.Errorf("%+v", f)
+		}
+	}
+}

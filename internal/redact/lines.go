@@ -1,0 +1,224 @@
+package redact
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// lines is the state of a Filter between two lines.
+type lines struct {
+	inside state
+	hidden int // number of lines in this state
+	indent int // indentation of the line that started it
+	left   int // maximum number of lines
+}
+
+// state says what the next line may continue.
+type state int
+
+const (
+	nothing   state = iota
+	inPEM           // until its END
+	inPuTTY         // for the announced number of lines
+	inBlock         // while YAML lines are indented more
+	inBase64        // while lines hold only base64
+	inValue         // the last line ended with a backslash
+	inField         // the value field after "name": "DB_PASSWORD"
+	inOperand       // the argument after a line that ended with a flag
+	inPrompt        // the answer to a line that ended with a colon
+)
+
+// maxPEM is the maximum number of lines of a private key. A 16384-bit key has 200.
+const maxPEM = 300
+
+var (
+	pemBegin    = regexp.MustCompile(`(?i)-----BEGIN[A-Z0-9 ]*PRIVATE KEY|---- BEGIN SSH2[A-Z ]*PRIVATE KEY`)
+	pemEnd      = regexp.MustCompile(`(?i)-----END[A-Z0-9 ]*-----|---- END SSH2[A-Z ]*----`)
+	putty       = regexp.MustCompile(`(?i)\bPrivate-Lines:\s*([0-9]{1,3})\b`)
+	blockScalar = regexp.MustCompile(`^([\s#]*)[\s-]*["']?([\w.-]+)["']?\s*:\s*[|>][+-]?[0-9]?[+-]?\s*$`)
+	base64Rest  = regexp.MustCompile(`^\s*[A-Za-z0-9+/]+={0,2}\s*$|\s[A-Za-z0-9+/]+={1,2}\s*$`)
+	loneFlag    = regexp.MustCompile(`(?:^|[\s"'\[,])(--?[A-Za-z][\w-]+)["']?\s*[,\\` + "`" + `]?\s*$`)
+	nameField   = regexp.MustCompile(`(?i)(?:^|[\s{,\[-])["']?\w*(?:name|key)["']?\s*[:=]\s*["']?([\w./-]+)["']?\s*,?\s*$|<` +
+		`(?:\w+:)?[\w-]*(?:name|key)>\s*([\w./-]+)\s*</[\w:-]+>\s*$`)
+	valueField = regexp.MustCompile(`(?i)^[\s{\[-]*["']?\w*value["']?\s*[:=]\s*["']?([^\s"'][^"']*?)["']?\s*,?\s*\}?\s*$|<` +
+		`(?:\w+:)?[\w-]*value>\s*([^<]*[^<\s])`)
+	fieldsEnd = regexp.MustCompile(`}|^\s*- |valueFrom`) // of an object
+	openTag   = regexp.MustCompile(`<([\w:.-]+)[^<>]*>\s*$`)
+	oneWord   = regexp.MustCompile(`^[\s\[]*(?:- )?\s*["']?(\S+?|[^"']*)["']?[\s,\]]*\\?\s*$`)
+	firstWord = regexp.MustCompile(`^\s*["']?([^\s"']+)`)
+)
+
+// continued finds the secret in a line that continues an earlier line. It returns
+// nil if the line does not, and an empty slice if the state only waits.
+func (f *Filter) continued(line string) []span {
+	f.hidden++
+	whole := func(rule string) []span { return []span{{0, len(line), rule}} }
+	switch f.inside {
+	case inPEM:
+		if pemEnd.MatchString(line) || f.hidden >= maxPEM {
+			f.inside = nothing
+		}
+		return whole("private-key")
+	case inPuTTY:
+		if f.hidden >= f.left {
+			f.inside = nothing
+		}
+		return whole("private-key")
+	case inBlock:
+		if trimmed := strings.TrimLeft(line, " \t#"); trimmed == "" || len(line)-len(trimmed) > f.indent {
+			return whole("named-secret")
+		}
+	case inBase64:
+		if base64Rest.MatchString(line) {
+			return whole("base64")
+		}
+	case inValue:
+		if !strings.HasSuffix(line, `\`) {
+			f.inside = nothing
+		}
+		return whole("named-secret")
+	case inField, inOperand, inPrompt:
+		return f.single(line)
+	}
+	f.inside = nothing
+	return nil
+}
+
+// single finds the value that an earlier line announced.
+func (f *Filter) single(line string) []span {
+	var m []int
+	switch f.inside {
+	case inField:
+		if m = valueField.FindStringSubmatchIndex(line); m == nil && f.hidden < f.left && !fieldsEnd.MatchString(line) {
+			return []span{}
+		}
+	case inOperand:
+		if m = oneWord.FindStringSubmatchIndex(line); f.left == 0 {
+			m = firstWord.FindStringSubmatchIndex(line) // of a shell's line that goes on
+		}
+	default:
+		if strings.TrimSpace(line) == "" && f.hidden < f.left {
+			return []span{}
+		}
+		if m = oneWord.FindStringSubmatchIndex(line); m != nil && !f.answers(line, line[m[2]:m[3]]) {
+			m = nil
+		}
+	}
+	f.inside = nothing
+	return firstGroup(line, m)
+}
+
+// firstGroup returns the first group of a match that took part, if it is a secret.
+func firstGroup(line string, m []int) []span {
+	if m == nil {
+		return nil
+	}
+	from, to := m[2], m[3]
+	if from < 0 {
+		from, to = m[4], m[5]
+	}
+	if text := line[from:to]; !isValue(text) || strings.HasPrefix(text, "-") || strings.Contains(text, Mask) {
+		return nil
+	}
+	return []span{{from, to, "named-secret"}}
+}
+
+// answers reports whether a single word answers the prompt before it.
+func (f *Filter) answers(line, word string) bool {
+	indented := len(line)-len(strings.TrimLeft(line, " \t")) > f.indent
+	return word != "" && !strings.ContainsAny(word, " \t") && !strings.HasSuffix(word, ":") && (looksSecret(word) || indented && f.left > 1)
+}
+
+// begin notes what a line starts and does not end.
+func (f *Filter) begin(line string) {
+	f.hidden, f.left = 0, 0
+	f.indent = len(line) - len(strings.TrimLeft(line, " \t#"))
+	if at := pemBegin.FindAllStringIndex(line, -1); at != nil && !pemEnd.MatchString(line[at[len(at)-1][1]:]) {
+		f.inside = inPEM
+	} else if m := putty.FindStringSubmatch(line); m != nil {
+		f.left, _ = strconv.Atoi(m[1])
+		f.inside = inPuTTY
+	} else if indent, isBlock := secretBlock(line); isBlock {
+		f.inside, f.indent = inBlock, indent
+	} else if len(line) >= 56 && ofBase64(line[len(line)-1]) && isMixed(lastRun(line)) {
+		f.inside = inBase64
+	}
+}
+
+// secretBlock reports whether a line starts a YAML block scalar that holds a
+// secret, and the indentation of the line.
+func secretBlock(line string) (indent int, is bool) {
+	if name := strings.TrimSpace(line); name == "chpasswd:" { // users and passwords, in cloud-init
+		return strings.Index(line, name), true
+	}
+	m := blockScalar.FindStringSubmatch(line[:min(len(line), 256)]) // no name is longer
+	if m == nil || strengthOf(m[2]) < wordName && !strings.HasSuffix(m[2], "auth") {
+		return 0, false
+	}
+	return len(m[1]), true
+}
+
+// announce notes that a line ends with the name of a secret whose value is on one
+// of the next lines.
+func (f *Filter) announce(line string) {
+	end := line[max(0, len(line)-256):]
+	trimmed := strings.TrimRight(end, " \t\r")
+	if f.inside != nothing || trimmed == "" || !containsAny(strings.ToLower(end), stems) {
+		return
+	}
+	if m := nameField.FindStringSubmatch(end); m != nil && strengthOf(m[1]+m[2]) >= wordName {
+		f.inside, f.left = inField, 3
+	} else if m := loneFlag.FindStringSubmatch(end); m != nil && strengthOf(m[1]) >= wordName {
+		f.inside, f.left = inOperand, 1
+		if strings.HasSuffix(trimmed, `\`) {
+			f.left = 0
+		}
+	} else if s := asks(trimmed); s >= wordName {
+		f.inside, f.left = inPrompt, 1
+		if s >= codeName {
+			f.left = 2
+		}
+	}
+}
+
+// asks returns the strongest name in a line that ends with a colon, an equals sign
+// or a tag.
+func asks(line string) strength {
+	switch line[len(line)-1] {
+	case '>':
+		if m := openTag.FindStringSubmatch(line); m != nil {
+			return strengthOf(m[1])
+		}
+	case ':', '=':
+		var best strength
+		for _, n := range namesIn(line, asciiLower(line)) {
+			if !n.qualified {
+				best = max(best, n.strength)
+			}
+		}
+		return best
+	}
+	return noName
+}
+
+// namedBelow reports whether a line holds the value of a name on the next line.
+func namedBelow(line, next string) bool {
+	if next == "" || !valueField.MatchString(line) {
+		return false
+	}
+	m := nameField.FindStringSubmatch(next)
+	return m != nil && strengthOf(m[1]+m[2]) >= wordName
+}
+
+// fieldIn finds the value in such a line.
+func fieldIn(line string) []span { return firstGroup(line, valueField.FindStringSubmatchIndex(line)) }
+
+// lastRun returns the base64 at the end of a line if it is as long as a line of a key.
+func lastRun(line string) string {
+	run := line[strings.LastIndexFunc(line, func(c rune) bool { return c >= 0x80 || !ofBase64(byte(c)) })+1:]
+	if len(run) < 56 {
+		return ""
+	}
+	return run
+}

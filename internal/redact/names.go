@@ -1,0 +1,167 @@
+package redact
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// strength says how likely a name announces a secret.
+type strength int
+
+const (
+	noName   strength = iota
+	weakName          // key, auth, cookie: the value must look random
+	wordName          // token, secret: also used in prose
+	codeName          // client_secret, accessToken: an identifier, never prose
+	passName          // password and its kin
+)
+
+// name is an identifier in a line that announces a secret.
+type name struct {
+	strength
+	from, to  int
+	flag      bool // starts with a dash, as in --password
+	plural    bool // tokens: a number after it is a count
+	qualified bool // password_file, token_ttl: a property of a secret
+}
+
+// maxName limits how much of the end of an identifier is read.
+const maxName = 96
+
+func inName(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-' || c == '.'
+}
+
+// namesIn finds the names of secrets in a line.
+func namesIn(line, lower string) []name {
+	var found []name
+	blank := -2 // where the last identifier ended, if it was a kind of key
+	for at := 0; at < len(line); at++ {
+		if !inName(line[at]) {
+			continue
+		}
+		at += escapeAt(line, at)
+		from := at
+		for at < len(line) && inName(line[at]) {
+			at++
+		}
+		to := from + len(strings.TrimRight(line[from:at], ".-"))
+		n := nameOf(line, lower, from, to)
+		if n.strength == weakName && blank == from-1 && strings.HasPrefix(lower[from:to], "key") {
+			n.strength = wordName // "api key"
+		}
+		if blank = -2; at < len(line) && line[at] == ' ' && slices.Contains(keyKinds, lower[from:to]) {
+			blank = at
+		}
+		if n.strength > noName {
+			found = append(found, n)
+		}
+	}
+	return found
+}
+
+// escapeAt returns the length of the escape after a backslash before line[at], such
+// as the n of a line end. It is not part of a name.
+func escapeAt(line string, at int) int {
+	switch {
+	case at == 0 || line[at-1] != '\\':
+	case line[at] == 'u' && at+5 < len(line):
+		return 5
+	case line[at] == 'x' && at+3 < len(line):
+		return 3
+	case strings.IndexByte("nrt", line[at]) >= 0:
+		return 1
+	}
+	return 0
+}
+
+func containsAny(text string, any []string) bool {
+	return slices.ContainsFunc(any, func(s string) bool { return strings.Contains(text, s) })
+}
+
+// nameOf classifies the identifier at line[from:to].
+func nameOf(line, lower string, from, to int) name {
+	n := name{from: from, to: to}
+	from = max(from, to-maxName)
+	if to-from < 2 || !containsAny(lower[from:to], stems) {
+		return n
+	}
+	n.flag = line[n.from] == '-' && (n.from == 0 || strings.IndexByte(" \t\"'`=([,\\", line[n.from-1]) >= 0)
+	n.strength, n.plural, n.qualified = judge(words(line[from:to]))
+	if lower[from:to] == "_auth" || strings.HasSuffix(lower[from:to], "__auth") { // of npm
+		n.strength = codeName
+	}
+	return n
+}
+
+// strengthOf classifies a whole text, such as a key in JSON.
+func strengthOf(text string) strength {
+	text = strings.TrimSpace(text)
+	text = text[max(0, len(text)-maxName):]
+	s, _, qualified := judge(words(text))
+	if qualified {
+		return min(s, weakName)
+	}
+	return s
+}
+
+// words splits an identifier at punctuation, digits and capitals: dbPassword2 is
+// db, password.
+func words(identifier string) []string {
+	var all []string
+	var word []rune
+	flush := func() {
+		if len(word) > 0 {
+			all = append(all, strings.ToLower(string(word)))
+			word = word[:0]
+		}
+	}
+	runes := []rune(identifier)
+	for i, c := range runes {
+		if !unicode.IsLetter(c) {
+			flush()
+			continue
+		}
+		if unicode.IsUpper(c) && i > 0 && (unicode.IsLower(runes[i-1]) || i+1 < len(runes) && unicode.IsLower(runes[i+1])) {
+			flush()
+		}
+		word = append(word, c)
+	}
+	flush()
+	return all
+}
+
+// judge classifies a name by its last word that stands for a secret.
+func judge(all []string) (s strength, plural, qualified bool) {
+	for i, w := range slices.Backward(all) {
+		switch {
+		case w == "passwd" && len(all) == 1: // also a program and a file
+			s = wordName
+		case endsIn(w, passWords) && !slices.Contains(notPass, w), strings.HasPrefix(w, "password"), strings.HasPrefix(w, "passwd"):
+			s = passName
+		case w == "id" && i > 1 && all[i-1] == "key" && all[i-2] == "access": // no secret, and known by its looks
+			return weakName, false, true
+		case slices.Contains(codeWords, w), i > 0 && (w == "key" || w == "keys") && slices.Contains(keyKinds, all[i-1]),
+			i > 0 && all[i-1] == "auth" && (w == "data" || w == "string"), i > 0 && all[i-1] == "access" && w == "signature":
+			s = codeName
+		case endsIn(w, secretWords), w == "cred", w == "creds":
+			if s = codeName; len(all) == 1 && slices.Contains(secretWords, w) {
+				s = wordName
+			}
+		case slices.Contains(weakWords, w):
+			s = weakName
+		default:
+			continue
+		}
+		last := all[len(all)-1]
+		return s, strings.HasSuffix(last, "s") && last != "pass", slices.ContainsFunc(all[i+1:], isQualifier)
+	}
+	return noName, false, false
+}
+
+func isQualifier(word string) bool { return slices.Contains(qualifiers, word) }
+
+func endsIn(word string, endings []string) bool {
+	return slices.ContainsFunc(endings, func(e string) bool { return strings.HasSuffix(word, e) })
+}

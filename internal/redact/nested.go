@@ -1,0 +1,90 @@
+package redact
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// A log in JSON or logfmt carries the lines of other programs in quoted strings,
+// and those may do the same. Each string is searched as a text with its own lines.
+
+// maxDepth limits the search for strings within strings.
+const maxDepth = 3
+
+// quotedText matches strings that are long enough for a name and a secret.
+var quotedText = regexp.MustCompile(`"((?:[^"\\]|\\.){8,})"`)
+
+// nested finds the secrets in the strings of a line.
+func nested(line string, depth int, found []span) []span {
+	if depth >= maxDepth {
+		return found
+	}
+	for from := 0; from < len(line); {
+		m := quotedText.FindStringSubmatchIndex(line[from:])
+		if m == nil {
+			return found
+		}
+		text, raw := unescape(line, from+m[2], from+m[3])
+		var inner Filter
+		all := strings.Split(text, "\n")
+		at := 0
+		for i, one := range all {
+			next := ""
+			if i+1 < len(all) {
+				next = all[i+1]
+			}
+			for _, s := range inner.find(one, next, depth+1) {
+				found = append(found, span{raw[at+s.from], raw[at+s.to], s.rule})
+			}
+			at += len(one) + 1
+		}
+		from += m[3]
+	}
+	return found
+}
+
+// unescape decodes the escapes of line[from:to]. raw maps each byte of the text to
+// its offset in the line.
+func unescape(line string, from, to int) (text string, raw []int) {
+	out := make([]byte, 0, to-from)
+	raw = make([]int, 0, to-from+1)
+	for from < to {
+		piece, size := string(line[from]), 1
+		if line[from] == '\\' && from+1 < to {
+			piece, size = unescaped(line[from:to])
+		}
+		for range len(piece) {
+			raw = append(raw, from)
+		}
+		out = append(out, piece...)
+		from += size
+	}
+	return string(out), append(raw, to)
+}
+
+// unescaped decodes the escape at the start of s and returns its length.
+func unescaped(s string) (piece string, size int) {
+	switch s[1] {
+	case 'n':
+		return "\n", 2
+	case 't':
+		return "\t", 2
+	case 'r':
+		return " ", 2
+	case 'u', 'x':
+		digits := 2
+		if s[1] == 'u' {
+			digits = 4
+		}
+		if len(s) >= 2+digits {
+			if c, err := strconv.ParseUint(s[2:2+digits], 16, 16); err == nil && utf8.ValidRune(rune(c)) {
+				return string(rune(c)), 2 + digits
+			}
+		}
+	case '"', '\'', '\\', '/', '`', '$':
+		return s[1:2], 2
+	}
+	return s[:1], 1
+}

@@ -1,0 +1,87 @@
+package redact
+
+import (
+	"regexp"
+	"strings"
+)
+
+// Many formats keep a name and its value in two fields, in any order:
+//
+//	{"name":"DB_PASSWORD","value":"..."}
+//	{Name: "x", Value: "y"}
+//	ParameterKey=x,ParameterValue=y
+//	<property name="x" value="y"/>
+
+// pairField matches the start of such a field. The first group is its name.
+var pairField = regexp.MustCompile(`(?i)(?:^|[^\w])(?:` + quotes + `)?((?:[a-z]+[_-]?)?(?:name|key|value)|val)(?:` + quotes + `)?` +
+	`\s*(?:[:=]>?|,\s*` + quotes + `)\s*`)
+
+// pair is an object that is being read.
+type pair struct {
+	tells  bool // the name announces a secret
+	named  bool
+	values []span
+}
+
+// paired finds the values of pairs whose name announces a secret.
+func paired(line, lower string, found []span) []span {
+	if !strings.Contains(lower, "val") {
+		return found
+	}
+	var p pair
+	for at := 0; at < len(line); {
+		m := pairField.FindStringSubmatchIndex(line[at:])
+		if m == nil {
+			break
+		}
+		if between := line[at : at+m[2]]; ends(between) {
+			found, p = p.close(found), pair{}
+		}
+		field, from := lower[at+m[2]:at+m[3]], at+m[1]
+		v := readValue(line[from:], false)
+		text := line[from+v.from : from+v.to]
+		if !v.quoted {
+			text = text[:cutAt(text)]
+		}
+		at = from + max(v.from+len(text), 1)
+		if isValueField(field) {
+			if len(p.values) > 0 && p.named {
+				found, p = p.close(found), pair{}
+			}
+			p.values = append(p.values, span{from + v.from, from + v.from + len(text), "named-secret"})
+			continue
+		}
+		if p.named && len(p.values) > 0 {
+			found, p = p.close(found), pair{}
+		}
+		p.named, p.tells = true, p.tells || strengthOf(text) >= wordName
+	}
+	return p.close(found)
+}
+
+func (p pair) close(found []span) []span {
+	if p.tells {
+		found = append(found, p.values...)
+	}
+	return found
+}
+
+func isValueField(field string) bool {
+	return strings.HasSuffix(field, "value") || field == "val"
+}
+
+// ends reports whether an object ends between two fields.
+func ends(between string) bool {
+	return strings.ContainsAny(strings.ReplaceAll(between, "&quot;", ""), "{}()<>;")
+}
+
+// cutAt returns the end of a value without quotes that other fields follow.
+func cutAt(text string) int {
+	if at := strings.IndexAny(text, ",}>;"); at >= 0 {
+		return at
+	}
+	if strings.HasSuffix(text, ")") || strings.HasSuffix(text, "]") {
+		return len(text) - 1
+	}
+	return len(text)
+}

@@ -1,0 +1,34 @@
+package redacttest
+
+import (
+	"fmt"
+	"math/rand/v2"
+)
+
+// chosen are typical passwords of people.
+var chosen = []string{"correcthorse", "swordfish", "Sommerzeit", "hunter2", "letmein", "Winter2024", "opensesame"}
+
+// Forms returns the number of distinct forms in Corpus.
+func Forms() int { return len(templates) }
+
+// Corpus returns secrets in the forms that ECS, Docker, cloud-init, shells and
+// applications produce. It always returns the same. Each form has three random
+// values, and a word if the name of a secret precedes the value.
+func Corpus() []Secret {
+	s := source{rand.New(rand.NewPCG(11, 6))}
+	var all []Secret
+	for i, t := range templates {
+		values := []string{
+			s.word(14),
+			s.text(1, upper) + s.text(22, mixed) + "9z",
+			"k" + s.text(4, lower) + s.text(3, digits) + "-" + s.text(6, mixed) + "_4",
+		}
+		if t.word {
+			values = append(values, chosen[i%len(chosen)])
+		}
+		for _, v := range values {
+			all = append(all, Secret{t.source, fmt.Sprintf(t.text, v), []string{v}})
+		}
+	}
+	return all
+}

@@ -1,0 +1,88 @@
+package term
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+)
+
+// A text that quotes others must not move a cursor, hide or break a line, or turn
+// the direction of what stands beside it. Three functions see to that, and every
+// output goes through one of them:
+//
+//	OneLine    a line on a terminal or in the journal
+//	Inert      a text whose tabs stay, such as one in HTML or in a log
+//	InertJSON  a whole JSON document
+
+// OneLine replaces by a blank whatever cannot be printed or seen, tabs included.
+func OneLine(text string) string {
+	return strings.Map(func(c rune) rune {
+		if unicode.IsPrint(c) && !isActive(c) {
+			return c
+		}
+		return ' '
+	}, text)
+}
+
+// Inert replaces active characters by blanks. It leaves tabs, and blanks of any
+// width; a line end is an active character.
+func Inert(text string) string {
+	return strings.Map(func(c rune) rune {
+		if c != '\t' && isActive(c) {
+			return ' '
+		}
+		return c
+	}, text)
+}
+
+// InertJSON escapes the active characters of a valid JSON document, so that it
+// means the same and can be shown. encoding/json escapes only the first 32, and
+// the line separators.
+func InertJSON(document []byte) []byte {
+	if bytes.IndexFunc(document, isHidden) < 0 {
+		return document
+	}
+	var out bytes.Buffer
+	for _, c := range string(document) {
+		if !isHidden(c) {
+			out.WriteRune(c)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{c}) {
+			fmt.Fprintf(&out, `\u%04x`, unit)
+		}
+	}
+	return out.Bytes()
+}
+
+// isHidden leaves the white space that JSON itself is laid out with.
+func isHidden(c rune) bool { return c >= 0x7f && isActive(c) }
+
+// isActive tells the C0 and C1 controls, the line and paragraph separators, all
+// format characters (Unicode's category Cf: bidi controls, zero-width characters,
+// the byte order mark, tags) and what fonts show as nothing.
+func isActive(c rune) bool {
+	if c < 0x7f {
+		return c < ' '
+	}
+	return unicode.In(c, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, invisible)
+}
+
+// invisible are no format characters and yet shown as nothing
+// (Default_Ignorable_Code_Point in Unicode's DerivedCoreProperties.txt).
+var invisible = &unicode.RangeTable{
+	R16: []unicode.Range16{
+		{Lo: 0x034f, Hi: 0x034f, Stride: 1}, // combining grapheme joiner
+		{Lo: 0x115f, Hi: 0x1160, Stride: 1}, // Hangul fillers
+		{Lo: 0x17b4, Hi: 0x17b5, Stride: 1}, // Khmer inherent vowels
+		{Lo: 0x180b, Hi: 0x180f, Stride: 1}, // Mongolian variation selectors
+		{Lo: 0x2065, Hi: 0x2065, Stride: 1}, // unassigned, among the bidi controls
+		{Lo: 0x3164, Hi: 0x3164, Stride: 1}, // Hangul filler
+		{Lo: 0xfe00, Hi: 0xfe0f, Stride: 1}, // variation selectors
+		{Lo: 0xffa0, Hi: 0xffa0, Stride: 1}, // Hangul filler
+		{Lo: 0xfff0, Hi: 0xfffb, Stride: 1}, // specials
+	},
+	R32: []unicode.Range32{{Lo: 0xe0000, Hi: 0xe0fff, Stride: 1}}, // tags, variation selectors
+}

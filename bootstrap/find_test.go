@@ -89,7 +89,7 @@ func TestWithoutAUsableClusterNothingIsWritten(t *testing.T) {
 		code    int
 		says    []string
 	}{
-		"none, in no group":            {code: 78, says: []string{"no cluster is named", "--cluster", "MUSTER_CLUSTER", "/etc/muster/muster.env", "in no Auto Scaling group"}},
+		"none, in no group":            {code: 78, says: []string{"no cluster is set", "--cluster", "MUSTER_CLUSTER", "/etc/muster/muster.env", "in no Auto Scaling group"}},
 		"none, in a group":             {opts: sandbox.Options{Group: inGroup(nil)}, code: 78, says: []string{"workers has no such tag"}},
 		"the group cannot be asked":    {opts: sandbox.Options{Group: inGroup(nil)}, fault: sandbox.AccessDenied(sandbox.AutoScaling, ""), code: 3, says: []string{"autoscaling:DescribeAutoScalingInstances is not allowed"}},
 		"its tags cannot be asked for": {opts: sandbox.Options{Group: inGroup(nil)}, fault: sandbox.AccessDenied(sandbox.AutoScaling, "DescribeTags"), code: 3, says: []string{"autoscaling:DescribeTags"}},
@@ -103,7 +103,7 @@ func TestWithoutAUsableClusterNothingIsWritten(t *testing.T) {
 		"an ARN that is none":          {cluster: "arn:aws:ecs:prod", code: 78, says: []string{"not an ECS cluster ARN"}},
 		"an ARN of another region":     {cluster: "arn:aws:ecs:us-east-1:123456789012:cluster/prod", code: 78, says: []string{"us-east-1", region, "own region"}},
 		"unknown":                      {cluster: "prdo", code: 78, says: []string{"no cluster prdo in eu-central-1", "did you mean prod?"}},
-		"unknown and unlike any":       {cluster: "qqqqqqqqqq", code: 78, says: []string{"the clusters here are prod, default"}},
+		"unknown and unlike any":       {cluster: "qqqqqqqqqq", code: 78, says: []string{"existing clusters: prod, default"}},
 		"unknown, none exist":          {opts: sandbox.Options{Clusters: []string{}}, cluster: "prdo", code: 78, says: []string{"no cluster at all"}},
 		"unknown, list denied":         {cluster: "prdo", fault: sandbox.AccessDenied(sandbox.ECS, "ListClusters"), code: 78, says: []string{"aws ecs list-clusters --region eu-central-1"}},
 	} {

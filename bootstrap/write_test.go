@@ -74,7 +74,7 @@ func inUTF16(text string) string {
 	return string(b)
 }
 
-// With these the ECS agent exits, or ECS refuses it: agent/config/config.go (NewConfig)
+// With these the ECS agent exits, or ECS rejects it: agent/config/config.go (NewConfig)
 // and parse.go; attributes, amazon-ecs-agent#2981; reserved memory,
 // ecs-agent/api/ecs/client (getResources).
 func TestWhatWouldEndTheAgentIsRefusedBeforeItIsWritten(t *testing.T) {

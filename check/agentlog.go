@@ -80,10 +80,10 @@ func (w World) logSettings(opts *ecsagent.Options) []Finding {
 		opts.Name = filepath.Base(path)
 	default:
 		return []Finding{{ID: "agent-log-elsewhere", Status: Warn, SymptomOf: []string{"ecs-config"},
-			Summary: fmt.Sprintf("%s: ECS_LOGFILE keeps the ECS agent's log out of %s",
+			Summary: fmt.Sprintf("%s: ECS_LOGFILE writes the ECS agent's log outside %s",
 				settings.where("ECS_LOGFILE"), w.Config.ECSLogDir),
-			Evidence: []string{"ECS_LOGFILE=" + path, "only /log of the agent's container is a directory of the host: " + w.Config.ECSLogDir},
-			Fix:      fix.Do("Remove the line, or set ECS_LOGFILE=/log/ecs-agent.log, then restart the agent:", "sudo systemctl restart ecs")}}
+			Evidence: []string{"ECS_LOGFILE=" + path, "in the ECS agent's container, only /log is a host directory: " + w.Config.ECSLogDir},
+			Fix:      fix.Do("Remove the line, or set ECS_LOGFILE=/log/ecs-agent.log, then restart the ECS agent:", "sudo systemctl restart ecs")}}
 	}
 	return nil
 }
@@ -145,7 +145,7 @@ func (w World) mainFinding(t ecsagent.Trouble) (f Finding, bad bool) {
 		return f, true
 	case len(exits) > 0 && t.ExitCode != 0 && t.ExitCode != exitUpgrade: // 0: it was stopped
 		return Finding{ID: "agent-exits", Status: Fail, Summary: exitSummary(t.ExitCode), Evidence: exits,
-			Fix: fix.Do("Read the end of its output, and check whether the kernel killed it:",
+			Fix: fix.Do("Read its last log lines, and check whether the kernel killed it:",
 				"sudo docker logs --tail 20 ecs-agent", "sudo journalctl -k --no-pager | grep -i 'killed process'"),
 			SymptomOf: append(suspects(), "agent-container-down", "agent-out-of-memory")}, true
 	}
@@ -168,7 +168,7 @@ func exitSummary(code int) string {
 	case exitTerminal:
 		return "the ECS agent exited with code 5, after which ecs-init does not restart it" + silent
 	case exitKilled:
-		return "the ECS agent was killed (exit code 137: SIGKILL, sent by a person or for memory)"
+		return "the ECS agent was killed (exit code 137, SIGKILL): out of memory, or a kill command"
 	}
 	return fmt.Sprintf("the ECS agent exited with code %d%s", code, silent)
 }
@@ -185,20 +185,19 @@ func exitLines(t ecsagent.Trouble) []string {
 
 // sightingFinding is a line of a log as a failure.
 func (w World) sightingFinding(s ecsagent.Sighting) Finding {
-	return Finding{ID: s.Cause.ID, Status: Fail, Summary: s.Cause.Summary, Fix: s.Cause.Fix.Map(w.placed), Confirm: s.Cause.Confirm,
+	return Finding{ID: s.Cause.ID, Status: Fail, Summary: s.Cause.Summary, Fix: s.Cause.Fix.Map(w.placed), Confirm: w.placed(s.Cause.Confirm),
 		Evidence: []string{s.Where() + ": " + s.Message}, SymptomOf: behind(s)}
 }
 
 // placed puts what is known of this instance in the place of what only a log does not know.
 func (w World) placed(text string) string {
-	if id := w.instanceID(); id != "" {
-		text = strings.ReplaceAll(text, "INSTANCE_ID", id)
+	id, region := w.instanceID(), w.region() // placeholders themselves where they are unknown
+	known := []string{"INSTANCE_ID", id, "ecs.REGION.", "ecs." + region + ".", "=REGION", "=" + region,
+		"--region REGION", "--region " + region, "--region-name REGION", "--region-name " + region}
+	if name := w.clusterForCommand(); name != "NAME" {
+		known = append(known, "--cluster-name CLUSTER", "--cluster-name "+nameOf(name))
 	}
-	if region := w.region(); region != "" {
-		text = strings.ReplaceAll(text, "ecs.REGION.", "ecs."+region+".")
-		text = strings.ReplaceAll(text, "AWS_DEFAULT_REGION=REGION", "AWS_DEFAULT_REGION="+region)
-	}
-	return text
+	return strings.NewReplacer(known...).Replace(text)
 }
 
 // suspects explain an error that is not understood.

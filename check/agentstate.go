@@ -22,18 +22,18 @@ func (w World) agentChecks() []Check {
 const agentUnit = "muster-agent.service"
 
 func (w World) musterAgent(ctx context.Context) []Finding {
-	restart := fix.Do("Read why, then restart it:", "sudo journalctl -u muster-agent -n 20 --no-pager", "sudo systemctl restart muster-agent")
+	restart := fix.Do("Find out why, then restart muster-agent:", "sudo journalctl -u muster-agent -n 20 --no-pager", "sudo systemctl restart muster-agent")
 	s, err := agentstate.Read(w.Config.Path(w.Config.AgentState))
 	now := time.Now()
 	switch {
 	case errors.Is(err, agentstate.ErrNoAgent) && !w.has(ctx, agentUnit):
-		return Skipped(agentUnit + " is not installed here")
+		return Skipped(agentUnit + " is not installed")
 	case errors.Is(err, agentstate.ErrNoAgent):
 		return []Finding{{ID: "muster-stale", Status: Warn, Summary: agentstate.ErrNoAgent.Error(), Evidence: []string{err.Error()}, Fix: restart}}
 	case err != nil:
 		return CouldNotLook(err, fix.Do("Run muster as root: the file belongs to muster-agent."))
 	case s.Stale(now):
-		return []Finding{{ID: "muster-stale", Status: Warn, Summary: "muster-agent has written no state since " + s.Written.UTC().Format(time.RFC3339), Fix: restart}}
+		return []Finding{{ID: "muster-stale", Status: Warn, Summary: "muster-agent has not written its state since " + s.Written.UTC().Format(time.RFC3339), Fix: restart}}
 	}
 	var found []Finding
 	for _, p := range s.Problems(now) {

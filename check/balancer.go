@@ -23,7 +23,7 @@ func addBalancers(q *ports.Question, balancers []reach.Endpoint, target uint16, 
 		return
 	case kernel == (reach.Range{}):
 		kernel = reach.LinuxEphemeral()
-		q.Notes = append(q.Notes, fmt.Sprintf("dynamic host ports are taken to be Linux's default, %s: the range of no host was read", kernel))
+		q.Notes = append(q.Notes, fmt.Sprintf("assuming Linux's default range of dynamic host ports, %s: no host's range could be read", kernel))
 	}
 	q.Target = reach.BalancerNeed(kernel)
 }

@@ -39,11 +39,11 @@ type bootReport struct {
 
 func (w World) bootstrap(context.Context) []Finding {
 	if w.Config == nil {
-		return Skipped("the settings are not known")
+		return Skipped("muster's settings are not available")
 	}
 	path := w.Config.ReportPath(cmp.Or(w.Identity.InstanceID, "unknown")) // as bootstrap names it
 	report, err := readReport(path)
-	of := fmt.Sprintf("%s, of %s", path, report.StartedAt.Format(time.RFC3339))
+	of := fmt.Sprintf("%s, written %s", path, report.StartedAt.Format(time.RFC3339))
 	switch failed := report.Cause.ID == "bootstrap-failed"; {
 	case err != nil:
 		return CouldNotLook(err, fix.Fix{})
@@ -67,9 +67,9 @@ func (w World) undelivered(report bootReport, of string) []Finding {
 		if d.Error == "" {
 			continue
 		}
-		found = append(found, Finding{ID: "signal-undelivered", Status: Warn, Summary: fmt.Sprintf("%s did not get its signal: %s", d.To, d.What),
+		found = append(found, Finding{ID: "signal-undelivered", Status: Warn, Summary: fmt.Sprintf("%s did not receive its signal: %s", d.To, d.What),
 			Evidence: []string{d.Error, of},
-			Fix:      fix.Do("Correct the name of the hook, stack or resource in user data, then signal again:", w.signalAgain())})
+			Fix:      fix.Do("Correct the name of the hook, stack or resource in user data, then send the signal again:", w.signalAgain())})
 	}
 	return found
 }
@@ -96,7 +96,7 @@ func readReport(path string) (report bootReport, err error) {
 		err = json.Unmarshal(data, &report)
 	}
 	if err != nil {
-		return report, fmt.Errorf("reading the report of the boot, %s: %w", path, err)
+		return report, fmt.Errorf("reading the boot report %s: %w", path, err)
 	}
 	return report, nil
 }

@@ -31,7 +31,7 @@ func TestBootstrap(t *testing.T) {
 		"failed, then ran":             {failed, ran(5), check.Pass, "configured for cluster prod, from flag --cluster"},
 		"ran, then failed":             {failed, record.Record{InstanceID: "i-1", At: ran(0).At.Add(-time.Hour)}, check.Fail, "muster bootstrap failed: no cluster prdo"},
 		"another word of verify's":     {`{"cause": {"id": "wrong-cluster"}, "started_at": "2026-01-02T03:09:00Z"}`, ran(0), check.Pass, "configured for cluster prod, from flag --cluster"},
-		"a hook that was not notified": {undelivered, ran(0), check.Warn, "launch hook redy did not get its signal: CONTINUE"},
+		"a hook that was not notified": {undelivered, ran(0), check.Warn, "launch hook redy did not receive its signal: CONTINUE"},
 		"all were notified":            {strings.ReplaceAll(undelivered, "no such hook", ""), ran(0), check.Pass, "configured for cluster prod, from flag --cluster"},
 		"a report that cannot be read": {"{", ran(0), check.Unknown, ""},
 	} {

@@ -21,24 +21,24 @@ import (
 func (w World) checkpoint(ctx context.Context) []Finding {
 	path := w.checkpointPath()
 	if isEmptyFile(path) { // bbolt makes a database of it
-		return Passed(path + " is empty, and the ECS agent starts anew with it")
+		return Passed(path + " is empty: the ECS agent starts without saved state")
 	}
 	saved, err := ecsagent.ReadCheckpoint(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return Skipped("there is no " + path + ": the ECS agent has not registered from this disk yet")
+		return Skipped(path + " does not exist: the ECS agent has not registered from this disk yet")
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, ecsagent.ErrMoving):
 		return CouldNotLook(err, fix.Do("Run muster as root:", "sudo muster debug"))
 	case err != nil:
 		return []Finding{{ID: "checkpoint-damaged", Status: Fail, Fix: w.registerAnew(), SymptomOf: []string{"disk"},
-			Summary: path + " is damaged, and the ECS agent may not start with it", Evidence: []string{err.Error()}}}
+			Summary: path + " is damaged: the ECS agent may fail to start", Evidence: []string{err.Error()}}}
 	}
 	seen := fmt.Sprintf("%s: cluster %s, instance %s, %s, agent %s",
 		path, saved.Cluster, saved.InstanceID, saved.ContainerInstanceARN, saved.AgentVersion)
 	if saved.InstanceID != "" && w.Identity.InstanceID != "" && saved.InstanceID != w.Identity.InstanceID {
 		return []Finding{{ID: "checkpoint-of-other-instance", Status: Warn,
-			Summary:  "agent.db is of " + saved.InstanceID + ": it was baked into the image, and the ECS agent starts anew by itself",
-			Evidence: []string{seen}, Fix: fix.Do("Before the next image is made, remove the file:", "sudo rm "+path)}}
+			Summary:  "agent.db belongs to " + saved.InstanceID + ", probably from the image; the ECS agent replaces it",
+			Evidence: []string{seen}, Fix: fix.Do("On the instance that the next image is made from, remove the file first:", "sudo rm "+path)}}
 	}
 	if f, bad := w.mismatch(saved, seen); bad {
 		if w.isRegistered(ctx) {
@@ -47,9 +47,9 @@ func (w World) checkpoint(ctx context.Context) []Finding {
 		return []Finding{f}
 	}
 	if saved.ContainerInstanceARN == "" {
-		return Passed("the ECS agent remembers no registration", seen)
+		return Passed("the ECS agent has saved no registration", seen)
 	}
-	return Passed("the ECS agent remembers cluster "+saved.Cluster, seen)
+	return Passed("the ECS agent has saved cluster "+saved.Cluster, seen)
 }
 
 // mismatch is the finding where the ECS agent will refuse its own checkpoint. The
@@ -66,13 +66,13 @@ func (w World) mismatch(saved ecsagent.Checkpoint, seen string) (f Finding, bad 
 		where = s.sources.User.Path
 	}
 	f = Finding{ID: "saved-cluster-mismatch", Status: Fail,
-		Evidence: []string{seen, "the ECS agent compares the two letter by letter at its start, and exits with code 5"},
+		Evidence: []string{seen, "the ECS agent compares the two as text when it starts, and exits with code 5 if they differ"},
 		// A misread ecs.config names a cluster that nobody meant, and an agent that
 		// runs in the wrong cluster has saved that one.
 		SymptomOf: []string{"ecs-config", "wrong-cluster"}}
-	rename := fix.Do("Write the name as agent.db has it, which keeps the registration:", "sudo muster bootstrap --cluster "+saved.Cluster)
+	rename := fix.Do("Spell the cluster as agent.db does, which keeps the registration:", "sudo muster bootstrap --cluster "+saved.Cluster)
 	if sameCluster(saved.Cluster, reads.Text) {
-		f.Summary = where + " spells the cluster in agent.db otherwise, which the ECS agent refuses"
+		f.Summary = where + " spells the cluster differently from agent.db, which the ECS agent does not accept"
 		f.Evidence = append(f.Evidence, fmt.Sprintf("agent.db: %s; %s: %s", saved.Cluster, reads.Where(), reads.Text))
 		f.Fix = rename
 		return f, true
@@ -83,9 +83,9 @@ func (w World) mismatch(saved ecsagent.Checkpoint, seen string) (f Finding, bad 
 	case strings.EqualFold(nameOf(saved.Cluster), nameOf(reads.Text)):
 		f.Fix = rename
 	case saved.ContainerInstanceARN != "":
-		f.Fix.Text = "Set the saved state aside, restart the ECS agent, and deregister the old entry:"
-		f.Fix.Commands = append(f.Fix.Commands, fmt.Sprintf("aws ecs deregister-container-instance --force --cluster %s --container-instance %s",
-			saved.Cluster, saved.ContainerInstanceARN))
+		f.Fix.Text = "Move the saved state aside, restart the ECS agent, then deregister the old entry:"
+		f.Fix.Commands = append(f.Fix.Commands, fmt.Sprintf("aws ecs deregister-container-instance --force --region %s --cluster %s --container-instance %s",
+			w.region(), saved.Cluster, saved.ContainerInstanceARN))
 	}
 	return f, true
 }

@@ -41,7 +41,7 @@ func (w World) clock(ctx context.Context) []Finding {
 		worst = ecs
 	}
 	if worst.err != nil {
-		return CouldNotLook(fmt.Errorf("could not check the clock: %s; %s", imds, ecs), fix.Do("Compare by hand:", "date -u", "curl -sI "+cmp.Or(w.ECSEndpoint, "https://ecs.REGION.amazonaws.com")+" | grep -i ^date"))
+		return CouldNotLook(fmt.Errorf("could not check the clock: %s; %s", imds, ecs), fix.Do("Compare the two clocks:", "date -u", "curl -sI "+cmp.Or(w.ECSEndpoint, "https://ecs."+w.region()+".amazonaws.com")+" | grep -i ^date"))
 	}
 	return worst.judge(append([]string{imds.String(), ecs.String()}, w.timeService()...))
 }
@@ -54,7 +54,7 @@ func (w World) dateOfECS(ctx context.Context) (time.Time, error) {
 	case endpoint.Err != nil:
 		return time.Time{}, endpoint.Err
 	case endpoint.Date.IsZero():
-		return time.Time{}, errors.New("its answer has no date")
+		return time.Time{}, errors.New("its answer has no Date header")
 	}
 	return endpoint.Date, nil
 }
@@ -93,10 +93,10 @@ func (s skew) String() string {
 }
 
 func (s skew) judge(evidence []string) []Finding {
-	f := Finding{ID: "clock-skew", Evidence: evidence, Fix: fix.Do("Set the clock by chrony, whose source on EC2 is 169.254.169.123:", "sudo systemctl restart chronyd", "chronyc tracking")}
+	f := Finding{ID: "clock-skew", Evidence: evidence, Fix: fix.Do("Synchronize the clock with chrony (the EC2 time source is 169.254.169.123):", "sudo systemctl restart chronyd", "chronyc tracking")}
 	switch by := s.by.Abs(); {
 	case by > skewRefused:
-		f.Status, f.Summary = Fail, "the clock of this instance is "+s.String()+": AWS refuses its signatures"
+		f.Status, f.Summary = Fail, "the clock of this instance is "+s.String()+": AWS rejects its signatures"
 	case by > skewOdd:
 		f.Status, f.Summary = Warn, "the clock of this instance is "+s.String()
 	default:
@@ -109,8 +109,8 @@ func (s skew) judge(evidence []string) []Finding {
 func (w World) timeService() []string {
 	var seen []string
 	for path, says := range map[string]string{
-		"/run/chrony/chronyd.pid":            "chronyd runs",
-		"/run/systemd/timesync/synchronized": "systemd-timesyncd has synchronised",
+		"/run/chrony/chronyd.pid":            "chronyd is running",
+		"/run/systemd/timesync/synchronized": "systemd-timesyncd has synchronized",
 	} {
 		if _, err := os.Stat(w.Config.Path(path)); err == nil {
 			seen = append(seen, says+" ("+path+")")

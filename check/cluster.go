@@ -47,7 +47,7 @@ func ClusterFinding(ctx context.Context, clusters Clusters, ref cluster.Ref, ori
 			Fix: fix.Do("Create the cluster again and join it:", create(ref, self), rejoin(ref.Text))}, true
 	case status != "ACTIVE":
 		return Finding{ID: "cluster-not-active", Status: Warn, Summary: fmt.Sprintf("cluster %s is %s", ref, status),
-			Evidence: append(from(ref, origin), "this status is about the cluster's capacity providers, and may pass"),
+			Evidence: append(from(ref, origin), "this status concerns the cluster's capacity providers and may be temporary"),
 			Fix: fix.Do("Check the status again in a few minutes:",
 				fmt.Sprintf("aws ecs describe-clusters --clusters %s --region %s", ref, cmp.Or(self.Region, "REGION")))}, true
 	}
@@ -60,15 +60,15 @@ func foreignCluster(ref cluster.Ref, origin string, self imds.Identity) (Finding
 	f := Finding{ID: "cluster-missing", Status: Fail, Evidence: from(ref, origin), SymptomOf: []string{"ecs-config"}}
 	switch {
 	case ref.Region != "" && self.Region != "" && ref.Region != self.Region:
-		f.Summary = fmt.Sprintf("cluster %s is in region %s, and this instance is in %s", ref.Name, ref.Region, self.Region)
-		f.Evidence = append(f.Evidence, "an instance can only join a cluster of its own region")
+		f.Summary = fmt.Sprintf("cluster %s is in region %s, but this instance is in %s", ref.Name, ref.Region, self.Region)
+		f.Evidence = append(f.Evidence, "an instance can only join a cluster in its own region")
 	case ref.Account != "" && self.AccountID != "" && ref.Account != self.AccountID:
-		f.Summary = fmt.Sprintf("cluster %s is in account %s, and this instance is in %s", ref.Name, ref.Account, self.AccountID)
-		f.Evidence = append(f.Evidence, "an instance can only join a cluster of its own account")
+		f.Summary = fmt.Sprintf("cluster %s is in account %s, but this instance is in %s", ref.Name, ref.Account, self.AccountID)
+		f.Evidence = append(f.Evidence, "an instance can only join a cluster in its own account")
 	default:
 		return Finding{}, false
 	}
-	f.Fix = fix.Do("Join the cluster of that name here:", rejoin(ref.Name))
+	f.Fix = fix.Do("Join the cluster with that name in this region and account:", rejoin(ref.Name))
 	return f, true
 }
 
@@ -76,7 +76,7 @@ func foreignCluster(ref cluster.Ref, origin string, self imds.Identity) (Finding
 // listed.
 func noSuchCluster(ctx context.Context, clusters Clusters, ref cluster.Ref, origin string, self imds.Identity) Finding {
 	f := Finding{ID: "cluster-missing", Status: Fail, Evidence: from(ref, origin), SymptomOf: []string{"ecs-config"},
-		Summary: fmt.Sprintf("no cluster %s in %s of account %s", ref, self.Region, self.AccountID),
+		Summary: fmt.Sprintf("no cluster %s in region %s, account %s", ref, self.Region, self.AccountID),
 		Fix: fix.Do("List the clusters, then join the right one:",
 			"aws ecs list-clusters --region "+cmp.Or(self.Region, "REGION"), rejoin("NAME"))}
 	names, err := clusters.ClusterNames(ctx)
@@ -86,12 +86,12 @@ func noSuchCluster(ctx context.Context, clusters Clusters, ref cluster.Ref, orig
 		f.Summary += ": did you mean " + strings.Join(near, " or ") + "?"
 		f.Fix = fix.Do("Join the right cluster:", rejoin(near[0]))
 	case awsapi.KindOf(err) == awsapi.Denied:
-		f.Evidence = append(f.Evidence, "ecs:ListClusters is not allowed here, so similar names are unknown")
+		f.Evidence = append(f.Evidence, "could not look for similar names: ecs:ListClusters is not allowed")
 	case err == nil && len(names) == 0:
-		f.Evidence = append(f.Evidence, "there is no cluster at all in this account and region")
+		f.Evidence = append(f.Evidence, "this account has no cluster in this region")
 		f.Fix = fix.Do("Create the cluster and join it:", create(ref, self), rejoin(ref.Name))
 	case err == nil && len(names) <= 5:
-		f.Evidence = append(f.Evidence, "the clusters here are "+strings.Join(names, ", "))
+		f.Evidence = append(f.Evidence, "existing clusters: "+strings.Join(names, ", "))
 	}
 	return f
 }
@@ -101,8 +101,8 @@ func noSuchCluster(ctx context.Context, clusters Clusters, ref cluster.Ref, orig
 func WrongCluster(is, wanted, origin, arn, region string) Finding {
 	return Finding{ID: "wrong-cluster", Status: Fail,
 		Summary:  fmt.Sprintf("the ECS agent is in cluster %s, not in %s", nameOf(is), nameOf(wanted)),
-		Evidence: []string{wanted + " is from " + origin, "registered as " + arn}, SymptomOf: []string{"ecs-config", "user-data"},
-		Fix: fix.Do("Move the instance to "+nameOf(wanted)+", then remove its entry in "+nameOf(is)+":",
+		Evidence: []string{wanted + " comes from " + origin, "registered as " + arn}, SymptomOf: []string{"ecs-config", "user-data"},
+		Fix: fix.Do("Move the instance to "+nameOf(wanted)+", then deregister its entry in "+nameOf(is)+":",
 			"sudo muster bootstrap --reset-stale-state --cluster "+wanted, deregister(is, arn, region))}
 }
 
@@ -112,4 +112,6 @@ func deregister(clusterName, arn, region string) string {
 		cmp.Or(region, "REGION"), nameOf(clusterName), cmp.Or(arn, "ARN"))
 }
 
-func from(ref cluster.Ref, origin string) []string { return []string{ref.Text + " is from " + origin} }
+func from(ref cluster.Ref, origin string) []string {
+	return []string{ref.Text + " comes from " + origin}
+}

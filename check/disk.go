@@ -55,7 +55,7 @@ func (w World) disk(ctx context.Context) []Finding {
 	if found = append(found, unseen...); len(found) > 0 {
 		return found
 	}
-	return Passed("the disks have room", seen...)
+	return Passed("the disks have free space", seen...)
 }
 
 type measured struct {
@@ -82,7 +82,7 @@ func (w World) measure(ctx context.Context, paths []string) []measured {
 			select { // it may have come while another was waited for
 			case out[i] = <-answers[i]:
 			default:
-				out[i].err = fmt.Errorf("%s does not answer: its file system hangs, as one on a dead NFS server does", path)
+				out[i].err = fmt.Errorf("%s does not respond: its file system hangs, for example because an NFS server is down", path)
 			}
 		}
 	}
@@ -116,16 +116,16 @@ func (m mount) judge() []Finding {
 		found = append(found, Finding{ID: id, Status: status, Evidence: []string{m.String()}, Fix: to,
 			Summary: "the file system of " + strings.Join(m.paths, ", ") + " " + what})
 	}
-	free := fix.Do("Remove what is not needed, or grow the volume:", "sudo du -xh --max-depth=2 "+m.paths[0]+" | sort -h | tail -n 20", "sudo docker system df", "sudo docker system prune")
+	free := fix.Do("Find what uses the space, remove it, or grow the volume:", "sudo du -xh --max-depth=2 "+m.paths[0]+" | sort -h | tail -n 20", "sudo docker system df", "sudo docker system prune")
 	switch {
 	case m.ReadOnly:
-		add("read-only-file-system", Fail, "is mounted read-only", fix.Do("Read why. Then remount it, or replace the instance:", "sudo dmesg -T | grep -iE 'remount|ext4|xfs|I/O error' | tail -n 20", "sudo mount -o remount,rw "+m.paths[0]))
+		add("read-only-file-system", Fail, "is mounted read-only", fix.Do("Find out why, then remount it or replace the instance:", "sudo dmesg -T | grep -iE 'remount|ext4|xfs|I/O error' | tail -n 20", "sudo mount -o remount,rw "+m.paths[0]))
 	case m.Used() >= fullPercent, m.Free < leastFree && m.Size > leastFreeCount:
 		add("disk-full", Fail, "is full", free)
 	case m.Used() >= tightPercent:
 		add("disk-full", Warn, "is nearly full", free)
 	}
-	inodes := fix.Do("Remove the many small files:", "sudo find "+m.paths[0]+" -xdev -printf '%h\\n' | sort | uniq -c | sort -n | tail -n 20", "sudo docker system prune")
+	inodes := fix.Do("Find the directories with the most files, and remove what is not needed:", "sudo find "+m.paths[0]+" -xdev -printf '%h\\n' | sort | uniq -c | sort -n | tail -n 20", "sudo docker system prune")
 	switch used := m.InodesUsed(); {
 	case m.ReadOnly:
 	case used >= fullPercent:

@@ -86,7 +86,7 @@ func (w World) dns(ctx context.Context, f *facts) []Finding {
 		return []Finding{w.unnamed(ctx, Finding{Status: Fail, Evidence: seen, SymptomOf: []string{"dns-support-off"}}, failed)}
 	case len(useful) > 0:
 		f := w.unnamed(ctx, Finding{Status: Warn, Evidence: seen}, useful)
-		f.Evidence = append(f.Evidence, "the ECS agent does not use these names; muster's signals do")
+		f.Evidence = append(f.Evidence, "only muster's signals use these names, the ECS agent does not")
 		return []Finding{f}
 	case private && len(public) > 0:
 		return []Finding{w.mixed(ctx, seen, public)}
@@ -108,7 +108,7 @@ func (w World) unnamed(ctx context.Context, f Finding, failed []resolved) Findin
 	look := "getent ahosts " + first.host
 	var missing *net.DNSError
 	if errors.As(first.err, &missing) && missing.IsNotFound {
-		f.Fix = fix.Do("Use the VPC's resolver (169.254.169.253), or let yours forward the names of AWS to it:", "cat /etc/resolv.conf", look)
+		f.Fix = fix.Do("Use the VPC resolver (169.254.169.253), or forward AWS names to it from your own resolver:", "cat /etc/resolv.conf", look)
 		return f
 	}
 	f.Fix = fix.Do("Enable DNS support in the VPC, or correct the name server in /etc/resolv.conf:",
@@ -132,7 +132,7 @@ func (w World) mixed(ctx context.Context, seen []string, public []resolved) Find
 	}
 	return Finding{ID: "endpoints-mixed", Status: Warn, Evidence: seen,
 		Summary: "only some ECS endpoints are in the VPC: " + public[0].host + andMore(len(public)-1, "endpoint") + doIs(len(public)),
-		Fix: fix.Do("Create the missing VPC endpoints, with a security group that admits tcp 443 from this instance:",
+		Fix: fix.Do("Create the missing VPC endpoints, with a security group that allows tcp 443 from this instance:",
 			w.createEndpoints(w.place(ctx), services)...)}
 }
 
@@ -226,9 +226,9 @@ func (w World) nameservers() string {
 	servers, err := w.resolvers()
 	switch {
 	case err != nil:
-		return "could not read the resolver's settings: " + err.Error()
+		return "could not read the resolver settings: " + err.Error()
 	case len(servers) == 0:
-		return "/etc/resolv.conf names no resolver"
+		return "/etc/resolv.conf lists no resolver"
 	}
 	return "resolver in /etc/resolv.conf: " + strings.Join(servers, ", ")
 }
@@ -237,7 +237,7 @@ func (w World) nameservers() string {
 func (w World) resolver() string {
 	servers, err := w.resolvers()
 	if err == nil && len(servers) == 0 {
-		return "/etc/resolv.conf names no resolver"
+		return "/etc/resolv.conf lists no resolver"
 	}
 	return "resolver " + cmp.Or(strings.Join(servers[:min(1, len(servers))], ""), "unknown")
 }

@@ -41,7 +41,7 @@ func (w World) noEngine() []Finding {
 	if w.NoEngine != nil {
 		return CouldNotLook(w.NoEngine, fix.Do("Correct MUSTER_DOCKER_HOST."))
 	}
-	return Skipped("there is no Docker Engine to look at")
+	return Skipped("no Docker Engine is available to check")
 }
 
 func (w World) docker(ctx context.Context) []Finding {
@@ -70,11 +70,11 @@ func (w World) docker(ctx context.Context) []Finding {
 // heldDocker is an Engine whose unit waits in systemd's queue while user data
 // runs: starting it by hand would only add another waiting job.
 func (w World) heldDocker(ctx context.Context, f Finding) Finding {
-	f.Summary = dockerUnit + " waits for user data to end, which has not ended yet"
+	f.Summary = dockerUnit + " waits for user data, which is still running"
 	f.Evidence = append(f.Evidence, w.unitEvidence(ctx, userDataUnit)...)
 	f.SymptomOf = append(f.SymptomOf, "ecs-unit-waiting")
-	f.Fix = fix.Do("End what user data waits in, and in user data use --no-block:", "systemctl list-jobs", "systemd-cgls --no-pager -u "+userDataUnit, "sudo kill PID")
-	f.Confirm = "systemd-cgls shows a systemctl without --no-block"
+	f.Fix = fix.Do("Stop the command that blocks user data, and use --no-block in user data:", "systemctl list-jobs", "systemd-cgls --no-pager -u "+userDataUnit, "sudo kill PID")
+	f.Confirm = "systemd-cgls shows a systemctl process without --no-block"
 	return f
 }
 
@@ -82,16 +82,16 @@ func dockerFinding(err error) Finding {
 	const journal = "sudo journalctl -b -u docker -n 50 --no-pager"
 	switch {
 	case errors.Is(err, dockerapi.ErrDenied):
-		return Finding{ID: "docker-denied", Status: Unknown, Summary: "this user may not open Docker's socket", Fix: fix.Do("Run muster as root:", "sudo muster debug")}
+		return Finding{ID: "docker-denied", Status: Unknown, Summary: "permission denied on Docker's socket", Fix: fix.Do("Run muster as root:", "sudo muster debug")}
 	case errors.Is(err, dockerapi.ErrNotRunning):
 		return Finding{ID: "docker-not-running", Status: Fail, Summary: "the Docker Engine is not running", SymptomOf: []string{"disk"},
-			Fix: fix.Do("Read why, fix it, then start Docker and the ECS agent:", journal, "sudo systemctl start docker", "sudo systemctl --no-block restart ecs")}
+			Fix: fix.Do("Find out why, fix it, then start Docker and the ECS agent:", journal, "sudo systemctl start docker", "sudo systemctl --no-block restart ecs")}
 	case errors.Is(err, dockerapi.ErrHung), errors.Is(err, context.DeadlineExceeded):
 		return Finding{ID: "docker-hung", Status: Fail, Summary: "the Docker Engine accepts connections but does not answer", SymptomOf: []string{"disk", "pressure"},
-			Fix: fix.Do("Read why, then kill and start Docker:", journal, "sudo systemctl kill -s KILL docker", "sudo systemctl start docker", "sudo systemctl --no-block restart ecs")}
+			Fix: fix.Do("Find out why, then kill and restart Docker:", journal, "sudo systemctl kill -s KILL docker", "sudo systemctl start docker", "sudo systemctl --no-block restart ecs")}
 	}
 	return Finding{ID: "docker-garbled", Status: Fail, Summary: "something other than a Docker Engine answers on its socket",
-		Fix: fix.Do("Find the process that listens there:", "sudo ss -lxp | grep docker.sock", journal)}
+		Fix: fix.Do("Find the process that listens on the socket:", "sudo ss -lxp | grep docker.sock", journal)}
 }
 
 func (w World) agentImage(ctx context.Context) []Finding {
@@ -113,10 +113,10 @@ func (w World) agentImage(ctx context.Context) []Finding {
 	case c.Running:
 		return Passed("container ecs-agent runs "+c.Image, state)
 	case w.isRegistered(ctx):
-		return Passed("container ecs-agent does not run, but the ECS agent has registered: it runs under another name", state)
+		return Passed("container ecs-agent is not running, but the ECS agent has registered: it runs under another name", state)
 	case c.OOMKilled:
 		return []Finding{{ID: "agent-out-of-memory", Status: Fail, Summary: "the ECS agent's container was killed: it ran out of memory", Evidence: []string{state},
-			Fix: fix.Do("Use a larger instance, or raise ECS_RESERVED_MEMORY so that tasks leave room. Start the agent again:", startUnit), SymptomOf: []string{"pressure"}}}
+			Fix: fix.Do("Use a larger instance, or raise ECS_RESERVED_MEMORY so that tasks leave memory free, then start the ECS agent:", startUnit), SymptomOf: []string{"pressure"}}}
 	}
 	return []Finding{agentDown(c, state)}
 }
@@ -127,17 +127,17 @@ func (w World) agentImage(ctx context.Context) []Finding {
 func agentDown(c dockerapi.AgentContainer, state string) Finding {
 	const log = "sudo docker logs --tail 20 ecs-agent"
 	f := Finding{ID: "agent-container-down", Status: Warn, Summary: fmt.Sprintf("the ECS agent's container is down: it exited with code %d", c.ExitCode), Evidence: []string{state},
-		Fix: fix.Do("Read what it logged last:", log)}
+		Fix: fix.Do("Read its last log lines:", log)}
 	switch {
 	case c.Status == "created":
-		f.Summary = "the ECS agent's container was created and has not started"
+		f.Summary = "the ECS agent's container was created but has not started"
 	case c.ExitCode == sigkill:
 		f.Status, f.Summary, f.SymptomOf = Fail, "the ECS agent's container was killed from outside (exit code 137, SIGKILL)", []string{"pressure", "docker"}
 		f.Evidence = append(f.Evidence, "Docker reports no out-of-memory kill of this container")
-		f.Fix = fix.Do("Start it again, and find what killed it:", startUnit, "sudo journalctl -k --no-pager | grep -i 'killed process'", "sudo journalctl -b -u docker -n 50 --no-pager")
+		f.Fix = fix.Do("Start the ECS agent, and find out what killed it:", startUnit, "sudo journalctl -k --no-pager | grep -i 'killed process'", "sudo journalctl -b -u docker -n 50 --no-pager")
 	case c.ExitCode > 128 && c.ExitCode != sigterm:
-		f.Status, f.Summary, f.SymptomOf = Fail, fmt.Sprintf("the ECS agent's container was ended by signal %d (exit code %d)", c.ExitCode-128, c.ExitCode), []string{"pressure", "docker"}
-		f.Fix = fix.Do("Start it again, and read what it logged last:", startUnit, log)
+		f.Status, f.Summary, f.SymptomOf = Fail, fmt.Sprintf("the ECS agent's container was terminated by signal %d (exit code %d)", c.ExitCode-128, c.ExitCode), []string{"pressure", "docker"}
+		f.Fix = fix.Do("Start the ECS agent, and read its last log lines:", startUnit, log)
 	}
 	return f
 }
@@ -147,7 +147,7 @@ func agentDown(c dockerapi.AgentContainer, state string) Finding {
 // (ecs-init/cache/cache.go AgentCacheStatus, ecs-init/engine/engine.go PreStart).
 func (w World) noAgent(ctx context.Context) Finding {
 	if w.isRegistered(ctx) {
-		return Passed("there is no container ecs-agent, but the ECS agent has registered: it runs in another way")[0]
+		return Passed("there is no container ecs-agent, but the ECS agent has registered: it runs outside that container")[0]
 	}
 	dir := w.Config.Path("/var/cache/ecs")
 	_, err := os.Stat(dir)
@@ -155,12 +155,12 @@ func (w World) noAgent(ctx context.Context) Finding {
 		if path := filepath.Join(dir, name); err == nil && isEmpty(path) {
 			return Finding{ID: "agent-not-cached", Status: Fail, Summary: "the ECS agent has no container and no cached image to start one from",
 				Evidence:  []string{path + " is missing or empty, so ecs-init must download the image from S3"},
-				Fix:       fix.Do("Install ecs-init again, which brings the image, or open the way to S3:", "ls -l "+dir, "sudo dnf reinstall -y ecs-init", startUnit),
+				Fix:       fix.Do("Reinstall ecs-init, which contains the image, or allow access to S3:", "sudo ls -l "+dir, "sudo dnf reinstall -y ecs-init", startUnit),
 				SymptomOf: slices.Concat(network(), []string{"disk"}, unitNotStarted())}
 		}
 	}
 	return Finding{ID: "agent-container-missing", Status: Warn, Summary: "there is no container ecs-agent: ecs-init has not started one",
-		Fix: fix.Do("Look at ecs-init:", "systemctl status ecs", "sudo tail -n 20 /var/log/ecs/ecs-init.log")}
+		Fix: fix.Do("Check ecs-init:", "systemctl status ecs --no-pager", "sudo tail -n 20 /var/log/ecs/ecs-init.log")}
 }
 
 func isEmpty(path string) bool {

@@ -18,12 +18,12 @@ type Introspection interface {
 // ecsChecks cover the ECS agent and its registration, and last ask the ECS API.
 func ecsChecks(w World, f *facts) []Check {
 	return []Check{
-		{ID: "ecs-config", Group: ECS, Title: "the ECS agent reads in ecs.config what was meant", Run: w.withUserData(w.ecsConfig),
+		{ID: "ecs-config", Group: ECS, Title: "the ECS agent's settings are valid", Run: w.withUserData(w.ecsConfig),
 			Findings: []string{"ecs-config-misread", "ecs-config-invalid", "ecs-config-unreadable", "ecs-config-unknown-key", "ecs-config-not-applied",
 				"cluster-unset", "other-cluster-configured", "wrong-region", "wrong-account", "reserved-memory-above-ram", "backend-host-set", "docker-host-set"}},
 		{ID: "ecs-unit", Group: ECS, Title: "systemd runs ecs.service", Run: w.ecsUnit,
 			Findings: append(unitNotStarted(), "ecs-unit-failed", "ecs-unit-restarting", "ecs-unit-disabled")},
-		{ID: "checkpoint", Group: ECS, Title: "the ECS agent remembers this instance and its cluster", Run: w.checkpoint,
+		{ID: "checkpoint", Group: ECS, Title: "the ECS agent's saved state fits this instance and its cluster", Run: w.checkpoint,
 			Findings: []string{"saved-cluster-mismatch", "checkpoint-of-other-instance", "checkpoint-damaged"}},
 		{ID: "agent-log", Group: ECS, Title: "the ECS agent logged no error that keeps it from registering", After: []string{"lifecycle"},
 			Run:      func(ctx context.Context) []Finding { return w.agentLog(ctx, f) },
@@ -31,13 +31,13 @@ func ecsChecks(w World, f *facts) []Check {
 		{ID: "registered", Group: ECS, Title: "the ECS agent has registered this instance", After: []string{"lifecycle"},
 			Run:      func(ctx context.Context) []Finding { return w.registered(ctx, f) },
 			Findings: []string{"introspection-refused", "introspection-silent", "introspection-garbled", "not-registered", "wrong-cluster", "cluster-default"}},
-		{ID: "cluster", Group: ECS, Title: "ECS has the cluster", Run: w.cluster, Remote: true,
+		{ID: "cluster", Group: ECS, Title: "the cluster exists and is ACTIVE", Run: w.cluster, Remote: true,
 			Findings: []string{"cluster-missing", "cluster-inactive", "cluster-not-active"}},
-		{ID: "container-instance", Group: ECS, Title: "ECS agrees that this instance is registered and connected", Remote: true, Needs: []string{"registered"},
+		{ID: "container-instance", Group: ECS, Title: "ECS shows this instance as registered and connected", Remote: true, Needs: []string{"registered"},
 			Run: func(ctx context.Context) []Finding { return w.containerInstance(ctx, f.cluster, f.arn) },
 			Findings: []string{"container-instance-unknown", "foreign-container-instance", "registration-failed", "container-instance-inactive",
 				"container-instance-draining", "still-registering", "agent-disconnected"}},
-		{ID: "registrations", Group: ECS, Title: "ECS has one registration of this instance", Remote: true, Deep: true, Needs: []string{"registered"},
+		{ID: "registrations", Group: ECS, Title: "ECS has only one registration of this instance", Remote: true, Deep: true, Needs: []string{"registered"},
 			Run:      func(ctx context.Context) []Finding { return w.registrations(ctx, f.cluster, f.arn) },
 			Findings: []string{"second-registration"}},
 	}
@@ -87,12 +87,12 @@ func sameCluster(a, b string) bool { return cluster.SameText(a, b) }
 
 func (w World) registered(ctx context.Context, f *facts) []Finding {
 	if w.Agent == nil {
-		return Skipped("there is no ECS agent to ask")
+		return Skipped("no ECS agent is available to check")
 	}
 	meta, err := w.Agent.Metadata(ctx)
 	switch {
 	case f.deferred != "" && (err != nil || meta.ContainerInstanceARN == ""):
-		return Skipped("the instance is in the warm pool (" + f.deferred + ") and registers when it leaves it")
+		return Skipped("the instance is in the warm pool (" + f.deferred + ") and registers when it leaves the pool")
 	case err != nil:
 		return []Finding{unanswered(err)}
 	case meta.ContainerInstanceARN == "":
@@ -107,7 +107,7 @@ func (w World) registered(ctx context.Context, f *facts) []Finding {
 		f.arn, f.cluster = meta.ContainerInstanceARN, meta.Cluster
 		return []Finding{{ID: "cluster-default", Status: Warn, Summary: "the ECS agent joined the cluster \"default\": no setting names another",
 			Evidence:  append([]string{"registered as " + f.arn}, w.userDataForm(ctx)...),
-			Fix:       fix.Do("If another cluster was meant, name it:", "sudo muster bootstrap --cluster NAME --reset-stale-state"),
+			Fix:       fix.Do("If you meant another cluster, join it:", "sudo muster bootstrap --cluster NAME --reset-stale-state"),
 			SymptomOf: []string{"cluster-unset", "ecs-config", "user-data-not-run"}}}
 	}
 	f.arn, f.cluster = meta.ContainerInstanceARN, meta.Cluster
@@ -138,11 +138,11 @@ func unanswered(err error) Finding {
 	case errors.Is(err, ecsagent.ErrRefused):
 		f.ID, f.Summary, f.Fix = "introspection-refused", "the ECS agent does not listen on its port: it is down, or is still trying to register", agentWords()
 	case errors.Is(err, ecsagent.ErrSilent):
-		f.ID, f.Summary = "introspection-silent", "the ECS agent accepts connections but does not answer: it hangs, or the host is starved"
-		f.Fix, f.SymptomOf = fix.Do("Restart it, and read its log:", "sudo systemctl --no-block restart "+ecsUnit, "sudo tail -n 50 /var/log/ecs/ecs-agent.log"), []string{"docker", "disk", "pressure"}
+		f.ID, f.Summary = "introspection-silent", "the ECS agent accepts connections but does not answer: it hangs, or the host is starved of resources"
+		f.Fix, f.SymptomOf = fix.Do("Restart the ECS agent, then read its log:", "sudo systemctl --no-block restart "+ecsUnit, "sudo tail -n 50 /var/log/ecs/ecs-agent.log"), []string{"docker", "disk", "pressure"}
 	case errors.Is(err, ecsagent.ErrGarbled):
 		f.ID, f.Summary = "introspection-garbled", "something other than the ECS agent answers on its port 51678"
-		f.Fix, f.SymptomOf = fix.Do("Find the process that listens there:", "sudo ss -ltnp 'sport = :51678'"), nil
+		f.Fix, f.SymptomOf = fix.Do("Find the process that listens on the port:", "sudo ss -ltnp 'sport = :51678'"), nil
 	default:
 		f.Status, f.Summary = Unknown, err.Error()
 	}

@@ -42,16 +42,16 @@ func (w World) clusterConfigured(s *agentSettings, problems []ecsconfig.Problem)
 	}
 	return []Finding{{ID: "other-cluster-configured", Status: Fail, Fix: w.nameCluster(s),
 		Summary:  fmt.Sprintf("%s: ECS_CLUSTER names %s, not %s", reads.Where(), reads.Text, wanted),
-		Evidence: []string{wanted + " is from " + origin}}}
+		Evidence: []string{wanted + " comes from " + origin}}}
 }
 
 // notRestarted is the finding where the files name the right cluster, and the ECS
 // agent was started before they did.
 func (w World) notRestarted(s *agentSettings, named ecsconfig.Value) Finding {
 	return Finding{ID: "ecs-config-not-applied", Status: Fail, Fix: w.nameCluster(s),
-		Summary: fmt.Sprintf("%s: ECS_CLUSTER names %s, but the ECS agent was started before that, in %s",
+		Summary: fmt.Sprintf("%s: ECS_CLUSTER is %s, but the running ECS agent still uses %s",
 			named.Where(), named.Text, s.Cluster().Text),
-		Evidence: []string{"the environment of the ECS agent's container is what it had when it was started"}}
+		Evidence: []string{"the ECS agent reads its settings only when it starts"}}
 }
 
 // misnamed is the finding on lines that were meant to name the cluster.
@@ -73,10 +73,10 @@ func (w World) misnamed(s *agentSettings, lines []ecsconfig.Problem, reads ecsco
 // settings stand may hold secrets, and is not shown.
 func readsCluster(v ecsconfig.Value) string {
 	if v.Origin == ecsconfig.FromDefault {
-		return "no line names a cluster that the ECS agent sees: it joins the one called default"
+		return "no line sets a cluster that the ECS agent can read, so it joins the cluster \"default\""
 	}
 	if !plainText(v.Text) {
-		return "the ECS agent takes the rest of the line for the name"
+		return "the ECS agent reads the rest of the line as the cluster name"
 	}
 	return fmt.Sprintf("the ECS agent reads cluster %+q", v.Text)
 }
@@ -87,16 +87,16 @@ func plainText(value string) bool {
 
 func (w World) clusterUnset(s *agentSettings, wanted, origin string) Finding {
 	path := s.sources.User.Path
-	where, what := path, "names no cluster"
+	where, what := path, "sets no cluster"
 	if named := s.Named("ECS_CLUSTER"); named.Origin == ecsconfig.FromFile {
 		where, what = named.Where()+":", "ECS_CLUSTER is empty"
 	}
 	f := Finding{ID: "cluster-unset", Status: Warn, Fix: w.nameCluster(s),
-		Summary: fmt.Sprintf("%s %s, so the ECS agent joins the cluster called default", where, what)}
+		Summary: fmt.Sprintf("%s %s, so the ECS agent joins the cluster \"default\"", where, what)}
 	if wanted != "" {
 		f.Status = Fail
 		f.Summary += ", not " + wanted
-		f.Evidence = append(f.Evidence, wanted+" is from "+origin)
+		f.Evidence = append(f.Evidence, wanted+" comes from "+origin)
 	}
 	return f
 }
@@ -123,7 +123,7 @@ func (w World) misplacedName() string {
 
 // nameCluster is the fix for a cluster that is not named as it should be.
 func (w World) nameCluster(s *agentSettings) fix.Fix {
-	return fix.Do("Name the cluster and restart the ECS agent:", w.join(w.clusterToName(s)))
+	return fix.Do("Set the cluster and restart the ECS agent:", w.join(w.clusterToName(s)))
 }
 
 // join is the command that puts this instance into a cluster. It resets the ECS
@@ -172,15 +172,15 @@ func (w World) otherHome(reads ecsconfig.Value, ref cluster.Ref) []Finding {
 	if w.atHome(ref) {
 		return nil
 	}
-	f := Finding{ID: "wrong-region", Status: Fail, Evidence: []string{"an instance joins a cluster of its own region and account only"},
-		Summary: fmt.Sprintf("%s: ECS_CLUSTER is a cluster of region %s, but this instance is in %s",
+	f := Finding{ID: "wrong-region", Status: Fail, Evidence: []string{"an instance can only join a cluster in its own region and account"},
+		Summary: fmt.Sprintf("%s: ECS_CLUSTER is a cluster in region %s, but this instance is in %s",
 			reads.Where(), ref.Region, w.Identity.Region),
-		Fix: fix.Do("Name a cluster of this region and restart the ECS agent:", w.join(ref.Name))}
+		Fix: fix.Do("Set a cluster in this region and restart the ECS agent:", w.join(ref.Name))}
 	if ref.Region == w.Identity.Region {
 		f.ID = "wrong-account"
-		f.Summary = fmt.Sprintf("%s: ECS_CLUSTER is a cluster of account %s, but this instance is in %s",
+		f.Summary = fmt.Sprintf("%s: ECS_CLUSTER is a cluster in account %s, but this instance is in %s",
 			reads.Where(), ref.Account, w.Identity.AccountID)
-		f.Fix.Text = "Name a cluster of this account and restart the ECS agent:"
+		f.Fix.Text = "Set a cluster in this account and restart the ECS agent:"
 	}
 	return []Finding{f}
 }

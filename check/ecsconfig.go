@@ -48,9 +48,9 @@ func settingsRead(s *agentSettings) string {
 		}
 	}
 	if n == 1 {
-		return "1 setting is read as it was meant"
+		return "1 valid setting"
 	}
-	return fmt.Sprintf("%d settings are read as they were meant", n)
+	return fmt.Sprintf("%d valid settings", n)
 }
 
 // unreadable are the files that the ECS agent cannot read at all, and what is
@@ -64,9 +64,9 @@ func (w World) unreadable(s *agentSettings, problems []ecsconfig.Problem) (found
 		f := Finding{ID: "ecs-config-unreadable", Status: Fail, Summary: p.String(), Evidence: []string{p.Effect}}
 		switch name := w.clusterToName(s); {
 		case p.Repair != "":
-			f.Fix = fix.Do("Let muster convert the file, and restart the ECS agent:", "sudo muster bootstrap --reset-stale-state --cluster "+name)
+			f.Fix = fix.Do("Convert the file with muster and restart the ECS agent:", "sudo muster bootstrap --reset-stale-state --cluster "+name)
 		default:
-			f.Fix = fix.Do("Move it away, and write the file anew:",
+			f.Fix = fix.Do("Move the file aside and write a new one:",
 				"sudo mv "+p.File+" "+p.File+".old", "sudo muster bootstrap --reset-stale-state --cluster "+name)
 		}
 		found = append(found, f)
@@ -143,7 +143,7 @@ func (w World) lineFix(s *agentSettings, problems []ecsconfig.Problem) fix.Fix {
 	})
 	c := s.Cluster()
 	if _, err := cluster.Parse(c.Text); !byHand && err == nil && s.Set("ECS_CLUSTER") {
-		return fix.Do("Let muster repair the file and restart the ECS agent:", "sudo muster bootstrap --cluster "+c.Text)
+		return fix.Do("Repair the file with muster and restart the ECS agent:", "sudo muster bootstrap --cluster "+c.Text)
 	}
 	var places []string
 	for _, p := range problems {
@@ -176,12 +176,12 @@ func (w World) notApplied(s *agentSettings) []Finding {
 	var lines []string
 	for _, key := range s.Stale() {
 		if v := s.Named(key); key != "ECS_CLUSTER" && v.Origin == ecsconfig.FromFile && !slices.Contains(forced, key) {
-			lines = append(lines, fmt.Sprintf("%s: %s is not what the running ECS agent has", v.Where(), key))
+			lines = append(lines, fmt.Sprintf("%s: %s is not applied: the running ECS agent has another value", v.Where(), key))
 		}
 	}
 	if len(lines) == 0 {
 		return nil
 	}
-	return []Finding{{ID: "ecs-config-not-applied", Status: Warn, Summary: lines[0] + ": it was started before the line was written",
+	return []Finding{{ID: "ecs-config-not-applied", Status: Warn, Summary: lines[0],
 		Evidence: bounded(lines[1:]), Fix: fix.Do("Restart the ECS agent:", restartAgent)}}
 }

@@ -37,7 +37,7 @@ func removeKey(key, file string) fix.Fix {
 // removeSetting takes one setting away from where it was read.
 func removeSetting(v ecsconfig.Value) fix.Fix {
 	if v.Origin == ecsconfig.FromContainer {
-		return fix.Do("Start the ECS agent without "+v.Key+"; as a service it reads its files again:", restartAgent)
+		return fix.Do("Start the ECS agent as a service, without "+v.Key+" in its container's environment:", restartAgent)
 	}
 	if v.Origin != ecsconfig.FromFile {
 		return fix.Do("Remove "+v.Key+" from "+v.Where()+", then restart the ECS agent:", restartAgent)
@@ -57,7 +57,7 @@ func (w World) tooMuchReserved(s *agentSettings) []Finding {
 		return nil
 	}
 	return []Finding{{ID: "reserved-memory-above-ram", Status: Fail,
-		Summary:  fmt.Sprintf("%s: ECS_RESERVED_MEMORY=%d, and this instance has %d MiB of memory", v.Where(), reserved, total),
+		Summary:  fmt.Sprintf("%s: ECS_RESERVED_MEMORY=%d, but this instance has only %d MiB of memory", v.Where(), reserved, total),
 		Evidence: []string{"the ECS agent does not register an instance that reserves more memory than it has"},
 		Fix:      fix.Do(fmt.Sprintf("Lower ECS_RESERVED_MEMORY below %d in %s, then restart the ECS agent:", total, v.Where()), restartAgent)}}
 }
@@ -69,12 +69,12 @@ func (w World) elsewhere(ctx context.Context, s *agentSettings) []Finding {
 	if v, ok := s.Get("ECS_BACKEND_HOST"); ok && v.Text != "" && !w.endpointOfECS(v.Text) {
 		found = append(found, Finding{ID: "backend-host-set", Status: Fail, Fix: removeSetting(v),
 			Summary:  v.Where() + ": ECS_BACKEND_HOST sends the ECS agent to " + redact.Value(v.Key, v.Text),
-			Evidence: []string{"that is not an ECS endpoint of " + w.Identity.Region}})
+			Evidence: []string{"this is not an ECS endpoint in " + w.Identity.Region}})
 	}
 	if v, ok := s.Get("DOCKER_HOST"); ok && v.Origin != ecsconfig.FromDefault && !w.dockerSocket(v.Text) {
 		found = append(found, Finding{ID: "docker-host-set", Status: Fail, Fix: removeSetting(v),
 			Summary:  v.Where() + ": DOCKER_HOST sends the ECS agent to " + redact.Value(v.Key, v.Text),
-			Evidence: []string{"that is not the Docker Engine of this instance, /var/run/docker.sock"}})
+			Evidence: []string{"this is not the Docker Engine of this instance, /var/run/docker.sock"}})
 	}
 	if len(found) > 0 && w.isRegistered(ctx) {
 		for i := range found {

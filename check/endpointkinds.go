@@ -78,7 +78,7 @@ func andMore(n int, what string) string {
 }
 
 func tryProxy(t tried) fix.Fix {
-	return fix.Do("Start the proxy and let this instance reach it, or correct the line and restart the ECS agent:",
+	return fix.Do("Start the proxy and allow this instance to reach it, or correct the line and restart the ECS agent:",
 		fmt.Sprintf("curl -sv -m 5 -o /dev/null -x http://%s %s", t.via, t.url), "sudo systemctl restart ecs")
 }
 
@@ -103,7 +103,7 @@ func noRoute(w World, f *Finding, failed []tried) {
 func connectionRefused(_ World, f *Finding, failed []tried) {
 	t := failed[0]
 	f.Summary = "connection refused by " + named(failed)
-	f.Fix = fix.Do("Correct what the name resolves to, or the local firewall that rejects tcp 443:", "getent ahosts "+t.host,
+	f.Fix = fix.Do("Correct the DNS record of the name, or the local firewall rule that rejects tcp 443:", "getent ahosts "+t.host,
 		"sudo iptables -nL OUTPUT")
 	if t.proxied {
 		f.Fix = tryProxy(t)
@@ -124,9 +124,9 @@ func lookAt(t tried) string {
 
 func wrongName(_ World, f *Finding, failed []tried) {
 	t, c := failed[0], failed[0].shown()
-	f.Summary = within(t.endpointHost()+" shows a certificate for another name: ", strings.Join(c.Names, ", "))
+	f.Summary = within(t.endpointHost()+" presents a certificate for another name: ", strings.Join(c.Names, ", "))
 	f.Evidence = certificates(failed)
-	f.Fix = fix.Do("Correct what answers for the name: its DNS record, or a proxy or load balancer in between:", "getent ahosts "+t.host,
+	f.Fix = fix.Do("Correct the DNS record of the name, or the proxy or load balancer that answers for it:", "getent ahosts "+t.host,
 		lookAt(t))
 }
 
@@ -137,22 +137,22 @@ func untrusted(_ World, f *Finding, failed []tried) {
 	f.Fix = fix.Do("Exempt the endpoint from TLS inspection, or install the CA of the device that inspects TLS, saved as inspection-ca.pem:",
 		"sudo cp inspection-ca.pem /etc/pki/ca-trust/source/anchors/", "sudo update-ca-trust", "sudo systemctl restart ecs")
 	if strings.Contains(c.Issuer, "O=Amazon") {
-		f.Fix = fix.Do("Restore the CA certificates of this host, which lack Amazon's:", "sudo dnf reinstall -y ca-certificates",
+		f.Fix = fix.Do("Reinstall the CA certificates of this host, which do not include Amazon's:", "sudo dnf reinstall -y ca-certificates",
 			"sudo systemctl restart ecs")
 	}
 }
 
 func notYetValid(w World, f *Finding, failed []tried) {
-	f.Summary = "the clock is behind: by it, the certificate of " + failed[0].endpointHost() + " is not valid yet"
+	f.Summary = "this host's clock is behind: the certificate of " + failed[0].endpointHost() + " is not valid yet"
 	f.Evidence = append(certificates(failed), w.clockSays())
 	f.Fix = fix.Do("Set the clock:", "sudo systemctl restart chronyd", "sudo chronyc makestep")
 	f.Confirm = "chronyc tracking"
 }
 
 func expired(w World, f *Finding, failed []tried) {
-	f.Summary = "by this host's clock, the certificate of " + failed[0].endpointHost() + " has expired"
+	f.Summary = "the certificate of " + failed[0].endpointHost() + " has expired, or this host's clock is ahead"
 	f.Evidence = append(certificates(failed), w.clockSays())
-	f.Fix = fix.Do("Set the clock if it is ahead; if it is right, renew the certificate of the device that shows it:",
+	f.Fix = fix.Do("Set the clock if it is ahead; if it is right, renew the certificate of the server or proxy that presents it:",
 		"sudo chronyc makestep", lookAt(failed[0]))
 }
 
@@ -193,7 +193,7 @@ func unresolved(_ World, f *Finding, failed []tried) {
 
 func rejected(_ World, f *Finding, failed []tried) {
 	f.Summary = failed[0].proxy() + " refuses to connect to " + failed[0].endpointHost()
-	f.Fix = fix.Do("Allow the host on the proxy, or give the proxy's user and password in the line:",
+	f.Fix = fix.Do("Allow the host on the proxy, or add the proxy's user and password to the line:",
 		fmt.Sprintf("curl -sv -m 5 -o /dev/null -x http://%s %s", failed[0].via, failed[0].url))
 }
 
@@ -202,13 +202,13 @@ func broken(w World, f *Finding, failed []tried) {
 		f.Summary = agent.setAt + ": the ECS agent's proxy is not a valid URL"
 		f.Fix = fix.Do("Correct the line to http://HOST:PORT, and restart the ECS agent:", "sudo systemctl restart ecs")
 		if strings.ContainsAny(agent.HTTP+agent.HTTPS, `"'`) { // ecs.config is no shell: they belong to the value
-			f.Summary = agent.setAt + ": the quotes are part of the ECS agent's proxy, which is no valid URL"
+			f.Summary = agent.setAt + ": the ECS agent's proxy is not a valid URL, because the quotes are part of it"
 			f.Fix = fix.Do("Remove the quotes in the line, and restart the ECS agent:", "sudo systemctl restart ecs")
 		}
 		return
 	}
-	f.Summary = "the connection to " + named(failed) + " was cut off"
-	f.Fix = fix.Do("Find the firewall or proxy that cuts the connection:", "curl -sv -m 5 -o /dev/null "+failed[0].url)
+	f.Summary = "the connection to " + named(failed) + " was closed unexpectedly"
+	f.Fix = fix.Do("Find the firewall or proxy that closes the connection:", "curl -sv -m 5 -o /dev/null "+failed[0].url)
 	if failed[0].proxied {
 		f.Fix = tryProxy(failed[0])
 	}

@@ -122,7 +122,7 @@ func (w World) why(ctx context.Context, f *facts, timeout *Finding, silent, all 
 		}
 	}
 	if len(outside) > 0 {
-		timeout.Fix = fix.Do("Give the subnet a route to the endpoints (NAT gateway or VPC endpoints), and allow tcp 443 out:",
+		timeout.Fix = fix.Do("Add a route to the endpoints (NAT gateway or VPC endpoints), and allow outbound tcp 443:",
 			fmt.Sprintf("aws ec2 describe-route-tables --region %s --filters Name=vpc-id,Values=%s", w.region(), at.vpc),
 			fmt.Sprintf("aws ec2 describe-vpc-endpoints --region %s --filters Name=vpc-id,Values=%s", w.region(), at.vpc),
 			fmt.Sprintf("aws ec2 describe-security-groups --region %s --group-ids %s", w.region(), strings.Join(at.groups, " ")))
@@ -143,7 +143,7 @@ func (w World) incomplete(timeout *Finding, at location, outside []tried) {
 	if more := len(services) - 1; more > 0 {
 		timeout.Summary += fmt.Sprintf("; %d more missing", more)
 	}
-	timeout.Fix = fix.Do("Create the missing VPC endpoint, with a security group that admits tcp 443 from this instance:",
+	timeout.Fix = fix.Do("Create the missing VPC endpoint, with a security group that allows tcp 443 from this instance:",
 		w.createEndpoints(at, services)...)
 	timeout.Confirm = fmt.Sprintf("aws ec2 describe-vpc-endpoints --region %s --filters Name=vpc-id,Values=%s --query 'VpcEndpoints[].[ServiceName,State,PrivateDnsEnabled]'", w.region(), at.vpc)
 }
@@ -186,6 +186,6 @@ func (w World) overIPv6(ctx context.Context, found []Finding) {
 		return
 	}
 	f := &found[i]
-	f.Status, f.Summary = Unknown, "the ECS endpoints over IPv6: this host has no IPv4 default route, and the ECS agent is registered"
-	f.Fix = fix.Do("Ask the dual-stack endpoint over IPv6:", "curl -6 -sv -m 5 -o /dev/null https://"+w.dualStackHost())
+	f.Status, f.Summary = Unknown, "endpoints over IPv6 not checked: this host has no IPv4 default route, but the ECS agent is registered"
+	f.Fix = fix.Do("Check the dual-stack endpoint over IPv6:", "curl -6 -sv -m 5 -o /dev/null https://"+w.dualStackHost())
 }

@@ -29,7 +29,7 @@ const (
 // healthChecks cover the containers that ECS runs here.
 func healthChecks(w World) []Check {
 	return []Check{
-		{ID: "containers", Group: Health, Title: "the containers of ECS run and are healthy", Needs: []string{"docker"}, Run: w.containers,
+		{ID: "containers", Group: Health, Title: "the ECS containers are running and healthy", Needs: []string{"docker"}, Run: w.containers,
 			Findings: []string{"container-unhealthy", "container-oom-killed", "container-restarting"}},
 	}
 }
@@ -49,7 +49,7 @@ func (w World) containers(ctx context.Context) []Finding {
 		found = append(found, CouldNotLook(err, fix.Fix{})...)
 	}
 	if len(found) == 0 {
-		return Passed(count(len(all), "container") + " of ECS, none unhealthy or in a crash loop")
+		return Passed(count(len(all), "ECS container") + ", none unhealthy or in a crash loop")
 	}
 	return found
 }
@@ -137,7 +137,7 @@ func unhealthy(all []dockerapi.Summary) []Finding {
 			summary = fmt.Sprintf("%s is unhealthy in %s: its health check fails", taskName(group[0]), count(len(group), "container"))
 		}
 		f := Finding{ID: "container-unhealthy", Status: Fail, Summary: summary, About: things(group...),
-			Fix: fix.Do("Read what the health check printed:", "sudo docker inspect --format '{{json .State.Health.Log}}' "+group[0].Name)}
+			Fix: fix.Do("Read the output of the health check:", "sudo docker inspect --format '{{json .State.Health.Log}}' "+group[0].Name)}
 		for _, s := range group {
 			f.Evidence = append(f.Evidence, "container "+s.Name+": unhealthy")
 		}
@@ -152,7 +152,7 @@ func killed(dead []death) []Finding {
 	var found []Finding
 	for _, group := range byTask(out, death.task) {
 		f := Finding{ID: "container-oom-killed", Status: Fail, Summary: group[0].task() + " was killed: it ran out of memory", About: things(summaries(group)...),
-			Fix: fix.Do("Raise the container's memory in its task definition, or lower what it uses (a JVM: -XX:MaxRAMPercentage). Read what it logged last:",
+			Fix: fix.Do("Raise the container's memory in its task definition, or reduce its use (JVM: -XX:MaxRAMPercentage), then read its last log lines:",
 				"sudo docker logs --tail 20 "+group[0].Summary.Name)}
 		if len(group) > 1 {
 			f.Summary = fmt.Sprintf("%s was killed %s: it ran out of memory", group[0].task(), count(len(group), "time"))
@@ -211,5 +211,5 @@ func looping(all []dockerapi.Summary, dead []death, now time.Time) []Finding {
 
 func restarting(about []string, name string) Finding {
 	return Finding{ID: "container-restarting", Status: Fail, About: about, SymptomOf: []string{"container-oom-killed@" + about[0], "disk"},
-		Fix: fix.Do("Read what it logged last:", "sudo docker logs --tail 20 "+name)}
+		Fix: fix.Do("Read its last log lines:", "sudo docker logs --tail 20 "+name)}
 }

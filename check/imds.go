@@ -28,27 +28,27 @@ func (w World) metadataService(ctx context.Context) []Finding {
 	const route = "ip route get 169.254.169.254"
 	switch failure.Kind {
 	case imds.TurnedOff:
-		f.ID, f.Summary = "imds-turned-off", "AWS_EC2_METADATA_DISABLED=true in this environment keeps muster from asking the metadata service"
+		f.ID, f.Summary = "imds-turned-off", "AWS_EC2_METADATA_DISABLED=true in this environment stops muster from using IMDS"
 		if w.isRegistered(ctx) { // of the instance that says nothing
 			f.Status = Unknown
 		}
 		f.Evidence, f.Fix = nil, fix.Do("Run muster without that variable:", "env -u AWS_EC2_METADATA_DISABLED muster debug")
 	case imds.Disabled:
-		f.ID, f.Summary = "imds-disabled", "the instance metadata service refuses tokens (403): its endpoint is disabled for this instance"
-		f.Fix = fix.Do("Enable it, from a machine that may change the instance:", options+" --http-endpoint enabled")
+		f.ID, f.Summary = "imds-disabled", "the instance metadata service refuses tokens (403): its endpoint is disabled on this instance"
+		f.Fix = fix.Do("Enable it, with credentials that may modify the instance:", options+" --http-endpoint enabled")
 	case imds.Silent:
-		f.ID, f.Summary = "imds-silent", "the instance metadata service does not answer: packets to 169.254.169.254 are dropped"
-		f.Evidence = append(f.Evidence, "a host firewall or a route drops them; in a container, a hop limit of 1 does")
-		f.Fix = fix.Do("Look for the firewall rule or route. In a container, raise the hop limit:", "sudo iptables -nL OUTPUT", route, options+" --http-put-response-hop-limit 2")
+		f.ID, f.Summary = "imds-silent", "the instance metadata service (169.254.169.254) does not answer"
+		f.Evidence = append(f.Evidence, "probable causes: a host firewall or a route; in a container, a hop limit of 1")
+		f.Fix = fix.Do("Correct the firewall rule or route; in a container, raise the hop limit:", "sudo iptables -nL OUTPUT", route, options+" --http-put-response-hop-limit 2")
 	case imds.Garbled, imds.Refused, imds.NotFound:
 		f.ID, f.Summary = "imds-garbled", "something other than the instance metadata service answers at its address, such as a proxy"
-		f.Fix = fix.Do("See what answers:", "curl -v --noproxy '*' -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' "+failure.Endpoint+"/latest/api/token", route)
+		f.Fix = fix.Do("Find out what answers:", "curl -v --noproxy '*' -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' "+failure.Endpoint+"/latest/api/token", route)
 	case imds.Broken:
-		f.ID, f.Summary = "imds-broken", "the instance metadata service itself fails"
-		f.Fix = fix.Do("Wait a minute. If it stays so, stop and start the instance.")
+		f.ID, f.Summary = "imds-broken", "the instance metadata service returns server errors"
+		f.Fix = fix.Do("Wait a minute; if the errors continue, stop and start the instance.")
 	default:
-		f.ID, f.Summary = "imds-unreachable", "the instance metadata service is not reachable: this is no EC2 instance, or it has no network or route"
-		f.Fix = fix.Do("Look at the route and the addresses:", route, "ip addr")
+		f.ID, f.Summary = "imds-unreachable", "the instance metadata service is not reachable: not an EC2 instance, or no network or route"
+		f.Fix = fix.Do("Check the route and the addresses:", route, "ip addr")
 	}
 	return []Finding{f}
 }
@@ -78,7 +78,7 @@ func (w World) instanceRole(ctx context.Context) []Finding {
 	case role == "":
 		return []Finding{{ID: "instance-profile-broken", Status: Fail, Summary: "the instance profile " + lastPart(profile.InstanceProfileArn) + " has no role",
 			Evidence: []string{"meta-data/iam/info: " + profile.InstanceProfileArn, "meta-data/iam/security-credentials/: empty"},
-			Fix:      fix.Do("Add a role to it:", "aws iam add-role-to-instance-profile --instance-profile-name "+lastPart(profile.InstanceProfileArn)+" --role-name ROLE")}}
+			Fix:      fix.Do("Add a role to the instance profile:", "aws iam add-role-to-instance-profile --instance-profile-name "+lastPart(profile.InstanceProfileArn)+" --role-name ROLE")}}
 	}
 	document, _, err := w.IMDS.Metadata(ctx, "iam/security-credentials/"+role)
 	if err != nil {
@@ -109,7 +109,7 @@ func (w World) credentials(role, document string) []Finding {
 	case left <= 0:
 		return []Finding{{ID: "credentials-expired", Status: Fail, SymptomOf: []string{"clock-skew"},
 			Summary: fmt.Sprintf("the credentials of role %s expired at %s and were not renewed", role, c.Expiration.Format(time.RFC3339)),
-			Fix:     fix.Do("See whether the role still exists. If it does, detach and attach the instance profile:", "aws iam get-role --role-name "+role)}}
+			Fix:     fix.Do("Check that the role still exists; if it does, disassociate and reassociate the instance profile:", "aws iam get-role --role-name "+role)}}
 	default:
 		return Passed(fmt.Sprintf("role %s, credentials until %s", role, c.Expiration.Format(time.RFC3339)))
 	}
@@ -123,14 +123,14 @@ func (w World) brokenRole(path string, d roleDocument) []Finding {
 	if d.Code == "InstanceProfileNotFound" {
 		f.ID, f.Summary = "instance-profile-broken", "the instance profile of this instance no longer exists"
 		f.Fix = fix.Do("Associate another one:", "aws ec2 describe-iam-instance-profile-associations --region "+w.region()+" --filters Name=instance-id,Values="+w.instanceID(),
-			"aws ec2 replace-iam-instance-profile-association --region "+w.region()+" --association-id ASSOCIATION --iam-instance-profile Name=PROFILE")
+			"aws ec2 replace-iam-instance-profile-association --region "+w.region()+" --association-id ASSOCIATION_ID --iam-instance-profile Name=PROFILE")
 		return []Finding{f}
 	}
 	role := "ROLE"
 	if name, is := strings.CutPrefix(path, "iam/security-credentials/"); is {
 		role = name
 	}
-	f.ID, f.Summary = "role-not-trusted", "EC2 may not assume the role of the instance profile, so there are no credentials"
-	f.Fix = fix.Do("Let the role's trust policy name ec2.amazonaws.com:", "aws iam update-assume-role-policy --role-name "+role+" --policy-document '"+trustPolicy+"'")
+	f.ID, f.Summary = "role-not-trusted", "EC2 cannot assume the role of the instance profile, so there are no credentials"
+	f.Fix = fix.Do("Allow ec2.amazonaws.com in the role's trust policy:", "aws iam update-assume-role-policy --role-name "+role+" --policy-document '"+trustPolicy+"'")
 	return []Finding{f}
 }

@@ -26,14 +26,14 @@ func instanceChecks(w World, f *facts) []Check {
 			Findings: []string{"no-instance-profile", "instance-profile-broken", "role-not-trusted", "credentials-expired"}},
 		{ID: "user-data", Group: Instance, Title: "cloud-init ran user data", Needs: imds, Run: given(w.IMDS != nil, w.userData),
 			Findings: []string{"user-data-not-run", "user-data-malformed", "user-data-failed", "cloud-init-errors"}},
-		{ID: "lifecycle", Group: Instance, Title: "the Auto Scaling group wants this instance in service", Needs: imds,
+		{ID: "lifecycle", Group: Instance, Title: "the Auto Scaling group keeps this instance in service", Needs: imds,
 			Run:      given(w.IMDS != nil, func(ctx context.Context) []Finding { return w.lifecycle(ctx, f) }),
 			Findings: []string{"warm-pool", "warm-pool-unchecked", "spot-draining-off", "standby", "leaving"}},
-		{ID: "disk", Group: Instance, Title: "the disks have room and are writable", Run: given(w.FileSystem != nil, w.disk),
+		{ID: "disk", Group: Instance, Title: "the disks have free space and are writable", Run: given(w.FileSystem != nil, w.disk),
 			Findings: []string{"disk-full", "inodes-full", "read-only-file-system"}},
-		{ID: "pressure", Group: Instance, Title: "the host has memory, CPU and I/O to spare", Run: w.pressure,
+		{ID: "pressure", Group: Instance, Title: "the host is not starved of memory, CPU or I/O", Run: w.pressure,
 			Findings: []string{"starved-host", "oom-kills"}},
-		{ID: "clock", Group: Instance, Title: "the clock is right", Run: given(w.IMDS != nil && w.Net != nil, w.clock), Findings: []string{"clock-skew"}},
+		{ID: "clock", Group: Instance, Title: "the clock is correct", Run: given(w.IMDS != nil && w.Net != nil, w.clock), Findings: []string{"clock-skew"}},
 	}
 }
 
@@ -42,7 +42,7 @@ func given(there bool, run func(context.Context) []Finding) func(context.Context
 	if there {
 		return run
 	}
-	return func(context.Context) []Finding { return Skipped("not available here") }
+	return func(context.Context) []Finding { return Skipped("not available on this host") }
 }
 
 // instanceID is for the commands that are printed. cloud-init wrote it down at a

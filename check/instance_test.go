@@ -45,9 +45,9 @@ func TestInstanceFindings(t *testing.T) {
 		"the metadata service gives out":  {"instance-role", func(_ *testing.T, w *world) { w.IMDSDown() }, "unknown instance-role: instance metadata service at"},
 		"no cloud-init":                   {"user-data", func(t *testing.T, w *world) { remove(t, w, "/var/lib/cloud/data/result.json") }, "skip user-data: cloud-init left no result"},
 		"a result that is not JSON":       {"user-data", file("/var/lib/cloud/data/result.json", "{"), "unknown user-data: reading "},
-		"cloud-init had errors":           {"user-data", file("/var/lib/cloud/data/result.json", `{"v1":{"datasource":"DataSourceEc2Local","errors":["password=hunter2 is wrong","runparts: 1 failures"]}}`), "warn cloud-init-errors: cloud-init ended with errors"},
+		"cloud-init had errors":           {"user-data", file("/var/lib/cloud/data/result.json", `{"v1":{"datasource":"DataSourceEc2Local","errors":["password=hunter2 is wrong","runparts: 1 failures"]}}`), "warn cloud-init-errors: cloud-init finished with errors"},
 		"user data that cannot be asked":  {"user-data", func(t *testing.T, w *world) { none(t, w); w.IMDSDown() }, "unknown user-data: instance metadata service at"},
-		"outside of a group":              {"lifecycle", metadata("meta-data/autoscaling", 404, ""), "skip lifecycle: the instance is in no Auto Scaling group"},
+		"outside of a group":              {"lifecycle", metadata("meta-data/autoscaling", 404, ""), "skip lifecycle: the instance is not in an Auto Scaling group"},
 		"in the warm pool":                {"lifecycle", metadata("meta-data/autoscaling", 0, "Warmed:Stopped"), "skip warm-pool: the instance is in the warm pool (Warmed:Stopped), and ECS_WARM_POOLS_CHECK is not set"},
 		"on standby":                      {"lifecycle", metadata("meta-data/autoscaling", 0, "Standby"), "warn standby: the Auto Scaling group has put this instance on standby"},
 		"to be terminated":                {"lifecycle", metadata("meta-data/autoscaling", 0, "Terminated"), "warn leaving: the Auto Scaling group is taking this instance out of service"},
@@ -59,14 +59,14 @@ func TestInstanceFindings(t *testing.T) {
 		"Docker elsewhere, and not there": {"disk", func(t *testing.T, w *world) {
 			w.write(t, "/etc/docker/daemon.json", `{"data-root": "/mnt/docker"}`)
 			w.FileSystem = refusing("/mnt/docker", fs.ErrNotExist)
-		}, "pass disk: the disks have room"},
-		"a root that is read-only by design": {"disk", func(_ *testing.T, w *world) { w.FileSystem = immutable(w) }, "pass disk: the disks have room"},
+		}, "pass disk: the disks have free space"},
+		"a root that is read-only by design": {"disk", func(_ *testing.T, w *world) { w.FileSystem = immutable(w) }, "pass disk: the disks have free space"},
 		"a busy CPU":                         {"pressure", file("/proc/pressure/cpu", "some avg10=99.00 avg60=95.00 avg300=1.00 total=1\n"), "warn starved-host: the host is starved: processes wait for CPU"},
 		"a container over its limit": {"pressure", file("/dev/kmsg", "6,900,400000000,-;Memory cgroup out of memory: Killed process 4242 (java) total-vm:1kB\n"),
-			"warn oom-kills: the kernel killed processes: out of memory"},
+			"warn oom-kills: the kernel killed processes because of memory limits"},
 		"hardly any memory":         {"pressure", file("/proc/meminfo", "MemTotal: 8000000 kB\nMemAvailable: 2000 kB\n"), "fail starved-host: the host is starved: processes wait for memory"},
-		"pressure that is no text":  {"pressure", file("/proc/pressure/io", "\xff"), "pass pressure: the host has memory, CPU and I/O to spare"},
-		"a kernel that is silent":   {"pressure", func(t *testing.T, w *world) { remove(t, w, "/proc/meminfo") }, "skip pressure: the kernel reports neither pressure nor memory here"},
+		"pressure that is no text":  {"pressure", file("/proc/pressure/io", "\xff"), "pass pressure: the host is not starved of memory, CPU or I/O"},
+		"a kernel that is silent":   {"pressure", func(t *testing.T, w *world) { remove(t, w, "/proc/meminfo") }, "skip pressure: the kernel reports neither pressure nor memory"},
 		"a clock a minute off":      {"clock", func(_ *testing.T, w *world) { w.Inject(sandbox.ClockSkew(sandbox.IMDS, -time.Minute)) }, "warn clock-skew: the clock of this instance is 1m"},
 		"nobody tells the time":     {"clock", func(_ *testing.T, w *world) { w.IMDSDown(); w.net.silent() }, "unknown clock: could not check the clock: not compared with the metadata service: "},
 		"ECS alone tells the time":  {"clock", func(_ *testing.T, w *world) { w.IMDSDown() }, "pass clock: within 30s of AWS"},
@@ -144,7 +144,7 @@ func TestAFileSystemThatHangsHoldsUpNoOther(t *testing.T) {
 		if got := first(r); !strings.HasPrefix(got, "fail disk-full: the file system of /var/log is full") {
 			t.Error(got)
 		}
-		if got := r.Findings[1].Summary; got != "/var/lib/ecs does not answer: its file system hangs, as one on a dead NFS server does" {
+		if got := r.Findings[1].Summary; got != "/var/lib/ecs does not respond: its file system hangs, for example because an NFS server is down" {
 			t.Error(got)
 		}
 	})

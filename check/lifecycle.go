@@ -16,7 +16,7 @@ func (w World) lifecycle(ctx context.Context, f *facts) []Finding {
 	}
 	found := w.spotWithoutDraining(ctx)
 	if !there {
-		return append(found, Skipped("the instance is in no Auto Scaling group")...)
+		return append(found, Skipped("the instance is not in an Auto Scaling group")...)
 	}
 	switch state = strings.TrimSpace(state); {
 	case strings.HasPrefix(state, "Warmed:"):
@@ -29,7 +29,7 @@ func (w World) lifecycle(ctx context.Context, f *facts) []Finding {
 	case state != "InService":
 		found = append(found, Finding{ID: "leaving", Status: Warn, Summary: "the Auto Scaling group is taking this instance out of service",
 			Evidence: []string{"meta-data/autoscaling/target-lifecycle-state: " + state},
-			Fix:      fix.Do("Read why:", "aws autoscaling describe-scaling-activities --region "+w.region()+" --auto-scaling-group-name "+w.group(ctx)+" --max-items 5")})
+			Fix:      fix.Do("Find out why:", "aws autoscaling describe-scaling-activities --region "+w.region()+" --auto-scaling-group-name "+w.group(ctx)+" --max-items 5")})
 	default:
 		found = append(found, Passed("the Auto Scaling group's target state is InService")...)
 	}
@@ -43,11 +43,11 @@ func (w World) warmPool(ctx context.Context, state string) []Finding {
 	const key = "ECS_WARM_POOLS_CHECK"
 	switch {
 	case w.enabled(key):
-		return []Finding{{ID: "warm-pool", Status: Skip, Summary: "the instance is in the warm pool (" + state + "): the ECS agent registers when it goes into service"}}
+		return []Finding{{ID: "warm-pool", Status: Skip, Summary: "the instance is in the warm pool (" + state + "): the ECS agent registers when the instance leaves the pool"}}
 	case w.isRegistered(ctx):
 		return []Finding{{ID: "warm-pool-unchecked", Status: Warn, Summary: key + " is not set: the instance registered while in the warm pool",
-			Evidence: []string{"meta-data/autoscaling/target-lifecycle-state: " + state, "ECS may place tasks here, and Auto Scaling may stop the instance under them"},
-			Fix:      fix.Do("Set it in user data, then build the warm pool again:", "sudo muster bootstrap --ecs "+key+"=true")}}
+			Evidence: []string{"meta-data/autoscaling/target-lifecycle-state: " + state, "ECS may place tasks on the instance, and Auto Scaling may stop it while they run"},
+			Fix:      fix.Do("Set it, here and in user data, then recreate the warm pool:", "sudo muster bootstrap --ecs "+key+"=true")}}
 	}
 	return []Finding{{ID: "warm-pool", Status: Skip, Summary: "the instance is in the warm pool (" + state + "), and " + key + " is not set: the ECS agent may register at once"}}
 }

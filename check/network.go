@@ -23,8 +23,8 @@ type Net interface {
 // networkChecks check the path to AWS.
 func networkChecks(w World, f *facts) []Check {
 	return []Check{
-		{ID: "proxy", Group: Network, Title: "a proxy is kept from what is local", Run: w.proxy, Findings: []string{"no-proxy-incomplete"}},
-		{ID: "dns", Group: Network, Title: "the names of the ECS endpoints resolve",
+		{ID: "proxy", Group: Network, Title: "the proxy exempts local addresses", Run: w.proxy, Findings: []string{"no-proxy-incomplete"}},
+		{ID: "dns", Group: Network, Title: "the ECS endpoint names resolve",
 			Run:      given(w.Net != nil, func(ctx context.Context) []Finding { return w.dns(ctx, f) }),
 			Findings: []string{"dns-failure", "endpoints-mixed"}},
 		{ID: "ecs-endpoints", Group: Network, Title: "the ECS endpoints answer, with certificates that this host trusts",
@@ -32,13 +32,13 @@ func networkChecks(w World, f *facts) []Check {
 			Run: given(w.Net != nil, func(ctx context.Context) []Finding { return w.endpoints(ctx, f) }),
 			Findings: []string{"endpoint-timeout", "endpoint-refused", "endpoint-no-route", "endpoint-broken", "endpoint-unresolved",
 				"endpoints-incomplete", "tls-untrusted", "tls-wrong-name", "tls-not-yet-valid", "tls-expired"}},
-		{ID: "vpc-path", Group: Network, Title: "the VPC lets this instance reach the endpoints", Needs: []string{"instance-role"},
+		{ID: "vpc-path", Group: Network, Title: "the VPC allows this instance to reach the endpoints", Needs: []string{"instance-role"},
 			After:  []string{"dns", "ecs-endpoints"},
 			Remote: true, Deep: true, Run: given(w.IMDS != nil && w.VPC != nil && w.Guards != nil,
 				func(ctx context.Context) []Finding { return w.vpcPath(ctx, f) }),
 			Findings: []string{"no-default-route", "nat-missing", "no-public-ip", "egress-closed", "acl-closed", "endpoint-group-closed",
 				"endpoint-unavailable", "private-dns-off", "dns-support-off"}},
-		{ID: "poll-endpoint", Group: Network, Title: "ECS names the endpoints for its agent, and they answer",
+		{ID: "poll-endpoint", Group: Network, Title: "the endpoints that ECS assigns to its agent answer",
 			Needs:  []string{"instance-role", "ecs-endpoints"},
 			Remote: true, Deep: true, Run: given(w.Poll != nil && w.Net != nil, w.pollEndpoint),
 			Findings: []string{"poll-denied", "endpoint-policy", "credentials-refused", "signature-refused", "poll-unreached"}},

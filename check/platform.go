@@ -21,7 +21,7 @@ type platform struct{ name, seen string }
 func (w World) platformFinding() []Finding {
 	p := w.unsupported()
 	if p.name == "" {
-		return Passed("nothing shows a platform other than ECS on EC2 with Linux")
+		return Passed("no sign of a platform other than ECS on EC2 with Linux")
 	}
 	return []Finding{{ID: "platform-unsupported", Status: Unknown, Summary: p.name + " is not supported: muster covers Linux instances of ECS on EC2",
 		Evidence: []string{p.seen}}}

@@ -44,12 +44,12 @@ func (w World) pollEndpoint(ctx context.Context) []Finding {
 		}
 	}
 	if len(lost) == 0 {
-		return Passed("ECS answers, and so do the endpoints for its agent", seen...)
+		return Passed("ECS and the endpoints for its agent answer", seen...)
 	}
 	return []Finding{{ID: "poll-unreached", Status: Fail, Summary: "cannot reach " + hosts[0] + andMore(len(hosts)-1,
-		"endpoint") + ", where ECS sends its agent",
+		"endpoint") + ", which ECS assigned to its agent",
 		Evidence: append(lost, seen...), SymptomOf: []string{"vpc-path", "endpoints-mixed"},
-		Fix: fix.Do("Let the instance reach the host on tcp 443: through a VPC endpoint, a NAT gateway or its firewall:",
+		Fix: fix.Do("Allow the instance to reach the host on tcp 443, through a VPC endpoint, a NAT gateway or its firewall:",
 			"curl -sv -m 5 -o /dev/null https://"+hosts[0])}}
 }
 
@@ -69,13 +69,13 @@ func (w World) refused(ctx context.Context, err error) []Finding {
 	case awsapi.Denied:
 		w.denied(ctx, &f, awsapi.DenialOf(err.Error()))
 	case awsapi.NoIdentity:
-		f.ID, f.Summary, f.SymptomOf = "credentials-refused", "ECS does not accept the credentials of this instance", []string{"instance-role", "clock-skew"}
+		f.ID, f.Summary, f.SymptomOf = "credentials-refused", "ECS rejects the credentials of this instance", []string{"instance-role", "clock-skew"}
 		f.Fix = fix.Do("Replace the instance profile association, which renews the credentials:",
 			fmt.Sprintf("aws ec2 describe-iam-instance-profile-associations --region %s --filters Name=instance-id,Values=%s", w.region(),
 				w.instance()),
-			fmt.Sprintf("aws ec2 replace-iam-instance-profile-association --region %s --association-id ASSOCIATION_ID --iam-instance-profile Name=PROFILE_NAME", w.region()))
+			fmt.Sprintf("aws ec2 replace-iam-instance-profile-association --region %s --association-id ASSOCIATION_ID --iam-instance-profile Name=PROFILE", w.region()))
 	case awsapi.ClockSkew:
-		f.ID, f.Summary, f.SymptomOf = "signature-refused", "ECS does not accept the signatures of this instance: its clock is off", []string{"clock-skew"}
+		f.ID, f.Summary, f.SymptomOf = "signature-refused", "ECS rejects the signatures of this instance: its clock is wrong", []string{"clock-skew"}
 		f.Fix = fix.Do("Set the clock:", "sudo systemctl restart chronyd", "sudo chronyc makestep")
 	default:
 		return CouldNotLook(errors.New(firstLine(err.Error())), fix.Fix{})
@@ -95,7 +95,7 @@ func answerOf(err error) string {
 // denied is about the policy that decides: to allow the action in the role does not
 // help where another policy denies it.
 func (w World) denied(ctx context.Context, f *Finding, by awsapi.Denial) {
-	action, role := cmp.Or(by.Action, discoverPollEndpoint), cmp.Or(by.Role, "ROLE_NAME")
+	action, role := cmp.Or(by.Action, discoverPollEndpoint), cmp.Or(by.Role, "ROLE")
 	f.ID = "poll-denied"
 	f.Summary = "the " + by.Policy + " does not allow " + action + ", which the ECS agent needs to connect"
 	if by.Explicit {
@@ -112,7 +112,7 @@ func (w World) denied(ctx context.Context, f *Finding, by awsapi.Denial) {
 		f.Fix = fix.Do("Allow "+action+" in the permissions boundary of the role:",
 			"aws iam get-role --role-name "+role+" --query Role.PermissionsBoundary")
 	case "service control policy", "resource control policy":
-		f.Fix = fix.Do("Have the administrator of the AWS organization allow " + action + " for this account; the role cannot override that.")
+		f.Fix = fix.Do("Ask the administrator of the AWS organization to allow " + action + " for this account; the role cannot override this.")
 	case "session policy", "resource-based policy":
 		f.Fix = fix.Do("Allow " + action + " in the " + by.Policy + " that applies to these credentials.")
 	default:

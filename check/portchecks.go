@@ -52,7 +52,7 @@ func (w World) hostPorts(ctx context.Context) []Finding {
 	if len(seen.Notes) > 0 {
 		f := Finding{ID: "host-ports-unread", Status: Unknown, Summary: seen.Notes[0], Evidence: bounded(seen.Notes[1:])}
 		if slices.ContainsFunc(seen.Notes, func(note string) bool { return strings.Contains(note, "permission denied") }) {
-			f.Fix = fix.Do("Run it as root:", "sudo muster debug")
+			f.Fix = fix.Do("Run muster as root:", "sudo muster debug")
 		}
 		found = append(found, f)
 	}
@@ -67,7 +67,7 @@ func (w World) noPorts(blind bool) []Finding {
 	case w.Config.Ports == "":
 		return Skipped("no replication ports are configured (MUSTER_PORTS)")
 	case blind:
-		return Skipped("the ports cannot be checked from here")
+		return Skipped("the ports cannot be checked from this host")
 	}
 	return nil
 }
@@ -78,7 +78,7 @@ func (w World) replicationPorts(ctx context.Context) []Finding {
 	}
 	report, err := w.Ports(ctx)
 	if err != nil {
-		return CouldNotLook(err, fix.Do("Show what could be read:", allPorts))
+		return CouldNotLook(err, fix.Do("Check the ports alone:", allPorts))
 	}
 	found := append(portFindings(report), dialFindings(report)...)
 	if len(found) > 0 {
@@ -88,7 +88,7 @@ func (w World) replicationPorts(ctx context.Context) []Finding {
 	for _, d := range report.Dialled() {
 		seen = append(seen, d.String())
 	}
-	return Passed(w.Config.Ports+": the rules are open to all peers, and no dial was lost", seen...)
+	return Passed(w.Config.Ports+": the rules allow all peers, and no dial went unanswered", seen...)
 }
 
 // portsTimeout is for the discovery of a whole cluster, page by page.
@@ -135,7 +135,7 @@ func portFinding(b ports.Block, o ports.Outcome) Finding {
 	case len(commands) > 1:
 		f.Fix = fix.Do("Add the rules:", commands...)
 	case o.Status == reach.Blocked.String():
-		f.Fix = fix.Do("Let the network ACL named above pass these ports and their answers, then check again:", allPorts)
+		f.Fix = fix.Do("In the network ACL named above, allow these ports and the return traffic, then check again:", allPorts)
 	default:
 		f.Fix = fix.Do("Show all pairs and rules:", allPorts)
 	}
@@ -172,7 +172,7 @@ func dialFindings(report *ports.Report) (found []Finding) {
 			"security groups and network ACLs: OPEN"),
 			Summary: fmt.Sprintf("%d of %s %s not answer on %s despite open rules: probably a host firewall", d.Lost, peers(d.Peers),
 				doVerb(d.Lost), dialledPorts(d)),
-			Fix: fix.Do("On the peer, let its firewall accept the port from this instance; show its rules with:", "sudo nft list ruleset",
+			Fix: fix.Do("On the peer, allow the port from this instance in the firewall; to list its rules:", "sudo nft list ruleset",
 				"sudo iptables -nvL INPUT"),
 			Confirm: fmt.Sprintf("on the peer: sudo tcpdump -ni any '%s' shows packets that arrive and get no answer", filter(d))}
 		if d.Elsewhere || d.Lost == d.Peers && d.Peers > 1 && d.Listened {

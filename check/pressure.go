@@ -53,15 +53,15 @@ func (w World) pressure(context.Context) []Finding {
 	}
 	if worst != Pass {
 		found = append([]Finding{{ID: "starved-host", Status: worst, Summary: "the host is starved: processes wait for " + strings.Join(short, ", "),
-			Evidence: evidence, Fix: fix.Do("Find what uses it up. Then use a larger instance, or limit the tasks:", "top -b -n 1 -o %MEM | head -n 20", "sudo docker stats --no-stream")}}, found...)
+			Evidence: evidence, Fix: fix.Do("Find what uses them, then use a larger instance or limit the tasks:", "top -b -n 1 -o %MEM | head -n 20", "sudo docker stats --no-stream")}}, found...)
 	}
 	switch {
 	case len(found) > 0:
 		return found
 	case len(evidence) == 0:
-		return Skipped("the kernel reports neither pressure nor memory here")
+		return Skipped("the kernel reports neither pressure nor memory")
 	}
-	return Passed("the host has memory, CPU and I/O to spare", evidence...)
+	return Passed("the host is not starved of memory, CPU or I/O", evidence...)
 }
 
 // stalls judges one file of /proc/pressure. A kernel may lack them, or have been
@@ -113,8 +113,8 @@ func (w World) kills() ([]Finding, error) {
 		err = nil
 	}
 	uptime := w.uptime()
-	f := Finding{ID: "oom-kills", Status: Warn, Summary: "the kernel killed processes: out of memory", SymptomOf: []string{"starved-host"},
-		Fix: fix.Do("Use a larger instance, or give tasks memory limits that fit into it together. To see all kills:", "sudo dmesg -T | grep -i 'killed process'")}
+	f := Finding{ID: "oom-kills", Status: Warn, Summary: "the kernel killed processes because of memory limits", SymptomOf: []string{"starved-host"},
+		Fix: fix.Do("Use a larger instance, or give tasks memory limits that fit together. To list all kills:", "sudo dmesg -T | grep -i 'killed process'")}
 	for _, k := range kills[max(0, len(kills)-10):] {
 		of := "the host was out of memory"
 		if k.Cgroup {

@@ -51,7 +51,7 @@ func (w World) proxy(context.Context) []Finding {
 	case len(places) == 0:
 		return Passed("no proxy is set")
 	}
-	return Passed("NO_PROXY leaves out what is local", seen...)
+	return Passed("NO_PROXY exempts local addresses", seen...)
 }
 
 func (w World) proxyOfAgent() (proxied, error) {
@@ -117,7 +117,7 @@ func (p proxied) judge() []Finding {
 	}
 	at := cmp.Or(p.noAt, p.setAt)
 	f := Finding{ID: "no-proxy-incomplete", Status: status, Fix: p.exempt(missing),
-		Summary:  at + ": " + p.whose + " uses the proxy also for " + missing[0],
+		Summary:  at + ": " + p.whose + " also uses the proxy for " + missing[0],
 		Evidence: []string{p.String(), "not in NO_PROXY: " + strings.Join(missing, ", ")}}
 	if p.misread {
 		f.SymptomOf = []string{"ecs-config-misread"}
@@ -126,11 +126,10 @@ func (p proxied) judge() []Finding {
 }
 
 // exempt is how to leave out what is missing, and keep what is left out already.
-// The last line of ecs.config counts.
 func (p proxied) exempt(missing []string) fix.Fix {
-	line := "NO_PROXY=" + strings.Join(append(strings.FieldsFunc(p.No, func(r rune) bool { return r == ',' || r == ' ' }), missing...), ",")
-	if p.restart == restartAgent && !strings.ContainsAny(line, "'\"`$;&|<>()") {
-		return fix.Do("Exempt these from the proxy, and restart the ECS agent:", "echo "+line+" | sudo tee -a "+ecsconfig.DefaultPath, restartAgent)
+	value := strings.Join(append(strings.FieldsFunc(p.No, func(r rune) bool { return r == ',' || r == ' ' }), missing...), ",")
+	if p.restart == restartAgent && !strings.ContainsAny(value, "'\"`$;&|<>()") {
+		return fix.Do("Exempt these from the proxy, and restart the ECS agent:", append(fix.Set(ecsconfig.DefaultPath, "NO_PROXY", value), restartAgent)...)
 	}
-	return fix.Do(`Add Environment="`+line+`" to `+p.file+", then restart:", p.restart)
+	return fix.Do(`Add Environment="NO_PROXY=`+value+`" to `+p.file+", then restart:", p.restart)
 }

@@ -16,7 +16,7 @@ func (w World) registrations(ctx context.Context, clusterName, arn string) []Fin
 		ContainerInstanceARNs(ctx context.Context, cluster, filter string) iter.Seq2[[]string, error]
 	})
 	if !is || arn == "" || w.Identity.InstanceID == "" {
-		return Skipped("nothing to compare: no ECS API, no registration or no instance id")
+		return Skipped("nothing to compare: no ECS API, no registration or no instance ID")
 	}
 	var others []string
 	for arns, err := range lister.ContainerInstanceARNs(ctx, clusterName, "ec2InstanceId == "+w.Identity.InstanceID) {
@@ -30,7 +30,7 @@ func (w World) registrations(ctx context.Context, clusterName, arn string) []Fin
 		}
 	}
 	if len(others) == 0 {
-		return Passed("no other container instance in the cluster is of this EC2 instance")
+		return Passed("no other container instance in the cluster belongs to this EC2 instance")
 	}
 	f := Finding{ID: "second-registration", Status: Warn,
 		Summary: fmt.Sprintf("this instance is registered %d times in cluster %q", len(others)+1, nameOf(clusterName)), Evidence: []string{"the ECS agent uses " + arn},

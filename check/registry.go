@@ -22,9 +22,9 @@ func (w World) cluster(ctx context.Context) []Finding {
 	ref, err := cluster.Parse(text)
 	switch {
 	case w.Registry == nil:
-		return Skipped("the ECS API cannot be reached from here")
+		return Skipped("the ECS API is not available from this host")
 	case text == "":
-		return Skipped("no cluster is named")
+		return Skipped("no cluster is set")
 	case err != nil:
 		return CouldNotLook(err, fix.Fix{})
 	}
@@ -39,7 +39,7 @@ func (w World) cluster(ctx context.Context) []Finding {
 func (w World) containerInstance(ctx context.Context, text, arn string) []Finding {
 	switch {
 	case w.Registry == nil:
-		return Skipped("the ECS API cannot be reached from here")
+		return Skipped("the ECS API is not available from this host")
 	case arn == "":
 		return Skipped("the ECS agent reports no container instance ARN to ask for")
 	case text == "":
@@ -62,7 +62,7 @@ func (w World) RegistrationFinding(clusterName, arn string, ci awsapi.ContainerI
 	case err != nil:
 		return w.unknownInstance(clusterName, arn), true
 	case ci.EC2InstanceID != "" && w.Identity.InstanceID != "" && ci.EC2InstanceID != w.Identity.InstanceID:
-		return Finding{ID: "foreign-container-instance", Status: Fail, Summary: fmt.Sprintf("the ECS agent runs on the saved state of another instance, %s", ci.EC2InstanceID),
+		return Finding{ID: "foreign-container-instance", Status: Fail, Summary: fmt.Sprintf("the ECS agent uses the saved state of another instance, %s", ci.EC2InstanceID),
 			Evidence: []string{fmt.Sprintf("container instance %s belongs to %s; this is %s", ci.ARN, ci.EC2InstanceID, w.Identity.InstanceID)}, Fix: w.registerAnew()}, true
 	}
 	return w.statusFinding(clusterName, ci)
@@ -73,12 +73,12 @@ func (w World) RegistrationFinding(clusterName, arn string, ci awsapi.ContainerI
 // is as unknown. The answer does not tell the two apart.
 func (w World) unknownInstance(clusterName, arn string) Finding {
 	f := Finding{ID: "container-instance-unknown", Status: Fail, SymptomOf: []string{"ecs-config"},
-		Summary:  "ECS does not know this container instance: it was deregistered, or is of another account or region",
+		Summary:  "ECS does not know this container instance: it was deregistered, or is in another account or region",
 		Evidence: []string{fmt.Sprintf("the ECS agent reports %s, and cluster %q in %s has no such container instance", arn, nameOf(clusterName), w.region())}, Fix: w.registerAnew()}
 	lines := w.credentialLines()
 	f.Evidence = append(f.Evidence, lines...)
 	if len(lines) > 0 {
-		f.Fix.Text = "Remove these lines of " + w.Config.ECSConfig + " if they name another account or region, then register anew:"
+		f.Fix.Text = "Remove these lines of " + w.Config.ECSConfig + " if they set another account or region, then register again:"
 	}
 	return f
 }
@@ -100,31 +100,31 @@ func (w World) credentialLines() []string {
 // new container instance.
 func (w World) registerAnew() fix.Fix {
 	path := w.checkpointPath()
-	return fix.Do("Register anew, without the saved state:", "sudo systemctl stop ecs", "sudo mv "+path+" "+path+".old", startUnit)
+	return fix.Do("Move the saved state aside and register again:", "sudo systemctl stop ecs", "sudo mv "+path+" "+path+".old", startUnit)
 }
 
 // statusFinding knows the statuses of the ECS API reference, ContainerInstance.
 func (w World) statusFinding(clusterName string, ci awsapi.ContainerInstance) (f Finding, bad bool) {
 	seen := []string{fmt.Sprintf("%s is %s", ci.ARN, ci.Status)}
 	if ci.StatusReason != "" {
-		seen = append(seen, "ECS says: "+ci.StatusReason)
+		seen = append(seen, "reason that ECS gives: "+ci.StatusReason)
 	}
 	switch {
 	case ci.Status == "REGISTRATION_FAILED":
-		return Finding{ID: "registration-failed", Status: Fail, Summary: "ECS refused the registration: " + cmp.Or(ci.StatusReason, "it gives no reason"), Evidence: seen[:1],
+		return Finding{ID: "registration-failed", Status: Fail, Summary: "ECS rejected the registration: " + cmp.Or(ci.StatusReason, "no reason given"), Evidence: seen[:1],
 			Fix: fix.Do("Fix what the reason names, then replace the instance:", w.terminate())}, true
 	case ci.Status == "INACTIVE", ci.Status == "DEREGISTERING":
-		return Finding{ID: "container-instance-inactive", Status: Fail, Summary: fmt.Sprintf("this container instance was deregistered: ECS has it as %s", ci.Status), Evidence: seen,
+		return Finding{ID: "container-instance-inactive", Status: Fail, Summary: fmt.Sprintf("this container instance was deregistered: its status in ECS is %s", ci.Status), Evidence: seen,
 			Fix: w.registerAnew()}, true
 	case ci.Status == "REGISTERING":
 		return Finding{ID: "still-registering", Status: Fail, Summary: "ECS is still registering this container instance", Evidence: seen,
-			Fix: fix.Do("Wait for it:", "sudo muster verify")}, true
+			Fix: fix.Do("Wait for the registration:", "sudo muster verify")}, true
 	case !ci.Connected:
 		return w.disconnected(ci), true
 	case ci.Status == "DRAINING":
 		return Finding{ID: "container-instance-draining", Status: Warn, Summary: "this container instance is DRAINING: it takes no new tasks",
-			Evidence: append(seen, "managed draining, managed termination and a spot interruption set this before the instance goes"),
-			Fix: fix.Do("Nothing to do if the instance is to go. Else make it active again:", "aws ecs update-container-instances-state --region "+w.region()+
+			Evidence: append(seen, "managed draining, managed termination and a spot interruption set this status before the instance terminates"),
+			Fix: fix.Do("If the instance should stay in service, make it active again:", "aws ecs update-container-instances-state --region "+w.region()+
 				" --cluster "+nameOf(clusterName)+" --container-instances "+ci.ARN+" --status ACTIVE"),
 			SymptomOf: []string{"leaving"}}, true
 	}
@@ -136,8 +136,8 @@ func (w World) statusFinding(clusterName string, ci awsapi.ContainerInstance) (f
 func (w World) disconnected(ci awsapi.ContainerInstance) Finding {
 	return Finding{ID: "agent-disconnected", Status: Fail, Summary: "ECS shows the ECS agent of this instance as not connected",
 		Evidence: []string{fmt.Sprintf("%s is %s, agentConnected is false", ci.ARN, ci.Status),
-			"disconnects of some minutes are normal (the agent reconnects every half hour)"},
-		Fix: fix.Do("If it lasts for more than 5 minutes, allow ecs:Poll and port 443 to the ecs-a and ecs-t endpoints. Then restart the agent:",
+			"disconnects of a few minutes are normal (the ECS agent reconnects every 30 minutes)"},
+		Fix: fix.Do("If it lasts more than 5 minutes, allow ecs:Poll and tcp 443 to the ecs-a and ecs-t endpoints, then restart the ECS agent:",
 			"sudo grep -E 'level=(error|warn|critical)' /var/log/ecs/ecs-agent.log | tail -n 20", "sudo systemctl --no-block restart "+ecsUnit),
 		SymptomOf: slices.Concat(network(), []string{"imds", "instance-role", "clock", "docker", "disk", "pressure", "ecs-config", "agent-log"})}
 }

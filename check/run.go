@@ -73,7 +73,7 @@ func compareBool(a, b bool) int {
 }
 
 func blockedResult(c Check, by []string) Result {
-	r := newResult(c, Skipped("not looked at, because of "+strings.Join(by, ", ")))
+	r := newResult(c, Skipped("not checked, blocked by "+strings.Join(by, ", ")))
 	r.BlockedBy = by
 	return r
 }
@@ -105,7 +105,7 @@ func look(ctx context.Context, c Check) Result {
 		case findings := <-found:
 			r = newResult(c, findings)
 		case <-grace.C:
-			r = newResult(c, CouldNotLook(fmt.Errorf("it did not end within %s", timeout.Round(time.Millisecond)), fix.Fix{}))
+			r = newResult(c, CouldNotLook(fmt.Errorf("check timed out after %s", timeout.Round(time.Millisecond)), fix.Fix{}))
 		}
 	}
 	r.Took = time.Since(began)
@@ -116,8 +116,8 @@ func guarded(ctx context.Context, c Check) (found []Finding) {
 	defer func() {
 		if p := recover(); p != nil {
 			found = []Finding{{
-				Status: Unknown, Summary: fmt.Sprintf("a defect of muster kept it from looking: %v", p),
-				Evidence: panicked(debug.Stack()), Fix: fix.Do("please report it with this evidence"),
+				Status: Unknown, Summary: fmt.Sprintf("internal error in this check: %v", p),
+				Evidence: panicked(debug.Stack()), Fix: fix.Do("Report this error with the evidence above."),
 			}}
 		}
 	}()

@@ -100,7 +100,7 @@ func TestACheckThatHangsIsUnknownAndHoldsUpNobody(t *testing.T) {
 		if got := statuses(results); got != "deaf=unknown heeds=unknown quick=pass" {
 			t.Error(got)
 		}
-		if got := results[0].Findings[0].Summary; got != "it did not end within 1s" {
+		if got := results[0].Findings[0].Summary; got != "check timed out after 1s" {
 			t.Error(got)
 		}
 		if got := results[1].Findings[0].Summary; got != "no answer so far" {
@@ -116,7 +116,7 @@ func TestTheWholeIsBoundedAndSaysSo(t *testing.T) {
 		freed := make(chan struct{})
 		defer close(freed)
 		deaf := check.Check{ID: "deaf", Run: func(context.Context) []check.Finding { <-freed; return nil }}
-		if got := check.Run(ctx, []check.Check{deaf})[0].Findings[0].Summary; got != "it did not end within 2s" {
+		if got := check.Run(ctx, []check.Check{deaf})[0].Findings[0].Summary; got != "check timed out after 2s" {
 			t.Error(got)
 		}
 	})

@@ -64,5 +64,5 @@ func Names(checks []Check) []string {
 }
 
 func unknownName(checks []Check, name string) error {
-	return fmt.Errorf("there is no check and no group %q: %s", name, nearest.Hint(name, Names(checks), "muster check --list shows them"))
+	return fmt.Errorf("unknown check or group %q: %s", name, nearest.Hint(name, Names(checks), "muster check --list shows them"))
 }

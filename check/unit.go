@@ -30,13 +30,13 @@ func unitNotStarted() []string {
 func (w World) ecsUnit(ctx context.Context) []Finding {
 	if w.Units == nil {
 		if w.NoUnits != nil {
-			return CouldNotLook(w.NoUnits, fix.Do("Ask systemd by hand:", "systemctl status ecs"))
+			return CouldNotLook(w.NoUnits, fix.Do("Check the unit with systemctl:", "systemctl status ecs --no-pager"))
 		}
-		return Skipped("there is no systemd to ask")
+		return Skipped("systemd is not available on this host")
 	}
 	s, err := w.Units.Show(ctx, ecsUnit)
 	if err != nil {
-		return CouldNotLook(err, fix.Do("Ask systemd by hand:", "systemctl status ecs"))
+		return CouldNotLook(err, fix.Do("Check the unit with systemctl:", "systemctl status ecs --no-pager"))
 	}
 	f, bad := unitFinding(s)
 	switch {
@@ -94,17 +94,17 @@ func unitFinding(s units.State) (Finding, bool) {
 	causes := []string{"docker", "agent-image", "ecs-config", "checkpoint", "agent-log", "disk", "user-data"}
 	switch {
 	case s.ActiveState == "inactive" && s.Job != nil:
-		return Finding{ID: "ecs-unit-waiting", Status: Fail, Summary: ecsUnit + " is queued and does not start",
+		return Finding{ID: "ecs-unit-waiting", Status: Fail, Summary: ecsUnit + " is queued but does not start",
 			Fix: fix.Do("Find the job that it waits for:", "systemctl list-jobs"), SymptomOf: []string{"docker"}}, true
 	case s.ActiveState == "inactive":
 		return Finding{ID: "ecs-unit-not-started", Status: Fail, Summary: ecsUnit + " was not started",
 			Fix: fix.Do("Start it now and at every boot:", "sudo systemctl enable "+ecsUnit, startUnit), SymptomOf: []string{"docker", "user-data"}}, true
 	case s.ActiveState == "failed":
 		return Finding{ID: "ecs-unit-failed", Status: Fail, Summary: fmt.Sprintf("%s failed (%s, status %d)", ecsUnit, s.Result, s.ExecMainStatus),
-			Fix: fix.Do("Read why:", journal), SymptomOf: causes}, true
+			Fix: fix.Do("Find out why:", journal), SymptomOf: causes}, true
 	case s.SubState == "auto-restart":
-		return Finding{ID: "ecs-unit-restarting", Status: Fail, Summary: fmt.Sprintf("%s exits and systemd restarts it, %s so far", ecsUnit, count(int(s.NRestarts), "time")),
-			Fix: fix.Do("Read why:", journal), SymptomOf: causes}, true
+		return Finding{ID: "ecs-unit-restarting", Status: Fail, Summary: fmt.Sprintf("%s keeps exiting: systemd has restarted it %s", ecsUnit, count(int(s.NRestarts), "time")),
+			Fix: fix.Do("Find out why:", journal), SymptomOf: causes}, true
 	case s.UnitFileState == "disabled":
 		return Finding{ID: "ecs-unit-disabled", Status: Warn, Summary: ecsUnit + " is running but disabled: it will not start at the next boot",
 			Fix: fix.Do("Enable it:", "sudo systemctl enable "+ecsUnit)}, true
@@ -118,8 +118,8 @@ func unitNotStartable(s units.State) (Finding, bool) {
 		return Finding{ID: "ecs-unit-missing", Status: Fail, Summary: "ecs.service does not exist on this instance",
 			Fix: fix.Do("Use an ECS-optimized AMI, or install ecs-init:", "sudo dnf install -y ecs-init", "sudo systemctl enable "+ecsUnit, startUnit)}, true
 	case s.UnitFileState == "masked-runtime": // bootstrap masks it so, and nothing else does
-		return Finding{ID: "ecs-unit-held-back", Status: Fail, Summary: ecsUnit + " is held back because muster bootstrap failed in this boot",
-			Fix: fix.Do("Read why, fix it, then run muster bootstrap again:", "sudo journalctl -b -u muster-bootstrap --no-pager", "sudo tail -n 50 /var/log/cloud-init-output.log"), SymptomOf: []string{"bootstrap"}}, true
+		return Finding{ID: "ecs-unit-held-back", Status: Fail, Summary: ecsUnit + " is held back because muster bootstrap failed during this boot",
+			Fix: fix.Do("Find out why, fix it, then run muster bootstrap again:", "sudo journalctl -b -u muster-bootstrap --no-pager", "sudo tail -n 50 /var/log/cloud-init-output.log"), SymptomOf: []string{"bootstrap"}}, true
 	case s.LoadState == units.Masked:
 		return Finding{ID: "ecs-unit-masked", Status: Fail, Summary: ecsUnit + " is masked, so nothing can start it",
 			Fix: fix.Do("Unmask and start it:", "sudo systemctl unmask "+ecsUnit, startUnit)}, true
@@ -136,16 +136,16 @@ func (w World) ended(ctx context.Context, s units.State, f *Finding) {
 	if seen == "" {
 		return
 	}
-	f.Summary = ecsUnit + " ran and was stopped"
+	f.Summary = ecsUnit + " was started, then stopped"
 	if code == 0 {
-		f.Summary = ecsUnit + " ran and the ECS agent exited with code 0, so systemd does not restart it"
+		f.Summary = ecsUnit + " stopped: the ECS agent exited with code 0, so systemd does not restart it"
 	}
 	f.Evidence = append(f.Evidence, seen)
-	f.Fix = fix.Do("Start it again, and read why it ended:", startUnit, "sudo journalctl -b -u "+ecsUnit+" -n 50 --no-pager")
+	f.Fix = fix.Do("Start it again, and find out why it stopped:", startUnit, "sudo journalctl -b -u "+ecsUnit+" -n 50 --no-pager")
 	docker, err := w.Units.Show(ctx, dockerUnit)
 	if err == nil && !s.Ended.IsZero() && together(s.Ended, docker) {
 		f.Summary = ecsUnit + " was stopped together with " + dockerUnit + " and was not started again"
-		f.Evidence = append(f.Evidence, dockerUnit+" ended at "+docker.Ended.Format(time.RFC3339)+"; "+ecsUnit+" is PartOf="+dockerUnit)
+		f.Evidence = append(f.Evidence, dockerUnit+" stopped at "+docker.Ended.Format(time.RFC3339)+"; "+ecsUnit+" is PartOf="+dockerUnit)
 	}
 }
 
@@ -158,9 +158,9 @@ func (w World) lastExit(ctx context.Context, s units.State) (code int, seen stri
 		if s.ExecMainCode > exited {
 			code += 128
 		}
-		seen = fmt.Sprintf("%s ended (%s)", ecsUnit, s.Result)
+		seen = fmt.Sprintf("%s stopped (%s)", ecsUnit, s.Result)
 		if !s.Ended.IsZero() {
-			seen = fmt.Sprintf("%s ended at %s (%s)", ecsUnit, s.Ended.Format(time.RFC3339), s.Result)
+			seen = fmt.Sprintf("%s stopped at %s (%s)", ecsUnit, s.Ended.Format(time.RFC3339), s.Result)
 		}
 		return code, seen
 	}
@@ -202,12 +202,12 @@ func (w World) waiting(ctx context.Context, f *Finding) {
 	if s.ActiveState != "activating" {
 		return
 	}
-	f.Summary = ecsUnit + " waits for user data to end, which is still running"
-	f.Evidence = append(f.Evidence, "user data that waits for "+ecsUnit+" or for the registration waits for itself: a deadlock")
+	f.Summary = ecsUnit + " waits for user data, which is still running"
+	f.Evidence = append(f.Evidence, "if user data waits for "+ecsUnit+" or for the registration, it waits for itself: a deadlock")
 	f.Evidence = append(f.Evidence, w.unitEvidence(ctx, dockerUnit)...)
-	f.Fix = fix.Do("End what user data waits in, and in user data use --no-block and do not wait for the registration:",
+	f.Fix = fix.Do("Stop the command that blocks user data; in user data, use --no-block and do not wait for the registration:",
 		"systemctl list-jobs --no-pager", "systemd-cgls --no-pager -u "+userDataUnit, "sudo kill PID")
-	f.Confirm = "systemd-cgls shows a systemctl without --no-block, or a loop that waits for the ECS agent"
+	f.Confirm = "systemd-cgls shows a systemctl process without --no-block, or a loop that waits for the ECS agent"
 	f.SymptomOf = nil // Docker waits in the same queue, or is not what is waited for
 }
 

@@ -23,7 +23,7 @@ func (w World) userData(ctx context.Context) []Finding {
 	boot, err := cloudinit.Read(w.Config.Root)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return Skipped("cloud-init left no result: it is not used here")
+		return Skipped("cloud-init wrote no result: this host does not use it")
 	case err != nil:
 		return CouldNotLook(err, fix.Fix{})
 	case boot.Running != "":
@@ -34,10 +34,10 @@ func (w World) userData(ctx context.Context) []Finding {
 	failed, unread := w.failedParts(boot)
 	found := append(w.malformed(ctx), failed...)
 	if unread != nil {
-		found = append(found, CouldNotLook(unread, fix.Do("Run muster as root."))...)
+		found = append(found, CouldNotLook(unread, fix.Do("Run muster as root:", "sudo muster debug"))...)
 	}
 	if len(found) == 0 {
-		return Passed("cloud-init is done; its data source is " + boot.DataSource)
+		return Passed("cloud-init is done; data source " + boot.DataSource)
 	}
 	return found
 }
@@ -58,16 +58,16 @@ func (w World) notRun(ctx context.Context) []Finding {
 		Evidence: []string{"/var/lib/cloud/data/result.json: datasource DataSourceNone", "the metadata service has user data"}}
 	if w.Agent != nil {
 		if meta, err := w.Agent.Metadata(ctx); err == nil && meta.ContainerInstanceARN != "" {
-			f.Evidence = append(f.Evidence, fmt.Sprintf("the ECS agent has registered in cluster %q all the same", nameOf(meta.Cluster)))
-			f.Fix = fix.Do("Replace the instance, or name its cluster and drop the ECS agent's saved state:", "sudo muster bootstrap --cluster "+w.clusterForCommand()+" --reset-stale-state")
+			f.Evidence = append(f.Evidence, fmt.Sprintf("the ECS agent has still registered, in cluster %q", nameOf(meta.Cluster)))
+			f.Fix = fix.Do("Replace the instance, or set its cluster and discard the ECS agent's saved state:", "sudo muster bootstrap --cluster "+w.clusterForCommand()+" --reset-stale-state")
 			return []Finding{f}
 		}
 	}
 	path := w.checkpointPath()
 	if info, err := os.Stat(path); err == nil && info.Size() > 0 {
-		f.Evidence = append(f.Evidence, path+" holds an earlier registration, which a reboot does not take away")
+		f.Evidence = append(f.Evidence, path+" holds an earlier registration, which a reboot does not remove")
 	}
-	f.Evidence = append(f.Evidence, "ECS agents from 1.105 on exit with code 5 in this situation")
+	f.Evidence = append(f.Evidence, "ECS agent 1.105 and later exits with code 5 in this situation")
 	f.Fix = fix.Do("Replace the instance:", w.terminate())
 	return []Finding{f}
 }
@@ -95,8 +95,8 @@ func (w World) malformed(ctx context.Context) []Finding {
 	if len(flaws) == 0 {
 		return nil
 	}
-	return []Finding{{ID: "user-data-malformed", Status: Warn, Summary: "cloud-init did not run user data because of its form", Evidence: bounded(flaws),
-		Fix: fix.Do(`Let user data begin with "#!/bin/bash" in its first byte, with Unix line endings, encoded once; then replace the instance.`)}}
+	return []Finding{{ID: "user-data-malformed", Status: Warn, Summary: "cloud-init did not run user data because of its format", Evidence: bounded(flaws),
+		Fix: fix.Do(`Start user data with "#!/bin/bash", without anything before it, use Unix line endings, base64-encode it once, then replace the instance.`)}}
 }
 
 // noUserData is a reason for an ecs.config that names no cluster, and no flaw.
@@ -157,9 +157,9 @@ func (w World) failedParts(boot cloudinit.Result) ([]Finding, error) {
 			what = "user data failed: cloud-init could not run " + part
 		}
 		return []Finding{{ID: "user-data-failed", Status: Warn, Summary: what, Evidence: bounded(append(logged, reported...)),
-			Fix: fix.Do("Read what it printed, then correct user data:", read)}}, unread
+			Fix: fix.Do("Read its output, then correct user data:", read)}}, unread
 	case len(reported) > 0:
-		return []Finding{{ID: "cloud-init-errors", Status: Warn, Summary: "cloud-init ended with errors", Evidence: reported, Fix: fix.Do("Read what it printed:", read)}}, unread
+		return []Finding{{ID: "cloud-init-errors", Status: Warn, Summary: "cloud-init finished with errors", Evidence: reported, Fix: fix.Do("Read its output:", read)}}, unread
 	}
 	return nil, unread
 }

@@ -80,7 +80,7 @@ func TestUserDataFindings(t *testing.T) {
 		want    string
 	}{
 		"a form that is right":                   {together(unnamed, userData(script)), "pass user-data"},
-		"a wrong form":                           {together(unnamed, userData(" "+script)), "warn user-data-malformed: cloud-init did not run user data because of its form"},
+		"a wrong form":                           {together(unnamed, userData(" "+script)), "warn user-data-malformed: cloud-init did not run user data because of its format"},
 		"a wrong form, and the cluster is named": {userData(" " + script), "pass user-data"},
 		"base64 that a newer cloud-init ran":     {together(unnamed, userData("IyEvYmluL3NoCnRydWUK"), file("/var/lib/cloud/instance/scripts/part-001", "x")), "pass user-data"},
 		"base64":                                 {together(unnamed, userData("IyEvYmluL3NoCnRydWUK")), "warn user-data-malformed"},

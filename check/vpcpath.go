@@ -65,7 +65,7 @@ func (w World) locate(ctx context.Context) (location, error) {
 func (w World) vpcPath(ctx context.Context, f *facts) []Finding {
 	unnamed := f.unresolved()
 	if len(f.lost) == 0 && !unnamed {
-		return Skipped("not needed: no endpoint is silent")
+		return Skipped("not needed: no endpoint timed out")
 	}
 	at, err := w.locate(ctx)
 	if err != nil {
@@ -89,9 +89,9 @@ func (w World) vpcPath(ctx context.Context, f *facts) []Finding {
 		return all
 	case unread != nil:
 		return CouldNotLook(unread,
-			fix.Do("Allow the actions in the instance role, or look at "+at.vpc+" and "+at.subnet+" from another machine."))
+			fix.Do("Allow the actions in the instance role, or check "+at.vpc+" and "+at.subnet+" from another machine."))
 	}
-	return Passed("routes, rules and VPC endpoints allow the traffic; something behind them drops it",
+	return Passed("routes, rules and VPC endpoints allow the traffic; something beyond them probably drops it",
 		at.vpc+", "+at.subnet+", "+strings.Join(at.groups, ", "))
 }
 
@@ -134,7 +134,7 @@ func (w World) endpointState(ctx context.Context, f *facts, at location) ([]Find
 			case !strings.HasSuffix(e.Service, "."+l.service):
 			case !strings.EqualFold(e.State, "available"): // the API spells it both ways
 				return failed("endpoint-unavailable", fmt.Sprintf("the VPC endpoint %s for %s is %s, not available", e.ID, e.Service, e.State),
-					fix.Do("Have the endpoint accepted, or delete it and create it again:", w.ec2("describe-vpc-endpoints --vpc-endpoint-ids %s", e.ID)))
+					fix.Do("Accept the endpoint connection, or delete the endpoint and create it again:", w.ec2("describe-vpc-endpoints --vpc-endpoint-ids %s", e.ID)))
 			case !l.private() && !e.PrivateDNS:
 				return failed("private-dns-off", fmt.Sprintf("the VPC endpoint %s for %s has private DNS off", e.ID, e.Service),
 					fix.Do("Enable private DNS:", w.ec2("modify-vpc-endpoint --vpc-endpoint-id %s --private-dns-enabled", e.ID)),
@@ -171,12 +171,12 @@ func (w World) wayOut(ctx context.Context, to netip.Addr, at location) ([]Findin
 		return failed("no-default-route", "the route table "+of+" has no route 0.0.0.0/0",
 			fix.Do("Add a route to a NAT gateway, or create VPC endpoints for ecs, ecs-agent and ecs-telemetry:", w.toNAT("create-route",
 				table.ID, "0.0.0.0/0")),
-			to.String()+" is not in any route of "+table.ID)
+			to.String()+" matches no route of "+table.ID)
 	case route.Blackhole:
-		return failed("nat-missing", fmt.Sprintf("the route %s of %s points to %s, which is gone", route.To, of, route.Via),
-			fix.Do("Point the route to a NAT gateway that exists:", w.toNAT("replace-route", table.ID, fmt.Sprint(route.To))))
+		return failed("nat-missing", fmt.Sprintf("the route %s of %s points to %s, which no longer exists", route.To, of, route.Via),
+			fix.Do("Point the route to an existing NAT gateway:", w.toNAT("replace-route", table.ID, fmt.Sprint(route.To))))
 	case strings.HasPrefix(route.Via, "igw-") && at.public == "":
-		return failed("no-public-ip", fmt.Sprintf("the route %s of %s points to %s, but there is no public address", route.To, of, route.Via),
+		return failed("no-public-ip", fmt.Sprintf("the route %s of %s points to %s, but the instance has no public address", route.To, of, route.Via),
 			fix.Do("Give the instance an Elastic IP address, or point the route of its subnet to a NAT gateway:",
 				w.ec2("associate-address --instance-id %s --allocation-id ALLOCATION_ID", w.instance())), "this instance: "+at.String())
 	case strings.HasPrefix(route.Via, "nat-"):

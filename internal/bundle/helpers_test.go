@@ -126,7 +126,7 @@ func results() []check.Result {
 	}
 	return check.Run(context.Background(), []check.Check{
 		does("imds", check.Instance, "the instance metadata service answers", check.Passed("this is "+instanceID+" (m5.large) in eu-west-1a")...),
-		does("clock", check.Instance, "the clock is right", check.Finding{Status: check.Warn, Summary: "the clock is 4 s behind", Evidence: []string{"Date: Fri, 02 Jan 2026 03:10:04 GMT"}, Fix: fix.Do("systemctl restart chronyd")}),
+		does("clock", check.Instance, "the clock is correct", check.Finding{Status: check.Warn, Summary: "the clock is 4 s behind", Evidence: []string{"Date: Fri, 02 Jan 2026 03:10:04 GMT"}, Fix: fix.Do("systemctl restart chronyd")}),
 		does("dns", check.Network, "the names of ECS resolve", check.Passed("ecs.eu-west-1.amazonaws.com is 10.0.3.14, private")...),
 		does("docker", check.Docker, "the Docker Engine answers", check.Passed("API 1.44")...),
 		does("cluster", check.ECS, "the cluster is there", check.Finding{ID: "cluster-not-found", Status: check.Fail, Summary: "there is no cluster prd in eu-west-1; did you mean prod?",

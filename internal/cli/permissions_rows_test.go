@@ -24,7 +24,7 @@ func bootFeatures() map[string]feature {
 				"autoscaling:DescribeAutoScalingInstances": {unasked, "report.json"},
 			}},
 		"near matches of a mistyped name": {
-			policies: []string{"bootstrap"}, lines: [][]string{{"bootstrap", "--cluster", "prdo"}}, works: "no cluster prdo in eu-west-1 of account 123456789012: did you mean prod",
+			policies: []string{"bootstrap"}, lines: [][]string{{"bootstrap", "--cluster", "prdo"}}, works: "no cluster prdo in region eu-west-1, account 123456789012: did you mean prod",
 			without: map[string]lack{
 				"ecs:DescribeClusters": {"cluster     not confirmed", "ecs.config written"},
 				"ecs:ListClusters":     {"so similar names are unknown", "no cluster prdo in eu-west-1"},

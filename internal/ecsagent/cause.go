@@ -191,3 +191,8 @@ func rules() []rule {
 	return slices.Concat(rulesOfDisk, rulesOfState, rulesOfSettings, rulesOfDocker, rulesOfSupervisor, rulesOfHost,
 		rulesOfRegistration, rulesOfClock, rulesOfAccess, rulesOfNetwork)
 }
+
+// set are the commands that set a key in ecs.config and restart the ECS agent.
+func set(key, value string) []string {
+	return append(fix.Set("/etc/ecs/ecs.config", key, value), "sudo systemctl restart ecs")
+}

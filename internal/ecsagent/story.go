@@ -250,7 +250,7 @@ func (e entry) names(values map[string]string) map[string]string {
 	if values == nil {
 		values = make(map[string]string)
 	}
-	values["who"], values["by"], values["file"] = "The ECS agent", "the ECS agent", "/var/log/ecs/ecs-agent.log"
+	values["who"], values["by"], values["file"] = "the ECS agent", "the ECS agent", "/var/log/ecs/ecs-agent.log"
 	if e.init {
 		values["who"], values["by"], values["file"] = "ecs-init", "ecs-init", "/var/log/ecs/ecs-init.log"
 	}

@@ -407,5 +407,5 @@ func TestBootOfABakedImageWithoutTheTag(t *testing.T) {
 		t.Errorf("muster bootstrap ended with %s, want 78", got)
 	}
 	m.neverRan()
-	m.failure(bootreport.Misconfigured, "no cluster is named")
+	m.failure(bootreport.Misconfigured, "no cluster is set")
 }

@@ -39,7 +39,7 @@ func sick() []check.Check {
 		finds("warm-pool", check.Instance, check.Skipped("this instance is in no Auto Scaling group")...),
 		finds("clock", check.Network, check.Finding{Status: check.Warn, Summary: "the clock is 2.1 s behind", Evidence: []string{"Date of 169.254.169.254"}, Fix: fix.Do("chronyc makestep")}),
 		remote(finds("route", check.Network, check.CouldNotLook(context.DeadlineExceeded, fix.Do("allow ec2:DescribeRouteTables to the instance role"))...)),
-		finds("cluster", check.ECS, check.Finding{ID: "cluster-missing", Status: check.Fail, Summary: "there is no cluster prdo in eu-west-1 of account 123456789012: did you mean prod?",
+		finds("cluster", check.ECS, check.Finding{ID: "cluster-missing", Status: check.Fail, Summary: "there is no cluster prdo in region eu-west-1, account 123456789012: did you mean prod?",
 			Evidence: []string{"/etc/ecs/ecs.config:2: ECS_CLUSTER=prdo"}, Fix: fix.Do("muster bootstrap --cluster prod")}),
 		finds("agent-log", check.ECS, check.Finding{ID: "terminal-error", Status: check.Fail, Summary: "the ECS agent gave up", Evidence: []string{"ClientException: Cluster not found."}, SymptomOf: []string{"cluster-missing"}}),
 		needing(finds("registered", check.ECS), "agent-log"),

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"muster/agent/announce"
+	"muster/agent/await"
 	"muster/agent/containers"
 	"muster/agent/leaving"
 	"muster/agent/metrics"
@@ -65,12 +67,21 @@ type Agent struct {
 	// ShuttingDown says whether the whole system stops, if that can be told.
 	ShuttingDown func(context.Context) bool
 
-	Notify   func(state string) // sd_notify(3)
-	Watchdog time.Duration      // 0: nobody waits for it
-	Hangup   <-chan os.Signal   // each asks for Reload
+	Notify   func(state string) error // sd_notify(3)
+	Watchdog time.Duration            // 0: nobody waits for it
+	Hangup   <-chan os.Signal         // each asks for Reload
 	Reload   func() (Settings, error)
 
+	// Waits lists what is missing since the start. Again ends Run as soon as that came
+	// which this agent was made without; the caller makes another, which inherits.
+	Waits *await.Board
+	Again <-chan struct{} // may be nil
+	// Provisional keeps what is counted and announced for the agent that inherits.
+	Provisional bool
+
 	began   time.Time
+	ready   bool // and systemd knows
+	held    []announce.Event
 	tally   tally
 	builder *metrics.Builder
 	spent   spending
@@ -91,14 +102,15 @@ type Agent struct {
 // words apart: 5 s with them.
 const goodbyeTime = 4 * time.Second
 
-// Run runs until ctx ends, says goodbye, and returns when all has ended.
-func (a *Agent) Run(ctx context.Context) {
-	a.began, a.changed, a.builder = time.Now(), make(chan struct{}, 1), metrics.NewBuilder(a.Log)
-	a.tally = newTally()
+// Run runs until ctx ends, says goodbye, and returns when all has ended. It returns
+// true, and says no goodbye, if Again ended it.
+func (a *Agent) Run(ctx context.Context) (again bool) {
+	a.prepare()
 	a.Registration.Changed = a.registrationChanged
 	a.settle()
 	// What is on its way when ctx ends still arrives: these end after the goodbye.
 	lasting, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer a.release()
 	var parts sync.WaitGroup
 	defer parts.Wait()
 	defer end()
@@ -106,24 +118,31 @@ func (a *Agent) Run(ctx context.Context) {
 	if a.Publisher != nil {
 		parts.Go(func() { a.Publisher.Run(lasting) })
 	}
-	parts.Go(func() { _ = a.Containers.Run(ctx) }) // its error is that of ctx
-	parts.Go(func() { a.tellTransitions(ctx) })
+	watching, enough := context.WithCancel(ctx)
+	defer enough()
+	parts.Go(func() { _ = a.Containers.Run(watching) }) // its error is that of the context
+	parts.Go(func() { a.tellTransitions(watching) })
 	if a.Ports != nil {
 		period := a.Settings.PortsPeriod
-		parts.Go(func() { a.watchPorts(ctx, period) })
+		parts.Go(func() { a.watchPorts(watching, period) })
 	}
-	a.loop(ctx)
-	a.goodbye(lasting)
+	again = a.loop(ctx)
+	if enough(); again {
+		a.handOver(lasting)
+	} else {
+		a.goodbye(lasting)
+	}
+	return again
 }
 
 // loop is the agent's main loop. Whoever waits for the watchdog hears from it and
-// from nobody else.
-func (a *Agent) loop(ctx context.Context) {
+// from nobody else. It returns true if Again ended it.
+func (a *Agent) loop(ctx context.Context) (again bool) {
 	next := time.NewTimer(0)
 	defer next.Stop()
 	var due, written time.Time
 	minute := time.Now().Truncate(time.Minute)
-	ready, news, cycled := false, false, false
+	first, news, cycled := true, false, false
 	for {
 		now := time.Now()
 		if is := now.Truncate(time.Minute); !is.Equal(minute) {
@@ -136,11 +155,11 @@ func (a *Agent) loop(ctx context.Context) {
 		}
 		if !now.Before(due) {
 			due = now.Add(a.Settings.WatchPeriod)
-			if !ready {
+			if first {
 				due = now.Add(min(a.Settings.WatchPeriod, settling))
 			}
-			a.cycle(ctx, !ready)
-			cycled, news = true, true
+			a.cycle(ctx, first)
+			first, cycled, news = false, true, true
 		}
 		if news && time.Since(written) >= leastBetween {
 			a.write()
@@ -151,14 +170,17 @@ func (a *Agent) loop(ctx context.Context) {
 			cycled = false
 		}
 		a.alive()
-		if !ready && ctx.Err() == nil {
-			ready = true
-			a.Notify(stateReady)
+		if !a.ready && ctx.Err() == nil {
+			a.ready = a.notify(stateReady)
 		}
-		next.Reset(a.pause(time.Now(), due, news))
+		next.Reset(a.pause(time.Now(), due, news || !a.ready))
 		select {
 		case <-ctx.Done():
-			return
+			return false
+		case <-a.Again:
+			return ctx.Err() == nil
+		case <-a.Waits.News():
+			news = true
 		case <-a.Hangup:
 			a.reload()
 			due = time.Time{}
@@ -184,7 +206,19 @@ const (
 	stateStopping = "STOPPING=1"
 )
 
-func (a *Agent) alive() { a.Notify(stateAlive) }
+func (a *Agent) alive() { a.notify(stateAlive) }
+
+// notify reports whether systemd took it, or does not wait for it.
+func (a *Agent) notify(state string) bool {
+	need := await.Need{ID: agentstate.NeedSystemd, What: "systemd", Came: "answered"}
+	err := a.Notify(state)
+	if err != nil {
+		a.Waits.Missing(need, err)
+		return false
+	}
+	a.Waits.Came(need)
+	return true
+}
 
 // pause is until the next cycle, the next minute, or half of the watchdog's
 // patience.
@@ -242,9 +276,12 @@ func (a *Agent) awaitContainers(ctx context.Context) {
 
 func (a *Agent) take() { a.tally.add(a.Containers.Take(a.Settings.Dimensions.Container)) }
 
-// publish hands over what was counted in the minute.
+// publish hands over what was counted in the minute. A provisional agent keeps it.
 func (a *Agent) publish(minute time.Time) {
 	a.take()
+	if a.Provisional {
+		return
+	}
 	a.count()
 	m := a.builder.Minute(minute)
 	if a.Publisher != nil {

@@ -37,6 +37,8 @@ type stage struct {
 	spool       metrics.Stats // what the publisher says of its spool
 	last        time.Time     // the minute that an earlier run published
 	events      []announce.Event
+	forwarded   []announce.Event // to the bus alone
+	refusals    int              // how often systemd refuses a notification
 	journal     bytes.Buffer
 	notified    []string
 	silence     time.Duration // the longest between two words to the watchdog
@@ -87,11 +89,16 @@ func (s *stage) live(t *testing.T, d time.Duration) {
 	s.Run(ctx)
 }
 
-func (s *stage) notify(state string) {
+func (s *stage) notify(state string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.refusals > 0 {
+		s.refusals--
+		return errors.New("sendto: no such file or directory")
+	}
 	s.notified = append(s.notified, state)
 	s.silence, s.heard = max(s.silence, time.Since(s.heard)), time.Now()
+	return nil
 }
 
 type engine stage
@@ -175,6 +182,11 @@ func (v *voice) Announce(e announce.Event) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.events = append(v.events, e)
+}
+func (v *voice) Forward(e announce.Event) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.forwarded = append(v.forwarded, e)
 }
 func (v *voice) Flush(ctx context.Context) error { return (*stage)(v).takes(ctx) }
 func (v *voice) Stats() announce.Stats           { return announce.Stats{} }

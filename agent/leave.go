@@ -54,7 +54,7 @@ func (a *Agent) leave(notice leaving.Notice) {
 // goodbye is what there is to say at the end. That the agent stops is no departure:
 // it may be upgraded.
 func (a *Agent) goodbye(ctx context.Context) {
-	a.Notify(stateStopping)
+	_ = a.Notify(stateStopping)
 	ctx, stop := context.WithTimeout(ctx, goodbyeTime)
 	defer stop()
 	look, enough := context.WithTimeout(ctx, time.Second)

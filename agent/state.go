@@ -28,7 +28,8 @@ func (a *Agent) state(now time.Time) agentstate.State {
 		Version: a.Version, PID: os.Getpid(), InstanceID: a.InstanceID, Started: a.began, Written: now, Cycled: a.cycled,
 		Period:       int(a.Settings.WatchPeriod.Seconds()),
 		Registration: registrationState(a.snap), Leaving: a.notice.Text,
-		Docker:   agentstate.Docker{Reachable: seen.Docker, Since: seen.Since, Why: seen.Why, Running: seen.Running, Unhealthy: len(seen.Unhealthy)},
+		Waiting:  a.Waits.List(),
+		Docker:   dockerState(seen),
 		Services: []agentstate.Service{}, Unhealthy: listed(seen.Unhealthy, "its health check fails"), CrashLoops: listed(seen.Looping, crashloop.Says()),
 		Publishing: a.publishing(), Events: a.events(),
 		Self: agentstate.Self{RSS: memory(), CPU: cpu(), Calls: a.Calls()},
@@ -38,6 +39,14 @@ func (a *Agent) state(now time.Time) agentstate.State {
 	s.Recent = slices.Clone(a.recent)
 	a.mu.Unlock()
 	return s
+}
+
+func dockerState(seen containers.Snapshot) agentstate.Docker {
+	d := agentstate.Docker{Reachable: seen.Docker, Since: seen.Since, Why: seen.Why, Limit: seen.Limit, Running: seen.Running, Unhealthy: len(seen.Unhealthy)}
+	if e := seen.Events; e.Failures > 0 {
+		d.Events = &agentstate.Stream{Since: e.Since, Why: e.Why, Failures: e.Failures}
+	}
+	return d
 }
 
 // addServices counts by service what was taken last.

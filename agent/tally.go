@@ -97,7 +97,7 @@ func singleMetrics() []single {
 	return []single{
 		{"Registered", metrics.UnitCount, true, (*Agent).registered},
 		{"Connected", metrics.UnitCount, true, (*Agent).connected},
-		{"DockerReachable", metrics.UnitCount, true, func(a *Agent) (float64, bool) { return one(a.tally.docker), true }},
+		{"DockerReachable", metrics.UnitCount, true, func(a *Agent) (float64, bool) { return one(a.tally.docker), a.Containers.Snapshot().Limit == "" }},
 		{"BlockedPorts", metrics.UnitCount, true, (*Agent).blockedPorts},
 		{"Leaving", metrics.UnitCount, false, func(a *Agent) (float64, bool) { return one(a.leaves()), true }},
 		{"AgentCPU", metrics.UnitMillis, false, (*Agent).cpuSpent},

@@ -15,6 +15,8 @@ import (
 type Announcer interface {
 	Run(ctx context.Context)
 	Announce(e announce.Event)
+	// Forward tells the bus alone: the journal has the event.
+	Forward(e announce.Event)
 	Told
 }
 
@@ -56,6 +58,9 @@ func (a *Agent) tellTransition(t containers.Transition) {
 func (a *Agent) registrationChanged(c registration.Change) {
 	e := announce.Event{Kind: announce.RegistrationLost, At: c.At, Reason: string(c.Is) + ": " + c.Why}
 	switch {
+	case c.Is == registration.Unknown: // this process cannot look
+		a.say(a.Log.With("was", string(c.Was), "is", string(c.Is)).Warn, "registration", c.Why)
+		return
 	case c.Is == registration.Registered && c.Was == registration.Unknown, c.Is != registration.Registered && a.leaves():
 		a.say(a.Log.With("was", string(c.Was), "is", string(c.Is)).Info, "registration", c.Why)
 		return
@@ -69,6 +74,7 @@ func (a *Agent) registrationChanged(c registration.Change) {
 func (a *Agent) announce(e announce.Event) {
 	e.Instance, e.Cluster = a.InstanceID, cmp.Or(e.Cluster, a.clusterName())
 	a.Announcer.Announce(e)
+	a.hold(e)
 	text := e.Reason
 	if e.Container != "" {
 		text = called(containers.Identity{Name: e.Container, Container: e.Container, Service: e.Service, Family: e.Family}) + ": " + text

@@ -54,6 +54,9 @@ func (w World) docker(ctx context.Context) []Finding {
 	if err == nil {
 		return Passed("the Docker Engine answers with API " + version.API)
 	}
+	if unknown := ownLimit(err); unknown != nil {
+		return unknown
+	}
 	f := dockerFinding(err)
 	f.Evidence = append([]string{err.Error()}, w.unitEvidence(ctx, dockerUnit)...)
 	if f.Status == Fail && w.userDataHolds(ctx, dockerUnit) {

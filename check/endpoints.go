@@ -70,6 +70,11 @@ func (w World) endpoints(ctx context.Context, f *facts) []Finding {
 		})
 	}
 	asked.Wait()
+	for _, t := range all {
+		if unknown := ownLimit(t.Err); unknown != nil {
+			return unknown
+		}
+	}
 	return w.unreachable(ctx, f, all)
 }
 

@@ -16,6 +16,9 @@ func (w World) metadataService(ctx context.Context) []Finding {
 	if w.NoIdentity == nil {
 		return Passed("this is " + w.Identity.InstanceID + " (" + w.Identity.InstanceType + ") in " + w.Identity.AvailabilityZone)
 	}
+	if unknown := ownLimit(w.NoIdentity); unknown != nil {
+		return unknown
+	}
 	var failure *imds.Error
 	if !errors.As(w.NoIdentity, &failure) {
 		return []Finding{{Status: Fail, Summary: w.NoIdentity.Error()}}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"muster/internal/fix"
+	"muster/internal/ownlimit"
 )
 
 // Status is what became of a check or a finding, from the best to the worst.
@@ -117,6 +118,16 @@ func Passed(summary string, evidence ...string) []Finding {
 
 // Skipped is the finding of a check that does not apply here.
 func Skipped(why string) []Finding { return []Finding{{Status: Skip, Summary: why}} }
+
+// ownLimit is the finding where err is about this process or this host, such as "too
+// many open files", and says nothing about what was asked; nil for every other error.
+func ownLimit(err error) []Finding {
+	what := ownlimit.Of(err)
+	if what == "" {
+		return nil
+	}
+	return CouldNotLook(ownlimit.Wrap(err), ownlimit.Fix(what))
+}
 
 // CouldNotLook is the finding of a check that could not look. The fix says how
 // to let it, such as by an IAM action; it may be zero.

@@ -134,6 +134,17 @@ func (a *Announcer) repeat(w *window) {
 func (a *Announcer) say(e Event) {
 	a.stats.Said++
 	e.line(a.opts.Log)
+	a.enqueue(e)
+}
+
+// Forward queues for the bus an event that the journal has already.
+func (a *Announcer) Forward(e Event) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.enqueue(e)
+}
+
+func (a *Announcer) enqueue(e Event) {
 	if a.opts.Bus == nil {
 		return
 	}

@@ -20,7 +20,7 @@ func crowd(tb testing.TB, n int) (*machine, time.Time) {
 	m.answer(now, func(m *machine, now time.Time) { m.reconcile(now, list) })
 	m.advance(now.Add(settle))
 	for _, s := range list {
-		m.answered("arn:t-"+s.ID, TaskInfo{Service: "web"})
+		m.answered(time.Now(), "arn:t-"+s.ID, TaskInfo{Service: "web"})
 	}
 	m.asks, m.lookups = nil, nil
 	return m, now.Add(settle)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"muster/internal/dockerapi"
+	"muster/internal/ownlimit"
 )
 
 const (
@@ -16,6 +17,10 @@ const (
 	// A connection that held so long was no failed attempt.
 	heldLong = 10 * time.Second
 )
+
+// brokenStream is how many event streams in a row may end as soon as they begin
+// before the stream counts as broken: Docker may be restarted twice.
+const brokenStream = 3
 
 // follow keeps connected to Docker.
 func (w *Watcher) follow(ctx context.Context) {
@@ -27,19 +32,52 @@ func (w *Watcher) follow(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		held := time.Since(began) > heldLong
 		if !listed { // one that ends after it had listed is tried again first
 			w.lose(err)
 		} else {
-			w.tell(func(m *machine, _ time.Time) { m.gap, m.touched = true, nil })
+			w.endedStream(err, held)
 		}
-		if time.Since(began) > heldLong {
+		if held {
 			wait = firstPause
 		}
 		if !pause(ctx, wait/2+rand.N(wait/2)) {
 			return
 		}
-		wait = min(2*wait, maxPause)
+		wait = min(2*wait, maxPause, max(firstPause, w.period))
 	}
+}
+
+// endedStream takes note of an event stream that ended while Docker can be listed. One
+// that never works is logged once; the lists then stand in for it.
+func (w *Watcher) endedStream(err error, held bool) {
+	if held {
+		w.streamWorks()
+	}
+	w.streams++
+	streams := w.streams
+	if streams == brokenStream {
+		w.log.Error("Docker's event stream does not work; containers are listed instead, at least every "+min(maxPause, w.period).String(), "phase", "containers", "error", err)
+	}
+	w.tell(func(m *machine, now time.Time) {
+		m.gap, m.touched = true, nil
+		if streams < brokenStream {
+			return
+		}
+		if m.stream.Failures == 0 {
+			m.stream.Since = now
+		}
+		m.stream.Failures, m.stream.Why = streams, err.Error()
+	})
+}
+
+// streamWorks takes note of an event stream that holds.
+func (w *Watcher) streamWorks() {
+	if w.streams >= brokenStream {
+		w.log.Info("Docker's event stream works again", "phase", "containers")
+	}
+	w.streams = 0
+	w.tell(func(m *machine, _ time.Time) { m.stream = Stream{} })
 }
 
 // session is one connection: it subscribes, and then lists, each period again, until
@@ -49,24 +87,41 @@ func (w *Watcher) session(ctx context.Context, last *time.Time) (listed bool, er
 	defer cancel()
 	events, err := w.docker.Events(ctx, *last)
 	if err != nil {
-		return false, err
+		return w.listsAnyway(ctx, err), err
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- w.read(events, last) }()
-	next := time.NewTicker(w.period)
+	next, holds := time.NewTicker(w.period), time.NewTimer(heldLong)
 	defer next.Stop()
-	for {
-		if err := w.list(ctx); err != nil {
-			cancel()
-			<-ended
-			return false, err
+	defer holds.Stop()
+	for list := true; ; {
+		if list {
+			if err := w.list(ctx); err != nil {
+				cancel()
+				<-ended
+				return false, err
+			}
 		}
 		select {
 		case err := <-ended:
 			return true, err
+		case <-holds.C:
+			w.streamWorks()
+			list = false
 		case <-next.C:
+			list = true
 		}
 	}
+}
+
+// listsAnyway reports whether an Engine that refuses the events alone can be listed.
+func (w *Watcher) listsAnyway(ctx context.Context, err error) bool {
+	for _, away := range []error{dockerapi.ErrNotRunning, dockerapi.ErrHung, dockerapi.ErrDenied, dockerapi.ErrUnknown} {
+		if errors.Is(err, away) {
+			return false
+		}
+	}
+	return w.list(ctx) == nil
 }
 
 // read reads the events until they end, as they do with their context.
@@ -95,10 +150,17 @@ func (w *Watcher) list(ctx context.Context) error {
 	return nil
 }
 
+// lose takes note of a Docker that cannot be asked. Why may be with this process; then
+// nothing is known about Docker.
 func (w *Watcher) lose(err error) {
+	limit := ownlimit.Of(err)
 	if !w.lost {
 		w.lost = true
-		w.log.Error("Docker cannot be watched; trying on", "phase", "containers", "error", err)
+		text := "Docker cannot be watched; trying on"
+		if limit != "" {
+			text = "whether Docker answers is unknown: " + limit + "; trying on"
+		}
+		w.log.Error(text, "phase", "containers", "error", err)
 	}
-	w.tell(func(m *machine, now time.Time) { m.lost(now, err.Error()) })
+	w.tell(func(m *machine, now time.Time) { m.lost(now, err.Error(), limit) })
 }

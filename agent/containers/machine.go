@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"muster/internal/arn"
 	"muster/internal/dockerapi"
 )
 
@@ -23,8 +24,11 @@ type machine struct {
 	away    bool                // Docker is lost
 	gap     bool                // it was since the last list
 	why     string              // of the loss
-	changed time.Time           // when Docker was lost or regained
-	listed  time.Time           // the last list, as of now
+	limit   string              // what this process lacks to ask, if that is why
+	stream  Stream
+	own     arn.Owner
+	changed time.Time // when Docker was lost or regained
+	listed  time.Time // the last list, as of now
 
 	timers  []timer // the next one first
 	asks    []ask
@@ -165,6 +169,9 @@ func (m *machine) discover(e dockerapi.Event) *container {
 func (m *machine) add(id Identity) *container {
 	if id.Internal() {
 		return nil
+	}
+	if id.TaskARN != "" && m.own.Foreign(id.TaskARN, "task") != "" {
+		id = Identity{ID: id.ID, Name: id.Name} // labelled by somebody else than the ECS agent
 	}
 	c := &container{Identity: id, task: m.task(id.TaskARN), health: NoCheck}
 	m.containers[id.ID] = c

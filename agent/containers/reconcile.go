@@ -13,15 +13,18 @@ func (m *machine) listing(time.Time) { m.touched = map[string]struct{}{} }
 // reconcile makes good what events did not tell. The first list is where counting
 // begins: what had ended by then had ended before.
 func (m *machine) reconcile(now time.Time, list []dockerapi.Summary) {
+	// A dockerd that restarts ends containers on its own account. A stream of events that
+	// does not work is no restart: what ended between two lists is evaluated by its code.
+	gone := m.away || m.gap && (m.stream.Failures == 0 || now.Sub(m.listed) > shortGap)
 	if m.away {
-		m.away, m.changed = false, now
+		m.away, m.changed, m.limit = false, now, ""
 		m.put(Transition{At: now, Kind: DockerRegained, Detail: "Docker answers again"})
 	}
 	seen := make(map[string]struct{}, len(list))
 	for _, s := range list {
 		seen[s.ID] = struct{}{}
 		if _, newer := m.touched[s.ID]; !newer {
-			m.compare(now, s)
+			m.compare(now, s, gone)
 		}
 	}
 	for id, c := range m.containers {
@@ -33,8 +36,13 @@ func (m *machine) reconcile(now time.Time, list []dockerapi.Summary) {
 	m.touched, m.based, m.gap, m.listed = nil, true, false, now
 }
 
-// compare makes one container what the list says.
-func (m *machine) compare(now time.Time, s dockerapi.Summary) {
+// shortGap is how long ago a container may have been listed for an end that only the
+// next list shows to be evaluated from its exit code.
+const shortGap = 5 * time.Minute
+
+// compare makes one container what the list says. gone means that Docker itself may
+// have ended what has ended since the last list.
+func (m *machine) compare(now time.Time, s dockerapi.Summary, gone bool) {
 	c := m.containers[s.ID]
 	fresh := c == nil
 	if fresh {
@@ -51,7 +59,7 @@ func (m *machine) compare(now time.Time, s dockerapi.Summary) {
 	case !s.Running() && (c.running || fresh && m.based && lived):
 		c.running = false
 		c.events++ // for who is asked about it now
-		m.exited(now, c, exit{found: true, away: m.gap})
+		m.exited(now, c, exit{found: true, away: gone})
 	}
 	if !c.running {
 		return
@@ -105,8 +113,8 @@ func (m *machine) learn(now time.Time, c *container, current bool, found *docker
 }
 
 // lost notes that Docker is out of reach.
-func (m *machine) lost(now time.Time, why string) {
-	m.gap, m.why, m.touched = true, why, nil
+func (m *machine) lost(now time.Time, why, limit string) {
+	m.gap, m.why, m.limit, m.touched = true, why, limit, nil
 	if !m.away {
 		m.away, m.changed = true, now
 		m.put(Transition{At: now, Kind: DockerLost, Detail: why})

@@ -86,7 +86,7 @@ func (s *scene) answer() {
 		s.m.answer(s.now, func(m *machine, now time.Time) { m.inspected(now, a, found) })
 	}
 	for _, l := range s.m.lookups {
-		s.m.answer(s.now, func(m *machine, _ time.Time) { m.answered(l.TaskARN, s.services[l.TaskARN]) })
+		s.m.answer(s.now, func(m *machine, now time.Time) { m.answered(now, l.TaskARN, s.services[l.TaskARN]) })
 	}
 	s.m.asks, s.m.lookups = nil, nil
 }
@@ -99,7 +99,7 @@ func (s *scene) lists(list ...dockerapi.Summary) {
 }
 
 func (s *scene) loses() {
-	s.m.answer(s.now, func(m *machine, now time.Time) { m.lost(now, "gone") })
+	s.m.answer(s.now, func(m *machine, now time.Time) { m.lost(now, "gone", "") })
 	s.passes(settle)
 }
 

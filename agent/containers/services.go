@@ -5,10 +5,12 @@ import (
 	"iter"
 	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
 
+	"muster/internal/awsapi"
 	"muster/internal/ecsagent"
 )
 
@@ -24,9 +26,14 @@ type TaskGroups interface {
 	TaskGroups(ctx context.Context, cluster string, arns []string) (map[string]string, error)
 }
 
-// failedPause is how long ECS is not asked again after it failed: what its failure
-// leaves out goes by the family, and the API's budget is the fleet's.
-const failedPause = time.Hour
+const (
+	// failedPause is how long ECS is not asked again after it refused an answer: what
+	// that leaves out goes by the family, and the API's budget is the fleet's.
+	failedPause = time.Hour
+	// latePause is that after a failure that passes: no credentials yet, a throttle. It
+	// is jittered by a half.
+	latePause = 4 * time.Minute
+)
 
 // Services finds the services of tasks: from the ECS agent's task metadata, which
 // costs nothing, else from ECS. Its answers are not kept: the Watcher asks once a
@@ -60,13 +67,13 @@ func (s *Services) Resolve(ctx context.Context, lookups []Lookup) iter.Seq2[stri
 			}
 		}
 		for _, cluster := range slices.Sorted(maps.Keys(left)) {
-			groups := s.fromECS(ctx, cluster, left[cluster])
+			groups, unsure := s.fromECS(ctx, cluster, left[cluster])
 			for _, arn := range left[cluster] {
 				service, _ := strings.CutPrefix(groups[arn], "service:")
 				if service == groups[arn] {
 					service = "" // family:NAME, or no answer
 				}
-				if !yield(arn, TaskInfo{Service: service}) {
+				if !yield(arn, TaskInfo{Service: service, Unsure: unsure && service == ""}) {
 					return
 				}
 			}
@@ -88,19 +95,28 @@ func (s *Services) fromMetadata(ctx context.Context, l Lookup) (TaskInfo, bool) 
 	return TaskInfo{Service: found.ServiceName, Checked: found.Checked}, true
 }
 
-// fromECS is nil where ECS cannot be asked, which is said once.
-func (s *Services) fromECS(ctx context.Context, cluster string, arns []string) map[string]string {
-	if s.groups == nil || time.Now().Before(s.again[cluster]) {
-		return nil
+// fromECS is nil where ECS cannot be asked, which is logged once. unsure means that it
+// may answer later.
+func (s *Services) fromECS(ctx context.Context, cluster string, arns []string) (groups map[string]string, unsure bool) {
+	if s.groups == nil {
+		return nil, false
+	}
+	if time.Now().Before(s.again[cluster]) {
+		return nil, true
 	}
 	groups, err := s.groups.TaskGroups(ctx, cluster, arns)
 	if err == nil {
-		return groups
+		return groups, false
 	}
-	s.again[cluster] = time.Now().Add(failedPause)
+	pause := failedPause
+	switch awsapi.KindOf(err) {
+	case awsapi.NoIdentity, awsapi.Throttled, awsapi.Unreachable, awsapi.ClockSkew:
+		pause = latePause/2 + rand.N(latePause)
+	}
+	s.again[cluster] = time.Now().Add(pause)
 	if !s.said && ctx.Err() == nil {
 		s.said = true
 		s.log.Warn("services go by the families of their tasks", "phase", "containers", "error", err)
 	}
-	return groups
+	return groups, true
 }

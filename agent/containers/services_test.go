@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"muster/agent/containers"
+	"muster/internal/awsapi"
 	"muster/internal/ecsagent"
 )
 
@@ -74,7 +75,7 @@ func TestDeniedIsSaidOnceAndNotAskedForAnHour(t *testing.T) {
 		ecs := &groups{err: errors.New("ecs:DescribeTasks is not allowed here")}
 		s := containers.NewServices(metadata{}, ecs, slog.New(slog.NewTextHandler(&log, nil)))
 		for range 300 {
-			if got := maps.Collect(s.Resolve(t.Context(), lookups("prod/a"))); !cmp.Equal(got, map[string]containers.TaskInfo{"a": {}}) {
+			if got := maps.Collect(s.Resolve(t.Context(), lookups("prod/a"))); !cmp.Equal(got, map[string]containers.TaskInfo{"a": {Unsure: true}}) {
 				t.Fatalf("got %v", got)
 			}
 			<-time.After(time.Minute)
@@ -131,7 +132,40 @@ func (oneGone) TaskGroups(_ context.Context, cluster string, arns []string) (map
 func TestAForeignClusterTakesNoServiceFromTheOthers(t *testing.T) {
 	s := containers.NewServices(metadata{}, oneGone{}, slog.New(slog.DiscardHandler))
 	got := maps.Collect(s.Resolve(t.Context(), lookups("old/a", "prod/b")))
-	if want := (map[string]containers.TaskInfo{"a": {}, "b": {Service: "web"}}); !cmp.Equal(got, want) {
+	if want := (map[string]containers.TaskInfo{"a": {Unsure: true}, "b": {Service: "web"}}); !cmp.Equal(got, want) {
 		t.Errorf("got %v", got)
 	}
+}
+
+// late is an ECS that cannot be asked at first: the role's credentials come later than
+// the agent.
+type late struct{ from time.Time }
+
+func (l late) TaskGroups(_ context.Context, _ string, arns []string) (map[string]string, error) {
+	if time.Now().Before(l.from) {
+		return nil, &awsapi.Error{Action: "ecs:DescribeTasks", Kind: awsapi.NoIdentity, Err: errors.New("no EC2 IMDS role found")}
+	}
+	return map[string]string{arns[0]: "service:web"}, nil
+}
+
+func TestAServiceThatCannotBeLookedUpAtFirstIsLookedUpAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := watch(t, newDocker(running(1)...), containers.NewServices(metadata{}, late{time.Now().Add(20 * time.Minute)}, slog.New(slog.DiscardHandler)), time.Minute, true)
+		services := func() string {
+			for _, c := range w.Take(false).Series {
+				if c.Running == 1 {
+					return c.Service
+				}
+			}
+			return "none"
+		}
+		after(10 * time.Minute)
+		if got := services(); got == "web" || got == "none" {
+			t.Errorf("before it can be known, it counts under %q", got)
+		}
+		after(30 * time.Minute)
+		if got := services(); got != "web" {
+			t.Errorf("it counts under %q for ever", got)
+		}
+	})
 }

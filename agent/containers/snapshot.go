@@ -10,7 +10,9 @@ import (
 type Snapshot struct {
 	Docker    bool      // it answers
 	Why       string    // of its loss
+	Limit     string    // what this process lacks to ask; whether Docker answers is then unknown
 	Since     time.Time // it was lost or regained; zero if neither
+	Events    Stream    // of Docker's events, while it does not work
 	Listed    time.Time // the last full look; zero before the first
 	Running   int
 	Unhealthy []Identity
@@ -19,10 +21,17 @@ type Snapshot struct {
 	Dropped   int        // transitions that nobody took
 }
 
+// Stream is an event stream that ends as soon as it begins. The zero Stream works.
+type Stream struct {
+	Since    time.Time
+	Why      string
+	Failures int // in a row
+}
+
 func (m *machine) snapshot() Snapshot {
-	s := Snapshot{Docker: m.based && !m.away, Since: m.changed, Listed: m.listed, Dropped: m.dropped}
+	s := Snapshot{Docker: m.based && !m.away, Since: m.changed, Listed: m.listed, Events: m.stream, Dropped: m.dropped}
 	if m.away {
-		s.Why = m.why
+		s.Why, s.Limit = m.why, m.limit
 	}
 	for _, c := range m.containers {
 		if !c.running {

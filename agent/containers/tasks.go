@@ -1,6 +1,9 @@
 package containers
 
-import "cmp"
+import (
+	"cmp"
+	"time"
+)
 
 // Lookup asks which service a task is of.
 type Lookup struct {
@@ -13,13 +16,20 @@ type TaskInfo struct {
 	Service string // empty: of no service, or nobody could tell
 	// Checked names the containers whose health check ECS heeds; nil: not known.
 	Checked map[string]bool
+	// Unsure means that an answer could not be had, and may be later.
+	Unsure bool
 }
+
+// unsurePause is when a Lookup without an answer is asked again. Whether ECS itself is
+// then asked is decided by who resolves it.
+const unsurePause = 5 * time.Minute
 
 // task is what its containers share. It is kept while it has containers, and until
 // its service is known.
 type task struct {
 	TaskInfo
 	known, asked bool
+	lookup       Lookup
 	containers   int
 	counters     map[Key]*Counters // until the service is known
 }
@@ -56,15 +66,16 @@ func (m *machine) forget(arn string, t *task) {
 func (m *machine) lookUp(c *container, uri string) {
 	if !c.task.asked && !c.task.known {
 		c.task.asked = true
-		m.lookups = append(m.lookups, Lookup{c.Cluster, c.TaskARN, uri})
+		c.task.lookup = Lookup{c.Cluster, c.TaskARN, uri}
+		m.lookups = append(m.lookups, c.task.lookup)
 	}
 }
 
 // answered takes the answer to a Lookup, and counts under the service what was
 // counted meanwhile.
-func (m *machine) answered(arn string, info TaskInfo) {
+func (m *machine) answered(now time.Time, arn string, info TaskInfo) {
 	t := m.tasks[arn]
-	if t == nil || t.known {
+	if t == nil || t.known && !t.Unsure {
 		return
 	}
 	t.TaskInfo, t.known = info, true
@@ -73,7 +84,13 @@ func (m *machine) answered(arn string, info TaskInfo) {
 		m.counter(key).Add(*n)
 	}
 	t.counters = nil
-	m.forget(arn, t)
+	if m.forget(arn, t); info.Unsure {
+		m.at(now.Add(unsurePause), func(time.Time) {
+			if m.tasks[arn] == t { // it still has containers
+				m.lookups = append(m.lookups, t.lookup)
+			}
+		})
+	}
 }
 
 // ignored says whether ECS pays no heed to the container's check: it knows only those

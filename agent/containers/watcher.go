@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"muster/internal/arn"
 	"muster/internal/dockerapi"
 )
 
@@ -41,6 +42,7 @@ type Watcher struct {
 
 	wake, asked, sought chan struct{} // something is due, to be inspected, to be resolved
 	lost                bool          // follow's own: it has been said
+	streams             int           // follow's own: event streams in a row that ended at once
 
 	mu sync.Mutex
 	m  *machine
@@ -63,6 +65,11 @@ func (w *Watcher) Take(perContainer bool) Minute {
 	defer w.mu.Unlock()
 	return w.m.take(perContainer)
 }
+
+// Own makes the Watcher take a container for one of ECS only if its task's ARN is of
+// this account and region: anyone who may start a container may label it. Call it
+// before Run.
+func (w *Watcher) Own(of arn.Owner) { w.m.own = of }
 
 // Snapshot is how things are now.
 func (w *Watcher) Snapshot() Snapshot {
@@ -213,7 +220,7 @@ func (w *Watcher) resolve(ctx context.Context) {
 			continue
 		}
 		for arn, info := range w.services.Resolve(ctx, lookups) {
-			w.tell(func(m *machine, _ time.Time) { m.answered(arn, info) })
+			w.tell(func(m *machine, now time.Time) { m.answered(now, arn, info) })
 		}
 	}
 }

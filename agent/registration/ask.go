@@ -32,6 +32,10 @@ type Word struct {
 	Trouble   string    // why there was none to the last question
 	Connected bool
 	Status    string // ACTIVE, DRAINING, ...; INACTIVE also of one that ECS no longer knows
+	// EC2 is the EC2 instance id that ECS has for the ARN; empty: it named none.
+	EC2 string
+	// Foreign is that id where it is another instance's. Nothing else is then known.
+	Foreign string
 	// Off is how many answers in a row said that it is not connected, the first
 	// of them at OffSince.
 	Off      int
@@ -41,16 +45,18 @@ type Word struct {
 // Known says whether the word is worth something: ECS answered the last question.
 func (w Word) Known() bool { return !w.At.IsZero() && w.Trouble == "" }
 
-// judge is the state of a registration that the ECS agent itself tells of.
-func (w Word) judge(now time.Time, arn string) (State, string) {
+// judge is the state of a registration that the ECS agent itself reports.
+func (w Word) judge(now time.Time, arn string, self Self) view {
 	switch {
+	case w.Foreign != "":
+		return view{Lost, "port 51678 answers for another instance: ECS has " + arn + " as " + w.Foreign + ", and this is " + self.InstanceID, true}
 	case !w.Known():
 	case w.Status == "INACTIVE":
-		return Lost, "ECS has deregistered " + arn + ": restart the ECS agent without its agent.db, or replace the instance"
+		return view{Lost, "ECS has deregistered " + arn + ": restart the ECS agent without its agent.db, or replace the instance", true}
 	case w.Off >= OffAnswers && now.Sub(w.OffSince) >= lostAfter:
-		return Disconnected, "ECS does not hear from the ECS agent: is 443 open to ecs-a-* and ecs-t-*, and does the role allow ecs:Poll?"
+		return view{Disconnected, "ECS does not hear from the ECS agent: is 443 open to ecs-a-* and ecs-t-*, and does the role allow ecs:Poll?", true}
 	}
-	return Registered, arn
+	return view{Registered, arn, true}
 }
 
 // asking is when ECS is asked next.
@@ -62,7 +68,7 @@ type asking struct {
 // ask asks ECS if it is due.
 func (w *Watch) ask(ctx context.Context, now time.Time, troubled bool) {
 	switch {
-	case w.ECS == nil || w.snapshot.ARN == "":
+	case w.ECS == nil || w.claim.arn == "":
 		return
 	case w.asking.due.IsZero(): // a fleet that starts at once is spread
 		w.asking.due = now.Add(rand.N(askEvery))
@@ -72,7 +78,7 @@ func (w *Watch) ask(ctx context.Context, now time.Time, troubled bool) {
 	}
 	ctx, stop := context.WithTimeout(ctx, askPatience)
 	defer stop()
-	said, err := w.ECS.ContainerInstance(ctx, w.snapshot.Cluster, w.snapshot.ARN)
+	said, err := w.ECS.ContainerInstance(ctx, w.claim.cluster, w.claim.arn)
 	if errors.Is(err, awsapi.ErrNoSuchInstance) || errors.Is(err, awsapi.ErrNoSuchCluster) {
 		said, err = awsapi.ContainerInstance{Status: "INACTIVE"}, nil
 	}
@@ -95,7 +101,12 @@ func (w *Watch) take(now time.Time, said awsapi.ContainerInstance, err error) {
 		log.Info("ECS can be asked again")
 	}
 	w.asking.failures, word.Trouble, word.At = 0, "", now
-	word.Connected, word.Status = said.Connected, said.Status
+	if w.Self.differs(said.EC2InstanceID) { // nothing that is said of it is about this instance
+		*word = Word{Foreign: said.EC2InstanceID}
+		return
+	}
+	w.snapshot.Cluster, w.snapshot.ARN = w.claim.cluster, w.claim.arn
+	word.Connected, word.Status, word.EC2, word.Foreign = said.Connected, said.Status, said.EC2InstanceID, ""
 	switch {
 	case said.Connected:
 		word.Off, word.OffSince = 0, time.Time{}

@@ -104,6 +104,9 @@ func (h *Healer) say(gone time.Duration, facts, held string) string {
 
 // weigh says what speaks for giving the instance up, or what holds it back.
 func (h *Healer) weigh(ctx context.Context, s Snapshot) (facts, held string) {
+	if s.ECS.EC2 != h.InstanceID {
+		return "", "ECS has not confirmed that " + s.ARN + " is this instance"
+	}
 	if s.ECS.Status != "ACTIVE" {
 		return "", "ECS has it as " + s.ECS.Status
 	}

@@ -44,7 +44,7 @@ func disconnected(t *testing.T) *patient {
 	}
 	now := time.Now()
 	p.Snapshot = registration.Snapshot{State: registration.Disconnected, Cluster: "prod", ARN: arn,
-		ECS: registration.Word{At: now, Status: "ACTIVE", Off: 3, OffSince: now.Add(-31 * time.Minute)}}
+		ECS: registration.Word{At: now, Status: "ACTIVE", EC2: self, Off: 3, OffSince: now.Add(-31 * time.Minute)}}
 	return p
 }
 
@@ -68,9 +68,9 @@ func TestALongDisconnectedInstanceIsReplacedOnce(t *testing.T) {
 	if call := p.Calls()[len(p.Calls())-1]; call.Params["ShouldRespectGracePeriod"] != "true" {
 		t.Errorf("the grace period is not respected: %v", call.Params)
 	}
-	p.ECS = registration.Word{At: p.ECS.At.Add(time.Minute), Connected: true, Status: "ACTIVE"}
+	p.ECS = registration.Word{At: p.ECS.At.Add(time.Minute), Connected: true, Status: "ACTIVE", EC2: self}
 	p.Consider(t.Context(), p.Snapshot)
-	p.ECS = registration.Word{At: p.ECS.At.Add(time.Hour), Status: "ACTIVE", Off: 3, OffSince: p.ECS.At}
+	p.ECS = registration.Word{At: p.ECS.At.Add(time.Hour), Status: "ACTIVE", EC2: self, Off: 3, OffSince: p.ECS.At}
 	if p.Consider(t.Context(), p.Snapshot) == "" {
 		t.Error("an instance that came back and went again is not considered")
 	}
@@ -99,6 +99,9 @@ func TestWhatHoldsAReplacementBackIsSaid(t *testing.T) {
 		"two answers are not enough":      {func(p *patient) { p.ECS.Off = 2 }, ""},
 		"ECS could not be asked":          {func(p *patient) { p.ECS.Trouble = "denied" }, ""},
 		"it never was registered":         {func(p *patient) { p.Snapshot = registration.Snapshot{State: registration.Lost} }, ""},
+		"ECS names no EC2 instance":       {func(p *patient) { p.ECS.EC2 = "" }, "ECS has not confirmed that arn:"},
+		"it is a peer's ARN":              {func(p *patient) { p.ECS.EC2 = twenty[0] }, "ECS has not confirmed that arn:"},
+		"the answer was a peer's":         {func(p *patient) { p.ECS = registration.Word{Foreign: twenty[0]} }, ""},
 		"it is draining":                  {func(p *patient) { p.ECS.Status = "DRAINING" }, "ECS has it as DRAINING"},
 		"it is in no group":               {func(p *patient) { p.SetTargetState("") }, "it is in no Auto Scaling group"},
 		"its group wants it gone":         {func(p *patient) { p.SetTargetState("Terminated") }, "its group wants it Terminated"},

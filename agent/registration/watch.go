@@ -11,6 +11,7 @@ import (
 
 	"muster/internal/cluster"
 	"muster/internal/ecsagent"
+	"muster/internal/ownlimit"
 )
 
 // lostAfter is how long the registration, or the connection, must be away before
@@ -65,6 +66,7 @@ type Watch struct {
 	Agent    Introspection
 	ECS      ContainerInstances // nil: nobody asks ECS
 	Expected string             // the cluster; empty: any will do
+	Self     Self
 	// Hurry is how often ECS is asked at least while something is wrong; 0: no
 	// more often than else.
 	Hurry   time.Duration
@@ -72,8 +74,17 @@ type Watch struct {
 	Log     *slog.Logger
 
 	snapshot Snapshot
+	claim    claim     // what the ECS agent said last, believed or not
 	seen     time.Time // when the ECS agent last had a registration to tell of
+	blind    time.Time // since when this process could not look; zero: it can
 	asking   asking
+}
+
+// view is what one look has found.
+type view struct {
+	state   State
+	why     string
+	certain bool // it counts at once
 }
 
 // Look looks once: at the ECS agent each time, at ECS when that is due.
@@ -82,46 +93,67 @@ func (w *Watch) Look(ctx context.Context) Snapshot {
 	if w.seen.IsZero() {
 		w.seen, w.snapshot.State, w.snapshot.Since = now, Unknown, now
 	}
-	is, why := w.local(ctx)
-	if w.snapshot.Silent = why; is != Lost {
+	is := w.local(ctx)
+	if w.snapshot.Silent = is.why; is.state == Registered || is.state == Elsewhere {
 		w.snapshot.Answered, w.snapshot.Silent = now, ""
 	}
-	w.ask(ctx, now, is != Registered)
-	switch {
-	case is == Registered:
-		is, why = w.snapshot.ECS.judge(now, why)
-		w.seen = now
-	case is == Elsewhere:
-		w.seen = now
-	case now.Sub(w.seen) < lostAfter:
-		is, why = w.snapshot.State, w.snapshot.Why
+	w.ask(ctx, now, is.state != Registered)
+	if is.state == Registered {
+		is = w.snapshot.ECS.judge(now, is.why, w.Self)
 	}
-	w.become(is, why, now)
+	w.settle(is, now)
 	return w.snapshot
 }
 
-// local asks the ECS agent.
-func (w *Watch) local(ctx context.Context) (State, string) {
+// settle makes the view the state, unless an absence has not lasted long enough.
+func (w *Watch) settle(is view, now time.Time) {
+	if is.state != Unknown {
+		w.blind = time.Time{}
+	}
+	kept := view{state: w.snapshot.State, why: w.snapshot.Why}
+	switch {
+	case is.state == Unknown: // for want of a descriptor: that is no absence
+		w.seen = now
+		if w.blind.IsZero() {
+			w.blind = now
+		}
+		if now.Sub(w.blind) < lostAfter {
+			is = kept
+		}
+	case is.state == Lost && !is.certain && now.Sub(w.seen) < lostAfter:
+		is = kept
+	case is.state != Lost:
+		w.seen = now
+	}
+	w.become(is.state, is.why, now)
+}
+
+// local asks the ECS agent. Any local user may answer in its place while it is down,
+// so that an ARN of another account or region is not believed.
+func (w *Watch) local(ctx context.Context) view {
 	ctx, stop := context.WithTimeout(ctx, lookPatience)
 	defer stop()
 	meta, err := w.Agent.Metadata(ctx)
 	switch {
+	case ownlimit.Of(err) != "":
+		return view{Unknown, ownlimit.Of(err) + ", so it could not ask the ECS agent", false}
 	case err != nil:
-		return Lost, err.Error()
+		return view{Lost, err.Error(), false}
 	case meta.ContainerInstanceARN == "":
-		return Lost, "the ECS agent has no container instance ARN"
+		return view{Lost, "the ECS agent has no container instance ARN", false}
 	}
-	if w.snapshot.ARN != meta.ContainerInstanceARN {
-		w.snapshot.ECS = Word{} // it was of another registration
+	if why := w.Self.foreign(meta); why != "" {
+		w.claim, w.snapshot.ECS = claim{}, Word{}
+		return view{Lost, why, true}
 	}
-	w.snapshot.Cluster, w.snapshot.ARN = meta.Cluster, meta.ContainerInstanceARN
+	w.claims(claim{meta.Cluster, meta.ContainerInstanceARN})
 	if w.Expected == "" {
-		return Registered, meta.ContainerInstanceARN
+		return view{Registered, meta.ContainerInstanceARN, false}
 	}
 	if !cluster.SameText(meta.Cluster, w.Expected) {
-		return Elsewhere, "the ECS agent is in cluster " + meta.Cluster + ", not in " + w.Expected
+		return view{Elsewhere, "the ECS agent is in cluster " + meta.Cluster + ", not in " + w.Expected, true}
 	}
-	return Registered, meta.ContainerInstanceARN
+	return view{Registered, meta.ContainerInstanceARN, false}
 }
 
 func (w *Watch) become(is State, why string, now time.Time) {

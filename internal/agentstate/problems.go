@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"muster/internal/fix"
+	"muster/internal/ownlimit"
 )
 
 // Problem is something in the state that is wrong.
@@ -32,7 +33,7 @@ func (s State) Stale(now time.Time) bool {
 
 // IDs are the ids of all problems, in the order of Problems.
 func IDs() []string {
-	return []string{"muster-registration", "muster-docker", "muster-unhealthy", "muster-crash-loop", "muster-publishing", "muster-spool", "muster-dropped"}
+	return []string{NeedIdentity, NeedRegion, NeedRole, NeedRecord, NeedSystemd, "muster-registration", "muster-docker", "muster-docker-events", "muster-unhealthy", "muster-crash-loop", "muster-publishing", "muster-spool", "muster-dropped"}
 }
 
 // Problems are what is wrong by a state that is not stale.
@@ -44,10 +45,19 @@ func (s State) Problems(now time.Time) []Problem {
 		}
 	}
 	about := func(c Container) { all[len(all)-1].About = c.ID }
+	for _, w := range s.Waiting {
+		add(true, false, w.ID, w.fix(), "muster-agent has waited %s for %s: %s", age(now, w.Since), w.What, w.Why)
+	}
 	r := s.Registration
 	known := r.State != "registered" && r.State != "unknown" && s.Leaving == ""
 	add(known, false, "muster-registration", fix.Do("Find the cause:", "sudo muster debug"), "%s for %s: %s", r.State, age(now, r.Since), r.Why)
-	add(!s.Docker.Reachable, false, "muster-docker", fix.Do("Find out why Docker does not answer:", "sudo journalctl -u docker -n 50 --no-pager"), "Docker does not answer: %s", s.Docker.Why)
+	d := s.Docker
+	add(!d.Reachable && d.Limit != "", false, "muster-docker", ownlimit.Fix(d.Limit), "whether Docker answers is unknown: %s", d.Limit)
+	add(!d.Reachable && d.Limit == "", false, "muster-docker", fix.Do("Find out why Docker does not answer:", "sudo journalctl -u docker -n 50 --no-pager"), "Docker does not answer: %s", d.Why)
+	if d.Events != nil {
+		add(d.Reachable, false, "muster-docker-events", fix.Do("Read what Docker logs about its events, then check the stream:", "sudo journalctl -u docker -n 50 --no-pager", "sudo timeout 10 docker events"),
+			"Docker's event stream has not worked for %s (%s): %s", age(now, d.Events.Since), count(int64(d.Events.Failures), "attempt"), d.Events.Why)
+	}
 	for _, c := range s.Unhealthy {
 		add(true, false, "muster-unhealthy", fix.Do("Read the output of the health check:", "sudo docker inspect --format '{{json .State.Health}}' "+c.ID), "%s is unhealthy: %s", c.Name, c.Why)
 		about(c)

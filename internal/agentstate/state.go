@@ -12,6 +12,8 @@ import (
 	"os"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"muster/internal/jsonfile"
 )
 
@@ -37,6 +39,9 @@ type State struct {
 	Written    time.Time `json:"written"`         // also between cycles, after an event
 	Cycled     time.Time `json:"cycled,omitzero"` // the end of the last cycle
 	Period     int       `json:"period_seconds"`  // between cycles
+
+	// Waiting is what the agent could not have at its start and keeps asking for.
+	Waiting []Waiting `json:"waiting,omitempty"`
 
 	Registration Registration `json:"registration"`
 	Leaving      string       `json:"leaving,omitempty"` // why the instance goes, if it does
@@ -72,11 +77,23 @@ type Docker struct {
 	Reachable bool      `json:"reachable"`
 	Since     time.Time `json:"since,omitzero"`
 	Why       string    `json:"why,omitempty"`
+	// Limit is what muster-agent itself lacks to ask the Engine, whose state is then
+	// unknown; empty: nothing.
+	Limit string `json:"limit,omitempty"`
+	// Events is about an event stream that does not work while the Engine answers.
+	Events *Stream `json:"events,omitempty"`
 	// Of all containers that run.
 	Running   int `json:"running"`
 	Healthy   int `json:"healthy"`
 	Unhealthy int `json:"unhealthy"`
 	Starting  int `json:"starting"`
+}
+
+// Stream is an event stream that ends as soon as it begins.
+type Stream struct {
+	Since    time.Time `json:"since"`
+	Why      string    `json:"why"`
+	Failures int       `json:"failures"` // in a row
 }
 
 // Service counts the containers of one service on this instance.
@@ -141,9 +158,11 @@ func (s State) Write(path string) error {
 // finished its first cycle.
 var ErrNoAgent = errors.New("muster-agent is not running, or has just started")
 
-// Read reads the file. The error is ErrNoAgent without one.
+// Read reads the file. The error is ErrNoAgent without one. The directory belongs to
+// the agent's user and the reader is often root: a link is not followed, and a FIFO
+// does not hold up the reader.
 func Read(path string) (State, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return State{}, fmt.Errorf("%w: %s does not exist", ErrNoAgent, path)
@@ -151,7 +170,14 @@ func Read(path string) (State, error) {
 		return State{}, fmt.Errorf("reading the state of muster-agent: %w", err)
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile))
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("not a regular file")
+	}
+	var data []byte
+	if err == nil {
+		data, err = io.ReadAll(io.LimitReader(f, maxFile))
+	}
 	if err == nil {
 		var s State
 		if s, err = decode(data); err == nil {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -58,7 +59,10 @@ func states() map[string]agentstate.State {
 	silent := well() // written after a Docker event, a minute after the last cycle
 	silent.Cycled = ago(time.Minute)
 	silent.Registration.Answered, silent.Registration.Silent = ago(2*time.Minute), "connection refused"
-	return map[string]agentstate.State{"well": well(), "sick": sick(), "gone": gone, "fresh": fresh, "silent": silent}
+	waiting := well()
+	waiting.Docker = agentstate.Docker{Since: ago(8 * time.Second), Why: "unknown", Limit: "this process is out of file descriptors"}
+	waiting.InstanceID, waiting.Waiting = "", []agentstate.Waiting{{ID: agentstate.NeedIdentity, What: "instance metadata", Since: ago(8 * time.Second), Why: "connection refused"}}
+	return map[string]agentstate.State{"well": well(), "sick": sick(), "gone": gone, "fresh": fresh, "silent": silent, "waiting": waiting}
 }
 
 func TestAPersonSeesItInTenLines(t *testing.T) {
@@ -76,6 +80,13 @@ func TestAPersonSeesItInTenLines(t *testing.T) {
 func TestEachTroubleIsAProblem(t *testing.T) {
 	docker := well()
 	docker.Docker = agentstate.Docker{Why: "nothing listens"}
+	blind, deaf := well(), well()
+	blind.Docker = agentstate.Docker{Why: "unknown: this process is out of file descriptors", Limit: "this process is out of file descriptors"}
+	deaf.Docker.Events = &agentstate.Stream{Since: ago(time.Minute), Why: "EOF", Failures: 4}
+	early := well()
+	for _, id := range agentstate.IDs()[:5] {
+		early.Waiting = append(early.Waiting, agentstate.Waiting{ID: id, What: "what it needs", Since: ago(time.Minute), Why: "refused"})
+	}
 	planned := sick()
 	stays := sick()
 	stays.Leaving = ""
@@ -85,6 +96,9 @@ func TestEachTroubleIsAProblem(t *testing.T) {
 	}{
 		"all is well":          {well(), nil},
 		"Docker is away":       {docker, []string{"muster-docker"}},
+		"Docker is unknown":    {blind, []string{"muster-docker"}},
+		"no events":            {deaf, []string{"muster-docker-events"}},
+		"all is late":          {early, []string{"muster-identity", "muster-region", "muster-credentials", "muster-record", "muster-systemd"}},
 		"all is wrong":         {stays, []string{"muster-registration", "muster-unhealthy", "muster-crash-loop", "muster-publishing", "muster-spool", "muster-dropped"}},
 		"a departure, planned": {planned, []string{"muster-unhealthy", "muster-crash-loop", "muster-publishing", "muster-spool", "muster-dropped"}},
 	} {
@@ -92,7 +106,8 @@ func TestEachTroubleIsAProblem(t *testing.T) {
 			var got []string
 			for _, p := range c.state.Problems(now) {
 				got = append(got, p.ID)
-				if !slices.Contains(agentstate.IDs(), p.ID) || p.Text == "" {
+				lacks := p.Fix.IsZero() && p.ID != "muster-spool"
+				if !slices.Contains(agentstate.IDs(), p.ID) || p.Text == "" || lacks {
 					t.Errorf("%+v", p)
 				}
 			}
@@ -137,6 +152,28 @@ func TestWhatIsWrittenIsReadAndNobodyElseMayReadIt(t *testing.T) {
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
+	}
+}
+
+// The directory is the agent's own, and root reads the file.
+func TestOnlyARegularFileIsRead(t *testing.T) {
+	dir := t.TempDir()
+	real := filepath.Join(dir, "real.json")
+	if err := well().Write(real); err != nil {
+		t.Fatal(err)
+	}
+	for name, place := range map[string]func(path string) error{
+		"a FIFO":      func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"a link":      func(path string) error { return os.Symlink(real, path) },
+		"a directory": func(path string) error { return os.Mkdir(path, 0o700) },
+	} {
+		path := filepath.Join(dir, name)
+		if err := place(path); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := agentstate.Read(path); err == nil || errors.Is(err, agentstate.ErrNoAgent) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -19,7 +19,7 @@ func (s State) Table(out io.Writer, now time.Time) error {
 	var b strings.Builder
 	for _, line := range [][2]string{
 		{"agent", running},
-		{"instance", cmp.Or(s.InstanceID, "unknown") + s.going()},
+		{"instance", cmp.Or(s.InstanceID, "unknown") + s.going() + s.waits(now)},
 		{"registered", s.Registration.line(now)},
 		{"docker", s.Docker.line(now)},
 		{"unhealthy", listed(s.Unhealthy, s.Docker.Unhealthy)},
@@ -40,6 +40,18 @@ func (s State) going() string {
 		return ""
 	}
 	return ", leaving: " + s.Leaving
+}
+
+// waits names what the agent waits for.
+func (s State) waits(now time.Time) string {
+	var all []string
+	for _, w := range s.Waiting {
+		all = append(all, w.What+" (for "+age(now, w.Since)+")")
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return ", WAITING for " + strings.Join(all, ", ")
 }
 
 func (r Registration) line(now time.Time) string {
@@ -63,11 +75,18 @@ func (r Registration) line(now time.Time) string {
 }
 
 func (d Docker) line(now time.Time) string {
+	if d.Limit != "" {
+		return "UNKNOWN for " + age(now, d.Since) + ": " + d.Limit
+	}
 	if !d.Reachable {
 		return "NOT REACHABLE for " + age(now, d.Since) + ": " + d.Why
 	}
-	return fmt.Sprintf("%d running: %d healthy, %d unhealthy, %d starting, %d without a health check",
+	text := fmt.Sprintf("%d running: %d healthy, %d unhealthy, %d starting, %d without a health check",
 		d.Running, d.Healthy, d.Unhealthy, d.Starting, d.Running-d.Healthy-d.Unhealthy-d.Starting)
+	if d.Events != nil {
+		text += "; NO EVENTS for " + age(now, d.Events.Since)
+	}
+	return text
 }
 
 func listed(all []Container, n int) string {

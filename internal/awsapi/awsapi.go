@@ -44,6 +44,7 @@ type Client struct {
 
 	events *eventbridge.Client
 
+	credentials aws.CredentialsProvider
 	signalPause time.Duration // at most, before SignalIdentity tries again
 }
 
@@ -73,6 +74,7 @@ func FromConfig(cfg aws.Config) *Client {
 		http: counted,
 
 		events:      eventbridge.NewFromConfig(cfg),
+		credentials: cfg.Credentials,
 		signalPause: maxBackoff,
 	}
 }

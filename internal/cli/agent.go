@@ -23,6 +23,7 @@ import (
 	"muster/agent/metrics"
 	"muster/agent/registration"
 	"muster/check"
+	"muster/internal/arn"
 	"muster/internal/awsapi"
 	"muster/internal/config"
 	"muster/internal/dockerapi"
@@ -49,20 +50,13 @@ func agentCommand(log *slog.Logger) *cobra.Command {
 		hangup := make(chan os.Signal, 1) // from now on: it would end the wait for the metadata service
 		signal.Notify(hangup, syscall.SIGHUP)
 		defer signal.Stop(hangup)
-		cfg, rec, id, err := recalled(cmd, log, 0)
-		if err != nil {
-			return err
-		}
-		a, err := newAgent(cmd.Context(), cfg, rec, id, log)
+		l, err := begin(cmd, log, hangup)
 		if err != nil {
 			return exitcode.Wrap(exitcode.BadConfiguration, err)
 		}
-		a.Version = cmd.Root().Version
-		a.Reload, a.Hangup = func() (agent.Settings, error) { return reread(cmd, id) }, hangup
 		debug.SetGCPercent(gcPercent)
 		runtime.GOMAXPROCS(1) // each processor has caches of its own, and one is enough
-		a.Run(cmd.Context())
-		return nil
+		return exitcode.Wrap(exitcode.BadConfiguration, l.live(cmd.Context()))
 	})
 	return cmd
 }
@@ -87,34 +81,51 @@ func reread(cmd *cobra.Command, id imds.Identity) (agent.Settings, error) {
 	return agent.Settings{Config: cfg, Cluster: cmp.Or(cfg.Cluster, rec.Cluster)}, nil
 }
 
-// newAgent wires the agent's parts.
-func newAgent(ctx context.Context, cfg *config.Config, rec record.Record, id imds.Identity, log *slog.Logger) (*agent.Agent, error) {
+// newAgent wires the agent's parts. Without an identity it is provisional: it watches,
+// and leaves AWS to the one that follows.
+func (l *life) newAgent(ctx context.Context) (*agent.Agent, *awsapi.Client, error) {
+	cfg, log := l.cfg, l.log
 	docker, err := dockerapi.New(cfg.DockerHost, localTimeout)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	api, err := awsapi.New(ctx, id.Region, imdsEndpoint())
+	api, err := awsapi.New(ctx, l.id.Region, imdsEndpoint())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	metadata := imds.New(imdsEndpoint(), glance)
+	id, cluster := l.id, cmp.Or(cfg.Cluster, l.rec.Cluster)
+	l.watch.Agent, l.watch.Expected = introspection(cfg), cluster
+	l.watch.Self = registration.Self{InstanceID: id.InstanceID, Region: id.Region, Account: id.AccountID}
 	a := &agent.Agent{
-		Settings: agent.Settings{Config: cfg, Cluster: cmp.Or(cfg.Cluster, rec.Cluster)}, InstanceID: id.InstanceID, Log: log,
-		Registration: &registration.Watch{Agent: introspection(cfg), Expected: cmp.Or(cfg.Cluster, rec.Cluster), Log: log},
-		Metadata:     metadata, Calls: api.Calls, ShuttingDown: units.ShuttingDown,
-		Notify: func(state string) { _, _ = daemon.SdNotify(false, state) }, // without systemd there is nobody to tell
+		Settings: agent.Settings{Config: cfg, Cluster: cluster}, Version: l.cmd.Root().Version, InstanceID: id.InstanceID, Log: log,
+		Registration: l.watch, Calls: api.Calls, ShuttingDown: units.ShuttingDown,
+		Notify: notifySystemd, Hangup: l.hangup, Waits: l.board,
+		Reload:      func() (agent.Settings, error) { return reread(l.cmd, id) },
+		Provisional: l.provisional(api),
 	}
 	a.Watchdog, _ = daemon.SdWatchdogEnabled(false)
 	tasks := ecsagent.NewTaskMetadataEndpoint("", ecsagent.LocalClient(localTimeout))
-	if api.Region() == "" {
-		log.Warn("no region is known: AWS is not asked, and nothing is published", "phase", "agent")
-		a.Announcer = announce.New(announce.Options{Log: log})
-		a.Containers = containers.NewWatcher(docker, containers.NewServices(tasks, nil, log), cfg.WatchPeriod, log)
-		return a, nil
+	var groups containers.TaskGroups // nil as long as AWS is not asked
+	if !a.Provisional {
+		groups = api
 	}
-	a.Containers = containers.NewWatcher(docker, containers.NewServices(tasks, api, log), cfg.WatchPeriod, log)
+	watcher := containers.NewWatcher(docker, containers.NewServices(tasks, groups, log), cfg.WatchPeriod, log)
+	watcher.Own(arn.Owner{Region: id.Region, Account: id.AccountID})
+	a.Containers = watcher
+	if a.Provisional {
+		a.Announcer = announce.New(announce.Options{Log: log})
+		return a, api, nil
+	}
+	metadata := imds.New(imdsEndpoint(), glance)
+	a.Metadata = metadata
 	addAWS(a, cfg, api, metadata, log)
-	return a, nil
+	return a, api, nil
+}
+
+// notifySystemd is sd_notify(3). Away from systemd it does nothing.
+func notifySystemd(state string) error {
+	_, err := daemon.SdNotify(false, state)
+	return err
 }
 
 // addAWS adds what asks and tells AWS.
@@ -129,11 +140,14 @@ func addAWS(a *agent.Agent, cfg *config.Config, api *awsapi.Client, metadata *im
 			Dir: cfg.Path(cfg.SpoolDir), MaxBytes: int64(cfg.SpoolMax), Sender: api, Namespace: cfg.Namespace, InstanceID: a.InstanceID, Rest: agent.Forget, Log: log,
 		})
 	}
-	a.Healer = &registration.Healer{
-		After: cfg.UnhealthyAfter, MaxShare: cfg.UnhealthyMaxShare, InstanceID: a.InstanceID,
-		Lifecycle: metadata, Group: api, Fellows: api, Log: log,
+	a.Registration.ECS = api
+	if a.InstanceID != "" {
+		a.Healer = &registration.Healer{
+			After: cfg.UnhealthyAfter, MaxShare: cfg.UnhealthyMaxShare, InstanceID: a.InstanceID,
+			Lifecycle: metadata, Group: api, Fellows: api, Log: log,
+		}
+		a.Registration.Hurry = a.Healer.Hurry()
 	}
-	a.Registration.ECS, a.Registration.Hurry = api, a.Healer.Hurry()
 	if needs, _, err := reach.ParsePorts(cfg.Ports); cfg.Ports != "" && err == nil { // the configuration was checked
 		p := place{cfg: cfg, api: api, selector: fleet.Selector{Cluster: a.Settings.Cluster, Self: a.InstanceID}}
 		a.Ports = judgePorts(p.discover, a.Settings.Cluster, api.Region(), needs)
@@ -164,8 +178,8 @@ func judgePorts(discover func(context.Context) (fleet.Fleet, error), cluster, re
 }
 
 // recalled loads the settings with what bootstrap recorded on this instance,
-// if the metadata service says within patience (0: the setting's) which one it
-// is; without it, the settings as they are, and the zero Identity.
+// if the metadata service says within patience which one it is; without it, the
+// settings as they are, and the zero Identity.
 func recalled(cmd *cobra.Command, log *slog.Logger, patience time.Duration) (*config.Config, record.Record, imds.Identity, error) {
 	set, err := settings(cmd)
 	if err != nil {
@@ -174,9 +188,6 @@ func recalled(cmd *cobra.Command, log *slog.Logger, patience time.Duration) (*co
 	cfg, err := config.Load(set)
 	if err != nil {
 		return nil, record.Record{}, imds.Identity{}, exitcode.Wrap(exitcode.BadConfiguration, err)
-	}
-	if patience == 0 {
-		patience = cfg.IMDSTimeout
 	}
 	id, err := imds.New(imdsEndpoint(), patience).Identity(cmd.Context())
 	if err != nil {

@@ -2,24 +2,37 @@ package cli
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"muster/internal/agentstate"
 	"muster/internal/observe"
 	"muster/internal/sandbox/dockerd"
 )
 
-// engine VARIABLE: a Docker Engine with a healthy and an unhealthy container of
-// service web and one that ECS did not start; VARIABLE is where it listens.
+type engineKey struct{}
+
+// dockerOf is the script's Engine.
+func dockerOf(ts *testscript.TestScript) **dockerd.Engine {
+	return ts.Value(engineKey{}).(**dockerd.Engine)
+}
+
+// engine VARIABLE [well]: a Docker Engine with a healthy and an unhealthy container of
+// service web, unless all is well, and one that ECS did not start; VARIABLE is where it
+// listens.
 func engine(ts *testscript.TestScript, _ bool, args []string) {
 	e, err := dockerd.New(dockerd.Options{})
 	ts.Check(err)
 	ts.Defer(e.Close)
+	*dockerOf(ts) = e
 	of := func(container string) dockerd.Spec {
 		return dockerd.Spec{Name: "ecs-web-1-" + container, Check: true, Labels: map[string]string{
 			"com.amazonaws.ecs.cluster": "prod", "com.amazonaws.ecs.task-arn": "arn:aws:ecs:eu-west-1:123456789012:task/prod/1",
@@ -27,13 +40,60 @@ func engine(ts *testscript.TestScript, _ bool, args []string) {
 		}}
 	}
 	e.Health(e.Run(of("app")), "healthy")
-	e.Health(e.Run(of("cache")), "unhealthy")
+	if len(args) == 1 {
+		e.Health(e.Run(of("cache")), "unhealthy")
+	}
 	e.Run(dockerd.Spec{Name: "ecs-agent"})
 	ts.Setenv(args[0], e.Host())
 }
 
+// docker down | up: the Engine goes, or comes back.
+func docker(ts *testscript.TestScript, _ bool, args []string) {
+	e := *dockerOf(ts)
+	if args[0] == "down" {
+		e.Vanish()
+		return
+	}
+	ts.Check(e.Return(dockerd.Options{}))
+}
+
+// impostor VARIABLE: somebody answers in the ECS agent's place, for another account.
+func impostor(ts *testscript.TestScript, _ bool, args []string) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"Cluster":"prod","ContainerInstanceArn":"arn:aws:ecs:eu-west-1:999999999999:container-instance/prod/0123","Version":"x"}`))
+	}))
+	ts.Defer(server.Close)
+	ts.Setenv(args[0], server.URL)
+}
+
+// signal HUP|TERM: the agent whose state file it is gets the signal.
+func signalAgent(ts *testscript.TestScript, _ bool, args []string) {
+	s, err := agentstate.Read(ts.Getenv("ROOT") + "/run/muster-agent/state.json")
+	ts.Check(err)
+	ts.Check(syscall.Kill(s.PID, map[string]syscall.Signal{"HUP": syscall.SIGHUP, "TERM": syscall.SIGTERM}[args[0]]))
+}
+
+// waits-for ID | waits-for nothing | waits-for no-longer ID: the agent's state names
+// what is missing.
+func waitsFor(ts *testscript.TestScript, _ bool, args []string) {
+	var s agentstate.State
+	var err error
+	if !observe.Within(time.Minute, 20*time.Millisecond, func() bool {
+		if s, err = agentstate.Read(ts.Getenv("ROOT") + "/run/muster-agent/state.json"); err != nil {
+			return false
+		}
+		missing := slices.ContainsFunc(s.Waiting, func(w agentstate.Waiting) bool { return w.ID == args[len(args)-1] })
+		if args[0] == "no-longer" {
+			return !missing
+		}
+		return missing || args[0] == "nothing" && len(s.Waiting) == 0 && s.InstanceID != ""
+	}) {
+		ts.Fatalf("it waits for %+v: %v", s.Waiting, err)
+	}
+}
+
 // await FILE TEXT: waits until the file has the text.
-func await(ts *testscript.TestScript, _ bool, args []string) {
+func awaits(ts *testscript.TestScript, _ bool, args []string) {
 	var data []byte
 	if !observe.Within(time.Minute, 20*time.Millisecond, func() bool {
 		data, _ = os.ReadFile(ts.MkAbs(args[0]))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"muster/internal/sandbox"
+	"muster/internal/sandbox/dockerd"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden texts in testdata/script")
@@ -43,7 +45,11 @@ func TestScripts(t *testing.T) {
 			"fits-schema": fitsSchema,
 			"interrupted": interrupted,
 			"engine":      engine,
-			"await":       await,
+			"await":       awaits,
+			"docker":      docker,
+			"impostor":    impostor,
+			"signal":      signalAgent,
+			"waits-for":   waitsFor,
 			"published":   published,
 			"once":        once,
 		},
@@ -79,6 +85,7 @@ func instance(env *testscript.Env) error {
 	}
 	env.Defer(box.Close)
 	env.Values[boxKey{}] = box
+	env.Values[engineKey{}] = new(*dockerd.Engine)
 	env.Vars = append(env.Vars, "ROOT="+root, "MUSTER_CONSOLE=", "NO_COLOR=1")
 	env.Vars = append(env.Vars, box.Environ()...)
 	env.Values[varsKey{}] = env.Vars
@@ -94,7 +101,7 @@ func startAgent(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(box(ts).StartAgent(context.Background()))
 }
 
-// fault denied ecs:DescribeClusters | fault imds-down
+// fault denied ecs:DescribeClusters | imds-down | imds-up | no-credentials | none
 func fault(ts *testscript.TestScript, _ bool, args []string) {
 	switch args[0] {
 	case "denied":
@@ -102,6 +109,12 @@ func fault(ts *testscript.TestScript, _ bool, args []string) {
 		box(ts).Inject(sandbox.AccessDenied(service, action))
 	case "imds-down":
 		box(ts).IMDSDown()
+	case "imds-up":
+		ts.Check(box(ts).IMDSUp())
+	case "no-credentials":
+		box(ts).Inject(sandbox.Fault{Service: sandbox.IMDS, Action: "/latest/meta-data/iam", Status: http.StatusNotFound})
+	case "none":
+		box(ts).ClearFaults()
 	default:
 		ts.Fatalf("unknown fault %s", args[0])
 	}

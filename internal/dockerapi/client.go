@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/moby/moby/client"
+
+	"muster/internal/ownlimit"
 )
 
 // DefaultHost is where the Engine listens unless told otherwise.
@@ -33,6 +35,9 @@ var (
 	ErrHung = errors.New("the Docker Engine does not answer")
 	// ErrDenied: this user may not open the socket.
 	ErrDenied = errors.New("no permission to ask the Docker Engine")
+	// ErrUnknown: this process could not ask, for want of a descriptor or of memory.
+	// That says nothing about the Engine.
+	ErrUnknown = ownlimit.ErrExhausted
 )
 
 // engine is what is used of the moby client. The client's hijacking calls dial
@@ -155,6 +160,8 @@ func reason(ctx context.Context, seen exchange, err error) error {
 	cause := cmp.Or(seen.err, err)
 	var dial *net.OpError
 	switch {
+	case ownlimit.Of(cause) != "":
+		return ownlimit.Wrap(cause)
 	case errors.Is(context.Cause(ctx), ErrHung), errors.Is(ctx.Err(), context.DeadlineExceeded), errors.Is(cause, syscall.EAGAIN):
 		return fmt.Errorf("%w: %w", ErrHung, cause)
 	case errors.Is(cause, context.Canceled):

@@ -87,7 +87,7 @@ func wantOnly(t *testing.T, c *Client, want error) {
 		if err == nil || found {
 			t.Fatalf("got %v, found %v", err, found)
 		}
-		for _, each := range []error{ErrNotRunning, ErrHung, ErrDenied} {
+		for _, each := range []error{ErrNotRunning, ErrHung, ErrDenied, ErrUnknown} {
 			if errors.Is(err, each) != (each == want) {
 				t.Errorf("error %v: errors.Is(%v) is %v", err, each, errors.Is(err, each))
 			}
@@ -234,6 +234,23 @@ func TestFullBacklogIsHung(t *testing.T) {
 }
 
 // Root is denied nothing, so the kernel's answer is played.
+// A dial without a descriptor is not an Engine that is down: strace injection of
+// EMFILE into socket(2) once read "the Docker Engine is not running".
+func TestOurOwnLimitIsUnknown(t *testing.T) {
+	for _, errno := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
+		c, err := newClient(DefaultHost, time.Minute, roundTripper(func(*http.Request) (*http.Response, error) {
+			return nil, &net.OpError{Op: "dial", Net: "unix", Err: os.NewSyscallError("socket", errno)}
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantOnly(t, c, ErrUnknown)
+		if _, err := c.Events(t.Context(), time.Time{}); !errors.Is(err, ErrUnknown) || errors.Is(err, ErrNotRunning) {
+			t.Errorf("%s: the events: %v", errno, err)
+		}
+	}
+}
+
 func TestPermissionIsDenied(t *testing.T) {
 	wantOnly(t, failing(t, &net.OpError{Op: "dial", Net: "unix", Err: os.NewSyscallError("connect", syscall.EACCES)}), ErrDenied)
 }

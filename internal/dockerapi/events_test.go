@@ -294,3 +294,12 @@ func FuzzEventsListInspect(f *testing.F) {
 		_, _, _ = c.Inspect(t.Context(), "a")
 	})
 }
+
+// The findings of the fault injection: one event without an end took 1 GB.
+func TestAnEventWithoutAnEndEndsTheStream(t *testing.T) {
+	endless := strings.NewReader(`{"Action":"start","x":"` + strings.Repeat("x", 16<<20))
+	read, err := io.Copy(io.Discard, dockerapi.WithoutExecs(endless))
+	if err == nil || read > 5<<20 {
+		t.Errorf("read %d bytes: %v", read, err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 )
 
@@ -11,12 +12,19 @@ import (
 // in parts.
 const eventBuffer = 32 << 10
 
+// maxEvent bounds one event, in bytes. An event carries its container's labels; one
+// without an end would be kept whole by the decoder.
+const maxEvent = 4 << 20
+
+var errEndlessEvent = fmt.Errorf("an event has more than %d bytes", maxEvent)
+
 // execless is a stream of events, a JSON object a line, without those of exec.
 // Each health probe is three of them; dropped here they cost no allocation.
 type execless struct {
 	in   *bufio.Reader
 	rest []byte // of the line that is being read
 	long bool   // the next slice goes on with a line that passed
+	size int    // of that line so far
 }
 
 func withoutExecs(stream io.Reader) io.Reader {
@@ -29,6 +37,12 @@ func (x *execless) Read(p []byte) (int, error) {
 		line, err := x.in.ReadSlice('\n')
 		part := errors.Is(err, bufio.ErrBufferFull)
 		if x.long || !isExec(line) {
+			if !x.long {
+				x.size = 0
+			}
+			if x.size += len(line); x.size > maxEvent {
+				return 0, errEndlessEvent
+			}
 			x.rest, x.long = line, part
 		} else {
 			x.skip(part)

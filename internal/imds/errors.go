@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
 	"time"
+
+	"muster/internal/ownlimit"
 )
 
 // Kind says in which way the metadata service failed.
@@ -23,6 +26,7 @@ const (
 	Broken      Kind = "broken"      // 5xx
 	Garbled     Kind = "garbled"     // an answer that is none
 	TurnedOff   Kind = "turned off"  // by AWS_EC2_METADATA_DISABLED in this process's environment
+	Unknown     Kind = "unknown"     // this process could not ask: no descriptor, no memory
 )
 
 // final says whether trying again cannot help. A 401 passes with a new token;
@@ -53,6 +57,7 @@ var remedies = map[Kind]string{
 	Refused:     "The service rejected the request, or a proxy answered instead",
 	Broken:      "The service returns errors; if they continue, stop and start the instance",
 	TurnedOff:   "Unset AWS_EC2_METADATA_DISABLED",
+	Unknown:     "This says nothing about the metadata service",
 	Garbled:     "Something other than the metadata service answers at this address",
 }
 
@@ -76,8 +81,12 @@ type outcomeKey struct{}
 // request's context.
 type witness struct{ client *http.Client }
 
+// Do also bounds what the SDK reads, which reads tokens and credentials whole.
 func (w witness) Do(r *http.Request) (*http.Response, error) {
 	resp, err := w.client.Do(r)
+	if resp != nil {
+		resp.Body = bounded{io.LimitReader(resp.Body, maxAnswer+1), resp.Body}
+	}
 	if saw, ok := r.Context().Value(outcomeKey{}).(*outcome); ok {
 		*saw = outcome{token: r.Method == http.MethodPut, err: err}
 		if resp != nil {
@@ -87,12 +96,22 @@ func (w witness) Do(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
+// bounded is a body of which no more is read than an answer can have.
+type bounded struct {
+	io.Reader
+	io.Closer
+}
+
 // failure says of which kind err is, and replaces the SDK's words for it, which
 // help nobody on an instance, by what was seen.
 func (o *outcome) failure(err error) *Error {
 	switch {
 	case o.status == 0 && o.err == nil && strings.Contains(err.Error(), turnedOff):
 		return &Error{Kind: TurnedOff, Err: errors.New(turnedOff + "=true")}
+	case ownlimit.Of(o.err) != "":
+		return &Error{Kind: Unknown, Err: fmt.Errorf("%s: %w", ownlimit.Of(o.err), innermost(o.err))}
+	case o.status >= 300 && o.status < 400:
+		return &Error{Kind: Garbled, Err: fmt.Errorf("a redirect (HTTP status %d), which is not followed", o.status)}
 	case o.token && o.status == http.StatusForbidden:
 		return &Error{Kind: Disabled, Err: o.problem()}
 	case o.token && o.status == http.StatusNotFound, o.status >= 500:

@@ -60,8 +60,9 @@ func New(endpoint string, patience time.Duration) *Client {
 	return &Client{api: sdk.New(Options(endpoint)), endpoint: endpoint, patience: patience}
 }
 
-// Options are the SDK's, set to IMDSv2 only, one attempt a call, no proxy. The
-// credentials of the instance role come through a client made with them too.
+// Options are the SDK's, set to IMDSv2 only, one attempt a call, no proxy, no
+// redirect: the session token and the role's credentials go to this address alone.
+// The credentials of the instance role come through a client made with them too.
 func Options(endpoint string) sdk.Options {
 	return sdk.Options{
 		Endpoint:              endpoint,
@@ -69,8 +70,10 @@ func Options(endpoint string) sdk.Options {
 		DisableDefaultTimeout: true,
 		Retryer:               aws.NopRetryer{},
 		HTTPClient: witness{&http.Client{
-			Timeout:   attemptTimeout,
-			Transport: &http.Transport{Proxy: nil, DialContext: (&net.Dialer{Timeout: attemptTimeout}).DialContext, DisableKeepAlives: true},
+			Timeout:       attemptTimeout,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+			Transport: &http.Transport{Proxy: nil, DialContext: (&net.Dialer{Timeout: attemptTimeout}).DialContext, DisableKeepAlives: true,
+				DisableCompression: true, MaxResponseHeaderBytes: maxAnswer},
 		}},
 	}
 }

@@ -3,11 +3,14 @@ package imds
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -239,5 +242,71 @@ func TestDateIsTheServices(t *testing.T) {
 	}
 	if got, err := New(service(t, nil, nil, none), 50*time.Millisecond).Date(t.Context()); err == nil {
 		t.Errorf("got %s", got)
+	}
+}
+
+// The instance metadata service never redirects (EC2 user guide, "IMDSv2"); what does
+// is a proxy or a captive portal, and must not get the token.
+func TestNoRedirectIsFollowedAndTheTokenStaysHere(t *testing.T) {
+	for name, of := range map[string]string{"the token request": "/latest/api/token", "a path": "/latest/meta-data/", "the credentials": "/latest/meta-data/iam"} {
+		t.Run(name, func(t *testing.T) {
+			var elsewhere atomic.Int32
+			other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) }))
+			defer other.Close()
+			here := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasPrefix(r.URL.Path, of) {
+					http.Redirect(w, r, other.URL, http.StatusTemporaryRedirect)
+					return
+				}
+				w.Header().Set("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", "60")
+				_, _ = w.Write([]byte("token"))
+			}))
+			defer here.Close()
+			_, _, err := New(here.URL, 300*time.Millisecond).Metadata(t.Context(), "iam/info")
+			var failure *Error
+			if !errors.As(err, &failure) || failure.Kind != Garbled || !strings.Contains(err.Error(), "redirect") {
+				t.Errorf("%v", err)
+			}
+			if elsewhere.Load() != 0 {
+				t.Error("the redirect was followed")
+			}
+		})
+	}
+}
+
+func TestAnEndlessAnswerIsNotReadToItsEnd(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", "60")
+		for chunk := make([]byte, 64<<10); ; {
+			if _, err := w.Write(chunk); err != nil {
+				return
+			}
+		}
+	}))
+	defer server.Close()
+	if _, _, err := New(server.URL, 300*time.Millisecond).Metadata(t.Context(), "instance-id"); err == nil {
+		t.Error("the token is taken for an answer")
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := Options(server.URL).HTTPClient.Do(r) // as the SDK reads credentials
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if data, _ := io.ReadAll(resp.Body); len(data) > maxAnswer+1 {
+		t.Errorf("read %d bytes", len(data))
+	}
+}
+
+func TestOurOwnLimitIsNoVerdictOnTheService(t *testing.T) {
+	for _, errno := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
+		saw := outcome{err: &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("socket", errno)}}
+		got := saw.failure(saw.err)
+		if got.Kind != Unknown || got.Kind.final() || !errors.Is(got, errno) || strings.Contains(got.Error(), "no EC2 instance") {
+			t.Errorf("%s: %v", errno, got)
+		}
 	}
 }

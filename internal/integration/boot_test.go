@@ -5,6 +5,7 @@ package integration
 import (
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -283,12 +284,16 @@ func (m machine) tells(what string, is func(agentstate.State) bool) (s agentstat
 	return s
 }
 
-// nobodyWaits checks that a word that nobody waits for is no failure.
+// nobodyWaits checks that a signal for which nothing waits is no failure. A machine
+// that reboots in a container keeps the host's uptime, so verify may take the reboot
+// for the same boot, in which it does not send again what was delivered.
 func (m machine) nobodyWaits() {
 	m.t.Helper()
-	told := m.report().Deliveries
-	if len(told) != 2 || told[0].What != "no longer waiting for CONTINUE" || told[1].What != "not waiting for a signal" || told[0].Error+told[1].Error != "" {
-		m.t.Errorf("%+v", told)
+	sent := m.report().Deliveries
+	if len(sent) != 2 || sent[0].Error+sent[1].Error != "" ||
+		!slices.Contains([]string{"no longer waiting for CONTINUE", "CONTINUE"}, sent[0].What) ||
+		!slices.Contains([]string{"not waiting for a signal", "SUCCESS for Workers"}, sent[1].What) {
+		m.t.Errorf("%+v", sent)
 	}
 }
 

@@ -53,7 +53,10 @@ func TestVerifySaysWhatDockerSays(t *testing.T) {
 	h := newHost(t, append(environ, "MUSTER_DOCKER_HOST="+dockerapi.DefaultHost)...)
 	r := h.muster(t, "verify", "--cluster", "prod", "--timeout", "3s", "--output", "json")
 	r.want(t, 10)
-	if report := r.report(t); !slices.Contains(report.Evidence, "container ecs-agent ("+systemdtest.Image+") is exited, exit code 5") {
+	says := func(line string) bool {
+		return strings.HasPrefix(line, "container ecs-agent ("+systemdtest.Image+"): exited, exit code 5, since ")
+	}
+	if report := r.report(t); !slices.ContainsFunc(report.Evidence, says) {
 		t.Errorf("evidence %q", report.Evidence)
 	}
 }

@@ -1,0 +1,50 @@
+package check_test
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"syscall"
+	"testing"
+
+	"muster/check"
+	"muster/internal/imds"
+	"muster/internal/netpath"
+)
+
+// exhausted is a network on which this process can open no socket.
+type exhausted struct{ check.Net }
+
+func (exhausted) Ask(context.Context, string, *url.URL) netpath.Answer {
+	return netpath.Answer{Kind: netpath.Failed, Err: emfile()}
+}
+
+func emfile() error { return fmt.Errorf("dial tcp 10.0.0.1:443: socket: %w", syscall.EMFILE) }
+
+// "Too many open files" is about this process: nothing that was asked is at fault.
+func TestTheOwnLimitOfFilesIsNoFaultOfWhatWasAsked(t *testing.T) {
+	w := healthy(t)
+	w.docker.ping = emfile()
+	w.Net = exhausted{w.Net}
+	lone := check.World{Config: w.Config, NoIdentity: &imds.Error{Kind: imds.Unreachable, Endpoint: "http://169.254.169.254", Err: emfile()}}
+	metadata, err := check.Select(check.Catalog(lone), []string{"imds"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, r := range append(check.Run(t.Context(), metadata), w.run(t)...) {
+		switch r.ID {
+		case "imds", "docker", "ecs-endpoints":
+			if r.Status == check.Pass {
+				continue // the healthy world's own imds
+			}
+			seen++
+			if r.Status != check.Unknown || r.Findings[0].ID != r.ID || r.Findings[0].Fix.IsZero() {
+				t.Errorf("%s: %+v", r.ID, r.Findings)
+			}
+		}
+	}
+	if seen != 3 {
+		t.Errorf("%d of 3 checks ran", seen)
+	}
+}

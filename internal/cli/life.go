@@ -1,0 +1,204 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"muster/agent"
+	"muster/agent/await"
+	"muster/agent/registration"
+	"muster/internal/agentstate"
+	"muster/internal/awsapi"
+	"muster/internal/config"
+	"muster/internal/imds"
+	"muster/internal/record"
+)
+
+// firstAsk bounds what is waited for the metadata service before the agent begins to
+// watch without it.
+const firstAsk = 2 * time.Second
+
+// What the agent may have to wait for.
+var (
+	needIdentity    = await.Need{ID: agentstate.NeedIdentity, What: "instance metadata", Came: "answered"}
+	needRegion      = await.Need{ID: agentstate.NeedRegion, What: "a region", Came: "is known"}
+	needCredentials = await.Need{ID: agentstate.NeedRole, What: "role credentials", Came: "came"}
+	needRecord      = await.Need{ID: agentstate.NeedRecord, What: "the record of bootstrap", Came: "can be read"}
+)
+
+// life is what lasts while one agent follows another in this process:
+//
+//	without an identity   an agent watches and keeps what it counts
+//	identity, region      the next one publishes, announces and heals
+//	record                the next one goes by the settings of bootstrap
+type life struct {
+	cmd    *cobra.Command
+	log    *slog.Logger
+	imds   string // where it answers
+	hangup <-chan os.Signal
+	board  *await.Board
+	watch  *registration.Watch
+
+	cfg    *config.Config
+	rec    record.Record
+	damage error // of the record
+	id     imds.Identity
+	off    bool // the metadata service is turned off, and never asked
+	alone  bool // it has not answered for long, and the environment names a region
+}
+
+// begin loads the settings, with what bootstrap recorded if the metadata service
+// answers at once.
+func begin(cmd *cobra.Command, log *slog.Logger, hangup <-chan os.Signal) (*life, error) {
+	l := &life{cmd: cmd, log: log, imds: imdsEndpoint(), hangup: hangup, board: await.New(log), watch: &registration.Watch{Log: log}}
+	if err := l.load(); err != nil {
+		return nil, err
+	}
+	id, err := imds.New(l.imds, min(firstAsk, l.cfg.IMDSTimeout)).Identity(cmd.Context())
+	if err == nil {
+		l.id = id
+		return l, l.load()
+	}
+	var failure *imds.Error
+	if l.off = errors.As(err, &failure) && failure.Kind == imds.TurnedOff; l.off {
+		log.Warn("without what bootstrap recorded on this instance: "+err.Error(), "phase", "record")
+	} else if cmd.Context().Err() == nil {
+		l.board.Missing(needIdentity, err)
+	}
+	return l, nil
+}
+
+// load reads the settings, and the record if it is known whose.
+func (l *life) load() error {
+	set, err := settings(l.cmd)
+	if err != nil {
+		return err
+	}
+	if l.id.InstanceID == "" {
+		l.cfg, err = config.Load(set)
+		return err
+	}
+	l.cfg, l.rec, l.damage, err = record.Recall(set, l.id.InstanceID)
+	return err
+}
+
+// live runs one agent after the other until ctx ends.
+func (l *life) live(ctx context.Context) error {
+	var before *agent.Agent
+	for ctx.Err() == nil {
+		a, api, err := l.newAgent(ctx)
+		if err != nil {
+			return err
+		}
+		if before != nil {
+			a.Inherit(before)
+		}
+		if !l.run(ctx, a, api) {
+			return nil
+		}
+		if err := l.load(); err != nil {
+			return err
+		}
+		before = a
+	}
+	return nil
+}
+
+// run runs one agent, and asks meanwhile for what is missing. It returns true when that
+// came and another agent is to follow.
+func (l *life) run(ctx context.Context, a *agent.Agent, api *awsapi.Client) (again bool) {
+	found := *l
+	asking, enough := context.WithCancel(ctx)
+	came := make(chan struct{}, 1)
+	var asks sync.WaitGroup
+	asks.Go(func() {
+		if found.await(asking, api) {
+			came <- struct{}{}
+		}
+	})
+	a.Again = came
+	again = a.Run(ctx)
+	enough()
+	asks.Wait()
+	l.id, l.alone = found.id, found.alone
+	return again
+}
+
+// provisional reports whether the agent is to keep what it counts.
+func (l *life) provisional(api *awsapi.Client) bool {
+	return api.Region() == "" || l.id.InstanceID == "" && !l.off && !l.alone
+}
+
+// await returns true as soon as something came that needs another agent.
+func (l *life) await(ctx context.Context, api *awsapi.Client) bool {
+	switch {
+	case l.id.InstanceID == "" && !l.off:
+		return l.awaitIdentity(ctx, api.Region() != "")
+	case api.Region() == "":
+		return l.board.Until(ctx, needRegion, l.region) == nil
+	}
+	asking, stop := context.WithCancel(ctx)
+	defer stop()
+	var asks sync.WaitGroup
+	defer asks.Wait()
+	asks.Go(func() { _ = l.board.Until(asking, needCredentials, api.Credentials) })
+	if l.off || l.rec.InstanceID != "" {
+		return false
+	}
+	defer stop() // before the wait: the next agent asks for the credentials again
+	return l.board.Until(ctx, needRecord, l.record) == nil
+}
+
+// awaitIdentity also returns when the metadata service has had its time and the
+// environment names a region: metrics are then published without an instance id.
+func (l *life) awaitIdentity(ctx context.Context, region bool) bool {
+	asking, stop := context.WithCancel(ctx)
+	defer stop()
+	if region && !l.alone {
+		asking, stop = context.WithTimeout(ctx, l.cfg.IMDSTimeout)
+		defer stop()
+	}
+	err := l.board.Until(asking, needIdentity, func(ctx context.Context) (err error) {
+		l.id, err = imds.New(l.imds, firstAsk).Identity(ctx)
+		return err
+	})
+	l.alone = l.alone || err != nil && ctx.Err() == nil
+	return ctx.Err() == nil
+}
+
+// region looks whether the settings file names one by now.
+func (l *life) region(ctx context.Context) error {
+	if _, err := settings(l.cmd); err != nil {
+		return err
+	}
+	api, err := awsapi.New(ctx, "", l.imds)
+	if err == nil && api.Region() == "" {
+		err = errors.New("the metadata service is turned off by AWS_EC2_METADATA_DISABLED, and AWS_REGION is not set")
+	}
+	return err
+}
+
+// record looks whether bootstrap has left a record of this instance by now. Without one
+// the agent works as long as something else names the cluster.
+func (l *life) record(ctx context.Context) error {
+	dir := l.cfg.InstanceDir(l.id.InstanceID)
+	rec, err := record.Read(dir)
+	if err != nil || rec.InstanceID != "" {
+		return err
+	}
+	err = fmt.Errorf("bootstrap has left no record in %s, and nothing else names the cluster", dir)
+	if l.cfg.Cluster != "" {
+		return errors.Join(await.ErrOptional, err)
+	}
+	if meta, failed := introspection(l.cfg).Metadata(ctx); failed == nil && meta.Cluster != "" {
+		return errors.Join(await.ErrOptional, err)
+	}
+	return err
+}

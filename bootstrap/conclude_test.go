@@ -225,7 +225,7 @@ func TestAHookOutsideOfAnyGroupIsAnUndeliveredWord(t *testing.T) {
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod", "LIFECYCLE_HOOK", "ready").mustConfigure()
 	report, err := m.verify()
 	wantExit(t, err, exitcode.SignalUndelivered)
-	wantText(t, report.Deliveries[0].Error, "not in an Auto Scaling group")
+	wantText(t, report.Deliveries[0].Error, "in no Auto Scaling group")
 }
 
 func TestStacksThatAreNotSignalled(t *testing.T) {

@@ -71,7 +71,7 @@ func (r *run) noCluster(group string) error {
 	why := []string{
 		"--cluster and MUSTER_CLUSTER are not set, and " + r.Settings.File.Path + " does not set it",
 		"instance tag " + r.cfg.ClusterTag + " is not in the metadata: it is not set, or access to tags in the metadata is off",
-		"this instance is not in an Auto Scaling group",
+		"this instance is in no Auto Scaling group",
 	}
 	if group != "" {
 		why[2] = fmt.Sprintf("Auto Scaling group %s has no such tag", group)

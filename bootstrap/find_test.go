@@ -89,7 +89,7 @@ func TestWithoutAUsableClusterNothingIsWritten(t *testing.T) {
 		code    int
 		says    []string
 	}{
-		"none, in no group":            {code: 78, says: []string{"no cluster is set", "--cluster", "MUSTER_CLUSTER", "/etc/muster/muster.env", "not in an Auto Scaling group"}},
+		"none, in no group":            {code: 78, says: []string{"no cluster is set", "--cluster", "MUSTER_CLUSTER", "/etc/muster/muster.env", "in no Auto Scaling group"}},
 		"none, in a group":             {opts: sandbox.Options{Group: inGroup(nil)}, code: 78, says: []string{"workers has no such tag"}},
 		"the group cannot be asked":    {opts: sandbox.Options{Group: inGroup(nil)}, fault: sandbox.AccessDenied(sandbox.AutoScaling, ""), code: 3, says: []string{"autoscaling:DescribeAutoScalingInstances is not allowed"}},
 		"its tags cannot be asked for": {opts: sandbox.Options{Group: inGroup(nil)}, fault: sandbox.AccessDenied(sandbox.AutoScaling, "DescribeTags"), code: 3, says: []string{"autoscaling:DescribeTags"}},

@@ -72,7 +72,7 @@ func (r *run) findHook(ctx context.Context) (awsapi.Hook, error) {
 func (r *run) mustGroup(ctx context.Context) (string, error) {
 	group, err := r.groupName(ctx)
 	if err == nil && group == "" {
-		err = errors.New("this instance is not in an Auto Scaling group")
+		err = errors.New("this instance is in no Auto Scaling group")
 	}
 	return group, err
 }

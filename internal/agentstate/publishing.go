@@ -27,7 +27,7 @@ func (p Publishing) warning(now time.Time) string {
 	return fmt.Sprintf("; NOTHING SENT for %s: %s", age(now, since), p.reason())
 }
 
-func (p Publishing) reason() string { return cmp.Or(p.Why, "for an unknown reason") }
+func (p Publishing) reason() string { return cmp.Or(p.Why, "unknown reason") }
 
 // publishingFix is what to do about metrics that are not sent.
 func (s State) publishingFix() fix.Fix {

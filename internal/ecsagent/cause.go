@@ -81,6 +81,8 @@ func diagnose(text string, during activity, info bool) (compiledRule, map[string
 		if r.fits(text, low, values) {
 			if _, port, err := net.SplitHostPort(values["address"]); err == nil {
 				values["port"] = port
+			} else if at := values["address"]; strings.Trim(at, "0123456789") == "" {
+				values["port"] = at // of ":51678", whose colon was trimmed
 			}
 			return r, values, true
 		}

@@ -328,7 +328,7 @@ func TestErrorsOfTheSourcesAreNamed(t *testing.T) {
 	h := scene{}.at(t)
 	h.Docker = brokenDocker{}
 	got := h.Look(t.Context(), needsOf(t, "tcp/47500"))
-	if diff := cmp.Diff([]string{"could not look: permission to ask Docker is missing"}, got.Notes); diff != "" {
+	if diff := cmp.Diff([]string{"could not check: permission to ask Docker is missing"}, got.Notes); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -86,9 +86,10 @@ var rulesOfState = []rule{
 			"open /data/{file}: permission denied",
 			"error creating data client*read-only file system",
 		},
-		summary: "the ECS agent cannot open its saved state, /var/lib/ecs/data/agent.db: permission denied",
-		do:      "Check the owner, mode and SELinux label of the directory, and correct them:",
+		summary: "the ECS agent is not allowed to open or write its saved state, /var/lib/ecs/data/agent.db",
+		do:      "Check the mount, owner, mode and SELinux label of the directory, and correct them:",
 		run: []string{
+			"findmnt -T /var/lib/ecs/data",
 			"sudo ls -laZ /var/lib/ecs/data",
 			"sudo ausearch -m avc -ts boot",
 			"sudo restorecon -Rv /var/lib/ecs",

@@ -275,7 +275,7 @@ func TestPackagedTheControlUserDataThatWaitsForTheECSAgentHangs(t *testing.T) {
 		}
 	}
 	// There is no Docker on this machine: a symptom at most.
-	if said, _ := m.Try("sh", "-c", "muster debug 2>&1; true"); !strings.Contains(said, "waits for user data to end") {
+	if said, _ := m.Try("sh", "-c", "muster debug 2>&1; true"); !strings.Contains(said, "waits for user data") {
 		t.Errorf("muster debug does not name the deadlock:\n%s", said)
 	}
 	// Who breaks the wait sets the boot going.

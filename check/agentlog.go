@@ -244,7 +244,7 @@ func behindCauses() []struct{ causes, checks []string } {
 		{[]string{"agent-disk-full"}, []string{"disk"}},
 		{[]string{"agent-crashed"}, []string{"checkpoint", "disk", "pressure"}},
 		{[]string{"warm-pool-waiting", "warm-pool-unknown"}, []string{"lifecycle", "imds"}},
-		{[]string{"agent-tls-untrusted", "agent-tls-wrong-name", "agent-dns-failure", "network-timeout", "connection-refused",
+		{[]string{"agent-tls-alert", "agent-tls-untrusted", "agent-tls-wrong-name", "agent-dns-failure", "network-timeout", "connection-refused",
 			"connection-cut"},
 			append(network(), "clock", "wrong-region", "ecs-config")},
 	}

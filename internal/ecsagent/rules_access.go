@@ -127,7 +127,6 @@ var rulesOfAccess = []rule{
 		do:      "Find AWS keys in /etc/ecs/ecs.config, remove those lines so that the ECS agent uses the instance role, then restart it:",
 		run: []string{
 			"sudo grep -noE 'AWS_[A-Z_]*KEY[A-Z_]*' /etc/ecs/ecs.config",
-			"aws sts get-caller-identity",
 			"sudo systemctl restart ecs",
 		},
 	},
@@ -150,7 +149,6 @@ var rulesOfAccess = []rule{
 		do:      "Find AWS keys in /etc/ecs/ecs.config and remove those lines, or reassociate a recreated role's instance profile:",
 		run: []string{
 			"sudo grep -noE 'AWS_[A-Z_]*KEY[A-Z_]*' /etc/ecs/ecs.config",
-			"aws sts get-caller-identity",
 			"sudo systemctl restart ecs",
 		},
 	},
@@ -171,7 +169,6 @@ var rulesOfAccess = []rule{
 		summary: "the ECS agent gets no credentials: the instance has no role, or the role does not trust ec2.amazonaws.com",
 		do:      "Attach an instance profile whose role trusts ec2.amazonaws.com:",
 		run: []string{
-			"aws sts get-caller-identity",
 			"aws ec2 associate-iam-instance-profile --region REGION --instance-id INSTANCE_ID --iam-instance-profile Name=PROFILE",
 		},
 	},

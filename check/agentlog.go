@@ -185,8 +185,8 @@ func exitLines(t ecsagent.Trouble) []string {
 
 // sightingFinding is a line of a log as a failure.
 func (w World) sightingFinding(s ecsagent.Sighting) Finding {
-	return Finding{ID: s.Cause.ID, Status: Fail, Summary: s.Cause.Summary, Fix: s.Cause.Fix.Map(w.placed), Confirm: w.placed(s.Cause.Confirm),
-		Evidence: []string{s.Where() + ": " + s.Message}, SymptomOf: behind(s)}
+	return w.fitted(Finding{ID: s.Cause.ID, Status: Fail, Summary: s.Cause.Summary, Fix: s.Cause.Fix.Map(w.placed), Confirm: w.placed(s.Cause.Confirm),
+		Evidence: []string{s.Where() + ": " + s.Message}, SymptomOf: behind(s)}, s.Message)
 }
 
 // placed puts what is known of this instance in the place of what only a log does not know.

@@ -164,6 +164,19 @@ var rulesOfNetwork = []rule{
 	},
 	{
 		id:      "connection-refused",
+		source:  "net/http: a proxy was dialed",
+		general: true,
+		signs:   []string{"proxyconnect*dial tcp {address}: connect: connection refused"},
+		summary: "the proxy {address} refuses the connection",
+		do:      "Correct or remove the proxy, then restart the ECS agent:",
+		run: []string{
+			"sudo grep -noiE '[a-z]+_proxy' /etc/ecs/ecs.config",
+			"systemctl cat ecs docker | grep -oiE '[a-z]+_proxy'",
+			"sudo systemctl restart ecs",
+		},
+	},
+	{
+		id:      "connection-refused",
 		source:  "net, net/http",
 		general: true,
 		signs:   []string{"connection refused", "proxyconnect"},

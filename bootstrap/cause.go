@@ -94,7 +94,7 @@ func causeOf(results []check.Result, why error) *bootreport.Cause {
 		return bootreport.NewCause(causes[0].ID, causes[0].Summary, causes[0].Fix)
 	}
 	return bootreport.NewCause("not-registered", why.Error(),
-		fix.Do("Read the log of the ECS agent:", "sudo tail -n 50 /var/log/ecs/ecs-agent.log"))
+		fix.Do("Read the ECS agent's log:", "sudo tail -n 50 /var/log/ecs/ecs-agent.log"))
 }
 
 func found(results []check.Result, id string) bool {

@@ -120,7 +120,7 @@ func (r *run) complete(ctx context.Context, result string) error {
 func (r *run) hookFix(err error) fix.Fix {
 	switch {
 	case errors.Is(err, awsapi.ErrNoSuchHook) && r.group != nil:
-		return fix.Do("List the hooks of the group, then name the right one:",
+		return fix.Do("List the hooks of the group, then use the right one:",
 			fmt.Sprintf("aws autoscaling describe-lifecycle-hooks --auto-scaling-group-name %s --region %s", *r.group, r.id.Region),
 			"sudo muster bootstrap --cluster "+r.wanted.Text+" --lifecycle-hook NAME")
 	case r.group != nil && *r.group != "":
@@ -166,7 +166,7 @@ func (r *run) stackFix(err error) fix.Fix {
 	if awsapi.KindOf(err) != awsapi.Failed {
 		return fix.Fix{}
 	}
-	return fix.Do("List the resources of the stack, then name the one that waits for the signal:",
+	return fix.Do("List the resources of the stack, then use the one that waits for the signal:",
 		fmt.Sprintf("aws cloudformation list-stack-resources --stack-name %s --region %s", r.cfg.CFNStack, r.id.Region),
 		"sudo muster bootstrap --cluster "+r.wanted.Text+" --cfn-stack "+r.cfg.CFNStack+" --cfn-resource LOGICAL_ID")
 }

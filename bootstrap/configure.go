@@ -138,7 +138,7 @@ func (r *run) dryRun(out io.Writer) error {
 	case stale != nil:
 		r.warnOf("checkpoint", r.staleState(stale))
 	}
-	r.info("dry run", "nothing was written, queued or signalled")
+	r.info("dry run", "nothing was written, queued or signaled")
 	if _, err = io.WriteString(out, diff); err != nil {
 		return err
 	}

@@ -66,7 +66,7 @@ func TestSettingsForTheAgentThatItWouldRefuseAreRefused(t *testing.T) {
 	for name, test := range map[string]struct{ ecs, says string }{
 		"no JSON":           {`ECS_INSTANCE_ATTRIBUTES={"stack": blue}`, "flag --ecs: ECS_INSTANCE_ATTRIBUTES"},
 		"the wrong JSON":    {`ECS_AVAILABLE_LOGGING_DRIVERS={"a":"b"}`, "JSON array"},
-		"the cluster":       {"ECS_CLUSTER=prod", "the cluster is named with --cluster"},
+		"the cluster":       {"ECS_CLUSTER=prod", "set the cluster with --cluster"},
 		"a secret unquoted": {`ECS_ENGINE_AUTH_DATA={"hunter2`, "ECS_ENGINE_AUTH_DATA"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -191,7 +191,7 @@ func TestDryRunShowsAndTouchesNothing(t *testing.T) {
 	}
 	wantCalls(t, m.systemd.did())
 	if n := m.CallCount(sandbox.CloudFormation, ""); n != 0 {
-		t.Error("it signalled")
+		t.Error("it signaled")
 	}
 }
 
@@ -225,7 +225,7 @@ func TestCheckpointOfTheECSAgent(t *testing.T) {
 		says    string
 	}{
 		"none":                          {cluster: "prod", write: "prod"},
-		"garbage":                       {garbage: "no bolt file", cluster: "prod", write: "prod", says: "the ECS agent may refuse the file too"},
+		"garbage":                       {garbage: "no bolt file", cluster: "prod", write: "prod", says: "the ECS agent may reject the file too"},
 		"of another instance":           {saved: saved("old", "i-0fedcba9876543210"), cluster: "prod", write: "prod", says: "from the image"},
 		"of the same cluster":           {saved: saved("prod", instanceID), cluster: "prod", write: "prod"},
 		"saved as ARN, asked by name":   {saved: saved(clusterARN+"prod", instanceID), cluster: "prod", write: clusterARN + "prod", says: "compares the text"},
@@ -306,7 +306,7 @@ func TestADeregisteredInstanceIsRemembered(t *testing.T) {
 			}
 			m.mustConfigure()
 			text := m.log.String()
-			if warns := strings.Contains(text, "which ECS has deregistered") && strings.Contains(text, "muster bootstrap --reset-stale-state --cluster prod"); warns != test.warns {
+			if warns := strings.Contains(text, "which was deregistered") && strings.Contains(text, "muster bootstrap --reset-stale-state --cluster prod"); warns != test.warns {
 				t.Error(text)
 			}
 			if files, _ := filepath.Glob(m.path(agentDB + ".*.muster")); (len(files) == 1) != test.moved {
@@ -417,7 +417,7 @@ func TestBrokenDBusIsAnErrorAfterTheConfiguration(t *testing.T) {
 	m.set("CLUSTER", "unknown")
 	m.put(ecsConfig, "")
 	wantExit(t, m.configure(), exitcode.BadConfiguration)
-	wantText(t, m.log.String(), "could not check ecs.service, so it is not held back", broken.Error())
+	wantText(t, m.log.String(), "could not check ecs.service, so it was not held back", broken.Error())
 }
 
 func TestEachFailureOfSystemdIsNamed(t *testing.T) {

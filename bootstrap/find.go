@@ -32,9 +32,9 @@ func (r *run) want(text, origin string) (err error) {
 	if r.wanted, err = cluster.Parse(text); err == nil {
 		return nil
 	}
-	to := fix.Do("Name the cluster by its name or ARN:", r.again("NAME"))
+	to := fix.Do("Set the cluster to its name or ARN:", r.again("NAME"))
 	if likely := ecsconfig.LikelyCluster(text); likely != "" {
-		to = fix.Do("Name the cluster, probably:", r.again(likely))
+		to = fix.Do("Set the cluster, probably to:", r.again(likely))
 	}
 	return badConfig(fix.Wrap(fmt.Errorf("%s: %w", origin, err), to))
 }
@@ -59,8 +59,8 @@ func (r *run) clusterByTag(ctx context.Context) (text, origin string, err error)
 	switch {
 	case err != nil:
 		return "", "", undetermined(fix.Because(
-			fmt.Errorf("tag %s of the Auto Scaling group could not be read, and nothing else names the cluster", key), []string{err.Error()},
-			fix.Do("Allow the action to the instance role, or name the cluster:", r.again("NAME"))))
+			fmt.Errorf("tag %s of the Auto Scaling group could not be read, and no other setting names the cluster", key), []string{err.Error()},
+			fix.Do("Allow the action in the instance role, or set the cluster:", r.again("NAME"))))
 	case !ok:
 		return "", "", badConfig(r.noCluster(group))
 	}
@@ -70,13 +70,13 @@ func (r *run) clusterByTag(ctx context.Context) (text, origin string, err error)
 func (r *run) noCluster(group string) error {
 	why := []string{
 		"--cluster and MUSTER_CLUSTER are not set, and " + r.Settings.File.Path + " does not set it",
-		"the metadata has no instance tag " + r.cfg.ClusterTag + ": it is not set, or instance tags are not allowed in the metadata",
+		"instance tag " + r.cfg.ClusterTag + " is not in the metadata: it is not set, or access to tags in the metadata is off",
 		"this instance is in no Auto Scaling group",
 	}
 	if group != "" {
 		why[2] = fmt.Sprintf("Auto Scaling group %s has no such tag", group)
 	}
-	return fix.Because(errors.New("no cluster is named"), why, fix.Do("Name the cluster:", r.again("NAME")))
+	return fix.Because(errors.New("no cluster is set"), why, fix.Do("Set the cluster:", r.again("NAME")))
 }
 
 // groupName is the instance's Auto Scaling group, empty without one: from the

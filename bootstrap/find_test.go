@@ -102,9 +102,9 @@ func TestWithoutAUsableClusterNothingIsWritten(t *testing.T) {
 		"not ASCII":                    {cluster: "pröd", code: 78, says: []string{`"pr\u00f6d"`}},
 		"an ARN that is none":          {cluster: "arn:aws:ecs:prod", code: 78, says: []string{"not an ECS cluster ARN"}},
 		"an ARN of another region":     {cluster: "arn:aws:ecs:us-east-1:123456789012:cluster/prod", code: 78, says: []string{"us-east-1", region, "own region"}},
-		"unknown":                      {cluster: "prdo", code: 78, says: []string{"no cluster prdo in eu-central-1", "did you mean prod?"}},
+		"unknown":                      {cluster: "prdo", code: 78, says: []string{"no cluster prdo in region eu-central-1", "did you mean prod?"}},
 		"unknown and unlike any":       {cluster: "qqqqqqqqqq", code: 78, says: []string{"existing clusters: prod, default"}},
-		"unknown, none exist":          {opts: sandbox.Options{Clusters: []string{}}, cluster: "prdo", code: 78, says: []string{"no cluster at all"}},
+		"unknown, none exist":          {opts: sandbox.Options{Clusters: []string{}}, cluster: "prdo", code: 78, says: []string{"this account has no cluster in this region"}},
 		"unknown, list denied":         {cluster: "prdo", fault: sandbox.AccessDenied(sandbox.ECS, "ListClusters"), code: 78, says: []string{"aws ecs list-clusters --region eu-central-1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -149,7 +149,7 @@ func TestAClusterThatCannotBeConfirmedIsUsed(t *testing.T) {
 		"denied":      {sandbox.AccessDenied(sandbox.ECS, ""), "ecs:DescribeClusters is not allowed"},
 		"throttled":   {sandbox.Throttled(sandbox.ECS, "", 0), "request rate"},
 		"expired":     {sandbox.ExpiredToken(sandbox.ECS, ""), "no valid credentials"},
-		"clock skew":  {sandbox.ClockSkew(sandbox.ECS, time.Hour), "clock of this instance is off"},
+		"clock skew":  {sandbox.ClockSkew(sandbox.ECS, time.Hour), "clock of this instance is wrong"},
 		"hanging":     {sandbox.Fault{Service: sandbox.ECS, Hang: true}, "cannot be reached"},
 		"reset":       {sandbox.Fault{Service: sandbox.ECS, Reset: true}, "cannot be reached"},
 		"half":        {sandbox.Fault{Service: sandbox.ECS, Cut: true}, "not confirmed"},
@@ -185,7 +185,7 @@ func TestIMDSTroubleIsUndeterminedAndSaidClearly(t *testing.T) {
 		"404":       {sandbox.Fault{Service: sandbox.IMDS, Action: "/latest/dynamic", Status: 404}, "does not have this path"},
 		"500":       {sandbox.Fault{Service: sandbox.IMDS, Status: 500}, "HTTP status 500"},
 		"garbage":   {sandbox.Fault{Service: sandbox.IMDS, Action: "/latest/dynamic", Body: "<html>"}, "identity document"},
-		"half":      {sandbox.Fault{Service: sandbox.IMDS, Action: "/latest/dynamic", Cut: true}, "Something else than the metadata service"},
+		"half":      {sandbox.Fault{Service: sandbox.IMDS, Action: "/latest/dynamic", Cut: true}, "Something other than the metadata service"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -208,7 +208,7 @@ func TestIMDSTroubleIsUndeterminedAndSaidClearly(t *testing.T) {
 		m.IMDSDown()
 		err := m.configure()
 		wantExit(t, err, exitcode.Undetermined)
-		wantText(t, whole(err), "connection refused", "no EC2 instance")
+		wantText(t, whole(err), "connection refused", "not an EC2 instance")
 		wantText(t, m.read("var/lib/muster/instances/unknown/report.json"), `"outcome": "undetermined"`)
 	})
 }

@@ -28,10 +28,10 @@ func (r *run) hold(ctx context.Context) {
 	ecs, started, err := r.ecsStarted(ctx)
 	switch {
 	case err != nil:
-		r.warn("units", "could not check %s, so it is not held back; %s: %v", ecsUnit, joinsDefault, err)
+		r.warn("units", "could not check %s, so it was not held back; %s: %v", ecsUnit, joinsDefault, err)
 		return
 	case started:
-		r.info("units", "%s has already been started (%s) and is left as it is", ecsUnit, ecs.ActiveState)
+		r.info("units", "%s is already started (%s), unchanged", ecsUnit, ecs.ActiveState)
 		return
 	case ecs.LoadState == units.NotFound, ecs.LoadState == units.Masked && ecs.UnitFileState != heldBack:
 		return // nothing can start it

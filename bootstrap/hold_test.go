@@ -61,7 +61,7 @@ func TestASystemdThatDoesNotAnswerStopsNoAgent(t *testing.T) {
 	}
 	wantExit(t, m.configure(), exitcode.BadConfiguration)
 	wantCalls(t, m.systemd.did())
-	wantText(t, m.log.String(), "could not check ecs.service, so it is not held back", "no answer")
+	wantText(t, m.log.String(), "could not check ecs.service, so it was not held back", "no answer")
 }
 
 // Every way in which bootstrap fails comes to the same hold.

@@ -48,7 +48,7 @@ func TestARetrySendsOnlyWhatWasNotDelivered(t *testing.T) {
 	}
 	hooks, signals := m.CallCount(sandbox.AutoScaling, "CompleteLifecycleAction"), m.CallCount(sandbox.CloudFormation, "")
 	if hooks != 1 || signals != 2 {
-		t.Errorf("the hook was completed %d times, the stack signalled %d times", hooks, signals)
+		t.Errorf("the hook was completed %d times, the stack signaled %d times", hooks, signals)
 	}
 	if got := m.told(); got != "CONTINUE, SUCCESS by CFN_V1, Healthy" {
 		t.Error(got)
@@ -58,7 +58,7 @@ func TestARetrySendsOnlyWhatWasNotDelivered(t *testing.T) {
 		t.Error(err)
 	}
 	if n := m.CallCount(sandbox.CloudFormation, ""); n != 3 {
-		t.Errorf("signalled %d times", n)
+		t.Errorf("signaled %d times", n)
 	}
 }
 

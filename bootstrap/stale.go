@@ -34,10 +34,10 @@ func (r *run) checkpoint() (write cluster.Ref, bad *stale) {
 	case errors.Is(err, fs.ErrNotExist):
 		return r.wanted, nil
 	case err != nil:
-		r.warn("checkpoint", "%v; the ECS agent may refuse the file too", err)
+		r.warn("checkpoint", "%v; the ECS agent may reject the file too", err)
 		return r.wanted, nil
 	case saved.InstanceID != "" && saved.InstanceID != r.id.InstanceID:
-		r.info("checkpoint", "agent.db is of %s, from the image; the ECS agent replaces it", saved.InstanceID)
+		r.info("checkpoint", "agent.db belongs to %s, probably from the image; the ECS agent replaces it", saved.InstanceID)
 		return r.wanted, nil
 	case saved.Cluster == "":
 		return r.wanted, nil
@@ -53,7 +53,7 @@ func (r *run) checkpoint() (write cluster.Ref, bad *stale) {
 		write = was
 	}
 	if r.deregistered(saved.ContainerInstanceARN) {
-		return write, &stale{saved, fmt.Sprintf("it holds container instance %s, which ECS has deregistered", saved.ContainerInstanceARN), false}
+		return write, &stale{saved, fmt.Sprintf("it holds container instance %s, which was deregistered", saved.ContainerInstanceARN), false}
 	}
 	return write, nil
 }

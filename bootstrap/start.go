@@ -112,7 +112,7 @@ func (r *run) readyECS(ctx context.Context, restart bool) (units.Verb, error) {
 			fix.Do("Use an ECS-optimized AMI, or install ecs-init:", "sudo dnf install -y ecs-init"))
 	case state.LoadState == units.Masked:
 		return "", fix.Wrap(fmt.Errorf("%s is masked, so nothing can start it", ecsUnit),
-			fix.Do("Unmask it, then run bootstrap again:", "sudo systemctl unmask "+ecsUnit, r.again("")))
+			fix.Do("Unmask the unit, then run bootstrap again:", "sudo systemctl unmask "+ecsUnit, r.again("")))
 	case state.UnitFileState == "disabled":
 		if _, err := r.units.Enable(ctx, ecsUnit); err != nil {
 			return "", err

@@ -102,9 +102,9 @@ func (r *run) expect(ctx context.Context) error {
 	case text == "" && from.User.Err != nil:
 		return undetermined(from.User.Err)
 	case text == "":
-		return badConfig(fix.Because(errors.New("no cluster is named, so the ECS agent joins the cluster \"default\""),
-			[]string{"neither the settings nor a bootstrap on this instance nor " + from.User.Path + " name one"},
-			fix.Do("Name the cluster:", "sudo muster bootstrap --cluster NAME")))
+		return badConfig(fix.Because(errors.New("no cluster is set, so the ECS agent joins the cluster \"default\""),
+			[]string{"neither muster's settings, nor an earlier bootstrap, nor " + from.User.Path + " set one"},
+			fix.Do("Set the cluster:", "sudo muster bootstrap --cluster NAME")))
 	}
 	return r.want(text, origin)
 }

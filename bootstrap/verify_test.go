@@ -232,7 +232,7 @@ func TestTheECSAPIHasItsSay(t *testing.T) {
 		"has deregistered it":    {edit: func(ci *sandbox.ContainerInstance) { ci.Status = "INACTIVE" }, asks: 1, cause: "container-instance-inactive", says: "agent.db"},
 		"failed to register it":  {edit: func(ci *sandbox.ContainerInstance) { ci.Status, ci.StatusReason = "REGISTRATION_FAILED", "no trunk" }, asks: 1, cause: "registration-failed", says: "no trunk"},
 		"knows it as another's":  {edit: func(ci *sandbox.ContainerInstance) { ci.EC2InstanceID = "i-0fedcba9876543210" }, asks: 1, cause: "foreign-container-instance", says: "i-0fedcba9876543210"},
-		"does not know it":       {edit: func(ci *sandbox.ContainerInstance) { ci.Arn = "arn:another" }, asks: 3, cause: "container-instance-unknown", says: "of another account or region"},
+		"does not know it":       {edit: func(ci *sandbox.ContainerInstance) { ci.Arn = "arn:another" }, asks: 3, cause: "container-instance-unknown", says: "in another account or region"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

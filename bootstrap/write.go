@@ -93,10 +93,10 @@ func (r *run) set(file *ecsconfig.File, ref cluster.Ref) error {
 	for _, s := range r.cfg.ECS {
 		switch {
 		case s.Key == "ECS_CLUSTER":
-			return fix.Wrap(fmt.Errorf("%s: ECS_CLUSTER cannot be set this way", origin), fix.Do("Remove it; the cluster is named with --cluster."))
+			return fix.Wrap(fmt.Errorf("%s: ECS_CLUSTER cannot be set this way", origin), fix.Do("Remove it, and set the cluster with --cluster."))
 		case s.Key == regionKey && s.Value != r.id.Region:
 			return fix.Wrap(
-				fmt.Errorf("%s: %s must be %s, the region of this instance: it can only join a cluster there", origin, regionKey, r.id.Region),
+				fmt.Errorf("%s: %s must be %s, the region of this instance: it can only join a cluster in that region", origin, regionKey, r.id.Region),
 				fix.Do("Remove "+regionKey+" from the settings; the ECS agent takes the region from the metadata service."))
 		}
 		if err := file.Set(s.Key, s.Value); err != nil {
@@ -195,7 +195,7 @@ func (r *run) logProblems(c change) {
 		}
 		how := p.Repair
 		if at > first+1 {
-			how = "write it as one plain line"
+			how = "rewrite it as one plain line"
 		}
 		r.warn("ecs.config", "%s (repair: %s)", p, how)
 	}

@@ -71,7 +71,7 @@ func TestDynamicPortsAreTheKernelsWhereItCouldBeAsked(t *testing.T) {
 			if report.Needs[1] != c.need {
 				t.Errorf("the need is %s", report.Needs[1])
 			}
-			if noted := strings.Contains(strings.Join(report.Notes, "\n"), "Linux's default, 32768-60999"); noted != c.noted {
+			if noted := strings.Contains(strings.Join(report.Notes, "\n"), "Linux's default range of dynamic host ports, 32768-60999"); noted != c.noted {
 				t.Errorf("notes %q", report.Notes)
 			}
 		})

@@ -31,7 +31,7 @@ func (w World) checkpoint(ctx context.Context) []Finding {
 		return CouldNotLook(err, fix.Do("Run muster as root:", "sudo muster debug"))
 	case err != nil:
 		return []Finding{{ID: "checkpoint-damaged", Status: Fail, Fix: w.registerAnew(), SymptomOf: []string{"disk"},
-			Summary: path + " is damaged: the ECS agent may fail to start", Evidence: []string{err.Error()}}}
+			Summary: "agent.db is damaged: the ECS agent may fail to start", Evidence: []string{err.Error()}}}
 	}
 	seen := fmt.Sprintf("%s: cluster %s, instance %s, %s, agent %s",
 		path, saved.Cluster, saved.InstanceID, saved.ContainerInstanceARN, saved.AgentVersion)
@@ -72,7 +72,7 @@ func (w World) mismatch(saved ecsagent.Checkpoint, seen string) (f Finding, bad 
 		SymptomOf: []string{"ecs-config", "wrong-cluster"}}
 	rename := fix.Do("Spell the cluster as agent.db does, which keeps the registration:", "sudo muster bootstrap --cluster "+saved.Cluster)
 	if sameCluster(saved.Cluster, reads.Text) {
-		f.Summary = where + " spells the cluster differently from agent.db, which the ECS agent does not accept"
+		f.Summary = where + " and agent.db spell the cluster differently"
 		f.Evidence = append(f.Evidence, fmt.Sprintf("agent.db: %s; %s: %s", saved.Cluster, reads.Where(), reads.Text))
 		f.Fix = rename
 		return f, true

@@ -41,7 +41,7 @@ func (w World) clusterConfigured(s *agentSettings, problems []ecsconfig.Problem)
 			Evidence: []string{readsCluster(reads)}, Fix: w.nameCluster(s)}}
 	}
 	return []Finding{{ID: "other-cluster-configured", Status: Fail, Fix: w.nameCluster(s),
-		Summary:  fmt.Sprintf("%s: ECS_CLUSTER names %s, not %s", reads.Where(), reads.Text, wanted),
+		Summary:  fmt.Sprintf("%s: ECS_CLUSTER is %s, not %s", reads.Where(), reads.Text, wanted),
 		Evidence: []string{wanted + " comes from " + origin}}}
 }
 

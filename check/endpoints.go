@@ -186,6 +186,6 @@ func (w World) overIPv6(ctx context.Context, found []Finding) {
 		return
 	}
 	f := &found[i]
-	f.Status, f.Summary = Unknown, "endpoints over IPv6 not checked: this host has no IPv4 default route, but the ECS agent is registered"
+	f.Status, f.Summary = Unknown, "the ECS endpoints over IPv6: this host has no IPv4 default route, and the ECS agent is registered"
 	f.Fix = fix.Do("Check the dual-stack endpoint over IPv6:", "curl -6 -sv -m 5 -o /dev/null https://"+w.dualStackHost())
 }

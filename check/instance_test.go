@@ -39,15 +39,15 @@ func TestInstanceFindings(t *testing.T) {
 		arrange func(*testing.T, *world)
 		want    string // status, finding, summary
 	}{
-		"a role document that is none": {"instance-role", metadata("meta-data/iam/info", 0, "<html>"), "fail role-not-trusted: EC2 may not assume the role of the instance profile"},
+		"a role document that is none": {"instance-role", metadata("meta-data/iam/info", 0, "<html>"), "fail role-not-trusted: EC2 cannot assume the role of the instance profile"},
 		"a profile without a role": {"instance-role", metadata("meta-data/iam/security-credentials/", 404, ""),
 			"fail instance-profile-broken: the instance profile muster-sandbox has no role"},
 		"the metadata service gives out":  {"instance-role", func(_ *testing.T, w *world) { w.IMDSDown() }, "unknown instance-role: instance metadata service at"},
-		"no cloud-init":                   {"user-data", func(t *testing.T, w *world) { remove(t, w, "/var/lib/cloud/data/result.json") }, "skip user-data: cloud-init left no result"},
+		"no cloud-init":                   {"user-data", func(t *testing.T, w *world) { remove(t, w, "/var/lib/cloud/data/result.json") }, "skip user-data: cloud-init wrote no result"},
 		"a result that is not JSON":       {"user-data", file("/var/lib/cloud/data/result.json", "{"), "unknown user-data: reading "},
 		"cloud-init had errors":           {"user-data", file("/var/lib/cloud/data/result.json", `{"v1":{"datasource":"DataSourceEc2Local","errors":["password=hunter2 is wrong","runparts: 1 failures"]}}`), "warn cloud-init-errors: cloud-init finished with errors"},
 		"user data that cannot be asked":  {"user-data", func(t *testing.T, w *world) { none(t, w); w.IMDSDown() }, "unknown user-data: instance metadata service at"},
-		"outside of a group":              {"lifecycle", metadata("meta-data/autoscaling", 404, ""), "skip lifecycle: the instance is not in an Auto Scaling group"},
+		"outside of a group":              {"lifecycle", metadata("meta-data/autoscaling", 404, ""), "skip lifecycle: the instance is in no Auto Scaling group"},
 		"in the warm pool":                {"lifecycle", metadata("meta-data/autoscaling", 0, "Warmed:Stopped"), "skip warm-pool: the instance is in the warm pool (Warmed:Stopped), and ECS_WARM_POOLS_CHECK is not set"},
 		"on standby":                      {"lifecycle", metadata("meta-data/autoscaling", 0, "Standby"), "warn standby: the Auto Scaling group has put this instance on standby"},
 		"to be terminated":                {"lifecycle", metadata("meta-data/autoscaling", 0, "Terminated"), "warn leaving: the Auto Scaling group is taking this instance out of service"},

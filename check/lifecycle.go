@@ -16,7 +16,7 @@ func (w World) lifecycle(ctx context.Context, f *facts) []Finding {
 	}
 	found := w.spotWithoutDraining(ctx)
 	if !there {
-		return append(found, Skipped("the instance is not in an Auto Scaling group")...)
+		return append(found, Skipped("the instance is in no Auto Scaling group")...)
 	}
 	switch state = strings.TrimSpace(state); {
 	case strings.HasPrefix(state, "Warmed:"):

@@ -70,13 +70,13 @@ func TestNetworkFindings(t *testing.T) {
 			w.net.answers["autoscaling"] = timedOut()
 		},
 			"warn endpoint-timeout: no answer from autoscaling.eu-central-1.amazonaws.com (52.94.1.4:443) |"},
-		"an old certificate":             {"ecs-endpoints", all(netpath.Answer{Kind: netpath.Expired, Err: errors.New("x509: expired")}), "fail tls-expired: by this host's clock, the certificate of ecs.eu-central-1.amazonaws.com has expired"},
+		"an old certificate":             {"ecs-endpoints", all(netpath.Answer{Kind: netpath.Expired, Err: errors.New("x509: expired")}), "fail tls-expired: the certificate of ecs.eu-central-1.amazonaws.com has expired, or this host's clock is ahead"},
 		"gone since it resolved":         {"ecs-endpoints", all(netpath.Answer{Kind: netpath.Unresolved, Err: errors.New("no such host")}), "fail endpoint-unresolved: ecs.eu-central-1.amazonaws.com and 2 more endpoints stopped resolving"},
 		"nothing to look for in the VPC": {"vpc-path", func(*testing.T, *world) {}, "skip vpc-path: not needed: no endpoint timed out"},
 		"no answer to the agent": {"poll-endpoint", func(_ *testing.T, w *world) { w.net.answers["127."] = timedOut() },
 			"fail poll-unreached: cannot reach 127.0.0.1, which ECS assigned to its agent | http://127.0.0.1:"},
 		"ECS throttles": {"poll-endpoint", func(_ *testing.T, w *world) { w.Inject(sandbox.Throttled(sandbox.ECS, "DiscoverPollEndpoint", 0)) },
-			"unknown poll-endpoint: ecs:DiscoverPollEndpoint: the account's request rate is used up"},
+			"unknown poll-endpoint: ecs:DiscoverPollEndpoint: the account's request rate limit is reached"},
 		"ECS knows no such key": {"poll-endpoint", func(_ *testing.T, w *world) {
 			w.Inject(sandbox.Fault{Service: sandbox.ECS, Kind: sandbox.KindUnknownKey})
 		},
@@ -85,7 +85,7 @@ func TestNetworkFindings(t *testing.T) {
 			w.Inject(sandbox.Fault{Service: sandbox.ECS, Kind: sandbox.KindSkewed, Message: "Signature expired"})
 		},
 			"fail signature-refused: ECS rejects the signatures of this instance: its clock is wrong"},
-		"no region to ask in": {"poll-endpoint", func(_ *testing.T, w *world) { w.Poll = nil }, "skip poll-endpoint: not available here"},
+		"no region to ask in": {"poll-endpoint", func(_ *testing.T, w *world) { w.Poll = nil }, "skip poll-endpoint: not available on this host"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -53,7 +53,7 @@ func (w World) pressure(context.Context) []Finding {
 	}
 	if worst != Pass {
 		found = append([]Finding{{ID: "starved-host", Status: worst, Summary: "the host is starved: processes wait for " + strings.Join(short, ", "),
-			Evidence: evidence, Fix: fix.Do("Find what uses them, then use a larger instance or limit the tasks:", "top -b -n 1 -o %MEM | head -n 20", "sudo docker stats --no-stream")}}, found...)
+			Evidence: evidence, Fix: fix.Do("Find what uses the memory, CPU or I/O, then use a larger instance or limit the tasks:", "top -b -n 1 -o %MEM | head -n 20", "sudo docker stats --no-stream")}}, found...)
 	}
 	switch {
 	case len(found) > 0:

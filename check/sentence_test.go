@@ -28,20 +28,20 @@ func TestACauseSaysWhatAndWhere(t *testing.T) {
 	}{
 		"a quoted cluster":   {configures("# a\nECS_CLUSTER=\"prod\"\n"), []string{"/etc/ecs/ecs.config:2: ECS_CLUSTER has quotes around its value", `reads cluster "\"prod\""`, "muster bootstrap"}},
 		"an overridden one":  {configures("ECS_CLUSTER=prod\nECS_CLUSTER=default\n"), []string{"ecs.config:1: ECS_CLUSTER is set again on line 2"}},
-		"no cluster":         {configures("ECS_LOGLEVEL=info\n"), []string{"ecs.config names no cluster, so the ECS agent joins the cluster called default, not prod", "prod is from flag --cluster"}},
-		"broken JSON":        {configures("ECS_CLUSTER=prod\nECS_INSTANCE_ATTRIBUTES={a: 1}\n"), []string{"ecs.config:2: ECS_INSTANCE_ATTRIBUTES is not valid JSON from byte 2 on", "exits with code 1"}},
+		"no cluster":         {configures("ECS_LOGLEVEL=info\n"), []string{"ecs.config sets no cluster, so the ECS agent joins the cluster \"default\", not prod", "prod comes from flag --cluster"}},
+		"broken JSON":        {configures("ECS_CLUSTER=prod\nECS_INSTANCE_ATTRIBUTES={a: 1}\n"), []string{"ecs.config:2: ECS_INSTANCE_ATTRIBUTES is not valid JSON at byte 2", "exits with code 1"}},
 		"a mistyped cluster": {joins("prdo"), []string{"no cluster prdo in region eu-central-1, account 123456789012: did you mean prod?"}},
 		"another region":     {configures("ECS_CLUSTER=prod\nAWS_DEFAULT_REGION=us-east-1\n"), []string{"ecs.config:2: AWS_DEFAULT_REGION is us-east-1, but this instance is in eu-central-1", "sed -i '/^ *AWS_DEFAULT_REGION=/d'"}},
-		"a stale checkpoint": {remembers(sandbox.Checkpoint{Cluster: "default", InstanceID: self, ARN: oldCI}), []string{"but agent.db holds default for this instance", "sudo mv ", "deregister-container-instance --force --cluster default --container-instance " + oldCI}},
+		"a stale checkpoint": {remembers(sandbox.Checkpoint{Cluster: "default", InstanceID: self, ARN: oldCI}), []string{"but agent.db holds default for this instance", "sudo mv ", "deregister-container-instance --force --region eu-central-1 --cluster default --container-instance " + oldCI}},
 		"a terminal exit":    {unasked(joins("prdo")), []string{"exited once, with code 5", "ecs-agent.log:", "Cluster not found."}},
 		"no trunk interface": {knows(func(ci *awsapi.ContainerInstance) {
 			ci.Status, ci.StatusReason = "REGISTRATION_FAILED", "no trunk ENI"
-		}), []string{"ECS refused the registration: no trunk ENI"}},
+		}), []string{"ECS rejected the registration: no trunk ENI"}},
 		"a deadlock": {func(_ *testing.T, w *world) {
 			w.plan.Hold = true
 			w.systemd["ecs.service"] = units.State{LoadState: "loaded", ActiveState: "inactive", Job: &units.Job{Type: "start", State: "waiting"}}
 			w.systemd["cloud-final.service"] = units.State{LoadState: "loaded", ActiveState: "activating", SubState: "start"}
-		}, []string{"waits for user data to end", "start job waiting", "cloud-final.service: loaded, activating (start)", "--no-block"}},
+		}, []string{"waits for user data", "start job waiting", "cloud-final.service: loaded, activating (start)", "--no-block"}},
 		"a crash loop": {func(_ *testing.T, w *world) {
 			for range 4 {
 				w.docker.die("web", 139, 0)

@@ -176,7 +176,7 @@ func (w World) wayOut(ctx context.Context, to netip.Addr, at location) ([]Findin
 		return failed("nat-missing", fmt.Sprintf("the route %s of %s points to %s, which no longer exists", route.To, of, route.Via),
 			fix.Do("Point the route to an existing NAT gateway:", w.toNAT("replace-route", table.ID, fmt.Sprint(route.To))))
 	case strings.HasPrefix(route.Via, "igw-") && at.public == "":
-		return failed("no-public-ip", fmt.Sprintf("the route %s of %s points to %s, but the instance has no public address", route.To, of, route.Via),
+		return failed("no-public-ip", fmt.Sprintf("the route %s of %s points to %s, but there is no public address", route.To, of, route.Via),
 			fix.Do("Give the instance an Elastic IP address, or point the route of its subnet to a NAT gateway:",
 				w.ec2("associate-address --instance-id %s --allocation-id ALLOCATION_ID", w.instance())), "this instance: "+at.String())
 	case strings.HasPrefix(route.Via, "nat-"):

@@ -53,13 +53,13 @@ func (s State) Problems(now time.Time) []Problem {
 	add(known, false, "muster-registration", fix.Do("Find the cause:", "sudo muster debug"), "%s for %s: %s", r.State, age(now, r.Since), r.Why)
 	d := s.Docker
 	add(!d.Reachable && d.Limit != "", false, "muster-docker", ownlimit.Fix(d.Limit), "whether Docker answers is unknown: %s", d.Limit)
-	add(!d.Reachable && d.Limit == "", false, "muster-docker", fix.Do("Read why Docker does not answer:", "sudo journalctl -u docker -n 50 --no-pager"), "Docker does not answer: %s", d.Why)
+	add(!d.Reachable && d.Limit == "", false, "muster-docker", fix.Do("Find out why Docker does not answer:", "sudo journalctl -u docker -n 50 --no-pager"), "Docker does not answer: %s", d.Why)
 	if d.Events != nil {
-		add(d.Reachable, false, "muster-docker-events", fix.Do("Read what Docker logs about its events, then look at the stream:", "sudo journalctl -u docker -n 50 --no-pager", "sudo timeout 10 docker events"),
+		add(d.Reachable, false, "muster-docker-events", fix.Do("Read what Docker logs about its events, then check the stream:", "sudo journalctl -u docker -n 50 --no-pager", "sudo timeout 10 docker events"),
 			"Docker's event stream has not worked for %s (%s): %s", age(now, d.Events.Since), count(int64(d.Events.Failures), "attempt"), d.Events.Why)
 	}
 	for _, c := range s.Unhealthy {
-		add(true, false, "muster-unhealthy", fix.Do("Read what the health check printed:", "sudo docker inspect --format '{{json .State.Health}}' "+c.ID), "%s is unhealthy: %s", c.Name, c.Why)
+		add(true, false, "muster-unhealthy", fix.Do("Read the output of the health check:", "sudo docker inspect --format '{{json .State.Health}}' "+c.ID), "%s is unhealthy: %s", c.Name, c.Why)
 		about(c)
 	}
 	for _, c := range s.CrashLoops {
@@ -70,7 +70,7 @@ func (s State) Problems(now time.Time) []Problem {
 	since, silent := p.silent(now)
 	add(silent, true, "muster-publishing", s.publishingFix(), "CloudWatch has accepted no metrics for %s: %s", age(now, since), p.reason())
 	add(p.Waiting > waitingLong, true, "muster-spool", fix.Fix{}, "%s of metrics are queued on disk (%d bytes) until CloudWatch accepts them", count(int64(p.Waiting), "minute"), p.Bytes)
-	add(p.Dropped > 0, true, "muster-dropped", fix.Do("Read why:", "sudo journalctl -u muster-agent --no-pager"), "%s dropped since the agent started", count(p.Dropped, "data point"))
+	add(p.Dropped > 0, true, "muster-dropped", fix.Do("Find out why:", "sudo journalctl -u muster-agent --no-pager"), "%s dropped since the agent started", count(p.Dropped, "data point"))
 	return all
 }
 

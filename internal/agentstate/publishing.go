@@ -27,15 +27,15 @@ func (p Publishing) warning(now time.Time) string {
 	return fmt.Sprintf("; NOTHING SENT for %s: %s", age(now, since), p.reason())
 }
 
-func (p Publishing) reason() string { return cmp.Or(p.Why, "unknown why") }
+func (p Publishing) reason() string { return cmp.Or(p.Why, "unknown reason") }
 
 // publishingFix is what to do about metrics that are not sent.
 func (s State) publishingFix() fix.Fix {
 	switch s.Publishing.Cause {
 	case "lock":
-		return fix.Do("Stop the other agent, or leave the spool to it:", "pgrep -af 'muster agent'")
+		return fix.Do("Find the other muster-agent process that uses the spool, and stop one of the two:", "pgrep -af 'muster agent'")
 	case "spool":
-		return fix.Do("Repair the file or the disk that the error names; the agent then continues by itself. Its log:",
+		return fix.Do("Repair the file or the disk that the error names; muster-agent then continues by itself. To read its log:",
 			"sudo journalctl -u muster-agent -n 50 --no-pager")
 	case "exhausted":
 		return fix.Do("Find what uses up the open files or the memory of muster-agent, then restart it:",

@@ -193,7 +193,7 @@ func decode(data []byte) (State, error) {
 		return State{}, err
 	}
 	if s.Schema != schema {
-		return State{}, fmt.Errorf("it has schema %d, this muster knows %d: restart muster-agent after an upgrade", s.Schema, schema)
+		return State{}, fmt.Errorf("it has schema %d, but this muster supports %d: restart muster-agent after an upgrade", s.Schema, schema)
 	}
 	return s, nil
 }

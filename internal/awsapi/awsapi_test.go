@@ -80,9 +80,9 @@ func TestFailuresAreNamedAndClassified(t *testing.T) {
 		kind  Kind
 		says  string
 	}{
-		"denied": {sandbox.AccessDenied("", ""), Denied, "is not allowed here: add it to the instance role"},
+		"denied": {sandbox.AccessDenied("", ""), Denied, "is not allowed: add it to the instance role"},
 		"denied elsewhere": {sandbox.Fault{Status: 400, Code: "AccessDeniedException", Message: "not authorized to perform: x:Y with an explicit deny in a service control policy"},
-			Denied, "is not allowed here: the service control policy decides, and the instance role cannot override it"},
+			Denied, "is not allowed: the service control policy decides, and the instance role cannot override it"},
 		"expired":            {sandbox.ExpiredToken("", ""), NoIdentity, "no valid credentials"},
 		"unknown key":        {sandbox.Fault{Kind: sandbox.KindUnknownKey}, NoIdentity, "no valid credentials"},
 		"skewed":             {sandbox.Fault{Kind: sandbox.KindSkewed, Message: "Signature expired"}, ClockSkew, "169.254.169.123"},

@@ -105,7 +105,7 @@ func sharedProfile(ctx context.Context, env config.EnvConfig) (config.SharedConf
 	case env.SharedConfigProfile == "":
 		return config.SharedConfig{}, nil
 	}
-	return shared, fmt.Errorf("AWS_PROFILE names %q, which is in no file of the AWS CLI's: aws configure list-profiles shows those there are", name)
+	return shared, fmt.Errorf("AWS_PROFILE names %q, which no AWS CLI file defines: list the profiles with aws configure list-profiles", name)
 }
 
 // chain finds credentials where the SDK would: the environment, the profile's
@@ -118,7 +118,7 @@ func chain(env config.EnvConfig, shared config.SharedConfig, imdsEndpoint string
 	case shared.Credentials.HasKeys():
 		return credentials.StaticCredentialsProvider{Value: shared.Credentials}, nil
 	case shared.RoleARN != "" || shared.SSOSessionName != "" || shared.SSOAccountID != "" || shared.CredentialProcess != "" || shared.WebIdentityTokenFile != "":
-		return nil, fmt.Errorf("profile %s gets its credentials in a way that muster leaves to the aws CLI; hand them over: eval \"$(aws configure export-credentials --profile %s --format env)\"", shared.Profile, shared.Profile)
+		return nil, fmt.Errorf("profile %s gets its credentials in a way that only the AWS CLI supports; export them: eval \"$(aws configure export-credentials --profile %s --format env)\"", shared.Profile, shared.Profile)
 	case relative != "":
 		// The container credentials host of the SDKs.
 		return endpointcreds.New("http://169.254.170.2"+relative, containerToken), nil
@@ -150,7 +150,7 @@ func httpClient(bundle string) (*awshttp.BuildableClient, error) {
 			return nil, fmt.Errorf("reading AWS_CA_BUNDLE: %w", err)
 		}
 		if roots = x509.NewCertPool(); !roots.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("reading AWS_CA_BUNDLE: %s holds no certificate", bundle)
+			return nil, fmt.Errorf("reading AWS_CA_BUNDLE: %s contains no certificate", bundle)
 		}
 	}
 	return awshttp.NewBuildableClient().

@@ -116,7 +116,7 @@ func TestWhatIsAskedForAndNotThereIsAnError(t *testing.T) {
 	home := alone(t, nil)
 	write(t, filepath.Join(home, "empty.pem"), "no certificate\n")
 	t.Setenv("AWS_CA_BUNDLE", filepath.Join(home, "empty.pem"))
-	if _, err := New(t.Context(), "eu-west-1", ""); err == nil || !strings.Contains(err.Error(), "holds no certificate") {
+	if _, err := New(t.Context(), "eu-west-1", ""); err == nil || !strings.Contains(err.Error(), "contains no certificate") {
 		t.Errorf("an empty bundle: %v", err)
 	}
 }

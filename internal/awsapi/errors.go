@@ -42,22 +42,22 @@ func (e *Error) Error() string {
 	switch e.Kind {
 	case Denied:
 		if by := DenialOf(e.Err.Error()); by.Policy != "" && (by.Explicit || by.Policy != identityPolicy) {
-			return fmt.Sprintf("%s is not allowed here: the %s decides, and the instance role cannot override it: %v", e.Action, by.Policy, e.Err)
+			return fmt.Sprintf("%s is not allowed: the %s decides, and the instance role cannot override it: %v", e.Action, by.Policy, e.Err)
 		}
-		return fmt.Sprintf("%s is not allowed here: add it to the instance role (and to the policy of the VPC endpoint, if there is one): %v", e.Action, e.Err)
+		return fmt.Sprintf("%s is not allowed: add it to the instance role (and to the policy of the VPC endpoint, if there is one): %v", e.Action, e.Err)
 	case NoIdentity:
 		return fmt.Sprintf("%s: no valid credentials: attach an instance profile whose role trusts ec2.amazonaws.com, or, away from an instance, set AWS_PROFILE or AWS_ACCESS_KEY_ID: %v", e.Action, e.Err)
 	case ClockSkew:
-		return fmt.Sprintf("%s: the clock of this instance is off: let chrony use 169.254.169.123: %v", e.Action, e.Err)
+		return fmt.Sprintf("%s: the clock of this instance is wrong: set chrony to use 169.254.169.123: %v", e.Action, e.Err)
 	case Throttled:
-		return fmt.Sprintf("%s: the account's request rate is used up: %v", e.Action, e.Err)
+		return fmt.Sprintf("%s: the account's request rate limit is reached: %v", e.Action, e.Err)
 	case Unreachable:
 		if !isTimeout(e.Err) {
 			return fmt.Sprintf("%s: the endpoint cannot be reached: %v", e.Action, e.Err)
 		}
 		return fmt.Sprintf("%s: the endpoint cannot be reached: the subnet needs a NAT gateway, a public address or a VPC endpoint, and port 443 open to it: %v", e.Action, e.Err)
 	case Exhausted:
-		return fmt.Sprintf("%s: muster itself has no more open files or memory: %v", e.Action, e.Err)
+		return fmt.Sprintf("%s: muster itself is out of file descriptors or memory: %v", e.Action, e.Err)
 	default:
 		return fmt.Sprintf("%s: %v", e.Action, e.Err)
 	}

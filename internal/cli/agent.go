@@ -206,7 +206,7 @@ func recalled(cmd *cobra.Command, log *slog.Logger, patience time.Duration) (*co
 func withoutRecord(err error, patience time.Duration) string {
 	var e *imds.Error
 	if patience == glance && errors.As(err, &e) && (e.Kind == imds.Unreachable || e.Kind == imds.Silent) {
-		return fmt.Sprintf("no metadata service answers within %s: this is taken for no EC2 instance", glance)
+		return fmt.Sprintf("no metadata service answers within %s: assuming that this is not an EC2 instance", glance)
 	}
 	return "without what bootstrap recorded on this instance: " + err.Error()
 }

@@ -38,7 +38,7 @@ func TestScripts(t *testing.T) {
 			"start-agent": startAgent,
 			"fault":       fault,
 			"hides-root":  hidesRoot,
-			"signalled":   signalled,
+			"signaled":   signaled,
 			"peers":       peers,
 			"balancer":    balancer,
 			"authorize":   authorize,
@@ -165,8 +165,8 @@ func hidesRoot(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o600))
 }
 
-// signalled STATUS HOOKRESULT: what the world outside was told; - is nothing.
-func signalled(ts *testscript.TestScript, _ bool, args []string) {
+// signaled STATUS HOOKRESULT: what the world outside was told; - is nothing.
+func signaled(ts *testscript.TestScript, _ bool, args []string) {
 	signal, hook := "-", box(ts).Hook("ready").Result
 	if all := box(ts).Signals("web"); len(all) > 0 {
 		signal = all[0].Status
@@ -175,7 +175,7 @@ func signalled(ts *testscript.TestScript, _ bool, args []string) {
 		hook = "-"
 	}
 	if signal != args[0] || hook != args[1] {
-		ts.Fatalf("signalled %s and %s, want %s", signal, hook, args)
+		ts.Fatalf("signaled %s and %s, want %s", signal, hook, args)
 	}
 }
 

@@ -57,10 +57,11 @@ type life struct {
 // begin loads the settings, with what bootstrap recorded if the metadata service
 // answers at once.
 func begin(cmd *cobra.Command, log *slog.Logger, hangup <-chan os.Signal) (*life, error) {
-	l := &life{cmd: cmd, log: log, imds: imdsEndpoint(), hangup: hangup, board: await.New(log), watch: &registration.Watch{Log: log}}
+	l := &life{cmd: cmd, log: log, hangup: hangup, board: await.New(log), watch: &registration.Watch{Log: log}}
 	if err := l.load(); err != nil {
 		return nil, err
 	}
+	l.imds = imdsEndpoint() // now: the settings file may set it
 	id, err := imds.New(l.imds, min(firstAsk, l.cfg.IMDSTimeout)).Identity(cmd.Context())
 	if err == nil {
 		l.id = id

@@ -81,6 +81,8 @@ func diagnose(text string, during activity, info bool) (compiledRule, map[string
 		if r.fits(text, low, values) {
 			if _, port, err := net.SplitHostPort(values["address"]); err == nil {
 				values["port"] = port
+			} else if at := values["address"]; strings.Trim(at, "0123456789") == "" {
+				values["port"] = at // of ":51678", whose colon was trimmed
 			}
 			return r, values, true
 		}
@@ -168,7 +170,7 @@ const pasteable = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 func unknown(text string, values map[string]string) Cause {
 	const prefix = ` logged an error: "`
 	quoted := values["who"] + prefix + cut(strings.TrimRight(text, "."), maxSummary-len(values["who"]+prefix)-1) + `"`
-	return Cause{ID: Unrecognized, Summary: quoted, Fix: fix.Do("Read the log before this line:", "tail -n 50 "+values["file"])}
+	return Cause{ID: Unrecognized, Summary: quoted, Fix: fix.Do("Read the log before this line:", "sudo tail -n 50 "+values["file"])}
 }
 
 // Causes lists the ids of all causes that a log can show.

@@ -31,7 +31,7 @@ var ErrMoving = errors.New("the ECS agent is writing it; try again")
 func ReadCheckpoint(path string) (Checkpoint, error) {
 	file, err := openRegular(path)
 	if err != nil {
-		return Checkpoint{}, fmt.Errorf("reading the ECS agent's checkpoint: %w", err)
+		return Checkpoint{}, fmt.Errorf("reading the ECS agent's saved state: %w", err)
 	}
 	defer file.Close()
 	var c Checkpoint
@@ -42,7 +42,7 @@ func ReadCheckpoint(path string) (Checkpoint, error) {
 			return c, nil
 		}
 	}
-	return Checkpoint{}, fmt.Errorf("reading the ECS agent's checkpoint %s: %w", path, err)
+	return Checkpoint{}, fmt.Errorf("reading the ECS agent's saved state %s: %w", path, err)
 }
 
 // openRegular neither blocks on a pipe nor reads a device.
@@ -86,7 +86,7 @@ func decodeCheckpoint(file io.ReaderAt) (Checkpoint, error) {
 	}
 	db, err := openBolt(file)
 	if err != nil {
-		return Checkpoint{}, fmt.Errorf("not a sound bbolt file: %w", err)
+		return Checkpoint{}, fmt.Errorf("not a valid bbolt file: %w", err)
 	}
 	metadata, found, err := db.bucket("metadata")
 	if err == nil && !found {
@@ -127,10 +127,10 @@ func SetAside(path string, now time.Time) (newPath string, err error) {
 	// A hard link, unlike rename, refuses to replace. A crash before the
 	// remove leaves both names: nothing is lost, and a second run finishes.
 	if err := os.Link(path, newPath); err != nil {
-		return "", fmt.Errorf("setting the ECS agent's checkpoint aside: %w", err)
+		return "", fmt.Errorf("moving the ECS agent's saved state aside: %w", err)
 	}
 	if err := os.Remove(path); err != nil {
-		return "", fmt.Errorf("setting the ECS agent's checkpoint aside: %w", err)
+		return "", fmt.Errorf("moving the ECS agent's saved state aside: %w", err)
 	}
 	return newPath, syncDir(filepath.Dir(path))
 }
@@ -138,11 +138,11 @@ func SetAside(path string, now time.Time) (newPath string, err error) {
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
-		return fmt.Errorf("making the renaming in %s durable: %w", dir, err)
+		return fmt.Errorf("syncing %s after the rename: %w", dir, err)
 	}
 	defer d.Close()
 	if err := d.Sync(); err != nil {
-		return fmt.Errorf("making the renaming in %s durable: %w", dir, err)
+		return fmt.Errorf("syncing %s after the rename: %w", dir, err)
 	}
 	return nil
 }

@@ -27,9 +27,9 @@ var (
 	// registered, so it has not registered yet or it is down.
 	ErrRefused = errors.New("nothing listens: the ECS agent has not registered yet, or is down")
 	// ErrSilent: no whole answer within the caller's time.
-	ErrSilent = errors.New("no answer in time: the ECS agent hangs, or the host is starved")
+	ErrSilent = errors.New("no answer in time: the ECS agent hangs, or the host is starved of resources")
 	// ErrGarbled: an answer that an ECS agent does not give.
-	ErrGarbled = errors.New("not an answer of an ECS agent")
+	ErrGarbled = errors.New("not an answer from an ECS agent")
 )
 
 // Metadata is the agent's account of itself.
@@ -91,7 +91,7 @@ func ask[T any](ctx context.Context, i *Introspection, path string, decode func(
 		}
 	}
 	if err != nil {
-		return answer, fmt.Errorf("asking the ECS agent at %s: %w", url, err)
+		return answer, fmt.Errorf("querying the ECS agent at %s: %w", url, err)
 	}
 	return answer, nil
 }

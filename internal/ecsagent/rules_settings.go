@@ -25,7 +25,7 @@ var rulesOfSettings = []rule{
 			"invalid format for ecs_{key}, expected a json array of cidrs: {reason}",
 			"invalid format for ecs_{key}",
 		},
-		summary: "ECS_{key} in /etc/ecs/ecs.config is not valid JSON: {reason}",
+		summary: "ECS_{key} in /etc/ecs/ecs.config has an invalid value: {reason}",
 		do:      "Write the value as JSON on one line, without quotes around it, then restart the ECS agent:",
 		run:     []string{"sudo grep -n ECS_{key} /etc/ecs/ecs.config", "sudo systemctl restart ecs"},
 	},

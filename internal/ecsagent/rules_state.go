@@ -146,9 +146,10 @@ var rulesOfState = []rule{
 			"error creating data client*permission denied",
 			"open /data/{file}: permission denied",
 		},
-		summary: "the ECS agent cannot open its saved state, /var/lib/ecs/data/agent.db: permission denied",
-		do:      "Check the owner, mode and SELinux label of the directory, and correct them:",
+		summary: "the ECS agent is not allowed to open or write its saved state, /var/lib/ecs/data/agent.db",
+		do:      "Check the mount, owner, mode and SELinux label of the directory, and correct them:",
 		run: []string{
+			"findmnt -T /var/lib/ecs/data",
 			"sudo ls -laZ /var/lib/ecs/data",
 			"sudo ausearch -m avc -ts boot",
 			"sudo restorecon -Rv /var/lib/ecs",

@@ -61,8 +61,8 @@ func (d *draft) add(at int, line string) {
 	body := strings.TrimRight(line, "\r\n")
 	end := line[len(body):]
 	if strings.Contains(strings.TrimSpace(body), "\r") {
-		d.problems = append(d.problems, Problem{Line: at, Severity: Misread, What: "has carriage returns in place of line feeds",
-			Effect: "the ECS agent reads several lines as one", Repair: "write line feeds"})
+		d.problems = append(d.problems, Problem{Line: at, Severity: Misread, What: "has carriage returns instead of line feeds",
+			Effect: "the ECS agent reads several lines as one", Repair: "use line feeds"})
 		for part := range strings.SplitSeq(body, "\r") {
 			d.cut(at, part, "\n")
 		}
@@ -83,9 +83,9 @@ func (d *draft) cut(at int, body, end string) {
 		severity, effect := s.consequence()
 		d.problems = append(d.problems,
 			Problem{Line: at, Key: s.key, Severity: max(severity, Misread), Effect: effect,
-				What: "shares its line with " + key, Repair: "write each on a line of its own"},
+				What: "shares its line with " + key, Repair: "put each on its own line"},
 			Problem{Line: at, Key: key, Severity: Misread, Effect: "the ECS agent does not see " + key,
-				What: "stands on one line with " + s.key, Repair: "write it on a line of its own"})
+				What: "is on the same line as " + s.key, Repair: "put it on its own line"})
 		text := strings.TrimRight(body, " \t")
 		separator := end
 		if separator == "" {
@@ -119,7 +119,7 @@ func (d *draft) join() {
 		}
 		severity, effect := s.consequenceOf(value)
 		d.problems = append(d.problems, Problem{Line: d.at[i], Key: s.key, Severity: severity, Effect: effect,
-			What: "has JSON that goes on in the next lines", Repair: "join the lines"})
+			What: "has JSON that continues on the next lines", Repair: "join the lines"})
 		d.lines[i] = assign(d.lines[i], s.key, value)
 		d.lines = append(d.lines[:i+1], d.lines[i+1+n:]...)
 		d.at = append(d.at[:i+1], d.at[i+1+n:]...)

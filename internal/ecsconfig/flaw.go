@@ -15,11 +15,11 @@ const maxAssignment = 32*4096 - 1
 
 // What comes of a problem.
 const (
-	agentExits   = "the ECS agent exits with code 1 each time it is started"
-	ecsRefuses   = "ECS refuses the registration, and the ECS agent exits with code 5"
+	agentExits   = "the ECS agent exits with code 1 each time it starts"
+	ecsRefuses   = "ECS rejects the registration, and the ECS agent exits with code 5"
 	noContainer  = "Docker cannot start the ECS agent's container"
 	lineIgnored  = "the ECS agent ignores the line"
-	partOfValue  = "the ECS agent takes it for a part of the value"
+	partOfValue  = "the ECS agent reads it as part of the value"
 	noSuchRegion = "the ECS agent looks for the endpoints of a region that does not exist"
 )
 
@@ -60,7 +60,7 @@ func (k *Key) effect(r Reading) string {
 	case r.Severity == Refused:
 		return ecsRefuses
 	case r.Severity == Misread && k.Kind == exactSwitch:
-		return "ecs-init takes it as not set"
+		return "ecs-init treats it as unset"
 	case r.Severity == Misread:
 		return partOfValue
 	case r.Text == "":
@@ -78,10 +78,10 @@ func (s statement) flaw(line string, last map[string]int) (Problem, bool) {
 		return s.noSetting(text)
 	case len(text) > maxAssignment:
 		p.Severity, p.Effect = Fatal, noContainer
-		p.What = fmt.Sprintf("is too long: %d bytes, and Linux starts no program with more than %d in one variable", len(text), maxAssignment)
+		p.What = fmt.Sprintf("is too long: %d bytes, but Linux allows at most %d in one environment variable", len(text), maxAssignment)
 		return p, true
 	case strings.Contains(s.value, "\x00"):
-		p.Severity, p.Effect, p.What = Fatal, noContainer, "holds a NUL byte"
+		p.Severity, p.Effect, p.What = Fatal, noContainer, "contains a NUL byte"
 		return p, true
 	}
 	k := byName[s.key]
@@ -89,7 +89,7 @@ func (s statement) flaw(line string, last map[string]int) (Problem, bool) {
 		return s.unknown(last)
 	}
 	if k.Note == windowsOnly {
-		p.Severity, p.Effect, p.What = Cosmetic, "", "has an effect on Windows only"
+		p.Severity, p.Effect, p.What = Cosmetic, "", "applies to Windows only"
 		return p, true
 	}
 	return s.faulty(k)
@@ -108,7 +108,7 @@ func (s statement) faulty(k *Key) (Problem, bool) {
 	}
 	switch fault := unwritable(s.key, s.value); {
 	case s.key == "ECS_CLUSTER" && s.value == "":
-		p.What, p.Severity, p.Effect = "is empty", Ignored, "the ECS agent joins the cluster called default"
+		p.What, p.Severity, p.Effect = "is empty", Ignored, "the ECS agent joins the cluster \"default\""
 	case fault != "" && (r.Fault == "" || r.Severity == Refused && s.key == "ECS_CLUSTER"):
 		p.What = fault
 		if r.Fault == "" {
@@ -148,15 +148,15 @@ func (s statement) noSetting(text string) (Problem, bool) {
 	case aside.MatchString(bare) && (!s.split || !strings.Contains(bare, "\x00")):
 		return Problem{}, false
 	case s.split && strings.Contains(text, "\x00"):
-		p.What, p.Severity, p.Effect = "holds a NUL byte", Fatal, noContainer
+		p.What, p.Severity, p.Effect = "contains a NUL byte", Fatal, noContainer
 	case s.split && len(text) > maxAssignment:
 		p.Severity, p.Effect = Fatal, noContainer
-		p.What = fmt.Sprintf("is too long: %d bytes, and Linux starts no program with more than %d in one variable", len(text), maxAssignment)
+		p.What = fmt.Sprintf("is too long: %d bytes, but Linux allows at most %d in one environment variable", len(text), maxAssignment)
 	case s.split && s.seen == "":
 		// opts.ValidateEnv in github.com/moby/moby refuses it.
 		p.What, p.Severity, p.Effect = `has no name before "="`, Fatal, noContainer
 	case s.split:
-		p.What, p.Effect = `has no variable's name before "="`, ""
+		p.What, p.Effect = `has no valid variable name before "="`, ""
 	case continues(bare):
 		p.What = endsInBackslash
 	default:
@@ -165,7 +165,7 @@ func (s statement) noSetting(text string) (Problem, bool) {
 	return p, true
 }
 
-const endsInBackslash = "ends in a backslash: systemd joins the next line to this one, the ECS agent does not"
+const endsInBackslash = "ends in a backslash: systemd joins the next line to this one, but the ECS agent does not"
 
 // continues reports whether systemd takes the next line for a part of this one: a
 // backslash escapes the line's end unless it is itself escaped.
@@ -181,19 +181,19 @@ func unwritable(key, value string) string {
 	k := byName[key]
 	switch length := len(key) + 1 + len(value); {
 	case length > maxAssignment:
-		return fmt.Sprintf("is too long: %d bytes with its name, and Linux starts no program with more than %d", length, maxAssignment)
+		return fmt.Sprintf("is too long: %d bytes with its name, but Linux allows at most %d", length, maxAssignment)
 	case !utf8.ValidString(value):
 		return "is not valid UTF-8"
 	case strings.ContainsFunc(value, unicode.IsControl):
-		return "holds a line break or another control character"
+		return "contains a line break or another control character"
 	case strings.TrimSpace(value) != value:
-		return "begins or ends with a space"
+		return "starts or ends with a space"
 	case strings.HasPrefix(value, `"`), strings.HasPrefix(value, `'`):
-		return "begins with a quote, which the ECS agent takes for a part of the value"
+		return "starts with a quote, which the ECS agent reads as part of the value"
 	case continues(value):
 		return endsInBackslash
 	case k != nil && k.Kind.open == 0 && unexpanded.MatchString(value):
-		return "holds a variable that was not replaced"
+		return "contains a variable that was not replaced"
 	}
 	return ""
 }
@@ -206,7 +206,7 @@ func unlikely(key, value string) error {
 	case len(s.forms) > 0:
 		return errors.New(s.forms[0].what)
 	case s.rest != "":
-		return errors.New("holds another setting")
+		return errors.New("contains another setting")
 	}
 	return nil
 }

@@ -65,9 +65,9 @@ func (s shape) judge(err error, r Reading, severity Severity) Reading {
 	var syntax *json.SyntaxError
 	switch {
 	case errors.As(err, &syntax):
-		r.Fault = fmt.Sprintf("is not valid JSON from byte %d on", syntax.Offset)
+		r.Fault = fmt.Sprintf("is not valid JSON at byte %d", syntax.Offset)
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		r.Fault = "is not valid JSON: its end is missing"
+		r.Fault = "is not valid JSON: it is incomplete"
 	default:
 		r.Fault = "is not a " + s.what
 	}
@@ -153,11 +153,11 @@ func badAttribute(name, value string) string {
 	case utf8.RuneCountInString(value) > 128:
 		return fmt.Sprintf("with a value of %d characters; ECS allows 128", utf8.RuneCountInString(value))
 	case !attributeName.MatchString(name):
-		return `with other characters in its name than A-Z a-z 0-9 - _ . / \`
+		return `with characters in its name other than A-Z a-z 0-9 - _ . / \`
 	case strings.TrimSpace(value) != value:
-		return "with a space at an end of its value"
+		return "with a leading or trailing space in its value"
 	case !attributeValue.MatchString(value):
-		return `with other characters in its value than A-Z a-z 0-9 - _ . @ / \ : and spaces`
+		return `with characters in its value other than A-Z a-z 0-9 - _ . @ / \ : and spaces`
 	}
 	return ""
 }
@@ -174,7 +174,7 @@ func badTag(name, value string) string {
 	case strings.HasPrefix(strings.ToLower(name), "aws:"):
 		return "with the reserved prefix aws:"
 	case !tagText.MatchString(name), !tagText.MatchString(value):
-		return "with other characters than letters, digits, spaces and _ . : / = + - @"
+		return "with characters other than letters, digits, spaces and _ . : / = + - @"
 	}
 	return ""
 }
@@ -201,9 +201,9 @@ func readDrivers(value, def string) Reading {
 	case err != nil:
 		return driverNames.judge(err, Reading{Text: value}, Fatal)
 	}
-	r := Reading{Text: part, Severity: Fatal, Fault: "names a logging driver that the ECS agent does not know"}
+	r := Reading{Text: part, Severity: Fatal, Fault: "lists a logging driver that the ECS agent does not know"}
 	if driverName.MatchString(names[unknown]) {
-		r.Fault = "names the unknown logging driver " + names[unknown]
+		r.Fault = "lists the unknown logging driver " + names[unknown]
 	}
 	return r
 }

@@ -115,7 +115,7 @@ var (
 		case err != nil:
 			return discarded(def, "is not true or false")
 		case on && value != "true":
-			return Reading{Text: "true", Fault: "is not spelled true, the only word that ecs-init takes", Severity: Misread}
+			return Reading{Text: "true", Fault: "is not exactly true, the only value that ecs-init accepts", Severity: Misread}
 		}
 		return taken(strconv.FormatBool(on))
 	}}
@@ -260,7 +260,7 @@ func duration(least, most string, atLimit bool) *Kind {
 		case d == 0 && def == "0s":
 			return taken("0s")
 		case d == 0:
-			return discarded(def, "is 0, which the ECS agent takes as not set")
+			return discarded(def, "is 0, which the ECS agent treats as unset")
 		case least != "" && d < lower:
 			return outside(atLimit, least, def, "is below the minimum of "+least)
 		case most != "" && d > upper:
@@ -302,7 +302,7 @@ func checkValue(key, value string) error {
 		return errors.New(fault)
 	}
 	if key == "ECS_CLUSTER" && value == "" {
-		return errors.New("is empty: the ECS agent would join the cluster called default")
+		return errors.New("is empty: the ECS agent would join the cluster \"default\"")
 	}
 	if k := byName[key]; k != nil {
 		if r := k.read(value); r.Want != "" {

@@ -107,7 +107,7 @@ func (s *statement) halves(bare string) (name, value string, ok bool) {
 	}
 	what := `has no "=" after its name`
 	if parts[2] == ":" {
-		what = `has ":" in place of "=" after its name`
+		what = `has ":" instead of "=" after its name`
 	}
 	s.note(true, what+": the ECS agent ignores the line", "")
 	return parts[1], parts[3], true

@@ -14,11 +14,11 @@ import (
 // What keeps Load from reading a settings file, beside what the system reports.
 var (
 	// ErrDirectory: Docker makes one when it is asked to mount a file that is missing.
-	ErrDirectory = errors.New("it is a directory, and the ECS agent wants a file there")
+	ErrDirectory = errors.New("it is a directory, but the ECS agent expects a file")
 	// ErrNotRegular is a pipe, a socket or a device.
 	ErrNotRegular = errors.New("it is not a regular file")
 	// ErrTooLarge is more than any settings file has.
-	ErrTooLarge = errors.New("it is larger than 16 MiB, which no settings file is")
+	ErrTooLarge = errors.New("it is larger than 16 MiB, the limit for a settings file")
 	// ErrChanged says that the file is no longer what the caller loaded. Nothing was
 	// written; load it again and start over.
 	ErrChanged = errors.New("another program has changed it since it was read")
@@ -50,9 +50,9 @@ func Load(path string) ([]byte, error) {
 func loadFix(path string, err error) fix.Fix {
 	switch {
 	case errors.Is(err, ErrDirectory), errors.Is(err, ErrNotRegular), errors.Is(err, ErrTooLarge):
-		return fix.Do("Move it away:", "sudo mv "+path+" "+path+".old")
+		return fix.Do("Move it aside:", "sudo mv "+path+" "+path+".old")
 	case errors.Is(err, fs.ErrPermission):
-		return fix.Do("Run it as root.")
+		return fix.Do("Run muster as root.")
 	}
 	return fix.Fix{}
 }

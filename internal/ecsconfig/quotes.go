@@ -102,8 +102,8 @@ var straightenings = []straightening{
 	{oddity{`has escaped quotes (\") in its JSON`, "remove the backslashes"}, func(v string) string {
 		return strings.ReplaceAll(v, `\"`, `"`)
 	}},
-	{oddity{"has typographic quotes in its JSON", "write straight quotes"}, straight.Replace},
-	{oddity{"has single quotes in its JSON", "write double quotes"}, func(v string) string {
+	{oddity{"has typographic quotes in its JSON", "use straight quotes"}, straight.Replace},
+	{oddity{"has single quotes in its JSON", "use double quotes"}, func(v string) string {
 		if strings.Contains(v, `"`) {
 			return v
 		}
@@ -112,7 +112,7 @@ var straightenings = []straightening{
 	{oddity{"has a comma after the last item of its JSON", "remove the comma"}, func(v string) string {
 		return danglingItem.ReplaceAllString(v, "$1")
 	}},
-	{oddity{"has no quotes in its JSON", "write the quotes"}, func(v string) string {
+	{oddity{"has no quotes in its JSON", "add the quotes"}, func(v string) string {
 		if !bareJSON.MatchString(v) {
 			return v
 		}

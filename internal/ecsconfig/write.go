@@ -198,12 +198,12 @@ func (w *writer) abort() {
 func writeFix(dir, target string, err error) fix.Fix {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return fix.Do("Free space or inodes of this file system:", "df -h "+dir, "df -i "+dir)
+		return fix.Do("Free space or inodes on this file system:", "df -h "+dir, "df -i "+dir)
 	case errors.Is(err, syscall.EROFS):
 		return fix.Do("Find out why the file system is read-only, then mount it read-write:",
-			"sudo dmesg | grep -iE 'read-only|i/o error'", "sudo mount -o remount,rw $(df --output=target "+dir+" | tail -n 1)")
+			"sudo dmesg -T | grep -iE 'read-only|i/o error'", "sudo mount -o remount,rw $(df --output=target "+dir+" | tail -n 1)")
 	case errors.Is(err, fs.ErrPermission):
-		return fix.Do("Run it as root; if it was, remove the immutable flag:", "sudo lsattr "+target, "sudo chattr -i "+target)
+		return fix.Do("Run muster as root; if it already runs as root, remove the immutable flag:", "sudo lsattr "+target, "sudo chattr -i "+target)
 	}
 	return fix.Fix{}
 }

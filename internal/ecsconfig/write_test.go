@@ -94,7 +94,7 @@ func TestLoadRefusesWhatIsNoSettingsFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
-		dir:                      "it is a directory, and the ECS agent wants a file there",
+		dir:                      "it is a directory, but the ECS agent expects a file",
 		"/dev/zero":              "it is not a regular file",
 		pipe:                     "it is not a regular file",
 		huge:                     "it is larger than 16 MiB",

@@ -81,7 +81,7 @@ func with(s *space, what, items string) string {
 func ignitesMulticast(s *space) Finding {
 	return Finding{
 		ID:       "multicast-finder",
-		Summary:  "Apache Ignite looks for its peers by multicast, which a VPC does not carry",
+		Summary:  "Apache Ignite discovers its peers by multicast, which a VPC does not support",
 		Evidence: with(s, "", multicast(s, "228.1.2.4", 47400)),
 		Fix:      fix.Do("Configure an IP finder that works in a VPC: TcpDiscoveryS3IpFinder, TcpDiscoveryElbIpFinder, or TcpDiscoveryVmIpFinder with addresses."),
 	}
@@ -91,9 +91,9 @@ func ignitesMulticast(s *space) Finding {
 func tomcatsMulticast(s *space) Finding {
 	return Finding{
 		ID:       "multicast-finder",
-		Summary:  "Tomcat looks for its cluster members by multicast, which a VPC does not carry",
+		Summary:  "Tomcat discovers its cluster members by multicast, which a VPC does not support",
 		Evidence: with(s, "", multicast(s, "228.0.0.4", 45564)),
-		Fix:      fix.Do("List the members in StaticMembershipService, in place of McastService."),
+		Fix:      fix.Do("List the members in StaticMembershipService, instead of using McastService."),
 	}
 }
 
@@ -155,7 +155,7 @@ func bridgeAnnounced(s *space, hits []socket) Finding {
 func notPublished(s *space, hits []socket) Finding {
 	f := Finding{
 		ID:      "port-not-published",
-		Summary: "the server listens in a bridge network on a port that is not published, so no peer reaches it",
+		Summary: "the server listens in a bridge network on a port that is not published, so no peer can reach it",
 		Fix:     fix.Do("Add the port to portMappings with hostPort equal to containerPort, or use network mode awsvpc or host."),
 	}
 	if s.kind == bridged {
@@ -188,7 +188,7 @@ func (l *looker) publishedElsewhere(s *space) Finding {
 func (l *looker) otherHostPort(s *space) Finding {
 	return Finding{
 		ID:      "other-host-port",
-		Summary: "the port is published under another number than peers dial",
+		Summary: "the port is published under a different number than peers dial",
 		Evidence: with(s, "", list(s.bindings, func(b dockerapi.Binding) string {
 			dialled := func(t dockerapi.Binding) bool { return l.replicates(t.Protocol, t.Host.Port()) }
 			if !l.replicates(b.Protocol, b.ContainerPort) || !l.isDialled(b) || slices.ContainsFunc(s.published(b.Protocol, b.ContainerPort),
@@ -207,7 +207,7 @@ func (l *looker) isDialled(b dockerapi.Binding) bool { return answers(b.Host.Add
 func publication(b dockerapi.Binding) string {
 	text := fmt.Sprintf("%s %d is published at %s", b.Protocol, b.ContainerPort, b.Host)
 	if b.Dynamic {
-		text += ", a port of Docker's choice"
+		text += ", a port that Docker chose"
 	}
 	return text
 }
@@ -264,7 +264,7 @@ func unmet(s *space, hits []socket) []socket {
 func beyondFirst(seen Seen) Finding {
 	f := Finding{
 		ID:      "listener-beyond-first-port",
-		Summary: "a server listens beyond the first port of its range: it is the second here, or the first port was taken",
+		Summary: "a server listens beyond the first port of its range: a second server on this host, or the first port was in use",
 		Fix:     fix.Do("Open the whole range to the peers, and list the whole range in their configuration (Ignite: 10.0.1.5:47500..47509)."),
 	}
 	beyond := seen.Ports().Subtract(reach.PortsOf(one(seen.Need.Ports.First)))
@@ -280,8 +280,8 @@ func (l *looker) noListener(seen Seen) Finding {
 	f := Finding{
 		ID:      "no-listener",
 		Summary: "nothing listens on " + seen.Need.String(),
-		Fix: fix.Do("Start the server, or correct its ports or the ports that are checked; show what listens with:", "sudo ss -lntup",
-			"docker ps"),
+		Fix: fix.Do("Start the server, or correct its ports or the configured ports; to list what listens:", "sudo ss -lntup",
+			"sudo docker ps"),
 	}
 	if !seen.Complete || len(seen.Listeners) > 0 || seen.Need.Flow == reach.Outbound {
 		return f
@@ -321,7 +321,7 @@ func (l *looker) ephemeralOverlap() Finding {
 	}
 	at = at.Intersect(reach.PortsOf(l.report.Ephemeral)).Subtract(l.reserved)
 	if len(at) > 0 {
-		f.Evidence = fmt.Sprintf("%s of net.ipv4.ip_local_port_range, %s, and not of ip_local_reserved_ports", at, l.report.Ephemeral)
+		f.Evidence = fmt.Sprintf("%s of net.ipv4.ip_local_port_range, %s, not in ip_local_reserved_ports", at, l.report.Ephemeral)
 		setting := fmt.Sprintf("net.ipv4.ip_local_reserved_ports=%s", l.reserved.Union(at))
 		f.Fix = fix.Do("Reserve the ports, now and for the next boot:", "sudo sysctl -w "+setting,
 			"echo "+setting+" | sudo tee /etc/sysctl.d/90-replication-ports.conf")

@@ -125,7 +125,7 @@ type looker struct {
 
 func (l *looker) note(err error) {
 	if err != nil {
-		l.report.Notes = append(l.report.Notes, "could not look: "+err.Error())
+		l.report.Notes = append(l.report.Notes, "could not check: "+err.Error())
 	}
 }
 

@@ -59,7 +59,7 @@ func rows() map[string]row {
 			scene: scene{host: []string{"tcp 0.0.0.0:32768"}, containers: map[string][]string{"100": {"tcp 0.0.0.0:47500"}},
 				docker: []string{container(0, "node", "bridge", "node", `"47500/tcp":[{"HostIp":"","HostPort":"0"}]`, `"47500/tcp":[{"HostIp":"0.0.0.0","HostPort":"32768"}]`, "172.17.0.2")}},
 			needs: "tcp/47500-47599", want: []string{"bridge-address-announced?", "other-host-port"}, remedy: "static hostPort",
-			evidence: []string{"tcp 47500 is published at 0.0.0.0:32768, a port of Docker's choice"},
+			evidence: []string{"tcp 47500 is published at 0.0.0.0:32768, a port that Docker chose"},
 			found:    []string{"node 0.0.0.0:47500 -> 0.0.0.0:32768"},
 		},
 		"host mode binds docker0 too": {
@@ -328,7 +328,7 @@ func TestErrorsOfTheSourcesAreNamed(t *testing.T) {
 	h := scene{}.at(t)
 	h.Docker = brokenDocker{}
 	got := h.Look(t.Context(), needsOf(t, "tcp/47500"))
-	if diff := cmp.Diff([]string{"could not look: permission to ask Docker is missing"}, got.Notes); diff != "" {
+	if diff := cmp.Diff([]string{"could not check: permission to ask Docker is missing"}, got.Notes); diff != "" {
 		t.Error(diff)
 	}
 }

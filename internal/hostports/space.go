@@ -42,7 +42,7 @@ func (s *space) String() string {
 
 // address is where the namespace is met, in words.
 func (s *space) address() string {
-	return cmp.Or(list(s.addrs, netip.Addr.String), "an IPv4 address that is not known")
+	return cmp.Or(list(s.addrs, netip.Addr.String), "an unknown IPv4 address")
 }
 
 // look reads all there is.
@@ -126,7 +126,7 @@ func (l *looker) containerSpaces(containers []dockerapi.Container, own map[strin
 		s := newSpace(c, inside[c.ID], own)
 		s.addrs = ofFamily(s.addrs, l.self.Is6())
 		if c.PID == 0 {
-			l.note(fmt.Errorf("docker names no process of container %s, whose sockets are therefore not known", c.Name))
+			l.note(fmt.Errorf("Docker reports no process for container %s, so its sockets are unknown", c.Name))
 			l.complete = false
 		} else {
 			s.stack = l.stack(filepath.Join(l.proc, strconv.Itoa(c.PID), "net"))
@@ -236,7 +236,7 @@ func (s *space) meets(addr netip.Addr) bool {
 }
 
 // answers says whether what is bound to one address is met at another. The zero
-// Addr stands for an IPv4 address that is not known.
+// Addr stands for an unknown IPv4 address.
 func answers(bound, at netip.Addr) bool {
 	switch {
 	case bound == netip.IPv6Unspecified():

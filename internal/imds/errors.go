@@ -50,15 +50,15 @@ func (e *Error) Error() string {
 }
 
 var remedies = map[Kind]string{
-	Unreachable: "This is no EC2 instance, its network is not up yet, or a host firewall or route takes 169.254.169.254 away",
+	Unreachable: "This is not an EC2 instance, its network is not up yet, or a host firewall or route blocks 169.254.169.254",
 	Silent:      "If this runs in a container, the hop limit is too low: aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2 (a host process needs 1)",
-	Disabled:    "The endpoint is disabled for this instance: aws ec2 modify-instance-metadata-options --http-endpoint enabled",
+	Disabled:    "The endpoint is disabled on this instance: aws ec2 modify-instance-metadata-options --http-endpoint enabled",
 	NotFound:    "The service does not have this path",
-	Refused:     "The service did not take the request; a proxy in between may have answered instead",
-	Broken:      "The service itself fails; if it stays so, stop and start the instance",
+	Refused:     "The service rejected the request, or a proxy answered instead",
+	Broken:      "The service returns errors; if they continue, stop and start the instance",
 	TurnedOff:   "Unset AWS_EC2_METADATA_DISABLED",
 	Unknown:     "This says nothing about the metadata service",
-	Garbled:     "Something else than the metadata service answers there",
+	Garbled:     "Something other than the metadata service answers at this address",
 }
 
 // turnedOff is the variable by which the SDK asks nothing. Its error is of no type

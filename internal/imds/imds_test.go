@@ -134,7 +134,7 @@ func TestFailuresAreToldApart(t *testing.T) {
 		kind     Kind
 		says     string
 	}{
-		"nothing listens":          {"http://" + closed.Addr().String(), Unreachable, "This is no EC2 instance, its network is not up yet"},
+		"nothing listens":          {"http://" + closed.Addr().String(), Unreachable, "This is not an EC2 instance, its network is not up yet"},
 		"token request hangs":      {service(t, nil, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), Silent, "--http-put-response-hop-limit 2"},
 		"endpoint disabled":        {service(t, nil, answer(403, "")), Disabled, "--http-endpoint enabled"},
 		"every token is refused":   {service(t, nil, answer(400, "")), Refused, "HTTP status 400"},
@@ -142,7 +142,7 @@ func TestFailuresAreToldApart(t *testing.T) {
 		"500 for everything":       {service(t, nil, answer(500, "")), Broken, "HTTP status 500"},
 		"401 for everything":       {service(t, nil, nil, answer(401, "")), Refused, "HTTP status 401"},
 		"no document":              {service(t, map[string]string{}), NotFound, "404"},
-		"a page of a proxy":        {service(t, nil, answer(200, "<html>")), Garbled, "Something else"},
+		"a page of a proxy":        {service(t, nil, answer(200, "<html>")), Garbled, "Something other"},
 		"a document without an id": {service(t, map[string]string{"dynamic/instance-identity/document": `{}`}), Garbled, "names no instance id"},
 		"half a document":          {service(t, map[string]string{"dynamic/instance-identity/document": document[:20]}), Garbled, "not the JSON"},
 		"an id that is a path":     {service(t, map[string]string{"dynamic/instance-identity/document": `{"instanceId":"i-../../x","region":"r"}`}), Garbled, "names no instance id"},
@@ -305,7 +305,7 @@ func TestOurOwnLimitIsNoVerdictOnTheService(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
 		saw := outcome{err: &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("socket", errno)}}
 		got := saw.failure(saw.err)
-		if got.Kind != Unknown || got.Kind.final() || !errors.Is(got, errno) || strings.Contains(got.Error(), "no EC2 instance") {
+		if got.Kind != Unknown || got.Kind.final() || !errors.Is(got, errno) || strings.Contains(got.Error(), "not an EC2 instance") {
 			t.Errorf("%s: %v", errno, got)
 		}
 	}

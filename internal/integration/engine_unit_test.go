@@ -17,7 +17,7 @@ import (
 
 // besideEngine boots a baked image next to this machine's Engine: its socket is
 // the machine's own, and the machine's group docker has the socket's number, as on
-// an instance. The socket itself is left as it is.
+// an instance. The socket itself unchanged.
 func besideEngine(t *testing.T, engine dockertest.Docker, files ...systemdtest.File) machine {
 	t.Helper()
 	systemdtest.Require(t)

@@ -103,15 +103,15 @@ func TestPackagedTheShippedUserDataBootsRegistersAndSignals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := packaged(t, base, image(t, inGroup(), told()...), shipped(t, name))
-			began := m.signalled(origin)
+			began := m.signaled(origin)
 			t.Logf("%s: from the start of cloud-final.service to the signal: %v, of which the ECS agent took 1s", name, began)
 		})
 	}
 }
 
-// signalled checks a boot that went well, and returns how long it took from the
+// signaled checks a boot that went well, and returns how long it took from the
 // start of cloud-final.service to the signal.
-func (m machine) signalled(origin string) time.Duration {
+func (m machine) signaled(origin string) time.Duration {
 	m.t.Helper()
 	m.settle("running")
 	m.state("muster-verify.service", "active", "exited")
@@ -143,7 +143,7 @@ func TestPackagedTheShippedLaunchTemplate(t *testing.T) {
 		options.InstanceTags[tag.Key] = tag.Value
 	}
 	m := packaged(t, installed(t), image(t, options, told()...), string(template.LaunchTemplateData.UserData))
-	m.signalled("instance tag muster:cluster")
+	m.signaled("instance tag muster:cluster")
 }
 
 func TestPackagedTheShippedUserDataForABareBinary(t *testing.T) {
@@ -153,7 +153,7 @@ func TestPackagedTheShippedUserDataForABareBinary(t *testing.T) {
 		"https://YOUR-BUCKET.s3.amazonaws.com/", "file:///srv/",
 		"THE-SHA256-OF-THE-BINARY", fmt.Sprintf("%x", sha256.Sum256([]byte(content.Content)))).Replace(shipped(t, "bare.sh"))
 	m := packaged(t, systemdtest.Image, append(image(t, inGroup(), told()...), content), script)
-	m.signalled("record of bootstrap on this instance")
+	m.signaled("record of bootstrap on this instance")
 	if said := m.takes(debFormat(), olderVersion); !strings.Contains(said, "/usr/local/bin/muster, which can go") {
 		t.Errorf("the package over the bare binary said %q", said)
 	}
@@ -177,7 +177,7 @@ func TestPackagedTheShippedUserDataForABareBinary(t *testing.T) {
 func TestPackagedALateMetadataServiceDelaysTheBootAndNoMore(t *testing.T) {
 	t.Parallel()
 	m := packaged(t, installed(t), world(t, inGroup(), func(p *plan) { p.IMDSLate = 30 * time.Second }), shipped(t, "baked.sh"))
-	if took := m.signalled("record of bootstrap on this instance"); took < 20*time.Second {
+	if took := m.signaled("record of bootstrap on this instance"); took < 20*time.Second {
 		t.Errorf("it took %v: the metadata service was not late", took)
 	}
 }
@@ -195,7 +195,7 @@ func TestPackagedAnImageOfAUsedInstanceIsAnInstanceOfItsOwn(t *testing.T) {
 	options := inGroup()
 	options.InstanceTags = map[string]string{"muster:cluster": "prod"}
 	first := packaged(t, installed(t, "systemctl enable muster-bootstrap.service"), image(t, options, told()...), "")
-	first.signalled("instance tag muster:cluster")
+	first.signaled("instance tag muster:cluster")
 	tools := []systemdtest.File{fileOf(t, "../../scripts/clean-image", "/opt/bake/clean-image", 0o755), fileOf(t, "../../scripts/assert-image-clean", "/opt/bake/assert-image-clean", 0o755)}
 	first.Put(tools...)
 	if said, err := first.Try("/opt/bake/assert-image-clean"); err == nil {
@@ -239,7 +239,7 @@ func (m machine) other(id string) {
 func TestPackagedStopAndStart(t *testing.T) {
 	t.Parallel()
 	m := packaged(t, installed(t), image(t, inGroup(), told()...), shipped(t, "baked.sh"))
-	m.signalled("record of bootstrap on this instance")
+	m.signaled("record of bootstrap on this instance")
 	m.Reboot() // the machine is stopped whole, and its world with it
 	m.settle("running")
 	m.state("muster-verify.service", "active", "exited")
@@ -252,7 +252,7 @@ func TestPackagedAWarmPoolDefersAndThenRegisters(t *testing.T) {
 	m.settle("running")
 	m.Await("muster verify to defer", func() bool { return m.property("muster-verify.service", "ExecMainStatus") == "12" })
 	if signals := m.story().Signals; len(signals) != 0 {
-		t.Errorf("a warm instance signalled: %+v", signals)
+		t.Errorf("a warm instance signaled: %+v", signals)
 	}
 	m.Run("/usr/libexec/world", "state", "InService")
 	m.Run("systemctl", "--no-block", "restart", "muster-verify.service") // its own minute is not waited for
@@ -274,8 +274,8 @@ func TestPackagedTheControlUserDataThatWaitsForTheECSAgentHangs(t *testing.T) {
 			t.Errorf("%s is %s: this boot does not hang, and the other stories prove nothing", unit, got)
 		}
 	}
-	// There is no Docker on this machine, which debug names first.
-	if said, _ := m.Try("sh", "-c", "muster debug 2>&1; true"); !strings.Contains(said, "queued behind user data") {
+	// There is no Docker on this machine: a symptom at most.
+	if said, _ := m.Try("sh", "-c", "muster debug 2>&1; true"); !strings.Contains(said, "waits for user data") {
 		t.Errorf("muster debug does not name the deadlock:\n%s", said)
 	}
 	// Who breaks the wait sets the boot going.
@@ -287,7 +287,7 @@ func TestPackagedTheControlUserDataThatWaitsForTheECSAgentHangs(t *testing.T) {
 func TestPackagedScaleInWhileDraining(t *testing.T) {
 	t.Parallel()
 	m := packaged(t, installed(t), image(t, inGroup(), append(told(), "MUSTER_WATCH_PERIOD=1s")...), shipped(t, "baked.sh"))
-	m.signalled("record of bootstrap on this instance")
+	m.signaled("record of bootstrap on this instance")
 	m.Run("/usr/libexec/world", "drain")
 	m.Run("/usr/libexec/world", "state", "Terminated")
 	m.Await("the agent to say goodbye", func() bool {
@@ -316,7 +316,7 @@ func debFormat() format {
 func TestPackagedUpgradeDowngradeAndRemovalLeaveTheInstanceAtWork(t *testing.T) {
 	t.Parallel()
 	m := packaged(t, installed(t), image(t, inGroup(), told()...), shipped(t, "baked.sh"))
-	m.signalled("record of bootstrap on this instance")
+	m.signaled("record of bootstrap on this instance")
 	m.replaced(debFormat())
 }
 
@@ -391,7 +391,7 @@ func TestPackagedRemovalWithBootstrapInFrontOfTheECSAgentLeavesItAtWork(t *testi
 	options := inGroup()
 	options.InstanceTags = map[string]string{"muster:cluster": "prod"}
 	m := packaged(t, installed(t, "systemctl enable muster-bootstrap.service"), image(t, options, told()...), "")
-	m.signalled("instance tag muster:cluster")
+	m.signaled("instance tag muster:cluster")
 	ecs := m.property("ecs.service", "MainPID")
 	m.Run("dpkg", "--purge", "muster")
 	m.atWork(ecs)

@@ -73,7 +73,7 @@ func TestPackagedAnRPMInstalledDuringABakeStartsAndEnablesNothing(t *testing.T) 
 func TestPackagedRPMUpgradeDowngradeAndRemovalLeaveTheInstanceAtWork(t *testing.T) {
 	t.Parallel()
 	m := packaged(t, rpmInstalled(t), image(t, inGroup(), told()...), shipped(t, "baked.sh"))
-	m.signalled("record of bootstrap on this instance")
+	m.signaled("record of bootstrap on this instance")
 	m.replaced(rpmFormat())
 	m.Run("grep", "MUSTER_WATCH_PERIOD=30s", "/etc/muster/muster.env.rpmsave")
 }
@@ -83,7 +83,7 @@ func TestPackagedRPMRemovalWithBootstrapInFrontOfTheECSAgentLeavesItAtWork(t *te
 	options := inGroup()
 	options.InstanceTags = map[string]string{"muster:cluster": "prod"}
 	m := packaged(t, rpmInstalled(t, "systemctl enable muster-bootstrap.service"), image(t, options, told()...), "")
-	m.signalled("instance tag muster:cluster")
+	m.signaled("instance tag muster:cluster")
 	ecs := m.property("ecs.service", "MainPID")
 	m.Run("rpm", "--erase", "muster")
 	m.atWork(ecs)

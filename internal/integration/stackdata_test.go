@@ -59,13 +59,13 @@ func TestPackagedTheUserDataOfTheStackBootsRegistersAndSignals(t *testing.T) {
 	t.Run("from a baked package", func(t *testing.T) {
 		t.Parallel()
 		m := packaged(t, installed(t), image(t, inGroup()), stackUserData(t, "", ""))
-		m.signalled("record of bootstrap on this instance")
+		m.signaled("record of bootstrap on this instance")
 	})
 	t.Run("from a bare binary", func(t *testing.T) {
 		t.Parallel()
 		binary := fileOf(t, "../../dist/e2e/muster", "/srv/muster", 0o755)
 		sum := fmt.Sprintf("%x", sha256.Sum256([]byte(binary.Content)))
 		m := packaged(t, systemdtest.Image, append(image(t, inGroup()), binary), stackUserData(t, "file:///srv/muster", sum))
-		m.signalled("record of bootstrap on this instance")
+		m.signaled("record of bootstrap on this instance")
 	})
 }

@@ -68,7 +68,7 @@ func TestUserDataThatWaitsForTheAgent(t *testing.T) {
 		out, _ := m.Try("pgrep", "-f", "systemctl start ecs.service")
 		return out != ""
 	})
-	m.cause("ecs-unit-waiting", "waits for user data to end", "ecs.service: loaded, inactive (dead), enabled, restarts 0, start job waiting", "cloud-final.service: loaded, activating (start)")
+	m.cause("ecs-unit-waiting", "waits for user data", "ecs.service: loaded, inactive (dead), enabled, restarts 0, start job waiting", "cloud-final.service: loaded, activating (start)")
 
 	m.Run("pkill", "-f", "systemctl start ecs.service")
 	m.state("ecs.service", "active", "running")

@@ -27,7 +27,7 @@ type limit struct {
 func limits() []limit {
 	memory := fix.Do("Free memory on this host, or raise the limit of the unit:", "free -m", "systemctl show muster-agent -p MemoryMax -p MemoryCurrent")
 	return []limit{
-		{syscall.EMFILE, "this process is out of file descriptors", fix.Do("Raise the limit of the process. For muster-agent, look at the limit, then restart the agent:",
+		{syscall.EMFILE, "this process is out of file descriptors", fix.Do("Raise the limit of the process. For muster-agent, check the limit, then restart it:",
 			"systemctl show muster-agent -p LimitNOFILE", "sudo systemctl restart muster-agent")},
 		{syscall.ENFILE, "this host is out of file descriptors", fix.Do("Find what holds them, or raise fs.file-max:",
 			"cat /proc/sys/fs/file-nr", "sudo sysctl -w fs.file-max=1000000")},

@@ -20,7 +20,7 @@ import (
 // it. What keeps the instance from being registered or connected is a failure, what
 // only impairs it a warning.
 func (w World) agentLog(ctx context.Context, f *facts) []Finding {
-	opts := ecsagent.Options{Since: w.Record.Since(), Registered: w.isRegistered(ctx)}
+	opts := ecsagent.Options{Since: w.Record.Since(), Registered: w.isRegistered(ctx), Docker: w.dockerAnswers(ctx)}
 	found := w.logSettings(&opts)
 	trouble, err := w.readLogs(ctx, opts)
 	switch {
@@ -39,6 +39,17 @@ func (w World) agentLog(ctx context.Context, f *facts) []Finding {
 		return Passed("the ECS agent logged no error that keeps it from working")
 	}
 	return found
+}
+
+// dockerAnswers reports whether the Docker Engine does so now; false also where it cannot be asked.
+func (w World) dockerAnswers(ctx context.Context) bool {
+	if w.Engine == nil {
+		return false
+	}
+	pinging, stop := context.WithTimeout(ctx, askPatience)
+	defer stop()
+	_, err := w.Engine.Ping(pinging)
+	return err == nil
 }
 
 // agentARN is what the ECS agent says that it is registered as; empty without a

@@ -91,14 +91,16 @@ func (w World) refusedFitted(f Finding, message string) Finding {
 	backend := w.agentSettings().set("ECS_BACKEND_HOST")
 	address, setting := w.agentProxyFor(host)
 	m := dialed.FindStringSubmatch(message)
+	if m != nil && len(setting) == 0 && !strings.Contains(message, "proxyconnect") {
+		f.Summary = m[1] + " refuses the connection of the ECS agent"
+	}
 	switch {
 	case len(setting) > 0 && (strings.Contains(message, "proxyconnect") || m == nil || strings.Contains(message, address)):
 		f.Summary = fmt.Sprintf("the proxy %s of %s refuses the connection", address, keysAt(setting))
 		f.Fix = proxyFix(setting, address, host)
 	case len(backend) > 0:
 		f.Fix = fix.Do("Remove "+keysAt(backend)+" unless it is meant, then restart the ECS agent:", restartAgent)
-	case m != nil && len(setting) == 0 && !strings.Contains(message, "proxyconnect"):
-		f.Summary = m[1] + " refuses the connection of the ECS agent"
+	case m != nil && len(setting) == 0 && strings.HasSuffix(m[1], ":443") && !strings.Contains(message, "proxyconnect"):
 		f.Fix = fix.Do("Find out what rejects the connection: a network ACL, a firewall, or a wrong address of the name:",
 			"getent hosts "+host, "curl -m 5 -sv -o /dev/null https://"+host)
 	}

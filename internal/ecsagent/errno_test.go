@@ -3,6 +3,7 @@ package ecsagent
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 // What open(2) refuses with is not a damage of agent.db: moved aside, a sound state
@@ -42,10 +43,13 @@ func TestWhatIptablesWroteIsKept(t *testing.T) {
 func TestAWaitForDockerIsOverWhenItAnswers(t *testing.T) {
 	dir := logDir(t, "ecs-init.log", initLine(5, "info", "Network error connecting to docker, backing off for '1.1s', error: dial unix /var/run/docker.sock: connect: no such file or directory"))
 	for answers, want := range map[bool]string{false: "docker-unreachable", true: ""} {
-		got, err := ReadLogs(dir, Options{Docker: answers, Now: clock(10)})
+		got, err := ReadLogs(dir, Options{Docker: answers, Now: clock(5).Add(12 * time.Minute)})
 		if err != nil || got.Cause.ID != want {
 			t.Errorf("answers %t: %q, %v", answers, got.Cause.ID, err)
 		}
+	}
+	if got, err := ReadLogs(dir, Options{Docker: true, Now: clock(6)}); err != nil || got.Cause.ID != "docker-unreachable" {
+		t.Errorf("a moment ago: %q, %v", got.Cause.ID, err)
 	}
 }
 

@@ -38,6 +38,10 @@ type scan struct {
 // (ecs-agent/acs/session/session.go:connectionBackoffMax). Later it has connected.
 const maxRetry = 5 * time.Minute
 
+// maxDockerRetry is well above the longest wait of ecs-init between two attempts to
+// reach Docker (ecs-init/docker/docker.go:pingDockerSocketMaxBackoffDuration).
+const maxDockerRetry = time.Minute
+
 // look takes one entry; false: older entries do not matter.
 func (s *scan) look(at place, e entry) bool {
 	if e.time.Before(s.opts.Since) {
@@ -82,7 +86,7 @@ func (s *scan) isOver(e entry, c complaint) bool {
 		return true
 	case c.during.effect == Start && e.time.Before(s.alive):
 		return true // the agent ran later, however it was started
-	case s.opts.Docker && e.init && !e.complains() && strings.Contains(e.msg, waitsForDocker):
+	case s.opts.Docker && e.init && !e.complains() && strings.Contains(e.msg, waitsForDocker) && s.opts.Now.Sub(e.time) > maxDockerRetry:
 		return true
 	case s.opts.Registered && (c.during.effect == Start || c.during.effect == Boot || c.during.effect == Registration):
 		return true

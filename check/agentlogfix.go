@@ -121,6 +121,9 @@ func (w World) proxyFitted(f Finding, message string) Finding {
 	case len(setting) > 0 && f.ID == "network-timeout":
 		f.Summary = fmt.Sprintf("no answer from the proxy %s of %s", address, keysAt(setting))
 		f.Fix = proxyFix(setting, address, host)
+	case len(setting) > 0 && strings.Contains(f.Summary, "CONNECT"):
+		f.Fix = proxyFix(setting, address, host)
+		f.Fix.Text = "On the proxy of " + keysAt(setting) + ", allow CONNECT to " + host + ":443, and check its own way there:"
 	case len(setting) > 0:
 		f.Fix = proxyFix(setting, address, host)
 	case strings.Contains(message, "does not look like a TLS handshake"), strings.Contains(message, "HTTP response to HTTPS client"):

@@ -195,7 +195,7 @@ func TestPortsAreToldWhenTheyCloseAndOpen(t *testing.T) {
 			looks++
 			switch {
 			case looks == 2:
-				return Ports{}, errors.New("ec2:DescribeSecurityGroups is not allowed here")
+				return Ports{}, errors.New("ec2:DescribeSecurityGroups is not allowed")
 			case looks < 5:
 				return Ports{Known: true, Blocked: 3, First: "47500 is closed", Remedy: "aws ec2 authorize"}, nil
 			}

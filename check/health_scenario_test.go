@@ -43,11 +43,11 @@ func portScenarios() []scenario {
 		{"the ports are open", judged(well, nil, hostports.Report{}), nil},
 		{"a port is closed to a peer", judged(outcome("MISSING"), nil, hostports.Report{}), []string{"replication-port-closed"}},
 		{"a port could not be judged", judged(outcome("UNKNOWN"), nil, hostports.Report{}), nil},
-		{"the peers could not be found", judged(nil, errors.New("ecs:ListContainerInstances is not allowed here"), hostports.Report{}), nil},
+		{"the peers could not be found", judged(nil, errors.New("ecs:ListContainerInstances is not allowed"), hostports.Report{}), nil},
 		{"a port is not published", judged(well, nil, found("port-not-published", false)), []string{"port-not-published"}},
 		{"a bridge address may be announced", judged(well, nil, found("bridge-address-announced", true)), nil},
 		{"nobody listens yet", judged(well, nil, found("no-listener", false)), nil},
-		{"Docker could not be asked for ports", judged(well, nil, hostports.Report{Notes: []string{"could not look: no"}}), nil},
+		{"Docker could not be asked for ports", judged(well, nil, hostports.Report{Notes: []string{"could not check: no"}}), nil},
 	}
 }
 

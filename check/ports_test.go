@@ -146,7 +146,7 @@ func TestTheWholeMatrixLooksAtNoHost(t *testing.T) {
 }
 
 func TestPeersThatCannotBeFoundAreAnError(t *testing.T) {
-	denied := errors.New("ecs:ListContainerInstances is not allowed here")
+	denied := errors.New("ecs:ListContainerInstances is not allowed")
 	if _, err := Ports(t.Context(), PortsLook{Discover: finds(fleet.Fleet{}, denied)}, "", "", nil); !errors.Is(err, denied) {
 		t.Errorf("error %v", err)
 	}

@@ -72,7 +72,7 @@ func TestServicesComeFromMetadataElseFromECSElseNotAtAll(t *testing.T) {
 func TestDeniedIsSaidOnceAndNotAskedForAnHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		ecs := &groups{err: errors.New("ecs:DescribeTasks is not allowed here")}
+		ecs := &groups{err: errors.New("ecs:DescribeTasks is not allowed")}
 		s := containers.NewServices(metadata{}, ecs, slog.New(slog.NewTextHandler(&log, nil)))
 		for range 300 {
 			if got := maps.Collect(s.Resolve(t.Context(), lookups("prod/a"))); !cmp.Equal(got, map[string]containers.TaskInfo{"a": {Unsure: true}}) {

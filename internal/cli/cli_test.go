@@ -38,7 +38,7 @@ func TestScripts(t *testing.T) {
 			"start-agent": startAgent,
 			"fault":       fault,
 			"hides-root":  hidesRoot,
-			"signaled":   signaled,
+			"signaled":    signaled,
 			"peers":       peers,
 			"balancer":    balancer,
 			"authorize":   authorize,

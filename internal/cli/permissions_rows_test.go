@@ -27,7 +27,7 @@ func bootFeatures() map[string]feature {
 			policies: []string{"bootstrap"}, lines: [][]string{{"bootstrap", "--cluster", "prdo"}}, works: "no cluster prdo in region eu-west-1, account 123456789012: did you mean prod",
 			without: map[string]lack{
 				"ecs:DescribeClusters": {"cluster     not confirmed", "ecs.config written"},
-				"ecs:ListClusters":     {"so similar names are unknown", "no cluster prdo in eu-west-1"},
+				"ecs:ListClusters":     {"could not look for similar names", "no cluster prdo in region eu-west-1"},
 			}},
 		"verify, with a hook and a stack": {
 			policies: []string{"bootstrap", "verify", "launch-hook", "signal-sigv4"}, lines: [][]string{tell, {"agent"}, {"verify", "--timeout", "20s"}}, works: stack + "\n",

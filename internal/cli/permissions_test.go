@@ -180,7 +180,7 @@ func scripted(t *testing.T) []string {
 	parts := regexp.MustCompile(`(?m)^fault denied `).Split(string(script), -1)
 	for _, part := range parts[1:] {
 		action, then, _ := strings.Cut(part, "\n")
-		if !strings.Contains(then, "\nstderr '"+action+" is not allowed here'") {
+		if !strings.Contains(then, "\nstderr '"+action+" is not allowed'") {
 			t.Errorf("the script denies %s, and does not want it named", action)
 		}
 		all = append(all, action)

@@ -46,7 +46,7 @@ func TestABootLooksAtItsHostAndDials(t *testing.T) {
 			t.Errorf("%+v", p)
 		}
 	}
-	if closed, _ := report.Closed(); len(closed) > 0 || !strings.Contains(strings.Join(report.Notes, "\n"), "could not look: ") {
+	if closed, _ := report.Closed(); len(closed) > 0 || !strings.Contains(strings.Join(report.Notes, "\n"), "could not check: ") {
 		t.Errorf("closed %q, notes %q", closed, report.Notes)
 	}
 	if n := box.CallCount(sandbox.ECS, ""); n != 2 {

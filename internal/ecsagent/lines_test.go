@@ -132,3 +132,19 @@ func TestWordsOfTablesAreInLowerCase(t *testing.T) {
 		}
 	}
 }
+
+// Go's net package writes the address of a listener on all addresses as ":51678".
+func TestTheCommandForAPortInUseNamesThePort(t *testing.T) {
+	for address, want := range map[string]string{
+		"127.0.0.1:51679": "sudo ss -ltnp 'sport = :51679'",
+		":51678":          "sudo ss -ltnp 'sport = :51678'",
+		"[::]:51678":      "sudo ss -ltnp 'sport = :51678'",
+	} {
+		text := "Error running introspection endpoint: listen tcp " + address + ": bind: address already in use"
+		during, _ := begun(lower(text))
+		r, values, ok := diagnose(text, during, false)
+		if !ok || r.cause(values).Fix.Commands[0] != want {
+			t.Errorf("%s: %v", address, r.cause(values).Fix.Commands)
+		}
+	}
+}

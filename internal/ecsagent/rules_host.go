@@ -157,15 +157,20 @@ var rulesOfHost = []rule{
 		run:     set("ECS_ENABLE_TASK_CPU_MEM_LIMIT", "false"),
 	},
 	{
-		id:     "port-in-use",
-		source: "agent/handlers/task_server_setup.go, introspection_server_setup.go",
-		signs: []string{
-			"listen tcp {address}: bind: address already in use",
-			"listen tcp {address}: bind: permission denied",
-		},
+		id:      "port-in-use",
+		source:  "agent/handlers/task_server_setup.go, introspection_server_setup.go",
+		signs:   []string{"listen tcp {address}: bind: address already in use"},
 		summary: "the ECS agent cannot listen on {address}: another process holds the port",
 		do:      "Find the process, stop it, then restart the ECS agent:",
 		run:     []string{"sudo ss -ltnp 'sport = :{port}'", "sudo systemctl restart ecs"},
+	},
+	{
+		id:      "port-in-use",
+		source:  "agent/handlers/task_server_setup.go, introspection_server_setup.go",
+		signs:   []string{"listen tcp {address}: bind: permission denied"},
+		summary: "the ECS agent is not allowed to listen on {address} (permission denied)",
+		do:      "Find out what denies it, such as SELinux, then restart the ECS agent:",
+		run:     []string{"sudo ausearch -m avc -ts boot", "sudo systemctl restart ecs"},
 	},
 	{
 		id:      "agent-without-init",

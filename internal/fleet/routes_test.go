@@ -56,7 +56,7 @@ func TestRoutesThatMayNotBeReadAreANote(t *testing.T) {
 	referring(s)
 	s.Inject(sandbox.AccessDenied(sandbox.EC2, "DescribeRouteTables"))
 	f := discover(t, api, fleet.Selector{Cluster: "prod"})
-	if len(f.Notes) != 1 || !strings.Contains(f.Notes[0], "ec2:DescribeRouteTables is not allowed here") || len(f.Unread) != 0 {
+	if len(f.Notes) != 1 || !strings.Contains(f.Notes[0], "ec2:DescribeRouteTables is not allowed") || len(f.Unread) != 0 {
 		t.Errorf("notes %q, unread %v", f.Notes, f.Unread)
 	}
 	if v := verdict(t, f, "i-p1", "i-p2"); v.Status != reach.Open {

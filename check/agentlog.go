@@ -20,7 +20,7 @@ import (
 // it. What keeps the instance from being registered or connected is a failure, what
 // only impairs it a warning.
 func (w World) agentLog(ctx context.Context, f *facts) []Finding {
-	opts := ecsagent.Options{Since: w.Record.Since(), Registered: w.isRegistered(ctx)}
+	opts := ecsagent.Options{Since: w.Record.Since(), Registered: w.isRegistered(ctx), Docker: w.dockerAnswers(ctx)}
 	found := w.logSettings(&opts)
 	trouble, err := w.readLogs(ctx, opts)
 	switch {
@@ -39,6 +39,17 @@ func (w World) agentLog(ctx context.Context, f *facts) []Finding {
 		return Passed("the ECS agent logged no error that keeps it from working")
 	}
 	return found
+}
+
+// dockerAnswers reports whether the Docker Engine does so now; false also where it cannot be asked.
+func (w World) dockerAnswers(ctx context.Context) bool {
+	if w.Engine == nil {
+		return false
+	}
+	pinging, stop := context.WithTimeout(ctx, askPatience)
+	defer stop()
+	_, err := w.Engine.Ping(pinging)
+	return err == nil
 }
 
 // agentARN is what the ECS agent says that it is registered as; empty without a
@@ -185,8 +196,8 @@ func exitLines(t ecsagent.Trouble) []string {
 
 // sightingFinding is a line of a log as a failure.
 func (w World) sightingFinding(s ecsagent.Sighting) Finding {
-	return Finding{ID: s.Cause.ID, Status: Fail, Summary: s.Cause.Summary, Fix: s.Cause.Fix.Map(w.placed), Confirm: w.placed(s.Cause.Confirm),
-		Evidence: []string{s.Where() + ": " + s.Message}, SymptomOf: behind(s)}
+	return w.fitted(Finding{ID: s.Cause.ID, Status: Fail, Summary: s.Cause.Summary, Fix: s.Cause.Fix.Map(w.placed), Confirm: w.placed(s.Cause.Confirm),
+		Evidence: []string{s.Where() + ": " + s.Message}, SymptomOf: behind(s)}, s.Message)
 }
 
 // placed puts what is known of this instance in the place of what only a log does not know.
@@ -244,7 +255,7 @@ func behindCauses() []struct{ causes, checks []string } {
 		{[]string{"agent-disk-full"}, []string{"disk"}},
 		{[]string{"agent-crashed"}, []string{"checkpoint", "disk", "pressure"}},
 		{[]string{"warm-pool-waiting", "warm-pool-unknown"}, []string{"lifecycle", "imds"}},
-		{[]string{"agent-tls-untrusted", "agent-tls-wrong-name", "agent-dns-failure", "network-timeout", "connection-refused",
+		{[]string{"agent-tls-alert", "agent-tls-untrusted", "agent-tls-wrong-name", "agent-dns-failure", "network-timeout", "connection-refused",
 			"connection-cut"},
 			append(network(), "clock", "wrong-region", "ecs-config")},
 	}

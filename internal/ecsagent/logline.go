@@ -163,6 +163,23 @@ func (e entry) text() string {
 	return strings.ToValidUTF8(s, "?")
 }
 
+// decisive is the part of the entry's text to quote where the whole is too long:
+// the error, without the preamble of the AWS SDK and of net/http.
+func (e entry) decisive(text string) string {
+	const enough = 80
+	head := strings.TrimSuffix(entry{msg: e.msg}.text(), ":") + ": "
+	reason, ok := strings.CutPrefix(text, head)
+	if len(text) <= enough || !ok || e.err == "" || reason == "" {
+		return text
+	}
+	for _, before := range []string{"api error ", "request send failed, ", "RequestID: , ", `/": `} {
+		if at := strings.Index(reason, before); len(reason) > enough && at >= 0 && at+len(before) < len(reason) {
+			reason = reason[at+len(before):]
+		}
+	}
+	return reason
+}
+
 // shown is as much of a text as is shown.
 func shown(text string) string {
 	if len(text) > maxText {

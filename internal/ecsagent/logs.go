@@ -18,6 +18,8 @@ type Options struct {
 	Registered bool
 	// Connected: ECS shows the agent as connected now, so older trouble with that is over.
 	Connected bool
+	// Docker: the Docker Engine answers now, so an older wait of ecs-init for it is over.
+	Docker bool
 	// HidesSuccess: the log level drops lines at info, such as a registration. The
 	// function of the same name says which levels do.
 	HidesSuccess bool

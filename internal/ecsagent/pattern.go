@@ -70,7 +70,11 @@ func lower(text string) string {
 // maxValue bounds a captured text in a sentence, in bytes.
 const maxValue = 60
 
+// tidy also takes a message out of the JSON in which Docker's API answers.
 func tidy(value string) string {
+	if message, ok := strings.CutPrefix(value, `{"message":"`); ok {
+		value = strings.ReplaceAll(strings.TrimSuffix(message, `"}`), `\"`, `"`)
+	}
 	return cut(strings.Trim(value, " \t'\"`.,;:[]()"), maxValue)
 }
 

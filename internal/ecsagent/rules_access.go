@@ -95,6 +95,19 @@ var rulesOfAccess = []rule{
 		do:      "Update ecs-init and the ECS agent:",
 		run:     []string{"sudo yum update -y ecs-init", "sudo systemctl restart ecs"},
 	},
+	// The client is made without a call to the service: only its configuration can fail.
+	{
+		id:      "invalid-setting",
+		source:  "ecs-agent/ec2/ec2_metadata_client.go:NewEC2MetadataClient",
+		signs:   []string{"error creating ec2 metadata client: {reason}"},
+		not:     []string{"169.254.169.254", "ec2imds"},
+		summary: "the ECS agent cannot load its AWS configuration: {reason}",
+		do:      "Correct or remove the AWS configuration file or profile that ecs.config names, then restart the ECS agent:",
+		run: []string{
+			"sudo grep -nE 'AWS_(CONFIG_FILE|SHARED_CREDENTIALS_FILE|PROFILE|DEFAULT_PROFILE)' /etc/ecs/ecs.config",
+			"sudo systemctl restart ecs",
+		},
+	},
 	{
 		id:     "agent-imds-unreachable",
 		source: "agent/config/config.go:ec2MetadataConfig, ecs_client.go:setInstanceIdentity",
@@ -104,12 +117,12 @@ var rulesOfAccess = []rule{
 			"169.254.169.254*deadline exceeded",
 			"169.254.169.254*connection refused",
 			"169.254.169.254*no route to host",
+			"error creating ec2 metadata client*ec2imds",
 			"failed to get ec2 instance identity document",
 			"unable to get instance identity",
 			"unable to retrieve instance identity",
 			"ec2metadatarequesterror",
 			"unable to detect vpc id and subnet",
-			"error creating ec2 metadata client",
 		},
 		summary: "the ECS agent gets no answer from the instance metadata service (IMDS)",
 		do:      "Enable IMDS; if a proxy is set, also add 169.254.169.254 to NO_PROXY:",
@@ -127,7 +140,6 @@ var rulesOfAccess = []rule{
 		do:      "Find AWS keys in /etc/ecs/ecs.config, remove those lines so that the ECS agent uses the instance role, then restart it:",
 		run: []string{
 			"sudo grep -noE 'AWS_[A-Z_]*KEY[A-Z_]*' /etc/ecs/ecs.config",
-			"aws sts get-caller-identity",
 			"sudo systemctl restart ecs",
 		},
 	},
@@ -150,7 +162,6 @@ var rulesOfAccess = []rule{
 		do:      "Find AWS keys in /etc/ecs/ecs.config and remove those lines, or reassociate a recreated role's instance profile:",
 		run: []string{
 			"sudo grep -noE 'AWS_[A-Z_]*KEY[A-Z_]*' /etc/ecs/ecs.config",
-			"aws sts get-caller-identity",
 			"sudo systemctl restart ecs",
 		},
 	},
@@ -171,7 +182,6 @@ var rulesOfAccess = []rule{
 		summary: "the ECS agent gets no credentials: the instance has no role, or the role does not trust ec2.amazonaws.com",
 		do:      "Attach an instance profile whose role trusts ec2.amazonaws.com:",
 		run: []string{
-			"aws sts get-caller-identity",
 			"aws ec2 associate-iam-instance-profile --region REGION --instance-id INSTANCE_ID --iam-instance-profile Name=PROFILE",
 		},
 	},

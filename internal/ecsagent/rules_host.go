@@ -59,6 +59,25 @@ var rulesOfSupervisor = []rule{
 		run:     []string{"sudo yum install -y iptables", "sudo systemctl restart ecs"},
 	},
 	{
+		id:      "iptables-failed",
+		source:  "iptables(8), ecs-init/exec/iptables/iptables.go",
+		signs:   []string{"xtables lock"},
+		summary: "ecs-init cannot add its iptables rules: another program holds the xtables lock",
+		do:      "Find the program that holds it, such as firewalld or fail2ban, then restart the ECS agent:",
+		run:     []string{"sudo fuser -v /run/xtables.lock", "sudo systemctl restart ecs"},
+	},
+	// Only an exit status: what iptables wrote is in the line before it.
+	{
+		id:      "iptables-failed",
+		bare:    true,
+		source:  "ecs-init/engine/engine.go",
+		signs:   []string{"could not create route to the credentials proxy: exit status {code}"},
+		not:     []string{"raw output"},
+		summary: "ecs-init cannot add its iptables rules: iptables exits with status {code}",
+		do:      "Run iptables, fix the errors that it reports, then restart the ECS agent:",
+		run:     []string{"sudo iptables -t nat -nL", "lsmod | grep -E 'ip_tables|nf_tables'", "sudo systemctl restart ecs"},
+	},
+	{
 		id:     "iptables-failed",
 		source: "ecs-init/exec/iptables/iptables.go",
 		signs: []string{

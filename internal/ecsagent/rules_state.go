@@ -78,13 +78,73 @@ var rulesOfState = []rule{
 		summary: "the instance type was changed after the registration, which ECS does not support",
 		do:      "Change the instance type back, or replace the instance.",
 	},
+	// What the system refuses says nothing of agent.db, which may be sound: it stays.
+	{
+		id:     "saved-state-denied",
+		source: "open(2) EROFS, agent/data/client.go",
+		signs: []string{
+			"error creating data client*read-only file system",
+			"open /data/{file}: read-only file system",
+		},
+		summary: "the ECS agent cannot write its saved state: /var/lib/ecs/data is on a read-only file system",
+		do:      "Find the I/O error that made the kernel remount it, or the option ro, then repair or replace the volume:",
+		run: []string{
+			"findmnt -T /var/lib/ecs/data",
+			"sudo dmesg -T | grep -iE 'remount|i/o error|ext4|xfs'",
+		},
+	},
+	{
+		id:      "saved-state-unreadable",
+		source:  "open(2) EIO, agent/data/client.go",
+		signs:   []string{"error creating data client*input/output error", "open /data/{file}: input/output error"},
+		summary: "the ECS agent cannot read its saved state: the volume under /var/lib/ecs/data fails (input/output error)",
+		do:      "Read the kernel's log, then replace the volume or the instance:",
+		run:     []string{"sudo dmesg -T | grep -iE 'i/o error|nvme|ext4|xfs'", "findmnt -T /var/lib/ecs/data"},
+	},
+	{
+		id:      "saved-state-unreadable",
+		source:  "open(2) EMFILE and ENFILE, agent/data/client.go",
+		signs:   []string{"error creating data client*too many open files", "open /data/{file}: too many open files"},
+		summary: "the ECS agent cannot open its saved state: too many open files",
+		do:      "Raise the limit of open files (default-ulimits, LimitNOFILE) for the ECS agent's container, then restart Docker:",
+		run: []string{
+			"sudo grep -n -A 4 default-ulimits /etc/docker/daemon.json",
+			"systemctl show docker -p LimitNOFILE",
+			"sudo systemctl restart docker ecs",
+		},
+	},
+	// ecs-init mounts /var/lib/ecs/data as /data (ecs-init/docker/docker.go): any other
+	// path comes from ECS_DATADIR.
+	{
+		id:      "saved-state-unreadable",
+		source:  "agent/data/client.go, ecs-init/docker/docker.go",
+		signs:   []string{"error creating data client*stat /data: no such file", "error creating data client*open /data/{file}: no such file"},
+		summary: "/data, the directory of the saved state, is missing in the ECS agent's container",
+		do:      "Create /var/lib/ecs/data, which ecs-init mounts as /data, then restart the ECS agent:",
+		run:     []string{"sudo mkdir -p /var/lib/ecs/data", "sudo systemctl restart ecs"},
+	},
+	{
+		id:     "saved-state-unreadable",
+		source: "agent/data/client.go",
+		signs: []string{
+			"error creating data client*stat {path}: no such file or directory",
+			"error creating data client*mkdir {path}: no such file or directory",
+			"error creating data client*open {path}: no such file or directory",
+		},
+		summary: "ECS_DATADIR: {path} does not exist in the ECS agent's container",
+		do:      "Remove ECS_DATADIR, because ecs-init mounts /var/lib/ecs/data as /data, the default; then restart the ECS agent:",
+		run: []string{
+			"sudo grep -n ECS_DATADIR /etc/ecs/ecs.config",
+			"sudo sed -i '/^[[:space:]]*ECS_DATADIR[[:space:]]*=/d' /etc/ecs/ecs.config",
+			"sudo systemctl restart ecs",
+		},
+	},
 	{
 		id:     "saved-state-denied",
 		source: "agent/app/agent.go:newAgent, agent/data/client.go",
 		signs: []string{
 			"error creating data client*permission denied",
 			"open /data/{file}: permission denied",
-			"error creating data client*read-only file system",
 		},
 		summary: "the ECS agent is not allowed to open or write its saved state, /var/lib/ecs/data/agent.db",
 		do:      "Check the mount, owner, mode and SELinux label of the directory, and correct them:",

@@ -38,6 +38,10 @@ type scan struct {
 // (ecs-agent/acs/session/session.go:connectionBackoffMax). Later it has connected.
 const maxRetry = 5 * time.Minute
 
+// maxDockerRetry is well above the longest wait of ecs-init between two attempts to
+// reach Docker (ecs-init/docker/docker.go:pingDockerSocketMaxBackoffDuration).
+const maxDockerRetry = time.Minute
+
 // look takes one entry; false: older entries do not matter.
 func (s *scan) look(at place, e entry) bool {
 	if e.time.Before(s.opts.Since) {
@@ -82,6 +86,8 @@ func (s *scan) isOver(e entry, c complaint) bool {
 		return true
 	case c.during.effect == Start && e.time.Before(s.alive):
 		return true // the agent ran later, however it was started
+	case s.opts.Docker && e.init && !e.complains() && strings.Contains(e.msg, waitsForDocker) && s.opts.Now.Sub(e.time) > maxDockerRetry:
+		return true
 	case s.opts.Registered && (c.during.effect == Start || c.during.effect == Boot || c.during.effect == Registration):
 		return true
 	case c.during.effect == Connection && s.opts.Connected:
@@ -162,11 +168,14 @@ type complaint struct {
 	task   bool // it is about a task: only a full disk matters
 }
 
+// waitsForDocker is in ecs-init's messages between two attempts (ecs-init/docker/dependencies.go, at info).
+const waitsForDocker = "rror connecting to docker"
+
 // Messages that matter although they are logged at info or warn: the beginnings of
 // those of the agent, and parts of those of ecs-init.
 var (
 	agentInfo = []string{"Container instance is deregistered", "Waiting for instance to go InService", "Error from acs", "Error getting valid credentials"}
-	initInfo  = []string{"rror connecting to docker", "panic: ", "fatal error: "}
+	initInfo  = []string{waitsForDocker, "panic: ", "fatal error: "}
 )
 
 // complaint classifies a line; false: it reports no failure of the instance.
@@ -230,7 +239,7 @@ func (e entry) meaning(c complaint) (meaning, bool) {
 	case !e.complains():
 		return meaning{}, false
 	}
-	m := meaning{cause: unknown(text, e.names(nil)), effect: c.during.effect, text: shown(text), weight: vague}
+	m := meaning{cause: unknown(e.decisive(text), e.names(nil)), effect: c.during.effect, text: shown(text), weight: vague}
 	if e.level == "critical" || c.clear {
 		m.weight = unexplained
 	}

@@ -17,6 +17,9 @@ import (
 	"muster/internal/netpath"
 )
 
+// errCutOff is a lookup that muster's own deadline ended. It says nothing about the name.
+var errCutOff = errors.New("not looked up: the time for this check had ended")
+
 const noEndpoints = "region unknown: cannot derive the ECS endpoint"
 
 // resolved is an endpoint with the addresses of its name, or of the proxy's name
@@ -82,6 +85,8 @@ func (w World) dns(ctx context.Context, f *facts) []Finding {
 	}
 	seen = append(seen, w.nameservers())
 	switch {
+	case slices.ContainsFunc(failed, func(r resolved) bool { return errors.Is(r.err, errCutOff) }):
+		return []Finding{{ID: "dns", Status: Unknown, Summary: "the time for this check ended before the names were looked up", Evidence: seen}}
 	case len(failed) > 0:
 		return []Finding{w.unnamed(ctx, Finding{Status: Fail, Evidence: seen, SymptomOf: []string{"dns-support-off"}}, failed)}
 	case len(useful) > 0:
@@ -202,6 +207,9 @@ func (w World) lookUp(ctx context.Context, e endpoint, at string) resolved {
 		return r
 	}
 	r.addrs, r.err = w.Net.Resolve(ctx, r.host)
+	if r.err != nil && ctx.Err() != nil { // the lookup's own patience did not end: the check's did
+		r.err = errCutOff
+	}
 	if r.err == nil && len(r.addrs) == 0 {
 		r.err = errors.New("no address")
 	}

@@ -88,7 +88,12 @@ func (w World) dns(ctx context.Context, f *facts) []Finding {
 	case slices.ContainsFunc(failed, func(r resolved) bool { return errors.Is(r.err, errCutOff) }):
 		return []Finding{{ID: "dns", Status: Unknown, Summary: "the time for this check ended before the names were looked up", Evidence: seen}}
 	case len(failed) > 0:
-		return []Finding{w.unnamed(ctx, Finding{Status: Fail, Evidence: seen, SymptomOf: []string{"dns-support-off"}}, failed)}
+		found := w.unnamed(ctx, Finding{Status: Fail, Evidence: seen, SymptomOf: []string{"dns-support-off"}}, failed)
+		if !failed[0].proxied && slices.ContainsFunc(f.names, func(r resolved) bool { return r.err == nil && !r.proxied }) {
+			found.Fix = fix.Do("Correct the forwarding rule or private zone for the name; other names resolve:",
+				"cat /etc/resolv.conf", "getent ahosts "+failed[0].host)
+		}
+		return []Finding{found}
 	case len(useful) > 0:
 		f := w.unnamed(ctx, Finding{Status: Warn, Evidence: seen}, useful)
 		f.Evidence = append(f.Evidence, "only muster's signals use these names, the ECS agent does not")

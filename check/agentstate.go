@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"muster/internal/agentstate"
@@ -29,7 +30,7 @@ func (w World) musterAgent(ctx context.Context) []Finding {
 	case errors.Is(err, agentstate.ErrNoAgent) && !w.has(ctx, agentUnit):
 		return Skipped(agentUnit + " is not installed")
 	case errors.Is(err, agentstate.ErrNoAgent):
-		return []Finding{{ID: "muster-stale", Status: Warn, Summary: agentstate.ErrNoAgent.Error(), Evidence: []string{err.Error()}, Fix: restart}}
+		return []Finding{{ID: "muster-stale", Status: Warn, Summary: agentstate.ErrNoAgent.Error(), Evidence: []string{strings.TrimPrefix(err.Error(), agentstate.ErrNoAgent.Error()+": ")}, Fix: restart}}
 	case err != nil:
 		return CouldNotLook(err, fix.Do("Run muster as root: the file belongs to muster-agent."))
 	case s.Stale(now):

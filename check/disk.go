@@ -23,7 +23,8 @@ const (
 
 // mount is one file system, with the paths looked at that are on it.
 type mount struct {
-	paths []string
+	paths  []string
+	docker bool // Docker's images and containers are on it
 	kernel.FileSystem
 }
 
@@ -34,14 +35,15 @@ func (w World) disk(ctx context.Context) []Finding {
 	needed := []string{w.dockerRoot(), "/var/lib/ecs", "/var/log", "/tmp", "/"}
 	for i, m := range w.measure(ctx, needed) {
 		path := needed[i]
-		at := slices.IndexFunc(mounts, func(o mount) bool { return o.Device == m.Device })
+		// Read-only is a flag of a mount, and so of a path, and not of its device (mount(8), bind mounts).
+		at := slices.IndexFunc(mounts, func(o mount) bool { return o.Device == m.Device && o.ReadOnly == m.ReadOnly })
 		switch {
 		case errors.Is(m.err, fs.ErrNotExist):
 		case m.err != nil:
 			unseen = append(unseen, CouldNotLook(m.err, fix.Fix{})...)
 		case path == "/" && m.ReadOnly && at < 0: // by design, as on Bottlerocket
 		case at < 0:
-			mounts = append(mounts, mount{[]string{path}, m.FileSystem})
+			mounts = append(mounts, mount{[]string{path}, i == 0, m.FileSystem})
 		default:
 			mounts[at].paths = append(mounts[at].paths, path)
 		}
@@ -116,7 +118,8 @@ func (m mount) judge() []Finding {
 		found = append(found, Finding{ID: id, Status: status, Evidence: []string{m.String()}, Fix: to,
 			Summary: "the file system of " + strings.Join(m.paths, ", ") + " " + what})
 	}
-	free := fix.Do("Find what uses the space, remove it, or grow the volume:", "sudo du -xh --max-depth=2 "+m.paths[0]+" | sort -h | tail -n 20", "sudo docker system df", "sudo docker system prune")
+	free := fix.Do("Find what uses the space, remove it, or grow the volume:",
+		append([]string{"sudo du -xh --max-depth=2 " + m.paths[0] + " | sort -h | tail -n 20"}, m.frees()...)...)
 	switch {
 	case m.ReadOnly:
 		add("read-only-file-system", Fail, "is mounted read-only", fix.Do("Find out why, then remount it or replace the instance:", "sudo dmesg -T | grep -iE 'remount|ext4|xfs|I/O error' | tail -n 20", "sudo mount -o remount,rw "+m.paths[0]))
@@ -125,7 +128,8 @@ func (m mount) judge() []Finding {
 	case m.Used() >= tightPercent:
 		add("disk-full", Warn, "is nearly full", free)
 	}
-	inodes := fix.Do("Find the directories with the most files, and remove what is not needed:", "sudo find "+m.paths[0]+" -xdev -printf '%h\\n' | sort | uniq -c | sort -n | tail -n 20", "sudo docker system prune")
+	inodes := fix.Do("Find the directories with the most files, and remove what is not needed:",
+		append([]string{"sudo find " + m.paths[0] + " -xdev -printf '%h\\n' | sort | uniq -c | sort -n | tail -n 20"}, m.prunes()...)...)
 	switch used := m.InodesUsed(); {
 	case m.ReadOnly:
 	case used >= fullPercent:
@@ -134,6 +138,25 @@ func (m mount) judge() []Finding {
 		add("inodes-full", Warn, "has almost no inodes left", inodes)
 	}
 	return found
+}
+
+// frees are the commands that free space on this file system. Docker's images are on
+// that of its own directory alone, and journald's files below /var/log (journald.conf(5)).
+func (m mount) frees() []string {
+	switch {
+	case len(m.prunes()) > 0:
+		return append([]string{"sudo docker system df"}, m.prunes()...)
+	case slices.Contains(m.paths, "/var/log"):
+		return []string{"sudo journalctl --vacuum-size=100M"}
+	}
+	return nil
+}
+
+func (m mount) prunes() []string {
+	if m.docker {
+		return []string{"sudo docker system prune"}
+	}
+	return nil
 }
 
 // size is a number of bytes in MiB or GiB.

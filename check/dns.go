@@ -17,6 +17,9 @@ import (
 	"muster/internal/netpath"
 )
 
+// errCutOff is a lookup that muster's own deadline ended. It says nothing about the name.
+var errCutOff = errors.New("not looked up: the time for this check had ended")
+
 const noEndpoints = "region unknown: cannot derive the ECS endpoint"
 
 // resolved is an endpoint with the addresses of its name, or of the proxy's name
@@ -82,8 +85,15 @@ func (w World) dns(ctx context.Context, f *facts) []Finding {
 	}
 	seen = append(seen, w.nameservers())
 	switch {
+	case slices.ContainsFunc(failed, func(r resolved) bool { return errors.Is(r.err, errCutOff) }):
+		return []Finding{{ID: "dns", Status: Unknown, Summary: "the time for this check ended before the names were looked up", Evidence: seen}}
 	case len(failed) > 0:
-		return []Finding{w.unnamed(ctx, Finding{Status: Fail, Evidence: seen, SymptomOf: []string{"dns-support-off"}}, failed)}
+		found := w.unnamed(ctx, Finding{Status: Fail, Evidence: seen, SymptomOf: []string{"dns-support-off"}}, failed)
+		if !failed[0].proxied && slices.ContainsFunc(f.names, func(r resolved) bool { return r.err == nil && !r.proxied }) {
+			found.Fix = fix.Do("Correct the forwarding rule or private zone for the name; other names resolve:",
+				"cat /etc/resolv.conf", "getent ahosts "+failed[0].host)
+		}
+		return []Finding{found}
 	case len(useful) > 0:
 		f := w.unnamed(ctx, Finding{Status: Warn, Evidence: seen}, useful)
 		f.Evidence = append(f.Evidence, "only muster's signals use these names, the ECS agent does not")
@@ -202,6 +212,9 @@ func (w World) lookUp(ctx context.Context, e endpoint, at string) resolved {
 		return r
 	}
 	r.addrs, r.err = w.Net.Resolve(ctx, r.host)
+	if r.err != nil && ctx.Err() != nil { // the lookup's own patience did not end: the check's did
+		r.err = errCutOff
+	}
 	if r.err == nil && len(r.addrs) == 0 {
 		r.err = errors.New("no address")
 	}

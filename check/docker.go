@@ -11,6 +11,7 @@ import (
 
 	"muster/internal/dockerapi"
 	"muster/internal/fix"
+	"muster/internal/units"
 )
 
 // Engine is the Docker Engine, read only.
@@ -58,6 +59,9 @@ func (w World) docker(ctx context.Context) []Finding {
 		return unknown
 	}
 	f := dockerFinding(err)
+	if f.ID == "docker-not-running" && w.Units != nil && !w.known(ctx, dockerUnit) {
+		w.notInstalled(&f)
+	}
 	f.Evidence = append([]string{err.Error()}, w.unitEvidence(ctx, dockerUnit)...)
 	if f.Status == Fail && w.userDataHolds(ctx, dockerUnit) {
 		f = w.heldDocker(ctx, f)
@@ -65,6 +69,23 @@ func (w World) docker(ctx context.Context) []Finding {
 		f.Fix, f.SymptomOf = fix.Fix{}, append(f.SymptomOf, "ecs-unit-waiting")
 	}
 	return []Finding{f}
+}
+
+// notInstalled: Amazon Linux has Docker among its own packages, and others do not:
+// RHEL's podman-docker only takes the name.
+func (w World) notInstalled(f *Finding) {
+	f.Summary = "Docker is not installed: there is no " + dockerUnit
+	f.Fix = fix.Do("Use an ECS-optimized AMI, or install the Docker Engine from Docker's own package repository.")
+	if id, _ := w.osRelease(); id == "amzn" {
+		f.Fix = fix.Do("Use an ECS-optimized AMI, or install Docker and start the ECS agent:",
+			"sudo dnf install -y docker", "sudo systemctl enable --now docker", "sudo systemctl --no-block restart ecs")
+	}
+}
+
+// known reports whether systemd has the unit, or could not be asked.
+func (w World) known(ctx context.Context, unit string) bool {
+	s, err := w.Units.Show(ctx, unit)
+	return err != nil || s.LoadState != units.NotFound
 }
 
 // heldDocker is an Engine whose unit waits in systemd's queue while user data
@@ -88,7 +109,7 @@ func dockerFinding(err error) Finding {
 			Fix: fix.Do("Find out why, fix it, then start Docker and the ECS agent:", journal, "sudo systemctl start docker", "sudo systemctl --no-block restart ecs")}
 	case errors.Is(err, dockerapi.ErrHung), errors.Is(err, context.DeadlineExceeded):
 		return Finding{ID: "docker-hung", Status: Fail, Summary: "the Docker Engine accepts connections but does not answer", SymptomOf: []string{"disk", "pressure"},
-			Fix: fix.Do("Find out why, then kill and restart Docker:", journal, "sudo systemctl kill -s KILL docker", "sudo systemctl start docker", "sudo systemctl --no-block restart ecs")}
+			Fix: fix.Do("Find out why, then kill and restart Docker, which ends the tasks unless live-restore is on:", journal, "sudo systemctl kill -s KILL docker", "sudo systemctl start docker", "sudo systemctl --no-block restart ecs")}
 	}
 	return Finding{ID: "docker-garbled", Status: Fail, Summary: "something other than a Docker Engine answers on its socket",
 		Fix: fix.Do("Find the process that listens on the socket:", "sudo ss -lxp | grep docker.sock", journal)}

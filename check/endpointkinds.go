@@ -93,6 +93,10 @@ func timedOut(_ World, f *Finding, failed []tried) {
 func noRoute(w World, f *Finding, failed []tried) {
 	f.Summary = "this host has no route to " + named(failed)
 	f.Fix = fix.Do("Restore the default route:", "ip route show default", "sudo systemctl restart systemd-networkd")
+	if failed[0].Addr.Addr().Is6() {
+		f.Summary = "no IPv6 route to " + named(failed)
+		f.Fix = fix.Do("Add the route ::/0 to the subnet's route table, or remove the AAAA record:", "ip -6 route show default")
+	}
 	if only, at := w.ipCompatibility(); only == "ipv4" && !w.Net.Families().V4 {
 		f.Summary = at + ": ECS_INSTANCE_IP_COMPATIBILITY=ipv4, but this host has no IPv4 default route"
 		file, _, _ := strings.Cut(at, ":")

@@ -100,6 +100,13 @@ func (w World) unreachable(ctx context.Context, f *facts, all []tried) []Finding
 	if silent := lost[netpath.TimedOut]; len(silent) > 0 {
 		w.why(ctx, f, &found[0], silent, all)
 	}
+	for i := range found {
+		for _, k := range kinds() {
+			if failed := lost[k.Kind]; k.id == found[i].ID && len(failed) > 0 && misleads(k.Kind) {
+				w.misdirected(&found[i], failed, all)
+			}
+		}
+	}
 	found[0].Evidence = append(evidence, found[0].Evidence...)
 	w.overIPv6(ctx, found)
 	return found

@@ -2,6 +2,7 @@ package check_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,6 +30,21 @@ func system(f kernel.FileSystem) func(*testing.T, *world) {
 	}
 }
 
+// own makes one path a mount, all others roomy.
+func own(path string, f kernel.FileSystem) func(*testing.T, *world) {
+	return func(_ *testing.T, w *world) {
+		w.FileSystem = func(at string) (kernel.FileSystem, error) {
+			if strings.HasSuffix(at, path) {
+				if !f.ReadOnly {
+					f.Device = 99
+				}
+				return f, nil
+			}
+			return roomy(1), nil
+		}
+	}
+}
+
 func instanceScenarios() []scenario {
 	full, inodes, readOnly := roomy(1), roomy(1), roomy(1)
 	full.Free, full.Available = 1<<20, 0
@@ -53,6 +69,8 @@ func instanceScenarios() []scenario {
 		{"the disk is full", system(full), []string{"disk-full"}},
 		{"the inodes are used up", system(inodes), []string{"inodes-full"}},
 		{"the disk is read-only", system(readOnly), []string{"read-only-file-system"}},
+		{"a full /var/log of its own", own("/var/log", full), []string{"disk-full"}},
+		{"a read-only bind mount of /var/lib/ecs", own("/var/lib/ecs", readOnly), []string{"read-only-file-system"}},
 		{"all tasks wait for memory", func(t *testing.T, w *world) {
 			file("/proc/pressure/memory", "some avg10=80.00 avg60=70.00 avg300=20.00 total=1\nfull avg10=60.00 avg60=44.00 avg300=9.00 total=1\n")(t, w)
 			file("/proc/uptime", "500.00 900.00\n")(t, w)

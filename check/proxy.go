@@ -19,6 +19,7 @@ type proxied struct {
 	whose string
 	netpath.Proxy
 	setAt, noAt string // file:line; noAt is empty without NO_PROXY
+	httpAt      string // the line for http, the scheme of the metadata service; empty without one
 	file        string // where NO_PROXY belongs
 	restart     string // the command after which a change counts
 	misread     bool   // NO_PROXY is written so that it is misread, which ecs-config says
@@ -26,7 +27,9 @@ type proxied struct {
 
 // The entries that AWS asks for (ECS developer guide, "Using an HTTP proxy for
 // Amazon ECS Linux container instances").
-var noProxy = []string{"169.254.169.254", "169.254.170.2", "/var/run/docker.sock"}
+var noProxy = []string{"169.254.169.254", "169.254.170.2", dockerSocket}
+
+const dockerSocket = "/var/run/docker.sock"
 
 func (w World) proxy(context.Context) []Finding {
 	var places []proxied
@@ -50,6 +53,8 @@ func (w World) proxy(context.Context) []Finding {
 		return found
 	case len(places) == 0:
 		return Passed("no proxy is set")
+	case slices.ContainsFunc(places, func(p proxied) bool { return p.noAt == "" }):
+		return Passed("the proxy is not used for local addresses", seen...)
 	}
 	return Passed("NO_PROXY exempts local addresses", seen...)
 }
@@ -59,6 +64,9 @@ func (w World) proxyOfAgent() (proxied, error) {
 	p := proxied{whose: "the ECS agent", Proxy: s.proxy(), restart: restartAgent}
 	if v := s.any("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"); v.Key != "" {
 		p.setAt, p.file = v.Where(), v.File
+	}
+	if v := s.any("HTTP_PROXY", "http_proxy"); v.Key != "" {
+		p.httpAt = v.Where()
 	}
 	if v := s.any("NO_PROXY", "no_proxy"); v.Key != "" {
 		p.noAt = v.Where()
@@ -77,7 +85,7 @@ func (w World) proxyOfUnit(unit string) func() (proxied, error) {
 			at := fmt.Sprintf("%s:%d", a.File, a.Line)
 			switch strings.ToUpper(a.Key) {
 			case "HTTP_PROXY":
-				p.HTTP, p.setAt, p.file = a.Value, at, a.File
+				p.HTTP, p.setAt, p.httpAt, p.file = a.Value, at, at, a.File
 			case "HTTPS_PROXY":
 				p.HTTPS, p.setAt, p.file = a.Value, at, a.File
 			case "NO_PROXY":
@@ -91,7 +99,10 @@ func (w World) proxyOfUnit(unit string) func() (proxied, error) {
 // String never shows the credentials in a proxy's URL.
 func (p proxied) String() string {
 	text := p.setAt + ": proxy of " + p.whose
-	for _, value := range slices.Compact([]string{p.HTTP, p.HTTPS}) {
+	if p.httpAt != "" && p.httpAt != p.setAt {
+		text = p.setAt + " and " + p.httpAt + ": proxies of " + p.whose
+	}
+	for _, value := range slices.Compact([]string{p.HTTPS, p.HTTP}) {
 		if value != "" {
 			text += " " + redact.Value("HTTP_PROXY", value)
 		}
@@ -103,22 +114,26 @@ func (p proxied) String() string {
 }
 
 // judge: without the metadata service the agent knows neither itself nor its
-// credentials. The others are asked for by AWS, and hurt tasks at most.
+// credentials. It is asked over http, to which HTTPS_PROXY does not apply, and a
+// socket uses no proxy (golang.org/x/net/http/httpproxy, proxyForURL). The entries
+// beside the first are asked for by AWS, and hurt tasks at most.
 func (p proxied) judge() []Finding {
 	missing := slices.DeleteFunc(slices.Clone(noProxy), func(entry string) bool {
-		return p.Exempts(entry) || p.whose == "docker.service" && entry == "/var/run/docker.sock"
+		return p.Exempts(entry) || p.whose == "docker.service" && entry == dockerSocket
 	})
-	if len(missing) == 0 {
+	if len(missing) == 0 || p.HTTP == "" {
 		return nil
 	}
-	status := Warn
+	status, at := Warn, cmp.Or(p.noAt, p.httpAt)
 	if missing[0] == noProxy[0] && p.whose != "docker.service" {
 		status = Fail
 	}
-	at := cmp.Or(p.noAt, p.setAt)
 	f := Finding{ID: "no-proxy-incomplete", Status: status, Fix: p.exempt(missing),
 		Summary:  at + ": " + p.whose + " also uses the proxy for " + missing[0],
 		Evidence: []string{p.String(), "not in NO_PROXY: " + strings.Join(missing, ", ")}}
+	if missing[0] == dockerSocket {
+		f.Summary = at + ": NO_PROXY lacks " + dockerSocket + ", which AWS recommends"
+	}
 	if p.misread {
 		f.SymptomOf = []string{"ecs-config-misread"}
 	}

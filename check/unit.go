@@ -61,7 +61,11 @@ func (w World) ecsUnit(ctx context.Context) []Finding {
 
 // describe is a unit in one line.
 func describe(s units.State) string {
-	text := fmt.Sprintf("%s: %s, %s (%s), %s, restarts %d", s.Name, s.LoadState, s.ActiveState, s.SubState, s.UnitFileState, s.NRestarts)
+	text := fmt.Sprintf("%s: %s, %s (%s)", s.Name, s.LoadState, s.ActiveState, s.SubState)
+	if s.UnitFileState != "" { // a unit that is not found has none
+		text += ", " + s.UnitFileState
+	}
+	text += fmt.Sprintf(", restarts %d", s.NRestarts)
 	if s.Job != nil {
 		text += fmt.Sprintf(", %s job %s", s.Job.Type, s.Job.State)
 	}

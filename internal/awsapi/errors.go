@@ -52,10 +52,13 @@ func (e *Error) Error() string {
 	case Throttled:
 		return fmt.Sprintf("%s: the account's request rate limit is reached: %v", e.Action, e.Err)
 	case Unreachable:
-		if !isTimeout(e.Err) {
-			return fmt.Sprintf("%s: the endpoint cannot be reached: %v", e.Action, e.Err)
+		switch {
+		case isDialTimeout(e.Err):
+			return fmt.Sprintf("%s: the endpoint cannot be reached: the subnet needs a NAT gateway, a public address or a VPC endpoint, and port 443 open to it: %v", e.Action, e.Err)
+		case isTimeout(e.Err):
+			return fmt.Sprintf("%s: no answer from AWS in time: %v", e.Action, e.Err)
 		}
-		return fmt.Sprintf("%s: the endpoint cannot be reached: the subnet needs a NAT gateway, a public address or a VPC endpoint, and port 443 open to it: %v", e.Action, e.Err)
+		return fmt.Sprintf("%s: the endpoint cannot be reached: %v", e.Action, e.Err)
 	case Exhausted:
 		return fmt.Sprintf("%s: muster itself is out of file descriptors or memory: %v", e.Action, e.Err)
 	default:
@@ -63,8 +66,14 @@ func (e *Error) Error() string {
 	}
 }
 
-// isTimeout: packets were dropped on the way. Other errors, such as a refusal or a
-// certificate, have other causes.
+// isDialTimeout: packets were dropped on the way. An answer that does not come says
+// nothing about the way.
+func isDialTimeout(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial" && op.Timeout()
+}
+
+// isTimeout also holds where the connection stands and the answer does not come.
 func isTimeout(err error) bool {
 	var timeout net.Error
 	return errors.As(err, &timeout) && timeout.Timeout() || errors.Is(err, errNoAnswer)

@@ -123,6 +123,9 @@ type ECSSettings []ECSSetting
 // value runs to the next one, so that JSON with blanks in it needs no quoting.
 var keyAhead = regexp.MustCompile(`(?:^|\s)([A-Z][A-Z0-9_]*)=`)
 
+// lowerKey is a key that is not in upper case.
+var lowerKey = regexp.MustCompile(`^\s*[A-Za-z][A-Za-z0-9_]*=`)
+
 // UnmarshalText reads KEY=VALUE pairs separated by white space. The last of two
 // values for one key wins.
 func (e *ECSSettings) UnmarshalText(text []byte) error {
@@ -132,6 +135,9 @@ func (e *ECSSettings) UnmarshalText(text []byte) error {
 	before := s
 	if len(at) > 0 {
 		before = s[:at[0][0]]
+	}
+	if lowerKey.MatchString(before) {
+		return errors.New("the keys of the ECS agent are in upper case, such as ECS_RESERVED_MEMORY=; what stands there is not shown, because it may be a secret")
 	}
 	if strings.TrimSpace(before) != "" {
 		return errors.New("it does not begin with KEY=, such as ECS_RESERVED_MEMORY=; what stands there is not shown, because it may be a secret")

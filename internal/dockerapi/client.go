@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -57,6 +58,11 @@ type Client struct {
 
 	mu     sync.Mutex
 	engine engine // replaced by renew, under mu
+
+	// turn is held by the one call that may negotiate the API version. The moby
+	// client has a lock for that, which a call whose context ends would not leave.
+	turn   chan struct{}
+	agreed atomic.Bool // the version is negotiated: calls need no turn
 }
 
 // New returns a Client for host, in the form of DOCKER_HOST: unix:///path or
@@ -73,7 +79,7 @@ func New(host string, timeout time.Duration) (*Client, error) {
 }
 
 func newClient(host string, timeout time.Duration, transport http.RoundTripper) (*Client, error) {
-	c := &Client{host: host, timeout: timeout, transport: readOnly{transport}}
+	c := &Client{host: host, timeout: timeout, transport: readOnly{transport}, turn: make(chan struct{}, 1)}
 	_, err := c.renew()
 	return c, err
 }
@@ -90,6 +96,7 @@ func (c *Client) renew() (engine, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.engine = fresh
+	c.agreed.Store(false)
 	return fresh, nil
 }
 
@@ -146,7 +153,17 @@ func (c *Client) Ping(ctx context.Context) (Version, error) {
 func (c *Client) call(ctx context.Context, ask func(context.Context) error) (seen exchange, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, ErrHung)
 	defer cancel()
-	err = ask(context.WithValue(ctx, exchangeKey{}, &seen))
+	if !c.agreed.Load() {
+		select {
+		case c.turn <- struct{}{}:
+			defer func() { <-c.turn }()
+		case <-ctx.Done():
+			return seen, reason(ctx, seen, ctx.Err())
+		}
+	}
+	if err = ask(context.WithValue(ctx, exchangeKey{}, &seen)); err == nil {
+		c.agreed.Store(true)
+	}
 	return seen, reason(ctx, seen, err)
 }
 

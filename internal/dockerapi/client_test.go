@@ -229,6 +229,34 @@ func TestEngineThatStopsWithinItsAnswerIsHung(t *testing.T) {
 	}
 }
 
+// The moby client negotiates under a lock (moby/client ping.go), which a hung Engine
+// keeps held for as long as the first call may take.
+func TestACallDoesNotOutliveItsContextBehindAHungOne(t *testing.T) {
+	asked, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	c := serve(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		once.Do(func() { close(asked) })
+		<-release
+	}))
+	c.timeout = time.Minute
+	pinged := make(chan error, 1)
+	go func() { _, err := c.Ping(context.WithoutCancel(t.Context())); pinged <- err }()
+	t.Cleanup(func() { close(release); <-pinged })
+	<-asked
+	ctx, stop := context.WithTimeout(t.Context(), time.Millisecond)
+	defer stop()
+	second := make(chan error, 1)
+	go func() { _, _, err := c.AgentContainer(ctx); second <- err }()
+	select {
+	case err := <-second:
+		if !errors.Is(err, ErrHung) {
+			t.Errorf("got %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the second call waits for the first")
+	}
+}
+
 func TestFullBacklogIsHung(t *testing.T) {
 	wantOnly(t, failing(t, &net.OpError{Op: "dial", Net: "unix", Err: os.NewSyscallError("connect", syscall.EAGAIN)}), ErrHung)
 }

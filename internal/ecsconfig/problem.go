@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"muster/internal/netpath"
 )
 
 // Severity is what comes of a problem. The order is from least to most.
@@ -130,10 +132,23 @@ func (f *File) review() (lines []string, problems []Problem) {
 func (s statement) overridden(line, by int, later statement) Problem {
 	p := Problem{Line: line, Key: s.key, Severity: Overridden, Repair: "drop this line",
 		What: fmt.Sprintf("is set again on line %d: only the last one counts", by)}
-	if s.value == later.value {
+	if s.value == later.value || strings.EqualFold(s.key, "NO_PROXY") && exempts(later.value, s.value) {
 		p.Severity = Cosmetic
 	}
 	return p
+}
+
+// exempts says whether one value of NO_PROXY exempts all that another does, so that
+// nothing is lost by overriding the other. Go exempts this host without an entry
+// (golang.org/x/net/http/httpproxy, useProxy).
+func exempts(value, other string) bool {
+	proxy := netpath.Proxy{No: value}
+	for entry := range strings.SplitSeq(other, ",") {
+		if entry = strings.TrimSpace(entry); entry != "" && !proxy.Exempts(entry) {
+			return false
+		}
+	}
+	return true
 }
 
 // problems are what is wrong with a line that counts.

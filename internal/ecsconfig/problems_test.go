@@ -165,7 +165,10 @@ func TestProblemsNameLineKeyAndWhatComesOfIt(t *testing.T) {
 		"no name":    {"=hunter2\n", []string{`fatal: line 1: has no name before "="; ` + noContainer}},
 		"open quote": {"ECS_LOGFILE=\"hunter2\n", []string{"misread: line 1: ECS_LOGFILE starts with a quote, which the ECS agent reads as part of the value; " + partOfValue}},
 		"overridden": {"ECS_CLUSTER=\nECS_CLUSTER=prod\n", []string{"overridden: line 1: ECS_CLUSTER is set again on line 2: only the last one counts; "}},
-		"set twice":  {"ECS_CLUSTER=prod\nECS_CLUSTER=prod\n", []string{"cosmetic: line 1: ECS_CLUSTER is set again on line 2: only the last one counts; "}},
+		// golang.org/x/net/http/httpproxy, useProxy: this host is exempt without an entry.
+		"completed": {"NO_PROXY=localhost,127.0.0.1\nNO_PROXY=169.254.169.254\n", []string{"cosmetic: line 1: NO_PROXY is set again on line 2: only the last one counts; "}},
+		"cut short": {"NO_PROXY=corp.example\nNO_PROXY=169.254.169.254\n", []string{"overridden: line 1: NO_PROXY is set again on line 2: only the last one counts; "}},
+		"set twice": {"ECS_CLUSTER=prod\nECS_CLUSTER=prod\n", []string{"cosmetic: line 1: ECS_CLUSTER is set again on line 2: only the last one counts; "}},
 		"two on a line": {"ECS_CLUSTER=prod ECS_RESERVED_MEMORY=256\n", []string{
 			"refused: line 1: ECS_CLUSTER shares its line with ECS_RESERVED_MEMORY; " + ecsRefuses,
 			"misread: line 1: ECS_RESERVED_MEMORY is on the same line as ECS_CLUSTER; the ECS agent does not see ECS_RESERVED_MEMORY"}},

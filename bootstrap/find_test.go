@@ -150,7 +150,7 @@ func TestAClusterThatCannotBeConfirmedIsUsed(t *testing.T) {
 		"throttled":   {sandbox.Throttled(sandbox.ECS, "", 0), "request rate"},
 		"expired":     {sandbox.ExpiredToken(sandbox.ECS, ""), "no valid credentials"},
 		"clock skew":  {sandbox.ClockSkew(sandbox.ECS, time.Hour), "clock of this instance is wrong"},
-		"hanging":     {sandbox.Fault{Service: sandbox.ECS, Hang: true}, "cannot be reached"},
+		"hanging":     {sandbox.Fault{Service: sandbox.ECS, Hang: true}, "no answer from AWS in time"},
 		"reset":       {sandbox.Fault{Service: sandbox.ECS, Reset: true}, "cannot be reached"},
 		"half":        {sandbox.Fault{Service: sandbox.ECS, Cut: true}, "not confirmed"},
 		"garbage":     {sandbox.Fault{Service: sandbox.ECS, Body: "<html>"}, "not confirmed"},

@@ -130,7 +130,7 @@ func (w World) connected(ctx context.Context) bool {
 
 // troubleFindings are what the trouble means for an instance that is registered, or is not.
 func (w World) troubleFindings(t ecsagent.Trouble, registered bool) (found []Finding) {
-	if f, bad := w.mainFinding(t); bad {
+	if f, bad := w.mainFinding(t, registered); bad {
 		if registered && t.Effect != ecsagent.Connection {
 			f.Status = Warn
 		}
@@ -147,13 +147,17 @@ func (w World) troubleFindings(t ecsagent.Trouble, registered bool) (found []Fin
 	return found
 }
 
-func (w World) mainFinding(t ecsagent.Trouble) (f Finding, bad bool) {
+func (w World) mainFinding(t ecsagent.Trouble, registered bool) (f Finding, bad bool) {
 	exits := exitLines(t)
 	switch {
 	case t.Cause.ID != "":
 		f = w.sightingFinding(t.Sighting)
 		f.Evidence = append(f.Evidence, exits...)
 		return f, true
+	case len(exits) > 0 && t.ExitCode == exitUpgrade && !registered:
+		return Finding{ID: "agent-exits", Status: Fail, Evidence: exits, SymptomOf: suspects(),
+			Summary: "the ECS agent exited with code 42 to install an update, and is not back yet",
+			Fix:     fix.Do("Wait a minute. If it does not come back, read why:", "sudo tail -n 20 /var/log/ecs/ecs-init.log")}, true
 	case len(exits) > 0 && t.ExitCode != 0 && t.ExitCode != exitUpgrade: // 0: it was stopped
 		return Finding{ID: "agent-exits", Status: Fail, Summary: exitSummary(t.ExitCode), Evidence: exits,
 			Fix: fix.Do("Read its last log lines, and check whether the kernel killed it:",

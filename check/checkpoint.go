@@ -78,14 +78,14 @@ func (w World) mismatch(saved ecsagent.Checkpoint, seen string) (f Finding, bad 
 		return f, true
 	}
 	f.Summary = fmt.Sprintf("%s names cluster %+q, but agent.db holds %s for this instance", where, reads.Text, saved.Cluster)
-	f.Fix = w.registerAnew()
 	switch {
 	case strings.EqualFold(nameOf(saved.Cluster), nameOf(reads.Text)):
 		f.Fix = rename
 	case saved.ContainerInstanceARN != "":
-		f.Fix.Text = "Move the saved state aside, restart the ECS agent, then deregister the old entry:"
-		f.Fix.Commands = append(f.Fix.Commands, fmt.Sprintf("aws ecs deregister-container-instance --force --region %s --cluster %s --container-instance %s",
+		f.Fix = fix.Do("Move the saved state aside, restart the ECS agent, then deregister the old entry:", w.join(reads.Text), fmt.Sprintf("aws ecs deregister-container-instance --force --region %s --cluster %s --container-instance %s",
 			w.region(), saved.Cluster, saved.ContainerInstanceARN))
+	default:
+		f.Fix = fix.Do("Move the saved state aside and restart the ECS agent:", w.join(reads.Text))
 	}
 	return f, true
 }

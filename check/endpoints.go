@@ -137,6 +137,20 @@ func (w World) why(ctx context.Context, f *facts, timeout *Finding, silent, all 
 	if at.known && len(f.lost) > 0 {
 		timeout.Evidence = []string{"this instance: " + at.String()}
 	}
+	w.pastTheProxy(timeout, silent)
+}
+
+// pastTheProxy completes the finding where the ECS agent has a proxy, and NO_PROXY
+// exempts the endpoints that do not answer.
+func (w World) pastTheProxy(timeout *Finding, silent []tried) {
+	s := w.agentSettings()
+	proxy, no := s.proxy(), s.any("NO_PROXY", "no_proxy")
+	direct := slices.DeleteFunc(slices.Clone(silent), func(t tried) bool { return t.proxied })
+	if proxy.HTTP+proxy.HTTPS == "" || no.Key == "" || len(direct) == 0 {
+		return
+	}
+	timeout.Evidence = append(timeout.Evidence, no.Where()+": NO_PROXY exempts "+direct[0].host+", so the ECS agent does not use its proxy for it")
+	timeout.Fix.Text = "Remove the endpoints' domain from NO_PROXY, or add a route to them and allow outbound tcp 443:"
 }
 
 // incomplete names the VPC endpoints that are missing beside those that answer.

@@ -100,7 +100,7 @@ func (w World) credentialLines() []string {
 // new container instance.
 func (w World) registerAnew() fix.Fix {
 	path := w.checkpointPath()
-	return fix.Do("Move the saved state aside and register again:", "sudo systemctl stop ecs", "sudo mv "+path+" "+path+".old", startUnit)
+	return fix.Do("Move the saved state aside and register again:", "sudo systemctl stop ecs", "sudo mv --no-clobber "+path+" "+path+".old", startUnit)
 }
 
 // statusFinding knows the statuses of the ECS API reference, ContainerInstance.

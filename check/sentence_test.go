@@ -32,7 +32,7 @@ func TestACauseSaysWhatAndWhere(t *testing.T) {
 		"broken JSON":        {configures("ECS_CLUSTER=prod\nECS_INSTANCE_ATTRIBUTES={a: 1}\n"), []string{"ecs.config:2: ECS_INSTANCE_ATTRIBUTES is not valid JSON at byte 2", "exits with code 1"}},
 		"a mistyped cluster": {joins("prdo"), []string{"no cluster prdo in region eu-central-1, account 123456789012: did you mean prod?"}},
 		"another region":     {configures("ECS_CLUSTER=prod\nAWS_DEFAULT_REGION=us-east-1\n"), []string{"ecs.config:2: AWS_DEFAULT_REGION is us-east-1, but this instance is in eu-central-1", "sed -i '/^ *AWS_DEFAULT_REGION=/d'"}},
-		"a stale checkpoint": {remembers(sandbox.Checkpoint{Cluster: "default", InstanceID: self, ARN: oldCI}), []string{"but agent.db holds default for this instance", "sudo mv ", "deregister-container-instance --force --region eu-central-1 --cluster default --container-instance " + oldCI}},
+		"a stale checkpoint": {remembers(sandbox.Checkpoint{Cluster: "default", InstanceID: self, ARN: oldCI}), []string{"but agent.db holds default for this instance", "sudo muster bootstrap --reset-stale-state --cluster prod", "deregister-container-instance --force --region eu-central-1 --cluster default --container-instance " + oldCI}},
 		"a terminal exit":    {unasked(joins("prdo")), []string{"exited once, with code 5", "ecs-agent.log:", "Cluster not found."}},
 		"no trunk interface": {knows(func(ci *awsapi.ContainerInstance) {
 			ci.Status, ci.StatusReason = "REGISTRATION_FAILED", "no trunk ENI"

@@ -179,7 +179,9 @@ func reason(ctx context.Context, seen exchange, err error) error {
 	switch {
 	case ownlimit.Of(cause) != "":
 		return ownlimit.Wrap(cause)
-	case errors.Is(context.Cause(ctx), ErrHung), errors.Is(ctx.Err(), context.DeadlineExceeded), errors.Is(cause, syscall.EAGAIN):
+	case errors.Is(context.Cause(ctx), ErrHung), errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return ErrHung // how the end of the time shows in cause varies
+	case errors.Is(cause, syscall.EAGAIN):
 		return fmt.Errorf("%w: %w", ErrHung, cause)
 	case errors.Is(cause, context.Canceled):
 		return cause

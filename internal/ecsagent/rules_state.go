@@ -67,7 +67,7 @@ var rulesOfState = []rule{
 		do:      "Move the saved state aside, so that the instance registers again:",
 		run: []string{
 			"sudo systemctl stop ecs",
-			"sudo mv /var/lib/ecs/data/agent.db /var/lib/ecs/data/agent.db.old",
+			"sudo mv --no-clobber /var/lib/ecs/data/agent.db /var/lib/ecs/data/agent.db.old",
 			"sudo systemctl start ecs",
 		},
 	},
@@ -175,7 +175,7 @@ var rulesOfState = []rule{
 		do:      "Undo the last change of the ECS agent's settings, or move the saved state aside, which loses track of running tasks:",
 		run: []string{
 			"sudo systemctl stop ecs",
-			"sudo mv /var/lib/ecs/data/agent.db /var/lib/ecs/data/agent.db.old",
+			"sudo mv --no-clobber /var/lib/ecs/data/agent.db /var/lib/ecs/data/agent.db.old",
 			"sudo systemctl start ecs",
 		},
 	},
@@ -193,7 +193,7 @@ var rulesOfState = []rule{
 		do:      "Move the saved state aside; the instance then registers again, and ECS loses track of its running tasks:",
 		run: []string{
 			"sudo systemctl stop ecs",
-			"sudo mv /var/lib/ecs/data/agent.db /var/lib/ecs/data/agent.db.old",
+			"sudo mv --no-clobber /var/lib/ecs/data/agent.db /var/lib/ecs/data/agent.db.old",
 			"sudo systemctl start ecs",
 		},
 	},

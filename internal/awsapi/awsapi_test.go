@@ -3,8 +3,10 @@ package awsapi
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -473,4 +475,16 @@ func FuzzDecodeError(f *testing.F) {
 			t.Errorf("%v", err)
 		}
 	})
+}
+
+// A dial that ends without an answer lost its packets on the way (connect(2), ETIMEDOUT);
+// a request that was sent and not answered did not.
+func TestOnlyAConnectionThatTimedOutBlamesTheWay(t *testing.T) {
+	dial := &net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}
+	for err, blames := range map[error]bool{dial: true, context.DeadlineExceeded: false, os.ErrDeadlineExceeded: false} {
+		text := named("ecs:DescribeContainerInstances", err).Error()
+		if strings.Contains(text, "NAT gateway") != blames || !blames && strings.Contains(text, "cannot be reached") {
+			t.Errorf("%v: %s", err, text)
+		}
+	}
 }

@@ -20,6 +20,12 @@ func dockerScenarios() []scenario {
 			w.systemd["ecs.service"] = restarting
 			w.realDocker(t)
 		}, []string{"docker-not-running"}},
+		{"Docker is not installed", func(t *testing.T, w *world) {
+			w.gone(t, "error", "could not create docker client: Cannot connect to the Docker daemon at unix:///var/run/docker.sock")
+			w.systemd["docker.service"] = units.State{LoadState: units.NotFound, ActiveState: "inactive", SubState: "dead"}
+			w.systemd["ecs.service"] = restarting
+			w.realDocker(t)
+		}, []string{"docker-not-running"}},
 		{"Docker hangs", func(t *testing.T, w *world) {
 			w.gone(t, "error", "DockerGoClient: Docker SDK client unable to ping Docker daemon. Ensure Docker is running: context deadline exceeded")
 			listener, err := net.Listen("unix", w.realDocker(t))

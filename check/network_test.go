@@ -39,6 +39,19 @@ func TestNetworkFindings(t *testing.T) {
 			"pass proxy: NO_PROXY exempts local addresses | /etc/ecs/ecs.config:2: proxy of the ECS agent http://[masked]@proxy.corp:3128; /etc/ecs/ecs.config:3: NO_PROXY=169.254.169.254,169.254.170.2,/var/run/docker.sock"},
 		"a proxy that takes the tasks' credentials": {"proxy", file("/etc/ecs/ecs.config", "HTTP_PROXY=p:1\nNO_PROXY=169.254.169.254,/var/run/docker.sock\n"),
 			"warn no-proxy-incomplete: /etc/ecs/ecs.config:2: the ECS agent also uses the proxy for 169.254.170.2"},
+		"a wrong line in /etc/hosts": {"ecs-endpoints", func(t *testing.T, w *world) {
+			w.net.addrs["ecs."] = "10.0.1.99"
+			w.net.answers["ecs."] = netpath.Answer{Kind: netpath.NoRoute, Err: errors.New("no route to host")}
+			w.write(t, "/etc/hosts", "127.0.0.1 localhost\n10.0.1.99 ecs.eu-central-1.amazonaws.com\n")
+		}, "fail endpoint-no-route: /etc/hosts:2 gives ecs.eu-central-1.amazonaws.com the address 10.0.1.99"},
+		"nothing at the address": {"ecs-endpoints", func(_ *testing.T, w *world) {
+			w.net.addrs["ecs."] = "10.0.1.99"
+			w.net.answers["ecs."] = netpath.Answer{Kind: netpath.NoRoute, Err: errors.New("no route to host")}
+		}, "fail endpoint-no-route: nothing answers at 10.0.1.99, the address of ecs.eu-central-1.amazonaws.com"},
+		"no route of IPv6": {"ecs-endpoints", func(_ *testing.T, w *world) {
+			w.net.addrs["ecs."] = "2600:1f14::1"
+			w.net.answers["ecs."] = netpath.Answer{Kind: netpath.NoRoute, Err: errors.New("network is unreachable")}
+		}, "fail endpoint-no-route: no IPv6 route to ecs.eu-central-1.amazonaws.com"},
 		// golang.org/x/net/http/httpproxy, proxyForURL: a proxy is for one scheme.
 		"a proxy for https alone": {"proxy", file("/etc/ecs/ecs.config", "HTTPS_PROXY=p:1\n"), "pass proxy: the proxy is not used for local addresses"},
 		"the line for http counts": {"proxy", file("/etc/ecs/ecs.config", "HTTPS_PROXY=p:1\nHTTP_PROXY=q:1\n"),
@@ -106,6 +119,18 @@ func TestNetworkFindings(t *testing.T) {
 				t.Errorf("a secret is shown: %s", got)
 			}
 		})
+	}
+}
+
+// enableDnsSupport turns the resolver off for every name (VPC User Guide, "DNS
+// attributes for your VPC"), so it is not what one name lacks.
+func TestOneNameOfSeveralIsNotForWantOfDNSSupport(t *testing.T) {
+	w := healthy(t)
+	w.Identity.Region = "eu-central-1"
+	w.net.addrs["ecs-a-1."], w.net.addrs["ecs-a."] = "", ""
+	found := look(t, w, "dns")
+	if text := found.Findings[0].Fix.String(); !strings.Contains(text, "forwarding rule or private zone") {
+		t.Error(text)
 	}
 }
 

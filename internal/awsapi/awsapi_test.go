@@ -3,8 +3,10 @@ package awsapi
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -89,7 +91,7 @@ func TestFailuresAreNamedAndClassified(t *testing.T) {
 		"throttled":          {sandbox.Throttled("", "", 0), Throttled, "request rate"},
 		"failing":            {sandbox.ServerError("", "", 0), Failed, ""},
 		"reset":              {sandbox.Fault{Reset: true}, Unreachable, "the endpoint cannot be reached: "},
-		"hanging":            {sandbox.Fault{Hang: true}, Unreachable, "NAT gateway"},
+		"hanging":            {sandbox.Fault{Hang: true}, Unreachable, "no answer from AWS in time"},
 		"half an answer":     {sandbox.Fault{Cut: true}, Failed, ""},
 		"garbage":            {sandbox.Fault{Body: "<<"}, Failed, ""},
 		"a proxy's own page": {sandbox.Fault{Status: 403, Body: "<html>no</html>"}, Failed, ""},
@@ -473,4 +475,16 @@ func FuzzDecodeError(f *testing.F) {
 			t.Errorf("%v", err)
 		}
 	})
+}
+
+// A dial that ends without an answer lost its packets on the way (connect(2), ETIMEDOUT);
+// a request that was sent and not answered did not.
+func TestOnlyAConnectionThatTimedOutBlamesTheWay(t *testing.T) {
+	dial := &net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}
+	for err, blames := range map[error]bool{dial: true, context.DeadlineExceeded: false, os.ErrDeadlineExceeded: false} {
+		text := named("ecs:DescribeContainerInstances", err).Error()
+		if strings.Contains(text, "NAT gateway") != blames || !blames && strings.Contains(text, "cannot be reached") {
+			t.Errorf("%v: %s", err, text)
+		}
+	}
 }

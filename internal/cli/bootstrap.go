@@ -29,7 +29,7 @@ that runs is left as it is.`,
   muster bootstrap --cluster prod --ecs ECS_RESERVED_MEMORY=256 --ecs 'ECS_INSTANCE_ATTRIBUTES={"stack": "blue"}'
   muster bootstrap --cluster prod --cfn-stack "$STACK" --cfn-resource Workers --lifecycle-hook ready --on-failure abandon
   muster bootstrap --dry-run          show what would be written, as a diff`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 	}
 	addFlags(cmd, "bootstrap")
 	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "Print the change of ecs.config as a diff; write, queue and signal nothing.")
@@ -56,7 +56,7 @@ muster-verify.service runs it at every boot. It changes nothing on the instance 
 its own report.`,
 		Example: `  muster verify                       as muster-verify.service runs it
   muster verify --timeout 30s --output json`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 	}
 	addFlags(cmd, "verify")
 	cmd.Flags().StringVar(&output, "output", "short", "Print on stdout: short (one line) or json (the report).")

@@ -51,6 +51,19 @@ func credentialReads(s *sandbox.Sandbox) (n int) {
 	return n
 }
 
+func TestAnArgumentThatNamesAClusterIsTakenForOne(t *testing.T) {
+	for line, want := range map[string]string{
+		"debug prod":     "muster: debug takes no argument; use --cluster prod\n",
+		"bootstrap prod": "muster: bootstrap takes no argument; use --cluster prod\n",
+		"check a b":      "muster: check takes no argument\n",
+	} {
+		var out strings.Builder
+		if code := Main("test", strings.Fields(line), &out, &out); code != exitcode.Usage || out.String() != want {
+			t.Errorf("%s: exit code %d: %s", line, code, out.String())
+		}
+	}
+}
+
 // A Go program that crashes exits with 2, so nothing else may (ADR 9).
 func TestUsageErrorsExitWith64(t *testing.T) {
 	for _, line := range []string{"bootstap", "bootstrap --clutser prod", "verify prod", "verify --output xml"} {

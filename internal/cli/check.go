@@ -60,7 +60,7 @@ func debugCommand(version string, log *slog.Logger) *cobra.Command {
 }
 
 func (f *checkFlags) command(cmd *cobra.Command, log *slog.Logger) *cobra.Command {
-	cmd.Args = cobra.NoArgs
+	cmd.Args = noArgs
 	flags := cmd.Flags()
 	flags.StringSliceVar(&f.only, "only", nil, "Only these checks, by id or group, and those that they need.")
 	flags.StringSliceVar(&f.skip, "skip", nil, "All but these checks, by id or group.")

@@ -96,7 +96,7 @@ func parseArgs(args []string, stderr io.Writer) (o options, names []string, err 
 	flags.BoolVar(&o.verbose, "v", false, "print what muster printed")
 	flags.BoolVar(&o.invariants, "invariants", false, "check the layout of every answer of debug and check")
 	flags.StringVar(&o.results, "json", "", "also write the results to this `file`")
-	flags.IntVar(&o.jobs, "j", runtime.NumCPU(), "play this many cases at a time")
+	flags.IntVar(&o.jobs, "j", 2*runtime.NumCPU(), "play this many cases at a time; they mostly wait")
 	flags.BoolVar(&o.inside, "inside", false, "internal: play one case in the namespaces of this process")
 	flags.Usage = func() {
 		fmt.Fprintln(stderr, "usage: field [flags] DIRECTORY_OR_FILE...")

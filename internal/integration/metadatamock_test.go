@@ -91,7 +91,7 @@ func TestAgainstTheMetadataMock(t *testing.T) {
 	t.Run("a missing tag outside of a group names no cluster", func(t *testing.T) {
 		// An instance without Auto Scaling has no target-lifecycle-state.
 		url, _ := metadataMock(t, program, instance, nil, "--mock-ip-count", "0")
-		newHost(t, world(url)...).muster(t, "bootstrap").want(t, 78, "no instance tag muster:cluster", "in no Auto Scaling group")
+		newHost(t, world(url)...).muster(t, "bootstrap").want(t, 78, "instance tag muster:cluster is not in the metadata", "in no Auto Scaling group")
 	})
 	t.Run("a service that goes away is named", func(t *testing.T) {
 		h := newHost(t, append(world("http://127.0.0.1:1"), "MUSTER_IMDS_TIMEOUT=2s")...)

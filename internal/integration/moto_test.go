@@ -140,7 +140,7 @@ func TestAgainstMoto(t *testing.T) {
 	})
 	t.Run("an unknown cluster is refused with its near matches, and nothing is written", func(t *testing.T) {
 		h := newHost(t, world...)
-		h.muster(t, "bootstrap", "--cluster", "prdo").want(t, 78, "no cluster prdo in "+region, "did you mean prod")
+		h.muster(t, "bootstrap", "--cluster", "prdo").want(t, 78, "no cluster prdo in region "+region, "did you mean prod")
 		if got := h.file(t, "etc/ecs/ecs.config"); got != "" {
 			t.Errorf("wrote %q", got)
 		}

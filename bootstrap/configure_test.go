@@ -306,7 +306,7 @@ func TestADeregisteredInstanceIsRemembered(t *testing.T) {
 			}
 			m.mustConfigure()
 			text := m.log.String()
-			if warns := strings.Contains(text, "which was deregistered") && strings.Contains(text, "muster bootstrap --reset-stale-state --cluster prod"); warns != test.warns {
+			if warns := strings.Contains(text, "that was deregistered") && strings.Contains(text, "muster bootstrap --reset-stale-state --cluster prod"); warns != test.warns {
 				t.Error(text)
 			}
 			if files, _ := filepath.Glob(m.path(agentDB + ".*.muster")); (len(files) == 1) != test.moved {

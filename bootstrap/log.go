@@ -22,7 +22,7 @@ func (h *Host) warn(phase, format string, args ...any) {
 // warnOf logs an error, and its fix on lines of their own.
 func (h *Host) warnOf(phase string, err error) {
 	h.warn(phase, "%v", err)
-	for _, line := range fix.Of(err).Lines() {
+	for _, line := range append(fix.Why(err), fix.Of(err).Lines()...) {
 		h.warn(phase, "  %s", line)
 	}
 }

@@ -20,8 +20,9 @@ func (r *run) checkpointPath() string {
 // stale is a checkpoint with which the ECS agent cannot register where it should.
 type stale struct {
 	ecsagent.Checkpoint
-	why   string
-	fatal bool // the ECS agent is known to refuse to start with it
+	what  string // is wrong with it
+	why   string // evidence
+	fatal bool   // the ECS agent is known to refuse to start with it
 }
 
 // checkpoint reads what the ECS agent saved. The agent compares the saved cluster
@@ -46,14 +47,15 @@ func (r *run) checkpoint() (write cluster.Ref, bad *stale) {
 	was, err := cluster.Parse(saved.Cluster)
 	switch {
 	case err != nil || !cluster.Same(was, r.wanted):
-		why := fmt.Sprintf("it holds cluster %q for this instance, and the ECS agent would refuse to start in %s", saved.Cluster, r.wanted)
-		return write, &stale{saved, why, true}
+		return write, &stale{saved, fmt.Sprintf("agent.db holds cluster %q for this instance, not %s", saved.Cluster, r.wanted),
+			r.checkpointPath() + ": the ECS agent would refuse to start in " + r.wanted.Text, true}
 	case was.Text != r.wanted.Text:
 		r.info("checkpoint", "agent.db spells the cluster %s; ecs.config gets the same spelling, because the ECS agent compares the text", was)
 		write = was
 	}
 	if r.deregistered(saved.ContainerInstanceARN) {
-		return write, &stale{saved, fmt.Sprintf("it holds container instance %s, which was deregistered", saved.ContainerInstanceARN), false}
+		return write, &stale{saved, "agent.db holds a container instance that was deregistered",
+			r.checkpointPath() + ": " + saved.ContainerInstanceARN, false}
 	}
 	return write, nil
 }
@@ -82,7 +84,7 @@ func (r *run) staleState(bad *stale) error {
 		commands = append(commands, fmt.Sprintf("aws ecs deregister-container-instance --force --cluster %s --container-instance %s --region %s",
 			bad.Cluster, bad.ContainerInstanceARN, r.id.Region))
 	}
-	return fix.Wrap(fmt.Errorf("%s is stale: %s", r.checkpointPath(), bad.why), fix.Do(text, commands...))
+	return fix.Because(errors.New(bad.what), []string{bad.why}, fix.Do(text, commands...))
 }
 
 // moveStale moves agent.db aside. A running agent keeps the file that it has open,

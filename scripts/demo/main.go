@@ -110,7 +110,8 @@ type rootless struct {
 }
 
 func (w *rootless) Write(p []byte) (int, error) {
-	_, err := io.WriteString(w.out, strings.ReplaceAll(string(p), w.root, ""))
+	text := strings.ReplaceAll(string(p), " --root "+w.root, "")
+	_, err := io.WriteString(w.out, strings.ReplaceAll(text, w.root, ""))
 	return len(p), err
 }
 

@@ -71,7 +71,7 @@ func mistyped(s *stage) error {
 	}
 	s.show(config)
 	s.say("ecs.config is unchanged, and CloudFormation and the launch hook got their signal at once, not after a timeout. On the instance:")
-	if err := s.debug("no cluster prdo in eu-west-1"); err != nil {
+	if err := s.debug("no cluster prdo in region eu-west-1"); err != nil {
 		return err
 	}
 	return s.outcome("FAILURE", "ABANDON")
@@ -85,7 +85,7 @@ func stale(s *stage) error {
 	if err := s.muster(1, "bootstrap", "--cluster", "prod"); err != nil {
 		return err
 	}
-	if err := s.debug("/agent.db holds cluster \"default\""); err != nil {
+	if err := s.debug("agent.db holds cluster \"default\""); err != nil {
 		return err
 	}
 	s.say("--reset-stale-state moves the checkpoint aside.")
@@ -152,7 +152,7 @@ func closed(s *stage) error {
 	if err := s.muster(0, "verify"); err != nil {
 		return err
 	}
-	if err := s.debug("i-0aaaaaaaaaaaaaaa3 (10.0.1.23) cannot reach"); err != nil {
+	if err := s.debug("i-0aaaaaaaaaaaaaaa3 cannot reach i-0123456789abcdef0 on tcp 47106-47109"); err != nil {
 		return err
 	}
 	if err := s.muster(1, "ports"); err != nil {

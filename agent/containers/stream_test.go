@@ -116,8 +116,10 @@ func TestABrokenStreamIsLoggedOnceBackedOffAndTakenBackWhenItWorks(t *testing.T)
 		var wait sync.WaitGroup
 		wait.Go(func() { _ = w.Run(ctx) })
 		<-time.After(time.Hour)
+		synctest.Wait()
 		s := w.Snapshot()
-		if streams := int(m.streams.Load()); !s.Docker || s.Events.Failures != streams || streams > 300 || time.Since(s.Listed) > time.Minute || time.Since(s.Events.Since) < 59*time.Minute {
+		// The last stream may have failed, and the lists after it may not be over yet.
+		if streams := int(m.streams.Load()); !s.Docker || s.Events.Failures != streams && s.Events.Failures != streams-1 || streams > 300 || time.Since(s.Listed) > time.Minute || time.Since(s.Events.Since) < 59*time.Minute {
 			t.Errorf("%d streams: %+v", streams, s)
 		}
 		m.bad.Store(false)

@@ -38,7 +38,7 @@ func TestECSConfigIsMerged(t *testing.T) {
 		"duplicates":           {before: "ECS_CLUSTER=a\nECS_X=1\nECS_CLUSTER=b\n", after: "ECS_X=1\nECS_CLUSTER=prod\n", says: []string{"ecs.config:1: ECS_CLUSTER is set again on line 3"}},
 		"quotes and export": {before: "ECS_CLUSTER=prod\nexport ECS_A=1\nECS_B=\\\"2\\\"\nECS_C =3\n", after: "ECS_CLUSTER=prod\nECS_A=1\nECS_B=\\\"2\\\"\nECS_C=3\n",
 			says: []string{"ecs.config:2: ECS_A", "remove", "ecs.config:4: ECS_C"}},
-		"what only a person can mend": {before: "ECS_RESERVED_MEMORY=much\n", after: "ECS_RESERVED_MEMORY=much\nECS_CLUSTER=prod\n", says: []string{"ecs.config:1: ECS_RESERVED_MEMORY is not a whole number", "the ECS agent uses 0"}},
+		"what only a person can fix": {before: "ECS_RESERVED_MEMORY=much\n", after: "ECS_RESERVED_MEMORY=much\nECS_CLUSTER=prod\n", says: []string{"ecs.config:1: ECS_RESERVED_MEMORY is not a whole number", "the ECS agent uses 0"}},
 		"more settings": {before: "ECS_RESERVED_MEMORY=1\n", ecs: "ECS_RESERVED_MEMORY=256\nECS_INSTANCE_ATTRIBUTES={\"stack\": \"blue\"}",
 			after: "ECS_RESERVED_MEMORY=256\nECS_CLUSTER=prod\nECS_INSTANCE_ATTRIBUTES={\"stack\": \"blue\"}\n"},
 		"10 MB long": {before: big, after: big + "ECS_CLUSTER=prod\n"},

@@ -100,7 +100,7 @@ func TestWithoutAUsableClusterNothingIsWritten(t *testing.T) {
 		"quoted":                       {cluster: `"prod"`, code: 78, says: []string{"quoted", "flag --cluster"}},
 		"over-long":                    {cluster: strings.Repeat("x", 256), code: 78, says: []string{"256 characters"}},
 		"not ASCII":                    {cluster: "pröd", code: 78, says: []string{`"pr\u00f6d"`}},
-		"an ARN that is none":          {cluster: "arn:aws:ecs:prod", code: 78, says: []string{"not an ECS cluster ARN"}},
+		"an invalid ARN":               {cluster: "arn:aws:ecs:prod", code: 78, says: []string{"not an ECS cluster ARN"}},
 		"an ARN of another region":     {cluster: "arn:aws:ecs:us-east-1:123456789012:cluster/prod", code: 78, says: []string{"us-east-1", region, "own region"}},
 		"unknown":                      {cluster: "prdo", code: 78, says: []string{"no cluster prdo in region eu-central-1", "did you mean prod?"}},
 		"unknown and unlike any":       {cluster: "qqqqqqqqqq", code: 78, says: []string{"existing clusters: prod, default"}},

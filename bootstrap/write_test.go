@@ -85,10 +85,10 @@ func TestWhatWouldEndTheAgentIsRefusedBeforeItIsWritten(t *testing.T) {
 		ecs   string
 		says  []string
 	}{
-		"JSON that is none":              {files: map[string]string{ecsConfig: "ECS_INSTANCE_ATTRIBUTES={\"a\":\n"}, says: []string{"ecs.config:1: ECS_INSTANCE_ATTRIBUTES", "the ECS agent exits"}},
-		"a logging driver that is none":  {files: map[string]string{ecsConfig: "ECS_AVAILABLE_LOGGING_DRIVERS=[\"awslog\"]\n"}, says: []string{"ecs.config:1: ECS_AVAILABLE_LOGGING_DRIVERS"}},
+		"invalid JSON":                   {files: map[string]string{ecsConfig: "ECS_INSTANCE_ATTRIBUTES={\"a\":\n"}, says: []string{"ecs.config:1: ECS_INSTANCE_ATTRIBUTES", "the ECS agent exits"}},
+		"an unknown logging driver":      {files: map[string]string{ecsConfig: "ECS_AVAILABLE_LOGGING_DRIVERS=[\"awslog\"]\n"}, says: []string{"ecs.config:1: ECS_AVAILABLE_LOGGING_DRIVERS"}},
 		"an attribute that is too long":  {files: map[string]string{ecsConfig: "ECS_INSTANCE_ATTRIBUTES={\"a\":\"" + long + "\"}\n"}, says: []string{"129 characters", "ECS rejects the registration"}},
-		"ecs.config.json that is none":   {files: map[string]string{"etc/ecs/ecs.config.json": `{"Cluster": `}, says: []string{"ecs.config.json"}},
+		"an invalid ecs.config.json":     {files: map[string]string{"etc/ecs/ecs.config.json": `{"Cluster": `}, says: []string{"ecs.config.json"}},
 		"the image's file":               {files: map[string]string{"var/lib/ecs/ecs.config": "ECS_INSTANCE_ATTRIBUTES={\"a\":\n"}, says: []string{"var/lib/ecs/ecs.config:1: ECS_INSTANCE_ATTRIBUTES"}},
 		"more memory than there is":      {files: map[string]string{ecsConfig: "ECS_RESERVED_MEMORY=2048\n"}, says: []string{"ECS_RESERVED_MEMORY is 2048", "1024 MiB"}},
 		"more memory than there is, set": {ecs: "ECS_RESERVED_MEMORY=2048", says: []string{"ECS_RESERVED_MEMORY is 2048", "1024 MiB"}},

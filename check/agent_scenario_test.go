@@ -37,7 +37,7 @@ func agentScenarios() []scenario {
 		{"the agent got no answer", says(failed + "dial tcp 52.94.1.1:443: i/o timeout"), []string{"network-timeout"}},
 		{"the agent was refused", says(failed + "dial tcp 10.0.0.7:3128: connect: connection refused"), []string{"connection-refused"}},
 		{"the agent met a full disk", says("Failed to save agent metadata to disk: no space left on device"), []string{"agent-disk-full"}},
-		{"an error that nobody knows", says("Unable to turn the frobnicator: permission"), []string{"unrecognized"}},
+		{"an unknown error", says("Unable to turn the frobnicator: permission"), []string{"unrecognized"}},
 		{"the agent ends without a word", func(t *testing.T, w *world) { w.gone(t) }, []string{"agent-exits"}},
 		{"an error after which it registered", func(t *testing.T, w *world) {
 			w.logged(t, "ecs-agent.log", "error", failed+"dial tcp 52.94.1.1:443: i/o timeout")

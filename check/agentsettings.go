@@ -14,7 +14,7 @@ import (
 )
 
 // agentSettings are the settings of the ECS agent: the one answer that every
-// check goes by. They are those of the running agent, where its container shows
+// check uses. They are those of the running agent, where its container shows
 // them, and next are those that it will have when it is started again.
 type agentSettings struct {
 	*ecsconfig.Settings

@@ -159,8 +159,8 @@ func (w World) clusterToName(s *agentSettings) string {
 	return cmp.Or(w.misplacedName(), "NAME")
 }
 
-// atHome reports whether the cluster is, as far as can be told, one that this
-// instance can join.
+// atHome reports whether this instance can join the cluster: its region and account
+// are those of the instance, or one of the two is unknown.
 func (w World) atHome(ref cluster.Ref) bool {
 	return (ref.Region == "" || w.Identity.Region == "" || ref.Region == w.Identity.Region) &&
 		(ref.Account == "" || w.Identity.AccountID == "" || ref.Account == w.Identity.AccountID)

@@ -181,7 +181,7 @@ func exits(dead []death) []string {
 	return bounded(lines)
 }
 
-// looping goes by name: a service that fails makes a new container each time,
+// looping counts by name: a service that fails makes a new container each time,
 // and ECS's own restart policy does not move Docker's count.
 func looping(all []dockerapi.Summary, dead []death, now time.Time) []Finding {
 	var found []Finding

@@ -39,7 +39,7 @@ func TestInstanceFindings(t *testing.T) {
 		arrange func(*testing.T, *world)
 		want    string // status, finding, summary
 	}{
-		"a role document that is none": {"instance-role", metadata("meta-data/iam/info", 0, "<html>"), "fail role-not-trusted: EC2 cannot assume the role of the instance profile"},
+		"an invalid role document": {"instance-role", metadata("meta-data/iam/info", 0, "<html>"), "fail role-not-trusted: EC2 cannot assume the role of the instance profile"},
 		"a profile without a role": {"instance-role", metadata("meta-data/iam/security-credentials/", 404, ""),
 			"fail instance-profile-broken: the instance profile muster-sandbox has no role"},
 		"the metadata service gives out":  {"instance-role", func(_ *testing.T, w *world) { w.IMDSDown() }, "unknown instance-role: instance metadata service at"},

@@ -7,8 +7,8 @@ import (
 	"muster/internal/fix"
 )
 
-// lifecycle is never a failure: the group has its reasons. It warns of what the
-// ECS agent must be told because of how the instance was bought or is kept.
+// lifecycle is never a failure: the group has its reasons. It warns of
+// settings that the ECS agent needs on a spot instance or in a warm pool.
 func (w World) lifecycle(ctx context.Context, f *facts) []Finding {
 	state, there, err := w.IMDS.Metadata(ctx, "autoscaling/target-lifecycle-state")
 	if err != nil {

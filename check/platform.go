@@ -27,7 +27,7 @@ func (w World) platformFinding() []Finding {
 		Evidence: []string{p.seen}}}
 }
 
-// unsupported is where muster has nothing to say; its zero value is none such.
+// unsupported is a platform that muster does not support; zero: a supported one.
 //
 //   - ECS Anywhere: ECS_EXTERNAL=true (agent/config/config.go, External), and no
 //     metadata service.

@@ -220,8 +220,8 @@ func (w World) misplaced() []string {
 	return seen
 }
 
-// clusterIn is the cluster in the file, for a person: a value that is none is not
-// shown.
+// clusterIn is the cluster in the file, for a person; empty if the value is not a valid
+// cluster name.
 func clusterIn(file *ecsconfig.File) string {
 	value, set := file.Get("ECS_CLUSTER")
 	if !set {

@@ -28,7 +28,7 @@ type TaskGroups interface {
 
 const (
 	// failedPause is how long ECS is not asked again after it refused an answer: what
-	// that leaves out goes by the family, and the API's budget is the fleet's.
+	// that leaves out is reported by its family, and the API's budget is the fleet's.
 	failedPause = time.Hour
 	// latePause is that after a failure that passes: no credentials yet, a throttle. It
 	// is jittered by a half.

@@ -23,11 +23,11 @@ func TestNothingSentForTenMinutesIsAProblem(t *testing.T) {
 		is   agentstate.Publishing
 		want string // in the problem; empty: there is none
 	}{
-		"nothing is due":             {agentstate.Publishing{LastSent: ago(time.Hour)}, ""},
-		"due for nine minutes":       {agentstate.Publishing{Overdue: ago(9 * time.Minute), Why: "no"}, ""},
-		"due for eleven":             {agentstate.Publishing{Overdue: ago(11 * time.Minute), Why: "locked"}, "no metrics for 11m: locked"},
-		"for no reason that is told": {agentstate.Publishing{Overdue: ago(11 * time.Minute)}, "unknown reason"},
-		"failing, by an old agent":   {agentstate.Publishing{Failing: ago(time.Hour), Why: "denied"}, "no metrics for 60m: denied"},
+		"nothing is due":           {agentstate.Publishing{LastSent: ago(time.Hour)}, ""},
+		"due for nine minutes":     {agentstate.Publishing{Overdue: ago(9 * time.Minute), Why: "no"}, ""},
+		"due for eleven":           {agentstate.Publishing{Overdue: ago(11 * time.Minute), Why: "locked"}, "no metrics for 11m: locked"},
+		"without a reason":         {agentstate.Publishing{Overdue: ago(11 * time.Minute)}, "unknown reason"},
+		"failing, by an old agent": {agentstate.Publishing{Failing: ago(time.Hour), Why: "denied"}, "no metrics for 60m: denied"},
 		// The clock was corrected by hours since the first failure.
 		"due for less than it fails": {agentstate.Publishing{Failing: ago(5 * time.Hour), Overdue: ago(time.Minute), Why: "no"}, ""},
 	} {

@@ -37,7 +37,7 @@ var (
 //
 //	without an identity   an agent watches and keeps what it counts
 //	identity, region      the next one publishes, announces and heals
-//	record                the next one goes by the settings of bootstrap
+//	record                the next one uses the settings of bootstrap
 type life struct {
 	cmd    *cobra.Command
 	log    *slog.Logger

@@ -25,7 +25,7 @@ var headers = []string{"#!", "#cloud-config", "#include", "## template: jinja", 
 var nearHeader = regexp.MustCompile(`(?i)^(# +|#!|;|-+ *)?cloud-config\b`)
 
 // Flaws says what in the form of user data keeps cloud-init from running it, a
-// sentence each. It goes by the first bytes of the whole and of each MIME part,
+// sentence each. It uses the first bytes of the whole and of each MIME part,
 // and quotes nothing, since user data may hold secrets. None: the form is right,
 // or there is no user data.
 func Flaws(data []byte) []string {
@@ -91,8 +91,8 @@ func windows(data []byte) bool {
 	return strings.HasPrefix(start, "<powershell>") || strings.HasPrefix(start, "<script>")
 }
 
-// isMIME goes by cloud-init's rule (cloudinit/user_data.py, convert_string), and
-// takes a Content-Type in the first line for one too.
+// isMIME follows cloud-init's rule (cloudinit/user_data.py, convert_string), and
+// accepts a Content-Type in the first line too.
 func isMIME(data []byte) bool {
 	start := bytes.ToLower(data[:min(len(data), 4096)])
 	return bytes.Contains(start, []byte("mime-version:")) || bytes.HasPrefix(start, []byte("content-type: multipart"))

@@ -39,7 +39,7 @@ type Event struct {
 }
 
 // Events picks from the log called name the registrations, the exits and what
-// went wrong with the instance. What is said again and again is told once, with how often.
+// went wrong with the instance. A repeated message is listed once, with its count.
 func Events(name string, log []byte) []Event {
 	var events []Event
 	times := map[string]int{}

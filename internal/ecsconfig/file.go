@@ -31,8 +31,8 @@ type File struct {
 	lines []string // each with its line ending; only the last may lack one
 }
 
-// Parse splits data into lines. Every input is a File: what the agent would misread in
-// is told by Problems.
+// Parse splits data into lines. Every input is a File: Problems
+// reports what the agent would misread in it.
 func Parse(data []byte) *File {
 	lines := strings.SplitAfter(string(data), "\n")
 	if last := len(lines) - 1; lines[last] == "" {

@@ -69,7 +69,7 @@ func (k *Key) effect(r Reading) string {
 	return "the ECS agent uses " + r.Text
 }
 
-// flaw says what is wrong with a line as it was meant, which no Repair can mend.
+// flaw says what is wrong with a line as it was meant, which no Repair can fix.
 func (s statement) flaw(line string, last map[string]int) (Problem, bool) {
 	text := strings.TrimSpace(line)
 	p := Problem{Key: s.key, Severity: Ignored, Effect: lineIgnored}

@@ -194,8 +194,8 @@ func syntaxLine(data []byte, err error) int {
 	return bytes.Count(data[:min(int(syntax.Offset), len(data))], []byte("\n")) + 1
 }
 
-// readUserData reads {"ECSAgentConfiguration": {...}} (userDataConfig). User data
-// of any other form is none of the agent's, and never quoted.
+// readUserData reads {"ECSAgentConfiguration": {...}} (userDataConfig). The agent
+// ignores user data of any other form, and muster never quotes it.
 func readUserData(data []byte) (map[string]Value, []Problem) {
 	var document map[string]json.RawMessage
 	if len(data) == 0 || json.Unmarshal(data, &document) != nil {

@@ -9,7 +9,7 @@ import (
 
 // The files that ecs-init and the ECS agent read beside DefaultPath.
 const (
-	// InstancePath holds the settings of whoever built the image
+	// InstancePath holds the settings that the image was built with
 	// (ecs-init/config/common.go, InstanceConfigFile).
 	InstancePath = "/var/lib/ecs/ecs.config"
 	// JSONPath is the ECS agent's own file (AgentJSONConfigFile).

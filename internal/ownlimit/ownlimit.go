@@ -1,6 +1,6 @@
 // Package ownlimit recognizes errors that say something about this process or this
 // host, and nothing about the service that was asked: no file descriptor, no memory,
-// no buffer. Whoever reports a failed call asks it first, because "too many open
+// no buffer. Callers that report a failed call check for it first, because "too many open
 // files" from connect(2) is not "Docker is not running".
 package ownlimit
 

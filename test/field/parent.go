@@ -18,8 +18,12 @@ import (
 	"muster/test/field/fieldcase"
 )
 
-// limit is how long one case may take.
-const limit = 30 * time.Second
+// How long a case may take, and each line of it besides: what takes
+// longer hangs, however busy this machine is.
+const (
+	limit     = time.Minute
+	lineLimit = 5 * time.Second
+)
 
 // missing names what this machine lacks to play cases, or returns "".
 func missing(ctx context.Context) string {
@@ -76,14 +80,16 @@ func playApart(ctx context.Context, o options, f caseFile) []Result {
 	if ctx.Err() != nil {
 		return broken("interrupted")
 	}
-	if _, err := fieldcase.Read(f.path); err != nil {
+	c, err := fieldcase.Read(f.path)
+	if err != nil {
 		return broken(err.Error())
 	}
-	ctx, stop := context.WithTimeout(ctx, limit)
+	atMost := limit + time.Duration(len(c.Lines))*lineLimit
+	ctx, stop := context.WithTimeout(ctx, atMost)
 	defer stop()
 	out, err := runInside(ctx, "-muster", o.muster, fmt.Sprintf("-invariants=%t", o.invariants), f.path)
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return broken(fmt.Sprintf("not done after %s", limit))
+		return broken(fmt.Sprintf("not done after %s", atMost))
 	}
 	var results []Result
 	if jsonErr := json.Unmarshal(out, &results); jsonErr != nil {

@@ -12,11 +12,7 @@ import (
 // in parts.
 const eventBuffer = 32 << 10
 
-// maxEvent bounds one event, in bytes. An event carries its container's labels; one
-// without an end would be kept whole by the decoder.
-const maxEvent = 4 << 20
-
-var errEndlessEvent = fmt.Errorf("an event has more than %d bytes", maxEvent)
+var errEndlessEvent = fmt.Errorf("an event has more than %d MiB, the most that muster reads", maxObject>>20)
 
 // execless is a stream of events, a JSON object a line, without those of exec.
 // Each health probe is three of them; dropped here they cost no allocation.
@@ -40,7 +36,7 @@ func (x *execless) Read(p []byte) (int, error) {
 			if !x.long {
 				x.size = 0
 			}
-			if x.size += len(line); x.size > maxEvent {
+			if x.size += len(line); x.size > maxObject {
 				return 0, errEndlessEvent
 			}
 			x.rest, x.long = line, part

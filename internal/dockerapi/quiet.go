@@ -40,8 +40,8 @@ func (x *execless) Read(p []byte) (int, error) {
 				return 0, errEndlessEvent
 			}
 			x.rest, x.long = line, part
-		} else {
-			x.skip(part)
+		} else if !x.skip(part) {
+			return 0, errEndlessEvent
 		}
 		if err != nil && !part && len(x.rest) == 0 {
 			return 0, err
@@ -52,12 +52,17 @@ func (x *execless) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// skip drops what is left of a line, if there is more of it.
-func (x *execless) skip(more bool) {
-	for more {
-		_, err := x.in.ReadSlice('\n')
+// skip drops what is left of a line, if there is more of it. It reports whether the
+// line has an end within the bound.
+func (x *execless) skip(more bool) bool {
+	for size := eventBuffer; more; {
+		part, err := x.in.ReadSlice('\n')
+		if size += len(part); size > maxObject {
+			return false
+		}
 		more = errors.Is(err, bufio.ErrBufferFull)
 	}
+	return true
 }
 
 // isExec looks at the first Action: the event's own stands before its actor, whose

@@ -66,7 +66,7 @@ integration: ## against moto, AWS's metadata mock, a real Docker Engine and syst
 bench: build cross ## speed and size, as ratios
 	scripts/bench
 
-fuzz: ## each fuzz target for FUZZTIME (10s)
+fuzz: ## every fuzz target for FUZZTIME (10s), whether or not another one fails
 	scripts/fuzz $(or $(FUZZTIME),10s)
 
 package: cross man $(NFPM) ## dist/: deb, rpm and tarball for amd64 and arm64, bills of materials, checksums

@@ -17,7 +17,7 @@ NFPM_VERSION     = v2.45.0
 NFPM             = .cache/bin/nfpm-$(NFPM_VERSION)
 GOLANGCI         = .cache/bin/golangci-lint-$(GOLANGCI_VERSION)
 
-.PHONY: always help build cross man test race lint demo field integration bench fuzz package reproducible e2e clean
+.PHONY: always help build cross man test race lint demo field integration bench fuzz soak package reproducible e2e clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -66,8 +66,12 @@ integration: ## against moto, AWS's metadata mock, a real Docker Engine and syst
 bench: build cross ## speed and size, as ratios
 	scripts/bench
 
-fuzz: ## each fuzz target for FUZZTIME (10s)
+fuzz: ## every fuzz target for FUZZTIME (10s), whether or not another one fails
 	scripts/fuzz $(or $(FUZZTIME),10s)
+
+soak: build ## an hour (SOAK=1h) of churn and faults around the real agent: nothing grows, every minute is right
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/soak ./test/soak
+	bin/soak -for $(or $(SOAK),1h) -muster bin/muster
 
 package: cross man $(NFPM) ## dist/: deb, rpm and tarball for amd64 and arm64, bills of materials, checksums
 	NFPM=$(NFPM) scripts/package $(VERSION)

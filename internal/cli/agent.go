@@ -46,7 +46,7 @@ func agentCommand(log *slog.Logger) *cobra.Command {
 		Args: cobra.NoArgs,
 	}
 	addFlags(cmd, "agent")
-	cmd.RunE = run(func(cmd *cobra.Command) error {
+	cmd.RunE = coded(func(cmd *cobra.Command) error {
 		hangup := make(chan os.Signal, 1) // from now on: it would end the wait for the metadata service
 		signal.Notify(hangup, syscall.SIGHUP)
 		defer signal.Stop(hangup)

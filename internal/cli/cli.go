@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -23,7 +24,7 @@ import (
 
 // Main runs one command line and returns the exit code.
 func Main(version string, args []string, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := until(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	root := Command(version, slog.New(term.NewHandler(stderr, toJournal())))
 	root.SetArgs(args)
@@ -113,11 +114,33 @@ func addFlags(cmd *cobra.Command, name string) {
 	cmd.Flags().SortFlags = false
 }
 
-// run makes a RunE of f. Every error of f carries an exit code from then on, so
-// that Main can tell it from a usage error.
+// run makes a RunE of f. SIGHUP, as at the end of an SSH session, interrupts f like
+// Ctrl-C does.
 func run(f func(*cobra.Command) error) func(*cobra.Command, []string) error {
+	return coded(func(cmd *cobra.Command) error {
+		ctx, stop := until(cmd.Context(), syscall.SIGHUP)
+		defer stop()
+		cmd.SetContext(ctx)
+		return f(cmd)
+	})
+}
+
+// coded makes a RunE of f. Every error of f carries an exit code from then on, so
+// that Main can tell it from a usage error.
+func coded(f func(*cobra.Command) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, _ []string) error {
 		err := f(cmd)
 		return exitcode.Wrap(exitcode.Of(err), err)
 	}
+}
+
+// until returns a context that ends at one of the signals. A signal that was ignored
+// when the process started stays ignored: that is how nohup(1) keeps SIGHUP away, and
+// a shell without job control SIGINT from a command in the background.
+func until(ctx context.Context, signals ...os.Signal) (context.Context, context.CancelFunc) {
+	signals = slices.DeleteFunc(signals, signal.Ignored)
+	if len(signals) == 0 { // NotifyContext would take all there are
+		return context.WithCancel(ctx)
+	}
+	return signal.NotifyContext(ctx, signals...)
 }

@@ -25,6 +25,7 @@ import (
 func Main(version string, args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	stdout, stderr = term.NewWriter(stdout), term.NewWriter(stderr)
 	root := Command(version, slog.New(term.NewHandler(stderr, toJournal())))
 	root.SetArgs(args)
 	root.SetOut(stdout)

@@ -105,7 +105,7 @@ var forms = []form{
 			`(?:create|set|put)|cryptsetup|gpg|--passphrase-fd|kinit|realm\b|adcli\b|vault\b)`, isValue},
 	{
 		"command-line", "a secret in a here-string", `docker login --password-stdin <<< «x9Kq2»`, "<<<",
-		`(?:stdin|passwd|login|secret create|sudo -S|with-token|kinit|cryptsetup)[^|;]*<<<\s*(\S+)`, isValue,
+		`(?:stdin|passwd|login|secret create|sudo -S|with-token|kinit|cryptsetup)[^|;<]*<<<\s*(\S+)`, isValue,
 	},
 	{"command-line", "a password of OpenSSL", `openssl rsa -passin pass:«x9Kq2»`, "pass:", `\bpass:([^\s"'\\]+)`, isPassword},
 	{
@@ -135,8 +135,16 @@ var forms = []form{
 		isNoMechanism,
 	},
 	{
+		"named-secret", "a password of Redis, after other words", `slowlog: # AUTH «x9Kq2mZ7w»`, "auth", `\sAUTH\s+(?:[\w.-]+\s+)?([^\s"'\\]+)["'\\]*\s*$`,
+		looksSecret,
+	},
+	{
 		"named-secret", "a file of PostgreSQL's passwords", `db.example:5432:app:joe:«x9Kq2»`, ":5432: :5433: :6432: :*:",
-		`^(?:[A-Za-z][\w.-]*|\*|(?:\d+\.){3}\d+):(?:\d{2,5}|\*):[\w.*-]+:[\w.*-]+:(\S+)\s*$`, isValue,
+		`^[\s#;]*(?:[A-Za-z][\w.-]*|\*|(?:\d+\.){3}\d+):(?:\d{2,5}|\*):[\w.*-]+:[\w.*-]+:(\S+)\s*$`, isValue,
+	},
+	{
+		"named-secret", "a line of that file in another", `bad line "db.example:5432:app:joe:«x9Kq2»"`, ":5432: :5433: :6432: :*:",
+		`[\s"'](?:[A-Za-z][\w.-]*|\*|(?:\d+\.){3}\d+):(?:\d{2,5}|\*):[\w.*-]+:[\w.*-]+:([^\s"'\\]+)`, isValue,
 	},
 	{
 		"named-secret", "a cookie of Erlang", `rabbitmq -setcookie «XKQMZWABC»`, "setcookie erlang",

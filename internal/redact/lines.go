@@ -49,12 +49,12 @@ var (
 	nameField  = regexp.MustCompile(`(?i)(?:^|[\s{,\[-])["']?\w*(?:name|key|property)["']?\s*[:=]\s*["']?([\w./-]+)["']?\s*,?\s*$|<` +
 		`(?:\w+:)?[\w-]*(?:name|key)>\s*([\w./-]+)\s*</[\w:-]+>\s*$|` +
 		`<[\w:.-]+\s(?:[^<>]*\s)?(?:name|key)=["']([\w./-]+)["'](?:[^<>]*[^<>/])?>\s*$`)
-	valueField = regexp.MustCompile(`(?i)^[\s{\[-]*["']?\w*value["']?\s*[:=]\s*["']?([^\s"'][^"']*?)["']?\s*,?\s*\}?\s*$|<` +
+	valueField = regexp.MustCompile(`(?i)^[\s{\[#>;+-]*["']?\w*value["']?\s*[:=]\s*["']?([^\s"'][^"']*?)["']?\s*,?\s*\}?\s*$|<` +
 		`(?:\w+:)?[\w-]*value>\s*([^<]*[^<\s])`)
 	fieldsEnd = regexp.MustCompile(`}|^\s*- |valueFrom`) // of an object
 	openTag   = regexp.MustCompile(`<([\w:.-]+)[^<>]*>\s*$`)
-	oneWord   = regexp.MustCompile(`^[\s\[]*(?:- )?\s*["']?(\S+?|[^"']*)["']?[\s,\]]*\\?\s*$`)
-	firstWord = regexp.MustCompile(`^\s*["']?([^\s"']+)`)
+	oneWord   = regexp.MustCompile(`^[\s\[#>;+]*(?:- )?\s*["']?(\S+?|[^"']*)["']?[\s,\]]*\\?\s*$`)
+	firstWord = regexp.MustCompile(`^[\s#>;+]*["']?([^\s"']+)`)
 )
 
 // continued finds the secret in a line that continues an earlier line. It returns
@@ -115,7 +115,7 @@ func (f *Filter) single(line string) []span {
 			m = firstWord.FindStringSubmatchIndex(line) // of a shell's line that goes on
 		}
 	default:
-		if strings.TrimSpace(line) == "" && f.hidden < f.left {
+		if strings.Trim(line, " \t#") == "" && f.hidden < f.left {
 			return []span{}
 		}
 		if m = oneWord.FindStringSubmatchIndex(line); m != nil && !f.answers(line, line[m[2]:m[3]]) {
@@ -168,7 +168,7 @@ func (f *Filter) begin(line string) {
 // secretBlock reports whether a line starts a YAML block scalar that holds a
 // secret, and the indentation of the line.
 func secretBlock(line string) (indent int, is bool) {
-	if name := strings.TrimSpace(line); name == "chpasswd:" { // users and passwords, in cloud-init
+	if name := strings.Trim(line, " \t#"); name == "chpasswd:" { // users and passwords, in cloud-init
 		return strings.Index(line, name), true
 	}
 	m := blockScalar.FindStringSubmatch(line[:min(len(line), 256)]) // no name is longer

@@ -50,13 +50,10 @@ func hostile(lineEnds bool) string {
 
 // visible reports the first character of a text that a terminal would obey or not show.
 func visible(text string) error {
+	if !utf8.ValidString(text) {
+		return errors.New("a byte that is not UTF-8")
+	}
 	for i, c := range text {
-		size := 1
-		if c != utf8.RuneError {
-			size = utf8.RuneLen(c)
-		} else if _, size = utf8.DecodeRuneInString(text[i:]); size == 1 {
-			return fmt.Errorf("byte %#x in %q is not UTF-8", text[i], around(text, i))
-		}
 		if c != '\n' && c != '\t' && (unicode.In(c, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)) {
 			return fmt.Errorf("%U in %q", c, around(text, i))
 		}

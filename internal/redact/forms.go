@@ -135,7 +135,7 @@ var forms = []form{
 		isNoMechanism,
 	},
 	{
-		"named-secret", "a password of Redis, after other words", `slowlog: # AUTH «x9Kq2mZ7w»`, "auth", `\sAUTH\s+(?:[\w.-]+\s+)?([^\s"'\\]+)["'\\]*\s*$`,
+		"named-secret", "a password of Redis, after other words", `slowlog: # AUTH «x9Kq2mZ7w»`, "auth", `\sAUTH\s+(?:[\w.-]+\s+)?([^\s"'\\:]+)`,
 		looksSecret,
 	},
 	{

@@ -84,6 +84,11 @@ func (w World) dns(ctx context.Context, f *facts) []Finding {
 		}
 	}
 	seen = append(seen, w.nameservers())
+	for _, r := range f.names {
+		if unknown := ownLimit(r.err); unknown != nil {
+			return unknown
+		}
+	}
 	switch {
 	case slices.ContainsFunc(failed, func(r resolved) bool { return errors.Is(r.err, errCutOff) }):
 		return []Finding{{ID: "dns", Status: Unknown, Summary: "the time for this check ended before the names were looked up", Evidence: seen}}

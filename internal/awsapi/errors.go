@@ -7,10 +7,11 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/smithy-go"
+
+	"muster/internal/ownlimit"
 )
 
 // Kind says in which way a call failed, as far as it decides what to do.
@@ -23,7 +24,7 @@ const (
 	ClockSkew   Kind = "clock skew"
 	Throttled   Kind = "throttled"
 	Unreachable Kind = "unreachable" // DNS, route, TLS or time
-	Exhausted   Kind = "exhausted"   // this process has no more open files or memory: nothing was asked
+	Exhausted   Kind = "exhausted"   // of this process or host, such as open files: nothing was asked
 	Failed      Kind = "failed"      // the API answered with another error
 )
 
@@ -60,7 +61,7 @@ func (e *Error) Error() string {
 		}
 		return fmt.Sprintf("%s: the endpoint cannot be reached: %v", e.Action, e.Err)
 	case Exhausted:
-		return fmt.Sprintf("%s: muster itself is out of file descriptors or memory: %v", e.Action, e.Err)
+		return fmt.Sprintf("%s: could not ask: %s: %v", e.Action, ownlimit.Of(e.Err), e.Err)
 	default:
 		return fmt.Sprintf("%s: %v", e.Action, e.Err)
 	}
@@ -105,10 +106,10 @@ func named(action string, err error) error {
 		return coded(action, plainCode(api.ErrorCode()), api.ErrorMessage())
 	case errors.As(err, &noCredentials):
 		e.Kind, e.Err = NoIdentity, noCredentials.err
-		if exhausted(err) {
+		if ownlimit.Of(err) != "" {
 			e.Kind = Exhausted
 		}
-	case exhausted(err):
+	case ownlimit.Of(err) != "":
 		e.Kind = Exhausted
 	case errors.As(err, &dial):
 		e.Kind, e.Err = Unreachable, dial
@@ -116,16 +117,6 @@ func named(action string, err error) error {
 		e.Kind, e.Err = Unreachable, errNoAnswer
 	}
 	return e
-}
-
-// exhausted reports whether this process lacks a resource.
-func exhausted(err error) bool {
-	for _, code := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
-		if errors.Is(err, code) {
-			return true
-		}
-	}
-	return false
 }
 
 // coded is an error that the API gave a code.

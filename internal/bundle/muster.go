@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"muster/internal/jsonfile"
 	"muster/internal/record"
 )
 
@@ -66,11 +67,11 @@ func copied(of kind, end bool, names ...[2]string) part {
 
 // encoded is a part with a value in JSON.
 func encoded(name, source string, value any) part {
-	data, err := json.MarshalIndent(value, "", "  ")
+	data, err := jsonfile.Marshal(value)
 	if err != nil {
 		return part{err: err}
 	}
-	return part{files: []file{{name: name, source: source, data: append(data, '\n'), kind: object}}}
+	return part{files: []file{{name: name, source: source, data: data, kind: object}}}
 }
 
 func checks(_ context.Context, s Source) part {

@@ -26,6 +26,7 @@ import (
 func Main(version string, args []string, stdout, stderr io.Writer) int {
 	ctx, stop := until(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	stdout, stderr = term.NewWriter(stdout), term.NewWriter(stderr)
 	root := Command(version, slog.New(term.NewHandler(stderr, toJournal())))
 	root.SetArgs(args)
 	root.SetOut(stdout)
@@ -42,9 +43,9 @@ func Main(version string, args []string, stdout, stderr io.Writer) int {
 	return coded.Code
 }
 
-// printError writes a line for each error of those that were joined, and below it
-// its evidence and its fix. What they quote of others can neither move the cursor
-// nor pass for a line of another program.
+// printError writes each error of those that were joined, and below it its evidence
+// and its fix. Only the first line of an error begins with the program's name: a line
+// end in what it quotes begins no message of its own.
 func printError(out io.Writer, err error) {
 	var joined interface{ Unwrap() []error }
 	if errors.As(err, &joined) && err.Error() == joined.(error).Error() {
@@ -53,9 +54,11 @@ func printError(out io.Writer, err error) {
 		}
 		return
 	}
+	label := "muster: "
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		if line != "" {
-			_, _ = fmt.Fprintln(out, "muster: "+term.OneLine(line))
+			_, _ = fmt.Fprintln(out, label+term.OneLine(line))
+			label = strings.Repeat(" ", len("muster: "))
 		}
 	}
 	printLabelled(out, "why", fix.Why(err))

@@ -7,10 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"time"
 
 	"muster/internal/fix"
+	"muster/internal/safefile"
 )
 
 // bootstrapChecks cover what muster itself did on this instance.
@@ -86,9 +86,12 @@ func (w World) signalAgain() string {
 	return command
 }
 
+// maxSmall bounds what is read of a settings or state file, in bytes.
+const maxSmall = 1 << 20
+
 // readReport reads the report of a boot; without one it is zero.
 func readReport(path string) (report bootReport, err error) {
-	data, err := os.ReadFile(path)
+	data, err := safefile.Read(path, maxSmall)
 	if errors.Is(err, fs.ErrNotExist) {
 		return report, nil
 	}

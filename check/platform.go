@@ -5,8 +5,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"strings"
+
+	"muster/internal/safefile"
 )
 
 // platformChecks say whether muster supports where it runs.
@@ -69,7 +70,7 @@ func (w World) env(name string) string {
 }
 
 func (w World) osRelease() (id, variant string) {
-	data, err := os.ReadFile(w.Config.Path("/etc/os-release"))
+	data, err := safefile.Read(w.Config.Path("/etc/os-release"), maxSmall)
 	if err != nil {
 		return "", ""
 	}

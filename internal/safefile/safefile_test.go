@@ -41,7 +41,9 @@ var things = map[string]struct {
 }
 
 func put(name string) func(*testing.T, string, string) {
-	return func(t *testing.T, dir, _ string) { must(t, os.WriteFile(filepath.Join(dir, name), []byte("text"), 0o600)) }
+	return func(t *testing.T, dir, _ string) {
+		must(t, os.WriteFile(filepath.Join(dir, name), []byte("text"), 0o600))
+	}
 }
 
 func link(to string) func(*testing.T, string, string) {

@@ -55,19 +55,8 @@ func (r *run) start(ctx context.Context, restart bool) error {
 // install writes muster's units where no package brought them, enables them, and
 // returns those that may be started.
 func (r *run) install(ctx context.Context) (own []string, err error) {
-	binary, err := units.InstallBinary(r.cfg.Root, r.Binary)
-	if err != nil {
+	if err := r.installBare(ctx); err != nil {
 		return nil, err
-	}
-	written, err := units.Install(r.cfg.Root, binary, r.UnitFiles)
-	if err != nil {
-		return nil, err
-	}
-	if len(written) > 0 {
-		r.info("units", "installed %d unit files that run %s", len(written), binary)
-		if err := r.units.Reload(ctx); err != nil {
-			return nil, err
-		}
 	}
 	if own, err = r.unmasked(ctx, verifyUnit, agentUnit); err != nil {
 		return nil, err
@@ -77,6 +66,27 @@ func (r *run) install(ctx context.Context) (own []string, err error) {
 		err = r.units.Reload(ctx)
 	}
 	return own, err
+}
+
+// installBare writes the units that no package brought, with the program that they run.
+func (r *run) installBare(ctx context.Context) error {
+	bare := units.Bare(r.cfg.Root, r.UnitFiles)
+	if len(bare) == 0 {
+		return nil
+	}
+	program, err := units.InstallBinary(r.cfg.Root, r.Binary)
+	if err != nil {
+		return err
+	}
+	if program.Copied != nil {
+		r.info("units", "copied this program to %s, which the units run: %s cannot stay: %v", program.Path, r.Binary, program.Copied)
+	}
+	written, err := units.Install(r.cfg.Root, program.Path, bare)
+	if err != nil || len(written) == 0 {
+		return err
+	}
+	r.info("units", "installed %d unit files that run %s", len(written), program.Path)
+	return r.units.Reload(ctx)
 }
 
 // unmasked leaves out the units that the administrator has masked.

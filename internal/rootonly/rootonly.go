@@ -164,7 +164,7 @@ func local(root, path string) error {
 	if err := unix.Statfs(filepath.Join(root, path), &stat); err != nil {
 		return &fs.PathError{Op: "statfs", Path: path, Err: err}
 	}
-	if name := remote[int64(stat.Type)]; name != "" {
+	if name := remote[stat.Type]; name != "" {
 		return &Doubt{path, "is on a network or user file system (" + name + "), which decides by itself who may write"}
 	}
 	return nil

@@ -66,8 +66,8 @@ func TestEveryWayToReplaceAProgramIsADoubt(t *testing.T) {
 				system[path] = text
 			}
 			last, err := walk(test.path, 0, lookIn(system))
-			switch {
-			case test.doubt == "":
+			switch test.doubt {
+			case "":
 				if err != nil || system[last] != "0 0755" {
 					t.Errorf("%s, %v", last, err)
 				}

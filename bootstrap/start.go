@@ -32,9 +32,12 @@ func (r *run) start(ctx context.Context, restart bool) error {
 	}
 	ctx, stop := context.WithTimeout(ctx, r.pace.systemd)
 	defer stop()
-	own, err := r.install(ctx)
-	if err != nil {
-		return err
+	var own []string
+	if !r.systemdTooOld(ctx) {
+		var err error
+		if own, err = r.install(ctx); err != nil {
+			return err
+		}
 	}
 	verb, err := r.readyECS(ctx, restart)
 	if err != nil {
@@ -50,6 +53,26 @@ func (r *run) start(ctx context.Context, restart bool) error {
 	}
 	r.info("units", "queued %s; not waiting for them", strings.Join(append([]string{fmt.Sprintf("%s (%s)", ecsUnit, verb)}, own...), ", "))
 	return nil
+}
+
+// systemdTooOld reports whether muster's own units must not run here. The cluster is
+// configured all the same: ecs.config and ecs.service need nothing new. A version that
+// cannot be asked is no reason to leave the units out.
+func (r *run) systemdTooOld(ctx context.Context) bool {
+	version, err := r.units.Version(ctx)
+	if err != nil {
+		r.warn("units", "could not check the version of systemd; muster's units need %d or later: %v", units.Oldest, err)
+		return false
+	}
+	if !version.TooOld() {
+		return false
+	}
+	r.warn("units", "systemd %s is older than %d, so %s and %s are not installed, enabled or started: they would run with less protection than they are meant to have",
+		version, units.Oldest, verifyUnit, agentUnit)
+	if r.cfg.LifecycleHook != "" || r.cfg.CFNStack != "" {
+		r.warnOf("units", fix.Wrap(errors.New("nothing sends the signal of this boot: muster-verify.service would"), fix.Do("After the boot, run:", "sudo muster verify")))
+	}
+	return true
 }
 
 // install writes muster's units where no package brought them, enables them, and

@@ -45,6 +45,8 @@ func (w World) bootstrap(context.Context) []Finding {
 	report, err := readReport(path)
 	of := fmt.Sprintf("%s, written %s", path, report.StartedAt.Format(time.RFC3339))
 	switch failed := report.Cause.ID == "bootstrap-failed"; {
+	case errors.Is(err, fs.ErrPermission):
+		return CouldNotLook(err, fix.Do("Run muster as root:", "sudo muster debug"))
 	case err != nil:
 		return CouldNotLook(err, fix.Fix{})
 	case failed && report.StartedAt.After(w.Record.At):

@@ -169,8 +169,9 @@ func (r Report) why(summary string) []string {
 	return lines
 }
 
-// Write replaces the file at path, whole or not at all.
-func (r Report) Write(path string) error { return jsonfile.Write(path, r, 0o644) }
+// Write replaces the file at path, whole or not at all. Only its owner may read it: it
+// quotes ecs.config and the logs of the ECS agent, which are root's.
+func (r Report) Write(path string) error { return jsonfile.Write(path, r, 0o600) }
 
 // Read reads the report at path; the zero Report when there is none.
 func Read(path string) (Report, error) {

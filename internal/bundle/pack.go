@@ -14,6 +14,8 @@ import (
 	"syscall"
 
 	"github.com/google/renameio/v2"
+
+	"muster/internal/leftover"
 )
 
 // pack writes the files below one directory, the manifest first.
@@ -50,6 +52,7 @@ func Place(path string, write func(io.Writer) error) error {
 	case err != nil && !errors.Is(err, os.ErrNotExist):
 		return fmt.Errorf("writing the bundle: %w", err)
 	}
+	leftover.Remove(path)
 	pending, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(0o600))
 	if err != nil {
 		return wayOut(path, err)

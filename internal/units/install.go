@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"muster/internal/fix"
+	"muster/internal/leftover"
 	"muster/internal/rootonly"
 	"muster/internal/safefile"
 )
@@ -255,6 +256,7 @@ func replace(path string, content []byte, mode os.FileMode) error {
 	if err := makeDirs(dir); err != nil {
 		return err
 	}
+	leftover.Remove(path)
 	file, err := renameio.NewPendingFile(path, renameio.WithTempDir(dir), renameio.WithStaticPermissions(mode))
 	if err != nil {
 		return err

@@ -17,7 +17,7 @@ import (
 func bootstrapChecks(w World) []Check {
 	return []Check{
 		{ID: "bootstrap", Group: Instance, Title: "muster bootstrap has configured this instance", Run: w.bootstrap,
-			Findings: []string{"bootstrap-failed", "signal-undelivered"}},
+			Findings: []string{"bootstrap-failed", "signal-undelivered", "not-roots-alone"}},
 	}
 }
 
@@ -52,7 +52,7 @@ func (w World) bootstrap(context.Context) []Finding {
 	case failed && report.StartedAt.After(w.Record.At):
 		return []Finding{{ID: "bootstrap-failed", Status: Fail, Summary: "muster bootstrap failed: " + report.Cause.Summary, Fix: report.Cause.Fix, Evidence: []string{of}}}
 	}
-	if found := w.undelivered(report, of); len(found) > 0 {
+	if found := append(w.undelivered(report, of), w.notRootsAlone()...); len(found) > 0 {
 		return found
 	}
 	if w.Record.InstanceID == "" {

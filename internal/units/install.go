@@ -103,6 +103,32 @@ func execWord(path string) (string, error) {
 	return word, nil
 }
 
+// maxUnit bounds what is read of a unit file, in bytes.
+const maxUnit = 1 << 20
+
+// RunBy is the program that the unit file at path runs, the first word of its
+// ExecStart=; "" if it has none, or cannot be read.
+func RunBy(path string) string {
+	text, err := safefile.Read(path, maxUnit)
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(text)) {
+		line, is := strings.CutPrefix(line, "ExecStart=")
+		if !is {
+			continue
+		}
+		word := strings.TrimLeft(strings.TrimSpace(line), "-+!@:") // prefixes (systemd.service(5))
+		if quoted, is := strings.CutPrefix(word, `"`); is {
+			word, _, _ = strings.Cut(quoted, `"`)
+		} else {
+			word, _, _ = strings.Cut(word, " ")
+		}
+		return strings.ReplaceAll(word, "%%", "%")
+	}
+	return ""
+}
+
 // Program is where units can run the program from.
 type Program struct {
 	Path string // as seen without root

@@ -419,3 +419,25 @@ func TestMayExec(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+func TestRunByIsTheProgramOfAUnit(t *testing.T) {
+	for name, want := range map[string]string{
+		"/opt/muster": "/opt/muster", "/opt/my muster": "/opt/my muster", "/opt/100%/muster": "/opt/100%/muster",
+	} {
+		root := t.TempDir()
+		if _, err := Install(root, name, []Unit{unit("a.service")}); err != nil {
+			t.Fatal(err)
+		}
+		if got := RunBy(root + adminUnits + "/a.service"); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	dir := t.TempDir()
+	put(t, dir+"/prefixed.service", "[Service]\nExecStart=-/usr/bin/x y\n", 0o644)
+	put(t, dir+"/empty.service", "[Service]\nType=oneshot\n", 0o644)
+	for name, want := range map[string]string{"prefixed": "/usr/bin/x", "empty": "", "missing": ""} {
+		if got := RunBy(dir + "/" + name + ".service"); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}

@@ -8,12 +8,17 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"muster/internal/safefile"
 )
+
+// maxProc bounds what is read of a file of /proc, in bytes.
+const maxProc = 1 << 20
 
 // memory is the resident set of this process in bytes: the second number of
 // /proc/self/statm, in pages (proc(5)). 0: not known.
 func memory() int64 {
-	data, err := os.ReadFile("/proc/self/statm")
+	data, err := safefile.Read("/proc/self/statm", maxProc)
 	fields := bytes.Fields(data)
 	if err != nil || len(fields) < 2 {
 		return 0
@@ -43,7 +48,7 @@ type spending struct {
 // needed come back from the page cache.
 func Forget() {
 	debug.FreeOSMemory()
-	maps, _ := os.ReadFile("/proc/self/maps") // from-to permissions offset device inode path (proc(5))
+	maps, _ := safefile.Read("/proc/self/maps", maxProc) // from-to permissions offset device inode path (proc(5))
 	program, _ := os.Readlink("/proc/self/exe")
 	for line := range strings.Lines(string(maps)) {
 		fields := strings.Fields(line)

@@ -302,7 +302,7 @@ func TestReportIsTheGoldenOne(t *testing.T) {
 			).Replace(text)
 			text = regexp.MustCompile(`("waited_seconds"): [0-9.e-]+`).ReplaceAllString(text, "$1: 1")
 			golden.File(t, "report-"+name+".json", []byte(text))
-			if info, err := os.Stat(m.path("var/lib/muster/instances/" + instanceID + "/report.json")); err != nil || info.Mode() != 0o644 {
+			if info, err := os.Stat(m.path("var/lib/muster/instances/" + instanceID + "/report.json")); err != nil || info.Mode() != 0o600 {
 				t.Errorf("%v %v", info.Mode(), err)
 			}
 		})

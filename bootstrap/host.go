@@ -103,6 +103,7 @@ type Units interface {
 	Mask(ctx context.Context, name string, runtime bool) error
 	Unmask(ctx context.Context, name string, runtime bool) error
 	Show(ctx context.Context, name string) (units.State, error)
+	Version(ctx context.Context) (units.Version, error)
 	Close()
 }
 

@@ -7,17 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"time"
 
 	"muster/internal/fix"
+	"muster/internal/safefile"
 )
 
 // bootstrapChecks cover what muster itself did on this instance.
 func bootstrapChecks(w World) []Check {
 	return []Check{
 		{ID: "bootstrap", Group: Instance, Title: "muster bootstrap has configured this instance", Run: w.bootstrap,
-			Findings: []string{"bootstrap-failed", "signal-undelivered"}},
+			Findings: []string{"bootstrap-failed", "signal-undelivered", "not-roots-alone"}},
 	}
 }
 
@@ -45,12 +45,14 @@ func (w World) bootstrap(context.Context) []Finding {
 	report, err := readReport(path)
 	of := fmt.Sprintf("%s, written %s", path, report.StartedAt.Format(time.RFC3339))
 	switch failed := report.Cause.ID == "bootstrap-failed"; {
+	case errors.Is(err, fs.ErrPermission):
+		return CouldNotLook(err, fix.Do("Run muster as root:", "sudo muster debug"))
 	case err != nil:
 		return CouldNotLook(err, fix.Fix{})
 	case failed && report.StartedAt.After(w.Record.At):
 		return []Finding{{ID: "bootstrap-failed", Status: Fail, Summary: "muster bootstrap failed: " + report.Cause.Summary, Fix: report.Cause.Fix, Evidence: []string{of}}}
 	}
-	if found := w.undelivered(report, of); len(found) > 0 {
+	if found := append(w.undelivered(report, of), w.notRootsAlone()...); len(found) > 0 {
 		return found
 	}
 	if w.Record.InstanceID == "" {
@@ -86,9 +88,12 @@ func (w World) signalAgain() string {
 	return command
 }
 
+// maxSmall bounds what is read of a settings or state file, in bytes.
+const maxSmall = 1 << 20
+
 // readReport reads the report of a boot; without one it is zero.
 func readReport(path string) (report bootReport, err error) {
-	data, err := os.ReadFile(path)
+	data, err := safefile.Read(path, maxSmall)
 	if errors.Is(err, fs.ErrNotExist) {
 		return report, nil
 	}

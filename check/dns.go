@@ -8,13 +8,13 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"sync"
 
 	"muster/internal/fix"
 	"muster/internal/netpath"
+	"muster/internal/safefile"
 )
 
 // errCutOff is a lookup that muster's own deadline ended. It says nothing about the name.
@@ -261,7 +261,7 @@ func (w World) resolver() string {
 }
 
 func (w World) resolvers() ([]string, error) {
-	data, err := os.ReadFile(w.Config.Path("/etc/resolv.conf"))
+	data, err := safefile.Read(w.Config.Path("/etc/resolv.conf"), maxSmall)
 	return netpath.Nameservers(string(data)), err
 }
 

@@ -22,6 +22,7 @@ import (
 
 	"muster/internal/imds"
 	"muster/internal/netpath"
+	"muster/internal/safefile"
 )
 
 // load makes the SDK's configuration out of the environment and the shared
@@ -128,13 +129,17 @@ func chain(env config.EnvConfig, shared config.SharedConfig, imdsEndpoint string
 	return ec2rolecreds.New(func(o *ec2rolecreds.Options) { o.Client = sdkimds.New(imds.Options(imdsEndpoint)) }), nil
 }
 
+// maxCredentials bounds what is read of a file with a token or certificates, in bytes.
+// The bundle of all public authorities has 200 KB.
+const maxCredentials = 4 << 20
+
 // containerToken reads the token that the endpoint wants, afresh each time: it
 // is rotated in its file.
 func containerToken(o *endpointcreds.Options) {
 	o.AuthorizationToken = os.Getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN")
 	if path := os.Getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"); path != "" {
 		o.AuthorizationTokenProvider = endpointcreds.TokenProviderFunc(func() (string, error) {
-			token, err := os.ReadFile(path)
+			token, err := safefile.Read(path, maxCredentials)
 			return string(token), err
 		})
 	}
@@ -145,7 +150,7 @@ func containerToken(o *endpointcreds.Options) {
 func httpClient(bundle string) (*awshttp.BuildableClient, error) {
 	var roots *x509.CertPool
 	if bundle != "" {
-		pem, err := os.ReadFile(bundle)
+		pem, err := safefile.Read(bundle, maxCredentials)
 		if err != nil {
 			return nil, fmt.Errorf("reading AWS_CA_BUNDLE: %w", err)
 		}

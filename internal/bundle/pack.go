@@ -15,6 +15,7 @@ import (
 	"github.com/google/renameio/v2"
 
 	"muster/internal/jsonfile"
+	"muster/internal/leftover"
 )
 
 // pack writes the files below one directory, the manifest first.
@@ -51,6 +52,7 @@ func Place(path string, write func(io.Writer) error) error {
 	case err != nil && !errors.Is(err, os.ErrNotExist):
 		return fmt.Errorf("writing the bundle: %w", err)
 	}
+	leftover.Remove(path)
 	pending, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(0o600))
 	if err != nil {
 		return wayOut(path, err)

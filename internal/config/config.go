@@ -49,7 +49,7 @@ type Config struct {
 	CFNAuth           CFNAuth       `split_words:"true" default:"identity" in:"bootstrap verify" record:"true" desc:"How the signal is authorised: identity (the instance identity document, needs no IAM) or sigv4 (needs cloudformation:SignalResource)."`
 	Ports             string        `split_words:"true" in:"bootstrap verify ports agent check debug" record:"true" desc:"The replication ports that the peers must reach on each other: profiles and ports, as in ignite2,tcp/9000-9009. Empty: verify and the agent check none, and muster ports takes ignite2."`
 	PortsPolicy       PortsPolicy   `split_words:"true" default:"warn" in:"bootstrap verify" record:"true" desc:"What a closed port means for verify: warn (say so), fail (the boot has failed), ignore (do not look)."`
-	Report            string        `split_words:"true" in:"verify" record:"true" desc:"Where verify writes its JSON report. Empty: report.json in the instance's directory below the state directory."`
+	Report            string        `split_words:"true" in:"verify" record:"true" desc:"Where verify writes its JSON report, which only root may read. Empty: report.json in the instance's directory below the state directory."`
 	Console           string        `split_words:"true" default:"/dev/console" in:"verify" record:"true" desc:"Where verify writes its one line, so that get-console-output shows it. Empty: nowhere."`
 	IMDSTimeout       time.Duration `split_words:"true" default:"2m" in:"bootstrap verify" record:"true" desc:"How long to wait for an instance metadata service that comes up late."`
 	IntrospectionURL  string        `split_words:"true" default:"http://127.0.0.1:51678" in:"verify ports agent check debug" record:"true" desc:"The ECS agent's introspection server."`

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 
 	"github.com/google/renameio/v2"
+
+	"muster/internal/leftover"
 )
 
 // Write replaces the file at path by value in JSON, whole or not at all, with
@@ -22,6 +24,7 @@ func Write(path string, value any, mode os.FileMode) error {
 	if err := makeDir(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
+	leftover.Remove(path)
 	// Beside it, not in TMPDIR, for the label that SELinux has for the place.
 	beside := renameio.WithTempDir(filepath.Dir(path))
 	if err := renameio.WriteFile(path, data, mode, beside, renameio.WithStaticPermissions(mode)); err != nil {

@@ -522,7 +522,7 @@ func TestBareBinary(t *testing.T) {
 		return r
 	}
 	m.Run("mkdir", "-p", "/usr/local/bin")
-	m.Run("mount", "-t", "tmpfs", "-o", "noexec", "tmpfs", "/usr/local/bin")
+	m.Run("mount", "-t", "tmpfs", "-o", "noexec,mode=755", "tmpfs", "/usr/local/bin")
 	if r := install(); !strings.Contains(r.Error, "/usr/local/bin is mounted noexec") {
 		t.Errorf("noexec: %+v", r)
 	}

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"net/http"
 	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
 )
 
@@ -33,6 +36,7 @@ type Error struct {
 	Action string // as IAM spells it: ecs:DescribeClusters
 	Kind   Kind
 	Code   string // the API's error code, if it answered
+	Status int    // the answer's HTTP status; 0 without an answer, and for an entry of a request
 	Err    error
 }
 
@@ -87,8 +91,7 @@ var codes = map[Kind][]string{
 	Denied:     {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedException", "OptInRequired", "NotAuthorizedForSourceException", "NotAuthorizedForDetailTypeException"},
 	NoIdentity: {"ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException", "InvalidClientTokenId", "AuthFailure", "MissingAuthenticationToken", "MissingAuthenticationTokenException"},
 	ClockSkew:  {"RequestExpired", "RequestTimeTooSkewed", "InvalidSignatureException", "SignatureDoesNotMatch"},
-	Throttled: {"Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "TooManyRequestsException",
-		"RequestThrottled", "RequestThrottledException", "SlowDown", "BandwidthLimitExceeded", "EC2ThrottledException"},
+	Throttled:  slices.Sorted(maps.Keys(retry.DefaultThrottleErrorCodes)),
 }
 
 // named gives a failed call its action and kind. A nil err stays nil.
@@ -97,17 +100,28 @@ func named(action string, err error) error {
 		return nil
 	}
 	e := &Error{Action: action, Kind: Failed, Err: err}
+	var answer interface{ HTTPStatusCode() int }
+	if errors.As(err, &answer) {
+		e.Status = answer.HTTPStatusCode()
+	}
 	var api smithy.APIError
 	var dial net.Error
 	var noCredentials *credentialsError
 	switch {
-	case errors.As(err, &api):
-		return coded(action, plainCode(api.ErrorCode()), api.ErrorMessage())
 	case errors.As(err, &noCredentials):
-		e.Kind, e.Err = NoIdentity, noCredentials.err
+		e.Kind, e.Err, e.Status = NoIdentity, noCredentials.err, 0
 		if exhausted(err) {
 			e.Kind = Exhausted
 		}
+	case errors.As(err, &api):
+		code := coded(action, plainCode(api.ErrorCode()), api.ErrorMessage())
+		if e.Status == http.StatusTooManyRequests {
+			code.Kind = Throttled
+		}
+		code.Status = e.Status
+		return code
+	case e.Status == http.StatusTooManyRequests:
+		e.Kind = Throttled
 	case exhausted(err):
 		e.Kind = Exhausted
 	case errors.As(err, &dial):

@@ -113,21 +113,21 @@ func named(action string, err error) error {
 		if exhausted(err) {
 			e.Kind = Exhausted
 		}
+	case errors.As(err, &api) && api.ErrorCode() != unknownCode:
+		status := e.Status
+		e = coded(action, plainCode(api.ErrorCode()), api.ErrorMessage())
+		e.Status = status
 	case errors.As(err, &api):
-		code := coded(action, plainCode(api.ErrorCode()), api.ErrorMessage())
-		if e.Status == http.StatusTooManyRequests {
-			code.Kind = Throttled
-		}
-		code.Status = e.Status
-		return code
-	case e.Status == http.StatusTooManyRequests:
-		e.Kind = Throttled
+		e.Err = fmt.Errorf("HTTP status %d without an error code of AWS: a proxy may have answered", e.Status)
 	case exhausted(err):
 		e.Kind = Exhausted
 	case errors.As(err, &dial):
 		e.Kind, e.Err = Unreachable, dial
 	case errors.Is(err, context.DeadlineExceeded):
 		e.Kind, e.Err = Unreachable, errNoAnswer
+	}
+	if e.Status == http.StatusTooManyRequests {
+		e.Kind = Throttled
 	}
 	return e
 }
@@ -152,6 +152,10 @@ func coded(action, code, message string) *Error {
 	}
 	return e
 }
+
+// unknownCode is the SDK's for an answer that names no code (query protocol,
+// GetErrorResponseComponents).
+const unknownCode = "UnknownError"
 
 // plainCode takes the namespace off a code: CloudWatch's client leaves it there
 // (com.amazonaws.cloudwatch#ThrottlingException).

@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -165,6 +166,8 @@ func (r *run) hookFix(err error) fix.Fix {
 		return fix.Do("List the hooks of the group, then use the right one:",
 			fmt.Sprintf("aws autoscaling describe-lifecycle-hooks --auto-scaling-group-name %s --region %s", *group, r.id.Region),
 			"sudo muster bootstrap --cluster "+r.wanted.Text+" --lifecycle-hook NAME")
+	case awsapi.KindOf(err) == awsapi.Denied:
+		return r.scopeFix(err, *group)
 	}
 	return fix.Do("Fix the error, or complete the hook yourself:",
 		fmt.Sprintf("aws autoscaling complete-lifecycle-action --auto-scaling-group-name %s --lifecycle-hook-name %s",
@@ -204,6 +207,9 @@ func (r *run) signal(ctx context.Context, s awsapi.Signal) error {
 // stackFix lists the resources of the stack, where CloudFormation refused the name of
 // the stack or the resource.
 func (r *run) stackFix(err error) fix.Fix {
+	if awsapi.KindOf(err) == awsapi.Denied && r.cfg.CFNAuth == config.CFNSigV4 {
+		return r.scopeFix(err, "")
+	}
 	if awsapi.KindOf(err) != awsapi.Failed {
 		return fix.Fix{}
 	}
@@ -224,6 +230,28 @@ func (r *run) groupSignal(report bootreport.Report) *delivery {
 		// The settings ask for the replacement of instances that do not register. All
 		// of them are young, so the grace period does not count.
 		send: func(ctx context.Context) error { return r.aws.SetUnhealthy(ctx, r.id.InstanceID, false) },
-		fix:  func(error) fix.Fix { return fix.Fix{} },
+		fix: func(err error) fix.Fix {
+			if awsapi.KindOf(err) != awsapi.Denied {
+				return fix.Fix{}
+			}
+			group := "GROUP"
+			if known := r.group.Load(); known != nil {
+				group = *known
+			}
+			return r.scopeFix(err, group)
+		},
 	}
+}
+
+// scopeFix attaches the tag that packaging/iam compares, to the role and to the group if
+// there is one. An action that the role lacks has the same error.
+func (r *run) scopeFix(err error, group string) fix.Fix {
+	role := cmp.Or(awsapi.DenialOf(err.Error()).Role, "ROLE")
+	name := cmp.Or(r.wanted.Name, "CLUSTER")
+	commands := []string{fmt.Sprintf("aws iam tag-role --role-name %s --tags Key=%s,Value=%s", role, awsapi.ScopeTag, name)}
+	if group != "" {
+		commands = append(commands, fmt.Sprintf("aws autoscaling create-or-update-tags --region %s --tags ResourceId=%s,ResourceType=auto-scaling-group,Key=%s,Value=%s,PropagateAtLaunch=false",
+			r.id.Region, group, awsapi.ScopeTag, name))
+	}
+	return fix.Do("Allow the action in the instance role. If it is allowed already, the tags that muster's policies compare are probably missing:", commands...)
 }

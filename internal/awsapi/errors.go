@@ -48,7 +48,7 @@ func (e *Error) Error() string {
 		if by := DenialOf(e.Err.Error()); by.Policy != "" && (by.Explicit || by.Policy != identityPolicy) {
 			return fmt.Sprintf("%s is not allowed: the %s decides, and the instance role cannot override it: %v", e.Action, by.Policy, e.Err)
 		}
-		return fmt.Sprintf("%s is not allowed: add it to the instance role (and to the policy of the VPC endpoint, if there is one): %v", e.Action, e.Err)
+		return fmt.Sprintf("%s is not allowed: add it to the instance role (and to the policy of the VPC endpoint, if there is one)%s: %v", e.Action, scopeHint(e.Action), e.Err)
 	case NoIdentity:
 		return fmt.Sprintf("%s: no valid credentials: attach an instance profile whose role trusts ec2.amazonaws.com, or, away from an instance, set AWS_PROFILE or AWS_ACCESS_KEY_ID: %v", e.Action, e.Err)
 	case ClockSkew:

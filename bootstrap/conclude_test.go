@@ -159,7 +159,7 @@ func TestAHeartbeatThatFailsIsTriedAgain(t *testing.T) {
 
 func TestAHookThatIsOverGetsNoMoreHeartbeats(t *testing.T) {
 	t.Parallel()
-	m := awaited(t, "", sandbox.Hook{Timeout: time.Second}, sandbox.AgentPlan{Hold: true}).mustConfigure()
+	m := awaited(t, "", sandbox.Hook{Timeout: time.Minute}, sandbox.AgentPlan{Hold: true}).mustConfigure()
 	m.complete("CONTINUE")
 	done := make(chan struct{})
 	go func() { defer close(done); _, _ = m.verify() }()

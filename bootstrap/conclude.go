@@ -36,10 +36,11 @@ func (r *run) conclude(ctx context.Context, report bootreport.Report) bootreport
 
 // deliverAll sends all signals at the same time, so that one that is throttled does not
 // keep the others from theirs. What is left of --timeout is for them, and at least
-// pace.deliver: the wait for the registration may have used it up.
+// pace.deliver, or as long again as a shorter --timeout: the wait for the registration
+// may have used it up.
 func (r *run) deliverAll(ctx context.Context, report bootreport.Report) []bootreport.Delivery {
 	until := r.started.Add(r.cfg.Timeout)
-	if least := time.Now().Add(r.pace.deliver); until.Before(least) {
+	if least := time.Now().Add(min(r.pace.deliver, r.cfg.Timeout)); until.Before(least) {
 		until = least
 	}
 	before := r.lastReport()

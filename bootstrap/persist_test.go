@@ -347,18 +347,23 @@ func TestASignalHasTimeOfItsOwn(t *testing.T) {
 		registers, faulty, ends time.Duration
 		exit                    int
 		told                    string
+		timeout                 string // empty: 10m
 	}{
-		"early, and the rest of the timeout is enough": {time.Minute, 9 * time.Minute, 10 * time.Minute, 0, "CONTINUE, SUCCESS"},
-		"early, and it is not":                         {time.Minute, time.Hour, 10 * time.Minute, 11, ""},
-		"late, and two minutes are enough":             {9*time.Minute + 50*time.Second, 11 * time.Minute, 12 * time.Minute, 0, "CONTINUE, SUCCESS"},
-		"never, and the failure is signalled":          {-1, 11 * time.Minute, 13 * time.Minute, 10, "ABANDON, FAILURE"},
-		"never, and nobody can be told":                {-1, time.Hour, 13 * time.Minute, 10, ""},
+		"early, and the rest of the timeout is enough": {time.Minute, 9 * time.Minute, 10 * time.Minute, 0, "CONTINUE, SUCCESS", ""},
+		"early, and it is not":                         {time.Minute, time.Hour, 10 * time.Minute, 11, "", ""},
+		"late, and two minutes are enough":             {9*time.Minute + 50*time.Second, 11 * time.Minute, 12 * time.Minute, 0, "CONTINUE, SUCCESS", ""},
+		"never, and the failure is signalled":          {-1, 11 * time.Minute, 13 * time.Minute, 10, "ABANDON, FAILURE", ""},
+		"never, and nobody can be told":                {-1, time.Hour, 13 * time.Minute, 10, "", ""},
+		"a short timeout is kept, and as long again":   {-1, time.Hour, 11 * time.Second, 10, "", "5s"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			inVirtualTime(t, sandbox.Hook{}, func(t *testing.T, v *virtual) {
 				v.registers, v.fault = c.registers, during(c.faulty, throttled, complete, resource)
 				v.host.Settings.Environ = append(v.host.Settings.Environ, "MUSTER_ON_FAILURE=abandon")
+				if c.timeout != "" {
+					v.host.Settings.Environ = append(v.host.Settings.Environ, "MUSTER_TIMEOUT="+c.timeout)
+				}
 				report, err := v.host.Verify(t.Context())
 				wantExit(t, err, c.exit)
 				if took := time.Since(v.began); v.told() != c.told || took > c.ends {

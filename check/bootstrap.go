@@ -33,6 +33,9 @@ type bootReport struct {
 		To    string `json:"to"`
 		What  string `json:"what"`
 		Error string `json:"error"`
+		// Temporary: muster-verify.service sends it again.
+		Temporary bool    `json:"temporary"`
+		Fix       fix.Fix `json:"fix"`
 	} `json:"deliveries"`
 	StartedAt time.Time `json:"started_at"`
 }
@@ -62,16 +65,23 @@ func (w World) bootstrap(context.Context) []Finding {
 }
 
 // undelivered are the signals of the last verify that did not arrive: the launch
-// hook or the stack goes on waiting, and in the end gives this instance up.
+// hook or the stack waits until its timeout, and then treats this instance as failed.
 func (w World) undelivered(report bootReport, of string) []Finding {
 	var found []Finding
 	for _, d := range report.Deliveries {
 		if d.Error == "" {
 			continue
 		}
-		found = append(found, Finding{ID: "signal-undelivered", Status: Warn, Summary: fmt.Sprintf("%s did not receive its signal: %s", d.To, d.What),
-			Evidence: []string{d.Error, of},
-			Fix:      fix.Do("Correct the name of the hook, stack or resource in user data, then send the signal again:", w.signalAgain())})
+		f := Finding{ID: "signal-undelivered", Status: Warn, Summary: fmt.Sprintf("%s did not receive its signal: %s", d.To, d.What),
+			Evidence: []string{d.Error, of}, Fix: d.Fix}
+		switch {
+		case d.Temporary:
+			f.Fix = fix.Do("The error may pass, and muster-verify.service sends the signal again every minute. To send it now:",
+				"sudo systemctl restart muster-verify.service")
+		case len(d.Fix.Commands) == 0:
+			f.Fix = fix.Do("Correct the name of the hook, stack or resource in user data, then send the signal again:", w.signalAgain())
+		}
+		found = append(found, f)
 	}
 	return found
 }

@@ -17,7 +17,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/smithy-go"
-	"github.com/hashicorp/go-retryablehttp"
 )
 
 // Signal is the word that a CloudFormation resource with a CreationPolicy or
@@ -42,17 +41,18 @@ var ErrNotWaiting = errors.New("the stack is not waiting for a signal")
 
 const signalAction = "cloudformation:SignalResource"
 
-// SignalSigV4 sends the signal with the instance role's credentials.
+// SignalSigV4 sends the signal with the instance role's credentials. It tries once.
 func (c *Client) SignalSigV4(ctx context.Context, s Signal) error {
 	_, err := c.cfn.SignalResource(ctx, &cloudformation.SignalResourceInput{
 		StackName: aws.String(s.Stack), LogicalResourceId: aws.String(s.Resource),
 		UniqueId: aws.String(s.InstanceID), Status: s.status(),
-	})
+	}, func(o *cloudformation.Options) { o.Retryer = c.once })
 	return signalError(named(signalAction, err))
 }
 
 // SignalIdentity sends the signal authorised by the instance's identity
-// document and its signature, as cfn-signal does (aws-cfn-bootstrap): no IAM.
+// document and its signature, as cfn-signal does (aws-cfn-bootstrap): no IAM. The SDK
+// cannot sign in this way (CFN_V1). It tries once.
 func (c *Client) SignalIdentity(ctx context.Context, s Signal, document []byte, signature string) error {
 	endpoint, err := c.signalEndpoint(ctx)
 	if err != nil {
@@ -62,39 +62,35 @@ func (c *Client) SignalIdentity(ctx context.Context, s Signal, document []byte, 
 		"Action": {"SignalResource"}, "Version": {"2010-05-15"}, "ContentType": {"JSON"},
 		"StackName": {s.Stack}, "LogicalResourceId": {s.Resource}, "UniqueId": {s.InstanceID}, "Status": {string(s.status())},
 	}.Encode()
-	request, err := retryablehttp.NewRequestWithContext(ctx, http.MethodGet, endpoint.String(), nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, endpoint.String(), nil)
 	if err != nil {
 		return fmt.Errorf("%s: %w", signalAction, err)
 	}
 	request.Header.Set("Authorization", "CFN_V1 "+base64.StdEncoding.EncodeToString(document)+":"+signature)
-	response, err := c.signalClient().Do(request)
+	response, err := c.http.Do(request)
 	if err != nil {
 		return named(signalAction, err)
 	}
 	defer response.Body.Close()
-	body, _ := io.ReadAll(io.LimitReader(response.Body, 64<<10))
+	body, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
+	switch {
 	// Not every 200 is CloudFormation's: moto, for one, lists S3 buckets.
-	if response.StatusCode == http.StatusOK && bytes.Contains(body, []byte("SignalResourceResponse")) {
+	case response.StatusCode == http.StatusOK && bytes.Contains(body, []byte("SignalResourceResponse")):
 		return nil
+	case err != nil && response.StatusCode < http.StatusBadRequest:
+		return named(signalAction, err)
 	}
-	return signalError(named(signalAction, decodeError(response.StatusCode, body)))
+	return signalError(named(signalAction, &answered{response.StatusCode, decodeError(response.StatusCode, body)}))
 }
 
-// signalClient sends what the SDK cannot: CFN_V1 is none of its ways to sign.
-// It goes through the same counted HTTP client, and retries as often.
-func (c *Client) signalClient() *retryablehttp.Client {
-	client := retryablehttp.NewClient()
-	client.HTTPClient = &http.Client{Transport: roundTripper{c.http}}
-	client.RetryMax, client.RetryWaitMin, client.RetryWaitMax = maxAttempts-1, c.signalPause/25, c.signalPause
-	client.Backoff = retryablehttp.LinearJitterBackoff
-	client.ErrorHandler = retryablehttp.PassthroughErrorHandler
-	client.Logger = nil
-	return client
+// answered is an error with the status of the answer, as the SDK's errors have it.
+type answered struct {
+	status int
+	error
 }
 
-type roundTripper struct{ client *counting }
-
-func (t roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return t.client.Do(r) }
+func (a *answered) Unwrap() error       { return a.error }
+func (a *answered) HTTPStatusCode() int { return a.status }
 
 // signalEndpoint is where the SDK would send the same call: partitions, FIPS,
 // dual stack and AWS_ENDPOINT_URL are its business.

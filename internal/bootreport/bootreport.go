@@ -69,6 +69,8 @@ type Delivery struct {
 	To    string `json:"to"`
 	What  string `json:"what"`
 	Error string `json:"error,omitempty"` // empty: delivered
+	// Temporary: Error may pass, and muster-verify.service tries again a minute later.
+	Temporary bool `json:"temporary,omitempty"`
 	// Fix is what to do about Error, where that is known.
 	Fix fix.Fix `json:"fix,omitzero"`
 }

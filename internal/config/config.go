@@ -41,7 +41,7 @@ type Config struct {
 	ClusterTag        string        `split_words:"true" default:"muster:cluster" in:"bootstrap" desc:"The tag that names the cluster when nothing else does: looked for on the instance (through IMDS), then on its Auto Scaling group."`
 	ECS               ECSSettings   `split_words:"true" in:"bootstrap" desc:"Other settings for ecs.config, as KEY=VALUE, separated by blanks; the flag may be repeated."`
 	ResetStaleState   bool          `split_words:"true" in:"bootstrap" desc:"Move agent.db aside when it holds another cluster for this same instance (the ECS agent would refuse to start)."`
-	Timeout           time.Duration `split_words:"true" default:"10m" in:"bootstrap verify" record:"true" desc:"How long verify waits for the registration."`
+	Timeout           time.Duration `split_words:"true" default:"10m" in:"bootstrap verify" record:"true" desc:"How long verify waits for the registration. Signals are retried for what is left of it, at least 2m (or as long again, if it is shorter)."`
 	OnFailure         OnFailure     `split_words:"true" default:"report" in:"bootstrap verify" record:"true" desc:"What follows when the instance does not register: report (say so), abandon (also end the launch hook with ABANDON), unhealthy (also SetInstanceHealth)."`
 	LifecycleHook     string        `split_words:"true" in:"bootstrap verify" record:"true" desc:"The launch lifecycle hook to keep alive while waiting and to complete at the end. Without a name no hook is touched."`
 	CFNStack          string        `split_words:"true" in:"bootstrap verify" record:"true" desc:"The CloudFormation stack to signal, by name or id."`

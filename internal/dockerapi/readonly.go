@@ -1,9 +1,11 @@
 package dockerapi
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -17,6 +19,8 @@ const maxBody = 32 << 20
 type readOnly struct {
 	next http.RoundTripper
 }
+
+var errTakenOver = errors.New("the Docker Engine wants to take over the connection")
 
 // exchange is what the transport saw of the last request of a call.
 type exchange struct {
@@ -42,6 +46,11 @@ func (t readOnly) RoundTrip(req *http.Request) (*http.Response, error) {
 	*seen = exchange{err: err}
 	if err != nil {
 		return nil, err
+	}
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		resp.Body.Close()
+		*seen = exchange{err: errTakenOver}
+		return nil, errTakenOver
 	}
 	seen.status = resp.StatusCode
 	body := io.LimitReader(resp.Body, maxBody)
@@ -73,11 +82,16 @@ func refusal(req *http.Request) string {
 }
 
 // hijacks compares without regard to case: net/http canonicalises a key only
-// when it is set through Header's methods.
+// when it is set through Header's methods. A server sees the header Connection of
+// ordinary clients too, which says close or keep-alive.
 func hijacks(header http.Header) bool {
-	for key := range header {
+	for key, values := range header {
 		switch strings.ToLower(key) {
-		case "connection", "upgrade", "transfer-encoding", "content-length":
+		case "connection":
+			if slices.ContainsFunc(values, func(v string) bool { return !strings.EqualFold(v, "close") && !strings.EqualFold(v, "keep-alive") }) {
+				return true
+			}
+		case "upgrade", "transfer-encoding", "content-length":
 			return true
 		}
 	}

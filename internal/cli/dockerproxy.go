@@ -48,6 +48,7 @@ root in all but name. It reads no settings and listens on nothing else.`,
 		}
 		debug.SetGCPercent(gcPercent)
 		runtime.GOMAXPROCS(1)
+		debug.FreeOSMemory() // what the start took: the rest of muster is in this program too
 		if err := notifySystemd(daemon.SdNotifyReady); err != nil {
 			return fmt.Errorf("notifying systemd: %w", err)
 		}

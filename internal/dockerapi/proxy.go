@@ -199,7 +199,7 @@ func (t behindProxy) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp.Body.Close()
 	err = fmt.Errorf("%w: %s", cause, text)
-	if cause == ErrDenied || cause == ErrUnknown { // which says nothing about the Engine
+	if errors.Is(cause, ErrDenied) || errors.Is(cause, ErrUnknown) { // which says nothing about the Engine
 		err = fmt.Errorf("%w: %w", ErrProxy, err)
 	}
 	return nil, err

@@ -264,7 +264,7 @@ func TestTheProxyReportsRefusals(t *testing.T) {
 		if n := strings.Count(out.String(), "\n"); n != 1 || !strings.Contains(out.String(), `POST`) || strings.Contains(out.String(), "secret") {
 			t.Errorf("logged %d lines: %s", n, &out)
 		}
-		time.Sleep(refusalPause)
+		<-time.After(refusalPause)
 		out.Reset()
 		request("GET /" + strings.Repeat("x", 4000))
 		if n := strings.Count(out.String(), "\n"); n != 1 || !strings.Contains(out.String(), "refused_before=100") || out.Len() > 600 {

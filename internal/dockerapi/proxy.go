@@ -84,7 +84,10 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 	}
 	server.SetKeepAlivesEnabled(false)
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
-	defer stop()
+	defer func() {
+		stop()
+		_ = server.Close()
+	}()
 	err := server.Serve(&bounded{l, make(chan struct{}, maxConns), ctx.Done()})
 	if ctx.Err() != nil {
 		return nil

@@ -10,14 +10,14 @@ import (
 	"muster/internal/units"
 )
 
-//go:embed *.service
+//go:embed *.service *.socket
 var files embed.FS
 
 // Units returns all unit files, or those named, in the order given. A name
 // that is not a file of this package panics: it is a slip in the calling code.
 func Units(names ...string) []units.Unit {
 	if len(names) == 0 {
-		names, _ = fs.Glob(files, "*.service")
+		names, _ = fs.Glob(files, "*.*")
 	}
 	var out []units.Unit
 	for _, name := range names {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"muster/internal/dockerapi"
-	"muster/internal/ownlimit"
 )
 
 const (
@@ -116,7 +115,7 @@ func (w *Watcher) session(ctx context.Context, last *time.Time) (listed bool, er
 
 // listsAnyway reports whether an Engine that refuses the events alone can be listed.
 func (w *Watcher) listsAnyway(ctx context.Context, err error) bool {
-	for _, away := range []error{dockerapi.ErrNotRunning, dockerapi.ErrHung, dockerapi.ErrDenied, dockerapi.ErrUnknown} {
+	for _, away := range []error{dockerapi.ErrNotRunning, dockerapi.ErrHung, dockerapi.ErrDenied, dockerapi.ErrUnknown, dockerapi.ErrProxy} {
 		if errors.Is(err, away) {
 			return false
 		}
@@ -153,7 +152,7 @@ func (w *Watcher) list(ctx context.Context) error {
 // lose takes note of a Docker that cannot be asked. Why may be with this process; then
 // nothing is known about Docker.
 func (w *Watcher) lose(err error) {
-	limit := ownlimit.Of(err)
+	limit := dockerapi.NotAsked(err)
 	if !w.lost {
 		w.lost = true
 		text := "Docker cannot be watched; trying on"

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"muster/internal/dockerapi"
 	"muster/internal/fix"
 	"muster/internal/ownlimit"
 )
@@ -34,7 +35,7 @@ func (s State) Stale(now time.Time) bool {
 
 // IDs are the ids of all problems, in the order of Problems.
 func IDs() []string {
-	return []string{NeedIdentity, NeedRegion, NeedRole, NeedRecord, NeedSystemd, "muster-registration", "muster-docker", "muster-docker-events", "muster-unhealthy", "muster-crash-loop", "muster-publishing", "muster-spool", "muster-dropped"}
+	return []string{NeedIdentity, NeedRegion, NeedRole, NeedRecord, NeedSystemd, "muster-registration", "muster-docker", "muster-docker-proxy", "muster-docker-events", "muster-unhealthy", "muster-crash-loop", "muster-publishing", "muster-spool", "muster-dropped"}
 }
 
 // Problems are what is wrong by a state that is not stale.
@@ -56,7 +57,19 @@ func (s State) Problems(now time.Time) []Problem {
 	known := r.State != "registered" && r.State != "unknown" && s.Leaving == ""
 	add(known, false, "muster-registration", fix.Do("Find the cause:", "sudo muster debug"), r.Why, "%s", r.problem(now))
 	d := s.Docker
-	add(!d.Reachable && d.Limit != "", false, "muster-docker", ownlimit.Fix(d.Limit), d.Limit, "whether Docker answers is unknown")
+	switch {
+	case d.Reachable || d.Limit == "":
+	case d.Limit == dockerapi.ErrProxy.Error():
+		add(true, false, "muster-docker-proxy", fix.Do("Find out why the proxy does not work, then restart it and muster-agent:",
+			"systemctl status muster-docker.socket muster-docker.service", "sudo systemctl restart muster-docker.socket muster-agent.service"),
+			d.Why, "muster-agent sees no containers")
+	case d.Limit == dockerapi.ErrDenied.Error():
+		add(true, false, "muster-docker-proxy", fix.Do("Let muster-agent ask through the proxy: its unit must set MUSTER_DOCKER_PROXY, as the unit of this version does. Compare, correct and restart it:",
+			"systemctl cat muster-agent.service", "sudo systemctl restart muster-agent.service"),
+			d.Why, "muster-agent sees no containers")
+	default:
+		add(true, false, "muster-docker", ownlimit.Fix(d.Limit), d.Limit, "whether Docker answers is unknown")
+	}
 	add(!d.Reachable && d.Limit == "", false, "muster-docker", fix.Do("Find out why Docker does not answer:", "sudo journalctl -u docker -n 50 --no-pager"), d.Why, "Docker has not answered for %s", age(now, d.Since))
 	if d.Events != nil {
 		add(d.Reachable, false, "muster-docker-events", fix.Do("Read what Docker logs about its events, then check the stream:", "sudo journalctl -u docker -n 50 --no-pager", "sudo timeout 10 docker events"),

@@ -75,8 +75,8 @@ type Docker struct {
 	Reachable bool      `json:"reachable"`
 	Since     time.Time `json:"since,omitzero"`
 	Why       string    `json:"why,omitempty"`
-	// Limit is what muster-agent itself lacks to ask the Engine, whose state is then
-	// unknown; empty: nothing.
+	// Limit is what keeps muster-agent from asking the Engine, whose state is then
+	// unknown; empty: nothing. It is what dockerapi.NotAsked returns.
 	Limit string `json:"limit,omitempty"`
 	// Events is about an event stream that does not work while the Engine answers.
 	Events *Stream `json:"events,omitempty"`

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"muster/internal/agentstate"
+	"muster/internal/dockerapi"
 	"muster/internal/golden"
 )
 
@@ -80,7 +81,9 @@ func TestAPersonSeesItInTenLines(t *testing.T) {
 func TestEachTroubleIsAProblem(t *testing.T) {
 	docker := well()
 	docker.Docker = agentstate.Docker{Why: "nothing listens"}
-	blind, deaf := well(), well()
+	blind, deaf, alone, denied := well(), well(), well(), well()
+	alone.Docker = agentstate.Docker{Why: "listing: no such file", Limit: dockerapi.ErrProxy.Error()}
+	denied.Docker = agentstate.Docker{Why: "listing: permission denied", Limit: dockerapi.ErrDenied.Error()}
 	blind.Docker = agentstate.Docker{Why: "unknown: this process is out of file descriptors", Limit: "this process is out of file descriptors"}
 	deaf.Docker.Events = &agentstate.Stream{Since: ago(time.Minute), Why: "EOF", Failures: 4}
 	early := well()
@@ -97,6 +100,8 @@ func TestEachTroubleIsAProblem(t *testing.T) {
 		"all is well":          {well(), nil},
 		"Docker is away":       {docker, []string{"muster-docker"}},
 		"Docker is unknown":    {blind, []string{"muster-docker"}},
+		"no proxy":             {alone, []string{"muster-docker-proxy"}},
+		"no right to ask":      {denied, []string{"muster-docker-proxy"}},
 		"no events":            {deaf, []string{"muster-docker-events"}},
 		"all is late":          {early, []string{"muster-identity", "muster-region", "muster-credentials", "muster-record", "muster-systemd"}},
 		"all is wrong":         {stays, []string{"muster-registration", "muster-unhealthy", "muster-crash-loop", "muster-publishing", "muster-spool", "muster-dropped"}},

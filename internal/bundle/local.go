@@ -58,7 +58,7 @@ func containers(ctx context.Context, s Source) part {
 // watched are the units by which a boot is told.
 func watched() []string {
 	return []string{"cloud-init.service", "cloud-final.service", "network-online.target", "docker.service", "containerd.service",
-		"ecs.service", "amazon-ecs-volume-plugin.service", "chronyd.service", "muster-bootstrap.service", "muster-verify.service", "muster-agent.service"}
+		"ecs.service", "amazon-ecs-volume-plugin.service", "chronyd.service", "muster-bootstrap.service", "muster-verify.service", "muster-agent.service", "muster-docker.service"}
 }
 
 func unitStates(ctx context.Context, s Source) part {

@@ -85,7 +85,7 @@ func reread(cmd *cobra.Command, id imds.Identity) (agent.Settings, error) {
 // and leaves AWS to the one that follows.
 func (l *life) newAgent(ctx context.Context) (*agent.Agent, *awsapi.Client, error) {
 	cfg, log := l.cfg, l.log
-	docker, err := dockerapi.New(cfg.DockerHost, localTimeout)
+	docker, err := agentDocker(cfg)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -120,6 +120,15 @@ func (l *life) newAgent(ctx context.Context) (*agent.Agent, *awsapi.Client, erro
 	a.Metadata = metadata
 	addAWS(a, cfg, api, metadata, log)
 	return a, api, nil
+}
+
+// agentDocker asks the Engine through the proxy that the agent's unit names. The proxy
+// serves the default Engine alone.
+func agentDocker(cfg *config.Config) (*dockerapi.Client, error) {
+	if cfg.DockerProxy != "" && cfg.DockerHost == dockerapi.DefaultHost {
+		return dockerapi.NewBehindProxy(cfg.DockerProxy, localTimeout)
+	}
+	return dockerapi.New(cfg.DockerHost, localTimeout)
 }
 
 // notifySystemd is sd_notify(3). Away from systemd it does nothing.

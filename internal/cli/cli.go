@@ -90,7 +90,7 @@ func Command(version string, log *slog.Logger) *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.AddCommand(bootstrapCommand(log), verifyCommand(log), portsCommand(log), agentCommand(log), statusCommand(), configCommand(log),
-		checkCommand(version, log), debugCommand(version, log), explainCommand())
+		checkCommand(version, log), debugCommand(version, log), explainCommand(), dockerProxyCommand(log))
 	root.AddCommand(topics()...)
 	return root
 }

@@ -54,6 +54,7 @@ type Config struct {
 	IMDSTimeout       time.Duration `split_words:"true" default:"2m" in:"bootstrap verify" record:"true" desc:"How long to wait for an instance metadata service that comes up late."`
 	IntrospectionURL  string        `split_words:"true" default:"http://127.0.0.1:51678" in:"verify ports agent check debug" record:"true" desc:"The ECS agent's introspection server."`
 	DockerHost        string        `split_words:"true" default:"unix:///var/run/docker.sock" in:"verify ports agent check debug" record:"true" desc:"The Docker Engine, which is only ever read."`
+	DockerProxy       string        `split_words:"true" in:"agent" record:"false" desc:"The socket of the read-only Docker proxy, which muster-agent.service sets. The agent asks through it unless MUSTER_DOCKER_HOST names another Engine than the default. Empty: it asks the Engine directly."`
 	WatchPeriod       time.Duration `split_words:"true" default:"1m" in:"agent" record:"true" desc:"How often the agent looks at the registration."`
 	Namespace         string        `split_words:"true" default:"Muster" in:"agent" record:"true" desc:"The CloudWatch namespace of the agent's metrics. Empty: none are published."`
 	Dimensions        Dimensions    `split_words:"true" in:"agent" record:"true" desc:"Metrics beyond those of the cluster and of each service: container, instance, or both with a comma. Each container or instance is billed as metrics of its own (docs/metrics.md)."`

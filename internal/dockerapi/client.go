@@ -2,7 +2,8 @@
 //
 // Every request passes a transport that lets through only reading calls (see
 // readOnly). That bounds this program, not the system: whoever may open the
-// socket is root. Statistics are never asked for: they take the Engine seconds.
+// socket is root. A Proxy, which runs as a process of its own, holds its clients to
+// the same rule. Statistics are never asked for: they take the Engine seconds.
 package dockerapi
 
 import (
@@ -45,6 +46,9 @@ var (
 	// ErrUnknown: this process could not ask, for want of a descriptor or of memory.
 	// That says nothing about the Engine.
 	ErrUnknown = ownlimit.ErrExhausted
+	// ErrProxy: the Proxy that this Client asks through is not there, or cannot ask the
+	// Engine. That says nothing about the Engine either.
+	ErrProxy = errors.New("the read-only Docker proxy (muster-docker.socket) does not work")
 )
 
 // engine is what is used of the moby client. The client's hijacking calls dial
@@ -82,6 +86,17 @@ func New(host string, timeout time.Duration) (*Client, error) {
 		return nil, err
 	}
 	return newClient(host, timeout, transport)
+}
+
+// NewBehindProxy is New for an Engine that is asked through a Proxy, which listens on
+// the unix socket at path.
+func NewBehindProxy(path string, timeout time.Duration) (*Client, error) {
+	host := "unix://" + path
+	transport, err := dialOnly(host)
+	if err != nil {
+		return nil, err
+	}
+	return newClient(host, timeout, behindProxy{transport})
 }
 
 func newClient(host string, timeout time.Duration, transport http.RoundTripper) (*Client, error) {
@@ -190,7 +205,6 @@ func reason(ctx context.Context, seen exchange, err error) error {
 		return nil
 	}
 	cause := cmp.Or(seen.err, err)
-	var dial *net.OpError
 	switch {
 	case ownlimit.Of(cause) != "":
 		return ownlimit.Wrap(cause)
@@ -198,12 +212,29 @@ func reason(ctx context.Context, seen exchange, err error) error {
 		return ErrHung // how the end of the time shows in cause varies
 	case errors.Is(cause, syscall.EAGAIN):
 		return fmt.Errorf("%w: %w", ErrHung, cause)
-	case errors.Is(cause, context.Canceled):
-		return cause
+	case errors.Is(cause, context.Canceled), errors.Is(cause, ErrProxy), errors.Is(cause, ErrNotRunning), errors.Is(cause, ErrHung):
+		return cause // the last two were found by a Proxy
 	case errors.Is(cause, fs.ErrPermission):
 		return fmt.Errorf("%w: %w", ErrDenied, cause)
-	case errors.As(cause, &dial) && dial.Op == "dial":
+	case isDial(cause):
 		return fmt.Errorf("%w: %w", ErrNotRunning, cause)
 	}
 	return err
+}
+
+// isDial reports whether no connection was made.
+func isDial(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// NotAsked names what kept this program from asking the Engine, as a clause; the
+// Engine's state is then unknown. It is empty for every error that is about the Engine.
+func NotAsked(err error) string {
+	for _, own := range []error{ErrProxy, ErrDenied} {
+		if errors.Is(err, own) {
+			return own.Error()
+		}
+	}
+	return ownlimit.Of(err)
 }

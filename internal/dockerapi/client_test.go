@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 }
 
 // socket returns a path short enough for a unix socket, whatever TMPDIR is.
-func socket(t *testing.T) string {
+func socket(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "muster")
 	if err != nil {

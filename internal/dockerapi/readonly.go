@@ -1,9 +1,11 @@
 package dockerapi
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -19,6 +21,8 @@ const maxObject = 4 << 20
 type readOnly struct {
 	next http.RoundTripper
 }
+
+var errTakenOver = errors.New("the Docker Engine wants to take over the connection")
 
 // exchange is what the transport saw of the last request of a call.
 type exchange struct {
@@ -45,6 +49,11 @@ func (t readOnly) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		resp.Body.Close()
+		*seen = exchange{err: errTakenOver}
+		return nil, errTakenOver
+	}
 	seen.status = resp.StatusCode
 	resp.Body = struct {
 		io.Reader
@@ -62,6 +71,8 @@ func bound(req *http.Request, resp *http.Response) io.Reader {
 		return withoutExecs(resp.Body)
 	case strings.HasSuffix(req.URL.Path, "/containers/json") && keeps:
 		return &itemized{body: resp.Body, keep: keep}
+	case strings.HasSuffix(req.URL.Path, "/containers/json"): // a Proxy's, which keeps none of it
+		return resp.Body
 	}
 	return &bounded{in: resp.Body, what: "the answer", left: maxObject}
 }
@@ -101,11 +112,16 @@ func refusal(req *http.Request) string {
 }
 
 // hijacks compares without regard to case: net/http canonicalises a key only
-// when it is set through Header's methods.
+// when it is set through Header's methods. A server sees the header Connection of
+// ordinary clients too, which says close or keep-alive.
 func hijacks(header http.Header) bool {
-	for key := range header {
+	for key, values := range header {
 		switch strings.ToLower(key) {
-		case "connection", "upgrade", "transfer-encoding", "content-length":
+		case "connection":
+			if slices.ContainsFunc(values, func(v string) bool { return !strings.EqualFold(v, "close") && !strings.EqualFold(v, "keep-alive") }) {
+				return true
+			}
+		case "upgrade", "transfer-encoding", "content-length":
 			return true
 		}
 	}

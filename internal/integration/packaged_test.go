@@ -163,6 +163,12 @@ func TestPackagedTheShippedUserDataForABareBinary(t *testing.T) {
 	if program != "/usr/bin/muster" || !strings.HasSuffix(unit, "/lib/systemd/system/muster-agent.service enabled") {
 		t.Errorf("after the package the agent is %s of %s", program, unit)
 	}
+	m.state("muster-docker.service", "active", "running")
+	for _, unit := range []string{"muster-docker.service", "muster-docker.socket"} {
+		if got := m.property(unit, "FragmentPath"); !strings.HasSuffix(got, "/lib/systemd/system/"+unit) || strings.HasPrefix(got, "/etc/") {
+			t.Errorf("after the package %s is %s", unit, got)
+		}
+	}
 
 	t.Run("refuses another binary", func(t *testing.T) {
 		t.Parallel()
@@ -328,9 +334,14 @@ func (m machine) replaced(f format) {
 	m.Run("sh", "-c", "echo kept >"+spool+"/mark")
 	settings, ecs := m.Run("cat", env), m.property("ecs.service", "MainPID")
 	for _, version := range []string{newerVersion, olderVersion} {
-		before := m.property("muster-agent.service", "MainPID")
+		m.state("muster-docker.service", "active", "running")
+		before, proxy := m.property("muster-agent.service", "MainPID"), m.property("muster-docker.service", "MainPID")
 		m.takes(f, version)
 		m.state("muster-agent.service", "active", "running")
+		m.state("muster-docker.service", "active", "running")
+		if m.property("muster-docker.service", "MainPID") == proxy {
+			m.t.Errorf("after %s the Docker proxy is still the old program", version)
+		}
 		if m.property("muster-agent.service", "MainPID") == before {
 			m.t.Errorf("after %s the agent is still the old program", version)
 		}
@@ -348,8 +359,13 @@ func (m machine) replaced(f format) {
 	m.Run(append(f.remove, "muster")...)
 	m.atWork(ecs)
 	m.Run("test", "-e", spool+"/mark")
-	if got := m.property("muster-agent.service", "ActiveState"); got != "inactive" {
-		m.t.Errorf("the agent is %s", got)
+	for _, unit := range []string{"muster-agent.service", "muster-docker.service", "muster-docker.socket"} {
+		if got := m.property(unit, "ActiveState"); got != "inactive" {
+			m.t.Errorf("%s is %s", unit, got)
+		}
+	}
+	if _, err := m.Try("test", "-e", "/run/muster-docker"); err == nil {
+		m.t.Error("the directory of the Docker proxy's socket is left")
 	}
 	m.Reboot()
 	m.state("ecs.service", "active", "running")

@@ -32,11 +32,11 @@ const (
 // Unit is a unit file.
 type Unit struct {
 	Name    string // with its suffix: "muster-verify.service"
-	Content []byte // its text, with ExecStart=/usr/bin/muster
+	Content []byte // its text; of a service with ExecStart=/usr/bin/muster
 }
 
 // Install writes the units below root (usually "/") into /etc/systemd/system,
-// with ExecStart= naming binary, and returns the paths, without root, of those
+// with ExecStart= of services naming binary, and returns the paths, without root, of those
 // that it wrote. It writes none that is there unchanged, that a package
 // brought, or that the administrator masked or linked elsewhere.
 func Install(root, binary string, units []Unit) (written []string, err error) {
@@ -75,6 +75,9 @@ func foreign(root, name string) bool {
 }
 
 func withExec(u Unit, binary string) ([]byte, error) {
+	if filepath.Ext(u.Name) != ".service" {
+		return u.Content, nil
+	}
 	if !bytes.Contains(u.Content, []byte(packagedExec)) {
 		return nil, fmt.Errorf("installing unit %s: it does not run /usr/bin/muster", u.Name)
 	}

@@ -50,9 +50,14 @@ exec sleep infinity
 		// Enabled, as on the AMI.
 		{Path: "/usr/lib/systemd/system-preset/00-ecs.preset", Mode: 0o644, Content: "enable ecs.service\n"},
 		{Path: "/etc/systemd/system/multi-user.target.wants/ecs.service", Link: "/usr/lib/systemd/system/ecs.service"},
-		// A stand-in for Docker's socket, so that only its group is at stake.
+		// A stand-in for Docker, which has no containers.
 		{Path: "/etc/systemd/system/docker.socket", Mode: 0o644, Content: "[Socket]\nListenStream=/run/docker.sock\nSocketMode=0660\nSocketGroup=docker\nAccept=yes\n[Install]\nWantedBy=sockets.target\n"},
-		{Path: "/etc/systemd/system/docker@.service", Mode: 0o644, Content: "[Service]\nExecStart=/bin/true\nStandardInput=socket\n"},
+		{Path: "/etc/systemd/system/docker@.service", Mode: 0o644, Content: "[Service]\nExecStart=/usr/libexec/docker-standin\nStandardInput=socket\n"},
+		{Path: "/usr/libexec/docker-standin", Mode: 0o755, Content: `#!/bin/sh
+read -r request
+while read -r header && [ "${#header}" -gt 1 ]; do :; done
+printf 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n[]'
+`},
 		{Path: "/etc/systemd/system/sockets.target.wants/docker.socket", Link: "/etc/systemd/system/docker.socket"},
 	}
 }
@@ -390,9 +395,85 @@ func TestAgentUnit(t *testing.T) {
 	m.must(t, "start", "muster-agent.service")
 	m.await(t, "muster-agent.service", is("active", "running"))
 	m.sandbox(t, "/var/lib/muster-agent/agent.json",
-		[]string{"docker"},
-		[]string{"read /root/secret", "read /etc/ecs/ecs.config", "write /etc/ecs/probe", "write /var/lib/muster/probe", "write /usr/bin/probe", "console"})
+		[]string{"docker proxy GET"},
+		[]string{"docker", "docker proxy POST", "read /root/secret", "read /etc/ecs/ecs.config", "write /etc/ecs/probe", "write /var/lib/muster/probe", "write /usr/bin/probe", "console"})
 
+	t.Run("reaches Docker through the proxy alone", func(t *testing.T) {
+		var found map[string]string
+		decode(t, m.Run("cat", "/var/lib/muster-agent/agent.json"), &found)
+		if err := found["docker"]; !strings.Contains(err, "permission denied") {
+			t.Errorf("opening Docker's own socket: %q", err)
+		}
+		if err := found["docker proxy POST"]; !strings.HasPrefix(err, "403 ") || !strings.Contains(err, `{"message":"muster docker-proxy refused`) {
+			t.Errorf("a request that is not for reading: %q", err)
+		}
+		if journal := m.Run("journalctl", "--unit=muster-docker.service", "--no-pager"); !strings.Contains(journal, "POST") || !strings.Contains(journal, "/v1.41/containers/json") {
+			t.Errorf("the refusal is not in the journal: %s", journal)
+		}
+	})
+	t.Run("is alone with the proxy's socket", func(t *testing.T) {
+		uid := m.Run("stat", "--format=%u", "/proc/"+m.Run("systemctl", "show", "--value", "--property=MainPID", "muster-agent.service"))
+		list := func(uid, dir string) (string, error) {
+			return m.Try("setpriv", "--reuid="+uid, "--regid="+uid, "--clear-groups", "curl", "--silent", "--show-error", "--unix-socket", dir+"/docker.sock", "http://docker/containers/json")
+		}
+		const gate = "/run/muster-docker"
+		if out, err := list("0", gate+"/agent"); out != "[]" {
+			t.Errorf("root: %s %v", out, err)
+		}
+		for _, user := range []string{"65534", uid} { // nobody, and the agent's number outside its unit
+			for _, dir := range []string{gate, gate + "/agent"} {
+				if out, err := list(user, dir); err == nil {
+					t.Errorf("user %s reaches %s: %s", user, dir, out)
+				}
+			}
+		}
+	})
+	t.Run("follows Docker and the proxy", func(t *testing.T) {
+		answers := func(what, text string) {
+			t.Helper()
+			m.Run("rm", "--force", "/var/lib/muster-agent/docker")
+			m.Await(what, func() bool {
+				out, err := m.Try("cat", "/var/lib/muster-agent/docker")
+				return err == nil && strings.Contains(out, text)
+			})
+		}
+		answers("the list", "[]")
+		m.Run("systemctl", "stop", "docker.socket")
+		m.Run("rm", "--force", "/run/docker.sock")
+		answers("Docker to be away", "502 Bad Gateway: {\"message\":\"muster docker-proxy asked the Docker Engine at unix:///var/run/docker.sock: the Docker Engine is not running: dial unix /var/run/docker.sock: connect: no such file or directory")
+		m.Run("systemctl", "start", "docker.socket")
+		answers("Docker to be back", "[]")
+		for _, command := range []string{"systemctl restart muster-docker.socket", "systemctl stop muster-docker.service", "systemctl kill --signal=KILL muster-docker.service"} {
+			m.Run("sh", "-c", command)
+			answers("an answer after "+command, "[]")
+		}
+		m.Run("systemctl", "stop", "muster-docker.socket")
+		answers("the proxy to be away", "no such file or directory")
+		m.Run("systemctl", "start", "muster-docker.socket")
+		answers("the proxy to be back", "[]")
+	})
+	t.Run("takes the proxy along", func(t *testing.T) {
+		pid := func() string {
+			return m.Run("systemctl", "show", "--value", "--property=MainPID", "muster-docker.service")
+		}
+		before := pid()
+		m.Run("systemctl", "try-restart", "muster-agent.service")
+		if after := pid(); before == after || before == "0" {
+			t.Errorf("the proxy is process %s, and was %s before the agent restarted", after, before)
+		}
+		m.must(t, "stop", "muster-agent.service")
+		m.await(t, "muster-docker.service", is("inactive", "dead"))
+	})
+	t.Run("starts without group docker and without the proxy", func(t *testing.T) {
+		m.Run("groupdel", "docker")
+		m.Run("systemctl", "stop", "muster-docker.socket")
+		m.Run("sh", "-c", "rm -r /run/muster-docker && ln -sf /dev/null /etc/systemd/system/muster-docker.socket && systemctl daemon-reload")
+		m.must(t, "start", "muster-agent.service")
+		m.await(t, "muster-agent.service", is("active", "running"))
+		m.Run("sh", "-c", "rm /etc/systemd/system/muster-docker.socket")
+		m.must(t, "install")
+		m.Run("systemctl", "restart", "muster-agent.service")
+	})
 	t.Run("is killed when it hangs, and comes back", func(t *testing.T) {
 		m.Put(systemdtest.File{Path: "/etc/systemd/system/muster-agent.service.d/watchdog.conf", Mode: 0o644, Content: "[Service]\nWatchdogSec=1s\n"})
 		m.must(t, "reload")
@@ -558,10 +639,13 @@ func TestUnitsAreCleanAndTight(t *testing.T) {
 		m.Run("test", "-e", "/var/lib/muster-agent/agent.json")
 	})
 	const dir = "/etc/systemd/system/"
-	for unit, limit := range map[string]int{"muster-agent.service": 16, "muster-verify.service": 20, "muster-bootstrap.service": 30} {
+	for unit, limit := range map[string]int{"muster-agent.service": 16, "muster-docker.service": 12, "muster-docker.socket": 0, "muster-verify.service": 20, "muster-bootstrap.service": 30} {
 		t.Run(unit, func(t *testing.T) {
 			if out, err := m.Try("systemd-analyze", "verify", dir+unit); err != nil || out != "" {
 				t.Errorf("systemd-analyze verify: %s %v", out, err)
+			}
+			if strings.HasSuffix(unit, ".socket") {
+				return
 			}
 			out, err := m.Try("systemd-analyze", "security", "--no-pager", "--offline=true", "--threshold="+strconv.Itoa(limit), dir+unit)
 			if err != nil {

@@ -138,6 +138,13 @@ func (e *Engine) Calls() map[string]int {
 	return maps.Clone(e.calls)
 }
 
+// Subscribers counts the event streams that are open.
+func (e *Engine) Subscribers() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.subscribers)
+}
+
 // waits while it hangs; false when the caller has left.
 func (e *Engine) waits(ctx context.Context) bool {
 	e.mu.Lock()

@@ -8,14 +8,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/coreos/go-systemd/v22/daemon"
 
+	"muster/internal/dockerapi"
 	"muster/internal/units"
 	"muster/systemd"
 )
@@ -30,6 +35,9 @@ func main() {
 	case "agent":
 		probe(ctx, "agent")
 		agent()
+	case "docker-proxy":
+		fmt.Fprintln(os.Stderr, proxy())
+		os.Exit(1)
 	default:
 		answer(ctx, os.Args[1], os.Args[2:])
 	}
@@ -116,6 +124,10 @@ func probe(ctx context.Context, verb string) {
 	_, err := net.Interfaces()
 	note("interfaces", err)
 	note("docker", docker())
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		_, err := ask(ctx, method)
+		note("docker proxy "+method, err)
+	}
 	note("show ecs.service", show(ctx))
 	state := os.Getenv("STATE_DIRECTORY")
 	text, _ := json.Marshal(found)
@@ -143,6 +155,42 @@ func docker() error {
 	return conn.Close()
 }
 
+// ask asks the proxy for the list of containers.
+func ask(ctx context.Context, method string) (answer string, err error) {
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", os.Getenv("MUSTER_DOCKER_PROXY"))
+	}}}
+	req, err := http.NewRequestWithContext(ctx, method, "http://docker/v1.41/containers/json", nil)
+	if err != nil {
+		return "", err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", resp.Status, body)
+	}
+	return string(body), err
+}
+
+// proxy is what muster docker-proxy does.
+func proxy() error {
+	listeners, err := activation.Listeners()
+	if err != nil || len(listeners) != 1 {
+		return fmt.Errorf("%d sockets: %w", len(listeners), err)
+	}
+	p, err := dockerapi.NewProxy(dockerapi.DefaultHost, slog.Default())
+	if err != nil {
+		return err
+	}
+	daemon.SdNotify(false, daemon.SdNotifyReady)
+	return p.Serve(context.Background(), listeners[0])
+}
+
 func show(ctx context.Context) error {
 	m, err := units.Connect(ctx)
 	if err != nil {
@@ -153,10 +201,18 @@ func show(ctx context.Context) error {
 	return err
 }
 
-// agent is ready at once and feeds the watchdog until it is told to hang.
+// agent is ready at once and feeds the watchdog until it is told to hang. It writes
+// what Docker's proxy answers, again and again.
 func agent() {
 	daemon.SdNotify(false, daemon.SdNotifyReady)
 	for range time.Tick(200 * time.Millisecond) {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		answer, err := ask(ctx, http.MethodGet)
+		cancel()
+		if err != nil {
+			answer = err.Error()
+		}
+		os.WriteFile(os.Getenv("STATE_DIRECTORY")+"/docker", []byte(answer), 0o600)
 		if told("agent") == 0 {
 			daemon.SdNotify(false, daemon.SdNotifyWatchdog)
 		}

@@ -1,0 +1,59 @@
+package cli
+
+import (
+	"fmt"
+	"log/slog"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/coreos/go-systemd/v22/activation"
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/spf13/cobra"
+
+	"muster/agent"
+	"muster/internal/dockerapi"
+	"muster/internal/exitcode"
+	"muster/internal/fix"
+)
+
+// dockerProxyCommand is hidden from the list of commands: systemd runs it, nobody else.
+func dockerProxyCommand(log *slog.Logger) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:    "docker-proxy",
+		Hidden: true,
+		Short:  "Pass read-only requests of muster-agent to Docker",
+		Long: `muster-docker.service runs this command. It takes its listening socket from
+systemd (muster-docker.socket) and passes to Docker only GET and HEAD requests
+for ping, version, info, events, the list of containers and the inspection of
+one. It answers every other request with 403 and logs it.
+
+With it muster-agent needs no access to Docker's own socket, which would make it
+root in all but name. It reads no settings and listens on nothing else.`,
+		Example: `  systemctl status muster-docker.socket muster-docker.service
+  journalctl -u muster-docker`,
+		Args: cobra.NoArgs,
+	}
+	host := cmd.Flags().String("docker-host", dockerapi.DefaultHost, "The Docker Engine to ask.")
+	cmd.RunE = run(func(cmd *cobra.Command) error {
+		proxy, err := dockerapi.NewProxy(*host, log)
+		if err != nil {
+			return exitcode.Wrap(exitcode.Usage, err)
+		}
+		listeners, err := activation.Listeners()
+		if err == nil && (len(listeners) != 1 || listeners[0] == nil) {
+			err = fmt.Errorf("got %d sockets, want 1", len(listeners))
+		}
+		if err != nil {
+			return exitcode.Wrap(exitcode.Usage, fix.Wrap(fmt.Errorf("no socket from systemd: %w", err),
+				fix.Do("Start the proxy by its socket unit:", "sudo systemctl start muster-docker.socket")))
+		}
+		debug.SetGCPercent(gcPercent)
+		runtime.GOMAXPROCS(1)
+		agent.Forget() // the start: all of muster is in this program
+		if err := notifySystemd(daemon.SdNotifyReady); err != nil {
+			return fmt.Errorf("notifying systemd: %w", err)
+		}
+		return proxy.Serve(cmd.Context(), listeners[0])
+	})
+	return cmd
+}

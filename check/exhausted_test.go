@@ -70,11 +70,11 @@ func TestAProcessWithoutDescriptorsBlamesNobody(t *testing.T) {
 		"the ECS agent": func(w *world) { w.World.Agent = spent{} },
 		"names":         func(w *world) { w.Net = spent{w.Net} },
 		"systemd":       func(w *world) { w.Units = spent{} },
-		"Docker":        func(w *world) { w.World.Engine = spent{} },
+		"Docker":        func(w *world) { w.Engine = spent{} },
 		"ECS":           func(w *world) { w.Registry = spent{} },
 		"polling":       func(w *world) { w.Poll = spent{} },
 		"EC2":           func(w *world) { w.VPC = spent{} },
-		"metadata":      func(w *world) { w.World.IMDS = spentIMDS{} },
+		"metadata":      func(w *world) { w.IMDS = spentIMDS{} },
 		"the guards": func(w *world) {
 			w.Guards = func(context.Context, []netip.Addr) (f fleet.Fleet, err error) { return f, emfile() }
 		},

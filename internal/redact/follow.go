@@ -156,13 +156,20 @@ func whole(line string, n name, at int, v value) value {
 		if m := quoteBefore.FindStringSubmatch(before[max(0, len(before)-16):]); m != nil {
 			end, _ = closing(line[at:], 0, m[1])
 		}
-	case line[at-1] == '=' && connection.MatchString(before[max(0, len(before)-512):]): // Server=db;Password=a b;
+	case line[at-1] == '=' && isConnection(before): // Server=db;Password=a b;
 		end = strings.IndexAny(line[at:]+";", `;"`)
 	}
 	if end > v.to-at {
 		return value{from: at, to: at + end}
 	}
 	return wholeRest(line, n, at, v)
+}
+
+// isConnection reports whether the text before a name is the beginning of a connection
+// string, such as Server=db;
+func isConnection(before string) bool {
+	before = before[max(0, len(before)-512):]
+	return strings.HasSuffix(strings.TrimRight(before, " "), ";") && connection.MatchString(before)
 }
 
 var (

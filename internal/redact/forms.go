@@ -122,8 +122,8 @@ var forms = []form{
 		`(?:chpasswd\b.*?["'\s]|\\n)([a-z_][\w-]*:[^\s"'\\|,}]+)`, nil,
 	},
 	{
-		"named-secret", "a secret that a subshell prints", `TOKEN=$(echo «x9Kq2» | base64)`, "$(echo $(printf $(cat",
-		`(?i)(?:pass|pwd|secret|token|key|cred|auth)\w*["']?\s*=\s*["']?\$\(\s*(?:echo|printf|cat\s*<<<)\s+(?:-\w+\s+)*` +
+		"named-secret", "a secret that a subshell prints", `TOKEN=$(echo «x9Kq2» | base64)`, "$(echo $(printf $(cat <(echo <(printf",
+		`(?i)(?:pass|pwd|secret|token|key|cred|auth)[\w-]*["']?\s*(?:=\s*["']?\$|[=\s]<)\(\s*(?:echo|printf|cat\s*<<<)\s+(?:-\w+\s+)*` +
 			`(` + stringText + `|[^\s|)]+)`, isValue,
 	},
 	{
@@ -200,6 +200,19 @@ var forms = []form{
 	{
 		"named-secret", "a password that changes, in a plan of Terraform", `~ db_password = «"correcthorse"» -> «"x9Kq2"»`, "->",
 		`(?i)(?:pass|secret|token)\w*"?\s*[=:]\s*(?:"[^"]*"|` + regexp.QuoteMeta(Mask) + `)\s*->\s*("[^"]*")`, isValue,
+	},
+	{
+		"named-secret", "a replacement by sed", `sed -i 's/@@DB_PASSWORD@@/«x9Kq2»/' app.conf`, "sed",
+		`(?i)\bsed\b.*?\bs[/|#,][^/|#,]*(?:pass|pwd|secret|token|api_?key)\w*[^/|#,=:]*[/|#,]([^/|#,=:'"]+)[/|#,]`, isValue,
+	},
+	{
+		"named-secret", "a line that printf fills in", `printf 'password=«%s\n»' «x9Kq2»`, "printf",
+		`(?i)\bprintf\s+(?:--\s+)?["'][^"'%]*(?:pass|pwd|secret|token|key)\w*[=:\s]\s*%[sq][^"'%]*["']\s+(` + stringText + `|\S+)`, isValue,
+	},
+	{"named-secret", "a password of LDIF, in base64", `userPassword:: «eDlLcTI=»`, "::", `(?i)(?:password|passwd|pw)::\s+(\S+)`, isValue},
+	{
+		"named-secret", "a value that Kafka rejects", `ConfigException: Invalid value «x9Kq2» for configuration sasl.jaas.config: x`, "invalid~value",
+		`Invalid value (.+?) for configuration [\w.]*(?:password|jaas\.config|secret|key|token)\b`, isValue,
 	},
 	{
 		"named-secret", "a one-time code", `otp: «482193»`, "pin otp mfa 2fa one-time verification",

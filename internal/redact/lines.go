@@ -158,11 +158,24 @@ func (f *Filter) begin(line string) {
 		f.inside = inPuTTY
 	} else if indent, isBlock := secretBlock(line); isBlock {
 		f.inside, f.indent = inBlock, indent
-	} else if m := longString.FindStringSubmatch(line[max(0, len(line)-256):]); m != nil && strengthOf(m[1]) >= wordName {
-		f.inside, f.end = inString, m[2]+m[3]
+	} else if end, begins := secretString(line); begins {
+		f.inside, f.end = inString, end
 	} else if len(line) >= 56 && ofBase64(line[len(line)-1]) && isMixed(lastRun(line)) {
 		f.inside = inBase64
 	}
+}
+
+// secretString reports whether a line starts a string over several lines that holds a
+// secret, and what ends it.
+func secretString(line string) (end string, is bool) {
+	if !strings.Contains(line, "<<") && !strings.Contains(line, `"""`) && !strings.Contains(line, "'''") {
+		return "", false
+	}
+	m := longString.FindStringSubmatch(line[max(0, len(line)-256):])
+	if m == nil || strengthOf(m[1]) < wordName {
+		return "", false
+	}
+	return m[2] + m[3], true
 }
 
 // secretBlock reports whether a line starts a YAML block scalar that holds a

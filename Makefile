@@ -3,13 +3,9 @@
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GO      ?= go
-LDFLAGS  = -s -w -funcalign=1 -X main.version=$(VERSION)
-# Static, and the same bytes wherever it is built. What `make demo` runs is
-# built alike and at once, so that nothing is compiled twice.
-# Inlining is off: it costs 0.8 MB, and muster waits more than it computes. So
-# is HTTP/2, 0.3 MB: every service muster asks speaks HTTP/1.1. Functions begin
-# where the last ended, and not at the next 32nd byte: 0.26 MB.
-FLAGS    = -trimpath -buildvcs=false -gcflags=all=-l -tags=nethttpomithttp2
+LDFLAGS  = -s -w -X main.version=$(VERSION)
+# Static, and the same bytes wherever it is built.
+FLAGS    = -trimpath -buildvcs=false
 BUILD    = CGO_ENABLED=0 $(GO) build $(FLAGS) -ldflags '$(LDFLAGS)'
 
 GOLANGCI_VERSION = v2.13.2

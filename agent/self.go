@@ -3,9 +3,7 @@ package agent
 import (
 	"bytes"
 	"os"
-	"runtime/debug"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -41,25 +39,4 @@ type spending struct {
 	cpu     time.Duration
 	calls   int
 	dropped int64
-}
-
-// Forget gives back what watching does not need: free memory, and the pages of the
-// program itself, of which starting and publishing touch nearly all. Those that are
-// needed come back from the page cache.
-func Forget() {
-	debug.FreeOSMemory()
-	maps, _ := safefile.Read("/proc/self/maps", maxProc) // from-to permissions offset device inode path (proc(5))
-	program, _ := os.Readlink("/proc/self/exe")
-	for line := range strings.Lines(string(maps)) {
-		fields := strings.Fields(line)
-		if len(fields) < 6 || fields[5] != program || fields[1][1] == 'w' { // what was written is nowhere else
-			continue
-		}
-		from, to, _ := strings.Cut(fields[0], "-")
-		begin, _ := strconv.ParseUint(from, 16, 32) // a PIE lies higher, and has relocated data that seem never written
-		end, err := strconv.ParseUint(to, 16, 32)
-		if err == nil {
-			_, _, _ = syscall.Syscall(syscall.SYS_MADVISE, uintptr(begin), uintptr(end-begin), syscall.MADV_DONTNEED)
-		}
-	}
 }

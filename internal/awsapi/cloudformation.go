@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/smithy-go"
+	"github.com/hashicorp/go-retryablehttp"
 )
 
 // Signal is the word that a CloudFormation resource with a CreationPolicy or
@@ -52,7 +53,8 @@ func (c *Client) SignalSigV4(ctx context.Context, s Signal) error {
 
 // SignalIdentity sends the signal authorised by the instance's identity
 // document and its signature, as cfn-signal does (aws-cfn-bootstrap): no IAM. The SDK
-// cannot sign in this way (CFN_V1). It tries once.
+// cannot sign in this way (CFN_V1). It tries again at once only what CloudFormation has
+// certainly not taken, such as a throttled request.
 func (c *Client) SignalIdentity(ctx context.Context, s Signal, document []byte, signature string) error {
 	endpoint, err := c.signalEndpoint(ctx)
 	if err != nil {
@@ -62,17 +64,49 @@ func (c *Client) SignalIdentity(ctx context.Context, s Signal, document []byte, 
 		"Action": {"SignalResource"}, "Version": {"2010-05-15"}, "ContentType": {"JSON"},
 		"StackName": {s.Stack}, "LogicalResourceId": {s.Resource}, "UniqueId": {s.InstanceID}, "Status": {string(s.status())},
 	}.Encode()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, endpoint.String(), nil)
+	request, err := retryablehttp.NewRequestWithContext(ctx, http.MethodGet, endpoint.String(), nil)
 	if err != nil {
 		return fmt.Errorf("%s: %w", signalAction, err)
 	}
 	request.Header.Set("Authorization", "CFN_V1 "+base64.StdEncoding.EncodeToString(document)+":"+signature)
-	response, err := c.http.Do(request)
+	response, err := c.signalClient().Do(request)
 	if err != nil {
 		return named(signalAction, err)
 	}
 	defer response.Body.Close()
+	return signalError(signalAnswer(response))
+}
+
+// signalClient goes through the same counted HTTP client as the SDK.
+func (c *Client) signalClient() *retryablehttp.Client {
+	client := retryablehttp.NewClient()
+	client.HTTPClient = &http.Client{Transport: roundTripper{c.http}}
+	client.RetryMax, client.RetryWaitMin, client.RetryWaitMax = maxAttempts-1, maxBackoff/25, maxBackoff
+	client.CheckRetry = func(ctx context.Context, response *http.Response, err error) (bool, error) {
+		if err == nil {
+			err = signalAnswer(response)
+		}
+		failed := named(signalAction, err)
+		return ctx.Err() == nil && MayPass(failed) && !MayHaveBeenTaken(failed), nil
+	}
+	client.Backoff = retryablehttp.LinearJitterBackoff
+	client.ErrorHandler = retryablehttp.PassthroughErrorHandler
+	client.Logger = nil
+	return client
+}
+
+type roundTripper struct{ client *counting }
+
+func (t roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return t.client.Do(r) }
+
+// signalAnswer is the error that CloudFormation answered; nil: it took the signal. The
+// body can be read again.
+func signalAnswer(response *http.Response) error {
 	body, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
+	response.Body = struct {
+		io.Reader
+		io.Closer
+	}{bytes.NewReader(body), response.Body}
 	switch {
 	// Not every 200 is CloudFormation's: moto, for one, lists S3 buckets.
 	case response.StatusCode == http.StatusOK && bytes.Contains(body, []byte("SignalResourceResponse")):
@@ -80,7 +114,7 @@ func (c *Client) SignalIdentity(ctx context.Context, s Signal, document []byte, 
 	case err != nil && response.StatusCode < http.StatusBadRequest:
 		return named(signalAction, err)
 	}
-	return signalError(named(signalAction, &answered{response.StatusCode, decodeError(response.StatusCode, body)}))
+	return named(signalAction, &answered{response.StatusCode, decodeError(response.StatusCode, body)})
 }
 
 // answered is an error with the status of the answer, as the SDK's errors have it.

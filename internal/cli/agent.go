@@ -146,7 +146,7 @@ func addAWS(a *agent.Agent, cfg *config.Config, api *awsapi.Client, metadata *im
 	a.Announcer = announce.New(events)
 	if cfg.Namespace != "" {
 		a.Publisher = metrics.NewPublisher(metrics.Options{
-			Dir: cfg.Path(cfg.SpoolDir), MaxBytes: int64(cfg.SpoolMax), Sender: api, Namespace: cfg.Namespace, InstanceID: a.InstanceID, Rest: agent.Forget, Log: log,
+			Dir: cfg.Path(cfg.SpoolDir), MaxBytes: int64(cfg.SpoolMax), Sender: api, Namespace: cfg.Namespace, InstanceID: a.InstanceID, Log: log,
 		})
 	}
 	a.Registration.ECS = api

@@ -2,12 +2,9 @@
 
 package main
 
-func dockerRows() []row { return nil }
-func introspectionRows() []row { return nil }
-func awsRows() []row { return nil }
-func diskRows() []row { return nil }
-func clockRows() []row { return nil }
-func limitRows() []row { return nil }
-func signalRows() []row { return nil }
-func killRows() []row { return nil }
+func diskRows() []row     { return nil }
+func clockRows() []row    { return nil }
+func limitRows() []row    { return nil }
+func signalRows() []row   { return nil }
+func killRows() []row     { return nil }
 func togetherRows() []row { return nil }

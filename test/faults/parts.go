@@ -265,3 +265,15 @@ func (r *rig) wholeBundle(path string) {
 	}
 	r.want(manifest, "%s has no MANIFEST.json", path)
 }
+
+// unpacked is all that is in a bundle.
+func (r *rig) unpacked(path string) string {
+	f, err := os.Open(r.path(path))
+	r.broken(err)
+	defer f.Close()
+	packed, err := gzip.NewReader(f)
+	r.broken(err)
+	all, err := io.ReadAll(packed)
+	r.broken(err)
+	return string(all)
+}

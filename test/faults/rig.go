@@ -97,11 +97,14 @@ func (r *rig) end() {
 	}
 }
 
-// transcript is what all musters printed.
+// transcript is what all musters printed, and the calls that AWS received.
 func (r *rig) transcript() string {
 	var b strings.Builder
 	for _, p := range r.progs {
 		fmt.Fprintf(&b, "\n$ muster %s\n%s%s(%s)\n", p.command, p.stderr.String(), p.stdout.String(), p.Status())
+	}
+	for _, c := range r.Sandbox().Calls() {
+		fmt.Fprintf(&b, "(%s  %s %s: %d %s)\n", c.Time.UTC().Format(time.TimeOnly), c.Service, c.Action, c.Status, c.Code)
 	}
 	return b.String()
 }
@@ -366,7 +369,7 @@ const lead = 6 * time.Second
 // sending is how to start an agent that sends its queued minutes after lead: it sends
 // at one second of the minute, which its instance id decides (docs/metrics.md), so its
 // clock is moved by less than a minute.
-func sending() how {
+func sending(env ...string) how {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(instanceID))
 	second := 5*time.Second + time.Duration(h.Sum64()%uint64(40*time.Second))
@@ -375,7 +378,7 @@ func sending() how {
 	if offset < -30*time.Second {
 		offset += time.Minute
 	}
-	return how{spec: inject.Spec{Clock: true, Offset: offset}}
+	return how{spec: inject.Spec{Clock: true, Offset: offset}, env: env}
 }
 
 // read reads a file of the instance; one that is not there is empty.

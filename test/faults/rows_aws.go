@@ -3,8 +3,11 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,7 +59,7 @@ func cloudWatchRows() (rows []row) {
 				f.Service, f.Action, f.Times = sandbox.CloudWatch, "PutMetricData", p.times
 				r.Sandbox().Inject(f)
 				r.queue(3)
-				a := r.agent(sending())
+				a := r.agent(sending("MUSTER_WATCH_PERIOD=2s"))
 				r.settled(a, 3*queued, 60*time.Second)
 				if !p.maybe {
 					r.want(r.arrived() == 3*queued, "want all %d queued data, got %d", 3*queued, r.arrived())
@@ -70,7 +73,7 @@ func cloudWatchRows() (rows []row) {
 			play: func(r *rig) {
 				r.AWS.Use(at("PutMetricData", first(2, answers(200, html, portal))))
 				r.queue(3)
-				a := r.agent(sending())
+				a := r.agent(sending("MUSTER_WATCH_PERIOD=2s"))
 				r.settled(a, 3*queued, 90*time.Second)
 				a.stop()
 			}},
@@ -80,7 +83,7 @@ func cloudWatchRows() (rows []row) {
 				t := r.trap()
 				r.AWS.Use(at("PutMetricData", first(2, redirect)))
 				r.queue(3)
-				a := r.agent(sending())
+				a := r.agent(sending("MUSTER_WATCH_PERIOD=2s"))
 				r.settled(a, 3*queued, 90*time.Second)
 				a.stop()
 				r.want(t.hits.Load() == 0, "the redirect was followed")
@@ -89,7 +92,7 @@ func cloudWatchRows() (rows []row) {
 			play: func(r *rig) {
 				r.AWS.Shut()
 				r.queue(3)
-				a := r.agent(sending())
+				a := r.agent(sending("MUSTER_WATCH_PERIOD=2s"))
 				wait(15 * time.Second)
 				r.broken(r.AWS.Open())
 				r.settled(a, 3*queued, 60*time.Second)
@@ -204,7 +207,7 @@ func signalServiceRows() (rows []row) {
 		{name: "aws/hook-portal", command: "verify", inject: "a captive portal answers 200 and HTML to CompleteLifecycleAction twice", takes: 30 * time.Second,
 			must: "HTML is no delivery: the hook gets CONTINUE, exit 0", with: inGroup,
 			play: func(r *rig) {
-				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.AutoScaling, Action: "CompleteLifecycleAction", Status: 200, Body: portal, Times: 2, Kind: sandbox.KindServer})
+				r.AWS.Use(byAction("CompleteLifecycleAction", first(2, answers(200, html, portal))))
 				r.run(verify + hookFlag).exits(0)
 				r.hookIs("CONTINUE")
 			}},
@@ -237,8 +240,7 @@ func tagged(c *fieldcase.Case) {
 	fresh(c)
 	booting(c)
 	inGroup(c)
-	c.Instance.Tags = map[string]string{"muster:cluster": "prod"}
-	c.Instance.TagsInMetadata = true
+	c.Instance.Group.Tags = map[string]string{"muster:cluster": "prod"}
 }
 
 func otherServiceRows() []row {
@@ -288,18 +290,17 @@ func otherServiceRows() []row {
 				p.exits(1)
 				p.says(0, "certificate")
 			}},
-		{name: "aws/tags-throttle", command: "bootstrap", inject: "the group's tags name the cluster; every call is throttled twice", takes: 20 * time.Second,
-			must: "the tag is found, exit 0", with: both(tagged, func(c *fieldcase.Case) { c.Instance.TagsInMetadata = false }),
+		{name: "aws/tags-throttle", command: "bootstrap", inject: "the group's tags name the cluster; every call is throttled once", takes: 20 * time.Second,
+			must: "the tag is found, exit 0", with: tagged,
 			play: func(r *rig) {
-				r.groupTag()
 				for _, action := range []string{"DescribeTags", "DescribeAutoScalingInstances"} {
-					r.Sandbox().Inject(sandbox.Fault{Service: sandbox.AutoScaling, Action: action, Kind: sandbox.KindThrottled, Times: 2})
+					r.Sandbox().Inject(sandbox.Fault{Service: sandbox.AutoScaling, Action: action, Kind: sandbox.KindThrottled, Times: 1})
 				}
 				r.run("bootstrap").exits(0)
 				r.joins()
 			}},
 		{name: "aws/tags-denied", command: "bootstrap", inject: "the cluster's tag may not be read", takes: 10 * time.Second,
-			must: "exit 3 with the IAM action, nothing is written: not allowed is not no tag", with: both(tagged, func(c *fieldcase.Case) { c.Instance.TagsInMetadata = false }),
+			must: "exit 3 with the IAM action, nothing is written: not allowed is not no tag", with: tagged,
 			play: func(r *rig) {
 				r.Sandbox().Inject(sandbox.AccessDenied(sandbox.AutoScaling, ""))
 				p := r.run("bootstrap")
@@ -348,31 +349,43 @@ func peered(c *fieldcase.Case) {
 	c.Network.SelfGroup = "sg-cache"
 }
 
-// groupTag gives the instance's own tags, which its group propagates, to the group.
-func (r *rig) groupTag() {}
-
-// event lets a container crash while EventBridge has a fault.
+// event lets a container turn unhealthy while EventBridge has a fault.
 func (r *rig) event(f sandbox.Fault, arrives bool) {
+	const what = "its health check fails"
 	f.Service, f.Action = sandbox.EventBridge, "PutEvents"
 	r.Sandbox().Inject(f)
 	id := r.container("web")
 	a := r.agent(how{env: []string{"MUSTER_EVENT_BUS=ops"}})
 	r.status(10*time.Second, []int{0}, "1 running")
-	r.Engine().Die(id, 5)
-	a.says(20*time.Second, "code 5")
-	crashes := func() (n int) {
-		for _, e := range r.Sandbox().Events() {
-			if strings.Contains(fmt.Sprintf("%+v", e), "code 5") {
-				n++
-			}
-		}
-		return n
+	r.Engine().Health(id, "unhealthy")
+	a.says(20*time.Second, what)
+	arrived := func() bool {
+		return slices.ContainsFunc(r.Sandbox().Events(), func(e sandbox.Event) bool { return strings.Contains(string(e.Detail), what) })
 	}
 	if arrives {
-		r.await(a, 40*time.Second, "the bus has the event", func() bool { return crashes() > 0 })
+		r.await(a, 40*time.Second, "the bus has the event", arrived)
 	} else {
 		a.says(20*time.Second, "events:PutEvents")
 	}
 	a.stop()
 	r.publishes()
+}
+
+// byAction spoils the requests of the query protocol for an action.
+func byAction(action string, spoil func(http.Handler) http.Handler) func(http.Handler) http.Handler {
+	return func(behind http.Handler) http.Handler {
+		bad := spoil(behind)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				return
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			if strings.Contains(string(body)+r.URL.RawQuery, "Action="+action) {
+				bad.ServeHTTP(w, r)
+				return
+			}
+			behind.ServeHTTP(w, r)
+		})
+	}
 }

@@ -2,7 +2,6 @@
 
 package main
 
-func diskRows() []row     { return nil }
 func clockRows() []row    { return nil }
 func limitRows() []row    { return nil }
 func signalRows() []row   { return nil }

@@ -4,7 +4,9 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 )
@@ -48,7 +50,7 @@ func (r *rig) nothingTwice() {
 
 // nothingTorn: the files that others read are whole.
 func (r *rig) nothingTorn() {
-	if data, err := r.Read(ecsConfig); err == nil {
+	if data, err := r.regular(ecsConfig); err == nil {
 		for line := range strings.Lines(string(data)) {
 			key, _, ok := strings.Cut(line, "=")
 			blank := strings.TrimSpace(line) == "" || strings.HasPrefix(line, "#")
@@ -56,10 +58,22 @@ func (r *rig) nothingTorn() {
 		}
 	}
 	for _, p := range append(r.files("var/lib/muster/instances/*/*.json"), r.files(stateFile)...) {
-		data, err := r.Read(p)
+		data, err := r.regular(p)
 		if err != nil {
 			continue // the row made it something else
 		}
 		r.want(json.Valid(data), "%s is torn: %.100q", p, data)
 	}
+}
+
+// regular reads a file unless the row made it something else, such as a FIFO.
+func (r *rig) regular(path string) ([]byte, error) {
+	info, err := os.Lstat(r.path(path))
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("not a regular file")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r.Read(path)
 }

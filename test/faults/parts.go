@@ -26,6 +26,9 @@ func fresh(c *fieldcase.Case) {
 	c.Agent = fieldcase.Agent{}
 }
 
+// notStarted is an instance with an ecs.config whose ECS agent has never started.
+func notStarted(c *fieldcase.Case) { c.Agent = fieldcase.Agent{} }
+
 // booting is an instance whose user data still runs.
 func booting(c *fieldcase.Case) {
 	c.Systemd = map[string]fieldcase.Unit{"ecs.service": {State: "inactive", Job: "waiting"}, "cloud-final.service": {State: "activating"}}

@@ -2,8 +2,6 @@
 
 package main
 
-func clockRows() []row    { return nil }
-func limitRows() []row    { return nil }
 func signalRows() []row   { return nil }
 func killRows() []row     { return nil }
 func togetherRows() []row { return nil }

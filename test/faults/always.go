@@ -41,7 +41,7 @@ func after(text, mark string) string {
 func (r *rig) nothingTwice() {
 	seen := map[string]int{}
 	for _, d := range r.Sandbox().Metrics() {
-		key := fmt.Sprintf("%s %v %s", d.Name, d.Dimensions, d.Timestamp.UTC())
+		key := fmt.Sprintf("%s %s %v %s", d.Namespace, d.Name, d.Dimensions, d.Timestamp.UTC())
 		if seen[key]++; seen[key] == 2 {
 			r.wrong("sent twice: %s", key)
 		}

@@ -16,7 +16,7 @@ import (
 )
 
 // limit is how long one row may take.
-const limit = 3 * time.Minute
+const limit = 4 * time.Minute
 
 // missing names what this machine lacks to play rows, or returns "".
 func missing(ctx context.Context) string {

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -279,4 +280,16 @@ func (r *rig) unpacked(path string) string {
 	all, err := io.ReadAll(packed)
 	r.broken(err)
 	return string(all)
+}
+
+// clear empties a directory of the instance.
+func (r *rig) clear(dir string) {
+	entries, err := os.ReadDir(r.path(dir))
+	if errors.Is(err, os.ErrNotExist) {
+		return
+	}
+	r.broken(err)
+	for _, e := range entries {
+		r.broken(os.RemoveAll(filepath.Join(r.path(dir), e.Name())))
+	}
 }

@@ -27,7 +27,8 @@ func limitRows() []row {
 				r.queue(3)
 				a := r.agent(sending("MUSTER_WATCH_PERIOD=2s"))
 				var was unix.Rlimit
-				r.broken(unix.Prlimit(a.Pid(), unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 3, Max: 1024}, &was))
+				r.broken(unix.Prlimit(a.Pid(), unix.RLIMIT_NOFILE, nil, &was))
+				r.broken(unix.Prlimit(a.Pid(), unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 3, Max: was.Max}, nil))
 				wait(lead + 4*time.Second)
 				r.broken(unix.Prlimit(a.Pid(), unix.RLIMIT_NOFILE, &was, nil))
 				for _, blamed := range []string{"Engine is not running", "nothing is reached"} {

@@ -84,11 +84,24 @@ func Command(version string, log *slog.Logger) *cobra.Command {
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
+
+		PersistentPreRun: endOnHangup,
 	}
 	root.AddCommand(bootstrapCommand(log), verifyCommand(log), portsCommand(log), agentCommand(log), statusCommand(), configCommand(log),
 		checkCommand(version, log), debugCommand(version, log), explainCommand())
 	root.AddCommand(topics()...)
 	return root
+}
+
+// endOnHangup makes SIGHUP, of a terminal that closed or a connection that broke, an
+// interruption with a message and exit code 130. Without it the runtime would end the
+// process silently. The agent reloads on it; under nohup it stays ignored.
+func endOnHangup(cmd *cobra.Command, _ []string) {
+	if cmd.Name() == "agent" || signal.Ignored(syscall.SIGHUP) {
+		return
+	}
+	ctx, _ := signal.NotifyContext(cmd.Context(), syscall.SIGHUP) // until the process ends
+	cmd.SetContext(ctx)
 }
 
 // addFlags gives the command a flag for each setting that names it.

@@ -13,7 +13,7 @@ NFPM_VERSION     = v2.45.0
 NFPM             = .cache/bin/nfpm-$(NFPM_VERSION)
 GOLANGCI         = .cache/bin/golangci-lint-$(GOLANGCI_VERSION)
 
-.PHONY: always help build cross man test race lint demo field integration bench fuzz soak package reproducible e2e clean
+.PHONY: always help build cross man test race lint demo field faults integration bench fuzz soak package reproducible e2e clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -55,6 +55,10 @@ field: CASES ?= test/field/cases
 field: build ## public situations (or CASES=DIR_OR_FILES), JOBS=n at a time: is the answer right?
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/field ./test/field
 	bin/field -invariants $(if $(JOBS),-j $(JOBS)) -muster bin/muster $(CASES)
+
+faults: build ## injected faults, ROWS=pattern alone, JOBS=n at a time: what must hold, held?
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/faults ./test/faults
+	bin/faults $(if $(JOBS),-j $(JOBS)) $(if $(ROWS),-run '$(ROWS)') -muster bin/muster
 
 integration: ## against moto, AWS's metadata mock, a real Docker Engine and systemd
 	scripts/integration

@@ -97,7 +97,7 @@ func TestOurOwnLimitIsNamedAsOurs(t *testing.T) {
 	b.Missing(identity, os.NewSyscallError("socket", syscall.EMFILE))
 	s := agentstate.State{Waiting: b.List(), Docker: agentstate.Docker{Reachable: true}}
 	p := s.Problems(time.Now())[0]
-	if p.ID != "muster-identity" || p.Warning || !strings.Contains(p.Text, "unknown: this process is out of file descriptors") || !strings.Contains(p.Fix.String(), "LimitNOFILE") {
+	if p.ID != "muster-identity" || p.Warning || !strings.Contains(strings.Join(p.Why, ""), "unknown: this process is out of file descriptors") || !strings.Contains(p.Fix.String(), "LimitNOFILE") {
 		t.Errorf("%+v", p)
 	}
 }

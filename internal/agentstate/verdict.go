@@ -63,6 +63,9 @@ func (s State) Summary(now time.Time) string {
 	default:
 		parts = append(parts, "registered in cluster "+r.Cluster+" for "+age(now, r.Since))
 	}
+	if r := s.Registration; r.Silent != "" && !r.Answered.IsZero() {
+		parts = append(parts, "but the ECS agent has not answered for "+age(now, r.Answered))
+	}
 	parts = append(parts, count(int64(s.Docker.Running), "container")+" running")
 	if p := s.Publishing; p.Namespace != "" && !p.LastSent.IsZero() {
 		parts = append(parts, "last metrics sent "+age(now, p.LastSent)+" ago")

@@ -44,6 +44,9 @@ func agentStates() map[string]agentstate.State {
 			s.Publishing.Dropped = 7
 		}),
 		"unknown": make(func(s *agentstate.State) { s.Registration = agentstate.Registration{State: "unknown"} }),
+		"silent": make(func(s *agentstate.State) {
+			s.Registration.Answered, s.Registration.Silent = ago(2*time.Minute), "connection refused"
+		}),
 		"stale": make(func(s *agentstate.State) {
 			s.Written, s.Unhealthy = ago(2*time.Hour), []agentstate.Container{{Name: "web/app"}}
 		}),
@@ -59,6 +62,7 @@ func TestTheStatusBeginsWithItsVerdict(t *testing.T) {
 		"warning": {"Warning: CloudWatch has accepted no metrics for 11m", agentstate.Warned},
 		"problem": {"Problem: this instance has been disconnected from ECS for 40m", agentstate.Failed},
 		"unknown": {"Unknown: could not check whether this instance is registered", agentstate.Unknown},
+		"silent":  {"Healthy: registered in cluster prod for 3h00m, but the ECS agent has not answered for 2m, 12 containers running, last metrics sent 21s ago", agentstate.Healthy},
 		"stale":   {"Unknown: muster-agent has not reported for 2h00m", agentstate.Unknown},
 	} {
 		t.Run(name, func(t *testing.T) {

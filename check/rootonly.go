@@ -44,7 +44,7 @@ func (w World) notRootsAlone() []Finding {
 	var evidence, chown, at []string // at are the files and directories at fault
 	for _, path := range w.trusted() {
 		d, is := rootonly.Is(rootonly.Check(w.Config.Root, path))
-		if !is || slices.Contains(at, d.Path) {
+		if !is || d.Remote || slices.Contains(at, d.Path) {
 			continue
 		}
 		line := d.Error()

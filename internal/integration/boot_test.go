@@ -409,3 +409,31 @@ func TestBootOfABakedImageWithoutTheTag(t *testing.T) {
 	m.neverRan()
 	m.failure(bootreport.Misconfigured, "no cluster is set")
 }
+
+// A deployment leaves the binary in a directory of its user's. Units that ran it there
+// would make that user root.
+func TestBootOfABinaryThatBelongsToAUser(t *testing.T) {
+	t.Parallel()
+	script := "#!/bin/sh\nmkdir -p /srv/deploy\ncp /srv/download/muster /srv/deploy/muster\nchown -R 1000:1000 /srv/deploy\n/srv/deploy/muster bootstrap --cluster prod" + tellAll + "\n"
+	files := append(image(t, inGroup()), musterAt(t, "/srv/download/muster"))
+	m := boot(t, append(files, systemdtest.UserData(instanceID, script)...))
+	m.joined("record of bootstrap on this instance")
+	for _, unit := range []string{"muster-verify.service", "muster-agent.service"} {
+		if got := m.property(unit, "ExecStart"); !strings.Contains(got, "path=/usr/local/bin/muster ") {
+			t.Errorf("%s runs %s", unit, got)
+		}
+	}
+	if got := strings.TrimSpace(m.Run("stat", "-c", "%u:%g %a", "/usr/local/bin/muster")); got != "0:0 755" {
+		t.Errorf("the program is %s", got)
+	}
+	if m.Run("sha256sum", "--tag", "/usr/local/bin/muster")[len("SHA256 (/usr/local/bin/muster)"):] != m.Run("sha256sum", "--tag", "/srv/download/muster")[len("SHA256 (/srv/download/muster)"):] {
+		t.Error("the program is another")
+	}
+	said := m.Run("journalctl", "-b", "-u", "cloud-final.service", "-o", "cat")
+	if !strings.Contains(said, "/srv/deploy/muster cannot stay: /srv/deploy belongs to uid 1000") {
+		t.Errorf("user data said: %s", said)
+	}
+	if strings.Contains(said, "version of systemd") || strings.Contains(said, "is older than") {
+		t.Errorf("the version of systemd was not seen: %s", said)
+	}
+}

@@ -28,6 +28,8 @@ import (
 type Doubt struct {
 	Path string // the component at fault, without the root
 	Why  string // "belongs to uid 1000"
+	// Remote: it is on a file system on which the mode and the owner do not decide.
+	Remote bool
 }
 
 func (d *Doubt) Error() string { return d.Path + " " + d.Why }
@@ -128,11 +130,11 @@ func check(path string, owner uint32, look func(string) (entry, error)) error {
 func doubt(path string, e entry, owner uint32) error {
 	switch {
 	case e.uid != 0 && e.uid != owner:
-		return &Doubt{path, fmt.Sprintf("belongs to uid %d", e.uid)}
+		return &Doubt{Path: path, Why: fmt.Sprintf("belongs to uid %d", e.uid)}
 	case e.mode.Perm()&0o002 != 0:
-		return &Doubt{path, fmt.Sprintf("can be written by every user (mode %04o)", bits(e.mode))}
+		return &Doubt{Path: path, Why: fmt.Sprintf("can be written by every user (mode %04o)", bits(e.mode))}
 	case e.mode.Perm()&0o020 != 0:
-		return &Doubt{path, fmt.Sprintf("can be written by its group or through an ACL (mode %04o)", bits(e.mode))}
+		return &Doubt{Path: path, Why: fmt.Sprintf("can be written by its group or through an ACL (mode %04o)", bits(e.mode))}
 	}
 	return nil
 }
@@ -160,14 +162,24 @@ var remote = map[int64]string{
 }
 
 func local(root, path string) error {
-	var stat unix.Statfs_t
-	if err := unix.Statfs(filepath.Join(root, path), &stat); err != nil {
-		return &fs.PathError{Op: "statfs", Path: path, Err: err}
+	var at, top unix.Statfs_t
+	for name, stat := range map[string]*unix.Statfs_t{filepath.Join(root, path): &at, root: &top} {
+		if err := unix.Statfs(name, stat); err != nil {
+			return &fs.PathError{Op: "statfs", Path: name, Err: err}
+		}
 	}
-	if name := remote[stat.Type]; name != "" {
-		return &Doubt{path, "is on a network or user file system (" + name + "), which decides by itself who may write"}
+	return foreign(path, at.Type, top.Type)
+}
+
+// foreign takes the types of two file systems, of the path and of the root directory. A
+// host without a disk has its root on NFS, and a rootless container on FUSE: whoever
+// decides there decides over all of the system.
+func foreign(path string, at, top int64) error {
+	name := remote[at]
+	if name == "" || name == remote[top] {
+		return nil
 	}
-	return nil
+	return &Doubt{path, "is on a network or user file system (" + name + "), which decides by itself who may write", true}
 }
 
 // Is reports whether err is a Doubt, and which.

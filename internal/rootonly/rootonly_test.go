@@ -115,6 +115,24 @@ func TestTheOwnerOfTheRootCountsAsRoot(t *testing.T) {
 	}
 }
 
+// The magic numbers are those of linux/magic.h.
+func TestAFileSystemThatDecidesByItselfIsADoubtUnlessTheRootIsOnIt(t *testing.T) {
+	const ext4, xfs, overlay, tmpfs, nfs, fuse = 0xEF53, 0x58465342, 0x794c7630, 0x01021994, 0x6969, 0x65735546
+	for _, c := range []struct {
+		at, top int64
+		doubt   bool
+	}{
+		{ext4, ext4, false}, {xfs, ext4, false}, {overlay, overlay, false}, {tmpfs, xfs, false},
+		{nfs, ext4, true}, {fuse, xfs, true}, {nfs, fuse, true},
+		{nfs, nfs, false}, {fuse, fuse, false}, {ext4, nfs, false},
+	} {
+		d, is := Is(foreign("/srv/muster", c.at, c.top))
+		if is != c.doubt || is && (!d.Remote || d.Path != "/srv/muster") {
+			t.Errorf("%#x below %#x: %v", c.at, c.top, d)
+		}
+	}
+}
+
 // Only root can give files away.
 func TestFilesOfAnotherUserAreInDoubt(t *testing.T) {
 	if os.Geteuid() != 0 {

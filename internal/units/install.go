@@ -176,7 +176,7 @@ func fit(self string) error {
 
 // installFix is what to do where the copy cannot be made.
 func installFix(err error) fix.Fix {
-	if d, is := rootonly.Is(err); is {
+	if d, is := rootonly.Is(err); is && !d.Remote {
 		return fix.Do("Make it writable for root alone, then run bootstrap again:", "sudo chown root: "+d.Path, "sudo chmod go-w "+d.Path)
 	}
 	return fix.Do("Copy muster to a directory where only root may write and programs may run, such as /opt/muster, then run bootstrap from there.")

@@ -390,7 +390,7 @@ func TestTheNextRunSendsWhatIsOwed(t *testing.T) {
 		if n := len(report.Undelivered()); n != 1 || v.told() != "CONTINUE" {
 			t.Fatalf("%d undelivered, told %q", n, v.told())
 		}
-		time.Sleep(time.Minute) // RestartSec=60
+		<-time.After(time.Minute) // RestartSec=60
 		v.sent = nil
 		_, err = v.host.Verify(t.Context())
 		if err != nil || v.told() != "CONTINUE, SUCCESS" || v.count(complete) != 0 {

@@ -179,7 +179,7 @@ func TestAgainstMoto(t *testing.T) {
 		t.Run("an API that refuses the word is told of, signal by "+auth, func(t *testing.T) {
 			h := newHost(t, append(world, "MUSTER_INTROSPECTION_URL="+introspection(t, "prod", arn))...)
 			refused(t, h.muster(t, "verify", "--cluster", "prod", "--lifecycle-hook", "ready",
-				"--cfn-stack", "web", "--cfn-resource", "Workers", "--cfn-auth", auth, "--output", "json"))
+				"--cfn-stack", "web", "--cfn-resource", "Workers", "--cfn-auth", auth, "--timeout", "5s", "--output", "json"))
 		})
 	}
 	t.Run("an instance that failed is set unhealthy when that is asked for", func(t *testing.T) {

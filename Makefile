@@ -3,13 +3,9 @@
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GO      ?= go
-LDFLAGS  = -s -w -funcalign=1 -X main.version=$(VERSION)
-# Static, and the same bytes wherever it is built. What `make demo` runs is
-# built alike and at once, so that nothing is compiled twice.
-# Inlining is off: it costs 0.8 MB, and muster waits more than it computes. So
-# is HTTP/2, 0.3 MB: every service muster asks speaks HTTP/1.1. Functions begin
-# where the last ended, and not at the next 32nd byte: 0.26 MB.
-FLAGS    = -trimpath -buildvcs=false -gcflags=all=-l -tags=nethttpomithttp2
+LDFLAGS  = -s -w -X main.version=$(VERSION)
+# Static, and the same bytes wherever it is built.
+FLAGS    = -trimpath -buildvcs=false
 BUILD    = CGO_ENABLED=0 $(GO) build $(FLAGS) -ldflags '$(LDFLAGS)'
 
 GOLANGCI_VERSION = v2.13.2
@@ -17,7 +13,7 @@ NFPM_VERSION     = v2.45.0
 NFPM             = .cache/bin/nfpm-$(NFPM_VERSION)
 GOLANGCI         = .cache/bin/golangci-lint-$(GOLANGCI_VERSION)
 
-.PHONY: always help build cross man test race lint demo field integration bench fuzz package reproducible e2e clean
+.PHONY: always help build cross man test race lint demo field faults integration bench fuzz soak package reproducible e2e clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -60,14 +56,22 @@ field: build ## public situations (or CASES=DIR_OR_FILES), JOBS=n at a time: is 
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/field ./test/field
 	bin/field -invariants $(if $(JOBS),-j $(JOBS)) -muster bin/muster $(CASES)
 
+faults: build ## injected faults, ROWS=pattern alone, JOBS=n at a time: what must hold, held?
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/faults ./test/faults
+	bin/faults $(if $(JOBS),-j $(JOBS)) $(if $(ROWS),-run '$(ROWS)') -muster bin/muster
+
 integration: ## against moto, AWS's metadata mock, a real Docker Engine and systemd
 	scripts/integration
 
 bench: build cross ## speed and size, as ratios
 	scripts/bench
 
-fuzz: ## each fuzz target for FUZZTIME (10s)
+fuzz: ## every fuzz target for FUZZTIME (10s), whether or not another one fails
 	scripts/fuzz $(or $(FUZZTIME),10s)
+
+soak: build ## an hour (SOAK=1h) of churn and faults around the real agent: nothing grows, every minute is right
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/soak ./test/soak
+	bin/soak -for $(or $(SOAK),1h) -muster bin/muster
 
 package: cross man $(NFPM) ## dist/: deb, rpm and tarball for amd64 and arm64, bills of materials, checksums
 	NFPM=$(NFPM) scripts/package $(VERSION)

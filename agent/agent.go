@@ -142,7 +142,7 @@ func (a *Agent) loop(ctx context.Context) (again bool) {
 	defer next.Stop()
 	var due, written time.Time
 	minute := time.Now().Truncate(time.Minute)
-	first, news, cycled := true, false, false
+	first, news := true, false
 	for {
 		now := time.Now()
 		if is := now.Truncate(time.Minute); !is.Equal(minute) {
@@ -159,15 +159,11 @@ func (a *Agent) loop(ctx context.Context) (again bool) {
 				due = now.Add(min(a.Settings.WatchPeriod, settling))
 			}
 			a.cycle(ctx, first)
-			first, cycled, news = false, true, true
+			first, news = false, true
 		}
 		if news && time.Since(written) >= leastBetween {
 			a.write()
 			written, news = time.Now(), false
-		}
-		if cycled {
-			Forget() // what starting and the last minute took, and watching does not
-			cycled = false
 		}
 		a.alive()
 		if !a.ready && ctx.Err() == nil {

@@ -142,5 +142,5 @@ func TestLogsThatCannotBeReadAreSaid(t *testing.T) {
 	m.put("var/log/ecs/ecs-agent.log/x", "")
 	report, _ := m.verify()
 	wantOutcome(t, report, bootreport.NotRegistered, "introspection-refused")
-	wantText(t, strings.Join(report.Evidence, "\n"), "-agent.log is not a regular file")
+	wantText(t, strings.Join(report.Evidence, "\n"), "-agent.log: it is not a regular file but a directory")
 }

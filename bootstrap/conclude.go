@@ -1,9 +1,11 @@
 package bootstrap
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"muster/internal/awsapi"
@@ -19,12 +21,7 @@ import (
 func (r *run) conclude(ctx context.Context, report bootreport.Report) bootreport.Report {
 	report.WaitedSeconds = time.Since(r.started).Round(time.Millisecond).Seconds()
 	if r.aws != nil {
-		before := r.lastReport()
-		for _, deliver := range []func(context.Context, bootreport.Report) *delivery{r.hookSignal, r.stackSignal, r.groupSignal} {
-			if d := deliver(ctx, report); d != nil {
-				report.Deliveries = append(report.Deliveries, r.deliver(ctx, d, report, before))
-			}
-		}
+		report.Deliveries = r.deliverAll(ctx, report)
 		report.AWSCalls = r.aws.Calls()
 	}
 	if undelivered := len(report.Undelivered()); report.ExitCode == exitcode.Healthy && undelivered > 0 {
@@ -35,6 +32,40 @@ func (r *run) conclude(ctx context.Context, report bootreport.Report) bootreport
 		r.publish(report)
 	}
 	return report
+}
+
+// deliverAll sends all signals at the same time, so that one that is throttled does not
+// keep the others from theirs. What is left of --timeout is for them, and at least
+// pace.deliver, or as long again as a shorter --timeout: the wait for the registration
+// may have used it up.
+func (r *run) deliverAll(ctx context.Context, report bootreport.Report) []bootreport.Delivery {
+	until := r.started.Add(r.cfg.Timeout)
+	if least := time.Now().Add(min(r.pace.deliver, r.cfg.Timeout)); until.Before(least) {
+		until = least
+	}
+	before := r.lastReport()
+	hook := r.hookSignal(report)
+	if hook == nil {
+		r.stopHook()
+	}
+	var owed []*delivery
+	for _, d := range []*delivery{hook, r.stackSignal(report), r.groupSignal(report)} {
+		if d != nil {
+			owed = append(owed, d)
+		}
+	}
+	all := make([]bootreport.Delivery, len(owed))
+	var sent sync.WaitGroup
+	for i, d := range owed {
+		sent.Go(func() {
+			all[i] = r.deliver(ctx, until, d, report, before)
+			if d == hook {
+				r.stopHook()
+			}
+		})
+	}
+	sent.Wait()
+	return all
 }
 
 // signals is "1 signal was", "2 signals was": the verb goes with the undelivered ones.
@@ -53,30 +84,38 @@ func signals(all, undelivered int) string {
 type delivery struct {
 	bootreport.Delivery
 	send    func(context.Context) error
-	over    error  // of send: the receiver waits no more, which is no failure
+	over    error  // of send: the receiver does not wait any more, which is no failure
 	instead string // of What, then
+	settled string // of What, then, after an attempt that got no clear answer
 	fix     func(error) fix.Fix
 }
 
 // deliver sends the signal, unless an earlier run of this boot with the same outcome
-// has delivered it: the unit retries every minute. Each signal has its own timeout, so
-// that one that hangs does not keep the others from theirs.
-func (r *run) deliver(ctx context.Context, d *delivery, report, before bootreport.Report) bootreport.Delivery {
+// has delivered it: the unit retries every minute.
+func (r *run) deliver(ctx context.Context, until time.Time, d *delivery, report, before bootreport.Report) bootreport.Delivery {
 	if before.Outcome == report.Outcome && before.StartedAt.After(r.record.At) && before.StartedAt.After(r.record.Since()) {
 		for _, was := range before.Deliveries {
-			if was.To == d.To && was.Error == "" && (was.What == d.What || was.What == d.instead) {
+			if was.To == d.To && was.Error == "" && (was.What == d.What || was.What == d.instead || was.What == d.settled) {
 				return was
 			}
 		}
 	}
-	ctx, stop := context.WithTimeout(ctx, r.pace.signal)
-	defer stop()
-	switch err := d.send(ctx); {
+	began := time.Now()
+	made, err := r.persist(ctx, until, r.pace.signal, d.To+": "+d.What, d.send)
+	switch {
+	case d.over != nil && errors.Is(err, d.over) && made.unclear:
+		d.What = d.settled
 	case d.over != nil && errors.Is(err, d.over):
 		d.What = d.instead
 	case err != nil:
-		d.Error, d.Fix = err.Error(), d.fix(err)
-		r.warn("signal", "%s: %s not delivered: %v", d.To, d.What, err)
+		d.Error, d.Temporary, d.Fix = err.Error(), made.passes, d.fix(err)
+		if made.n > 1 {
+			d.Error += " (" + made.count(time.Since(began)) + ")"
+		}
+		if made.unclear {
+			d.Error += "; an attempt got no clear answer, so the signal may have arrived"
+		}
+		r.warn("signal", "%s: %s not delivered: %s", d.To, d.What, d.Error)
 		return d.Delivery
 	}
 	r.info("signal", "%s: %s", d.To, d.What)
@@ -86,7 +125,7 @@ func (r *run) deliver(ctx context.Context, d *delivery, report, before bootrepor
 // hookSignal completes the launch hook: with CONTINUE for an instance that may go on,
 // and with ABANDON for one that failed, if the settings say so. Otherwise the hook ends
 // with its own default result.
-func (r *run) hookSignal(_ context.Context, report bootreport.Report) *delivery {
+func (r *run) hookSignal(report bootreport.Report) *delivery {
 	if r.cfg.LifecycleHook == "" {
 		return nil
 	}
@@ -102,13 +141,15 @@ func (r *run) hookSignal(_ context.Context, report bootreport.Report) *delivery 
 		Delivery: bootreport.Delivery{To: "launch hook " + r.cfg.LifecycleHook, What: result},
 		send:     func(ctx context.Context) error { return r.complete(ctx, result) },
 		over:     awsapi.ErrHookOver, instead: "no longer waiting for " + result, fix: r.hookFix,
+		settled: result + ", probably: an attempt got no clear answer, and the hook is no longer waiting",
 	}
 }
 
 func (r *run) complete(ctx context.Context, result string) error {
-	if r.noHook != nil {
-		return r.noHook
+	if gone := r.noHook.Load(); gone != nil {
+		return *gone
 	}
+	r.completing.Store(true)
 	group, err := r.mustGroup(ctx)
 	if err != nil {
 		return err
@@ -118,22 +159,25 @@ func (r *run) complete(ctx context.Context, result string) error {
 
 // hookFix lists the hooks that the group has, where it has none of that name.
 func (r *run) hookFix(err error) fix.Fix {
+	group := r.group.Load()
 	switch {
-	case errors.Is(err, awsapi.ErrNoSuchHook) && r.group != nil:
+	case group == nil || *group == "":
+		return fix.Fix{}
+	case errors.Is(err, awsapi.ErrNoSuchHook):
 		return fix.Do("List the hooks of the group, then use the right one:",
-			fmt.Sprintf("aws autoscaling describe-lifecycle-hooks --auto-scaling-group-name %s --region %s", *r.group, r.id.Region),
+			fmt.Sprintf("aws autoscaling describe-lifecycle-hooks --auto-scaling-group-name %s --region %s", *group, r.id.Region),
 			"sudo muster bootstrap --cluster "+r.wanted.Text+" --lifecycle-hook NAME")
-	case r.group != nil && *r.group != "":
-		return fix.Do("Fix the error, or complete the hook yourself:",
-			fmt.Sprintf("aws autoscaling complete-lifecycle-action --auto-scaling-group-name %s --lifecycle-hook-name %s",
-				*r.group, r.cfg.LifecycleHook)+fmt.Sprintf(" --instance-id %s --lifecycle-action-result CONTINUE --region %s", r.id.InstanceID, r.id.Region))
+	case awsapi.KindOf(err) == awsapi.Denied:
+		return r.scopeFix(err, *group)
 	}
-	return fix.Fix{}
+	return fix.Do("Fix the error, or complete the hook yourself:",
+		fmt.Sprintf("aws autoscaling complete-lifecycle-action --auto-scaling-group-name %s --lifecycle-hook-name %s",
+			*group, r.cfg.LifecycleHook)+fmt.Sprintf(" --instance-id %s --lifecycle-action-result CONTINUE --region %s", r.id.InstanceID, r.id.Region))
 }
 
 // stackSignal signals CloudFormation. The stack does not wait for a deferred instance,
 // and an undetermined one is neither a success nor a failure.
-func (r *run) stackSignal(_ context.Context, report bootreport.Report) *delivery {
+func (r *run) stackSignal(report bootreport.Report) *delivery {
 	if r.cfg.CFNStack == "" || report.Outcome == bootreport.Deferred || report.Outcome == bootreport.Undetermined {
 		return nil
 	}
@@ -146,6 +190,7 @@ func (r *run) stackSignal(_ context.Context, report bootreport.Report) *delivery
 	if !s.Success {
 		d.What = "FAILURE for " + s.Resource
 	}
+	d.settled = d.What + ", probably: an attempt got no clear answer, and the stack is no longer waiting"
 	return d
 }
 
@@ -163,6 +208,9 @@ func (r *run) signal(ctx context.Context, s awsapi.Signal) error {
 // stackFix lists the resources of the stack, where CloudFormation refused the name of
 // the stack or the resource.
 func (r *run) stackFix(err error) fix.Fix {
+	if awsapi.KindOf(err) == awsapi.Denied && r.cfg.CFNAuth == config.CFNSigV4 {
+		return r.scopeFix(err, "")
+	}
 	if awsapi.KindOf(err) != awsapi.Failed {
 		return fix.Fix{}
 	}
@@ -174,7 +222,7 @@ func (r *run) stackFix(err error) fix.Fix {
 // groupSignal has an instance that did not register replaced, if the settings say so
 // and no launch hook has done it already. A bootstrap that failed is no reason: the next
 // instance would fail alike, and a typo on a live instance must not end it.
-func (r *run) groupSignal(_ context.Context, report bootreport.Report) *delivery {
+func (r *run) groupSignal(report bootreport.Report) *delivery {
 	if r.cfg.OnFailure != config.OnFailureUnhealthy || report.ExitCode != exitcode.NotRegistered || r.cfg.LifecycleHook != "" {
 		return nil
 	}
@@ -183,6 +231,28 @@ func (r *run) groupSignal(_ context.Context, report bootreport.Report) *delivery
 		// The settings ask for the replacement of instances that do not register. All
 		// of them are young, so the grace period does not count.
 		send: func(ctx context.Context) error { return r.aws.SetUnhealthy(ctx, r.id.InstanceID, false) },
-		fix:  func(error) fix.Fix { return fix.Fix{} },
+		fix: func(err error) fix.Fix {
+			if awsapi.KindOf(err) != awsapi.Denied {
+				return fix.Fix{}
+			}
+			group := "GROUP"
+			if known := r.group.Load(); known != nil {
+				group = *known
+			}
+			return r.scopeFix(err, group)
+		},
 	}
+}
+
+// scopeFix attaches the tag that packaging/iam compares, to the role and to the group if
+// there is one. An action that the role lacks has the same error.
+func (r *run) scopeFix(err error, group string) fix.Fix {
+	role := cmp.Or(awsapi.DenialOf(err.Error()).Role, "ROLE")
+	name := cmp.Or(r.wanted.Name, "CLUSTER")
+	commands := []string{fmt.Sprintf("aws iam tag-role --role-name %s --tags Key=%s,Value=%s", role, awsapi.ScopeTag, name)}
+	if group != "" {
+		commands = append(commands, fmt.Sprintf("aws autoscaling create-or-update-tags --region %s --tags ResourceId=%s,ResourceType=auto-scaling-group,Key=%s,Value=%s,PropagateAtLaunch=false",
+			r.id.Region, group, awsapi.ScopeTag, name))
+	}
+	return fix.Do("Allow the action in the instance role. If it is allowed already, the tags that muster's policies compare are probably missing:", commands...)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -158,7 +159,7 @@ func TestAHeartbeatThatFailsIsTriedAgain(t *testing.T) {
 
 func TestAHookThatIsOverGetsNoMoreHeartbeats(t *testing.T) {
 	t.Parallel()
-	m := awaited(t, "", sandbox.Hook{Timeout: time.Second}, sandbox.AgentPlan{Hold: true}).mustConfigure()
+	m := awaited(t, "", sandbox.Hook{Timeout: time.Minute}, sandbox.AgentPlan{Hold: true}).mustConfigure()
 	m.complete("CONTINUE")
 	done := make(chan struct{})
 	go func() { defer close(done); _, _ = m.verify() }()
@@ -217,6 +218,36 @@ func (m *machine) complete(result string) {
 	}
 	if err != nil {
 		m.t.Fatal(err)
+	}
+}
+
+// An action that is allowed is denied where the tags are missing that its policy compares.
+func TestADeniedSignalNamesTheTags(t *testing.T) {
+	t.Parallel()
+	const role = "aws iam tag-role --role-name muster-sandbox --tags Key=muster:cluster,Value=prod"
+	group := func(name string) string {
+		return "aws autoscaling create-or-update-tags --region eu-central-1 --tags ResourceId=" + name + ",ResourceType=auto-scaling-group,Key=muster:cluster,Value=prod,PropagateAtLaunch=false"
+	}
+	for name, c := range map[string]struct {
+		service, action string
+		set             []string
+		exit            int
+		want            []string
+	}{
+		"the hook's end":  {sandbox.AutoScaling, "CompleteLifecycleAction", []string{"CFN_STACK", "", "CFN_RESOURCE", ""}, 11, []string{role, group("workers")}},
+		"the stack":       {sandbox.CloudFormation, "SignalResource", []string{"LIFECYCLE_HOOK", "", "CFN_AUTH", "sigv4"}, 11, []string{role}},
+		"the replacement": {sandbox.AutoScaling, "SetInstanceHealth", []string{"LIFECYCLE_HOOK", "", "CFN_STACK", "", "CFN_RESOURCE", "", "ON_FAILURE", "unhealthy", "TIMEOUT", "100ms"}, 10, []string{role, group("GROUP")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := awaited(t, "", sandbox.Hook{}, sandbox.AgentPlan{Hold: c.exit == exitcode.NotRegistered}).set(c.set...).mustConfigure()
+			m.Inject(sandbox.AccessDenied(c.service, c.action))
+			report, err := m.verify()
+			wantExit(t, err, c.exit)
+			if d := report.Undelivered(); len(d) != 1 || !slices.Equal(d[0].Fix.Commands, c.want) {
+				t.Errorf("%+v", d)
+			}
+		})
 	}
 }
 
@@ -302,7 +333,7 @@ func TestReportIsTheGoldenOne(t *testing.T) {
 			).Replace(text)
 			text = regexp.MustCompile(`("waited_seconds"): [0-9.e-]+`).ReplaceAllString(text, "$1: 1")
 			golden.File(t, "report-"+name+".json", []byte(text))
-			if info, err := os.Stat(m.path("var/lib/muster/instances/" + instanceID + "/report.json")); err != nil || info.Mode() != 0o644 {
+			if info, err := os.Stat(m.path("var/lib/muster/instances/" + instanceID + "/report.json")); err != nil || info.Mode() != 0o600 {
 				t.Errorf("%v %v", info.Mode(), err)
 			}
 		})

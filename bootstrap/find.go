@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"muster/check"
 	"muster/internal/cluster"
@@ -50,12 +51,13 @@ func (r *run) clusterByTag(ctx context.Context) (text, origin string, err error)
 	if ok {
 		return strings.TrimSpace(text), "instance tag " + key, nil
 	}
-	ctx, stop := context.WithTimeout(ctx, r.pace.api)
-	defer stop()
-	group, err := r.groupName(ctx)
-	if err == nil && group != "" {
-		text, ok, err = r.aws.GroupTag(ctx, group, key)
-	}
+	var group string
+	_, err = r.persist(ctx, time.Now().Add(r.pace.deliver), r.pace.api, "tag "+key+" of the Auto Scaling group", func(ctx context.Context) error {
+		if group, err = r.groupName(ctx); err == nil && group != "" {
+			text, ok, err = r.aws.GroupTag(ctx, group, key)
+		}
+		return err
+	})
 	switch {
 	case err != nil:
 		return "", "", undetermined(fix.Because(
@@ -82,15 +84,15 @@ func (r *run) noCluster(group string) error {
 // groupName is the instance's Auto Scaling group, empty without one: from the
 // tag that costs nothing, else from the API, which is asked once.
 func (r *run) groupName(ctx context.Context) (string, error) {
-	if r.group != nil {
-		return *r.group, nil
+	if known := r.group.Load(); known != nil {
+		return *known, nil
 	}
 	name, ok, err := r.imds.Tag(ctx, groupNameTag)
 	if err != nil || !ok {
 		name, err = r.groupByAPI(ctx)
 	}
 	if err == nil {
-		r.group = &name
+		r.group.Store(&name)
 	}
 	return name, err
 }

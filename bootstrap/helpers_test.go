@@ -86,7 +86,7 @@ func boot(t *testing.T, opts sandbox.Options) *machine {
 // impatient is for tests in which somebody does not answer.
 func (m *machine) impatient() *machine {
 	m.host.pace.api, m.host.pace.signal, m.host.pace.look = 2*time.Second, 2*time.Second, 2*time.Second
-	return m.set("IMDS_TIMEOUT", "2s")
+	return m.set("IMDS_TIMEOUT", "2s", "TIMEOUT", "3s")
 }
 
 // hurried waits for nobody who answers, and long for whoever is only slow.
@@ -94,6 +94,7 @@ func hurried() *pace {
 	return &pace{
 		poll: 5 * time.Millisecond, confirm: []time.Duration{time.Millisecond, time.Millisecond}, api: 20 * time.Second,
 		systemd: 20 * time.Second, look: 20 * time.Second, signal: 20 * time.Second, lock: 20 * time.Second, ports: 20 * time.Second,
+		deliver: time.Second, backoff: backoff{time.Millisecond, 20 * time.Millisecond},
 	}
 }
 

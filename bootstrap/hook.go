@@ -13,46 +13,106 @@ import (
 // half, so that one that fails is followed by another in time.
 const heartbeatShare = 0.4
 
-// keepHook keeps the launch hook waiting while verify waits, if one is named. The
-// first heartbeat is sent at once, because the hook has waited since the launch.
-// stop ends the heartbeats and returns when none is under way any more.
+// keepHook keeps the launch hook waiting until the hook's end is delivered, if one is
+// named. The first heartbeat is sent at once, because the hook has waited since the
+// launch. stop ends the heartbeats and returns when none is under way any more.
 func (r *run) keepHook(ctx context.Context) (stop func()) {
 	if r.cfg.LifecycleHook == "" {
 		return func() {}
 	}
-	hook, err := r.findHook(ctx)
-	if err != nil {
-		r.warn("hook", "no heartbeats: %v", err)
-		if errors.Is(err, awsapi.ErrNoSuchHook) {
-			r.noHook = err
-		}
-		return func() {}
-	}
-	pause := time.Duration(float64(hook.Heartbeat) * heartbeatShare)
-	r.info("hook", "%s of Auto Scaling group %s times out after %s; sending a heartbeat every %s",
-		hook.Name, hook.Group, hook.Heartbeat, pause)
-	if !r.heartbeat(ctx, hook) {
+	h := &heartbeats{run: r}
+	if !h.send(ctx) {
 		return func() {}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var done sync.WaitGroup
-	done.Go(func() { r.sendHeartbeats(ctx, hook, pause) })
+	done.Go(func() {
+		for h.rest(ctx) && h.send(ctx) {
+		}
+	})
 	return func() { cancel(); done.Wait() }
 }
 
-// heartbeat sends one, and reports whether more are worth sending.
-func (r *run) heartbeat(ctx context.Context, hook awsapi.Hook) bool {
-	bounded, stop := context.WithTimeout(ctx, r.pace.api)
-	defer stop()
-	err := r.aws.Heartbeat(bounded, hook, r.id.InstanceID)
+// heartbeats keep one hook waiting.
+type heartbeats struct {
+	*run
+	hook     awsapi.Hook
+	pause    time.Duration // between two; 0 before the hook is found
+	failures int           // in a row
+	passing  bool          // the last failure may pass
+}
+
+// send sends one heartbeat, and reports whether more are worth sending.
+func (h *heartbeats) send(ctx context.Context) bool {
+	if h.pause == 0 {
+		if err := h.find(ctx); err != nil {
+			return passes(err)
+		}
+	}
+	err := bounded(ctx, h.pace.api, func(ctx context.Context) error { return h.aws.Heartbeat(ctx, h.hook, h.id.InstanceID) })
 	switch {
+	case err == nil:
+		if h.failures > 0 {
+			h.info("hook", "heartbeat delivered again")
+		}
+		h.failures = 0
+		return true
 	case errors.Is(err, awsapi.ErrHookOver):
-		r.warn("hook", "%s is no longer waiting", hook.Name)
+		if !h.completing.Load() {
+			h.warn("hook", "%s is no longer waiting", h.hook.Name)
+		}
 		return false
-	case err != nil && ctx.Err() == nil:
-		r.warn("hook", "heartbeat not delivered: %v", err)
+	case ctx.Err() == nil:
+		h.failed("heartbeat not delivered", err)
 	}
 	return true
+}
+
+func (h *heartbeats) find(ctx context.Context) error {
+	hook, err := h.findHook(ctx)
+	if err != nil {
+		if errors.Is(err, awsapi.ErrNoSuchHook) {
+			h.noHook.Store(&err)
+		}
+		if ctx.Err() == nil {
+			h.failed("no heartbeats", err)
+		}
+		return err
+	}
+	h.hook, h.pause = hook, time.Duration(float64(hook.Heartbeat)*heartbeatShare)
+	h.info("hook", "%s of Auto Scaling group %s times out after %s; sending a heartbeat every %s", hook.Name, hook.Group, hook.Heartbeat, h.pause)
+	return nil
+}
+
+// failed logs the first failure in a row.
+func (h *heartbeats) failed(what string, err error) {
+	h.passing = passes(err)
+	if again := ""; h.failures == 0 {
+		if h.passing {
+			again = ", retrying"
+		}
+		h.warn("hook", "%s%s: %v", what, again, err)
+	}
+	h.failures++
+}
+
+// rest waits for the next heartbeat's time; what failed and may pass is tried again
+// sooner. It returns false when ctx ends.
+func (h *heartbeats) rest(ctx context.Context) bool {
+	wait := h.pause
+	if h.failures > 0 && h.passing {
+		if wait = h.pace.backoff.after(h.failures - 1); h.pause > 0 {
+			wait = min(wait, h.pause)
+		}
+	}
+	next := time.NewTimer(wait)
+	defer next.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-next.C:
+		return true
+	}
 }
 
 func (r *run) findHook(ctx context.Context) (awsapi.Hook, error) {
@@ -75,20 +135,4 @@ func (r *run) mustGroup(ctx context.Context) (string, error) {
 		err = errors.New("this instance is in no Auto Scaling group")
 	}
 	return group, err
-}
-
-// sendHeartbeats sends a heartbeat each pause until ctx ends or the hook is over.
-func (r *run) sendHeartbeats(ctx context.Context, hook awsapi.Hook, pause time.Duration) {
-	tick := time.NewTicker(pause)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if !r.heartbeat(ctx, hook) {
-			return
-		}
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"muster/check"
@@ -103,6 +104,7 @@ type Units interface {
 	Mask(ctx context.Context, name string, runtime bool) error
 	Unmask(ctx context.Context, name string, runtime bool) error
 	Show(ctx context.Context, name string) (units.State, error)
+	Version(ctx context.Context) (units.Version, error)
 	Close()
 }
 
@@ -126,8 +128,11 @@ type run struct {
 	aws     AWS   // nil until the instance is known
 	units   Units // nil where systemd cannot be reached; noUnits says why
 	noUnits error
-	group   *string // of Auto Scaling; nil before it is known
-	noHook  error   // the group has no such launch hook
+	group   atomic.Pointer[string] // of Auto Scaling; nil before it is known
+	noHook  atomic.Pointer[error]  // the group has no such launch hook
+
+	stopHook   func()      // ends the heartbeats, more than once if need be
+	completing atomic.Bool // the hook's end is being sent: a heartbeat that finds it over is no news
 
 	confirmed *answered // the last answer of the ECS API; nil before the first
 
@@ -143,7 +148,7 @@ const ecsUnit = "ecs.service"
 // with what an earlier bootstrap recorded for it. systemd comes first: whatever
 // fails, the ECS agent may have to be held back.
 func (h *Host) open(ctx context.Context) (*run, error) {
-	r := &run{Host: h, pace: realPace(), started: time.Now()}
+	r := &run{Host: h, pace: realPace(), started: time.Now(), stopHook: func() {}}
 	if h.pace != nil {
 		r.pace = *h.pace
 	}

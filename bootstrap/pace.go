@@ -15,7 +15,9 @@ type pace struct {
 	api     time.Duration // one API call that bootstrap can do without: the boot waits for it
 	systemd time.Duration // D-Bus; a daemon-reload of a big system takes seconds
 	look    time.Duration // the search for the cause: the result is more urgent
-	signal  time.Duration // one delivery: the receivers have waited long already
+	signal  time.Duration // one attempt of a delivery
+	deliver time.Duration // all attempts, at least: what is left of --timeout may be nothing
+	backoff backoff       // between attempts
 	stagger time.Duration // at most, before the APIs are asked for the peers
 	ports   time.Duration // the check of the ports: some eight API calls, then dials, which have a bound of their own
 	lock    time.Duration // another run: longer than any takes that is not stuck
@@ -26,6 +28,7 @@ func realPace() pace {
 		poll:    500 * time.Millisecond,
 		confirm: []time.Duration{5 * time.Second, 15 * time.Second, time.Minute, 4 * time.Minute},
 		api:     15 * time.Second, systemd: time.Minute, look: 10 * time.Second, signal: 30 * time.Second,
+		deliver: 2 * time.Minute, backoff: backoff{time.Second, 30 * time.Second},
 		lock: time.Minute, stagger: 15 * time.Second, ports: time.Minute,
 	}
 }

@@ -32,9 +32,12 @@ func (r *run) start(ctx context.Context, restart bool) error {
 	}
 	ctx, stop := context.WithTimeout(ctx, r.pace.systemd)
 	defer stop()
-	own, err := r.install(ctx)
-	if err != nil {
-		return err
+	var own []string
+	if !r.systemdTooOld(ctx) {
+		var err error
+		if own, err = r.install(ctx); err != nil {
+			return err
+		}
 	}
 	verb, err := r.readyECS(ctx, restart)
 	if err != nil {
@@ -52,22 +55,31 @@ func (r *run) start(ctx context.Context, restart bool) error {
 	return nil
 }
 
+// systemdTooOld reports whether muster's own units must not run here. The cluster is
+// configured all the same: ecs.config and ecs.service need nothing new. A version that
+// cannot be asked is no reason to leave the units out.
+func (r *run) systemdTooOld(ctx context.Context) bool {
+	version, err := r.units.Version(ctx)
+	if err != nil {
+		r.warn("units", "could not check the version of systemd; muster's units need %d or later: %v", units.Oldest, err)
+		return false
+	}
+	if !version.TooOld() {
+		return false
+	}
+	r.warn("units", "systemd %s is older than %d, so %s and %s are not installed, enabled or started: they would run with less protection than they are meant to have",
+		version, units.Oldest, verifyUnit, agentUnit)
+	if r.cfg.LifecycleHook != "" || r.cfg.CFNStack != "" {
+		r.warnOf("units", fix.Wrap(errors.New("nothing sends the signal of this boot: muster-verify.service would"), fix.Do("After the boot, run:", "sudo muster verify")))
+	}
+	return true
+}
+
 // install writes muster's units where no package brought them, enables them, and
 // returns those that may be started.
 func (r *run) install(ctx context.Context) (own []string, err error) {
-	binary, err := units.InstallBinary(r.cfg.Root, r.Binary)
-	if err != nil {
+	if err := r.installBare(ctx); err != nil {
 		return nil, err
-	}
-	written, err := units.Install(r.cfg.Root, binary, r.UnitFiles)
-	if err != nil {
-		return nil, err
-	}
-	if len(written) > 0 {
-		r.info("units", "installed %d unit files that run %s", len(written), binary)
-		if err := r.units.Reload(ctx); err != nil {
-			return nil, err
-		}
 	}
 	if own, err = r.unmasked(ctx, verifyUnit, agentUnit); err != nil {
 		return nil, err
@@ -77,6 +89,27 @@ func (r *run) install(ctx context.Context) (own []string, err error) {
 		err = r.units.Reload(ctx)
 	}
 	return own, err
+}
+
+// installBare writes the units that no package brought, with the program that they run.
+func (r *run) installBare(ctx context.Context) error {
+	bare := units.Bare(r.cfg.Root, r.UnitFiles)
+	if len(bare) == 0 {
+		return nil
+	}
+	program, err := units.InstallBinary(r.cfg.Root, r.Binary)
+	if err != nil {
+		return err
+	}
+	if program.Copied != nil {
+		r.info("units", "copied this program to %s, which the units run: %s cannot stay: %v", program.Path, r.Binary, program.Copied)
+	}
+	written, err := units.Install(r.cfg.Root, program.Path, bare)
+	if err != nil || len(written) == 0 {
+		return err
+	}
+	r.info("units", "installed %d unit files that run %s", len(written), program.Path)
+	return r.units.Reload(ctx)
 }
 
 // unmasked leaves out the units that the administrator has masked.

@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,6 +27,8 @@ type systemd struct {
 	path  string
 	agent *sandbox.Sandbox                // nil: ecs.service runs nothing
 	fail  func(method, name string) error // nil: nothing fails
+
+	version units.Version // empty: that of Amazon Linux 2023
 
 	mu    sync.Mutex
 	calls []string
@@ -200,6 +203,12 @@ func (s *systemd) Show(_ context.Context, name string) (units.State, error) {
 		state.ActiveState, state.SubState, state.Result, state.ExecMainStatus = "failed", "failed", "exit-code", 5
 	}
 	return state, nil
+}
+
+func (s *systemd) Version(context.Context) (units.Version, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return cmp.Or(s.version, "252.23-3.amzn2023"), s.call("show", "version")
 }
 
 func (s *systemd) Close() {}

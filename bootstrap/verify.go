@@ -23,6 +23,7 @@ import (
 func (h *Host) Verify(ctx context.Context) (bootreport.Report, error) {
 	r, err := h.open(ctx)
 	defer r.close()
+	defer func() { r.stopHook() }()
 	report := r.report()
 	if err == nil {
 		report, err = r.verify(ctx)
@@ -35,6 +36,9 @@ func (h *Host) Verify(ctx context.Context) (bootreport.Report, error) {
 	}
 	if ctx.Err() == nil { // after Ctrl-C nothing is waited for
 		report = r.conclude(ctx, report)
+		if ctx.Err() != nil && len(report.Undelivered()) > 0 {
+			err = interrupted(ctx)
+		}
 	}
 	if err != nil {
 		return report, err // with its evidence and its fix
@@ -54,8 +58,7 @@ func (r *run) verify(ctx context.Context) (bootreport.Report, error) {
 	case unknown != nil:
 		return report, unknown
 	}
-	stopHook := r.keepHook(ctx)
-	defer stopHook()
+	r.stopHook = r.keepHook(ctx)
 	r.info("verify", "waiting up to %s for the ECS agent to register in %s (%s)", r.cfg.Timeout, r.wanted, r.origin)
 	waiting, stop := context.WithTimeout(ctx, r.cfg.Timeout)
 	defer stop()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -167,10 +168,10 @@ func TestTheOldAgentsClusterIsNotTheVerdict(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod").mustConfigure()
 	m.systemd.unit(ecsUnit).Job = &units.Job{Type: "restart", State: "running"}
-	asked := 0
+	var asked atomic.Int64 // the checks for the cause ask at the same time
 	m.host.Agent = func(*config.Config) Introspection {
 		return introspecting(func(context.Context) (ecsagent.Metadata, error) {
-			if asked++; asked < 3 {
+			if asked.Add(1) < 3 {
 				return ecsagent.Metadata{Cluster: "default", ContainerInstanceARN: "arn:old"}, nil
 			}
 			return ecsagent.Metadata{Cluster: "prod", ContainerInstanceARN: m.ContainerInstances("prod")[0].Arn}, nil
@@ -184,7 +185,7 @@ func TestTheOldAgentsClusterIsNotTheVerdict(t *testing.T) {
 	wantOutcome(t, report, bootreport.Registered, "")
 
 	m.set("TIMEOUT", "200ms") // and if it never comes, that is the cause
-	asked = -1 << 30
+	asked.Store(-1 << 30)
 	report, err = m.verify()
 	wantExit(t, err, exitcode.NotRegistered)
 	wantOutcome(t, report, bootreport.NotRegistered, "wrong-cluster")

@@ -33,6 +33,11 @@ func (s *agentSettings) denied() error {
 	return nil
 }
 
+// unread is why files could not be read, nil if all could.
+func (s *agentSettings) unread() error {
+	return errors.Join(s.sources.User.Err, s.sources.Instance.Err, s.sources.JSON.Err)
+}
+
 // proxy is the proxy that the ECS agent uses. Go reads the names in upper case
 // before those in lower case.
 func (s *agentSettings) proxy() netpath.Proxy {

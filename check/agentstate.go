@@ -42,7 +42,7 @@ func (w World) musterAgent(ctx context.Context) []Finding {
 		if p.Warning {
 			status = Warn
 		}
-		f := Finding{ID: p.ID, Status: status, Summary: p.Text, Fix: p.Fix, SymptomOf: seenToo(p)}
+		f := Finding{ID: p.ID, Status: status, Summary: p.Text, Evidence: p.Why, Fix: p.Fix, SymptomOf: seenToo(p)}
 		if p.About != "" {
 			f.About = []string{p.About}
 		}

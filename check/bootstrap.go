@@ -7,17 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"time"
 
 	"muster/internal/fix"
+	"muster/internal/safefile"
 )
 
 // bootstrapChecks cover what muster itself did on this instance.
 func bootstrapChecks(w World) []Check {
 	return []Check{
 		{ID: "bootstrap", Group: Instance, Title: "muster bootstrap has configured this instance", Run: w.bootstrap,
-			Findings: []string{"bootstrap-failed", "signal-undelivered"}},
+			Findings: []string{"bootstrap-failed", "signal-undelivered", "not-roots-alone"}},
 	}
 }
 
@@ -33,6 +33,9 @@ type bootReport struct {
 		To    string `json:"to"`
 		What  string `json:"what"`
 		Error string `json:"error"`
+		// Temporary: muster-verify.service sends it again.
+		Temporary bool    `json:"temporary"`
+		Fix       fix.Fix `json:"fix"`
 	} `json:"deliveries"`
 	StartedAt time.Time `json:"started_at"`
 }
@@ -45,12 +48,14 @@ func (w World) bootstrap(context.Context) []Finding {
 	report, err := readReport(path)
 	of := fmt.Sprintf("%s, written %s", path, report.StartedAt.Format(time.RFC3339))
 	switch failed := report.Cause.ID == "bootstrap-failed"; {
+	case errors.Is(err, fs.ErrPermission):
+		return CouldNotLook(err, fix.Do("Run muster as root:", "sudo muster debug"))
 	case err != nil:
 		return CouldNotLook(err, fix.Fix{})
 	case failed && report.StartedAt.After(w.Record.At):
 		return []Finding{{ID: "bootstrap-failed", Status: Fail, Summary: "muster bootstrap failed: " + report.Cause.Summary, Fix: report.Cause.Fix, Evidence: []string{of}}}
 	}
-	if found := w.undelivered(report, of); len(found) > 0 {
+	if found := append(w.undelivered(report, of), w.notRootsAlone()...); len(found) > 0 {
 		return found
 	}
 	if w.Record.InstanceID == "" {
@@ -60,16 +65,23 @@ func (w World) bootstrap(context.Context) []Finding {
 }
 
 // undelivered are the signals of the last verify that did not arrive: the launch
-// hook or the stack goes on waiting, and in the end gives this instance up.
+// hook or the stack waits until its timeout, and then treats this instance as failed.
 func (w World) undelivered(report bootReport, of string) []Finding {
 	var found []Finding
 	for _, d := range report.Deliveries {
 		if d.Error == "" {
 			continue
 		}
-		found = append(found, Finding{ID: "signal-undelivered", Status: Warn, Summary: fmt.Sprintf("%s did not receive its signal: %s", d.To, d.What),
-			Evidence: []string{d.Error, of},
-			Fix:      fix.Do("Correct the name of the hook, stack or resource in user data, then send the signal again:", w.signalAgain())})
+		f := Finding{ID: "signal-undelivered", Status: Warn, Summary: fmt.Sprintf("%s did not receive its signal: %s", d.To, d.What),
+			Evidence: []string{d.Error, of}, Fix: d.Fix}
+		switch {
+		case d.Temporary:
+			f.Fix = fix.Do("The error may pass, and muster-verify.service sends the signal again every minute. To send it now:",
+				"sudo systemctl restart muster-verify.service")
+		case len(d.Fix.Commands) == 0:
+			f.Fix = fix.Do("Correct the name of the hook, stack or resource in user data, then send the signal again:", w.signalAgain())
+		}
+		found = append(found, f)
 	}
 	return found
 }
@@ -86,9 +98,12 @@ func (w World) signalAgain() string {
 	return command
 }
 
+// maxSmall bounds what is read of a settings or state file, in bytes.
+const maxSmall = 1 << 20
+
 // readReport reads the report of a boot; without one it is zero.
 func readReport(path string) (report bootReport, err error) {
-	data, err := os.ReadFile(path)
+	data, err := safefile.Read(path, maxSmall)
 	if errors.Is(err, fs.ErrNotExist) {
 		return report, nil
 	}

@@ -60,3 +60,35 @@ func TestBootstrap(t *testing.T) {
 		})
 	}
 }
+
+func TestTheFixOfASignalThatDidNotArrive(t *testing.T) {
+	for name, c := range map[string]struct{ delivery, want string }{
+		"it is sent again":    {`"error": "Throttling: Rate exceeded (40 attempts in 9m)", "temporary": true`, "sudo systemctl restart muster-verify.service"},
+		"verify knows":        {`"error": "denied", "fix": {"text": "Tag the group:", "commands": ["aws autoscaling create-or-update-tags"]}`, "aws autoscaling create-or-update-tags"},
+		"probably a mistyped": {`"error": "no such hook"`, "sudo muster verify --lifecycle-hook HOOK"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg, err := config.Load(config.Set{Flags: map[string]string{"MUSTER_ROOT": t.TempDir()}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			path := cfg.ReportPath("i-1")
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			report := `{"outcome": "registered", "deliveries": [{"to": "launch hook ready", "what": "CONTINUE", ` + c.delivery + `}], "started_at": "2026-01-02T03:00:00Z"}`
+			if err := os.WriteFile(path, []byte(report), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			w := check.World{Config: cfg, Identity: imds.Identity{InstanceID: "i-1"}, Record: record.Record{InstanceID: "i-1", Settings: map[string]string{"MUSTER_LIFECYCLE_HOOK": "ready"}}}
+			checks, err := check.Select(check.Catalog(w), []string{"bootstrap"}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := check.Run(t.Context(), checks)[0].Findings[0]
+			if f.ID != "signal-undelivered" || len(f.Fix.Commands) != 1 || f.Fix.Commands[0] != c.want {
+				t.Errorf("%+v", f)
+			}
+		})
+	}
+}

@@ -27,6 +27,8 @@ func (w World) checkpoint(ctx context.Context) []Finding {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return Skipped(path + " does not exist: the ECS agent has not registered from this disk yet")
+	case ownLimit(err) != nil:
+		return ownLimit(err)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, ecsagent.ErrMoving):
 		return CouldNotLook(err, fix.Do("Run muster as root:", "sudo muster debug"))
 	case err != nil:

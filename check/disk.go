@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 
 	"muster/internal/fix"
 	"muster/internal/kernel"
+	"muster/internal/safefile"
 )
 
 const (
@@ -97,7 +97,7 @@ func (w World) dockerRoot() string {
 	var settings struct {
 		Root string `json:"data-root"`
 	}
-	data, err := os.ReadFile(w.Config.Path("/etc/docker/daemon.json"))
+	data, err := safefile.Read(w.Config.Path("/etc/docker/daemon.json"), maxSmall)
 	if err == nil && json.Unmarshal(data, &settings) == nil && strings.HasPrefix(settings.Root, "/") {
 		return settings.Root
 	}

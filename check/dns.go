@@ -8,13 +8,13 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"sync"
 
 	"muster/internal/fix"
 	"muster/internal/netpath"
+	"muster/internal/safefile"
 )
 
 // errCutOff is a lookup that muster's own deadline ended. It says nothing about the name.
@@ -84,6 +84,11 @@ func (w World) dns(ctx context.Context, f *facts) []Finding {
 		}
 	}
 	seen = append(seen, w.nameservers())
+	for _, r := range f.names {
+		if unknown := ownLimit(r.err); unknown != nil {
+			return unknown
+		}
+	}
 	switch {
 	case slices.ContainsFunc(failed, func(r resolved) bool { return errors.Is(r.err, errCutOff) }):
 		return []Finding{{ID: "dns", Status: Unknown, Summary: "the time for this check ended before the names were looked up", Evidence: seen}}
@@ -256,7 +261,7 @@ func (w World) resolver() string {
 }
 
 func (w World) resolvers() ([]string, error) {
-	data, err := os.ReadFile(w.Config.Path("/etc/resolv.conf"))
+	data, err := safefile.Read(w.Config.Path("/etc/resolv.conf"), maxSmall)
 	return netpath.Nameservers(string(data)), err
 }
 

@@ -31,7 +31,7 @@ const (
 func dockerChecks(w World) []Check {
 	return []Check{
 		{ID: "docker", Group: Docker, Title: "the Docker Engine answers", Run: w.docker, Timeout: pingTimeout + 2*time.Second,
-			Findings: []string{"docker-not-running", "docker-hung", "docker-denied", "docker-garbled"}},
+			Findings: []string{"docker-not-running", "docker-hung", "docker-rejects", "docker-unsupported", "docker-denied", "docker-garbled"}},
 		{ID: "agent-image", Group: Docker, Title: "the ECS agent's container runs", Run: w.agentImage, Needs: []string{"docker"},
 			Findings: []string{"agent-not-cached", "agent-container-missing", "agent-container-down", "agent-out-of-memory"}},
 	}
@@ -110,6 +110,12 @@ func dockerFinding(err error) Finding {
 	case errors.Is(err, dockerapi.ErrHung), errors.Is(err, context.DeadlineExceeded):
 		return Finding{ID: "docker-hung", Status: Fail, Summary: "the Docker Engine accepts connections but does not answer", SymptomOf: []string{"disk", "pressure"},
 			Fix: fix.Do("Find out why, then kill and restart Docker, which ends the tasks unless live-restore is on:", journal, "sudo systemctl kill -s KILL docker", "sudo systemctl start docker", "sudo systemctl --no-block restart ecs")}
+	case errors.Is(err, dockerapi.ErrRejected):
+		return Finding{ID: "docker-rejects", Status: Fail, Summary: "the Docker Engine answers a ping with an error", SymptomOf: []string{"disk", "pressure"},
+			Fix: fix.Do("Find out why, then restart Docker, which ends the tasks unless live-restore is on:", journal, "sudo systemctl restart docker", "sudo systemctl --no-block restart ecs")}
+	case errors.Is(err, dockerapi.ErrTooOld):
+		return Finding{ID: "docker-unsupported", Status: Unknown, Summary: "the Docker Engine is older than 19.03, so muster cannot check it",
+			Fix: fix.Do("Use a current ECS-optimized AMI, or update Docker, which ends the tasks:", "sudo yum update -y docker", "sudo systemctl restart docker", "sudo systemctl --no-block restart ecs")}
 	}
 	return Finding{ID: "docker-garbled", Status: Fail, Summary: "something other than a Docker Engine answers on its socket",
 		Fix: fix.Do("Find the process that listens on the socket:", "sudo ss -lxp | grep docker.sock", journal)}

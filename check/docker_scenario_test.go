@@ -2,11 +2,15 @@ package check_test
 
 import (
 	"fmt"
+	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"testing"
 	"time"
 
+	"muster/check"
 	"muster/internal/dockerapi"
 	"muster/internal/units"
 )
@@ -38,6 +42,13 @@ func dockerScenarios() []scenario {
 			w.gone(t)
 			w.docker.ping = fmt.Errorf("pinging: answered without an API version")
 		}, []string{"docker-garbled"}},
+		{"Docker answers every request with 500", func(t *testing.T, w *world) {
+			w.gone(t)
+			w.answeringDocker(t, "1.41", http.StatusInternalServerError, `{"message":"containerd: connection refused"}`)
+		}, []string{"docker-rejects"}},
+		{"Docker is 18.09", func(t *testing.T, w *world) {
+			w.answeringDocker(t, "1.39", http.StatusOK, "OK")
+		}, nil},
 		{"Docker may not be asked", func(_ *testing.T, w *world) {
 			w.docker.ping = fmt.Errorf("pinging: %w", dockerapi.ErrDenied)
 		}, nil},
@@ -84,4 +95,32 @@ func (w *world) realDocker(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return dir + "/s"
+}
+
+// answeringDocker is an Engine that gives every request one answer.
+func (w *world) answeringDocker(t *testing.T, api string, status int, body string) {
+	t.Helper()
+	listener, err := net.Listen("unix", w.realDocker(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Api-Version", api)
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	})}}
+	server.Start()
+	t.Cleanup(server.Close)
+}
+
+// Docker 18.09 answers: what muster cannot speak to is unknown, and no failure.
+func TestATooOldDockerIsUnknown(t *testing.T) {
+	w := healthy(t)
+	w.docker.ping = fmt.Errorf("pinging: %w", dockerapi.ErrTooOld)
+	for _, r := range w.run(t) {
+		if r.ID == "docker" && (r.Status != check.Unknown || r.Findings[0].ID != "docker-unsupported" || r.Findings[0].Fix.IsZero()) {
+			t.Errorf("got %s, %+v", r.Status, r.Findings)
+		}
+	}
 }

@@ -93,6 +93,8 @@ func (w World) registered(ctx context.Context, f *facts) []Finding {
 	switch {
 	case f.deferred != "" && (err != nil || meta.ContainerInstanceARN == ""):
 		return Skipped("the instance is in the warm pool (" + f.deferred + ") and registers when it leaves the pool")
+	case ownLimit(err) != nil:
+		return ownLimit(err)
 	case err != nil:
 		return []Finding{unanswered(err)}
 	case meta.ContainerInstanceARN == "":

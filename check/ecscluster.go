@@ -11,6 +11,7 @@ import (
 	"muster/internal/ecsagent"
 	"muster/internal/ecsconfig"
 	"muster/internal/fix"
+	"muster/internal/ownlimit"
 )
 
 // clusterConfigured compares the cluster that the agent reads with the one that
@@ -132,7 +133,7 @@ func (w World) nameCluster(s *agentSettings) fix.Fix {
 func (w World) join(name string) string {
 	saved, err := ecsagent.ReadCheckpoint(w.checkpointPath())
 	own := saved.InstanceID == "" || w.Identity.InstanceID == "" || saved.InstanceID == w.Identity.InstanceID
-	if errors.Is(err, fs.ErrNotExist) || err == nil && (!own || saved.Cluster == "" || sameCluster(saved.Cluster, name)) {
+	if errors.Is(err, fs.ErrNotExist) || ownlimit.Of(err) != "" || err == nil && (!own || saved.Cluster == "" || sameCluster(saved.Cluster, name)) {
 		return "sudo muster bootstrap --cluster " + name
 	}
 	return "sudo muster bootstrap --reset-stale-state --cluster " + name

@@ -20,6 +20,9 @@ func (w World) ecsConfig(ctx context.Context) []Finding {
 	if err := s.denied(); err != nil {
 		return CouldNotLook(err, fix.Do("Run muster as root:", "sudo muster debug"))
 	}
+	if unknown := ownLimit(s.unread()); unknown != nil {
+		return unknown
+	}
 	var found []Finding
 	problems := slices.DeleteFunc(slices.Clone(s.problems), func(p ecsconfig.Problem) bool { return p.Severity == ecsconfig.Cosmetic })
 	unreadable, problems := w.unreadable(s, problems)

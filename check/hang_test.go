@@ -61,6 +61,7 @@ func (v void) ContainerInstance(ctx context.Context, _, _ string) (awsapi.Contai
 func (v void) Show(ctx context.Context, _ string) (units.State, error) {
 	return units.State{}, v.wait(ctx)
 }
+func (v void) Version(ctx context.Context) (units.Version, error) { return "", v.wait(ctx) }
 func (v void) Ping(ctx context.Context) (dockerapi.Version, error) {
 	return dockerapi.Version{}, v.wait(ctx)
 }

@@ -3,13 +3,13 @@ package check
 import (
 	"fmt"
 	"net/netip"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
 
 	"muster/internal/fix"
 	"muster/internal/netpath"
+	"muster/internal/safefile"
 )
 
 const hostsFile = "/etc/hosts"
@@ -45,7 +45,7 @@ func (w World) misdirected(f *Finding, failed, all []tried) {
 		return
 	}
 	name, addr := t.host, t.Addr.Addr()
-	data, err := os.ReadFile(w.Config.Path(hostsFile))
+	data, err := safefile.Read(w.Config.Path(hostsFile), maxSmall)
 	if line := pinned(string(data), name, addr); err == nil && line > 0 {
 		f.Evidence = append(f.Evidence, f.Summary)
 		f.Summary = fmt.Sprintf("%s:%d gives %s the address %s", hostsFile, line, name, addr)

@@ -2,9 +2,10 @@ package check
 
 import (
 	"context"
-	"os"
 	"strings"
 	"time"
+
+	"muster/internal/safefile"
 )
 
 // Metadata is the instance metadata service.
@@ -51,7 +52,7 @@ func (w World) instanceID() string {
 	if w.Identity.InstanceID != "" {
 		return w.Identity.InstanceID
 	}
-	if data, err := os.ReadFile(w.Config.Path("/var/lib/cloud/data/instance-id")); err == nil {
+	if data, err := safefile.Read(w.Config.Path("/var/lib/cloud/data/instance-id"), maxSmall); err == nil {
 		if id := strings.TrimSpace(string(data)); strings.HasPrefix(id, "i-") && strings.Trim(id, "i-0123456789abcdef") == "" {
 			return id
 		}

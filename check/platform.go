@@ -5,26 +5,48 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"strings"
+
+	"muster/internal/fix"
+	"muster/internal/safefile"
+	"muster/internal/units"
 )
 
 // platformChecks say whether muster supports where it runs.
 func platformChecks(w World) []Check {
-	return []Check{{ID: "platform", Group: Instance, Title: "muster supports this platform", Findings: []string{"platform-unsupported"},
-		Run: func(context.Context) []Finding { return w.platformFinding() }}}
+	return []Check{{ID: "platform", Group: Instance, Title: "muster supports this platform", Findings: []string{"platform-unsupported", "systemd-too-old"},
+		Run: w.platformFinding}}
 }
 
 // platform is one that muster does not support, and how it shows.
 type platform struct{ name, seen string }
 
-func (w World) platformFinding() []Finding {
+func (w World) platformFinding(ctx context.Context) []Finding {
 	p := w.unsupported()
 	if p.name == "" {
+		if old := w.oldSystemd(ctx); old != nil {
+			return old
+		}
 		return Passed("no sign of a platform other than ECS on EC2 with Linux")
 	}
 	return []Finding{{ID: "platform-unsupported", Status: Unknown, Summary: p.name + " is not supported: muster covers Linux instances of ECS on EC2",
 		Evidence: []string{p.seen}}}
+}
+
+// oldSystemd is a systemd on which bootstrap installs no unit of muster's; nil: a newer
+// one, or one that does not tell.
+func (w World) oldSystemd(ctx context.Context) []Finding {
+	if w.Units == nil {
+		return nil
+	}
+	version, err := w.Units.Version(ctx)
+	if err != nil || !version.TooOld() {
+		return nil
+	}
+	return []Finding{{ID: "systemd-too-old", Status: Warn,
+		Summary:  fmt.Sprintf("systemd %s is older than %d: muster-verify and muster-agent do not run on this instance", version, units.Oldest),
+		Evidence: []string{"muster bootstrap configures the cluster, and installs no unit that would run with less protection", "muster verify and muster debug work when a person runs them"},
+		Fix:      fix.Do("Use an AMI with a newer systemd, such as Amazon Linux 2023, Ubuntu 22.04 or Debian 12.")}}
 }
 
 // unsupported is a platform that muster does not support; zero: a supported one.
@@ -69,7 +91,7 @@ func (w World) env(name string) string {
 }
 
 func (w World) osRelease() (id, variant string) {
-	data, err := os.ReadFile(w.Config.Path("/etc/os-release"))
+	data, err := safefile.Read(w.Config.Path("/etc/os-release"), maxSmall)
 	if err != nil {
 		return "", ""
 	}

@@ -5,7 +5,26 @@ import (
 	"testing"
 
 	"muster/check"
+	"muster/internal/units"
 )
+
+func TestAnOldSystemdIsAWarningAndHidesNothing(t *testing.T) {
+	for version, old := range map[string]bool{"219": true, "247.3-7+deb11u6": true, "248": false, "252.38-1~deb12u1": false} {
+		w := healthy(t)
+		w.Units.(systemd)["version"] = units.State{Name: version}
+		results := check.Run(t.Context(), check.Catalog(w.World))
+		f := results[0].Findings[0]
+		if want := "systemd " + version + " is older than 248: muster-verify and muster-agent do not run on this instance"; old && (f.ID != "systemd-too-old" || f.Status != check.Warn || f.Summary != want) {
+			t.Errorf("%s: %+v", version, f)
+		}
+		if !old && f.Status != check.Pass {
+			t.Errorf("%s: %+v", version, f)
+		}
+		if results[1].Status == check.Skip {
+			t.Errorf("%s: %+v", version, results[1])
+		}
+	}
+}
 
 // VARIANT_ID is of Bottlerocket's os-release, AWS_EXECUTION_ENV of the ECS developer
 // guide, ECS_EXTERNAL of the install script of ECS Anywhere.

@@ -30,6 +30,9 @@ func (w World) pollEndpoint(ctx context.Context) []Finding {
 	var seen, lost, hosts []string
 	for _, to := range []string{at.Agent, at.Telemetry} {
 		answer, err := w.ask(ctx, to)
+		if unknown := ownLimit(answer.Err); unknown != nil {
+			return unknown
+		}
 		switch {
 		case err != nil:
 			lost = append(lost, to+": "+err.Error())

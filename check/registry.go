@@ -56,7 +56,9 @@ func (w World) containerInstance(ctx context.Context, text, arn string) []Findin
 // RegistrationFinding says what is wrong with a registration in a cluster, by
 // what the ECS API answered; false: nothing.
 func (w World) RegistrationFinding(clusterName, arn string, ci awsapi.ContainerInstance, err error) (f Finding, bad bool) {
-	switch {
+	switch unknown := ownLimit(err); {
+	case unknown != nil:
+		return unknown[0], true
 	case awsapi.KindOf(err) != "":
 		return CouldNotLook(err, fix.Fix{})[0], true
 	case err != nil:

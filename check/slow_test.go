@@ -120,6 +120,9 @@ func (s slow) ContainerInstance(ctx context.Context, cluster, arn string) (awsap
 func (s slow) Show(ctx context.Context, name string) (units.State, error) {
 	return ask1(ctx, s, "systemd "+name, func() (units.State, error) { return s.was.Units.Show(ctx, name) })
 }
+func (s slow) Version(ctx context.Context) (units.Version, error) {
+	return ask1(ctx, s, "systemd version", func() (units.Version, error) { return s.was.Units.Version(ctx) })
+}
 func (s slow) Ping(ctx context.Context) (dockerapi.Version, error) {
 	return ask1(ctx, s, "docker ping", func() (dockerapi.Version, error) { return s.was.Engine.Ping(ctx) })
 }

@@ -13,6 +13,7 @@ import (
 // Units is systemd.
 type Units interface {
 	Show(ctx context.Context, name string) (units.State, error)
+	Version(ctx context.Context) (units.Version, error)
 }
 
 const (

@@ -26,7 +26,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type bus struct {
 	mu     sync.Mutex
 	fail   func() (taken bool, err error)
-	refuse string // the code for every second entry
+	refuse string // the code for every second entry, and its kind
+	kind   awsapi.Kind
 	events []awsapi.Event
 	calls  []time.Time
 }
@@ -44,7 +45,7 @@ func (b *bus) PutEvents(_ context.Context, _ string, events []awsapi.Event) ([]e
 		size += len(e.Source) + len(e.DetailType) + len(e.Detail) + 14
 		switch {
 		case b.refuse != "" && i%2 == 1:
-			out[i] = &awsapi.Error{Code: b.refuse, Kind: awsapi.Failed, Err: errors.New(b.refuse)}
+			out[i] = &awsapi.Error{Code: b.refuse, Kind: b.kind, Err: errors.New(b.refuse)}
 		case taken:
 			b.events = append(b.events, e)
 		}
@@ -241,9 +242,15 @@ func TestAnEventKeepsItsID(t *testing.T) {
 }
 
 func TestPartOfAnAnswerCanBeARefusal(t *testing.T) {
-	for code, again := range map[string]bool{"InternalFailure": true, "ThrottlingException": true, "MalformedDetail": false, "NotAuthorizedForSourceException": false} {
+	for code, c := range map[string]struct {
+		kind  awsapi.Kind
+		again bool
+	}{
+		"InternalFailure": {awsapi.Failed, true}, "InternalException": {awsapi.Failed, true}, "ThrottlingException": {awsapi.Throttled, true},
+		"MalformedDetail": {awsapi.Failed, false}, "InvalidArgument": {awsapi.Failed, false}, "NotAuthorizedForSourceException": {awsapi.Denied, false},
+	} {
 		run(t, func(w *world) {
-			w.refuse = code
+			w.refuse, w.kind = code, c.kind
 			for i := range 8 {
 				w.Announce(event(announce.Unhealthy, fmt.Sprint(i)))
 			}
@@ -252,7 +259,7 @@ func TestPartOfAnAnswerCanBeARefusal(t *testing.T) {
 			w.refuse = ""
 			w.mu.Unlock()
 			after(time.Minute)
-			if s := w.Stats(); (s.Sent == 8) != again || s.Sent+s.Dropped != 8 || s.Queued != 0 {
+			if s := w.Stats(); (s.Sent == 8) != c.again || s.Sent+s.Dropped != 8 || s.Queued != 0 {
 				t.Errorf("%s: %+v", code, s)
 			}
 		})

@@ -3,7 +3,6 @@ package announce
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
 	"slices"
@@ -107,10 +106,6 @@ func (a *Announcer) batch() []awsapi.Event {
 	return batch
 }
 
-// passing are the errors of an entry that EventBridge says to try again (API
-// reference, PutEventsResultEntry).
-var passing = []string{"InternalFailure", "InternalException", "ThrottlingException"}
-
 // answered puts what is worth another try back to the front, and returns the
 // reason.
 func (a *Announcer) answered(batch []awsapi.Event, taken []error, err error) error {
@@ -138,11 +133,10 @@ func (a *Announcer) answered(batch []awsapi.Event, taken []error, err error) err
 // good, and returns the others with the reason of one.
 func (a *Announcer) sort(batch []awsapi.Event, taken []error) (again []awsapi.Event, reason error) {
 	for i, err := range taken {
-		var e *awsapi.Error
 		switch {
 		case err == nil:
 			a.stats.Sent++
-		case errors.As(err, &e) && slices.Contains(passing, e.Code):
+		case awsapi.MayPass(err):
 			again, reason = append(again, batch[i]), err
 		default:
 			a.stats.Dropped++

@@ -13,12 +13,12 @@ package announce
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"strings"
 	"time"
 
 	"muster/internal/awsapi"
+	"muster/internal/jsonfile"
 )
 
 // Kind is what has happened.
@@ -126,7 +126,7 @@ type detail struct {
 
 // entry is the event as EventBridge gets it.
 func (e Event) entry(id string) awsapi.Event {
-	text, _ := json.Marshal(detail{ // texts and numbers always marshal
+	text, _ := jsonfile.Line(detail{ // texts and numbers always marshal
 		SchemaVersion: schemaVersion, ID: id, Kind: e.Kind, At: e.At.UTC().Format(time.RFC3339Nano),
 		Cluster: clip(e.Cluster), Instance: clip(e.Instance), Service: clip(e.Service), Family: clip(e.Family),
 		Task: clip(e.Task), Container: clip(e.Container), Reason: clip(e.Reason), Repeated: e.Repeated,

@@ -37,7 +37,6 @@ type Options struct {
 	Sender     Sender
 	Namespace  string
 	InstanceID string // decides on the second within the minute
-	Rest       func() // called after each request of Run; may be nil
 	Log        *slog.Logger
 	Clock      func() time.Time // the wall clock; default time.Now
 }
@@ -117,9 +116,6 @@ func (p *Publisher) Run(ctx context.Context) {
 		case <-next.C:
 			pause, _ := p.step(sending)
 			next.Reset(pause)
-			if p.opts.Rest != nil {
-				p.opts.Rest()
-			}
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -201,5 +202,29 @@ func TestAFileIsNotSentWithoutTheNote(t *testing.T) {
 		if len(w.times) != 18 || len(w.order) != 18 || w.Stats().Minutes != 0 {
 			t.Errorf("%d points arrived as %d, want 18; %+v", len(w.order), len(w.times), w.Stats())
 		}
+	})
+}
+
+// Only the agent's own user and root may read what is published.
+func TestTheSpoolIsTheAgentsAloneWhateverTheUmask(t *testing.T) {
+	defer syscall.Umask(syscall.Umask(0)) // it counts for the whole process: not parallel
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.fail = unanswered
+		w.addMinutes(2)
+		_ = w.Flush(ended)
+		if info, err := os.Stat(w.dir); err != nil || info.Mode() != os.ModeDir|0o700 {
+			t.Errorf("%v, %v", info, err)
+		}
+		entries, err := os.ReadDir(w.dir)
+		if err != nil || len(entries) < 3 {
+			t.Fatalf("%v, %v", entries, err)
+		}
+		for _, entry := range entries {
+			if info, err := entry.Info(); err != nil || info.Mode() != 0o600 {
+				t.Errorf("%s: %v, %v", entry.Name(), info, err)
+			}
+		}
+		w.Close()
 	})
 }

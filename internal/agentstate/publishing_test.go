@@ -2,6 +2,7 @@ package agentstate_test
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -25,9 +26,9 @@ func TestNothingSentForTenMinutesIsAProblem(t *testing.T) {
 	}{
 		"nothing is due":           {agentstate.Publishing{LastSent: ago(time.Hour)}, ""},
 		"due for nine minutes":     {agentstate.Publishing{Overdue: ago(9 * time.Minute), Why: "no"}, ""},
-		"due for eleven":           {agentstate.Publishing{Overdue: ago(11 * time.Minute), Why: "locked"}, "no metrics for 11m: locked"},
+		"due for eleven":           {agentstate.Publishing{Overdue: ago(11 * time.Minute), Why: "locked"}, "no metrics for 11m: [locked]"},
 		"without a reason":         {agentstate.Publishing{Overdue: ago(11 * time.Minute)}, "unknown reason"},
-		"failing, by an old agent": {agentstate.Publishing{Failing: ago(time.Hour), Why: "denied"}, "no metrics for 60m: denied"},
+		"failing, by an old agent": {agentstate.Publishing{Failing: ago(time.Hour), Why: "denied"}, "no metrics for 60m: [denied]"},
 		// The clock was corrected by hours since the first failure.
 		"due for less than it fails": {agentstate.Publishing{Failing: ago(5 * time.Hour), Overdue: ago(time.Minute), Why: "no"}, ""},
 	} {
@@ -39,7 +40,7 @@ func TestNothingSentForTenMinutesIsAProblem(t *testing.T) {
 		if c.want == "" {
 			continue
 		}
-		if p := problems[0]; p.ID != "muster-publishing" || !p.Warning || !strings.Contains(p.Text, c.want) {
+		if p := problems[0]; p.ID != "muster-publishing" || !p.Warning || !strings.Contains(fmt.Sprint(p.Text, ": ", p.Why), c.want) {
 			t.Errorf("%s: %+v", name, p)
 		}
 	}

@@ -7,14 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
+	"path/filepath"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"muster/internal/jsonfile"
+	"muster/internal/safefile"
 )
 
 const (
@@ -159,32 +157,21 @@ func (s State) Write(path string) error {
 var ErrNoAgent = errors.New("muster-agent is not running, or has just started")
 
 // Read reads the file. The error is ErrNoAgent without one. The directory belongs to
-// the agent's user and the reader is often root: a link is not followed, and a FIFO
-// does not hold up the reader.
+// the agent's user and the reader is often root: a link does not lead out of it, and a
+// FIFO does not hold up the reader.
 func Read(path string) (State, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	data, err := safefile.ReadIn(filepath.Dir(path), filepath.Base(path), maxFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return State{}, fmt.Errorf("%w: %s does not exist", ErrNoAgent, path)
 	case err != nil:
 		return State{}, fmt.Errorf("reading the state of muster-agent: %w", err)
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("not a regular file")
+	s, err := decode(data)
+	if err != nil {
+		return State{}, fmt.Errorf("reading the state of muster-agent: %s: %w", path, err)
 	}
-	var data []byte
-	if err == nil {
-		data, err = io.ReadAll(io.LimitReader(f, maxFile))
-	}
-	if err == nil {
-		var s State
-		if s, err = decode(data); err == nil {
-			return s, nil
-		}
-	}
-	return State{}, fmt.Errorf("reading the state of muster-agent: %s: %w", path, err)
+	return s, nil
 }
 
 func decode(data []byte) (State, error) {

@@ -58,7 +58,7 @@ func (r Registration) line(now time.Time) string {
 	text := "yes, in cluster " + r.Cluster
 	switch {
 	case r.State != "registered":
-		text = strings.ToUpper(r.State) + ": " + cmp.Or(r.Why, "the ECS agent has not answered yet")
+		text = strings.ToUpper(r.State) + ": " + r.reason()
 	case r.Silent != "" && !r.Answered.IsZero():
 		text = "yes, but the ECS agent has not answered for " + age(now, r.Answered) + ", in cluster " + r.Cluster
 	}
@@ -72,6 +72,10 @@ func (r Registration) line(now time.Time) string {
 		return text + "; ECS said " + age(now, r.Asked) + " ago: connected, " + r.Status + ")"
 	}
 	return text + "; ECS said " + age(now, r.Asked) + " ago: NOT connected, " + r.Status + ")"
+}
+
+func (r Registration) reason() string {
+	return cmp.Or(r.Why, "the ECS agent has not answered yet")
 }
 
 func (d Docker) line(now time.Time) string {

@@ -83,20 +83,21 @@ func (c *Client) Hook(ctx context.Context, group, name string) (Hook, error) {
 // completed, abandoned or has timed out, or the instance is past it.
 var ErrHookOver = errors.New("no lifecycle action is waiting")
 
-// Heartbeat restarts the timeout of the hook's action for the instance.
+// Heartbeat restarts the timeout of the hook's action for the instance. It tries once.
 func (c *Client) Heartbeat(ctx context.Context, h Hook, instanceID string) error {
 	_, err := c.asg.RecordLifecycleActionHeartbeat(ctx, &autoscaling.RecordLifecycleActionHeartbeatInput{
 		AutoScalingGroupName: aws.String(h.Group), LifecycleHookName: aws.String(h.Name), InstanceId: aws.String(instanceID),
-	})
+	}, func(o *autoscaling.Options) { o.Retryer = c.once })
 	return hookError("autoscaling:RecordLifecycleActionHeartbeat", err)
 }
 
-// Complete ends the hook's action for the instance with CONTINUE or ABANDON.
+// Complete ends the hook's action for the instance with CONTINUE or ABANDON. It tries
+// once: ErrHookOver means something else after an attempt that got no clear answer.
 func (c *Client) Complete(ctx context.Context, h Hook, instanceID, result string) error {
 	_, err := c.asg.CompleteLifecycleAction(ctx, &autoscaling.CompleteLifecycleActionInput{
 		AutoScalingGroupName: aws.String(h.Group), LifecycleHookName: aws.String(h.Name), InstanceId: aws.String(instanceID),
 		LifecycleActionResult: aws.String(result),
-	})
+	}, func(o *autoscaling.Options) { o.Retryer = c.once })
 	return hookError("autoscaling:CompleteLifecycleAction", err)
 }
 

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
@@ -24,8 +25,9 @@ import (
 )
 
 const (
-	// One call is three attempts at most, with full jitter between them: the
-	// SDK's retryer is the only retry layer.
+	// One call is three attempts at most, with full jitter between them. What the
+	// caller retries itself (signals, heartbeats, metrics, events) is one attempt:
+	// there is one retry layer.
 	maxAttempts = 3
 	maxBackoff  = 5 * time.Second
 	// In a subnet without a route every dial runs into this.
@@ -45,7 +47,7 @@ type Client struct {
 	events *eventbridge.Client
 
 	credentials aws.CredentialsProvider
-	signalPause time.Duration // at most, before SignalIdentity tries again
+	once        aws.Retryer // of the calls that the caller retries
 }
 
 // New makes a client for the region, or for the environment's if that is
@@ -64,7 +66,13 @@ func New(ctx context.Context, region, imdsEndpoint string) (*Client, error) {
 func FromConfig(cfg aws.Config) *Client {
 	counted := &counting{client: cfg.HTTPClient}
 	cfg.HTTPClient = counted
-	cfg.Credentials = aws.NewCredentialsCache(marking{cfg.Credentials})
+	cache := aws.NewCredentialsCache(marking{cfg.Credentials})
+	cfg.Credentials = cache
+	base := cfg.Retryer
+	if base == nil {
+		base = func() aws.Retryer { return retry.NewStandard() }
+	}
+	cfg.Retryer = func() aws.Retryer { return retryer{base(), cache} }
 	return &Client{
 		ecs:  ecs.NewFromConfig(cfg),
 		asg:  autoscaling.NewFromConfig(cfg),
@@ -75,7 +83,7 @@ func FromConfig(cfg aws.Config) *Client {
 
 		events:      eventbridge.NewFromConfig(cfg),
 		credentials: cfg.Credentials,
-		signalPause: maxBackoff,
+		once:        once{retryer{base(), cache}},
 	}
 }
 

@@ -56,9 +56,7 @@ func client(t *testing.T, cfg aws.Config) *Client {
 			o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
 		})
 	}
-	c := FromConfig(cfg)
-	c.signalPause = 25 * time.Nanosecond
-	return c
+	return FromConfig(cfg)
 }
 
 // calls is one call of each service and protocol.
@@ -117,19 +115,29 @@ func TestFailuresAreNamedAndClassified(t *testing.T) {
 	}
 }
 
+// lookups are the calls that the client retries.
+func lookups(c *Client) map[string]func(context.Context) error {
+	all := calls(c)
+	delete(all, "autoscaling:RecordLifecycleActionHeartbeat")
+	delete(all, "cloudformation:SignalResource")
+	return all
+}
+
 func TestWhatPassesIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]sandbox.Fault{
 		"throttled": sandbox.Throttled("", "", 2), "failing": sandbox.ServerError("", "", 2), "reset": {Reset: true, Times: 2},
 		"skewed": {Skew: time.Hour, Times: 1, Service: sandbox.ECS}, "hanging": {Hang: true, Times: 1},
+		"throttled without a code": {Status: http.StatusTooManyRequests, Times: 2}, "expired": {Kind: sandbox.KindExpiredToken, Times: 2},
+		"out of date": {Status: http.StatusBadRequest, Code: "RequestExpired", Times: 2},
 	} {
-		for action := range calls(nil) {
+		for action := range lookups(nil) {
 			t.Run(name+"/"+action, func(t *testing.T) {
 				t.Parallel()
 				s := everything(t)
 				s.Inject(fault)
 				c := client(t, s.AWSConfig())
-				if err := calls(c)[action](t.Context()); err != nil {
+				if err := lookups(c)[action](t.Context()); err != nil {
 					t.Fatal(err)
 				}
 				if n := s.CallCount("", ""); n != c.Calls() || n > maxAttempts {
@@ -152,7 +160,7 @@ func TestAnEndpointThatIsNotThere(t *testing.T) {
 		}
 	}
 	c := client(t, cfg)
-	if err := c.SignalIdentity(t.Context(), signal, nil, ""); KindOf(err) != Unreachable || c.Calls() != maxAttempts {
+	if err := c.SignalIdentity(t.Context(), signal, nil, ""); KindOf(err) != Unreachable || c.Calls() != 1 {
 		t.Errorf("%v after %d", err, c.Calls())
 	}
 }
@@ -404,17 +412,34 @@ func TestAStackThatIsNotWaiting(t *testing.T) {
 	}
 }
 
-func TestTheIdentitySignalIsTriedAgain(t *testing.T) {
+// The caller must know what became of each attempt.
+func TestWhatActsIsTriedOnce(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]sandbox.Fault{
-		"failing": {Status: 503, Code: "ServiceUnavailable"}, "reset": {Reset: true}, "hanging": {Hang: true},
+		"throttled": sandbox.Throttled("", "", 1), "failing": sandbox.ServerError("", "", 1), "reset": {Reset: true, Times: 1}, "expired": {Kind: sandbox.KindExpiredToken, Times: 1},
 	} {
-		s := everything(t)
-		fault.Service, fault.Times = sandbox.CloudFormation, 2
-		s.Inject(fault)
-		c := client(t, s.AWSConfig())
-		if err := sendBy(t, c, s, "CFN_V1", true); err != nil || c.Calls() != maxAttempts {
-			t.Errorf("%s: %v after %d calls", name, err, c.Calls())
+		for action, act := range map[string]func(*Client, *sandbox.Sandbox) error{
+			"heartbeat": func(c *Client, _ *sandbox.Sandbox) error {
+				return c.Heartbeat(t.Context(), Hook{Group: "workers", Name: "ready"}, instanceID)
+			},
+			"completion": func(c *Client, _ *sandbox.Sandbox) error {
+				return c.Complete(t.Context(), Hook{Group: "workers", Name: "ready"}, instanceID, "CONTINUE")
+			},
+			"signal by role":     func(c *Client, s *sandbox.Sandbox) error { return sendBy(t, c, s, "AWS4-HMAC-SHA256", true) },
+			"signal by identity": func(c *Client, s *sandbox.Sandbox) error { return sendBy(t, c, s, "CFN_V1", true) },
+		} {
+			t.Run(name+"/"+action, func(t *testing.T) {
+				t.Parallel()
+				s := everything(t)
+				s.Inject(fault)
+				c := client(t, s.AWSConfig())
+				if err := act(c, s); !MayPass(err) || c.Calls() != 1 {
+					t.Errorf("%v after %d calls", err, c.Calls())
+				}
+				if err := act(c, s); err != nil {
+					t.Errorf("the second attempt: %v", err)
+				}
+			})
 		}
 	}
 }

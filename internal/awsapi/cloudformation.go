@@ -42,17 +42,19 @@ var ErrNotWaiting = errors.New("the stack is not waiting for a signal")
 
 const signalAction = "cloudformation:SignalResource"
 
-// SignalSigV4 sends the signal with the instance role's credentials.
+// SignalSigV4 sends the signal with the instance role's credentials. It tries once.
 func (c *Client) SignalSigV4(ctx context.Context, s Signal) error {
 	_, err := c.cfn.SignalResource(ctx, &cloudformation.SignalResourceInput{
 		StackName: aws.String(s.Stack), LogicalResourceId: aws.String(s.Resource),
 		UniqueId: aws.String(s.InstanceID), Status: s.status(),
-	})
+	}, func(o *cloudformation.Options) { o.Retryer = c.once })
 	return signalError(named(signalAction, err))
 }
 
 // SignalIdentity sends the signal authorised by the instance's identity
-// document and its signature, as cfn-signal does (aws-cfn-bootstrap): no IAM.
+// document and its signature, as cfn-signal does (aws-cfn-bootstrap): no IAM. The SDK
+// cannot sign in this way (CFN_V1). It tries again at once only what CloudFormation has
+// certainly not taken, such as a throttled request.
 func (c *Client) SignalIdentity(ctx context.Context, s Signal, document []byte, signature string) error {
 	endpoint, err := c.signalEndpoint(ctx)
 	if err != nil {
@@ -72,20 +74,21 @@ func (c *Client) SignalIdentity(ctx context.Context, s Signal, document []byte, 
 		return named(signalAction, err)
 	}
 	defer response.Body.Close()
-	body, _ := io.ReadAll(io.LimitReader(response.Body, 64<<10))
-	// Not every 200 is CloudFormation's: moto, for one, lists S3 buckets.
-	if response.StatusCode == http.StatusOK && bytes.Contains(body, []byte("SignalResourceResponse")) {
-		return nil
-	}
-	return signalError(named(signalAction, decodeError(response.StatusCode, body)))
+	return signalError(signalAnswer(response))
 }
 
-// signalClient sends what the SDK cannot: CFN_V1 is none of its ways to sign.
-// It goes through the same counted HTTP client, and retries as often.
+// signalClient goes through the same counted HTTP client as the SDK.
 func (c *Client) signalClient() *retryablehttp.Client {
 	client := retryablehttp.NewClient()
 	client.HTTPClient = &http.Client{Transport: roundTripper{c.http}}
-	client.RetryMax, client.RetryWaitMin, client.RetryWaitMax = maxAttempts-1, c.signalPause/25, c.signalPause
+	client.RetryMax, client.RetryWaitMin, client.RetryWaitMax = maxAttempts-1, maxBackoff/25, maxBackoff
+	client.CheckRetry = func(ctx context.Context, response *http.Response, err error) (bool, error) {
+		if err == nil {
+			err = signalAnswer(response)
+		}
+		failed := named(signalAction, err)
+		return ctx.Err() == nil && MayPass(failed) && !MayHaveBeenTaken(failed), nil
+	}
 	client.Backoff = retryablehttp.LinearJitterBackoff
 	client.ErrorHandler = retryablehttp.PassthroughErrorHandler
 	client.Logger = nil
@@ -95,6 +98,33 @@ func (c *Client) signalClient() *retryablehttp.Client {
 type roundTripper struct{ client *counting }
 
 func (t roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return t.client.Do(r) }
+
+// signalAnswer is the error that CloudFormation answered; nil: it took the signal. The
+// body can be read again.
+func signalAnswer(response *http.Response) error {
+	body, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
+	response.Body = struct {
+		io.Reader
+		io.Closer
+	}{bytes.NewReader(body), response.Body}
+	switch {
+	// Not every 200 is CloudFormation's: moto, for one, lists S3 buckets.
+	case response.StatusCode == http.StatusOK && bytes.Contains(body, []byte("SignalResourceResponse")):
+		return nil
+	case err != nil && response.StatusCode < http.StatusBadRequest:
+		return named(signalAction, err)
+	}
+	return named(signalAction, &answered{response.StatusCode, decodeError(response.StatusCode, body)})
+}
+
+// answered is an error with the status of the answer, as the SDK's errors have it.
+type answered struct {
+	status int
+	error
+}
+
+func (a *answered) Unwrap() error       { return a.error }
+func (a *answered) HTTPStatusCode() int { return a.status }
 
 // signalEndpoint is where the SDK would send the same call: partitions, FIPS,
 // dual stack and AWS_ENDPOINT_URL are its business.

@@ -61,11 +61,11 @@ var (
 // PutMetricData publishes at most MaxData data, of at most MaxRequestSize, all
 // with the same timestamp. It tries once: what is sent twice counts twice.
 func (c *Client) PutMetricData(ctx context.Context, namespace string, at time.Time, data []Datum) error {
-	once := &marked{client: c.http}
+	sent := &marked{client: c.http}
 	_, err := c.cw.PutMetricData(ctx, &cloudwatch.PutMetricDataInput{Namespace: &namespace, MetricData: metricData(at, data)}, func(o *cloudwatch.Options) {
-		o.HTTPClient, o.Retryer = once, aws.NopRetryer{}
+		o.HTTPClient, o.Retryer = sent, c.once
 	})
-	return metricError(err, once.connected.Load() && once.sent.Load())
+	return metricError(err, sent.connected.Load() && sent.sent.Load())
 }
 
 func metricData(at time.Time, data []Datum) []types.MetricDatum {

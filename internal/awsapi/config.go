@@ -2,21 +2,18 @@ package awsapi
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
-	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
 	sdkimds "github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/smithy-go/logging"
 
@@ -24,52 +21,49 @@ import (
 	"muster/internal/netpath"
 )
 
-// load makes the SDK's configuration out of the environment and the shared
-// files, which the SDK reads. It does not use config.LoadDefaultConfig, whose
-// chain brings the clients of SSO, STS and sign-in along, for ways to get
-// credentials that no instance has (docs/adr/0006).
+// load is the SDK's own configuration (environment, shared files, and every way to
+// get credentials that the AWS CLI knows) with muster's bounds on time and retries.
+// The credentials of the instance's role come through the metadata service at
+// imdsEndpoint; an empty one is the real one.
 func load(ctx context.Context, region, imdsEndpoint string) (aws.Config, error) {
-	env, err := config.NewEnvConfig()
-	if err != nil {
-		return aws.Config{}, err
-	}
-	shared, err := sharedProfile(ctx, env)
-	if err != nil {
-		return aws.Config{}, err
-	}
-	client, err := httpClient(first(env.CustomCABundle, shared.CustomCABundle))
-	if err != nil {
-		return aws.Config{}, err
-	}
-	cfg := aws.Config{
-		Region:     first(region, env.Region, shared.Region),
-		HTTPClient: client,
-		Retryer: func() aws.Retryer {
+	cfg, err := config.LoadDefaultConfig(ctx,
+		config.WithRegion(region), // an empty one leaves it to the environment and the profile
+		config.WithHTTPClient(httpClient()),
+		config.WithRetryer(func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = maxAttempts, maxBackoff })
-		},
-		ConfigSources: sources(env, shared, netpath.Prober{}.Families()),
-		Logger:        logging.Nop{}, // its warnings would stand among our lines
+		}),
+		config.WithLogger(logging.Nop{}), // its warnings would stand among our lines
+		config.WithEC2RoleCredentialOptions(func(o *ec2rolecreds.Options) { o.Client = sdkimds.New(imds.Options(imdsEndpoint)) }),
+	)
+	if err != nil {
+		return cfg, explained(err)
 	}
-	if ignore, _, _ := env.GetIgnoreConfiguredEndpoints(ctx); !ignore {
-		if endpoint := first(env.BaseEndpoint, shared.BaseEndpoint); endpoint != "" {
-			cfg.BaseEndpoint = aws.String(endpoint)
-		}
-	}
-	cfg.Credentials, err = chain(env, shared, imdsEndpoint)
-	return cfg, err
+	cfg.ConfigSources = sources(cfg.ConfigSources, netpath.Prober{}.Families())
+	return cfg, nil
 }
 
-// sources are where the SDK looks for its settings. On a host that has a way out
-// for IPv6 alone it uses dual-stack endpoints, as the ECS agent does.
-func sources(env config.EnvConfig, shared config.SharedConfig, host netpath.Families) []any {
-	all := []any{env, shared}
+// explained names the setting that the SDK's errors leave out.
+func explained(err error) error {
+	var absent config.SharedConfigProfileNotExistError
+	switch bundle := os.Getenv("AWS_CA_BUNDLE"); {
+	case errors.As(err, &absent):
+		return fmt.Errorf("AWS_PROFILE names %q, which no AWS CLI file defines: list the profiles with aws configure list-profiles", absent.Profile)
+	case bundle != "" && (strings.Contains(err.Error(), "CA bundle") || strings.Contains(err.Error(), bundle)):
+		return fmt.Errorf("AWS_CA_BUNDLE names %s, which is not a readable file of PEM certificates: %w", bundle, err)
+	}
+	return err
+}
+
+// sources adds dual-stack endpoints to the SDK's sources of settings on a host whose
+// only way out is IPv6, as the ECS agent does. The last source, it yields to what the
+// environment or the profile says.
+func sources(sdk []any, host netpath.Families) []any {
 	if host.OnlyIPv6() {
-		all = append(all, dualStack{})
+		return append(sdk, dualStack{})
 	}
-	return all
+	return sdk
 }
 
-// dualStack is a configuration source of the SDK, asked after the others.
 type dualStack struct{}
 
 // GetUseDualStackEndpoint is called by the SDK.
@@ -77,88 +71,10 @@ func (dualStack) GetUseDualStackEndpoint(context.Context) (aws.DualStackEndpoint
 	return aws.DualStackEndpointStateEnabled, true, nil
 }
 
-func first(texts ...string) string {
-	for _, t := range texts {
-		if t != "" {
-			return t
-		}
-	}
-	return ""
-}
-
-// sharedProfile reads ~/.aws, in which nothing need be. A profile that was
-// asked for by name must be there.
-func sharedProfile(ctx context.Context, env config.EnvConfig) (config.SharedConfig, error) {
-	name := first(env.SharedConfigProfile, "default")
-	shared, err := config.LoadSharedConfigProfile(ctx, name, func(o *config.LoadSharedConfigOptions) {
-		if env.SharedConfigFile != "" {
-			o.ConfigFiles = []string{env.SharedConfigFile}
-		}
-		if env.SharedCredentialsFile != "" {
-			o.CredentialsFiles = []string{env.SharedCredentialsFile}
-		}
-	})
-	var absent config.SharedConfigProfileNotExistError
-	switch {
-	case !errors.As(err, &absent):
-		return shared, err
-	case env.SharedConfigProfile == "":
-		return config.SharedConfig{}, nil
-	}
-	return shared, fmt.Errorf("AWS_PROFILE names %q, which no AWS CLI file defines: list the profiles with aws configure list-profiles", name)
-}
-
-// chain finds credentials where the SDK would: the environment, the profile's
-// keys, the endpoint of a container, the role of the instance.
-func chain(env config.EnvConfig, shared config.SharedConfig, imdsEndpoint string) (aws.CredentialsProvider, error) {
-	relative, full := env.ContainerCredentialsRelativePath, env.ContainerCredentialsEndpoint
-	switch {
-	case env.Credentials.HasKeys():
-		return credentials.StaticCredentialsProvider{Value: env.Credentials}, nil
-	case shared.Credentials.HasKeys():
-		return credentials.StaticCredentialsProvider{Value: shared.Credentials}, nil
-	case shared.RoleARN != "" || shared.SSOSessionName != "" || shared.SSOAccountID != "" || shared.CredentialProcess != "" || shared.WebIdentityTokenFile != "":
-		return nil, fmt.Errorf("profile %s gets its credentials in a way that only the AWS CLI supports; export them: eval \"$(aws configure export-credentials --profile %s --format env)\"", shared.Profile, shared.Profile)
-	case relative != "":
-		// The container credentials host of the SDKs.
-		return endpointcreds.New("http://169.254.170.2"+relative, containerToken), nil
-	case full != "":
-		return endpointcreds.New(full, containerToken), nil
-	}
-	return ec2rolecreds.New(func(o *ec2rolecreds.Options) { o.Client = sdkimds.New(imds.Options(imdsEndpoint)) }), nil
-}
-
-// containerToken reads the token that the endpoint wants, afresh each time: it
-// is rotated in its file.
-func containerToken(o *endpointcreds.Options) {
-	o.AuthorizationToken = os.Getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN")
-	if path := os.Getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"); path != "" {
-		o.AuthorizationTokenProvider = endpointcreds.TokenProviderFunc(func() (string, error) {
-			token, err := os.ReadFile(path)
-			return string(token), err
-		})
-	}
-}
-
-// httpClient has bounds for a subnet without a route, and trusts the
-// certificates of AWS_CA_BUNDLE alone if that is set, as the SDK does.
-func httpClient(bundle string) (*awshttp.BuildableClient, error) {
-	var roots *x509.CertPool
-	if bundle != "" {
-		pem, err := os.ReadFile(bundle)
-		if err != nil {
-			return nil, fmt.Errorf("reading AWS_CA_BUNDLE: %w", err)
-		}
-		if roots = x509.NewCertPool(); !roots.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("reading AWS_CA_BUNDLE: %s contains no certificate", bundle)
-		}
-	}
+// httpClient has bounds for a subnet without a route. The SDK adds the certificates of
+// AWS_CA_BUNDLE to it.
+func httpClient() *awshttp.BuildableClient {
 	return awshttp.NewBuildableClient().
 		WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout }).
-		WithTransportOptions(func(t *http.Transport) {
-			t.ResponseHeaderTimeout = answerTimeout
-			if roots != nil {
-				t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
-			}
-		}), nil
+		WithTransportOptions(func(t *http.Transport) { t.ResponseHeaderTimeout = answerTimeout })
 }

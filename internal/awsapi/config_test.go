@@ -2,6 +2,7 @@ package awsapi
 
 import (
 	"encoding/pem"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -81,18 +82,78 @@ func TestCredentialsAreFoundWhereTheSDKFindsThem(t *testing.T) {
 	}
 }
 
-func TestProfilesThatNeedMoreThanKeysSayHowToGoOn(t *testing.T) {
-	for name, text := range map[string]string{
-		"sso":     "[profile ops]\nsso_account_id=1\nsso_role_name=r\nsso_start_url=https://x\nsso_region=eu-west-1\n",
-		"a role":  "[profile ops]\nrole_arn=arn:aws:iam::123456789012:role/r\ncredential_source=Ec2InstanceMetadata\n",
-		"process": "[profile ops]\ncredential_process=/bin/true\n",
+// credentialServices answers as STS (query protocol, API reference of AssumeRole and
+// AssumeRoleWithWebIdentity) and as IAM Identity Center's portal (GetRoleCredentials) do.
+func credentialServices(t *testing.T) string {
+	t.Helper()
+	const until = "2099-01-01T00:00:00Z"
+	role := func(action, key string) string {
+		return "<" + action + "Response><" + action + "Result><Credentials><AccessKeyId>" + key + "</AccessKeyId><SecretAccessKey>s</SecretAccessKey>" +
+			"<SessionToken>t</SessionToken><Expiration>" + until + "</Expiration></Credentials></" + action + "Result></" + action + "Response>"
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		switch {
+		case r.Form.Get("Action") == "AssumeRole" && r.Form.Get("RoleArn") == "arn:aws:iam::123456789012:role/r" &&
+			strings.Contains(r.Header.Get("Authorization"), "Credential=BASE/"):
+			_, _ = io.WriteString(w, role("AssumeRole", "ASSUMED"))
+		case r.Form.Get("Action") == "AssumeRoleWithWebIdentity" && r.Form.Get("WebIdentityToken") == "jwt":
+			_, _ = io.WriteString(w, role("AssumeRoleWithWebIdentity", "WEB"))
+		case r.URL.Path == "/federation/credentials" && r.Header.Get("X-Amz-Sso_bearer_token") == "bearer":
+			_, _ = io.WriteString(w, `{"roleCredentials":{"accessKeyId":"SSO","secretAccessKey":"s","sessionToken":"t","expiration":4070908800000}}`)
+		default:
+			w.WriteHeader(http.StatusForbidden)
+		}
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func TestEveryKindOfProfileOfTheAWSCLIWorks(t *testing.T) {
+	url := credentialServices(t)
+	for name, c := range map[string]struct {
+		files   map[string]string // below the home directory
+		environ map[string]string
+		want    string
+	}{
+		"assume-role with the keys of another profile": {map[string]string{
+			"config":      "[profile ops]\nrole_arn=arn:aws:iam::123456789012:role/r\nsource_profile=base\n",
+			"credentials": "[base]\naws_access_key_id=BASE\naws_secret_access_key=s\n",
+		}, nil, "ASSUMED"},
+		"keys of the environment, which outrank the profile": {map[string]string{
+			"config": "[profile ops]\nrole_arn=arn:aws:iam::123456789012:role/r\ncredential_source=Environment\n",
+		}, map[string]string{"AWS_ACCESS_KEY_ID": "BASE", "AWS_SECRET_ACCESS_KEY": "s"}, "BASE"},
+		"single sign-on": {map[string]string{
+			"config": "[profile ops]\nsso_account_id=123456789012\nsso_role_name=r\nsso_start_url=https://example.awsapps.com/start\nsso_region=eu-west-1\n",
+			// Named by the SHA-1 of the start URL, as `aws sso login` leaves it.
+			".aws/sso/cache/e8be5486177c5b5392bd9aa76563515b29358e6e.json": `{"startUrl":"https://example.awsapps.com/start","region":"eu-west-1","accessToken":"bearer","expiresAt":"2099-01-01T00:00:00Z"}`,
+		}, nil, "SSO"},
+		"a process": {map[string]string{
+			"config": "[profile ops]\ncredential_process=/bin/echo '{\"Version\":1,\"AccessKeyId\":\"PROCESS\",\"SecretAccessKey\":\"s\"}'\n",
+		}, nil, "PROCESS"},
+		"a web identity": {map[string]string{"token": "jwt"},
+			map[string]string{"AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/r", "AWS_WEB_IDENTITY_TOKEN_FILE": "token", "AWS_PROFILE": ""}, "WEB"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			home := alone(t, map[string]string{"AWS_PROFILE": "ops"})
-			write(t, filepath.Join(home, "config"), text)
-			_, err := New(t.Context(), "eu-west-1", "")
-			if err == nil || !strings.Contains(err.Error(), "aws configure export-credentials --profile ops --format env") {
-				t.Errorf("error %v", err)
+			home := alone(t, map[string]string{"AWS_PROFILE": "ops", "AWS_ENDPOINT_URL_STS": url, "AWS_ENDPOINT_URL_SSO": url})
+			for name, value := range c.environ {
+				t.Setenv(name, value)
+			}
+			for name, text := range c.files {
+				if err := os.MkdirAll(filepath.Dir(filepath.Join(home, name)), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				write(t, filepath.Join(home, name), text)
+			}
+			if os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE") != "" {
+				t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", filepath.Join(home, "token"))
+			}
+			cfg, err := load(t.Context(), "eu-west-1", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := keyOf(t, cfg); got != c.want {
+				t.Errorf("credentials of %s, want %s", got, c.want)
 			}
 		})
 	}
@@ -116,7 +177,7 @@ func TestWhatIsAskedForAndNotThereIsAnError(t *testing.T) {
 	home := alone(t, nil)
 	write(t, filepath.Join(home, "empty.pem"), "no certificate\n")
 	t.Setenv("AWS_CA_BUNDLE", filepath.Join(home, "empty.pem"))
-	if _, err := New(t.Context(), "eu-west-1", ""); err == nil || !strings.Contains(err.Error(), "contains no certificate") {
+	if _, err := New(t.Context(), "eu-west-1", ""); err == nil || !strings.Contains(err.Error(), filepath.Join(home, "empty.pem")) {
 		t.Errorf("an empty bundle: %v", err)
 	}
 }

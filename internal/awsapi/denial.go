@@ -31,6 +31,36 @@ var (
 
 const identityPolicy = "identity-based policy"
 
+// ScopeTag is the tag of the role, the Auto Scaling group and the stack that
+// packaging/iam compares: a policy that allows an action still denies it where the
+// tag is missing.
+const ScopeTag = "muster:cluster"
+
+// scoped are the actions that those policies limit by ScopeTag, and what carries it
+// beside the role.
+var scoped = map[string]string{
+	"autoscaling:CompleteLifecycleAction":        "the Auto Scaling group",
+	"autoscaling:RecordLifecycleActionHeartbeat": "the Auto Scaling group",
+	"autoscaling:SetInstanceHealth":              "the Auto Scaling group",
+	"cloudformation:SignalResource":              "the stack",
+	"ecs:DescribeContainerInstances":             "",
+	"ecs:ListContainerInstances":                 "",
+	"ecs:ListTasks":                              "",
+	"ecs:DescribeTasks":                          "",
+}
+
+// scopeHint is the rest of the sentence "add it to the instance role".
+func scopeHint(action string) string {
+	switch also, is := scoped[action]; {
+	case !is:
+		return ""
+	case also == "":
+		return ", and tag the role with " + ScopeTag + " if the policy compares that tag"
+	default:
+		return ", and tag the role and " + also + " with " + ScopeTag + " if the policy compares that tag"
+	}
+}
+
 // DenialOf reads the message of a denied call.
 func DenialOf(message string) (d Denial) {
 	if m := deniedAction.FindStringSubmatch(message); m != nil {

@@ -1,6 +1,9 @@
 package awsapi
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // The messages are those of the IAM user guide, "Troubleshoot access denied error
 // messages", with an action of ECS.
@@ -38,4 +41,23 @@ func FuzzDenialOf(f *testing.F) {
 			t.Errorf("%+v", d)
 		}
 	})
+}
+
+// The policies of packaging/iam compare the tag for these actions (Service Authorization
+// Reference), so that an action that is allowed may still be denied.
+func TestADenialNamesTheTagThatThePoliciesCompare(t *testing.T) {
+	t.Parallel()
+	for action, want := range map[string]string{
+		"autoscaling:SetInstanceHealth":   "tag the role and the Auto Scaling group with muster:cluster",
+		"cloudformation:SignalResource":   "tag the role and the stack with muster:cluster",
+		"ecs:DescribeContainerInstances":  "tag the role with muster:cluster",
+		"autoscaling:DescribeTags":        "",
+		"ecs:DescribeClusters":            "",
+		"autoscaling:DescribeAutoScaling": "",
+	} {
+		text := coded(action, "AccessDenied", "no").Error()
+		if want == "" && strings.Contains(text, "muster:cluster") || !strings.Contains(text, want) {
+			t.Error(text)
+		}
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 
 	"muster/internal/netpath"
 )
@@ -18,7 +17,7 @@ func TestAHostWithIPv6AloneAsksDualStackEndpoints(t *testing.T) {
 		{}:                   {"eu-west-1": "https://ecs.eu-west-1.amazonaws.com"},
 	} {
 		for region, endpoint := range want {
-			c := FromConfig(aws.Config{Region: region, ConfigSources: sources(config.EnvConfig{}, config.SharedConfig{}, host)})
+			c := FromConfig(aws.Config{Region: region, ConfigSources: sources(nil, host)})
 			if got, err := c.ECSEndpoint(t.Context()); got != endpoint || err != nil {
 				t.Errorf("%+v in %s: %s, %v; want %s", host, region, got, err, endpoint)
 			}

@@ -4,13 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"net/http"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
+
+	"muster/internal/ownlimit"
 )
 
 // Kind says in which way a call failed, as far as it decides what to do.
@@ -23,7 +27,7 @@ const (
 	ClockSkew   Kind = "clock skew"
 	Throttled   Kind = "throttled"
 	Unreachable Kind = "unreachable" // DNS, route, TLS or time
-	Exhausted   Kind = "exhausted"   // this process has no more open files or memory: nothing was asked
+	Exhausted   Kind = "exhausted"   // of this process or host, such as open files: nothing was asked
 	Failed      Kind = "failed"      // the API answered with another error
 )
 
@@ -33,6 +37,7 @@ type Error struct {
 	Action string // as IAM spells it: ecs:DescribeClusters
 	Kind   Kind
 	Code   string // the API's error code, if it answered
+	Status int    // the answer's HTTP status; 0 without an answer, and for an entry of a request
 	Err    error
 }
 
@@ -44,7 +49,7 @@ func (e *Error) Error() string {
 		if by := DenialOf(e.Err.Error()); by.Policy != "" && (by.Explicit || by.Policy != identityPolicy) {
 			return fmt.Sprintf("%s is not allowed: the %s decides, and the instance role cannot override it: %v", e.Action, by.Policy, e.Err)
 		}
-		return fmt.Sprintf("%s is not allowed: add it to the instance role (and to the policy of the VPC endpoint, if there is one): %v", e.Action, e.Err)
+		return fmt.Sprintf("%s is not allowed: add it to the instance role (and to the policy of the VPC endpoint, if there is one)%s: %v", e.Action, scopeHint(e.Action), e.Err)
 	case NoIdentity:
 		return fmt.Sprintf("%s: no valid credentials: attach an instance profile whose role trusts ec2.amazonaws.com, or, away from an instance, set AWS_PROFILE or AWS_ACCESS_KEY_ID: %v", e.Action, e.Err)
 	case ClockSkew:
@@ -60,7 +65,7 @@ func (e *Error) Error() string {
 		}
 		return fmt.Sprintf("%s: the endpoint cannot be reached: %v", e.Action, e.Err)
 	case Exhausted:
-		return fmt.Sprintf("%s: muster itself is out of file descriptors or memory: %v", e.Action, e.Err)
+		return fmt.Sprintf("%s: could not ask: %s: %v", e.Action, ownlimit.Of(e.Err), e.Err)
 	default:
 		return fmt.Sprintf("%s: %v", e.Action, e.Err)
 	}
@@ -87,8 +92,7 @@ var codes = map[Kind][]string{
 	Denied:     {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedException", "OptInRequired", "NotAuthorizedForSourceException", "NotAuthorizedForDetailTypeException"},
 	NoIdentity: {"ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException", "InvalidClientTokenId", "AuthFailure", "MissingAuthenticationToken", "MissingAuthenticationTokenException"},
 	ClockSkew:  {"RequestExpired", "RequestTimeTooSkewed", "InvalidSignatureException", "SignatureDoesNotMatch"},
-	Throttled: {"Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "TooManyRequestsException",
-		"RequestThrottled", "RequestThrottledException", "SlowDown", "BandwidthLimitExceeded", "EC2ThrottledException"},
+	Throttled:  slices.Sorted(maps.Keys(retry.DefaultThrottleErrorCodes)),
 }
 
 // named gives a failed call its action and kind. A nil err stays nil.
@@ -97,35 +101,36 @@ func named(action string, err error) error {
 		return nil
 	}
 	e := &Error{Action: action, Kind: Failed, Err: err}
+	var answer interface{ HTTPStatusCode() int }
+	if errors.As(err, &answer) {
+		e.Status = answer.HTTPStatusCode()
+	}
 	var api smithy.APIError
 	var dial net.Error
 	var noCredentials *credentialsError
 	switch {
-	case errors.As(err, &api):
-		return coded(action, plainCode(api.ErrorCode()), api.ErrorMessage())
 	case errors.As(err, &noCredentials):
-		e.Kind, e.Err = NoIdentity, noCredentials.err
-		if exhausted(err) {
+		e.Kind, e.Err, e.Status = NoIdentity, noCredentials.err, 0
+		if ownlimit.Of(err) != "" {
 			e.Kind = Exhausted
 		}
-	case exhausted(err):
+	case errors.As(err, &api) && api.ErrorCode() != unknownCode:
+		status := e.Status
+		e = coded(action, plainCode(api.ErrorCode()), api.ErrorMessage())
+		e.Status = status
+	case errors.As(err, &api):
+		e.Err = fmt.Errorf("HTTP status %d without an error code of AWS: a proxy may have answered", e.Status)
+	case ownlimit.Of(err) != "":
 		e.Kind = Exhausted
 	case errors.As(err, &dial):
 		e.Kind, e.Err = Unreachable, dial
 	case errors.Is(err, context.DeadlineExceeded):
 		e.Kind, e.Err = Unreachable, errNoAnswer
 	}
-	return e
-}
-
-// exhausted reports whether this process lacks a resource.
-func exhausted(err error) bool {
-	for _, code := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
-		if errors.Is(err, code) {
-			return true
-		}
+	if e.Status == http.StatusTooManyRequests {
+		e.Kind = Throttled
 	}
-	return false
+	return e
 }
 
 // coded is an error that the API gave a code.
@@ -138,6 +143,10 @@ func coded(action, code, message string) *Error {
 	}
 	return e
 }
+
+// unknownCode is the SDK's for an answer that names no code (query protocol,
+// GetErrorResponseComponents).
+const unknownCode = "UnknownError"
 
 // plainCode takes the namespace off a code: CloudWatch's client leaves it there
 // (com.amazonaws.cloudwatch#ThrottlingException).

@@ -35,7 +35,7 @@ func (c *Client) PutEvents(ctx context.Context, bus string, events []Event) (tak
 		e := &events[i]
 		entries[i] = types.PutEventsRequestEntry{EventBusName: &bus, Source: &e.Source, DetailType: &e.DetailType, Detail: &e.Detail, Resources: e.Resources, Time: &e.Time}
 	}
-	out, err := c.events.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: entries}, func(o *eventbridge.Options) { o.Retryer = aws.NopRetryer{} })
+	out, err := c.events.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: entries}, func(o *eventbridge.Options) { o.Retryer = c.once })
 	if err != nil {
 		return nil, named(action, err)
 	}

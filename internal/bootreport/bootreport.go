@@ -8,18 +8,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"muster/internal/exitcode"
 	"muster/internal/fix"
 	"muster/internal/jsonfile"
+	"muster/internal/safefile"
 	"muster/internal/term"
 )
 
@@ -72,6 +69,8 @@ type Delivery struct {
 	To    string `json:"to"`
 	What  string `json:"what"`
 	Error string `json:"error,omitempty"` // empty: delivered
+	// Temporary: Error may pass, and muster-verify.service tries again a minute later.
+	Temporary bool `json:"temporary,omitempty"`
 	// Fix is what to do about Error, where that is known.
 	Fix fix.Fix `json:"fix,omitzero"`
 }
@@ -172,8 +171,9 @@ func (r Report) why(summary string) []string {
 	return lines
 }
 
-// Write replaces the file at path, whole or not at all.
-func (r Report) Write(path string) error { return jsonfile.Write(path, r, 0o644) }
+// Write replaces the file at path, whole or not at all. Only its owner may read it: it
+// quotes ecs.config and the logs of the ECS agent, which are root's.
+func (r Report) Write(path string) error { return jsonfile.Write(path, r, 0o600) }
 
 // Read reads the report at path; the zero Report when there is none.
 func Read(path string) (Report, error) {
@@ -193,21 +193,7 @@ func Read(path string) (Report, error) {
 
 // load never waits: the path may name a pipe.
 func load(path string) ([]byte, error) {
-	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, reason(err)
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	switch {
-	case err != nil:
-		return nil, reason(err)
-	case !info.Mode().IsRegular():
-		return nil, errors.New("not a regular file")
-	case info.Size() > maxSize:
-		return nil, fmt.Errorf("larger than %d bytes", maxSize)
-	}
-	data, err := io.ReadAll(io.LimitReader(file, maxSize))
+	data, err := safefile.Read(path, maxSize)
 	return data, reason(err)
 }
 

@@ -344,3 +344,68 @@ func noSecretGetsOut(t *testing.T) {
 		t.Errorf("masked by rule: %+v", m.Masked)
 	}
 }
+
+// Each form of the corpus, in all files at once.
+func TestNoFormOfASecretGetsOut(t *testing.T) {
+	var secrets []redacttest.Secret
+	seen := map[string]bool{}
+	for _, it := range redacttest.Corpus() {
+		if form := it.Kind + strings.ReplaceAll(it.Text, it.Parts[0], ""); !seen[form] {
+			seen[form] = true
+			secrets = append(secrets, it)
+		}
+	}
+	for chunk := range slices.Chunk(secrets, 160) {
+		synctest.Test(t, func(t *testing.T) {
+			_, files := unpacked(t, plant(t, chunk), bundle.Extras()...)
+			for name, text := range files {
+				for _, it := range chunk {
+					if at := strings.Index(text, it.Parts[0]); at >= 0 {
+						t.Errorf("%s: %s: %q is in %q", name, it.Kind, it.Parts[0], text[max(0, at-120):min(len(text), at+60)])
+					}
+				}
+			}
+		})
+	}
+}
+
+// What has no field here is not in the bundle, whatever Docker and the ECS agent say:
+// no environment, no command, no mounts, no foreign label.
+func TestTheFieldsOfContainersAndTasksAreListed(t *testing.T) {
+	_, files := unpacked(t, sick(t))
+	for name, want := range map[string]string{
+		"containers.json": "containers containers.Addrs containers.Bindings containers.Bindings.ContainerPort containers.Bindings.Dynamic containers.Bindings.Host " +
+			"containers.Bindings.Protocol containers.ID containers.Labels containers.Labels.* containers.Name containers.NetworkMode containers.PID " +
+			"ecs_agent ecs_agent.ExitCode ecs_agent.FinishedAt ecs_agent.ID ecs_agent.Image ecs_agent.OOMKilled ecs_agent.RestartCount ecs_agent.Running ecs_agent.StartedAt ecs_agent.Status " +
+			"engine engine.API engine.OS",
+		"agent/metadata.json": "Cluster ContainerInstanceARN Version",
+	} {
+		var document any
+		if err := json.Unmarshal([]byte(files[name]), &document); err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]bool{}
+		fields(got, "", document)
+		if diff := cmp.Diff(strings.Fields(want), slices.Sorted(maps.Keys(got))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// fields collects the paths of the keys in a JSON document; the keys of labels are one.
+func fields(into map[string]bool, path string, value any) {
+	switch value := value.(type) {
+	case []any:
+		for _, one := range value {
+			fields(into, path, one)
+		}
+	case map[string]any:
+		for key, one := range value {
+			if strings.HasSuffix(path, "Labels.") {
+				key = "*"
+			}
+			into[path+key] = true
+			fields(into, path+key+".", one)
+		}
+	}
+}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -14,9 +13,9 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"muster/internal/jsonfile"
 	"muster/internal/record"
+	"muster/internal/safefile"
 )
 
 // maxFile bounds what is read of a file that should be small, in bytes.
@@ -24,8 +23,11 @@ const maxFile = 1 << 20
 
 // read reads a regular file, of which only the beginning or only the end is kept
 // if it has more than maxFile.
+//
+// A log, of which the end is kept, is in a directory to which others may write: it is
+// not followed out of there.
 func read(path string, end bool) (data []byte, cut bool, err error) {
-	opened, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	opened, err := open(path, end)
 	if err != nil {
 		return nil, false, err
 	}
@@ -33,9 +35,6 @@ func read(path string, end bool) (data []byte, cut bool, err error) {
 	info, err := opened.Stat()
 	if err != nil {
 		return nil, false, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, false, fmt.Errorf("%s is no regular file", path)
 	}
 	cut = info.Size() > maxFile
 	if cut && end {
@@ -45,6 +44,13 @@ func read(path string, end bool) (data []byte, cut bool, err error) {
 	}
 	data, err = io.ReadAll(io.LimitReader(opened, maxFile))
 	return data, cut, err
+}
+
+func open(path string, log bool) (*os.File, error) {
+	if log {
+		return safefile.OpenIn(filepath.Dir(path), filepath.Base(path))
+	}
+	return safefile.Open(path)
 }
 
 // copied is a part with copies of files, by their names in the bundle; one that
@@ -66,11 +72,11 @@ func copied(of kind, end bool, names ...[2]string) part {
 
 // encoded is a part with a value in JSON.
 func encoded(name, source string, value any) part {
-	data, err := json.MarshalIndent(value, "", "  ")
+	data, err := jsonfile.Marshal(value)
 	if err != nil {
 		return part{err: err}
 	}
-	return part{files: []file{{name: name, source: source, data: append(data, '\n'), kind: object}}}
+	return part{files: []file{{name: name, source: source, data: data, kind: object}}}
 }
 
 func checks(_ context.Context, s Source) part {

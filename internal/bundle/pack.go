@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"cmp"
 	"compress/gzip"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,18 +13,21 @@ import (
 	"syscall"
 
 	"github.com/google/renameio/v2"
+
+	"muster/internal/jsonfile"
+	"muster/internal/leftover"
 )
 
 // pack writes the files below one directory, the manifest first.
 func pack(out io.Writer, s Source, m Manifest, files []file) error {
-	manifest, err := json.MarshalIndent(m, "", "  ")
+	manifest, err := jsonfile.Marshal(m)
 	if err != nil {
 		return err
 	}
 	zipped := gzip.NewWriter(out)
 	archive := tar.NewWriter(zipped)
 	dir := "muster-" + cmp.Or(s.InstanceID, "instance") + "-" + m.At.Format("20060102T150405Z")
-	for _, f := range append([]file{{name: "MANIFEST.json", data: append(manifest, '\n')}}, files...) {
+	for _, f := range append([]file{{name: "MANIFEST.json", data: manifest}}, files...) {
 		head := &tar.Header{Name: path.Join(dir, f.name), Mode: 0o600, Size: int64(len(f.data)), ModTime: m.At, Format: tar.FormatPAX}
 		if err := archive.WriteHeader(head); err != nil {
 			return fmt.Errorf("writing the bundle: %w", err)
@@ -50,6 +52,7 @@ func Place(path string, write func(io.Writer) error) error {
 	case err != nil && !errors.Is(err, os.ErrNotExist):
 		return fmt.Errorf("writing the bundle: %w", err)
 	}
+	leftover.Remove(path)
 	pending, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(0o600))
 	if err != nil {
 		return wayOut(path, err)

@@ -14,6 +14,7 @@ import (
 	"muster/internal/fix"
 	"muster/internal/ports"
 	"muster/internal/redact"
+	"muster/internal/term"
 )
 
 // page is the report: one file, which loads nothing and runs nothing. It is
@@ -53,15 +54,9 @@ const style = `h3{font-size:1rem;margin:1.4rem 0 .4rem}code{font-size:.9em;overf
 
 // esc keeps the lines apart: a browser shows them as one, but a rule does not go
 // past an end of line.
-func esc(s string) string { return lines(strings.Split(s, "\n")) }
+func esc(s string) string { return term.HTML(s) }
 
-func lines(all []string) string {
-	out := make([]string, len(all))
-	for i, line := range all {
-		out[i] = html.EscapeString(redact.Clean(line))
-	}
-	return strings.Join(out, "\n")
-}
+func lines(all []string) string { return esc(strings.Join(all, "\n")) }
 
 func (s Source) htmlCauses(b *strings.Builder) {
 	causes := check.Causes(s.Results)

@@ -46,7 +46,7 @@ func agentCommand(log *slog.Logger) *cobra.Command {
 		Args: cobra.NoArgs,
 	}
 	addFlags(cmd, "agent")
-	cmd.RunE = run(func(cmd *cobra.Command) error {
+	cmd.RunE = coded(func(cmd *cobra.Command) error {
 		hangup := make(chan os.Signal, 1) // from now on: it would end the wait for the metadata service
 		signal.Notify(hangup, syscall.SIGHUP)
 		defer signal.Stop(hangup)
@@ -146,7 +146,7 @@ func addAWS(a *agent.Agent, cfg *config.Config, api *awsapi.Client, metadata *im
 	a.Announcer = announce.New(events)
 	if cfg.Namespace != "" {
 		a.Publisher = metrics.NewPublisher(metrics.Options{
-			Dir: cfg.Path(cfg.SpoolDir), MaxBytes: int64(cfg.SpoolMax), Sender: api, Namespace: cfg.Namespace, InstanceID: a.InstanceID, Rest: agent.Forget, Log: log,
+			Dir: cfg.Path(cfg.SpoolDir), MaxBytes: int64(cfg.SpoolMax), Sender: api, Namespace: cfg.Namespace, InstanceID: a.InstanceID, Log: log,
 		})
 	}
 	a.Registration.ECS = api

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -10,6 +9,7 @@ import (
 
 	"muster/bootstrap"
 	"muster/internal/exitcode"
+	"muster/internal/jsonfile"
 )
 
 func bootstrapCommand(log *slog.Logger) *cobra.Command {
@@ -87,9 +87,7 @@ func oneOf(flag, value string, known ...string) error {
 }
 
 func printJSON(cmd *cobra.Command, value any) error {
-	e := json.NewEncoder(cmd.OutOrStdout())
-	e.SetIndent("", "  ")
-	return e.Encode(value)
+	return jsonfile.Print(cmd.OutOrStdout(), value)
 }
 
 func firstOf(errs ...error) error {

@@ -50,7 +50,7 @@ func (f *bundleFlags) check(cmd *cobra.Command) error {
 	case f.file == toStdout && term.IsTerminal(cmd.OutOrStdout()):
 		err = errors.New("--bundle - would write a packed file to the terminal: send it elsewhere, as in >muster.tar.gz")
 	case f.file == toStdout:
-		f.out = cmd.OutOrStdout()
+		f.out = term.Raw(cmd.OutOrStdout())
 		cmd.SetOut(cmd.ErrOrStderr())
 	}
 	return exitcode.Wrap(exitcode.Usage, err)
@@ -87,7 +87,7 @@ func (f *bundleFlags) plan(out io.Writer) error {
 		if p.LeftOut {
 			in = "no"
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\n", p.Name, in, p.What)
+		_, _ = fmt.Fprintln(w, term.Row(p.Name, in, p.What))
 	}
 	return w.Flush()
 }
@@ -124,9 +124,9 @@ func tellBundle(out io.Writer, file string, m bundle.Manifest) {
 	if file == toStdout {
 		file = "standard output"
 	}
-	_, _ = fmt.Fprintf(out, "muster: wrote %s: %d files, %d places masked; look through report.html and MANIFEST.json before you send it\n", file, len(m.Files), places)
+	_, _ = fmt.Fprintf(out, "muster: wrote %s: %d files, %d places masked; look through report.html and MANIFEST.json before you send it\n", term.OneLine(file), len(m.Files), places)
 	for _, failed := range m.Failed {
-		_, _ = fmt.Fprintf(out, "muster: not collected: %s: %s\n", failed.Collector, failed.Error)
+		_, _ = fmt.Fprintf(out, "muster: not collected: %s: %s\n", failed.Collector, term.OneLine(failed.Error))
 	}
 }
 

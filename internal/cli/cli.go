@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -23,8 +24,9 @@ import (
 
 // Main runs one command line and returns the exit code.
 func Main(version string, args []string, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := until(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	stdout, stderr = term.NewWriter(stdout), term.NewWriter(stderr)
 	root := Command(version, slog.New(term.NewHandler(stderr, toJournal())))
 	root.SetArgs(args)
 	root.SetOut(stdout)
@@ -41,9 +43,9 @@ func Main(version string, args []string, stdout, stderr io.Writer) int {
 	return coded.Code
 }
 
-// printError writes a line for each error of those that were joined, and below it
-// its evidence and its fix. What they quote of others can neither move the cursor
-// nor pass for a line of another program.
+// printError writes each error of those that were joined, and below it its evidence
+// and its fix. Only the first line of an error begins with the program's name: a line
+// end in what it quotes begins no message of its own.
 func printError(out io.Writer, err error) {
 	var joined interface{ Unwrap() []error }
 	if errors.As(err, &joined) && err.Error() == joined.(error).Error() {
@@ -52,9 +54,11 @@ func printError(out io.Writer, err error) {
 		}
 		return
 	}
+	label := "muster: "
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		if line != "" {
-			_, _ = fmt.Fprintln(out, "muster: "+term.OneLine(line))
+			_, _ = fmt.Fprintln(out, label+term.OneLine(line))
+			label = strings.Repeat(" ", len("muster: "))
 		}
 	}
 	printLabelled(out, "why", fix.Why(err))
@@ -113,11 +117,33 @@ func addFlags(cmd *cobra.Command, name string) {
 	cmd.Flags().SortFlags = false
 }
 
-// run makes a RunE of f. Every error of f carries an exit code from then on, so
-// that Main can tell it from a usage error.
+// run makes a RunE of f. SIGHUP, as at the end of an SSH session, interrupts f like
+// Ctrl-C does.
 func run(f func(*cobra.Command) error) func(*cobra.Command, []string) error {
+	return coded(func(cmd *cobra.Command) error {
+		ctx, stop := until(cmd.Context(), syscall.SIGHUP)
+		defer stop()
+		cmd.SetContext(ctx)
+		return f(cmd)
+	})
+}
+
+// coded makes a RunE of f. Every error of f carries an exit code from then on, so
+// that Main can tell it from a usage error.
+func coded(f func(*cobra.Command) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, _ []string) error {
 		err := f(cmd)
 		return exitcode.Wrap(exitcode.Of(err), err)
 	}
+}
+
+// until returns a context that ends at one of the signals. A signal that was ignored
+// when the process started stays ignored: that is how nohup(1) keeps SIGHUP away, and
+// a shell without job control SIGINT from a command in the background.
+func until(ctx context.Context, signals ...os.Signal) (context.Context, context.CancelFunc) {
+	signals = slices.DeleteFunc(signals, signal.Ignored)
+	if len(signals) == 0 { // NotifyContext would take all there are
+		return context.WithCancel(ctx)
+	}
+	return signal.NotifyContext(ctx, signals...)
 }

@@ -59,7 +59,7 @@ func TestScripts(t *testing.T) {
 func TestWhatAnErrorQuotesCannotPassForAnotherLine(t *testing.T) {
 	var out strings.Builder
 	printError(&out, errors.New("first\n\n<3>forged\r\x1b[2J\u009b"))
-	if want := "muster: first\nmuster: <3>forged  [2J \n"; out.String() != want {
+	if want := "muster: first\n        <3>forged  [2J \n"; out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
 	}
 }

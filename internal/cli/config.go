@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"muster/internal/config"
+	"muster/internal/term"
 )
 
 // glance is how long `config show` waits for the metadata service: a person is
@@ -57,7 +58,7 @@ func printTable(cmd *cobra.Command, shown []config.Shown) error {
 		if value == "" {
 			value = "-"
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\n", s.Variable, value, s.Origin)
+		_, _ = fmt.Fprintln(w, term.Row(s.Variable, value, s.Origin.String()))
 	}
 	return w.Flush()
 }

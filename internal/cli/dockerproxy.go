@@ -10,7 +10,6 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
-	"muster/agent"
 	"muster/internal/dockerapi"
 	"muster/internal/exitcode"
 	"muster/internal/fix"
@@ -49,7 +48,6 @@ root in all but name. It reads no settings and listens on nothing else.`,
 		}
 		debug.SetGCPercent(gcPercent)
 		runtime.GOMAXPROCS(1)
-		agent.Forget() // the start: all of muster is in this program
 		if err := notifySystemd(daemon.SdNotifyReady); err != nil {
 			return fmt.Errorf("notifying systemd: %w", err)
 		}

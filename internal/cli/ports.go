@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,6 +20,7 @@ import (
 	"muster/internal/config"
 	"muster/internal/dockerapi"
 	"muster/internal/exitcode"
+	"muster/internal/fix"
 	"muster/internal/fleet"
 	"muster/internal/hostports"
 	"muster/internal/imds"
@@ -85,7 +87,31 @@ func runPorts(cmd *cobra.Command, log *slog.Logger, f portsFlags) error {
 		return exitcode.Wrap(exitcode.Undetermined, err)
 	}
 	report.Notes = append(report.Notes, warnings...)
-	return firstOf(printPorts(cmd, report, f.output), report.Err())
+	if len(report.Peers) == 1 && len(report.Counts) == 0 {
+		report.Notes = append(report.Notes, report.Peers[0].Name+" has no peer yet: no port was checked")
+	}
+	return firstOf(printPorts(cmd, report, f.output), at.someone(f, report), report.Err())
+}
+
+// someone is an error if there is no peer at all. A first instance has no peer, and
+// nothing is wrong; but a target without one instance is more often a wrong name, and
+// that no port was checked must not read as that all are open.
+func (p place) someone(f portsFlags, report *ports.Report) error {
+	if len(report.Peers) > 0 {
+		return nil
+	}
+	region := " --region " + p.api.Region()
+	command := "aws ecs list-container-instances --cluster " + p.selector.Cluster + region
+	switch {
+	case f.group != "":
+		command = "aws autoscaling describe-auto-scaling-groups --auto-scaling-group-names '" + strings.ReplaceAll(f.group, "'", `'\''`) + "'" + region
+	case f.service != "":
+		command = "aws ecs list-tasks --cluster " + p.selector.Cluster + " --service-name " + f.service + region
+	case f.family != "":
+		command = "aws ecs list-tasks --cluster " + p.selector.Cluster + " --family " + f.family + region
+	}
+	return exitcode.Wrap(exitcode.Undetermined, fix.Wrap(fmt.Errorf("no peer found in %s in %s: no port was checked", report.Scope, p.api.Region()),
+		fix.Do("Check the name and the region; this lists what there is:", command)))
 }
 
 func printPorts(cmd *cobra.Command, report *ports.Report, output string) error {

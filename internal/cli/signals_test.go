@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 
 	"muster/internal/agentstate"
 	"muster/internal/config"
+	"muster/internal/exitcode"
 	"muster/internal/observe"
 	"muster/internal/sandbox"
 	"muster/internal/sandbox/dockerd"
@@ -274,4 +276,71 @@ func (r *running) announced() string {
 		all = append(all, text)
 	}
 	return strings.Join(all, " ")
+}
+
+// An SSH session that ends hangs up on what runs in it: that is an interruption, which
+// is said, and no death without a word. Under nohup(1) the command runs on.
+func TestAHangupInterruptsUnlessItIsIgnored(t *testing.T) {
+	const hangup = 1 << (syscall.SIGHUP - 1) // in the masks of proc_pid_status(5)
+	for name, test := range map[string]struct {
+		args    []string
+		nohup   bool
+		waiting string // on stderr
+		says    string
+	}{
+		"verify":             {[]string{"verify", "--cluster", "prod", "--timeout", "10m"}, false, "waiting", "interrupted: hangup signal received"},
+		"verify under nohup": {[]string{"verify", "--cluster", "prod", "--timeout", "10m"}, true, "waiting", "interrupted: interrupt signal received"},
+		"check that waits":   {[]string{"check", "--only", "registered", "--wait", "10m"}, false, "waiting", ""},
+		"debug that waits":   {[]string{"debug", "--only", "registered", "--wait", "10m"}, false, "waiting", ""},
+		"a wait under nohup": {[]string{"check", "--only", "registered", "--wait", "10m"}, true, "waiting", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root, box := sandboxed(t)
+			if err := os.MkdirAll(root+"/etc/ecs", 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(root+"/etc/ecs/ecs.config", []byte("ECS_CLUSTER=prod\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			box.Agent.SetPlan(sandbox.AgentPlan{Hold: true})
+			if err := box.StartAgent(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			var said observe.Journal
+			cmd := exec.CommandContext(t.Context(), "muster", test.args...)
+			if test.nohup {
+				cmd = exec.CommandContext(t.Context(), "sh", append([]string{"-c", `trap "" HUP; exec muster "$@"`, "sh"}, test.args...)...)
+			}
+			cmd.Env, cmd.Stderr = append(os.Environ(), "GORACE=atexit_sleep_ms=0"), &said
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			if !observe.Within(time.Minute, 10*time.Millisecond, func() bool { return said.Count(test.waiting) > 0 }) {
+				t.Fatalf("it does not wait: %s", said.String())
+			}
+			ends := syscall.SIGHUP
+			if test.nohup {
+				status, err := os.ReadFile("/proc/" + strconv.Itoa(cmd.Process.Pid) + "/status")
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, mask, _ := strings.Cut(string(status), "SigIgn:\t")
+				mask, _, _ = strings.Cut(mask, "\n")
+				if ignored, err := strconv.ParseUint(mask, 16, 64); err != nil || ignored&hangup == 0 {
+					t.Errorf("SIGHUP is not ignored any more: SigIgn is %s", mask)
+				}
+				ends = syscall.SIGINT
+			}
+			if err := cmd.Process.Signal(ends); err != nil {
+				t.Fatal(err)
+			}
+			var exit *exec.ExitError
+			if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != exitcode.Interrupted {
+				t.Errorf("it ended with %v: %s", err, said.String())
+			}
+			if !strings.Contains(said.String(), test.says) {
+				t.Errorf("it says %s", said.String())
+			}
+		})
+	}
 }

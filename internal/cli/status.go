@@ -2,7 +2,9 @@ package cli
 
 import (
 	"errors"
-	"fmt"
+	"io/fs"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,18 +13,22 @@ import (
 	"muster/internal/config"
 	"muster/internal/exitcode"
 	"muster/internal/fix"
+	"muster/internal/report"
+	"muster/internal/term"
 )
 
 func statusCommand() *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "How things are on this instance, in ten lines, as muster-agent sees them",
-		Long: `Shows what muster-agent wrote at the end of its last cycle; asks nobody. Ends with 0 when all is
-well, 1 when something is wrong, 3 when nothing is known: the agent does not run, or its file may
-not be read (it is root's and the agent's own).`,
-		Example: "  sudo muster status\n  sudo muster status --output json",
-		Args:    cobra.NoArgs,
+		Short: "Show this instance as muster-agent sees it",
+		Long: `Show what muster-agent wrote at the end of its last cycle: the verdict in the first line, each
+problem with its evidence and its fix, then the state in ten lines. It needs root and no network.
+Exits with 0 if there is no problem (warnings allowed), 1 if there is one, and 3 if the state is
+unknown: muster-agent is not running, its file cannot be read, or the ECS agent has not answered yet.`,
+		Example: `  sudo muster status
+  sudo muster status --output json    # the state, the verdict and the problems`,
+		Args: cobra.NoArgs,
 	}
 	addFlags(cmd, "status")
 	cmd.Flags().StringVar(&output, "output", "table", "How it is printed: table or json.")
@@ -40,32 +46,69 @@ not be read (it is root's and the agent's own).`,
 		}
 		s, err := agentstate.Read(cfg.Path(cfg.AgentState))
 		if err != nil {
-			return exitcode.Wrap(exitcode.Undetermined, fmt.Errorf("%w: as root, systemctl status muster-agent tells more", err))
+			return exitcode.Wrap(exitcode.Undetermined, unreadable(err))
 		}
 		now := time.Now()
+		out := cmd.OutOrStdout()
 		if output == "json" {
-			err = printJSON(cmd, s)
+			err = printJSON(cmd, statusOf(s, now))
 		} else {
-			err = s.Table(cmd.OutOrStdout(), now)
+			err = report.Status(out, term.StyleOf(out, "auto", os.Getenv), s, now)
 		}
 		return firstOf(err, verdict(s, now))
 	})
 	return cmd
 }
 
-// verdict is nil when all is well, else an error with the exit code, a line for
-// each problem.
-func verdict(s agentstate.State, now time.Time) error {
+// unreadable says what to do about a state that is not there or cannot be read.
+func unreadable(err error) error {
+	switch {
+	case errors.Is(err, agentstate.ErrNoAgent):
+		why := strings.TrimPrefix(err.Error(), agentstate.ErrNoAgent.Error()+": ")
+		return fix.Because(agentstate.ErrNoAgent, []string{why}, fix.Do("Find out whether it runs, and start it:",
+			"systemctl status muster-agent", "sudo systemctl start muster-agent"))
+	case errors.Is(err, fs.ErrPermission):
+		return fix.Wrap(err, fix.Do("Run it as root:", "sudo muster status"))
+	}
+	return fix.Wrap(err, fix.Do("Restart muster-agent, which writes the file again:", "sudo systemctl restart muster-agent"))
+}
+
+// status is what --output json prints: the agent's state, and what it means now.
+type status struct {
+	agentstate.State
+	Verdict  agentstate.Verdict `json:"verdict"`
+	Unknown  string             `json:"unknown,omitempty"` // why the verdict is unknown
+	Problems []problem          `json:"problems"`
+}
+
+type problem struct {
+	ID      string   `json:"id"`
+	Warning bool     `json:"warning"`
+	Text    string   `json:"text"`
+	Why     []string `json:"why,omitempty"`
+	Fix     fix.Fix  `json:"fix,omitzero"`
+}
+
+func statusOf(s agentstate.State, now time.Time) status {
+	out := status{State: s, Verdict: s.Verdict(now), Problems: []problem{}}
+	out.Unknown, _ = s.Doubt(now)
 	if s.Stale(now) {
-		return exitcode.Wrap(exitcode.Undetermined, fmt.Errorf("muster-agent does not run: it has told nothing since %s; systemctl restart muster-agent", s.Written.UTC().Format(time.RFC3339)))
+		return out // its problems are old
 	}
-	var all []error
-	wrong := false
 	for _, p := range s.Problems(now) {
-		all, wrong = append(all, fix.Wrap(errors.New(p.Text), p.Fix)), wrong || !p.Warning
+		out.Problems = append(out.Problems, problem{p.ID, p.Warning, p.Text, p.Why, p.Fix})
 	}
-	if !wrong {
-		return nil
+	return out
+}
+
+// verdict is nil if there is no problem, else an error that carries the exit code. It
+// has no text: the output says why.
+func verdict(s agentstate.State, now time.Time) error {
+	switch s.Verdict(now) {
+	case agentstate.Failed:
+		return exitcode.Wrap(exitcode.Failed, errors.New(""))
+	case agentstate.Unknown:
+		return exitcode.Wrap(exitcode.Undetermined, errors.New(""))
 	}
-	return exitcode.Wrap(exitcode.Failed, errors.Join(all...))
+	return nil
 }

@@ -15,8 +15,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
+
+	"muster/internal/safefile"
 )
 
 // NoDataSource is cloud-init's data source of last resort: it found no other, so
@@ -54,7 +55,7 @@ func read(path string) (v1, error) {
 	var file struct {
 		V1 v1 `json:"v1"`
 	}
-	data, err := os.ReadFile(path)
+	data, err := safefile.Read(path, maxLog)
 	if err == nil {
 		err = json.Unmarshal(data, &file)
 	}

@@ -12,6 +12,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"muster/internal/safefile"
 )
 
 // Logs are cloud-init's two: its own, and what the programs that it runs print.
@@ -65,19 +67,18 @@ func Failures(root string) ([]Failure, error) {
 	return all, bad
 }
 
-// tail reads the end of a file; of what is no plain file, such as a pipe, nothing.
+// tail reads the end of a log. On Ubuntu the group syslog may write to /var/log.
 func tail(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() {
-		return nil, err
-	}
-	file, err := os.Open(path)
+	file, err := safefile.OpenIn(filepath.Dir(path), filepath.Base(path))
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	_, _ = file.Seek(max(0, info.Size()-maxLog), io.SeekStart)
-	data, err := io.ReadAll(io.LimitReader(file, maxLog))
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(io.NewSectionReader(file, max(0, info.Size()-maxLog), maxLog))
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}

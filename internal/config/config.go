@@ -41,7 +41,7 @@ type Config struct {
 	ClusterTag        string        `split_words:"true" default:"muster:cluster" in:"bootstrap" desc:"The tag that names the cluster when nothing else does: looked for on the instance (through IMDS), then on its Auto Scaling group."`
 	ECS               ECSSettings   `split_words:"true" in:"bootstrap" desc:"Other settings for ecs.config, as KEY=VALUE, separated by blanks; the flag may be repeated."`
 	ResetStaleState   bool          `split_words:"true" in:"bootstrap" desc:"Move agent.db aside when it holds another cluster for this same instance (the ECS agent would refuse to start)."`
-	Timeout           time.Duration `split_words:"true" default:"10m" in:"bootstrap verify" record:"true" desc:"How long verify waits for the registration."`
+	Timeout           time.Duration `split_words:"true" default:"10m" in:"bootstrap verify" record:"true" desc:"How long verify waits for the registration. Signals are retried for what is left of it, at least 2m (or as long again, if it is shorter)."`
 	OnFailure         OnFailure     `split_words:"true" default:"report" in:"bootstrap verify" record:"true" desc:"What follows when the instance does not register: report (say so), abandon (also end the launch hook with ABANDON), unhealthy (also SetInstanceHealth)."`
 	LifecycleHook     string        `split_words:"true" in:"bootstrap verify" record:"true" desc:"The launch lifecycle hook to keep alive while waiting and to complete at the end. Without a name no hook is touched."`
 	CFNStack          string        `split_words:"true" in:"bootstrap verify" record:"true" desc:"The CloudFormation stack to signal, by name or id."`
@@ -49,7 +49,7 @@ type Config struct {
 	CFNAuth           CFNAuth       `split_words:"true" default:"identity" in:"bootstrap verify" record:"true" desc:"How the signal is authorised: identity (the instance identity document, needs no IAM) or sigv4 (needs cloudformation:SignalResource)."`
 	Ports             string        `split_words:"true" in:"bootstrap verify ports agent check debug" record:"true" desc:"The replication ports that the peers must reach on each other: profiles and ports, as in ignite2,tcp/9000-9009. Empty: verify and the agent check none, and muster ports takes ignite2."`
 	PortsPolicy       PortsPolicy   `split_words:"true" default:"warn" in:"bootstrap verify" record:"true" desc:"What a closed port means for verify: warn (say so), fail (the boot has failed), ignore (do not look)."`
-	Report            string        `split_words:"true" in:"verify" record:"true" desc:"Where verify writes its JSON report. Empty: report.json in the instance's directory below the state directory."`
+	Report            string        `split_words:"true" in:"verify" record:"true" desc:"Where verify writes its JSON report, which only root may read. Empty: report.json in the instance's directory below the state directory."`
 	Console           string        `split_words:"true" default:"/dev/console" in:"verify" record:"true" desc:"Where verify writes its one line, so that get-console-output shows it. Empty: nowhere."`
 	IMDSTimeout       time.Duration `split_words:"true" default:"2m" in:"bootstrap verify" record:"true" desc:"How long to wait for an instance metadata service that comes up late."`
 	IntrospectionURL  string        `split_words:"true" default:"http://127.0.0.1:51678" in:"verify ports agent check debug" record:"true" desc:"The ECS agent's introspection server."`

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 )
 
 func load(t *testing.T, set Set) *Config {
@@ -266,8 +267,15 @@ func TestReadFile(t *testing.T) {
 	if err := os.WriteFile(big, make([]byte, maxFile+1), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ReadFile(big); err == nil || !strings.Contains(err.Error(), "at most") {
+	if _, err := ReadFile(big); err == nil || !strings.Contains(err.Error(), "larger than 1048576 bytes") {
 		t.Errorf("a big file: %v", err)
+	}
+	pipe := filepath.Join(dir, "pipe")
+	if err := unix.Mkfifo(pipe, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadFile(pipe); err == nil || !strings.Contains(err.Error(), pipe+": it is not a regular file but a named pipe: move it away") {
+		t.Errorf("a pipe: %v", err)
 	}
 }
 

@@ -4,10 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"muster/internal/safefile"
 )
 
 // FilePath is where muster's own settings stand on an instance.
@@ -29,21 +30,14 @@ const maxFile = 1 << 20
 
 // ReadFile reads the settings file. A missing one is an empty one.
 func ReadFile(path string) (File, error) {
-	info, err := os.Stat(path)
+	data, err := safefile.Read(path, maxFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return File{Path: path}, nil
-	case err != nil:
-		return File{}, fmt.Errorf("reading settings: %w", err)
-	case !info.Mode().IsRegular():
-		return File{}, fmt.Errorf("reading settings: %s is not a regular file: move it away", path)
-	case info.Size() > maxFile:
-		return File{}, fmt.Errorf("reading settings: %s has %d bytes, at most %d are read", path, info.Size(), maxFile)
-	}
-	data, err := os.ReadFile(path)
-	switch {
+	case errors.Is(err, safefile.ErrNotRegular), errors.Is(err, safefile.ErrTooLarge):
+		return File{}, fmt.Errorf("reading settings: %w: move it away", err)
 	case errors.Is(err, fs.ErrPermission): // muster-agent is a user of its own
-		return File{}, fmt.Errorf("reading settings: %w: its mode is %04o, and all must be able to read it: chmod 644 %s", err, info.Mode().Perm(), path)
+		return File{}, fmt.Errorf("reading settings: %w: every user must be able to read it: chmod 644 %s", err, path)
 	case err != nil:
 		return File{}, fmt.Errorf("reading settings: %w", err)
 	}

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/moby/moby/client"
+	"github.com/moby/moby/client/pkg/versions"
 
 	"muster/internal/ownlimit"
 )
@@ -37,6 +38,11 @@ var (
 	ErrHung = errors.New("the Docker Engine does not answer")
 	// ErrDenied: this user may not open the socket.
 	ErrDenied = errors.New("no permission to ask the Docker Engine")
+	// ErrTooOld: the Engine's newest API is older than the oldest that this client
+	// speaks, which is that of Docker 19.03.
+	ErrTooOld = errors.New("the Docker Engine is too old for muster")
+	// ErrRejected: the Engine answers a ping with an HTTP error.
+	ErrRejected = errors.New("the Docker Engine answers with an error")
 	// ErrUnknown: this process could not ask, for want of a descriptor or of memory.
 	// That says nothing about the Engine.
 	ErrUnknown = ownlimit.ErrExhausted
@@ -150,7 +156,7 @@ type Version struct {
 // Ping asks whether the Engine answers.
 func (c *Client) Ping(ctx context.Context) (Version, error) {
 	var v Version
-	_, err := c.call(ctx, func(ctx context.Context) error {
+	seen, err := c.call(ctx, func(ctx context.Context) error {
 		pong, err := c.current().Ping(ctx, client.PingOptions{NegotiateAPIVersion: true})
 		if err == nil && pong.APIVersion == "" {
 			err = errors.New("answered without an API version: something else listens there")
@@ -158,6 +164,15 @@ func (c *Client) Ping(ctx context.Context) (Version, error) {
 		v = Version{pong.APIVersion, pong.OSType}
 		return err
 	})
+	// An Engine puts its version on every answer, also on an error (moby
+	// daemon/server/middleware/version.go).
+	switch {
+	case err == nil || !isVersion("v"+v.API):
+	case seen.status >= http.StatusBadRequest:
+		err = fmt.Errorf("%w: HTTP %d %s: %w", ErrRejected, seen.status, http.StatusText(seen.status), err)
+	case versions.LessThan(v.API, client.MinAPIVersion):
+		err = fmt.Errorf("%w: its newest API is %s, and muster needs %s (Docker 19.03)", ErrTooOld, v.API, client.MinAPIVersion)
+	}
 	if err != nil {
 		return Version{}, fmt.Errorf("pinging the Docker Engine at %s: %w", c.host, err)
 	}

@@ -21,7 +21,12 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if call := os.Getenv(childVariable); call != "" {
+		beChild(call)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // socket returns a path short enough for a unix socket, whatever TMPDIR is.
 func socket(t testing.TB) string {
@@ -170,10 +175,43 @@ func TestSomethingElseOnTheSocketIsNoEngine(t *testing.T) {
 	}
 }
 
-func TestTooOldAnEngineIsAnError(t *testing.T) {
-	c := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Api-Version", "1.24") }))
-	if _, err := c.Ping(t.Context()); err == nil || !strings.Contains(err.Error(), "1.24") {
-		t.Errorf("got %v", err)
+// The version stands on every answer of an Engine, also on an error; on that of a
+// proxy before it, or of another server, it does not.
+func TestAnEngineThatCannotBeUsedIsNotSomethingElse(t *testing.T) {
+	for name, test := range map[string]struct {
+		api    string
+		status int
+		want   error
+		text   string
+	}{
+		"Docker 18.09":               {"1.39", 200, ErrTooOld, "its newest API is 1.39, and muster needs 1.40 (Docker 19.03)"},
+		"Docker 1.12":                {"1.24", 200, ErrTooOld, "its newest API is 1.24"},
+		"a version of one digit":     {"1.9", 200, ErrTooOld, "its newest API is 1.9,"},
+		"internal error":             {"1.41", 500, ErrRejected, "HTTP 500 Internal Server Error: Error response from daemon: no room"},
+		"old, with an error":         {"1.24", 500, ErrRejected, "HTTP 500"},
+		"an authorization plugin":    {"1.41", 403, ErrRejected, "HTTP 403 Forbidden"},
+		"a proxy without its Engine": {"", 503, nil, "no room"},
+		"a version that is none":     {"new", 200, nil, "must be formatted <major>.<minor>"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				if test.api != "" {
+					w.Header().Set("Api-Version", test.api)
+				}
+				w.Header().Set("Content-Type", "application/json")
+				w.WriteHeader(test.status)
+				io.WriteString(w, `{"message":"no room"}`)
+			}))
+			_, err := c.Ping(t.Context())
+			if err == nil || !strings.Contains(err.Error(), test.text) || !strings.Contains(err.Error(), c.host) {
+				t.Errorf("got %v", err)
+			}
+			for _, each := range []error{ErrTooOld, ErrRejected, ErrNotRunning, ErrHung, ErrDenied} {
+				if errors.Is(err, each) != (each == test.want) {
+					t.Errorf("error %v: errors.Is(%v) is %v", err, each, errors.Is(err, each))
+				}
+			}
+		})
 	}
 }
 

@@ -43,12 +43,12 @@ type Binding struct {
 // Containers lists the running containers, in the order of the Engine. One that
 // ends while it is looked at is left out.
 func (c *Client) Containers(ctx context.Context) ([]Container, error) {
-	list, err := c.list(ctx, client.ContainerListOptions{})
+	list, err := c.List(ctx, false)
 	if err != nil {
 		return nil, err
 	}
 	var out []Container
-	for _, item := range list.Items {
+	for _, item := range list {
 		found, seen, err := c.inspect(ctx, item.ID)
 		if isGone(seen, err) {
 			continue
@@ -62,17 +62,6 @@ func (c *Client) Containers(ctx context.Context) ([]Container, error) {
 		out = append(out, newContainer(found))
 	}
 	return out, nil
-}
-
-func (c *Client) list(ctx context.Context, options client.ContainerListOptions) (list client.ContainerListResult, err error) {
-	_, err = c.call(ctx, func(ctx context.Context) (err error) {
-		list, err = c.current().ContainerList(ctx, options)
-		return err
-	})
-	if err != nil {
-		err = fmt.Errorf("listing the containers at %s: %w", c.host, err)
-	}
-	return list, err
 }
 
 // inspect asks for one container, by id or name.

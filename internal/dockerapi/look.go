@@ -8,60 +8,12 @@ import (
 	"time"
 
 	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/client"
 	"golang.org/x/sys/unix"
 )
 
 // metadataURI is the variable by which the ECS agent tells a container where its
 // task's metadata is (agent/api/container, MetadataURIEnvVarNameV4).
 const metadataURI = "ECS_CONTAINER_METADATA_URI_V4"
-
-// Summary is a container as the list of all shows it.
-type Summary struct {
-	ID, Name string
-	Labels   map[string]string // those of ECS; nil if there are none
-	State    string            // created, running, paused, restarting, removing, exited or dead
-	// Health is none, starting, healthy or unhealthy, and empty where the list does
-	// not say: in other states than running, before API 1.52.
-	Health  string
-	Created time.Time // to the second
-}
-
-// Running says whether its main process lives; it does while paused.
-func (s Summary) Running() bool { return s.State == "running" || s.State == "paused" }
-
-// List lists the containers, also those that do not run if all is true, in one
-// call.
-func (c *Client) List(ctx context.Context, all bool) ([]Summary, error) {
-	list, err := c.list(ctx, client.ContainerListOptions{All: all})
-	if err != nil {
-		return nil, err
-	}
-	out := make([]Summary, len(list.Items))
-	for i, item := range list.Items {
-		out[i] = Summary{ID: item.ID, Labels: onlyECS(item.Labels), State: string(item.State), Health: listedHealth(item), Created: time.Unix(item.Created, 0)}
-		if len(item.Names) > 0 {
-			out[i].Name = strings.TrimPrefix(item.Names[0], "/")
-		}
-	}
-	return out, nil
-}
-
-// listedHealth takes the health off the end of a status, such as "Up 5 minutes
-// (health: starting)", where there is no field for it.
-func listedHealth(item container.Summary) string {
-	if item.Health != nil && item.Health.Status != "" {
-		return string(item.Health.Status)
-	}
-	_, note, noted := strings.Cut(item.Status, " (")
-	switch {
-	case item.State != container.StateRunning:
-		return ""
-	case !noted:
-		return string(container.NoHealthcheck)
-	}
-	return strings.TrimPrefix(strings.TrimSuffix(note, ")"), "health: ")
-}
 
 // Inspection is what neither events nor the list tell of a container.
 type Inspection struct {

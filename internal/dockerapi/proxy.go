@@ -2,7 +2,6 @@ package dockerapi
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"muster/internal/jsonfile"
 )
 
 // Bounds of a Proxy. Its only client is muster-agent, which holds one event stream
@@ -88,7 +89,7 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 		stop()
 		_ = server.Close()
 	}()
-	err := server.Serve(&bounded{l, make(chan struct{}, maxConns), ctx.Done()})
+	err := server.Serve(&limited{l, make(chan struct{}, maxConns), ctx.Done()})
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -138,19 +139,20 @@ func (p *Proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
 func sendError(w http.ResponseWriter, status int, message string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]string{"message": message})
+	body, _ := jsonfile.Line(map[string]string{"message": message})
+	_, _ = w.Write(body)
 }
 
-// bounded holds at most as many connections at once as there are slots; more of them
+// limited holds at most as many connections at once as there are slots; more of them
 // wait in the socket's backlog.
-type bounded struct {
+type limited struct {
 	net.Listener
 	slots chan struct{}
 	done  <-chan struct{} // net/http closes connections only after Accept has returned
 }
 
 // Accept implements net.Listener.
-func (b *bounded) Accept() (net.Conn, error) {
+func (b *limited) Accept() (net.Conn, error) {
 	select {
 	case b.slots <- struct{}{}:
 	case <-b.done:
@@ -161,18 +163,18 @@ func (b *bounded) Accept() (net.Conn, error) {
 		<-b.slots
 		return nil, err
 	}
-	return &boundedConn{Conn: conn, release: sync.OnceFunc(func() { <-b.slots })}, nil
+	return &limitedConn{Conn: conn, release: sync.OnceFunc(func() { <-b.slots })}, nil
 }
 
-// boundedConn ends with a client that no longer takes what it asked for. A deadline
+// limitedConn ends with a client that no longer takes what it asked for. A deadline
 // for the whole answer would end event streams.
-type boundedConn struct {
+type limitedConn struct {
 	net.Conn
 	release func()
 }
 
 // Write implements net.Conn.
-func (c *boundedConn) Write(p []byte) (int, error) {
+func (c *limitedConn) Write(p []byte) (int, error) {
 	if err := c.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return 0, err
 	}
@@ -180,7 +182,7 @@ func (c *boundedConn) Write(p []byte) (int, error) {
 }
 
 // Close implements net.Conn.
-func (c *boundedConn) Close() error {
+func (c *limitedConn) Close() error {
 	defer c.release()
 	return c.Conn.Close()
 }

@@ -3,8 +3,12 @@ package dockerapi_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,6 +50,27 @@ func behindProxy(t *testing.T, host string, timeout time.Duration) (c *dockerapi
 		t.Fatal(err)
 	}
 	return c, stop
+}
+
+// 3 KiB is what an entry of the list takes on an ECS instance.
+func TestTheProxyPassesALongListWhole(t *testing.T) {
+	const containers = 3000
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Api-Version", "1.41")
+		if !strings.HasSuffix(r.URL.Path, "/containers/json") {
+			return
+		}
+		_, _ = io.WriteString(w, "[")
+		for i := range containers {
+			_, _ = fmt.Fprintf(w, `%s{"Id":"%064d","Names":["/web"],"Command":%q,"State":"running"}`, strings.Repeat(",", min(i, 1)), i, strings.Repeat("x", 3<<10))
+		}
+		_, _ = io.WriteString(w, "]")
+	}))
+	t.Cleanup(server.Close)
+	c, _ := behindProxy(t, strings.Replace(server.URL, "http://", "tcp://", 1), time.Minute)
+	if list, err := c.List(t.Context(), true); err != nil || len(list) != containers {
+		t.Errorf("%d containers, %v", len(list), err)
+	}
 }
 
 func TestAClientBehindTheProxySeesWhatTheEngineSays(t *testing.T) {

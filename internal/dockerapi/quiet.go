@@ -12,11 +12,7 @@ import (
 // in parts.
 const eventBuffer = 32 << 10
 
-// maxEvent bounds one event, in bytes. An event carries its container's labels; one
-// without an end would be kept whole by the decoder.
-const maxEvent = 4 << 20
-
-var errEndlessEvent = fmt.Errorf("an event has more than %d bytes", maxEvent)
+var errEndlessEvent = fmt.Errorf("an event has more than %d MiB, the most that muster reads", maxObject>>20)
 
 // execless is a stream of events, a JSON object a line, without those of exec.
 // Each health probe is three of them; dropped here they cost no allocation.
@@ -40,12 +36,12 @@ func (x *execless) Read(p []byte) (int, error) {
 			if !x.long {
 				x.size = 0
 			}
-			if x.size += len(line); x.size > maxEvent {
+			if x.size += len(line); x.size > maxObject {
 				return 0, errEndlessEvent
 			}
 			x.rest, x.long = line, part
-		} else {
-			x.skip(part)
+		} else if !x.skip(part) {
+			return 0, errEndlessEvent
 		}
 		if err != nil && !part && len(x.rest) == 0 {
 			return 0, err
@@ -56,12 +52,17 @@ func (x *execless) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// skip drops what is left of a line, if there is more of it.
-func (x *execless) skip(more bool) {
-	for more {
-		_, err := x.in.ReadSlice('\n')
+// skip drops what is left of a line, if there is more of it. It reports whether the
+// line has an end within the bound.
+func (x *execless) skip(more bool) bool {
+	for size := eventBuffer; more; {
+		part, err := x.in.ReadSlice('\n')
+		if size += len(part); size > maxObject {
+			return false
+		}
 		more = errors.Is(err, bufio.ErrBufferFull)
 	}
+	return true
 }
 
 // isExec looks at the first Action: the event's own stands before its actor, whose

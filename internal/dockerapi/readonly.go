@@ -9,9 +9,11 @@ import (
 	"strings"
 )
 
-// maxBody bounds an answer, in bytes; an event stream is not bounded. A listed
-// container takes about 3 KiB.
-const maxBody = 32 << 20
+// maxObject bounds what the Engine says about one container, in bytes: an event, an
+// entry of the list, an inspection. Most take a few KiB. The largest part may be an
+// environment, which execve(2) bounds: 2 MiB, a quarter of the usual stack. A list
+// or a stream of events may have any length: it is never kept whole.
+const maxObject = 4 << 20
 
 // readOnly refuses every request but GET and HEAD on ping, version, info,
 // events, the list of containers and the inspection of one. It refuses before
@@ -53,15 +55,43 @@ func (t readOnly) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, errTakenOver
 	}
 	seen.status = resp.StatusCode
-	body := io.LimitReader(resp.Body, maxBody)
-	if strings.HasSuffix(req.URL.Path, "/events") {
-		body = withoutExecs(resp.Body)
-	}
 	resp.Body = struct {
 		io.Reader
 		io.Closer
-	}{body, resp.Body}
+	}{bound(req, resp), resp.Body}
 	return resp, nil
+}
+
+// bound returns the body of an answer so that reading it takes little memory.
+func bound(req *http.Request, resp *http.Response) io.Reader {
+	keep, keeps := req.Context().Value(keepKey{}).(func(Summary) error)
+	switch {
+	case resp.StatusCode >= http.StatusBadRequest: // the moby client reads its body as a message
+	case strings.HasSuffix(req.URL.Path, "/events"):
+		return withoutExecs(resp.Body)
+	case strings.HasSuffix(req.URL.Path, "/containers/json") && keeps:
+		return &itemized{body: resp.Body, keep: keep}
+	case strings.HasSuffix(req.URL.Path, "/containers/json"): // a Proxy's, which keeps none of it
+		return resp.Body
+	}
+	return &bounded{in: resp.Body, what: "the answer", left: maxObject}
+}
+
+// bounded fails at the first byte past left. io.LimitReader would end there, as
+// if the answer were complete.
+type bounded struct {
+	in   io.Reader
+	what string
+	left int
+}
+
+// Read implements io.Reader.
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.in.Read(p[:min(len(p), b.left+1)])
+	if b.left -= n; b.left < 0 {
+		return 0, fmt.Errorf("%s has more than %d MiB, the most that muster reads", b.what, maxObject>>20)
+	}
+	return n, err
 }
 
 // refusal says why a request does not pass; "" lets it pass.

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"muster/internal/safefile"
 )
 
 // Checkpoint is what the agent remembers across its restarts. A field that the
@@ -29,7 +31,7 @@ var ErrMoving = errors.New("the ECS agent is writing it; try again")
 // A missing file is fs.ErrNotExist; a file that is no sound checkpoint is an
 // error that names it.
 func ReadCheckpoint(path string) (Checkpoint, error) {
-	file, err := openRegular(path)
+	file, err := safefile.Open(path)
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("reading the ECS agent's saved state: %w", err)
 	}
@@ -43,23 +45,6 @@ func ReadCheckpoint(path string) (Checkpoint, error) {
 		}
 	}
 	return Checkpoint{}, fmt.Errorf("reading the ECS agent's saved state %s: %w", path, err)
-}
-
-// openRegular neither blocks on a pipe nor reads a device.
-func openRegular(path string) (*os.File, error) {
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	info, err := file.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is not a regular file", path)
-	}
-	if err != nil {
-		file.Close()
-		return nil, err
-	}
-	return file, nil
 }
 
 // readSteady refuses a reading during which a commit happened: pages freed by
@@ -136,7 +121,7 @@ func SetAside(path string, now time.Time) (newPath string, err error) {
 }
 
 func syncDir(dir string) error {
-	d, err := os.Open(dir)
+	d, err := os.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY, 0)
 	if err != nil {
 		return fmt.Errorf("syncing %s after the rename: %w", dir, err)
 	}

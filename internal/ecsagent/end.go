@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"muster/internal/redact"
 )
 
 // LogEnd returns the end of a log in dir, such as ecs-agent.log, and of its
@@ -57,6 +59,7 @@ func Events(name string, log []byte) []Event {
 		if !e.registers() && !exited && !bad {
 			continue
 		}
+		e.msg, e.err = redact.Log(e.msg), redact.Log(e.err) // before they are joined
 		text := shown(e.text())
 		if times[text]++; times[text] == 1 {
 			events = append(events, Event{e.time, text, bad || exited})

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"muster/internal/ownlimit"
 )
 
 // DefaultIntrospectionURL is where the agent listens. It binds all interfaces
@@ -126,6 +128,8 @@ func classify(err error) error {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return err
+	case ownlimit.Of(err) != "": // it says nothing of the agent either
+		return ownlimit.Wrap(err)
 	case errors.As(err, &network) && network.Timeout():
 		return fmt.Errorf("%w: %w", ErrSilent, err)
 	case errors.As(err, &dial) && dial.Op == "dial":

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/hashicorp/go-retryablehttp"
 	"go.uber.org/goleak"
 )
 
@@ -206,27 +205,6 @@ func TestLocalClientUsesNoProxy(t *testing.T) {
 	if transport := LocalClient(time.Second).Transport.(*http.Transport); transport.Proxy != nil {
 		t.Error("LocalClient has a proxy function")
 	}
-}
-
-func TestRetryingClientKeepsErrorsApart(t *testing.T) {
-	retrying := retryablehttp.NewClient()
-	retrying.Logger, retrying.RetryMax = nil, 1
-	retrying.RetryWaitMin, retrying.RetryWaitMax = 0, 0
-	retrying.HTTPClient = LocalClient(time.Minute)
-
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Close()
-	i := NewIntrospection("http://"+l.Addr().String(), retrying.StandardClient())
-	_, err = i.Metadata(t.Context())
-	wantOnly(t, err, ErrRefused, i.base)
-
-	up := serve(t, 500, "")
-	i = NewIntrospection(up.base, retrying.StandardClient())
-	_, err = i.Metadata(t.Context())
-	wantOnly(t, err, ErrGarbled, i.base)
 }
 
 func TestTasksAsTheAgentSendsThem(t *testing.T) {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"muster/internal/redact"
 )
 
 // entry is one entry of a log of the agent or of ecs-init.
@@ -146,9 +148,12 @@ const (
 // text is the message together with its error, fit for a terminal: one line,
 // without control characters, valid UTF-8.
 func (e entry) text() string {
-	s := e.msg
-	if e.err != "" {
-		s = strings.TrimSuffix(s, ":") + ": " + e.err
+	s, err := e.msg, e.err
+	if strings.Contains(s+err, "\n") { // a secret over several lines is not recognized on one
+		s, err = redact.Log(s), redact.Log(err)
+	}
+	if err != "" {
+		s = strings.TrimSuffix(s, ":") + ": " + err
 	}
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {

@@ -7,7 +7,10 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"path/filepath"
 	"slices"
+
+	"muster/internal/safefile"
 )
 
 // The bounds of one look at a log and what it was rotated to, in bytes.
@@ -45,7 +48,7 @@ func openLogs(dir, name string) (files []*os.File, err error) {
 func openListed(listed []rotation) (files []*os.File, err error) {
 	var problems []error
 	for _, path := range listed[:min(len(listed), maxFiles)] {
-		file, err := openRegular(path.path)
+		file, err := safefile.OpenIn(filepath.Dir(path.path), filepath.Base(path.path))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			problems = append(problems, errRotated)

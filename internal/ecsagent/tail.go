@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"muster/internal/safefile"
 )
 
 // maxCounted bounds how much of a file is read to number a line, in bytes.
@@ -107,7 +109,7 @@ func (p place) lineNumber() int {
 	if p.offset > maxCounted {
 		return 0
 	}
-	file, err := openRegular(p.path)
+	file, err := safefile.OpenIn(filepath.Dir(p.path), filepath.Base(p.path))
 	if err != nil {
 		return 0
 	}

@@ -3,12 +3,11 @@ package ecsconfig
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
-	"syscall"
 
 	"muster/internal/fix"
+	"muster/internal/safefile"
 )
 
 // What keeps Load from reading a settings file, beside what the system reports.
@@ -16,7 +15,7 @@ var (
 	// ErrDirectory: Docker makes one when it is asked to mount a file that is missing.
 	ErrDirectory = errors.New("it is a directory, but the ECS agent expects a file")
 	// ErrNotRegular is a pipe, a socket or a device.
-	ErrNotRegular = errors.New("it is not a regular file")
+	ErrNotRegular = safefile.ErrNotRegular
 	// ErrTooLarge is more than any settings file has.
 	ErrTooLarge = errors.New("it is larger than 16 MiB, the limit for a settings file")
 	// ErrChanged says that the file is no longer what the caller loaded. Nothing was
@@ -62,34 +61,12 @@ func load(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := regular(info); err != nil {
-		return nil, err
+	if info.IsDir() {
+		return nil, ErrDirectory
 	}
-	// The file may have become a pipe since, and must not block then.
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	if info, err = file.Stat(); err != nil {
-		return nil, err
-	}
-	if err := regular(info); err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(io.LimitReader(file, maxSize+1))
-	if err == nil && len(data) > maxSize {
+	data, err := safefile.Read(path, maxSize)
+	if errors.Is(err, safefile.ErrTooLarge) {
 		return nil, ErrTooLarge
 	}
 	return data, err
-}
-
-func regular(info fs.FileInfo) error {
-	switch {
-	case info.IsDir():
-		return ErrDirectory
-	case !info.Mode().IsRegular():
-		return fmt.Errorf("%w (%s)", ErrNotRegular, info.Mode().Type())
-	}
-	return nil
 }

@@ -178,7 +178,7 @@ func (w *writer) syncDir() error {
 }
 
 func syncPath(dir string) error {
-	handle, err := os.Open(dir)
+	handle, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return err
 	}

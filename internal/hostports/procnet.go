@@ -9,11 +9,11 @@ import (
 	"io"
 	"io/fs"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 
+	"muster/internal/safefile"
 	"muster/reach"
 )
 
@@ -71,7 +71,7 @@ func (s *stack) takeGroups(r io.Reader) (err error) {
 }
 
 func readTable(path string, parse func(io.Reader) error) error {
-	file, err := os.Open(path)
+	file, err := safefile.Open(path)
 	if err != nil {
 		return err // names the path
 	}

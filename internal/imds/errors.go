@@ -29,9 +29,9 @@ const (
 	Unknown     Kind = "unknown"     // this process could not ask: no descriptor, no memory
 )
 
-// final says whether trying again cannot help. A 401 passes with a new token;
+// Final reports whether trying again cannot help. A 401 passes with a new token;
 // a 404 of a path is an answer.
-func (k Kind) final() bool { return k == Disabled || k == NotFound || k == TurnedOff }
+func (k Kind) Final() bool { return k == Disabled || k == NotFound || k == TurnedOff }
 
 // Error is a failure of the metadata service, and says what to do about it.
 type Error struct {

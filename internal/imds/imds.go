@@ -220,7 +220,7 @@ func (c *Client) patiently(ctx context.Context, attempt func(context.Context) er
 			failure = saw.failure(err)
 		}
 		failure.Endpoint, failure.Waited, failure.Attempts = c.endpoint, time.Since(started), n+1
-		if failure.Kind.final() || ctx.Err() != nil {
+		if failure.Kind.Final() || ctx.Err() != nil {
 			return failure
 		}
 		select {

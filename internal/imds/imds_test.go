@@ -305,7 +305,7 @@ func TestOurOwnLimitIsNoVerdictOnTheService(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
 		saw := outcome{err: &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("socket", errno)}}
 		got := saw.failure(saw.err)
-		if got.Kind != Unknown || got.Kind.final() || !errors.Is(got, errno) || strings.Contains(got.Error(), "not an EC2 instance") {
+		if got.Kind != Unknown || got.Kind.Final() || !errors.Is(got, errno) || strings.Contains(got.Error(), "not an EC2 instance") {
 			t.Errorf("%s: %v", errno, got)
 		}
 	}

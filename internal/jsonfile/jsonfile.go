@@ -1,9 +1,8 @@
-// Package jsonfile writes muster's own small files. What is in them is their
-// owners' business.
+// Package jsonfile writes the JSON that muster shows and keeps: documents for a
+// terminal and a bundle, and its own small files. Their fields belong to other packages.
 package jsonfile
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,21 +10,24 @@ import (
 	"path/filepath"
 
 	"github.com/google/renameio/v2"
+
+	"muster/internal/leftover"
 )
 
 // Write replaces the file at path by value in JSON, whole or not at all, with
 // this mode whatever the umask, and makes its directory, which all may enter.
 func Write(path string, value any, mode os.FileMode) error {
-	data, err := json.MarshalIndent(value, "", "  ")
+	data, err := Marshal(value)
 	if err != nil {
 		return err
 	}
 	if err := makeDir(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
+	leftover.Remove(path)
 	// Beside it, not in TMPDIR, for the label that SELinux has for the place.
 	beside := renameio.WithTempDir(filepath.Dir(path))
-	if err := renameio.WriteFile(path, append(data, '\n'), mode, beside, renameio.WithStaticPermissions(mode)); err != nil {
+	if err := renameio.WriteFile(path, data, mode, beside, renameio.WithStaticPermissions(mode)); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	return nil

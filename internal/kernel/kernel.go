@@ -6,12 +6,13 @@ package kernel
 import (
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"muster/internal/safefile"
 )
 
 // FileSystem is one file system, in bytes and inodes.
@@ -114,7 +115,7 @@ func ParseUptime(text string) (time.Duration, error) {
 
 // ReadFile reads a file of /proc, bounded.
 func ReadFile(path string) (string, error) {
-	file, err := os.Open(path)
+	file, err := safefile.Open(path)
 	if err != nil {
 		return "", err
 	}

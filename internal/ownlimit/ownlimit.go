@@ -7,6 +7,8 @@ package ownlimit
 import (
 	"errors"
 	"fmt"
+	"net"
+	"strings"
 	"syscall"
 
 	"muster/internal/fix"
@@ -36,9 +38,12 @@ func limits() []limit {
 	}
 }
 
+// find looks for the error number. Go's resolver keeps no more than its text.
 func find(err error) (limit, bool) {
+	var lookup *net.DNSError
+	isLookup := errors.As(err, &lookup)
 	for _, l := range limits() {
-		if errors.Is(err, l.errno) {
+		if errors.Is(err, l.errno) || isLookup && strings.HasSuffix(lookup.Err, l.errno.Error()) {
 			return l, true
 		}
 	}

@@ -12,6 +12,33 @@ import (
 	"muster/internal/ownlimit"
 )
 
+// A lookup that can open no socket ends in a net.DNSError that wraps nothing: see
+// newDNSError in the package net.
+func TestALookupWithoutASocketIsRecognized(t *testing.T) {
+	limit := syscall.Rlimit{}
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	none := limit
+	none.Cur = 0
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &none); err != nil {
+		t.Skip(err)
+	}
+	resolver := net.Resolver{PreferGo: true}
+	_, err := resolver.LookupHost(t.Context(), "muster.invalid.")
+	if failed := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); failed != nil {
+		t.Fatal(failed)
+	}
+	if what := ownlimit.Of(err); what != "this process is out of file descriptors" || !errors.Is(ownlimit.Wrap(err), ownlimit.ErrExhausted) {
+		t.Errorf("%q, %v", what, err)
+	}
+	for _, other := range []error{&net.DNSError{Err: "no such host"}, &net.DNSError{Err: "server misbehaving", Name: "too many open files"}} {
+		if what := ownlimit.Of(other); what != "" {
+			t.Errorf("%v is taken for our own: %q", other, what)
+		}
+	}
+}
+
 // The four errors are those of socket(2) that are about the caller or the kernel.
 func TestOurOwnLimitsAreRecognizedHoweverTheyAreWrapped(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {

@@ -2,11 +2,11 @@ package ports
 
 import (
 	"fmt"
-	"html"
 	"io"
 	"slices"
 	"strings"
 
+	"muster/internal/term"
 	"muster/reach"
 )
 
@@ -36,8 +36,11 @@ func (r *Report) Section() string {
 	return b.String()
 }
 
-// Style is the style sheet of a page with a Section, in light and in dark.
+// Style is the style sheet of a page with a Section, in light and in dark. Every
+// element isolates its text, so that a name in Arabic or Hebrew does not reorder what
+// stands beside it.
 const Style = `
+*{unicode-bidi:isolate}
 :root{color-scheme:light dark;--ink:#1c2430;--paper:#fff;--dim:#556;--box:#f3f4f6;--line:#dde;--good:#1a7f37;--bad:#b42318;--odd:#8a6100}
 @media(prefers-color-scheme:dark){:root{--ink:#e3e7ee;--paper:#14181f;--dim:#9aa5b5;--box:#1f2530;--line:#333c4a;--good:#5fce83;--bad:#ff8a7e;--odd:#e9b949}}
 @media print{:root{--ink:#000;--paper:#fff;--dim:#444;--box:#f6f6f6;--line:#ccc;--good:#1a7f37;--bad:#b42318;--odd:#8a6100}}
@@ -51,7 +54,7 @@ table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.3rem .6
 .f-open{fill:#7cc492;background:#7cc492}.f-bad{fill:#d9534f;background:#d9534f}.f-unknown{fill:#f0c04a;background:#f0c04a}.f-self{fill:#e6e8ec;background:#e6e8ec}
 `
 
-func esc(s string) string { return html.EscapeString(s) }
+func esc(s string) string { return term.HTML(s) }
 
 // class is the style of a status. Colour never stands alone: the status is
 // always written too.

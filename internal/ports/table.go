@@ -159,7 +159,7 @@ func (r *Report) grid(w *printer) {
 	for _, n := range r.needs {
 		head = append(head, strings.ToUpper(needLabel(n)))
 	}
-	_, _ = fmt.Fprintln(t, strings.Join(head, "\t"))
+	_, _ = fmt.Fprintln(t, term.Row(head...))
 	for _, b := range r.Blocks {
 		cells := []string{some(b.From), some(b.To)}
 		by := map[string]Outcome{}
@@ -169,7 +169,7 @@ func (r *Report) grid(w *printer) {
 		for _, n := range r.needs {
 			cells = append(cells, by[n.String()].cell())
 		}
-		_, _ = fmt.Fprintln(t, strings.Join(cells, "\t"))
+		_, _ = fmt.Fprintln(t, term.Row(cells...))
 	}
 	w.err = t.Flush()
 }

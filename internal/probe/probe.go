@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"muster/internal/ownlimit"
 	"muster/reach"
 )
 
@@ -152,7 +153,7 @@ func (p *Prober) attempt(ctx context.Context, t Target, timeout time.Duration) R
 func met(t Target, err error, took time.Duration) Result {
 	r := Result{Target: t, Contact: contact(t, err)}
 	if err != nil {
-		r.Err = err.Error()
+		r.Err = ownlimit.Wrap(err).Error()
 	}
 	switch r.Contact {
 	case reach.Connected, reach.Refused, reach.NoRoute:

@@ -13,6 +13,7 @@ import (
 
 	"muster/internal/config"
 	"muster/internal/jsonfile"
+	"muster/internal/safefile"
 )
 
 // Record is what bootstrap leaves for the units that run after it, for a later
@@ -29,12 +30,15 @@ type Record struct {
 
 const schema = 1
 
+// maxFile bounds what Read takes in, in bytes. A real record has a few hundred.
+const maxFile = 1 << 20
+
 func path(dir string) string { return filepath.Join(dir, "bootstrap.json") }
 
 // Read reads the record of one instance; without one it is the zero
 // Record.
 func Read(dir string) (Record, error) {
-	data, err := os.ReadFile(path(dir))
+	data, err := safefile.Read(path(dir), maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Record{}, nil
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"muster/internal/config"
 )
@@ -97,6 +98,21 @@ func TestRecallLaysTheRecordUnderTheEnvironment(t *testing.T) {
 	}
 	if cfg, _, damage, err := Recall(set, "i-1"); err != nil || damage == nil || cfg.Cluster != "" {
 		t.Errorf("a damaged record: %+v, %v, %v", cfg, damage, err)
+	}
+}
+
+func TestAPipeInPlaceOfTheRecordIsDamage(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "var/lib/muster/instances/i-1")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mkfifo(path(dir), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cfg, _, damage, err := Recall(config.Set{Flags: map[string]string{"MUSTER_ROOT": root}}, "i-1")
+	if cfg == nil || err != nil || damage == nil || !strings.Contains(damage.Error(), path(dir)+": it is not a regular file but a named pipe") {
+		t.Errorf("%v, %v", damage, err)
 	}
 }
 

@@ -21,7 +21,7 @@ var commands = []command{
 	{"redis-cli redis-benchmark valkey-cli keydb-cli", `redis-cli -h cache.example -a «x9Kq2» ping`, `-aARG`},
 	{"redis-cli valkey-cli", `redis-cli auth «x9Kq2»`, `(?i:auth)ARG(?:defaultARG)?`},
 	{
-		"docker podman buildah skopeo helm nerdctl oras crane oc az cf faas-cli kaniko regctl",
+		"docker podman cosign buildah skopeo helm nerdctl oras crane oc az cf faas-cli kaniko regctl",
 		`docker login -u AWS -p «x9Kq2» registry.example`, `login(?:ARG.*?)?ARG-p(?:ARG|=)?`,
 	},
 	{"az", `az login --service-principal -u app -p «x9Kq2» --tenant t`, `-pARG`},
@@ -47,7 +47,7 @@ var commands = []command{
 	{"wpa_passphrase", `wpa_passphrase home «x9Kq2»`, `\S+ARG`},
 	{"useradd usermod", `useradd -p «x9Kq2» joe`, `-pARG`},
 	{"http https httpie xh", `http -a joe:«x9Kq2» https://api.example`, `-aARG[\w.@-]+:`},
-	{"curl", `curl -ujoe:«x9Kq2» https://api.example`, `-[a-zA-Z]*[uUE](?:ARG)?[\w.@\\/-]+:`},
+	{"curl", `curl -ujoe:«x9Kq2» https://api.example`, `-[a-zA-Z]*[uUE](?:ARG)?[\w.@\\/-]*:`},
 	{"net", `net user joe «x9Kq2» /add`, `userARG[\w.-]+ARG`},
 	{"net", `net use Z: \\h.example\share «x9Kq2» /user:joe`, `use(?:ARG\w:)?ARG\\\\+\S+ARG`},
 	{"consul nomad", `consul kv get -token «x9Kq2» k`, `-tokenARG`},

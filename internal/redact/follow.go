@@ -38,11 +38,11 @@ func follows() []follow {
 	}
 	return []follow{
 		{
-			"an element of XML", `<db:password>«correcthorse»</db:password>`, `(?:\s[^<>]{0,120})?(?:>|&gt;|\\+u003e)\s*(?:<!\[CDATA\[)?`,
+			"an element of XML", `<db:password>«correct horse»</db:password>`, `(?:\s[^<>]{0,120})?(?:>|&gt;|\\+u003e)\s*(?:<!\[CDATA\[)?`,
 			wordName, element,
 		},
 		{"an assignment", `exec db-password=«correcthorse»`, closers + blank + `*` + equals + blank + `*`, weakName, assigned},
-		{"an assignment with a type", `password: string = «'correcthorse'»`, `\s*:\s*[A-Za-z][\w.<>|? ]{0,30}=\s*`, wordName, nil},
+		{"an assignment with a type", `password: string = «'correcthorse'»`, `\s*:\s*[A-Za-z][\w.<>|? ]{0,30}=\s*`, wordName, notPadding},
 		{"an assignment with a type, in Go", `var dbPassword string = «"correcthorse"»`, `\s+\*?[A-Za-z][\w.]*\s*=\s*`, wordName, quoted},
 		{
 			"a key in quotes and a colon", `{"clientSecret" : «"correcthorse"»}`, quotes + blank + `*` + colon + blank + `*(?:\[\]\w+\{)?`,
@@ -74,13 +74,15 @@ func follows() []follow {
 		},
 		{
 			"a prompt", `Password for root: «correcthorse»`,
-			`\s+(?:\w+\s+){0,3}(?:for|of|to)\s+(?:the\s+)?[\w@'"%-]+(?:\.[\w@'"%-]+)*(?:\s+\w+){0,2}\s*` +
+			`\s+(?:\w+\s+){0,3}(?:for|of|to)\s+(?:the\s+)?[\w@'"%-]+(?:\.[\w@'"%-]+)*(?:\b\s+\w+){0,2}\s*` +
 				`(?:\([^)]{0,80}\))?\s*(?:is\s*)?[:=]\s*`,
 			wordName, said,
 		},
 		{"a sentence with a colon", `temporary token issued: «x9Kq2mZ7w»`, `\s+(?:[^:=,;".]|\.\S){1,60}[:=]\s+`, wordName, long},
 		{"a random value", `client-secret «x9Kq2mZ7w» refused`, blank + `+(?:value\s+)?`, wordName, word},
 		{"a cell of a table", `| password | «x9Kq2» |`, `\s*\|\s*`, wordName, word},
+		{"a property in brackets", `property [keystorePass] to [«correcthorse»]`, `\]\s*(?:to|with|is|=)\s*\[`, passName, nil},
+		{"a tuple of Erlang", `{db_password, <<«"correcthorse"»>>}`, `\s*,\s*(?:<<)?`, wordName, tuple},
 		{"a value in brackets", `invalid token (x) [«x9Kq2mZ7w»]`, `\s*(?:\(\w*\)\s*)?[\[(](?:(?:was|is|now):?\s+)?`, wordName, word},
 	}
 }
@@ -108,7 +110,7 @@ func (t *tables) named(line, lower string, found []span) []span {
 				break
 			}
 			first := line[v.from:v.to]
-			v = wholeRest(line, n, at, v)
+			v = whole(line, n, at, v)
 			if secret := line[v.from:v.to]; f.fits(line, n, v, secret, at) && isValue(secret) && !describes(line, n, first) {
 				found = append(found, span{v.from, v.to, "named-secret"})
 				break
@@ -133,13 +135,49 @@ func readAt(line string, at int, n name) value {
 func (f follow) fits(line string, n name, v value, secret string, at int) bool {
 	if strings.TrimSpace(line[n.to:at]) == "" {
 		isFlag := !v.quoted && strings.HasPrefix(secret, "-")
-		isFile := n.from > 0 && line[n.from-1] == '/'
+		isFile := n.from > 0 && (line[n.from-1] == '/' || line[n.from-1] == '%') // %2F is a slash
 		if isFlag || isFile || line[n.from:n.to] == "sshpass" {
 			return false
 		}
 	}
 	return f.needs == nil || f.needs(line, n, v, secret)
 }
+
+// whole extends a value without quotes that may contain spaces.
+func whole(line string, n name, at int, v value) value {
+	before := line[:n.from]
+	end := -1
+	switch {
+	case v.quoted || strings.HasPrefix(line[at:], Mask):
+		return v
+	case line[at-1] == '>' && openingTag.MatchString(before[max(0, len(before)-48):]): // <password>a b</password>
+		end = strings.IndexAny(line[at:], `<&\`)
+	case line[at-1] == '=' && at == n.to+1 && isVariable.MatchString(line[n.from:n.to]): // "DB_PASSWORD=a b"
+		if m := quoteBefore.FindStringSubmatch(before[max(0, len(before)-16):]); m != nil {
+			end, _ = closing(line[at:], 0, m[1])
+		}
+	case line[at-1] == '=' && isConnection(before): // Server=db;Password=a b;
+		end = strings.IndexAny(line[at:]+";", `;"`)
+	}
+	if end > v.to-at {
+		return value{from: at, to: at + end}
+	}
+	return wholeRest(line, n, at, v)
+}
+
+// isConnection reports whether the text before a name is the beginning of a connection
+// string, such as Server=db;
+func isConnection(before string) bool {
+	before = before[max(0, len(before)-512):]
+	return strings.HasSuffix(strings.TrimRight(before, " "), ";") && connection.MatchString(before)
+}
+
+var (
+	isVariable  = regexp.MustCompile(`^[A-Z_][A-Z0-9_]*$`)
+	quoteBefore = regexp.MustCompile(`(?:^|[\s\[,(=])(\\*["'])$`)
+	connection  = regexp.MustCompile(`(?i)\b(?:server|data source|host|addr(?:ess)?|uid|user(?: ?id|name)?|driver|database|` +
+		`initial catalog|endpoint|accountname|dsn|port)\s*=[^;="]*;(?:[^"]*;)?\s*$`)
+)
 
 // lineStart matches the text before a name that starts its line.
 var lineStart = regexp.MustCompile(`^[\s#;-]*(?:export\s+)?["']?$`)
@@ -187,9 +225,24 @@ func isAuth(name string, v value) bool {
 	return v.quoted && name == "auth" || strings.HasSuffix(name, "_AUTH")
 }
 
+// notPadding rejects the signs that end base64, as in password: eHl6Cg==
+func notPadding(_ string, _ name, _ value, secret string) bool {
+	return !strings.HasPrefix(secret, "=")
+}
+
+// tuple accepts a string after an atom that begins a tuple.
+func tuple(line string, n name, v value, _ string) bool {
+	return v.quoted && n.from > 0 && line[n.from-1] == '{'
+}
+
+// exception matches the name of an error before its message.
+var exception = regexp.MustCompile(`^[A-Za-z.]+(?:Exception|Error|Fault):?$`)
+
 func afterColon(line string, n name, v value, secret string) bool {
 	switch {
 	case strings.HasPrefix(line[n.to:], "://"), strings.HasPrefix(secret, ":"):
+		return false
+	case exception.MatchString(secret):
 		return false
 	case n.plural && !v.quoted:
 		return isRandom(secret)
@@ -225,7 +278,7 @@ func setBefore(line string, n name, _ value, secret string) bool {
 
 func loginBefore(line string, n name, _ value, secret string) bool {
 	m := loginAndUser.FindStringSubmatch(line[max(0, n.from-96):n.from])
-	return m != nil && !isStop(m[1]) && !isStop(secret)
+	return m != nil && !strings.HasSuffix(m[1], ":") && !isStop(m[1]) && !isStop(secret)
 }
 
 // wholeLine accepts a line that holds only the name and the value.

@@ -77,8 +77,8 @@ var forms = []form{
 	},
 
 	{
-		"http-header", "the value of a header", `Authorization: «Bearer x9Kq2mZ7w»`, "authorization cookie auth",
-		`(?i)(?:\bauthorization|cookie|x-registry-auth)(?:` + quotes + `|\])*\s*(?:[:=]|,\s*` + quotes + `)\s*[\[({]*(?:` +
+		"http-header", "the value of a header", `Authorization: «Bearer x9Kq2mZ7w»`, "authorization cookie auth honeycomb insert-key",
+		`(?i)(?:\bauthorization|cookie|x-registry-auth|x-honeycomb-team|x-insert-key)(?:` + quotes + `|\])*\s*(?:[:=]|,\s*` + quotes + `)\s*[\[({]*(?:` +
 			quotes + `)?([^"'\\\s&][^"'\\]*)`,
 		isHeader,
 	},
@@ -93,14 +93,19 @@ var forms = []form{
 		`(?:^|[\s"'\[,])(?:-u|-U|--user|--proxy-user|--auth|--(?:src-|dest-)?creds|--credential)(?:` + argument + `|=)` +
 			`?["']?[^\s:"'/=]+:(` + bare + `+)`, isPassword,
 	},
+	{
+		"command-line", "user and password of a flag, in quotes", `curl -u 'joe:«x9 Kq2"»' https://api.example`,
+		`-u~' -u' -u=' --user~' --user=' --proxy-user`,
+		`(?:^|\s)(?:-u|-U|--user|--proxy-user)(?:\s+|=)?'[^\s':]+:([^']+)'`, isValue,
+	},
 	{"command-line", "a secret that is piped into a command", `echo «x9Kq2» | docker login --password-stdin`,
-		"stdin passwd sudo --with-token login secret cryptsetup gpg --passphrase-fd kinit vault",
+		"stdin passwd sudo --with-token login secret cryptsetup gpg --passphrase-fd kinit realm adcli vault",
 		`\b(?:echo|yes|printf|print|cat\s*<<<|Write-Output)\s+(?:-\w+\s+)*(?:\\*["']%s(?:\\n)?\\*["']\s+)?(\\*"[^"|]*"|` +
 			`'[^'|]*'|[^\s|]+)\s*\|[^;]*?(?:-stdin|--stdin|passwd|sudo\s+(?:-\w+\s+)*-S|--with-token|\blogin\b|secrets?\s+` +
-			`(?:create|set|put)|cryptsetup|gpg|--passphrase-fd|kinit|vault\b)`, isValue},
+			`(?:create|set|put)|cryptsetup|gpg|--passphrase-fd|kinit|realm\b|adcli\b|vault\b)`, isValue},
 	{
 		"command-line", "a secret in a here-string", `docker login --password-stdin <<< «x9Kq2»`, "<<<",
-		`(?:stdin|passwd|login|secret create|sudo -S|with-token|kinit|cryptsetup)[^|;]*<<<\s*(\S+)`, isValue,
+		`(?:stdin|passwd|login|secret create|sudo -S|with-token|kinit|cryptsetup)[^|;<]*<<<\s*(\S+)`, isValue,
 	},
 	{"command-line", "a password of OpenSSL", `openssl rsa -passin pass:«x9Kq2»`, "pass:", `\bpass:([^\s"'\\]+)`, isPassword},
 	{
@@ -117,8 +122,8 @@ var forms = []form{
 		`(?:chpasswd\b.*?["'\s]|\\n)([a-z_][\w-]*:[^\s"'\\|,}]+)`, nil,
 	},
 	{
-		"named-secret", "a secret that a subshell prints", `TOKEN=$(echo «x9Kq2» | base64)`, "$(echo $(printf",
-		`(?i)(?:pass|pwd|secret|token|key|cred|auth)\w*["']?\s*=\s*["']?\$\(\s*(?:echo|printf)\s+(?:-\w+\s+)*` +
+		"named-secret", "a secret that a subshell prints", `TOKEN=$(echo «x9Kq2» | base64)`, "$(echo $(printf $(cat <(echo <(printf",
+		`(?i)(?:pass|pwd|secret|token|key|cred|auth)[\w-]*["']?\s*(?:=\s*["']?\$|[=\s]<)\(\s*(?:echo|printf|cat\s*<<<)\s+(?:-\w+\s+)*` +
 			`(` + stringText + `|[^\s|)]+)`, isValue,
 	},
 	{
@@ -130,8 +135,16 @@ var forms = []form{
 		isNoMechanism,
 	},
 	{
+		"named-secret", "a password of Redis, after other words", `slowlog: # AUTH «x9Kq2mZ7w»`, "auth", `\sAUTH\s+(?:[\w.-]+\s+)?([^\s"'\\:]+)`,
+		looksSecret,
+	},
+	{
 		"named-secret", "a file of PostgreSQL's passwords", `db.example:5432:app:joe:«x9Kq2»`, ":5432: :5433: :6432: :*:",
-		`^(?:[A-Za-z][\w.-]*|\*|(?:\d+\.){3}\d+):(?:\d{2,5}|\*):[\w.*-]+:[\w.*-]+:(\S+)\s*$`, isValue,
+		`^[\s#;]*(?:[A-Za-z][\w.-]*|\*|(?:\d+\.){3}\d+):(?:\d{2,5}|\*):[\w.*-]+:[\w.*-]+:(\S+)\s*$`, isValue,
+	},
+	{
+		"named-secret", "a line of that file in another", `bad line "db.example:5432:app:joe:«x9Kq2»"`, ":5432: :5433: :6432: :*:",
+		`[\s"'](?:[A-Za-z][\w.-]*|\*|(?:\d+\.){3}\d+):(?:\d{2,5}|\*):[\w.*-]+:[\w.*-]+:([^\s"'\\]+)`, isValue,
 	},
 	{
 		"named-secret", "a cookie of Erlang", `rabbitmq -setcookie «XKQMZWABC»`, "setcookie erlang",
@@ -165,6 +178,41 @@ var forms = []form{
 	{
 		"named-secret", "user and password of a setting", `basic_auth: joe:«x9Kq2»`, "auth credential",
 		`(?i)\b\w*(?:auth|credentials?)["']?\s*(?:are|is|:|=)\s*["'(]*[\w.@-]+\s*[:/]\s*([^\s"',})/]+)`, isPair,
+	},
+	{
+		"named-secret", "user and password of a known setting", `stats auth joe:«x9Kq2»`, "stats~auth addauth user.info bundle_",
+		`(?i)(?:\bstats\s+auth\s|\baddauth\s+digest\s|\bauth\.user\.info["']?\s*[:=]|\bBUNDLE_\w+["']?\s*[:=])\s*["']?` +
+			`[\w.@-]+:([^\s"']+)`, isValue,
+	},
+	{
+		"named-secret", "a token of a host, of Composer", `"github-oauth": {"github.com": "«x9Kq2»"}`, "-oauth -token bearer",
+		`"(?:git(?:hub|lab)-(?:oauth|token)|bitbucket-oauth|bearer)\\*"\s*:\s*\{\s*\\*"[^"]*"\s*:\s*\\*"([^"\\]+)`, isValue,
+	},
+	{
+		"named-secret", "the registries of a secret of Kubernetes", `.dockerconfigjson: «eyJhdXRocyI6e30K»`, "dockerconfigjson",
+		`\.dockerconfigjson["']?\s*[:=]\s*["']?([^\s"']+)`, isValue,
+	},
+	{"named-secret", "a message of SAML", `SAMLResponse=«PHNhbWw»&RelayState=x`, "samlre", `\bSAML(?:Response|Request)=([^&\s"']+)`, isValue},
+	{
+		"named-secret", "a password in another language", `contraseña: «correcthorse»`, "contraseña mot_de_passe mot~de~passe hasło пароль 密码 パスワード",
+		`(?i)(?:contraseña|mot[ _-]de[ _-]passe|hasło|пароль|密码|パスワード)["']?\s*(?:[:=]|：)\s*(\S+)`, isValue,
+	},
+	{
+		"named-secret", "a password that changes, in a plan of Terraform", `~ db_password = «"correcthorse"» -> «"x9Kq2"»`, "->",
+		`(?i)(?:pass|secret|token)\w*"?\s*[=:]\s*(?:"[^"]*"|` + regexp.QuoteMeta(Mask) + `)\s*->\s*("[^"]*")`, isValue,
+	},
+	{
+		"named-secret", "a replacement by sed", `sed -i 's/@@DB_PASSWORD@@/«x9Kq2»/' app.conf`, "sed",
+		`(?i)\bsed\b.*?\bs[/|#,][^/|#,]*(?:pass|pwd|secret|token|api_?key)\w*[^/|#,=:]*[/|#,]([^/|#,=:'"]+)[/|#,]`, isValue,
+	},
+	{
+		"named-secret", "a line that printf fills in", `printf 'password=«%s\n»' «x9Kq2»`, "printf",
+		`(?i)\bprintf\s+(?:--\s+)?["'][^"'%]*(?:pass|pwd|secret|token|key)\w*[=:\s]\s*%[sq][^"'%]*["']\s+(` + stringText + `|\S+)`, isValue,
+	},
+	{"named-secret", "a password of LDIF, in base64", `userPassword:: «eDlLcTI=»`, "::", `(?i)(?:password|passwd|pw)::\s+(\S+)`, isValue},
+	{
+		"named-secret", "a value that Kafka rejects", `ConfigException: Invalid value «x9Kq2» for configuration sasl.jaas.config: x`, "invalid~value",
+		`Invalid value (.+?) for configuration [\w.]*(?:password|jaas\.config|secret|key|token)\b`, isValue,
 	},
 	{
 		"named-secret", "a one-time code", `otp: «482193»`, "pin otp mfa 2fa one-time verification",
@@ -232,6 +280,7 @@ var forms = []form{
 		"vendor-token", "Terraform Cloud", `using «x9Kq2mZ7wx9Kq2.atlasv1.x9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7w»`, ".atlasv1.",
 		`\b(\w{14}\.atlasv1\.[\w-]{40,})`, nil,
 	},
+	{"vendor-token", "HashiCorp Vault, before 1.10", `using «s.x9Kq2mZ7wx9Kq2mZ7wx9Kq2m»`, "s.", `(?:^|[\s"'=:])(s\.[A-Za-z0-9]{24})\b`, isMixed},
 	{"vendor-token", "SendGrid", `using «SG.x9Kq2mZ7wx9Kq2mZ7w.x9Kq2mZ7wx9Kq2mZ7w»`, "sg.", `\b(SG\.[\w-]{16,}\.[\w-]{16,})`, nil},
 	{
 		"vendor-token", "AWS session", `using «IQoJb3JpZ2luX2Vjx9Kq2mZ7wx9Kq2mZ7w»`, "iqojb3jpz2lu gozxivyxdz",
@@ -317,8 +366,8 @@ func isChange(s string) bool {
 	return isRandom(strings.TrimSpace(old)) && isRandom(strings.TrimSpace(after)) && !identifier.MatchString(old)
 }
 
-// isPair accepts a password after a user name, not a port or the rest of a URL.
-func isPair(s string) bool { return isPassword(s) && isRandom(s) }
+// isPair accepts a password after a user name, not a port or the rest of a URL or an ARN.
+func isPair(s string) bool { return isPassword(s) && isRandom(s) && !resource.MatchString("arn:"+s) }
 
 // isNoJDBC leaves JDBC URLs of Oracle to the form that handles them.
 func isNoJDBC(s string) bool { return !strings.HasPrefix(s, "jdbc:") }

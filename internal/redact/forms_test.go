@@ -51,3 +51,17 @@ func TestEachFormHasARule(t *testing.T) {
 		}
 	}
 }
+
+func TestEachVendorsTokenIsMasked(t *testing.T) {
+	for _, v := range vendors {
+		for prefix := range strings.FieldsSeq(v.prefixes) {
+			// SK is followed by hexadecimal digits, of which all rows accept any number.
+			token := strings.ReplaceAll(prefix, "~", " ") + strings.Repeat("0a1b2c3d4e5f", 1+v.least/12)
+			for _, text := range []string{"%", `level=error msg="using % now"`, `["a","%"]`, "https://h.example/?x=%"} {
+				if got := Log(strings.ReplaceAll(text, "%", token)); strings.Contains(got, token[len(token)/2:]) {
+					t.Errorf("%s: %s is left in %s", v.name, token, got)
+				}
+			}
+		}
+	}
+}

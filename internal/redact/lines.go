@@ -9,9 +9,10 @@ import (
 // lines is the state of a Filter between two lines.
 type lines struct {
 	inside state
-	hidden int // number of lines in this state
-	indent int // indentation of the line that started it
-	left   int // maximum number of lines
+	hidden int    // number of lines in this state
+	indent int    // indentation of the line that started it
+	left   int    // maximum number of lines
+	end    string // of a string over several lines
 }
 
 // state says what the next line may continue.
@@ -27,7 +28,11 @@ const (
 	inField         // the value field after "name": "DB_PASSWORD"
 	inOperand       // the argument after a line that ended with a flag
 	inPrompt        // the answer to a line that ended with a colon
+	inString        // until the end of a string or here-document over several lines
 )
+
+// maxString is the maximum number of lines of a string.
+const maxString = 100
 
 // maxPEM is the maximum number of lines of a private key. A 16384-bit key has 200.
 const maxPEM = 300
@@ -37,16 +42,19 @@ var (
 	pemEnd      = regexp.MustCompile(`(?i)-----END[A-Z0-9 ]*-----|---- END SSH2[A-Z ]*----`)
 	putty       = regexp.MustCompile(`(?i)\bPrivate-Lines:\s*([0-9]{1,3})\b`)
 	blockScalar = regexp.MustCompile(`^([\s#]*)[\s-]*["']?([\w.-]+)["']?\s*:\s*[|>][+-]?[0-9]?[+-]?\s*$`)
-	base64Rest  = regexp.MustCompile(`^\s*[A-Za-z0-9+/]+={0,2}\s*$|\s[A-Za-z0-9+/]+={1,2}\s*$`)
-	loneFlag    = regexp.MustCompile(`(?:^|[\s"'\[,])(--?[A-Za-z][\w-]+)["']?\s*[,\\` + "`" + `]?\s*$`)
-	nameField   = regexp.MustCompile(`(?i)(?:^|[\s{,\[-])["']?\w*(?:name|key)["']?\s*[:=]\s*["']?([\w./-]+)["']?\s*,?\s*$|<` +
-		`(?:\w+:)?[\w-]*(?:name|key)>\s*([\w./-]+)\s*</[\w:-]+>\s*$`)
-	valueField = regexp.MustCompile(`(?i)^[\s{\[-]*["']?\w*value["']?\s*[:=]\s*["']?([^\s"'][^"']*?)["']?\s*,?\s*\}?\s*$|<` +
+	// longString matches the line that starts one, in TOML, Python, HCL or a shell.
+	longString = regexp.MustCompile(`([\w.-]+)["']?\s*[:=]\s*(?:("""|''')|["']?(?:\$\(\s*cat\s*)?<<[-~]?\s*["']?(\w+)["']?)\s*$`)
+	base64Rest = regexp.MustCompile(`^\s*[A-Za-z0-9+/]+={0,2}\s*$|\s[A-Za-z0-9+/]+={1,2}\s*$`)
+	loneFlag   = regexp.MustCompile(`(?:^|[\s"'\[,])(--?[A-Za-z][\w-]+)["']?\s*[,\\` + "`" + `]?\s*$`)
+	nameField  = regexp.MustCompile(`(?i)(?:^|[\s{,\[-])["']?\w*(?:name|key|property)["']?\s*[:=]\s*["']?([\w./-]+)["']?\s*,?\s*$|<` +
+		`(?:\w+:)?[\w-]*(?:name|key)>\s*([\w./-]+)\s*</[\w:-]+>\s*$|` +
+		`<[\w:.-]+\s(?:[^<>]*\s)?(?:name|key)=["']([\w./-]+)["'](?:[^<>]*[^<>/])?>\s*$`)
+	valueField = regexp.MustCompile(`(?i)^[\s{\[#>;+-]*["']?\w*value["']?\s*[:=]\s*["']?([^\s"'][^"']*?)["']?\s*,?\s*\}?\s*$|<` +
 		`(?:\w+:)?[\w-]*value>\s*([^<]*[^<\s])`)
 	fieldsEnd = regexp.MustCompile(`}|^\s*- |valueFrom`) // of an object
 	openTag   = regexp.MustCompile(`<([\w:.-]+)[^<>]*>\s*$`)
-	oneWord   = regexp.MustCompile(`^[\s\[]*(?:- )?\s*["']?(\S+?|[^"']*)["']?[\s,\]]*\\?\s*$`)
-	firstWord = regexp.MustCompile(`^\s*["']?([^\s"']+)`)
+	oneWord   = regexp.MustCompile(`^[\s\[#>;+]*(?:- )?\s*["']?(\S+?|[^"']*)["']?[\s,\]]*\\?\s*$`)
+	firstWord = regexp.MustCompile(`^[\s#>;+]*["']?([^\s"']+)`)
 )
 
 // continued finds the secret in a line that continues an earlier line. It returns
@@ -78,6 +86,15 @@ func (f *Filter) continued(line string) []span {
 			f.inside = nothing
 		}
 		return whole("named-secret")
+	case inString:
+		text := strings.TrimSpace(line)
+		if text == f.end || f.hidden >= maxString {
+			break
+		}
+		if strings.HasSuffix(text, f.end) && !isWord(f.end[0]) {
+			f.inside = nothing
+		}
+		return whole("named-secret")
 	case inField, inOperand, inPrompt:
 		return f.single(line)
 	}
@@ -98,7 +115,7 @@ func (f *Filter) single(line string) []span {
 			m = firstWord.FindStringSubmatchIndex(line) // of a shell's line that goes on
 		}
 	default:
-		if strings.TrimSpace(line) == "" && f.hidden < f.left {
+		if strings.Trim(line, " \t#") == "" && f.hidden < f.left {
 			return []span{}
 		}
 		if m = oneWord.FindStringSubmatchIndex(line); m != nil && !f.answers(line, line[m[2]:m[3]]) {
@@ -141,15 +158,30 @@ func (f *Filter) begin(line string) {
 		f.inside = inPuTTY
 	} else if indent, isBlock := secretBlock(line); isBlock {
 		f.inside, f.indent = inBlock, indent
+	} else if end, begins := secretString(line); begins {
+		f.inside, f.end = inString, end
 	} else if len(line) >= 56 && ofBase64(line[len(line)-1]) && isMixed(lastRun(line)) {
 		f.inside = inBase64
 	}
 }
 
+// secretString reports whether a line starts a string over several lines that holds a
+// secret, and what ends it.
+func secretString(line string) (end string, is bool) {
+	if !strings.Contains(line, "<<") && !strings.Contains(line, `"""`) && !strings.Contains(line, "'''") {
+		return "", false
+	}
+	m := longString.FindStringSubmatch(line[max(0, len(line)-256):])
+	if m == nil || strengthOf(m[1]) < wordName {
+		return "", false
+	}
+	return m[2] + m[3], true
+}
+
 // secretBlock reports whether a line starts a YAML block scalar that holds a
 // secret, and the indentation of the line.
 func secretBlock(line string) (indent int, is bool) {
-	if name := strings.TrimSpace(line); name == "chpasswd:" { // users and passwords, in cloud-init
+	if name := strings.Trim(line, " \t#"); name == "chpasswd:" { // users and passwords, in cloud-init
 		return strings.Index(line, name), true
 	}
 	m := blockScalar.FindStringSubmatch(line[:min(len(line), 256)]) // no name is longer
@@ -167,7 +199,7 @@ func (f *Filter) announce(line string) {
 	if f.inside != nothing || trimmed == "" || !containsAny(strings.ToLower(end), stems) {
 		return
 	}
-	if m := nameField.FindStringSubmatch(end); m != nil && strengthOf(m[1]+m[2]) >= wordName {
+	if m := nameField.FindStringSubmatch(end); m != nil && strengthOf(m[1]+m[2]+m[3]) >= wordName {
 		f.inside, f.left = inField, 3
 	} else if m := loneFlag.FindStringSubmatch(end); m != nil && strengthOf(m[1]) >= wordName {
 		f.inside, f.left = inOperand, 1
@@ -208,7 +240,7 @@ func namedBelow(line, next string) bool {
 		return false
 	}
 	m := nameField.FindStringSubmatch(next)
-	return m != nil && strengthOf(m[1]+m[2]) >= wordName
+	return m != nil && strengthOf(m[1]+m[2]+m[3]) >= wordName
 }
 
 // fieldIn finds the value in such a line.

@@ -36,6 +36,12 @@ func TestSecretsOverSeveralLines(t *testing.T) {
 		"a key of YAML, then more":   "credentials:\n  user: joe\n  region: eu-west-1",
 		"a list of names":            "secrets:\n  db_secret:\n    file: ./x",
 		"a value that goes on":       "«DB_PASSWORD=SSS\\\nSSS»\nb",
+		"a string of TOML":           "db_password = \"\"\"\n«SSS\nSSS\"\"\"»\nnext = 1",
+		"a here-document of HCL":     "password = <<-EOT\n«  SSS»\n  EOT\nnext = 1",
+		"a here-document":            "export DB_PASSWORD=$(cat <<'EOF'\n«SSS\nSSS»\nEOF\n)",
+		"another here-document":      "cat > x <<EOF\na = 1\nEOF\nb",
+		"a property of Spring":       "    Property: spring.datasource.password\n«    Value: \"SSS\"»\n    Origin: class path resource",
+		"a bean of Spring":           "<property name=\"password\">\n«  <value>SSS</value>»\n</property>",
 		"a prompt and a refusal":     "Password:\nPermission denied, please try again.",
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -99,6 +99,9 @@ func nameOf(line, lower string, from, to int) name {
 func strengthOf(text string) strength {
 	text = strings.TrimSpace(text)
 	text = text[max(0, len(text)-maxName):]
+	if strings.HasSuffix(text, "_AUTH") { // a variable such as REDIS_AUTH
+		return codeName
+	}
 	s, _, qualified := judge(words(text))
 	if qualified {
 		return min(s, weakName)

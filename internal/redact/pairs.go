@@ -11,9 +11,10 @@ import (
 //	{Name: "x", Value: "y"}
 //	ParameterKey=x,ParameterValue=y
 //	<property name="x" value="y"/>
+//	Property: x, Value: "y"
 
 // pairField matches the start of such a field. The first group is its name.
-var pairField = regexp.MustCompile(`(?i)(?:^|[^\w])(?:` + quotes + `)?((?:[a-z]+[_-]?)?(?:name|key|value)|val)(?:` + quotes + `)?` +
+var pairField = regexp.MustCompile(`(?i)(?:^|[^\w])(?:` + quotes + `)?((?:[a-z]+[_-]?)?(?:name|key|property|value)|val)(?:` + quotes + `)?` +
 	`\s*(?:[:=]>?|,\s*` + quotes + `)\s*`)
 
 // pair is an object that is being read.

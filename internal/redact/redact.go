@@ -43,7 +43,7 @@ func Value(name, value string) string {
 	case proxyName.MatchString(name): // its scheme may be left out
 		return Log(proxyUser.ReplaceAllString(value, "${1}"+Mask+"@"))
 	}
-	return Log(userInfo.ReplaceAllLiteralString(value, "://"+Mask+"@"))
+	return userInfo.ReplaceAllLiteralString(Log(value), "://"+Mask+"@")
 }
 
 // Text masks a line of free text. A line that mentions a secret is masked as a whole.
@@ -51,7 +51,7 @@ func Text(line string) string {
 	if secretText.MatchString(line) {
 		return Mask
 	}
-	return Log(userInfo.ReplaceAllLiteralString(line, "://"+Mask+"@"))
+	return userInfo.ReplaceAllLiteralString(Log(line), "://"+Mask+"@")
 }
 
 // Log masks the secrets in the output of another program. The rest stays: "no valid

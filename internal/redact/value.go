@@ -20,8 +20,8 @@ var (
 	inAngles    = regexp.MustCompile(`^<([^\s<>/]+)>`)
 	placeholder = regexp.MustCompile(`^(?:[a-z][a-z_-]*|[A-Z_]+|nil)$`)
 	openQuote   = regexp.MustCompile(`^[bBrRuUfFL$@]?(` + quotes + `)`)
-	constant    = regexp.MustCompile(`^(?i:null|nil|none|undefined|true|false|yes|no|on|off|empty|<nil>|\(none\))?$|^[{}\[\]()|>,;]+-?$`)
-	variable    = regexp.MustCompile(`^\$(?:\(|\{|[A-Z_][A-Z0-9_]*$)|^\{\{|^%[A-Za-z_]+%$|^<[a-z][a-z -]*>?$|^\*+$|^[xX]{3,}$|` +
+	constant    = regexp.MustCompile(`^(?i:null|nil|none|undefined|true|false|yes|no|on|off|empty|<nil>|\(none\))?$|^[{}\[\]()|>,;=:]+-?$`)
+	variable    = regexp.MustCompile(`^\$(?:\(|\{|[A-Z_][A-Z0-9_]*$)|^\{\{|^<<[-~]?["']?\w+["']?$|^%[A-Za-z_]+%$|^<[a-z][a-z -]*>?$|^\*+$|^[xX]{3,}$|` +
 		`(?i)^[<\[(]?redacted[>\])]?$`)
 	resource = regexp.MustCompile(`^arn:aws[a-z-]*:`)
 	number   = regexp.MustCompile(`^-?[0-9][0-9.,:]*(?:[a-zA-Z]{1,2}|[0-9TZ:.+-]*)$`)

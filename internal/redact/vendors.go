@@ -14,7 +14,8 @@ var vendors = []vendor{
 	{"GitHub", "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_", 20, ""},
 	{"GitLab", "glpat- gldt- glrt- glft- glsoat- glcbt- glptt- glagent- glimt- gloas- glffct-", 20, "-."},
 	{"Slack", "xoxa- xoxb- xoxc- xoxd- xoxe- xoxo- xoxp- xoxr- xoxs- xapp- xoxe.", 10, "-."},
-	{"Stripe", "sk_live_ sk_test_ rk_live_ rk_test_ pk_live_ pk_test_ whsec_", 10, ""},
+	{"Stripe", "sk_live_ sk_test_ rk_live_ rk_test_ pk_live_ pk_test_", 10, ""},
+	{"Stripe's webhooks", "whsec_", 20, "+/="},
 	{"OpenAI, Anthropic", "sk-", 20, "-"},
 	{"Google", "AIza ya29. GOCSPX- 1//0", 20, "-."},
 	{"npm", "npm_", 30, ""},
@@ -55,6 +56,11 @@ var vendors = []vendor{
 	{"Cloudflare", "v1.0-", 24, "-"},
 	{"1Password", "ops_ey", 40, "-="},
 	{"Dynatrace", "dt0c01. dt0s16.", 20, "."},
+	{"Vercel", "vcp_ vci_ vca_ vcr_ vck_", 20, ""},
+	{"Groq, NVIDIA, Replicate", "gsk_ nvapi- r8_", 30, "-"},
+	{"Deno, ReadMe, Buildkite", "ddp_ ddo_ rdme_ bkua_", 30, ""},
+	{"Stripe's organizations, Duffel, Plaid", "sk_org_live_ duffel_live_ access-production-", 20, "-"},
+	{"Adobe, GitLab's runners", "p8e- GR1348941", 20, "-"},
 	{"Elastic, Okta", "SSWS~ essu_", 20, "-=+/"},
 }
 

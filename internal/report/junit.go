@@ -8,6 +8,7 @@ import (
 
 	"muster/check"
 	"muster/internal/exitcode"
+	"muster/internal/term"
 )
 
 // suite and testCase are as the JUnit plugins of CI systems read them.
@@ -49,7 +50,7 @@ func (r *Report) JUnit(out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "%s%s\n", xml.Header, data)
+	_, err = fmt.Fprintf(out, "%s%s\n", xml.Header, term.InertXML(data))
 	return err
 }
 

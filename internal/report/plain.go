@@ -1,9 +1,11 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
+
+	"muster/internal/jsonfile"
+	"muster/internal/term"
 
 	"muster/check"
 )
@@ -16,7 +18,7 @@ func (r *Report) Short(out io.Writer) error {
 		if len(c.Findings) > 0 {
 			worst = c.Findings[0]
 		}
-		if _, err := fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", c.Status, c.ID, worst.ID, worst.Summary); err != nil {
+		if _, err := fmt.Fprintln(out, term.Row(string(c.Status), c.ID, worst.ID, worst.Summary)); err != nil {
 			return err
 		}
 	}
@@ -25,7 +27,5 @@ func (r *Report) Short(out io.Writer) error {
 
 // JSON writes the report itself.
 func (r *Report) JSON(out io.Writer) error {
-	e := json.NewEncoder(out)
-	e.SetIndent("", "  ")
-	return e.Encode(r)
+	return jsonfile.Print(out, r)
 }

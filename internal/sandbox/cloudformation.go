@@ -90,7 +90,12 @@ func (s *Sandbox) signalResource(r *request) (any, *apiError) {
 	return nil, nil
 }
 
+// accept counts one signal for each UniqueId of a resource: an instance that signals
+// twice counts once (API reference, SignalResource, UniqueId).
 func (st *stack) accept(sig Signal) {
+	if slices.ContainsFunc(st.signals, func(s Signal) bool { return s.Resource == sig.Resource && s.UniqueID == sig.UniqueID }) {
+		return
+	}
 	st.signals = append(st.signals, sig)
 	if sig.Status == "FAILURE" {
 		st.status = "ROLLBACK_IN_PROGRESS"

@@ -170,6 +170,10 @@ func (s *Sandbox) IMDSURL() string { return s.imds.url() }
 // APIURL is where every AWS service answers.
 func (s *Sandbox) APIURL() string { return s.api.url() }
 
+// AWS is what answers at APIURL. A test in virtual time calls it without a connection,
+// whose goroutines would hold the clock.
+func (s *Sandbox) AWS() http.Handler { return http.HandlerFunc(s.serveAWS) }
+
 // IntrospectionURL refuses connections until the agent listens.
 func (s *Sandbox) IntrospectionURL() string { return s.introspection.url() }
 

@@ -9,12 +9,13 @@ import (
 )
 
 // A text that quotes others must not move a cursor, hide or break a line, or turn
-// the direction of what stands beside it. Three functions see to that, and every
-// output goes through one of them:
+// the direction of what stands beside it. There is one way for each kind of output:
 //
-//	OneLine    a line on a terminal or in the journal
-//	Inert      a text whose tabs stay, such as one in HTML or in a log
-//	InertJSON  a whole JSON document
+//	OneLine, Row  a line or a row that quotes others
+//	Writer        all that goes to stdout and stderr
+//	Inert         a line of a log or of a page, whose tabs stay
+//	InertJSON     a whole JSON document
+//	InertXML      a whole XML document
 
 // OneLine replaces by a blank whatever cannot be printed or seen, tabs included.
 func OneLine(text string) string {
@@ -41,17 +42,29 @@ func Inert(text string) string {
 // means the same and can be shown. encoding/json escapes only the first 32, and
 // the line separators.
 func InertJSON(document []byte) []byte {
+	return escaped(document, func(out *bytes.Buffer, c rune) {
+		for _, unit := range utf16.Encode([]rune{c}) {
+			fmt.Fprintf(out, `\u%04x`, unit)
+		}
+	})
+}
+
+// InertXML escapes the active characters in the texts and attributes of a document
+// that encoding/xml has written: that escapes or replaces the first 32, and nothing else.
+func InertXML(document []byte) []byte {
+	return escaped(document, func(out *bytes.Buffer, c rune) { fmt.Fprintf(out, "&#x%X;", c) })
+}
+
+func escaped(document []byte, escape func(*bytes.Buffer, rune)) []byte {
 	if bytes.IndexFunc(document, isHidden) < 0 {
 		return document
 	}
 	var out bytes.Buffer
 	for _, c := range string(document) {
-		if !isHidden(c) {
+		if isHidden(c) {
+			escape(&out, c)
+		} else {
 			out.WriteRune(c)
-			continue
-		}
-		for _, unit := range utf16.Encode([]rune{c}) {
-			fmt.Fprintf(&out, `\u%04x`, unit)
 		}
 	}
 	return out.Bytes()

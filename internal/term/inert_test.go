@@ -2,6 +2,7 @@ package term
 
 import (
 	"encoding/json"
+	"encoding/xml"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -44,7 +45,31 @@ func TestActiveCharactersAreInert(t *testing.T) {
 		if err := json.Unmarshal(got, &back); err != nil || back[text] != text || strings.ContainsFunc(string(got), isActive) {
 			t.Errorf("%s: got %q (%v), which means %q", name, got, err, back)
 		}
+		page, err := xml.Marshal(element{text, text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var e element
+		if err := xml.Unmarshal(InertXML(page), &e); err != nil || strings.ContainsFunc(string(InertXML(page)), isActive) {
+			t.Errorf("%s: got %q (%v)", name, InertXML(page), err)
+		}
+		if want := strings.Map(allowed, text); e.Attr != want || e.Text != want {
+			t.Errorf("%s: the XML means %q, not %q", name, e, want)
+		}
 	}
+}
+
+type element struct {
+	Attr string `xml:"a,attr"`
+	Text string `xml:",chardata"`
+}
+
+// allowed is the production Char of XML 1.0; encoding/xml replaces other characters.
+func allowed(c rune) rune {
+	if c == '\t' || c == '\n' || c == '\r' || c >= 0x20 && c <= 0xd7ff || c >= 0xe000 && c <= 0xfffd || c >= 0x10000 {
+		return c
+	}
+	return '\ufffd'
 }
 
 func TestOtherTextStays(t *testing.T) {

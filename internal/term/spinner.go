@@ -13,7 +13,7 @@ func Spin(out io.Writer, doing string) (stop func()) {
 	if !IsTerminal(out) {
 		return func() {}
 	}
-	return spin(out, doing)
+	return spin(Raw(out), doing)
 }
 
 func spin(out io.Writer, doing string) (stop func()) {

@@ -49,7 +49,7 @@ func IsTerminal(out io.Writer) bool {
 }
 
 func size(out io.Writer) (columns int, terminal bool) {
-	file, is := out.(*os.File)
+	file, is := Raw(out).(*os.File)
 	if !is {
 		return 0, false
 	}
@@ -68,6 +68,8 @@ const (
 	Green   = "32"
 	Yellow  = "33"
 	Magenta = "35"
+
+	reset = "0"
 )
 
 // Paint colours a text where colour is wanted.
@@ -75,7 +77,7 @@ func (s Style) Paint(sgr, text string) string {
 	if !s.Color || text == "" {
 		return text
 	}
-	return "\x1b[" + sgr + "m" + text + "\x1b[0m"
+	return "\x1b[" + sgr + "m" + text + "\x1b[" + reset + "m"
 }
 
 // Text makes a text safe to show on one line, in ASCII where there is no UTF-8.

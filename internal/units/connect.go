@@ -9,6 +9,8 @@ import (
 
 	"github.com/coreos/go-systemd/v22/dbus"
 	godbus "github.com/godbus/dbus/v5"
+
+	"muster/internal/ownlimit"
 )
 
 const (
@@ -60,7 +62,7 @@ func open(ctx context.Context, socket string, bus bool) (*dbus.Conn, error) {
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	return nil, fmt.Errorf("%s: %w", socket, err)
+	return nil, fmt.Errorf("%s: %w", socket, ownlimit.Wrap(err))
 }
 
 func dial(ctx context.Context, socket string, bus bool) (*godbus.Conn, error) {

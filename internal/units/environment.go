@@ -8,7 +8,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"muster/internal/safefile"
 )
+
+// maxDropIn bounds what is read of a drop-in, in bytes.
+const maxDropIn = 1 << 20
 
 // Assignment is one variable that a drop-in of a service sets.
 type Assignment struct {
@@ -37,7 +42,7 @@ func Environment(root, unit string) ([]Assignment, error) {
 	}
 	var all []Assignment
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		data, err := os.ReadFile(filepath.Join(root, files[name]))
+		data, err := safefile.Read(filepath.Join(root, files[name]), maxDropIn)
 		if err != nil {
 			return nil, err
 		}

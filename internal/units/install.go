@@ -2,15 +2,24 @@ package units
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/renameio/v2"
 	"golang.org/x/sys/unix"
+
+	"muster/internal/fix"
+	"muster/internal/leftover"
+	"muster/internal/rootonly"
+	"muster/internal/safefile"
 )
 
 const (
@@ -31,13 +40,10 @@ type Unit struct {
 // that it wrote. It writes none that is there unchanged, that a package
 // brought, or that the administrator masked or linked elsewhere.
 func Install(root, binary string, units []Unit) (written []string, err error) {
-	for _, u := range units {
+	for _, u := range Bare(root, units) {
 		content, err := withExec(u, binary)
 		if err != nil {
 			return written, err
-		}
-		if foreign(root, u.Name) {
-			continue
 		}
 		path := filepath.Join(adminUnits, u.Name)
 		changed, err := write(filepath.Join(root, path), content, 0o644)
@@ -49,6 +55,12 @@ func Install(root, binary string, units []Unit) (written []string, err error) {
 		}
 	}
 	return written, nil
+}
+
+// Bare returns those of the units that Install would write or has written: neither a
+// package brought them nor did the administrator mask them or link them elsewhere.
+func Bare(root string, units []Unit) []Unit {
+	return slices.DeleteFunc(slices.Clone(units), func(u Unit) bool { return foreign(root, u.Name) })
 }
 
 // foreign reports whether the unit is somebody else's to change.
@@ -94,22 +106,80 @@ func execWord(path string) (string, error) {
 	return word, nil
 }
 
-// InstallBinary returns the path from which units can run the binary at self,
-// as seen without root: self, or /usr/local/bin/muster, to which it is copied
-// when self will not last, is hidden from sandboxed units, or may be executed
-// by its owner alone (muster-agent has a user of its own).
-func InstallBinary(root, self string) (path string, err error) {
-	info, err := os.Stat(self)
+// maxUnit bounds what is read of a unit file, in bytes.
+const maxUnit = 1 << 20
+
+// RunBy is the program that the unit file at path runs, the first word of its
+// ExecStart=; "" if it has none, or cannot be read.
+func RunBy(path string) string {
+	text, err := safefile.Read(path, maxUnit)
 	if err != nil {
-		return "", fmt.Errorf("installing the binary: %w", err)
+		return ""
 	}
-	if !outOfReach(self) && info.Mode().Perm()&0o001 != 0 {
-		return self, nil
+	for line := range strings.Lines(string(text)) {
+		line, is := strings.CutPrefix(line, "ExecStart=")
+		if !is {
+			continue
+		}
+		word := strings.TrimLeft(strings.TrimSpace(line), "-+!@:") // prefixes (systemd.service(5))
+		if quoted, is := strings.CutPrefix(word, `"`); is {
+			word, _, _ = strings.Cut(quoted, `"`)
+		} else {
+			word, _, _ = strings.Cut(word, " ")
+		}
+		return strings.ReplaceAll(word, "%%", "%")
 	}
-	if err := copyBinary(self, filepath.Join(root, installedPath)); err != nil {
-		return "", fmt.Errorf("installing the binary as %s: %w", installedPath, err)
+	return ""
+}
+
+// Program is where units can run the program from.
+type Program struct {
+	Path string // as seen without root
+	// Copied is why it was copied there; nil: it was there already, or stays where it is.
+	Copied error
+}
+
+// InstallBinary returns the path from which units can run the program at self: self, or
+// /usr/local/bin/muster, to which it is copied when self will not last, is hidden from
+// sandboxed units, may be executed by its owner alone (muster-agent has a user of its
+// own), or can be changed by others than root. A copy that others could change is
+// refused: the units run as root.
+func InstallBinary(root, self string) (Program, error) {
+	unfit := fit(self)
+	if unfit == nil {
+		return Program{Path: self}, nil
 	}
-	return installedPath, nil
+	copied, err := copyBinary(root, self)
+	if err != nil {
+		return Program{}, fix.Because(fmt.Errorf("installing the binary as %s: %w", installedPath, err),
+			[]string{"the units run as root and cannot use " + self + ": " + unfit.Error()}, installFix(err))
+	}
+	if !copied {
+		unfit = nil
+	}
+	return Program{installedPath, unfit}, nil
+}
+
+// fit is nil if units can run the program at self, for as long as they are installed.
+func fit(self string) error {
+	info, err := os.Stat(self)
+	switch {
+	case err != nil:
+		return err
+	case outOfReach(self):
+		return errors.New("its directory is emptied at boot, or hidden from units")
+	case info.Mode().Perm()&0o001 == 0:
+		return fmt.Errorf("only its owner and group may run it (mode %04o)", info.Mode().Perm())
+	}
+	return rootonly.Check("/", self)
+}
+
+// installFix is what to do where the copy cannot be made.
+func installFix(err error) fix.Fix {
+	if d, is := rootonly.Is(err); is {
+		return fix.Do("Make it writable for root alone, then run bootstrap again:", "sudo chown root: "+d.Path, "sudo chmod go-w "+d.Path)
+	}
+	return fix.Do("Copy muster to a directory where only root may write and programs may run, such as /opt/muster, then run bootstrap from there.")
 }
 
 // outOfReach reports whether the path is in a directory that is emptied, or
@@ -123,24 +193,50 @@ func outOfReach(path string) bool {
 	return false
 }
 
-func copyBinary(from, to string) error {
-	content, err := os.ReadFile(from)
+// maxBinary bounds what is copied, in bytes; muster has 20 MB.
+const maxBinary = 256 << 20
+
+// copyBinary looks at the directories before it writes, and at the result: whoever may
+// write to a directory on the way could put another program there.
+func copyBinary(root, from string) (copied bool, err error) {
+	content, err := program(from)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if _, err := write(to, content, 0o755); err != nil {
-		return err
+	to := filepath.Join(root, installedPath)
+	if err := makeDirs(filepath.Dir(to)); err != nil {
+		return false, err
 	}
-	return mayExec(to)
+	if err := rootonly.Check(root, filepath.Dir(installedPath)); err != nil {
+		return false, err
+	}
+	copied, err = write(to, content, 0o755)
+	if err == nil {
+		err = rootonly.Check(root, installedPath)
+	}
+	if err == nil {
+		err = mayExec(to)
+	}
+	return copied, err
+}
+
+// program reads the program at path. Where that is the one that runs, it reads what the
+// kernel runs and not what the path names by now: the file may have been replaced or
+// removed since it was started.
+func program(path string) ([]byte, error) {
+	if running, err := os.Executable(); err == nil && running == path {
+		path = "/proc/self/exe"
+	}
+	return safefile.Read(path, maxBinary)
 }
 
 func mayExec(path string) error {
-	var fs unix.Statfs_t
-	if err := unix.Statfs(path, &fs); err != nil {
+	var mount unix.Statfs_t
+	if err := unix.Statfs(path, &mount); err != nil {
 		return fmt.Errorf("reading the mount options of %s: %w", path, err)
 	}
-	if fs.Flags&unix.ST_NOEXEC != 0 {
-		return fmt.Errorf("%s is mounted noexec: put muster where programs may run, such as /opt, and run it from there", filepath.Dir(path))
+	if mount.Flags&unix.ST_NOEXEC != 0 {
+		return fmt.Errorf("%s is mounted noexec", filepath.Dir(path))
 	}
 	return nil
 }
@@ -150,20 +246,46 @@ func mayExec(path string) error {
 // that SELinux has for the place.
 func write(path string, content []byte, mode os.FileMode) (changed bool, err error) {
 	info, err := os.Lstat(path)
-	if err == nil && info.Mode() == mode {
-		if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, content) {
+	if err == nil && info.Mode() == mode && own(info) {
+		if old, err := safefile.Read(path, int64(len(content))); err == nil && bytes.Equal(old, content) {
 			return false, nil
 		}
 	}
 	return true, replace(path, content, mode)
 }
 
+// own: another owner could change the file, or its mode.
+func own(info os.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(stat.Uid) == os.Geteuid()
+}
+
+// makeDirs is os.MkdirAll, but whatever the umask: hardened images have 077, and
+// muster-agent, a user of its own, must reach what is in the directory.
+func makeDirs(dir string) error {
+	err := os.Mkdir(dir, 0o755)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := makeDirs(filepath.Dir(dir)); err != nil {
+			return err
+		}
+		err = os.Mkdir(dir, 0o755)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err == nil {
+		err = os.Chmod(dir, 0o755)
+	}
+	return err
+}
+
 // renameio.WriteFile would keep the mode of the old file.
 func replace(path string, content []byte, mode os.FileMode) error {
 	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := makeDirs(dir); err != nil {
 		return err
 	}
+	leftover.Remove(path)
 	file, err := renameio.NewPendingFile(path, renameio.WithTempDir(dir), renameio.WithStaticPermissions(mode))
 	if err != nil {
 		return err

@@ -1,14 +1,20 @@
 package units
 
 import (
+	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+
+	"muster/internal/fix"
 )
 
 const unitText = "[Service]\n# ExecStart=/usr/bin/muster is replaced\nExecStart=/usr/bin/muster verify --x\nExecStop=/usr/bin/muster y\n"
@@ -202,11 +208,11 @@ func TestInstallBinaryCopiesWhatUnitsCannotRun(t *testing.T) {
 	root, self := t.TempDir(), filepath.Join(t.TempDir(), "muster") // below /tmp
 	put(t, self, "program", 0o755)
 	dest := filepath.Join(root, installedPath)
-	for range 2 {
-		path, err := InstallBinary(root, self)
-		if err != nil || path != installedPath || read(t, dest) != "program" {
-			t.Fatalf("%q, %v", path, err)
-		}
+	if p, err := InstallBinary(root, self); err != nil || p.Path != installedPath || p.Copied == nil || read(t, dest) != "program" {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	if p, err := InstallBinary(root, self); err != nil || p.Path != installedPath || p.Copied != nil {
+		t.Errorf("the second time: %+v, %v", p, err)
 	}
 	if info, _ := os.Stat(dest); info.Mode() != 0o755 {
 		t.Errorf("mode %v", info.Mode())
@@ -218,9 +224,153 @@ func TestInstallBinaryCopiesWhatUnitsCannotRun(t *testing.T) {
 }
 
 func TestInstallBinaryStaysWhereItLasts(t *testing.T) {
-	path, err := InstallBinary(t.TempDir(), "/usr/bin/env")
-	if path != "/usr/bin/env" || err != nil {
-		t.Errorf("%q, %v", path, err)
+	p, err := InstallBinary(t.TempDir(), "/usr/bin/env")
+	if p.Path != "/usr/bin/env" || p.Copied != nil || err != nil {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+// The copy is a new file: one that a user owns, or may write to, or has a link to, is
+// not written into but replaced.
+func TestWhatIsThereAlreadyIsReplacedUnlessItIsRootsAndTheSame(t *testing.T) {
+	self := filepath.Join(t.TempDir(), "muster")
+	put(t, self, "program", 0o755)
+	for name, before := range map[string]func(t *testing.T, dest, elsewhere string){
+		"writable by all": func(t *testing.T, dest, _ string) {
+			put(t, dest, "program", 0o755)
+			if err := os.Chmod(dest, 0o777); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"another version": func(t *testing.T, dest, _ string) { put(t, dest, "another", 0o755) },
+		"a user's": func(t *testing.T, dest, _ string) {
+			put(t, dest, "program", 0o755)
+			if os.Geteuid() != 0 {
+				t.Skip("needs root")
+			}
+			if err := os.Chown(dest, 1000, 1000); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"a link to a user's file": func(t *testing.T, dest, elsewhere string) {
+			put(t, dest+".other", "", 0o644) // makes the directory
+			if err := os.Symlink(elsewhere, dest); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root, elsewhere := t.TempDir(), filepath.Join(t.TempDir(), "user's")
+			put(t, elsewhere, "program", 0o755)
+			dest := filepath.Join(root, installedPath)
+			before(t, dest, elsewhere)
+			if p, err := InstallBinary(root, self); err != nil || p.Path != installedPath || p.Copied == nil {
+				t.Fatalf("%+v, %v", p, err)
+			}
+			info, err := os.Lstat(dest)
+			if err != nil || info.Mode() != 0o755 || !own(info) || read(t, dest) != "program" {
+				t.Errorf("%v, %v, %q", info.Mode(), err, read(t, dest))
+			}
+			if read(t, elsewhere) != "program" {
+				t.Error("wrote through the link")
+			}
+		})
+	}
+}
+
+func TestADirectoryThatOthersMayWriteToIsRefused(t *testing.T) {
+	self := filepath.Join(t.TempDir(), "muster")
+	put(t, self, "program", 0o755)
+	for name, test := range map[string]struct {
+		mode os.FileMode
+		says string
+	}{
+		"by a group, as Debian once had it": {0o775 | os.ModeSetgid, "/usr/local/bin can be written by its group or through an ACL (mode 2775)"},
+		"by all":                            {0o777, "/usr/local/bin can be written by every user (mode 0777)"},
+		"by all, sticky":                    {0o777 | os.ModeSticky, "/usr/local/bin can be written by every user (mode 1777)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			dir := filepath.Join(root, "usr/local/bin")
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Chmod(dir, test.mode); err != nil {
+				t.Fatal(err)
+			}
+			p, err := InstallBinary(root, self)
+			if err == nil || p.Path != "" || !strings.Contains(err.Error(), test.says) {
+				t.Fatalf("%+v, %v", p, err)
+			}
+			if want := []string{"sudo chown root: /usr/local/bin", "sudo chmod go-w /usr/local/bin"}; !slices.Equal(fix.Of(err).Commands, want) {
+				t.Errorf("fix %q", fix.Of(err).Commands)
+			}
+			if len(fix.Why(err)) == 0 || !strings.Contains(fix.Why(err)[0], self) {
+				t.Errorf("why %q", fix.Why(err))
+			}
+			if left, _ := os.ReadDir(dir); len(left) != 0 {
+				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
+}
+
+// In user data a umask of 077 is common on hardened images.
+func TestTheDirectoriesOfTheCopyAreOpenToAllWhateverTheUmask(t *testing.T) {
+	self := filepath.Join(t.TempDir(), "muster")
+	put(t, self, "program", 0o755)
+	root := t.TempDir()
+	old := syscall.Umask(0o077)
+	_, err := InstallBinary(root, self)
+	syscall.Umask(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"usr", "usr/local", "usr/local/bin", "usr/local/bin/muster"} {
+		if info, err := os.Stat(filepath.Join(root, path)); err != nil || info.Mode().Perm() != 0o755 {
+			t.Errorf("%s: %v, %v", path, info, err)
+		}
+	}
+}
+
+// This test binary, copied, started, and then replaced: what is installed is what runs.
+func TestTheProgramThatRunsIsCopiedNotWhatItsPathNamesByNow(t *testing.T) {
+	if root := os.Getenv("UNITS_TEST_INSTALL_INTO"); root != "" {
+		self, err := os.Executable()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if os.Getenv("UNITS_TEST_REPLACE") != "" {
+			put(t, self+".new", "the attacker's", 0o755)
+			err = os.Rename(self+".new", self)
+		} else {
+			err = os.Remove(self)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p, err := InstallBinary(root, self); err != nil || p.Path != installedPath {
+			t.Fatalf("%+v, %v", p, err)
+		}
+		return
+	}
+	program, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, replaced := range []string{"", "yes"} {
+		root, self := t.TempDir(), filepath.Join(t.TempDir(), "muster")
+		if err := os.WriteFile(self, program, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		child := exec.CommandContext(t.Context(), self, "-test.run=^"+t.Name()+"$")
+		child.Env = append(os.Environ(), "UNITS_TEST_INSTALL_INTO="+root, "UNITS_TEST_REPLACE="+replaced)
+		if out, err := child.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		if got, err := os.ReadFile(filepath.Join(root, installedPath)); err != nil || !bytes.Equal(got, program) {
+			t.Errorf("replaced %q: %d bytes, want %d: %v", replaced, len(got), len(program), err)
+		}
 	}
 }
 
@@ -253,8 +403,8 @@ func TestInstallBinaryNamesWhatIsInItsWay(t *testing.T) {
 			if tc.prepare != nil {
 				tc.prepare(t, root)
 			}
-			if path, err := InstallBinary(root, tc.self); err == nil || path != "" || !strings.Contains(err.Error(), tc.err) {
-				t.Errorf("%q, %v", path, err)
+			if p, err := InstallBinary(root, tc.self); err == nil || p.Path != "" || !strings.Contains(err.Error(), tc.err) {
+				t.Errorf("%q, %v", p, err)
 			}
 		})
 	}
@@ -267,5 +417,27 @@ func TestMayExec(t *testing.T) {
 	}
 	if err := mayExec("/nowhere"); err == nil || !strings.Contains(err.Error(), "/nowhere") {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestRunByIsTheProgramOfAUnit(t *testing.T) {
+	for name, want := range map[string]string{
+		"/opt/muster": "/opt/muster", "/opt/my muster": "/opt/my muster", "/opt/100%/muster": "/opt/100%/muster",
+	} {
+		root := t.TempDir()
+		if _, err := Install(root, name, []Unit{unit("a.service")}); err != nil {
+			t.Fatal(err)
+		}
+		if got := RunBy(root + adminUnits + "/a.service"); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	dir := t.TempDir()
+	put(t, dir+"/prefixed.service", "[Service]\nExecStart=-/usr/bin/x y\n", 0o644)
+	put(t, dir+"/empty.service", "[Service]\nType=oneshot\n", 0o644)
+	for name, want := range map[string]string{"prefixed": "/usr/bin/x", "empty": "", "missing": ""} {
+		if got := RunBy(dir + "/" + name + ".service"); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
 	}
 }

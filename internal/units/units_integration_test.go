@@ -349,7 +349,7 @@ func TestVerifyUnit(t *testing.T) {
 		m.Put(tell("verify", 0))
 		m.await(t, "muster-verify.service", is("active", "exited"))
 	})
-	for _, code := range []int{1, 2, 3, 10, 11, 78, 130} {
+	for _, code := range []int{64, 78} {
 		t.Run("takes exit "+strconv.Itoa(code)+" for final", func(t *testing.T) {
 			m.Put(tell("verify", code))
 			m.must(t, "restart", "muster-verify.service")
@@ -357,6 +357,16 @@ func TestVerifyUnit(t *testing.T) {
 			if int(s.ExecMainStatus) != code || s.NRestarts != 0 {
 				t.Errorf("%+v", s)
 			}
+		})
+	}
+	// 2 is a Go program that crashed, 130 one that was interrupted.
+	for _, code := range []int{1, 2, 3, 10, 11, 130} {
+		t.Run("retries exit "+strconv.Itoa(code), func(t *testing.T) {
+			m.Put(tell("verify", code))
+			m.must(t, "restart", "muster-verify.service")
+			m.await(t, "muster-verify.service", func(s units.State) bool {
+				return int(s.ExecMainStatus) == code && s.ActiveState == "activating" && s.SubState == "auto-restart"
+			})
 		})
 	}
 	t.Run("reaches what it judges and no more", func(t *testing.T) {
@@ -594,7 +604,7 @@ func TestBareBinary(t *testing.T) {
 		return r
 	}
 	m.Run("mkdir", "-p", "/usr/local/bin")
-	m.Run("mount", "-t", "tmpfs", "-o", "noexec", "tmpfs", "/usr/local/bin")
+	m.Run("mount", "-t", "tmpfs", "-o", "noexec,mode=755", "tmpfs", "/usr/local/bin")
 	if r := install(); !strings.Contains(r.Error, "/usr/local/bin is mounted noexec") {
 		t.Errorf("noexec: %+v", r)
 	}

@@ -3,38 +3,27 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
-	"strings"
-	"syscall"
 	"time"
 
+	"muster/test/apart"
 	"muster/test/field/fieldcase"
 )
 
-// limit is how long one case may take.
-const limit = 30 * time.Second
+// How long a case may take, and each line of it besides: what takes
+// longer hangs, however busy this machine is.
+const (
+	limit     = time.Minute
+	lineLimit = 5 * time.Second
+)
 
 // missing names what this machine lacks to play cases, or returns "".
 func missing(ctx context.Context) string {
-	if os.Geteuid() != 0 {
-		return "root, for namespaces and chroot"
-	}
-	if _, err := exec.LookPath("ip"); err != nil {
-		return "the program ip (Debian: apt-get install iproute2)"
-	}
-	ctx, stop := context.WithTimeout(ctx, limit)
-	defer stop()
-	if _, err := runInside(ctx, "-muster", "/dev/null"); err != nil {
-		return "namespaces to build an instance in: " + oneLine(err.Error())
-	}
-	return ""
+	return apart.Missing(ctx, limit, "-muster", "/dev/null")
 }
 
 // playAll plays the cases, o.jobs at a time, and prints the results in the order
@@ -76,14 +65,16 @@ func playApart(ctx context.Context, o options, f caseFile) []Result {
 	if ctx.Err() != nil {
 		return broken("interrupted")
 	}
-	if _, err := fieldcase.Read(f.path); err != nil {
+	c, err := fieldcase.Read(f.path)
+	if err != nil {
 		return broken(err.Error())
 	}
-	ctx, stop := context.WithTimeout(ctx, limit)
+	atMost := limit + time.Duration(len(c.Lines))*lineLimit
+	ctx, stop := context.WithTimeout(ctx, atMost)
 	defer stop()
-	out, err := runInside(ctx, "-muster", o.muster, fmt.Sprintf("-invariants=%t", o.invariants), f.path)
+	out, err := apart.Run(ctx, "-muster", o.muster, fmt.Sprintf("-invariants=%t", o.invariants), f.path)
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return broken(fmt.Sprintf("not done after %s", limit))
+		return broken(fmt.Sprintf("not done after %s", atMost))
 	}
 	var results []Result
 	if jsonErr := json.Unmarshal(out, &results); jsonErr != nil {
@@ -93,24 +84,4 @@ func playApart(ctx context.Context, o options, f caseFile) []Result {
 		results[i].Name = f.name + results[i].Name
 	}
 	return results
-}
-
-// runInside runs this program with -inside, in network and mount namespaces of its
-// own. When ctx ends, it kills the program and every muster that it started.
-func runInside(ctx context.Context, args ...string) ([]byte, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.CommandContext(ctx, self, append([]string{"-inside"}, args...)...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS, Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = time.Second
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	err = cmd.Run()
-	if text := strings.TrimSpace(errs.String()); err != nil && text != "" {
-		err = fmt.Errorf("%w: %s", err, text)
-	}
-	return out.Bytes(), err
 }

@@ -49,6 +49,7 @@ type Group struct {
 	Name  string
 	State string // the target lifecycle state
 	Hooks []string
+	Tags  map[string]string
 }
 
 // AWS is the account around the instance.

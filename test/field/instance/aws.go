@@ -59,7 +59,7 @@ func (i *Instance) options() sandbox.Options {
 		o.Clusters = []string{"default", "prod"}
 	}
 	if g := of.Group; g != nil {
-		o.Group = &sandbox.Group{Name: g.Name, TargetState: g.State}
+		o.Group = &sandbox.Group{Name: g.Name, TargetState: g.State, Tags: g.Tags}
 		for _, name := range g.Hooks {
 			o.Group.Hooks = append(o.Group.Hooks, sandbox.Hook{Name: name, Timeout: hookTimeout})
 		}

@@ -28,16 +28,17 @@ func (i *Instance) startDocker() (err error) {
 	if i.c.Docker.Is == "absent" {
 		return nil
 	}
-	l, err := net.Listen("unix", i.disk.path("var/run/docker.sock"))
-	if err != nil {
-		return err
-	}
+	socket := i.disk.path("var/run/docker.sock")
 	if i.c.Docker.Is == "hung" {
+		l, err := net.Listen("unix", socket)
+		if err != nil {
+			return err
+		}
 		i.cleanup = append(i.cleanup, func() { _ = l.Close() })
 		return nil // connections stay in the listener's queue
 	}
-	serve(l, http.HandlerFunc(i.serveDocker))
-	return nil
+	i.Docker, err = newFront(http.HandlerFunc(i.serveDocker), nil, "unix "+socket)
+	return err
 }
 
 // serveDocker adds the container of the ECS agent to the Engine, which has only

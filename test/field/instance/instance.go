@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -26,6 +27,9 @@ const (
 
 // Instance is a running instance. Its methods must not be called concurrently.
 type Instance struct {
+	// What muster talks to, as it stands there. Docker is nil if it is absent or hung.
+	Metadata, AWS, Docker *Front
+
 	c          *fieldcase.Case
 	disk       *disk
 	box        *sandbox.Sandbox
@@ -123,6 +127,18 @@ func (i *Instance) command(ctx context.Context, args []string) *exec.Cmd {
 	cmd.Dir, cmd.Env = "/", i.env
 	return cmd
 }
+
+// Sandbox is the AWS around the instance.
+func (i *Instance) Sandbox() *sandbox.Sandbox { return i.box }
+
+// Engine is what stands behind Docker's socket.
+func (i *Instance) Engine() *dockerd.Engine { return i.docker }
+
+// Dir is the root directory of the instance, as the calling process sees it.
+func (i *Instance) Dir() string { return i.disk.dir }
+
+// Environ is the environment that muster gets.
+func (i *Instance) Environ() []string { return slices.Clone(i.env) }
 
 // Write writes a file of the instance.
 func (i *Instance) Write(path string, data []byte) error { return i.disk.write(path, data) }

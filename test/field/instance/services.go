@@ -20,18 +20,16 @@ func (i *Instance) startServices() error {
 	if err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", metadataAddr+":80")
-	if err != nil {
+	if i.Metadata, err = newFront(metadata, nil, "tcp "+metadataAddr+":80"); err != nil {
 		return err
 	}
-	serve(l, metadata)
 	names := maps.Clone(zone)
 	maps.Copy(names, i.c.DNS)
 	if err := serveDNS(names); err != nil {
 		return err
 	}
-	ca, err := serveEndpoints(i.box.APIURL(), i.c.ClockAhead, i.c.TLS)
-	if err != nil {
+	var ca []byte
+	if i.AWS, ca, err = serveEndpoints(i.box.APIURL(), i.c.ClockAhead, i.c.TLS); err != nil {
 		return err
 	}
 	if err := i.disk.write("etc/pki/ca.pem", ca); err != nil {
@@ -49,10 +47,11 @@ func (i *Instance) startServices() error {
 	return nil
 }
 
-// serve serves until the process ends.
-func serve(l net.Listener, h http.Handler) {
+// serve serves until the process ends or the server is closed.
+func serve(l net.Listener, h http.Handler) *http.Server {
 	server := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: time.Minute}
 	go func() { _ = server.Serve(l) }()
+	return server
 }
 
 // forward passes requests on, unchanged. Where the other side hangs up, so does it.

@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"maps"
 	"math/big"
-	"net"
 	"net/http"
 	"slices"
 	"time"
@@ -94,18 +93,18 @@ func certificates(trusted *authority, special map[string]fieldcase.Certificate) 
 // serveEndpoints listens where AWS does, in front of the sandbox's API, and returns
 // the certificate of the CA that the instance trusts. AWS's clocks are behind by
 // clockAhead.
-func serveEndpoints(api string, clockAhead time.Duration, special map[string]fieldcase.Certificate) (ca []byte, err error) {
+func serveEndpoints(api string, clockAhead time.Duration, special map[string]fieldcase.Certificate) (front *Front, ca []byte, err error) {
 	trusted, err := newAuthority("Amazon Root CA 1")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	config, err := certificates(trusted, special)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	behind, err := forward(api)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodHead && r.Header.Get("Authorization") == "" { // an unsigned HEAD asks for the time
@@ -115,12 +114,10 @@ func serveEndpoints(api string, clockAhead time.Duration, special map[string]fie
 		}
 		behind.ServeHTTP(w, r)
 	})
+	var addrs []string
 	for _, addr := range slices.Concat(endpoints, inVPC) {
-		l, err := net.Listen("tcp", addr+":443")
-		if err != nil {
-			return nil, err
-		}
-		serve(tls.NewListener(l, config), handler)
+		addrs = append(addrs, "tcp "+addr+":443")
 	}
-	return trusted.pem(), nil
+	front, err = newFront(handler, config, addrs...)
+	return front, trusted.pem(), err
 }

@@ -90,7 +90,7 @@ func install(ctx context.Context, m *units.Manager) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	written, err := units.Install("/", binary, systemd.Units())
+	written, err := units.Install("/", binary.Path, systemd.Units())
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,85 @@
+package bootstrap
+
+import (
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"muster/internal/sandbox"
+)
+
+// What bootstrap and verify write, with the narrowest mode that works: the agent, a user
+// of its own, reads the record and runs the program, and systemd's tools read the units.
+// All else is root's. The umask must not matter: cloud-init's is 022, hardened images
+// have 077, and a shell may have 000. It counts for the whole process, so this test is
+// not parallel.
+func TestWhatIsWrittenHasTheNarrowestModeWhateverTheUmask(t *testing.T) {
+	const instance = "/var/lib/muster/instances/" + instanceID
+	want := map[string]fs.FileMode{
+		"/etc/ecs/ecs.config":        0o600, // may hold credentials of a registry
+		instance + "/bootstrap.json": 0o644, // the agent reads it; it holds no secret
+		instance + "/report.json":    0o600, // quotes ecs.config and the logs
+		"/run/muster/bootstrap.lock": 0o600,
+		"/usr/local/bin/muster":      0o755,
+		"/var/lib/muster":            fs.ModeDir | 0o755,
+		"/var/lib/muster/instances":  fs.ModeDir | 0o755,
+		instance:                     fs.ModeDir | 0o755,
+	}
+	for _, umask := range []int{0, 0o022, 0o077} {
+		m := boot(t, sandbox.Options{}).set("CLUSTER", "prod").download()
+		if err := os.Remove(m.path("usr/local/bin/muster")); err != nil {
+			t.Fatal(err)
+		}
+		before := m.tree()
+		old := syscall.Umask(umask)
+		err := m.configure()
+		if err == nil {
+			_, err = m.verify()
+		}
+		syscall.Umask(old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := 0
+		for path := range m.tree() {
+			if _, there := before[path]; there || byOthers(path) {
+				continue
+			}
+			info, err := os.Lstat(m.root + path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			mode, listed := want[path]
+			switch {
+			case strings.HasPrefix(path, "/etc/systemd/system/muster-"):
+				mode, listed = 0o644, true
+			case strings.HasPrefix(path, "/etc/systemd"), path == "/run/muster", path == "/etc/ecs":
+				continue // directories in which only root reads
+			case listed:
+				seen++
+			}
+			if !listed || info.Mode() != mode {
+				t.Errorf("umask %03o: %s has mode %v, want %v; listed: %v", umask, path, info.Mode(), mode, listed)
+			}
+			if uid := info.Sys().(*syscall.Stat_t).Uid; int(uid) != os.Geteuid() {
+				t.Errorf("%s belongs to %d", path, uid)
+			}
+		}
+		if seen != len(want) {
+			t.Errorf("umask %03o: %d of %d files were written", umask, seen, len(want))
+		}
+		m.Close()
+	}
+}
+
+// byOthers are the files of the sandbox's ECS agent.
+func byOthers(path string) bool {
+	for _, dir := range []string{"/var/lib/ecs", "/var/log", "/proc"} {
+		if strings.HasPrefix(path, dir) {
+			return true
+		}
+	}
+	return path == "/var" || path == "/var/lib" || path == "/run"
+}

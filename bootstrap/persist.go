@@ -1,0 +1,89 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"muster/internal/awsapi"
+	"muster/internal/imds"
+)
+
+// backoff is the pause between two attempts: full jitter below a bound that doubles from
+// first to most. A fleet that boots at once is throttled at once, and must not come back
+// at once.
+type backoff struct{ first, most time.Duration }
+
+func (b backoff) after(failures int) time.Duration {
+	bound := b.most
+	if failures < 30 { // no overflow
+		bound = min(b.most, b.first<<failures)
+	}
+	return rand.N(max(bound, 1))
+}
+
+// attempts is what became of the attempts of one call.
+type attempts struct {
+	n       int
+	unclear bool // one of them got no clear answer, and may have had its effect
+	passes  bool // the last error may pass: another run can try again
+}
+
+// persist calls until it succeeds, is refused for good, or until comes. Each attempt has
+// a time limit of its own. Package awsapi tries once what acts, so that this is its only
+// retry; a lookup has the SDK's three quick attempts in each of these.
+func (r *run) persist(ctx context.Context, until time.Time, each time.Duration, what string, call func(context.Context) error) (made attempts, err error) {
+	ctx, stop := context.WithDeadline(ctx, until)
+	defer stop()
+	var logged awsapi.Kind
+	for expired := false; ; {
+		answer := bounded(ctx, each, call)
+		if answer == nil {
+			return made, nil
+		}
+		made.n++
+		made.unclear = made.unclear || awsapi.MayHaveBeenTaken(answer)
+		if err == nil || ctx.Err() == nil { // the end of the time is no answer
+			err = answer
+		}
+		made.passes = passes(err) && (!expired || !awsapi.Expired(err))
+		expired = awsapi.Expired(err) // AWS refuses new credentials, too: nobody renews them
+		if !made.passes {
+			return made, err
+		}
+		pause := time.NewTimer(r.pace.backoff.after(made.n - 1))
+		if kind := awsapi.KindOf(err); ctx.Err() == nil && (made.n == 1 || kind != logged) {
+			logged = kind
+			r.warn("retry", "%s: not done yet, retrying until %s: %v", what, until.UTC().Format(time.TimeOnly), err)
+		}
+		select {
+		case <-ctx.Done():
+			pause.Stop()
+			return made, err
+		case <-pause.C:
+		}
+	}
+}
+
+func bounded(ctx context.Context, each time.Duration, call func(context.Context) error) error {
+	ctx, stop := context.WithTimeout(ctx, each)
+	defer stop()
+	return call(ctx)
+}
+
+// passes reports whether the same call may succeed later.
+func passes(err error) bool {
+	var metadata *imds.Error
+	return awsapi.MayPass(err) || errors.As(err, &metadata) && !metadata.Kind.Final()
+}
+
+// count is "3 attempts in 2m0s".
+func (a attempts) count(took time.Duration) string {
+	noun := "attempts"
+	if a.n == 1 {
+		noun = "attempt"
+	}
+	return fmt.Sprintf("%d %s in %s", a.n, noun, took.Round(time.Second))
+}

@@ -1,0 +1,71 @@
+package agentstate
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Verdict is the state in one word.
+type Verdict string
+
+// The verdicts. A problem outweighs what is unknown, and that a warning.
+const (
+	Healthy Verdict = "healthy"
+	Warned  Verdict = "warning"
+	Unknown Verdict = "unknown"
+	Failed  Verdict = "problem"
+)
+
+// Verdict is unknown where the agent has missed its cycles or has not learned yet
+// whether the instance is registered.
+func (s State) Verdict(now time.Time) Verdict {
+	if s.Stale(now) {
+		return Unknown
+	}
+	verdict := Healthy
+	for _, p := range s.Problems(now) {
+		if !p.Warning {
+			return Failed
+		}
+		verdict = Warned
+	}
+	if s.unsettled() {
+		return Unknown
+	}
+	return verdict
+}
+
+// unsettled: nothing is known of a registration that should be there.
+func (s State) unsettled() bool { return s.Registration.State == "unknown" && s.Leaving == "" }
+
+// Doubt is why the verdict is unknown, and the evidence. It is empty if it is not.
+func (s State) Doubt(now time.Time) (text, why string) {
+	switch {
+	case s.Stale(now):
+		return "muster-agent has not reported for " + age(now, s.Written),
+			fmt.Sprintf("it last wrote its state at %s, as process %d", s.Written.UTC().Format(time.RFC3339), s.PID)
+	case s.unsettled():
+		return "could not check whether this instance is registered", s.Registration.reason()
+	}
+	return "", ""
+}
+
+// Summary is what is healthy, and since when: "registered in cluster prod for 3h00m,
+// 12 containers running, last metrics sent 21s ago".
+func (s State) Summary(now time.Time) string {
+	var parts []string
+	switch r := s.Registration; {
+	case s.Leaving != "":
+		parts = append(parts, "leaving as planned ("+s.Leaving+")")
+	case r.Cluster == "":
+		parts = append(parts, "registered for "+age(now, r.Since))
+	default:
+		parts = append(parts, "registered in cluster "+r.Cluster+" for "+age(now, r.Since))
+	}
+	parts = append(parts, count(int64(s.Docker.Running), "container")+" running")
+	if p := s.Publishing; p.Namespace != "" && !p.LastSent.IsZero() {
+		parts = append(parts, "last metrics sent "+age(now, p.LastSent)+" ago")
+	}
+	return strings.Join(parts, ", ")
+}

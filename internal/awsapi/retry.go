@@ -1,0 +1,123 @@
+package awsapi
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// passing are the codes of errors that AWS documents as temporary, beside throttling:
+// the SDK's DefaultRetryableErrorCodes and botocore's transient codes, the server errors
+// of "Common errors" in the API references, EventBridge's PutEventsResultEntry, and
+// ResourceContention of Auto Scaling. An error that is about one entry of a request has
+// a code and no HTTP status.
+var passing = []string{
+	"RequestTimeout", "RequestTimeoutException", "PriorRequestNotComplete", "RequestAbortedException",
+	"InternalFailure", "InternalError", "InternalException", "InternalServerError", "InternalServiceFault", "ServerException",
+	"ServiceUnavailable", "ServiceUnavailableException", "Unavailable", "ResourceContention",
+}
+
+// expiredCodes are the codes of credentials that were valid once.
+var expiredCodes = []string{"ExpiredToken", "ExpiredTokenException"}
+
+// MayPass reports whether the same call may succeed later without anybody changing
+// anything: throttling, a failure of the server, of the network or of the metadata
+// service, a clock that is about to be set, credentials that the client reads afresh.
+// A refusal is final, and so is an error that is not of a call.
+func MayPass(err error) bool {
+	var e *Error
+	if !errors.As(err, &e) || errors.Is(err, context.Canceled) {
+		return false
+	}
+	switch e.Kind {
+	case Throttled, Unreachable, Exhausted, ClockSkew:
+		return true
+	case NoIdentity:
+		return Expired(err) || e.Code == "" && !refused(e.Err)
+	case Failed:
+		return e.unclear()
+	}
+	return false
+}
+
+// Expired reports whether AWS refused the credentials as expired. The client reads new
+// ones for the next call.
+func Expired(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && slices.Contains(expiredCodes, e.Code)
+}
+
+// MayHaveBeenTaken reports whether a call that failed may have had its effect: it was
+// sent, and no clear answer came. A request that is throttled is denied before it is
+// processed, and one without a connection was never sent.
+func MayHaveBeenTaken(err error) bool {
+	var e *Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	var dial *net.OpError
+	var name *net.DNSError
+	switch e.Kind {
+	case Unreachable:
+		return !errors.As(e.Err, &name) && (!errors.As(e.Err, &dial) || dial.Op != "dial")
+	case Failed:
+		return e.unclear()
+	}
+	return false
+}
+
+// unclear is a failure of the server, or an answer that cannot be read. A refusal that
+// names no code is not AWS's own (a proxy's page), and is still a refusal.
+func (e *Error) unclear() bool {
+	switch {
+	case e.Status >= http.StatusInternalServerError, e.Status == http.StatusRequestTimeout, slices.Contains(passing, e.Code):
+		return true
+	case e.Status >= http.StatusBadRequest:
+		return false
+	}
+	return e.Code == ""
+}
+
+// refused reports whether the metadata service answered that there are no credentials.
+func refused(err error) bool {
+	var answer *smithyhttp.ResponseError
+	return errors.As(err, &answer) && answer.HTTPStatusCode() >= 400 && answer.HTTPStatusCode() < 500
+}
+
+// retryer retries what MayPass allows, and not only what the SDK knows: the SDK gives up
+// at HTTP 429 without a code, at RequestExpired, and at expired credentials, which it
+// keeps until the time that it has for their end.
+type retryer struct {
+	aws.Retryer
+	credentials *aws.CredentialsCache
+}
+
+// IsErrorRetryable is asked by the SDK about each attempt, the last one included.
+func (r retryer) IsErrorRetryable(err error) bool {
+	failed := named("", err)
+	if Expired(failed) {
+		r.credentials.Invalidate()
+	}
+	var canceled interface{ CanceledError() bool }
+	if errors.As(err, &canceled) && canceled.CanceledError() {
+		return false // the caller's time is over
+	}
+	return r.Retryer.IsErrorRetryable(err) || MayPass(failed)
+}
+
+// once makes one attempt: the caller retries, because it must know what became of each.
+type once struct{ retryer }
+
+// MaxAttempts implements aws.Retryer.
+func (once) MaxAttempts() int { return 1 }
+
+// IsErrorRetryable notes expired credentials.
+func (o once) IsErrorRetryable(err error) bool {
+	_ = o.retryer.IsErrorRetryable(err)
+	return false
+}

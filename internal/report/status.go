@@ -1,0 +1,69 @@
+package report
+
+import (
+	"io"
+	"time"
+
+	"muster/check"
+	"muster/internal/agentstate"
+	"muster/internal/fix"
+	"muster/internal/term"
+)
+
+// Status writes what `muster status` shows: the verdict in one line, what is wrong and
+// how to fix it, then the state in ten lines.
+//
+//	Problem: web/app is unhealthy
+//	  why      its health check fails: connection refused
+//	  fix      Read the output of the health check:
+//	           sudo docker inspect --format '{{json .State.Health}}' 3f2a1b
+//	  page     muster explain muster-unhealthy
+func Status(out io.Writer, style term.Style, s agentstate.State, now time.Time) error {
+	p := &printer{out: out, Style: style}
+	problems := s.Problems(now)
+	if s.Stale(now) {
+		problems = nil // they are old
+	}
+	another := map[string]bool{}
+	say := func(word string, f check.Finding) {
+		title := word
+		if another[word] {
+			title = "Another " + lowerFirst(word)
+		}
+		another[word] = true
+		p.title(colors[f.Status], title+": "+f.Summary)
+		p.details(f)
+		p.line("")
+	}
+	for _, warnings := range []bool{false, true} {
+		if text, why := s.Doubt(now); warnings && text != "" {
+			say("Unknown", check.Finding{Status: check.Unknown, Summary: text, Evidence: []string{why}, Fix: doubtFix(s, now)})
+		}
+		for _, it := range problems {
+			f := check.Finding{ID: it.ID, Status: check.Fail, Summary: it.Text, Evidence: it.Why, Fix: it.Fix}
+			switch {
+			case it.Warning != warnings:
+			case warnings:
+				f.Status = check.Warn
+				say("Warning", f)
+			default:
+				say("Problem", f)
+			}
+		}
+	}
+	if len(another) == 0 {
+		p.title(colors[check.Pass], "Healthy: "+s.Summary(now))
+		p.line("")
+	}
+	if p.err != nil {
+		return p.err
+	}
+	return s.Table(out, now)
+}
+
+func doubtFix(s agentstate.State, now time.Time) fix.Fix {
+	if s.Stale(now) {
+		return fix.Do("Find out why, then restart muster-agent:", "sudo journalctl -u muster-agent -n 20 --no-pager", "sudo systemctl restart muster-agent")
+	}
+	return fix.Do("Find out why the ECS agent does not answer:", "sudo muster debug")
+}

@@ -1,0 +1,403 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"muster/agent/metrics"
+	"muster/test/faults/inject"
+	"muster/test/field/instance"
+)
+
+const (
+	musterPath        = "usr/local/bin/muster"
+	instanceID        = "i-0123456789abcdef0"
+	introspectionAddr = "127.0.0.1:51678"
+	notifySocket      = "/run/notify"
+	spoolDir          = "var/lib/muster-agent/spool"
+	stateFile         = "run/muster-agent/state.json"
+	ecsConfig         = "etc/ecs/ecs.config"
+	recordFile        = "var/lib/muster/instances/" + instanceID + "/bootstrap.json"
+	reportFile        = "var/lib/muster/instances/" + instanceID + "/report.json"
+	tick              = 50 * time.Millisecond
+	// endLimit is how long a muster may take to end after SIGTERM: systemd kills it
+	// after TimeoutStopSec=15 of muster-agent.service.
+	endLimit = 15 * time.Second
+	// commandLimit is how long a command may take unless a row says otherwise.
+	commandLimit = 60 * time.Second
+)
+
+// rig is the instance of a row with what the row needs to inject and to judge. Its
+// methods are called by one goroutine.
+type rig struct {
+	*instance.Instance
+	introspection *instance.Front
+	progs         []*prog
+	why           []string
+	systemd       notified
+	expectCrash   bool // a panic is what the row is about
+}
+
+// stopped ends a row that cannot be played.
+type stopped struct{ broken string }
+
+// broken ends the row unless err is nil.
+func (r *rig) broken(err error) {
+	if err != nil {
+		panic(stopped{err.Error()})
+	}
+}
+
+// wrong notes that something does not hold.
+func (r *rig) wrong(format string, args ...any) {
+	if len(r.why) < 20 {
+		r.why = append(r.why, fmt.Sprintf(format, args...))
+	}
+}
+
+// want notes what does not hold, if so.
+func (r *rig) want(holds bool, format string, args ...any) bool {
+	if !holds {
+		r.wrong(format, args...)
+	}
+	return holds
+}
+
+func (r *rig) setUp() {
+	syscall.Umask(0o022)
+	var err error
+	if r.introspection, err = instance.Serve(r.Sandbox().IntrospectionURL(), "tcp "+introspectionAddr); err != nil {
+		r.broken(err)
+	}
+	conn, err := net.ListenPacket("unixgram", r.Dir()+notifySocket)
+	r.broken(err)
+	r.broken(os.Chmod(r.Dir()+notifySocket, 0o666))
+	go r.systemd.listen(conn)
+}
+
+// end ends every muster.
+func (r *rig) end() {
+	for _, p := range r.progs {
+		_ = p.Signal(syscall.SIGCONT) // an error: it has ended
+		_ = p.Signal(syscall.SIGKILL)
+		<-p.Ended()
+	}
+}
+
+// transcript is what all musters printed, and the calls that AWS received.
+func (r *rig) transcript() string {
+	var b strings.Builder
+	for _, p := range r.progs {
+		fmt.Fprintf(&b, "\n$ muster %s\n%s%s(%s)\n", p.command, p.stderr.String(), p.stdout.String(), p.Status())
+	}
+	for _, c := range r.Sandbox().Calls() {
+		fmt.Fprintf(&b, "(%s  %s %s: %d %s)\n", c.Time.UTC().Format(time.TimeOnly), c.Service, c.Action, c.Status, c.Code)
+	}
+	return b.String()
+}
+
+// notified is what systemd gets on its notification socket.
+type notified struct {
+	mu     sync.Mutex
+	states []string
+}
+
+func (n *notified) listen(conn net.PacketConn) {
+	buf := make([]byte, 4096)
+	for {
+		size, _, err := conn.ReadFrom(buf)
+		if err != nil {
+			return
+		}
+		n.mu.Lock()
+		n.states = append(n.states, strings.Fields(string(buf[:size]))...)
+		n.mu.Unlock()
+	}
+}
+
+// count counts the messages that were this one.
+func (n *notified) count(state string) (times int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, s := range n.states {
+		if s == state {
+			times++
+		}
+	}
+	return times
+}
+
+// how is how a muster is started; the zero value is as root, without injection.
+type how struct {
+	spec   inject.Spec // Path, Args and Chroot are set by start
+	env    []string
+	decide func(inject.Call) inject.Verdict
+	stdout *os.File // in place of a buffer
+}
+
+// prog is a muster that was started.
+type prog struct {
+	*inject.Process
+	r              *rig
+	command        string
+	stdout, stderr output
+	began          time.Time
+}
+
+// output is what a program printed so far.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
+
+// start starts a muster.
+func (r *rig) start(command string, h how) *prog {
+	p := &prog{r: r, command: command, began: time.Now()}
+	s := h.spec
+	s.Path, s.Args, s.Chroot = "/"+musterPath, strings.Fields(command), r.Dir()
+	env := map[string]bool{}
+	for _, e := range slices.Backward(slices.Concat(r.Environ(), h.env)) { // the last one counts
+		if name, _, _ := strings.Cut(e, "="); !env[name] {
+			env[name] = true
+			s.Env = append(s.Env, e)
+		}
+	}
+	var err error
+	if h.stdout != nil {
+		p.Process, err = inject.Start(s, h.stdout, &p.stderr, h.decide)
+	} else {
+		p.Process, err = inject.Start(s, &p.stdout, &p.stderr, h.decide)
+	}
+	r.broken(err)
+	r.progs = append(r.progs, p)
+	return p
+}
+
+// wait waits until the program ends, and returns its exit code, -1 for a signal. One
+// that does not end in time is wrong.
+func (p *prog) wait(limit time.Duration) int {
+	select {
+	case <-p.Ended():
+	case <-time.After(limit):
+		p.r.wrong("muster %s has not ended after %s", p.command, limit)
+		_ = p.Signal(syscall.SIGCONT)
+		_ = p.Signal(syscall.SIGKILL)
+		<-p.Ended()
+	}
+	return p.Code()
+}
+
+// running reports whether the program still runs.
+func (p *prog) running() bool {
+	select {
+	case <-p.Ended():
+		return false
+	default:
+		return true
+	}
+}
+
+// stop is systemctl stop: SIGTERM, and an exit code of 0 in time.
+func (p *prog) stop() {
+	if !p.running() {
+		p.r.wrong("muster %s has ended by itself: %s", p.command, p.Status())
+		return
+	}
+	_ = p.Signal(syscall.SIGTERM)
+	code := p.wait(endLimit)
+	p.r.want(code == 0, "muster %s: want exit 0 after SIGTERM, got %s", p.command, p.Status())
+}
+
+// kill is kill -9.
+func (p *prog) kill() {
+	_ = p.Signal(syscall.SIGKILL)
+	<-p.Ended()
+}
+
+// says waits until the program has printed all texts.
+func (p *prog) says(limit time.Duration, texts ...string) bool {
+	for _, text := range texts {
+		if !p.r.await(p, limit, fmt.Sprintf("muster %s says %q", p.command, text), func() bool { return p.printed(text) }) {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *prog) printed(text string) bool {
+	return strings.Contains(p.stderr.String()+p.stdout.String(), text)
+}
+
+// await waits until something holds while the program runs; nil: whatever runs.
+func (r *rig) await(p *prog, limit time.Duration, what string, holds func() bool) bool {
+	end := time.Now().Add(limit)
+	for !holds() {
+		switch {
+		case time.Now().After(end):
+			r.wrong("after %s still not: %s", limit, what)
+			return false
+		case p != nil && !p.running() && !holds():
+			r.wrong("muster %s has ended (%s), and not: %s", p.command, p.Status(), what)
+			return false
+		}
+		wait(tick)
+	}
+	return true
+}
+
+// wait lets time pass on the instance.
+func wait(d time.Duration) { <-time.After(d) }
+
+// run runs a muster to its end.
+func (r *rig) run(command string) *prog { return r.runHow(command, how{}) }
+
+func (r *rig) runHow(command string, h how) *prog {
+	p := r.start(command, h)
+	p.wait(commandLimit)
+	return p
+}
+
+// exits notes it unless the exit code is one of those.
+func (p *prog) exits(codes ...int) bool {
+	return p.r.want(slices.Contains(codes, p.Code()), "muster %s: want exit %v, got %s", p.command, codes, p.Status())
+}
+
+const agentCommand = "agent --cluster prod"
+
+// agent starts muster agent as its unit does, and waits until it is ready.
+func (r *rig) agent(h how) *prog {
+	before := r.systemd.count("READY=1")
+	p := r.agentEarly(h)
+	r.await(p, 30*time.Second, "muster agent is ready", func() bool { return r.systemd.count("READY=1") > before })
+	return p
+}
+
+// agentEarly does not wait.
+func (r *rig) agentEarly(h how) *prog {
+	h.env = append([]string{"NOTIFY_SOCKET=" + notifySocket}, h.env...)
+	return r.start(agentCommand, h)
+}
+
+// status waits until muster status exits with one of the codes and prints all texts.
+func (r *rig) status(limit time.Duration, codes []int, texts ...string) bool {
+	end := time.Now().Add(limit)
+	for {
+		p := r.start("status", how{})
+		p.wait(commandLimit)
+		said := slices.Contains(codes, p.Code())
+		for _, text := range texts {
+			said = said && p.printed(text)
+		}
+		if said {
+			return true
+		}
+		if time.Now().After(end) {
+			r.wrong("muster status: want exit %v and %q within %s, got %s: %s", codes, texts, limit, p.Status(), p.stderr.String())
+			return false
+		}
+		r.progs = slices.DeleteFunc(r.progs, func(q *prog) bool { return q == p }) // the next one says it
+		wait(10 * tick)
+	}
+}
+
+// sends is how many data of a name CloudWatch took.
+func (r *rig) sends(name string) (n int) {
+	for _, d := range r.Sandbox().Metrics() {
+		if d.Name == name {
+			n++
+		}
+	}
+	return n
+}
+
+// queued are the data of a minute that queue makes.
+const queued = 3
+
+// queue leaves n minutes in the spool, as an agent does that could not send them. The
+// newest is of five minutes ago.
+func (r *rig) queue(n int) {
+	p := metrics.NewPublisher(metrics.Options{Dir: filepath.Join(r.Dir(), spoolDir), Log: slog.New(slog.DiscardHandler)})
+	first := time.Now().Truncate(time.Minute).Add(-time.Duration(n+5) * time.Minute)
+	for i := range n {
+		m := metrics.Minute{At: first.Add(time.Duration(i) * time.Minute)}
+		for k := range queued {
+			m.Data = append(m.Data, metrics.Datum{Name: fmt.Sprintf("Queued%d", k), Unit: metrics.UnitCount, Value: float64(i),
+				Dimensions: []metrics.Dimension{{Name: "ClusterName", Value: "prod"}}})
+		}
+		p.Add(m)
+	}
+	p.Close()
+}
+
+// arrived is how many data of queue CloudWatch took.
+func (r *rig) arrived() (n int) {
+	for k := range queued {
+		n += r.sends(fmt.Sprintf("Queued%d", k))
+	}
+	return n
+}
+
+// lead is how long before its second a muster agent is started whose sending is
+// waited for.
+const lead = 6 * time.Second
+
+// sending is how to start an agent that sends its queued minutes after lead: it sends
+// at one second of the minute, which its instance id decides (docs/metrics.md), so its
+// clock is moved by less than a minute.
+func sending(env ...string) how {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(instanceID))
+	second := 5*time.Second + time.Duration(h.Sum64()%uint64(40*time.Second))
+	now := time.Now()
+	offset := second - lead - now.Sub(now.Truncate(time.Minute))
+	if offset < -30*time.Second {
+		offset += time.Minute
+	}
+	return how{spec: inject.Spec{Clock: true, Offset: offset}, env: env}
+}
+
+// read reads a file of the instance; one that is not there is empty.
+func (r *rig) read(path string) string {
+	data, err := r.Read(path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		r.wrong("reading %s: %v", path, err)
+	}
+	return string(data)
+}
+
+func (r *rig) path(p string) string { return filepath.Join(r.Dir(), p) }
+
+// files are the names in a directory of the instance that match a pattern.
+func (r *rig) files(pattern string) []string {
+	all, err := filepath.Glob(filepath.Join(r.Dir(), pattern))
+	r.broken(err)
+	for i := range all {
+		all[i] = strings.TrimPrefix(all[i], r.Dir())
+	}
+	return all
+}

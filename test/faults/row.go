@@ -1,0 +1,106 @@
+//go:build linux
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"muster/test/faults/inject"
+	"muster/test/field/fieldcase"
+	"muster/test/field/instance"
+)
+
+// row is one fault, or two at once.
+type row struct {
+	name    string // group/fault
+	command string // of muster that meets it
+	inject  string // what is injected
+	must    string // what must hold
+	takes   time.Duration
+
+	with func(*fieldcase.Case) // the instance, where it is not the usual one
+	play func(*rig)
+}
+
+// table is all rows, by group.
+func table() []row {
+	return slices.Concat(imdsRows(), dockerRows(), introspectionRows(), awsRows(), diskRows(), clockRows(), limitRows(), signalRows(), killRows(), togetherRows())
+}
+
+// usual is the instance of a row: it is registered in the cluster prod.
+func usual() *fieldcase.Case {
+	return &fieldcase.Case{
+		AWS:   fieldcase.AWS{Clusters: []string{"default", "prod"}},
+		Agent: fieldcase.Agent{Start: true, Ends: "registered"},
+		Env:   []string{"MUSTER_INTROSPECTION_URL=http://" + introspectionAddr},
+	}
+}
+
+// runChild plays the row that o.only names in the namespaces of this process and
+// prints its result as JSON. Without a row, it only checks that an instance can be
+// built and system calls can be decided about.
+func runChild(o options, stdout io.Writer) error {
+	orphaned(2 * limit)
+	rows := chosen(table(), o.only)
+	if len(rows) == 0 {
+		return probe()
+	}
+	r := rows[0]
+	c := usual()
+	if r.with != nil {
+		r.with(c)
+	}
+	return json.NewEncoder(stdout).Encode(playRow(r, c, o.muster))
+}
+
+func playRow(r row, c *fieldcase.Case, muster string) (result Result) {
+	in, err := instance.New(c, muster)
+	if err != nil {
+		return Result{Broken: err.Error()}
+	}
+	defer in.Close()
+	g := &rig{Instance: in}
+	defer func() {
+		g.end()
+		result.Why, result.Transcript = g.why, g.transcript()
+		if failed, is := recover().(stopped); is {
+			result.Broken = failed.broken
+		}
+	}()
+	g.setUp()
+	r.play(g)
+	g.end()
+	g.always()
+	return result
+}
+
+// writeList writes the table of docs/reliability.md.
+func writeList(w io.Writer, rows []row) {
+	group := ""
+	for _, r := range rows {
+		of, fault, _ := strings.Cut(r.name, "/")
+		if of != group {
+			fmt.Fprintf(w, "%s### %s\n\n| fault | command | what is injected | what must hold |\n|---|---|---|---|\n", map[bool]string{true: "\n"}[group != ""], of)
+			group = of
+		}
+		fmt.Fprintf(w, "| `%s` | %s | %s | %s |\n", fault, r.command, r.inject, r.must)
+	}
+}
+
+// probe reports why no row can be played here, or nil.
+func probe() error {
+	if err := instance.Probe(); err != nil {
+		return err
+	}
+	p, err := inject.Start(inject.Spec{Path: "/nothing", Chroot: "/tmp", Calls: []string{"fsync"}, Clock: true}, nil, nil, nil)
+	if err != nil {
+		return fmt.Errorf("deciding about system calls: %w", err)
+	}
+	<-p.Ended()
+	return nil
+}

@@ -1,0 +1,391 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"muster/internal/sandbox"
+	"muster/test/field/fieldcase"
+)
+
+// awsRows: a service that throttles, fails or is not there at all delays muster. It
+// does not change what muster does, and no request counts twice.
+func awsRows() []row {
+	rows := cloudWatchRows()
+	rows = append(rows, signalServiceRows()...)
+	return append(rows, otherServiceRows()...)
+}
+
+// put is a fault of PutMetricData, of the first times requests.
+type put struct {
+	name, inject string
+	fault        sandbox.Fault
+	times        int
+	// maybe: nobody can know whether the first request was taken. What was in it may be
+	// lost, and must be counted as dropped then.
+	maybe bool
+}
+
+func cloudWatchRows() (rows []row) {
+	for _, p := range []put{
+		{name: "throttle-400", inject: "400 Throttling twice", fault: sandbox.Fault{Kind: sandbox.KindThrottled}, times: 2},
+		{name: "throttle-429", inject: "429 twice", fault: sandbox.Fault{Status: 429, Code: "TooManyRequestsException"}, times: 2},
+		{name: "denied", inject: "AccessDenied twice", fault: sandbox.Fault{Kind: sandbox.KindAccessDenied}, times: 2},
+		{name: "expired", inject: "ExpiredToken twice", fault: sandbox.Fault{Kind: sandbox.KindExpiredToken}, times: 2},
+		{name: "500", inject: "500 after the request was read", fault: sandbox.Fault{Kind: sandbox.KindServer}, times: 1, maybe: true},
+		{name: "500-taken", inject: "500, although the data were taken", fault: sandbox.Fault{Kind: sandbox.KindServer, Done: true}, times: 1, maybe: true},
+		{name: "503", inject: "503 after the request was read", fault: sandbox.Fault{Status: 503, Code: "ServiceUnavailable"}, times: 1, maybe: true},
+		{name: "cut-before", inject: "the connection is reset after the request, which was not taken", fault: sandbox.Fault{Reset: true}, times: 1, maybe: true},
+		{name: "cut-after", inject: "the connection is reset, although the data were taken", fault: sandbox.Fault{Reset: true, Done: true}, times: 1, maybe: true},
+		{name: "half", inject: "half of the answer, then the connection ends", fault: sandbox.Fault{Cut: true}, times: 1, maybe: true},
+		{name: "garbage", inject: "200 with an answer that is no CBOR", fault: sandbox.Fault{Body: "\x00garbage"}, times: 1, maybe: true},
+		{name: "slow", inject: "the answer takes 8 s", fault: sandbox.Fault{Delay: 8 * time.Second}, times: 1, maybe: true},
+		{name: "skew", inject: "AWS's clock is 20 minutes ahead", fault: sandbox.ClockSkew("", 20*time.Minute)},
+	} {
+		must := "all queued minutes arrive, once"
+		if p.maybe {
+			must = "no datum counts twice; what may be lost is counted as dropped, the rest arrives"
+		}
+		rows = append(rows, row{name: "aws/cloudwatch-" + p.name, command: "agent", inject: "PutMetricData: " + p.inject, must: must, takes: 40 * time.Second,
+			play: func(r *rig) {
+				f := p.fault
+				f.Service, f.Action, f.Times = sandbox.CloudWatch, "PutMetricData", p.times
+				r.Sandbox().Inject(f)
+				r.queue(3)
+				a := r.agent(sending("MUSTER_WATCH_PERIOD=2s"))
+				r.settled(a, 3*queued, 60*time.Second)
+				if !p.maybe {
+					r.want(r.arrived() == 3*queued, "want all %d queued data, got %d", 3*queued, r.arrived())
+				}
+				a.stop()
+			}})
+	}
+	return append(rows, []row{
+		{name: "aws/cloudwatch-portal", command: "agent", inject: "a captive portal answers 200 and HTML for 20 s", takes: 60 * time.Second,
+			must: "no datum counts twice; what may be lost is counted as dropped, the rest arrives",
+			play: func(r *rig) {
+				r.AWS.Use(at("PutMetricData", first(2, answers(200, html, portal))))
+				r.queue(3)
+				a := r.agent(sending("MUSTER_WATCH_PERIOD=2s"))
+				r.settled(a, 3*queued, 90*time.Second)
+				a.stop()
+			}},
+		{name: "aws/cloudwatch-login", command: "agent", inject: "a captive portal redirects to its login page, twice", takes: 60 * time.Second,
+			must: "signature and credentials go nowhere else; no datum counts twice",
+			play: func(r *rig) {
+				t := r.trap()
+				r.AWS.Use(at("PutMetricData", first(2, redirect)))
+				r.queue(3)
+				a := r.agent(sending("MUSTER_WATCH_PERIOD=2s"))
+				r.settled(a, 3*queued, 90*time.Second)
+				a.stop()
+				r.want(t.hits.Load() == 0, "the redirect was followed")
+			}},
+		{name: "aws/refused", command: "agent", inject: "no endpoint of AWS takes connections for 15 s", takes: 60 * time.Second, must: "all queued minutes arrive, once",
+			play: func(r *rig) {
+				r.AWS.Shut()
+				r.queue(3)
+				a := r.agent(sending("MUSTER_WATCH_PERIOD=2s"))
+				wait(15 * time.Second)
+				r.broken(r.AWS.Open())
+				r.settled(a, 3*queued, 60*time.Second)
+				r.want(r.arrived() == 3*queued, "want all %d queued data, got %d", 3*queued, r.arrived())
+				a.stop()
+			}},
+		{name: "aws/unknown-ca", command: "agent", inject: "the certificates of AWS are of a CA that is unknown (TLS inspection), in the first run", takes: 40 * time.Second,
+			must: "nothing is sent and nothing lost: all arrive in the second run; the journal names the certificate",
+			play: func(r *rig) {
+				ca := r.read("etc/pki/ca.pem")
+				r.broken(r.Write("etc/pki/ca.pem", []byte("")))
+				r.queue(3)
+				a := r.agent(how{})
+				a.stop()
+				r.want(a.printed("certificate"), "the journal does not name the certificate: %s", a.stderr.String())
+				r.want(r.arrived() == 0, "data were sent to a server that nobody vouches for")
+				r.broken(r.Write("etc/pki/ca.pem", []byte(ca)))
+				a = r.agent(sending())
+				r.settled(a, 3*queued, 60*time.Second)
+				r.want(r.arrived() == 3*queued, "want all %d queued data, got %d", 3*queued, r.arrived())
+				a.stop()
+			}},
+	}...)
+}
+
+// settled waits until all n data of queue have arrived or are counted as dropped.
+func (r *rig) settled(a *prog, n int, limit time.Duration) {
+	r.await(a, limit, fmt.Sprintf("all %d queued data have arrived or are counted as dropped", n), func() bool {
+		return r.arrived() == n || r.arrived()+r.droppedBy(a) >= n
+	})
+}
+
+// droppedBy is how many data the running agent counts as dropped.
+func (r *rig) droppedBy(*prog) int {
+	var dropped int
+	text := r.read(stateFile)
+	if _, rest, ok := strings.Cut(text, `"dropped":`); ok {
+		_, _ = fmt.Sscan(rest, &dropped) // 0 if it is absent
+	}
+	return dropped
+}
+
+// deliveries are faults of what muster-verify signals to. Each passes after less than
+// the time that verify has, so each signal must be delivered.
+func signalServiceRows() (rows []row) {
+	type fault struct {
+		name, inject string
+		f            sandbox.Fault
+		taken        bool // the first request was, so that a second is refused or double
+	}
+	kinds := []fault{
+		{"throttle", "throttled 5 times", sandbox.Fault{Kind: sandbox.KindThrottled, Times: 5}, false},
+		{"500", "500 four times", sandbox.Fault{Kind: sandbox.KindServer, Times: 4}, false},
+		{"503", "503 four times", sandbox.Fault{Status: 503, Code: "ServiceUnavailable", Times: 4}, false},
+		{"429", "429 four times", sandbox.Fault{Status: 429, Code: "TooManyRequestsException", Times: 4}, false},
+		{"cut-before", "the connection is reset three times", sandbox.Fault{Reset: true, Times: 3}, false},
+		{"cut-after", "the connection is reset, although the signal was taken", sandbox.Fault{Reset: true, Done: true, Times: 1}, true},
+		{"slow", "the answer takes 5 s", sandbox.Fault{Delay: 5 * time.Second, Times: 1}, false},
+	}
+	for _, of := range []struct{ name, service, action, what string }{
+		{"hook", sandbox.AutoScaling, "CompleteLifecycleAction", "CompleteLifecycleAction"},
+		{"stack", sandbox.CloudFormation, "SignalResource", "SignalResource"},
+	} {
+		for _, k := range kinds {
+			rows = append(rows, row{name: "aws/" + of.name + "-" + k.name, command: "verify", inject: of.what + ": " + k.inject, takes: 30 * time.Second,
+				must: "the signals are delivered, exit 0", with: inGroup,
+				play: func(r *rig) {
+					f := k.f
+					f.Service, f.Action = of.service, of.action
+					r.Sandbox().Inject(f)
+					r.run(verify + hookFlag + stackFlags).exits(0)
+					r.signaled()
+				}})
+		}
+	}
+	return append(rows, []row{
+		{name: "aws/hook-denied", command: "verify", inject: "CompleteLifecycleAction is denied", takes: 10 * time.Second,
+			must: "exit 11 with the IAM action; the stack gets its signal", with: inGroup,
+			play: func(r *rig) {
+				r.Sandbox().Inject(sandbox.AccessDenied(sandbox.AutoScaling, "CompleteLifecycleAction"))
+				p := r.run(verify + hookFlag + stackFlags)
+				p.exits(11)
+				p.says(0, "autoscaling:CompleteLifecycleAction")
+				r.stackIs("SUCCESS")
+			}},
+		{name: "aws/hook-denied-once", command: "verify", inject: "the first run cannot signal the hook (denied), the second may", takes: 20 * time.Second,
+			must: "exit 11, then 0; hook and stack have one signal each", with: inGroup,
+			play: func(r *rig) {
+				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.AutoScaling, Action: "CompleteLifecycleAction", Kind: sandbox.KindAccessDenied, Times: 1})
+				r.run(verify + hookFlag + stackFlags).exits(11)
+				r.run(verify + hookFlag + stackFlags).exits(0)
+				r.signaled()
+				r.want(len(r.Sandbox().Signals(stack)) == 1, "the stack got %d signals", len(r.Sandbox().Signals(stack)))
+			}},
+		{name: "aws/signals-refused", command: "verify", inject: "no endpoint of AWS takes connections for 7 s", takes: 30 * time.Second,
+			must: "the signals are delivered, exit 0", with: inGroup,
+			play: func(r *rig) {
+				r.AWS.Shut()
+				r.in(7*time.Second, r.AWS.Open)
+				p := r.start(verify+hookFlag+stackFlags, how{})
+				p.wait(2 * time.Minute)
+				p.exits(0)
+				r.signaled()
+			}},
+		{name: "aws/stack-portal", command: "verify", inject: "a captive portal answers 200 and HTML twice", takes: 30 * time.Second,
+			must: "HTML is no delivery: the stack gets its signal, exit 0", with: inGroup,
+			play: func(r *rig) {
+				r.AWS.Use(byHost("cloudformation.", first(2, answers(200, html, portal))))
+				r.run(verify + stackFlags).exits(0)
+				r.stackIs("SUCCESS")
+			}},
+		{name: "aws/hook-portal", command: "verify", inject: "a captive portal answers 200 and HTML to CompleteLifecycleAction twice", takes: 30 * time.Second,
+			must: "HTML is no delivery: the hook gets CONTINUE, exit 0", with: inGroup,
+			play: func(r *rig) {
+				r.AWS.Use(byAction("CompleteLifecycleAction", first(2, answers(200, html, portal))))
+				r.run(verify + hookFlag).exits(0)
+				r.hookIs("CONTINUE")
+			}},
+		{name: "aws/signals-skew", command: "verify", inject: "AWS's clocks are 20 minutes ahead", takes: 10 * time.Second,
+			must: "the signals are delivered, exit 0", with: inGroup,
+			play: func(r *rig) {
+				r.Sandbox().Inject(sandbox.ClockSkew("", 20*time.Minute))
+				r.run(verify + hookFlag + stackFlags + " --cfn-auth sigv4").exits(0)
+				r.signaled()
+			}},
+	}...)
+}
+
+// byHost spoils the requests to the hosts with a prefix.
+func byHost(prefix string, spoil func(http.Handler) http.Handler) func(http.Handler) http.Handler {
+	return func(behind http.Handler) http.Handler {
+		bad := spoil(behind)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasPrefix(r.Host, prefix) {
+				bad.ServeHTTP(w, r)
+				return
+			}
+			behind.ServeHTTP(w, r)
+		})
+	}
+}
+
+// tagged is a first boot of an instance whose group has the tag that names the cluster.
+func tagged(c *fieldcase.Case) {
+	fresh(c)
+	booting(c)
+	inGroup(c)
+	c.Instance.Group.Tags = map[string]string{"muster:cluster": "prod"}
+}
+
+func otherServiceRows() []row {
+	return []row{
+		{name: "aws/ecs-throttle", command: "verify", inject: "DescribeContainerInstances: throttled 4 times", takes: 30 * time.Second, must: "exit 0, signals are sent", with: inGroup,
+			play: func(r *rig) {
+				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.ECS, Action: "DescribeContainerInstances", Kind: sandbox.KindThrottled, Times: 4})
+				r.run(verify + hookFlag + stackFlags).exits(0)
+				r.signaled()
+			}},
+		{name: "aws/ecs-500", command: "bootstrap", inject: "ECS: 500 for ever", takes: 20 * time.Second,
+			must: "could not check is no no: it joins, exit 0", with: fresh,
+			play: func(r *rig) {
+				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.ECS, Kind: sandbox.KindServer})
+				r.run(bootstrap).exits(0)
+				r.joins()
+			}},
+		{name: "aws/ecs-denied", command: "bootstrap", inject: "ECS: AccessDenied", must: "could not check is no no: it joins, exit 0, and names the action", with: fresh,
+			play: func(r *rig) {
+				r.Sandbox().Inject(sandbox.AccessDenied(sandbox.ECS, ""))
+				p := r.run(bootstrap)
+				p.exits(0)
+				p.says(0, "ecs:DescribeClusters")
+				r.joins()
+			}},
+		{name: "aws/ecs-portal", command: "bootstrap", inject: "a captive portal answers 200 and HTML to everything", takes: 20 * time.Second,
+			must: "no cluster is taken for missing: it joins, exit 0", with: fresh,
+			play: func(r *rig) {
+				r.AWS.Use(answers(200, html, portal))
+				r.run(bootstrap).exits(0)
+				r.joins()
+			}},
+		{name: "aws/ecs-hangs", command: "bootstrap", inject: "AWS takes connections and answers nothing", takes: 40 * time.Second,
+			must: "it joins within 45 s: the boot waits for it", with: fresh,
+			play: func(r *rig) {
+				r.AWS.Use(hangs)
+				p := r.run(bootstrap)
+				p.exits(0)
+				p.within(45 * time.Second)
+				r.joins()
+			}},
+		{name: "aws/ecs-unknown-ca", command: "debug", inject: "the certificates of AWS are of an unknown CA", takes: 20 * time.Second,
+			must: "exit 1, and the certificate is named",
+			play: func(r *rig) {
+				r.broken(r.Write("etc/pki/ca.pem", []byte("")))
+				p := r.run("debug")
+				p.exits(1)
+				p.says(0, "certificate")
+			}},
+		{name: "aws/tags-throttle", command: "bootstrap", inject: "the group's tags name the cluster; every call is throttled once", takes: 20 * time.Second,
+			must: "the tag is found, exit 0", with: tagged,
+			play: func(r *rig) {
+				for _, action := range []string{"DescribeTags", "DescribeAutoScalingInstances"} {
+					r.Sandbox().Inject(sandbox.Fault{Service: sandbox.AutoScaling, Action: action, Kind: sandbox.KindThrottled, Times: 1})
+				}
+				r.run("bootstrap").exits(0)
+				r.joins()
+			}},
+		{name: "aws/tags-denied", command: "bootstrap", inject: "the cluster's tag may not be read", takes: 10 * time.Second,
+			must: "exit 3 with the IAM action, nothing is written: not allowed is not no tag", with: tagged,
+			play: func(r *rig) {
+				r.Sandbox().Inject(sandbox.AccessDenied(sandbox.AutoScaling, ""))
+				p := r.run("bootstrap")
+				p.exits(3)
+				p.says(0, "autoscaling:Describe")
+				r.untouched()
+			}},
+		{name: "aws/ec2-denied", command: "ports", inject: "EC2: AccessDenied", takes: 10 * time.Second,
+			must: "exit 3 with the IAM action: could not check is not closed", with: peered,
+			play: func(r *rig) {
+				r.Sandbox().Inject(sandbox.AccessDenied(sandbox.EC2, ""))
+				p := r.run(portsCommand)
+				p.exits(3)
+				p.says(0, "ec2:Describe")
+			}},
+		{name: "aws/ec2-throttle", command: "ports", inject: "EC2: every call is throttled twice", takes: 20 * time.Second,
+			must: "the answer is that of a calm EC2: open, exit 0", with: peered,
+			play: func(r *rig) {
+				for _, action := range []string{"DescribeInstances", "DescribeSecurityGroups", "DescribeSubnets", "DescribeNetworkAcls", "DescribeNetworkInterfaces"} {
+					r.Sandbox().Inject(sandbox.Fault{Service: sandbox.EC2, Action: action, Kind: sandbox.KindThrottled, Times: 2})
+				}
+				r.run(portsCommand).exits(0)
+			}},
+		{name: "aws/ec2-500", command: "ports", inject: "EC2: 500 for ever", takes: 20 * time.Second, must: "exit 3: could not check is not closed", with: peered,
+			play: func(r *rig) {
+				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.EC2, Kind: sandbox.KindServer})
+				r.run(portsCommand).exits(3)
+			}},
+		{name: "aws/events-503", command: "agent", inject: "EventBridge: 503 twice", takes: 30 * time.Second, must: "the event arrives",
+			play: func(r *rig) { r.event(sandbox.Fault{Status: 503, Code: "ServiceUnavailable", Times: 2}, true) }},
+		{name: "aws/events-throttle", command: "agent", inject: "EventBridge: throttled twice", takes: 30 * time.Second, must: "the event arrives",
+			play: func(r *rig) { r.event(sandbox.Fault{Kind: sandbox.KindThrottled, Times: 2}, true) }},
+		{name: "aws/events-cut", command: "agent", inject: "EventBridge: the connection is reset twice", takes: 30 * time.Second, must: "the event arrives",
+			play: func(r *rig) { r.event(sandbox.Fault{Reset: true, Times: 2}, true) }},
+		{name: "aws/events-denied", command: "agent", inject: "EventBridge: AccessDenied", takes: 20 * time.Second, must: "the journal has the transition and names the IAM action; metrics go on",
+			play: func(r *rig) { r.event(sandbox.Fault{Kind: sandbox.KindAccessDenied}, false) }},
+	}
+}
+
+const portsCommand = "ports --cluster prod --ports tcp/5701-5702"
+
+// peered is an instance with a peer that may reach it.
+func peered(c *fieldcase.Case) {
+	c.AWS.Groups = map[string][]string{"sg-cache": {"tcp 5701-5702 from sg-cache"}}
+	c.AWS.Peers = []fieldcase.Peer{{ID: "i-0ddddddddddddddd1", Addr: "10.0.1.21", Group: "sg-cache"}}
+	c.Network.SelfGroup = "sg-cache"
+}
+
+// event lets a container turn unhealthy while EventBridge has a fault.
+func (r *rig) event(f sandbox.Fault, arrives bool) {
+	const what = "its health check fails"
+	f.Service, f.Action = sandbox.EventBridge, "PutEvents"
+	r.Sandbox().Inject(f)
+	id := r.container("web")
+	a := r.agent(how{env: []string{"MUSTER_EVENT_BUS=ops"}})
+	r.status(10*time.Second, []int{0}, "1 running")
+	r.Engine().Health(id, "unhealthy")
+	a.says(20*time.Second, what)
+	arrived := func() bool {
+		return slices.ContainsFunc(r.Sandbox().Events(), func(e sandbox.Event) bool { return strings.Contains(string(e.Detail), what) })
+	}
+	if arrives {
+		r.await(a, 40*time.Second, "the bus has the event", arrived)
+	} else {
+		a.says(20*time.Second, "events:PutEvents")
+	}
+	a.stop()
+	r.publishes()
+}
+
+// byAction spoils the requests of the query protocol for an action.
+func byAction(action string, spoil func(http.Handler) http.Handler) func(http.Handler) http.Handler {
+	return func(behind http.Handler) http.Handler {
+		bad := spoil(behind)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				return
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			if strings.Contains(string(body)+r.URL.RawQuery, "Action="+action) {
+				bad.ServeHTTP(w, r)
+				return
+			}
+			behind.ServeHTTP(w, r)
+		})
+	}
+}

@@ -1,0 +1,146 @@
+//go:build linux
+
+package main
+
+import (
+	"strings"
+	"time"
+
+	"muster/internal/sandbox"
+	"muster/test/faults/inject"
+	"muster/test/field/fieldcase"
+)
+
+// aware makes AWS check the time of signatures, as it does.
+func (r *rig) aware() { r.Sandbox().Inject(sandbox.ClockSkew("", time.Nanosecond)) }
+
+// wrong is how to start muster with a wall clock that is off.
+func wrong(offset time.Duration) how {
+	return how{spec: inject.Spec{Clock: true, Offset: offset}}
+}
+
+const years = 10 * 365 * 24 * time.Hour
+
+// minuteEnds is how to start an agent whose current minute ends after d, with a clock
+// that is off by about as much as it says.
+func minuteEnds(off, d time.Duration) time.Duration {
+	now := time.Now()
+	into := now.Sub(now.Truncate(time.Minute))
+	return off + time.Minute - d - into
+}
+
+// clockRows: what a wrong clock has left behind is forgotten as soon as the clock is
+// right.
+func clockRows() []row {
+	return []row{
+		{name: "clock/2036-agent", command: "agent", inject: "a boot in 2036 whose first request gets no answer; then the right clock", takes: 30 * time.Second,
+			must: "metrics are published at once with the right clock",
+			play: func(r *rig) {
+				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.CloudWatch, Reset: true, Times: 1})
+				a := r.agent(wrong(years))
+				a.stop()
+				r.Sandbox().ClearFaults()
+				a = r.agent(how{})
+				a.stop()
+				r.publishes()
+				r.fresh()
+			}},
+		{name: "clock/2036-bootstrap", command: "bootstrap", inject: "a boot in 2036; AWS refuses signatures of another time", must: "it joins, exit 0; the next run, in the right year, too", with: fresh,
+			play: func(r *rig) {
+				r.aware()
+				r.runHow(bootstrap, wrong(years)).exits(0)
+				r.joins()
+				r.run(bootstrap).exits(0)
+			}},
+		{name: "clock/1970-bootstrap", command: "bootstrap", inject: "a boot in 1976: no battery, no NTP yet", must: "it joins, exit 0", with: fresh,
+			play: func(r *rig) {
+				r.aware()
+				r.runHow(bootstrap, wrong(-5*years)).exits(0)
+				r.joins()
+			}},
+		{name: "clock/2036-verify", command: "verify", inject: "a boot in 2036, corrected by NTP after 2 s; the ECS agent registers after 6 s", takes: 10 * time.Second,
+			must: "the timeout does not end early or late: signals are sent, exit 0", with: inGroup,
+			play: func(r *rig) {
+				r.aware()
+				r.introspection.Shut()
+				r.in(6*time.Second, r.introspection.Open)
+				p := r.start("verify --cluster prod --timeout 20s"+hookFlag+stackFlags, wrong(years))
+				wait(2 * time.Second)
+				p.SetClock(0)
+				p.wait(40 * time.Second)
+				p.exits(0)
+				r.signaled()
+			}},
+		{name: "clock/forward-verify", command: "verify", inject: "the clock jumps one hour ahead while it waits", takes: 10 * time.Second,
+			must: "the timeout is not cut short: signals are sent, exit 0", with: inGroup,
+			play: func(r *rig) {
+				r.introspection.Shut()
+				r.in(6*time.Second, r.introspection.Open)
+				p := r.start("verify --cluster prod --timeout 20s"+hookFlag+stackFlags, wrong(0))
+				wait(2 * time.Second)
+				p.SetClock(time.Hour)
+				p.wait(40 * time.Second)
+				p.exits(0)
+				r.signaled()
+			}},
+		{name: "clock/back", command: "agent", inject: "the clock is 90 minutes ahead while a minute is published, then right", takes: 100 * time.Second,
+			must: "within two minutes, data of the right time are published",
+			play: func(r *rig) {
+				a := r.agent(wrong(minuteEnds(90*time.Minute, 4*time.Second)))
+				r.await(a, 20*time.Second, "a minute is queued or sent", func() bool { return len(r.files(spoolDir+"/*.minute")) > 0 || r.sends("Registered") > 0 })
+				a.SetClock(minuteEnds(0, 4*time.Second))
+				before := r.sends("Registered")
+				r.await(a, 100*time.Second, "data are sent after the correction", func() bool { return r.sends("Registered") > before && r.isFresh() })
+				a.stop()
+			}},
+		{name: "clock/back-restart", command: "agent", inject: "an agent of two hours ago wrote its progress with a clock two hours ahead", takes: 20 * time.Second,
+			must: "the next agent, with the right clock, publishes",
+			play: func(r *rig) {
+				a := r.agent(wrong(119 * time.Minute))
+				a.stop()
+				a = r.agent(how{})
+				a.stop()
+				r.fresh()
+			}},
+		{name: "clock/forward", command: "agent", inject: "the clock jumps three hours ahead while the agent runs, and back after 8 s", takes: 30 * time.Second,
+			must: "the agent runs on, status says so, and data of the right time are published",
+			play: func(r *rig) {
+				a := r.agent(wrong(0))
+				a.SetClock(3 * time.Hour)
+				wait(8 * time.Second)
+				a.SetClock(0)
+				wait(2 * time.Second)
+				r.status(10*time.Second, []int{0})
+				a.stop()
+				r.fresh()
+			}},
+		{name: "clock/status", command: "status", inject: "the agent's clock is two hours behind that of status", takes: 5 * time.Second, must: "exit 3: the agent is not taken for one that reports",
+			play: func(r *rig) {
+				a := r.agent(wrong(-2 * time.Hour))
+				p := r.run("status")
+				p.exits(3)
+				a.stop()
+			}},
+		{name: "clock/debug", command: "debug", inject: "the clock is 20 minutes ahead; AWS refuses the signatures", takes: 10 * time.Second, must: "the clock is named",
+			with: func(c *fieldcase.Case) { c.ClockAhead = 20 * time.Minute },
+			play: func(r *rig) {
+				p := r.run("debug")
+				p.exits(0, 1)
+				r.want(strings.Contains(strings.ToLower(p.stdout.String()), "clock"), "the answer does not name the clock")
+				line, _, _ := strings.Cut(p.stdout.String(), "\n")
+				r.want(strings.Contains(strings.ToLower(line), "clock"), "the first line does not name the clock: %s", line)
+			}},
+	}
+}
+
+// isFresh reports whether data of the last five minutes were published.
+func (r *rig) isFresh() bool {
+	for _, d := range r.Sandbox().Metrics() {
+		if d.Name == "Registered" && time.Since(d.Timestamp).Abs() < 5*time.Minute {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *rig) fresh() { r.want(r.isFresh(), "no data with the right time were published") }

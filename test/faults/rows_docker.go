@@ -1,0 +1,254 @@
+//go:build linux
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"muster/internal/sandbox/dockerd"
+)
+
+// dockerRows: the agent must say that Docker does not answer, publish no gauge that it
+// does not know, and go on by itself.
+func dockerRows() []row {
+	return []row{
+		{name: "docker/away", command: "agent", inject: "no socket", takes: 5 * time.Second,
+			must: "status exits 1; DockerReachable=0, and no count of containers: unknown is not zero",
+			play: func(r *rig) {
+				r.Docker.Shut()
+				a := r.agent(how{})
+				r.status(10*time.Second, []int{1}, "Docker does not answer")
+				a.stop()
+				r.reachable(0)
+				r.want(r.sends("RunningContainers") == 0, "RunningContainers was published")
+			}},
+		{name: "docker/late", command: "agent", inject: "the socket comes after 6 s", takes: 20 * time.Second, must: "then status exits 0 and counts",
+			play: func(r *rig) {
+				r.container("web")
+				r.Docker.Shut()
+				a := r.agent(how{})
+				r.status(10*time.Second, []int{1})
+				r.in(6*time.Second, r.Docker.Open)
+				r.status(40*time.Second, []int{0}, "1 running")
+				a.stop()
+				r.reachable(1)
+			}},
+		{name: "docker/500", command: "agent", inject: "HTTP 500 to everything for 6 s", takes: 20 * time.Second,
+			must: "status quotes the Engine's error, and blames no other program; then it counts",
+			play: func(r *rig) {
+				r.container("web")
+				r.Docker.Use(answers(500, "application/json", `{"message":"layer store is broken"}`))
+				a := r.agent(how{})
+				if r.status(10*time.Second, []int{1}, "layer store is broken") {
+					p := r.run("status")
+					r.want(!p.printed("something else than a Docker Engine"), "status blames another program: %s", p.stdout.String())
+				}
+				wait(6 * time.Second)
+				r.Docker.Use(nil)
+				r.status(40*time.Second, []int{0}, "1 running")
+				a.stop()
+			}},
+		{name: "docker/old", command: "agent", inject: "an Engine whose newest API is 1.30", takes: 5 * time.Second,
+			must: "status exits 1 and names the version",
+			play: func(r *rig) {
+				r.Engine().Vanish()
+				r.broken(r.Engine().Return(dockerd.Options{API: "1.30"}))
+				a := r.agent(how{})
+				r.status(15*time.Second, []int{1}, "1.30")
+				a.stop()
+			}},
+		{name: "docker/garbage-events", command: "agent", inject: "the event stream is garbage for ever, lists are fine; a container exits with 3", takes: 60 * time.Second,
+			must: "status names the stream, and the crash is counted from the lists",
+			play: func(r *rig) {
+				id := r.container("web")
+				r.Docker.Use(at("/events", answers(200, "application/json", "%%% not JSON %%%\n")))
+				a := r.agent(how{})
+				r.status(30*time.Second, []int{1}, "event stream")
+				r.Engine().Die(id, 3)
+				a.says(60*time.Second, "code 3")
+				a.stop()
+				r.want(r.sum("Crashes") >= 1, "the crash was not counted")
+			}},
+		{name: "docker/endless-event", command: "agent", inject: "one event without an end, as fast as it is read", takes: 20 * time.Second,
+			must: "the agent stays below the memory of its unit and goes on",
+			play: func(r *rig) {
+				r.Docker.Use(at("/events", func(http.Handler) http.Handler {
+					return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+						_, _ = io.WriteString(w, `{"Type":"container","Action":"`)
+						chunk := strings.Repeat("a", 1<<20)
+						for sent := 0; sent < 1<<30 && q.Context().Err() == nil; sent += len(chunk) {
+							if _, err := io.WriteString(w, chunk); err != nil {
+								return
+							}
+						}
+					})
+				}))
+				a := r.agent(how{})
+				wait(10 * time.Second)
+				a.fits()
+				r.status(20*time.Second, []int{1}, "event stream")
+				a.stop()
+			}},
+		{name: "docker/29-mb-list", command: "agent", inject: "a list of containers of 29 MB", takes: 20 * time.Second,
+			must: "the agent stays below the memory of its unit and goes on",
+			play: func(r *rig) {
+				r.Docker.Use(bigList)
+				a := r.agent(how{})
+				wait(8 * time.Second)
+				a.fits()
+				a.stop()
+				r.want(r.sends("DockerReachable") > 0, "it publishes nothing")
+			}},
+		{name: "docker/hangs", command: "agent", inject: "connections are taken, nothing is answered for 10 s", takes: 40 * time.Second,
+			must: "the watchdog is served all the time, status exits 1, then 0",
+			play: func(r *rig) {
+				r.container("web")
+				r.Engine().Hang()
+				before := r.systemd.count("WATCHDOG=1")
+				a := r.agent(how{env: []string{"WATCHDOG_USEC=4000000"}})
+				r.status(30*time.Second, []int{1}, "Docker does not answer")
+				wait(10 * time.Second)
+				r.want(r.systemd.count("WATCHDOG=1") >= before+4, "the watchdog was served %d times in 10 s, of 4 s each", r.systemd.count("WATCHDOG=1")-before)
+				r.Engine().Resume()
+				r.status(60*time.Second, []int{0}, "1 running")
+				a.stop()
+			}},
+		{name: "docker/cut-list", command: "agent", inject: "the list ends in the middle, three times", takes: 20 * time.Second,
+			must: "no container is taken for gone; then it counts",
+			play: func(r *rig) {
+				r.container("web")
+				r.Docker.Use(at("/containers/json", first(3, cuts(`[{"Id": "aaaa", "Names": ["/x"`))))
+				a := r.agent(how{})
+				r.status(40*time.Second, []int{0}, "1 running")
+				a.stop()
+				r.reachable(1)
+			}},
+		{name: "docker/restart", command: "agent", inject: "Docker restarts while nothing happens to the containers", takes: 20 * time.Second,
+			must: "no crash is counted, the stream is taken up again",
+			play: func(r *rig) {
+				id := r.container("web")
+				a := r.agent(how{})
+				r.status(10*time.Second, []int{0}, "1 running")
+				r.Docker.Shut()
+				wait(3 * time.Second)
+				r.broken(r.Docker.Open())
+				r.status(40*time.Second, []int{0}, "1 running")
+				r.Engine().Die(id, 9)
+				a.says(30*time.Second, "code 9")
+				a.stop()
+				r.want(r.sum("Crashes") == 1, "want 1 crash, got %v", r.sum("Crashes"))
+			}},
+		{name: "docker/dies-while-away", command: "agent", inject: "a container exits with 7 while Docker is away for 4 s", takes: 20 * time.Second,
+			must: "it is running no more, and no crash is made up: a Docker Engine that restarts ends containers itself",
+			play: func(r *rig) {
+				id := r.container("web")
+				a := r.agent(how{})
+				r.status(10*time.Second, []int{0}, "1 running")
+				r.Docker.Shut()
+				wait(2 * time.Second)
+				r.Engine().Die(id, 7)
+				wait(2 * time.Second)
+				r.broken(r.Docker.Open())
+				r.status(40*time.Second, []int{0}, "0 running")
+				a.stop()
+				r.want(r.sum("Crashes") == 0, "want no crash, got %v", r.sum("Crashes"))
+			}},
+		{name: "docker/permission", command: "agent", inject: "the agent's user may not open the socket", takes: 8 * time.Second,
+			must: "it runs, status names the permission, the rest is published",
+			play: func(r *rig) {
+				h := r.asUser(how{})
+				r.broken(os.Chown(r.path("var/run/docker.sock"), 0, 0))
+				r.broken(os.Chmod(r.path("var/run/docker.sock"), 0o600))
+				a := r.agent(h)
+				r.status(10*time.Second, []int{1}, "permission")
+				a.stop()
+				r.publishes()
+			}},
+		{name: "docker/not-docker", command: "agent", inject: "a web server behind Docker's socket", takes: 8 * time.Second,
+			must: "status exits 1; nothing is counted",
+			play: func(r *rig) {
+				r.Docker.Use(answers(200, html, portal))
+				a := r.agent(how{})
+				r.status(15*time.Second, []int{1}, "Docker")
+				a.stop()
+				r.want(r.sends("RunningContainers") == 0, "RunningContainers was published")
+			}},
+		{name: "docker/plain-file", command: "agent", inject: "a plain file in place of the socket", takes: 8 * time.Second,
+			must: "status exits 1; the agent runs on",
+			play: func(r *rig) {
+				r.Docker.Shut()
+				r.broken(r.Write("var/run/docker.sock", []byte("x")))
+				a := r.agent(how{})
+				r.status(10*time.Second, []int{1}, "Docker")
+				a.stop()
+				r.reachable(0)
+			}},
+		{name: "docker/debug-hangs", command: "debug", inject: "Docker takes connections and answers none", takes: 20 * time.Second,
+			must: "the answer comes within 30 s, and is not healthy",
+			play: func(r *rig) {
+				r.Engine().Hang()
+				p := r.run("debug")
+				p.exits(1, 3)
+				p.within(30 * time.Second)
+				p.says(0, "Docker")
+			}},
+		{name: "docker/bundle-hangs", command: "bundle", inject: "Docker and the ECS agent take connections and answer none", takes: 30 * time.Second,
+			must: "the bundle is written within 45 s and says what was not collected",
+			play: func(r *rig) {
+				r.Engine().Hang()
+				r.introspection.Use(hangs)
+				p := r.run("debug --bundle /tmp/b.tgz")
+				p.exits(1, 3)
+				p.within(45 * time.Second)
+				r.wholeBundle("tmp/b.tgz")
+			}},
+	}
+}
+
+// reachable notes it unless the last DockerReachable was this.
+func (r *rig) reachable(want float64) {
+	got := -1.0
+	for _, d := range r.Sandbox().Metrics() {
+		if d.Name == "DockerReachable" {
+			got = d.Value
+		}
+	}
+	r.want(got == want, "want DockerReachable=%v, got %v", want, got)
+}
+
+// sum is the sum of a metric of the cluster over all minutes.
+func (r *rig) sum(name string) (sum float64) {
+	for _, d := range r.Sandbox().Metrics() {
+		if d.Name == name && len(d.Dimensions) == 1 {
+			sum += d.Value
+		}
+	}
+	return sum
+}
+
+// bigList answers the list with 10,000 containers of 2.9 kB each.
+func bigList(behind http.Handler) http.Handler {
+	return at("/containers/json", func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			long := strings.Repeat("x", 2600)
+			_, _ = io.WriteString(w, "[")
+			for i := range 10_000 {
+				if i > 0 {
+					_, _ = io.WriteString(w, ",")
+				}
+				_ = json.NewEncoder(w).Encode(map[string]any{
+					"Id": fmt.Sprintf("%064x", i), "Names": []string{fmt.Sprintf("/c%d", i)}, "Image": "subject", "State": "running", "Status": "Up 2 hours",
+					"Created": time.Now().Unix(), "Labels": map[string]string{"com.amazonaws.ecs.cluster": "prod", "noise": long},
+				})
+			}
+			_, _ = io.WriteString(w, "]")
+		})
+	})(behind)
+}

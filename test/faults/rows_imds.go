@@ -1,0 +1,279 @@
+//go:build linux
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"muster/internal/sandbox"
+)
+
+const (
+	bootstrap = "bootstrap --cluster prod"
+	verify    = "verify --cluster prod --timeout 40s"
+	late      = 8 * time.Second
+)
+
+// role is where the metadata service has the credentials of the role.
+const role = "iam/security-credentials/muster-sandbox"
+
+func imdsRows() []row {
+	return []row{
+		{name: "imds/late-bootstrap", command: "bootstrap", inject: "nothing listens for 8 s", takes: late,
+			must: "it waits and joins the cluster, exit 0", with: fresh,
+			play: func(r *rig) {
+				r.Metadata.Shut()
+				r.in(late, r.Metadata.Open)
+				r.run(bootstrap).exits(0)
+				r.joins()
+			}},
+		{name: "imds/late-verify", command: "verify", inject: "nothing listens for 8 s", takes: late,
+			must: "it waits, and stack and launch hook get SUCCESS and CONTINUE", with: inGroup,
+			play: func(r *rig) {
+				r.Metadata.Shut()
+				r.in(late, r.Metadata.Open)
+				r.run(verify + hookFlag + stackFlags).exits(0)
+				r.signaled()
+			}},
+		{name: "imds/late-agent", command: "agent", inject: "nothing listens for 8 s after its start", takes: 3 * late,
+			must: "status exits 1 and names what is missing; then it publishes",
+			play: func(r *rig) {
+				r.Metadata.Shut()
+				a := r.agent(how{})
+				r.status(5*time.Second, []int{1}, "instance metadata")
+				r.in(late, r.Metadata.Open)
+				a.says(40*time.Second, "instance metadata answered")
+				r.status(10*time.Second, []int{0})
+				a.stop()
+				r.publishes()
+			}},
+		{name: "imds/never-bootstrap", command: "bootstrap", inject: "nothing listens", takes: 5 * time.Second,
+			must: "exit 3 in time; ecs.config is not written, and the ECS agent is held back", with: both(fresh, booting),
+			play: func(r *rig) {
+				r.Metadata.Shut()
+				p := r.run(bootstrap + " --imds-timeout 3s")
+				p.exits(3)
+				p.within(15 * time.Second)
+				p.says(0, "169.254.169.254")
+				r.untouched()
+				calls := r.SystemdCalls()
+				r.want(slices.Contains(calls, "mask ecs.service"), "the ECS agent is not held back, and would join the cluster default: %v", calls)
+			}},
+		{name: "imds/never-agent", command: "agent", inject: "nothing listens", takes: 10 * time.Second,
+			must: "it watches containers, status exits 1, nothing is published under a wrong name, SIGTERM ends it",
+			play: func(r *rig) {
+				r.Metadata.Shut()
+				r.container("web")
+				a := r.agent(how{})
+				r.status(10*time.Second, []int{1}, "instance metadata", "1 running")
+				a.stop()
+				r.want(len(r.Sandbox().Metrics()) == 0, "data were published without an identity")
+			}},
+		{name: "imds/503-first", command: "bootstrap", inject: "HTTP 503 five times", must: "it asks again and joins, exit 0", with: fresh,
+			play: func(r *rig) {
+				r.Metadata.Use(first(5, answers(503, html, "")))
+				r.run(bootstrap).exits(0)
+				r.joins()
+			}},
+		{name: "imds/cut", command: "bootstrap", inject: "the connection ends in the middle of the answer, four times", must: "it asks again and joins, exit 0", with: fresh,
+			play: func(r *rig) {
+				r.Metadata.Use(first(4, cuts(`{"instanceId": "i-01`)))
+				r.run(bootstrap).exits(0)
+				r.joins()
+			}},
+		{name: "imds/redirect", command: "bootstrap", inject: "every request is redirected to another server", takes: 5 * time.Second,
+			must: "the redirect is not followed, no token is forwarded; exit 3 says redirect", with: fresh,
+			play: func(r *rig) {
+				t := r.trap()
+				r.Metadata.Use(redirect)
+				p := r.run(bootstrap + " --imds-timeout 3s")
+				p.exits(3)
+				p.says(0, "redirect")
+				r.want(t.hits.Load() == 0, "the redirect was followed")
+				r.untouched()
+			}},
+		{name: "imds/redirect-document", command: "agent", inject: "tokens are issued, everything else is redirected to another server", takes: 8 * time.Second,
+			must: "the token is not forwarded; status exits 1",
+			play: func(r *rig) {
+				t := r.trap()
+				r.Metadata.Use(at("/latest/dynamic", redirect))
+				a := r.agent(how{})
+				r.status(10*time.Second, []int{1}, "instance metadata")
+				a.stop()
+				r.want(t.hits.Load() == 0, "the redirect was followed")
+			}},
+		{name: "imds/slow-body", command: "bootstrap", inject: "an answer that never ends, a byte every 0.3 s", takes: 10 * time.Second,
+			must: "exit 3 in time, nothing is written", with: fresh,
+			play: func(r *rig) {
+				r.Metadata.Use(dribbles)
+				p := r.run(bootstrap + " --imds-timeout 4s")
+				p.exits(3)
+				p.within(20 * time.Second)
+				r.untouched()
+			}},
+		{name: "imds/garbage", command: "bootstrap", inject: "a captive portal answers 200 and HTML to everything", takes: 5 * time.Second,
+			must: "exit 3, nothing is written", with: fresh,
+			play: func(r *rig) {
+				r.Metadata.Use(answers(200, html, portal))
+				r.run(bootstrap + " --imds-timeout 3s").exits(3)
+				r.untouched()
+			}},
+		{name: "imds/v1-only", command: "bootstrap", inject: "no tokens (405), metadata without one", takes: 5 * time.Second,
+			must: "it never falls back to IMDSv1; exit 3", with: fresh,
+			play: func(r *rig) {
+				var without atomic.Int64
+				r.Metadata.Use(func(behind http.Handler) http.Handler {
+					return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+						if q.Method == http.MethodPut {
+							w.WriteHeader(http.StatusMethodNotAllowed)
+							return
+						}
+						without.Add(1)
+						_, _ = fmt.Fprint(w, r.Sandbox().IdentityDocument())
+					})
+				})
+				r.run(bootstrap + " --imds-timeout 3s").exits(3)
+				r.want(without.Load() == 0, "it asked %d times without a token", without.Load())
+				r.untouched()
+			}},
+		{name: "imds/no-region", command: "bootstrap", inject: "an identity document without a region", takes: 5 * time.Second,
+			must: "exit 3, nothing is written", with: fresh,
+			play: func(r *rig) {
+				r.Metadata.Use(at("/document", answers(200, "text/plain", `{"instanceId": "`+instanceID+`"}`)))
+				r.run(bootstrap + " --imds-timeout 3s").exits(3)
+				r.untouched()
+			}},
+		{name: "imds/another-instance", command: "agent", inject: "the disk of an instance that bootstrapped, on another instance (a baked image)", takes: 8 * time.Second,
+			must: "the record of the first is not used: no data of its cluster, and status names the record",
+			play: func(r *rig) {
+				r.run(bootstrap).exits(0)
+				var document map[string]any
+				r.broken(json.Unmarshal([]byte(r.Sandbox().IdentityDocument()), &document))
+				document["instanceId"] = "i-0bbbbbbbbbbbbbbbb"
+				text, _ := json.Marshal(document)
+				r.Metadata.Use(at("/document", answers(200, "text/plain", string(text))))
+				r.introspection.Shut()
+				a := r.start("agent", how{env: []string{"NOTIFY_SOCKET=" + notifySocket}})
+				r.status(15*time.Second, []int{1}, "record of bootstrap", "i-0bbbbbbbbbbbbbbbb")
+				a.stop()
+				r.want(r.sends("Registered")+r.sends("DockerReachable") == 0, "it published for the cluster of another instance")
+			}},
+		{name: "imds/token-403", command: "bootstrap", inject: "the endpoint is disabled: 403 to the token request",
+			must: "exit 3 at once, with the command that enables it", with: fresh,
+			play: func(r *rig) {
+				r.Metadata.Use(at("/api/token", answers(403, "text/plain", "")))
+				p := r.run(bootstrap)
+				p.exits(3)
+				p.within(10 * time.Second)
+				p.says(0, "--http-endpoint enabled")
+				r.untouched()
+			}},
+		{name: "imds/half-open", command: "bootstrap", inject: "connections are taken, nothing is answered (hop limit)", takes: 6 * time.Second,
+			must: "exit 3 in time, and the hop limit is named", with: fresh,
+			play: func(r *rig) {
+				r.Metadata.Use(hangs)
+				p := r.run(bootstrap + " --imds-timeout 4s")
+				p.exits(3)
+				p.within(20 * time.Second)
+				p.says(0, "hop limit")
+				r.untouched()
+			}},
+		{name: "imds/credentials-late", command: "agent", inject: "the role has no credentials for 8 s", takes: 3 * late,
+			must: "status exits 1 and names the role; then it publishes",
+			play: func(r *rig) {
+				r.Metadata.Use(at(role, answers(404, "text/plain", "")))
+				a := r.agent(how{})
+				r.status(10*time.Second, []int{1}, "role credentials")
+				wait(late)
+				r.Metadata.Use(nil)
+				r.status(40*time.Second, []int{0})
+				a.stop()
+				r.publishes()
+			}},
+		{name: "imds/credentials-expired", command: "agent", inject: "expired credentials, and AWS refuses them; new ones after 3 requests", takes: 40 * time.Second,
+			must: "the minutes are kept and sent once",
+			play: func(r *rig) {
+				old := time.Now().UTC().Add(-time.Minute).Format(time.RFC3339)
+				text, _ := json.Marshal(map[string]string{"Code": "Success", "Type": "AWS-HMAC", "LastUpdated": old, "AccessKeyId": "ASIAEXPIRED000000000",
+					"SecretAccessKey": "x", "Token": "x", "Expiration": old})
+				r.Metadata.Use(at(role, first(3, answers(200, "application/json", string(text)))))
+				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.CloudWatch, Times: 2, Kind: sandbox.KindExpiredToken})
+				r.queue(3)
+				a := r.agent(sending())
+				r.await(a, 60*time.Second, "the queued minutes are sent", func() bool { return r.arrived() == 3*queued })
+				a.stop()
+			}},
+		{name: "imds/dies", command: "agent", inject: "nothing listens any more, 1 s after the start", takes: 8 * time.Second,
+			must: "it publishes with the credentials that it has, and logs it once",
+			play: func(r *rig) {
+				a := r.agent(how{})
+				wait(time.Second)
+				r.Metadata.Shut()
+				wait(5 * time.Second)
+				a.stop()
+				r.publishes()
+				r.want(strings.Count(a.stderr.String(), "169.254.169.254") < 4, "it logs the same again and again: %s", a.stderr.String())
+			}},
+		{name: "imds/never-verify", command: "verify", inject: "nothing listens", takes: 5 * time.Second,
+			must: "exit 3, and no signal is sent: unknown is neither success nor failure", with: inGroup,
+			play: func(r *rig) {
+				r.Metadata.Shut()
+				r.run(verify + hookFlag + stackFlags + " --imds-timeout 3s --on-failure abandon").exits(3)
+				r.unsignaled()
+			}},
+	}
+}
+
+// within notes it unless the program took at most d.
+func (p *prog) within(d time.Duration) {
+	took := time.Since(p.began)
+	p.r.want(took <= d, "muster %s took %s, want at most %s", p.command, took.Round(time.Second), d)
+}
+
+// publishes notes it unless the registration was published, as true.
+func (r *rig) publishes() {
+	for _, d := range r.Sandbox().Metrics() {
+		if d.Name == "Registered" && d.Value == 1 && d.Dimensions["ClusterName"] == "prod" {
+			return
+		}
+	}
+	r.wrong("CloudWatch got no Registered=1 for cluster prod")
+}
+
+// signaled notes it unless the launch hook and the stack have their signal, once.
+func (r *rig) signaled() {
+	r.hookIs("CONTINUE")
+	r.stackIs("SUCCESS")
+}
+
+func (r *rig) hookIs(want string) {
+	got := r.Sandbox().Hook(hook)
+	r.want(got.Result == want, "launch hook: want %q, got %q", want, got.Result)
+	done := 0
+	for _, c := range r.Sandbox().Calls() {
+		if c.Action == "CompleteLifecycleAction" && c.Status == 200 {
+			done++
+		}
+	}
+	r.want(done <= 1, "the launch hook was completed %d times", done)
+}
+
+func (r *rig) stackIs(want string) {
+	signals := r.Sandbox().Signals(stack)
+	if r.want(len(signals) > 0, "stack: want the signal %s, got none", want) {
+		for _, s := range signals {
+			r.want(s.Status == want, "stack: want the signal %s, got %s", want, s.Status)
+		}
+	}
+}
+
+func (r *rig) unsignaled() {
+	r.hookIs("")
+	r.want(len(r.Sandbox().Signals(stack)) == 0, "the stack got a signal")
+}

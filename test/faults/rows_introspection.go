@@ -1,0 +1,174 @@
+//go:build linux
+
+package main
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"muster/internal/sandbox"
+)
+
+const (
+	peerID    = "i-0ccccccccccccccc1"
+	metadata  = "/v1/metadata"
+	arnPrefix = "arn:aws:ecs:eu-central-1:123456789012:container-instance/prod/"
+)
+
+// introspectionRows: an answer of the ECS agent counts only if it is about this
+// instance; and as long as there is none, nobody is told that it registered.
+func introspectionRows() []row {
+	const short = "verify --cluster prod --timeout 6s" + hookFlag + stackFlags
+	return []row{
+		{name: "introspection/away", command: "verify", inject: "nothing listens", takes: 8 * time.Second,
+			must: "exit 10 in time with the cause; the stack gets FAILURE, the hook no CONTINUE", with: inGroup,
+			play: func(r *rig) {
+				r.introspection.Shut()
+				p := r.run(short)
+				p.exits(10)
+				p.within(30 * time.Second)
+				r.hookIs("")
+				r.stackIs("FAILURE")
+			}},
+		{name: "introspection/late", command: "verify", inject: "nothing listens for 6 s", takes: 8 * time.Second, must: "exit 0, signals are sent", with: inGroup,
+			play: func(r *rig) {
+				r.introspection.Shut()
+				r.in(6*time.Second, r.introspection.Open)
+				r.run(verify + hookFlag + stackFlags).exits(0)
+				r.signaled()
+			}},
+		{name: "introspection/peer-verify", command: "verify", inject: "the answer names the container instance of another EC2 instance", takes: 10 * time.Second,
+			must: "it is not believed: not registered, no success is signaled", with: inGroup,
+			play: func(r *rig) {
+				r.introspection.Use(r.peer())
+				r.run(short).exits(10)
+				r.hookIs("")
+				r.want(!r.stackHas("SUCCESS"), "the stack got SUCCESS")
+			}},
+		{name: "introspection/peer-agent", command: "agent", inject: "after 3 s the answer names the container instance of another EC2 instance", takes: 100 * time.Second,
+			must: "status exits 1 once ECS was asked, Registered becomes 0, and the instance is not replaced", with: inGroup,
+			play: func(r *rig) {
+				a := r.agent(how{env: []string{"MUSTER_UNHEALTHY_AFTER=5m", "MUSTER_WATCH_PERIOD=2s"}})
+				wait(3 * time.Second)
+				r.introspection.Use(r.peer())
+				r.status(100*time.Second, []int{1}, "another instance")
+				a.stop()
+				last := -1.0
+				for _, d := range r.Sandbox().Metrics() {
+					if d.Name == "Registered" {
+						last = d.Value
+					}
+				}
+				r.want(last == 0, "want Registered=0 at the end, got %v", last)
+				r.want(r.Sandbox().CallCount(sandbox.AutoScaling, "SetInstanceHealth") == 0, "SetInstanceHealth was called")
+			}},
+		{name: "introspection/other-account", command: "agent", inject: "the answer names a container instance of another account", takes: 20 * time.Second,
+			must: "status exits 1, Registered is not 1",
+			play: func(r *rig) {
+				r.introspection.Use(at(metadata, answers(200, "application/json", identityOf(strings.Replace(arnPrefix, "123456789012", "999999999999", 1)+"0bb2"))))
+				a := r.agent(how{})
+				r.status(40*time.Second, []int{1}, "999999999999")
+				a.stop()
+				r.unregistered()
+			}},
+		{name: "introspection/other-region", command: "verify", inject: "the answer names a container instance of another region", takes: 10 * time.Second,
+			must: "it is not believed: not registered, no success is signaled", with: inGroup,
+			play: func(r *rig) {
+				r.introspection.Use(at(metadata, answers(200, "application/json", identityOf(strings.Replace(arnPrefix, "eu-central-1", "us-east-1", 1)+"0bb2"))))
+				r.run(short).exits(10)
+				r.hookIs("")
+				r.want(!r.stackHas("SUCCESS"), "the stack got SUCCESS")
+			}},
+		{name: "introspection/redirect", command: "agent", inject: "every request is redirected to another server", takes: 10 * time.Second,
+			must: "the redirect is not followed",
+			play: func(r *rig) {
+				t := r.trap()
+				r.introspection.Use(redirect)
+				a := r.agent(how{})
+				wait(5 * time.Second)
+				a.stop()
+				r.want(t.hits.Load() == 0, "the redirect was followed")
+				r.unregistered()
+			}},
+		{name: "introspection/garbage", command: "verify", inject: "a web server answers 200 and HTML", takes: 8 * time.Second,
+			must: "exit 10 in time, no success is signaled", with: inGroup,
+			play: func(r *rig) {
+				r.introspection.Use(answers(200, html, portal))
+				r.run(short).exits(10)
+				r.hookIs("")
+				r.want(!r.stackHas("SUCCESS"), "the stack got SUCCESS")
+			}},
+		{name: "introspection/slow", command: "verify", inject: "each answer takes 1.5 s", takes: 8 * time.Second, must: "exit 0, signals are sent", with: inGroup,
+			play: func(r *rig) {
+				r.introspection.Use(delays(1500 * time.Millisecond))
+				r.run(verify + hookFlag + stackFlags).exits(0)
+				r.signaled()
+			}},
+		{name: "introspection/500", command: "verify", inject: "HTTP 500 four times", takes: 8 * time.Second, must: "exit 0, signals are sent", with: inGroup,
+			play: func(r *rig) {
+				r.introspection.Use(first(4, answers(500, "text/plain", "")))
+				r.run(verify + hookFlag + stackFlags).exits(0)
+				r.signaled()
+			}},
+		{name: "introspection/hangs", command: "verify", inject: "connections are taken, nothing is answered", takes: 10 * time.Second,
+			must: "exit 10 in time", with: inGroup,
+			play: func(r *rig) {
+				r.introspection.Use(hangs)
+				p := r.run(short)
+				p.exits(10)
+				p.within(30 * time.Second)
+				r.hookIs("")
+			}},
+		{name: "introspection/endless", command: "verify", inject: "an answer that never ends, a byte every 0.3 s", takes: 10 * time.Second,
+			must: "exit 10 in time", with: inGroup,
+			play: func(r *rig) {
+				r.introspection.Use(dribbles)
+				p := r.run(short)
+				p.exits(10)
+				p.within(30 * time.Second)
+			}},
+		{name: "introspection/dies", command: "agent", inject: "the ECS agent stops 2 s after the start, and comes back after 8 s", takes: 30 * time.Second,
+			must: "the agent runs on, and the registration is known again",
+			play: func(r *rig) {
+				a := r.agent(how{env: []string{"MUSTER_WATCH_PERIOD=2s"}})
+				wait(2 * time.Second)
+				r.introspection.Shut()
+				r.status(20*time.Second, []int{0, 1}, "has not answered for")
+				wait(4 * time.Second)
+				r.broken(r.introspection.Open())
+				r.await(a, 30*time.Second, "status shows the registration alone", func() bool {
+					p := r.run("status")
+					return p.Code() == 0 && p.printed("registered   yes") && !p.printed("has not answered")
+				})
+				a.stop()
+				r.publishes()
+			}},
+	}
+}
+
+func identityOf(arn string) string {
+	return `{"Cluster":"prod","ContainerInstanceArn":"` + arn + `","Version":"Amazon ECS Agent - v1.105.1 (8dfceca6)"}`
+}
+
+// peer makes introspection name the container instance of a peer that exists.
+func (r *rig) peer() func(http.Handler) http.Handler {
+	arn := r.Sandbox().AddContainerInstance("prod", sandbox.ContainerInstance{EC2InstanceID: peerID, Status: "ACTIVE", AgentConnected: true})
+	return at(metadata, answers(200, "application/json", identityOf(arn)))
+}
+
+// unregistered notes it if CloudWatch was told that the instance is registered.
+func (r *rig) unregistered() {
+	for _, d := range r.Sandbox().Metrics() {
+		r.want(d.Name != "Registered" || d.Value == 0, "Registered=%v was published", d.Value)
+	}
+}
+
+func (r *rig) stackHas(status string) bool {
+	for _, s := range r.Sandbox().Signals(stack) {
+		if s.Status == status {
+			return true
+		}
+	}
+	return false
+}

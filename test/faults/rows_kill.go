@@ -1,0 +1,168 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"muster/test/faults/inject"
+)
+
+// changing are the calls at which a kill may leave something half done.
+var changing = []string{"open", "write", "pwrite", "fsync", "fdatasync", "truncate", "rename", "unlink", "mkdir", "link", "symlink", "chmod", "chown"}
+
+// counts reports whether a call changes a file on the disk of the instance. Pipes,
+// sockets and /dev are none.
+func counts(c inject.Call) bool {
+	if !strings.HasPrefix(c.Path, "/") || strings.HasPrefix(c.Path, "/dev/") || strings.HasPrefix(c.Path, "/proc/") || strings.HasPrefix(c.Path, "/sys/") {
+		return false
+	}
+	return c.Name != "open" || c.Write
+}
+
+// killedAt is how to start muster so that it is killed at its nth call that changes a
+// file. reached tells whether it came so far, and at what.
+func killedAt(n int64) (h how, reached *atomic.Pointer[inject.Call]) {
+	var seen atomic.Int64
+	reached = &atomic.Pointer[inject.Call]{}
+	return how{spec: inject.Spec{Calls: changing}, decide: func(c inject.Call) inject.Verdict {
+		if !counts(c) || seen.Add(1) != n {
+			return inject.Go
+		}
+		reached.Store(&c)
+		return inject.Kill
+	}}, reached
+}
+
+// mostKills bounds the points of a row.
+const mostKills = 200
+
+// everyKill plays once for each call that changes a file, until muster ends before it.
+// It notes how many there were, and it is wrong if there were fewer than least. Of
+// shards rows, each takes its share.
+func (r *rig) everyKill(least, shard, shards int, play func(n int64, h how) *prog, judge func(at string)) {
+	points := 0
+	for n := 1 + shard; n <= mostKills; n += shards {
+		h, reached := killedAt(int64(n))
+		p := play(int64(n), h)
+		c := reached.Load()
+		if c == nil {
+			break
+		}
+		points++
+		was := len(r.why)
+		r.want(p.Code() == -1, "killed at call %d (%s), it ended by itself: %s", n, c, p.Status())
+		r.nothingTorn()
+		judge(fmt.Sprintf("killed at call %d (%s)", n, c))
+		r.nothingTwice()
+		if len(r.why) > was {
+			r.wrong("that was after the kill at call %d: %s", n, c)
+			return
+		}
+		r.progs = slices.DeleteFunc(r.progs, func(p *prog) bool { return !p.running() })
+	}
+	r.want(points >= least, "there were %d calls to be killed at, want at least %d", points, least)
+}
+
+// killRows: kill -9 (the OOM killer, a reset) at every call that changes a file.
+func killRows() []row {
+	rows := []row{
+		{name: "kill/bootstrap", command: "bootstrap", inject: "kill -9 at every call that changes a file", takes: 30 * time.Second,
+			must: "ecs.config is old or new, never between; the next run repairs, and leaves no temporary file", with: notStarted,
+			play: func(r *rig) {
+				r.everyKill(15, 0, 1, func(_ int64, h how) *prog {
+					r.broken(r.Write(ecsConfig, []byte("ECS_CLUSTER=prod\n")))
+					return r.runHow(toDefault, h)
+				}, func(at string) {
+					text := r.read(ecsConfig)
+					r.want(text == "ECS_CLUSTER=prod\n" || strings.Contains(text, "ECS_CLUSTER=default\n"), "%s: ecs.config is neither old nor new: %q", at, text)
+					r.run(toDefault).exits(0)
+					r.want(strings.Contains(r.read(ecsConfig), "ECS_CLUSTER=default\n"), "%s: the next run did not repair: %q", at, r.read(ecsConfig))
+					r.want(len(r.leftovers()) == 0, "%s: left behind: %v", at, r.leftovers())
+					hidden := r.files("var/lib/muster/instances/*/.*.json*")
+					r.want(len(hidden) == 0, "%s: left behind: %v", at, hidden)
+				})
+			}},
+		{name: "kill/bootstrap-first", command: "bootstrap", inject: "kill -9 at every call that changes a file, in the first boot", takes: 30 * time.Second,
+			must: "the next run joins and leaves no temporary file", with: fresh,
+			play: func(r *rig) {
+				r.everyKill(15, 0, 1, func(_ int64, h how) *prog {
+					for _, d := range []string{"etc/ecs", "var/lib/muster", "etc/systemd/system"} {
+						r.clear(d)
+					}
+					return r.runHow(bootstrap, h)
+				}, func(at string) {
+					r.run(bootstrap).exits(0)
+					r.joins()
+					r.want(len(r.leftovers()) == 0, "%s: left behind: %v", at, r.leftovers())
+				})
+			}},
+		{name: "kill/verify", command: "verify", inject: "kill -9 at every call that changes a file", takes: 30 * time.Second,
+			must: "the report is whole or absent; the next run delivers what is missing, exit 0", with: inGroup,
+			play: func(r *rig) {
+				r.everyKill(3, 0, 1, func(_ int64, h how) *prog { return r.runHow(verify+hookFlag+stackFlags, h) }, func(string) {
+					r.run(verify + hookFlag + stackFlags).exits(0)
+					r.signaled()
+					r.clear("var/lib/muster")
+				})
+			}},
+		{name: "kill/bundle", command: "bundle", inject: "kill -9 at every 4th call that changes a file", takes: 60 * time.Second,
+			must: "the bundle is whole or absent; the next run writes it, and leaves no part",
+			play: func(r *rig) {
+				r.everyKill(3, 3, 4, func(_ int64, h how) *prog {
+					r.clear("tmp")
+					return r.runHow("debug --only platform --bundle /tmp/b.tgz", h)
+				}, func(at string) {
+					if len(r.files("tmp/b.tgz")) > 0 {
+						r.wholeBundle("tmp/b.tgz")
+					}
+					r.run("debug --only platform --bundle /tmp/b.tgz")
+					r.wholeBundle("tmp/b.tgz")
+					left := r.files("tmp/.*b.tgz*")
+					r.want(len(left) == 0, "%s: left behind: %v", at, left)
+				})
+			}},
+	}
+	const shards = 4
+	for shard := range shards {
+		rows = append(rows, row{name: fmt.Sprintf("kill/agent-%d", shard+1), command: "agent",
+			inject: fmt.Sprintf("kill -9 at the calls %d, %d, ... that change a file, with 2 queued minutes", shard+1, shard+1+shards), takes: 100 * time.Second,
+			must: "no datum is sent twice; of the queued minutes at most one request is lost, the rest arrives with the next agent",
+			play: func(r *rig) {
+				namespace := "" // of its own for each kill, since each starts with a new spool
+				r.everyKill(3, shard, shards, func(n int64, h how) *prog {
+					r.clear(spoolDir)
+					r.queue(2)
+					namespace = fmt.Sprintf("Kill%d", n)
+					h.env = []string{"MUSTER_NAMESPACE=" + namespace}
+					a := r.agentEarly(h)
+					for end := time.Now().Add(10 * time.Second); a.running() && r.read(stateFile) == "" && time.Now().Before(end); {
+						wait(tick)
+					}
+					wait(4 * tick)
+					_ = a.Signal(syscall.SIGTERM) // what is queued is sent at the end; an error: it was killed
+					a.wait(endLimit)
+					return a
+				}, func(at string) {
+					_ = r.Remove(stateFile)
+					a := r.agent(how{env: []string{"MUSTER_NAMESPACE=" + namespace}})
+					a.stop()
+					r.want(len(r.files(spoolDir+"/*.damaged")) == 0, "%s: a minute was set aside as damaged", at)
+					left, got := queued*len(r.files(spoolDir+"/*-"+strconv.Itoa(queued)+".minute")), 0
+					for _, d := range r.Sandbox().Metrics() {
+						if d.Namespace == namespace && strings.HasPrefix(d.Name, "Queued") {
+							got++
+						}
+					}
+					r.want(got+left >= queued, "%s: of %d queued data %d arrived and %d wait: more than one request is lost", at, 2*queued, got, left)
+				})
+			}})
+	}
+	return rows
+}

@@ -1,0 +1,128 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"muster/test/faults/inject"
+)
+
+// limited is how to start muster under a resource limit.
+func limited(which int, to uint64) how {
+	return how{spec: inject.Spec{Limits: map[int]uint64{which: to}}}
+}
+
+// limitRows: what muster itself lacks is not the fault of others, and destroys nothing.
+func limitRows() []row {
+	return []row{
+		{name: "limit/files-agent", command: "agent", inject: "all file descriptors are used up for 8 s", takes: 100 * time.Second,
+			must: "all queued minutes arrive, none is set aside; Docker and IMDS are not blamed",
+			play: func(r *rig) {
+				r.queue(3)
+				a := r.agent(sending("MUSTER_WATCH_PERIOD=2s"))
+				var was unix.Rlimit
+				r.broken(unix.Prlimit(a.Pid(), unix.RLIMIT_NOFILE, nil, &was))
+				r.broken(unix.Prlimit(a.Pid(), unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 3, Max: was.Max}, nil))
+				wait(lead + 4*time.Second)
+				r.broken(unix.Prlimit(a.Pid(), unix.RLIMIT_NOFILE, &was, nil))
+				for _, blamed := range []string{"Engine is not running", "nothing is reached"} {
+					r.want(!a.printed(blamed), "the journal blames another: %s", after(a.stderr.String(), blamed))
+				}
+				r.settled(a, 3*queued, 90*time.Second)
+				r.want(r.arrived() == 3*queued, "want all %d queued data, got %d", 3*queued, r.arrived())
+				r.want(len(r.files(spoolDir+"/*.damaged")) == 0, "minutes were set aside as damaged")
+				a.stop()
+			}},
+		{name: "limit/files-debug", command: "debug", inject: "9 file descriptors", takes: 20 * time.Second, must: "no check fails for it: what could not be checked is unknown, and descriptors are named",
+			play: func(r *rig) {
+				p := r.runHow("debug", limited(unix.RLIMIT_NOFILE, 9))
+				p.exits(0, 3)
+				p.says(0, "descriptors")
+			}},
+		{name: "limit/files-bootstrap", command: "bootstrap", inject: "6 file descriptors", takes: 10 * time.Second, must: "it joins, or exits with an error and has written nothing by halves", with: fresh,
+			play: func(r *rig) {
+				p := r.runHow(bootstrap+" --imds-timeout 4s", limited(unix.RLIMIT_NOFILE, 6))
+				p.exits(0, 1, 3)
+				if p.Code() == 0 {
+					r.joins()
+				}
+				r.run(bootstrap).exits(0)
+				r.joins()
+				r.want(len(r.leftovers()) == 0, "left behind: %v", r.leftovers())
+			}},
+		{name: "limit/file-size", command: "bootstrap", inject: "no file may grow (RLIMIT_FSIZE 0)", must: "it is no success; ecs.config is the old one, whole", with: notStarted,
+			play: func(r *rig) {
+				p := r.runHow(toDefault, limited(unix.RLIMIT_FSIZE, 0))
+				r.want(p.Code() != 0, "exit 0, although nothing could be written")
+				r.want(r.read(ecsConfig) == "ECS_CLUSTER=prod\n", "ecs.config is not the old one: %q", r.read(ecsConfig))
+				r.run(toDefault).exits(0)
+				r.want(len(r.leftovers()) == 0, "left behind: %v", r.leftovers())
+			}},
+		{name: "limit/memory-bootstrap", command: "bootstrap", inject: "100 MB of address space: a Go program cannot start", must: "it is no success and destroys nothing; the next run joins", with: notStarted,
+			play: func(r *rig) {
+				r.expectCrash = true
+				p := r.runHow(toDefault, limited(unix.RLIMIT_AS, 100<<20))
+				r.want(p.Code() != 0 || strings.Contains(r.read(ecsConfig), "=default\n"), "exit 0, although nothing was written")
+				r.run(toDefault).exits(0)
+				r.want(strings.Contains(r.read(ecsConfig), "=default\n"), "the second run did not write")
+			}},
+		{name: "limit/threads-agent", command: "agent", inject: "the agent's user may have 4 threads", takes: 40 * time.Second,
+			must: "if the agent cannot live it ends, for systemd to restart; the next one sends all queued minutes, once",
+			play: func(r *rig) {
+				r.expectCrash = true
+				r.queue(3)
+				h := r.asUser(sending())
+				h.spec.Limits = map[int]uint64{unix.RLIMIT_NPROC: 4}
+				a := r.agentEarly(h)
+				wait(4 * time.Second)
+				if a.running() {
+					a.kill()
+				}
+				a = r.agent(r.asUser(sending("MUSTER_WATCH_PERIOD=2s")))
+				r.settled(a, 3*queued, 60*time.Second)
+				r.want(r.arrived() == 3*queued, "want all %d queued data, got %d", 3*queued, r.arrived())
+				a.stop()
+			}},
+		{name: "limit/cgroup", command: "agent", inject: "the memory of its unit (128 MB) and a list of containers of 29 MB, again and again", takes: 30 * time.Second,
+			must: "the kernel does not kill it, and it publishes",
+			play: func(r *rig) {
+				dir := r.cgroup(memoryMax)
+				defer os.Remove(dir)
+				r.Docker.Use(bigList)
+				a := r.agent(how{spec: inject.Spec{Cgroup: dir}})
+				for range 4 {
+					wait(2 * time.Second)
+					r.Docker.Shut() // the list is asked for again
+					r.broken(r.Docker.Open())
+				}
+				wait(2 * time.Second)
+				a.stop()
+				r.publishes()
+				<-a.Ended()
+			}},
+	}
+}
+
+// cgroup makes a cgroup with a memory limit, of version 2 or 1.
+func (r *rig) cgroup(limit int64) string {
+	name := fmt.Sprintf("muster-faults-%d", os.Getpid())
+	for _, v := range []struct{ dir, file string }{
+		{"/sys/fs/cgroup/memory/" + name, "memory.limit_in_bytes"},
+		{"/sys/fs/cgroup/" + name, "memory.max"},
+	} {
+		if os.Mkdir(v.dir, 0o755) != nil {
+			continue
+		}
+		if os.WriteFile(v.dir+"/"+v.file, fmt.Append(nil, limit), 0) == nil {
+			return v.dir
+		}
+		_ = os.Remove(v.dir)
+	}
+	panic(stopped{"no cgroup with a memory limit can be made"})
+}

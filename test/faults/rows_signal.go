@@ -1,0 +1,191 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"muster/internal/sandbox"
+)
+
+// signalRows: a muster that is asked to end does so in time, with a code of its own, and
+// tells nobody a result that it does not have.
+func signalRows() []row {
+	var rows []row
+	for _, at := range []struct {
+		name string
+		d    time.Duration
+	}{{"0ms", 0}, {"20ms", 20 * time.Millisecond}, {"60ms", 60 * time.Millisecond}, {"2s", 2 * time.Second}} {
+		for _, s := range []struct {
+			name string
+			is   syscall.Signal
+		}{{"term", syscall.SIGTERM}, {"int", syscall.SIGINT}} {
+			rows = append(rows, row{name: "signal/" + s.name + "-bootstrap-" + at.name, command: "bootstrap", inject: fmt.Sprintf("%s %s after its start", strings.ToUpper("sig"+s.name), at.d), takes: 4 * time.Second,
+				must: "it ends within 10 s, done or with 130; ecs.config is old or new; the next run joins", with: both(fresh, inGroup),
+				play: func(r *rig) {
+					if at.d > time.Second {
+						r.Metadata.Use(hangs)
+					}
+					p := r.start(bootstrap+hookFlag+stackFlags, how{})
+					wait(at.d)
+					_ = p.Signal(s.is)
+					p.wait(10 * time.Second)
+					// Before the runtime has started, a signal ends a program by itself.
+					p.exits(0, 130, -1)
+					if text := r.read(ecsConfig); text != "" {
+						r.joins()
+					}
+					r.unsignaled()
+					r.Metadata.Use(nil)
+					r.run(bootstrap).exits(0)
+					r.joins()
+					r.want(len(r.leftovers()) == 0, "left behind: %v", r.leftovers())
+				}})
+		}
+	}
+	return append(rows, []row{
+		{name: "signal/term-verify", command: "verify", inject: "SIGTERM while it waits", takes: 5 * time.Second, must: "exit 130 within 10 s, and no signal is sent", with: inGroup,
+			play: func(r *rig) { r.interrupt(syscall.SIGTERM) }},
+		{name: "signal/hup-verify", command: "verify", inject: "SIGHUP while it waits", takes: 5 * time.Second, must: "it says so and exits 130, or goes on; it does not die silently", with: inGroup,
+			play: func(r *rig) { r.interrupt(syscall.SIGHUP) }},
+		{name: "signal/hup-bootstrap", command: "bootstrap", inject: "SIGHUP while it waits for IMDS", takes: 5 * time.Second, must: "it says so and exits 130, or goes on; it does not die silently", with: fresh,
+			play: func(r *rig) {
+				r.Metadata.Use(hangs)
+				p := r.start(bootstrap+" --imds-timeout 6s", how{})
+				wait(2 * time.Second)
+				_ = p.Signal(syscall.SIGHUP)
+				p.wait(20 * time.Second)
+				p.exits(3, 130)
+				r.want(p.stderr.String() != "", "it says nothing")
+			}},
+		{name: "signal/int-debug", command: "debug", inject: "SIGINT while Docker hangs", takes: 5 * time.Second, must: "exit 130 within 10 s",
+			play: func(r *rig) {
+				r.Engine().Hang()
+				p := r.start("debug", how{})
+				wait(time.Second)
+				_ = p.Signal(syscall.SIGINT)
+				p.wait(10 * time.Second)
+				p.exits(130)
+			}},
+		{name: "signal/int-bundle", command: "bundle", inject: "SIGINT while the bundle is collected", takes: 5 * time.Second, must: "exit 130 within 10 s, and no part of a bundle is left",
+			play: func(r *rig) {
+				r.Engine().Hang()
+				p := r.start("debug --bundle /tmp/b.tgz", how{})
+				wait(time.Second)
+				_ = p.Signal(syscall.SIGINT)
+				p.wait(10 * time.Second)
+				p.exits(130)
+				left := append(r.files("tmp/*b.tgz*"), r.files("tmp/.*b.tgz*")...)
+				r.want(len(left) == 0, "left behind: %v", left)
+			}},
+		{name: "signal/hup-agent", command: "agent", inject: "SIGHUP five times in a row", takes: 8 * time.Second, must: "it reloads and runs on",
+			play: func(r *rig) {
+				a := r.agent(how{})
+				for range 5 {
+					_ = a.Signal(syscall.SIGHUP)
+					wait(200 * time.Millisecond)
+				}
+				r.status(10*time.Second, []int{0})
+				a.stop()
+				r.publishes()
+			}},
+		{name: "signal/hup-agent-early", command: "agent", inject: "SIGHUP while it waits for IMDS at its start", takes: 8 * time.Second, must: "it runs on",
+			play: func(r *rig) {
+				r.Metadata.Use(hangs)
+				a := r.agentEarly(how{})
+				wait(time.Second)
+				_ = a.Signal(syscall.SIGHUP)
+				wait(4 * time.Second)
+				r.Metadata.Use(nil)
+				r.status(40*time.Second, []int{0})
+				a.stop()
+			}},
+		{name: "signal/term-agent-hang", command: "agent", inject: "SIGTERM while CloudWatch hangs", takes: 25 * time.Second, must: "it ends within the 15 s that its unit gives it; the next agent sends nothing twice",
+			play: func(r *rig) {
+				r.queue(2)
+				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.CloudWatch, Hang: true})
+				a := r.agent(sending())
+				wait(lead + time.Second)
+				a.stop()
+				r.Sandbox().ClearFaults()
+				a = r.agent(sending())
+				wait(lead + 3*time.Second)
+				a.stop()
+				r.want(r.arrived() >= queued, "want the data of at least one of two minutes, got %d data", r.arrived())
+			}},
+		{name: "signal/stop-watchdog", command: "agent", inject: "SIGSTOP for 6 s, past a watchdog of 4 s, then SIGCONT", takes: 20 * time.Second, must: "it serves the watchdog again within 3 s, and publishes once",
+			play: func(r *rig) {
+				a := r.agent(how{env: []string{"WATCHDOG_USEC=4000000"}})
+				_ = a.Signal(syscall.SIGSTOP)
+				wait(6 * time.Second)
+				before := r.systemd.count("WATCHDOG=1")
+				_ = a.Signal(syscall.SIGCONT)
+				r.await(a, 3*time.Second, "the watchdog is served", func() bool { return r.systemd.count("WATCHDOG=1") > before })
+				r.status(10*time.Second, []int{0})
+				a.stop()
+				r.publishes()
+			}},
+		{name: "signal/pipe-status", command: "status", inject: "nobody reads standard output (| head -0)", takes: 3 * time.Second, must: "it ends at once, without a crash",
+			play: func(r *rig) {
+				a := r.agent(how{})
+				p := r.start("status", how{stdout: r.closedPipe()})
+				p.wait(5 * time.Second)
+				r.want(p.Code() <= 1, "want no exit code but 0, 1 or SIGPIPE, got %s", p.Status())
+				a.stop()
+			}},
+		{name: "signal/pipe-debug", command: "debug", inject: "nobody reads standard output", takes: 8 * time.Second, must: "it ends in time, without a crash",
+			play: func(r *rig) {
+				p := r.start("debug", how{stdout: r.closedPipe()})
+				p.wait(40 * time.Second)
+				r.want(p.Code() <= 4, "got %s", p.Status())
+				r.run("debug").says(0, "checks:")
+			}},
+		{name: "signal/pipe-bundle", command: "bundle", inject: "nobody reads the bundle (--bundle - | ssh, which ended)", takes: 8 * time.Second, must: "it is no success",
+			play: func(r *rig) {
+				p := r.start("debug --bundle -", how{stdout: r.closedPipe()})
+				p.wait(40 * time.Second)
+				r.want(p.Code() != 0, "exit 0, although the bundle went nowhere")
+				r.run("debug").says(0, "checks:")
+			}},
+		{name: "signal/notify-gone", command: "agent", inject: "systemd's notification socket is not there for 4 s", takes: 10 * time.Second, must: "it becomes ready afterwards, and publishes",
+			play: func(r *rig) {
+				r.broken(os.Rename(r.path(notifySocket), r.path(notifySocket)+".away"))
+				a := r.agentEarly(how{})
+				wait(4 * time.Second)
+				r.broken(os.Rename(r.path(notifySocket)+".away", r.path(notifySocket)))
+				r.await(a, 10*time.Second, "muster agent is ready", func() bool { return r.systemd.count("READY=1") > 0 })
+				a.stop()
+				r.publishes()
+			}},
+	}...)
+}
+
+// interrupt sends verify a signal while the ECS agent has not registered.
+func (r *rig) interrupt(s syscall.Signal) {
+	r.introspection.Shut()
+	p := r.start("verify --cluster prod --timeout 8s --on-failure abandon"+hookFlag+stackFlags, how{})
+	if !p.says(10*time.Second, "waiting up to") {
+		return
+	}
+	_ = p.Signal(s)
+	p.wait(40 * time.Second)
+	if s == syscall.SIGHUP && p.Code() == 10 { // it went on
+		r.hookIs("ABANDON")
+		return
+	}
+	p.exits(130)
+	p.within(20 * time.Second)
+	r.unsignaled()
+}
+
+// closedPipe is a pipe that nobody reads.
+func (r *rig) closedPipe() *os.File {
+	read, write, err := os.Pipe()
+	r.broken(err)
+	r.broken(read.Close())
+	return write
+}

@@ -1,0 +1,100 @@
+//go:build linux
+
+package instance
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+)
+
+// Front is a service of the instance as muster meets it: it can be shut, so that
+// connections are refused, and something can stand in front of it.
+type Front struct {
+	behind http.Handler
+	config *tls.Config // nil: no TLS
+	addrs  []string    // such as "tcp 169.254.169.254:80"
+
+	mu      sync.Mutex
+	handler http.Handler
+	servers []*http.Server // of the listeners; none while it is shut
+}
+
+func newFront(behind http.Handler, config *tls.Config, addrs ...string) (*Front, error) {
+	f := &Front{behind: behind, config: config, addrs: addrs, handler: behind}
+	return f, f.Open()
+}
+
+// Open listens again after Shut.
+func (f *Front) Open() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.servers) > 0 {
+		return nil
+	}
+	for _, addr := range f.addrs {
+		network, at, _ := strings.Cut(addr, " ")
+		l, err := net.Listen(network, at)
+		if err != nil {
+			return errors.Join(err, f.shut())
+		}
+		if network == "unix" {
+			if err := os.Chmod(at, 0o660); err != nil { // as Docker's socket
+				return errors.Join(err, l.Close())
+			}
+		}
+		if f.config != nil {
+			l = tls.NewListener(l, f.config)
+		}
+		f.servers = append(f.servers, serve(l, http.HandlerFunc(f.serve)))
+	}
+	return nil
+}
+
+// Shut closes the listeners and every connection.
+func (f *Front) Shut() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_ = f.shut()
+}
+
+func (f *Front) shut() error {
+	var err error
+	for _, s := range f.servers {
+		err = errors.Join(err, s.Close())
+	}
+	f.servers = nil
+	return err
+}
+
+// Use puts what wrap returns in front of the service, in place of what was there
+// before; nil takes it away.
+func (f *Front) Use(wrap func(behind http.Handler) http.Handler) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.handler = f.behind
+	if wrap != nil {
+		f.handler = wrap(f.behind)
+	}
+}
+
+func (f *Front) serve(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	handler := f.handler
+	f.mu.Unlock()
+	handler.ServeHTTP(w, r)
+}
+
+// Serve puts a Front before a service that listens elsewhere, at an address such as
+// "tcp 127.0.0.1:51678".
+func Serve(url, addr string) (*Front, error) {
+	behind, err := forward(url)
+	if err != nil {
+		return nil, err
+	}
+	return newFront(behind, nil, addr)
+}

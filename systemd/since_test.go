@@ -19,8 +19,8 @@ const ancient = 0
 var since = map[string]int{
 	"Accept": ancient, "After": ancient, "AmbientCapabilities": 229, "Before": ancient, "BindPaths": 233, "BindReadOnlyPaths": 233,
 	"CPUWeight": 232, "CapabilityBoundingSet": ancient, "Conflicts": ancient, "DefaultDependencies": ancient, "Description": ancient,
-	"DeviceAllow": ancient, "DevicePolicy": ancient, "DirectoryMode": ancient, "Documentation": ancient, "DynamicUser": 232,
-	"ExecReload": ancient, "ExecStart": ancient, "FileDescriptorName": 227, "Group": ancient, "IPAddressAllow": 235, "IPAddressDeny": 235,
+	"DeviceAllow": ancient, "DevicePolicy": ancient, "DirectoryMode": ancient, "Documentation": ancient, "DynamicUser": 232, "Environment": ancient,
+	"ExecReload": ancient, "ExecStart": ancient, "ExecStartPre": ancient, "FileDescriptorName": 227, "Group": ancient, "IPAddressAllow": 235, "IPAddressDeny": 235,
 	"InaccessiblePaths": 231, "KeyringMode": 235, "ListenStream": ancient, "LockPersonality": 235, "MaxConnections": ancient,
 	"MemoryDenyWriteExecute": 231, "MemoryMax": 231, "NoNewPrivileges": ancient, "PartOf": ancient, "PrivateDevices": ancient, "PrivateIPC": 248,
 	"PrivateMounts": 239, "PrivateNetwork": ancient, "PrivateTmp": ancient, "ProcSubset": 247, "ProtectClock": 245, "ProtectControlGroups": 232,

@@ -57,6 +57,7 @@ exec sleep infinity
 read -r request
 while read -r header && [ "${#header}" -gt 1 ]; do :; done
 printf 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n[]'
+exit 0 # also after a client that only connects
 `},
 		{Path: "/etc/systemd/system/sockets.target.wants/docker.socket", Link: "/etc/systemd/system/docker.socket"},
 	}

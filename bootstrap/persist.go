@@ -32,10 +32,10 @@ type attempts struct {
 }
 
 // persist calls until it succeeds, is refused for good, or until comes. Each attempt has
-// a time limit of its own. Package awsapi tries once what acts, so that this is its only
+// a time limit of its own, which until does not shorten: there is always one. Package awsapi tries once what acts, so that this is its only
 // retry; a lookup has the SDK's three quick attempts in each of these.
 func (r *run) persist(ctx context.Context, until time.Time, each time.Duration, what string, call func(context.Context) error) (made attempts, err error) {
-	ctx, stop := context.WithDeadline(ctx, until)
+	again, stop := context.WithDeadline(ctx, until)
 	defer stop()
 	var logged awsapi.Kind
 	for expired := false; ; {
@@ -45,7 +45,7 @@ func (r *run) persist(ctx context.Context, until time.Time, each time.Duration, 
 		}
 		made.n++
 		made.unclear = made.unclear || awsapi.MayHaveBeenTaken(answer)
-		if err == nil || ctx.Err() == nil { // the end of the time is no answer
+		if err == nil || ctx.Err() == nil { // an interruption is no answer
 			err = answer
 		}
 		made.passes = passes(err) && (!expired || !awsapi.Expired(err))
@@ -54,12 +54,12 @@ func (r *run) persist(ctx context.Context, until time.Time, each time.Duration, 
 			return made, err
 		}
 		pause := time.NewTimer(r.pace.backoff.after(made.n - 1))
-		if kind := awsapi.KindOf(err); ctx.Err() == nil && (made.n == 1 || kind != logged) {
+		if kind := awsapi.KindOf(err); again.Err() == nil && (made.n == 1 || kind != logged) {
 			logged = kind
 			r.warn("retry", "%s: not done yet, retrying until %s: %v", what, until.UTC().Format(time.TimeOnly), err)
 		}
 		select {
-		case <-ctx.Done():
+		case <-again.Done():
 			pause.Stop()
 			return made, err
 		case <-pause.C:

@@ -56,6 +56,8 @@ func (spent) VPCEndpoints(context.Context, string) ([]awsapi.VPCEndpoint, error)
 	return nil, emfile()
 }
 
+func (spent) Version(context.Context) (units.Version, error) { return "", emfile() }
+
 // spentIMDS is the metadata service for such a process.
 type spentIMDS struct{}
 

@@ -53,8 +53,8 @@ func (c *Client) SignalSigV4(ctx context.Context, s Signal) error {
 
 // SignalIdentity sends the signal authorised by the instance's identity
 // document and its signature, as cfn-signal does (aws-cfn-bootstrap): no IAM. The SDK
-// cannot sign in this way (CFN_V1). It tries again at once only what CloudFormation has
-// certainly not taken, such as a throttled request.
+// cannot sign in this way (CFN_V1). It soon tries again what was throttled, which is
+// denied before it is processed; the rest is the caller's to repeat.
 func (c *Client) SignalIdentity(ctx context.Context, s Signal, document []byte, signature string) error {
 	endpoint, err := c.signalEndpoint(ctx)
 	if err != nil {
@@ -86,8 +86,7 @@ func (c *Client) signalClient() *retryablehttp.Client {
 		if err == nil {
 			err = signalAnswer(response)
 		}
-		failed := named(signalAction, err)
-		return ctx.Err() == nil && MayPass(failed) && !MayHaveBeenTaken(failed), nil
+		return ctx.Err() == nil && KindOf(named(signalAction, err)) == Throttled, nil
 	}
 	client.Backoff = retryablehttp.LinearJitterBackoff
 	client.ErrorHandler = retryablehttp.PassthroughErrorHandler

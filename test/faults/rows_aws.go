@@ -331,7 +331,9 @@ func otherServiceRows() []row {
 				for _, action := range []string{"DescribeInstances", "DescribeSecurityGroups", "DescribeSubnets", "DescribeNetworkAcls", "DescribeNetworkInterfaces"} {
 					r.Sandbox().Inject(sandbox.Fault{Service: sandbox.EC2, Action: action, Kind: sandbox.KindThrottled, Times: 2})
 				}
-				r.run(portsCommand).exits(0)
+				p := r.run(portsCommand)
+				p.exits(0)
+				p.says(0, "open")
 			}},
 		{name: "aws/ec2-500", command: "ports", inject: "EC2: 500 for ever", takes: 20 * time.Second, must: "exit 3: could not check is not closed", with: peered,
 			play: func(r *rig) {

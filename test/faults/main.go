@@ -41,7 +41,7 @@ const (
 )
 
 // leastRows is how many rows there must be.
-const leastRows = 1
+const leastRows = 65
 
 type options struct {
 	muster  string

@@ -32,7 +32,7 @@ type Result struct {
 	Seconds    float64  `json:"seconds"`
 }
 
-func (r Result) held() bool { return r.Broken == "" && len(r.Why) == 0 }
+func (res Result) held() bool { return res.Broken == "" && len(res.Why) == 0 }
 
 // playAll plays the rows, o.jobs at a time and the long ones first, and prints the
 // results in the order of the table.

@@ -76,8 +76,9 @@ func (r *rig) in(d time.Duration, do func() error) {
 	time.AfterFunc(d, func() { _ = do() })
 }
 
-// container starts a container of a service of prod.
-func (r *rig) container(name string) (id string) {
+// container starts a container of a task of prod.
+func (r *rig) container() (id string) {
+	const name = "web"
 	return r.Engine().Run(dockerd.Spec{Name: name, Check: true, Labels: map[string]string{
 		"com.amazonaws.ecs.cluster":                "prod",
 		"com.amazonaws.ecs.task-arn":               "arn:aws:ecs:eu-central-1:123456789012:task/prod/" + name,
@@ -89,9 +90,12 @@ func (r *rig) container(name string) (id string) {
 // trap is a server to which nothing may come. It counts.
 type trap struct{ hits atomic.Int64 }
 
+// trapHost is where redirect leads.
+const trapHost = "127.0.0.9"
+
 func (r *rig) trap() *trap {
 	t := &trap{}
-	l, err := net.Listen("tcp", "127.0.0.9:80")
+	l, err := net.Listen("tcp", trapHost+":80")
 	r.broken(err)
 	go func() {
 		_ = (&http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.hits.Add(1) })}).Serve(l)
@@ -103,11 +107,12 @@ func (r *rig) trap() *trap {
 
 func redirect(http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, "http://127.0.0.9"+r.URL.Path, http.StatusFound)
+		w.Header().Set("Location", "http://"+trapHost+r.URL.Path)
+		w.WriteHeader(http.StatusFound)
 	})
 }
 
-// always answers everything alike.
+// answers answers everything alike.
 func answers(status int, kind, body string) func(http.Handler) http.Handler {
 	return func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -242,8 +247,12 @@ func (r *rig) asUser(h how) how {
 	return h
 }
 
-// wholeBundle notes it unless the file is a whole archive, with a manifest.
-func (r *rig) wholeBundle(path string) {
+// bundleFile is where the rows have bundles written.
+const bundleFile = "tmp/b.tgz"
+
+// wholeBundle notes it unless the bundle is a whole archive, with a manifest.
+func (r *rig) wholeBundle() {
+	const path = bundleFile
 	f, err := os.Open(r.path(path))
 	if err != nil {
 		r.wrong("%s: %v", path, err)
@@ -271,8 +280,8 @@ func (r *rig) wholeBundle(path string) {
 }
 
 // unpacked is all that is in a bundle.
-func (r *rig) unpacked(path string) string {
-	f, err := os.Open(r.path(path))
+func (r *rig) unpacked() string {
+	f, err := os.Open(r.path(bundleFile))
 	r.broken(err)
 	defer f.Close()
 	packed, err := gzip.NewReader(f)

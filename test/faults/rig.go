@@ -283,8 +283,8 @@ func (r *rig) runHow(command string, h how) *prog {
 }
 
 // exits notes it unless the exit code is one of those.
-func (p *prog) exits(codes ...int) bool {
-	return p.r.want(slices.Contains(codes, p.Code()), "muster %s: want exit %v, got %s", p.command, codes, p.Status())
+func (p *prog) exits(codes ...int) {
+	p.r.want(slices.Contains(codes, p.Code()), "muster %s: want exit %v, got %s", p.command, codes, p.Status())
 }
 
 const agentCommand = "agent --cluster prod"

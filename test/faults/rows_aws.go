@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -60,9 +61,9 @@ func cloudWatchRows() (rows []row) {
 				r.Sandbox().Inject(f)
 				r.queue(3)
 				a := r.agent(sending("MUSTER_WATCH_PERIOD=2s"))
-				r.settled(a, 3*queued, 60*time.Second)
+				r.settled(a, 60*time.Second)
 				if !p.maybe {
-					r.want(r.arrived() == 3*queued, "want all %d queued data, got %d", 3*queued, r.arrived())
+					r.want(r.arrived() == queuedAll, "want all %d queued data, got %d", queuedAll, r.arrived())
 				}
 				a.stop()
 			}})
@@ -74,7 +75,7 @@ func cloudWatchRows() (rows []row) {
 				r.AWS.Use(at("PutMetricData", first(2, answers(200, html, portal))))
 				r.queue(3)
 				a := r.agent(sending("MUSTER_WATCH_PERIOD=2s"))
-				r.settled(a, 3*queued, 90*time.Second)
+				r.settled(a, 90*time.Second)
 				a.stop()
 			}},
 		{name: "aws/cloudwatch-login", command: "agent", inject: "a captive portal redirects to its login page, twice", takes: 60 * time.Second,
@@ -84,7 +85,7 @@ func cloudWatchRows() (rows []row) {
 				r.AWS.Use(at("PutMetricData", first(2, redirect)))
 				r.queue(3)
 				a := r.agent(sending("MUSTER_WATCH_PERIOD=2s"))
-				r.settled(a, 3*queued, 90*time.Second)
+				r.settled(a, 90*time.Second)
 				a.stop()
 				r.want(t.hits.Load() == 0, "the redirect was followed")
 			}},
@@ -95,8 +96,8 @@ func cloudWatchRows() (rows []row) {
 				a := r.agent(sending("MUSTER_WATCH_PERIOD=2s"))
 				wait(15 * time.Second)
 				r.broken(r.AWS.Open())
-				r.settled(a, 3*queued, 60*time.Second)
-				r.want(r.arrived() == 3*queued, "want all %d queued data, got %d", 3*queued, r.arrived())
+				r.settled(a, 60*time.Second)
+				r.want(r.arrived() == queuedAll, "want all %d queued data, got %d", queuedAll, r.arrived())
 				a.stop()
 			}},
 		{name: "aws/unknown-ca", command: "agent", inject: "the certificates of AWS are of a CA that is unknown (TLS inspection), in the first run", takes: 40 * time.Second,
@@ -111,31 +112,39 @@ func cloudWatchRows() (rows []row) {
 				r.want(r.arrived() == 0, "data were sent to a server that nobody vouches for")
 				r.broken(r.Write("etc/pki/ca.pem", []byte(ca)))
 				a = r.agent(sending())
-				r.settled(a, 3*queued, 60*time.Second)
-				r.want(r.arrived() == 3*queued, "want all %d queued data, got %d", 3*queued, r.arrived())
+				r.settled(a, 60*time.Second)
+				r.want(r.arrived() == queuedAll, "want all %d queued data, got %d", queuedAll, r.arrived())
 				a.stop()
 			}},
 	}...)
 }
 
-// settled waits until all n data of queue have arrived or are counted as dropped.
-func (r *rig) settled(a *prog, n int, limit time.Duration) {
-	r.await(a, limit, fmt.Sprintf("all %d queued data have arrived or are counted as dropped", n), func() bool {
-		return r.arrived() == n || r.arrived()+r.droppedBy(a) >= n
+// queuedAll is the data of the three minutes that most rows queue.
+const queuedAll = 3 * queued
+
+// settled waits until all that was queued has arrived or is counted as dropped.
+func (r *rig) settled(a *prog, limit time.Duration) {
+	r.await(a, limit, fmt.Sprintf("all %d queued data have arrived or are counted as dropped", queuedAll), func() bool {
+		return r.arrived() == queuedAll || r.arrived()+r.dropped() >= queuedAll
 	})
 }
 
-// droppedBy is how many data the running agent counts as dropped.
-func (r *rig) droppedBy(*prog) int {
-	var dropped int
-	text := r.read(stateFile)
-	if _, rest, ok := strings.Cut(text, `"dropped":`); ok {
-		_, _ = fmt.Sscan(rest, &dropped) // 0 if it is absent
+// dropped is how many data the running agent counts as dropped.
+func (r *rig) dropped() int {
+	data, err := r.regular(stateFile)
+	if err != nil {
+		return 0
 	}
-	return dropped
+	var state struct {
+		Publishing struct{ Dropped int } `json:"publishing"`
+	}
+	if json.Unmarshal(data, &state) != nil {
+		return 0 // nothingTorn says it
+	}
+	return state.Publishing.Dropped
 }
 
-// deliveries are faults of what muster-verify signals to. Each passes after less than
+// signalServiceRows are faults of what muster-verify signals to. Each passes after less than
 // the time that verify has, so each signal must be delivered.
 func signalServiceRows() (rows []row) {
 	type fault struct {
@@ -322,7 +331,9 @@ func otherServiceRows() []row {
 				for _, action := range []string{"DescribeInstances", "DescribeSecurityGroups", "DescribeSubnets", "DescribeNetworkAcls", "DescribeNetworkInterfaces"} {
 					r.Sandbox().Inject(sandbox.Fault{Service: sandbox.EC2, Action: action, Kind: sandbox.KindThrottled, Times: 2})
 				}
-				r.run(portsCommand).exits(0)
+				p := r.run(portsCommand)
+				p.exits(0)
+				p.says(0, "open")
 			}},
 		{name: "aws/ec2-500", command: "ports", inject: "EC2: 500 for ever", takes: 20 * time.Second, must: "exit 3: could not check is not closed", with: peered,
 			play: func(r *rig) {
@@ -354,7 +365,7 @@ func (r *rig) event(f sandbox.Fault, arrives bool) {
 	const what = "its health check fails"
 	f.Service, f.Action = sandbox.EventBridge, "PutEvents"
 	r.Sandbox().Inject(f)
-	id := r.container("web")
+	id := r.container()
 	a := r.agent(how{env: []string{"MUSTER_EVENT_BUS=ops"}})
 	r.status(10*time.Second, []int{0}, "1 running")
 	r.Engine().Health(id, "unhealthy")

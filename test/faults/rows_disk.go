@@ -129,11 +129,11 @@ func diskRows() []row {
 			play: func(r *rig) {
 				r.queue(3)
 				a := r.agent(failing(syscall.EIO, 2, ".minute", "unlink").sending())
-				r.settled(a, 3*queued, 60*time.Second)
+				r.settled(a, 60*time.Second)
 				a.kill()
 				a = r.agent(sending())
 				a.stop()
-				r.want(r.arrived() == 3*queued, "want all %d queued data, got %d", 3*queued, r.arrived())
+				r.want(r.arrived() == queuedAll, "want all %d queued data, got %d", queuedAll, r.arrived())
 			}},
 		{name: "disk/enospc-minute", command: "agent", inject: "ENOSPC when minutes are written", takes: 5 * time.Second, must: "metrics are published from memory",
 			play: func(r *rig) {
@@ -153,7 +153,7 @@ func diskRows() []row {
 				r.queue(3)
 				r.broken(r.Write(spoolDir+"/progress", []byte(strings.Repeat("garbage!", 5))))
 				a := r.agent(sending("MUSTER_WATCH_PERIOD=2s"))
-				r.settled(a, 3*queued, 60*time.Second)
+				r.settled(a, 60*time.Second)
 				r.want(r.arrived() >= 2*queued, "want at least %d queued data, got %d", 2*queued, r.arrived())
 				a.stop()
 			}},
@@ -258,8 +258,8 @@ func diskRows() []row {
 				r.broken(os.Symlink("/"+secretFile, r.path("var/log/ecs/ecs-agent.log")))
 				p := r.run("debug --bundle /tmp/b.tgz")
 				p.exits(0, 1, 3)
-				r.wholeBundle("tmp/b.tgz")
-				r.want(!strings.Contains(r.unpacked("tmp/b.tgz"), "secretsecret"), "the bundle has /etc/shadow")
+				r.wholeBundle()
+				r.want(!strings.Contains(r.unpacked(), "secretsecret"), "the bundle has /etc/shadow")
 				r.want(!p.printed("secretsecret"), "the answer quotes /etc/shadow")
 			}},
 		{name: "disk/log-fifo", command: "debug", inject: "the ECS agent's log is a FIFO", takes: 8 * time.Second, must: "the answer comes within 30 s",
@@ -332,8 +332,8 @@ func (r *rig) notRegular(p *prog) {
 func (r *rig) spoolFails(h how) {
 	r.queue(3)
 	a := r.agent(h.sending())
-	r.settled(a, 3*queued, 100*time.Second)
-	r.want(r.arrived() == 3*queued, "want all %d queued data, got %d", 3*queued, r.arrived())
+	r.settled(a, 100*time.Second)
+	r.want(r.arrived() == queuedAll, "want all %d queued data, got %d", queuedAll, r.arrived())
 	r.want(len(r.files(spoolDir+"/*.damaged")) == 0, "minutes were set aside as damaged: %v", r.files(spoolDir+"/*"))
 	a.stop()
 }
@@ -344,7 +344,7 @@ func (r *rig) spoiltMinute(spoil func([]byte) []byte) {
 	bad := r.files(spoolDir + "/*.minute")[1]
 	r.broken(r.Write(bad, spoil([]byte(r.read(bad)))))
 	a := r.agent(sending("MUSTER_WATCH_PERIOD=2s"))
-	r.settled(a, 3*queued, 60*time.Second)
+	r.settled(a, 60*time.Second)
 	r.want(r.arrived() == 2*queued, "want the %d data of the two good minutes, got %d", 2*queued, r.arrived())
 	r.want(len(r.files(spoolDir+"/*.damaged")) == 1, "the damaged minute is not set aside: %v", r.files(spoolDir+"/*"))
 	a.says(0, filepath.Base(bad))

@@ -30,7 +30,7 @@ func dockerRows() []row {
 			}},
 		{name: "docker/late", command: "agent", inject: "the socket comes after 6 s", takes: 20 * time.Second, must: "then status exits 0 and counts",
 			play: func(r *rig) {
-				r.container("web")
+				r.container()
 				r.Docker.Shut()
 				a := r.agent(how{})
 				r.status(10*time.Second, []int{1})
@@ -42,7 +42,7 @@ func dockerRows() []row {
 		{name: "docker/500", command: "agent", inject: "HTTP 500 to everything for 6 s", takes: 20 * time.Second,
 			must: "status quotes the Engine's error, and blames no other program; then it counts",
 			play: func(r *rig) {
-				r.container("web")
+				r.container()
 				r.Docker.Use(answers(500, "application/json", `{"message":"layer store is broken"}`))
 				a := r.agent(how{})
 				if r.status(10*time.Second, []int{1}, "layer store is broken") {
@@ -66,14 +66,14 @@ func dockerRows() []row {
 		{name: "docker/garbage-events", command: "agent", inject: "the event stream is garbage for ever, lists are fine; a container exits with 3", takes: 60 * time.Second,
 			must: "status names the stream, and the crash is counted from the lists",
 			play: func(r *rig) {
-				id := r.container("web")
+				id := r.container()
 				r.Docker.Use(at("/events", answers(200, "application/json", "%%% not JSON %%%\n")))
 				a := r.agent(how{})
 				r.status(30*time.Second, []int{1}, "event stream")
 				r.Engine().Die(id, 3)
 				a.says(60*time.Second, "code 3")
 				a.stop()
-				r.want(r.sum("Crashes") >= 1, "the crash was not counted")
+				r.want(r.crashes() >= 1, "the crash was not counted")
 			}},
 		{name: "docker/endless-event", command: "agent", inject: "one event without an end, as fast as it is read", takes: 20 * time.Second,
 			must: "the agent stays below the memory of its unit and goes on",
@@ -108,7 +108,7 @@ func dockerRows() []row {
 		{name: "docker/hangs", command: "agent", inject: "connections are taken, nothing is answered for 10 s", takes: 40 * time.Second,
 			must: "the watchdog is served all the time, status exits 1, then 0",
 			play: func(r *rig) {
-				r.container("web")
+				r.container()
 				r.Engine().Hang()
 				before := r.systemd.count("WATCHDOG=1")
 				a := r.agent(how{env: []string{"WATCHDOG_USEC=4000000"}})
@@ -122,7 +122,7 @@ func dockerRows() []row {
 		{name: "docker/cut-list", command: "agent", inject: "the list ends in the middle, three times", takes: 20 * time.Second,
 			must: "no container is taken for gone; then it counts",
 			play: func(r *rig) {
-				r.container("web")
+				r.container()
 				r.Docker.Use(at("/containers/json", first(3, cuts(`[{"Id": "aaaa", "Names": ["/x"`))))
 				a := r.agent(how{})
 				r.status(40*time.Second, []int{0}, "1 running")
@@ -132,7 +132,7 @@ func dockerRows() []row {
 		{name: "docker/restart", command: "agent", inject: "Docker restarts while nothing happens to the containers", takes: 20 * time.Second,
 			must: "no crash is counted, the stream is taken up again",
 			play: func(r *rig) {
-				id := r.container("web")
+				id := r.container()
 				a := r.agent(how{})
 				r.status(10*time.Second, []int{0}, "1 running")
 				r.Docker.Shut()
@@ -142,12 +142,12 @@ func dockerRows() []row {
 				r.Engine().Die(id, 9)
 				a.says(30*time.Second, "code 9")
 				a.stop()
-				r.want(r.sum("Crashes") == 1, "want 1 crash, got %v", r.sum("Crashes"))
+				r.want(r.crashes() == 1, "want 1 crash, got %v", r.crashes())
 			}},
 		{name: "docker/dies-while-away", command: "agent", inject: "a container exits with 7 while Docker is away for 4 s", takes: 20 * time.Second,
 			must: "it is running no more, and no crash is made up: a Docker Engine that restarts ends containers itself",
 			play: func(r *rig) {
-				id := r.container("web")
+				id := r.container()
 				a := r.agent(how{})
 				r.status(10*time.Second, []int{0}, "1 running")
 				r.Docker.Shut()
@@ -157,7 +157,7 @@ func dockerRows() []row {
 				r.broken(r.Docker.Open())
 				r.status(40*time.Second, []int{0}, "0 running")
 				a.stop()
-				r.want(r.sum("Crashes") == 0, "want no crash, got %v", r.sum("Crashes"))
+				r.want(r.crashes() == 0, "want no crash, got %v", r.crashes())
 			}},
 		{name: "docker/permission", command: "agent", inject: "the agent's user may not open the socket", takes: 8 * time.Second,
 			must: "it runs, status names the permission, the rest is published",
@@ -206,7 +206,7 @@ func dockerRows() []row {
 				p := r.run("debug --bundle /tmp/b.tgz")
 				p.exits(1, 3)
 				p.within(45 * time.Second)
-				r.wholeBundle("tmp/b.tgz")
+				r.wholeBundle()
 			}},
 	}
 }
@@ -222,10 +222,10 @@ func (r *rig) reachable(want float64) {
 	r.want(got == want, "want DockerReachable=%v, got %v", want, got)
 }
 
-// sum is the sum of a metric of the cluster over all minutes.
-func (r *rig) sum(name string) (sum float64) {
+// crashes is how many crashes of the cluster were published.
+func (r *rig) crashes() (sum float64) {
 	for _, d := range r.Sandbox().Metrics() {
-		if d.Name == name && len(d.Dimensions) == 1 {
+		if d.Name == "Crashes" && len(d.Dimensions) == 1 {
 			sum += d.Value
 		}
 	}

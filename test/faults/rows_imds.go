@@ -69,7 +69,7 @@ func imdsRows() []row {
 			must: "it watches containers, status exits 1, nothing is published under a wrong name, SIGTERM ends it",
 			play: func(r *rig) {
 				r.Metadata.Shut()
-				r.container("web")
+				r.container()
 				a := r.agent(how{})
 				r.status(10*time.Second, []int{1}, "instance metadata", "1 running")
 				a.stop()
@@ -128,7 +128,7 @@ func imdsRows() []row {
 			must: "it never falls back to IMDSv1; exit 3", with: fresh,
 			play: func(r *rig) {
 				var without atomic.Int64
-				r.Metadata.Use(func(behind http.Handler) http.Handler {
+				r.Metadata.Use(func(http.Handler) http.Handler {
 					return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 						if q.Method == http.MethodPut {
 							w.WriteHeader(http.StatusMethodNotAllowed)
@@ -206,7 +206,7 @@ func imdsRows() []row {
 				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.CloudWatch, Times: 2, Kind: sandbox.KindExpiredToken})
 				r.queue(3)
 				a := r.agent(sending())
-				r.await(a, 60*time.Second, "the queued minutes are sent", func() bool { return r.arrived() == 3*queued })
+				r.await(a, 60*time.Second, "the queued minutes are sent", func() bool { return r.arrived() == queuedAll })
 				a.stop()
 			}},
 		{name: "imds/dies", command: "agent", inject: "nothing listens any more, 1 s after the start", takes: 8 * time.Second,

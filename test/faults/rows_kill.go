@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,13 +75,14 @@ func (r *rig) everyKill(least, shard, shards int, play func(n int64, h how) *pro
 func killRows() []row {
 	rows := []row{
 		{name: "kill/bootstrap", command: "bootstrap", inject: "kill -9 at every call that changes a file", takes: 30 * time.Second,
-			must: "ecs.config is old or new, never between; the next run repairs, and leaves no temporary file", with: notStarted,
+			must: "ecs.config is old or new, never between; the next run repairs; one that comes an hour later leaves no temporary file", with: notStarted,
 			play: func(r *rig) {
 				r.everyKill(15, 0, 1, func(_ int64, h how) *prog {
 					r.broken(r.Write(ecsConfig, []byte("ECS_CLUSTER=prod\n")))
 					return r.runHow(toDefault, h)
 				}, func(at string) {
 					text := r.read(ecsConfig)
+					r.age("var/lib/muster/instances/*/.*.json*")
 					r.want(text == "ECS_CLUSTER=prod\n" || strings.Contains(text, "ECS_CLUSTER=default\n"), "%s: ecs.config is neither old nor new: %q", at, text)
 					r.run(toDefault).exits(0)
 					r.want(strings.Contains(r.read(ecsConfig), "ECS_CLUSTER=default\n"), "%s: the next run did not repair: %q", at, r.read(ecsConfig))
@@ -113,17 +115,18 @@ func killRows() []row {
 				})
 			}},
 		{name: "kill/bundle", command: "bundle", inject: "kill -9 at every 4th call that changes a file", takes: 60 * time.Second,
-			must: "the bundle is whole or absent; the next run writes it, and leaves no part",
+			must: "the bundle is whole or absent; the next run writes it; one that comes an hour later leaves no part",
 			play: func(r *rig) {
 				r.everyKill(3, 3, 4, func(_ int64, h how) *prog {
 					r.clear("tmp")
 					return r.runHow("debug --only platform --bundle /tmp/b.tgz", h)
 				}, func(at string) {
 					if len(r.files("tmp/b.tgz")) > 0 {
-						r.wholeBundle("tmp/b.tgz")
+						r.wholeBundle()
 					}
+					r.age("tmp/.*b.tgz*")
 					r.run("debug --only platform --bundle /tmp/b.tgz")
-					r.wholeBundle("tmp/b.tgz")
+					r.wholeBundle()
 					left := r.files("tmp/.*b.tgz*")
 					r.want(len(left) == 0, "%s: left behind: %v", at, left)
 				})
@@ -165,4 +168,13 @@ func killRows() []row {
 			}})
 	}
 	return rows
+}
+
+// age makes files two hours old: a run removes what another may still write only after
+// an hour.
+func (r *rig) age(pattern string) {
+	then := time.Now().Add(-2 * time.Hour)
+	for _, f := range r.files(pattern) {
+		r.broken(os.Chtimes(r.path(f), then, then))
+	}
 }

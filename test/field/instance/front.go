@@ -5,6 +5,7 @@ package instance
 import (
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -21,7 +22,7 @@ type Front struct {
 
 	mu      sync.Mutex
 	handler http.Handler
-	servers []*http.Server // of the listeners; none while it is shut
+	servers []io.Closer // servers and listeners; none while it is shut
 }
 
 func newFront(behind http.Handler, config *tls.Config, addrs ...string) (*Front, error) {
@@ -40,7 +41,8 @@ func (f *Front) Open() error {
 		network, at, _ := strings.Cut(addr, " ")
 		l, err := net.Listen(network, at)
 		if err != nil {
-			return errors.Join(err, f.shut())
+			f.shut()
+			return err
 		}
 		if network == "unix" {
 			if err := os.Chmod(at, 0o660); err != nil { // as Docker's socket
@@ -50,7 +52,8 @@ func (f *Front) Open() error {
 		if f.config != nil {
 			l = tls.NewListener(l, f.config)
 		}
-		f.servers = append(f.servers, serve(l, http.HandlerFunc(f.serve)))
+		// A server that has not begun to serve does not close its listener.
+		f.servers = append(f.servers, serve(l, http.HandlerFunc(f.serve)), l)
 	}
 	return nil
 }
@@ -59,16 +62,14 @@ func (f *Front) Open() error {
 func (f *Front) Shut() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	_ = f.shut()
+	f.shut()
 }
 
-func (f *Front) shut() error {
-	var err error
+func (f *Front) shut() {
 	for _, s := range f.servers {
-		err = errors.Join(err, s.Close())
+		_ = s.Close() // a listener may be closed already
 	}
 	f.servers = nil
-	return err
 }
 
 // Use puts what wrap returns in front of the service, in place of what was there

@@ -223,6 +223,29 @@ func TestABusThatFailsIsTriedAgainWithPausesAndSaidOnce(t *testing.T) {
 	}
 }
 
+// PutEvents refuses a request as a whole with ValidationException (API reference, Errors).
+func TestARequestThatIsRefusedForGoodHoldsUpNothing(t *testing.T) {
+	run(t, func(w *world) {
+		calls := 0
+		w.fail = func() (bool, error) {
+			if calls++; calls == 1 {
+				return false, &awsapi.Error{Action: "events:PutEvents", Kind: awsapi.Failed, Code: "ValidationException", Status: 400, Err: errors.New("no")}
+			}
+			return true, nil
+		}
+		w.Announce(event(announce.Unhealthy, "first"))
+		after(time.Minute)
+		w.Announce(event(announce.Unhealthy, "second"))
+		after(time.Minute)
+		if s := w.Stats(); s.Sent != 1 || s.Dropped != 1 || s.Queued != 0 || calls != 2 {
+			t.Errorf("%+v after %d calls", s, calls)
+		}
+		if n := strings.Count(w.journal.String(), "the bus ops refuses events"); n != 1 {
+			t.Errorf("said %d times: %s", n, w.journal.String())
+		}
+	})
+}
+
 // What may or may not have been taken is sent again, with the same id.
 func TestAnEventKeepsItsID(t *testing.T) {
 	run(t, func(w *world) {

@@ -112,8 +112,12 @@ func (a *Announcer) answered(batch []awsapi.Event, taken []error, err error) err
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	again := batch
-	if err == nil {
+	switch {
+	case err == nil:
 		again, err = a.sort(batch, taken)
+	case awsapi.KindOf(err) == awsapi.Failed && !awsapi.MayPass(err): // the same request fails for ever
+		a.refused(len(batch), err)
+		again, err = nil, nil
 	}
 	a.queue = slices.Concat(again, a.queue)
 	for len(a.queue) > maxQueue {
@@ -139,9 +143,14 @@ func (a *Announcer) sort(batch []awsapi.Event, taken []error) (again []awsapi.Ev
 		case awsapi.MayPass(err):
 			again, reason = append(again, batch[i]), err
 		default:
-			a.stats.Dropped++
-			a.problem("refused", fmt.Sprintf("the bus %s refuses events: %v", a.opts.BusName, err))
+			a.refused(1, err)
 		}
 	}
 	return again, reason
+}
+
+// refused counts events that the bus will never take.
+func (a *Announcer) refused(n int, err error) {
+	a.stats.Dropped += int64(n)
+	a.problem("refused", fmt.Sprintf("the bus %s refuses events: %v", a.opts.BusName, err))
 }

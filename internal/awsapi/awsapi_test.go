@@ -88,7 +88,7 @@ func TestFailuresAreNamedAndClassified(t *testing.T) {
 		"skewed":             {sandbox.Fault{Kind: sandbox.KindSkewed, Message: "Signature expired"}, ClockSkew, "169.254.169.123"},
 		"throttled":          {sandbox.Throttled("", "", 0), Throttled, "request rate"},
 		"failing":            {sandbox.ServerError("", "", 0), Failed, ""},
-		"reset":              {sandbox.Fault{Reset: true}, Unreachable, "the endpoint cannot be reached: "},
+		"reset":              {sandbox.Fault{Reset: true}, Unreachable, "the connection ended before the answer: "},
 		"hanging":            {sandbox.Fault{Hang: true}, Unreachable, "no answer from AWS in time"},
 		"half an answer":     {sandbox.Fault{Cut: true}, Failed, ""},
 		"garbage":            {sandbox.Fault{Body: "<<"}, Failed, ""},

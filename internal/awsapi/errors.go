@@ -62,6 +62,8 @@ func (e *Error) Error() string {
 			return fmt.Sprintf("%s: the endpoint cannot be reached: the subnet needs a NAT gateway, a public address or a VPC endpoint, and port 443 open to it: %v", e.Action, e.Err)
 		case isTimeout(e.Err):
 			return fmt.Sprintf("%s: no answer from AWS in time: %v", e.Action, e.Err)
+		case MayHaveBeenTaken(e):
+			return fmt.Sprintf("%s: the connection ended before the answer: %v", e.Action, e.Err)
 		}
 		return fmt.Sprintf("%s: the endpoint cannot be reached: %v", e.Action, e.Err)
 	case Exhausted:
@@ -106,6 +108,7 @@ func named(action string, err error) error {
 		e.Status = answer.HTTPStatusCode()
 	}
 	var api smithy.APIError
+	var unreadable *smithy.DeserializationError
 	var dial net.Error
 	var noCredentials *credentialsError
 	switch {
@@ -118,7 +121,7 @@ func named(action string, err error) error {
 		status := e.Status
 		e = coded(action, plainCode(api.ErrorCode()), api.ErrorMessage())
 		e.Status = status
-	case errors.As(err, &api):
+	case errors.As(err, &api), errors.As(err, &unreadable) && e.Status >= http.StatusBadRequest:
 		e.Err = fmt.Errorf("HTTP status %d without an error code of AWS: a proxy may have answered", e.Status)
 	case ownlimit.Of(err) != "":
 		e.Kind = Exhausted

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httptrace"
 	"strings"
 	"syscall"
@@ -190,5 +191,20 @@ func TestEventsAreAnsweredForOneByOne(t *testing.T) {
 	s.Inject(sandbox.AccessDenied("", ""))
 	if _, err := c.PutEvents(t.Context(), "bus", []Event{good}); KindOf(err) != Denied || !strings.HasPrefix(err.Error(), "events:PutEvents") || c.Calls() != 2 {
 		t.Errorf("%v after %d calls", err, c.Calls())
+	}
+}
+
+// A load balancer or a proxy answers in a format of its own.
+func TestAnAnswerThatIsNotAWSsSaysSo(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = w.Write([]byte("<html>no server is available</html>"))
+	}))
+	defer server.Close()
+	c := client(t, aws.Config{Region: "eu-central-1", BaseEndpoint: aws.String(server.URL), Credentials: aws.AnonymousCredentials{}})
+	err := c.PutMetricData(t.Context(), "Muster", time.Now(), []Datum{datum(1)})
+	if err == nil || !strings.Contains(err.Error(), "HTTP status 503 without an error code of AWS: a proxy may have answered") {
+		t.Errorf("error %v", err)
 	}
 }

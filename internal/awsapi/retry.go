@@ -2,6 +2,7 @@ package awsapi
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -60,15 +61,23 @@ func MayHaveBeenTaken(err error) bool {
 	if !errors.As(err, &e) {
 		return false
 	}
-	var dial *net.OpError
-	var name *net.DNSError
 	switch e.Kind {
 	case Unreachable:
-		return !errors.As(e.Err, &name) && (!errors.As(e.Err, &dial) || dial.Op != "dial")
+		return !withoutConnection(e.Err)
 	case Failed:
 		return e.unclear()
 	}
 	return false
+}
+
+// withoutConnection reports whether the endpoint's name, address or certificate stood in
+// the way, so that nothing was sent.
+func withoutConnection(err error) bool {
+	var name *net.DNSError
+	var dial *net.OpError
+	var certificate *tls.CertificateVerificationError
+	var notTLS tls.RecordHeaderError
+	return errors.As(err, &name) || errors.As(err, &dial) && dial.Op == "dial" || errors.As(err, &certificate) || errors.As(err, &notTLS)
 }
 
 // unclear is a failure of the server, or an answer that cannot be read. A refusal that

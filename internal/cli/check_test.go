@@ -36,6 +36,7 @@ func interrupted(ts *testscript.TestScript, _ bool, args []string) {
 	cmd.Stdout = &stdout
 	stderr, err := cmd.StderrPipe()
 	ts.Check(err)
+	heedSignals()
 	ts.Check(cmd.Start())
 	progress := bufio.NewScanner(stderr)
 	if !progress.Scan() {

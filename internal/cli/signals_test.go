@@ -5,10 +5,12 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -278,9 +280,21 @@ func (r *running) announced() string {
 	return strings.Join(all, " ")
 }
 
+// heedSignals lets programs start with SIGINT and SIGHUP as they are by default, though
+// this one may have been started with them ignored, by nohup or in the background. A
+// signal with a handler, which this one then has to its end, is not inherited.
+var heedSignals = sync.OnceFunc(func() {
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGHUP} {
+		if signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
+	}
+})
+
 // An SSH session that ends hangs up on what runs in it: that is an interruption, which
 // is said, and no death without a word. Under nohup(1) the command runs on.
 func TestAHangupInterruptsUnlessItIsIgnored(t *testing.T) {
+	heedSignals()
 	const hangup = 1 << (syscall.SIGHUP - 1) // in the masks of proc_pid_status(5)
 	for name, test := range map[string]struct {
 		args    []string

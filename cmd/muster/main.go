@@ -1,5 +1,5 @@
-// Command muster makes an EC2 instance report for duty in its ECS cluster,
-// proves that it did, and watches it from then on.
+// Command muster joins an EC2 instance to its ECS cluster, proves that it joined, and
+// watches it.
 package main
 
 import (

@@ -39,10 +39,17 @@ import (
 func agentCommand(log *slog.Logger) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "agent",
-		Short: "Watch, for the instance's whole life, its containers and that it stays in its cluster, and tell CloudWatch",
-		Example: `  muster agent --cluster prod         as muster-agent.service does it
+		Short: "Watch containers and registration, publish to CloudWatch",
+		Long: `Watch the containers and the registration of this instance, publish metrics to
+CloudWatch, and report transitions to the journal and, if set, to an EventBridge bus.
+muster-agent.service runs it for the instance's whole life.
+
+It reads Docker and the ECS agent, and changes nothing on the instance. It needs
+cloudwatch:PutMetricData; docs/permissions.md lists what else it can use. SIGHUP makes
+it read its settings again.`,
+		Example: `  muster agent --cluster prod         # as muster-agent.service runs it
   muster agent --event-bus ops --dimensions container,instance
-  muster agent --unhealthy-after 1h   have a long disconnected instance replaced`,
+  muster agent --unhealthy-after 1h   # replace an instance that stays disconnected`,
 		Args: cobra.NoArgs,
 	}
 	addFlags(cmd, "agent")

@@ -28,7 +28,7 @@ that runs is left as it is.`,
 		Example: `  muster bootstrap --cluster prod
   muster bootstrap --cluster prod --ecs ECS_RESERVED_MEMORY=256 --ecs 'ECS_INSTANCE_ATTRIBUTES={"stack": "blue"}'
   muster bootstrap --cluster prod --cfn-stack "$STACK" --cfn-resource Workers --lifecycle-hook ready --on-failure abandon
-  muster bootstrap --dry-run          show what would be written, as a diff`,
+  muster bootstrap --dry-run          # print a diff of ecs.config, change nothing`,
 		Args: noArgs,
 	}
 	addFlags(cmd, "bootstrap")
@@ -54,12 +54,12 @@ func verifyCommand(log *slog.Logger) *cobra.Command {
 confirm it, and signal the result to CloudFormation and the launch hook.
 muster-verify.service runs it at every boot. It changes nothing on the instance but
 its own report.`,
-		Example: `  muster verify                       as muster-verify.service runs it
-  muster verify --timeout 30s --output json`,
+		Example: `  sudo muster verify                  # as muster-verify.service runs it
+  sudo muster verify --timeout 30s --output json`,
 		Args: noArgs,
 	}
 	addFlags(cmd, "verify")
-	cmd.Flags().StringVar(&output, "output", "short", "Print on stdout: short (one line) or json (the report).")
+	addOutput(cmd, &output, "Output format: short (one line) or json (the report).", "short", "json")
 	cmd.RunE = run(func(cmd *cobra.Command) error {
 		if err := oneOf("output", output, "short", "json"); err != nil {
 			return err

@@ -34,9 +34,9 @@ type bundleFlags struct {
 const toStdout = "-"
 
 func (f *bundleFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.file, "bundle", "", "Also write all that is known, without secrets, to this file (.tar.gz), for a colleague. -: to standard output.")
-	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "List what the bundle would hold; look at nothing.")
-	cmd.Flags().StringSliceVar(&f.include, "include", nil, "Put also into the bundle: "+strings.Join(bundle.Extras(), ", ")+".")
+	cmd.Flags().StringVar(&f.file, "bundle", "", "Also write a bundle for a support case, without secrets, to this .tar.gz file. -: standard output.")
+	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "List what the bundle would contain, without collecting it.")
+	cmd.Flags().StringSliceVar(&f.include, "include", nil, "Add to the bundle: "+strings.Join(bundle.Extras(), ", ")+".")
 }
 
 // check refuses what cannot be. A bundle for standard output sends what else the

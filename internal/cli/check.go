@@ -37,11 +37,17 @@ func checkCommand(version string, log *slog.Logger) *cobra.Command {
 	f := &checkFlags{version: version}
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Is this instance well? And if not: the most likely cause, and what to do",
-		Example: `  muster check
-  muster check --wait 5m --output short         until nothing fails, for scripts
-  muster check --only network,registered -v     one group and one check, with what is well
-  muster check --strict --output junit >muster.xml`,
+		Short: "Check this instance",
+		Long: `Check this instance: metadata, network, Docker, the ECS agent, registration, ports and
+health. It prints the root cause first, then what else failed, and exits with 1 if a
+check failed. Use it in scripts, before deployments and in image builds.
+
+It changes nothing. Without root, or without an IAM permission, some checks are
+skipped or unknown, and the output names what is missing.`,
+		Example: `  sudo muster check
+  sudo muster check --wait 5m --output short       # repeat until no check fails
+  sudo muster check --only network,registered -v   # one group and one check, passed checks too
+  sudo muster check --strict --output junit >muster.xml`,
 	}
 	return f.command(cmd, log)
 }
@@ -50,11 +56,16 @@ func debugCommand(version string, log *slog.Logger) *cobra.Command {
 	f := &checkFlags{version: version, deep: true}
 	cmd := &cobra.Command{
 		Use:   "debug",
-		Short: "What is wrong with this instance? The root cause first, then all that was seen",
-		Example: `  sudo muster debug                   without root some checks cannot look, and say so
-  muster debug | head -1              the root cause and what to do
-  sudo muster debug --bundle sick.tar.gz        and all that is known, without secrets, for a colleague
-  muster debug --skip network --output json`,
+		Short: "Find the root cause of what is wrong",
+		Long: `Find the root cause of what is wrong with this instance. It runs the same checks as
+muster check, reads more logs, and prints the cause, the evidence, the fix, and then
+every symptom. With --bundle it also collects what a colleague needs, without secrets.
+
+It changes nothing. Run it as root: ecs.config, agent.db and the logs belong to root.`,
+		Example: `  sudo muster debug
+  sudo muster debug | head -1                # the root cause in one line
+  sudo muster debug --bundle sick.tar.gz     # for a support case, secrets removed
+  sudo muster debug --skip network --output json`,
 	}
 	return f.command(cmd, log)
 }
@@ -62,14 +73,14 @@ func debugCommand(version string, log *slog.Logger) *cobra.Command {
 func (f *checkFlags) command(cmd *cobra.Command, log *slog.Logger) *cobra.Command {
 	cmd.Args = noArgs
 	flags := cmd.Flags()
-	flags.StringSliceVar(&f.only, "only", nil, "Only these checks, by id or group, and those that they need.")
-	flags.StringSliceVar(&f.skip, "skip", nil, "All but these checks, by id or group.")
-	flags.BoolVar(&f.list, "list", false, "List the checks; look at nothing.")
-	flags.DurationVar(&f.wait, "wait", 0, "Look again until no check fails, at most this long.")
-	flags.BoolVar(&f.strict, "strict", false, "End with 4 where there are warnings.")
-	flags.BoolVarP(&f.verbose, "verbose", "v", false, "Show also what is well.")
-	flags.StringVar(&f.output, "output", "table", "How it is printed: table, short, json or junit.")
-	flags.StringVar(&f.color, "color", "auto", "Colours: auto (on a terminal without NO_COLOR), always or never.")
+	flags.StringSliceVar(&f.only, "only", nil, "Run only these checks (ids or groups) and the checks that they depend on.")
+	flags.StringSliceVar(&f.skip, "skip", nil, "Skip these checks (ids or groups).")
+	flags.BoolVar(&f.list, "list", false, "List the checks without running them.")
+	flags.DurationVar(&f.wait, "wait", 0, "Repeat until no check fails, for at most this long.")
+	flags.BoolVar(&f.strict, "strict", false, "Exit with code 4 if there are warnings.")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "Print passed checks too.")
+	addOutput(cmd, &f.output, "Output format: table, short, json or junit.", "table", "short", "json", "junit")
+	flags.StringVar(&f.color, "color", "auto", "Use colors: auto (on a terminal, unless NO_COLOR is set), always or never.")
 	if f.deep {
 		f.bundle.add(cmd)
 	}

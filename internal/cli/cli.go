@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -80,19 +81,81 @@ func toJournal() bool { return os.Getenv("JOURNAL_STREAM") != "" }
 func Command(version string, log *slog.Logger) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "muster",
-		Short: "Make an EC2 instance report for duty in its ECS cluster, and prove that it did",
-		Example: `  muster bootstrap --cluster prod     in user data: configure, queue the units, never wait
-  muster verify                       did this instance register? (muster-verify.service runs it)
-  sudo muster debug                   what is wrong with this instance? The root cause first
-  muster config show                  every setting, its value, and where it came from`,
+		Short: "Join EC2 instances to their ECS cluster, and prove that they joined",
+		Long: `Join EC2 instances to their ECS cluster, prove that they joined, and watch them.
+
+Run bootstrap in user data. The systemd units that it installs then run verify once
+and agent for the rest of the instance's life. On an instance that does not work, run
+sudo muster debug: its first line is the root cause.`,
+		Example: `  muster bootstrap --cluster prod     # in user data: configure the ECS agent, start the units
+  sudo muster verify                  # did this instance register?
+  sudo muster debug                   # the root cause, the evidence and the fix
+  muster ports --cluster prod         # which replication ports are closed, and by which rule
+  muster config show                  # every setting, its value and its origin`,
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(bootstrapCommand(log), verifyCommand(log), portsCommand(log), agentCommand(log), statusCommand(), configCommand(log),
-		checkCommand(version, log), debugCommand(version, log), explainCommand(), dockerProxyCommand(log))
+	for _, group := range []struct {
+		id, title string
+		commands  []*cobra.Command
+	}{
+		{"join", "Join the cluster:", []*cobra.Command{bootstrapCommand(log), verifyCommand(log)}},
+		{"diagnose", "Diagnose:", []*cobra.Command{checkCommand(version, log), debugCommand(version, log), explainCommand(), portsCommand(log)}},
+		{"watch", "Watch:", []*cobra.Command{agentCommand(log), statusCommand(), dockerProxyCommand(log)}},
+	} {
+		root.AddGroup(&cobra.Group{ID: group.id, Title: group.title})
+		for _, cmd := range group.commands {
+			cmd.GroupID = group.id
+			root.AddCommand(cmd)
+		}
+	}
+	root.AddCommand(configCommand(log), versionCommand())
+	root.Flags().Bool("version", false, "Print the version.") // -v is --verbose
 	root.AddCommand(topics()...)
+	completeValues(root)
 	return root
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "version",
+		Short:   "Print the version",
+		Long:    "Print the version of muster, of Go, and the platform that it was built for.",
+		Example: `  muster version`,
+		Args:    cobra.NoArgs,
+		RunE: run(func(cmd *cobra.Command) error {
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "muster %s (%s, %s/%s)\n", cmd.Root().Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return err
+		}),
+	}
+}
+
+// values are the flags whose values are a list of words, which the shell completes.
+var values = map[string][]string{
+	"color":        {"auto", "always", "never"},
+	"on-failure":   {string(config.OnFailureReport), string(config.OnFailureAbandon), string(config.OnFailureUnhealthy)},
+	"cfn-auth":     {string(config.CFNIdentity), string(config.CFNSigV4)},
+	"ports-policy": {string(config.PortsWarn), string(config.PortsFail), string(config.PortsIgnore)},
+	"dimensions":   {"container", "instance", "container,instance"},
+}
+
+// completeValues registers the completion of values for every command that has the flag.
+func completeValues(root *cobra.Command) {
+	for _, cmd := range root.Commands() {
+		completeValues(cmd)
+		for name, words := range values {
+			if cmd.Flags().Lookup(name) != nil {
+				_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+			}
+		}
+	}
+}
+
+// addOutput adds --output with these values, of which the first is the default.
+func addOutput(cmd *cobra.Command, output *string, desc string, words ...string) {
+	cmd.Flags().StringVar(output, "output", words[0], desc)
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // addFlags gives the command a flag for each setting that names it.

@@ -17,19 +17,19 @@ import (
 const glance = time.Second
 
 func configCommand(log *slog.Logger) *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "Show the settings", Example: "  muster config show", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "config", Short: "Show the settings", Long: "Show the settings of muster on this machine. It changes nothing.", Example: "  muster config show", Args: cobra.NoArgs}
 	// A command that does nothing itself would answer a mistyped `shwo` with its
 	// help and exit code 0.
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	var output string
 	show := &cobra.Command{
 		Use:     "show",
-		Short:   "Every setting, its value, and where it came from; secrets are masked",
+		Short:   "Print every setting, its value and its origin",
 		Example: "  muster config show\n  muster config show --output json",
 		Args:    cobra.NoArgs,
 	}
 	addFlags(show, "")
-	show.Flags().StringVar(&output, "output", "table", "How it is printed: table or json.")
+	addOutput(show, &output, "Output format: table or json.", "table", "json")
 	show.RunE = run(func(cmd *cobra.Command) error {
 		if err := oneOf("output", output, "table", "json"); err != nil {
 			return err

@@ -18,9 +18,11 @@ func explainCommand() *cobra.Command {
 	var color string
 	cmd := &cobra.Command{
 		Use:   "explain [ID]",
-		Short: "The manual's page on a check or a finding; it needs no network. Alone: all ids",
+		Short: "Explain a check or finding (works offline)",
+		Long: `Print the page on a check or a finding: what it means, what causes it and how to fix it.
+Without an argument it lists all ids. It needs no network and no root.`,
 		Example: `  muster explain registered
-  muster explain                      what there is to read about`,
+  muster explain                      # list all ids`,
 		Args: cobra.MaximumNArgs(1),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) > 0 {
@@ -30,7 +32,7 @@ func explainCommand() *cobra.Command {
 			return ids, cobra.ShellCompDirectiveNoFileComp
 		},
 	}
-	cmd.Flags().StringVar(&color, "color", "auto", "Colours: auto (on a terminal without NO_COLOR), always or never.")
+	cmd.Flags().StringVar(&color, "color", "auto", "Use colors: auto (on a terminal, unless NO_COLOR is set), always or never.")
 	cmd.RunE = run(func(cmd *cobra.Command) error {
 		if err := oneOf("color", color, "auto", "always", "never"); err != nil {
 			return err

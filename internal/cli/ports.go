@@ -43,11 +43,15 @@ func portsCommand(log *slog.Logger) *cobra.Command {
 	var f portsFlags
 	cmd := &cobra.Command{
 		Use:   "ports",
-		Short: "Which replication port is closed, to whom, at which hop, by which rule, and what would open it",
-		Long: `Judges security groups and network ACLs between the peers of a cluster. On an instance: this
-instance against its peers, with a look at the host and a few dials. With --cluster, --asg,
---service, --family or --address, on any machine with credentials: everybody against everybody.`,
-		Example: `  muster ports                              on an instance: ignite2, this instance and its peers
+		Short: "Check replication ports against security groups",
+		Long: `Evaluate security groups, network ACLs and listeners for the ports that peers must reach
+on each other. For a closed port it prints the pair, the hop and the rule that closes it,
+and the command that opens it.
+
+On an instance it evaluates this instance against its peers and probes a few ports. With
+--cluster, --asg, --service, --family or --address it evaluates every pair, on any machine
+with credentials. It changes nothing. It needs the permissions of packaging/iam/ports.json.`,
+		Example: `  sudo muster ports                         # ignite2, between this instance and its peers
   muster ports --cluster prod --ports ignite2,tomcat-cluster
   muster ports --cluster prod --output html >ports.html
   muster ports --asg workers --ports tcp/9000-9009
@@ -55,16 +59,16 @@ instance against its peers, with a look at the host and a few dials. With --clus
 		Args: cobra.NoArgs,
 	}
 	addFlags(cmd, "ports")
-	cmd.Flags().StringVar(&f.group, "asg", "", "The peers are the members of this Auto Scaling group.")
-	cmd.Flags().StringVar(&f.service, "service", "", "The peers are the running tasks of this service of the cluster.")
-	cmd.Flags().StringVar(&f.family, "family", "", "The peers are the running tasks of this task definition family.")
-	cmd.Flags().BoolVar(&f.allTasks, "all-tasks", false, "Find all tasks of --family, also if that takes more than 30 API calls.")
-	cmd.Flags().StringSliceVar(&f.addresses, "address", nil, "The peers have these private addresses.")
-	cmd.Flags().StringSliceVar(&f.balancers, "balancer", nil, "The private addresses of a load balancer in front, which must reach --target-port too.")
-	cmd.Flags().StringVar(&f.targetPort, "target-port", dynamicPort, "The port that the balancer dials, or dynamic: any that Docker gives to hostPort 0.")
-	cmd.Flags().StringVar(&f.region, "region", "", "The region, away from an instance. Default: the SDK's.")
-	cmd.Flags().BoolVar(&f.noDial, "no-dial", false, "Judge the rules only; dial nobody.")
-	cmd.Flags().StringVar(&f.output, "output", "table", "How it is printed: table, json or html.")
+	cmd.Flags().StringVar(&f.group, "asg", "", "Peers: the instances of this Auto Scaling group.")
+	cmd.Flags().StringVar(&f.service, "service", "", "Peers: the running tasks of this service. Needs --cluster.")
+	cmd.Flags().StringVar(&f.family, "family", "", "Peers: the running tasks of this task definition family. Needs --cluster.")
+	cmd.Flags().BoolVar(&f.allTasks, "all-tasks", false, "Find all tasks of --family, even if that takes more than 30 API calls.")
+	cmd.Flags().StringSliceVar(&f.addresses, "address", nil, "Peers: these private addresses.")
+	cmd.Flags().StringSliceVar(&f.balancers, "balancer", nil, "Private addresses of a load balancer that must reach --target-port.")
+	cmd.Flags().StringVar(&f.targetPort, "target-port", dynamicPort, "Port that the load balancer connects to, or dynamic: the range that Docker uses for hostPort 0.")
+	cmd.Flags().StringVar(&f.region, "region", "", "AWS region, if this is not an instance. Default: as the AWS CLI finds it.")
+	cmd.Flags().BoolVar(&f.noDial, "no-dial", false, "Evaluate the rules only, do not probe.")
+	addOutput(cmd, &f.output, "Output format: table, json or html.", "table", "json", "html")
 	cmd.MarkFlagsMutuallyExclusive("asg", "service", "family", "address")
 	cmd.RunE = run(func(cmd *cobra.Command) error { return runPorts(cmd, log, f) })
 	return cmd

@@ -31,7 +31,7 @@ unknown: muster-agent is not running, its file cannot be read, or the ECS agent 
 		Args: cobra.NoArgs,
 	}
 	addFlags(cmd, "status")
-	cmd.Flags().StringVar(&output, "output", "table", "How it is printed: table or json.")
+	addOutput(cmd, &output, "Output format: table or json.", "table", "json")
 	cmd.RunE = run(func(cmd *cobra.Command) error {
 		if err := oneOf("output", output, "table", "json"); err != nil {
 			return err

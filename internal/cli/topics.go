@@ -14,20 +14,20 @@ import (
 // topics are the help topics, which are commands that do nothing.
 func topics() []*cobra.Command {
 	return []*cobra.Command{
-		{Use: "environment", Short: "Every environment variable that muster heeds", Long: environment()},
-		{Use: "exit-codes", Short: "What each exit code means", Long: exitCodes()},
+		{Use: "environment", Short: "Environment variables", Long: environment()},
+		{Use: "exit-codes", Short: "Exit codes", Long: exitCodes()},
 	}
 }
 
-const environmentHead = `The first of these that names a value wins: the flag, the environment, what
-bootstrap was told on this instance, ` + config.FilePath + `, the default.
-muster config show prints each value and where it came from.
+const environmentHead = `muster takes a setting from the first of: the flag, the environment variable, the
+record of bootstrap on this instance, ` + config.FilePath + `, the default.
+muster config show prints each value and its origin.
 `
 
 const environmentFoot = `
-Others are heeded as everywhere: AWS_* (credentials, endpoints, region) and
-HTTP_PROXY, HTTPS_PROXY, NO_PROXY, which may stand in the settings file too;
-NO_COLOR, TERM, COLUMNS, LC_ALL, LC_CTYPE and LANG for what a terminal shows.`
+muster also honors AWS_* (credentials, endpoints, region), HTTP_PROXY, HTTPS_PROXY and
+NO_PROXY, in the environment and in the settings file, and NO_COLOR, TERM, COLUMNS,
+LC_ALL, LC_CTYPE and LANG for output to a terminal.`
 
 func environment() string {
 	style := term.Style{Width: 80}
@@ -45,7 +45,7 @@ func environment() string {
 
 func exitCodes() string {
 	var b strings.Builder
-	b.WriteString("The same in every command and output mode; scripts may rely on them.\n")
+	b.WriteString("Exit codes are the same in every command and output mode.\n")
 	for _, m := range exitcode.Meanings() {
 		fmt.Fprintf(&b, "\n  %3d  %s", m.Code, strings.ReplaceAll(m.Text, "`", ""))
 	}

@@ -37,39 +37,39 @@ var namespaceForm = regexp.MustCompile(`^[0-9A-Za-z.\-_/#]*$`)
 // that have it as a flag, and record:"true" marks what bootstrap hands on to
 // the units.
 type Config struct {
-	Cluster           string        `split_words:"true" in:"bootstrap verify ports agent check debug" record:"true" desc:"The ECS cluster, by name or ARN."`
-	ClusterTag        string        `split_words:"true" default:"muster:cluster" in:"bootstrap" desc:"The tag that names the cluster when nothing else does: looked for on the instance (through IMDS), then on its Auto Scaling group."`
-	ECS               ECSSettings   `split_words:"true" in:"bootstrap" desc:"Other settings for ecs.config, as KEY=VALUE, separated by blanks; the flag may be repeated."`
-	ResetStaleState   bool          `split_words:"true" in:"bootstrap" desc:"Move agent.db aside when it holds another cluster for this same instance (the ECS agent would refuse to start)."`
-	Timeout           time.Duration `split_words:"true" default:"10m" in:"bootstrap verify" record:"true" desc:"How long verify waits for the registration. Signals are retried for what is left of it, at least 2m (or as long again, if it is shorter)."`
-	OnFailure         OnFailure     `split_words:"true" default:"report" in:"bootstrap verify" record:"true" desc:"What follows when the instance does not register: report (say so), abandon (also end the launch hook with ABANDON), unhealthy (also SetInstanceHealth)."`
-	LifecycleHook     string        `split_words:"true" in:"bootstrap verify" record:"true" desc:"The launch lifecycle hook to keep alive while waiting and to complete at the end. Without a name no hook is touched."`
-	CFNStack          string        `split_words:"true" in:"bootstrap verify" record:"true" desc:"The CloudFormation stack to signal, by name or id."`
-	CFNResource       string        `split_words:"true" in:"bootstrap verify" record:"true" desc:"The logical id of the resource in that stack which waits for the signal."`
-	CFNAuth           CFNAuth       `split_words:"true" default:"identity" in:"bootstrap verify" record:"true" desc:"How the signal is authorised: identity (the instance identity document, needs no IAM) or sigv4 (needs cloudformation:SignalResource)."`
-	Ports             string        `split_words:"true" in:"bootstrap verify ports agent check debug" record:"true" desc:"The replication ports that the peers must reach on each other: profiles and ports, as in ignite2,tcp/9000-9009. Empty: verify and the agent check none, and muster ports takes ignite2."`
-	PortsPolicy       PortsPolicy   `split_words:"true" default:"warn" in:"bootstrap verify" record:"true" desc:"What a closed port means for verify: warn (say so), fail (the boot has failed), ignore (do not look)."`
-	Report            string        `split_words:"true" in:"verify" record:"true" desc:"Where verify writes its JSON report, which only root may read. Empty: report.json in the instance's directory below the state directory."`
-	Console           string        `split_words:"true" default:"/dev/console" in:"verify" record:"true" desc:"Where verify writes its one line, so that get-console-output shows it. Empty: nowhere."`
-	IMDSTimeout       time.Duration `split_words:"true" default:"2m" in:"bootstrap verify" record:"true" desc:"How long to wait for an instance metadata service that comes up late."`
-	IntrospectionURL  string        `split_words:"true" default:"http://127.0.0.1:51678" in:"verify ports agent check debug" record:"true" desc:"The ECS agent's introspection server."`
-	DockerHost        string        `split_words:"true" default:"unix:///var/run/docker.sock" in:"verify ports agent check debug" record:"true" desc:"The Docker Engine, which is only ever read."`
-	DockerProxy       string        `split_words:"true" in:"agent" record:"false" desc:"The socket of the read-only Docker proxy, which muster-agent.service sets. The agent asks through it unless MUSTER_DOCKER_HOST names another Engine than the default. Empty: it asks the Engine directly."`
-	WatchPeriod       time.Duration `split_words:"true" default:"1m" in:"agent" record:"true" desc:"How often the agent looks at the registration."`
-	Namespace         string        `split_words:"true" default:"Muster" in:"agent" record:"true" desc:"The CloudWatch namespace of the agent's metrics. Empty: none are published."`
-	Dimensions        Dimensions    `split_words:"true" in:"agent" record:"true" desc:"Metrics beyond those of the cluster and of each service: container, instance, or both with a comma. Each container or instance is billed as metrics of its own (docs/metrics.md)."`
-	EventBus          string        `split_words:"true" in:"agent" record:"true" desc:"The EventBridge bus, by name or ARN, that is told of transitions. Empty: the journal alone."`
-	SpoolDir          string        `split_words:"true" default:"/var/lib/muster-agent/spool" in:"agent" record:"true" desc:"Where minutes are kept that CloudWatch does not take."`
-	SpoolMax          Size          `split_words:"true" default:"64MB" in:"agent" record:"true" desc:"How much of the disk they may take; the oldest go first."`
-	PortsPeriod       time.Duration `split_words:"true" default:"1h" in:"agent" record:"true" desc:"How often the agent judges the replication ports, if any are set, by the rules alone."`
-	UnhealthyAfter    time.Duration `split_words:"true" default:"0s" in:"agent" record:"true" desc:"Have the Auto Scaling group replace this instance when ECS has not heard from it for so long, at least 5m. 0s: never."`
-	UnhealthyMaxShare int           `split_words:"true" default:"10" in:"agent" record:"true" desc:"How many percent of the Auto Scaling group may be out of service at once for that, this instance among them; one always may, unless it is the last."`
-	AgentState        string        `split_words:"true" default:"/run/muster-agent/state.json" in:"agent status" record:"true" desc:"Where the agent tells how things are, for muster status and muster check."`
-	Root              string        `split_words:"true" default:"/" in:"bootstrap verify ports agent status check debug" record:"false" desc:"The root of the file system to work on, for images that are not booted and for tests."`
-	ECSConfig         string        `split_words:"true" default:"/etc/ecs/ecs.config" in:"bootstrap check debug" record:"true" desc:"The ECS agent's configuration file."`
-	ECSDataDir        string        `split_words:"true" default:"/var/lib/ecs/data" in:"bootstrap check debug" record:"true" desc:"Where the ECS agent keeps agent.db."`
-	ECSLogDir         string        `split_words:"true" default:"/var/log/ecs" in:"verify check debug" record:"true" desc:"Where the ECS agent writes its logs."`
-	StateDir          string        `split_words:"true" default:"/var/lib/muster" in:"bootstrap verify ports agent check debug" record:"false" desc:"Where muster keeps what it did, one directory an instance id."`
+	Cluster           string        `split_words:"true" in:"bootstrap verify ports agent check debug" record:"true" desc:"Name or ARN of the ECS cluster."`
+	ClusterTag        string        `split_words:"true" default:"muster:cluster" in:"bootstrap" desc:"Tag that names the cluster if no other setting does. It is read from the instance (through IMDS), then from its Auto Scaling group."`
+	ECS               ECSSettings   `split_words:"true" in:"bootstrap" desc:"Other settings for ecs.config: KEY=VALUE, separated by spaces. The flag can be repeated."`
+	ResetStaleState   bool          `split_words:"true" in:"bootstrap" desc:"Move agent.db aside if it names another cluster for this instance. The ECS agent would refuse to start with it."`
+	Timeout           time.Duration `split_words:"true" default:"10m" in:"bootstrap verify" record:"true" desc:"How long verify waits for the registration. Signals are retried for the time that is left, and for at least 2m (or for the same time again, if it is shorter)."`
+	OnFailure         OnFailure     `split_words:"true" default:"report" in:"bootstrap verify" record:"true" desc:"Action if the instance does not register: report (exit with an error), abandon (also complete the launch hook with ABANDON) or unhealthy (also mark the instance unhealthy)."`
+	LifecycleHook     string        `split_words:"true" in:"bootstrap verify" record:"true" desc:"Launch lifecycle hook to keep waiting with heartbeats, and to complete at the end. Empty: no hook is completed."`
+	CFNStack          string        `split_words:"true" in:"bootstrap verify" record:"true" desc:"Name or ID of the CloudFormation stack to signal."`
+	CFNResource       string        `split_words:"true" in:"bootstrap verify" record:"true" desc:"Logical ID of the resource in that stack that waits for the signal."`
+	CFNAuth           CFNAuth       `split_words:"true" default:"identity" in:"bootstrap verify" record:"true" desc:"Authorization of the signal: identity (the instance identity document, no IAM permission) or sigv4 (needs cloudformation:SignalResource)."`
+	Ports             string        `split_words:"true" in:"bootstrap verify ports agent check debug" record:"true" desc:"Replication ports that peers must reach on each other: profiles and ports, such as ignite2,tcp/9000-9009. Empty: verify and agent check no ports, and muster ports checks ignite2."`
+	PortsPolicy       PortsPolicy   `split_words:"true" default:"warn" in:"bootstrap verify" record:"true" desc:"Effect of a closed port on verify: warn, fail (verify fails) or ignore (ports are not checked)."`
+	Report            string        `split_words:"true" in:"verify" record:"true" desc:"File for the JSON report of verify, readable by root only. Empty: report.json in the instance's directory below the state directory."`
+	Console           string        `split_words:"true" default:"/dev/console" in:"verify" record:"true" desc:"Device for the one-line result of verify, so that get-console-output shows it. Empty: none."`
+	IMDSTimeout       time.Duration `split_words:"true" default:"2m" in:"bootstrap verify" record:"true" desc:"How long to wait for the instance metadata service."`
+	IntrospectionURL  string        `split_words:"true" default:"http://127.0.0.1:51678" in:"verify ports agent check debug" record:"true" desc:"URL of the ECS agent's introspection server."`
+	DockerHost        string        `split_words:"true" default:"unix:///var/run/docker.sock" in:"verify ports agent check debug" record:"true" desc:"Docker Engine. muster only reads from it."`
+	DockerProxy       string        `split_words:"true" in:"agent" record:"false" desc:"Socket of the read-only Docker proxy, set by muster-agent.service. It is used unless MUSTER_DOCKER_HOST is not the default. Empty: the agent connects to the Docker Engine directly."`
+	WatchPeriod       time.Duration `split_words:"true" default:"1m" in:"agent" record:"true" desc:"How often the agent checks the registration."`
+	Namespace         string        `split_words:"true" default:"Muster" in:"agent" record:"true" desc:"CloudWatch namespace of the metrics. Empty: no metrics are published."`
+	Dimensions        Dimensions    `split_words:"true" in:"agent" record:"true" desc:"Additional metrics per container, per instance, or both (container,instance). CloudWatch bills each container and instance separately (docs/metrics.md)."`
+	EventBus          string        `split_words:"true" in:"agent" record:"true" desc:"Name or ARN of the EventBridge bus for transitions. Empty: transitions go to the journal only."`
+	SpoolDir          string        `split_words:"true" default:"/var/lib/muster-agent/spool" in:"agent" record:"true" desc:"Directory for minutes that are not yet published."`
+	SpoolMax          Size          `split_words:"true" default:"64MB" in:"agent" record:"true" desc:"Maximum size of the spool. The oldest minutes are dropped first."`
+	PortsPeriod       time.Duration `split_words:"true" default:"1h" in:"agent" record:"true" desc:"How often the agent evaluates the rules for the replication ports, if any are set."`
+	UnhealthyAfter    time.Duration `split_words:"true" default:"0s" in:"agent" record:"true" desc:"Have the Auto Scaling group replace this instance after ECS has reported it disconnected for this long (at least 5m). 0s: never."`
+	UnhealthyMaxShare int           `split_words:"true" default:"10" in:"agent" record:"true" desc:"Maximum percentage of the Auto Scaling group that may be out of service at once through such replacements. One instance always may, unless it is the last."`
+	AgentState        string        `split_words:"true" default:"/run/muster-agent/state.json" in:"agent status" record:"true" desc:"The agent's state file, read by muster status and muster check."`
+	Root              string        `split_words:"true" default:"/" in:"bootstrap verify ports agent status check debug" record:"false" desc:"Root of the file system to work on, for images that are not booted."`
+	ECSConfig         string        `split_words:"true" default:"/etc/ecs/ecs.config" in:"bootstrap check debug" record:"true" desc:"Configuration file of the ECS agent."`
+	ECSDataDir        string        `split_words:"true" default:"/var/lib/ecs/data" in:"bootstrap check debug" record:"true" desc:"Directory of agent.db."`
+	ECSLogDir         string        `split_words:"true" default:"/var/log/ecs" in:"verify check debug" record:"true" desc:"Directory of the ECS agent's logs."`
+	StateDir          string        `split_words:"true" default:"/var/lib/muster" in:"bootstrap verify ports agent check debug" record:"false" desc:"State directory of muster, with a directory for each instance ID."`
 
 	origins map[string]Origin
 }

@@ -151,7 +151,7 @@ func TestAClusterThatCannotBeConfirmedIsUsed(t *testing.T) {
 		"expired":     {sandbox.ExpiredToken(sandbox.ECS, ""), "no valid credentials"},
 		"clock skew":  {sandbox.ClockSkew(sandbox.ECS, time.Hour), "clock of this instance is wrong"},
 		"hanging":     {sandbox.Fault{Service: sandbox.ECS, Hang: true}, "no answer from AWS in time"},
-		"reset":       {sandbox.Fault{Service: sandbox.ECS, Reset: true}, "cannot be reached"},
+		"reset":       {sandbox.Fault{Service: sandbox.ECS, Reset: true}, "the connection ended before the answer"},
 		"half":        {sandbox.Fault{Service: sandbox.ECS, Cut: true}, "not confirmed"},
 		"garbage":     {sandbox.Fault{Service: sandbox.ECS, Body: "<html>"}, "not confirmed"},
 		"server down": {sandbox.ServerError(sandbox.ECS, "", 0), "not confirmed"},

@@ -20,19 +20,43 @@ const (
 	maxFuture = 2*time.Hour - time.Minute
 	// patience is how long such minutes are kept.
 	patience = time.Hour
+	// maxRuns is how many jumps of the clock are remembered.
+	maxRuns = 16
 )
+
+// reach notes that a minute was added or sent. After a gap the clock may have jumped, so
+// that a new run begins.
+func (s *spool) reach(at int64) {
+	if at <= s.latest {
+		return
+	}
+	s.latest = at
+	if n := len(s.runs); n > 0 && at-s.runs[n-1] <= int64(time.Minute/time.Second) {
+		s.runs[n-1] = at
+		return
+	}
+	s.runs = append(s.runs, at)
+	s.runs = s.runs[max(0, len(s.runs)-maxRuns):]
+}
 
 // soon is the latest minute that a right clock can have seen.
 func (s *spool) soon() int64 { return s.clock().Add(ahead).Unix() }
 
 // last is the latest minute that was added or sent: none up to it is taken again. One
-// that is later than the clock is forgotten.
+// that is later than the clock is forgotten, with the run of minutes that it ends: they
+// were made by a clock that was ahead. What was added or sent before that run stays.
 func (s *spool) last() int64 {
 	soon := s.soon()
 	if s.latest > soon {
 		s.say.problem("clock", fmt.Sprintf("the minute %s was added or sent, which is later than the clock (%s): "+
 			"the clock was corrected, and that minute is forgotten", stamp(s.latest), stamp(s.clock().Unix())))
+		for n := len(s.runs); n > 0 && s.runs[n-1] > soon; n-- {
+			s.runs = s.runs[:n-1]
+		}
 		s.latest = s.latestKept(soon)
+		if n := len(s.runs); n > 0 {
+			s.latest = max(s.latest, s.runs[n-1])
+		}
 	} else if s.latest > 0 {
 		s.say.clear("clock")
 	}

@@ -1,6 +1,7 @@
 package metrics_test
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -162,6 +163,28 @@ func TestAStepOfTheClockIsNoOutage(t *testing.T) {
 		w.pass(10, 3)
 		if s := w.Stats(); !s.Overdue.IsZero() || s.Why != "" || s.Cause != "" {
 			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// A clock that jumps ahead and back within a minute must not have that minute sent a
+// second time: what was sent before the jump stays known.
+func TestAClockThatJumpsAheadAndBackRepeatsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		start := time.Now()
+		add := func(ahead time.Duration) {
+			w.clock = ahead
+			w.Add(minute(w.now(), 3))
+			_ = w.Flush(t.Context())
+		}
+		for _, ahead := range []time.Duration{0, time.Hour, 0, time.Hour, 90 * time.Minute, 0, 5 * time.Minute, 0} {
+			add(ahead)
+		}
+		for i := range 3 {
+			if p := (point{start.Unix() / 60, fmt.Sprint("M", i)}); w.times[p] != 1 {
+				t.Errorf("%v arrived %d times", p, w.times[p])
+			}
 		}
 	})
 }

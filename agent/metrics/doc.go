@@ -48,7 +48,7 @@
 // forgotten if it is more than a minute later than the clock: then the clock was
 // corrected. So a clock that was ahead by hours costs no minute afterwards, but the
 // minutes that were published with its labels get a second sample when the clock
-// comes there. Minutes that wait with such labels give way to the real ones (Future).
+// comes there. What was published before the clock jumped ahead is not forgotten. Minutes that wait with such labels give way to the real ones (Future).
 // Minutes that CloudWatch would refuse, of more than two hours ahead or two weeks ago,
 // wait for an hour, since the clock may be what is wrong, and are dropped then (Future,
 // TooOld). Periods are measured on the monotonic clock.

@@ -37,7 +37,8 @@ func (s *spool) load() error {
 		s.bytes += f.room()
 	}
 	s.loaded = true
-	s.latest = max(s.latest, s.progress.now.At, s.latestKept(s.soon()))
+	s.reach(s.latestKept(s.soon()))
+	s.reach(s.progress.now.At)
 	if doubt != nil && len(files) > 0 {
 		s.doubted(fmt.Errorf("%s: %w", s.progress.path, doubt))
 	}

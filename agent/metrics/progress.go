@@ -94,7 +94,7 @@ func (s *spool) advance(at int64, n int, onDisk bool) bool {
 	if s.err != nil && onDisk {
 		return false
 	}
-	s.latest = max(s.latest, at)
+	s.reach(at)
 	return true
 }
 

@@ -72,6 +72,7 @@ type spool struct {
 	stuck    bool      // progress cannot be written, so that no file may be sent
 	unread   error     // of a file that was passed over
 	latest   int64     // the last minute that was added or sent
+	runs     []int64   // the last minutes of runs without a gap: where the clock may have jumped, and latest
 	flying   int64     // the minute of which a part was sent, or is: it stays where it is
 	refused  time.Time // since when there are minutes that CloudWatch would refuse
 }
@@ -158,7 +159,7 @@ func (s *spool) add(m Minute) bool {
 		return false
 	}
 	s.replace(at)
-	s.latest = at
+	s.reach(at)
 	k := newKept(m)
 	i, _ := slices.BinarySearchFunc(s.memory, k, func(a, b kept) int { return cmp.Compare(a.at, b.at) })
 	s.memory = slices.Insert(s.memory, i, k)

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"golang.org/x/sys/unix"
 )
 
 // alone takes the machine's own AWS settings away and puts these in place.
@@ -209,5 +210,48 @@ func TestTheRegionOfTheEnvironmentServesWhereNoneIsGiven(t *testing.T) {
 		if err != nil || c.Region() != want {
 			t.Errorf("New(%q): region %q, %v; want %q", given, c.Region(), err, want)
 		}
+	}
+}
+
+// A pipe would hold up the SDK's reader, and as root a profile of somebody else could
+// name any program as its credential_process.
+func TestFilesOfAHomeDirectoryThatOthersCanChange(t *testing.T) {
+	for name, c := range map[string]struct {
+		euid  int
+		named bool // by the environment
+		pipe  bool
+		left  string
+	}{
+		"a user's own":                   {euid: 1000},
+		"a user's, as root":              {left: "muster runs as root, and "},
+		"a user's, as root, named":       {named: true},
+		"a pipe":                         {euid: 1000, pipe: true, left: "not a regular file"},
+		"a pipe, named: <(...) is one":   {euid: 1000, pipe: true, named: true},
+		"a pipe, as root, is never open": {pipe: true, left: "not a regular file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			home := alone(t, map[string]string{"AWS_CONFIG_FILE": "", "AWS_SHARED_CREDENTIALS_FILE": ""})
+			if err := os.Chmod(home, 0o777); err != nil { // whoever runs this test
+				t.Fatal(err)
+			}
+			path := filepath.Join(home, ".aws", "config")
+			if err := os.Mkdir(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if c.pipe {
+				if err := unix.Mkfifo(path, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				write(t, path, "[default]\n")
+			}
+			if c.named {
+				t.Setenv("AWS_CONFIG_FILE", path)
+			}
+			got := homeFiles(c.euid)
+			if (got.config != nil) != (c.left != "") || len(got.config) > 0 || !strings.Contains(got.left, c.left) || c.left == "" && got.left != "" {
+				t.Errorf("%+v", got)
+			}
+		})
 	}
 }

@@ -61,6 +61,9 @@ func (c *Client) Events(ctx context.Context, since time.Time) (iter.Seq2[Event, 
 		for {
 			select {
 			case message := <-result.Messages:
+				if !isName(message.Actor.ID) { // of no container, so nothing can be said about one
+					continue
+				}
 				if !yield(newEvent(message), nil) {
 					return
 				}
@@ -101,6 +104,9 @@ func newEvent(m events.Message) Event {
 
 // number is 0 for what is none: the Engine writes these itself.
 func number(s string) int {
-	n, _ := strconv.Atoi(s)
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		return 0 // and not the largest number, which Atoi returns for a larger one
+	}
 	return n
 }

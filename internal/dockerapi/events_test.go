@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -305,5 +306,41 @@ func TestAnEventWithoutAnEndEndsTheStream(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "an event has more than 4 MiB") || passed > 4<<20 || read > 5<<20 {
 			t.Errorf("%s: read %d bytes, passed %d: %v", action, read, passed, err)
 		}
+	}
+}
+
+// The id of a container is 64 hexadecimal digits and its exit code a number of 32 bits
+// (moby api/types/events); what else comes is not about a container, or no code.
+func TestAnEventOfNoContainerIsNone(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Api-Version", "1.41")
+		if strings.HasSuffix(r.URL.Path, "/events") {
+			_, _ = io.WriteString(w, `{"Type":"container","Action":"die","Actor":{"ID":"","Attributes":{"exitCode":"3"}}}
+{"Type":"container","Action":"die","Actor":{"ID":"../../etc","Attributes":{"exitCode":"3"}}}
+{"Type":"container","Action":"die"}
+{"Type":"container","Action":"die","Actor":{"ID":"0a1b","Attributes":{"exitCode":"99999999999999999999"}}}
+`)
+		}
+	}))
+	t.Cleanup(server.Close)
+	c, err := dockerapi.New(strings.Replace(server.URL, "http://", "tcp://", 1), time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	events, err := c.Events(t.Context(), time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for e, err := range events {
+		if err != nil {
+			break
+		}
+		if ids = append(ids, e.ID); e.ExitCode != 0 {
+			t.Errorf("the exit code of %q is %d", e.ID, e.ExitCode)
+		}
+	}
+	if !slices.Equal(ids, []string{"0a1b"}) {
+		t.Errorf("events of %q", ids)
 	}
 }

@@ -17,7 +17,7 @@ type form struct {
 }
 
 const (
-	argument   = `(?:\s+|` + quotes + `\s*,?\s*` + quotes + `|,)` // between two arguments, also in a JSON array
+	argument   = `(?:\s+|` + quotes + `\s*,?\s*(?:a[0-9]{1,3}=)?` + quotes + `|,)` // between two arguments, also in a JSON array and in an audit record
 	stringText = `(?:\\*"[^"]*"|'[^']*')`
 	bare       = `[^\s"'` + "`" + `\\<>]`
 	at         = `@(?:[^s]|s[^h]|sh[^a]|sha[^2]|$)` // but not the @sha256: of an image
@@ -55,7 +55,7 @@ var forms = []form{
 	},
 	{
 		"url-credentials", "user and password before a host", `HTTPS_PROXY is «joe:x9Kq2»@proxy.example:3128`, "@",
-		`(?:^|[\s"'=(])([^\s"'/@:=,({\[]+:[^\s"'@/][^\s"'@]*)` + at, isNoJDBC,
+		`(?:^|[\s"'=(])([^\s"'/@:=,({\[]*:[^\s"'@/][^\s"'@]*)` + at, isNoJDBC,
 	},
 	{
 		"url-credentials", "user and password of a DSN", `«root:x9/Kq2»@tcp(db.example:3306)/app`, "@tcp( @unix(",
@@ -65,6 +65,10 @@ var forms = []form{
 		"url-credentials", "user and password of Oracle", `jdbc:oracle:thin:scott/«tiger»@//db.example/x`,
 		"oracle sqlplus expdp impdp sqlldr rman",
 		`(?i)(?:jdbc:oracle:\w+:|\b(?:sqlplus|expdp|impdp|sqlldr|rman)\s(?:-\w+\s)*)[\w.$#-]+/(\\*"[^"]*"|[^\s@]+)@`, nil,
+	},
+	{
+		"url-credentials", "user and password of Oracle, without a host", `impdp system/«x9Kq2» full=y`, "sqlplus expdp impdp sqlldr rman",
+		`\b(?:sqlplus|expdp|impdp|sqlldr|rman)\s(?:-\w+\s)*[\w.$#-]+/([^\s@"'\\/]+)(?:["'\s\\]|$)`, isRandom,
 	},
 	{
 		"url-credentials", "a secret in a query string", `GET /v1?a=1&access_token=«x9Kq2»&b=2`,
@@ -81,6 +85,19 @@ var forms = []form{
 		`(?i)(?:\bauthorization|cookie|x-registry-auth|x-honeycomb-team|x-insert-key)(?:` + quotes + `|\])*\s*(?:[:=]|,\s*` + quotes + `)\s*[\[({]*(?:` +
 			quotes + `)?([^"'\\\s&][^"'\\]*)`,
 		isHeader,
+	},
+	{
+		"http-header", "a header that Fluent Bit sends", `Header Authorization Splunk «x9Kq2mZ7w»`, "header",
+		`(?i)\bheader(?:` + quotes + `)?[\s:=,]+(?:` + quotes + `)?(?:authorization|[\w-]*(?:key|token|auth))\s+(?:[a-z]+\s+)?([^\s"'\\\]]{8,})`,
+		looksSecret,
+	},
+	{
+		"http-header", "a key of Artifactory", `curl -H "X-JFrog-Art-Api:«x9Kq2mZ7w»"`, "x-jfrog-art-api", `(?i)x-jfrog-art-api:\s*([^\s"'\\]+)`,
+		isValue,
+	},
+	{
+		"url-credentials", "the path at which the ECS agent hands out a task's credentials",
+		`GET /v2/credentials/«7c1d3e0a-1111-4222-8333-2b5039bb5b58»`, "/credentials/", `/v[234]/credentials/([\w-]{8,})`, nil,
 	},
 	{
 		"http-header", "a scheme and its credentials", `sent Bearer «x9Kq2mZ7w»`, "bearer basic negotiate apikey aws4",
@@ -100,7 +117,7 @@ var forms = []form{
 	},
 	{"command-line", "a secret that is piped into a command", `echo «x9Kq2» | docker login --password-stdin`,
 		"stdin passwd sudo --with-token login secret cryptsetup gpg --passphrase-fd kinit realm adcli vault",
-		`\b(?:echo|yes|printf|print|cat\s*<<<|Write-Output)\s+(?:-\w+\s+)*(?:\\*["']%s(?:\\n)?\\*["']\s+)?(\\*"[^"|]*"|` +
+		`\b(?:echo|yes|printf|print|cat\s*<<<|Write-Output)\s+(?:-\w+\s+)*(?:(?:\\*["'])?%s(?:\\n)?(?:\\*["'])?\s+)?(\\*"[^"|]*"|` +
 			`'[^'|]*'|[^\s|]+)\s*\|[^;]*?(?:-stdin|--stdin|passwd|sudo\s+(?:-\w+\s+)*-S|--with-token|\blogin\b|secrets?\s+` +
 			`(?:create|set|put)|cryptsetup|gpg|--passphrase-fd|kinit|realm\b|adcli\b|vault\b)`, isValue},
 	{
@@ -125,6 +142,24 @@ var forms = []form{
 		"named-secret", "a secret that a subshell prints", `TOKEN=$(echo «x9Kq2» | base64)`, "$(echo $(printf $(cat <(echo <(printf",
 		`(?i)(?:pass|pwd|secret|token|key|cred|auth)[\w-]*["']?\s*(?:=\s*["']?\$|[=\s]<)\(\s*(?:echo|printf|cat\s*<<<)\s+(?:-\w+\s+)*` +
 			`(` + stringText + `|[^\s|)]+)`, isValue,
+	},
+	{
+		"named-secret", "a password file that a subshell prints", `initdb --pwfile=<(printf "%s\n" «"x9Kq2"»)`, "<(echo <(printf <(cat",
+		`(?i)pw-?file[=\s]<\(\s*(?:echo|printf|cat\s*<<<)\s+(?:-\w+\s+)*(?:(?:\\*["'])?%s(?:\\+n)?(?:\\*["'])?\s+)?(` + stringText +
+			`|[^\s|)]+)`,
+		isValue,
+	},
+	{
+		"named-secret", "the password of a master that Sentinel watches", `sentinel auth-pass mymaster «x9Kq2»`, "auth-pass",
+		`(?i)\bauth-pass\s+\S+\s+([^\s"'\\]+)`, isValue,
+	},
+	{
+		"named-secret", "a value after leader dots", `Hikari: password..............«correcthorse»`, "password... secret... token...",
+		`(?i)(?:password|secret|token)\.{4,}\s*(` + stringText + `|[^\s"'\\]+)`, isValue,
+	},
+	{
+		"named-secret", "a personal access token", `GITLAB_PAT=«x9Kq2mZ7w»`, "_pat", `\w_(?:PAT|pat)(?:` + quotes +
+			`)?\s*[=:]\s*(?:` + quotes + `)?([^\s"'\\,;]+)`, looksSecret,
 	},
 	{
 		"named-secret", "a password in SQL", `CREATE USER joe IDENTIFIED BY «'x9Kq2'»`, "identified",
@@ -215,6 +250,10 @@ var forms = []form{
 		`Invalid value (.+?) for configuration [\w.]*(?:password|jaas\.config|secret|key|token)\b`, isValue,
 	},
 	{
+		"named-secret", "a value that is refused for a property", `cannot use value «"correcthorse"» for property spring.redis.password`, "value",
+		`(?i)\bvalue\s+(` + stringText + `)\s+(?:for|of)\s+(?:\w+\s+)?["']?[\w.-]*(?:password|passwd|secret|token)\b`, isValue,
+	},
+	{
 		"named-secret", "a one-time code", `otp: «482193»`, "pin otp mfa 2fa one-time verification",
 		`(?i)\b(?:pin|t?otp|mfa|2fa|one-time|verification)(?:[ _-]?(?:code|token|pin))?(?:` + quotes +
 			`)*\s*(?:is|[:=])\s*(?:` + quotes + `)?([0-9]{4,8})\b`,
@@ -241,6 +280,10 @@ var forms = []form{
 		"named-secret", "a secure string of Parameter Store", `{"Name":"/prod/x","Type":"SecureString","Value":«"x9Kq2"»}`,
 		"securestring put-parameter",
 		`(?i)(?:SecureString|put-parameter)\b[^{}|;]*?\bvalue\\*["']?\s*[:=\s]\s*(` + stringText + `|[^\s,}]+)`, isValue,
+	},
+	{
+		"named-secret", "a secure string of Parameter Store, as text", `/prod/x SecureString «x9Kq2» 1`, "securestring",
+		`\bSecureString(?:\s|\\t)+([^\s"'\\-][^\s"'\\]*)(?:\s|\\t)+[0-9]+\b`, isValue,
 	},
 	{
 		"named-secret", "a change of password", `changed password from «x9Kq2 to y8Lr3»`, "password passwd",

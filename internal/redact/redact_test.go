@@ -59,6 +59,7 @@ func TestLog(t *testing.T) {
 func FuzzValue(f *testing.F) {
 	f.Add("HTTP_PROXY", "http://", "joe", "pw12", "host")
 	f.Add("0", "0", "0", "@000", "000") // the host and its "@" read like the password
+	f.Add("0", "0:", "@ ", "0000", "0") // a password without a user, after a blank
 	f.Fuzz(func(t *testing.T, name, before, user, password, host string) {
 		stays := before + "http://" + Mask + "@" + host
 		if len(password) < 4 || strings.Contains(stays, password) {

@@ -43,8 +43,16 @@ func readValue(s string, query bool) value {
 	}
 	if m := openQuote.FindStringSubmatchIndex(s[:min(len(s), 64)]); m != nil {
 		to, end := closing(s, m[1], s[m[2]:m[3]])
-		if end < len(s) && goesOnAfter(s[end:]) { // as in 'it'\''s'
-			to = end + bareEnd(s[end:], query)
+		for end < len(s) && goesOnAfter(s[end:]) { // as in 'it'\''s' or 'it'"'"'s'
+			from := end
+			if open := openQuote.FindStringSubmatchIndex(s[end:min(len(s), end+64)]); open != nil && open[0] == open[2] {
+				_, end = closing(s, end+open[1], s[end+open[2]:end+open[3]])
+			} else {
+				end += bareEnd(s[end:], query)
+			}
+			if to = end; end == from {
+				break
+			}
 		}
 		return value{from: m[1], to: to, quoted: true}
 	}

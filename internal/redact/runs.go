@@ -20,13 +20,42 @@ func ruleOfRun(run string, padded bool) string {
 		return ""
 	case len(bare) == 40 && isMixed(bare):
 		return awsSecret
-	case len(bare) >= 56 && !path.MatchString(bare) && slices.ContainsFunc(strings.Split(bare, "/"), isLongMixed),
+	case isKeyLine(bare), len(bare) >= 56 && !path.MatchString(bare) && slices.ContainsFunc(strings.Split(bare, "/"), isLongMixed),
 		len(bare) >= 16 && padded && isCased(bare),
 		!hexTail.MatchString(bare) && isEncodedText(run),
 		slices.ContainsFunc(strings.Split(bare, "/"), isLongText):
 		return longBase64
 	}
 	return ""
+}
+
+// isKeyLine accepts a whole line of a key in base64, however many slashes are in it:
+// 64 characters (RFC 7468), 70 (OpenSSH) or 76 (MIME). Two neighbors in random base64
+// are of different kinds in 64 of 100 cases, in words far less often.
+func isKeyLine(run string) bool {
+	if n := len(run); n != 64 && n != 70 && n != 76 {
+		return false
+	}
+	changes := 0
+	for i := 1; i < len(run); i++ {
+		if kindOf(run[i]) != kindOf(run[i-1]) {
+			changes++
+		}
+	}
+	return changes >= 24 && isMixed(run)
+}
+
+// kindOf tells capitals, other letters, digits and signs apart.
+func kindOf(c byte) int {
+	switch {
+	case 'a' <= c && c <= 'z':
+		return 0
+	case 'A' <= c && c <= 'Z':
+		return 1
+	case '0' <= c && c <= '9':
+		return 2
+	}
+	return 3
 }
 
 // isLongMixed accepts base64, in which slashes are rare, not a path.

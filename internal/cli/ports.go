@@ -163,7 +163,7 @@ func locate(cmd *cobra.Command, log *slog.Logger, f portsFlags) (place, error) {
 	case at.selector.Cluster != "" && err != nil:
 		return place{}, exitcode.Wrap(exitcode.BadConfiguration, err)
 	case at.selector.Cluster == "" && f.group == "" && len(f.addresses) == 0:
-		return place{}, exitcode.Wrap(exitcode.Usage, errors.New("whose ports? name a --cluster, --asg or --address; on an instance that muster bootstrap has configured it is known"))
+		return place{}, exitcode.Wrap(exitcode.Usage, errors.New("no target: pass --cluster, --asg, --service or --address"))
 	}
 	if f.region != "" && !cluster.IsRegion(f.region) {
 		return place{}, exitcode.Wrap(exitcode.Usage, fmt.Errorf("--region %+q is no region such as eu-west-1", f.region))

@@ -13,7 +13,7 @@ NFPM_VERSION     = v2.45.0
 NFPM             = .cache/bin/nfpm-$(NFPM_VERSION)
 GOLANGCI         = .cache/bin/golangci-lint-$(GOLANGCI_VERSION)
 
-.PHONY: always help build cross man test race lint demo field faults integration bench fuzz soak package reproducible e2e clean
+.PHONY: always help build cross darwin man test race lint demo field faults integration bench fuzz soak package reproducible e2e clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -26,6 +26,11 @@ cross: dist/muster-linux-amd64 dist/muster-linux-arm64 ## dist/muster-linux-amd6
 
 dist/muster-linux-amd64 dist/muster-linux-arm64: dist/muster-linux-%: always # Go knows what is up to date
 	GOOS=linux GOARCH=$* $(BUILD) -o $@ ./cmd/muster
+
+darwin: ## vet and build for macOS: dist/muster-darwin-arm64 and -amd64, to ask about a fleet from a laptop
+	GOOS=darwin GOARCH=arm64 $(GO) vet ./cmd/muster
+	GOOS=darwin GOARCH=arm64 $(BUILD) -o dist/muster-darwin-arm64 ./cmd/muster
+	GOOS=darwin GOARCH=amd64 $(BUILD) -o dist/muster-darwin-amd64 ./cmd/muster
 
 # Reproducible: the date in a page is the commit's.
 man: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)

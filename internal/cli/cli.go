@@ -107,6 +107,9 @@ sudo muster debug: its first line is the root cause.`,
 		root.AddGroup(&cobra.Group{ID: group.id, Title: group.title})
 		for _, cmd := range group.commands {
 			cmd.GroupID = group.id
+			if !offInstance[cmd.Name()] {
+				onInstance(runtime.GOOS, cmd)
+			}
 			root.AddCommand(cmd)
 		}
 	}
@@ -115,6 +118,21 @@ sudo muster debug: its first line is the root cause.`,
 	root.AddCommand(topics()...)
 	completeValues(root)
 	return root
+}
+
+// offInstance are the commands that serve away from an instance too, also on macOS.
+var offInstance = map[string]bool{"ports": true, "explain": true}
+
+// onInstance has the command refuse to run on another system than Linux.
+func onInstance(goos string, cmd *cobra.Command) {
+	if goos == "linux" {
+		return
+	}
+	cmd.RunE = coded(func(cmd *cobra.Command) error {
+		return exitcode.Wrap(exitcode.Usage, fix.Wrap(fmt.Errorf("muster %s needs a Linux container instance, and this is %s", cmd.Name(), goos),
+			fix.Do("Run it on the instance, for example through Session Manager. On this machine you can use:",
+				"muster ports --cluster NAME", "muster explain", "muster config show")))
+	})
 }
 
 func versionCommand() *cobra.Command {

@@ -59,7 +59,7 @@ func contact(t Target, err error) reach.Contact {
 		return reach.Connected
 	case is(err, syscall.ECONNREFUSED, syscall.ECONNRESET):
 		return reach.Refused
-	case is(err, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.ENONET):
+	case is(err, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EHOSTDOWN, errNoNetwork):
 		return reach.NoRoute
 	case t.Addr.Addr().Is6() && errors.Is(err, syscall.EACCES):
 		// ICMPv6 "administratively prohibited", for which IPv4 has EHOSTUNREACH.

@@ -14,7 +14,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/renameio/v2"
-	"golang.org/x/sys/unix"
 
 	"muster/internal/fix"
 	"muster/internal/leftover"
@@ -228,17 +227,6 @@ func program(path string) ([]byte, error) {
 		path = "/proc/self/exe"
 	}
 	return safefile.Read(path, maxBinary)
-}
-
-func mayExec(path string) error {
-	var mount unix.Statfs_t
-	if err := unix.Statfs(path, &mount); err != nil {
-		return fmt.Errorf("reading the mount options of %s: %w", path, err)
-	}
-	if mount.Flags&unix.ST_NOEXEC != 0 {
-		return fmt.Errorf("%s is mounted noexec", filepath.Dir(path))
-	}
-	return nil
 }
 
 // write replaces the file atomically and reports whether it had to. The

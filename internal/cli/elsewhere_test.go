@@ -1,0 +1,26 @@
+package cli
+
+import (
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"muster/internal/exitcode"
+	"muster/internal/fix"
+)
+
+func TestOnAnotherSystemACommandSaysWhatItNeeds(t *testing.T) {
+	cmd := bootstrapCommand(slog.New(slog.DiscardHandler))
+	onInstance("darwin", cmd)
+	cmd.SetArgs([]string{"--cluster", "prod"})
+	cmd.SetOut(io.Discard)
+	cmd.SetErr(io.Discard)
+	err := cmd.Execute()
+	if err == nil || exitcode.Of(err) != exitcode.Usage || !strings.Contains(err.Error(), "needs a Linux container instance, and this is darwin") {
+		t.Errorf("error %v", err)
+	}
+	if got := fix.Of(err).Commands; len(got) == 0 || !strings.HasPrefix(got[0], "muster ports ") {
+		t.Errorf("commands %q", got)
+	}
+}

@@ -1,0 +1,20 @@
+package units
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// mayExec is an error where the file system of path does not let programs run.
+func mayExec(path string) error {
+	var mount unix.Statfs_t
+	if err := unix.Statfs(path, &mount); err != nil {
+		return fmt.Errorf("reading the mount options of %s: %w", path, err)
+	}
+	if mount.Flags&unix.ST_NOEXEC != 0 {
+		return fmt.Errorf("%s is mounted noexec", filepath.Dir(path))
+	}
+	return nil
+}

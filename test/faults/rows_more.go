@@ -443,7 +443,7 @@ func moreRows() []row {
 				r.want(!r.stackHas("SUCCESS"), "the stack got SUCCESS")
 			}},
 		{name: "more/proxy-hangs", command: "agent", inject: "the Docker proxy takes connections and answers none", takes: 60 * time.Second,
-			must: "the watchdog is served, status exits 1; the rest is published",
+			must: "the watchdog is served, status exits 1 and names the proxy; DockerReachable is absent, the rest is published",
 			play: func(r *rig) {
 				const sock = "/run/muster-docker.sock"
 				l, err := net.Listen("unix", r.path(sock))
@@ -451,11 +451,12 @@ func moreRows() []row {
 				defer l.Close()
 				before := r.systemd.count("WATCHDOG=1")
 				a := r.agent(how{env: []string{"MUSTER_DOCKER_PROXY=" + sock, "WATCHDOG_USEC=4000000"}})
-				r.status(40*time.Second, []int{1}, sock)
+				r.status(40*time.Second, []int{1}, "proxy")
 				wait(4 * time.Second)
 				r.want(r.systemd.count("WATCHDOG=1") > before+2, "the watchdog is not served")
 				a.stop()
 				r.publishes()
+				r.want(r.sends("DockerReachable") == 0, "DockerReachable was published, though Docker was not asked")
 			}},
 	}
 }

@@ -70,8 +70,11 @@ func (s *spool) claimed() bool {
 	return os.SameFile(ours, named)
 }
 
+// release gives the lock up. Closing alone would leave it with a child process that has
+// been forked and has not called exec yet.
 func (s *spool) release() {
 	if s.lock != nil {
+		_ = unix.Flock(int(s.lock.Fd()), unix.LOCK_UN)
 		_ = s.lock.Close()
 	}
 	s.lock, s.loaded = nil, false

@@ -46,8 +46,8 @@ var (
 	// ErrUnknown: this process could not ask, for want of a descriptor or of memory.
 	// That says nothing about the Engine.
 	ErrUnknown = ownlimit.ErrExhausted
-	// ErrProxy: the Proxy that this Client asks through is not there, or cannot ask the
-	// Engine. That says nothing about the Engine either.
+	// ErrProxy: the Proxy that this Client asks through is not there, does not answer, or
+	// cannot ask the Engine. That says nothing about the Engine either.
 	ErrProxy = errors.New("the read-only Docker proxy (muster-docker.socket) does not work")
 )
 
@@ -208,11 +208,13 @@ func reason(ctx context.Context, seen exchange, err error) error {
 	switch {
 	case ownlimit.Of(cause) != "":
 		return ownlimit.Wrap(cause)
+	case errors.Is(cause, ErrProxy):
+		return cause
 	case errors.Is(context.Cause(ctx), ErrHung), errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return ErrHung // how the end of the time shows in cause varies
 	case errors.Is(cause, syscall.EAGAIN):
 		return fmt.Errorf("%w: %w", ErrHung, cause)
-	case errors.Is(cause, context.Canceled), errors.Is(cause, ErrProxy), errors.Is(cause, ErrNotRunning), errors.Is(cause, ErrHung):
+	case errors.Is(cause, context.Canceled), errors.Is(cause, ErrNotRunning), errors.Is(cause, ErrHung):
 		return cause // the last two were found by a Proxy
 	case errors.Is(cause, fs.ErrPermission):
 		return fmt.Errorf("%w: %w", ErrDenied, cause)

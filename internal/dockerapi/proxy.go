@@ -9,10 +9,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/http/httputil"
+	"net/textproto"
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"muster/internal/jsonfile"
@@ -31,6 +34,10 @@ const (
 // errorHeader carries why the Engine gave no answer to a Client behind a Proxy: one
 // of the causes, a space, and the error. A HEAD request gets no body to read it from.
 const errorHeader = "Muster-Docker-Error"
+
+// aliveHeader asks a Proxy for a 102 ahead of the answer, by which a Client can tell an
+// Engine that hangs from a Proxy that does.
+const aliveHeader = "Muster-Alive"
 
 // causes are the errors that keep their identity on the way through a Proxy.
 var causes = map[string]error{"not-running": ErrNotRunning, "hung": ErrHung, "denied": ErrDenied, "unknown": ErrUnknown}
@@ -106,6 +113,9 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(time.Second))
 		sendError(w, http.StatusForbidden, "muster docker-proxy "+text)
 		return
+	}
+	if r.Header.Get(aliveHeader) != "" {
+		w.WriteHeader(http.StatusProcessing)
 	}
 	p.engine.ServeHTTP(w, r)
 }
@@ -195,10 +205,22 @@ type behindProxy struct {
 // RoundTrip implements http.RoundTripper. What the Proxy could not do is an error, as
 // it is without a Proxy.
 func (t behindProxy) RoundTrip(req *http.Request) (*http.Response, error) {
+	ctx := req.Context()
+	if err := ctx.Err(); err != nil {
+		return nil, err // and nothing was learned about the Proxy
+	}
+	var heard atomic.Bool
+	trace := &httptrace.ClientTrace{Got1xxResponse: func(int, textproto.MIMEHeader) error { heard.Store(true); return nil }}
+	req = req.Clone(httptrace.WithClientTrace(ctx, trace))
+	req.Header.Set(aliveHeader, "1")
 	resp, err := t.next.RoundTrip(req)
 	if err != nil {
-		if isDial(err) && req.Context().Err() == nil {
+		hung := errors.Is(context.Cause(ctx), ErrHung) || errors.Is(ctx.Err(), context.DeadlineExceeded)
+		switch {
+		case isDial(err) && ctx.Err() == nil:
 			err = fmt.Errorf("%w: %w", ErrProxy, err)
+		case hung && !heard.Load():
+			err = fmt.Errorf("%w: it does not answer", ErrProxy)
 		}
 		return nil, err
 	}

@@ -201,8 +201,21 @@ func TestAProxyThatIsNotThereIsNotADockerThatIsAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	hung := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", hung) // takes connections into its backlog
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	hangs, err := dockerapi.NewBehindProxy(hung, 50*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
 	stop()
-	for name, c := range map[string]*dockerapi.Client{"stopped": c, "never there": never} {
+	for name, c := range map[string]*dockerapi.Client{"stopped": c, "never there": never, "hung": hangs} {
+		if _, err := c.Ping(t.Context()); !errors.Is(err, dockerapi.ErrProxy) || errors.Is(err, dockerapi.ErrHung) {
+			t.Errorf("%s: ping: %v", name, err)
+		}
 		_, err := c.List(t.Context(), true)
 		if !errors.Is(err, dockerapi.ErrProxy) || errors.Is(err, dockerapi.ErrNotRunning) || dockerapi.NotAsked(err) != dockerapi.ErrProxy.Error() {
 			t.Errorf("%s: %v", name, err)

@@ -441,6 +441,7 @@ func TestWhatTheProxyLacksIsNotTheEngines(t *testing.T) {
 		client, err := newClient(DefaultHost, time.Minute, behindProxy{roundTripper(func(r *http.Request) (*http.Response, error) {
 			w := httptest.NewRecorder()
 			r.RequestURI = r.URL.Path
+			r.Header.Del(aliveHeader) // a recorder takes the 102 for the answer
 			p.ServeHTTP(w, r)
 			return w.Result(), nil
 		})})

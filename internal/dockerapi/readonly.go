@@ -40,12 +40,15 @@ func (t readOnly) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		return nil, fmt.Errorf("refused to send %s %s to the Docker Engine: %s", req.Method, req.URL, why)
 	}
+	late := req.Context().Err() != nil
 	resp, err := t.next.RoundTrip(req)
 	seen, _ := req.Context().Value(exchangeKey{}).(*exchange)
 	if seen == nil {
 		seen = new(exchange)
 	}
-	*seen = exchange{err: err}
+	if !late || seen.err == nil { // a second try after the end of the time tells nothing new
+		*seen = exchange{err: err}
+	}
 	if err != nil {
 		return nil, err
 	}

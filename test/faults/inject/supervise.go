@@ -124,7 +124,10 @@ func receive(socket int) (int, error) {
 		return 0, err
 	}
 	oob := make([]byte, unix.CmsgSpace(4))
-	_, n, _, _, err := unix.Recvmsg(socket, make([]byte, 1), oob, unix.MSG_CMSG_CLOEXEC)
+	n, err := 0, error(unix.EINTR)
+	for errors.Is(err, unix.EINTR) { // with a timeout, a signal of the runtime ends the call (signal(7))
+		_, n, _, _, err = unix.Recvmsg(socket, make([]byte, 1), oob, unix.MSG_CMSG_CLOEXEC)
+	}
 	if err != nil {
 		return 0, err
 	}

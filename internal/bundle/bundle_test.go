@@ -175,14 +175,14 @@ func TestAFullDiskNamesTheWayOut(t *testing.T) {
 func TestPlace(t *testing.T) {
 	put := func(w io.Writer) error { _, err := io.WriteString(w, "new"); return err }
 	dir := t.TempDir()
-	write(t, dir, map[string]string{"file": "old", "target": "kept", "directory/x": ""})
+	write(t, dir, map[string]string{"file": "\x1f\x8bold", "empty": "", "other": "kept", "target": "kept", "directory/x": ""})
 	if err := os.Chmod(filepath.Join(dir, "file"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Symlink("target", filepath.Join(dir, "link")); err != nil {
 		t.Fatal(err)
 	}
-	for name, well := range map[string]bool{"file": true, "fresh": true, "link": false, "directory": false, "none/x": false} {
+	for name, well := range map[string]bool{"file": true, "empty": true, "fresh": true, "other": false, "link": false, "directory": false, "none/x": false} {
 		path := filepath.Join(dir, name)
 		if err := bundle.Place(path, put); (err == nil) != well || err != nil && !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v", name, err)
@@ -191,8 +191,10 @@ func TestPlace(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, info, err)
 		}
 	}
-	if data, _ := os.ReadFile(filepath.Join(dir, "target")); string(data) != "kept" {
-		t.Errorf("wrote through the link: %q", data)
+	for _, name := range []string{"target", "other"} {
+		if data, _ := os.ReadFile(filepath.Join(dir, name)); string(data) != "kept" {
+			t.Errorf("%s was written: %q", name, data)
+		}
 	}
 }
 

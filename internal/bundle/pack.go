@@ -16,6 +16,7 @@ import (
 
 	"muster/internal/jsonfile"
 	"muster/internal/leftover"
+	"muster/internal/safefile"
 )
 
 // pack writes the files below one directory, the manifest first.
@@ -43,14 +44,17 @@ func pack(out io.Writer, s Source, m Manifest, files []file) error {
 }
 
 // Place has write fill a file at path that only its owner may read, and puts it
-// there whole or not at all. A file that is there is replaced; a link, or what is
-// no file, is not.
+// there whole or not at all. A bundle that is there is replaced, as is an empty file; a
+// link, what is no file, and any other file are not: root may have mistyped the name,
+// and a user who may run muster debug by sudo, and nothing else, chooses it.
 func Place(path string, write func(io.Writer) error) error {
 	switch info, err := os.Lstat(path); {
 	case err == nil && !info.Mode().IsRegular():
 		return fmt.Errorf("writing the bundle: %s is there and is no file (%s): name another", path, info.Mode().Type())
 	case err != nil && !errors.Is(err, os.ErrNotExist):
 		return fmt.Errorf("writing the bundle: %w", err)
+	case err == nil && info.Size() > 0 && !isGzip(path):
+		return fmt.Errorf("writing the bundle: %s is there and is no bundle: name another, or remove it", path)
 	}
 	leftover.Remove(path)
 	pending, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(0o600))
@@ -65,6 +69,18 @@ func Place(path string, write func(io.Writer) error) error {
 		return wayOut(path, err)
 	}
 	return nil
+}
+
+// isGzip reports whether a file is a gzip, by its first bytes (RFC 1952, 2.3.1).
+func isGzip(path string) bool {
+	f, err := safefile.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	var head [2]byte
+	_, err = io.ReadFull(f, head[:])
+	return err == nil && head == [2]byte{0x1f, 0x8b}
 }
 
 // wayOut adds, where the disk is what is broken, how to get the bundle all the

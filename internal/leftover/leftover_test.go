@@ -99,7 +99,7 @@ func write(what, dir string, lines []string) error {
 		return jsonfile.Write(filepath.Join(dir, what), lines, 0o600)
 	case "b.tgz":
 		return bundle.Place(filepath.Join(dir, what), func(out io.Writer) error {
-			for _, line := range lines {
+			for _, line := range append([]string{"\x1f\x8b"}, lines...) { // of a gzip, which may be replaced
 				if _, err := io.WriteString(out, line); err != nil {
 					return err
 				}

@@ -71,6 +71,6 @@ func (c command) compile(x *indexer) row {
 	return row{
 		x.add(pieces...),
 		regexp.MustCompile(before + `(?:` + strings.Join(quoted, "|") + `)(?:\.exe|\.sh)?` + argument),
-		regexp.MustCompile(`(?:^|` + argument + `)` + strings.ReplaceAll(c.before, "ARG", argument)),
+		regexp.MustCompile(`(?:^|` + argument + `)["']?` + strings.ReplaceAll(c.before, "ARG", argument)),
 	}
 }

@@ -497,5 +497,6 @@ var attacks = []template{
 	{"third round", `+ initdb --pwfile=<(echo %s)`, false},
 	{"third round", `sentinel auth-pass mymaster %s`, false},
 	{"third round", `GITLAB_PAT=%s`, false},
+	{"third round", `+ mysqldump -uroot '-p%s' db`, false},
 	{"third round", `array(2) { ["password"]=> string(20) "%s" }`, false},
 }

@@ -110,8 +110,15 @@ func refusal(req *http.Request) string {
 		return "the path is not plain"
 	case !readable(req.URL.Path):
 		return "only ping, version, info, events, list and inspect pass"
+	case slices.ContainsFunc(req.URL.Query()["size"], isTrue):
+		return "the Engine would walk the disks for the sizes of containers"
 	}
 	return ""
+}
+
+// isTrue reads a boolean as the Engine does (moby, BoolValue).
+func isTrue(s string) bool {
+	return !slices.Contains([]string{"", "0", "no", "false", "none"}, strings.ToLower(strings.TrimSpace(s)))
 }
 
 // hijacks compares without regard to case: net/http canonicalises a key only

@@ -63,6 +63,7 @@ func notReading() []string {
 		"GET /containers/./json", "GET /containers/../json", "GET /containers/../images/json", "GET /containers/" + id + "/../../images/json", "GET /v1.41/../images/json",
 		"GET /containers/%2e%2e/json", "GET /containers/..%2fimages/json", "GET /containers/" + id + "%2farchive/json", "GET /containers%2fjson", "GET /%69nfo", "GET /info%00", "GET /info%20", "GET /info%3f",
 		"GET /containers/-a/json", "GET /containers/a b/json", "GET /containers/a;b/json", "GET /containers/é/json", "GET /containers/a\\b/json", "GET /INFO",
+		"GET /containers/json?size=1", "GET /containers/a/json?size=0&size=true", "HEAD /v1.41/containers/json?all=1&size=True",
 	}
 }
 

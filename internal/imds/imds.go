@@ -18,6 +18,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+
+	"muster/internal/cluster"
 )
 
 const (
@@ -29,7 +31,8 @@ const (
 	// maxAnswer bounds what is read of one answer. User data, the longest thing
 	// that the service holds, has at most 16 KiB.
 	maxAnswer = 64 << 10
-	// An instance id is part of paths and lines: nothing else may be in it.
+	// An instance id is part of paths and lines: nothing else may be in it. A region is
+	// part of host names, so it must look like one too.
 	idLetters = "abcdefghijklmnopqrstuvwxyz0123456789-"
 )
 
@@ -97,7 +100,7 @@ func decodeIdentity(document []byte) (Identity, error) {
 	if err := json.Unmarshal(document, &id); err != nil {
 		return Identity{}, fmt.Errorf("the identity document is not the JSON that it should be: %w", err)
 	}
-	if !strings.HasPrefix(id.InstanceID, "i-") || strings.Trim(strings.ToLower(id.InstanceID), idLetters) != "" || id.Region == "" {
+	if !strings.HasPrefix(id.InstanceID, "i-") || strings.Trim(strings.ToLower(id.InstanceID), idLetters) != "" || !cluster.IsRegion(id.Region) {
 		return Identity{}, fmt.Errorf("the identity document names no instance id and region: instanceId %+.40q, region %+.40q", id.InstanceID, id.Region)
 	}
 	return id, nil

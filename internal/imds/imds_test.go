@@ -145,6 +145,7 @@ func TestFailuresAreToldApart(t *testing.T) {
 		"a page of a proxy":        {service(t, nil, answer(200, "<html>")), Garbled, "Something other"},
 		"a document without an id": {service(t, map[string]string{"dynamic/instance-identity/document": `{}`}), Garbled, "names no instance id"},
 		"half a document":          {service(t, map[string]string{"dynamic/instance-identity/document": document[:20]}), Garbled, "not the JSON"},
+		"a region that is a host":  {service(t, map[string]string{"dynamic/instance-identity/document": `{"instanceId":"i-0123456789abcdef0","region":"127.0.0.9/x?"}`}), Garbled, "names no instance id and region"},
 		"an id that is a path":     {service(t, map[string]string{"dynamic/instance-identity/document": `{"instanceId":"i-../../x","region":"r"}`}), Garbled, "names no instance id"},
 		"an id that hides":         {service(t, map[string]string{"dynamic/instance-identity/document": `{"instanceId":"i-1\u001b[2J","region":"r"}`}), Garbled, "names no instance id"},
 		"an answer without an end": {service(t, map[string]string{"dynamic/instance-identity/document": strings.Repeat(" ", maxAnswer+1)}), Garbled, "more than"},

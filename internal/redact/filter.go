@@ -79,6 +79,9 @@ func (f *Filter) find(line, next string, depth int) []span {
 	if namedBelow(line, next) {
 		found = append(found, fieldIn(line)...)
 	}
+	if feedsNext(line, next) {
+		found = append(found, firstGroup(line, fed.FindStringSubmatchIndex(line))...)
+	}
 	reachesEnd := func(s span) bool { return s.to == len(line) }
 	if f.inside == nothing && strings.HasSuffix(line, `\`) && slices.ContainsFunc(found, reachesEnd) {
 		f.inside = inValue

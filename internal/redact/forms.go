@@ -166,6 +166,56 @@ var forms = []form{
 		`(?i)\bidentified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+)?(\\*"[^"]*"|\\*'[^']*'|[^\s;]+)`, isValue,
 	},
 	{
+		"named-secret", "a password in SQL that a shell quotes", `+ mysql -e 'ALTER USER joe IDENTIFIED BY '\''«x9Kq2»'\'''`, `'\''`,
+		`(?i)(?:\bidentified\s+(?:with\s+\S+\s+)?(?:by|as)|pass(?:word|wd)?|pwd|secret|token)\s*[:=,(]?\s*'\\''([^']+)'\\''`, isValue,
+	},
+	{
+		"named-secret", "a password of Redis, as MONITOR prints it", `[0 10.0.0.7:5522] "AUTH" "joe" "«x9Kq2»"`, `auth"~ auth\"~`,
+		`(?i)"AUTH\\*"\s+(?:\\*"[^"]*"\s+)?\\*"([^"\\]+)`, isValue,
+	},
+	{
+		"named-secret", "a password of IMAP", `a1 LOGIN joe@h.example «x9Kq2»`, "~login~",
+		`(?:^|[\s"])[A-Za-z]{0,4}[0-9]{1,6}\s+LOGIN\s+\S+\s+([^\s\\]+)`, isRandom,
+	},
+	{
+		"named-secret", "a value that Spring rejects", `Field error in object 'db' on field 'password': «rejected» value [«correcthorse»]; codes`,
+		"rejected~value",
+		`(?i)\bon field '[^']*(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|key)': rejected value \[([^\]]*)\]`, isValue,
+	},
+	{
+		"named-secret", "a key that unseals Vault", `Unseal Key 1: «x9Kq2mZ7w»`, "unseal~key recovery~key",
+		`(?i)\b(?:unseal|recovery) key(?: [0-9]+)?:\s*([^\s"\\]+)`, isRandom,
+	},
+	{
+		"named-secret", "a token in place of a login", `sonar-scanner -Dsonar.login=«x9Kq2mZ7w»`, "sonar.login",
+		`sonar\.login["']?\s*[=:]\s*["']?([^\s"'\\,]+)`, looksSecret,
+	},
+	{
+		"named-secret", "user and password of a login", `cache_peer h.example parent 3128 0 login=joe:«x9Kq2»`, "login=",
+		`\blogin=["']?[\w.@-]+:([^\s"'\\]+)`, isPair,
+	},
+	{
+		"named-secret", "user and password in a file of curl", `user = "joe:«x9Kq2»"`, `user~=~ user=`,
+		`^\s*(?:proxy-)?user\s*=\s*"[^":]+:([^"]+)"`, isPair,
+	},
+	{
+		"named-secret", "user and password of a relay, of Postfix", `[smtp.example]:587 joe@h.example:«x9Kq2»`, "]:",
+		`^\s*\[[\w.:-]+\]:[0-9]+\s+[^\s:]+:(\S+)\s*$`, isPassword,
+	},
+	{
+		"named-secret", "a random value of a secret of Kubernetes", `kubectl create secret generic db --from-literal=value=«x9Kq2»`,
+		"--from-literal", `--from-literal(?:=|\s+)["']?[\w.-]+=([^\s"'\\]+)`, isRandom,
+	},
+	{
+		"url-credentials", "user and password that SQL*Plus connects with", `SQL> connect joe/«x9Kq2»@db`, "conn",
+		`(?i)\b(?:conn|connect)\s+[\w$#]+/(\\*"[^"]*"|[^\s@"'\\/]+)@`, isValue,
+	},
+	{
+		"named-secret", "the arguments of printf with a secret among them", `printf "%s:pw=«%s»" «joe x9Kq2» > f`, "printf",
+		`(?i)\bprintf\s+(?:--\s+)?(?:"[^"%]*%[^"]*|'[^'%]*%[^']*)(?:pass|pwd|pw|secret|token)\w*[=:\s]\s*(?:%[sq]|` +
+			regexp.QuoteMeta(Mask) + `)[^"']*["']\s+([^|<>;&]*[^|<>;&\s])`, isValue,
+	},
+	{
 		"named-secret", "a password of Redis", `AUTH «x9Kq2»`, "auth", `(?:^|["'>]\s*|HELLO\s+\d\s+)AUTH\s+(?:[\w.-]+\s+)?(\S+)\s*$`,
 		isNoMechanism,
 	},
@@ -201,7 +251,7 @@ var forms = []form{
 
 	{
 		"named-secret", "a password in the access list of Redis", `user default on >«x9Kq2» ~* +@all`, "user",
-		`(?i)\buser\s+\S+\s+(?:\S+\s+)*?(?:on|off|reset\w*)\s+(?:\S+\s+)*?[>#]([^\s>]+)`, isValue,
+		`(?i)\b(?:set)?user\s+\S+\s+(?:\S+\s+)*?(?:on|off|reset\w*)\s+(?:\S+\s+)*?[>#]([^\s>]+)`, isValue,
 	},
 	{"named-secret", "a password for a hash", `crypt(«'x9Kq2'», gen_salt('bf'))`, "crypt(", `\bcrypt\(\s*('[^']*')`, isValue},
 	{

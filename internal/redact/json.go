@@ -102,6 +102,14 @@ func (w *walk) text(top *level, between string, m []int) {
 			top.lines = &Filter{Hits: w.filter.Hits}
 		}
 		w.quote(top.lines, top.name, text)
+		if between == "," && len(top.elements) > 0 {
+			last := top.elements[len(top.elements)-1]
+			var before string
+			_ = json.Unmarshal(w.data[last.from:last.to], &before) // valid: the document is
+			if feedsNext(before, text) {
+				w.mask(last, "named-secret")
+			}
+		}
 		top.elements = append(top.elements, at)
 		return
 	}

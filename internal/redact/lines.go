@@ -19,16 +19,29 @@ type lines struct {
 type state int
 
 const (
-	nothing   state = iota
-	inPEM           // until its END
-	inPuTTY         // for the announced number of lines
-	inBlock         // while YAML lines are indented more
-	inBase64        // while lines hold only base64
-	inValue         // the last line ended with a backslash
-	inField         // the value field after "name": "DB_PASSWORD"
-	inOperand       // the argument after a line that ended with a flag
-	inPrompt        // the answer to a line that ended with a colon
-	inString        // until the end of a string or here-document over several lines
+	nothing    state = iota
+	inPEM            // until its END
+	inPuTTY          // for the announced number of lines
+	inBlock          // while YAML lines are indented more
+	inBase64         // while lines hold only base64
+	inValue          // the last line ended with a backslash
+	inField          // the value field after "name": "DB_PASSWORD"
+	inOperand        // the argument after a line that ended with a flag
+	inPrompt         // the answer to a line that ended with a colon
+	inString         // until the end of a string or here-document over several lines
+	inAccounts       // while lines hold a user and a password
+	inPipe           // the line of a shell trace that feeds the command on the line before
+	inRejected       // the value that a check refuses, after a line with its name
+)
+
+const (
+	// tracePrompt is what set -x begins a line with, also in the journal and with the
+	// file and the line number that PS4 often adds.
+	tracePrompt = `(?:^|[\]:]\s+)\++(?:\s*\(?[\w./-]+:[0-9]+\)?:?)?\s+`
+	// readsSecret matches the arguments of a command that reads a secret on its
+	// standard input.
+	readsSecret = `(?:-stdin\b|\bchpasswd\b|\bsudo\s+(?:-\w+\s+)*-S\b|--with-token\b|--passphrase-fd\b|\bcryptsetup\s|\bkinit\s|` +
+		`\brealm\s+join\b|\bvault\s+login\b|\bsecrets?\s+(?:create|set|put)\b)`
 )
 
 // maxString is the maximum number of lines of a string.
@@ -48,9 +61,24 @@ var (
 	loneFlag   = regexp.MustCompile(`(?:^|[\s"'\[,])(--?[A-Za-z][\w-]+)["']?\s*[,\\` + "`" + `]?\s*$`)
 	nameField  = regexp.MustCompile(`(?i)(?:^|[\s{,\[-])["']?\w*(?:name|key|property)["']?\s*[:=]\s*["']?([\w./-]+)["']?\s*,?\s*$|<` +
 		`(?:\w+:)?[\w-]*(?:name|key)>\s*([\w./-]+)\s*</[\w:-]+>\s*$|` +
-		`<[\w:.-]+\s(?:[^<>]*\s)?(?:name|key)=["']([\w./-]+)["'](?:[^<>]*[^<>/])?>\s*$`)
+		`<[\w:.-]+\s(?:[^<>]*\s)?(?:name|key)=["']([\w./-]+)["'](?:[^<>]*[^<>/])?>\s*$|` +
+		`^[\s|]*\|\s*(?:name|key)\s*\|\s*([\w./-]+)[\s|]*$`) // a table of the AWS CLI
 	valueField = regexp.MustCompile(`(?i)^[\s{\[#>;+-]*["']?\w*value["']?\s*[:=]\s*["']?([^\s"'][^"']*?)["']?\s*,?\s*\}?\s*$|<` +
-		`(?:\w+:)?[\w-]*value>\s*([^<]*[^<\s])`)
+		`(?:\w+:)?[\w-]*value>\s*([^<]*[^<\s])|^[\s|]*\|\s*value\s*\|\s*([^|]*[^|\s])[\s|]*$`)
+	// fed matches what a shell trace shows of the first command of a pipeline. The
+	// trace shows each command on a line of its own, in any order.
+	fed = regexp.MustCompile(tracePrompt + `(?:echo|printf)\s+(?:-\w+\s+)*(?:\S*%s\S*\s+(?:\S+\s+)?)?\$?(\S+|'[^']*'|"[^"]*")\s*$`)
+	// feeds matches the command of a pipeline that reads a secret.
+	feeds = regexp.MustCompile(tracePrompt + `[^|]*` + readsSecret)
+	// hereSecret matches a here-document for such a command.
+	hereSecret = regexp.MustCompile(`(?:^|[^<])<<[-~]?\s*["']?([A-Za-z_]\w*)["']?`)
+	reads      = regexp.MustCompile(readsSecret)
+	// account matches a user and a password, as cloud-init prints the random ones.
+	account  = regexp.MustCompile(`^(?:ci-info:)?\s*[a-z_][\w-]*:(\S+)\s*$`)
+	accounts = regexp.MustCompile(`(?i)\bset the following '?random'? passwords\s*$`)
+	// rejected matches the message of pydantic below the name of the field.
+	rejected  = regexp.MustCompile(`\binput_value=('[^']*'|"[^"]*"|[^\s,\]]+)`)
+	lonePath  = regexp.MustCompile(`^[\w.-]+$`)
 	fieldsEnd = regexp.MustCompile(`}|^\s*- |valueFrom`) // of an object
 	openTag   = regexp.MustCompile(`<([\w:.-]+)[^<>]*>\s*$`)
 	oneWord   = regexp.MustCompile(`^[\s\[#>;+]*(?:- )?\s*["']?(\S+?|[^"']*)["']?[\s,\]]*\\?\s*$`)
@@ -95,7 +123,11 @@ func (f *Filter) continued(line string) []span {
 			f.inside = nothing
 		}
 		return whole("named-secret")
-	case inField, inOperand, inPrompt:
+	case inAccounts:
+		if m := account.FindStringSubmatchIndex(line); m != nil {
+			return append([]span{}, firstGroup(line, m)...)
+		}
+	case inField, inOperand, inPrompt, inPipe, inRejected:
 		return f.single(line)
 	}
 	f.inside = nothing
@@ -110,6 +142,10 @@ func (f *Filter) single(line string) []span {
 		if m = valueField.FindStringSubmatchIndex(line); m == nil && f.hidden < f.left && !fieldsEnd.MatchString(line) {
 			return []span{}
 		}
+	case inPipe:
+		m = fed.FindStringSubmatchIndex(line)
+	case inRejected:
+		m = rejected.FindStringSubmatchIndex(line)
 	case inOperand:
 		if m = oneWord.FindStringSubmatchIndex(line); f.left == 0 {
 			m = firstWord.FindStringSubmatchIndex(line) // of a shell's line that goes on
@@ -131,10 +167,11 @@ func firstGroup(line string, m []int) []span {
 	if m == nil {
 		return nil
 	}
-	from, to := m[2], m[3]
-	if from < 0 {
-		from, to = m[4], m[5]
+	at := 2
+	for m[at] < 0 {
+		at += 2
 	}
+	from, to := m[at], m[at+1]
 	if text := line[from:to]; !isValue(text) || strings.HasPrefix(text, "-") || strings.Contains(text, Mask) {
 		return nil
 	}
@@ -160,6 +197,8 @@ func (f *Filter) begin(line string) {
 		f.inside, f.indent = inBlock, indent
 	} else if end, begins := secretString(line); begins {
 		f.inside, f.end = inString, end
+	} else if accounts.MatchString(line) {
+		f.inside = inAccounts
 	} else if len(line) >= 56 && ofBase64(line[len(line)-1]) && isMixed(lastRun(line)) {
 		f.inside = inBase64
 	}
@@ -170,6 +209,9 @@ func (f *Filter) begin(line string) {
 func secretString(line string) (end string, is bool) {
 	if !strings.Contains(line, "<<") && !strings.Contains(line, `"""`) && !strings.Contains(line, "'''") {
 		return "", false
+	}
+	if m := hereSecret.FindStringSubmatch(line); m != nil && reads.MatchString(line) {
+		return m[1], true
 	}
 	m := longString.FindStringSubmatch(line[max(0, len(line)-256):])
 	if m == nil || strengthOf(m[1]) < wordName {
@@ -196,16 +238,25 @@ func secretBlock(line string) (indent int, is bool) {
 func (f *Filter) announce(line string) {
 	end := line[max(0, len(line)-256):]
 	trimmed := strings.TrimRight(end, " \t\r")
-	if f.inside != nothing || trimmed == "" || !containsAny(strings.ToLower(end), stems) {
+	if f.inside != nothing || trimmed == "" {
 		return
 	}
-	if m := nameField.FindStringSubmatch(end); m != nil && strengthOf(m[1]+m[2]+m[3]) >= wordName {
+	if strings.Contains(line, "+") && feeds.MatchString(line) {
+		f.inside = inPipe
+		return
+	}
+	if !containsAny(strings.ToLower(end), stems) {
+		return
+	}
+	if m := nameField.FindStringSubmatch(end); m != nil && strengthOf(strings.Join(m[1:], "")) >= wordName {
 		f.inside, f.left = inField, 3
 	} else if m := loneFlag.FindStringSubmatch(end); m != nil && strengthOf(m[1]) >= wordName {
 		f.inside, f.left = inOperand, 1
 		if strings.HasSuffix(trimmed, `\`) {
 			f.left = 0
 		}
+	} else if lonePath.MatchString(trimmed) && strengthOf(trimmed) >= wordName {
+		f.inside, f.left = inRejected, 1
 	} else if s := asks(trimmed); s >= wordName {
 		f.inside, f.left = inPrompt, 1
 		if s >= codeName {
@@ -240,7 +291,13 @@ func namedBelow(line, next string) bool {
 		return false
 	}
 	m := nameField.FindStringSubmatch(next)
-	return m != nil && strengthOf(m[1]+m[2]+m[3]) >= wordName
+	return m != nil && strengthOf(strings.Join(m[1:], "")) >= wordName
+}
+
+// feedsNext reports whether a line of a shell trace prints what the command on the
+// next line reads.
+func feedsNext(line, next string) bool {
+	return strings.Contains(next, "+") && fed.MatchString(line) && feeds.MatchString(next)
 }
 
 // fieldIn finds the value in such a line.

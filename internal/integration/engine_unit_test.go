@@ -113,7 +113,7 @@ func TestTheAgentWithoutTheProxy(t *testing.T) {
 				t.Errorf("%+v", s.Docker)
 			}
 			said, err := m.Try("sh", "-c", "muster status 2>&1")
-			if err == nil || !strings.Contains(err.Error(), "muster-agent sees no containers: ") || !strings.Contains(err.Error(), c.fix) {
+			if err == nil || !strings.Contains(err.Error(), "Problem: muster-agent sees no containers") || !strings.Contains(err.Error(), c.fix) {
 				t.Errorf("muster status: %s %v", said, err)
 			}
 		})

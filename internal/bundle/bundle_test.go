@@ -312,7 +312,7 @@ func plant(t *testing.T, secrets []redacttest.Secret) bundle.Source {
 		return []check.Finding{{Status: check.Fail, Summary: all, Evidence: lines, Fix: fix.Do(all)}, {Status: check.Warn, Summary: "quoted", Evidence: strings.Split(quoted.String(), "\n")}}
 	}}})
 	s.JSON = func(w io.Writer) error { return json.NewEncoder(w).Encode(s.Results) }
-	s.Config = settings(t, root, "MUSTER_CFN_STACK="+lines[0], "MUSTER_CFN_RESOURCE=x", "MUSTER_ECS=ECS_ENGINE_AUTH_DATA="+strings.ReplaceAll(secrets[25].Text, " ", ""))
+	s.Config = settings(t, root, "MUSTER_CFN_STACK="+lines[0], "MUSTER_CFN_RESOURCE=x", "MUSTER_ECS=ECS_ENGINE_AUTH_DATA="+strings.ReplaceAll(secrets[min(25, len(secrets)-1)].Text, " ", ""))
 	return s
 }
 

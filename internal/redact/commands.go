@@ -47,6 +47,9 @@ var commands = []command{
 	{"wpa_passphrase", `wpa_passphrase home «x9Kq2»`, `\S+ARG`},
 	{"ssh-keygen", `ssh-keygen -t ed25519 -N «'x9Kq2'» -f k`, `-[NP]ARG`},
 	{"composer poetry", `composer config http-basic.repo.example joe «x9Kq2»`, `http-basic\.\S+ARG\S+ARG`},
+	{
+		"consul etcdctl", `consul kv put app/db/password «x9Kq2»`, `putARG\S*(?i:pass|pwd|secret|token|cred|api_?key)\S*?ARG`,
+	},
 	{"gh", `gh secret set DEPLOY -b «x9Kq2»`, `secretARGsetARG(?:.*?ARG)?-b(?:ARG|=)`},
 	{"doctl", `doctl auth init -t «x9Kq2»`, `authARGinitARG(?:.*?ARG)?-tARG`},
 	{"nuget", `dotnet nuget push a.nupkg -k «x9Kq2» -s https://h.example`, `(?:(?i:setapikey)|-[kp])ARG`},

@@ -196,11 +196,11 @@ var forms = []form{
 	},
 	{
 		"named-secret", "user and password in a file of curl", `user = "joe:«x9Kq2»"`, `user~=~ user=`,
-		`^\s*(?:proxy-)?user\s*=\s*"[^":]+:([^"]+)"`, isPair,
+		`(?:^|[\s"'])(?:proxy-)?user\s*=\s*\\*"[^":\\]+:([^"\\]+)`, isPair,
 	},
 	{
 		"named-secret", "user and password of a relay, of Postfix", `[smtp.example]:587 joe@h.example:«x9Kq2»`, "]:",
-		`^\s*\[[\w.:-]+\]:[0-9]+\s+[^\s:]+:(\S+)\s*$`, isPassword,
+		`(?:^|\s)\[[\w.:-]+\]:[0-9]+\s+[^\s:]+:([^\s"'\\]+)`, isPair,
 	},
 	{
 		"named-secret", "a random value of a secret of Kubernetes", `kubectl create secret generic db --from-literal=value=«x9Kq2»`,
@@ -214,6 +214,39 @@ var forms = []form{
 		"named-secret", "the arguments of printf with a secret among them", `printf "%s:pw=«%s»" «joe x9Kq2» > f`, "printf",
 		`(?i)\bprintf\s+(?:--\s+)?(?:"[^"%]*%[^"]*|'[^'%]*%[^']*)(?:pass|pwd|pw|secret|token)\w*[=:\s]\s*(?:%[sq]|` +
 			regexp.QuoteMeta(Mask) + `)[^"']*["']\s+([^|<>;&]*[^|<>;&\s])`, isValue,
+	},
+	{
+		"named-secret", "a random value that a shell tests, as set -x prints it", `+ '[' -z «x9Kq2mZ7w» ']'`, "+~",
+		tracePrompt + `(?:'?\[\[?'?|test)\s+(?:!\s+)?-[nz]\s+(` + stringText + `|[^\s"'\\]+)`, looksSecret,
+	},
+	{
+		"named-secret", "a random argument of jq", `jq -n --arg p «x9Kq2mZ7w» '{p:$p}'`, "--arg~",
+		`--arg\s+\S+\s+(` + stringText + `|[^\s"'\\]+)`, looksSecret,
+	},
+	{
+		"named-secret", "a secret of Secrets Manager, as text",
+		"arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf\t1700000000.0\tdb\t«x9Kq2»\tEXAMPLE1-90ab", "secretsmanager",
+		`:secretsmanager:[^\s\\]+(?:\s|\\t)+[0-9.T:+Z-]+(?:\s|\\t)+[^\s\\]+(?:\s|\\t)+([^\s\\]+)(?:\s|\\t)`, isValue,
+	},
+	{
+		"command-line", "what a shell trace feeds to a command, on one line", `+ echo «x9Kq2» + docker login --password-stdin`, "echo~ printf~",
+		tracePrompt + printed + `[\s:]+\++[^|]*?` + readsSecret, isValue,
+	},
+	{
+		"command-line", "what a shell trace feeds to a command before it, on one line", `+ chpasswd + echo «joe:x9Kq2»`, "echo~ printf~",
+		readsSecret + `[^|]*?` + tracePrompt + printed, isValue,
+	},
+	{
+		"named-secret", "the random passwords of cloud-init, on one line", `Set the following 'random' passwords «joe:x9Kq2»`, "passwords",
+		`(?i)\bset the following '?random'? passwords\s+(\S+:.*\S)`, isValue,
+	},
+	{
+		"named-secret", "a name and its value in a table, on one line", `| name | DB_PASSWORD | | value | «x9Kq2» |`, "|~value~ |~~value~",
+		`(?i)\|\s*(?:name|key)\s*\|\s*[\w./-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|credentials?|key)[\s|]+value\s*\|\s*([^|]*[^|\s])`, isValue,
+	},
+	{
+		"named-secret", "a value that pydantic rejects, on one line", `db_password Value error, too short [type=x, input_value=«'x9Kq2'», input_type=str]`,
+		"input_value=", `(?i)(?:pass(?:word|wd|phrase)?|pwd|secret|token|key)\b[^\[]*\[[^\[]*\binput_value=(` + stringText + `|[^\s,\]]+)`, isValue,
 	},
 	{
 		"named-secret", "a password of Redis", `AUTH «x9Kq2»`, "auth", `(?:^|["'>]\s*|HELLO\s+\d\s+)AUTH\s+(?:[\w.-]+\s+)?(\S+)\s*$`,

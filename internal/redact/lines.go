@@ -35,13 +35,15 @@ const (
 )
 
 const (
-	// tracePrompt is what set -x begins a line with, also in the journal and with the
-	// file and the line number that PS4 often adds.
-	tracePrompt = `(?:^|[\]:]\s+)\++(?:\s*\(?[\w./-]+:[0-9]+\)?:?)?\s+`
+	// tracePrompt is what set -x begins a command with, also with the file and the
+	// line number that PS4 often adds.
+	tracePrompt = `(?:^|[\s"'])\++(?:\s*\(?[\w./-]+:[0-9]+\)?:?)?\s+`
+	// printed matches a command that prints, and its last argument.
+	printed = `(?:echo|printf)\s+(?:-\w+\s+)*(?:\S*%s\S*\s+(?:\S+\s+)?)?\$?('[^']*'|"[^"]*"|[^\s"']\S*)`
 	// readsSecret matches the arguments of a command that reads a secret on its
 	// standard input.
-	readsSecret = `(?:-stdin\b|\bchpasswd\b|\bsudo\s+(?:-\w+\s+)*-S\b|--with-token\b|--passphrase-fd\b|\bcryptsetup\s|\bkinit\s|` +
-		`\brealm\s+join\b|\bvault\s+login\b|\bsecrets?\s+(?:create|set|put)\b)`
+	readsSecret = `(?:-stdin\b|\bchpasswd\b|\bsudo\s+(?:-\w+\s+)*-S\b|--with-token\b|--passphrase-fd\b|\bcryptsetup\s|\bkinit\s+[^-\s]|` +
+		`\btee\s+(?:-a\s+)?\S*(?:pass|pw|secret|token|cred)|\brealm\s+join\b|\bvault\s+login\b|\bsecrets?\s+(?:create|set|put)\b)`
 )
 
 // maxString is the maximum number of lines of a string.
@@ -62,23 +64,24 @@ var (
 	nameField  = regexp.MustCompile(`(?i)(?:^|[\s{,\[-])["']?\w*(?:name|key|property)["']?\s*[:=]\s*["']?([\w./-]+)["']?\s*,?\s*$|<` +
 		`(?:\w+:)?[\w-]*(?:name|key)>\s*([\w./-]+)\s*</[\w:-]+>\s*$|` +
 		`<[\w:.-]+\s(?:[^<>]*\s)?(?:name|key)=["']([\w./-]+)["'](?:[^<>]*[^<>/])?>\s*$|` +
-		`^[\s|]*\|\s*(?:name|key)\s*\|\s*([\w./-]+)[\s|]*$`) // a table of the AWS CLI
+		`^[\s|#]*\|\s*(?:name|key)\s*\|\s*([\w./-]+)[\s|]*$`) // a table of the AWS CLI
 	valueField = regexp.MustCompile(`(?i)^[\s{\[#>;+-]*["']?\w*value["']?\s*[:=]\s*["']?([^\s"'][^"']*?)["']?\s*,?\s*\}?\s*$|<` +
-		`(?:\w+:)?[\w-]*value>\s*([^<]*[^<\s])|^[\s|]*\|\s*value\s*\|\s*([^|]*[^|\s])[\s|]*$`)
+		`(?:\w+:)?[\w-]*value>\s*([^<]*[^<\s])|^[\s|#]*\|\s*value\s*\|\s*([^|]*[^|\s])[\s|]*$|` +
+		`^[\s~#]*value\s*=\s*("[^"]*"\s*->\s*"[^"]*")\s*$`) // a plan of Terraform
 	// fed matches what a shell trace shows of the first command of a pipeline. The
 	// trace shows each command on a line of its own, in any order.
-	fed = regexp.MustCompile(tracePrompt + `(?:echo|printf)\s+(?:-\w+\s+)*(?:\S*%s\S*\s+(?:\S+\s+)?)?\$?(\S+|'[^']*'|"[^"]*")\s*$`)
+	fed = regexp.MustCompile(tracePrompt + printed + `\s*$`)
 	// feeds matches the command of a pipeline that reads a secret.
 	feeds = regexp.MustCompile(tracePrompt + `[^|]*` + readsSecret)
 	// hereSecret matches a here-document for such a command.
 	hereSecret = regexp.MustCompile(`(?:^|[^<])<<[-~]?\s*["']?([A-Za-z_]\w*)["']?`)
 	reads      = regexp.MustCompile(readsSecret)
 	// account matches a user and a password, as cloud-init prints the random ones.
-	account  = regexp.MustCompile(`^(?:ci-info:)?\s*[a-z_][\w-]*:(\S+)\s*$`)
+	account  = regexp.MustCompile(`^[\s#]*(?:ci-info:)?\s*[a-z_][\w-]*:(\S+)\s*$`)
 	accounts = regexp.MustCompile(`(?i)\bset the following '?random'? passwords\s*$`)
 	// rejected matches the message of pydantic below the name of the field.
 	rejected  = regexp.MustCompile(`\binput_value=('[^']*'|"[^"]*"|[^\s,\]]+)`)
-	lonePath  = regexp.MustCompile(`^[\w.-]+$`)
+	lonePath  = regexp.MustCompile(`^[\s#]*[\w.-]+$`)
 	fieldsEnd = regexp.MustCompile(`}|^\s*- |valueFrom`) // of an object
 	openTag   = regexp.MustCompile(`<([\w:.-]+)[^<>]*>\s*$`)
 	oneWord   = regexp.MustCompile(`^[\s\[#>;+]*(?:- )?\s*["']?(\S+?|[^"']*)["']?[\s,\]]*\\?\s*$`)
@@ -115,7 +118,7 @@ func (f *Filter) continued(line string) []span {
 		}
 		return whole("named-secret")
 	case inString:
-		text := strings.TrimSpace(line)
+		text := strings.TrimSpace(strings.TrimLeft(line, "# \t"))
 		if text == f.end || f.hidden >= maxString {
 			break
 		}
@@ -274,6 +277,9 @@ func asks(line string) strength {
 			return strengthOf(m[1])
 		}
 	case ':', '=':
+		if strings.HasSuffix(line, "Signature:") { // of a request, in the AWS CLI's debug log
+			return wordName
+		}
 		var best strength
 		for _, n := range namesIn(line, asciiLower(line)) {
 			if !n.qualified {

@@ -543,4 +543,12 @@ var attacks = []template{
 	{"fourth round", `user = "joe:%s"`, false},
 	{"fourth round", "SQL> connect app/%s@ORCL", false},
 	{"fourth round", `+ printf "username=%%s\npassword=%%s\n" svc %s`, false},
+	{"fourth round", "+ tee /etc/app/db.password\n+ echo %s", false},
+	{"fourth round", "  ~ environment = [\n      ~ {\n          name  = \"DB_PASSWORD\"\n        ~ value = \"old\" -> \"%s\"", false},
+	{"fourth round", "+ '[' -z %s ']'", false},
+	{"fourth round", "+ [[ -n '%s' ]]", false},
+	{"fourth round", "+ jq -n --arg p %s '{password:$p}'", false},
+	{"fourth round", "+ consul kv put app/db/password %s", false},
+	{"fourth round", "+ etcdctl put /app/db/password %s", false},
+	{"fourth round", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf\t1700000000.0\tdb\t%s\tEXAMPLE1-90ab-cdef-fedc-ba987EXAMPLE", false},
 }

@@ -230,11 +230,11 @@ var forms = []form{
 	},
 	{
 		"command-line", "what a shell trace feeds to a command, on one line", `+ echo «x9Kq2» + docker login --password-stdin`, "echo~ printf~",
-		tracePrompt + printed + `[\s:]+\++[^|]*?` + readsSecret, isValue,
+		tracePrompt + printed + `[\s:]+\++[^|+]*?` + readsSecret, isValue,
 	},
 	{
 		"command-line", "what a shell trace feeds to a command before it, on one line", `+ chpasswd + echo «joe:x9Kq2»`, "echo~ printf~",
-		readsSecret + `[^|]*?` + tracePrompt + printed, isValue,
+		readsSecret + `[^|+]*?` + tracePrompt + printed, isValue,
 	},
 	{
 		"named-secret", "the random passwords of cloud-init, on one line", `Set the following 'random' passwords «joe:x9Kq2»`, "passwords",

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -37,7 +38,11 @@ func ReadFile(path string) (File, error) {
 	case errors.Is(err, safefile.ErrNotRegular), errors.Is(err, safefile.ErrTooLarge):
 		return File{}, fmt.Errorf("reading settings: %w: move it away", err)
 	case errors.Is(err, fs.ErrPermission): // muster-agent is a user of its own
-		return File{}, fmt.Errorf("reading settings: %w: every user must be able to read it: chmod 644 %s", err, path)
+		var mode string
+		if info, err := os.Stat(path); err == nil {
+			mode = fmt.Sprintf("its mode is %04o, and ", info.Mode().Perm())
+		}
+		return File{}, fmt.Errorf("reading settings: %w: %severy user must be able to read it: chmod 644 %s", err, mode, path)
 	case err != nil:
 		return File{}, fmt.Errorf("reading settings: %w", err)
 	}

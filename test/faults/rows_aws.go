@@ -3,17 +3,13 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
 	"muster/internal/sandbox"
-	"muster/test/field/fieldcase"
 )
 
 // awsRows: a service that throttles, fails or is not there at all delays muster. It
@@ -236,163 +232,6 @@ func byHost(prefix string, spoil func(http.Handler) http.Handler) func(http.Hand
 		bad := spoil(behind)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if strings.HasPrefix(r.Host, prefix) {
-				bad.ServeHTTP(w, r)
-				return
-			}
-			behind.ServeHTTP(w, r)
-		})
-	}
-}
-
-// tagged is a first boot of an instance whose group has the tag that names the cluster.
-func tagged(c *fieldcase.Case) {
-	fresh(c)
-	booting(c)
-	inGroup(c)
-	c.Instance.Group.Tags = map[string]string{"muster:cluster": "prod"}
-}
-
-func otherServiceRows() []row {
-	return []row{
-		{name: "aws/ecs-throttle", command: "verify", inject: "DescribeContainerInstances: throttled 4 times", takes: 30 * time.Second, must: "exit 0, signals are sent", with: inGroup,
-			play: func(r *rig) {
-				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.ECS, Action: "DescribeContainerInstances", Kind: sandbox.KindThrottled, Times: 4})
-				r.run(verify + hookFlag + stackFlags).exits(0)
-				r.signaled()
-			}},
-		{name: "aws/ecs-500", command: "bootstrap", inject: "ECS: 500 for ever", takes: 20 * time.Second,
-			must: "could not check is no no: it joins, exit 0", with: fresh,
-			play: func(r *rig) {
-				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.ECS, Kind: sandbox.KindServer})
-				r.run(bootstrap).exits(0)
-				r.joins()
-			}},
-		{name: "aws/ecs-denied", command: "bootstrap", inject: "ECS: AccessDenied", must: "could not check is no no: it joins, exit 0, and names the action", with: fresh,
-			play: func(r *rig) {
-				r.Sandbox().Inject(sandbox.AccessDenied(sandbox.ECS, ""))
-				p := r.run(bootstrap)
-				p.exits(0)
-				p.says(0, "ecs:DescribeClusters")
-				r.joins()
-			}},
-		{name: "aws/ecs-portal", command: "bootstrap", inject: "a captive portal answers 200 and HTML to everything", takes: 20 * time.Second,
-			must: "no cluster is taken for missing: it joins, exit 0", with: fresh,
-			play: func(r *rig) {
-				r.AWS.Use(answers(200, html, portal))
-				r.run(bootstrap).exits(0)
-				r.joins()
-			}},
-		{name: "aws/ecs-hangs", command: "bootstrap", inject: "AWS takes connections and answers nothing", takes: 40 * time.Second,
-			must: "it joins within 45 s: the boot waits for it", with: fresh,
-			play: func(r *rig) {
-				r.AWS.Use(hangs)
-				p := r.run(bootstrap)
-				p.exits(0)
-				p.within(45 * time.Second)
-				r.joins()
-			}},
-		{name: "aws/ecs-unknown-ca", command: "debug", inject: "the certificates of AWS are of an unknown CA", takes: 20 * time.Second,
-			must: "exit 1, and the certificate is named",
-			play: func(r *rig) {
-				r.broken(r.Write("etc/pki/ca.pem", []byte("")))
-				p := r.run("debug")
-				p.exits(1)
-				p.says(0, "certificate")
-			}},
-		{name: "aws/tags-throttle", command: "bootstrap", inject: "the group's tags name the cluster; every call is throttled once", takes: 20 * time.Second,
-			must: "the tag is found, exit 0", with: tagged,
-			play: func(r *rig) {
-				for _, action := range []string{"DescribeTags", "DescribeAutoScalingInstances"} {
-					r.Sandbox().Inject(sandbox.Fault{Service: sandbox.AutoScaling, Action: action, Kind: sandbox.KindThrottled, Times: 1})
-				}
-				r.run("bootstrap").exits(0)
-				r.joins()
-			}},
-		{name: "aws/tags-denied", command: "bootstrap", inject: "the cluster's tag may not be read", takes: 10 * time.Second,
-			must: "exit 3 with the IAM action, nothing is written: not allowed is not no tag", with: tagged,
-			play: func(r *rig) {
-				r.Sandbox().Inject(sandbox.AccessDenied(sandbox.AutoScaling, ""))
-				p := r.run("bootstrap")
-				p.exits(3)
-				p.says(0, "autoscaling:Describe")
-				r.untouched()
-			}},
-		{name: "aws/ec2-denied", command: "ports", inject: "EC2: AccessDenied", takes: 10 * time.Second,
-			must: "exit 3 with the IAM action: could not check is not closed", with: peered,
-			play: func(r *rig) {
-				r.Sandbox().Inject(sandbox.AccessDenied(sandbox.EC2, ""))
-				p := r.run(portsCommand)
-				p.exits(3)
-				p.says(0, "ec2:Describe")
-			}},
-		{name: "aws/ec2-throttle", command: "ports", inject: "EC2: every call is throttled twice", takes: 20 * time.Second,
-			must: "the answer is that of a calm EC2: open, exit 0", with: peered,
-			play: func(r *rig) {
-				for _, action := range []string{"DescribeInstances", "DescribeSecurityGroups", "DescribeSubnets", "DescribeNetworkAcls", "DescribeNetworkInterfaces"} {
-					r.Sandbox().Inject(sandbox.Fault{Service: sandbox.EC2, Action: action, Kind: sandbox.KindThrottled, Times: 2})
-				}
-				p := r.run(portsCommand)
-				p.exits(0)
-				p.says(0, "open")
-			}},
-		{name: "aws/ec2-500", command: "ports", inject: "EC2: 500 for ever", takes: 20 * time.Second, must: "exit 3: could not check is not closed", with: peered,
-			play: func(r *rig) {
-				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.EC2, Kind: sandbox.KindServer})
-				r.run(portsCommand).exits(3)
-			}},
-		{name: "aws/events-503", command: "agent", inject: "EventBridge: 503 twice", takes: 30 * time.Second, must: "the event arrives",
-			play: func(r *rig) { r.event(sandbox.Fault{Status: 503, Code: "ServiceUnavailable", Times: 2}, true) }},
-		{name: "aws/events-throttle", command: "agent", inject: "EventBridge: throttled twice", takes: 30 * time.Second, must: "the event arrives",
-			play: func(r *rig) { r.event(sandbox.Fault{Kind: sandbox.KindThrottled, Times: 2}, true) }},
-		{name: "aws/events-cut", command: "agent", inject: "EventBridge: the connection is reset twice", takes: 30 * time.Second, must: "the event arrives",
-			play: func(r *rig) { r.event(sandbox.Fault{Reset: true, Times: 2}, true) }},
-		{name: "aws/events-denied", command: "agent", inject: "EventBridge: AccessDenied", takes: 20 * time.Second, must: "the journal has the transition and names the IAM action; metrics go on",
-			play: func(r *rig) { r.event(sandbox.Fault{Kind: sandbox.KindAccessDenied}, false) }},
-	}
-}
-
-const portsCommand = "ports --cluster prod --ports tcp/5701-5702"
-
-// peered is an instance with a peer that may reach it.
-func peered(c *fieldcase.Case) {
-	c.AWS.Groups = map[string][]string{"sg-cache": {"tcp 5701-5702 from sg-cache"}}
-	c.AWS.Peers = []fieldcase.Peer{{ID: "i-0ddddddddddddddd1", Addr: "10.0.1.21", Group: "sg-cache"}}
-	c.Network.SelfGroup = "sg-cache"
-}
-
-// event lets a container turn unhealthy while EventBridge has a fault.
-func (r *rig) event(f sandbox.Fault, arrives bool) {
-	const what = "its health check fails"
-	f.Service, f.Action = sandbox.EventBridge, "PutEvents"
-	r.Sandbox().Inject(f)
-	id := r.container()
-	a := r.agent(how{env: []string{"MUSTER_EVENT_BUS=ops"}})
-	r.status(10*time.Second, []int{0}, "1 running")
-	r.Engine().Health(id, "unhealthy")
-	a.says(20*time.Second, what)
-	arrived := func() bool {
-		return slices.ContainsFunc(r.Sandbox().Events(), func(e sandbox.Event) bool { return strings.Contains(string(e.Detail), what) })
-	}
-	if arrives {
-		r.await(a, 40*time.Second, "the bus has the event", arrived)
-	} else {
-		a.says(20*time.Second, "events:PutEvents")
-	}
-	a.stop()
-	r.publishes()
-}
-
-// byAction spoils the requests of the query protocol for an action.
-func byAction(action string, spoil func(http.Handler) http.Handler) func(http.Handler) http.Handler {
-	return func(behind http.Handler) http.Handler {
-		bad := spoil(behind)
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			body, err := io.ReadAll(r.Body)
-			if err != nil {
-				return
-			}
-			r.Body = io.NopCloser(bytes.NewReader(body))
-			if strings.Contains(string(body)+r.URL.RawQuery, "Action="+action) {
 				bad.ServeHTTP(w, r)
 				return
 			}

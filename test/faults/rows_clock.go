@@ -130,6 +130,44 @@ func clockRows() []row {
 				line, _, _ := strings.Cut(p.stdout.String(), "\n")
 				r.want(strings.Contains(strings.ToLower(line), "clock"), "the first line does not name the clock: %s", line)
 			}},
+		{name: "clock/flaps", command: "agent", inject: "the clock jumps two hours ahead and back, every 2 s for 24 s", takes: 60 * time.Second, must: "nothing twice; afterwards data of the right time are published",
+			play: func(r *rig) {
+				a := r.agent(wrong(0))
+				for range 6 {
+					a.SetClock(2 * time.Hour)
+					wait(2 * time.Second)
+					a.SetClock(0)
+					wait(2 * time.Second)
+				}
+				r.status(20*time.Second, []int{0, 1})
+				a.stop()
+				r.fresh()
+			}},
+		{name: "clock/kill", command: "agent", inject: "killed with a clock one day ahead while minutes are sent; then the right clock", takes: 40 * time.Second, must: "the next agent publishes, nothing twice",
+			play: func(r *rig) {
+				h := sending()
+				h.spec.Offset += 24 * time.Hour
+				r.queue(2)
+				a := r.agent(h)
+				wait(lead + 2*time.Second)
+				a.kill()
+				a = r.agent(how{})
+				a.stop()
+				r.publishes()
+				r.fresh()
+			}},
+		{name: "clock/back-verify", command: "verify", inject: "the clock jumps one hour back while it waits for an agent that never registers", takes: 20 * time.Second,
+			must: "the timeout is not extended: exit 10 within 25 s; the stack gets FAILURE", with: inGroup,
+			play: func(r *rig) {
+				r.introspection.Shut()
+				p := r.start("verify --cluster prod --timeout 8s"+hookFlag+stackFlags, wrong(0))
+				wait(2 * time.Second)
+				p.SetClock(-time.Hour)
+				p.wait(commandLimit)
+				p.exits(10)
+				p.within(25 * time.Second)
+				r.stackIs("FAILURE")
+			}},
 	}
 }
 

@@ -6,9 +6,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"muster/internal/sandbox/dockerd"
@@ -207,6 +211,134 @@ func dockerRows() []row {
 				p.exits(1, 3)
 				p.within(45 * time.Second)
 				r.wholeBundle()
+			}},
+		{name: "docker/null-list", command: "agent", inject: "the list of containers is null, {}, or a string, in turn", takes: 20 * time.Second, must: "unknown is not zero: no RunningContainers while it lasts, status exits 1; then it counts",
+			play: func(r *rig) {
+				r.container()
+				var n atomic.Int64
+				r.Docker.Use(at("/containers/json", func(http.Handler) http.Handler {
+					return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+						w.Header().Set("Content-Type", "application/json")
+						_, _ = io.WriteString(w, []string{"{}", `"x"`, "17", "[1]", `[{"Id":7}]`}[n.Add(1)%5])
+					})
+				}))
+				a := r.agent(how{})
+				r.status(30*time.Second, []int{1}, "Docker")
+				a.stop()
+				r.want(r.sends("RunningContainers") == 0, "RunningContainers was published")
+				r.Docker.Use(nil)
+				a = r.agent(how{})
+				r.status(30*time.Second, []int{0}, "1 running")
+				a.stop()
+			}},
+		{name: "docker/eof-events", command: "agent", inject: "the event stream ends at once, again and again", takes: 30 * time.Second, must: "no busy loop: at most 40 requests in 12 s; status exits 1 and names the stream, or a crash is counted from the lists",
+			play: func(r *rig) {
+				id := r.container()
+				var asked atomic.Int64
+				r.Docker.Use(at("/events", func(http.Handler) http.Handler {
+					return http.HandlerFunc(func(_ http.ResponseWriter, _ *http.Request) { asked.Add(1) })
+				}))
+				a := r.agent(how{})
+				wait(12 * time.Second)
+				r.want(asked.Load() <= 40, "%d requests in 12 s", asked.Load())
+				r.Engine().Die(id, 3)
+				a.says(60*time.Second, "code 3")
+				a.stop()
+			}},
+		{name: "docker/odd-events", command: "agent", inject: "events of no container, with impossible exit codes, times and types", takes: 15 * time.Second, must: "the agent runs on; no crash is made up; later events count",
+			play: func(r *rig) {
+				id := r.container()
+				odd := []string{
+					`{"Type":"container","Action":"die","Actor":{"ID":"../../../etc","Attributes":{"exitCode":"-1"}},"time":-9223372036854775808}`,
+					`{"Type":"container","Action":"die","Actor":{"ID":"","Attributes":null},"timeNano":9223372036854775807}`,
+					`{"Type":"container","Action":"start","Actor":null}`, `{"Type":null}`, `{}`, `null`, `[]`, "\ufeff{}",
+					`{"Type":"container","Action":"health_status: \u001b[31m\n\u202e","Actor":{"ID":"` + id + `"}}`,
+				}
+				var n atomic.Int64
+				r.Docker.Use(at("/events", func(behind http.Handler) http.Handler {
+					return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+						if i := n.Add(1); int(i) <= len(odd) {
+							w.Header().Set("Content-Type", "application/json")
+							_, _ = io.WriteString(w, odd[i-1]+"\n")
+							return
+						}
+						behind.ServeHTTP(w, q)
+					})
+				}))
+				a := r.agent(how{})
+				wait(12 * time.Second)
+				r.status(10*time.Second, []int{0, 1}, "1 running")
+				r.want(r.crashes() == 0 && !a.printed("exited unexpectedly with code 9223") && !a.printed(`container=""`), "a crash was made up: %s", a.stderr.String())
+				r.want(!strings.ContainsAny(a.stderr.String(), "\x1b\u202e"), "control characters are in the journal")
+				a.stop()
+			}},
+		{name: "docker/fifo", command: "agent", inject: "a FIFO in place of Docker's socket, then a link to nowhere", takes: 20 * time.Second, must: "status exits 1; the watchdog is served; then it counts",
+			play: func(r *rig) {
+				r.container()
+				r.Docker.Shut()
+				r.broken(syscall.Mkfifo(r.path("var/run/docker.sock"), 0o666))
+				before := r.systemd.count("WATCHDOG=1")
+				a := r.agent(how{env: []string{"WATCHDOG_USEC=4000000"}})
+				r.status(10*time.Second, []int{1}, "Docker")
+				wait(6 * time.Second)
+				r.want(r.systemd.count("WATCHDOG=1") > before+2, "the watchdog is not served")
+				r.broken(os.Remove(r.path("var/run/docker.sock")))
+				r.broken(os.Symlink("/nowhere/x.sock", r.path("var/run/docker.sock")))
+				r.status(10*time.Second, []int{1}, "Docker")
+				r.broken(os.Remove(r.path("var/run/docker.sock")))
+				r.broken(r.Docker.Open())
+				r.status(60*time.Second, []int{0}, "1 running")
+				a.stop()
+			}},
+		{name: "docker/proxy-hangs", command: "agent", inject: "the Docker proxy takes connections and answers none", takes: 60 * time.Second,
+			must: "the watchdog is served, status exits 1 and names the proxy; DockerReachable is absent, the rest is published",
+			play: func(r *rig) {
+				const sock = "/run/muster-docker.sock"
+				l, err := net.Listen("unix", r.path(sock))
+				r.broken(err)
+				defer l.Close()
+				before := r.systemd.count("WATCHDOG=1")
+				a := r.agent(how{env: []string{"MUSTER_DOCKER_PROXY=" + sock, "WATCHDOG_USEC=4000000"}})
+				r.status(40*time.Second, []int{1}, "proxy")
+				wait(4 * time.Second)
+				r.want(r.systemd.count("WATCHDOG=1") > before+2, "the watchdog is not served")
+				a.stop()
+				r.publishes()
+				r.want(r.sends("DockerReachable") == 0, "DockerReachable was published, though Docker was not asked")
+			}},
+		{name: "docker/duplicates", command: "agent", inject: "Docker lists the same container ten times", takes: 15 * time.Second, must: "it counts as one",
+			play: func(r *rig) {
+				r.container()
+				r.Docker.Use(at("/containers/json", func(behind http.Handler) http.Handler {
+					return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+						rec := httptest.NewRecorder()
+						behind.ServeHTTP(rec, q)
+						one := strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(rec.Body.String()), "["), "]")
+						w.Header().Set("Content-Type", "application/json")
+						if one == "" {
+							_, _ = io.WriteString(w, "[]")
+							return
+						}
+						_, _ = io.WriteString(w, "["+strings.Repeat(one+",", 9)+one+"]")
+					})
+				}))
+				a := r.agent(how{})
+				r.status(30*time.Second, []int{0}, "1 running")
+				a.stop()
+			}},
+		{name: "docker/dribbles", command: "agent", inject: "every answer of Docker is an endless trickle, a byte every 0.3 s, for 15 s", takes: 60 * time.Second,
+			must: "the watchdog is served, status exits 1; then it counts",
+			play: func(r *rig) {
+				r.container()
+				r.Docker.Use(dribbles)
+				before := r.systemd.count("WATCHDOG=1")
+				a := r.agent(how{env: []string{"WATCHDOG_USEC=4000000"}})
+				r.status(30*time.Second, []int{1}, "Docker")
+				wait(8 * time.Second)
+				r.want(r.systemd.count("WATCHDOG=1") > before+2, "the watchdog is not served")
+				r.Docker.Use(nil)
+				r.status(60*time.Second, []int{0}, "1 running")
+				a.stop()
 			}},
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"muster/internal/sandbox"
+	"muster/test/field/fieldcase"
 )
 
 const (
@@ -227,6 +228,100 @@ func imdsRows() []row {
 				r.run(verify + hookFlag + stackFlags + " --imds-timeout 3s --on-failure abandon").exits(3)
 				r.unsignaled()
 			}},
+		{name: "imds/token-401", command: "bootstrap", inject: "IMDS restarts: the first token is refused with 401, three times", takes: 5 * time.Second, must: "it asks for another token and joins, exit 0", with: fresh,
+			play: func(r *rig) {
+				bad := first(3, answers(401, html, ""))
+				r.Metadata.Use(func(behind http.Handler) http.Handler {
+					spoilt := bad(behind)
+					return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+						if q.Method == http.MethodPut {
+							behind.ServeHTTP(w, q)
+							return
+						}
+						spoilt.ServeHTTP(w, q)
+					})
+				})
+				r.run(bootstrap).exits(0)
+				r.joins()
+			}},
+		{name: "imds/429", command: "verify", inject: "IMDS throttles: 429 six times", takes: 8 * time.Second, must: "exit 0, signals are sent", with: inGroup,
+			play: func(r *rig) {
+				r.Metadata.Use(first(6, answers(429, html, "")))
+				r.run(verify + hookFlag + stackFlags).exits(0)
+				r.signaled()
+			}},
+		{name: "imds/token-long", command: "bootstrap", inject: "a token of 64 MB with line ends", takes: 8 * time.Second, must: "exit 3 in time, within 64 MB, nothing is written", with: fresh,
+			play: func(r *rig) {
+				r.Metadata.Use(at("/api/token", answers(200, "text/plain", strings.Repeat("x\r\n", 64<<20/3))))
+				p := r.start(bootstrap+" --imds-timeout 4s", how{})
+				wait(2 * time.Second)
+				if p.running() {
+					p.fits()
+				}
+				p.wait(commandLimit)
+				p.exits(3)
+				p.within(20 * time.Second)
+				r.untouched()
+			}},
+		{name: "imds/role-failed", command: "agent", inject: "200 for the role, and in it Code: AssumeRoleUnauthorizedAccess, for 8 s", takes: 30 * time.Second, must: "status exits 1 and names the role; then it publishes",
+			play: func(r *rig) {
+				r.Metadata.Use(at(role, answers(200, "application/json", `{"Code":"AssumeRoleUnauthorizedAccess","Message":"EC2 cannot assume the role muster-sandbox","LastUpdated":"2026-01-01T00:00:00Z"}`)))
+				a := r.agent(how{})
+				r.status(15*time.Second, []int{1}, "role")
+				wait(late)
+				r.Metadata.Use(nil)
+				r.status(60*time.Second, []int{0})
+				a.stop()
+				r.publishes()
+			}},
+		{name: "imds/region-host", command: "bootstrap", inject: "an identity document whose region is a host and a path", takes: 8 * time.Second,
+			must: "no request leaves for that host; exit 3, nothing is written", with: fresh,
+			play: func(r *rig) {
+				t := r.trap()
+				var document map[string]any
+				r.broken(json.Unmarshal([]byte(r.Sandbox().IdentityDocument()), &document))
+				document["region"] = trapHost + "/x?"
+				text, _ := json.Marshal(document)
+				r.Metadata.Use(at("/document", answers(200, "text/plain", string(text))))
+				r.run(bootstrap + " --imds-timeout 4s").exits(3)
+				r.untouched()
+				r.want(t.hits.Load() == 0, "a request went to the host")
+			}},
+		{name: "imds/tag-line", command: "bootstrap", inject: "the group's tag that names the cluster holds a line end and a setting", takes: 10 * time.Second,
+			must: "no line is added to ecs.config; it is no success",
+			with: both(tagged, func(c *fieldcase.Case) {
+				c.Instance.Group.Tags["muster:cluster"] = "prod\nECS_ENABLE_TASK_IAM_ROLE=false"
+			}),
+			play: func(r *rig) {
+				p := r.run("bootstrap")
+				r.want(p.Code() != 0, "exit 0")
+				r.want(!strings.Contains(r.read(ecsConfig), "TASK_IAM_ROLE"), "a setting was added: %q", r.read(ecsConfig))
+			}},
+		{name: "imds/credentials-odd", command: "agent", inject: "the role's credentials expire at no time that can be read", takes: 40 * time.Second,
+			must: "status exits 1 and names the credentials; then it publishes",
+			play: func(r *rig) {
+				r.Metadata.Use(at(role, expiring("soon")))
+				a := r.agent(how{})
+				r.status(20*time.Second, []int{1}, "credentials")
+				r.Metadata.Use(nil)
+				r.status(60*time.Second, []int{0})
+				a.stop()
+				r.publishes()
+			}},
+		{name: "imds/credentials-1970", command: "agent", inject: "the role's credentials expired in 1970, and CloudWatch refuses them", takes: 60 * time.Second,
+			must: "status shows that sending fails; then all queued minutes arrive, once",
+			play: func(r *rig) {
+				r.Metadata.Use(at(role, expiring("1970-01-01T00:00:00Z")))
+				r.Sandbox().Inject(sandbox.ExpiredToken(sandbox.CloudWatch, "PutMetricData"))
+				r.queue(3)
+				a := r.agent(sending("MUSTER_WATCH_PERIOD=2s"))
+				r.status(lead+20*time.Second, []int{0, 1}, "FAILING")
+				r.Metadata.Use(nil)
+				r.Sandbox().ClearFaults()
+				r.settled(a, 90*time.Second)
+				r.want(r.arrived() == queuedAll, "want all %d queued data, got %d", queuedAll, r.arrived())
+				a.stop()
+			}},
 	}
 }
 
@@ -276,4 +371,10 @@ func (r *rig) stackIs(want string) {
 func (r *rig) unsignaled() {
 	r.hookIs("")
 	r.want(len(r.Sandbox().Signals(stack)) == 0, "the stack got a signal")
+}
+
+// expiring answers with credentials of a role that expire then.
+func expiring(at string) func(http.Handler) http.Handler {
+	return answers(200, "application/json", fmt.Sprintf(
+		`{"Code":"Success","Type":"AWS-HMAC","AccessKeyId":"ASIAODD","SecretAccessKey":"odd","Token":"odd","Expiration":%q}`, at))
 }

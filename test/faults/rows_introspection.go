@@ -3,8 +3,11 @@
 package main
 
 import (
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"muster/internal/sandbox"
@@ -143,6 +146,72 @@ func introspectionRows() []row {
 				})
 				a.stop()
 				r.publishes()
+			}},
+		{name: "introspection/huge", command: "verify", inject: "an answer of 256 MB", takes: 12 * time.Second, must: "exit 10 in time within 128 MB, no success is signaled", with: inGroup,
+			play: func(r *rig) {
+				r.introspection.Use(at(metadata, func(http.Handler) http.Handler {
+					return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+						_, _ = io.WriteString(w, `{"Cluster":"prod","Version":"`)
+						for range 256 {
+							if _, err := io.WriteString(w, strings.Repeat("a", 1<<20)); err != nil {
+								return
+							}
+						}
+					})
+				}))
+				p := r.start("verify --cluster prod --timeout 6s"+hookFlag+stackFlags, how{})
+				wait(4 * time.Second)
+				p.fits()
+				p.wait(commandLimit)
+				p.exits(10)
+				r.want(!r.stackHas("SUCCESS"), "the stack got SUCCESS")
+			}},
+		{name: "introspection/injected", command: "verify", inject: "an ARN and a version with line ends and escapes", takes: 12 * time.Second, must: "exit 10; one line of output stays one line, and nothing is obeyed", with: inGroup,
+			play: func(r *rig) {
+				r.introspection.Use(at(metadata, answers(200, "application/json",
+					`{"Cluster":"prod","ContainerInstanceArn":"`+arnPrefix+`0b\nmuster: registered\u001b[2J\u202e","Version":"Amazon ECS Agent - v1\n\u001b]0;x\u0007"}`)))
+				p := r.run("verify --cluster prod --timeout 6s" + hookFlag + stackFlags)
+				p.exits(10)
+				out := p.stdout.String() + p.stderr.String()
+				r.want(!strings.ContainsAny(out, "\x1b\u202e\x07"), "control characters: %q", out)
+				r.want(!strings.Contains(out, "\nmuster: registered"), "a line was made up: %q", out)
+			}},
+		{name: "introspection/flap", command: "verify", inject: "every second answer of the ECS agent is a reset connection", takes: 10 * time.Second, must: "exit 0, signals are sent", with: inGroup,
+			play: func(r *rig) {
+				var n atomic.Int64
+				r.introspection.Use(func(behind http.Handler) http.Handler {
+					return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+						if n.Add(1)%2 == 1 {
+							panic(http.ErrAbortHandler)
+						}
+						behind.ServeHTTP(w, q)
+					})
+				})
+				r.run(verify + hookFlag + stackFlags).exits(0)
+				r.signaled()
+			}},
+		{name: "introspection/port-taken", command: "verify", inject: "a local user holds port 51678 and answers with an ARN of this account and cluster that ECS does not have", takes: 12 * time.Second, must: "exit is not 0, no success is signaled", with: inGroup,
+			play: func(r *rig) {
+				r.introspection.Use(at(metadata, answers(200, "application/json", identityOf(arnPrefix+"00000000000000000000000000000bad"))))
+				p := r.run("verify --cluster prod --timeout 8s" + hookFlag + stackFlags)
+				r.want(p.Code() != 0, "exit 0 for an ARN that ECS does not have")
+				r.want(!r.stackHas("SUCCESS"), "the stack got SUCCESS")
+			}},
+		{name: "introspection/other-cluster", command: "verify", inject: "the ECS agent is registered, but says that its cluster is default", takes: 12 * time.Second,
+			must: "exit is not 0, no success is signaled", with: inGroup,
+			play: func(r *rig) {
+				r.introspection.Use(at(metadata, func(behind http.Handler) http.Handler {
+					return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+						rec := httptest.NewRecorder()
+						behind.ServeHTTP(rec, q)
+						w.Header().Set("Content-Type", "application/json")
+						_, _ = io.WriteString(w, strings.ReplaceAll(rec.Body.String(), `"prod"`, `"default"`))
+					})
+				}))
+				p := r.run("verify --cluster prod --timeout 8s" + hookFlag + stackFlags)
+				r.want(p.Code() != 0, "exit 0")
+				r.want(!r.stackHas("SUCCESS"), "the stack got SUCCESS")
+				r.want(r.Sandbox().Hook(hook).Result != "CONTINUE", "the hook got CONTINUE")
 			}},
 	}
 }

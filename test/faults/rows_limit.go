@@ -106,6 +106,32 @@ func limitRows() []row {
 				r.publishes()
 				<-a.Ended()
 			}},
+		{name: "limit/files-verify", command: "verify", inject: "9 file descriptors, then enough", takes: 30 * time.Second, must: "its own limit is no failure of the instance: neither FAILURE nor ABANDON; the next run signals", with: inGroup,
+			play: func(r *rig) {
+				r.expectCrash = true // the runtime of Go needs some to start
+				for _, n := range []uint64{5, 7, 9, 11} {
+					p := r.runHow("verify --cluster prod --timeout 4s"+hookFlag+stackFlags+" --on-failure abandon", limited(unix.RLIMIT_NOFILE, n))
+					if p.Code() == 0 {
+						continue
+					}
+					r.want(!r.stackHas("FAILURE"), "%d descriptors: the stack got FAILURE", n)
+					r.want(r.Sandbox().Hook(hook).Result != "ABANDON", "%d descriptors: the hook got ABANDON", n)
+				}
+				r.run(verify + hookFlag + stackFlags).exits(0)
+				r.signaled()
+			}},
+		{name: "limit/file-size-verify", command: "verify", inject: "no file may grow (RLIMIT_FSIZE 0)", takes: 10 * time.Second, must: "the signals are delivered all the same", with: inGroup,
+			play: func(r *rig) {
+				r.runHow(verify+hookFlag+stackFlags, limited(unix.RLIMIT_FSIZE, 0))
+				r.signaled()
+			}},
+		{name: "limit/file-size-agent", command: "agent", inject: "no file may grow (RLIMIT_FSIZE 0)", takes: 10 * time.Second, must: "metrics are published from memory",
+			play: func(r *rig) {
+				a := r.agent(limited(unix.RLIMIT_FSIZE, 0))
+				wait(2 * time.Second)
+				a.stop()
+				r.publishes()
+			}},
 	}
 }
 

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"muster/internal/sandbox"
+	"muster/test/faults/inject"
 )
 
 // signalRows: a muster that is asked to end does so in time, with a code of its own, and
@@ -160,6 +162,79 @@ func signalRows() []row {
 				r.await(a, 10*time.Second, "muster agent is ready", func() bool { return r.systemd.count("READY=1") > 0 })
 				a.stop()
 				r.publishes()
+			}},
+		{name: "signal/stopped-bootstrap", command: "bootstrap", inject: "another bootstrap was stopped (SIGSTOP) while it holds the lock", takes: 150 * time.Second, must: "it does not hold the boot for longer than its unit's 5 min allow: it ends with an error that names the other, and writes nothing by halves", with: fresh,
+			play: func(r *rig) {
+				var held atomic.Bool
+				first := r.start(bootstrap, how{spec: inject.Spec{Calls: []string{"rename"}}, decide: func(c inject.Call) inject.Verdict {
+					if strings.Contains(c.Path, "ecs.config") && held.CompareAndSwap(false, true) {
+						wait(150 * time.Second)
+					}
+					return inject.Go
+				}})
+				r.await(first, 20*time.Second, "the first is at its rename", held.Load)
+				p := r.start(bootstrap, how{})
+				p.wait(140 * time.Second)
+				r.want(p.Code() != 0, "exit 0, beside another bootstrap that is half done")
+				p.says(0, "lock")
+			}},
+		{name: "signal/quit-agent", command: "agent", inject: "SIGUSR1, SIGALRM and SIGPIPE (a log rotation, a stray kill)", takes: 12 * time.Second, must: "nothing queued is lost or sent twice, also if it ends",
+			play: func(r *rig) {
+				r.queue(3)
+				for _, s := range []syscall.Signal{syscall.SIGPIPE, syscall.SIGURG, syscall.SIGUSR1, syscall.SIGALRM} {
+					a := r.agent(sending())
+					_ = a.Signal(s)
+					wait(300 * time.Millisecond)
+					if a.running() {
+						a.kill()
+					}
+				}
+				a := r.agent(sending("MUSTER_WATCH_PERIOD=2s"))
+				r.settled(a, 60*time.Second)
+				r.want(r.arrived() == queuedAll, "want all %d queued data, got %d", queuedAll, r.arrived())
+				a.stop()
+			}},
+		{name: "signal/term-hup-agent", command: "agent", inject: "SIGHUP and SIGTERM at once, then SIGTERM twice", takes: 10 * time.Second, must: "exit 0 within 15 s; it publishes",
+			play: func(r *rig) {
+				a := r.agent(how{})
+				_ = a.Signal(syscall.SIGHUP)
+				_ = a.Signal(syscall.SIGTERM)
+				a.wait(endLimit)
+				a.exits(0)
+				a = r.agent(how{})
+				_ = a.Signal(syscall.SIGTERM)
+				_ = a.Signal(syscall.SIGTERM)
+				a.wait(endLimit)
+				a.exits(0, 130)
+				r.publishes()
+			}},
+		{name: "signal/stopped-agent", command: "agent", inject: "an agent is stopped (SIGSTOP) while minutes wait, a second one starts, the first is killed", takes: 60 * time.Second,
+			must: "all queued minutes arrive, once, from the second",
+			play: func(r *rig) {
+				r.queue(3)
+				a := r.agent(how{})
+				_ = a.Signal(syscall.SIGSTOP)
+				b := r.agent(sending("MUSTER_AGENT_STATE=/run/muster-agent/second.json", "MUSTER_WATCH_PERIOD=2s"))
+				b.says(10*time.Second, "is locked by")
+				a.kill()
+				r.settled(b, 90*time.Second)
+				r.want(r.arrived() == queuedAll, "want all %d queued data, got %d", queuedAll, r.arrived())
+				b.stop()
+			}},
+		{name: "signal/term-agent-early", command: "agent", inject: "SIGTERM 0, 10, 30, 100 and 300 ms after its start, while minutes wait", takes: 30 * time.Second,
+			must: "it ends within 15 s; the next agent sends all queued minutes, once",
+			play: func(r *rig) {
+				r.queue(3)
+				for _, ms := range []time.Duration{0, 10, 30, 100, 300} {
+					a := r.agentEarly(sending())
+					wait(ms * time.Millisecond)
+					_ = a.Signal(syscall.SIGTERM)
+					a.wait(endLimit)
+				}
+				a := r.agent(sending("MUSTER_WATCH_PERIOD=2s"))
+				r.settled(a, 60*time.Second)
+				r.want(r.arrived() == queuedAll, "want all %d queued data, got %d", queuedAll, r.arrived())
+				a.stop()
 			}},
 	}...)
 }

@@ -172,8 +172,8 @@ func (v *virtual) advance() {
 	v.clock.Advance(time.Since(v.began) - v.clock.Now().Sub(v.zero))
 }
 
-// told is what the hook and the stack have heard by now.
-func (v *virtual) told() string {
+// received is what the hook and the stack have received so far.
+func (v *virtual) received() string {
 	v.mu.Lock()
 	v.advance()
 	v.mu.Unlock()
@@ -259,8 +259,8 @@ func TestSignalsAreRetriedThroughWhatPasses(t *testing.T) {
 					v.host.Settings.Environ = append(v.host.Settings.Environ, "MUSTER_CFN_AUTH="+auth)
 					v.fault = during(7*time.Minute, c, complete, resource)
 					report, err := v.host.Verify(t.Context())
-					if err != nil || v.told() != "CONTINUE, SUCCESS" {
-						t.Fatalf("%v, told %s:\n%s", err, v.told(), v.log)
+					if err != nil || v.received() != "CONTINUE, SUCCESS" {
+						t.Fatalf("%v, received %s:\n%s", err, v.received(), v.log)
 					}
 					if took := time.Since(v.began); took > 8*time.Minute {
 						t.Errorf("took %s", took)
@@ -332,8 +332,8 @@ func TestExpiredCredentialsCostOneAttempt(t *testing.T) {
 			return fault{status: 403, code: "ExpiredToken"}
 		}
 		_, err := v.host.Verify(t.Context())
-		if err != nil || v.told() != "CONTINUE, SUCCESS" || v.count(complete) != 2 || v.count(resource) != 2 {
-			t.Errorf("%v, told %s: %v", err, v.told(), v.sent)
+		if err != nil || v.received() != "CONTINUE, SUCCESS" || v.count(complete) != 2 || v.count(resource) != 2 {
+			t.Errorf("%v, received %s: %v", err, v.received(), v.sent)
 		}
 	})
 }
@@ -346,14 +346,14 @@ func TestASignalHasTimeOfItsOwn(t *testing.T) {
 	for name, c := range map[string]struct {
 		registers, faulty, ends time.Duration
 		exit                    int
-		told                    string
+		received                string
 		timeout                 string // empty: 10m
 	}{
 		"early, and the rest of the timeout is enough": {time.Minute, 9 * time.Minute, 10 * time.Minute, 0, "CONTINUE, SUCCESS", ""},
 		"early, and it is not":                         {time.Minute, time.Hour, 10 * time.Minute, 11, "", ""},
 		"late, and two minutes are enough":             {9*time.Minute + 50*time.Second, 11 * time.Minute, 12 * time.Minute, 0, "CONTINUE, SUCCESS", ""},
 		"never, and the failure is signalled":          {-1, 11 * time.Minute, 13 * time.Minute, 10, "ABANDON, FAILURE", ""},
-		"never, and nobody can be told":                {-1, time.Hour, 13 * time.Minute, 10, "", ""},
+		"never, and no signal can be delivered":        {-1, time.Hour, 13 * time.Minute, 10, "", ""},
 		"a short timeout is kept, and as long again":   {-1, time.Hour, 11 * time.Second, 10, "", "5s"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -366,8 +366,8 @@ func TestASignalHasTimeOfItsOwn(t *testing.T) {
 				}
 				report, err := v.host.Verify(t.Context())
 				wantExit(t, err, c.exit)
-				if took := time.Since(v.began); v.told() != c.told || took > c.ends {
-					t.Errorf("told %q after %s", v.told(), took)
+				if took := time.Since(v.began); v.received() != c.received || took > c.ends {
+					t.Errorf("received %q after %s", v.received(), took)
 				}
 				for _, d := range report.Undelivered() {
 					wantText(t, d.Error, "Throttling", " attempts in ")
@@ -387,14 +387,14 @@ func TestTheNextRunSendsWhatIsOwed(t *testing.T) {
 		v.fault = during(11*time.Minute, fault{status: 503, code: "ServiceUnavailable"}, resource)
 		report, err := v.host.Verify(t.Context())
 		wantExit(t, err, exitcode.SignalUndelivered)
-		if n := len(report.Undelivered()); n != 1 || v.told() != "CONTINUE" {
-			t.Fatalf("%d undelivered, told %q", n, v.told())
+		if n := len(report.Undelivered()); n != 1 || v.received() != "CONTINUE" {
+			t.Fatalf("%d undelivered, received %q", n, v.received())
 		}
 		<-time.After(time.Minute) // RestartSec=60
 		v.sent = nil
 		_, err = v.host.Verify(t.Context())
-		if err != nil || v.told() != "CONTINUE, SUCCESS" || v.count(complete) != 0 {
-			t.Errorf("%v, told %q: %v", err, v.told(), v.sent)
+		if err != nil || v.received() != "CONTINUE, SUCCESS" || v.count(complete) != 0 {
+			t.Errorf("%v, received %q: %v", err, v.received(), v.sent)
 		}
 	})
 }
@@ -428,8 +428,8 @@ func TestHeartbeatsAreRetried(t *testing.T) {
 				v.registers = 9 * time.Minute
 				v.fault = during(4*time.Minute, fault{status: 400, code: "Throttling"}, actions...)
 				_, err := v.host.Verify(t.Context())
-				if err != nil || v.told() != "CONTINUE, SUCCESS" {
-					t.Errorf("%v, told %q:\n%s", err, v.told(), v.log)
+				if err != nil || v.received() != "CONTINUE, SUCCESS" {
+					t.Errorf("%v, received %q:\n%s", err, v.received(), v.log)
 				}
 				if n := len(v.sent); n > 120 {
 					t.Errorf("%d calls", n)
@@ -502,7 +502,7 @@ func TestWhateverHappensIsDeliveredOnce(t *testing.T) {
 				got += ", " + s.Status
 			}
 			if got != want || v.Hook("ready").TimedOut || len(report.Undelivered()) != 0 {
-				t.Errorf("%s: told %q, want %q: %+v\n%s", name, got, want, report.Deliveries, v.log)
+				t.Errorf("%s: received %q, want %q: %+v\n%s", name, got, want, report.Deliveries, v.log)
 			}
 		})
 	}

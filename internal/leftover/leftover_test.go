@@ -17,6 +17,7 @@ import (
 	"muster/internal/bundle"
 	"muster/internal/jsonfile"
 	"muster/internal/leftover"
+	"muster/internal/need"
 	"muster/internal/units"
 )
 
@@ -70,7 +71,7 @@ func TestOnlyOwnOldTemporaryFilesAreRemoved(t *testing.T) {
 
 func TestTheFilesOfAnotherUserStay(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("needs root")
+		need.Missing(t, "root")
 	}
 	path := filepath.Join(t.TempDir(), ".b.tgz4611686018427387904")
 	hoursAgo := time.Now().Add(-9 * time.Hour)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"muster/internal/need"
 )
 
 // A system is what lstat(2) says of each path: "uid mode" or "-> target".
@@ -136,7 +138,7 @@ func TestAFileSystemThatDecidesByItselfIsADoubtUnlessTheRootIsOnIt(t *testing.T)
 // Only root can give files away.
 func TestFilesOfAnotherUserAreInDoubt(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("needs root")
+		need.Missing(t, "root")
 	}
 	root := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(root, "srv/deploy"), 0o755); err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"muster/internal/fix"
+	"muster/internal/need"
 )
 
 const unitText = "[Service]\n# ExecStart=/usr/bin/muster is replaced\nExecStart=/usr/bin/muster verify --x\nExecStop=/usr/bin/muster y\n"
@@ -246,7 +247,7 @@ func TestWhatIsThereAlreadyIsReplacedUnlessItIsRootsAndTheSame(t *testing.T) {
 		"a user's": func(t *testing.T, dest, _ string) {
 			put(t, dest, "program", 0o755)
 			if os.Geteuid() != 0 {
-				t.Skip("needs root")
+				need.Missing(t, "root")
 			}
 			if err := os.Chown(dest, 1000, 1000); err != nil {
 				t.Fatal(err)

@@ -21,7 +21,7 @@ func Write(path string, value any, mode os.FileMode) error {
 	if err != nil {
 		return err
 	}
-	if err := makeDir(filepath.Dir(path)); err != nil {
+	if err := MakeDir(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	leftover.Remove(path)
@@ -33,11 +33,12 @@ func Write(path string, value any, mode os.FileMode) error {
 	return nil
 }
 
-// makeDir is os.MkdirAll, but heeds no umask: hardened images have 077, and
+// MakeDir is os.MkdirAll for directories that every user may enter, whatever the umask:
+// hardened images have 077, and
 // muster-agent, a user of its own, must reach what bootstrap wrote.
-func makeDir(dir string) error {
+func MakeDir(dir string) error {
 	err := os.Mkdir(dir, 0o755)
-	if errors.Is(err, fs.ErrNotExist) && makeDir(filepath.Dir(dir)) == nil {
+	if errors.Is(err, fs.ErrNotExist) && MakeDir(filepath.Dir(dir)) == nil {
 		err = os.Mkdir(dir, 0o755)
 	}
 	if err == nil {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +15,7 @@ import (
 	"github.com/google/renameio/v2"
 
 	"muster/internal/fix"
+	"muster/internal/jsonfile"
 	"muster/internal/leftover"
 	"muster/internal/rootonly"
 	"muster/internal/safefile"
@@ -203,7 +203,7 @@ func copyBinary(root, from string) (copied bool, err error) {
 		return false, err
 	}
 	to := filepath.Join(root, installedPath)
-	if err := makeDirs(filepath.Dir(to)); err != nil {
+	if err := jsonfile.MakeDir(filepath.Dir(to)); err != nil {
 		return false, err
 	}
 	if err := rootonly.Check(root, filepath.Dir(installedPath)); err != nil {
@@ -248,29 +248,10 @@ func own(info os.FileInfo) bool {
 	return ok && int(stat.Uid) == os.Geteuid()
 }
 
-// makeDirs is os.MkdirAll, but whatever the umask: hardened images have 077, and
-// muster-agent, a user of its own, must reach what is in the directory.
-func makeDirs(dir string) error {
-	err := os.Mkdir(dir, 0o755)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := makeDirs(filepath.Dir(dir)); err != nil {
-			return err
-		}
-		err = os.Mkdir(dir, 0o755)
-	}
-	if errors.Is(err, fs.ErrExist) {
-		return nil
-	}
-	if err == nil {
-		err = os.Chmod(dir, 0o755)
-	}
-	return err
-}
-
 // renameio.WriteFile would keep the mode of the old file.
 func replace(path string, content []byte, mode os.FileMode) error {
 	dir := filepath.Dir(path)
-	if err := makeDirs(dir); err != nil {
+	if err := jsonfile.MakeDir(dir); err != nil {
 		return err
 	}
 	leftover.Remove(path)

@@ -7,13 +7,13 @@ import (
 	"sync"
 	"time"
 
+	"muster/agent/agentstate"
 	"muster/agent/announce"
 	"muster/agent/await"
 	"muster/agent/containers"
 	"muster/agent/leaving"
 	"muster/agent/metrics"
 	"muster/agent/registration"
-	"muster/internal/agentstate"
 	"muster/internal/config"
 )
 

@@ -14,13 +14,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"muster/agent/agentstate"
 	"muster/agent/announce"
 	"muster/agent/containers"
 	"muster/agent/metrics"
 	"muster/agent/registration"
-	"muster/internal/agentstate"
 	"muster/internal/config"
-	"muster/internal/ecsagent"
+	"muster/internal/host/ecsagent"
 	"muster/internal/term"
 )
 

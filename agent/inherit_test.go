@@ -9,10 +9,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"muster/agent/agentstate"
 	"muster/agent/announce"
 	"muster/agent/await"
 	"muster/agent/containers"
-	"muster/internal/agentstate"
 )
 
 // until runs the agent until Again, after so long.

@@ -7,7 +7,7 @@ import (
 	"syscall"
 	"time"
 
-	"muster/internal/safefile"
+	"muster/internal/file/safefile"
 )
 
 // maxProc bounds what is read of a file of /proc, in bytes.

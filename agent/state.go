@@ -6,10 +6,10 @@ import (
 	"slices"
 	"time"
 
+	"muster/agent/agentstate"
 	"muster/agent/containers"
 	"muster/agent/registration"
-	"muster/internal/agentstate"
-	"muster/internal/crashloop"
+	"muster/internal/base/crashloop"
 )
 
 // write tells how things are. Where that cannot be told is said once.

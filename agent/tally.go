@@ -7,7 +7,7 @@ import (
 	"muster/agent/leaving"
 	"muster/agent/metrics"
 	"muster/agent/registration"
-	"muster/internal/cluster"
+	"muster/internal/base/cluster"
 )
 
 // The dimensions of CloudWatch's own ECS metrics, so that dashboards can join them.

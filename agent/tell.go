@@ -5,10 +5,10 @@ import (
 	"context"
 	"time"
 
+	"muster/agent/agentstate"
 	"muster/agent/announce"
 	"muster/agent/containers"
 	"muster/agent/registration"
-	"muster/internal/agentstate"
 )
 
 // Announcer tells what has changed: an announce.Announcer.

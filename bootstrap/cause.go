@@ -7,10 +7,10 @@ import (
 	"strings"
 	"time"
 
+	"muster/bootstrap/bootreport"
 	"muster/check"
-	"muster/internal/bootreport"
-	"muster/internal/exitcode"
-	"muster/internal/fix"
+	"muster/internal/base/exitcode"
+	"muster/internal/base/fix"
 )
 
 // diagnose completes the report of an instance that did not register with the most

@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"muster/bootstrap/bootreport"
 	"muster/check"
-	"muster/internal/bootreport"
-	"muster/internal/dockerapi"
-	"muster/internal/exitcode"
+	"muster/internal/base/exitcode"
+	"muster/internal/host/dockerapi"
 	"muster/internal/sandbox"
 )
 

@@ -4,8 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	"muster/internal/base/fix"
 	"muster/internal/config"
-	"muster/internal/fix"
 	"muster/internal/redact"
 )
 

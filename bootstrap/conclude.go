@@ -8,11 +8,11 @@ import (
 	"sync"
 	"time"
 
+	"muster/bootstrap/bootreport"
 	"muster/internal/awsapi"
-	"muster/internal/bootreport"
+	"muster/internal/base/exitcode"
+	"muster/internal/base/fix"
 	"muster/internal/config"
-	"muster/internal/exitcode"
-	"muster/internal/fix"
 )
 
 // conclude signals the result to everything that waits for this instance (the launch

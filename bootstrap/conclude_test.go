@@ -12,12 +12,12 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"muster/internal/bootreport"
+	"muster/bootstrap/bootreport"
+	"muster/internal/base/exitcode"
+	"muster/internal/base/fix"
 	"muster/internal/config"
-	"muster/internal/exitcode"
-	"muster/internal/fix"
-	"muster/internal/golden"
 	"muster/internal/sandbox"
+	"muster/test/golden"
 )
 
 // awaited is an instance that everybody waits for.

@@ -6,11 +6,11 @@ import (
 	"io"
 	"time"
 
-	"muster/internal/bootreport"
-	"muster/internal/ecsconfig"
-	"muster/internal/exitcode"
-	"muster/internal/fix"
-	"muster/internal/record"
+	"muster/bootstrap/bootreport"
+	"muster/internal/base/exitcode"
+	"muster/internal/base/fix"
+	"muster/internal/host/ecsconfig"
+	"muster/internal/instance/record"
 )
 
 // Options are the parameters of Configure beside the settings.

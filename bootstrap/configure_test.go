@@ -16,12 +16,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
-	"muster/internal/bootreport"
-	"muster/internal/exitcode"
-	"muster/internal/fix"
-	"muster/internal/record"
+	"muster/bootstrap/bootreport"
+	"muster/internal/base/exitcode"
+	"muster/internal/base/fix"
+	"muster/internal/host/units"
+	"muster/internal/instance/record"
 	"muster/internal/sandbox"
-	"muster/internal/units"
 )
 
 func TestECSConfigIsMerged(t *testing.T) {

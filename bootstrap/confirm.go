@@ -7,10 +7,10 @@ import (
 	"slices"
 	"time"
 
+	"muster/bootstrap/bootreport"
 	"muster/check"
 	"muster/internal/awsapi"
-	"muster/internal/bootreport"
-	"muster/internal/ecsagent"
+	"muster/internal/host/ecsagent"
 )
 
 // confirm asks the ECS API whether the instance is registered and its agent is

@@ -14,7 +14,7 @@ import (
 
 	"muster/internal/awsapi"
 	"muster/internal/config"
-	"muster/internal/imds"
+	"muster/internal/host/imds"
 	"muster/internal/sandbox"
 	muster "muster/systemd"
 )

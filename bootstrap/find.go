@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"muster/check"
-	"muster/internal/cluster"
-	"muster/internal/ecsconfig"
-	"muster/internal/fix"
+	"muster/internal/base/cluster"
+	"muster/internal/base/fix"
+	"muster/internal/host/ecsconfig"
 )
 
 // groupNameTag is the tag that Auto Scaling puts on each of its instances.

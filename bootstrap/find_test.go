@@ -9,11 +9,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"muster/bootstrap/bootreport"
 	"muster/internal/awsapi"
-	"muster/internal/bootreport"
+	"muster/internal/base/exitcode"
 	"muster/internal/config"
-	"muster/internal/exitcode"
-	"muster/internal/record"
+	"muster/internal/instance/record"
 	"muster/internal/sandbox"
 )
 

@@ -17,17 +17,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"go.uber.org/goleak"
 
+	"muster/bootstrap/bootreport"
 	"muster/internal/awsapi"
-	"muster/internal/bootreport"
-	"muster/internal/cluster"
+	"muster/internal/base/cluster"
+	"muster/internal/base/exitcode"
+	"muster/internal/base/fix"
 	"muster/internal/config"
-	"muster/internal/ecsagent"
-	"muster/internal/exitcode"
-	"muster/internal/fix"
-	"muster/internal/imds"
-	"muster/internal/observe"
+	"muster/internal/host/ecsagent"
+	"muster/internal/host/imds"
 	"muster/internal/sandbox"
 	muster "muster/systemd"
+	"muster/test/observe"
 )
 
 func TestMain(m *testing.M) {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"muster/internal/units"
+	"muster/internal/host/units"
 )
 
 // cloudFinal is the unit in which user data runs. ecs.service is ordered after it.

@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"muster/internal/exitcode"
+	"muster/internal/base/exitcode"
+	"muster/internal/host/units"
 	"muster/internal/sandbox"
-	"muster/internal/units"
 )
 
 // A bootstrap that fails holds back an ECS agent that has yet to start, and no other:

@@ -9,13 +9,13 @@ import (
 
 	"muster/check"
 	"muster/internal/awsapi"
-	"muster/internal/cluster"
+	"muster/internal/base/cluster"
 	"muster/internal/config"
-	"muster/internal/ecsagent"
-	"muster/internal/imds"
-	"muster/internal/ports"
-	"muster/internal/record"
-	"muster/internal/units"
+	"muster/internal/host/ecsagent"
+	"muster/internal/host/imds"
+	"muster/internal/host/units"
+	"muster/internal/instance/record"
+	"muster/internal/report/ports"
 )
 
 // Host is the instance, and everything outside it, as Configure and Verify need it.

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"muster/internal/fix"
+	"muster/internal/base/fix"
 )
 
 // lock keeps a second bootstrap out until it is released or the process ends.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"muster/internal/exitcode"
-	"muster/internal/fix"
+	"muster/internal/base/exitcode"
+	"muster/internal/base/fix"
 )
 
 // Progress is one line a phase. The phase is an attribute, so that the journal can

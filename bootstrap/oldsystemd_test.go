@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"muster/internal/host/units"
 	"muster/internal/sandbox"
-	"muster/internal/units"
 )
 
 // Amazon Linux 2 has systemd 219, RHEL 8 239, Debian 11 247.

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"muster/internal/awsapi"
-	"muster/internal/imds"
+	"muster/internal/host/imds"
 )
 
 // backoff is the pause between two attempts: full jitter below a bound that doubles from

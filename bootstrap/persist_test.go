@@ -21,12 +21,12 @@ import (
 	"time"
 
 	"muster/internal/awsapi"
+	"muster/internal/base/exitcode"
 	"muster/internal/config"
-	"muster/internal/ecsagent"
-	"muster/internal/exitcode"
-	"muster/internal/imds"
-	"muster/internal/observe"
+	"muster/internal/host/ecsagent"
+	"muster/internal/host/imds"
 	"muster/internal/sandbox"
+	"muster/test/observe"
 )
 
 // virtual is an instance whose time is synctest's: the sandbox answers in the caller's

@@ -8,11 +8,11 @@ import (
 	"slices"
 	"time"
 
-	"muster/internal/bootreport"
+	"muster/bootstrap/bootreport"
+	"muster/internal/base/exitcode"
+	"muster/internal/base/fix"
 	"muster/internal/config"
-	"muster/internal/exitcode"
-	"muster/internal/fix"
-	"muster/internal/ports"
+	"muster/internal/report/ports"
 )
 
 // checkPorts checks the replication ports of an instance that has registered, if

@@ -11,12 +11,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"muster/internal/bootreport"
+	"muster/bootstrap/bootreport"
 	"muster/internal/config"
-	"muster/internal/imds"
-	"muster/internal/observe"
-	"muster/internal/ports"
+	"muster/internal/host/imds"
+	"muster/internal/report/ports"
 	"muster/reach"
+	"muster/test/observe"
 )
 
 // judged is this instance and three peers, with tcp 7000-7009 open between all of

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"muster/internal/exitcode"
+	"muster/internal/base/exitcode"
 	"muster/internal/sandbox"
 )
 

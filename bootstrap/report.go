@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"muster/internal/bootreport"
+	"muster/bootstrap/bootreport"
 )
 
 func (r *run) report() bootreport.Report {

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"testing"
 
-	"muster/internal/exitcode"
+	"muster/internal/base/exitcode"
 	"muster/internal/sandbox"
 )
 

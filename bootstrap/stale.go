@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"muster/internal/cluster"
-	"muster/internal/ecsagent"
-	"muster/internal/fix"
+	"muster/internal/base/cluster"
+	"muster/internal/base/fix"
+	"muster/internal/host/ecsagent"
 )
 
 func (r *run) checkpointPath() string {

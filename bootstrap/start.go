@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"strings"
 
-	"muster/internal/fix"
-	"muster/internal/units"
+	"muster/internal/base/fix"
+	"muster/internal/host/units"
 )
 
 // The units of muster that bootstrap queues.

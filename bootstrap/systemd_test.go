@@ -14,8 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"muster/internal/host/units"
 	"muster/internal/sandbox"
-	"muster/internal/units"
 )
 
 // systemd stands for the real one, by its rules as far as bootstrap meets them:

@@ -7,13 +7,13 @@ import (
 	"strings"
 	"time"
 
+	"muster/bootstrap/bootreport"
 	"muster/check"
-	"muster/internal/bootreport"
-	"muster/internal/cluster"
-	"muster/internal/ecsagent"
-	"muster/internal/exitcode"
-	"muster/internal/fix"
-	"muster/internal/units"
+	"muster/internal/base/cluster"
+	"muster/internal/base/exitcode"
+	"muster/internal/base/fix"
+	"muster/internal/host/ecsagent"
+	"muster/internal/host/units"
 )
 
 // Verify waits until the ECS agent has registered this instance in its cluster, asks

@@ -10,14 +10,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"muster/bootstrap/bootreport"
 	"muster/internal/awsapi"
-	"muster/internal/bootreport"
+	"muster/internal/base/exitcode"
 	"muster/internal/config"
-	"muster/internal/ecsagent"
-	"muster/internal/exitcode"
-	"muster/internal/imds"
+	"muster/internal/host/ecsagent"
+	"muster/internal/host/imds"
+	"muster/internal/host/units"
 	"muster/internal/sandbox"
-	"muster/internal/units"
 )
 
 func TestVerifyWaitsForTheRegistration(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"strings"
 
-	"muster/internal/fix"
+	"muster/internal/base/fix"
 )
 
 // warmed is how the target lifecycle states of a warm pool begin (EC2 Auto Scaling,

@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strconv"
 
-	"muster/internal/cluster"
-	"muster/internal/ecsconfig"
-	"muster/internal/fix"
-	"muster/internal/kernel"
+	"muster/internal/base/cluster"
+	"muster/internal/base/fix"
+	"muster/internal/host/ecsconfig"
+	"muster/internal/host/kernel"
 )
 
 // regionKey overrides the region that the ECS agent gets from the metadata service.

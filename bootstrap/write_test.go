@@ -9,7 +9,7 @@ import (
 	"testing"
 	"unicode/utf16"
 
-	"muster/internal/exitcode"
+	"muster/internal/base/exitcode"
 	"muster/internal/sandbox"
 )
 

@@ -4,9 +4,9 @@ import (
 	"testing"
 	"time"
 
-	"muster/internal/dockerapi"
+	"muster/internal/host/dockerapi"
+	"muster/internal/host/units"
 	"muster/internal/sandbox"
-	"muster/internal/units"
 )
 
 // says is an instance whose agent ended with that in its log.

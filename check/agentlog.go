@@ -9,10 +9,10 @@ import (
 	"slices"
 	"strings"
 
-	"muster/internal/cluster"
-	"muster/internal/ecsagent"
-	"muster/internal/ecsconfig"
-	"muster/internal/fix"
+	"muster/internal/base/cluster"
+	"muster/internal/base/fix"
+	"muster/internal/host/ecsagent"
+	"muster/internal/host/ecsconfig"
 )
 
 // agentLog looks for the ECS agent's own words on what keeps it from its work:

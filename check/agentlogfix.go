@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"muster/internal/ecsconfig"
-	"muster/internal/fix"
+	"muster/internal/base/fix"
+	"muster/internal/host/ecsconfig"
 )
 
 // fitted is a finding of the agent's log with a fix for what this instance has. A

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"muster/check"
-	"muster/internal/ecsconfig"
+	"muster/internal/host/ecsconfig"
 )
 
 // The lines are those of Go's net and crypto/tls and of the AWS SDK; what is set comes

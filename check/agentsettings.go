@@ -9,8 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"muster/internal/ecsconfig"
-	"muster/internal/netpath"
+	"muster/internal/host/ecsconfig"
+	"muster/internal/host/netpath"
 )
 
 // agentSettings are the settings of the ECS agent: the one answer that every

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"muster/internal/agentstate"
-	"muster/internal/fix"
-	"muster/internal/units"
+	"muster/agent/agentstate"
+	"muster/internal/base/fix"
+	"muster/internal/host/units"
 )
 
 // agentChecks cover what muster-agent reports.

@@ -4,10 +4,10 @@ import (
 	"testing"
 	"time"
 
+	"muster/agent/agentstate"
 	"muster/check"
-	"muster/internal/agentstate"
-	"muster/internal/dockerapi"
-	"muster/internal/units"
+	"muster/internal/host/dockerapi"
+	"muster/internal/host/units"
 )
 
 // agentTells is a state file, just written.

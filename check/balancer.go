@@ -3,7 +3,7 @@ package check
 import (
 	"fmt"
 
-	"muster/internal/ports"
+	"muster/internal/report/ports"
 	"muster/reach"
 )
 

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"muster/internal/fleet"
-	"muster/internal/hostports"
+	"muster/internal/host/hostports"
 	"muster/reach"
 )
 

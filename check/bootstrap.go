@@ -9,8 +9,8 @@ import (
 	"io/fs"
 	"time"
 
-	"muster/internal/fix"
-	"muster/internal/safefile"
+	"muster/internal/base/fix"
+	"muster/internal/file/safefile"
 )
 
 // bootstrapChecks cover what muster itself did on this instance.

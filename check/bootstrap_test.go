@@ -9,8 +9,8 @@ import (
 
 	"muster/check"
 	"muster/internal/config"
-	"muster/internal/imds"
-	"muster/internal/record"
+	"muster/internal/host/imds"
+	"muster/internal/instance/record"
 )
 
 func TestBootstrap(t *testing.T) {

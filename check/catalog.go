@@ -8,11 +8,11 @@ import (
 
 	"muster/internal/config"
 	"muster/internal/fleet"
-	"muster/internal/hostports"
-	"muster/internal/imds"
-	"muster/internal/kernel"
-	"muster/internal/ports"
-	"muster/internal/record"
+	"muster/internal/host/hostports"
+	"muster/internal/host/imds"
+	"muster/internal/host/kernel"
+	"muster/internal/instance/record"
+	"muster/internal/report/ports"
 )
 
 // World is what the checks look at. What is nil is not there to be looked at.

@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"muster/internal/ecsagent"
-	"muster/internal/ecsconfig"
-	"muster/internal/fix"
+	"muster/internal/base/fix"
+	"muster/internal/host/ecsagent"
+	"muster/internal/host/ecsconfig"
 )
 
 // checkpoint reads what the ECS agent remembers of an earlier start. The agent

@@ -8,10 +8,10 @@ import (
 	"strings"
 
 	"muster/internal/awsapi"
-	"muster/internal/cluster"
-	"muster/internal/fix"
-	"muster/internal/imds"
-	"muster/internal/nearest"
+	"muster/internal/base/cluster"
+	"muster/internal/base/fix"
+	"muster/internal/base/nearest"
+	"muster/internal/host/imds"
 )
 
 // Clusters says which clusters there are.

@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"muster/internal/fleet"
-	"muster/internal/hostports"
-	"muster/internal/probe"
+	"muster/internal/host/hostports"
+	"muster/internal/host/probe"
 	"muster/reach"
 )
 

@@ -9,9 +9,9 @@ import (
 	"slices"
 	"strings"
 
-	"muster/internal/fix"
-	"muster/internal/kernel"
-	"muster/internal/safefile"
+	"muster/internal/base/fix"
+	"muster/internal/file/safefile"
+	"muster/internal/host/kernel"
 )
 
 const (

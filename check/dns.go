@@ -12,9 +12,9 @@ import (
 	"strings"
 	"sync"
 
-	"muster/internal/fix"
-	"muster/internal/netpath"
-	"muster/internal/safefile"
+	"muster/internal/base/fix"
+	"muster/internal/file/safefile"
+	"muster/internal/host/netpath"
 )
 
 // errCutOff is a lookup that muster's own deadline ended. It says nothing about the name.

@@ -9,9 +9,9 @@ import (
 	"slices"
 	"time"
 
-	"muster/internal/dockerapi"
-	"muster/internal/fix"
-	"muster/internal/units"
+	"muster/internal/base/fix"
+	"muster/internal/host/dockerapi"
+	"muster/internal/host/units"
 )
 
 // Engine is the Docker Engine, read only.

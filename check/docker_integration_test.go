@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"muster/check"
-	"muster/internal/dockerapi"
-	"muster/internal/dockerapi/dockertest"
+	"muster/internal/host/dockerapi"
+	"muster/test/dockertest"
 )
 
 // wantOfEngine looks at an instance that is well but for the Engine at host: want

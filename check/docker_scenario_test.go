@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"muster/check"
-	"muster/internal/dockerapi"
-	"muster/internal/units"
+	"muster/internal/host/dockerapi"
+	"muster/internal/host/units"
 )
 
 func dockerScenarios() []scenario {

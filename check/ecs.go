@@ -5,9 +5,9 @@ import (
 	"context"
 	"errors"
 
-	"muster/internal/cluster"
-	"muster/internal/ecsagent"
-	"muster/internal/fix"
+	"muster/internal/base/cluster"
+	"muster/internal/base/fix"
+	"muster/internal/host/ecsagent"
 )
 
 // Introspection is the ECS agent's own account of itself.

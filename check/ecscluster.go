@@ -7,11 +7,11 @@ import (
 	"io/fs"
 	"slices"
 
-	"muster/internal/cluster"
-	"muster/internal/ecsagent"
-	"muster/internal/ecsconfig"
-	"muster/internal/fix"
-	"muster/internal/ownlimit"
+	"muster/internal/base/cluster"
+	"muster/internal/base/fix"
+	"muster/internal/base/ownlimit"
+	"muster/internal/host/ecsagent"
+	"muster/internal/host/ecsconfig"
 )
 
 // clusterConfigured compares the cluster that the agent reads with the one that

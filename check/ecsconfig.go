@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"muster/internal/cluster"
-	"muster/internal/ecsconfig"
-	"muster/internal/fix"
+	"muster/internal/base/cluster"
+	"muster/internal/base/fix"
+	"muster/internal/host/ecsconfig"
 )
 
 const restartAgent = "sudo systemctl --no-block restart " + ecsUnit

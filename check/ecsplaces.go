@@ -9,10 +9,10 @@ import (
 	"strconv"
 	"strings"
 
-	"muster/internal/cluster"
-	"muster/internal/ecsconfig"
-	"muster/internal/fix"
-	"muster/internal/kernel"
+	"muster/internal/base/cluster"
+	"muster/internal/base/fix"
+	"muster/internal/host/ecsconfig"
+	"muster/internal/host/kernel"
 	"muster/internal/redact"
 )
 

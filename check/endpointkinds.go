@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"muster/internal/fix"
-	"muster/internal/netpath"
+	"muster/internal/base/fix"
+	"muster/internal/host/netpath"
 )
 
 // failure is what a kind of failure means: one finding for all endpoints that

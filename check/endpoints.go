@@ -9,8 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"muster/internal/fix"
-	"muster/internal/netpath"
+	"muster/internal/base/fix"
+	"muster/internal/host/netpath"
 )
 
 // unreached is an endpoint that does not answer, where the VPC may be the reason.

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"muster/internal/dockerapi"
-	"muster/internal/units"
+	"muster/internal/host/dockerapi"
+	"muster/internal/host/units"
 )
 
 // systemd is the units of an instance, by name. One that it does not hold is not

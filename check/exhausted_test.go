@@ -11,14 +11,14 @@ import (
 
 	"muster/check"
 	"muster/internal/awsapi"
-	"muster/internal/dockerapi"
-	"muster/internal/ecsagent"
 	"muster/internal/fleet"
-	"muster/internal/hostports"
-	"muster/internal/kernel"
-	"muster/internal/netpath"
-	"muster/internal/ports"
-	"muster/internal/units"
+	"muster/internal/host/dockerapi"
+	"muster/internal/host/ecsagent"
+	"muster/internal/host/hostports"
+	"muster/internal/host/kernel"
+	"muster/internal/host/netpath"
+	"muster/internal/host/units"
+	"muster/internal/report/ports"
 )
 
 // spent is every service and file system that a check asks, for a process that can

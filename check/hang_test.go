@@ -11,13 +11,13 @@ import (
 	"muster/check"
 	"muster/internal/awsapi"
 	"muster/internal/config"
-	"muster/internal/dockerapi"
-	"muster/internal/ecsagent"
 	"muster/internal/fleet"
-	"muster/internal/imds"
-	"muster/internal/netpath"
-	"muster/internal/ports"
-	"muster/internal/units"
+	"muster/internal/host/dockerapi"
+	"muster/internal/host/ecsagent"
+	"muster/internal/host/imds"
+	"muster/internal/host/netpath"
+	"muster/internal/host/units"
+	"muster/internal/report/ports"
 )
 
 // void is a world that takes every question and answers none.

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"muster/internal/crashloop"
-	"muster/internal/dockerapi"
-	"muster/internal/fix"
+	"muster/internal/base/crashloop"
+	"muster/internal/base/fix"
+	"muster/internal/host/dockerapi"
 )
 
 // Containers lists the containers of this host.

@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"muster/internal/dockerapi"
-	"muster/internal/hostports"
-	"muster/internal/ports"
+	"muster/internal/host/dockerapi"
+	"muster/internal/host/hostports"
+	"muster/internal/report/ports"
 )
 
 // judged is an instance with replication ports that were looked at.

@@ -7,9 +7,9 @@ import (
 	"slices"
 	"strings"
 
-	"muster/internal/fix"
-	"muster/internal/netpath"
-	"muster/internal/safefile"
+	"muster/internal/base/fix"
+	"muster/internal/file/safefile"
+	"muster/internal/host/netpath"
 )
 
 const hostsFile = "/etc/hosts"

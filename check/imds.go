@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"muster/internal/fix"
-	"muster/internal/imds"
+	"muster/internal/base/fix"
+	"muster/internal/host/imds"
 )
 
 func (w World) metadataService(ctx context.Context) []Finding {

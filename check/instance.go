@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"muster/internal/safefile"
+	"muster/internal/file/safefile"
 )
 
 // Metadata is the instance metadata service.

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"muster/internal/kernel"
+	"muster/internal/host/kernel"
 	"muster/internal/sandbox"
 )
 

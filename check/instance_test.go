@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"muster/check"
-	"muster/internal/kernel"
+	"muster/internal/host/kernel"
 	"muster/internal/sandbox"
 )
 

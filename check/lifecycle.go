@@ -4,7 +4,7 @@ import (
 	"context"
 	"strings"
 
-	"muster/internal/fix"
+	"muster/internal/base/fix"
 )
 
 // lifecycle is never a failure: the group has its reasons. It warns of

@@ -9,8 +9,8 @@ import (
 	"slices"
 	"time"
 
-	"muster/internal/fix"
-	"muster/internal/ownlimit"
+	"muster/internal/base/fix"
+	"muster/internal/base/ownlimit"
 )
 
 // Status is what became of a check or a finding, from the best to the worst.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"muster/internal/netpath"
+	"muster/internal/host/netpath"
 )
 
 // Net is the path to the endpoints.

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"muster/check"
-	"muster/internal/netpath"
+	"muster/internal/host/netpath"
 	"muster/internal/sandbox"
 )
 

@@ -13,9 +13,9 @@ import (
 
 	"muster/check"
 	"muster/internal/awsapi"
-	"muster/internal/ecsagent"
 	"muster/internal/fleet"
-	"muster/internal/netpath"
+	"muster/internal/host/ecsagent"
+	"muster/internal/host/netpath"
 	"muster/internal/sandbox"
 )
 

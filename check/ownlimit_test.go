@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"muster/check"
-	"muster/internal/imds"
-	"muster/internal/netpath"
+	"muster/internal/host/imds"
+	"muster/internal/host/netpath"
 )
 
 // exhausted is a network on which this process can open no socket.

@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"strings"
 
-	"muster/internal/fix"
-	"muster/internal/safefile"
-	"muster/internal/units"
+	"muster/internal/base/fix"
+	"muster/internal/file/safefile"
+	"muster/internal/host/units"
 )
 
 // platformChecks say whether muster supports where it runs.

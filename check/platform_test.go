@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"muster/check"
-	"muster/internal/units"
+	"muster/internal/host/units"
 )
 
 func TestAnOldSystemdIsAWarningAndHidesNothing(t *testing.T) {

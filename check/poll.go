@@ -9,9 +9,9 @@ import (
 	"slices"
 
 	"muster/internal/awsapi"
-	"muster/internal/cluster"
-	"muster/internal/fix"
-	"muster/internal/netpath"
+	"muster/internal/base/cluster"
+	"muster/internal/base/fix"
+	"muster/internal/host/netpath"
 )
 
 // Poller asks ECS what its agent asks before it connects.

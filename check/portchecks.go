@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"muster/internal/fix"
-	"muster/internal/ports"
+	"muster/internal/base/fix"
+	"muster/internal/report/ports"
 	"muster/reach"
 )
 

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"muster/internal/fleet"
-	"muster/internal/hostports"
-	"muster/internal/ports"
-	"muster/internal/probe"
+	"muster/internal/host/hostports"
+	"muster/internal/host/probe"
+	"muster/internal/report/ports"
 	"muster/reach"
 )
 

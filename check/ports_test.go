@@ -10,10 +10,10 @@ import (
 	"strings"
 	"testing"
 
-	"muster/internal/fix"
+	"muster/internal/base/fix"
 	"muster/internal/fleet"
-	"muster/internal/hostports"
-	"muster/internal/probe"
+	"muster/internal/host/hostports"
+	"muster/internal/host/probe"
 	"muster/reach"
 )
 

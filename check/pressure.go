@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"muster/internal/fix"
-	"muster/internal/kernel"
+	"muster/internal/base/fix"
+	"muster/internal/host/kernel"
 )
 
 // The limits of the share of the last minute, in percent, in which tasks waited.

@@ -7,11 +7,11 @@ import (
 	"slices"
 	"strings"
 
-	"muster/internal/ecsconfig"
-	"muster/internal/fix"
-	"muster/internal/netpath"
+	"muster/internal/base/fix"
+	"muster/internal/host/ecsconfig"
+	"muster/internal/host/netpath"
+	"muster/internal/host/units"
 	"muster/internal/redact"
-	"muster/internal/units"
 )
 
 // proxied is one place at which a proxy is set, with what it must leave out.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"iter"
 
-	"muster/internal/fix"
+	"muster/internal/base/fix"
 )
 
 // registrations finds other container instances of this EC2 instance. An ECS agent

@@ -7,8 +7,8 @@ import (
 	"slices"
 
 	"muster/internal/awsapi"
-	"muster/internal/cluster"
-	"muster/internal/fix"
+	"muster/internal/base/cluster"
+	"muster/internal/base/fix"
 )
 
 // Registry is what the ECS API knows of clusters and of the instances in them.

@@ -6,11 +6,11 @@ import (
 	"slices"
 	"strings"
 
+	"muster/internal/base/fix"
 	"muster/internal/config"
-	"muster/internal/ecsconfig"
-	"muster/internal/fix"
-	"muster/internal/rootonly"
-	"muster/internal/units"
+	"muster/internal/file/rootonly"
+	"muster/internal/host/ecsconfig"
+	"muster/internal/host/units"
 )
 
 // trusted are the files below the root that a process of root's obeys: what decides over

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"muster/internal/fix"
+	"muster/internal/base/fix"
 	"muster/internal/redact"
 )
 

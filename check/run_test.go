@@ -11,7 +11,7 @@ import (
 	"unicode/utf8"
 
 	"muster/check"
-	"muster/internal/fix"
+	"muster/internal/base/fix"
 )
 
 // does is a check that finds this and nothing else.

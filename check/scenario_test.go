@@ -17,12 +17,12 @@ import (
 	"muster/check"
 	"muster/internal/awsapi"
 	"muster/internal/config"
-	"muster/internal/ecsagent"
 	"muster/internal/fleet"
-	"muster/internal/golden"
-	"muster/internal/imds"
-	"muster/internal/kernel"
+	"muster/internal/host/ecsagent"
+	"muster/internal/host/imds"
+	"muster/internal/host/kernel"
 	"muster/internal/sandbox"
+	"muster/test/golden"
 )
 
 // scenario puts one thing out of order. causes are the ids of all findings that

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"muster/internal/nearest"
+	"muster/internal/base/nearest"
 )
 
 // Select takes the checks that are named in only, by id or by group, with all

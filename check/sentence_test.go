@@ -7,8 +7,8 @@ import (
 
 	"muster/check"
 	"muster/internal/awsapi"
+	"muster/internal/host/units"
 	"muster/internal/sandbox"
-	"muster/internal/units"
 )
 
 func TestNothingIsAmissOnAHealthyInstance(t *testing.T) {

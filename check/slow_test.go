@@ -15,13 +15,13 @@ import (
 
 	"muster/check"
 	"muster/internal/awsapi"
-	"muster/internal/dockerapi"
-	"muster/internal/ecsagent"
 	"muster/internal/fleet"
-	"muster/internal/hostports"
-	"muster/internal/netpath"
-	"muster/internal/ports"
-	"muster/internal/units"
+	"muster/internal/host/dockerapi"
+	"muster/internal/host/ecsagent"
+	"muster/internal/host/hostports"
+	"muster/internal/host/netpath"
+	"muster/internal/host/units"
+	"muster/internal/report/ports"
 )
 
 // slow is the world once more: it takes note of what each question was answered,

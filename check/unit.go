@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"time"
 
-	"muster/internal/ecsagent"
-	"muster/internal/fix"
-	"muster/internal/units"
+	"muster/internal/base/fix"
+	"muster/internal/host/ecsagent"
+	"muster/internal/host/units"
 )
 
 // Units is systemd.

@@ -10,10 +10,10 @@ import (
 	"slices"
 	"strings"
 
-	"muster/internal/cloudinit"
-	"muster/internal/cluster"
-	"muster/internal/ecsconfig"
-	"muster/internal/fix"
+	"muster/internal/base/cluster"
+	"muster/internal/base/fix"
+	"muster/internal/host/cloudinit"
+	"muster/internal/host/ecsconfig"
 	"muster/internal/redact"
 )
 

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"muster/internal/fix"
+	"muster/internal/base/fix"
 	"muster/internal/fleet"
 	"muster/reach"
 )

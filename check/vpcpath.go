@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"muster/internal/awsapi"
-	"muster/internal/fix"
+	"muster/internal/base/fix"
 )
 
 // VPC is what EC2 says about the ways out of a VPC.

@@ -11,8 +11,8 @@ import (
 	"syscall"
 	"time"
 
-	"muster/internal/kernel"
-	"muster/internal/netpath"
+	"muster/internal/host/kernel"
+	"muster/internal/host/netpath"
 )
 
 // ways is a network by the book: what names stand for and how far requests come.

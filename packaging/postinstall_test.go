@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"muster/internal/units"
+	"muster/internal/host/units"
 )
 
 // install runs postinstall with a systemctl that prints the first line of this version

@@ -8,7 +8,7 @@ import (
 
 	"github.com/coreos/go-systemd/v22/unit"
 
-	"muster/internal/units"
+	"muster/internal/host/units"
 )
 
 // since is the systemd that first knew a directive, or a value of one that the units

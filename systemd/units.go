@@ -1,13 +1,13 @@
 // Package systemd holds the unit files of muster, for a bare binary to install.
 // The packages ship the same files. What is done with them is for package
-// muster/internal/units.
+// muster/internal/host/units.
 package systemd
 
 import (
 	"embed"
 	"io/fs"
 
-	"muster/internal/units"
+	"muster/internal/host/units"
 )
 
 //go:embed *.service *.socket

@@ -9,7 +9,7 @@ import (
 
 	"github.com/coreos/go-systemd/v22/unit"
 
-	"muster/internal/units"
+	"muster/internal/host/units"
 	"muster/systemd"
 )
 

@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"muster/internal/awsapi"
-	"muster/internal/jsonfile"
+	"muster/internal/file/jsonfile"
 )
 
 // Kind is what has happened.

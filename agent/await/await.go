@@ -16,8 +16,8 @@ import (
 	"sync"
 	"time"
 
-	"muster/internal/agentstate"
-	"muster/internal/ownlimit"
+	"muster/agent/agentstate"
+	"muster/internal/base/ownlimit"
 )
 
 // The pauses between two attempts have full jitter below a bound that doubles.

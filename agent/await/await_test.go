@@ -13,8 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"muster/agent/agentstate"
 	"muster/agent/await"
-	"muster/internal/agentstate"
 	"muster/internal/term"
 )
 

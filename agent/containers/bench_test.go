@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"muster/internal/dockerapi"
+	"muster/internal/host/dockerapi"
 )
 
 // crowd is a machine that knows n healthy containers.

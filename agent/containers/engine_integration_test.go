@@ -13,9 +13,9 @@ import (
 	"time"
 
 	"muster/agent/containers"
-	"muster/internal/dockerapi"
-	"muster/internal/dockerapi/dockertest"
-	"muster/internal/observe"
+	"muster/internal/host/dockerapi"
+	"muster/test/dockertest"
+	"muster/test/observe"
 )
 
 // host is a real Engine under a Watcher.

@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"time"
 
-	"muster/internal/dockerapi"
+	"muster/internal/host/dockerapi"
 )
 
 const (

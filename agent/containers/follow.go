@@ -7,7 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"muster/internal/dockerapi"
+	"muster/internal/host/dockerapi"
 )
 
 const (

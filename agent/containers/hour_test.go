@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"muster/internal/dockerapi"
+	"muster/internal/host/dockerapi"
 )
 
 // An hour in which each second one of 500 containers fails and is replaced.

@@ -5,7 +5,7 @@ import (
 	"syscall"
 	"time"
 
-	"muster/internal/dockerapi"
+	"muster/internal/host/dockerapi"
 )
 
 const (

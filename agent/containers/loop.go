@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"muster/internal/crashloop"
+	"muster/internal/base/crashloop"
 )
 
 // A failing service makes new containers, so that a loop shows only over those of

@@ -4,8 +4,8 @@ import (
 	"slices"
 	"time"
 
-	"muster/internal/arn"
-	"muster/internal/dockerapi"
+	"muster/internal/base/arn"
+	"muster/internal/host/dockerapi"
 )
 
 // machine holds what is known of the containers, and draws the conclusions. It does

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"muster/internal/dockerapi"
+	"muster/internal/host/dockerapi"
 )
 
 // sequences are what Docker 20.10 was seen to send, and what it could.

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"muster/internal/dockerapi"
+	"muster/internal/host/dockerapi"
 )
 
 // truth is a container as it really is.

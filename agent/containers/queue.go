@@ -4,7 +4,7 @@ import (
 	"hash/maphash"
 	"time"
 
-	"muster/internal/dockerapi"
+	"muster/internal/host/dockerapi"
 )
 
 const (

@@ -3,7 +3,7 @@ package containers
 import (
 	"time"
 
-	"muster/internal/dockerapi"
+	"muster/internal/host/dockerapi"
 )
 
 // listing notes that the list is asked for now: what events tell from here on is

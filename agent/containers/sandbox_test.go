@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"muster/agent/containers"
-	"muster/internal/dockerapi"
-	"muster/internal/observe"
+	"muster/internal/host/dockerapi"
 	"muster/internal/sandbox/dockerd"
+	"muster/test/observe"
 )
 
 // sandboxed is a Watcher of a sandboxed Engine, over its socket.

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"muster/internal/dockerapi"
+	"muster/internal/host/dockerapi"
 )
 
 // scene is a machine, the Engine's answers to it, and two clocks.

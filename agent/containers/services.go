@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"muster/internal/awsapi"
-	"muster/internal/ecsagent"
+	"muster/internal/host/ecsagent"
 )
 
 // TaskMetadata is the ECS agent's endpoint of that name, on this host.

@@ -16,7 +16,7 @@ import (
 
 	"muster/agent/containers"
 	"muster/internal/awsapi"
-	"muster/internal/ecsagent"
+	"muster/internal/host/ecsagent"
 )
 
 // metadata answers by URI.

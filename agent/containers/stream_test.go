@@ -18,11 +18,11 @@ import (
 	"time"
 
 	"muster/agent/containers"
-	"muster/internal/arn"
-	"muster/internal/dockerapi"
-	"muster/internal/observe"
+	"muster/internal/base/arn"
+	"muster/internal/host/dockerapi"
 	"muster/internal/sandbox/dockerd"
 	"muster/internal/term"
+	"muster/test/observe"
 )
 
 // spoiled is an Engine that lists well and serves its events badly, over HTTP.

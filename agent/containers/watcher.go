@@ -7,8 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"muster/internal/arn"
-	"muster/internal/dockerapi"
+	"muster/internal/base/arn"
+	"muster/internal/host/dockerapi"
 )
 
 // Docker is what is asked of the Engine.

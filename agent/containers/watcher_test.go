@@ -17,7 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"muster/agent/containers"
-	"muster/internal/dockerapi"
+	"muster/internal/host/dockerapi"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"muster/agent/leaving"
-	"muster/internal/imds"
+	"muster/internal/host/imds"
 	"muster/internal/sandbox"
 )
 

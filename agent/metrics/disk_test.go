@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"muster/agent/metrics"
-	"muster/internal/need"
+	"muster/test/need"
 )
 
 // On a full disk the minutes that it holds are sent from there, and later ones

@@ -12,7 +12,7 @@ import (
 
 	"muster/agent/metrics"
 	"muster/internal/awsapi"
-	"muster/internal/observe"
+	"muster/test/observe"
 )
 
 func TestMain(m *testing.M) {

@@ -26,7 +26,7 @@ import (
 
 	"muster/agent/metrics"
 	"muster/internal/awsapi"
-	"muster/internal/need"
+	"muster/test/need"
 )
 
 const region = "eu-central-1"

@@ -9,7 +9,7 @@ import (
 
 	"muster/agent/registration"
 	"muster/internal/awsapi"
-	"muster/internal/imds"
+	"muster/internal/host/imds"
 	"muster/internal/sandbox"
 	"muster/internal/term"
 )

@@ -4,9 +4,9 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"muster/internal/arn"
-	"muster/internal/cluster"
-	"muster/internal/ecsagent"
+	"muster/internal/base/arn"
+	"muster/internal/base/cluster"
+	"muster/internal/host/ecsagent"
 )
 
 // Self is this instance by its identity document, with which the answers of others

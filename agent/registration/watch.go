@@ -9,9 +9,9 @@ import (
 	"log/slog"
 	"time"
 
-	"muster/internal/cluster"
-	"muster/internal/ecsagent"
-	"muster/internal/ownlimit"
+	"muster/internal/base/cluster"
+	"muster/internal/base/ownlimit"
+	"muster/internal/host/ecsagent"
 )
 
 // lostAfter is how long the registration, or the connection, must be away before

@@ -15,7 +15,7 @@ import (
 
 	"muster/agent/registration"
 	"muster/internal/awsapi"
-	"muster/internal/ecsagent"
+	"muster/internal/host/ecsagent"
 	"muster/internal/term"
 )
 

@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
-	"muster/internal/imds"
+	"muster/internal/host/imds"
 	"muster/internal/sandbox"
 )
 

@@ -17,9 +17,9 @@ import (
 	sdkimds "github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/smithy-go/logging"
 
-	"muster/internal/imds"
-	"muster/internal/netpath"
-	"muster/internal/rootonly"
+	"muster/internal/file/rootonly"
+	"muster/internal/host/imds"
+	"muster/internal/host/netpath"
 )
 
 // load is the SDK's own configuration (environment, shared files, and every way to

@@ -5,7 +5,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"muster/internal/netpath"
+	"muster/internal/host/netpath"
 )
 
 // The names are those of "Using Amazon ECS dual-stack endpoints" in the ECS

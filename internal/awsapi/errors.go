@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
 
-	"muster/internal/ownlimit"
+	"muster/internal/base/ownlimit"
 )
 
 // Kind says in which way a call failed, as far as it decides what to do.

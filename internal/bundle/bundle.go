@@ -14,12 +14,12 @@ import (
 	"time"
 
 	"muster/check"
+	"muster/internal/base/nearest"
 	"muster/internal/config"
-	"muster/internal/dockerapi"
-	"muster/internal/ecsagent"
-	"muster/internal/nearest"
-	"muster/internal/ports"
-	"muster/internal/units"
+	"muster/internal/host/dockerapi"
+	"muster/internal/host/ecsagent"
+	"muster/internal/host/units"
+	"muster/internal/report/ports"
 )
 
 // Introspection is the ECS agent's own account of itself.

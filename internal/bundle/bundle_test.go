@@ -19,12 +19,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"muster/check"
+	"muster/internal/base/fix"
 	"muster/internal/bundle"
-	"muster/internal/dockerapi"
-	"muster/internal/ecsagent"
-	"muster/internal/fix"
-	"muster/internal/redact/redacttest"
-	"muster/internal/units"
+	"muster/internal/host/dockerapi"
+	"muster/internal/host/ecsagent"
+	"muster/internal/host/units"
+	"muster/test/redacttest"
 )
 
 func TestWhatIsInABundle(t *testing.T) {

@@ -11,9 +11,9 @@ import (
 	"testing"
 
 	"muster/internal/bundle"
-	"muster/internal/need"
-	"muster/internal/ports"
+	"muster/internal/report/ports"
 	"muster/reach"
+	"muster/test/need"
 )
 
 // matrix is judged among peers of whom the third admits too little.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"muster/internal/dockerapi"
+	"muster/internal/host/dockerapi"
 )
 
 // kind says how a file is masked.

@@ -16,12 +16,12 @@ import (
 	"time"
 
 	"muster/check"
+	"muster/internal/base/fix"
 	"muster/internal/bundle"
 	"muster/internal/config"
-	"muster/internal/dockerapi"
-	"muster/internal/ecsagent"
-	"muster/internal/fix"
-	"muster/internal/units"
+	"muster/internal/host/dockerapi"
+	"muster/internal/host/ecsagent"
+	"muster/internal/host/units"
 )
 
 const instanceID = "i-0123456789abcdef0"

@@ -14,7 +14,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"muster/internal/kernel"
+	"muster/internal/host/kernel"
 )
 
 // host are facts of this host that any colleague asks for.

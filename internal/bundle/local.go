@@ -6,9 +6,9 @@ import (
 	"errors"
 	"path/filepath"
 
-	"muster/internal/dockerapi"
-	"muster/internal/ecsagent"
-	"muster/internal/units"
+	"muster/internal/host/dockerapi"
+	"muster/internal/host/ecsagent"
+	"muster/internal/host/units"
 )
 
 func agent(ctx context.Context, s Source) part {

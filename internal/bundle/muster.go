@@ -13,9 +13,9 @@ import (
 	"strings"
 	"time"
 
-	"muster/internal/jsonfile"
-	"muster/internal/record"
-	"muster/internal/safefile"
+	"muster/internal/file/jsonfile"
+	"muster/internal/file/safefile"
+	"muster/internal/instance/record"
 )
 
 // maxFile bounds what is read of a file that should be small, in bytes.

@@ -14,9 +14,9 @@ import (
 
 	"github.com/google/renameio/v2"
 
-	"muster/internal/jsonfile"
-	"muster/internal/leftover"
-	"muster/internal/safefile"
+	"muster/internal/file/jsonfile"
+	"muster/internal/file/leftover"
+	"muster/internal/file/safefile"
 )
 
 // pack writes the files below one directory, the manifest first.

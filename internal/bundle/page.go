@@ -10,10 +10,10 @@ import (
 	"strings"
 
 	"muster/check"
-	"muster/internal/dockerapi"
-	"muster/internal/fix"
-	"muster/internal/ports"
+	"muster/internal/base/fix"
+	"muster/internal/host/dockerapi"
 	"muster/internal/redact"
+	"muster/internal/report/ports"
 	"muster/internal/term"
 )
 

@@ -13,9 +13,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"muster/internal/agentstate"
-	"muster/internal/observe"
+	"muster/agent/agentstate"
 	"muster/internal/sandbox/dockerd"
+	"muster/test/observe"
 )
 
 type engineKey struct{}

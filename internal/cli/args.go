@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"muster/internal/cluster"
+	"muster/internal/base/cluster"
 )
 
 // noArgs is cobra.NoArgs for commands with --cluster: an argument is most often the

@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"muster/bootstrap"
-	"muster/internal/exitcode"
-	"muster/internal/jsonfile"
+	"muster/internal/base/exitcode"
+	"muster/internal/file/jsonfile"
 )
 
 func bootstrapCommand(log *slog.Logger) *cobra.Command {

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"muster/internal/bootreport"
-	"muster/internal/exitcode"
+	"muster/bootstrap/bootreport"
+	"muster/internal/base/exitcode"
 	"muster/internal/sandbox"
 )
 

@@ -13,12 +13,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"muster/check"
+	"muster/internal/base/exitcode"
 	"muster/internal/bundle"
 	"muster/internal/config"
-	"muster/internal/exitcode"
-	"muster/internal/ports"
+	"muster/internal/host/units"
+	"muster/internal/report/ports"
 	"muster/internal/term"
-	"muster/internal/units"
 )
 
 // bundleFlags are what a command takes that can write a bundle.

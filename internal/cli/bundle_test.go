@@ -19,11 +19,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"muster/check"
+	"muster/internal/base/exitcode"
 	"muster/internal/bundle"
 	"muster/internal/config"
-	"muster/internal/exitcode"
-	"muster/internal/ports"
 	"muster/internal/report"
+	"muster/internal/report/ports"
 )
 
 // bundling is a command with a bundle's flags, on an instance that has an ECS

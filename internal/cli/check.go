@@ -13,8 +13,8 @@ import (
 
 	"muster/check"
 	"muster/docs/checks"
+	"muster/internal/base/exitcode"
 	"muster/internal/bundle"
-	"muster/internal/exitcode"
 	"muster/internal/manual"
 	"muster/internal/report"
 	"muster/internal/term"

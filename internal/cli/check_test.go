@@ -14,7 +14,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"muster/check"
-	"muster/internal/exitcode"
+	"muster/internal/base/exitcode"
 	"muster/internal/term"
 )
 

@@ -17,9 +17,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"muster/internal/base/exitcode"
+	"muster/internal/base/fix"
 	"muster/internal/config"
-	"muster/internal/exitcode"
-	"muster/internal/fix"
 	"muster/internal/term"
 )
 

@@ -10,9 +10,9 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
-	"muster/internal/dockerapi"
-	"muster/internal/exitcode"
-	"muster/internal/fix"
+	"muster/internal/base/exitcode"
+	"muster/internal/base/fix"
+	"muster/internal/host/dockerapi"
 )
 
 // dockerProxyCommand is hidden from the list of commands: systemd runs it, nobody else.

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"muster/internal/config"
-	"muster/internal/dockerapi"
+	"muster/internal/host/dockerapi"
 )
 
 func TestTheAgentAsksTheDefaultEngineAloneThroughTheProxy(t *testing.T) {

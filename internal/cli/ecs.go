@@ -7,10 +7,10 @@ import (
 
 	"muster/check"
 	"muster/internal/config"
-	"muster/internal/dockerapi"
-	"muster/internal/hostports"
-	"muster/internal/ports"
-	"muster/internal/units"
+	"muster/internal/host/dockerapi"
+	"muster/internal/host/hostports"
+	"muster/internal/host/units"
+	"muster/internal/report/ports"
 	"muster/reach"
 )
 

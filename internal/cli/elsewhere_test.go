@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"muster/internal/exitcode"
-	"muster/internal/fix"
+	"muster/internal/base/exitcode"
+	"muster/internal/base/fix"
 )
 
 func TestOnAnotherSystemACommandSaysWhatItNeeds(t *testing.T) {

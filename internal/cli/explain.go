@@ -8,7 +8,7 @@ import (
 
 	"muster/check"
 	"muster/docs/checks"
-	"muster/internal/exitcode"
+	"muster/internal/base/exitcode"
 	"muster/internal/manual"
 	"muster/internal/report"
 	"muster/internal/term"

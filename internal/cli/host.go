@@ -12,10 +12,10 @@ import (
 	"muster/bootstrap"
 	"muster/check"
 	"muster/internal/config"
-	"muster/internal/ecsagent"
-	"muster/internal/imds"
-	"muster/internal/ports"
-	"muster/internal/units"
+	"muster/internal/host/ecsagent"
+	"muster/internal/host/imds"
+	"muster/internal/host/units"
+	"muster/internal/report/ports"
 	"muster/systemd"
 )
 

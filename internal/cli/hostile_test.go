@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"muster/internal/agentstate"
+	"muster/agent/agentstate"
 	"muster/internal/sandbox/dockerd"
 )
 

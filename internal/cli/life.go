@@ -12,13 +12,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"muster/agent"
+	"muster/agent/agentstate"
 	"muster/agent/await"
 	"muster/agent/registration"
-	"muster/internal/agentstate"
 	"muster/internal/awsapi"
 	"muster/internal/config"
-	"muster/internal/imds"
-	"muster/internal/record"
+	"muster/internal/host/imds"
+	"muster/internal/instance/record"
 )
 
 // firstAsk bounds what is waited for the metadata service before the agent begins to

@@ -6,9 +6,9 @@ import (
 
 	"muster/check"
 	"muster/internal/fleet"
-	"muster/internal/imds"
-	"muster/internal/kernel"
-	"muster/internal/netpath"
+	"muster/internal/host/imds"
+	"muster/internal/host/kernel"
+	"muster/internal/host/netpath"
 )
 
 // onNetwork gives the checks this host, the metadata service and the ways to AWS.

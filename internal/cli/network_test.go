@@ -6,7 +6,7 @@ import (
 
 	"muster/check"
 	"muster/internal/config"
-	"muster/internal/imds"
+	"muster/internal/host/imds"
 	"muster/internal/sandbox"
 )
 

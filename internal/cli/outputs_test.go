@@ -17,7 +17,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"muster/internal/agentstate"
+	"muster/agent/agentstate"
 	"muster/internal/sandbox"
 	"muster/internal/sandbox/dockerd"
 )

@@ -11,8 +11,8 @@ import (
 
 	"muster/agent/registration"
 	"muster/internal/awsapi"
-	"muster/internal/ecsagent"
-	"muster/internal/imds"
+	"muster/internal/host/ecsagent"
+	"muster/internal/host/imds"
 	"muster/internal/sandbox"
 	"muster/internal/term"
 )

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"muster/internal/config"
-	"muster/internal/imds"
+	"muster/internal/host/imds"
 	"muster/internal/sandbox"
 )
 

@@ -12,9 +12,9 @@ import (
 	"strings"
 	"testing"
 
-	"muster/internal/exitcode"
-	"muster/internal/redact/redacttest"
+	"muster/internal/base/exitcode"
 	"muster/internal/sandbox/dockerd"
+	"muster/test/redacttest"
 )
 
 // plant makes an instance on which each file, unit and container that a look

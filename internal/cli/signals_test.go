@@ -15,12 +15,12 @@ import (
 	"testing"
 	"time"
 
-	"muster/internal/agentstate"
+	"muster/agent/agentstate"
+	"muster/internal/base/exitcode"
 	"muster/internal/config"
-	"muster/internal/exitcode"
-	"muster/internal/observe"
 	"muster/internal/sandbox"
 	"muster/internal/sandbox/dockerd"
+	"muster/test/observe"
 )
 
 // running is a muster agent, as a process, on a sandboxed instance with a

@@ -9,10 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"muster/internal/agentstate"
+	"muster/agent/agentstate"
+	"muster/internal/base/exitcode"
+	"muster/internal/base/fix"
 	"muster/internal/config"
-	"muster/internal/exitcode"
-	"muster/internal/fix"
 	"muster/internal/report"
 	"muster/internal/term"
 )

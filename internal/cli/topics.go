@@ -6,8 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"muster/internal/base/exitcode"
 	"muster/internal/config"
-	"muster/internal/exitcode"
 	"muster/internal/term"
 )
 

@@ -9,10 +9,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"muster/check"
+	"muster/internal/base/exitcode"
 	"muster/internal/config"
-	"muster/internal/exitcode"
-	"muster/internal/imds"
-	"muster/internal/record"
+	"muster/internal/host/imds"
+	"muster/internal/instance/record"
 )
 
 // imdsPatience is how long a look waits for the metadata service: it answers in

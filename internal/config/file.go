@@ -9,7 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"muster/internal/safefile"
+	"muster/internal/file/safefile"
 )
 
 // FilePath is where muster's own settings stand on an instance.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/kelseyhightower/envconfig"
 
-	"muster/internal/nearest"
+	"muster/internal/base/nearest"
 )
 
 // Load makes one Config of the set. Every error names the place that the bad

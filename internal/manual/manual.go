@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"muster/internal/nearest"
+	"muster/internal/base/nearest"
 )
 
 // heading is that of a section on one finding: its id, alone or with a title.

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"muster/internal/redact"
-	"muster/internal/redact/redacttest"
+	"muster/test/redacttest"
 )
 
 var benchLines = map[string]string{

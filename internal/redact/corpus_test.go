@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"muster/internal/redact"
-	"muster/internal/redact/redacttest"
+	"muster/test/redacttest"
 )
 
 // ways are those in which a text reaches a reader.

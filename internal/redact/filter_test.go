@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"muster/internal/redact"
-	"muster/internal/redact/redacttest"
+	"muster/test/redacttest"
 )
 
 func assertGone(t *testing.T, s redacttest.Secret, text string) {

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"muster/internal/redact"
-	"muster/internal/redact/redacttest"
+	"muster/test/redacttest"
 )
 
 // FuzzSurroundings: no secret in a known form survives what stands around it,

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"muster/check"
-	"muster/internal/fix"
+	"muster/internal/base/fix"
 	"muster/internal/report"
 )
 

@@ -10,7 +10,7 @@ import (
 	"unicode"
 
 	"muster/check"
-	"muster/internal/fix"
+	"muster/internal/base/fix"
 	"muster/internal/report"
 )
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"muster/check"
-	"muster/internal/exitcode"
+	"muster/internal/base/exitcode"
 	"muster/internal/term"
 )
 

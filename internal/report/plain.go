@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"io"
 
-	"muster/internal/jsonfile"
+	"muster/internal/file/jsonfile"
 	"muster/internal/term"
 
 	"muster/check"

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"muster/check"
-	"muster/internal/exitcode"
+	"muster/internal/base/exitcode"
 	"muster/internal/term"
 )
 

@@ -8,11 +8,11 @@ import (
 	"unicode/utf8"
 
 	"muster/check"
-	"muster/internal/exitcode"
-	"muster/internal/fix"
-	"muster/internal/golden"
+	"muster/internal/base/exitcode"
+	"muster/internal/base/fix"
 	"muster/internal/report"
 	"muster/internal/term"
+	"muster/test/golden"
 )
 
 var (

@@ -4,9 +4,9 @@ import (
 	"io"
 	"time"
 
+	"muster/agent/agentstate"
 	"muster/check"
-	"muster/internal/agentstate"
-	"muster/internal/fix"
+	"muster/internal/base/fix"
 	"muster/internal/term"
 )
 

@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"muster/internal/agentstate"
-	"muster/internal/golden"
+	"muster/agent/agentstate"
 	"muster/internal/report"
 	"muster/internal/term"
+	"muster/test/golden"
 )
 
 var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"muster/internal/sandbox"
-	"muster/internal/sandbox/contract"
+	"muster/test/contract"
 )
 
 func TestSandboxKeepsTheContract(t *testing.T) {

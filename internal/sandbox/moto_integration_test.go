@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 
-	"muster/internal/need"
-	"muster/internal/sandbox/contract"
+	"muster/test/contract"
+	"muster/test/need"
 )
 
 // motoDeviations is where moto 5.2.1 is known to differ from AWS, and how.

@@ -1,5 +1,5 @@
 // Package ami_test holds the image recipes to what their tools take. That what
-// they run does bake an image is seen in internal/integration.
+// they run does bake an image is seen in test/integration.
 package ami_test
 
 import (
@@ -13,7 +13,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"muster/internal/need"
+	"muster/test/need"
 )
 
 // component is a document of the Task Orchestrator and Executor as its user guide

@@ -1,6 +1,6 @@
 // Package cloudformation_test holds what the stack watches to what muster says:
 // its alarms and its dashboard to the metrics, its rule to the events. What the
-// stack builds is seen in internal/integration.
+// stack builds is seen in test/integration.
 package cloudformation_test
 
 import (

@@ -13,8 +13,8 @@ import (
 	"syscall"
 	"time"
 
-	"muster/internal/observe"
 	"muster/internal/sandbox/dockerd"
+	"muster/test/observe"
 )
 
 // sickens has a container turn unhealthy under the agent.

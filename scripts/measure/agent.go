@@ -271,7 +271,7 @@ func subject() (image string, err error) {
 		return "", err
 	}
 	defer os.RemoveAll(dir)
-	build := exec.Command("go", "build", "-o", dir+"/subject", "./internal/integration/testdata/subject")
+	build := exec.Command("go", "build", "-o", dir+"/subject", "./test/integration/testdata/subject")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building the test program: %w: %s", err, out)

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"muster/internal/probe"
+	"muster/internal/host/probe"
 	"muster/reach"
 )
 

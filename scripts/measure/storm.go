@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"muster/internal/agentstate"
+	"muster/agent/agentstate"
 	"muster/internal/sandbox"
 	"muster/internal/sandbox/dockerd"
 )

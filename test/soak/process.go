@@ -17,7 +17,7 @@ import (
 	"syscall"
 	"time"
 
-	"muster/internal/agentstate"
+	"muster/agent/agentstate"
 )
 
 // process is a run of the agent.

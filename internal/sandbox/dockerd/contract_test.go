@@ -11,13 +11,13 @@ import (
 
 	"go.uber.org/goleak"
 
-	"muster/internal/dockerapi"
+	"muster/internal/host/dockerapi"
 	"muster/internal/sandbox/dockerd"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// plan is a container of the test program (internal/integration/testdata/subject).
+// plan is a container of the test program (test/integration/testdata/subject).
 type plan struct {
 	program string // what it is told to do: "", deaf, exit CODE, oom, child
 	check   bool

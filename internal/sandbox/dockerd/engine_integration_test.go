@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"muster/internal/dockerapi"
-	"muster/internal/dockerapi/dockertest"
+	"muster/internal/host/dockerapi"
+	"muster/test/dockertest"
 )
 
 // real is this machine's Engine.

@@ -9,7 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"muster/internal/nearest"
+	"muster/internal/base/nearest"
 )
 
 // unknownKey returns an error for the first key in n that a value of type t does

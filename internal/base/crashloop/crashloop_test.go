@@ -1,0 +1,38 @@
+package crashloop_test
+
+import (
+	"testing"
+	"time"
+
+	"muster/internal/base/crashloop"
+)
+
+// The rule is docs/events.md's: 3 unexpected exits within 10 minutes, over after 10
+// quiet minutes.
+func TestOn(t *testing.T) {
+	now := time.Date(2026, 11, 27, 8, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		ago  []time.Duration
+		n    int
+		want bool
+	}{
+		"none":                       {nil, 0, false},
+		"two":                        {[]time.Duration{time.Minute, 2 * time.Minute}, 2, false},
+		"three at once":              {[]time.Duration{time.Minute, 2 * time.Minute, 3 * time.Minute}, 3, true},
+		"in any order":               {[]time.Duration{3 * time.Minute, time.Minute, 2 * time.Minute}, 3, true},
+		"three over half an hour":    {[]time.Duration{time.Minute, 10 * time.Minute, 19 * time.Minute}, 3, false},
+		"exactly a window":           {[]time.Duration{time.Minute, 5 * time.Minute, 11 * time.Minute}, 3, true},
+		"over":                       {[]time.Duration{10 * time.Minute, 11 * time.Minute, 12 * time.Minute}, 0, false},
+		"slow, after a fast start":   {[]time.Duration{time.Minute, 10 * time.Minute, 11 * time.Minute, 12 * time.Minute}, 4, true},
+		"over, and once more":        {[]time.Duration{time.Minute, 31 * time.Minute, 32 * time.Minute, 33 * time.Minute}, 1, false},
+		"a quiet window cuts it off": {[]time.Duration{time.Minute, 2 * time.Minute, 12 * time.Minute, 13 * time.Minute}, 2, false},
+	} {
+		var exits []time.Time
+		for _, ago := range c.ago {
+			exits = append(exits, now.Add(-ago))
+		}
+		if n, on := crashloop.On(exits, now); n != c.n || on != c.want {
+			t.Errorf("%s: got %d, %v", name, n, on)
+		}
+	}
+}

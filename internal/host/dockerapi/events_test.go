@@ -1,0 +1,346 @@
+package dockerapi_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"muster/internal/host/dockerapi"
+	"muster/internal/sandbox/dockerd"
+)
+
+func engine(t testing.TB, opts dockerd.Options) (*dockerd.Engine, *dockerapi.Client) {
+	t.Helper()
+	e, err := dockerd.New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	c, err := dockerapi.New(e.Host(), 5*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e, c
+}
+
+// subscribe returns what pulls the next event, or fails the test.
+func subscribe(t testing.TB, c *dockerapi.Client, since time.Time) func() dockerapi.Event {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	events, err := c.Events(ctx, since)
+	if err != nil {
+		cancel()
+		t.Fatal(err)
+	}
+	next, stop := iter.Pull2(events)
+	t.Cleanup(func() { stop(); cancel() })
+	return func() dockerapi.Event {
+		t.Helper()
+		e, err, ok := next()
+		if err != nil || !ok {
+			t.Fatalf("the stream ended: %v", err)
+		}
+		return e
+	}
+}
+
+var ecsLabels = map[string]string{"com.amazonaws.ecs.cluster": "prod", "com.amazonaws.ecs.container-name": "Käse"}
+
+func TestEventsAreReadWithoutThoseOfExec(t *testing.T) {
+	for _, api := range []string{"1.41", "1.52"} {
+		at := time.Unix(1767323045, 123456789)
+		e, c := engine(t, dockerd.Options{API: api, Now: func() time.Time { return at }})
+		labels := map[string]string{"Action": "exec_me", "secret": "hunter2"}
+		for key, value := range ecsLabels {
+			labels[key] = value
+		}
+		next := subscribe(t, c, time.Time{})
+		id := e.Run(dockerd.Spec{Name: "x", Labels: labels, Check: true})
+		e.Storm(id, 100, true)
+		e.Health(id, "unhealthy")
+		e.OOM(id)
+		e.Kill(id, 9)
+		at = at.Add(70 * time.Second)
+		e.Die(id, 137)
+		e.Destroy(id)
+		base := dockerapi.Event{ID: id, Name: "x", Labels: ecsLabels, Time: at.Add(-70 * time.Second)}
+		want := slices.Repeat([]dockerapi.Event{base}, 6)
+		for i, action := range []string{"start", "health_status", "oom", "kill", "die", "destroy"} {
+			want[i].Action = action
+		}
+		want[1].Health, want[3].Signal, want[4].ExitCode, want[4].Ran = "unhealthy", 9, 137, 70*time.Second
+		want[4].Time, want[5].Time = at, at
+		for _, w := range want {
+			if diff := cmp.Diff(w, next()); diff != "" {
+				t.Errorf("API %s: %s", api, diff)
+			}
+		}
+	}
+}
+
+func TestEventsSince(t *testing.T) {
+	e, c := engine(t, dockerd.Options{})
+	id := e.Run(dockerd.Spec{})
+	e.Kill(id, 1)
+	first := subscribe(t, c, time.Unix(1, 0))
+	first()
+	kill := first()
+	if got := subscribe(t, c, kill.Time)(); got.Action != "kill" || !got.Time.Equal(kill.Time) {
+		t.Errorf("got %+v, want it from the nanosecond of %+v", got, kill)
+	}
+}
+
+func TestStreamOutlivesTheTimeoutAndLongEventsPass(t *testing.T) {
+	e, err := dockerd.New(dockerd.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	c, err := dockerapi.New(e.Host(), 50*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := subscribe(t, c, time.Time{})
+	long := e.Run(dockerd.Spec{Labels: map[string]string{"com.amazonaws.ecs.x": strings.Repeat("x", 1<<20)}})
+	next()
+	<-time.After(100 * time.Millisecond)
+	for range 2 {
+		e.Kill(long, 1)
+		if got := next(); len(got.Labels["com.amazonaws.ecs.x"]) != 1<<20 {
+			t.Fatalf("cut off: %d", len(got.Labels["com.amazonaws.ecs.x"]))
+		}
+	}
+}
+
+func TestHungEngineDoesNotLetSubscribe(t *testing.T) {
+	e, _ := engine(t, dockerd.Options{})
+	c, err := dockerapi.New(e.Host(), 50*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Hang()
+	defer e.Resume()
+	if _, err := c.Events(t.Context(), time.Time{}); !errors.Is(err, dockerapi.ErrHung) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestStreamEndsWithItsContextAndWithTheEngine(t *testing.T) {
+	e, c := engine(t, dockerd.Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	for _, end := range []struct {
+		by  func()
+		how func(error) bool
+	}{
+		{cancel, func(err error) bool { return errors.Is(err, context.Canceled) }},
+		{e.Vanish, func(err error) bool { return err != nil && !errors.Is(err, context.Canceled) }},
+	} {
+		events, err := c.Events(ctx, time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx = t.Context()
+		end.by()
+		for event, err := range events {
+			if !end.how(err) {
+				t.Errorf("got %+v, %v", event, err)
+			}
+		}
+	}
+	if _, err := c.Events(t.Context(), time.Time{}); !errors.Is(err, dockerapi.ErrNotRunning) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestEngineThatComesBackAsAnotherVersion(t *testing.T) {
+	e, c := engine(t, dockerd.Options{})
+	if _, err := c.List(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	e.Vanish()
+	if err := e.Return(dockerd.Options{API: "1.52", MinAPI: "1.44"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.List(t.Context(), true); err == nil || !strings.Contains(err.Error(), "too old") {
+		t.Fatalf("got %v: the test shows nothing", err)
+	}
+	next := subscribe(t, c, time.Time{})
+	e.Run(dockerd.Spec{})
+	next()
+	if list, err := c.List(t.Context(), true); err != nil || len(list) != 1 || list[0].Health != "none" {
+		t.Errorf("got %+v, %v", list, err)
+	}
+}
+
+func TestListedHealth(t *testing.T) {
+	for _, api := range []string{"1.41", "1.52"} {
+		e, c := engine(t, dockerd.Options{API: api})
+		want := map[string]string{"plain": "none", "new": "starting", "well": "healthy", "sick": "unhealthy"}
+		for name := range want {
+			id := e.Run(dockerd.Spec{Name: name, Check: name != "plain"})
+			if h := want[name]; h == "healthy" || h == "unhealthy" {
+				e.Health(id, h)
+			}
+		}
+		dead := e.Run(dockerd.Spec{Name: "dead", Labels: ecsLabels})
+		e.Die(dead, 1)
+		list, err := c.List(t.Context(), true)
+		if err != nil || len(list) != 5 {
+			t.Fatalf("got %+v, %v", list, err)
+		}
+		for _, s := range list {
+			if s.Name == "dead" {
+				if s.Running() || s.State != "exited" || s.ID != dead || s.Created.IsZero() || !cmp.Equal(s.Labels, ecsLabels) {
+					t.Errorf("API %s: %+v", api, s)
+				}
+			} else if s.Health != want[s.Name] || !s.Running() {
+				t.Errorf("API %s: %+v", api, s)
+			}
+		}
+		if running, err := c.List(t.Context(), false); err != nil || len(running) != 4 {
+			t.Errorf("API %s: got %d, %v", api, len(running), err)
+		}
+	}
+}
+
+func TestInspectKeepsOfTheEnvironmentOneVariable(t *testing.T) {
+	e, c := engine(t, dockerd.Options{})
+	uri := "http://169.254.170.2/v4/0f1e-12"
+	id := e.Run(dockerd.Spec{Name: "x", Labels: ecsLabels, Check: true, StopSignal: "SIGUSR1",
+		Env: []string{"PASSWORD=hunter2", "ECS_CONTAINER_METADATA_URI_V4=" + uri}})
+	e.OOM(id)
+	e.Die(id, 137)
+	e.Respawn(id)
+	got, found, err := c.Inspect(t.Context(), id)
+	if err != nil || !found || got.StartedAt.IsZero() || got.FinishedAt.IsZero() {
+		t.Fatalf("got %+v, %v, %v", got, found, err)
+	}
+	got.StartedAt, got.FinishedAt = time.Time{}, time.Time{}
+	want := dockerapi.Inspection{ID: id, Name: "x", Labels: ecsLabels, Running: true, Health: "starting", Checked: true,
+		ExitCode: 137, StopSignal: 10, RestartCount: 1, MetadataURI: uri}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if _, found, err := c.Inspect(t.Context(), strings.Repeat("0", 64)); found || err != nil {
+		t.Errorf("got %v, %v for none", found, err)
+	}
+}
+
+// answering is an Engine that answers all with one body.
+type answering []byte
+
+func (a answering) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Api-Version", "1.41")
+	_, _ = w.Write(a)
+}
+
+// Each probe is three events; what a person does not see must cost next to nothing.
+func TestEventsOfExecCostNoAllocation(t *testing.T) {
+	const line = `{"status":"exec_start: /p","id":"1","from":"i","Type":"container","Action":"exec_start: /p","Actor":{"ID":"1","Attributes":{"a":"b"}},"scope":"local","time":1,"timeNano":1}` + "\n"
+	storm := strings.Repeat(line, 1000)
+	in := strings.NewReader(storm)
+	quiet := dockerapi.WithoutExecs(in)
+	p := make([]byte, 512)
+	if allocs := testing.AllocsPerRun(10, func() {
+		in.Reset(storm)
+		if n, err := quiet.Read(p); n != 0 || err != io.EOF {
+			t.Fatal(n, err)
+		}
+	}); allocs > 0 {
+		t.Errorf("%v allocations for 1000 events", allocs)
+	}
+}
+
+// FuzzWithoutExecs holds the stream against a reading line by line.
+func FuzzWithoutExecs(f *testing.F) {
+	f.Add([]byte("{\"Action\":\"exec_die\"}\n{\"Action\":\"die\"}\n"), uint16(3))
+	f.Add([]byte("{\"Action\":\"die\",\"Action\":\"exec_x\"}"), uint16(0))
+	f.Fuzz(func(t *testing.T, stream []byte, pad uint16) {
+		long := append(bytes.Repeat([]byte("x"), int(pad)), stream...)
+		var want []byte
+		for line := range bytes.Lines(long) {
+			// What stands past the buffer is not looked at.
+			if _, action, _ := bytes.Cut(line[:min(len(line), 32<<10)], []byte(`"Action":"`)); !bytes.HasPrefix(action, []byte("exec_")) {
+				want = append(want, line...)
+			}
+		}
+		got, err := io.ReadAll(dockerapi.WithoutExecs(bytes.NewReader(long)))
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("got %d bytes, %v; want %d", len(got), err, len(want))
+		}
+	})
+}
+
+func FuzzEventsListInspect(f *testing.F) {
+	f.Add([]byte(`{"Action":"die","Actor":{"ID":"a","Attributes":{"exitCode":"1"}},"timeNano":5}`))
+	f.Add([]byte(`[{"Id":"a","Status":"Up 2 seconds (healthy)","State":"running"}]`))
+	f.Add([]byte(`{"Id":"a","State":{},"Config":{"StopSignal":"99999999999999999999","Healthcheck":{}}}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		c := dockerapi.Serving(t, answering(body))
+		if events, err := c.Events(t.Context(), time.Time{}); err == nil {
+			for range events {
+			}
+		}
+		_, _ = c.List(t.Context(), true)
+		_, _, _ = c.Inspect(t.Context(), "a")
+	})
+}
+
+// One event without an end took 1 GB. One of exec, which is dropped, must not keep the
+// stream silent either.
+func TestAnEventWithoutAnEndEndsTheStream(t *testing.T) {
+	for _, action := range []string{"start", "exec_create"} {
+		in := strings.NewReader(`{"Action":"` + action + `","x":"` + strings.Repeat("x", 16<<20))
+		passed, err := io.Copy(io.Discard, dockerapi.WithoutExecs(in))
+		read := in.Size() - int64(in.Len())
+		if err == nil || !strings.Contains(err.Error(), "an event has more than 4 MiB") || passed > 4<<20 || read > 5<<20 {
+			t.Errorf("%s: read %d bytes, passed %d: %v", action, read, passed, err)
+		}
+	}
+}
+
+// The id of a container is 64 hexadecimal digits and its exit code a number of 32 bits
+// (moby api/types/events); what else comes is not about a container, or no code.
+func TestAnEventOfNoContainerIsNone(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Api-Version", "1.41")
+		if strings.HasSuffix(r.URL.Path, "/events") {
+			_, _ = io.WriteString(w, `{"Type":"container","Action":"die","Actor":{"ID":"","Attributes":{"exitCode":"3"}}}
+{"Type":"container","Action":"die","Actor":{"ID":"../../etc","Attributes":{"exitCode":"3"}}}
+{"Type":"container","Action":"die"}
+{"Type":"container","Action":"die","Actor":{"ID":"0a1b","Attributes":{"exitCode":"99999999999999999999"}}}
+`)
+		}
+	}))
+	t.Cleanup(server.Close)
+	c, err := dockerapi.New(strings.Replace(server.URL, "http://", "tcp://", 1), time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	events, err := c.Events(t.Context(), time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for e, err := range events {
+		if err != nil {
+			break
+		}
+		if ids = append(ids, e.ID); e.ExitCode != 0 {
+			t.Errorf("the exit code of %q is %d", e.ID, e.ExitCode)
+		}
+	}
+	if !slices.Equal(ids, []string{"0a1b"}) {
+		t.Errorf("events of %q", ids)
+	}
+}

@@ -1,0 +1,315 @@
+package ecsconfig
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"muster/internal/base/cluster"
+)
+
+// Kind is what values of a key look like, and what the ECS agent makes of them.
+type Kind struct {
+	Name string
+	// read returns what the ECS agent has after reading value, which is not
+	// empty; def is what it uses instead of a value that it discards.
+	read func(value, def string) Reading
+	open byte // '{' or '[' where the value is JSON
+	// forgiving kinds ignore whatever follows the JSON (json.Decoder).
+	forgiving bool
+	// plain kinds hold one word: whatever follows a blank, a comma or a semicolon
+	// is no part of a good value.
+	plain bool
+	json  jsonForm // how the key is written in ecs.config.json
+}
+
+// Reading is what the ECS agent makes of a value.
+type Reading struct {
+	Text     string // as the agent has it afterwards
+	Fault    string // what is wrong with the value, reading on from the key's name; empty if nothing is
+	Want     string // with a Fault of JSON: what the value must be
+	Severity Severity
+	Unset    bool // the agent goes on as if the key were not there
+}
+
+func taken(text string) Reading { return Reading{Text: text} }
+
+// discarded is a value in whose place the agent uses its default, or what
+// ecs.config.json says.
+func discarded(def, fault string) Reading {
+	return Reading{Text: def, Fault: fault, Severity: Ignored, Unset: true}
+}
+
+// read returns what the ECS agent makes of a value of k.
+func (k *Key) read(value string) Reading {
+	if value == "" {
+		return Reading{Text: k.Default, Unset: true}
+	}
+	return k.Kind.read(value, k.Default)
+}
+
+var (
+	// text is taken as it is.
+	text = &Kind{Name: "text", json: jsonString, read: func(value, _ string) Reading { return taken(value) }}
+
+	// trimmed has the tag trim:"true" in agent/config/types.go.
+	trimmed = &Kind{Name: "trimmed text", json: jsonString, plain: true, read: func(value, _ string) Reading {
+		return taken(strings.TrimSpace(value))
+	}}
+
+	// commaList is split at commas. Go trims the entries of NO_PROXY
+	// (golang.org/x/net/http/httpproxy).
+	commaList = &Kind{Name: "list", json: jsonStrings, read: func(value, _ string) Reading {
+		entries := strings.Split(value, ",")
+		for i := range entries {
+			entries[i] = strings.TrimSpace(entries[i])
+		}
+		return taken(strings.Join(entries, ","))
+	}}
+
+	clusterRef = &Kind{Name: "cluster", json: jsonString, plain: true, read: readCluster}
+
+	region = &Kind{Name: "region", json: jsonString, plain: true, read: func(value, _ string) Reading {
+		r := taken(strings.TrimSpace(value))
+		switch {
+		case cluster.IsRegion(r.Text):
+		case zone.MatchString(r.Text):
+			r.Fault, r.Severity = "is the Availability Zone "+r.Text+", not a region", Fatal
+		default:
+			r.Fault, r.Severity = "is not the name of a region, such as eu-west-1", Fatal
+		}
+		return r
+	}}
+
+	registryForm = &Kind{Name: "docker or dockercfg", json: jsonString, plain: true, read: func(value, def string) Reading {
+		return oneOf(exactCase, "docker", "dockercfg").read(strings.TrimSpace(value), def)
+	}}
+
+	// proxy is parsed as a URL, with http:// before it if need be.
+	proxy = &Kind{Name: "proxy", json: jsonString, plain: true, read: func(value, _ string) Reading {
+		r := taken(value)
+		if strings.ContainsAny(value, " \t\"'") {
+			r.Fault, r.Severity = "is not the address of a proxy, such as http://10.0.0.131:3128", Misread
+		}
+		return r
+	}}
+
+	// flag is trimmed and then read by strconv.ParseBool.
+	flag = &Kind{Name: "true or false", json: jsonFlag, plain: true, read: func(value, def string) Reading {
+		on, err := strconv.ParseBool(strings.TrimSpace(value))
+		if err != nil {
+			return discarded(def, "is not true or false")
+		}
+		return taken(strconv.FormatBool(on))
+	}}
+
+	// exactSwitch is compared with the word true by ecs-init, while the agent
+	// takes every spelling of strconv.ParseBool.
+	exactSwitch = &Kind{Name: "true or false", json: jsonFlag, plain: true, read: func(value, def string) Reading {
+		on, err := strconv.ParseBool(strings.TrimSpace(value))
+		switch {
+		case err != nil:
+			return discarded(def, "is not true or false")
+		case on && value != "true":
+			return Reading{Text: "true", Fault: "is not exactly true, the only value that ecs-init accepts", Severity: Misread}
+		}
+		return taken(strconv.FormatBool(on))
+	}}
+
+	number = &Kind{Name: "number", json: jsonInteger, plain: true, read: func(value, def string) Reading {
+		if n, err := strconv.ParseFloat(value, 64); err != nil || n <= 0 {
+			return discarded(def, "is not a number above 0")
+		}
+		return taken(value)
+	}}
+
+	// rateAndBurst is split at its comma, and the halves are trimmed
+	// (parseTaskMetadataThrottles).
+	rateAndBurst = &Kind{Name: "rate,burst", read: func(value, def string) Reading {
+		rate, burst, _ := strings.Cut(value, ",")
+		first, err1 := strconv.Atoi(strings.TrimSpace(rate))
+		second, err2 := strconv.Atoi(strings.TrimSpace(burst))
+		if err1 != nil || err2 != nil || first <= 0 || second <= 0 {
+			return discarded(def, "is not a rate and a burst, such as 100,150")
+		}
+		return taken(fmt.Sprintf("%d,%d", first, second))
+	}}
+
+	// portRange is a little stricter than the agent, which reads 1-2-3 as 1-2.
+	portRange = &Kind{Name: "ports", json: jsonString, plain: true, read: func(value, def string) Reading {
+		first, last, isRange := strings.Cut(value, "-")
+		if !isRange {
+			last = first
+		}
+		from, err1 := strconv.ParseUint(first, 10, 16)
+		to, err2 := strconv.ParseUint(last, 10, 16)
+		if err1 != nil || err2 != nil || to < from {
+			return discarded(def, "is not a range of ports, such as 49153-65535")
+		}
+		return taken(value)
+	}}
+)
+
+// clusterPattern is CreateCluster's: up to 255 letters, digits, underscores and
+// hyphens. The agent also takes the cluster's ARN.
+// zone is an Availability Zone, such as eu-west-1a: a region with a letter.
+var zone = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]+[a-z]$`)
+
+var clusterPattern = regexp.MustCompile(`^(arn:aws[a-z-]*:ecs:[a-z0-9-]+:[0-9]{12}:cluster/)?[A-Za-z0-9_-]{1,255}$`)
+
+// readCluster: ECS refuses a name that no cluster can have with
+// InvalidParameterException or ClientException, which end the agent with code 5.
+func readCluster(value, def string) Reading {
+	r := taken(strings.TrimSpace(value))
+	switch {
+	case r.Text == "":
+		return Reading{Text: def, Unset: true}
+	case !clusterPattern.MatchString(r.Text):
+		r.Fault, r.Severity = "is not a valid cluster name", Refused
+	}
+	return r
+}
+
+// LikelyCluster returns the name that a value of ECS_CLUSTER was probably meant
+// to be, if it is not a valid one: without quotes, a comment, a path, or a dash
+// that is no hyphen. It is "" if that is no valid name either.
+func LikelyCluster(value string) string {
+	name := untypographic(unquote(strings.TrimSpace(visible(value))))
+	if words := strings.FieldsFunc(name, func(r rune) bool { return strings.ContainsRune(" \t,;#\"'", r) }); len(words) > 0 {
+		name = words[0]
+	}
+	if _, last, ok := strings.Cut(name, "cluster/"); ok && !clusterPattern.MatchString(name) {
+		name = last
+	}
+	name = strings.TrimSuffix(hyphens.Replace(name), "/")
+	if !clusterPattern.MatchString(name) {
+		return ""
+	}
+	return name
+}
+
+// hyphens replaces the dashes that word processors make of hyphens.
+var hyphens = strings.NewReplacer("\u2010", "-", "\u2011", "-", "\u2012", "-", "\u2013", "-", "\u2014", "-", "\u2212", "-")
+
+// integer is read by strconv.ParseUint or Atoi, which take no blanks.
+func integer(least, most int64) *Kind {
+	name := fmt.Sprintf("number from %d to %d", least, most)
+	return &Kind{Name: name, json: jsonInteger, plain: true, read: func(value, def string) Reading {
+		n, err := strconv.ParseInt(value, 10, 64)
+		switch {
+		case err != nil && leadingDigits.MatchString(value):
+			return discarded(def, fmt.Sprintf("is not a whole number from %d to %d: it has a unit", least, most))
+		case err != nil || value[0] == '+' || n < least || n > most:
+			return discarded(def, fmt.Sprintf("is not a whole number from %d to %d", least, most))
+		}
+		return taken(strconv.FormatInt(n, 10))
+	}}
+}
+
+var leadingDigits = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?\s*[A-Za-z%]`)
+
+// spacedInteger is an integer that the agent trims first (parseTaskPidsLimit).
+func spacedInteger(least, most int64) *Kind {
+	plain := integer(least, most)
+	return &Kind{Name: plain.Name, json: jsonInteger, plain: true, read: func(value, def string) Reading {
+		return plain.read(strings.TrimSpace(value), def)
+	}}
+}
+
+const (
+	exactCase = false
+	foldCase  = true
+)
+
+// oneOf is one of a few words.
+func oneOf(fold bool, words ...string) *Kind {
+	return &Kind{Name: strings.Join(words, "|"), json: jsonString, plain: true, read: func(value, def string) Reading {
+		word := value
+		if fold {
+			word = strings.ToLower(strings.TrimSpace(value))
+		}
+		if !slices.Contains(words, word) {
+			return discarded(def, "is not one of "+strings.Join(words, ", "))
+		}
+		return taken(word)
+	}}
+}
+
+// What the agent uses for a duration outside of its limits.
+const (
+	useDefault = false
+	useLimit   = true
+)
+
+// duration is read by time.ParseDuration. The agent takes 0 for a value that is
+// not set (Config.Merge).
+func duration(least, most string, atLimit bool) *Kind {
+	lower, _ := time.ParseDuration(least)
+	upper, _ := time.ParseDuration(most)
+	return &Kind{Name: "duration", json: jsonDuration, plain: true, read: func(value, def string) Reading {
+		d, err := time.ParseDuration(value)
+		switch {
+		case err != nil && d == 0 && isDigits(value):
+			return discarded(def, "is a duration without a unit, such as 90s, 10m or 3h")
+		case err != nil:
+			return discarded(def, "is not a duration with its unit, such as 90s, 10m or 3h")
+		case d == 0 && def == "0s":
+			return taken("0s")
+		case d == 0:
+			return discarded(def, "is 0, which the ECS agent treats as unset")
+		case least != "" && d < lower:
+			return outside(atLimit, least, def, "is below the minimum of "+least)
+		case most != "" && d > upper:
+			return outside(atLimit, most, def, "is above the maximum of "+most)
+		}
+		return taken(value)
+	}}
+}
+
+func outside(atLimit bool, limit, def, fault string) Reading {
+	if atLimit {
+		return Reading{Text: limit, Fault: fault, Severity: Ignored}
+	}
+	return discarded(def, fault)
+}
+
+func isDigits(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }
+
+// Validate says why key=value must not be written: a key that is no variable's
+// name or no setting of the ECS agent, a value that cannot stand on one unquoted
+// line, or one that the agent refuses or silently ignores. Unknown keys that
+// resemble no known one take any value. The error names key, never the value.
+func Validate(key, value string) error {
+	if !isName(key) {
+		return fmt.Errorf("key %.80q: want letters, digits and underscores, and no digit first", key)
+	}
+	if near := meant(key); near != "" && near != key {
+		return fmt.Errorf("%s is not a setting of the ECS agent: did you mean %s?", key, near)
+	}
+	if err := checkValue(key, value); err != nil {
+		return fmt.Errorf("%s %w", key, err)
+	}
+	return nil
+}
+
+// checkValue returns errors that read on from the name of the key.
+func checkValue(key, value string) error {
+	if fault := unwritable(key, value); fault != "" {
+		return errors.New(fault)
+	}
+	if key == "ECS_CLUSTER" && value == "" {
+		return errors.New("is empty: the ECS agent would join the cluster \"default\"")
+	}
+	if k := byName[key]; k != nil {
+		if r := k.read(value); r.Want != "" {
+			return fmt.Errorf("%s: %s", r.Fault, r.Want)
+		} else if r.Fault != "" {
+			return errors.New(r.Fault)
+		}
+	}
+	return unlikely(key, value)
+}

@@ -1,0 +1,94 @@
+package units
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/coreos/go-systemd/v22/dbus"
+	godbus "github.com/godbus/dbus/v5"
+
+	"muster/internal/base/ownlimit"
+)
+
+const (
+	// systemd's own socket, open to root only; systemctl prefers it too, since
+	// it answers even when the bus daemon is not up.
+	privateSocket = "/run/systemd/private"
+	busSocket     = "/run/dbus/system_bus_socket"
+)
+
+// Connect reaches systemd over D-Bus. ctx bounds the connecting alone, not the
+// life of the connection. The error names each socket that was tried.
+func Connect(ctx context.Context) (*Manager, error) {
+	return connect(ctx, "/", os.Geteuid() == 0)
+}
+
+func connect(ctx context.Context, root string, private bool) (*Manager, error) {
+	var tried error
+	if private {
+		conn, err := open(ctx, filepath.Join(root, privateSocket), false)
+		if err == nil {
+			return &Manager{conn}, nil
+		}
+		tried = err
+	}
+	conn, err := open(ctx, filepath.Join(root, busSocket), true)
+	switch {
+	case err == nil:
+		return &Manager{conn}, nil
+	case tried != nil:
+		return nil, fmt.Errorf("connecting to systemd: %w; %w", tried, err)
+	default:
+		return nil, fmt.Errorf("connecting to systemd: %w", err)
+	}
+}
+
+// open connects to the socket, on which a bus daemon (that wants a Hello) or
+// systemd itself (that does not) listens. The library binds a connection's
+// whole life to its context; here ctx is let go of once connected.
+func open(ctx context.Context, socket string, bus bool) (*dbus.Conn, error) {
+	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	letGo := context.AfterFunc(ctx, cancel)
+	conn, err := dbus.NewConnection(func() (*godbus.Conn, error) {
+		return dial(life, socket, bus)
+	})
+	if letGo() && err == nil {
+		return conn, nil
+	}
+	cancel()
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return nil, fmt.Errorf("%s: %w", socket, ownlimit.Wrap(err))
+}
+
+func dial(ctx context.Context, socket string, bus bool) (*godbus.Conn, error) {
+	conn, err := godbus.Dial("unix:path="+godbus.EscapeBusAddressValue(socket), godbus.WithContext(ctx))
+	if err != nil {
+		return nil, err
+	}
+	err = conn.Auth([]godbus.Auth{godbus.AuthExternal(strconv.Itoa(os.Getuid()))})
+	if err == nil && bus {
+		err = conn.Hello()
+	}
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// ShuttingDown says whether the whole system stops. Where systemd cannot be asked,
+// as by some users, it says no.
+func ShuttingDown(ctx context.Context) bool {
+	m, err := Connect(ctx)
+	if err != nil {
+		return false
+	}
+	defer m.Close()
+	state, err := m.conn.SystemStateContext(ctx)
+	return err == nil && state.Value.Value() == "stopping"
+}

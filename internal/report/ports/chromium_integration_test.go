@@ -1,0 +1,63 @@
+//go:build integration
+
+package ports
+
+import (
+	"bytes"
+	"image/color"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"muster/test/need"
+)
+
+// rendered is the page in a window of a desk's size.
+func rendered(t *testing.T, page []byte) (dom string, console []string, shot []byte) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "page.html")
+	if err := os.WriteFile(path, page, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return need.Chromium(t, path, "1400,1200")
+}
+
+func TestThePageRendersInABrowserWithoutNetwork(t *testing.T) {
+	const peers = 30
+	r := judged(t, peers, -1, "ignite2")
+	r.Notes = []string{`<script>console.error("a note was run")</script>`}
+	var page bytes.Buffer
+	if err := r.HTML(&page); err != nil {
+		t.Fatal(err)
+	}
+	dom, console, shot := rendered(t, page.Bytes())
+	if len(console) > 0 {
+		t.Errorf("the console: %q", console)
+	}
+	_, svg, found := strings.Cut(dom, "<svg")
+	svg, _, _ = strings.Cut(svg, "</svg>")
+	if n := strings.Count(svg, "<rect"); !found || n != peers*peers {
+		t.Errorf("an svg: %v, with %d squares, want %d", found, n, peers*peers)
+	}
+	if n := strings.Count(svg, `class="f-self"`); n != peers {
+		t.Errorf("%d squares for a peer towards itself, want %d", n, peers)
+	}
+	for _, fill := range []color.NRGBA{{0x7c, 0xc4, 0x92, 0xff}, {0xd9, 0x53, 0x4f, 0xff}} { // open, closed
+		if n := need.Pixels(t, shot, fill); n < cellSize*cellSize {
+			t.Errorf("%d pixels of the picture are %v: the style of the squares is not applied", n, fill)
+		}
+	}
+}
+
+// A control: there is no network, and errors would be seen.
+func TestTheBrowserHasNoNetworkAndTellsOfErrors(t *testing.T) {
+	_, console, _ := rendered(t, []byte(`<!doctype html><script>console.error("boo")</script>
+		<img src="http://127.0.0.1/a.png" onerror="console.error('not loaded: ' + src)"><img src="http://example.com/b.png" onerror="console.error('not loaded: ' + src)">`))
+	all := strings.Join(console, "\n")
+	for _, want := range []string{"boo", "not loaded: http://127.0.0.1", "not loaded: http://example.com"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("%q is not on the console: %q", want, console)
+		}
+	}
+}

@@ -1,0 +1,314 @@
+// Package ports puts the verdicts over a fleet's ports into one report and
+// shows it: as a table for a person, as JSON, and as a page of HTML. It judges
+// nothing (package reach does), discovers no peers and dials nobody; what those
+// found is handed in.
+package ports
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"muster/internal/base/exitcode"
+	"muster/internal/base/fix"
+	"muster/reach"
+)
+
+// Question is what is to be judged and shown.
+type Question struct {
+	Scope string // "cluster prod"
+	// Self is the instance that asks, an index into Peers, or -1 for the whole
+	// matrix.
+	Self   int
+	Region string
+	Peers  []reach.Endpoint
+	World  reach.World
+	Needs  []reach.Need
+	// Balancers dial those who are asked about on Target, besides what these need
+	// of each other.
+	Balancers []reach.Endpoint
+	Target    reach.Need
+	// Listened are the ports on which servers were found on the instance that asks,
+	// in the order of Needs; nil: not known.
+	Listened []reach.Ports
+	Notes    []string // what could not be checked, and why
+	At       time.Time
+}
+
+// Report is the answer. It is what --output json prints; fields are only ever
+// added.
+type Report struct {
+	Schema int       `json:"schema"`
+	Scope  string    `json:"scope"`
+	Region string    `json:"region"`
+	Self   string    `json:"self,omitempty"`
+	At     time.Time `json:"at"`
+	Peers  []Peer    `json:"peers"`
+	// Balancers are those in front of the peers that were asked about.
+	Balancers []Peer         `json:"balancers,omitempty"`
+	Needs     []string       `json:"needs"`
+	Counts    map[string]int `json:"counts"` // judged pairs times needs, by status
+	Blocks    []Block        `json:"blocks"` // worst first; every pair is in exactly one for each direction asked
+	Notes     []string       `json:"notes,omitempty"`
+	// Hints say where a closed part of a range may not matter.
+	Hints []string `json:"hints,omitempty"`
+
+	// Findings and Probes are added by those who looked.
+	Findings []Finding `json:"findings,omitempty"`
+	Probes   []Probe   `json:"probes,omitempty"`
+
+	worst     reach.Status
+	matrix    *reach.Matrix // of all peers, for the picture; nil beside Self
+	judge     *reach.Judge
+	needs     []reach.Need
+	listened  map[string]reach.Ports // by need
+	undialled map[string]bool        // why dials could not be made
+}
+
+// Peer is one endpoint.
+type Peer struct {
+	Name    string   `json:"name"`
+	Address string   `json:"address,omitempty"`
+	ENI     string   `json:"eni,omitempty"`
+	Subnet  string   `json:"subnet,omitempty"`
+	Groups  []string `json:"groups,omitempty"`
+}
+
+// Block is a set of pairs that fare alike: each of From towards each of To.
+type Block struct {
+	From     []string  `json:"from"`
+	To       []string  `json:"to"`
+	Outcomes []Outcome `json:"outcomes"`
+}
+
+// Outcome is the verdict over one need, told for the block's first pair.
+type Outcome struct {
+	Need    string `json:"need"`
+	Status  string `json:"status"`
+	Hop     string `json:"hop,omitempty"`
+	Missing string `json:"missing,omitempty"`
+	Unknown string `json:"unknown,omitempty"`
+	// Spare are closed ports that only further servers on one host would use.
+	Spare    string   `json:"spare,omitempty"`
+	Sentence string   `json:"sentence"`
+	Warnings []string `json:"warnings,omitempty"`
+	Fixes    []Fix    `json:"fixes,omitempty"`
+
+	status reach.Status
+	open   string // the open part, where there is a spare one
+}
+
+// Fix is the least rule that would open what is missing, in two spellings.
+type Fix struct {
+	Command        string `json:"command"`
+	CloudFormation string `json:"cloudformation"`
+}
+
+// Finding is something on this host that stands between a port and its peers.
+type Finding struct {
+	ID       string `json:"id"`
+	Summary  string `json:"summary"`
+	Evidence string `json:"evidence,omitempty"`
+	// Remedy is Fix in one text.
+	Remedy string  `json:"remedy"`
+	Fix    fix.Fix `json:"fix,omitzero"`
+	// Inferred: what was seen makes it likely; what is configured cannot be seen.
+	Inferred bool `json:"inferred,omitempty"`
+}
+
+// Probe is a port of a peer that was dialled from here.
+type Probe struct {
+	To       string `json:"to"`
+	Need     string `json:"need"`
+	Port     uint16 `json:"port"`
+	Contact  string `json:"contact"`
+	Error    string `json:"error,omitempty"`
+	Sentence string `json:"sentence"` // joined with the static verdict
+
+	passed bool // something answered
+	lost   bool // nothing did, or there was no way
+	open   bool // by the rules
+}
+
+const reportSchema = 1
+
+// Judge answers the question.
+func Judge(q Question) (*Report, error) {
+	r := &Report{Schema: reportSchema, Scope: q.Scope, Region: q.Region, At: q.At.UTC().Truncate(time.Second), Notes: q.Notes,
+		Counts: map[string]int{}, Needs: []string{}, Peers: []Peer{}, Blocks: []Block{},
+		needs: q.Needs, judge: reach.NewJudge(q.World), listened: map[string]reach.Ports{}}
+	for i, n := range q.Needs {
+		r.Needs = append(r.Needs, n.String())
+		if i < len(q.Listened) {
+			r.listened[n.String()] = q.Listened[i]
+		}
+	}
+	for _, e := range q.Peers {
+		r.Peers = append(r.Peers, peer(e))
+	}
+	matrices, err := r.matrices(q)
+	if err == nil && len(q.Balancers) > 0 {
+		matrices, err = r.addBalancers(matrices, q)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("judging the ports: %w", err)
+	}
+	for _, m := range matrices {
+		r.add(m)
+	}
+	return r, nil
+}
+
+func (r *Report) matrices(q Question) ([]*reach.Matrix, error) {
+	if q.Self < 0 {
+		m, err := r.judge.Matrix(q.Peers, q.Peers, q.Needs)
+		r.matrix = m
+		return []*reach.Matrix{m}, err
+	}
+	self := q.Peers[q.Self]
+	r.Self = self.Name
+	others := append(append([]reach.Endpoint{}, q.Peers[:q.Self]...), q.Peers[q.Self+1:]...)
+	out, in, err := r.judge.Against(self, others, q.Needs)
+	return []*reach.Matrix{out, in}, err
+}
+
+// addBalancers has the balancers dial the instance that asks, or all peers.
+func (r *Report) addBalancers(matrices []*reach.Matrix, q Question) ([]*reach.Matrix, error) {
+	targets := q.Peers
+	if q.Self >= 0 {
+		targets = q.Peers[q.Self : q.Self+1]
+	}
+	for _, e := range q.Balancers {
+		r.Balancers = append(r.Balancers, peer(e))
+	}
+	r.needs = slices.Concat(r.needs, []reach.Need{q.Target})
+	r.Needs = append(r.Needs, q.Target.String())
+	m, err := r.judge.Matrix(q.Balancers, targets, []reach.Need{q.Target})
+	return append(matrices, m), err
+}
+
+func (r *Report) add(m *reach.Matrix) {
+	for n := range m.Needs {
+		for status, count := range m.Tally(n) {
+			r.Counts[status.String()] += count
+		}
+	}
+	for _, b := range m.Blocks() {
+		r.Blocks = append(r.Blocks, r.block(m, b))
+	}
+	for status := reach.Open; status <= reach.Blocked; status++ {
+		if r.Counts[status.String()] > 0 {
+			r.worst = max(r.worst, status)
+		} else {
+			delete(r.Counts, status.String())
+		}
+	}
+}
+
+func (r *Report) block(m *reach.Matrix, b reach.Block) Block {
+	from, to := pair(m, b)
+	out := Block{From: names(m.From, b.From), To: names(m.To, b.To)}
+	for n := range m.Needs {
+		v := m.Verdict(from, to, n)
+		o := outcome(v)
+		r.ease(&o, v)
+		if o.status != v.Status {
+			pairs := judgedPairs(m, b, n)
+			r.Counts[v.Status.String()] -= pairs
+			r.Counts[o.Status] += pairs
+		}
+		out.Outcomes = append(out.Outcomes, o)
+	}
+	return out
+}
+
+// judgedPairs are the pairs of a block, without those of an endpoint and itself.
+func judgedPairs(m *reach.Matrix, b reach.Block, need int) (pairs int) {
+	for _, from := range b.From {
+		for _, to := range b.To {
+			if _, judged := m.At(from, to, need); judged {
+				pairs++
+			}
+		}
+	}
+	return pairs
+}
+
+// pair is the pair that stands for the block: the first that is judged, and not
+// one endpoint towards itself, which an endpoint without a known interface may be.
+func pair(m *reach.Matrix, b reach.Block) (from, to int) {
+	for _, from := range b.From {
+		for _, to := range b.To {
+			if len(m.Needs) == 0 {
+				return from, to
+			}
+			if _, judged := m.At(from, to, 0); judged && m.From[from].Name != m.To[to].Name {
+				return from, to
+			}
+		}
+	}
+	return b.From[0], b.To[0]
+}
+
+func outcome(v reach.Verdict) Outcome {
+	o := Outcome{Need: v.Need.String(), Status: v.Status.String(), Sentence: v.Sentence(), Warnings: v.Warnings, status: v.Status}
+	if v.Hop != reach.Nowhere {
+		o.Hop = v.Hop.String()
+	}
+	if len(v.Missing) > 0 {
+		o.Missing = v.Missing.String()
+	}
+	if len(v.Unknown) > 0 {
+		o.Unknown = v.Unknown.String()
+	}
+	for _, f := range v.Fixes {
+		o.Fixes = append(o.Fixes, Fix{f.Command(), f.CloudFormation()})
+	}
+	return o
+}
+
+func peer(e reach.Endpoint) Peer {
+	p := Peer{Name: e.Name, ENI: e.ID, Subnet: e.Subnet, Groups: e.Groups}
+	if len(e.Addrs) > 0 {
+		p.Address = e.Addrs[0].String()
+	}
+	return p
+}
+
+func names(all []reach.Endpoint, which []int) []string {
+	out := make([]string, 0, len(which))
+	for _, i := range which {
+		out = append(out, all[i].Name)
+	}
+	return out
+}
+
+// Closed are the sentences about what is known to be closed, and the first
+// command that opens it. What is unknown is not among them.
+func (r *Report) Closed() (sentences []string, command string) {
+	for _, b := range r.Blocks {
+		for _, o := range b.Outcomes {
+			if o.status <= reach.Unknown {
+				continue
+			}
+			sentences = append(sentences, o.Sentence)
+			if command == "" && len(o.Fixes) > 0 {
+				command = o.Fixes[0].Command
+			}
+		}
+	}
+	return sentences, command
+}
+
+// Err is nil when every port is open, else an error with the exit code: what
+// is closed fails, what is only not known is undetermined.
+func (r *Report) Err() error {
+	switch r.worst {
+	case reach.Open:
+		return nil
+	case reach.Unknown:
+		return exitcode.Wrap(exitcode.Undetermined, fmt.Errorf("%s: some ports could not be checked", r.Scope))
+	default:
+		return exitcode.Wrap(exitcode.Failed, fmt.Errorf("%s: some ports are closed", r.Scope))
+	}
+}

@@ -1,0 +1,439 @@
+//go:build integration || e2e
+
+package integration
+
+import (
+	"encoding/json"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"muster/agent/agentstate"
+	"muster/bootstrap/bootreport"
+	"muster/internal/sandbox"
+	"muster/systemd"
+	"muster/test/systemdtest"
+)
+
+const instanceID = "i-0123456789abcdef0"
+
+// ecsService is the ECS agent's service with the order, the dependencies and
+// the restarts of packaging/amazon-linux-ami-integrated/ecs.service
+// (amazon-ecs-agent v1.105.1). What it runs is the agent of the sandbox; there
+// is no Docker to ask for.
+const ecsService = `[Unit]
+Wants=docker.service
+PartOf=docker.service
+After=docker.service
+After=cloud-final.service
+
+[Service]
+Type=simple
+Restart=on-failure
+RestartPreventExitStatus=5
+RestartSec=10s
+EnvironmentFile=-/etc/ecs/ecs.config
+ExecStart=/usr/libexec/world agent
+
+[Install]
+WantedBy=multi-user.target
+`
+
+// worldService is there before anything asks the metadata service, and after
+// cloud-init wrote the files that user data names.
+const worldService = `[Unit]
+After=cloud-init.service
+Before=cloud-config.service cloud-final.service muster-bootstrap.service
+
+[Service]
+Type=notify
+ExecStart=/usr/libexec/world serve
+
+[Install]
+WantedBy=multi-user.target
+`
+
+// inGroup is an instance that a launch hook and a stack wait for.
+func inGroup() sandbox.Options {
+	return sandbox.Options{
+		InstanceID: instanceID, Clusters: []string{"prod", "prod-batch", "staging"}, TagsInIMDS: true,
+		Group:  &sandbox.Group{Name: "workers", Hooks: []sandbox.Hook{{Name: "ready"}}},
+		Stacks: map[string][]string{"web": {"Workers"}},
+		Agent:  sandbox.AgentPlan{After: time.Second},
+	}
+}
+
+// told are the settings of those who wait, as in muster.env.
+func told() []string {
+	return []string{"MUSTER_CFN_STACK=web", "MUSTER_CFN_RESOURCE=Workers", "MUSTER_LIFECYCLE_HOOK=ready", "MUSTER_ON_FAILURE=abandon"}
+}
+
+// image is the ECS-optimized AMI, and the world around it.
+func image(t *testing.T, options sandbox.Options, settings ...string) []systemdtest.File {
+	t.Helper()
+	return world(t, options, func(p *plan) { p.Settings = settings })
+}
+
+// plan is what the world is told; see testdata/world.
+type plan struct {
+	sandbox.Options
+	Settings []string
+	IMDSLate time.Duration
+	State    string
+}
+
+// world is image for a world that is more than options: those who wait are in it
+// unless edit says otherwise.
+func world(t *testing.T, options sandbox.Options, edit func(*plan)) []systemdtest.File {
+	t.Helper()
+	systemdtest.Require(t)
+	p := plan{Options: options, Settings: told()}
+	edit(&p)
+	text, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const units = "/usr/lib/systemd/system/"
+	const wants = "/etc/systemd/system/multi-user.target.wants/"
+	return []systemdtest.File{
+		systemdtest.Binary(t, "./testdata/world", "/usr/libexec/world"),
+		{Path: "/etc/world.json", Mode: 0o600, Content: string(text)},
+		{Path: units + "world.service", Mode: 0o644, Content: worldService},
+		{Path: wants + "world.service", Link: units + "world.service"},
+		{Path: units + "ecs.service", Mode: 0o644, Content: ecsService},
+		{Path: wants + "ecs.service", Link: units + "ecs.service"},
+		{Path: "/usr/lib/systemd/system-preset/00-ecs.preset", Mode: 0o644, Content: "enable ecs.service\n"},
+	}
+}
+
+func musterAt(t *testing.T, path string) systemdtest.File {
+	t.Helper()
+	content, err := os.ReadFile(binary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return systemdtest.File{Path: path, Mode: 0o755, Content: string(content)}
+}
+
+// bare is an image that muster is not part of: user data fetches the binary.
+func bare(t *testing.T, arguments string) []systemdtest.File {
+	t.Helper()
+	// The umask is that of hardened images.
+	script := "#!/bin/sh\ncp /srv/download/muster /tmp/muster\numask 077\n/tmp/muster bootstrap " + arguments + "\n"
+	files := append(image(t, inGroup()), musterAt(t, "/srv/download/muster"))
+	return append(files, systemdtest.UserData(instanceID, script)...)
+}
+
+// baked is an image that brings muster and asks a tag for the cluster.
+func baked(t *testing.T, options sandbox.Options) []systemdtest.File {
+	t.Helper()
+	files := append(image(t, options, told()...), musterAt(t, "/usr/bin/muster"))
+	for _, u := range systemd.Units() {
+		files = append(files, systemdtest.File{Path: "/usr/lib/systemd/system/" + u.Name, Mode: 0o644, Content: string(u.Content)})
+	}
+	return append(files, systemdtest.File{Path: "/etc/systemd/system/ecs.service.requires/muster-bootstrap.service", Link: "/usr/lib/systemd/system/muster-bootstrap.service"})
+}
+
+// machine is a booted instance.
+type machine struct {
+	*systemdtest.Machine
+	t *testing.T
+}
+
+// story is what the world has seen.
+type story struct {
+	Calls   []sandbox.Call
+	Agent   sandbox.AgentStatus
+	Stack   string
+	Signals []sandbox.Signal
+	Hook    sandbox.HookState
+}
+
+func (m machine) story() (s story) {
+	m.t.Helper()
+	decode(m.t, m.Run("/usr/libexec/world", "story"), &s)
+	return s
+}
+
+func (m machine) report() (r bootreport.Report) {
+	m.t.Helper()
+	decode(m.t, m.Run("cat", "/var/lib/muster/instances/"+instanceID+"/report.json"), &r)
+	return r
+}
+
+// property is one of systemd's, of a unit.
+func (m machine) property(unit, name string) string {
+	m.t.Helper()
+	return m.Run("systemctl", "show", "--value", "--timestamp=us+utc", "--property="+name, unit)
+}
+
+// at is a time that systemd noted for a unit.
+func (m machine) at(unit, name string) time.Time {
+	m.t.Helper()
+	at, err := time.Parse("Mon 2006-01-02 15:04:05.999999 MST", m.property(unit, name))
+	if err != nil {
+		m.t.Fatalf("%s of %s: %v", name, unit, err)
+	}
+	return at
+}
+
+// state waits until a unit is in a state and a substate.
+func (m machine) state(unit, active, sub string) {
+	m.t.Helper()
+	m.Await(unit+" to be "+active+" ("+sub+")", func() bool {
+		return m.property(unit, "ActiveState") == active && m.property(unit, "SubState") == sub
+	})
+}
+
+func (m machine) settle(want string) {
+	m.t.Helper()
+	if got := m.Settle(); got != want {
+		m.t.Errorf("the boot ended %s, want %s; failed: %s", got, want, m.Run("systemctl", "--failed", "--plain", "--no-legend"))
+	}
+	if strings.Contains(m.Run("journalctl", "--boot", "--no-pager"), "ordering cycle") {
+		m.t.Error("systemd found an ordering cycle")
+	}
+}
+
+func (m machine) onConsole(line string) {
+	m.t.Helper()
+	if !strings.Contains(m.Console(), line) {
+		m.t.Errorf("the console does not show %q", line)
+	}
+}
+
+// neverRan checks that the ECS agent had no chance to join any cluster.
+func (m machine) neverRan() {
+	m.t.Helper()
+	if got := m.property("ecs.service", "ExecMainStartTimestamp"); got != "" {
+		m.t.Errorf("ecs.service started at %s", got)
+	}
+	if phase := m.story().Agent.Phase; phase != sandbox.PhaseStopped {
+		m.t.Errorf("the ECS agent is %s", phase)
+	}
+}
+
+// failure checks the verdict, and that all who wait were told of it.
+func (m machine) failure(outcome bootreport.Outcome, cause string) {
+	m.t.Helper()
+	s, report := m.story(), m.report()
+	if len(s.Signals) != 1 || s.Signals[0].Status != "FAILURE" || s.Hook.Result != "ABANDON" {
+		m.t.Errorf("signals %+v, hook %+v", s.Signals, s.Hook)
+	}
+	if report.Outcome != outcome || report.Cause == nil || !strings.Contains(report.Cause.Summary, cause) {
+		m.t.Errorf("%+v, cause %+v, want one that says %q", report, report.Cause, cause)
+	}
+	m.onConsole("muster: " + instanceID + " is " + string(outcome))
+}
+
+// joined checks the whole of a boot that went well, and returns the story.
+func (m machine) joined(origin string) story {
+	m.t.Helper()
+	m.settle("running")
+	m.state("muster-verify.service", "active", "exited")
+	m.state("muster-agent.service", "active", "running") // Type=notify: it said READY=1
+	m.state("ecs.service", "active", "running")
+	if got := m.property("muster-verify.service", "ExecMainStatus"); got != "0" {
+		m.t.Errorf("muster verify ended with %s", got)
+	}
+	report := m.report()
+	if report.Outcome != bootreport.Registered || !report.Confirmed || report.Cluster != "prod" || report.ClusterOrigin != origin || len(report.Warnings) > 0 {
+		m.t.Errorf("%+v", report)
+	}
+	m.onConsole("muster: " + instanceID + " registered in cluster prod")
+	m.watched()
+	s := m.story()
+	if s.Agent.Phase != sandbox.PhaseRegistered || s.Agent.Cluster != "prod" || len(s.Calls) > 10 {
+		m.t.Errorf("agent %+v, %d calls", s.Agent, len(s.Calls))
+	}
+	return s
+}
+
+// watched checks that muster-agent, a user of its own, knows what bootstrap was
+// told, can keep minutes, and tells root how things are.
+func (m machine) watched() {
+	m.t.Helper()
+	s := m.tells("the agent to see the registration", func(s agentstate.State) bool { return s.Registration.State == "registered" })
+	if s.InstanceID != instanceID || s.Registration.Cluster != "prod" || s.Publishing.Namespace == "" {
+		m.t.Errorf("%+v", s)
+	}
+	m.Run("test", "-d", "/var/lib/muster-agent/spool")
+	if m.property("muster-agent.service", "User") == "root" || strings.Contains(m.Run("journalctl", "--unit=muster-agent", "--no-pager"), "permission denied") {
+		m.t.Error("muster-agent is root, or lacks a permission")
+	}
+	const listening = `for s in $(ls -l /proc/$0/fd | sed -n 's/.*socket:\[\(.*\)\]/\1/p'); do awk -v s=$s '$4 == "0A" && $10 == s' /proc/net/tcp /proc/net/tcp6; done`
+	if open := m.Run("sh", "-c", listening, m.property("muster-agent.service", "MainPID")); open != "" {
+		m.t.Errorf("muster-agent listens: %s", open)
+	}
+}
+
+// tells waits until the agent's own account is as the test wants it.
+func (m machine) tells(what string, is func(agentstate.State) bool) (s agentstate.State) {
+	m.t.Helper()
+	m.Await(what, func() bool {
+		text, err := m.Try("cat", "/run/muster-agent/state.json")
+		if err != nil {
+			return false
+		}
+		s = agentstate.State{}
+		decode(m.t, text, &s) // it is replaced at once, never half there
+		return is(s)
+	})
+	return s
+}
+
+// nobodyWaits checks that a signal for which nothing waits is no failure. A machine
+// that reboots in a container keeps the host's uptime, so verify may take the reboot
+// for the same boot, in which it does not send again what was delivered.
+func (m machine) nobodyWaits() {
+	m.t.Helper()
+	sent := m.report().Deliveries
+	if len(sent) != 2 || sent[0].Error+sent[1].Error != "" ||
+		!slices.Contains([]string{"no longer waiting for CONTINUE", "CONTINUE"}, sent[0].What) ||
+		!slices.Contains([]string{"not waiting for a signal", "SUCCESS for Workers"}, sent[1].What) {
+		m.t.Errorf("%+v", sent)
+	}
+}
+
+func boot(t *testing.T, files []systemdtest.File) machine {
+	t.Helper()
+	return machine{systemdtest.Boot(t, files...), t}
+}
+
+const tellAll = " --cfn-stack web --cfn-resource Workers --lifecycle-hook ready --on-failure abandon"
+
+func TestBootOfABareBinaryInUserData(t *testing.T) {
+	t.Parallel()
+	m := boot(t, bare(t, "--cluster prod"+tellAll))
+	s := m.joined("record of bootstrap on this instance")
+	if len(s.Signals) != 1 || s.Signals[0].Status != "SUCCESS" || s.Signals[0].UniqueID != instanceID || s.Signals[0].Scheme != "CFN_V1" || s.Hook.Result != "CONTINUE" {
+		t.Fatalf("signals %+v, hook %+v", s.Signals, s.Hook)
+	}
+	began, ended := m.at("cloud-final.service", "ExecMainStartTimestamp"), m.at("cloud-final.service", "ActiveEnterTimestamp")
+	if m.at("ecs.service", "ExecMainStartTimestamp").Before(ended) {
+		t.Error("ecs.service did not wait for user data: the test shows nothing")
+	}
+	t.Logf("user data: %v from the start of cloud-final.service to its end; signal after %v, of which the ECS agent took 1s; %d AWS calls",
+		ended.Sub(began), s.Signals[0].Time.Sub(began), len(s.Calls))
+	for _, unit := range []string{"muster-verify.service", "muster-agent.service"} {
+		if got := m.property(unit, "UnitFileState"); got != "enabled" {
+			t.Errorf("%s is %s", unit, got)
+		}
+		if got := m.property(unit, "ExecStart"); !strings.Contains(got, "path=/usr/local/bin/muster ") {
+			t.Errorf("%s runs %s", unit, got)
+		}
+	}
+
+	t.Run("and boots again without user data", func(t *testing.T) {
+		m := machine{m.Machine, t}
+		before := m.Run("cat", "/var/lib/muster/instances/"+instanceID+"/bootstrap.json")
+		m.Reboot()
+		s := m.joined("record of bootstrap on this instance")
+		if m.Run("cat", "/var/lib/muster/instances/"+instanceID+"/bootstrap.json") != before {
+			t.Error("user data ran again: the test shows nothing")
+		}
+		if len(s.Signals) != 1 || s.Stack != "CREATE_COMPLETE" { // the one is the world's own
+			t.Errorf("stack %s, signals %+v", s.Stack, s.Signals)
+		}
+		m.nobodyWaits()
+	})
+}
+
+func TestBootWithAMistypedCluster(t *testing.T) {
+	t.Parallel()
+	m := boot(t, bare(t, "--cluster prdo"+tellAll))
+	m.settle("degraded") // user data failed, and so cloud-final.service
+	if got := m.property("cloud-final.service", "ActiveState"); got != "failed" {
+		t.Errorf("cloud-final.service is %s", got)
+	}
+	m.neverRan()
+	if got := m.property("ecs.service", "UnitFileState"); got != "masked-runtime" {
+		t.Errorf("ecs.service is %s", got)
+	}
+	m.failure(bootreport.Misconfigured, "did you mean prod")
+	if _, err := m.Try("test", "-e", "/etc/ecs/ecs.config"); err == nil {
+		t.Error("ecs.config was written")
+	}
+
+	t.Run("is mended by hand", func(t *testing.T) {
+		m := machine{m.Machine, t}
+		m.Run("/tmp/muster", "bootstrap", "--cluster", "prod")
+		m.state("muster-verify.service", "active", "exited")
+		m.state("ecs.service", "active", "running")
+		if report := m.report(); report.Outcome != bootreport.Registered {
+			t.Errorf("%+v", report)
+		}
+	})
+}
+
+func TestBootThatWouldWaitForItself(t *testing.T) {
+	t.Parallel()
+	m := boot(t, bare(t, "--wait --cluster prod"+tellAll))
+	m.settle("degraded")
+	m.neverRan()
+	m.failure(bootreport.Misconfigured, "--wait would hang this boot")
+}
+
+func TestBootOfABakedImage(t *testing.T) {
+	t.Parallel()
+	options := inGroup()
+	options.InstanceTags = map[string]string{"muster:cluster": "prod"}
+	m := boot(t, baked(t, options))
+	s := m.joined("instance tag muster:cluster")
+	if len(s.Signals) != 1 || s.Signals[0].Status != "SUCCESS" || s.Hook.Result != "CONTINUE" {
+		t.Errorf("signals %+v, hook %+v", s.Signals, s.Hook)
+	}
+	if m.at("ecs.service", "ExecMainStartTimestamp").Before(m.at("muster-bootstrap.service", "ActiveEnterTimestamp")) {
+		t.Error("the ECS agent started before bootstrap had ended")
+	}
+	if shown := m.Run("/usr/bin/muster", "config", "show"); !strings.Contains(shown, "file /etc/muster/muster.env:") {
+		t.Errorf("no setting comes from muster.env:\n%s", shown)
+	}
+	t.Run("and boots again", func(t *testing.T) {
+		m := machine{m.Machine, t}
+		m.Reboot()
+		m.joined("instance tag muster:cluster")
+		m.nobodyWaits()
+	})
+}
+
+func TestBootOfABakedImageWithoutTheTag(t *testing.T) {
+	t.Parallel()
+	m := boot(t, baked(t, inGroup()))
+	m.settle("degraded")
+	if got := m.property("muster-bootstrap.service", "ExecMainStatus"); got != "78" {
+		t.Errorf("muster bootstrap ended with %s, want 78", got)
+	}
+	m.neverRan()
+	m.failure(bootreport.Misconfigured, "no cluster is set")
+}
+
+// A deployment leaves the binary in a directory of its user's. Units that ran it there
+// would make that user root.
+func TestBootOfABinaryThatBelongsToAUser(t *testing.T) {
+	t.Parallel()
+	script := "#!/bin/sh\nmkdir -p /srv/deploy\ncp /srv/download/muster /srv/deploy/muster\nchown -R 1000:1000 /srv/deploy\n/srv/deploy/muster bootstrap --cluster prod" + tellAll + "\n"
+	files := append(image(t, inGroup()), musterAt(t, "/srv/download/muster"))
+	m := boot(t, append(files, systemdtest.UserData(instanceID, script)...))
+	m.joined("record of bootstrap on this instance")
+	for _, unit := range []string{"muster-verify.service", "muster-agent.service"} {
+		if got := m.property(unit, "ExecStart"); !strings.Contains(got, "path=/usr/local/bin/muster ") {
+			t.Errorf("%s runs %s", unit, got)
+		}
+	}
+	if got := strings.TrimSpace(m.Run("stat", "-c", "%u:%g %a", "/usr/local/bin/muster")); got != "0:0 755" {
+		t.Errorf("the program is %s", got)
+	}
+	if m.Run("sha256sum", "--tag", "/usr/local/bin/muster")[len("SHA256 (/usr/local/bin/muster)"):] != m.Run("sha256sum", "--tag", "/srv/download/muster")[len("SHA256 (/srv/download/muster)"):] {
+		t.Error("the program is another")
+	}
+	said := m.Run("journalctl", "-b", "-u", "cloud-final.service", "-o", "cat")
+	if !strings.Contains(said, "/srv/deploy/muster cannot stay: /srv/deploy belongs to uid 1000") {
+		t.Errorf("user data said: %s", said)
+	}
+	if strings.Contains(said, "version of systemd") || strings.Contains(said, "is older than") {
+		t.Errorf("the version of systemd was not seen: %s", said)
+	}
+}

@@ -50,7 +50,12 @@ func flawsOf(what string, data []byte) []string {
 	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("\xfe\xff")):
 		return []string{what + " is UTF-16 text, which cloud-init does not run"}
 	case begins(data) && bytes.HasPrefix(first, []byte("#!")) && bytes.HasSuffix(first, []byte("\r")):
-		return []string{fmt.Sprintf(`line 1 of %s ends with a carriage return (\r, Windows line endings): the kernel finds no interpreter of that name`, what)}
+		return []string{
+			fmt.Sprintf(
+				`line 1 of %s ends with a carriage return (\r, Windows line endings): the kernel finds no interpreter of that name`,
+				what,
+			),
+		}
 	case begins(data):
 		return nil
 	}

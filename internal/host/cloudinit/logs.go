@@ -39,8 +39,10 @@ type Failure struct {
 var (
 	unhandled  = regexp.MustCompile(`Unhandled (?:non-multipart|unknown content-type) \([^)]*\) userdata`)
 	scriptFail = regexp.MustCompile(`Failed (?:to run|running) (/\S*/scripts/\S+) (\[[^\]]*\](?: [A-Z][\w ]*)?)`)
-	badYAML    = regexp.MustCompile(`Failed loading yaml blob\.? ?(Invalid format at line \d+ column \d+|unacceptable character #x[0-9a-f]+)?`)
-	mergeFail  = regexp.MustCompile(`Failed at merging in cloud config part from (\S+?):? `)
+	badYAML    = regexp.MustCompile(
+		`Failed loading yaml blob\.? ?(Invalid format at line \d+ column \d+|unacceptable character #x[0-9a-f]+)?`,
+	)
+	mergeFail = regexp.MustCompile(`Failed at merging in cloud config part from (\S+?):? `)
 )
 
 // Failures are what the logs below root say went wrong with user data, each thing
@@ -105,7 +107,10 @@ func scan(path string, data []byte) []Failure {
 		switch {
 		case strings.Contains(line, newBoot):
 			if running {
-				found = append(found, Failure{Text: path + ": the instance rebooted while user data was running, and what was left did not run"})
+				found = append(
+					found,
+					Failure{Text: path + ": the instance rebooted while user data was running, and what was left did not run"},
+				)
 			}
 			running = false
 			for i := range found {

@@ -78,7 +78,11 @@ level=info time=2026-01-02T03:00:25Z msg="Registered container instance with clu
 func FuzzLogEnd(f *testing.F) {
 	f.Add([]byte("a\nb\n"), []byte("c"), uint16(3))
 	f.Fuzz(func(t *testing.T, older, newer []byte, limit uint16) {
-		data, cut, err := ecsagent.LogEnd(rotated(t, [2]string{"a.log.1", string(older)}, [2]string{"a.log", string(newer)}), "a.log", int64(limit))
+		data, cut, err := ecsagent.LogEnd(
+			rotated(t, [2]string{"a.log.1", string(older)}, [2]string{"a.log", string(newer)}),
+			"a.log",
+			int64(limit),
+		)
 		if err != nil || len(data) > int(limit)+1 || !cut && int(limit) > len(older)+len(newer) && !bytes.HasSuffix(data, newer) {
 			t.Errorf("%q and %q up to %d: %q, %v, %v", older, newer, limit, data, cut, err)
 		}

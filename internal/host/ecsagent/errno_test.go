@@ -30,9 +30,16 @@ func TestASoundStateIsNotMovedAside(t *testing.T) {
 
 // iptables says more than its exit status, in the line before it (ecs-init/exec/iptables).
 func TestWhatIptablesWroteIsKept(t *testing.T) {
-	got := read(t, logDir(t, "ecs-init.log", initLine(5, "error", "Error adding input chain entry to block offhost introspection access: exit status 4; "+
-		"raw output: Another app is currently holding the xtables lock. Perhaps you want to use the -w option?")+
-		initLine(6, "error", "could not create route to the credentials proxy: exit status 4")))
+	got := read(
+		t,
+		logDir(
+			t,
+			"ecs-init.log",
+			initLine(5, "error", "Error adding input chain entry to block offhost introspection access: exit status 4; "+
+				"raw output: Another app is currently holding the xtables lock. Perhaps you want to use the -w option?")+
+				initLine(6, "error", "could not create route to the credentials proxy: exit status 4"),
+		),
+	)
 	if got.Cause.ID != "iptables-failed" || !strings.Contains(got.Cause.Summary, "xtables lock") || got.Line != 1 {
 		t.Errorf("%s: %s", got.Where(), got.Cause.Summary)
 	}
@@ -41,7 +48,15 @@ func TestWhatIptablesWroteIsKept(t *testing.T) {
 // ecs-init waits for Docker without an end (ecs-init/docker/dependencies.go): where
 // Docker answers, it no longer does (aws/amazon-ecs-agent#4270).
 func TestAWaitForDockerIsOverWhenItAnswers(t *testing.T) {
-	dir := logDir(t, "ecs-init.log", initLine(5, "info", "Network error connecting to docker, backing off for '1.1s', error: dial unix /var/run/docker.sock: connect: no such file or directory"))
+	dir := logDir(
+		t,
+		"ecs-init.log",
+		initLine(
+			5,
+			"info",
+			"Network error connecting to docker, backing off for '1.1s', error: dial unix /var/run/docker.sock: connect: no such file or directory",
+		),
+	)
 	for answers, want := range map[bool]string{false: "docker-unreachable", true: ""} {
 		got, err := ReadLogs(dir, Options{Docker: answers, Now: clock(5).Add(12 * time.Minute)})
 		if err != nil || got.Cause.ID != want {

@@ -64,10 +64,12 @@ func sound(t *testing.T, c Cause, line loggedLine) {
 	if c.ID == "" {
 		return
 	}
-	if c.Summary == "" || len(c.Summary) > maxSummary || strings.HasSuffix(c.Summary, ".") && !strings.HasSuffix(c.Summary, "...") || strings.ContainsAny(c.Summary, "\n{") {
+	if c.Summary == "" || len(c.Summary) > maxSummary || strings.HasSuffix(c.Summary, ".") && !strings.HasSuffix(c.Summary, "...") ||
+		strings.ContainsAny(c.Summary, "\n{") {
 		t.Errorf("summary %q", c.Summary)
 	}
-	if c.Fix.Text == "" || strings.HasSuffix(c.Fix.Text, ":") != (len(c.Fix.Commands) > 0) || !strings.HasSuffix(c.Fix.Text, ":") && !strings.HasSuffix(c.Fix.Text, ".") {
+	if c.Fix.Text == "" || strings.HasSuffix(c.Fix.Text, ":") != (len(c.Fix.Commands) > 0) ||
+		!strings.HasSuffix(c.Fix.Text, ":") && !strings.HasSuffix(c.Fix.Text, ".") {
 		t.Errorf("fix %q %q", c.Fix.Text, c.Fix.Commands)
 	}
 	for _, command := range c.Fix.Commands {
@@ -106,8 +108,18 @@ func TestRulesAreSound(t *testing.T) {
 			}
 			captured = append(captured, placeholders(sign)...)
 		}
-		typical := expand(r.summary, map[string]string{"action": "ecs:RegisterContainerInstance", "host": "ecs-a-1.ap-southeast-1.amazonaws.com",
-			"who": "The ECS agent", "by": "the ECS agent", "policy": "service control policy", "saved": "production", "configured": "production"})
+		typical := expand(
+			r.summary,
+			map[string]string{
+				"action":     "ecs:RegisterContainerInstance",
+				"host":       "ecs-a-1.ap-southeast-1.amazonaws.com",
+				"who":        "The ECS agent",
+				"by":         "the ECS agent",
+				"policy":     "service control policy",
+				"saved":      "production",
+				"configured": "production",
+			},
+		)
 		if len(typical) > maxSummary {
 			t.Errorf("%s: %d bytes: %s", r.id, len(typical), typical)
 		}

@@ -152,7 +152,8 @@ func TestDeniedActionIsNamed(t *testing.T) {
 	} {
 		r, values, _ := diagnose(text, activity{effect: Registration}, false)
 		cause := r.cause(values)
-		if !strings.Contains(cause.Summary, want) || !strings.Contains(cause.Fix.String(), want) || strings.Contains(cause.Fix.String(), "{") {
+		if !strings.Contains(cause.Summary, want) || !strings.Contains(cause.Fix.String(), want) ||
+			strings.Contains(cause.Fix.String(), "{") {
 			t.Errorf("%q: got %+v", text, cause)
 		}
 	}
@@ -295,7 +296,9 @@ func TestALogOfFiveGigabytesIsReadFromItsEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	if _, err := file.WriteString("\xff\xfe\n" + agentLine(6, "error", "Error registering container instance", "error", notFound)); err != nil {
+	if _, err := file.WriteString(
+		"\xff\xfe\n" + agentLine(6, "error", "Error registering container instance", "error", notFound),
+	); err != nil {
 		t.Fatal(err)
 	}
 	if got := read(t, dir); got.Cause.ID != "cluster-not-found" || got.Line != 0 {
@@ -325,8 +328,12 @@ func TestOddBytesDoNotHideTheTrouble(t *testing.T) {
 }
 
 func TestMessageIsFitForATerminal(t *testing.T) {
-	got := read(t, logDir(t, "ecs-agent.log", agentLine(5, "error", "a\x1b[31m\nb\x00\xff\u0085"+strings.Repeat("é", 2*maxText), "error", "c")))
-	if strings.ContainsAny(got.Message, "\x1b\n\x00\u0085") || len(got.Message) > maxText+10 || !strings.HasPrefix(got.Message, "a [31m b") {
+	got := read(
+		t,
+		logDir(t, "ecs-agent.log", agentLine(5, "error", "a\x1b[31m\nb\x00\xff\u0085"+strings.Repeat("é", 2*maxText), "error", "c")),
+	)
+	if strings.ContainsAny(got.Message, "\x1b\n\x00\u0085") || len(got.Message) > maxText+10 ||
+		!strings.HasPrefix(got.Message, "a [31m b") {
 		t.Errorf("got %q", got.Message)
 	}
 }
@@ -349,7 +356,8 @@ func TestUnreadableLogIsAnErrorBesideWhatTheOtherSays(t *testing.T) {
 func TestNoLogsAreNotExist(t *testing.T) {
 	empty := t.TempDir()
 	for _, dir := range []string{empty, filepath.Join(empty, "absent")} {
-		if got, err := ReadLogs(dir, Options{}); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), dir) || got.Cause.ID != "" || got.Exits != 0 {
+		got, err := ReadLogs(dir, Options{})
+		if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), dir) || got.Cause.ID != "" || got.Exits != 0 {
 			t.Errorf("%s: got %+v, %v", dir, got, err)
 		}
 	}
@@ -358,7 +366,11 @@ func TestNoLogsAreNotExist(t *testing.T) {
 func FuzzLogs(f *testing.F) {
 	f.Add([]byte(registeredLine + agentLine(11, "error", "x", "error", refusal)))
 	f.Add([]byte("level=error time=2026-01-02T15:00:20Z msg=\"\\xff\x00\" =\"=\" error=\r\n\n{\"level\":1}"))
-	f.Add([]byte("2019-07-31T05:00:48Z [ERROR] Could not register module=\"api client\" err=\"ClientException: Cluster not found.\n\tstatus code: 400\"\n"))
+	f.Add(
+		[]byte(
+			"2019-07-31T05:00:48Z [ERROR] Could not register module=\"api client\" err=\"ClientException: Cluster not found.\n\tstatus code: 400\"\n",
+		),
+	)
 	f.Add([]byte(`{"level":"error","time":"2024-10-01T06:24:05Z","msg":"a\x1bb","error":"` + notFound + `"` + "\n"))
 	f.Fuzz(func(t *testing.T, log []byte) {
 		last, left := int64(len(log)), budget{maxKept, maxScanned}
@@ -374,7 +386,8 @@ func FuzzLogs(f *testing.F) {
 			t.Fatal(err)
 		}
 		for _, s := range append(got.Beside, got.Sighting) {
-			if strings.ContainsAny(s.Message+s.Cause.Summary, "\x1b\n\r\x00") || len(s.Cause.Summary) > maxSummary || len(s.Message) > maxText+3 {
+			if strings.ContainsAny(s.Message+s.Cause.Summary, "\x1b\n\r\x00") || len(s.Cause.Summary) > maxSummary ||
+				len(s.Message) > maxText+3 {
 				t.Errorf("%+v", s)
 			}
 		}

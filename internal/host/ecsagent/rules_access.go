@@ -80,7 +80,9 @@ var rulesOfAccess = []rule{
 		not:     []string{"dial tcp 169.254.169.254"},
 		summary: "the ECS agent's container cannot reach the metadata service (IMDS), probably due to its hop limit",
 		do:      "Run the ECS agent's container with --net=host, as ecs-init does, or raise the hop limit of the instance to 2:",
-		run:     []string{"aws ec2 modify-instance-metadata-options --region REGION --instance-id INSTANCE_ID --http-put-response-hop-limit 2"},
+		run: []string{
+			"aws ec2 modify-instance-metadata-options --region REGION --instance-id INSTANCE_ID --http-put-response-hop-limit 2",
+		},
 		confirm: "sudo docker inspect -f '{{.HostConfig.NetworkMode}}' ecs-agent prints a value other than host",
 	},
 	{

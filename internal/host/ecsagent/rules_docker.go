@@ -61,7 +61,11 @@ var rulesOfDocker = []rule{
 		},
 		summary: "{who} cannot connect to the Docker Engine",
 		do:      "Find out why Docker does not answer, then restart Docker and the ECS agent:",
-		run:     []string{"systemctl status docker --no-pager", "sudo journalctl -u docker -n 50 --no-pager", "sudo systemctl restart docker ecs"},
+		run: []string{
+			"systemctl status docker --no-pager",
+			"sudo journalctl -u docker -n 50 --no-pager",
+			"sudo systemctl restart docker ecs",
+		},
 	},
 	{
 		id:      "docker-unreachable",
@@ -70,7 +74,11 @@ var rulesOfDocker = []rule{
 		signs:   []string{"error connecting to docker, backing off", "network error connecting to docker"},
 		summary: "ecs-init cannot connect to the Docker Engine",
 		do:      "Find out why Docker does not answer, then restart Docker and the ECS agent:",
-		run:     []string{"systemctl status docker --no-pager", "sudo journalctl -u docker -n 50 --no-pager", "sudo systemctl restart docker ecs"},
+		run: []string{
+			"systemctl status docker --no-pager",
+			"sudo journalctl -u docker -n 50 --no-pager",
+			"sudo systemctl restart docker ecs",
+		},
 	},
 	{
 		id:      "docker-bridge-missing",

@@ -232,6 +232,10 @@ var rulesOfHost = []rule{
 		},
 		summary: "ecs-init cannot start the ECS agent's container: {reason}",
 		do:      "Fix what Docker reports, then restart the ECS agent:",
-		run:     []string{"sudo docker ps -a --filter name=ecs-agent", "sudo journalctl -u docker -n 50 --no-pager", "sudo systemctl restart ecs"},
+		run: []string{
+			"sudo docker ps -a --filter name=ecs-agent",
+			"sudo journalctl -u docker -n 50 --no-pager",
+			"sudo systemctl restart ecs",
+		},
 	},
 }

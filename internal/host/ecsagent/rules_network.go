@@ -64,7 +64,10 @@ var rulesOfNetwork = []rule{
 		signs:   []string{`/": forbidden`, "response: : forbidden", "proxyconnect*: forbidden"},
 		summary: "the proxy answers CONNECT to {host} with 403 Forbidden",
 		do:      "Allow CONNECT to {host}:443 on the proxy; this finds and tests the proxy:",
-		run:     []string{"sudo grep -noiE '[a-z]+_proxy' /etc/ecs/ecs.config", "curl -m 5 -sS -o /dev/null -x http://HOST:PORT https://{endpoint}"},
+		run: []string{
+			"sudo grep -noiE '[a-z]+_proxy' /etc/ecs/ecs.config",
+			"curl -m 5 -sS -o /dev/null -x http://HOST:PORT https://{endpoint}",
+		},
 	},
 	{
 		id:      "agent-proxy-refused",
@@ -73,7 +76,10 @@ var rulesOfNetwork = []rule{
 		signs:   []string{`/": bad gateway`, "response: : bad gateway", "proxyconnect*: bad gateway"},
 		summary: "the proxy answers CONNECT to {host} with 502 Bad Gateway",
 		do:      "Check the proxy's own connection to {host}; this finds and tests the proxy:",
-		run:     []string{"sudo grep -noiE '[a-z]+_proxy' /etc/ecs/ecs.config", "curl -m 5 -sS -o /dev/null -x http://HOST:PORT https://{endpoint}"},
+		run: []string{
+			"sudo grep -noiE '[a-z]+_proxy' /etc/ecs/ecs.config",
+			"curl -m 5 -sS -o /dev/null -x http://HOST:PORT https://{endpoint}",
+		},
 	},
 	{
 		id:      "agent-proxy-refused",
@@ -82,7 +88,10 @@ var rulesOfNetwork = []rule{
 		signs:   []string{`/": service unavailable`, "response: : service unavailable", "proxyconnect*: service unavailable"},
 		summary: "the proxy answers CONNECT to {host} with 503 Service Unavailable",
 		do:      "Check the proxy's own connection to {host}; this finds and tests the proxy:",
-		run:     []string{"sudo grep -noiE '[a-z]+_proxy' /etc/ecs/ecs.config", "curl -m 5 -sS -o /dev/null -x http://HOST:PORT https://{endpoint}"},
+		run: []string{
+			"sudo grep -noiE '[a-z]+_proxy' /etc/ecs/ecs.config",
+			"curl -m 5 -sS -o /dev/null -x http://HOST:PORT https://{endpoint}",
+		},
 	},
 	{
 		id:      "agent-proxy-refused",
@@ -91,7 +100,10 @@ var rulesOfNetwork = []rule{
 		signs:   []string{`/": gateway timeout`, "response: : gateway timeout", "proxyconnect*: gateway timeout"},
 		summary: "the proxy answers CONNECT to {host} with 504 Gateway Timeout",
 		do:      "Check the proxy's own connection to {host}; this finds and tests the proxy:",
-		run:     []string{"sudo grep -noiE '[a-z]+_proxy' /etc/ecs/ecs.config", "curl -m 5 -sS -o /dev/null -x http://HOST:PORT https://{endpoint}"},
+		run: []string{
+			"sudo grep -noiE '[a-z]+_proxy' /etc/ecs/ecs.config",
+			"curl -m 5 -sS -o /dev/null -x http://HOST:PORT https://{endpoint}",
+		},
 	},
 	{
 		id:      "agent-proxy-refused",

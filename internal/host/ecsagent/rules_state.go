@@ -116,9 +116,12 @@ var rulesOfState = []rule{
 	// ecs-init mounts /var/lib/ecs/data as /data (ecs-init/docker/docker.go): any other
 	// path comes from ECS_DATADIR.
 	{
-		id:      "saved-state-unreadable",
-		source:  "agent/data/client.go, ecs-init/docker/docker.go",
-		signs:   []string{"error creating data client*stat /data: no such file", "error creating data client*open /data/{file}: no such file"},
+		id:     "saved-state-unreadable",
+		source: "agent/data/client.go, ecs-init/docker/docker.go",
+		signs: []string{
+			"error creating data client*stat /data: no such file",
+			"error creating data client*open /data/{file}: no such file",
+		},
 		summary: "/data, the directory of the saved state, is missing in the ECS agent's container",
 		do:      "Create /var/lib/ecs/data, which ecs-init mounts as /data, then restart the ECS agent:",
 		run:     []string{"sudo mkdir -p /var/lib/ecs/data", "sudo systemctl restart ecs"},

@@ -174,8 +174,13 @@ const waitsForDocker = "rror connecting to docker"
 // Messages that matter although they are logged at info or warn: the beginnings of
 // those of the agent, and parts of those of ecs-init.
 var (
-	agentInfo = []string{"Container instance is deregistered", "Waiting for instance to go InService", "Error from acs", "Error getting valid credentials"}
-	initInfo  = []string{waitsForDocker, "panic: ", "fatal error: "}
+	agentInfo = []string{
+		"Container instance is deregistered",
+		"Waiting for instance to go InService",
+		"Error from acs",
+		"Error getting valid credentials",
+	}
+	initInfo = []string{waitsForDocker, "panic: ", "fatal error: "}
 )
 
 // complaint classifies a line; false: it reports no failure of the instance.

@@ -88,16 +88,34 @@ func TestWhichLineIsTheTrouble(t *testing.T) {
 func TestAnUnknownLineIsQuotedWithItsFile(t *testing.T) {
 	long := "could not " + strings.Repeat("turn the frobnicator and ", 40) + "stop"
 	got := read(t, logDir(t, "ecs-init.log", initLine(5, "error", long)))
-	if !strings.HasPrefix(got.Cause.Summary, `ecs-init logged an error: "could not turn the frobnicator`) || len(got.Cause.Summary) > maxSummary || !strings.HasSuffix(got.Cause.Summary, `..."`) {
+	if !strings.HasPrefix(got.Cause.Summary, `ecs-init logged an error: "could not turn the frobnicator`) ||
+		len(got.Cause.Summary) > maxSummary ||
+		!strings.HasSuffix(got.Cause.Summary, `..."`) {
 		t.Errorf("summary %q", got.Cause.Summary)
 	}
-	if got.Message[:50] != long[:50] || len(got.Message) < 900 || filepath.Base(got.File) != "ecs-init.log" || strings.Contains(got.Cause.Fix.String(), "ecs-agent.log") {
+	if got.Message[:50] != long[:50] || len(got.Message) < 900 || filepath.Base(got.File) != "ecs-init.log" ||
+		strings.Contains(got.Cause.Fix.String(), "ecs-agent.log") {
 		t.Errorf("got %+v", got)
 	}
 }
 
 func TestTheLineThatNamesTheAttributeCounts(t *testing.T) {
-	got := read(t, logDir(t, "ecs-agent.log", plainLine(5, "error", "Error registering attributes: rack")+plainLine(5, "critical", "Instance registration attempt with an invalid attribute")))
+	got := read(
+		t,
+		logDir(
+			t,
+			"ecs-agent.log",
+			plainLine(
+				5,
+				"error",
+				"Error registering attributes: rack",
+			)+plainLine(
+				5,
+				"critical",
+				"Instance registration attempt with an invalid attribute",
+			),
+		),
+	)
 	if !strings.HasSuffix(got.Cause.Summary, ": rack") || got.Line != 1 {
 		t.Errorf("got %+v", got)
 	}
@@ -105,14 +123,28 @@ func TestTheLineThatNamesTheAttributeCounts(t *testing.T) {
 
 // A line of a log may hold anything: none of it becomes part of a command.
 func TestACommandHoldsNothingThatALogSays(t *testing.T) {
-	got := read(t, logDir(t, "ecs-agent.log", plainLine(5, "critical", "Data mismatch; saved cluster 'a' does not match configured cluster '$(rm -rf /)'")))
+	got := read(
+		t,
+		logDir(
+			t,
+			"ecs-agent.log",
+			plainLine(5, "critical", "Data mismatch; saved cluster 'a' does not match configured cluster '$(rm -rf /)'"),
+		),
+	)
 	if want := "sudo muster bootstrap --reset-stale-state --cluster NAME"; got.Cause.Fix.Commands[0] != want {
 		t.Errorf("got %q, want %q", got.Cause.Fix.Commands, want)
 	}
 }
 
 func TestSecretsAreMasked(t *testing.T) {
-	got := read(t, logDir(t, "ecs-init.log", initLine(5, "error", "could not reach http://user:hunter2hunter2@proxy:3128/ with password=hunter2hunter2")))
+	got := read(
+		t,
+		logDir(
+			t,
+			"ecs-init.log",
+			initLine(5, "error", "could not reach http://user:hunter2hunter2@proxy:3128/ with password=hunter2hunter2"),
+		),
+	)
 	if strings.Contains(got.Message+got.Cause.Summary, "hunter2") {
 		t.Errorf("got %+v", got)
 	}

@@ -26,7 +26,11 @@ func TestTaskMetadataIsReadByTheIDAlone(t *testing.T) {
 	defer server.Close()
 	endpoint := NewTaskMetadataEndpoint(server.URL, nil)
 	got, err := endpoint.Task(t.Context(), "http://10.0.0.1:1/v4/0f1e2d-12")
-	want := TaskMetadata{TaskARN: "arn:aws:ecs:eu-west-1:123456789012:task/prod/0f1e", ServiceName: "storefront", Checked: map[string]bool{"node": true}}
+	want := TaskMetadata{
+		TaskARN:     "arn:aws:ecs:eu-west-1:123456789012:task/prod/0f1e",
+		ServiceName: "storefront",
+		Checked:     map[string]bool{"node": true},
+	}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Error(diff, err)
 	}

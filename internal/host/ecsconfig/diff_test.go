@@ -46,10 +46,13 @@ func TestDiffMasks(t *testing.T) {
 		"two lines in one":         {"A=1\rECS_ENGINE_AUTH_DATA=hunter2", "A=[masked]"},
 		"nothing secret":           {"ECS_CLUSTER=token-service", "ECS_CLUSTER=token-service"},
 		"a proxy without a user":   {"HTTP_PROXY=10.0.0.131:3128", "HTTP_PROXY=10.0.0.131:3128"},
-		"an ARN":                   {"ECS_CLUSTER=arn:aws:ecs:eu-west-1:123456789012:cluster/p", "ECS_CLUSTER=arn:aws:ecs:eu-west-1:123456789012:cluster/p"},
-		"plain JSON":               {`ECS_CONTAINER_INSTANCE_TAGS={"tag_key":"v"}`, `ECS_CONTAINER_INSTANCE_TAGS={"tag_key":"v"}`},
-		"an empty secret":          {"ECS_ENGINE_AUTH_DATA=", "ECS_ENGINE_AUTH_DATA="},
-		"a comment":                {"# my settings", "# my settings"},
+		"an ARN": {
+			"ECS_CLUSTER=arn:aws:ecs:eu-west-1:123456789012:cluster/p",
+			"ECS_CLUSTER=arn:aws:ecs:eu-west-1:123456789012:cluster/p",
+		},
+		"plain JSON":      {`ECS_CONTAINER_INSTANCE_TAGS={"tag_key":"v"}`, `ECS_CONTAINER_INSTANCE_TAGS={"tag_key":"v"}`},
+		"an empty secret": {"ECS_ENGINE_AUTH_DATA=", "ECS_ENGINE_AUTH_DATA="},
+		"a comment":       {"# my settings", "# my settings"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -67,7 +67,8 @@ func glued(upper string) string {
 	for i := range keys {
 		known := keys[i].Name
 		// A shorter name than this is a part of too many others.
-		if len(known) > len(best) && len(known) >= len("ECS_CLUSTER") && (strings.HasSuffix(upper, known) || strings.HasPrefix(upper, known)) {
+		if len(known) > len(best) && len(known) >= len("ECS_CLUSTER") &&
+			(strings.HasSuffix(upper, known) || strings.HasPrefix(upper, known)) {
 			best = known
 		}
 	}

@@ -203,7 +203,11 @@ func writeFix(dir, target string, err error) fix.Fix {
 		return fix.Do("Find out why the file system is read-only, then mount it read-write:",
 			"sudo dmesg -T | grep -iE 'read-only|i/o error'", "sudo mount -o remount,rw $(df --output=target "+dir+" | tail -n 1)")
 	case errors.Is(err, fs.ErrPermission):
-		return fix.Do("Run muster as root; if it already runs as root, remove the immutable flag:", "sudo lsattr "+target, "sudo chattr -i "+target)
+		return fix.Do(
+			"Run muster as root; if it already runs as root, remove the immutable flag:",
+			"sudo lsattr "+target,
+			"sudo chattr -i "+target,
+		)
 	}
 	return fix.Fix{}
 }

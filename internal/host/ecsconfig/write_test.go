@@ -271,7 +271,8 @@ func TestWriteFailsWholeAtEveryStep(t *testing.T) {
 				}
 				return nil
 			})
-			if !errors.Is(err, syscall.ENOSPC) || !strings.HasPrefix(err.Error(), "writing "+path+": ") || fix.Of(err).Commands[0] != "df -h "+dir+"/" {
+			if !errors.Is(err, syscall.ENOSPC) || !strings.HasPrefix(err.Error(), "writing "+path+": ") ||
+				fix.Of(err).Commands[0] != "df -h "+dir+"/" {
 				t.Errorf("error: %v", err)
 			}
 			want := oldText

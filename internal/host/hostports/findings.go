@@ -83,7 +83,9 @@ func ignitesMulticast(s *space) Finding {
 		ID:       "multicast-finder",
 		Summary:  "Apache Ignite discovers its peers by multicast, which a VPC does not support",
 		Evidence: with(s, "", multicast(s, "228.1.2.4", 47400)),
-		Fix:      fix.Do("Configure an IP finder that works in a VPC: TcpDiscoveryS3IpFinder, TcpDiscoveryElbIpFinder, or TcpDiscoveryVmIpFinder with addresses."),
+		Fix: fix.Do(
+			"Configure an IP finder that works in a VPC: TcpDiscoveryS3IpFinder, TcpDiscoveryElbIpFinder, or TcpDiscoveryVmIpFinder with addresses.",
+		),
 	}
 }
 
@@ -140,9 +142,11 @@ func ignites(k socket) bool {
 
 func bridgeAnnounced(s *space, hits []socket) Finding {
 	f := Finding{
-		ID:       "bridge-address-announced",
-		Summary:  "the server probably announces its address in the bridge network, which no other host can reach",
-		Fix:      fix.Do("Use network mode awsvpc or host, or configure the server to announce the instance's address (Ignite: an AddressResolver)."),
+		ID:      "bridge-address-announced",
+		Summary: "the server probably announces its address in the bridge network, which no other host can reach",
+		Fix: fix.Do(
+			"Use network mode awsvpc or host, or configure the server to announce the instance's address (Ignite: an AddressResolver).",
+		),
 		Confirm:  "the server's log or configuration: which address it announces to its peers",
 		Inferred: true,
 	}
@@ -191,13 +195,16 @@ func (l *looker) otherHostPort(s *space) Finding {
 		Summary: "the port is published under a different number than peers dial",
 		Evidence: with(s, "", list(s.bindings, func(b dockerapi.Binding) string {
 			dialled := func(t dockerapi.Binding) bool { return l.replicates(t.Protocol, t.Host.Port()) }
-			if !l.replicates(b.Protocol, b.ContainerPort) || !l.isDialled(b) || slices.ContainsFunc(s.published(b.Protocol, b.ContainerPort),
-				dialled) {
+			if !l.replicates(b.Protocol, b.ContainerPort) || !l.isDialled(b) ||
+				slices.ContainsFunc(s.published(b.Protocol, b.ContainerPort),
+					dialled) {
 				return ""
 			}
 			return publication(b)
 		})),
-		Fix: fix.Do("Give every replication port a static hostPort equal to its containerPort (not 0), or use network mode awsvpc or host."),
+		Fix: fix.Do(
+			"Give every replication port a static hostPort equal to its containerPort (not 0), or use network mode awsvpc or host.",
+		),
 	}
 }
 
@@ -265,7 +272,9 @@ func beyondFirst(seen Seen) Finding {
 	f := Finding{
 		ID:      "listener-beyond-first-port",
 		Summary: "a server listens beyond the first port of its range: a second server on this host, or the first port was in use",
-		Fix:     fix.Do("Open the whole range to the peers, and list the whole range in their configuration (Ignite: 10.0.1.5:47500..47509)."),
+		Fix: fix.Do(
+			"Open the whole range to the peers, and list the whole range in their configuration (Ignite: 10.0.1.5:47500..47509).",
+		),
 	}
 	beyond := seen.Ports().Subtract(reach.PortsOf(one(seen.Need.Ports.First)))
 	if seen.Need.Flow == reach.Both && seen.Need.Profile != "" && len(beyond) > 0 {

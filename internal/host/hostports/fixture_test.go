@@ -42,7 +42,13 @@ type files map[string]string
 // netTables are the tables of one namespace in dir, with sockets such as
 // "tcp 0.0.0.0:47500" and multicast groups, among traffic that must not count.
 func netTables(dir string, entries ...string) files {
-	t := files{dir + "/tcp": tcpHeader, dir + "/tcp6": tcp6Header, dir + "/udp": udpHeader, dir + "/udp6": tcp6Header, dir + "/igmp": igmpHeader + igmpAll}
+	t := files{
+		dir + "/tcp":  tcpHeader,
+		dir + "/tcp6": tcp6Header,
+		dir + "/udp":  udpHeader,
+		dir + "/udp6": tcp6Header,
+		dir + "/igmp": igmpHeader + igmpAll,
+	}
 	t[dir+"/tcp"] += tcpLine("10.0.1.5:47500", "10.0.2.5:51000", "01") + tcpLine("10.0.1.5:47100", "10.0.2.6:51000", "06")
 	t[dir+"/tcp6"] += tcpLine("[fd00::5]:47100", "[fd00::6]:51000", "08")
 	t[dir+"/udp"] += tcpLine("10.0.1.5:8301", "10.0.0.2:53", "01")
@@ -70,8 +76,12 @@ func unspecified(like netip.Addr) netip.Addr {
 }
 
 func tcpLine(local, remote, state string) string {
-	return fmt.Sprintf("   0: %s %s %s 00000000:00000000 00:00000000 00000000     0        0 914527 1 00000000851809bf 100 0 0 10 0                    \n",
-		hexPort(local), hexPort(remote), state)
+	return fmt.Sprintf(
+		"   0: %s %s %s 00000000:00000000 00:00000000 00000000     0        0 914527 1 00000000851809bf 100 0 0 10 0                    \n",
+		hexPort(local),
+		hexPort(remote),
+		state,
+	)
 }
 
 func hexPort(s string) string {
@@ -199,7 +209,10 @@ func static(n int, name string, ports ...int) string {
 	var asked, published []string
 	for _, port := range ports {
 		asked = append(asked, fmt.Sprintf(`"%d/tcp":[{"HostIp":"","HostPort":"%d"}]`, port, port))
-		published = append(published, fmt.Sprintf(`"%d/tcp":[{"HostIp":"0.0.0.0","HostPort":"%d"},{"HostIp":"::","HostPort":"%d"}]`, port, port, port))
+		published = append(
+			published,
+			fmt.Sprintf(`"%d/tcp":[{"HostIp":"0.0.0.0","HostPort":"%d"},{"HostIp":"::","HostPort":"%d"}]`, port, port, port),
+		)
 	}
 	return container(n, name, "default", "node", strings.Join(asked, ","), strings.Join(published, ","), fmt.Sprintf("172.17.0.%d", n+2))
 }

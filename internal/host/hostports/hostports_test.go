@@ -49,28 +49,57 @@ func rows() map[string]row {
 	nodePorts := []string{"tcp [::]:47500", "tcp [::]:47100"}
 	return map[string]row{
 		"bridge mode: the node announces 172.17.x": {
-			scene: scene{self: "10.0.1.5", host: []string{"tcp 0.0.0.0:47500", "tcp [::]:47500", "tcp 0.0.0.0:47100", "tcp [::]:47100"}, docker0: true,
-				docker: []string{static(0, "node", 47500, 47100)}, containers: map[string][]string{"100": nodePorts}},
-			want: []string{"bridge-address-announced?"}, remedy: "AddressResolver",
+			scene: scene{
+				self:       "10.0.1.5",
+				host:       []string{"tcp 0.0.0.0:47500", "tcp [::]:47500", "tcp 0.0.0.0:47100", "tcp [::]:47100"},
+				docker0:    true,
+				docker:     []string{static(0, "node", 47500, 47100)},
+				containers: map[string][]string{"100": nodePorts},
+			},
+			want:     []string{"bridge-address-announced?"},
+			remedy:   "AddressResolver",
 			evidence: []string{"in container node", "172.17.0.2", "tcp [::]:47500", "tcp [::]:47100"},
 			found:    []string{"node [::]:47500 -> 10.0.1.5:47500", "node [::]:47100 -> 10.0.1.5:47100"},
 		},
 		"bridge and hostPort 0 for cluster ports": {
-			scene: scene{host: []string{"tcp 0.0.0.0:32768"}, containers: map[string][]string{"100": {"tcp 0.0.0.0:47500"}},
-				docker: []string{container(0, "node", "bridge", "node", `"47500/tcp":[{"HostIp":"","HostPort":"0"}]`, `"47500/tcp":[{"HostIp":"0.0.0.0","HostPort":"32768"}]`, "172.17.0.2")}},
+			scene: scene{
+				host:       []string{"tcp 0.0.0.0:32768"},
+				containers: map[string][]string{"100": {"tcp 0.0.0.0:47500"}},
+				docker: []string{
+					container(
+						0,
+						"node",
+						"bridge",
+						"node",
+						`"47500/tcp":[{"HostIp":"","HostPort":"0"}]`,
+						`"47500/tcp":[{"HostIp":"0.0.0.0","HostPort":"32768"}]`,
+						"172.17.0.2",
+					),
+				},
+			},
 			needs: "tcp/47500-47599", want: []string{"bridge-address-announced?", "other-host-port"}, remedy: "static hostPort",
 			evidence: []string{"tcp 47500 is published at 0.0.0.0:32768, a port that Docker chose"},
 			found:    []string{"node 0.0.0.0:47500 -> 0.0.0.0:32768"},
 		},
 		"host mode binds docker0 too": {
-			scene: scene{self: "10.0.1.5", host: nodePorts, docker0: true, docker: []string{container(0, "node", "host", "node", "", "", "")}},
-			want:  []string{"docker0-announced?"}, remedy: "localHost",
+			scene: scene{
+				self:    "10.0.1.5",
+				host:    nodePorts,
+				docker0: true,
+				docker:  []string{container(0, "node", "host", "node", "", "", "")},
+			},
+			want:     []string{"docker0-announced?"},
+			remedy:   "localHost",
 			evidence: []string{"on the host", "docker0 exists", "tcp [::]:47500", "tcp [::]:47100"},
 			found:    []string{" [::]:47500 -> 10.0.1.5:47500", " [::]:47100 -> 10.0.1.5:47100"},
 		},
 		"second task on a host sits at 47501": {
-			scene: scene{host: []string{"tcp 10.0.1.5:47500", "tcp 10.0.1.5:47501", "tcp 10.0.1.5:47100", "tcp 10.0.1.5:47101"}, docker0: true},
-			want:  []string{"listener-beyond-first-port", "listener-beyond-first-port"}, remedy: "47500..47509",
+			scene: scene{
+				host:    []string{"tcp 10.0.1.5:47500", "tcp 10.0.1.5:47501", "tcp 10.0.1.5:47100", "tcp 10.0.1.5:47101"},
+				docker0: true,
+			},
+			want:     []string{"listener-beyond-first-port", "listener-beyond-first-port"},
+			remedy:   "47500..47509",
 			evidence: []string{"tcp 47500-47599 (ignite2 discovery): listeners at 47501"},
 			found: []string{" 10.0.1.5:47500 -> 10.0.1.5:47500", " 10.0.1.5:47501 -> 10.0.1.5:47501",
 				" 10.0.1.5:47100 -> 10.0.1.5:47100", " 10.0.1.5:47101 -> 10.0.1.5:47101"},
@@ -82,8 +111,13 @@ func rows() map[string]row {
 			found:    []string{" 10.0.1.5:47500 -> 10.0.1.5:47500"},
 		},
 		"Tomcat's multicast membership, in a container": {
-			scene: scene{docker: []string{static(0, "web", 4000)}, containers: map[string][]string{"100": {"tcp 172.17.0.2:4000", "igmp 228.0.0.4"}}}, needs: "tcp/4000",
-			want: []string{"multicast-finder", "bridge-address-announced?"}, remedy: "StaticMembershipService",
+			scene: scene{
+				docker:     []string{static(0, "web", 4000)},
+				containers: map[string][]string{"100": {"tcp 172.17.0.2:4000", "igmp 228.0.0.4"}},
+			},
+			needs:    "tcp/4000",
+			want:     []string{"multicast-finder", "bridge-address-announced?"},
+			remedy:   "StaticMembershipService",
 			evidence: []string{"in container web: group 228.0.0.4 is joined"},
 			found:    []string{"web 172.17.0.2:4000 -> 0.0.0.0:4000 [::]:4000"},
 		},
@@ -94,82 +128,189 @@ func rows() map[string]row {
 			found:    []string{" [fd00::5]:47500 -> ", " 10.0.1.5:47100 -> 10.0.1.5:47100"},
 		},
 		"published on 127.0.0.1": {
-			scene: scene{host: []string{"tcp 127.0.0.1:47500"}, containers: map[string][]string{"100": {"tcp 0.0.0.0:47500"}},
-				docker: []string{container(0, "node", "bridge", "node", `"47500/tcp":[{"HostIp":"127.0.0.1","HostPort":"47500"}]`, `"47500/tcp":[{"HostIp":"127.0.0.1","HostPort":"47500"}]`, "172.17.0.2")}},
+			scene: scene{
+				host:       []string{"tcp 127.0.0.1:47500"},
+				containers: map[string][]string{"100": {"tcp 0.0.0.0:47500"}},
+				docker: []string{
+					container(
+						0,
+						"node",
+						"bridge",
+						"node",
+						`"47500/tcp":[{"HostIp":"127.0.0.1","HostPort":"47500"}]`,
+						`"47500/tcp":[{"HostIp":"127.0.0.1","HostPort":"47500"}]`,
+						"172.17.0.2",
+					),
+				},
+			},
 			needs: "tcp/47500", want: []string{"bridge-address-announced?", "published-on-other-address"}, remedy: "portMappings",
 			evidence: []string{"in container node: tcp 47500 is published at 127.0.0.1:47500"},
 			found:    []string{"node 0.0.0.0:47500 -> "},
 		},
 		"not published at all": {
-			scene: scene{docker: []string{static(0, "node", 8080)}, containers: map[string][]string{"100": {"tcp 0.0.0.0:8080", "tcp 0.0.0.0:47500"}}},
-			needs: "tcp/47500", want: []string{"bridge-address-announced?", "port-not-published"}, remedy: "portMappings",
+			scene: scene{
+				docker:     []string{static(0, "node", 8080)},
+				containers: map[string][]string{"100": {"tcp 0.0.0.0:8080", "tcp 0.0.0.0:47500"}},
+			},
+			needs:    "tcp/47500",
+			want:     []string{"bridge-address-announced?", "port-not-published"},
+			remedy:   "portMappings",
 			evidence: []string{"in container node: not published: tcp 0.0.0.0:47500"},
 			found:    []string{"node 0.0.0.0:47500 -> "},
 		},
 		"awsvpc task: found at its own interface": {
-			scene: scene{self: "10.0.1.5", docker: []string{pause(0), joiner(1, "ecs-grid-7-node-d6b5"), joiner(2, "ecs-grid-7-log-e7c6")}, tasks: awsvpcTask,
-				docker0: true, containers: map[string][]string{"100": nodePorts}},
-			found: []string{"ecs-grid-7-node-d6b5, ecs-grid-7-log-e7c6 [::]:47500 -> 10.0.3.9:47500", "ecs-grid-7-node-d6b5, ecs-grid-7-log-e7c6 [::]:47100 -> 10.0.3.9:47100"},
+			scene: scene{
+				self:       "10.0.1.5",
+				docker:     []string{pause(0), joiner(1, "ecs-grid-7-node-d6b5"), joiner(2, "ecs-grid-7-log-e7c6")},
+				tasks:      awsvpcTask,
+				docker0:    true,
+				containers: map[string][]string{"100": nodePorts},
+			},
+			found: []string{
+				"ecs-grid-7-node-d6b5, ecs-grid-7-log-e7c6 [::]:47500 -> 10.0.3.9:47500",
+				"ecs-grid-7-node-d6b5, ecs-grid-7-log-e7c6 [::]:47100 -> 10.0.3.9:47100",
+			},
 		},
 		"bridge mode behind a pause container (Service Connect)": {
 			scene: scene{self: "10.0.1.5", docker: []string{
-				container(0, "ecs-grid-7-internalecspause-node-c8", "bridge", "~internal~ecs~pause-node", "", `"47500/tcp":[{"HostIp":"0.0.0.0","HostPort":"47500"}]`, "172.17.0.2"), joiner(1, "node")},
+				container(
+					0,
+					"ecs-grid-7-internalecspause-node-c8",
+					"bridge",
+					"~internal~ecs~pause-node",
+					"",
+					`"47500/tcp":[{"HostIp":"0.0.0.0","HostPort":"47500"}]`,
+					"172.17.0.2",
+				),
+				joiner(1, "node"),
+			},
 				containers: map[string][]string{"100": {"tcp 0.0.0.0:47500"}}},
 			needs: "tcp/47500", want: []string{"bridge-address-announced?"}, found: []string{"node 0.0.0.0:47500 -> 10.0.1.5:47500"},
 		},
 		"nothing listens": {
-			scene: scene{self: "10.0.1.5", host: []string{"tcp 0.0.0.0:8080", "udp 0.0.0.0:47500"}},
-			needs: "tcp/47500-47599,udp/47500", want: []string{"no-listener"}, evidence: []string{"tcp 47500-47599: no socket on the host or in 0 containers"},
-			found: []string{" 0.0.0.0:47500 -> 10.0.1.5:47500"},
+			scene:    scene{self: "10.0.1.5", host: []string{"tcp 0.0.0.0:8080", "udp 0.0.0.0:47500"}},
+			needs:    "tcp/47500-47599,udp/47500",
+			want:     []string{"no-listener"},
+			evidence: []string{"tcp 47500-47599: no socket on the host or in 0 containers"},
+			found:    []string{" 0.0.0.0:47500 -> 10.0.1.5:47500"},
 		},
 		"Docker takes connections, the container does not": {
-			scene: scene{host: []string{"tcp 0.0.0.0:47500", "tcp [::]:47500"}, docker: []string{static(0, "node", 47500)}, containers: map[string][]string{"100": nil}},
-			needs: "tcp/47500", want: []string{"no-listener"},
+			scene: scene{
+				host:       []string{"tcp 0.0.0.0:47500", "tcp [::]:47500"},
+				docker:     []string{static(0, "node", 47500)},
+				containers: map[string][]string{"100": nil},
+			},
+			needs:    "tcp/47500",
+			want:     []string{"no-listener"},
 			evidence: []string{"no socket on the host or in 1 containers", "in container node: tcp 47500 is published at 0.0.0.0:47500"},
 		},
 		"bound to loopback on the host": {
-			scene: scene{self: "10.0.1.5", host: []string{"tcp 127.0.0.1:2379", "tcp [::1]:2379", "tcp 127.0.0.1:2380", "tcp 10.0.1.5:2380"}}, needs: "etcd",
-			want: []string{"listener-on-other-address"}, evidence: []string{"on the host: peers dial 10.0.1.5; the server listens on tcp 127.0.0.1:2379, tcp [::1]:2379"},
-			found: []string{" 127.0.0.1:2379 -> ", " [::1]:2379 -> ", " 127.0.0.1:2380 -> ", " 10.0.1.5:2380 -> 10.0.1.5:2380"},
+			scene: scene{
+				self: "10.0.1.5",
+				host: []string{"tcp 127.0.0.1:2379", "tcp [::1]:2379", "tcp 127.0.0.1:2380", "tcp 10.0.1.5:2380"},
+			},
+			needs: "etcd",
+			want: []string{
+				"listener-on-other-address",
+			},
+			evidence: []string{"on the host: peers dial 10.0.1.5; the server listens on tcp 127.0.0.1:2379, tcp [::1]:2379"},
+			found:    []string{" 127.0.0.1:2379 -> ", " [::1]:2379 -> ", " 127.0.0.1:2380 -> ", " 10.0.1.5:2380 -> 10.0.1.5:2380"},
 		},
 		"bound to loopback in the container": {
-			scene: scene{docker: []string{static(0, "node", 47500)}, containers: map[string][]string{"100": {"tcp 127.0.0.1:47500"}}}, needs: "tcp/47500",
-			want: []string{"bridge-address-announced?", "listener-on-other-address"}, found: []string{"node 127.0.0.1:47500 -> "},
+			scene: scene{
+				docker:     []string{static(0, "node", 47500)},
+				containers: map[string][]string{"100": {"tcp 127.0.0.1:47500"}},
+			},
+			needs: "tcp/47500",
+			want:  []string{"bridge-address-announced?", "listener-on-other-address"},
+			found: []string{"node 127.0.0.1:47500 -> "},
 		},
 		"bound to another address than is judged": {
 			scene: scene{self: "10.0.1.5", host: []string{"tcp 10.0.9.5:2379"}}, needs: "tcp/2379",
 			want: []string{"listener-on-other-address"}, found: []string{" 10.0.9.5:2379 -> "},
 		},
 		"IPv6 peers": {
-			scene: scene{self: "fd00::5", host: []string{"tcp [::]:2379", "tcp [fd00::5]:2380", "tcp 0.0.0.0:2381"}}, needs: "tcp/2379-2381",
-			want: []string{"listener-on-other-address"}, evidence: []string{"fd00::5; the server listens on tcp 0.0.0.0:2381"},
-			found: []string{" 0.0.0.0:2381 -> ", " [::]:2379 -> [fd00::5]:2379", " [fd00::5]:2380 -> [fd00::5]:2380"},
+			scene: scene{
+				self: "fd00::5",
+				host: []string{"tcp [::]:2379", "tcp [fd00::5]:2380", "tcp 0.0.0.0:2381"},
+			},
+			needs:    "tcp/2379-2381",
+			want:     []string{"listener-on-other-address"},
+			evidence: []string{"fd00::5; the server listens on tcp 0.0.0.0:2381"},
+			found:    []string{" 0.0.0.0:2381 -> ", " [::]:2379 -> [fd00::5]:2379", " [fd00::5]:2380 -> [fd00::5]:2380"},
 		},
 		"a static host port that is not the container's": {
-			scene: scene{docker: []string{container(0, "node", "bridge", "node", `"47500/tcp":[{"HostPort":"8500"}]`, `"47500/tcp":[{"HostIp":"0.0.0.0","HostPort":"8500"}]`, "172.17.0.2")},
-				containers: map[string][]string{"100": nil}},
-			needs: "tcp/47500", want: []string{"other-host-port", "no-listener"}, evidence: []string{"tcp 47500 is published at 0.0.0.0:8500"},
+			scene: scene{
+				docker: []string{
+					container(
+						0,
+						"node",
+						"bridge",
+						"node",
+						`"47500/tcp":[{"HostPort":"8500"}]`,
+						`"47500/tcp":[{"HostIp":"0.0.0.0","HostPort":"8500"}]`,
+						"172.17.0.2",
+					),
+				},
+				containers: map[string][]string{"100": nil},
+			},
+			needs:    "tcp/47500",
+			want:     []string{"other-host-port", "no-listener"},
+			evidence: []string{"tcp 47500 is published at 0.0.0.0:8500"},
 		},
 		"a host port of the range, from another port of the container": {
-			scene: scene{docker: []string{container(0, "web", "bridge", "web", `"80/tcp":[{"HostPort":"47500"}]`, `"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"47500"}]`, "172.17.0.2")},
-				containers: map[string][]string{"100": {"tcp 0.0.0.0:80"}}},
-			needs: "tcp/47500", found: []string{"web 0.0.0.0:80 -> 0.0.0.0:47500"},
+			scene: scene{
+				docker: []string{
+					container(
+						0,
+						"web",
+						"bridge",
+						"web",
+						`"80/tcp":[{"HostPort":"47500"}]`,
+						`"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"47500"}]`,
+						"172.17.0.2",
+					),
+				},
+				containers: map[string][]string{"100": {"tcp 0.0.0.0:80"}},
+			},
+			needs: "tcp/47500",
+			found: []string{"web 0.0.0.0:80 -> 0.0.0.0:47500"},
 		},
 		"published twice: what one lacks, the other has": {
-			scene: scene{docker: []string{container(0, "node", "bridge", "node", `"2380/tcp":[{"HostPort":"2380"}]`,
-				`"2380/tcp":[{"HostIp":"127.0.0.1","HostPort":"2380"},{"HostIp":"0.0.0.0","HostPort":"9999"},{"HostIp":"10.0.1.5","HostPort":"2380"}]`, "172.17.0.2")},
+			scene: scene{docker: []string{
+				container(
+					0,
+					"node",
+					"bridge",
+					"node",
+					`"2380/tcp":[{"HostPort":"2380"}]`,
+					`"2380/tcp":[{"HostIp":"127.0.0.1","HostPort":"2380"},{"HostIp":"0.0.0.0","HostPort":"9999"},{"HostIp":"10.0.1.5","HostPort":"2380"}]`,
+					"172.17.0.2",
+				),
+			},
 				containers: map[string][]string{"100": {"tcp 0.0.0.0:2380"}}},
-			needs: "tcp/2380", want: []string{"bridge-address-announced?"}, found: []string{"node 0.0.0.0:2380 -> 0.0.0.0:9999 10.0.1.5:2380"},
+			needs: "tcp/2380",
+			want:  []string{"bridge-address-announced?"},
+			found: []string{"node 0.0.0.0:2380 -> 0.0.0.0:9999 10.0.1.5:2380"},
 		},
 		"udp published, tcp not": {
-			scene: scene{docker: []string{container(0, "node", "bridge", "node", "", `"7946/udp":[{"HostIp":"0.0.0.0","HostPort":"7946"}]`, "172.17.0.2")},
-				containers: map[string][]string{"100": {"tcp 0.0.0.0:7946", "udp 0.0.0.0:7946"}}},
-			needs: "memberlist", want: []string{"bridge-address-announced?", "port-not-published"},
+			scene: scene{
+				docker: []string{
+					container(0, "node", "bridge", "node", "", `"7946/udp":[{"HostIp":"0.0.0.0","HostPort":"7946"}]`, "172.17.0.2"),
+				},
+				containers: map[string][]string{"100": {"tcp 0.0.0.0:7946", "udp 0.0.0.0:7946"}},
+			},
+			needs: "memberlist",
+			want:  []string{"bridge-address-announced?", "port-not-published"},
 			found: []string{"node 0.0.0.0:7946 -> ", "node 0.0.0.0:7946 -> 0.0.0.0:7946"},
 		},
 		"a container without a network": {
-			scene: scene{docker: []string{container(0, "batch", "none", "batch", "", "", "")}, containers: map[string][]string{"100": {"tcp 0.0.0.0:2380"}}},
-			needs: "tcp/2380", found: []string{"batch 0.0.0.0:2380 -> "},
+			scene: scene{
+				docker:     []string{container(0, "batch", "none", "batch", "", "", "")},
+				containers: map[string][]string{"100": {"tcp 0.0.0.0:2380"}},
+			},
+			needs: "tcp/2380",
+			found: []string{"batch 0.0.0.0:2380 -> "},
 		},
 		"other servers than Ignite may bind docker0": {
 			scene: scene{host: []string{"tcp [::]:2379", "tcp [::]:2380"}, docker0: true}, needs: "etcd",
@@ -180,19 +321,32 @@ func rows() map[string]row {
 			found: []string{" 10.0.1.5:47500 -> 10.0.1.5:47500"},
 		},
 		"replication ports that outgoing connections may take": {
-			scene:    scene{host: []string{"tcp 10.0.1.5:47500", "tcp 10.0.1.5:47100"}, also: files{reservedPorts: "8080,47150-47599\n"}},
-			want:     []string{"ephemeral-overlap"},
-			evidence: []string{"47100-47149 of net.ipv4.ip_local_port_range, 32768-60999"}, remedy: "sysctl -w net.ipv4.ip_local_reserved_ports=8080,47100-47599",
-			found: []string{" 10.0.1.5:47500 -> 10.0.1.5:47500", " 10.0.1.5:47100 -> 10.0.1.5:47100"},
+			scene: scene{host: []string{"tcp 10.0.1.5:47500", "tcp 10.0.1.5:47100"}, also: files{reservedPorts: "8080,47150-47599\n"}},
+			want:  []string{"ephemeral-overlap"},
+			evidence: []string{
+				"47100-47149 of net.ipv4.ip_local_port_range, 32768-60999",
+			},
+			remedy: "sysctl -w net.ipv4.ip_local_reserved_ports=8080,47100-47599",
+			found:  []string{" 10.0.1.5:47500 -> 10.0.1.5:47500", " 10.0.1.5:47100 -> 10.0.1.5:47100"},
 		},
 		"outgoing connections start above the replication ports": {
-			scene: scene{host: []string{"tcp 10.0.1.5:47500"}, also: files{reservedPorts: "\n", "sys/net/ipv4/ip_local_port_range": "47501\t60999\n"}},
-			needs: "tcp/47500", found: []string{" 10.0.1.5:47500 -> 10.0.1.5:47500"},
+			scene: scene{
+				host: []string{"tcp 10.0.1.5:47500"},
+				also: files{reservedPorts: "\n", "sys/net/ipv4/ip_local_port_range": "47501\t60999\n"},
+			},
+			needs: "tcp/47500",
+			found: []string{" 10.0.1.5:47500 -> 10.0.1.5:47500"},
 		},
 		"an awsvpc task has outgoing ports of its own": {
-			scene: scene{self: "10.0.1.5", docker: []string{pause(0), joiner(1, "node")}, tasks: awsvpcTask, containers: map[string][]string{"100": {"tcp 0.0.0.0:47500"}},
-				also: files{reservedPorts: "\n"}},
-			needs: "tcp/47500", found: []string{"node 0.0.0.0:47500 -> 10.0.3.9:47500"},
+			scene: scene{
+				self:       "10.0.1.5",
+				docker:     []string{pause(0), joiner(1, "node")},
+				tasks:      awsvpcTask,
+				containers: map[string][]string{"100": {"tcp 0.0.0.0:47500"}},
+				also:       files{reservedPorts: "\n"},
+			},
+			needs: "tcp/47500",
+			found: []string{"node 0.0.0.0:47500 -> 10.0.3.9:47500"},
 		},
 		"ports given by hand have no first": {
 			scene: scene{host: []string{"tcp 0.0.0.0:9003"}}, needs: "tcp/9000-9009", found: []string{" 0.0.0.0:9003 -> 0.0.0.0:9003"},
@@ -230,7 +384,8 @@ func wantWords(t *testing.T, findings []Finding, evidence []string, remedy strin
 		return
 	}
 	if !slices.ContainsFunc(findings, func(f Finding) bool {
-		return strings.Contains(f.Fix.String(), remedy) && !slices.ContainsFunc(evidence, func(part string) bool { return !strings.Contains(f.Evidence, part) })
+		return strings.Contains(f.Fix.String(), remedy) &&
+			!slices.ContainsFunc(evidence, func(part string) bool { return !strings.Contains(f.Evidence, part) })
 	}) {
 		t.Errorf("no finding has %q and %q:\n%+v", evidence, remedy, findings)
 	}
@@ -251,7 +406,10 @@ func ids(r Report) (out []string) {
 func listeners(r Report) (out []string) {
 	for _, seen := range r.Needs {
 		for _, l := range seen.Listeners {
-			out = append(out, fmt.Sprintf("%s %s -> %s", l.Container, l.Bound, strings.ReplaceAll(list(l.At, netip.AddrPort.String), ",", "")))
+			out = append(
+				out,
+				fmt.Sprintf("%s %s -> %s", l.Container, l.Bound, strings.ReplaceAll(list(l.At, netip.AddrPort.String), ",", "")),
+			)
 		}
 	}
 	return out
@@ -259,7 +417,11 @@ func listeners(r Report) (out []string) {
 
 // What could not be read must neither read as "no listener" nor hide the rest.
 func TestUnreadSourcesAreNotes(t *testing.T) {
-	there := scene{host: []string{"tcp 0.0.0.0:2380"}, docker: []string{static(0, "node", 8080)}, containers: map[string][]string{"100": nil}}
+	there := scene{
+		host:       []string{"tcp 0.0.0.0:2380"},
+		docker:     []string{static(0, "node", 8080)},
+		containers: map[string][]string{"100": nil},
+	}
 	for name, test := range map[string]struct {
 		change   func(*scene)
 		note     string
@@ -340,8 +502,16 @@ func (brokenDocker) Containers(context.Context) ([]dockerapi.Container, error) {
 }
 
 func TestPortsToDialAtPeersAreThoseFoundHere(t *testing.T) {
-	s := scene{self: "10.0.1.5", docker: []string{container(0, "node", "bridge", "node", "", `"47500/tcp":[{"HostIp":"0.0.0.0","HostPort":"47503"}]`, "172.17.0.2")},
-		host: []string{"tcp [::]:47501", "tcp 127.0.0.1:47502", "tcp [::]:8080"}, containers: map[string][]string{"100": {"tcp 0.0.0.0:47500"}}}
+	s := scene{
+		self:   "10.0.1.5",
+		docker: []string{container(0, "node", "bridge", "node", "", `"47500/tcp":[{"HostIp":"0.0.0.0","HostPort":"47503"}]`, "172.17.0.2")},
+		host: []string{
+			"tcp [::]:47501",
+			"tcp 127.0.0.1:47502",
+			"tcp [::]:8080",
+		},
+		containers: map[string][]string{"100": {"tcp 0.0.0.0:47500"}},
+	}
 	got := s.at(t).Look(t.Context(), needsOf(t, "ignite2"))
 	if ports := got.Needs[0].Ports(); ports.String() != "47501,47503" {
 		t.Errorf("got %s", ports)
@@ -357,15 +527,23 @@ func TestLoadBalancerRangeThatIsHardCoded(t *testing.T) {
 	s := scene{also: files{"sys/net/ipv4/ip_local_port_range": "1025\t65000\n"}, host: []string{"tcp 0.0.0.0:40000"}}
 	got := s.at(t).Look(t.Context(), nil)
 	need := reach.BalancerNeed(got.Ephemeral)
-	groups, err := reach.ParseGroups([]byte(`{"SecurityGroups":[{"GroupId":"sg-node","IpPermissions":[{"IpProtocol":"tcp","FromPort":32768,"ToPort":60999,"UserIdGroupPairs":[{"GroupId":"sg-lb"}]}]},
-		{"GroupId":"sg-lb","IpPermissionsEgress":[{"IpProtocol":"-1","IpRanges":[{"CidrIp":"0.0.0.0/0"}]}]}]}`))
+	groups, err := reach.ParseGroups(
+		[]byte(
+			`{"SecurityGroups":[{"GroupId":"sg-node","IpPermissions":[{"IpProtocol":"tcp","FromPort":32768,"ToPort":60999,"UserIdGroupPairs":[{"GroupId":"sg-lb"}]}]},
+		{"GroupId":"sg-lb","IpPermissionsEgress":[{"IpProtocol":"-1","IpRanges":[{"CidrIp":"0.0.0.0/0"}]}]}]}`,
+		),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	end := func(name, addr, group string) reach.Endpoint {
-		return reach.Endpoint{Name: name, ENI: reach.ENI{ID: "eni-" + name, Addrs: []netip.Addr{netip.MustParseAddr(addr)}, Groups: []string{group}, Subnet: "subnet-1"}}
+		return reach.Endpoint{
+			Name: name,
+			ENI:  reach.ENI{ID: "eni-" + name, Addrs: []netip.Addr{netip.MustParseAddr(addr)}, Groups: []string{group}, Subnet: "subnet-1"},
+		}
 	}
-	verdict := reach.NewJudge(reach.World{Groups: groups}).Evaluate(end("lb", "10.0.1.9", "sg-lb"), end("node", "10.0.1.5", "sg-node"), need)
+	verdict := reach.NewJudge(reach.World{Groups: groups}).
+		Evaluate(end("lb", "10.0.1.9", "sg-lb"), end("node", "10.0.1.5", "sg-node"), need)
 	if missing := verdict.Missing.String(); verdict.Status != reach.Missing || missing != "1025-32767,61000-65000" {
 		t.Errorf("got %s %s", verdict.Status, missing)
 	}
@@ -378,12 +556,21 @@ func TestLoadBalancerRangeThatIsHardCoded(t *testing.T) {
 // The row "awsvpc task, instance's group edited": where the listener is found is
 // the task's address, and with it reach judges the task's interface.
 func TestListenerOfAnAwsvpcTaskLeadsToItsInterface(t *testing.T) {
-	s := scene{self: "10.0.1.5", docker: []string{pause(0), joiner(1, "node")}, tasks: awsvpcTask + "," + bridgeTask, containers: map[string][]string{"100": {"tcp [::]:47500"}}}
+	s := scene{
+		self:       "10.0.1.5",
+		docker:     []string{pause(0), joiner(1, "node")},
+		tasks:      awsvpcTask + "," + bridgeTask,
+		containers: map[string][]string{"100": {"tcp [::]:47500"}},
+	}
 	got := s.at(t).Look(t.Context(), needsOf(t, "tcp/47500"))
 	eni := func(id, addr string) reach.ENI {
 		return reach.ENI{ID: id, Addrs: []netip.Addr{netip.MustParseAddr(addr)}}
 	}
-	end, err := reach.EndpointAt("node", got.Needs[0].Listeners[0].At[0].Addr(), []reach.ENI{eni("eni-instance", "10.0.1.5"), eni("eni-task", "10.0.3.9")})
+	end, err := reach.EndpointAt(
+		"node",
+		got.Needs[0].Listeners[0].At[0].Addr(),
+		[]reach.ENI{eni("eni-instance", "10.0.1.5"), eni("eni-task", "10.0.3.9")},
+	)
 	if err != nil || end.ID != "eni-task" {
 		t.Errorf("got %s, %v", end.ID, err)
 	}
@@ -392,7 +579,11 @@ func TestListenerOfAnAwsvpcTaskLeadsToItsInterface(t *testing.T) {
 // Without the agent an awsvpc task is a container without a network: it may have
 // an interface of its own, so nothing is said against it.
 func TestAwsvpcTaskWithoutTheAgentIsNotJudged(t *testing.T) {
-	s := scene{docker: []string{pause(0), joiner(1, "node")}, tasks: "down", containers: map[string][]string{"100": {"tcp 127.0.0.1:47500"}}}
+	s := scene{
+		docker:     []string{pause(0), joiner(1, "node")},
+		tasks:      "down",
+		containers: map[string][]string{"100": {"tcp 127.0.0.1:47500"}},
+	}
 	got := s.at(t).Look(t.Context(), needsOf(t, "tcp/47500"))
 	if diff := cmp.Diff([]string{"node 127.0.0.1:47500 -> "}, listeners(got)); diff != "" || len(got.Findings) > 0 || len(got.Notes) != 1 {
 		t.Errorf("got %+v", got)
@@ -400,7 +591,10 @@ func TestAwsvpcTaskWithoutTheAgentIsNotJudged(t *testing.T) {
 }
 
 func TestContainerThatSharesWithOneThatIsNotListed(t *testing.T) {
-	s := scene{docker: []string{container(0, "app", "container:gone", "app", "", "", "")}, containers: map[string][]string{"100": {"tcp 0.0.0.0:47500"}}}
+	s := scene{
+		docker:     []string{container(0, "app", "container:gone", "app", "", "", "")},
+		containers: map[string][]string{"100": {"tcp 0.0.0.0:47500"}},
+	}
 	if diff := cmp.Diff([]string{"app 0.0.0.0:47500 -> "}, listeners(s.at(t).Look(t.Context(), needsOf(t, "tcp/47500")))); diff != "" {
 		t.Error(diff)
 	}

@@ -104,7 +104,10 @@ func FuzzSockets(f *testing.F) {
 				addr := k.bound.Addr()
 				mapped := netip.AddrFrom16(addr.As16())
 				upper := strings.ToUpper(text)
-				if !slices.ContainsFunc([]string{hexAddr(addr), hexAddr(mapped)}, func(s string) bool { return strings.Contains(upper, s) }) {
+				if !slices.ContainsFunc(
+					[]string{hexAddr(addr), hexAddr(mapped)},
+					func(s string) bool { return strings.Contains(upper, s) },
+				) {
 					t.Errorf("%s is not in %q", k, text)
 				}
 			}

@@ -100,8 +100,13 @@ func decodeIdentity(document []byte) (Identity, error) {
 	if err := json.Unmarshal(document, &id); err != nil {
 		return Identity{}, fmt.Errorf("the identity document is not the JSON that it should be: %w", err)
 	}
-	if !strings.HasPrefix(id.InstanceID, "i-") || strings.Trim(strings.ToLower(id.InstanceID), idLetters) != "" || !cluster.IsRegion(id.Region) {
-		return Identity{}, fmt.Errorf("the identity document names no instance id and region: instanceId %+.40q, region %+.40q", id.InstanceID, id.Region)
+	if !strings.HasPrefix(id.InstanceID, "i-") || strings.Trim(strings.ToLower(id.InstanceID), idLetters) != "" ||
+		!cluster.IsRegion(id.Region) {
+		return Identity{}, fmt.Errorf(
+			"the identity document names no instance id and region: instanceId %+.40q, region %+.40q",
+			id.InstanceID,
+			id.Region,
+		)
 	}
 	return id, nil
 }

@@ -223,7 +223,8 @@ func TestTheVariableThatTurnsItOffIsNamed(t *testing.T) {
 	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 	var failure *Error
 	_, err := New(service(t, map[string]string{}), time.Minute).Identity(t.Context())
-	if !errors.As(err, &failure) || failure.Kind != TurnedOff || !strings.Contains(err.Error(), "AWS_EC2_METADATA_DISABLED") || failure.Attempts != 1 {
+	if !errors.As(err, &failure) || failure.Kind != TurnedOff || !strings.Contains(err.Error(), "AWS_EC2_METADATA_DISABLED") ||
+		failure.Attempts != 1 {
 		t.Errorf("got %v", err)
 	}
 }

@@ -98,7 +98,10 @@ func TestOOMKills(t *testing.T) {
 6,903,600000000,-;somebody said Killed process 1
 x;Out of memory: Killed process 1 (a)
 `)
-	want := []kernel.OOMKill{{SinceBoot: 400 * time.Second, Process: "java"}, {SinceBoot: 500 * time.Second, Process: "my prog", Cgroup: true}}
+	want := []kernel.OOMKill{
+		{SinceBoot: 400 * time.Second, Process: "java"},
+		{SinceBoot: 500 * time.Second, Process: "my prog", Cgroup: true},
+	}
 	if err != nil || !cmp.Equal(got, want) {
 		t.Errorf("got %+v, %v", got, err)
 	}

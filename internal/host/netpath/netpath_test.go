@@ -53,7 +53,8 @@ func TestWhatIsReachedTellsTheTime(t *testing.T) {
 	s, roots := server(t)
 	got := netpath.Prober{Roots: roots}.Ask(t.Context(), s.URL, nil)
 	want := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	if got.Kind != netpath.Reached || got.Status != http.StatusFound || !got.Date.Equal(want) || got.Addr.String() != s.Listener.Addr().String() {
+	if got.Kind != netpath.Reached || got.Status != http.StatusFound || !got.Date.Equal(want) ||
+		got.Addr.String() != s.Listener.Addr().String() {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -77,7 +78,9 @@ func TestCertificatesThatAreNotAccepted(t *testing.T) {
 			continue
 		}
 		trusted := c.prober.Roots == roots
-		if shown := got.Certificate; shown.Issuer != "O=Acme Co" || shown.IssuerName != "Acme Co" || shown.Names[0] != "example.com" || shown.NotAfter.Year() != 2084 || shown.Trusted != trusted {
+		if shown := got.Certificate; shown.Issuer != "O=Acme Co" || shown.IssuerName != "Acme Co" || shown.Names[0] != "example.com" ||
+			shown.NotAfter.Year() != 2084 ||
+			shown.Trusted != trusted {
 			t.Errorf("%s: got %+v", name, shown)
 		}
 	}
@@ -164,7 +167,8 @@ func TestAProxyIsAskedInsteadOfTheEndpoint(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := netpath.Prober{}.Ask(t.Context(), "https://ecs.eu-west-1.amazonaws.com", via)
-	if got.Kind != netpath.Rejected || !strings.Contains(got.Err.Error(), "407 Proxy Authentication Required") || got.Addr.String() != via.Host {
+	if got.Kind != netpath.Rejected || !strings.Contains(got.Err.Error(), "407 Proxy Authentication Required") ||
+		got.Addr.String() != via.Host {
 		t.Errorf("got %+v", got)
 	}
 }

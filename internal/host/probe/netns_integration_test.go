@@ -77,7 +77,12 @@ func run(t *testing.T, stdin, name string, args ...string) string {
 // firewall replaces the rules of one namespace. Only its own table is made.
 func firewall(t *testing.T, namespace, hook string, rules ...string) {
 	t.Helper()
-	chain := fmt.Sprintf("table inet muster { chain %s { type filter hook %s priority 0; policy accept;\n%s\n}\n}\n", hook, hook, strings.Join(rules, "\n"))
+	chain := fmt.Sprintf(
+		"table inet muster { chain %s { type filter hook %s priority 0; policy accept;\n%s\n}\n}\n",
+		hook,
+		hook,
+		strings.Join(rules, "\n"),
+	)
 	run(t, chain, "ip", "netns", "exec", namespace, "nft", "-f", "-")
 }
 
@@ -184,7 +189,15 @@ func TestProbeAgreesWithWhatTheFirewallWasTold(t *testing.T) {
 func TestVerdictAndProbeTogether(t *testing.T) {
 	w := newWorld(t)
 	w.listen(t, "tcp/"+there+":47100", "tcp/"+there+":47105", "tcp/"+there+":47107", "tcp/"+there+":47109")
-	firewall(t, w.there, "input", "tcp dport 47104 reject with icmp type admin-prohibited", "tcp dport 47109 accept", "tcp dport 47100-47104 accept", "tcp dport 47100-47199 drop")
+	firewall(
+		t,
+		w.there,
+		"input",
+		"tcp dport 47104 reject with icmp type admin-prohibited",
+		"tcp dport 47109 accept",
+		"tcp dport 47100-47104 accept",
+		"tcp dport 47100-47199 drop",
+	)
 	verdict := judged(t)
 	for port, want := range map[uint16]struct {
 		static  reach.Status
@@ -200,7 +213,8 @@ func TestVerdictAndProbeTogether(t *testing.T) {
 	} {
 		got := w.dial(t, here, Target{reach.TCP, netip.AddrPortFrom(netip.MustParseAddr(there), port)})[0]
 		sentence := verdict.Join(got.Probe())
-		if verdict.Missing.Has(port) != (want.static == reach.Missing) || got.Contact != want.contact || !strings.Contains(sentence, want.says) {
+		if verdict.Missing.Has(port) != (want.static == reach.Missing) || got.Contact != want.contact ||
+			!strings.Contains(sentence, want.says) {
 			t.Errorf("%d: got %s: %s", port, got.Contact, sentence)
 		}
 	}
@@ -219,7 +233,10 @@ func TestAThousandSilentPeersWithAThousandDescriptors(t *testing.T) {
 	var targets []Target
 	for n := range 1000 {
 		for _, port := range []uint16{47500, 47599, 47100, 47199} {
-			targets = append(targets, Target{reach.TCP, netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 96, byte(n / 250), byte(n%250 + 1)}), port)})
+			targets = append(
+				targets,
+				Target{reach.TCP, netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 96, byte(n / 250), byte(n%250 + 1)}), port)},
+			)
 		}
 	}
 	in, err := json.Marshal(script{netip.MustParseAddr(here), targets})
@@ -252,7 +269,16 @@ func judged(t *testing.T) reach.Verdict {
 		t.Fatal(err)
 	}
 	end := func(name, addr string) reach.Endpoint {
-		return reach.Endpoint{Name: name, ENI: reach.ENI{ID: "eni-" + name, Addrs: []netip.Addr{netip.MustParseAddr(addr)}, Groups: []string{"sg-a"}, Subnet: "subnet-1", VPC: "vpc-1"}}
+		return reach.Endpoint{
+			Name: name,
+			ENI: reach.ENI{
+				ID:     "eni-" + name,
+				Addrs:  []netip.Addr{netip.MustParseAddr(addr)},
+				Groups: []string{"sg-a"},
+				Subnet: "subnet-1",
+				VPC:    "vpc-1",
+			},
+		}
 	}
 	need := reach.Need{Protocol: reach.TCP, Ports: reach.Range{First: 47100, Last: 47109}}
 	return reach.NewJudge(reach.World{Groups: groups}).Evaluate(end("P1", here), end("P2", there), need)

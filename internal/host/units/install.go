@@ -96,7 +96,10 @@ func execWord(path string) (string, error) {
 	case !filepath.IsAbs(path):
 		return "", fmt.Errorf("the binary's path %q is not absolute", path)
 	case !utf8.ValidString(path) || strings.ContainsFunc(path, odd):
-		return "", fmt.Errorf("systemd cannot run the binary at %q: move it to a path without quotes, backslashes and control characters", path)
+		return "", fmt.Errorf(
+			"systemd cannot run the binary at %q: move it to a path without quotes, backslashes and control characters",
+			path,
+		)
 	}
 	word := strings.ReplaceAll(path, "%", "%%")
 	if strings.Contains(word, " ") {
@@ -178,7 +181,9 @@ func installFix(err error) fix.Fix {
 	if d, is := rootonly.Is(err); is && !d.Remote {
 		return fix.Do("Make it writable for root alone, then run bootstrap again:", "sudo chown root: "+d.Path, "sudo chmod go-w "+d.Path)
 	}
-	return fix.Do("Copy muster to a directory where only root may write and programs may run, such as /opt/muster, then run bootstrap from there.")
+	return fix.Do(
+		"Copy muster to a directory where only root may write and programs may run, such as /opt/muster, then run bootstrap from there.",
+	)
 }
 
 // outOfReach reports whether the path is in a directory that is emptied, or

@@ -144,7 +144,8 @@ func TestInstallNamesWhatIsInItsWay(t *testing.T) {
 				tc.prepare(t, root)
 			}
 			written, err := Install(root, "/opt/muster", []Unit{tc.unit})
-			if err == nil || !strings.Contains(err.Error(), "installing unit a.service: ") || !strings.Contains(err.Error(), tc.err) || written != nil {
+			if err == nil || !strings.Contains(err.Error(), "installing unit a.service: ") || !strings.Contains(err.Error(), tc.err) ||
+				written != nil {
 				t.Errorf("written %v, error %v", written, err)
 			}
 		})
@@ -303,7 +304,13 @@ func TestADirectoryThatOthersMayWriteToIsRefused(t *testing.T) {
 			if err == nil || p.Path != "" || !strings.Contains(err.Error(), test.says) {
 				t.Fatalf("%+v, %v", p, err)
 			}
-			if want := []string{"sudo chown root: /usr/local/bin", "sudo chmod go-w /usr/local/bin"}; !slices.Equal(fix.Of(err).Commands, want) {
+			if want := []string{
+				"sudo chown root: /usr/local/bin",
+				"sudo chmod go-w /usr/local/bin",
+			}; !slices.Equal(
+				fix.Of(err).Commands,
+				want,
+			) {
 				t.Errorf("fix %q", fix.Of(err).Commands)
 			}
 			if len(fix.Why(err)) == 0 || !strings.Contains(fix.Why(err)[0], self) {

@@ -51,8 +51,16 @@ exec sleep infinity
 		{Path: "/usr/lib/systemd/system-preset/00-ecs.preset", Mode: 0o644, Content: "enable ecs.service\n"},
 		{Path: "/etc/systemd/system/multi-user.target.wants/ecs.service", Link: "/usr/lib/systemd/system/ecs.service"},
 		// A stand-in for Docker, which has no containers.
-		{Path: "/etc/systemd/system/docker.socket", Mode: 0o644, Content: "[Socket]\nListenStream=/run/docker.sock\nSocketMode=0660\nSocketGroup=docker\nAccept=yes\n[Install]\nWantedBy=sockets.target\n"},
-		{Path: "/etc/systemd/system/docker@.service", Mode: 0o644, Content: "[Service]\nExecStart=/usr/libexec/docker-standin\nStandardInput=socket\n"},
+		{
+			Path:    "/etc/systemd/system/docker.socket",
+			Mode:    0o644,
+			Content: "[Socket]\nListenStream=/run/docker.sock\nSocketMode=0660\nSocketGroup=docker\nAccept=yes\n[Install]\nWantedBy=sockets.target\n",
+		},
+		{
+			Path:    "/etc/systemd/system/docker@.service",
+			Mode:    0o644,
+			Content: "[Service]\nExecStart=/usr/libexec/docker-standin\nStandardInput=socket\n",
+		},
 		{Path: "/usr/libexec/docker-standin", Mode: 0o755, Content: `#!/bin/sh
 read -r request
 while read -r header && [ "${#header}" -gt 1 ]; do :; done
@@ -370,10 +378,29 @@ func TestVerifyUnit(t *testing.T) {
 		})
 	}
 	t.Run("reaches what it judges and no more", func(t *testing.T) {
-		m.sandbox(t, "/var/lib/muster/verify.json",
-			[]string{"read /etc/ecs/ecs.config", "read /var/lib/ecs/data/agent.db", "read /var/log/ecs/ecs-init.log", "read /proc/1/net/tcp",
-				"write /var/lib/muster/probe", "write /run/muster/probe", "console", "interfaces", "docker", "show ecs.service"},
-			[]string{"read /root/secret", "write /etc/ecs/probe", "write /etc/systemd/system/probe", "write /usr/bin/probe", "write /var/log/ecs/probe"})
+		m.sandbox(
+			t,
+			"/var/lib/muster/verify.json",
+			[]string{
+				"read /etc/ecs/ecs.config",
+				"read /var/lib/ecs/data/agent.db",
+				"read /var/log/ecs/ecs-init.log",
+				"read /proc/1/net/tcp",
+				"write /var/lib/muster/probe",
+				"write /run/muster/probe",
+				"console",
+				"interfaces",
+				"docker",
+				"show ecs.service",
+			},
+			[]string{
+				"read /root/secret",
+				"write /etc/ecs/probe",
+				"write /etc/systemd/system/probe",
+				"write /usr/bin/probe",
+				"write /var/log/ecs/probe",
+			},
+		)
 		if !strings.Contains(m.Console(), "muster verify was here") {
 			t.Error("the line is not on the console")
 		}
@@ -382,7 +409,13 @@ func TestVerifyUnit(t *testing.T) {
 	t.Run("waits a minute between two attempts", func(t *testing.T) {
 		m.Run("rm", "-r", "/etc/systemd/system/muster-verify.service.d")
 		m.must(t, "reload")
-		if got := m.Run("systemctl", "show", "--value", "--property=RestartUSec,TimeoutStartUSec", "muster-verify.service"); got != "1min\ninfinity" {
+		if got := m.Run(
+			"systemctl",
+			"show",
+			"--value",
+			"--property=RestartUSec,TimeoutStartUSec",
+			"muster-verify.service",
+		); got != "1min\ninfinity" {
 			t.Error(got)
 		}
 	})
@@ -395,9 +428,21 @@ func TestAgentUnit(t *testing.T) {
 	m.must(t, "install")
 	m.must(t, "start", "muster-agent.service")
 	m.await(t, "muster-agent.service", is("active", "running"))
-	m.sandbox(t, "/var/lib/muster-agent/agent.json",
+	m.sandbox(
+		t,
+		"/var/lib/muster-agent/agent.json",
 		[]string{"docker proxy GET"},
-		[]string{"docker", "docker proxy POST", "read /root/secret", "read /etc/ecs/ecs.config", "write /etc/ecs/probe", "write /var/lib/muster/probe", "write /usr/bin/probe", "console"})
+		[]string{
+			"docker",
+			"docker proxy POST",
+			"read /root/secret",
+			"read /etc/ecs/ecs.config",
+			"write /etc/ecs/probe",
+			"write /var/lib/muster/probe",
+			"write /usr/bin/probe",
+			"console",
+		},
+	)
 
 	t.Run("reaches Docker through the proxy alone", func(t *testing.T) {
 		var found map[string]string
@@ -405,17 +450,34 @@ func TestAgentUnit(t *testing.T) {
 		if err := found["docker"]; !strings.Contains(err, "permission denied") {
 			t.Errorf("opening Docker's own socket: %q", err)
 		}
-		if err := found["docker proxy POST"]; !strings.HasPrefix(err, "403 ") || !strings.Contains(err, `{"message":"muster docker-proxy refused`) {
+		if err := found["docker proxy POST"]; !strings.HasPrefix(err, "403 ") ||
+			!strings.Contains(err, `{"message":"muster docker-proxy refused`) {
 			t.Errorf("a request that is not for reading: %q", err)
 		}
-		if journal := m.Run("journalctl", "--unit=muster-docker.service", "--no-pager"); !strings.Contains(journal, "POST") || !strings.Contains(journal, "/v1.41/containers/json") {
+		if journal := m.Run(
+			"journalctl",
+			"--unit=muster-docker.service",
+			"--no-pager",
+		); !strings.Contains(journal, "POST") ||
+			!strings.Contains(journal, "/v1.41/containers/json") {
 			t.Errorf("the refusal is not in the journal: %s", journal)
 		}
 	})
 	t.Run("is alone with the proxy's socket", func(t *testing.T) {
 		uid := m.Run("stat", "--format=%u", "/proc/"+m.Run("systemctl", "show", "--value", "--property=MainPID", "muster-agent.service"))
 		list := func(uid, dir string) (string, error) {
-			return m.Try("setpriv", "--reuid="+uid, "--regid="+uid, "--clear-groups", "curl", "--silent", "--show-error", "--unix-socket", dir+"/docker.sock", "http://docker/containers/json")
+			return m.Try(
+				"setpriv",
+				"--reuid="+uid,
+				"--regid="+uid,
+				"--clear-groups",
+				"curl",
+				"--silent",
+				"--show-error",
+				"--unix-socket",
+				dir+"/docker.sock",
+				"http://docker/containers/json",
+			)
 		}
 		const gate = "/run/muster-docker"
 		if out, err := list("0", gate+"/agent"); out != "[]" {
@@ -441,7 +503,10 @@ func TestAgentUnit(t *testing.T) {
 		answers("the list", "[]")
 		m.Run("systemctl", "stop", "docker.socket")
 		m.Run("rm", "--force", "/run/docker.sock")
-		answers("Docker to be away", "502 Bad Gateway: {\"message\":\"muster docker-proxy asked the Docker Engine at unix:///var/run/docker.sock: the Docker Engine is not running: dial unix /var/run/docker.sock: connect: no such file or directory")
+		answers(
+			"Docker to be away",
+			"502 Bad Gateway: {\"message\":\"muster docker-proxy asked the Docker Engine at unix:///var/run/docker.sock: the Docker Engine is not running: dial unix /var/run/docker.sock: connect: no such file or directory",
+		)
 		m.Run("systemctl", "start", "docker.socket")
 		answers("Docker to be back", "[]")
 		for _, command := range []string{"systemctl restart muster-docker.socket", "systemctl stop muster-docker.service", "systemctl kill --signal=KILL muster-docker.service"} {
@@ -468,7 +533,11 @@ func TestAgentUnit(t *testing.T) {
 	t.Run("starts without group docker and without the proxy", func(t *testing.T) {
 		m.Run("groupdel", "docker")
 		m.Run("systemctl", "stop", "muster-docker.socket")
-		m.Run("sh", "-c", "rm -r /run/muster-docker && ln -sf /dev/null /etc/systemd/system/muster-docker.socket && systemctl daemon-reload")
+		m.Run(
+			"sh",
+			"-c",
+			"rm -r /run/muster-docker && ln -sf /dev/null /etc/systemd/system/muster-docker.socket && systemctl daemon-reload",
+		)
 		m.must(t, "start", "muster-agent.service")
 		m.await(t, "muster-agent.service", is("active", "running"))
 		m.Run("sh", "-c", "rm /etc/systemd/system/muster-docker.socket")
@@ -476,7 +545,13 @@ func TestAgentUnit(t *testing.T) {
 		m.Run("systemctl", "restart", "muster-agent.service")
 	})
 	t.Run("is killed when it hangs, and comes back", func(t *testing.T) {
-		m.Put(systemdtest.File{Path: "/etc/systemd/system/muster-agent.service.d/watchdog.conf", Mode: 0o644, Content: "[Service]\nWatchdogSec=1s\n"})
+		m.Put(
+			systemdtest.File{
+				Path:    "/etc/systemd/system/muster-agent.service.d/watchdog.conf",
+				Mode:    0o644,
+				Content: "[Service]\nWatchdogSec=1s\n",
+			},
+		)
 		m.must(t, "reload")
 		m.must(t, "restart", "muster-agent.service")
 		m.await(t, "muster-agent.service", is("active", "running"))
@@ -490,13 +565,33 @@ func TestShowAgainstSystemd(t *testing.T) {
 	m := boot(t)
 	m.Settle()
 	fails := func(name string, code string) systemdtest.File {
-		return systemdtest.File{Path: "/etc/systemd/system/" + name, Mode: 0o644,
-			Content: "[Service]\nExecStart=/bin/sh -c 'exit " + code + "'\nRestart=on-failure\nRestartPreventExitStatus=5\n[Install]\nWantedBy=multi-user.target\n"}
+		return systemdtest.File{
+			Path:    "/etc/systemd/system/" + name,
+			Mode:    0o644,
+			Content: "[Service]\nExecStart=/bin/sh -c 'exit " + code + "'\nRestart=on-failure\nRestartPreventExitStatus=5\n[Install]\nWantedBy=multi-user.target\n",
+		}
 	}
-	m.Put(fails("five.service", "5"), fails("one.service", "1"), fails("off.service", "0"), quick("one.service"),
-		systemdtest.File{Path: "/etc/systemd/system/slow.service", Mode: 0o644, Content: "[Service]\nType=oneshot\nExecStart=/bin/sleep infinity\n"},
-		systemdtest.File{Path: "/etc/systemd/system/behind.service", Mode: 0o644, Content: "[Unit]\nAfter=slow.service\n[Service]\nExecStart=/bin/true\n"},
-		systemdtest.File{Path: "/etc/systemd/system/bad.service", Mode: 0o644, Content: "[Service]\nType=oneshot\nRestart=always\nExecStart=/bin/true\n"})
+	m.Put(
+		fails("five.service", "5"),
+		fails("one.service", "1"),
+		fails("off.service", "0"),
+		quick("one.service"),
+		systemdtest.File{
+			Path:    "/etc/systemd/system/slow.service",
+			Mode:    0o644,
+			Content: "[Service]\nType=oneshot\nExecStart=/bin/sleep infinity\n",
+		},
+		systemdtest.File{
+			Path:    "/etc/systemd/system/behind.service",
+			Mode:    0o644,
+			Content: "[Unit]\nAfter=slow.service\n[Service]\nExecStart=/bin/true\n",
+		},
+		systemdtest.File{
+			Path:    "/etc/systemd/system/bad.service",
+			Mode:    0o644,
+			Content: "[Service]\nType=oneshot\nRestart=always\nExecStart=/bin/true\n",
+		},
+	)
 	m.must(t, "reload")
 
 	t.Run("active", func(t *testing.T) {
@@ -505,7 +600,14 @@ func TestShowAgainstSystemd(t *testing.T) {
 			t.Errorf("begun %s, active %s, ended %s", s.Begun, s.Active, s.Ended)
 		}
 		s.Begun, s.Active = time.Time{}, time.Time{}
-		want := units.State{Name: "ecs.service", LoadState: "loaded", ActiveState: "active", SubState: "running", UnitFileState: "enabled", Result: "success"}
+		want := units.State{
+			Name:          "ecs.service",
+			LoadState:     "loaded",
+			ActiveState:   "active",
+			SubState:      "running",
+			UnitFileState: "enabled",
+			Result:        "success",
+		}
 		if s != want {
 			t.Errorf("%+v", s)
 		}
@@ -513,7 +615,8 @@ func TestShowAgainstSystemd(t *testing.T) {
 	t.Run("failed with the agent's terminal code", func(t *testing.T) {
 		m.must(t, "start", "five.service")
 		s := m.await(t, "five.service", func(s units.State) bool { return s.ActiveState == "failed" })
-		if s.SubState != "failed" || s.Result != "exit-code" || s.ExecMainCode != 1 || s.ExecMainStatus != 5 || s.NRestarts != 0 || s.Job != nil {
+		if s.SubState != "failed" || s.Result != "exit-code" || s.ExecMainCode != 1 || s.ExecMainStatus != 5 || s.NRestarts != 0 ||
+			s.Job != nil {
 			t.Errorf("%+v", s)
 		}
 	})
@@ -538,7 +641,13 @@ func TestShowAgainstSystemd(t *testing.T) {
 		}
 	})
 	t.Run("missing", func(t *testing.T) {
-		want := units.State{Name: "nowhere.service", LoadState: units.NotFound, ActiveState: "inactive", SubState: "dead", Result: "success"}
+		want := units.State{
+			Name:        "nowhere.service",
+			LoadState:   units.NotFound,
+			ActiveState: "inactive",
+			SubState:    "dead",
+			Result:      "success",
+		}
 		if s := m.show(t, "nowhere.service"); s != want {
 			t.Errorf("%+v", s)
 		}
@@ -556,7 +665,11 @@ func TestShowAgainstSystemd(t *testing.T) {
 	t.Run("queued jobs", func(t *testing.T) {
 		m.must(t, "start", "slow.service")
 		m.must(t, "start", "behind.service")
-		if s := m.show(t, "slow.service"); s.Job == nil || s.Job.Type != "start" || s.Job.State != "running" || s.ActiveState != "activating" {
+		if s := m.show(
+			t,
+			"slow.service",
+		); s.Job == nil || s.Job.Type != "start" || s.Job.State != "running" ||
+			s.ActiveState != "activating" {
 			t.Errorf("slow: %+v %+v", s, s.Job)
 		}
 		if s := m.show(t, "behind.service"); s.Job == nil || s.Job.ID == 0 || s.Job.Type != "start" || s.Job.State != "waiting" {

@@ -238,7 +238,11 @@ func TestUnmask(t *testing.T) {
 	if err := newFake(t, nil).connect(t).Unmask(t.Context(), "ecs.service", true); err == nil {
 		t.Error("no error when refused")
 	}
-	if err := newFake(t, map[string][]any{"UnmaskUnitFiles": {[]change{}}}).connect(t).Unmask(t.Context(), "ecs.service", true); err == nil {
+	if err := newFake(
+		t,
+		map[string][]any{"UnmaskUnitFiles": {[]change{}}},
+	).connect(t).
+		Unmask(t.Context(), "ecs.service", true); err == nil {
 		t.Error("no error without a reload")
 	}
 }

@@ -157,10 +157,12 @@ func docker() error {
 
 // ask asks the proxy for the list of containers.
 func ask(ctx context.Context, method string) (answer string, err error) {
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "unix", os.Getenv("MUSTER_DOCKER_PROXY"))
-	}}}
+	client := &http.Client{
+		Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", os.Getenv("MUSTER_DOCKER_PROXY"))
+		}},
+	}
 	req, err := http.NewRequestWithContext(ctx, method, "http://docker/v1.41/containers/json", nil)
 	if err != nil {
 		return "", err

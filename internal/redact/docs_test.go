@@ -9,11 +9,11 @@ import (
 	"muster/internal/redact"
 )
 
-var update = flag.Bool("update", false, "rewrite the rules in docs/bundle.md")
+var update = flag.Bool("update", false, "rewrite the rules in docs/guides/bundle.md")
 
 // The page lists the rules that there are.
 func TestTheDocsListTheRules(t *testing.T) {
-	const path, head = "../../docs/bundle.md", "| rule | what it masks |\n|---|---|\n"
+	const path, head = "../../docs/guides/bundle.md", "| rule | what it masks |\n|---|---|\n"
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

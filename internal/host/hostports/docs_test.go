@@ -13,12 +13,12 @@ import (
 // ids are read from the source, because no host shows all findings at once.
 func TestEveryFindingHasItsRowInTheManual(t *testing.T) {
 	inCode := matches(t, "findings.go", `ID:\s+"([^"]+)"`)
-	inManual := matches(t, "../../../docs/ports.md", "(?m)^\\| `([a-z0-9]+(?:-[a-z0-9]+)+)` \\| [^|]+ \\| [^|]{10,} \\|$")
+	inManual := matches(t, "../../../docs/reference/ports.md", "(?m)^\\| `([a-z0-9]+(?:-[a-z0-9]+)+)` \\| [^|]+ \\| [^|]{10,} \\|$")
 	if len(inCode) < 10 {
 		t.Errorf("only %d ids were found in the source: %q", len(inCode), inCode)
 	}
 	if diff := cmp.Diff(inCode, inManual); diff != "" {
-		t.Errorf("docs/ports.md (-code +page):\n%s", diff)
+		t.Errorf("docs/reference/ports.md (-code +page):\n%s", diff)
 	}
 }
 

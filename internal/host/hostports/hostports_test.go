@@ -14,6 +14,7 @@ import (
 
 	"muster/internal/host/dockerapi"
 	"muster/reach"
+	"muster/test/ec2json"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -527,7 +528,7 @@ func TestLoadBalancerRangeThatIsHardCoded(t *testing.T) {
 	s := scene{also: files{"sys/net/ipv4/ip_local_port_range": "1025\t65000\n"}, host: []string{"tcp 0.0.0.0:40000"}}
 	got := s.at(t).Look(t.Context(), nil)
 	need := reach.BalancerNeed(got.Ephemeral)
-	groups, err := reach.ParseGroups(
+	groups, err := ec2json.ParseGroups(
 		[]byte(
 			`{"SecurityGroups":[{"GroupId":"sg-node","IpPermissions":[{"IpProtocol":"tcp","FromPort":32768,"ToPort":60999,"UserIdGroupPairs":[{"GroupId":"sg-lb"}]}]},
 		{"GroupId":"sg-lb","IpPermissionsEgress":[{"IpProtocol":"-1","IpRanges":[{"CidrIp":"0.0.0.0/0"}]}]}]}`,

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"muster/reach"
+	"muster/test/ec2json"
 	"muster/test/need"
 )
 
@@ -262,7 +263,7 @@ func TestAThousandSilentPeersWithAThousandDescriptors(t *testing.T) {
 // judged is reach's verdict on tcp 47100-47109 from one end to the other.
 func judged(t *testing.T) reach.Verdict {
 	t.Helper()
-	groups, err := reach.ParseGroups([]byte(`{"SecurityGroups": [{"GroupId": "sg-a",
+	groups, err := ec2json.ParseGroups([]byte(`{"SecurityGroups": [{"GroupId": "sg-a",
 		"IpPermissions": [{"IpProtocol": "tcp", "FromPort": 47100, "ToPort": 47105, "IpRanges": [{"CidrIp": "10.99.0.0/24"}]}],
 		"IpPermissionsEgress": [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]}]}`))
 	if err != nil {

@@ -1,7 +1,7 @@
 # muster. `make help` lists what can be made; only Go is needed for build, test
 # and demo.
 
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+VERSION ?= $(shell scripts/version)
 GO      ?= go
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 # Static, and the same bytes wherever it is built.

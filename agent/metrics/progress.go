@@ -73,23 +73,23 @@ func (s *spool) doneOf(at int64) int {
 	return 0
 }
 
-// advance notes that the first n data of a minute are handed over. A file is not to
+// beginSend notes that the first n data of a minute are handed over. A file is not to
 // be sent unless that is on disk; a minute of which the disk knows nothing cannot
 // come back.
-func (s *spool) advance(at int64, n int, onDisk bool) bool {
-	if s.err == nil && s.abandon(at) {
+func (s *spool) beginSend(at int64, n int, onDisk bool) bool {
+	if s.err == nil && s.dropPartlySent(at) {
 		_ = s.note(progress{at, n})
 	}
 	if s.err != nil && onDisk {
 		return false
 	}
-	s.reach(at)
+	s.noteLatest(at)
 	return true
 }
 
-// abandon drops the rest of a minute that was sent in part, before the progress of
+// dropPartlySent drops the rest of a minute that was sent in part, before the progress of
 // another replaces its own.
-func (s *spool) abandon(next int64) bool {
+func (s *spool) dropPartlySent(next int64) bool {
 	was := s.progress.now
 	f, there := s.fileOf(was.At)
 	if was.At == next || was.Done == 0 || !there {
@@ -97,24 +97,24 @@ func (s *spool) abandon(next int64) bool {
 	}
 	if err := s.remove(f); err != nil {
 		s.stuck, s.err = true, err
-		s.trouble(err)
+		s.logError(err)
 		return false
 	}
 	s.drop(Ambiguous, max(0, f.data-was.Done))
 	return true
 }
 
-// retreat takes back what advance noted.
-func (s *spool) retreat(at int64, n int) {
+// undoSend takes back what beginSend noted.
+func (s *spool) undoSend(at int64, n int) {
 	if s.err == nil {
 		_ = s.note(progress{at, n}) // or they count as sent: at most once
 	}
 }
 
-// done removes a minute that was handed over.
-func (s *spool) done(at int64, onDisk bool) {
+// ack removes a minute that was handed over.
+func (s *spool) ack(at int64, onDisk bool) {
 	if !onDisk {
-		s.memory = slices.DeleteFunc(s.memory, func(k kept) bool { return k.at == at })
+		s.memory = slices.DeleteFunc(s.memory, func(k queued) bool { return k.at == at })
 		return
 	}
 	f, there := s.fileOf(at)
@@ -123,6 +123,6 @@ func (s *spool) done(at int64, onDisk bool) {
 	}
 	if err := s.remove(f); err != nil {
 		s.stuck, s.err = true, err // the progress says that it was sent
-		s.trouble(err)
+		s.logError(err)
 	}
 }

@@ -104,11 +104,13 @@ func (l *life) newAgent(ctx context.Context) (*agent.Agent, *awsapi.Client, erro
 	l.watch.Agent, l.watch.Expected = introspection(cfg), cluster
 	l.watch.Self = registration.Self{InstanceID: id.InstanceID, Region: id.Region, Account: id.AccountID}
 	a := &agent.Agent{
-		Settings: agent.Settings{Config: cfg, Cluster: cluster}, Version: l.cmd.Root().Version, InstanceID: id.InstanceID, Log: log,
-		Registration: l.watch, Calls: api.Calls, ShuttingDown: units.ShuttingDown,
-		Notify: notifySystemd, Hangup: l.hangup, Waits: l.board,
-		Reload:      func() (agent.Settings, error) { return reread(l.cmd, id) },
+		Settings: agent.Settings{Config: cfg, Cluster: cluster}, Version: l.cmd.Root().Version, InstanceID: id.InstanceID,
 		Provisional: l.provisional(api),
+		Parts: agent.Parts{
+			Log: log, Registration: l.watch, Calls: api.Calls, ShuttingDown: units.ShuttingDown,
+			Notify: notifySystemd, Hangup: l.hangup, Waits: l.board,
+			Reload: func() (agent.Settings, error) { return reread(l.cmd, id) },
+		},
 	}
 	a.Watchdog, _ = daemon.SdWatchdogEnabled(false)
 	tasks := ecsagent.NewTaskMetadataEndpoint("", ecsagent.LocalClient(localTimeout))

@@ -80,7 +80,7 @@ func (f *Filter) find(line, next string, depth int) []span {
 		found = append(found, fieldIn(line)...)
 	}
 	if feedsNext(line, next) {
-		found = append(found, firstGroup(line, fed.FindStringSubmatchIndex(line))...)
+		found = append(found, firstGroup(line, fed.Get().FindStringSubmatchIndex(line))...)
 	}
 	reachesEnd := func(s span) bool { return s.to == len(line) }
 	if f.inside == nothing && strings.HasSuffix(line, `\`) && slices.ContainsFunc(found, reachesEnd) {

@@ -1,8 +1,9 @@
 package redact
 
 import (
-	"regexp"
 	"strings"
+
+	"muster/internal/base/lazyregexp"
 )
 
 // A follow is one way in which a value follows the name of a secret. To support
@@ -16,7 +17,7 @@ type follow struct {
 }
 
 // sourceLine matches a position in a stack trace.
-var sourceLine = regexp.MustCompile(`\.\w+:[0-9]+$`)
+var sourceLine = lazyregexp.New(`\.\w+:[0-9]+$`)
 
 const (
 	blank   = `(?:\s|\x1b?\[[0-9;]{0,8}m|\\+[nrt])` // also a terminal's colors, and escaped ends of line
@@ -34,7 +35,7 @@ func follows() []follow {
 	long := func(_ string, _ name, _ value, secret string) bool { return looksSecret(secret) }
 	word := func(_ string, n name, _ value, secret string) bool {
 		return looksSecret(secret) || isRandom(secret) && (n.strength == passName ||
-			n.strength >= codeName && strings.ContainsAny(secret, "0123456789") && !sourceLine.MatchString(secret))
+			n.strength >= codeName && strings.ContainsAny(secret, "0123456789") && !sourceLine.Get().MatchString(secret))
 	}
 	return []follow{
 		{
@@ -151,10 +152,10 @@ func whole(line string, n name, at int, v value) value {
 	switch {
 	case v.quoted || strings.HasPrefix(line[at:], Mask):
 		return v
-	case line[at-1] == '>' && openingTag.MatchString(before[max(0, len(before)-48):]): // <password>a b</password>
+	case line[at-1] == '>' && openingTag.Get().MatchString(before[max(0, len(before)-48):]): // <password>a b</password>
 		end = strings.IndexAny(line[at:], `<&\`)
-	case line[at-1] == '=' && at == n.to+1 && isVariable.MatchString(line[n.from:n.to]): // "DB_PASSWORD=a b"
-		if m := quoteBefore.FindStringSubmatch(before[max(0, len(before)-16):]); m != nil {
+	case line[at-1] == '=' && at == n.to+1 && isVariable.Get().MatchString(line[n.from:n.to]): // "DB_PASSWORD=a b"
+		if m := quoteBefore.Get().FindStringSubmatch(before[max(0, len(before)-16):]); m != nil {
 			end, _ = closing(line[at:], 0, m[1])
 		}
 	case line[at-1] == '=' && isConnection(before): // Server=db;Password=a b;
@@ -170,23 +171,23 @@ func whole(line string, n name, at int, v value) value {
 // string, such as Server=db;
 func isConnection(before string) bool {
 	before = before[max(0, len(before)-512):]
-	return strings.HasSuffix(strings.TrimRight(before, " "), ";") && connection.MatchString(before)
+	return strings.HasSuffix(strings.TrimRight(before, " "), ";") && connection.Get().MatchString(before)
 }
 
 var (
-	isVariable  = regexp.MustCompile(`^[A-Z_][A-Z0-9_]*$`)
-	quoteBefore = regexp.MustCompile(`(?:^|[\s\[,(=])(\\*["'])$`)
-	connection  = regexp.MustCompile(`(?i)\b(?:server|data source|host|addr(?:ess)?|uid|user(?: ?id|name)?|driver|database|` +
+	isVariable  = lazyregexp.New(`^[A-Z_][A-Z0-9_]*$`)
+	quoteBefore = lazyregexp.New(`(?:^|[\s\[,(=])(\\*["'])$`)
+	connection  = lazyregexp.New(`(?i)\b(?:server|data source|host|addr(?:ess)?|uid|user(?: ?id|name)?|driver|database|` +
 		`initial catalog|endpoint|accountname|dsn|port)\s*=[^;="]*;(?:[^"]*;)?\s*$`)
 )
 
 // lineStart matches the text before a name that starts its line.
-var lineStart = regexp.MustCompile(`^[\s#;-]*(?:export\s+)?["']?$`)
+var lineStart = lazyregexp.New(`^[\s#;-]*(?:export\s+)?["']?$`)
 
 // wholeRest extends a value to the end of the line in a settings file, where
 // values may contain spaces.
 func wholeRest(line string, n name, at int, v value) value {
-	if v.quoted || n.strength < wordName || n.from > 64 || !lineStart.MatchString(line[:n.from]) || strings.HasPrefix(line[at:], Mask) {
+	if v.quoted || n.strength < wordName || n.from > 64 || !lineStart.Get().MatchString(line[:n.from]) || strings.HasPrefix(line[at:], Mask) {
 		return v
 	}
 	sign := strings.Trim(line[n.to:at], " \t\"'")
@@ -202,7 +203,7 @@ func isOneCase(s string) bool { return s == strings.ToLower(s) || s == strings.T
 // max_tokens=500, HttpTokens=required or password_file=/run/secrets/db.
 func describes(line string, n name, secret string) bool {
 	switch {
-	case n.plural && n.strength < passName && prose.MatchString(secret), (n.plural || n.qualified) && number.MatchString(secret):
+	case n.plural && n.strength < passName && prose.Get().MatchString(secret), (n.plural || n.qualified) && number.Get().MatchString(secret):
 		return true
 	case strings.HasSuffix(line[n.from:n.to], "PWD"): // the working directory of a shell
 		return strings.HasPrefix(secret, "/")
@@ -210,7 +211,7 @@ func describes(line string, n name, secret string) bool {
 	if isCapital := strings.ToUpper(secret) == secret; isCapital && strings.EqualFold(secret, line[n.from:n.to]) {
 		return true // a placeholder, as in "password":"PASSWORD"
 	}
-	return n.qualified && (fileName.MatchString(secret) || !looksSecret(secret))
+	return n.qualified && (fileName.Get().MatchString(secret) || !looksSecret(secret))
 }
 
 func assigned(line string, n name, v value, secret string) bool {
@@ -237,17 +238,17 @@ func tuple(line string, n name, v value, _ string) bool {
 }
 
 // exception matches the name of an error before its message.
-var exception = regexp.MustCompile(`^[A-Za-z.]+(?:Exception|Error|Fault):?$`)
+var exception = lazyregexp.New(`^[A-Za-z.]+(?:Exception|Error|Fault):?$`)
 
 func afterColon(line string, n name, v value, secret string) bool {
 	switch {
 	case strings.HasPrefix(line[n.to:], "://"), strings.HasPrefix(secret, ":"):
 		return false
-	case exception.MatchString(secret):
+	case exception.Get().MatchString(secret):
 		return false
 	case n.plural && !v.quoted:
 		return isRandom(secret)
-	case n.strength >= codeName, n.strength == wordName && (v.quoted || lineStart.MatchString(line[:n.from]) && isOneCase(line[n.from:n.to])):
+	case n.strength >= codeName, n.strength == wordName && (v.quoted || lineStart.Get().MatchString(line[:n.from]) && isOneCase(line[n.from:n.to])):
 		return true
 	case n.strength == weakName:
 		return isLong(secret)
@@ -261,43 +262,43 @@ func flagged(line string, n name, _ value, secret string) bool {
 }
 
 // openingTag matches the text before the name of an XML element.
-var openingTag = regexp.MustCompile(`(?:<|&lt;|\\+u003c)(?:[\w.-]+:)?$`)
+var openingTag = lazyregexp.New(`(?:<|&lt;|\\+u003c)(?:[\w.-]+:)?$`)
 
 func element(line string, n name, _ value, _ string) bool {
-	return openingTag.MatchString(line[max(0, n.from-48):n.from])
+	return openingTag.Get().MatchString(line[max(0, n.from-48):n.from])
 }
 
 var (
-	settersBefore = regexp.MustCompile(`(?i)(?:^|[\s"'])(?:ENV|ARG|setenv|putenv|SetEnv|set(?:\s+-\w+)*|fastcgi_param|` +
+	settersBefore = lazyregexp.New(`(?i)(?:^|[\s"'])(?:ENV|ARG|setenv|putenv|SetEnv|set(?:\s+-\w+)*|fastcgi_param|` +
 		`proxy_set_header|uwsgi_param|add_header)\s+["']?$`)
-	loginAndUser = regexp.MustCompile(`(?i)(?:login|user|username|account|default)\s+(\S+)\s+$`)
+	loginAndUser = lazyregexp.New(`(?i)(?:login|user|username|account|default)\s+(\S+)\s+$`)
 )
 
 func setBefore(line string, n name, _ value, secret string) bool {
-	return !isStop(secret) && settersBefore.MatchString(line[max(0, n.from-48):n.from])
+	return !isStop(secret) && settersBefore.Get().MatchString(line[max(0, n.from-48):n.from])
 }
 
 func loginBefore(line string, n name, _ value, secret string) bool {
-	m := loginAndUser.FindStringSubmatch(line[max(0, n.from-96):n.from])
+	m := loginAndUser.Get().FindStringSubmatch(line[max(0, n.from-96):n.from])
 	return m != nil && !strings.HasSuffix(m[1], ":") && !isStop(m[1]) && !isStop(secret)
 }
 
 // wholeLine accepts a line that holds only the name and the value.
 func wholeLine(line string, n name, v value, secret string) bool {
-	if !lineStart.MatchString(line[:n.from]) || strings.Trim(line[n.to:], " \t\r;\"'") != strings.Trim(secret, ";\"'") {
+	if !lineStart.Get().MatchString(line[:n.from]) || strings.Trim(line[n.to:], " \t\r;\"'") != strings.Trim(secret, ";\"'") {
 		return false
 	}
 	return n.strength >= codeName && !isStop(secret) || v.quoted || looksSecret(secret)
 }
 
 // stops are words after "the password is" that are not passwords.
-var stops = regexp.MustCompile(`(?i)^(?:not|no|an?|the|in|too|only|already|still|never|now|about|being|to|for|of|from|by|` +
+var stops = lazyregexp.New(`(?i)^(?:not|no|an?|the|in|too|only|already|still|never|now|about|being|to|for|of|from|by|` +
 	`with|and|or|but|if|on|off|ok|null|new|old|valid|invalid|wrong|` +
 	`incorrect|correct|bad|missing|absent|empty|blank|unset|set|weak|strong|short|long|unknown|secret|safe|same|different|` +
 	`optional|mandatory|going|there|here|out|up|as|` +
 	`available|unavailable|your|this|that|it|managed|default|\w+(?:ed|ing|able|ible|ent|ory))$`)
 
-func isStop(s string) bool { return stops.MatchString(strings.Trim(s, `.,;:!?)"'`)) }
+func isStop(s string) bool { return stops.Get().MatchString(strings.Trim(s, `.,;:!?)"'`)) }
 
 // given rejects words that say where a secret comes from or goes to.
 func given(line string, n name, v value, secret string) bool {

@@ -3,6 +3,8 @@ package redact
 import (
 	"regexp"
 	"strings"
+
+	"muster/internal/base/lazyregexp"
 )
 
 // A form is a way to write a secret without the name of a secret before it. To
@@ -478,7 +480,7 @@ func findAll(p *regexp.Regexp, line, rule string, needs func(string) bool, found
 // isUserInfo rejects a URL path that contains an "@".
 func isUserInfo(s string) bool {
 	host, _, path := strings.Cut(s, "/")
-	return !path || strings.Contains(host, "@") || strings.Contains(host, ":") && !hostAndPort.MatchString(host)
+	return !path || strings.Contains(host, "@") || strings.Contains(host, ":") && !hostAndPort.Get().MatchString(host)
 }
 
 // isNoMechanism rejects the name of an authentication mechanism.
@@ -489,27 +491,29 @@ func isNoMechanism(s string) bool {
 // isChange accepts an old and a new password, not prose.
 func isChange(s string) bool {
 	old, after, _ := strings.Cut(s, " to ")
-	return isRandom(strings.TrimSpace(old)) && isRandom(strings.TrimSpace(after)) && !identifier.MatchString(old)
+	return isRandom(strings.TrimSpace(old)) && isRandom(strings.TrimSpace(after)) && !identifier.Get().MatchString(old)
 }
 
 // isPair accepts a password after a user name, not a port or the rest of a URL or an ARN.
-func isPair(s string) bool { return isPassword(s) && isRandom(s) && !resource.MatchString("arn:"+s) }
+func isPair(s string) bool {
+	return isPassword(s) && isRandom(s) && !resource.Get().MatchString("arn:"+s)
+}
 
 // isNoJDBC leaves JDBC URLs of Oracle to the form that handles them.
 func isNoJDBC(s string) bool { return !strings.HasPrefix(s, "jdbc:") }
 
-var hostAndPort = regexp.MustCompile(`^(?:[\w.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}$`)
+var hostAndPort = lazyregexp.New(`^(?:[\w.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}$`)
 
 // isHeader rejects a sentence about a header.
 func isHeader(s string) bool {
 	first, rest, _ := strings.Cut(s, " ")
-	return isValue(s) && !variable.MatchString(rest) && (strings.ContainsAny(first, "=;") || isRandom(first) || isRandom(rest) && rest != "")
+	return isValue(s) && !variable.Get().MatchString(rest) && (strings.ContainsAny(first, "=;") || isRandom(first) || isRandom(rest) && rest != "")
 }
 
-var ids = regexp.MustCompile(`^[0-9]{1,6}$`)
+var ids = lazyregexp.New(`^[0-9]{1,6}$`)
 
 // isPassword rejects the rest of a URL, as in "-u https://...", and a numeric
 // group, as in "-u 1000:1000".
 func isPassword(s string) bool {
-	return isValue(s) && !strings.HasPrefix(s, "//") && !ids.MatchString(s)
+	return isValue(s) && !strings.HasPrefix(s, "//") && !ids.Get().MatchString(s)
 }

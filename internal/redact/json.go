@@ -3,16 +3,16 @@ package redact
 import (
 	"bytes"
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strings"
 
+	"muster/internal/base/lazyregexp"
 	"muster/internal/term"
 )
 
 // jsonToken matches strings, with the colon after a key, and the start and end of
 // objects and arrays.
-var jsonToken = regexp.MustCompile(`"(?:[^"\\]|\\.)*"(\s*:)?|[{}\[\]]`)
+var jsonToken = lazyregexp.New(`"(?:[^"\\]|\\.)*"(\s*:)?|[{}\[\]]`)
 
 // JSON masks the strings of a JSON document: by the key, by the name in the same
 // object ({"name": ..., "value": ...}), and by the rules. The strings of an array
@@ -23,7 +23,7 @@ func (f *Filter) JSON(data []byte) []byte {
 		return []byte(f.cleaned(string(data)))
 	}
 	w := walk{filter: f, data: data, stack: []level{{}}}
-	for _, m := range jsonToken.FindAllSubmatchIndex(data, -1) {
+	for _, m := range jsonToken.Get().FindAllSubmatchIndex(data, -1) {
 		w.token(m)
 	}
 	return term.InertJSON(bytes.Join(append(w.out, data[w.end:]), nil))
@@ -157,7 +157,7 @@ func (w *walk) mask(p place, rule string) {
 
 // field masks a value by its key, if it has one, or by the rules.
 func (f *Filter) field(key, value string) string {
-	if value != "" && value != Mask && secretName.MatchString(key) && !resource.MatchString(value) {
+	if value != "" && value != Mask && secretName.Get().MatchString(key) && !resource.Get().MatchString(value) {
 		f.hit("named-secret")
 		return Mask
 	}

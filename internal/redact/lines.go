@@ -1,9 +1,10 @@
 package redact
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
+
+	"muster/internal/base/lazyregexp"
 )
 
 // lines is the state of a Filter between two lines.
@@ -53,39 +54,39 @@ const maxString = 100
 const maxPEM = 300
 
 var (
-	pemBegin    = regexp.MustCompile(`(?i)-----BEGIN[A-Z0-9 ]*PRIVATE KEY|---- BEGIN SSH2[A-Z ]*PRIVATE KEY`)
-	pemEnd      = regexp.MustCompile(`(?i)-----END[A-Z0-9 ]*-----|---- END SSH2[A-Z ]*----`)
-	putty       = regexp.MustCompile(`(?i)\bPrivate-Lines:\s*([0-9]{1,3})\b`)
-	blockScalar = regexp.MustCompile(`^([\s#]*)[\s-]*["']?([\w.-]+)["']?\s*:\s*[|>][+-]?[0-9]?[+-]?\s*$`)
+	pemBegin    = lazyregexp.New(`(?i)-----BEGIN[A-Z0-9 ]*PRIVATE KEY|---- BEGIN SSH2[A-Z ]*PRIVATE KEY`)
+	pemEnd      = lazyregexp.New(`(?i)-----END[A-Z0-9 ]*-----|---- END SSH2[A-Z ]*----`)
+	putty       = lazyregexp.New(`(?i)\bPrivate-Lines:\s*([0-9]{1,3})\b`)
+	blockScalar = lazyregexp.New(`^([\s#]*)[\s-]*["']?([\w.-]+)["']?\s*:\s*[|>][+-]?[0-9]?[+-]?\s*$`)
 	// longString matches the line that starts one, in TOML, Python, HCL or a shell.
-	longString = regexp.MustCompile(`([\w.-]+)["']?\s*[:=]\s*(?:("""|''')|["']?(?:\$\(\s*cat\s*)?<<[-~]?\s*["']?(\w+)["']?)\s*$`)
-	base64Rest = regexp.MustCompile(`^\s*[A-Za-z0-9+/]+={0,2}\s*$|\s[A-Za-z0-9+/]+={1,2}\s*$`)
-	loneFlag   = regexp.MustCompile(`(?:^|[\s"'\[,])(--?[A-Za-z][\w-]+)["']?\s*[,\\` + "`" + `]?\s*$`)
-	nameField  = regexp.MustCompile(`(?i)(?:^|[\s{,\[-])["']?\w*(?:name|key|property)["']?\s*[:=]\s*["']?([\w./-]+)["']?\s*,?\s*$|<` +
+	longString = lazyregexp.New(`([\w.-]+)["']?\s*[:=]\s*(?:("""|''')|["']?(?:\$\(\s*cat\s*)?<<[-~]?\s*["']?(\w+)["']?)\s*$`)
+	base64Rest = lazyregexp.New(`^\s*[A-Za-z0-9+/]+={0,2}\s*$|\s[A-Za-z0-9+/]+={1,2}\s*$`)
+	loneFlag   = lazyregexp.New(`(?:^|[\s"'\[,])(--?[A-Za-z][\w-]+)["']?\s*[,\\` + "`" + `]?\s*$`)
+	nameField  = lazyregexp.New(`(?i)(?:^|[\s{,\[-])["']?\w*(?:name|key|property)["']?\s*[:=]\s*["']?([\w./-]+)["']?\s*,?\s*$|<` +
 		`(?:\w+:)?[\w-]*(?:name|key)>\s*([\w./-]+)\s*</[\w:-]+>\s*$|` +
 		`<[\w:.-]+\s(?:[^<>]*\s)?(?:name|key)=["']([\w./-]+)["'](?:[^<>]*[^<>/])?>\s*$|` +
 		`^[\s|#]*\|\s*(?:name|key)\s*\|\s*([\w./-]+)[\s|]*$`) // a table of the AWS CLI
-	valueField = regexp.MustCompile(`(?i)^[\s{\[#>;+-]*["']?\w*value["']?\s*[:=]\s*["']?([^\s"'][^"']*?)["']?\s*,?\s*\}?\s*$|<` +
+	valueField = lazyregexp.New(`(?i)^[\s{\[#>;+-]*["']?\w*value["']?\s*[:=]\s*["']?([^\s"'][^"']*?)["']?\s*,?\s*\}?\s*$|<` +
 		`(?:\w+:)?[\w-]*value>\s*([^<]*[^<\s])|^[\s|#]*\|\s*value\s*\|\s*([^|]*[^|\s])[\s|]*$|` +
 		`^[\s~#]*value\s*=\s*("[^"]*"\s*->\s*"[^"]*")\s*$`) // a plan of Terraform
 	// fed matches what a shell trace shows of the first command of a pipeline. The
 	// trace shows each command on a line of its own, in any order.
-	fed = regexp.MustCompile(tracePrompt + printed + `\s*$`)
+	fed = lazyregexp.New(tracePrompt + printed + `\s*$`)
 	// feeds matches the command of a pipeline that reads a secret.
-	feeds = regexp.MustCompile(tracePrompt + `[^|]*` + readsSecret)
+	feeds = lazyregexp.New(tracePrompt + `[^|]*` + readsSecret)
 	// hereSecret matches a here-document for such a command.
-	hereSecret = regexp.MustCompile(`(?:^|[^<])<<[-~]?\s*["']?([A-Za-z_]\w*)["']?`)
-	reads      = regexp.MustCompile(readsSecret)
+	hereSecret = lazyregexp.New(`(?:^|[^<])<<[-~]?\s*["']?([A-Za-z_]\w*)["']?`)
+	reads      = lazyregexp.New(readsSecret)
 	// account matches a user and a password, as cloud-init prints the random ones.
-	account  = regexp.MustCompile(`^[\s#]*(?:ci-info:)?\s*[a-z_][\w-]*:(\S+)\s*$`)
-	accounts = regexp.MustCompile(`(?i)\bset the following '?random'? passwords\s*$`)
+	account  = lazyregexp.New(`^[\s#]*(?:ci-info:)?\s*[a-z_][\w-]*:(\S+)\s*$`)
+	accounts = lazyregexp.New(`(?i)\bset the following '?random'? passwords\s*$`)
 	// rejected matches the message of pydantic below the name of the field.
-	rejected  = regexp.MustCompile(`\binput_value=('[^']*'|"[^"]*"|[^\s,\]]+)`)
-	lonePath  = regexp.MustCompile(`^[\s#]*[\w.-]+$`)
-	fieldsEnd = regexp.MustCompile(`}|^\s*- |valueFrom`) // of an object
-	openTag   = regexp.MustCompile(`<([\w:.-]+)[^<>]*>\s*$`)
-	oneWord   = regexp.MustCompile(`^[\s\[#>;+]*(?:- )?\s*["']?(\S+?|[^"']*)["']?[\s,\]]*\\?\s*$`)
-	firstWord = regexp.MustCompile(`^[\s#>;+]*["']?([^\s"']+)`)
+	rejected  = lazyregexp.New(`\binput_value=('[^']*'|"[^"]*"|[^\s,\]]+)`)
+	lonePath  = lazyregexp.New(`^[\s#]*[\w.-]+$`)
+	fieldsEnd = lazyregexp.New(`}|^\s*- |valueFrom`) // of an object
+	openTag   = lazyregexp.New(`<([\w:.-]+)[^<>]*>\s*$`)
+	oneWord   = lazyregexp.New(`^[\s\[#>;+]*(?:- )?\s*["']?(\S+?|[^"']*)["']?[\s,\]]*\\?\s*$`)
+	firstWord = lazyregexp.New(`^[\s#>;+]*["']?([^\s"']+)`)
 )
 
 // continued finds the secret in a line that continues an earlier line. It returns
@@ -95,7 +96,7 @@ func (f *Filter) continued(line string) []span {
 	whole := func(rule string) []span { return []span{{0, len(line), rule}} }
 	switch f.inside {
 	case inPEM:
-		if pemEnd.MatchString(line) || f.hidden >= maxPEM {
+		if pemEnd.Get().MatchString(line) || f.hidden >= maxPEM {
 			f.inside = nothing
 		}
 		return whole("private-key")
@@ -109,7 +110,7 @@ func (f *Filter) continued(line string) []span {
 			return whole("named-secret")
 		}
 	case inBase64:
-		if base64Rest.MatchString(line) {
+		if base64Rest.Get().MatchString(line) {
 			return whole("base64")
 		}
 	case inValue:
@@ -127,7 +128,7 @@ func (f *Filter) continued(line string) []span {
 		}
 		return whole("named-secret")
 	case inAccounts:
-		if m := account.FindStringSubmatchIndex(line); m != nil {
+		if m := account.Get().FindStringSubmatchIndex(line); m != nil {
 			return append([]span{}, firstGroup(line, m)...)
 		}
 	case inField, inOperand, inPrompt, inPipe, inRejected:
@@ -142,22 +143,22 @@ func (f *Filter) single(line string) []span {
 	var m []int
 	switch f.inside {
 	case inField:
-		if m = valueField.FindStringSubmatchIndex(line); m == nil && f.hidden < f.left && !fieldsEnd.MatchString(line) {
+		if m = valueField.Get().FindStringSubmatchIndex(line); m == nil && f.hidden < f.left && !fieldsEnd.Get().MatchString(line) {
 			return []span{}
 		}
 	case inPipe:
-		m = fed.FindStringSubmatchIndex(line)
+		m = fed.Get().FindStringSubmatchIndex(line)
 	case inRejected:
-		m = rejected.FindStringSubmatchIndex(line)
+		m = rejected.Get().FindStringSubmatchIndex(line)
 	case inOperand:
-		if m = oneWord.FindStringSubmatchIndex(line); f.left == 0 {
-			m = firstWord.FindStringSubmatchIndex(line) // of a shell's line that goes on
+		if m = oneWord.Get().FindStringSubmatchIndex(line); f.left == 0 {
+			m = firstWord.Get().FindStringSubmatchIndex(line) // of a shell's line that goes on
 		}
 	default:
 		if strings.Trim(line, " \t#") == "" && f.hidden < f.left {
 			return []span{}
 		}
-		if m = oneWord.FindStringSubmatchIndex(line); m != nil && !f.answers(line, line[m[2]:m[3]]) {
+		if m = oneWord.Get().FindStringSubmatchIndex(line); m != nil && !f.answers(line, line[m[2]:m[3]]) {
 			m = nil
 		}
 	}
@@ -191,16 +192,16 @@ func (f *Filter) answers(line, word string) bool {
 func (f *Filter) begin(line string) {
 	f.hidden, f.left = 0, 0
 	f.indent = len(line) - len(strings.TrimLeft(line, " \t#"))
-	if at := pemBegin.FindAllStringIndex(line, -1); at != nil && !pemEnd.MatchString(line[at[len(at)-1][1]:]) {
+	if at := pemBegin.Get().FindAllStringIndex(line, -1); at != nil && !pemEnd.Get().MatchString(line[at[len(at)-1][1]:]) {
 		f.inside = inPEM
-	} else if m := putty.FindStringSubmatch(line); m != nil {
+	} else if m := putty.Get().FindStringSubmatch(line); m != nil {
 		f.left, _ = strconv.Atoi(m[1])
 		f.inside = inPuTTY
 	} else if indent, isBlock := secretBlock(line); isBlock {
 		f.inside, f.indent = inBlock, indent
 	} else if end, begins := secretString(line); begins {
 		f.inside, f.end = inString, end
-	} else if accounts.MatchString(line) {
+	} else if accounts.Get().MatchString(line) {
 		f.inside = inAccounts
 	} else if len(line) >= 56 && ofBase64(line[len(line)-1]) && isMixed(lastRun(line)) {
 		f.inside = inBase64
@@ -213,10 +214,10 @@ func secretString(line string) (end string, is bool) {
 	if !strings.Contains(line, "<<") && !strings.Contains(line, `"""`) && !strings.Contains(line, "'''") {
 		return "", false
 	}
-	if m := hereSecret.FindStringSubmatch(line); m != nil && reads.MatchString(line) {
+	if m := hereSecret.Get().FindStringSubmatch(line); m != nil && reads.Get().MatchString(line) {
 		return m[1], true
 	}
-	m := longString.FindStringSubmatch(line[max(0, len(line)-256):])
+	m := longString.Get().FindStringSubmatch(line[max(0, len(line)-256):])
 	if m == nil || strengthOf(m[1]) < wordName {
 		return "", false
 	}
@@ -229,7 +230,7 @@ func secretBlock(line string) (indent int, is bool) {
 	if name := strings.Trim(line, " \t#"); name == "chpasswd:" { // users and passwords, in cloud-init
 		return strings.Index(line, name), true
 	}
-	m := blockScalar.FindStringSubmatch(line[:min(len(line), 256)]) // no name is longer
+	m := blockScalar.Get().FindStringSubmatch(line[:min(len(line), 256)]) // no name is longer
 	if m == nil || strengthOf(m[2]) < wordName && !strings.HasSuffix(m[2], "auth") {
 		return 0, false
 	}
@@ -244,21 +245,21 @@ func (f *Filter) announce(line string) {
 	if f.inside != nothing || trimmed == "" {
 		return
 	}
-	if strings.Contains(line, "+") && feeds.MatchString(line) {
+	if strings.Contains(line, "+") && feeds.Get().MatchString(line) {
 		f.inside = inPipe
 		return
 	}
 	if !containsAny(strings.ToLower(end), stems) {
 		return
 	}
-	if m := nameField.FindStringSubmatch(end); m != nil && strengthOf(strings.Join(m[1:], "")) >= wordName {
+	if m := nameField.Get().FindStringSubmatch(end); m != nil && strengthOf(strings.Join(m[1:], "")) >= wordName {
 		f.inside, f.left = inField, 3
-	} else if m := loneFlag.FindStringSubmatch(end); m != nil && strengthOf(m[1]) >= wordName {
+	} else if m := loneFlag.Get().FindStringSubmatch(end); m != nil && strengthOf(m[1]) >= wordName {
 		f.inside, f.left = inOperand, 1
 		if strings.HasSuffix(trimmed, `\`) {
 			f.left = 0
 		}
-	} else if lonePath.MatchString(trimmed) && strengthOf(trimmed) >= wordName {
+	} else if lonePath.Get().MatchString(trimmed) && strengthOf(trimmed) >= wordName {
 		f.inside, f.left = inRejected, 1
 	} else if s := asks(trimmed); s >= wordName {
 		f.inside, f.left = inPrompt, 1
@@ -273,7 +274,7 @@ func (f *Filter) announce(line string) {
 func asks(line string) strength {
 	switch line[len(line)-1] {
 	case '>':
-		if m := openTag.FindStringSubmatch(line); m != nil {
+		if m := openTag.Get().FindStringSubmatch(line); m != nil {
 			return strengthOf(m[1])
 		}
 	case ':', '=':
@@ -293,21 +294,23 @@ func asks(line string) strength {
 
 // namedBelow reports whether a line holds the value of a name on the next line.
 func namedBelow(line, next string) bool {
-	if next == "" || !valueField.MatchString(line) {
+	if next == "" || !valueField.Get().MatchString(line) {
 		return false
 	}
-	m := nameField.FindStringSubmatch(next)
+	m := nameField.Get().FindStringSubmatch(next)
 	return m != nil && strengthOf(strings.Join(m[1:], "")) >= wordName
 }
 
 // feedsNext reports whether a line of a shell trace prints what the command on the
 // next line reads.
 func feedsNext(line, next string) bool {
-	return strings.Contains(next, "+") && fed.MatchString(line) && feeds.MatchString(next)
+	return strings.Contains(next, "+") && fed.Get().MatchString(line) && feeds.Get().MatchString(next)
 }
 
 // fieldIn finds the value in such a line.
-func fieldIn(line string) []span { return firstGroup(line, valueField.FindStringSubmatchIndex(line)) }
+func fieldIn(line string) []span {
+	return firstGroup(line, valueField.Get().FindStringSubmatchIndex(line))
+}
 
 // lastRun returns the base64 at the end of a line if it is as long as a line of a key.
 func lastRun(line string) string {

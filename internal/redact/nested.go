@@ -1,10 +1,11 @@
 package redact
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"muster/internal/base/lazyregexp"
 )
 
 // A log in JSON or logfmt carries the lines of other programs in quoted strings,
@@ -14,7 +15,7 @@ import (
 const maxDepth = 3
 
 // quotedText matches strings that are long enough for a name and a secret.
-var quotedText = regexp.MustCompile(`"((?:[^"\\]|\\.){8,})"`)
+var quotedText = lazyregexp.New(`"((?:[^"\\]|\\.){8,})"`)
 
 // nested finds the secrets in the strings of a line.
 func nested(line string, depth int, found []span) []span {
@@ -22,7 +23,7 @@ func nested(line string, depth int, found []span) []span {
 		return found
 	}
 	for from := 0; from < len(line); {
-		m := quotedText.FindStringSubmatchIndex(line[from:])
+		m := quotedText.Get().FindStringSubmatchIndex(line[from:])
 		if m == nil {
 			return found
 		}

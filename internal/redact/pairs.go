@@ -1,8 +1,9 @@
 package redact
 
 import (
-	"regexp"
 	"strings"
+
+	"muster/internal/base/lazyregexp"
 )
 
 // Many formats keep a name and its value in two fields, in any order:
@@ -14,7 +15,7 @@ import (
 //	Property: x, Value: "y"
 
 // pairField matches the start of such a field. The first group is its name.
-var pairField = regexp.MustCompile(`(?i)(?:^|[^\w])(?:` + quotes + `)?((?:[a-z]+[_-]?)?(?:name|key|property|value)|val)(?:` + quotes + `)?` +
+var pairField = lazyregexp.New(`(?i)(?:^|[^\w])(?:` + quotes + `)?((?:[a-z]+[_-]?)?(?:name|key|property|value)|val)(?:` + quotes + `)?` +
 	`\s*(?:[:=]>?|,\s*` + quotes + `)\s*`)
 
 // pair is an object that is being read.
@@ -31,7 +32,7 @@ func paired(line, lower string, found []span) []span {
 	}
 	var p pair
 	for at := 0; at < len(line); {
-		m := pairField.FindStringSubmatchIndex(line[at:])
+		m := pairField.Get().FindStringSubmatchIndex(line[at:])
 		if m == nil {
 			break
 		}

@@ -2,9 +2,10 @@ package redact
 
 import (
 	"encoding/base64"
-	"regexp"
 	"slices"
 	"strings"
+
+	"muster/internal/base/lazyregexp"
 )
 
 // The rules about runs of base64 characters. Code scans for them, because patterns
@@ -20,9 +21,9 @@ func ruleOfRun(run string, padded bool) string {
 		return ""
 	case len(bare) == 40 && isMixed(bare):
 		return awsSecret
-	case isKeyLine(bare), len(bare) >= 56 && !path.MatchString(bare) && slices.ContainsFunc(strings.Split(bare, "/"), isLongMixed),
+	case isKeyLine(bare), len(bare) >= 56 && !path.Get().MatchString(bare) && slices.ContainsFunc(strings.Split(bare, "/"), isLongMixed),
 		len(bare) >= 16 && padded && isCased(bare),
-		!hexTail.MatchString(bare) && isEncodedText(run),
+		!hexTail.Get().MatchString(bare) && isEncodedText(run),
 		slices.ContainsFunc(strings.Split(bare, "/"), isLongText):
 		return longBase64
 	}
@@ -63,7 +64,7 @@ func isLongMixed(piece string) bool { return len(piece) >= 20 && isMixed(piece) 
 
 // isLongText finds text in base64 next to an unrelated slash.
 func isLongText(piece string) bool {
-	return len(piece) >= 16 && isCased(piece) && !hexTail.MatchString(piece) && isEncodedText(piece)
+	return len(piece) >= 16 && isCased(piece) && !hexTail.Get().MatchString(piece) && isEncodedText(piece)
 }
 
 func ofBase64(c byte) bool {
@@ -101,20 +102,20 @@ func endsRun(rest string) bool {
 }
 
 var (
-	hexTail = regexp.MustCompile(`(?:^|/)[0-9a-f]{8,}$`)
-	path    = regexp.MustCompile(`^/?(?:(?:[A-Z]?[a-z]+)*[0-9]*/){3,}(?:[A-Z]?[a-z]+)*[0-9]*$`) // one in 10^8 keys looks so
+	hexTail = lazyregexp.New(`(?:^|/)[0-9a-f]{8,}$`)
+	path    = lazyregexp.New(`^/?(?:(?:[A-Z]?[a-z]+)*[0-9]*/){3,}(?:[A-Z]?[a-z]+)*[0-9]*$`) // one in 10^8 keys looks so
 )
 
 // camelPath is a path of names such as role/AmazonEC2ContainerServiceforEC2Role,
 // which has 40 characters. One in 10^7 keys looks so.
-var camelPath = regexp.MustCompile(`^/?(?:(?:[A-Z]{1,4}[0-9]{0,2})*[a-z]{3,}[0-9]{0,2}/?)+$`)
+var camelPath = lazyregexp.New(`^/?(?:(?:[A-Z]{1,4}[0-9]{0,2})*[a-z]{3,}[0-9]{0,2}/?)+$`)
 
 // isCased accepts base64, not hexadecimal digits or capitals.
 func isCased(s string) bool { return strings.ToLower(s) != s && strings.ToUpper(s) != s }
 
 // isMixed accepts random text, not a path of words or a text that ends with an ID.
 func isMixed(s string) bool {
-	return isCased(s) && strings.ContainsAny(s, "0123456789") && !hexTail.MatchString(s) && !path.MatchString(s) && !camelPath.MatchString(s)
+	return isCased(s) && strings.ContainsAny(s, "0123456789") && !hexTail.Get().MatchString(s) && !path.Get().MatchString(s) && !camelPath.Get().MatchString(s)
 }
 
 // isEncodedText reports whether a run is printable text in base64.

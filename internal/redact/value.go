@@ -1,8 +1,9 @@
 package redact
 
 import (
-	"regexp"
 	"strings"
+
+	"muster/internal/base/lazyregexp"
 )
 
 // value is the text after a name, at [from:to], without its quotes.
@@ -17,19 +18,19 @@ type value struct {
 const quotes = `(?:\\*["'` + "`" + `]|&quot;|&#3[49];|%(?:25)*2[27]|\\+u002[27]|\\+x2[27])`
 
 var (
-	inAngles    = regexp.MustCompile(`^<([^\s<>/]+)>`)
-	placeholder = regexp.MustCompile(`^(?:[a-z][a-z_-]*|[A-Z_]+|nil)$`)
-	openQuote   = regexp.MustCompile(`^[bBrRuUfFL$@]?(` + quotes + `)`)
-	constant    = regexp.MustCompile(`^(?i:null|nil|none|undefined|true|false|yes|no|on|off|empty|<nil>|\(none\))?$|^[{}\[\]()|>,;=:]+-?$`)
-	variable    = regexp.MustCompile(`^\$(?:\(|\{|[A-Z_][A-Z0-9_]*$)|^\{\{|^<<[-~]?["']?\w+["']?$|^%[A-Za-z_]+%$|^<[a-z][a-z -]*>?$|^\*+$|^[xX]{3,}$|` +
+	inAngles    = lazyregexp.New(`^<([^\s<>/]+)>`)
+	placeholder = lazyregexp.New(`^(?:[a-z][a-z_-]*|[A-Z_]+|nil)$`)
+	openQuote   = lazyregexp.New(`^[bBrRuUfFL$@]?(` + quotes + `)`)
+	constant    = lazyregexp.New(`^(?i:null|nil|none|undefined|true|false|yes|no|on|off|empty|<nil>|\(none\))?$|^[{}\[\]()|>,;=:]+-?$`)
+	variable    = lazyregexp.New(`^\$(?:\(|\{|[A-Z_][A-Z0-9_]*$)|^\{\{|^<<[-~]?["']?\w+["']?$|^%[A-Za-z_]+%$|^<[a-z][a-z -]*>?$|^\*+$|^[xX]{3,}$|` +
 		`(?i)^[<\[(]?redacted[>\])]?$`)
-	resource = regexp.MustCompile(`^arn:aws[a-z-]*:`)
-	number   = regexp.MustCompile(`^-?[0-9][0-9.,:]*(?:[a-zA-Z]{1,2}|[0-9TZ:.+-]*)$`)
-	fileName = regexp.MustCompile(`^(?:~|\.\.?|[A-Za-z]:)[/\\]|^(?:file:/*)?/(?:etc|var|opt|usr|run|tmp|home|proc|sys|dev|` +
+	resource = lazyregexp.New(`^arn:aws[a-z-]*:`)
+	number   = lazyregexp.New(`^-?[0-9][0-9.,:]*(?:[a-zA-Z]{1,2}|[0-9TZ:.+-]*)$`)
+	fileName = lazyregexp.New(`^(?:~|\.\.?|[A-Za-z]:)[/\\]|^(?:file:/*)?/(?:etc|var|opt|usr|run|tmp|home|proc|sys|dev|` +
 		`srv|mnt|root|data|app|apps|lib|bin|v[1-4]|api|latest)(?:/|$)`)
-	prose = regexp.MustCompile(`^(?:[A-Z]?[a-z]+(?:[-'][a-z]+)*|(?:[A-Z]?[a-z]+)(?:[A-Z][a-z]+)+|[A-Z]+|[0-9]{1,5}|` +
+	prose = lazyregexp.New(`^(?:[A-Z]?[a-z]+(?:[-'][a-z]+)*|(?:[A-Z]?[a-z]+)(?:[A-Z][a-z]+)+|[A-Z]+|[0-9]{1,5}|` +
 		`[A-Za-z.]+(?:Exception|Error|Fault|Denied|Canceled|Timeout|Failed))[.,;:!?)]*$`)
-	identifier = regexp.MustCompile(`^(?:[a-z]+(?:-[a-z0-9]+)+-[0-9a-f]{1,17}|[a-z]+-[0-9a-f]{8,17}|(?:[0-9]+\.)+[0-9]+` +
+	identifier = lazyregexp.New(`^(?:[a-z]+(?:-[a-z0-9]+)+-[0-9a-f]{1,17}|[a-z]+-[0-9a-f]{8,17}|(?:[0-9]+\.)+[0-9]+` +
 		`(?:[:/][0-9]+)?|v?[0-9]+(?:\.[0-9a-z]+)*|[0-9:.TZ+-]+|` +
 		`[0-9]+[a-zA-Z]{1,3}|(?i:sha256):[0-9a-f]+|[\w-]+(?:\.[\w-]+)+(?::[0-9]+)?|[A-Za-z]+\([^)]*\)|[a-z]+[0-9]{1,2}|` +
 		`[A-Z0-9_]+=.*|[\w.-]+@[\w.-]+)$`)
@@ -41,11 +42,11 @@ func readValue(s string, query bool) value {
 	if strings.HasPrefix(s, Mask) {
 		return value{to: len(Mask)}
 	}
-	if m := openQuote.FindStringSubmatchIndex(s[:min(len(s), 64)]); m != nil {
+	if m := openQuote.Get().FindStringSubmatchIndex(s[:min(len(s), 64)]); m != nil {
 		to, end := closing(s, m[1], s[m[2]:m[3]])
 		for end < len(s) && goesOnAfter(s[end:]) { // as in 'it'\''s' or 'it'"'"'s'
 			from := end
-			if open := openQuote.FindStringSubmatchIndex(s[end:min(len(s), end+64)]); open != nil && open[0] == open[2] {
+			if open := openQuote.Get().FindStringSubmatchIndex(s[end:min(len(s), end+64)]); open != nil && open[0] == open[2] {
 				_, end = closing(s, end+open[1], s[end+open[2]:end+open[3]])
 			} else {
 				end += bareEnd(s[end:], query)
@@ -64,8 +65,8 @@ func readValue(s string, query bool) value {
 			return value{from: 1, to: end}
 		}
 	}
-	if m := inAngles.FindStringSubmatchIndex(s[:min(len(s), maxName)]); m != nil {
-		return value{from: m[2], to: m[3], references: placeholder.MatchString(s[m[2]:m[3]])}
+	if m := inAngles.Get().FindStringSubmatchIndex(s[:min(len(s), maxName)]); m != nil {
+		return value{from: m[2], to: m[3], references: placeholder.Get().MatchString(s[m[2]:m[3]])}
 	}
 	return value{to: bareEnd(s, query)}
 }
@@ -165,19 +166,19 @@ func escaped(s string) int {
 // isValue rejects a constant, a shell variable, a placeholder and an ARN.
 func isValue(s string) bool {
 	s = strings.Trim(s, `"'\`)
-	return !constant.MatchString(s) && !variable.MatchString(s) && !resource.MatchString(s) && s != Mask
+	return !constant.Get().MatchString(s) && !variable.Get().MatchString(s) && !resource.Get().MatchString(s) && s != Mask
 }
 
 // isRandom rejects the words of a sentence and file names.
 func isRandom(s string) bool {
-	return isValue(s) && !prose.MatchString(strings.Trim(s, `"'\([{<`)) && !fileName.MatchString(s) && !strings.HasPrefix(s, "//")
+	return isValue(s) && !prose.Get().MatchString(strings.Trim(s, `"'\([{<`)) && !fileName.Get().MatchString(s) && !strings.HasPrefix(s, "//")
 }
 
 // looksSecret rejects words and identifiers. A secret has at least eight
 // characters: letters, and digits or punctuation.
 func looksSecret(s string) bool {
 	s = strings.Trim(strings.TrimRight(s, ".,;:!?)"), `"'\`)
-	return len(s) >= 8 && isRandom(s) && !identifier.MatchString(s) &&
+	return len(s) >= 8 && isRandom(s) && !identifier.Get().MatchString(s) &&
 		!strings.Contains(s, "://") && strings.Count(s, "/") < 3 && !strings.ContainsAny(s, "[](){}<>| \t") &&
 		strings.ContainsAny(s, "0123456789!@#$%^&*+=~?") &&
 		strings.ContainsAny(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")

@@ -1,20 +1,20 @@
 package ecsconfig
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/diff"
 
+	"muster/internal/base/lazyregexp"
 	"muster/internal/redact"
 )
 
 var (
 	// assignment splits a line that sets a variable, misread or commented out as it may
 	// be, into what stands before the value, the variable's name, and the value.
-	assignment = regexp.MustCompile(`(?s)^([\s\x{FEFF}#;]*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=)(.*)$`)
+	assignment = lazyregexp.New(`(?s)^([\s\x{FEFF}#;]*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=)(.*)$`)
 
-	aside = regexp.MustCompile(`^\s*(?:[#;]|$)`) // a comment or a blank line
+	aside = lazyregexp.New(`^\s*(?:[#;]|$)`) // a comment or a blank line
 )
 
 // Diff returns the change from old to new as a unified diff, "" if there is none. What
@@ -53,11 +53,11 @@ func addContinued(lines map[string]bool, data []byte) {
 
 // conceal returns line with a mask in place of whatever may be secret in it.
 func conceal(line string, continued map[string]bool) string {
-	parts := assignment.FindStringSubmatch(line)
+	parts := assignment.Get().FindStringSubmatch(line)
 	switch {
 	case strings.TrimSpace(line) == "":
 		return line
-	case continued[line], parts == nil && !aside.MatchString(line):
+	case continued[line], parts == nil && !aside.Get().MatchString(line):
 		return redact.Mask
 	case parts == nil:
 		return redact.Text(line)

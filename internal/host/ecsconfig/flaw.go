@@ -3,10 +3,11 @@ package ecsconfig
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"muster/internal/base/lazyregexp"
 )
 
 // maxAssignment is the most bytes that "KEY=value" may have: Linux refuses to start a
@@ -143,9 +144,9 @@ func (s statement) noSetting(text string) (Problem, bool) {
 	bare := strings.TrimLeft(text, byteOrderMark)
 	p := Problem{Severity: Ignored, Effect: lineIgnored}
 	switch {
-	case aside.MatchString(bare) && continues(bare):
+	case aside.Get().MatchString(bare) && continues(bare):
 		p.What, p.Severity, p.Effect = endsInBackslash, Cosmetic, ""
-	case aside.MatchString(bare) && (!s.split || !strings.Contains(bare, "\x00")):
+	case aside.Get().MatchString(bare) && (!s.split || !strings.Contains(bare, "\x00")):
 		return Problem{}, false
 	case s.split && strings.Contains(text, "\x00"):
 		p.What, p.Severity, p.Effect = "contains a NUL byte", Fatal, noContainer
@@ -174,7 +175,7 @@ func continues(text string) bool {
 }
 
 // unexpanded is a variable that a template or a shell was to replace.
-var unexpanded = regexp.MustCompile(`\$\{|\{\{|\$\(|^\$[A-Za-z_]|^<[^>]*>$|^%[A-Za-z_]+%$|^__[A-Z_]+__$`)
+var unexpanded = lazyregexp.New(`\$\{|\{\{|\$\(|^\$[A-Za-z_]|^<[^>]*>$|^%[A-Za-z_]+%$|^__[A-Z_]+__$`)
 
 // unwritable says what is wrong with a value whatever the key, or "".
 func unwritable(key, value string) string {
@@ -192,7 +193,7 @@ func unwritable(key, value string) string {
 		return "starts with a quote, which the ECS agent reads as part of the value"
 	case continues(value):
 		return endsInBackslash
-	case k != nil && k.Kind.open == 0 && unexpanded.MatchString(value):
+	case k != nil && k.Kind.open == 0 && unexpanded.Get().MatchString(value):
 		return "contains a variable that was not replaced"
 	}
 	return ""

@@ -155,7 +155,7 @@ func unknownFields(t Text, names []string) (problems []Problem) {
 		}
 		p := Problem{File: t.Path, Line: lineOf(t.Data, name), Severity: UnknownKey, Effect: "the ECS agent ignores it",
 			What: "has a field that the ECS agent does not know"}
-		if plainName.MatchString(name) {
+		if plainName.Get().MatchString(name) {
 			p.Key, p.What = name, "is not a field of the ECS agent's configuration"
 		}
 		if k := byName[canonical(name)]; k != nil && k.Field != "" {

@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"muster/internal/base/lazyregexp"
 )
 
 // The kinds whose values are JSON. The agent reads some with json.Unmarshal,
@@ -130,17 +131,17 @@ func readMap(value, what string, bad func(name, value string) string) Reading {
 
 // shown quotes a name from a value, which is not known to be no secret.
 func shown(name string) string {
-	if plainName.MatchString(name) {
+	if plainName.Get().MatchString(name) {
 		return name
 	}
 	return "(not shown)"
 }
 
 var (
-	plainName      = regexp.MustCompile(`^[A-Za-z0-9_./:@+=-]{1,64}$`)
-	attributeName  = regexp.MustCompile(`^[A-Za-z0-9_./\\-]+$`)
-	attributeValue = regexp.MustCompile(`^[A-Za-z0-9_.@/\\: -]*$`)
-	tagText        = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
+	plainName      = lazyregexp.New(`^[A-Za-z0-9_./:@+=-]{1,64}$`)
+	attributeName  = lazyregexp.New(`^[A-Za-z0-9_./\\-]+$`)
+	attributeValue = lazyregexp.New(`^[A-Za-z0-9_.@/\\: -]*$`)
+	tagText        = lazyregexp.New(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
 )
 
 // badAttribute: ECS API reference, data type Attribute.
@@ -152,11 +153,11 @@ func badAttribute(name, value string) string {
 		return "with a name of more than 128 characters"
 	case utf8.RuneCountInString(value) > 128:
 		return fmt.Sprintf("with a value of %d characters; ECS allows 128", utf8.RuneCountInString(value))
-	case !attributeName.MatchString(name):
+	case !attributeName.Get().MatchString(name):
 		return `with characters in its name other than A-Z a-z 0-9 - _ . / \`
 	case strings.TrimSpace(value) != value:
 		return "with a leading or trailing space in its value"
-	case !attributeValue.MatchString(value):
+	case !attributeValue.Get().MatchString(value):
 		return `with characters in its value other than A-Z a-z 0-9 - _ . @ / \ : and spaces`
 	}
 	return ""
@@ -173,7 +174,7 @@ func badTag(name, value string) string {
 		return fmt.Sprintf("with a value of %d characters; ECS allows 256", utf8.RuneCountInString(value))
 	case strings.HasPrefix(strings.ToLower(name), "aws:"):
 		return "with the reserved prefix aws:"
-	case !tagText.MatchString(name), !tagText.MatchString(value):
+	case !tagText.Get().MatchString(name), !tagText.Get().MatchString(value):
 		return "with characters other than letters, digits, spaces and _ . : / = + - @"
 	}
 	return ""
@@ -202,13 +203,13 @@ func readDrivers(value, def string) Reading {
 		return driverNames.judge(err, Reading{Text: value}, Fatal)
 	}
 	r := Reading{Text: part, Severity: Fatal, Fault: "lists a logging driver that the ECS agent does not know"}
-	if driverName.MatchString(names[unknown]) {
+	if driverName.Get().MatchString(names[unknown]) {
 		r.Fault = "lists the unknown logging driver " + names[unknown]
 	}
 	return r
 }
 
-var driverName = regexp.MustCompile(`^[A-Za-z0-9_./-]{1,40}$`)
+var driverName = lazyregexp.New(`^[A-Za-z0-9_./-]{1,40}$`)
 
 type cidr struct{}
 

@@ -3,13 +3,13 @@ package ecsconfig
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"muster/internal/base/cluster"
+	"muster/internal/base/lazyregexp"
 )
 
 // Kind is what values of a key look like, and what the ECS agent makes of them.
@@ -77,7 +77,7 @@ var (
 		r := taken(strings.TrimSpace(value))
 		switch {
 		case cluster.IsRegion(r.Text):
-		case zone.MatchString(r.Text):
+		case zone.Get().MatchString(r.Text):
 			r.Fault, r.Severity = "is the Availability Zone "+r.Text+", not a region", Fatal
 		default:
 			r.Fault, r.Severity = "is not the name of a region, such as eu-west-1", Fatal
@@ -157,9 +157,9 @@ var (
 // clusterPattern is CreateCluster's: up to 255 letters, digits, underscores and
 // hyphens. The agent also takes the cluster's ARN.
 // zone is an Availability Zone, such as eu-west-1a: a region with a letter.
-var zone = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]+[a-z]$`)
+var zone = lazyregexp.New(`^[a-z]{2}(-[a-z]+)+-[0-9]+[a-z]$`)
 
-var clusterPattern = regexp.MustCompile(`^(arn:aws[a-z-]*:ecs:[a-z0-9-]+:[0-9]{12}:cluster/)?[A-Za-z0-9_-]{1,255}$`)
+var clusterPattern = lazyregexp.New(`^(arn:aws[a-z-]*:ecs:[a-z0-9-]+:[0-9]{12}:cluster/)?[A-Za-z0-9_-]{1,255}$`)
 
 // readCluster: ECS refuses a name that no cluster can have with
 // InvalidParameterException or ClientException, which end the agent with code 5.
@@ -168,7 +168,7 @@ func readCluster(value, def string) Reading {
 	switch {
 	case r.Text == "":
 		return Reading{Text: def, Unset: true}
-	case !clusterPattern.MatchString(r.Text):
+	case !clusterPattern.Get().MatchString(r.Text):
 		r.Fault, r.Severity = "is not a valid cluster name", Refused
 	}
 	return r
@@ -182,11 +182,11 @@ func LikelyCluster(value string) string {
 	if words := strings.FieldsFunc(name, func(r rune) bool { return strings.ContainsRune(" \t,;#\"'", r) }); len(words) > 0 {
 		name = words[0]
 	}
-	if _, last, ok := strings.Cut(name, "cluster/"); ok && !clusterPattern.MatchString(name) {
+	if _, last, ok := strings.Cut(name, "cluster/"); ok && !clusterPattern.Get().MatchString(name) {
 		name = last
 	}
 	name = strings.TrimSuffix(hyphens.Replace(name), "/")
-	if !clusterPattern.MatchString(name) {
+	if !clusterPattern.Get().MatchString(name) {
 		return ""
 	}
 	return name
@@ -201,7 +201,7 @@ func integer(least, most int64) *Kind {
 	return &Kind{Name: name, json: jsonInteger, plain: true, read: func(value, def string) Reading {
 		n, err := strconv.ParseInt(value, 10, 64)
 		switch {
-		case err != nil && leadingDigits.MatchString(value):
+		case err != nil && leadingDigits.Get().MatchString(value):
 			return discarded(def, fmt.Sprintf("is not a whole number from %d to %d: it has a unit", least, most))
 		case err != nil || value[0] == '+' || n < least || n > most:
 			return discarded(def, fmt.Sprintf("is not a whole number from %d to %d", least, most))
@@ -210,7 +210,7 @@ func integer(least, most int64) *Kind {
 	}}
 }
 
-var leadingDigits = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?\s*[A-Za-z%]`)
+var leadingDigits = lazyregexp.New(`^[0-9]+(\.[0-9]+)?\s*[A-Za-z%]`)
 
 // spacedInteger is an integer that the agent trims first (parseTaskPidsLimit).
 func spacedInteger(least, most int64) *Kind {

@@ -1,11 +1,12 @@
 package ecsconfig
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"muster/internal/base/lazyregexp"
 )
 
 // byteOrderMark is no white space to strings.TrimSpace, so the agent makes it part of
@@ -67,7 +68,7 @@ func intended(line string) statement {
 	text := strings.TrimSpace(line)
 	seen, raw, split := strings.Cut(text, "=")
 	bare := strings.TrimSpace(strings.TrimLeft(text, byteOrderMark+"\u200b\u2060"))
-	if aside.MatchString(bare) || len(text) > maxAssignment {
+	if aside.Get().MatchString(bare) || len(text) > maxAssignment {
 		return statement{seen: seen, raw: raw, split: split}
 	}
 	s := statement{seen: seen, raw: raw, split: split}
@@ -101,7 +102,7 @@ func (s *statement) halves(bare string) (name, value string, ok bool) {
 	if name, value, ok = strings.Cut(bare, "="); ok {
 		return name, value, true
 	}
-	parts := unassigned.FindStringSubmatch(bare)
+	parts := unassigned.Get().FindStringSubmatch(bare)
 	if parts == nil || canonical(parts[1]) == "" {
 		return "", "", false
 	}
@@ -114,7 +115,7 @@ func (s *statement) halves(bare string) (name, value string, ok bool) {
 }
 
 // unassigned is "KEY: value", "KEY value" or "KEY".
-var unassigned = regexp.MustCompile(`^"?([A-Za-z_][A-Za-z0-9_.-]*)"?\s*(:|\s|$)\s*(.*)$`)
+var unassigned = lazyregexp.New(`^"?([A-Za-z_][A-Za-z0-9_.-]*)"?\s*(:|\s|$)\s*(.*)$`)
 
 // stripWords removes the words that come before a name in a shell or in YAML.
 func stripWords(name string) (words, rest string) {
@@ -208,20 +209,20 @@ func punctuation(text string) string {
 }
 
 // setting finds "KEY=" after a separator, in a value.
-var setting = regexp.MustCompile(`(?:[\s;,&]|\\r\\n|\\n)+(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s?=`)
+var setting = lazyregexp.New(`(?:[\s;,&]|\\r\\n|\\n)+(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s?=`)
 
 // appended finds "KEY=" right after a value, as text that is appended to a file
 // without a last newline ends up.
-var appended = regexp.MustCompile(`[a-z0-9\])}"']((?:ECS|AWS)_[A-Z0-9_]+)=`)
+var appended = lazyregexp.New(`[a-z0-9\])}"']((?:ECS|AWS)_[A-Z0-9_]+)=`)
 
 // nextSetting is where another known setting begins within value, or -1.
 func nextSetting(value string) int {
 	if !strings.Contains(value, "=") {
 		return -1
 	}
-	for _, form := range []*regexp.Regexp{setting, appended} {
+	for _, form := range []*lazyregexp.Regexp{setting, appended} {
 		var q quotes
-		for _, at := range form.FindAllStringSubmatchIndex(value, -1) {
+		for _, at := range form.Get().FindAllStringSubmatchIndex(value, -1) {
 			if known := byName[value[at[2]:at[3]]]; known != nil && !q.open(value, at[2]) {
 				return at[2]
 			}

@@ -2,8 +2,9 @@ package ecsconfig
 
 import (
 	"encoding/json"
-	"regexp"
 	"strings"
+
+	"muster/internal/base/lazyregexp"
 )
 
 // unquote returns value without the pairs of quotes around it, read as a shell and
@@ -81,10 +82,10 @@ func untypographic(value string) string {
 
 var (
 	straight     = strings.NewReplacer("“", `"`, "”", `"`, "„", `"`, "‘", "'", "’", "'")
-	danglingItem = regexp.MustCompile(`,\s*([}\]])`)
+	danglingItem = lazyregexp.New(`,\s*([}\]])`)
 	// bareJSON is JSON whose quotes a shell has removed, as "echo KEY={"a":"b"}" does.
-	bareJSON  = regexp.MustCompile(`^[\[{]\s*` + bareItem + `(?:\s*,\s*` + bareItem + `)*\s*[\]}]$`)
-	bareWords = regexp.MustCompile(bareWord)
+	bareJSON  = lazyregexp.New(`^[\[{]\s*` + bareItem + `(?:\s*,\s*` + bareItem + `)*\s*[\]}]$`)
+	bareWords = lazyregexp.New(bareWord)
 )
 
 const (
@@ -110,13 +111,13 @@ var straightenings = []straightening{
 		return strings.ReplaceAll(v, "'", `"`)
 	}},
 	{oddity{"has a comma after the last item of its JSON", "remove the comma"}, func(v string) string {
-		return danglingItem.ReplaceAllString(v, "$1")
+		return danglingItem.Get().ReplaceAllString(v, "$1")
 	}},
 	{oddity{"has no quotes in its JSON", "add the quotes"}, func(v string) string {
-		if !bareJSON.MatchString(v) {
+		if !bareJSON.Get().MatchString(v) {
 			return v
 		}
-		return bareWords.ReplaceAllString(v, `"$0"`)
+		return bareWords.Get().ReplaceAllString(v, `"$0"`)
 	}},
 }
 

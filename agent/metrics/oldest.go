@@ -8,12 +8,12 @@ import (
 	"path/filepath"
 )
 
-// head is the oldest minute that can be sent. Damaged files are set aside on the
+// oldest is the oldest minute that can be sent. Damaged files are set aside on the
 // way; one that cannot be read stays, and is tried again.
-func (s *spool) head() (m Minute, onDisk, ok bool) {
+func (s *spool) oldest() (m Minute, onDisk, ok bool) {
 	last := s.last()
 	if s.err == nil {
-		m, ok, ends := s.headOnDisk(last)
+		m, ok, ends := s.oldestOnDisk(last)
 		if ok || ends {
 			return m, true, ok
 		}
@@ -29,9 +29,9 @@ func (s *spool) head() (m Minute, onDisk, ok bool) {
 	return Minute{}, false, false
 }
 
-// headOnDisk is the oldest minute on disk that can be sent. It ends the turn if there
+// oldestOnDisk is the oldest minute on disk that can be sent. It ends the turn if there
 // may be one and it cannot be read for now.
-func (s *spool) headOnDisk(last int64) (m Minute, ok, ends bool) {
+func (s *spool) oldestOnDisk(last int64) (m Minute, ok, ends bool) {
 	skipped := 0
 	for i := 0; i < len(s.files) && skipped < maxSkipped; {
 		f := s.files[i]
@@ -44,24 +44,24 @@ func (s *spool) headOnDisk(last int64) (m Minute, ok, ends bool) {
 		case err == nil:
 			return m, true, false
 		case errors.Is(err, errDamaged):
-			if s.setAside(f, err) != nil {
+			if s.setDamagedAside(f, err) != nil {
 				return Minute{}, false, true
 			}
 		case exhausted(err), errors.Is(err, fs.ErrNotExist):
 			s.loaded = s.loaded && exhausted(err) // the next turn finds out what else is gone
 			s.err = err
-			s.trouble(err)
+			s.logError(err)
 			return Minute{}, false, true
 		default:
 			s.unread = err
-			s.say.problem("file "+kindOf(err), fmt.Sprintf("a minute cannot be read, and is tried again: %v", err))
+			s.failures.log("file "+kindOf(err), fmt.Sprintf("a minute cannot be read, and is tried again: %v", err))
 			skipped++
 			i++
 		}
 	}
 	if skipped == 0 && s.unread != nil {
 		s.unread = nil
-		s.say.over("file", "all minutes of the spool can be read")
+		s.failures.resolved("file", "all minutes of the spool can be read")
 	}
 	return Minute{}, false, skipped == maxSkipped
 }
@@ -79,15 +79,15 @@ func (s *spool) read(f file) (Minute, error) {
 	return m, err
 }
 
-// setAside renames a damaged file, for a person to inspect. If that fails, the disk
+// setDamagedAside renames a damaged file, for a person to inspect. If that fails, the disk
 // is in trouble, and not the file.
-func (s *spool) setAside(f file, why error) error {
+func (s *spool) setDamagedAside(f file, why error) error {
 	if err := os.Rename(s.path(f), s.path(f)+asideMark); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		s.stuck, s.err = true, err
-		s.trouble(err)
+		s.logError(err)
 		return err
 	}
-	s.say.problem("damaged", fmt.Sprintf("a minute is not sent, and is set aside as *%s: %s: %v", asideMark, s.path(f), why))
+	s.failures.log("damaged", fmt.Sprintf("a minute is not sent, and is set aside as *%s: %s: %v", asideMark, s.path(f), why))
 	s.drop(Damaged, f.data)
 	s.forget(f)
 	aside, _ := filepath.Glob(filepath.Join(s.dir, "*"+asideMark)) // by name, and so by age

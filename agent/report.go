@@ -5,48 +5,47 @@ import (
 	"context"
 	"time"
 
-	"muster/agent/agentstate"
 	"muster/agent/announce"
 	"muster/agent/containers"
 	"muster/agent/registration"
 )
 
-// Announcer tells what has changed: an announce.Announcer.
+// Announcer reports what has changed: an announce.Announcer.
 type Announcer interface {
 	Run(ctx context.Context)
 	Announce(e announce.Event)
-	// Forward tells the bus alone: the journal has the event.
+	// Forward sends an event that the journal has already to the bus.
 	Forward(e announce.Event)
-	Told
+	Delivery
 }
 
-// Told is what became of what an Announcer told.
-type Told interface {
+// Delivery is what became of an Announcer's events.
+type Delivery interface {
 	Flush(ctx context.Context) error
 	Stats() announce.Stats
 }
 
-// tellTransitions announces what happens to containers, as it happens.
-func (a *Agent) tellTransitions(ctx context.Context) {
+// reportTransitions reports what happens to containers, as it happens.
+func (a *Agent) reportTransitions(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case t := <-a.Containers.Transitions():
-			a.tellTransition(t)
+			a.reportTransition(t)
 		}
 	}
 }
 
-// tellTransition announces what somebody should be woken for. A lone crash is for
-// the journal; that Docker is away has been logged by who saw it.
-func (a *Agent) tellTransition(t containers.Transition) {
+// reportTransition announces a transition that may need a person. A single crash goes to
+// the journal alone; the watcher has logged that Docker does not answer.
+func (a *Agent) reportTransition(t containers.Transition) {
 	id := t.Container
 	switch t.Kind {
 	case containers.DockerLost, containers.DockerRegained:
-		a.remember(t.At, string(t.Kind), t.Detail)
+		a.shared.remember(t.At, string(t.Kind), t.Detail)
 	case containers.Crash:
-		a.say(a.Log.Warn, string(t.Kind), called(id)+": "+t.Detail, "container", called(id))
+		a.report(a.Log.Warn, string(t.Kind), called(id)+": "+t.Detail, "container", called(id))
 	default: // the kinds of both packages have the same names; a test holds them together
 		a.announce(announce.Event{Kind: announce.Kind(t.Kind), At: t.At, Cluster: clusterName(id.Cluster), Service: id.Service, Family: id.Family,
 			Task: id.TaskARN, Container: cmp.Or(id.Container, id.Name), Reason: t.Detail})
@@ -59,10 +58,10 @@ func (a *Agent) registrationChanged(c registration.Change) {
 	e := announce.Event{Kind: announce.RegistrationLost, At: c.At, Reason: string(c.Is) + ": " + c.Why}
 	switch {
 	case c.Is == registration.Unknown: // this process cannot look
-		a.say(a.Log.With("was", string(c.Was), "is", string(c.Is)).Warn, "registration", c.Why)
+		a.report(a.Log.With("was", string(c.Was), "is", string(c.Is)).Warn, "registration", c.Why)
 		return
 	case c.Is == registration.Registered && c.Was == registration.Unknown, c.Is != registration.Registered && a.leaves():
-		a.say(a.Log.With("was", string(c.Was), "is", string(c.Is)).Info, "registration", c.Why)
+		a.report(a.Log.With("was", string(c.Was), "is", string(c.Is)).Info, "registration", c.Why)
 		return
 	case c.Is == registration.Registered:
 		e.Kind = announce.RegistrationRegained
@@ -70,33 +69,24 @@ func (a *Agent) registrationChanged(c registration.Change) {
 	a.announce(e)
 }
 
-// announce fills in who tells it.
+// announce sends an event from this instance.
 func (a *Agent) announce(e announce.Event) {
-	e.Instance, e.Cluster = a.InstanceID, cmp.Or(e.Cluster, a.clusterName())
+	e.Instance, e.Cluster = a.InstanceID, cmp.Or(e.Cluster, a.shared.clusterName())
 	a.Announcer.Announce(e)
-	a.hold(e)
+	if a.Provisional {
+		a.shared.hold(e)
+	}
 	text := e.Reason
 	if e.Container != "" {
 		text = called(containers.Identity{Name: e.Container, Container: e.Container, Service: e.Service, Family: e.Family}) + ": " + text
 	}
-	a.remember(e.At, string(e.Kind), text)
+	a.shared.remember(e.At, string(e.Kind), text)
 }
 
-// say is for what belongs into the journal alone.
-func (a *Agent) say(log func(string, ...any), kind, text string, attrs ...any) {
+// report writes to the journal and the state file, and sends no event.
+func (a *Agent) report(log func(string, ...any), kind, text string, attrs ...any) {
 	log(text, append([]any{"phase", kind}, attrs...)...)
-	a.remember(time.Now(), kind, text)
-}
-
-// remember keeps what was said for the state file.
-func (a *Agent) remember(at time.Time, kind, text string) {
-	a.mu.Lock()
-	a.recent = append([]agentstate.Event{{At: at, Kind: kind, Text: text}}, a.recent[:min(len(a.recent), agentstate.Most-1)]...)
-	a.mu.Unlock()
-	select {
-	case a.changed <- struct{}{}:
-	default:
-	}
+	a.shared.remember(time.Now(), kind, text)
 }
 
 // called is how a person calls a container: service/container, or Docker's name.

@@ -49,6 +49,9 @@ func secretsIn(line string, depth int) []span {
 	found = t.formed(line, has, found)
 	found = t.vended(line, has, found)
 	found = t.commanded(line, has, found)
+	if depth < maxDepth && escapedLetter.MatchString(line) {
+		found = inEscapedNames(line, found)
+	}
 	if slices.Contains(has, true) || strings.Contains(line, `\`) {
 		found = nested(line, depth, found)
 	}

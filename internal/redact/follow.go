@@ -20,7 +20,7 @@ type follow struct {
 var sourceLine = lazyregexp.New(`\.\w+:[0-9]+$`)
 
 const (
-	blank   = `(?:\s|\x1b?\[[0-9;]{0,8}m|\\+[nrt])` // also a terminal's colors, and escaped ends of line
+	blank   = `(?:\s|\x1b?\[[0-9;]{0,8}m|\\+[nrt]|` + nul + `)` // also a terminal's colors, and escaped ends of line
 	closers = `(?:` + quotes + `|\]|\x1b?\[[0-9;]{0,8}m)*`
 	equals  = `(?:[:?+!~=]?=[>=]?=?|->|<-|%(?:25)*3[dD]|\\+u003[dD]|\\+x3[dD]|&#61;)`
 	colon   = `(?::|%(?:25)*3[aA]|\\+u003[aA]|&#58;)`
@@ -56,6 +56,7 @@ func follows() []follow {
 		},
 		{"a flag", `exec tool --db-password «correcthorse»`, blank + `+`, weakName, flagged},
 		{"a flag in an argument vector", `["--password",«"correcthorse"»]`, quotes + `\s*,?\s*`, weakName, flagged},
+		{"a flag in a list without quotes", `[app, --password, «correcthorse», --port, 80]`, `,\s*`, wordName, listed},
 		{"two strings side by side", `("db.password", «"correcthorse"»)`, quotes + `\s*,\s*`, wordName, pair},
 		{"a call", `ds.setPassword(«"correcthorse"»)`, `\(\s*`, wordName, quoted},
 		{"a line that sets it", `ENV DB_PASSWORD «correcthorse»`, `\s+`, wordName, setBefore},
@@ -137,7 +138,8 @@ func readAt(line string, at int, n name) value {
 func (f follow) fits(line string, n name, v value, secret string, at int) bool {
 	if strings.TrimSpace(line[n.to:at]) == "" {
 		isFlag := !v.quoted && strings.HasPrefix(secret, "-")
-		isFile := n.from > 0 && (line[n.from-1] == '/' || line[n.from-1] == '%') // %2F is a slash
+		isFile := n.from > 0 && (line[n.from-1] == '/' || line[n.from-1] == '%')           // %2F is a slash
+		isFile = isFile && !(strings.Contains(line[n.to:at], "\t") && looksSecret(secret)) // a parameter and its value, as text
 		if isFlag || isFile || line[n.from:n.to] == "sshpass" {
 			return false
 		}
@@ -157,6 +159,10 @@ func whole(line string, n name, at int, v value) value {
 	case line[at-1] == '=' && at == n.to+1 && isVariable.Get().MatchString(line[n.from:n.to]): // "DB_PASSWORD=a b"
 		if m := quoteBefore.Get().FindStringSubmatch(before[max(0, len(before)-16):]); m != nil {
 			end, _ = closing(line[at:], 0, m[1])
+		}
+	case line[at-1] == '=' && at == n.to+1 && line[at] == '(': // creds=(joe 'x')
+		if end = strings.IndexByte(line[at:], ')'); end > 1 {
+			return value{from: at + 1, to: at + end}
 		}
 	case line[at-1] == '=' && isConnection(before): // Server=db;Password=a b;
 		end = strings.IndexAny(line[at:]+";", `;"`)
@@ -259,6 +265,12 @@ func afterColon(line string, n name, v value, secret string) bool {
 func flagged(line string, n name, _ value, secret string) bool {
 	isID := line[n.from:n.to] == "--secret-id" // of Secrets Manager, or Vault
 	return n.flag && !strings.HasPrefix(secret, "--") && (n.strength > weakName && !isID || looksSecret(secret))
+}
+
+// listed accepts a flag in a list such as [app, --password, x], not a sentence.
+func listed(line string, n name, v value, secret string) bool {
+	before := line[:n.from]
+	return strings.LastIndexByte(before, '[') > strings.LastIndexByte(before, ']') && flagged(line, n, v, secret)
 }
 
 // openingTag matches the text before the name of an XML element.

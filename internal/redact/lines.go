@@ -33,6 +33,7 @@ const (
 	inAccounts       // while lines hold a user and a password
 	inPipe           // the line of a shell trace that feeds the command on the line before
 	inRejected       // the value that a check refuses, after a line with its name
+	inNumber         // while lines hold a number as openssl -text prints it
 )
 
 const (
@@ -40,11 +41,11 @@ const (
 	// line number that PS4 often adds.
 	tracePrompt = `(?:^|[\s"'])\++(?:\s*\(?[\w./-]+:[0-9]+\)?:?)?\s+`
 	// printed matches a command that prints, and its last argument.
-	printed = `(?:echo|printf)\s+(?:-\w+\s+)*(?:\S*%s\S*\s+(?:\S+\s+)?)?\$?('[^']*'|"[^"]*"|[^\s"']\S*)`
+	printed = `(?:echo|printf)\s+(?:-\w+\s+)*(?:\S*%s\S*\s+)?\$?((?:'[^']*'|"[^"]*"|[^\s"']\S*)(?:\s+(?:'[^']*'|"[^"]*"|[^\s"'+]\S*))?)`
 	// readsSecret matches the arguments of a command that reads a secret on its
 	// standard input.
 	readsSecret = `(?:-stdin\b|\bchpasswd\b|\bsudo\s+(?:-\w+\s+)*-S\b|--with-token\b|--passphrase-fd\b|\bcryptsetup\s|\bkinit\s+[^-\s]|` +
-		`\btee\s+(?:-a\s+)?\S*(?:pass|pw|secret|token|cred)|\brealm\s+join\b|\bvault\s+login\b|\bsecrets?\s+(?:create|set|put)\b)`
+		`\bsmbpasswd\s|\bread\s+[^|]*(?:pass|pwd|secret|token)|\btee\s+(?:-a\s+)?\S*(?:pass|pw|secret|token|cred)|\brealm\s+join\b|\bvault\s+login\b|\bsecrets?\s+(?:create|set|put)\b)`
 )
 
 // maxString is the maximum number of lines of a string.
@@ -54,10 +55,13 @@ const maxString = 100
 const maxPEM = 300
 
 var (
-	pemBegin    = lazyregexp.New(`(?i)-----BEGIN[A-Z0-9 ]*PRIVATE KEY|---- BEGIN SSH2[A-Z ]*PRIVATE KEY`)
-	pemEnd      = lazyregexp.New(`(?i)-----END[A-Z0-9 ]*-----|---- END SSH2[A-Z ]*----`)
-	putty       = lazyregexp.New(`(?i)\bPrivate-Lines:\s*([0-9]{1,3})\b`)
-	blockScalar = lazyregexp.New(`^([\s#]*)[\s-]*["']?([\w.-]+)["']?\s*:\s*[|>][+-]?[0-9]?[+-]?\s*$`)
+	pemBegin = lazyregexp.New(`(?i)-----BEGIN[A-Z0-9 ]*(?:PRIVATE|STATIC) KEY|---- BEGIN SSH2[A-Z ]*PRIVATE KEY`)
+	pemEnd   = lazyregexp.New(`(?i)-----END[A-Z0-9 ]*-----|---- END SSH2[A-Z ]*----`)
+	// privateNumber matches a private part of a key as openssl -text prints it.
+	privateNumber = lazyregexp.New(`(?:^|\s)(?:privateExponent|prime[12]|exponent[12]|coefficient|priv|Private-Key):$`)
+	numberLine    = lazyregexp.New(`(?:^|\s)(?:[0-9a-f]{2}:){2,}(?:[0-9a-f]{2})?\s*$`)
+	putty         = lazyregexp.New(`(?i)\bPrivate-Lines:\s*([0-9]{1,3})\b`)
+	blockScalar   = lazyregexp.New(`^([\s#]*)[\s-]*["']?([\w.-]+)["']?\s*:\s*[|>][+-]?[0-9]?[+-]?\s*$`)
 	// longString matches the line that starts one, in TOML, Python, HCL or a shell.
 	longString = lazyregexp.New(`([\w.-]+)["']?\s*[:=]\s*(?:("""|''')|["']?(?:\$\(\s*cat\s*)?<<[-~]?\s*["']?(\w+)["']?)\s*$`)
 	base64Rest = lazyregexp.New(`^\s*[A-Za-z0-9+/]+={0,2}\s*$|\s[A-Za-z0-9+/]+={1,2}\s*$`)
@@ -66,6 +70,8 @@ var (
 		`(?:\w+:)?[\w-]*(?:name|key)>\s*([\w./-]+)\s*</[\w:-]+>\s*$|` +
 		`<[\w:.-]+\s(?:[^<>]*\s)?(?:name|key)=["']([\w./-]+)["'](?:[^<>]*[^<>/])?>\s*$|` +
 		`^[\s|#]*\|\s*(?:name|key)\s*\|\s*([\w./-]+)[\s|]*$`) // a table of the AWS CLI
+	// secureType matches the field of a parameter whose value is a secret.
+	secureType = lazyregexp.New(`["']?Type["']?\s*[:=]\s*["']?SecureString["']?\s*,?\s*$`)
 	valueField = lazyregexp.New(`(?i)^[\s{\[#>;+-]*["']?\w*value["']?\s*[:=]\s*["']?([^\s"'][^"']*?)["']?\s*,?\s*\}?\s*$|<` +
 		`(?:\w+:)?[\w-]*value>\s*([^<]*[^<\s])|^[\s|#]*\|\s*value\s*\|\s*([^|]*[^|\s])[\s|]*$|` +
 		`^[\s~#]*value\s*=\s*("[^"]*"\s*->\s*"[^"]*")\s*$`) // a plan of Terraform
@@ -127,6 +133,10 @@ func (f *Filter) continued(line string) []span {
 			f.inside = nothing
 		}
 		return whole("named-secret")
+	case inNumber:
+		if numberLine.Get().MatchString(line) {
+			return whole("private-key")
+		}
 	case inAccounts:
 		if m := account.Get().FindStringSubmatchIndex(line); m != nil {
 			return append([]span{}, firstGroup(line, m)...)
@@ -203,6 +213,8 @@ func (f *Filter) begin(line string) {
 		f.inside, f.end = inString, end
 	} else if accounts.Get().MatchString(line) {
 		f.inside = inAccounts
+	} else if strings.HasSuffix(line, ":") && privateNumber.Get().MatchString(line) {
+		f.inside = inNumber
 	} else if len(line) >= 56 && ofBase64(line[len(line)-1]) && isMixed(lastRun(line)) {
 		f.inside = inBase64
 	}
@@ -249,10 +261,14 @@ func (f *Filter) announce(line string) {
 		f.inside = inPipe
 		return
 	}
+	if secureType.Get().MatchString(end) {
+		f.inside, f.left = inField, 3
+		return
+	}
 	if !containsAny(strings.ToLower(end), stems) {
 		return
 	}
-	if m := nameField.Get().FindStringSubmatch(end); m != nil && strengthOf(strings.Join(m[1:], "")) >= wordName {
+	if isSecretName(end) {
 		f.inside, f.left = inField, 3
 	} else if m := loneFlag.Get().FindStringSubmatch(end); m != nil && strengthOf(m[1]) >= wordName {
 		f.inside, f.left = inOperand, 1
@@ -292,13 +308,29 @@ func asks(line string) strength {
 	return noName
 }
 
-// namedBelow reports whether a line holds the value of a name on the next line.
-func namedBelow(line, next string) bool {
-	if next == "" || !valueField.Get().MatchString(line) {
+// namedBelow reports whether a line holds the value of a name on one of the next
+// lines: the fields of an object stand in any order.
+func namedBelow(line string, next []string) bool {
+	if len(next) == 0 || !valueField.Get().MatchString(line) {
 		return false
 	}
-	m := nameField.Get().FindStringSubmatch(next)
-	return m != nil && strengthOf(strings.Join(m[1:], "")) >= wordName
+	for _, below := range next {
+		if isSecretName(below) {
+			return true
+		}
+		if fieldsEnd.Get().MatchString(below) || valueField.Get().MatchString(below) {
+			return false
+		}
+	}
+	return false
+}
+
+// isSecretName reports whether a line is a field with the name of a secret, or with
+// the type of one.
+func isSecretName(line string) bool {
+	line = line[max(0, len(line)-256):]
+	m := nameField.Get().FindStringSubmatch(line)
+	return m != nil && strengthOf(strings.Join(m[1:], "")) >= wordName || secureType.Get().MatchString(line)
 }
 
 // feedsNext reports whether a line of a shell trace prints what the command on the

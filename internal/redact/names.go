@@ -87,13 +87,16 @@ func nameOf(line, lower string, from, to int) name {
 	if to-from < 2 || !containsAny(lower[from:to], stems) {
 		return n
 	}
-	n.flag = line[n.from] == '-' && (n.from == 0 || strings.IndexByte(" \t\"'`=([,\\", line[n.from-1]) >= 0)
+	n.flag = line[n.from] == '-' && (n.from == 0 || strings.IndexByte(" \t\"'`=([,\\\x00", line[n.from-1]) >= 0 || endsInNUL(line[:n.from]))
 	n.strength, n.plural, n.qualified = judge(words(line[from:to]))
 	if lower[from:to] == "_auth" || strings.HasSuffix(lower[from:to], "__auth") { // of npm
 		n.strength = codeName
 	}
 	return n
 }
+
+// endsInNUL reports whether a text ends in an escaped NUL.
+func endsInNUL(s string) bool { return strings.HasSuffix(s, `\u0000`) || strings.HasSuffix(s, `\x00`) }
 
 // strengthOf classifies a whole text, such as a key in JSON.
 func strengthOf(text string) strength {

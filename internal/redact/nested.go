@@ -32,11 +32,7 @@ func nested(line string, depth int, found []span) []span {
 		all := strings.Split(text, "\n")
 		at := 0
 		for i, one := range all {
-			next := ""
-			if i+1 < len(all) {
-				next = all[i+1]
-			}
-			for _, s := range inner.find(one, next, depth+1) {
+			for _, s := range inner.find(one, following(all, i), depth+1) {
 				found = append(found, span{raw[at+s.from], raw[at+s.to], s.rule})
 			}
 			at += len(one) + 1

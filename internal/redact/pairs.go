@@ -16,7 +16,7 @@ import (
 
 // pairField matches the start of such a field. The first group is its name.
 var pairField = lazyregexp.New(`(?i)(?:^|[^\w])(?:` + quotes + `)?((?:[a-z]+[_-]?)?(?:name|key|property|value)|val)(?:` + quotes + `)?` +
-	`\s*(?:[:=]>?|,\s*` + quotes + `)\s*`)
+	`\s*(?:[:=]>?|,\s*` + quotes + `)\s*(?:Some\()?`)
 
 // pair is an object that is being read.
 type pair struct {
@@ -74,7 +74,7 @@ func isValueField(field string) bool {
 
 // ends reports whether an object ends between two fields.
 func ends(between string) bool {
-	return strings.ContainsAny(strings.ReplaceAll(between, "&quot;", ""), "{}()<>;")
+	return strings.ContainsAny(strings.NewReplacer("&quot;", "", `"),`, "", "Some(", "").Replace(between), "{}()<>;")
 }
 
 // cutAt returns the end of a value without quotes that other fields follow.

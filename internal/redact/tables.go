@@ -13,6 +13,7 @@ type tables struct {
 	vendors  []hints
 	forms    []row
 	commands []row
+	programs map[string]bool // whose arguments may be on lines of their own
 	follows  []follow
 	between  []anchored
 }
@@ -39,7 +40,11 @@ var ready = sync.OnceValue(func() *tables {
 	for _, f := range forms {
 		t.forms = append(t.forms, row{hints: x.add(fieldsOf(f.hints)...), pattern: regexp.MustCompile(f.pattern)})
 	}
+	t.programs = map[string]bool{"wget": true, "redis-server": true}
 	for _, c := range commands {
+		for name := range strings.FieldsSeq(c.programs) {
+			t.programs[name] = true
+		}
 		t.commands = append(t.commands, c.compile(&x))
 	}
 	for _, f := range t.follows {
@@ -63,14 +68,14 @@ func (c command) compile(x *indexer) row {
 	var quoted, pieces []string
 	for name := range strings.FieldsSeq(c.programs) {
 		quoted = append(quoted, regexp.QuoteMeta(name))
-		for _, end := range []string{" ", `"`, "'", `\`, ".exe", ".sh", "\t"} {
+		for _, end := range []string{" ", `"`, "'", `\`, ".exe", ".sh", "\t", ",", "\x00"} {
 			pieces = append(pieces, name+end)
 		}
 	}
-	const before = `(?:^|[\s"'/=(;|&\[` + "`" + `\\$>:])`
+	const before = `(?:^|[\s"'/=(;|&\[` + "`" + `\\$>:\x00])`
 	return row{
 		x.add(pieces...),
 		regexp.MustCompile(before + `(?:` + strings.Join(quoted, "|") + `)(?:\.exe|\.sh)?` + argument),
-		regexp.MustCompile(`(?:^|` + argument + `)["']?` + strings.ReplaceAll(c.before, "ARG", argument)),
+		regexp.MustCompile(`(?:^|` + argument + `|:\s*\[)["']?` + strings.ReplaceAll(c.before, "ARG", argument)),
 	}
 }

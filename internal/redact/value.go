@@ -111,7 +111,7 @@ func bareEnd(s string, query bool) int {
 scan:
 	for ; at < len(s); at++ {
 		switch c := s[at]; c {
-		case ' ', '\t', '\n', '\r', '\v', '\f', '<', '`', 0x1b:
+		case 0, ' ', '\t', '\n', '\r', '\v', '\f', '<', '`', 0x1b:
 			break scan
 		case '&', '#':
 			if query || strings.HasPrefix(s[at:], "&quot;") || strings.HasPrefix(s[at:], "&lt;") {
@@ -152,7 +152,7 @@ func escaped(s string) int {
 	for at < len(s) && s[at] == '\\' {
 		at++
 	}
-	for _, end := range []string{`"`, "u0026", "u003c", "u0022"} {
+	for _, end := range []string{`"`, "u0026", "u003c", "u0022", "u0000", "x00"} {
 		if strings.HasPrefix(s[at:], end) {
 			return at
 		}

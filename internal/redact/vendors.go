@@ -21,7 +21,7 @@ var vendors = []vendor{
 	{"npm", "npm_", 30, ""},
 	{"PyPI", "pypi-", 16, "-"},
 	{"Docker Hub", "dckr_pat_ dckr_oat_", 20, "-"},
-	{"Docker Swarm", "SWMTKN-1-", 20, "-"},
+	{"Docker Swarm", "SWMTKN-1- SWMKEY-1-", 20, "-+/="},
 	{"HashiCorp Vault", "hvs. hvb. hvr.", 20, "-."},
 	{"DigitalOcean", "dop_v1_ doo_v1_ dor_v1_", 40, ""},
 	{"Shopify", "shpat_ shpca_ shppa_ shpss_ shpua_", 20, ""},

@@ -15,7 +15,7 @@ var (
 	// weakWords may name a secret: the value must look random.
 	weakWords = strings.Fields(`
 		key keys auth sig signature session sessionid jsessionid phpsessid sid cookie salt seed hmac pin otp totp jwt
-		bearer sas webhook mnemonic community license code ticket nonce hash digest encrypt pepper`)
+		bearer assertion sas webhook mnemonic community license code ticket nonce hash digest encrypt pepper`)
 	// notPass are words and programs that end like a password.
 	notPass = strings.Fields(`bypass compass encompass overpass underpass trespass surpass chpasswd htpasswd mkpasswd wrongpass`)
 	// keyKinds turn a following "key" into a secret.
@@ -34,6 +34,6 @@ var (
 		encoder util utils`)
 	// stems are parts of the words above. An identifier without one of them is not the name of a secret.
 	stems = strings.Fields(`
-		pass pwd pw pswd psk secret token cred key auth sig sess sid cookie salt seed hmac pin otp jwt bearer sas hook
+		pass pwd pw pswd psk secret token cred key auth sig sess sid cookie salt seed hmac pin otp jwt bearer assertion sas hook
 		mnemonic community license code ticket nonce hash digest encrypt pepper authtok wort wachtwoord contrasena senha connectionstring`)
 )

@@ -5,13 +5,12 @@ import (
 	"strings"
 )
 
-// A form is a way to write a secret without the name of a secret before it. To
-// support another one, add a row; a test masks each example.
+// A form is a secret without a name before it. To support another one, add a row; a test masks each example.
 type form struct {
 	rule    string // ID of a Rule
 	what    string
 	example string // « and » enclose the secret
-	hints   string // lower case, ~ means a space; a line without any of them is skipped
+	hints   string // lower case, ~ means a space; lines without any hint are skipped
 	pattern string // the first group is the secret
 	needs   func(secret string) bool
 }
@@ -455,8 +454,8 @@ func (t *tables) formed(line string, has []bool, found []span) []span {
 	return found
 }
 
-// findAll finds all matches. The search continues right after each secret, because
-// the character that ends one may also precede the next.
+// findAll finds all matches. The search continues right after each secret, because the character that ends one can also
+// precede the next.
 func findAll(p *regexp.Regexp, line, rule string, needs func(string) bool, found []span) []span {
 	for from := 0; from < len(line); {
 		m := p.FindStringSubmatchIndex(line[from:])
@@ -486,13 +485,13 @@ func isNoMechanism(s string) bool {
 	return isValue(s) && s != "PLAIN" && s != "LOGIN" && s != "NONE" && !strings.HasPrefix(s, "CRAM-") && !strings.HasPrefix(s, "SCRAM-")
 }
 
-// isChange accepts an old and a new password, not prose.
+// isChange accepts an old and a new password, but not prose.
 func isChange(s string) bool {
 	old, after, _ := strings.Cut(s, " to ")
 	return isRandom(strings.TrimSpace(old)) && isRandom(strings.TrimSpace(after)) && !identifier.MatchString(old)
 }
 
-// isPair accepts a password after a user name, not a port or the rest of a URL or an ARN.
+// isPair accepts a password after a user name, but not a port or the rest of a URL or an ARN.
 func isPair(s string) bool { return isPassword(s) && isRandom(s) && !resource.MatchString("arn:"+s) }
 
 // isNoJDBC leaves JDBC URLs of Oracle to the form that handles them.

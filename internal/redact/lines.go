@@ -12,17 +12,17 @@ type lines struct {
 	hidden int    // number of lines in this state
 	indent int    // indentation of the line that started it
 	left   int    // maximum number of lines
-	end    string // of a string over several lines
+	end    string // end of a multi-line string
 }
 
-// state says what the next line may continue.
+// state says what the next line can continue.
 type state int
 
 const (
 	nothing    state = iota
-	inPEM            // until its END
+	inPEM            // until the END line
 	inPuTTY          // for the announced number of lines
-	inBlock          // while YAML lines are indented more
+	inBlock          // while YAML lines have a larger indentation
 	inBase64         // while lines hold only base64
 	inValue          // the last line ended with a backslash
 	inField          // the value field after "name": "DB_PASSWORD"
@@ -40,8 +40,7 @@ const (
 	tracePrompt = `(?:^|[\s"'])\++(?:\s*\(?[\w./-]+:[0-9]+\)?:?)?\s+`
 	// printed matches a command that prints, and its last argument.
 	printed = `(?:echo|printf)\s+(?:-\w+\s+)*(?:\S*%s\S*\s+(?:\S+\s+)?)?\$?('[^']*'|"[^"]*"|[^\s"']\S*)`
-	// readsSecret matches the arguments of a command that reads a secret on its
-	// standard input.
+	// readsSecret matches the arguments of a command that reads a secret from standard input.
 	readsSecret = `(?:-stdin\b|\bchpasswd\b|\bsudo\s+(?:-\w+\s+)*-S\b|--with-token\b|--passphrase-fd\b|\bcryptsetup\s|\bkinit\s+[^-\s]|` +
 		`\btee\s+(?:-a\s+)?\S*(?:pass|pw|secret|token|cred)|\brealm\s+join\b|\bvault\s+login\b|\bsecrets?\s+(?:create|set|put)\b)`
 )
@@ -57,7 +56,7 @@ var (
 	pemEnd      = regexp.MustCompile(`(?i)-----END[A-Z0-9 ]*-----|---- END SSH2[A-Z ]*----`)
 	putty       = regexp.MustCompile(`(?i)\bPrivate-Lines:\s*([0-9]{1,3})\b`)
 	blockScalar = regexp.MustCompile(`^([\s#]*)[\s-]*["']?([\w.-]+)["']?\s*:\s*[|>][+-]?[0-9]?[+-]?\s*$`)
-	// longString matches the line that starts one, in TOML, Python, HCL or a shell.
+	// longString matches the first line of a multi-line string in TOML, Python, HCL or a shell.
 	longString = regexp.MustCompile(`([\w.-]+)["']?\s*[:=]\s*(?:("""|''')|["']?(?:\$\(\s*cat\s*)?<<[-~]?\s*["']?(\w+)["']?)\s*$`)
 	base64Rest = regexp.MustCompile(`^\s*[A-Za-z0-9+/]+={0,2}\s*$|\s[A-Za-z0-9+/]+={1,2}\s*$`)
 	loneFlag   = regexp.MustCompile(`(?:^|[\s"'\[,])(--?[A-Za-z][\w-]+)["']?\s*[,\\` + "`" + `]?\s*$`)
@@ -68,15 +67,15 @@ var (
 	valueField = regexp.MustCompile(`(?i)^[\s{\[#>;+-]*["']?\w*value["']?\s*[:=]\s*["']?([^\s"'][^"']*?)["']?\s*,?\s*\}?\s*$|<` +
 		`(?:\w+:)?[\w-]*value>\s*([^<]*[^<\s])|^[\s|#]*\|\s*value\s*\|\s*([^|]*[^|\s])[\s|]*$|` +
 		`^[\s~#]*value\s*=\s*("[^"]*"\s*->\s*"[^"]*")\s*$`) // a plan of Terraform
-	// fed matches what a shell trace shows of the first command of a pipeline. The
-	// trace shows each command on a line of its own, in any order.
+	// fed matches the first command of a pipeline in a shell trace. The trace prints each command on its own line, in
+	// any order.
 	fed = regexp.MustCompile(tracePrompt + printed + `\s*$`)
 	// feeds matches the command of a pipeline that reads a secret.
 	feeds = regexp.MustCompile(tracePrompt + `[^|]*` + readsSecret)
 	// hereSecret matches a here-document for such a command.
 	hereSecret = regexp.MustCompile(`(?:^|[^<])<<[-~]?\s*["']?([A-Za-z_]\w*)["']?`)
 	reads      = regexp.MustCompile(readsSecret)
-	// account matches a user and a password, as cloud-init prints the random ones.
+	// account matches a user and a password, as cloud-init prints random passwords.
 	account  = regexp.MustCompile(`^[\s#]*(?:ci-info:)?\s*[a-z_][\w-]*:(\S+)\s*$`)
 	accounts = regexp.MustCompile(`(?i)\bset the following '?random'? passwords\s*$`)
 	// rejected matches the message of pydantic below the name of the field.
@@ -88,8 +87,8 @@ var (
 	firstWord = regexp.MustCompile(`^[\s#>;+]*["']?([^\s"']+)`)
 )
 
-// continued finds the secret in a line that continues an earlier line. It returns
-// nil if the line does not, and an empty slice if the state only waits.
+// continued finds the secret in a line that continues an earlier line. It returns nil if the line does not, and an empty
+// slice if the state only waits.
 func (f *Filter) continued(line string) []span {
 	f.hidden++
 	whole := func(rule string) []span { return []span{{0, len(line), rule}} }
@@ -137,7 +136,7 @@ func (f *Filter) continued(line string) []span {
 	return nil
 }
 
-// single finds the value that an earlier line announced.
+// single finds the value that an earlier line introduced.
 func (f *Filter) single(line string) []span {
 	var m []int
 	switch f.inside {
@@ -151,7 +150,7 @@ func (f *Filter) single(line string) []span {
 		m = rejected.FindStringSubmatchIndex(line)
 	case inOperand:
 		if m = oneWord.FindStringSubmatchIndex(line); f.left == 0 {
-			m = firstWord.FindStringSubmatchIndex(line) // of a shell's line that goes on
+			m = firstWord.FindStringSubmatchIndex(line) // of a continued shell line
 		}
 	default:
 		if strings.Trim(line, " \t#") == "" && f.hidden < f.left {
@@ -165,7 +164,7 @@ func (f *Filter) single(line string) []span {
 	return firstGroup(line, m)
 }
 
-// firstGroup returns the first group of a match that took part, if it is a secret.
+// firstGroup returns the first matched group, if it is a secret.
 func firstGroup(line string, m []int) []span {
 	if m == nil {
 		return nil
@@ -187,7 +186,7 @@ func (f *Filter) answers(line, word string) bool {
 	return word != "" && !strings.ContainsAny(word, " \t") && !strings.HasSuffix(word, ":") && (looksSecret(word) || indented && f.left > 1)
 }
 
-// begin notes what a line starts and does not end.
+// begin records what a line starts and does not end.
 func (f *Filter) begin(line string) {
 	f.hidden, f.left = 0, 0
 	f.indent = len(line) - len(strings.TrimLeft(line, " \t#"))
@@ -207,8 +206,7 @@ func (f *Filter) begin(line string) {
 	}
 }
 
-// secretString reports whether a line starts a string over several lines that holds a
-// secret, and what ends it.
+// secretString reports whether a line starts a multi-line string with a secret, and returns the end marker.
 func secretString(line string) (end string, is bool) {
 	if !strings.Contains(line, "<<") && !strings.Contains(line, `"""`) && !strings.Contains(line, "'''") {
 		return "", false
@@ -223,21 +221,19 @@ func secretString(line string) (end string, is bool) {
 	return m[2] + m[3], true
 }
 
-// secretBlock reports whether a line starts a YAML block scalar that holds a
-// secret, and the indentation of the line.
+// secretBlock reports whether a line starts a YAML block scalar with a secret, and returns the indentation of the line.
 func secretBlock(line string) (indent int, is bool) {
 	if name := strings.Trim(line, " \t#"); name == "chpasswd:" { // users and passwords, in cloud-init
 		return strings.Index(line, name), true
 	}
-	m := blockScalar.FindStringSubmatch(line[:min(len(line), 256)]) // no name is longer
+	m := blockScalar.FindStringSubmatch(line[:min(len(line), 256)]) // names are shorter
 	if m == nil || strengthOf(m[2]) < wordName && !strings.HasSuffix(m[2], "auth") {
 		return 0, false
 	}
 	return len(m[1]), true
 }
 
-// announce notes that a line ends with the name of a secret whose value is on one
-// of the next lines.
+// announce records that a line ends with the name of a secret whose value is on one of the next lines.
 func (f *Filter) announce(line string) {
 	end := line[max(0, len(line)-256):]
 	trimmed := strings.TrimRight(end, " \t\r")
@@ -268,8 +264,7 @@ func (f *Filter) announce(line string) {
 	}
 }
 
-// asks returns the strongest name in a line that ends with a colon, an equals sign
-// or a tag.
+// asks returns the strongest name in a line that ends with a colon, an equals sign or a tag.
 func asks(line string) strength {
 	switch line[len(line)-1] {
 	case '>':
@@ -300,8 +295,7 @@ func namedBelow(line, next string) bool {
 	return m != nil && strengthOf(strings.Join(m[1:], "")) >= wordName
 }
 
-// feedsNext reports whether a line of a shell trace prints what the command on the
-// next line reads.
+// feedsNext reports whether a line of a shell trace prints the input of the command on the next line.
 func feedsNext(line, next string) bool {
 	return strings.Contains(next, "+") && fed.MatchString(line) && feeds.MatchString(next)
 }

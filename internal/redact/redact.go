@@ -29,7 +29,7 @@ var (
 	secretName  = regexp.MustCompile(`(?i)` + secretWord + `|_key$|^_?auth$`)
 	secretField = regexp.MustCompile(`(?i)` + secretWord + `[^:=]*[:=]`) // as in {"splunk-token":
 	proxyName   = regexp.MustCompile(`(?i)_proxy$`)
-	userInfo    = regexp.MustCompile(`(?s)://.*@`) // to the last "@": a password may hold one, or a slash
+	userInfo    = regexp.MustCompile(`(?s)://.*@`) // to the last "@": a password can contain one, or a slash
 	proxyUser   = regexp.MustCompile(`(?s)^([\s"']*[A-Za-z][A-Za-z0-9+.-]*://)?.*@`)
 )
 
@@ -40,7 +40,7 @@ func Value(name, value string) string {
 		return value
 	case secretName.MatchString(name), secretField.MatchString(value):
 		return Mask
-	case proxyName.MatchString(name): // its scheme may be left out
+	case proxyName.MatchString(name): // its scheme is optional
 		return Log(proxyUser.ReplaceAllString(value, "${1}"+Mask+"@"))
 	}
 	return userInfo.ReplaceAllLiteralString(Log(value), "://"+Mask+"@")
@@ -54,6 +54,6 @@ func Text(line string) string {
 	return userInfo.ReplaceAllLiteralString(Log(line), "://"+Mask+"@")
 }
 
-// Log masks the secrets in the output of another program. The rest stays: "no valid
-// credentials" is what the reader is looking for.
+// Log masks the secrets in the output of another program. Other text is unchanged: "no valid credentials" is what the
+// reader needs.
 func Log(text string) string { return new(Filter).Text(text) }

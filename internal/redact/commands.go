@@ -81,8 +81,8 @@ var commands = []command{
 	{"psexec winexe", `winexe -U joe%«x9Kq2» //h.example`, `-UARG[\w.\\/-]+%`},
 }
 
-// commanded finds secrets in the arguments of known programs. Each row of the
-// table searches a byte at most once, so the time stays linear.
+// commanded finds secrets in the arguments of known programs. Each row of the table searches a byte at most once, so the
+// time stays linear.
 func (t *tables) commanded(line string, has []bool, found []span) []span {
 	for _, c := range t.commands {
 		if !c.any(has) {

@@ -10,10 +10,10 @@ import (
 	"muster/internal/term"
 )
 
-// Filter masks a text line by line. It knows secrets that span lines, and counts.
-// The zero value is ready to use. A Filter serves one text at a time.
+// Filter masks a text line by line. It recognizes secrets that span lines, and counts masked secrets. The zero value is
+// ready to use. Use one Filter for one text at a time.
 type Filter struct {
-	// Hits counts the masked places by rule ID.
+	// Hits counts the masked secrets by rule ID.
 	Hits map[string]int
 
 	lines
@@ -100,8 +100,8 @@ func (f *Filter) hit(id string) {
 	f.Hits[id]++
 }
 
-// maxLine is the maximum length of a line in bytes. A longer line is cut there, and
-// maxSecret bytes earlier, so that no part of a secret is left at the cut.
+// maxLine is the maximum length of a line in bytes. A longer line is cut maxSecret bytes earlier, so that no part of a
+// secret remains at the cut.
 const maxLine, maxSecret = 64 << 10, 8 << 10
 
 const cutMark = " [cut: a line of more than 64 KiB]"

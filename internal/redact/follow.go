@@ -6,14 +6,14 @@ import (
 	"muster/internal/base/lazyregexp"
 )
 
-// A follow is one way in which a value follows the name of a secret. To support
-// another one, add a row; a test masks each example. The first row that matches wins.
+// A follow is a way in which a value follows the name of a secret. To support another one, add a row; a test masks each
+// example. The first matching row wins.
 type follow struct {
 	what    string
 	example string                                                 // « and » enclose the secret
 	between string                                                 // pattern of the text between the name and the value
 	from    strength                                               // the weakest name that this row applies to
-	needs   func(line string, n name, v value, secret string) bool // nil: any value
+	needs   func(line string, n name, v value, secret string) bool // nil accepts any value
 }
 
 // sourceLine matches a position in a stack trace.
@@ -90,14 +90,14 @@ func follows() []follow {
 	}
 }
 
-// maxBetween is the most that may stand between a name and its value.
+// maxBetween limits the text between a name and its value.
 const maxBetween = 240
 
 // named finds the values that follow the names of secrets.
 func (t *tables) named(line, lower string, found []span) []span {
 	for _, n := range namesIn(line, lower) {
 		if n.to == len(line) || n.from > 0 && line[n.from-1] == ':' && line[n.to] == ':' {
-			continue // nothing follows, or it is a part of an ARN
+			continue // no value follows, or it is part of an ARN
 		}
 		for i, f := range t.follows {
 			if n.strength < f.from || !t.between[i].first[line[n.to]] {
@@ -114,7 +114,7 @@ func (t *tables) named(line, lower string, found []span) []span {
 			}
 			first := line[v.from:v.to]
 			v = whole(line, n, at, v)
-			if secret := line[v.from:v.to]; f.fits(line, n, v, secret, at) && isValue(secret) && !describes(line, n, first) {
+			if secret := line[v.from:v.to]; f.matches(line, n, v, secret, at) && isValue(secret) && !describes(line, n, first) {
 				found = append(found, span{v.from, v.to, "named-secret"})
 				break
 			}
@@ -133,9 +133,9 @@ func readAt(line string, at int, n name) value {
 	return v
 }
 
-// fits reports whether the text after the name is a value of this form. After a
-// space, a word with a dash is the next flag, and a file name announces no secret.
-func (f follow) fits(line string, n name, v value, secret string, at int) bool {
+// matches reports whether the text after the name is a value of this form. After a space, a word with a dash is the next
+// flag, and a file name precedes no secret.
+func (f follow) matches(line string, n name, v value, secret string, at int) bool {
 	if strings.TrimSpace(line[n.to:at]) == "" {
 		isFlag := !v.quoted && strings.HasPrefix(secret, "-")
 		isFile := n.from > 0 && (line[n.from-1] == '/' || line[n.from-1] == '%')           // %2F is a slash
@@ -173,8 +173,7 @@ func whole(line string, n name, at int, v value) value {
 	return wholeRest(line, n, at, v)
 }
 
-// isConnection reports whether the text before a name is the beginning of a connection
-// string, such as Server=db;
+// isConnection reports whether the text before a name is the start of a connection string, such as Server=db;
 func isConnection(before string) bool {
 	before = before[max(0, len(before)-512):]
 	return strings.HasSuffix(strings.TrimRight(before, " "), ";") && connection.Get().MatchString(before)
@@ -233,12 +232,12 @@ func isAuth(name string, v value) bool {
 	return v.quoted && name == "auth" || strings.HasSuffix(name, "_AUTH")
 }
 
-// notPadding rejects the signs that end base64, as in password: eHl6Cg==
+// notPadding rejects the padding of base64, as in password: eHl6Cg==
 func notPadding(_ string, _ name, _ value, secret string) bool {
 	return !strings.HasPrefix(secret, "=")
 }
 
-// tuple accepts a string after an atom that begins a tuple.
+// tuple accepts a string after an atom that starts a tuple.
 func tuple(line string, n name, v value, _ string) bool {
 	return v.quoted && n.from > 0 && line[n.from-1] == '{'
 }
@@ -263,7 +262,7 @@ func afterColon(line string, n name, v value, secret string) bool {
 }
 
 func flagged(line string, n name, _ value, secret string) bool {
-	isID := line[n.from:n.to] == "--secret-id" // of Secrets Manager, or Vault
+	isID := line[n.from:n.to] == "--secret-id" // of Secrets Manager or Vault
 	return n.flag && !strings.HasPrefix(secret, "--") && (n.strength > weakName && !isID || looksSecret(secret))
 }
 
@@ -312,7 +311,7 @@ var stops = lazyregexp.New(`(?i)^(?:not|no|an?|the|in|too|only|already|still|nev
 
 func isStop(s string) bool { return stops.Get().MatchString(strings.Trim(s, `.,;:!?)"'`)) }
 
-// given rejects words that say where a secret comes from or goes to.
+// given rejects words that name the source or the target of a secret.
 func given(line string, n name, v value, secret string) bool {
 	isCode := strings.ContainsAny(line[n.from:n.to], "_-.")
 	isCode = isCode && n.strength >= codeName && isRandom(secret) && strings.ContainsAny(secret, "0123456789")

@@ -7,13 +7,12 @@ import (
 	"muster/internal/base/lazyregexp"
 )
 
-// A form is a way to write a secret without the name of a secret before it. To
-// support another one, add a row; a test masks each example.
+// A form is a secret without a name before it. To support another one, add a row; a test masks each example.
 type form struct {
 	rule    string // ID of a Rule
 	what    string
 	example string // « and » enclose the secret
-	hints   string // lower case, ~ means a space; a line without any of them is skipped
+	hints   string // lower case, ~ means a space; lines without any hint are skipped
 	pattern string // the first group is the secret
 	needs   func(secret string) bool
 }
@@ -500,8 +499,8 @@ func (t *tables) formed(line string, has []bool, found []span) []span {
 	return found
 }
 
-// findAll finds all matches. The search continues right after each secret, because
-// the character that ends one may also precede the next.
+// findAll finds all matches. The search continues right after each secret, because the character that ends one can also
+// precede the next.
 func findAll(p *regexp.Regexp, line, rule string, needs func(string) bool, found []span) []span {
 	for from := 0; from < len(line); {
 		m := p.FindStringSubmatchIndex(line[from:])
@@ -531,7 +530,7 @@ func isNoMechanism(s string) bool {
 	return isValue(s) && s != "PLAIN" && s != "LOGIN" && s != "NONE" && !strings.HasPrefix(s, "CRAM-") && !strings.HasPrefix(s, "SCRAM-")
 }
 
-// isChange accepts an old and a new password, not prose.
+// isChange accepts an old and a new password, but not prose.
 func isChange(s string) bool {
 	old, after, _ := strings.Cut(s, " to ")
 	return isRandom(strings.TrimSpace(old)) && isRandom(strings.TrimSpace(after)) && !identifier.Get().MatchString(old)

@@ -13,17 +13,17 @@ type lines struct {
 	hidden int    // number of lines in this state
 	indent int    // indentation of the line that started it
 	left   int    // maximum number of lines
-	end    string // of a string over several lines
+	end    string // end of a multi-line string
 }
 
-// state says what the next line may continue.
+// state says what the next line can continue.
 type state int
 
 const (
 	nothing    state = iota
-	inPEM            // until its END
+	inPEM            // until the END line
 	inPuTTY          // for the announced number of lines
-	inBlock          // while YAML lines are indented more
+	inBlock          // while YAML lines have a larger indentation
 	inBase64         // while lines hold only base64
 	inValue          // the last line ended with a backslash
 	inField          // the value field after "name": "DB_PASSWORD"
@@ -95,8 +95,8 @@ var (
 	firstWord = lazyregexp.New(`^[\s#>;+]*["']?([^\s"']+)`)
 )
 
-// continued finds the secret in a line that continues an earlier line. It returns
-// nil if the line does not, and an empty slice if the state only waits.
+// continued finds the secret in a line that continues an earlier line. It returns nil if the line does not, and an empty
+// slice if the state only waits.
 func (f *Filter) continued(line string) []span {
 	f.hidden++
 	whole := func(rule string) []span { return []span{{0, len(line), rule}} }
@@ -148,7 +148,7 @@ func (f *Filter) continued(line string) []span {
 	return nil
 }
 
-// single finds the value that an earlier line announced.
+// single finds the value that an earlier line introduced.
 func (f *Filter) single(line string) []span {
 	var m []int
 	switch f.inside {
@@ -176,7 +176,7 @@ func (f *Filter) single(line string) []span {
 	return firstGroup(line, m)
 }
 
-// firstGroup returns the first group of a match that took part, if it is a secret.
+// firstGroup returns the first matched group, if it is a secret.
 func firstGroup(line string, m []int) []span {
 	if m == nil {
 		return nil
@@ -198,7 +198,7 @@ func (f *Filter) answers(line, word string) bool {
 	return word != "" && !strings.ContainsAny(word, " \t") && !strings.HasSuffix(word, ":") && (looksSecret(word) || indented && f.left > 1)
 }
 
-// begin notes what a line starts and does not end.
+// begin records what a line starts and does not end.
 func (f *Filter) begin(line string) {
 	f.hidden, f.left = 0, 0
 	f.indent = len(line) - len(strings.TrimLeft(line, " \t#"))
@@ -220,8 +220,7 @@ func (f *Filter) begin(line string) {
 	}
 }
 
-// secretString reports whether a line starts a string over several lines that holds a
-// secret, and what ends it.
+// secretString reports whether a line starts a multi-line string with a secret, and returns the end marker.
 func secretString(line string) (end string, is bool) {
 	if !strings.Contains(line, "<<") && !strings.Contains(line, `"""`) && !strings.Contains(line, "'''") {
 		return "", false
@@ -236,8 +235,7 @@ func secretString(line string) (end string, is bool) {
 	return m[2] + m[3], true
 }
 
-// secretBlock reports whether a line starts a YAML block scalar that holds a
-// secret, and the indentation of the line.
+// secretBlock reports whether a line starts a YAML block scalar with a secret, and returns the indentation of the line.
 func secretBlock(line string) (indent int, is bool) {
 	if name := strings.Trim(line, " \t#"); name == "chpasswd:" { // users and passwords, in cloud-init
 		return strings.Index(line, name), true
@@ -249,8 +247,7 @@ func secretBlock(line string) (indent int, is bool) {
 	return len(m[1]), true
 }
 
-// announce notes that a line ends with the name of a secret whose value is on one
-// of the next lines.
+// announce records that a line ends with the name of a secret whose value is on one of the next lines.
 func (f *Filter) announce(line string) {
 	end := line[max(0, len(line)-256):]
 	trimmed := strings.TrimRight(end, " \t\r")
@@ -285,8 +282,7 @@ func (f *Filter) announce(line string) {
 	}
 }
 
-// asks returns the strongest name in a line that ends with a colon, an equals sign
-// or a tag.
+// asks returns the strongest name in a line that ends with a colon, an equals sign or a tag.
 func asks(line string) strength {
 	switch line[len(line)-1] {
 	case '>':
@@ -333,8 +329,7 @@ func isSecretName(line string) bool {
 	return m != nil && strengthOf(strings.Join(m[1:], "")) >= wordName || secureType.Get().MatchString(line)
 }
 
-// feedsNext reports whether a line of a shell trace prints what the command on the
-// next line reads.
+// feedsNext reports whether a line of a shell trace prints the input of the command on the next line.
 func feedsNext(line, next string) bool {
 	return strings.Contains(next, "+") && fed.Get().MatchString(line) && feeds.Get().MatchString(next)
 }

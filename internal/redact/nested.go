@@ -8,8 +8,8 @@ import (
 	"muster/internal/base/lazyregexp"
 )
 
-// A log in JSON or logfmt carries the lines of other programs in quoted strings,
-// and those may do the same. Each string is searched as a text with its own lines.
+// A log in JSON or logfmt contains lines of other programs in quoted strings, which can themselves contain such strings.
+// Each string is searched as a text with its own lines.
 
 // maxDepth limits the search for strings within strings.
 const maxDepth = 3

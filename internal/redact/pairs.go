@@ -18,14 +18,14 @@ import (
 var pairField = lazyregexp.New(`(?i)(?:^|[^\w])(?:` + quotes + `)?((?:[a-z]+[_-]?)?(?:name|key|property|value)|val)(?:` + quotes + `)?` +
 	`\s*(?:[:=]>?|,\s*` + quotes + `)\s*(?:Some\()?`)
 
-// pair is an object that is being read.
+// pair is an open object.
 type pair struct {
-	tells  bool // the name announces a secret
-	named  bool
-	values []span
+	isSecret bool // the name is the name of a secret
+	named    bool
+	values   []span
 }
 
-// paired finds the values of pairs whose name announces a secret.
+// paired finds the values of pairs with the name of a secret.
 func paired(line, lower string, found []span) []span {
 	if !strings.Contains(lower, "val") {
 		return found
@@ -56,13 +56,13 @@ func paired(line, lower string, found []span) []span {
 		if p.named && len(p.values) > 0 {
 			found, p = p.close(found), pair{}
 		}
-		p.named, p.tells = true, p.tells || strengthOf(text) >= wordName
+		p.named, p.isSecret = true, p.isSecret || strengthOf(text) >= wordName
 	}
 	return p.close(found)
 }
 
 func (p pair) close(found []span) []span {
-	if p.tells {
+	if p.isSecret {
 		found = append(found, p.values...)
 	}
 	return found
@@ -77,7 +77,7 @@ func ends(between string) bool {
 	return strings.ContainsAny(strings.NewReplacer("&quot;", "", `"),`, "", "Some(", "").Replace(between), "{}()<>;")
 }
 
-// cutAt returns the end of a value without quotes that other fields follow.
+// cutAt returns the end of an unquoted value before other fields.
 func cutAt(text string) int {
 	if at := strings.IndexAny(text, ",}>;"); at >= 0 {
 		return at

@@ -54,6 +54,6 @@ func Text(line string) string {
 	return userInfo.Get().ReplaceAllLiteralString(Log(line), "://"+Mask+"@")
 }
 
-// Log masks the secrets in the output of another program. The rest stays: "no valid
-// credentials" is what the reader is looking for.
+// Log masks the secrets in the output of another program. Other text is unchanged: "no valid credentials" is what the
+// reader needs.
 func Log(text string) string { return new(Filter).Text(text) }

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// tables are the compiled tables of follows, forms, vendors and commands.
+// tables holds the compiled follows, forms, vendors and commands.
 type tables struct {
 	index    *index
 	stems    hints
@@ -63,7 +63,7 @@ func fieldsOf(hints string) []string {
 	return all
 }
 
-// compile compiles a command. Its arguments may be the strings of a JSON array.
+// compile compiles a command. Its arguments can be the strings of a JSON array.
 func (c command) compile(x *indexer) row {
 	var quoted, pieces []string
 	for name := range strings.FieldsSeq(c.programs) {

@@ -10,7 +10,7 @@ import (
 type value struct {
 	from, to   int
 	quoted     bool
-	references bool // it holds ARNs of secrets
+	references bool // contains ARNs of secrets
 }
 
 // quotes matches a quotation mark after any number of backslashes, or one that
@@ -44,7 +44,7 @@ func readValue(s string, query bool) value {
 	}
 	if m := openQuote.Get().FindStringSubmatchIndex(s[:min(len(s), 64)]); m != nil {
 		to, end := closing(s, m[1], s[m[2]:m[3]])
-		for end < len(s) && goesOnAfter(s[end:]) { // as in 'it'\''s' or 'it'"'"'s'
+		for end < len(s) && continuesAfter(s[end:]) { // as in 'it'\''s' or 'it'"'"'s'
 			from := end
 			if open := openQuote.Get().FindStringSubmatchIndex(s[end:min(len(s), end+64)]); open != nil && open[0] == open[2] {
 				_, end = closing(s, end+open[1], s[end+open[2]:end+open[3]])
@@ -71,8 +71,8 @@ func readValue(s string, query bool) value {
 	return value{to: bareEnd(s, query)}
 }
 
-// closing finds the quotation mark that closes open: one with no more backslashes
-// before it. It returns the start and the end of that mark.
+// closing finds the quotation mark that closes open, with at most as many backslashes before it. It returns the start
+// and the end of that mark.
 func closing(s string, from int, open string) (to, end int) {
 	if last := open[len(open)-1]; last == ';' || strings.ContainsAny(open, "%ux") {
 		if at := strings.Index(s[from:], open); at >= 0 {
@@ -99,13 +99,12 @@ func closing(s string, from int, open string) (to, end int) {
 	return len(s), len(s)
 }
 
-// goesOnAfter reports whether the text after a closing quote belongs to the same
-// word of a shell.
-func goesOnAfter(s string) bool {
+// continuesAfter reports whether the text after a closing quote belongs to the same shell word.
+func continuesAfter(s string) bool {
 	return inName(s[0]) && s[0] != '.' || s[0] == '\'' || s[0] == '$' || strings.HasPrefix(s, `\'`) || strings.HasPrefix(s, `"'`)
 }
 
-// bareEnd returns the length of the value without quotes at the start of s.
+// bareEnd returns the length of the unquoted value at the start of s.
 func bareEnd(s string, query bool) int {
 	at := 0
 scan:
@@ -134,8 +133,7 @@ scan:
 	return bracketEnd(strings.TrimRight(s[:at], ",;"))
 }
 
-// bracketEnd returns the length of the text without the closing brackets at its end
-// that it does not open.
+// bracketEnd returns the length of the text without trailing unmatched closing brackets.
 func bracketEnd(text string) int {
 	for i, c := range []byte(")]}") {
 		if text != "" && text[len(text)-1] == c && strings.IndexByte(text, "([{"[i]) < 0 {
@@ -174,8 +172,7 @@ func isRandom(s string) bool {
 	return isValue(s) && !prose.Get().MatchString(strings.Trim(s, `"'\([{<`)) && !fileName.Get().MatchString(s) && !strings.HasPrefix(s, "//")
 }
 
-// looksSecret rejects words and identifiers. A secret has at least eight
-// characters: letters, and digits or punctuation.
+// looksSecret rejects words and identifiers. A secret has at least eight characters: letters, and digits or punctuation.
 func looksSecret(s string) bool {
 	s = strings.Trim(strings.TrimRight(s, ".,;:!?)"), `"'\`)
 	return len(s) >= 8 && isRandom(s) && !identifier.Get().MatchString(s) &&
@@ -184,7 +181,7 @@ func looksSecret(s string) bool {
 		strings.ContainsAny(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 }
 
-// isLong accepts random text that is as long as a key.
+// isLong accepts random text with at least the length of a key.
 func isLong(s string) bool {
 	return len(s) >= 12 && looksSecret(s) && strings.ContainsAny(s, "0123456789") && !strings.ContainsAny(s, ",;:")
 }

@@ -64,7 +64,7 @@ var vendors = []vendor{
 	{"Elastic, Okta", "SSWS~ essu_", 20, "-=+/"},
 }
 
-// vended finds tokens with a vendor's prefix.
+// vended finds tokens with the prefix of a vendor.
 func (t *tables) vended(line string, has []bool, found []span) []span {
 	for i, v := range vendors {
 		if !t.vendors[i].any(has) {

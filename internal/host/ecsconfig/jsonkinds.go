@@ -13,11 +13,10 @@ import (
 	"muster/internal/base/lazyregexp"
 )
 
-// The kinds whose values are JSON. The agent reads some with json.Unmarshal,
-// which takes nothing after the JSON, and some with a json.Decoder, which does
-// (agent/config/parse.go).
+// Kinds with JSON values. The agent reads some with json.Unmarshal, which rejects text after the JSON, and some with a
+// json.Decoder, which ignores it (agent/config/parse.go).
 var (
-	// attributes and tags that cannot be read end the agent with code 1.
+	// The agent exits with code 1 on invalid attributes and tags.
 	attributes = &Kind{Name: objects.what, open: '{', json: jsonObject, read: func(value, _ string) Reading {
 		return readMap(value, "attribute", badAttribute)
 	}}
@@ -25,10 +24,10 @@ var (
 		return readMap(value, "tag", badTag)
 	}}
 
-	// routes are decoded as cniTypes.IPNet.
+	// The agent decodes routes as cniTypes.IPNet.
 	routes = &Kind{Name: blocks.what, open: '[', json: jsonStrings, read: func(value, _ string) Reading {
 		var into []cidr
-		return blocks.judge(json.Unmarshal([]byte(value), &into), taken(strings.TrimSpace(value)), Fatal)
+		return blocks.evaluate(json.Unmarshal([]byte(value), &into), taken(strings.TrimSpace(value)), Fatal)
 	}}
 
 	drivers = &Kind{Name: driverNames.what, open: '[', forgiving: true, json: jsonStrings, read: readDrivers}
@@ -36,15 +35,14 @@ var (
 	portList   = &Kind{Name: ports.what, open: '[', forgiving: true, json: jsonPorts, read: decoded[[]uint16](ports)}
 	stringList = &Kind{Name: words.what, open: '[', forgiving: true, json: jsonStrings, read: decoded[[]string](words)}
 
-	// labels are read by ecs-init, and of the pause container by the agent; both
-	// go on without those that they cannot read.
+	// ecs-init reads labels; the agent reads those of the pause container. Both ignore invalid labels.
 	labels = &Kind{Name: objects.what, open: '{', json: jsonObject, read: unmarshalled[map[string]string](objects)}
 
 	registries = &Kind{Name: logins.what, open: '{', json: jsonObject,
 		read: unmarshalled[map[string]struct{ Auth, Username, Password, Email string }](logins)}
 )
 
-// shape is what JSON must look like.
+// shape describes valid JSON for a key.
 type shape struct{ what, example string }
 
 var (
@@ -56,9 +54,9 @@ var (
 	logins      = shape{"JSON object of registries", `{"https://index.docker.io/v1/":{"username":"NAME","password":"PASSWORD"}}`}
 )
 
-// judge adds to r what is wrong with JSON that was read with err. Of json's own
-// error it keeps only the place, because its text quotes from the value.
-func (s shape) judge(err error, r Reading, severity Severity) Reading {
+// evaluate adds to r the problem of JSON that was read with err. It keeps only the offset of json's error, because the
+// error text quotes the value.
+func (s shape) evaluate(err error, r Reading, severity Severity) Reading {
 	if err == nil {
 		return r
 	}
@@ -75,31 +73,30 @@ func (s shape) judge(err error, r Reading, severity Severity) Reading {
 	return r
 }
 
-// unmarshalled reads a T, and discards what is none.
+// unmarshalled reads a T, and discards invalid values.
 func unmarshalled[T any](s shape) func(value, def string) Reading {
 	return func(value, def string) Reading {
 		var into T
 		if err := json.Unmarshal([]byte(value), &into); err != nil {
-			return s.judge(err, discarded(def, ""), Ignored)
+			return s.evaluate(err, discarded(def, ""), Ignored)
 		}
 		return taken(strings.TrimSpace(value))
 	}
 }
 
-// decoded reads a T with a decoder, and discards what is none.
+// decoded reads a T with a json.Decoder, and discards invalid values.
 func decoded[T any](s shape) func(value, def string) Reading {
 	return func(value, def string) Reading {
 		var into T
 		part, err := decode(value, &into)
 		if err != nil {
-			return s.judge(err, discarded(def, ""), Ignored)
+			return s.evaluate(err, discarded(def, ""), Ignored)
 		}
 		return taken(part)
 	}
 }
 
-// decode reads the first JSON value of the text, and returns its part of it.
-// Only blanks count as not set.
+// decode reads the first JSON value of the text, and returns the text of that value. A blank value counts as unset.
 func decode(value string, into any) (part string, err error) {
 	d := json.NewDecoder(strings.NewReader(value))
 	if err := d.Decode(into); err != nil && !errors.Is(err, io.EOF) {
@@ -113,7 +110,7 @@ func readMap(value, what string, bad func(name, value string) string) Reading {
 	r := taken(strings.TrimSpace(value))
 	var entries map[string]string
 	if err := json.Unmarshal([]byte(value), &entries); err != nil {
-		return objects.judge(err, r, Fatal)
+		return objects.evaluate(err, r, Fatal)
 	}
 	names := make([]string, 0, len(entries))
 	for name := range entries {
@@ -129,7 +126,7 @@ func readMap(value, what string, bad func(name, value string) string) Reading {
 	return r
 }
 
-// shown quotes a name from a value, which is not known to be no secret.
+// shown quotes a name from a value, unless it could be a secret.
 func shown(name string) string {
 	if plainName.Get().MatchString(name) {
 		return name
@@ -144,7 +141,7 @@ var (
 	tagText        = lazyregexp.New(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
 )
 
-// badAttribute: ECS API reference, data type Attribute.
+// badAttribute follows the ECS API reference, data type Attribute.
 func badAttribute(name, value string) string {
 	switch {
 	case name == "":
@@ -163,7 +160,7 @@ func badAttribute(name, value string) string {
 	return ""
 }
 
-// badTag: ECS API reference, data type Tag.
+// badTag follows the ECS API reference, data type Tag.
 func badTag(name, value string) string {
 	switch {
 	case name == "":
@@ -180,27 +177,26 @@ func badTag(name, value string) string {
 	return ""
 }
 
-// logDrivers are agent/dockerclient/logging_drivers.go.
+// logDrivers lists the drivers of agent/dockerclient/logging_drivers.go.
 var logDrivers = []string{
 	"json-file", "syslog", "journald", "gelf", "fluentd", "awslogs", "splunk", "logentries", "sumologic", "none", "awsfirelens",
 }
 
-// readDrivers: the agent goes on with its default if the value is no JSON, and
-// ends with code 1 if it names a driver that it does not know. That includes the
-// empty one, which a number in the list becomes.
+// readDrivers parses logging drivers. The agent uses its default if the value is invalid JSON, and exits with code 1 on
+// an unknown driver. A number in the list becomes an empty, unknown driver.
 func readDrivers(value, def string) Reading {
 	var names []string
 	part, err := decode(value, &names)
 	unknown := slices.IndexFunc(names, func(name string) bool { return !slices.Contains(logDrivers, name) })
 	switch {
 	case unknown < 0 && err != nil:
-		return driverNames.judge(err, discarded(def, ""), Ignored)
+		return driverNames.evaluate(err, discarded(def, ""), Ignored)
 	case unknown < 0 && len(names) == 0:
 		return Reading{Text: def, Unset: true}
 	case unknown < 0:
 		return taken(part)
 	case err != nil:
-		return driverNames.judge(err, Reading{Text: value}, Fatal)
+		return driverNames.evaluate(err, Reading{Text: value}, Fatal)
 	}
 	r := Reading{Text: part, Severity: Fatal, Fault: "lists a logging driver that the ECS agent does not know"}
 	if driverName.Get().MatchString(names[unknown]) {

@@ -15,7 +15,7 @@ func TestMisreadLinesAreReportedAndRepaired(t *testing.T) {
 		before, after string
 		repairs       []string // of the only line, or each with its "line: "
 	}{
-		"a right line":          {"ECS_CLUSTER=prod", "ECS_CLUSTER=prod", nil},
+		"a correct line":        {"ECS_CLUSTER=prod", "ECS_CLUSTER=prod", nil},
 		"double quotes":         {`ECS_CLUSTER="prod"`, `ECS_CLUSTER=prod`, []string{"remove the quotes"}},
 		"single quotes":         {`ECS_CLUSTER='prod'`, `ECS_CLUSTER=prod`, []string{"remove the quotes"}},
 		"quotes within quotes":  {`ECS_CLUSTER='"prod"'`, `ECS_CLUSTER=prod`, []string{"remove the quotes"}},
@@ -51,7 +51,7 @@ func TestMisreadLinesAreReportedAndRepaired(t *testing.T) {
 		"a misread duplicate is meant":  {"A=1\nexport A=2\n", "A=2\n", []string{"drop this line", `remove "export"`}},
 		"comments":                      {"# A = \"1\"\n;export B=2\n", "# A = \"1\"\n;export B=2\n", nil},
 		"a quote that is only opened":   {`A="1`, `A="1`, nil},
-		"quotes that are two":           {`A="1" "2"`, `A="1" "2"`, nil},
+		"two quoted strings":            {`A="1" "2"`, `A="1" "2"`, nil},
 		"an escaped closing quote":      {`A="1\"`, `A="1\"`, nil},
 		"a single quote character":      {`A="`, `A="`, nil},
 		"no name":                       {`="1"`, `="1"`, nil},
@@ -114,8 +114,8 @@ func TestMisreadLinesAreReportedAndRepaired(t *testing.T) {
 		"a zero-width space":              {"ECS_CLUSTER=prod\u200b", "ECS_CLUSTER=prod", []string{"remove the character"}},
 		"a zero-width space in the name":  {"ECS_\u200bCLUSTER=prod", "ECS_CLUSTER=prod", []string{"remove the character"}},
 		"a blank behind an invisible one": {"A=\ufeff 0", "A=0", []string{"remove the character"}},
-		"a comma at the end":              {"ECS_CLUSTER=prod,", "ECS_CLUSTER=prod", []string{"remove it"}},
-		"a semicolon at the end":          {"ECS_RESERVED_MEMORY=256;", "ECS_RESERVED_MEMORY=256", []string{"remove it"}},
+		"a trailing comma":                {"ECS_CLUSTER=prod,", "ECS_CLUSTER=prod", []string{"remove it"}},
+		"a trailing semicolon":            {"ECS_RESERVED_MEMORY=256;", "ECS_RESERVED_MEMORY=256", []string{"remove it"}},
 		"escaped quotes": {
 			`ECS_AVAILABLE_LOGGING_DRIVERS=[\"json-file\",\"awslogs\"]`,
 			`ECS_AVAILABLE_LOGGING_DRIVERS=["json-file","awslogs"]`,
@@ -136,7 +136,7 @@ func TestMisreadLinesAreReportedAndRepaired(t *testing.T) {
 			`ECS_INSTANCE_ATTRIBUTES={"stack": "prod"}`,
 			[]string{"use double quotes"},
 		},
-		"a comma too many in JSON": {
+		"a trailing comma in JSON": {
 			`ECS_INSTANCE_ATTRIBUTES={"stack":"prod",}`,
 			`ECS_INSTANCE_ATTRIBUTES={"stack":"prod"}`,
 			[]string{"remove the comma"},
@@ -192,12 +192,12 @@ func TestMisreadLinesAreReportedAndRepaired(t *testing.T) {
 	}
 }
 
-// The severities and what comes of a problem are read off the agent's source: what
-// is fatal in agent/config/config.go and parse.go, what has a default there.
-func TestProblemsNameLineKeyAndWhatComesOfIt(t *testing.T) {
+// Severities and effects come from the agent's source: agent/config/config.go and parse.go show which errors are fatal
+// and which values have a default.
+func TestProblemsNameLineKeyAndEffect(t *testing.T) {
 	tests := map[string]struct {
 		data string
-		want []string // severity, line, key, what; what comes of it
+		want []string // severity, line, key, problem; effect
 	}{
 		"bad JSON": {
 			"A=1\nECS_INSTANCE_ATTRIBUTES={\"a\":1}\n",
@@ -221,7 +221,7 @@ func TestProblemsNameLineKeyAndWhatComesOfIt(t *testing.T) {
 				`cosmetic: line 4: ECS_TASK_PIDS_LIMIT has a space after "="; `,
 			},
 		},
-		// strconv.ParseUint and time.ParseDuration take no blanks.
+		// strconv.ParseUint and time.ParseDuration reject blanks.
 		"a space that it does not trim": {"ECS_RESERVED_MEMORY= 256\nECS_CONTAINER_STOP_TIMEOUT= 1m\n", []string{
 			`ignored: line 1: ECS_RESERVED_MEMORY has a space after "="; the ECS agent uses 0`,
 			`ignored: line 2: ECS_CONTAINER_STOP_TIMEOUT has a space after "="; the ECS agent uses 30s`}},
@@ -254,7 +254,7 @@ func TestProblemsNameLineKeyAndWhatComesOfIt(t *testing.T) {
 				"unknown key: line 8: ECS_FROBNICATE is not a setting of the ECS agent up to version 1.105.1; the ECS agent ignores it",
 			},
 		},
-		"somebody else's variables": {"DD_API_KEY=x\nMY_CLUSTER_SIZE=3\nAWS_EXECUTION_ENV=x\nPATH=/bin\nCLUSTER=p\nECS_CLUSTER=p\n", nil},
+		"variables of other programs": {"DD_API_KEY=x\nMY_CLUSTER_SIZE=3\nAWS_EXECUTION_ENV=x\nPATH=/bin\nCLUSTER=p\nECS_CLUSTER=p\n", nil},
 		"empty cluster": {
 			"ECS_CLUSTER=\n",
 			[]string{"ignored: line 1: ECS_CLUSTER is empty; the ECS agent joins the cluster \"default\""},
@@ -289,20 +289,20 @@ func TestProblemsNameLineKeyAndWhatComesOfIt(t *testing.T) {
 		},
 		"overridden": {
 			"ECS_CLUSTER=\nECS_CLUSTER=prod\n",
-			[]string{"overridden: line 1: ECS_CLUSTER is set again on line 2: only the last one counts; "},
+			[]string{"overridden: line 1: ECS_CLUSTER is set again on line 2: only the last line takes effect; "},
 		},
-		// golang.org/x/net/http/httpproxy, useProxy: this host is exempt without an entry.
+		// golang.org/x/net/http/httpproxy, useProxy: localhost is exempt without an entry.
 		"completed": {
 			"NO_PROXY=localhost,127.0.0.1\nNO_PROXY=169.254.169.254\n",
-			[]string{"cosmetic: line 1: NO_PROXY is set again on line 2: only the last one counts; "},
+			[]string{"cosmetic: line 1: NO_PROXY is set again on line 2: only the last line takes effect; "},
 		},
 		"cut short": {
 			"NO_PROXY=corp.example\nNO_PROXY=169.254.169.254\n",
-			[]string{"overridden: line 1: NO_PROXY is set again on line 2: only the last one counts; "},
+			[]string{"overridden: line 1: NO_PROXY is set again on line 2: only the last line takes effect; "},
 		},
 		"set twice": {
 			"ECS_CLUSTER=prod\nECS_CLUSTER=prod\n",
-			[]string{"cosmetic: line 1: ECS_CLUSTER is set again on line 2: only the last one counts; "},
+			[]string{"cosmetic: line 1: ECS_CLUSTER is set again on line 2: only the last line takes effect; "},
 		},
 		"two on a line": {"ECS_CLUSTER=prod ECS_RESERVED_MEMORY=256\n", []string{
 			"refused: line 1: ECS_CLUSTER shares its line with ECS_RESERVED_MEMORY; " + ecsRefuses,
@@ -359,7 +359,7 @@ func TestProblemsNameLineKeyAndWhatComesOfIt(t *testing.T) {
 			},
 		},
 		"NUL":  {"ECS_CLUSTER=prod\nX=a\x00\n", []string{"fatal: line 2: X contains a NUL byte; " + noContainer}},
-		"JSON": {"{\"ECS_CLUSTER\":\"prod\"}\n", []string{"misread: is JSON, and must be lines of KEY=value; " + nothingRead}},
+		"JSON": {"{\"ECS_CLUSTER\":\"prod\"}\n", []string{"misread: is JSON instead of KEY=value lines; " + nothingRead}},
 		"gzip": {"\x1f\x8b\x08\x00\x01\x02\x03\xff\x03abc", []string{"misread: is not a text file; " + nothingRead}},
 		"Windows only": {
 			"ECS_FSX_WINDOWS_FILE_SERVER_SUPPORTED=true\n",
@@ -413,13 +413,13 @@ func FuzzRepair(f *testing.F) {
 	f.Add([]byte("ECS_RESERVED_PORTS=[\\\"1\\\"]\n\"ECS_CLUSTER\"=“prod\u200b”,\n- echo ECS_X=1 ECS_CLUSTER=$X\\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		file := Parse(data)
-		suspects := map[string]bool{} // keys with a repair; their reading may change
+		suspects := map[string]bool{} // keys with a repair; their value may change
 		for _, p := range file.Problems() {
 			if p.Line < 0 || p.Line > len(file.lines) || p.What == "" {
-				t.Fatalf("odd problem: %+v", p)
+				t.Fatalf("incomplete problem: %+v", p)
 			}
 			if p.Repair != "" && p.Key == "" {
-				return // the file as a whole is read otherwise then
+				return // the whole file is read differently afterwards
 			}
 			if p.Repair != "" {
 				suspects[intended(p.Key+"=").key] = true
@@ -428,7 +428,7 @@ func FuzzRepair(f *testing.F) {
 		file.Repair()
 		once := file.Bytes()
 		if again := file.Repair(); len(again) > 0 || !bytes.Equal(file.Bytes(), once) {
-			t.Fatalf("a second Repair did %+v", again)
+			t.Fatalf("a second Repair changed %+v", again)
 		}
 		after := agentEnvironment(once)
 		for key, value := range agentEnvironment(data) {

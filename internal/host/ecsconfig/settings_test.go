@@ -21,9 +21,8 @@ const (
 	clusterUserData = `{"ECSAgentConfiguration":{"Cluster":"data"}}`
 )
 
-// The order is that of NewConfig in agent/config/config.go and of LoadEnvVars in
-// ecs-init/docker/docker.go.
-func TestReadMergesAsTheAgentDoes(t *testing.T) {
+// The order follows NewConfig in agent/config/config.go and LoadEnvVars in ecs-init/docker/docker.go.
+func TestReadMergesLikeTheAgent(t *testing.T) {
 	tests := map[string]struct {
 		from        Sources
 		key         string
@@ -130,7 +129,7 @@ func TestReadMergesAsTheAgentDoes(t *testing.T) {
 			"/etc/ecs/ecs.config:1",
 		},
 		// The file's value replaces ecs-init's, and is then discarded.
-		"what the file spoils": {
+		"an invalid value in the file": {
 			Sources{User: user("ECS_ENABLE_TASK_ENI=yes\n")},
 			"ECS_ENABLE_TASK_ENI",
 			"false",
@@ -182,7 +181,7 @@ func TestReadMergesAsTheAgentDoes(t *testing.T) {
 	}
 }
 
-func TestStaleNamesWhatTheRunningAgentHasNot(t *testing.T) {
+func TestStaleNamesChangedSettings(t *testing.T) {
 	settings, _ := Read(Sources{User: user("ECS_CLUSTER=prod\nECS_RESERVED_MEMORY=256\nECS_LOG_OPTS={}\n"),
 		Container: []string{"ECS_CLUSTER=old", "ECS_DATADIR=/data", "ECS_LOGLEVEL=debug", "ECS_UPDATES_ENABLED=true"}})
 	if want := []string{"ECS_CLUSTER", "ECS_RESERVED_MEMORY", "ECS_LOGLEVEL"}; !cmp.Equal(settings.Stale(), want) {
@@ -193,8 +192,8 @@ func TestStaleNamesWhatTheRunningAgentHasNot(t *testing.T) {
 	}
 }
 
-// fileConfig and userDataConfig in agent/config/config.go: the one ends the agent,
-// the other is ignored.
+// fileConfig and userDataConfig in agent/config/config.go: errors of the first end the agent, errors of the second are
+// ignored.
 func TestProblemsOfTheOtherSources(t *testing.T) {
 	tests := map[string]struct {
 		from Sources
@@ -208,11 +207,11 @@ func TestProblemsOfTheOtherSources(t *testing.T) {
 		},
 		"another type": {
 			Sources{JSON: inJSON("{\n\"Cluster\": 5}")},
-			[]string{"fatal: /etc/ecs/ecs.config.json:2: has a field of the wrong type: Cluster must be a cluster"},
+			[]string{"fatal: /etc/ecs/ecs.config.json:2: has a field of the wrong type: Cluster (expected: cluster)"},
 		},
 		"a flag in quotes": {
 			Sources{JSON: inJSON(`{"TaskENIEnabled":"true"}`)},
-			[]string{"fatal: /etc/ecs/ecs.config.json:1: has a field of the wrong type: TaskENIEnabled must be a true or false"},
+			[]string{"fatal: /etc/ecs/ecs.config.json:1: has a field of the wrong type: TaskENIEnabled (expected: true or false)"},
 		},
 		"a directory": {
 			Sources{JSON: Text{Path: "/etc/ecs/ecs.config.json", Err: ErrDirectory}},
@@ -232,13 +231,13 @@ func TestProblemsOfTheOtherSources(t *testing.T) {
 		},
 		"user data, wrong type": {
 			Sources{UserData: []byte(`{"ECSAgentConfiguration":{"Cluster":5}}`)},
-			[]string{"ignored: user data has an ECSAgentConfiguration in which Cluster must be a cluster"},
+			[]string{"ignored: user data has an ECSAgentConfiguration with a field of the wrong type: Cluster (expected: cluster)"},
 		},
 		"both files": {
 			Sources{Instance: instance("ECS_CLUSTER='a'\n"), User: user("ECS_CLUSTER=b\n")},
 			[]string{"refused: /var/lib/ecs/ecs.config:1: ECS_CLUSTER has quotes around its value"},
 		},
-		"a directory of Docker's": {
+		"a directory created by Docker": {
 			Sources{User: Text{Path: "/etc/ecs/ecs.config", Err: fmt.Errorf("reading: %w", ErrDirectory)}},
 			[]string{"misread: /etc/ecs/ecs.config is a directory, not a file"},
 		},
@@ -289,7 +288,7 @@ func TestLoadNeverBlocks(t *testing.T) {
 	}
 }
 
-func TestTheTableIsSound(t *testing.T) {
+func TestTableIsValid(t *testing.T) {
 	fields := map[string]string{}
 	for _, k := range keys {
 		if byName[k.Name].Name != k.Name || k.Kind == nil || len(k.Name) > 60 {
@@ -318,13 +317,13 @@ func FuzzRead(f *testing.F) {
 		settings, problems := Read(from)
 		for _, p := range problems {
 			if p.What == "" || p.File == "" {
-				t.Fatalf("odd problem: %+v", p)
+				t.Fatalf("incomplete problem: %+v", p)
 			}
 		}
 		if settings.Cluster().Text == "" {
 			t.Fatal("the ECS agent has no cluster")
 		}
-		for key, value := range agentEnvironment(file) { // the oracle's reading
+		for key, value := range agentEnvironment(file) { // as read by the oracle
 			if v := settings.Named(key); v.Raw != value || v.Line == 0 {
 				t.Fatalf("%q is %+v, want %q", key, v, value)
 			}

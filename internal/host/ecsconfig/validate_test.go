@@ -39,17 +39,17 @@ func TestValidValues(t *testing.T) {
 	}
 }
 
-func TestRefusedValues(t *testing.T) {
+func TestRejectedValues(t *testing.T) {
 	tests := map[string]struct{ key, value, want string }{
 		"an unknown key near a known": {
 			"ECS_RESERVE_MEMORY",
 			"256",
 			"ECS_RESERVE_MEMORY is not a setting of the ECS agent: did you mean ECS_RESERVED_MEMORY?",
 		},
-		"wrong case":             {"ecs_cluster", "prod", "did you mean ECS_CLUSTER?"},
-		"another setting behind": {"ECS_LOGFILE", "/log/x ECS_CLUSTER=prod", "contains another setting"},
-		"a comment behind":       {"ECS_LOGFILE", "/log/x # mine", "has a comment after its value"},
-		"below its minimum":      {"ECS_IMAGE_CLEANUP_INTERVAL", "1m", "is below the minimum of 10m"},
+		"wrong case":                      {"ecs_cluster", "prod", "did you mean ECS_CLUSTER?"},
+		"another setting after the value": {"ECS_LOGFILE", "/log/x ECS_CLUSTER=prod", "contains another setting"},
+		"a comment after the value":       {"ECS_LOGFILE", "/log/x # mine", "has a comment after its value"},
+		"below its minimum":               {"ECS_IMAGE_CLEANUP_INTERVAL", "1m", "is below the minimum of 10m"},
 		"an attribute too long": {
 			"ECS_INSTANCE_ATTRIBUTES",
 			`{"a":"` + strings.Repeat("x", 129) + `"}`,
@@ -95,30 +95,30 @@ func TestRefusedValues(t *testing.T) {
 			`[null]`,
 			"lists a logging driver that the ECS agent does not know",
 		},
-		"logging drivers as words":    {"ECS_AVAILABLE_LOGGING_DRIVERS", `json-file,awslogs`, "is not valid JSON"},
-		"port above 65535":            {"ECS_RESERVED_PORTS", `[70000]`, "is not a JSON array of ports"},
-		"ports as strings":            {"ECS_RESERVED_PORTS_UDP", `["53"]`, "is not a JSON array of ports"},
-		"capabilities a string":       {"ECS_VOLUME_PLUGIN_CAPABILITIES", `{}`, "is not a JSON array of strings"},
-		"auth data flat":              {"ECS_ENGINE_AUTH_DATA", `{"https://x":"y"}`, "is not a JSON object of registries"},
-		"a yes":                       {"ECS_ENABLE_TASK_ENI", "yes", "is not true or false"},
-		"what ecs-init reads apart":   {"ECS_ENABLE_GPU_SUPPORT", "1", "is not exactly true, the only value that ecs-init accepts"},
-		"duration without its unit":   {"ECS_CONTAINER_STOP_TIMEOUT", "30", "is a duration without a unit"},
-		"memory with its unit":        {"ECS_RESERVED_MEMORY", "256MiB", "is not a whole number from 0 to 65535"},
-		"memory with a sign":          {"ECS_RESERVED_MEMORY", "+256", "is not a whole number from 0 to 65535"},
-		"memory above 16 bits":        {"ECS_RESERVED_MEMORY", "65536", "is not a whole number from 0 to 65535"},
-		"no pids":                     {"ECS_TASK_PIDS_LIMIT", "0", "is not a whole number from 1 to 4194304"},
-		"rate without burst":          {"ECS_TASK_METADATA_RPS_LIMIT", "100", "is not a rate and a burst"},
-		"rates three":                 {"ECS_TASK_METADATA_RPS_LIMIT", "1,2,3", "is not a rate and a burst"},
-		"range backwards":             {"ECS_DYNAMIC_HOST_PORT_RANGE", "9-8", "is not a range of ports"},
-		"range open":                  {"ECS_DYNAMIC_HOST_PORT_RANGE", "9-", "is not a range of ports"},
-		"unknown pull behavior":       {"ECS_IMAGE_PULL_BEHAVIOR", "Always", "is not one of default, always, once, prefer-cached"},
-		"key with a space":            {"ECS CLUSTER", "x", `key "ECS CLUSTER": want letters`},
-		"key empty":                   {"", "x", `key "": want letters`},
-		"key a comment":               {"#X", "y", `key "#X": want letters`},
-		"key with a digit first":      {"1X", "y", "no digit first"},
-		"key with a line break after": {"X\n", "y", "want letters"},
-		"key not ASCII":               {"ÉCS", "y", "want letters"},
-		"key very long and wrong":     {strings.Repeat("-", 1<<20), "y", "want letters"},
+		"logging drivers as words":        {"ECS_AVAILABLE_LOGGING_DRIVERS", `json-file,awslogs`, "is not valid JSON"},
+		"port above 65535":                {"ECS_RESERVED_PORTS", `[70000]`, "is not a JSON array of ports"},
+		"ports as strings":                {"ECS_RESERVED_PORTS_UDP", `["53"]`, "is not a JSON array of ports"},
+		"capabilities a string":           {"ECS_VOLUME_PLUGIN_CAPABILITIES", `{}`, "is not a JSON array of strings"},
+		"auth data flat":                  {"ECS_ENGINE_AUTH_DATA", `{"https://x":"y"}`, "is not a JSON object of registries"},
+		"yes":                             {"ECS_ENABLE_TASK_ENI", "yes", "is not true or false"},
+		"a boolean that ecs-init rejects": {"ECS_ENABLE_GPU_SUPPORT", "1", "is not exactly true, the only value that ecs-init accepts"},
+		"duration without its unit":       {"ECS_CONTAINER_STOP_TIMEOUT", "30", "is a duration without a unit"},
+		"memory with its unit":            {"ECS_RESERVED_MEMORY", "256MiB", "is not a whole number from 0 to 65535"},
+		"memory with a sign":              {"ECS_RESERVED_MEMORY", "+256", "is not a whole number from 0 to 65535"},
+		"memory above 16 bits":            {"ECS_RESERVED_MEMORY", "65536", "is not a whole number from 0 to 65535"},
+		"no pids":                         {"ECS_TASK_PIDS_LIMIT", "0", "is not a whole number from 1 to 4194304"},
+		"rate without burst":              {"ECS_TASK_METADATA_RPS_LIMIT", "100", "is not a rate and a burst"},
+		"rates three":                     {"ECS_TASK_METADATA_RPS_LIMIT", "1,2,3", "is not a rate and a burst"},
+		"range backwards":                 {"ECS_DYNAMIC_HOST_PORT_RANGE", "9-8", "is not a range of ports"},
+		"range open":                      {"ECS_DYNAMIC_HOST_PORT_RANGE", "9-", "is not a range of ports"},
+		"unknown pull behavior":           {"ECS_IMAGE_PULL_BEHAVIOR", "Always", "is not one of default, always, once, prefer-cached"},
+		"key with a space":                {"ECS CLUSTER", "x", `key "ECS CLUSTER": want letters`},
+		"key empty":                       {"", "x", `key "": want letters`},
+		"key a comment":                   {"#X", "y", `key "#X": want letters`},
+		"key with a digit first":          {"1X", "y", "no digit first"},
+		"key with a line break after":     {"X\n", "y", "want letters"},
+		"key not ASCII":                   {"ÉCS", "y", "want letters"},
+		"key very long and wrong":         {strings.Repeat("-", 1<<20), "y", "want letters"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -133,7 +133,7 @@ func TestRefusedValues(t *testing.T) {
 	}
 }
 
-// What Validate lets through, the agent reads as just that.
+// The agent reads every value that Validate accepts unchanged.
 func FuzzValidate(f *testing.F) {
 	f.Add("ECS_INSTANCE_ATTRIBUTES", `{"a":"b"}`)
 	f.Add("ECS_AWSVPC_ADDITIONAL_LOCAL_ROUTES", `["::/0"]`)

@@ -19,8 +19,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// The tasks of an instance as its agent lists them: one in awsvpc mode, whose
-// containers are c1 and c2, behind the pause container c0; one in bridge mode.
+// The tasks of an instance as listed by its agent: one in awsvpc mode with containers c1 and c2 behind the pause
+// container c0, and one in bridge mode.
 const awsvpcTask = `{"Arn":"arn:aws:ecs:eu-central-1:123456789012:task/prod/0f1e","DesiredStatus":"RUNNING","KnownStatus":"RUNNING","Family":"grid","Version":"7","Containers":[
 	{"DockerId":"c1","DockerName":"ecs-grid-7-node-d6b5","Name":"node","Image":"grid:7","ImageID":"sha256:9ae1","Ports":[{"ContainerPort":47500,"Protocol":"tcp","HostPort":47500}],
 		"Networks":[{"NetworkMode":"awsvpc","IPv4Addresses":["10.0.3.9"]}]},
@@ -35,17 +35,17 @@ func pause(n int) string {
 
 func joiner(n int, name string) string { return container(n, name, "container:c0", name, "", "", "") }
 
-// row is one mistake: a host on which it is made, and what must be found.
+// row is a host with one mistake, and the expected result.
 type row struct {
 	scene
-	needs    string // empty: ignite2
+	needs    string // empty means ignite2
 	want     []string
 	evidence []string // of the first finding
-	remedy   string   // a part of it
+	remedy   string   // part of it
 	found    []string // listeners: "container bound -> at"
 }
 
-// rows are those of "Containers in the way", then what else must be told apart.
+// rows returns the rows of "Containers in the way", then similar cases that must be distinguished.
 func rows() map[string]row {
 	nodePorts := []string{"tcp [::]:47500", "tcp [::]:47100"}
 	return map[string]row{
@@ -195,7 +195,7 @@ func rows() map[string]row {
 			evidence: []string{"tcp 47500-47599: no socket on the host or in 0 containers"},
 			found:    []string{" 0.0.0.0:47500 -> 10.0.1.5:47500"},
 		},
-		"Docker takes connections, the container does not": {
+		"Docker accepts connections, the container does not": {
 			scene: scene{
 				host:       []string{"tcp 0.0.0.0:47500", "tcp [::]:47500"},
 				docker:     []string{static(0, "node", 47500)},
@@ -203,7 +203,7 @@ func rows() map[string]row {
 			},
 			needs:    "tcp/47500",
 			want:     []string{"no-listener"},
-			evidence: []string{"no socket on the host or in 1 containers", "in container node: tcp 47500 is published at 0.0.0.0:47500"},
+			evidence: []string{"no socket on the host or in 1 container", "in container node: tcp 47500 is published at 0.0.0.0:47500"},
 		},
 		"bound to loopback on the host": {
 			scene: scene{
@@ -226,7 +226,7 @@ func rows() map[string]row {
 			want:  []string{"bridge-address-announced?", "listener-on-other-address"},
 			found: []string{"node 127.0.0.1:47500 -> "},
 		},
-		"bound to another address than is judged": {
+		"bound to an address that is not evaluated": {
 			scene: scene{self: "10.0.1.5", host: []string{"tcp 10.0.9.5:2379"}}, needs: "tcp/2379",
 			want: []string{"listener-on-other-address"}, found: []string{" 10.0.9.5:2379 -> "},
 		},
@@ -277,7 +277,7 @@ func rows() map[string]row {
 			needs: "tcp/47500",
 			found: []string{"web 0.0.0.0:80 -> 0.0.0.0:47500"},
 		},
-		"published twice: what one lacks, the other has": {
+		"published twice, once correctly": {
 			scene: scene{docker: []string{
 				container(
 					0,
@@ -313,15 +313,15 @@ func rows() map[string]row {
 			needs: "tcp/2380",
 			found: []string{"batch 0.0.0.0:2380 -> "},
 		},
-		"other servers than Ignite may bind docker0": {
+		"servers other than Ignite may bind docker0": {
 			scene: scene{host: []string{"tcp [::]:2379", "tcp [::]:2380"}, docker0: true}, needs: "etcd",
 			found: []string{" [::]:2379 -> [::]:2379", " [::]:2380 -> [::]:2380"},
 		},
-		"localHost set, docker0 there": {
+		"localHost set, docker0 exists": {
 			scene: scene{self: "10.0.1.5", host: []string{"tcp 10.0.1.5:47500"}, docker0: true}, needs: "tcp/47500",
 			found: []string{" 10.0.1.5:47500 -> 10.0.1.5:47500"},
 		},
-		"replication ports that outgoing connections may take": {
+		"replication ports that outgoing connections can take": {
 			scene: scene{host: []string{"tcp 10.0.1.5:47500", "tcp 10.0.1.5:47100"}, also: files{reservedPorts: "8080,47150-47599\n"}},
 			want:  []string{"ephemeral-overlap"},
 			evidence: []string{
@@ -349,7 +349,7 @@ func rows() map[string]row {
 			needs: "tcp/47500",
 			found: []string{"node 0.0.0.0:47500 -> 10.0.3.9:47500"},
 		},
-		"ports given by hand have no first": {
+		"ports from the command line have no first one": {
 			scene: scene{host: []string{"tcp 0.0.0.0:9003"}}, needs: "tcp/9000-9009", found: []string{" 0.0.0.0:9003 -> 0.0.0.0:9003"},
 		},
 	}
@@ -378,7 +378,7 @@ func TestMistakesAreFound(t *testing.T) {
 	}
 }
 
-// wantWords looks for a finding that has all the evidence and the remedy.
+// wantWords requires a finding with all the evidence and the fix.
 func wantWords(t *testing.T, findings []Finding, evidence []string, remedy string) {
 	t.Helper()
 	if len(evidence) == 0 {
@@ -392,7 +392,7 @@ func wantWords(t *testing.T, findings []Finding, evidence []string, remedy strin
 	}
 }
 
-// ids are those of the findings, with a question mark where it is inferred.
+// ids returns the ids of the findings, with a question mark for inferred ones.
 func ids(r Report) (out []string) {
 	for _, f := range r.Findings {
 		id := f.ID
@@ -416,7 +416,7 @@ func listeners(r Report) (out []string) {
 	return out
 }
 
-// What could not be read must neither read as "no listener" nor hide the rest.
+// An unreadable source must not be reported as "no listener", or hide the other sources.
 func TestUnreadSourcesAreNotes(t *testing.T) {
 	there := scene{
 		host:       []string{"tcp 0.0.0.0:2380"},
@@ -428,23 +428,23 @@ func TestUnreadSourcesAreNotes(t *testing.T) {
 		note     string
 		complete bool
 	}{
-		"nothing is amiss":                     {func(*scene) {}, "", true},
+		"no problem":                           {func(*scene) {}, "", true},
 		"IPv6 is off":                          {func(s *scene) { s.also = files{"net/tcp6": "-", "net/udp6": "-", "100/net/tcp6": "-"} }, "", true},
 		"multicast is off":                     {func(s *scene) { s.also = files{"net/igmp": "-"} }, "", true},
 		"no tcp":                               {func(s *scene) { s.also = files{"net/tcp": "-"} }, "net/tcp: no such file", false},
 		"no udp":                               {func(s *scene) { s.also = files{"net/udp": "-"} }, "net/udp: no such file", false},
 		"tcp is empty":                         {func(s *scene) { s.also = files{"net/tcp": ""} }, `net/tcp: it does not start with "sl"`, false},
-		"tcp6 is cut off":                      {func(s *scene) { s.also = files{"net/tcp6": tcp6Header + "   0: 0000\n"} }, "net/tcp6: line", false},
-		"udp6 is nonsense":                     {func(s *scene) { s.also = files{"net/udp6": tcp6Header + "0: zz:1 zz:0 07\n"} }, "net/udp6: line", false},
-		"igmp is nonsense":                     {func(s *scene) { s.also = files{"net/igmp": igmpHeader + "\tzz 1\n"} }, "net/igmp: line", false},
+		"tcp6 is truncated":                    {func(s *scene) { s.also = files{"net/tcp6": tcp6Header + "   0: 0000\n"} }, "net/tcp6: line", false},
+		"udp6 is invalid":                      {func(s *scene) { s.also = files{"net/udp6": tcp6Header + "0: zz:1 zz:0 07\n"} }, "net/udp6: line", false},
+		"igmp is invalid":                      {func(s *scene) { s.also = files{"net/igmp": igmpHeader + "\tzz 1\n"} }, "net/igmp: line", false},
 		"the container's process is gone":      {func(s *scene) { s.also = files{"100/net/tcp": "-", "100/net/udp": "-"} }, "100/net/tcp: no such file", false},
 		"the container's process is not known": {func(s *scene) { s.docker[0] = strings.Replace(s.docker[0], `"Pid":100`, `"Pid":0`, 1) }, "container node", false},
 		"Docker fails":                         {func(s *scene) { s.docker = []string{"down"} }, "listing the containers", false},
 		"the agent fails":                      {func(s *scene) { s.tasks = "down" }, "/v1/tasks", true},
 		"no port range":                        {func(s *scene) { s.also = files{"sys/net/ipv4/ip_local_port_range": "-"} }, "ip_local_port_range: no such file", true},
-		"a port range that is none":            {func(s *scene) { s.also = files{"sys/net/ipv4/ip_local_port_range": "70000 80000\n"} }, "70000", true},
+		"an invalid port range":                {func(s *scene) { s.also = files{"sys/net/ipv4/ip_local_port_range": "70000 80000\n"} }, "70000", true},
 		"no reserved ports":                    {func(s *scene) { s.also = files{reservedPorts: "-"} }, "ip_local_reserved_ports: no such file", true},
-		"reserved ports that are none":         {func(s *scene) { s.also = files{reservedPorts: "8080,x\n"} }, `port "x" is not a number`, true},
+		"invalid reserved ports":               {func(s *scene) { s.also = files{reservedPorts: "8080,x\n"} }, `port "x" is not a number`, true},
 		"no interfaces":                        {func(s *scene) { s.also = files{"net/dev": "-"} }, "net/dev: no such file", true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -465,13 +465,13 @@ func TestUnreadSourcesAreNotes(t *testing.T) {
 				t.Errorf("findings: %q", ids(got))
 			}
 			if name != "no tcp" && name != "tcp is empty" && !slices.Contains(listeners(got), " 0.0.0.0:2380 -> 0.0.0.0:2380") {
-				t.Errorf("the listener got lost: %q", listeners(got))
+				t.Errorf("the listener is missing: %q", listeners(got))
 			}
 		})
 	}
 }
 
-func TestWithoutDockerItsOwnSocketsMayPassForANode(t *testing.T) {
+func TestSocketsOfDockerWithoutDocker(t *testing.T) {
 	s := scene{host: []string{"tcp 0.0.0.0:47500"}, docker0: true, docker: []string{"down"}}
 	if got := s.at(t).Look(t.Context(), needsOf(t, "tcp/47500")); len(got.Findings) > 0 || len(got.Notes) != 1 {
 		t.Errorf("got %+v", got)
@@ -487,7 +487,7 @@ func TestHostWithoutDockerAndAgent(t *testing.T) {
 	}
 }
 
-func TestErrorsOfTheSourcesAreNamed(t *testing.T) {
+func TestSourceErrorsAreNotes(t *testing.T) {
 	h := scene{}.at(t)
 	h.Docker = brokenDocker{}
 	got := h.Look(t.Context(), needsOf(t, "tcp/47500"))
@@ -502,7 +502,7 @@ func (brokenDocker) Containers(context.Context) ([]dockerapi.Container, error) {
 	return nil, errors.New("permission to ask Docker is missing")
 }
 
-func TestPortsToDialAtPeersAreThoseFoundHere(t *testing.T) {
+func TestPortsAreThoseOfLocalListeners(t *testing.T) {
 	s := scene{
 		self:   "10.0.1.5",
 		docker: []string{container(0, "node", "bridge", "node", "", `"47500/tcp":[{"HostIp":"0.0.0.0","HostPort":"47503"}]`, "172.17.0.2")},
@@ -522,9 +522,9 @@ func TestPortsToDialAtPeersAreThoseFoundHere(t *testing.T) {
 	}
 }
 
-// The row "load-balancer range hard-coded": the need follows from the kernel's
-// range, and reach names what the group lacks.
-func TestLoadBalancerRangeThatIsHardCoded(t *testing.T) {
+// The row "load-balancer range hard-coded": the required range follows from the kernel's range, and reach names the
+// ports missing in the group.
+func TestHardCodedLoadBalancerRange(t *testing.T) {
 	s := scene{also: files{"sys/net/ipv4/ip_local_port_range": "1025\t65000\n"}, host: []string{"tcp 0.0.0.0:40000"}}
 	got := s.at(t).Look(t.Context(), nil)
 	need := reach.BalancerNeed(got.Ephemeral)
@@ -548,15 +548,15 @@ func TestLoadBalancerRangeThatIsHardCoded(t *testing.T) {
 	if missing := verdict.Missing.String(); verdict.Status != reach.Missing || missing != "1025-32767,61000-65000" {
 		t.Errorf("got %s %s", verdict.Status, missing)
 	}
-	// A balancer's clients do not care which port it is.
+	// The clients of a load balancer use any port.
 	if again := s.at(t).Look(t.Context(), []reach.Need{need}); len(again.Findings) > 0 || len(again.Needs[0].Listeners) != 1 {
 		t.Errorf("got %+v", again)
 	}
 }
 
-// The row "awsvpc task, instance's group edited": where the listener is found is
-// the task's address, and with it reach judges the task's interface.
-func TestListenerOfAnAwsvpcTaskLeadsToItsInterface(t *testing.T) {
+// The row "awsvpc task, instance's group edited": the listener is at the task's address, so reach evaluates the task's
+// network interface.
+func TestAwsvpcListenerSelectsTheTaskInterface(t *testing.T) {
 	s := scene{
 		self:       "10.0.1.5",
 		docker:     []string{pause(0), joiner(1, "node")},
@@ -577,9 +577,9 @@ func TestListenerOfAnAwsvpcTaskLeadsToItsInterface(t *testing.T) {
 	}
 }
 
-// Without the agent an awsvpc task is a container without a network: it may have
-// an interface of its own, so nothing is said against it.
-func TestAwsvpcTaskWithoutTheAgentIsNotJudged(t *testing.T) {
+// Without the ECS agent, an awsvpc task looks like a container without a network. It may have its own network interface,
+// so it gets no finding.
+func TestAwsvpcTaskWithoutTheAgentHasNoFindings(t *testing.T) {
 	s := scene{
 		docker:     []string{pause(0), joiner(1, "node")},
 		tasks:      "down",
@@ -591,7 +591,7 @@ func TestAwsvpcTaskWithoutTheAgentIsNotJudged(t *testing.T) {
 	}
 }
 
-func TestContainerThatSharesWithOneThatIsNotListed(t *testing.T) {
+func TestContainerSharingAnUnlistedNamespace(t *testing.T) {
 	s := scene{
 		docker:     []string{container(0, "app", "container:gone", "app", "", "", "")},
 		containers: map[string][]string{"100": {"tcp 0.0.0.0:47500"}},
@@ -601,7 +601,7 @@ func TestContainerThatSharesWithOneThatIsNotListed(t *testing.T) {
 	}
 }
 
-func TestFindingsAreWhole(t *testing.T) {
+func TestFindingsAreComplete(t *testing.T) {
 	for name, row := range rows() {
 		if row.needs == "" {
 			row.needs = "ignite2"

@@ -15,7 +15,7 @@ import (
 	"muster/internal/host/ecsagent"
 )
 
-// rotated writes logs, each a second younger than the one before.
+// rotated writes logs, each with a modification time one second after the previous one.
 func rotated(t *testing.T, logs ...[2]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -35,14 +35,14 @@ func TestLogEnd(t *testing.T) {
 		want  string
 		cut   bool
 	}{
-		"all of it":               {[][2]string{{"a.log", "1\n2\n"}}, 100, "1\n2\n", false},
-		"no newline at the end":   {[][2]string{{"a.log", "1\n2"}}, 100, "1\n2", false},
-		"whole lines only":        {[][2]string{{"a.log", "first\nsecond\n"}}, 9, "second\n", true},
-		"the oldest first":        {[][2]string{{"a.log.1", "1"}, {"a.log", "2\n"}}, 100, "1\n2\n", false},
-		"the bound is over all":   {[][2]string{{"a.log.1", "old\nolder\n"}, {"a.log", "2\n"}}, 9, "older\n2\n", true},
-		"one line without an end": {[][2]string{{"a.log", "an endless line"}}, 4, "", true},
-		"an empty log":            {[][2]string{{"a.log", ""}}, 4, "", false},
-		"another's is not taken":  {[][2]string{{"b.log", "b\n"}, {"a.log", "a\n"}}, 100, "a\n", false},
+		"all of it":                  {[][2]string{{"a.log", "1\n2\n"}}, 100, "1\n2\n", false},
+		"no newline at the end":      {[][2]string{{"a.log", "1\n2"}}, 100, "1\n2", false},
+		"only whole lines":           {[][2]string{{"a.log", "first\nsecond\n"}}, 9, "second\n", true},
+		"oldest first":               {[][2]string{{"a.log.1", "1"}, {"a.log", "2\n"}}, 100, "1\n2\n", false},
+		"the limit covers all files": {[][2]string{{"a.log.1", "old\nolder\n"}, {"a.log", "2\n"}}, 9, "older\n2\n", true},
+		"a line without a newline":   {[][2]string{{"a.log", "an endless line"}}, 4, "", true},
+		"an empty log":               {[][2]string{{"a.log", ""}}, 4, "", false},
+		"other logs are ignored":     {[][2]string{{"b.log", "b\n"}, {"a.log", "a\n"}}, 100, "a\n", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			data, cut, err := ecsagent.LogEnd(rotated(t, c.logs...), "a.log", c.limit)

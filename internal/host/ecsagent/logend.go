@@ -10,10 +10,9 @@ import (
 	"muster/internal/redact"
 )
 
-// LogEnd returns the end of a log in dir, such as ecs-agent.log, and of its
-// predecessors: the oldest line first, whole lines only, and at most limit bytes
-// of them. cut: there is more before it. What could not be read is an error
-// beside the rest.
+// LogEnd returns the end of a log in dir, such as ecs-agent.log, including rotated files. It returns whole lines, oldest
+// first, at most limit bytes. cut reports whether older lines were left out. Unreadable files are reported as an error
+// alongside the data.
 func LogEnd(dir, name string, limit int64) (data []byte, cut bool, err error) {
 	tails, err := readTails(dir, name, limit)
 	if err != nil {
@@ -21,7 +20,7 @@ func LogEnd(dir, name string, limit int64) (data []byte, cut bool, err error) {
 	}
 	for _, t := range slices.Backward(tails) {
 		part := t.data
-		if t.start > 0 { // its first line is only an end
+		if t.start > 0 { // skip the first line, which is incomplete
 			_, part, _ = bytes.Cut(part, []byte("\n"))
 			cut = true
 		}
@@ -33,15 +32,15 @@ func LogEnd(dir, name string, limit int64) (data []byte, cut bool, err error) {
 	return data, cut, err
 }
 
-// Event is a line of a log by which the story of a boot is told.
+// Event is a log line for the timeline of a boot.
 type Event struct {
 	At   time.Time
 	Text string
 	Bad  bool
 }
 
-// Events picks from the log called name the registrations, the exits and what
-// went wrong with the instance. A repeated message is listed once, with its count.
+// Events selects registrations, exits and failures of the instance from the log called name. A repeated message is
+// listed once, with its count.
 func Events(name string, log []byte) []Event {
 	var events []Event
 	times := map[string]int{}
@@ -52,15 +51,15 @@ func Events(name string, log []byte) []Event {
 		}
 		e.init = strings.HasPrefix(name, "ecs-init")
 		_, exited := e.exitCode()
-		c, bad := e.complaint()
+		c, bad := e.failure()
 		if bad {
 			_, bad = e.meaning(c)
 		}
-		if !e.registers() && !exited && !bad {
+		if !e.provesRegistration() && !exited && !bad {
 			continue
 		}
-		e.msg, e.err = redact.Log(e.msg), redact.Log(e.err) // before they are joined
-		text := shown(e.text())
+		e.msg, e.err = redact.Log(e.msg), redact.Log(e.err) // redact before the two are joined
+		text := truncate(e.text())
 		if times[text]++; times[text] == 1 {
 			events = append(events, Event{e.time, text, bad || exited})
 		}

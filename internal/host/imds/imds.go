@@ -63,6 +63,11 @@ func New(endpoint string, patience time.Duration) *Client {
 	return &Client{api: sdk.New(Options(endpoint)), endpoint: endpoint, patience: patience}
 }
 
+// WithPatience is the same client, session token included, that waits up to patience.
+func (c *Client) WithPatience(patience time.Duration) *Client {
+	return &Client{api: c.api, endpoint: c.endpoint, patience: patience}
+}
+
 // Options are the SDK's, set to IMDSv2 only, one attempt a call, no proxy, no
 // redirect: the session token and the role's credentials go to this address alone.
 // The credentials of the instance role come through a client made with them too.

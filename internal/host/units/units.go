@@ -45,6 +45,9 @@ type Manager struct{ conn *dbus.Conn }
 // Close ends the connection. Jobs that were queued stay queued.
 func (m *Manager) Close() { m.conn.Close() }
 
+// Connected reports whether the connection still stands.
+func (m *Manager) Connected() bool { return m.conn.Connected() }
+
 // Reload makes systemd read all unit files again, like systemctl daemon-reload.
 func (m *Manager) Reload(ctx context.Context) error {
 	if err := m.conn.ReloadContext(ctx); err != nil {

@@ -1,44 +1,89 @@
-package cli
+// Package checkup gives package check this instance to look at: it connects each part of
+// a check.World to the shared clients of package instance. It evaluates nothing.
+package checkup
 
 import (
 	"context"
-	"log/slog"
+	"errors"
+	"net/netip"
 	"os"
-	"time"
-
-	"github.com/spf13/cobra"
 
 	"muster/check"
-	"muster/internal/base/exitcode"
 	"muster/internal/config"
-	"muster/internal/host/imds"
-	"muster/internal/instance/record"
+	"muster/internal/fleet"
+	"muster/internal/host/hostports"
+	"muster/internal/host/kernel"
+	"muster/internal/host/netpath"
+	"muster/internal/instance"
+	"muster/internal/portcheck"
+	"muster/internal/report/ports"
+	"muster/reach"
 )
 
-// imdsPatience is how long a look waits for the metadata service: it answers in
-// milliseconds where it answers at all.
-const imdsPatience = 2 * time.Second
+// World is everything that the checks can look at on this instance. What cannot be
+// reached is missing, and the checks report it.
+func World(ctx context.Context, i *instance.Instance) check.World {
+	w := check.World{Config: i.Config, Record: i.Record, Identity: i.Identity, NoIdentity: i.NoIdentity, Getenv: os.Getenv, Agent: i.Introspection()}
+	w = WithNetwork(ctx, i, w)
+	if api, err := i.AWS(ctx); err == nil && api.Region() != "" {
+		w.Registry = api
+	}
+	if !i.Elsewhere() {
+		switch systemd, err := i.Systemd(ctx); {
+		case err == nil:
+			w.Units = systemd
+		case !errors.Is(err, instance.ErrNoSystemd):
+			w.NoUnits = err
+		}
+	}
+	return withPorts(i, w)
+}
 
-// wholeWorld is what the checks look at, on this instance and now. What is not to be
-// had is a finding of theirs, and only settings that cannot be right are an
-// error.
-func wholeWorld(ctx context.Context, cmd *cobra.Command, log *slog.Logger) (check.World, error) {
-	set, err := settings(cmd)
+// WithNetwork adds Docker, this host's network, the metadata service and the ways to AWS
+// to w: what the checks need to find out why an instance did not register.
+func WithNetwork(ctx context.Context, i *instance.Instance, w check.World) check.World {
+	w = withDocker(i, w)
+	w.IMDS, w.Net, w.FileSystem = i.Metadata(instance.Glance), netpath.Prober{}, kernel.FileSystemAt
+	api, err := i.AWS(ctx)
 	if err != nil {
-		return check.World{}, err
+		return w // the checks that ask AWS report it
 	}
-	if _, err := config.Load(set); err != nil {
-		return check.World{}, exitcode.Wrap(exitcode.BadConfiguration, err)
+	if w.ECSEndpoint, err = api.ECSEndpoint(ctx); err != nil {
+		return w // no region, so there is no AWS to ask
 	}
-	id, noIdentity := imds.New(imdsEndpoint(), imdsPatience).Identity(ctx)
-	cfg, rec, damage, err := record.Recall(set, id.InstanceID)
-	if err != nil {
-		return check.World{}, exitcode.Wrap(exitcode.BadConfiguration, err)
+	w.VPC, w.Poll = api, api
+	w.Guards = func(ctx context.Context, addrs []netip.Addr) (fleet.Fleet, error) {
+		return fleet.Discover(ctx, api, fleet.Selector{Addresses: addrs, Self: i.Identity.InstanceID})
 	}
-	if damage != nil {
-		log.Warn(damage.Error(), "phase", "record")
+	return w
+}
+
+// withDocker adds the Docker Engine. An instance whose files are below another root has
+// none here unless the settings name one.
+func withDocker(i *instance.Instance, w check.World) check.World {
+	if i.Elsewhere() && i.Config.Origin("MUSTER_DOCKER_HOST").Layer == config.LayerDefault {
+		return w
 	}
-	w := check.World{Config: cfg, Record: rec, Identity: id, NoIdentity: noIdentity, Getenv: os.Getenv}
-	aws := &clients{}
-	return onECS(ctx, aws, onNetwork(ctx, aws, onDocker(w))), nil
+	if engine, err := i.Docker(); err == nil {
+		w.Engine = engine
+	} else {
+		w.NoEngine = err
+	}
+	return w
+}
+
+// withPorts adds the two looks at the replication ports, if some are set.
+func withPorts(i *instance.Instance, w check.World) check.World {
+	needs, _, err := reach.ParsePorts(i.Config.Ports)
+	if i.Config.Ports == "" || err != nil {
+		return w
+	}
+	if name := i.Cluster(); name != "" && i.Identity.InstanceID != "" {
+		w.Ports = func(ctx context.Context) (*ports.Report, error) { return portcheck.AtBoot(ctx, i, name) }
+	}
+	if !i.Elsewhere() {
+		look := portcheck.OnHost(i)
+		w.HostPorts = func(ctx context.Context) hostports.Report { return look(ctx, netip.Addr{}, needs) }
+	}
+	return w
 }

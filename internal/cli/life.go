@@ -16,8 +16,8 @@ import (
 	"muster/agent/await"
 	"muster/agent/registration"
 	"muster/internal/awsapi"
-	"muster/internal/config"
 	"muster/internal/host/imds"
+	"muster/internal/instance"
 	"muster/internal/instance/record"
 )
 
@@ -41,52 +41,40 @@ var (
 type life struct {
 	cmd    *cobra.Command
 	log    *slog.Logger
-	imds   string // where it answers
+	host   *instance.Host
 	hangup <-chan os.Signal
 	board  *await.Board
 	watch  *registration.Watch
 
-	cfg    *config.Config
-	rec    record.Record
-	damage error // of the record
-	id     imds.Identity
-	off    bool // the metadata service is turned off, and never asked
-	alone  bool // it has not answered for long, and the environment names a region
+	*instance.Instance      // as the agent that runs was made for
+	off                bool // the metadata service is turned off, and never asked
+	alone              bool // it has not answered for long, and the environment names a region
 }
 
 // begin loads the settings, with what bootstrap recorded if the metadata service
 // answers at once.
 func begin(cmd *cobra.Command, log *slog.Logger, hangup <-chan os.Signal) (*life, error) {
-	l := &life{cmd: cmd, log: log, hangup: hangup, board: await.New(log), watch: &registration.Watch{Log: log}}
-	if err := l.load(); err != nil {
+	l := &life{cmd: cmd, log: log, host: thisHost(cmd), hangup: hangup, board: await.New(log), watch: &registration.Watch{Log: log}}
+	i, err := l.host.Read()
+	if err != nil {
 		return nil, err
 	}
-	l.imds = imdsEndpoint() // now: the settings file may set it
-	id, err := imds.New(l.imds, min(firstAsk, l.cfg.IMDSTimeout)).Identity(cmd.Context())
-	if err == nil {
-		l.id = id
-		return l, l.load()
+	l.Instance = i
+	if err = i.Identify(cmd.Context(), l.host.Metadata(min(firstAsk, i.Config.IMDSTimeout))); err == nil {
+		return l, i.Recall()
 	}
 	var failure *imds.Error
 	if l.off = errors.As(err, &failure) && failure.Kind == imds.TurnedOff; l.off {
-		log.Warn("without what bootstrap recorded on this instance: "+err.Error(), "phase", "record")
+		i.WarnOfNoRecord(log)
 	} else if cmd.Context().Err() == nil {
 		l.board.Missing(needIdentity, err)
 	}
 	return l, nil
 }
 
-// load reads the settings, and the record if it is known whose.
-func (l *life) load() error {
-	set, err := settings(l.cmd)
-	if err != nil {
-		return err
-	}
-	if l.id.InstanceID == "" {
-		l.cfg, err = config.Load(set)
-		return err
-	}
-	l.cfg, l.rec, l.damage, err = record.Recall(set, l.id.InstanceID)
+// load reads the settings again, and the record if it is known whose.
+func (l *life) load() (err error) {
+	l.Instance, err = l.host.Of(l.Identity)
 	return err
 }
 
@@ -116,6 +104,8 @@ func (l *life) live(ctx context.Context) error {
 // came and another agent is to follow.
 func (l *life) run(ctx context.Context, a *agent.Agent, api *awsapi.Client) (again bool) {
 	found := *l
+	seen := *l.Instance
+	found.Instance = &seen
 	asking, enough := context.WithCancel(ctx)
 	came := make(chan struct{}, 1)
 	var asks sync.WaitGroup
@@ -128,19 +118,19 @@ func (l *life) run(ctx context.Context, a *agent.Agent, api *awsapi.Client) (aga
 	again = a.Run(ctx)
 	enough()
 	asks.Wait()
-	l.id, l.alone = found.id, found.alone
+	l.Identity, l.alone = found.Identity, found.alone
 	return again
 }
 
 // provisional reports whether the agent is to keep what it counts.
 func (l *life) provisional(api *awsapi.Client) bool {
-	return api.Region() == "" || l.id.InstanceID == "" && !l.off && !l.alone
+	return api.Region() == "" || l.Identity.InstanceID == "" && !l.off && !l.alone
 }
 
 // await returns true as soon as something came that needs another agent.
 func (l *life) await(ctx context.Context, api *awsapi.Client) bool {
 	switch {
-	case l.id.InstanceID == "" && !l.off:
+	case l.Identity.InstanceID == "" && !l.off:
 		return l.awaitIdentity(ctx, api.Region() != "")
 	case api.Region() == "":
 		return l.board.Until(ctx, needRegion, l.region) == nil
@@ -150,7 +140,7 @@ func (l *life) await(ctx context.Context, api *awsapi.Client) bool {
 	var asks sync.WaitGroup
 	defer asks.Wait()
 	asks.Go(func() { _ = l.board.Until(asking, needCredentials, api.Credentials) })
-	if l.off || l.rec.InstanceID != "" {
+	if l.off || l.Record.InstanceID != "" {
 		return false
 	}
 	defer stop() // before the wait: the next agent asks for the credentials again
@@ -163,11 +153,11 @@ func (l *life) awaitIdentity(ctx context.Context, region bool) bool {
 	asking, stop := context.WithCancel(ctx)
 	defer stop()
 	if region && !l.alone {
-		asking, stop = context.WithTimeout(ctx, l.cfg.IMDSTimeout)
+		asking, stop = context.WithTimeout(ctx, l.Config.IMDSTimeout)
 		defer stop()
 	}
 	err := l.board.Until(asking, needIdentity, func(ctx context.Context) (err error) {
-		l.id, err = imds.New(l.imds, firstAsk).Identity(ctx)
+		l.Identity, err = l.host.Metadata(firstAsk).Identity(ctx)
 		return err
 	})
 	l.alone = l.alone || err != nil && ctx.Err() == nil
@@ -176,10 +166,10 @@ func (l *life) awaitIdentity(ctx context.Context, region bool) bool {
 
 // region looks whether the settings file names one by now.
 func (l *life) region(ctx context.Context) error {
-	if _, err := settings(l.cmd); err != nil {
+	if _, err := l.host.Settings(); err != nil {
 		return err
 	}
-	api, err := awsapi.New(ctx, "", l.imds)
+	api, err := l.host.AWS(ctx, "")
 	if err == nil && api.Region() == "" {
 		err = errors.New("the metadata service is turned off by AWS_EC2_METADATA_DISABLED, and AWS_REGION is not set")
 	}
@@ -189,16 +179,16 @@ func (l *life) region(ctx context.Context) error {
 // record looks whether bootstrap has left a record of this instance by now. Without one
 // the agent works as long as something else names the cluster.
 func (l *life) record(ctx context.Context) error {
-	dir := l.cfg.InstanceDir(l.id.InstanceID)
+	dir := l.Config.InstanceDir(l.Identity.InstanceID)
 	rec, err := record.Read(dir)
 	if err != nil || rec.InstanceID != "" {
 		return err
 	}
 	err = fmt.Errorf("bootstrap has left no record in %s, and nothing else names the cluster", dir)
-	if l.cfg.Cluster != "" {
+	if l.Config.Cluster != "" {
 		return errors.Join(await.ErrOptional, err)
 	}
-	if meta, failed := introspection(l.cfg).Metadata(ctx); failed == nil && meta.Cluster != "" {
+	if meta, failed := l.Introspection().Metadata(ctx); failed == nil && meta.Cluster != "" {
 		return errors.Join(await.ErrOptional, err)
 	}
 	return err

@@ -58,6 +58,11 @@ func New(endpoint string, patience time.Duration) *Client {
 	return &Client{api: sdk.New(Options(endpoint)), endpoint: endpoint, patience: patience}
 }
 
+// WithPatience returns the same client, session token included, that waits up to patience.
+func (c *Client) WithPatience(patience time.Duration) *Client {
+	return &Client{api: c.api, endpoint: c.endpoint, patience: patience}
+}
+
 // Options returns options for the SDK: IMDSv2 only, one attempt a call, no proxy, no redirects. The session token and
 // the credentials of the role are sent only to this address. The client for the role's credentials uses these options
 // too.

@@ -41,6 +41,9 @@ type Manager struct{ conn *dbus.Conn }
 // Close closes the connection. Queued jobs stay queued.
 func (m *Manager) Close() { m.conn.Close() }
 
+// Connected reports whether the connection is open.
+func (m *Manager) Connected() bool { return m.conn.Connected() }
+
 // Reload makes systemd reload all unit files, like systemctl daemon-reload.
 func (m *Manager) Reload(ctx context.Context) error {
 	if err := m.conn.ReloadContext(ctx); err != nil {

@@ -1,4 +1,11 @@
-package cli
+// Package life is `muster agent` from the start of the process to its end: which agent
+// runs with what is known so far, and which one follows it when more is known. It wires
+// the agent's parts; what they do is package agent's.
+//
+//	without an identity   an agent watches and keeps what it counts
+//	identity, region      the next one publishes, announces and heals
+//	record                the next one uses the settings of bootstrap
+package life
 
 import (
 	"context"
@@ -9,15 +16,13 @@ import (
 	"sync"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"muster/agent"
 	"muster/agent/agentstate"
 	"muster/agent/await"
 	"muster/agent/registration"
 	"muster/internal/awsapi"
-	"muster/internal/config"
 	"muster/internal/host/imds"
+	"muster/internal/instance"
 	"muster/internal/instance/record"
 )
 
@@ -33,65 +38,56 @@ var (
 	needRecord      = await.Need{ID: agentstate.NeedRecord, What: "the record of bootstrap", Came: "can be read"}
 )
 
-// life is what lasts while one agent follows another in this process:
-//
-//	without an identity   an agent watches and keeps what it counts
-//	identity, region      the next one publishes, announces and heals
-//	record                the next one uses the settings of bootstrap
-type life struct {
-	cmd    *cobra.Command
-	log    *slog.Logger
-	imds   string // where it answers
-	hangup <-chan os.Signal
-	board  *await.Board
-	watch  *registration.Watch
-
-	cfg    *config.Config
-	rec    record.Record
-	damage error // of the record
-	id     imds.Identity
-	off    bool // the metadata service is turned off, and never asked
-	alone  bool // it has not answered for long, and the environment names a region
+// Options are what a Life is made of.
+type Options struct {
+	Host    *instance.Host
+	Version string
+	Log     *slog.Logger
+	Hangup  <-chan os.Signal // each signal asks the agent to read its settings again
 }
 
-// begin loads the settings, with what bootstrap recorded if the metadata service
+// Life is what lasts while one agent follows another in this process.
+type Life struct {
+	Options
+	board *await.Board
+	watch *registration.Watch
+
+	*instance.Instance // as it was when the agent that runs was made
+	// off: the metadata service is turned off in the environment, and never asked.
+	off bool
+	// alone: it has not answered for MUSTER_IMDS_TIMEOUT, and the environment names a region.
+	alone bool
+}
+
+// Begin loads the settings, with what bootstrap recorded if the metadata service
 // answers at once.
-func begin(cmd *cobra.Command, log *slog.Logger, hangup <-chan os.Signal) (*life, error) {
-	l := &life{cmd: cmd, log: log, hangup: hangup, board: await.New(log), watch: &registration.Watch{Log: log}}
-	if err := l.load(); err != nil {
+func Begin(ctx context.Context, o Options) (*Life, error) {
+	l := &Life{Options: o, board: await.New(o.Log), watch: &registration.Watch{Log: o.Log}}
+	i, err := l.Host.Read()
+	if err != nil {
 		return nil, err
 	}
-	l.imds = imdsEndpoint() // now: the settings file may set it
-	id, err := imds.New(l.imds, min(firstAsk, l.cfg.IMDSTimeout)).Identity(cmd.Context())
-	if err == nil {
-		l.id = id
-		return l, l.load()
+	l.Instance = i
+	if err = i.Identify(ctx, l.Host.Metadata(min(firstAsk, i.Config.IMDSTimeout))); err == nil {
+		return l, i.Recall()
 	}
 	var failure *imds.Error
 	if l.off = errors.As(err, &failure) && failure.Kind == imds.TurnedOff; l.off {
-		log.Warn("without what bootstrap recorded on this instance: "+err.Error(), "phase", "record")
-	} else if cmd.Context().Err() == nil {
+		i.WarnOfNoRecord(l.Log)
+	} else if ctx.Err() == nil {
 		l.board.Missing(needIdentity, err)
 	}
 	return l, nil
 }
 
-// load reads the settings, and the record if it is known whose.
-func (l *life) load() error {
-	set, err := settings(l.cmd)
-	if err != nil {
-		return err
-	}
-	if l.id.InstanceID == "" {
-		l.cfg, err = config.Load(set)
-		return err
-	}
-	l.cfg, l.rec, l.damage, err = record.Recall(set, l.id.InstanceID)
+// load reads the settings again, and the record if it is known whose.
+func (l *Life) load() (err error) {
+	l.Instance, err = l.Host.Of(l.Identity)
 	return err
 }
 
-// live runs one agent after the other until ctx ends.
-func (l *life) live(ctx context.Context) error {
+// Run runs one agent after the other until ctx ends.
+func (l *Life) Run(ctx context.Context) error {
 	var before *agent.Agent
 	for ctx.Err() == nil {
 		a, api, err := l.newAgent(ctx)
@@ -101,7 +97,7 @@ func (l *life) live(ctx context.Context) error {
 		if before != nil {
 			a.Inherit(before)
 		}
-		if !l.run(ctx, a, api) {
+		if !l.runOne(ctx, a, api) {
 			return nil
 		}
 		if err := l.load(); err != nil {
@@ -112,10 +108,12 @@ func (l *life) live(ctx context.Context) error {
 	return nil
 }
 
-// run runs one agent, and asks meanwhile for what is missing. It returns true when that
-// came and another agent is to follow.
-func (l *life) run(ctx context.Context, a *agent.Agent, api *awsapi.Client) (again bool) {
+// runOne runs one agent, and meanwhile asks for what is missing. It returns true when that
+// came and another agent must follow.
+func (l *Life) runOne(ctx context.Context, a *agent.Agent, api *awsapi.Client) (again bool) {
 	found := *l
+	seen := *l.Instance
+	found.Instance = &seen
 	asking, enough := context.WithCancel(ctx)
 	came := make(chan struct{}, 1)
 	var asks sync.WaitGroup
@@ -128,19 +126,19 @@ func (l *life) run(ctx context.Context, a *agent.Agent, api *awsapi.Client) (aga
 	again = a.Run(ctx)
 	enough()
 	asks.Wait()
-	l.id, l.alone = found.id, found.alone
+	l.Identity, l.alone = found.Identity, found.alone
 	return again
 }
 
 // provisional reports whether the agent is to keep what it counts.
-func (l *life) provisional(api *awsapi.Client) bool {
-	return api.Region() == "" || l.id.InstanceID == "" && !l.off && !l.alone
+func (l *Life) provisional(api *awsapi.Client) bool {
+	return api.Region() == "" || l.Identity.InstanceID == "" && !l.off && !l.alone
 }
 
-// await returns true as soon as something came that needs another agent.
-func (l *life) await(ctx context.Context, api *awsapi.Client) bool {
+// await returns true when something came that the running agent cannot use.
+func (l *Life) await(ctx context.Context, api *awsapi.Client) bool {
 	switch {
-	case l.id.InstanceID == "" && !l.off:
+	case l.Identity.InstanceID == "" && !l.off:
 		return l.awaitIdentity(ctx, api.Region() != "")
 	case api.Region() == "":
 		return l.board.Until(ctx, needRegion, l.region) == nil
@@ -150,7 +148,7 @@ func (l *life) await(ctx context.Context, api *awsapi.Client) bool {
 	var asks sync.WaitGroup
 	defer asks.Wait()
 	asks.Go(func() { _ = l.board.Until(asking, needCredentials, api.Credentials) })
-	if l.off || l.rec.InstanceID != "" {
+	if l.off || l.Record.InstanceID != "" {
 		return false
 	}
 	defer stop() // before the wait: the next agent asks for the credentials again
@@ -159,15 +157,15 @@ func (l *life) await(ctx context.Context, api *awsapi.Client) bool {
 
 // awaitIdentity also returns when the metadata service has had its time and the
 // environment names a region: metrics are then published without an instance id.
-func (l *life) awaitIdentity(ctx context.Context, region bool) bool {
+func (l *Life) awaitIdentity(ctx context.Context, region bool) bool {
 	asking, stop := context.WithCancel(ctx)
 	defer stop()
 	if region && !l.alone {
-		asking, stop = context.WithTimeout(ctx, l.cfg.IMDSTimeout)
+		asking, stop = context.WithTimeout(ctx, l.Config.IMDSTimeout)
 		defer stop()
 	}
 	err := l.board.Until(asking, needIdentity, func(ctx context.Context) (err error) {
-		l.id, err = imds.New(l.imds, firstAsk).Identity(ctx)
+		l.Identity, err = l.Host.Metadata(firstAsk).Identity(ctx)
 		return err
 	})
 	l.alone = l.alone || err != nil && ctx.Err() == nil
@@ -175,11 +173,11 @@ func (l *life) awaitIdentity(ctx context.Context, region bool) bool {
 }
 
 // region looks whether the settings file names one by now.
-func (l *life) region(ctx context.Context) error {
-	if _, err := settings(l.cmd); err != nil {
+func (l *Life) region(ctx context.Context) error {
+	if _, err := l.Host.Settings(); err != nil {
 		return err
 	}
-	api, err := awsapi.New(ctx, "", l.imds)
+	api, err := l.Host.AWS(ctx, "")
 	if err == nil && api.Region() == "" {
 		err = errors.New("the metadata service is turned off by AWS_EC2_METADATA_DISABLED, and AWS_REGION is not set")
 	}
@@ -188,17 +186,17 @@ func (l *life) region(ctx context.Context) error {
 
 // record looks whether bootstrap has left a record of this instance by now. Without one
 // the agent works as long as something else names the cluster.
-func (l *life) record(ctx context.Context) error {
-	dir := l.cfg.InstanceDir(l.id.InstanceID)
+func (l *Life) record(ctx context.Context) error {
+	dir := l.Config.InstanceDir(l.Identity.InstanceID)
 	rec, err := record.Read(dir)
 	if err != nil || rec.InstanceID != "" {
 		return err
 	}
 	err = fmt.Errorf("bootstrap has left no record in %s, and nothing else names the cluster", dir)
-	if l.cfg.Cluster != "" {
+	if l.Config.Cluster != "" {
 		return errors.Join(await.ErrOptional, err)
 	}
-	if meta, failed := introspection(l.cfg).Metadata(ctx); failed == nil && meta.Cluster != "" {
+	if meta, failed := l.Introspection().Metadata(ctx); failed == nil && meta.Cluster != "" {
 		return errors.Join(await.ErrOptional, err)
 	}
 	return err

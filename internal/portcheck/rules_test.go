@@ -1,4 +1,4 @@
-package cli
+package portcheck
 
 import (
 	"context"
@@ -25,8 +25,8 @@ func TestPortsThatCannotBeJudgedAreNotOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	discover := func(context.Context) (fleet.Fleet, error) { return f, nil }
-	got, err := judgePorts(discover, "prod", "eu-west-1", needs)(t.Context())
-	if err == nil || got.Known || !strings.Contains(err.Error(), "ec2:DescribeSecurityGroups") {
+	got, err := byRules(t.Context(), discover, "cluster prod", "eu-west-1", needs)
+	if err == nil || got != (Blocked{}) || !strings.Contains(err.Error(), "ec2:DescribeSecurityGroups") {
 		t.Errorf("%+v, %v", got, err)
 	}
 }

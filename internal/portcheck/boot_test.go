@@ -1,4 +1,4 @@
-package cli
+package portcheck
 
 import (
 	"fmt"
@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"muster/internal/config"
-	"muster/internal/host/imds"
+	"muster/internal/instance"
 	"muster/internal/sandbox"
 )
 
@@ -19,11 +19,22 @@ func TestABootLooksAtItsHostAndDials(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { listener.Close() })
-	_, box := sandboxed(t)
-	id, err := imds.New(imdsEndpoint(), localTimeout).Identity(t.Context())
+	box, err := sandbox.New(sandbox.Options{Root: t.TempDir(), Clusters: []string{"prod"}})
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(box.Close)
+	for _, entry := range box.Environ() {
+		name, value, _ := strings.Cut(entry, "=")
+		t.Setenv(name, value)
+	}
+	flags := map[string]string{"MUSTER_ROOT": "/", "MUSTER_PORTS": fmt.Sprintf("tcp/%d", listener.Addr().(*net.TCPAddr).Port),
+		"MUSTER_DOCKER_HOST": "unix:///nowhere", "MUSTER_INTROSPECTION_URL": "http://127.0.0.1:1"}
+	i, err := instance.New(func() (config.Set, error) { return instance.Settings(flags) }).Open(t.Context(), instance.Glance)
+	if err != nil || i.NoIdentity != nil {
+		t.Fatal(err, i)
+	}
+	id := i.Identity
 	box.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-1", Rules: []sandbox.Rule{{Protocol: "-1", CIDR: "127.0.0.0/8"}, sandbox.AllEgress()}})
 	box.EditInstance(id.InstanceID, func(i *sandbox.Instance) {
 		i.Interfaces[0].Groups, i.Interfaces[0].Addrs = []string{"sg-1"}, []string{"127.0.0.1"}
@@ -32,9 +43,7 @@ func TestABootLooksAtItsHostAndDials(t *testing.T) {
 	for n := 2; n <= 15; n++ {
 		box.AddPeer("prod", fmt.Sprintf("i-%d", n), sandbox.Interface{ID: fmt.Sprintf("eni-%d", n), Addrs: []string{fmt.Sprintf("127.0.0.%d", n)}, Groups: []string{"sg-1"}})
 	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	cfg := &config.Config{Root: "/", Ports: fmt.Sprintf("tcp/%d", port), DockerHost: "unix:///nowhere", IntrospectionURL: "http://127.0.0.1:1"}
-	report, err := bootPorts(t.Context(), &clients{}, cfg, id, "prod")
+	report, err := AtBoot(t.Context(), i, "prod")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,30 +1,20 @@
-package cli
+package checkup
 
 import (
 	"slices"
 	"testing"
 
 	"muster/check"
-	"muster/internal/config"
-	"muster/internal/host/imds"
 	"muster/internal/sandbox"
 )
 
 // The real adapters, all the way to a sandboxed AWS on loopback.
 func TestTheChecksOfTheNetworkReachTheSandbox(t *testing.T) {
 	root, s := sandboxed(t)
-	cfg, err := config.Load(config.Set{Flags: map[string]string{"MUSTER_ROOT": root, "MUSTER_CLUSTER": "prod"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := check.World{Config: cfg}
-	w.Identity, w.NoIdentity = imds.New(s.IMDSURL(), glance).Identity(t.Context())
-	checks, err := check.Select(check.Catalog(onNetwork(t.Context(), &clients{}, w)), []string{"instance", "network"}, []string{"disk"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	i := open(t, map[string]string{"MUSTER_ROOT": root, "MUSTER_CLUSTER": "prod"})
+	w := check.World{Config: i.Config, Identity: i.Identity, NoIdentity: i.NoIdentity}
 	passing := []string{"platform", "imds", "instance-role", "clock", "proxy", "dns", "ecs-endpoints", "poll-endpoint"}
-	for _, r := range check.Run(t.Context(), checks) {
+	for _, r := range results(t, WithNetwork(t.Context(), i, w), []string{"instance", "network"}, []string{"disk"}) {
 		if pass := slices.Contains(passing, r.ID); pass != (r.Status == check.Pass) || !pass && r.Status != check.Skip {
 			t.Errorf("%s is %s: %+v", r.ID, r.Status, r.Findings)
 		}

@@ -1,4 +1,4 @@
-package cli
+package checkup
 
 import (
 	"os"
@@ -6,8 +6,6 @@ import (
 	"testing"
 
 	"muster/check"
-	"muster/internal/config"
-	"muster/internal/host/imds"
 	"muster/internal/sandbox"
 )
 
@@ -26,21 +24,12 @@ func TestTheChecksOfECSReachTheSandbox(t *testing.T) {
 	if _, err := s.Agent.Await(t.Context(), func(st sandbox.AgentStatus) bool { return st.Phase == sandbox.PhaseRegistered }); err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := config.Load(config.Set{Environ: s.Environ(), Flags: map[string]string{"MUSTER_CLUSTER": "prod", "MUSTER_PORTS": "ignite2"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := check.World{Config: cfg}
-	w.Identity, w.NoIdentity = imds.New(s.IMDSURL(), glance).Identity(t.Context())
+	i := open(t, map[string]string{"MUSTER_CLUSTER": "prod", "MUSTER_PORTS": "ignite2"})
 	want := map[string]check.Status{
 		"docker": check.Skip, "agent-image": check.Skip, "ecs-config": check.Pass, "ecs-unit": check.Skip, "checkpoint": check.Pass, "agent-log": check.Pass,
 		"registered": check.Pass, "cluster": check.Pass, "container-instance": check.Pass, "registrations": check.Pass, "host-ports": check.Skip, "replication-ports": check.Pass, "containers": check.Skip, "muster-agent": check.Skip,
 	}
-	checks, err := check.Select(check.Catalog(onECS(t.Context(), &clients{}, onDocker(w))), []string{"docker", "ecs", "ports", "health"}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, r := range check.Run(t.Context(), checks) {
+	for _, r := range results(t, World(t.Context(), i), []string{"docker", "ecs", "ports", "health"}, nil) {
 		if r.Status != want[r.ID] {
 			t.Errorf("%s is %s: %+v", r.ID, r.Status, r.Findings)
 		}

@@ -138,7 +138,7 @@ func (r *run) await(ctx context.Context) (meta ecsagent.Metadata, last error) {
 		answer, err := agent.Metadata(ctx)
 		switch {
 		case err == nil && answer.ContainerInstanceARN != "" && !cluster.SameText(answer.Cluster, r.wanted.Text):
-			err = &known{Finding: check.WrongCluster(answer.Cluster, r.wanted.Text, r.origin, answer.ContainerInstanceARN, r.id.Region)}
+			err = &known{Finding: check.WrongClusterFinding(answer.Cluster, r.wanted.Text, r.origin, answer.ContainerInstanceARN, r.id.Region)}
 			if !r.restarting(ctx) {
 				return answer, err
 			}

@@ -33,7 +33,7 @@ func (w World) agentLog(ctx context.Context, f *facts) []Finding {
 	}
 	found = append(found, w.troubleFindings(trouble, opts.Registered)...)
 	if f.deferred != "" {
-		found = slices.DeleteFunc(found, func(f Finding) bool { return f.ID == "warm-pool-waiting" }) // it is meant to
+		found = slices.DeleteFunc(found, func(f Finding) bool { return f.Kind == WarmPoolWaiting }) // it is meant to
 	}
 	if len(found) == 0 {
 		return Passed("the ECS agent logged no error that keeps it from working")
@@ -90,7 +90,7 @@ func (w World) logSettings(opts *ecsagent.Options) []Finding {
 	case dir == "/log":
 		opts.Name = filepath.Base(path)
 	default:
-		return []Finding{{ID: "agent-log-elsewhere", Status: Warn, SymptomOf: []string{"ecs-config"},
+		return []Finding{{Kind: AgentLogElsewhere, Status: Warn, SymptomOf: []*Kind{ECSConfigCheck},
 			Summary: fmt.Sprintf("%s: ECS_LOGFILE writes the ECS agent's log outside %s",
 				settings.where("ECS_LOGFILE"), w.Config.ECSLogDir),
 			Evidence: []string{"ECS_LOGFILE=" + path, "in the ECS agent's container, only /log is a host directory: " + w.Config.ECSLogDir},
@@ -155,14 +155,14 @@ func (w World) mainFinding(t ecsagent.Trouble, registered bool) (f Finding, bad 
 		f.Evidence = append(f.Evidence, exits...)
 		return f, true
 	case len(exits) > 0 && t.ExitCode == exitUpgrade && !registered:
-		return Finding{ID: "agent-exits", Status: Fail, Evidence: exits, SymptomOf: suspects(),
+		return Finding{Kind: AgentExits, Status: Fail, Evidence: exits, SymptomOf: suspects(),
 			Summary: "the ECS agent exited with code 42 to install an update, and is not back yet",
 			Fix:     fix.Do("Wait a minute. If it does not come back, read why:", "sudo tail -n 20 /var/log/ecs/ecs-init.log")}, true
 	case len(exits) > 0 && t.ExitCode != 0 && t.ExitCode != exitUpgrade: // 0: it was stopped
-		return Finding{ID: "agent-exits", Status: Fail, Summary: exitSummary(t.ExitCode), Evidence: exits,
+		return Finding{Kind: AgentExits, Status: Fail, Summary: exitSummary(t.ExitCode), Evidence: exits,
 			Fix: fix.Do("Read its last log lines, and check whether the kernel killed it:",
 				"sudo docker logs --tail 20 ecs-agent", "sudo journalctl -k --no-pager | grep -i 'killed process'"),
-			SymptomOf: append(suspects(), "agent-container-down", "agent-out-of-memory")}, true
+			SymptomOf: append(suspects(), AgentContainerDown, AgentOutOfMemory)}, true
 	}
 	return Finding{}, false
 }
@@ -200,7 +200,7 @@ func exitLines(t ecsagent.Trouble) []string {
 
 // sightingFinding is a line of a log as a failure.
 func (w World) sightingFinding(s ecsagent.Sighting) Finding {
-	return w.fitted(Finding{ID: s.Cause.ID, Status: Fail, Summary: s.Cause.Summary, Fix: s.Cause.Fix.Map(w.placed), Confirm: w.placed(s.Cause.Confirm),
+	return w.fitted(Finding{Kind: logKind(s.Cause.ID), Status: Fail, Summary: s.Cause.Summary, Fix: s.Cause.Fix.Map(w.placed), Confirm: w.placed(s.Cause.Confirm),
 		Evidence: []string{s.Where() + ": " + s.Message}, SymptomOf: behind(s)}, s.Message)
 }
 
@@ -216,16 +216,16 @@ func (w World) placed(text string) string {
 }
 
 // suspects explain an error that is not understood.
-func suspects() []string {
-	return append(network(), "imds", "instance-role", "user-data", "disk", "pressure", "clock",
-		"docker", "agent-image", "ecs-config", "checkpoint", "cluster")
+func suspects() []*Kind {
+	return append(network(), IMDSCheck, InstanceRoleCheck, UserDataCheck, DiskCheck, PressureCheck, ClockCheck,
+		DockerCheck, AgentImageCheck, ECSConfigCheck, CheckpointCheck, ClusterCheck)
 }
 
 // behind are what explains a line of a log: whatever muster has seen for itself
 // stands before what the agent says of it.
-func behind(s ecsagent.Sighting) []string {
+func behind(s ecsagent.Sighting) []*Kind {
 	for _, b := range behindCauses() {
-		if slices.Contains(b.causes, s.Cause.ID) {
+		if slices.Contains(b.causes, logKind(s.Cause.ID)) {
 			return b.checks
 		}
 	}
@@ -236,31 +236,31 @@ func behind(s ecsagent.Sighting) []string {
 }
 
 // behindCauses is the table of what muster checks for itself, by the causes that a log shows.
-func behindCauses() []struct{ causes, checks []string } {
-	return []struct{ causes, checks []string }{
-		{[]string{"cluster-not-found", "cluster-deleted", "cluster-create-denied"}, []string{"ecs-config", "cluster"}},
-		{[]string{"stale-checkpoint"}, []string{"ecs-config", "checkpoint"}},
-		{[]string{"saved-state-unreadable"}, []string{"checkpoint", "disk"}},
-		{[]string{"saved-state-denied"}, []string{"disk"}},
-		{[]string{"agent-deregistered"}, []string{"container-instance"}},
-		{[]string{"agent-user-data-not-run"}, []string{"user-data"}},
-		{[]string{"invalid-json-setting", "invalid-attributes", "invalid-tags", "invalid-setting", "invalid-logging-driver",
-			"reserved-memory-too-high", "agent-container-not-created", "agent-proxy-refused", "agent-wrong-region"},
-			[]string{"ecs-config", "proxy"}},
-		{[]string{"agent-region-unknown"}, []string{"ecs-config", "imds", "proxy"}},
-		{[]string{"agent-clock-skew", "agent-tls-expired"}, []string{"clock"}},
-		{[]string{"access-denied"}, []string{"instance-role", "vpc-path", "poll-endpoint"}},
-		{[]string{"agent-imds-unreachable", "agent-imdsv2-unsupported", "agent-hop-limit", "vpc-undetected", "identity-document-refused"},
-			[]string{"imds", "proxy", "ecs-config"}},
-		{[]string{"no-credentials", "credentials-invalid"}, []string{"imds", "instance-role", "proxy", "ecs-config"}},
-		{[]string{"docker-unreachable", "docker-socket-denied", "docker-bridge-missing"}, []string{"docker", "disk", "ecs-config"}},
-		{[]string{"docker-api-too-old", "agent-container-name-taken"}, []string{"docker"}},
-		{[]string{"agent-image-missing", "pause-image-missing"}, append(network(), "docker", "agent-image", "disk")},
-		{[]string{"agent-disk-full"}, []string{"disk"}},
-		{[]string{"agent-crashed"}, []string{"checkpoint", "disk", "pressure"}},
-		{[]string{"warm-pool-waiting", "warm-pool-unknown"}, []string{"lifecycle", "imds"}},
-		{[]string{"agent-tls-alert", "agent-tls-untrusted", "agent-tls-wrong-name", "agent-dns-failure", "network-timeout", "connection-refused",
-			"connection-cut"},
-			append(network(), "clock", "wrong-region", "ecs-config")},
+func behindCauses() []struct{ causes, checks []*Kind } {
+	return []struct{ causes, checks []*Kind }{
+		{[]*Kind{ClusterNotFound, ClusterDeleted, ClusterCreateDenied}, []*Kind{ECSConfigCheck, ClusterCheck}},
+		{[]*Kind{StaleCheckpoint}, []*Kind{ECSConfigCheck, CheckpointCheck}},
+		{[]*Kind{SavedStateUnreadable}, []*Kind{CheckpointCheck, DiskCheck}},
+		{[]*Kind{SavedStateDenied}, []*Kind{DiskCheck}},
+		{[]*Kind{AgentDeregistered}, []*Kind{ContainerInstanceCheck}},
+		{[]*Kind{AgentUserDataNotRun}, []*Kind{UserDataCheck}},
+		{[]*Kind{InvalidJSONSetting, InvalidAttributes, InvalidTags, InvalidSetting, InvalidLoggingDriver,
+			ReservedMemoryTooHigh, AgentContainerNotCreated, AgentProxyRefused, AgentWrongRegion},
+			[]*Kind{ECSConfigCheck, ProxyCheck}},
+		{[]*Kind{AgentRegionUnknown}, []*Kind{ECSConfigCheck, IMDSCheck, ProxyCheck}},
+		{[]*Kind{AgentClockSkew, AgentTLSExpired}, []*Kind{ClockCheck}},
+		{[]*Kind{AccessDenied}, []*Kind{InstanceRoleCheck, VPCPathCheck, PollEndpointCheck}},
+		{[]*Kind{AgentIMDSUnreachable, AgentIMDSv2Unsupported, AgentHopLimit, VPCUndetected, IdentityDocumentRefused},
+			[]*Kind{IMDSCheck, ProxyCheck, ECSConfigCheck}},
+		{[]*Kind{NoCredentials, CredentialsInvalid}, []*Kind{IMDSCheck, InstanceRoleCheck, ProxyCheck, ECSConfigCheck}},
+		{[]*Kind{DockerUnreachable, DockerSocketDenied, DockerBridgeMissing}, []*Kind{DockerCheck, DiskCheck, ECSConfigCheck}},
+		{[]*Kind{DockerAPITooOld, AgentContainerNameTaken}, []*Kind{DockerCheck}},
+		{[]*Kind{AgentImageMissing, PauseImageMissing}, append(network(), DockerCheck, AgentImageCheck, DiskCheck)},
+		{[]*Kind{AgentDiskFull}, []*Kind{DiskCheck}},
+		{[]*Kind{AgentCrashed}, []*Kind{CheckpointCheck, DiskCheck, PressureCheck}},
+		{[]*Kind{WarmPoolWaiting, WarmPoolUnknown}, []*Kind{LifecycleCheck, IMDSCheck}},
+		{[]*Kind{AgentTLSAlert, AgentTLSUntrusted, AgentTLSWrongName, AgentDNSFailure, NetworkTimeout, ConnectionRefused,
+			ConnectionCut},
+			append(network(), ClockCheck, WrongRegion, ECSConfigCheck)},
 	}
 }

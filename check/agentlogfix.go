@@ -18,14 +18,14 @@ func (w World) fitted(f Finding, message string) Finding {
 	if w.agentSettings().denied() != nil {
 		return f
 	}
-	switch f.ID {
-	case "connection-refused":
+	switch f.Kind {
+	case ConnectionRefused:
 		return w.refusedFitted(f, message)
-	case "agent-proxy-refused", "network-timeout":
+	case AgentProxyRefused, NetworkTimeout:
 		return w.proxyFitted(f, message)
-	case "credentials-invalid":
+	case CredentialsInvalid:
 		return w.keysFitted(f, message)
-	case "agent-imds-unreachable", "agent-hop-limit":
+	case AgentIMDSUnreachable, AgentHopLimit:
 		return w.imdsFitted(f)
 	}
 	return f
@@ -117,8 +117,8 @@ func (w World) proxyFitted(f Finding, message string) Finding {
 	host := w.target(message)
 	address, setting := w.agentProxyFor(host)
 	switch {
-	case f.ID == "network-timeout" && (address == "" || !strings.Contains(message, "dial tcp "+address)):
-	case len(setting) > 0 && f.ID == "network-timeout":
+	case f.Kind == NetworkTimeout && (address == "" || !strings.Contains(message, "dial tcp "+address)):
+	case len(setting) > 0 && f.Kind == NetworkTimeout:
 		f.Summary = fmt.Sprintf("no answer from the proxy %s of %s", address, keysAt(setting))
 		f.Fix = proxyFix(setting, address, host)
 	case len(setting) > 0 && strings.Contains(f.Summary, "CONNECT"):
@@ -165,7 +165,7 @@ func (w World) imdsFitted(f Finding) Finding {
 		return f
 	}
 	f.Evidence = append(f.Evidence, "IMDS answers the host now")
-	if f.ID == "agent-hop-limit" {
+	if f.Kind == AgentHopLimit {
 		return f
 	}
 	f.Fix = fix.Do("Look for a firewall rule that rejects the ECS agent and for a network mode other than host, then restart it:",

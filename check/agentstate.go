@@ -3,7 +3,6 @@ package check
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -15,8 +14,8 @@ import (
 // agentChecks cover what muster-agent reports.
 func (w World) agentChecks() []Check {
 	return []Check{{
-		ID: "muster-agent", Group: Health, Title: "muster-agent runs and reports no problem",
-		Findings: slices.Concat([]string{"muster-stale"}, agentstate.IDs()), Run: w.musterAgent,
+		Kind: MusterAgentCheck, Group: Health, Title: "muster-agent runs and reports no problem",
+		Findings: append(agentKinds(), MusterStale), Run: w.musterAgent,
 	}}
 }
 
@@ -30,11 +29,11 @@ func (w World) musterAgent(ctx context.Context) []Finding {
 	case errors.Is(err, agentstate.ErrNoAgent) && !w.has(ctx, agentUnit):
 		return Skipped(agentUnit + " is not installed")
 	case errors.Is(err, agentstate.ErrNoAgent):
-		return []Finding{{ID: "muster-stale", Status: Warn, Summary: agentstate.ErrNoAgent.Error(), Evidence: []string{strings.TrimPrefix(err.Error(), agentstate.ErrNoAgent.Error()+": ")}, Fix: restart}}
+		return []Finding{{Kind: MusterStale, Status: Warn, Summary: agentstate.ErrNoAgent.Error(), Evidence: []string{strings.TrimPrefix(err.Error(), agentstate.ErrNoAgent.Error()+": ")}, Fix: restart}}
 	case err != nil:
 		return CouldNotLook(err, fix.Do("Run muster as root: the file belongs to muster-agent."))
 	case s.Stale(now):
-		return []Finding{{ID: "muster-stale", Status: Warn, Summary: "muster-agent has not written its state since " + s.Written.UTC().Format(time.RFC3339), Fix: restart}}
+		return []Finding{{Kind: MusterStale, Status: Warn, Summary: "muster-agent has not written its state since " + s.Written.UTC().Format(time.RFC3339), Fix: restart}}
 	}
 	var found []Finding
 	for _, p := range s.Problems(now) {
@@ -42,7 +41,7 @@ func (w World) musterAgent(ctx context.Context) []Finding {
 		if p.Warning {
 			status = Warn
 		}
-		f := Finding{ID: p.ID, Status: status, Summary: p.Text, Evidence: p.Why, Fix: p.Fix, SymptomOf: seenToo(p)}
+		f := Finding{Kind: KindOf(agentKinds(), p.ID), Status: status, Summary: p.Text, Evidence: p.Why, Fix: p.Fix, SymptomOf: seenToo(p)}
 		if p.About != "" {
 			f.About = []string{p.About}
 		}
@@ -65,16 +64,16 @@ func (w World) has(ctx context.Context, unit string) bool {
 
 // seenToo are the checks that see for themselves what the agent reports; of a
 // container, the findings about that one alone.
-func seenToo(p agentstate.Problem) []string {
-	switch p.ID {
-	case "muster-registration":
-		return append(beneath(), "registered", "container-instance")
-	case "muster-docker":
-		return []string{"docker"}
-	case "muster-unhealthy":
-		return []string{"container-unhealthy@" + p.About}
-	case "muster-crash-loop":
-		return []string{"container-restarting@" + p.About, "container-oom-killed@" + p.About}
+func seenToo(p agentstate.Problem) []*Kind {
+	switch KindOf(agentKinds(), p.ID) {
+	case MusterRegistration:
+		return append(beneath(), RegisteredCheck, ContainerInstanceCheck)
+	case MusterDocker:
+		return []*Kind{DockerCheck}
+	case MusterUnhealthy:
+		return []*Kind{ContainerUnhealthy}
+	case MusterCrashLoop:
+		return []*Kind{ContainerRestarting, ContainerOOMKilled}
 	}
 	return nil
 }

@@ -16,8 +16,8 @@ import (
 // bootstrapChecks cover what muster itself did on this instance.
 func bootstrapChecks(w World) []Check {
 	return []Check{
-		{ID: "bootstrap", Group: Instance, Title: "muster bootstrap has configured this instance", Run: w.bootstrap,
-			Findings: []string{"bootstrap-failed", "signal-undelivered", "not-roots-alone"}},
+		{Kind: BootstrapCheck, Group: Instance, Title: "muster bootstrap has configured this instance", Run: w.bootstrap,
+			Findings: []*Kind{BootstrapFailed, SignalUndelivered, NotRootsAlone}},
 	}
 }
 
@@ -47,13 +47,13 @@ func (w World) bootstrap(context.Context) []Finding {
 	path := w.Config.ReportPath(cmp.Or(w.Identity.InstanceID, "unknown")) // as bootstrap names it
 	report, err := readReport(path)
 	of := fmt.Sprintf("%s, written %s", path, report.StartedAt.Format(time.RFC3339))
-	switch failed := report.Cause.ID == "bootstrap-failed"; {
+	switch failed := report.Cause.ID == BootstrapFailed.ID; {
 	case errors.Is(err, fs.ErrPermission):
 		return CouldNotLook(err, fix.Do("Run muster as root:", "sudo muster debug"))
 	case err != nil:
 		return CouldNotLook(err, fix.Fix{})
 	case failed && report.StartedAt.After(w.Record.At):
-		return []Finding{{ID: "bootstrap-failed", Status: Fail, Summary: "muster bootstrap failed: " + report.Cause.Summary, Fix: report.Cause.Fix, Evidence: []string{of}}}
+		return []Finding{{Kind: BootstrapFailed, Status: Fail, Summary: "muster bootstrap failed: " + report.Cause.Summary, Fix: report.Cause.Fix, Evidence: []string{of}}}
 	}
 	if found := append(w.undelivered(report, of), w.notRootsAlone()...); len(found) > 0 {
 		return found
@@ -72,7 +72,7 @@ func (w World) undelivered(report bootReport, of string) []Finding {
 		if d.Error == "" {
 			continue
 		}
-		f := Finding{ID: "signal-undelivered", Status: Warn, Summary: fmt.Sprintf("%s did not receive its signal: %s", d.To, d.What),
+		f := Finding{Kind: SignalUndelivered, Status: Warn, Summary: fmt.Sprintf("%s did not receive its signal: %s", d.To, d.What),
 			Evidence: []string{d.Error, of}, Fix: d.Fix}
 		switch {
 		case d.Temporary:

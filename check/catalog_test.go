@@ -13,7 +13,7 @@ import (
 func TestTheCatalogIsConsistent(t *testing.T) {
 	var checks, ids []string
 	for _, c := range check.Catalog(check.World{}) {
-		for _, need := range slices.Concat(c.Needs, c.After) {
+		for _, need := range check.IDs(slices.Concat(c.Needs, c.After)) {
 			if !slices.Contains(checks, need) {
 				t.Errorf("%s needs %s, which does not stand before it", c.ID, need)
 			}
@@ -21,7 +21,7 @@ func TestTheCatalogIsConsistent(t *testing.T) {
 		if !slices.Contains(check.Groups(), c.Group) || c.Title == "" {
 			t.Errorf("%s has no group or no title", c.ID)
 		}
-		checks, ids = append(checks, c.ID), append(append(ids, c.ID), c.Findings...)
+		checks, ids = append(checks, c.ID), append(append(ids, c.ID), check.IDs(c.Findings)...)
 	}
 	slices.Sort(ids)
 	if unique := slices.Compact(slices.Clone(ids)); len(unique) != len(ids) {

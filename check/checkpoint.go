@@ -32,13 +32,13 @@ func (w World) checkpoint(ctx context.Context) []Finding {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, ecsagent.ErrMoving):
 		return CouldNotLook(err, fix.Do("Run muster as root:", "sudo muster debug"))
 	case err != nil:
-		return []Finding{{ID: "checkpoint-damaged", Status: Fail, Fix: w.registerAnew(), SymptomOf: []string{"disk"},
+		return []Finding{{Kind: CheckpointDamaged, Status: Fail, Fix: w.registerAnew(), SymptomOf: []*Kind{DiskCheck},
 			Summary: "agent.db is damaged: the ECS agent may fail to start", Evidence: []string{err.Error()}}}
 	}
 	seen := fmt.Sprintf("%s: cluster %s, instance %s, %s, agent %s",
 		path, saved.Cluster, saved.InstanceID, saved.ContainerInstanceARN, saved.AgentVersion)
 	if saved.InstanceID != "" && w.Identity.InstanceID != "" && saved.InstanceID != w.Identity.InstanceID {
-		return []Finding{{ID: "checkpoint-of-other-instance", Status: Warn,
+		return []Finding{{Kind: CheckpointOfOtherInstance, Status: Warn,
 			Summary:  "agent.db belongs to " + saved.InstanceID + ", probably from the image; the ECS agent replaces it",
 			Evidence: []string{seen}, Fix: fix.Do("On the instance that the next image is made from, remove the file first:", "sudo rm "+path)}}
 	}
@@ -67,11 +67,11 @@ func (w World) mismatch(saved ecsagent.Checkpoint, seen string) (f Finding, bad 
 	if reads.Origin == ecsconfig.FromDefault {
 		where = s.sources.User.Path
 	}
-	f = Finding{ID: "saved-cluster-mismatch", Status: Fail,
+	f = Finding{Kind: SavedClusterMismatch, Status: Fail,
 		Evidence: []string{seen, "the ECS agent compares the two as text when it starts, and exits with code 5 if they differ"},
 		// A misread ecs.config names a cluster that nobody meant, and an agent that
 		// runs in the wrong cluster has saved that one.
-		SymptomOf: []string{"ecs-config", "wrong-cluster"}}
+		SymptomOf: []*Kind{ECSConfigCheck, WrongCluster}}
 	rename := fix.Do("Spell the cluster as agent.db does, which keeps the registration:", "sudo muster bootstrap --cluster "+saved.Cluster)
 	if sameCluster(saved.Cluster, reads.Text) {
 		f.Summary = where + " and agent.db spell the cluster differently"

@@ -93,7 +93,7 @@ func (s skew) String() string {
 }
 
 func (s skew) judge(evidence []string) []Finding {
-	f := Finding{ID: "clock-skew", Evidence: evidence, Fix: fix.Do("Synchronize the clock with chrony (the EC2 time source is 169.254.169.123):", "sudo systemctl restart chronyd", "chronyc tracking")}
+	f := Finding{Kind: ClockSkew, Evidence: evidence, Fix: fix.Do("Synchronize the clock with chrony (the EC2 time source is 169.254.169.123):", "sudo systemctl restart chronyd", "chronyc tracking")}
 	switch by := s.by.Abs(); {
 	case by > skewRefused:
 		f.Status, f.Summary = Fail, "the clock of this instance is "+s.String()+": AWS rejects its signatures"

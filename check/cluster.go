@@ -28,10 +28,15 @@ func create(ref cluster.Ref, self imds.Identity) string {
 	return fmt.Sprintf("aws ecs create-cluster --cluster-name %s --region %s", ref.Name, cmp.Or(self.Region, "REGION"))
 }
 
-// ClusterFinding evaluates the cluster that an instance is to join, as ECS and the
+// ClusterFinding evaluates the cluster that an instance must join, as ECS and the
 // identity document describe it; false: there is no problem. bootstrap refuses what
 // fails here before it writes anything, so the two never disagree.
 func ClusterFinding(ctx context.Context, clusters Clusters, ref cluster.Ref, origin string, self imds.Identity) (f Finding, bad bool) {
+	f, bad = clusterFinding(ctx, clusters, ref, origin, self)
+	return f.Identified(), bad
+}
+
+func clusterFinding(ctx context.Context, clusters Clusters, ref cluster.Ref, origin string, self imds.Identity) (f Finding, bad bool) {
 	if f, bad := foreignCluster(ref, origin, self); bad {
 		return f, true
 	}
@@ -42,11 +47,11 @@ func ClusterFinding(ctx context.Context, clusters Clusters, ref cluster.Ref, ori
 	case err != nil:
 		return CouldNotLook(err, fix.Fix{})[0], true
 	case status == "INACTIVE":
-		return Finding{ID: "cluster-inactive", Status: Fail, Summary: fmt.Sprintf("cluster %s was deleted (INACTIVE)", ref),
-			Evidence: from(ref, origin), SymptomOf: []string{"ecs-config"},
+		return Finding{Kind: ClusterInactive, Status: Fail, Summary: fmt.Sprintf("cluster %s was deleted (INACTIVE)", ref),
+			Evidence: from(ref, origin), SymptomOf: []*Kind{ECSConfigCheck},
 			Fix: fix.Do("Create the cluster again and join it:", create(ref, self), rejoin(ref.Text))}, true
 	case status != "ACTIVE":
-		return Finding{ID: "cluster-not-active", Status: Warn, Summary: fmt.Sprintf("cluster %s is %s", ref, status),
+		return Finding{Kind: ClusterNotActive, Status: Warn, Summary: fmt.Sprintf("cluster %s is %s", ref, status),
 			Evidence: append(from(ref, origin), "this status concerns the cluster's capacity providers and may be temporary"),
 			Fix: fix.Do("Check the status again in a few minutes:",
 				fmt.Sprintf("aws ecs describe-clusters --clusters %s --region %s", ref, cmp.Or(self.Region, "REGION")))}, true
@@ -57,7 +62,7 @@ func ClusterFinding(ctx context.Context, clusters Clusters, ref cluster.Ref, ori
 // foreignCluster is the finding on the ARN of a cluster that no instance here can
 // join: RegisterContainerInstance takes clusters of the caller's account and region.
 func foreignCluster(ref cluster.Ref, origin string, self imds.Identity) (Finding, bool) {
-	f := Finding{ID: "cluster-missing", Status: Fail, Evidence: from(ref, origin), SymptomOf: []string{"ecs-config"}}
+	f := Finding{Kind: ClusterMissing, Status: Fail, Evidence: from(ref, origin), SymptomOf: []*Kind{ECSConfigCheck}}
 	switch {
 	case ref.Region != "" && self.Region != "" && ref.Region != self.Region:
 		f.Summary = fmt.Sprintf("cluster %s is in region %s, but this instance is in %s", ref.Name, ref.Region, self.Region)
@@ -75,7 +80,7 @@ func foreignCluster(ref cluster.Ref, origin string, self imds.Identity) (Finding
 // noSuchCluster names the clusters that may have been meant, where they can be
 // listed.
 func noSuchCluster(ctx context.Context, clusters Clusters, ref cluster.Ref, origin string, self imds.Identity) Finding {
-	f := Finding{ID: "cluster-missing", Status: Fail, Evidence: from(ref, origin), SymptomOf: []string{"ecs-config"},
+	f := Finding{Kind: ClusterMissing, Status: Fail, Evidence: from(ref, origin), SymptomOf: []*Kind{ECSConfigCheck},
 		Summary: fmt.Sprintf("no cluster %s in region %s, account %s", ref, self.Region, self.AccountID),
 		Fix: fix.Do("List the clusters, then join the right one:",
 			"aws ecs list-clusters --region "+cmp.Or(self.Region, "REGION"), rejoin("NAME"))}
@@ -96,14 +101,15 @@ func noSuchCluster(ctx context.Context, clusters Clusters, ref cluster.Ref, orig
 	return f
 }
 
-// WrongCluster is the finding on an instance that is registered in cluster is, and
+// WrongClusterFinding is the finding on an instance that is registered in cluster is, and
 // was to join wanted, which origin names.
-func WrongCluster(is, wanted, origin, arn, region string) Finding {
-	return Finding{ID: "wrong-cluster", Status: Fail,
+func WrongClusterFinding(is, wanted, origin, arn, region string) Finding {
+	f := Finding{Kind: WrongCluster, Status: Fail,
 		Summary:  fmt.Sprintf("the ECS agent is in cluster %s, not in %s", nameOf(is), nameOf(wanted)),
-		Evidence: []string{wanted + " comes from " + origin, "registered as " + arn}, SymptomOf: []string{"ecs-config", "user-data"},
+		Evidence: []string{wanted + " comes from " + origin, "registered as " + arn}, SymptomOf: []*Kind{ECSConfigCheck, UserDataCheck},
 		Fix: fix.Do("Move the instance to "+nameOf(wanted)+", then deregister its entry in "+nameOf(is)+":",
 			"sudo muster bootstrap --reset-stale-state --cluster "+wanted, deregister(is, arn, region))}
+	return f.Identified()
 }
 
 // deregister is the command that removes an entry of a cluster.

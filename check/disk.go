@@ -114,28 +114,28 @@ func (m mount) String() string {
 
 func (m mount) judge() []Finding {
 	var found []Finding
-	add := func(id string, status Status, what string, to fix.Fix) {
-		found = append(found, Finding{ID: id, Status: status, Evidence: []string{m.String()}, Fix: to,
+	add := func(kind *Kind, status Status, what string, to fix.Fix) {
+		found = append(found, Finding{Kind: kind, Status: status, Evidence: []string{m.String()}, Fix: to,
 			Summary: "the file system of " + strings.Join(m.paths, ", ") + " " + what})
 	}
 	free := fix.Do("Find what uses the space, remove it, or grow the volume:",
 		append([]string{"sudo du -xh --max-depth=2 " + m.paths[0] + " | sort -h | tail -n 20"}, m.frees()...)...)
 	switch {
 	case m.ReadOnly:
-		add("read-only-file-system", Fail, "is mounted read-only", fix.Do("Find out why, then remount it or replace the instance:", "sudo dmesg -T | grep -iE 'remount|ext4|xfs|I/O error' | tail -n 20", "sudo mount -o remount,rw "+m.paths[0]))
+		add(ReadOnlyFileSystem, Fail, "is mounted read-only", fix.Do("Find out why, then remount it or replace the instance:", "sudo dmesg -T | grep -iE 'remount|ext4|xfs|I/O error' | tail -n 20", "sudo mount -o remount,rw "+m.paths[0]))
 	case m.Used() >= fullPercent, m.Free < leastFree && m.Size > leastFreeCount:
-		add("disk-full", Fail, "is full", free)
+		add(DiskFull, Fail, "is full", free)
 	case m.Used() >= tightPercent:
-		add("disk-full", Warn, "is nearly full", free)
+		add(DiskFull, Warn, "is nearly full", free)
 	}
 	inodes := fix.Do("Find the directories with the most files, and remove what is not needed:",
 		append([]string{"sudo find " + m.paths[0] + " -xdev -printf '%h\\n' | sort | uniq -c | sort -n | tail -n 20"}, m.prunes()...)...)
 	switch used := m.InodesUsed(); {
 	case m.ReadOnly:
 	case used >= fullPercent:
-		add("inodes-full", Fail, "has no inodes left", inodes)
+		add(InodesFull, Fail, "has no inodes left", inodes)
 	case used >= tightPercent:
-		add("inodes-full", Warn, "has almost no inodes left", inodes)
+		add(InodesFull, Warn, "has almost no inodes left", inodes)
 	}
 	return found
 }

@@ -91,9 +91,9 @@ func (w World) dns(ctx context.Context, f *facts) []Finding {
 	}
 	switch {
 	case slices.ContainsFunc(failed, func(r resolved) bool { return errors.Is(r.err, errCutOff) }):
-		return []Finding{{ID: "dns", Status: Unknown, Summary: "the time for this check ended before the names were looked up", Evidence: seen}}
+		return []Finding{{Kind: DNSCheck, Status: Unknown, Summary: "the time for this check ended before the names were looked up", Evidence: seen}}
 	case len(failed) > 0:
-		found := w.unnamed(ctx, Finding{Status: Fail, Evidence: seen, SymptomOf: []string{"dns-support-off"}}, failed)
+		found := w.unnamed(ctx, Finding{Status: Fail, Evidence: seen, SymptomOf: []*Kind{DNSSupportOff}}, failed)
 		if !failed[0].proxied && slices.ContainsFunc(f.names, func(r resolved) bool { return r.err == nil && !r.proxied }) {
 			found.Fix = fix.Do("Correct the forwarding rule or private zone for the name; other names resolve:",
 				"cat /etc/resolv.conf", "getent ahosts "+failed[0].host)
@@ -112,7 +112,7 @@ func (w World) dns(ctx context.Context, f *facts) []Finding {
 // unnamed is the finding about names that do not resolve.
 func (w World) unnamed(ctx context.Context, f Finding, failed []resolved) Finding {
 	first := failed[0]
-	f.ID = "dns-failure"
+	f.Kind = DNSFailure
 	f.Summary = first.host + andMore(len(failed)-1, "endpoint") + " " + doNot(len(failed)) + " resolve; " + w.resolver()
 	if first.proxied {
 		f.Summary = first.proxy() + " does not resolve"
@@ -145,7 +145,7 @@ func (w World) mixed(ctx context.Context, seen []string, public []resolved) Find
 	for _, r := range public {
 		services = append(services, "com.amazonaws."+w.region()+"."+r.service)
 	}
-	return Finding{ID: "endpoints-mixed", Status: Warn, Evidence: seen,
+	return Finding{Kind: EndpointsMixed, Status: Warn, Evidence: seen,
 		Summary: "only some ECS endpoints are in the VPC: " + public[0].host + andMore(len(public)-1, "endpoint") + doIs(len(public)),
 		Fix: fix.Do("Create the missing VPC endpoints, with a security group that allows tcp 443 from this instance:",
 			w.createEndpoints(w.place(ctx), services)...)}

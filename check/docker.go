@@ -30,10 +30,10 @@ const (
 // dockerChecks cover the Docker Engine, and the ECS agent as its container.
 func dockerChecks(w World) []Check {
 	return []Check{
-		{ID: "docker", Group: Docker, Title: "the Docker Engine answers", Run: w.docker, Timeout: pingTimeout + 2*time.Second,
-			Findings: []string{"docker-not-running", "docker-hung", "docker-rejects", "docker-unsupported", "docker-denied", "docker-garbled"}},
-		{ID: "agent-image", Group: Docker, Title: "the ECS agent's container runs", Run: w.agentImage, Needs: []string{"docker"},
-			Findings: []string{"agent-not-cached", "agent-container-missing", "agent-container-down", "agent-out-of-memory"}},
+		{Kind: DockerCheck, Group: Docker, Title: "the Docker Engine answers", Run: w.docker, Timeout: pingTimeout + 2*time.Second,
+			Findings: []*Kind{DockerNotRunning, DockerHung, DockerRejects, DockerUnsupported, DockerDenied, DockerGarbled}},
+		{Kind: AgentImageCheck, Group: Docker, Title: "the ECS agent's container runs", Run: w.agentImage, Needs: []*Kind{DockerCheck},
+			Findings: []*Kind{AgentNotCached, AgentContainerMissing, AgentContainerDown, AgentOutOfMemory}},
 	}
 }
 
@@ -59,14 +59,14 @@ func (w World) docker(ctx context.Context) []Finding {
 		return unknown
 	}
 	f := dockerFinding(err)
-	if f.ID == "docker-not-running" && w.Units != nil && !w.known(ctx, dockerUnit) {
+	if f.Kind == DockerNotRunning && w.Units != nil && !w.known(ctx, dockerUnit) {
 		w.notInstalled(&f)
 	}
 	f.Evidence = append([]string{err.Error()}, w.unitEvidence(ctx, dockerUnit)...)
 	if f.Status == Fail && w.userDataHolds(ctx, dockerUnit) {
 		f = w.heldDocker(ctx, f)
 	} else if f.Status == Fail && w.userDataHolds(ctx, ecsUnit) {
-		f.Fix, f.SymptomOf = fix.Fix{}, append(f.SymptomOf, "ecs-unit-waiting")
+		f.Fix, f.SymptomOf = fix.Fix{}, append(f.SymptomOf, ECSUnitWaiting)
 	}
 	return []Finding{f}
 }
@@ -93,7 +93,7 @@ func (w World) known(ctx context.Context, unit string) bool {
 func (w World) heldDocker(ctx context.Context, f Finding) Finding {
 	f.Summary = dockerUnit + " waits for user data, which is still running"
 	f.Evidence = append(f.Evidence, w.unitEvidence(ctx, userDataUnit)...)
-	f.SymptomOf = append(f.SymptomOf, "ecs-unit-waiting")
+	f.SymptomOf = append(f.SymptomOf, ECSUnitWaiting)
 	f.Fix = fix.Do("Stop the command that blocks user data, and use --no-block in user data:", "systemctl list-jobs", "systemd-cgls --no-pager -u "+userDataUnit, "sudo kill PID")
 	f.Confirm = "systemd-cgls shows a systemctl process without --no-block"
 	return f
@@ -103,21 +103,21 @@ func dockerFinding(err error) Finding {
 	const journal = "sudo journalctl -b -u docker -n 50 --no-pager"
 	switch {
 	case errors.Is(err, dockerapi.ErrDenied):
-		return Finding{ID: "docker-denied", Status: Unknown, Summary: "permission denied on Docker's socket", Fix: fix.Do("Run muster as root:", "sudo muster debug")}
+		return Finding{Kind: DockerDenied, Status: Unknown, Summary: "permission denied on Docker's socket", Fix: fix.Do("Run muster as root:", "sudo muster debug")}
 	case errors.Is(err, dockerapi.ErrNotRunning):
-		return Finding{ID: "docker-not-running", Status: Fail, Summary: "the Docker Engine is not running", SymptomOf: []string{"disk"},
+		return Finding{Kind: DockerNotRunning, Status: Fail, Summary: "the Docker Engine is not running", SymptomOf: []*Kind{DiskCheck},
 			Fix: fix.Do("Find out why, fix it, then start Docker and the ECS agent:", journal, "sudo systemctl start docker", "sudo systemctl --no-block restart ecs")}
 	case errors.Is(err, dockerapi.ErrHung), errors.Is(err, context.DeadlineExceeded):
-		return Finding{ID: "docker-hung", Status: Fail, Summary: "the Docker Engine accepts connections but does not answer", SymptomOf: []string{"disk", "pressure"},
+		return Finding{Kind: DockerHung, Status: Fail, Summary: "the Docker Engine accepts connections but does not answer", SymptomOf: []*Kind{DiskCheck, PressureCheck},
 			Fix: fix.Do("Find out why, then kill and restart Docker, which ends the tasks unless live-restore is on:", journal, "sudo systemctl kill -s KILL docker", "sudo systemctl start docker", "sudo systemctl --no-block restart ecs")}
 	case errors.Is(err, dockerapi.ErrRejected):
-		return Finding{ID: "docker-rejects", Status: Fail, Summary: "the Docker Engine answers a ping with an error", SymptomOf: []string{"disk", "pressure"},
+		return Finding{Kind: DockerRejects, Status: Fail, Summary: "the Docker Engine answers a ping with an error", SymptomOf: []*Kind{DiskCheck, PressureCheck},
 			Fix: fix.Do("Find out why, then restart Docker, which ends the tasks unless live-restore is on:", journal, "sudo systemctl restart docker", "sudo systemctl --no-block restart ecs")}
 	case errors.Is(err, dockerapi.ErrTooOld):
-		return Finding{ID: "docker-unsupported", Status: Unknown, Summary: "the Docker Engine is older than 19.03, so muster cannot check it",
+		return Finding{Kind: DockerUnsupported, Status: Unknown, Summary: "the Docker Engine is older than 19.03, so muster cannot check it",
 			Fix: fix.Do("Use a current ECS-optimized AMI, or update Docker, which ends the tasks:", "sudo yum update -y docker", "sudo systemctl restart docker", "sudo systemctl --no-block restart ecs")}
 	}
-	return Finding{ID: "docker-garbled", Status: Fail, Summary: "something other than a Docker Engine answers on its socket",
+	return Finding{Kind: DockerGarbled, Status: Fail, Summary: "something other than a Docker Engine answers on its socket",
 		Fix: fix.Do("Find the process that listens on the socket:", "sudo ss -lxp | grep docker.sock", journal)}
 }
 
@@ -142,8 +142,8 @@ func (w World) agentImage(ctx context.Context) []Finding {
 	case w.isRegistered(ctx):
 		return Passed("container ecs-agent is not running, but the ECS agent has registered: it runs under another name", state)
 	case c.OOMKilled:
-		return []Finding{{ID: "agent-out-of-memory", Status: Fail, Summary: "the ECS agent's container was killed: it ran out of memory", Evidence: []string{state},
-			Fix: fix.Do("Use a larger instance, or raise ECS_RESERVED_MEMORY so that tasks leave memory free, then start the ECS agent:", startUnit), SymptomOf: []string{"pressure"}}}
+		return []Finding{{Kind: AgentOutOfMemory, Status: Fail, Summary: "the ECS agent's container was killed: it ran out of memory", Evidence: []string{state},
+			Fix: fix.Do("Use a larger instance, or raise ECS_RESERVED_MEMORY so that tasks leave memory free, then start the ECS agent:", startUnit), SymptomOf: []*Kind{PressureCheck}}}
 	}
 	return []Finding{agentDown(c, state)}
 }
@@ -153,17 +153,17 @@ func (w World) agentImage(ctx context.Context) []Finding {
 // the log says more (agent/sighandlers/exitcodes/exitcodes.go: 0 ends it, 1 is retried, 5 is final).
 func agentDown(c dockerapi.AgentContainer, state string) Finding {
 	const log = "sudo docker logs --tail 20 ecs-agent"
-	f := Finding{ID: "agent-container-down", Status: Warn, Summary: fmt.Sprintf("the ECS agent's container is down: it exited with code %d", c.ExitCode), Evidence: []string{state},
+	f := Finding{Kind: AgentContainerDown, Status: Warn, Summary: fmt.Sprintf("the ECS agent's container is down: it exited with code %d", c.ExitCode), Evidence: []string{state},
 		Fix: fix.Do("Read its last log lines:", log)}
 	switch {
 	case c.Status == "created":
 		f.Summary = "the ECS agent's container was created but has not started"
 	case c.ExitCode == sigkill:
-		f.Status, f.Summary, f.SymptomOf = Fail, "the ECS agent's container was killed from outside (exit code 137, SIGKILL)", []string{"pressure", "docker"}
+		f.Status, f.Summary, f.SymptomOf = Fail, "the ECS agent's container was killed from outside (exit code 137, SIGKILL)", []*Kind{PressureCheck, DockerCheck}
 		f.Evidence = append(f.Evidence, "Docker reports no out-of-memory kill of this container")
 		f.Fix = fix.Do("Start the ECS agent, and find out what killed it:", startUnit, "sudo journalctl -k --no-pager | grep -i 'killed process'", "sudo journalctl -b -u docker -n 50 --no-pager")
 	case c.ExitCode > 128 && c.ExitCode != sigterm:
-		f.Status, f.Summary, f.SymptomOf = Fail, fmt.Sprintf("the ECS agent's container was terminated by signal %d (exit code %d)", c.ExitCode-128, c.ExitCode), []string{"pressure", "docker"}
+		f.Status, f.Summary, f.SymptomOf = Fail, fmt.Sprintf("the ECS agent's container was terminated by signal %d (exit code %d)", c.ExitCode-128, c.ExitCode), []*Kind{PressureCheck, DockerCheck}
 		f.Fix = fix.Do("Start the ECS agent, and read its last log lines:", startUnit, log)
 	}
 	return f
@@ -180,13 +180,13 @@ func (w World) noAgent(ctx context.Context) Finding {
 	_, err := os.Stat(dir)
 	for _, name := range []string{"ecs-agent.tar", "state"} {
 		if path := filepath.Join(dir, name); err == nil && isEmpty(path) {
-			return Finding{ID: "agent-not-cached", Status: Fail, Summary: "the ECS agent has no container and no cached image to start one from",
+			return Finding{Kind: AgentNotCached, Status: Fail, Summary: "the ECS agent has no container and no cached image to start one from",
 				Evidence:  []string{path + " is missing or empty, so ecs-init must download the image from S3"},
 				Fix:       fix.Do("Reinstall ecs-init, which contains the image, or allow access to S3:", "sudo ls -l "+dir, "sudo dnf reinstall -y ecs-init", startUnit),
-				SymptomOf: slices.Concat(network(), []string{"disk"}, unitNotStarted())}
+				SymptomOf: slices.Concat(network(), []*Kind{DiskCheck}, unitNotStarted())}
 		}
 	}
-	return Finding{ID: "agent-container-missing", Status: Warn, Summary: "there is no container ecs-agent: ecs-init has not started one",
+	return Finding{Kind: AgentContainerMissing, Status: Warn, Summary: "there is no container ecs-agent: ecs-init has not started one",
 		Fix: fix.Do("Check ecs-init:", "systemctl status ecs --no-pager", "sudo tail -n 20 /var/log/ecs/ecs-init.log")}
 }
 

@@ -18,28 +18,28 @@ type Introspection interface {
 // ecsChecks cover the ECS agent and its registration, and last ask the ECS API.
 func ecsChecks(w World, f *facts) []Check {
 	return []Check{
-		{ID: "ecs-config", Group: ECS, Title: "the ECS agent's settings are valid", Run: w.withUserData(w.ecsConfig),
-			Findings: []string{"ecs-config-misread", "ecs-config-invalid", "ecs-config-unreadable", "ecs-config-unknown-key", "ecs-config-not-applied",
-				"cluster-unset", "other-cluster-configured", "wrong-region", "wrong-account", "reserved-memory-above-ram", "backend-host-set", "docker-host-set"}},
-		{ID: "ecs-unit", Group: ECS, Title: "systemd runs ecs.service", Run: w.ecsUnit,
-			Findings: append(unitNotStarted(), "ecs-unit-failed", "ecs-unit-restarting", "ecs-unit-disabled")},
-		{ID: "checkpoint", Group: ECS, Title: "the ECS agent's saved state fits this instance and its cluster", Run: w.checkpoint,
-			Findings: []string{"saved-cluster-mismatch", "checkpoint-of-other-instance", "checkpoint-damaged"}},
-		{ID: "agent-log", Group: ECS, Title: "the ECS agent logged no error that keeps it from registering", After: []string{"lifecycle"},
+		{Kind: ECSConfigCheck, Group: ECS, Title: "the ECS agent's settings are valid", Run: w.withUserData(w.ecsConfig),
+			Findings: []*Kind{ECSConfigMisread, ECSConfigInvalid, ECSConfigUnreadable, ECSConfigUnknownKey, ECSConfigNotApplied,
+				ClusterUnset, OtherClusterConfigured, WrongRegion, WrongAccount, ReservedMemoryAboveRam, BackendHostSet, DockerHostSet}},
+		{Kind: ECSUnitCheck, Group: ECS, Title: "systemd runs ecs.service", Run: w.ecsUnit,
+			Findings: append(unitNotStarted(), ECSUnitFailed, ECSUnitRestarting, ECSUnitDisabled)},
+		{Kind: CheckpointCheck, Group: ECS, Title: "the ECS agent's saved state fits this instance and its cluster", Run: w.checkpoint,
+			Findings: []*Kind{SavedClusterMismatch, CheckpointOfOtherInstance, CheckpointDamaged}},
+		{Kind: AgentLogCheck, Group: ECS, Title: "the ECS agent logged no error that keeps it from registering", After: []*Kind{LifecycleCheck},
 			Run:      func(ctx context.Context) []Finding { return w.agentLog(ctx, f) },
-			Findings: append(ecsagent.Causes(), "agent-exits", "agent-log-elsewhere")},
-		{ID: "registered", Group: ECS, Title: "the ECS agent has registered this instance", After: []string{"lifecycle"},
+			Findings: append(logKinds(), AgentExits, AgentLogElsewhere)},
+		{Kind: RegisteredCheck, Group: ECS, Title: "the ECS agent has registered this instance", After: []*Kind{LifecycleCheck},
 			Run:      func(ctx context.Context) []Finding { return w.registered(ctx, f) },
-			Findings: []string{"introspection-refused", "introspection-silent", "introspection-garbled", "not-registered", "wrong-cluster", "cluster-default"}},
-		{ID: "cluster", Group: ECS, Title: "the cluster exists and is ACTIVE", Run: w.cluster, Remote: true,
-			Findings: []string{"cluster-missing", "cluster-inactive", "cluster-not-active"}},
-		{ID: "container-instance", Group: ECS, Title: "ECS shows this instance as registered and connected", Remote: true, Needs: []string{"registered"},
+			Findings: []*Kind{IntrospectionRefused, IntrospectionSilent, IntrospectionGarbled, NotRegistered, WrongCluster, ClusterDefault}},
+		{Kind: ClusterCheck, Group: ECS, Title: "the cluster exists and is ACTIVE", Run: w.cluster, Remote: true,
+			Findings: []*Kind{ClusterMissing, ClusterInactive, ClusterNotActive}},
+		{Kind: ContainerInstanceCheck, Group: ECS, Title: "ECS shows this instance as registered and connected", Remote: true, Needs: []*Kind{RegisteredCheck},
 			Run: func(ctx context.Context) []Finding { return w.containerInstance(ctx, f.cluster, f.arn) },
-			Findings: []string{"container-instance-unknown", "foreign-container-instance", "registration-failed", "container-instance-inactive",
-				"container-instance-draining", "still-registering", "agent-disconnected"}},
-		{ID: "registrations", Group: ECS, Title: "ECS has only one registration of this instance", Remote: true, Deep: true, Needs: []string{"registered"},
+			Findings: []*Kind{ContainerInstanceUnknown, ForeignContainerInstance, RegistrationFailed, ContainerInstanceInactive,
+				ContainerInstanceDraining, StillRegistering, AgentDisconnected}},
+		{Kind: RegistrationsCheck, Group: ECS, Title: "ECS has only one registration of this instance", Remote: true, Deep: true, Needs: []*Kind{RegisteredCheck},
 			Run:      func(ctx context.Context) []Finding { return w.registrations(ctx, f.cluster, f.arn) },
-			Findings: []string{"second-registration"}},
+			Findings: []*Kind{SecondRegistration}},
 	}
 }
 
@@ -48,9 +48,9 @@ func (w World) withUserData(run func(context.Context) []Finding) func(context.Co
 	return func(ctx context.Context) []Finding {
 		found := run(ctx)
 		for i := range found {
-			if found[i].ID == "cluster-unset" {
+			if found[i].Kind == ClusterUnset {
 				found[i].Evidence = append(found[i].Evidence, w.userDataForm(ctx)...)
-				found[i].SymptomOf = append(found[i].SymptomOf, "user-data-not-run")
+				found[i].SymptomOf = append(found[i].SymptomOf, UserDataNotRun)
 			}
 		}
 		return found
@@ -58,15 +58,15 @@ func (w World) withUserData(run func(context.Context) []Finding) func(context.Co
 }
 
 // network are the checks of the way from this instance to the ECS endpoints.
-func network() []string {
-	return []string{"proxy", "dns", "ecs-endpoints", "vpc-path", "poll-endpoint"}
+func network() []*Kind {
+	return []*Kind{ProxyCheck, DNSCheck, ECSEndpointsCheck, VPCPathCheck, PollEndpointCheck}
 }
 
 // beneath are the checks of what an ECS agent needs to register, whatever it is
 // that fails: what is only known not to have happened is a symptom of these.
-func beneath() []string {
-	return append(network(), "imds", "instance-role", "user-data", "bootstrap", "disk", "pressure", "clock",
-		"docker", "agent-image", "ecs-config", "ecs-unit", "checkpoint", "agent-log", "cluster")
+func beneath() []*Kind {
+	return append(network(), IMDSCheck, InstanceRoleCheck, UserDataCheck, BootstrapCheck, DiskCheck, PressureCheck, ClockCheck,
+		DockerCheck, AgentImageCheck, ECSConfigCheck, ECSUnitCheck, CheckpointCheck, AgentLogCheck, ClusterCheck)
 }
 
 // wanted is the cluster that the instance is to join and who says so: the
@@ -98,19 +98,19 @@ func (w World) registered(ctx context.Context, f *facts) []Finding {
 	case err != nil:
 		return []Finding{unanswered(err)}
 	case meta.ContainerInstanceARN == "":
-		return []Finding{{ID: "not-registered", Status: Fail, Summary: "the ECS agent is running but has not registered: it has no container instance ARN",
+		return []Finding{{Kind: NotRegistered, Status: Fail, Summary: "the ECS agent is running but has not registered: it has no container instance ARN",
 			Evidence: []string{cmp.Or(meta.Version, "unknown version") + ", cluster " + meta.Cluster}, Fix: agentWords(), SymptomOf: beneath()}}
 	}
 	wanted, origin := w.wanted()
 	switch {
 	case wanted != "" && !sameCluster(wanted, meta.Cluster):
-		return []Finding{WrongCluster(meta.Cluster, wanted, origin, meta.ContainerInstanceARN, w.Identity.Region)}
+		return []Finding{WrongClusterFinding(meta.Cluster, wanted, origin, meta.ContainerInstanceARN, w.Identity.Region)}
 	case wanted == "" && sameCluster(meta.Cluster, cluster.Default):
 		f.arn, f.cluster = meta.ContainerInstanceARN, meta.Cluster
-		return []Finding{{ID: "cluster-default", Status: Warn, Summary: "the ECS agent joined the cluster \"default\": no setting names another",
+		return []Finding{{Kind: ClusterDefault, Status: Warn, Summary: "the ECS agent joined the cluster \"default\": no setting names another",
 			Evidence:  append([]string{"registered as " + f.arn}, w.userDataForm(ctx)...),
 			Fix:       fix.Do("If you meant another cluster, join it:", "sudo muster bootstrap --cluster NAME --reset-stale-state"),
-			SymptomOf: []string{"cluster-unset", "ecs-config", "user-data-not-run"}}}
+			SymptomOf: []*Kind{ClusterUnset, ECSConfigCheck, UserDataNotRun}}}
 	}
 	f.arn, f.cluster = meta.ContainerInstanceARN, meta.Cluster
 	return Passed("registered in cluster "+meta.Cluster+" as "+f.arn, meta.Version)
@@ -138,12 +138,12 @@ func unanswered(err error) Finding {
 	f := Finding{Status: Fail, Evidence: []string{err.Error()}, SymptomOf: beneath()}
 	switch {
 	case errors.Is(err, ecsagent.ErrRefused):
-		f.ID, f.Summary, f.Fix = "introspection-refused", "the ECS agent does not listen on its port: it is down, or is still trying to register", agentWords()
+		f.Kind, f.Summary, f.Fix = IntrospectionRefused, "the ECS agent does not listen on its port: it is down, or is still trying to register", agentWords()
 	case errors.Is(err, ecsagent.ErrSilent):
-		f.ID, f.Summary = "introspection-silent", "the ECS agent accepts connections but does not answer: it hangs, or the host is starved of resources"
-		f.Fix, f.SymptomOf = fix.Do("Restart the ECS agent, then read its log:", "sudo systemctl --no-block restart "+ecsUnit, "sudo tail -n 50 /var/log/ecs/ecs-agent.log"), []string{"docker", "disk", "pressure"}
+		f.Kind, f.Summary = IntrospectionSilent, "the ECS agent accepts connections but does not answer: it hangs, or the host is starved of resources"
+		f.Fix, f.SymptomOf = fix.Do("Restart the ECS agent, then read its log:", "sudo systemctl --no-block restart "+ecsUnit, "sudo tail -n 50 /var/log/ecs/ecs-agent.log"), []*Kind{DockerCheck, DiskCheck, PressureCheck}
 	case errors.Is(err, ecsagent.ErrGarbled):
-		f.ID, f.Summary = "introspection-garbled", "something other than the ECS agent answers on its port 51678"
+		f.Kind, f.Summary = IntrospectionGarbled, "something other than the ECS agent answers on its port 51678"
 		f.Fix, f.SymptomOf = fix.Do("Find the process that listens on the port:", "sudo ss -ltnp 'sport = :51678'"), nil
 	default:
 		f.Status, f.Summary = Unknown, err.Error()

@@ -38,10 +38,10 @@ func (w World) clusterConfigured(s *agentSettings, problems []ecsconfig.Problem)
 	case unset:
 		return []Finding{w.clusterUnset(s, wanted, origin)}
 	case err != nil:
-		return []Finding{{ID: "ecs-config-misread", Status: Fail, Summary: reads.Where() + ": ECS_CLUSTER is not a valid cluster name",
+		return []Finding{{Kind: ECSConfigMisread, Status: Fail, Summary: reads.Where() + ": ECS_CLUSTER is not a valid cluster name",
 			Evidence: []string{readsCluster(reads)}, Fix: w.nameCluster(s)}}
 	}
-	return []Finding{{ID: "other-cluster-configured", Status: Fail, Fix: w.nameCluster(s),
+	return []Finding{{Kind: OtherClusterConfigured, Status: Fail, Fix: w.nameCluster(s),
 		Summary:  fmt.Sprintf("%s: ECS_CLUSTER is %s, not %s", reads.Where(), reads.Text, wanted),
 		Evidence: []string{wanted + " comes from " + origin}}}
 }
@@ -49,7 +49,7 @@ func (w World) clusterConfigured(s *agentSettings, problems []ecsconfig.Problem)
 // notRestarted is the finding where the files name the right cluster, and the ECS
 // agent was started before they did.
 func (w World) notRestarted(s *agentSettings, named ecsconfig.Value) Finding {
-	return Finding{ID: "ecs-config-not-applied", Status: Fail, Fix: w.nameCluster(s),
+	return Finding{Kind: ECSConfigNotApplied, Status: Fail, Fix: w.nameCluster(s),
 		Summary: fmt.Sprintf("%s: ECS_CLUSTER is %s, but the running ECS agent still uses %s",
 			named.Where(), named.Text, s.Cluster().Text),
 		Evidence: []string{"the ECS agent reads its settings only when it starts"}}
@@ -59,9 +59,9 @@ func (w World) notRestarted(s *agentSettings, named ecsconfig.Value) Finding {
 func (w World) misnamed(s *agentSettings, lines []ecsconfig.Problem, reads ecsconfig.Value, invalid error) Finding {
 	worst := slices.MaxFunc(lines, func(a, b ecsconfig.Problem) int { return cmp.Compare(a.Severity, b.Severity) })
 	others := slices.DeleteFunc(slices.Clone(lines), func(p ecsconfig.Problem) bool { return p == worst })
-	f := w.lineFinding("ecs-config-misread", Fail, s, append([]ecsconfig.Problem{worst}, others...))[0]
+	f := w.lineFinding(ECSConfigMisread, Fail, s, append([]ecsconfig.Problem{worst}, others...))[0]
 	if worst.Meant != "" {
-		f.ID = "ecs-config-unknown-key"
+		f.Kind = ECSConfigUnknownKey
 	}
 	if invalid == nil || plainText(reads.Text) {
 		f.Evidence = append(f.Evidence, readsCluster(reads))
@@ -92,7 +92,7 @@ func (w World) clusterUnset(s *agentSettings, wanted, origin string) Finding {
 	if named := s.Named("ECS_CLUSTER"); named.Origin == ecsconfig.FromFile {
 		where, what = named.Where()+":", "ECS_CLUSTER is empty"
 	}
-	f := Finding{ID: "cluster-unset", Status: Warn, Fix: w.nameCluster(s),
+	f := Finding{Kind: ClusterUnset, Status: Warn, Fix: w.nameCluster(s),
 		Summary: fmt.Sprintf("%s %s, so the ECS agent joins the cluster \"default\"", where, what)}
 	if wanted != "" {
 		f.Status = Fail
@@ -173,12 +173,12 @@ func (w World) otherHome(reads ecsconfig.Value, ref cluster.Ref) []Finding {
 	if w.atHome(ref) {
 		return nil
 	}
-	f := Finding{ID: "wrong-region", Status: Fail, Evidence: []string{"an instance can only join a cluster in its own region and account"},
+	f := Finding{Kind: WrongRegion, Status: Fail, Evidence: []string{"an instance can only join a cluster in its own region and account"},
 		Summary: fmt.Sprintf("%s: ECS_CLUSTER is a cluster in region %s, but this instance is in %s",
 			reads.Where(), ref.Region, w.Identity.Region),
 		Fix: fix.Do("Set a cluster in this region and restart the ECS agent:", w.join(ref.Name))}
 	if ref.Region == w.Identity.Region {
-		f.ID = "wrong-account"
+		f.Kind = WrongAccount
 		f.Summary = fmt.Sprintf("%s: ECS_CLUSTER is a cluster in account %s, but this instance is in %s",
 			reads.Where(), ref.Account, w.Identity.AccountID)
 		f.Fix.Text = "Set a cluster in this account and restart the ECS agent:"

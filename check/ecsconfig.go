@@ -64,7 +64,7 @@ func (w World) unreadable(s *agentSettings, problems []ecsconfig.Problem) (found
 			rest = append(rest, p)
 			continue
 		}
-		f := Finding{ID: "ecs-config-unreadable", Status: Fail, Summary: p.String(), Evidence: []string{p.Effect}}
+		f := Finding{Kind: ECSConfigUnreadable, Status: Fail, Summary: p.String(), Evidence: []string{p.Effect}}
 		switch name := w.clusterToName(s); {
 		case p.Repair != "":
 			f.Fix = fix.Do("Convert the file with muster and restart the ECS agent:", "sudo muster bootstrap --reset-stale-state --cluster "+name)
@@ -83,30 +83,30 @@ var grave = []string{"AWS_DEFAULT_REGION", "ECS_BACKEND_HOST", "DOCKER_HOST", "H
 
 // badLines are the findings on all lines but those that name the cluster.
 func (w World) badLines(ctx context.Context, s *agentSettings, problems []ecsconfig.Problem) []Finding {
-	kinds := map[string][]ecsconfig.Problem{}
+	var invalid, failing, misread, unknown []ecsconfig.Problem
 	registered := false
 	for _, p := range problems {
-		id := "ecs-config-misread"
 		switch {
 		case p.Meant != "" || p.Severity == ecsconfig.UnknownKey:
-			id = "ecs-config-unknown-key"
+			unknown = append(unknown, p)
 		case p.Severity == ecsconfig.Fatal:
-			id = "ecs-config-invalid"
-		case p.Severity == ecsconfig.Refused:
-			// Attributes count at the first registration only.
-			if registered = registered || w.isRegistered(ctx); !registered {
-				id = "ecs-config-invalid"
-			}
+			invalid = append(invalid, p)
+		case p.Severity == ecsconfig.Refused && !registered && !w.isRegistered(ctx):
+			invalid = append(invalid, p)
+		case p.Severity == ecsconfig.Refused: // attributes count at the first registration only
+			registered = true
+			misread = append(misread, p)
 		case s.hampers(p):
-			id = "fail"
+			failing = append(failing, p)
+		default:
+			misread = append(misread, p)
 		}
-		kinds[id] = append(kinds[id], p)
 	}
 	return slices.Concat(
-		w.lineFinding("ecs-config-invalid", Fail, s, kinds["ecs-config-invalid"]),
-		w.lineFinding("ecs-config-misread", Fail, s, kinds["fail"]),
-		w.lineFinding("ecs-config-misread", Warn, s, kinds["ecs-config-misread"]),
-		w.lineFinding("ecs-config-unknown-key", Warn, s, kinds["ecs-config-unknown-key"]))
+		w.lineFinding(ECSConfigInvalid, Fail, s, invalid),
+		w.lineFinding(ECSConfigMisread, Fail, s, failing),
+		w.lineFinding(ECSConfigMisread, Warn, s, misread),
+		w.lineFinding(ECSConfigUnknownKey, Warn, s, unknown))
 }
 
 // hampers reports whether a misread line keeps the ECS agent from where it must go.
@@ -119,11 +119,11 @@ func (s *agentSettings) hampers(p ecsconfig.Problem) bool {
 }
 
 // lineFinding makes the first problem the summary, and the others evidence.
-func (w World) lineFinding(id string, status Status, s *agentSettings, problems []ecsconfig.Problem) []Finding {
+func (w World) lineFinding(kind *Kind, status Status, s *agentSettings, problems []ecsconfig.Problem) []Finding {
 	if len(problems) == 0 {
 		return nil
 	}
-	f := Finding{ID: id, Status: status, Summary: problems[0].String(), Fix: w.lineFix(s, problems)}
+	f := Finding{Kind: kind, Status: status, Summary: problems[0].String(), Fix: w.lineFix(s, problems)}
 	if problems[0].Effect != "" {
 		f.Evidence = append(f.Evidence, problems[0].Effect)
 	}
@@ -185,6 +185,6 @@ func (w World) notApplied(s *agentSettings) []Finding {
 	if len(lines) == 0 {
 		return nil
 	}
-	return []Finding{{ID: "ecs-config-not-applied", Status: Warn, Summary: lines[0],
+	return []Finding{{Kind: ECSConfigNotApplied, Status: Warn, Summary: lines[0],
 		Evidence: bounded(lines[1:]), Fix: fix.Do("Restart the ECS agent:", restartAgent)}}
 }

@@ -23,7 +23,7 @@ func (w World) otherPlace(s *agentSettings) []Finding {
 	if v.Origin == ecsconfig.FromDefault || !cluster.IsRegion(v.Text) || w.Identity.Region == "" || v.Text == w.Identity.Region {
 		return nil
 	}
-	return []Finding{{ID: "wrong-region", Status: Fail,
+	return []Finding{{Kind: WrongRegion, Status: Fail,
 		Summary:  fmt.Sprintf("%s: AWS_DEFAULT_REGION is %s, but this instance is in %s", v.Where(), v.Text, w.Identity.Region),
 		Evidence: []string{"the ECS agent looks for its cluster in " + v.Text},
 		Fix:      removeSetting(v)}}
@@ -56,7 +56,7 @@ func (w World) tooMuchReserved(s *agentSettings) []Finding {
 	if err != nil || unknown != nil || reserved <= total {
 		return nil
 	}
-	return []Finding{{ID: "reserved-memory-above-ram", Status: Fail,
+	return []Finding{{Kind: ReservedMemoryAboveRam, Status: Fail,
 		Summary:  fmt.Sprintf("%s: ECS_RESERVED_MEMORY=%d, but this instance has only %d MiB of memory", v.Where(), reserved, total),
 		Evidence: []string{"the ECS agent does not register an instance that reserves more memory than it has"},
 		Fix:      fix.Do(fmt.Sprintf("Lower ECS_RESERVED_MEMORY below %d in %s, then restart the ECS agent:", total, v.Where()), restartAgent)}}
@@ -67,12 +67,12 @@ func (w World) tooMuchReserved(s *agentSettings) []Finding {
 func (w World) elsewhere(ctx context.Context, s *agentSettings) []Finding {
 	var found []Finding
 	if v, ok := s.Get("ECS_BACKEND_HOST"); ok && v.Text != "" && !w.endpointOfECS(v.Text) {
-		found = append(found, Finding{ID: "backend-host-set", Status: Fail, Fix: removeSetting(v),
+		found = append(found, Finding{Kind: BackendHostSet, Status: Fail, Fix: removeSetting(v),
 			Summary:  v.Where() + ": ECS_BACKEND_HOST sends the ECS agent to " + redact.Value(v.Key, v.Text),
 			Evidence: []string{"this is not an ECS endpoint in " + w.Identity.Region}})
 	}
 	if v, ok := s.Get("DOCKER_HOST"); ok && v.Origin != ecsconfig.FromDefault && !w.dockerSocket(v.Text) {
-		found = append(found, Finding{ID: "docker-host-set", Status: Fail, Fix: removeSetting(v),
+		found = append(found, Finding{Kind: DockerHostSet, Status: Fail, Fix: removeSetting(v),
 			Summary:  v.Where() + ": DOCKER_HOST sends the ECS agent to " + redact.Value(v.Key, v.Text),
 			Evidence: []string{"this is not the Docker Engine of this instance, /var/run/docker.sock"}})
 	}

@@ -15,8 +15,8 @@ import (
 // fail so.
 type failure struct {
 	netpath.Kind
-	id        string
-	symptomOf []string
+	kind      *Kind
+	symptomOf []*Kind
 	// describe sets the summary, the fix and, for an inferred cause, what confirms it.
 	describe func(World, *Finding, []tried)
 }
@@ -25,22 +25,22 @@ type failure struct {
 // being the first.
 func kinds() []failure {
 	return []failure{
-		{netpath.TimedOut, "endpoint-timeout", []string{"vpc-path"}, timedOut},
-		{netpath.NoRoute, "endpoint-no-route", nil, noRoute},
-		{netpath.Refused, "endpoint-refused", nil, connectionRefused},
-		{netpath.WrongName, "tls-wrong-name", nil, wrongName},
-		{netpath.Untrusted, "tls-untrusted", nil, untrusted},
-		{netpath.NotYetValid, "tls-not-yet-valid", []string{"clock-skew"}, notYetValid},
-		{netpath.Expired, "tls-expired", []string{"clock-skew"}, expired},
-		{netpath.Unresolved, "endpoint-unresolved", []string{"dns"}, unresolved},
-		{netpath.Rejected, "endpoint-broken", nil, rejected},
-		{netpath.Failed, "endpoint-broken", nil, broken},
+		{netpath.TimedOut, EndpointTimeout, []*Kind{VPCPathCheck}, timedOut},
+		{netpath.NoRoute, EndpointNoRoute, nil, noRoute},
+		{netpath.Refused, EndpointRefused, nil, connectionRefused},
+		{netpath.WrongName, TLSWrongName, nil, wrongName},
+		{netpath.Untrusted, TLSUntrusted, nil, untrusted},
+		{netpath.NotYetValid, TLSNotYetValid, []*Kind{ClockSkew}, notYetValid},
+		{netpath.Expired, TLSExpired, []*Kind{ClockSkew}, expired},
+		{netpath.Unresolved, EndpointUnresolved, []*Kind{DNSCheck}, unresolved},
+		{netpath.Rejected, EndpointBroken, nil, rejected},
+		{netpath.Failed, EndpointBroken, nil, broken},
 	}
 }
 
 // finding warns only, where the ECS agent works without these endpoints.
 func (k failure) finding(w World, failed []tried) Finding {
-	f := Finding{ID: k.id, Status: Warn, SymptomOf: k.symptomOf}
+	f := Finding{Kind: k.kind, Status: Warn, SymptomOf: k.symptomOf}
 	if slices.ContainsFunc(failed, func(t tried) bool { return t.agent }) {
 		f.Status = Fail
 	}

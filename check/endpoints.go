@@ -102,7 +102,7 @@ func (w World) unreachable(ctx context.Context, f *facts, all []tried) []Finding
 	}
 	for i := range found {
 		for _, k := range kinds() {
-			if failed := lost[k.Kind]; k.id == found[i].ID && len(failed) > 0 && misleads(k.Kind) {
+			if failed := lost[k.Kind]; k.kind == found[i].Kind && len(failed) > 0 && misleads(k.Kind) {
 				w.misdirected(&found[i], failed, all)
 			}
 		}
@@ -159,7 +159,7 @@ func (w World) incomplete(timeout *Finding, at location, outside []tried) {
 	for _, t := range outside {
 		services = append(services, "com.amazonaws."+w.region()+"."+t.service)
 	}
-	timeout.ID, timeout.SymptomOf = "endpoints-incomplete", nil
+	timeout.Kind, timeout.SymptomOf = EndpointsIncomplete, nil
 	timeout.Summary = "the VPC has no endpoint " + services[0]
 	if more := len(services) - 1; more > 0 {
 		timeout.Summary += fmt.Sprintf("; %d more missing", more)
@@ -199,7 +199,7 @@ func (w World) place(ctx context.Context) location {
 // host has no default route for IPv4: the agent then uses a path that muster did
 // not try. "Could not check" is never "no".
 func (w World) overIPv6(ctx context.Context, found []Finding) {
-	i := slices.IndexFunc(found, func(f Finding) bool { return f.ID == "endpoint-no-route" })
+	i := slices.IndexFunc(found, func(f Finding) bool { return f.Kind == EndpointNoRoute })
 	if i < 0 || w.Net.Families().V4 || w.Agent == nil {
 		return
 	}

@@ -29,8 +29,8 @@ const (
 // healthChecks cover the containers that ECS runs here.
 func healthChecks(w World) []Check {
 	return []Check{
-		{ID: "containers", Group: Health, Title: "the ECS containers are running and healthy", Needs: []string{"docker"}, Run: w.containers,
-			Findings: []string{"container-unhealthy", "container-oom-killed", "container-restarting"}},
+		{Kind: ContainersCheck, Group: Health, Title: "the ECS containers are running and healthy", Needs: []*Kind{DockerCheck}, Run: w.containers,
+			Findings: []*Kind{ContainerUnhealthy, ContainerOOMKilled, ContainerRestarting}},
 	}
 }
 
@@ -136,7 +136,7 @@ func unhealthy(all []dockerapi.Summary) []Finding {
 		if len(group) > 1 {
 			summary = fmt.Sprintf("%s is unhealthy in %s: its health check fails", taskName(group[0]), count(len(group), "container"))
 		}
-		f := Finding{ID: "container-unhealthy", Status: Fail, Summary: summary, About: things(group...),
+		f := Finding{Kind: ContainerUnhealthy, Status: Fail, Summary: summary, About: things(group...),
 			Fix: fix.Do("Read the output of the health check:", "sudo docker inspect --format '{{json .State.Health.Log}}' "+group[0].Name)}
 		for _, s := range group {
 			f.Evidence = append(f.Evidence, "container "+s.Name+": unhealthy")
@@ -151,7 +151,7 @@ func killed(dead []death) []Finding {
 	out := slices.DeleteFunc(slices.Clone(dead), func(d death) bool { return !d.OOMKilled })
 	var found []Finding
 	for _, group := range byTask(out, death.task) {
-		f := Finding{ID: "container-oom-killed", Status: Fail, Summary: group[0].task() + " was killed: it ran out of memory", About: things(summaries(group)...),
+		f := Finding{Kind: ContainerOOMKilled, Status: Fail, Summary: group[0].task() + " was killed: it ran out of memory", About: things(summaries(group)...),
 			Fix: fix.Do("Raise the container's memory in its task definition, or reduce its use (JVM: -XX:MaxRAMPercentage), then read its last log lines:",
 				"sudo docker logs --tail 20 "+group[0].Summary.Name)}
 		if len(group) > 1 {
@@ -210,6 +210,6 @@ func looping(all []dockerapi.Summary, dead []death, now time.Time) []Finding {
 }
 
 func restarting(about []string, name string) Finding {
-	return Finding{ID: "container-restarting", Status: Fail, About: about, SymptomOf: []string{"container-oom-killed@" + about[0], "disk"},
+	return Finding{Kind: ContainerRestarting, Status: Fail, About: about, SymptomOf: []*Kind{ContainerOOMKilled, DiskCheck},
 		Fix: fix.Do("Read its last log lines:", "sudo docker logs --tail 20 "+name)}
 }

@@ -28,26 +28,26 @@ func (w World) metadataService(ctx context.Context) []Finding {
 	const route = "ip route get 169.254.169.254"
 	switch failure.Kind {
 	case imds.TurnedOff:
-		f.ID, f.Summary = "imds-turned-off", "AWS_EC2_METADATA_DISABLED=true in this environment stops muster from using IMDS"
+		f.Kind, f.Summary = IMDSTurnedOff, "AWS_EC2_METADATA_DISABLED=true in this environment stops muster from using IMDS"
 		if w.isRegistered(ctx) { // of the instance that says nothing
 			f.Status = Unknown
 		}
 		f.Evidence, f.Fix = nil, fix.Do("Run muster without that variable:", "env -u AWS_EC2_METADATA_DISABLED muster debug")
 	case imds.Disabled:
-		f.ID, f.Summary = "imds-disabled", "the instance metadata service refuses tokens (403): its endpoint is disabled on this instance"
+		f.Kind, f.Summary = IMDSDisabled, "the instance metadata service refuses tokens (403): its endpoint is disabled on this instance"
 		f.Fix = fix.Do("Enable it, with credentials that may modify the instance:", options+" --http-endpoint enabled")
 	case imds.Silent:
-		f.ID, f.Summary = "imds-silent", "the instance metadata service (169.254.169.254) does not answer"
+		f.Kind, f.Summary = IMDSSilent, "the instance metadata service (169.254.169.254) does not answer"
 		f.Evidence = append(f.Evidence, "probable causes: a host firewall or a route; in a container, a hop limit of 1")
 		f.Fix = fix.Do("Correct the firewall rule or route; in a container, raise the hop limit:", "sudo iptables -nL OUTPUT", route, options+" --http-put-response-hop-limit 2")
 	case imds.Garbled, imds.Refused, imds.NotFound:
-		f.ID, f.Summary = "imds-garbled", "something other than the instance metadata service answers at its address, such as a proxy"
+		f.Kind, f.Summary = IMDSGarbled, "something other than the instance metadata service answers at its address, such as a proxy"
 		f.Fix = fix.Do("Find out what answers:", "curl -v --noproxy '*' -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' "+failure.Endpoint+"/latest/api/token", route)
 	case imds.Broken:
-		f.ID, f.Summary = "imds-broken", "the instance metadata service returns server errors"
+		f.Kind, f.Summary = IMDSBroken, "the instance metadata service returns server errors"
 		f.Fix = fix.Do("Wait a minute; if the errors continue, stop and start the instance.")
 	default:
-		f.ID, f.Summary = "imds-unreachable", "the instance metadata service is not reachable: not an EC2 instance, or no network or route"
+		f.Kind, f.Summary = IMDSUnreachable, "the instance metadata service is not reachable: not an EC2 instance, or no network or route"
 		f.Fix = fix.Do("Check the route and the addresses:", route, "ip addr")
 	}
 	return []Finding{f}
@@ -61,7 +61,7 @@ func (w World) instanceRole(ctx context.Context) []Finding {
 	case err != nil:
 		return CouldNotLook(err, fix.Fix{})
 	case !there:
-		return []Finding{{ID: "no-instance-profile", Status: Fail, Summary: "the instance has no instance profile, so the ECS agent has no credentials",
+		return []Finding{{Kind: NoInstanceProfile, Status: Fail, Summary: "the instance has no instance profile, so the ECS agent has no credentials",
 			Evidence: []string{"meta-data/iam/info: 404"},
 			Fix: fix.Do("Attach an instance profile whose role has the policy AmazonEC2ContainerServiceforEC2Role:",
 				"aws ec2 associate-iam-instance-profile --region "+w.region()+" --instance-id "+w.instanceID()+" --iam-instance-profile Name=PROFILE")}}
@@ -76,7 +76,7 @@ func (w World) instanceRole(ctx context.Context) []Finding {
 	case err != nil:
 		return CouldNotLook(err, fix.Fix{})
 	case role == "":
-		return []Finding{{ID: "instance-profile-broken", Status: Fail, Summary: "the instance profile " + lastPart(profile.InstanceProfileArn) + " has no role",
+		return []Finding{{Kind: InstanceProfileBroken, Status: Fail, Summary: "the instance profile " + lastPart(profile.InstanceProfileArn) + " has no role",
 			Evidence: []string{"meta-data/iam/info: " + profile.InstanceProfileArn, "meta-data/iam/security-credentials/: empty"},
 			Fix:      fix.Do("Add a role to the instance profile:", "aws iam add-role-to-instance-profile --instance-profile-name "+lastPart(profile.InstanceProfileArn)+" --role-name ROLE")}}
 	}
@@ -107,7 +107,7 @@ func (w World) credentials(role, document string) []Finding {
 	case !ok || c.Code != "Success":
 		return w.brokenRole("iam/security-credentials/"+role, c)
 	case left <= 0:
-		return []Finding{{ID: "credentials-expired", Status: Fail, SymptomOf: []string{"clock-skew"},
+		return []Finding{{Kind: CredentialsExpired, Status: Fail, SymptomOf: []*Kind{ClockSkew},
 			Summary: fmt.Sprintf("the credentials of role %s expired at %s and were not renewed", role, c.Expiration.Format(time.RFC3339)),
 			Fix:     fix.Do("Check that the role still exists; if it does, disassociate and reassociate the instance profile:", "aws iam get-role --role-name "+role)}}
 	default:
@@ -121,7 +121,7 @@ const trustPolicy = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Pri
 func (w World) brokenRole(path string, d roleDocument) []Finding {
 	f := Finding{Status: Fail, Evidence: []string{fmt.Sprintf("meta-data/%s: Code %+.60q, Message %+.200q", path, d.Code, d.Message)}}
 	if d.Code == "InstanceProfileNotFound" {
-		f.ID, f.Summary = "instance-profile-broken", "the instance profile of this instance no longer exists"
+		f.Kind, f.Summary = InstanceProfileBroken, "the instance profile of this instance no longer exists"
 		f.Fix = fix.Do("Associate another one:", "aws ec2 describe-iam-instance-profile-associations --region "+w.region()+" --filters Name=instance-id,Values="+w.instanceID(),
 			"aws ec2 replace-iam-instance-profile-association --region "+w.region()+" --association-id ASSOCIATION_ID --iam-instance-profile Name=PROFILE")
 		return []Finding{f}
@@ -130,7 +130,7 @@ func (w World) brokenRole(path string, d roleDocument) []Finding {
 	if name, is := strings.CutPrefix(path, "iam/security-credentials/"); is {
 		role = name
 	}
-	f.ID, f.Summary = "role-not-trusted", "EC2 cannot assume the role of the instance profile, so there are no credentials"
+	f.Kind, f.Summary = RoleNotTrusted, "EC2 cannot assume the role of the instance profile, so there are no credentials"
 	f.Fix = fix.Do("Allow ec2.amazonaws.com in the role's trust policy:", "aws iam update-assume-role-policy --role-name "+role+" --policy-document '"+trustPolicy+"'")
 	return []Finding{f}
 }

@@ -19,22 +19,22 @@ type Metadata interface {
 
 // instanceChecks cover the instance itself.
 func instanceChecks(w World, f *facts) []Check {
-	imds := []string{"imds"}
+	imds := []*Kind{IMDSCheck}
 	return []Check{
-		{ID: "imds", Group: Instance, Title: "the instance metadata service answers", Run: w.metadataService,
-			Findings: []string{"imds-disabled", "imds-silent", "imds-unreachable", "imds-garbled", "imds-broken", "imds-turned-off"}},
-		{ID: "instance-role", Group: Instance, Title: "the instance has a role with credentials", Needs: imds, Run: given(w.IMDS != nil, w.instanceRole),
-			Findings: []string{"no-instance-profile", "instance-profile-broken", "role-not-trusted", "credentials-expired"}},
-		{ID: "user-data", Group: Instance, Title: "cloud-init ran user data", Needs: imds, Run: given(w.IMDS != nil, w.userData),
-			Findings: []string{"user-data-not-run", "user-data-malformed", "user-data-failed", "cloud-init-errors"}},
-		{ID: "lifecycle", Group: Instance, Title: "the Auto Scaling group keeps this instance in service", Needs: imds,
+		{Kind: IMDSCheck, Group: Instance, Title: "the instance metadata service answers", Run: w.metadataService,
+			Findings: []*Kind{IMDSDisabled, IMDSSilent, IMDSUnreachable, IMDSGarbled, IMDSBroken, IMDSTurnedOff}},
+		{Kind: InstanceRoleCheck, Group: Instance, Title: "the instance has a role with credentials", Needs: imds, Run: given(w.IMDS != nil, w.instanceRole),
+			Findings: []*Kind{NoInstanceProfile, InstanceProfileBroken, RoleNotTrusted, CredentialsExpired}},
+		{Kind: UserDataCheck, Group: Instance, Title: "cloud-init ran user data", Needs: imds, Run: given(w.IMDS != nil, w.userData),
+			Findings: []*Kind{UserDataNotRun, UserDataMalformed, UserDataFailed, CloudInitErrors}},
+		{Kind: LifecycleCheck, Group: Instance, Title: "the Auto Scaling group keeps this instance in service", Needs: imds,
 			Run:      given(w.IMDS != nil, func(ctx context.Context) []Finding { return w.lifecycle(ctx, f) }),
-			Findings: []string{"warm-pool", "warm-pool-unchecked", "spot-draining-off", "standby", "leaving"}},
-		{ID: "disk", Group: Instance, Title: "the disks have free space and are writable", Run: given(w.FileSystem != nil, w.disk),
-			Findings: []string{"disk-full", "inodes-full", "read-only-file-system"}},
-		{ID: "pressure", Group: Instance, Title: "the host is not starved of memory, CPU or I/O", Run: w.pressure,
-			Findings: []string{"starved-host", "oom-kills"}},
-		{ID: "clock", Group: Instance, Title: "the clock is correct", Run: given(w.IMDS != nil && w.Net != nil, w.clock), Findings: []string{"clock-skew"}},
+			Findings: []*Kind{WarmPool, WarmPoolUnchecked, SpotDrainingOff, Standby, Leaving}},
+		{Kind: DiskCheck, Group: Instance, Title: "the disks have free space and are writable", Run: given(w.FileSystem != nil, w.disk),
+			Findings: []*Kind{DiskFull, InodesFull, ReadOnlyFileSystem}},
+		{Kind: PressureCheck, Group: Instance, Title: "the host is not starved of memory, CPU or I/O", Run: w.pressure,
+			Findings: []*Kind{StarvedHost, OOMKills}},
+		{Kind: ClockCheck, Group: Instance, Title: "the clock is correct", Run: given(w.IMDS != nil && w.Net != nil, w.clock), Findings: []*Kind{ClockSkew}},
 	}
 }
 

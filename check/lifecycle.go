@@ -23,11 +23,11 @@ func (w World) lifecycle(ctx context.Context, f *facts) []Finding {
 		f.deferred = state
 		found = append(found, w.warmPool(ctx, state)...)
 	case state == "Standby":
-		found = append(found, Finding{ID: "standby", Status: Warn, Summary: "the Auto Scaling group has put this instance on standby",
+		found = append(found, Finding{Kind: Standby, Status: Warn, Summary: "the Auto Scaling group has put this instance on standby",
 			Evidence: []string{"meta-data/autoscaling/target-lifecycle-state: Standby"},
 			Fix:      fix.Do("Return it to service:", "aws autoscaling exit-standby --region "+w.region()+" --auto-scaling-group-name "+w.group(ctx)+" --instance-ids "+w.instanceID())})
 	case state != "InService":
-		found = append(found, Finding{ID: "leaving", Status: Warn, Summary: "the Auto Scaling group is taking this instance out of service",
+		found = append(found, Finding{Kind: Leaving, Status: Warn, Summary: "the Auto Scaling group is taking this instance out of service",
 			Evidence: []string{"meta-data/autoscaling/target-lifecycle-state: " + state},
 			Fix:      fix.Do("Find out why:", "aws autoscaling describe-scaling-activities --region "+w.region()+" --auto-scaling-group-name "+w.group(ctx)+" --max-items 5")})
 	default:
@@ -43,13 +43,13 @@ func (w World) warmPool(ctx context.Context, state string) []Finding {
 	const key = "ECS_WARM_POOLS_CHECK"
 	switch {
 	case w.enabled(key):
-		return []Finding{{ID: "warm-pool", Status: Skip, Summary: "the instance is in the warm pool (" + state + "): the ECS agent registers when the instance leaves the pool"}}
+		return []Finding{{Kind: WarmPool, Status: Skip, Summary: "the instance is in the warm pool (" + state + "): the ECS agent registers when the instance leaves the pool"}}
 	case w.isRegistered(ctx):
-		return []Finding{{ID: "warm-pool-unchecked", Status: Warn, Summary: key + " is not set: the instance registered while in the warm pool",
+		return []Finding{{Kind: WarmPoolUnchecked, Status: Warn, Summary: key + " is not set: the instance registered while in the warm pool",
 			Evidence: []string{"meta-data/autoscaling/target-lifecycle-state: " + state, "ECS may place tasks on the instance, and Auto Scaling may stop it while they run"},
 			Fix:      fix.Do("Set it, here and in user data, then recreate the warm pool:", "sudo muster bootstrap --ecs "+key+"=true")}}
 	}
-	return []Finding{{ID: "warm-pool", Status: Skip, Summary: "the instance is in the warm pool (" + state + "), and " + key + " is not set: the ECS agent may register at once"}}
+	return []Finding{{Kind: WarmPool, Status: Skip, Summary: "the instance is in the warm pool (" + state + "), and " + key + " is not set: the ECS agent may register at once"}}
 }
 
 // spotWithoutDraining warns of a spot instance whose tasks are not drained when
@@ -61,7 +61,7 @@ func (w World) spotWithoutDraining(ctx context.Context) []Finding {
 	if err != nil || strings.TrimSpace(kind) != "spot" || w.enabled(key) {
 		return nil
 	}
-	return []Finding{{ID: "spot-draining-off", Status: Warn, Summary: key + " is not set on this spot instance: an interruption kills its tasks",
+	return []Finding{{Kind: SpotDrainingOff, Status: Warn, Summary: key + " is not set on this spot instance: an interruption kills its tasks",
 		Evidence: []string{"meta-data/instance-life-cycle: spot"},
 		Fix:      fix.Do("Set it, here and in user data:", "sudo muster bootstrap --ecs "+key+"=true")}}
 }

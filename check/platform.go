@@ -14,7 +14,7 @@ import (
 
 // platformChecks say whether muster supports where it runs.
 func platformChecks(w World) []Check {
-	return []Check{{ID: "platform", Group: Instance, Title: "muster supports this platform", Findings: []string{"platform-unsupported", "systemd-too-old"},
+	return []Check{{Kind: PlatformCheck, Group: Instance, Title: "muster supports this platform", Findings: []*Kind{PlatformUnsupported, SystemdTooOld},
 		Run: w.platformFinding}}
 }
 
@@ -29,7 +29,7 @@ func (w World) platformFinding(ctx context.Context) []Finding {
 		}
 		return Passed("no sign of a platform other than ECS on EC2 with Linux")
 	}
-	return []Finding{{ID: "platform-unsupported", Status: Unknown, Summary: p.name + " is not supported: muster covers Linux instances of ECS on EC2",
+	return []Finding{{Kind: PlatformUnsupported, Status: Unknown, Summary: p.name + " is not supported: muster covers Linux instances of ECS on EC2",
 		Evidence: []string{p.seen}}}
 }
 
@@ -43,7 +43,7 @@ func (w World) oldSystemd(ctx context.Context) []Finding {
 	if err != nil || !version.TooOld() {
 		return nil
 	}
-	return []Finding{{ID: "systemd-too-old", Status: Warn,
+	return []Finding{{Kind: SystemdTooOld, Status: Warn,
 		Summary:  fmt.Sprintf("systemd %s is older than %d: muster-verify and muster-agent do not run on this instance", version, units.Oldest),
 		Evidence: []string{"muster bootstrap configures the cluster, and installs no unit that would run with less protection", "muster verify and muster debug work when a person runs them"},
 		Fix:      fix.Do("Use an AMI with a newer systemd, such as Amazon Linux 2023, Ubuntu 22.04 or Debian 12.")}}

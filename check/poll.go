@@ -49,9 +49,9 @@ func (w World) pollEndpoint(ctx context.Context) []Finding {
 	if len(lost) == 0 {
 		return Passed("ECS and the endpoints for its agent answer", seen...)
 	}
-	return []Finding{{ID: "poll-unreached", Status: Fail, Summary: "cannot reach " + hosts[0] + andMore(len(hosts)-1,
+	return []Finding{{Kind: PollUnreached, Status: Fail, Summary: "cannot reach " + hosts[0] + andMore(len(hosts)-1,
 		"endpoint") + ", which ECS assigned to its agent",
-		Evidence: append(lost, seen...), SymptomOf: []string{"vpc-path", "endpoints-mixed"},
+		Evidence: append(lost, seen...), SymptomOf: []*Kind{VPCPathCheck, EndpointsMixed},
 		Fix: fix.Do("Allow the instance to reach the host on tcp 443, through a VPC endpoint, a NAT gateway or its firewall:",
 			"curl -sv -m 5 -o /dev/null https://"+hosts[0])}}
 }
@@ -72,13 +72,13 @@ func (w World) refused(ctx context.Context, err error) []Finding {
 	case awsapi.Denied:
 		w.denied(ctx, &f, awsapi.DenialOf(err.Error()))
 	case awsapi.NoIdentity:
-		f.ID, f.Summary, f.SymptomOf = "credentials-refused", "ECS rejects the credentials of this instance", []string{"instance-role", "clock-skew"}
+		f.Kind, f.Summary, f.SymptomOf = CredentialsRefused, "ECS rejects the credentials of this instance", []*Kind{InstanceRoleCheck, ClockSkew}
 		f.Fix = fix.Do("Replace the instance profile association, which renews the credentials:",
 			fmt.Sprintf("aws ec2 describe-iam-instance-profile-associations --region %s --filters Name=instance-id,Values=%s", w.region(),
 				w.instance()),
 			fmt.Sprintf("aws ec2 replace-iam-instance-profile-association --region %s --association-id ASSOCIATION_ID --iam-instance-profile Name=PROFILE", w.region()))
 	case awsapi.ClockSkew:
-		f.ID, f.Summary, f.SymptomOf = "signature-refused", "ECS rejects the signatures of this instance: its clock is wrong", []string{"clock-skew"}
+		f.Kind, f.Summary, f.SymptomOf = SignatureRefused, "ECS rejects the signatures of this instance: its clock is wrong", []*Kind{ClockSkew}
 		f.Fix = fix.Do("Set the clock:", "sudo systemctl restart chronyd", "sudo chronyc makestep")
 	default:
 		return CouldNotLook(errors.New(firstLine(err.Error())), fix.Fix{})
@@ -99,14 +99,14 @@ func answerOf(err error) string {
 // help where another policy denies it.
 func (w World) denied(ctx context.Context, f *Finding, by awsapi.Denial) {
 	action, role := cmp.Or(by.Action, discoverPollEndpoint), cmp.Or(by.Role, "ROLE")
-	f.ID = "poll-denied"
+	f.Kind = PollDenied
 	f.Summary = "the " + by.Policy + " does not allow " + action + ", which the ECS agent needs to connect"
 	if by.Explicit {
 		f.Summary = "the " + by.Policy + " explicitly denies " + action + ", which the ECS agent needs to connect"
 	}
 	switch by.Policy {
 	case "VPC endpoint policy":
-		f.ID = "endpoint-policy"
+		f.Kind = EndpointPolicy
 		f.Fix = fix.Do("Allow "+action+" in the policy of the VPC endpoint for ECS:",
 			fmt.Sprintf("aws ec2 describe-vpc-endpoints --region %s --filters Name=vpc-id,Values=%s Name=service-name,Values=com.amazonaws.%s.ecs", w.region(), w.place(ctx).vpc, w.region()),
 			fmt.Sprintf("aws ec2 modify-vpc-endpoint --region %s --vpc-endpoint-id VPC_ENDPOINT_ID --policy-document file://policy.json",

@@ -15,24 +15,24 @@ import (
 // portChecks look at the replication ports, where some are configured.
 func portChecks(w World) []Check {
 	return []Check{
-		{ID: "host-ports", Group: PortsOf, Title: "nothing on this host blocks the replication ports", Run: w.hostPorts,
+		{Kind: HostPortsCheck, Group: PortsOf, Title: "nothing on this host blocks the replication ports", Run: w.hostPorts,
 			Findings: hostPortFindings()},
-		{ID: "replication-ports", Group: PortsOf, Title: "the replication ports are open between this instance and its peers",
+		{Kind: ReplicationPortsCheck, Group: PortsOf, Title: "the replication ports are open between this instance and its peers",
 			Run: w.replicationPorts, Remote: true,
-			Findings: []string{"replication-port-closed", "replication-port-filtered", "replication-port-unknown"}, Timeout: portsTimeout},
+			Findings: []*Kind{ReplicationPortClosed, ReplicationPortFiltered, ReplicationPortUnknown}, Timeout: portsTimeout},
 	}
 }
 
 // definite are the findings of package hostports which by themselves keep peers
 // apart; the others make it likely, or may be meant.
-func definite() []string {
-	return []string{"multicast-finder", "port-not-published", "published-on-other-address", "other-host-port", "v6-only-listener",
-		"listener-on-other-address"}
+func definite() []*Kind {
+	return []*Kind{MulticastFinder, PortNotPublished, PublishedOnOtherAddress, OtherHostPort, V6OnlyListener,
+		ListenerOnOtherAddress}
 }
 
-func hostPortFindings() []string {
-	return append(definite(), "docker0-announced", "bridge-address-announced", "listener-beyond-first-port", "no-listener",
-		"ephemeral-overlap", "host-ports-unread")
+func hostPortFindings() []*Kind {
+	return append(definite(), Docker0Announced, BridgeAddressAnnounced, ListenerBeyondFirstPort, NoListener,
+		EphemeralOverlap, HostPortsUnread)
 }
 
 func (w World) hostPorts(ctx context.Context) []Finding {
@@ -42,15 +42,16 @@ func (w World) hostPorts(ctx context.Context) []Finding {
 	var found []Finding
 	seen := w.HostPorts(ctx)
 	for _, h := range seen.Findings {
-		f := Finding{ID: h.ID, Status: Warn, Summary: h.Summary, Evidence: []string{h.Evidence}, Fix: h.Fix, Confirm: h.Confirm,
-			SymptomOf: []string{"docker"}}
-		if slices.Contains(definite(), h.ID) && !h.Inferred {
+		kind := KindOf(hostPortFindings(), h.ID)
+		f := Finding{Kind: kind, Status: Warn, Summary: h.Summary, Evidence: []string{h.Evidence}, Fix: h.Fix, Confirm: h.Confirm,
+			SymptomOf: []*Kind{DockerCheck}}
+		if slices.Contains(definite(), kind) && !h.Inferred {
 			f.Status = Fail
 		}
 		found = append(found, f)
 	}
 	if len(seen.Notes) > 0 {
-		f := Finding{ID: "host-ports-unread", Status: Unknown, Summary: seen.Notes[0], Evidence: bounded(seen.Notes[1:])}
+		f := Finding{Kind: HostPortsUnread, Status: Unknown, Summary: seen.Notes[0], Evidence: bounded(seen.Notes[1:])}
 		if slices.ContainsFunc(seen.Notes, func(note string) bool { return strings.Contains(note, "permission denied") }) {
 			f.Fix = fix.Do("Run muster as root:", "sudo muster debug")
 		}
@@ -117,7 +118,7 @@ func portFindings(report *ports.Report) (found []Finding) {
 }
 
 func portFinding(b ports.Block, o ports.Outcome) Finding {
-	f := Finding{ID: "replication-port-closed", Status: Fail, Summary: pairSummary(b, o, "cannot reach"),
+	f := Finding{Kind: ReplicationPortClosed, Status: Fail, Summary: pairSummary(b, o, "cannot reach"),
 		Evidence: append([]string{o.Sentence}, bounded(o.Warnings)...)}
 	if more := len(b.From)*len(b.To) - 1; more > 0 {
 		f.Evidence = append(f.Evidence, "the same"+strings.Replace(andMore(more, "pair"), " and", " for", 1))
@@ -128,7 +129,7 @@ func portFinding(b ports.Block, o ports.Outcome) Finding {
 	}
 	switch {
 	case o.Status == reach.Unknown.String():
-		f.ID, f.Status, f.Summary = "replication-port-unknown", Unknown, pairSummary(b, o, "to")
+		f.Kind, f.Status, f.Summary = ReplicationPortUnknown, Unknown, pairSummary(b, o, "to")
 		f.Fix = fix.Do("Allow the action named above in the instance role, then check again:", allPorts)
 	case len(commands) == 1:
 		f.Fix = fix.Do("Add the rule:", commands...)
@@ -168,7 +169,7 @@ func dialFindings(report *ports.Report) (found []Finding) {
 		if d.Lost == 0 {
 			continue
 		}
-		f := Finding{ID: "replication-port-filtered", Status: Warn, Evidence: append(bounded(d.Unanswered),
+		f := Finding{Kind: ReplicationPortFiltered, Status: Warn, Evidence: append(bounded(d.Unanswered),
 			"security groups and network ACLs: OPEN"),
 			Summary: fmt.Sprintf("%d of %s %s not answer on %s despite open rules: probably a host firewall", d.Lost, peers(d.Peers),
 				doVerb(d.Lost), dialledPorts(d)),
@@ -181,7 +182,7 @@ func dialFindings(report *ports.Report) (found []Finding) {
 		found = append(found, f)
 	}
 	for _, why := range report.Undialled() {
-		found = append(found, Finding{ID: "replication-port-unknown", Status: Unknown, Summary: "no peer could be dialed from here: " + why,
+		found = append(found, Finding{Kind: ReplicationPortUnknown, Status: Unknown, Summary: "no peer could be dialed from here: " + why,
 			Fix: fix.Do("Check the ports again later:", allPorts)})
 	}
 	return found

@@ -192,7 +192,7 @@ func TestTheRemedyIsOfThePeersFamily(t *testing.T) {
 	peer.Addrs = []netip.Addr{netip.MustParseAddr("2600:1f18::1")}
 	v := reach.NewJudge(f.World).Evaluate(self, peer, reach.Need{Protocol: reach.TCP, Ports: reach.Range{First: 443, Last: 443}})
 	got, err := World{}.closed(v, self, peer)
-	if err != nil || got[0].ID != "egress-closed" || !strings.Contains(got[0].Fix.String(), "CidrIpv6=::/0") {
+	if err != nil || got[0].Kind != EgressClosed || !strings.Contains(got[0].Fix.String(), "CidrIpv6=::/0") {
 		t.Errorf("%s: %+v, %v", v.Status, got, err)
 	}
 }

@@ -52,7 +52,7 @@ func (w World) pressure(context.Context) []Finding {
 		evidence = append(evidence, unread.Error())
 	}
 	if worst != Pass {
-		found = append([]Finding{{ID: "starved-host", Status: worst, Summary: "the host is starved: processes wait for " + strings.Join(short, ", "),
+		found = append([]Finding{{Kind: StarvedHost, Status: worst, Summary: "the host is starved: processes wait for " + strings.Join(short, ", "),
 			Evidence: evidence, Fix: fix.Do("Find what uses the memory, CPU or I/O, then use a larger instance or limit the tasks:", "top -b -n 1 -o %MEM | head -n 20", "sudo docker stats --no-stream")}}, found...)
 	}
 	switch {
@@ -113,7 +113,7 @@ func (w World) kills() ([]Finding, error) {
 		err = nil
 	}
 	uptime := w.uptime()
-	f := Finding{ID: "oom-kills", Status: Warn, Summary: "the kernel killed processes because of memory limits", SymptomOf: []string{"starved-host"},
+	f := Finding{Kind: OOMKills, Status: Warn, Summary: "the kernel killed processes because of memory limits", SymptomOf: []*Kind{StarvedHost},
 		Fix: fix.Do("Use a larger instance, or give tasks memory limits that fit together. To list all kills:", "sudo dmesg -T | grep -i 'killed process'")}
 	for _, k := range kills[max(0, len(kills)-10):] {
 		of := "the host was out of memory"

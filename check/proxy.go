@@ -128,14 +128,14 @@ func (p proxied) judge() []Finding {
 	if missing[0] == noProxy[0] && p.whose != "docker.service" {
 		status = Fail
 	}
-	f := Finding{ID: "no-proxy-incomplete", Status: status, Fix: p.exempt(missing),
+	f := Finding{Kind: NoProxyIncomplete, Status: status, Fix: p.exempt(missing),
 		Summary:  at + ": " + p.whose + " also uses the proxy for " + missing[0],
 		Evidence: []string{p.String(), "not in NO_PROXY: " + strings.Join(missing, ", ")}}
 	if missing[0] == dockerSocket {
 		f.Summary = at + ": NO_PROXY lacks " + dockerSocket + ", which AWS recommends"
 	}
 	if p.misread {
-		f.SymptomOf = []string{"ecs-config-misread"}
+		f.SymptomOf = []*Kind{ECSConfigMisread}
 	}
 	return []Finding{f}
 }

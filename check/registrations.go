@@ -32,7 +32,7 @@ func (w World) registrations(ctx context.Context, clusterName, arn string) []Fin
 	if len(others) == 0 {
 		return Passed("no other container instance in the cluster belongs to this EC2 instance")
 	}
-	f := Finding{ID: "second-registration", Status: Warn,
+	f := Finding{Kind: SecondRegistration, Status: Warn,
 		Summary: fmt.Sprintf("this instance is registered %d times in cluster %q", len(others)+1, nameOf(clusterName)), Evidence: []string{"the ECS agent uses " + arn},
 		Fix: fix.Do("Deregister the entry that the ECS agent does not use:")}
 	for _, other := range others[:min(len(others), maxLines)] {

@@ -56,6 +56,11 @@ func (w World) containerInstance(ctx context.Context, text, arn string) []Findin
 // RegistrationFinding says what is wrong with a registration in a cluster, by
 // what the ECS API answered; false: nothing.
 func (w World) RegistrationFinding(clusterName, arn string, ci awsapi.ContainerInstance, err error) (f Finding, bad bool) {
+	f, bad = w.registrationFinding(clusterName, arn, ci, err)
+	return f.Identified(), bad
+}
+
+func (w World) registrationFinding(clusterName, arn string, ci awsapi.ContainerInstance, err error) (f Finding, bad bool) {
 	switch unknown := ownLimit(err); {
 	case unknown != nil:
 		return unknown[0], true
@@ -64,7 +69,7 @@ func (w World) RegistrationFinding(clusterName, arn string, ci awsapi.ContainerI
 	case err != nil:
 		return w.unknownInstance(clusterName, arn), true
 	case ci.EC2InstanceID != "" && w.Identity.InstanceID != "" && ci.EC2InstanceID != w.Identity.InstanceID:
-		return Finding{ID: "foreign-container-instance", Status: Fail, Summary: fmt.Sprintf("the ECS agent uses the saved state of another instance, %s", ci.EC2InstanceID),
+		return Finding{Kind: ForeignContainerInstance, Status: Fail, Summary: fmt.Sprintf("the ECS agent uses the saved state of another instance, %s", ci.EC2InstanceID),
 			Evidence: []string{fmt.Sprintf("container instance %s belongs to %s; this is %s", ci.ARN, ci.EC2InstanceID, w.Identity.InstanceID)}, Fix: w.registerAnew()}, true
 	}
 	return w.statusFinding(clusterName, ci)
@@ -74,7 +79,7 @@ func (w World) RegistrationFinding(clusterName, arn string, ci awsapi.ContainerI
 // ECS forgets a deregistered one after a while; one of another account or region
 // is as unknown. The answer does not tell the two apart.
 func (w World) unknownInstance(clusterName, arn string) Finding {
-	f := Finding{ID: "container-instance-unknown", Status: Fail, SymptomOf: []string{"ecs-config"},
+	f := Finding{Kind: ContainerInstanceUnknown, Status: Fail, SymptomOf: []*Kind{ECSConfigCheck},
 		Summary:  "ECS does not know this container instance: it was deregistered, or is in another account or region",
 		Evidence: []string{fmt.Sprintf("the ECS agent reports %s, and cluster %q in %s has no such container instance", arn, nameOf(clusterName), w.region())}, Fix: w.registerAnew()}
 	lines := w.credentialLines()
@@ -113,22 +118,22 @@ func (w World) statusFinding(clusterName string, ci awsapi.ContainerInstance) (f
 	}
 	switch {
 	case ci.Status == "REGISTRATION_FAILED":
-		return Finding{ID: "registration-failed", Status: Fail, Summary: "ECS rejected the registration: " + cmp.Or(ci.StatusReason, "no reason given"), Evidence: seen[:1],
+		return Finding{Kind: RegistrationFailed, Status: Fail, Summary: "ECS rejected the registration: " + cmp.Or(ci.StatusReason, "no reason given"), Evidence: seen[:1],
 			Fix: fix.Do("Fix what the reason names, then replace the instance:", w.terminate())}, true
 	case ci.Status == "INACTIVE", ci.Status == "DEREGISTERING":
-		return Finding{ID: "container-instance-inactive", Status: Fail, Summary: fmt.Sprintf("this container instance was deregistered: its status in ECS is %s", ci.Status), Evidence: seen,
+		return Finding{Kind: ContainerInstanceInactive, Status: Fail, Summary: fmt.Sprintf("this container instance was deregistered: its status in ECS is %s", ci.Status), Evidence: seen,
 			Fix: w.registerAnew()}, true
 	case ci.Status == "REGISTERING":
-		return Finding{ID: "still-registering", Status: Fail, Summary: "ECS is still registering this container instance", Evidence: seen,
+		return Finding{Kind: StillRegistering, Status: Fail, Summary: "ECS is still registering this container instance", Evidence: seen,
 			Fix: fix.Do("Wait for the registration:", "sudo muster verify")}, true
 	case !ci.Connected:
 		return w.disconnected(ci), true
 	case ci.Status == "DRAINING":
-		return Finding{ID: "container-instance-draining", Status: Warn, Summary: "this container instance is DRAINING: it takes no new tasks",
+		return Finding{Kind: ContainerInstanceDraining, Status: Warn, Summary: "this container instance is DRAINING: it takes no new tasks",
 			Evidence: append(seen, "managed draining, managed termination and a spot interruption set this status before the instance terminates"),
 			Fix: fix.Do("If the instance should stay in service, make it active again:", "aws ecs update-container-instances-state --region "+w.region()+
 				" --cluster "+nameOf(clusterName)+" --container-instances "+ci.ARN+" --status ACTIVE"),
-			SymptomOf: []string{"leaving"}}, true
+			SymptomOf: []*Kind{Leaving}}, true
 	}
 	return Finding{}, false
 }
@@ -136,10 +141,10 @@ func (w World) statusFinding(clusterName string, ci awsapi.ContainerInstance) (f
 // disconnected is an agent that ECS does not hear from. What the agent logged of
 // its connection, and what is wrong with the way to the endpoints, explain it.
 func (w World) disconnected(ci awsapi.ContainerInstance) Finding {
-	return Finding{ID: "agent-disconnected", Status: Fail, Summary: "ECS shows the ECS agent of this instance as not connected",
+	return Finding{Kind: AgentDisconnected, Status: Fail, Summary: "ECS shows the ECS agent of this instance as not connected",
 		Evidence: []string{fmt.Sprintf("%s is %s, agentConnected is false", ci.ARN, ci.Status),
 			"disconnects of a few minutes are normal (the ECS agent reconnects every 30 minutes)"},
 		Fix: fix.Do("If it lasts more than 5 minutes, allow ecs:Poll and tcp 443 to the ecs-a and ecs-t endpoints, then restart the ECS agent:",
 			"sudo grep -E 'level=(error|warn|critical)' /var/log/ecs/ecs-agent.log | tail -n 20", "sudo systemctl --no-block restart "+ecsUnit),
-		SymptomOf: slices.Concat(network(), []string{"imds", "instance-role", "clock", "docker", "disk", "pressure", "ecs-config", "agent-log"})}
+		SymptomOf: slices.Concat(network(), []*Kind{IMDSCheck, InstanceRoleCheck, ClockCheck, DockerCheck, DiskCheck, PressureCheck, ECSConfigCheck, AgentLogCheck})}
 }

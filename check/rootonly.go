@@ -70,6 +70,6 @@ func (w World) notRootsAlone() []Finding {
 		what += fmt.Sprintf(" and %d more", len(at)-1)
 	}
 	what += ", which root obeys"
-	return []Finding{{ID: "not-roots-alone", Status: Warn, Summary: what, Evidence: bounded(evidence),
+	return []Finding{{Kind: NotRootsAlone, Status: Warn, Summary: what, Evidence: bounded(evidence),
 		Fix: fix.Do("Check what they hold, then make them writable for root alone:", commands...)}}
 }

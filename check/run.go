@@ -35,18 +35,18 @@ func Run(ctx context.Context, checks []Check) []Result {
 		all.Go(func() {
 			defer close(done[c.ID])
 			for _, other := range c.After {
-				if done[other] != nil { // selected
-					<-done[other]
+				if done[other.ID] != nil { // selected
+					<-done[other.ID]
 				}
 			}
 			var by []string
 			for _, need := range c.Needs {
-				if done[need] == nil { // not selected
+				if done[need.ID] == nil { // not selected
 					continue
 				}
-				<-done[need]
-				if is := index[need]; is.Status == Fail || len(is.BlockedBy) > 0 {
-					by = append(by, need)
+				<-done[need.ID]
+				if is := index[need.ID]; is.Status == Fail || len(is.BlockedBy) > 0 {
+					by = append(by, need.ID)
 				}
 			}
 			if by != nil {
@@ -141,9 +141,10 @@ func panicked(stack []byte) []string {
 func newResult(c Check, found []Finding) Result {
 	r := Result{ID: c.ID, Group: c.Group, Title: c.Title, Status: Pass, Remote: c.Remote, Findings: []Finding{}}
 	for _, f := range found {
-		if f.ID == "" {
-			f.ID = c.ID
+		if f.Kind == nil {
+			f.Kind = c.Kind
 		}
+		f.ID = f.Kind.ID
 		f.Summary, f.Evidence, f.Fix = redact.Log(f.Summary), masked(f.Evidence), f.Fix.Map(redact.Log)
 		f.fitSummary()
 		if worse(f.Status, r.Status) {

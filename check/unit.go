@@ -24,8 +24,8 @@ const (
 )
 
 // unitNotStarted are the findings of a unit that has not tried to run the agent.
-func unitNotStarted() []string {
-	return []string{"ecs-unit-missing", "ecs-unit-held-back", "ecs-unit-masked", "ecs-unit-waiting", "ecs-unit-not-started"}
+func unitNotStarted() []*Kind {
+	return []*Kind{ECSUnitMissing, ECSUnitHeldBack, ECSUnitMasked, ECSUnitWaiting, ECSUnitNotStarted}
 }
 
 func (w World) ecsUnit(ctx context.Context) []Finding {
@@ -45,16 +45,16 @@ func (w World) ecsUnit(ctx context.Context) []Finding {
 		return Passed(describe(s))
 	case s.LoadState == units.NotFound && w.isRegistered(ctx):
 		return Passed("there is no " + ecsUnit + ", but the ECS agent has registered: something else started it")
-	case f.ID == "ecs-unit-not-started" && w.isRegistered(ctx):
+	case f.Kind == ECSUnitNotStarted && w.isRegistered(ctx):
 		return Passed(ecsUnit+" is not running, but the ECS agent has registered: something else started it", describe(s))
-	case f.ID == "ecs-unit-not-started" && s.UnitFileState != "disabled" && w.userDataRuns(ctx):
-		f.ID = "ecs-unit-waiting" // its job joins the queue only when cloud-init is done
+	case f.Kind == ECSUnitNotStarted && s.UnitFileState != "disabled" && w.userDataRuns(ctx):
+		f.Kind = ECSUnitWaiting // its job joins the queue only when cloud-init is done
 	}
 	f.Evidence = append([]string{describe(s)}, f.Evidence...)
-	switch f.ID {
-	case "ecs-unit-waiting":
+	switch f.Kind {
+	case ECSUnitWaiting:
 		w.waiting(ctx, &f)
-	case "ecs-unit-not-started":
+	case ECSUnitNotStarted:
 		w.ended(ctx, s, &f)
 	}
 	return []Finding{f}
@@ -96,22 +96,22 @@ func unitFinding(s units.State) (Finding, bool) {
 		return f, true
 	}
 	const journal = "sudo journalctl -b -u " + ecsUnit + " -n 50 --no-pager"
-	causes := []string{"docker", "agent-image", "ecs-config", "checkpoint", "agent-log", "disk", "user-data"}
+	causes := []*Kind{DockerCheck, AgentImageCheck, ECSConfigCheck, CheckpointCheck, AgentLogCheck, DiskCheck, UserDataCheck}
 	switch {
 	case s.ActiveState == "inactive" && s.Job != nil:
-		return Finding{ID: "ecs-unit-waiting", Status: Fail, Summary: ecsUnit + " is queued but does not start",
-			Fix: fix.Do("Find the job that it waits for:", "systemctl list-jobs"), SymptomOf: []string{"docker"}}, true
+		return Finding{Kind: ECSUnitWaiting, Status: Fail, Summary: ecsUnit + " is queued but does not start",
+			Fix: fix.Do("Find the job that it waits for:", "systemctl list-jobs"), SymptomOf: []*Kind{DockerCheck}}, true
 	case s.ActiveState == "inactive":
-		return Finding{ID: "ecs-unit-not-started", Status: Fail, Summary: ecsUnit + " was not started",
-			Fix: fix.Do("Start it now and at every boot:", "sudo systemctl enable "+ecsUnit, startUnit), SymptomOf: []string{"docker", "user-data"}}, true
+		return Finding{Kind: ECSUnitNotStarted, Status: Fail, Summary: ecsUnit + " was not started",
+			Fix: fix.Do("Start it now and at every boot:", "sudo systemctl enable "+ecsUnit, startUnit), SymptomOf: []*Kind{DockerCheck, UserDataCheck}}, true
 	case s.ActiveState == "failed":
-		return Finding{ID: "ecs-unit-failed", Status: Fail, Summary: fmt.Sprintf("%s failed (%s, status %d)", ecsUnit, s.Result, s.ExecMainStatus),
+		return Finding{Kind: ECSUnitFailed, Status: Fail, Summary: fmt.Sprintf("%s failed (%s, status %d)", ecsUnit, s.Result, s.ExecMainStatus),
 			Fix: fix.Do("Find out why:", journal), SymptomOf: causes}, true
 	case s.SubState == "auto-restart":
-		return Finding{ID: "ecs-unit-restarting", Status: Fail, Summary: fmt.Sprintf("%s keeps exiting: systemd has restarted it %s", ecsUnit, count(int(s.NRestarts), "time")),
+		return Finding{Kind: ECSUnitRestarting, Status: Fail, Summary: fmt.Sprintf("%s keeps exiting: systemd has restarted it %s", ecsUnit, count(int(s.NRestarts), "time")),
 			Fix: fix.Do("Find out why:", journal), SymptomOf: causes}, true
 	case s.UnitFileState == "disabled":
-		return Finding{ID: "ecs-unit-disabled", Status: Warn, Summary: ecsUnit + " is running but disabled: it will not start at the next boot",
+		return Finding{Kind: ECSUnitDisabled, Status: Warn, Summary: ecsUnit + " is running but disabled: it will not start at the next boot",
 			Fix: fix.Do("Enable it:", "sudo systemctl enable "+ecsUnit)}, true
 	}
 	return Finding{}, false
@@ -120,13 +120,13 @@ func unitFinding(s units.State) (Finding, bool) {
 func unitNotStartable(s units.State) (Finding, bool) {
 	switch {
 	case s.LoadState == units.NotFound:
-		return Finding{ID: "ecs-unit-missing", Status: Fail, Summary: "ecs.service does not exist on this instance",
+		return Finding{Kind: ECSUnitMissing, Status: Fail, Summary: "ecs.service does not exist on this instance",
 			Fix: fix.Do("Use an ECS-optimized AMI, or install ecs-init:", "sudo dnf install -y ecs-init", "sudo systemctl enable "+ecsUnit, startUnit)}, true
 	case s.UnitFileState == "masked-runtime": // bootstrap masks it so, and nothing else does
-		return Finding{ID: "ecs-unit-held-back", Status: Fail, Summary: ecsUnit + " is held back because muster bootstrap failed during this boot",
-			Fix: fix.Do("Find out why, fix it, then run muster bootstrap again:", "sudo journalctl -b -u muster-bootstrap --no-pager", "sudo tail -n 50 /var/log/cloud-init-output.log"), SymptomOf: []string{"bootstrap"}}, true
+		return Finding{Kind: ECSUnitHeldBack, Status: Fail, Summary: ecsUnit + " is held back because muster bootstrap failed during this boot",
+			Fix: fix.Do("Find out why, fix it, then run muster bootstrap again:", "sudo journalctl -b -u muster-bootstrap --no-pager", "sudo tail -n 50 /var/log/cloud-init-output.log"), SymptomOf: []*Kind{BootstrapCheck}}, true
 	case s.LoadState == units.Masked:
-		return Finding{ID: "ecs-unit-masked", Status: Fail, Summary: ecsUnit + " is masked, so nothing can start it",
+		return Finding{Kind: ECSUnitMasked, Status: Fail, Summary: ecsUnit + " is masked, so nothing can start it",
 			Fix: fix.Do("Unmask and start it:", "sudo systemctl unmask "+ecsUnit, startUnit)}, true
 	}
 	return Finding{}, false

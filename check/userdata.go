@@ -54,7 +54,7 @@ func (w World) notRun(ctx context.Context) []Finding {
 	case !there || len(data) == 0:
 		return Passed("cloud-init found no data source, and there is no user data")
 	}
-	f := Finding{ID: "user-data-not-run", Status: Fail, Summary: "user data never ran: cloud-init found no data source at boot",
+	f := Finding{Kind: UserDataNotRun, Status: Fail, Summary: "user data never ran: cloud-init found no data source at boot",
 		Evidence: []string{"/var/lib/cloud/data/result.json: datasource DataSourceNone", "the metadata service has user data"}}
 	if w.Agent != nil {
 		if meta, err := w.Agent.Metadata(ctx); err == nil && meta.ContainerInstanceARN != "" {
@@ -95,7 +95,7 @@ func (w World) malformed(ctx context.Context) []Finding {
 	if len(flaws) == 0 {
 		return nil
 	}
-	return []Finding{{ID: "user-data-malformed", Status: Warn, Summary: "cloud-init did not run user data because of its format", Evidence: bounded(flaws),
+	return []Finding{{Kind: UserDataMalformed, Status: Warn, Summary: "cloud-init did not run user data because of its format", Evidence: bounded(flaws),
 		Fix: fix.Do(`Start user data with "#!/bin/bash", without anything before it, use Unix line endings, base64-encode it once, then replace the instance.`)}}
 }
 
@@ -156,10 +156,10 @@ func (w World) failedParts(boot cloudinit.Result) ([]Finding, error) {
 		if part := firstPart(failures); part != "" {
 			what = "user data failed: cloud-init could not run " + part
 		}
-		return []Finding{{ID: "user-data-failed", Status: Warn, Summary: what, Evidence: bounded(append(logged, reported...)),
+		return []Finding{{Kind: UserDataFailed, Status: Warn, Summary: what, Evidence: bounded(append(logged, reported...)),
 			Fix: fix.Do("Read its output, then correct user data:", read)}}, unread
 	case len(reported) > 0:
-		return []Finding{{ID: "cloud-init-errors", Status: Warn, Summary: "cloud-init finished with errors", Evidence: reported, Fix: fix.Do("Read its output:", read)}}, unread
+		return []Finding{{Kind: CloudInitErrors, Status: Warn, Summary: "cloud-init finished with errors", Evidence: reported, Fix: fix.Do("Read its output:", read)}}, unread
 	}
 	return nil, unread
 }

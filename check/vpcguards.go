@@ -69,15 +69,15 @@ func (w World) closed(v reach.Verdict, self, peer reach.Endpoint) ([]Finding, er
 		if to.Is6() {
 			all = "--ip-permissions 'IpProtocol=tcp,FromPort=443,ToPort=443,Ipv6Ranges=[{CidrIpv6=::/0}]'"
 		}
-		return failed("egress-closed", fmt.Sprintf("no egress rule of %s allows tcp 443 to %s", strings.Join(self.Groups, ", "), to),
+		return failed(EgressClosed, fmt.Sprintf("no egress rule of %s allows tcp 443 to %s", strings.Join(self.Groups, ", "), to),
 			fix.Do("Add the rule:", w.ec2("authorize-security-group-egress --group-id %s %s", self.Groups[0], all)), v.Sentence())
 	case reach.DestinationIngress:
-		return failed("endpoint-group-closed",
+		return failed(EndpointGroupClosed,
 			fmt.Sprintf("the security group of the VPC endpoint, %s, does not allow tcp 443 from this instance", strings.Join(peer.Groups, ", ")),
 			fix.Do("Add the rule:", w.ec2("authorize-security-group-ingress --group-id %s --protocol tcp --port 443 --source-group %s",
 				peer.Groups[0], self.Groups[0])), v.Sentence())
 	}
-	return failed("acl-closed", fmt.Sprintf("a network ACL blocks tcp 443 between this instance and %s", to),
+	return failed(ACLClosed, fmt.Sprintf("a network ACL blocks tcp 443 between this instance and %s", to),
 		fix.Do("In the network ACL, allow tcp 443 to the endpoint and its return traffic to tcp 1024-65535:",
 			w.ec2("describe-network-acls --filters Name=association.subnet-id,Values=%s", strings.Trim(self.Subnet+","+peer.Subnet,
 				","))), v.Sentence())

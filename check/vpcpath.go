@@ -105,8 +105,8 @@ func (f *facts) unresolved() bool {
 	return false
 }
 
-func failed(id, summary string, to fix.Fix, evidence ...string) ([]Finding, error) {
-	return []Finding{{ID: id, Status: Fail, Summary: summary, Evidence: evidence, Fix: to}}, nil
+func failed(kind *Kind, summary string, to fix.Fix, evidence ...string) ([]Finding, error) {
+	return []Finding{{Kind: kind, Status: Fail, Summary: summary, Evidence: evidence, Fix: to}}, nil
 }
 
 // ec2 is a command of the AWS CLI in this region.
@@ -120,7 +120,7 @@ func (w World) dnsSupport(ctx context.Context, _ *facts, at location) ([]Finding
 	if err != nil || on {
 		return nil, err
 	}
-	return failed("dns-support-off", "DNS support is off in "+at.vpc+", so its resolver does not answer",
+	return failed(DNSSupportOff, "DNS support is off in "+at.vpc+", so its resolver does not answer",
 		fix.Do("Enable DNS support:", w.ec2("modify-vpc-attribute --vpc-id %s --enable-dns-support", at.vpc)))
 }
 
@@ -133,10 +133,10 @@ func (w World) endpointState(ctx context.Context, f *facts, at location) ([]Find
 			switch {
 			case !strings.HasSuffix(e.Service, "."+l.service):
 			case !strings.EqualFold(e.State, "available"): // the API spells it both ways
-				return failed("endpoint-unavailable", fmt.Sprintf("the VPC endpoint %s for %s is %s, not available", e.ID, e.Service, e.State),
+				return failed(EndpointUnavailable, fmt.Sprintf("the VPC endpoint %s for %s is %s, not available", e.ID, e.Service, e.State),
 					fix.Do("Accept the endpoint connection, or delete the endpoint and create it again:", w.ec2("describe-vpc-endpoints --vpc-endpoint-ids %s", e.ID)))
 			case !l.private() && !e.PrivateDNS:
-				return failed("private-dns-off", fmt.Sprintf("the VPC endpoint %s for %s has private DNS off", e.ID, e.Service),
+				return failed(PrivateDNSOff, fmt.Sprintf("the VPC endpoint %s for %s has private DNS off", e.ID, e.Service),
 					fix.Do("Enable private DNS:", w.ec2("modify-vpc-endpoint --vpc-endpoint-id %s --private-dns-enabled", e.ID)),
 					l.host+" resolves to the public address "+listed(l.addrs))
 			}
@@ -168,15 +168,15 @@ func (w World) wayOut(ctx context.Context, to netip.Addr, at location) ([]Findin
 	route := table.RouteTo(to)
 	switch {
 	case route == nil:
-		return failed("no-default-route", "the route table "+of+" has no route 0.0.0.0/0",
+		return failed(NoDefaultRoute, "the route table "+of+" has no route 0.0.0.0/0",
 			fix.Do("Add a route to a NAT gateway, or create VPC endpoints for ecs, ecs-agent and ecs-telemetry:", w.toNAT("create-route",
 				table.ID, "0.0.0.0/0")),
 			to.String()+" matches no route of "+table.ID)
 	case route.Blackhole:
-		return failed("nat-missing", fmt.Sprintf("the route %s of %s points to %s, which no longer exists", route.To, of, route.Via),
+		return failed(NATMissing, fmt.Sprintf("the route %s of %s points to %s, which no longer exists", route.To, of, route.Via),
 			fix.Do("Point the route to an existing NAT gateway:", w.toNAT("replace-route", table.ID, fmt.Sprint(route.To))))
 	case strings.HasPrefix(route.Via, "igw-") && at.public == "":
-		return failed("no-public-ip", fmt.Sprintf("the route %s of %s points to %s, but there is no public address", route.To, of, route.Via),
+		return failed(NoPublicIP, fmt.Sprintf("the route %s of %s points to %s, but there is no public address", route.To, of, route.Via),
 			fix.Do("Give the instance an Elastic IP address, or point the route of its subnet to a NAT gateway:",
 				w.ec2("associate-address --instance-id %s --allocation-id ALLOCATION_ID", w.instance())), "this instance: "+at.String())
 	case strings.HasPrefix(route.Via, "nat-"):
@@ -200,9 +200,9 @@ func (w World) nat(ctx context.Context, tables []awsapi.RouteTable, vpc string, 
 	case err != nil:
 		return nil, err
 	case gateway == nil:
-		return failed("nat-missing", fmt.Sprintf("the route %s of %s points to %s, which does not exist", route.To, of, route.Via), replace)
+		return failed(NATMissing, fmt.Sprintf("the route %s of %s points to %s, which does not exist", route.To, of, route.Via), replace)
 	case gateway.State != "available":
-		return failed("nat-missing", fmt.Sprintf("the route %s of %s points to %s, which is %s", route.To, of, route.Via, gateway.State), replace,
+		return failed(NATMissing, fmt.Sprintf("the route %s of %s points to %s, which is %s", route.To, of, route.Via, gateway.State), replace,
 			strings.TrimSpace(route.Via+": "+gateway.State+" "+gateway.Failure))
 	}
 	table := awsapi.TableOf(tables, vpc, gateway.Subnet)
@@ -210,7 +210,7 @@ func (w World) nat(ctx context.Context, tables []awsapi.RouteTable, vpc string, 
 		return nil, nil
 	}
 	if out := table.RouteTo(netip.IPv4Unspecified()); out == nil || out.Blackhole || strings.HasPrefix(out.Via, "nat-") {
-		return failed("nat-missing", fmt.Sprintf("the NAT gateway %s is in a private subnet, %s", route.Via, gateway.Subnet), replace,
+		return failed(NATMissing, fmt.Sprintf("the NAT gateway %s is in a private subnet, %s", route.Via, gateway.Subnet), replace,
 			fmt.Sprintf("%s of %s has no route 0.0.0.0/0 to an internet gateway", table.ID, gateway.Subnet))
 	}
 	return nil, nil

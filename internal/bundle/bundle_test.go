@@ -223,11 +223,12 @@ func TestAHugeLogIsReadFromItsEnd(t *testing.T) {
 func TestASymptomTellsNoRemedyOfItsOwn(t *testing.T) {
 	s := sick(t)
 	finds := func(f check.Finding) check.Check {
-		return check.Check{ID: f.ID, Run: func(context.Context) []check.Finding { return []check.Finding{f} }}
+		f.Kind = &check.Kind{ID: f.ID}
+		return check.Check{Kind: f.Kind, Run: func(context.Context) []check.Finding { return []check.Finding{f} }}
 	}
 	s.Results = check.Run(t.Context(), []check.Check{
 		finds(check.Finding{ID: "cluster", Status: check.Fail, Summary: "the cause"}),
-		finds(check.Finding{ID: "imds", Status: check.Fail, Summary: "a symptom", Fix: fix.Do("deregister it"), SymptomOf: []string{"cluster"}}),
+		finds(check.Finding{ID: "imds", Status: check.Fail, Summary: "a symptom", Fix: fix.Do("deregister it"), SymptomOf: []*check.Kind{{ID: "cluster"}}}),
 	})
 	if _, files := unpacked(t, s); strings.Contains(files["report.html"], "deregister it") {
 		t.Error("the page tells it")
@@ -308,7 +309,7 @@ func plant(t *testing.T, secrets []redacttest.Secret) bundle.Source {
 	s.Units = func(context.Context) (bundle.Units, error) {
 		return systemd{map[string]units.State{"ecs.service": {ActiveState: "failed", Result: all}}}, errors.New(all)
 	}
-	s.Results = check.Run(t.Context(), []check.Check{{ID: "a", Group: check.ECS, Title: "a", Run: func(context.Context) []check.Finding {
+	s.Results = check.Run(t.Context(), []check.Check{{Kind: &check.Kind{ID: "a"}, Group: check.ECS, Title: "a", Run: func(context.Context) []check.Finding {
 		return []check.Finding{{Status: check.Fail, Summary: all, Evidence: lines, Fix: fix.Do(all)}, {Status: check.Warn, Summary: "quoted", Evidence: strings.Split(quoted.String(), "\n")}}
 	}}})
 	s.JSON = func(w io.Writer) error { return json.NewEncoder(w).Encode(s.Results) }

@@ -122,16 +122,16 @@ func sick(t *testing.T) bundle.Source {
 
 func results() []check.Result {
 	does := func(id string, group check.Group, title string, found ...check.Finding) check.Check {
-		return check.Check{ID: id, Group: group, Title: title, Run: func(context.Context) []check.Finding { return found }}
+		return check.Check{Kind: &check.Kind{ID: id}, Group: group, Title: title, Run: func(context.Context) []check.Finding { return found }}
 	}
 	return check.Run(context.Background(), []check.Check{
 		does("imds", check.Instance, "the instance metadata service answers", check.Passed("this is "+instanceID+" (m5.large) in eu-west-1a")...),
 		does("clock", check.Instance, "the clock is correct", check.Finding{Status: check.Warn, Summary: "the clock is 4 s behind", Evidence: []string{"Date: Fri, 02 Jan 2026 03:10:04 GMT"}, Fix: fix.Do("systemctl restart chronyd")}),
 		does("dns", check.Network, "the names of ECS resolve", check.Passed("ecs.eu-west-1.amazonaws.com is 10.0.3.14, private")...),
 		does("docker", check.Docker, "the Docker Engine answers", check.Passed("API 1.44")...),
-		does("cluster", check.ECS, "the cluster is there", check.Finding{ID: "cluster-not-found", Status: check.Fail, Summary: "there is no cluster prd in eu-west-1; did you mean prod?",
+		does("cluster", check.ECS, "the cluster is there", check.Finding{Kind: &check.Kind{ID: "cluster-not-found"}, Status: check.Fail, Summary: "there is no cluster prd in eu-west-1; did you mean prod?",
 			Evidence: []string{"/etc/ecs/ecs.config:1: ECS_CLUSTER=prd", "ClientException: Cluster not found."}, Fix: fix.Do("muster bootstrap --cluster prod && systemctl restart ecs")}),
-		does("registered", check.ECS, "the ECS agent has registered this instance", check.Finding{Status: check.Fail, Summary: "the ECS agent does not listen", SymptomOf: []string{"cluster"}}),
+		does("registered", check.ECS, "the ECS agent has registered this instance", check.Finding{Status: check.Fail, Summary: "the ECS agent does not listen", SymptomOf: []*check.Kind{{ID: "cluster"}}}),
 		does("balancer", check.PortsOf, "the load balancer reaches the tasks", check.Finding{Status: check.Unknown, Summary: "could not look: elasticloadbalancing:DescribeTargetHealth is not allowed", Fix: fix.Do("allow it to the instance role")}),
 	})
 }

@@ -14,12 +14,26 @@ import (
 
 // finds is a check that finds just this.
 func finds(id string, group check.Group, found ...check.Finding) check.Check {
-	return check.Check{ID: id, Group: group, Title: id + " is as it should be", Run: func(context.Context) []check.Finding { return found }}
+	for i, f := range found {
+		if f.ID != "" {
+			found[i].Kind = &check.Kind{ID: f.ID}
+		}
+	}
+	return check.Check{Kind: &check.Kind{ID: id}, Group: group, Title: id + " is as it should be", Run: func(context.Context) []check.Finding { return found }}
+}
+
+// kinds are those with these ids.
+func kinds(ids ...string) []*check.Kind {
+	var out []*check.Kind
+	for _, id := range ids {
+		out = append(out, &check.Kind{ID: id})
+	}
+	return out
 }
 
 // needing makes a check need others.
 func needing(c check.Check, needs ...string) check.Check {
-	c.Needs = needs
+	c.Needs = kinds(needs...)
 	return c
 }
 
@@ -41,7 +55,7 @@ func sick() []check.Check {
 		remote(finds("route", check.Network, check.CouldNotLook(context.DeadlineExceeded, fix.Do("allow ec2:DescribeRouteTables to the instance role"))...)),
 		finds("cluster", check.ECS, check.Finding{ID: "cluster-missing", Status: check.Fail, Summary: "there is no cluster prdo in region eu-west-1, account 123456789012: did you mean prod?",
 			Evidence: []string{"/etc/ecs/ecs.config:2: ECS_CLUSTER=prdo"}, Fix: fix.Do("muster bootstrap --cluster prod")}),
-		finds("agent-log", check.ECS, check.Finding{ID: "terminal-error", Status: check.Fail, Summary: "the ECS agent gave up", Evidence: []string{"ClientException: Cluster not found."}, SymptomOf: []string{"cluster-missing"}}),
+		finds("agent-log", check.ECS, check.Finding{ID: "terminal-error", Status: check.Fail, Summary: "the ECS agent gave up", Evidence: []string{"ClientException: Cluster not found."}, SymptomOf: kinds("cluster-missing")}),
 		needing(finds("registered", check.ECS), "agent-log"),
 		needing(finds("tasks", check.Health), "registered"),
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"muster/check"
+	"muster/check/catalog"
 	"muster/internal/config"
 	"muster/internal/host/imds"
 	"muster/internal/instance/record"
@@ -49,7 +50,7 @@ func TestBootstrap(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			checks, err := check.Select(check.Catalog(check.World{Config: cfg, Record: c.record, Identity: imds.Identity{InstanceID: "i-1"}}), []string{"bootstrap"}, nil)
+			checks, err := check.Select(catalog.Checks(catalog.World{Config: cfg, Record: c.record, Identity: imds.Identity{InstanceID: "i-1"}}), []string{"bootstrap"}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -80,8 +81,8 @@ func TestTheFixOfASignalThatDidNotArrive(t *testing.T) {
 			if err := os.WriteFile(path, []byte(report), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			w := check.World{Config: cfg, Identity: imds.Identity{InstanceID: "i-1"}, Record: record.Record{InstanceID: "i-1", Settings: map[string]string{"MUSTER_LIFECYCLE_HOOK": "ready"}}}
-			checks, err := check.Select(check.Catalog(w), []string{"bootstrap"}, nil)
+			w := catalog.World{Config: cfg, Identity: imds.Identity{InstanceID: "i-1"}, Record: record.Record{InstanceID: "i-1", Settings: map[string]string{"MUSTER_LIFECYCLE_HOOK": "ready"}}}
+			checks, err := check.Select(catalog.Checks(w), []string{"bootstrap"}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"muster/check"
+	"muster/check/catalog"
 	"muster/internal/config"
 )
 
@@ -12,7 +13,7 @@ import (
 // golden file and a finding could not tell the two apart.
 func TestTheCatalogIsConsistent(t *testing.T) {
 	var checks, ids []string
-	for _, c := range check.Catalog(check.World{}) {
+	for _, c := range catalog.Checks(catalog.World{}) {
 		for _, need := range check.IDs(slices.Concat(c.Needs, c.After)) {
 			if !slices.Contains(checks, need) {
 				t.Errorf("%s needs %s, which does not stand before it", c.ID, need)
@@ -35,7 +36,7 @@ func TestWhatIsNotThereIsNotLookedThrough(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checks, err := check.Select(check.Catalog(check.World{Config: cfg}), []string{"instance", "network"}, nil)
+	checks, err := check.Select(catalog.Checks(catalog.World{Config: cfg}), []string{"instance", "network"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

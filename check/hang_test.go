@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"muster/check"
+	"muster/check/catalog"
 	"muster/internal/awsapi"
 	"muster/internal/config"
 	"muster/internal/fleet"
@@ -91,14 +92,14 @@ func TestALookEndsWhenNothingAnswers(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		v := void{}
-		w := check.World{
+		w := catalog.World{
 			Config: cfg, Identity: imds.Identity{InstanceID: self, Region: "eu-west-1"}, ECSEndpoint: "https://ecs.eu-west-1.amazonaws.com",
 			IMDS: v, Net: v, VPC: v, Poll: v, Registry: v, Units: v, Engine: v, Agent: mute{},
 			Guards: func(ctx context.Context, _ []netip.Addr) (fleet.Fleet, error) { return fleet.Fleet{}, v.wait(ctx) },
 			Ports:  func(ctx context.Context) (*ports.Report, error) { return nil, v.wait(ctx) },
 		}
 		began := time.Now()
-		results := check.Run(t.Context(), check.Catalog(w))
+		results := check.Run(t.Context(), catalog.Checks(w))
 		if took := time.Since(began); took > 18*time.Second {
 			t.Errorf("it took %s", took)
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"muster/check"
+	"muster/check/catalog"
 	"muster/internal/host/kernel"
 	"muster/internal/sandbox"
 )
@@ -18,7 +19,7 @@ import (
 // look runs one check of the world, alone.
 func look(t *testing.T, w *world, id string) check.Result {
 	t.Helper()
-	for _, c := range check.Catalog(w.World) {
+	for _, c := range catalog.Checks(w.World) {
 		if c.ID == id {
 			c.Needs, c.After = nil, nil
 			return check.Run(t.Context(), []check.Check{c})[0]

@@ -28,8 +28,8 @@ const (
 // Statuses lists them from the best to the worst.
 func Statuses() []Status { return []Status{Pass, Skip, Unknown, Warn, Fail} }
 
-// worse orders statuses; one that is not in the list is the best.
-func worse(a, b Status) bool {
+// Worse orders statuses; one that is not in the list is the best.
+func Worse(a, b Status) bool {
 	return slices.Index(Statuses(), a) > slices.Index(Statuses(), b)
 }
 
@@ -160,9 +160,9 @@ func Passed(summary string, evidence ...string) []Finding {
 // Skipped is the finding of a check that does not apply here.
 func Skipped(why string) []Finding { return []Finding{{Status: Skip, Summary: why}} }
 
-// ownLimit is the finding where err is about this process or this host, such as "too
+// OwnLimit is the finding where err is about this process or this host, such as "too
 // many open files", and says nothing about what was asked; nil for every other error.
-func ownLimit(err error) []Finding {
+func OwnLimit(err error) []Finding {
 	what := ownlimit.Of(err)
 	if what == "" {
 		return nil
@@ -174,4 +174,12 @@ func ownLimit(err error) []Finding {
 // to let it, such as by an IAM action; it may be zero.
 func CouldNotLook(why error, to fix.Fix) []Finding {
 	return []Finding{{Status: Unknown, Summary: why.Error(), Fix: to}}
+}
+
+// Given skips a check if what it examines is not available.
+func Given(available bool, run func(context.Context) []Finding) func(context.Context) []Finding {
+	if available {
+		return run
+	}
+	return func(context.Context) []Finding { return Skipped("not available on this host") }
 }

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"muster/check"
+	"muster/check/instance"
 	"muster/internal/host/netpath"
 	"muster/internal/sandbox"
 )
@@ -72,7 +72,7 @@ func natted(w *world, state, subnet string) {
 }
 
 // public is a metadata service that knows a public address.
-type public struct{ imds check.Metadata }
+type public struct{ imds instance.Metadata }
 
 func (p public) UserData(ctx context.Context) ([]byte, bool, error) { return p.imds.UserData(ctx) }
 func (p public) Date(ctx context.Context) (time.Time, error)        { return p.imds.Date(ctx) }

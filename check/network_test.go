@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"muster/check"
+	"muster/check/catalog"
+	"muster/check/subject"
 	"muster/internal/awsapi"
 	"muster/internal/fleet"
 	"muster/internal/host/ecsagent"
@@ -248,7 +250,7 @@ func TestADeadNetworkIsLookedAtWithinFifteenSeconds(t *testing.T) {
 		w.Guards = func(ctx context.Context, _ []netip.Addr) (fleet.Fleet, error) {
 			return fleet.Fleet{}, dead{}.wait(ctx, time.Hour)
 		}
-		checks, err := check.Select(check.Catalog(w.World), []string{"instance", "network"}, nil)
+		checks, err := check.Select(catalog.Checks(w.World), []string{"instance", "network"}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -315,7 +317,7 @@ func TestIPv6(t *testing.T) {
 }
 
 // registeredAgent is an ECS agent that has its ARN.
-type registeredAgent struct{ check.Introspection }
+type registeredAgent struct{ subject.Introspection }
 
 func (registeredAgent) Metadata(context.Context) (ecsagent.Metadata, error) {
 	return ecsagent.Metadata{ContainerInstanceARN: "arn:aws:ecs:eu-central-1:123456789012:container-instance/prod/1"}, nil

@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"muster/check"
+	"muster/check/ecs"
 	"muster/internal/awsapi"
 	"muster/internal/sandbox"
 )
 
 // edited is the ECS API as if it knew this of the instance.
 type edited struct {
-	check.Registry
+	ecs.Registry
 	edit func(*awsapi.ContainerInstance)
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"muster/check"
+	"muster/check/catalog"
 	"muster/internal/config"
 )
 
@@ -55,7 +56,7 @@ func TestFilesThatRootObeysMustBeRootsAlone(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			checks, err := check.Select(check.Catalog(check.World{Config: cfg}), []string{"bootstrap"}, nil)
+			checks, err := check.Select(catalog.Checks(catalog.World{Config: cfg}), []string{"bootstrap"}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

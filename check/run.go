@@ -147,7 +147,7 @@ func newResult(c Check, found []Finding) Result {
 		f.ID = f.Kind.ID
 		f.Summary, f.Evidence, f.Fix = redact.Log(f.Summary), masked(f.Evidence), f.Fix.Map(redact.Log)
 		f.fitSummary()
-		if worse(f.Status, r.Status) {
+		if Worse(f.Status, r.Status) {
 			r.Status = f.Status
 		}
 		r.Findings = append(r.Findings, f)

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"muster/check"
+	"muster/check/catalog"
 	"muster/internal/awsapi"
 	"muster/internal/fleet"
 	"muster/internal/host/dockerapi"
@@ -28,7 +29,7 @@ import (
 // and then gives the same answers late. A bubble's clock stands still while a
 // socket is read, so in the bubble no socket is asked.
 type slow struct {
-	was   check.World
+	was   catalog.World
 	after time.Duration // 0: it takes note
 	*notes
 }
@@ -145,7 +146,7 @@ func (i introspected) Metadata(ctx context.Context) (ecsagent.Metadata, error) {
 
 // world is the world with all of its adapters exchanged, those apart that are
 // asked only when something is wrong.
-func (s slow) world() check.World {
+func (s slow) world() catalog.World {
 	w := s.was
 	w.IMDS, w.Net, w.Poll, w.Registry, w.Units, w.Engine, w.Agent = s, s, s, s, s, s, introspected{s}
 	w.VPC = void{}
@@ -180,7 +181,7 @@ func TestALookAtAHealthyInstanceIsShort(t *testing.T) {
 	s.after = 300 * time.Millisecond
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		results := check.Run(t.Context(), check.Catalog(s.world()))
+		results := check.Run(t.Context(), catalog.Checks(s.world()))
 		if took := time.Since(began); took < s.after || took >= 5*time.Second {
 			t.Errorf("it took %s", took)
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"muster/check"
+	"muster/check/instance"
 	"muster/internal/sandbox"
 )
 
@@ -132,7 +133,7 @@ type life struct {
 	paths map[string]string
 }
 
-type service = check.Metadata
+type service = instance.Metadata
 
 func (l life) Metadata(ctx context.Context, path string) (string, bool, error) {
 	if value, is := l.paths[path]; is {

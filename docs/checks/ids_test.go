@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"muster/check"
+	"muster/check/catalog"
 	"muster/docs/checks"
 	"muster/internal/manual"
 )
@@ -20,7 +21,7 @@ var update = flag.Bool("update", false, "add new ids to check/testdata/ids.golde
 // ids are those of all checks, and of all that they may find.
 func ids() []string {
 	var all []string
-	for _, c := range check.Catalog(check.World{}) {
+	for _, c := range catalog.Checks(catalog.World{}) {
 		all = append(append(all, c.ID), check.IDs(c.Findings)...)
 	}
 	slices.Sort(all)
@@ -68,7 +69,7 @@ func TestEveryIDIsInTheManual(t *testing.T) {
 			t.Errorf("the manual tells of %s, which no check finds", id)
 		}
 	}
-	for _, c := range check.Catalog(check.World{}) {
+	for _, c := range catalog.Checks(catalog.World{}) {
 		page, err := fs.ReadFile(checks.Pages(), c.ID+".md")
 		if err != nil {
 			t.Errorf("docs/checks/%s.md: %v", c.ID, err)

@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"muster/check"
+	"muster/check/catalog"
 	"muster/internal/base/exitcode"
 	"muster/internal/bundle"
 	"muster/internal/config"
@@ -62,7 +62,7 @@ const portsAge = time.Minute
 
 // keepPorts keeps what the check of the ports will judge, for the bundle and for
 // the looks that follow.
-func (f *bundleFlags) keepPorts(w check.World) check.World {
+func (f *bundleFlags) keepPorts(w catalog.World) catalog.World {
 	judge := w.Ports
 	if judge == nil {
 		return w

@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"muster/check"
+	"muster/check/catalog"
 	"muster/internal/base/exitcode"
 	"muster/internal/bundle"
 	"muster/internal/config"
@@ -58,7 +59,7 @@ func bundling(t *testing.T) *cobra.Command {
 			return err
 		}
 		s := bundleSource("test", "i-0123456789abcdef0", cfg)
-		s.Engine, _ = onDocker(check.World{Config: cfg}).Engine.(bundle.Engine)
+		s.Engine, _ = onDocker(catalog.World{Config: cfg}).Engine.(bundle.Engine)
 		s.Results = check.Run(cmd.Context(), nil)
 		s.JSON = func(out io.Writer) error { return json.NewEncoder(out).Encode(s.Results) }
 		_, _ = io.WriteString(cmd.OutOrStdout(), "what debug prints\n")
@@ -128,7 +129,7 @@ func TestABundleOfAnotherRootIsNotOfThisHost(t *testing.T) {
 	if err := os.MkdirAll(cfg.Path("/run/systemd/system"), 0o755); err != nil { // as where /run is bound there
 		t.Fatal(err)
 	}
-	w := onDocker(check.World{Config: cfg})
+	w := onDocker(catalog.World{Config: cfg})
 	s := (&checkFlags{}).source(report.New(nil, report.About{}), w)
 	if s.Engine != nil || s.Units != nil {
 		t.Errorf("Docker %v, systemd %t", s.Engine, s.Units != nil)
@@ -137,7 +138,7 @@ func TestABundleOfAnotherRootIsNotOfThisHost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := (&checkFlags{}).source(report.New(nil, report.About{}), onDocker(check.World{Config: here})); s.Engine == nil {
+	if s := (&checkFlags{}).source(report.New(nil, report.About{}), onDocker(catalog.World{Config: here})); s.Engine == nil {
 		t.Error("on this host there is no Docker")
 	}
 }
@@ -149,7 +150,7 @@ func TestTheLooksOfAWaitShareTheLookAtThePorts(t *testing.T) {
 		asked, bad := 0, errors.New("denied")
 		look := func(want int, err error) {
 			t.Helper()
-			w := f.keepPorts(check.World{Ports: func(context.Context) (*ports.Report, error) {
+			w := f.keepPorts(catalog.World{Ports: func(context.Context) (*ports.Report, error) {
 				if asked++; err != nil {
 					return nil, err
 				}

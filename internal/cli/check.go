@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"muster/check"
+	"muster/check/catalog"
 	"muster/docs/checks"
 	"muster/internal/base/exitcode"
 	"muster/internal/bundle"
@@ -101,7 +102,7 @@ func (f *checkFlags) run(cmd *cobra.Command, log *slog.Logger) error {
 		return err
 	}
 	style := term.StyleOf(cmd.OutOrStdout(), f.color, os.Getenv)
-	selected, err := f.selection(check.World{})
+	selected, err := f.selection(catalog.World{})
 	switch {
 	case err != nil:
 		return exitcode.Wrap(exitcode.Usage, err)
@@ -120,7 +121,7 @@ func (f *checkFlags) run(cmd *cobra.Command, log *slog.Logger) error {
 }
 
 // source is what the bundle is made of: this instance, and what was found.
-func (f *checkFlags) source(r *report.Report, w check.World) bundle.Source {
+func (f *checkFlags) source(r *report.Report, w catalog.World) bundle.Source {
 	s := bundleSource(f.version, w.Identity.InstanceID, w.Config)
 	s.Engine, _ = w.Engine.(bundle.Engine) // the checks' own
 	s.Results, s.JSON, s.Ports = r.Checks, r.JSON, f.bundle.ports.Load()
@@ -132,8 +133,8 @@ func (f *checkFlags) source(r *report.Report, w check.World) bundle.Source {
 }
 
 // selection are the checks of this command on that world.
-func (f *checkFlags) selection(w check.World) ([]check.Check, error) {
-	catalog := check.Catalog(w)
+func (f *checkFlags) selection(w catalog.World) ([]check.Check, error) {
+	catalog := catalog.Checks(w)
 	only := f.only
 	if only == nil && !f.deep {
 		only = check.Everyday(catalog)
@@ -145,7 +146,7 @@ func (f *checkFlags) selection(w check.World) ([]check.Check, error) {
 const wholeLook = 18 * time.Second
 
 // look makes the report of the world, of the last look where it waits.
-func (f *checkFlags) look(cmd *cobra.Command, log *slog.Logger) (_ *report.Report, w check.World, bad error) {
+func (f *checkFlags) look(cmd *cobra.Command, log *slog.Logger) (_ *report.Report, w catalog.World, bad error) {
 	about := report.About{Version: f.version, Asked: f.only, Strict: f.strict}
 	results := check.Wait(cmd.Context(), f.wait, func(ctx context.Context) []check.Result {
 		defer term.Spin(cmd.ErrOrStderr(), "looking")()
@@ -199,7 +200,7 @@ func (f *checkFlags) print(cmd *cobra.Command, r *report.Report, style term.Styl
 // completeChecks completes --only and --skip, whose names are split by commas.
 func completeChecks(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 	before := typed[:strings.LastIndex(typed, ",")+1]
-	all := check.Names(check.Catalog(check.World{}))
+	all := check.Names(catalog.Checks(catalog.World{}))
 	for i := range all {
 		all[i] = before + all[i]
 	}

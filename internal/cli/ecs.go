@@ -5,7 +5,7 @@ import (
 	"context"
 	"net/netip"
 
-	"muster/check"
+	"muster/check/catalog"
 	"muster/internal/config"
 	"muster/internal/host/dockerapi"
 	"muster/internal/host/hostports"
@@ -16,7 +16,7 @@ import (
 
 // onDocker gives the checks the Docker Engine. An instance that is elsewhere,
 // below another root, has none here unless one is named.
-func onDocker(w check.World) check.World {
+func onDocker(w catalog.World) catalog.World {
 	if elsewhere(w.Config) && w.Config.Origin("MUSTER_DOCKER_HOST").Layer == config.LayerDefault {
 		return w
 	}
@@ -33,7 +33,7 @@ func elsewhere(cfg *config.Config) bool { return cfg.Root != "/" }
 
 // onECS gives the checks systemd, the ECS agent and the ECS API, and where the
 // ports are configured those who look at them.
-func onECS(ctx context.Context, aws *clients, w check.World) check.World {
+func onECS(ctx context.Context, aws *clients, w catalog.World) catalog.World {
 	w.Agent = introspection(w.Config)
 	if units.Booted(w.Config.Root) && !elsewhere(w.Config) {
 		if systemd, err := units.Connect(ctx); err == nil {
@@ -48,7 +48,7 @@ func onECS(ctx context.Context, aws *clients, w check.World) check.World {
 	return onPorts(aws, w)
 }
 
-func onPorts(aws *clients, w check.World) check.World {
+func onPorts(aws *clients, w catalog.World) catalog.World {
 	needs, _, err := reach.ParsePorts(w.Config.Ports)
 	if w.Config.Ports == "" || err != nil {
 		return w

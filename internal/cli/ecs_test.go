@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"muster/check"
+	"muster/check/catalog"
 	"muster/internal/config"
 	"muster/internal/host/imds"
 	"muster/internal/sandbox"
@@ -30,13 +31,13 @@ func TestTheChecksOfECSReachTheSandbox(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := check.World{Config: cfg}
+	w := catalog.World{Config: cfg}
 	w.Identity, w.NoIdentity = imds.New(s.IMDSURL(), glance).Identity(t.Context())
 	want := map[string]check.Status{
 		"docker": check.Skip, "agent-image": check.Skip, "ecs-config": check.Pass, "ecs-unit": check.Skip, "checkpoint": check.Pass, "agent-log": check.Pass,
 		"registered": check.Pass, "cluster": check.Pass, "container-instance": check.Pass, "registrations": check.Pass, "host-ports": check.Skip, "replication-ports": check.Pass, "containers": check.Skip, "muster-agent": check.Skip,
 	}
-	checks, err := check.Select(check.Catalog(onECS(t.Context(), &clients{}, onDocker(w))), []string{"docker", "ecs", "ports", "health"}, nil)
+	checks, err := check.Select(catalog.Checks(onECS(t.Context(), &clients{}, onDocker(w))), []string{"docker", "ecs", "ports", "health"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

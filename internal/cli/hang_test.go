@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"muster/check"
+	"muster/check/catalog"
 	"muster/internal/sandbox"
 )
 
@@ -49,7 +49,7 @@ func TestTheRealAdaptersHeedTheEndOfTheLook(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, c := range check.Catalog(w) {
+			for _, c := range catalog.Checks(w) {
 				ctx, stop := context.WithTimeout(t.Context(), 300*time.Millisecond)
 				found := c.Run(ctx) // whoever does not heed the context stays here for ever
 				stop()

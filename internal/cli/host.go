@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"muster/bootstrap"
-	"muster/check"
+	"muster/check/catalog"
 	"muster/internal/config"
 	"muster/internal/host/ecsagent"
 	"muster/internal/host/imds"
@@ -52,7 +52,7 @@ func host(cmd *cobra.Command, log *slog.Logger) (*bootstrap.Host, error) {
 			return units.Connect(ctx)
 		},
 		Agent: func(cfg *config.Config) bootstrap.Introspection { return introspection(cfg) },
-		World: func(ctx context.Context, w check.World) check.World {
+		World: func(ctx context.Context, w catalog.World) catalog.World {
 			return onNetwork(ctx, aws, onDocker(w))
 		},
 		Ports: func(ctx context.Context, cfg *config.Config, id imds.Identity, name string) (*ports.Report, error) {

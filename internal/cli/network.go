@@ -4,7 +4,7 @@ import (
 	"context"
 	"net/netip"
 
-	"muster/check"
+	"muster/check/catalog"
 	"muster/internal/fleet"
 	"muster/internal/host/imds"
 	"muster/internal/host/kernel"
@@ -13,7 +13,7 @@ import (
 
 // onNetwork gives the checks this host, the metadata service and the ways to AWS.
 // Where the region is not known there is no AWS to be asked.
-func onNetwork(ctx context.Context, aws *clients, w check.World) check.World {
+func onNetwork(ctx context.Context, aws *clients, w catalog.World) catalog.World {
 	w.IMDS, w.Net, w.FileSystem = imds.New(imdsEndpoint(), glance), netpath.Prober{}, kernel.FileSystemAt
 	api, err := aws.of(ctx, w.Identity.Region)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"muster/check"
+	"muster/check/catalog"
 	"muster/internal/config"
 	"muster/internal/host/imds"
 	"muster/internal/sandbox"
@@ -17,9 +18,9 @@ func TestTheChecksOfTheNetworkReachTheSandbox(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := check.World{Config: cfg}
+	w := catalog.World{Config: cfg}
 	w.Identity, w.NoIdentity = imds.New(s.IMDSURL(), glance).Identity(t.Context())
-	checks, err := check.Select(check.Catalog(onNetwork(t.Context(), &clients{}, w)), []string{"instance", "network"}, []string{"disk"})
+	checks, err := check.Select(catalog.Checks(onNetwork(t.Context(), &clients{}, w)), []string{"instance", "network"}, []string{"disk"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"muster/check"
+	checkports "muster/check/ports"
 	"muster/internal/awsapi"
 	"muster/internal/base/cluster"
 	"muster/internal/base/exitcode"
@@ -86,7 +86,7 @@ func runPorts(cmd *cobra.Command, log *slog.Logger, f portsFlags) error {
 	if err != nil {
 		return exitcode.Wrap(exitcode.BadConfiguration, err)
 	}
-	report, err := check.Ports(cmd.Context(), at.look(f), at.scope, at.api.Region(), needs)
+	report, err := checkports.Ports(cmd.Context(), at.look(f), at.scope, at.api.Region(), needs)
 	if err != nil {
 		return exitcode.Wrap(exitcode.Undetermined, err)
 	}
@@ -253,8 +253,8 @@ func (p place) discover(ctx context.Context) (fleet.Fleet, error) {
 // dialPatience bounds all dials together.
 const dialPatience = 10 * time.Second
 
-func (p place) look(f portsFlags) check.PortsLook {
-	look := check.PortsLook{Discover: p.discover, Target: p.target}
+func (p place) look(f portsFlags) checkports.PortsLook {
+	look := checkports.PortsLook{Discover: p.discover, Target: p.target}
 	if p.selector.Self == "" || elsewhere(p.cfg) {
 		return look // no host, or not this one
 	}
@@ -309,5 +309,5 @@ func bootPorts(ctx context.Context, aws *clients, cfg *config.Config, id imds.Id
 	p := place{cfg: cfg, api: api, selector: fleet.Selector{Cluster: name, Self: id.InstanceID, Brief: true}}
 	look := p.look(portsFlags{})
 	look.Sample = bootSample
-	return check.Ports(ctx, look, "cluster "+name, id.Region, needs)
+	return checkports.Ports(ctx, look, "cluster "+name, id.Region, needs)
 }

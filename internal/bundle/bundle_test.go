@@ -139,7 +139,7 @@ func TestWhatIsBrokenDoesNotHurtTheRest(t *testing.T) {
 			t.Fatal(err)
 		}
 		m, files := unpacked(t, s)
-		for collector, want := range map[string]string{"containers": "did not end within 8s", "units": "a defect", "agent": "http://[masked]@proxy/", "logs": "ecs-init.log"} {
+		for collector, want := range map[string]string{"containers": "timed out after 8s", "units": "internal error", "agent": "http://[masked]@proxy/", "logs": "ecs-init.log"} {
 			i := slices.IndexFunc(m.Failed, func(f bundle.Failure) bool { return f.Collector == collector })
 			if i < 0 || !strings.Contains(m.Failed[i].Error, want) {
 				t.Errorf("%s: %v", collector, m.Failed)

@@ -2,10 +2,10 @@ package bundle
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
+	"muster/internal/base/contained"
 	"muster/internal/host/dockerapi"
 )
 
@@ -98,7 +98,7 @@ func gather(ctx context.Context, s Source, o Options) gathered {
 	parts := make([]chan part, len(all))
 	for i, c := range all {
 		parts[i] = make(chan part, 1)
-		go func() { parts[i] <- c.within(ctx, s) }()
+		go func() { parts[i] <- c.run(ctx, s) }()
 	}
 	var g gathered
 	for i, c := range all {
@@ -113,34 +113,11 @@ func gather(ctx context.Context, s Source, o Options) gathered {
 	return g
 }
 
-// within runs the collector in a goroutine of its own, so that nothing in it can
-// hold up or end the others. One that does not heed its context is left behind.
-func (c collector) within(ctx context.Context, s Source) part {
-	ctx, stop := context.WithTimeout(ctx, c.timeout)
-	defer stop()
-	brought := make(chan part, 1)
-	go func() { brought <- c.guarded(ctx, s) }()
-	select {
-	case p := <-brought:
-		return p
-	case <-ctx.Done():
+// run runs the collector. One that panics, or does not return in time, brings nothing.
+func (c collector) run(ctx context.Context, s Source) part {
+	p, err := contained.Run(ctx, c.timeout, func(ctx context.Context) part { return c.collect(ctx, s) })
+	if err != nil {
+		return part{err: err}
 	}
-	// What heeds its context has a moment to hand over what it has.
-	grace := time.NewTimer(200 * time.Millisecond)
-	defer grace.Stop()
-	select {
-	case p := <-brought:
-		return p
-	case <-grace.C:
-		return part{err: fmt.Errorf("it did not end within %s: %w", c.timeout, context.Cause(ctx))}
-	}
-}
-
-func (c collector) guarded(ctx context.Context, s Source) (p part) {
-	defer func() {
-		if defect := recover(); defect != nil {
-			p = part{err: fmt.Errorf("a defect of muster: %v", defect)}
-		}
-	}()
-	return c.collect(ctx, s)
+	return p
 }

@@ -3,45 +3,24 @@ package instance
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"time"
 
+	"muster/bootstrap/bootreport"
 	"muster/check"
-	"muster/check/subject"
 	"muster/internal/base/fix"
-	"muster/internal/file/safefile"
 )
-
-// bootReport is what is read of the report of a boot: why bootstrap failed, and
-// which of those who wait for this instance could not be notified.
-type bootReport struct {
-	Cause struct {
-		ID      string  `json:"id"`
-		Summary string  `json:"summary"`
-		Fix     fix.Fix `json:"fix"`
-	} `json:"cause"`
-	Deliveries []struct {
-		To    string `json:"to"`
-		What  string `json:"what"`
-		Error string `json:"error"`
-		// Temporary: muster-verify.service sends it again.
-		Temporary bool    `json:"temporary"`
-		Fix       fix.Fix `json:"fix"`
-	} `json:"deliveries"`
-	StartedAt time.Time `json:"started_at"`
-}
 
 func (w Group) bootstrap(context.Context) []check.Finding {
 	if w.Config == nil {
 		return check.Skipped("muster's settings are not available")
 	}
 	path := w.Config.ReportPath(cmp.Or(w.Identity.InstanceID, "unknown")) // as bootstrap names it
-	report, err := readReport(path)
+	report, err := bootreport.Read(path)
 	of := fmt.Sprintf("%s, written %s", path, report.StartedAt.Format(time.RFC3339))
-	switch failed := report.Cause.ID == BootstrapFailed.ID; {
+	switch failed := report.Cause != nil && report.Cause.ID == BootstrapFailed.ID; {
 	case errors.Is(err, fs.ErrPermission):
 		return check.CouldNotLook(err, fix.Do("Run muster as root:", "sudo muster debug"))
 	case err != nil:
@@ -60,12 +39,9 @@ func (w Group) bootstrap(context.Context) []check.Finding {
 
 // undelivered are the signals of the last verify that did not arrive: the launch
 // hook or the stack waits until its timeout, and then treats this instance as failed.
-func (w Group) undelivered(report bootReport, of string) []check.Finding {
+func (w Group) undelivered(report bootreport.Report, of string) []check.Finding {
 	var found []check.Finding
-	for _, d := range report.Deliveries {
-		if d.Error == "" {
-			continue
-		}
+	for _, d := range report.Undelivered() {
 		f := check.Finding{Kind: SignalUndelivered, Status: check.Warn, Summary: fmt.Sprintf("%s did not receive its signal: %s", d.To, d.What),
 			Evidence: []string{d.Error, of}, Fix: d.Fix}
 		switch {
@@ -90,19 +66,4 @@ func (w Group) signalAgain() string {
 		}
 	}
 	return command
-}
-
-// readReport reads the report of a boot; without one it is zero.
-func readReport(path string) (report bootReport, err error) {
-	data, err := safefile.Read(path, subject.MaxSmall)
-	if errors.Is(err, fs.ErrNotExist) {
-		return report, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(data, &report)
-	}
-	if err != nil {
-		return report, fmt.Errorf("reading the boot report %s: %w", path, err)
-	}
-	return report, nil
 }

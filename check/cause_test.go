@@ -63,7 +63,8 @@ func TestCauses(t *testing.T) {
 		"a symptom is silent under its cause": {
 			[]check.Check{finds("dns", "dns-failure"), finds("log", "network-timeout", "dns")}, []string{"dns-failure: network-timeout"}},
 		"explained by a finding's own id": {
-			[]check.Check{finds("log", "cluster-not-found", "cluster-missing"), finds("cluster", "cluster-missing")}, []string{"cluster-missing: cluster-not-found"}},
+			[]check.Check{finds("log", "cluster-not-found", "cluster-missing"), finds("cluster", "cluster-missing")},
+			[]string{"cluster-missing: cluster-not-found"}},
 		"what could explain it, but did not fail, does not": {
 			[]check.Check{does("dns", check.Warn), finds("log", "network-timeout", "dns")}, []string{"network-timeout:"}},
 		"two causes are both named, the one that explains more first": {
@@ -117,7 +118,8 @@ func TestSelect(t *testing.T) {
 			}
 		})
 	}
-	if _, err := check.Select(checks, []string{"clock"}, []string{"network"}); err == nil || !strings.Contains(err.Error(), "no check is left") {
+	if _, err := check.Select(checks, []string{"clock"}, []string{"network"}); err == nil || !strings.Contains(err.Error(),
+		"no check is left") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := check.Select(checks, []string{"clok"}, nil); err == nil || !strings.Contains(err.Error(), "did you mean clock?") {

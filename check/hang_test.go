@@ -86,7 +86,8 @@ func (m mute) Metadata(ctx context.Context) (ecsagent.Metadata, error) {
 // With every clock of every check run out, a look ends well below the 20 seconds
 // that a person is told, by itself: no bound of the whole is needed for that.
 func TestALookEndsWhenNothingAnswers(t *testing.T) {
-	cfg, err := config.Load(config.Set{Flags: map[string]string{"MUSTER_ROOT": t.TempDir(), "MUSTER_CLUSTER": cluster, "MUSTER_PORTS": "ignite2"}})
+	cfg, err := config.Load(config.Set{Flags: map[string]string{"MUSTER_ROOT": t.TempDir(), "MUSTER_CLUSTER": cluster,
+		"MUSTER_PORTS": "ignite2"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,8 @@ func TestAnOldSystemdIsAWarningAndHidesNothing(t *testing.T) {
 		w.Units.(systemd)["version"] = units.State{Name: version}
 		results := check.Run(t.Context(), catalog.Checks(w.World))
 		f := results[0].Findings[0]
-		if want := "systemd " + version + " is older than 248: muster-verify and muster-agent do not run on this instance"; old && (f.ID != "systemd-too-old" || f.Status != check.Warn || f.Summary != want) {
+		if want := "systemd " + version + " is older than 248: muster-verify and muster-agent do not run on this instance"; old &&
+			(f.ID != "systemd-too-old" || f.Status != check.Warn || f.Summary != want) {
 			t.Errorf("%s: %+v", version, f)
 		}
 		if !old && f.Status != check.Pass {

@@ -66,7 +66,8 @@ func TestWhatCouldNotLookBlocksNothing(t *testing.T) {
 
 func TestTheWorstFindingIsTheStatusAndStandsFirst(t *testing.T) {
 	results := check.Run(t.Context(), []check.Check{{Kind: kind("a"), Run: func(context.Context) []check.Finding {
-		return []check.Finding{{Kind: kind("fine"), Status: check.Pass}, {Kind: kind("bad"), Status: check.Fail}, {Kind: kind("odd"), Status: check.Warn}}
+		return []check.Finding{{Kind: kind("fine"), Status: check.Pass}, {Kind: kind("bad"), Status: check.Fail},
+			{Kind: kind("odd"), Status: check.Warn}}
 	}}, {Kind: kind("nothing"), Run: func(context.Context) []check.Finding { return nil }}})
 	if got := statuses(results); got != "a=fail nothing=pass" || results[0].Findings[0].ID != "bad" || results[0].Findings[2].ID != "fine" {
 		t.Errorf("got %s, %+v", got, results[0].Findings)
@@ -86,7 +87,8 @@ func TestAPanicIsUnknownAndSaysWhere(t *testing.T) {
 		panic(errors.New("index out of range"))
 	}}, does("b", check.Pass)})
 	f := results[0].Findings[0]
-	if results[0].Status != check.Unknown || !strings.Contains(f.Summary, "index out of range") || !strings.Contains(strings.Join(f.Evidence, "\n"), "run_test.go") {
+	if results[0].Status != check.Unknown || !strings.Contains(f.Summary,
+		"index out of range") || !strings.Contains(strings.Join(f.Evidence, "\n"), "run_test.go") {
 		t.Errorf("got %+v", f)
 	}
 	if results[1].Status != check.Pass {
@@ -154,10 +156,12 @@ func TestIndependentChecksRunAtOnce(t *testing.T) {
 func TestFindingsLoseTheirSecrets(t *testing.T) {
 	evidence := []string{"-----BEGIN RSA PRIVATE KEY-----", "MIIEpAIBAAKCAQEA", "-----END RSA PRIVATE KEY-----", "ECS_CLUSTER=prod"}
 	results := check.Run(t.Context(), []check.Check{{Kind: kind("a"), Run: func(context.Context) []check.Finding {
-		return []check.Finding{{Status: check.Fail, Summary: "proxy http://joe:pw@proxy:3128 refuses", Evidence: evidence, Fix: fix.Do("unset DB_PASSWORD=pw")}}
+		return []check.Finding{{Status: check.Fail, Summary: "proxy http://joe:pw@proxy:3128 refuses", Evidence: evidence,
+			Fix: fix.Do("unset DB_PASSWORD=pw")}}
 	}}})
 	f := results[0].Findings[0]
-	if f.Summary != "proxy http://[masked]@proxy:3128 refuses" || f.Fix.String() != "unset DB_PASSWORD=[masked]" || !slices.Equal(f.Evidence, []string{"[masked]", "[masked]", "[masked]", "ECS_CLUSTER=prod"}) {
+	if f.Summary != "proxy http://[masked]@proxy:3128 refuses" || f.Fix.String() != "unset DB_PASSWORD=[masked]" || !slices.Equal(f.Evidence,
+		[]string{"[masked]", "[masked]", "[masked]", "ECS_CLUSTER=prod"}) {
 		t.Errorf("%+v", f)
 	}
 	if evidence[1] != "MIIEpAIBAAKCAQEA" {
@@ -176,14 +180,16 @@ func TestALongSummaryIsCutAndKeptAsEvidence(t *testing.T) {
 		"with other lines": {Status: check.Warn, Summary: long, Evidence: []string{"seen"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := check.Run(t.Context(), []check.Check{{Kind: kind("a"), Run: func(context.Context) []check.Finding { return []check.Finding{f} }}})[0].Findings[0]
+			got := check.Run(t.Context(), []check.Check{{Kind: kind("a"),
+				Run: func(context.Context) []check.Finding { return []check.Finding{f} }}})[0].Findings[0]
 			if n := utf8.RuneCountInString(got.Summary); n > 110 || !strings.HasSuffix(got.Summary, "...") || got.Evidence[0] != f.Summary {
 				t.Errorf("%d runes: %q, evidence %q", n, got.Summary, got.Evidence)
 			}
 		})
 	}
 	short := check.Finding{Status: check.Fail, Summary: "short"}
-	got := check.Run(t.Context(), []check.Check{{Kind: kind("a"), Run: func(context.Context) []check.Finding { return []check.Finding{short} }}})[0].Findings[0]
+	got := check.Run(t.Context(), []check.Check{{Kind: kind("a"),
+		Run: func(context.Context) []check.Finding { return []check.Finding{short} }}})[0].Findings[0]
 	if got.Summary != "short" || got.Evidence != nil {
 		t.Errorf("a short one changed: %+v", got)
 	}

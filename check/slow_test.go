@@ -99,7 +99,8 @@ func (s slow) Resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	return ask1(ctx, s, "dns "+host, func() ([]netip.Addr, error) { return s.was.Net.Resolve(ctx, host) })
 }
 func (s slow) Ask(ctx context.Context, endpoint string, proxy *url.URL) netpath.Answer {
-	answer, err := ask1(ctx, s, fmt.Sprint("net ", endpoint, proxy), func() (netpath.Answer, error) { return s.was.Net.Ask(ctx, endpoint, proxy), nil })
+	answer, err := ask1(ctx, s, fmt.Sprint("net ", endpoint, proxy),
+		func() (netpath.Answer, error) { return s.was.Net.Ask(ctx, endpoint, proxy), nil })
 	if err != nil {
 		return netpath.Answer{Kind: netpath.TimedOut, Err: err}
 	}
@@ -116,7 +117,8 @@ func (s slow) ClusterNames(ctx context.Context) ([]string, error) {
 	return ask1(ctx, s, "registry names", func() ([]string, error) { return s.was.Registry.ClusterNames(ctx) })
 }
 func (s slow) ContainerInstance(ctx context.Context, cluster, arn string) (awsapi.ContainerInstance, error) {
-	return ask1(ctx, s, "registry instance "+cluster+arn, func() (awsapi.ContainerInstance, error) { return s.was.Registry.ContainerInstance(ctx, cluster, arn) })
+	return ask1(ctx, s, "registry instance "+cluster+arn,
+		func() (awsapi.ContainerInstance, error) { return s.was.Registry.ContainerInstance(ctx, cluster, arn) })
 }
 func (s slow) Show(ctx context.Context, name string) (units.State, error) {
 	return ask1(ctx, s, "systemd "+name, func() (units.State, error) { return s.was.Units.Show(ctx, name) })
@@ -165,7 +167,8 @@ func (s slow) world() catalog.World {
 // single answer takes its time.
 func TestALookAtAHealthyInstanceIsShort(t *testing.T) {
 	w := healthy(t)
-	judged(&ports.Report{Blocks: []ports.Block{{Outcomes: []ports.Outcome{{Status: "OPEN", Sentence: "tcp 47500 is open"}}}}}, nil, hostports.Report{})(t, w)
+	judged(&ports.Report{Blocks: []ports.Block{{Outcomes: []ports.Outcome{{Status: "OPEN", Sentence: "tcp 47500 is open"}}}}}, nil,
+		hostports.Report{})(t, w)
 	s := slow{was: w.World, notes: &notes{known: map[string]any{}, asked: map[string]bool{}}}
 	w.World = s.world()
 	said := func(results []check.Result) map[string]check.Status {

@@ -104,7 +104,8 @@ func (w World) instance() *subject.Instance {
 	if w.Engine != nil {
 		from.Container = w.Engine
 	}
-	return subject.New(subject.Instance{Config: w.Config, Record: w.Record, Identity: w.Identity, NoIdentity: w.NoIdentity, Agent: w.Agent}, from)
+	return subject.New(subject.Instance{Config: w.Config, Record: w.Record, Identity: w.Identity, NoIdentity: w.NoIdentity, Agent: w.Agent},
+		from)
 }
 
 // networkChecks are the checks of the path from this instance to the ECS endpoints.

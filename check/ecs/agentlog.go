@@ -189,7 +189,8 @@ func exitLines(t ecsagent.Trouble) []string {
 
 // sightingFinding is a line of a log as a failure.
 func (w Group) sightingFinding(s ecsagent.Sighting) check.Finding {
-	return w.fitted(check.Finding{Kind: logKind(s.Cause.ID), Status: check.Fail, Summary: s.Cause.Summary, Fix: s.Cause.Fix.Map(w.placed), Confirm: w.placed(s.Cause.Confirm),
+	return w.fitted(check.Finding{Kind: logKind(s.Cause.ID), Status: check.Fail, Summary: s.Cause.Summary, Fix: s.Cause.Fix.Map(w.placed),
+		Confirm:  w.placed(s.Cause.Confirm),
 		Evidence: []string{s.Where() + ": " + s.Message}, SymptomOf: w.behind(s)}, s.Message)
 }
 
@@ -206,7 +207,8 @@ func (w Group) placed(text string) string {
 
 // suspects explain an error that is not understood.
 func (w Group) suspects() []*check.Kind {
-	return append(w.network(), w.Others.IMDSCheck, w.Others.InstanceRoleCheck, w.Others.UserDataCheck, w.Others.DiskCheck, w.Others.PressureCheck, w.Others.ClockCheck,
+	return append(w.network(), w.Others.IMDSCheck, w.Others.InstanceRoleCheck, w.Others.UserDataCheck, w.Others.DiskCheck,
+		w.Others.PressureCheck, w.Others.ClockCheck,
 		w.Others.DockerCheck, w.Others.AgentImageCheck, ECSConfigCheck, CheckpointCheck, ClusterCheck)
 }
 
@@ -241,10 +243,13 @@ func (w Group) behindCauses() []struct{ causes, checks []*check.Kind } {
 		{[]*check.Kind{AccessDenied}, []*check.Kind{w.Others.InstanceRoleCheck, w.Others.VPCPathCheck, w.Others.PollEndpointCheck}},
 		{[]*check.Kind{AgentIMDSUnreachable, AgentIMDSv2Unsupported, AgentHopLimit, VPCUndetected, IdentityDocumentRefused},
 			[]*check.Kind{w.Others.IMDSCheck, w.Others.ProxyCheck, ECSConfigCheck}},
-		{[]*check.Kind{NoCredentials, CredentialsInvalid}, []*check.Kind{w.Others.IMDSCheck, w.Others.InstanceRoleCheck, w.Others.ProxyCheck, ECSConfigCheck}},
-		{[]*check.Kind{DockerUnreachable, DockerSocketDenied, DockerBridgeMissing}, []*check.Kind{w.Others.DockerCheck, w.Others.DiskCheck, ECSConfigCheck}},
+		{[]*check.Kind{NoCredentials, CredentialsInvalid},
+			[]*check.Kind{w.Others.IMDSCheck, w.Others.InstanceRoleCheck, w.Others.ProxyCheck, ECSConfigCheck}},
+		{[]*check.Kind{DockerUnreachable, DockerSocketDenied, DockerBridgeMissing},
+			[]*check.Kind{w.Others.DockerCheck, w.Others.DiskCheck, ECSConfigCheck}},
 		{[]*check.Kind{DockerAPITooOld, AgentContainerNameTaken}, []*check.Kind{w.Others.DockerCheck}},
-		{[]*check.Kind{AgentImageMissing, PauseImageMissing}, append(w.network(), w.Others.DockerCheck, w.Others.AgentImageCheck, w.Others.DiskCheck)},
+		{[]*check.Kind{AgentImageMissing, PauseImageMissing},
+			append(w.network(), w.Others.DockerCheck, w.Others.AgentImageCheck, w.Others.DiskCheck)},
 		{[]*check.Kind{AgentDiskFull}, []*check.Kind{w.Others.DiskCheck}},
 		{[]*check.Kind{AgentCrashed}, []*check.Kind{CheckpointCheck, w.Others.DiskCheck, w.Others.PressureCheck}},
 		{[]*check.Kind{WarmPoolWaiting, WarmPoolUnknown}, []*check.Kind{w.Others.LifecycleCheck, w.Others.IMDSCheck}},

@@ -153,7 +153,8 @@ func (w Group) imdsFitted(f check.Finding) check.Finding {
 	}
 	if s := w.Settings(); s.Proxy().HTTP != "" && !s.Proxy().Exempts("169.254.169.254") {
 		setting := s.SetOf("HTTP_PROXY", "http_proxy")
-		f.Fix = fix.Do("Add 169.254.169.254 to NO_PROXY, because "+keysAt(setting)+" sets a proxy, then restart the ECS agent:", subject.RestartECS)
+		f.Fix = fix.Do("Add 169.254.169.254 to NO_PROXY, because "+keysAt(setting)+" sets a proxy, then restart the ECS agent:",
+			subject.RestartECS)
 		return f
 	}
 	f.Evidence = append(f.Evidence, "IMDS answers the host now")

@@ -85,8 +85,9 @@ func (w Group) mismatch(saved ecsagent.Checkpoint, seen string) (f check.Finding
 	case strings.EqualFold(subject.NameOf(saved.Cluster), subject.NameOf(reads.Text)):
 		f.Fix = rename
 	case saved.ContainerInstanceARN != "":
-		f.Fix = fix.Do("Move the saved state aside, restart the ECS agent, then deregister the old entry:", w.join(reads.Text), fmt.Sprintf("aws ecs deregister-container-instance --force --region %s --cluster %s --container-instance %s",
-			w.Region(), saved.Cluster, saved.ContainerInstanceARN))
+		f.Fix = fix.Do("Move the saved state aside, restart the ECS agent, then deregister the old entry:", w.join(reads.Text),
+			fmt.Sprintf("aws ecs deregister-container-instance --force --region %s --cluster %s --container-instance %s",
+				w.Region(), saved.Cluster, saved.ContainerInstanceARN))
 	default:
 		f.Fix = fix.Do("Move the saved state aside and restart the ECS agent:", w.join(reads.Text))
 	}

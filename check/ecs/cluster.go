@@ -33,12 +33,14 @@ func create(ref cluster.Ref, self imds.Identity) string {
 // ClusterFinding evaluates the cluster that an instance must join, as ECS and the
 // identity document describe it; false: there is no problem. bootstrap refuses what
 // fails here before it writes anything, so the two never disagree.
-func ClusterFinding(ctx context.Context, clusters Clusters, ref cluster.Ref, origin string, self imds.Identity) (f check.Finding, bad bool) {
+func ClusterFinding(ctx context.Context, clusters Clusters, ref cluster.Ref, origin string, self imds.Identity) (f check.Finding,
+	bad bool) {
 	f, bad = clusterFinding(ctx, clusters, ref, origin, self)
 	return f.Identified(), bad
 }
 
-func clusterFinding(ctx context.Context, clusters Clusters, ref cluster.Ref, origin string, self imds.Identity) (f check.Finding, bad bool) {
+func clusterFinding(ctx context.Context, clusters Clusters, ref cluster.Ref, origin string, self imds.Identity) (f check.Finding,
+	bad bool) {
 	if f, bad := foreignCluster(ref, origin, self); bad {
 		return f, true
 	}

@@ -34,7 +34,8 @@ func (w Group) network() []*check.Kind {
 // Beneath are the checks of what an ECS agent needs to register, whatever it is
 // that fails: what is only known not to have happened is a symptom of these.
 func (w Group) Beneath() []*check.Kind {
-	return append(w.network(), w.Others.IMDSCheck, w.Others.InstanceRoleCheck, w.Others.UserDataCheck, w.Others.BootstrapCheck, w.Others.DiskCheck, w.Others.PressureCheck, w.Others.ClockCheck,
+	return append(w.network(), w.Others.IMDSCheck, w.Others.InstanceRoleCheck, w.Others.UserDataCheck, w.Others.BootstrapCheck,
+		w.Others.DiskCheck, w.Others.PressureCheck, w.Others.ClockCheck,
 		w.Others.DockerCheck, w.Others.AgentImageCheck, ECSConfigCheck, ECSUnitCheck, CheckpointCheck, AgentLogCheck, ClusterCheck)
 }
 
@@ -89,10 +90,13 @@ func (w Group) unanswered(err error) check.Finding {
 	f := check.Finding{Status: check.Fail, Evidence: []string{err.Error()}, SymptomOf: w.Beneath()}
 	switch {
 	case errors.Is(err, ecsagent.ErrRefused):
-		f.Kind, f.Summary, f.Fix = IntrospectionRefused, "the ECS agent does not listen on its port: it is down, or is still trying to register", agentWords()
+		f.Kind, f.Summary, f.Fix = IntrospectionRefused,
+			"the ECS agent does not listen on its port: it is down, or is still trying to register", agentWords()
 	case errors.Is(err, ecsagent.ErrSilent):
-		f.Kind, f.Summary = IntrospectionSilent, "the ECS agent accepts connections but does not answer: it hangs, or the host is starved of resources"
-		f.Fix, f.SymptomOf = fix.Do("Restart the ECS agent, then read its log:", "sudo systemctl --no-block restart "+subject.ECSUnit, "sudo tail -n 50 /var/log/ecs/ecs-agent.log"), []*check.Kind{w.Others.DockerCheck, w.Others.DiskCheck, w.Others.PressureCheck}
+		f.Kind, f.Summary = IntrospectionSilent,
+			"the ECS agent accepts connections but does not answer: it hangs, or the host is starved of resources"
+		f.Fix, f.SymptomOf = fix.Do("Restart the ECS agent, then read its log:", "sudo systemctl --no-block restart "+subject.ECSUnit,
+			"sudo tail -n 50 /var/log/ecs/ecs-agent.log"), []*check.Kind{w.Others.DockerCheck, w.Others.DiskCheck, w.Others.PressureCheck}
 	case errors.Is(err, ecsagent.ErrGarbled):
 		f.Kind, f.Summary = IntrospectionGarbled, "something other than the ECS agent answers on its port 51678"
 		f.Fix, f.SymptomOf = fix.Do("Find the process that listens on the port:", "sudo ss -ltnp 'sport = :51678'"), nil

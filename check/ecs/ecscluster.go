@@ -115,7 +115,8 @@ func (w Group) nameCluster(s *subject.Settings) fix.Fix {
 func (w Group) join(name string) string {
 	saved, err := ecsagent.ReadCheckpoint(w.CheckpointPath())
 	own := saved.InstanceID == "" || w.Identity.InstanceID == "" || saved.InstanceID == w.Identity.InstanceID
-	if errors.Is(err, fs.ErrNotExist) || ownlimit.Of(err) != "" || err == nil && (!own || saved.Cluster == "" || subject.SameCluster(saved.Cluster, name)) {
+	if errors.Is(err, fs.ErrNotExist) || ownlimit.Of(err) != "" || err == nil &&
+		(!own || saved.Cluster == "" || subject.SameCluster(saved.Cluster, name)) {
 		return "sudo muster bootstrap --cluster " + name
 	}
 	return "sudo muster bootstrap --reset-stale-state --cluster " + name
@@ -155,7 +156,8 @@ func (w Group) otherHome(reads ecsconfig.Value, ref cluster.Ref) []check.Finding
 	if w.atHome(ref) {
 		return nil
 	}
-	f := check.Finding{Kind: WrongRegion, Status: check.Fail, Evidence: []string{"an instance can only join a cluster in its own region and account"},
+	f := check.Finding{Kind: WrongRegion, Status: check.Fail,
+		Evidence: []string{"an instance can only join a cluster in its own region and account"},
 		Summary: fmt.Sprintf("%s: ECS_CLUSTER is a cluster in region %s, but this instance is in %s",
 			reads.Where(), ref.Region, w.Identity.Region),
 		Fix: fix.Do("Set a cluster in this region and restart the ECS agent:", w.join(ref.Name))}

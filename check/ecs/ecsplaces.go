@@ -56,7 +56,8 @@ func (w Group) tooMuchReserved(s *subject.Settings) []check.Finding {
 	return []check.Finding{{Kind: ReservedMemoryAboveRam, Status: check.Fail,
 		Summary:  fmt.Sprintf("%s: ECS_RESERVED_MEMORY=%d, but this instance has only %d MiB of memory", v.Where(), reserved, total),
 		Evidence: []string{"the ECS agent does not register an instance that reserves more memory than it has"},
-		Fix:      fix.Do(fmt.Sprintf("Lower ECS_RESERVED_MEMORY below %d in %s, then restart the ECS agent:", total, v.Where()), subject.RestartECS)}}
+		Fix: fix.Do(fmt.Sprintf("Lower ECS_RESERVED_MEMORY below %d in %s, then restart the ECS agent:", total, v.Where()),
+			subject.RestartECS)}}
 }
 
 // elsewhere are settings that send the ECS agent to another endpoint or another

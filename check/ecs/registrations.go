@@ -36,11 +36,13 @@ func (w Group) registrations(ctx context.Context, is registration) []check.Findi
 		return check.Passed("no other container instance in the cluster belongs to this EC2 instance")
 	}
 	f := check.Finding{Kind: SecondRegistration, Status: check.Warn,
-		Summary: fmt.Sprintf("this instance is registered %d times in cluster %q", len(others)+1, subject.NameOf(clusterName)), Evidence: []string{"the ECS agent uses " + arn},
-		Fix: fix.Do("Deregister the entry that the ECS agent does not use:")}
+		Summary:  fmt.Sprintf("this instance is registered %d times in cluster %q", len(others)+1, subject.NameOf(clusterName)),
+		Evidence: []string{"the ECS agent uses " + arn},
+		Fix:      fix.Do("Deregister the entry that the ECS agent does not use:")}
 	for _, other := range others[:min(len(others), subject.MaxLines)] {
 		f.Evidence = append(f.Evidence, "ECS also has "+other)
-		f.Fix.Commands = append(f.Fix.Commands, "aws ecs deregister-container-instance --region "+w.Region()+" --cluster "+subject.NameOf(clusterName)+" --force --container-instance "+other)
+		f.Fix.Commands = append(f.Fix.Commands,
+			"aws ecs deregister-container-instance --region "+w.Region()+" --cluster "+subject.NameOf(clusterName)+" --force --container-instance "+other)
 	}
 	return []check.Finding{f}
 }

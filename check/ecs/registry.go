@@ -72,8 +72,10 @@ func (w Group) registrationFinding(clusterName, arn string, ci awsapi.ContainerI
 	case err != nil:
 		return w.unknownInstance(clusterName, arn), true
 	case ci.EC2InstanceID != "" && w.Identity.InstanceID != "" && ci.EC2InstanceID != w.Identity.InstanceID:
-		return check.Finding{Kind: ForeignContainerInstance, Status: check.Fail, Summary: fmt.Sprintf("the ECS agent uses the saved state of another instance, %s", ci.EC2InstanceID),
-			Evidence: []string{fmt.Sprintf("container instance %s belongs to %s; this is %s", ci.ARN, ci.EC2InstanceID, w.Identity.InstanceID)}, Fix: w.registerAnew()}, true
+		return check.Finding{Kind: ForeignContainerInstance, Status: check.Fail,
+			Summary:  fmt.Sprintf("the ECS agent uses the saved state of another instance, %s", ci.EC2InstanceID),
+			Evidence: []string{fmt.Sprintf("container instance %s belongs to %s; this is %s", ci.ARN, ci.EC2InstanceID, w.Identity.InstanceID)},
+			Fix:      w.registerAnew()}, true
 	}
 	return w.statusFinding(clusterName, ci)
 }
@@ -83,8 +85,9 @@ func (w Group) registrationFinding(clusterName, arn string, ci awsapi.ContainerI
 // is as unknown. The answer does not tell the two apart.
 func (w Group) unknownInstance(clusterName, arn string) check.Finding {
 	f := check.Finding{Kind: ContainerInstanceUnknown, Status: check.Fail, SymptomOf: []*check.Kind{ECSConfigCheck},
-		Summary:  "ECS does not know this container instance: it was deregistered, or is in another account or region",
-		Evidence: []string{fmt.Sprintf("the ECS agent reports %s, and cluster %q in %s has no such container instance", arn, subject.NameOf(clusterName), w.Region())}, Fix: w.registerAnew()}
+		Summary: "ECS does not know this container instance: it was deregistered, or is in another account or region",
+		Evidence: []string{fmt.Sprintf("the ECS agent reports %s, and cluster %q in %s has no such container instance", arn,
+			subject.NameOf(clusterName), w.Region())}, Fix: w.registerAnew()}
 	lines := w.credentialLines()
 	f.Evidence = append(f.Evidence, lines...)
 	if len(lines) > 0 {
@@ -110,7 +113,8 @@ func (w Group) credentialLines() []string {
 // new container instance.
 func (w Group) registerAnew() fix.Fix {
 	path := w.CheckpointPath()
-	return fix.Do("Move the saved state aside and register again:", "sudo systemctl stop ecs", "sudo mv --no-clobber "+path+" "+path+".old", subject.StartECS)
+	return fix.Do("Move the saved state aside and register again:", "sudo systemctl stop ecs", "sudo mv --no-clobber "+path+" "+path+".old",
+		subject.StartECS)
 }
 
 // statusFinding knows the statuses of the ECS API reference, ContainerInstance.
@@ -121,21 +125,26 @@ func (w Group) statusFinding(clusterName string, ci awsapi.ContainerInstance) (f
 	}
 	switch {
 	case ci.Status == "REGISTRATION_FAILED":
-		return check.Finding{Kind: RegistrationFailed, Status: check.Fail, Summary: "ECS rejected the registration: " + cmp.Or(ci.StatusReason, "no reason given"), Evidence: seen[:1],
+		return check.Finding{Kind: RegistrationFailed, Status: check.Fail,
+			Summary: "ECS rejected the registration: " + cmp.Or(ci.StatusReason, "no reason given"), Evidence: seen[:1],
 			Fix: fix.Do("Fix what the reason names, then replace the instance:", w.Terminate())}, true
 	case ci.Status == "INACTIVE", ci.Status == "DEREGISTERING":
-		return check.Finding{Kind: ContainerInstanceInactive, Status: check.Fail, Summary: fmt.Sprintf("this container instance was deregistered: its status in ECS is %s", ci.Status), Evidence: seen,
+		return check.Finding{Kind: ContainerInstanceInactive, Status: check.Fail,
+			Summary: fmt.Sprintf("this container instance was deregistered: its status in ECS is %s", ci.Status), Evidence: seen,
 			Fix: w.registerAnew()}, true
 	case ci.Status == "REGISTERING":
-		return check.Finding{Kind: StillRegistering, Status: check.Fail, Summary: "ECS is still registering this container instance", Evidence: seen,
-			Fix: fix.Do("Wait for the registration:", "sudo muster verify")}, true
+		return check.Finding{Kind: StillRegistering, Status: check.Fail, Summary: "ECS is still registering this container instance",
+			Evidence: seen,
+			Fix:      fix.Do("Wait for the registration:", "sudo muster verify")}, true
 	case !ci.Connected:
 		return w.disconnected(ci), true
 	case ci.Status == "DRAINING":
-		return check.Finding{Kind: ContainerInstanceDraining, Status: check.Warn, Summary: "this container instance is DRAINING: it takes no new tasks",
+		return check.Finding{Kind: ContainerInstanceDraining, Status: check.Warn,
+			Summary:  "this container instance is DRAINING: it takes no new tasks",
 			Evidence: append(seen, "managed draining, managed termination and a spot interruption set this status before the instance terminates"),
-			Fix: fix.Do("If the instance should stay in service, make it active again:", "aws ecs update-container-instances-state --region "+w.Region()+
-				" --cluster "+subject.NameOf(clusterName)+" --container-instances "+ci.ARN+" --status ACTIVE"),
+			Fix: fix.Do("If the instance should stay in service, make it active again:",
+				"aws ecs update-container-instances-state --region "+w.Region()+
+					" --cluster "+subject.NameOf(clusterName)+" --container-instances "+ci.ARN+" --status ACTIVE"),
 			SymptomOf: []*check.Kind{w.Others.Leaving}}, true
 	}
 	return check.Finding{}, false
@@ -148,6 +157,8 @@ func (w Group) disconnected(ci awsapi.ContainerInstance) check.Finding {
 		Evidence: []string{fmt.Sprintf("%s is %s, agentConnected is false", ci.ARN, ci.Status),
 			"disconnects of a few minutes are normal (the ECS agent reconnects every 30 minutes)"},
 		Fix: fix.Do("If it lasts more than 5 minutes, allow ecs:Poll and tcp 443 to the ecs-a and ecs-t endpoints, then restart the ECS agent:",
-			"sudo grep -E 'level=(error|warn|critical)' /var/log/ecs/ecs-agent.log | tail -n 20", "sudo systemctl --no-block restart "+subject.ECSUnit),
-		SymptomOf: slices.Concat(w.network(), []*check.Kind{w.Others.IMDSCheck, w.Others.InstanceRoleCheck, w.Others.ClockCheck, w.Others.DockerCheck, w.Others.DiskCheck, w.Others.PressureCheck, ECSConfigCheck, AgentLogCheck})}
+			"sudo grep -E 'level=(error|warn|critical)' /var/log/ecs/ecs-agent.log | tail -n 20",
+			"sudo systemctl --no-block restart "+subject.ECSUnit),
+		SymptomOf: slices.Concat(w.network(), []*check.Kind{w.Others.IMDSCheck, w.Others.InstanceRoleCheck, w.Others.ClockCheck,
+			w.Others.DockerCheck, w.Others.DiskCheck, w.Others.PressureCheck, ECSConfigCheck, AgentLogCheck})}
 }

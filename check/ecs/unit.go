@@ -56,23 +56,28 @@ func (w Group) unitFinding(s units.State) (check.Finding, bool) {
 		return f, true
 	}
 	const journal = "sudo journalctl -b -u " + subject.ECSUnit + " -n 50 --no-pager"
-	causes := []*check.Kind{w.Others.DockerCheck, w.Others.AgentImageCheck, ECSConfigCheck, CheckpointCheck, AgentLogCheck, w.Others.DiskCheck, w.Others.UserDataCheck}
+	causes := []*check.Kind{w.Others.DockerCheck, w.Others.AgentImageCheck, ECSConfigCheck, CheckpointCheck, AgentLogCheck,
+		w.Others.DiskCheck, w.Others.UserDataCheck}
 	switch {
 	case s.ActiveState == "inactive" && s.Job != nil:
 		return check.Finding{Kind: ECSUnitWaiting, Status: check.Fail, Summary: subject.ECSUnit + " is queued but does not start",
 			Fix: fix.Do("Find the job that it waits for:", "systemctl list-jobs"), SymptomOf: []*check.Kind{w.Others.DockerCheck}}, true
 	case s.ActiveState == "inactive":
 		return check.Finding{Kind: ECSUnitNotStarted, Status: check.Fail, Summary: subject.ECSUnit + " was not started",
-			Fix: fix.Do("Start it now and at every boot:", "sudo systemctl enable "+subject.ECSUnit, subject.StartECS), SymptomOf: []*check.Kind{w.Others.DockerCheck, w.Others.UserDataCheck}}, true
+			Fix:       fix.Do("Start it now and at every boot:", "sudo systemctl enable "+subject.ECSUnit, subject.StartECS),
+			SymptomOf: []*check.Kind{w.Others.DockerCheck, w.Others.UserDataCheck}}, true
 	case s.ActiveState == "failed":
-		return check.Finding{Kind: ECSUnitFailed, Status: check.Fail, Summary: fmt.Sprintf("%s failed (%s, status %d)", subject.ECSUnit, s.Result, s.ExecMainStatus),
-			Fix: fix.Do("Find out why:", journal), SymptomOf: causes}, true
+		return check.Finding{Kind: ECSUnitFailed, Status: check.Fail,
+			Summary: fmt.Sprintf("%s failed (%s, status %d)", subject.ECSUnit, s.Result, s.ExecMainStatus),
+			Fix:     fix.Do("Find out why:", journal), SymptomOf: causes}, true
 	case s.SubState == "auto-restart":
-		return check.Finding{Kind: ECSUnitRestarting, Status: check.Fail, Summary: fmt.Sprintf("%s keeps exiting: systemd has restarted it %s", subject.ECSUnit, subject.Count(int(s.NRestarts), "time")),
-			Fix: fix.Do("Find out why:", journal), SymptomOf: causes}, true
+		return check.Finding{Kind: ECSUnitRestarting, Status: check.Fail,
+			Summary: fmt.Sprintf("%s keeps exiting: systemd has restarted it %s", subject.ECSUnit, subject.Count(int(s.NRestarts), "time")),
+			Fix:     fix.Do("Find out why:", journal), SymptomOf: causes}, true
 	case s.UnitFileState == "disabled":
-		return check.Finding{Kind: ECSUnitDisabled, Status: check.Warn, Summary: subject.ECSUnit + " is running but disabled: it will not start at the next boot",
-			Fix: fix.Do("Enable it:", "sudo systemctl enable "+subject.ECSUnit)}, true
+		return check.Finding{Kind: ECSUnitDisabled, Status: check.Warn,
+			Summary: subject.ECSUnit + " is running but disabled: it will not start at the next boot",
+			Fix:     fix.Do("Enable it:", "sudo systemctl enable "+subject.ECSUnit)}, true
 	}
 	return check.Finding{}, false
 }
@@ -81,10 +86,13 @@ func (w Group) unitNotStartable(s units.State) (check.Finding, bool) {
 	switch {
 	case s.LoadState == units.NotFound:
 		return check.Finding{Kind: ECSUnitMissing, Status: check.Fail, Summary: "ecs.service does not exist on this instance",
-			Fix: fix.Do("Use an ECS-optimized AMI, or install ecs-init:", "sudo dnf install -y ecs-init", "sudo systemctl enable "+subject.ECSUnit, subject.StartECS)}, true
+			Fix: fix.Do("Use an ECS-optimized AMI, or install ecs-init:", "sudo dnf install -y ecs-init", "sudo systemctl enable "+subject.ECSUnit,
+				subject.StartECS)}, true
 	case s.UnitFileState == "masked-runtime": // bootstrap masks it so, and nothing else does
-		return check.Finding{Kind: ECSUnitHeldBack, Status: check.Fail, Summary: subject.ECSUnit + " is held back because muster bootstrap failed during this boot",
-			Fix: fix.Do("Find out why, fix it, then run muster bootstrap again:", "sudo journalctl -b -u muster-bootstrap --no-pager", "sudo tail -n 50 /var/log/cloud-init-output.log"), SymptomOf: []*check.Kind{w.Others.BootstrapCheck}}, true
+		return check.Finding{Kind: ECSUnitHeldBack, Status: check.Fail,
+			Summary: subject.ECSUnit + " is held back because muster bootstrap failed during this boot",
+			Fix: fix.Do("Find out why, fix it, then run muster bootstrap again:", "sudo journalctl -b -u muster-bootstrap --no-pager",
+				"sudo tail -n 50 /var/log/cloud-init-output.log"), SymptomOf: []*check.Kind{w.Others.BootstrapCheck}}, true
 	case s.LoadState == units.Masked:
 		return check.Finding{Kind: ECSUnitMasked, Status: check.Fail, Summary: subject.ECSUnit + " is masked, so nothing can start it",
 			Fix: fix.Do("Unmask and start it:", "sudo systemctl unmask "+subject.ECSUnit, subject.StartECS)}, true
@@ -106,11 +114,13 @@ func (w Group) ended(ctx context.Context, s units.State, f *check.Finding) {
 		f.Summary = subject.ECSUnit + " stopped: the ECS agent exited with code 0, so systemd does not restart it"
 	}
 	f.Evidence = append(f.Evidence, seen)
-	f.Fix = fix.Do("Start it again, and find out why it stopped:", subject.StartECS, "sudo journalctl -b -u "+subject.ECSUnit+" -n 50 --no-pager")
+	f.Fix = fix.Do("Start it again, and find out why it stopped:", subject.StartECS,
+		"sudo journalctl -b -u "+subject.ECSUnit+" -n 50 --no-pager")
 	docker, err := w.Systemd.Show(ctx, subject.DockerUnit)
 	if err == nil && !s.Ended.IsZero() && together(s.Ended, docker) {
 		f.Summary = subject.ECSUnit + " was stopped together with " + subject.DockerUnit + " and was not started again"
-		f.Evidence = append(f.Evidence, subject.DockerUnit+" stopped at "+docker.Ended.Format(time.RFC3339)+"; "+subject.ECSUnit+" is PartOf="+subject.DockerUnit)
+		f.Evidence = append(f.Evidence,
+			subject.DockerUnit+" stopped at "+docker.Ended.Format(time.RFC3339)+"; "+subject.ECSUnit+" is PartOf="+subject.DockerUnit)
 	}
 }
 
@@ -131,7 +141,8 @@ func (w Group) lastExit(ctx context.Context, s units.State) (code int, seen stri
 	}
 	logged, _ := ecsagent.ReadLogs(w.Config.Path(w.Config.ECSLogDir), ecsagent.Options{Since: w.Record.Since()})
 	if logged.Exits > 0 {
-		return logged.ExitCode, fmt.Sprintf("%s/ecs-init.log: the ECS agent exited at %s with code %d", w.Config.ECSLogDir, logged.LastExit.UTC().Format(time.RFC3339), logged.ExitCode)
+		return logged.ExitCode, fmt.Sprintf("%s/ecs-init.log: the ECS agent exited at %s with code %d", w.Config.ECSLogDir,
+			logged.LastExit.UTC().Format(time.RFC3339), logged.ExitCode)
 	}
 	if w.Engine == nil {
 		return 0, ""

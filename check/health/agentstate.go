@@ -14,18 +14,21 @@ import (
 const agentUnit = "muster-agent.service"
 
 func (w Group) musterAgent(ctx context.Context) []check.Finding {
-	restart := fix.Do("Find out why, then restart muster-agent:", "sudo journalctl -u muster-agent -n 20 --no-pager", "sudo systemctl restart muster-agent")
+	restart := fix.Do("Find out why, then restart muster-agent:", "sudo journalctl -u muster-agent -n 20 --no-pager",
+		"sudo systemctl restart muster-agent")
 	s, err := agentstate.Read(w.Config.Path(w.Config.AgentState))
 	now := time.Now()
 	switch {
 	case errors.Is(err, agentstate.ErrNoAgent) && !w.Systemd.Knows(ctx, agentUnit):
 		return check.Skipped(agentUnit + " is not installed")
 	case errors.Is(err, agentstate.ErrNoAgent):
-		return []check.Finding{{Kind: MusterStale, Status: check.Warn, Summary: agentstate.ErrNoAgent.Error(), Evidence: []string{strings.TrimPrefix(err.Error(), agentstate.ErrNoAgent.Error()+": ")}, Fix: restart}}
+		return []check.Finding{{Kind: MusterStale, Status: check.Warn, Summary: agentstate.ErrNoAgent.Error(),
+			Evidence: []string{strings.TrimPrefix(err.Error(), agentstate.ErrNoAgent.Error()+": ")}, Fix: restart}}
 	case err != nil:
 		return check.CouldNotLook(err, fix.Do("Run muster as root: the file belongs to muster-agent."))
 	case s.Stale(now):
-		return []check.Finding{{Kind: MusterStale, Status: check.Warn, Summary: "muster-agent has not written its state since " + s.Written.UTC().Format(time.RFC3339), Fix: restart}}
+		return []check.Finding{{Kind: MusterStale, Status: check.Warn,
+			Summary: "muster-agent has not written its state since " + s.Written.UTC().Format(time.RFC3339), Fix: restart}}
 	}
 	var found []check.Finding
 	for _, p := range s.Problems(now) {
@@ -33,7 +36,8 @@ func (w Group) musterAgent(ctx context.Context) []check.Finding {
 		if p.Warning {
 			status = check.Warn
 		}
-		f := check.Finding{Kind: check.KindOf(agentKinds(), p.ID), Status: status, Summary: p.Text, Evidence: p.Why, Fix: p.Fix, SymptomOf: w.seenToo(p)}
+		f := check.Finding{Kind: check.KindOf(agentKinds(), p.ID), Status: status, Summary: p.Text, Evidence: p.Why, Fix: p.Fix,
+			SymptomOf: w.seenToo(p)}
 		if p.About != "" {
 			f.About = []string{p.About}
 		}

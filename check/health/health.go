@@ -136,7 +136,8 @@ func killed(dead []death) []check.Finding {
 	out := slices.DeleteFunc(slices.Clone(dead), func(d death) bool { return !d.OOMKilled })
 	var found []check.Finding
 	for _, group := range byTask(out, death.task) {
-		f := check.Finding{Kind: ContainerOOMKilled, Status: check.Fail, Summary: group[0].task() + " was killed: it ran out of memory", About: things(summaries(group)...),
+		f := check.Finding{Kind: ContainerOOMKilled, Status: check.Fail, Summary: group[0].task() + " was killed: it ran out of memory",
+			About: things(summaries(group)...),
 			Fix: fix.Do("Raise the container's memory in its task definition, or reduce its use (JVM: -XX:MaxRAMPercentage), then read its last log lines:",
 				"sudo docker logs --tail 20 "+group[0].Summary.Name)}
 		if len(group) > 1 {
@@ -161,7 +162,8 @@ func summaries(dead []death) []dockerapi.Summary {
 func exits(dead []death) []string {
 	var lines []string
 	for _, d := range dead {
-		lines = append(lines, fmt.Sprintf("container %s: exit code %d at %s, OOMKilled %v", d.Summary.Name, d.ExitCode, d.FinishedAt.UTC().Format(time.RFC3339), d.OOMKilled))
+		lines = append(lines, fmt.Sprintf("container %s: exit code %d at %s, OOMKilled %v", d.Summary.Name, d.ExitCode,
+			d.FinishedAt.UTC().Format(time.RFC3339), d.OOMKilled))
 	}
 	return subject.Bounded(lines)
 }
@@ -180,7 +182,8 @@ func (w Group) looping(all []dockerapi.Summary, dead []death, now time.Time) []c
 			continue
 		}
 		f := w.restarting(things(summaries(group)...), group[0].Summary.Name)
-		f.Summary = fmt.Sprintf("%s is in a crash loop: %s, last exit code %d", group[0].task(), subject.Count(n, "unexpected exit"), group[0].ExitCode)
+		f.Summary = fmt.Sprintf("%s is in a crash loop: %s, last exit code %d", group[0].task(), subject.Count(n, "unexpected exit"),
+			group[0].ExitCode)
 		f.Evidence = append([]string{"rule: " + crashloop.Says()}, exits(group)...)
 		found = append(found, f)
 	}
@@ -195,6 +198,7 @@ func (w Group) looping(all []dockerapi.Summary, dead []death, now time.Time) []c
 }
 
 func (w Group) restarting(about []string, name string) check.Finding {
-	return check.Finding{Kind: ContainerRestarting, Status: check.Fail, About: about, SymptomOf: []*check.Kind{ContainerOOMKilled, w.Others.DiskCheck},
-		Fix: fix.Do("Read its last log lines:", "sudo docker logs --tail 20 "+name)}
+	return check.Finding{Kind: ContainerRestarting, Status: check.Fail, About: about,
+		SymptomOf: []*check.Kind{ContainerOOMKilled, w.Others.DiskCheck},
+		Fix:       fix.Do("Read its last log lines:", "sudo docker logs --tail 20 "+name)}
 }

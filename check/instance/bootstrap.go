@@ -26,7 +26,8 @@ func (w Group) bootstrap(context.Context) []check.Finding {
 	case err != nil:
 		return check.CouldNotLook(err, fix.Fix{})
 	case failed && report.StartedAt.After(w.Record.At):
-		return []check.Finding{{Kind: BootstrapFailed, Status: check.Fail, Summary: "muster bootstrap failed: " + report.Cause.Summary, Fix: report.Cause.Fix, Evidence: []string{of}}}
+		return []check.Finding{{Kind: BootstrapFailed, Status: check.Fail, Summary: "muster bootstrap failed: " + report.Cause.Summary,
+			Fix: report.Cause.Fix, Evidence: []string{of}}}
 	}
 	if found := append(w.undelivered(report, of), w.notRootsAlone()...); len(found) > 0 {
 		return found
@@ -60,7 +61,8 @@ func (w Group) undelivered(report bootreport.Report, of string) []check.Finding 
 // probably what is wrong.
 func (w Group) signalAgain() string {
 	command := "sudo muster verify"
-	for _, s := range [][2]string{{"MUSTER_LIFECYCLE_HOOK", " --lifecycle-hook HOOK"}, {"MUSTER_CFN_STACK", " --cfn-stack STACK --cfn-resource RESOURCE"}} {
+	for _, s := range [][2]string{{"MUSTER_LIFECYCLE_HOOK", " --lifecycle-hook HOOK"},
+		{"MUSTER_CFN_STACK", " --cfn-stack STACK --cfn-resource RESOURCE"}} {
 		if w.Record.Settings[s[0]] != "" {
 			command += s[1]
 		}

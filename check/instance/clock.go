@@ -42,7 +42,9 @@ func (w Group) clock(ctx context.Context) []check.Finding {
 		worst = ecs
 	}
 	if worst.err != nil {
-		return check.CouldNotLook(fmt.Errorf("could not check the clock: %s; %s", imds, ecs), fix.Do("Compare the two clocks:", "date -u", "curl -sI "+cmp.Or(w.Route.Endpoint, "https://ecs."+w.Region()+".amazonaws.com")+" | grep -i ^date"))
+		return check.CouldNotLook(fmt.Errorf("could not check the clock: %s; %s", imds, ecs),
+			fix.Do("Compare the two clocks:", "date -u",
+				"curl -sI "+cmp.Or(w.Route.Endpoint, "https://ecs."+w.Region()+".amazonaws.com")+" | grep -i ^date"))
 	}
 	return worst.judge(append([]string{imds.String(), ecs.String()}, w.timeService()...))
 }
@@ -87,7 +89,9 @@ func (s skew) String() string {
 }
 
 func (s skew) judge(evidence []string) []check.Finding {
-	f := check.Finding{Kind: ClockSkew, Evidence: evidence, Fix: fix.Do("Synchronize the clock with chrony (the EC2 time source is 169.254.169.123):", "sudo systemctl restart chronyd", "chronyc tracking")}
+	f := check.Finding{Kind: ClockSkew, Evidence: evidence,
+		Fix: fix.Do("Synchronize the clock with chrony (the EC2 time source is 169.254.169.123):", "sudo systemctl restart chronyd",
+			"chronyc tracking")}
 	switch by := s.by.Abs(); {
 	case by > skewRefused:
 		f.Status, f.Summary = check.Fail, "the clock of this instance is "+s.String()+": AWS rejects its signatures"

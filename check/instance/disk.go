@@ -124,7 +124,9 @@ func (m mount) judge() []check.Finding {
 		append([]string{"sudo du -xh --max-depth=2 " + m.paths[0] + " | sort -h | tail -n 20"}, m.frees()...)...)
 	switch {
 	case m.ReadOnly:
-		add(ReadOnlyFileSystem, check.Fail, "is mounted read-only", fix.Do("Find out why, then remount it or replace the instance:", "sudo dmesg -T | grep -iE 'remount|ext4|xfs|I/O error' | tail -n 20", "sudo mount -o remount,rw "+m.paths[0]))
+		add(ReadOnlyFileSystem, check.Fail, "is mounted read-only",
+			fix.Do("Find out why, then remount it or replace the instance:", "sudo dmesg -T | grep -iE 'remount|ext4|xfs|I/O error' | tail -n 20",
+				"sudo mount -o remount,rw "+m.paths[0]))
 	case m.Used() >= fullPercent, m.Free < leastFree && m.Size > leastFreeCount:
 		add(DiskFull, check.Fail, "is full", free)
 	case m.Used() >= tightPercent:

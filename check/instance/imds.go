@@ -40,10 +40,12 @@ func (w Group) metadataService(ctx context.Context) []check.Finding {
 	case imds.Silent:
 		f.Kind, f.Summary = IMDSSilent, "the instance metadata service (169.254.169.254) does not answer"
 		f.Evidence = append(f.Evidence, "probable causes: a host firewall or a route; in a container, a hop limit of 1")
-		f.Fix = fix.Do("Correct the firewall rule or route; in a container, raise the hop limit:", "sudo iptables -nL OUTPUT", route, options+" --http-put-response-hop-limit 2")
+		f.Fix = fix.Do("Correct the firewall rule or route; in a container, raise the hop limit:", "sudo iptables -nL OUTPUT", route,
+			options+" --http-put-response-hop-limit 2")
 	case imds.Garbled, imds.Refused, imds.NotFound:
 		f.Kind, f.Summary = IMDSGarbled, "something other than the instance metadata service answers at its address, such as a proxy"
-		f.Fix = fix.Do("Find out what answers:", "curl -v --noproxy '*' -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' "+failure.Endpoint+"/latest/api/token", route)
+		f.Fix = fix.Do("Find out what answers:",
+			"curl -v --noproxy '*' -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' "+failure.Endpoint+"/latest/api/token", route)
 	case imds.Broken:
 		f.Kind, f.Summary = IMDSBroken, "the instance metadata service returns server errors"
 		f.Fix = fix.Do("Wait a minute; if the errors continue, stop and start the instance.")
@@ -62,7 +64,8 @@ func (w Group) instanceRole(ctx context.Context) []check.Finding {
 	case err != nil:
 		return check.CouldNotLook(err, fix.Fix{})
 	case !there:
-		return []check.Finding{{Kind: NoInstanceProfile, Status: check.Fail, Summary: "the instance has no instance profile, so the ECS agent has no credentials",
+		return []check.Finding{{Kind: NoInstanceProfile, Status: check.Fail,
+			Summary:  "the instance has no instance profile, so the ECS agent has no credentials",
 			Evidence: []string{"meta-data/iam/info: 404"},
 			Fix: fix.Do("Attach an instance profile whose role has the policy AmazonEC2ContainerServiceforEC2Role:",
 				"aws ec2 associate-iam-instance-profile --region "+w.Region()+" --instance-id "+w.InstanceID()+" --iam-instance-profile Name=PROFILE")}}
@@ -77,9 +80,11 @@ func (w Group) instanceRole(ctx context.Context) []check.Finding {
 	case err != nil:
 		return check.CouldNotLook(err, fix.Fix{})
 	case role == "":
-		return []check.Finding{{Kind: InstanceProfileBroken, Status: check.Fail, Summary: "the instance profile " + lastPart(profile.InstanceProfileArn) + " has no role",
+		return []check.Finding{{Kind: InstanceProfileBroken, Status: check.Fail,
+			Summary:  "the instance profile " + lastPart(profile.InstanceProfileArn) + " has no role",
 			Evidence: []string{"meta-data/iam/info: " + profile.InstanceProfileArn, "meta-data/iam/security-credentials/: empty"},
-			Fix:      fix.Do("Add a role to the instance profile:", "aws iam add-role-to-instance-profile --instance-profile-name "+lastPart(profile.InstanceProfileArn)+" --role-name ROLE")}}
+			Fix: fix.Do("Add a role to the instance profile:",
+				"aws iam add-role-to-instance-profile --instance-profile-name "+lastPart(profile.InstanceProfileArn)+" --role-name ROLE")}}
 	}
 	document, _, err := w.IMDS.Metadata(ctx, "iam/security-credentials/"+role)
 	if err != nil {
@@ -110,7 +115,8 @@ func (w Group) credentials(role, document string) []check.Finding {
 	case left <= 0:
 		return []check.Finding{{Kind: CredentialsExpired, Status: check.Fail, SymptomOf: []*check.Kind{ClockSkew},
 			Summary: fmt.Sprintf("the credentials of role %s expired at %s and were not renewed", role, c.Expiration.Format(time.RFC3339)),
-			Fix:     fix.Do("Check that the role still exists; if it does, disassociate and reassociate the instance profile:", "aws iam get-role --role-name "+role)}}
+			Fix: fix.Do("Check that the role still exists; if it does, disassociate and reassociate the instance profile:",
+				"aws iam get-role --role-name "+role)}}
 	default:
 		return check.Passed(fmt.Sprintf("role %s, credentials until %s", role, c.Expiration.Format(time.RFC3339)))
 	}
@@ -120,10 +126,12 @@ func (w Group) credentials(role, document string) []check.Finding {
 const trustPolicy = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
 
 func (w Group) brokenRole(path string, d roleDocument) []check.Finding {
-	f := check.Finding{Status: check.Fail, Evidence: []string{fmt.Sprintf("meta-data/%s: Code %+.60q, Message %+.200q", path, d.Code, d.Message)}}
+	f := check.Finding{Status: check.Fail, Evidence: []string{fmt.Sprintf("meta-data/%s: Code %+.60q, Message %+.200q", path, d.Code,
+		d.Message)}}
 	if d.Code == "InstanceProfileNotFound" {
 		f.Kind, f.Summary = InstanceProfileBroken, "the instance profile of this instance no longer exists"
-		f.Fix = fix.Do("Associate another one:", "aws ec2 describe-iam-instance-profile-associations --region "+w.Region()+" --filters Name=instance-id,Values="+w.InstanceID(),
+		f.Fix = fix.Do("Associate another one:",
+			"aws ec2 describe-iam-instance-profile-associations --region "+w.Region()+" --filters Name=instance-id,Values="+w.InstanceID(),
 			"aws ec2 replace-iam-instance-profile-association --region "+w.Region()+" --association-id ASSOCIATION_ID --iam-instance-profile Name=PROFILE")
 		return []check.Finding{f}
 	}
@@ -132,6 +140,7 @@ func (w Group) brokenRole(path string, d roleDocument) []check.Finding {
 		role = name
 	}
 	f.Kind, f.Summary = RoleNotTrusted, "EC2 cannot assume the role of the instance profile, so there are no credentials"
-	f.Fix = fix.Do("Allow ec2.amazonaws.com in the role's trust policy:", "aws iam update-assume-role-policy --role-name "+role+" --policy-document '"+trustPolicy+"'")
+	f.Fix = fix.Do("Allow ec2.amazonaws.com in the role's trust policy:",
+		"aws iam update-assume-role-policy --role-name "+role+" --policy-document '"+trustPolicy+"'")
 	return []check.Finding{f}
 }

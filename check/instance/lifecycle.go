@@ -46,13 +46,17 @@ func (w Group) warmPool(ctx context.Context, state string) []check.Finding {
 	const key = "ECS_WARM_POOLS_CHECK"
 	switch {
 	case w.enabled(key):
-		return []check.Finding{{Kind: WarmPool, Status: check.Skip, Summary: "the instance is in the warm pool (" + state + "): the ECS agent registers when the instance leaves the pool"}}
+		return []check.Finding{{Kind: WarmPool, Status: check.Skip,
+			Summary: "the instance is in the warm pool (" + state + "): the ECS agent registers when the instance leaves the pool"}}
 	case w.Registered(ctx):
-		return []check.Finding{{Kind: WarmPoolUnchecked, Status: check.Warn, Summary: key + " is not set: the instance registered while in the warm pool",
-			Evidence: []string{"meta-data/autoscaling/target-lifecycle-state: " + state, "ECS may place tasks on the instance, and Auto Scaling may stop it while they run"},
-			Fix:      fix.Do("Set it, here and in user data, then recreate the warm pool:", "sudo muster bootstrap --ecs "+key+"=true")}}
+		return []check.Finding{{Kind: WarmPoolUnchecked, Status: check.Warn,
+			Summary: key + " is not set: the instance registered while in the warm pool",
+			Evidence: []string{"meta-data/autoscaling/target-lifecycle-state: " + state,
+				"ECS may place tasks on the instance, and Auto Scaling may stop it while they run"},
+			Fix: fix.Do("Set it, here and in user data, then recreate the warm pool:", "sudo muster bootstrap --ecs "+key+"=true")}}
 	}
-	return []check.Finding{{Kind: WarmPool, Status: check.Skip, Summary: "the instance is in the warm pool (" + state + "), and " + key + " is not set: the ECS agent may register at once"}}
+	return []check.Finding{{Kind: WarmPool, Status: check.Skip,
+		Summary: "the instance is in the warm pool (" + state + "), and " + key + " is not set: the ECS agent may register at once"}}
 }
 
 // spotWithoutDraining warns of a spot instance whose tasks are not drained when
@@ -64,7 +68,8 @@ func (w Group) spotWithoutDraining(ctx context.Context) []check.Finding {
 	if err != nil || strings.TrimSpace(kind) != "spot" || w.enabled(key) {
 		return nil
 	}
-	return []check.Finding{{Kind: SpotDrainingOff, Status: check.Warn, Summary: key + " is not set on this spot instance: an interruption kills its tasks",
+	return []check.Finding{{Kind: SpotDrainingOff, Status: check.Warn,
+		Summary:  key + " is not set on this spot instance: an interruption kills its tasks",
 		Evidence: []string{"meta-data/instance-life-cycle: spot"},
 		Fix:      fix.Do("Set it, here and in user data:", "sudo muster bootstrap --ecs "+key+"=true")}}
 }

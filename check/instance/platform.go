@@ -21,7 +21,8 @@ func (w Group) platformFinding(ctx context.Context) []check.Finding {
 		}
 		return check.Passed("no sign of a platform other than ECS on EC2 with Linux")
 	}
-	return []check.Finding{{Kind: PlatformUnsupported, Status: check.Unknown, Summary: p.name + " is not supported: muster covers Linux instances of ECS on EC2",
+	return []check.Finding{{Kind: PlatformUnsupported, Status: check.Unknown,
+		Summary:  p.name + " is not supported: muster covers Linux instances of ECS on EC2",
 		Evidence: []string{p.seen}}}
 }
 
@@ -36,9 +37,10 @@ func (w Group) oldSystemd(ctx context.Context) []check.Finding {
 		return nil
 	}
 	return []check.Finding{{Kind: SystemdTooOld, Status: check.Warn,
-		Summary:  fmt.Sprintf("systemd %s is older than %d: muster-verify and muster-agent do not run on this instance", version, units.Oldest),
-		Evidence: []string{"muster bootstrap configures the cluster, and installs no unit that would run with less protection", "muster verify and muster debug work when a person runs them"},
-		Fix:      fix.Do("Use an AMI with a newer systemd, such as Amazon Linux 2023, Ubuntu 22.04 or Debian 12.")}}
+		Summary: fmt.Sprintf("systemd %s is older than %d: muster-verify and muster-agent do not run on this instance", version, units.Oldest),
+		Evidence: []string{"muster bootstrap configures the cluster, and installs no unit that would run with less protection",
+			"muster verify and muster debug work when a person runs them"},
+		Fix: fix.Do("Use an AMI with a newer systemd, such as Amazon Linux 2023, Ubuntu 22.04 or Debian 12.")}}
 }
 
 // unsupported is a platform that muster does not support; zero: a supported one.
@@ -70,7 +72,8 @@ func (w Group) unsupported() platform {
 		return platform{name, fmt.Sprintf("/etc/os-release: ID=%s, VARIANT_ID=%s", id, variant)}
 	}
 	if w.NoIdentity != nil && w.enabled("ECS_EXTERNAL") {
-		return platform{"ECS Anywhere (an external instance)", "the ECS agent's configuration sets ECS_EXTERNAL=true, and there is no EC2 metadata service"}
+		return platform{"ECS Anywhere (an external instance)",
+			"the ECS agent's configuration sets ECS_EXTERNAL=true, and there is no EC2 metadata service"}
 	}
 	return platform{}
 }

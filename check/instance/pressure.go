@@ -53,8 +53,10 @@ func (w Group) pressure(context.Context) []check.Finding {
 		evidence = append(evidence, unread.Error())
 	}
 	if worst != check.Pass {
-		found = append([]check.Finding{{Kind: StarvedHost, Status: worst, Summary: "the host is starved: processes wait for " + strings.Join(short, ", "),
-			Evidence: evidence, Fix: fix.Do("Find what uses the memory, CPU or I/O, then use a larger instance or limit the tasks:", "top -b -n 1 -o %MEM | head -n 20", "sudo docker stats --no-stream")}}, found...)
+		found = append([]check.Finding{{Kind: StarvedHost, Status: worst,
+			Summary:  "the host is starved: processes wait for " + strings.Join(short, ", "),
+			Evidence: evidence, Fix: fix.Do("Find what uses the memory, CPU or I/O, then use a larger instance or limit the tasks:",
+				"top -b -n 1 -o %MEM | head -n 20", "sudo docker stats --no-stream")}}, found...)
 	}
 	switch {
 	case len(found) > 0:
@@ -114,8 +116,10 @@ func (w Group) kills() ([]check.Finding, error) {
 		err = nil
 	}
 	uptime := w.uptime()
-	f := check.Finding{Kind: OOMKills, Status: check.Warn, Summary: "the kernel killed processes because of memory limits", SymptomOf: []*check.Kind{StarvedHost},
-		Fix: fix.Do("Use a larger instance, or give tasks memory limits that fit together. To list all kills:", "sudo dmesg -T | grep -i 'killed process'")}
+	f := check.Finding{Kind: OOMKills, Status: check.Warn, Summary: "the kernel killed processes because of memory limits",
+		SymptomOf: []*check.Kind{StarvedHost},
+		Fix: fix.Do("Use a larger instance, or give tasks memory limits that fit together. To list all kills:",
+			"sudo dmesg -T | grep -i 'killed process'")}
 	for _, k := range kills[max(0, len(kills)-10):] {
 		of := "the host was out of memory"
 		if k.Cgroup {

@@ -23,7 +23,8 @@ func (w Group) trusted() []string {
 	if id := w.Record.InstanceID; id != "" {
 		paths = append(paths, filepath.Join(w.Config.StateDir, "instances", id, "bootstrap.json"))
 	}
-	for _, pattern := range []string{"muster-*.service", "muster-*.socket", "muster-*.d/*.conf", "ecs.service.d/*.conf", "docker.service.d/*.conf"} {
+	for _, pattern := range []string{"muster-*.service", "muster-*.socket", "muster-*.d/*.conf", "ecs.service.d/*.conf",
+		"docker.service.d/*.conf"} {
 		found, _ := filepath.Glob(w.Config.Path(filepath.Join("/etc/systemd/system", pattern)))
 		for _, path := range found {
 			below, err := filepath.Rel(w.Config.Root, path)

@@ -58,7 +58,8 @@ func (w Group) notRun(ctx context.Context) []check.Finding {
 	if w.Agent != nil {
 		if meta, err := w.Agent.Metadata(ctx); err == nil && meta.ContainerInstanceARN != "" {
 			f.Evidence = append(f.Evidence, fmt.Sprintf("the ECS agent has still registered, in cluster %q", subject.NameOf(meta.Cluster)))
-			f.Fix = fix.Do("Replace the instance, or set its cluster and discard the ECS agent's saved state:", "sudo muster bootstrap --cluster "+w.ClusterForCommand()+" --reset-stale-state")
+			f.Fix = fix.Do("Replace the instance, or set its cluster and discard the ECS agent's saved state:",
+				"sudo muster bootstrap --cluster "+w.ClusterForCommand()+" --reset-stale-state")
 			return []check.Finding{f}
 		}
 	}
@@ -81,8 +82,9 @@ func (w Group) malformed(ctx context.Context) []check.Finding {
 	if len(flaws) == 0 {
 		return nil
 	}
-	return []check.Finding{{Kind: UserDataMalformed, Status: check.Warn, Summary: "cloud-init did not run user data because of its format", Evidence: subject.Bounded(flaws),
-		Fix: fix.Do(`Start user data with "#!/bin/bash", without anything before it, use Unix line endings, base64-encode it once, then replace the instance.`)}}
+	return []check.Finding{{Kind: UserDataMalformed, Status: check.Warn, Summary: "cloud-init did not run user data because of its format",
+		Evidence: subject.Bounded(flaws),
+		Fix:      fix.Do(`Start user data with "#!/bin/bash", without anything before it, use Unix line endings, base64-encode it once, then replace the instance.`)}}
 }
 
 // failedParts are the parts of user data that cloud-init ran and that failed.
@@ -111,7 +113,8 @@ func (w Group) failedParts(boot cloudinit.Result) ([]check.Finding, error) {
 		return []check.Finding{{Kind: UserDataFailed, Status: check.Warn, Summary: what, Evidence: subject.Bounded(append(logged, reported...)),
 			Fix: fix.Do("Read its output, then correct user data:", read)}}, unread
 	case len(reported) > 0:
-		return []check.Finding{{Kind: CloudInitErrors, Status: check.Warn, Summary: "cloud-init finished with errors", Evidence: reported, Fix: fix.Do("Read its output:", read)}}, unread
+		return []check.Finding{{Kind: CloudInitErrors, Status: check.Warn, Summary: "cloud-init finished with errors", Evidence: reported,
+			Fix: fix.Do("Read its output:", read)}}, unread
 	}
 	return nil, unread
 }

@@ -96,7 +96,8 @@ func (w Group) nameFindings(ctx context.Context, names []resolved) []check.Findi
 	}
 	switch {
 	case slices.ContainsFunc(failed, func(r resolved) bool { return errors.Is(r.err, errCutOff) }):
-		return []check.Finding{{Kind: DNSCheck, Status: check.Unknown, Summary: "the time for this check ended before the names were looked up", Evidence: seen}}
+		return []check.Finding{{Kind: DNSCheck, Status: check.Unknown, Summary: "the time for this check ended before the names were looked up",
+			Evidence: seen}}
 	case len(failed) > 0:
 		found := w.unnamed(ctx, check.Finding{Status: check.Fail, Evidence: seen, SymptomOf: []*check.Kind{DNSSupportOff}}, failed)
 		if !failed[0].proxied && slices.ContainsFunc(names, func(r resolved) bool { return r.err == nil && !r.proxied }) {

@@ -154,7 +154,8 @@ func (w Group) pastTheProxy(timeout *check.Finding, silent []tried) {
 	if proxy.HTTP+proxy.HTTPS == "" || no.Key == "" || len(direct) == 0 {
 		return
 	}
-	timeout.Evidence = append(timeout.Evidence, no.Where()+": NO_PROXY exempts "+direct[0].host+", so the ECS agent does not use its proxy for it")
+	timeout.Evidence = append(timeout.Evidence,
+		no.Where()+": NO_PROXY exempts "+direct[0].host+", so the ECS agent does not use its proxy for it")
 	timeout.Fix.Text = "Remove the endpoints' domain from NO_PROXY, or add a route to them and allow outbound tcp 443:"
 }
 

@@ -58,7 +58,8 @@ func (w Group) misdirected(f *check.Finding, failed, all []tried) {
 	}
 	if t.Kind == netpath.NoRoute && addr.IsPrivate() && slices.ContainsFunc(all, func(o tried) bool { return o.Kind == netpath.Reached }) {
 		f.Summary = fmt.Sprintf("nothing answers at %s, the address of %s", addr, name)
-		f.Fix = fix.Do("Correct the DNS record of the name, such as one in a private zone for a VPC endpoint that was deleted:", "getent ahosts "+name,
+		f.Fix = fix.Do("Correct the DNS record of the name, such as one in a private zone for a VPC endpoint that was deleted:",
+			"getent ahosts "+name,
 			fmt.Sprintf("aws ec2 describe-network-interfaces --region %s --filters Name=private-ip-address,Values=%s", w.Region(), addr))
 	}
 }

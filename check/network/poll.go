@@ -74,13 +74,15 @@ func (w Group) refused(ctx context.Context, err error) []check.Finding {
 	case awsapi.Denied:
 		w.denied(ctx, &f, awsapi.DenialOf(err.Error()))
 	case awsapi.NoIdentity:
-		f.Kind, f.Summary, f.SymptomOf = CredentialsRefused, "ECS rejects the credentials of this instance", []*check.Kind{w.Others.InstanceRoleCheck, w.Others.ClockSkew}
+		f.Kind, f.Summary, f.SymptomOf = CredentialsRefused, "ECS rejects the credentials of this instance",
+			[]*check.Kind{w.Others.InstanceRoleCheck, w.Others.ClockSkew}
 		f.Fix = fix.Do("Replace the instance profile association, which renews the credentials:",
 			fmt.Sprintf("aws ec2 describe-iam-instance-profile-associations --region %s --filters Name=instance-id,Values=%s", w.Region(),
 				w.instance()),
 			fmt.Sprintf("aws ec2 replace-iam-instance-profile-association --region %s --association-id ASSOCIATION_ID --iam-instance-profile Name=PROFILE", w.Region()))
 	case awsapi.ClockSkew:
-		f.Kind, f.Summary, f.SymptomOf = SignatureRefused, "ECS rejects the signatures of this instance: its clock is wrong", []*check.Kind{w.Others.ClockSkew}
+		f.Kind, f.Summary, f.SymptomOf = SignatureRefused, "ECS rejects the signatures of this instance: its clock is wrong",
+			[]*check.Kind{w.Others.ClockSkew}
 		f.Fix = fix.Do("Set the clock:", "sudo systemctl restart chronyd", "sudo chronyc makestep")
 	default:
 		return check.CouldNotLook(errors.New(subject.FirstLine(err.Error())), fix.Fix{})
@@ -110,7 +112,8 @@ func (w Group) denied(ctx context.Context, f *check.Finding, by awsapi.Denial) {
 	case "VPC endpoint policy":
 		f.Kind = EndpointPolicy
 		f.Fix = fix.Do("Allow "+action+" in the policy of the VPC endpoint for ECS:",
-			fmt.Sprintf("aws ec2 describe-vpc-endpoints --region %s --filters Name=vpc-id,Values=%s Name=service-name,Values=com.amazonaws.%s.ecs", w.Region(), w.place(ctx).vpc, w.Region()),
+			fmt.Sprintf("aws ec2 describe-vpc-endpoints --region %s --filters Name=vpc-id,Values=%s Name=service-name,Values=com.amazonaws.%s.ecs",
+				w.Region(), w.place(ctx).vpc, w.Region()),
 			fmt.Sprintf("aws ec2 modify-vpc-endpoint --region %s --vpc-endpoint-id VPC_ENDPOINT_ID --policy-document file://policy.json",
 				w.Region()))
 	case "permissions boundary":

@@ -146,7 +146,8 @@ func (p proxied) findings(misread *check.Kind) []check.Finding {
 func (p proxied) exempt(missing []string) fix.Fix {
 	value := strings.Join(append(strings.FieldsFunc(p.No, func(r rune) bool { return r == ',' || r == ' ' }), missing...), ",")
 	if p.restart == subject.RestartECS && !strings.ContainsAny(value, "'\"`$;&|<>()") {
-		return fix.Do("Exempt these from the proxy, and restart the ECS agent:", append(fix.Set(ecsconfig.DefaultPath, "NO_PROXY", value), subject.RestartECS)...)
+		return fix.Do("Exempt these from the proxy, and restart the ECS agent:",
+			append(fix.Set(ecsconfig.DefaultPath, "NO_PROXY", value), subject.RestartECS)...)
 	}
 	return fix.Do(`Add Environment="NO_PROXY=`+value+`" to `+p.file+", then restart:", p.restart)
 }

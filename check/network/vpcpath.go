@@ -135,7 +135,8 @@ func (w Group) endpointState(ctx context.Context, lost []unreached, at location)
 			case !strings.HasSuffix(e.Service, "."+l.service):
 			case !strings.EqualFold(e.State, "available"): // the API spells it both ways
 				return failed(EndpointUnavailable, fmt.Sprintf("the VPC endpoint %s for %s is %s, not available", e.ID, e.Service, e.State),
-					fix.Do("Accept the endpoint connection, or delete the endpoint and create it again:", w.ec2("describe-vpc-endpoints --vpc-endpoint-ids %s", e.ID)))
+					fix.Do("Accept the endpoint connection, or delete the endpoint and create it again:",
+						w.ec2("describe-vpc-endpoints --vpc-endpoint-ids %s", e.ID)))
 			case !l.private() && !e.PrivateDNS:
 				return failed(PrivateDNSOff, fmt.Sprintf("the VPC endpoint %s for %s has private DNS off", e.ID, e.Service),
 					fix.Do("Enable private DNS:", w.ec2("modify-vpc-endpoint --vpc-endpoint-id %s --private-dns-enabled", e.ID)),

@@ -19,7 +19,8 @@ func addBalancers(q *ports.Question, balancers []reach.Endpoint, target uint16, 
 	case len(balancers) == 0:
 		return
 	case target != 0:
-		q.Target = reach.Need{Protocol: reach.TCP, Ports: reach.Range{First: target, Last: target}, Flow: reach.Inbound, Profile: "load balancer", Role: "target"}
+		q.Target = reach.Need{Protocol: reach.TCP, Ports: reach.Range{First: target, Last: target}, Flow: reach.Inbound,
+			Profile: "load balancer", Role: "target"}
 		return
 	case kernel == (reach.Range{}):
 		kernel = reach.LinuxEphemeral()

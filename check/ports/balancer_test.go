@@ -18,13 +18,16 @@ import (
 func balanced(answersFrom uint16) fleet.Fleet {
 	f := found(0)
 	entry := func(d reach.Direction, first uint16) reach.ACLEntry {
-		return reach.ACLEntry{Number: 100, Direction: d, Allow: true, Protocol: reach.TCP, Ports: reach.Range{First: first, Last: 65535}, CIDR: netip.MustParsePrefix("0.0.0.0/0")}
+		return reach.ACLEntry{Number: 100, Direction: d, Allow: true, Protocol: reach.TCP, Ports: reach.Range{First: first, Last: 65535},
+			CIDR: netip.MustParsePrefix("0.0.0.0/0")}
 	}
 	f.World.ACLs = []reach.ACL{
 		{ID: "acl-1", Subnets: []string{"subnet-1"}, Entries: []reach.ACLEntry{entry(reach.Ingress, 1024), entry(reach.Egress, answersFrom)}},
 		{ID: "acl-lb", Subnets: []string{"subnet-lb"}, Entries: []reach.ACLEntry{entry(reach.Ingress, 1024), entry(reach.Egress, 1024)}}}
 	f.World.Groups = append(f.World.Groups, reach.Group{ID: "sg-lb"})
-	f.Balancers = []reach.Endpoint{{Name: "10.0.9.9", ENI: reach.ENI{ID: "eni-lb", Addrs: []netip.Addr{netip.MustParseAddr("10.0.9.9")}, Groups: []string{"sg-1", "sg-lb"}, Subnet: "subnet-lb", VPC: "vpc-1"}}}
+	f.Balancers = []reach.Endpoint{{Name: "10.0.9.9",
+		ENI: reach.ENI{ID: "eni-lb", Addrs: []netip.Addr{netip.MustParseAddr("10.0.9.9")}, Groups: []string{"sg-1", "sg-lb"},
+			Subnet: "subnet-lb", VPC: "vpc-1"}}}
 	return f
 }
 
@@ -38,7 +41,8 @@ func TestTheBalancerDialsFromItsOwnPorts(t *testing.T) {
 		if last.From[0] != "load balancer 10.0.9.9" || !slices.Equal(last.To, []string{"me"}) || last.Outcomes[0].Status != want {
 			t.Errorf("answers from %d: %+v", answersFrom, last)
 		}
-		if len(report.Balancers) != 1 || len(report.Peers) != 2 || !slices.Equal(report.Needs, []string{"tcp 7000", "tcp 7000 (load balancer target)"}) {
+		if len(report.Balancers) != 1 || len(report.Peers) != 2 || !slices.Equal(report.Needs,
+			[]string{"tcp 7000", "tcp 7000 (load balancer target)"}) {
 			t.Errorf("%+v", report)
 		}
 	}
@@ -71,7 +75,8 @@ func TestDynamicPortsAreTheKernelsWhereItCouldBeAsked(t *testing.T) {
 			if report.Needs[1] != c.need {
 				t.Errorf("the need is %s", report.Needs[1])
 			}
-			if noted := strings.Contains(strings.Join(report.Notes, "\n"), "Linux's default range of dynamic host ports, 32768-60999"); noted != c.noted {
+			if noted := strings.Contains(strings.Join(report.Notes, "\n"),
+				"Linux's default range of dynamic host ports, 32768-60999"); noted != c.noted {
 				t.Errorf("notes %q", report.Notes)
 			}
 		})

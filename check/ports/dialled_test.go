@@ -35,13 +35,22 @@ func TestLostDialsAreFindings(t *testing.T) {
 		want     string // of the first finding; "" for none
 		says     string
 	}{
-		"every peer, and a server here":     {"tcp/7000", true, dials{"10.0.0.2": lost, "10.0.0.3": lost}, "fail replication-port-filtered: 2 of 2 peers do not answer on tcp 7000 despite open rules: probably a host firewall", "port 7000 of you: timed out (i/o timeout)"},
-		"every peer, and none here":         {"tcp/7000", false, dials{"10.0.0.2": lost, "10.0.0.3": noRoute}, "warn replication-port-filtered: 2 of 2 peers do not answer on tcp 7000", "port 7000 of they: no route"},
-		"one peer of two":                   {"tcp/7000", true, dials{"10.0.0.2": lost, "10.0.0.3": connected}, "warn replication-port-filtered: 1 of 2 peers does not answer on tcp 7000", "port 7000 of you"},
-		"one peer, which answers elsewhere": {"tcp/7000,tcp/7100", false, dials{"10.0.0.2:7000": lost, "10.0.0.2:7100": refused, "10.0.0.3": connected}, "fail replication-port-filtered: 1 of 2 peers does not answer on tcp 7000", "security groups and network ACLs: OPEN"},
-		"refused: nothing listens there":    {"tcp/7000", true, dials{"10.0.0.2": refused, "10.0.0.3": connected}, "", "tcp 7000: 1 of 2 peers accept a connection; 1 refused it: the host is reached, and nothing listens there"},
-		"nothing could be dialled":          {"tcp/7000", true, dials{"10.0.0.2": undialled, "10.0.0.3": undialled}, "unknown replication-port-unknown: no peer could be dialed from here: i/o timeout", ""},
-		"the rules are closed, too":         {"tcp/8000", true, dials{"10.0.0.2": lost, "10.0.0.3": lost}, "fail replication-port-closed: me cannot reach you on tcp 8000", "no rule on eni-you allows 8000"},
+		"every peer, and a server here": {"tcp/7000", true, dials{"10.0.0.2": lost, "10.0.0.3": lost},
+			"fail replication-port-filtered: 2 of 2 peers do not answer on tcp 7000 despite open rules: probably a host firewall",
+			"port 7000 of you: timed out (i/o timeout)"},
+		"every peer, and none here": {"tcp/7000", false, dials{"10.0.0.2": lost, "10.0.0.3": noRoute},
+			"warn replication-port-filtered: 2 of 2 peers do not answer on tcp 7000", "port 7000 of they: no route"},
+		"one peer of two": {"tcp/7000", true, dials{"10.0.0.2": lost, "10.0.0.3": connected},
+			"warn replication-port-filtered: 1 of 2 peers does not answer on tcp 7000", "port 7000 of you"},
+		"one peer, which answers elsewhere": {"tcp/7000,tcp/7100", false,
+			dials{"10.0.0.2:7000": lost, "10.0.0.2:7100": refused, "10.0.0.3": connected},
+			"fail replication-port-filtered: 1 of 2 peers does not answer on tcp 7000", "security groups and network ACLs: OPEN"},
+		"refused: nothing listens there": {"tcp/7000", true, dials{"10.0.0.2": refused, "10.0.0.3": connected}, "",
+			"tcp 7000: 1 of 2 peers accept a connection; 1 refused it: the host is reached, and nothing listens there"},
+		"nothing could be dialled": {"tcp/7000", true, dials{"10.0.0.2": undialled, "10.0.0.3": undialled},
+			"unknown replication-port-unknown: no peer could be dialed from here: i/o timeout", ""},
+		"the rules are closed, too": {"tcp/8000", true, dials{"10.0.0.2": lost, "10.0.0.3": lost},
+			"fail replication-port-closed: me cannot reach you on tcp 8000", "no rule on eni-you allows 8000"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			all := needs(t, c.ports)
@@ -51,7 +60,8 @@ func TestLostDialsAreFindings(t *testing.T) {
 					for _, n := range all {
 						s := hostports.Seen{Need: n}
 						if c.listened {
-							s.Listeners = []hostports.Listener{{Protocol: n.Protocol, At: []netip.AddrPort{netip.AddrPortFrom(netip.MustParseAddr("10.0.0.1"), n.Ports.First)}}}
+							s.Listeners = []hostports.Listener{{Protocol: n.Protocol,
+								At: []netip.AddrPort{netip.AddrPortFrom(netip.MustParseAddr("10.0.0.1"), n.Ports.First)}}}
 						}
 						seen.Needs = append(seen.Needs, s)
 					}

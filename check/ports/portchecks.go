@@ -173,8 +173,9 @@ func dialFindings(report *ports.Report) (found []check.Finding) {
 		found = append(found, f)
 	}
 	for _, why := range report.Undialled() {
-		found = append(found, check.Finding{Kind: ReplicationPortUnknown, Status: check.Unknown, Summary: "no peer could be dialed from here: " + why,
-			Fix: fix.Do("Check the ports again later:", allPorts)})
+		found = append(found, check.Finding{Kind: ReplicationPortUnknown, Status: check.Unknown,
+			Summary: "no peer could be dialed from here: " + why,
+			Fix:     fix.Do("Check the ports again later:", allPorts)})
 	}
 	return found
 }

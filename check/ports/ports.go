@@ -76,7 +76,8 @@ func notes(f fleet.Fleet) []string {
 func tellHost(report *ports.Report, seen hostports.Report) {
 	report.Notes = append(report.Notes, seen.Notes...)
 	for _, f := range seen.Findings {
-		report.Findings = append(report.Findings, ports.Finding{ID: f.ID, Summary: f.Summary, Evidence: f.Evidence, Remedy: f.Fix.String(), Fix: f.Fix, Inferred: f.Inferred})
+		report.Findings = append(report.Findings, ports.Finding{ID: f.ID, Summary: f.Summary, Evidence: f.Evidence, Remedy: f.Fix.String(),
+			Fix: f.Fix, Inferred: f.Inferred})
 	}
 }
 

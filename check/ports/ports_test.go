@@ -21,11 +21,14 @@ import (
 // nothing else.
 func found(self int) fleet.Fleet {
 	rules := []reach.Rule{
-		{Direction: reach.Ingress, Protocol: reach.TCP, Ports: reach.Range{First: 7000, Last: 7000}, Peer: reach.Peer{CIDR: netip.MustParsePrefix("10.0.0.0/16")}},
-		{Direction: reach.Egress, Protocol: reach.AllProtocols, Ports: reach.AnyPort(), Peer: reach.Peer{CIDR: netip.MustParsePrefix("0.0.0.0/0")}},
+		{Direction: reach.Ingress, Protocol: reach.TCP, Ports: reach.Range{First: 7000, Last: 7000},
+			Peer: reach.Peer{CIDR: netip.MustParsePrefix("10.0.0.0/16")}},
+		{Direction: reach.Egress, Protocol: reach.AllProtocols, Ports: reach.AnyPort(),
+			Peer: reach.Peer{CIDR: netip.MustParsePrefix("0.0.0.0/0")}},
 	}
 	endpoint := func(name, addr string) reach.Endpoint {
-		return reach.Endpoint{Name: name, ENI: reach.ENI{ID: "eni-" + name, Addrs: []netip.Addr{netip.MustParseAddr(addr)}, Groups: []string{"sg-1"}, Subnet: "subnet-1", VPC: "vpc-1"}}
+		return reach.Endpoint{Name: name, ENI: reach.ENI{ID: "eni-" + name, Addrs: []netip.Addr{netip.MustParseAddr(addr)},
+			Groups: []string{"sg-1"}, Subnet: "subnet-1", VPC: "vpc-1"}}
 	}
 	return fleet.Fleet{Self: self, Endpoints: []reach.Endpoint{endpoint("me", "10.0.0.1"), endpoint("you", "10.0.0.2")},
 		World:  reach.World{Groups: []reach.Group{{ID: "sg-1", Rules: rules}}, ACLs: []reach.ACL{{ID: "acl-1", Subnets: []string{"subnet-1"}}}},
@@ -54,7 +57,8 @@ func TestAnInstanceIsJudgedLookedAtAndDialledFrom(t *testing.T) {
 			if self != netip.MustParseAddr("10.0.0.1") || len(all) != 1 {
 				t.Errorf("looked as %s for %v", self, all)
 			}
-			return hostports.Report{Notes: []string{"Docker could not be asked"}, Findings: []hostports.Finding{{ID: "no-listener", Summary: "nobody listens", Fix: fix.Do("start it"), Inferred: true}}}
+			return hostports.Report{Notes: []string{"Docker could not be asked"},
+				Findings: []hostports.Finding{{ID: "no-listener", Summary: "nobody listens", Fix: fix.Do("start it"), Inferred: true}}}
 		},
 		Dial: func(_ context.Context, from netip.Addr, targets []probe.Target) []probe.Result {
 			dialled = targets
@@ -74,7 +78,8 @@ func TestAnInstanceIsJudgedLookedAtAndDialledFrom(t *testing.T) {
 	if len(report.Probes) != 1 || report.Probes[0].Contact != reach.TimedOut.String() || !strings.Contains(report.Probes[0].Sentence, "you") {
 		t.Errorf("probes %+v", report.Probes)
 	}
-	for _, note := range []string{"somebody was left out", "could not read ec2:GetManagedPrefixListEntries (AccessDenied)", "Docker could not be asked"} {
+	for _, note := range []string{"somebody was left out", "could not read ec2:GetManagedPrefixListEntries (AccessDenied)",
+		"Docker could not be asked"} {
 		if !slices.Contains(report.Notes, note) {
 			t.Errorf("notes %q lack %q", report.Notes, note)
 		}
@@ -96,7 +101,8 @@ func TestADialThatCouldNotBeMadeIsANoteAndNoProbe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := slices.Index(report.Notes, "could not dial from here: cannot assign requested address"); n < 0 || len(report.Probes) != 0 || len(report.Notes) != 3 {
+	if n := slices.Index(report.Notes, "could not dial from here: cannot assign requested address"); n < 0 || len(report.Probes) != 0 ||
+		len(report.Notes) != 3 {
 		t.Errorf("notes %q, probes %+v", report.Notes, report.Probes)
 	}
 }
@@ -162,8 +168,10 @@ func TestTheReturnPathIsJudgedByTheHostsOwnPorts(t *testing.T) {
 	f.Endpoints[1].Subnet = "subnet-2"
 	f.World.ACLs = []reach.ACL{
 		{ID: "acl-1", Subnets: []string{"subnet-1"}, Entries: []reach.ACLEntry{any,
-			entry(90, reach.Ingress, reach.TCP, reach.Range{First: 7000, Last: 7000}), entry(100, reach.Ingress, reach.TCP, reach.LinuxEphemeral())}},
-		{ID: "acl-2", Subnets: []string{"subnet-2"}, Entries: []reach.ACLEntry{any, entry(100, reach.Ingress, reach.AllProtocols, reach.AnyPort())}},
+			entry(90, reach.Ingress, reach.TCP, reach.Range{First: 7000, Last: 7000}),
+			entry(100, reach.Ingress, reach.TCP, reach.LinuxEphemeral())}},
+		{ID: "acl-2", Subnets: []string{"subnet-2"},
+			Entries: []reach.ACLEntry{any, entry(100, reach.Ingress, reach.AllProtocols, reach.AnyPort())}},
 	}
 	for name, c := range map[string]struct {
 		dialsFrom reach.Range

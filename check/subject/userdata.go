@@ -31,7 +31,8 @@ func (i *Instance) UserDataForm(ctx context.Context) (evidence []string) {
 // lookalikes are files that people write in place of /etc/ecs/ecs.config, and
 // that nothing reads.
 var lookalikes = []string{"/etc/ecs/ecs.conf", "/etc/ecs/ecs.cfg", "/etc/ecs/config", "/etc/ecs/agent.config", "/etc/ecs/ecs-config",
-	"/etc/ecs/ecs.config.txt", "/etc/ecs/ecs.config.d/ecs.config", "/etc/ecs/ecs_config", "/etc/ecs.config", "/etc/ecs.conf", "/etc/ecs/ecs.env",
+	"/etc/ecs/ecs.config.txt", "/etc/ecs/ecs.config.d/ecs.config", "/etc/ecs/ecs_config", "/etc/ecs.config", "/etc/ecs.conf",
+	"/etc/ecs/ecs.env",
 	"/etc/default/ecs", "/etc/sysconfig/ecs", "/ecs.config", "/root/ecs.config", "/etc/ecs/ECS.config", "/etc/ecs/ecs.config.rpmsave"}
 
 // misplaced are the lookalikes that name a cluster.

@@ -62,8 +62,10 @@ func collectors() []collector {
 		{"units", "units.json: the states of the units of ECS, Docker, cloud-init and muster", false, slow, unitStates},
 		{"logs", "logs/ecs-init.log, logs/ecs-agent.log: the last 1 MiB of each, masked line by line", false, slow, logs},
 		{"cloud-init", "cloud-init/status.json, cloud-init/result.json: when its stages ran and how they ended", false, quick, cloudInit},
-		{"host", "host/...: release, kernel, uptime, memory, pressure, mounts and their space, resolv.conf, routes, addresses", false, slow, host},
-		{CloudInitLog, "cloud-init/cloud-init.log, cloud-init/cloud-init-output.log: the last 1 MiB of each, masked line by line", true, slow, cloudInitLog},
+		{"host", "host/...: release, kernel, uptime, memory, pressure, mounts and their space, resolv.conf, routes, addresses", false, slow,
+			host},
+		{CloudInitLog, "cloud-init/cloud-init.log, cloud-init/cloud-init-output.log: the last 1 MiB of each, masked line by line", true, slow,
+			cloudInitLog},
 		{UserData, "cloud-init/user-data: masked line by line", true, quick, userData},
 	}
 }
@@ -76,7 +78,8 @@ type Planned struct {
 
 // Plan tells what Collect would collect.
 func Plan(o Options) []Planned {
-	plan := []Planned{{Name: "manifest", What: "MANIFEST.json: every file, what was left out, and what was masked by which rule"}, {Name: "report", What: "report.html: all of it for a browser without network"}}
+	plan := []Planned{{Name: "manifest", What: "MANIFEST.json: every file, what was left out, and what was masked by which rule"},
+		{Name: "report", What: "report.html: all of it for a browser without network"}}
 	for _, c := range collectors() {
 		plan = append(plan, Planned{c.name, c.what, !o.wants(c)})
 	}

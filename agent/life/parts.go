@@ -15,7 +15,7 @@ import (
 	"muster/internal/host/imds"
 	"muster/internal/host/units"
 	"muster/internal/instance"
-	"muster/internal/portcheck"
+	"muster/check/portcheck"
 )
 
 // newAgent connects the agent's parts. Without an identity the agent is provisional: it

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"muster/check"
+	"muster/check/catalog"
 	"muster/docs/checks"
 	"muster/internal/manual"
 )
@@ -20,8 +21,8 @@ var update = flag.Bool("update", false, "add new ids to check/testdata/ids.golde
 // ids are those of all checks, and of all that they may find.
 func ids() []string {
 	var all []string
-	for _, c := range check.Catalog(check.World{}) {
-		all = append(append(all, c.ID), c.Findings...)
+	for _, c := range catalog.Checks(catalog.World{}) {
+		all = append(append(all, c.ID), check.IDs(c.Findings)...)
 	}
 	slices.Sort(all)
 	return all
@@ -68,14 +69,14 @@ func TestEveryIDIsInTheManual(t *testing.T) {
 			t.Errorf("the manual tells of %s, which no check finds", id)
 		}
 	}
-	for _, c := range check.Catalog(check.World{}) {
+	for _, c := range catalog.Checks(catalog.World{}) {
 		page, err := fs.ReadFile(checks.Pages(), c.ID+".md")
 		if err != nil {
 			t.Errorf("docs/checks/%s.md: %v", c.ID, err)
 			continue
 		}
 		sections := manual.Sections(string(page))
-		for _, id := range c.Findings {
+		for _, id := range check.IDs(c.Findings) {
 			if !slices.Contains(sections, id) {
 				t.Errorf("docs/checks/%s.md has no section ## %s", c.ID, id)
 			}

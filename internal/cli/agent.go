@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"runtime"
@@ -138,9 +139,25 @@ func agentDocker(cfg *config.Config) (*dockerapi.Client, error) {
 	return dockerapi.New(cfg.DockerHost, localTimeout)
 }
 
+// notifyTime limits a message to systemd. Its socket takes no more than a few messages
+// while systemd does not read them, and then blocks the sender.
+const notifyTime = time.Second
+
 // notifySystemd is sd_notify(3). Away from systemd it does nothing.
 func notifySystemd(state string) error {
-	_, err := daemon.SdNotify(false, state)
+	path := os.Getenv("NOTIFY_SOCKET")
+	if path == "" {
+		return nil
+	}
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := conn.SetWriteDeadline(time.Now().Add(notifyTime)); err != nil {
+		return err
+	}
+	_, err = conn.Write([]byte(state))
 	return err
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/coreos/go-systemd/v22/dbus"
 	godbus "github.com/godbus/dbus/v5"
@@ -20,8 +21,17 @@ const (
 	busSocket     = "/run/dbus/system_bus_socket"
 )
 
+// Limits on the answers of systemd: 25 s for a call, as sd-bus has it, and longer for a
+// reload, which runs the generators. A boot waits for all of them.
+const (
+	connectTime = 5 * time.Second
+	callTime    = 25 * time.Second
+	reloadTime  = 60 * time.Second
+)
+
 // Connect reaches systemd over D-Bus. ctx bounds the connecting alone, not the
-// life of the connection. The error names each socket that was tried.
+// life of the connection; a systemd that hangs is given up soon. The error names
+// each socket that was tried.
 func Connect(ctx context.Context) (*Manager, error) {
 	return connect(ctx, "/", os.Geteuid() == 0)
 }
@@ -50,6 +60,8 @@ func connect(ctx context.Context, root string, private bool) (*Manager, error) {
 // systemd itself (that does not) listens. The library binds a connection's
 // whole life to its context; here ctx is let go of once connected.
 func open(ctx context.Context, socket string, bus bool) (*dbus.Conn, error) {
+	ctx, stop := context.WithTimeout(ctx, connectTime)
+	defer stop()
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	letGo := context.AfterFunc(ctx, cancel)
 	conn, err := dbus.NewConnection(func() (*godbus.Conn, error) {
@@ -89,6 +101,8 @@ func ShuttingDown(ctx context.Context) bool {
 		return false
 	}
 	defer m.Close()
+	ctx, stop := context.WithTimeout(ctx, callTime)
+	defer stop()
 	state, err := m.conn.SystemStateContext(ctx)
 	return err == nil && state.Value.Value() == "stopping"
 }

@@ -45,6 +45,8 @@ type Job struct {
 // Show returns the state of the unit. A missing unit is no error but a State
 // whose LoadState is NotFound.
 func (m *Manager) Show(ctx context.Context, name string) (State, error) {
+	ctx, stop := context.WithTimeout(ctx, callTime)
+	defer stop()
 	props, err := m.conn.GetAllPropertiesContext(ctx, name)
 	if err != nil {
 		return State{}, fmt.Errorf("showing unit %q: %w", name, err)

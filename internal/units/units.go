@@ -47,6 +47,8 @@ func (m *Manager) Close() { m.conn.Close() }
 
 // Reload makes systemd read all unit files again, like systemctl daemon-reload.
 func (m *Manager) Reload(ctx context.Context) error {
+	ctx, stop := context.WithTimeout(ctx, reloadTime)
+	defer stop()
 	if err := m.conn.ReloadContext(ctx); err != nil {
 		return fmt.Errorf("reloading systemd: %w", err)
 	}
@@ -58,6 +60,8 @@ func (m *Manager) Reload(ctx context.Context) error {
 // makes it count for the present boot too. A unit without an [Install] section
 // is an error, and so is a masked one.
 func (m *Manager) Enable(ctx context.Context, names ...string) (changed []string, err error) {
+	ctx, stop := context.WithTimeout(ctx, callTime)
+	defer stop()
 	installable, changes, err := m.conn.EnableUnitFilesContext(ctx, names, false, false)
 	if err != nil {
 		return nil, fmt.Errorf("enabling %q: %w", names, err)
@@ -74,6 +78,8 @@ func (m *Manager) Enable(ctx context.Context, names ...string) (changed []string
 // Queue enqueues a job for the unit and returns, whatever that job has to wait
 // for. A unit that is masked or missing is an error.
 func (m *Manager) Queue(ctx context.Context, verb Verb, name string) error {
+	ctx, stop := context.WithTimeout(ctx, callTime)
+	defer stop()
 	var err error
 	switch verb {
 	case Start:
@@ -96,6 +102,8 @@ func (m *Manager) Queue(ctx context.Context, verb Verb, name string) error {
 // a start that is queued already is refused when its turn comes. A unit file
 // in /etc/systemd/system outranks a mask at run time, which is an error here.
 func (m *Manager) Mask(ctx context.Context, name string, runtime bool) error {
+	ctx, stop := context.WithTimeout(ctx, reloadTime)
+	defer stop()
 	if _, err := m.conn.MaskUnitFilesContext(ctx, []string{name}, runtime, false); err != nil {
 		return fmt.Errorf("masking %s: %w", name, err)
 	}
@@ -115,6 +123,8 @@ func (m *Manager) Mask(ctx context.Context, name string, runtime bool) error {
 // Unmask takes back the Mask that was made with the same runtime. It starts
 // nothing, not even what was refused meanwhile.
 func (m *Manager) Unmask(ctx context.Context, name string, runtime bool) error {
+	ctx, stop := context.WithTimeout(ctx, reloadTime)
+	defer stop()
 	if _, err := m.conn.UnmaskUnitFilesContext(ctx, []string{name}, runtime); err != nil {
 		return fmt.Errorf("unmasking %s: %w", name, err)
 	}

@@ -43,6 +43,18 @@ func TestThePackerTemplateIsHCLAndFormatted(t *testing.T) {
 	}
 }
 
+// terraform formats as the real one does: the program if it is there, else it is built.
+func TestTheTerraformModuleIsFormatted(t *testing.T) {
+	command := []string{"go", "run", "github.com/hashicorp/terraform@v1.5.7"}
+	if path, err := exec.LookPath("terraform"); err == nil {
+		command = []string{path}
+	}
+	check := exec.CommandContext(t.Context(), command[0], append(command[1:], "fmt", "-check", "-diff", "-recursive", "../../packaging/terraform")...)
+	if said, err := check.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, said)
+	}
+}
+
 // The stack is made by moto, and muster judges what came of it.
 func TestTheStackOpensTheReplicationPorts(t *testing.T) {
 	environ, cfg := startMoto(t)

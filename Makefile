@@ -13,7 +13,7 @@ NFPM_VERSION     = v2.45.0
 NFPM             = .cache/bin/nfpm-$(NFPM_VERSION)
 GOLANGCI         = .cache/bin/golangci-lint-$(GOLANGCI_VERSION)
 
-.PHONY: always help build cross darwin man test race lint demo field faults integration bench fuzz soak package reproducible e2e clean
+.PHONY: always help build cross darwin man test race lint demo field faults integration bench fuzz soak package lintpackages reproducible e2e clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -83,6 +83,9 @@ package: cross man $(NFPM) ## dist/: deb, rpm and tarball for amd64 and arm64, b
 
 reproducible: $(NFPM) ## two builds of the packages give the same bytes
 	NFPM=$(CURDIR)/$(NFPM) scripts/reproducible
+
+lintpackages: ## lintian and rpmlint over the packages in dist/
+	scripts/lint-packages
 
 $(NFPM):
 	GOBIN=$(CURDIR)/.cache/bin $(GO) install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)

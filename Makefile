@@ -52,8 +52,8 @@ $(GOLANGCI):
 	GOBIN=$(CURDIR)/.cache/bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	mv .cache/bin/golangci-lint $@
 
-demo: ## four boots and a sick container, told on a sandboxed instance
-	$(BUILD) -o bin/ ./cmd/muster ./scripts/demo
+demo: ## four boots and an unhealthy container, on a sandboxed instance
+	@CGO_ENABLED=0 scripts/compile $(GO) build -v $(FLAGS) -ldflags '$(LDFLAGS)' -o bin/ ./cmd/muster ./scripts/demo
 	@bin/demo -muster bin/muster
 
 field: CASES ?= test/field/cases

@@ -38,7 +38,8 @@ func TestTheTemplatesAreClean(t *testing.T) {
 const hclfmt = "github.com/hashicorp/hcl/v2/cmd/hclfmt@v2.24.0"
 
 func TestThePackerTemplateIsHCLAndFormatted(t *testing.T) {
-	if said, err := exec.CommandContext(t.Context(), "go", "run", hclfmt, "-check", "../../packaging/ami/muster.pkr.hcl").CombinedOutput(); err != nil {
+	if said, err := exec.CommandContext(t.Context(), "go", "run", hclfmt, "-check", "../../packaging/ami/muster.pkr.hcl").
+		CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, said)
 	}
 }
@@ -62,12 +63,30 @@ func TestTheStackOpensTheReplicationPorts(t *testing.T) {
 	group := n.create(t, cloudformation.NewFromConfig(cfg), "web", nil)["InstanceGroup"]
 	h := newHost(t, append(environ, "AWS_REGION="+region, "PATH=/nonexistent")...)
 
-	if got := h.muster(t, "ports", "--asg", "web-workers"); got.code != 0 || !strings.Contains(got.stdout, "3 instances, 2 port ranges: 12 open") {
+	if got := h.muster(
+		t,
+		"ports",
+		"--asg",
+		"web-workers",
+	); got.code != 0 ||
+		!strings.Contains(got.stdout, "3 instances, 2 port ranges: 12 open") {
 		t.Error(got.stdout)
 	}
 
-	rule := ec2types.IpPermission{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(47100), ToPort: aws.Int32(47199), UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: &group}}}
-	must(n.ec2.RevokeSecurityGroupIngress(t.Context(), &ec2.RevokeSecurityGroupIngressInput{GroupId: &group, IpPermissions: []ec2types.IpPermission{rule}}))(t)
+	rule := ec2types.IpPermission{
+		IpProtocol:       aws.String("tcp"),
+		FromPort:         aws.Int32(47100),
+		ToPort:           aws.Int32(47199),
+		UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: &group}},
+	}
+	must(
+		n.ec2.RevokeSecurityGroupIngress(
+			t.Context(),
+			&ec2.RevokeSecurityGroupIngressInput{GroupId: &group, IpPermissions: []ec2types.IpPermission{rule}},
+		),
+	)(
+		t,
+	)
 	got := h.muster(t, "ports", "--asg", "web-workers")
 	for _, want := range []string{"MISSING", "47100-47199", "aws ec2 authorize-security-group-ingress", "--group-id " + group} {
 		if got.code != 1 || !strings.Contains(got.stdout, want) {

@@ -13,7 +13,7 @@ NFPM_VERSION     = v2.45.0
 NFPM             = .cache/bin/nfpm-$(NFPM_VERSION)
 GOLANGCI         = .cache/bin/golangci-lint-$(GOLANGCI_VERSION)
 
-.PHONY: always help build cross darwin man test race cover lint demo field faults integration bench fuzz soak package reproducible e2e clean
+.PHONY: always help build cross darwin man test race cover lint demo field faults integration bench fuzz soak package lintpackages reproducible e2e clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -55,8 +55,8 @@ $(GOLANGCI):
 	GOBIN=$(CURDIR)/.cache/bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	mv .cache/bin/golangci-lint $@
 
-demo: ## four boots and a sick container, told on a sandboxed instance
-	$(BUILD) -o bin/ ./cmd/muster ./scripts/demo
+demo: ## four boots and an unhealthy container, on a sandboxed instance
+	@CGO_ENABLED=0 scripts/compile $(GO) build -v $(FLAGS) -ldflags '$(LDFLAGS)' -o bin/ ./cmd/muster ./scripts/demo
 	@bin/demo -muster bin/muster
 
 field: CASES ?= test/field/cases
@@ -86,6 +86,9 @@ package: cross man $(NFPM) ## dist/: deb, rpm and tarball for amd64 and arm64, b
 
 reproducible: $(NFPM) ## two builds of the packages give the same bytes
 	NFPM=$(CURDIR)/$(NFPM) scripts/reproducible
+
+lintpackages: ## lintian and rpmlint over the packages in dist/
+	scripts/lint-packages
 
 $(NFPM):
 	GOBIN=$(CURDIR)/.cache/bin $(GO) install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)

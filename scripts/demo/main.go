@@ -28,7 +28,22 @@ func main() {
 			os.Exit(1)
 		}
 	}
+	fmt.Print(next)
 }
+
+// next is where a person goes from here.
+const next = `
+==============================================================================
+What to do next
+==============================================================================
+
+  bin/muster --help                   the commands, grouped by task
+  bin/muster explain cluster-missing  the page on a finding; works offline
+  bin/muster ports --cluster NAME     your own cluster's ports, with your credentials; reads only
+  sudo bin/muster check               on a container instance: is it healthy?
+
+Install it: docs/install.md. The demo ran in temporary directories and left nothing behind.
+`
 
 // story is one boot of an instance.
 type story struct {

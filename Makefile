@@ -13,7 +13,7 @@ NFPM_VERSION     = v2.45.0
 NFPM             = .cache/bin/nfpm-$(NFPM_VERSION)
 GOLANGCI         = .cache/bin/golangci-lint-$(GOLANGCI_VERSION)
 
-.PHONY: always help build cross darwin man test race lint demo field faults integration bench fuzz soak package reproducible e2e clean
+.PHONY: always help build cross darwin man test race lint prose prose-go demo pictures field faults integration bench fuzz soak package reproducible e2e clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -55,6 +55,11 @@ $(GOLANGCI):
 demo: ## four boots and a sick container, told on a sandboxed instance
 	$(BUILD) -o bin/ ./cmd/muster ./scripts/demo
 	@bin/demo -muster bin/muster
+
+pictures: ## play the screens of README.md and docs/ again, and draw docs/pictures
+	CGO_ENABLED=0 $(GO) build $(FLAGS) -ldflags '-s -w -X main.version=1.0.0' -o bin/muster ./cmd/muster
+	CGO_ENABLED=0 $(GO) build $(FLAGS) -o bin/ ./scripts/demo
+	bin/demo -muster bin/muster -docs docs
 
 field: CASES ?= test/field/cases
 field: build ## public situations (or CASES=DIR_OR_FILES), JOBS=n at a time: is the answer right?

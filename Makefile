@@ -12,12 +12,14 @@ GOLANGCI_VERSION = v2.13.2
 NFPM_VERSION     = v2.45.0
 NFPM             = .cache/bin/nfpm-$(NFPM_VERSION)
 GOLANGCI         = .cache/bin/golangci-lint-$(GOLANGCI_VERSION)
+VALE_VERSION     = v3.7.1
+VALE             = .cache/bin/vale-$(VALE_VERSION)
 
 .PHONY: always help build cross darwin man test race lint prose prose-go demo pictures field faults integration bench fuzz soak package reproducible e2e clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 build: ## bin/muster, static, for this machine
 	$(BUILD) -o bin/muster ./cmd/muster
@@ -44,13 +46,23 @@ test: ## vet and all tests that need Go alone
 race: ## the same tests under the race detector
 	$(GO) test -race ./...
 
-lint: $(GOLANGCI) ## the rules of .golangci.yml, for the code and the integration tests
+lint: $(GOLANGCI) prose ## the rules of .golangci.yml for the code and the integration tests, and those of .vale for the docs
 	$(GOLANGCI) run ./...
 	$(GOLANGCI) run --build-tags integration ./...
 
 $(GOLANGCI):
 	GOBIN=$(CURDIR)/.cache/bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	mv .cache/bin/golangci-lint $@
+
+prose: $(VALE) ## plain English in the documentation, by the rules of .vale
+	$(VALE) --output line README.md HACKING.md docs .vale
+
+prose-go: $(VALE) ## the same for the comments of Go code
+	$(VALE) --output line --glob '*.go' agent bootstrap check cmd internal reach scripts test
+
+$(VALE): # needs a C compiler
+	GOBIN=$(CURDIR)/.cache/bin $(GO) install github.com/errata-ai/vale/v3/cmd/vale@$(VALE_VERSION)
+	mv .cache/bin/vale $@
 
 demo: ## four boots and a sick container, told on a sandboxed instance
 	$(BUILD) -o bin/ ./cmd/muster ./scripts/demo

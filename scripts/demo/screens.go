@@ -20,12 +20,11 @@ import (
 // <!-- screen: NAME --> and a fence.
 type screen struct {
 	name string
-	page string // below docs/; README.md is ../README.md
+	page string // below docs/
 	play func(*stage) error
 }
 
 var screens = []screen{
-	{"ports", "../README.md", closedPorts},
 	{"security-groups", "guides/security-groups.md", closedPorts},
 	{"clusters", "guides/clusters.md", mistypedCluster},
 	{"zones", "guides/zones.md", closedZone},

@@ -85,3 +85,21 @@ func TestTheIndexListsEveryPage(t *testing.T) {
 		}
 	}
 }
+
+// The guides on questions about ECS answer first, then show how to check, then cite.
+func TestQuestionsHaveACheckAndSources(t *testing.T) {
+	index := pages(t)["docs/README.md"]
+	_, questions, _ := strings.Cut(index, "Questions about ECS")
+	questions, _, _ = strings.Cut(questions, "\n## ")
+	guides := link.FindAllStringSubmatch(questions, -1)
+	if len(guides) < 10 {
+		t.Errorf("the index lists %d questions, want at least 10", len(guides))
+	}
+	for _, m := range guides {
+		text := pages(t)["docs/"+m[1]]
+		check, sources := strings.Index(text, "\n## Check it\n"), strings.Index(text, "\n## Sources\n")
+		if check < 0 || sources < check || !strings.Contains(text[check:sources], "```\n$ ") || !strings.Contains(text[sources:], "https://docs.aws.amazon.com/") {
+			t.Errorf("docs/%s needs a section \"Check it\" with a screen, and then \"Sources\" that cite AWS", m[1])
+		}
+	}
+}

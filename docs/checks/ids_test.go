@@ -83,3 +83,32 @@ func TestEveryIDIsInTheManual(t *testing.T) {
 		}
 	}
 }
+
+// Every page answers the same questions in the same order, so that a reader at
+// 3 a.m. knows where to look. The sections on findings are part of the fix.
+func TestEveryPageHasTheSameHeadings(t *testing.T) {
+	want := []string{"What it means", "How to confirm it by hand", "How to fix it", "How to prevent it", "Sources"}
+	for _, c := range check.Catalog(check.World{}) {
+		page, err := fs.ReadFile(checks.Pages(), c.ID+".md")
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		var got []string
+		for _, section := range strings.Split(string(page), "\n## ")[1:] {
+			heading, text, _ := strings.Cut(section, "\n")
+			if strings.TrimSpace(text) == "" {
+				t.Errorf("docs/checks/%s.md: the section %q is empty", c.ID, heading)
+			}
+			switch fix := slices.Contains(got, "How to fix it") && !slices.Contains(got, "How to prevent it"); {
+			case !slices.Contains(c.Findings, strings.Trim(heading, "`")):
+				got = append(got, heading)
+			case !fix:
+				t.Errorf("docs/checks/%s.md: the finding %s is not below \"How to fix it\"", c.ID, heading)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("docs/checks/%s.md has the headings %q, want %q", c.ID, got, want)
+		}
+	}
+}

@@ -108,8 +108,8 @@ func healthMetrics() []healthMetric {
 	return []healthMetric{
 		{"RunningContainers", true, false, func(r *row) int { return r.Running }},
 		{"HealthyContainers", true, false, func(r *row) int { return r.Healthy }},
-		{"UnhealthyContainers", true, false, func(r *row) int { return r.Unhealthy }},
-		{"UnhealthyTasks", true, true, func(r *row) int { return r.TasksUnhealthy }},
+		{"UnhealthyContainers", true, false, func(r *row) int { return r.Unhealthy + r.UnhealthyEnds }},
+		{"UnhealthyTasks", true, true, func(r *row) int { return r.TasksUnhealthy + r.TaskUnhealthyEnds }},
 		{"Crashes", false, false, func(r *row) int { return r.Crashes }},
 		{"Restarts", false, false, func(r *row) int { return r.Restarts }},
 		{"OOMKills", false, false, func(r *row) int { return r.OOMKills + r.ChildOOMs }},

@@ -234,6 +234,8 @@ func (b blinks) ContainerInstance(context.Context, string, string) (awsapi.Conta
 	return awsapi.ContainerInstance{Status: "ACTIVE", Connected: *b.asked != 2}, nil
 }
 
+func (blinks) RegisteredInstances(context.Context, string) (int, error) { return 3, nil }
+
 func TestOneLostConnectionIsNoAlarm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, asked := newStage(t), 0

@@ -177,6 +177,9 @@ func (c *classifier) guard(e *Endpoint) int32 {
 		for _, s := range seats {
 			text.WriteString(strconv.Itoa(int(s)) + " ")
 		}
+		if e.ungrouped() {
+			text.WriteString("none")
+		}
 	}
 	id := c.guards.id(text.String())
 	if int(id) == len(c.guardSeats) {
@@ -209,7 +212,7 @@ func (c *classifier) carried(e *Endpoint) string {
 // groupsUnreadKey leaves the endpoint's name out of the reason: it would make a
 // class of each.
 func groupsUnreadKey(e *Endpoint) Unread {
-	if e.Unread.isZero() && len(e.Groups) == 0 {
+	if e.Unread.isZero() && len(e.Groups) == 0 && !e.ungrouped() {
 		return Unread{Action: "ec2:DescribeNetworkInterfaces"}
 	}
 	return e.Unread

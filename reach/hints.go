@@ -23,6 +23,7 @@ const (
 	OtherAddress                   // the peer's address is outside the rule's CIDR or list
 	NoRules                        // no rule in this direction at all
 	NoCommonFamily                 // the endpoints share no IP version
+	PortZero                       // 0-0 for tcp or udp is port 0, not all ports
 )
 
 // Hint says what somebody probably meant.
@@ -45,7 +46,7 @@ func (j *Judge) hints(g *leg, s *Step) []Hint {
 	rules := 0
 	j.eachRule(g, func(h Hit) {
 		rules++
-		if h.Rule.Ports.overlaps(g.asked) && len(h.Rule.Ports.set().Intersect(s.Missing)) > 0 {
+		if h.Rule.Ports == (Range{}) || h.Rule.Ports.overlaps(g.asked) && len(h.Rule.Ports.set().Intersect(s.Missing)) > 0 {
 			j.nearMiss(h, g, add)
 		}
 	})
@@ -88,6 +89,8 @@ func (j *Judge) eachRule(g *leg, visit func(Hit)) {
 func (j *Judge) nearMiss(h Hit, g *leg, add func(HintKind, string, ...any)) {
 	a, _ := j.admits(&h.Rule, g.self, g.peer, g.addr)
 	switch protocol := h.Rule.Protocol; {
+	case protocol.HasPorts() && protocol.matches(g.protocol) && a == yes && h.Rule.Ports == (Range{}):
+		add(PortZero, "%s opens port 0 only; all ports are 0-65535", h.Name())
 	case protocol.matches(g.protocol) && a == no:
 		j.wrongPeer(h, g, add)
 	case protocol.HasPorts() && !protocol.matches(g.protocol) && a == yes:

@@ -89,7 +89,7 @@ func ignite2Oddities() []Profile {
 			// TcpDiscoveryMulticastIpFinder.DFLT_MCAST_PORT 47400 on 228.1.2.4.
 			Name:    "ignite2-multicast",
 			Needs:   []Need{udp("multicast finder", 47400)},
-			Warning: "a VPC carries no multicast: give Ignite the S3, load-balancer or static IP finder",
+			Warning: "a VPC carries multicast only through a transit gateway multicast domain: give Ignite the S3, load-balancer or static IP finder",
 		},
 		{
 			// IpcSharedMemoryServerEndpoint 48100, IgniteConfiguration.DFLT_TIME_SERVER_PORT
@@ -115,8 +115,8 @@ func gridProfiles() []Profile {
 			Name:   "tomcat-cluster",
 			Needs:  []Need{tcp("receiver", 4000, 4099)},
 			Beside: []Need{tcp("HTTP connector", 8080, 8080)},
-			Warning: "a VPC carries no multicast: tomcat's default membership (228.0.0.4:45564) finds nobody there, " +
-				"list the members in StaticMembershipService",
+			Warning: "a VPC carries multicast only through a transit gateway multicast domain: without one, tomcat's default " +
+				"membership (228.0.0.4:45564) finds no member; list the members in StaticMembershipService",
 		},
 		// pekko.remote.artery.canonical.port and akka's, reference.conf.
 		{Name: "pekko", Needs: []Need{tcp("Artery", 17355, 17355)}},

@@ -30,10 +30,11 @@ const (
 	DestinationACL
 	DestinationIngress
 	ReturnPath
+	RouteHop // both ways; only asked where the route tables say that it does not work
 )
 
 func (h Hop) String() string {
-	return [...]string{"no hop", "source egress", "source ACL", "destination ACL", "destination ingress", "return path"}[h]
+	return [...]string{"no hop", "source egress", "source ACL", "destination ACL", "destination ingress", "return path", "route"}[h]
 }
 
 // Outcome is the verdict without its reasons: what the matrix holds.
@@ -123,6 +124,7 @@ type Step struct {
 	Rules    []Hit    // that open the ports in Open
 	Stale    []Hit    // that would open more
 	Denials  []Denial // by ACL entries
+	Route    string   // what the route table says, at RouteHop
 	Unread   []Unread // why Unknown
 }
 
@@ -157,7 +159,7 @@ func (j *Judge) evaluate(src, dst *Endpoint, n *Need, all []Need) Verdict {
 		v.noAddress(src, dst)
 		return v
 	}
-	legs := l.legs(n, nil)
+	legs := j.legs(&l, n, nil)
 	covers := make([]cover, len(legs))
 	for i := range legs {
 		covers[i] = j.cover(&legs[i])

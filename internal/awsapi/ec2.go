@@ -83,6 +83,7 @@ func instance(i types.Instance) Instance {
 			reach.ENI{
 				ID: aws.ToString(n.NetworkInterfaceId), Addrs: addresses(own...), Groups: groupIDs(n.Groups),
 				Subnet: aws.ToString(n.SubnetId), VPC: aws.ToString(n.VpcId), Trunk: aws.ToString(n.InterfaceType) == "trunk",
+				Type: aws.ToString(n.InterfaceType),
 			}, aws.ToString(n.OwnerId), out.ID,
 		})
 	}
@@ -152,6 +153,7 @@ func networkInterface(n types.NetworkInterface) Interface {
 		ENI: reach.ENI{
 			ID: aws.ToString(n.NetworkInterfaceId), Addrs: addresses(own...), Groups: groupIDs(n.Groups),
 			Subnet: aws.ToString(n.SubnetId), VPC: aws.ToString(n.VpcId), Trunk: n.InterfaceType == types.NetworkInterfaceTypeTrunk,
+			Type: string(n.InterfaceType),
 		},
 		Account: aws.ToString(n.OwnerId),
 	}

@@ -8,8 +8,8 @@
 // with the IAM action, so that the judge says UNKNOWN there; only when nobody can
 // tell who the peers are is there an error instead of a fleet.
 //
-// Not read: whether a route leads to a peer at all; groups that rules only refer
-// to, because a reference is a question of who carries the group.
+// Not read: groups that rules only refer to, because a reference is a question of who
+// carries the group.
 package fleet
 
 import (

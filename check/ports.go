@@ -24,6 +24,8 @@ type PortsLook struct {
 	Host func(context.Context, netip.Addr, []reach.Need) hostports.Report
 	// Dial dials peers from an address of this host; nil: no peer is dialled.
 	Dial func(ctx context.Context, from netip.Addr, targets []probe.Target) []probe.Result
+	// All reports every block of pairs, however many there are.
+	All bool
 	// Sample is how many peers are dialled at most, chosen by chance; 0: all.
 	Sample int
 }
@@ -44,7 +46,7 @@ func Ports(ctx context.Context, look PortsLook, scope, region string, needs []re
 	}
 	q := ports.Question{
 		Scope: scope, Region: region, Self: found.Self, Peers: found.Endpoints, World: found.World,
-		Needs: needs, Notes: notes(found), At: time.Now(),
+		Needs: needs, Notes: notes(found), At: time.Now(), All: look.All,
 	}
 	for i := range seen.Needs {
 		q.Listened = append(q.Listened, listened(seen, i))

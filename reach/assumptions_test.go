@@ -85,3 +85,18 @@ func TestAnUndecodableRuleIsNamedByWhatWasReturned(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// A dual-stack pair is evaluated for its first address; the other family is named
+// where it fares otherwise.
+func TestTheOtherFamilyIsNamedWhereItFaresOtherwise(t *testing.T) {
+	w, p1, _, q := theCase(allow("tcp", 47100, 47109, "10.0.0.0/16"))
+	p1.Subnet = q.Subnet
+	p1.Addrs, q.Addrs = addrs("10.0.1.5", "fd00::5"), addrs("10.0.3.5", "fd00::9")
+	v := NewJudge(w).Evaluate(p1, q, caseNeed())
+	want(t, v, "OPEN")
+	contains(t, v.Sentence(), "over IPv6, from fd00::5 to fd00::9, it is MISSING")
+	w.Groups[2].Rules = append(w.Groups[2].Rules, allow("tcp", 47100, 47109, "fd00::/64"))
+	if v := NewJudge(w).Evaluate(p1, q, caseNeed()); len(v.Warnings) != 0 {
+		t.Errorf("%q", v.Warnings)
+	}
+}

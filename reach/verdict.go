@@ -1,6 +1,9 @@
 package reach
 
-import "net/netip"
+import (
+	"fmt"
+	"net/netip"
+)
 
 // Status is the verdict on one need between two endpoints.
 type Status uint8
@@ -170,5 +173,24 @@ func (j *Judge) evaluate(src, dst *Endpoint, n *Need, all []Need) Verdict {
 		j.explain(&v, &legs[i], &v.Steps[i], all)
 	}
 	v.Unread = distinct(v.Unread)
+	j.warnFamily(&v, src, dst, n)
 	return v
+}
+
+// warnFamily names the other IP version, where both ends have it and it fares
+// otherwise: which of the two a server uses is its own choice.
+func (j *Judge) warnFamily(v *Verdict, src, dst *Endpoint, n *Need) {
+	v4 := !v.To.Is4()
+	l := link{src, dst, firstOf(src, v4), firstOf(dst, v4)}
+	if !l.from.IsValid() || !l.to.IsValid() {
+		return
+	}
+	legs := j.legs(&l, n, nil)
+	covers := make([]cover, len(legs))
+	for i := range legs {
+		covers[i] = j.cover(&legs[i])
+	}
+	if o := decide(n, legs, covers); o.Status != v.Status {
+		v.Warnings = append(v.Warnings, fmt.Sprintf("over %s, from %s to %s, it is %s", family(l.to), l.from, l.to, o.Status))
+	}
 }

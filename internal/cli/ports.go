@@ -36,7 +36,8 @@ type portsFlags struct {
 	addresses, balancers   []string
 	targetPort             string
 	region, output         string
-	noDial, allTasks       bool
+	noDial, allTasks, all  bool
+	fix                    string
 }
 
 func portsCommand(log *slog.Logger) *cobra.Command {
@@ -55,6 +56,7 @@ with credentials. It changes nothing. It needs the permissions of packaging/iam/
   muster ports --cluster prod --ports ignite2,tomcat-cluster
   muster ports --cluster prod --output html >ports.html
   muster ports --asg workers --ports tcp/9000-9009
+  muster ports --cluster prod --fix terraform >ports.tf
   muster ports --cluster prod --balancer 10.0.0.5,10.0.1.5 --target-port 8080`,
 		Args: cobra.NoArgs,
 	}
@@ -68,6 +70,9 @@ with credentials. It changes nothing. It needs the permissions of packaging/iam/
 	cmd.Flags().StringVar(&f.targetPort, "target-port", dynamicPort, "Port that the load balancer connects to, or dynamic: the range that Docker uses for hostPort 0.")
 	cmd.Flags().StringVar(&f.region, "region", "", "AWS region, if this is not an instance. Default: as the AWS CLI finds it.")
 	cmd.Flags().BoolVar(&f.noDial, "no-dial", false, "Evaluate the rules only, do not probe.")
+	cmd.Flags().StringVar(&f.fix, "fix", "", "Print only the missing rules, as one file: cli, cloudformation or terraform.")
+	cmd.Flags().BoolVar(&f.all, "all", false, "Show every problem, not only the first 50.")
+	_ = cmd.RegisterFlagCompletionFunc("fix", cobra.FixedCompletions(reach.FixFormats(), cobra.ShellCompDirectiveNoFileComp))
 	addOutput(cmd, &f.output, "Output format: table, json or html.", "table", "json", "html")
 	cmd.MarkFlagsMutuallyExclusive("asg", "service", "family", "address")
 	cmd.RunE = run(func(cmd *cobra.Command) error { return runPorts(cmd, log, f) })
@@ -77,6 +82,11 @@ with credentials. It changes nothing. It needs the permissions of packaging/iam/
 func runPorts(cmd *cobra.Command, log *slog.Logger, f portsFlags) error {
 	if err := oneOf("output", f.output, "table", "json", "html"); err != nil {
 		return err
+	}
+	if cmd.Flags().Changed("fix") {
+		if err := oneOf("fix", f.fix, reach.FixFormats()...); err != nil {
+			return err
+		}
 	}
 	at, err := locate(cmd, log, f)
 	if err != nil {
@@ -94,7 +104,7 @@ func runPorts(cmd *cobra.Command, log *slog.Logger, f portsFlags) error {
 	if len(report.Peers) == 1 && len(report.Counts) == 0 {
 		report.Notes = append(report.Notes, report.Peers[0].Name+" has no peer yet: no port was checked")
 	}
-	return firstOf(printPorts(cmd, report, f.output), at.someone(f, report), report.Err())
+	return firstOf(printPorts(cmd, report, f), at.someone(f, report), report.Err())
 }
 
 // someone is an error if there is no peer at all. A first instance has no peer, and
@@ -118,8 +128,12 @@ func (p place) someone(f portsFlags, report *ports.Report) error {
 		fix.Do("Check the name and the region; this lists what there is:", command)))
 }
 
-func printPorts(cmd *cobra.Command, report *ports.Report, output string) error {
-	switch output {
+func printPorts(cmd *cobra.Command, report *ports.Report, f portsFlags) error {
+	if f.fix != "" {
+		_, err := fmt.Fprint(cmd.OutOrStdout(), report.FixFile(f.fix))
+		return err
+	}
+	switch f.output {
 	case "json":
 		return printJSON(cmd, report)
 	case "html":
@@ -254,7 +268,7 @@ func (p place) discover(ctx context.Context) (fleet.Fleet, error) {
 const dialPatience = 10 * time.Second
 
 func (p place) look(f portsFlags) check.PortsLook {
-	look := check.PortsLook{Discover: p.discover, Target: p.target}
+	look := check.PortsLook{Discover: p.discover, Target: p.target, All: f.all}
 	if p.selector.Self == "" || elsewhere(p.cfg) {
 		return look // no host, or not this one
 	}

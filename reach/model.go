@@ -165,6 +165,9 @@ func Same(a, b Endpoint) bool {
 	return a.selfKey() != "" && a.selfKey() == b.selfKey()
 }
 
+// Key is equal for endpoints that share one interface, and empty if that is unknown.
+func (e *Endpoint) Key() string { return e.selfKey() }
+
 func (e *Endpoint) selfKey() string {
 	if e.ID == "" && len(e.Addrs) > 0 {
 		return e.Addrs[0].String()

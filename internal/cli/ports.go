@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -22,6 +21,7 @@ import (
 	"muster/internal/config"
 	"muster/internal/fleet"
 	"muster/internal/host/dockerapi"
+	"muster/internal/host/ecsconfig"
 	"muster/internal/host/hostports"
 	"muster/internal/host/imds"
 	"muster/internal/host/probe"
@@ -37,7 +37,7 @@ type portsFlags struct {
 	targetPort             string
 	region, output         string
 	noDial, allTasks, all  bool
-	fix                    string
+	fix, ephemeral         string
 }
 
 func portsCommand(log *slog.Logger) *cobra.Command {
@@ -67,7 +67,8 @@ with credentials. It changes nothing. It needs the permissions of packaging/iam/
 	cmd.Flags().BoolVar(&f.allTasks, "all-tasks", false, "Find all tasks of --family, even if that takes more than 30 API calls.")
 	cmd.Flags().StringSliceVar(&f.addresses, "address", nil, "Peers: these private addresses.")
 	cmd.Flags().StringSliceVar(&f.balancers, "balancer", nil, "Private addresses of a load balancer that must reach --target-port.")
-	cmd.Flags().StringVar(&f.targetPort, "target-port", dynamicPort, "Port that the load balancer connects to, or dynamic: the range that Docker uses for hostPort 0.")
+	cmd.Flags().StringVar(&f.targetPort, "target-port", dynamicPort, "Port that the load balancer connects to, a range, or dynamic: the range for hostPort 0.")
+	cmd.Flags().StringVar(&f.ephemeral, "ephemeral", "", "Range of ports that peers connect from, such as 32768-60999. Default: this host's, else Linux's.")
 	cmd.Flags().StringVar(&f.region, "region", "", "AWS region, if this is not an instance. Default: as the AWS CLI finds it.")
 	cmd.Flags().BoolVar(&f.noDial, "no-dial", false, "Evaluate the rules only, do not probe.")
 	cmd.Flags().StringVar(&f.fix, "fix", "", "Print only the missing rules, as one file: cli, cloudformation or terraform.")
@@ -151,7 +152,8 @@ type place struct {
 	scope    string
 	ports    string
 
-	target uint16 // that the balancers dial; 0: any dynamic host port
+	target    reach.Range // that the balancers dial; zero: any dynamic host port
+	ephemeral reach.Range // that peers dial from; zero: not given
 }
 
 // locate finds out whether this is an instance that asks for itself, or
@@ -218,6 +220,11 @@ func (f portsFlags) selector() (place, error) {
 	if at.target, err = f.target(); err != nil {
 		return at, err
 	}
+	if f.ephemeral != "" {
+		if at.ephemeral, err = reach.ParseRange(f.ephemeral); err != nil {
+			return at, exitcode.Wrap(exitcode.Usage, fmt.Errorf("--ephemeral: %w", err))
+		}
+	}
 	switch {
 	case f.group != "":
 		at.scope = "Auto Scaling group " + f.group
@@ -246,18 +253,18 @@ func addresses(flag string, texts []string) ([]netip.Addr, error) {
 // dynamicPort is the --target-port of containers with hostPort 0.
 const dynamicPort = "dynamic"
 
-func (f portsFlags) target() (uint16, error) {
+func (f portsFlags) target() (reach.Range, error) {
 	if f.targetPort == dynamicPort {
-		return 0, nil
+		return reach.Range{}, nil
 	}
-	port, err := strconv.ParseUint(f.targetPort, 10, 16)
+	ports, err := reach.ParseRange(f.targetPort)
 	switch {
-	case err != nil || port == 0:
-		return 0, exitcode.Wrap(exitcode.Usage, fmt.Errorf("--target-port %q is neither a port nor %s", f.targetPort, dynamicPort))
+	case err != nil || ports.First == 0:
+		return reach.Range{}, exitcode.Wrap(exitcode.Usage, fmt.Errorf("--target-port %q is neither a port, a range nor %s", f.targetPort, dynamicPort))
 	case len(f.balancers) == 0:
-		return 0, exitcode.Wrap(exitcode.Usage, errors.New("--target-port is a load balancer's: name its private addresses with --balancer"))
+		return reach.Range{}, exitcode.Wrap(exitcode.Usage, errors.New("--target-port is a load balancer's: name its private addresses with --balancer"))
 	}
-	return uint16(port), nil
+	return ports, nil
 }
 
 func (p place) discover(ctx context.Context) (fleet.Fleet, error) {
@@ -268,15 +275,29 @@ func (p place) discover(ctx context.Context) (fleet.Fleet, error) {
 const dialPatience = 10 * time.Second
 
 func (p place) look(f portsFlags) check.PortsLook {
-	look := check.PortsLook{Discover: p.discover, Target: p.target, All: f.all}
+	look := check.PortsLook{Discover: p.discover, Target: p.target, Ephemeral: p.ephemeral, All: f.all}
 	if p.selector.Self == "" || elsewhere(p.cfg) {
 		return look // no host, or not this one
 	}
-	look.Host = lookAtHost(p.cfg)
+	look.Host, look.Dynamic = lookAtHost(p.cfg), agentRange(p.cfg)
 	if !f.noDial {
 		look.Dial = dial
 	}
 	return look
+}
+
+// agentRange is the range of host ports in the settings of this host's ECS agent.
+func agentRange(cfg *config.Config) reach.Range {
+	data, err := ecsconfig.Load(cfg.Path(cmp.Or(cfg.ECSConfig, ecsconfig.DefaultPath)))
+	if err != nil {
+		return reach.Range{} // check reports a file that cannot be read
+	}
+	value, _ := ecsconfig.Parse(data).Get("ECS_DYNAMIC_HOST_PORT_RANGE")
+	ports, err := reach.ParseRange(value)
+	if err != nil {
+		return reach.Range{} // the agent ignores it as well
+	}
+	return ports
 }
 
 func lookAtHost(cfg *config.Config) func(context.Context, netip.Addr, []reach.Need) hostports.Report {

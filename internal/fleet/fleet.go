@@ -53,6 +53,10 @@ type Fleet struct {
 	// Unread is every cause of an UNKNOWN verdict, once.
 	Unread []reach.Unread
 	Calls  int // requests sent, retries included
+
+	at     map[string]int // index of Endpoints by interface
+	noted  map[string]bool
+	missed map[reach.Unread]bool
 }
 
 // Members tells who belongs to a cluster, an Auto Scaling group or a service.
@@ -123,7 +127,7 @@ func Discover(ctx context.Context, api API, s Selector) (Fleet, error) {
 	}
 	f.Notes = notes
 	f.locate(ctx, api, api.Region(), byHand(s.Balancers))
-	f.Balancers, f.Endpoints = f.Endpoints, nil
+	f.Balancers, f.Endpoints, f.at = f.Endpoints, nil, nil
 	f.locate(ctx, api, api.Region(), members)
 	f.readGroups(ctx, api)
 	f.readACLs(ctx, api)
@@ -153,7 +157,14 @@ func (s Selector) validate() error {
 }
 
 func (f *Fleet) note(format string, args ...any) {
-	if n := fmt.Sprintf(format, args...); !slices.Contains(f.Notes, n) {
+	if f.noted == nil {
+		f.noted = map[string]bool{}
+		for _, n := range f.Notes {
+			f.noted[n] = true
+		}
+	}
+	if n := fmt.Sprintf(format, args...); !f.noted[n] {
+		f.noted[n] = true
 		f.Notes = append(f.Notes, n)
 	}
 }
@@ -174,7 +185,11 @@ func (f *Fleet) unread(err error) reach.Unread {
 }
 
 func (f *Fleet) miss(u reach.Unread) {
-	if !slices.Contains(f.Unread, u) {
+	if f.missed == nil {
+		f.missed = map[reach.Unread]bool{}
+	}
+	if !f.missed[u] {
+		f.missed[u] = true
 		f.Unread = append(f.Unread, u)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"muster/internal/base/exitcode"
 	"muster/internal/fleet"
 	"muster/internal/host/hostports"
 	"muster/reach"
@@ -145,5 +146,19 @@ func TestPeersAreAssumedToDialFromThePortsOfThisHost(t *testing.T) {
 		if noted != (first == 1024) {
 			t.Errorf("from %d: notes %q", first, report.Notes)
 		}
+	}
+}
+
+// Finding F1: the instances' interfaces are open, but nobody dials these.
+func TestTasksWithInterfacesOfTheirOwnAreUndetermined(t *testing.T) {
+	f := found(-1)
+	f.OwnInterfaces = 2
+	report, err := Ports(t.Context(), PortsLook{Discover: finds(f, nil)}, "cluster prod", "", needs(t, "tcp/7000"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code := exitcode.Of(report.Err()); code != exitcode.Undetermined ||
+		!slices.Contains(report.Notes, "2 running tasks with network interfaces of their own not evaluated: pass --service NAME or --family NAME") {
+		t.Errorf("exit code %d, notes %q", code, report.Notes)
 	}
 }

@@ -61,7 +61,7 @@ func Ports(ctx context.Context, look PortsLook, scope, region string, needs []re
 	}
 	q := ports.Question{
 		Scope: scope, Region: region, Self: found.Self, Peers: found.Endpoints, World: found.World,
-		Needs: needs, Notes: notes, At: time.Now(), All: look.All,
+		Needs: needs, Notes: notes, At: time.Now(), All: look.All, OwnInterfaces: found.OwnInterfaces,
 	}
 	for i := range seen.Needs {
 		q.Listened = append(q.Listened, listened(seen, i))

@@ -100,3 +100,23 @@ func TestTheOtherFamilyIsNamedWhereItFaresOtherwise(t *testing.T) {
 		t.Errorf("%q", v.Warnings)
 	}
 }
+
+// Finding F2: eth0 is for management, eth1 for data, and the rules open eth1.
+func TestTwoInterfacesOfTheSameHosts(t *testing.T) {
+	w, p1, _, q := theCase()
+	w.Groups = append(w.Groups, openGroup("sg-data", allow("tcp", 47100, 47109, "sg-data")))
+	data := func(id, addr string) ENI {
+		return ENI{ID: id, Addrs: addrs(addr), Groups: []string{"sg-data"}, Subnet: "subnet-1", VPC: "vpc-1"}
+	}
+	p1.Others, q.Others = []ENI{data("eni-d1", "10.0.8.1")}, []ENI{data("eni-d2", "10.0.8.2")}
+	v := NewJudge(w).Evaluate(p1, q, caseNeed())
+	want(t, v, "MISSING 47100-47109")
+	contains(t, v.Sentence(), "open between eni-d1 and eni-d2 of the same hosts: evaluate those with --address 10.0.8.1,10.0.8.2")
+	if m := mustMatrix(t, w, []Endpoint{p1}, []Endpoint{q}, caseNeed()); len(v.Fixes) != 0 || len(Openings(nil, m)) != 0 {
+		t.Errorf("a rule for the wrong interface: %+v", v.Fixes)
+	}
+	p1.Others[0].Task = true
+	if v := NewJudge(w).Evaluate(p1, q, caseNeed()); len(v.Fixes) != 1 {
+		t.Errorf("the interface of another task: %s", v.Sentence())
+	}
+}

@@ -89,6 +89,7 @@ type ENI struct {
 	Subnet string
 	VPC    string
 	Trunk  bool // of an awsvpc instance: carries no traffic of its own
+	Task   bool // of an ECS task, though it is attached to the instance
 	Unread Unread
 }
 
@@ -107,6 +108,7 @@ type Endpoint struct {
 	Name string
 	ENI
 	Others    []ENI // of the same host: not judged, but looked at for a hint
+	Trunked   bool  // the host has a trunk, so that its tasks may have interfaces of their own
 	Region    string
 	Account   string
 	Ephemeral Range // where it dials from; zero: LinuxEphemeral
@@ -120,6 +122,7 @@ func EndpointAt(name string, addr netip.Addr, enis []ENI) (Endpoint, error) {
 	for _, eni := range enis {
 		switch {
 		case eni.Trunk:
+			e.Trunked = true
 		case len(e.Addrs) == 0 && owns(eni, addr):
 			e.ENI = dialled(eni, addr)
 		default:

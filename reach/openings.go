@@ -127,6 +127,9 @@ func (c *collector) pair(row, col members, g gap) {
 	if !ok {
 		return
 	}
+	if _, other := m.judge.otherPair(src, dst, need); other {
+		return
+	}
 	v4 := l.to.Is4()
 	if len(g.ingress) > 0 {
 		ask := leg{DestinationIngress, dst, src, l.from, Ingress, need.Protocol, need.Ports}

@@ -173,8 +173,23 @@ func (j *Judge) evaluate(src, dst *Endpoint, n *Need, all []Need) Verdict {
 		j.explain(&v, &legs[i], &v.Steps[i], all)
 	}
 	v.Unread = distinct(v.Unread)
+	if len(v.Fixes) > 0 {
+		if h, ok := j.otherPair(src, dst, n); ok {
+			v.Hints, v.Fixes = append(v.Hints, h), nil
+		}
+	}
 	j.warnFamily(&v, src, dst, n)
 	return v
+}
+
+// outcome is the verdict over one link without its reasons.
+func (j *Judge) outcome(l *link, n *Need) Outcome {
+	legs := j.legs(l, n, nil)
+	covers := make([]cover, len(legs))
+	for i := range legs {
+		covers[i] = j.cover(&legs[i])
+	}
+	return decide(n, legs, covers)
 }
 
 // warnFamily names the other IP version, where both ends have it and it fares
@@ -185,12 +200,7 @@ func (j *Judge) warnFamily(v *Verdict, src, dst *Endpoint, n *Need) {
 	if !l.from.IsValid() || !l.to.IsValid() {
 		return
 	}
-	legs := j.legs(&l, n, nil)
-	covers := make([]cover, len(legs))
-	for i := range legs {
-		covers[i] = j.cover(&legs[i])
-	}
-	if o := decide(n, legs, covers); o.Status != v.Status {
+	if o := j.outcome(&l, n); o.Status != v.Status {
 		v.Warnings = append(v.Warnings, fmt.Sprintf("over %s, from %s to %s, it is %s", family(l.to), l.from, l.to, o.Status))
 	}
 }

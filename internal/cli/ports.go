@@ -37,6 +37,7 @@ type portsFlags struct {
 	targetPort             string
 	region, output         string
 	noDial, allTasks, all  bool
+	list                   bool
 	fix, ephemeral         string
 }
 
@@ -76,7 +77,13 @@ with credentials. It changes nothing. It needs the permissions of packaging/iam/
 	_ = cmd.RegisterFlagCompletionFunc("fix", cobra.FixedCompletions(reach.FixFormats(), cobra.ShellCompDirectiveNoFileComp))
 	addOutput(cmd, &f.output, "Output format: table, json or html.", "table", "json", "html")
 	cmd.MarkFlagsMutuallyExclusive("asg", "service", "family", "address")
-	cmd.RunE = run(func(cmd *cobra.Command) error { return runPorts(cmd, log, f) })
+	cmd.Flags().BoolVar(&f.list, "list", false, "List the profiles with their ports and sources, and evaluate nothing.")
+	cmd.RunE = run(func(cmd *cobra.Command) error {
+		if f.list {
+			return ports.List(cmd.OutOrStdout())
+		}
+		return runPorts(cmd, log, f)
+	})
 	return cmd
 }
 

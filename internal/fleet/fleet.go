@@ -53,6 +53,9 @@ type Fleet struct {
 	// Unread is every cause of an UNKNOWN verdict, once.
 	Unread []reach.Unread
 	Calls  int // requests sent, retries included
+	// OwnInterfaces is the number of running tasks that have network interfaces of their
+	// own, where those of the instances were evaluated.
+	OwnInterfaces int
 
 	at     map[string]int // index of Endpoints by interface
 	noted  map[string]bool
@@ -129,6 +132,7 @@ func Discover(ctx context.Context, api API, s Selector) (Fleet, error) {
 	f.locate(ctx, api, api.Region(), byHand(s.Balancers))
 	f.Balancers, f.Endpoints, f.at = f.Endpoints, nil, nil
 	f.locate(ctx, api, api.Region(), members)
+	f.countTasks(ctx, api, s)
 	f.readGroups(ctx, api)
 	f.readACLs(ctx, api)
 	f.readPrefixLists(ctx, api)
@@ -138,6 +142,40 @@ func Discover(ctx context.Context, api API, s Selector) (Fleet, error) {
 		return f, fmt.Errorf("reading what guards the peers: %w", err)
 	}
 	return f, nil
+}
+
+// countTasks counts the tasks whose traffic does not use the interfaces found. Those
+// attached to an instance are seen on it. Those on a trunk are not, and take two calls,
+// for the first hundred.
+func (f *Fleet) countTasks(ctx context.Context, api Members, s Selector) {
+	if s.Service != "" || s.Family != "" || len(s.Addresses) > 0 {
+		return
+	}
+	trunk := false
+	for _, e := range f.Endpoints {
+		trunk = trunk || e.Trunked
+		for _, eni := range e.Others {
+			if eni.Task {
+				f.OwnInterfaces++
+			}
+		}
+	}
+	if !trunk || s.Brief || s.Cluster == "" {
+		return
+	}
+	for page, err := range api.Tasks(ctx, s.Cluster, "", "") {
+		if err != nil {
+			f.note("could not check whether tasks have network interfaces of their own: %v", err)
+		}
+		own := 0
+		for _, t := range page {
+			if t.Interface != "" {
+				own++
+			}
+		}
+		f.OwnInterfaces = max(f.OwnInterfaces, own)
+		return
+	}
 }
 
 func (s Selector) validate() error {

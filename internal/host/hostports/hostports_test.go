@@ -129,7 +129,7 @@ func rows() map[string]row {
 			evidence: []string{"no socket on the host or in 1 containers", "in container node: tcp 47500 is published at 0.0.0.0:47500"},
 		},
 		"bound to loopback on the host": {
-			scene: scene{self: "10.0.1.5", host: []string{"tcp 127.0.0.1:2379", "tcp [::1]:2379", "tcp 127.0.0.1:2380", "tcp 10.0.1.5:2380"}}, needs: "etcd",
+			scene: scene{self: "10.0.1.5", host: []string{"tcp 127.0.0.1:2379", "tcp [::1]:2379", "tcp 127.0.0.1:2380", "tcp 10.0.1.5:2380"}}, needs: "tcp/2379,tcp/2380",
 			want: []string{"listener-on-other-address"}, evidence: []string{"on the host: peers dial 10.0.1.5; the server listens on tcp 127.0.0.1:2379, tcp [::1]:2379"},
 			found: []string{" 127.0.0.1:2379 -> ", " [::1]:2379 -> ", " 127.0.0.1:2380 -> ", " 10.0.1.5:2380 -> 10.0.1.5:2380"},
 		},
@@ -173,7 +173,7 @@ func rows() map[string]row {
 			needs: "tcp/2380", found: []string{"batch 0.0.0.0:2380 -> "},
 		},
 		"other servers than Ignite may bind docker0": {
-			scene: scene{host: []string{"tcp [::]:2379", "tcp [::]:2380"}, docker0: true}, needs: "etcd",
+			scene: scene{host: []string{"tcp [::]:2379", "tcp [::]:2380"}, docker0: true}, needs: "tcp/2379,tcp/2380",
 			found: []string{" [::]:2379 -> [::]:2379", " [::]:2380 -> [::]:2380"},
 		},
 		"localHost set, docker0 there": {

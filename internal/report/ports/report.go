@@ -34,6 +34,9 @@ type Question struct {
 	Notes    []string // what could not be checked, and why
 	At       time.Time
 	All      bool // report every block, however many there are
+	// OwnInterfaces is the number of running tasks whose own interfaces are not among
+	// the peers: ports that are open between instances may be closed between them.
+	OwnInterfaces int
 }
 
 // Report is the answer. It is what --output json prints; fields are only ever
@@ -166,6 +169,11 @@ func Judge(q Question) (*Report, error) {
 	r.matrices = matrices
 	for _, m := range matrices {
 		r.add(m)
+	}
+	if n := q.OwnInterfaces; n > 0 {
+		r.worst = max(r.worst, reach.Unknown)
+		r.Notes = append(r.Notes, fmt.Sprintf("%s with network interfaces of their own not evaluated: pass --service NAME or --family NAME",
+			count(n, "running task")))
 	}
 	return r, nil
 }

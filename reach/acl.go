@@ -19,15 +19,29 @@ func (j *Judge) acl(e *Endpoint) (*ACL, Unread) {
 	return acl, acl.Unread
 }
 
+// subnetUnknown explains why a denial counts as unknown: between interfaces in one
+// subnet no ACL is asked, and the subnet of one of them was not read.
+func (g *leg) subnetUnknown() Unread {
+	for _, e := range []*Endpoint{g.self, g.peer} {
+		if e.Subnet == "" {
+			return Unread{"ec2:DescribeNetworkInterfaces", "the subnet of " + e.Name + " is not known"}
+		}
+	}
+	return Unread{}
+}
+
 // aclCover walks the entries in the order of their numbers; the first that
 // matches a port decides it. Denials go to deny, unless it is nil.
-func (j *Judge) aclCover(g *leg, deny func(Denial)) cover {
+func (j *Judge) aclCover(g *leg, deny func(Denial)) (c cover) {
 	acl, why := j.acl(g.self)
 	rest := g.asked.set()
 	if !why.isZero() {
 		return cover{unknown: rest}
 	}
-	var c cover
+	if !g.subnetUnknown().isZero() {
+		deny = nil
+		defer func() { c.unknown = g.asked.set().Subtract(c.open) }()
+	}
 	for i := range acl.Entries {
 		e := &acl.Entries[i]
 		hit := rest.Intersect(e.touches(g))

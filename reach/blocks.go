@@ -28,7 +28,7 @@ func (m *Matrix) Blocks() []Block {
 	g := grid{m, m.fill()}
 	rows := alike(len(m.rows), func(r int) string { return g.key(r, len(m.cols), g.rowCell) })
 	cols := alike(len(m.cols), func(c int) string { return g.key(c, len(m.rows), g.colCell) })
-	froms, tos := members(m.row, rows), members(m.col, cols)
+	froms, tos := membersOf(m.row, rows), membersOf(m.col, cols)
 	var out []Block
 	for i, from := range froms {
 		for k, to := range tos {
@@ -142,8 +142,8 @@ func alike(n int, key func(int) string) [][]int {
 	return out
 }
 
-// members are the endpoints that the lines of each group stand for.
-func members(number []int32, groups [][]int) [][]int {
+// membersOf are the endpoints that the lines of each group stand for.
+func membersOf(number []int32, groups [][]int) [][]int {
 	groupOf := map[int32]int{}
 	for g, lines := range groups {
 		for _, line := range lines {

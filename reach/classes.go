@@ -52,6 +52,7 @@ type classKey struct {
 	v6First  bool
 	subnet   string
 	dialFrom Range
+	others   string // the host's other interfaces, which a hint and the fixes depend on
 }
 
 // class is what the solver needs of one; rep stands for every member.
@@ -148,13 +149,24 @@ func (c *classifier) atom(a netip.Addr) int32 {
 // classify returns the number of the endpoint's class.
 func (c *classifier) classify(e *Endpoint) int32 {
 	guard := c.guard(e)
-	key := classKey{guard: guard, name4: c.name(e, true), name6: c.name(e, false), subnet: e.Subnet, dialFrom: e.ephemeral()}
+	key := classKey{guard: guard, name4: c.name(e, true), name6: c.name(e, false), subnet: e.Subnet, dialFrom: e.ephemeral(), others: c.others(e)}
 	key.v6First = len(e.Addrs) > 0 && e.Addrs[0].Unmap().Is6()
 	id := c.classes.id(key)
 	if int(id) == len(c.all) {
 		c.all = append(c.all, class{rep: e, guard: guard, names: [2]int32{key.name4, key.name6}, acl: c.subnets.id(e.Subnet)})
 	}
 	return id
+}
+
+func (c *classifier) others(e *Endpoint) string {
+	var text strings.Builder
+	for _, o := range e.moved()[1:] {
+		fmt.Fprint(&text, o.Groups, o.Subnet, o.VPC)
+		for _, a := range o.Addrs {
+			fmt.Fprint(&text, " ", c.atom(a.Unmap().WithZone("")))
+		}
+	}
+	return text.String()
 }
 
 func (c *classifier) place(e *Endpoint) placeKey {
@@ -176,6 +188,9 @@ func (c *classifier) guard(e *Endpoint) int32 {
 		slices.Sort(seats)
 		for _, s := range seats {
 			text.WriteString(strconv.Itoa(int(s)) + " ")
+		}
+		if e.ungrouped() {
+			text.WriteString("none")
 		}
 	}
 	id := c.guards.id(text.String())
@@ -209,7 +224,7 @@ func (c *classifier) carried(e *Endpoint) string {
 // groupsUnreadKey leaves the endpoint's name out of the reason: it would make a
 // class of each.
 func groupsUnreadKey(e *Endpoint) Unread {
-	if e.Unread.isZero() && len(e.Groups) == 0 {
+	if e.Unread.isZero() && len(e.Groups) == 0 && !e.ungrouped() {
 		return Unread{Action: "ec2:DescribeNetworkInterfaces"}
 	}
 	return e.Unread

@@ -15,9 +15,15 @@ func (j *Judge) step(g *leg, c cover) Step {
 	case len(s.Unknown) > 0:
 		s.Status = Unknown
 	}
-	if g.isGroup() {
+	switch {
+	case g.isGroup():
 		j.gatherRules(&s, g)
-	} else {
+	case g.hop == RouteHop:
+		s.Route = j.fault(g.self, g.peer).Text
+		if s.Status == Unknown {
+			s.Unread = append(s.Unread, Unread{Reason: s.Route})
+		}
+	default:
 		j.gatherEntries(&s, g)
 	}
 	s.Unread = distinct(s.Unread)
@@ -66,6 +72,9 @@ func (j *Judge) gatherEntries(s *Step, g *leg) {
 		s.Unread = append(s.Unread, why)
 		return
 	}
+	if why := g.subnetUnknown(); !why.isZero() {
+		s.Unread = append(s.Unread, why)
+	}
 	for _, e := range acl.Entries {
 		if e.answer() == unknown && len(s.Unknown.Intersect(e.touches(g))) > 0 {
 			s.Unread = append(s.Unread, Unread{Reason: fmt.Sprintf("entry %d of %s: %s", e.Number, acl.ID, e.Err)})
@@ -82,7 +91,7 @@ func (j *Judge) explain(v *Verdict, g *leg, s *Step, all []Need) {
 	}
 	if g.isGroup() && len(s.Missing) > 0 {
 		v.Hints = append(v.Hints, j.hints(g, s)...)
-		v.Fixes = append(v.Fixes, j.fix(g, s))
+		v.Fixes = append(v.Fixes, j.fix(g, s.Missing))
 	}
 }
 

@@ -16,22 +16,28 @@ type Fix struct {
 	Region    string
 }
 
-// fix opens the step's missing ports to the peer.
-func (j *Judge) fix(g *leg, s *Step) Fix {
-	return Fix{j.target(g, s), g.dir, g.protocol, s.Missing, j.fixPeer(g), g.self.Region}
+// fix opens the missing ports to the peer.
+func (j *Judge) fix(g *leg, missing Ports) Fix {
+	return Fix{j.target(g), g.dir, g.protocol, missing, j.fixPeer(g), g.self.Region}
 }
 
 // target is the group to extend: one that already admits the peer to part of the
 // need, else one that speaks of the need, else the first that is not the VPC's
 // default group, which everything without a group of its own carries.
-func (j *Judge) target(g *leg, s *Step) string {
-	if len(s.Rules) > 0 {
-		return s.Rules[0].Group
-	}
+func (j *Judge) target(g *leg) string {
 	var bears, own string
-	for _, id := range g.self.Groups {
+	for _, id := range distinct(g.self.Groups) {
 		group, _ := j.group(id)
-		if group != nil && bears == "" && len(group.bearing(g.dir, g.need())) > 0 {
+		if group == nil {
+			continue
+		}
+		rules := group.bearing(g.dir, g.need())
+		for _, r := range rules {
+			if a, _ := j.admits(r, g.self, g.peer, g.addr); a == yes {
+				return id
+			}
+		}
+		if bears == "" && len(rules) > 0 {
 			bears = id
 		}
 		if own == "" && !j.isDefault(id) {
@@ -60,15 +66,35 @@ func (j *Judge) fixPeer(g *leg) Peer {
 			groups = append(groups, id)
 		}
 	}
-	apart := g.self.VPC != g.peer.VPC || farApart(g.self, g.peer) || j.detour(g.self, g.peer) != ""
-	if len(groups) != 1 || apart || !groupsUnread(g.peer).isZero() {
+	if len(groups) != 1 || !j.referable(g) {
 		return Peer{CIDR: netip.PrefixFrom(g.addr, g.addr.BitLen())}
 	}
-	ref := GroupRef{ID: groups[0]}
+	return reference(g, groups[0])
+}
+
+func reference(g *leg, group string) Peer {
+	ref := GroupRef{ID: group}
 	if g.self.Account != g.peer.Account {
 		ref.Owner = g.peer.Account
 	}
 	return Peer{Group: ref}
+}
+
+// ways are all peers by which a rule could name the endpoint.
+func (j *Judge) ways(g *leg) []Peer {
+	out := []Peer{{CIDR: netip.PrefixFrom(g.addr, g.addr.BitLen())}}
+	if j.referable(g) {
+		for _, id := range g.peer.Groups {
+			out = append(out, reference(g, id))
+		}
+	}
+	return out
+}
+
+// referable reports whether a rule at this hop can name the peer by its groups.
+func (j *Judge) referable(g *leg) bool {
+	apart := g.self.VPC != g.peer.VPC || farApart(g.self, g.peer) || j.detour(g.self, g.peer) != ""
+	return !apart && groupsUnread(g.peer).isZero()
 }
 
 // Command is an AWS CLI line that adds the rules, safe to paste into a shell.

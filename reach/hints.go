@@ -23,6 +23,8 @@ const (
 	OtherAddress                   // the peer's address is outside the rule's CIDR or list
 	NoRules                        // no rule in this direction at all
 	NoCommonFamily                 // the endpoints share no IP version
+	OtherPair                      // other interfaces of the same two hosts reach each other
+	PortZero                       // 0-0 for tcp or udp is port 0, not all ports
 )
 
 // Hint says what somebody probably meant.
@@ -45,7 +47,7 @@ func (j *Judge) hints(g *leg, s *Step) []Hint {
 	rules := 0
 	j.eachRule(g, func(h Hit) {
 		rules++
-		if h.Rule.Ports.overlaps(g.asked) && len(h.Rule.Ports.set().Intersect(s.Missing)) > 0 {
+		if h.Rule.Ports == (Range{}) || h.Rule.Ports.overlaps(g.asked) && len(h.Rule.Ports.set().Intersect(s.Missing)) > 0 {
 			j.nearMiss(h, g, add)
 		}
 	})
@@ -88,6 +90,8 @@ func (j *Judge) eachRule(g *leg, visit func(Hit)) {
 func (j *Judge) nearMiss(h Hit, g *leg, add func(HintKind, string, ...any)) {
 	a, _ := j.admits(&h.Rule, g.self, g.peer, g.addr)
 	switch protocol := h.Rule.Protocol; {
+	case protocol.HasPorts() && protocol.matches(g.protocol) && a == yes && h.Rule.Ports == (Range{}):
+		add(PortZero, "%s opens port 0 only; all ports are 0-65535", h.Name())
 	case protocol.matches(g.protocol) && a == no:
 		j.wrongPeer(h, g, add)
 	case protocol.HasPorts() && !protocol.matches(g.protocol) && a == yes:
@@ -138,6 +142,37 @@ func (j *Judge) otherENI(g *leg, s *Step, add func(HintKind, string, ...any)) {
 				strings.Join(eni.Groups, ", "), eni.ID, g.self.Name, g.self.ID)
 		}
 	}
+}
+
+// otherPair looks for other interfaces of the same two hosts that reach each other: the
+// server then probably listens there, and a rule would open the wrong interface.
+func (j *Judge) otherPair(src, dst *Endpoint, n *Need) (Hint, bool) {
+	for _, from := range src.moved() {
+		for _, to := range dst.moved() {
+			if from.ID == src.ID && to.ID == dst.ID {
+				continue
+			}
+			if l, ok := connect(&from, &to); ok && j.outcome(&l, n).Status == Open {
+				return Hint{OtherPair, fmt.Sprintf("it is open between %s and %s of the same hosts: evaluate those with --address %s,%s",
+					from.ID, to.ID, l.from, l.to)}, true
+			}
+		}
+	}
+	return Hint{}, false
+}
+
+// moved is the endpoint at its own and at each other interface that a server of the
+// host can use.
+func (e *Endpoint) moved() []Endpoint {
+	out := []Endpoint{*e}
+	for _, eni := range e.Others {
+		if !eni.Trunk && !eni.Task && len(eni.Addrs) > 0 {
+			other := *e
+			other.ENI = eni
+			out = append(out, other)
+		}
+	}
+	return out
 }
 
 func family(a netip.Addr) string {

@@ -13,12 +13,13 @@ type Judge struct {
 	lists       map[string]*PrefixList
 	acls        map[string]*ACL // by subnet
 	middleboxes map[SubnetPair]string
+	faults      map[SubnetPair]RouteFault
 }
 
 // NewJudge indexes the world. A group or prefix list given twice (a page read
 // twice) counts once, with what both copies hold.
 func NewJudge(w World) *Judge {
-	j := &Judge{map[string]*Group{}, map[string]*PrefixList{}, map[string]*ACL{}, w.Middleboxes}
+	j := &Judge{map[string]*Group{}, map[string]*PrefixList{}, map[string]*ACL{}, w.Middleboxes, w.RouteFaults}
 	for _, g := range w.Groups {
 		j.addGroup(g)
 	}
@@ -88,10 +89,13 @@ type leg struct {
 	asked      Range
 }
 
+// maxLegs is the number of questions that a connection raises at most.
+const maxLegs = 7
+
 // legs are the hops of a connection in the order in which a packet and its answer
 // pass them, appended to room. ACLs guard subnets, so they are asked only between
 // two; they keep no state, so they are asked about the answer as well.
-func (l *link) legs(n *Need, room []leg) []leg {
+func (j *Judge) legs(l *link, n *Need, room []leg) []leg {
 	egress := leg{SourceEgress, l.src, l.dst, l.to, Egress, n.Protocol, n.Ports}
 	ingress := leg{DestinationIngress, l.dst, l.src, l.from, Ingress, n.Protocol, n.Ports}
 	if l.src.Subnet == l.dst.Subnet && l.src.Subnet != "" {
@@ -101,8 +105,11 @@ func (l *link) legs(n *Need, room []leg) []leg {
 	if reply == (Range{}) {
 		reply = l.src.ephemeral()
 	}
+	room = append(room, egress)
+	if j.fault(l.src, l.dst) != (RouteFault{}) {
+		room = append(room, leg{RouteHop, l.src, l.dst, l.to, Egress, n.Protocol, n.Ports})
+	}
 	return append(room,
-		egress,
 		leg{SourceACL, l.src, l.dst, l.to, Egress, n.Protocol, n.Ports},
 		leg{DestinationACL, l.dst, l.src, l.from, Ingress, n.Protocol, n.Ports},
 		ingress,
@@ -118,8 +125,13 @@ func (g *leg) need() *Need { return &Need{Protocol: g.protocol, Ports: g.asked} 
 
 // cover is what the hop's rules or entries leave open.
 func (j *Judge) cover(g *leg) cover {
-	if !g.isGroup() {
+	switch {
+	case g.hop == RouteHop:
+		return j.routeCover(g)
+	case !g.isGroup():
 		return j.aclCover(g, nil)
+	case g.self.ungrouped():
+		return cover{open: g.asked.set()}
 	}
 	if why := groupsUnread(g.self); !why.isZero() {
 		return cover{unknown: g.asked.set()}

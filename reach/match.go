@@ -62,7 +62,7 @@ func (j *Judge) carries(ref *GroupRef, self, peer *Endpoint) (answer, Unread) {
 	}
 	carried := slices.Contains(peer.Groups, ref.ID)
 	switch {
-	case ref.deleted() && (carried || self.VPC != peer.VPC):
+	case ref.deleted() && (carried || self.VPC != peer.VPC && (ref.VPC == "" || ref.VPC == peer.VPC)):
 		return stale, Unread{}
 	case !carried, farApart(self, peer), j.detour(self, peer) != "":
 		return no, Unread{}
@@ -104,8 +104,25 @@ func (j *Judge) detour(a, b *Endpoint) string {
 	return cmp.Or(j.middleboxes[SubnetPair{a.Subnet, b.Subnet}], j.middleboxes[SubnetPair{b.Subnet, a.Subnet}])
 }
 
+// fault is what keeps packets from passing between two subnets, in either direction:
+// the answers need a route as well.
+func (j *Judge) fault(a, b *Endpoint) RouteFault {
+	there, back := j.faults[SubnetPair{a.Subnet, b.Subnet}], j.faults[SubnetPair{b.Subnet, a.Subnet}]
+	if there == (RouteFault{}) || back.Blackhole && !there.Blackhole {
+		return back
+	}
+	return there
+}
+
+func (j *Judge) routeCover(g *leg) cover {
+	if j.fault(g.self, g.peer).Blackhole {
+		return cover{}
+	}
+	return cover{unknown: g.asked.set()}
+}
+
 func groupsUnread(e *Endpoint) Unread {
-	if e.Unread.isZero() && len(e.Groups) == 0 {
+	if e.Unread.isZero() && len(e.Groups) == 0 && !e.ungrouped() {
 		return Unread{"ec2:DescribeNetworkInterfaces", "the groups of " + e.Name + " are not known"}
 	}
 	return e.Unread

@@ -17,6 +17,10 @@ type Matrix struct {
 	cells            [][]uint32
 	outcomes         []Outcome
 	outcomeIDs       map[string]uint32
+	gapCells         [][]uint32
+	gaps             []gap
+	gapIDs           map[string]uint32
+	classes          []class
 }
 
 // Work counts what it took, to hold the cost to account without a clock.
@@ -39,12 +43,14 @@ func (j *Judge) Matrix(from, to []Endpoint, needs []Need) (*Matrix, error) {
 // matrix judges the needs, of which the classifier has learnt, from the ones to
 // the others.
 func (c *classifier) matrix(from, to classified, needs []Need) *Matrix {
-	m := &Matrix{From: from.all, To: to.all, Needs: needs, judge: c.judge, outcomeIDs: map[string]uint32{}}
+	m := &Matrix{From: from.all, To: to.all, Needs: needs, judge: c.judge, outcomeIDs: map[string]uint32{}, gapIDs: map[string]uint32{}}
 	m.row, m.rows, m.col, m.cols = from.number, from.classes, to.number, to.classes
 	m.markSelves()
 	for k := range needs {
-		m.cells = append(m.cells, m.solve(newSolver(c, &needs[k], m)))
+		cells, gaps := m.solve(newSolver(c, &needs[k], m))
+		m.cells, m.gapCells = append(m.cells, cells), append(m.gapCells, gaps)
 	}
+	m.classes = c.all
 	m.Work.Classes = len(c.all)
 	return m
 }
@@ -103,15 +109,16 @@ func (m *Matrix) markSelves() {
 	m.fromSelf, m.toSelf = number(m.From), number(m.To)
 }
 
-func (m *Matrix) solve(s *solver) []uint32 {
-	cells := make([]uint32, 0, len(m.rows)*len(m.cols))
+func (m *Matrix) solve(s *solver) (cells, gaps []uint32) {
+	cells, gaps = make([]uint32, 0, len(m.rows)*len(m.cols)), make([]uint32, 0, len(m.rows)*len(m.cols))
 	for _, f := range m.rows {
 		for _, t := range m.cols {
-			cells = append(cells, s.outcome(&s.all[f], &s.all[t]))
+			ids := s.outcome(&s.all[f], &s.all[t])
+			cells, gaps = append(cells, ids.outcome), append(gaps, ids.gap)
 		}
 	}
 	m.Work.Cells += len(cells)
-	return cells
+	return cells, gaps
 }
 
 func (m *Matrix) outcomeID(o Outcome) uint32 {

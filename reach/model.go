@@ -3,6 +3,7 @@ package reach
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -81,13 +82,24 @@ func BalancerNeed(kernel Range) Need {
 type ENI struct {
 	ID    string
 	Addrs []netip.Addr // private addresses, v4 and v6; the one dialled first
-	// Groups are the ids of its security groups. EC2 gives every interface one at
-	// least, so none means: not known.
+	// Groups are the ids of its security groups. None means unknown, unless Type is one
+	// that may go without.
 	Groups []string
+	Type   string // EC2's InterfaceType: interface, network_load_balancer, ...
 	Subnet string
 	VPC    string
 	Trunk  bool // of an awsvpc instance: carries no traffic of its own
+	Task   bool // of an ECS task, though it is attached to the instance
 	Unread Unread
+}
+
+// ungrouped reports whether no security group guards the interface. NAT gateways and
+// transit gateway attachments cannot have one. A Network Load Balancer can go
+// without, and then accepts and sends everything ("Update the security groups for
+// your Network Load Balancer", ELB user guide).
+func (e *ENI) ungrouped() bool {
+	return e.Unread.isZero() && len(e.Groups) == 0 &&
+		slices.Contains([]string{"nat_gateway", "transit_gateway", "network_load_balancer", "gateway_load_balancer"}, e.Type)
 }
 
 // Endpoint is one party: a name and the interface that its traffic uses. For
@@ -96,6 +108,7 @@ type Endpoint struct {
 	Name string
 	ENI
 	Others    []ENI // of the same host: not judged, but looked at for a hint
+	Trunked   bool  // the host has a trunk, so that its tasks may have interfaces of their own
 	Region    string
 	Account   string
 	Ephemeral Range // where it dials from; zero: LinuxEphemeral
@@ -109,6 +122,7 @@ func EndpointAt(name string, addr netip.Addr, enis []ENI) (Endpoint, error) {
 	for _, eni := range enis {
 		switch {
 		case eni.Trunk:
+			e.Trunked = true
 		case len(e.Addrs) == 0 && owns(eni, addr):
 			e.ENI = dialled(eni, addr)
 		default:
@@ -154,9 +168,22 @@ func Same(a, b Endpoint) bool {
 	return a.selfKey() != "" && a.selfKey() == b.selfKey()
 }
 
+// Key is equal for endpoints that share one interface, and empty if that is unknown.
+func (e *Endpoint) Key() string { return e.selfKey() }
+
 func (e *Endpoint) selfKey() string {
 	if e.ID == "" && len(e.Addrs) > 0 {
 		return e.Addrs[0].String()
 	}
 	return e.ID
+}
+
+// firstOf is the endpoint's first address of a family.
+func firstOf(e *Endpoint, v4 bool) netip.Addr {
+	for _, a := range e.Addrs {
+		if a = a.Unmap().WithZone(""); a.Is4() == v4 {
+			return a
+		}
+	}
+	return netip.Addr{}
 }

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// ParsePorts reads what somebody wants checked, separated by commas: profiles
-// ("ignite2"), profiles with optional roles ("ignite2+thin+rest"), and ports by
-// hand ("tcp/9000-9009", "udp/8301"). Needs come back in that order and once each.
+// ParsePorts reads what to check, separated by commas: profiles ("ignite2"), profiles
+// with optional roles ("ignite2+thin+rest"), one role alone ("kafka:broker"), and ports
+// by hand ("tcp/9000-9009", "udp/8301"). Needs come back in that order and once each.
 // Warnings speak of profiles that want the same port, and of those that cannot
 // work in a VPC. The error names every item that is wrong.
 func ParsePorts(s string) (needs []Need, warnings []string, err error) {
@@ -41,9 +41,15 @@ func parseItem(item string) (Profile, error) {
 		return Profile{Needs: []Need{n}}, err
 	}
 	words := strings.Split(strings.ToLower(item), "+")
-	p, err := findProfile(words[0])
+	name, only, alone := strings.Cut(words[0], ":")
+	p, err := findProfile(name)
 	if err != nil {
 		return Profile{}, err
+	}
+	if alone {
+		if p.Needs, err = p.only(only); err != nil {
+			return Profile{}, err
+		}
 	}
 	for _, role := range words[1:] {
 		needs, err := p.role(role)
@@ -103,6 +109,40 @@ func (p *Profile) role(name string) ([]Need, error) {
 		return nil, fmt.Errorf("%s has no optional roles", p.Name)
 	}
 	return nil, fmt.Errorf("%s has no role %q%s", p.Name, name, near(name, names))
+}
+
+// RoleNames are the roles that can be selected alone: those of the needs, in lower case
+// with hyphens, and the optional ones.
+func (p *Profile) RoleNames() []string {
+	var out []string
+	for _, n := range p.Needs {
+		out = append(out, n.roleName())
+	}
+	for _, r := range p.Roles {
+		out = append(out, r.Name)
+	}
+	return distinct(out)
+}
+
+func (n Need) roleName() string { return strings.ReplaceAll(strings.ToLower(n.Role), " ", "-") }
+
+// only are the needs of one role.
+func (p *Profile) only(role string) ([]Need, error) {
+	var out []Need
+	for _, n := range p.Needs {
+		if n.roleName() == role {
+			out = append(out, n)
+		}
+	}
+	for _, r := range p.Roles {
+		if r.Name == role {
+			out = append(out, r.Needs...)
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("%s has no role %q%s", p.Name, role, near(role, p.RoleNames()))
+	}
+	return out, nil
 }
 
 // near suggests names within two typing errors or that one begins the other, else

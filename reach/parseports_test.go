@@ -20,26 +20,33 @@ func TestProfilesHoldTheTable(t *testing.T) {
 	for selected, expected := range map[string]string{
 		"ignite2":                   "tcp 47500-47599, tcp 47100-47199",
 		"ignite2-compact":           "tcp 47500-47509, tcp 47100-47109",
-		"ignite2+thin+rest+jetty":   "tcp 47500-47599, tcp 47100-47199, tcp 10800-10899, tcp 11211-11310, tcp 8080-8179",
+		"ignite2+thin+rest+jetty":   "tcp 47500-47599, tcp 47100-47199, tcp 10800-10900, tcp 11211-11310, tcp 8080-8179",
 		"ignite2-multicast":         "udp 47400",
-		"ignite2-legacy":            "tcp 48100-48199, tcp 31100-31200, tcp 49112",
-		"ignite3":                   "tcp 3344, tcp 10800, tcp 10300, tcp 10400",
+		"ignite2-legacy":            "tcp 48100-48199, udp 31100-31199, tcp 49112",
+		"ignite3":                   "tcp 3344",
 		"hazelcast":                 "tcp 5701-5800",
-		"jgroups":                   "tcp 7800-7810, tcp 7900-7913",
-		"infinispan":                "tcp 7800-7810, tcp 57800-57813",
+		"jgroups":                   "tcp 7800-7810, tcp 7900-7912",
+		"infinispan":                "tcp 7800-7810, tcp 57800-57812",
 		"tomcat-cluster":            "tcp 4000-4099",
-		"cassandra":                 "tcp 7000, tcp 7001, tcp 9042",
-		"cassandra+jmx":             "tcp 7000, tcp 7001, tcp 9042, tcp 7199",
-		"elasticsearch":             "tcp 9300-9400, tcp 9200-9300",
+		"cassandra":                 "tcp 7000",
+		"cassandra+jmx+client":      "tcp 7000, tcp 7199, tcp 9042",
+		"scylla:client":             "tcp 9042, tcp 19042",
+		"elasticsearch":             "tcp 9300-9400",
 		"redis-cluster":             "tcp 6379, tcp 16379",
-		"zookeeper":                 "tcp 2181, tcp 2888, tcp 3888",
-		"etcd":                      "tcp 2379, tcp 2380",
-		"consul":                    "tcp 8300, tcp 8301, udp 8301, tcp 8302, udp 8302, tcp 8500, tcp 8600, udp 8600",
+		"zookeeper":                 "tcp 2888, tcp 3888",
+		"etcd":                      "tcp 2380",
+		"etcd:peer":                 "tcp 2380",
+		"etcd:client":               "tcp 2379",
+		"kafka:broker":              "tcp 9092",
+		"mysql-group":               "tcp 33061, tcp 3306",
+		"aerospike":                 "tcp 3001, tcp 3002",
+		"ignite3:rest":              "tcp 10300, tcp 10400",
+		"consul":                    "tcp 8300, tcp 8301, udp 8301",
 		"memberlist":                "tcp 7946, udp 7946",
-		"nats":                      "tcp 4222, tcp 6222, tcp 8222",
+		"nats":                      "tcp 6222",
 		"rabbitmq":                  "tcp 4369, tcp 25672",
 		"rabbitmq+cli":              "tcp 4369, tcp 25672, tcp 35672-35682",
-		"galera":                    "tcp 3306, tcp 4444, tcp 4567, udp 4567, tcp 4568",
+		"galera":                    "tcp 4444, tcp 4567, tcp 4568",
 		"pekko":                     "tcp 17355",
 		"akka":                      "tcp 25520",
 		"kafka":                     "tcp 9092, tcp 9093",
@@ -47,7 +54,7 @@ func TestProfilesHoldTheTable(t *testing.T) {
 		"cockroachdb":               "tcp 26257",
 		"tcp/9000-9009,udp/8301":    "tcp 9000-9009, udp 8301",
 		" Ignite2 , 6/80,ignite2 ":  "tcp 47500-47599, tcp 47100-47199, tcp 80",
-		"ignite2+rest,ignite2+thin": "tcp 47500-47599, tcp 47100-47199, tcp 11211-11310, tcp 10800-10899",
+		"ignite2+rest,ignite2+thin": "tcp 47500-47599, tcp 47100-47199, tcp 11211-11310, tcp 10800-10900",
 	} {
 		needs, _, err := ParsePorts(selected)
 		if err != nil {
@@ -66,6 +73,9 @@ func TestProfilesAreWellFormed(t *testing.T) {
 			t.Errorf("profile %d, %s", i, p.Name)
 		}
 		seen[p.Name] = true
+		if p.Source == "" {
+			t.Errorf("%s has no source", p.Name)
+		}
 		needs := slices.Clone(p.Needs)
 		for _, r := range p.Roles {
 			needs = append(needs, r.Needs...)
@@ -94,7 +104,7 @@ func TestCollidingProfilesAreWarnedOf(t *testing.T) {
 	contains(t, strings.Join(warnings, "\n"), "ignite2 Jetty REST", "tomcat-cluster HTTP connector", "tcp 8080:", "multicast")
 	for selected, count := range map[string]int{
 		"ignite2": 0, "ignite2+jetty": 0, "ignite2,tcp/47500": 0, "elasticsearch": 0, "consul,etcd": 0,
-		"ignite2+thin,ignite3": 1, "jgroups,infinispan": 1, "ignite2,ignite2-compact": 2, "ignite2-multicast": 1,
+		"ignite2+thin,ignite3+client": 1, "jgroups,infinispan": 1, "ignite2,ignite2-compact": 2, "ignite2-multicast": 1,
 	} {
 		if _, warnings, _ := ParsePorts(selected); len(warnings) != count {
 			t.Errorf("%s: %q", selected, warnings)
@@ -112,7 +122,9 @@ func TestWrongPortsSayWhatIsWrongAndWhatIsNear(t *testing.T) {
 		"whatever":             {"no such profile; known are ignite2, ", "cockroachdb"},
 		"ignite2+thni":         {`no role "thni"`, "did you mean thin?"},
 		"ignite2+":             {`no role ""`, "known are thin, rest, jetty"},
-		"etcd+rest":            {"etcd has no optional roles"},
+		"etcd+rest":            {`etcd has no role "rest"`, "known are client"},
+		"vault+ui":             {"vault has no optional roles"},
+		"kafka:brokr":          {`kafka has no role "brokr"`, "did you mean broker?"},
 		"9000-9009":            {"no protocol", "tcp/9000-9009"},
 		"icmp/8":               {`"icmp" must be tcp or udp`},
 		"-1/80":                {"must be tcp or udp"},

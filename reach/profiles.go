@@ -7,9 +7,14 @@ const DefaultProfile = "ignite2"
 // each other. Every product counts "range N" in its own way, so the table holds
 // inclusive first and last ports and no formula.
 type Profile struct {
-	Name  string
+	Name string
+	// Source is the file or the vendor's page that the ports come from. Those of
+	// optional roles come from the same place unless a comment names another.
+	Source string
+	// Needs are what members need of each other. Ports of clients are optional roles:
+	// one that is closed between members is no failure.
 	Needs []Need
-	Roles []Role // optional, selected as name+role
+	Roles []Role // optional, selected as name+role, or name:role alone
 	// Beside are ports that the product listens on besides, for collisions only.
 	Beside  []Need
 	Warning string // why selecting it deserves a second thought
@@ -26,6 +31,8 @@ func Profiles() []Profile {
 	all := append(igniteProfiles(), ignite2Oddities()...)
 	all = append(all, gridProfiles()...)
 	all = append(all, storeProfiles()...)
+	all = append(all, databaseProfiles()...)
+	all = append(all, brokerProfiles()...)
 	return append(all, gossipProfiles()...)
 }
 
@@ -35,6 +42,10 @@ func tcp(role string, first, last uint16) Need {
 
 func udp(role string, port uint16) Need {
 	return Need{Protocol: UDP, Ports: Range{port, port}, Role: role}
+}
+
+func udpRange(role string, first, last uint16) Need {
+	return Need{Protocol: UDP, Ports: Range{first, last}, Role: role}
 }
 
 // gossip is udp between two bound ports: memberlist sends from its listener
@@ -50,131 +61,220 @@ func served(n Need) Need {
 	return n
 }
 
-func igniteProfiles() []Profile {
-	return []Profile{
-		{
-			// TcpDiscoverySpi.DFLT_PORT 47500, DFLT_PORT_RANGE 100, last = port+range-1.
-			// TcpCommunicationSpi.DFLT_PORT 47100, DFLT_PORT_RANGE 100.
-			Name:  "ignite2",
-			Needs: []Need{tcp("discovery", 47500, 47599), tcp("communication", 47100, 47199)},
-			Roles: []Role{
-				// ClientConnectorConfiguration.DFLT_PORT 10800, DFLT_PORT_RANGE 100.
-				{"thin", []Need{served(tcp("thin client", 10800, 10899))}},
-				// ConnectorConfiguration.DFLT_TCP_PORT 11211, DFLT_PORT_RANGE 100.
-				{"rest", []Need{served(tcp("REST", 11211, 11310))}},
-				// The Jetty of ignite-rest-http: 8080, shifted by the same range.
-				{"jetty", []Need{served(tcp("Jetty REST", 8080, 8179))}},
-			},
-		},
-		{
-			// "1.2.3.4:47500..47509" of the IP finder's javadoc and guide, where the node
-			// sets localPortRange to match.
-			Name:  "ignite2-compact",
-			Needs: []Need{tcp("discovery", 47500, 47509), tcp("communication", 47100, 47109)},
-		},
-		{
-			// NetworkConfigurationSchema, ClientConnectorConfigurationSchema,
-			// RestConfigurationSchema and its ssl: single ports, no ranges.
-			Name: "ignite3",
-			Needs: []Need{tcp("network", 3344, 3344), tcp("client", 10800, 10800),
-				tcp("REST", 10300, 10300), tcp("REST TLS", 10400, 10400)},
+// client is an optional role of ports that clients dial.
+func client(name string, needs ...Need) Role {
+	for i := range needs {
+		needs[i] = served(needs[i])
+	}
+	return Role{name, needs}
+}
+
+func ignite2(name string) Profile {
+	return Profile{
+		Name:   name,
+		Source: "Ignite 2: TcpDiscoverySpi DFLT_PORT 47500, DFLT_PORT_RANGE 100, last port+range-1; TcpCommunicationSpi DFLT_PORT 47100, DFLT_PORT_RANGE 100",
+		Needs:  []Need{tcp("discovery", 47500, 47599), tcp("communication", 47100, 47199)},
+		Roles: []Role{
+			// ClientConnectorConfiguration.DFLT_PORT 10800, DFLT_PORT_RANGE 100; the loop of
+			// ClientListenerProcessor ends at port+range, inclusive.
+			client("thin", tcp("thin client", 10800, 10900)),
+			// ConnectorConfiguration.DFLT_TCP_PORT 11211, DFLT_PORT_RANGE 100.
+			client("rest", tcp("REST", 11211, 11310)),
+			// The Jetty of ignite-rest-http: 8080, shifted by the same range.
+			client("jetty", tcp("Jetty REST", 8080, 8179)),
 		},
 	}
 }
+
+func igniteProfiles() []Profile {
+	return []Profile{
+		ignite2("ignite2"),
+		ignite2("gridgain"), // GridGain 8 is Ignite 2 with plugins
+		{
+			Name:   "ignite2-compact",
+			Source: "Ignite 2: \"1.2.3.4:47500..47509\" of TcpDiscoveryVmIpFinder's javadoc, where the node sets localPortRange to match",
+			Needs:  []Need{tcp("discovery", 47500, 47509), tcp("communication", 47100, 47109)},
+		},
+		{
+			Name:   "ignite3",
+			Source: "Ignite 3: NetworkConfigurationSchema, ClientConnectorConfigurationSchema, RestConfigurationSchema: single ports, no ranges",
+			Needs:  []Need{tcp("network", 3344, 3344)},
+			Roles: []Role{client("client", tcp("client", 10800, 10800)),
+				client("rest", tcp("REST", 10300, 10300), tcp("REST TLS", 10400, 10400))},
+		},
+	}
+}
+
+// noMulticast is why a profile of multicast discovery deserves a second thought.
+const noMulticast = "a VPC carries multicast only through a transit gateway multicast domain"
 
 // ignite2Oddities are what an Ignite 2 node may open besides.
 func ignite2Oddities() []Profile {
 	return []Profile{
 		{
-			// TcpDiscoveryMulticastIpFinder.DFLT_MCAST_PORT 47400 on 228.1.2.4.
 			Name:    "ignite2-multicast",
+			Source:  "Ignite 2: TcpDiscoveryMulticastIpFinder DFLT_MCAST_PORT 47400 on 228.1.2.4",
 			Needs:   []Need{udp("multicast finder", 47400)},
-			Warning: "a VPC carries no multicast: give Ignite the S3, load-balancer or static IP finder",
+			Warning: noMulticast + ": give Ignite the S3, load-balancer or static IP finder",
 		},
 		{
-			// IpcSharedMemoryServerEndpoint 48100, IgniteConfiguration.DFLT_TIME_SERVER_PORT
-			// 31100, the JMX port of ignite.sh 49112.
-			Name: "ignite2-legacy",
-			Needs: []Need{tcp("shared memory", 48100, 48199), tcp("time server", 31100, 31200),
-				served(tcp("JMX", 49112, 49112))},
+			Name:   "ignite2-legacy",
+			Source: "Ignite 2: IpcSharedMemoryServerEndpoint 48100; IgniteConfiguration DFLT_TIME_SERVER_PORT_BASE 31100, range 100; the JMX port 49112 of ignite.sh",
+			Needs:  []Need{tcp("shared memory", 48100, 48199), udpRange("time server", 31100, 31199), served(tcp("JMX", 49112, 49112))},
 		},
 	}
 }
 
 func gridProfiles() []Profile {
 	return []Profile{
-		// NetworkConfig.DEFAULT_PORT 5701, port-count 100.
-		{Name: "hazelcast", Needs: []Need{tcp("member", 5701, 5800)}},
-		// TPConfig bind_port 7800 with port_range 10; FD_SOCK2 offset 100 on it
-		// (tcp-default.xml).
-		{Name: "jgroups", Needs: []Need{tcp("transport", 7800, 7810), tcp("FD_SOCK2", 7900, 7913)}},
-		// default-jgroups-ec2.xml: the same transport, FD_SOCK2 offset 50000.
-		{Name: "infinispan", Needs: []Need{tcp("transport", 7800, 7810), tcp("FD_SOCK2", 57800, 57813)}},
+		{Name: "hazelcast", Source: "Hazelcast 5: NetworkConfig DEFAULT_PORT 5701, port-count 100", Needs: []Need{tcp("member", 5701, 5800)}},
 		{
-			// ReceiverBase.port 4000, autoBind 100. 8080 is the HTTP connector of server.xml.
-			Name:   "tomcat-cluster",
+			Name: "jgroups", Source: "JGroups 5: TPConfig bind_port 7800, port_range 10; tcp-default.xml, FD_SOCK2 offset 100",
+			Needs: []Need{tcp("transport", 7800, 7810), tcp("FD_SOCK2", 7900, 7912)},
+		},
+		{
+			Name: "infinispan", Source: "Infinispan: default-jgroups-ec2.xml, FD_SOCK2 offset 50000",
+			Needs: []Need{tcp("transport", 7800, 7810), tcp("FD_SOCK2", 57800, 57812)},
+		},
+		{
+			Name: "tomcat-cluster", Source: "Tomcat: ReceiverBase port 4000, autoBind 100; server.xml, HTTP connector 8080",
 			Needs:  []Need{tcp("receiver", 4000, 4099)},
 			Beside: []Need{tcp("HTTP connector", 8080, 8080)},
-			Warning: "a VPC carries no multicast: tomcat's default membership (228.0.0.4:45564) finds nobody there, " +
+			Warning: noMulticast + ": without one, tomcat's default membership (228.0.0.4:45564) finds no member; " +
 				"list the members in StaticMembershipService",
 		},
-		// pekko.remote.artery.canonical.port and akka's, reference.conf.
-		{Name: "pekko", Needs: []Need{tcp("Artery", 17355, 17355)}},
-		{Name: "akka", Needs: []Need{tcp("Artery", 25520, 25520)}},
+		{
+			Name: "terracotta", Source: "Terracotta Server 10, Port Configuration: tsa-port 9410, tsa-group-port 9430",
+			Needs: []Need{tcp("server", 9410, 9410), tcp("group", 9430, 9430)},
+		},
+		{
+			Name: "pekko", Source: "Pekko: remote reference.conf, artery.canonical.port; management reference.conf, http.port",
+			Needs: []Need{tcp("Artery", 17355, 17355)}, Roles: []Role{{"management", []Need{tcp("management", 7626, 7626)}}},
+		},
+		{
+			Name: "akka", Source: "Akka: remote reference.conf, artery.canonical.port; management reference.conf, http.port",
+			Needs: []Need{tcp("Artery", 25520, 25520)}, Roles: []Role{{"management", []Need{tcp("management", 8558, 8558)}}},
+		},
 	}
+}
+
+// cassandra is the table of cassandra.yaml, which ScyllaDB follows. The JMX port of
+// cassandra-env.sh listens on loopback by default. Before Cassandra 4, TLS between
+// nodes had a port of its own.
+func cassandra(name, source string, native ...Need) Profile {
+	return Profile{Name: name, Source: source, Needs: []Need{tcp("storage", 7000, 7000)},
+		Roles: []Role{{"tls", []Need{tcp("storage TLS", 7001, 7001)}}, client("client", native...), client("jmx", tcp("JMX", 7199, 7199))}}
+}
+
+func elasticsearch(name, source string) Profile {
+	return Profile{Name: name, Source: source, Needs: []Need{tcp("transport", 9300, 9400)}, Roles: []Role{client("http", tcp("HTTP", 9200, 9300))}}
+}
+
+func redis(name, source string) Profile {
+	return Profile{Name: name, Source: source, Needs: []Need{tcp("data", 6379, 6379), tcp("cluster bus", 16379, 16379)}}
 }
 
 func storeProfiles() []Profile {
 	return []Profile{
+		cassandra("cassandra", "Cassandra: cassandra.yaml, storage_port, ssl_storage_port, native_transport_port", tcp("native transport", 9042, 9042)),
+		cassandra("scylla", "ScyllaDB: scylla.yaml, the same ports and native_shard_aware_transport_port",
+			tcp("native transport", 9042, 9042), tcp("shard-aware transport", 19042, 19042)),
+		elasticsearch("elasticsearch", "Elasticsearch guide, networking: transport.port, http.port"),
+		elasticsearch("opensearch", "OpenSearch, network settings: transport.port, http.port"),
+		redis("redis-cluster", "Redis: redis.conf, port and cluster-port (10000 above)"),
+		redis("valkey", "Valkey: valkey.conf, port and cluster-port (10000 above)"),
 		{
-			// cassandra.yaml: storage_port, ssl_storage_port, native_transport_port;
-			// JMX_PORT of cassandra-env.sh, which listens on loopback by default.
-			Name: "cassandra",
-			Needs: []Need{tcp("storage", 7000, 7000), tcp("storage TLS", 7001, 7001),
-				tcp("native transport", 9042, 9042)},
-			Roles: []Role{{"jmx", []Need{tcp("JMX", 7199, 7199)}}},
+			Name: "redis-sentinel", Source: "Redis: sentinel.conf, port 26379; redis.conf, port 6379",
+			Needs: []Need{tcp("sentinel", 26379, 26379), tcp("data", 6379, 6379)},
 		},
-		// transport.port and http.port of the guide's networking settings.
-		{Name: "elasticsearch", Needs: []Need{tcp("transport", 9300, 9400), tcp("HTTP", 9200, 9300)}},
-		// redis.conf: port 6379, cluster bus 10000 above.
-		{Name: "redis-cluster", Needs: []Need{tcp("data", 6379, 6379), tcp("cluster bus", 16379, 16379)}},
-		// zoo_sample.cfg clientPort 2181; the ensemble's customary 2888 and 3888.
-		{Name: "zookeeper", Needs: []Need{tcp("client", 2181, 2181), tcp("follower", 2888, 2888), tcp("election", 3888, 3888)}},
-		// embed/config.go DefaultListenClientURLs, DefaultListenPeerURLs.
-		{Name: "etcd", Needs: []Need{tcp("client", 2379, 2379), tcp("peer", 2380, 2380)}},
 		{
-			// Networking guide: epmd, inter-node, and the range of the CLI tools.
-			Name:  "rabbitmq",
+			Name: "zookeeper", Source: "ZooKeeper: zoo_sample.cfg, clientPort; administrator's guide, server.x=host:2888:3888",
+			Needs: []Need{tcp("follower", 2888, 2888), tcp("election", 3888, 3888)}, Roles: []Role{client("client", tcp("client", 2181, 2181))},
+		},
+		{
+			Name: "etcd", Source: "etcd: embed/config.go, DefaultListenPeerURLs, DefaultListenClientURLs",
+			Needs: []Need{tcp("peer", 2380, 2380)}, Roles: []Role{client("client", tcp("client", 2379, 2379))},
+		},
+		{
+			Name: "aerospike", Source: "Aerospike 8, network configuration: fabric, mesh heartbeat, service, info",
+			Needs: []Need{tcp("fabric", 3001, 3001), tcp("mesh heartbeat", 3002, 3002)},
+			Roles: []Role{client("client", tcp("service", 3000, 3000)), client("info", tcp("info", 3003, 3003))},
+		},
+	}
+}
+
+func databaseProfiles() []Profile {
+	return []Profile{
+		{
+			Name: "galera", Source: "Percona XtraDB Cluster, firewall: SST, group replication, IST; udp 4567 is for multicast",
+			Needs: []Need{tcp("SST", 4444, 4444), tcp("replication", 4567, 4567), tcp("IST", 4568, 4568)},
+			Roles: []Role{client("client", tcp("MySQL", 3306, 3306)), {"multicast", []Need{udp("replication multicast", 4567)}}},
+		},
+		{
+			// Distributed recovery connects to the donor's port for SQL.
+			Name: "mysql-group", Source: "MySQL 8, Group Replication: group_replication_local_address 33061; distributed recovery over port 3306",
+			Needs: []Need{tcp("group communication", 33061, 33061), tcp("recovery", 3306, 3306)},
+		},
+		{
+			Name: "patroni", Source: "Patroni, YAML configuration: restapi.listen 8008, postgresql.listen 5432",
+			Needs: []Need{tcp("REST API", 8008, 8008), tcp("PostgreSQL", 5432, 5432)},
+		},
+		{
+			Name: "clickhouse", Source: "ClickHouse: config.xml, interserver_http_port 9009, tcp_port 9000 (distributed queries)",
+			Needs: []Need{tcp("interserver", 9009, 9009), tcp("native", 9000, 9000)},
+		},
+		{
+			Name: "clickhouse-keeper", Source: "ClickHouse: keeper_config.xml, raft port 9234, tcp_port 9181",
+			Needs: []Need{tcp("raft", 9234, 9234)}, Roles: []Role{client("client", tcp("client", 9181, 9181))},
+		},
+		{
+			Name: "mongodb", Source: "MongoDB manual, default ports: mongod 27017, shardsvr 27018, configsvr 27019", Needs: []Need{tcp("mongod", 27017, 27017)},
+			Roles: []Role{{"shard", []Need{tcp("shard server", 27018, 27018)}}, {"config", []Need{tcp("config server", 27019, 27019)}}},
+		},
+		{Name: "cockroachdb", Source: "CockroachDB: cockroach start --listen-addr", Needs: []Need{tcp("node", 26257, 26257)}},
+	}
+}
+
+func brokerProfiles() []Profile {
+	return []Profile{
+		{
+			// Streams replicate over ports of their own; a cluster without streams needs none.
+			Name: "rabbitmq", Source: "RabbitMQ networking guide: epmd, inter-node, CLI tools, stream replication",
 			Needs: []Need{tcp("epmd", 4369, 4369), tcp("inter-node", 25672, 25672)},
-			Roles: []Role{{"cli", []Need{tcp("CLI tools", 35672, 35682)}}},
+			Roles: []Role{{"stream", []Need{tcp("stream replication", 6000, 6500)}}, {"cli", []Need{tcp("CLI tools", 35672, 35682)}}},
 		},
 		{
-			// Percona XtraDB Cluster, firewall: client, SST, group replication, IST.
-			Name: "galera",
-			Needs: []Need{tcp("MySQL", 3306, 3306), tcp("SST", 4444, 4444), tcp("replication", 4567, 4567),
-				udp("replication", 4567), tcp("IST", 4568, 4568)},
+			Name: "kafka", Source: "Kafka: config/kraft/server.properties, listeners 9092 and 9093",
+			Needs: []Need{tcp("broker", 9092, 9092), tcp("controller", 9093, 9093)},
 		},
-		// config/kraft: listeners 9092, controller 9093.
-		{Name: "kafka", Needs: []Need{tcp("broker", 9092, 9092), tcp("controller", 9093, 9093)}},
-		// Manual, default ports.
-		{Name: "mongodb", Needs: []Need{tcp("mongod", 27017, 27017)}},
-		// cockroach start --listen-addr.
-		{Name: "cockroachdb", Needs: []Need{tcp("node", 26257, 26257)}},
+		{Name: "bookkeeper", Source: "BookKeeper: bk_server.conf, bookiePort", Needs: []Need{tcp("bookie", 3181, 3181)}},
+		{Name: "pulsar", Source: "Pulsar: broker.conf, brokerServicePort", Needs: []Need{tcp("broker", 6650, 6650)}},
+		{
+			Name: "nats", Source: "NATS: server/const.go, DEFAULT_PORT, DEFAULT_HTTP_PORT; the guide's cluster port 6222",
+			Needs: []Need{tcp("route", 6222, 6222)},
+			Roles: []Role{client("client", tcp("client", 4222, 4222)), client("monitoring", tcp("monitoring", 8222, 8222))},
+		},
 	}
 }
 
 func gossipProfiles() []Profile {
 	return []Profile{
 		{
-			// Developer docs, required ports.
-			Name: "consul",
-			Needs: []Need{tcp("RPC", 8300, 8300), tcp("LAN gossip", 8301, 8301), gossip("LAN gossip", 8301),
-				tcp("WAN gossip", 8302, 8302), gossip("WAN gossip", 8302), tcp("HTTP", 8500, 8500),
-				tcp("DNS", 8600, 8600), udp("DNS", 8600)},
+			Name: "consul", Source: "Consul, required ports",
+			Needs: []Need{tcp("RPC", 8300, 8300), tcp("LAN gossip", 8301, 8301), gossip("LAN gossip", 8301)},
+			Roles: []Role{{"wan", []Need{tcp("WAN gossip", 8302, 8302), gossip("WAN gossip", 8302)}},
+				client("http", tcp("HTTP", 8500, 8500)), client("dns", tcp("DNS", 8600, 8600), udp("DNS", 8600))},
 		},
-		// memberlist config.go BindPort.
-		{Name: "memberlist", Needs: []Need{tcp("gossip", 7946, 7946), gossip("gossip", 7946)}},
-		// server/const.go DEFAULT_PORT, the routes of the guide, DEFAULT_HTTP_PORT.
-		{Name: "nats", Needs: []Need{tcp("client", 4222, 4222), tcp("route", 6222, 6222), tcp("monitoring", 8222, 8222)}},
+		{
+			Name: "nomad", Source: "Nomad, required ports: RPC, Serf, HTTP",
+			Needs: []Need{tcp("RPC", 4647, 4647), tcp("Serf", 4648, 4648), gossip("Serf", 4648)},
+			Roles: []Role{client("http", tcp("HTTP", 4646, 4646))},
+		},
+		{
+			// A node joins through the API of the leader.
+			Name: "vault", Source: "Vault, listener: address 8200, cluster_address 8201",
+			Needs: []Need{tcp("API", 8200, 8200), tcp("cluster", 8201, 8201)},
+		},
+		{Name: "memberlist", Source: "memberlist: config.go, BindPort", Needs: []Need{tcp("gossip", 7946, 7946), gossip("gossip", 7946)}},
 	}
 }

@@ -67,6 +67,8 @@ type Rule struct {
 	// Err says what of the rule could not be decoded. The fields in question then
 	// hold the widest value, and the judge answers UNKNOWN instead of MISSING.
 	Err string
+	// Text is the rule as EC2 returned it, where it could not be decoded.
+	Text string
 }
 
 // ICMPType is an ICMP type and code; -1 is any. EC2 carries them in the port fields.
@@ -74,7 +76,10 @@ type ICMPType struct{ Type, Code int64 }
 
 // Name is the rule's ids, or what it says when it has none.
 func (r Rule) Name() string {
-	if len(r.IDs) == 0 {
+	switch {
+	case len(r.IDs) == 0 && r.Text != "":
+		return "rule '" + r.Text + "'"
+	case len(r.IDs) == 0:
 		return "rule '" + r.String() + "'"
 	}
 	return strings.Join(r.IDs, "+")
@@ -130,12 +135,12 @@ func mergeDuplicates(rules []Rule) []Rule {
 		Range
 		ICMPType
 		Peer
-		err string
+		err, text string
 	}
 	at := make(map[meaning]int, len(rules))
 	out := make([]Rule, 0, len(rules))
 	for _, r := range rules {
-		key := meaning{r.Direction, r.Protocol, r.Ports, r.ICMP, r.Peer, r.Err}
+		key := meaning{r.Direction, r.Protocol, r.Ports, r.ICMP, r.Peer, r.Err, r.Text}
 		i, seen := at[key]
 		if !seen {
 			at[key] = len(out)
@@ -190,6 +195,16 @@ type World struct {
 	// Middleboxes names the appliance through which the routes of one subnet lead to
 	// another. Group references do not survive one, in either direction.
 	Middleboxes map[SubnetPair]string
+	// RouteFaults are the pairs of subnets between which the route tables show no way.
+	RouteFaults map[SubnetPair]RouteFault
+}
+
+// RouteFault is what the route table of one subnet says about the way to another.
+type RouteFault struct {
+	// Blackhole: the target of the route is gone, so that no packet passes. Otherwise
+	// no route is known, which leaves the verdict UNKNOWN.
+	Blackhole bool
+	Text      string // "the route of rtb-1 to 10.1.0.0/16 (pcx-1) is a blackhole"
 }
 
 // SubnetPair is two subnets by their ids.

@@ -80,10 +80,16 @@ func (v Verdict) clause(s *Step) string {
 	where := fmt.Sprintf("at %s of %s", s.Hop, s.Endpoint)
 	switch s.Status {
 	case Open:
+		if len(s.Rules) == 0 {
+			return where + ", allowed: the interface has no security group"
+		}
 		return fmt.Sprintf("%s, allowed by %s", where, names(s.Rules))
 	case Unknown:
 		return fmt.Sprintf("%s, %s is not known: %s", where, s.Unknown, reasons(s.Unread))
 	case Blocked:
+		if s.Route != "" {
+			return "at the route, " + s.Route
+		}
 		return fmt.Sprintf("%s, %s", where, denials(s))
 	case Stale:
 		return fmt.Sprintf("%s, gone stale: %s", where, names(s.Stale))

@@ -17,26 +17,30 @@ type solver struct {
 	bearing  [2][][]*Rule // by direction and seat
 	groups   []string     // by seat
 	aclTab   map[aclKey]int32
-	outTab   map[pairKey]uint32
+	outTab   map[pairKey]cellIDs
 }
+
+// cellIDs number the outcome of a cell, and what its group hops lack.
+type cellIDs struct{ outcome, gap uint32 }
 
 type aclKey struct {
 	acl, name int32
 	dir       Direction
 	asked     Range
+	peerless  bool // the peer's subnet is unknown
 }
 
 // pairKey is all that an outcome follows from. The reply range is in it, because
 // one cover can be all of one range and a part of another.
 type pairKey struct {
-	covers [6]int32
+	covers [maxLegs]int32
 	reply  Range
 }
 
 func newSolver(c *classifier, n *Need, m *Matrix) *solver {
 	s := &solver{
 		classifier: c, need: n, matrix: m, coverIDs: interner[string]{}, joins: map[[2]int32]int32{},
-		aclTab: map[aclKey]int32{}, outTab: map[pairKey]uint32{}, groups: make([]string, len(c.seats)),
+		aclTab: map[aclKey]int32{}, outTab: map[pairKey]cellIDs{}, groups: make([]string, len(c.seats)),
 	}
 	for key, seat := range c.seats {
 		s.groups[seat] = key.group
@@ -50,14 +54,17 @@ func newSolver(c *classifier, n *Need, m *Matrix) *solver {
 }
 
 // outcome of the need from one class to another.
-func (s *solver) outcome(from, to *class) uint32 {
+func (s *solver) outcome(from, to *class) cellIDs {
 	l, ok := connect(from.rep, to.rep)
 	if !ok {
-		return s.matrix.outcomeID(unconnected(from.rep, to.rep, s.need))
+		return cellIDs{s.matrix.outcomeID(unconnected(from.rep, to.rep, s.need)), s.matrix.gapID(gap{})}
 	}
-	var room [6]leg
-	legs := l.legs(s.need, room[:0])
-	key := pairKey{[6]int32{-1, -1, -1, -1, -1, -1}, legs[len(legs)-1].asked}
+	var room [maxLegs]leg
+	legs := s.judge.legs(&l, s.need, room[:0])
+	key := pairKey{reply: legs[len(legs)-1].asked}
+	for i := range key.covers {
+		key.covers[i] = -1
+	}
 	for i := range legs {
 		self, peer := from, to
 		if legs[i].self != from.rep {
@@ -80,19 +87,22 @@ func (c *class) name(g *leg) int32 {
 	return c.names[1]
 }
 
-func (s *solver) decide(legs []leg, key pairKey) uint32 {
+func (s *solver) decide(legs []leg, key pairKey) cellIDs {
 	covers := make([]cover, len(legs))
 	for i := range legs {
 		covers[i] = s.covers[key.covers[i]]
 	}
-	return s.matrix.outcomeID(decide(s.need, legs, covers))
+	return cellIDs{s.matrix.outcomeID(decide(s.need, legs, covers)), s.matrix.gapID(gapOf(legs, covers))}
 }
 
 func (s *solver) coverID(g *leg, self *class, name int32) int32 {
 	if g.isGroup() {
 		return s.guardCover(g, self.guard, name)
 	}
-	key := aclKey{self.acl, name, g.dir, g.asked}
+	if g.hop == RouteHop {
+		return s.intern(s.judge.routeCover(g))
+	}
+	key := aclKey{self.acl, name, g.dir, g.asked, g.peer.Subnet == ""}
 	id, ok := s.aclTab[key]
 	if !ok {
 		id = s.intern(s.judge.aclCover(g, nil))

@@ -1,6 +1,9 @@
 package reach
 
-import "net/netip"
+import (
+	"fmt"
+	"net/netip"
+)
 
 // Status is the verdict on one need between two endpoints.
 type Status uint8
@@ -30,10 +33,11 @@ const (
 	DestinationACL
 	DestinationIngress
 	ReturnPath
+	RouteHop // both ways; only asked where the route tables say that it does not work
 )
 
 func (h Hop) String() string {
-	return [...]string{"no hop", "source egress", "source ACL", "destination ACL", "destination ingress", "return path"}[h]
+	return [...]string{"no hop", "source egress", "source ACL", "destination ACL", "destination ingress", "return path", "route"}[h]
 }
 
 // Outcome is the verdict without its reasons: what the matrix holds.
@@ -123,6 +127,7 @@ type Step struct {
 	Rules    []Hit    // that open the ports in Open
 	Stale    []Hit    // that would open more
 	Denials  []Denial // by ACL entries
+	Route    string   // what the route table says, at RouteHop
 	Unread   []Unread // why Unknown
 }
 
@@ -157,7 +162,7 @@ func (j *Judge) evaluate(src, dst *Endpoint, n *Need, all []Need) Verdict {
 		v.noAddress(src, dst)
 		return v
 	}
-	legs := l.legs(n, nil)
+	legs := j.legs(&l, n, nil)
 	covers := make([]cover, len(legs))
 	for i := range legs {
 		covers[i] = j.cover(&legs[i])
@@ -168,5 +173,34 @@ func (j *Judge) evaluate(src, dst *Endpoint, n *Need, all []Need) Verdict {
 		j.explain(&v, &legs[i], &v.Steps[i], all)
 	}
 	v.Unread = distinct(v.Unread)
+	if len(v.Fixes) > 0 {
+		if h, ok := j.otherPair(src, dst, n); ok {
+			v.Hints, v.Fixes = append(v.Hints, h), nil
+		}
+	}
+	j.warnFamily(&v, src, dst, n)
 	return v
+}
+
+// outcome is the verdict over one link without its reasons.
+func (j *Judge) outcome(l *link, n *Need) Outcome {
+	legs := j.legs(l, n, nil)
+	covers := make([]cover, len(legs))
+	for i := range legs {
+		covers[i] = j.cover(&legs[i])
+	}
+	return decide(n, legs, covers)
+}
+
+// warnFamily names the other IP version, where both ends have it and it fares
+// otherwise: which of the two a server uses is its own choice.
+func (j *Judge) warnFamily(v *Verdict, src, dst *Endpoint, n *Need) {
+	v4 := !v.To.Is4()
+	l := link{src, dst, firstOf(src, v4), firstOf(dst, v4)}
+	if !l.from.IsValid() || !l.to.IsValid() {
+		return
+	}
+	if o := j.outcome(&l, n); o.Status != v.Status {
+		v.Warnings = append(v.Warnings, fmt.Sprintf("over %s, from %s to %s, it is %s", family(l.to), l.from, l.to, o.Status))
+	}
 }

@@ -22,8 +22,10 @@ import (
 	"muster/internal/awsapi"
 	"muster/internal/base/cluster"
 	"muster/internal/base/exitcode"
+	"muster/internal/config"
 	"muster/internal/fleet"
 	"muster/internal/host/dockerapi"
+	"muster/internal/host/ecsconfig"
 	"muster/internal/host/hostports"
 	"muster/internal/host/probe"
 	"muster/internal/instance"
@@ -39,7 +41,9 @@ type Request struct {
 	WholeCluster bool
 	Region       string // empty: this instance's, or the environment's
 	NoDial       bool
-	Target       uint16 // the port that the balancers connect to; 0: any dynamic host port
+	All          bool        // report every problem, not only the first
+	Target       reach.Range // the ports that the balancers connect to; zero: any dynamic host port
+	Ephemeral    reach.Range // the ports that peers connect from; zero: not given
 }
 
 // Place is where the ports are checked from, and between whom.
@@ -50,8 +54,7 @@ type Place struct {
 	instance *instance.Instance
 	api      *awsapi.Client
 	selector fleet.Selector
-	target   uint16
-	noDial   bool
+	request  Request
 	sample   int // how many peers are dialed at most; 0: all
 }
 
@@ -62,7 +65,7 @@ func Locate(ctx context.Context, h *instance.Host, q Request, log *slog.Logger) 
 	if err != nil {
 		return nil, err
 	}
-	p := &Place{Scope: scope(q.Peers), Ports: cmp.Or(i.Config.Ports, reach.DefaultProfile), instance: i, selector: q.Peers, target: q.Target, noDial: q.NoDial}
+	p := &Place{Scope: scope(q.Peers), Ports: cmp.Or(i.Config.Ports, reach.DefaultProfile), instance: i, selector: q.Peers, request: q}
 	p.selector.Cluster = i.Cluster()
 	if p.Scope == "" {
 		p.Scope = "cluster " + p.selector.Cluster
@@ -124,10 +127,12 @@ func (p *Place) Region() string { return p.api.Region() }
 
 // Check evaluates the ports.
 func (p *Place) Check(ctx context.Context, needs []reach.Need) (*ports.Report, error) {
-	look := checkports.PortsLook{Discover: p.discover, Target: p.target, Sample: p.sample}
+	look := checkports.PortsLook{
+		Discover: p.discover, Target: p.request.Target, Ephemeral: p.request.Ephemeral, All: p.request.All, Sample: p.sample,
+	}
 	if p.selector.Self != "" && !p.instance.Elsewhere() {
-		look.Host = OnHost(p.instance)
-		if !p.noDial {
+		look.Host, look.Dynamic = OnHost(p.instance), agentRange(p.instance.Config)
+		if !p.request.NoDial {
 			look.Dial = dial
 		}
 	}
@@ -145,6 +150,20 @@ func dial(ctx context.Context, from netip.Addr, targets []probe.Target) []probe.
 	ctx, stop := context.WithTimeout(ctx, dialTimeout)
 	defer stop()
 	return (&probe.Prober{Source: from}).Dial(ctx, targets)
+}
+
+// agentRange is the range of host ports in the settings of this host's ECS agent.
+func agentRange(cfg *config.Config) reach.Range {
+	data, err := ecsconfig.Load(cfg.Path(cmp.Or(cfg.ECSConfig, ecsconfig.DefaultPath)))
+	if err != nil {
+		return reach.Range{} // check reports a file that cannot be read
+	}
+	value, _ := ecsconfig.Parse(data).Get("ECS_DYNAMIC_HOST_PORT_RANGE")
+	ports, err := reach.ParseRange(value)
+	if err != nil {
+		return reach.Range{} // the agent ignores it as well
+	}
+	return ports
 }
 
 // OnHost looks at the ports on this host.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"muster/internal/base/exitcode"
 	"muster/internal/fleet"
 	"muster/internal/host/hostports"
 	"muster/reach"
@@ -33,7 +34,7 @@ func balanced(answersFrom uint16) fleet.Fleet {
 
 func TestTheBalancerDialsFromItsOwnPorts(t *testing.T) {
 	for answersFrom, want := range map[uint16]string{1024: "OPEN", 32768: "BLOCKED"} {
-		report, err := Ports(t.Context(), PortsLook{Discover: finds(balanced(answersFrom), nil), Target: 7000}, "", "", needs(t, "tcp/7000"))
+		report, err := Ports(t.Context(), PortsLook{Discover: finds(balanced(answersFrom), nil), Target: reach.Range{First: 7000, Last: 7000}}, "", "", needs(t, "tcp/7000"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,5 +81,89 @@ func TestDynamicPortsAreTheKernelsWhereItCouldBeAsked(t *testing.T) {
 				t.Errorf("notes %q", report.Notes)
 			}
 		})
+	}
+}
+
+// Finding P1: since 1.70 the ECS agent assigns hostPort 0, from its own range if one is
+// configured.
+func TestDynamicPortsAreTheECSAgentsWhereConfigured(t *testing.T) {
+	look := PortsLook{Discover: finds(balanced(1024), nil), Dynamic: reach.Range{First: 20000, Last: 20099},
+		Host: func(context.Context, netip.Addr, []reach.Need) hostports.Report {
+			return hostports.Report{Ephemeral: reach.Range{First: 32768, Last: 60999}}
+		}}
+	report, err := Ports(t.Context(), look, "", "", needs(t, "tcp/7000"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := report.Needs[1]; got != "tcp 20000-20099 (load balancer dynamic host ports)" {
+		t.Error(got)
+	}
+}
+
+// Finding P3: the clients of a Network Load Balancer are not the load balancer.
+func TestANetworkLoadBalancerMayPreserveClientAddresses(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind, group string
+		noted       bool
+	}{
+		"application":                           {"interface", "", false},
+		"network, admitted by address":          {"network_load_balancer", "", true},
+		"network, admitted by its own group":    {"network_load_balancer", "sg-lb", false},
+		"network, another group is referred to": {"network_load_balancer", "sg-x", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := balanced(1024)
+			f.Balancers[0].Type = c.kind
+			if c.group != "" {
+				f.World.Groups[0].Rules = append(slices.Clone(f.World.Groups[0].Rules),
+					reach.Rule{Protocol: reach.TCP, Ports: reach.Range{First: 7000, Last: 7000}, Peer: reach.Peer{Group: reach.GroupRef{ID: c.group}}})
+			}
+			report, err := Ports(t.Context(), PortsLook{Discover: finds(f, nil), Target: reach.Range{First: 7000, Last: 7000}}, "", "", needs(t, "tcp/7000"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Contains(strings.Join(report.Notes, "\n"), "may preserve client addresses"); got != c.noted {
+				t.Errorf("notes %q", report.Notes)
+			}
+		})
+	}
+}
+
+// Finding P5: answers go to the ports that the dialing host uses, here and on peers.
+func TestPeersAreAssumedToDialFromThePortsOfThisHost(t *testing.T) {
+	f := balanced(32768)
+	f.Balancers = nil
+	f.Endpoints[1].Subnet = "subnet-lb"
+	f.World.ACLs[0].Entries = append(f.World.ACLs[0].Entries, reach.ACLEntry{Number: 90, Direction: reach.Egress, Allow: true,
+		Protocol: reach.TCP, Ports: reach.Range{First: 7000, Last: 7000}, CIDR: netip.MustParsePrefix("0.0.0.0/0")})
+	for first, want := range map[uint16]int{1024: 1, 32768: 0} {
+		look := PortsLook{Discover: finds(f, nil), Host: func(context.Context, netip.Addr, []reach.Need) hostports.Report {
+			return hostports.Report{Ephemeral: reach.Range{First: first, Last: 60999}}
+		}}
+		report, err := Ports(t.Context(), look, "", "", needs(t, "tcp/7000"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if report.Counts["BLOCKED"] != want {
+			t.Errorf("from %d: %v", first, report.Counts)
+		}
+		noted := strings.Contains(strings.Join(report.Notes, "\n"), "the peers dial from the same ports as this host, 1024-60999")
+		if noted != (first == 1024) {
+			t.Errorf("from %d: notes %q", first, report.Notes)
+		}
+	}
+}
+
+// Finding F1: the instances' interfaces are open, but nobody dials these.
+func TestTasksWithInterfacesOfTheirOwnAreUndetermined(t *testing.T) {
+	f := found(-1)
+	f.OwnInterfaces = 2
+	report, err := Ports(t.Context(), PortsLook{Discover: finds(f, nil)}, "cluster prod", "", needs(t, "tcp/7000"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code := exitcode.Of(report.Err()); code != exitcode.Undetermined ||
+		!slices.Contains(report.Notes, "2 running tasks with network interfaces of their own not evaluated: pass --service NAME or --family NAME") {
+		t.Errorf("exit code %d, notes %q", code, report.Notes)
 	}
 }

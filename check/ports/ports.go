@@ -1,7 +1,9 @@
 package ports
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -17,13 +19,20 @@ import (
 // PortsLook is what the check of the ports looks with.
 type PortsLook struct {
 	Discover func(context.Context) (fleet.Fleet, error)
-	// Target is the port that the fleet's balancers dial; 0: any that Docker gives
-	// to hostPort 0.
-	Target uint16
+	// Target are the ports that the fleet's balancers dial; zero: any host port that
+	// is assigned to hostPort 0.
+	Target reach.Range
+	// Dynamic is the range that this host's ECS agent is configured to assign host
+	// ports from; zero: not configured, or not known.
+	Dynamic reach.Range
+	// Ephemeral is where peers dial from; zero: as this host does, else Linux's default.
+	Ephemeral reach.Range
 	// Host looks at this host; nil away from an instance.
 	Host func(context.Context, netip.Addr, []reach.Need) hostports.Report
 	// Dial dials peers from an address of this host; nil: no peer is dialled.
 	Dial func(ctx context.Context, from netip.Addr, targets []probe.Target) []probe.Result
+	// All reports every block of pairs, however many there are.
+	All bool
 	// Sample is how many peers are dialled at most, chosen by chance; 0: all.
 	Sample int
 }
@@ -39,17 +48,25 @@ func Ports(ctx context.Context, look PortsLook, scope, region string, needs []re
 	seen := hostports.Report{}
 	if look.Host != nil && found.Self >= 0 {
 		seen = look.Host(ctx, firstAddr(found.Endpoints[found.Self]), needs)
-		found.Endpoints = slices.Clone(found.Endpoints) // who discovered them keeps them as they are
-		found.Endpoints[found.Self].Ephemeral = seen.Ephemeral
+	}
+	found.Endpoints = slices.Clone(found.Endpoints) // who discovered them keeps them as they are
+	notes := notes(found)
+	if ephemeral := cmp.Or(look.Ephemeral, seen.Ephemeral); ephemeral != (reach.Range{}) {
+		for i := range found.Endpoints {
+			found.Endpoints[i].Ephemeral = ephemeral
+		}
+		if look.Ephemeral == (reach.Range{}) && ephemeral != reach.LinuxEphemeral() {
+			notes = append(notes, fmt.Sprintf("assuming that the peers dial from the same ports as this host, %s", ephemeral))
+		}
 	}
 	q := ports.Question{
 		Scope: scope, Region: region, Self: found.Self, Peers: found.Endpoints, World: found.World,
-		Needs: needs, Notes: notes(found), At: time.Now(),
+		Needs: needs, Notes: notes, At: time.Now(), All: look.All, OwnInterfaces: found.OwnInterfaces,
 	}
 	for i := range seen.Needs {
 		q.Listened = append(q.Listened, listened(seen, i))
 	}
-	addBalancers(&q, found.Balancers, look.Target, seen.Ephemeral)
+	addBalancers(&q, found.Balancers, look, seen.Ephemeral)
 	report, err := ports.Judge(q)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package awsapi
 import (
 	"context"
 	"net/netip"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -83,6 +84,7 @@ func instance(i types.Instance) Instance {
 			reach.ENI{
 				ID: aws.ToString(n.NetworkInterfaceId), Addrs: addresses(own...), Groups: groupIDs(n.Groups),
 				Subnet: aws.ToString(n.SubnetId), VPC: aws.ToString(n.VpcId), Trunk: aws.ToString(n.InterfaceType) == "trunk",
+				Type: aws.ToString(n.InterfaceType), Task: isTask(aws.ToString(n.Description)),
 			}, aws.ToString(n.OwnerId), out.ID,
 		})
 	}
@@ -152,6 +154,7 @@ func networkInterface(n types.NetworkInterface) Interface {
 		ENI: reach.ENI{
 			ID: aws.ToString(n.NetworkInterfaceId), Addrs: addresses(own...), Groups: groupIDs(n.Groups),
 			Subnet: aws.ToString(n.SubnetId), VPC: aws.ToString(n.VpcId), Trunk: n.InterfaceType == types.NetworkInterfaceTypeTrunk,
+			Type: string(n.InterfaceType),
 		},
 		Account: aws.ToString(n.OwnerId),
 	}
@@ -159,6 +162,12 @@ func networkInterface(n types.NetworkInterface) Interface {
 		out.Instance = aws.ToString(n.Attachment.InstanceId)
 	}
 	return out
+}
+
+// isTask recognises the interface of an awsvpc task, which ECS describes by the ARN of
+// its attachment.
+func isTask(description string) bool {
+	return strings.HasPrefix(description, "arn:") && strings.Contains(description, ":ecs:") && strings.Contains(description, ":attachment/")
 }
 
 // addresses parses what it can, each once, in order.

@@ -17,9 +17,10 @@ type RouteTable struct {
 	Main    bool     // of the subnets that no other table of the VPC names
 	Subnets []string // that name it
 	Routes  []Route
+	Lists   []string // prefix lists that have a route, which Routes lacks
 }
 
-// Route is one route to addresses. Those to prefix lists are left out.
+// Route is one route to addresses.
 type Route struct {
 	To  netip.Prefix
 	Via string // the target; empty for the VPC itself
@@ -89,6 +90,9 @@ func routeTable(t types.RouteTable) RouteTable {
 		to, err := netip.ParsePrefix(cmp.Or(aws.ToString(r.DestinationCidrBlock), aws.ToString(r.DestinationIpv6CidrBlock)))
 		if err == nil {
 			out.Routes = append(out.Routes, Route{to, via(r), r.State == types.RouteStateBlackhole})
+		}
+		if list := aws.ToString(r.DestinationPrefixListId); list != "" {
+			out.Lists = append(out.Lists, list)
 		}
 	}
 	return out

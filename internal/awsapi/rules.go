@@ -33,8 +33,15 @@ func SecurityGroup(g types.SecurityGroup) reach.Group {
 func permission(p types.IpPermission, d reach.Direction) []reach.Rule {
 	base := traffic(aws.ToString(p.IpProtocol), p.FromPort, p.ToPort)
 	base.Direction = d
+	text := asReturned(aws.ToString(p.IpProtocol), p.FromPort, p.ToPort)
 	var out []reach.Rule
-	add := func(peer reach.Peer, err error) { out = append(out, withPeer(base, peer, err)) }
+	add := func(peer reach.Peer, err error) {
+		r := withPeer(base, peer, err)
+		if r.Err != "" {
+			r.Text = text
+		}
+		out = append(out, r)
+	}
 	for _, r := range p.IpRanges {
 		add(cidr(aws.ToString(r.CidrIp), true))
 	}
@@ -194,6 +201,15 @@ func traffic(protocol string, first, last *int32) reach.Rule {
 		r.Ports = ports
 	}
 	return r
+}
+
+// asReturned is a rule in EC2's words, for one that cannot be decoded and has no id:
+// the decoded rule holds the widest value, which the group does not.
+func asReturned(protocol string, first, last *int32) string {
+	if first == nil || last == nil {
+		return protocol + " without ports"
+	}
+	return fmt.Sprintf("%s %d-%d", protocol, *first, *last)
 }
 
 // orAny: an absent ICMP type or code is any.

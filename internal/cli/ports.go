@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -24,7 +23,9 @@ type portsFlags struct {
 	addresses, balancers   []string
 	targetPort             string
 	region, output         string
-	noDial, allTasks       bool
+	noDial, allTasks, all  bool
+	list                   bool
+	fix, ephemeral         string
 }
 
 func portsCommand(log *slog.Logger) *cobra.Command {
@@ -43,6 +44,7 @@ with credentials. It changes nothing. It needs the permissions of packaging/iam/
   muster ports --cluster prod --ports ignite2,tomcat-cluster
   muster ports --cluster prod --output html >ports.html
   muster ports --asg workers --ports tcp/9000-9009
+  muster ports --cluster prod --fix terraform >ports.tf
   muster ports --cluster prod --balancer 10.0.0.5,10.0.1.5 --target-port 8080`,
 		Args: cobra.NoArgs,
 	}
@@ -53,18 +55,33 @@ with credentials. It changes nothing. It needs the permissions of packaging/iam/
 	cmd.Flags().BoolVar(&f.allTasks, "all-tasks", false, "Find all tasks of --family, even if that takes more than 30 API calls.")
 	cmd.Flags().StringSliceVar(&f.addresses, "address", nil, "Peers: these private addresses.")
 	cmd.Flags().StringSliceVar(&f.balancers, "balancer", nil, "Private addresses of a load balancer that must reach --target-port.")
-	cmd.Flags().StringVar(&f.targetPort, "target-port", dynamicPort, "Port that the load balancer connects to, or dynamic: the range that Docker uses for hostPort 0.")
+	cmd.Flags().StringVar(&f.targetPort, "target-port", dynamicPort, "Port that the load balancer connects to, a range, or dynamic: the range for hostPort 0.")
+	cmd.Flags().StringVar(&f.ephemeral, "ephemeral", "", "Range of ports that peers connect from, such as 32768-60999. Default: this host's, else Linux's.")
 	cmd.Flags().StringVar(&f.region, "region", "", "AWS region, if this is not an instance. Default: as the AWS CLI finds it.")
 	cmd.Flags().BoolVar(&f.noDial, "no-dial", false, "Evaluate the rules only, do not probe.")
+	cmd.Flags().StringVar(&f.fix, "fix", "", "Print only the missing rules, as one file: cli, cloudformation or terraform.")
+	cmd.Flags().BoolVar(&f.all, "all", false, "Show every problem, not only the first 50.")
+	_ = cmd.RegisterFlagCompletionFunc("fix", cobra.FixedCompletions(reach.FixFormats(), cobra.ShellCompDirectiveNoFileComp))
 	addOutput(cmd, &f.output, "Output format: table, json or html.", "table", "json", "html")
 	cmd.MarkFlagsMutuallyExclusive("asg", "service", "family", "address")
-	cmd.RunE = run(func(cmd *cobra.Command) error { return runPorts(cmd, log, f) })
+	cmd.Flags().BoolVar(&f.list, "list", false, "List the profiles with their ports and sources, and evaluate nothing.")
+	cmd.RunE = run(func(cmd *cobra.Command) error {
+		if f.list {
+			return ports.List(cmd.OutOrStdout())
+		}
+		return runPorts(cmd, log, f)
+	})
 	return cmd
 }
 
 func runPorts(cmd *cobra.Command, log *slog.Logger, f portsFlags) error {
 	if err := oneOf("output", f.output, "table", "json", "html"); err != nil {
 		return err
+	}
+	if cmd.Flags().Changed("fix") {
+		if err := oneOf("fix", f.fix, reach.FixFormats()...); err != nil {
+			return err
+		}
 	}
 	q, err := f.request(cmd)
 	if err != nil {
@@ -86,7 +103,7 @@ func runPorts(cmd *cobra.Command, log *slog.Logger, f portsFlags) error {
 	if len(report.Peers) == 1 && len(report.Counts) == 0 {
 		report.Notes = append(report.Notes, report.Peers[0].Name+" has no peer yet: no port was checked")
 	}
-	return firstOf(printPorts(cmd, report, f.output), f.someone(at, report), report.Err())
+	return firstOf(printPorts(cmd, report, f), f.someone(at, report), report.Err())
 }
 
 // someone is an error if there is no peer at all. A first instance has no peer, and
@@ -110,8 +127,12 @@ func (f portsFlags) someone(at *portcheck.Place, report *ports.Report) error {
 		fix.Do("Check the name and the region; this lists what there is:", command)))
 }
 
-func printPorts(cmd *cobra.Command, report *ports.Report, output string) error {
-	switch output {
+func printPorts(cmd *cobra.Command, report *ports.Report, f portsFlags) error {
+	if f.fix != "" {
+		_, err := fmt.Fprint(cmd.OutOrStdout(), report.FixFile(f.fix))
+		return err
+	}
+	switch f.output {
 	case "json":
 		return printJSON(cmd, report)
 	case "html":
@@ -125,13 +146,18 @@ func printPorts(cmd *cobra.Command, report *ports.Report, output string) error {
 func (f portsFlags) request(cmd *cobra.Command) (q portcheck.Request, err error) {
 	q = portcheck.Request{
 		Peers:        fleet.Selector{Group: f.group, Service: f.service, Family: f.family, AllTasks: f.allTasks},
-		WholeCluster: cmd.Flags().Changed("cluster"), Region: f.region, NoDial: f.noDial,
+		WholeCluster: cmd.Flags().Changed("cluster"), Region: f.region, NoDial: f.noDial, All: f.all,
 	}
 	if q.Peers.Addresses, err = addresses("--address", f.addresses); err != nil {
 		return q, err
 	}
 	if q.Peers.Balancers, err = addresses("--balancer", f.balancers); err != nil {
 		return q, err
+	}
+	if f.ephemeral != "" {
+		if q.Ephemeral, err = reach.ParseRange(f.ephemeral); err != nil {
+			return q, exitcode.Wrap(exitcode.Usage, fmt.Errorf("--ephemeral: %w", err))
+		}
 	}
 	q.Target, err = f.target()
 	return q, err
@@ -152,16 +178,17 @@ func addresses(flag string, texts []string) ([]netip.Addr, error) {
 // dynamicPort is the --target-port of containers with hostPort 0.
 const dynamicPort = "dynamic"
 
-func (f portsFlags) target() (uint16, error) {
+func (f portsFlags) target() (reach.Range, error) {
 	if f.targetPort == dynamicPort {
-		return 0, nil
+		return reach.Range{}, nil
 	}
-	port, err := strconv.ParseUint(f.targetPort, 10, 16)
+	ports, err := reach.ParseRange(f.targetPort)
 	switch {
-	case err != nil || port == 0:
-		return 0, exitcode.Wrap(exitcode.Usage, fmt.Errorf("--target-port %q is neither a port nor %s", f.targetPort, dynamicPort))
+	case err != nil || ports.First == 0:
+		return reach.Range{}, exitcode.Wrap(exitcode.Usage, fmt.Errorf("--target-port %q is neither a port, a range nor %s", f.targetPort, dynamicPort))
 	case len(f.balancers) == 0:
-		return 0, exitcode.Wrap(exitcode.Usage, errors.New("--target-port is a load balancer's: name its private addresses with --balancer"))
+		return reach.Range{}, exitcode.Wrap(exitcode.Usage,
+			errors.New("--target-port is the port of a load balancer: pass its private addresses with --balancer"))
 	}
-	return uint16(port), nil
+	return ports, nil
 }

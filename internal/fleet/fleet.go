@@ -8,8 +8,8 @@
 // with the IAM action, so that the judge says UNKNOWN there; only when nobody can
 // tell who the peers are is there an error instead of a fleet.
 //
-// Not read: whether a route leads to a peer at all; groups that rules only refer
-// to, because a reference is a question of who carries the group.
+// Not read: groups that rules only refer to, because a reference is a question of who
+// carries the group.
 package fleet
 
 import (
@@ -53,6 +53,13 @@ type Fleet struct {
 	// Unread is every cause of an UNKNOWN verdict, once.
 	Unread []reach.Unread
 	Calls  int // requests sent, retries included
+	// OwnInterfaces is the number of running tasks that have network interfaces of their
+	// own, where those of the instances were evaluated.
+	OwnInterfaces int
+
+	at     map[string]int // index of Endpoints by interface
+	noted  map[string]bool
+	missed map[reach.Unread]bool
 }
 
 // Members tells who belongs to a cluster, an Auto Scaling group or a service.
@@ -123,8 +130,9 @@ func Discover(ctx context.Context, api API, s Selector) (Fleet, error) {
 	}
 	f.Notes = notes
 	f.locate(ctx, api, api.Region(), byHand(s.Balancers))
-	f.Balancers, f.Endpoints = f.Endpoints, nil
+	f.Balancers, f.Endpoints, f.at = f.Endpoints, nil, nil
 	f.locate(ctx, api, api.Region(), members)
+	f.countTasks(ctx, api, s)
 	f.readGroups(ctx, api)
 	f.readACLs(ctx, api)
 	f.readPrefixLists(ctx, api)
@@ -134,6 +142,40 @@ func Discover(ctx context.Context, api API, s Selector) (Fleet, error) {
 		return f, fmt.Errorf("reading what guards the peers: %w", err)
 	}
 	return f, nil
+}
+
+// countTasks counts the tasks whose traffic does not use the interfaces found. Those
+// attached to an instance are seen on it. Those on a trunk are not, and take two calls,
+// for the first hundred.
+func (f *Fleet) countTasks(ctx context.Context, api Members, s Selector) {
+	if s.Service != "" || s.Family != "" || len(s.Addresses) > 0 {
+		return
+	}
+	trunk := false
+	for _, e := range f.Endpoints {
+		trunk = trunk || e.Trunked
+		for _, eni := range e.Others {
+			if eni.Task {
+				f.OwnInterfaces++
+			}
+		}
+	}
+	if !trunk || s.Brief || s.Cluster == "" {
+		return
+	}
+	for page, err := range api.Tasks(ctx, s.Cluster, "", "") {
+		if err != nil {
+			f.note("could not check whether tasks have network interfaces of their own: %v", err)
+		}
+		own := 0
+		for _, t := range page {
+			if t.Interface != "" {
+				own++
+			}
+		}
+		f.OwnInterfaces = max(f.OwnInterfaces, own)
+		return
+	}
 }
 
 func (s Selector) validate() error {
@@ -153,7 +195,14 @@ func (s Selector) validate() error {
 }
 
 func (f *Fleet) note(format string, args ...any) {
-	if n := fmt.Sprintf(format, args...); !slices.Contains(f.Notes, n) {
+	if f.noted == nil {
+		f.noted = map[string]bool{}
+		for _, n := range f.Notes {
+			f.noted[n] = true
+		}
+	}
+	if n := fmt.Sprintf(format, args...); !f.noted[n] {
+		f.noted[n] = true
 		f.Notes = append(f.Notes, n)
 	}
 }
@@ -174,7 +223,11 @@ func (f *Fleet) unread(err error) reach.Unread {
 }
 
 func (f *Fleet) miss(u reach.Unread) {
-	if !slices.Contains(f.Unread, u) {
+	if f.missed == nil {
+		f.missed = map[reach.Unread]bool{}
+	}
+	if !f.missed[u] {
+		f.missed[u] = true
 		f.Unread = append(f.Unread, u)
 	}
 }

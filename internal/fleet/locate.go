@@ -36,6 +36,19 @@ func (f *Fleet) locate(ctx context.Context, api Interfaces, region string, membe
 		l.interfaces[i.ID] = i
 	}
 	l.at, l.atErr = api.InterfacesAt(ctx, addrs)
+	l.owners = map[netip.Addr][]awsapi.Interface{}
+	for _, i := range l.at {
+		for _, a := range i.Addrs {
+			l.owners[a] = append(l.owners[a], i)
+		}
+	}
+	for _, i := range l.instances {
+		for _, n := range i.Interfaces {
+			l.vpcs = append(l.vpcs, n.VPC)
+		}
+	}
+	slices.Sort(l.vpcs)
+	l.vpcs = slices.Compact(l.vpcs)
 	for _, m := range members {
 		if e, ok := l.endpoint(m); ok {
 			e.Region = region
@@ -47,10 +60,15 @@ func (f *Fleet) locate(ctx context.Context, api Interfaces, region string, membe
 // add keeps one endpoint for an interface: what passes between two of them would
 // not leave it.
 func (f *Fleet) add(e reach.Endpoint, self bool) {
-	at := slices.IndexFunc(f.Endpoints, func(o reach.Endpoint) bool { return reach.Same(o, e) })
+	key := e.Key()
+	at, known := f.at[key]
 	switch {
-	case at < 0:
+	case !known || key == "":
+		if f.at == nil {
+			f.at = map[string]int{}
+		}
 		at = len(f.Endpoints)
+		f.at[key] = at
 		f.Endpoints = append(f.Endpoints, e)
 	case !self:
 		f.note("%s and %s are the same network interface", f.Endpoints[at].Name, e.Name)
@@ -69,6 +87,8 @@ type lookup struct {
 	interfaceErr error
 	at           []awsapi.Interface
 	atErr        error
+	owners       map[netip.Addr][]awsapi.Interface
+	vpcs         []string // of the instances
 }
 
 // endpoint is not ok for a member that is no peer, which is noted.
@@ -132,12 +152,7 @@ func (l *lookup) byInterface(m member) (reach.Endpoint, bool) {
 }
 
 func (l *lookup) byAddress(m member) (reach.Endpoint, bool) {
-	var owners []awsapi.Interface
-	for _, i := range l.at {
-		if slices.Contains(i.Addrs, m.addr) {
-			owners = append(owners, i)
-		}
-	}
+	owners := l.owners[m.addr]
 	switch {
 	case len(owners) == 0 && l.atErr != nil:
 		return unknown(m, l.fleet.unread(l.atErr)), true
@@ -157,16 +172,7 @@ func (l *lookup) byAddress(m member) (reach.Endpoint, bool) {
 
 // inOurVPC chooses among overlapping VPCs the one that another member is in.
 func (l *lookup) inOurVPC(owners []awsapi.Interface) []awsapi.Interface {
-	ours := slices.DeleteFunc(slices.Clone(owners), func(o awsapi.Interface) bool {
-		for _, i := range l.instances {
-			for _, n := range i.Interfaces {
-				if n.VPC == o.VPC {
-					return false
-				}
-			}
-		}
-		return true
-	})
+	ours := slices.DeleteFunc(slices.Clone(owners), func(o awsapi.Interface) bool { return !slices.Contains(l.vpcs, o.VPC) })
 	if len(ours) == 0 {
 		return owners
 	}

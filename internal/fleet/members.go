@@ -27,13 +27,14 @@ type finder struct {
 	api   Members
 	s     Selector
 	found []member
+	names map[string]bool // of those found
 	notes []string
 }
 
 // find sorts the members by name, so that two runs list them alike: ECS does not
 // promise an order. Addresses stay as they were given.
 func find(ctx context.Context, api Members, s Selector) ([]member, []string, error) {
-	f := &finder{api: api, s: s}
+	f := &finder{api: api, s: s, names: map[string]bool{}}
 	err := f.find(ctx)
 	if len(s.Addresses) == 0 {
 		slices.SortFunc(f.found, func(a, b member) int { return strings.Compare(a.name, b.name) })
@@ -89,8 +90,8 @@ func (f *finder) note(format string, args ...any) {
 
 func (f *finder) add(members ...member) {
 	for _, m := range members {
-		same := func(o member) bool { return o.name == m.name }
-		if !slices.ContainsFunc(f.found, same) {
+		if !f.names[m.name] {
+			f.names[m.name] = true
 			f.found = append(f.found, m)
 		}
 	}

@@ -1,10 +1,13 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"muster/internal/awsapi"
 	"muster/reach"
@@ -15,11 +18,12 @@ type Routes interface {
 	RouteTables(ctx context.Context, vpcs []string) ([]awsapi.RouteTable, error)
 }
 
-// readRoutes finds the appliances between the subnets of a VPC, which group
-// references do not survive ("middlebox routing", VPC guide). Only where there are
-// such references, and several subnets, is anything asked. The route between two
-// subnets is the same for all of their addresses: one that is more specific than
-// the VPC's own must hold the whole of a subnet.
+// readRoutes reads where the traffic between subnets goes, if there are several and
+// either a rule refers to a group or they lie in several VPCs. It finds routes that
+// are blackholes, VPCs without a route between them, and the appliances between the subnets of a VPC, which group
+// references do not survive ("middlebox routing", VPC guide). The route between two subnets of a
+// VPC is the same for all of their addresses: one that is more specific than the
+// VPC's own must hold the whole of a subnet.
 func (f *Fleet) readRoutes(ctx context.Context, api Routes) {
 	vpcs, subnets := map[string]bool{}, map[string]reach.Endpoint{}
 	for _, e := range f.all() {
@@ -27,20 +31,42 @@ func (f *Fleet) readRoutes(ctx context.Context, api Routes) {
 			vpcs[e.VPC], subnets[e.Subnet] = true, e
 		}
 	}
-	if len(subnets) < 2 || !f.refersToGroups() {
+	if len(subnets) < 2 || len(vpcs) < 2 && !f.refersToGroups() {
 		return
 	}
 	tables, err := api.RouteTables(ctx, slices.Sorted(maps.Keys(vpcs)))
 	if err != nil {
-		f.note("whether an appliance stands between subnets, which references to groups do not survive, is not known: %v", err)
+		f.note("could not check the routes between subnets: %v. Group references do not work through an appliance", err)
 	}
-	f.World.Middleboxes = map[reach.SubnetPair]string{}
+	f.World.Middleboxes, f.World.RouteFaults = map[reach.SubnetPair]string{}, map[reach.SubnetPair]reach.RouteFault{}
 	for from, a := range subnets {
 		table := awsapi.TableOf(tables, a.VPC, from)
+		if table == nil {
+			continue
+		}
+		if len(vpcs) > 1 && len(table.Lists) > 0 {
+			f.note("routes of %s to prefix lists were not evaluated: %s", table.ID, strings.Join(table.Lists, ", "))
+		}
 		for to, b := range subnets {
-			if box := next(table, b.Addrs[0]); box != "" && from != to && a.VPC == b.VPC {
-				f.World.Middleboxes[reach.SubnetPair{From: from, To: to}] = box
+			if from != to {
+				f.route(table, reach.SubnetPair{From: from, To: to}, a, b)
 			}
+		}
+	}
+}
+
+// route records what the table says about the way from one subnet to another.
+func (f *Fleet) route(table *awsapi.RouteTable, pair reach.SubnetPair, a, b reach.Endpoint) {
+	best := table.RouteTo(b.Addrs[0])
+	switch {
+	case best != nil && best.Blackhole && (a.VPC != b.VPC || best.To.Bits() > 0):
+		f.World.RouteFaults[pair] = reach.RouteFault{Blackhole: true,
+			Text: fmt.Sprintf("the route of %s to %s (%s) is a blackhole", table.ID, best.To, cmp.Or(best.Via, "no target"))}
+	case a.VPC != b.VPC && (best == nil || strings.HasPrefix(best.Via, "igw-") || strings.HasPrefix(best.Via, "eigw-")):
+		f.World.RouteFaults[pair] = reach.RouteFault{Text: fmt.Sprintf("%s has no route from %s to %s in %s", table.ID, pair.From, b.Addrs[0], b.VPC)}
+	case a.VPC == b.VPC:
+		if box := next(table, b.Addrs[0]); box != "" {
+			f.World.Middleboxes[pair] = box
 		}
 	}
 }

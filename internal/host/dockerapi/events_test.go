@@ -228,7 +228,7 @@ func TestInspectKeepsOfTheEnvironmentOneVariable(t *testing.T) {
 	}
 	got.StartedAt, got.FinishedAt = time.Time{}, time.Time{}
 	want := dockerapi.Inspection{ID: id, Name: "x", Labels: ecsLabels, Running: true, Health: "starting", Checked: true,
-		Due: 3 * time.Minute, // Docker's defaults: 3 retries of 30 s each, 30 s apart
+		Due:      3 * time.Minute, // Docker's defaults: 3 retries of 30 s each, 30 s apart
 		ExitCode: 137, StopSignal: 10, RestartCount: 1, MetadataURI: uri}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

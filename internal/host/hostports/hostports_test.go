@@ -210,7 +210,7 @@ func rows() map[string]row {
 				self: "10.0.1.5",
 				host: []string{"tcp 127.0.0.1:2379", "tcp [::1]:2379", "tcp 127.0.0.1:2380", "tcp 10.0.1.5:2380"},
 			},
-			needs: "etcd",
+			needs: "tcp/2379,tcp/2380",
 			want: []string{
 				"listener-on-other-address",
 			},
@@ -314,7 +314,7 @@ func rows() map[string]row {
 			found: []string{"batch 0.0.0.0:2380 -> "},
 		},
 		"servers other than Ignite may bind docker0": {
-			scene: scene{host: []string{"tcp [::]:2379", "tcp [::]:2380"}, docker0: true}, needs: "etcd",
+			scene: scene{host: []string{"tcp [::]:2379", "tcp [::]:2380"}, docker0: true}, needs: "tcp/2379,tcp/2380",
 			found: []string{" [::]:2379 -> [::]:2379", " [::]:2380 -> [::]:2380"},
 		},
 		"localHost set, docker0 exists": {

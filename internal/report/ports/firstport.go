@@ -18,6 +18,8 @@ import (
 // transport.port and http.port. The CLI tools of RabbitMQ do the same, but several
 // of them run at once, so they need their whole range.
 var firstFree = map[string][]string{ // profile: roles
+	"gridgain":        {"discovery", "communication", "thin client", "REST", "Jetty REST"},
+	"opensearch":      {"transport", "HTTP"},
 	"ignite2":         {"discovery", "communication", "thin client", "REST", "Jetty REST"},
 	"ignite2-compact": {"discovery", "communication"},
 	"ignite2-legacy":  {"shared memory", "time server"},
@@ -82,6 +84,7 @@ func (r *Report) ease(o *Outcome, v reach.Verdict) {
 		return
 	}
 	o.status, o.Status = reach.Open, reach.Open.String()
+	o.Fixes, o.FixCount = nil, 0
 	o.Hop, o.Missing, o.Unknown, o.Spare, o.open = "", "", "", closed.String(), v.Open(v.Need).String()
 	o.Sentence = v.Source + " can reach " + v.Destination + " on " + v.Need.String() + ": " + text
 }

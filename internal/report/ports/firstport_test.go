@@ -49,8 +49,8 @@ func TestTheFirstPortIsEnoughForOneServer(t *testing.T) {
 		cell, hint  string
 	}{
 		"hazelcast":                              {"hazelcast", nil, []reach.Range{one(5701)}, "2 open", "OPEN 5701", "tcp 5701-5800 (hazelcast member): first port 5701 is open; 5702-5800 are closed, and needed only for further servers on one host"},
-		"jgroups":                                {"jgroups", nil, []reach.Range{one(7800), one(7900)}, "4 open", "OPEN 7900", "7901-7913 are closed"},
-		"elasticsearch":                          {"elasticsearch", nil, []reach.Range{one(9200), one(9300)}, "4 open", "OPEN 9200,9300", "9301-9400 are closed"},
+		"jgroups":                                {"jgroups", nil, []reach.Range{one(7800), one(7900)}, "4 open", "OPEN 7900", "7901-7912 are closed"},
+		"elasticsearch":                          {"elasticsearch+http", nil, []reach.Range{one(9200), one(9300)}, "3 open", "OPEN 9200,9300", "9301-9400 are closed"},
 		"one discovery port":                     {"ignite2", nil, []reach.Range{one(47500), one(47100)}, "4 open", "OPEN 47100", "47501-47599 are closed"},
 		"the rest, not the first":                {"hazelcast", nil, []reach.Range{{First: 5702, Last: 5800}}, "2 closed", "MISSING 5701", ""},
 		"a range that ends early":                {"hazelcast", nil, []reach.Range{{First: 5701, Last: 5703}}, "2 closed", "MISSING 5704-5800", "first port 5701 is open"},

@@ -25,7 +25,7 @@ func (r *Report) Section() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "<p class=\"sum\">%s, %s, %s: <strong class=\"%s\">%s</strong></p>\n",
 		esc(r.Region), r.members(), esc(r.At.Format("2006-01-02 15:04:05 MST")), class(r.worst), esc(r.tally()))
-	for _, note := range slices.Concat(r.Notes, r.Hints) {
+	for _, note := range slices.Concat(r.Notes, r.Hints, r.warnings()) {
 		fmt.Fprintf(&b, "<p class=\"note\">%s</p>\n", esc(note))
 	}
 	r.htmlProblems(&b)
@@ -71,9 +71,14 @@ func class(s reach.Status) string {
 
 func (r *Report) htmlProblems(b *strings.Builder) {
 	head := "<h2>Problems</h2>\n"
+	shown, more := 0, r.MoreProblems
 	for _, bl := range r.Blocks {
 		for _, o := range bl.Outcomes {
 			if o.status == reach.Open {
+				continue
+			}
+			if shown++; shown > maxProblems && !r.all {
+				more++
 				continue
 			}
 			b.WriteString(head)
@@ -82,11 +87,17 @@ func (r *Report) htmlProblems(b *strings.Builder) {
 			if len(bl.From)*len(bl.To) > 1 {
 				fmt.Fprintf(b, "<p>The same from %s to %s.</p>\n", esc(some(bl.From)), esc(some(bl.To)))
 			}
-			for _, f := range o.Fixes {
+			for _, f := range o.Fixes[:min(len(o.Fixes), shownFixes)] {
 				fmt.Fprintf(b, "<pre>%s</pre>\n<details><summary>as CloudFormation</summary><pre>%s</pre></details>\n", esc(f.Command), esc(f.CloudFormation))
+			}
+			if n := o.fixes(); n > shownFixes {
+				fmt.Fprintf(b, "<p>%d of %d rules are shown; <code>--fix cli</code> prints all of them.</p>\n", shownFixes, n)
 			}
 			b.WriteString("</div>\n")
 		}
+	}
+	if more > 0 {
+		fmt.Fprintf(b, "<p class=\"note\">%s not shown: <code>--all</code> shows all of them.</p>\n", count(more, "problem"))
 	}
 }
 
@@ -118,7 +129,7 @@ func (r *Report) htmlBlocks(b *strings.Builder) {
 		fmt.Fprintf(b, "<th>%s</th>", esc(needLabel(n)))
 	}
 	b.WriteString("</tr>\n")
-	for _, bl := range r.Blocks {
+	for _, bl := range r.rows() {
 		fmt.Fprintf(b, "<tr><td>%s</td><td>%s</td>", esc(some(bl.From)), esc(some(bl.To)))
 		for _, n := range r.needs {
 			i := slices.IndexFunc(bl.Outcomes, func(o Outcome) bool { return o.Need == n.String() })

@@ -13,6 +13,7 @@ const (
 	// ones share.
 	onePeerARow = 40
 	cellSize    = 20
+	maxSquares  = 5000
 	// What a letter of a label takes, along it and, slanted, upwards.
 	letterWidth, letterRise = 7, 6
 )
@@ -25,6 +26,10 @@ func (r *Report) picture(b *strings.Builder) {
 		return
 	}
 	rows, cols := r.axes()
+	if len(rows)*len(cols) > maxSquares {
+		fmt.Fprintf(b, "<h2>The matrix</h2>\n<p>%d rows that differ are too many for a picture; --output json has the pairs.</p>\n", len(rows))
+		return
+	}
 	longest := 0
 	for _, set := range slices.Concat(rows, cols) {
 		longest = max(longest, len([]rune(short(r.label(set)))))

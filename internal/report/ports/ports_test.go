@@ -209,3 +209,73 @@ func TestAWriteThatFailsIsReported(t *testing.T) {
 type broken struct{}
 
 func (broken) Write([]byte) (int, error) { return 0, errors.New("disk full") }
+
+// Finding P4: a problem shows how many rules its pairs need, and the first two.
+func TestAProblemShowsHowManyRulesItNeeds(t *testing.T) {
+	r := judged(t, 3, -1, "tcp/9000")
+	if o := r.Blocks[0].Outcomes[0]; len(o.Fixes) != 3 || o.FixCount != 0 {
+		t.Errorf("%d fixes, count %d", len(o.Fixes), o.FixCount)
+	}
+	text := string(table(t, r))
+	if strings.Count(text, "fix   aws") != 2 || !strings.Contains(text, "fix   2 of 3 rules are shown; --fix cli prints all of them") {
+		t.Error(text)
+	}
+	if n := strings.Count(r.FixFile("cli"), "\naws "); n != 3 {
+		t.Errorf("%d commands in the file", n)
+	}
+}
+
+// Spare ports of a range are open: no rule is printed for them.
+func TestTheFileHasNoRuleForSparePorts(t *testing.T) {
+	peers, w := world(t, 2)
+	needs, _, _ := reach.ParsePorts("hazelcast")
+	w.Groups[0].Rules = append(w.Groups[0].Rules, reach.Rule{Protocol: reach.TCP, Ports: reach.Range{First: 5701, Last: 5701}, Peer: reach.Peer{Group: reach.GroupRef{ID: "sg-cache"}}})
+	r, err := Judge(Question{Scope: "x", Self: -1, Peers: peers, World: w, Needs: needs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := r.FixFile("cli"); r.Err() != nil || strings.Contains(text, "\naws ") {
+		t.Errorf("%v\n%s", r.Err(), text)
+	}
+}
+
+// Finding P9: 1,000 peers named by /32 printed 32 MB. What is shown is bounded, and how
+// much was left out is said.
+func TestALargeReportIsBounded(t *testing.T) {
+	const n = 300
+	peers, w := world(t, n)
+	for i := range peers {
+		at := reach.Peer{CIDR: netip.PrefixFrom(peers[i].Addrs[0], 32)}
+		first := uint16(9000 + i%7)
+		w.Groups[0].Rules = append(w.Groups[0].Rules, reach.Rule{Protocol: reach.TCP, Ports: reach.Range{First: first, Last: first + uint16(i%5)}, Peer: at})
+	}
+	needs, _, _ := reach.ParsePorts("tcp/9000-9019")
+	r, err := Judge(Question{Scope: "cluster prod", Region: "eu-west-1", Self: -1, Peers: peers, World: w, Needs: needs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := table(t, r)
+	var page bytes.Buffer
+	if err := r.HTML(&page); err != nil {
+		t.Fatal(err)
+	}
+	data, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, size := range map[string]int{"table": len(text), "page": page.Len(), "JSON": len(data)} {
+		if size > 1<<20 {
+			t.Errorf("the %s has %d bytes", what, size)
+		}
+	}
+	if strings.Count(string(text), "\nMISSING") > maxProblems || len(r.Blocks) > maxBlocks {
+		t.Errorf("%d problems in the table, %d blocks", strings.Count(string(text), "\nMISSING"), len(r.Blocks))
+	}
+	pairs := 0
+	for _, count := range r.Counts {
+		pairs += count
+	}
+	if pairs != n*(n-1) {
+		t.Errorf("the counts hold %d of %d pairs", pairs, n*(n-1))
+	}
+}

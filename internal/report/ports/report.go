@@ -33,6 +33,10 @@ type Question struct {
 	Listened []reach.Ports
 	Notes    []string // what could not be checked, and why
 	At       time.Time
+	All      bool // report every block, however many there are
+	// OwnInterfaces is the number of running tasks whose own interfaces are not among
+	// the peers: ports that are open between instances may be closed between them.
+	OwnInterfaces int
 }
 
 // Report is the answer. It is what --output json prints; fields are only ever
@@ -50,6 +54,9 @@ type Report struct {
 	Counts    map[string]int `json:"counts"` // judged pairs times needs, by status
 	Blocks    []Block        `json:"blocks"` // worst first; every pair is in exactly one for each direction asked
 	Notes     []string       `json:"notes,omitempty"`
+	// MoreBlocks are left out of Blocks, among them MoreProblems that are not open.
+	MoreBlocks   int `json:"moreBlocks,omitempty"`
+	MoreProblems int `json:"moreProblems,omitempty"`
 	// Hints say where a closed part of a range may not matter.
 	Hints []string `json:"hints,omitempty"`
 
@@ -59,6 +66,8 @@ type Report struct {
 
 	worst     reach.Status
 	matrix    *reach.Matrix // of all peers, for the picture; nil beside Self
+	matrices  []*reach.Matrix
+	all       bool
 	judge     *reach.Judge
 	needs     []reach.Need
 	listened  map[string]reach.Ports // by need
@@ -92,16 +101,20 @@ type Outcome struct {
 	Spare    string   `json:"spare,omitempty"`
 	Sentence string   `json:"sentence"`
 	Warnings []string `json:"warnings,omitempty"`
-	Fixes    []Fix    `json:"fixes,omitempty"`
+	// Fixes are the distinct rules that open the ports for every pair of the block, the
+	// smallest first. FixCount is their number, if some were left out.
+	Fixes    []Fix `json:"fixes,omitempty"`
+	FixCount int   `json:"fixCount,omitempty"`
 
 	status reach.Status
 	open   string // the open part, where there is a spare one
 }
 
-// Fix is the least rule that would open what is missing, in two spellings.
+// Fix is a rule that opens what is missing, in three forms.
 type Fix struct {
 	Command        string `json:"command"`
 	CloudFormation string `json:"cloudformation"`
+	Terraform      string `json:"terraform"`
 }
 
 // Finding is something on this host that stands between a port and its peers.
@@ -136,7 +149,7 @@ const reportSchema = 1
 func Judge(q Question) (*Report, error) {
 	r := &Report{Schema: reportSchema, Scope: q.Scope, Region: q.Region, At: q.At.UTC().Truncate(time.Second), Notes: q.Notes,
 		Counts: map[string]int{}, Needs: []string{}, Peers: []Peer{}, Blocks: []Block{},
-		needs: q.Needs, judge: reach.NewJudge(q.World), listened: map[string]reach.Ports{}}
+		needs: q.Needs, judge: reach.NewJudge(q.World), all: q.All, listened: map[string]reach.Ports{}}
 	for i, n := range q.Needs {
 		r.Needs = append(r.Needs, n.String())
 		if i < len(q.Listened) {
@@ -146,20 +159,26 @@ func Judge(q Question) (*Report, error) {
 	for _, e := range q.Peers {
 		r.Peers = append(r.Peers, peer(e))
 	}
-	matrices, err := r.matrices(q)
+	matrices, err := r.evaluate(q)
 	if err == nil && len(q.Balancers) > 0 {
 		matrices, err = r.addBalancers(matrices, q)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("judging the ports: %w", err)
 	}
+	r.matrices = matrices
 	for _, m := range matrices {
 		r.add(m)
+	}
+	if n := q.OwnInterfaces; n > 0 {
+		r.worst = max(r.worst, reach.Unknown)
+		r.Notes = append(r.Notes, fmt.Sprintf("%s with network interfaces of their own not evaluated: pass --service NAME or --family NAME",
+			count(n, "running task")))
 	}
 	return r, nil
 }
 
-func (r *Report) matrices(q Question) ([]*reach.Matrix, error) {
+func (r *Report) evaluate(q Question) ([]*reach.Matrix, error) {
 	if q.Self < 0 {
 		m, err := r.judge.Matrix(q.Peers, q.Peers, q.Needs)
 		r.matrix = m
@@ -194,7 +213,15 @@ func (r *Report) add(m *reach.Matrix) {
 		}
 	}
 	for _, b := range m.Blocks() {
-		r.Blocks = append(r.Blocks, r.block(m, b))
+		problem := r.count(m, b)
+		if r.all || len(r.Blocks) < maxBlocks {
+			r.Blocks = append(r.Blocks, r.block(m, b))
+			continue
+		}
+		r.MoreBlocks++
+		if problem {
+			r.MoreProblems++
+		}
 	}
 	for status := reach.Open; status <= reach.Blocked; status++ {
 		if r.Counts[status.String()] > 0 {
@@ -211,15 +238,51 @@ func (r *Report) block(m *reach.Matrix, b reach.Block) Block {
 	for n := range m.Needs {
 		v := m.Verdict(from, to, n)
 		o := outcome(v)
+		o.setFixes(m.Openings(b, n))
 		r.ease(&o, v)
-		if o.status != v.Status {
-			pairs := judgedPairs(m, b, n)
-			r.Counts[v.Status.String()] -= pairs
-			r.Counts[o.Status] += pairs
-		}
 		out.Outcomes = append(out.Outcomes, o)
 	}
 	return out
+}
+
+// maxBlocks bounds the report. Each block costs an explanation, and in a fleet whose
+// rules name every peer by address there are as many as pairs.
+const maxBlocks = 500
+
+// count corrects the counts for spare ports, which are open, and reports whether
+// anything in the block is not.
+func (r *Report) count(m *reach.Matrix, b reach.Block) (problem bool) {
+	for n, o := range b.Outcomes {
+		status := r.status(m.Needs[n], o)
+		if status != o.Status {
+			pairs := judgedPairs(m, b, n)
+			r.Counts[o.Status.String()] -= pairs
+			r.Counts[status.String()] += pairs
+		}
+		problem = problem || status != reach.Open
+	}
+	return problem
+}
+
+// maxFixes bounds the rules that are printed with one problem; --fix prints all.
+const maxFixes = 20
+
+func (o *Outcome) setFixes(all []reach.Opening) {
+	for _, f := range all[:min(len(all), maxFixes)] {
+		o.Fixes = append(o.Fixes, Fix{f.Command(), f.CloudFormation(), f.Terraform()})
+	}
+	if len(all) > maxFixes {
+		o.FixCount = len(all)
+	}
+}
+
+// fixes is the number of distinct rules.
+func (o *Outcome) fixes() int { return max(o.FixCount, len(o.Fixes)) }
+
+// FixFile is one file with every distinct rule, in one of reach.FixFormats.
+func (r *Report) FixFile(format string) string {
+	open := func(n reach.Need, o reach.Outcome) bool { return r.status(n, o) == reach.Open }
+	return reach.FixFile(format, r.Scope, reach.Openings(open, r.matrices...))
 }
 
 // judgedPairs are the pairs of a block, without those of an endpoint and itself.
@@ -260,9 +323,6 @@ func outcome(v reach.Verdict) Outcome {
 	}
 	if len(v.Unknown) > 0 {
 		o.Unknown = v.Unknown.String()
-	}
-	for _, f := range v.Fixes {
-		o.Fixes = append(o.Fixes, Fix{f.Command(), f.CloudFormation()})
 	}
 	return o
 }

@@ -19,7 +19,7 @@ const shownNames = 3
 func (r *Report) Table(out io.Writer) error {
 	w := &printer{out: out}
 	w.line("%s in %s: %s, %s: %s", r.Scope, r.Region, r.members(), count(len(r.Needs), "port range"), r.tally())
-	for _, note := range slices.Concat(r.Notes, r.Hints) {
+	for _, note := range slices.Concat(r.Notes, r.Hints, r.warnings()) {
 		w.line("note: %s", note)
 	}
 	r.problems(w)
@@ -120,19 +120,40 @@ func (r *Report) tally() string {
 }
 
 func (r *Report) problems(w *printer) {
+	shown, more := 0, r.MoreProblems
 	for _, b := range r.Blocks {
 		for _, o := range b.Outcomes {
 			if o.status == reach.Open {
+				continue
+			}
+			if shown++; shown > maxProblems && !r.all {
+				more++
 				continue
 			}
 			w.line("\n%s  %s", o.Status, o.Sentence)
 			if more := len(b.From)*len(b.To) - 1; more > 0 {
 				w.line("  pairs %s -> %s", some(b.From), some(b.To))
 			}
-			for _, f := range o.Fixes {
-				w.line("  fix   %s", f.Command)
-			}
+			r.fixes(w, o)
 		}
+	}
+	if more > 0 {
+		w.line("\n%s not shown: --all shows all of them, --fix cli prints every rule that is missing", count(more, "problem"))
+	}
+}
+
+// maxProblems is how many problems a table and a page show.
+const maxProblems = 50
+
+// shownFixes is how many of a problem's rules the table prints.
+const shownFixes = 2
+
+func (r *Report) fixes(w *printer, o Outcome) {
+	for _, f := range o.Fixes[:min(len(o.Fixes), shownFixes)] {
+		w.line("  fix   %s", f.Command)
+	}
+	if n := o.fixes(); n > shownFixes {
+		w.line("  fix   %d of %d rules are shown; --fix cli prints all of them", shownFixes, n)
 	}
 }
 
@@ -160,7 +181,7 @@ func (r *Report) grid(w *printer) {
 		head = append(head, strings.ToUpper(needLabel(n)))
 	}
 	_, _ = fmt.Fprintln(t, term.Row(head...))
-	for _, b := range r.Blocks {
+	for _, b := range r.rows() {
 		cells := []string{some(b.From), some(b.To)}
 		by := map[string]Outcome{}
 		for _, o := range b.Outcomes {
@@ -171,7 +192,38 @@ func (r *Report) grid(w *printer) {
 		}
 		_, _ = fmt.Fprintln(t, term.Row(cells...))
 	}
-	w.err = t.Flush()
+	if w.err = t.Flush(); w.err == nil {
+		if more := len(r.Blocks) + r.MoreBlocks - len(r.rows()); more > 0 {
+			w.line("and %s", count(more, "more row"))
+		}
+	}
+}
+
+// rows are the blocks that a table or a page shows.
+func (r *Report) rows() []Block {
+	if r.all {
+		return r.Blocks
+	}
+	return r.Blocks[:min(len(r.Blocks), maxProblems)]
+}
+
+// warnings are those of open pairs: the sentence of a closed one has its own.
+func (r *Report) warnings() []string {
+	const most = 5
+	var out []string
+	for _, b := range r.Blocks {
+		for _, o := range b.Outcomes {
+			for _, text := range o.Warnings {
+				if o.status == reach.Open && !slices.Contains(out, text) {
+					out = append(out, text)
+				}
+			}
+		}
+	}
+	if more := len(out) - most; more > 0 {
+		out = append(out[:most], fmt.Sprintf("%s: see --output json", count(more, "more warning")))
+	}
+	return out
 }
 
 func (o Outcome) cell() string {

@@ -1,0 +1,125 @@
+package reach
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+)
+
+func with(w World, openings []Opening) World {
+	w.Groups = slices.Clone(w.Groups)
+	for _, o := range openings {
+		g := Group{ID: o.Group}
+		for _, r := range o.Ports {
+			g.Rules = append(g.Rules, Rule{Direction: o.Direction, Protocol: o.Protocol, Ports: r, Peer: o.Peer})
+		}
+		w.Groups = append(w.Groups, g)
+	}
+	return w
+}
+
+// Apply every opening and evaluate again: no pair is closed at a group, no port was
+// opened that no requirement asks for, and no rule could have been left out.
+func TestOpeningsOpenAllThatARuleCanAndNothingElse(t *testing.T) {
+	printed, uniform, redundant := 0, 0, 0
+	for seed := range uint64(2 * worlds) {
+		d := roll(seed)
+		w, eps, needs := d.world(), d.endpoints(5), d.needs()
+		oneRegion := seed%2 == 0 // else a group is in several, which real ones are not
+		for i := range eps {
+			if oneRegion {
+				eps[i].Region, eps[i].Account = "r1", "1"
+			}
+		}
+		m := mustMatrix(t, w, eps, eps, needs...)
+		openings := Openings(nil, m)
+		printed += len(openings)
+		if oneRegion {
+			uniform += len(openings)
+		}
+		if closed := closedAtGroups(with(w, openings), eps, needs); closed != "" {
+			t.Fatalf("seed %d: after %d openings: %s", seed, len(openings), closed)
+		}
+		for i, o := range openings {
+			var asked Ports
+			for _, n := range needs {
+				if n.Protocol == o.Protocol {
+					asked = asked.Union(n.Ports.set())
+				}
+			}
+			if !asked.Covers(o.Ports) {
+				t.Fatalf("seed %d: %s opens %s, required are %s", seed, o.Group, o.Ports, asked)
+			}
+			if o.Pairs == 0 || len(o.From) == 0 || len(o.To) == 0 || len(o.Needs) == 0 {
+				t.Fatalf("seed %d: an opening for nothing: %+v", seed, o)
+			}
+			if i > 0 && openings[i-1].Ports.Count() > o.Ports.Count() {
+				t.Fatalf("seed %d: the least does not stand first", seed)
+			}
+			if oneRegion && closedAtGroups(with(w, slices.Delete(slices.Clone(openings), i, i+1)), eps, needs) == "" {
+				redundant++
+			}
+		}
+	}
+	if printed < 1000 {
+		t.Errorf("only %d openings were tried", printed)
+	}
+	if redundant*10 > uniform {
+		t.Errorf("%d of %d openings are redundant", redundant, uniform)
+	}
+	t.Logf("%d openings in %d worlds, %d redundant", printed, 2*worlds, redundant)
+}
+
+func closedAtGroups(w World, eps []Endpoint, needs []Need) string {
+	j := NewJudge(w)
+	for _, src := range eps {
+		for _, dst := range eps {
+			for _, n := range needs {
+				if Same(src, dst) {
+					continue
+				}
+				for _, s := range j.Evaluate(src, dst, n).Steps {
+					if s.Status == Missing || s.Status == Stale {
+						return fmt.Sprintf("%s -> %s %s at %s: %s", src.Name, dst.Name, n, s.Hop, s.Status)
+					}
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// The openings of all blocks are those of the matrix: a block prints every rule that
+// its pairs need, not that of its first pair.
+func TestABlockHasTheOpeningsOfAllItsPairs(t *testing.T) {
+	for seed := range uint64(worlds) {
+		d := roll(seed)
+		w, eps, needs := d.world(), d.endpoints(5), d.needs()
+		m := mustMatrix(t, w, eps, eps, needs...)
+		var all []Opening
+		for _, b := range m.Blocks() {
+			for n := range needs {
+				all = append(all, m.Openings(b, n)...)
+			}
+		}
+		if closed := closedAtGroups(with(w, all), eps, needs); closed != "" {
+			t.Fatalf("seed %d: %s", seed, closed)
+		}
+	}
+}
+
+// Three peers, two of sg-cache and one of sg-batch, all closed on tcp 9000 (finding
+// P4): one rule for each pair of groups that has a pair of peers.
+func TestEveryPairOfGroupsHasItsRule(t *testing.T) {
+	w := World{Groups: []Group{openGroup("sg-cache"), openGroup("sg-batch")}}
+	eps := []Endpoint{endpoint("1", "10.0.1.1", "sg-cache"), endpoint("2", "10.0.1.2", "sg-cache"), endpoint("3", "10.0.1.3", "sg-batch")}
+	m := mustMatrix(t, w, eps, eps, need(TCP, 9000, 9000))
+	var got []string
+	for _, o := range m.Openings(m.Blocks()[0], 0) {
+		got = append(got, fmt.Sprintf("%s from %s: %v -> %v, %d", o.Group, o.Peer, o.From, o.To, o.Pairs))
+	}
+	expected := []string{"sg-batch from sg-cache: [1 2] -> [3], 2", "sg-cache from sg-batch: [3] -> [1 2], 2", "sg-cache from sg-cache: [1 2] -> [1 2], 2"}
+	if !slices.Equal(got, expected) {
+		t.Errorf("got %q", got)
+	}
+}

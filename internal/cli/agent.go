@@ -107,7 +107,7 @@ func (l *life) newAgent(ctx context.Context) (*agent.Agent, *awsapi.Client, erro
 		Settings: agent.Settings{Config: cfg, Cluster: cluster}, Version: l.cmd.Root().Version, InstanceID: id.InstanceID,
 		Provisional: l.provisional(api),
 		Parts: agent.Parts{
-			Log: log, Registration: l.watch, Calls: api.Calls, ShuttingDown: units.ShuttingDown,
+			Log: log, Registration: l.watch, Tasks: introspection(cfg), Calls: api.Calls, ShuttingDown: units.ShuttingDown,
 			Notify: notifySystemd, Hangup: l.hangup, Waits: l.board,
 			Reload: func() (agent.Settings, error) { return reread(l.cmd, id) },
 		},

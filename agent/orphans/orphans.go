@@ -72,7 +72,8 @@ func differences(tasks []ecsagent.Task, running []containers.Identity) map[strin
 		runs[c.TaskARN] = true
 		switch t, ok := known[c.TaskARN]; {
 		case !ok:
-			differ[c.ID] = Orphan{Container: c, Why: "the ECS agent does not know its task: the instance was registered anew, or the agent lost its state"}
+			differ[c.ID] = Orphan{Container: c,
+				Why: "the ECS agent does not know its task: the instance was registered anew, or the agent lost its state"}
 		case t.KnownStatus == "STOPPED":
 			differ[c.ID] = Orphan{Container: c, Why: "the ECS agent reports its task as STOPPED, and Docker runs the container"}
 		}
@@ -87,5 +88,6 @@ func differences(tasks []ecsagent.Task, running []containers.Identity) map[strin
 
 func identity(t ecsagent.Task) containers.Identity {
 	c := slices.MinFunc(t.Containers, func(a, b ecsagent.Container) int { return cmp.Compare(a.Name, b.Name) })
-	return containers.Identity{ID: c.DockerID, Name: strings.TrimPrefix(c.DockerName, "/"), TaskARN: t.ARN, Container: c.Name, Family: t.Family, Revision: t.Version}
+	return containers.Identity{ID: c.DockerID, Name: strings.TrimPrefix(c.DockerName, "/"), TaskARN: t.ARN,
+		Container: c.Name, Family: t.Family, Revision: t.Version}
 }

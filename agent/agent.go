@@ -14,6 +14,7 @@ import (
 	"muster/agent/metrics"
 	"muster/agent/registration"
 	"muster/internal/config"
+	"muster/internal/host/ecsagent"
 )
 
 // Watcher watches the containers: a containers.Watcher.
@@ -27,6 +28,12 @@ type Watcher interface {
 type Reading interface {
 	Totals() containers.Totals
 	Snapshot() containers.Snapshot
+	Running() ([]containers.Identity, bool)
+}
+
+// Tasks is what the ECS agent knows of its tasks: an ecsagent.Introspection.
+type Tasks interface {
+	Tasks(ctx context.Context) ([]ecsagent.Task, error)
 }
 
 // Publisher brings minutes to CloudWatch: a metrics.Publisher.
@@ -53,6 +60,7 @@ type Parts struct {
 	Log          *slog.Logger
 	Containers   Watcher
 	Registration *registration.Watch
+	Tasks        Tasks                // may be nil
 	Healer       *registration.Healer // may be nil
 	Metadata     leaving.Metadata     // may be nil
 	Publisher    Publisher            // may be nil
@@ -94,6 +102,7 @@ type loopState struct {
 	cycled       time.Time
 	registration registration.Snapshot
 	departure    leaving.Notice
+	orphans      orphanState
 	// departureUnknownLogged and stateFailureLogged are set once the failure has been
 	// logged.
 	departureUnknownLogged, stateFailureLogged bool
@@ -255,6 +264,7 @@ func (a *Agent) cycle(ctx context.Context, first bool) {
 		a.alive()
 	}
 	a.checkLeaving(ctx)
+	a.checkOrphans(ctx)
 	a.loop.cycled = time.Now()
 }
 

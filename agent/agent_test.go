@@ -29,6 +29,7 @@ type stage struct {
 	*Agent
 	mu          sync.Mutex
 	totals      containers.Totals
+	running     []containers.Identity
 	seen        containers.Snapshot
 	transitions chan containers.Transition
 	minutes     []metrics.Minute
@@ -116,6 +117,12 @@ func (s *engine) Totals() containers.Totals {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.totals
+}
+
+func (s *engine) Running() ([]containers.Identity, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.running, s.seen.Docker
 }
 
 func (s *engine) Snapshot() containers.Snapshot {

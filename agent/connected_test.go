@@ -136,7 +136,9 @@ func TestTheAlarmIsSilentThroughADayOfPlannedReconnectsAndInterruptions(t *testi
 		for seed := range uint64(10) {
 			synctest.Test(t, func(t *testing.T) {
 				random := rand.New(rand.NewPCG(seed, uint64(size)))
-				between := func(low, high time.Duration) time.Duration { return low + time.Duration(random.Int64N(int64(high-low))) }
+				between := func(low, high time.Duration) time.Duration {
+					return low + time.Duration(random.Int64N(int64(high-low)))
+				}
 				const day = 24 * time.Hour
 				var off [][2]time.Time
 				for at := time.Now(); at.Before(time.Now().Add(day)); {

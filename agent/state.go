@@ -33,6 +33,9 @@ func (a *Agent) state(now time.Time) agentstate.State {
 		Publishing: a.publishing(), Events: a.events(),
 		Self: agentstate.Self{RSS: memory(), CPU: cpu(), Calls: a.Calls()},
 	}
+	for _, o := range a.loop.orphans.now[:min(len(a.loop.orphans.now), agentstate.Most)] {
+		s.Orphans = append(s.Orphans, listed([]containers.Identity{o.Container}, o.Why)...)
+	}
 	addServices(&s, a.Containers.Totals())
 	s.Recent = a.shared.recentEvents()
 	return s

@@ -89,6 +89,8 @@ type minute struct {
 	registration registration.Snapshot
 	leaving      bool
 	ports        Ports
+	orphans      int
+	orphansKnown bool
 	own          usage // by this process in the minute
 	memory       int64
 	spooled      int // minutes
@@ -130,6 +132,7 @@ func singleMetrics() []single {
 		{"Registered", metrics.UnitCount, true, minute.registered},
 		{"Connected", metrics.UnitCount, true, minute.connected},
 		{"Impaired", metrics.UnitCount, true, minute.impaired},
+		{"Orphans", metrics.UnitCount, false, func(m minute) (float64, bool) { return float64(m.orphans), m.orphansKnown }},
 		{"DockerReachable", metrics.UnitCount, true, func(m minute) (float64, bool) { return one(m.docker), m.dockerWhy }},
 		{"BlockedPorts", metrics.UnitCount, true, func(m minute) (float64, bool) { return float64(m.ports.Blocked), m.ports.Known }},
 		{"Leaving", metrics.UnitCount, false, func(m minute) (float64, bool) { return one(m.leaving), true }},
@@ -173,6 +176,7 @@ func (a *Agent) minute(totals containers.Totals, used usage) minute {
 	m := minute{
 		rows: a.loop.tally.since(totals), docker: totals.Docker, dockerWhy: seen.Limit == "",
 		registration: a.loop.registration, leaving: a.leaves(), ports: a.shared.latestPorts(),
+		orphans: len(a.loop.orphans.now), orphansKnown: a.loop.orphans.known,
 		own: used.since(a.loop.published), memory: memory(), spooled: a.stats().Minutes,
 	}
 	for _, id := range seen.Looping {

@@ -35,7 +35,7 @@ func (s State) Stale(now time.Time) bool {
 
 // IDs are the ids of all problems, in the order of Problems.
 func IDs() []string {
-	return []string{NeedIdentity, NeedRegion, NeedRole, NeedRecord, NeedSystemd, "muster-registration", "muster-docker", "muster-docker-proxy", "muster-docker-events", "muster-unhealthy", "muster-crash-loop", "muster-publishing", "muster-spool", "muster-dropped"}
+	return []string{NeedIdentity, NeedRegion, NeedRole, NeedRecord, NeedSystemd, "muster-registration", "muster-impaired", "muster-docker", "muster-docker-proxy", "muster-docker-events", "muster-unhealthy", "muster-crash-loop", "muster-orphan", "muster-publishing", "muster-spool", "muster-dropped"}
 }
 
 // Problems are what is wrong by a state that is not stale.
@@ -56,6 +56,9 @@ func (s State) Problems(now time.Time) []Problem {
 	r := s.Registration
 	known := r.State != "registered" && r.State != "unknown" && s.Leaving == ""
 	add(known, false, "muster-registration", fix.Do("Find the cause:", "sudo muster debug"), r.Why, "%s", r.problem(now))
+	add(r.Health == "IMPAIRED" && r.Trouble == "", false, "muster-impaired", fix.Do("Replace the instance if it stays so; ECS's own checks are:",
+		"aws ecs describe-container-instances --include CONTAINER_INSTANCE_HEALTH --cluster "+r.Cluster+" --container-instances "+r.ARN),
+		r.HealthDetail, "ECS reports this instance as impaired")
 	d := s.Docker
 	switch {
 	case d.Reachable || d.Limit == "":
@@ -81,6 +84,11 @@ func (s State) Problems(now time.Time) []Problem {
 	}
 	for _, c := range s.CrashLoops {
 		add(true, false, "muster-crash-loop", fix.Do("Read the log of the container that exited last:", "sudo docker logs --tail 20 "+c.ID), c.Why, "%s is in a crash loop", c.Name)
+		about(c)
+	}
+	for _, c := range s.Orphans {
+		add(true, false, "muster-orphan", fix.Do("Compare what the ECS agent and Docker say of its task:", "curl -s http://127.0.0.1:51678/v1/tasks", "sudo docker ps --all --filter id="+c.ID),
+			c.Why, "%s is an orphan: the ECS agent and Docker disagree whether it runs", c.Name)
 		about(c)
 	}
 	p := s.Publishing

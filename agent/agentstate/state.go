@@ -47,6 +47,7 @@ type State struct {
 	Services     []Service    `json:"services"`
 	Unhealthy    []Container  `json:"unhealthy"`
 	CrashLoops   []Container  `json:"crash_loops"`
+	Orphans      []Container  `json:"orphans,omitempty"` // the ECS agent and Docker disagree about them
 	Publishing   Publishing   `json:"publishing"`
 	Events       Events       `json:"events"`
 	Self         Self         `json:"self"`

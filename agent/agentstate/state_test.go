@@ -41,10 +41,12 @@ func sick() agentstate.State {
 	s := well()
 	s.Leaving = "the Auto Scaling group terminates this instance"
 	s.Registration = agentstate.Registration{State: "disconnected", Since: ago(40 * time.Minute), Why: "ECS does not hear from the ECS agent", Cluster: "prod", Connected: &no, Status: "ACTIVE", Asked: ago(time.Minute)}
+	s.Registration.Health, s.Registration.HealthDetail = "IMPAIRED", "CONTAINER_RUNTIME is IMPAIRED"
 	s.Docker = agentstate.Docker{Reachable: true, Running: 9, Healthy: 4, Unhealthy: 5}
 	for _, name := range []string{"web/app", "web/sidecar", "batch/\x1b[2Jworker", "web/app"} {
 		s.Unhealthy = append(s.Unhealthy, agentstate.Container{Name: name, ID: "3f2a1b", Why: "its health check fails"})
 	}
+	s.Orphans = []agentstate.Container{{Name: "shop/app", Why: "the ECS agent does not know its task"}}
 	s.CrashLoops = []agentstate.Container{{Name: "mail/relay", Why: "3 unexpected exits within 30m"}}
 	s.Publishing = agentstate.Publishing{Namespace: "Muster", Sent: 10, Failing: ago(50 * time.Hour), Why: "cloudwatch:PutMetricData is not allowed", Waiting: 3000, Bytes: 12_288_000, Dropped: 7}
 	s.Events = agentstate.Events{Bus: "ops", Sent: 3, Dropped: 1}
@@ -104,8 +106,8 @@ func TestEachTroubleIsAProblem(t *testing.T) {
 		"no right to ask":      {denied, []string{"muster-docker-proxy"}},
 		"no events":            {deaf, []string{"muster-docker-events"}},
 		"all is late":          {early, []string{"muster-identity", "muster-region", "muster-credentials", "muster-record", "muster-systemd"}},
-		"all is wrong":         {stays, []string{"muster-registration", "muster-unhealthy", "muster-crash-loop", "muster-publishing", "muster-spool", "muster-dropped"}},
-		"a departure, planned": {planned, []string{"muster-unhealthy", "muster-crash-loop", "muster-publishing", "muster-spool", "muster-dropped"}},
+		"all is wrong":         {stays, []string{"muster-registration", "muster-impaired", "muster-unhealthy", "muster-crash-loop", "muster-orphan", "muster-publishing", "muster-spool", "muster-dropped"}},
+		"a departure, planned": {planned, []string{"muster-impaired", "muster-unhealthy", "muster-crash-loop", "muster-orphan", "muster-publishing", "muster-spool", "muster-dropped"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string

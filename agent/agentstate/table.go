@@ -21,7 +21,7 @@ func (s State) Table(out io.Writer, now time.Time) error {
 		{"agent", running},
 		{"instance", cmp.Or(s.InstanceID, "unknown") + s.going() + s.waits(now)},
 		{"registered", s.Registration.line(now)},
-		{"docker", s.Docker.line(now)},
+		{"docker", s.Docker.line(now) + s.orphans()},
 		{"unhealthy", listed(s.Unhealthy, s.Docker.Unhealthy)},
 		{"crash loops", listed(s.CrashLoops, len(s.CrashLoops))},
 		{"cloudwatch", s.Publishing.line(now) + s.Publishing.warning(now)},
@@ -69,13 +69,27 @@ func (r Registration) line(now time.Time) string {
 	case r.Connected == nil:
 		return text + "; ECS not asked yet)"
 	case *r.Connected:
-		return text + "; ECS said " + age(now, r.Asked) + " ago: connected, " + r.Status + ")"
+		return text + "; ECS said " + age(now, r.Asked) + " ago: connected, " + r.Status + r.impaired() + ")"
 	}
-	return text + "; ECS said " + age(now, r.Asked) + " ago: NOT connected, " + r.Status + ")"
+	return text + "; ECS said " + age(now, r.Asked) + " ago: NOT connected, " + r.Status + r.impaired() + ")"
+}
+
+func (r Registration) impaired() string {
+	if r.Health == "IMPAIRED" {
+		return ", IMPAIRED"
+	}
+	return ""
 }
 
 func (r Registration) reason() string {
 	return cmp.Or(r.Why, "the ECS agent has not answered yet")
+}
+
+func (s State) orphans() string {
+	if len(s.Orphans) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %d ORPHANED: %s", len(s.Orphans), listed(s.Orphans, len(s.Orphans)))
 }
 
 func (d Docker) line(now time.Time) string {

@@ -322,7 +322,8 @@ func TestWithoutABusThereIsTheJournal(t *testing.T) {
 }
 
 var all = []announce.Kind{announce.Unhealthy, announce.Recovered, announce.OutOfMemory, announce.ChildOutOfMemory, announce.CrashLoop,
-	announce.CrashLoopOver, announce.RegistrationLost, announce.RegistrationRegained, announce.Leaving}
+	announce.CrashLoopOver, announce.RegistrationLost, announce.RegistrationRegained, announce.Leaving,
+	announce.Orphan, announce.OrphanOver}
 
 // Each kind, with hostile names, is as the published schema has it, and as the
 // page lists it; ten of the worst are below EventBridge's limit, which the bus

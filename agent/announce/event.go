@@ -35,6 +35,8 @@ const (
 	RegistrationLost     Kind = "registration-lost"
 	RegistrationRegained Kind = "registration-regained"
 	Leaving              Kind = "leaving" // the instance, as planned
+	Orphan               Kind = "orphan"  // the ECS agent and Docker disagree about a container
+	OrphanOver           Kind = "orphan-over"
 )
 
 // story is what a kind is about. Kinds of one topic undo each other.
@@ -61,6 +63,10 @@ func (k Kind) story() story {
 		return story{"Instance Registration Lost", "registration", slog.LevelError}
 	case RegistrationRegained:
 		return story{"Instance Registration Regained", "registration", slog.LevelInfo}
+	case Orphan:
+		return story{"Container Orphaned", "orphan", slog.LevelError}
+	case OrphanOver:
+		return story{"Container Orphaned Over", "orphan", slog.LevelInfo}
 	}
 	return story{"Instance Leaving", "leaving", slog.LevelInfo}
 }

@@ -70,6 +70,19 @@ func (w *Watcher) Totals() Totals {
 // before Run.
 func (w *Watcher) Own(of arn.Owner) { w.m.own = of }
 
+// Running returns the containers that run, or are paused. It is false unless Docker answers.
+func (w *Watcher) Running() ([]Identity, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []Identity
+	for _, c := range w.m.containers {
+		if c.running {
+			all = append(all, c.named())
+		}
+	}
+	return all, w.m.based && !w.m.away
+}
+
 // Snapshot is how things are now.
 func (w *Watcher) Snapshot() Snapshot {
 	w.mu.Lock()

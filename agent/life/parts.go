@@ -40,7 +40,7 @@ func (l *Life) newAgent(ctx context.Context) (*agent.Agent, *awsapi.Client, erro
 		Settings: agent.Settings{Config: cfg, Cluster: cluster}, Version: l.Version, InstanceID: id.InstanceID,
 		Provisional: l.provisional(api),
 		Parts: agent.Parts{
-			Log: log, Registration: l.watch, Calls: func() int { return l.Host.Calls() - before }, ShuttingDown: units.ShuttingDown,
+			Log: log, Registration: l.watch, Tasks: l.Introspection(), Calls: func() int { return l.Host.Calls() - before }, ShuttingDown: units.ShuttingDown,
 			Notify: notifySystemd, Hangup: l.Hangup, Waits: l.board,
 			Reload: func() (agent.Settings, error) { return l.reread(id) },
 		},

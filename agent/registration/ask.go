@@ -86,12 +86,14 @@ func (w Word) unfit() (answers int, since time.Time, what string) {
 func (w Word) judge(arn string, self Self) view {
 	switch {
 	case w.Foreign != "":
-		return view{Lost, "port 51678 answers for another instance: ECS has " + arn + " as " + w.Foreign + ", and this is " + self.InstanceID, true}
+		return view{Lost, "port 51678 answers for another instance: ECS has " + arn + " as " + w.Foreign +
+			", and this is " + self.InstanceID, true}
 	case !w.Known():
 	case w.Status == "INACTIVE":
 		return view{Lost, "ECS has deregistered " + arn + ": restart the ECS agent without its agent.db, or replace the instance", true}
 	case w.Lost():
-		return view{Disconnected, "ECS does not hear from the ECS agent: is 443 open to ecs-a-* and ecs-t-*, and does the role allow ecs:Poll?", true}
+		return view{Disconnected, "ECS does not hear from the ECS agent: is 443 open to ecs-a-* and ecs-t-*, " +
+			"and does the role allow ecs:Poll?", true}
 	}
 	return view{Registered, arn, true}
 }

@@ -50,6 +50,8 @@ func (a answer) ContainerInstance(context.Context, string, string) (awsapi.Conta
 	return a.said, a.err
 }
 
+func (answer) RegisteredInstances(context.Context, string) (int, error) { return 10, nil }
+
 // heard is what the agent knows of its registration after twenty minutes, in which
 // it has asked ECS, where the answer is the sandbox's.
 func heard(t *testing.T, s *sandbox.Sandbox) string {

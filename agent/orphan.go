@@ -1,0 +1,63 @@
+package agent
+
+import (
+	"context"
+	"time"
+
+	"muster/agent/announce"
+	"muster/agent/orphans"
+	"muster/agent/registration"
+)
+
+// orphanState belongs to the main loop.
+type orphanState struct {
+	watch orphans.Watch
+	now   []orphans.Orphan
+	known bool // the views could be compared in the last cycle
+}
+
+// orphanPatience bounds a question to the ECS agent, which is on this host.
+const orphanPatience = 5 * time.Second
+
+// checkOrphans compares the ECS agent's tasks with Docker's containers, and announces what
+// begins and ends. If either cannot be asked, or port 51678 may answer for another instance,
+// nothing changes.
+func (a *Agent) checkOrphans(ctx context.Context) {
+	state := &a.loop.orphans
+	state.known = false
+	registered := a.loop.registration.State == registration.Registered || a.loop.registration.State == registration.Disconnected
+	if a.Tasks == nil || !registered {
+		return
+	}
+	ctx, stop := context.WithTimeout(ctx, orphanPatience)
+	defer stop()
+	tasks, err := a.Tasks.Tasks(ctx)
+	running, answers := a.Containers.Running()
+	if err != nil || !answers {
+		return
+	}
+	now, before := time.Now(), map[string]bool{}
+	for _, o := range state.now {
+		before[o.Container.ID] = true
+	}
+	was := state.now
+	state.now, state.known = state.watch.Compare(now, tasks, running), true
+	after := map[string]bool{}
+	for _, o := range state.now {
+		after[o.Container.ID] = true
+		if !before[o.Container.ID] {
+			a.announceOrphan(announce.Orphan, now, o, o.Why)
+		}
+	}
+	for _, o := range was {
+		if !after[o.Container.ID] {
+			a.announceOrphan(announce.OrphanOver, now, o, "the ECS agent and Docker agree again")
+		}
+	}
+}
+
+func (a *Agent) announceOrphan(kind announce.Kind, at time.Time, o orphans.Orphan, why string) {
+	id := o.Container
+	a.announce(announce.Event{Kind: kind, At: at, Cluster: clusterName(id.Cluster), Service: id.Service, Family: id.Family,
+		Task: id.TaskARN, Container: id.Container, Reason: why})
+}

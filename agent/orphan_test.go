@@ -1,0 +1,68 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"muster/agent/containers"
+	"muster/internal/host/ecsagent"
+)
+
+// taskList is the ECS agent's view of one task, which it stops.
+type taskList struct{ stopped, dead time.Time }
+
+func (l taskList) Tasks(context.Context) ([]ecsagent.Task, error) {
+	status := "RUNNING"
+	if now := time.Now(); now.After(l.stopped) {
+		status = "STOPPED"
+	} else if now.After(l.dead) {
+		return nil, errors.New("nothing listens")
+	}
+	return []ecsagent.Task{{ARN: "arn:task/1", KnownStatus: status, DesiredStatus: status, Containers: []ecsagent.Container{{DockerID: "c1", Name: "app"}}}}, nil
+}
+
+func TestAnOrphanIsAnnouncedPublishedAndInTheStateFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.running = []containers.Identity{{ID: "c1", Name: "ecs-web-1", Cluster: "prod", TaskARN: "arn:task/1", Container: "app", Family: "web", Service: "shop"}}
+		s.Tasks = taskList{stopped: time.Now().Add(5 * time.Minute), dead: time.Now().Add(time.Hour)}
+		time.AfterFunc(12*time.Minute, func() {
+			is := s.told(t)
+			if len(is.Orphans) != 1 || is.Orphans[0].Name != "shop/app" || is.Problems(time.Now())[0].ID != "muster-orphan" {
+				t.Errorf("%+v", is.Orphans)
+			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.running = nil
+		})
+		s.live(t, 20*time.Minute)
+		if got := s.kinds(); got != "orphan orphan-over" {
+			t.Errorf("announced %q", got)
+		}
+		count := 0
+		for _, m := range s.minutes {
+			if value, there := valueOf(m, "Orphans", "ClusterName=prod"); there && value == 1 {
+				count++
+			}
+		}
+		if count < 2 || count > 5 {
+			t.Errorf("published in %d minutes", count)
+		}
+	})
+}
+
+func TestWithoutAnAnswerOfTheECSAgentOrphansAreUnknown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.Tasks = taskList{stopped: time.Now().Add(time.Hour)}
+		s.live(t, 10*time.Minute)
+		for _, m := range s.minutes {
+			if _, there := valueOf(m, "Orphans", "ClusterName=prod"); there {
+				t.Errorf("published at %s", m.At)
+			}
+		}
+	})
+}

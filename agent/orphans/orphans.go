@@ -1,0 +1,93 @@
+// Package orphans compares the ECS agent's view of its tasks with Docker's. A container
+// that serves traffic without ECS knowing stays unseen in the console: 21 hours in
+// amazon-ecs-agent#5135.
+//
+//	ECS agent says        Docker says               it is
+//	STOPPED               a container of it runs    an orphan
+//	nothing of the task   a container of it runs    an orphan: the instance was registered anew, or the agent lost its state
+//	RUNNING, wanted so    none of it runs           an orphan task
+//	anything else         anything                  in transition
+//
+// It counts after it has been so for a while, which the ECS agent's own transitions do not
+// last. What to do about an orphan is a person's decision.
+package orphans
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"muster/agent/containers"
+	"muster/internal/host/ecsagent"
+)
+
+// lasts is how long the views must differ: longer than a stop with the usual timeouts, and
+// than the ECS agent takes to read Docker after its own restart.
+const lasts = 3 * time.Minute
+
+// Orphan is a container, or a task without containers, about which the two views differ.
+type Orphan struct {
+	Container containers.Identity // of a task without containers the first, as ECS names it
+	Why       string
+	Since     time.Time
+}
+
+// Watch remembers since when the views differ. The zero Watch is ready.
+type Watch struct{ since map[string]time.Time }
+
+// Compare returns the orphans, in a stable order. running are the containers that Docker
+// runs, among them those that ECS did not start.
+func (w *Watch) Compare(now time.Time, tasks []ecsagent.Task, running []containers.Identity) []Orphan {
+	differ := differences(tasks, running)
+	since := make(map[string]time.Time, len(differ))
+	var out []Orphan
+	for _, key := range slices.Sorted(maps.Keys(differ)) {
+		begin, known := w.since[key]
+		if !known {
+			begin = now
+		}
+		if since[key] = begin; now.Sub(begin) >= lasts {
+			o := differ[key]
+			o.Since = begin
+			out = append(out, o)
+		}
+	}
+	w.since = since
+	return out
+}
+
+// differences are by container id, or by the ARN of a task without containers.
+func differences(tasks []ecsagent.Task, running []containers.Identity) map[string]Orphan {
+	known, runs := map[string]ecsagent.Task{}, map[string]bool{}
+	for _, t := range tasks {
+		known[t.ARN] = t
+	}
+	differ := map[string]Orphan{}
+	for _, c := range running {
+		if c.TaskARN == "" {
+			continue
+		}
+		runs[c.TaskARN] = true
+		switch t, ok := known[c.TaskARN]; {
+		case !ok:
+			differ[c.ID] = Orphan{Container: c,
+				Why: "the ECS agent does not know its task: the instance was registered anew, or the agent lost its state"}
+		case t.KnownStatus == "STOPPED":
+			differ[c.ID] = Orphan{Container: c, Why: "the ECS agent reports its task as STOPPED, and Docker runs the container"}
+		}
+	}
+	for _, t := range tasks {
+		if t.KnownStatus == "RUNNING" && t.DesiredStatus == "RUNNING" && !runs[t.ARN] && len(t.Containers) > 0 {
+			differ[t.ARN] = Orphan{Container: identity(t), Why: "the ECS agent reports the task as RUNNING, and Docker runs none of its containers"}
+		}
+	}
+	return differ
+}
+
+func identity(t ecsagent.Task) containers.Identity {
+	c := slices.MinFunc(t.Containers, func(a, b ecsagent.Container) int { return cmp.Compare(a.Name, b.Name) })
+	return containers.Identity{ID: c.DockerID, Name: strings.TrimPrefix(c.DockerName, "/"), TaskARN: t.ARN,
+		Container: c.Name, Family: t.Family, Revision: t.Version}
+}

@@ -19,6 +19,7 @@ import (
 	"muster/internal/host/dockerapi"
 	"muster/internal/host/ecsagent"
 	"muster/internal/host/units"
+	"muster/internal/instance"
 	"muster/internal/report/ports"
 )
 
@@ -58,6 +59,15 @@ type Source struct {
 	Units  func(context.Context) (Units, error)
 }
 
+// Of is this instance, without what the checks found.
+func Of(i *instance.Instance, version string) Source {
+	s := Source{Version: version, InstanceID: i.Identity.InstanceID, At: time.Now(), Config: i.Config, Agent: i.Introspection()}
+	if units.Booted(i.Config.Root) && !i.Elsewhere() {
+		s.Units = func(ctx context.Context) (Units, error) { return i.Systemd(ctx) }
+	}
+	return s
+}
+
 // Options are what is asked for beyond the usual.
 type Options struct {
 	Include []string // of Extras
@@ -89,7 +99,8 @@ func (o Options) Check() error {
 // writing.
 func Collect(ctx context.Context, s Source, out io.Writer, o Options) (Manifest, error) {
 	whole := gather(ctx, s, o)
-	m := Manifest{Schema: manifestSchema, Muster: s.Version, InstanceID: s.InstanceID, At: s.At.UTC().Truncate(time.Second), LeftOut: o.leftOut(), Failed: whole.failed}
+	m := Manifest{Schema: manifestSchema, Muster: s.Version, InstanceID: s.InstanceID, At: s.At.UTC().Truncate(time.Second),
+		LeftOut: o.leftOut(), Failed: whole.failed}
 	var packed []file
 	for _, f := range whole.files {
 		f.source = strings.TrimPrefix(f.source, strings.TrimSuffix(s.Config.Root, "/"))

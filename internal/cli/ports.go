@@ -1,31 +1,18 @@
 package cli
 
 import (
-	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"muster/check"
-	"muster/internal/awsapi"
-	"muster/internal/base/cluster"
+	"muster/check/portcheck"
 	"muster/internal/base/exitcode"
 	"muster/internal/base/fix"
-	"muster/internal/config"
 	"muster/internal/fleet"
-	"muster/internal/host/dockerapi"
-	"muster/internal/host/ecsconfig"
-	"muster/internal/host/hostports"
-	"muster/internal/host/imds"
-	"muster/internal/host/probe"
-	"muster/internal/instance/record"
 	"muster/internal/report/ports"
 	"muster/reach"
 )
@@ -69,15 +56,15 @@ with credentials. It changes nothing. It needs the permissions of packaging/iam/
 	cmd.Flags().StringSliceVar(&f.addresses, "address", nil, "Peers: these private addresses.")
 	cmd.Flags().StringSliceVar(&f.balancers, "balancer", nil, "Private addresses of a load balancer that must reach --target-port.")
 	cmd.Flags().StringVar(&f.targetPort, "target-port", dynamicPort, "Port that the load balancer connects to, a range, or dynamic: the range for hostPort 0.")
-	cmd.Flags().StringVar(&f.ephemeral, "ephemeral", "", "Range of ports that peers connect from, such as 32768-60999. Default: this host's, else Linux's.")
 	cmd.Flags().StringVar(&f.region, "region", "", "AWS region, if this is not an instance. Default: as the AWS CLI finds it.")
 	cmd.Flags().BoolVar(&f.noDial, "no-dial", false, "Evaluate the rules only, do not probe.")
+	cmd.Flags().StringVar(&f.ephemeral, "ephemeral", "", "Range of ports that peers connect from, such as 32768-60999. Default: this host's, else Linux's.")
 	cmd.Flags().StringVar(&f.fix, "fix", "", "Print only the missing rules, as one file: cli, cloudformation or terraform.")
 	cmd.Flags().BoolVar(&f.all, "all", false, "Show every problem, not only the first 50.")
+	cmd.Flags().BoolVar(&f.list, "list", false, "List the profiles with their ports and sources, and evaluate nothing.")
 	_ = cmd.RegisterFlagCompletionFunc("fix", cobra.FixedCompletions(reach.FixFormats(), cobra.ShellCompDirectiveNoFileComp))
 	addOutput(cmd, &f.output, "Output format: table, json or html.", "table", "json", "html")
 	cmd.MarkFlagsMutuallyExclusive("asg", "service", "family", "address")
-	cmd.Flags().BoolVar(&f.list, "list", false, "List the profiles with their ports and sources, and evaluate nothing.")
 	cmd.RunE = run(func(cmd *cobra.Command) error {
 		if f.list {
 			return ports.List(cmd.OutOrStdout())
@@ -96,15 +83,19 @@ func runPorts(cmd *cobra.Command, log *slog.Logger, f portsFlags) error {
 			return err
 		}
 	}
-	at, err := locate(cmd, log, f)
+	q, err := f.request(cmd)
 	if err != nil {
 		return err
 	}
-	needs, warnings, err := reach.ParsePorts(at.ports)
+	at, err := portcheck.Locate(cmd.Context(), thisHost(cmd), q, log)
+	if err != nil {
+		return err
+	}
+	needs, warnings, err := reach.ParsePorts(at.Ports)
 	if err != nil {
 		return exitcode.Wrap(exitcode.BadConfiguration, err)
 	}
-	report, err := check.Ports(cmd.Context(), at.look(f), at.scope, at.api.Region(), needs)
+	report, err := at.Check(cmd.Context(), needs)
 	if err != nil {
 		return exitcode.Wrap(exitcode.Undetermined, err)
 	}
@@ -112,27 +103,27 @@ func runPorts(cmd *cobra.Command, log *slog.Logger, f portsFlags) error {
 	if len(report.Peers) == 1 && len(report.Counts) == 0 {
 		report.Notes = append(report.Notes, report.Peers[0].Name+" has no peer yet: no port was checked")
 	}
-	return firstOf(printPorts(cmd, report, f), at.someone(f, report), report.Err())
+	return firstOf(printPorts(cmd, report, f), f.someone(at, report), report.Err())
 }
 
 // someone is an error if there is no peer at all. A first instance has no peer, and
 // nothing is wrong; but a target without one instance is more often a wrong name, and
 // that no port was checked must not read as that all are open.
-func (p place) someone(f portsFlags, report *ports.Report) error {
+func (f portsFlags) someone(at *portcheck.Place, report *ports.Report) error {
 	if len(report.Peers) > 0 {
 		return nil
 	}
-	region := " --region " + p.api.Region()
-	command := "aws ecs list-container-instances --cluster " + p.selector.Cluster + region
+	region := " --region " + at.Region()
+	command := "aws ecs list-container-instances --cluster " + at.Cluster() + region
 	switch {
 	case f.group != "":
 		command = "aws autoscaling describe-auto-scaling-groups --auto-scaling-group-names '" + strings.ReplaceAll(f.group, "'", `'\''`) + "'" + region
 	case f.service != "":
-		command = "aws ecs list-tasks --cluster " + p.selector.Cluster + " --service-name " + f.service + region
+		command = "aws ecs list-tasks --cluster " + at.Cluster() + " --service-name " + f.service + region
 	case f.family != "":
-		command = "aws ecs list-tasks --cluster " + p.selector.Cluster + " --family " + f.family + region
+		command = "aws ecs list-tasks --cluster " + at.Cluster() + " --family " + f.family + region
 	}
-	return exitcode.Wrap(exitcode.Undetermined, fix.Wrap(fmt.Errorf("no peer found in %s in %s: no port was checked", report.Scope, p.api.Region()),
+	return exitcode.Wrap(exitcode.Undetermined, fix.Wrap(fmt.Errorf("no peer found in %s in %s: no port was checked", report.Scope, at.Region()),
 		fix.Do("Check the name and the region; this lists what there is:", command)))
 }
 
@@ -151,98 +142,25 @@ func printPorts(cmd *cobra.Command, report *ports.Report, f portsFlags) error {
 	}
 }
 
-// place is from where the ports are looked at, and at whom.
-type place struct {
-	cfg      *config.Config
-	api      *awsapi.Client
-	selector fleet.Selector
-	scope    string
-	ports    string
-
-	target    reach.Range // that the balancers dial; zero: any dynamic host port
-	ephemeral reach.Range // that peers dial from; zero: not given
-}
-
-// locate finds out whether this is an instance that asks for itself, or
-// somebody who asks for the whole fleet.
-func locate(cmd *cobra.Command, log *slog.Logger, f portsFlags) (place, error) {
-	at, err := f.selector()
-	if err != nil {
-		return place{}, err
+// request is what the flags ask for.
+func (f portsFlags) request(cmd *cobra.Command) (q portcheck.Request, err error) {
+	q = portcheck.Request{
+		Peers:        fleet.Selector{Group: f.group, Service: f.service, Family: f.family, AllTasks: f.allTasks},
+		WholeCluster: cmd.Flags().Changed("cluster"), Region: f.region, NoDial: f.noDial, All: f.all,
 	}
-	cfg, rec, id, err := f.recalled(cmd, log)
-	if err != nil {
-		return place{}, err
+	if q.Peers.Addresses, err = addresses("--address", f.addresses); err != nil {
+		return q, err
 	}
-	at.cfg, at.ports = cfg, cmp.Or(cfg.Ports, reach.DefaultProfile)
-	at.selector.Cluster = cmp.Or(cfg.Cluster, rec.Cluster)
-	if at.scope == "" {
-		at.scope = "cluster " + at.selector.Cluster
-		if !cmd.Flags().Changed("cluster") {
-			at.selector.Self = id.InstanceID
-		}
-	}
-	switch _, err := cluster.Parse(at.selector.Cluster); {
-	case at.selector.Cluster != "" && err != nil:
-		return place{}, exitcode.Wrap(exitcode.BadConfiguration, err)
-	case at.selector.Cluster == "" && f.group == "" && len(f.addresses) == 0:
-		return place{}, exitcode.Wrap(exitcode.Usage, errors.New("no target: pass --cluster, --asg, --service or --address"))
-	}
-	if f.region != "" && !cluster.IsRegion(f.region) {
-		return place{}, exitcode.Wrap(exitcode.Usage, fmt.Errorf("--region %+q is no region such as eu-west-1", f.region))
-	}
-	if at.api, err = awsapi.New(cmd.Context(), cmp.Or(f.region, id.Region), imdsEndpoint()); err != nil {
-		return place{}, exitcode.Wrap(exitcode.BadConfiguration, err)
-	}
-	if at.api.Region() == "" {
-		return place{}, exitcode.Wrap(exitcode.Usage, errors.New("no region is known: name it with --region"))
-	}
-	return at, nil
-}
-
-// recalled asks no metadata service where it could tell nothing: the peers and
-// the region are named, and no bootstrap has left a record here. Away from EC2
-// that is a second's wait for each command.
-func (f portsFlags) recalled(cmd *cobra.Command, log *slog.Logger) (*config.Config, record.Record, imds.Identity, error) {
-	named := f.group != "" || len(f.addresses) > 0 || cmd.Flags().Changed("cluster")
-	region := cmp.Or(f.region, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))
-	if set, err := settings(cmd); err == nil && named && region != "" {
-		if cfg, err := config.Load(set); err == nil && record.None(cfg) {
-			return cfg, record.Record{}, imds.Identity{}, nil
-		}
-	}
-	return recalled(cmd, log, glance)
-}
-
-// selector says who is asked about; the scope stays empty for the cluster.
-func (f portsFlags) selector() (place, error) {
-	at := place{selector: fleet.Selector{Group: f.group, Service: f.service, Family: f.family, AllTasks: f.allTasks}}
-	var err error
-	if at.selector.Addresses, err = addresses("--address", f.addresses); err != nil {
-		return at, err
-	}
-	if at.selector.Balancers, err = addresses("--balancer", f.balancers); err != nil {
-		return at, err
-	}
-	if at.target, err = f.target(); err != nil {
-		return at, err
+	if q.Peers.Balancers, err = addresses("--balancer", f.balancers); err != nil {
+		return q, err
 	}
 	if f.ephemeral != "" {
-		if at.ephemeral, err = reach.ParseRange(f.ephemeral); err != nil {
-			return at, exitcode.Wrap(exitcode.Usage, fmt.Errorf("--ephemeral: %w", err))
+		if q.Ephemeral, err = reach.ParseRange(f.ephemeral); err != nil {
+			return q, exitcode.Wrap(exitcode.Usage, fmt.Errorf("--ephemeral: %w", err))
 		}
 	}
-	switch {
-	case f.group != "":
-		at.scope = "Auto Scaling group " + f.group
-	case f.service != "":
-		at.scope = "service " + f.service
-	case f.family != "":
-		at.scope = "task family " + f.family
-	case len(f.addresses) > 0:
-		at.scope = fmt.Sprintf("%d addresses", len(f.addresses))
-	}
-	return at, nil
+	q.Target, err = f.target()
+	return q, err
 }
 
 func addresses(flag string, texts []string) ([]netip.Addr, error) {
@@ -272,84 +190,4 @@ func (f portsFlags) target() (reach.Range, error) {
 		return reach.Range{}, exitcode.Wrap(exitcode.Usage, errors.New("--target-port is a load balancer's: name its private addresses with --balancer"))
 	}
 	return ports, nil
-}
-
-func (p place) discover(ctx context.Context) (fleet.Fleet, error) {
-	return fleet.Discover(ctx, p.api, p.selector)
-}
-
-// dialPatience bounds all dials together.
-const dialPatience = 10 * time.Second
-
-func (p place) look(f portsFlags) check.PortsLook {
-	look := check.PortsLook{Discover: p.discover, Target: p.target, Ephemeral: p.ephemeral, All: f.all}
-	if p.selector.Self == "" || elsewhere(p.cfg) {
-		return look // no host, or not this one
-	}
-	look.Host, look.Dynamic = lookAtHost(p.cfg), agentRange(p.cfg)
-	if !f.noDial {
-		look.Dial = dial
-	}
-	return look
-}
-
-// agentRange is the range of host ports in the settings of this host's ECS agent.
-func agentRange(cfg *config.Config) reach.Range {
-	data, err := ecsconfig.Load(cfg.Path(cmp.Or(cfg.ECSConfig, ecsconfig.DefaultPath)))
-	if err != nil {
-		return reach.Range{} // check reports a file that cannot be read
-	}
-	value, _ := ecsconfig.Parse(data).Get("ECS_DYNAMIC_HOST_PORT_RANGE")
-	ports, err := reach.ParseRange(value)
-	if err != nil {
-		return reach.Range{} // the agent ignores it as well
-	}
-	return ports
-}
-
-func lookAtHost(cfg *config.Config) func(context.Context, netip.Addr, []reach.Need) hostports.Report {
-	return func(ctx context.Context, self netip.Addr, needs []reach.Need) hostports.Report {
-		host := hostports.Host{Agent: introspection(cfg), Self: self}
-		if engine, err := dockerapi.New(cfg.DockerHost, localTimeout); err == nil {
-			host.Docker = engine
-		} else {
-			host.Docker = noDocker{err}
-		}
-		return host.Look(ctx, needs)
-	}
-}
-
-// noDocker is a Docker Engine that cannot be asked, which is not the same as a
-// host without one.
-type noDocker struct{ err error }
-
-func (n noDocker) Containers(context.Context) ([]dockerapi.Container, error) { return nil, n.err }
-
-func dial(ctx context.Context, from netip.Addr, targets []probe.Target) []probe.Result {
-	ctx, stop := context.WithTimeout(ctx, dialPatience)
-	defer stop()
-	return (&probe.Prober{Source: from}).Dial(ctx, targets)
-}
-
-// bootSample is how many peers an instance dials when it boots. All of a group
-// that boots at once dial as many, so that each is dialled by as many on average,
-// whatever the size of the group.
-const bootSample = 10
-
-// bootPorts is the check of a boot: this instance and the peers of its cluster, as
-// muster ports on the instance would check it, but brief, because it may have been
-// booted with a thousand others.
-func bootPorts(ctx context.Context, aws *clients, cfg *config.Config, id imds.Identity, name string) (*ports.Report, error) {
-	needs, _, err := reach.ParsePorts(cfg.Ports)
-	if err != nil {
-		return nil, err
-	}
-	api, err := aws.of(ctx, id.Region)
-	if err != nil {
-		return nil, err
-	}
-	p := place{cfg: cfg, api: api, selector: fleet.Selector{Cluster: name, Self: id.InstanceID, Brief: true}}
-	look := p.look(portsFlags{})
-	look.Sample = bootSample
-	return check.Ports(ctx, look, "cluster "+name, id.Region, needs)
 }

@@ -57,7 +57,7 @@ type Config struct {
 	DockerProxy       string        `split_words:"true" in:"agent" record:"false" desc:"Socket of the read-only Docker proxy, set by muster-agent.service. It is used unless MUSTER_DOCKER_HOST is not the default. Empty: the agent connects to the Docker Engine directly."`
 	WatchPeriod       time.Duration `split_words:"true" default:"1m" in:"agent" record:"true" desc:"How often the agent checks the registration."`
 	Namespace         string        `split_words:"true" default:"Muster" in:"agent" record:"true" desc:"CloudWatch namespace of the metrics. Empty: no metrics are published."`
-	Dimensions        Dimensions    `split_words:"true" in:"agent" record:"true" desc:"Additional metrics per container, per instance, or both (container,instance). CloudWatch bills each container and instance separately (docs/metrics.md)."`
+	Dimensions        Dimensions    `split_words:"true" in:"agent" record:"true" desc:"Additional metrics per container, per instance, or both (container,instance). CloudWatch bills each container and instance separately (docs/reference/metrics.md)."`
 	EventBus          string        `split_words:"true" in:"agent" record:"true" desc:"Name or ARN of the EventBridge bus for transitions. Empty: transitions go to the journal only."`
 	SpoolDir          string        `split_words:"true" default:"/var/lib/muster-agent/spool" in:"agent" record:"true" desc:"Directory for minutes that are not yet published."`
 	SpoolMax          Size          `split_words:"true" default:"64MB" in:"agent" record:"true" desc:"Maximum size of the spool. The oldest minutes are dropped first."`
@@ -161,7 +161,9 @@ func (c *Config) check() error {
 	if len(c.Namespace) > maxNamespace || !namespaceForm.MatchString(c.Namespace) || strings.HasPrefix(c.Namespace, "AWS/") {
 		bad("MUSTER_NAMESPACE", "%+.40q is no CloudWatch namespace: up to 255 letters, digits and .-_/#, not beginning with AWS/", c.Namespace)
 	}
-	if u, err := url.Parse(c.IntrospectionURL); err != nil || u.Scheme != "http" || u.Host == "" {
+	if u, err := url.Parse(c.IntrospectionURL); err == nil && u.User != nil {
+		bad("MUSTER_INTROSPECTION_URL", "the URL has a user or a password: the ECS agent knows none, and settings are readable by everybody")
+	} else if err != nil || u.Scheme != "http" || u.Host == "" {
 		bad("MUSTER_INTROSPECTION_URL", "%q is no URL such as http://127.0.0.1:51678", c.IntrospectionURL)
 	}
 	if _, _, err := reach.ParsePorts(c.Ports); c.Ports != "" && err != nil {

@@ -29,7 +29,7 @@ type row struct {
 
 // table is all rows, by group.
 func table() []row {
-	return slices.Concat(imdsRows(), dockerRows(), introspectionRows(), awsRows(), diskRows(), clockRows(), limitRows(), signalRows(), killRows(), fileRows(), togetherRows())
+	return sorted(slices.Concat(imdsRows(), dockerRows(), introspectionRows(), awsRows(), diskRows(), clockRows(), limitRows(), signalRows(), killRows(), fileRows(), togetherRows(), outsideRows()))
 }
 
 // usual is the instance of a row: it is registered in the cluster prod.
@@ -79,7 +79,7 @@ func playRow(r row, c *fieldcase.Case, muster string) (result Result) {
 	return result
 }
 
-// writeList writes the table of docs/reliability.md.
+// writeList writes the table of docs/why/reliability.md.
 func writeList(w io.Writer, rows []row) {
 	group := ""
 	for _, r := range rows {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/coreos/go-systemd/v22/dbus"
 	godbus "github.com/godbus/dbus/v5"
@@ -14,14 +15,21 @@ import (
 )
 
 const (
-	// systemd's own socket, open to root only; systemctl prefers it too, since
-	// it answers even when the bus daemon is not up.
+	// systemd's own socket, accessible only to root. systemctl prefers it too, because it works without the bus daemon.
 	privateSocket = "/run/systemd/private"
 	busSocket     = "/run/dbus/system_bus_socket"
 )
 
-// Connect reaches systemd over D-Bus. ctx bounds the connecting alone, not the
-// life of the connection. The error names each socket that was tried.
+// Limits on the answers of systemd: 25 s for a call, as in sd-bus, and longer for a reload, which runs the generators. A
+// boot waits for all of them.
+const (
+	connectTime = 5 * time.Second
+	callTime    = 25 * time.Second
+	reloadTime  = 60 * time.Second
+)
+
+// Connect connects to systemd over D-Bus, within connectTime. ctx limits connecting, not the lifetime of the connection. The error names
+// each socket that was tried.
 func Connect(ctx context.Context) (*Manager, error) {
 	return connect(ctx, "/", os.Geteuid() == 0)
 }
@@ -46,10 +54,11 @@ func connect(ctx context.Context, root string, private bool) (*Manager, error) {
 	}
 }
 
-// open connects to the socket, on which a bus daemon (that wants a Hello) or
-// systemd itself (that does not) listens. The library binds a connection's
-// whole life to its context; here ctx is let go of once connected.
+// open connects to the socket of a bus daemon (which needs a Hello) or of systemd (which does not). The library ties a
+// connection's lifetime to its context, so ctx is detached once connected.
 func open(ctx context.Context, socket string, bus bool) (*dbus.Conn, error) {
+	ctx, stop := context.WithTimeout(ctx, connectTime)
+	defer stop()
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	letGo := context.AfterFunc(ctx, cancel)
 	conn, err := dbus.NewConnection(func() (*godbus.Conn, error) {
@@ -81,14 +90,16 @@ func dial(ctx context.Context, socket string, bus bool) (*godbus.Conn, error) {
 	return conn, nil
 }
 
-// ShuttingDown says whether the whole system stops. Where systemd cannot be asked,
-// as by some users, it says no.
+// ShuttingDown reports whether the system is shutting down. It returns false if systemd cannot be queried, as for some
+// users.
 func ShuttingDown(ctx context.Context) bool {
 	m, err := Connect(ctx)
 	if err != nil {
 		return false
 	}
 	defer m.Close()
+	ctx, stop := context.WithTimeout(ctx, callTime)
+	defer stop()
 	state, err := m.conn.SystemStateContext(ctx)
 	return err == nil && state.Value.Value() == "stopping"
 }

@@ -56,15 +56,15 @@ with credentials. It changes nothing. It needs the permissions of packaging/iam/
 	cmd.Flags().StringSliceVar(&f.addresses, "address", nil, "Peers: these private addresses.")
 	cmd.Flags().StringSliceVar(&f.balancers, "balancer", nil, "Private addresses of a load balancer that must reach --target-port.")
 	cmd.Flags().StringVar(&f.targetPort, "target-port", dynamicPort, "Port that the load balancer connects to, a range, or dynamic: the range for hostPort 0.")
-	cmd.Flags().StringVar(&f.ephemeral, "ephemeral", "", "Range of ports that peers connect from, such as 32768-60999. Default: this host's, else Linux's.")
 	cmd.Flags().StringVar(&f.region, "region", "", "AWS region, if this is not an instance. Default: as the AWS CLI finds it.")
 	cmd.Flags().BoolVar(&f.noDial, "no-dial", false, "Evaluate the rules only, do not probe.")
+	cmd.Flags().StringVar(&f.ephemeral, "ephemeral", "", "Range of ports that peers connect from, such as 32768-60999. Default: this host's, else Linux's.")
 	cmd.Flags().StringVar(&f.fix, "fix", "", "Print only the missing rules, as one file: cli, cloudformation or terraform.")
 	cmd.Flags().BoolVar(&f.all, "all", false, "Show every problem, not only the first 50.")
+	cmd.Flags().BoolVar(&f.list, "list", false, "List the profiles with their ports and sources, and evaluate nothing.")
 	_ = cmd.RegisterFlagCompletionFunc("fix", cobra.FixedCompletions(reach.FixFormats(), cobra.ShellCompDirectiveNoFileComp))
 	addOutput(cmd, &f.output, "Output format: table, json or html.", "table", "json", "html")
 	cmd.MarkFlagsMutuallyExclusive("asg", "service", "family", "address")
-	cmd.Flags().BoolVar(&f.list, "list", false, "List the profiles with their ports and sources, and evaluate nothing.")
 	cmd.RunE = run(func(cmd *cobra.Command) error {
 		if f.list {
 			return ports.List(cmd.OutOrStdout())

@@ -7,9 +7,9 @@ import (
 	"muster/reach"
 )
 
-// addBalancers asks also what the load balancer needs on its target port; 0: on
-// any that Docker gives to hostPort 0. kernel is where Docker picks host ports
-// from on this host; the zero Range: not known.
+// addBalancers adds what the load balancer needs on its target port; 0 is any port that
+// Docker assigns for hostPort 0. kernel is the range that Docker takes these from on this
+// host; the zero Range if unknown.
 func addBalancers(q *ports.Question, balancers []reach.Endpoint, target uint16, kernel reach.Range) {
 	for _, e := range balancers {
 		e.Name, e.Ephemeral = "load balancer "+e.Name, reach.BalancerEphemeral()

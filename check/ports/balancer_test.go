@@ -33,7 +33,7 @@ func balanced(answersFrom uint16) fleet.Fleet {
 
 func TestTheBalancerDialsFromItsOwnPorts(t *testing.T) {
 	for answersFrom, want := range map[uint16]string{1024: "OPEN", 32768: "BLOCKED"} {
-		report, err := Ports(t.Context(), PortsLook{Discover: finds(balanced(answersFrom), nil), Target: 7000}, "", "", needs(t, "tcp/7000"))
+		report, err := Ports(t.Context(), Options{Discover: finds(balanced(answersFrom), nil), Target: 7000}, "", "", needs(t, "tcp/7000"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,7 +68,7 @@ func TestDynamicPortsAreTheKernelsWhereItCouldBeAsked(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			peers := balanced(1024)
 			peers.Self = c.self
-			report, err := Ports(t.Context(), PortsLook{Discover: finds(peers, nil), Host: c.host}, "", "", needs(t, "tcp/7000"))
+			report, err := Ports(t.Context(), Options{Discover: finds(peers, nil), Host: c.host}, "", "", needs(t, "tcp/7000"))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -173,7 +173,7 @@ func addAWS(a *agent.Agent, cfg *config.Config, api *awsapi.Client, metadata *im
 // judgePorts judges the ports of this instance and its peers by the rules alone.
 func judgePorts(discover func(context.Context) (fleet.Fleet, error), cluster, region string, needs []reach.Need) func(context.Context) (agent.Ports, error) {
 	return func(ctx context.Context) (agent.Ports, error) {
-		report, err := checkports.Ports(ctx, checkports.PortsLook{Discover: discover}, "cluster "+cluster, region, needs)
+		report, err := checkports.Ports(ctx, checkports.Options{Discover: discover}, "cluster "+cluster, region, needs)
 		if err != nil {
 			return agent.Ports{}, err
 		}

@@ -253,8 +253,8 @@ func (p place) discover(ctx context.Context) (fleet.Fleet, error) {
 // dialPatience bounds all dials together.
 const dialPatience = 10 * time.Second
 
-func (p place) look(f portsFlags) checkports.PortsLook {
-	look := checkports.PortsLook{Discover: p.discover, Target: p.target}
+func (p place) look(f portsFlags) checkports.Options {
+	look := checkports.Options{Discover: p.discover, Target: p.target}
 	if p.selector.Self == "" || elsewhere(p.cfg) {
 		return look // no host, or not this one
 	}

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// explain marks the findings that are symptoms of others: of those that failed,
-// and a warning also of one that warns.
+// explain marks the findings that are symptoms of others: of findings that failed and, for
+// warnings, also of warnings.
 func explain(results []Result) {
 	failed, warned := namesWith(results, Fail), namesWith(results, Warn)
 	for i := range results {
@@ -82,8 +82,8 @@ type Cause struct {
 	Symptoms []string `json:"symptoms,omitempty"`
 }
 
-// Causes are the failed findings that nothing explains: those first that explain
-// the most, else in the order of the results.
+// Causes are the failed findings that nothing explains, in order of how many symptoms they
+// have, then in the order of the results.
 func Causes(results []Result) []Cause { return unexplained(results, Fail) }
 
 // Warnings are the warnings that nothing explains, in the same order.
@@ -108,8 +108,8 @@ func unexplained(results []Result, status Status) []Cause {
 
 func (c Cause) comesFirst() bool { return c.Status == Warn && c.Kind != nil && c.Kind.FirstWarning }
 
-// links maps the name of each explained finding to what explains it, without
-// the links that would close a circle: of those the first result stays a cause.
+// links maps the name of each explained finding to what explains it. A link that would
+// close a cycle is left out, so that the first result in it stays a cause.
 func links(results []Result) map[name][]name {
 	under := map[name][]name{}
 	for _, r := range slices.Backward(results) {
@@ -128,8 +128,8 @@ func leads(under map[name][]name, from, to name) bool {
 	return from == to || slices.ContainsFunc(under[from], func(next name) bool { return leads(under, next, to) })
 }
 
-// symptoms are what the finding, or its check, explains, also by way of other
-// symptoms: findings of others, and the checks that were not run because of it.
+// symptoms are the findings that this one, or its check, explains, directly or through other
+// symptoms, and the checks that it blocked.
 func symptoms(results []Result, under map[name][]name, check string, finding Finding) []string {
 	var ids []string
 	by := []name{{id: check}, finding.name()}

@@ -12,8 +12,8 @@ type Learned[T any] struct {
 	value atomic.Pointer[T]
 }
 
-// Learn returns the check c that runs so, and what it learns. It is known when c is
-// done; until then, and if c does not run, it is the zero value.
+// Learn returns the check c with this run, and the value that it will have learned once it is
+// done. If c does not run, that is the zero value.
 func Learn[T any](c Check, run func(context.Context) ([]Finding, T)) (Check, *Learned[T]) {
 	l := &Learned[T]{from: c.Kind}
 	c.Run = func(ctx context.Context) []Finding {
@@ -24,9 +24,9 @@ func Learn[T any](c Check, run func(context.Context) ([]Finding, T)) (Check, *Le
 	return c, l
 }
 
-// Use declares that c needs what another check learns: c runs after it. The function
-// that it returns is for the run of c only. Without a check to learn from it returns
-// the zero value.
+// Use declares that c needs what another check learns, so that c runs after it. Only the run
+// of c may call the function that it returns, which gets the value. If from is nil, the value
+// is the zero value.
 func Use[T any](c *Check, from *Learned[T]) func() T {
 	if from != nil {
 		c.After = append(c.After, from.from)

@@ -1,7 +1,7 @@
-// Package check looks at an instance and says what is wrong with it: the model
-// of a check, the runner, the causes among what failed, and the catalog, one file
-// a group. It knows neither bootstrap nor agent; what it needs of the world is
-// handed in.
+// Package check is the engine that runs checks and finds the root causes among what they
+// found: the model, the runner, the causes and the selection. The checks themselves are
+// in the groups below it, which package catalog puts together; the engine knows none of
+// them. See the example.
 package check
 
 import (
@@ -13,13 +13,13 @@ import (
 	"muster/internal/base/ownlimit"
 )
 
-// Status is what became of a check or a finding, from the best to the worst.
+// Status is the outcome of a check or a finding.
 type Status string
 
-// The statuses. Could not look is Unknown, and never Fail.
+// The statuses. A check that could not be made is Unknown, never Fail.
 const (
 	Pass    Status = "pass"
-	Skip    Status = "skip" // it does not apply here, or what it needs has failed
+	Skip    Status = "skip" // not applicable here, or a check that it needs failed
 	Unknown Status = "unknown"
 	Warn    Status = "warn"
 	Fail    Status = "fail"
@@ -28,16 +28,15 @@ const (
 // Statuses lists them from the best to the worst.
 func Statuses() []Status { return []Status{Pass, Skip, Unknown, Warn, Fail} }
 
-// Worse orders statuses; one that is not in the list is the best.
+// Worse reports whether a is worse than b. An unknown text is better than all.
 func Worse(a, b Status) bool {
 	return slices.Index(Statuses(), a) > slices.Index(Statuses(), b)
 }
 
-// Group is a heading that checks stand under.
+// Group is a heading for checks.
 type Group string
 
-// The groups, in the order of their causes: what stands first explains what
-// comes after it.
+// The groups. An earlier group explains failures of a later one.
 const (
 	Instance Group = "instance"
 	Network  Group = "network"
@@ -50,9 +49,9 @@ const (
 // Groups lists them in order.
 func Groups() []Group { return []Group{Instance, Network, Docker, ECS, PortsOf, Health} }
 
-// Kind is what a check is, or what a finding is, whatever the instance: declared once,
-// as a variable of its group. All else refers to that variable, never to the text of
-// its id, so that the compiler finds a reference to nothing.
+// Kind identifies a check or a finding. It is declared once, as a variable of its group.
+// Everything else refers to that variable and never to the text of its id, so that the
+// compiler rejects a reference to something that does not exist.
 type Kind struct {
 	ID string // stable, kebab-case; the name of its page or of the section on it
 	// FirstWarning puts its warnings before all others: it is about the cluster that the
@@ -60,9 +59,8 @@ type Kind struct {
 	FirstWarning bool
 }
 
-// KindOf returns the kind with this id, for the ids that come from below the checks,
-// such as those of package ecsagent's causes. An id that is not among the kinds gets
-// one of its own, which nothing refers to.
+// KindOf returns the kind with this id. It is for ids that come from packages below the
+// checks, such as the causes of package ecsagent. An unknown id gets a kind of its own.
 func KindOf(kinds []*Kind, id string) *Kind {
 	if i := slices.IndexFunc(kinds, func(k *Kind) bool { return k.ID == id }); i >= 0 {
 		return kinds[i]
@@ -106,7 +104,7 @@ func IDs(kinds []*Kind) []string {
 type Finding struct {
 	// Kind is what was found; nil from a check that can find only one thing: its own.
 	Kind *Kind `json:"-"`
-	// ID is that of Kind, for those who read results.
+	// ID is the id of Kind, for readers of results.
 	ID       string   `json:"id"`
 	Status   Status   `json:"status"`
 	Summary  string   `json:"summary"`            // one sentence
@@ -114,24 +112,24 @@ type Finding struct {
 	Fix      fix.Fix  `json:"fix,omitzero"`
 	// Remedy is Fix in one text, for readers of JSON from before there was Fix.
 	Remedy string `json:"remedy,omitempty"`
-	// Confirm is what would confirm a cause that was inferred and not seen: a
-	// command, or what to look at. Empty: it was seen.
+	// Confirm is a command, or an observation, that would confirm an inferred cause. Empty
+	// if the cause was observed.
 	Confirm string `json:"confirm,omitempty"`
-	// About are the names of the thing that it is about, such as a container, where
-	// one check finds the same of several things.
+	// About are the names of the thing that the finding is about, such as a container, if
+	// one check can find the same about several things.
 	About []string `json:"-"`
 	// SymptomOf are the checks and findings that explain this one. If one of them
 	// failed, this finding is not a cause. A finding about a thing is explained only by
 	// findings about the same thing, or about no thing.
 	SymptomOf []*Kind `json:"-"`
-	// Under are the ids of those of SymptomOf that did fail.
+	// Under are the ids in SymptomOf that failed.
 	Under []string `json:"under,omitempty"`
 
 	because []name // Under, each as the name of a finding
 }
 
-// Identified sets the ID of a finding that does not come from a check, as the runner
-// does for those that do.
+// Identified sets the ID of a finding that was not made by a check. The runner sets it for
+// all others.
 func (f Finding) Identified() Finding {
 	if f.Kind != nil {
 		f.ID = f.Kind.ID
@@ -139,20 +137,20 @@ func (f Finding) Identified() Finding {
 	return f
 }
 
-// Result is what became of one check.
+// Result is the outcome of one check.
 type Result struct {
 	ID       string    `json:"id"`
 	Group    Group     `json:"group"`
 	Title    string    `json:"title"`
 	Status   Status    `json:"status"`
 	Findings []Finding `json:"findings"` // the worst first; never nil
-	// BlockedBy are those of its needs that failed.
+	// BlockedBy are the ids of the checks that it needs and that failed.
 	BlockedBy []string      `json:"blocked_by,omitempty"`
 	Took      time.Duration `json:"took_ns"`
 	Remote    bool          `json:"remote,omitempty"`
 }
 
-// Passed is the finding of a check that has nothing to complain of.
+// Passed is the finding of a check that found no problem.
 func Passed(summary string, evidence ...string) []Finding {
 	return []Finding{{Status: Pass, Summary: summary, Evidence: evidence}}
 }
@@ -160,8 +158,8 @@ func Passed(summary string, evidence ...string) []Finding {
 // Skipped is the finding of a check that does not apply here.
 func Skipped(why string) []Finding { return []Finding{{Status: Skip, Summary: why}} }
 
-// OwnLimit is the finding where err is about this process or this host, such as "too
-// many open files", and says nothing about what was asked; nil for every other error.
+// OwnLimit is the finding for an error about this process or this host, such as "too many
+// open files", which says nothing about what was examined. It is nil for other errors.
 func OwnLimit(err error) []Finding {
 	what := ownlimit.Of(err)
 	if what == "" {
@@ -170,8 +168,8 @@ func OwnLimit(err error) []Finding {
 	return CouldNotLook(ownlimit.Wrap(err), ownlimit.Fix(what))
 }
 
-// CouldNotLook is the finding of a check that could not look. The fix says how
-// to let it, such as by an IAM action; it may be zero.
+// CouldNotLook is the finding of a check that could not be made. The fix says what would
+// allow it, such as an IAM action; it may be zero.
 func CouldNotLook(why error, to fix.Fix) []Finding {
 	return []Finding{{Status: Unknown, Summary: why.Error(), Fix: to}}
 }

@@ -105,9 +105,8 @@ func examine(ctx context.Context, c Check) Result {
 	return r
 }
 
-// newResult gives the findings their ids, and the worst of them first. What they
-// quote of others loses its secrets here, once for the screen, for JSON and for
-// the bundle.
+// newResult sets the ids of the findings and sorts them, the worst first. It masks secrets
+// here, once for the screen, for JSON and for the bundle.
 func newResult(c Check, found []Finding) Result {
 	r := Result{ID: c.ID, Group: c.Group, Title: c.Title, Status: Pass, Remote: c.Remote, Findings: []Finding{}}
 	for _, f := range found {
@@ -132,8 +131,8 @@ func newResult(c Check, found []Finding) Result {
 // has at most 120 with the words before it.
 const maxSummary = 100
 
-// fitSummary cuts a summary that quotes something long, at a word, and keeps the
-// whole as the first line of the evidence.
+// fitSummary shortens a long summary at a word, and keeps the whole text as the first line
+// of the evidence.
 func (f *Finding) fitSummary() {
 	runes := []rune(f.Summary)
 	limit := maxSummary
@@ -151,7 +150,7 @@ func (f *Finding) fitSummary() {
 	f.Summary = strings.TrimRight(cut, " ,;:(") + "..."
 }
 
-// masked masks lines that may belong together, as those of a private key do.
+// masked masks secrets in lines that may belong together, such as those of a private key.
 func masked(lines []string) []string {
 	var filter redact.Filter
 	out := slices.Clone(lines)

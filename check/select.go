@@ -8,9 +8,9 @@ import (
 	"muster/internal/base/nearest"
 )
 
-// Select takes the checks that are named in only, by id or by group, with all
-// that these need; nil: every one. Those named in skip are left out even then.
-// A name that is none is refused with those that look like it.
+// Select returns the checks named in only, by id or by group, and all that they need; nil
+// selects all. Checks named in skip are left out even if others need them. An unknown
+// name is an error that lists similar names.
 func Select(checks []Check, only, skip []string) ([]Check, error) {
 	for _, name := range slices.Concat(only, skip) {
 		if !slices.ContainsFunc(checks, func(c Check) bool { return c.named(name) }) {
@@ -38,7 +38,7 @@ func Select(checks []Check, only, skip []string) ([]Check, error) {
 	return selected, nil
 }
 
-// Everyday are the ids of the checks that are for every look: all but the deep.
+// Everyday are the ids of all checks but the deep ones.
 func Everyday(checks []Check) []string {
 	var ids []string
 	for _, c := range checks {
@@ -51,7 +51,7 @@ func Everyday(checks []Check) []string {
 
 func (c Check) named(name string) bool { return c.ID == name || string(c.Group) == name }
 
-// Names are what a selection of the checks may name: the groups, and their ids.
+// Names are the names that Select accepts: the groups and the ids of the checks.
 func Names(checks []Check) []string {
 	var known []string
 	for _, g := range Groups() {

@@ -5,16 +5,15 @@ import (
 	"time"
 )
 
-// How long Wait rests between two looks: longer each time, because the checks
-// cost the instance something.
+// How long Wait pauses between two runs: longer each time, because the checks load the
+// instance.
 const (
 	firstRest   = time.Second
 	longestRest = 15 * time.Second
 )
 
-// Wait looks until no check fails or patience is over, and returns the last look
-// that was not interrupted; nil without one. It calls waiting with each look
-// after which it rests.
+// Wait runs the checks until none fails or patience has passed. It returns the results of
+// the last run that was not interrupted, or nil. It calls waiting before each pause.
 func Wait(ctx context.Context, patience time.Duration, look func(context.Context) []Result, waiting func(last []Result)) []Result {
 	end := time.Now().Add(patience)
 	var last []Result

@@ -1,5 +1,5 @@
-// Package catalog puts the groups of checks together: it gives each what it examines, and
-// tells it which checks and findings of other groups explain its own.
+// Package catalog puts the groups of checks together: it gives each what it examines, and the
+// checks and findings of other groups that explain its own.
 package catalog
 
 import (
@@ -61,7 +61,7 @@ type World struct {
 	// ECSEndpoint is the URL of ECS: awsapi.Client.ECSEndpoint. Empty: the region is
 	// unknown.
 	ECSEndpoint string
-	VPC         network.VPC // what EC2 says of the VPC: an *awsapi.Client
+	VPC         network.VPC // the VPC, as EC2 describes it: an *awsapi.Client
 	// Guards finds the security groups and ACLs around this instance and around the
 	// addresses: fleet.Discover with both.
 	Guards func(context.Context, []netip.Addr) (fleet.Fleet, error)

@@ -34,11 +34,11 @@ type Others struct {
 }
 
 // Checks are the checks of this group.
-func (w Group) Checks() []check.Check {
+func (g Group) Checks() []check.Check {
 	return []check.Check{
-		{Kind: DockerCheck, Group: check.Docker, Title: "the Docker Engine answers", Run: w.docker, Timeout: pingTimeout + 2*time.Second,
+		{Kind: DockerCheck, Group: check.Docker, Title: "the Docker Engine answers", Run: g.docker, Timeout: pingTimeout + 2*time.Second,
 			Findings: []*check.Kind{DockerNotRunning, DockerHung, DockerRejects, DockerUnsupported, DockerDenied, DockerGarbled}},
-		{Kind: AgentImageCheck, Group: check.Docker, Title: "the ECS agent's container runs", Run: w.agentImage,
+		{Kind: AgentImageCheck, Group: check.Docker, Title: "the ECS agent's container runs", Run: g.agentImage,
 			Needs:    []*check.Kind{DockerCheck},
 			Findings: []*check.Kind{AgentNotCached, AgentContainerMissing, AgentContainerDown, AgentOutOfMemory}},
 	}

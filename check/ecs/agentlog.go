@@ -17,14 +17,13 @@ import (
 	"muster/internal/host/ecsconfig"
 )
 
-// agentLog looks for the ECS agent's own words on what keeps it from its work:
-// since its newest registration, and not from before this boot or the bootstrap in
-// it. What keeps the instance from being registered or connected is a failure, what
-// only impairs it a warning.
-func (w Group) agentLog(ctx context.Context, warmPool string) []check.Finding {
-	opts := ecsagent.Options{Since: w.Record.Since(), Registered: w.Registered(ctx), Docker: w.dockerAnswers(ctx)}
-	found := w.logSettings(&opts)
-	trouble, err := w.readLogs(ctx, opts)
+// agentLog finds causes in the ECS agent's log: since its newest registration, this boot and
+// the bootstrap in it. A cause that prevents registration or connection is a failure, any
+// other a warning. warmPool is the state that defers the registration.
+func (g Group) agentLog(ctx context.Context, warmPool string) []check.Finding {
+	opts := ecsagent.Options{Since: g.Record.Since(), Registered: g.Registered(ctx), Docker: g.dockerAnswers(ctx)}
+	found := g.logSettings(&opts)
+	trouble, err := g.readLogs(ctx, opts)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && len(found) == 0:
 		return check.Skipped("the ECS agent and ecs-init have not logged anything yet")
@@ -33,7 +32,7 @@ func (w Group) agentLog(ctx context.Context, warmPool string) []check.Finding {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		found = append(found, check.CouldNotLook(err, fix.Fix{})...)
 	}
-	found = append(found, w.troubleFindings(trouble, opts.Registered)...)
+	found = append(found, g.troubleFindings(trouble, opts.Registered)...)
 	if warmPool != "" {
 		found = slices.DeleteFunc(found, func(f check.Finding) bool { return f.Kind == WarmPoolWaiting }) // it is meant to
 	}
@@ -43,21 +42,21 @@ func (w Group) agentLog(ctx context.Context, warmPool string) []check.Finding {
 	return found
 }
 
-// dockerAnswers reports whether the Docker Engine does so now; false also where it cannot be asked.
-func (w Group) dockerAnswers(ctx context.Context) bool {
-	if w.Engine == nil {
+// dockerAnswers reports whether the Docker Engine answers now; false also if it is unknown.
+func (g Group) dockerAnswers(ctx context.Context) bool {
+	if g.Engine == nil {
 		return false
 	}
 	pinging, stop := context.WithTimeout(ctx, subject.AskPatience)
 	defer stop()
-	_, err := w.Engine.Ping(pinging)
+	_, err := g.Engine.Ping(pinging)
 	return err == nil
 }
 
 // logSettings reads in ecs.config what and where the agent logs
 // (ecs-agent/logger/log.go). ecs-init mounts /var/log/ecs as /log into the agent's container.
-func (w Group) logSettings(opts *ecsagent.Options) []check.Finding {
-	settings := w.Settings()
+func (g Group) logSettings(opts *ecsagent.Options) []check.Finding {
+	settings := g.Settings()
 	get := func(key string) string {
 		v, _ := settings.Get(key)
 		if v.Origin == ecsconfig.FromDefault {
@@ -81,45 +80,45 @@ func (w Group) logSettings(opts *ecsagent.Options) []check.Finding {
 	default:
 		return []check.Finding{{Kind: AgentLogElsewhere, Status: check.Warn, SymptomOf: []*check.Kind{ECSConfigCheck},
 			Summary: fmt.Sprintf("%s: ECS_LOGFILE writes the ECS agent's log outside %s",
-				settings.PlaceOf("ECS_LOGFILE"), w.Config.ECSLogDir),
-			Evidence: []string{"ECS_LOGFILE=" + path, "in the ECS agent's container, only /log is a host directory: " + w.Config.ECSLogDir},
+				settings.PlaceOf("ECS_LOGFILE"), g.Config.ECSLogDir),
+			Evidence: []string{"ECS_LOGFILE=" + path, "in the ECS agent's container, only /log is a host directory: " + g.Config.ECSLogDir},
 			Fix:      fix.Do("Remove the line, or set ECS_LOGFILE=/log/ecs-agent.log, then restart the ECS agent:", "sudo systemctl restart ecs")}}
 	}
 	return nil
 }
 
-// readLogs reads the logs. Where they show an agent that is registered and cannot
-// connect, the ECS API is asked whether it still is so: a log says little of a success.
-func (w Group) readLogs(ctx context.Context, opts ecsagent.Options) (ecsagent.Trouble, error) {
-	dir := w.Config.Path(w.Config.ECSLogDir)
+// readLogs reads the logs. If they show a registered agent that cannot connect, it asks the
+// ECS API whether that is still true, because the log says little about a success.
+func (g Group) readLogs(ctx context.Context, opts ecsagent.Options) (ecsagent.Trouble, error) {
+	dir := g.Config.Path(g.Config.ECSLogDir)
 	trouble, err := ecsagent.ReadLogs(dir, opts)
-	if trouble.Effect == ecsagent.Connection && opts.Registered && w.connected(ctx) {
+	if trouble.Effect == ecsagent.Connection && opts.Registered && g.connected(ctx) {
 		opts.Connected = true
 		return ecsagent.ReadLogs(dir, opts)
 	}
 	return trouble, err
 }
 
-// connected reports whether the ECS API says so; false also where it cannot be asked.
-func (w Group) connected(ctx context.Context) bool {
-	arn := w.AgentARN(ctx)
-	if w.Registry == nil || arn == "" {
+// connected reports whether the ECS API shows the agent as connected; false also if unknown.
+func (g Group) connected(ctx context.Context) bool {
+	arn := g.AgentARN(ctx)
+	if g.Registry == nil || arn == "" {
 		return false
 	}
-	name, _ := w.Wanted()
+	name, _ := g.Wanted()
 	if parts := strings.Split(arn, "/"); len(parts) == 3 { // arn:aws:ecs:REGION:ACCOUNT:container-instance/CLUSTER/ID
 		name = parts[1]
 	}
 	if name == "" {
 		name = cluster.Default
 	}
-	ci, err := w.Registry.ContainerInstance(ctx, name, arn)
+	ci, err := g.Registry.ContainerInstance(ctx, name, arn)
 	return err == nil && ci.Connected
 }
 
 // troubleFindings are what the trouble means for an instance that is registered, or is not.
-func (w Group) troubleFindings(t ecsagent.Trouble, registered bool) (found []check.Finding) {
-	if f, bad := w.mainFinding(t, registered); bad {
+func (g Group) troubleFindings(t ecsagent.Trouble, registered bool) (found []check.Finding) {
+	if f, bad := g.mainFinding(t, registered); bad {
 		if registered && t.Effect != ecsagent.Connection {
 			f.Status = check.Warn
 		}
@@ -129,29 +128,29 @@ func (w Group) troubleFindings(t ecsagent.Trouble, registered bool) (found []che
 		return found // what only impairs an agent is of no interest without one
 	}
 	for _, s := range t.Beside {
-		f := w.sightingFinding(s)
+		f := g.sightingFinding(s)
 		f.Status = check.Warn
 		found = append(found, f)
 	}
 	return found
 }
 
-func (w Group) mainFinding(t ecsagent.Trouble, registered bool) (f check.Finding, bad bool) {
+func (g Group) mainFinding(t ecsagent.Trouble, registered bool) (f check.Finding, bad bool) {
 	exits := exitLines(t)
 	switch {
 	case t.Cause.ID != "":
-		f = w.sightingFinding(t.Sighting)
+		f = g.sightingFinding(t.Sighting)
 		f.Evidence = append(f.Evidence, exits...)
 		return f, true
 	case len(exits) > 0 && t.ExitCode == exitUpgrade && !registered:
-		return check.Finding{Kind: AgentExits, Status: check.Fail, Evidence: exits, SymptomOf: w.suspects(),
+		return check.Finding{Kind: AgentExits, Status: check.Fail, Evidence: exits, SymptomOf: g.possibleCauses(),
 			Summary: "the ECS agent exited with code 42 to install an update, and is not back yet",
 			Fix:     fix.Do("Wait a minute. If it does not come back, read why:", "sudo tail -n 20 /var/log/ecs/ecs-init.log")}, true
 	case len(exits) > 0 && t.ExitCode != 0 && t.ExitCode != exitUpgrade: // 0: it was stopped
 		return check.Finding{Kind: AgentExits, Status: check.Fail, Summary: exitSummary(t.ExitCode), Evidence: exits,
 			Fix: fix.Do("Read its last log lines, and check whether the kernel killed it:",
 				"sudo docker logs --tail 20 ecs-agent", "sudo journalctl -k --no-pager | grep -i 'killed process'"),
-			SymptomOf: append(w.suspects(), w.Others.AgentContainerDown, w.Others.AgentOutOfMemory)}, true
+			SymptomOf: append(g.possibleCauses(), g.Others.AgentContainerDown, g.Others.AgentOutOfMemory)}, true
 	}
 	return check.Finding{}, false
 }
@@ -188,73 +187,74 @@ func exitLines(t ecsagent.Trouble) []string {
 }
 
 // sightingFinding is a line of a log as a failure.
-func (w Group) sightingFinding(s ecsagent.Sighting) check.Finding {
-	return w.fitted(check.Finding{Kind: logKind(s.Cause.ID), Status: check.Fail, Summary: s.Cause.Summary, Fix: s.Cause.Fix.Map(w.placed),
-		Confirm:  w.placed(s.Cause.Confirm),
-		Evidence: []string{s.Where() + ": " + s.Message}, SymptomOf: w.behind(s)}, s.Message)
+func (g Group) sightingFinding(s ecsagent.Sighting) check.Finding {
+	return g.withSpecificFix(check.Finding{Kind: logKind(s.Cause.ID), Status: check.Fail, Summary: s.Cause.Summary,
+		Fix:      s.Cause.Fix.Map(g.fillIn),
+		Confirm:  g.fillIn(s.Cause.Confirm),
+		Evidence: []string{s.Where() + ": " + s.Message}, SymptomOf: g.causesOf(s)}, s.Message)
 }
 
-// placed puts what is known of this instance in the place of what only a log does not know.
-func (w Group) placed(text string) string {
-	id, region := w.InstanceID(), w.Region() // placeholders themselves where they are unknown
+// fillIn replaces the placeholders of a cause with what is known of this instance.
+func (g Group) fillIn(text string) string {
+	id, region := g.InstanceID(), g.Region() // placeholders themselves where they are unknown
 	known := []string{"INSTANCE_ID", id, "ecs.REGION.", "ecs." + region + ".", "=REGION", "=" + region,
 		"--region REGION", "--region " + region, "--region-name REGION", "--region-name " + region}
-	if name := w.ClusterForCommand(); name != "NAME" {
+	if name := g.ClusterForCommand(); name != "NAME" {
 		known = append(known, "--cluster-name CLUSTER", "--cluster-name "+subject.NameOf(name))
 	}
 	return strings.NewReplacer(known...).Replace(text)
 }
 
-// suspects explain an error that is not understood.
-func (w Group) suspects() []*check.Kind {
-	return append(w.network(), w.Others.IMDSCheck, w.Others.InstanceRoleCheck, w.Others.UserDataCheck, w.Others.DiskCheck,
-		w.Others.PressureCheck, w.Others.ClockCheck,
-		w.Others.DockerCheck, w.Others.AgentImageCheck, ECSConfigCheck, CheckpointCheck, ClusterCheck)
+// possibleCauses are the checks that may explain an error that is not understood.
+func (g Group) possibleCauses() []*check.Kind {
+	return append(g.network(), g.Others.IMDSCheck, g.Others.InstanceRoleCheck, g.Others.UserDataCheck, g.Others.DiskCheck,
+		g.Others.PressureCheck, g.Others.ClockCheck,
+		g.Others.DockerCheck, g.Others.AgentImageCheck, ECSConfigCheck, CheckpointCheck, ClusterCheck)
 }
 
-// behind are what explains a line of a log: whatever muster has seen for itself
-// stands before what the agent says of it.
-func (w Group) behind(s ecsagent.Sighting) []*check.Kind {
-	for _, b := range w.behindCauses() {
+// causesOf are the checks that explain a line of the log. What muster observes itself takes
+// precedence over what the agent logs.
+func (g Group) causesOf(s ecsagent.Sighting) []*check.Kind {
+	for _, b := range g.logCauses() {
 		if slices.Contains(b.causes, logKind(s.Cause.ID)) {
 			return b.checks
 		}
 	}
 	if s.Cause.ID == ecsagent.Unrecognized {
-		return w.suspects()
+		return g.possibleCauses()
 	}
 	return nil
 }
 
-// behindCauses is the table of what muster checks for itself, by the causes that a log shows.
-func (w Group) behindCauses() []struct{ causes, checks []*check.Kind } {
+// logCauses maps the causes that the log shows to the checks that explain them.
+func (g Group) logCauses() []struct{ causes, checks []*check.Kind } {
 	return []struct{ causes, checks []*check.Kind }{
 		{[]*check.Kind{ClusterNotFound, ClusterDeleted, ClusterCreateDenied}, []*check.Kind{ECSConfigCheck, ClusterCheck}},
 		{[]*check.Kind{StaleCheckpoint}, []*check.Kind{ECSConfigCheck, CheckpointCheck}},
-		{[]*check.Kind{SavedStateUnreadable}, []*check.Kind{CheckpointCheck, w.Others.DiskCheck}},
-		{[]*check.Kind{SavedStateDenied}, []*check.Kind{w.Others.DiskCheck}},
+		{[]*check.Kind{SavedStateUnreadable}, []*check.Kind{CheckpointCheck, g.Others.DiskCheck}},
+		{[]*check.Kind{SavedStateDenied}, []*check.Kind{g.Others.DiskCheck}},
 		{[]*check.Kind{AgentDeregistered}, []*check.Kind{ContainerInstanceCheck}},
-		{[]*check.Kind{AgentUserDataNotRun}, []*check.Kind{w.Others.UserDataCheck}},
+		{[]*check.Kind{AgentUserDataNotRun}, []*check.Kind{g.Others.UserDataCheck}},
 		{[]*check.Kind{InvalidJSONSetting, InvalidAttributes, InvalidTags, InvalidSetting, InvalidLoggingDriver,
 			ReservedMemoryTooHigh, AgentContainerNotCreated, AgentProxyRefused, AgentWrongRegion},
-			[]*check.Kind{ECSConfigCheck, w.Others.ProxyCheck}},
-		{[]*check.Kind{AgentRegionUnknown}, []*check.Kind{ECSConfigCheck, w.Others.IMDSCheck, w.Others.ProxyCheck}},
-		{[]*check.Kind{AgentClockSkew, AgentTLSExpired}, []*check.Kind{w.Others.ClockCheck}},
-		{[]*check.Kind{AccessDenied}, []*check.Kind{w.Others.InstanceRoleCheck, w.Others.VPCPathCheck, w.Others.PollEndpointCheck}},
+			[]*check.Kind{ECSConfigCheck, g.Others.ProxyCheck}},
+		{[]*check.Kind{AgentRegionUnknown}, []*check.Kind{ECSConfigCheck, g.Others.IMDSCheck, g.Others.ProxyCheck}},
+		{[]*check.Kind{AgentClockSkew, AgentTLSExpired}, []*check.Kind{g.Others.ClockCheck}},
+		{[]*check.Kind{AccessDenied}, []*check.Kind{g.Others.InstanceRoleCheck, g.Others.VPCPathCheck, g.Others.PollEndpointCheck}},
 		{[]*check.Kind{AgentIMDSUnreachable, AgentIMDSv2Unsupported, AgentHopLimit, VPCUndetected, IdentityDocumentRefused},
-			[]*check.Kind{w.Others.IMDSCheck, w.Others.ProxyCheck, ECSConfigCheck}},
+			[]*check.Kind{g.Others.IMDSCheck, g.Others.ProxyCheck, ECSConfigCheck}},
 		{[]*check.Kind{NoCredentials, CredentialsInvalid},
-			[]*check.Kind{w.Others.IMDSCheck, w.Others.InstanceRoleCheck, w.Others.ProxyCheck, ECSConfigCheck}},
+			[]*check.Kind{g.Others.IMDSCheck, g.Others.InstanceRoleCheck, g.Others.ProxyCheck, ECSConfigCheck}},
 		{[]*check.Kind{DockerUnreachable, DockerSocketDenied, DockerBridgeMissing},
-			[]*check.Kind{w.Others.DockerCheck, w.Others.DiskCheck, ECSConfigCheck}},
-		{[]*check.Kind{DockerAPITooOld, AgentContainerNameTaken}, []*check.Kind{w.Others.DockerCheck}},
+			[]*check.Kind{g.Others.DockerCheck, g.Others.DiskCheck, ECSConfigCheck}},
+		{[]*check.Kind{DockerAPITooOld, AgentContainerNameTaken}, []*check.Kind{g.Others.DockerCheck}},
 		{[]*check.Kind{AgentImageMissing, PauseImageMissing},
-			append(w.network(), w.Others.DockerCheck, w.Others.AgentImageCheck, w.Others.DiskCheck)},
-		{[]*check.Kind{AgentDiskFull}, []*check.Kind{w.Others.DiskCheck}},
-		{[]*check.Kind{AgentCrashed}, []*check.Kind{CheckpointCheck, w.Others.DiskCheck, w.Others.PressureCheck}},
-		{[]*check.Kind{WarmPoolWaiting, WarmPoolUnknown}, []*check.Kind{w.Others.LifecycleCheck, w.Others.IMDSCheck}},
+			append(g.network(), g.Others.DockerCheck, g.Others.AgentImageCheck, g.Others.DiskCheck)},
+		{[]*check.Kind{AgentDiskFull}, []*check.Kind{g.Others.DiskCheck}},
+		{[]*check.Kind{AgentCrashed}, []*check.Kind{CheckpointCheck, g.Others.DiskCheck, g.Others.PressureCheck}},
+		{[]*check.Kind{WarmPoolWaiting, WarmPoolUnknown}, []*check.Kind{g.Others.LifecycleCheck, g.Others.IMDSCheck}},
 		{[]*check.Kind{AgentTLSAlert, AgentTLSUntrusted, AgentTLSWrongName, AgentDNSFailure, NetworkTimeout, ConnectionRefused,
 			ConnectionCut},
-			append(w.network(), w.Others.ClockCheck, WrongRegion, ECSConfigCheck)},
+			append(g.network(), g.Others.ClockCheck, WrongRegion, ECSConfigCheck)},
 	}
 }

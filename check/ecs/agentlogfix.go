@@ -14,37 +14,37 @@ import (
 	"muster/internal/host/ecsconfig"
 )
 
-// fitted is a finding of the agent's log with a fix for what this instance has. A
-// line alone cannot tell whether a proxy is set, and its cause names all that may be wrong.
-func (w Group) fitted(f check.Finding, message string) check.Finding {
-	if w.Settings().Denied() != nil {
+// withSpecificFix gives a finding from the log a fix for the settings of this instance. The
+// log line alone does not show whether a proxy is set.
+func (g Group) withSpecificFix(f check.Finding, message string) check.Finding {
+	if g.Settings().Denied() != nil {
 		return f
 	}
 	switch f.Kind {
 	case ConnectionRefused:
-		return w.refusedFitted(f, message)
+		return g.fixRefused(f, message)
 	case AgentProxyRefused, NetworkTimeout:
-		return w.proxyFitted(f, message)
+		return g.fixProxyRefused(f, message)
 	case CredentialsInvalid:
-		return w.keysFitted(f, message)
+		return g.fixCredentials(f, message)
 	case AgentIMDSUnreachable, AgentHopLimit:
-		return w.imdsFitted(f)
+		return g.fixIMDS(f)
 	}
 	return f
 }
 
-// dialed is the address of a failed connection, and posted the endpoint it was for.
+// dialedAddress is the address of a failed connection, and posted the endpoint it was for.
 var (
-	dialed = regexp.MustCompile(`dial tcp (\[[0-9a-fA-F:]+\]:\d+|[0-9.]+:\d+): `)
-	posted = regexp.MustCompile(`https://([a-z0-9.-]+)[:/]|unable to dial ([a-z0-9.-]+) response`)
+	dialedAddress = regexp.MustCompile(`dial tcp (\[[0-9a-fA-F:]+\]:\d+|[0-9.]+:\d+): `)
+	postedHost    = regexp.MustCompile(`https://([a-z0-9.-]+)[:/]|unable to dial ([a-z0-9.-]+) response`)
 )
 
 // target is the endpoint that the line names, or else that of ECS.
-func (w Group) target(message string) string {
-	if m := posted.FindStringSubmatch(message); m != nil {
+func (g Group) target(message string) string {
+	if m := postedHost.FindStringSubmatch(message); m != nil {
 		return cmp.Or(m[1], m[2])
 	}
-	return "ecs." + w.Region() + ".amazonaws.com"
+	return "ecs." + g.Region() + ".amazonaws.com"
 }
 
 // keysAt are keys with their places, without their values.
@@ -67,8 +67,8 @@ func places(values []ecsconfig.Value) string {
 
 // agentProxyFor is the proxy on the ECS agent's way to a host, as HOST:PORT, and the
 // key that sets it.
-func (w Group) agentProxyFor(host string) (address string, setting []ecsconfig.Value) {
-	s := w.Settings()
+func (g Group) agentProxyFor(host string) (address string, setting []ecsconfig.Value) {
+	s := g.Settings()
 	proxy, err := s.Proxy().For(&url.URL{Scheme: "https", Host: host})
 	if err != nil || proxy == nil {
 		return "", nil
@@ -77,12 +77,12 @@ func (w Group) agentProxyFor(host string) (address string, setting []ecsconfig.V
 	return proxy.Host, setting[:min(1, len(setting))]
 }
 
-// refusedFitted: it is the proxy, ECS_BACKEND_HOST, or something in the network.
-func (w Group) refusedFitted(f check.Finding, message string) check.Finding {
-	host := w.target(message)
-	backend := w.Settings().SetOf("ECS_BACKEND_HOST")
-	address, setting := w.agentProxyFor(host)
-	m := dialed.FindStringSubmatch(message)
+// fixRefused finds out what refused the connection: the proxy, ECS_BACKEND_HOST or the network.
+func (g Group) fixRefused(f check.Finding, message string) check.Finding {
+	host := g.target(message)
+	backend := g.Settings().SetOf("ECS_BACKEND_HOST")
+	address, setting := g.agentProxyFor(host)
+	m := dialedAddress.FindStringSubmatch(message)
 	if m != nil && len(setting) == 0 && !strings.Contains(message, "proxyconnect") {
 		f.Summary = m[1] + " refuses the connection of the ECS agent"
 	}
@@ -104,10 +104,10 @@ func proxyFix(setting []ecsconfig.Value, address, host string) fix.Fix {
 		"curl -m 5 -sv -o /dev/null -x http://"+address+" https://"+host, subject.RestartECS)
 }
 
-// proxyFitted names the proxy where one is set.
-func (w Group) proxyFitted(f check.Finding, message string) check.Finding {
-	host := w.target(message)
-	address, setting := w.agentProxyFor(host)
+// fixProxyRefused names the proxy where one is set.
+func (g Group) fixProxyRefused(f check.Finding, message string) check.Finding {
+	host := g.target(message)
+	address, setting := g.agentProxyFor(host)
 	switch {
 	case f.Kind == NetworkTimeout && (address == "" || !strings.Contains(message, "dial tcp "+address)):
 	case len(setting) > 0 && f.Kind == NetworkTimeout:
@@ -126,9 +126,9 @@ func (w Group) proxyFitted(f check.Finding, message string) check.Finding {
 	return f
 }
 
-// keysFitted: keys in the files win over the instance role.
-func (w Group) keysFitted(f check.Finding, message string) check.Finding {
-	keys := w.Settings().SetOf("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+// fixCredentials finds keys in the files, which take precedence over the instance role.
+func (g Group) fixCredentials(f check.Finding, message string) check.Finding {
+	keys := g.Settings().SetOf("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 	switch {
 	case len(keys) > 0:
 		f.Summary = "AWS rejects the keys that the ECS agent takes from " + keys[0].Key + " (" + keys[0].Where() + ")"
@@ -139,19 +139,19 @@ func (w Group) keysFitted(f check.Finding, message string) check.Finding {
 		f.Fix = fix.Do("Restart the ECS agent, so that it gets new credentials of the instance role from IMDS:", subject.RestartECS)
 	default:
 		f.Fix = fix.Do("Associate the instance profile again, as its role was probably deleted and created anew:",
-			"aws ec2 describe-iam-instance-profile-associations --region "+w.Region()+" --filters Name=instance-id,Values="+w.InstanceID(),
-			"aws ec2 replace-iam-instance-profile-association --region "+w.Region()+" --association-id ASSOCIATION_ID "+
+			"aws ec2 describe-iam-instance-profile-associations --region "+g.Region()+" --filters Name=instance-id,Values="+g.InstanceID(),
+			"aws ec2 replace-iam-instance-profile-association --region "+g.Region()+" --association-id ASSOCIATION_ID "+
 				"--iam-instance-profile Name=PROFILE", subject.RestartECS)
 	}
 	return f
 }
 
-// imdsFitted: where IMDS answers the host, what fails is the way of the ECS agent's container.
-func (w Group) imdsFitted(f check.Finding) check.Finding {
-	if w.NoIdentity != nil || w.Identity.InstanceID == "" {
+// fixIMDS finds out what keeps the ECS agent's container from IMDS, which answers the host.
+func (g Group) fixIMDS(f check.Finding) check.Finding {
+	if g.NoIdentity != nil || g.Identity.InstanceID == "" {
 		return f
 	}
-	if s := w.Settings(); s.Proxy().HTTP != "" && !s.Proxy().Exempts("169.254.169.254") {
+	if s := g.Settings(); s.Proxy().HTTP != "" && !s.Proxy().Exempts("169.254.169.254") {
 		setting := s.SetOf("HTTP_PROXY", "http_proxy")
 		f.Fix = fix.Do("Add 169.254.169.254 to NO_PROXY, because "+keysAt(setting)+" sets a proxy, then restart the ECS agent:",
 			subject.RestartECS)

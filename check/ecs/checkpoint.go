@@ -15,12 +15,11 @@ import (
 	"muster/internal/host/ecsconfig"
 )
 
-// checkpoint reads what the ECS agent remembers of an earlier start. The agent
-// compares the cluster in it with the one in ecs.config letter by letter
-// (agent/app/agent.go, setClusterInConfig); another instance's checkpoint it
-// overwrites.
-func (w Group) checkpoint(ctx context.Context) []check.Finding {
-	path := w.CheckpointPath()
+// checkpoint reads the ECS agent's saved state. The agent compares the cluster in it with
+// the one in ecs.config as text (agent/app/agent.go, setClusterInConfig). It overwrites the
+// state of another instance.
+func (g Group) checkpoint(ctx context.Context) []check.Finding {
+	path := g.CheckpointPath()
 	if isEmptyFile(path) { // bbolt makes a database of it
 		return check.Passed(path + " is empty: the ECS agent starts without saved state")
 	}
@@ -33,18 +32,18 @@ func (w Group) checkpoint(ctx context.Context) []check.Finding {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, ecsagent.ErrMoving):
 		return check.CouldNotLook(err, fix.Do("Run muster as root:", "sudo muster debug"))
 	case err != nil:
-		return []check.Finding{{Kind: CheckpointDamaged, Status: check.Fail, Fix: w.registerAnew(), SymptomOf: []*check.Kind{w.Others.DiskCheck},
+		return []check.Finding{{Kind: CheckpointDamaged, Status: check.Fail, Fix: g.registerAnew(), SymptomOf: []*check.Kind{g.Others.DiskCheck},
 			Summary: "agent.db is damaged: the ECS agent may fail to start", Evidence: []string{err.Error()}}}
 	}
 	seen := fmt.Sprintf("%s: cluster %s, instance %s, %s, agent %s",
 		path, saved.Cluster, saved.InstanceID, saved.ContainerInstanceARN, saved.AgentVersion)
-	if saved.InstanceID != "" && w.Identity.InstanceID != "" && saved.InstanceID != w.Identity.InstanceID {
+	if saved.InstanceID != "" && g.Identity.InstanceID != "" && saved.InstanceID != g.Identity.InstanceID {
 		return []check.Finding{{Kind: CheckpointOfOtherInstance, Status: check.Warn,
 			Summary:  "agent.db belongs to " + saved.InstanceID + ", probably from the image; the ECS agent replaces it",
 			Evidence: []string{seen}, Fix: fix.Do("On the instance that the next image is made from, remove the file first:", "sudo rm "+path)}}
 	}
-	if f, bad := w.mismatch(saved, seen); bad {
-		if w.Registered(ctx) {
+	if f, bad := g.mismatch(saved, seen); bad {
+		if g.Registered(ctx) {
 			f.Status = check.Warn // it is in the cluster that it saved, until its next start
 		}
 		return []check.Finding{f}
@@ -55,10 +54,10 @@ func (w Group) checkpoint(ctx context.Context) []check.Finding {
 	return check.Passed("the ECS agent has saved cluster "+saved.Cluster, seen)
 }
 
-// mismatch is the finding where the ECS agent will refuse its own checkpoint. The
-// one without a cluster in its settings is in the cluster called default.
-func (w Group) mismatch(saved ecsagent.Checkpoint, seen string) (f check.Finding, bad bool) {
-	s := w.Settings()
+// mismatch is the finding on saved state that the ECS agent will refuse. Without a cluster
+// in its settings, the agent joins the cluster "default".
+func (g Group) mismatch(saved ecsagent.Checkpoint, seen string) (f check.Finding, bad bool) {
+	s := g.Settings()
 	reads := s.Next.Cluster()
 	running := reads.Origin == ecsconfig.FromDefault && s.Cluster().Text == saved.Cluster // of docker run
 	if saved.Cluster == "" || saved.Cluster == reads.Text || running || s.Denied() != nil {
@@ -70,8 +69,8 @@ func (w Group) mismatch(saved ecsagent.Checkpoint, seen string) (f check.Finding
 	}
 	f = check.Finding{Kind: SavedClusterMismatch, Status: check.Fail,
 		Evidence: []string{seen, "the ECS agent compares the two as text when it starts, and exits with code 5 if they differ"},
-		// A misread ecs.config names a cluster that nobody meant, and an agent that
-		// runs in the wrong cluster has saved that one.
+		// A misread ecs.config names an unintended cluster, and an agent that runs in the
+		// wrong cluster has saved that one.
 		SymptomOf: []*check.Kind{ECSConfigCheck, WrongCluster}}
 	rename := fix.Do("Spell the cluster as agent.db does, which keeps the registration:", "sudo muster bootstrap --cluster "+saved.Cluster)
 	if subject.SameCluster(saved.Cluster, reads.Text) {
@@ -85,11 +84,11 @@ func (w Group) mismatch(saved ecsagent.Checkpoint, seen string) (f check.Finding
 	case strings.EqualFold(subject.NameOf(saved.Cluster), subject.NameOf(reads.Text)):
 		f.Fix = rename
 	case saved.ContainerInstanceARN != "":
-		f.Fix = fix.Do("Move the saved state aside, restart the ECS agent, then deregister the old entry:", w.join(reads.Text),
+		f.Fix = fix.Do("Move the saved state aside, restart the ECS agent, then deregister the old entry:", g.join(reads.Text),
 			fmt.Sprintf("aws ecs deregister-container-instance --force --region %s --cluster %s --container-instance %s",
-				w.Region(), saved.Cluster, saved.ContainerInstanceARN))
+				g.Region(), saved.Cluster, saved.ContainerInstanceARN))
 	default:
-		f.Fix = fix.Do("Move the saved state aside and restart the ECS agent:", w.join(reads.Text))
+		f.Fix = fix.Do("Move the saved state aside and restart the ECS agent:", g.join(reads.Text))
 	}
 	return f, true
 }

@@ -16,15 +16,15 @@ import (
 	"muster/internal/host/imds"
 )
 
-// Clusters says which clusters there are.
+// Clusters lists clusters and their status.
 type Clusters interface {
 	ClusterStatus(ctx context.Context, cluster string) (string, error)
 	ClusterNames(ctx context.Context) ([]string, error)
 }
 
-// rejoin is the command that moves an instance to a cluster: it rewrites ecs.config
+// joinCommand is the command that moves an instance to a cluster: it rewrites ecs.config
 // and restarts the ECS agent. bootstrap's own settings are recorded.
-func rejoin(name string) string { return "sudo muster bootstrap --cluster " + name }
+func joinCommand(name string) string { return "sudo muster bootstrap --cluster " + name }
 
 func create(ref cluster.Ref, self imds.Identity) string {
 	return fmt.Sprintf("aws ecs create-cluster --cluster-name %s --region %s", ref.Name, cmp.Or(self.Region, "REGION"))
@@ -53,7 +53,7 @@ func clusterFinding(ctx context.Context, clusters Clusters, ref cluster.Ref, ori
 	case status == "INACTIVE":
 		return check.Finding{Kind: ClusterInactive, Status: check.Fail, Summary: fmt.Sprintf("cluster %s was deleted (INACTIVE)", ref),
 			Evidence: from(ref, origin), SymptomOf: []*check.Kind{ECSConfigCheck},
-			Fix: fix.Do("Create the cluster again and join it:", create(ref, self), rejoin(ref.Text))}, true
+			Fix: fix.Do("Create the cluster again and join it:", create(ref, self), joinCommand(ref.Text))}, true
 	case status != "ACTIVE":
 		return check.Finding{Kind: ClusterNotActive, Status: check.Warn, Summary: fmt.Sprintf("cluster %s is %s", ref, status),
 			Evidence: append(from(ref, origin), "this status concerns the cluster's capacity providers and may be temporary"),
@@ -77,7 +77,7 @@ func foreignCluster(ref cluster.Ref, origin string, self imds.Identity) (check.F
 	default:
 		return check.Finding{}, false
 	}
-	f.Fix = fix.Do("Join the cluster with that name in this region and account:", rejoin(ref.Name))
+	f.Fix = fix.Do("Join the cluster with that name in this region and account:", joinCommand(ref.Name))
 	return f, true
 }
 
@@ -87,26 +87,26 @@ func noSuchCluster(ctx context.Context, clusters Clusters, ref cluster.Ref, orig
 	f := check.Finding{Kind: ClusterMissing, Status: check.Fail, Evidence: from(ref, origin), SymptomOf: []*check.Kind{ECSConfigCheck},
 		Summary: fmt.Sprintf("no cluster %s in region %s, account %s", ref, self.Region, self.AccountID),
 		Fix: fix.Do("List the clusters, then join the right one:",
-			"aws ecs list-clusters --region "+cmp.Or(self.Region, "REGION"), rejoin("NAME"))}
+			"aws ecs list-clusters --region "+cmp.Or(self.Region, "REGION"), joinCommand("NAME"))}
 	names, err := clusters.ClusterNames(ctx)
 	near := nearest.Of(ref.Name, names)
 	switch {
 	case len(near) > 0:
 		f.Summary += ": did you mean " + strings.Join(near, " or ") + "?"
-		f.Fix = fix.Do("Join the right cluster:", rejoin(near[0]))
+		f.Fix = fix.Do("Join the right cluster:", joinCommand(near[0]))
 	case awsapi.KindOf(err) == awsapi.Denied:
 		f.Evidence = append(f.Evidence, "could not look for similar names: ecs:ListClusters is not allowed")
 	case err == nil && len(names) == 0:
 		f.Evidence = append(f.Evidence, "this account has no cluster in this region")
-		f.Fix = fix.Do("Create the cluster and join it:", create(ref, self), rejoin(ref.Name))
+		f.Fix = fix.Do("Create the cluster and join it:", create(ref, self), joinCommand(ref.Name))
 	case err == nil && len(names) <= 5:
 		f.Evidence = append(f.Evidence, "existing clusters: "+strings.Join(names, ", "))
 	}
 	return f
 }
 
-// WrongClusterFinding is the finding on an instance that is registered in cluster is, and
-// was to join wanted, which origin names.
+// WrongClusterFinding is the finding on an instance that is registered in cluster is and
+// should be in wanted, which origin sets.
 func WrongClusterFinding(is, wanted, origin, arn, region string) check.Finding {
 	f := check.Finding{Kind: WrongCluster, Status: check.Fail,
 		Summary:  fmt.Sprintf("the ECS agent is in cluster %s, not in %s", subject.NameOf(is), subject.NameOf(wanted)),

@@ -18,12 +18,12 @@ import (
 
 // clusterConfigured compares the cluster that the agent reads with the one that
 // is wanted. Where a line was meant to name it and is misread, that is the cause.
-func (w Group) clusterConfigured(s *subject.Settings, problems []ecsconfig.Problem) []check.Finding {
+func (g Group) clusterConfigured(s *subject.Settings, problems []ecsconfig.Problem) []check.Finding {
 	reads := s.Next.Cluster()
 	if reads.Origin == ecsconfig.FromDefault {
 		reads = s.Cluster()
 	}
-	wanted, origin := w.Wanted()
+	wanted, origin := g.Wanted()
 	ref, err := cluster.Parse(reads.Text)
 	unset := reads.Origin == ecsconfig.FromDefault
 	lines := slices.DeleteFunc(ecsconfig.Of(problems, "ECS_CLUSTER"), func(p ecsconfig.Problem) bool {
@@ -32,43 +32,43 @@ func (w Group) clusterConfigured(s *subject.Settings, problems []ecsconfig.Probl
 	})
 	switch right := err == nil && (wanted == "" || subject.SameCluster(reads.Text, wanted)); {
 	case (right && !unset || right && wanted != "") && !subject.SameCluster(reads.Text, s.Cluster().Text):
-		return []check.Finding{w.notRestarted(s, reads)}
+		return []check.Finding{g.notRestarted(s, reads)}
 	case right && !unset, right && wanted != "":
-		return w.otherHome(reads, ref)
+		return g.notJoinable(reads, ref)
 	case len(lines) > 0:
-		return []check.Finding{w.misnamed(s, lines, reads, err)}
+		return []check.Finding{g.clusterMisread(s, lines, reads, err)}
 	case unset:
-		return []check.Finding{w.clusterUnset(s, wanted, origin)}
+		return []check.Finding{g.clusterUnset(s, wanted, origin)}
 	case err != nil:
 		return []check.Finding{{Kind: ECSConfigMisread, Status: check.Fail, Summary: reads.Where() + ": ECS_CLUSTER is not a valid cluster name",
-			Evidence: []string{readsCluster(reads)}, Fix: w.nameCluster(s)}}
+			Evidence: []string{readsCluster(reads)}, Fix: g.nameCluster(s)}}
 	}
-	return []check.Finding{{Kind: OtherClusterConfigured, Status: check.Fail, Fix: w.nameCluster(s),
+	return []check.Finding{{Kind: OtherClusterConfigured, Status: check.Fail, Fix: g.nameCluster(s),
 		Summary:  fmt.Sprintf("%s: ECS_CLUSTER is %s, not %s", reads.Where(), reads.Text, wanted),
 		Evidence: []string{wanted + " comes from " + origin}}}
 }
 
-// notRestarted is the finding where the files name the right cluster, and the ECS
-// agent was started before they did.
-func (w Group) notRestarted(s *subject.Settings, named ecsconfig.Value) check.Finding {
-	return check.Finding{Kind: ECSConfigNotApplied, Status: check.Fail, Fix: w.nameCluster(s),
+// notRestarted is the finding on an ECS agent that was started before its files named the
+// right cluster.
+func (g Group) notRestarted(s *subject.Settings, named ecsconfig.Value) check.Finding {
+	return check.Finding{Kind: ECSConfigNotApplied, Status: check.Fail, Fix: g.nameCluster(s),
 		Summary: fmt.Sprintf("%s: ECS_CLUSTER is %s, but the running ECS agent still uses %s",
 			named.Where(), named.Text, s.Cluster().Text),
 		Evidence: []string{"the ECS agent reads its settings only when it starts"}}
 }
 
-// misnamed is the finding on lines that were meant to name the cluster.
-func (w Group) misnamed(s *subject.Settings, lines []ecsconfig.Problem, reads ecsconfig.Value, invalid error) check.Finding {
+// clusterMisread is the finding on lines that should set the cluster and do not.
+func (g Group) clusterMisread(s *subject.Settings, lines []ecsconfig.Problem, reads ecsconfig.Value, invalid error) check.Finding {
 	worst := slices.MaxFunc(lines, func(a, b ecsconfig.Problem) int { return cmp.Compare(a.Severity, b.Severity) })
 	others := slices.DeleteFunc(slices.Clone(lines), func(p ecsconfig.Problem) bool { return p == worst })
-	f := w.lineFinding(ECSConfigMisread, check.Fail, s, append([]ecsconfig.Problem{worst}, others...))[0]
+	f := g.oneLineFinding(ECSConfigMisread, check.Fail, s, append([]ecsconfig.Problem{worst}, others...))[0]
 	if worst.Meant != "" {
 		f.Kind = ECSConfigUnknownKey
 	}
 	if invalid == nil || plainText(reads.Text) {
 		f.Evidence = append(f.Evidence, readsCluster(reads))
 	}
-	f.Fix = w.nameCluster(s)
+	f.Fix = g.nameCluster(s)
 	return f
 }
 
@@ -88,13 +88,13 @@ func plainText(value string) bool {
 	return len(value) < 300 && !slices.ContainsFunc([]byte(value), func(c byte) bool { return c == '=' || c == '{' })
 }
 
-func (w Group) clusterUnset(s *subject.Settings, wanted, origin string) check.Finding {
+func (g Group) clusterUnset(s *subject.Settings, wanted, origin string) check.Finding {
 	path := s.Sources.User.Path
 	where, what := path, "sets no cluster"
 	if named := s.Named("ECS_CLUSTER"); named.Origin == ecsconfig.FromFile {
 		where, what = named.Where()+":", "ECS_CLUSTER is empty"
 	}
-	f := check.Finding{Kind: ClusterUnset, Status: check.Warn, Fix: w.nameCluster(s),
+	f := check.Finding{Kind: ClusterUnset, Status: check.Warn, Fix: g.nameCluster(s),
 		Summary: fmt.Sprintf("%s %s, so the ECS agent joins the cluster \"default\"", where, what)}
 	if wanted != "" {
 		f.Status = check.Fail
@@ -105,16 +105,16 @@ func (w Group) clusterUnset(s *subject.Settings, wanted, origin string) check.Fi
 }
 
 // nameCluster is the fix for a cluster that is not named as it should be.
-func (w Group) nameCluster(s *subject.Settings) fix.Fix {
-	return fix.Do("Set the cluster and restart the ECS agent:", w.join(w.clusterToName(s)))
+func (g Group) nameCluster(s *subject.Settings) fix.Fix {
+	return fix.Do("Set the cluster and restart the ECS agent:", g.join(g.clusterToName(s)))
 }
 
 // join is the command that puts this instance into a cluster. It resets the ECS
 // agent's state only where agent.db holds another cluster, which the agent would
 // refuse to leave.
-func (w Group) join(name string) string {
-	saved, err := ecsagent.ReadCheckpoint(w.CheckpointPath())
-	own := saved.InstanceID == "" || w.Identity.InstanceID == "" || saved.InstanceID == w.Identity.InstanceID
+func (g Group) join(name string) string {
+	saved, err := ecsagent.ReadCheckpoint(g.CheckpointPath())
+	own := saved.InstanceID == "" || g.Identity.InstanceID == "" || saved.InstanceID == g.Identity.InstanceID
 	if errors.Is(err, fs.ErrNotExist) || ownlimit.Of(err) != "" || err == nil &&
 		(!own || saved.Cluster == "" || subject.SameCluster(saved.Cluster, name)) {
 		return "sudo muster bootstrap --cluster " + name
@@ -124,9 +124,9 @@ func (w Group) join(name string) string {
 
 // clusterToName is the cluster for a command: the one that is wanted, the one
 // that a misread line was probably meant to name, else NAME.
-func (w Group) clusterToName(s *subject.Settings) string {
-	if wanted, _ := w.Wanted(); wanted != "" {
-		if ref, err := cluster.Parse(wanted); err == nil && w.atHome(ref) {
+func (g Group) clusterToName(s *subject.Settings) string {
+	if wanted, _ := g.Wanted(); wanted != "" {
+		if ref, err := cluster.Parse(wanted); err == nil && g.joinable(ref) {
 			return wanted
 		}
 		if likely := ecsconfig.LikelyCluster(wanted); likely != "" && likely != wanted {
@@ -140,31 +140,31 @@ func (w Group) clusterToName(s *subject.Settings) string {
 			return likely
 		}
 	}
-	return cmp.Or(w.MisplacedName(), "NAME")
+	return cmp.Or(g.MisplacedName(), "NAME")
 }
 
-// atHome reports whether this instance can join the cluster: its region and account
+// joinable reports whether this instance can join the cluster: its region and account
 // are those of the instance, or one of the two is unknown.
-func (w Group) atHome(ref cluster.Ref) bool {
-	return (ref.Region == "" || w.Identity.Region == "" || ref.Region == w.Identity.Region) &&
-		(ref.Account == "" || w.Identity.AccountID == "" || ref.Account == w.Identity.AccountID)
+func (g Group) joinable(ref cluster.Ref) bool {
+	return (ref.Region == "" || g.Identity.Region == "" || ref.Region == g.Identity.Region) &&
+		(ref.Account == "" || g.Identity.AccountID == "" || ref.Account == g.Identity.AccountID)
 }
 
-// otherHome is the finding on an ARN of another region or account. An instance
+// notJoinable is the finding on an ARN of another region or account. An instance
 // joins a cluster of its own region and account only.
-func (w Group) otherHome(reads ecsconfig.Value, ref cluster.Ref) []check.Finding {
-	if w.atHome(ref) {
+func (g Group) notJoinable(reads ecsconfig.Value, ref cluster.Ref) []check.Finding {
+	if g.joinable(ref) {
 		return nil
 	}
 	f := check.Finding{Kind: WrongRegion, Status: check.Fail,
 		Evidence: []string{"an instance can only join a cluster in its own region and account"},
 		Summary: fmt.Sprintf("%s: ECS_CLUSTER is a cluster in region %s, but this instance is in %s",
-			reads.Where(), ref.Region, w.Identity.Region),
-		Fix: fix.Do("Set a cluster in this region and restart the ECS agent:", w.join(ref.Name))}
-	if ref.Region == w.Identity.Region {
+			reads.Where(), ref.Region, g.Identity.Region),
+		Fix: fix.Do("Set a cluster in this region and restart the ECS agent:", g.join(ref.Name))}
+	if ref.Region == g.Identity.Region {
 		f.Kind = WrongAccount
 		f.Summary = fmt.Sprintf("%s: ECS_CLUSTER is a cluster in account %s, but this instance is in %s",
-			reads.Where(), ref.Account, w.Identity.AccountID)
+			reads.Where(), ref.Account, g.Identity.AccountID)
 		f.Fix.Text = "Set a cluster in this account and restart the ECS agent:"
 	}
 	return []check.Finding{f}

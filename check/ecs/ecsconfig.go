@@ -15,8 +15,8 @@ import (
 
 // ecsConfig compares what the ECS agent reads in its settings with what was
 // meant, and with this instance.
-func (w Group) ecsConfig(ctx context.Context) []check.Finding {
-	s := w.Settings()
+func (g Group) ecsConfig(ctx context.Context) []check.Finding {
+	s := g.Settings()
 	if err := s.Denied(); err != nil {
 		return check.CouldNotLook(err, fix.Do("Run muster as root:", "sudo muster debug"))
 	}
@@ -25,13 +25,14 @@ func (w Group) ecsConfig(ctx context.Context) []check.Finding {
 	}
 	var found []check.Finding
 	problems := slices.DeleteFunc(slices.Clone(s.Problems), func(p ecsconfig.Problem) bool { return p.Severity == ecsconfig.Cosmetic })
-	unreadable, problems := w.unreadable(s, problems)
+	unreadable, problems := g.unreadable(s, problems)
 	if len(unreadable) > 0 {
 		found = unreadable
-	} else if found = w.clusterConfigured(s, problems); len(found) > 0 { // that says all about these lines
+	} else if found = g.clusterConfigured(s, problems); len(found) > 0 { // that says all about these lines
 		problems = slices.DeleteFunc(problems, func(p ecsconfig.Problem) bool { return p.Sets("ECS_CLUSTER") })
 	}
-	found = slices.Concat(found, w.badLines(ctx, s, problems), w.otherPlace(s), w.tooMuchReserved(s), w.elsewhere(ctx, s), w.notApplied(s))
+	found = slices.Concat(found, g.lineFindings(ctx, s, problems), g.otherPlace(s), g.tooMuchReserved(s), g.otherTargets(ctx, s),
+		g.notApplied(s))
 	if len(found) > 0 {
 		return found
 	}
@@ -58,14 +59,14 @@ func settingsRead(s *subject.Settings) string {
 
 // unreadable are the files that the ECS agent cannot read at all, and what is
 // left of the problems without these.
-func (w Group) unreadable(s *subject.Settings, problems []ecsconfig.Problem) (found []check.Finding, rest []ecsconfig.Problem) {
+func (g Group) unreadable(s *subject.Settings, problems []ecsconfig.Problem) (found []check.Finding, rest []ecsconfig.Problem) {
 	for _, p := range problems {
 		if !p.Whole() || p.File == s.Sources.JSON.Path || p.File == "user data" {
 			rest = append(rest, p)
 			continue
 		}
 		f := check.Finding{Kind: ECSConfigUnreadable, Status: check.Fail, Summary: p.String(), Evidence: []string{p.Effect}}
-		switch name := w.clusterToName(s); {
+		switch name := g.clusterToName(s); {
 		case p.Repair != "":
 			f.Fix = fix.Do("Convert the file with muster and restart the ECS agent:", "sudo muster bootstrap --reset-stale-state --cluster "+name)
 		default:
@@ -77,8 +78,8 @@ func (w Group) unreadable(s *subject.Settings, problems []ecsconfig.Problem) (fo
 	return found, rest
 }
 
-// badLines are the findings on all lines but those that name the cluster.
-func (w Group) badLines(ctx context.Context, s *subject.Settings, problems []ecsconfig.Problem) []check.Finding {
+// lineFindings are the findings on all lines but those that name the cluster.
+func (g Group) lineFindings(ctx context.Context, s *subject.Settings, problems []ecsconfig.Problem) []check.Finding {
 	var invalid, failing, misread, unknown []ecsconfig.Problem
 	registered := false
 	for _, p := range problems {
@@ -87,30 +88,30 @@ func (w Group) badLines(ctx context.Context, s *subject.Settings, problems []ecs
 			unknown = append(unknown, p)
 		case p.Severity == ecsconfig.Fatal:
 			invalid = append(invalid, p)
-		case p.Severity == ecsconfig.Refused && !registered && !w.Registered(ctx):
+		case p.Severity == ecsconfig.Refused && !registered && !g.Registered(ctx):
 			invalid = append(invalid, p)
 		case p.Severity == ecsconfig.Refused: // attributes count at the first registration only
 			registered = true
 			misread = append(misread, p)
-		case s.Hampers(p):
+		case s.Blocks(p):
 			failing = append(failing, p)
 		default:
 			misread = append(misread, p)
 		}
 	}
 	return slices.Concat(
-		w.lineFinding(ECSConfigInvalid, check.Fail, s, invalid),
-		w.lineFinding(ECSConfigMisread, check.Fail, s, failing),
-		w.lineFinding(ECSConfigMisread, check.Warn, s, misread),
-		w.lineFinding(ECSConfigUnknownKey, check.Warn, s, unknown))
+		g.oneLineFinding(ECSConfigInvalid, check.Fail, s, invalid),
+		g.oneLineFinding(ECSConfigMisread, check.Fail, s, failing),
+		g.oneLineFinding(ECSConfigMisread, check.Warn, s, misread),
+		g.oneLineFinding(ECSConfigUnknownKey, check.Warn, s, unknown))
 }
 
-// lineFinding makes the first problem the summary, and the others evidence.
-func (w Group) lineFinding(kind *check.Kind, status check.Status, s *subject.Settings, problems []ecsconfig.Problem) []check.Finding {
+// oneLineFinding makes the first problem the summary, and the others evidence.
+func (g Group) oneLineFinding(kind *check.Kind, status check.Status, s *subject.Settings, problems []ecsconfig.Problem) []check.Finding {
 	if len(problems) == 0 {
 		return nil
 	}
-	f := check.Finding{Kind: kind, Status: status, Summary: problems[0].String(), Fix: w.lineFix(s, problems)}
+	f := check.Finding{Kind: kind, Status: status, Summary: problems[0].String(), Fix: g.lineFix(s, problems)}
 	if problems[0].Effect != "" {
 		f.Evidence = append(f.Evidence, problems[0].Effect)
 	}
@@ -127,7 +128,7 @@ func (w Group) lineFinding(kind *check.Kind, status check.Status, s *subject.Set
 }
 
 // lineFix lets muster repair what it can, if it can repair all.
-func (w Group) lineFix(s *subject.Settings, problems []ecsconfig.Problem) fix.Fix {
+func (g Group) lineFix(s *subject.Settings, problems []ecsconfig.Problem) fix.Fix {
 	byHand := slices.ContainsFunc(problems, func(p ecsconfig.Problem) bool {
 		return p.Repair == "" || p.File != s.Sources.User.Path
 	})
@@ -152,7 +153,7 @@ func (w Group) lineFix(s *subject.Settings, problems []ecsconfig.Problem) fix.Fi
 var forced = []string{"ECS_ENABLE_TASK_ENI", "ECS_EBSTA_SUPPORTED", "ECS_ENABLE_GPU_SUPPORT"}
 
 // notApplied are lines that were changed after the ECS agent was started.
-func (w Group) notApplied(s *subject.Settings) []check.Finding {
+func (g Group) notApplied(s *subject.Settings) []check.Finding {
 	var lines []string
 	for _, key := range s.Stale() {
 		if v := s.Named(key); key != "ECS_CLUSTER" && v.Origin == ecsconfig.FromFile && !slices.Contains(forced, key) {

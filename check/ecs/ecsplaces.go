@@ -20,13 +20,13 @@ import (
 
 // otherPlace is the finding on a region that is not the instance's. A text that is
 // no region at all is a bad line already.
-func (w Group) otherPlace(s *subject.Settings) []check.Finding {
+func (g Group) otherPlace(s *subject.Settings) []check.Finding {
 	v, _ := s.Get("AWS_DEFAULT_REGION")
-	if v.Origin == ecsconfig.FromDefault || !cluster.IsRegion(v.Text) || w.Identity.Region == "" || v.Text == w.Identity.Region {
+	if v.Origin == ecsconfig.FromDefault || !cluster.IsRegion(v.Text) || g.Identity.Region == "" || v.Text == g.Identity.Region {
 		return nil
 	}
 	return []check.Finding{{Kind: WrongRegion, Status: check.Fail,
-		Summary:  fmt.Sprintf("%s: AWS_DEFAULT_REGION is %s, but this instance is in %s", v.Where(), v.Text, w.Identity.Region),
+		Summary:  fmt.Sprintf("%s: AWS_DEFAULT_REGION is %s, but this instance is in %s", v.Where(), v.Text, g.Identity.Region),
 		Evidence: []string{"the ECS agent looks for its cluster in " + v.Text},
 		Fix:      removeSetting(v)}}
 }
@@ -44,10 +44,10 @@ func removeSetting(v ecsconfig.Value) fix.Fix {
 
 // tooMuchReserved compares as the agent does, in MiB
 // (ecs-agent/api/ecs/client/ecs_client.go, getResources).
-func (w Group) tooMuchReserved(s *subject.Settings) []check.Finding {
+func (g Group) tooMuchReserved(s *subject.Settings) []check.Finding {
 	v, _ := s.Get("ECS_RESERVED_MEMORY")
 	reserved, err := strconv.ParseUint(v.Text, 10, 64)
-	text, _ := kernel.ReadFile(w.Config.Path("/proc/meminfo"))
+	text, _ := kernel.ReadFile(g.Config.Path("/proc/meminfo"))
 	memory, unknown := kernel.ParseMemory(text)
 	total := memory.Total >> 20 // MiB
 	if err != nil || unknown != nil || reserved <= total {
@@ -60,21 +60,21 @@ func (w Group) tooMuchReserved(s *subject.Settings) []check.Finding {
 			subject.RestartECS)}}
 }
 
-// elsewhere are settings that send the ECS agent to another endpoint or another
-// Docker. Where it is registered all the same, they are meant.
-func (w Group) elsewhere(ctx context.Context, s *subject.Settings) []check.Finding {
+// otherTargets are settings that send the ECS agent to another endpoint or another Docker.
+// If the agent has registered, they are intended.
+func (g Group) otherTargets(ctx context.Context, s *subject.Settings) []check.Finding {
 	var found []check.Finding
-	if v, ok := s.Get("ECS_BACKEND_HOST"); ok && v.Text != "" && !w.endpointOfECS(v.Text) {
+	if v, ok := s.Get("ECS_BACKEND_HOST"); ok && v.Text != "" && !g.endpointOfECS(v.Text) {
 		found = append(found, check.Finding{Kind: BackendHostSet, Status: check.Fail, Fix: removeSetting(v),
 			Summary:  v.Where() + ": ECS_BACKEND_HOST sends the ECS agent to " + redact.Value(v.Key, v.Text),
-			Evidence: []string{"this is not an ECS endpoint in " + w.Identity.Region}})
+			Evidence: []string{"this is not an ECS endpoint in " + g.Identity.Region}})
 	}
-	if v, ok := s.Get("DOCKER_HOST"); ok && v.Origin != ecsconfig.FromDefault && !w.dockerSocket(v.Text) {
+	if v, ok := s.Get("DOCKER_HOST"); ok && v.Origin != ecsconfig.FromDefault && !g.dockerSocket(v.Text) {
 		found = append(found, check.Finding{Kind: DockerHostSet, Status: check.Fail, Fix: removeSetting(v),
 			Summary:  v.Where() + ": DOCKER_HOST sends the ECS agent to " + redact.Value(v.Key, v.Text),
 			Evidence: []string{"this is not the Docker Engine of this instance, /var/run/docker.sock"}})
 	}
-	if len(found) > 0 && w.Registered(ctx) {
+	if len(found) > 0 && g.Registered(ctx) {
 		for i := range found {
 			found[i].Status = check.Warn
 		}
@@ -87,7 +87,7 @@ var awsDomains = []string{".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu"
 
 // endpointOfECS reports whether the host is one of AWS's for ECS in this region: by
 // its public name, of IPv6 or FIPS, or of a VPC endpoint.
-func (w Group) endpointOfECS(text string) bool {
+func (g Group) endpointOfECS(text string) bool {
 	if !strings.Contains(text, "://") {
 		text = "https://" + text // ecs-agent/utils, AddScheme
 	}
@@ -97,11 +97,11 @@ func (w Group) endpointOfECS(text string) bool {
 	}
 	host := strings.ToLower(at.Hostname())
 	isAWS := slices.ContainsFunc(awsDomains, func(domain string) bool { return strings.HasSuffix(host, domain) })
-	return isAWS && strings.Contains(host, "ecs") && (w.Identity.Region == "" || strings.Contains(host, "."+w.Identity.Region+"."))
+	return isAWS && strings.Contains(host, "ecs") && (g.Identity.Region == "" || strings.Contains(host, "."+g.Identity.Region+"."))
 }
 
 // dockerSocket reports whether the address is a Unix socket that is there.
-func (w Group) dockerSocket(text string) bool {
+func (g Group) dockerSocket(text string) bool {
 	path, ok := strings.CutPrefix(text, "unix://")
 	if !ok {
 		return false
@@ -109,6 +109,6 @@ func (w Group) dockerSocket(text string) bool {
 	if slices.Contains([]string{"/var/run/docker.sock", "/run/docker.sock"}, path) {
 		return true
 	}
-	info, err := os.Stat(w.Config.Path(path))
+	info, err := os.Stat(g.Config.Path(path))
 	return err == nil && info.Mode().Type() == os.ModeSocket
 }

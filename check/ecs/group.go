@@ -1,5 +1,5 @@
-// Package ecs checks the ECS agent: its settings, its unit, its saved state, its log and its
-// registration, and at last what the ECS API says of it.
+// Package ecs checks the ECS agent: its settings, unit, saved state, log and registration,
+// and what the ECS API says about it.
 package ecs
 
 import (
@@ -10,7 +10,7 @@ import (
 	"muster/internal/host/dockerapi"
 )
 
-// Engine is the part of the Docker Engine that tells how the ECS agent ended.
+// Engine is the part of the Docker Engine that shows how the ECS agent exited.
 type Engine interface {
 	Ping(ctx context.Context) (dockerapi.Version, error)
 	subject.AgentContainer
@@ -36,40 +36,40 @@ type Others struct {
 }
 
 // Checks are the checks of this group.
-func (w Group) Checks() []check.Check {
-	registered, is := w.registeredCheck()
+func (g Group) Checks() []check.Check {
+	registered, is := g.registeredCheck()
 	return []check.Check{
-		{Kind: ECSConfigCheck, Group: check.ECS, Title: "the ECS agent's settings are valid", Run: w.withUserData(w.ecsConfig),
+		{Kind: ECSConfigCheck, Group: check.ECS, Title: "the ECS agent's settings are valid", Run: g.withUserData(g.ecsConfig),
 			Findings: []*check.Kind{ECSConfigMisread, ECSConfigInvalid, ECSConfigUnreadable, ECSConfigUnknownKey, ECSConfigNotApplied,
 				ClusterUnset, OtherClusterConfigured, WrongRegion, WrongAccount, ReservedMemoryAboveRam, BackendHostSet, DockerHostSet}},
-		{Kind: ECSUnitCheck, Group: check.ECS, Title: "systemd runs ecs.service", Run: w.ecsUnit,
+		{Kind: ECSUnitCheck, Group: check.ECS, Title: "systemd runs ecs.service", Run: g.ecsUnit,
 			Findings: append(UnitNotStarted(), ECSUnitFailed, ECSUnitRestarting, ECSUnitDisabled)},
-		{Kind: CheckpointCheck, Group: check.ECS, Title: "the ECS agent's saved state fits this instance and its cluster", Run: w.checkpoint,
+		{Kind: CheckpointCheck, Group: check.ECS, Title: "the ECS agent's saved state fits this instance and its cluster", Run: g.checkpoint,
 			Findings: []*check.Kind{SavedClusterMismatch, CheckpointOfOtherInstance, CheckpointDamaged}},
-		w.agentLogCheck(), registered,
-		{Kind: ClusterCheck, Group: check.ECS, Title: "the cluster exists and is ACTIVE", Run: w.cluster, Remote: true,
+		g.agentLogCheck(), registered,
+		{Kind: ClusterCheck, Group: check.ECS, Title: "the cluster exists and is ACTIVE", Run: g.cluster, Remote: true,
 			Findings: []*check.Kind{ClusterMissing, ClusterInactive, ClusterNotActive}},
 		remote(check.Check{Kind: ContainerInstanceCheck, Title: "ECS shows this instance as registered and connected",
 			Findings: []*check.Kind{ContainerInstanceUnknown, ForeignContainerInstance, RegistrationFailed, ContainerInstanceInactive,
-				ContainerInstanceDraining, StillRegistering, AgentDisconnected}}, is, w.containerInstance),
+				ContainerInstanceDraining, StillRegistering, AgentDisconnected}}, is, g.containerInstance),
 		remote(check.Check{Kind: RegistrationsCheck, Title: "ECS has only one registration of this instance", Deep: true,
-			Findings: []*check.Kind{SecondRegistration}}, is, w.registrations),
+			Findings: []*check.Kind{SecondRegistration}}, is, g.registrations),
 	}
 }
 
-func (w Group) agentLogCheck() check.Check {
+func (g Group) agentLogCheck() check.Check {
 	c := check.Check{Kind: AgentLogCheck, Group: check.ECS, Title: "the ECS agent logged no error that keeps it from registering",
 		Findings: append(logKinds(), AgentExits, AgentLogElsewhere)}
-	warmPool := check.Use(&c, w.WarmPool)
-	c.Run = func(ctx context.Context) []check.Finding { return w.agentLog(ctx, warmPool()) }
+	warmPool := check.Use(&c, g.WarmPool)
+	c.Run = func(ctx context.Context) []check.Finding { return g.agentLog(ctx, warmPool()) }
 	return c
 }
 
-func (w Group) registeredCheck() (check.Check, *check.Learned[registration]) {
+func (g Group) registeredCheck() (check.Check, *check.Learned[registration]) {
 	c := check.Check{Kind: RegisteredCheck, Group: check.ECS, Title: "the ECS agent has registered this instance",
 		Findings: []*check.Kind{IntrospectionRefused, IntrospectionSilent, IntrospectionGarbled, NotRegistered, WrongCluster, ClusterDefault}}
-	warmPool := check.Use(&c, w.WarmPool)
-	return check.Learn(c, func(ctx context.Context) ([]check.Finding, registration) { return w.registered(ctx, warmPool()) })
+	warmPool := check.Use(&c, g.WarmPool)
+	return check.Learn(c, func(ctx context.Context) ([]check.Finding, registration) { return g.registered(ctx, warmPool()) })
 }
 
 // remote completes a check that asks the ECS API about the registration.

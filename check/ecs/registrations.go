@@ -13,16 +13,16 @@ import (
 // registrations finds other container instances of this EC2 instance. An ECS agent
 // that lost its agent.db registers anew, and the old entry stays: it is shown as
 // disconnected, counts for capacity, and holds up a deletion of the cluster.
-func (w Group) registrations(ctx context.Context, is registration) []check.Finding {
+func (g Group) registrations(ctx context.Context, is registration) []check.Finding {
 	clusterName, arn := is.cluster, is.arn
-	lister, ok := w.Registry.(interface {
+	lister, ok := g.Registry.(interface {
 		ContainerInstanceARNs(ctx context.Context, cluster, filter string) iter.Seq2[[]string, error]
 	})
-	if !ok || arn == "" || w.Identity.InstanceID == "" {
+	if !ok || arn == "" || g.Identity.InstanceID == "" {
 		return check.Skipped("nothing to compare: no ECS API, no registration or no instance ID")
 	}
 	var others []string
-	for arns, err := range lister.ContainerInstanceARNs(ctx, clusterName, "ec2InstanceId == "+w.Identity.InstanceID) {
+	for arns, err := range lister.ContainerInstanceARNs(ctx, clusterName, "ec2InstanceId == "+g.Identity.InstanceID) {
 		if err != nil {
 			return check.CouldNotLook(err, fix.Fix{})
 		}
@@ -42,7 +42,7 @@ func (w Group) registrations(ctx context.Context, is registration) []check.Findi
 	for _, other := range others[:min(len(others), subject.MaxLines)] {
 		f.Evidence = append(f.Evidence, "ECS also has "+other)
 		f.Fix.Commands = append(f.Fix.Commands,
-			"aws ecs deregister-container-instance --region "+w.Region()+" --cluster "+subject.NameOf(clusterName)+" --force --container-instance "+other)
+			"aws ecs deregister-container-instance --region "+g.Region()+" --cluster "+subject.NameOf(clusterName)+" --force --container-instance "+other)
 	}
 	return []check.Finding{f}
 }

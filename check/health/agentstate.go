@@ -13,13 +13,13 @@ import (
 
 const agentUnit = "muster-agent.service"
 
-func (w Group) musterAgent(ctx context.Context) []check.Finding {
+func (g Group) musterAgent(ctx context.Context) []check.Finding {
 	restart := fix.Do("Find out why, then restart muster-agent:", "sudo journalctl -u muster-agent -n 20 --no-pager",
 		"sudo systemctl restart muster-agent")
-	s, err := agentstate.Read(w.Config.Path(w.Config.AgentState))
+	s, err := agentstate.Read(g.Config.Path(g.Config.AgentState))
 	now := time.Now()
 	switch {
-	case errors.Is(err, agentstate.ErrNoAgent) && !w.Systemd.Knows(ctx, agentUnit):
+	case errors.Is(err, agentstate.ErrNoAgent) && !g.Systemd.Knows(ctx, agentUnit):
 		return check.Skipped(agentUnit + " is not installed")
 	case errors.Is(err, agentstate.ErrNoAgent):
 		return []check.Finding{{Kind: MusterStale, Status: check.Warn, Summary: agentstate.ErrNoAgent.Error(),
@@ -37,7 +37,7 @@ func (w Group) musterAgent(ctx context.Context) []check.Finding {
 			status = check.Warn
 		}
 		f := check.Finding{Kind: check.KindOf(agentKinds(), p.ID), Status: status, Summary: p.Text, Evidence: p.Why, Fix: p.Fix,
-			SymptomOf: w.seenToo(p)}
+			SymptomOf: g.explainedBy(p)}
 		if p.About != "" {
 			f.About = []string{p.About}
 		}
@@ -49,14 +49,13 @@ func (w Group) musterAgent(ctx context.Context) []check.Finding {
 	return found
 }
 
-// seenToo are the checks that see for themselves what the agent reports; of a
-// container, the findings about that one alone.
-func (w Group) seenToo(p agentstate.Problem) []*check.Kind {
+// explainedBy are the checks and findings that observe themselves what the agent reports.
+func (g Group) explainedBy(p agentstate.Problem) []*check.Kind {
 	switch check.KindOf(agentKinds(), p.ID) {
 	case MusterRegistration:
-		return w.Others.Registration
+		return g.Others.Registration
 	case MusterDocker:
-		return []*check.Kind{w.Others.DockerCheck}
+		return []*check.Kind{g.Others.DockerCheck}
 	case MusterUnhealthy:
 		return []*check.Kind{ContainerUnhealthy}
 	case MusterCrashLoop:

@@ -33,12 +33,12 @@ type Others struct {
 }
 
 // Checks are the checks of this group.
-func (w Group) Checks() []check.Check {
+func (g Group) Checks() []check.Check {
 	return []check.Check{
-		{Kind: ContainersCheck, Group: check.Health, Title: "the ECS containers are running and healthy", Run: w.containers,
-			Needs:    []*check.Kind{w.Others.DockerCheck},
+		{Kind: ContainersCheck, Group: check.Health, Title: "the ECS containers are running and healthy", Run: g.containers,
+			Needs:    []*check.Kind{g.Others.DockerCheck},
 			Findings: []*check.Kind{ContainerUnhealthy, ContainerOOMKilled, ContainerRestarting}},
-		{Kind: MusterAgentCheck, Group: check.Health, Title: "muster-agent runs and reports no problem", Run: w.musterAgent,
+		{Kind: MusterAgentCheck, Group: check.Health, Title: "muster-agent runs and reports no problem", Run: g.musterAgent,
 			Findings: append(agentKinds(), MusterStale)},
 	}
 }

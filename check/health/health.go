@@ -22,17 +22,17 @@ const (
 	maxInspected = 50
 )
 
-func (w Group) containers(ctx context.Context) []check.Finding {
-	if w.Engine == nil {
-		return subject.NoEngine(w.NoEngine)
+func (g Group) containers(ctx context.Context) []check.Finding {
+	if g.Engine == nil {
+		return subject.NoEngine(g.NoEngine)
 	}
-	all, err := w.Engine.List(ctx, true)
+	all, err := g.Engine.List(ctx, true)
 	if err != nil {
 		return check.CouldNotLook(err, fix.Fix{})
 	}
 	all = slices.DeleteFunc(all, func(s dockerapi.Summary) bool { return taskName(s) == "" })
-	dead, err := w.died(ctx, all)
-	found := slices.Concat(unhealthy(all), killed(dead), w.looping(all, dead, time.Now()))
+	dead, err := g.recentCrashes(ctx, all)
+	found := slices.Concat(unhealthyFindings(all), oomFindings(dead), g.crashLoops(all, dead, time.Now()))
 	if err != nil {
 		found = append(found, check.CouldNotLook(err, fix.Fix{})...)
 	}
@@ -53,26 +53,25 @@ func taskName(s dockerapi.Summary) string {
 	return family + "/" + name
 }
 
-// death is how a container ended lately, on its own.
-type death struct {
+// crash is a recent unexpected exit of a container.
+type crash struct {
 	dockerapi.Summary
 	dockerapi.Inspection
 }
 
-// died inspects the stopped containers, the newest first, for those that failed
-// lately.
-func (w Group) died(ctx context.Context, all []dockerapi.Summary) (dead []death, err error) {
+// recentCrashes inspects the stopped containers, the newest first, for recent crashes.
+func (g Group) recentCrashes(ctx context.Context, all []dockerapi.Summary) (dead []crash, err error) {
 	stopped := slices.DeleteFunc(slices.Clone(all), func(s dockerapi.Summary) bool { return s.State != "exited" && s.State != "dead" })
 	slices.SortStableFunc(stopped, func(a, b dockerapi.Summary) int { return b.Created.Compare(a.Created) })
 	for _, s := range stopped[:min(len(stopped), maxInspected)] {
-		i, there, err := w.Engine.Inspect(ctx, s.ID)
+		i, there, err := g.Engine.Inspect(ctx, s.ID)
 		if err != nil {
 			return dead, err
 		}
 		// In one that was stopped, only a child process ran out of memory.
-		killed := i.OOMKilled && i.ExitCode != 0 && i.ExitCode != subject.ExitSIGTERM
-		if there && (killed || crashed(i.ExitCode)) && time.Since(i.FinishedAt) < recent {
-			dead = append(dead, death{s, i})
+		oomFindings := i.OOMKilled && i.ExitCode != 0 && i.ExitCode != subject.ExitSIGTERM
+		if there && (oomFindings || crashed(i.ExitCode)) && time.Since(i.FinishedAt) < recent {
+			dead = append(dead, crash{s, i})
 		}
 	}
 	return dead, nil
@@ -100,9 +99,9 @@ func byTask[C any](all []C, name func(C) string) [][]C {
 	return groups
 }
 
-// things are what a finding on these containers is about: their name in the task
+// namesOf are what a finding on these containers is about: their name in the task
 // definition, and their ids as muster-agent shows them.
-func things(all ...dockerapi.Summary) []string {
+func namesOf(all ...dockerapi.Summary) []string {
 	names := []string{taskName(all[0])}
 	for _, s := range all {
 		names = append(names, s.ID[:min(len(s.ID), 12)])
@@ -110,18 +109,18 @@ func things(all ...dockerapi.Summary) []string {
 	return names
 }
 
-// maxNamed bounds the findings of one kind: a service that fails fills the host.
+// maxNamed bounds the findings of one kind, because a failing service fills the host.
 const maxNamed = 10
 
-func unhealthy(all []dockerapi.Summary) []check.Finding {
-	sick := slices.DeleteFunc(slices.Clone(all), func(s dockerapi.Summary) bool { return s.Health != "unhealthy" })
+func unhealthyFindings(all []dockerapi.Summary) []check.Finding {
+	failing := slices.DeleteFunc(slices.Clone(all), func(s dockerapi.Summary) bool { return s.Health != "unhealthy" })
 	var found []check.Finding
-	for _, group := range byTask(sick, taskName) {
+	for _, group := range byTask(failing, taskName) {
 		summary := taskName(group[0]) + " is unhealthy: its health check fails"
 		if len(group) > 1 {
 			summary = fmt.Sprintf("%s is unhealthy in %s: its health check fails", taskName(group[0]), subject.Count(len(group), "container"))
 		}
-		f := check.Finding{Kind: ContainerUnhealthy, Status: check.Fail, Summary: summary, About: things(group...),
+		f := check.Finding{Kind: ContainerUnhealthy, Status: check.Fail, Summary: summary, About: namesOf(group...),
 			Fix: fix.Do("Read the output of the health check:", "sudo docker inspect --format '{{json .State.Health.Log}}' "+group[0].Name)}
 		for _, s := range group {
 			f.Evidence = append(f.Evidence, "container "+s.Name+": unhealthy")
@@ -132,12 +131,12 @@ func unhealthy(all []dockerapi.Summary) []check.Finding {
 	return found[:min(len(found), maxNamed)]
 }
 
-func killed(dead []death) []check.Finding {
-	out := slices.DeleteFunc(slices.Clone(dead), func(d death) bool { return !d.OOMKilled })
+func oomFindings(dead []crash) []check.Finding {
+	out := slices.DeleteFunc(slices.Clone(dead), func(d crash) bool { return !d.OOMKilled })
 	var found []check.Finding
-	for _, group := range byTask(out, death.task) {
+	for _, group := range byTask(out, crash.task) {
 		f := check.Finding{Kind: ContainerOOMKilled, Status: check.Fail, Summary: group[0].task() + " was killed: it ran out of memory",
-			About: things(summaries(group)...),
+			About: namesOf(summaries(group)...),
 			Fix: fix.Do("Raise the container's memory in its task definition, or reduce its use (JVM: -XX:MaxRAMPercentage), then read its last log lines:",
 				"sudo docker logs --tail 20 "+group[0].Summary.Name)}
 		if len(group) > 1 {
@@ -149,9 +148,9 @@ func killed(dead []death) []check.Finding {
 	return found[:min(len(found), maxNamed)]
 }
 
-func (d death) task() string { return taskName(d.Summary) }
+func (d crash) task() string { return taskName(d.Summary) }
 
-func summaries(dead []death) []dockerapi.Summary {
+func summaries(dead []crash) []dockerapi.Summary {
 	var out []dockerapi.Summary
 	for _, d := range dead {
 		out = append(out, d.Summary)
@@ -159,7 +158,7 @@ func summaries(dead []death) []dockerapi.Summary {
 	return out
 }
 
-func exits(dead []death) []string {
+func exits(dead []crash) []string {
 	var lines []string
 	for _, d := range dead {
 		lines = append(lines, fmt.Sprintf("container %s: exit code %d at %s, OOMKilled %v", d.Summary.Name, d.ExitCode,
@@ -168,11 +167,11 @@ func exits(dead []death) []string {
 	return subject.Bounded(lines)
 }
 
-// looping counts by name: a service that fails makes a new container each time,
+// crashLoops counts by name: a service that fails makes a new container each time,
 // and ECS's own restart policy does not move Docker's count.
-func (w Group) looping(all []dockerapi.Summary, dead []death, now time.Time) []check.Finding {
+func (g Group) crashLoops(all []dockerapi.Summary, dead []crash, now time.Time) []check.Finding {
 	var found []check.Finding
-	for _, group := range byTask(dead, death.task) {
+	for _, group := range byTask(dead, crash.task) {
 		var at []time.Time
 		for _, d := range group {
 			at = append(at, d.FinishedAt)
@@ -181,7 +180,7 @@ func (w Group) looping(all []dockerapi.Summary, dead []death, now time.Time) []c
 		if !on {
 			continue
 		}
-		f := w.restarting(things(summaries(group)...), group[0].Summary.Name)
+		f := g.restartingFinding(namesOf(summaries(group)...), group[0].Summary.Name)
 		f.Summary = fmt.Sprintf("%s is in a crash loop: %s, last exit code %d", group[0].task(), subject.Count(n, "unexpected exit"),
 			group[0].ExitCode)
 		f.Evidence = append([]string{"rule: " + crashloop.Says()}, exits(group)...)
@@ -189,7 +188,7 @@ func (w Group) looping(all []dockerapi.Summary, dead []death, now time.Time) []c
 	}
 	for _, s := range all {
 		if s.State == "restarting" {
-			f := w.restarting(things(s), s.Name)
+			f := g.restartingFinding(namesOf(s), s.Name)
 			f.Summary, f.Evidence = "Docker keeps restarting "+taskName(s), []string{"container " + s.Name + ": state restarting"}
 			found = append(found, f)
 		}
@@ -197,8 +196,8 @@ func (w Group) looping(all []dockerapi.Summary, dead []death, now time.Time) []c
 	return found[:min(len(found), maxNamed)]
 }
 
-func (w Group) restarting(about []string, name string) check.Finding {
+func (g Group) restartingFinding(about []string, name string) check.Finding {
 	return check.Finding{Kind: ContainerRestarting, Status: check.Fail, About: about,
-		SymptomOf: []*check.Kind{ContainerOOMKilled, w.Others.DiskCheck},
+		SymptomOf: []*check.Kind{ContainerOOMKilled, g.Others.DiskCheck},
 		Fix:       fix.Do("Read its last log lines:", "sudo docker logs --tail 20 "+name)}
 }

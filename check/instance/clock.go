@@ -20,21 +20,21 @@ const (
 	skewOdd     = 30 * time.Second
 )
 
-// clock compares this host's clock with the Date of two answers, both asked for
-// at once: the metadata service is near, ECS is who must agree.
-func (w Group) clock(ctx context.Context) []check.Finding {
+// clock compares this host's clock with the Date of two answers: of the metadata service,
+// which is near, and of ECS, which rejects signatures if the clock is wrong.
+func (g Group) clock(ctx context.Context) []check.Finding {
 	var imds, ecs skew
 	var both sync.WaitGroup
 	both.Go(func() {
-		imds = w.skew("the metadata service", func() (time.Time, error) {
-			if w.NoIdentity != nil {
+		imds = g.skew("the metadata service", func() (time.Time, error) {
+			if g.NoIdentity != nil {
 				return time.Time{}, errors.New("it does not answer")
 			}
-			return w.IMDS.Date(ctx)
+			return g.IMDS.Date(ctx)
 		})
 	})
 	both.Go(func() {
-		ecs = w.skew("ECS", func() (time.Time, error) { return w.dateOfECS(ctx) })
+		ecs = g.skew("ECS", func() (time.Time, error) { return g.dateOfECS(ctx) })
 	})
 	both.Wait()
 	worst := imds
@@ -44,13 +44,13 @@ func (w Group) clock(ctx context.Context) []check.Finding {
 	if worst.err != nil {
 		return check.CouldNotLook(fmt.Errorf("could not check the clock: %s; %s", imds, ecs),
 			fix.Do("Compare the two clocks:", "date -u",
-				"curl -sI "+cmp.Or(w.Route.Endpoint, "https://ecs."+w.Region()+".amazonaws.com")+" | grep -i ^date"))
+				"curl -sI "+cmp.Or(g.Route.Endpoint, "https://ecs."+g.Region()+".amazonaws.com")+" | grep -i ^date"))
 	}
-	return worst.judge(append([]string{imds.String(), ecs.String()}, w.timeService()...))
+	return worst.findings(append([]string{imds.String(), ecs.String()}, g.timeService()...))
 }
 
-func (w Group) dateOfECS(ctx context.Context) (time.Time, error) {
-	endpoint, err := w.Route.AskAsAgent(ctx, w.Route.Endpoint)
+func (g Group) dateOfECS(ctx context.Context) (time.Time, error) {
+	endpoint, err := g.Route.AskAsAgent(ctx, g.Route.Endpoint)
 	switch {
 	case err != nil:
 		return time.Time{}, err
@@ -70,10 +70,10 @@ type skew struct {
 }
 
 // skew takes the middle between question and answer for the moment of the answer.
-func (w Group) skew(of string, ask func() (time.Time, error)) skew {
-	before := w.Now()
+func (g Group) skew(of string, ask func() (time.Time, error)) skew {
+	before := g.Now()
 	date, err := ask()
-	after := w.Now()
+	after := g.Now()
 	return skew{of, before.Add(after.Sub(before) / 2).Sub(date), err}
 }
 
@@ -88,7 +88,7 @@ func (s skew) String() string {
 	}
 }
 
-func (s skew) judge(evidence []string) []check.Finding {
+func (s skew) findings(evidence []string) []check.Finding {
 	f := check.Finding{Kind: ClockSkew, Evidence: evidence,
 		Fix: fix.Do("Synchronize the clock with chrony (the EC2 time source is 169.254.169.123):", "sudo systemctl restart chronyd",
 			"chronyc tracking")}
@@ -104,13 +104,13 @@ func (s skew) judge(evidence []string) []check.Finding {
 }
 
 // timeService is which service keeps the time, as far as files show.
-func (w Group) timeService() []string {
+func (g Group) timeService() []string {
 	var seen []string
 	for path, says := range map[string]string{
 		"/run/chrony/chronyd.pid":            "chronyd is running",
 		"/run/systemd/timesync/synchronized": "systemd-timesyncd has synchronized",
 	} {
-		if _, err := os.Stat(w.Config.Path(path)); err == nil {
+		if _, err := os.Stat(g.Config.Path(path)); err == nil {
 			seen = append(seen, says+" ("+path+")")
 		}
 	}

@@ -23,19 +23,19 @@ const (
 	leastFreeCount = 640 << 20 // of a file system that is larger than this
 )
 
-// mount is one file system, with the paths looked at that are on it.
+// mount is one file system, with those of the examined paths that are on it.
 type mount struct {
 	paths  []string
 	docker bool // Docker's images and containers are on it
 	kernel.FileSystem
 }
 
-// disk looks at each file system once.
-func (w Group) disk(ctx context.Context) []check.Finding {
+// disk examines each file system once.
+func (g Group) disk(ctx context.Context) []check.Finding {
 	var mounts []mount
 	var unseen []check.Finding
-	needed := []string{w.dockerRoot(), "/var/lib/ecs", "/var/log", "/tmp", "/"}
-	for i, m := range w.measure(ctx, needed) {
+	needed := []string{g.dockerRoot(), "/var/lib/ecs", "/var/log", "/tmp", "/"}
+	for i, m := range g.measure(ctx, needed) {
 		path := needed[i]
 		// Read-only is a flag of a mount, and so of a path, and not of its device (mount(8), bind mounts).
 		at := slices.IndexFunc(mounts, func(o mount) bool { return o.Device == m.Device && o.ReadOnly == m.ReadOnly })
@@ -53,7 +53,7 @@ func (w Group) disk(ctx context.Context) []check.Finding {
 	var found []check.Finding
 	var seen []string
 	for _, m := range mounts {
-		found = append(found, m.judge()...)
+		found = append(found, m.findings()...)
 		seen = append(seen, m.String())
 	}
 	if found = append(found, unseen...); len(found) > 0 {
@@ -67,15 +67,15 @@ type measured struct {
 	err error
 }
 
-// measure asks for all paths at once: one on a dead NFS server does not return,
-// and is left behind.
-func (w Group) measure(ctx context.Context, paths []string) []measured {
+// measure measures all paths at once. A path on a dead NFS server does not return and is
+// left behind.
+func (g Group) measure(ctx context.Context, paths []string) []measured {
 	out := make([]measured, len(paths))
 	answers := make([]chan measured, len(paths))
 	for i, path := range paths {
 		answers[i] = make(chan measured, 1)
 		go func() {
-			system, err := w.FileSystem(w.Config.Path(path))
+			system, err := g.FileSystem(g.Config.Path(path))
 			answers[i] <- measured{system, err}
 		}()
 	}
@@ -95,11 +95,11 @@ func (w Group) measure(ctx context.Context, paths []string) []measured {
 
 // dockerRoot is where Docker keeps images and containers: data-root of its
 // daemon.json, or the default.
-func (w Group) dockerRoot() string {
+func (g Group) dockerRoot() string {
 	var settings struct {
 		Root string `json:"data-root"`
 	}
-	data, err := safefile.Read(w.Config.Path("/etc/docker/daemon.json"), subject.MaxSmall)
+	data, err := safefile.Read(g.Config.Path("/etc/docker/daemon.json"), subject.MaxSmall)
 	if err == nil && json.Unmarshal(data, &settings) == nil && strings.HasPrefix(settings.Root, "/") {
 		return settings.Root
 	}
@@ -114,14 +114,14 @@ func (m mount) String() string {
 	return text
 }
 
-func (m mount) judge() []check.Finding {
+func (m mount) findings() []check.Finding {
 	var found []check.Finding
 	add := func(kind *check.Kind, status check.Status, what string, to fix.Fix) {
 		found = append(found, check.Finding{Kind: kind, Status: status, Evidence: []string{m.String()}, Fix: to,
 			Summary: "the file system of " + strings.Join(m.paths, ", ") + " " + what})
 	}
 	free := fix.Do("Find what uses the space, remove it, or grow the volume:",
-		append([]string{"sudo du -xh --max-depth=2 " + m.paths[0] + " | sort -h | tail -n 20"}, m.frees()...)...)
+		append([]string{"sudo du -xh --max-depth=2 " + m.paths[0] + " | sort -h | tail -n 20"}, m.freeCommands()...)...)
 	switch {
 	case m.ReadOnly:
 		add(ReadOnlyFileSystem, check.Fail, "is mounted read-only",
@@ -133,7 +133,7 @@ func (m mount) judge() []check.Finding {
 		add(DiskFull, check.Warn, "is nearly full", free)
 	}
 	inodes := fix.Do("Find the directories with the most files, and remove what is not needed:",
-		append([]string{"sudo find " + m.paths[0] + " -xdev -printf '%h\\n' | sort | uniq -c | sort -n | tail -n 20"}, m.prunes()...)...)
+		append([]string{"sudo find " + m.paths[0] + " -xdev -printf '%h\\n' | sort | uniq -c | sort -n | tail -n 20"}, m.pruneCommands()...)...)
 	switch used := m.InodesUsed(); {
 	case m.ReadOnly:
 	case used >= fullPercent:
@@ -144,19 +144,19 @@ func (m mount) judge() []check.Finding {
 	return found
 }
 
-// frees are the commands that free space on this file system. Docker's images are on
+// freeCommands are the commands that free space on this file system. Docker's images are on
 // that of its own directory alone, and journald's files below /var/log (journald.conf(5)).
-func (m mount) frees() []string {
+func (m mount) freeCommands() []string {
 	switch {
-	case len(m.prunes()) > 0:
-		return append([]string{"sudo docker system df"}, m.prunes()...)
+	case len(m.pruneCommands()) > 0:
+		return append([]string{"sudo docker system df"}, m.pruneCommands()...)
 	case slices.Contains(m.paths, "/var/log"):
 		return []string{"sudo journalctl --vacuum-size=100M"}
 	}
 	return nil
 }
 
-func (m mount) prunes() []string {
+func (m mount) pruneCommands() []string {
 	if m.docker {
 		return []string{"sudo docker system prune"}
 	}

@@ -34,35 +34,35 @@ type Group struct {
 // Checks are the checks of this group in two parts, because those of the network explain
 // whether bootstrap failed. The warm pool's state is empty unless it defers the
 // registration.
-func (w Group) Checks() (first, bootstrap []check.Check, warmPool *check.Learned[string]) {
+func (g Group) Checks() (first, bootstrap []check.Check, warmPool *check.Learned[string]) {
 	imds := []*check.Kind{IMDSCheck}
 	lifecycle, warmPool := check.Learn(check.Check{Kind: LifecycleCheck, Group: check.Instance,
 		Title: "the Auto Scaling group keeps this instance in service", Needs: imds,
-		Findings: []*check.Kind{WarmPool, WarmPoolUnchecked, SpotDrainingOff, Standby, Leaving}}, w.lifecycle)
+		Findings: []*check.Kind{WarmPool, WarmPoolUnchecked, SpotDrainingOff, Standby, Leaving}}, g.lifecycle)
 	first = []check.Check{
-		{Kind: PlatformCheck, Group: check.Instance, Title: "muster supports this platform", Run: w.platformFinding,
+		{Kind: PlatformCheck, Group: check.Instance, Title: "muster supports this platform", Run: g.platformFinding,
 			Findings: []*check.Kind{PlatformUnsupported, SystemdTooOld}},
-		{Kind: IMDSCheck, Group: check.Instance, Title: "the instance metadata service answers", Run: w.metadataService,
+		{Kind: IMDSCheck, Group: check.Instance, Title: "the instance metadata service answers", Run: g.metadataService,
 			Findings: []*check.Kind{IMDSDisabled, IMDSSilent, IMDSUnreachable, IMDSGarbled, IMDSBroken, IMDSTurnedOff}},
 		{Kind: InstanceRoleCheck, Group: check.Instance, Title: "the instance has a role with credentials", Needs: imds,
-			Run:      check.Given(w.IMDS != nil, w.instanceRole),
+			Run:      check.Given(g.IMDS != nil, g.instanceRole),
 			Findings: []*check.Kind{NoInstanceProfile, InstanceProfileBroken, RoleNotTrusted, CredentialsExpired}},
 		{Kind: UserDataCheck, Group: check.Instance, Title: "cloud-init ran user data", Needs: imds,
-			Run:      check.Given(w.IMDS != nil, w.userData),
+			Run:      check.Given(g.IMDS != nil, g.userData),
 			Findings: []*check.Kind{UserDataNotRun, UserDataMalformed, UserDataFailed, CloudInitErrors}},
 		lifecycle,
 		{Kind: DiskCheck, Group: check.Instance, Title: "the disks have free space and are writable",
-			Run:      check.Given(w.FileSystem != nil, w.disk),
+			Run:      check.Given(g.FileSystem != nil, g.disk),
 			Findings: []*check.Kind{DiskFull, InodesFull, ReadOnlyFileSystem}},
-		{Kind: PressureCheck, Group: check.Instance, Title: "the host is not starved of memory, CPU or I/O", Run: w.pressure,
+		{Kind: PressureCheck, Group: check.Instance, Title: "the host is not starved of memory, CPU or I/O", Run: g.pressure,
 			Findings: []*check.Kind{StarvedHost, OOMKills}},
 		{Kind: ClockCheck, Group: check.Instance, Title: "the clock is correct",
-			Run:      check.Given(w.IMDS != nil && w.Route.Net != nil, w.clock),
+			Run:      check.Given(g.IMDS != nil && g.Route.Net != nil, g.clock),
 			Findings: []*check.Kind{ClockSkew}},
 	}
-	first[4].Run = check.Given(w.IMDS != nil, lifecycle.Run)
+	first[4].Run = check.Given(g.IMDS != nil, lifecycle.Run)
 	bootstrap = []check.Check{
-		{Kind: BootstrapCheck, Group: check.Instance, Title: "muster bootstrap has configured this instance", Run: w.bootstrap,
+		{Kind: BootstrapCheck, Group: check.Instance, Title: "muster bootstrap has configured this instance", Run: g.bootstrap,
 			Findings: []*check.Kind{BootstrapFailed, SignalUndelivered, NotRootsAlone}},
 	}
 	return first, bootstrap, warmPool

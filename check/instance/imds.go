@@ -13,24 +13,24 @@ import (
 	"muster/internal/host/imds"
 )
 
-func (w Group) metadataService(ctx context.Context) []check.Finding {
-	if w.NoIdentity == nil {
-		return check.Passed("this is " + w.Identity.InstanceID + " (" + w.Identity.InstanceType + ") in " + w.Identity.AvailabilityZone)
+func (g Group) metadataService(ctx context.Context) []check.Finding {
+	if g.NoIdentity == nil {
+		return check.Passed("this is " + g.Identity.InstanceID + " (" + g.Identity.InstanceType + ") in " + g.Identity.AvailabilityZone)
 	}
-	if unknown := check.OwnLimit(w.NoIdentity); unknown != nil {
+	if unknown := check.OwnLimit(g.NoIdentity); unknown != nil {
 		return unknown
 	}
 	var failure *imds.Error
-	if !errors.As(w.NoIdentity, &failure) {
-		return []check.Finding{{Status: check.Fail, Summary: w.NoIdentity.Error()}}
+	if !errors.As(g.NoIdentity, &failure) {
+		return []check.Finding{{Status: check.Fail, Summary: g.NoIdentity.Error()}}
 	}
-	options := "aws ec2 modify-instance-metadata-options --region " + w.Region() + " --instance-id " + w.InstanceID()
+	options := "aws ec2 modify-instance-metadata-options --region " + g.Region() + " --instance-id " + g.InstanceID()
 	f := check.Finding{Status: check.Fail, Evidence: []string{fmt.Sprintf("%s: %s: %v", failure.Endpoint, failure.Kind, failure.Err)}}
 	const route = "ip route get 169.254.169.254"
 	switch failure.Kind {
 	case imds.TurnedOff:
 		f.Kind, f.Summary = IMDSTurnedOff, "AWS_EC2_METADATA_DISABLED=true in this environment stops muster from using IMDS"
-		if w.Registered(ctx) { // of the instance that says nothing
+		if g.Registered(ctx) { // of the instance that says nothing
 			f.Status = check.Unknown
 		}
 		f.Evidence, f.Fix = nil, fix.Do("Run muster without that variable:", "env -u AWS_EC2_METADATA_DISABLED muster debug")
@@ -56,10 +56,10 @@ func (w Group) metadataService(ctx context.Context) []check.Finding {
 	return []check.Finding{f}
 }
 
-// instanceRole goes by the two documents that say what became of the role. A
-// Code other than Success is the reason (IAM user guide, troubleshoot_iam-ec2).
-func (w Group) instanceRole(ctx context.Context) []check.Finding {
-	info, there, err := w.IMDS.Metadata(ctx, "iam/info")
+// instanceRole reads the two documents of the metadata service on the role. A Code other
+// than Success is the reason (IAM user guide, troubleshoot_iam-ec2).
+func (g Group) instanceRole(ctx context.Context) []check.Finding {
+	info, there, err := g.IMDS.Metadata(ctx, "iam/info")
 	switch {
 	case err != nil:
 		return check.CouldNotLook(err, fix.Fix{})
@@ -68,13 +68,13 @@ func (w Group) instanceRole(ctx context.Context) []check.Finding {
 			Summary:  "the instance has no instance profile, so the ECS agent has no credentials",
 			Evidence: []string{"meta-data/iam/info: 404"},
 			Fix: fix.Do("Attach an instance profile whose role has the policy AmazonEC2ContainerServiceforEC2Role:",
-				"aws ec2 associate-iam-instance-profile --region "+w.Region()+" --instance-id "+w.InstanceID()+" --iam-instance-profile Name=PROFILE")}}
+				"aws ec2 associate-iam-instance-profile --region "+g.Region()+" --instance-id "+g.InstanceID()+" --iam-instance-profile Name=PROFILE")}}
 	}
 	profile, ok := decodeRole(info)
 	if !ok || profile.Code != "Success" {
-		return w.brokenRole("iam/info", profile)
+		return g.brokenRole("iam/info", profile)
 	}
-	names, _, err := w.IMDS.Metadata(ctx, "iam/security-credentials/")
+	names, _, err := g.IMDS.Metadata(ctx, "iam/security-credentials/")
 	role, _, _ := strings.Cut(strings.TrimSpace(names), "\n")
 	switch {
 	case err != nil:
@@ -86,17 +86,17 @@ func (w Group) instanceRole(ctx context.Context) []check.Finding {
 			Fix: fix.Do("Add a role to the instance profile:",
 				"aws iam add-role-to-instance-profile --instance-profile-name "+lastPart(profile.InstanceProfileArn)+" --role-name ROLE")}}
 	}
-	document, _, err := w.IMDS.Metadata(ctx, "iam/security-credentials/"+role)
+	document, _, err := g.IMDS.Metadata(ctx, "iam/security-credentials/"+role)
 	if err != nil {
 		return check.CouldNotLook(err, fix.Fix{})
 	}
-	return w.credentials(role, document)
+	return g.credentials(role, document)
 }
 
 // lastPart is the name at the end of an ARN.
 func lastPart(arn string) string { return arn[strings.LastIndex(arn, "/")+1:] }
 
-// roleDocument is what is read of the two documents: no secret.
+// roleDocument is the part of the two documents that holds no secret.
 type roleDocument struct {
 	Code, Message      string
 	InstanceProfileArn string
@@ -107,11 +107,11 @@ func decodeRole(document string) (d roleDocument, ok bool) {
 	return d, json.Unmarshal([]byte(document), &d) == nil
 }
 
-func (w Group) credentials(role, document string) []check.Finding {
+func (g Group) credentials(role, document string) []check.Finding {
 	c, ok := decodeRole(document)
-	switch left := c.Expiration.Sub(w.Now()); {
+	switch left := c.Expiration.Sub(g.Now()); {
 	case !ok || c.Code != "Success":
-		return w.brokenRole("iam/security-credentials/"+role, c)
+		return g.brokenRole("iam/security-credentials/"+role, c)
 	case left <= 0:
 		return []check.Finding{{Kind: CredentialsExpired, Status: check.Fail, SymptomOf: []*check.Kind{ClockSkew},
 			Summary: fmt.Sprintf("the credentials of role %s expired at %s and were not renewed", role, c.Expiration.Format(time.RFC3339)),
@@ -125,14 +125,14 @@ func (w Group) credentials(role, document string) []check.Finding {
 // trustPolicy lets EC2 assume a role.
 const trustPolicy = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
 
-func (w Group) brokenRole(path string, d roleDocument) []check.Finding {
+func (g Group) brokenRole(path string, d roleDocument) []check.Finding {
 	f := check.Finding{Status: check.Fail, Evidence: []string{fmt.Sprintf("meta-data/%s: Code %+.60q, Message %+.200q", path, d.Code,
 		d.Message)}}
 	if d.Code == "InstanceProfileNotFound" {
 		f.Kind, f.Summary = InstanceProfileBroken, "the instance profile of this instance no longer exists"
 		f.Fix = fix.Do("Associate another one:",
-			"aws ec2 describe-iam-instance-profile-associations --region "+w.Region()+" --filters Name=instance-id,Values="+w.InstanceID(),
-			"aws ec2 replace-iam-instance-profile-association --region "+w.Region()+" --association-id ASSOCIATION_ID --iam-instance-profile Name=PROFILE")
+			"aws ec2 describe-iam-instance-profile-associations --region "+g.Region()+" --filters Name=instance-id,Values="+g.InstanceID(),
+			"aws ec2 replace-iam-instance-profile-association --region "+g.Region()+" --association-id ASSOCIATION_ID --iam-instance-profile Name=PROFILE")
 		return []check.Finding{f}
 	}
 	role := "ROLE"

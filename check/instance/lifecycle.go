@@ -8,31 +8,32 @@ import (
 	"muster/internal/base/fix"
 )
 
-// lifecycle is never a failure: the group has its reasons. It warns of
-// settings that the ECS agent needs on a spot instance or in a warm pool.
-func (w Group) lifecycle(ctx context.Context) (found []check.Finding, warmPool string) {
-	state, there, err := w.IMDS.Metadata(ctx, "autoscaling/target-lifecycle-state")
+// lifecycle never fails, because the group decides about its instances. It warns of settings
+// that the ECS agent needs on a spot instance or in a warm pool. It learns the state of the
+// warm pool that defers the registration.
+func (g Group) lifecycle(ctx context.Context) (found []check.Finding, warmPool string) {
+	state, there, err := g.IMDS.Metadata(ctx, "autoscaling/target-lifecycle-state")
 	if err != nil {
 		return check.CouldNotLook(err, fix.Fix{}), ""
 	}
-	found = w.spotWithoutDraining(ctx)
+	found = g.spotWithoutDraining(ctx)
 	if !there {
 		return append(found, check.Skipped("the instance is in no Auto Scaling group")...), ""
 	}
 	seen := []string{"meta-data/autoscaling/target-lifecycle-state: " + strings.TrimSpace(state)}
 	switch state = strings.TrimSpace(state); {
 	case strings.HasPrefix(state, "Warmed:"):
-		return append(found, w.warmPool(ctx, state)...), state
+		return append(found, g.warmPool(ctx, state)...), state
 	case state == "Standby":
 		found = append(found, check.Finding{Kind: Standby, Status: check.Warn, Evidence: seen,
 			Summary: "the Auto Scaling group has put this instance on standby",
-			Fix: fix.Do("Return it to service:", "aws autoscaling exit-standby --region "+w.Region()+
-				" --auto-scaling-group-name "+w.group(ctx)+" --instance-ids "+w.InstanceID())})
+			Fix: fix.Do("Return it to service:", "aws autoscaling exit-standby --region "+g.Region()+
+				" --auto-scaling-group-name "+g.group(ctx)+" --instance-ids "+g.InstanceID())})
 	case state != "InService":
 		found = append(found, check.Finding{Kind: Leaving, Status: check.Warn, Evidence: seen,
 			Summary: "the Auto Scaling group is taking this instance out of service",
-			Fix: fix.Do("Find out why:", "aws autoscaling describe-scaling-activities --region "+w.Region()+
-				" --auto-scaling-group-name "+w.group(ctx)+" --max-items 5")})
+			Fix: fix.Do("Find out why:", "aws autoscaling describe-scaling-activities --region "+g.Region()+
+				" --auto-scaling-group-name "+g.group(ctx)+" --max-items 5")})
 	default:
 		found = append(found, check.Passed("the Auto Scaling group's target state is InService")...)
 	}
@@ -42,13 +43,13 @@ func (w Group) lifecycle(ctx context.Context) (found []check.Finding, warmPool s
 // warmPool warns of an ECS agent that registers although the instance waits in
 // the warm pool: only with ECS_WARM_POOLS_CHECK does it wait until the instance
 // goes into service (agent/app/agent.go, waitUntilInstanceInService).
-func (w Group) warmPool(ctx context.Context, state string) []check.Finding {
+func (g Group) warmPool(ctx context.Context, state string) []check.Finding {
 	const key = "ECS_WARM_POOLS_CHECK"
 	switch {
-	case w.enabled(key):
+	case g.enabled(key):
 		return []check.Finding{{Kind: WarmPool, Status: check.Skip,
 			Summary: "the instance is in the warm pool (" + state + "): the ECS agent registers when the instance leaves the pool"}}
-	case w.Registered(ctx):
+	case g.Registered(ctx):
 		return []check.Finding{{Kind: WarmPoolUnchecked, Status: check.Warn,
 			Summary: key + " is not set: the instance registered while in the warm pool",
 			Evidence: []string{"meta-data/autoscaling/target-lifecycle-state: " + state,
@@ -62,10 +63,10 @@ func (w Group) warmPool(ctx context.Context, state string) []check.Finding {
 // spotWithoutDraining warns of a spot instance whose tasks are not drained when
 // EC2 takes it back (agent/config/config.go, SpotInstanceDrainingEnabled: off by
 // default).
-func (w Group) spotWithoutDraining(ctx context.Context) []check.Finding {
+func (g Group) spotWithoutDraining(ctx context.Context) []check.Finding {
 	const key = "ECS_ENABLE_SPOT_INSTANCE_DRAINING"
-	kind, _, err := w.IMDS.Metadata(ctx, "instance-life-cycle")
-	if err != nil || strings.TrimSpace(kind) != "spot" || w.enabled(key) {
+	kind, _, err := g.IMDS.Metadata(ctx, "instance-life-cycle")
+	if err != nil || strings.TrimSpace(kind) != "spot" || g.enabled(key) {
 		return nil
 	}
 	return []check.Finding{{Kind: SpotDrainingOff, Status: check.Warn,
@@ -75,12 +76,12 @@ func (w Group) spotWithoutDraining(ctx context.Context) []check.Finding {
 }
 
 // enabled reports whether the ECS agent reads this switch as true.
-func (w Group) enabled(key string) bool { return w.Settings().On(key) }
+func (g Group) enabled(key string) bool { return g.Settings().On(key) }
 
-// group is for the commands that are printed: its name stands in a tag that EC2
-// shows where tags are allowed in the metadata.
-func (w Group) group(ctx context.Context) string {
-	name, there, err := w.IMDS.Metadata(ctx, "tags/instance/aws:autoscaling:groupName")
+// group is the Auto Scaling group's name for commands, or a placeholder. The tag with it is
+// visible if the instance allows tags in its metadata.
+func (g Group) group(ctx context.Context) string {
+	name, there, err := g.IMDS.Metadata(ctx, "tags/instance/aws:autoscaling:groupName")
 	if err != nil || !there {
 		return "GROUP"
 	}

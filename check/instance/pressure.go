@@ -15,8 +15,8 @@ import (
 	"muster/internal/host/kernel"
 )
 
-// The limits of the share of the last minute, in percent, in which tasks waited.
-// A busy CPU slows the agent down; memory that all tasks wait for stops it.
+// The limits of the share of the last minute, in percent, in which tasks waited. A busy CPU
+// slows the agent down; if all tasks wait for memory, the agent stops.
 const (
 	memoryStalls, memoryStops = 5.0, 20.0
 	cpuStalls, ioStalls       = 90.0, 50.0
@@ -24,15 +24,15 @@ const (
 	recently                  = time.Hour
 )
 
-func (w Group) pressure(context.Context) []check.Finding {
+func (g Group) pressure(context.Context) []check.Finding {
 	looks := []struct {
 		of   string
 		look func() (check.Status, string)
 	}{
-		{"memory", w.memory},
-		{"CPU", func() (check.Status, string) { return w.stalls("cpu", cpuStalls) }},
-		{"I/O", func() (check.Status, string) { return w.stalls("io", ioStalls) }},
-		{"memory", func() (check.Status, string) { return w.stalls("memory", memoryStalls) }},
+		{"memory", g.memory},
+		{"CPU", func() (check.Status, string) { return g.stalls("cpu", cpuStalls) }},
+		{"I/O", func() (check.Status, string) { return g.stalls("io", ioStalls) }},
+		{"memory", func() (check.Status, string) { return g.stalls("memory", memoryStalls) }},
 	}
 	worst := check.Pass
 	var evidence, short []string
@@ -48,7 +48,7 @@ func (w Group) pressure(context.Context) []check.Finding {
 			evidence = append(evidence, seen)
 		}
 	}
-	found, unread := w.kills()
+	found, unread := g.oomKills()
 	if unread != nil {
 		evidence = append(evidence, unread.Error())
 	}
@@ -67,10 +67,10 @@ func (w Group) pressure(context.Context) []check.Finding {
 	return check.Passed("the host is not starved of memory, CPU or I/O", evidence...)
 }
 
-// stalls judges one file of /proc/pressure. A kernel may lack them, or have been
+// stalls evaluates one file of /proc/pressure. A kernel may lack them, or have been
 // booted without psi=1.
-func (w Group) stalls(name string, limit float64) (check.Status, string) {
-	text, err := kernel.ReadFile(w.Config.Path("/proc/pressure/" + name))
+func (g Group) stalls(name string, limit float64) (check.Status, string) {
+	text, err := kernel.ReadFile(g.Config.Path("/proc/pressure/" + name))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errors.ErrUnsupported) {
 		return check.Pass, ""
 	}
@@ -91,8 +91,8 @@ func (w Group) stalls(name string, limit float64) (check.Status, string) {
 	return status, fmt.Sprintf("/proc/pressure/%s: some avg60=%.2f full avg60=%.2f", name, p.Some, p.Full)
 }
 
-func (w Group) memory() (check.Status, string) {
-	text, err := kernel.ReadFile(w.Config.Path("/proc/meminfo"))
+func (g Group) memory() (check.Status, string) {
+	text, err := kernel.ReadFile(g.Config.Path("/proc/meminfo"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return check.Pass, ""
 	}
@@ -107,20 +107,20 @@ func (w Group) memory() (check.Status, string) {
 	return status, fmt.Sprintf("/proc/meminfo: %s of %s available", size(m.Available), size(m.Total))
 }
 
-// kills are the kernel's out-of-memory kills. A container that reached its own limit
+// oomKills are the kernel's out-of-memory kills. A container that reached its own limit
 // is its owner's business; when the host ran out, any process may be killed, the
 // agent and Docker too. The error says why the log could not be read.
-func (w Group) kills() ([]check.Finding, error) {
-	kills, err := kernel.OOMKills(w.Config.Path("/dev/kmsg"))
+func (g Group) oomKills() ([]check.Finding, error) {
+	oomKills, err := kernel.OOMKills(g.Config.Path("/dev/kmsg"))
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
 	}
-	uptime := w.uptime()
+	uptime := g.uptime()
 	f := check.Finding{Kind: OOMKills, Status: check.Warn, Summary: "the kernel killed processes because of memory limits",
 		SymptomOf: []*check.Kind{StarvedHost},
 		Fix: fix.Do("Use a larger instance, or give tasks memory limits that fit together. To list all kills:",
 			"sudo dmesg -T | grep -i 'killed process'")}
-	for _, k := range kills[max(0, len(kills)-10):] {
+	for _, k := range oomKills[max(0, len(oomKills)-10):] {
 		of := "the host was out of memory"
 		if k.Cgroup {
 			of = "it reached its own limit"
@@ -138,8 +138,8 @@ func (w Group) kills() ([]check.Finding, error) {
 }
 
 // uptime is zero where it is unknown.
-func (w Group) uptime() time.Duration {
-	text, err := kernel.ReadFile(w.Config.Path("/proc/uptime"))
+func (g Group) uptime() time.Duration {
+	text, err := kernel.ReadFile(g.Config.Path("/proc/uptime"))
 	if err != nil {
 		return 0
 	}

@@ -17,17 +17,17 @@ import (
 
 // trusted are the files below the root that a process of root's obeys: what decides over
 // muster and its units, over the ECS agent, and over Docker. Of one that is not there the
-// directories count: whoever may write to them can make it.
-func (w Group) trusted() []string {
-	paths := []string{config.FilePath, w.Config.ECSConfig, ecsconfig.InstancePath, "/etc/ecs/ecs.config.json", "/etc/docker/daemon.json"}
-	if id := w.Record.InstanceID; id != "" {
-		paths = append(paths, filepath.Join(w.Config.StateDir, "instances", id, "bootstrap.json"))
+// directories count, because a user who may write to them can create it.
+func (g Group) trusted() []string {
+	paths := []string{config.FilePath, g.Config.ECSConfig, ecsconfig.InstancePath, "/etc/ecs/ecs.config.json", "/etc/docker/daemon.json"}
+	if id := g.Record.InstanceID; id != "" {
+		paths = append(paths, filepath.Join(g.Config.StateDir, "instances", id, "bootstrap.json"))
 	}
 	for _, pattern := range []string{"muster-*.service", "muster-*.socket", "muster-*.d/*.conf", "ecs.service.d/*.conf",
 		"docker.service.d/*.conf"} {
-		found, _ := filepath.Glob(w.Config.Path(filepath.Join("/etc/systemd/system", pattern)))
+		found, _ := filepath.Glob(g.Config.Path(filepath.Join("/etc/systemd/system", pattern)))
 		for _, path := range found {
-			below, err := filepath.Rel(w.Config.Root, path)
+			below, err := filepath.Rel(g.Config.Root, path)
 			if err != nil {
 				continue
 			}
@@ -41,12 +41,12 @@ func (w Group) trusted() []string {
 	return slices.Compact(paths)
 }
 
-// notRootsAlone warns of those that somebody else can change, who is then root too. A
-// file that cannot be looked at is for the check that reads it.
-func (w Group) notRootsAlone() []check.Finding {
+// notRootsAlone warns of trusted files that another user can change, because that user can
+// become root. A file that cannot be examined is reported by the check that reads it.
+func (g Group) notRootsAlone() []check.Finding {
 	var evidence, chown, at []string // at are the files and directories at fault
-	for _, path := range w.trusted() {
-		d, is := rootonly.Is(rootonly.Check(w.Config.Root, path))
+	for _, path := range g.trusted() {
+		d, is := rootonly.Is(rootonly.Check(g.Config.Root, path))
 		if !is || d.Remote || slices.Contains(at, d.Path) {
 			continue
 		}

@@ -16,10 +16,10 @@ import (
 	"muster/internal/redact"
 )
 
-// userData sees whether cloud-init ran user data, from which ecs.config usually
-// gets its cluster.
-func (w Group) userData(ctx context.Context) []check.Finding {
-	boot, err := cloudinit.Read(w.Config.Root)
+// userData examines whether cloud-init ran user data, which usually sets the cluster in
+// ecs.config.
+func (g Group) userData(ctx context.Context) []check.Finding {
+	boot, err := cloudinit.Read(g.Config.Root)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return check.Skipped("cloud-init wrote no result: this host does not use it")
@@ -28,10 +28,10 @@ func (w Group) userData(ctx context.Context) []check.Finding {
 	case boot.Running != "":
 		return check.Passed("cloud-init is still running (" + boot.Running + "); on Amazon Linux the ECS agent starts after it")
 	case boot.DataSource == cloudinit.NoDataSource:
-		return w.notRun(ctx)
+		return g.userDataNotRun(ctx)
 	}
-	failed, unread := w.failedParts(boot)
-	found := append(w.malformed(ctx), failed...)
+	failed, unread := g.failedParts(boot)
+	found := append(g.malformedUserData(ctx), failed...)
 	if unread != nil {
 		found = append(found, check.CouldNotLook(unread, fix.Do("Run muster as root:", "sudo muster debug"))...)
 	}
@@ -41,12 +41,12 @@ func (w Group) userData(ctx context.Context) []check.Finding {
 	return found
 }
 
-// notRun: from 1.105 on the ECS agent exits with code 5 when user data never ran
+// userDataNotRun: from 1.105 on the ECS agent exits with code 5 when user data never ran
 // (agent/config/cloudinit_check_linux.go). One that has registered meanwhile, or
 // at an earlier boot, keeps its cluster in agent.db: user data that names another
 // one at the next boot would end it (agent/app/agent.go, setClusterInConfig).
-func (w Group) notRun(ctx context.Context) []check.Finding {
-	data, there, err := w.IMDS.UserData(ctx)
+func (g Group) userDataNotRun(ctx context.Context) []check.Finding {
+	data, there, err := g.IMDS.UserData(ctx)
 	switch {
 	case err != nil:
 		return check.CouldNotLook(err, fix.Fix{})
@@ -55,30 +55,30 @@ func (w Group) notRun(ctx context.Context) []check.Finding {
 	}
 	f := check.Finding{Kind: UserDataNotRun, Status: check.Fail, Summary: "user data never ran: cloud-init found no data source at boot",
 		Evidence: []string{"/var/lib/cloud/data/result.json: datasource DataSourceNone", "the metadata service has user data"}}
-	if w.Agent != nil {
-		if meta, err := w.Agent.Metadata(ctx); err == nil && meta.ContainerInstanceARN != "" {
+	if g.Agent != nil {
+		if meta, err := g.Agent.Metadata(ctx); err == nil && meta.ContainerInstanceARN != "" {
 			f.Evidence = append(f.Evidence, fmt.Sprintf("the ECS agent has still registered, in cluster %q", subject.NameOf(meta.Cluster)))
 			f.Fix = fix.Do("Replace the instance, or set its cluster and discard the ECS agent's saved state:",
-				"sudo muster bootstrap --cluster "+w.ClusterForCommand()+" --reset-stale-state")
+				"sudo muster bootstrap --cluster "+g.ClusterForCommand()+" --reset-stale-state")
 			return []check.Finding{f}
 		}
 	}
-	path := w.CheckpointPath()
+	path := g.CheckpointPath()
 	if info, err := os.Stat(path); err == nil && info.Size() > 0 {
 		f.Evidence = append(f.Evidence, path+" holds an earlier registration, which a reboot does not remove")
 	}
 	f.Evidence = append(f.Evidence, "ECS agent 1.105 and later exits with code 5 in this situation")
-	f.Fix = fix.Do("Replace the instance:", w.Terminate())
+	f.Fix = fix.Do("Replace the instance:", g.Terminate())
 	return []check.Finding{f}
 }
 
-// malformed is user data that cloud-init did not run because of its form. Where
+// malformedUserData is user data that cloud-init did not run because of its form. Where
 // ecs.config names a cluster all the same, that is no trouble of ECS's.
-func (w Group) malformed(ctx context.Context) []check.Finding {
-	if name, _ := w.Configured(); name != "" {
+func (g Group) malformedUserData(ctx context.Context) []check.Finding {
+	if name, _ := g.Configured(); name != "" {
 		return nil
 	}
-	flaws := slices.DeleteFunc(w.FormFlaws(ctx), func(flaw string) bool { return flaw == subject.NoUserData })
+	flaws := slices.DeleteFunc(g.FormFlaws(ctx), func(flaw string) bool { return flaw == subject.NoUserData })
 	if len(flaws) == 0 {
 		return nil
 	}
@@ -88,8 +88,8 @@ func (w Group) malformed(ctx context.Context) []check.Finding {
 }
 
 // failedParts are the parts of user data that cloud-init ran and that failed.
-func (w Group) failedParts(boot cloudinit.Result) ([]check.Finding, error) {
-	failures, unread := cloudinit.Failures(w.Config.Root)
+func (g Group) failedParts(boot cloudinit.Result) ([]check.Finding, error) {
+	failures, unread := cloudinit.Failures(g.Config.Root)
 	failures = slices.DeleteFunc(failures, func(f cloudinit.Failure) bool { return f.Earlier })
 	var logged []string
 	for _, f := range failures {
@@ -107,7 +107,7 @@ func (w Group) failedParts(boot cloudinit.Result) ([]check.Finding, error) {
 	switch {
 	case scripts || len(logged) > 0:
 		what := "a part of user data failed"
-		if part := firstPart(failures); part != "" {
+		if part := firstFailedPart(failures); part != "" {
 			what = "user data failed: cloud-init could not run " + part
 		}
 		return []check.Finding{{Kind: UserDataFailed, Status: check.Warn, Summary: what, Evidence: subject.Bounded(append(logged, reported...)),
@@ -119,7 +119,7 @@ func (w Group) failedParts(boot cloudinit.Result) ([]check.Finding, error) {
 	return nil, unread
 }
 
-func firstPart(failures []cloudinit.Failure) string {
+func firstFailedPart(failures []cloudinit.Failure) string {
 	for _, f := range failures {
 		if f.Part != "" {
 			return f.Part

@@ -62,15 +62,15 @@ func (r resolved) String() string {
 	return fmt.Sprintf("%s: %s (%s)", r.host, listed(r.addrs), kind)
 }
 
-func (w Group) dns(ctx context.Context) ([]check.Finding, []resolved) {
-	names := w.resolve(ctx)
+func (g Group) dns(ctx context.Context) ([]check.Finding, []resolved) {
+	names := g.resolve(ctx)
 	if names == nil {
 		return check.Skipped(subject.NoEndpoint), nil
 	}
-	return w.nameFindings(ctx, names), names
+	return g.nameFindings(ctx, names), names
 }
 
-func (w Group) nameFindings(ctx context.Context, names []resolved) []check.Finding {
+func (g Group) nameFindings(ctx context.Context, names []resolved) []check.Finding {
 	var failed, useful, public []resolved
 	var seen []string
 	private := false
@@ -88,7 +88,7 @@ func (w Group) nameFindings(ctx context.Context, names []resolved) []check.Findi
 			public = append(public, r)
 		}
 	}
-	seen = append(seen, w.nameservers())
+	seen = append(seen, g.nameservers())
 	for _, r := range names {
 		if unknown := check.OwnLimit(r.err); unknown != nil {
 			return unknown
@@ -99,27 +99,27 @@ func (w Group) nameFindings(ctx context.Context, names []resolved) []check.Findi
 		return []check.Finding{{Kind: DNSCheck, Status: check.Unknown, Summary: "the time for this check ended before the names were looked up",
 			Evidence: seen}}
 	case len(failed) > 0:
-		found := w.unnamed(ctx, check.Finding{Status: check.Fail, Evidence: seen, SymptomOf: []*check.Kind{DNSSupportOff}}, failed)
+		found := g.lookupFinding(ctx, check.Finding{Status: check.Fail, Evidence: seen, SymptomOf: []*check.Kind{DNSSupportOff}}, failed)
 		if !failed[0].proxied && slices.ContainsFunc(names, func(r resolved) bool { return r.err == nil && !r.proxied }) {
 			found.Fix = fix.Do("Correct the forwarding rule or private zone for the name; other names resolve:",
 				"cat /etc/resolv.conf", "getent ahosts "+failed[0].host)
 		}
 		return []check.Finding{found}
 	case len(useful) > 0:
-		f := w.unnamed(ctx, check.Finding{Status: check.Warn, Evidence: seen}, useful)
+		f := g.lookupFinding(ctx, check.Finding{Status: check.Warn, Evidence: seen}, useful)
 		f.Evidence = append(f.Evidence, "only muster's signals use these names, the ECS agent does not")
 		return []check.Finding{f}
 	case private && len(public) > 0:
-		return []check.Finding{w.mixed(ctx, seen, public)}
+		return []check.Finding{g.mixedFinding(ctx, seen, public)}
 	}
 	return check.Passed("all names resolve", seen...)
 }
 
-// unnamed is the finding about names that do not resolve.
-func (w Group) unnamed(ctx context.Context, f check.Finding, failed []resolved) check.Finding {
+// lookupFinding is the finding about names that do not resolve.
+func (g Group) lookupFinding(ctx context.Context, f check.Finding, failed []resolved) check.Finding {
 	first := failed[0]
 	f.Kind = DNSFailure
-	f.Summary = first.host + subject.AndMore(len(failed)-1, "endpoint") + " " + doNot(len(failed)) + " resolve; " + w.resolver()
+	f.Summary = first.host + subject.AndMore(len(failed)-1, "endpoint") + " " + doNot(len(failed)) + " resolve; " + g.resolver()
 	if first.proxied {
 		f.Summary = first.proxy() + " does not resolve"
 		f.Fix = fix.Do("Correct the proxy's name in that line, or its DNS record, and restart the ECS agent:", "getent ahosts "+first.host,
@@ -133,8 +133,8 @@ func (w Group) unnamed(ctx context.Context, f check.Finding, failed []resolved) 
 		return f
 	}
 	f.Fix = fix.Do("Enable DNS support in the VPC, or correct the name server in /etc/resolv.conf:",
-		fmt.Sprintf("aws ec2 modify-vpc-attribute --region %s --vpc-id %s --enable-dns-support", w.Region(),
-			w.place(ctx).vpc), "cat /etc/resolv.conf", look)
+		fmt.Sprintf("aws ec2 modify-vpc-attribute --region %s --vpc-id %s --enable-dns-support", g.Region(),
+			g.locateOrPlaceholder(ctx).vpc), "cat /etc/resolv.conf", look)
 	return f
 }
 
@@ -145,16 +145,16 @@ func doNot(n int) string {
 	return "do not"
 }
 
-// mixed is the finding about endpoints of which some are in the VPC.
-func (w Group) mixed(ctx context.Context, seen []string, public []resolved) check.Finding {
+// mixedFinding is the finding about endpoints of which some are in the VPC.
+func (g Group) mixedFinding(ctx context.Context, seen []string, public []resolved) check.Finding {
 	var services []string
 	for _, r := range public {
-		services = append(services, "com.amazonaws."+w.Region()+"."+r.service)
+		services = append(services, "com.amazonaws."+g.Region()+"."+r.service)
 	}
 	return check.Finding{Kind: EndpointsMixed, Status: check.Warn, Evidence: seen,
 		Summary: "only some ECS endpoints are in the VPC: " + public[0].host + subject.AndMore(len(public)-1, "endpoint") + doIs(len(public)),
 		Fix: fix.Do("Create the missing VPC endpoints, with a security group that allows tcp 443 from this instance:",
-			w.createEndpoints(w.place(ctx), services)...)}
+			g.createEndpoints(g.locateOrPlaceholder(ctx), services)...)}
 }
 
 func doIs(n int) string {
@@ -167,12 +167,12 @@ func doIs(n int) string {
 // resolve looks all names up at once. Of an endpoint with several names the one
 // in the VPC counts; of the others the first that resolves to an address which
 // this host can reach, else the first that resolves.
-func (w Group) resolve(ctx context.Context) []resolved {
-	needed := w.needed()
+func (g Group) resolve(ctx context.Context) []resolved {
+	needed := g.needed()
 	if len(needed) == 0 {
 		return nil
 	}
-	onlyIPv6 := w.onlyIPv6()
+	onlyIPv6 := g.onlyIPv6()
 	out := make([]resolved, len(needed))
 	var all sync.WaitGroup
 	for i, e := range needed {
@@ -180,17 +180,17 @@ func (w Group) resolve(ctx context.Context) []resolved {
 			tries := make([]resolved, len(e.urls))
 			var both sync.WaitGroup
 			for n, at := range e.urls {
-				both.Go(func() { tries[n] = w.lookUp(ctx, e, at) })
+				both.Go(func() { tries[n] = g.lookUp(ctx, e, at) })
 			}
 			both.Wait()
-			out[i] = best(tries, onlyIPv6)
+			out[i] = bestOf(tries, onlyIPv6)
 		})
 	}
 	all.Wait()
 	return out
 }
 
-func best(tries []resolved, onlyIPv6 bool) resolved {
+func bestOf(tries []resolved, onlyIPv6 bool) resolved {
 	for _, suits := range []func(resolved) bool{
 		resolved.private,
 		func(r resolved) bool { return onlyIPv6 && slices.ContainsFunc(r.addrs, netip.Addr.Is6) },
@@ -204,7 +204,7 @@ func best(tries []resolved, onlyIPv6 bool) resolved {
 }
 
 // lookUp takes the proxy's name where there is a proxy: that resolves the rest.
-func (w Group) lookUp(ctx context.Context, e endpoint, at string) resolved {
+func (g Group) lookUp(ctx context.Context, e endpoint, at string) resolved {
 	r := resolved{endpoint: e, url: at}
 	target, err := url.Parse(at)
 	if err != nil {
@@ -212,9 +212,9 @@ func (w Group) lookUp(ctx context.Context, e endpoint, at string) resolved {
 		return r
 	}
 	r.host = target.Hostname()
-	if via, err := w.Settings().Proxy().For(target); via != nil && err == nil {
+	if via, err := g.Settings().Proxy().For(target); via != nil && err == nil {
 		r.host, r.proxied, r.via = via.Hostname(), true, via.Host
-		if agent, err := w.proxyOfAgent(); err == nil {
+		if agent, err := g.proxyOfAgent(); err == nil {
 			r.setAt = agent.setAt
 		}
 	}
@@ -222,7 +222,7 @@ func (w Group) lookUp(ctx context.Context, e endpoint, at string) resolved {
 		r.addrs = []netip.Addr{addr}
 		return r
 	}
-	r.addrs, r.err = w.Route.Resolve(ctx, r.host)
+	r.addrs, r.err = g.Route.Resolve(ctx, r.host)
 	if r.err != nil && ctx.Err() != nil { // the lookup's own patience did not end: the check's did
 		r.err = errCutOff
 	}
@@ -246,8 +246,8 @@ func plainLookup(err error) string {
 	return lookup.Err
 }
 
-func (w Group) nameservers() string {
-	servers, err := w.resolvers()
+func (g Group) nameservers() string {
+	servers, err := g.resolvers()
 	switch {
 	case err != nil:
 		return "could not read the resolver settings: " + err.Error()
@@ -258,16 +258,16 @@ func (w Group) nameservers() string {
 }
 
 // resolver is nameservers, short enough for a summary.
-func (w Group) resolver() string {
-	servers, err := w.resolvers()
+func (g Group) resolver() string {
+	servers, err := g.resolvers()
 	if err == nil && len(servers) == 0 {
 		return "/etc/resolv.conf lists no resolver"
 	}
 	return "resolver " + cmp.Or(strings.Join(servers[:min(1, len(servers))], ""), "unknown")
 }
 
-func (w Group) resolvers() ([]string, error) {
-	data, err := safefile.Read(w.Config.Path("/etc/resolv.conf"), subject.MaxSmall)
+func (g Group) resolvers() ([]string, error) {
+	data, err := safefile.Read(g.Config.Path("/etc/resolv.conf"), subject.MaxSmall)
 	return netpath.Nameservers(string(data)), err
 }
 

@@ -20,20 +20,20 @@ type failure struct {
 	kind      *check.Kind
 	symptomOf []*check.Kind
 	// describe sets the summary, the fix and, for an inferred cause, what confirms it.
-	describe func(Group, *check.Finding, []tried)
+	describe func(Group, *check.Finding, []attempt)
 }
 
-// failures are in the order in which they are reported: why() counts on the timeout
-// being the first.
-func (w Group) failures() []failure {
+// failures are in the order in which they are reported: explainTimeout relies
+// on the timeout being the first.
+func (g Group) failures() []failure {
 	return []failure{
 		{netpath.TimedOut, EndpointTimeout, []*check.Kind{VPCPathCheck}, timedOut},
 		{netpath.NoRoute, EndpointNoRoute, nil, noRoute},
 		{netpath.Refused, EndpointRefused, nil, connectionRefused},
 		{netpath.WrongName, TLSWrongName, nil, wrongName},
 		{netpath.Untrusted, TLSUntrusted, nil, untrusted},
-		{netpath.NotYetValid, TLSNotYetValid, []*check.Kind{w.Others.ClockSkew}, notYetValid},
-		{netpath.Expired, TLSExpired, []*check.Kind{w.Others.ClockSkew}, expired},
+		{netpath.NotYetValid, TLSNotYetValid, []*check.Kind{g.Others.ClockSkew}, notYetValid},
+		{netpath.Expired, TLSExpired, []*check.Kind{g.Others.ClockSkew}, expired},
 		{netpath.Unresolved, EndpointUnresolved, []*check.Kind{DNSCheck}, unresolved},
 		{netpath.Rejected, EndpointBroken, nil, rejected},
 		{netpath.Failed, EndpointBroken, nil, broken},
@@ -41,18 +41,18 @@ func (w Group) failures() []failure {
 }
 
 // finding warns only, where the ECS agent works without these endpoints.
-func (k failure) finding(w Group, failed []tried) check.Finding {
+func (k failure) finding(g Group, failed []attempt) check.Finding {
 	f := check.Finding{Kind: k.kind, Status: check.Warn, SymptomOf: k.symptomOf}
-	if slices.ContainsFunc(failed, func(t tried) bool { return t.agent }) {
+	if slices.ContainsFunc(failed, func(t attempt) bool { return t.agent }) {
 		f.Status = check.Fail
 	}
-	k.describe(w, &f, failed)
+	k.describe(g, &f, failed)
 	return f
 }
 
 // named is the first endpoint with its address, and how many more fail alike.
 // All that go through a proxy are known by it.
-func named(failed []tried) string {
+func named(failed []attempt) string {
 	if failed[0].proxied {
 		return failed[0].proxy()
 	}
@@ -68,12 +68,12 @@ func (r resolved) proxy() string {
 	return text
 }
 
-func tryProxy(t tried) fix.Fix {
+func tryProxy(t attempt) fix.Fix {
 	return fix.Do("Start the proxy and allow this instance to reach it, or correct the line and restart the ECS agent:",
 		fmt.Sprintf("curl -sv -m 5 -o /dev/null -x http://%s %s", t.via, t.url), "sudo systemctl restart ecs")
 }
 
-func timedOut(_ Group, f *check.Finding, failed []tried) {
+func timedOut(_ Group, f *check.Finding, failed []attempt) {
 	f.Summary = "no answer from " + named(failed)
 	f.Fix = fix.Do("Allow tcp 443 to the address in security groups, network ACLs and firewalls:", "curl -sv -m 5 -o /dev/null "+failed[0].url)
 	if failed[0].proxied {
@@ -81,21 +81,21 @@ func timedOut(_ Group, f *check.Finding, failed []tried) {
 	}
 }
 
-func noRoute(w Group, f *check.Finding, failed []tried) {
+func noRoute(g Group, f *check.Finding, failed []attempt) {
 	f.Summary = "this host has no route to " + named(failed)
 	f.Fix = fix.Do("Restore the default route:", "ip route show default", "sudo systemctl restart systemd-networkd")
 	if failed[0].Addr.Addr().Is6() {
 		f.Summary = "no IPv6 route to " + named(failed)
 		f.Fix = fix.Do("Add the route ::/0 to the subnet's route table, or remove the AAAA record:", "ip -6 route show default")
 	}
-	if only, at := w.ipCompatibility(); only == "ipv4" && !w.Route.Families().V4 {
+	if only, at := g.ipCompatibility(); only == "ipv4" && !g.Route.Families().V4 {
 		f.Summary = at + ": ECS_INSTANCE_IP_COMPATIBILITY=ipv4, but this host has no IPv4 default route"
 		file, _, _ := strings.Cut(at, ":")
 		f.Fix = subject.RemoveKey("ECS_INSTANCE_IP_COMPATIBILITY", file)
 	}
 }
 
-func connectionRefused(_ Group, f *check.Finding, failed []tried) {
+func connectionRefused(_ Group, f *check.Finding, failed []attempt) {
 	t := failed[0]
 	f.Summary = "connection refused by " + named(failed)
 	f.Fix = fix.Do("Correct the DNS record of the name, or the local firewall rule that rejects tcp 443:", "getent ahosts "+t.host,
@@ -105,29 +105,29 @@ func connectionRefused(_ Group, f *check.Finding, failed []tried) {
 	}
 }
 
-// shown is the certificate, which an answer made by hand may lack.
-func (t tried) shown() netpath.Certificate {
+// certificate is the certificate, which an answer made by hand may lack.
+func (t attempt) certificate() netpath.Certificate {
 	if t.Certificate == nil {
 		return netpath.Certificate{Trusted: true}
 	}
 	return *t.Certificate
 }
 
-func lookAt(t tried) string {
+func showCertificate(t attempt) string {
 	return fmt.Sprintf("openssl s_client -connect %[1]s:443 -servername %[1]s </dev/null | openssl x509 -noout -subject -issuer -dates -ext subjectAltName", t.endpointHost())
 }
 
-func wrongName(_ Group, f *check.Finding, failed []tried) {
-	t, c := failed[0], failed[0].shown()
-	f.Summary = within(t.endpointHost()+" presents a certificate for another name: ", strings.Join(c.Names, ", "))
+func wrongName(_ Group, f *check.Finding, failed []attempt) {
+	t, c := failed[0], failed[0].certificate()
+	f.Summary = quoted(t.endpointHost()+" presents a certificate for another name: ", strings.Join(c.Names, ", "))
 	f.Evidence = certificates(failed)
 	f.Fix = fix.Do("Correct the DNS record of the name, or the proxy or load balancer that answers for it:", "getent ahosts "+t.host,
-		lookAt(t))
+		showCertificate(t))
 }
 
-func untrusted(_ Group, f *check.Finding, failed []tried) {
-	t, c := failed[0], failed[0].shown()
-	f.Summary = within("the certificate of "+t.endpointHost()+" is from an untrusted issuer: ", c.IssuerName)
+func untrusted(_ Group, f *check.Finding, failed []attempt) {
+	t, c := failed[0], failed[0].certificate()
+	f.Summary = quoted("the certificate of "+t.endpointHost()+" is from an untrusted issuer: ", c.IssuerName)
 	f.Evidence = certificates(failed)
 	f.Fix = fix.Do("Exempt the endpoint from TLS inspection, or install the CA of the device that inspects TLS, saved as inspection-ca.pem:",
 		"sudo cp inspection-ca.pem /etc/pki/ca-trust/source/anchors/", "sudo update-ca-trust", "sudo systemctl restart ecs")
@@ -137,29 +137,29 @@ func untrusted(_ Group, f *check.Finding, failed []tried) {
 	}
 }
 
-func notYetValid(w Group, f *check.Finding, failed []tried) {
+func notYetValid(g Group, f *check.Finding, failed []attempt) {
 	f.Summary = "this host's clock is behind: the certificate of " + failed[0].endpointHost() + " is not valid yet"
-	f.Evidence = append(certificates(failed), w.clockSays())
+	f.Evidence = append(certificates(failed), g.clockSays())
 	f.Fix = fix.Do("Set the clock:", "sudo systemctl restart chronyd", "sudo chronyc makestep")
 	f.Confirm = "chronyc tracking"
 }
 
-func expired(w Group, f *check.Finding, failed []tried) {
+func expired(g Group, f *check.Finding, failed []attempt) {
 	f.Summary = "the certificate of " + failed[0].endpointHost() + " has expired, or this host's clock is ahead"
-	f.Evidence = append(certificates(failed), w.clockSays())
+	f.Evidence = append(certificates(failed), g.clockSays())
 	f.Fix = fix.Do("Set the clock if it is ahead; if it is right, renew the certificate of the server or proxy that presents it:",
-		"sudo chronyc makestep", lookAt(failed[0]))
+		"sudo chronyc makestep", showCertificate(failed[0]))
 }
 
-func (w Group) clockSays() string {
-	return "this host's clock: " + w.Now().UTC().Format(time.RFC3339)
+func (g Group) clockSays() string {
+	return "this host's clock: " + g.Now().UTC().Format(time.RFC3339)
 }
 
 // certificates describes each certificate once.
-func certificates(failed []tried) []string {
+func certificates(failed []attempt) []string {
 	var out []string
 	for _, t := range failed {
-		c := t.shown()
+		c := t.certificate()
 		text := fmt.Sprintf("certificate: issued by %+.200q for %+.200q", c.Issuer, strings.Join(c.Names, ", "))
 		if !c.NotAfter.IsZero() {
 			text += fmt.Sprintf(", valid from %s to %s", c.NotBefore.UTC().Format(time.DateOnly), c.NotAfter.UTC().Format(time.DateOnly))
@@ -174,8 +174,8 @@ func certificates(failed []tried) []string {
 	return out
 }
 
-// within appends what comes from the network, as far as it fits into a summary.
-func within(summary, text string) string {
+// quoted appends what comes from the network, as far as it fits into a summary.
+func quoted(summary, text string) string {
 	text = strings.Trim(fmt.Sprintf("%+q", text), `"`)
 	if room := max(20, 110-len(summary)); len(text) > room {
 		text = text[:room-3] + "..."
@@ -183,19 +183,19 @@ func within(summary, text string) string {
 	return summary + text
 }
 
-func unresolved(_ Group, f *check.Finding, failed []tried) {
+func unresolved(_ Group, f *check.Finding, failed []attempt) {
 	f.Summary = failed[0].host + subject.AndMore(len(failed)-1, "endpoint") + " stopped resolving during the check"
 	f.Fix = fix.Do("Correct the name server in /etc/resolv.conf:", "cat /etc/resolv.conf", "getent ahosts "+failed[0].host)
 }
 
-func rejected(_ Group, f *check.Finding, failed []tried) {
+func rejected(_ Group, f *check.Finding, failed []attempt) {
 	f.Summary = failed[0].proxy() + " refuses to connect to " + failed[0].endpointHost()
 	f.Fix = fix.Do("Allow the host on the proxy, or add the proxy's user and password to the line:",
 		fmt.Sprintf("curl -sv -m 5 -o /dev/null -x http://%s %s", failed[0].via, failed[0].url))
 }
 
-func broken(w Group, f *check.Finding, failed []tried) {
-	if agent, err := w.proxyOfAgent(); err == nil && errors.Is(failed[0].Err, subject.ErrNoProxyURL) {
+func broken(g Group, f *check.Finding, failed []attempt) {
+	if agent, err := g.proxyOfAgent(); err == nil && errors.Is(failed[0].Err, subject.ErrNoProxyURL) {
 		f.Summary = agent.setAt + ": the ECS agent's proxy is not a valid URL"
 		f.Fix = fix.Do("Correct the line to http://HOST:PORT, and restart the ECS agent:", "sudo systemctl restart ecs")
 		if strings.ContainsAny(agent.HTTP+agent.HTTPS, `"'`) { // ecs.config is no shell: they belong to the value

@@ -27,7 +27,7 @@ type Metadata interface {
 	Metadata(ctx context.Context, path string) (value string, ok bool, err error)
 }
 
-// Surroundings are what EC2 says of the VPC. Both or none are set.
+// Surroundings read the VPC from EC2. Either both fields are set or none.
 type Surroundings struct {
 	VPC
 	// Guards finds the security groups and ACLs around this instance and around the
@@ -41,42 +41,42 @@ type Others struct {
 }
 
 // Checks are the checks of this group.
-func (w Group) Checks() []check.Check {
+func (g Group) Checks() []check.Check {
 	dns, names := check.Learn(check.Check{Kind: DNSCheck, Group: check.Network, Title: "the ECS endpoint names resolve",
-		Findings: []*check.Kind{DNSFailure, EndpointsMixed}}, w.dns)
-	dns.Run = check.Given(w.Route.Net != nil, dns.Run)
-	endpoints, lost := w.endpointsCheck(names)
+		Findings: []*check.Kind{DNSFailure, EndpointsMixed}}, g.dns)
+	dns.Run = check.Given(g.Route.Net != nil, dns.Run)
+	endpoints, lost := g.endpointsCheck(names)
 	return []check.Check{
-		{Kind: ProxyCheck, Group: check.Network, Title: "the proxy exempts local addresses", Run: w.proxy,
+		{Kind: ProxyCheck, Group: check.Network, Title: "the proxy exempts local addresses", Run: g.proxy,
 			Findings: []*check.Kind{NoProxyIncomplete}},
-		dns, endpoints, w.vpcPathCheck(names, lost),
+		dns, endpoints, g.vpcPathCheck(names, lost),
 		{Kind: PollEndpointCheck, Group: check.Network, Title: "the endpoints that ECS assigns to its agent answer",
-			Needs:  []*check.Kind{w.Others.InstanceRoleCheck, ECSEndpointsCheck},
-			Remote: true, Deep: true, Run: check.Given(w.Poll != nil && w.Route.Net != nil, w.pollEndpoint),
+			Needs:  []*check.Kind{g.Others.InstanceRoleCheck, ECSEndpointsCheck},
+			Remote: true, Deep: true, Run: check.Given(g.Poll != nil && g.Route.Net != nil, g.pollEndpoint),
 			Findings: []*check.Kind{PollDenied, EndpointPolicy, CredentialsRefused, SignatureRefused, PollUnreached}},
 	}
 }
 
-func (w Group) endpointsCheck(names *check.Learned[[]resolved]) (check.Check, *check.Learned[[]unreached]) {
+func (g Group) endpointsCheck(names *check.Learned[[]resolved]) (check.Check, *check.Learned[[]unanswered]) {
 	c := check.Check{Kind: ECSEndpointsCheck, Group: check.Network,
 		Title: "the ECS endpoints answer, with certificates that this host trusts",
 		Needs: []*check.Kind{DNSCheck}, Timeout: 6 * time.Second,
 		Findings: []*check.Kind{EndpointTimeout, EndpointRefused, EndpointNoRoute, EndpointBroken, EndpointUnresolved,
 			EndpointsIncomplete, TLSUntrusted, TLSWrongName, TLSNotYetValid, TLSExpired}}
 	known := check.Use(&c, names)
-	c, lost := check.Learn(c, func(ctx context.Context) ([]check.Finding, []unreached) { return w.endpoints(ctx, known()) })
-	c.Run = check.Given(w.Route.Net != nil, c.Run)
+	c, lost := check.Learn(c, func(ctx context.Context) ([]check.Finding, []unanswered) { return g.endpoints(ctx, known()) })
+	c.Run = check.Given(g.Route.Net != nil, c.Run)
 	return c, lost
 }
 
-func (w Group) vpcPathCheck(names *check.Learned[[]resolved], lost *check.Learned[[]unreached]) check.Check {
+func (g Group) vpcPathCheck(names *check.Learned[[]resolved], lost *check.Learned[[]unanswered]) check.Check {
 	c := check.Check{Kind: VPCPathCheck, Group: check.Network, Title: "the VPC allows this instance to reach the endpoints",
-		Needs: []*check.Kind{w.Others.InstanceRoleCheck}, Remote: true, Deep: true,
+		Needs: []*check.Kind{g.Others.InstanceRoleCheck}, Remote: true, Deep: true,
 		Findings: []*check.Kind{NoDefaultRoute, NATMissing, NoPublicIP, EgressClosed, ACLClosed, EndpointGroupClosed,
 			EndpointUnavailable, PrivateDNSOff, DNSSupportOff}}
 	known, unanswered := check.Use(&c, names), check.Use(&c, lost)
-	c.Run = check.Given(w.IMDS != nil && w.VPC.VPC != nil && w.VPC.Guards != nil, func(ctx context.Context) []check.Finding {
-		return w.vpcPath(ctx, known(), unanswered())
+	c.Run = check.Given(g.IMDS != nil && g.VPC.VPC != nil && g.VPC.Guards != nil, func(ctx context.Context) []check.Finding {
+		return g.vpcPath(ctx, known(), unanswered())
 	})
 	return c
 }

@@ -20,7 +20,7 @@ func TestPinnedIsTheLineOfTheAddress(t *testing.T) {
 		"the second counts": {"fe80::1 ecs.example\n10.0.1.99 ecs.example\n", 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := pinned(c.hosts, "ecs.example", netip.MustParseAddr("10.0.1.99")); got != c.want {
+			if got := hostsLine(c.hosts, "ecs.example", netip.MustParseAddr("10.0.1.99")); got != c.want {
 				t.Errorf("got %d, want %d", got, c.want)
 			}
 		})
@@ -30,7 +30,7 @@ func TestPinnedIsTheLineOfTheAddress(t *testing.T) {
 func FuzzPinned(f *testing.F) {
 	f.Add("127.0.0.1 localhost\n10.0.1.99 a b # c\n")
 	f.Fuzz(func(t *testing.T, hosts string) {
-		if n := pinned(hosts, "b", netip.MustParseAddr("10.0.1.99")); n < 0 {
+		if n := hostsLine(hosts, "b", netip.MustParseAddr("10.0.1.99")); n < 0 {
 			t.Error(n)
 		}
 	})

@@ -21,17 +21,17 @@ type Poller interface {
 	PollEndpoints(ctx context.Context, cluster string) (awsapi.PollEndpoints, error)
 }
 
-// pollEndpoint goes the whole path to ECS with this instance's credentials, and on
-// to the endpoints that ECS names for its agent.
-func (w Group) pollEndpoint(ctx context.Context) []check.Finding {
-	name, _ := w.Wanted()
-	at, err := w.Poll.PollEndpoints(ctx, cmp.Or(name, cluster.Default))
+// pollEndpoint calls ECS with this instance's credentials, then probes the endpoints that ECS
+// assigns to its agent.
+func (g Group) pollEndpoint(ctx context.Context) []check.Finding {
+	name, _ := g.Wanted()
+	at, err := g.Poll.PollEndpoints(ctx, cmp.Or(name, cluster.Default))
 	if err != nil {
-		return w.refused(ctx, err)
+		return g.refused(ctx, err)
 	}
 	var seen, lost, hosts []string
 	for _, to := range []string{at.Agent, at.Telemetry} {
-		answer, err := w.Route.AskAsAgent(ctx, to)
+		answer, err := g.Route.AskAsAgent(ctx, to)
 		if unknown := check.OwnLimit(answer.Err); unknown != nil {
 			return unknown
 		}
@@ -68,21 +68,21 @@ func hostOf(text string) string {
 const discoverPollEndpoint = "ecs:DiscoverPollEndpoint"
 
 // refused distinguishes the ways in which ECS, or a policy in front of it, refuses.
-func (w Group) refused(ctx context.Context, err error) []check.Finding {
+func (g Group) refused(ctx context.Context, err error) []check.Finding {
 	f := check.Finding{Status: check.Fail, Evidence: []string{answerOf(err)}}
 	switch awsapi.KindOf(err) {
 	case awsapi.Denied:
-		w.denied(ctx, &f, awsapi.DenialOf(err.Error()))
+		g.denied(ctx, &f, awsapi.DenialOf(err.Error()))
 	case awsapi.NoIdentity:
 		f.Kind, f.Summary, f.SymptomOf = CredentialsRefused, "ECS rejects the credentials of this instance",
-			[]*check.Kind{w.Others.InstanceRoleCheck, w.Others.ClockSkew}
+			[]*check.Kind{g.Others.InstanceRoleCheck, g.Others.ClockSkew}
 		f.Fix = fix.Do("Replace the instance profile association, which renews the credentials:",
-			fmt.Sprintf("aws ec2 describe-iam-instance-profile-associations --region %s --filters Name=instance-id,Values=%s", w.Region(),
-				w.instance()),
-			fmt.Sprintf("aws ec2 replace-iam-instance-profile-association --region %s --association-id ASSOCIATION_ID --iam-instance-profile Name=PROFILE", w.Region()))
+			fmt.Sprintf("aws ec2 describe-iam-instance-profile-associations --region %s --filters Name=instance-id,Values=%s", g.Region(),
+				g.instance()),
+			fmt.Sprintf("aws ec2 replace-iam-instance-profile-association --region %s --association-id ASSOCIATION_ID --iam-instance-profile Name=PROFILE", g.Region()))
 	case awsapi.ClockSkew:
 		f.Kind, f.Summary, f.SymptomOf = SignatureRefused, "ECS rejects the signatures of this instance: its clock is wrong",
-			[]*check.Kind{w.Others.ClockSkew}
+			[]*check.Kind{g.Others.ClockSkew}
 		f.Fix = fix.Do("Set the clock:", "sudo systemctl restart chronyd", "sudo chronyc makestep")
 	default:
 		return check.CouldNotLook(errors.New(subject.FirstLine(err.Error())), fix.Fix{})
@@ -99,9 +99,9 @@ func answerOf(err error) string {
 	return err.Error()
 }
 
-// denied is about the policy that decides: to allow the action in the role does not
-// help where another policy denies it.
-func (w Group) denied(ctx context.Context, f *check.Finding, by awsapi.Denial) {
+// denied completes the finding for the policy that decides. Allowing the action in the role
+// does not help if another policy denies it.
+func (g Group) denied(ctx context.Context, f *check.Finding, by awsapi.Denial) {
 	action, role := cmp.Or(by.Action, discoverPollEndpoint), cmp.Or(by.Role, "ROLE")
 	f.Kind = PollDenied
 	f.Summary = "the " + by.Policy + " does not allow " + action + ", which the ECS agent needs to connect"
@@ -113,9 +113,9 @@ func (w Group) denied(ctx context.Context, f *check.Finding, by awsapi.Denial) {
 		f.Kind = EndpointPolicy
 		f.Fix = fix.Do("Allow "+action+" in the policy of the VPC endpoint for ECS:",
 			fmt.Sprintf("aws ec2 describe-vpc-endpoints --region %s --filters Name=vpc-id,Values=%s Name=service-name,Values=com.amazonaws.%s.ecs",
-				w.Region(), w.place(ctx).vpc, w.Region()),
+				g.Region(), g.locateOrPlaceholder(ctx).vpc, g.Region()),
 			fmt.Sprintf("aws ec2 modify-vpc-endpoint --region %s --vpc-endpoint-id VPC_ENDPOINT_ID --policy-document file://policy.json",
-				w.Region()))
+				g.Region()))
 	case "permissions boundary":
 		f.Fix = fix.Do("Allow "+action+" in the permissions boundary of the role:",
 			"aws iam get-role --role-name "+role+" --query Role.PermissionsBoundary")
@@ -124,12 +124,12 @@ func (w Group) denied(ctx context.Context, f *check.Finding, by awsapi.Denial) {
 	case "session policy", "resource-based policy":
 		f.Fix = fix.Do("Allow " + action + " in the " + by.Policy + " that applies to these credentials.")
 	default:
-		w.deniedByRole(f, by, action, role)
+		g.deniedByRole(f, by, action, role)
 	}
 }
 
 // deniedByRole is also for messages that name no policy.
-func (w Group) deniedByRole(f *check.Finding, by awsapi.Denial, action, role string) {
+func (g Group) deniedByRole(f *check.Finding, by awsapi.Denial, action, role string) {
 	if by.Explicit {
 		f.Summary = "a policy of the instance role explicitly denies " + action + ", which the ECS agent needs to connect"
 		f.Fix = fix.Do("Remove the statement that denies "+action+" from the policies of the role:",
@@ -143,4 +143,4 @@ func (w Group) deniedByRole(f *check.Finding, by awsapi.Denial, action, role str
 }
 
 // instance is the id of this instance, or a placeholder.
-func (w Group) instance() string { return cmp.Or(w.Identity.InstanceID, "INSTANCE_ID") }
+func (g Group) instance() string { return cmp.Or(g.Identity.InstanceID, "INSTANCE_ID") }

@@ -16,7 +16,7 @@ import (
 	"muster/internal/redact"
 )
 
-// proxied is one place at which a proxy is set, with what it must leave out.
+// proxied is one place that sets a proxy, with its exemptions.
 type proxied struct {
 	whose string
 	netpath.Proxy
@@ -33,22 +33,22 @@ var noProxy = []string{"169.254.169.254", "169.254.170.2", dockerSocket}
 
 const dockerSocket = "/var/run/docker.sock"
 
-func (w Group) proxy(context.Context) []check.Finding {
+func (g Group) proxy(context.Context) []check.Finding {
 	var places []proxied
 	var found []check.Finding
-	for _, look := range []func() (proxied, error){w.proxyOfAgent, w.proxyOfUnit("ecs.service"), w.proxyOfUnit("docker.service")} {
-		place, err := look()
+	for _, look := range []func() (proxied, error){g.proxyOfAgent, g.proxyOfUnit("ecs.service"), g.proxyOfUnit("docker.service")} {
+		locateOrPlaceholder, err := look()
 		switch {
 		case err != nil:
 			found = append(found, check.CouldNotLook(err, fix.Do("Run muster as root:", "sudo muster debug"))...)
-		case place.HTTP != "" || place.HTTPS != "":
-			places = append(places, place)
+		case locateOrPlaceholder.HTTP != "" || locateOrPlaceholder.HTTPS != "":
+			places = append(places, locateOrPlaceholder)
 		}
 	}
 	var seen []string
-	for _, place := range places {
-		seen = append(seen, place.String())
-		found = append(found, place.findings(w.Others.ECSConfigMisread)...)
+	for _, locateOrPlaceholder := range places {
+		seen = append(seen, locateOrPlaceholder.String())
+		found = append(found, locateOrPlaceholder.findings(g.Others.ECSConfigMisread)...)
 	}
 	switch {
 	case len(found) > 0:
@@ -61,8 +61,8 @@ func (w Group) proxy(context.Context) []check.Finding {
 	return check.Passed("NO_PROXY exempts local addresses", seen...)
 }
 
-func (w Group) proxyOfAgent() (proxied, error) {
-	s := w.Settings()
+func (g Group) proxyOfAgent() (proxied, error) {
+	s := g.Settings()
 	p := proxied{whose: "the ECS agent", Proxy: s.Proxy(), restart: subject.RestartECS}
 	if v := s.Any("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"); v.Key != "" {
 		p.setAt, p.file = v.Where(), v.File
@@ -74,15 +74,15 @@ func (w Group) proxyOfAgent() (proxied, error) {
 		p.noAt = v.Where()
 	}
 	p.misread = slices.ContainsFunc(s.Problems, func(q ecsconfig.Problem) bool {
-		return (q.Sets("NO_PROXY") || q.Sets("no_proxy")) && s.Hampers(q)
+		return (q.Sets("NO_PROXY") || q.Sets("no_proxy")) && s.Blocks(q)
 	})
 	return p, s.Denied()
 }
 
-func (w Group) proxyOfUnit(unit string) func() (proxied, error) {
+func (g Group) proxyOfUnit(unit string) func() (proxied, error) {
 	return func() (proxied, error) {
 		p := proxied{whose: unit, restart: "sudo systemctl daemon-reload && sudo systemctl --no-block restart " + unit}
-		all, err := units.Environment(w.Config.Root, unit)
+		all, err := units.Environment(g.Config.Root, unit)
 		for _, a := range all {
 			at := fmt.Sprintf("%s:%d", a.File, a.Line)
 			switch strings.ToUpper(a.Key) {
@@ -115,10 +115,10 @@ func (p proxied) String() string {
 	return text + "; " + p.noAt + ": NO_PROXY=" + redact.Value("NO_PROXY", p.No)
 }
 
-// findings: without the metadata service the agent knows neither itself nor its
-// credentials. It is asked over http, to which HTTPS_PROXY does not apply, and a
-// socket uses no proxy (golang.org/x/net/http/httpproxy, proxyForURL). The entries
-// beside the first are asked for by AWS, and hurt tasks at most.
+// findings are those on missing exemptions. Without the metadata service the agent has
+// neither its identity nor credentials. It is asked over http, to which HTTPS_PROXY does not apply, and a
+// socket uses no proxy (golang.org/x/net/http/httpproxy, proxyForURL). AWS
+// recommends the other entries, whose absence affects tasks at most.
 func (p proxied) findings(misread *check.Kind) []check.Finding {
 	missing := slices.DeleteFunc(slices.Clone(noProxy), func(entry string) bool {
 		return p.Exempts(entry) || p.whose == "docker.service" && entry == dockerSocket
@@ -130,7 +130,7 @@ func (p proxied) findings(misread *check.Kind) []check.Finding {
 	if missing[0] == noProxy[0] && p.whose != "docker.service" {
 		status = check.Fail
 	}
-	f := check.Finding{Kind: NoProxyIncomplete, Status: status, Fix: p.exempt(missing),
+	f := check.Finding{Kind: NoProxyIncomplete, Status: status, Fix: p.exemptFix(missing),
 		Summary:  at + ": " + p.whose + " also uses the proxy for " + missing[0],
 		Evidence: []string{p.String(), "not in NO_PROXY: " + strings.Join(missing, ", ")}}
 	if missing[0] == dockerSocket {
@@ -142,8 +142,8 @@ func (p proxied) findings(misread *check.Kind) []check.Finding {
 	return []check.Finding{f}
 }
 
-// exempt is how to leave out what is missing, and keep what is left out already.
-func (p proxied) exempt(missing []string) fix.Fix {
+// exemptFix is how to leave out what is missing, and keep what is left out already.
+func (p proxied) exemptFix(missing []string) fix.Fix {
 	value := strings.Join(append(strings.FieldsFunc(p.No, func(r rune) bool { return r == ',' || r == ' ' }), missing...), ",")
 	if p.restart == subject.RestartECS && !strings.ContainsAny(value, "'\"`$;&|<>()") {
 		return fix.Do("Exempt these from the proxy, and restart the ECS agent:",

@@ -16,7 +16,7 @@ import (
 
 // guards evaluates security groups and network ACLs between this instance and the
 // addresses that do not answer: at both ends for one in the VPC, else at ours.
-func (w Group) guards(ctx context.Context, lost []unreached, _ location) ([]check.Finding, error) {
+func (g Group) guards(ctx context.Context, lost []unanswered, _ location) ([]check.Finding, error) {
 	var addrs []netip.Addr
 	for _, l := range lost {
 		if l.at.IsValid() {
@@ -24,7 +24,7 @@ func (w Group) guards(ctx context.Context, lost []unreached, _ location) ([]chec
 		}
 	}
 	slices.SortFunc(addrs, netip.Addr.Compare)
-	peers, err := w.VPC.Guards(ctx, slices.Compact(addrs))
+	peers, err := g.VPC.Guards(ctx, slices.Compact(addrs))
 	switch {
 	case err != nil:
 		return nil, err
@@ -43,7 +43,7 @@ func (w Group) guards(ctx context.Context, lost []unreached, _ location) ([]chec
 		case v.Status == reach.Unknown:
 			unknown = unreadActions(peers) // the same for all
 		default:
-			return w.closed(v, self, peer)
+			return g.closed(v, self, peer)
 		}
 	}
 	return nil, unknown
@@ -52,17 +52,17 @@ func (w Group) guards(ctx context.Context, lost []unreached, _ location) ([]chec
 // unreadActions names the actions that EC2 refused. A public address without an
 // owner in this region is no gap.
 func unreadActions(f fleet.Fleet) error {
-	var why []error
+	var explainTimeout []error
 	for _, u := range f.Unread {
 		if u.Action != "" {
-			why = append(why, fmt.Errorf("could not read %s", u))
+			explainTimeout = append(explainTimeout, fmt.Errorf("could not read %s", u))
 		}
 	}
-	return errors.Join(why...)
+	return errors.Join(explainTimeout...)
 }
 
 // closed names the hop that blocks the traffic, and the rule that opens it.
-func (w Group) closed(v reach.Verdict, self, peer reach.Endpoint) ([]check.Finding, error) {
+func (g Group) closed(v reach.Verdict, self, peer reach.Endpoint) ([]check.Finding, error) {
 	to := peer.Addrs[0]
 	switch v.Hop {
 	case reach.SourceEgress:
@@ -71,15 +71,15 @@ func (w Group) closed(v reach.Verdict, self, peer reach.Endpoint) ([]check.Findi
 			all = "--ip-permissions 'IpProtocol=tcp,FromPort=443,ToPort=443,Ipv6Ranges=[{CidrIpv6=::/0}]'"
 		}
 		return failed(EgressClosed, fmt.Sprintf("no egress rule of %s allows tcp 443 to %s", strings.Join(self.Groups, ", "), to),
-			fix.Do("Add the rule:", w.ec2("authorize-security-group-egress --group-id %s %s", self.Groups[0], all)), v.Sentence())
+			fix.Do("Add the rule:", g.ec2("authorize-security-group-egress --group-id %s %s", self.Groups[0], all)), v.Sentence())
 	case reach.DestinationIngress:
 		return failed(EndpointGroupClosed,
 			fmt.Sprintf("the security group of the VPC endpoint, %s, does not allow tcp 443 from this instance", strings.Join(peer.Groups, ", ")),
-			fix.Do("Add the rule:", w.ec2("authorize-security-group-ingress --group-id %s --protocol tcp --port 443 --source-group %s",
+			fix.Do("Add the rule:", g.ec2("authorize-security-group-ingress --group-id %s --protocol tcp --port 443 --source-group %s",
 				peer.Groups[0], self.Groups[0])), v.Sentence())
 	}
 	return failed(ACLClosed, fmt.Sprintf("a network ACL blocks tcp 443 between this instance and %s", to),
 		fix.Do("In the network ACL, allow tcp 443 to the endpoint and its return traffic to tcp 1024-65535:",
-			w.ec2("describe-network-acls --filters Name=association.subnet-id,Values=%s", strings.Trim(self.Subnet+","+peer.Subnet,
+			g.ec2("describe-network-acls --filters Name=association.subnet-id,Values=%s", strings.Trim(self.Subnet+","+peer.Subnet,
 				","))), v.Sentence())
 }

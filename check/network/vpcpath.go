@@ -12,7 +12,7 @@ import (
 	"muster/internal/base/fix"
 )
 
-// VPC is what EC2 says about the ways out of a VPC.
+// VPC reads the paths out of a VPC from EC2.
 type VPC interface {
 	Routing
 	Naming
@@ -46,13 +46,13 @@ func (at location) String() string {
 }
 
 // locate asks the metadata service for the first interface.
-func (w Group) locate(ctx context.Context) (location, error) {
-	mac, there, err := w.IMDS.Metadata(ctx, "mac")
+func (g Group) locate(ctx context.Context) (location, error) {
+	mac, there, err := g.IMDS.Metadata(ctx, "mac")
 	if err != nil || !there {
 		return location{}, errors.Join(errors.New("the metadata service does not name the subnet"), err)
 	}
 	read := func(name string) string {
-		value, _, failed := w.IMDS.Metadata(ctx, "network/interfaces/macs/"+strings.TrimSpace(mac)+"/"+name)
+		value, _, failed := g.IMDS.Metadata(ctx, "network/interfaces/macs/"+strings.TrimSpace(mac)+"/"+name)
 		err = errors.Join(err, failed)
 		return strings.TrimSpace(value)
 	}
@@ -62,22 +62,22 @@ func (w Group) locate(ctx context.Context) (location, error) {
 }
 
 // vpcPath finds the one thing in the VPC that blocks the path to the endpoints.
-// Nothing is asked while all endpoints answer.
-func (w Group) vpcPath(ctx context.Context, names []resolved, lost []unreached) []check.Finding {
-	unnamed := unresolvedOf(names)
-	if len(lost) == 0 && !unnamed {
+// It makes no call while all endpoints answer.
+func (g Group) vpcPath(ctx context.Context, names []resolved, lost []unanswered) []check.Finding {
+	lookupFinding := unresolvedOf(names)
+	if len(lost) == 0 && !lookupFinding {
 		return check.Skipped("not needed: no endpoint timed out")
 	}
-	at, err := w.locate(ctx)
+	at, err := g.locate(ctx)
 	if err != nil {
 		return check.CouldNotLook(err, fix.Fix{})
 	}
-	var looks []func(context.Context, []unreached, location) ([]check.Finding, error)
-	if unnamed {
-		looks = append(looks, w.dnsSupport)
+	var looks []func(context.Context, []unanswered, location) ([]check.Finding, error)
+	if lookupFinding {
+		looks = append(looks, g.dnsSupport)
 	}
 	if len(lost) > 0 {
-		looks = append(looks, w.endpointState, w.guards, w.routes)
+		looks = append(looks, g.endpointState, g.guards, g.routes)
 	}
 	var all []check.Finding
 	var unread error
@@ -111,24 +111,24 @@ func failed(kind *check.Kind, summary string, to fix.Fix, evidence ...string) ([
 }
 
 // ec2 is a command of the AWS CLI in this region.
-func (w Group) ec2(command string, args ...any) string {
+func (g Group) ec2(command string, args ...any) string {
 	name, rest, _ := strings.Cut(fmt.Sprintf(command, args...), " ")
-	return "aws ec2 " + name + " --region " + w.Region() + " " + rest
+	return "aws ec2 " + name + " --region " + g.Region() + " " + rest
 }
 
-func (w Group) dnsSupport(ctx context.Context, _ []unreached, at location) ([]check.Finding, error) {
-	on, err := w.VPC.DNSSupport(ctx, at.vpc)
+func (g Group) dnsSupport(ctx context.Context, _ []unanswered, at location) ([]check.Finding, error) {
+	on, err := g.VPC.DNSSupport(ctx, at.vpc)
 	if err != nil || on {
 		return nil, err
 	}
 	return failed(DNSSupportOff, "DNS support is off in "+at.vpc+", so its resolver does not answer",
-		fix.Do("Enable DNS support:", w.ec2("modify-vpc-attribute --vpc-id %s --enable-dns-support", at.vpc)))
+		fix.Do("Enable DNS support:", g.ec2("modify-vpc-attribute --vpc-id %s --enable-dns-support", at.vpc)))
 }
 
 // endpointState looks at the interface endpoints of the services that do not
 // answer: one may exist and not work, or not be used for lack of private DNS.
-func (w Group) endpointState(ctx context.Context, lost []unreached, at location) ([]check.Finding, error) {
-	all, err := w.VPC.VPCEndpoints(ctx, at.vpc)
+func (g Group) endpointState(ctx context.Context, lost []unanswered, at location) ([]check.Finding, error) {
+	all, err := g.VPC.VPCEndpoints(ctx, at.vpc)
 	for _, e := range all {
 		for _, l := range lost {
 			switch {
@@ -136,10 +136,10 @@ func (w Group) endpointState(ctx context.Context, lost []unreached, at location)
 			case !strings.EqualFold(e.State, "available"): // the API spells it both ways
 				return failed(EndpointUnavailable, fmt.Sprintf("the VPC endpoint %s for %s is %s, not available", e.ID, e.Service, e.State),
 					fix.Do("Accept the endpoint connection, or delete the endpoint and create it again:",
-						w.ec2("describe-vpc-endpoints --vpc-endpoint-ids %s", e.ID)))
+						g.ec2("describe-vpc-endpoints --vpc-endpoint-ids %s", e.ID)))
 			case !l.private() && !e.PrivateDNS:
 				return failed(PrivateDNSOff, fmt.Sprintf("the VPC endpoint %s for %s has private DNS off", e.ID, e.Service),
-					fix.Do("Enable private DNS:", w.ec2("modify-vpc-endpoint --vpc-endpoint-id %s --private-dns-enabled", e.ID)),
+					fix.Do("Enable private DNS:", g.ec2("modify-vpc-endpoint --vpc-endpoint-id %s --private-dns-enabled", e.ID)),
 					l.host+" resolves to the public address "+listed(l.addrs))
 			}
 		}
@@ -147,18 +147,18 @@ func (w Group) endpointState(ctx context.Context, lost []unreached, at location)
 	return nil, err
 }
 
-// routes evaluates the way to the internet. An address within the VPC needs none.
-func (w Group) routes(ctx context.Context, lost []unreached, at location) ([]check.Finding, error) {
+// routes evaluates the path to the internet. An address within the VPC needs none.
+func (g Group) routes(ctx context.Context, lost []unanswered, at location) ([]check.Finding, error) {
 	for _, l := range lost {
 		if l.at.Is4() && !l.private() {
-			return w.wayOut(ctx, l.at, at)
+			return g.wayOut(ctx, l.at, at)
 		}
 	}
 	return nil, nil
 }
 
-func (w Group) wayOut(ctx context.Context, to netip.Addr, at location) ([]check.Finding, error) {
-	tables, err := w.VPC.RouteTables(ctx, []string{at.vpc})
+func (g Group) wayOut(ctx context.Context, to netip.Addr, at location) ([]check.Finding, error) {
+	tables, err := g.VPC.RouteTables(ctx, []string{at.vpc})
 	if err != nil {
 		return nil, err
 	}
@@ -171,33 +171,33 @@ func (w Group) wayOut(ctx context.Context, to netip.Addr, at location) ([]check.
 	switch {
 	case route == nil:
 		return failed(NoDefaultRoute, "the route table "+of+" has no route 0.0.0.0/0",
-			fix.Do("Add a route to a NAT gateway, or create VPC endpoints for ecs, ecs-agent and ecs-telemetry:", w.toNAT("create-route",
+			fix.Do("Add a route to a NAT gateway, or create VPC endpoints for ecs, ecs-agent and ecs-telemetry:", g.toNAT("create-route",
 				table.ID, "0.0.0.0/0")),
 			to.String()+" matches no route of "+table.ID)
 	case route.Blackhole:
 		return failed(NATMissing, fmt.Sprintf("the route %s of %s points to %s, which no longer exists", route.To, of, route.Via),
-			fix.Do("Point the route to an existing NAT gateway:", w.toNAT("replace-route", table.ID, fmt.Sprint(route.To))))
+			fix.Do("Point the route to an existing NAT gateway:", g.toNAT("replace-route", table.ID, fmt.Sprint(route.To))))
 	case strings.HasPrefix(route.Via, "igw-") && at.public == "":
 		return failed(NoPublicIP, fmt.Sprintf("the route %s of %s points to %s, but there is no public address", route.To, of, route.Via),
 			fix.Do("Give the instance an Elastic IP address, or point the route of its subnet to a NAT gateway:",
-				w.ec2("associate-address --instance-id %s --allocation-id ALLOCATION_ID", w.instance())), "this instance: "+at.String())
+				g.ec2("associate-address --instance-id %s --allocation-id ALLOCATION_ID", g.instance())), "this instance: "+at.String())
 	case strings.HasPrefix(route.Via, "nat-"):
-		return w.nat(ctx, tables, at.vpc, *route, *table, of)
+		return g.nat(ctx, tables, at.vpc, *route, *table, of)
 	}
 	return nil, nil
 }
 
-func (w Group) toNAT(command, table, to string) string {
-	return w.ec2("%s --route-table-id %s --destination-cidr-block %s --nat-gateway-id NAT_GATEWAY_ID", command, table, to)
+func (g Group) toNAT(command, table, to string) string {
+	return g.ec2("%s --route-table-id %s --destination-cidr-block %s --nat-gateway-id NAT_GATEWAY_ID", command, table, to)
 }
 
 // nat evaluates a NAT gateway, and whether its own subnet reaches the internet.
-func (w Group) nat(ctx context.Context, tables []awsapi.RouteTable, vpc string, route awsapi.Route, from awsapi.RouteTable,
+func (g Group) nat(ctx context.Context, tables []awsapi.RouteTable, vpc string, route awsapi.Route, from awsapi.RouteTable,
 	of string) ([]check.Finding, error) {
 	replace := fix.Do("Create a NAT gateway in a public subnet, and point the route to it:",
-		w.ec2("create-nat-gateway --subnet-id PUBLIC_SUBNET_ID --allocation-id ALLOCATION_ID"), w.toNAT("replace-route", from.ID,
+		g.ec2("create-nat-gateway --subnet-id PUBLIC_SUBNET_ID --allocation-id ALLOCATION_ID"), g.toNAT("replace-route", from.ID,
 			fmt.Sprint(route.To)))
-	gateway, err := w.VPC.NATGateway(ctx, route.Via)
+	gateway, err := g.VPC.NATGateway(ctx, route.Via)
 	switch {
 	case err != nil:
 		return nil, err

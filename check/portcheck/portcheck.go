@@ -127,7 +127,7 @@ func (p *Place) Region() string { return p.api.Region() }
 
 // Check evaluates the ports.
 func (p *Place) Check(ctx context.Context, needs []reach.Need) (*ports.Report, error) {
-	look := checkports.PortsLook{
+	look := checkports.Options{
 		Discover: p.discover, Target: p.request.Target, Ephemeral: p.request.Ephemeral, All: p.request.All, Sample: p.sample,
 	}
 	if p.selector.Self != "" && !p.instance.Elsewhere() {

@@ -13,8 +13,8 @@ import (
 // target is dynamic host ports: of the range that the ECS agent is configured with
 // (since 1.70 the agent picks hostPort 0, agent/utils/ephemeral_ports.go), else of the
 // kernel's, else of Linux's default.
-func addBalancers(q *ports.Question, balancers []reach.Endpoint, look PortsLook, kernel reach.Range) {
-	dynamic, target := cmp.Or(look.Dynamic, kernel), look.Target
+func addBalancers(q *ports.Question, balancers []reach.Endpoint, opts Options, kernel reach.Range) {
+	dynamic, target := cmp.Or(opts.Dynamic, kernel), opts.Target
 	for _, e := range balancers {
 		q.Notes = append(q.Notes, clientNote(q, e)...)
 		e.Name, e.Ephemeral = "load balancer "+e.Name, reach.BalancerEphemeral()

@@ -34,7 +34,7 @@ func balanced(answersFrom uint16) fleet.Fleet {
 
 func TestTheBalancerDialsFromItsOwnPorts(t *testing.T) {
 	for answersFrom, want := range map[uint16]string{1024: "OPEN", 32768: "BLOCKED"} {
-		report, err := Ports(t.Context(), PortsLook{Discover: finds(balanced(answersFrom), nil), Target: reach.Range{First: 7000, Last: 7000}}, "", "", needs(t, "tcp/7000"))
+		report, err := Ports(t.Context(), Options{Discover: finds(balanced(answersFrom), nil), Target: reach.Range{First: 7000, Last: 7000}}, "", "", needs(t, "tcp/7000"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -69,7 +69,7 @@ func TestDynamicPortsAreTheKernelsWhereItCouldBeAsked(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			peers := balanced(1024)
 			peers.Self = c.self
-			report, err := Ports(t.Context(), PortsLook{Discover: finds(peers, nil), Host: c.host}, "", "", needs(t, "tcp/7000"))
+			report, err := Ports(t.Context(), Options{Discover: finds(peers, nil), Host: c.host}, "", "", needs(t, "tcp/7000"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -87,7 +87,7 @@ func TestDynamicPortsAreTheKernelsWhereItCouldBeAsked(t *testing.T) {
 // Finding P1: since 1.70 the ECS agent assigns hostPort 0, from its own range if one is
 // configured.
 func TestDynamicPortsAreTheECSAgentsWhereConfigured(t *testing.T) {
-	look := PortsLook{Discover: finds(balanced(1024), nil), Dynamic: reach.Range{First: 20000, Last: 20099},
+	look := Options{Discover: finds(balanced(1024), nil), Dynamic: reach.Range{First: 20000, Last: 20099},
 		Host: func(context.Context, netip.Addr, []reach.Need) hostports.Report {
 			return hostports.Report{Ephemeral: reach.Range{First: 32768, Last: 60999}}
 		}}
@@ -118,7 +118,7 @@ func TestANetworkLoadBalancerMayPreserveClientAddresses(t *testing.T) {
 				f.World.Groups[0].Rules = append(slices.Clone(f.World.Groups[0].Rules),
 					reach.Rule{Protocol: reach.TCP, Ports: reach.Range{First: 7000, Last: 7000}, Peer: reach.Peer{Group: reach.GroupRef{ID: c.group}}})
 			}
-			report, err := Ports(t.Context(), PortsLook{Discover: finds(f, nil), Target: reach.Range{First: 7000, Last: 7000}}, "", "", needs(t, "tcp/7000"))
+			report, err := Ports(t.Context(), Options{Discover: finds(f, nil), Target: reach.Range{First: 7000, Last: 7000}}, "", "", needs(t, "tcp/7000"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -137,7 +137,7 @@ func TestPeersAreAssumedToDialFromThePortsOfThisHost(t *testing.T) {
 	f.World.ACLs[0].Entries = append(f.World.ACLs[0].Entries, reach.ACLEntry{Number: 90, Direction: reach.Egress, Allow: true,
 		Protocol: reach.TCP, Ports: reach.Range{First: 7000, Last: 7000}, CIDR: netip.MustParsePrefix("0.0.0.0/0")})
 	for first, want := range map[uint16]int{1024: 1, 32768: 0} {
-		look := PortsLook{Discover: finds(f, nil), Host: func(context.Context, netip.Addr, []reach.Need) hostports.Report {
+		look := Options{Discover: finds(f, nil), Host: func(context.Context, netip.Addr, []reach.Need) hostports.Report {
 			return hostports.Report{Ephemeral: reach.Range{First: first, Last: 60999}}
 		}}
 		report, err := Ports(t.Context(), look, "", "", needs(t, "tcp/7000"))
@@ -158,7 +158,7 @@ func TestPeersAreAssumedToDialFromThePortsOfThisHost(t *testing.T) {
 func TestTasksWithInterfacesOfTheirOwnAreUndetermined(t *testing.T) {
 	f := found(-1)
 	f.OwnInterfaces = 2
-	report, err := Ports(t.Context(), PortsLook{Discover: finds(f, nil)}, "cluster prod", "", needs(t, "tcp/7000"))
+	report, err := Ports(t.Context(), Options{Discover: finds(f, nil)}, "cluster prod", "", needs(t, "tcp/7000"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,7 +54,7 @@ func TestLostDialsAreFindings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			all := needs(t, c.ports)
-			look := PortsLook{Discover: finds(three(), nil),
+			opts := Options{Discover: finds(three(), nil),
 				Host: func(context.Context, netip.Addr, []reach.Need) hostports.Report {
 					seen := hostports.Report{}
 					for _, n := range all {
@@ -77,11 +77,11 @@ func TestLostDialsAreFindings(t *testing.T) {
 					}
 					return out
 				}}
-			report, err := Ports(t.Context(), look, "cluster prod", "eu-west-1", all)
+			report, err := Ports(t.Context(), opts, "cluster prod", "eu-west-1", all)
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := append(portFindings(report), dialFindings(report)...)
+			got := append(portFindings(report), probeFindings(report)...)
 			if c.want == "" {
 				if len(got) > 0 || report.Dialled()[0].String() != c.says {
 					t.Errorf("got %+v, %s", got, report.Dialled())

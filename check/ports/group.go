@@ -25,11 +25,11 @@ type Group struct {
 type Others struct{ DockerCheck *check.Kind }
 
 // Checks are the checks of this group.
-func (w Group) Checks() []check.Check {
+func (g Group) Checks() []check.Check {
 	return []check.Check{
-		{Kind: HostPortsCheck, Group: check.PortsOf, Title: "nothing on this host blocks the replication ports", Run: w.hostPorts,
+		{Kind: HostPortsCheck, Group: check.PortsOf, Title: "nothing on this host blocks the replication ports", Run: g.hostPorts,
 			Findings: hostPortFindings()},
-		{Kind: ReplicationPortsCheck, Group: check.PortsOf, Run: w.replicationPorts, Remote: true, Timeout: portsTimeout,
+		{Kind: ReplicationPortsCheck, Group: check.PortsOf, Run: g.replicationPorts, Remote: true, Timeout: portsTimeout,
 			Title:    "the replication ports are open between this instance and its peers",
 			Findings: []*check.Kind{ReplicationPortClosed, ReplicationPortFiltered, ReplicationPortUnknown}},
 	}

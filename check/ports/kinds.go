@@ -4,8 +4,8 @@ import (
 	"muster/check"
 )
 
-// The checks of the ports group, each with what it may find. What explains what refers to these
-// variables, so that the compiler finds a reference to nothing. Their ids are frozen.
+// The checks of the ports group, each with what it may find. SymptomOf and Needs refer to
+// these variables. Their ids are frozen.
 var (
 	HostPortsCheck          = &check.Kind{ID: "host-ports"}
 	MulticastFinder         = &check.Kind{ID: "multicast-finder"}

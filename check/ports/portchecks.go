@@ -14,8 +14,8 @@ import (
 	"muster/reach"
 )
 
-// definite are the findings of package hostports which by themselves keep peers
-// apart; the others make it likely, or may be meant.
+// definite are the findings of package hostports that are certain to separate peers. The
+// others make it likely, or may be intended.
 func definite() []*check.Kind {
 	return []*check.Kind{MulticastFinder, PortNotPublished, PublishedOnOtherAddress, OtherHostPort, V6OnlyListener,
 		ListenerOnOtherAddress}
@@ -26,16 +26,16 @@ func hostPortFindings() []*check.Kind {
 		EphemeralOverlap, HostPortsUnread)
 }
 
-func (w Group) hostPorts(ctx context.Context) []check.Finding {
-	if why := w.noPorts(w.HostPorts == nil); why != nil {
+func (g Group) hostPorts(ctx context.Context) []check.Finding {
+	if why := g.noPorts(g.HostPorts == nil); why != nil {
 		return why
 	}
 	var found []check.Finding
-	seen := w.HostPorts(ctx)
+	seen := g.HostPorts(ctx)
 	for _, h := range seen.Findings {
 		kind := check.KindOf(hostPortFindings(), h.ID)
 		f := check.Finding{Kind: kind, Status: check.Warn, Summary: h.Summary, Evidence: []string{h.Evidence}, Fix: h.Fix, Confirm: h.Confirm,
-			SymptomOf: []*check.Kind{w.Others.DockerCheck}}
+			SymptomOf: []*check.Kind{g.Others.DockerCheck}}
 		if slices.Contains(definite(), kind) && !h.Inferred {
 			f.Status = check.Fail
 		}
@@ -49,14 +49,14 @@ func (w Group) hostPorts(ctx context.Context) []check.Finding {
 		found = append(found, f)
 	}
 	if len(found) == 0 {
-		return check.Passed(w.Config.Ports + ": nothing on this host blocks the ports")
+		return check.Passed(g.Config.Ports + ": nothing on this host blocks the ports")
 	}
 	return found
 }
 
-func (w Group) noPorts(blind bool) []check.Finding {
+func (g Group) noPorts(blind bool) []check.Finding {
 	switch {
-	case w.Config.Ports == "":
+	case g.Config.Ports == "":
 		return check.Skipped("no replication ports are configured (MUSTER_PORTS)")
 	case blind:
 		return check.Skipped("the ports cannot be checked from this host")
@@ -64,15 +64,15 @@ func (w Group) noPorts(blind bool) []check.Finding {
 	return nil
 }
 
-func (w Group) replicationPorts(ctx context.Context) []check.Finding {
-	if why := w.noPorts(w.Ports == nil); why != nil {
+func (g Group) replicationPorts(ctx context.Context) []check.Finding {
+	if why := g.noPorts(g.Ports == nil); why != nil {
 		return why
 	}
-	report, err := w.Ports(ctx)
+	report, err := g.Ports(ctx)
 	if err != nil {
 		return check.CouldNotLook(err, fix.Do("Check the ports alone:", allPorts))
 	}
-	found := append(portFindings(report), dialFindings(report)...)
+	found := append(portFindings(report), probeFindings(report)...)
 	if len(found) > 0 {
 		return found
 	}
@@ -80,7 +80,7 @@ func (w Group) replicationPorts(ctx context.Context) []check.Finding {
 	for _, d := range report.Dialled() {
 		seen = append(seen, d.String())
 	}
-	return check.Passed(w.Config.Ports+": the rules allow all peers, and no dial went unanswered", seen...)
+	return check.Passed(g.Config.Ports+": the rules allow all peers, and no dial went unanswered", seen...)
 }
 
 // portsTimeout is for the discovery of a whole cluster, page by page.
@@ -151,11 +151,11 @@ func pairSummary(b ports.Block, o ports.Outcome, verb string) string {
 	return fmt.Sprintf("%s %s %s on %s", b.From[0], verb, to, what)
 }
 
-// dialFindings are about peers that do not answer although the rules let them: a
-// firewall on the host, or a route, which no API shows. Where every one of several
-// peers is silent, or a silent peer answers on other ports, it is certain that
-// something filters; whether a server should answer there, a server here tells.
-func dialFindings(report *ports.Report) (found []check.Finding) {
+// probeFindings are about peers that do not answer although the rules let them: a
+// firewall on the host, or a route, which no API shows. If none of several peers answers, or
+// if a silent peer answers on other ports, something filters. A listener here shows that
+// peers should have one, too.
+func probeFindings(report *ports.Report) (found []check.Finding) {
 	for _, d := range report.Dialled() {
 		if d.Lost == 0 {
 			continue
@@ -163,10 +163,10 @@ func dialFindings(report *ports.Report) (found []check.Finding) {
 		f := check.Finding{Kind: ReplicationPortFiltered, Status: check.Warn, Evidence: append(subject.Bounded(d.Unanswered),
 			"security groups and network ACLs: OPEN"),
 			Summary: fmt.Sprintf("%d of %s %s not answer on %s despite open rules: probably a host firewall", d.Lost, peers(d.Peers),
-				doVerb(d.Lost), dialledPorts(d)),
+				do(d.Lost), probedPorts(d)),
 			Fix: fix.Do("On the peer, allow the port from this instance in the firewall; to list its rules:", "sudo nft list ruleset",
 				"sudo iptables -nvL INPUT"),
-			Confirm: fmt.Sprintf("on the peer: sudo tcpdump -ni any '%s' shows packets that arrive and get no answer", filter(d))}
+			Confirm: fmt.Sprintf("on the peer: sudo tcpdump -ni any '%s' shows packets that arrive and get no answer", tcpdumpFilter(d))}
 		if d.Elsewhere || d.Lost == d.Peers && d.Peers > 1 && d.Listened {
 			f.Status = check.Fail
 		}
@@ -187,15 +187,15 @@ func peers(n int) string {
 	return fmt.Sprintf("%d peers", n)
 }
 
-func doVerb(n int) string {
+func do(n int) string {
 	if n == 1 {
 		return "does"
 	}
 	return "do"
 }
 
-// dialledPorts is "tcp 47100 and 47199".
-func dialledPorts(d ports.Dialled) string {
+// probedPorts is "tcp 47100 and 47199".
+func probedPorts(d ports.Dialled) string {
 	protocol, _, _ := strings.Cut(d.Need, " ")
 	var texts []string
 	for _, port := range d.Ports {
@@ -204,8 +204,8 @@ func dialledPorts(d ports.Dialled) string {
 	return protocol + " " + strings.Join(texts, " and ")
 }
 
-// filter is an expression of tcpdump for the ports that were dialled.
-func filter(d ports.Dialled) string {
+// tcpdumpFilter is an expression of tcpdump for the probed ports.
+func tcpdumpFilter(d ports.Dialled) string {
 	protocol, _, _ := strings.Cut(d.Need, " ")
 	var parts []string
 	for _, port := range d.Ports {

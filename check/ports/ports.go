@@ -16,8 +16,8 @@ import (
 	"muster/reach"
 )
 
-// PortsLook is what the check of the ports looks with.
-type PortsLook struct {
+// Options are the means by which Ports examines ports.
+type Options struct {
 	Discover func(context.Context) (fleet.Fleet, error)
 	// Target are the ports that the fleet's balancers dial; zero: any host port that
 	// is assigned to hostPort 0.
@@ -29,7 +29,7 @@ type PortsLook struct {
 	Ephemeral reach.Range
 	// Host looks at this host; nil away from an instance.
 	Host func(context.Context, netip.Addr, []reach.Need) hostports.Report
-	// Dial dials peers from an address of this host; nil: no peer is dialled.
+	// Dial probes peers from an address of this host; nil: do not probe.
 	Dial func(ctx context.Context, from netip.Addr, targets []probe.Target) []probe.Result
 	// All reports every block of pairs, however many there are.
 	All bool
@@ -39,41 +39,41 @@ type PortsLook struct {
 
 // Ports checks, for one instance or a whole fleet, whether the required ports are
 // open: by rules and ACLs and, on the instance itself, also by what listens on
-// the host and by dialing its peers.
-func Ports(ctx context.Context, look PortsLook, scope, region string, needs []reach.Need) (*ports.Report, error) {
-	found, err := look.Discover(ctx)
+// the host and by probing its peers.
+func Ports(ctx context.Context, opts Options, scope, region string, needs []reach.Need) (*ports.Report, error) {
+	found, err := opts.Discover(ctx)
 	if err != nil {
 		return nil, err
 	}
 	seen := hostports.Report{}
-	if look.Host != nil && found.Self >= 0 {
-		seen = look.Host(ctx, firstAddr(found.Endpoints[found.Self]), needs)
+	if opts.Host != nil && found.Self >= 0 {
+		seen = opts.Host(ctx, firstAddr(found.Endpoints[found.Self]), needs)
 	}
 	found.Endpoints = slices.Clone(found.Endpoints) // who discovered them keeps them as they are
 	notes := notes(found)
-	if ephemeral := cmp.Or(look.Ephemeral, seen.Ephemeral); ephemeral != (reach.Range{}) {
+	if ephemeral := cmp.Or(opts.Ephemeral, seen.Ephemeral); ephemeral != (reach.Range{}) {
 		for i := range found.Endpoints {
 			found.Endpoints[i].Ephemeral = ephemeral
 		}
-		if look.Ephemeral == (reach.Range{}) && ephemeral != reach.LinuxEphemeral() {
+		if opts.Ephemeral == (reach.Range{}) && ephemeral != reach.LinuxEphemeral() {
 			notes = append(notes, fmt.Sprintf("assuming that the peers dial from the same ports as this host, %s", ephemeral))
 		}
 	}
 	q := ports.Question{
 		Scope: scope, Region: region, Self: found.Self, Peers: found.Endpoints, World: found.World,
-		Needs: needs, Notes: notes, At: time.Now(), All: look.All, OwnInterfaces: found.OwnInterfaces,
+		Needs: needs, Notes: notes, At: time.Now(), All: opts.All, OwnInterfaces: found.OwnInterfaces,
 	}
 	for i := range seen.Needs {
 		q.Listened = append(q.Listened, listened(seen, i))
 	}
-	addBalancers(&q, found.Balancers, look, seen.Ephemeral)
+	addBalancers(&q, found.Balancers, opts, seen.Ephemeral)
 	report, err := ports.Judge(q)
 	if err != nil {
 		return nil, err
 	}
-	tellHost(report, seen)
-	if look.Dial != nil && found.Self >= 0 {
-		dial(ctx, look, report, found, needs, seen)
+	addHostFindings(report, seen)
+	if opts.Dial != nil && found.Self >= 0 {
+		probePeers(ctx, opts, report, found, needs, seen)
 	}
 	return report, nil
 }
@@ -90,7 +90,7 @@ func notes(f fleet.Fleet) []string {
 	return out
 }
 
-func tellHost(report *ports.Report, seen hostports.Report) {
+func addHostFindings(report *ports.Report, seen hostports.Report) {
 	report.Notes = append(report.Notes, seen.Notes...)
 	for _, f := range seen.Findings {
 		report.Findings = append(report.Findings, ports.Finding{ID: f.ID, Summary: f.Summary, Evidence: f.Evidence, Remedy: f.Fix.String(),
@@ -98,43 +98,43 @@ func tellHost(report *ports.Report, seen hostports.Report) {
 	}
 }
 
-// dial dials peers on a few ports of each need: those that are listened on here,
-// because peers are of one kind, or the range's ends.
-func dial(ctx context.Context, look PortsLook, report *ports.Report, found fleet.Fleet, needs []reach.Need, seen hostports.Report) {
-	type dialled struct {
+// probePeers probes peers on a few ports of each requirement: those that have a listener
+// here, because peers are alike, or else the ends of the range.
+func probePeers(ctx context.Context, opts Options, report *ports.Report, found fleet.Fleet, needs []reach.Need, seen hostports.Report) {
+	type probed struct {
 		peer reach.Endpoint
 		need reach.Need
 	}
-	var whose []dialled
+	var probes []probed
 	var targets []probe.Target
 	self := found.Endpoints[found.Self]
-	for _, peer := range look.sample(self, found.Endpoints) {
+	for _, peer := range opts.sample(self, found.Endpoints) {
 		for i, n := range needs {
 			if n.Flow == reach.Inbound {
 				continue
 			}
 			for _, t := range probe.Targets(peer.Addrs[0], n, listened(seen, i)) {
-				whose, targets = append(whose, dialled{peer, n}), append(targets, t)
+				probes, targets = append(probes, probed{peer, n}), append(targets, t)
 			}
 		}
 	}
-	for i, result := range look.Dial(ctx, firstAddr(self), targets) {
+	for i, result := range opts.Dial(ctx, firstAddr(self), targets) {
 		if result.Contact != reach.NotProbed {
-			report.AddProbe(self, whose[i].peer, whose[i].need, result.Probe(), result.Err)
+			report.AddProbe(self, probes[i].peer, probes[i].need, result.Probe(), result.Err)
 			continue
 		}
 		report.AddUndialled(result.Err)
 	}
 }
 
-// sample are the peers to dial.
-func (look PortsLook) sample(self reach.Endpoint, all []reach.Endpoint) []reach.Endpoint {
+// sample are the peers to probe.
+func (opts Options) sample(self reach.Endpoint, all []reach.Endpoint) []reach.Endpoint {
 	peers := slices.DeleteFunc(slices.Clone(all), func(e reach.Endpoint) bool { return len(e.Addrs) == 0 || reach.Same(self, e) })
-	if look.Sample == 0 || look.Sample >= len(peers) {
+	if opts.Sample == 0 || opts.Sample >= len(peers) {
 		return peers
 	}
 	rand.Shuffle(len(peers), func(i, j int) { peers[i], peers[j] = peers[j], peers[i] })
-	return peers[:look.Sample]
+	return peers[:opts.Sample]
 }
 
 func listened(seen hostports.Report, need int) reach.Ports {

@@ -50,8 +50,8 @@ func needs(t *testing.T, ports string) []reach.Need {
 }
 
 func TestAnInstanceIsJudgedLookedAtAndDialledFrom(t *testing.T) {
-	var dialled []probe.Target
-	report, err := Ports(t.Context(), PortsLook{
+	var probed []probe.Target
+	report, err := Ports(t.Context(), Options{
 		Discover: finds(found(0), nil),
 		Host: func(_ context.Context, self netip.Addr, all []reach.Need) hostports.Report {
 			if self != netip.MustParseAddr("10.0.0.1") || len(all) != 1 {
@@ -61,7 +61,7 @@ func TestAnInstanceIsJudgedLookedAtAndDialledFrom(t *testing.T) {
 				Findings: []hostports.Finding{{ID: "no-listener", Summary: "nobody listens", Fix: fix.Do("start it"), Inferred: true}}}
 		},
 		Dial: func(_ context.Context, from netip.Addr, targets []probe.Target) []probe.Result {
-			dialled = targets
+			probed = targets
 			out := make([]probe.Result, len(targets))
 			for i, to := range targets {
 				out[i] = probe.Result{Target: to, Contact: reach.TimedOut, Err: "i/o timeout"}
@@ -72,8 +72,8 @@ func TestAnInstanceIsJudgedLookedAtAndDialledFrom(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(dialled) != 1 || dialled[0].Addr != netip.MustParseAddrPort("10.0.0.2:7000") {
-		t.Errorf("dialled %v", dialled)
+	if len(probed) != 1 || probed[0].Addr != netip.MustParseAddrPort("10.0.0.2:7000") {
+		t.Errorf("dialled %v", probed)
 	}
 	if len(report.Probes) != 1 || report.Probes[0].Contact != reach.TimedOut.String() || !strings.Contains(report.Probes[0].Sentence, "you") {
 		t.Errorf("probes %+v", report.Probes)
@@ -90,7 +90,7 @@ func TestAnInstanceIsJudgedLookedAtAndDialledFrom(t *testing.T) {
 }
 
 func TestADialThatCouldNotBeMadeIsANoteAndNoProbe(t *testing.T) {
-	report, err := Ports(t.Context(), PortsLook{Discover: finds(found(0), nil),
+	report, err := Ports(t.Context(), Options{Discover: finds(found(0), nil),
 		Dial: func(_ context.Context, _ netip.Addr, targets []probe.Target) []probe.Result {
 			out := make([]probe.Result, len(targets))
 			for i, to := range targets {
@@ -118,7 +118,7 @@ func TestASampleOfThePeersIsDialled(t *testing.T) {
 		last := map[netip.Addr]bool{}
 		for range 3 {
 			now := map[netip.Addr]bool{}
-			_, err := Ports(t.Context(), PortsLook{Discover: finds(all, nil), Sample: sample,
+			_, err := Ports(t.Context(), Options{Discover: finds(all, nil), Sample: sample,
 				Dial: func(_ context.Context, _ netip.Addr, targets []probe.Target) []probe.Result {
 					for _, to := range targets {
 						now[to.Addr.Addr()] = true
@@ -137,7 +137,7 @@ func TestASampleOfThePeersIsDialled(t *testing.T) {
 }
 
 func TestTheWholeMatrixLooksAtNoHost(t *testing.T) {
-	report, err := Ports(t.Context(), PortsLook{Discover: finds(found(-1), nil),
+	report, err := Ports(t.Context(), Options{Discover: finds(found(-1), nil),
 		Host: func(context.Context, netip.Addr, []reach.Need) hostports.Report {
 			t.Error("looked at a host")
 			return hostports.Report{}
@@ -153,7 +153,7 @@ func TestTheWholeMatrixLooksAtNoHost(t *testing.T) {
 
 func TestPeersThatCannotBeFoundAreAnError(t *testing.T) {
 	denied := errors.New("ecs:ListContainerInstances is not allowed")
-	if _, err := Ports(t.Context(), PortsLook{Discover: finds(fleet.Fleet{}, denied)}, "", "", nil); !errors.Is(err, denied) {
+	if _, err := Ports(t.Context(), Options{Discover: finds(fleet.Fleet{}, denied)}, "", "", nil); !errors.Is(err, denied) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -182,10 +182,10 @@ func TestTheReturnPathIsJudgedByTheHostsOwnPorts(t *testing.T) {
 		"a larger": {reach.Range{First: 1025, Last: 65000}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			look := PortsLook{Discover: finds(f, nil), Host: func(context.Context, netip.Addr, []reach.Need) hostports.Report {
+			opts := Options{Discover: finds(f, nil), Host: func(context.Context, netip.Addr, []reach.Need) hostports.Report {
 				return hostports.Report{Ephemeral: c.dialsFrom}
 			}}
-			report, err := Ports(t.Context(), look, "cluster prod", "eu-west-1", needs(t, "tcp/7000"))
+			report, err := Ports(t.Context(), opts, "cluster prod", "eu-west-1", needs(t, "tcp/7000"))
 			if err != nil || report.Counts[reach.Blocked.String()] != c.blocked || f.Endpoints[0].Ephemeral != (reach.Range{}) {
 				t.Errorf("%v, %v", report.Counts, err)
 			}

@@ -67,11 +67,11 @@ func (s *Settings) PlaceOf(key string) string {
 	return v.Where()
 }
 
-// AskPatience bounds the sources that are asked and not read.
+// AskPatience bounds the sources that are queried and not read from a file.
 const AskPatience = time.Second
 
-// settingsOnce reads the settings when they are first asked for. Who asks meanwhile
-// waits for a channel and not for a lock, which a test's clock could not pass.
+// settingsOnce reads the settings on first use. Concurrent users wait on a channel and not
+// on a lock, which would stop the clock of synctest.
 type settingsOnce struct {
 	asked atomic.Bool
 	done  chan struct{}
@@ -149,17 +149,17 @@ func (s *Settings) SetOf(keys ...string) (values []ecsconfig.Value) {
 	return values
 }
 
-// grave are the keys without which the ECS agent does not come as far as its
-// cluster: a misread line is a failure.
-var grave = []string{"AWS_DEFAULT_REGION", "ECS_BACKEND_HOST", "DOCKER_HOST", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"}
+// essential are the keys without which the ECS agent cannot reach its cluster: a misread line
+// is a failure.
+var essential = []string{"AWS_DEFAULT_REGION", "ECS_BACKEND_HOST", "DOCKER_HOST", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"}
 
-// Hampers reports whether a misread line keeps the ECS agent from where it must go.
-func (s *Settings) Hampers(p ecsconfig.Problem) bool {
+// Blocks reports whether a misread line keeps the ECS agent from its cluster.
+func (s *Settings) Blocks(p ecsconfig.Problem) bool {
 	if p.Severity != ecsconfig.Misread {
 		return false
 	}
 	proxied := s.Proxy().HTTP != "" || s.Proxy().HTTPS != ""
-	return proxied && (p.Sets("NO_PROXY") || p.Sets("no_proxy")) || slices.ContainsFunc(grave, p.Sets)
+	return proxied && (p.Sets("NO_PROXY") || p.Sets("no_proxy")) || slices.ContainsFunc(essential, p.Sets)
 }
 
 // RemoveKey is the fix that removes the lines of a key from a settings file. Running it

@@ -11,9 +11,9 @@ import (
 	"muster/internal/host/ecsconfig"
 )
 
-// UserDataForm is why ecs.config may name no cluster, as far as user data's form,
-// cloud-init's logs and files beside ecs.config show it: a sentence each, without
-// a word of user data. Empty: nothing of it is wrong.
+// UserDataForm is why ecs.config may name no cluster, as far as the format of user data, the
+// logs of cloud-init and files beside ecs.config show it. It never quotes user data. Empty:
+// nothing is wrong.
 func (i *Instance) UserDataForm(ctx context.Context) (evidence []string) {
 	evidence = i.FormFlaws(ctx)
 	failures, _ := cloudinit.Failures(i.Config.Root)
@@ -74,9 +74,9 @@ func clusterIn(file *ecsconfig.File) string {
 // NoUserData is a reason for an ecs.config that names no cluster, and no flaw.
 const NoUserData = "the instance has no user data"
 
-// FormFlaws are what in user data's form keeps it from running, and cloud-init's
-// word that it ignored it. An instance whose cloud-init took scripts from it is
-// not blamed for a form that newer versions accept.
+// FormFlaws are the properties of user data's format that keep it from running, and what
+// cloud-init logged about ignoring it. If cloud-init ran scripts from it, a format that newer
+// versions accept is no flaw.
 func (i *Instance) FormFlaws(ctx context.Context) []string {
 	var flaws []string
 	if i.userData != nil && i.NoIdentity == nil {

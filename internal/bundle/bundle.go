@@ -1,8 +1,7 @@
 // Package bundle packs what is known of an instance into one file that can be
 // sent to a colleague: the results of the checks, a report in HTML, the ends of
 // logs, and facts of the host. It decides what goes in, and what is left out;
-// how a secret is told is package redact's. It finds no cause and asks nothing
-// of AWS.
+// package redact recognizes secrets. It finds no cause and makes no AWS call.
 package bundle
 
 import (
@@ -68,12 +67,12 @@ func Of(i *instance.Instance, version string) Source {
 	return s
 }
 
-// Options are what is asked for beyond the usual.
+// Options are what to include beyond the default.
 type Options struct {
 	Include []string // of Extras
 }
 
-// The Extras: what is left out unless asked for, since people put secrets there.
+// The Extras are left out by default, because they often contain secrets.
 const (
 	UserData     = "user-data"
 	CloudInitLog = "cloud-init-log"
@@ -94,9 +93,8 @@ func (o Options) Check() error {
 	return nil
 }
 
-// Collect writes the bundle to out, a tar in gzip, and tells what is in it. A
-// collector that fails, hangs or panics is only noted; an error is one of
-// writing.
+// Collect writes the bundle to out, a gzipped tar, and returns its manifest. A collector that
+// fails, hangs or panics is recorded there; the error is one of writing.
 func Collect(ctx context.Context, s Source, out io.Writer, o Options) (Manifest, error) {
 	whole := gather(ctx, s, o)
 	m := Manifest{Schema: manifestSchema, Muster: s.Version, InstanceID: s.InstanceID, At: s.At.UTC().Truncate(time.Second),

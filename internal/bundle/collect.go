@@ -27,20 +27,20 @@ type file struct {
 	cut    bool // there was more than the bound
 }
 
-// story is what the report tells beside the results of the checks.
+// story is what the report shows besides the results of the checks.
 type story struct {
 	moments    []moment
 	containers []dockerapi.Container
 }
 
-// part is what one collector brought.
+// part is what one collector collected.
 type part struct {
 	files []file
 	story story
-	err   error // of what it could not bring
+	err   error // about what it could not collect
 }
 
-// collector brings one part of the bundle. It may bring half of it and an error.
+// collector collects one part of the bundle. It may return an incomplete part and an error.
 type collector struct {
 	name    string
 	what    string // for --dry-run
@@ -53,7 +53,7 @@ func collectors() []collector {
 	const quick, slow = 3 * time.Second, 8 * time.Second
 	return []collector{
 		{"checks", "results.json: what muster debug found", false, quick, checks},
-		{"ports", "ports.json: the replication ports, if they were judged", false, quick, portMatrix},
+		{"ports", "ports.json: the replication ports, if they were evaluated", false, quick, portMatrix},
 		{"settings", "settings.json: muster's settings and where they came from, masked", false, quick, settings},
 		{"muster", "muster/bootstrap.json, muster/report.json: what muster left on the instance", false, quick, ownFiles},
 		{"ecs.config", "ecs.config: the values of known keys, the names of others", false, quick, agentConfig},
@@ -76,7 +76,7 @@ type Planned struct {
 	LeftOut    bool // unless it is included
 }
 
-// Plan tells what Collect would collect.
+// Plan lists what Collect would collect.
 func Plan(o Options) []Planned {
 	plan := []Planned{{Name: "manifest", What: "MANIFEST.json: every file, what was left out, and what was masked by which rule"},
 		{Name: "report", What: "report.html: all of it for a browser without network"}}
@@ -88,7 +88,7 @@ func Plan(o Options) []Planned {
 
 func (o Options) wants(c collector) bool { return !c.extra || slices.Contains(o.Include, c.name) }
 
-// gathered is what all collectors brought, in their order.
+// gathered is what all collectors collected, in their order.
 type gathered struct {
 	files  []file
 	story  story
@@ -116,7 +116,7 @@ func gather(ctx context.Context, s Source, o Options) gathered {
 	return g
 }
 
-// run runs the collector. One that panics, or does not return in time, brings nothing.
+// run runs the collector. If it panics or does not return in time, its part is empty.
 func (c collector) run(ctx context.Context, s Source) part {
 	p, err := contained.Run(ctx, c.timeout, func(ctx context.Context) part { return c.collect(ctx, s) })
 	if err != nil {

@@ -55,7 +55,7 @@ func containers(ctx context.Context, s Source) part {
 	return p
 }
 
-// watched are the units by which a boot is told.
+// watched are the units that the timeline of a boot shows.
 func watched() []string {
 	return []string{"cloud-init.service", "cloud-final.service", "network-online.target", "docker.service", "containerd.service",
 		"ecs.service", "amazon-ecs-volume-plugin.service", "chronyd.service", "muster-bootstrap.service", "muster-verify.service",

@@ -10,7 +10,7 @@ import (
 	"muster/internal/redact"
 )
 
-// Manifest tells what is in a bundle and what is not. Fields are only ever added.
+// Manifest lists what is in a bundle and what is not. Fields are only ever added.
 type Manifest struct {
 	Schema     int        `json:"schema"`
 	Muster     string     `json:"muster"` // version
@@ -45,7 +45,7 @@ type Masked struct {
 	Places int `json:"places"`
 }
 
-// Failure is a collector that brought not all it should.
+// Failure is an error of one collector.
 type Failure struct {
 	Collector string `json:"collector"`
 	Error     string `json:"error"`

@@ -15,7 +15,7 @@ type moment struct {
 	bad  bool
 }
 
-// maxMoments bounds the timeline: its beginning and its end tell the story.
+// maxMoments bounds the timeline, of which the beginning and the end matter most.
 const maxMoments = 80
 
 // timeline puts the moments of this boot in order. began is when that was; what

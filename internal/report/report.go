@@ -1,6 +1,6 @@
 // Package report puts the results of checks into one report and shows it: as a
-// table for a person, a line a check for a script, JSON and JUnit. It looks at
-// nothing and judges nothing but the exit code; the causes are package check's.
+// table for a person, a line a check for a script, JSON and JUnit. It
+// examines nothing; it decides the exit code, and package check the causes.
 package report
 
 import (
@@ -39,7 +39,7 @@ type About struct {
 	Version  string
 	At       time.Time
 	Instance string   // its id; empty where it is not known
-	Asked    []string // the ids of checks that somebody asked for by name
+	Asked    []string // the ids of checks that were selected by name
 	Strict   bool     // warnings count
 	// Interrupted: somebody did not wait for what the report might have said.
 	Interrupted bool
@@ -102,8 +102,8 @@ func (r *Report) undetermined() []check.Finding {
 	return out
 }
 
-// unseen are those of one check. What only the AWS API could have told counts
-// where it was asked for by name: no instance needs the permission to ask it.
+// unseen are those of one check. A check that calls the AWS API counts only if it was selected
+// by name, because no instance needs that permission.
 func (r *Report) unseen(c check.Result) []check.Finding {
 	if c.Remote && !slices.Contains(r.asked, c.ID) {
 		return nil

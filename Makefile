@@ -1,7 +1,7 @@
 # muster. `make help` lists what can be made; only Go is needed for build, test
 # and demo.
 
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+VERSION ?= $(shell scripts/version)
 GO      ?= go
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 # Static, and the same bytes wherever it is built.
@@ -13,7 +13,7 @@ NFPM_VERSION     = v2.45.0
 NFPM             = .cache/bin/nfpm-$(NFPM_VERSION)
 GOLANGCI         = .cache/bin/golangci-lint-$(GOLANGCI_VERSION)
 
-.PHONY: always help build cross darwin man test race lint demo field faults integration bench fuzz soak package reproducible e2e clean
+.PHONY: always help build cross darwin man test race cover lint demo field faults integration bench fuzz soak package reproducible e2e clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -43,6 +43,9 @@ test: ## vet and all tests that need Go alone
 
 race: ## the same tests under the race detector
 	$(GO) test -race ./...
+
+cover: ## the tests with coverage: a line a package, and cover.out for go tool cover
+	GOCOVERDIR=$$(mktemp -d) $(GO) test -coverprofile=cover.out ./... | grep -v 'no test files'
 
 lint: $(GOLANGCI) ## the rules of .golangci.yml, for the code and the integration tests
 	$(GOLANGCI) run ./...

@@ -12,7 +12,7 @@ import (
 
 func page(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile("../docs/metrics.md")
+	text, err := os.ReadFile("../docs/reference/metrics.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestThePageHasThePrices(t *testing.T) {
 		row := fmt.Sprintf("| %d, %d | %d | $%.0f | $%.0f | $%.0f |", fleet.instances, fleet.services, metrics,
 			monthly(metrics, fleet.instances), monthly(containers, fleet.instances), monthly(instances, fleet.instances))
 		if !strings.Contains(text, row) {
-			t.Errorf("docs/metrics.md has no row %s", row)
+			t.Errorf("docs/reference/metrics.md has no row %s", row)
 		}
 	}
 }

@@ -59,8 +59,8 @@ func TestThePackageAndBootstrapAgreeOnTheOldestSystemd(t *testing.T) {
 	if m := regexp.MustCompile(`(?m)^oldest=(\d+)$`).FindSubmatch(script); m == nil || string(m[1]) != strconv.Itoa(units.Oldest) {
 		t.Errorf("%q, want %d", m, units.Oldest)
 	}
-	page, err := os.ReadFile("../docs/supported.md")
+	page, err := os.ReadFile("../docs/start/supported.md")
 	if err != nil || !strings.Contains(string(page), "systemd "+strconv.Itoa(units.Oldest)+" or later") {
-		t.Errorf("docs/supported.md does not name it: %v", err)
+		t.Errorf("docs/start/supported.md does not name it: %v", err)
 	}
 }

@@ -145,7 +145,7 @@ func TestGossipAnswersToItsOwnPort(t *testing.T) {
 
 // The page is what people choose from: it must hold every profile, role and port.
 func TestTheGuideHoldsTheTable(t *testing.T) {
-	text, err := os.ReadFile("../docs/ports.md")
+	text, err := os.ReadFile("../docs/reference/ports.md")
 	if err != nil {
 		t.Fatal(err)
 	}

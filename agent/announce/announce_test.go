@@ -328,7 +328,7 @@ var all = []announce.Kind{announce.Unhealthy, announce.Recovered, announce.OutOf
 // page lists it; ten of the worst are below EventBridge's limit, which the bus
 // of this test enforces.
 func TestEventsAreAsPublished(t *testing.T) {
-	page, err := os.ReadFile("../../docs/events.md")
+	page, err := os.ReadFile("../../docs/reference/events.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -350,7 +350,7 @@ func TestEventsAreAsPublished(t *testing.T) {
 				t.Errorf("%v in %.300s", wrong, e.Detail)
 			}
 			if row := fmt.Sprintf("| %s | `%s` |", e.DetailType, detail.(map[string]any)["kind"]); !bytes.Contains(page, []byte(row)) {
-				t.Errorf("docs/events.md has no row %q", row)
+				t.Errorf("docs/reference/events.md has no row %q", row)
 			}
 		}
 		if len(w.events) != len(hostile)*len(all) {

@@ -7,7 +7,7 @@
 // once, in order as far as EventBridge allows: an event that may or may not have
 // been taken is sent again with the same id, by which a receiver can tell (and
 // EventBridge itself may deliver one twice). Events are kept in memory only; the
-// oldest go, counted, when the bus is away for long. docs/events.md is the
+// oldest go, counted, when the bus is away for long. docs/reference/events.md is the
 // receiver's side.
 package announce
 

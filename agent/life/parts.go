@@ -34,11 +34,13 @@ func (l *Life) newAgent(ctx context.Context) (*agent.Agent, *awsapi.Client, erro
 	l.watch.Agent, l.watch.Expected = l.Introspection(), cluster
 	l.watch.Self = registration.Self{InstanceID: id.InstanceID, Region: id.Region, Account: id.AccountID}
 	a := &agent.Agent{
-		Settings: agent.Settings{Config: cfg, Cluster: cluster}, Version: l.Version, InstanceID: id.InstanceID, Log: log,
-		Registration: l.watch, Calls: func() int { return l.Host.Calls() - before }, ShuttingDown: units.ShuttingDown,
-		Notify: notifySystemd, Hangup: l.Hangup, Waits: l.board,
-		Reload:      func() (agent.Settings, error) { return l.reread(id) },
+		Settings: agent.Settings{Config: cfg, Cluster: cluster}, Version: l.Version, InstanceID: id.InstanceID,
 		Provisional: l.provisional(api),
+		Parts: agent.Parts{
+			Log: log, Registration: l.watch, Calls: func() int { return l.Host.Calls() - before }, ShuttingDown: units.ShuttingDown,
+			Notify: notifySystemd, Hangup: l.Hangup, Waits: l.board,
+			Reload: func() (agent.Settings, error) { return l.reread(id) },
+		},
 	}
 	a.Watchdog, _ = daemon.SdWatchdogEnabled(false)
 	tasks := l.TaskMetadata()

@@ -11,7 +11,7 @@ import (
 
 const (
 	// askEvery is what lies between two questions to ECS, on average: the whole
-	// fleet shares one bucket of 20 a second (docs/metrics.md has the figure).
+	// fleet shares one bucket of 20 a second (docs/reference/metrics.md has the figure).
 	askEvery = 15 * time.Minute
 	// maxBackoff bounds what failures in a row make of it: 2^3 times, two hours.
 	maxBackoff  = 3

@@ -139,7 +139,7 @@ func TestADeniedQuestionIsSaidOnceAndAskedRarely(t *testing.T) {
 	})
 }
 
-// The figure of docs/metrics.md: 10,000 instances take at most 12 of the 20
+// The figure of docs/reference/metrics.md: 10,000 instances take at most 12 of the 20
 // questions that ECS answers each second.
 func TestAFleetAsksWithinItsBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -23,7 +23,7 @@ CloudWatch, and report transitions to the journal and, if set, to an EventBridge
 muster-agent.service runs it for the instance's whole life.
 
 It reads Docker and the ECS agent, and changes nothing on the instance. It needs
-cloudwatch:PutMetricData; docs/permissions.md lists what else it can use. SIGHUP makes
+cloudwatch:PutMetricData; docs/reference/permissions.md lists what else it can use. SIGHUP makes
 it read its settings again.`,
 		Example: `  muster agent --cluster prod         # as muster-agent.service runs it
   muster agent --event-bus ops --dimensions container,instance

@@ -194,10 +194,10 @@ func TestShowMasksSecrets(t *testing.T) {
 	}
 }
 
-var update = flag.Bool("update", false, "write the table of settings into docs/configuration.md")
+var update = flag.Bool("update", false, "write the table of settings into docs/reference/configuration.md")
 
 func TestConfigurationDocListsEverySetting(t *testing.T) {
-	path := filepath.Join("..", "..", "docs", "configuration.md")
+	path := filepath.Join("..", "..", "docs", "reference", "configuration.md")
 	doc, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

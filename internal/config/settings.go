@@ -11,7 +11,7 @@ import (
 )
 
 // Setting describes one setting, for flags, for `config show` and for
-// docs/configuration.md.
+// docs/reference/configuration.md.
 type Setting struct {
 	Variable string // MUSTER_CFN_STACK
 	Flag     string // cfn-stack
@@ -105,7 +105,7 @@ func (c *Config) Show() []Shown {
 	return shown
 }
 
-// Markdown is the table of docs/configuration.md.
+// Markdown is the table of docs/reference/configuration.md.
 func Markdown() string {
 	var b strings.Builder
 	b.WriteString("| variable | flag of | default | what it is |\n|---|---|---|---|\n")

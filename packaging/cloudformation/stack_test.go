@@ -101,7 +101,7 @@ func published(t *testing.T) map[string][]string {
 	t.Helper()
 	dimensions := map[string]string{"C": "ClusterName=!Ref Cluster", "S": "ClusterName=!Ref Cluster ServiceName=!GetAtt Service.Name"}
 	all := map[string][]string{}
-	for _, row := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\| \\w+ \\| ([A-Z ]+) \\|").FindAllStringSubmatch(read(t, "../../docs/metrics.md"), -1) {
+	for _, row := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\| \\w+ \\| ([A-Z ]+) \\|").FindAllStringSubmatch(read(t, "../../docs/reference/metrics.md"), -1) {
 		for set := range strings.FieldsSeq(row[2]) {
 			if dimensions[set] != "" {
 				all[row[1]] = append(all[row[1]], dimensions[set])
@@ -116,7 +116,7 @@ func watch(t *testing.T, who, name, dimensions string) {
 	t.Helper()
 	sets := published(t)[name]
 	if sets == nil {
-		t.Errorf("%s: docs/metrics.md has no metric %s", who, name)
+		t.Errorf("%s: docs/reference/metrics.md has no metric %s", who, name)
 	} else if !slices.Contains(sets, dimensions) {
 		t.Errorf("%s: %s is not published for %q, but for %q", who, name, dimensions, sets)
 	}
@@ -274,9 +274,9 @@ func TestTheRulePassesWhatAPersonIsToKnow(t *testing.T) {
 	if rules != 1 {
 		t.Fatalf("%d rules", rules)
 	}
-	rows := regexp.MustCompile("(?m)^\\| ([A-Z][A-Za-z ]+) \\| `([a-z-]+)` \\|").FindAllStringSubmatch(read(t, "../../docs/events.md"), -1)
+	rows := regexp.MustCompile("(?m)^\\| ([A-Z][A-Za-z ]+) \\| `([a-z-]+)` \\|").FindAllStringSubmatch(read(t, "../../docs/reference/events.md"), -1)
 	if len(rows) != len(wakes) {
-		t.Errorf("docs/events.md has %d kinds, and this test %d", len(rows), len(wakes))
+		t.Errorf("docs/reference/events.md has %d kinds, and this test %d", len(rows), len(wakes))
 	}
 	for _, row := range rows {
 		kind := announce.Kind(row[2])

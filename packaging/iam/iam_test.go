@@ -24,7 +24,7 @@ func read(t *testing.T, path string) string {
 
 // Every statement allows named actions, and the page says why it is there.
 func TestEachStatementAllowsNamedActionsAndSaysWhy(t *testing.T) {
-	readme, permissions := read(t, "README.md"), read(t, "../../docs/permissions.md")
+	readme, permissions := read(t, "README.md"), read(t, "../../docs/reference/permissions.md")
 	action := regexp.MustCompile(`^(autoscaling|cloudformation|cloudwatch|ec2|ecs|events):[A-Z][A-Za-z]+$`)
 	for _, policy := range iam.Policies() {
 		statements, err := iam.Statements(policy)
@@ -49,7 +49,7 @@ func TestEachStatementAllowsNamedActionsAndSaysWhy(t *testing.T) {
 				t.Errorf("%s allows %q", policy, a)
 			}
 			if !strings.Contains(permissions, a) {
-				t.Errorf("docs/permissions.md does not tell of %s", a)
+				t.Errorf("docs/reference/permissions.md does not tell of %s", a)
 			}
 		}
 	}
@@ -61,7 +61,7 @@ func TestEachActionOfThePageIsInAPolicy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, named := range regexp.MustCompile("`([a-z0-9]+:[A-Z][A-Za-z]+)`").FindAllStringSubmatch(read(t, "../../docs/permissions.md"), -1) {
+	for _, named := range regexp.MustCompile("`([a-z0-9]+:[A-Z][A-Za-z]+)`").FindAllStringSubmatch(read(t, "../../docs/reference/permissions.md"), -1) {
 		if !slices.Contains(all, named[1]) && named[1] != "ecs:DiscoverPollEndpoint" {
 			t.Errorf("no policy allows %s", named[1])
 		}

@@ -19,7 +19,7 @@ import (
 )
 
 // The storm: every container turns unhealthy once and recovers once in it, so
-// that each transition is to be announced (docs/events.md: the same of a
+// that each transition is to be announced (docs/reference/events.md: the same of a
 // container within a minute is not said again).
 const (
 	stormContainers = 500

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// exitCodes are those of docs/exit-codes.md, and the one of a muster that was killed.
+// exitCodes are those of docs/reference/exit-codes.md, and the one of a muster that was killed.
 var exitCodes = []int{0, 1, 3, 4, 10, 11, 12, 64, 78, 130, -1}
 
 // always judges what must hold in every row.

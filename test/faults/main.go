@@ -106,7 +106,7 @@ func parseArgs(args []string, stderr io.Writer) (o options, err error) {
 	flags.IntVar(&o.jobs, "j", 4*runtime.NumCPU(), "play this many rows at a time; they mostly wait")
 	flags.BoolVar(&o.verbose, "v", false, "print what muster printed")
 	flags.BoolVar(&o.idle, "idle", false, "check the rows themselves: a program that does nothing must fail")
-	flags.BoolVar(&o.list, "list", false, "print the rows, as docs/reliability.md has them")
+	flags.BoolVar(&o.list, "list", false, "print the rows, as docs/why/reliability.md has them")
 	flags.BoolVar(&o.inside, "inside", false, "internal: play one row in the namespaces of this process")
 	if err := flags.Parse(args); err != nil {
 		return o, err

@@ -11,10 +11,10 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "rewrite the tables of docs/reliability.md")
+var update = flag.Bool("update", false, "rewrite the tables of docs/why/reliability.md")
 
 const (
-	page  = "../../docs/reliability.md"
+	page  = "../../docs/why/reliability.md"
 	begin = "<!-- faults: made by go test ./test/faults -update -->\n"
 	end   = "<!-- end of faults -->\n"
 )

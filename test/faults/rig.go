@@ -367,7 +367,7 @@ func (r *rig) arrived() (n int) {
 const lead = 6 * time.Second
 
 // sending is how to start an agent that sends its queued minutes after lead: it sends
-// at one second of the minute, which its instance id decides (docs/metrics.md), so its
+// at one second of the minute, which its instance id decides (docs/reference/metrics.md), so its
 // clock is moved by less than a minute.
 func sending(env ...string) how {
 	h := fnv.New64a()

@@ -79,7 +79,7 @@ func playRow(r row, c *fieldcase.Case, muster string) (result Result) {
 	return result
 }
 
-// writeList writes the table of docs/reliability.md.
+// writeList writes the table of docs/why/reliability.md.
 func writeList(w io.Writer, rows []row) {
 	group := ""
 	for _, r := range rows {

@@ -7,7 +7,7 @@ import (
 	"muster/internal/base/crashloop"
 )
 
-// The rule is docs/events.md's: 3 unexpected exits within 10 minutes, over after 10
+// The rule is docs/reference/events.md's: 3 unexpected exits within 10 minutes, over after 10
 // quiet minutes.
 func TestOn(t *testing.T) {
 	now := time.Date(2026, 11, 27, 8, 0, 0, 0, time.UTC)

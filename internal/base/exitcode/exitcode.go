@@ -1,5 +1,5 @@
 // Package exitcode holds muster's exit codes and the error type that carries one to
-// main. The numbers are a contract with scripts and unit files; docs/exit-codes.md
+// main. The numbers are a contract with scripts and unit files; docs/reference/exit-codes.md
 // lists them for people.
 //
 // 2 is not among them: the Go runtime exits with 2 when a program crashes
@@ -28,7 +28,7 @@ type Meaning struct {
 	Text string
 }
 
-// Meanings lists the codes in order, as docs/exit-codes.md has them.
+// Meanings lists the codes in order, as docs/reference/exit-codes.md has them.
 func Meanings() []Meaning {
 	return []Meaning{
 		{Healthy, "healthy, warnings allowed"},

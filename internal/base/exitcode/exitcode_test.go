@@ -32,7 +32,7 @@ func TestOf(t *testing.T) {
 
 // The manual says of each code what the help says, in the same order.
 func TestTheManualKnowsTheCodes(t *testing.T) {
-	text, err := os.ReadFile("../../../docs/exit-codes.md")
+	text, err := os.ReadFile("../../../docs/reference/exit-codes.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestTheManualKnowsTheCodes(t *testing.T) {
 		want = append(want, fmt.Sprintf("%d | %s", m.Code, m.Text))
 	}
 	if !slices.Equal(rows, want) {
-		t.Errorf("docs/exit-codes.md has\n%s\nand the code\n%s", strings.Join(rows, "\n"), strings.Join(want, "\n"))
+		t.Errorf("docs/reference/exit-codes.md has\n%s\nand the code\n%s", strings.Join(rows, "\n"), strings.Join(want, "\n"))
 	}
 }
 

@@ -115,7 +115,8 @@ func onlyInstance(dir string) string {
 func ownFiles(_ context.Context, s Source) part {
 	id := cmp.Or(s.InstanceID, onlyInstance(s.Config.InstanceDir("")), "unknown")
 	dir := s.Config.InstanceDir(id)
-	p := copied(object, false, [2]string{"muster/bootstrap.json", filepath.Join(dir, "bootstrap.json")}, [2]string{"muster/report.json", s.Config.ReportPath(id)})
+	p := copied(object, false, [2]string{"muster/bootstrap.json", filepath.Join(dir, "bootstrap.json")},
+		[2]string{"muster/report.json", s.Config.ReportPath(id)})
 	for _, f := range p.files {
 		if strings.HasSuffix(f.name, "bootstrap.json") {
 			p.story.moments = append(p.story.moments, recorded(f.data)...)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -31,16 +32,21 @@ type metric struct {
 	} `yaml:"Dimensions"`
 }
 
+// query is one of an alarm on metric math: a metric, or an expression on others.
+type query struct {
+	ID         string    `yaml:"Id"`
+	Expression yaml.Node `yaml:"Expression"`
+	MetricStat struct {
+		Metric metric `yaml:"Metric"`
+	} `yaml:"MetricStat"`
+}
+
 type resource struct {
 	Type       string `yaml:"Type"`
 	Properties struct {
-		metric    `yaml:",inline"`
-		AlarmName string `yaml:"AlarmName"`
-		Metrics   []struct {
-			MetricStat struct {
-				Metric metric `yaml:"Metric"`
-			} `yaml:"MetricStat"`
-		} `yaml:"Metrics"`
+		metric        `yaml:",inline"`
+		AlarmName     string      `yaml:"AlarmName"`
+		Metrics       []query     `yaml:"Metrics"`
 		DashboardBody []yaml.Node `yaml:"DashboardBody"` // !Sub of a text and what stands for its names
 		EventPattern  struct {
 			Source     []string               `yaml:"source"`
@@ -131,26 +137,158 @@ func (m metric) dimensions() string {
 	return strings.Join(all, " ")
 }
 
+// amazons are the metrics of AWS that the stack uses, with their dimensions, by the user
+// guides of EC2 Auto Scaling ("Amazon CloudWatch metrics for Amazon EC2 Auto Scaling")
+// and Elastic Load Balancing ("CloudWatch metrics for your Application Load Balancer").
+func amazons() map[string]string {
+	const group = "AutoScalingGroupName=!Ref Workers"
+	const target = "LoadBalancer=!GetAtt Balancer.LoadBalancerFullName TargetGroup=!GetAtt Targets.TargetGroupFullName"
+	return map[string]string{
+		"AWS/AutoScaling GroupDesiredCapacity": group, "AWS/AutoScaling GroupInServiceInstances": group,
+		"AWS/ApplicationELB HealthyHostCount": target, "AWS/ApplicationELB UnHealthyHostCount": target,
+	}
+}
+
+// published checks that somebody publishes a metric: muster or AWS.
+func (m metric) published(t *testing.T, who string) {
+	t.Helper()
+	if m.Namespace == "Muster" {
+		watch(t, who, m.MetricName, m.dimensions())
+		return
+	}
+	if want, is := amazons()[m.Namespace+" "+m.MetricName]; !is || m.dimensions() != want {
+		t.Errorf("%s: %s %s for %q, want %q", who, m.Namespace, m.MetricName, m.dimensions(), want)
+	}
+}
+
 func TestEachAlarmIsOnAMetricThatIsPublished(t *testing.T) {
 	for name, r := range resources(t) {
 		if r.Type != "AWS::CloudWatch::Alarm" {
 			continue
 		}
-		looked := []metric{r.Properties.metric}
-		for _, m := range r.Properties.Metrics {
-			looked = append(looked, m.MetricStat.Metric)
+		if r.Properties.Metrics == nil {
+			r.Properties.metric.published(t, name)
 		}
-		ours := 0
-		for _, m := range looked {
-			if m.Namespace == "Muster" {
-				ours++
-				watch(t, name, m.MetricName, m.dimensions())
+		for _, q := range r.Properties.Metrics {
+			if q.Expression.Value == "" {
+				q.MetricStat.Metric.published(t, name)
 			}
 		}
-		if ours != 1 {
-			t.Errorf("%s is on %d metrics of muster's", name, ours)
+	}
+}
+
+// An alarm on metric math must be quiet where the fleet is at zero on purpose.
+func TestAlarmsOnMetricMathBreachOnlyWhenSomethingIsMissing(t *testing.T) {
+	const missing = -1 // no data point
+	for _, c := range []struct {
+		situation string
+		values    map[string]float64
+		breach    []string
+	}{
+		{"all well", map[string]float64{"wanted": 3, "serving": 3, "reporting": 3, "running": 3, "healthy": 3}, nil},
+		{"at zero on purpose", map[string]float64{"wanted": 0, "serving": 0, "reporting": missing, "running": missing, "healthy": missing}, nil},
+		{"a group without metrics yet", map[string]float64{"wanted": missing, "serving": missing, "reporting": missing, "running": missing, "healthy": missing}, nil},
+		{"nothing comes at wake", map[string]float64{"wanted": 3, "serving": 0, "reporting": missing, "running": missing, "healthy": missing}, []string{"NotComing"}},
+		{"one agent is silent", map[string]float64{"wanted": 3, "serving": 3, "reporting": 2, "running": 3, "healthy": 3}, []string{"Silent"}},
+		{"one task is missing", map[string]float64{"wanted": 3, "serving": 3, "reporting": 3, "running": 2, "healthy": 2}, []string{"TooFewTasks"}},
+		{"one instance, as its one task", map[string]float64{"wanted": 1, "serving": 1, "reporting": 1, "running": 1, "healthy": 1}, nil},
+		{"more instances than tasks", map[string]float64{"wanted": 5, "serving": 5, "reporting": 5, "running": 3, "healthy": 3}, nil},
+		{"no task runs", map[string]float64{"wanted": 3, "serving": 3, "reporting": 3, "running": 0, "healthy": missing}, []string{"NoTargets", "NoTasks", "TooFewTasks"}},
+		{"no target is healthy", map[string]float64{"wanted": 3, "serving": 3, "reporting": 3, "running": 3, "healthy": 0}, []string{"NoTargets"}},
+	} {
+		var got []string
+		for name, r := range resources(t) {
+			for _, q := range r.Properties.Metrics {
+				if q.Expression.Value == "" {
+					continue
+				}
+				m := math{tokens: regexp.MustCompile(`[A-Za-z]+|[0-9]+|[(),<>]`).FindAllString(strings.ReplaceAll(q.Expression.Value, "${Tasks}", "3"), -1), values: c.values}
+				if value := m.expression(t); value != 0 {
+					got = append(got, name)
+				}
+				if len(m.tokens) > 0 {
+					t.Fatalf("%s: %q is left of the expression", name, m.tokens)
+				}
+			}
+		}
+		slices.Sort(got)
+		if diff := cmp.Diff(c.breach, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.situation, diff)
 		}
 	}
+}
+
+// math evaluates the metric math that the stack uses at one point in time: IF, FILL, AND
+// and comparisons. A missing value is negative, and only FILL may read one.
+type math struct {
+	tokens []string
+	values map[string]float64
+}
+
+func (m *math) next(t *testing.T) string {
+	t.Helper()
+	if len(m.tokens) == 0 {
+		t.Fatal("the expression ends too early")
+	}
+	token := m.tokens[0]
+	m.tokens = m.tokens[1:]
+	return token
+}
+
+func (m *math) expression(t *testing.T) float64 {
+	t.Helper()
+	left := m.comparison(t)
+	for len(m.tokens) > 0 && m.tokens[0] == "AND" {
+		m.next(t)
+		right := m.comparison(t)
+		left = truth(left != 0 && right != 0)
+	}
+	return left
+}
+
+func (m *math) comparison(t *testing.T) float64 {
+	t.Helper()
+	left := m.value(t)
+	if len(m.tokens) > 0 && strings.Contains("<>", m.tokens[0]) {
+		less := m.next(t) == "<"
+		right := m.value(t)
+		return truth(less && left < right || !less && left > right)
+	}
+	return left
+}
+
+func truth(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+func (m *math) value(t *testing.T) float64 {
+	t.Helper()
+	token := m.next(t)
+	if token == "IF" || token == "FILL" {
+		m.next(t) // (
+		var arguments []float64
+		for after := ","; after == ","; after = m.next(t) {
+			arguments = append(arguments, m.expression(t))
+		}
+		switch {
+		case token == "IF" && len(arguments) == 3 && arguments[0] != 0, token == "FILL" && len(arguments) == 2 && arguments[0] < 0:
+			return arguments[1]
+		case token == "IF":
+			return arguments[2]
+		}
+		return arguments[0]
+	}
+	if number, err := strconv.ParseFloat(token, 64); err == nil {
+		return number
+	}
+	value, is := m.values[token]
+	if !is {
+		t.Fatalf("%s is no metric of the alarm", token)
+	}
+	return value
 }
 
 func TestTheDashboardShowsMetricsThatArePublishedAndEveryAlarm(t *testing.T) {
@@ -213,7 +351,7 @@ func TestTheDashboardShowsMetricsThatArePublishedAndEveryAlarm(t *testing.T) {
 					dimensions = append(dimensions, strings.Join(pair, "="))
 				}
 				watch(t, p.Title, words[1], strings.Join(dimensions, " "))
-			case words[0] != "AWS/AutoScaling":
+			case amazons()[words[0]+" "+words[1]] == "":
 				t.Errorf("%q: nobody publishes into %s", p.Title, words[0])
 			}
 		}
@@ -267,7 +405,7 @@ func TestTheRulePassesWhatAPersonIsToKnow(t *testing.T) {
 	}
 	rule, rules := resource{}, 0
 	for _, r := range resources(t) {
-		if r.Type == "AWS::Events::Rule" {
+		if r.Type == "AWS::Events::Rule" && slices.Contains(r.Properties.EventPattern.Source, "muster") {
 			rule, rules = r, rules+1
 		}
 	}

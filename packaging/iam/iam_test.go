@@ -150,9 +150,6 @@ func TestTheStacksRoleAllowsWhatThePoliciesDo(t *testing.T) {
 		"autoscaling:DescribeAutoScalingGroups", // --unhealthy-after, and muster ports --asg
 		"ecs:ListTasks",                         // muster ports --service and --family
 		"ec2:GetManagedPrefixListEntries",       // its security groups have no prefix list
-		"ec2:DescribeNatGateways",               // muster debug, as the next two: the network is not the stack's
-		"ec2:DescribeVpcEndpoints",
-		"ec2:DescribeVpcAttribute",
 	}
 	for _, action := range notUsed {
 		if !slices.Contains(want, action) {

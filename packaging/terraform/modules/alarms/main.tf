@@ -1,0 +1,188 @@
+# The alarms of the CloudFormation stack. None breaches on missing data: at zero on
+# purpose, nothing reports and nothing is wrong.
+
+locals {
+  dimensions = {
+    cluster = { ClusterName = var.cluster_name }
+    service = { ClusterName = var.cluster_name, ServiceName = var.service_name }
+    group   = { AutoScalingGroupName = var.group_name }
+    targets = var.load_balancer == null ? {} : { LoadBalancer = var.load_balancer.load_balancer, TargetGroup = var.load_balancer.target_group }
+  }
+
+  alarms = {
+    "unhealthy" = {
+      description = "A container has been unhealthy in three of five minutes."
+      metrics = {
+        one = { namespace = "Muster", name = "UnhealthyContainers", dimensions = "service", statistic = "Maximum", period = 60 }
+      }
+      evaluation_periods  = 5
+      datapoints_to_alarm = 3
+      threshold           = 0
+      comparison          = "GreaterThanThreshold"
+      ok                  = true
+    }
+    "out-of-memory" = {
+      description = "The kernel killed a process of a container for memory."
+      metrics = {
+        one = { namespace = "Muster", name = "OOMKills", dimensions = "cluster", statistic = "Sum", period = 60 }
+      }
+      evaluation_periods = 1
+      threshold          = 0
+      comparison         = "GreaterThanThreshold"
+      ok                 = false
+    }
+    "crash-loop" = {
+      description = "The containers of a service end again and again."
+      metrics = {
+        one = { namespace = "Muster", name = "CrashLoops", dimensions = "cluster", statistic = "Maximum", period = 60 }
+      }
+      evaluation_periods  = 3
+      datapoints_to_alarm = 2
+      threshold           = 0
+      comparison          = "GreaterThanThreshold"
+      ok                  = true
+    }
+    "unregistered" = {
+      description = "An instance is not registered in the cluster, or in another one."
+      metrics = {
+        one = { namespace = "Muster", name = "Registered", dimensions = "cluster", statistic = "Minimum", period = 60 }
+      }
+      evaluation_periods = 10
+      threshold          = 1
+      comparison         = "LessThanThreshold"
+      ok                 = true
+    }
+    "ports-closed" = {
+      description = "By the security groups a replication port is closed between instances: muster ports says which, and how to open it."
+      metrics = {
+        one = { namespace = "Muster", name = "BlockedPorts", dimensions = "cluster", statistic = "Maximum", period = 3600 }
+      }
+      evaluation_periods = 1
+      threshold          = 0
+      comparison         = "GreaterThanThreshold"
+      ok                 = true
+    }
+    "silent" = {
+      description = "Fewer instances report than are in service, for ten minutes: muster-agent is down, or may not put metrics."
+      expression  = "IF(FILL(serving, 0) > FILL(reporting, 0), 1, 0)"
+      label       = "instances are silent"
+      metrics = {
+        serving   = { namespace = "AWS/AutoScaling", name = "GroupInServiceInstances", dimensions = "group", statistic = "Minimum", period = 60 }
+        reporting = { namespace = "Muster", name = "DockerReachable", dimensions = "cluster", statistic = "SampleCount", period = 60 }
+      }
+      evaluation_periods = 10
+      threshold          = 1
+      comparison         = "GreaterThanOrEqualToThreshold"
+      ok                 = true
+    }
+    "not-coming" = {
+      description = "Fewer instances are in service than are wanted, for 25 minutes: launches fail, or instances do not join. The activity of the group says why."
+      expression  = "IF(FILL(wanted, 0) > FILL(serving, 0), 1, 0)"
+      label       = "instances do not come"
+      metrics = {
+        wanted  = { namespace = "AWS/AutoScaling", name = "GroupDesiredCapacity", dimensions = "group", statistic = "Minimum", period = 60 }
+        serving = { namespace = "AWS/AutoScaling", name = "GroupInServiceInstances", dimensions = "group", statistic = "Minimum", period = 60 }
+      }
+      evaluation_periods = 25
+      threshold          = 1
+      comparison         = "GreaterThanOrEqualToThreshold"
+      ok                 = true
+    }
+    "no-tasks" = {
+      description = "Instances are in service, and no container of the service runs, for 5 minutes."
+      expression  = "IF(FILL(running, 0) < 1 AND FILL(serving, 0) > 0 AND ${var.tasks} > 0, 1, 0)"
+      label       = "no task runs"
+      metrics = {
+        running = { namespace = "Muster", name = "RunningContainers", dimensions = "service", statistic = "Sum", period = 60 }
+        serving = { namespace = "AWS/AutoScaling", name = "GroupInServiceInstances", dimensions = "group", statistic = "Minimum", period = 60 }
+      }
+      evaluation_periods = 5
+      threshold          = 1
+      comparison         = "GreaterThanOrEqualToThreshold"
+      ok                 = true
+    }
+    "too-few-tasks" = {
+      description = "Fewer containers of the service run than there should be, one an instance, in 15 of 20 minutes."
+      expression  = "IF(FILL(running, 0) < IF(FILL(serving, 0) < ${var.tasks}, FILL(serving, 0), ${var.tasks}), 1, 0)"
+      label       = "too few tasks run"
+      metrics = {
+        running = { namespace = "Muster", name = "RunningContainers", dimensions = "service", statistic = "Sum", period = 60 }
+        serving = { namespace = "AWS/AutoScaling", name = "GroupInServiceInstances", dimensions = "group", statistic = "Minimum", period = 60 }
+      }
+      evaluation_periods  = 20
+      datapoints_to_alarm = 15
+      threshold           = 1
+      comparison          = "GreaterThanOrEqualToThreshold"
+      ok                  = true
+    }
+    "unhealthy-targets" = {
+      description = "The load balancer takes a task for unhealthy, in three of five minutes."
+      metrics = {
+        one = { namespace = "AWS/ApplicationELB", name = "UnHealthyHostCount", dimensions = "targets", statistic = "Maximum", period = 60 }
+      }
+      evaluation_periods  = 5
+      datapoints_to_alarm = 3
+      threshold           = 0
+      comparison          = "GreaterThanThreshold"
+      ok                  = true
+    }
+    "no-targets" = {
+      description = "Instances are in service, and the load balancer has no healthy target, for 5 minutes: clients get 503."
+      expression  = "IF(FILL(healthy, 0) < 1 AND FILL(serving, 0) > 0 AND ${var.tasks} > 0, 1, 0)"
+      label       = "no healthy target"
+      metrics = {
+        healthy = { namespace = "AWS/ApplicationELB", name = "HealthyHostCount", dimensions = "targets", statistic = "Minimum", period = 60 }
+        serving = { namespace = "AWS/AutoScaling", name = "GroupInServiceInstances", dimensions = "group", statistic = "Minimum", period = 60 }
+      }
+      evaluation_periods = 5
+      threshold          = 1
+      comparison         = "GreaterThanOrEqualToThreshold"
+      ok                 = true
+    }
+  }
+
+  # Without a load balancer there is nothing to say about its targets.
+  wanted = {
+    for name, alarm in local.alarms : name => alarm
+    if var.load_balancer != null || !anytrue([for m in alarm.metrics : m.dimensions == "targets"])
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = local.wanted
+
+  alarm_name          = "${var.name}-${each.key}"
+  alarm_description   = each.value.description
+  evaluation_periods  = each.value.evaluation_periods
+  datapoints_to_alarm = try(each.value.datapoints_to_alarm, null)
+  threshold           = each.value.threshold
+  comparison_operator = each.value.comparison
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [var.topic_arn]
+  ok_actions          = each.value.ok ? [var.topic_arn] : []
+
+  dynamic "metric_query" {
+    for_each = can(each.value.expression) ? [each.value] : []
+    content {
+      id          = "breach"
+      expression  = metric_query.value.expression
+      label       = metric_query.value.label
+      return_data = true
+    }
+  }
+
+  dynamic "metric_query" {
+    for_each = each.value.metrics
+    content {
+      id          = metric_query.key
+      return_data = !can(each.value.expression)
+      metric {
+        namespace   = metric_query.value.namespace
+        metric_name = metric_query.value.name
+        dimensions  = local.dimensions[metric_query.value.dimensions]
+        stat        = metric_query.value.statistic
+        period      = metric_query.value.period
+      }
+    }
+  }
+}

@@ -1,0 +1,69 @@
+variable "cluster_name" {
+  description = "Name of the ECS cluster that the instances join."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]{1,255}$", var.cluster_name))
+    error_message = "cluster_name is the name of a cluster, not its ARN."
+  }
+}
+
+variable "cluster_arn" {
+  description = "ARN of the same cluster."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^arn:aws[a-z-]*:ecs:.+:cluster/.+$", var.cluster_arn))
+    error_message = "cluster_arn is the ARN of an ECS cluster."
+  }
+}
+
+variable "group_name" {
+  description = "Name of the Auto Scaling group. It must have the tag muster:cluster with the name of the cluster."
+  type        = string
+  nullable    = false
+}
+
+variable "muster_url" {
+  description = "The https address of the muster binary for user data to fetch, without credentials; or baked, where the AMI has the package."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(baked|https://[^']+)$", var.muster_url))
+    error_message = "muster_url is an https address, or baked."
+  }
+}
+
+variable "muster_sha256" {
+  description = "Checksum of that binary. Required unless muster_url is baked."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^([0-9a-f]{64})?$", var.muster_sha256))
+    error_message = "muster_sha256 is 64 hexadecimal digits."
+  }
+}
+
+variable "replication_ports" {
+  description = "Profiles and ports that muster evaluates, as for muster ports --ports. Empty: none."
+  type        = string
+  default     = "ignite2"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z0-9,/-]*$", var.replication_ports))
+    error_message = "replication_ports is a list such as ignite2,tcp/9000-9009."
+  }
+}
+
+variable "launch_hook" {
+  description = "Name of the launch lifecycle hook of the group that muster completes. Empty: the group has none."
+  type        = string
+  default     = "ready"
+  nullable    = false
+}

@@ -164,6 +164,9 @@ func (a *Agent) mainLoop(ctx context.Context) (again bool) {
 				due = now.Add(min(a.Settings.WatchPeriod, settling))
 			}
 			a.cycle(ctx, first)
+			if ask := a.Registration.Due(); ask.After(now) && ask.Before(due) {
+				due = ask
+			}
 			first, news = false, true
 		}
 		if news && time.Since(written) >= leastBetween {
@@ -240,7 +243,9 @@ func (a *Agent) cycle(ctx context.Context, first bool) {
 	if first {
 		a.awaitContainers(ctx)
 	}
+	before := a.loop.registration.ECS.Impaired > 0
 	a.loop.registration = a.Registration.Look(ctx)
+	a.reportImpaired(before, a.loop.registration.ECS)
 	a.settleCluster()
 	a.alive()
 	if a.Healer != nil {

@@ -69,6 +69,16 @@ func (a *Agent) registrationChanged(c registration.Change) {
 	a.announce(e)
 }
 
+// reportImpaired reports that ECS's own check of the instance has begun or ceased to fail.
+func (a *Agent) reportImpaired(before bool, word registration.Word) {
+	switch is := word.Impaired > 0; {
+	case is && !before:
+		a.report(a.Log.Error, "impaired", "ECS reports this instance as impaired: "+word.HealthDetail)
+	case !is && before && word.Known():
+		a.report(a.Log.Info, "impaired", "ECS no longer reports this instance as impaired")
+	}
+}
+
 // announce sends an event from this instance.
 func (a *Agent) announce(e announce.Event) {
 	e.Instance, e.Cluster = a.InstanceID, cmp.Or(e.Cluster, a.shared.clusterName())

@@ -69,6 +69,7 @@ func registrationState(r registration.Snapshot) agentstate.Registration {
 		Status: r.ECS.Status, Asked: r.ECS.At, Trouble: r.ECS.Trouble, Answered: r.Answered, Silent: r.Silent}
 	if r.ECS.Known() {
 		out.Connected = &r.ECS.Connected
+		out.Health, out.HealthDetail = r.ECS.Health, r.ECS.HealthDetail
 	}
 	return out
 }

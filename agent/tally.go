@@ -108,8 +108,8 @@ func healthMetrics() []healthMetric {
 	return []healthMetric{
 		{"RunningContainers", true, false, func(r *row) int { return r.Running }},
 		{"HealthyContainers", true, false, func(r *row) int { return r.Healthy }},
-		{"UnhealthyContainers", true, false, func(r *row) int { return r.Unhealthy }},
-		{"UnhealthyTasks", true, true, func(r *row) int { return r.TasksUnhealthy }},
+		{"UnhealthyContainers", true, false, func(r *row) int { return r.Unhealthy + r.UnhealthyEnds }},
+		{"UnhealthyTasks", true, true, func(r *row) int { return r.TasksUnhealthy + r.TaskUnhealthyEnds }},
 		{"Crashes", false, false, func(r *row) int { return r.Crashes }},
 		{"Restarts", false, false, func(r *row) int { return r.Restarts }},
 		{"OOMKills", false, false, func(r *row) int { return r.OOMKills + r.ChildOOMs }},
@@ -129,6 +129,7 @@ func singleMetrics() []single {
 	return []single{
 		{"Registered", metrics.UnitCount, true, minute.registered},
 		{"Connected", metrics.UnitCount, true, minute.connected},
+		{"Impaired", metrics.UnitCount, true, minute.impaired},
 		{"DockerReachable", metrics.UnitCount, true, func(m minute) (float64, bool) { return one(m.docker), m.dockerWhy }},
 		{"BlockedPorts", metrics.UnitCount, true, func(m minute) (float64, bool) { return float64(m.ports.Blocked), m.ports.Known }},
 		{"Leaving", metrics.UnitCount, false, func(m minute) (float64, bool) { return one(m.leaving), true }},
@@ -157,7 +158,13 @@ func (m minute) registered() (float64, bool) {
 
 func (m minute) connected() (float64, bool) {
 	word := m.registration.ECS
-	return one(word.Off < registration.OffAnswers), word.Known() && (word.Connected || !m.leaving)
+	return one(!word.Lost()), word.Known() && (word.Connected || !m.leaving)
+}
+
+// impaired is not published while ECS has no result of its own check.
+func (m minute) impaired() (float64, bool) {
+	word := m.registration.ECS
+	return one(word.Impaired > 0), word.Known() && (word.Health == "OK" || word.Impaired > 0)
 }
 
 // minute gathers what is published, without publishing it.

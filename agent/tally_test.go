@@ -142,6 +142,19 @@ func TestAMinuteIsTheDifferenceOfTwoTotals(t *testing.T) {
 	}
 }
 
+// A container that ECS replaces within seconds of its turning unhealthy is in no gauge of
+// a minute's end.
+func TestWhatWasUnhealthyWithinTheMinuteIsPublished(t *testing.T) {
+	m := containers.Totals{Docker: true, Series: []containers.Counts{{Key: web("app"),
+		Gauges: containers.Gauges{Running: 1, Healthy: 1}, Counters: containers.Counters{UnhealthyEnds: 2, TaskUnhealthyEnds: 1}}}}
+	got := few(counted(t, m, nil), "Unhealthy")
+	want := []string{"UnhealthyContainers{ClusterName=prod,ServiceName=web} 2", "UnhealthyContainers{ClusterName=prod} 2",
+		"UnhealthyTasks{ClusterName=prod,ServiceName=web} 1", "UnhealthyTasks{ClusterName=prod} 1"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestWhatWasNotPublishedIsInherited(t *testing.T) {
 	at := func(crashes int) containers.Totals {
 		return containers.Totals{Docker: true, Series: []containers.Counts{{Key: web(""), Counters: containers.Counters{Crashes: crashes}}}}
@@ -220,6 +233,8 @@ func (b blinks) ContainerInstance(context.Context, string, string) (awsapi.Conta
 	*b.asked++
 	return awsapi.ContainerInstance{Status: "ACTIVE", Connected: *b.asked != 2}, nil
 }
+
+func (blinks) RegisteredInstances(context.Context, string) (int, error) { return 3, nil }
 
 func TestOneLostConnectionIsNoAlarm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

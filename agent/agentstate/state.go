@@ -62,8 +62,11 @@ type Registration struct {
 	ARN       string    `json:"arn,omitempty"`
 	Connected *bool     `json:"connected,omitempty"` // as ECS says; absent when it is not known
 	Status    string    `json:"status,omitempty"`    // ACTIVE, DRAINING, ...
+	Health    string    `json:"health,omitempty"`    // ECS's own check: OK, IMPAIRED, ...
 	Asked     time.Time `json:"asked,omitzero"`      // when ECS answered last
 	Trouble   string    `json:"trouble,omitempty"`   // why it cannot be asked
+	// HealthDetail has the checks of ECS that are not OK, with their reasons.
+	HealthDetail string `json:"health_detail,omitempty"`
 	// Answered is when the ECS agent last reported a registration, and Silent why it
 	// did not at the last look; empty: it did.
 	Answered time.Time `json:"answered,omitzero"`

@@ -45,7 +45,7 @@ func sick() agentstate.State {
 	for _, name := range []string{"web/app", "web/sidecar", "batch/\x1b[2Jworker", "web/app"} {
 		s.Unhealthy = append(s.Unhealthy, agentstate.Container{Name: name, ID: "3f2a1b", Why: "its health check fails"})
 	}
-	s.CrashLoops = []agentstate.Container{{Name: "mail/relay", Why: "3 unexpected exits within 10m"}}
+	s.CrashLoops = []agentstate.Container{{Name: "mail/relay", Why: "3 unexpected exits within 30m"}}
 	s.Publishing = agentstate.Publishing{Namespace: "Muster", Sent: 10, Failing: ago(50 * time.Hour), Why: "cloudwatch:PutMetricData is not allowed", Waiting: 3000, Bytes: 12_288_000, Dropped: 7}
 	s.Events = agentstate.Events{Bus: "ops", Sent: 3, Dropped: 1}
 	s.Recent = []agentstate.Event{{At: ago(12 * time.Minute), Kind: "unhealthy", Text: "web/app: its health check fails"}}

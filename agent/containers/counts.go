@@ -26,10 +26,12 @@ type Gauges struct {
 type Counters struct {
 	Exits     int // all, including those of unknown reason
 	Stops     int // requested: by ECS, or by a person
-	Crashes   int // unexpected exits
+	Crashes   int // unexpected exits and failed starts
 	OOMKills  int // of the main process; not among Crashes
 	ChildOOMs int // kills for memory that the container survived
-	Restarts  int // of the same container after an unexpected exit, by Docker or ECS
+	Restarts  int // of the same container after an exit that was not requested, by Docker or ECS
+	// Phases of bad health that are over, of containers and of tasks by ECS's rule.
+	UnhealthyEnds, TaskUnhealthyEnds int
 }
 
 // Add adds more.
@@ -45,6 +47,8 @@ func (n *Counters) combine(with Counters, sign int) {
 	n.OOMKills += sign * with.OOMKills
 	n.ChildOOMs += sign * with.ChildOOMs
 	n.Restarts += sign * with.Restarts
+	n.UnhealthyEnds += sign * with.UnhealthyEnds
+	n.TaskUnhealthyEnds += sign * with.TaskUnhealthyEnds
 }
 
 // Counts is one series.
@@ -91,14 +95,16 @@ func (c *container) key() Key { return c.named().Key() }
 
 // count is where a container's events are counted: with its task until the service
 // is known.
-func (m *machine) count(c *container) *Counters {
-	if c.task.known {
-		return m.counter(c.key())
+func (m *machine) count(c *container) *Counters { return m.countUnder(c.task, c.key()) }
+
+func (m *machine) countUnder(t *task, key Key) *Counters {
+	if t.known {
+		return m.counter(key)
 	}
-	n := c.task.counters[c.key()]
+	n := t.counters[key]
 	if n == nil {
 		n = &Counters{}
-		c.task.counters[c.key()] = n
+		t.counters[key] = n
 	}
 	return n
 }
@@ -135,7 +141,7 @@ func (m *machine) gauge(s series) {
 	}
 	tasks := map[string]*health{} // by ARN; empty of what ECS did not start
 	for _, c := range m.containers {
-		if !c.running || !c.task.known {
+		if !c.running || c.paused || !c.task.known {
 			continue
 		}
 		s.of(c.key()).add(c.health)

@@ -1,6 +1,6 @@
-// Package containers watches the containers of this instance and understands what
-// happens to them: health, ends and their reasons, restarts, crash loops. It tells
-// of each change once, as a Transition, and counts for a minute's metrics.
+// Package containers watches the containers of this instance and explains what
+// happens to them: health, exits and their reasons, restarts, crash loops. It reports
+// each change once, as a Transition, and counts. The counters only grow.
 //
 // A Watcher subscribes to Docker's events, then lists, then compares, at each
 // connection; after that it lists once a period. It inspects a container that

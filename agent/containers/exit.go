@@ -7,33 +7,56 @@ import (
 	"muster/internal/host/dockerapi"
 )
 
+// An exit gets one verdict. What its events do not explain waits for an inspection, or
+// for what becomes of its task or of Docker:
+//
+//	die ----- requested: TERM, INT, KILL, StopSignal, or Docker's stop event ---> stopped
+//	     |--- 137 after oom ----------------------------------------------------> oomKilled
+//	     |--- 137, or an unknown signal: inspect --- StopSignal ----------------> stopped
+//	     |                                       |-- OOMKilled -----------------> oomKilled
+//	     |                                       '-- neither: as below
+//	     |--- not 0 ------------------------------------------------------------> crashed
+//	     '--- 0: wait 10 s --- started again, one-off task, or its task runs on -> ended
+//	                        '-- it took its service's task down ----------------> crashed
+//	list shows it (die was missed): inspect -- 0, 137, 143 --------------------> ended
+//	                                        '-- else as above
+//	  ... after Docker was away: wait 5 s ---- another container survived ------> as above
+//	                                        '-- none: dockerd ended them all ---> ended
 const (
-	// stopLasts bounds how long after a signal an end counts as asked for. ECS waits
-	// at most a stop timeout, 30 s unless configured, and then sends another.
-	stopLasts = 10 * time.Minute
-	// taskEnds is how long an end with 0 waits for what becomes of its task.
+	// taskEnds is how long an exit with 0 waits for what becomes of its task.
 	taskEnds = 10 * time.Second
+	// survivorsKnown is how long an exit during an outage of Docker waits for the
+	// inspections of the other containers.
+	survivorsKnown = 5 * time.Second
 
 	killed     = 128 + 9
 	terminated = 128 + 15
 )
 
-// verdict is why a container ended.
+// The ECS agent's container exits with 42 when ecs-init is to start its upgrade
+// (ecs-init/engine/engine.go, upgradeAgentExitCode).
+const (
+	agentContainer = "ecs-agent"
+	agentUpgrade   = 42
+)
+
+// verdict is why a container exited.
 type verdict int
 
 const (
-	ended   verdict = iota // done with its work, or nobody can tell
-	stopped                // somebody asked
+	ended   verdict = iota // its work is done, or the reason is unknown
+	stopped                // requested
 	crashed
 	oomKilled
 )
 
-// exit is an end that waits for its verdict.
+// exit is an exit that waits for its verdict.
 type exit struct {
 	code    int
-	found   bool // by a list; its event was lost
-	away    bool // while Docker was lost
-	inspect bool // waits for an inspection; otherwise for the end of its task
+	found   bool // by a list; its event was missed
+	outage  int  // of Docker, in which it happened; 0: none
+	oom     bool // as inspected
+	inspect bool // waits for an inspection
 }
 
 func (m *machine) die(now time.Time, c *container, e dockerapi.Event) {
@@ -42,43 +65,47 @@ func (m *machine) die(now time.Time, c *container, e dockerapi.Event) {
 	case c.exit != nil && c.exit.found: // a list was quicker than this event
 		c.exit = nil
 	case c.finished.Sub(e.Time).Abs() < time.Second:
-		return // judged already, by what an inspection told of it
-	case c.exit != nil: // the start between was lost
-		m.settleExit(now, c, crashed)
+		return // evaluated already, from an inspection
+	case c.exit != nil: // the start between was missed
+		m.startedAgain(now, c)
 	}
-	c.running, c.finished = false, e.Time
+	m.stopped(now, c)
+	c.finished = e.Time
 	m.exited(now, c, exit{code: e.ExitCode})
 }
 
-// exited judges an end, or finds out what it lacks for that.
+// exited gives an exit its verdict, or finds out what that needs.
 func (m *machine) exited(now time.Time, c *container, x exit) {
 	switch {
-	case c.stopping(now):
+	case !x.found && m.requested(now, c, x.code), x.found && c.stopping(now):
 		m.judge(now, c, x, stopped)
 	case x.code == killed && !c.oomed.IsZero() && now.Sub(c.oomed) < oomExit:
-		c.ooms = 0 // the kernel tells of one end more than once (seen on 20.10)
+		c.ooms = 0 // the kernel reports one kill more than once (seen on 20.10)
 		m.judge(now, c, x, oomKilled)
 	case x.found, x.code == killed, c.signal != 0:
 		x.inspect, c.exit = true, &x
 		m.want(c)
 	default:
-		m.unasked(now, c, x)
+		m.unexpected(now, c, x)
 	}
 }
 
-// unasked judges an end that nobody asked for, as far as is known. With 0 it is a
-// crash only where a service's task ends with it, or where it is started again:
-// otherwise it is a task, or a container that others of the task wait for, that
-// has done its work.
-func (m *machine) unasked(now time.Time, c *container, x exit) {
+// unexpected evaluates an exit that was not requested, as far as is known. With 0 it is a
+// crash only if it takes down its service's task. Otherwise a task is done, or a container
+// that others wait for, or the restart policy starts it again.
+func (m *machine) unexpected(now time.Time, c *container, x exit) {
 	if x.code != 0 {
-		m.judge(now, c, x, crashed)
+		v := crashed
+		if c.TaskARN == "" && c.Name == agentContainer && x.code == agentUpgrade {
+			v = ended
+		}
+		m.judge(now, c, x, v)
 		return
 	}
 	x.inspect, c.exit = false, &x
 	m.at(now.Add(taskEnds), func(now time.Time) {
 		if c.exit != &x {
-			return // judged meanwhile
+			return // it has its verdict
 		}
 		v := crashed
 		if c.task.Service == "" || m.taskRuns(c.task) {
@@ -88,68 +115,104 @@ func (m *machine) unasked(now time.Time, c *container, x exit) {
 	})
 }
 
-// taskRuns says whether a container of the task still runs.
+// taskRuns reports whether a container of the task runs and is not being stopped.
 func (m *machine) taskRuns(t *task) bool {
 	for _, c := range m.containers {
-		if c.running && c.task == t {
+		if c.running && c.stop.IsZero() && c.task == t {
 			return true
 		}
 	}
 	return false
 }
 
-// settleExit judges the end that waits. Of one that only a list told of, nothing is
-// known but that.
+// settleExit gives the exit that waits a verdict that nothing contradicts any more. Of one
+// that only a list showed, nothing else is known.
 func (m *machine) settleExit(now time.Time, c *container, v verdict) {
 	x := *c.exit
-	if x.found && v == crashed {
+	if v == crashed && x.found {
 		v = ended
 	}
 	m.judge(now, c, x, v)
 }
 
-// inspectedExit judges an end by an inspection, which is nil when there is none to
-// be had.
+// startedAgain settles the exit that waits. With 0 it was no crash: a restart policy starts
+// the container after any exit.
+func (m *machine) startedAgain(now time.Time, c *container) {
+	v := crashed
+	if c.exit.code == 0 {
+		v = ended
+	}
+	m.settleExit(now, c, v)
+}
+
+// inspectedExit evaluates an exit by an inspection, which is nil if there is none.
 func (m *machine) inspectedExit(now time.Time, c *container, found *dockerapi.Inspection) {
 	x := *c.exit
 	switch {
+	case (found == nil || found.Running) && x.code == 0 && !x.found:
+		m.unexpected(now, c, x)
+		return
 	case found == nil || found.Running:
 		m.settleExit(now, c, crashed)
 		return
 	case x.found:
 		x.code, c.finished = found.ExitCode, found.FinishedAt
 	}
-	byStop := x.found && (x.away || x.code == killed || x.code == terminated)
+	x.oom = found.OOMKilled
 	switch {
 	case c.signal != 0 && c.signal == found.StopSignal:
 		m.judge(now, c, x, stopped)
-	case x.code == killed && found.OOMKilled:
-		m.judge(now, c, x, oomKilled)
-	case byStop:
-		m.judge(now, c, x, ended)
+	case x.outage != 0:
+		m.awaitSurvivors(now, c, x)
 	default:
-		m.unasked(now, c, x)
+		m.explained(now, c, x)
 	}
 }
 
-// judge counts an end, once.
+// explained evaluates an exit after its inspection.
+func (m *machine) explained(now time.Time, c *container, x exit) {
+	switch {
+	case x.code == killed && x.oom:
+		m.judge(now, c, x, oomKilled)
+	case x.found && (x.code == killed || x.code == terminated):
+		m.judge(now, c, x, ended)
+	default:
+		m.unexpected(now, c, x)
+	}
+}
+
+// awaitSurvivors evaluates an exit while Docker was away. A dockerd that restarts stops all
+// containers, so that the exit codes say nothing; under live-restore others survive.
+func (m *machine) awaitSurvivors(now time.Time, c *container, x exit) {
+	x.inspect, c.exit = false, &x
+	m.at(now.Add(survivorsKnown), func(now time.Time) {
+		switch {
+		case c.exit != &x:
+		case m.survived == x.outage:
+			m.explained(now, c, x)
+		default:
+			m.judge(now, c, x, ended)
+		}
+	})
+}
+
+// judge counts an exit, once.
 func (m *machine) judge(now time.Time, c *container, x exit, v verdict) {
-	m.childOOM(now, c)
+	m.childOOM(now, c, "exited later")
 	c.exit, c.failed = nil, v != stopped
 	n := m.count(c)
 	n.Exits++
 	switch v {
 	case stopped:
 		n.Stops++
+		if !c.sick.IsZero() && (c.stop.IsZero() || c.sick.Before(c.stop)) {
+			m.fail(now, c, "", x.code, "was stopped while its health check failed")
+		}
 	case oomKilled:
 		n.OOMKills++
-		m.say(now, OOM, c, x.code, "its main process was killed: out of memory")
-		m.failure(now, c, x.code)
+		m.fail(now, c, OOM, x.code, "its main process was killed: out of memory")
 	case crashed:
 		n.Crashes++
-		if !m.looping(c.role()) {
-			m.say(now, Crash, c, x.code, "exited unexpectedly with code "+strconv.Itoa(x.code))
-		}
-		m.failure(now, c, x.code)
+		m.fail(now, c, Crash, x.code, "exited unexpectedly with code "+strconv.Itoa(x.code))
 	}
 }

@@ -1,8 +1,6 @@
 package containers
 
 import (
-	"slices"
-	"syscall"
 	"time"
 
 	"muster/internal/host/dockerapi"
@@ -17,26 +15,50 @@ const (
 	oomExit = 10 * time.Second
 	// saidOften bounds the child-oom transitions of a container.
 	saidOften = time.Minute
+	// startsSoon is when a container that was created and not started is inspected. ECS
+	// creates some long before it starts them, so that each list asks again.
+	startsSoon = 2 * time.Second
+	// staysDown is how long an unhealthy container that has exited may take to be started
+	// again before it counts as replaced.
+	staysDown = time.Minute
 )
 
-// reloads are the signals that programs reread their configuration or reopen their
-// logs by, and a JVM prints its threads; a container may still have one of them for
-// stopping (haproxy: SIGUSR1, nginx: SIGQUIT).
-var reloads = []int{int(syscall.SIGHUP), int(syscall.SIGUSR1), int(syscall.SIGUSR2), int(syscall.SIGQUIT), int(syscall.SIGWINCH)}
+// create notes a container that has not started yet. A start that fails has no event.
+func (m *machine) create(now time.Time, c *container) {
+	c.created, c.begun = true, now
+	m.at(now.Add(startsSoon), func(time.Time) {
+		if c.created && m.containers[c.ID] == c {
+			m.want(c)
+		}
+	})
+}
 
-// start begins a life. One that had not ended for all we know has lost its end.
+// failedStart counts a start that failed, once. Docker leaves the container as created,
+// with an exit code and an error (moby daemon/start.go), and sends no event.
+func (m *machine) failedStart(now time.Time, c *container, found *dockerapi.Inspection) {
+	if !c.created || found.ExitCode == 0 || found.Error == "" {
+		return
+	}
+	c.created, c.failed = false, true
+	m.count(c).Crashes++
+	m.fail(now, c, Crash, found.ExitCode, "could not be started: "+found.Error)
+}
+
+// start begins a life. If the container was running as far as is known, its exit was
+// missed.
 func (m *machine) start(now time.Time, c *container) {
 	if c.running {
-		c.running = false
+		m.stopped(now, c)
 		m.judge(now, c, exit{}, ended)
 	}
 	if c.exit != nil {
-		m.settleExit(now, c, crashed)
+		m.startedAgain(now, c)
 	}
 	if c.failed {
 		m.count(c).Restarts++
 	}
-	c.running, c.failed, c.started = true, false, time.Time{}
+	c.created, c.running, c.paused, c.failed, c.started = false, true, false, false, time.Time{}
+	c.begun, c.starts = now, c.starts+1
 	c.stop, c.signal, c.oomed, c.ooms = time.Time{}, 0, time.Time{}, 0
 	c.health = NoCheck
 	if c.checked {
@@ -45,19 +67,17 @@ func (m *machine) start(now time.Time, c *container) {
 	m.want(c)
 }
 
-// live takes what happens to a running container.
+// live applies an event of a running container.
 func (m *machine) live(now time.Time, c *container, e dockerapi.Event) {
 	switch e.Action {
 	case dockerapi.ActionKill:
-		if slices.Contains(reloads, e.Signal) {
-			c.signal = e.Signal
-		} else {
-			c.stop = now
-		}
+		c.signaled(now, e.Signal)
+	case dockerapi.ActionPause, dockerapi.ActionUnpause:
+		c.paused = e.Action == dockerapi.ActionPause
 	case dockerapi.ActionOOM:
 		c.oomed = now
 		if c.ooms++; c.ooms == 1 {
-			m.at(now.Add(oomJudged), func(now time.Time) { m.childOOM(now, c) })
+			m.at(now.Add(oomJudged), func(now time.Time) { m.childOOM(now, c, "runs on") })
 		}
 	case dockerapi.ActionHealth:
 		if h := Health(e.Health); h.checked() {
@@ -66,16 +86,16 @@ func (m *machine) live(now time.Time, c *container, e dockerapi.Event) {
 	}
 }
 
-// childOOM says that the container outlived kills for memory.
-func (m *machine) childOOM(now time.Time, c *container) {
+// childOOM reports that the container survived kills for memory, or exited later.
+func (m *machine) childOOM(now time.Time, c *container, then string) {
 	if c.ooms == 0 {
-		return // its end was judged meanwhile
+		return // already evaluated with the exit
 	}
 	m.count(c).ChildOOMs += c.ooms
 	c.ooms = 0
 	if c.saidAt.IsZero() || now.Sub(c.saidAt) >= saidOften {
 		c.saidAt = now
-		m.say(now, ChildOOM, c, 0, "a process in the container was killed for memory; its main process runs on")
+		m.say(now, ChildOOM, c, 0, "a process in the container was killed for memory; its main process "+then)
 	}
 }
 
@@ -83,36 +103,98 @@ func (m *machine) setHealth(now time.Time, c *container, h Health) {
 	if !h.checked() {
 		h = NoCheck
 	}
+	if c.health == Unhealthy && h != Unhealthy {
+		m.unhealthyEnded(c)
+	}
 	c.health, c.checked = h, c.checked || h != NoCheck
-	note := ""
-	if c.ignored() {
-		note = "; ECS ignores this check, which is its image's own"
-	}
 	switch {
-	case h == Unhealthy && !c.sick && !c.stopping(now): // which lets probes fail
-		c.sick = true
-		m.say(now, TurnedUnhealthy, c, 0, "its health check fails"+note)
-	case h == Healthy && c.sick:
-		c.sick = false
-		m.say(now, Recovered, c, 0, "its health check passes again"+note)
+	case h == Unhealthy && !c.stopping(now): // which makes probes fail
+		m.sicken(now, c, "its health check fails")
+	case h == Healthy:
+		m.recover(now, c, "its health check passes again")
 	}
 }
 
-// stopping says whether it was asked to end.
-func (c *container) stopping(now time.Time) bool {
-	return !c.stop.IsZero() && now.Sub(c.stop) < stopLasts
+// awaitHealth reports a health check that has had no result when its start period is over
+// and all its retries must have failed.
+func (m *machine) awaitHealth(now time.Time, c *container, due time.Duration) {
+	began := c.begun
+	m.at(now.Add(due), func(now time.Time) {
+		if c.running && c.health == Starting && c.begun.Equal(began) && !c.stopping(now) {
+			m.sicken(now, c, "its health check has had no result for "+due.Round(time.Second).String()+
+				", its start period and all retries: the probe probably hangs")
+		}
+	})
 }
 
-// remove forgets a container. One that had not ended for all we know has lost its
-// end, and it is too late to ask.
+func (m *machine) sicken(now time.Time, c *container, why string) {
+	if c.sick.IsZero() {
+		c.sick = now
+		m.say(now, TurnedUnhealthy, c, 0, why+c.note())
+	}
+}
+
+func (m *machine) recover(now time.Time, c *container, why string) {
+	if !c.sick.IsZero() {
+		c.sick = time.Time{}
+		m.say(now, Recovered, c, 0, why+c.note())
+	}
+}
+
+func (c *container) note() string {
+	if c.ignored() {
+		return "; ECS ignores this check, which is its image's own"
+	}
+	return ""
+}
+
+// stopped notes that the container no longer runs.
+func (m *machine) stopped(now time.Time, c *container) {
+	if c.health == Unhealthy {
+		m.unhealthyEnded(c)
+	}
+	c.running, c.paused, c.health = false, false, NoCheck
+	if !c.sick.IsZero() {
+		m.at(now.Add(staysDown), func(now time.Time) {
+			if !c.running {
+				m.recover(now, c, "gone: the unhealthy container has exited")
+			}
+		})
+	}
+}
+
+// unhealthyEnded counts a phase of bad health that is over, of the container and of its
+// task: a minute's number is what is unhealthy at its end and what was before. What
+// turned unhealthy while it was being stopped is not counted.
+func (m *machine) unhealthyEnded(c *container) {
+	if c.sick.IsZero() {
+		return
+	}
+	m.count(c).UnhealthyEnds++
+	if c.TaskARN == "" || c.ignored() {
+		return
+	}
+	for _, other := range m.containers {
+		if other != c && other.task == c.task && other.running && other.health == Unhealthy && !other.ignored() {
+			return // its task is still unhealthy
+		}
+	}
+	key := c.key()
+	key.Container = ""
+	m.countUnder(c.task, key).TaskUnhealthyEnds++
+}
+
+// remove forgets a container. If it was running as far as is known, its exit was missed,
+// and it is too late to inspect it.
 func (m *machine) remove(now time.Time, c *container) {
 	switch {
 	case c.running:
-		c.running = false
+		m.stopped(now, c)
 		m.judge(now, c, exit{}, ended)
 	case c.exit != nil && c.exit.inspect:
-		m.settleExit(now, c, crashed)
+		m.inspectedExit(now, c, nil)
 	}
+	m.recover(now, c, "gone: the unhealthy container was removed")
 	delete(m.containers, c.ID)
 	m.leave(c)
 }

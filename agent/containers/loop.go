@@ -1,23 +1,32 @@
 package containers
 
 import (
-	"fmt"
 	"time"
 
 	"muster/internal/base/crashloop"
 )
 
 // A failing service makes new containers, so that a loop shows only over those of
-// the same cluster, family and name.
+// the same cluster, family and name:
+//
+//	        3 failures within 30m                 another failure
+//	quiet ------------------------> crash loop <-------------------.
+//	  ^                               |   '-----------------------'
+//	  '---- no failure for 30m, and for twice the last gap (ECS's grow to 27m)
+//
+// A failure is a crash, a kill for memory, a failed start, or a stop while the health
+// check failed. It counts if its container was started after the failure before: replicas
+// that fail together fail once. A one-off task is no service and makes no loop.
 const (
-	loopCrashes = crashloop.Exits
-	loopWindow  = crashloop.Window
-	maxLoops    = 4096 // roles that are watched at a time
+	loopFailures = crashloop.Exits
+	loopWindow   = crashloop.Window
+	gapsQuiet    = 2    // gaps that must pass without a failure
+	maxLoops     = 4096 // roles that are watched at a time
 )
 
 // loop is the recent failures of one role.
 type loop struct {
-	recent [loopCrashes]time.Time
+	recent [loopFailures]time.Time
 	last   *container
 	on     bool
 }
@@ -27,8 +36,12 @@ func (m *machine) looping(r role) bool {
 	return l != nil && l.on
 }
 
-// failure notes an unexpected exit and reports when it makes a loop.
-func (m *machine) failure(now time.Time, c *container, code int) {
+// fail reports a failure and notes it for the loop. A crash during a loop, and a kind that
+// is empty, are not reported one by one.
+func (m *machine) fail(now time.Time, c *container, kind Kind, code int, why string) {
+	if kind == OOM || kind != "" && !m.looping(c.role()) {
+		m.say(now, kind, c, code, why)
+	}
 	l := m.loops[c.role()]
 	if l == nil {
 		if len(m.loops) >= maxLoops {
@@ -38,23 +51,43 @@ func (m *machine) failure(now time.Time, c *container, code int) {
 		m.loops[c.role()] = l
 		m.at(now.Add(loopWindow), func(now time.Time) { m.quiet(now, l) })
 	}
+	before := l.recent[loopFailures-1]
+	l.last = c
+	if !before.IsZero() && !c.begun.After(before) {
+		return
+	}
 	copy(l.recent[:], l.recent[1:])
-	l.recent[loopCrashes-1], l.last = now, c
-	if oldest := l.recent[0]; !l.on && !oldest.IsZero() && now.Sub(oldest) <= loopWindow {
+	l.recent[loopFailures-1] = now
+	if oldest := l.recent[0]; !l.on && !c.oneOff() && !oldest.IsZero() && now.Sub(oldest) <= loopWindow {
 		l.on = true
-		m.say(now, CrashLoop, c, code, crashloop.Says())
+		m.say(now, CrashLoop, c, code, crashloop.Says()+"; the last: "+why)
 	}
 }
 
-// quiet ends a loop without an exit for a window, or looks again when it may be.
+// oneOff reports whether the container belongs to no service and was started only once.
+func (c *container) oneOff() bool {
+	return c.TaskARN != "" && c.task.known && !c.task.Unsure && c.task.Service == "" && c.starts < 2
+}
+
+// quiet ends a loop, or is called again when it may be over.
 func (m *machine) quiet(now time.Time, l *loop) {
-	last := l.recent[loopCrashes-1]
-	if until := last.Add(loopWindow); now.Before(until) {
+	last, before := l.recent[loopFailures-1], l.recent[loopFailures-2]
+	lasts := loopWindow
+	if !before.IsZero() {
+		lasts = max(lasts, gapsQuiet*last.Sub(before))
+	}
+	if until := last.Add(lasts); now.Before(until) {
 		m.at(until, func(now time.Time) { m.quiet(now, l) })
 		return
 	}
 	delete(m.loops, l.last.role())
 	if l.on {
-		m.say(now, CrashLoopOver, l.last, 0, fmt.Sprintf("no unexpected exit for %dm", loopWindow/time.Minute))
+		m.say(now, CrashLoopOver, l.last, 0, "no unexpected exit for "+minutes(lasts))
 	}
+}
+
+// minutes is a duration as a person writes it.
+func minutes(d time.Duration) string {
+	text := d.Round(time.Minute).String() // such as 30m0s
+	return text[:len(text)-len("0s")]
 }

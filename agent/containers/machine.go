@@ -19,16 +19,18 @@ type machine struct {
 	loops      map[role]*loop
 	counters   map[Key]*Counters
 
-	touched map[string]struct{} // by an event since the list was asked for; nil unless it was
-	based   bool                // a list was seen: what is new from now on is new
-	away    bool                // Docker is lost
-	gap     bool                // it was since the last list
-	why     string              // of the loss
-	limit   string              // what this process lacks to ask, if that is why
-	stream  Stream
-	own     arn.Owner
-	changed time.Time // when Docker was lost or regained
-	listed  time.Time // the last list, as of now
+	touched  map[string]struct{} // by an event since the list was asked for; nil unless it was
+	based    bool                // a list was seen: what is new from now on is new
+	away     bool                // Docker is lost
+	outage   int                 // counts the losses
+	survived int                 // the last loss that a container survived
+	gap      bool                // it was since the last list
+	why      string              // of the loss
+	limit    string              // what this process lacks to ask, if that is why
+	stream   Stream
+	own      arn.Owner
+	changed  time.Time // when Docker was lost or regained
+	listed   time.Time // the last list, as of now
 
 	timers  []timer // the next one first
 	asks    []ask
@@ -50,24 +52,29 @@ type ask struct {
 type container struct {
 	Identity
 	task    *task
+	created bool // seen to be created, and not started yet
 	running bool
+	paused  bool
 	health  Health
-	checked bool // has a HEALTHCHECK
-	sick    bool // said to be unhealthy, not yet to have recovered
+	checked bool      // has a HEALTHCHECK
+	sick    time.Time // since when it is reported as unhealthy; zero: it is not
 	events  int
 	asked   bool // an inspection is on its way
 
+	begun    time.Time // its start, or creation, as seen; zero: before the first list
+	starts   int       // as seen
 	started  time.Time // as inspected since; zero until then
 	restarts int       // by Docker's restart policy, as inspected
 	finished time.Time // by the Engine's clock
-	failed   bool      // its last end was unasked
+	failed   bool      // its last exit was not requested
 
-	stop   time.Time // when it was sent a signal that stops
-	signal int       // the last other signal, which may be its own for stopping
-	oomed  time.Time // when a process of its was killed for memory
-	ooms   int       // that are not judged yet
-	saidAt time.Time // the last child-oom
-	exit   *exit     // that is not judged yet
+	stopSignal int       // as inspected; 0 until then
+	stop       time.Time // when it was sent a signal that stops
+	signal     int       // the last signal that may be its own for stopping
+	oomed      time.Time // when a process in it was killed for memory
+	ooms       int       // not evaluated yet
+	saidAt     time.Time // the last child-oom
+	exit       *exit     // not evaluated yet
 }
 
 func newMachine() *machine {
@@ -138,13 +145,17 @@ func (m *machine) apply(now time.Time, e dockerapi.Event) {
 	}
 	c.events++
 	switch e.Action {
+	case dockerapi.ActionCreate:
+		m.create(now, c)
 	case dockerapi.ActionStart:
 		m.start(now, c)
 	case dockerapi.ActionDie:
 		m.die(now, c, e)
 	case dockerapi.ActionDestroy:
 		m.remove(now, c)
-	case dockerapi.ActionKill, dockerapi.ActionOOM, dockerapi.ActionHealth:
+	case dockerapi.ActionRename:
+		c.Name = e.Name
+	default:
 		if c.running {
 			m.live(now, c, e)
 		}
@@ -154,11 +165,12 @@ func (m *machine) apply(now time.Time, e dockerapi.Event) {
 // discover adds the container of an event that is not known. All but its start and
 // destruction happen to a running one only.
 func (m *machine) discover(e dockerapi.Event) *container {
-	if e.Action == dockerapi.ActionDestroy {
-		return nil
+	switch e.Action {
+	case dockerapi.ActionDestroy, dockerapi.ActionStop, dockerapi.ActionRename:
+		return nil // the next list has it, if there is one
 	}
 	c := m.add(identify(e.ID, e.Name, e.Labels))
-	if c != nil && e.Action != dockerapi.ActionStart {
+	if c != nil && e.Action != dockerapi.ActionStart && e.Action != dockerapi.ActionCreate {
 		c.running = true
 		m.want(c)
 	}

@@ -137,7 +137,7 @@ func play(t *testing.T, seed uint64, lose bool) {
 	}
 	for id, want := range e.really {
 		got := e.m.containers[id]
-		if got == nil || got.running != want.running || want.running && got.health != Health(want.health) || got.sick != (want.health == "unhealthy") && want.running && want.health != "starting" {
+		if got == nil || got.running != want.running || want.running && got.health != Health(want.health) || got.sick.IsZero() == (want.health == "unhealthy") && want.running && want.health != "starting" {
 			t.Errorf("seed %d: %s is %+v, in truth %+v", seed, id, got, want)
 		}
 	}

@@ -2,6 +2,7 @@ package containers
 
 import (
 	"hash/maphash"
+	"slices"
 	"time"
 
 	"muster/internal/host/dockerapi"
@@ -74,6 +75,13 @@ func (q *queue) repeated(e dockerapi.Event) bool {
 	q.known[sum], q.ring[q.next] = struct{}{}, sum
 	q.next = (q.next + 1) % remembered
 	return false
+}
+
+// waits reports whether an event of a container is queued: it has happened already.
+func (q *queue) waits(id, action string) bool {
+	return slices.ContainsFunc(q.items, func(it item) bool {
+		return it.apply == nil && it.event.ID == id && it.event.Action == action
+	})
 }
 
 func (q *queue) answer(now time.Time, apply func(*machine, time.Time)) {

@@ -1,6 +1,7 @@
 package containers
 
 import (
+	"cmp"
 	"time"
 
 	"muster/internal/host/dockerapi"
@@ -50,16 +51,24 @@ func (m *machine) compare(now time.Time, s dockerapi.Summary, gone bool) {
 			return
 		}
 	}
-	lived := s.State != "created" // and so it ended, if it does not run
+	lived := s.State != "created" // and so it exited, if it does not run
+	c.Name, c.paused = cmp.Or(s.Name, c.Name), s.State == "paused"
 	switch {
 	case s.Running() && fresh:
-		c.running = true
+		c.running, c.starts = true, 1
+		if m.based {
+			c.begun = now
+		}
 	case s.Running() && !c.running:
 		m.start(now, c)
 	case !s.Running() && (c.running || fresh && m.based && lived):
-		c.running = false
-		c.events++ // for who is asked about it now
-		m.exited(now, c, exit{found: true, away: gone})
+		m.stopped(now, c)
+		c.events++ // for an inspection that is on its way
+		m.exited(now, c, exit{found: true, outage: m.outageOf(gone)})
+	case !lived && fresh && m.based:
+		m.create(now, c)
+	case !lived && c.created:
+		m.want(c) // ECS starts some late
 	}
 	if !c.running {
 		return
@@ -99,24 +108,40 @@ func (m *machine) inspected(now time.Time, a ask, found *dockerapi.Inspection) {
 }
 
 func (m *machine) learn(now time.Time, c *container, current bool, found *dockerapi.Inspection) {
-	c.checked = found.Checked
+	c.checked, c.stopSignal = found.Checked, found.StopSignal
+	if current {
+		m.failedStart(now, c, found)
+	}
 	if !current || !c.running || !found.Running {
 		return
 	}
-	if !c.started.IsZero() && !c.started.Equal(found.StartedAt) {
+	if c.started.Equal(found.StartedAt) {
+		m.survived = m.outage
+	} else if !c.started.IsZero() {
 		missed := max(1, found.RestartCount-c.restarts) // and nobody can tell why
 		m.count(c).Exits += missed
 		m.count(c).Restarts += missed
 	}
+	if c.started.IsZero() && found.Due > 0 {
+		m.awaitHealth(now, c, found.Due)
+	}
 	c.started, c.restarts = found.StartedAt, found.RestartCount
 	m.setHealth(now, c, Health(found.Health))
+}
+
+// outageOf is the outage of Docker to which an exit belongs that a list has shown.
+func (m *machine) outageOf(gone bool) int {
+	if gone {
+		return max(1, m.outage)
+	}
+	return 0
 }
 
 // lost notes that Docker is out of reach.
 func (m *machine) lost(now time.Time, why, limit string) {
 	m.gap, m.why, m.limit, m.touched = true, why, limit, nil
 	if !m.away {
-		m.away, m.changed = true, now
+		m.away, m.changed, m.outage = true, now, m.outage+1
 		m.put(Transition{At: now, Kind: DockerLost, Detail: why})
 	}
 }

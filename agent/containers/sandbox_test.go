@@ -170,6 +170,7 @@ func TestChurnIsForgotten(t *testing.T) {
 		s.want(containers.TurnedUnhealthy)
 		s.docker.Stop(last)
 		s.docker.Destroy(last)
+		s.want(containers.Recovered) // gone
 		s.await("quiet", func(s containers.Snapshot) bool { return s.Running == 5 })
 	}
 	churn(1000)

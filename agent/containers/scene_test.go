@@ -20,6 +20,7 @@ type scene struct {
 	services map[string]TaskInfo
 	asked    int
 	said     []string
+	reasons  []string
 }
 
 func newScene(t *testing.T) *scene {
@@ -62,6 +63,7 @@ func (s *scene) passes(d time.Duration) {
 		s.m.advance(s.now)
 		s.answer()
 		for t, ok := s.m.pop(); ok; t, ok = s.m.pop() {
+			s.reasons = append(s.reasons, t.Detail)
 			s.said = append(s.said, fmt.Sprintf("%s %s %d", t.Kind, t.Container.ID, t.ExitCode))
 		}
 		at, ok := s.m.due()
@@ -114,7 +116,8 @@ func (s *scene) counted() string {
 		all.Add(c.Counters)
 	}
 	text := ""
-	named := map[string]int{"exits": all.Exits, "stops": all.Stops, "crashes": all.Crashes, "ooms": all.OOMKills, "child": all.ChildOOMs, "restarts": all.Restarts}
+	named := map[string]int{"exits": all.Exits, "stops": all.Stops, "crashes": all.Crashes, "ooms": all.OOMKills, "child": all.ChildOOMs, "restarts": all.Restarts,
+		"sick": all.UnhealthyEnds, "sicktasks": all.TaskUnhealthyEnds}
 	for _, name := range slices.Sorted(maps.Keys(named)) {
 		if n := named[name]; n != 0 {
 			text += fmt.Sprintf(" %s=%d", name, n)

@@ -99,7 +99,7 @@ func (s *Services) fromMetadata(ctx context.Context, l Lookup) (TaskInfo, bool) 
 // may answer later.
 func (s *Services) fromECS(ctx context.Context, cluster string, arns []string) (groups map[string]string, unsure bool) {
 	if s.groups == nil {
-		return nil, false
+		return nil, true
 	}
 	if time.Now().Before(s.again[cluster]) {
 		return nil, true

@@ -34,7 +34,7 @@ func (m *machine) snapshot() Snapshot {
 		s.Why, s.Limit = m.why, m.limit
 	}
 	for _, c := range m.containers {
-		if !c.running {
+		if !c.running || c.paused {
 			continue
 		}
 		s.Running++

@@ -11,12 +11,12 @@ type Kind string
 // The kinds of Transition.
 const (
 	TurnedUnhealthy Kind = "unhealthy"
-	Recovered       Kind = "recovered"       // healthy again after unhealthy
+	Recovered       Kind = "recovered"       // healthy again after unhealthy, or gone
 	OOM             Kind = "oom"             // the main process was killed for memory
 	ChildOOM        Kind = "child-oom"       // another process was, and the container runs on; once a minute and container
-	Crash           Kind = "crash"           // ended unasked; not said one by one during a crash loop
-	CrashLoop       Kind = "crash-loop"      // loopCrashes unasked ends of the same container of a family within loopWindow
-	CrashLoopOver   Kind = "crash-loop-over" // none for loopWindow
+	Crash           Kind = "crash"           // an unexpected exit or a failed start; not reported one by one during a crash loop
+	CrashLoop       Kind = "crash-loop"      // loopFailures of the same container of a family within loopWindow
+	CrashLoopOver   Kind = "crash-loop-over" // none for a while
 	DockerLost      Kind = "docker-lost"     // the Watcher has logged it, and the next
 	DockerRegained  Kind = "docker-regained"
 )

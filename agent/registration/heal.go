@@ -29,8 +29,8 @@ type Fellows interface {
 	ContainerInstanceARNs(ctx context.Context, cluster, filter string) iter.Seq2[[]string, error]
 }
 
-// enoughAnswers is how often ECS must have said, in a row, that it does not hear
-// from the ECS agent before the instance is given up.
+// enoughAnswers is how often ECS must have said, in a row, that the instance is
+// disconnected or impaired before it is replaced.
 const enoughAnswers = 3
 
 // healPatience bounds one consideration, which makes four calls at most.
@@ -40,7 +40,7 @@ const healPatience = 15 * time.Second
 const inService = "InService"
 
 // Healer has the Auto Scaling group replace the instance when ECS has not heard
-// from it for long. What it cannot look up holds it back, and so does anything
+// from it for long, or has reported it as impaired. What it cannot look up holds it back, and so does anything
 // that looks like a trouble of the fleet and not of this instance.
 type Healer struct {
 	After      time.Duration // 0: never
@@ -67,11 +67,12 @@ func (h *Healer) Consider(ctx context.Context, s Snapshot) string {
 		return ""
 	}
 	h.considered = s.ECS.At
-	if s.ECS.Connected {
+	answers, since, what := s.ECS.unfit()
+	if answers == 0 {
 		h.acted, h.said = false, ""
 	}
-	gone := s.ECS.At.Sub(s.ECS.OffSince)
-	if h.After == 0 || h.acted || s.ECS.Off < enoughAnswers || gone < h.After {
+	gone := s.ECS.At.Sub(since)
+	if h.After == 0 || h.acted || answers < enoughAnswers || gone < h.After {
 		return ""
 	}
 	ctx, stop := context.WithTimeout(ctx, healPatience)
@@ -83,11 +84,11 @@ func (h *Healer) Consider(ctx context.Context, s Snapshot) string {
 		}
 	}
 	h.acted = held == ""
-	return h.say(gone, facts, held)
+	return h.report(gone, what, facts, held)
 }
 
-func (h *Healer) say(gone time.Duration, facts, held string) string {
-	log := h.Log.With("phase", "heal", "disconnected", gone.Round(time.Second).String(), "unhealthy-after", h.After.String())
+func (h *Healer) report(gone time.Duration, what, facts, held string) string {
+	log := h.Log.With("phase", "heal", "because", what, "for", gone.Round(time.Second).String(), "unhealthy-after", h.After.String())
 	if h.acted {
 		h.said = "told the Auto Scaling group that this instance is unhealthy: " + facts
 		log.Error(h.said)

@@ -14,9 +14,8 @@ import (
 	"muster/internal/host/ecsagent"
 )
 
-// lostAfter is how long the registration, or the connection, must be away before
-// it is called lost: disconnects of a few minutes, several an hour, are normal
-// (AWS, "ECS container agent connection"), and an update restarts the ECS agent.
+// lostAfter is how long the registration must be away before it counts as lost: an
+// update restarts the ECS agent.
 const lostAfter = 5 * time.Minute
 
 // lookPatience bounds a look at the ECS agent, which is on this host.
@@ -99,7 +98,7 @@ func (w *Watch) Look(ctx context.Context) Snapshot {
 	}
 	w.ask(ctx, now, is.state != Registered)
 	if is.state == Registered {
-		is = w.snapshot.ECS.judge(now, is.why, w.Self)
+		is = w.snapshot.ECS.judge(is.why, w.Self)
 	}
 	w.settle(is, now)
 	return w.snapshot

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"fmt"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -77,6 +79,10 @@ type ContainerInstance struct {
 	Status        string // REGISTERING, REGISTRATION_FAILED, ACTIVE, DRAINING, DEREGISTERING, INACTIVE
 	StatusReason  string
 	Connected     bool // agentConnected
+	// Health is ECS's own check of the instance (healthStatus): OK, IMPAIRED,
+	// INSUFFICIENT_DATA or INITIALIZING; empty if ECS gave none.
+	Health       string
+	HealthDetail string // the checks that are not OK, with their reasons
 }
 
 // ErrNoSuchInstance says that ECS answered, and the cluster has no such
@@ -88,6 +94,7 @@ func (c *Client) ContainerInstance(ctx context.Context, cluster, arn string) (Co
 	const action = "ecs:DescribeContainerInstances"
 	out, err := c.ecs.DescribeContainerInstances(ctx, &ecs.DescribeContainerInstancesInput{
 		Cluster: aws.String(cluster), ContainerInstances: []string{arn},
+		Include: []types.ContainerInstanceField{types.ContainerInstanceFieldContainerInstanceHealth},
 	})
 	var gone *types.ClusterNotFoundException
 	switch {
@@ -99,13 +106,49 @@ func (c *Client) ContainerInstance(ctx context.Context, cluster, arn string) (Co
 		return ContainerInstance{}, notFound(action, out.Failures, ErrNoSuchInstance)
 	}
 	ci := out.ContainerInstances[0]
+	health, detail := instanceHealth(ci.HealthStatus)
 	return ContainerInstance{
+		Health: health, HealthDetail: detail,
 		ARN:           aws.ToString(ci.ContainerInstanceArn),
 		EC2InstanceID: aws.ToString(ci.Ec2InstanceId),
 		Status:        aws.ToString(ci.Status),
 		StatusReason:  aws.ToString(ci.StatusReason),
 		Connected:     ci.AgentConnected,
 	}, nil
+}
+
+func instanceHealth(status *types.ContainerInstanceHealthStatus) (overall, detail string) {
+	if status == nil {
+		return "", ""
+	}
+	var bad []string
+	for _, result := range status.Details {
+		if result.Status == types.InstanceHealthCheckStateOk {
+			continue
+		}
+		text := fmt.Sprintf("%s is %s", result.Type, result.Status)
+		if result.LastStatusChange != nil {
+			text += " since " + result.LastStatusChange.UTC().Format(time.RFC3339)
+		}
+		if why := aws.ToString(result.StatusReason); why != "" {
+			text += ": " + why
+		}
+		bad = append(bad, text)
+	}
+	return string(status.OverallStatus), strings.Join(bad, "; ")
+}
+
+// RegisteredInstances is how many container instances a cluster has, by name or ARN. It
+// is ErrNoSuchCluster when ECS does not know it.
+func (c *Client) RegisteredInstances(ctx context.Context, cluster string) (int, error) {
+	out, err := c.ecs.DescribeClusters(ctx, &ecs.DescribeClustersInput{Clusters: []string{cluster}})
+	if err != nil {
+		return 0, named("ecs:DescribeClusters", err)
+	}
+	if len(out.Clusters) == 0 {
+		return 0, ErrNoSuchCluster
+	}
+	return int(out.Clusters[0].RegisteredContainerInstancesCount), nil
 }
 
 // TaskGroups tells the groups of tasks, by ARN: service:NAME, or family:NAME for a

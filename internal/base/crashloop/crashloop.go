@@ -1,7 +1,8 @@
 // Package crashloop is the one rule by which a container is in a crash loop: three
-// unexpected exits within ten minutes, until ten minutes pass without another. The
-// agent applies it to events as they come, the check of the containers to the exits
-// that Docker still remembers.
+// unexpected exits within half an hour, until half an hour passes without another. A
+// program that dies five minutes after its start is in a loop, and so is a service that
+// crashes once a minute on six hosts. The agent applies the rule to events as they come,
+// the check of the containers to the exits that Docker still remembers.
 //
 // Which exits are unexpected is not decided here.
 package crashloop
@@ -17,7 +18,7 @@ const (
 	Exits = 3
 	// Window is how long these may take, and how long it must then be quiet for the
 	// loop to be over.
-	Window = 10 * time.Minute
+	Window = 30 * time.Minute
 )
 
 // Says is the rule in words, for a person.

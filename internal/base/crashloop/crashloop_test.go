@@ -7,7 +7,7 @@ import (
 	"muster/internal/base/crashloop"
 )
 
-// The rule is docs/reference/events.md's: 3 unexpected exits within 10 minutes, over after 10
+// The rule is docs/reference/events.md's: 3 unexpected exits within 30 minutes, over after 30
 // quiet minutes.
 func TestOn(t *testing.T) {
 	now := time.Date(2026, 11, 27, 8, 0, 0, 0, time.UTC)
@@ -20,12 +20,12 @@ func TestOn(t *testing.T) {
 		"two":                        {[]time.Duration{time.Minute, 2 * time.Minute}, 2, false},
 		"three at once":              {[]time.Duration{time.Minute, 2 * time.Minute, 3 * time.Minute}, 3, true},
 		"in any order":               {[]time.Duration{3 * time.Minute, time.Minute, 2 * time.Minute}, 3, true},
-		"three over half an hour":    {[]time.Duration{time.Minute, 10 * time.Minute, 19 * time.Minute}, 3, false},
-		"exactly a window":           {[]time.Duration{time.Minute, 5 * time.Minute, 11 * time.Minute}, 3, true},
-		"over":                       {[]time.Duration{10 * time.Minute, 11 * time.Minute, 12 * time.Minute}, 0, false},
-		"slow, after a fast start":   {[]time.Duration{time.Minute, 10 * time.Minute, 11 * time.Minute, 12 * time.Minute}, 4, true},
-		"over, and once more":        {[]time.Duration{time.Minute, 31 * time.Minute, 32 * time.Minute, 33 * time.Minute}, 1, false},
-		"a quiet window cuts it off": {[]time.Duration{time.Minute, 2 * time.Minute, 12 * time.Minute, 13 * time.Minute}, 2, false},
+		"three over an hour":         {[]time.Duration{time.Minute, 25 * time.Minute, 50 * time.Minute}, 3, false},
+		"exactly a window":           {[]time.Duration{time.Minute, 5 * time.Minute, 31 * time.Minute}, 3, true},
+		"over":                       {[]time.Duration{30 * time.Minute, 31 * time.Minute, 32 * time.Minute}, 0, false},
+		"slow, after a fast start":   {[]time.Duration{time.Minute, 30 * time.Minute, 31 * time.Minute, 32 * time.Minute}, 4, true},
+		"over, and once more":        {[]time.Duration{time.Minute, 91 * time.Minute, 92 * time.Minute, 93 * time.Minute}, 1, false},
+		"a quiet window cuts it off": {[]time.Duration{time.Minute, 2 * time.Minute, 32 * time.Minute, 33 * time.Minute}, 2, false},
 	} {
 		var exits []time.Time
 		for _, ago := range c.ago {

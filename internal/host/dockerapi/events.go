@@ -16,13 +16,22 @@ import (
 // all of them as prefixes (moby daemon/events, Filter.matchEvent), and no other
 // action begins with one of these.
 const (
+	ActionCreate  = "create"
 	ActionStart   = "start"
 	ActionDie     = "die"
 	ActionKill    = "kill" // also what stopping a container begins with
+	ActionStop    = "stop" // the API's stop has succeeded; it follows die
 	ActionOOM     = "oom"  // of any process in the container
 	ActionHealth  = "health_status"
+	ActionPause   = "pause"
+	ActionUnpause = "unpause"
+	ActionRename  = "rename" // Name is the new one
 	ActionDestroy = "destroy"
 )
+
+// actions are those that are asked for.
+var actions = []string{ActionCreate, ActionStart, ActionDie, ActionKill, ActionStop, ActionOOM, ActionHealth,
+	ActionPause, ActionUnpause, ActionRename, ActionDestroy}
 
 // Event is something that happened to a container.
 type Event struct {
@@ -78,7 +87,7 @@ func (c *Client) Events(ctx context.Context, since time.Time) (iter.Seq2[Event, 
 func eventOptions(since time.Time) client.EventsListOptions {
 	options := client.EventsListOptions{Filters: client.Filters{}.
 		Add("type", string(events.ContainerEventType)).
-		Add("event", ActionStart, ActionDie, ActionKill, ActionOOM, ActionHealth, ActionDestroy)}
+		Add("event", actions...)}
 	if !since.IsZero() {
 		options.Since = fmt.Sprintf("%d.%09d", since.Unix(), since.Nanosecond())
 	}

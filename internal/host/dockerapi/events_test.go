@@ -74,12 +74,12 @@ func TestEventsAreReadWithoutThoseOfExec(t *testing.T) {
 		e.Die(id, 137)
 		e.Destroy(id)
 		base := dockerapi.Event{ID: id, Name: "x", Labels: ecsLabels, Time: at.Add(-70 * time.Second)}
-		want := slices.Repeat([]dockerapi.Event{base}, 6)
-		for i, action := range []string{"start", "health_status", "oom", "kill", "die", "destroy"} {
+		want := slices.Repeat([]dockerapi.Event{base}, 7)
+		for i, action := range []string{"create", "start", "health_status", "oom", "kill", "die", "destroy"} {
 			want[i].Action = action
 		}
-		want[1].Health, want[3].Signal, want[4].ExitCode, want[4].Ran = "unhealthy", 9, 137, 70*time.Second
-		want[4].Time, want[5].Time = at, at
+		want[2].Health, want[4].Signal, want[5].ExitCode, want[5].Ran = "unhealthy", 9, 137, 70*time.Second
+		want[5].Time, want[6].Time = at, at
 		for _, w := range want {
 			if diff := cmp.Diff(w, next()); diff != "" {
 				t.Errorf("API %s: %s", api, diff)
@@ -93,6 +93,7 @@ func TestEventsSince(t *testing.T) {
 	id := e.Run(dockerd.Spec{})
 	e.Kill(id, 1)
 	first := subscribe(t, c, time.Unix(1, 0))
+	first() // create
 	first()
 	kill := first()
 	if got := subscribe(t, c, kill.Time)(); got.Action != "kill" || !got.Time.Equal(kill.Time) {
@@ -227,6 +228,7 @@ func TestInspectKeepsOfTheEnvironmentOneVariable(t *testing.T) {
 	}
 	got.StartedAt, got.FinishedAt = time.Time{}, time.Time{}
 	want := dockerapi.Inspection{ID: id, Name: "x", Labels: ecsLabels, Running: true, Health: "starting", Checked: true,
+		Due: 3 * time.Minute, // Docker's defaults: 3 retries of 30 s each, 30 s apart
 		ExitCode: 137, StopSignal: 10, RestartCount: 1, MetadataURI: uri}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -1,6 +1,7 @@
 package dockerapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strconv"
@@ -22,7 +23,9 @@ type Inspection struct {
 	Running      bool              // and not waiting to be restarted, which Docker calls running too
 	Health       string            // starting, healthy, unhealthy; none without a check. Also of one that no longer runs
 	Checked      bool              // there is a HEALTHCHECK, of the container's or of its image
+	Due          time.Duration     // within which its HEALTHCHECK must have had a result, at the latest
 	OOMKilled    bool              // some process of its was, since it started
+	Error        string            // why its last start failed; empty if it did not
 	ExitCode     int               // of the last exit
 	StopSignal   int               // what stopping begins with
 	RestartCount int               // by Docker's restart policy
@@ -46,8 +49,8 @@ func (c *Client) Inspect(ctx context.Context, id string) (Inspection, bool, erro
 	it, state, config := found.Container, found.Container.State, found.Container.Config
 	out := Inspection{
 		ID: it.ID, Name: strings.TrimPrefix(it.Name, "/"), Labels: onlyECS(config.Labels),
-		Running: state.Running && !state.Restarting, Health: string(container.NoHealthcheck), Checked: checked(config),
-		OOMKilled: state.OOMKilled, ExitCode: state.ExitCode, StopSignal: signal(config.StopSignal), RestartCount: it.RestartCount,
+		Running: state.Running && !state.Restarting, Health: string(container.NoHealthcheck), Checked: checked(config), Due: due(config),
+		OOMKilled: state.OOMKilled, Error: state.Error, ExitCode: state.ExitCode, StopSignal: signal(config.StopSignal), RestartCount: it.RestartCount,
 		StartedAt: parseTime(state.StartedAt), FinishedAt: parseTime(state.FinishedAt), MetadataURI: variable(config.Env, metadataURI),
 	}
 	if state.Health != nil && state.Health.Status != "" {
@@ -60,6 +63,17 @@ func (c *Client) Inspect(ctx context.Context, id string) (Inspection, bool, erro
 func checked(config *container.Config) bool {
 	check := config.Healthcheck
 	return check != nil && len(check.Test) > 0 && check.Test[0] != "NONE"
+}
+
+// due is how long a HEALTHCHECK may say "starting": until the start period is over and
+// all retries have failed. 0 is Docker's default of a setting (moby daemon/health.go).
+func due(config *container.Config) time.Duration {
+	if !checked(config) {
+		return 0
+	}
+	check := config.Healthcheck
+	interval, timeout := cmp.Or(check.Interval, 30*time.Second), cmp.Or(check.Timeout, 30*time.Second)
+	return check.StartPeriod + time.Duration(cmp.Or(max(0, check.Retries), 3))*(interval+timeout)
 }
 
 // signal reads SIGQUIT, QUIT and 3. Docker stops with SIGTERM unless told otherwise.

@@ -122,7 +122,7 @@ func TestEventsPassTheProxyOneByOne(t *testing.T) {
 			cancel()
 		}
 	}
-	if strings.Join(seen, " ") != "start oom die" {
+	if strings.Join(seen, " ") != "create start oom die" {
 		t.Errorf("saw %q", seen)
 	}
 	if !observe.Within(time.Minute, 10*time.Millisecond, func() bool { return e.Subscribers() == 0 }) {

@@ -149,7 +149,7 @@ func (w *watch) listed(id string, all bool) (dockerapi.Summary, bool) {
 func wholeLife(t *testing.T, w *watch) {
 	id := w.run(plan{check: true})
 	w.turn(id, "healthy")
-	w.expect(id, "start", "health_status healthy")
+	w.expect(id, "create", "start", "health_status healthy")
 	if s, ok := w.listed(id, false); !ok || s.Health != "healthy" || !s.Running() || !maps.Equal(s.Labels, marks) {
 		t.Errorf("listed as %+v, %v", s, ok)
 	}
@@ -159,7 +159,7 @@ func wholeLife(t *testing.T, w *watch) {
 		t.Errorf("inspected as %+v", got)
 	}
 	w.stop(id)
-	w.expect(id, "kill 15", "die 0")
+	w.expect(id, "kill 15", "die 0", "stop")
 	if s, ok := w.listed(id, true); !ok || s.State != "exited" || s.Running() {
 		t.Errorf("listed as %+v, %v", s, ok)
 	}
@@ -175,7 +175,7 @@ func wholeLife(t *testing.T, w *watch) {
 
 func killedForMemory(t *testing.T, w *watch) {
 	id := w.run(plan{program: "oom"})
-	w.expect(id, "start", "oom", "die 137")
+	w.expect(id, "create", "start", "oom", "die 137")
 	if got := w.inspect(id); got.Running || !got.OOMKilled || got.ExitCode != 137 || got.Checked || got.Health != "none" {
 		t.Errorf("inspected as %+v", got)
 	}
@@ -183,7 +183,7 @@ func killedForMemory(t *testing.T, w *watch) {
 
 func childKilled(t *testing.T, w *watch) {
 	id := w.run(plan{program: "child"})
-	w.expect(id, "start", "oom")
+	w.expect(id, "create", "start", "oom")
 	if s, ok := w.listed(id, false); !ok || s.Health != "none" {
 		t.Errorf("listed as %+v, %v", s, ok)
 	}
@@ -192,12 +192,12 @@ func childKilled(t *testing.T, w *watch) {
 func deaf(_ *testing.T, w *watch) {
 	id := w.run(plan{program: "deaf"})
 	w.stop(id)
-	w.expect(id, "start", "kill 15", "kill 9", "die 137")
+	w.expect(id, "create", "start", "kill 15", "kill 9", "die 137", "stop")
 }
 
 func restarts(t *testing.T, w *watch) {
 	id := w.run(plan{program: "exit 5", retries: 3})
-	w.expect(id, "start", "die 5", "start", "die 5", "start", "die 5", "start", "die 5")
+	w.expect(id, "create", "start", "die 5", "start", "die 5", "start", "die 5", "start", "die 5")
 	if got := w.inspect(id); got.RestartCount != 3 || got.ExitCode != 5 {
 		t.Errorf("inspected as %+v", got)
 	}
@@ -205,7 +205,7 @@ func restarts(t *testing.T, w *watch) {
 
 func repeats(t *testing.T, w *watch) {
 	id := w.run(plan{program: "exit 3"})
-	w.expect(id, "start")
+	w.expect(id, "create", "start")
 	last := w.expect(id, "die 3")
 	again := &watch{w.backend, t, subscribe(t, w.backend, last.Time)}
 	if got := again.expect(id, "die 3"); !got.Time.Equal(last.Time) {
@@ -222,13 +222,13 @@ func absent(t *testing.T, w *watch) {
 func ownSignal(t *testing.T, w *watch) {
 	id := w.run(plan{program: "exit 0 on 10", stop: "SIGUSR1"})
 	w.stop(id)
-	w.expect(id, "start", "kill 10", "die 0")
+	w.expect(id, "create", "start", "kill 10", "die 0", "stop")
 	if got := w.inspect(id); got.StopSignal != 10 {
 		t.Errorf("inspected as %+v", got)
 	}
 	id = w.run(plan{})
 	w.kill(id, 1)
-	w.expect(id, "start", "kill 1")
+	w.expect(id, "create", "start", "kill 1")
 }
 
 // played is the sandbox, which plays what the program would do.
@@ -272,9 +272,11 @@ func (p *played) stop(id string) {
 		p.Kill(id, 15)
 		p.Kill(id, 9)
 		p.Die(id, 137)
+		p.Stopped(id)
 	case what.stop == "SIGUSR1":
 		p.Kill(id, 10)
 		p.Die(id, 0)
+		p.Stopped(id)
 	default:
 		p.Stop(id)
 	}

@@ -103,6 +103,11 @@ func (e *Engine) Die(id string, code int) {
 func (e *Engine) Stop(id string) {
 	e.Kill(id, 15)
 	e.Die(id, 0)
+	e.Stopped(id)
+}
+
+// Stopped ends a stop by the API, after Kill and Die.
+func (e *Engine) Stopped(id string) {
 	e.live(id, func(c *container) { e.happen(c, "stop", nil) })
 }
 

@@ -1,0 +1,158 @@
+package agent
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"regexp"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"muster/agent/registration"
+	"muster/internal/awsapi"
+)
+
+// alarm is an alarm of the stack whose metric falls below its threshold.
+type alarm struct {
+	periods, datapoints int
+	threshold           float64
+}
+
+// stackAlarm reads the alarm on a metric from the stack.
+func stackAlarm(t *testing.T, metric string) alarm {
+	t.Helper()
+	text, err := os.ReadFile("../packaging/cloudformation/stack.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := regexp.MustCompile(`(?s)MetricName: ` + metric + `\n.*?AlarmActions`).FindString(string(text))
+	number := func(name string) int {
+		found := regexp.MustCompile(name + `: (\d+)`).FindStringSubmatch(block)
+		if found == nil {
+			return 0
+		}
+		n, _ := strconv.Atoi(found[1])
+		return n
+	}
+	a := alarm{number("EvaluationPeriods"), number("DatapointsToAlarm"), float64(number("Threshold"))}
+	if a.datapoints == 0 {
+		a.datapoints = a.periods
+	}
+	for _, want := range []string{"Statistic: Minimum", "Period: 60", "LessThanThreshold", "TreatMissingData: notBreaching"} {
+		if !regexp.MustCompile(want).MatchString(block) {
+			t.Fatalf("the alarm on %s has no %s", metric, want)
+		}
+	}
+	return a
+}
+
+// firstAt is when the alarm sees enough of a metric's values, one a minute from a moment on:
+// the data points of a minute are sent up to 45 s after its end.
+func (a alarm) firstAt(begin time.Time, values []float64) (time.Time, bool) {
+	for i := range values {
+		n := 0
+		for _, value := range values[max(0, i+1-a.periods) : i+1] {
+			if value < a.threshold {
+				n++
+			}
+		}
+		if n >= a.datapoints {
+			return begin.Add(time.Duration(i+1)*time.Minute + 45*time.Second), true
+		}
+	}
+	return time.Time{}, false
+}
+
+// interrupted is an ECS that does not hear from the agent during some periods.
+type interrupted struct {
+	size int
+	off  [][2]time.Time
+}
+
+func (i interrupted) RegisteredInstances(context.Context, string) (int, error) { return i.size, nil }
+
+func (i interrupted) ContainerInstance(context.Context, string, string) (awsapi.ContainerInstance, error) {
+	now, connected := time.Now(), true
+	for _, off := range i.off {
+		if !now.Before(off[0]) && now.Before(off[1]) {
+			connected = false
+		}
+	}
+	return awsapi.ContainerInstance{Status: "ACTIVE", Connected: connected}, nil
+}
+
+// connectedIn is the metric Connected of so many minutes, from the next full one on. The
+// watch is asked each minute and when it is due, as the main loop does it.
+func connectedIn(t *testing.T, ecsAPI interrupted, minutes int) (begin time.Time, values []float64) {
+	t.Helper()
+	s := newStage(t)
+	watch := registration.Watch{Agent: (*ecs)(s), ECS: ecsAPI, Expected: "prod", Log: s.Log, Changed: func(registration.Change) {}}
+	begin = time.Now().Truncate(time.Minute).Add(time.Minute)
+	<-time.After(time.Until(begin))
+	for i := range minutes {
+		var seen registration.Snapshot
+		for end := begin.Add(time.Duration(i+1) * time.Minute); time.Now().Before(end); {
+			seen = watch.Look(context.Background())
+			next := end
+			if due := watch.Due(); due.After(time.Now()) && due.Before(end) {
+				next = due
+			}
+			<-time.After(time.Until(next))
+		}
+		value, known := minute{registration: seen}.connected()
+		if !known {
+			value = 1 // no data point, and none breaches
+		}
+		values = append(values, value)
+	}
+	return begin, values
+}
+
+func TestTheAlarmSeesALastingDisconnectWithinSevenMinutes(t *testing.T) {
+	a := stackAlarm(t, "Connected")
+	for _, size := range []int{1, 10, 300} {
+		for seed := range uint64(50) {
+			synctest.Test(t, func(t *testing.T) {
+				random := rand.New(rand.NewPCG(seed, uint64(size)))
+				<-time.After(time.Duration(random.Int64N(int64(time.Minute))))
+				off := time.Now().Add(20*time.Minute + time.Duration(random.Int64N(int64(5*time.Minute))))
+				begin, values := connectedIn(t, interrupted{size, [][2]time.Time{{off, off.Add(24 * time.Hour)}}}, 40)
+				at, on := a.firstAt(begin, values)
+				if took := at.Sub(off); !on || took < 0 || took > 7*time.Minute {
+					t.Errorf("%d instances, seed %d: alarm %v after %s", size, seed, on, took)
+				}
+			})
+		}
+	}
+}
+
+// ECS closes a connection after 30 to 35 minutes, and AWS calls interruptions of a few
+// minutes, several an hour, normal.
+func TestTheAlarmIsSilentThroughADayOfPlannedReconnectsAndInterruptions(t *testing.T) {
+	a := stackAlarm(t, "Connected")
+	for _, size := range []int{1, 300, 1_000, 10_000} {
+		for seed := range uint64(10) {
+			synctest.Test(t, func(t *testing.T) {
+				random := rand.New(rand.NewPCG(seed, uint64(size)))
+				between := func(low, high time.Duration) time.Duration { return low + time.Duration(random.Int64N(int64(high-low))) }
+				const day = 24 * time.Hour
+				var off [][2]time.Time
+				for at := time.Now(); at.Before(time.Now().Add(day)); {
+					lasts, holds := between(time.Second, time.Minute), between(30*time.Minute, 35*time.Minute)
+					if early := between(5*time.Minute, 40*time.Minute); early < holds { // interrupted before that
+						lasts, holds = between(time.Second, 4*time.Minute), early
+					}
+					at = at.Add(holds)
+					off = append(off, [2]time.Time{at, at.Add(lasts)})
+					at = at.Add(lasts)
+				}
+				begin, values := connectedIn(t, interrupted{size, off}, int(day/time.Minute))
+				if at, on := a.firstAt(begin, values); on {
+					t.Errorf("%d instances, seed %d: alarm after %s", size, seed, at.Sub(begin))
+				}
+			})
+		}
+	}
+}

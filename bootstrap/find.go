@@ -12,6 +12,7 @@ import (
 	"muster/internal/base/cluster"
 	"muster/internal/base/fix"
 	"muster/internal/host/ecsconfig"
+	"muster/internal/instance"
 )
 
 // groupNameTag is the tag that Auto Scaling puts on each of its instances.
@@ -19,38 +20,38 @@ const groupNameTag = "aws:autoscaling:groupName"
 
 // findCluster takes the cluster from the settings, else from a tag on the
 // instance, else from the same tag on its Auto Scaling group.
-func (r *run) findCluster(ctx context.Context) (err error) {
-	text, origin := r.Config.Cluster, r.Config.Origin("MUSTER_CLUSTER").String()
-	if text == "" {
-		if text, origin, err = r.clusterByTag(ctx); err != nil {
-			return err
-		}
+func (r *run) findCluster(ctx context.Context) error {
+	named, err := instance.Resolve(ctx, instance.InSettings(r.Config), r.inTags)
+	if err != nil {
+		return err
 	}
-	return r.want(text, origin)
+	return r.want(named)
 }
 
-func (r *run) want(text, origin string) (err error) {
-	r.origin = origin
-	if r.wanted, err = cluster.Parse(text); err == nil {
+// want makes the named cluster the one to join, if it is a valid name or ARN.
+func (r *run) want(named instance.Named) (err error) {
+	r.origin = named.Origin
+	if r.wanted, err = cluster.Parse(named.Text); err == nil {
 		return nil
 	}
 	to := fix.Do("Set the cluster to its name or ARN:", r.again("NAME"))
-	if likely := ecsconfig.LikelyCluster(text); likely != "" {
+	if likely := ecsconfig.LikelyCluster(named.Text); likely != "" {
 		to = fix.Do("Set the cluster, probably to:", r.again(likely))
 	}
-	return badConfig(fix.Wrap(fmt.Errorf("%s: %w", origin, err), to))
+	return badConfig(fix.Wrap(fmt.Errorf("%s: %w", named.Origin, err), to))
 }
 
-// clusterByTag ignores blanks around a tag's value, line ends and no-break spaces
+// inTags is an instance.Source: the tag on the instance, else the same tag on its Auto
+// Scaling group. Without either it is an error. It ignores blanks around a tag's value, line ends and no-break spaces
 // among them: they come from templates, and no cluster has any in its name.
-func (r *run) clusterByTag(ctx context.Context) (text, origin string, err error) {
+func (r *run) inTags(ctx context.Context) (instance.Named, error) {
 	key := r.Config.ClusterTag
 	text, ok, err := r.imds.Tag(ctx, key)
 	if err != nil {
-		return "", "", undetermined(fmt.Errorf("reading instance tag %s for the cluster's name: %w", key, err))
+		return instance.Named{}, undetermined(fmt.Errorf("reading instance tag %s for the cluster's name: %w", key, err))
 	}
 	if ok {
-		return strings.TrimSpace(text), "instance tag " + key, nil
+		return instance.Named{Text: strings.TrimSpace(text), Origin: "instance tag " + key}, nil
 	}
 	var group string
 	_, err = r.persist(ctx, time.Now().Add(r.pace.deliver), r.pace.api, "tag "+key+" of the Auto Scaling group", func(ctx context.Context) error {
@@ -61,13 +62,13 @@ func (r *run) clusterByTag(ctx context.Context) (text, origin string, err error)
 	})
 	switch {
 	case err != nil:
-		return "", "", undetermined(fix.Because(
+		return instance.Named{}, undetermined(fix.Because(
 			fmt.Errorf("tag %s of the Auto Scaling group could not be read, and no other setting names the cluster", key), []string{err.Error()},
 			fix.Do("Allow the action in the instance role, or set the cluster:", r.again("NAME"))))
 	case !ok:
-		return "", "", badConfig(r.noCluster(group))
+		return instance.Named{}, badConfig(r.noCluster(group))
 	}
-	return strings.TrimSpace(text), fmt.Sprintf("tag %s of Auto Scaling group %s", key, group), nil
+	return instance.Named{Text: strings.TrimSpace(text), Origin: fmt.Sprintf("tag %s of Auto Scaling group %s", key, group)}, nil
 }
 
 func (r *run) noCluster(group string) error {

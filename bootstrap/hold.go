@@ -75,6 +75,6 @@ func (r *run) ecsStarted(ctx context.Context) (ecs units.State, started bool, er
 
 // clusterNamed reports whether the ECS agent's own configuration names a cluster.
 func (r *run) clusterNamed(ctx context.Context) bool {
-	_, named := r.agentCluster(ctx, r.sources())
-	return named
+	named, err := r.inAgentConfig(ctx)
+	return err == nil && named != (instance.Named{})
 }

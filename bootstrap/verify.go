@@ -10,11 +10,11 @@ import (
 	"muster/bootstrap/bootreport"
 	"muster/check"
 	"muster/check/ecs"
-	"muster/internal/base/cluster"
 	"muster/internal/base/exitcode"
 	"muster/internal/base/fix"
 	"muster/internal/host/ecsagent"
 	"muster/internal/host/units"
+	"muster/internal/instance"
 )
 
 // Verify waits until the ECS agent has registered this instance in its cluster, asks
@@ -92,25 +92,16 @@ func (r *run) deferred(report bootreport.Report, state string) bootreport.Report
 // expect finds the cluster that the instance was to join: from the settings, from
 // bootstrap's record, else from what the ECS agent reads.
 func (r *run) expect(ctx context.Context) error {
-	text, origin := r.Config.Cluster, r.Config.Origin("MUSTER_CLUSTER").String()
-	if text == "" {
-		text, origin = r.Record.Cluster, r.Record.ClusterOrigin
-	}
-	from := r.sources()
-	if text == "" {
-		if named, is := r.agentCluster(ctx, from); is {
-			text, origin = named.Text, "ECS_CLUSTER in "+named.Where()
-		}
-	}
+	named, err := instance.Resolve(ctx, instance.InSettings(r.Config), instance.InRecord(r.Record), r.inAgentConfig)
 	switch {
-	case text == "" && from.User.Err != nil:
-		return undetermined(from.User.Err)
-	case text == "":
+	case err != nil:
+		return undetermined(err)
+	case named.Text == "":
 		return badConfig(fix.Because(errors.New("no cluster is set, so the ECS agent joins the cluster \"default\""),
-			[]string{"neither muster's settings, nor an earlier bootstrap, nor " + from.User.Path + " set one"},
+			[]string{"neither muster's settings, nor an earlier bootstrap, nor " + r.sources().User.Path + " set one"},
 			fix.Do("Set the cluster:", "sudo muster bootstrap --cluster NAME")))
 	}
-	return r.want(text, origin)
+	return r.want(named)
 }
 
 // known is a failure whose cause follows from the answer itself.
@@ -137,13 +128,13 @@ func (r *run) await(ctx context.Context) (meta ecsagent.Metadata, last error) {
 	defer tick.Stop()
 	for n := 0; ; n++ {
 		answer, err := agent.Metadata(ctx)
-		switch {
-		case err == nil && answer.ContainerInstanceARN != "" && !cluster.SameText(answer.Cluster, r.wanted.Text):
+		switch standing := answer.In(r.wanted.Text); {
+		case err == nil && standing == ecsagent.Elsewhere:
 			err = &known{Finding: ecs.WrongClusterFinding(answer.Cluster, r.wanted.Text, r.origin, answer.ContainerInstanceARN, r.Identity.Region)}
 			if !r.restarting(ctx) {
 				return answer, err
 			}
-		case err == nil && answer.ContainerInstanceARN != "":
+		case err == nil && standing == ecsagent.Registered:
 			return answer, nil
 		case err == nil:
 			err = errors.New("the ECS agent answers, but has not registered: it has no container instance ARN")

@@ -11,6 +11,7 @@ import (
 	"muster/internal/base/fix"
 	"muster/internal/host/ecsconfig"
 	"muster/internal/host/kernel"
+	"muster/internal/instance"
 )
 
 // regionKey overrides the region that the ECS agent gets from the metadata service.
@@ -62,10 +63,12 @@ func (r *run) plan(ref cluster.Ref) (change, error) {
 	return c, nil
 }
 
-// agentCluster is the cluster that the ECS agent's own configuration names, if it does.
-// User data is the last place (agent/config/config.go, NewConfig), and is asked for only
-// where the files name none.
-func (r *run) agentCluster(ctx context.Context, from ecsconfig.Sources) (ecsconfig.Value, bool) {
+// inAgentConfig is an instance.Source: the cluster that the ECS agent's own configuration
+// names. User data is the last place (agent/config/config.go, NewConfig), and is asked
+// for only if the files name none. An ecs.config that cannot be read is an error if
+// nothing else names the cluster.
+func (r *run) inAgentConfig(ctx context.Context) (instance.Named, error) {
+	from := r.sources()
 	settings, _ := ecsconfig.Read(from)
 	if !settings.Set("ECS_CLUSTER") && r.Identity.InstanceID != "" {
 		ctx, stop := context.WithTimeout(ctx, r.pace.api)
@@ -73,7 +76,11 @@ func (r *run) agentCluster(ctx context.Context, from ecsconfig.Sources) (ecsconf
 		from.UserData, _, _ = r.imds.UserData(ctx) // none, if it cannot be had
 		settings, _ = ecsconfig.Read(from)
 	}
-	return settings.Cluster(), settings.Set("ECS_CLUSTER")
+	if !settings.Set("ECS_CLUSTER") {
+		return instance.Named{}, from.User.Err
+	}
+	named := settings.Cluster()
+	return instance.Named{Text: named.Text, Origin: "ECS_CLUSTER in " + named.Where()}, nil
 }
 
 // sources are the files that the ECS agent reads. User data, which it reads too, gives

@@ -31,7 +31,7 @@ func sandboxed(t *testing.T) (root string, box *sandbox.Sandbox) {
 // open opens this instance with flags, by variable.
 func open(t *testing.T, flags map[string]string) *instance.Instance {
 	t.Helper()
-	host := instance.New(func() (config.Set, error) { return instance.Settings(flags) })
+	host := instance.New(func() (config.Set, error) { return config.Gather(flags) })
 	t.Cleanup(host.Close)
 	i, err := host.Open(t.Context(), metadataPatience)
 	if err != nil {

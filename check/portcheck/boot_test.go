@@ -30,7 +30,7 @@ func TestABootLooksAtItsHostAndDials(t *testing.T) {
 	}
 	flags := map[string]string{"MUSTER_ROOT": "/", "MUSTER_PORTS": fmt.Sprintf("tcp/%d", listener.Addr().(*net.TCPAddr).Port),
 		"MUSTER_DOCKER_HOST": "unix:///nowhere", "MUSTER_INTROSPECTION_URL": "http://127.0.0.1:1"}
-	i, err := instance.New(func() (config.Set, error) { return instance.Settings(flags) }).Open(t.Context(), instance.Glance)
+	i, err := instance.New(func() (config.Set, error) { return config.Gather(flags) }).Open(t.Context(), instance.Glance)
 	if err != nil || i.NoIdentity != nil {
 		t.Fatal(err, i)
 	}

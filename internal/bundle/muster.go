@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"muster/bootstrap/bootreport"
 	"muster/internal/file/jsonfile"
 	"muster/internal/file/safefile"
 	"muster/internal/instance/record"
@@ -117,22 +118,34 @@ func ownFiles(_ context.Context, s Source) part {
 	p := copied(object, false, [2]string{"muster/bootstrap.json", filepath.Join(dir, "bootstrap.json")},
 		[2]string{"muster/report.json", s.Config.ReportPath(id)})
 	for _, f := range p.files {
-		var it struct {
-			record.Record
-			Outcome   string    `json:"outcome"`
-			Reason    string    `json:"reason"`
-			StartedAt time.Time `json:"started_at"`
-			Waited    float64   `json:"waited_seconds"`
-		}
-		switch err := json.Unmarshal(f.data, &it); {
-		case err != nil:
-		case strings.HasSuffix(f.name, "bootstrap.json"):
-			p.story.moments = append(p.story.moments, moment{it.At, "muster", "bootstrap configured the instance for cluster " + it.Cluster, false})
-		default:
-			p.story.moments = append(p.story.moments, moment{it.StartedAt, "muster", "verify began to wait for the registration", false},
-				moment{it.StartedAt.Add(time.Duration(it.Waited * float64(time.Second))), "muster", "verify ended: " + cmp.Or(it.Reason, it.Outcome),
-					it.Outcome != "registered" && it.Outcome != "deferred"})
+		if strings.HasSuffix(f.name, "bootstrap.json") {
+			p.story.moments = append(p.story.moments, recorded(f.data)...)
+		} else {
+			p.story.moments = append(p.story.moments, reported(f.data)...)
 		}
 	}
 	return p
+}
+
+// recorded is the moment that the record of bootstrap tells of.
+func recorded(data []byte) []moment {
+	var rec record.Record
+	if json.Unmarshal(data, &rec) != nil {
+		return nil
+	}
+	return []moment{{rec.At, "muster", "bootstrap configured the instance for cluster " + rec.Cluster, false}}
+}
+
+// reported are the moments that the report of the boot tells of.
+func reported(data []byte) []moment {
+	var r bootreport.Report
+	if json.Unmarshal(data, &r) != nil {
+		return nil
+	}
+	ended := r.StartedAt.Add(time.Duration(r.WaitedSeconds * float64(time.Second)))
+	bad := r.Outcome != bootreport.Registered && r.Outcome != bootreport.Deferred
+	return []moment{
+		{r.StartedAt, "muster", "verify began to wait for the registration", false},
+		{ended, "muster", "verify ended: " + cmp.Or(r.Reason, string(r.Outcome)), bad},
+	}
 }

@@ -70,7 +70,7 @@ func bundling(t *testing.T) *cobra.Command {
 // loaded is this instance by flags alone, by variable.
 func loaded(t *testing.T, flags map[string]string) *instance.Instance {
 	t.Helper()
-	i, err := instance.New(func() (config.Set, error) { return instance.Settings(flags) }).Read()
+	i, err := instance.New(func() (config.Set, error) { return config.Gather(flags) }).Read()
 	if err != nil {
 		t.Fatal(err)
 	}

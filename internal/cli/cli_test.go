@@ -6,6 +6,7 @@ import (
 	"flag"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -52,6 +53,9 @@ func TestScripts(t *testing.T) {
 			"waits-for":   waitsFor,
 			"published":   published,
 			"once":        once,
+
+			"credentials-asked": credentialsAsked,
+			"forget-requests":   forgetRequests,
 		},
 	})
 }
@@ -178,6 +182,25 @@ func signaled(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("signaled %s and %s, want %s", signal, hook, args)
 	}
 }
+
+// credentials-asked N: the metadata service was asked N times for the credentials of
+// the role, since the last of these commands.
+func credentialsAsked(ts *testscript.TestScript, neg bool, args []string) {
+	const role = "/latest/meta-data/iam/security-credentials/"
+	asked := 0
+	for _, r := range box(ts).LocalRequests() {
+		if r.Service == sandbox.IMDS && len(r.Path) > len(role) && strings.HasPrefix(r.Path, role) {
+			asked++
+		}
+	}
+	if strconv.Itoa(asked) != args[0] {
+		ts.Fatalf("asked %d times for credentials, want %s", asked, args[0])
+	}
+	forgetRequests(ts, neg, nil)
+}
+
+// forget-requests: what was asked so far does not count.
+func forgetRequests(ts *testscript.TestScript, _ bool, _ []string) { box(ts).ResetCalls() }
 
 // sandboxed is an instance on loopback, with the cluster prod, that muster is
 // pointed at by the environment.

@@ -12,7 +12,7 @@ import (
 
 // thisHost is the host with the settings of cmd. It reads nothing yet.
 func thisHost(cmd *cobra.Command) *instance.Host {
-	return instance.New(func() (config.Set, error) { return instance.Settings(given(cmd)) })
+	return instance.New(func() (config.Set, error) { return config.Gather(given(cmd)) })
 }
 
 // given are the values of the flags that were given, by variable.

@@ -8,10 +8,11 @@ import (
 )
 
 // Named is a cluster by name or ARN, and the setting, tag or file that names it. The
-// text is as it was given, and may be no valid name.
+// text is as it was given: it may be no valid name, or blank.
 type Named struct{ Text, Origin string }
 
-// A Source may name the cluster of this instance. The zero Named is no cluster.
+// A Source may name the cluster of this instance. It returns the zero Named if it does
+// not; a source that is set to nothing still has an Origin.
 type Source func(context.Context) (Named, error)
 
 // Resolve returns the cluster that the first source names which names one. bootstrap,
@@ -19,7 +20,7 @@ type Source func(context.Context) (Named, error)
 // the settings, then the record of bootstrap, then the configuration of the ECS agent.
 func Resolve(ctx context.Context, sources ...Source) (Named, error) {
 	for _, source := range sources {
-		if named, err := source(ctx); err != nil || named.Text != "" {
+		if named, err := source(ctx); err != nil || named != (Named{}) {
 			return named, err
 		}
 	}
@@ -38,7 +39,12 @@ func InSettings(cfg *config.Config) Source {
 
 // InRecord is the cluster that bootstrap recorded, from wherever it had it.
 func InRecord(rec record.Record) Source {
-	return func(context.Context) (Named, error) { return Named{rec.Cluster, rec.ClusterOrigin}, nil }
+	return func(context.Context) (Named, error) {
+		if rec.Cluster == "" {
+			return Named{}, nil
+		}
+		return Named{rec.Cluster, rec.ClusterOrigin}, nil
+	}
 }
 
 // Cluster is where this instance belongs by its settings and its record; empty if

@@ -24,6 +24,7 @@ func TestTheFirstSourceThatNamesAClusterWins(t *testing.T) {
 		"none":                               {nil, Named{}, nil},
 		"none names one":                     {[]Source{nothing, nothing}, Named{}, nil},
 		"the second, if the first is silent": {[]Source{nothing, names("b"), names("c")}, Named{"b", "the source of b"}, nil},
+		"a blank one is no silence":          {[]Source{names(""), names("c")}, Named{"", "the source of "}, nil},
 		"a failure is not silence":           {[]Source{nothing, fails, names("c")}, Named{}, denied},
 		"a later failure is not met":         {[]Source{names("a"), fails}, Named{"a", "the source of a"}, nil},
 	} {

@@ -16,7 +16,7 @@ func Example() {
 	_ = os.Setenv("AWS_EC2_METADATA_DISABLED", "true") // this example runs anywhere
 	defer func() { _ = os.Unsetenv("AWS_EC2_METADATA_DISABLED") }()
 	flags := map[string]string{"MUSTER_ROOT": "/nowhere", "MUSTER_CLUSTER": "prod"}
-	host := instance.New(func() (config.Set, error) { return instance.Settings(flags) })
+	host := instance.New(func() (config.Set, error) { return config.Gather(flags) })
 	defer host.Close()
 
 	i, err := host.Open(context.Background(), instance.Glance)

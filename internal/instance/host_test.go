@@ -46,7 +46,7 @@ func boxed(t *testing.T, flags map[string]string) (*sandbox.Sandbox, *Host) {
 		name, value, _ := strings.Cut(entry, "=")
 		t.Setenv(name, value)
 	}
-	h := New(func() (config.Set, error) { return Settings(flags) })
+	h := New(func() (config.Set, error) { return config.Gather(flags) })
 	t.Cleanup(h.Close)
 	return box, h
 }

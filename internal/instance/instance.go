@@ -3,7 +3,7 @@
 // belongs to, and one client for each service that the command asks. What a phase does
 // with them is not decided here.
 //
-//	settings   flags, environment, /etc/muster/muster.env    Host.Settings, Host.Load
+//	settings   flags, environment, /etc/muster/muster.env    Host.Read, Host.Load; package config lays them
 //	identity   the instance metadata service                 Instance.Identify
 //	record     bootstrap.json of that instance               Instance.Recall
 //	cluster    the first source that names one               Instance.Cluster, Resolve

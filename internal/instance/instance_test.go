@@ -88,33 +88,12 @@ func TestBadSettingsEndTheOpeningBeforeAnythingIsAsked(t *testing.T) {
 	}
 }
 
-func TestTheSettingsFileGivesTheLibrariesWhatTheEnvironmentDoesNot(t *testing.T) {
-	root := t.TempDir()
-	path := filepath.Join(root, config.FilePath)
-	text := "MUSTER_CLUSTER=prod\nAWS_REGION=eu-west-1\nAWS_PROFILE=file\n"
-	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("AWS_REGION", "") // to have it as it was after the test
-	if err := os.Unsetenv("AWS_REGION"); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("AWS_PROFILE", "environment")
-	set, err := Settings(map[string]string{"MUSTER_ROOT": root})
-	if err != nil || set.Bad != nil || set.File.Values["MUSTER_CLUSTER"] != "prod" {
-		t.Fatalf("%+v, %v", set, err)
-	}
-	if os.Getenv("AWS_REGION") != "eu-west-1" || os.Getenv("AWS_PROFILE") != "environment" {
-		t.Errorf("AWS_REGION=%s AWS_PROFILE=%s", os.Getenv("AWS_REGION"), os.Getenv("AWS_PROFILE"))
-	}
-}
-
 func TestASettingsFileThatCannotBeReadIsKeptForWhoLoadsIt(t *testing.T) {
 	root := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(root, config.FilePath), 0o755); err != nil { // a directory
 		t.Fatal(err)
 	}
-	h := New(func() (config.Set, error) { return Settings(map[string]string{"MUSTER_ROOT": root}) })
+	h := New(func() (config.Set, error) { return config.Gather(map[string]string{"MUSTER_ROOT": root}) })
 	set, err := h.Settings()
 	if err != nil || set.Bad == nil {
 		t.Fatalf("%+v, %v", set, err)

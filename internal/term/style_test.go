@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-func TestStyleOfWhatIsNoTerminal(t *testing.T) {
+func TestStyleWithoutATerminal(t *testing.T) {
 	pipe, err := os.Create(t.TempDir() + "/out")
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +66,7 @@ func TestWrap(t *testing.T) {
 	}
 }
 
-func TestTheSpinnerClearsItsLine(t *testing.T) {
+func TestSpinnerClearsItsLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		stop := spin(&out, "looking")
@@ -82,6 +82,6 @@ func TestTheSpinnerClearsItsLine(t *testing.T) {
 	var out bytes.Buffer
 	Spin(&out, "looking")()
 	if out.Len() > 0 {
-		t.Errorf("nobody watches, and it wrote %q", out.String())
+		t.Errorf("not a terminal, but it wrote %q", out.String())
 	}
 }

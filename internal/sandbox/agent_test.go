@@ -44,7 +44,7 @@ func initLog(t *testing.T, s *sandbox.Sandbox) string {
 	return read(t, filepath.Join(root(s), "var/log/ecs/ecs-init.log"))
 }
 
-// until waits for the agent's status.
+// until waits until ok accepts the agent's status.
 func until(t *testing.T, s *sandbox.Sandbox, ok func(sandbox.AgentStatus) bool) sandbox.AgentStatus {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -67,7 +67,7 @@ func startAgent(t *testing.T, s *sandbox.Sandbox) {
 	}
 }
 
-// settled starts the agent and waits until it is registered or gone.
+// settled starts the agent and waits until it has registered or exited.
 func settled(t *testing.T, s *sandbox.Sandbox) sandbox.AgentStatus {
 	t.Helper()
 	startAgent(t, s)

@@ -14,7 +14,7 @@ import (
 	"muster/internal/sandbox"
 )
 
-// cfnSignal signals the way cfn-signal does, with what the IMDS served.
+// cfnSignal sends a signal like cfn-signal, with the values from IMDS.
 func cfnSignal(t *testing.T, s *sandbox.Sandbox, authorization string, change ...string) (int, map[string]any) {
 	t.Helper()
 	q := url.Values{

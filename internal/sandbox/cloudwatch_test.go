@@ -80,7 +80,7 @@ func TestCloudWatchFailsInItsOwnShape(t *testing.T) {
 	}
 }
 
-// What was not answered well may have been done all the same.
+// A call that returned an error may still have been executed.
 func TestAFaultCanComeAfterTheDeed(t *testing.T) {
 	for name, f := range map[string]sandbox.Fault{
 		"reset": {Reset: true, Done: true}, "failing": {Kind: sandbox.KindServer, Done: true}, "half an answer": {Cut: true},

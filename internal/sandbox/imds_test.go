@@ -219,7 +219,7 @@ func TestIMDSFeedsTheSDKsOwnClientAndCredentials(t *testing.T) {
 	for _, name := range []string{"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
 		"AWS_SESSION_TOKEN", "AWS_CA_BUNDLE", "AWS_EC2_METADATA_DISABLED", "AWS_WEB_IDENTITY_TOKEN_FILE",
 		"AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"} {
-		t.Setenv(name, "") // restores it afterwards
+		t.Setenv(name, "") // restores it after the test
 		os.Unsetenv(name)
 	}
 	s := start(t, sandbox.Options{Clusters: []string{"prod"}})

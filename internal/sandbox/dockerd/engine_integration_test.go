@@ -12,7 +12,7 @@ import (
 	"muster/test/dockertest"
 )
 
-// real is this machine's Engine.
+// real is the Docker Engine of this machine.
 type real struct {
 	dockertest.Docker
 	c     *dockerapi.Client

@@ -36,7 +36,7 @@ func TestInAnswer(t *testing.T) {
 		{"something is missing", fieldcase.Text{Says: []string{"ecs.config:4"}},
 			[]string{"answer: want ecs.config:4 in: Cause: agent.db names cluster prod ..."}},
 		{"something is forbidden", fieldcase.Text{Not: []string{"/run.*bootstrap/"}},
-			[]string{"answer: must not say /run.*bootstrap/: Run muster bootstrap"}},
+			[]string{"answer: must not contain /run.*bootstrap/: Run muster bootstrap"}},
 	} {
 		if diff := cmp.Diff(c.why, InAnswer("answer", answer, c.want)); diff != "" {
 			t.Errorf("%s:\n%s", c.name, diff)
@@ -44,7 +44,7 @@ func TestInAnswer(t *testing.T) {
 	}
 }
 
-// Other texts are matched as they are: /a.*b/ must not reach from one line into another.
+// Other texts are matched unfolded: /a.*b/ must not match across lines.
 func TestInTextDoesNotFold(t *testing.T) {
 	if why := InText("output", "peer registered\nport failed\n", fieldcase.Text{Not: []string{"/registered.*failed/"}}); why != nil {
 		t.Error(why)

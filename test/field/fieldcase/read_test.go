@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// minimal is the shortest case that may be read.
+// minimal is the shortest valid case.
 const minimal = `-- case.yaml --
 source: aws/amazon-ecs-agent#750
 situation: The cluster's name has a typo.
@@ -121,7 +121,7 @@ func TestMarksChangeTheFile(t *testing.T) {
 	}
 }
 
-// A broken case is named with the line that is at fault, counted in the file.
+// The error for an invalid case names the line in the file.
 func TestParseRefuses(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"nothing", "", " no section case.yaml"},
@@ -189,7 +189,7 @@ func TestReadNamesTheFile(t *testing.T) {
 	}
 }
 
-// FuzzParse holds that no text makes the reader panic or leave the disk.
+// FuzzParse checks that no text makes the reader panic or leave the disk.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(minimal))
 	f.Add([]byte(minimal + "agent: {config: x}\n-- root/a [crlf] [size=3] [link=b] --\nx\n-- later/a --\n@T @T-5m\n"))

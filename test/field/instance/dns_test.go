@@ -72,8 +72,8 @@ func TestResolveGivesNoResponse(t *testing.T) {
 	}
 }
 
-// FuzzResolve holds that no packet makes the resolver panic, and that a response
-// carries the id and the question of its query.
+// FuzzResolve checks that no packet makes the resolver panic, and that a response has the id and the question of its
+// query.
 func FuzzResolve(f *testing.F) {
 	f.Add(query(typeA, "ecs", "eu-central-1", "amazonaws", "com"))
 	f.Add(query(typeAAAA, "ec2"))

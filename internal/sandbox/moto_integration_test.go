@@ -44,7 +44,7 @@ func motoDeviations() map[string]string {
 	}
 }
 
-func TestMotoKeepsTheContract(t *testing.T) {
+func TestMotoMeetsTheContract(t *testing.T) {
 	cfg := aws.Config{
 		Region:       "eu-central-1",
 		BaseEndpoint: aws.String(need.Moto(t)),

@@ -21,9 +21,9 @@ func TestStyleWithoutATerminal(t *testing.T) {
 		want  Style
 	}{
 		"a pipe is plain, and its lines are whole": {"auto", nil, Style{}},
-		"colour only when it is asked for":         {"always", map[string]string{"NO_COLOR": "1"}, Style{Color: true}},
+		"color only on request":                    {"always", map[string]string{"NO_COLOR": "1"}, Style{Color: true}},
 		"columns are heeded":                       {"auto", map[string]string{"COLUMNS": "40"}, Style{Width: 40}},
-		"columns that are none are not":            {"auto", map[string]string{"COLUMNS": "-1"}, Style{}},
+		"invalid columns are ignored":              {"auto", map[string]string{"COLUMNS": "-1"}, Style{}},
 		"LC_ALL is stronger than LANG":             {"auto", map[string]string{"LC_ALL": "C", "LANG": "en_GB.UTF-8"}, Style{}},
 		"LANG in either spelling":                  {"never", map[string]string{"LANG": "C.utf8"}, Style{UTF8: true}},
 	} {

@@ -31,7 +31,7 @@ func TestWriterRemovesForeignSequences(t *testing.T) {
 		"8-bit CSI, as a byte":        {"\x9b2J", "\ufffd2J"},
 		"U+FFFD itself":               {"\ufffd", "\ufffd"},
 		"a return over our own words": {"failed\rpassed", "failed passed"},
-		"a colour that is cut":        {"\x1b[1;3", " [1;3"},
+		"a truncated color":           {"\x1b[1;3", " [1;3"},
 	} {
 		if got := written(t, c[0]); got != c[1] {
 			t.Errorf("%s: got %q, want %q", name, got, c[1])

@@ -22,7 +22,7 @@ func main() {
 	binary := flag.String("muster", "bin/muster", "the binary to show")
 	flag.Parse()
 	for i, s := range stories {
-		if err := tell(os.Stdout, *binary, i+1, s); err != nil {
+		if err := runStory(os.Stdout, *binary, i+1, s); err != nil {
 			fmt.Fprintf(os.Stderr, "demo: story %d: %v\n", i+1, err)
 			os.Exit(1)
 		}
@@ -44,7 +44,7 @@ type stage struct {
 	box    *sandbox.Sandbox
 }
 
-func tell(out io.Writer, binary string, number int, s story) error {
+func runStory(out io.Writer, binary string, number int, s story) error {
 	root, err := os.MkdirTemp("", "muster-demo-")
 	if err != nil {
 		return err

@@ -28,7 +28,7 @@ const (
 
 func main() {
 	runs := flag.Int("runs", 9, "how often each command is run; the median is printed")
-	only := flag.String("only", "", "measure this alone: size, bootstrap, boot, ports, dials, storm or agent")
+	only := flag.String("only", "", "measure only: size, bootstrap, boot, ports, dials, storm or agent")
 	flag.Parse()
 	var failed []error
 	for _, m := range []struct {

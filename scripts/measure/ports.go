@@ -34,7 +34,7 @@ func portEngine(int) error {
 	}{
 		{"one against 1,000 peers", "OneAgainstAll", maxAgainst},
 		{"matrix of 1,000 x 1,000", "FullMatrix", maxMatrix},
-		{"the same, all named alone", "FullMatrixEveryoneNamed", maxMatrix},
+		{"the same, with named peers", "FullMatrixEveryoneNamed", maxMatrix},
 	} {
 		if err := printScales(s.name, s.limit, scales[s.benchmark]); err != nil {
 			return fmt.Errorf("benchmark %s of reach: %w", s.benchmark, err)

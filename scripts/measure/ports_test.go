@@ -19,7 +19,7 @@ PASS
 ok  	muster/reach	3.677s
 `
 
-func TestBenchmarksAreReadByName(t *testing.T) {
+func TestBenchmarksAreParsedByName(t *testing.T) {
 	want := map[string][]scale{
 		"FullMatrix": {
 			{"ns/op": 15682830, "classes": 71, "x-time": 1, "B/op": 2999043, "allocs/op": 46722},

@@ -20,7 +20,7 @@ func TestJournalEvaluation(t *testing.T) {
 		lines string
 		want  string // in the error; empty for none
 	}{
-		"all are told":      {other + "\n" + unhealthy + "\n" + recovered, ""},
+		"all are announced": {other + "\n" + unhealthy + "\n" + recovered, ""},
 		"one is lost":       {unhealthy, "transitions were lost: 1 of 2"},
 		"all are lost":      {other, "transitions were lost: 2 of 2"},
 		"one comes twice":   {unhealthy + "\n" + recovered + "\n" + unhealthy, "1 transitions that did not happen"},
@@ -47,7 +47,7 @@ func TestJournalEvaluation(t *testing.T) {
 	}
 }
 
-func TestTheStormIsOfTheRate(t *testing.T) {
+func TestStormRate(t *testing.T) {
 	if rate := perTick * int(time.Second/stormTick); rate != stormRate {
 		t.Errorf("%d events a second", rate)
 	}

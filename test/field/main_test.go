@@ -53,7 +53,7 @@ func TestFindCases(t *testing.T) {
 }
 
 // An invalid set-up exits with 2 before any case runs.
-func TestRunRefusesABrokenSetUp(t *testing.T) {
+func TestRunRejectsAnInvalidSetUp(t *testing.T) {
 	empty := t.TempDir()
 	for _, c := range []struct {
 		name string

@@ -55,8 +55,8 @@ func service(i int) string {
 	return fmt.Sprintf("web%02d", i)
 }
 
-// fresh runs a container of a new task.
-func (c *churn) fresh(ctx context.Context, i int) error {
+// runTask runs a container of a new task.
+func (c *churn) runTask(ctx context.Context, i int) error {
 	c.made++
 	id, err := c.engine.run(ctx, map[string]string{
 		"com.amazonaws.ecs.cluster":                 "prod",
@@ -71,7 +71,7 @@ func (c *churn) fresh(ctx context.Context, i int) error {
 
 func (c *churn) fill(ctx context.Context) error {
 	for i := range services {
-		if err := c.fresh(ctx, i); err != nil {
+		if err := c.runTask(ctx, i); err != nil {
 			return err
 		}
 	}
@@ -90,8 +90,8 @@ func (c *churn) minute(now time.Time) *[services]counts {
 	return c.minutes[at]
 }
 
-// live runs the actions of a minute, or restarts Docker in it.
-func (c *churn) live(ctx context.Context, minute time.Time, restart bool) error {
+// runMinute runs the actions of a minute, or restarts Docker in it.
+func (c *churn) runMinute(ctx context.Context, minute time.Time, restart bool) error {
 	c.minute(minute)
 	if restart {
 		return c.restart(ctx, minute)
@@ -143,7 +143,7 @@ func (c *churn) act(ctx context.Context, minute time.Time, looping bool) error {
 		truth.restarts++
 		return c.engine.start(ctx, id)
 	}
-	if err := c.fresh(ctx, i); err != nil {
+	if err := c.runTask(ctx, i); err != nil {
 		return err
 	}
 	return c.engine.remove(ctx, id)

@@ -130,7 +130,7 @@ func (s *soak) all(ctx context.Context) error {
 		return err
 	}
 	defer s.agent.kill()
-	if err := s.agent.sees(ctx, services); err != nil {
+	if err := s.agent.waitForContainers(ctx, services); err != nil {
 		return err
 	}
 	_, _ = fmt.Fprintf(
@@ -141,7 +141,7 @@ func (s *soak) all(ctx context.Context) error {
 		s.churn.engine,
 		services,
 	)
-	if err := s.live(ctx); err != nil {
+	if err := s.run(ctx); err != nil {
 		return err
 	}
 	if err := s.check(ctx); err != nil {
@@ -178,15 +178,15 @@ func (s *soak) freshGoroutines(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	defer fresh.kill()
-	if err := fresh.sees(ctx, services); err != nil {
+	if err := fresh.waitForContainers(ctx, services); err != nil {
 		return 0, err
 	}
 	wait(ctx, 10*time.Second)
 	return fresh.dump()
 }
 
-// live runs the minutes.
-func (s *soak) live(ctx context.Context) error {
+// run runs the minutes.
+func (s *soak) run(ctx context.Context) error {
 	watching, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() { defer close(done); s.agent.watch(watching) }()
@@ -202,7 +202,7 @@ func (s *soak) live(ctx context.Context) error {
 		if err := s.cloud.set(s.fault(n)); err != nil {
 			return err
 		}
-		if err := s.churn.live(ctx, minute, s.restarts(n)); err != nil {
+		if err := s.churn.runMinute(ctx, minute, s.restarts(n)); err != nil {
 			return err
 		}
 	}

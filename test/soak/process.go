@@ -54,8 +54,8 @@ func (p *process) state() (agentstate.State, error) {
 	return agentstate.Read(filepath.Join(p.root, "run/muster-agent/state.json"))
 }
 
-// sees waits until the agent of this run reports n running containers.
-func (p *process) sees(ctx context.Context, n int) error {
+// waitForContainers waits until the agent of this run reports n running containers.
+func (p *process) waitForContainers(ctx context.Context, n int) error {
 	var last string
 	for range 300 {
 		is, err := p.state()

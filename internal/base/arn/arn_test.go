@@ -31,7 +31,7 @@ func TestForeign(t *testing.T) {
 		"an account without region":  {arn.Owner{Account: "123456789012"}, "arn:aws:ecs:us-east-1:123456789012:task/prod/1", "task", ""},
 		"a region without account":   {arn.Owner{Region: "eu-west-1"}, "arn:aws:ecs:eu-west-1:999999999999:task/prod/1", "task", ""},
 		"the region does not match":  {arn.Owner{Region: "eu-west-1"}, "arn:aws:ecs:eu-west-2:999999999999:task/prod/1", "task", "eu-west-2"},
-		"a prefix of the kind alone": {here, "arn:aws:ecs:eu-west-1:123456789012:task-set/prod/1", "task", "is not the ARN of an ECS task"},
+		"only a prefix of the kind": {here, "arn:aws:ecs:eu-west-1:123456789012:task-set/prod/1", "task", "is not the ARN of an ECS task"},
 	} {
 		if got := c.of.Foreign(c.arn, c.kind); (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
 			t.Errorf("%s: %q", name, got)

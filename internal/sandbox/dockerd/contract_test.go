@@ -40,14 +40,14 @@ var marks = map[string]string{"com.amazonaws.ecs.cluster": "prod", "com.amazonaw
 // holds runs each clause of the contract.
 func holds(t *testing.T, b backend) {
 	for name, clause := range map[string]func(*testing.T, *watch){
-		"a life from start to removal":                        wholeLife,
-		"killed for memory: oom, then die 137":                killedForMemory,
-		"a child killed for memory: oom, and it runs on":      childKilled,
-		"one that is deaf is killed after it was asked":       deaf,
-		"a restart policy starts the same container again":    restarts,
-		"events since a moment come again":                    repeats,
-		"what is not there is not found":                      absent,
-		"a stop by its own signal, which an inspection tells": ownSignal,
+		"a life from start to removal":                     wholeLife,
+		"killed for memory: oom, then die 137":             killedForMemory,
+		"a child killed for memory: oom, and it runs on":   childKilled,
+		"one that is deaf is killed after it was asked":    deaf,
+		"a restart policy starts the same container again": restarts,
+		"events since a moment come again":                 repeats,
+		"a missing container is not found":                 absent,
+		"a stop by its own signal, shown by inspect":       ownSignal,
 	} {
 		t.Run(name, func(t *testing.T) { clause(t, follow(t, b)) })
 	}
@@ -279,7 +279,7 @@ func (p *simulated) stop(id string) {
 	}
 }
 
-func TestSandboxKeepsTheContract(t *testing.T) {
+func TestSandboxMeetsTheContract(t *testing.T) {
 	for _, api := range []string{"1.41", "1.44", "1.52"} {
 		e, err := dockerd.New(dockerd.Options{API: api})
 		if err != nil {

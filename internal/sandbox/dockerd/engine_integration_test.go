@@ -48,7 +48,7 @@ func (r *real) kill(id string, signal int) {
 }
 func (r *real) remove(id string) { r.Do("rm", id) }
 
-func TestRealEngineKeepsTheContract(t *testing.T) {
+func TestRealEngineMeetsTheContract(t *testing.T) {
 	d := dockertest.Host(t)
 	c, err := dockerapi.New(d.Host, 10*time.Second)
 	if err != nil {

@@ -54,7 +54,7 @@ func Agree(stdout string, r *Report) (wrong []string) {
 		}
 		for _, command := range c.Fix.Commands {
 			if !lines[comparison(strings.TrimSpace(command))] {
-				wrong = append(wrong, fmt.Sprintf("fix of %s: the command has no line of its own: %s", c.ID, shorten(command)))
+				wrong = append(wrong, fmt.Sprintf("fix of %s: the command is not on its own line: %s", c.ID, shorten(command)))
 			}
 		}
 	}

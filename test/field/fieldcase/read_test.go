@@ -122,7 +122,7 @@ func TestMarksChangeTheFile(t *testing.T) {
 }
 
 // The error for an invalid case names the line in the file.
-func TestParseRefuses(t *testing.T) {
+func TestParseRejects(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"nothing", "", " no section case.yaml"},
 		{"an empty case.yaml", "-- case.yaml --\n", "1: case.yaml is empty"},
@@ -133,7 +133,7 @@ func TestParseRefuses(t *testing.T) {
 		{"an unknown key below a word", minimal + "systemd:\n  ecs.service: {stat: failed}\n",
 			`6: unknown key "stat": did you mean state or status?`},
 		{"a section's lines are the file's", "a comment\n\n" + minimal + "stepps: 1\n", `7: unknown key "stepps": did you mean steps?`},
-		{"what is not YAML", minimal + "aws: {\n", "5: "},
+		{"invalid YAML", minimal + "aws: {\n", "5: "},
 		{"text for a number", minimal + "docker: {agent: {exit: many}}\n", "5: "},
 		{"an unknown agent", minimal + "agent: sleeps\n", `5: unknown agent "sleeps"`},
 		{"an unknown unit state", minimal + "systemd: {ecs.service: dead}\n",

@@ -60,7 +60,7 @@ func TestResolveGivesNoResponse(t *testing.T) {
 	for name, q := range map[string][]byte{
 		"silence":               query(typeA, "ecs", "us-east-1"),
 		"nothing":               {},
-		"a header alone":        query(typeA)[:dnsHeader],
+		"only a header":         query(typeA)[:dnsHeader],
 		"no question":           make([]byte, 40),
 		"a name without an end": query(typeA, "ecs")[:dnsHeader+4],
 		"no type":               query(typeA, "ecs")[:dnsHeader+6],

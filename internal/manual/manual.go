@@ -1,5 +1,5 @@
-// Package manual finds the page on a check or a finding by its id, and shows its
-// Markdown on a terminal. The pages are handed in; docs/checks has them.
+// Package manual finds the page on a check or finding by its id, and renders its Markdown on a terminal. The caller
+// passes the pages; docs/checks contains them.
 package manual
 
 import (
@@ -12,10 +12,10 @@ import (
 	"muster/internal/base/nearest"
 )
 
-// heading is that of a section on one finding: its id, alone or with a title.
+// heading matches the heading of a section on a finding: its id, with or without a title.
 var heading = regexp.MustCompile("(?m)^## `?([a-z0-9]+(?:-[a-z0-9]+)*)`?(?:: .*)?$")
 
-// IDs are those of all pages and of the sections in them, sorted.
+// IDs returns the sorted ids of all pages and their sections.
 func IDs(pages fs.FS) ([]string, error) {
 	names, err := fs.Glob(pages, "*.md")
 	if err != nil {
@@ -33,7 +33,7 @@ func IDs(pages fs.FS) ([]string, error) {
 	return slices.Compact(ids), nil
 }
 
-// Sections are the ids of the findings that a page has a section on.
+// Sections returns the ids of the findings with a section on the page.
 func Sections(page string) []string {
 	var ids []string
 	for _, m := range heading.FindAllStringSubmatch(page, -1) {
@@ -42,8 +42,8 @@ func Sections(page string) []string {
 	return ids
 }
 
-// Page is the page on a check, or that with the section on a finding, which then
-// comes first. An id that has none is refused with those that look like it.
+// Page returns the page on a check, or the page with the section on a finding, with this section first. For an unknown
+// id, the error suggests similar ids.
 func Page(pages fs.FS, id string) (string, error) {
 	if text, err := fs.ReadFile(pages, id+".md"); err == nil {
 		return string(text), nil
@@ -85,5 +85,5 @@ func unknown(pages fs.FS, id string) error {
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("there is no check and no finding %q: %s", id, nearest.Hint(id, ids, "muster explain lists them"))
+	return fmt.Errorf("unknown check or finding %q: %s", id, nearest.Hint(id, ids, "muster explain lists them"))
 }

@@ -16,7 +16,7 @@ var pages = fstest.MapFS{
 	"readme.txt": {Data: []byte("## hidden\n")},
 }
 
-func TestIDsAreThePagesAndTheirSections(t *testing.T) {
+func TestIDs(t *testing.T) {
 	ids, err := manual.IDs(pages)
 	if want := []string{"clock", "disk", "disk-full", "inodes-full"}; err != nil || !slices.Equal(ids, want) {
 		t.Errorf("got %q, %v, want %q", ids, err, want)

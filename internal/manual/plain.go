@@ -7,11 +7,11 @@ import (
 	"muster/internal/term"
 )
 
-// readable is the longest line that is pleasant to read.
+// readable is the maximum width of a text line.
 const readable = 80
 
-// Plain shows the Markdown that the pages are written in: headings, paragraphs,
-// lists, tables, code, links. Code keeps its lines, so that it can be copied.
+// Plain renders the Markdown of the pages: headings, paragraphs, lists, tables, code, links. Code lines are not wrapped,
+// so that they can be copied.
 func Plain(markdown string, style term.Style) string {
 	if style.Width == 0 || style.Width > readable {
 		style.Width = readable
@@ -24,8 +24,7 @@ func Plain(markdown string, style term.Style) string {
 	return strings.TrimLeft(p.out.String(), "\n")
 }
 
-// page is a text in the making; block is the paragraph or item that is read, and
-// marker what stands before it.
+// page is the rendered text so far; block is the current paragraph or item, and marker its prefix.
 type page struct {
 	term.Style
 	out    strings.Builder
@@ -66,7 +65,7 @@ func (p *page) add(line string) {
 	}
 }
 
-// begin starts a block whose lines hang behind a marker.
+// begin starts a block with a hanging marker.
 func (p *page) begin(marker, text string) {
 	p.flush()
 	p.marker, p.block = marker, strings.TrimSpace(text)

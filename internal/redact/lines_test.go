@@ -35,7 +35,7 @@ func TestSecretsOverSeveralLines(t *testing.T) {
 		"a prompt and its answer":    "Your password is:\n\n«xSSS9kq2m»\nb",
 		"a key of YAML, then more":   "credentials:\n  user: joe\n  region: eu-west-1",
 		"a list of names":            "secrets:\n  db_secret:\n    file: ./x",
-		"a value that goes on":       "«DB_PASSWORD=SSS\\\nSSS»\nb",
+		"a continued value":          "«DB_PASSWORD=SSS\\\nSSS»\nb",
 		"a string of TOML":           "db_password = \"\"\"\n«SSS\nSSS\"\"\"»\nnext = 1",
 		"a here-document of HCL":     "password = <<-EOT\n«  SSS»\n  EOT\nnext = 1",
 		"a here-document":            "export DB_PASSWORD=$(cat <<'EOF'\n«SSS\nSSS»\nEOF\n)",

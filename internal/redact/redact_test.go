@@ -9,7 +9,7 @@ func TestValue(t *testing.T) {
 	for name, c := range map[string]struct{ key, value, want string }{
 		"an ordinary value":        {"ECS_CLUSTER", "prod", "prod"},
 		"registry passwords":       {"ECS_ENGINE_AUTH_DATA", `{"r":{"auth":"x"}}`, Mask},
-		"the type of them is none": {"ECS_ENGINE_AUTH_TYPE", "dockercfg", "dockercfg"},
+		"the type is not a secret": {"ECS_ENGINE_AUTH_TYPE", "dockercfg", "dockercfg"},
 		"a token by name":          {"MY_TOKEN", "abc", Mask},
 		"a field named so":         {"ECS_LOG_OPTS", `{"splunk-token":"x"}`, Mask},
 		"an access key":            {"AWS_SECRET_ACCESS_KEY", "abc", Mask},
@@ -19,7 +19,7 @@ func TestValue(t *testing.T) {
 		"an at sign in a password": {"HTTP_PROXY", "http://joe:p@ss/w@proxy:3128", "http://" + Mask + "@proxy:3128"},
 		"a proxy without one":      {"HTTP_PROXY", "http://proxy:3128", "http://proxy:3128"},
 		"a URL with a password":    {"ECS_BACKEND_HOST", "https://joe:pw@host", "https://" + Mask + "@host"},
-		"an at sign alone":         {"OWNER", "me@example.com", "me@example.com"},
+		"only an at sign":          {"OWNER", "me@example.com", "me@example.com"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := Value(c.key, c.value); got != c.want {

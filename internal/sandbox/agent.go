@@ -7,34 +7,33 @@ import (
 	"time"
 )
 
-// AgentPlan says how the instance's ECS agent behaves. The zero plan is the real
-// agent's way: it reads ecs.config and agent.db under Root, registers in the
-// cluster they name, exits when it may not.
+// AgentPlan configures the behavior of the instance's ECS agent. The zero plan behaves like the real agent: it reads
+// ecs.config and agent.db under Root, registers in the configured cluster, and exits if it is rejected.
 type AgentPlan struct {
-	After        time.Duration // from the start to the registration
+	After        time.Duration // delay from the start to the registration
 	Hold         bool          // wait for Release before registering
-	Cluster      string        // register here, whatever ecs.config says
-	Disconnected bool          // registers, but ECS shows agentConnected=false
-	Answer       Answer        // how introspection answers once it listens
+	Cluster      string        // register here, regardless of ecs.config
+	Disconnected bool          // registered, but ECS shows agentConnected=false
+	Answer       Answer        // response of introspection once it listens
 }
 
-// Answer is how introspection's /v1/metadata answers.
+// Answer is the kind of response of introspection's /v1/metadata.
 type Answer int
 
-// The answers. Of AnswerHangs and AnswerHalf nothing usable ever arrives.
+// Kinds of responses. With AnswerHangs and AnswerHalf, no usable response arrives.
 const (
 	AnswerNormal Answer = iota
 	AnswerNullARN
 	AnswerEmptyARN
-	AnswerClusterARN // Cluster is an ARN, as when ecs.config has one
+	AnswerClusterARN // Cluster is an ARN, as if ecs.config has one
 	AnswerHangs
 	AnswerHalf
 )
 
-// Phase is where the agent is in its life.
+// Phase is the lifecycle phase of the agent.
 type Phase string
 
-// The phases. PhaseExited is final: ecs-init does not restart after code 5.
+// Phases. PhaseExited is final, because ecs-init does not restart after code 5.
 const (
 	PhaseStopped     Phase = "stopped"
 	PhaseRegistering Phase = "registering"
@@ -42,20 +41,20 @@ const (
 	PhaseExited      Phase = "exited"
 )
 
-// AgentStatus is the agent as an onlooker sees it.
+// AgentStatus is the status of the agent as seen from outside.
 type AgentStatus struct {
 	Phase    Phase
-	Exits    int // how often the agent's container ended by itself
-	ExitCode int // of the last time: 1 is restarted, 5 is not
+	Exits    int // number of unexpected exits of the agent's container
+	ExitCode int // of the last exit: 1 is restarted, 5 is not
 	Cluster  string
 	ARN      string // of the container instance
 }
 
-// Agent is the ECS agent with ecs-init around it, as ecs.service runs them.
+// Agent is the ECS agent with ecs-init, as ecs.service runs them.
 type Agent struct {
 	s    *Sandbox
-	cfg  agentConfig // of the current run; touched by run alone
-	db   *checkpoint // likewise
+	cfg  agentConfig // of the current run; used only by run
+	db   *checkpoint // used only by run
 	hold chan struct{}
 
 	mu      sync.Mutex
@@ -72,14 +71,14 @@ func newAgent(s *Sandbox) *Agent {
 		changed: make(chan struct{}), hold: make(chan struct{}, 1)}
 }
 
-// SetPlan changes the plan; what has already happened stays.
+// SetPlan changes the plan. It does not change what has already happened.
 func (a *Agent) SetPlan(p AgentPlan) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.plan = p
 }
 
-// Release lets an agent register that its plan holds, now or when it gets there.
+// Release lets an agent that the plan holds register, now or once it gets there.
 func (a *Agent) Release() {
 	select {
 	case a.hold <- struct{}{}:
@@ -87,8 +86,8 @@ func (a *Agent) Release() {
 	}
 }
 
-// StartAgent starts the agent, as systemd starts ecs.service, and returns. The
-// agent runs until ctx ends, it is stopped or it exits for good.
+// StartAgent starts the agent, as systemd starts ecs.service, and returns. The agent runs until ctx ends, it is stopped,
+// or it exits permanently.
 func (s *Sandbox) StartAgent(ctx context.Context) error {
 	a := s.Agent
 	if s.opts.Root == "" {
@@ -101,17 +100,17 @@ func (s *Sandbox) StartAgent(ctx context.Context) error {
 			return errors.New("starting the agent: it runs already")
 		}
 		a.stop()
-		<-a.ended // at once: the phase is the last thing that ends
+		<-a.ended // returns immediately, because the phase changes last
 	}
 	ctx, a.stop = context.WithCancel(ctx)
 	a.ended = make(chan struct{})
 	a.set(func(st *AgentStatus) { *st = AgentStatus{Phase: PhaseRegistering} })
-	due := s.clock.After(a.plan.After) // counted from here, not from when the goroutine runs
+	due := s.clock.After(a.plan.After) // measured from here, not from the start of the goroutine
 	go a.supervise(ctx, a.ended, due)
 	return nil
 }
 
-// Stop stops the agent and waits for it. Introspection refuses from then on.
+// Stop stops the agent and waits for it. Introspection refuses connections afterwards.
 func (a *Agent) Stop() {
 	a.mu.Lock()
 	stop, ended := a.stop, a.ended
@@ -130,7 +129,7 @@ func (a *Agent) Status() AgentStatus {
 	return a.status
 }
 
-// Await waits until the status satisfies ok, or ctx ends.
+// Await waits until ok accepts the status, or ctx ends.
 func (a *Agent) Await(ctx context.Context, ok func(AgentStatus) bool) (AgentStatus, error) {
 	for {
 		a.mu.Lock()

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// initLog writes a line as ecs-init does (ecs-init/logger logfmtFormatter).
+// initLog writes a line like ecs-init (ecs-init/logger logfmtFormatter).
 func (a *Agent) initLog(level, format string, args ...any) {
 	a.appendLog("ecs-init.log", level, fmt.Sprintf("msg=%q", fmt.Sprintf(format, args...)))
 }
 
-// agentLog writes a plain line as the agent does (ecs-agent/logger logfmtFormatter).
+// agentLog writes a plain line like the agent (ecs-agent/logger logfmtFormatter).
 func (a *Agent) agentLog(level, module, format string, args ...any) {
 	a.appendLog("ecs-agent.log", level, fmt.Sprintf("msg=%q module=%s", fmt.Sprintf(format, args...), module))
 }
@@ -27,7 +27,7 @@ func (a *Agent) agentEvent(level, msg string, fields ...string) {
 	a.appendLog("ecs-agent.log", level, line)
 }
 
-// appendLog drops the line when it cannot be written, as a full disk does.
+// appendLog drops the line on a write error, like a full disk.
 func (a *Agent) appendLog(name, level, rest string) {
 	dir := filepath.Join(a.s.opts.Root, "var/log/ecs")
 	if os.MkdirAll(dir, 0o755) != nil {

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Exit codes of the agent (agent/app exitcodes; ecs-init/engine): ecs-init
-// restarts after everything but 0 and 5.
+// Exit codes of the agent (agent/app exitcodes; ecs-init/engine). ecs-init restarts the agent after all codes except 0
+// and 5.
 const (
 	exitOK       = 0
 	exitRetry    = 1
@@ -25,8 +25,8 @@ const (
 	agentCommit    = "8dfceca6"
 )
 
-// supervise is ecs-init: it restarts the agent between 0.5 and 15 seconds after
-// an exit, except after a terminal one (ecs-init/engine StartSupervised).
+// supervise implements ecs-init: it restarts the agent 0.5 to 15 seconds after an exit, except after a terminal one
+// (ecs-init/engine StartSupervised).
 func (a *Agent) supervise(ctx context.Context, ended chan struct{}, due <-chan time.Time) {
 	defer close(ended)
 	for pause := 500 * time.Millisecond; ; pause = min(2*pause, 15*time.Second) {
@@ -37,7 +37,7 @@ func (a *Agent) supervise(ctx context.Context, ended chan struct{}, due <-chan t
 			a.update(func(st *AgentStatus) { st.Phase = PhaseStopped })
 			return
 		}
-		due = a.s.clock.After(pause) // before the status says so, for those who then turn the clock
+		due = a.s.clock.After(pause) // before the status change, for tests that then advance the clock
 		a.update(func(st *AgentStatus) { st.Exits, st.ExitCode = st.Exits+1, code })
 		if code == exitTerminal {
 			a.initLog("error", "agent exited with terminal exit code")
@@ -48,7 +48,7 @@ func (a *Agent) supervise(ctx context.Context, ended chan struct{}, due <-chan t
 	}
 }
 
-// run is one life of the agent's container; it returns the exit code.
+// run is one run of the agent's container. It returns the exit code.
 func (a *Agent) run(ctx context.Context, due <-chan time.Time) int {
 	if !a.wait(ctx, due) {
 		return exitOK
@@ -80,7 +80,7 @@ func (a *Agent) run(ctx context.Context, due <-chan time.Time) int {
 	return exitOK
 }
 
-// wait holds the agent back as its plan says; false when it is stopped instead.
+// wait delays the agent as planned. It returns false if the agent is stopped meanwhile.
 func (a *Agent) wait(ctx context.Context, due <-chan time.Time) bool {
 	select {
 	case <-due:
@@ -98,23 +98,23 @@ func (a *Agent) wait(ctx context.Context, due <-chan time.Time) bool {
 	}
 }
 
-// agentConfig is what of ecs.config matters here.
+// agentConfig holds the settings of ecs.config that the sandbox uses.
 type agentConfig struct {
 	cluster    string
 	region     string
 	attributes []Attribute
-	unnamed    bool // no cluster configured: default, created when missing
+	unnamed    bool // no cluster configured: default, created if missing
 }
 
-// readConfig merges the AMI's file and the user's by the agent's rules
-// (ecs-init/docker getEnvVars): whole file and lines trimmed, split at the first
-// "=", no comments, no quotes, last wins. Its error is about the attributes' JSON.
+// readConfig merges the AMI's file and the user's file like the agent (ecs-init/docker getEnvVars): it trims the file
+// and each line and splits at the first "=", without comments or quotes; the last line wins. It returns an error only
+// for invalid JSON attributes.
 func (a *Agent) readConfig() (agentConfig, error) {
 	env := map[string]string{}
 	for _, name := range []string{"var/lib/ecs/ecs.config", "etc/ecs/ecs.config"} {
 		data, err := os.ReadFile(filepath.Join(a.s.opts.Root, name))
 		if err != nil {
-			continue // as the real one: a missing file is an empty one
+			continue // like the real agent: a missing file counts as empty
 		}
 		for line := range strings.SplitSeq(strings.TrimSpace(string(data)), "\n") {
 			if key, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
@@ -140,8 +140,8 @@ func (a *Agent) readConfig() (agentConfig, error) {
 	return cfg, nil
 }
 
-// openCheckpoint opens agent.db and compares: another instance's is forgotten, the
-// same instance's with another cluster is fatal (agent/app newTaskEngine).
+// openCheckpoint opens agent.db and compares it: the state of another instance is discarded, another cluster on the same
+// instance is fatal (agent/app newTaskEngine).
 func (a *Agent) openCheckpoint() int {
 	db, err := openCheckpoint(a.s.opts.Root)
 	if err != nil {
@@ -166,8 +166,8 @@ func (a *Agent) openCheckpoint() int {
 	return exitOK
 }
 
-// register registers with ECS and saves the checkpoint. Without an ARN the agent
-// ends with the code, exitOK when it was stopped meanwhile.
+// register registers with ECS and saves the checkpoint. Without an ARN, the agent exits with the code, which is exitOK
+// if it was stopped meanwhile.
 func (a *Agent) register(ctx context.Context) (arn string, code int) {
 	a.agentEvent("info", "Registering Instance with ECS")
 	arn, err := a.s.registerFromAgent(a.cfg, a.db.saved.ARN)
@@ -192,12 +192,11 @@ func (a *Agent) register(ctx context.Context) (arn string, code int) {
 	return arn, exitOK
 }
 
-// registerPause stands for 3 to 192 s, growing (ecs-agent/api/ecs/client rciMinBackoff).
+// registerPause replaces the growing backoff of 3 to 192 s (ecs-agent/api/ecs/client rciMinBackoff).
 const registerPause = 3 * time.Second
 
-// registrationFailed logs the way the agent does and tells apart what it retries
-// inside (isTransientError), what ends it for good, and what ecs-init may heal by
-// a restart (agent/app registerContainerInstance).
+// registrationFailed logs like the agent. It distinguishes errors that the agent retries itself (isTransientError),
+// terminal errors, and errors that a restart by ecs-init may resolve (agent/app registerContainerInstance).
 func (a *Agent) registrationFailed(err *apiError) (code int, retry bool) {
 	text := fmt.Sprintf("operation error ECS: RegisterContainerInstance, https response error StatusCode: %d, "+
 		"RequestID: %s, %v", err.status, newRequestID(), err) // the SDK's wording
@@ -217,9 +216,8 @@ func (a *Agent) registrationFailed(err *apiError) (code int, retry bool) {
 	return exitTerminal, false
 }
 
-// registerFromAgent is RegisterContainerInstance without the wire: the agent's
-// own calls are not muster's, so they are not in the call log. Faults apply. Where
-// no cluster is configured a missing default is created, and no other ever is.
+// registerFromAgent runs RegisterContainerInstance without HTTP, and does not log it as a call of muster. Faults apply.
+// If no cluster is configured, it creates a missing default cluster, but never another.
 func (s *Sandbox) registerFromAgent(cfg agentConfig, savedARN string) (arn string, failed *apiError) {
 	const name = "RegisterContainerInstance"
 	f := s.fault(ECS, name)

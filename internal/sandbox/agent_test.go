@@ -44,7 +44,7 @@ func initLog(t *testing.T, s *sandbox.Sandbox) string {
 	return read(t, filepath.Join(root(s), "var/log/ecs/ecs-init.log"))
 }
 
-// until waits for the agent's status.
+// until waits until ok accepts the agent's status.
 func until(t *testing.T, s *sandbox.Sandbox, ok func(sandbox.AgentStatus) bool) sandbox.AgentStatus {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -67,7 +67,7 @@ func startAgent(t *testing.T, s *sandbox.Sandbox) {
 	}
 }
 
-// settled starts the agent and waits until it is registered or gone.
+// settled starts the agent and waits until it has registered or exited.
 func settled(t *testing.T, s *sandbox.Sandbox) sandbox.AgentStatus {
 	t.Helper()
 	startAgent(t, s)
@@ -116,7 +116,7 @@ func TestAgentRegistersInTheConfiguredCluster(t *testing.T) {
 	}
 }
 
-func TestAgentReadsTheConfigByItsOwnRules(t *testing.T) {
+func TestAgentParsesTheConfigLikeTheRealAgent(t *testing.T) {
 	for name, c := range map[string]struct{ config, cluster string }{
 		"last duplicate wins":     {"ECS_CLUSTER=old\nECS_CLUSTER=prod\n", "prod"},
 		"CRLF":                    {"ECS_CLUSTER=prod\r\n", "prod"},
@@ -140,7 +140,7 @@ func TestAgentReadsTheConfigByItsOwnRules(t *testing.T) {
 	}
 }
 
-func TestAgentPrefersTheUsersConfigOverTheImages(t *testing.T) {
+func TestUserConfigOverridesTheImage(t *testing.T) {
 	s := instance(t, "ECS_CLUSTER=prod\n")
 	write(t, filepath.Join(root(s), "var/lib/ecs/ecs.config"), "ECS_CLUSTER=image\nAWS_DEFAULT_REGION=eu-central-1\n")
 	if got := settled(t, s); got.Cluster != "prod" {
@@ -148,7 +148,7 @@ func TestAgentPrefersTheUsersConfigOverTheImages(t *testing.T) {
 	}
 }
 
-func TestAgentExitsForGoodWhenItsClusterIsNotThere(t *testing.T) {
+func TestAgentExitsPermanentlyWithoutItsCluster(t *testing.T) {
 	for name, c := range map[string]struct{ config, message string }{
 		"mistyped":     {"ECS_CLUSTER=prd\n", "ClientException: Cluster not found."},
 		"quoted":       {"ECS_CLUSTER=\"prod\"\n", "ClientException: Cluster not found."},
@@ -262,7 +262,7 @@ func TestAgentDBHoldsJSONStringsAndIsLockedWhileTheAgentRuns(t *testing.T) {
 	}
 }
 
-func TestAgentIsRestartedAfterCode1UntilItMayRegister(t *testing.T) {
+func TestAgentIsRestartedAfterCode1UntilAllowed(t *testing.T) {
 	clock := sandbox.NewManualClock()
 	s := instance(t, "ECS_CLUSTER=prod\n", func(o *sandbox.Options) { o.Clock = clock })
 	s.Inject(sandbox.Fault{Service: sandbox.ECS, Action: "RegisterContainerInstance", Kind: sandbox.KindAccessDenied, Times: 2})
@@ -310,7 +310,7 @@ func TestAgentRetriesThrottlingWithoutExiting(t *testing.T) {
 	wantLine(t, agentLog(t, s), "Received non-terminal error from RegisterContainerInstance call")
 }
 
-func TestAgentIsHeldBackAsPlanned(t *testing.T) {
+func TestAgentIsDelayedAsPlanned(t *testing.T) {
 	t.Run("for a time", func(t *testing.T) {
 		clock := sandbox.NewManualClock()
 		s := instance(t, "ECS_CLUSTER=prod\n", func(o *sandbox.Options) {
@@ -345,7 +345,7 @@ func TestAgentIsHeldBackAsPlanned(t *testing.T) {
 	})
 }
 
-func TestIntrospectionAnswersAsPlanned(t *testing.T) {
+func TestIntrospectionRespondsAsPlanned(t *testing.T) {
 	for name, c := range map[string]struct {
 		plan  sandbox.AgentPlan
 		check func(status int, m map[string]any) bool
@@ -389,7 +389,7 @@ func TestIntrospectionHangs(t *testing.T) {
 	}
 }
 
-func TestIntrospectionAnswersAtTheNthRequest(t *testing.T) {
+func TestIntrospectionRespondsAtTheNthRequest(t *testing.T) {
 	s := instance(t, "ECS_CLUSTER=prod\n")
 	s.Inject(sandbox.Fault{Service: sandbox.Introspection, Action: sandbox.MetadataPath, Times: 3, Reset: true})
 	settled(t, s)

@@ -8,8 +8,7 @@ import (
 	"strconv"
 )
 
-// answer is a complete HTTP answer before it is sent, so that a fault can still
-// delay it, cut it or replace it.
+// answer is a complete HTTP response that has not been sent, so that a fault can still delay, truncate or replace it.
 type answer struct {
 	status int
 	header http.Header
@@ -30,7 +29,7 @@ func (a answer) send(w http.ResponseWriter) {
 	_, _ = w.Write(a.body)
 }
 
-// sendHalf promises the whole body, sends half of it and hangs up.
+// sendHalf announces the whole body, sends half of it, and closes the connection.
 func (a answer) sendHalf(w http.ResponseWriter) {
 	var head bytes.Buffer
 	fmt.Fprintf(&head, "HTTP/1.1 %d %s\r\nContent-Length: %d\r\n", a.status, http.StatusText(a.status), len(a.body))
@@ -42,7 +41,7 @@ func (a answer) sendHalf(w http.ResponseWriter) {
 	}
 }
 
-// reset hangs up without a byte; the client sees a connection reset.
+// reset closes the connection without a response; the client sees a connection reset.
 func reset(w http.ResponseWriter) {
 	conn := seize(w)
 	if conn == nil {

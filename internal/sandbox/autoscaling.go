@@ -8,20 +8,19 @@ import (
 	"time"
 )
 
-// Group is an Auto Scaling group with this instance in it.
+// Group is an Auto Scaling group that contains this instance.
 type Group struct {
 	Name  string
 	Tags  map[string]string
 	Hooks []Hook
-	// TargetState is what the IMDS tells as target-lifecycle-state: InService (the
-	// default), Warmed:Stopped, Terminated, ...
+	// TargetState is the target-lifecycle-state in IMDS: InService (the default), Warmed:Stopped, Terminated, ...
 	TargetState string
-	Others      []string // ids of the group's other instances, all InService and Healthy unless SetOther says else
+	Others      []string // IDs of the other instances, all InService and Healthy unless SetOther changes them
 }
 
 type memberState struct{ lifecycle, health string }
 
-// Hook is a lifecycle hook. The instance waits at it from the sandbox's start.
+// Hook is a lifecycle hook. The instance waits for it from the start of the sandbox.
 type Hook struct {
 	Name          string
 	Transition    string        // default autoscaling:EC2_INSTANCE_LAUNCHING
@@ -29,11 +28,11 @@ type Hook struct {
 	Timeout       time.Duration // of a heartbeat; default one hour
 }
 
-// HookState is what became of a hook.
+// HookState is the state of a hook.
 type HookState struct {
 	Heartbeats int
 	Result     string // CONTINUE or ABANDON, empty while the instance waits
-	TimedOut   bool   // Result is the hook's default, for want of heartbeats
+	TimedOut   bool   // Result is the hook's default after a heartbeat timeout
 }
 
 type hookState struct {
@@ -49,8 +48,7 @@ type groupState struct {
 	others map[string]memberState
 }
 
-// SetOther changes the lifecycle state and the health of another instance of the
-// group.
+// SetOther changes the lifecycle state and the health of another instance of the group.
 func (s *Sandbox) SetOther(id, lifecycle, health string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -72,7 +70,7 @@ func (s *Sandbox) newGroup() *groupState {
 	return g
 }
 
-// SetTargetState changes the target lifecycle state that the IMDS tells.
+// SetTargetState changes the target lifecycle state in IMDS.
 func (s *Sandbox) SetTargetState(state string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,7 +79,7 @@ func (s *Sandbox) SetTargetState(state string) {
 	}
 }
 
-// Hook returns the state of a hook, the zero state for an unknown one.
+// Hook returns the state of a hook, or the zero state for an unknown one.
 func (s *Sandbox) Hook(name string) HookState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -91,7 +89,7 @@ func (s *Sandbox) Hook(name string) HookState {
 	return HookState{}
 }
 
-// InstanceHealth is the group's view: Healthy or Unhealthy, empty outside a group.
+// InstanceHealth returns the health according to the group: Healthy or Unhealthy, or "" outside a group.
 func (s *Sandbox) InstanceHealth() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,7 +99,7 @@ func (s *Sandbox) InstanceHealth() string {
 	return s.group.health
 }
 
-// findHook lets the hook time out first, if it is due.
+// findHook returns the hook, after applying a timeout that is due.
 func (s *Sandbox) findHook(name string) *hookState {
 	if s.group == nil {
 		return nil
@@ -117,8 +115,8 @@ func (s *Sandbox) findHook(name string) *hookState {
 	return h
 }
 
-// lifecycleState follows from target and launch hooks: an instance waits at each
-// of its hooks, then arrives, unless one was abandoned.
+// lifecycleState derives the state from the target and the launch hooks: an instance waits for each of its hooks, then
+// reaches the target unless a hook was abandoned.
 func (s *Sandbox) lifecycleState() string {
 	for _, h := range s.group.hooks {
 		switch s.findHook(h.Name).Result {
@@ -131,8 +129,7 @@ func (s *Sandbox) lifecycleState() string {
 	return s.group.TargetState
 }
 
-// autoScalingService speaks the query protocol (service/autoscaling:
-// awsAwsquery_serializeOp*).
+// autoScalingService implements the query protocol (service/autoscaling: awsAwsquery_serializeOp*).
 func (s *Sandbox) autoScalingService() *service {
 	return &service{
 		name:     AutoScaling,
@@ -165,7 +162,7 @@ func (s *Sandbox) groupInstance(health string) groupInstance {
 		Lifecycle: s.lifecycleState(), Health: health}
 }
 
-// groupInstances are this instance and the group's others.
+// groupInstances returns all instances of the group, including this one.
 func (s *Sandbox) groupInstances() []groupInstance {
 	all := []groupInstance{s.groupInstance(s.group.health)}
 	for _, id := range s.group.Others {
@@ -219,8 +216,7 @@ func (s *Sandbox) describeGroups(r *request) (any, *apiError) {
 	return out, nil
 }
 
-// describeGroupInstances tells the health in capitals, unlike
-// DescribeAutoScalingGroups (both API references).
+// describeGroupInstances returns the health in capitals, unlike DescribeAutoScalingGroups (both API references).
 func (s *Sandbox) describeGroupInstances(r *request) (any, *apiError) {
 	var out struct {
 		Instances []groupInstance `xml:"AutoScalingInstances>member"`

@@ -73,7 +73,7 @@ func TestAbandonedInstanceTerminates(t *testing.T) {
 	}
 }
 
-func TestAHookTimesOutUnlessItsHeartBeats(t *testing.T) {
+func TestHookTimesOutWithoutHeartbeats(t *testing.T) {
 	clock := sandbox.NewManualClock()
 	s := start(t, hooked(clock))
 	c := sdk(t, s)
@@ -93,7 +93,7 @@ func TestAHookTimesOutUnlessItsHeartBeats(t *testing.T) {
 	wantCode(t, heartbeat(t, c, "workers", "ready", self), "ValidationError")
 }
 
-func TestLifecycleCallsThatFitNothingAreRefused(t *testing.T) {
+func TestInvalidLifecycleCallsAreRejected(t *testing.T) {
 	s := start(t, hooked(nil))
 	c := sdk(t, s)
 	wantCode(t, heartbeat(t, c, "others", "ready", self), "ValidationError")
@@ -105,7 +105,7 @@ func TestLifecycleCallsThatFitNothingAreRefused(t *testing.T) {
 	}
 }
 
-func TestInstanceHealthIsSetAndTold(t *testing.T) {
+func TestInstanceHealth(t *testing.T) {
 	s := start(t, hooked(nil))
 	c := sdk(t, s)
 	set := func(health string) error {
@@ -122,7 +122,7 @@ func TestInstanceHealthIsSetAndTold(t *testing.T) {
 	wantCode(t, set("Sick"), "ValidationError")
 }
 
-func TestOutsideAGroupThereIsNothing(t *testing.T) {
+func TestInstanceWithoutAGroup(t *testing.T) {
 	s := start(t, sandbox.Options{})
 	c := sdk(t, s)
 	out, err := c.asg.DescribeAutoScalingInstances(t.Context(), &autoscaling.DescribeAutoScalingInstancesInput{

@@ -11,8 +11,7 @@ import (
 	"time"
 )
 
-// service is one AWS service: how a request is known to be its, how it answers,
-// and what it can do.
+// service is an AWS service: how its requests are recognized, its protocol, and its actions.
 type service struct {
 	name     string
 	target   string // prefix of X-Amz-Target, in the JSON protocols
@@ -23,7 +22,7 @@ type service struct {
 	rates    map[string]rate // actions absent here are not throttled
 }
 
-// action does one API call. It runs with the sandbox locked.
+// action handles one API call while the sandbox is locked.
 type action func(*request) (any, *apiError)
 
 // services is the routing table.
@@ -38,16 +37,16 @@ func (s *Sandbox) services() []*service {
 	}
 }
 
-// request is one AWS call, routed.
+// request is a routed AWS call.
 type request struct {
 	service *service
 	action  string
-	region  string // of the credential scope; empty when not signed with SigV4
+	region  string // of the credential scope; empty if not signed with SigV4
 	key     string // access key id
 	form    url.Values
 	body    []byte
 	http    *http.Request
-	fault   Fault // that spoils it
+	fault   Fault // fault to apply
 }
 
 // decode reads a JSON request body.
@@ -86,8 +85,8 @@ func (s *Sandbox) serveAWS(w http.ResponseWriter, h *http.Request) {
 	s.endCall(call, a)
 }
 
-// route finds service and action: X-Amz-Target says both in the JSON protocols,
-// Version and Action in the query protocols, the path in rpc-v2-cbor.
+// route determines service and action: from X-Amz-Target in the JSON protocols, Version and Action in the query
+// protocols, the path in rpc-v2-cbor.
 func (s *Sandbox) route(h *http.Request) (*request, *apiError) {
 	body, err := io.ReadAll(io.LimitReader(h.Body, 4<<20))
 	if err != nil {
@@ -102,7 +101,7 @@ func (s *Sandbox) route(h *http.Request) (*request, *apiError) {
 	target, name, isJSON := strings.Cut(h.Header.Get("X-Amz-Target"), ".")
 	r.action = name
 	if !isJSON {
-		r.form, _ = url.ParseQuery(h.URL.RawQuery + "&" + string(body)) // a bad pair is a missing parameter
+		r.form, _ = url.ParseQuery(h.URL.RawQuery + "&" + string(body)) // an invalid pair is a missing parameter
 		r.action = r.form.Get("Action")
 	}
 	return r, r.to(s.routes, func(svc *service) bool {
@@ -110,7 +109,7 @@ func (s *Sandbox) route(h *http.Request) (*request, *apiError) {
 	})
 }
 
-// to gives the request the one service that is meant.
+// to assigns the matching service to the request.
 func (r *request) to(routes []*service, meant func(*service) bool) *apiError {
 	i := slices.IndexFunc(routes, meant)
 	if i < 0 {
@@ -128,7 +127,7 @@ func (r *request) protocol() protocol {
 	return r.service.protocol
 }
 
-// credentialScope takes AWS4-HMAC-SHA256 Credential=KEY/date/region/service/aws4_request apart.
+// credentialScope parses AWS4-HMAC-SHA256 Credential=KEY/date/region/service/aws4_request.
 func credentialScope(authorization string) (region, key string) {
 	_, scope, _ := strings.Cut(authorization, "Credential=")
 	if parts := strings.Split(scope, "/"); len(parts) >= 5 {
@@ -161,7 +160,7 @@ func (s *Sandbox) do(r *request) (any, *apiError) {
 	return v, err
 }
 
-// spoil returns the error that the fault asks for.
+// spoil returns the error of the fault.
 func (s *Sandbox) spoil(r *request, f Fault) *apiError {
 	switch {
 	case f.Kind == KindAccessDenied:
@@ -180,7 +179,7 @@ func (s *Sandbox) denied(r *request) *apiError {
 		"because no identity-based policy allows the %s action", s.opts.AccountID, roleName, s.opts.InstanceID, perm, perm)
 }
 
-// fail is the service's own error of a kind; an empty message keeps the usual one.
+// fail returns the service's own error of a kind; an empty message keeps the default.
 func (s *Sandbox) fail(r *request, k Kind, format string, args ...any) *apiError {
 	e := r.service.protocol.kind(k)
 	if msg := fmt.Sprintf(format, args...); msg != "" {
@@ -189,8 +188,8 @@ func (s *Sandbox) fail(r *request, k Kind, format string, args ...any) *apiError
 	return &e
 }
 
-// authenticate accepts the role's key, and CFN_V1 where the action checks it. It
-// does not verify the signature itself: the client is the SDK's.
+// authenticate accepts the role's key, and CFN_V1 if the action checks it. It does not verify the signature, because the
+// client is the SDK.
 func (s *Sandbox) authenticate(r *request, skew time.Duration) *apiError {
 	if strings.HasPrefix(r.http.Header.Get("Authorization"), cfnScheme) && r.service.name == CloudFormation {
 		return s.verifyIdentity(r)
@@ -204,8 +203,8 @@ func (s *Sandbox) authenticate(r *request, skew time.Duration) *apiError {
 	return s.checkDate(r, skew)
 }
 
-// checkDate enforces SigV4's five minutes against a skewed clock. Without skew it
-// does not: the test's own manual clock may run ahead of the SDK's.
+// checkDate enforces SigV4's limit of five minutes for a skewed clock. It does nothing without skew, because the test's
+// manual clock can run ahead of the SDK's clock.
 func (s *Sandbox) checkDate(r *request, skew time.Duration) *apiError {
 	const format, limit = "20060102T150405Z", 5 * time.Minute
 	now := s.clock.Now().Add(skew).UTC()

@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// Call is one AWS API call that the sandbox received.
+// Call is an AWS API call that the sandbox received.
 type Call struct {
 	Service, Action string
-	Region          string // the region it was signed for; empty for a CFN_V1 call
+	Region          string // signed region; empty for a CFN_V1 call
 	Time            time.Time
-	Status          int    // HTTP; 0 while unanswered, and for hung or reset calls
+	Status          int    // HTTP status; 0 while pending, and for hung or reset calls
 	Code            string // AWS error code, empty on success
-	// Params holds the parameters by name: query parameters as sent
-	// (Filters.member.1.Name), JSON strings bare, other JSON members as JSON.
+	// Params holds the parameters by name: query parameters as sent (Filters.member.1.Name), JSON strings without
+	// quotes, other JSON members as JSON.
 	Params map[string]string
 }
 
-// LocalRequest is one request to the IMDS or to the agent's introspection.
+// LocalRequest is a request to IMDS or to the agent's introspection.
 type LocalRequest struct {
 	Service, Method, Path string
 	Time                  time.Time
@@ -42,7 +42,7 @@ func snapshot[T any](s *Sandbox, log *[]*T) []T {
 	return out
 }
 
-// CallCount counts the calls of an action; an empty service or action counts all.
+// CallCount counts the calls of an action; an empty service or action matches all.
 func (s *Sandbox) CallCount(service, action string) int {
 	calls := slices.DeleteFunc(s.Calls(), func(c Call) bool {
 		return service != "" && c.Service != service || action != "" && c.Action != action
@@ -50,7 +50,7 @@ func (s *Sandbox) CallCount(service, action string) int {
 	return len(calls)
 }
 
-// ResetCalls empties both logs.
+// ResetCalls clears both logs.
 func (s *Sandbox) ResetCalls() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -71,7 +71,7 @@ func (s *Sandbox) endCall(c *Call, a answer) {
 	c.Status, c.Code = a.status, a.code
 }
 
-// serveLocal serves a local service with faults and the log of local requests.
+// serveLocal serves a local service with faults, and logs its requests.
 func (s *Sandbox) serveLocal(service string, do func(*http.Request) answer) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		entry := &LocalRequest{Service: service, Method: r.Method, Path: r.URL.RequestURI(), Time: s.clock.Now()}
@@ -101,7 +101,7 @@ func (r *request) params() map[string]string {
 		out[k] = v[0]
 	}
 	var members map[string]json.RawMessage
-	_ = json.Unmarshal(r.body, &members) // a query body is not JSON, a bad one has no parameters
+	_ = json.Unmarshal(r.body, &members) // a query body is not JSON; an invalid one has no parameters
 	for k, raw := range members {
 		var text string
 		if json.Unmarshal(raw, &text) != nil {

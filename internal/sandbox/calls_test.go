@@ -86,7 +86,7 @@ func raw(t *testing.T, s *sandbox.Sandbox, body string, header ...string) (int, 
 
 const signed = "AWS4-HMAC-SHA256 Credential=ASIASANDBOXSANDBOX00/20260101/eu-central-1/x/aws4_request, Signature=0"
 
-func TestRequestsThatFitNothingAreRefused(t *testing.T) {
+func TestInvalidRequestsAreRejected(t *testing.T) {
 	const target = "AmazonEC2ContainerServiceV20141113."
 	for name, c := range map[string]struct {
 		body   string
@@ -99,7 +99,7 @@ func TestRequestsThatFitNothingAreRefused(t *testing.T) {
 		"unknown version":      {"Action=Dance&Version=1999-01-01", nil, 400, `\"Dance\"`},
 		"unknown query action": {"Action=Dance&Version=2011-01-01", []string{"Authorization", signed}, 400, "<Code>InvalidAction</Code>"},
 		"unsigned":             {"Action=DescribeTags&Version=2011-01-01", nil, 403, "MissingAuthenticationToken"},
-		"somebody else's key": {"{}", []string{"X-Amz-Target", target + "ListClusters", "Authorization",
+		"another access key": {"{}", []string{"X-Amz-Target", target + "ListClusters", "Authorization",
 			"AWS4-HMAC-SHA256 Credential=AKIAREAL/20260101/eu-central-1/ecs/aws4_request"}, 400, "UnrecognizedClientException"},
 		"not JSON": {"[", []string{"X-Amz-Target", target + "ListClusters", "Authorization", signed}, 400, "SerializationException"},
 		"nothing":  {"", nil, 400, "UnknownOperationException"},

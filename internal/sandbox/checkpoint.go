@@ -11,16 +11,16 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// Checkpoint is what the agent keeps in /var/lib/ecs/data/agent.db about itself.
+// Checkpoint is the state that the agent keeps in /var/lib/ecs/data/agent.db.
 type Checkpoint struct {
 	Cluster    string // as configured: name or ARN
-	InstanceID string // EC2's
+	InstanceID string // of the EC2 instance
 	ARN        string // of the container instance
 	Zone       string
 }
 
-// WriteCheckpoint writes agent.db under root as an agent would have that ran
-// there before: baked into the image, or early with another cluster.
+// WriteCheckpoint writes agent.db under root, as left by an earlier agent: baked into the image, or with another
+// cluster.
 func WriteCheckpoint(root string, c Checkpoint) error {
 	db, err := openCheckpoint(root)
 	if err != nil {
@@ -29,7 +29,7 @@ func WriteCheckpoint(root string, c Checkpoint) error {
 	return errors.Join(db.save(c), db.close())
 }
 
-// checkpoint is an open agent.db. Like the real agent's it stays locked while open.
+// checkpoint is an open agent.db. It is locked while open, like that of the real agent.
 type checkpoint struct {
 	db    *bolt.DB
 	saved Checkpoint
@@ -40,7 +40,7 @@ func openCheckpoint(root string) (*checkpoint, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("creating the agent's data directory: %w", err)
 	}
-	// NoSync: a checkpoint in a sandbox need not survive a power cut.
+	// NoSync, because a checkpoint in a sandbox need not survive a power failure.
 	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: time.Second, NoSync: true})
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", path, err)
@@ -52,8 +52,8 @@ func openCheckpoint(root string) (*checkpoint, error) {
 	return c, nil
 }
 
-// metadataBucket and the keys are agent/data/{client,metadata_client}.go's; values
-// are JSON strings (ecs-agent/data PutObject).
+// metadataBucket and the keys come from agent/data/{client,metadata_client}.go; values are JSON strings (ecs-agent/data
+// PutObject).
 const metadataBucket = "metadata"
 
 func (c *Checkpoint) fields() map[string]*string {
@@ -67,7 +67,7 @@ func (c *Checkpoint) fields() map[string]*string {
 
 func (c *checkpoint) load() error {
 	return c.db.Update(func(tx *bolt.Tx) error {
-		b, err := tx.CreateBucketIfNotExists([]byte(metadataBucket)) // as the agent does (agent/data/client.go, setup)
+		b, err := tx.CreateBucketIfNotExists([]byte(metadataBucket)) // like the agent (agent/data/client.go, setup)
 		if err != nil {
 			return err
 		}

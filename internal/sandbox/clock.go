@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Clock is the time that the sandbox lives by: throttling, waiting, timestamps.
+// Clock is the sandbox's source of time, for throttling, waits and timestamps.
 type Clock interface {
 	Now() time.Time
 	// After returns a channel that receives once d has passed.
@@ -17,8 +17,8 @@ type realClock struct{}
 func (realClock) Now() time.Time                         { return time.Now() }
 func (realClock) After(d time.Duration) <-chan time.Time { return time.After(d) }
 
-// ManualClock is a Clock that moves only when told to. It starts at the real
-// time, because the SDK compares the Date header of answers with its own clock.
+// ManualClock is a Clock that only Advance moves. It starts at the real time, because the SDK compares the Date header
+// of responses with its own clock.
 type ManualClock struct {
 	mu     sync.Mutex
 	now    time.Time
@@ -30,7 +30,7 @@ type manualTimer struct {
 	c  chan time.Time
 }
 
-// NewManualClock returns a clock that stands still at the present.
+// NewManualClock returns a clock stopped at the current time.
 func NewManualClock() *ManualClock { return &ManualClock{now: time.Now()} }
 
 // Now implements Clock.
@@ -50,7 +50,7 @@ func (m *ManualClock) After(d time.Duration) <-chan time.Time {
 	return c
 }
 
-// Advance moves the clock and fires the timers that came due.
+// Advance moves the clock and fires due timers.
 func (m *ManualClock) Advance(d time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -58,7 +58,7 @@ func (m *ManualClock) Advance(d time.Duration) {
 	m.fire()
 }
 
-// Waiting is the number of timers that have not fired.
+// Waiting returns the number of timers that have not fired.
 func (m *ManualClock) Waiting() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()

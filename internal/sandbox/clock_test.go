@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestManualClockFiresWhatIsDueAndNothingElse(t *testing.T) {
+func TestManualClockFiresOnlyDueTimers(t *testing.T) {
 	m := NewManualClock()
 	begin := m.Now()
 	now, soon, late := m.After(0), m.After(time.Second), m.After(time.Minute)

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// Signal is one accepted SignalResource.
+// Signal is an accepted SignalResource call.
 type Signal struct {
 	Resource, UniqueID string
 	Status             string // SUCCESS or FAILURE
-	Scheme             string // how it was signed: AWS4-HMAC-SHA256 or CFN_V1
+	Scheme             string // signature scheme: AWS4-HMAC-SHA256 or CFN_V1
 	Time               time.Time
 }
 
@@ -31,7 +31,7 @@ func (s *Sandbox) newStacks() map[string]*stack {
 	return out
 }
 
-// Signals returns the signals that a stack received and accepted.
+// Signals returns the signals that a stack accepted.
 func (s *Sandbox) Signals(name string) []Signal {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -41,8 +41,8 @@ func (s *Sandbox) Signals(name string) []Signal {
 	return nil
 }
 
-// StackStatus is CREATE_IN_PROGRESS until every resource has its signal, then
-// CREATE_COMPLETE; ROLLBACK_IN_PROGRESS after a failure; empty for no stack.
+// StackStatus returns CREATE_IN_PROGRESS until every resource has its signal, then CREATE_COMPLETE; ROLLBACK_IN_PROGRESS
+// after a failure; "" for an unknown stack.
 func (s *Sandbox) StackStatus(name string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -52,8 +52,8 @@ func (s *Sandbox) StackStatus(name string) string {
 	return ""
 }
 
-// cloudFormationService speaks the query protocol (service/cloudformation:
-// awsAwsquery_serializeOp*) and, to cfn-signal, its JSON rendering.
+// cloudFormationService implements the query protocol (service/cloudformation: awsAwsquery_serializeOp*) and, for
+// cfn-signal, its JSON variant.
 func (s *Sandbox) cloudFormationService() *service {
 	return &service{
 		name:     CloudFormation,
@@ -63,8 +63,7 @@ func (s *Sandbox) cloudFormationService() *service {
 	}
 }
 
-// signalResource: the message for a stack that is not waiting is quoted in
-// aws-cloudformation-templates#34.
+// signalResource: the message for a stack that is not waiting comes from aws-cloudformation-templates#34.
 func (s *Sandbox) signalResource(r *request) (any, *apiError) {
 	name, resource, status := r.form.Get("StackName"), r.form.Get("LogicalResourceId"), r.form.Get("Status")
 	if arn := strings.Split(name, "/"); strings.HasPrefix(name, "arn:") && len(arn) > 1 {
@@ -90,8 +89,8 @@ func (s *Sandbox) signalResource(r *request) (any, *apiError) {
 	return nil, nil
 }
 
-// accept counts one signal for each UniqueId of a resource: an instance that signals
-// twice counts once (API reference, SignalResource, UniqueId).
+// accept counts one signal for each UniqueId of a resource, so a repeated signal of an instance counts once (API
+// reference, SignalResource, UniqueId).
 func (st *stack) accept(sig Signal) {
 	if slices.ContainsFunc(st.signals, func(s Signal) bool { return s.Resource == sig.Resource && s.UniqueID == sig.UniqueID }) {
 		return
@@ -109,8 +108,8 @@ func (st *stack) accept(sig Signal) {
 	}
 }
 
-// cfnScheme signs without IAM: CFN_V1 base64(identity document):signature, the
-// signature without its newlines (aws-cfn-bootstrap, cfnbootstrap/aws_client.py).
+// cfnScheme is the signature scheme without IAM: CFN_V1 base64(identity document):signature, the signature without
+// newlines (aws-cfn-bootstrap, cfnbootstrap/aws_client.py).
 const cfnScheme = "CFN_V1 "
 
 func (s *Sandbox) verifyIdentity(r *request) *apiError {
@@ -124,7 +123,7 @@ func (s *Sandbox) verifyIdentity(r *request) *apiError {
 	return nil
 }
 
-// queryJSON is how a query service answers ContentType=JSON.
+// queryJSON is the protocol of a query service for ContentType=JSON.
 type queryJSON struct{ awsQuery }
 
 func (queryJSON) result(action, requestID string, v any) answer {

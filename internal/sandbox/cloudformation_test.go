@@ -14,7 +14,7 @@ import (
 	"muster/internal/sandbox"
 )
 
-// cfnSignal signals the way cfn-signal does, with what the IMDS served.
+// cfnSignal sends a signal like cfn-signal, with the values from IMDS.
 func cfnSignal(t *testing.T, s *sandbox.Sandbox, authorization string, change ...string) (int, map[string]any) {
 	t.Helper()
 	q := url.Values{
@@ -51,7 +51,7 @@ func signal(t *testing.T, s *sandbox.Sandbox, stack, resource string, status typ
 	return err
 }
 
-func TestIdentityDocumentSignsASignalWithoutIAM(t *testing.T) {
+func TestSignalSignedByIdentityDocument(t *testing.T) {
 	s := start(t, stacks())
 	status, body := cfnSignal(t, s, cfnV1(t, s))
 	if _, ok := body["SignalResourceResponse"]; status != 200 || !ok {
@@ -66,7 +66,7 @@ func TestIdentityDocumentSignsASignalWithoutIAM(t *testing.T) {
 	}
 }
 
-func TestForgedIdentityIsRefused(t *testing.T) {
+func TestForgedIdentityIsRejected(t *testing.T) {
 	s := start(t, stacks())
 	good := cfnV1(t, s)
 	document, signature, _ := strings.Cut(strings.TrimPrefix(good, "CFN_V1 "), ":")
@@ -90,7 +90,7 @@ func TestForgedIdentityIsRefused(t *testing.T) {
 	}
 }
 
-func TestCFNV1IsForCloudFormationOnly(t *testing.T) {
+func TestCFNV1IsOnlyForCloudFormation(t *testing.T) {
 	s := start(t, stacks())
 	status, _ := do(t, http.MethodGet, s.APIURL()+"/?Action=DescribeTags&Version=2011-01-01", "Authorization", cfnV1(t, s))
 	if status != 403 {
@@ -98,7 +98,7 @@ func TestCFNV1IsForCloudFormationOnly(t *testing.T) {
 	}
 }
 
-func TestAStackIsCompleteWhenEveryResourceHasItsSignal(t *testing.T) {
+func TestStackCompletesAfterAllSignals(t *testing.T) {
 	s := start(t, stacks())
 	if err := signal(t, s, "web", "Workers", types.ResourceSignalStatusSuccess); err != nil {
 		t.Fatal(err)
@@ -123,7 +123,7 @@ func TestAStackIsCompleteWhenEveryResourceHasItsSignal(t *testing.T) {
 	}
 }
 
-func TestAFailureSignalRollsTheStackBack(t *testing.T) {
+func TestFailureSignalRollsBackTheStack(t *testing.T) {
 	s := start(t, stacks())
 	if err := signal(t, s, "web", "Workers", types.ResourceSignalStatusFailure); err != nil {
 		t.Fatal(err)
@@ -133,7 +133,7 @@ func TestAFailureSignalRollsTheStackBack(t *testing.T) {
 	}
 }
 
-func TestSignalsThatFitNothingAreRefused(t *testing.T) {
+func TestInvalidSignalsAreRejected(t *testing.T) {
 	s := start(t, stacks())
 	wantCode(t, signal(t, s, "web", "Nothing", types.ResourceSignalStatusSuccess), "ValidationError")
 	wantCode(t, signal(t, s, "web", "Workers", "PERHAPS"), "ValidationError")

@@ -21,10 +21,10 @@ const (
 	maxDimensions = 30
 	maxMetricAge  = 14 * 24 * time.Hour
 	maxMetricLead = 2 * time.Hour
-	maxMetricSize = 1_000_000 // of a request, unpacked
+	maxMetricSize = 1_000_000 // of a request, uncompressed
 )
 
-// Datum is one value of a metric, as PutMetricData brought it.
+// Datum is a metric value from PutMetricData.
 type Datum struct {
 	Namespace, Name, Unit string
 	Dimensions            map[string]string
@@ -32,15 +32,15 @@ type Datum struct {
 	Timestamp             time.Time
 }
 
-// Metrics returns the data that CloudWatch accepted, in order of arrival.
+// Metrics returns the data points that CloudWatch accepted, in order of arrival.
 func (s *Sandbox) Metrics() []Datum {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.metrics)
 }
 
-// cloudWatchService speaks rpc-v2-cbor (service/cloudwatch api_client.go). It
-// holds single values; statistic sets and value arrays are refused.
+// cloudWatchService implements rpc-v2-cbor (service/cloudwatch api_client.go). It stores single values, and rejects
+// statistic sets and value arrays.
 func (s *Sandbox) cloudWatchService() *service {
 	return &service{
 		name:     CloudWatch,
@@ -67,7 +67,7 @@ func (s *Sandbox) putMetricData(r *request) (any, *apiError) {
 	for _, v := range list {
 		d, err := s.datum(text(in["Namespace"]), v)
 		if err != nil {
-			return nil, err // of all or nothing
+			return nil, err // all or nothing
 		}
 		data = append(data, d)
 	}
@@ -105,7 +105,7 @@ func (s *Sandbox) datum(namespace string, v cbor.Value) (Datum, *apiError) {
 	return d, nil
 }
 
-// allowed knows what a dimension may be (CloudWatch API reference, Dimension).
+// allowed reports whether the dimensions are valid (CloudWatch API reference, Dimension).
 func allowed(dimensions map[string]string) bool {
 	for name, value := range dimensions {
 		for _, text := range []string{name, value} {
@@ -125,7 +125,7 @@ func badMetric(format string, args ...any) *apiError {
 	return invalid("InvalidParameterValueException", format, args...)
 }
 
-// getMetricStatistics answers with all statistics, whichever were asked for.
+// getMetricStatistics returns all statistics, regardless of the requested ones.
 func (s *Sandbox) getMetricStatistics(r *request) (any, *apiError) {
 	in, err := r.cbor()
 	if err != nil {
@@ -183,7 +183,7 @@ func dimensions(v cbor.Value) map[string]string {
 	return out
 }
 
-// cbor reads a request body, which the SDK compresses from 10 KiB on.
+// cbor decodes a request body, which the SDK compresses from 10 KiB on.
 func (r *request) cbor() (cbor.Map, *apiError) {
 	body := r.body
 	if r.http.Header.Get("Content-Encoding") == "gzip" {
@@ -210,13 +210,13 @@ func (r *request) cbor() (cbor.Map, *apiError) {
 	return in, nil
 }
 
-// rpcCBOR is rpc-v2-cbor (CloudWatch). Results are cbor.Values.
+// rpcCBOR is the protocol rpc-v2-cbor (CloudWatch). Results are cbor.Values.
 type rpcCBOR struct{}
 
 func (rpcCBOR) result(_, requestID string, v any) answer {
 	body, ok := v.(cbor.Value)
 	if !ok {
-		panic(fmt.Sprintf("sandbox: %T is no CBOR value", v)) // a bug here, not input
+		panic(fmt.Sprintf("sandbox: %T is no CBOR value", v)) // a bug in the sandbox, not bad input
 	}
 	return cborAnswer(http.StatusOK, requestID, body)
 }

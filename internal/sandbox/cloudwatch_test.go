@@ -26,7 +26,7 @@ func named(at time.Time, value string) types.MetricDatum {
 	return d
 }
 
-func TestPutMetricDataKeepsItsLimitsOfAllOrNothing(t *testing.T) {
+func TestPutMetricDataLimits(t *testing.T) {
 	s := start(t, sandbox.Options{})
 	c := cloudwatch.NewFromConfig(s.AWSConfig(), func(o *cloudwatch.Options) { o.RetryMaxAttempts = 1 })
 	now := time.Now()
@@ -44,7 +44,7 @@ func TestPutMetricDataKeepsItsLimitsOfAllOrNothing(t *testing.T) {
 		"a hostile dimension": {named(now, "caché")},
 		"an empty dimension":  {named(now, " ")},
 		"256 characters":      {named(now, strings.Repeat("x", 256))},
-		"a name that is none": {metric(now, 1), {MetricName: aws.String(""), Value: aws.Float64(1)}},
+		"an empty name":       {metric(now, 1), {MetricName: aws.String(""), Value: aws.Float64(1)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := c.PutMetricData(t.Context(), &cloudwatch.PutMetricDataInput{Namespace: aws.String("n"), MetricData: data})
@@ -65,7 +65,7 @@ func TestPutMetricDataKeepsItsLimitsOfAllOrNothing(t *testing.T) {
 	}
 }
 
-func TestCloudWatchFailsInItsOwnShape(t *testing.T) {
+func TestCloudWatchErrorFormat(t *testing.T) {
 	for kind, code := range map[sandbox.Kind]string{
 		sandbox.KindAccessDenied: "AccessDeniedException", sandbox.KindThrottled: "ThrottlingException", sandbox.KindExpiredToken: "ExpiredTokenException",
 	} {
@@ -80,8 +80,8 @@ func TestCloudWatchFailsInItsOwnShape(t *testing.T) {
 	}
 }
 
-// What was not answered well may have been done all the same.
-func TestAFaultCanComeAfterTheDeed(t *testing.T) {
+// A call that returned an error may still have been executed.
+func TestFaultAfterTheAction(t *testing.T) {
 	for name, f := range map[string]sandbox.Fault{
 		"reset": {Reset: true, Done: true}, "failing": {Kind: sandbox.KindServer, Done: true}, "half an answer": {Cut: true},
 	} {
@@ -98,7 +98,7 @@ func TestAFaultCanComeAfterTheDeed(t *testing.T) {
 	}
 }
 
-func TestALargeRequestIsRefusedByItsUnpackedSize(t *testing.T) {
+func TestLargeRequestIsRejectedByUncompressedSize(t *testing.T) {
 	s := start(t, sandbox.Options{})
 	c := cloudwatch.NewFromConfig(s.AWSConfig(), func(o *cloudwatch.Options) { o.RetryMaxAttempts = 1 })
 	data := make([]types.MetricDatum, 1000)

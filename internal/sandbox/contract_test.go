@@ -8,7 +8,7 @@ import (
 	"muster/test/contract"
 )
 
-func TestSandboxKeepsTheContract(t *testing.T) {
+func TestSandboxMeetsTheContract(t *testing.T) {
 	s := start(t, sandbox.Options{
 		InstanceTags: map[string]string{"muster:cluster": "prod"},
 		Group: &sandbox.Group{

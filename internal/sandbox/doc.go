@@ -1,13 +1,10 @@
-// Package sandbox is an EC2 instance on loopback: IMDSv2, AWS services (ECS, EC2,
-// Auto Scaling, CloudFormation, CloudWatch, EventBridge) in the wire protocols
-// that aws-sdk-go-v2 speaks, and an ECS agent that starts, registers or fails by the
-// rules of the real one. It carries the demo and the tests.
+// Package sandbox simulates an EC2 instance on loopback: IMDSv2, AWS services (ECS, EC2, Auto Scaling, CloudFormation,
+// CloudWatch, EventBridge) in the wire protocols of aws-sdk-go-v2, and an ECS agent that starts, registers or fails like
+// the real one. The demo and the tests use it.
 //
-// What does not live here: any decision that something works. The package holds
-// state, speaks protocols, logs what it was asked and misbehaves on request; its
-// own truthfulness is held to the suite in the contract folder, which runs
-// unchanged against moto.
+// The package holds state, speaks protocols, logs requests and injects faults. It does not decide whether muster works.
+// The suite in test/contract verifies its behavior, and runs unchanged against moto.
 //
-// One file holds one service: a function returning a *service with its actions.
-// A new service is such a file and a line in services.
+// Each service has one file with a function that returns a *service with its actions. A new service needs such a file
+// and a line in services.
 package sandbox

@@ -10,9 +10,8 @@ import (
 	"syscall"
 )
 
-// door is an HTTP server on a loopback port that can close and open again. While
-// it is shut the port stays ours: a bound socket that does not listen makes the
-// kernel refuse connections and keeps others from being given the port.
+// door is an HTTP server on a loopback port that can be closed and reopened. While it is shut, it keeps the port
+// reserved: a bound socket that does not listen makes the kernel refuse connections.
 type door struct {
 	addr    string
 	handler http.Handler
@@ -22,7 +21,7 @@ type door struct {
 	server *http.Server
 	served chan struct{}
 
-	running sync.RWMutex // read-held by every request, so that shut can wait for them
+	running sync.RWMutex // read-locked by every request, so that shut can wait for them
 }
 
 func newDoor(h http.Handler) (*door, error) {
@@ -38,7 +37,7 @@ func holdPort() (fd int, addr string, err error) {
 		return 0, "", os.NewSyscallError("socket", err)
 	}
 	syscall.CloseOnExec(fd)
-	// net.Listen sets the same option; it lets both bind as long as one only holds.
+	// net.Listen sets the same option. It lets both sockets bind as long as only one listens.
 	err = syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)
 	if err == nil {
 		err = syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
@@ -53,7 +52,7 @@ func holdPort() (fd int, addr string, err error) {
 	return fd, fmt.Sprintf("127.0.0.1:%d", name.(*syscall.SockaddrInet4).Port), nil
 }
 
-// open starts listening; on an open door it does nothing.
+// open starts listening. It does nothing if the door is already open.
 func (d *door) open() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -68,7 +67,7 @@ func (d *door) open() error {
 	d.server, d.served = server, served
 	go func() {
 		defer close(served)
-		_ = server.Serve(l) // always http.ErrServerClosed: shut is the only way out
+		_ = server.Serve(l) // always http.ErrServerClosed, because only shut stops it
 	}()
 	return nil
 }
@@ -80,7 +79,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.handler.ServeHTTP(w, r)
 }
 
-// shut drops every connection; the next ones are refused.
+// shut closes every connection, and refuses new ones.
 func (d *door) shut() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -94,7 +93,7 @@ func (d *door) shut() {
 	defer d.running.Unlock()
 }
 
-// remove shuts the door for good and gives the port back.
+// remove shuts the door permanently and releases the port.
 func (d *door) remove() {
 	d.shut()
 	_ = syscall.Close(d.hold)

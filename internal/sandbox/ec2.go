@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// ec2Service speaks EC2's query variant (service/ec2: awsEc2query_serializeOp*).
+// ec2Service implements EC2's query protocol (service/ec2: awsEc2query_serializeOp*).
 func (s *Sandbox) ec2Service() *service {
 	actions := map[string]action{
 		"DescribeTags":                  s.describeEC2Tags,
@@ -44,7 +44,7 @@ type ec2Tag struct {
 	Value        string `xml:"value"`
 }
 
-// instanceTags are the instance's own tags and those that its group propagates.
+// instanceTags returns the instance's own tags and those propagated by its group.
 func (s *Sandbox) instanceTags() map[string]string {
 	tags := map[string]string{}
 	if s.group != nil {
@@ -87,7 +87,7 @@ func (r *request) filters(prefix, values string) filters {
 	return out
 }
 
-// fit reports whether every filter names one of the properties, with its value.
+// fit reports whether every filter matches the value of a property.
 func (f filters) fit(properties map[string]string, code string) (bool, *apiError) {
 	all := true
 	for name, values := range f {

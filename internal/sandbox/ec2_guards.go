@@ -14,8 +14,7 @@ type ec2Pair struct {
 	PeeringStatus string `xml:"peeringStatus,omitempty"`
 }
 
-// ec2Permission is a rule of DescribeSecurityGroups: without id, and without ports
-// where it has none.
+// ec2Permission is a rule of DescribeSecurityGroups: without an id, and without ports if it has none.
 type ec2Permission struct {
 	Protocol string    `xml:"ipProtocol"`
 	From     *int      `xml:"fromPort"`
@@ -26,7 +25,7 @@ type ec2Permission struct {
 	Groups   []ec2Pair `xml:"groups>item"`
 }
 
-// ec2Peer is a rule's peer in any of the lists, of which it has one.
+// ec2Peer is the peer of a rule, in one of several lists.
 type ec2Peer struct {
 	CIDR  string `xml:"cidrIp,omitempty"`
 	CIDR6 string `xml:"cidrIpv6,omitempty"`
@@ -93,8 +92,7 @@ func (s *Sandbox) permission(r Rule) ec2Permission {
 	return p
 }
 
-// pair leaves the account out for a deleted group across a peering (VPC peering
-// guide, stale rules).
+// pair omits the account for a deleted group across a peering connection (VPC peering guide, stale rules).
 func (s *Sandbox) pair(r Rule) ec2Pair {
 	p := ec2Pair{GroupID: r.Group, UserID: s.opts.AccountID, VpcID: r.GroupVPC, PeeringStatus: r.PeeringStatus}
 	if r.PeeringStatus == "deleted" {
@@ -103,7 +101,7 @@ func (s *Sandbox) pair(r Rule) ec2Pair {
 	return p
 }
 
-// ec2Rule is a rule of DescribeSecurityGroupRules: ports -1 where it has none.
+// ec2Rule is a rule of DescribeSecurityGroupRules. Its ports are -1 if it has none.
 type ec2Rule struct {
 	ID       string   `xml:"securityGroupRuleId"`
 	GroupID  string   `xml:"groupId"`
@@ -147,9 +145,8 @@ func (s *Sandbox) showRule(group string, r Rule) ec2Rule {
 	return out
 }
 
-// authorize adds rules, as `aws ec2 authorize-security-group-ingress --group-id
-// --ip-permissions` sends them; the older form with the rule in the top level is
-// not understood.
+// authorize adds rules as sent by `aws ec2 authorize-security-group-ingress --group-id --ip-permissions`. It does not
+// support the older form with a top-level rule.
 func (s *Sandbox) authorize(egress bool) action {
 	return func(r *request) (any, *apiError) {
 		g := s.vpc.group(r.form.Get("GroupId"))
@@ -180,7 +177,7 @@ func boolean(name string, value bool) any {
 	}{xml.Name{Local: name}, value}
 }
 
-// permissions reads IpPermissions.N with its peers, a rule for each.
+// permissions reads IpPermissions.N, and returns one rule for each peer.
 func (r *request) permissions(egress bool) ([]Rule, *apiError) {
 	var out []Rule
 	for n := 1; r.form.Has(fmt.Sprintf("IpPermissions.%d.IpProtocol", n)); n++ {

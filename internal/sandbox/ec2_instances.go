@@ -29,7 +29,7 @@ type ec2Reservation struct {
 	Instances []ec2Instance `xml:"instancesSet>item"`
 }
 
-// stateCodes are EC2's (API reference, InstanceState).
+// stateCodes are EC2's codes (API reference, InstanceState).
 func stateCodes() map[string]int {
 	return map[string]int{"pending": 0, stateRunning: 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// ec2Set is a named list, ec2Token the token of its next page.
+// ec2Set is a named list, and ec2Token the token of its next page.
 type ec2Set[T any] struct {
 	XMLName xml.Name
 	Items   []T `xml:"item"`
@@ -18,17 +18,17 @@ type ec2Token struct {
 	Value   string   `xml:",chardata"`
 }
 
-// ec2Limits are an action's: of ids in a call and of items in a page.
+// ec2Limits are the limits of an action: IDs in a call, and items in a page.
 type ec2Limits struct {
 	ids      int
 	min, max int
 }
 
-// ec2Default holds for most actions: up to 1,000 ids, pages of 5 to 1,000.
+// ec2Default applies to most actions: up to 1,000 IDs, pages of 5 to 1,000.
 func ec2Default() ec2Limits { return ec2Limits{1000, 5, 1000} }
 
-// ec2Page answers with one page of a set. The token is an offset; to the client it
-// is opaque. Ids and MaxResults exclude each other where noBoth names the ids.
+// ec2Page returns one page of a set. The token is an offset, opaque to the client. If noBoth is set, it names the IDs
+// that cannot be combined with MaxResults.
 func ec2Page[T any](r *request, set string, all []T, l ec2Limits, noBoth string) (any, *apiError) {
 	size, from := len(all), 0
 	if r.form.Has("MaxResults") {
@@ -62,8 +62,7 @@ func ec2Page[T any](r *request, set string, all []T, l ec2Limits, noBoth string)
 	return out, nil
 }
 
-// chosen are the items with the ids that the request lists, all without a list.
-// An id that does not exist spoils the whole call.
+// chosen returns the items with the IDs in the request, or all items without IDs. An unknown ID fails the whole call.
 func chosen[T any](r *request, prefix, noun, code string, all []T, id func(T) string) ([]T, *apiError) {
 	ids := r.list(prefix)
 	if len(ids) == 0 {
@@ -94,8 +93,7 @@ func chosen[T any](r *request, prefix, noun, code string, all []T, id func(T) st
 	return nil, invalid(code, "The %s IDs '%s' do not exist", noun, strings.Join(missing, ", "))
 }
 
-// filtered are the items that fit the request's filters. A property may have
-// several values, of which one must fit.
+// filtered returns the items that match the request's filters. If a property has several values, one match is enough.
 func filtered[T any](r *request, all []T, properties func(T) map[string][]string) ([]T, *apiError) {
 	filters := r.filters("Filter", "Value")
 	for _, values := range filters {

@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// RouteTable is a route table beside the VPC's main one, which keeps everything
-// in the VPC and guards the subnets that no other table names.
+// RouteTable is an additional route table of the VPC. The main one routes only within the VPC, and applies to subnets
+// without another table.
 type RouteTable struct {
 	ID      string
 	Subnets []string
 	Routes  map[string]string // CIDR to target: an eni-, vpce- or nat-
 }
 
-// AddRouteTable puts a route table into the VPC.
+// AddRouteTable adds a route table to the VPC.
 func (s *Sandbox) AddRouteTable(t RouteTable) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -5,28 +5,27 @@ import "encoding/xml"
 // NATGateway is a NAT gateway; State: pending, available, failed, deleting, deleted.
 type NATGateway struct{ ID, Subnet, State string }
 
-// VPCEndpoint is an interface endpoint. Its network interfaces are AddInterface's.
+// VPCEndpoint is an interface endpoint. Add its network interfaces with AddInterface.
 type VPCEndpoint struct {
 	ID, Service, State string
 	PrivateDNS         bool
 }
 
-// AddNATGateway puts a NAT gateway into the VPC. A route to one that is not there
-// is a blackhole.
+// AddNATGateway adds a NAT gateway to the VPC. A route to a missing one is a blackhole.
 func (s *Sandbox) AddNATGateway(g NATGateway) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.vpc.gateways = append(s.vpc.gateways, g)
 }
 
-// AddVPCEndpoint puts an interface endpoint into the VPC.
+// AddVPCEndpoint adds an interface endpoint to the VPC.
 func (s *Sandbox) AddVPCEndpoint(e VPCEndpoint) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.vpc.endpoints = append(s.vpc.endpoints, e)
 }
 
-// SetDNSSupport switches enableDnsSupport of the VPC.
+// SetDNSSupport sets enableDnsSupport of the VPC.
 func (s *Sandbox) SetDNSSupport(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

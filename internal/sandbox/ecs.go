@@ -16,7 +16,7 @@ type cluster struct {
 
 var errClusterNotFound = apiError{400, "ClusterNotFoundException", "Cluster not found."}
 
-// ecsService speaks awsJson1.1 (service/ecs api_client.go: awsjson.New11).
+// ecsService implements awsJson1.1 (service/ecs api_client.go: awsjson.New11).
 func (s *Sandbox) ecsService() *service {
 	lists := rate{"clusters", 50, 20}
 	reads := rate{"cluster-resources", 100, 20}
@@ -45,7 +45,7 @@ func (s *Sandbox) ecsService() *service {
 	}
 }
 
-// discoverPollEndpoint sends the agent here: the sandbox has no names of AWS's.
+// discoverPollEndpoint returns the sandbox's own address, because it has no AWS host names.
 func (s *Sandbox) discoverPollEndpoint(*request) (any, *apiError) {
 	return map[string]string{"endpoint": s.api.url() + "/", "telemetryEndpoint": s.api.url() + "/"}, nil
 }
@@ -67,8 +67,7 @@ func (s *Sandbox) setCluster(name, status string) *cluster {
 	return c
 }
 
-// findCluster takes a name, an ARN or nothing, which is the default cluster.
-// Other regions have no clusters.
+// findCluster accepts a name, an ARN, or "" for the default cluster. Other regions have no clusters.
 func (s *Sandbox) findCluster(ref, region string) *cluster {
 	name := cmp.Or(ref, defaultCluster)
 	if strings.HasPrefix(ref, "arn:") {
@@ -150,8 +149,7 @@ func (s *Sandbox) listClusters(r *request) (any, *apiError) {
 	return in.page("clusterArns", arns)
 }
 
-// pageRequest is the paging of ECS's List actions. The token is an offset; to
-// the client it is opaque.
+// pageRequest is the paging of ECS's List actions. The token is an offset, opaque to the client.
 type pageRequest struct {
 	MaxResults *int
 	NextToken  string
@@ -177,9 +175,9 @@ func (p pageRequest) page(member string, all []string) (any, *apiError) {
 	return out, nil
 }
 
-// instanceOfDocument reads the instance id of an identity document.
+// instanceOfDocument returns the instance ID of an identity document.
 func instanceOfDocument(document string) string {
 	var d struct{ InstanceID string }
-	_ = json.Unmarshal([]byte(document), &d) // no document, no EC2 instance
+	_ = json.Unmarshal([]byte(document), &d) // without a document, it is not an EC2 instance
 	return d.InstanceID
 }

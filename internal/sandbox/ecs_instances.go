@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// Attribute is a name and a value of a container instance.
+// Attribute is an attribute of a container instance.
 type Attribute struct {
 	Name  string `json:"name"`
 	Value string `json:"value,omitempty"`
 }
 
-// ContainerInstance is an instance's registration in a cluster, as ECS tells it.
+// ContainerInstance is the registration of an instance in a cluster, in ECS's format.
 type ContainerInstance struct {
 	Arn            string      `json:"containerInstanceArn"`
 	EC2InstanceID  string      `json:"ec2InstanceId"`
@@ -26,7 +26,7 @@ type ContainerInstance struct {
 	RegisteredAt   Epoch       `json:"registeredAt"`
 	Version        int64       `json:"version"`
 	Attributes     []Attribute `json:"attributes"`
-	Health         *Health     `json:"healthStatus,omitempty"` // shown when asked for
+	Health         *Health     `json:"healthStatus,omitempty"` // included on request
 }
 
 // Health is the overall status of a container instance: OK, IMPAIRED, ...
@@ -34,7 +34,7 @@ type Health struct {
 	OverallStatus string `json:"overallStatus"`
 }
 
-// Epoch is a time that marshals as the JSON protocols want it: seconds.
+// Epoch is a time that marshals as seconds, as in the JSON protocols.
 type Epoch struct{ time.Time }
 
 // MarshalJSON implements json.Marshaler.
@@ -42,7 +42,7 @@ func (e Epoch) MarshalJSON() ([]byte, error) {
 	return strconv.AppendFloat(nil, float64(e.UnixMilli())/1000, 'f', 3, 64), nil
 }
 
-// shown is a copy that shares nothing, for use after the lock is gone.
+// shown returns a deep copy, which is safe to use without the lock.
 func (ci *ContainerInstance) shown(health bool) ContainerInstance {
 	out := *ci
 	out.Attributes = slices.Clone(ci.Attributes)
@@ -66,8 +66,8 @@ func (s *Sandbox) ContainerInstances(cluster string) []ContainerInstance {
 	return out
 }
 
-// AddContainerInstance puts a registration into a cluster as it is, say a stale
-// duplicate, and returns its ARN. It makes up what is missing: cluster, ARN.
+// AddContainerInstance adds a registration to a cluster, such as a stale duplicate, and returns its ARN. It generates a
+// missing cluster or ARN.
 func (s *Sandbox) AddContainerInstance(cluster string, ci ContainerInstance) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,7 +82,7 @@ func (s *Sandbox) AddContainerInstance(cluster string, ci ContainerInstance) str
 	return ci.Arn
 }
 
-// EditContainerInstance changes a registration, in whatever cluster it is.
+// EditContainerInstance changes a registration in any cluster.
 func (s *Sandbox) EditContainerInstance(arn string, edit func(*ContainerInstance)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,7 +93,7 @@ func (s *Sandbox) EditContainerInstance(arn string, edit func(*ContainerInstance
 	}
 }
 
-// find takes an ARN or its last part.
+// find accepts an ARN or its last part.
 func (c *cluster) find(ref string) *ContainerInstance {
 	i := slices.IndexFunc(c.instances, func(ci *ContainerInstance) bool {
 		return ci.Arn == ref || strings.HasSuffix(ci.Arn, "/"+ref)
@@ -129,8 +129,8 @@ func (s *Sandbox) registerContainerInstance(r *request) (any, *apiError) {
 	return map[string]any{"containerInstance": ci.shown(false)}, nil
 }
 
-// register words its errors as ECS does to the agent: ClientException "Cluster
-// not found." (amazon-ecs-agent api/errors), "is inactive" (amazon-ecs-agent#583).
+// register returns the error messages of ECS: ClientException "Cluster not found." (amazon-ecs-agent api/errors), "is
+// inactive" (amazon-ecs-agent#583).
 func (s *Sandbox) register(in registration, region string) (*ContainerInstance, *apiError) {
 	c := s.findCluster(in.Cluster, region)
 	switch {
@@ -209,9 +209,8 @@ func (s *Sandbox) listContainerInstances(r *request) (any, *apiError) {
 	return in.page("containerInstanceArns", arns)
 }
 
-// parseFilter understands, of the cluster query language, one instance by its
-// EC2 id, the instances that run tasks of one or more groups, those that run
-// tasks, but none of these, and those that ECS hears from or not.
+// parseFilter supports a subset of the cluster query language: one instance by its EC2 ID, instances that run tasks of
+// given groups, instances that run tasks but none of these, and instances by agent connection.
 func (c *cluster) parseFilter(filter string) (func(*ContainerInstance) bool, *apiError) {
 	if filter == "" {
 		return func(*ContainerInstance) bool { return true }, nil
@@ -235,7 +234,7 @@ func (c *cluster) parseFilter(filter string) (func(*ContainerInstance) bool, *ap
 	}, nil
 }
 
-// runs says whether an instance runs a task of the group, or any if that is empty.
+// runs reports whether an instance runs a task of the group, or any task if group is empty.
 func (c *cluster) runs(ci *ContainerInstance, group string) bool {
 	return slices.ContainsFunc(c.tasks, func(t *RunningTask) bool {
 		return t.ContainerInstance == ci.Arn && (group == "" || t.Group == group)

@@ -10,16 +10,15 @@ import (
 
 // RunningTask is a running ECS task.
 type RunningTask struct {
-	Arn               string // made up when empty
+	Arn               string // generated if empty
 	Service, Family   string // Family defaults to the service's name
 	Group             string // defaults to service:Service, else family:Family
 	ContainerInstance string // ARN; empty on Fargate
-	// Interface is the task's own, in awsvpc mode. A zero ID: host or bridge mode.
+	// Interface is the task's own network interface, in awsvpc mode. A zero ID means host or bridge mode.
 	Interface Interface
 }
 
-// AddTask runs a task in a cluster, with its interface in the VPC, and returns
-// its ARN.
+// AddTask adds a running task to a cluster, with its interface in the VPC, and returns its ARN.
 func (s *Sandbox) AddTask(cluster string, t RunningTask) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -46,7 +45,7 @@ func (s *Sandbox) AddTask(cluster string, t RunningTask) string {
 	return t.Arn
 }
 
-// group is the task's unless RunTask was told another.
+// group returns the group of the task, or the default of RunTask.
 func (t *RunningTask) group() string {
 	if t.Service != "" {
 		return "service:" + t.Service

@@ -12,7 +12,7 @@ import (
 	"muster/internal/sandbox"
 )
 
-func TestClusterStatusIsTold(t *testing.T) {
+func TestClusterStatus(t *testing.T) {
 	s := start(t, sandbox.Options{Clusters: []string{"prod", "gone"}})
 	s.SetCluster("gone", "INACTIVE")
 	c := sdk(t, s)
@@ -44,7 +44,7 @@ func TestAnotherRegionHasNoClusters(t *testing.T) {
 	}
 }
 
-func TestListsPage(t *testing.T) {
+func TestListPaging(t *testing.T) {
 	var names []string
 	for i := range 150 {
 		names = append(names, fmt.Sprintf("c%03d", i))
@@ -76,7 +76,7 @@ func TestListsPage(t *testing.T) {
 	}
 }
 
-func TestStaleDuplicatesAreListedWithTheLiveOne(t *testing.T) {
+func TestStaleDuplicatesAreListed(t *testing.T) {
 	s := start(t, sandbox.Options{})
 	stale := s.AddContainerInstance("prod", sandbox.ContainerInstance{EC2InstanceID: self, Status: "ACTIVE",
 		RegisteredAt: sandbox.Epoch{Time: time.Unix(1700000000, 0)}})
@@ -104,7 +104,7 @@ func TestStaleDuplicatesAreListedWithTheLiveOne(t *testing.T) {
 	}
 }
 
-func TestARegistrationCanBeEdited(t *testing.T) {
+func TestRegistrationCanBeEdited(t *testing.T) {
 	s := start(t, sandbox.Options{})
 	arn := s.AddContainerInstance("prod", sandbox.ContainerInstance{Status: "ACTIVE"})
 	s.EditContainerInstance(arn, func(ci *sandbox.ContainerInstance) {

@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// Limits of PutEvents. AWS documents the size as 256 KB and, since 2026, as
-// 1 MB; this is the smaller, over all entries.
+// Limits of PutEvents. AWS documents the size as 256 KB and, since 2026, as 1 MB. This is the smaller one, for all
+// entries together.
 const (
 	maxEvents    = 10
 	maxEventSize = 256_000
 )
 
-// Event is one that an event bus accepted.
+// Event is an event that an event bus accepted.
 type Event struct {
 	Bus, Source, DetailType string
 	Detail                  json.RawMessage
@@ -28,8 +28,8 @@ func (s *Sandbox) Events() []Event {
 	return slices.Clone(s.events)
 }
 
-// eventBridgeService takes events for any bus. A fault of Status 200 with a
-// Code refuses every second entry of an answer that is good otherwise.
+// eventBridgeService accepts events for any bus. A fault with Status 200 and a Code rejects every second entry of an
+// otherwise successful response.
 func (s *Sandbox) eventBridgeService() *service {
 	return &service{
 		name: EventBridge, target: "AWSEvents", protocol: awsJSON{},
@@ -43,7 +43,7 @@ type eventEntry struct {
 	Time                                     float64 // epoch seconds
 }
 
-// size as AWS calculates it ("Calculating PutEvents event entry size").
+// size returns the size as calculated by AWS ("Calculating PutEvents event entry size").
 func (e eventEntry) size() int {
 	n := len(e.Source) + len(e.DetailType) + len(e.Detail)
 	for _, r := range e.Resources {

@@ -23,7 +23,7 @@ func entries(n int, detail string) []types.PutEventsRequestEntry {
 	return out
 }
 
-func TestPutEventsKeepsItsLimits(t *testing.T) {
+func TestPutEventsLimits(t *testing.T) {
 	s := start(t, sandbox.Options{})
 	for name, list := range map[string][]types.PutEventsRequestEntry{
 		"none": {}, "eleven": entries(11, "{}"), "large": entries(2, `{"x":"`+strings.Repeat("x", 128_000)+`"}`),
@@ -36,7 +36,7 @@ func TestPutEventsKeepsItsLimits(t *testing.T) {
 	}
 }
 
-func TestPutEventsCanRefuseAPart(t *testing.T) {
+func TestPutEventsPartialFailure(t *testing.T) {
 	s := start(t, sandbox.Options{})
 	s.Inject(sandbox.Fault{Service: sandbox.EventBridge, Status: 200, Code: "InternalFailure"})
 	out, err := bus(s).PutEvents(t.Context(), &eventbridge.PutEventsInput{Entries: entries(3, "{}")})
@@ -45,7 +45,7 @@ func TestPutEventsCanRefuseAPart(t *testing.T) {
 	}
 }
 
-func TestEventBridgeFailsInItsOwnShape(t *testing.T) {
+func TestEventBridgeErrorFormat(t *testing.T) {
 	for kind, code := range map[sandbox.Kind]string{
 		sandbox.KindAccessDenied: "AccessDeniedException", sandbox.KindThrottled: "ThrottlingException", sandbox.KindExpiredToken: "ExpiredTokenException",
 	} {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Names of the services, as used in Fault, Call and CallCount. IMDS and
-// Introspection are local: their actions are paths, and they are logged apart.
+// Names of the services, for Fault, Call and CallCount. IMDS and Introspection are local: their actions are paths, and
+// they have their own log.
 const (
 	ECS            = "ecs"
 	EC2            = "ec2"
@@ -19,16 +19,16 @@ const (
 	Introspection  = "introspection"
 )
 
-// Paths that faults on local services are aimed at.
+// Paths of local services, for faults.
 const (
 	TokenPath    = "/latest/api/token"
 	MetadataPath = "/v1/metadata"
 )
 
-// Kind is a class of AWS error that every service spells its own way.
+// Kind is a class of AWS errors that each service reports in its own form.
 type Kind int
 
-// The kinds of error; the zero Kind is no error.
+// Kinds of errors; the zero Kind is no error.
 const (
 	KindAccessDenied Kind = iota + 1
 	KindExpiredToken
@@ -40,61 +40,59 @@ const (
 	KindNoCredentials
 )
 
-// Fault is one way in which a service misbehaves. The zero values mean: every
-// action, from the first call on, for ever.
+// Fault is a fault of a service. The zero values mean every action, from the first call on, permanently.
 type Fault struct {
-	Service string // empty: every AWS service, but neither IMDS nor Introspection
-	// Action is an API action, or for IMDS and Introspection the beginning of a path.
+	Service string // empty means every AWS service, but neither IMDS nor Introspection
+	// Action is an API action, or a path prefix for IMDS and Introspection.
 	Action string
-	// Skip lets so many calls pass first; Times limits how many are spoiled.
+	// Skip is the number of calls that succeed first; Times limits the number of faulty calls.
 	Skip, Times int
 
-	// Kind answers with the service's own error of that kind. Status answers with
-	// that status, Code and Message in the service's error shape.
+	// Kind returns the service's own error of that kind. Status returns that status, with Code and Message in the
+	// service's error format.
 	Kind          Kind
 	Status        int
 	Code, Message string
 
-	Delay time.Duration // before the answer
-	Hang  bool          // no answer until the client gives up
+	Delay time.Duration // before the response
+	Hang  bool          // no response until the client disconnects
 	Reset bool          // connection reset without an answer
-	Cut   bool          // half of the answer, then the connection ends
-	Body  string        // replaces the body of a good answer
-	Done  bool          // the action is carried out first: what the client sees is not what was done
-	Skew  time.Duration // the server's clock is off by this: Date header, signature check
+	Cut   bool          // half of the response, then the connection is closed
+	Body  string        // replaces the body of a successful response
+	Done  bool          // the action is executed before the fault applies
+	Skew  time.Duration // offset of the server's clock: Date header, signature check
 }
 
-// AccessDenied denies an action for ever.
+// AccessDenied denies an action permanently.
 func AccessDenied(service, action string) Fault {
 	return Fault{Service: service, Action: action, Kind: KindAccessDenied}
 }
 
-// ExpiredToken refuses the credentials as expired.
+// ExpiredToken rejects the credentials as expired.
 func ExpiredToken(service, action string) Fault {
 	return Fault{Service: service, Action: action, Kind: KindExpiredToken}
 }
 
-// Throttled throttles n calls of an action, then lets it work.
+// Throttled throttles n calls of an action, then lets it succeed.
 func Throttled(service, action string, n int) Fault {
 	return Fault{Service: service, Action: action, Times: n, Kind: KindThrottled}
 }
 
-// ServerError fails n calls of an action with a 500, then lets it work.
+// ServerError fails n calls of an action with a 500, then lets it succeed.
 func ServerError(service, action string, n int) Fault {
 	return Fault{Service: service, Action: action, Times: n, Kind: KindServer}
 }
 
-// ClockSkew makes a service's clock differ from the instance's by d: beyond five
-// minutes it refuses signatures, until the client corrects by the Date header.
+// ClockSkew sets the offset between a service's clock and the instance's. Beyond five minutes, the service rejects
+// signatures until the client corrects its clock from the Date header.
 func ClockSkew(service string, d time.Duration) Fault { return Fault{Service: service, Skew: d} }
 
-// IMDSDisabled answers the token request as an instance with its metadata
-// endpoint disabled does.
+// IMDSDisabled responds to the token request like an instance with a disabled metadata endpoint.
 func IMDSDisabled() Fault {
 	return Fault{Service: IMDS, Action: TokenPath, Status: http.StatusForbidden}
 }
 
-// HopLimit never answers the token request: the answer's TTL ran out on the way.
+// HopLimit never responds to the token request, as if the TTL of the response expired on the way.
 func HopLimit() Fault { return Fault{Service: IMDS, Action: TokenPath, Hang: true} }
 
 type armedFault struct {
@@ -102,7 +100,7 @@ type armedFault struct {
 	seen int
 }
 
-// Inject arms a fault. Of several that fit a call the first injected acts.
+// Inject arms a fault. If several faults match a call, the first one injected applies.
 func (s *Sandbox) Inject(f Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,8 +114,7 @@ func (s *Sandbox) ClearFaults() {
 	s.faults = nil
 }
 
-// fault counts a call against the armed faults and returns the one that acts, or
-// the zero Fault.
+// fault counts a call against the armed faults and returns the one that applies, or the zero Fault.
 func (s *Sandbox) fault(service, action string) Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -142,8 +139,8 @@ func (f Fault) fits(service, action string) bool {
 	return f.Action == "" || f.Action == action || path
 }
 
-// respond sends what do returns, or what the fault makes of it, and returns what
-// was sent. A hung or reset request has status 0.
+// respond sends the result of do, modified by the fault, and returns what was sent. A hung or reset request has status
+// 0.
 func (s *Sandbox) respond(w http.ResponseWriter, r *http.Request, f Fault, do func() answer) answer {
 	var a answer
 	if f.Done {
@@ -169,7 +166,7 @@ func (s *Sandbox) respond(w http.ResponseWriter, r *http.Request, f Fault, do fu
 	return a
 }
 
-// wait reports whether until came before the client or the sandbox went away.
+// wait reports whether until fired before the client or the sandbox stopped.
 func (s *Sandbox) wait(r *http.Request, until <-chan time.Time) bool {
 	select {
 	case <-until:

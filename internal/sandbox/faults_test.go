@@ -28,7 +28,7 @@ func oneCallEach(t *testing.T, c clients) map[string]error {
 	}
 }
 
-func TestEveryServiceSpellsEveryErrorItsOwnWay(t *testing.T) {
+func TestErrorFormatOfEveryService(t *testing.T) {
 	for name, c := range map[string]struct {
 		kind          sandbox.Kind
 		ecs, ec2, asg string
@@ -71,7 +71,7 @@ func TestAccessDeniedNamesTheAction(t *testing.T) {
 	}
 }
 
-func TestFaultsEndAfterTheirTimes(t *testing.T) {
+func TestFaultsEndAfterTimes(t *testing.T) {
 	for name, f := range map[string]sandbox.Fault{
 		"throttled": sandbox.Throttled(sandbox.ECS, "DescribeClusters", 2),
 		"500":       sandbox.ServerError(sandbox.ECS, "DescribeClusters", 2),
@@ -97,7 +97,7 @@ func TestFaultsEndAfterTheirTimes(t *testing.T) {
 	}
 }
 
-func TestTheSDKRetriesAThrottledCall(t *testing.T) {
+func TestSDKRetriesAThrottledCall(t *testing.T) {
 	s := start(t, sandbox.Options{})
 	s.Inject(sandbox.Throttled(sandbox.ECS, "", 1))
 	out, err := sdk(t, s).ecs.DescribeClusters(t.Context(), &ecs.DescribeClustersInput{},
@@ -111,7 +111,7 @@ func TestTheSDKRetriesAThrottledCall(t *testing.T) {
 	}
 }
 
-func TestTheSDKCorrectsASkewedClockByTheDateHeader(t *testing.T) {
+func TestSDKCorrectsASkewedClock(t *testing.T) {
 	for _, skew := range []time.Duration{time.Hour, -time.Hour} {
 		s := start(t, sandbox.Options{})
 		s.Inject(sandbox.ClockSkew(sandbox.ECS, skew))
@@ -126,7 +126,7 @@ func TestTheSDKCorrectsASkewedClockByTheDateHeader(t *testing.T) {
 	}
 }
 
-func TestASmallSkewIsTolerated(t *testing.T) {
+func TestSmallSkewIsTolerated(t *testing.T) {
 	s := start(t, sandbox.Options{})
 	s.Inject(sandbox.ClockSkew(sandbox.ECS, 4*time.Minute))
 	if _, err := sdk(t, s).describeClusters(t); err != nil {
@@ -134,7 +134,7 @@ func TestASmallSkewIsTolerated(t *testing.T) {
 	}
 }
 
-func TestBrokenAnswersAreErrorsToTheSDK(t *testing.T) {
+func TestBrokenResponsesAreSDKErrors(t *testing.T) {
 	for name, f := range map[string]sandbox.Fault{
 		"half":    {Cut: true},
 		"reset":   {Reset: true},
@@ -151,7 +151,7 @@ func TestBrokenAnswersAreErrorsToTheSDK(t *testing.T) {
 	}
 }
 
-func TestAHangingCallEndsWithTheClientOrTheSandbox(t *testing.T) {
+func TestHangingCallEndsWithTheClientOrTheSandbox(t *testing.T) {
 	s := start(t, sandbox.Options{})
 	s.Inject(sandbox.Fault{Service: sandbox.ECS, Times: 1, Hang: true})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -173,7 +173,7 @@ func TestAHangingCallEndsWithTheClientOrTheSandbox(t *testing.T) {
 	}
 }
 
-func TestASlowCallWaitsForTheClock(t *testing.T) {
+func TestSlowCallWaitsForTheClock(t *testing.T) {
 	clock := sandbox.NewManualClock()
 	s := start(t, sandbox.Options{Clock: clock})
 	s.Inject(sandbox.Fault{Service: sandbox.ECS, Delay: 7 * time.Second})

@@ -9,8 +9,7 @@ import (
 	"testing"
 )
 
-// FuzzAWS: whatever arrives, the API answers with a status and a body, and logs
-// at most one call.
+// FuzzAWS checks that the API responds to any input with a status and a body, and logs at most one call.
 func FuzzAWS(f *testing.F) {
 	const ecs, key = "AmazonEC2ContainerServiceV20141113.", "AWS4-HMAC-SHA256 Credential=ASIASANDBOXSANDBOX00/d/r/s/aws4_request"
 	f.Add(ecs+"ListContainerInstances", key, "", `{"cluster":"prod","filter":"ec2InstanceId == i-1","maxResults":1,"nextToken":"0"}`)
@@ -55,7 +54,7 @@ func FuzzAWS(f *testing.F) {
 	})
 }
 
-// FuzzIMDSPath: a path gets a leaf, a listing or a 404, and a listing's entries exist.
+// FuzzIMDSPath checks that a path returns a leaf, a listing or a 404, and that the entries of a listing exist.
 func FuzzIMDSPath(f *testing.F) {
 	for _, path := range []string{"meta-data/", "meta-data", "meta-data/mac", "meta-data/network/interfaces/macs/", "//", "dynamic"} {
 		f.Add(path)
@@ -91,8 +90,7 @@ func FuzzIMDSPath(f *testing.F) {
 	})
 }
 
-// FuzzAgentConfig: the agent's parser never fails but for the attributes' JSON,
-// and always names a cluster.
+// FuzzAgentConfig checks that the agent's parser fails only on the JSON of the attributes, and always returns a cluster.
 func FuzzAgentConfig(f *testing.F) {
 	f.Add("ECS_CLUSTER=prod\r\n#x\n\nexport A=b\nECS_INSTANCE_ATTRIBUTES={\"a\":1}")
 	f.Add("ECS_CLUSTER=\nECS_CLUSTER")

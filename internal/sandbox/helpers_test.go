@@ -25,7 +25,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// start starts a sandbox that ends with the test.
+// start starts a sandbox that is closed at the end of the test.
 func start(t *testing.T, opts sandbox.Options) *sandbox.Sandbox {
 	t.Helper()
 	s, err := sandbox.New(opts)
@@ -37,7 +37,7 @@ func start(t *testing.T, opts sandbox.Options) *sandbox.Sandbox {
 	return s
 }
 
-// clients are SDK clients that try once, unless told otherwise.
+// clients are SDK clients without retries, unless configured otherwise.
 type clients struct {
 	ecs *ecs.Client
 	ec2 *ec2.Client
@@ -68,7 +68,7 @@ func (c clients) describeClusters(t *testing.T, names ...string) (*ecs.DescribeC
 	return c.ecs.DescribeClusters(t.Context(), &ecs.DescribeClustersInput{Clusters: names})
 }
 
-// code is without the namespace that CloudWatch's client leaves before it.
+// code returns the error code without the namespace prefix of CloudWatch's client.
 func code(err error) string {
 	var api smithy.APIError
 	if errors.As(err, &api) {
@@ -84,7 +84,7 @@ func wantCode(t *testing.T, err error, want string) {
 	}
 }
 
-// do sends one request outside the SDK; a transport error is status 0.
+// do sends one request without the SDK; a transport error returns status 0.
 func do(t *testing.T, method, url string, header ...string) (int, string) {
 	t.Helper()
 	return doContext(t, t.Context(), method, url, header...)
@@ -99,7 +99,7 @@ func doContext(t *testing.T, ctx context.Context, method, url string, header ...
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
-	transport := &http.Transport{} // no proxy, whatever the machine's variables say
+	transport := &http.Transport{} // no proxy, regardless of the machine's environment
 	defer transport.CloseIdleConnections()
 	resp, err := transport.RoundTrip(r)
 	if err != nil {
@@ -113,14 +113,14 @@ func doContext(t *testing.T, ctx context.Context, method, url string, header ...
 	return resp.StatusCode, string(body)
 }
 
-// await spins until ok, for at most ten seconds.
+// await polls until ok, for at most ten seconds.
 func await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	late := time.After(10 * time.Second)
 	for !ok() {
 		select {
 		case <-late:
-			t.Fatalf("waited in vain for %s", what)
+			t.Fatalf("timed out waiting for %s", what)
 		default:
 			runtime.Gosched()
 		}

@@ -35,8 +35,8 @@ func (s *Sandbox) newIdentity() identity {
 	return identity{string(document), newSignature()}
 }
 
-// newSignature has the form of the real one, 128 bytes of base64 in three lines,
-// so that a client that forgets to join the lines is caught.
+// newSignature returns a signature in the real format: 128 bytes of base64 in three lines. This detects clients that do
+// not join the lines.
 func newSignature() string {
 	var raw [128]byte
 	_, _ = rand.Read(raw[:]) // never fails (crypto/rand)
@@ -51,18 +51,17 @@ func newSignature() string {
 // IMDSDown makes the metadata service refuse connections.
 func (s *Sandbox) IMDSDown() { s.imds.shut() }
 
-// IMDSUp opens the metadata service again.
+// IMDSUp makes the metadata service accept connections again.
 func (s *Sandbox) IMDSUp() error { return s.imds.open() }
 
-// IMDSUpAfter opens it again once d has passed, if the sandbox still runs. The
-// channel it returns is closed when that is over.
+// IMDSUpAfter calls IMDSUp after d, if the sandbox is still running. The returned channel is closed when that is done.
 func (s *Sandbox) IMDSUpAfter(d time.Duration) <-chan struct{} {
 	due, over := s.clock.After(d), make(chan struct{})
 	s.background.Go(func() {
 		defer close(over)
 		select {
 		case <-due:
-			_ = s.imds.open() // if it fails, the client sees a refusal
+			_ = s.imds.open() // on failure, the client's connection is refused
 		case <-s.done:
 		}
 	})
@@ -116,7 +115,7 @@ func (s *Sandbox) issueToken(r *http.Request) answer {
 	return a
 }
 
-// listing names the children of a directory, one a line; directories end in "/".
+// listing returns the children of a directory, one a line; directories end in "/".
 func listing(tree map[string]string, path string) string {
 	prefix := strings.TrimSuffix(path, "/") + "/"
 	children := map[string]bool{}
@@ -132,7 +131,7 @@ func listing(tree map[string]string, path string) string {
 	return strings.Join(slices.Sorted(maps.Keys(children)), "\n")
 }
 
-// metadata is everything under /latest/, by path.
+// metadata returns everything under /latest/, by path.
 func (s *Sandbox) metadata() map[string]string {
 	eni := "meta-data/network/interfaces/macs/" + mac + "/"
 	tree := map[string]string{
@@ -188,8 +187,8 @@ func (s *Sandbox) roleMetadata() map[string]string {
 	}
 }
 
-// SetMetadata makes the IMDS tell a value below /latest/meta-data/ that it would
-// not tell by itself, such as spot/instance-action; an empty one goes again.
+// SetMetadata adds a value below /latest/meta-data/ that the sandbox does not provide, such as spot/instance-action. An
+// empty value removes it.
 func (s *Sandbox) SetMetadata(path, value string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -199,5 +198,5 @@ func (s *Sandbox) SetMetadata(path, value string) {
 	}
 }
 
-// IdentityDocument is the document that the IMDS serves.
+// IdentityDocument returns the document that IMDS serves.
 func (s *Sandbox) IdentityDocument() string { return s.identity.document }

@@ -110,7 +110,7 @@ func TestIMDSServesTheInstance(t *testing.T) {
 	}
 }
 
-func TestIMDSLacksWhatTheInstanceLacks(t *testing.T) {
+func TestIMDSReturns404ForMissingProperties(t *testing.T) {
 	s := start(t, sandbox.Options{InstanceTags: map[string]string{"Name": "web-1"}, NoRole: true})
 	for _, path := range []string{
 		"meta-data/tags/instance/", "meta-data/tags/instance/Name", // tags in metadata not allowed
@@ -136,7 +136,7 @@ func TestIMDSTargetStateChanges(t *testing.T) {
 	}
 }
 
-func TestIMDSMisbehaves(t *testing.T) {
+func TestIMDSFaults(t *testing.T) {
 	const metadata = "/latest/meta-data"
 	for name, c := range map[string]struct {
 		fault  sandbox.Fault
@@ -161,7 +161,7 @@ func TestIMDSMisbehaves(t *testing.T) {
 	}
 }
 
-func TestIMDSDisabledAnswers403ToTheToken(t *testing.T) {
+func TestIMDSDisabledReturns403ForTheToken(t *testing.T) {
 	s := start(t, sandbox.Options{})
 	s.Inject(sandbox.IMDSDisabled())
 	if status, _ := do(t, http.MethodPut, s.IMDSURL()+sandbox.TokenPath, ttl, "60"); status != 403 {
@@ -169,7 +169,7 @@ func TestIMDSDisabledAnswers403ToTheToken(t *testing.T) {
 	}
 }
 
-func TestIMDSHopLimitHangsTheTokenUntilTheClientGivesUp(t *testing.T) {
+func TestIMDSHopLimitHangsTheTokenRequest(t *testing.T) {
 	s := start(t, sandbox.Options{})
 	s.Inject(sandbox.HopLimit())
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -215,11 +215,11 @@ func TestIMDSRefusesWhileDownAndComesUpLate(t *testing.T) {
 	session(t, s)
 }
 
-func TestIMDSFeedsTheSDKsOwnClientAndCredentials(t *testing.T) {
+func TestIMDSWorksWithTheSDK(t *testing.T) {
 	for _, name := range []string{"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
 		"AWS_SESSION_TOKEN", "AWS_CA_BUNDLE", "AWS_EC2_METADATA_DISABLED", "AWS_WEB_IDENTITY_TOKEN_FILE",
 		"AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"} {
-		t.Setenv(name, "") // restores it afterwards
+		t.Setenv(name, "") // restores it after the test
 		os.Unsetenv(name)
 	}
 	s := start(t, sandbox.Options{Clusters: []string{"prod"}})

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Task is a task as introspection shows it (ecs-agent/introspection/v1 TaskResponse).
+// Task is a task in the format of introspection (ecs-agent/introspection/v1 TaskResponse).
 type Task struct {
 	Arn           string
 	DesiredStatus string `json:",omitempty"`
@@ -30,15 +30,15 @@ type Container struct {
 	RestartCount *int       `json:",omitempty"`
 }
 
-// SetTasks sets what /v1/tasks shows.
+// SetTasks sets the tasks in /v1/tasks.
 func (a *Agent) SetTasks(tasks ...Task) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.tasks = tasks
 }
 
-// serve answers the three paths of the agent's server; anything else gets the
-// list of commands (ecs-agent/introspection setup).
+// serve handles the three paths of the agent's server; any other path returns the list of commands
+// (ecs-agent/introspection setup).
 func (a *Agent) serve(r *http.Request) answer {
 	switch r.URL.Path {
 	case MetadataPath:
@@ -71,7 +71,7 @@ func (a *Agent) serveMetadata() answer {
 	return introspectionAnswer(http.StatusOK, out)
 }
 
-// spoil adds to a fault what the plan says about answering at all.
+// spoil adds the plan's response behavior to a fault.
 func (a *Agent) spoil(f Fault) Fault {
 	switch a.currentPlan().Answer {
 	case AnswerHangs:
@@ -82,8 +82,8 @@ func (a *Agent) spoil(f Fault) Fault {
 	return f
 }
 
-// serveTasks answers one task to ?taskarn= or ?dockerid=, bare; both are a bad
-// request, none found is an empty task with 404 (ecs-agent TasksMetadataHandler).
+// serveTasks returns a single task for ?taskarn= or ?dockerid=. Both together are a bad request; an unknown one returns
+// an empty task with 404 (ecs-agent TasksMetadataHandler).
 func (a *Agent) serveTasks(r *http.Request) answer {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -2,7 +2,7 @@ package sandbox
 
 import "slices"
 
-// The lifecycle half of Auto Scaling: what muster does to its own group.
+// The lifecycle actions of Auto Scaling: the calls that muster makes for its own group.
 
 func (s *Sandbox) describeHooks(r *request) (any, *apiError) {
 	type hook struct {
@@ -39,7 +39,7 @@ func (s *Sandbox) checkGroup(r *request) *apiError {
 	return nil
 }
 
-// activeHook finds the hook at which the instance waits.
+// activeHook returns the hook that the instance is waiting for.
 func (s *Sandbox) activeHook(r *request) (*hookState, *apiError) {
 	if err := s.checkGroup(r); err != nil {
 		return nil, err

@@ -15,36 +15,36 @@ import (
 	"muster/test/need"
 )
 
-// motoDeviations is where moto 5.2.1 is known to differ from AWS, and how.
+// motoDeviations lists the known differences between moto 5.2.1 and AWS.
 func motoDeviations() map[string]string {
 	return map[string]string{
-		// It ignores what it is sent: maxResults, attributes, filter, include.
-		"ListClusters keeps to MaxResults and pages on":      "got a page of",
-		"RegisterContainerInstance keeps attributes":         "attribute rack=r7: got false",
-		"ListContainerInstances filters by ec2InstanceId":    "instances listed for another id: got 1",
-		"DescribeContainerInstances tells health when asked": "overallStatus: got ,",
-		// Its errors: a bare Python exception, none at all, EC2's.
-		"RegisterContainerInstance refuses an unknown cluster with ClientException": "StatusCode: 500",
-		"ListContainerInstances refuses an unknown cluster":                         "no error, want",
-		"SetInstanceHealth refuses an unknown instance with ValidationError":        "InvalidInstanceID.NotFound",
-		"DescribeTasks answers an unknown ARN with failure MISSING":                 "got 0 failures",
+		// moto ignores these parameters: maxResults, attributes, filter, include.
+		"ListClusters honors MaxResults and returns further pages": "got a page of",
+		"RegisterContainerInstance keeps attributes":               "attribute rack=r7: got false",
+		"ListContainerInstances filters by ec2InstanceId":          "instances listed for another id: got 1",
+		"DescribeContainerInstances returns health on request":     "overallStatus: got ,",
+		// moto returns other errors: a Python exception, none, or those of EC2.
+		"RegisterContainerInstance rejects an unknown cluster with ClientException": "StatusCode: 500",
+		"ListContainerInstances rejects an unknown cluster":                         "no error, want",
+		"SetInstanceHealth rejects an unknown instance with ValidationError":        "InvalidInstanceID.NotFound",
+		"DescribeTasks returns failure MISSING for an unknown ARN":                  "got 0 failures",
 		"DescribeInstances names all unknown ids":                                   "The instance ID 'i-0000000000000",
-		"GetManagedPrefixListEntries refuses an unknown list":                       "no error, want",
-		// It does not implement these; the server answers with an HTML page.
+		"GetManagedPrefixListEntries rejects an unknown list":                       "no error, want",
+		// moto does not implement these actions, and returns an HTML page.
 		"RecordLifecycleActionHeartbeat is accepted while the instance waits": "StatusCode: 500",
 		"CompleteLifecycleAction is accepted once":                            "StatusCode: 500",
-		"SignalResource refuses an unknown stack with ValidationError":        "StatusCode: 500",
-		"SignalResource is accepted by a stack that waits":                    "StatusCode: 500",
+		"SignalResource rejects an unknown stack with ValidationError":        "StatusCode: 500",
+		"SignalResource is accepted by a waiting stack":                       "StatusCode: 500",
 
-		// It speaks CloudWatch's query protocol alone; the SDK speaks rpc-v2-cbor.
-		"PutMetricData is found again by GetMetricStatistics, what is sent twice counting twice": "StatusCode: 404",
-		"PutMetricData of a thousand datums is accepted, compressed as the SDK does":             "StatusCode: 404",
-		"PutMetricData keeps series with other dimensions apart":                                 "StatusCode: 404",
-		"PutMetricData refuses what is no number":                                                "StatusCode: 404",
+		// moto supports only CloudWatch's query protocol; the SDK uses rpc-v2-cbor.
+		"GetMetricStatistics returns data of PutMetricData, and counts repeated data twice": "StatusCode: 404",
+		"PutMetricData accepts a thousand datums, compressed by the SDK":                    "StatusCode: 404",
+		"PutMetricData separates series with different dimensions":                          "StatusCode: 404",
+		"PutMetricData rejects NaN": "StatusCode: 404",
 	}
 }
 
-func TestMotoKeepsTheContract(t *testing.T) {
+func TestMotoMeetsTheContract(t *testing.T) {
 	cfg := aws.Config{
 		Region:       "eu-central-1",
 		BaseEndpoint: aws.String(need.Moto(t)),
@@ -58,12 +58,12 @@ func TestMotoKeepsTheContract(t *testing.T) {
 		InstanceID: id, IdentityDocument: fmt.Sprintf(`{"instanceId": %q}`, id),
 		TagKey: "muster:cluster", TagValue: "prod",
 		Group: "workers", Hook: "ready",
-		Stack: "web", Resource: "Workers", // moto knows no signals, so none is prepared
+		Stack: "web", Resource: "Workers", // moto supports no signals, so none is prepared
 		Exempt: motoDeviations(),
 	})
 }
 
-// motoInstance makes a group of one and returns its instance.
+// motoInstance creates a group with one instance, and returns the instance.
 func motoInstance(t *testing.T, cfg aws.Config) string {
 	t.Helper()
 	ctx, asg := t.Context(), connect(t, cfg).asg
@@ -75,7 +75,7 @@ func motoInstance(t *testing.T, cfg aws.Config) string {
 	}
 	must(asg.CreateLaunchConfiguration(ctx, &autoscaling.CreateLaunchConfigurationInput{
 		LaunchConfigurationName: aws.String("workers"), InstanceType: aws.String("m5.large"),
-		ImageId: aws.String("ami-12c6146b"), // one of moto's own
+		ImageId: aws.String("ami-12c6146b"), // built into moto
 	}))
 	must(asg.CreateAutoScalingGroup(ctx, &autoscaling.CreateAutoScalingGroupInput{
 		AutoScalingGroupName: aws.String("workers"), LaunchConfigurationName: aws.String("workers"),

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// The credentials that the IMDS hands out and that the AWS services accept.
+// Credentials from IMDS that the AWS services accept.
 const (
 	roleName     = "muster-sandbox"
 	accessKeyID  = "ASIASANDBOXSANDBOX00"
@@ -20,7 +20,7 @@ const (
 	sessionToken = "sandbox-session-token"
 )
 
-// Facts about the instance that nobody needs to vary.
+// Fixed properties of the instance.
 const (
 	instanceType = "m7i.large"
 	imageID      = "ami-0123456789abcdef0"
@@ -32,8 +32,7 @@ const (
 	interfaceID  = "eni-0aa11bb22cc33dd44"
 )
 
-// Options says what instance to be. The zero value is a lone instance with a
-// role, in a region without clusters.
+// Options configures the instance. The zero value is a single instance with a role, in a region without clusters.
 type Options struct {
 	Region     string // default eu-central-1
 	AccountID  string // default 123456789012
@@ -45,20 +44,19 @@ type Options struct {
 	NoRole       bool // no instance profile: no credentials
 	UserData     string
 
-	// Group is the Auto Scaling group, nil for an instance outside of one.
+	// Group is the Auto Scaling group, or nil.
 	Group *Group
-	// Stacks maps stack names to the logical ids of resources that wait for a signal.
+	// Stacks maps stack names to the logical IDs of resources that wait for a signal.
 	Stacks map[string][]string
 
-	Root  string // the instance's file system root; needed by the agent
+	Root  string // file system root of the instance; required by the agent
 	Agent AgentPlan
 	Clock Clock // default: the real one
 }
 
-// Sandbox is one instance with the AWS around it. Its methods may be called
-// concurrently; all state is behind one lock.
+// Sandbox is an instance and its AWS environment. Its methods are safe for concurrent use; one lock guards all state.
 type Sandbox struct {
-	// Agent is the instance's ECS agent, stopped at first.
+	// Agent is the instance's ECS agent. It is not started by New.
 	Agent *Agent
 
 	opts       Options
@@ -87,7 +85,7 @@ type Sandbox struct {
 	events   []Event
 }
 
-// New starts a sandbox on three loopback ports. Close it.
+// New starts a sandbox on three loopback ports. The caller must Close it.
 func New(opts Options) (*Sandbox, error) {
 	opts.Region = cmp.Or(opts.Region, "eu-central-1")
 	opts.AccountID = cmp.Or(opts.AccountID, "123456789012")
@@ -132,10 +130,10 @@ func (s *Sandbox) listen() error {
 	if err := s.imds.open(); err != nil {
 		return err
 	}
-	return s.api.open() // introspection is opened by the agent
+	return s.api.open() // the agent opens introspection
 }
 
-// Close stops the agent and the listeners and waits for what they run.
+// Close stops the agent and the listeners, and waits for their goroutines.
 func (s *Sandbox) Close() {
 	s.closed.Do(func() {
 		close(s.done)
@@ -150,9 +148,8 @@ func (s *Sandbox) Close() {
 	})
 }
 
-// Environ returns what a process needs to live on this instance, as KEY=VALUE.
-// Region and credentials are not in it: they come from the IMDS. The machine's
-// own AWS files are shut out.
+// Environ returns the environment of a process on this instance, as KEY=VALUE. It has no region or credentials, because
+// they come from IMDS. It hides the AWS files of the real machine.
 func (s *Sandbox) Environ() []string {
 	return []string{
 		"AWS_EC2_METADATA_SERVICE_ENDPOINT=" + s.imds.url(),
@@ -164,21 +161,20 @@ func (s *Sandbox) Environ() []string {
 	}
 }
 
-// IMDSURL is where the metadata service answers, as http://host:port.
+// IMDSURL returns the address of the metadata service, as http://host:port.
 func (s *Sandbox) IMDSURL() string { return s.imds.url() }
 
-// APIURL is where every AWS service answers.
+// APIURL returns the address of all AWS services.
 func (s *Sandbox) APIURL() string { return s.api.url() }
 
-// AWS is what answers at APIURL. A test in virtual time calls it without a connection,
-// whose goroutines would hold the clock.
+// AWS returns the handler behind APIURL. Tests in virtual time call it without a connection, whose goroutines would
+// block the clock.
 func (s *Sandbox) AWS() http.Handler { return http.HandlerFunc(s.serveAWS) }
 
-// IntrospectionURL refuses connections until the agent listens.
+// IntrospectionURL returns the address of introspection, which refuses connections until the agent listens.
 func (s *Sandbox) IntrospectionURL() string { return s.introspection.url() }
 
-// AWSConfig is a configuration for SDK clients that talk to the sandbox with the
-// instance's role, without asking its IMDS.
+// AWSConfig returns a configuration for SDK clients of the sandbox with the instance's role, without using IMDS.
 func (s *Sandbox) AWSConfig() aws.Config {
 	creds := aws.Credentials{AccessKeyID: accessKeyID, SecretAccessKey: secretKey, SessionToken: sessionToken}
 	return aws.Config{
@@ -191,9 +187,8 @@ func (s *Sandbox) AWSConfig() aws.Config {
 	}
 }
 
-// keepBody sends a body that only it can close: the SDK closes its own as soon as
-// it has the head of an answer, which on loopback can be before net/http has done
-// with writing, and then costs the connection.
+// keepBody prevents the SDK from closing a request body early. The SDK closes it once it has the response header, which
+// on loopback can be before net/http has finished writing, and then the connection is lost.
 type keepBody struct{ next *http.Transport }
 
 func (k keepBody) RoundTrip(r *http.Request) (*http.Response, error) {

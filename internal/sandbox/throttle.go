@@ -2,8 +2,8 @@ package sandbox
 
 import "time"
 
-// rate is a token bucket's size and its refill per second. ECS documents them
-// per account and region; actions with the same name share one bucket.
+// rate is the size of a token bucket and its refill per second. ECS documents them per account and region; actions with
+// the same name share one bucket.
 type rate struct {
 	name          string
 	burst, refill float64
@@ -14,7 +14,7 @@ type bucket struct {
 	last   time.Time
 }
 
-// allow takes a token from the bucket, or reports that there is none.
+// allow takes a token from the bucket, or reports false if it is empty.
 func (s *Sandbox) allow(service string, r rate) bool {
 	if r.name == "" {
 		return true

@@ -10,7 +10,7 @@ import (
 	"muster/internal/sandbox"
 )
 
-// passed counts how many of n calls are not throttled.
+// passed counts the calls out of n that are not throttled.
 func passed(t *testing.T, n int, call func() error) int {
 	t.Helper()
 	var ok int

@@ -8,66 +8,64 @@ import (
 // Interface is a network interface of the sandbox's VPC.
 type Interface struct {
 	ID     string
-	Addrs  []string // private ones, IPv4 or IPv6; the first IPv4 address is the primary
+	Addrs  []string // private, IPv4 or IPv6; the first IPv4 address is the primary
 	Groups []string // security group ids
 	Subnet string   // default: this instance's
 	VPC    string   // default: this instance's
 	Type   string   // default interface; trunk, branch, ...
 }
 
-// Instance is another EC2 instance. The first interface is its primary one.
+// Instance is another EC2 instance. Its first interface is the primary one.
 type Instance struct {
 	ID         string
 	State      string // default running
 	Interfaces []Interface
 }
 
-// Rule is one security-group rule for one peer. Exactly one of CIDR, CIDR6,
-// PrefixList and Group is set.
+// Rule is a security group rule for one peer. Exactly one of CIDR, CIDR6, PrefixList and Group is set.
 type Rule struct {
-	ID       string // made up when empty
+	ID       string // generated if empty
 	Egress   bool
 	Protocol string // tcp, udp, icmp, -1, 50, ...
-	// First and Last are the ports. Both zero: the rule has none, as for -1.
+	// First and Last are the ports. Both are zero if the rule has none, as for -1.
 	First, Last int
 
 	CIDR, CIDR6, PrefixList string
 	Group                   string
-	GroupVPC, PeeringStatus string // of a group across a VPC peering
+	GroupVPC, PeeringStatus string // of a group across a VPC peering connection
 }
 
-// SecurityGroup is a group as AddSecurityGroup takes it.
+// SecurityGroup is the input of AddSecurityGroup.
 type SecurityGroup struct {
 	ID, Name string
 	Rules    []Rule
 }
 
-// AllEgress is the rule that a new group has: everything may go out.
+// AllEgress returns the rule of a new group: allow all egress.
 func AllEgress() Rule { return Rule{Egress: true, Protocol: "-1", CIDR: "0.0.0.0/0"} }
 
-// ACL is a network ACL. Subnets that no ACL names are guarded by the default one,
-// which lets everything pass.
+// ACL is a network ACL. Subnets without another ACL use the default one, which allows all traffic.
 type ACL struct {
 	ID      string
 	Subnets []string
 	Entries []ACLEntry
 }
 
-// ACLEntry is one entry of a network ACL. First and Last zero: it has no ports.
+// ACLEntry is an entry of a network ACL. First and Last are zero if it has no ports.
 type ACLEntry struct {
 	Number      int
 	Egress      bool
 	Deny        bool
-	Protocol    string // a number: 6, 17, -1
+	Protocol    string // protocol number: 6, 17, -1
 	CIDR, CIDR6 string
 	First, Last int
 }
 
-// vpc is what EC2 knows beside this instance's own facts. It is never empty: this
-// instance stands in it, with the default group and ACL.
+// vpc holds EC2's state in addition to this instance's own properties. It always contains this instance, with the
+// default group and ACL.
 type vpc struct {
 	instances  []*Instance
-	interfaces []*Interface // with those of instances and tasks
+	interfaces []*Interface // including those of instances and tasks
 	owner      map[string]*Instance
 	groups     []*SecurityGroup
 	acls       []*ACL
@@ -94,8 +92,7 @@ func (s *Sandbox) newVPC() *vpc {
 	return v
 }
 
-// AddSecurityGroup puts a group into the VPC. It has the rules given and no more;
-// a new group of EC2's has AllEgress.
+// AddSecurityGroup adds a group to the VPC. It has only the given rules, while a new group in EC2 has AllEgress.
 func (s *Sandbox) AddSecurityGroup(g SecurityGroup) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -117,37 +114,35 @@ func (v *vpc) name(r *Rule) {
 	}
 }
 
-// AddACL puts a network ACL into the VPC.
+// AddACL adds a network ACL to the VPC.
 func (s *Sandbox) AddACL(a ACL) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.vpc.acls = append(s.vpc.acls, &a)
 }
 
-// AddPrefixList puts a managed prefix list into the region.
+// AddPrefixList adds a managed prefix list to the region.
 func (s *Sandbox) AddPrefixList(id string, cidrs ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.vpc.lists[id] = cidrs
 }
 
-// AddInterface puts a network interface of no instance into the VPC: a task's, a
-// load balancer's.
+// AddInterface adds a network interface without an instance to the VPC, such as that of a task or a load balancer.
 func (s *Sandbox) AddInterface(i Interface) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.vpc.addInterface(i)
 }
 
-// AddInstance puts another instance with its interfaces into the VPC.
+// AddInstance adds another instance with its interfaces to the VPC.
 func (s *Sandbox) AddInstance(i Instance) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.vpc.addInstance(i)
 }
 
-// EditInstance changes an instance of the VPC, this one too: its state, or the
-// groups of its interfaces.
+// EditInstance changes an instance of the VPC, including this one: its state, or the groups of its interfaces.
 func (s *Sandbox) EditInstance(id string, edit func(*Instance)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -158,8 +153,8 @@ func (s *Sandbox) EditInstance(id string, edit func(*Instance)) {
 	}
 }
 
-// AddPeer puts a running instance with one interface into the VPC and into the
-// cluster, and returns the ARN of its container instance.
+// AddPeer adds a running instance with one interface to the VPC and the cluster, and returns the ARN of its container
+// instance.
 func (s *Sandbox) AddPeer(cluster, instanceID string, i Interface) string {
 	s.AddInstance(Instance{ID: instanceID, Interfaces: []Interface{i}})
 	return s.AddContainerInstance(cluster, ContainerInstance{EC2InstanceID: instanceID, Status: "ACTIVE", AgentConnected: true})
@@ -199,7 +194,7 @@ func (v *vpc) group(id string) *SecurityGroup {
 	return v.groups[n]
 }
 
-// allACLs are those that were added and, for the subnets left over, the default.
+// allACLs returns the added ACLs, and the default one for the remaining subnets.
 func (v *vpc) allACLs() []*ACL {
 	guarded := map[string]bool{}
 	for _, a := range v.acls {

@@ -21,7 +21,7 @@ func values(n int) []string {
 	return out
 }
 
-func TestEC2RefusesWhatEC2Refuses(t *testing.T) {
+func TestEC2RejectsInvalidCalls(t *testing.T) {
 	s := start(t, sandbox.Options{})
 	c := sdk(t, s).ec2
 	filter := func(name string, n int) []types.Filter {
@@ -75,7 +75,7 @@ func TestEC2RefusesWhatEC2Refuses(t *testing.T) {
 	}
 }
 
-func TestEC2PagesAreWhole(t *testing.T) {
+func TestEC2Paging(t *testing.T) {
 	s := start(t, sandbox.Options{})
 	for i := range 12 {
 		s.AddInterface(sandbox.Interface{ID: fmt.Sprint("eni-", i)})

@@ -9,7 +9,7 @@ import (
 	"net/http"
 )
 
-// apiError is an AWS error before its protocol gives it a shape.
+// apiError is an AWS error, independent of the protocol.
 type apiError struct {
 	status        int
 	code, message string
@@ -21,8 +21,7 @@ func invalid(code, format string, args ...any) *apiError {
 	return &apiError{http.StatusBadRequest, code, fmt.Sprintf(format, args...)}
 }
 
-// protocol is a wire format: how results and errors are written, and what the
-// errors are called that every service has.
+// protocol is a wire format: it writes results and errors, and names the errors that are common to all services.
 type protocol interface {
 	result(action, requestID string, v any) answer
 	failure(requestID string, e *apiError) answer
@@ -35,7 +34,7 @@ type awsJSON struct{}
 func (awsJSON) result(_, requestID string, v any) answer {
 	body, err := json.Marshal(v)
 	if err != nil {
-		panic(fmt.Sprintf("sandbox: result does not marshal: %v", err)) // a bug here, not input
+		panic(fmt.Sprintf("sandbox: result does not marshal: %v", err)) // a bug in the sandbox, not bad input
 	}
 	return answer{status: http.StatusOK, header: jsonHeader(requestID), body: body}
 }
@@ -107,8 +106,8 @@ func (awsQuery) kind(k Kind) apiError {
 	}[k]
 }
 
-// ec2Query is EC2's variant: no result wrapper, another error shape. A result
-// marshals to the one element beside <requestId>.
+// ec2Query is EC2's variant: no result wrapper, and another error format. A result marshals to the single element next
+// to <requestId>.
 type ec2Query struct{ xmlns string }
 
 func (q ec2Query) result(action, requestID string, v any) answer {
@@ -170,7 +169,7 @@ func xmlAnswer(status int, write func(*xml.Encoder) error) answer {
 		err = enc.Flush()
 	}
 	if err != nil {
-		panic(fmt.Sprintf("sandbox: result does not marshal: %v", err)) // a bug here, not input
+		panic(fmt.Sprintf("sandbox: result does not marshal: %v", err)) // a bug in the sandbox, not bad input
 	}
 	return answer{status: status, header: http.Header{"Content-Type": {"text/xml"}}, body: body.Bytes()}
 }

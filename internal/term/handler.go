@@ -1,6 +1,5 @@
-// Package term writes progress for people: log records as lines, with the
-// phase in a column. Results are not its business; they go to stdout by other
-// ways.
+// Package term writes progress for people: log records as lines, with the phase in a column. Results go to stdout, not
+// through this package's Handler.
 package term
 
 import (
@@ -13,8 +12,7 @@ import (
 	"sync"
 )
 
-// Handler is a slog.Handler that writes one line a record. Its zero value is
-// not usable; see NewHandler.
+// Handler is a slog.Handler that writes one line a record. Use NewHandler; the zero value is not usable.
 type Handler struct {
 	out     io.Writer
 	journal bool
@@ -22,14 +20,13 @@ type Handler struct {
 	attrs   []slog.Attr
 }
 
-// NewHandler writes to out. For the journal each line begins with its syslog
-// level as sd-daemon(3) has it (<4>), so that journalctl -p warning finds the
-// warnings; for a person it begins with the program's name.
+// NewHandler returns a Handler that writes to out. For the journal, each line begins with its syslog level as in
+// sd-daemon(3) (<4>), so that journalctl -p warning selects it; for a terminal, it begins with the name of the program.
 func NewHandler(out io.Writer, journal bool) *Handler {
 	return &Handler{out: out, journal: journal, mu: &sync.Mutex{}}
 }
 
-// Enabled lets everything from Info on through.
+// Enabled accepts levels from Info on.
 func (h *Handler) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelInfo }
 
 // WithAttrs returns a handler that adds attrs to each record.
@@ -39,11 +36,10 @@ func (h *Handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return &with
 }
 
-// WithGroup returns the handler itself: lines for people have no groups.
+// WithGroup returns the handler itself, because lines have no groups.
 func (h *Handler) WithGroup(string) slog.Handler { return h }
 
-// Handle writes one line: the phase, the message, and what other attributes
-// there are as key=value.
+// Handle writes one line: the phase, the message, and other attributes as key=value.
 func (h *Handler) Handle(_ context.Context, r slog.Record) error {
 	var phase, rest strings.Builder
 	add := func(a slog.Attr) bool {

@@ -5,9 +5,8 @@ import (
 	"strings"
 )
 
-// HTML is a text for a page, between two tags or in a quoted attribute. It stays as
-// valid UTF-8 without active characters, line ends and tabs excepted. That its direction
-// does not turn its neighbours is the style sheet's business: unicode-bidi: isolate.
+// HTML escapes text for a page, between two tags or in a quoted attribute. The result is valid UTF-8 without active
+// characters except line feeds and tabs. The style sheet isolates its direction with unicode-bidi: isolate.
 func HTML(text string) string {
 	lines := strings.Split(strings.ToValidUTF8(text, "?"), "\n")
 	for i, line := range lines {

@@ -8,8 +8,8 @@ import (
 	"unicode/utf16"
 )
 
-// A text that quotes others must not move a cursor, hide or break a line, or turn
-// the direction of what stands beside it. There is one way for each kind of output:
+// Quoted text must not move the cursor, hide or break a line, or change the direction of
+// the text next to it. Use the function for the kind of output:
 //
 //	OneLine, Row  a line or a row that quotes others
 //	Writer        all that goes to stdout and stderr
@@ -17,7 +17,7 @@ import (
 //	InertJSON     a whole JSON document
 //	InertXML      a whole XML document
 
-// OneLine replaces by a blank whatever cannot be printed or seen, tabs included.
+// OneLine replaces all unprintable and invisible characters, including tabs, with blanks.
 func OneLine(text string) string {
 	return strings.Map(func(c rune) rune {
 		if unicode.IsPrint(c) && !isActive(c) {
@@ -27,8 +27,7 @@ func OneLine(text string) string {
 	}, text)
 }
 
-// Inert replaces active characters by blanks. It leaves tabs, and blanks of any
-// width; a line end is an active character.
+// Inert replaces active characters, including line feeds, with blanks. It keeps tabs, and blanks of any width.
 func Inert(text string) string {
 	return strings.Map(func(c rune) rune {
 		if c != '\t' && isActive(c) {
@@ -38,9 +37,8 @@ func Inert(text string) string {
 	}, text)
 }
 
-// InertJSON escapes the active characters of a valid JSON document, so that it
-// means the same and can be shown. encoding/json escapes only the first 32, and
-// the line separators.
+// InertJSON escapes the active characters of a valid JSON document without changing its meaning. encoding/json escapes
+// only the first 32, and the line separators.
 func InertJSON(document []byte) []byte {
 	return escaped(document, func(out *bytes.Buffer, c rune) {
 		for _, unit := range utf16.Encode([]rune{c}) {
@@ -49,8 +47,8 @@ func InertJSON(document []byte) []byte {
 	})
 }
 
-// InertXML escapes the active characters in the texts and attributes of a document
-// that encoding/xml has written: that escapes or replaces the first 32, and nothing else.
+// InertXML escapes the active characters in text and attributes of a document from encoding/xml, which escapes or
+// replaces only the first 32.
 func InertXML(document []byte) []byte {
 	return escaped(document, func(out *bytes.Buffer, c rune) { fmt.Fprintf(out, "&#x%X;", c) })
 }
@@ -70,12 +68,11 @@ func escaped(document []byte, escape func(*bytes.Buffer, rune)) []byte {
 	return out.Bytes()
 }
 
-// isHidden leaves the white space that JSON itself is laid out with.
+// isHidden excludes the white space of the JSON layout itself.
 func isHidden(c rune) bool { return c >= 0x7f && isActive(c) }
 
-// isActive tells the C0 and C1 controls, the line and paragraph separators, all
-// format characters (Unicode's category Cf: bidi controls, zero-width characters,
-// the byte order mark, tags) and what fonts show as nothing.
+// isActive reports whether c is a C0 or C1 control, a line or paragraph separator, a format character (Unicode category
+// Cf: bidi controls, zero-width characters, the byte order mark, tags), or invisible.
 func isActive(c rune) bool {
 	if c < 0x7f {
 		return c < ' '
@@ -83,8 +80,8 @@ func isActive(c rune) bool {
 	return unicode.In(c, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, invisible)
 }
 
-// invisible are no format characters and yet shown as nothing
-// (Default_Ignorable_Code_Point in Unicode's DerivedCoreProperties.txt).
+// invisible lists characters that are not format characters but are not displayed (Default_Ignorable_Code_Point in
+// Unicode's DerivedCoreProperties.txt).
 var invisible = &unicode.RangeTable{
 	R16: []unicode.Range16{
 		{Lo: 0x034f, Hi: 0x034f, Stride: 1}, // combining grapheme joiner

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// active are the characters of "Trojan Source" (CVE-2021-42574), the controls of
-// ECMA-48, and those that Unicode calls default ignorable.
+// active lists the characters of "Trojan Source" (CVE-2021-42574), the controls of ECMA-48, and the default ignorable
+// characters of Unicode.
 var active = map[string]string{
 	"C0":                    "\x00\x01\x07\x08\x0b\x0c\x0d\x1b\x1f",
 	"DEL":                   "\x7f",
@@ -64,7 +64,7 @@ type element struct {
 	Text string `xml:",chardata"`
 }
 
-// allowed is the production Char of XML 1.0; encoding/xml replaces other characters.
+// allowed follows the production Char of XML 1.0; encoding/xml replaces other characters.
 func allowed(c rune) rune {
 	if c == '\t' || c == '\n' || c == '\r' || c >= 0x20 && c <= 0xd7ff || c >= 0xe000 && c <= 0xfffd || c >= 0x10000 {
 		return c
@@ -72,7 +72,7 @@ func allowed(c rune) rune {
 	return '\ufffd'
 }
 
-func TestOtherTextStays(t *testing.T) {
+func TestOtherTextIsUnchanged(t *testing.T) {
 	for _, text := range []string{"", "plain ASCII ~", "caf\u00e9 \u65e5\u672c\u8a9e \u05e9\u05dc\u05d5\u05dd \U0001f600", "e\u0301"} {
 		if OneLine(text) != text || Inert(text) != text || string(InertJSON([]byte(`"`+text+`"`))) != `"`+text+`"` {
 			t.Errorf("%q became %q", text, OneLine(text))

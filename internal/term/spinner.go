@@ -6,9 +6,8 @@ import (
 	"time"
 )
 
-// Spin shows on one line of a terminal that something takes its time, until
-// stop is called, which clears the line. On anything but a terminal it shows
-// nothing.
+// Spin shows a progress indicator on one terminal line until stop is called, which clears the line. If out is not a
+// terminal, it writes nothing.
 func Spin(out io.Writer, doing string) (stop func()) {
 	if !IsTerminal(out) {
 		return func() {}

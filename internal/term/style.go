@@ -12,19 +12,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Style is what the reader of an output can be shown.
+// Style describes the capabilities of an output.
 type Style struct {
-	Width int // columns to break lines at; 0: lines stay whole
+	Width int // maximum line width in columns; 0 means no wrapping
 	Color bool
 	UTF8  bool
 }
 
-// usual is the width of a terminal that does not tell its own.
+// usual is the width of a terminal that does not report its own.
 const usual = 80
 
-// StyleOf asks the terminal behind out, if there is one, and the environment:
-// COLUMNS, NO_COLOR (no-color.org), TERM and the locale. Color is auto, always or
-// never. Lines for a pipe stay whole, so that grep and head find them whole.
+// StyleOf determines the style from the terminal of out, if any, and the environment: COLUMNS, NO_COLOR (no-color.org),
+// TERM and the locale. color is auto, always or never. Lines for a pipe are not wrapped, so that grep and head work.
 func StyleOf(out io.Writer, color string, getenv func(string) string) Style {
 	columns, terminal := size(out)
 	if terminal {
@@ -42,7 +41,7 @@ func StyleOf(out io.Writer, color string, getenv func(string) string) Style {
 	}
 }
 
-// IsTerminal tells whether somebody watches out.
+// IsTerminal reports whether out is a terminal.
 func IsTerminal(out io.Writer) bool {
 	_, terminal := size(out)
 	return terminal
@@ -60,7 +59,7 @@ func size(out io.Writer) (columns int, terminal bool) {
 	return int(window.Col), true
 }
 
-// The colours, as parameters of SGR (ECMA-48).
+// Colors as SGR parameters (ECMA-48).
 const (
 	Bold    = "1"
 	Dim     = "2"
@@ -72,7 +71,7 @@ const (
 	reset = "0"
 )
 
-// Paint colours a text where colour is wanted.
+// Paint colors text if the style has color.
 func (s Style) Paint(sgr, text string) string {
 	if !s.Color || text == "" {
 		return text
@@ -80,7 +79,7 @@ func (s Style) Paint(sgr, text string) string {
 	return "\x1b[" + sgr + "m" + text + "\x1b[" + reset + "m"
 }
 
-// Text makes a text safe to show on one line, in ASCII where there is no UTF-8.
+// Text makes text safe for one line, in ASCII if UTF-8 is not supported.
 func (s Style) Text(text string) string {
 	text = OneLine(text)
 	if s.UTF8 {
@@ -94,9 +93,8 @@ func (s Style) Text(text string) string {
 	}, text)
 }
 
-// Wrap breaks a text at blanks, so that it fits the width behind an indent, which
-// all lines but the first get. A word that is longer stays whole: it may be an ARN
-// or a path, to be copied.
+// Wrap breaks text at blanks to fit the width, and indents all lines but the first. Longer words are not broken, because
+// ARNs and paths must stay copyable.
 func (s Style) Wrap(indent int, text string) string {
 	if s.Width == 0 {
 		return text

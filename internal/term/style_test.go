@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-func TestStyleOfWhatIsNoTerminal(t *testing.T) {
+func TestStyleWithoutATerminal(t *testing.T) {
 	pipe, err := os.Create(t.TempDir() + "/out")
 	if err != nil {
 		t.Fatal(err)
@@ -21,9 +21,9 @@ func TestStyleOfWhatIsNoTerminal(t *testing.T) {
 		want  Style
 	}{
 		"a pipe is plain, and its lines are whole": {"auto", nil, Style{}},
-		"colour only when it is asked for":         {"always", map[string]string{"NO_COLOR": "1"}, Style{Color: true}},
+		"color only on request":                    {"always", map[string]string{"NO_COLOR": "1"}, Style{Color: true}},
 		"columns are heeded":                       {"auto", map[string]string{"COLUMNS": "40"}, Style{Width: 40}},
-		"columns that are none are not":            {"auto", map[string]string{"COLUMNS": "-1"}, Style{}},
+		"invalid columns are ignored":              {"auto", map[string]string{"COLUMNS": "-1"}, Style{}},
 		"LC_ALL is stronger than LANG":             {"auto", map[string]string{"LC_ALL": "C", "LANG": "en_GB.UTF-8"}, Style{}},
 		"LANG in either spelling":                  {"never", map[string]string{"LANG": "C.utf8"}, Style{UTF8: true}},
 	} {
@@ -66,7 +66,7 @@ func TestWrap(t *testing.T) {
 	}
 }
 
-func TestTheSpinnerClearsItsLine(t *testing.T) {
+func TestSpinnerClearsItsLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		stop := spin(&out, "looking")
@@ -82,6 +82,6 @@ func TestTheSpinnerClearsItsLine(t *testing.T) {
 	var out bytes.Buffer
 	Spin(&out, "looking")()
 	if out.Len() > 0 {
-		t.Errorf("nobody watches, and it wrote %q", out.String())
+		t.Errorf("not a terminal, but it wrote %q", out.String())
 	}
 }

@@ -6,18 +6,16 @@ import (
 	"unicode/utf8"
 )
 
-// Writer is the last thing that a text passes on its way to a terminal, a pipe or the
-// journal. It lets through printable characters, line ends, tabs and the colours of this
-// package; everything else becomes a blank, and a byte that is not UTF-8 becomes U+FFFD.
+// Writer filters all text on its way to a terminal, a pipe or the journal. It passes printable characters, line feeds,
+// tabs and the colors of this package. Everything else becomes a blank, and invalid UTF-8 becomes U+FFFD.
 //
-// It cannot know which line ends are muster's own: what quotes others on one line goes
-// through OneLine or Row first.
+// It cannot distinguish muster's line feeds from quoted ones, so quoted text must pass OneLine or Row first.
 type Writer struct{ out io.Writer }
 
-// NewWriter guards out.
+// NewWriter returns a Writer that filters text for out.
 func NewWriter(out io.Writer) Writer { return Writer{out} }
 
-// Write takes whole characters: nothing is kept for the next call.
+// Write expects whole characters: it keeps no state between calls.
 func (w Writer) Write(p []byte) (int, error) {
 	if _, err := io.WriteString(w.out, guarded(string(p))); err != nil {
 		return 0, err
@@ -25,8 +23,7 @@ func (w Writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Raw is the writer behind a Writer, for what is not text, and to look at the
-// terminal. Other writers are returned as they are.
+// Raw returns the writer inside a Writer, for binary data and terminal queries. It returns other writers unchanged.
 func Raw(out io.Writer) io.Writer {
 	if w, is := out.(Writer); is {
 		return w.out
@@ -56,7 +53,7 @@ func guarded(text string) string {
 
 func isGuarded(c rune) bool { return c == utf8.RuneError || c != '\n' && c != '\t' && isActive(c) }
 
-// color is the colour of this package that a text begins with, as Paint writes it.
+// color returns the color sequence of this package at the start of text, as written by Paint.
 func color(text string) string {
 	if text[0] != '\x1b' {
 		return ""
@@ -69,8 +66,7 @@ func color(text string) string {
 	return ""
 }
 
-// Row is the cells of one row of a table, with tabs between them. No cell can begin
-// another cell or another row.
+// Row joins cells with tabs. No cell can start another cell or row.
 func Row(cells ...string) string {
 	var out strings.Builder
 	for i, cell := range cells {

@@ -18,8 +18,8 @@ func written(t *testing.T, text string) string {
 	return out.String()
 }
 
-// The sequences are those of ECMA-48 and xterm's ctlseqs.
-func TestNoSequenceOfOthersPassesTheWriter(t *testing.T) {
+// The sequences come from ECMA-48 and xterm's ctlseqs.
+func TestWriterRemovesForeignSequences(t *testing.T) {
 	for name, c := range map[string][2]string{
 		"layout stays":                {"a\tb\nc\n", "a\tb\nc\n"},
 		"our colours stay":            {Style{Color: true}.Paint(Red, "x"), "\x1b[1;31mx\x1b[0m"},
@@ -31,7 +31,7 @@ func TestNoSequenceOfOthersPassesTheWriter(t *testing.T) {
 		"8-bit CSI, as a byte":        {"\x9b2J", "\ufffd2J"},
 		"U+FFFD itself":               {"\ufffd", "\ufffd"},
 		"a return over our own words": {"failed\rpassed", "failed passed"},
-		"a colour that is cut":        {"\x1b[1;3", " [1;3"},
+		"a truncated color":           {"\x1b[1;3", " [1;3"},
 	} {
 		if got := written(t, c[0]); got != c[1] {
 			t.Errorf("%s: got %q, want %q", name, got, c[1])
@@ -48,16 +48,16 @@ type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
 
-func TestTheWriterHandsOnErrorsAndIsSeenThrough(t *testing.T) {
+func TestWriterReturnsErrorsAndTheInnerWriter(t *testing.T) {
 	if _, err := io.WriteString(NewWriter(full{}), "x"); err == nil {
 		t.Error("the error is lost")
 	}
 	if Raw(NewWriter(os.Stdout)) != io.Writer(os.Stdout) || Raw(os.Stdout) != io.Writer(os.Stdout) {
-		t.Error("the writer hides what is behind it")
+		t.Error("the writer does not return the writer inside")
 	}
 }
 
-func TestACellBeginsNoOther(t *testing.T) {
+func TestCellsStayInTheirRow(t *testing.T) {
 	if got := Row("a\tb", "c\nd", "\u2028"); got != "a b\tc d\t " {
 		t.Errorf("%q", got)
 	}

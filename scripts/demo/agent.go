@@ -17,8 +17,8 @@ import (
 	"muster/test/observe"
 )
 
-// sickens has a container turn unhealthy under the agent.
-func sickens(s *stage) error {
+// containerStory makes a container unhealthy while the agent is running.
+func containerStory(s *stage) error {
 	engine, err := dockerd.New(dockerd.Options{})
 	if err != nil {
 		return err
@@ -33,7 +33,7 @@ func sickens(s *stage) error {
 	if err := s.box.StartAgent(context.Background()); err != nil {
 		return err
 	}
-	s.say("muster-agent.service watches a sandboxed Docker Engine that runs a task of service web with two containers.")
+	s.comment("muster-agent.service watches a sandboxed Docker Engine that runs a task of service web with two containers.")
 	said := &observe.Journal{}
 	fmt.Fprint(s.out, "\n$ muster agent --event-bus ops &\n")
 	agent, err := s.background(said, engine.Host(), "agent", "--event-bus", "ops")
@@ -53,7 +53,7 @@ func sickens(s *stage) error {
 	if err := s.muster(0, "status"); err != nil {
 		return err
 	}
-	if err := s.turns(func() { engine.Health(cache, "unhealthy") }, said); err != nil {
+	if err := s.becomesUnhealthy(func() { engine.Health(cache, "unhealthy") }, said); err != nil {
 		return err
 	}
 	if err := await("the state file", func() bool { return strings.Contains(state(), `"unhealthy": 1`) }); err != nil {
@@ -62,14 +62,14 @@ func sickens(s *stage) error {
 	if err := s.muster(1, "status"); err != nil {
 		return err
 	}
-	s.say("The agent publishes each minute when it is over, and the last one when it stops, as now.")
+	s.comment("The agent publishes each minute when it is over, and the last one when it stops, as now.")
 	if err := errors.Join(agent.Process.Signal(syscall.SIGTERM), agent.Wait()); err != nil {
 		return err
 	}
 	return s.published("UnhealthyContainers")
 }
 
-// task is a container as the ECS agent labels it.
+// task returns a container with the labels of the ECS agent.
 func task(container string) dockerd.Spec {
 	return dockerd.Spec{Name: "ecs-web-1-" + container, Check: true, Labels: map[string]string{
 		"com.amazonaws.ecs.cluster": "prod", "com.amazonaws.ecs.task-arn": "arn:aws:ecs:eu-west-1:123456789012:task/prod/1",
@@ -77,7 +77,7 @@ func task(container string) dockerd.Spec {
 	}}
 }
 
-// background starts the binary as systemd would.
+// background starts the binary like systemd.
 func (s *stage) background(stderr *observe.Journal, docker string, args ...string) (*exec.Cmd, error) {
 	cmd := exec.Command(s.binary, args...)
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "MUSTER_DOCKER_HOST=" + docker}, s.box.Environ()...)
@@ -85,9 +85,9 @@ func (s *stage) background(stderr *observe.Journal, docker string, args ...strin
 	return cmd, cmd.Start()
 }
 
-// turns has a container turn unhealthy, and shows the line and the event.
-func (s *stage) turns(unhealthy func(), said *observe.Journal) error {
-	s.say("The health check of web/cache starts to fail. The journal and EventBridge get it at once:")
+// becomesUnhealthy makes a container unhealthy, and shows the log line and the event.
+func (s *stage) becomesUnhealthy(unhealthy func(), said *observe.Journal) error {
+	s.comment("The health check of web/cache starts to fail. The journal and EventBridge get it at once:")
 	began := time.Now()
 	unhealthy()
 	if err := await("the line in the journal", func() bool { return said.Count("kind=unhealthy") > 0 }); err != nil {
@@ -107,7 +107,7 @@ func (s *stage) turns(unhealthy func(), said *observe.Journal) error {
 	return nil
 }
 
-// dimensions are "ClusterName=prod ServiceName=web".
+// dimensions formats dimensions as "ClusterName=prod ServiceName=web".
 func dimensions(of map[string]string) string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(of)) {
@@ -116,7 +116,7 @@ func dimensions(of map[string]string) string {
 	return strings.Join(parts, " ")
 }
 
-// published shows the data points of a metric that CloudWatch has.
+// published shows the data points of a metric in CloudWatch.
 func (s *stage) published(name string) error {
 	sick := 0
 	fmt.Fprintf(s.out, "\n# CloudWatch has %d data points, of which for %s:\n", len(s.box.Metrics()), name)
@@ -134,7 +134,7 @@ func (s *stage) published(name string) error {
 
 func await(what string, is func() bool) error {
 	if !observe.Within(30*time.Second, 5*time.Millisecond, is) {
-		return errors.New("waited in vain for " + what)
+		return errors.New("timed out waiting for " + what)
 	}
 	return nil
 }

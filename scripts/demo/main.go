@@ -1,7 +1,6 @@
-// Command demo shows muster to a person: it starts a sandboxed EC2 instance on
-// loopback, runs the real binary on it as user data and systemd would, and
-// prints what was written, verified and signalled. It needs Go and nothing
-// else, and touches nothing outside a temporary directory.
+// Command demo demonstrates muster: it starts a simulated EC2 instance on loopback, runs the real binary like user data
+// and systemd, and prints what was written, verified and signaled. It needs only Go, and changes nothing outside a
+// temporary directory.
 package main
 
 import (
@@ -31,7 +30,7 @@ func main() {
 		return
 	}
 	for i, s := range stories {
-		if err := tell(os.Stdout, *binary, i+1, s); err != nil {
+		if err := runStory(os.Stdout, *binary, i+1, s); err != nil {
 			fmt.Fprintf(os.Stderr, "demo: story %d: %v\n", i+1, err)
 			os.Exit(1)
 		}
@@ -60,7 +59,7 @@ type story struct {
 	play    func(*stage) error
 }
 
-// stage is where a story plays.
+// stage is the environment of a story.
 type stage struct {
 	out    io.Writer
 	binary string
@@ -69,7 +68,7 @@ type stage struct {
 	env    []string // in addition to that of the sandbox
 }
 
-func tell(out io.Writer, binary string, number int, s story) error {
+func runStory(out io.Writer, binary string, number int, s story) error {
 	return on(s.options, func(box *stage) error {
 		box.out, box.binary = out, binary
 		fmt.Fprintf(out, "\n%s\n%d. %s\n%s\n", strings.Repeat("=", 78), number, s.title, strings.Repeat("=", 78))
@@ -96,22 +95,22 @@ func on(options sandbox.Options, play func(*stage) error) error {
 	return play(&stage{root: root, box: box})
 }
 
-func (s *stage) say(text string) { fmt.Fprintf(s.out, "\n# %s\n", text) }
+func (s *stage) comment(text string) { fmt.Fprintf(s.out, "\n# %s\n", text) }
 
-// muster runs the binary and checks that it ends as the story says.
+// muster runs the binary and checks its exit code.
 func (s *stage) muster(wantExit int, args ...string) error {
 	fmt.Fprintf(s.out, "\n$ muster %s\n", strings.Join(args, " "))
 	hide := &rootless{s.out, s.root}
 	got := s.run(hide, hide, args...)
 	fmt.Fprintf(s.out, "(exit %d)\n", got)
 	if got != wantExit {
-		return fmt.Errorf("muster %s ended with exit code %d, not %d", args[0], got, wantExit)
+		return fmt.Errorf("muster %s exited with code %d, want %d", args[0], got, wantExit)
 	}
 	return nil
 }
 
-// debug shows the answer of muster debug, and checks that its first line names
-// the cause. The answer ends at the first empty line.
+// debug shows the answer of muster debug, and checks that its first line names the cause. The answer ends at the first
+// empty line.
 func (s *stage) debug(cause string) error {
 	fmt.Fprint(s.out, "\n$ sudo muster debug | sed '/^$/q'\n")
 	var all bytes.Buffer
@@ -136,7 +135,7 @@ func (s *stage) run(stdout, stderr io.Writer, args ...string) int {
 	return cmd.ProcessState.ExitCode()
 }
 
-// rootless shows paths as they are on an instance, without the temporary root.
+// rootless removes the temporary root from printed paths.
 type rootless struct {
 	out  io.Writer
 	root string
@@ -148,7 +147,7 @@ func (w *rootless) Write(p []byte) (int, error) {
 	return len(p), err
 }
 
-// show prints a file of the instance, or that it is not there.
+// show prints a file of the instance, or that it does not exist.
 func (s *stage) show(path string) {
 	fmt.Fprintf(s.out, "\n$ cat %s\n", path)
 	data, err := os.ReadFile(filepath.Join(s.root, path))
@@ -158,7 +157,7 @@ func (s *stage) show(path string) {
 	fmt.Fprint(s.out, strings.ReplaceAll(string(data), s.root, ""))
 }
 
-// calls prints which AWS calls the instance made.
+// calls prints the AWS calls of the instance.
 func (s *stage) calls() {
 	var all []string
 	for _, c := range s.box.Calls() {

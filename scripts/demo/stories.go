@@ -20,11 +20,10 @@ var stories = []story{
 	{"The cluster name has a typo", instance(), mistyped},
 	{"The ECS agent started too early and registered in the cluster \"default\"", instance(), stale},
 	{"A security group rule ends four ports too early, for one of three peers", instance(), closed},
-	{"A container turns unhealthy, and the agent reports it", instance(), sickens},
+	{"A container turns unhealthy, and the agent reports it", instance(), containerStory},
 }
 
-// instance is a member of an Auto Scaling group with a launch hook, in a stack
-// that waits for a signal.
+// instance is a member of an Auto Scaling group with a launch hook, in a stack that waits for a signal.
 func instance() sandbox.Options {
 	return sandbox.Options{
 		Region:   "eu-west-1",
@@ -37,24 +36,24 @@ func instance() sandbox.Options {
 
 const config = "/etc/ecs/ecs.config"
 
-// userData is what user data would run; cluster is what it names.
+// userData returns the commands of user data for the given cluster.
 func userData(cluster string, more ...string) []string {
 	return append([]string{"bootstrap", "--cluster", cluster, "--cfn-stack", "web", "--cfn-resource", "Workers",
 		"--lifecycle-hook", "ready", "--on-failure", "abandon"}, more...)
 }
 
 func joins(s *stage) error {
-	s.say("The image ships an ecs.config that the ECS agent misreads: the quotes become part of the name.")
+	s.comment("The image ships an ecs.config that the ECS agent misreads: the quotes become part of the name.")
 	if err := s.write(config, "# from the image\nECS_CLUSTER=\"default\"\nECS_LOGLEVEL=info\n"); err != nil {
 		return err
 	}
 	s.show(config)
-	s.say("User data configures the instance and does not wait: the ECS agent starts only after user data ends.")
+	s.comment("User data configures the instance and does not wait: the ECS agent starts only after user data ends.")
 	if err := s.muster(0, userData("prod", "--ecs", "ECS_RESERVED_MEMORY=256")...); err != nil {
 		return err
 	}
 	s.show(config)
-	s.say("Now systemd starts ecs.service, and muster-verify.service waits until the ECS agent has registered.")
+	s.comment("Now systemd starts ecs.service, and muster-verify.service waits until the ECS agent has registered.")
 	if err := s.box.StartAgent(context.Background()); err != nil {
 		return err
 	}
@@ -65,12 +64,12 @@ func joins(s *stage) error {
 }
 
 func mistyped(s *stage) error {
-	s.say("The clusters are default, prod, prod-batch and staging. User data says \"prdo\".")
+	s.comment("The clusters are default, prod, prod-batch and staging. User data says \"prdo\".")
 	if err := s.muster(78, userData("prdo")...); err != nil {
 		return err
 	}
 	s.show(config)
-	s.say("ecs.config is unchanged, and CloudFormation and the launch hook got their signal at once, not after a timeout. On the instance:")
+	s.comment("ecs.config is unchanged, and CloudFormation and the launch hook got their signal at once, not after a timeout. On the instance:")
 	if err := s.debug("no cluster prdo in region eu-west-1"); err != nil {
 		return err
 	}
@@ -81,14 +80,14 @@ func stale(s *stage) error {
 	if err := sandbox.WriteCheckpoint(s.root, sandbox.Checkpoint{Cluster: "default", InstanceID: "i-0123456789abcdef0", ARN: "arn:aws:ecs:eu-west-1:123456789012:container-instance/default/0aa1"}); err != nil {
 		return err
 	}
-	s.say("With this checkpoint the ECS agent exits in any other cluster, so bootstrap fails. On the instance:")
+	s.comment("With this checkpoint the ECS agent exits in any other cluster, so bootstrap fails. On the instance:")
 	if err := s.muster(1, "bootstrap", "--cluster", "prod"); err != nil {
 		return err
 	}
 	if err := s.debug("agent.db holds cluster \"default\""); err != nil {
 		return err
 	}
-	s.say("--reset-stale-state moves the checkpoint aside.")
+	s.comment("--reset-stale-state moves the checkpoint aside.")
 	if err := s.muster(0, userData("prod", "--reset-stale-state")...); err != nil {
 		return err
 	}
@@ -98,7 +97,7 @@ func stale(s *stage) error {
 	if err := s.muster(0, "verify"); err != nil {
 		return err
 	}
-	s.say("A second run changes nothing.")
+	s.comment("A second run changes nothing.")
 	if err := s.muster(0, userData("prod")...); err != nil {
 		return err
 	}
@@ -109,7 +108,7 @@ func stale(s *stage) error {
 func (s *stage) outcome(signal, hook string) error {
 	signals := s.box.Signals("web")
 	if len(signals) == 0 {
-		return errors.New("the stack got no signal")
+		return errors.New("the stack received no signal")
 	}
 	fmt.Fprintf(s.out, "\n# CloudFormation got %s for %s; the launch hook got %s\n", signals[0].Status, signals[0].Resource, s.box.Hook("ready").Result)
 	s.calls()
@@ -127,10 +126,10 @@ func (s *stage) write(path, text string) error {
 	return os.WriteFile(at, []byte(text), 0o600)
 }
 
-// closed is the origin of muster: one wrong rule splits a replicated cache.
+// closed shows the problem that muster was written for: one wrong rule splits a replicated cache.
 func closed(s *stage) error {
 	s.cacheGroups()
-	s.say("Three peers replicate an Ignite cache with this instance. One has another security group, whose rule ends four ports too early.")
+	s.comment("Three peers replicate an Ignite cache with this instance. One has another security group, whose rule ends four ports too early.")
 	if err := s.muster(0, "bootstrap", "--cluster", "prod", "--ports", "ignite2-compact"); err != nil {
 		return err
 	}
@@ -146,7 +145,7 @@ func closed(s *stage) error {
 	if err := s.muster(1, "ports"); err != nil {
 		return err
 	}
-	s.say("Now run the printed command.")
+	s.comment("Now run the printed command.")
 	if err := s.authorize(); err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ import (
 	"muster/internal/sandbox/dockerd"
 )
 
-// What the agent may take against Telegraf, and alone with 500 containers.
+// Limits of the agent relative to Telegraf, and alone with 500 containers.
 const (
 	maxSizeRatio   = 0.7 // of the binaries
 	maxCPURatio    = 0.1
@@ -26,29 +26,28 @@ const (
 	maxAloneRSS    = 20_000_000
 	maxAloneCPU    = 5.0 // ms a second
 
-	// Over window both run: minutes are over in it, and Telegraf's ten seconds too.
+	// window is how long both run. It contains full minutes, and Telegraf's intervals of ten seconds.
 	window = 75 * time.Second
-	// warmUp is left aside: starting costs more than watching.
+	// warmUp is excluded, because starting costs more than watching.
 	warmUp = 15 * time.Second
 )
 
-// use is what a process takes.
+// use is the resource usage of a process.
 type use struct {
-	rss    int64   // bytes, the most that was seen
+	rss    int64   // bytes, maximum
 	cpu    float64 // ms a second
-	series int     // in CloudWatch
+	series int     // number of series in CloudWatch
 }
 
 func (u use) String() string {
 	return fmt.Sprintf("%5.1f MB RSS, %5.2f ms/s CPU, %5d series", float64(u.rss)/1e6, u.cpu, u.series)
 }
 
-// agents runs the agent beside Telegraf on a real Docker Engine, and alone on a
-// sandboxed one.
+// agents runs the agent next to Telegraf on a real Docker Engine, and alone on a simulated one.
 func agents(int) error {
 	err := besideTelegraf()
 	if err != nil && (os.Getenv("CI") != "true" || os.Getenv("ENGINE") == "none") && !errors.Is(err, errTooMuch) {
-		fmt.Println("the agent beside Telegraf: not measured:", err)
+		fmt.Println("agent next to Telegraf: not measured:", err)
 		err = nil
 	}
 	return errors.Join(err, alone(500))
@@ -87,8 +86,7 @@ func compareSizes(ours, theirs string) error {
 	return nil
 }
 
-// sideBySide runs both with n containers. The aim for the agent's memory is maxRSSRatio
-// of Telegraf's.
+// sideBySide runs both with n containers. The target for the agent's memory is maxRSSRatio of Telegraf's.
 func sideBySide(telegraf, image string, n int, maxRSSRatio float64) error {
 	ids, err := containers(image, n)
 	defer func() { _, _ = docker(append([]string{"rm", "--force"}, ids...)...) }()
@@ -119,14 +117,14 @@ func sideBySide(telegraf, image string, n int, maxRSSRatio float64) error {
 	return compare(took[0], took[1], maxRSSRatio)
 }
 
-// compare prints ratios; only the one of counts is a gate.
+// compare prints ratios. Only the ratio of series can fail the run.
 func compare(ours, theirs use, maxRSSRatio float64) error {
 	rss, cpu := float64(ours.rss)/float64(theirs.rss), ours.cpu/theirs.cpu
 	count := float64(ours.series) / float64(max(1, theirs.series))
 	fmt.Printf("ratio                        %5.2f RSS (at most %.2f), %.2f CPU (at most %.1f), %.3f series (at most %.1f)\n",
 		rss, maxRSSRatio, cpu, maxCPURatio, count, maxSeriesRatio)
 	if rss > maxRSSRatio || cpu > maxCPURatio {
-		fmt.Println("BELOW THE AIM: the agent takes more than that part of what Telegraf takes")
+		fmt.Println("TARGET MISSED: the agent exceeds its limit relative to Telegraf")
 	}
 	if ours.series == 0 || count > maxSeriesRatio {
 		return fmt.Errorf("%w: %d against %d", errTooMuch, ours.series, theirs.series)
@@ -134,8 +132,7 @@ func compare(ours, theirs use, maxRSSRatio float64) error {
 	return nil
 }
 
-// alone runs the agent on a sandboxed Docker Engine where every container is
-// probed and one after the other is replaced.
+// alone runs the agent on a simulated Docker Engine that probes every container and replaces one after the other.
 func alone(n int) error {
 	engine, err := dockerd.New(dockerd.Options{})
 	if err != nil {
@@ -160,7 +157,7 @@ func alone(n int) error {
 	took[0].series = series(box, "Muster")
 	fmt.Printf("%d containers, alone        %s (limits %d MB, %.0f ms/s)\n", n, took[0], maxAloneRSS/1_000_000, maxAloneCPU)
 	if took[0].rss > maxAloneRSS || took[0].cpu > maxAloneCPU {
-		fmt.Println("BELOW THE AIM: the agent takes more than that with 500 containers")
+		fmt.Println("TARGET MISSED: the agent exceeds its limits with 500 containers")
 	}
 	return nil
 }
@@ -182,7 +179,7 @@ func churn(ctx context.Context, engine *dockerd.Engine) {
 	}
 }
 
-// labels are those of the ECS agent: five containers a service, two a task.
+// labels returns labels of the ECS agent: five containers a service, two a task.
 func labels(i int) map[string]string {
 	return map[string]string{
 		"com.amazonaws.ecs.cluster": "prod", "com.amazonaws.ecs.task-arn": "arn:aws:ecs:eu-central-1:123456789012:task/prod/" + strconv.Itoa(i/2),
@@ -192,7 +189,7 @@ func labels(i int) map[string]string {
 	}
 }
 
-// watch runs the commands at once, stops them after d, and says what each took.
+// watch runs the commands concurrently, stops them after d, and returns their resource usage.
 func watch(d time.Duration, commands ...*exec.Cmd) ([]use, error) {
 	took := make([]use, len(commands))
 	for i, cmd := range commands {
@@ -225,7 +222,7 @@ func watch(d time.Duration, commands ...*exec.Cmd) ([]use, error) {
 	return took, nil
 }
 
-// stat is a number of /proc/PID/NAME, counted from 0 after the command's name.
+// stat returns a number of /proc/PID/NAME, counted from 0 after the command name.
 func stat(cmd *exec.Cmd, name string, field int) int64 {
 	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/%s", cmd.Process.Pid, name))
 	text := string(data)
@@ -239,7 +236,7 @@ func stat(cmd *exec.Cmd, name string, field int) int64 {
 
 func rssOf(cmd *exec.Cmd) int64 { return stat(cmd, "statm", 1) * int64(os.Getpagesize()) }
 
-// cpuOf is user and system time, in ticks of 10 ms (proc(5)).
+// cpuOf returns user and system time, in ticks of 10 ms (proc(5)).
 func cpuOf(cmd *exec.Cmd) time.Duration {
 	return time.Duration(stat(cmd, "stat", 11)+stat(cmd, "stat", 12)) * 10 * time.Millisecond
 }
@@ -248,7 +245,7 @@ func series(box *sandbox.Sandbox, namespace string) int {
 	seen := map[string]bool{}
 	for _, d := range box.Metrics() {
 		if d.Namespace == namespace {
-			seen[fmt.Sprint(d.Name, d.Dimensions)] = true // maps print in order
+			seen[fmt.Sprint(d.Name, d.Dimensions)] = true // maps print in sorted order
 		}
 	}
 	return len(seen)
@@ -264,7 +261,7 @@ func docker(args ...string) (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
-// subject builds the integration tests' program into an image from scratch.
+// subject builds an image from scratch with the integration tests' program.
 func subject() (image string, err error) {
 	dir, err := os.MkdirTemp("", "muster-subject-")
 	if err != nil {
@@ -300,7 +297,7 @@ func containers(image string, n int) (ids []string, err error) {
 	return ids, nil
 }
 
-// telegrafConf is Telegraf as it comes.
+// telegrafConf returns Telegraf's default configuration.
 func telegrafConf() (string, error) {
 	f, err := os.CreateTemp("", "telegraf-*.conf")
 	if err != nil {

@@ -14,15 +14,14 @@ import (
 )
 
 const (
-	maxAgainst = 10 * time.Millisecond // one of 1,000 peers against all
+	maxAgainst = 10 * time.Millisecond // evaluation of one of 1,000 peers against all others
 	maxMatrix  = 2 * time.Second       // 1,000 x 1,000
 	maxJudged  = 200_000_000           // bytes allocated for that matrix
-	maxDials   = 10 * time.Second      // 1,000 peers that never answer
+	maxDials   = 10 * time.Second      // 1,000 peers that never respond
 )
 
-// portEngine runs the benchmarks of package reach, which build the world that
-// is judged: 1,000 peers with five groups of 60 rules each, then 2 and 4 times
-// the peers, then 2 and 4 times the rules.
+// portEngine runs the benchmarks of package reach: 1,000 peers with five groups of 60 rules each, then 2 and 4 times the
+// peers, then 2 and 4 times the rules.
 func portEngine(int) error {
 	out, err := exec.Command("go", "test", "-run", "^$", "-bench", "^Benchmark(OneAgainstAll|FullMatrix|FullMatrixEveryoneNamed)$", "./reach").CombinedOutput()
 	if err != nil {
@@ -35,7 +34,7 @@ func portEngine(int) error {
 	}{
 		{"one against 1,000 peers", "OneAgainstAll", maxAgainst},
 		{"matrix of 1,000 x 1,000", "FullMatrix", maxMatrix},
-		{"the same, all named alone", "FullMatrixEveryoneNamed", maxMatrix},
+		{"the same, with named peers", "FullMatrixEveryoneNamed", maxMatrix},
 	} {
 		if err := printScales(s.name, s.limit, scales[s.benchmark]); err != nil {
 			return fmt.Errorf("benchmark %s of reach: %w", s.benchmark, err)
@@ -47,7 +46,7 @@ func portEngine(int) error {
 // printScales prints the first scale, and the others as multiples of its time.
 func printScales(name string, limit time.Duration, scales []scale) error {
 	if len(scales) == 0 {
-		return errors.New("it printed nothing")
+		return errors.New("the benchmark printed no results")
 	}
 	first := scales[0]
 	fmt.Printf("%-28s %6.1f ms (limit %s), %.1f MB allocated (limit %d MB)\n", name, first["ns/op"]/1e6, limit, first["B/op"]/1e6, maxJudged/1_000_000)
@@ -64,8 +63,8 @@ func printScales(name string, limit time.Duration, scales []scale) error {
 // scale is one line of a benchmark: its numbers by unit.
 type scale map[string]float64
 
-// benchmarks reads what `go test -bench` prints, by name without sub-benchmark
-// and processors (golang.org/design/14313-benchmark-format).
+// benchmarks parses the output of `go test -bench`, by name without sub-benchmark and processors
+// (golang.org/design/14313-benchmark-format).
 func benchmarks(out string) map[string][]scale {
 	all := map[string][]scale{}
 	for line := range strings.Lines(out) {
@@ -86,8 +85,8 @@ func benchmarks(out string) map[string][]scale {
 	return all
 }
 
-// dials prints how long muster waits at most when no peer answers: the first
-// port and a canary of both ranges of ignite2, at each of 1,000.
+// dials prints the maximum dial time if no peer responds: the first port and a canary of both ranges of ignite2, at each
+// of 1,000 peers.
 func dials(int) error {
 	needs, _, err := reach.ParsePorts(reach.DefaultProfile)
 	if err != nil {
@@ -97,6 +96,6 @@ func dials(int) error {
 	for _, n := range needs {
 		targets += 1000 * len(probe.Targets(netip.MustParseAddr("10.0.1.5"), n, nil))
 	}
-	fmt.Printf("dialling 1,000 silent peers  %6.1f s at most, %d dials (limit %s)\n", (&probe.Prober{}).Longest(targets).Seconds(), targets, maxDials)
+	fmt.Printf("dialing 1,000 silent peers   %6.1f s at most, %d dials (limit %s)\n", (&probe.Prober{}).Longest(targets).Seconds(), targets, maxDials)
 	return nil
 }

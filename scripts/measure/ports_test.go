@@ -19,7 +19,7 @@ PASS
 ok  	muster/reach	3.677s
 `
 
-func TestBenchmarksAreReadByName(t *testing.T) {
+func TestBenchmarksAreParsedByName(t *testing.T) {
 	want := map[string][]scale{
 		"FullMatrix": {
 			{"ns/op": 15682830, "classes": 71, "x-time": 1, "B/op": 2999043, "allocs/op": 46722},
@@ -32,7 +32,7 @@ func TestBenchmarksAreReadByName(t *testing.T) {
 	}
 }
 
-func TestTooManyBytesFailAndTimesDoNot(t *testing.T) {
+func TestOnlyAllocationsFail(t *testing.T) {
 	for name, c := range map[string]struct {
 		scales []scale
 		want   string
@@ -41,7 +41,7 @@ func TestTooManyBytesFailAndTimesDoNot(t *testing.T) {
 		"at the limit":    {[]scale{{"B/op": maxJudged}}, ""},
 		"above the limit": {[]scale{{"B/op": maxJudged + 1}}, "200000001 bytes"},
 		"all scales":      {make([]scale, 5), ""},
-		"nothing":         {nil, "printed nothing"},
+		"nothing":         {nil, "printed no results"},
 	} {
 		err := printScales(name, time.Second, c.scales)
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {

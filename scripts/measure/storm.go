@@ -18,26 +18,24 @@ import (
 	"muster/internal/sandbox/dockerd"
 )
 
-// The storm: every container turns unhealthy once and recovers once in it, so
-// that each transition is to be announced (docs/reference/events.md: the same of a
-// container within a minute is not said again).
+// In the storm, every container turns unhealthy and recovers once, so that every transition must be announced
+// (docs/reference/events.md: the same transition of a container within a minute is announced once).
 const (
 	stormContainers = 500
 	stormTicks      = 2 * stormContainers // each with one transition
 	stormTick       = 10 * time.Millisecond
 	stormRate       = 10_000 // events a second, and so 100 a tick:
-	stormProbes     = 13     // of three events each, which the agent did not ask for, and
-	stormSignals    = 60     // that it did, and heeds, and the transition
+	stormProbes     = 13     // of three events each, which the agent did not subscribe to, and
+	stormSignals    = 60     // which it did subscribe to and handles, and the transition
 	perTick         = 3*stormProbes + stormSignals + 1
 
-	maxTold   = time.Second // p99 from an event to its line
-	maxGrowth = 1.25        // RSS after the storm over that when a tenth of it was over
+	maxDelay  = time.Second // p99 from an event to its log line
+	maxGrowth = 1.25        // RSS after the storm relative to RSS after a tenth of it
 )
 
 var errLost = errors.New("transitions were lost")
 
-// storm lets it storm on a sandboxed Docker Engine, and reads what the agent
-// says.
+// storm runs an event storm on a simulated Docker Engine, and evaluates the agent's output.
 func storm(int) error {
 	engine, err := dockerd.New(dockerd.Options{})
 	if err != nil {
@@ -55,16 +53,15 @@ func storm(int) error {
 	}
 	defer done()
 	cmd := command(box, "bin/muster", "agent", "--cluster", "prod", "--spool-dir", "/spool", "--docker-host", engine.Host())
-	h := newHearing()
-	if err := weather(cmd, h, engine, ids); err != nil {
+	h := newJournalReader()
+	if err := runStorm(cmd, h, engine, ids); err != nil {
 		return fmt.Errorf("the agent in a storm: %w: %s", err, h.others())
 	}
-	return h.judge()
+	return h.evaluate()
 }
 
-// weather runs the agent in a calm, a storm, and the calm after it, and prints
-// how hard it was and what memory the agent took.
-func weather(cmd *exec.Cmd, h *hearing, engine *dockerd.Engine, ids []string) error {
+// runStorm runs the agent before, during and after a storm, and prints the intensity of the storm and the agent's memory.
+func runStorm(cmd *exec.Cmd, h *journalReader, engine *dockerd.Engine, ids []string) error {
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		return err
@@ -79,21 +76,22 @@ func weather(cmd *exec.Cmd, h *hearing, engine *dockerd.Engine, ids []string) er
 		return err
 	}
 	calm := rssOf(cmd)
-	took, first := blow(engine, ids, h, func() int64 { return rssOf(cmd) })
-	h.settle(30 * time.Second) // late is no loss
+	took, first := sendStorm(engine, ids, h, func() int64 { return rssOf(cmd) })
+	h.waitForAll(30 * time.Second) // a late line is not lost
 	after := rssOf(cmd)
 	_ = cmd.Process.Signal(syscall.SIGTERM)
 	<-read
 	if err := cmd.Wait(); err != nil {
 		return err
 	}
-	fmt.Printf("a storm of events            %6.0f a second for %.1f s, %d containers (aim %d)\n",
+	fmt.Printf("event storm                  %6.0f events/s for %.1f s, %d containers (target %d)\n",
 		stormTicks*perTick/took.Seconds(), took.Seconds(), stormContainers, stormRate)
 	growth := float64(after) / float64(max(1, first))
-	fmt.Printf("RSS in it                    %6.1f MB before, %.1f MB when a tenth is over, %.1f MB after: %.2f times the first, %.2f times the second (at most %.2f)\n",
+	fmt.Printf("RSS in the storm             %6.1f MB before, %.1f MB after a tenth, %.1f MB at the end: "+
+		"%.2f times the first, %.2f times the second (limit %.2f)\n",
 		float64(calm)/1e6, float64(first)/1e6, float64(after)/1e6, float64(after)/float64(max(1, calm)), growth, maxGrowth)
 	if growth > maxGrowth {
-		fmt.Println("BELOW THE AIM: the agent grows as long as it storms")
+		fmt.Println("TARGET MISSED: the agent's memory grows throughout the storm")
 	}
 	return nil
 }
@@ -117,9 +115,8 @@ func untilSeen(environ []string) error {
 	return last
 }
 
-// blow is the storm. It says how long it took, and how much memory the agent had
-// when a tenth of it was over.
-func blow(engine *dockerd.Engine, ids []string, h *hearing, rss func() int64) (took time.Duration, first int64) {
+// sendStorm runs the storm. It returns its duration, and the agent's memory after a tenth of it.
+func sendStorm(engine *dockerd.Engine, ids []string, h *journalReader, rss func() int64) (took time.Duration, first int64) {
 	began := time.Now()
 	for n := range stormTicks {
 		i, health, kind := n%stormContainers, "unhealthy", "unhealthy"
@@ -129,7 +126,7 @@ func blow(engine *dockerd.Engine, ids []string, h *hearing, rss func() int64) (t
 		other := ids[(i+stormContainers/2)%stormContainers]
 		engine.Storm(other, stormProbes, true)
 		for range stormSignals {
-			engine.Kill(other, int(syscall.SIGHUP)) // heeded, and no end of it
+			engine.Kill(other, int(syscall.SIGHUP)) // handled by the container, which keeps running
 		}
 		of := labels(i)
 		h.sends(kind, of["com.amazonaws.ecs.task-arn"], of["com.amazonaws.ecs.container-name"])
@@ -142,33 +139,33 @@ func blow(engine *dockerd.Engine, ids []string, h *hearing, rss func() int64) (t
 	return time.Since(began), first
 }
 
-// hearing is what was sent, and what the agent's journal says of it.
-type hearing struct {
-	mu   sync.Mutex
-	sent map[string]time.Time
-	told map[string]time.Duration // from the event to the line
-	odd  []string                 // lines about what was not sent, or said already
-	rest []string                 // other lines
+// journalReader compares the sent events with the agent's journal.
+type journalReader struct {
+	mu         sync.Mutex
+	sent       map[string]time.Time
+	delay      map[string]time.Duration // from the event to the log line
+	unexpected []string                 // lines about events that were not sent, or repeated lines
+	otherLines []string                 // other lines
 }
 
-func newHearing() *hearing {
-	return &hearing{sent: map[string]time.Time{}, told: map[string]time.Duration{}}
+func newJournalReader() *journalReader {
+	return &journalReader{sent: map[string]time.Time{}, delay: map[string]time.Duration{}}
 }
 
-func (h *hearing) sends(kind, task, container string) {
+func (h *journalReader) sends(kind, task, container string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.sent[kind+" "+task+" "+container] = time.Now()
 }
 
-// read takes lines until they end.
-func (h *hearing) read(journal io.Reader) {
+// read reads lines until the end of the journal.
+func (h *journalReader) read(journal io.Reader) {
 	for lines := bufio.NewScanner(journal); lines.Scan(); {
 		h.hear(lines.Text(), time.Now())
 	}
 }
 
-func (h *hearing) hear(line string, now time.Time) {
+func (h *journalReader) hear(line string, now time.Time) {
 	of := map[string]string{}
 	for _, field := range strings.Fields(line) {
 		if key, value, ok := strings.Cut(field, "="); ok {
@@ -179,22 +176,22 @@ func (h *hearing) hear(line string, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	sent, known := h.sent[key]
-	_, again := h.told[key]
+	_, again := h.delay[key]
 	switch {
 	case of["kind"] == "":
-		h.rest = append(h.rest, line)
+		h.otherLines = append(h.otherLines, line)
 	case !known || again || of["repeated"] != "":
-		h.odd = append(h.odd, line)
+		h.unexpected = append(h.unexpected, line)
 	default:
-		h.told[key] = now.Sub(sent)
+		h.delay[key] = now.Sub(sent)
 	}
 }
 
-// settle waits until all is told, or for so long.
-func (h *hearing) settle(most time.Duration) {
+// waitForAll waits until all events are announced, but no longer than most.
+func (h *journalReader) waitForAll(most time.Duration) {
 	for began := time.Now(); time.Since(began) < most; time.Sleep(20 * time.Millisecond) {
 		h.mu.Lock()
-		all := len(h.told) == len(h.sent)
+		all := len(h.delay) == len(h.sent)
 		h.mu.Unlock()
 		if all {
 			return
@@ -202,19 +199,18 @@ func (h *hearing) settle(most time.Duration) {
 	}
 }
 
-func (h *hearing) others() string {
+func (h *journalReader) others() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return strings.Join(h.rest, "\n")
+	return strings.Join(h.otherLines, "\n")
 }
 
-// judge prints what came of the transitions. That none is lost and none made up
-// are counts, and gates; times are none.
-func (h *hearing) judge() error {
+// evaluate prints the results for the transitions. Lost or invented transitions fail the run; times do not.
+func (h *journalReader) evaluate() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var took []time.Duration
-	for _, d := range h.told {
+	for _, d := range h.delay {
 		took = append(took, d)
 	}
 	slices.Sort(took)
@@ -223,16 +219,16 @@ func (h *hearing) judge() error {
 	if len(took) > 0 {
 		p99 := took[len(took)*99/100]
 		fmt.Printf("from event to announcement   %6.0f ms in the median, %.0f ms at p99, %.0f ms at most (p99 at most %s)\n",
-			ms(took[len(took)/2]), ms(p99), ms(took[len(took)-1]), maxTold)
-		if p99 > maxTold {
-			fmt.Println("BELOW THE AIM: transitions are announced later than that")
+			ms(took[len(took)/2]), ms(p99), ms(took[len(took)-1]), maxDelay)
+		if p99 > maxDelay {
+			fmt.Println("TARGET MISSED: transitions are announced too late")
 		}
 	}
 	switch {
 	case lost != 0 || len(h.sent) == 0:
 		return fmt.Errorf("%w: %d of %d", errLost, lost, len(h.sent))
-	case len(h.odd) > 0:
-		return fmt.Errorf("the agent announced %d transitions that there were not, such as %s", len(h.odd), h.odd[0])
+	case len(h.unexpected) > 0:
+		return fmt.Errorf("the agent announced %d transitions that did not happen, such as %s", len(h.unexpected), h.unexpected[0])
 	}
 	return nil
 }

@@ -1,8 +1,7 @@
 //go:build linux
 
-// Package apart runs a part of a test program in network and mount namespaces of its
-// own, so that it can have the addresses of an EC2 instance and a disk that is gone
-// afterwards. The part is the same program, started again with -inside.
+// Package apart runs a part of a test program in its own network and mount namespaces, so that it can have the addresses
+// of an EC2 instance and a temporary disk. The part is the same program, restarted with -inside.
 package apart
 
 import (
@@ -16,8 +15,7 @@ import (
 	"time"
 )
 
-// Missing names what this machine lacks, or returns "". The program must build
-// nothing but an instance.Probe when it gets the arguments.
+// Missing returns what this machine lacks, or "". With the given arguments, the program must only run an instance.Probe.
 func Missing(ctx context.Context, limit time.Duration, args ...string) string {
 	if os.Geteuid() != 0 {
 		return "root, for namespaces and chroot"
@@ -33,8 +31,8 @@ func Missing(ctx context.Context, limit time.Duration, args ...string) string {
 	return ""
 }
 
-// Run runs this program with -inside and returns its standard output. When ctx ends,
-// it kills the program and all that the program started.
+// Run runs this program with -inside and returns its standard output. When ctx ends, it kills the program and all its
+// children.
 func Run(ctx context.Context, args ...string) ([]byte, error) {
 	self, err := os.Executable()
 	if err != nil {

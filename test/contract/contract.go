@@ -1,8 +1,7 @@
-// Package contract says what muster relies on in the AWS APIs that it calls: one
-// clause a fact, each driven through the SDK's real clients. The sandbox and moto
-// are both held to it, so that neither can drift alone.
+// Package contract verifies the behavior of the AWS APIs that muster relies on: one clause for each fact, tested through
+// the real SDK clients. Both the sandbox and moto must pass it, so that neither drifts.
 //
-// Knobs, faults and the wire are not its subject, and it starts no backend.
+// It does not cover sandbox controls, faults or wire formats, and starts no backend.
 package contract
 
 import (
@@ -24,27 +23,26 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// Backend is something that answers the AWS APIs, prepared with one instance.
+// Backend implements the AWS APIs, and is prepared with one instance.
 type Backend struct {
-	// Config leads SDK clients to the backend: region, endpoint, credentials.
+	// Config connects SDK clients to the backend: region, endpoint, credentials.
 	Config aws.Config
 
 	InstanceID       string // running, tagged TagKey=TagValue
 	IdentityDocument string // the instance's, as JSON
 	TagKey, TagValue string
 
-	Group string // Auto Scaling group with the instance and the same tag
+	Group string // Auto Scaling group of the instance, with the same tag
 	Hook  string // its launch hook: default result ABANDON, heartbeat 600 s
 
 	Stack, Resource string // a stack with a resource that waits for a signal
 
-	// Exempt maps the names of clauses that the backend is known to break to a part
-	// of what they then say. A clause that holds, or breaks in another way, makes
-	// its exemption stale.
+	// Exempt maps the names of clauses that the backend is known to violate to a part of the expected error. If the
+	// clause passes, or fails with another error, the exemption is stale.
 	Exempt map[string]string
 }
 
-// clients are the SDK's clients for a backend.
+// clients are SDK clients of a backend.
 type clients struct {
 	Backend
 	ecs *ecs.Client
@@ -61,8 +59,8 @@ type clause struct {
 	hold func(context.Context, *clients) error
 }
 
-// Run runs every clause as a subtest. Each can run alone; together, completing the
-// lifecycle action stands last of those that need the instance to wait.
+// Run runs every clause as a subtest. Each can run alone. Completing the lifecycle action comes after all clauses that
+// need the instance to wait.
 func Run(t *testing.T, b Backend) {
 	t.Helper()
 	c := &clients{
@@ -109,15 +107,15 @@ func run(t *testing.T, c *clients, cl clause) {
 	}
 }
 
-// verdict is what a clause's outcome means, given the exemption it may have.
+// verdict evaluates the result of a clause, given its exemption if any.
 func verdict(err error, known string, exempt bool) error {
 	switch {
 	case !exempt:
 		return err
 	case err == nil:
-		return errors.New("holds, so the exemption is stale")
+		return errors.New("the clause passes, so the exemption is stale")
 	case !strings.Contains(err.Error(), known):
-		return fmt.Errorf("breaks in another way than by %q: %w", known, err)
+		return fmt.Errorf("the clause fails with an error other than %q: %w", known, err)
 	}
 	return nil
 }
@@ -153,7 +151,7 @@ func want[T comparable](what string, got, want T) error {
 	return nil
 }
 
-// deref is a pointer's value, or the zero value.
+// deref returns the value of a pointer, or the zero value.
 func deref[T any](p *T) T {
 	var v T
 	if p != nil {

@@ -31,7 +31,7 @@ func TestClausesHaveDistinctNames(t *testing.T) {
 	seen := map[string]bool{}
 	for _, cl := range clauses() {
 		if seen[cl.name] || cl.hold == nil {
-			t.Errorf("clause %q is double or empty", cl.name)
+			t.Errorf("clause %q is duplicated or empty", cl.name)
 		}
 		seen[cl.name] = true
 	}

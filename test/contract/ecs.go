@@ -15,20 +15,20 @@ import (
 
 func ecsClauses() []clause {
 	return []clause{
-		{"DescribeClusters tells status, name and ARN by name and by ARN", describesCluster},
-		{"DescribeClusters answers an unknown cluster with failure MISSING", unknownCluster},
-		{"DescribeClusters answers known and unknown together", knownAndUnknown},
-		{"ListClusters lists what exists", listsClusters},
-		{"ListClusters keeps to MaxResults and pages on", pagesClusters},
-		{"RegisterContainerInstance registers ACTIVE and connected", registers},
+		{"DescribeClusters returns status, name and ARN by name and by ARN", describesCluster},
+		{"DescribeClusters returns failure MISSING for an unknown cluster", unknownCluster},
+		{"DescribeClusters returns known and unknown clusters together", knownAndUnknown},
+		{"ListClusters lists existing clusters", listsClusters},
+		{"ListClusters honors MaxResults and returns further pages", pagesClusters},
+		{"RegisterContainerInstance registers an ACTIVE and connected instance", registers},
 		{"RegisterContainerInstance keeps attributes", keepsAttributes},
-		{"RegisterContainerInstance refuses an unknown cluster with ClientException", registersNowhere},
+		{"RegisterContainerInstance rejects an unknown cluster with ClientException", registersInUnknownCluster},
 		{"ListContainerInstances filters by ec2InstanceId", filters},
-		{"ListContainerInstances refuses an unknown cluster", listsNowhere},
-		{"DescribeContainerInstances refuses an unknown cluster", describesNowhere},
-		{"DescribeContainerInstances answers an unknown ARN with failure MISSING", unknownInstance},
-		{"DescribeContainerInstances tells health when asked", tellsHealth},
-		{"DeregisterContainerInstance takes the instance off the list", deregisters},
+		{"ListContainerInstances rejects an unknown cluster", listsUnknownCluster},
+		{"DescribeContainerInstances rejects an unknown cluster", describesUnknownCluster},
+		{"DescribeContainerInstances returns failure MISSING for an unknown ARN", unknownInstance},
+		{"DescribeContainerInstances returns health on request", returnsHealth},
+		{"DeregisterContainerInstance removes the instance from the list", deregisters},
 	}
 }
 
@@ -152,7 +152,7 @@ func pagesClusters(ctx context.Context, c *clients) error {
 	return nil
 }
 
-// registers reads back all that muster reads of a registration.
+// registers reads back all fields of a registration that muster uses.
 func registers(ctx context.Context, c *clients) error {
 	const name = "contract-register"
 	before := time.Now().Add(-time.Minute)
@@ -211,7 +211,7 @@ func keepsAttributes(ctx context.Context, c *clients) error {
 	return want("attribute rack=r7", has, true)
 }
 
-func registersNowhere(ctx context.Context, c *clients) error {
+func registersInUnknownCluster(ctx context.Context, c *clients) error {
 	_, err := c.ecs.RegisterContainerInstance(ctx, &ecs.RegisterContainerInstanceInput{
 		Cluster: aws.String(nowhere), InstanceIdentityDocument: &c.IdentityDocument,
 	})
@@ -232,12 +232,12 @@ func filters(ctx context.Context, c *clients) error {
 	return want("instances listed for another id", len(list.ContainerInstanceArns), 0)
 }
 
-func listsNowhere(ctx context.Context, c *clients) error {
+func listsUnknownCluster(ctx context.Context, c *clients) error {
 	_, err := c.ecs.ListContainerInstances(ctx, &ecs.ListContainerInstancesInput{Cluster: aws.String(nowhere)})
 	return wantMessage(err, "ClusterNotFoundException", "Cluster not found.")
 }
 
-func describesNowhere(ctx context.Context, c *clients) error {
+func describesUnknownCluster(ctx context.Context, c *clients) error {
 	_, err := c.describe(ctx, nowhere, "arn:aws:ecs:eu-central-1:123456789012:container-instance/x/y")
 	return wantMessage(err, "ClusterNotFoundException", "Cluster not found.")
 }
@@ -256,7 +256,7 @@ func unknownInstance(ctx context.Context, c *clients) error {
 	return missing(out.Failures, id)
 }
 
-func tellsHealth(ctx context.Context, c *clients) error {
+func returnsHealth(ctx context.Context, c *clients) error {
 	const name = "contract-health"
 	ci, err := c.registered(ctx, name)
 	if err != nil {

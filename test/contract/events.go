@@ -11,9 +11,9 @@ import (
 
 func eventClauses() []clause {
 	return []clause{
-		{"PutEvents takes ten events and gives each an id", tenEvents},
-		{"PutEvents refuses eleven events", elevenEvents},
-		{"PutEvents answers for each entry, of which some may fail", oneBadEvent},
+		{"PutEvents accepts ten events and returns an id for each", tenEvents},
+		{"PutEvents rejects eleven events", elevenEvents},
+		{"PutEvents returns a result for each entry", oneBadEvent},
 	}
 }
 

@@ -15,10 +15,10 @@ import (
 
 func groupClauses() []clause {
 	return []clause{
-		{"DescribeAutoScalingInstances tells group and lifecycle state", describesMember},
-		{"DescribeAutoScalingInstances answers an unknown instance with nothing", unknownMember},
-		{"DescribeAutoScalingGroups tells instances and tags", describesGroup},
-		{"DescribeAutoScalingGroups answers an unknown group with nothing", unknownGroup},
+		{"DescribeAutoScalingInstances returns group and lifecycle state", describesMember},
+		{"DescribeAutoScalingInstances returns nothing for an unknown instance", unknownMember},
+		{"DescribeAutoScalingGroups returns instances and tags", describesGroup},
+		{"DescribeAutoScalingGroups returns nothing for an unknown group", unknownGroup},
 		{"Auto Scaling DescribeTags finds a tag by group and key", findsGroupTag},
 	}
 }
@@ -101,9 +101,9 @@ func findsGroupTag(ctx context.Context, c *clients) error {
 
 func lifecycleClauses() []clause {
 	return []clause{
-		{"DescribeLifecycleHooks tells transition, timeout and default", describesHook},
-		{"SetInstanceHealth shows in the group", setsHealth},
-		{"SetInstanceHealth refuses an unknown instance with ValidationError", setsHealthOfNobody},
+		{"DescribeLifecycleHooks returns transition, timeout and default", describesHook},
+		{"SetInstanceHealth changes the health in the group", setsHealth},
+		{"SetInstanceHealth rejects an unknown instance with ValidationError", setsHealthOfUnknown},
 		{"RecordLifecycleActionHeartbeat is accepted while the instance waits", heartbeat},
 		{"CompleteLifecycleAction is accepted once", completes},
 	}
@@ -127,8 +127,8 @@ func describesHook(ctx context.Context, c *clients) error {
 		want("default result", deref(h.DefaultResult), "ABANDON"))
 }
 
-// setsHealth reads it back from the group, which tells Healthy or Unhealthy;
-// DescribeAutoScalingInstances tells it in capitals.
+// setsHealth reads the health back from the group, which returns Healthy or Unhealthy; DescribeAutoScalingInstances
+// returns it in capitals.
 func setsHealth(ctx context.Context, c *clients) error {
 	for _, health := range []string{"Unhealthy", "Healthy"} {
 		_, err := c.asg.SetInstanceHealth(ctx, &autoscaling.SetInstanceHealthInput{InstanceId: &c.InstanceID, HealthStatus: &health})
@@ -148,7 +148,7 @@ func setsHealth(ctx context.Context, c *clients) error {
 	return nil
 }
 
-func setsHealthOfNobody(ctx context.Context, c *clients) error {
+func setsHealthOfUnknown(ctx context.Context, c *clients) error {
 	_, err := c.asg.SetInstanceHealth(ctx, &autoscaling.SetInstanceHealthInput{
 		InstanceId: aws.String("i-00000000000000bad"), HealthStatus: aws.String("Unhealthy"),
 	})
@@ -162,7 +162,7 @@ func heartbeat(ctx context.Context, c *clients) error {
 	return err
 }
 
-// completes runs last of the lifecycle clauses, as it ends the wait for good.
+// completes is the last lifecycle clause, because it ends the wait.
 func completes(ctx context.Context, c *clients) error {
 	in := &autoscaling.CompleteLifecycleActionInput{
 		AutoScalingGroupName: &c.Group, LifecycleHookName: &c.Hook, InstanceId: &c.InstanceID,
@@ -177,8 +177,8 @@ func completes(ctx context.Context, c *clients) error {
 
 func stackClauses() []clause {
 	return []clause{
-		{"SignalResource refuses an unknown stack with ValidationError", signalsNowhere},
-		{"SignalResource is accepted by a stack that waits", signals},
+		{"SignalResource rejects an unknown stack with ValidationError", signalsUnknownStack},
+		{"SignalResource is accepted by a waiting stack", signals},
 	}
 }
 
@@ -189,7 +189,7 @@ func (c *clients) signal(ctx context.Context, stack string) error {
 	return err
 }
 
-func signalsNowhere(ctx context.Context, c *clients) error {
+func signalsUnknownStack(ctx context.Context, c *clients) error {
 	return wantCode(c.signal(ctx, "contract-no-such-stack"), "ValidationError")
 }
 

@@ -14,8 +14,8 @@ func instanceClauses() []clause {
 	return []clause{
 		{"EC2 DescribeTags finds a tag by instance and key", findsTag},
 		{"EC2 DescribeTags finds nothing for another key", findsNoTag},
-		{"DescribeInstances tells state, tags and addresses", describesInstance},
-		{"DescribeInstances refuses an unknown id", unknownEC2Instance},
+		{"DescribeInstances returns state, tags and addresses", describesInstance},
+		{"DescribeInstances rejects an unknown id", unknownEC2Instance},
 	}
 }
 

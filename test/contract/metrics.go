@@ -13,10 +13,10 @@ import (
 
 func metricClauses() []clause {
 	return []clause{
-		{"PutMetricData is found again by GetMetricStatistics, what is sent twice counting twice", metricComesBack},
-		{"PutMetricData of a thousand datums is accepted, compressed as the SDK does", manyMetrics},
-		{"PutMetricData keeps series with other dimensions apart", dimensionsCount},
-		{"PutMetricData refuses what is no number", noNumber},
+		{"GetMetricStatistics returns data of PutMetricData, and counts repeated data twice", returnsMetric},
+		{"PutMetricData accepts a thousand datums, compressed by the SDK", manyMetrics},
+		{"PutMetricData separates series with different dimensions", dimensionsCount},
+		{"PutMetricData rejects NaN", rejectsNonNumbers},
 	}
 }
 
@@ -31,7 +31,7 @@ func (c *clients) put(ctx context.Context, data ...types.MetricDatum) error {
 	return err
 }
 
-// sums are the sum and the sample count of a series over the last minutes.
+// sums returns the sum and the sample count of a series over the last minutes.
 func (c *clients) sums(ctx context.Context, name, service string) (sum, count float64, err error) {
 	now := time.Now()
 	out, err := c.cw.GetMetricStatistics(ctx, &cloudwatch.GetMetricStatisticsInput{
@@ -49,7 +49,7 @@ func (c *clients) sums(ctx context.Context, name, service string) (sum, count fl
 	return sum, count, nil
 }
 
-func metricComesBack(ctx context.Context, c *clients) error {
+func returnsMetric(ctx context.Context, c *clients) error {
 	for range 2 {
 		if err := c.put(ctx, datum("Unhealthy", 3, "web")); err != nil {
 			return err
@@ -88,6 +88,6 @@ func dimensionsCount(ctx context.Context, c *clients) error {
 	return want("sum", sum, 10)
 }
 
-func noNumber(ctx context.Context, c *clients) error {
+func rejectsNonNumbers(ctx context.Context, c *clients) error {
 	return wantCode(c.put(ctx, datum("Nothing", math.NaN(), "web")), "InvalidParameterValueException")
 }

@@ -13,29 +13,29 @@ import (
 
 func vpcClauses() []clause {
 	return []clause{
-		{"DescribeInstances tells the network interface with address, groups and subnet", describesInterface},
-		{"DescribeInstances refuses MaxResults together with ids", idsAndPages},
+		{"DescribeInstances returns the network interface with address, groups and subnet", describesInterface},
+		{"DescribeInstances rejects MaxResults together with ids", rejectsIDsWithMaxResults},
 		{"DescribeInstances names all unknown ids", unknownInstances},
 		{"DescribeNetworkInterfaces finds by id and by address", findsInterface},
-		{"DescribeNetworkInterfaces refuses an unknown id", unknownInterface},
-		{"DescribeSecurityGroups leaves unknown ids of a filter out", filtersGroups},
-		{"AuthorizeSecurityGroupIngress shows in groups and in rules", authorizes},
-		{"AuthorizeSecurityGroupIngress refuses a duplicate", authorizesTwice},
+		{"DescribeNetworkInterfaces rejects an unknown id", unknownInterface},
+		{"DescribeSecurityGroups ignores unknown ids in a filter", filtersGroups},
+		{"AuthorizeSecurityGroupIngress adds to groups and rules", authorizes},
+		{"AuthorizeSecurityGroupIngress rejects a duplicate", authorizesTwice},
 		{"A rule for all protocols has no ports as a permission and -1 as a rule", portless},
-		{"DescribeNetworkAcls finds the ACL of a subnet, the last entry denying", findsACL},
-		{"GetManagedPrefixListEntries refuses an unknown list", unknownList},
+		{"DescribeNetworkAcls finds the ACL of a subnet, whose last entry denies", findsACL},
+		{"GetManagedPrefixListEntries rejects an unknown list", unknownList},
 		{"DescribeRouteTables finds the main table of a VPC, whose own route is local", findsRoutes},
 	}
 }
 
 func taskClauses() []clause {
 	return []clause{
-		{"ListTasks refuses an unknown cluster", tasksNowhere},
-		{"DescribeTasks answers an unknown ARN with failure MISSING", unknownTask},
+		{"ListTasks rejects an unknown cluster", tasksOfUnknownCluster},
+		{"DescribeTasks returns failure MISSING for an unknown ARN", unknownTask},
 	}
 }
 
-// primary is the instance's first interface.
+// primary returns the instance's first interface.
 func (c *clients) primary(ctx context.Context) (types.InstanceNetworkInterface, error) {
 	out, err := c.ec2.DescribeInstances(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{c.InstanceID}})
 	if err != nil {
@@ -63,7 +63,7 @@ func describesInterface(ctx context.Context, c *clients) error {
 		want("VPC", deref(nic.VpcId) != "", true))
 }
 
-func idsAndPages(ctx context.Context, c *clients) error {
+func rejectsIDsWithMaxResults(ctx context.Context, c *clients) error {
 	_, err := c.ec2.DescribeInstances(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{c.InstanceID}, MaxResults: aws.Int32(5)})
 	return wantCode(err, "InvalidParameterCombination")
 }
@@ -115,7 +115,7 @@ func unknownInterface(ctx context.Context, c *clients) error {
 	return wantCode(err, "InvalidNetworkInterfaceID.NotFound")
 }
 
-// group is the first group of the instance's interface.
+// group returns the first group of the instance's interface.
 func (c *clients) group(ctx context.Context) (types.SecurityGroup, error) {
 	nic, err := c.primary(ctx)
 	if err != nil {
@@ -141,7 +141,7 @@ func filtersGroups(ctx context.Context, c *clients) error {
 	return errors.Join(want("id", deref(g.GroupId) != "", true), want("name", deref(g.GroupName) != "", true))
 }
 
-// authorize opens a range to the group's own members.
+// authorize opens a port range to the members of the group.
 func (c *clients) authorize(ctx context.Context, g types.SecurityGroup, first, last int32) error {
 	_, err := c.ec2.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{
 		GroupId: g.GroupId, IpPermissions: []types.IpPermission{{
@@ -202,7 +202,7 @@ func authorizesTwice(ctx context.Context, c *clients) error {
 	return wantCode(c.authorize(ctx, g, 47500, 47599), "InvalidPermission.Duplicate")
 }
 
-// portless looks at the egress rule of a default group.
+// portless checks the egress rule of a default group.
 func portless(ctx context.Context, c *clients) error {
 	g, err := c.group(ctx)
 	if err != nil {
@@ -277,7 +277,7 @@ func unknownList(ctx context.Context, c *clients) error {
 	return wantCode(err, "InvalidPrefixListID.NotFound")
 }
 
-func tasksNowhere(ctx context.Context, c *clients) error {
+func tasksOfUnknownCluster(ctx context.Context, c *clients) error {
 	_, err := c.ecs.ListTasks(ctx, &ecs.ListTasksInput{Cluster: aws.String(nowhere)})
 	return wantCode(err, "ClusterNotFoundException")
 }

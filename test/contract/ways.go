@@ -16,9 +16,9 @@ func wayClauses() []clause {
 	return []clause{
 		{"DescribeNatGateways finds nothing for an unknown id in a filter", unknownNAT},
 		{"DescribeVpcEndpoints finds nothing for an unknown id in a filter", unknownVPCEndpoint},
-		{"DescribeVpcAttribute tells that DNS support is on", tellsDNSSupport},
-		{"DescribeVpcAttribute refuses an unknown VPC", unknownVPC},
-		{"DiscoverPollEndpoint tells two URLs", discoversPoll},
+		{"DescribeVpcAttribute returns enabled DNS support", returnsDNSSupport},
+		{"DescribeVpcAttribute rejects an unknown VPC", unknownVPC},
+		{"DiscoverPollEndpoint returns two URLs", discoversPoll},
 	}
 }
 
@@ -41,7 +41,7 @@ func unknownVPCEndpoint(ctx context.Context, c *clients) error {
 	return want("endpoints", len(out.VpcEndpoints), 0)
 }
 
-func tellsDNSSupport(ctx context.Context, c *clients) error {
+func returnsDNSSupport(ctx context.Context, c *clients) error {
 	nic, err := c.primary(ctx)
 	if err != nil {
 		return err

@@ -1,5 +1,4 @@
-// Package dockertest gives integration tests a real Docker Engine: this machine's,
-// or one of their own that they may stop, and an image for it with a program that
-// can be healthy, sick, crash and run out of memory. All of it is behind the build
-// tag integration.
+// Package dockertest provides a real Docker Engine for integration tests: that of the machine, or a separate one that
+// the test can stop. It also builds an image with a program that can be healthy or unhealthy, crash and run out of
+// memory. It needs the build tag integration.
 package dockertest

@@ -16,14 +16,13 @@ import (
 	"muster/test/observe"
 )
 
-// Docker is the command line of one Engine.
+// Docker is the command line of a Docker Engine.
 type Docker struct {
 	t    testing.TB
 	Host string // in the form of DOCKER_HOST
 }
 
-// Host is this machine's Engine. A test that needs one is skipped where there is
-// none, as need.NoEngine says.
+// Host returns the Engine of this machine. Without one, it skips the test as described in need.NoEngine.
 func Host(t testing.TB) Docker {
 	t.Helper()
 	d := Docker{t, os.Getenv("DOCKER_HOST")}
@@ -36,7 +35,7 @@ func Host(t testing.TB) Docker {
 	return d
 }
 
-// Try runs a command of docker's and returns what it printed.
+// Try runs a docker command and returns its output.
 func (d Docker) Try(args ...string) (string, error) {
 	cmd := exec.Command("docker", args...)
 	cmd.Env = append(os.Environ(), "DOCKER_HOST="+d.Host, "DOCKER_BUILDKIT=0")
@@ -44,7 +43,7 @@ func (d Docker) Try(args ...string) (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
-// Do is Try of what must not fail.
+// Do is Try for a command that must succeed.
 func (d Docker) Do(args ...string) string {
 	d.t.Helper()
 	out, err := d.Try(args...)
@@ -54,9 +53,8 @@ func (d Docker) Do(args ...string) string {
 	return out
 }
 
-// Subject builds the image of the test program (test/integration/testdata)
-// from scratch, since none can be pulled in a sealed environment, with more lines
-// for its Dockerfile. It is removed at the end.
+// Subject builds the image of the test program (test/integration/testdata) from scratch, because sealed environments
+// cannot pull images. lines are appended to its Dockerfile. The image is removed at the end.
 func (d Docker) Subject(lines ...string) (tag string) {
 	d.t.Helper()
 	dir := d.t.TempDir()
@@ -75,8 +73,8 @@ func (d Docker) Subject(lines ...string) (tag string) {
 	return tag
 }
 
-// Run runs a container in the background, without a network, and returns its id;
-// it is removed at the end. args are those of docker run, the image among them.
+// Run runs a container in the background, without a network, and returns its id. It is removed at the end. args are the
+// arguments of docker run, including the image.
 func (d Docker) Run(args ...string) (id string) {
 	d.t.Helper()
 	id = d.Do(append([]string{"run", "--detach", "--network", "none"}, args...)...)
@@ -84,7 +82,7 @@ func (d Docker) Run(args ...string) (id string) {
 	return id
 }
 
-// Ready waits until the program in a container heeds its signal, and returns the id.
+// Ready waits until the program in a container handles signals, and returns the id.
 func (d Docker) Ready(id string) string {
 	d.t.Helper()
 	if !observe.Within(time.Minute, 50*time.Millisecond, func() bool { return strings.Contains(d.Do("logs", id), "ready") }) {
@@ -93,7 +91,7 @@ func (d Docker) Ready(id string) string {
 	return id
 }
 
-// Daemon is an Engine of the test's own, with a data root and a socket of its own.
+// Daemon is an Engine of the test, with its own data root and socket.
 type Daemon struct {
 	Docker
 	dir  string
@@ -101,7 +99,7 @@ type Daemon struct {
 	done chan struct{}
 }
 
-// Own starts an Engine that the test may stop. It needs root.
+// Own starts an Engine that the test can stop. It needs root.
 func Own(t testing.TB) *Daemon {
 	t.Helper()
 	d := Stopped(t)
@@ -109,13 +107,13 @@ func Own(t testing.TB) *Daemon {
 	return d
 }
 
-// Stopped is an Engine of the test's own that has not been started.
+// Stopped returns an Engine of the test that is not running.
 func Stopped(t testing.TB) *Daemon {
 	t.Helper()
 	if _, err := exec.LookPath("dockerd"); err != nil || os.Getuid() != 0 {
 		need.NoEngine(t, "dockerd, and root to start another one")
 	}
-	dir, err := os.MkdirTemp("/tmp", "dockerd") // short enough for a socket
+	dir, err := os.MkdirTemp("/tmp", "dockerd") // short enough for a socket path
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,12 +125,12 @@ func Stopped(t testing.TB) *Daemon {
 	return d
 }
 
-// Start starts the Engine, and returns when it answers.
+// Start starts the Engine, and returns once it responds.
 func (d *Daemon) Start() {
 	d.t.Helper()
 	d.cmd = exec.Command("dockerd", "--config-file", d.dir+"/daemon.json", "--data-root", d.dir+"/data", "--exec-root", d.dir+"/run",
 		"--host", d.Host, "--pidfile", d.dir+"/pid", "--bridge", "none", "--iptables=false", "--ip-forward=false", "--ip-masq=false", "--storage-driver", "vfs")
-	// A daemon without a bridge removes docker0 wherever it runs: not the host's.
+	// A daemon without a bridge removes docker0 of its network namespace, which must not be the host's.
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
 	var log strings.Builder
 	d.cmd.Stdout, d.cmd.Stderr = &log, &log
@@ -143,7 +141,7 @@ func (d *Daemon) Start() {
 	go func() { _ = d.cmd.Wait(); close(d.done) }()
 	if !d.answers() {
 		d.Stop()
-		d.t.Fatalf("dockerd does not answer: %.4000s", log.String())
+		d.t.Fatalf("dockerd does not respond: %.4000s", log.String())
 	}
 }
 
@@ -166,7 +164,7 @@ func (d *Daemon) answers() bool {
 	}
 }
 
-// Hang makes the Engine answer nothing, until Resume.
+// Hang stops the Engine from responding until Resume.
 func (d *Daemon) Hang() { d.signal(syscall.SIGSTOP) }
 
 // Resume ends a Hang.
@@ -179,12 +177,12 @@ func (d *Daemon) signal(s syscall.Signal) {
 	}
 }
 
-// Stop stops the Engine, and the containers that it runs.
+// Stop stops the Engine and its containers.
 func (d *Daemon) Stop() {
 	if d.done == nil {
 		return
 	}
-	_ = d.cmd.Process.Signal(syscall.SIGCONT) // it may hang
+	_ = d.cmd.Process.Signal(syscall.SIGCONT) // it may be stopped by Hang
 	_ = d.cmd.Process.Signal(os.Interrupt)
 	<-d.done
 	d.done = nil

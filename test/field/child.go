@@ -14,11 +14,10 @@ import (
 	"muster/test/field/instance"
 )
 
-// runChild plays one case in the namespaces of this process and prints its results
-// as JSON. Without a case, it only checks that an instance can be built.
+// runChild runs one case in the namespaces of this process, and prints its results as JSON. Without a case, it only
+// checks that an instance can be built.
 func runChild(o options, names []string, stdout io.Writer) error {
-	// The parent kills this process group after limit. This is for a parent that
-	// was killed itself.
+	// The parent kills this process group after limit. This timer handles a parent that was killed itself.
 	time.AfterFunc(2*limit, func() { _ = syscall.Kill(0, syscall.SIGKILL) })
 	if len(names) == 0 {
 		return instance.Probe()
@@ -30,8 +29,8 @@ func runChild(o options, names []string, stdout io.Writer) error {
 	return json.NewEncoder(stdout).Encode(play(c, o))
 }
 
-// play builds the instance of a case and plays its steps or lines. The names of
-// the results are what comes after the name of the case.
+// play builds the instance of a case and runs its steps or lines. A result is named by the suffix after the name of the
+// case.
 func play(c *fieldcase.Case, o options) []Result {
 	in, err := instance.New(c, o.muster)
 	if err != nil {

@@ -14,15 +14,15 @@ import (
 	"muster/test/field/instance"
 )
 
-// lineCommand is what a case with lines runs for each of them.
+// lineCommand is the command for each line of a case with lines.
 const lineCommand = "check --only agent-log"
 
-// lines plays a case with lines: each line is appended to its log alone, after the
-// lines of the ECS agent itself, and has a result of its own.
+// lines runs a case with lines: each line is appended alone to its log, after the ECS agent's own lines, and has its own
+// result.
 func (p *player) lines(ctx context.Context) []Result {
 	logs := map[string][]byte{}
 	for _, name := range instance.AgentLogs {
-		logs[name], _ = p.in.Read(name) // empty if there is none
+		logs[name], _ = p.in.Read(name) // empty if it does not exist
 	}
 	var all []Result
 	for i, l := range p.c.Lines {

@@ -1,6 +1,6 @@
 //go:build linux
 
-// Command field plays field cases: it builds the EC2 instance of each case, runs
+// Command field runs field cases: it builds the EC2 instance of each case, runs
 // the real muster on it, and reports the share of cases in which muster was right.
 //
 //	$ sudo bin/field -muster bin/muster test/field/cases
@@ -8,12 +8,11 @@
 //	WRONG 13-region  step 1: cause: want wrong-region, got cluster-missing
 //	2 cases: 1 right, 1 wrong: 50.0 %
 //
-// FORMAT.md describes the case files. Each case is played by a child process in
-// network and mount namespaces of its own; nothing on the host changes. That needs
-// root and the program ip.
+// FORMAT.md describes the case files. A child process runs each case in its own network
+// and mount namespaces, without changing the host. This requires root and the program ip.
 //
-// Package fieldcase reads cases, package instance builds instances, package expect
-// compares. This package plays the steps and prints the results.
+// Package fieldcase reads cases, package instance builds instances, and package expect
+// compares results. This package runs the steps and prints the results.
 package main
 
 import (
@@ -34,7 +33,7 @@ import (
 const (
 	exitRight  = 0
 	exitWrong  = 1 // a case is wrong
-	exitBroken = 2 // the set-up is: arguments, files, or with CI=true a missing requirement
+	exitBroken = 2 // invalid set-up: arguments, files, or a missing requirement with CI=true
 )
 
 type options struct {
@@ -139,11 +138,10 @@ func conclude(o options, results []Result, stdout, stderr io.Writer) int {
 	return exitRight
 }
 
-// caseFile is a case that is to be played.
+// caseFile is a case to run.
 type caseFile struct{ name, path string }
 
-// findCases returns the files among names, and the case files below the
-// directories among them, in order.
+// findCases returns the files among names and the case files in the directories among them, in order.
 func findCases(names []string) ([]caseFile, error) {
 	var files []caseFile
 	for _, arg := range names {
@@ -167,7 +165,7 @@ func findCases(names []string) ([]caseFile, error) {
 		}
 	}
 	if len(files) == 0 {
-		return nil, errors.New("no cases: name a directory or case files")
+		return nil, errors.New("no cases: pass a directory or case files")
 	}
 	return files, nil
 }

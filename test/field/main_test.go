@@ -15,7 +15,7 @@ import (
 	"muster/test/field/fieldcase"
 )
 
-// The cases are played by make field; that they can be read is tested here too.
+// make field runs the cases; this test only checks that they are valid.
 func TestCasesAreReadable(t *testing.T) {
 	files, err := findCases([]string{"cases"})
 	if err != nil {
@@ -52,8 +52,8 @@ func TestFindCases(t *testing.T) {
 	}
 }
 
-// A set-up that is broken exits with 2, before anything is played.
-func TestRunRefusesABrokenSetUp(t *testing.T) {
+// An invalid set-up exits with 2 before any case runs.
+func TestRunRejectsAnInvalidSetUp(t *testing.T) {
 	empty := t.TempDir()
 	for _, c := range []struct {
 		name string
@@ -62,7 +62,7 @@ func TestRunRefusesABrokenSetUp(t *testing.T) {
 	}{
 		{"no binary", []string{"-muster", filepath.Join(empty, "muster"), "cases"}, "no such file"},
 		{"a directory for a binary", []string{"-muster", empty, "cases"}, "is a directory, want the muster binary"},
-		{"no cases", []string{"-muster", "main.go"}, "no cases: name a directory or case files"},
+		{"no cases", []string{"-muster", "main.go"}, "no cases: pass a directory or case files"},
 		{"a directory without cases", []string{"-muster", "main.go", empty}, "no *.txtar file in this directory"},
 		{"no such directory", []string{"-muster", "main.go", filepath.Join(empty, "cases")}, "no such file"},
 		{"an unknown flag", []string{"-nope"}, "not defined: -nope"},

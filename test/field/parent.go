@@ -14,20 +14,19 @@ import (
 	"muster/test/field/fieldcase"
 )
 
-// How long a case may take, and each line of it besides: what takes
-// longer hangs, however busy this machine is.
+// Time limits of a case, and of each of its lines. They are generous, so that only a hang exceeds them on a busy
+// machine.
 const (
 	limit     = time.Minute
 	lineLimit = 5 * time.Second
 )
 
-// missing names what this machine lacks to play cases, or returns "".
+// missing returns what this machine lacks to run cases, or "".
 func missing(ctx context.Context) string {
 	return apart.Missing(ctx, limit, "-muster", "/dev/null")
 }
 
-// playAll plays the cases, o.jobs at a time, and prints the results in the order
-// of the files.
+// playAll runs the cases, o.jobs at a time, and prints the results in file order.
 func playAll(ctx context.Context, o options, files []caseFile, w io.Writer) []Result {
 	done := make([]chan []Result, len(files))
 	for i := range done {
@@ -59,7 +58,7 @@ func playAll(ctx context.Context, o options, files []caseFile, w io.Writer) []Re
 	return all
 }
 
-// playApart plays a case in a child process.
+// playApart runs a case in a child process.
 func playApart(ctx context.Context, o options, f caseFile) []Result {
 	broken := func(why string) []Result { return []Result{{Name: f.name, Broken: why}} }
 	if ctx.Err() != nil {
@@ -74,7 +73,7 @@ func playApart(ctx context.Context, o options, f caseFile) []Result {
 	defer stop()
 	out, err := apart.Run(ctx, "-muster", o.muster, fmt.Sprintf("-invariants=%t", o.invariants), f.path)
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return broken(fmt.Sprintf("not done after %s", atMost))
+		return broken(fmt.Sprintf("timed out after %s", atMost))
 	}
 	var results []Result
 	if jsonErr := json.Unmarshal(out, &results); jsonErr != nil {

@@ -15,13 +15,13 @@ import (
 	"muster/test/field/instance"
 )
 
-// player plays a case on its instance, and collects what was wrong.
+// player runs a case on its instance, and collects the errors.
 type player struct {
 	in         *instance.Instance
 	c          *fieldcase.Case
 	invariants bool
 
-	at         string // put in front of each reason
+	at         string // prefix of each reason
 	transcript strings.Builder
 	why        []string
 }
@@ -36,10 +36,9 @@ func (p *player) result(name string) Result {
 	return Result{Name: name, OK: len(p.why) == 0, Why: p.why, Transcript: p.transcript.String()}
 }
 
-// step does what a step says and checks what must follow. It returns an error where
-// the step cannot be done.
+// step runs a step and checks its expectations. It returns an error if the step cannot be run.
 func (p *player) step(ctx context.Context, s fieldcase.Step) error {
-	p.in.SystemdCalls() // those of earlier steps
+	p.in.SystemdCalls() // discard the calls of earlier steps
 	if err := p.act(ctx, s); err != nil {
 		return err
 	}
@@ -75,7 +74,7 @@ func (p *player) act(ctx context.Context, s fieldcase.Step) error {
 		}
 		fmt.Fprintf(&p.transcript, "\n(the ECS agent, after %s: %s)\n", s.Agent, got)
 		if s.Ends != "" && got != s.Ends {
-			p.wrong(fmt.Sprintf("the ECS agent: want %s, got %s", s.Ends, got))
+			p.wrong(fmt.Sprintf("ECS agent: want %s, got %s", s.Ends, got))
 		}
 	case s.Edit != nil:
 		p.in.EditRecord(*s.Edit)
@@ -96,14 +95,14 @@ func (p *player) act(ctx context.Context, s fieldcase.Step) error {
 	return nil
 }
 
-// wait lets time pass on the instance.
+// wait waits for d on the instance.
 func wait(d time.Duration) {
 	if d > 0 {
 		<-time.After(d)
 	}
 }
 
-// command runs muster and checks what it printed, and if needed its JSON.
+// command runs muster and checks its output, and if needed its JSON.
 func (p *player) command(ctx context.Context, s fieldcase.Step) {
 	out := p.run(ctx, s.Muster)
 	p.wrong(expect.Exit(s.Muster, out.Code, s.Exit)...)
@@ -118,7 +117,7 @@ func (p *player) command(ctx context.Context, s fieldcase.Step) {
 	p.json(ctx, s.Muster, out.Stdout, want)
 }
 
-// jsonWants is what a case wants of the JSON of a command.
+// jsonWants holds the expectations about the JSON of a command.
 type jsonWants struct {
 	id, idNot        fieldcase.Words
 	findings, checks map[string]fieldcase.Words
@@ -129,15 +128,13 @@ func (w jsonWants) any() bool {
 	return w.id != nil || w.idNot != nil || w.findings != nil || w.checks != nil || w.noWarnings
 }
 
-// json runs a command again with --output json and compares that with what the
-// case wants, and the text of the first run with it.
+// json runs a command again with --output json, checks the JSON, and compares it with the text of the first run.
 func (p *player) json(ctx context.Context, command, stdout string, want jsonWants) {
 	layout := p.invariants && expect.HasAnswer(strings.Fields(command))
 	if layout {
 		p.wrong(expect.Layout(stdout)...)
 	}
-	// A fault that ends after some calls may be over in the second run, which then
-	// has another cause.
+	// A fault with a limited number of calls can be over in the second run, which then has another cause.
 	agree := layout && !slices.ContainsFunc(p.c.AWS.Faults, func(f fieldcase.Fault) bool { return f.Times > 0 || f.Skip > 0 })
 	if !want.any() && !agree {
 		return

@@ -15,12 +15,12 @@ import (
 type Result struct {
 	Name       string   `json:"name"`
 	OK         bool     `json:"ok"`
-	Why        []string `json:"why,omitempty"`    // where muster was wrong
-	Broken     string   `json:"broken,omitempty"` // why the case could not be played
+	Why        []string `json:"why,omitempty"`    // errors of muster
+	Broken     string   `json:"broken,omitempty"` // why the case could not be run
 	Transcript string   `json:"transcript,omitempty"`
 }
 
-// write writes the result on one line, after the transcript if that is wanted.
+// write writes the result on one line, optionally after the transcript.
 func (r Result) write(w io.Writer, verbose bool) {
 	if verbose {
 		fmt.Fprintf(w, "### %s\n%s\n", r.Name, r.Transcript)

@@ -11,16 +11,15 @@ import (
 	"testing"
 )
 
-// Chromium renders the page at path without any network, in a window of the size
-// "WIDTH,HEIGHT", and returns its DOM, what it wrote to the console, and a picture
-// of it (PNG).
+// Chromium renders the page at path without a network, in a window of the size "WIDTH,HEIGHT". It returns the DOM, the
+// console output, and a screenshot (PNG).
 func Chromium(t testing.TB, path, size string) (dom string, console []string, shot []byte) {
 	t.Helper()
 	program := Program(t, "chromium", "apt-get install chromium")
 	dir := t.TempDir()
 	picture := filepath.Join(dir, "page.png")
 	run := func(mode string) (string, string) {
-		// No resolver and a proxy that nobody listens at: names and addresses both fail.
+		// No resolver and an unreachable proxy, so that both names and addresses fail.
 		cmd := exec.CommandContext(t.Context(), program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
 			"--user-data-dir="+filepath.Join(dir, "profile"), "--host-resolver-rules=MAP * ~NOTFOUND", "--proxy-server=127.0.0.1:1", "--proxy-bypass-list=<-loopback>",
 			"--enable-logging=stderr", "--v=0", "--hide-scrollbars", "--window-size="+size, "--virtual-time-budget=5000", mode, "file://"+path)
@@ -37,11 +36,11 @@ func Chromium(t testing.TB, path, size string) (dom string, console []string, sh
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Its other lines are about the machine: no D-Bus, no graphics card.
+	// Other lines are about the machine: no D-Bus, no graphics card.
 	return dom, regexp.MustCompile(`(?m)^.*:CONSOLE[:(].*$`).FindAllString(log, -1), shot
 }
 
-// Pixels counts those of one colour in a picture (PNG).
+// Pixels counts the pixels of one color in a picture (PNG).
 func Pixels(t testing.TB, shot []byte, want color.NRGBA) (n int) {
 	t.Helper()
 	img, err := png.Decode(bytes.NewReader(shot))

@@ -1,7 +1,5 @@
-// Package need gives tests what they need of the machine beside Go: programs,
-// servers, a browser, a small disk. What is missing skips the test with its
-// name, and fails it where CI=true: there nothing may be missing. It is for tests
-// alone.
+// Package need provides the requirements of tests other than Go: programs, servers, a browser, a small disk. A missing
+// requirement skips the test and names it; with CI=true, it fails the test. Only tests use this package.
 package need
 
 import (
@@ -12,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Missing ends the test because of what is missing, and how to get it.
+// Missing skips or fails the test. what names the missing requirement and how to install it.
 func Missing(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
@@ -21,8 +19,7 @@ func Missing(t testing.TB, what string) {
 	t.Skip("missing: " + what)
 }
 
-// NoEngine is Missing for want of a Docker Engine. ENGINE=none allows that in CI
-// too: some machines let none run.
+// NoEngine is Missing for a Docker Engine. ENGINE=none skips the test in CI too, because some machines cannot run one.
 func NoEngine(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv("ENGINE") == "none" {
@@ -31,7 +28,7 @@ func NoEngine(t testing.TB, what string) {
 	Missing(t, what)
 }
 
-// Program is the path of a program; get says how to get it.
+// Program returns the path of a program; get says how to install it.
 func Program(t testing.TB, name, get string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
@@ -41,8 +38,7 @@ func Program(t testing.TB, name, get string) string {
 	return path
 }
 
-// SmallDisk mounts a file system of 64 KiB, with further options of tmpfs (5),
-// for which the test must be root.
+// SmallDisk mounts a file system of 64 KiB, with further options of tmpfs(5). It needs root.
 func SmallDisk(t testing.TB, options string) string {
 	t.Helper()
 	dir := t.TempDir()

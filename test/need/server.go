@@ -16,7 +16,7 @@ func Moto(t testing.TB) string {
 	return "http://" + addr
 }
 
-// FreeAddress is a loopback address that nothing listens on.
+// FreeAddress returns a loopback address without a listener.
 func FreeAddress(t testing.TB) (addr, port string) {
 	t.Helper()
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
@@ -29,8 +29,8 @@ func FreeAddress(t testing.TB) (addr, port string) {
 	return addr, port
 }
 
-// Server runs a server that listens on addr, until the test ends, and returns
-// when it does. A failed test gets what it said.
+// Server runs a server that listens on addr until the test ends. It returns once the server listens. A failed test logs
+// the server's output.
 func Server(t testing.TB, addr string, cmd *exec.Cmd) {
 	t.Helper()
 	var log bytes.Buffer
@@ -56,9 +56,9 @@ func Server(t testing.TB, addr string, cmd *exec.Cmd) {
 		}
 		select {
 		case <-ended:
-			t.Fatalf("%s ended: %s\n%s", cmd.Path, cmd.ProcessState, log.String())
+			t.Fatalf("%s exited: %s\n%s", cmd.Path, cmd.ProcessState, log.String())
 		case <-tick.C:
 		}
 	}
-	t.Fatalf("%s does not listen on %s after a minute", cmd.Path, addr)
+	t.Fatalf("%s did not listen on %s within a minute", cmd.Path, addr)
 }

@@ -1,5 +1,5 @@
-// Package observe is how tests, and the demo, watch something that runs: what it
-// has said so far, and whether something has come about.
+// Package observe lets tests and the demo watch a running process: its output so far, and whether a condition has become
+// true.
 package observe
 
 import (
@@ -10,8 +10,7 @@ import (
 	"time"
 )
 
-// Journal is what a process or a logger has said so far. It may be read while it
-// is written; the zero value is empty.
+// Journal collects the output of a process or a logger. It can be read while it is written; the zero value is empty.
 type Journal struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -29,14 +28,14 @@ func (j *Journal) String() string {
 	return j.text.String()
 }
 
-// Count is how often it was said.
+// Count returns the number of occurrences of text.
 func (j *Journal) Count(text string) int { return strings.Count(j.String(), text) }
 
-// Logger logs into it, for people.
+// Logger returns a text logger that writes to the Journal.
 func (j *Journal) Logger() *slog.Logger { return slog.New(slog.NewTextHandler(j, nil)) }
 
-// Within asks every so often until it is so, and says whether it came to be in
-// the most time there is. A test gives so much that only what never comes is late.
+// Within polls is until it returns true, and reports whether it did within the limit. Tests use a limit that only a real
+// failure exceeds.
 func Within(most, every time.Duration, is func() bool) bool {
 	tick, late := time.NewTicker(every), time.After(most)
 	defer tick.Stop()

@@ -11,29 +11,28 @@ import (
 
 const (
 	services = 24 // one container each; the last one is the crash loop
-	// An action each slot: a service has one in six minutes, and so never the three
-	// crashes in ten minutes that make a crash loop.
+	// One action in each slot: a service has one every six minutes, so it never reaches the three crashes in ten minutes
+	// of a crash loop.
 	firstSlot, lastSlot = 6, 42 // seconds of a minute
 	slotLength          = 12
-	// quiet is the second of a minute from which nothing may happen that is not yet
-	// counted: an action that takes longer leaves its minute undecided.
+	// quiet is the second of a minute from which no action may be uncounted. A longer action makes its minute undecided.
 	quiet = 56
-	away  = 10 * time.Second // of Docker, in a restart
+	away  = 10 * time.Second // downtime of Docker in a restart
 )
 
-// counts are what the agent publishes about a service in a minute.
+// counts holds the metrics of a service in one minute.
 type counts struct{ running, crashes, restarts int }
 
-// churn is the script of the containers' lives, and the truth about them.
+// churn starts and stops the containers, and records the expected metrics.
 type churn struct {
 	engine engine
 	ids    [services]string
 	made   int
 
 	minutes map[int64]*[services]counts
-	unsure  map[int64]string // minutes in which something crossed the minute's end, or Docker was away
-	ends    map[string]int   // how often each kind of end was made
-	lines   map[string]int   // crashes that have to be in the journal: service and exit code
+	unsure  map[int64]string // undecided minutes: an action crossed the end of the minute, or Docker was down
+	ends    map[string]int   // number of exits by kind
+	lines   map[string]int   // expected crashes in the journal: service and exit code
 	actions int
 }
 
@@ -56,8 +55,8 @@ func service(i int) string {
 	return fmt.Sprintf("web%02d", i)
 }
 
-// fresh runs a container of a new task.
-func (c *churn) fresh(ctx context.Context, i int) error {
+// runTask runs a container of a new task.
+func (c *churn) runTask(ctx context.Context, i int) error {
 	c.made++
 	id, err := c.engine.run(ctx, map[string]string{
 		"com.amazonaws.ecs.cluster":                 "prod",
@@ -72,14 +71,14 @@ func (c *churn) fresh(ctx context.Context, i int) error {
 
 func (c *churn) fill(ctx context.Context) error {
 	for i := range services {
-		if err := c.fresh(ctx, i); err != nil {
+		if err := c.runTask(ctx, i); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// minute is the truth of the minute that now is in.
+// minute returns the expected counts of the minute that contains now.
 func (c *churn) minute(now time.Time) *[services]counts {
 	at := now.Truncate(time.Minute).Unix()
 	if c.minutes[at] == nil {
@@ -91,8 +90,8 @@ func (c *churn) minute(now time.Time) *[services]counts {
 	return c.minutes[at]
 }
 
-// live acts in the slots of a minute, or restarts Docker in it.
-func (c *churn) live(ctx context.Context, minute time.Time, restart bool) error {
+// runMinute runs the actions of a minute, or restarts Docker in it.
+func (c *churn) runMinute(ctx context.Context, minute time.Time, restart bool) error {
 	c.minute(minute)
 	if restart {
 		return c.restart(ctx, minute)
@@ -109,7 +108,7 @@ func (c *churn) live(ctx context.Context, minute time.Time, restart bool) error 
 	return nil
 }
 
-// act lets one container end, and another one take its place.
+// act makes one container exit and replaces it.
 func (c *churn) act(ctx context.Context, minute time.Time, looping bool) error {
 	i, kind := c.actions%loop, c.actions%5 // both change with each round: 23 and 5 have no common divisor
 	if looping {
@@ -140,18 +139,18 @@ func (c *churn) act(ctx context.Context, minute time.Time, looping bool) error {
 		}
 	}
 	wait(ctx, 2*time.Second)
-	if kind == 1 { // Docker's restart policy, or a person
+	if kind == 1 { // restarted by Docker's restart policy, or by a user
 		truth.restarts++
 		return c.engine.start(ctx, id)
 	}
-	if err := c.fresh(ctx, i); err != nil {
+	if err := c.runTask(ctx, i); err != nil {
 		return err
 	}
 	return c.engine.remove(ctx, id)
 }
 
-// restart restarts Docker. Its containers may end with it: these ends are no
-// crashes, and how many run is undecided in these minutes.
+// restart restarts Docker. Its containers may exit with it: these exits are not crashes, and the number of running
+// containers is undecided in these minutes.
 func (c *churn) restart(ctx context.Context, minute time.Time) error {
 	until(ctx, minute.Add(firstSlot*time.Second))
 	old := c.ids
@@ -168,7 +167,7 @@ func (c *churn) restart(ctx context.Context, minute time.Time) error {
 	return err
 }
 
-// undecided leaves the minutes from this one until now out of the comparison.
+// undecided excludes the minutes from this one until now from the comparison.
 func (c *churn) undecided(from time.Time, why string) {
 	for at := from.Truncate(time.Minute); !at.After(time.Now()); at = at.Add(time.Minute) {
 		c.minute(at)

@@ -21,7 +21,7 @@ import (
 	"muster/internal/sandbox"
 )
 
-// fault is how CloudWatch fails for a while. Taken means that it has the data.
+// fault is a temporary fault of CloudWatch. Taken means that it stored the data.
 type fault string
 
 const (
@@ -37,9 +37,8 @@ const (
 
 var faults = []fault{failed, cutTaken, refused, failedTaken, cut, throttled, hangs}
 
-// cloud is a proxy between the agent and the sandbox's AWS. It spoils PutMetricData,
-// and keeps which data points were ambiguous: the answer did not say whether they
-// were taken.
+// cloud is a proxy between the agent and the sandbox's AWS. It injects faults into PutMetricData, and records the
+// ambiguous data points: those whose response does not show whether they were stored.
 type cloud struct {
 	box    *sandbox.Sandbox
 	addr   string
@@ -48,11 +47,11 @@ type cloud struct {
 	mu        sync.Mutex
 	now       fault
 	server    *http.Server
-	ambiguous map[datum]bool // whether it was taken
+	ambiguous map[datum]bool // whether it was stored
 	puts      map[fault]int  // requests
 }
 
-// datum names a data point: one series in one minute.
+// datum identifies a data point: one series in one minute.
 type datum struct {
 	minute     int64 // Unix time
 	name, dims string
@@ -67,8 +66,7 @@ func nameOf(at time.Time, name string, dims map[string]string) datum {
 }
 
 func newCloud(box *sandbox.Sandbox) (*cloud, error) {
-	// While connections are refused, the port is free. Nothing else takes one on this
-	// address.
+	// While connections are refused, the port is free. No other program binds this address.
 	c := &cloud{box: box, addr: "127.77.77.77:0", now: none, ambiguous: map[datum]bool{}, puts: map[fault]int{}}
 	return c, c.open()
 }
@@ -95,7 +93,7 @@ func (c *cloud) close() {
 
 func (c *cloud) url() string { return "http://" + c.addr }
 
-// set makes CloudWatch fail like that from now on.
+// set activates a fault of CloudWatch.
 func (c *cloud) set(f fault) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -145,7 +143,7 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case failed, failedTaken:
 		w.WriteHeader(http.StatusServiceUnavailable)
 	case cut, cutTaken:
-		panic(http.ErrAbortHandler) // ends the connection without an answer
+		panic(http.ErrAbortHandler) // closes the connection without a response
 	case hangs:
 		<-r.Context().Done()
 	default:
@@ -153,7 +151,7 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// forward asks the sandbox, and answers as it does unless w is nil.
+// forward sends the request to the sandbox, and returns its response unless w is nil.
 func (c *cloud) forward(w http.ResponseWriter, r *http.Request, body []byte) error {
 	out, err := http.NewRequestWithContext(r.Context(), r.Method, c.box.APIURL()+r.URL.RequestURI(), bytes.NewReader(body))
 	if err != nil {
@@ -178,7 +176,7 @@ func (c *cloud) forward(w http.ResponseWriter, r *http.Request, body []byte) err
 	return err
 }
 
-// remember keeps the data points of an ambiguous request.
+// remember records the data points of an ambiguous request.
 func (c *cloud) remember(r *http.Request, body []byte, taken bool) {
 	if r.Header.Get("Content-Encoding") == "gzip" {
 		z, err := gzip.NewReader(bytes.NewReader(body))

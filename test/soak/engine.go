@@ -19,49 +19,48 @@ import (
 	"muster/internal/sandbox/dockerd"
 )
 
-// engine is the Docker Engine whose containers live and die.
+// engine is the Docker Engine of the containers.
 type engine interface {
 	host() string
 	run(ctx context.Context, labels map[string]string) (id string, err error)
-	// crash ends a container with the code 1, 3 or 137, without Docker's doing.
+	// crash makes a container exit with code 1, 3 or 137, without a request to Docker.
 	crash(ctx context.Context, id string, code int) error
-	start(ctx context.Context, id string) error // again
-	stop(ctx context.Context, id string) error  // as ECS does
+	start(ctx context.Context, id string) error // start it again
+	stop(ctx context.Context, id string) error  // like ECS
 	remove(ctx context.Context, id string) error
-	// restart takes the Engine away for a while. It reports whether the containers
-	// still run.
+	// restart stops the Engine for a while. It reports whether the containers are still running.
 	restart(ctx context.Context, away time.Duration) (lives bool, err error)
 	close()
 	String() string
 }
 
-// played is the sandbox's Engine.
-type played struct{ e *dockerd.Engine }
+// simulated is the simulated Engine of the sandbox.
+type simulated struct{ e *dockerd.Engine }
 
 func newPlayed() (engine, error) {
 	e, err := dockerd.New(dockerd.Options{})
-	return played{e}, err
+	return simulated{e}, err
 }
 
-func (p played) String() string { return "the sandbox's Engine" }
-func (p played) host() string   { return p.e.Host() }
-func (p played) close()         { p.e.Close() }
+func (p simulated) String() string { return "the sandbox's Engine" }
+func (p simulated) host() string   { return p.e.Host() }
+func (p simulated) close()         { p.e.Close() }
 
-func (p played) run(_ context.Context, labels map[string]string) (string, error) {
+func (p simulated) run(_ context.Context, labels map[string]string) (string, error) {
 	return p.e.Run(dockerd.Spec{Labels: labels}), nil
 }
-func (p played) crash(_ context.Context, id string, code int) error { p.e.Die(id, code); return nil }
-func (p played) start(_ context.Context, id string) error           { p.e.Start(id); return nil }
-func (p played) stop(_ context.Context, id string) error            { p.e.Stop(id); return nil }
-func (p played) remove(_ context.Context, id string) error          { p.e.Destroy(id); return nil }
+func (p simulated) crash(_ context.Context, id string, code int) error { p.e.Die(id, code); return nil }
+func (p simulated) start(_ context.Context, id string) error           { p.e.Start(id); return nil }
+func (p simulated) stop(_ context.Context, id string) error            { p.e.Stop(id); return nil }
+func (p simulated) remove(_ context.Context, id string) error          { p.e.Destroy(id); return nil }
 
-func (p played) restart(ctx context.Context, away time.Duration) (bool, error) {
+func (p simulated) restart(ctx context.Context, away time.Duration) (bool, error) {
 	p.e.Vanish()
 	wait(ctx, away)
 	return true, p.e.Return(dockerd.Options{})
 }
 
-// daemon is a dockerd of the soak's own: the machine's is left alone.
+// daemon is a separate dockerd for the soak test.
 type daemon struct {
 	dir   string
 	image string
@@ -70,13 +69,12 @@ type daemon struct {
 	log   *os.File
 }
 
-// newDaemon starts dockerd and gives it an image with the subject alone: none can be
-// pulled where there is no network.
+// newDaemon starts dockerd and loads an image with only the subject, because images cannot be pulled without a network.
 func newDaemon(ctx context.Context) (engine, error) {
 	if _, err := exec.LookPath("dockerd"); err != nil || os.Getuid() != 0 {
 		return nil, errors.New("no dockerd, or not root")
 	}
-	dir, err := os.MkdirTemp("/tmp", "soak-docker") // short enough for a socket
+	dir, err := os.MkdirTemp("/tmp", "soak-docker") // short enough for a socket path
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +131,7 @@ func (d *daemon) do(ctx context.Context, args ...string) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// up starts dockerd and returns when it answers.
+// up starts dockerd and returns once it responds.
 func (d *daemon) up(ctx context.Context) error {
 	in := func(name string) string { return filepath.Join(d.dir, name) }
 	d.cmd = exec.CommandContext(
@@ -157,7 +155,7 @@ func (d *daemon) up(ctx context.Context) error {
 		"--storage-driver",
 		"vfs",
 	)
-	// A daemon without a bridge removes docker0 wherever it runs: not the host's.
+	// A daemon without a bridge removes docker0 of its network namespace, which must not be the host's.
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
 	d.cmd.Stdout, d.cmd.Stderr = d.log, d.log
 	if err := d.cmd.Start(); err != nil {
@@ -171,7 +169,7 @@ func (d *daemon) up(ctx context.Context) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("dockerd does not answer; its log is %s", d.log.Name())
+	return fmt.Errorf("dockerd does not respond; its log is %s", d.log.Name())
 }
 
 func (d *daemon) down() {
@@ -218,7 +216,7 @@ func (d *daemon) until(ctx context.Context, is func() bool, what string) error {
 	return errors.New("the container " + what)
 }
 
-// crash signals the process itself: a signal by Docker would be a request to end.
+// crash signals the process directly, because a signal through Docker counts as a requested stop.
 func (d *daemon) crash(ctx context.Context, id string, code int) error {
 	text, err := d.do(ctx, "inspect", "--format", "{{.State.Pid}}", id)
 	if err != nil {
@@ -226,7 +224,7 @@ func (d *daemon) crash(ctx context.Context, id string, code int) error {
 	}
 	pid, err := strconv.Atoi(text)
 	if err != nil || pid <= 1 {
-		return fmt.Errorf("container %s has the process %q", id, text)
+		return fmt.Errorf("container %s has the PID %q", id, text)
 	}
 	signal := map[int]syscall.Signal{1: syscall.SIGUSR1, 3: syscall.SIGUSR2, 137: syscall.SIGKILL}[code]
 	if err := syscall.Kill(pid, signal); err != nil {
@@ -238,7 +236,7 @@ func (d *daemon) crash(ctx context.Context, id string, code int) error {
 	}, fmt.Sprintf("did not exit with %d", code))
 }
 
-// start waits until the program has begun again: it says so once more.
+// start waits until the program reports that it has started again.
 func (d *daemon) start(ctx context.Context, id string) error {
 	if _, err := d.do(ctx, "start", id); err != nil {
 		return err

@@ -1,21 +1,21 @@
 //go:build linux
 
 // Command soak runs the real agent for an hour under churn and faults, and then
-// compares what CloudWatch has with what happened.
+// compares the data points in CloudWatch with the expected ones.
 //
 //	$ sudo bin/soak -for 1h -muster bin/muster
 //
-// Containers end and start again all the time, Docker restarts six times, and
-// CloudWatch throttles, fails and cuts connections. What must hold at the end:
+// Containers exit and restart continuously, Docker restarts six times, and CloudWatch
+// throttles, fails and closes connections. The test checks at the end:
 //
 //   - memory, descriptors, threads and goroutines of the agent have not grown
-//   - each data point of the containers is in CloudWatch with the right value, or was
-//     ambiguous: sent, and not answered. No data point is there twice
-//   - the journal has each crash with its exit code, and no other
+//   - each data point of the containers is in CloudWatch with the correct value, or was
+//     ambiguous: sent, but without a response. No data point is stored twice
+//   - the journal has each crash with its exit code, and no others
 //
-// Docker is a dockerd of the soak's own where one starts, which needs root, else the
-// sandbox's Engine. The time is the real one: a simulated clock shows neither a leak
-// nor a slow system call.
+// It uses its own dockerd if one starts, which needs root, otherwise the simulated
+// Engine of the sandbox. It runs in real time, because a simulated clock shows neither
+// a leak nor a slow system call.
 package main
 
 import (
@@ -81,7 +81,7 @@ func chooseEngine(ctx context.Context, which string, out io.Writer) (engine, err
 	return e, err
 }
 
-// soak is one run.
+// soak is one run of the soak test.
 type soak struct {
 	out     io.Writer
 	dir     string
@@ -92,13 +92,12 @@ type soak struct {
 	cloud   *cloud
 	environ []string // of the agent
 	agent   *process
-	first   time.Time // the first minute that is compared
+	first   time.Time // first minute of the comparison
 }
 
 const (
 	restarts = 6
-	// calm is how long CloudWatch works at the end: the agent pauses up to five
-	// minutes after failures.
+	// calm is the time without faults at the end. After failures, the agent pauses for up to five minutes.
 	calm = 6 * time.Minute
 )
 
@@ -131,7 +130,7 @@ func (s *soak) all(ctx context.Context) error {
 		return err
 	}
 	defer s.agent.kill()
-	if err := s.agent.sees(ctx, services); err != nil {
+	if err := s.agent.waitForContainers(ctx, services); err != nil {
 		return err
 	}
 	_, _ = fmt.Fprintf(
@@ -142,10 +141,10 @@ func (s *soak) all(ctx context.Context) error {
 		s.churn.engine,
 		services,
 	)
-	if err := s.live(ctx); err != nil {
+	if err := s.run(ctx); err != nil {
 		return err
 	}
-	if err := s.judge(ctx); err != nil {
+	if err := s.check(ctx); err != nil {
 		return err
 	}
 	_, _ = fmt.Fprintln(s.out, "soak: passed")
@@ -156,14 +155,14 @@ func (s *soak) start(journal string) (*process, error) {
 	return startAgent(s.muster, filepath.Join(s.dir, "root"), s.churn.engine.host(), s.environ, filepath.Join(s.dir, journal))
 }
 
-// judge ends the agent and returns all that is wrong.
-func (s *soak) judge(ctx context.Context) error {
+// check stops the agent and returns all errors.
+func (s *soak) check(ctx context.Context) error {
 	failed := []error{s.drain(ctx), ctx.Err()}
 	state, err := s.agent.state()
 	failed = append(failed, err)
 	peak := s.agent.peak()
 	goroutines, err := s.agent.dump()
-	failed = append(failed, err, s.judgeGrowth(peak), s.judgeSink(state.Publishing.Dropped), s.judgeJournal())
+	failed = append(failed, err, s.checkGrowth(peak), s.checkSink(state.Publishing.Dropped), s.checkJournal())
 	fresh, err := s.freshGoroutines(ctx)
 	_, _ = fmt.Fprintf(s.out, "goroutines: %d at the end, %d in an agent that has just started\n", goroutines, fresh)
 	if err == nil && goroutines > fresh*11/10+1 {
@@ -172,22 +171,22 @@ func (s *soak) judge(ctx context.Context) error {
 	return errors.Join(append(failed, err)...)
 }
 
-// freshGoroutines counts those of another agent that watches the same containers.
+// freshGoroutines counts the goroutines of a new agent with the same containers.
 func (s *soak) freshGoroutines(ctx context.Context) (int, error) {
 	fresh, err := s.start("journal.fresh")
 	if err != nil {
 		return 0, err
 	}
 	defer fresh.kill()
-	if err := fresh.sees(ctx, services); err != nil {
+	if err := fresh.waitForContainers(ctx, services); err != nil {
 		return 0, err
 	}
 	wait(ctx, 10*time.Second)
 	return fresh.dump()
 }
 
-// live lets the minutes pass.
-func (s *soak) live(ctx context.Context) error {
+// run runs the minutes.
+func (s *soak) run(ctx context.Context) error {
 	watching, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() { defer close(done); s.agent.watch(watching) }()
@@ -196,27 +195,27 @@ func (s *soak) live(ctx context.Context) error {
 	for n := 0; n < s.minutes && ctx.Err() == nil; n++ {
 		minute := s.first.Add(time.Duration(n) * time.Minute)
 		until(ctx, minute)
-		if time.Since(minute) > time.Minute { // a restart took its time
+		if time.Since(minute) > time.Minute { // a restart took longer
 			s.churn.undecided(minute, "Docker was away")
 			continue
 		}
 		if err := s.cloud.set(s.fault(n)); err != nil {
 			return err
 		}
-		if err := s.churn.live(ctx, minute, s.restarts(n)); err != nil {
+		if err := s.churn.runMinute(ctx, minute, s.restarts(n)); err != nil {
 			return err
 		}
 	}
 	return ctx.Err()
 }
 
-// restarts spreads the restarts of Docker over the minutes; a short soak has fewer.
+// restarts distributes the restarts of Docker over the minutes; a short soak has fewer.
 func (s *soak) restarts(n int) bool {
 	every := max(2, s.minutes/(restarts+1))
 	return n > 0 && n < s.minutes-1 && n%every == 0 && n/every <= restarts
 }
 
-// fault is one every third minute, until the calm at the end.
+// fault returns a fault for every third minute, until the calm at the end.
 func (s *soak) fault(n int) fault {
 	if n%3 != 2 || s.minutes >= 20 && n >= s.minutes-int(calm.Minutes()) {
 		return none
@@ -224,8 +223,7 @@ func (s *soak) fault(n int) fault {
 	return faults[n/3%len(faults)]
 }
 
-// drain waits until the last minute has been sent, and the agent has written its
-// state since.
+// drain waits until the last minute has been sent, and the agent has written its state since.
 func (s *soak) drain(ctx context.Context) error {
 	last := s.first.Add(time.Duration(s.minutes) * time.Minute)
 	until(ctx, last)
@@ -234,7 +232,7 @@ func (s *soak) drain(ctx context.Context) error {
 	}
 	for !s.answered(last.Add(-time.Minute)) {
 		if time.Since(last) > calm+2*time.Minute || ctx.Err() != nil {
-			return errors.New("the agent did not send everything")
+			return errors.New("the agent did not send all data points")
 		}
 		wait(ctx, time.Second)
 	}

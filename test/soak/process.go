@@ -24,14 +24,14 @@ import (
 type process struct {
 	cmd     *exec.Cmd
 	root    string
-	journal string // its stderr, a file
+	journal string // file with its stderr
 	ended   chan struct{}
 
 	mu      sync.Mutex
 	samples []sample
 }
 
-// sample is what the process takes at a moment.
+// sample is the resource usage of the process at one time.
 type sample struct{ rss, files, threads int } // rss in kB
 
 func startAgent(muster, root, host string, environ []string, journal string) (*process, error) {
@@ -54,8 +54,8 @@ func (p *process) state() (agentstate.State, error) {
 	return agentstate.Read(filepath.Join(p.root, "run/muster-agent/state.json"))
 }
 
-// sees waits until the agent of this run knows that n containers run.
-func (p *process) sees(ctx context.Context, n int) error {
+// waitForContainers waits until the agent of this run reports n running containers.
+func (p *process) waitForContainers(ctx context.Context, n int) error {
 	var last string
 	for range 300 {
 		is, err := p.state()
@@ -69,13 +69,13 @@ func (p *process) sees(ctx context.Context, n int) error {
 		}
 		wait(ctx, 100*time.Millisecond)
 	}
-	return fmt.Errorf("the agent does not see %d containers: %s", n, last)
+	return fmt.Errorf("the agent does not report %d containers: %s", n, last)
 }
 
 // watch samples the process until ctx ends.
 func (p *process) watch(ctx context.Context) {
 	for ctx.Err() == nil {
-		if s, err := p.look(); err == nil {
+		if s, err := p.sample(); err == nil {
 			p.mu.Lock()
 			p.samples = append(p.samples, s)
 			p.mu.Unlock()
@@ -84,8 +84,8 @@ func (p *process) watch(ctx context.Context) {
 	}
 }
 
-// look reads proc_pid_status(5) and proc_pid_fd(5).
-func (p *process) look() (s sample, err error) {
+// sample reads proc_pid_status(5) and proc_pid_fd(5).
+func (p *process) sample() (s sample, err error) {
 	dir := filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid))
 	status, err := os.ReadFile(filepath.Join(dir, "status"))
 	if err != nil {
@@ -95,7 +95,7 @@ func (p *process) look() (s sample, err error) {
 	return sample{number(status, "VmRSS:"), len(files), number(status, "Threads:")}, err
 }
 
-// peak is the most memory that was ever resident, in kB.
+// peak returns the maximum resident memory, in kB.
 func (p *process) peak() int {
 	status, _ := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid), "status"))
 	return number(status, "VmHWM:")
@@ -107,8 +107,7 @@ func number(status []byte, key string) (n int) {
 	return n
 }
 
-// dump ends the process with SIGQUIT, at which the Go runtime prints every
-// goroutine, and counts them.
+// dump stops the process with SIGQUIT, which makes the Go runtime print every goroutine, and counts them.
 func (p *process) dump() (goroutines int, err error) {
 	if err := p.cmd.Process.Signal(syscall.SIGQUIT); err != nil {
 		return 0, err
@@ -116,7 +115,7 @@ func (p *process) dump() (goroutines int, err error) {
 	select {
 	case <-p.ended:
 	case <-time.After(10 * time.Second):
-		return 0, errors.New("the agent does not end at SIGQUIT")
+		return 0, errors.New("the agent does not exit on SIGQUIT")
 	}
 	text, err := os.ReadFile(p.journal)
 	return len(regexp.MustCompile(`(?m)^goroutine [0-9]+ `).FindAll(text, -1)), err
@@ -127,7 +126,7 @@ func (p *process) kill() {
 	<-p.ended
 }
 
-// quarters are the medians of what of returns, for each quarter of the samples.
+// quarters returns the median of the values of of for each quarter of the samples.
 func (p *process) quarters(of func(sample) int) (medians [4]int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

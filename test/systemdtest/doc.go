@@ -1,7 +1,5 @@
-// Package systemdtest boots throw-away machines with a real systemd, D-Bus and
-// cloud-init for integration tests: containers of the image that
-// scripts/systemd-rootfs makes. All of it is behind the build tag integration.
+// Package systemdtest boots disposable machines with a real systemd, D-Bus and cloud-init for integration tests. The
+// machines are containers of the image built by scripts/systemd-rootfs. It needs the build tag integration.
 //
-// It knows nothing of muster's units; what a test needs on the machine it
-// brings as files.
+// It contains no units of muster; tests pass the files that a machine needs.
 package systemdtest

@@ -19,24 +19,24 @@ import (
 	"muster/test/observe"
 )
 
-// Image is what Boot starts.
+// Image is the image that Boot starts.
 const Image = "muster-systemd:12"
 
-// Patience bounds each wait for the machine. A boot takes 2 s when idle, and many
-// of them at once on two cores a minute.
+// Patience limits each wait for the machine. A boot takes 2 s on an idle host, and a minute if many run at once on two
+// cores.
 const Patience = 4 * time.Minute
 
-// File is put on a machine, owned by root, its parents made 0755.
+// File is a file on a machine, owned by root; its parents have mode 0755.
 type File struct {
 	Path    string // absolute; not below /run or /tmp before the boot
 	Mode    os.FileMode
 	Content string
-	Link    string // makes it a symlink to this instead
-	Mount   string // makes it this file of the host's, which it then shares; below /run too
+	Link    string // target of a symlink
+	Mount   string // file of the host to bind-mount here; also below /run
 }
 
-// UserData seeds cloud-init (datasource NoCloud) with user data that it runs,
-// in cloud-final.service, once for the instance id.
+// UserData returns files that make cloud-init (data source NoCloud) run user data in cloud-final.service, once for the
+// instance ID.
 func UserData(instanceID, script string) []File {
 	const seed = "/var/lib/cloud/seed/nocloud/"
 	return []File{
@@ -45,22 +45,21 @@ func UserData(instanceID, script string) []File {
 	}
 }
 
-// Machine is a booted container without any network but loopback. It is removed
-// when the test ends; a failed test gets the end of its journal.
+// Machine is a booted container with no network except loopback. It is removed when the test ends; a failed test logs
+// the end of its journal.
 type Machine struct {
 	t  testing.TB
 	id string
 }
 
-// Boot starts a machine with the files on it and returns when its systemd
-// answers, which is long before it has booted: see Settle. Without Docker or
-// the image the test is skipped, or fails where CI=true.
+// Boot starts a machine with the files, and returns once its systemd responds, long before the boot has finished: see
+// Settle. Without Docker or the image, the test is skipped, or fails if CI=true.
 func Boot(t testing.TB, files ...File) *Machine {
 	t.Helper()
 	return BootFrom(t, Image, files...)
 }
 
-// BootFrom is Boot of another image, one that Bake or Snapshot made.
+// BootFrom is Boot with an image from Bake or Snapshot.
 func BootFrom(t testing.TB, image string, files ...File) *Machine {
 	t.Helper()
 	Require(t)
@@ -82,9 +81,8 @@ func BootFrom(t testing.TB, image string, files ...File) *Machine {
 	return m
 }
 
-// Bake makes an image of Image with the files, after the commands have run in it
-// as they would during a bake: in a shell that stops at a failure, without
-// systemd. It is removed when the test ends.
+// Bake builds an image from Image with the files, and runs the commands in it as an AMI build does: without systemd, in
+// a shell that stops at the first failure. The image is removed when the test ends.
 func Bake(t testing.TB, files []File, commands ...string) string {
 	t.Helper()
 	Require(t)
@@ -98,8 +96,7 @@ func Bake(t testing.TB, files []File, commands ...string) string {
 	return m.commit()
 }
 
-// Snapshot shuts the machine down and makes an image of its disk, as an AMI is
-// made of a used instance.
+// Snapshot shuts the machine down and builds an image from its disk, like an AMI from a used instance.
 func (m *Machine) Snapshot() string {
 	m.t.Helper()
 	m.docker(nil, "stop", "--time=30", m.id)
@@ -113,7 +110,7 @@ func (m *Machine) commit() string {
 	return image
 }
 
-// Require skips the test without Docker or the image, or fails it where CI=true and ENGINE is not none.
+// Require skips the test without Docker or the image, or fails it if CI=true and ENGINE is not none.
 func Require(t testing.TB) {
 	t.Helper()
 	missing := ""
@@ -129,7 +126,7 @@ func Require(t testing.TB) {
 	}
 }
 
-// Binary compiles a main package, static as muster is, to be put at path.
+// Binary compiles a main package, statically like muster, for the given path.
 func Binary(t testing.TB, pkg, path string) File {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "binary")
@@ -145,26 +142,24 @@ func Binary(t testing.TB, pkg, path string) File {
 	return File{Path: path, Mode: 0o755, Content: string(content)}
 }
 
-// Put writes files on the running machine.
+// Put writes files to the running machine.
 func (m *Machine) Put(files ...File) {
 	m.t.Helper()
 	m.docker(archive(m.t, files), "exec", "-i", m.id, "tar", "-x", "-C", "/")
 }
 
-// Run executes a command as root and returns its standard output, trimmed. A
-// command that fails fails the test.
+// Run executes a command as root and returns its trimmed standard output. If the command fails, the test fails.
 func (m *Machine) Run(command ...string) string {
 	m.t.Helper()
 	return m.docker(nil, append([]string{"exec", m.id}, command...)...)
 }
 
-// Try is Run for a command that may fail.
+// Try is Run for a command that can fail.
 func (m *Machine) Try(command ...string) (string, error) {
 	return docker(nil, append([]string{"exec", m.id}, command...)...)
 }
 
-// Settle waits until the boot has ended, in whatever state, and returns that
-// state: "running", or "degraded" when a unit failed.
+// Settle waits until the boot has finished, and returns the system state: "running", or "degraded" if a unit failed.
 func (m *Machine) Settle() string {
 	m.t.Helper()
 	state := ""
@@ -175,7 +170,7 @@ func (m *Machine) Settle() string {
 	return state
 }
 
-// Reboot shuts the machine down in order and boots it again from its disk.
+// Reboot shuts the machine down cleanly and boots it again from its disk.
 func (m *Machine) Reboot() {
 	m.t.Helper()
 	m.docker(nil, "stop", "--time=30", m.id)
@@ -183,7 +178,7 @@ func (m *Machine) Reboot() {
 	m.awaitSystemd()
 }
 
-// Await polls until the condition holds; after Patience the test fails.
+// Await polls until the condition is true. After Patience, the test fails.
 func (m *Machine) Await(what string, condition func() bool) {
 	m.t.Helper()
 	if !observe.Within(Patience, 100*time.Millisecond, condition) {
@@ -191,7 +186,7 @@ func (m *Machine) Await(what string, condition func() bool) {
 	}
 }
 
-// Console returns what was written to the machine's console.
+// Console returns the output on the machine's console.
 func (m *Machine) Console() string {
 	m.t.Helper()
 	return m.docker(nil, "logs", m.id)

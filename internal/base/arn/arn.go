@@ -1,5 +1,5 @@
-// Package arn compares the ARNs that others name with the account and the region of
-// this instance. It knows the form of an ARN and nothing of any service.
+// Package arn compares ARNs from other sources with the account and region of this instance. It parses the general form
+// of an ARN, and contains no knowledge of services.
 package arn
 
 import (
@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// Owner is an account and a region. What is empty is not compared.
+// Owner is an account and a region. Empty fields are not compared.
 type Owner struct{ Region, Account string }
 
-// Foreign says in a clause why arn is not of this owner's ECS and of this kind of
-// resource ("task", "container-instance"), or is empty.
+// Foreign returns why arn does not belong to this owner's ECS or is not of the given kind ("task",
+// "container-instance"), or "" if it does.
 //
 //	arn:PARTITION:ecs:REGION:ACCOUNT:KIND/...
 func (o Owner) Foreign(arn, kind string) string {
@@ -21,11 +21,11 @@ func (o Owner) Foreign(arn, kind string) string {
 	parts := strings.SplitN(arn, ":", 6)
 	switch {
 	case len(parts) < 6 || parts[0] != "arn" || parts[2] != "ecs" || !strings.HasPrefix(parts[5], kind+"/"):
-		return fmt.Sprintf("%+.100q is not the ARN of a %s of ECS", arn, kind)
+		return fmt.Sprintf("%+.100q is not the ARN of an ECS %s", arn, kind)
 	case o.Account != "" && parts[4] != o.Account:
-		return fmt.Sprintf("%+.200q belongs to account %+.40q, and this instance to %s", arn, parts[4], o.Account)
+		return fmt.Sprintf("%+.200q belongs to account %+.40q, but this instance to %s", arn, parts[4], o.Account)
 	case o.Region != "" && parts[3] != o.Region:
-		return fmt.Sprintf("%+.200q is in region %+.40q, and this instance in %s", arn, parts[3], o.Region)
+		return fmt.Sprintf("%+.200q is in region %+.40q, but this instance in %s", arn, parts[3], o.Region)
 	}
 	return ""
 }

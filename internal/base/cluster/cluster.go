@@ -1,7 +1,5 @@
-// Package cluster is the name of an ECS cluster: its two forms, a name or an
-// ARN, what makes one valid, and when two of them mean the same cluster. Which one
-// an invalid name was meant for is ecsconfig.LikelyCluster's, and whether the cluster
-// exists is for package check to find out.
+// Package cluster parses, validates and compares references to an ECS cluster, which are names or ARNs.
+// ecsconfig.LikelyCluster corrects invalid names; package check looks up whether a cluster exists.
 package cluster
 
 import (
@@ -11,8 +9,7 @@ import (
 	"strings"
 )
 
-// Default is the cluster that the ECS agent joins when nothing names another
-// (amazon-ecs-agent config.DefaultClusterName).
+// Default is the cluster that the ECS agent joins if none is configured (amazon-ecs-agent config.DefaultClusterName).
 const Default = "default"
 
 const (
@@ -28,9 +25,9 @@ var (
 	regionForm = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
 )
 
-// Ref names a cluster. Region and Account are empty when it was given by name.
+// Ref is a reference to a cluster. Region and Account are empty for a name.
 type Ref struct {
-	Text    string // as it was given, and as it goes into ecs.config
+	Text    string // as given, and as written to ecs.config
 	Name    string
 	Region  string
 	Account string
@@ -38,8 +35,7 @@ type Ref struct {
 
 func (r Ref) String() string { return r.Text }
 
-// Parse reads a cluster's name or ARN. The error says what is wrong with it and
-// quotes it in ASCII and shortened.
+// Parse parses the name or ARN of a cluster. The error quotes it in ASCII, shortened.
 func Parse(text string) (Ref, error) {
 	ref := Ref{Text: text, Name: text}
 	if strings.HasPrefix(text, "arn:") {
@@ -68,29 +64,28 @@ func checkName(name string) error {
 	case len(name) > maxName:
 		return fmt.Errorf("the name has %d characters, ECS allows %d", len(name), maxName)
 	case strings.Trim(name, quotes) != name:
-		return errors.New("the name is quoted, and the ECS agent would read the quotes as part of it")
+		return errors.New("the name is quoted, but the ECS agent reads the quotes as part of the name")
 	case !nameForm.MatchString(name):
 		return errors.New("ECS allows only letters, digits, hyphens and underscores in a cluster name")
 	}
 	return nil
 }
 
-// IsRegion reports whether the text has the form of a region's name.
+// IsRegion reports whether the text has the form of a region name.
 func IsRegion(text string) bool { return regionForm.MatchString(text) }
 
-// Same reports whether two references mean the same cluster, as seen from one
-// account and region: a name equals the ARN that ends in it.
+// Same reports whether two references mean the same cluster within one account and region: a name equals an ARN that
+// ends in it.
 func Same(a, b Ref) bool {
 	return a.Name == b.Name &&
 		(a.Region == "" || b.Region == "" || a.Region == b.Region) &&
 		(a.Account == "" || b.Account == "" || a.Account == b.Account)
 }
 
-// Quotation marks, typographic ones among them, that a word processor or a shell
-// leaves around a name.
+// Quotation marks, including typographic ones, that a word processor or a shell leaves around a name.
 const quotes = "\"'`\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
 
-// SameText is Same of two texts; what is no cluster's name or ARN is the same as none.
+// SameText is Same for two texts. An invalid reference equals an empty one.
 func SameText(a, b string) bool {
 	first, err := Parse(a)
 	second, err2 := Parse(b)

@@ -69,10 +69,10 @@ func TestSame(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoClusterIsTheSameAsNone(t *testing.T) {
+func TestInvalidReferenceEqualsNone(t *testing.T) {
 	for _, text := range []string{"", `"prod"`, "arn:aws:s3:::bucket"} {
 		if SameText(text, text) || SameText(text, "prod") {
-			t.Errorf("%q is the same as a cluster", text)
+			t.Errorf("%q equals a cluster", text)
 		}
 	}
 }
@@ -86,7 +86,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			for _, r := range err.Error() {
 				if r < ' ' || r > '~' {
-					t.Fatalf("the error of %q holds %q", text, r)
+					t.Fatalf("the error for %q contains %q", text, r)
 				}
 			}
 			return

@@ -1,18 +1,16 @@
-// Package exitcode holds muster's exit codes and the error type that carries one to
-// main. The numbers are a contract with scripts and unit files; docs/reference/exit-codes.md
-// lists them for people.
+// Package exitcode defines muster's exit codes, and the error type that carries one to main. Scripts and unit files
+// depend on the numbers; docs/reference/exit-codes.md documents them.
 //
-// 2 is not among them: the Go runtime exits with 2 when a program crashes
-// (docs/adr/0009-usage-exits-64.md).
+// 2 is unused, because the Go runtime exits with 2 after a panic (docs/adr/0009-usage-exits-64.md).
 package exitcode
 
 import "errors"
 
-// The exit codes, the same in every output mode.
+// Exit codes, the same in every output mode.
 const (
 	Healthy           = 0   // healthy; warnings are allowed
 	Failed            = 1   // a check failed, or an action failed
-	Undetermined      = 3   // muster could not check: neither yes nor no
+	Undetermined      = 3   // muster could not check, so the result is unknown
 	Warnings          = 4   // warnings under --strict
 	NotRegistered     = 10  // the instance did not register in time
 	SignalUndelivered = 11  // registered, but a signal was not delivered
@@ -22,13 +20,13 @@ const (
 	Interrupted       = 130 // 128 + SIGINT
 )
 
-// Meaning is one code and its meaning.
+// Meaning is an exit code and its description.
 type Meaning struct {
 	Code int
 	Text string
 }
 
-// Meanings lists the codes in order, as docs/reference/exit-codes.md has them.
+// Meanings lists the codes in the order of docs/reference/exit-codes.md.
 func Meanings() []Meaning {
 	return []Meaning{
 		{Healthy, "healthy, warnings allowed"},
@@ -53,7 +51,7 @@ type Error struct {
 func (e *Error) Error() string { return e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
 
-// Wrap gives err the exit code. A nil err stays nil.
+// Wrap attaches the exit code to err. A nil err stays nil.
 func Wrap(code int, err error) error {
 	if err == nil {
 		return nil
@@ -61,7 +59,7 @@ func Wrap(code int, err error) error {
 	return &Error{Code: code, Err: err}
 }
 
-// Of is the exit code of err: Healthy for nil, Failed for an error without a code.
+// Of returns the exit code of err: Healthy for nil, Failed for an error without a code.
 func Of(err error) int {
 	var coded *Error
 	switch {

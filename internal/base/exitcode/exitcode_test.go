@@ -30,8 +30,8 @@ func TestOf(t *testing.T) {
 	}
 }
 
-// The manual says of each code what the help says, in the same order.
-func TestTheManualKnowsTheCodes(t *testing.T) {
+// The manual must describe each code like the help, in the same order.
+func TestManualListsTheCodes(t *testing.T) {
 	text, err := os.ReadFile("../../../docs/reference/exit-codes.md")
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,5 @@
-// Package fix is what to do about something that is wrong: one step in words,
-// and the commands that take it. A command never stands inside a sentence, so
-// that every way to show a fix can give it a line of its own, to be pasted.
+// Package fix describes how to fix a problem: one step in words, and its commands. A command is never part of a
+// sentence, so that every output can print it on its own line, to be pasted.
 //
 //	fix.Do("Attach an instance profile:", "aws ec2 associate-iam-instance-profile ...")
 //	fix.Do("Replace the instance.")
@@ -11,22 +10,21 @@ import (
 	"strings"
 )
 
-// Fix is what to do. The zero Fix: nothing is known to help.
+// Fix is a step that fixes a problem. The zero Fix means that none is known.
 type Fix struct {
-	// Text is one step in the imperative. It ends with a colon where Commands
-	// follow, else with a full stop.
+	// Text is one imperative sentence. It ends with a colon if Commands follow, otherwise with a full stop.
 	Text string `json:"text,omitempty"`
-	// Commands are complete, a line each, in the order in which to run them.
+	// Commands are complete commands, one a line, in order of execution.
 	Commands []string `json:"commands,omitempty"`
 }
 
-// Do is a fix of one step and the commands that take it.
+// Do returns a fix with one step and its commands.
 func Do(text string, commands ...string) Fix { return Fix{text, commands} }
 
-// IsZero reports whether nothing is known to help.
+// IsZero reports whether no fix is known.
 func (f Fix) IsZero() bool { return f.Text == "" && len(f.Commands) == 0 }
 
-// Lines are the text, if there is one, and the commands, a line each.
+// Lines returns the text, if any, and the commands, one a line.
 func (f Fix) Lines() []string {
 	if f.Text == "" {
 		return f.Commands
@@ -34,10 +32,10 @@ func (f Fix) Lines() []string {
 	return append([]string{f.Text}, f.Commands...)
 }
 
-// String is Lines joined by newlines: the field "remedy" in JSON.
+// String returns Lines joined by newlines, as in the JSON field "remedy".
 func (f Fix) String() string { return strings.Join(f.Lines(), "\n") }
 
-// Map returns f with every line changed by change, such as a filter of secrets.
+// Map returns f with change applied to every line, such as a filter for secrets.
 func (f Fix) Map(change func(string) string) Fix {
 	out := Fix{Text: change(f.Text)}
 	for _, c := range f.Commands {
@@ -46,18 +44,17 @@ func (f Fix) Map(change func(string) string) Fix {
 	return out
 }
 
-// Error is an error that knows what to do about it. Its text is that of Err:
-// who shows it shows the evidence and the fix on lines of their own.
+// Error is an error with its fix. Its text is that of Err; callers print the evidence and the fix on their own lines.
 type Error struct {
 	Err error
 	Fix Fix
-	Why []string // evidence, verbatim; what Err says already is not repeated
+	Why []string // evidence, verbatim, without the text of Err
 }
 
 func (e *Error) Error() string { return e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
 
-// Wrap gives err a fix. A nil err stays nil.
+// Wrap attaches a fix to err. A nil err stays nil.
 func Wrap(err error, to Fix) error {
 	if err == nil {
 		return nil
@@ -65,7 +62,7 @@ func Wrap(err error, to Fix) error {
 	return &Error{Err: err, Fix: to}
 }
 
-// Because gives err evidence and a fix. A nil err stays nil.
+// Because attaches evidence and a fix to err. A nil err stays nil.
 func Because(err error, why []string, to Fix) error {
 	if err == nil {
 		return nil
@@ -73,7 +70,7 @@ func Because(err error, why []string, to Fix) error {
 	return &Error{Err: err, Fix: to, Why: why}
 }
 
-// Of is the fix that err carries; zero without one.
+// Of returns the fix attached to err, or the zero Fix.
 func Of(err error) Fix {
 	var e *Error
 	if errors.As(err, &e) {
@@ -82,7 +79,7 @@ func Of(err error) Fix {
 	return Fix{}
 }
 
-// Why is the evidence that err carries; nil without any.
+// Why returns the evidence attached to err, or nil.
 func Why(err error) []string {
 	var e *Error
 	if errors.As(err, &e) {

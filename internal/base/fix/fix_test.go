@@ -9,15 +9,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestLinesAreTheTextAndTheCommands(t *testing.T) {
+func TestLines(t *testing.T) {
 	for name, c := range map[string]struct {
 		fix  Fix
 		want string
 	}{
 		"nothing":                {Fix{}, ""},
-		"a step alone":           {Do("Replace the instance."), "Replace the instance."},
+		"only a step":            {Do("Replace the instance."), "Replace the instance."},
 		"a step and its command": {Do("Restart the agent:", "systemctl restart ecs"), "Restart the agent:\nsystemctl restart ecs"},
-		"commands alone":         {Do("", "a", "b"), "a\nb"},
+		"only commands":          {Do("", "a", "b"), "a\nb"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := c.fix.String(); got != c.want || c.fix.IsZero() != (c.want == "") {
@@ -27,7 +27,7 @@ func TestLinesAreTheTextAndTheCommands(t *testing.T) {
 	}
 }
 
-func TestMapChangesACopy(t *testing.T) {
+func TestMapReturnsACopy(t *testing.T) {
 	was := Do("a:", "b", "c")
 	got := was.Map(strings.ToUpper)
 	if diff := cmp.Diff(Do("A:", "B", "C"), got); diff != "" {
@@ -38,7 +38,7 @@ func TestMapChangesACopy(t *testing.T) {
 	}
 }
 
-func TestAnErrorCarriesItsEvidenceAndItsFix(t *testing.T) {
+func TestErrorHoldsEvidenceAndFix(t *testing.T) {
 	plain, to := errors.New("docker hangs"), Do("Restart it:", "systemctl restart docker")
 	err := fmt.Errorf("verifying: %w", Because(plain, []string{"no answer in 5s"}, to))
 	if !errors.Is(err, plain) || err.Error() != "verifying: docker hangs" {
@@ -48,6 +48,6 @@ func TestAnErrorCarriesItsEvidenceAndItsFix(t *testing.T) {
 		t.Error(diff)
 	}
 	if Because(nil, []string{"x"}, to) != nil || Wrap(nil, to) != nil || Why(plain) != nil || !Of(plain).IsZero() {
-		t.Error("no error became one, or a plain one got evidence")
+		t.Error("nil became an error, or a plain error got evidence")
 	}
 }

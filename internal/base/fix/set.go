@@ -1,9 +1,8 @@
 package fix
 
-// Set are the shell commands that set a key in a file of KEY=VALUE lines, such as
-// ecs.config. They can be run again: sed first removes an older line with the key,
-// and its "$a\" ends a last line that has no line feed, to which tee would otherwise
-// append.
+// Set returns shell commands that set a key in a file of KEY=VALUE lines, such as ecs.config. They are idempotent: sed
+// first removes an older line with the key. Its "$a\" adds a missing final newline, so that tee does not append to the
+// last line.
 func Set(path, key, value string) []string {
 	return []string{
 		"sudo sed -i -e '/^ *" + key + "=/d' -e '$a\\' " + path,

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// The commands are run by a shell, twice: a person may paste them again.
+// A shell runs the commands twice, because users may paste them again.
 func TestSetSetsAKeyOnce(t *testing.T) {
 	for name, c := range map[string]struct{ before, after string }{
 		"a new key":               {"ECS_CLUSTER=prod\n", "ECS_CLUSTER=prod\nECS_X=1\n"},

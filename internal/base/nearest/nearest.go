@@ -1,5 +1,4 @@
-// Package nearest finds the names that somebody who mistyped one may have
-// meant. It knows nothing of what the names stand for.
+// Package nearest finds similar names for a mistyped one.
 package nearest
 
 import (
@@ -7,9 +6,8 @@ import (
 	"strings"
 )
 
-// Of returns up to three of the names that are near to the wanted one, nearest
-// first. Near is: at most a third of the wanted name's characters differ, case
-// apart, or one of the two begins with the other.
+// Of returns up to three names similar to want, nearest first. A similar name differs in at most a third of the
+// characters, ignoring case, or one of the two is a prefix of the other.
 func Of(want string, names []string) []string {
 	type match struct {
 		name     string
@@ -32,8 +30,7 @@ func Of(want string, names []string) []string {
 	return out
 }
 
-// Hint asks whether one of those near to the wanted name was meant; it is otherwise
-// where none is near.
+// Hint returns a "did you mean" question with the similar names, or otherwise if there are none.
 func Hint(want string, names []string, otherwise string) string {
 	if near := Of(want, names); len(near) > 0 {
 		return "did you mean " + strings.Join(near, " or ") + "?"
@@ -41,8 +38,8 @@ func Hint(want string, names []string, otherwise string) string {
 	return otherwise
 }
 
-// distance counts the insertions, deletions, substitutions and swaps of
-// neighbours that lead from a to b (optimal string alignment).
+// distance counts the insertions, deletions, substitutions and swaps of neighbors between a and b (optimal string
+// alignment).
 func distance(a, b []rune) int {
 	var before, last, row []int
 	last = make([]int, len(b)+1)

@@ -33,14 +33,14 @@ import (
 	"muster/reach"
 )
 
-// blame is what an adapter says of the other end, of the way there or of a file.
+// blame matches text in which an adapter reports a fault of the peer, the path or a file.
 var blame = regexp.MustCompile(
 	`not running|nothing listens|is down|unreachable|cannot be reached|damaged|corrupt|not an EC2|does not exist|no route|NAT gateway`,
 )
 
-// Everything that muster asks is there and answers, except that this process can open
-// nothing. Then each adapter says so, and nothing about what it asked.
-func TestNoAdapterTakesOurOwnLimitForAFaultOfWhatItAsks(t *testing.T) {
+// All services are available, but this process cannot open a descriptor. Each adapter must report that, and nothing
+// about the service.
+func TestAdaptersReportOurOwnLimits(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(server.Close)
 	dir := t.TempDir()

@@ -1,7 +1,6 @@
-// Package ownlimit recognizes errors that say something about this process or this
-// host, and nothing about the service that was asked: no file descriptor, no memory,
-// no buffer. Callers that report a failed call check for it first, because "too many open
-// files" from connect(2) is not "Docker is not running".
+// Package ownlimit recognizes errors of this process or this host, which do not concern the called service: no file
+// descriptor, no memory, no buffer. Callers check for them before they report a failed call, because "too many open
+// files" from connect(2) does not mean "Docker is not running".
 package ownlimit
 
 import (
@@ -14,18 +13,18 @@ import (
 	"muster/internal/base/fix"
 )
 
-// ErrExhausted marks an error that Wrap has recognized.
+// ErrExhausted marks an error that Wrap recognized.
 var ErrExhausted = errors.New("unknown")
 
-// limit is a resource that can be used up.
+// limit is a resource that can be exhausted.
 type limit struct {
 	errno syscall.Errno
 	what  string
 	to    fix.Fix
 }
 
-// limits are the errors of socket(2), connect(2) and open(2) that are about the
-// caller or the kernel, and not about the other end.
+// limits lists the errors of socket(2), connect(2) and open(2) that are caused by the caller or the kernel, not by the
+// peer.
 func limits() []limit {
 	memory := fix.Do(
 		"Free memory on this host, or raise the limit of the unit:",
@@ -46,7 +45,7 @@ func limits() []limit {
 	}
 }
 
-// find looks for the error number. Go's resolver keeps no more than its text.
+// find returns the limit for err. Go's resolver keeps only the text of the error.
 func find(err error) (limit, bool) {
 	var lookup *net.DNSError
 	isLookup := errors.As(err, &lookup)
@@ -58,16 +57,15 @@ func find(err error) (limit, bool) {
 	return limit{}, false
 }
 
-// Of names the resource that is used up, as a clause: "this process is out of file
-// descriptors". It is empty for every other error.
+// Of returns the exhausted resource as a clause: "this process is out of file descriptors". It returns "" for any other
+// error.
 func Of(err error) string {
 	l, _ := find(err)
 	return l.what
 }
 
-// Wrap puts the resource in front of err: "unknown: this process is out of file
-// descriptors: ...", and marks it as ErrExhausted. Every other error is returned as
-// it is.
+// Wrap prefixes err with the resource: "unknown: this process is out of file descriptors: ...", and marks it as
+// ErrExhausted. It returns any other error unchanged.
 func Wrap(err error) error {
 	l, is := find(err)
 	if !is || errors.Is(err, ErrExhausted) {
@@ -76,7 +74,7 @@ func Wrap(err error) error {
 	return fmt.Errorf("%w: %s: %w", ErrExhausted, l.what, err)
 }
 
-// Fix is what to do about the resource that Of has named.
+// Fix returns the fix for a resource returned by Of.
 func Fix(what string) fix.Fix {
 	for _, l := range limits() {
 		if l.what == what {

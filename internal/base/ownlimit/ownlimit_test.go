@@ -12,9 +12,8 @@ import (
 	"muster/internal/base/ownlimit"
 )
 
-// A lookup that can open no socket ends in a net.DNSError that wraps nothing: see
-// newDNSError in the package net.
-func TestALookupWithoutASocketIsRecognized(t *testing.T) {
+// A lookup that cannot open a socket returns a net.DNSError that wraps nothing: see newDNSError in package net.
+func TestLookupWithoutASocketIsRecognized(t *testing.T) {
 	limit := syscall.Rlimit{}
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		t.Fatal(err)
@@ -35,13 +34,13 @@ func TestALookupWithoutASocketIsRecognized(t *testing.T) {
 	}
 	for _, other := range []error{&net.DNSError{Err: "no such host"}, &net.DNSError{Err: "server misbehaving", Name: "too many open files"}} {
 		if what := ownlimit.Of(other); what != "" {
-			t.Errorf("%v is taken for our own: %q", other, what)
+			t.Errorf("%v is reported as our own limit: %q", other, what)
 		}
 	}
 }
 
-// The four errors are those of socket(2) that are about the caller or the kernel.
-func TestOurOwnLimitsAreRecognizedHoweverTheyAreWrapped(t *testing.T) {
+// The four errors are those of socket(2) that are caused by the caller or the kernel.
+func TestWrappedLimitsAreRecognized(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
 		for name, err := range map[string]error{
 			"bare":        errno,
@@ -65,11 +64,11 @@ func TestOurOwnLimitsAreRecognizedHoweverTheyAreWrapped(t *testing.T) {
 	}
 }
 
-func TestTheOtherEndsErrorsAreNotOurs(t *testing.T) {
+func TestErrorsOfThePeerAreNotOurs(t *testing.T) {
 	for _, err := range []error{nil, syscall.ECONNREFUSED, syscall.ENOENT, syscall.EACCES, syscall.EAGAIN, syscall.ENOSPC, errors.New("too many open files")} {
 		what := ownlimit.Of(err)
 		if what != "" || !errors.Is(ownlimit.Wrap(err), err) || errors.Is(ownlimit.Wrap(err), ownlimit.ErrExhausted) {
-			t.Errorf("%v is taken for our own: %q", err, what)
+			t.Errorf("%v is reported as our own limit: %q", err, what)
 		}
 	}
 }

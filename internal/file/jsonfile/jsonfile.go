@@ -1,5 +1,5 @@
-// Package jsonfile writes the JSON that muster shows and keeps: documents for a
-// terminal and a bundle, and its own small files. Their fields belong to other packages.
+// Package jsonfile writes all of muster's JSON: documents for a terminal or a bundle, and its state files. Other
+// packages define the fields.
 package jsonfile
 
 import (
@@ -14,8 +14,8 @@ import (
 	"muster/internal/file/leftover"
 )
 
-// Write replaces the file at path by value in JSON, whole or not at all, with
-// this mode whatever the umask, and makes its directory, which all may enter.
+// Write atomically replaces the file at path with value as JSON, with exactly this mode regardless of the umask. It
+// creates the directory, accessible to all users.
 func Write(path string, value any, mode os.FileMode) error {
 	data, err := Marshal(value)
 	if err != nil {
@@ -25,7 +25,7 @@ func Write(path string, value any, mode os.FileMode) error {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	leftover.Remove(path)
-	// Beside it, not in TMPDIR, for the label that SELinux has for the place.
+	// Next to the file, not in TMPDIR, so that it gets the SELinux label of that directory.
 	beside := renameio.WithTempDir(filepath.Dir(path))
 	if err := renameio.WriteFile(path, data, mode, beside, renameio.WithStaticPermissions(mode)); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
@@ -33,9 +33,8 @@ func Write(path string, value any, mode os.FileMode) error {
 	return nil
 }
 
-// MakeDir is os.MkdirAll for directories that every user may enter, whatever the umask:
-// hardened images have 077, and
-// muster-agent, a user of its own, must reach what bootstrap wrote.
+// MakeDir is os.MkdirAll for directories that every user can enter, regardless of the umask. Hardened images set 077,
+// but muster-agent, which has its own user, reads files that bootstrap wrote.
 func MakeDir(dir string) error {
 	err := os.Mkdir(dir, 0o755)
 	if errors.Is(err, fs.ErrNotExist) && MakeDir(filepath.Dir(dir)) == nil {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestWriteMakesTheDirectoryAndReplacesWhole(t *testing.T) {
+func TestWriteCreatesTheDirectoryAndReplacesAtomically(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a", "b", "f.json")
 	for _, value := range []string{"first, which is longer", "second"} {
 		if err := Write(path, value, 0o600); err != nil {
@@ -23,7 +23,7 @@ func TestWriteMakesTheDirectoryAndReplacesWhole(t *testing.T) {
 	}
 }
 
-func TestWriteNamesThePathThatItCannotWrite(t *testing.T) {
+func TestWriteErrorNamesThePath(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -35,6 +35,6 @@ func TestWriteNamesThePathThatItCannotWrite(t *testing.T) {
 		}
 	}
 	if err := Write(filepath.Join(dir, "f.json"), func() {}, 0o600); err == nil {
-		t.Error("a value that is no JSON was written")
+		t.Error("a value without a JSON form was written")
 	}
 }

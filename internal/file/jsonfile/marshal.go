@@ -7,9 +7,8 @@ import (
 	"muster/internal/term"
 )
 
-// Marshal is value as an indented document that ends with a line end. Whatever the
-// strings in it contain, the document is inert on a terminal and means the same:
-// controls, bidi and invisible characters are escaped as \uXXXX.
+// Marshal returns value as an indented JSON document with a final newline. The document is safe for a terminal: control,
+// bidi and invisible characters in strings are escaped as \uXXXX.
 func Marshal(value any) ([]byte, error) {
 	data, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {
@@ -18,13 +17,13 @@ func Marshal(value any) ([]byte, error) {
 	return append(term.InertJSON(data), '\n'), nil
 }
 
-// Line is Marshal on one line, without its end.
+// Line is Marshal on one line, without a newline.
 func Line(value any) ([]byte, error) {
 	data, err := json.Marshal(value)
 	return term.InertJSON(data), err
 }
 
-// Print writes what Marshal returns.
+// Print writes the result of Marshal.
 func Print(out io.Writer, value any) error {
 	data, err := Marshal(value)
 	if err != nil {

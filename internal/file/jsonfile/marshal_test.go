@@ -9,10 +9,10 @@ import (
 	"muster/internal/file/jsonfile"
 )
 
-// A name of CVE-2021-42574's kind, with a C1 control, a tag and a line separator.
+// A name as in CVE-2021-42574, with a C1 control, a tag and a line separator.
 const hostile = "a\u202eb\u009bc\u2028d\U000e0041e\x7ff\x1b[2J<b>"
 
-func TestWhatIsMarshaledIsInertAndMeansTheSame(t *testing.T) {
+func TestMarshaledTextIsInert(t *testing.T) {
 	var printed bytes.Buffer
 	if err := jsonfile.Print(&printed, map[string]string{"name": hostile}); err != nil {
 		t.Fatal(err)
@@ -34,6 +34,6 @@ func TestWhatIsMarshaledIsInertAndMeansTheSame(t *testing.T) {
 		t.Errorf("the layout is %q and %q", printed.String(), line)
 	}
 	if err := jsonfile.Print(&printed, func() {}); err == nil {
-		t.Error("a function is no JSON")
+		t.Error("a function was marshaled")
 	}
 }

@@ -1,5 +1,5 @@
-// Package leftover removes the temporary files of writers that were killed. It knows
-// the names that renameio gives them: .state.json4611686018427387904 beside state.json.
+// Package leftover removes the temporary files of killed writers. It recognizes the names of renameio:
+// .state.json4611686018427387904 next to state.json.
 package leftover
 
 import (
@@ -11,17 +11,16 @@ import (
 )
 
 const (
-	// old is how long no write takes: a younger file may be that of a writer at work.
+	// No write takes this long. A younger file may belong to a running writer.
 	old = time.Hour
-	// leastDigits keeps what a person may have called .state.json1 or .state.json20260102.
-	// A random number of 63 bits has fewer digits once in 90 million times.
+	// leastDigits protects names that a person may have chosen, such as .state.json1 or .state.json20260102. A random
+	// 63-bit number has fewer digits once in 90 million times.
 	leastDigits, mostDigits = 12, 19
 )
 
-// Remove deletes what killed writers of path left beside it: regular files of this
-// process' own user with a name of renameio's that were not written to for an hour. It
-// is called before path is written, under the writer's lock where it has one. What
-// cannot be removed stays: the write that follows reports a directory that is at fault.
+// Remove deletes the leftovers of killed writers of path: regular files of this user, named by renameio, and unmodified
+// for an hour. Call it before writing path, under the writer's lock if there is one. It ignores errors, because the
+// following write reports a broken directory.
 func Remove(path string) {
 	dir, base := filepath.Split(path)
 	if dir == "" {
@@ -42,7 +41,7 @@ func Remove(path string) {
 	}
 }
 
-// temporary reports whether renameio may have given the name (v2, tempfile.go).
+// temporary reports whether renameio can have created the name (v2, tempfile.go).
 func temporary(name, base string) bool {
 	digits, is := strings.CutPrefix(name, "."+base)
 	return is && len(digits) >= leastDigits && len(digits) <= mostDigits && strings.Trim(digits, "0123456789") == ""

@@ -21,7 +21,7 @@ import (
 	"muster/test/need"
 )
 
-func TestOnlyOwnOldTemporaryFilesAreRemoved(t *testing.T) {
+func TestOnlyOldTemporaryFilesAreRemoved(t *testing.T) {
 	dir := t.TempDir()
 	hours := func(n int) time.Time { return time.Now().Add(time.Duration(-n) * time.Hour) }
 	for name, f := range map[string]struct {
@@ -32,15 +32,15 @@ func TestOnlyOwnOldTemporaryFilesAreRemoved(t *testing.T) {
 		"state.json":                          {hours(9), 0, false},
 		".state.json4611686018427387904":      {hours(2), 0, true},
 		".state.json123456789012":             {hours(2), 0, true},
-		".state.json9223372036854775807":      {time.Now(), 0, false}, // of a writer at work
-		".state.json9223372036854775806":      {hours(-2), 0, false},  // the clock went back
+		".state.json9223372036854775807":      {time.Now(), 0, false}, // of a running writer
+		".state.json9223372036854775806":      {hours(-2), 0, false},  // the clock was set back
 		".state.json461168601842738790":       {hours(2), os.ModeDir, false},
 		".state.json461168601842738791":       {hours(2), os.ModeSymlink, false},
-		".state.json20260102":                 {hours(2), 0, false}, // somebody's backup
+		".state.json20260102":                 {hours(2), 0, false}, // a user's backup
 		".state.json.4611686018427387904":     {hours(2), 0, false},
 		".state.json4611686018427387904.save": {hours(2), 0, false},
 		".state.json-4611686018427387904":     {hours(2), 0, false},
-		".state.json46116860184273879041":     {hours(2), 0, false}, // no number of 63 bits
+		".state.json46116860184273879041":     {hours(2), 0, false}, // not a 63-bit number
 		".state.json":                         {hours(2), 0, false},
 		".bootstrap.json4611686018427387904":  {hours(2), 0, false}, // of another file
 		"state.json4611686018427387904":       {hours(2), 0, false},
@@ -69,7 +69,7 @@ func TestOnlyOwnOldTemporaryFilesAreRemoved(t *testing.T) {
 	leftover.Remove("/nowhere/state.json")
 }
 
-func TestTheFilesOfAnotherUserStay(t *testing.T) {
+func TestFilesOfOtherUsersAreKept(t *testing.T) {
 	if os.Geteuid() != 0 {
 		need.Missing(t, "root")
 	}
@@ -84,7 +84,7 @@ func TestTheFilesOfAnotherUserStay(t *testing.T) {
 	}
 }
 
-// writeUntilKilled writes again and again until the parent kills this process.
+// writeUntilKilled writes repeatedly until the parent kills this process.
 func writeUntilKilled(what, dir string) {
 	big := slices.Repeat([]string{"a line of a report"}, 100_000)
 	for {
@@ -100,7 +100,7 @@ func write(what, dir string, lines []string) error {
 		return jsonfile.Write(filepath.Join(dir, what), lines, 0o600)
 	case "b.tgz":
 		return bundle.Place(filepath.Join(dir, what), func(out io.Writer) error {
-			for _, line := range append([]string{"\x1f\x8b"}, lines...) { // of a gzip, which may be replaced
+			for _, line := range append([]string{"\x1f\x8b"}, lines...) { // a gzip, which may be replaced
 				if _, err := io.WriteString(out, line); err != nil {
 					return err
 				}
@@ -114,8 +114,8 @@ func write(what, dir string, lines []string) error {
 	}
 }
 
-// A real kill at the write: what it left goes with the next write, once it is old.
-func TestWhatAKilledWriterLeftGoesWithALaterWrite(t *testing.T) {
+// A writer is really killed during a write. A later write removes its leftover once it is old.
+func TestLeftoverOfAKilledWriterIsRemoved(t *testing.T) {
 	if what := os.Getenv("LEFTOVER_TEST_WRITE"); what != "" {
 		writeUntilKilled(what, os.Getenv("LEFTOVER_TEST_DIR"))
 	}
@@ -132,7 +132,7 @@ func TestWhatAKilledWriterLeftGoesWithALaterWrite(t *testing.T) {
 			}
 			for try := 0; len(left()) == 0; try++ {
 				if try == 20 {
-					t.Fatal("no kill met a write")
+					t.Fatal("no kill interrupted a write")
 				}
 				killAtWrite(t, what, root, dir)
 			}
@@ -169,7 +169,7 @@ func killAtWrite(t *testing.T, what, root, dir string) {
 	if _, err := unix.InotifyAddWatch(watch, dir, unix.IN_CREATE); err != nil {
 		t.Fatal(err)
 	}
-	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestWhatAKilledWriterLeftGoesWithALaterWrite$")
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestLeftoverOfAKilledWriterIsRemoved$")
 	child.Env = append(os.Environ(), "LEFTOVER_TEST_WRITE="+what, "LEFTOVER_TEST_DIR="+root)
 	if err := child.Start(); err != nil {
 		t.Fatal(err)

@@ -2,5 +2,5 @@
 
 package rootonly
 
-// local knows the file systems of Linux only.
+// local is implemented only on Linux.
 func local(string, string) error { return nil }

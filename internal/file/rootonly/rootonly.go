@@ -1,15 +1,14 @@
-// Package rootonly tells whether only root can change what a path names: the file, and
-// every directory and symbolic link on the way to it. A program that root runs, and
-// settings that root reads, must be such a file. What follows from a doubt is for the
-// callers.
+// Package rootonly reports whether only root can change the file at a path, and every
+// directory and symbolic link on the way to it. Programs that root runs, and settings that
+// root reads, must be such files. Callers decide how to handle a doubt.
 //
 //	/usr/local/bin/muster   root's, as are /usr/local/bin, /usr/local, /usr and /     no doubt
 //	/srv/deploy/muster      root's, but /srv/deploy belongs to uid 1000               doubt: its owner can replace the file
-//	/tmp/muster             root's, but /tmp is open to all                           doubt: the sticky bit does not help before the file is there
+//	/tmp/muster             root's, but /tmp is open to all                           doubt: anyone can create the file before root does
 //
-// A POSIX ACL needs no look of its own: where it lets others write, the mask, which is
-// shown as the group's permissions, has the w (acl(5)). An ACL that the kernel does not
-// have, on a network file system, cannot be seen, so that a file there is in doubt.
+// POSIX ACLs need no separate check: if one lets others write, the mask, which is shown as
+// the group permissions, includes w (acl(5)). ACLs of a network file system are invisible
+// to the kernel, so files there are in doubt.
 package rootonly
 
 import (
@@ -22,28 +21,28 @@ import (
 	"syscall"
 )
 
-// Doubt is why somebody other than root can change what a path names.
+// Doubt is the reason why a user other than root can change the file at a path.
 type Doubt struct {
-	Path string // the component at fault, without the root
+	Path string // the insecure component, without the root
 	Why  string // "belongs to uid 1000"
-	// Remote: it is on a file system on which the mode and the owner do not decide.
+	// Remote means that mode and owner do not control access on this file system.
 	Remote bool
 }
 
 func (d *Doubt) Error() string { return d.Path + " " + d.Why }
 
-// maxLinks is how many symbolic links Linux follows (MAXSYMLINKS).
+// maxLinks is the maximum number of symbolic links that Linux follows (MAXSYMLINKS).
 const maxLinks = 40
 
-// entry is what is known of one component.
+// entry is the metadata of one component.
 type entry struct {
 	mode   fs.FileMode
 	uid    uint32
-	target string // of a symbolic link
+	target string // target of a symbolic link
 }
 
-// Check looks at path below root (usually "/"), of which the owner counts as root
-// too. It returns a *Doubt, or another error where a component cannot be looked at.
+// Check checks path below root (usually "/"); the owner of root counts as root too. It returns a *Doubt, or another
+// error if a component is unreadable.
 func Check(root, path string) error {
 	info, err := os.Stat(root)
 	if err != nil {
@@ -76,9 +75,8 @@ func ownerOf(info fs.FileInfo) uint32 {
 	return ^uint32(0)
 }
 
-// walk goes from / to path, through links as the kernel does, and returns the path
-// without links. Each directory decides over the names in it, links among them, whose
-// own owner and mode mean nothing.
+// walk follows path from / like the kernel, and returns the path without links. Each directory controls the names in it,
+// including links, whose own owner and mode have no effect.
 func walk(path string, owner uint32, look func(string) (entry, error)) (string, error) {
 	at, rest := "/", strings.Split(filepath.Clean(path), "/")
 	if err := check("/", owner, look); err != nil {
@@ -137,7 +135,7 @@ func doubt(path string, e entry, owner uint32) error {
 	return nil
 }
 
-// bits is the mode as chmod takes it.
+// bits returns the mode in chmod notation.
 func bits(mode fs.FileMode) uint32 {
 	n := uint32(mode.Perm())
 	if mode&fs.ModeSticky != 0 {
@@ -152,7 +150,7 @@ func bits(mode fs.FileMode) uint32 {
 	return n
 }
 
-// Is reports whether err is a Doubt, and which.
+// Is returns the Doubt in err, if any.
 func Is(err error) (*Doubt, bool) {
 	var d *Doubt
 	return d, errors.As(err, &d)

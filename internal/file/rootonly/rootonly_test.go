@@ -13,7 +13,7 @@ import (
 	"muster/test/need"
 )
 
-// A system is what lstat(2) says of each path: "uid mode" or "-> target".
+// lookIn returns lstat(2) results from a map: "uid mode" or "-> target".
 func lookIn(system map[string]string) func(string) (entry, error) {
 	return func(path string) (entry, error) {
 		text, ok := system[path]
@@ -39,10 +39,10 @@ func lookIn(system map[string]string) func(string) (entry, error) {
 	}
 }
 
-func TestEveryWayToReplaceAProgramIsADoubt(t *testing.T) {
+func TestEveryReplaceableProgramIsInDoubt(t *testing.T) {
 	for name, test := range map[string]struct {
 		path   string
-		system map[string]string // in addition to what base has
+		system map[string]string // in addition to base
 		doubt  string
 	}{
 		"a package's program":                    {"/usr/bin/muster", map[string]string{"/usr/bin/muster": "0 0755"}, ""},
@@ -89,7 +89,7 @@ func TestEveryWayToReplaceAProgramIsADoubt(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeLookedAtIsAnErrorAndNoDoubt(t *testing.T) {
+func TestUnreadableComponentIsAnError(t *testing.T) {
 	system := map[string]string{"/": "0 0755", "/a": "-> b", "/b": "-> a"}
 	for path, want := range map[string]error{"/a": syscall.ELOOP, "/nothing": fs.ErrNotExist} {
 		_, err := walk(path, 0, lookIn(system))
@@ -124,8 +124,8 @@ func TestTheOwnerOfTheRootCountsAsRoot(t *testing.T) {
 	}
 }
 
-// The magic numbers are those of linux/magic.h.
-func TestAFileSystemThatDecidesByItselfIsADoubtUnlessTheRootIsOnIt(t *testing.T) {
+// The magic numbers come from linux/magic.h.
+func TestRemoteFileSystemIsInDoubtUnlessItHoldsTheRoot(t *testing.T) {
 	const ext4, xfs, overlay, tmpfs, nfs, fuse = 0xEF53, 0x58465342, 0x794c7630, 0x01021994, 0x6969, 0x65735546
 	for _, c := range []struct {
 		at, top int64
@@ -142,7 +142,7 @@ func TestAFileSystemThatDecidesByItselfIsADoubtUnlessTheRootIsOnIt(t *testing.T)
 	}
 }
 
-// Only root can give files away.
+// Only root can change the owner of a file.
 func TestFilesOfAnotherUserAreInDoubt(t *testing.T) {
 	if os.Geteuid() != 0 {
 		need.Missing(t, "root")

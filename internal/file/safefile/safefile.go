@@ -1,17 +1,17 @@
-// Package safefile opens files for reading that somebody else may have put in the
-// place of what muster expects. It does not say what the files mean.
+// Package safefile opens files for reading that other users may have replaced. It does not
+// interpret the files.
 //
-// A reader never waits and never reads without a bound: a pipe, a device, a socket or
-// a directory is refused, before it is opened where that can be seen. Which function
-// to use depends on who may write to the directory:
+// A read never blocks and is always limited in size: pipes, devices, sockets and
+// directories are rejected, if possible before they are opened. The function to use
+// depends on who can write to the directory:
 //
-//	who may write                    symbolic links     use       examples
-//	root alone                       followed           Open      ecs.config, muster.env, os-release, resolv.conf, /proc
+//	who can write                    symbolic links     use       examples
+//	only root                        followed           Open      ecs.config, muster.env, os-release, resolv.conf, /proc
 //	other users, a group, a task     only inside it     OpenIn    /var/log, /var/log/ecs, /run/muster-agent
 //
 // Links in root's directories are common and deliberate: /etc/os-release and
 // /etc/resolv.conf are links in most distributions, and ecs.config often is one. In a
-// log directory a link that leads out is refused: muster runs as root, and would
+// log directory, a link to the outside is rejected: muster runs as root, and would
 // otherwise copy /etc/shadow into a bundle under the name of a log.
 package safefile
 
@@ -25,20 +25,20 @@ import (
 	"syscall"
 )
 
-// Why a file is not read, in addition to what the system reports.
+// Reasons for rejecting a file, in addition to system errors.
 var (
 	ErrNotRegular = errors.New("it is not a regular file")
 	ErrTooLarge   = errors.New("it is too large")
-	// ErrLeads: a symbolic link leads out of the directory.
-	ErrLeads = errors.New("it is a symbolic link that leads out of its directory, so it was not followed")
+	// ErrLeads reports a symbolic link that points outside the directory.
+	ErrLeads = errors.New("it is a symbolic link that points outside its directory, so it was not followed")
 )
 
-// flags: a pipe without a writer must not hold up the reader.
+// O_NONBLOCK keeps a pipe without a writer from blocking the reader.
 const flags = os.O_RDONLY | syscall.O_NONBLOCK
 
-// Open opens the regular file at path, through symbolic links.
+// Open opens the regular file at path, following symbolic links.
 func Open(path string) (*os.File, error) {
-	// Opening some devices, such as a watchdog, has an effect by itself.
+	// Opening some devices, such as a watchdog, has side effects.
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -53,8 +53,8 @@ func Open(path string) (*os.File, error) {
 	return stillRegular(path, file)
 }
 
-// OpenIn opens the regular file called name in dir. The directory may be a link;
-// a link inside it may only lead to another file below it.
+// OpenIn opens the regular file called name in dir. The directory can be a link; links inside it must point to files
+// below it.
 func OpenIn(dir, name string) (*os.File, error) {
 	path := filepath.Join(dir, name)
 	root, err := openRoot(dir)
@@ -76,7 +76,7 @@ func OpenIn(dir, name string) (*os.File, error) {
 	return stillRegular(path, file)
 }
 
-// openRoot does not wait where the directory is a pipe, as os.OpenRoot would.
+// openRoot does not block if the directory is a pipe, unlike os.OpenRoot.
 func openRoot(dir string) (*os.Root, error) {
 	info, err := os.Stat(dir)
 	if err != nil {
@@ -88,8 +88,8 @@ func openRoot(dir string) (*os.Root, error) {
 	return os.OpenRoot(dir)
 }
 
-// Read reads the whole file at path as Open opens it. A file of more than limit bytes
-// is ErrTooLarge, and nothing of it is returned.
+// Read reads the whole file at path, opened like Open. For a file larger than limit bytes, it returns ErrTooLarge and no
+// data.
 func Read(path string, limit int64) ([]byte, error) {
 	file, err := Open(path)
 	if err != nil {
@@ -99,7 +99,7 @@ func Read(path string, limit int64) ([]byte, error) {
 	return all(path, file, limit)
 }
 
-// ReadIn reads the whole file called name in dir as OpenIn opens it, bounded as Read.
+// ReadIn reads the whole file called name in dir, opened like OpenIn, with a limit like Read.
 func ReadIn(dir, name string, limit int64) ([]byte, error) {
 	file, err := OpenIn(dir, name)
 	if err != nil {
@@ -109,7 +109,7 @@ func ReadIn(dir, name string, limit int64) ([]byte, error) {
 	return all(filepath.Join(dir, name), file, limit)
 }
 
-// all reads one byte more than limit: the file may grow, and in /proc has no size.
+// all reads up to one byte more than limit, because files can grow, and files in /proc report size 0.
 func all(path string, file io.Reader, limit int64) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(file, limit+1))
 	if err != nil {
@@ -121,7 +121,7 @@ func all(path string, file io.Reader, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// stillRegular looks again: the file may have been replaced since.
+// stillRegular checks the open file again, because the path may have been replaced since.
 func stillRegular(path string, file *os.File) (*os.File, error) {
 	info, err := file.Stat()
 	if err == nil {
@@ -156,8 +156,8 @@ func kind(mode fs.FileMode) string {
 	}
 }
 
-// outside gives the error of an os.Root the whole path. What is not an error of the
-// system is its refusal to leave the directory, which package os does not export.
+// outside adds the full path to an error of an os.Root. An error that is not a system error is its refusal to leave the
+// directory, which package os does not export.
 func outside(path string, err error) error {
 	var of *fs.PathError
 	if !errors.As(err, &of) {

@@ -14,10 +14,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Each entry makes dir/f; secret is a file outside of dir.
+// Each entry creates dir/f; secret is a file outside dir.
 var things = map[string]struct {
 	make     func(t *testing.T, dir, secret string)
-	open, in error // of Open and of OpenIn; nil: it is read
+	open, in error // of Open and of OpenIn; nil means success
 }{
 	"a file":                  {put("f"), nil, nil},
 	"nothing":                 {nil, fs.ErrNotExist, fs.ErrNotExist},
@@ -71,7 +71,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func TestOnlyARegularFileInsideIsOpened(t *testing.T) {
+func TestOnlyRegularFilesInsideAreOpened(t *testing.T) {
 	t.Parallel()
 	for name, thing := range things {
 		for how, want := range map[string]error{"Open": thing.open, "OpenIn": thing.in} {
@@ -108,7 +108,7 @@ func TestOnlyARegularFileInsideIsOpened(t *testing.T) {
 	}
 }
 
-func TestTheDirectoryItselfMayBeALinkButNotAPipe(t *testing.T) {
+func TestDirectoryCanBeALinkButNotAPipe(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	put("f")(t, dir, "")
@@ -124,7 +124,7 @@ func TestTheDirectoryItselfMayBeALinkButNotAPipe(t *testing.T) {
 	}
 }
 
-func TestAFileOfMoreThanTheLimitIsNotReadInPart(t *testing.T) {
+func TestFileAboveTheLimitIsNotRead(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	put("f")(t, dir, "")
@@ -137,7 +137,7 @@ func TestAFileOfMoreThanTheLimitIsNotReadInPart(t *testing.T) {
 	if data, err := ReadIn(dir, "f", 3); !errors.Is(err, ErrTooLarge) || data != nil {
 		t.Errorf("%q, %v", data, err)
 	}
-	// A file of /proc says that its size is 0.
+	// A file in /proc reports size 0.
 	if data, err := Read("/proc/self/status", 64<<10); err != nil || len(data) == 0 {
 		t.Errorf("%d bytes, %v", len(data), err)
 	}

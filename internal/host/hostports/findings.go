@@ -310,7 +310,7 @@ func (l *inspector) noListener(seen Seen) Finding {
 }
 
 // ephemeralOverlap: the kernel picks the port of an outgoing connection from ip_local_port_range, except
-// ip_local_reserved_ports (Documentation/ networking/ip-sysctl.rst). A server with its own network interface has its own
+// ip_local_reserved_ports (Documentation/networking/ip-sysctl.rst). A server with its own network interface has its own
 // settings, which are not read.
 func (l *inspector) ephemeralOverlap() Finding {
 	f := Finding{

@@ -338,7 +338,7 @@ func rows() map[string]row {
 			needs: "tcp/47500",
 			found: []string{" 10.0.1.5:47500 -> 10.0.1.5:47500"},
 		},
-		"an awsvpc task has outgoing ports of its own": {
+		"an awsvpc task has its own outgoing ports": {
 			scene: scene{
 				self:       "10.0.1.5",
 				docker:     []string{pause(0), joiner(1, "node")},
@@ -437,7 +437,7 @@ func TestUnreadSourcesAreNotes(t *testing.T) {
 		"tcp6 is truncated":                    {func(s *scene) { s.also = files{"net/tcp6": tcp6Header + "   0: 0000\n"} }, "net/tcp6: line", false},
 		"udp6 is invalid":                      {func(s *scene) { s.also = files{"net/udp6": tcp6Header + "0: zz:1 zz:0 07\n"} }, "net/udp6: line", false},
 		"igmp is invalid":                      {func(s *scene) { s.also = files{"net/igmp": igmpHeader + "\tzz 1\n"} }, "net/igmp: line", false},
-		"the container's process is gone":      {func(s *scene) { s.also = files{"100/net/tcp": "-", "100/net/udp": "-"} }, "100/net/tcp: no such file", false},
+		"the container's process has exited":   {func(s *scene) { s.also = files{"100/net/tcp": "-", "100/net/udp": "-"} }, "100/net/tcp: no such file", false},
 		"the container's process is not known": {func(s *scene) { s.docker[0] = strings.Replace(s.docker[0], `"Pid":100`, `"Pid":0`, 1) }, "container node", false},
 		"Docker fails":                         {func(s *scene) { s.docker = []string{"down"} }, "listing the containers", false},
 		"the agent fails":                      {func(s *scene) { s.tasks = "down" }, "/v1/tasks", true},

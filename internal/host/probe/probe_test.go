@@ -221,7 +221,7 @@ func TestMappedAddressesAreIPv4(t *testing.T) {
 }
 
 func TestInvalidTargetsAreNotDialed(t *testing.T) {
-	p := &Prober{Source: netip.MustParseAddr("10.0.1.5"), dial: func(context.Context, Target) error { panic("dialled") }}
+	p := &Prober{Source: netip.MustParseAddr("10.0.1.5"), dial: func(context.Context, Target) error { panic("dialed") }}
 	for _, target := range []Target{
 		{}, {reach.TCP, netip.AddrPort{}}, tcp("0.0.0.0:47500"), tcp("[::]:47500"), tcp("228.1.2.4:47400"), tcp("10.0.2.5:0"),
 		{reach.ICMP, netip.MustParseAddrPort("10.0.2.5:8")}, {reach.AllProtocols, netip.MustParseAddrPort("10.0.2.5:8")}, tcp("[fd00::1]:47500"),

@@ -175,7 +175,7 @@ func fit(self string) error {
 // installFix returns the fix for a failed copy.
 func installFix(err error) fix.Fix {
 	if d, is := rootonly.Is(err); is && !d.Remote {
-		return fix.Do("Make it writable for root alone, then run bootstrap again:", "sudo chown root: "+d.Path, "sudo chmod go-w "+d.Path)
+		return fix.Do("Make it writable only for root, then run bootstrap again:", "sudo chown root: "+d.Path, "sudo chmod go-w "+d.Path)
 	}
 	return fix.Do(
 		"Copy muster to an executable directory that only root can write to, such as /opt/muster, then run bootstrap from there.",

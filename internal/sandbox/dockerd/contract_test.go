@@ -17,15 +17,15 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// plan is a container of the test program (test/integration/testdata/subject).
+// plan describes a container of the test program (test/integration/testdata/subject).
 type plan struct {
-	program string // what it is told to do: "", deaf, exit CODE, oom, child
+	program string // its argument: "", deaf, exit CODE, oom, child
 	check   bool
 	retries int    // of Docker's restart policy
-	stop    string // its signal for stopping
+	stop    string // its stop signal
 }
 
-// backend is an Engine, real or not, and a hand on it.
+// backend is an Engine, real or simulated, and the control of its containers.
 type backend interface {
 	client() *dockerapi.Client
 	run(plan) (id string)
@@ -40,14 +40,14 @@ var marks = map[string]string{"com.amazonaws.ecs.cluster": "prod", "com.amazonaw
 // holds runs each clause of the contract.
 func holds(t *testing.T, b backend) {
 	for name, clause := range map[string]func(*testing.T, *watch){
-		"a life from start to removal":                        wholeLife,
-		"killed for memory: oom, then die 137":                killedForMemory,
-		"a child killed for memory: oom, and it runs on":      childKilled,
-		"one that is deaf is killed after it was asked":       deaf,
-		"a restart policy starts the same container again":    restarts,
-		"events since a moment come again":                    repeats,
-		"what is not there is not found":                      absent,
-		"a stop by its own signal, which an inspection tells": ownSignal,
+		"a life from start to removal":                     wholeLife,
+		"killed for memory: oom, then die 137":             killedForMemory,
+		"a child killed for memory: oom, and it runs on":   childKilled,
+		"one that is deaf is killed after it was asked":    deaf,
+		"a restart policy starts the same container again": restarts,
+		"events since a moment come again":                 repeats,
+		"a missing container is not found":                 absent,
+		"a stop by its own signal, shown by inspect":       ownSignal,
 	} {
 		t.Run(name, func(t *testing.T) { clause(t, follow(t, b)) })
 	}
@@ -85,8 +85,7 @@ func subscribe(t *testing.T, b backend, since time.Time) chan dockerapi.Event {
 	return out
 }
 
-// expect waits until these happened to a container, in this order and with nothing
-// else between.
+// expect waits until exactly these events of a container have happened, in this order.
 func (w *watch) expect(id string, want ...string) (last dockerapi.Event) {
 	w.t.Helper()
 	late := time.After(10 * time.Second)
@@ -95,7 +94,7 @@ func (w *watch) expect(id string, want ...string) (last dockerapi.Event) {
 		select {
 		case last = <-w.events:
 			text := strings.TrimSpace(fmt.Sprintf("%s %s%s", last.Action, last.Health, numbers(last)))
-			again := text == "oom" && slices.Contains(got, text) // one kill may be told twice
+			again := text == "oom" && slices.Contains(got, text) // Docker can report one kill twice
 			if last.ID == id && !again {
 				got = append(got, text)
 			}
@@ -131,7 +130,7 @@ func (w *watch) inspect(id string) dockerapi.Inspection {
 	return got
 }
 
-// listed looks for a container in the list of all, or of those that run.
+// listed looks up a container in the list of all or only running containers.
 func (w *watch) listed(id string, all bool) (dockerapi.Summary, bool) {
 	w.t.Helper()
 	list, err := w.client().List(w.t.Context(), all)
@@ -164,7 +163,7 @@ func wholeLife(t *testing.T, w *watch) {
 		t.Errorf("listed as %+v, %v", s, ok)
 	}
 	if _, ok := w.listed(id, false); ok {
-		t.Error("a stopped container is among those that run")
+		t.Error("a stopped container is listed as running")
 	}
 	if got := w.inspect(id); got.Running || got.Health != "unhealthy" || got.FinishedAt.IsZero() {
 		t.Errorf("stopped, inspected as %+v", got)
@@ -231,16 +230,16 @@ func ownSignal(t *testing.T, w *watch) {
 	w.expect(id, "create", "start", "kill 1")
 }
 
-// played is the sandbox, which plays what the program would do.
-type played struct {
+// simulated is the simulated Engine, which simulates the test program.
+type simulated struct {
 	*dockerd.Engine
 	c     *dockerapi.Client
 	plans map[string]plan
 }
 
-func (p *played) client() *dockerapi.Client { return p.c }
+func (p *simulated) client() *dockerapi.Client { return p.c }
 
-func (p *played) run(what plan) string {
+func (p *simulated) run(what plan) string {
 	id := p.Create(dockerd.Spec{Labels: marks, Check: what.check, StopSignal: what.stop})
 	p.plans[id] = what
 	p.Start(id)
@@ -262,11 +261,11 @@ func (p *played) run(what plan) string {
 	return id
 }
 
-func (p *played) turn(id, health string)     { p.Health(id, health) }
-func (p *played) kill(id string, signal int) { p.Kill(id, signal) }
-func (p *played) remove(id string)           { p.Destroy(id) }
+func (p *simulated) turn(id, health string)     { p.Health(id, health) }
+func (p *simulated) kill(id string, signal int) { p.Kill(id, signal) }
+func (p *simulated) remove(id string)           { p.Destroy(id) }
 
-func (p *played) stop(id string) {
+func (p *simulated) stop(id string) {
 	switch what := p.plans[id]; {
 	case what.program == "deaf":
 		p.Kill(id, 15)
@@ -282,7 +281,7 @@ func (p *played) stop(id string) {
 	}
 }
 
-func TestSandboxKeepsTheContract(t *testing.T) {
+func TestSandboxMeetsTheContract(t *testing.T) {
 	for _, api := range []string{"1.41", "1.44", "1.52"} {
 		e, err := dockerd.New(dockerd.Options{API: api})
 		if err != nil {
@@ -293,6 +292,6 @@ func TestSandboxKeepsTheContract(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Run("API "+api, func(t *testing.T) { holds(t, &played{e, c, map[string]plan{}}) })
+		t.Run("API "+api, func(t *testing.T) { holds(t, &simulated{e, c, map[string]plan{}}) })
 	}
 }

@@ -1,10 +1,8 @@
-// Package dockerd is a Docker Engine on a unix socket, as far as muster reads one:
-// ping, the list of containers, the inspection of one, events. Its containers live
-// as they are told to; it can hang, vanish, come back as another version, and lose,
-// repeat or reorder its events. What it shares with a real Engine is held to the
-// same contract (contract_test.go).
+// Package dockerd simulates the parts of a Docker Engine that muster uses, on a unix socket: ping, container list,
+// inspect and events. Tests control its containers. It can hang, disappear, come back as another version, and lose,
+// repeat or reorder events. A contract shared with a real Engine verifies its behavior (contract_test.go).
 //
-// It runs nothing, and knows neither images, networks nor statistics.
+// It runs no programs, and supports no images, networks or statistics.
 package dockerd
 
 import (
@@ -20,15 +18,15 @@ import (
 	"time"
 )
 
-// Options says what Engine to be.
+// Options configures the simulated Engine.
 type Options struct {
-	API    string // the highest version that it speaks; default 1.41, of Docker 20.10
-	MinAPI string // the lowest; default 1.12
-	// Now is the Engine's clock, which its events carry; default time.Now.
+	API    string // highest supported version; default 1.41, of Docker 20.10
+	MinAPI string // lowest supported version; default 1.12
+	// Now is the Engine's clock for events; default time.Now.
 	Now func() time.Time
 }
 
-// Engine is a Docker Engine. Its methods may be called concurrently.
+// Engine is a simulated Docker Engine. Its methods are safe for concurrent use.
 type Engine struct {
 	dir string
 
@@ -41,14 +39,14 @@ type Engine struct {
 	past        []Event  // the last 256, of all kinds
 	subscribers map[chan Event]struct{}
 	deliver     func(Event) []Event
-	hung        chan struct{} // nil unless it hangs; closed when it goes on
+	hung        chan struct{} // nil unless it hangs; closed on Resume
 	calls       map[string]int
 	made        int
 }
 
-// New starts an Engine without containers. Close it.
+// New starts an Engine without containers. The caller must Close it.
 func New(opts Options) (*Engine, error) {
-	dir, err := os.MkdirTemp("/tmp", "dockerd") // short enough for a socket, whatever TMPDIR is
+	dir, err := os.MkdirTemp("/tmp", "dockerd") // short enough for a socket path, regardless of TMPDIR
 	if err != nil {
 		return nil, fmt.Errorf("making room for the socket: %w", err)
 	}
@@ -59,12 +57,12 @@ func New(opts Options) (*Engine, error) {
 	return e, nil
 }
 
-// Host is where it listens, in the form of DOCKER_HOST.
+// Host returns its address in the form of DOCKER_HOST.
 func (e *Engine) Host() string { return "unix://" + e.socket() }
 
 func (e *Engine) socket() string { return filepath.Join(e.dir, "docker.sock") }
 
-// Vanish ends all connections and listens no more; containers stay as they are.
+// Vanish closes all connections and the listener. Containers are unchanged.
 func (e *Engine) Vanish() {
 	e.mu.Lock()
 	server, served := e.server, e.served
@@ -76,7 +74,7 @@ func (e *Engine) Vanish() {
 	}
 }
 
-// Return listens again, as another version maybe, with no event remembered.
+// Return starts listening again, optionally as another version, without past events.
 func (e *Engine) Return(opts Options) error {
 	listener, err := net.Listen("unix", e.socket())
 	if err != nil {
@@ -92,19 +90,18 @@ func (e *Engine) Return(opts Options) error {
 	e.mu.Unlock()
 	go func() {
 		defer close(served)
-		_ = server.Serve(listener) // always http.ErrServerClosed: Vanish is the only way out
+		_ = server.Serve(listener) // always http.ErrServerClosed, because only Vanish stops it
 	}()
 	return nil
 }
 
-// Close ends it for good.
+// Close stops the Engine permanently.
 func (e *Engine) Close() {
 	e.Vanish()
 	os.RemoveAll(e.dir)
 }
 
-// Hang takes connections and answers none, until Resume. Streams fall silent; what
-// would have gone over them is lost.
+// Hang accepts connections but sends no response until Resume. Event streams are silent, and their events are lost.
 func (e *Engine) Hang() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -123,29 +120,29 @@ func (e *Engine) Resume() {
 	}
 }
 
-// Deliver puts f between what happens and what subscribers are sent: nothing for
-// an event that is lost, the same twice, an earlier one later. nil takes it away.
+// Deliver makes f decide which events subscribers receive for each event: none to lose it, two to repeat it, an earlier
+// one to reorder. nil removes f.
 func (e *Engine) Deliver(f func(Event) []Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.deliver = f
 }
 
-// Calls counts the requests so far, by "ping", "events", "list" and "inspect".
+// Calls counts the requests by "ping", "events", "list" and "inspect".
 func (e *Engine) Calls() map[string]int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return maps.Clone(e.calls)
 }
 
-// Subscribers counts the event streams that are open.
+// Subscribers counts the open event streams.
 func (e *Engine) Subscribers() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return len(e.subscribers)
 }
 
-// waits while it hangs; false when the caller has left.
+// waits blocks while the Engine hangs. It returns false if the client disconnects.
 func (e *Engine) waits(ctx context.Context) bool {
 	e.mu.Lock()
 	hung := e.hung

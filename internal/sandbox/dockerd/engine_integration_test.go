@@ -12,7 +12,7 @@ import (
 	"muster/test/dockertest"
 )
 
-// real is this machine's Engine.
+// real is the Docker Engine of this machine.
 type real struct {
 	dockertest.Docker
 	c     *dockerapi.Client
@@ -48,7 +48,7 @@ func (r *real) kill(id string, signal int) {
 }
 func (r *real) remove(id string) { r.Do("rm", id) }
 
-func TestRealEngineKeepsTheContract(t *testing.T) {
+func TestRealEngineMeetsTheContract(t *testing.T) {
 	d := dockertest.Host(t)
 	c, err := dockerapi.New(d.Host, 10*time.Second)
 	if err != nil {

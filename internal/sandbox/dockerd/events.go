@@ -11,10 +11,10 @@ import (
 
 const (
 	remembered = 256  // events, of all kinds (moby daemon/events, eventsLimit)
-	backlog    = 1024 // events that a subscriber may be behind (bufferSize)
+	backlog    = 1024 // events that a subscriber can be behind (bufferSize)
 )
 
-// Event is one event of a container before it is written.
+// Event is a container event before serialization.
 type Event struct {
 	Action     string
 	ID         string
@@ -24,9 +24,8 @@ type Event struct {
 	unfiltered bool
 }
 
-// send keeps an event and hands it to the subscribers. It waits for one whose backlog
-// is full, where Docker drops the event after 100 ms (moby pkg/pubsub): what is lost
-// here is lost on purpose.
+// send stores an event and sends it to the subscribers. It blocks on a subscriber with a full backlog, where Docker
+// drops the event after 100 ms (moby pkg/pubsub), so that events are lost only on purpose.
 func (e *Engine) send(event Event) {
 	e.past = append(e.past, event)
 	e.past = e.past[max(0, len(e.past)-remembered):]
@@ -44,7 +43,7 @@ func (e *Engine) send(event Event) {
 	}
 }
 
-// subscribe returns what of the past the subscriber wants, and what will be.
+// subscribe returns the requested past events, and a channel for new ones.
 func (e *Engine) subscribe(since time.Time) ([]Event, chan Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -59,7 +58,7 @@ func (e *Engine) subscribe(since time.Time) ([]Event, chan Event) {
 	return past, next
 }
 
-// unsubscribe drains, so that nobody waits for who has left.
+// unsubscribe drains the channel, so that send does not block on a closed subscriber.
 func (e *Engine) unsubscribe(next chan Event) {
 	left := make(chan struct{})
 	go func() {
@@ -91,7 +90,7 @@ func (e *Engine) serveEvents(w http.ResponseWriter, r *http.Request, minor int) 
 	out := json.NewEncoder(w)
 	for _, event := range past {
 		if wanted.match(event) {
-			_ = out.Encode(event.message(minor)) // who has left is seen below
+			_ = out.Encode(event.message(minor)) // a disconnected client is detected below
 		}
 	}
 	_ = http.NewResponseController(w).Flush()
@@ -110,7 +109,7 @@ func (e *Engine) serveEvents(w http.ResponseWriter, r *http.Request, minor int) 
 	}
 }
 
-// message is the event on the wire. The first three fields are gone from 1.52.
+// message returns the wire format of the event. The first three fields were removed in 1.52.
 func (event Event) message(minor int) any {
 	type actor struct {
 		ID         string
@@ -154,8 +153,8 @@ func parseFilter(text string) (filter, bool) {
 	return f, text == "" || json.Unmarshal([]byte(text), &f) == nil
 }
 
-// match takes every event filter as a prefix once one is of a family whose actions
-// go on after a colon (moby daemon/events, Filter.matchEvent).
+// match treats every event filter as a prefix if one of them belongs to a family whose actions continue after a colon
+// (moby daemon/events, Filter.matchEvent).
 func (f filter) match(event Event) bool {
 	actions := f["event"]
 	if types := f["type"]; len(types) > 0 && !types["container"] {

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// Spec is a container to be.
+// Spec describes a new container.
 type Spec struct {
-	Name       string // default: made up
+	Name       string // default: generated
 	Labels     map[string]string
 	Env        []string
 	Check      bool   // has a HEALTHCHECK
@@ -27,10 +27,10 @@ type container struct {
 	created, started, finished time.Time
 }
 
-// image is what every container is of.
+// image is the image of every container.
 const image = "subject:latest"
 
-// Create makes a container and returns its id.
+// Create creates a container and returns its id.
 func (e *Engine) Create(spec Spec) string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -51,7 +51,7 @@ func (e *Engine) Run(spec Spec) string {
 	return id
 }
 
-// Start lets it run, its health starting if it has a check.
+// Start starts the container. With a health check, its health is starting.
 func (e *Engine) Start(id string) {
 	e.live(id, func(c *container) {
 		c.status, c.started, c.oomKilled = "running", e.opts.Now(), false
@@ -62,7 +62,7 @@ func (e *Engine) Start(id string) {
 	})
 }
 
-// Health is what a probe finds: healthy or unhealthy. Only a change is an event.
+// Health sets the result of the health check: healthy or unhealthy. Only a change is an event.
 func (e *Engine) Health(id, status string) {
 	e.live(id, func(c *container) {
 		e.happenExec(c)
@@ -73,7 +73,7 @@ func (e *Engine) Health(id, status string) {
 	})
 }
 
-// OOM kills some process of it, not the main one.
+// OOM kills a process of the container other than the main one.
 func (e *Engine) OOM(id string) {
 	e.live(id, func(c *container) {
 		c.oomKilled = true
@@ -81,12 +81,12 @@ func (e *Engine) OOM(id string) {
 	})
 }
 
-// Kill sends it a signal, which alone does nothing.
+// Kill sends a signal to the container, which has no other effect.
 func (e *Engine) Kill(id string, signal int) {
 	e.live(id, func(c *container) { e.happen(c, "kill", map[string]string{"signal": strconv.Itoa(signal)}) })
 }
 
-// Die ends its main process. Its health stays what it was, as Docker's does.
+// Die ends the main process. The health does not change, as in Docker.
 func (e *Engine) Die(id string, code int) {
 	e.live(id, func(c *container) {
 		now := e.opts.Now()
@@ -99,7 +99,7 @@ func (e *Engine) Die(id string, code int) {
 	})
 }
 
-// Stop is a stop as ECS and docker stop do it, of a program that heeds SIGTERM.
+// Stop stops the container like ECS and docker stop, if its program honors SIGTERM.
 func (e *Engine) Stop(id string) {
 	e.Kill(id, 15)
 	e.Die(id, 0)
@@ -111,13 +111,13 @@ func (e *Engine) Stopped(id string) {
 	e.live(id, func(c *container) { e.happen(c, "stop", nil) })
 }
 
-// Respawn is Docker's restart policy at work, after Die.
+// Respawn restarts the container after Die, like Docker's restart policy.
 func (e *Engine) Respawn(id string) {
 	e.live(id, func(c *container) { c.restarts++ })
 	e.Start(id)
 }
 
-// Destroy removes it.
+// Destroy removes the container.
 func (e *Engine) Destroy(id string) {
 	e.live(id, func(c *container) {
 		delete(e.containers, id)
@@ -126,8 +126,8 @@ func (e *Engine) Destroy(id string) {
 	})
 }
 
-// Storm lets n probes run in it, each three events of exec; if unfiltered they
-// are sent even to whom did not ask for them.
+// Storm runs n health probes in the container, with three exec events each. If unfiltered is set, subscribers with other
+// filters receive them too.
 func (e *Engine) Storm(id string, n int, unfiltered bool) {
 	e.live(id, func(c *container) {
 		for range n {
@@ -165,7 +165,7 @@ func (e *Engine) happen(c *container, action string, more map[string]string) {
 	e.send(e.event(c, action, more))
 }
 
-// event carries the container's labels among its attributes, as Docker's do.
+// event includes the container's labels in its attributes, as in Docker.
 func (e *Engine) event(c *container, action string, more map[string]string) Event {
 	attributes := map[string]string{"image": image, "name": c.Name}
 	maps.Copy(attributes, c.Labels)

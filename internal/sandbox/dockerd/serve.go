@@ -63,7 +63,7 @@ func (e *Engine) count(call string) {
 	e.calls[call]++
 }
 
-// minorOf is 41 for 1.41.
+// minorOf returns 41 for 1.41.
 func minorOf(version string) int {
 	n, _ := strconv.Atoi(strings.TrimPrefix(version, "1."))
 	return n
@@ -77,7 +77,7 @@ func refuse(w http.ResponseWriter, status int, message string) {
 
 func answer(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(v) // who has left does not read it
+	_ = json.NewEncoder(w).Encode(v) // an error means that the client disconnected
 }
 
 type healthShape struct {
@@ -104,7 +104,7 @@ func (e *Engine) listed(all bool, minor int) []listShape {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	out := []listShape{}
-	for i := len(e.ids) - 1; i >= 0; i-- { // the newest first
+	for i := len(e.ids) - 1; i >= 0; i-- { // newest first
 		c := e.containers[e.ids[i]]
 		if !all && c.status != "running" {
 			continue
@@ -129,7 +129,7 @@ func (e *Engine) listed(all bool, minor int) []listShape {
 	return out
 }
 
-// text is the state in words (moby container, State.String).
+// text returns the state as text (moby container, State.String).
 func (c *container) text() string {
 	switch {
 	case c.status == "created":

@@ -32,11 +32,11 @@ func TestInAnswer(t *testing.T) {
 	}{
 		{"all is there", fieldcase.Text{Says: []string{"agent.db", "/cluster prod$/"}, Not: []string{"deregister"}}, nil},
 		{"a pattern across a line break", fieldcase.Text{Says: []string{"fix Run muster"}}, nil},
-		{"a line of its own", fieldcase.Text{Says: []string{`/(?m)^ +muster bootstrap --cluster prod$/`}}, nil},
+		{"its own line", fieldcase.Text{Says: []string{`/(?m)^ +muster bootstrap --cluster prod$/`}}, nil},
 		{"something is missing", fieldcase.Text{Says: []string{"ecs.config:4"}},
 			[]string{"answer: want ecs.config:4 in: Cause: agent.db names cluster prod ..."}},
 		{"something is forbidden", fieldcase.Text{Not: []string{"/run.*bootstrap/"}},
-			[]string{"answer: must not say /run.*bootstrap/: Run muster bootstrap"}},
+			[]string{"answer: must not contain /run.*bootstrap/: Run muster bootstrap"}},
 	} {
 		if diff := cmp.Diff(c.why, InAnswer("answer", answer, c.want)); diff != "" {
 			t.Errorf("%s:\n%s", c.name, diff)
@@ -44,7 +44,7 @@ func TestInAnswer(t *testing.T) {
 	}
 }
 
-// Other texts are matched as they are: /a.*b/ must not reach from one line into another.
+// Other texts are matched unfolded: /a.*b/ must not match across lines.
 func TestInTextDoesNotFold(t *testing.T) {
 	if why := InText("output", "peer registered\nport failed\n", fieldcase.Text{Not: []string{"/registered.*failed/"}}); why != nil {
 		t.Error(why)
@@ -104,7 +104,7 @@ func TestReport(t *testing.T) {
 		{"the worst status of a finding", r.Findings(map[string]fieldcase.Words{"clock-unknown": {"fail"}, "gone": {"absent"}}), nil},
 		{"another status", r.Findings(map[string]fieldcase.Words{"other": {"warn", "fail"}}),
 			[]string{"finding other: want warn or fail, got pass"}},
-		{"a finding that is not there", r.Findings(map[string]fieldcase.Words{"gone": {"warn"}}),
+		{"a missing finding", r.Findings(map[string]fieldcase.Words{"gone": {"warn"}}),
 			[]string{"finding gone: want warn, got absent"}},
 		{"a check", r.ChecksAre(map[string]fieldcase.Words{"clock": {"pass"}}), []string{"check clock: want pass, got warn"}},
 		{"warnings", r.NoWarnings(), []string{"finding clock-unknown: want no warning"}},

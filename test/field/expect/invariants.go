@@ -7,11 +7,11 @@ import (
 	"unicode/utf8"
 )
 
-// maxLine1 is the longest first line, in characters.
+// maxLine1 is the maximum length of the first line, in characters.
 const maxLine1 = 120
 
-// HasAnswer reports whether a command prints an answer as a table for a person:
-// muster debug or muster check, without what gives it another form.
+// HasAnswer reports whether a command prints an answer as a table: muster debug or muster check, without an option for
+// another format.
 func HasAnswer(args []string) bool {
 	if len(args) == 0 || args[0] != "debug" && args[0] != "check" {
 		return false
@@ -22,8 +22,7 @@ func HasAnswer(args []string) bool {
 	})
 }
 
-// Layout checks what every answer must be, whatever the case: line 1 is not empty
-// and short.
+// Layout checks the layout that every answer must have: line 1 is not empty and not too long.
 func Layout(stdout string) (wrong []string) {
 	line1, _, _ := strings.Cut(stdout, "\n")
 	if strings.TrimSpace(line1) == "" {
@@ -35,9 +34,8 @@ func Layout(stdout string) (wrong []string) {
 	return wrong
 }
 
-// Agree checks an answer against the JSON of the same command: line 1 names the
-// first cause, and each command of a fix is whole and alone on its line. Where the
-// JSON has no fix field, as before muster reported it, that part is skipped.
+// Agree compares an answer with the JSON of the same command: line 1 names the first cause, and each command of a fix is
+// complete and on its own line. If the JSON has no fix field, as in older versions of muster, that part is skipped.
 func Agree(stdout string, r *Report) (wrong []string) {
 	if len(r.Causes) == 0 {
 		return nil
@@ -56,7 +54,7 @@ func Agree(stdout string, r *Report) (wrong []string) {
 		}
 		for _, command := range c.Fix.Commands {
 			if !lines[comparison(strings.TrimSpace(command))] {
-				wrong = append(wrong, fmt.Sprintf("fix of %s: the command has no line of its own: %s", c.ID, shorten(command)))
+				wrong = append(wrong, fmt.Sprintf("fix of %s: the command is not on its own line: %s", c.ID, shorten(command)))
 			}
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"muster/test/field/fieldcase"
 )
 
-// Report is the part of muster's JSON that cases refer to (docs/schema/check.json).
+// Report is the part of muster's JSON that cases use (docs/schema/check.json).
 type Report struct {
 	Causes []Cause
 	Checks []struct {
@@ -19,10 +19,10 @@ type Report struct {
 	}
 }
 
-// Cause is a failed finding that no other explains.
+// Cause is a failed finding that no other finding explains.
 type Cause struct {
 	ID, Summary string
-	Fix         *struct { // nil where muster does not report it apart
+	Fix         *struct { // nil if muster does not report it separately
 		Text     string
 		Commands []string
 	}
@@ -57,8 +57,7 @@ func (r *Report) Cause(want, not []string) (wrong []string) {
 	return wrong
 }
 
-// Findings checks the statuses of findings. A finding that several checks report
-// has failed where one of them says so.
+// Findings checks the statuses of findings. A finding of several checks has failed if it failed in one of them.
 func (r *Report) Findings(want map[string]fieldcase.Words) []string {
 	got := map[string]string{}
 	for _, c := range r.Checks {

@@ -23,19 +23,19 @@ func Answer(stdout string) string {
 	return answer.String()
 }
 
-// InAnswer checks an answer: as it is, and with each run of white space as one
-// blank, so that a line break of the layout hides nothing.
+// InAnswer checks an answer, both unchanged and with each run of white space replaced by one blank, so that line breaks
+// of the layout do not matter.
 func InAnswer(what, answer string, want fieldcase.Text) []string {
 	return inText(what, answer, want, fieldcase.Fold(answer))
 }
 
-// InText checks any other text, as it is.
+// InText checks any other text, unchanged.
 func InText(what, text string, want fieldcase.Text) []string { return inText(what, text, want) }
 
 func inText(what, text string, want fieldcase.Text, folded ...string) (wrong []string) {
 	find := func(s string) (string, bool) {
 		p, err := fieldcase.NewPattern(s)
-		if err != nil { // only in a case that was not validated
+		if err != nil { // only for a case that was not validated
 			wrong = append(wrong, fmt.Sprintf("%s: %v", what, err))
 			return "", false
 		}
@@ -48,13 +48,13 @@ func inText(what, text string, want fieldcase.Text, folded ...string) (wrong []s
 	}
 	for _, s := range want.Not {
 		if found, ok := find(s); ok {
-			wrong = append(wrong, fmt.Sprintf("%s: must not say %s: %s", what, s, shorten(found)))
+			wrong = append(wrong, fmt.Sprintf("%s: must not contain %s: %s", what, s, shorten(found)))
 		}
 	}
 	return wrong
 }
 
-// Exit checks an exit code; no expected codes means that any is right.
+// Exit checks an exit code. Without expected codes, any code is accepted.
 func Exit(command string, code int, want []int) []string {
 	if len(want) == 0 || slices.Contains(want, code) {
 		return nil
@@ -62,7 +62,7 @@ func Exit(command string, code int, want []int) []string {
 	return []string{fmt.Sprintf("muster %s: want exit %v, got %d", command, want, code)}
 }
 
-// shorten returns the first line of a text, at most 240 characters of it.
+// shorten returns the first line of a text, at most 240 characters.
 func shorten(s string) string {
 	s = strings.TrimSpace(s)
 	if first, rest, ok := strings.Cut(s, "\n"); ok && strings.TrimSpace(rest) != "" {
@@ -74,7 +74,7 @@ func shorten(s string) string {
 	return s
 }
 
-// variable is what differs between two runs of the same command.
+// variable lists text that differs between two runs of the same command.
 var variable = []struct {
 	re *regexp.Regexp
 	to string
@@ -97,9 +97,8 @@ func Stable(s string) string {
 
 var duration = regexp.MustCompile(`\b(\d+(\.\d+)?(h|ms|µs|m|s))+\b`)
 
-// comparison is Stable without what may also differ between the JSON and the text
-// of a command: durations, because one ran a second later, and characters beyond
-// ASCII, which muster prints as a question mark where the locale is not UTF-8.
+// comparison is Stable without text that can also differ between the JSON and the text of a command: durations, because
+// one ran later, and non-ASCII characters, which muster prints as a question mark if the locale is not UTF-8.
 func comparison(s string) string {
 	s = duration.ReplaceAllString(Stable(s), "DURATION")
 	return strings.Map(func(c rune) rune {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Case is one case file. The fields without a comment are described in FORMAT.md.
+// Case is a case file. FORMAT.md describes the fields without a comment.
 type Case struct {
 	Source    string
 	Situation string
@@ -34,7 +34,7 @@ type Case struct {
 	UserData string `yaml:"-"`
 }
 
-// Instance is what EC2, Auto Scaling and CloudFormation know of the instance.
+// Instance describes the instance for EC2, Auto Scaling and CloudFormation.
 type Instance struct {
 	Tags           map[string]string
 	TagsInMetadata bool `yaml:"tags_in_metadata"`
@@ -52,7 +52,7 @@ type Group struct {
 	Tags  map[string]string
 }
 
-// AWS is the account around the instance.
+// AWS describes the account of the instance.
 type AWS struct {
 	Clusters  []string
 	Inactive  []string // clusters
@@ -80,7 +80,7 @@ type Registration struct {
 // Peer is another container instance of cluster prod.
 type Peer struct{ ID, Addr, Group string }
 
-// Checkpoint is agent.db: what it holds, or how it is damaged.
+// Checkpoint describes the content of agent.db, or how it is damaged.
 type Checkpoint struct {
 	Cluster, Instance, ARN string
 	Damage                 string // "empty", "zeros" or "truncated"
@@ -97,12 +97,12 @@ type Unit struct {
 // Docker is the Docker Engine: "up" (also ""), "absent" or "hung".
 type Docker struct {
 	Is         string
-	Agent      *AgentContainer // nil: it runs
+	Agent      *AgentContainer // nil means running
 	NoAgent    bool            `yaml:"no_agent"`
 	Containers []Container
 }
 
-// AgentContainer is the container that the ECS agent runs in.
+// AgentContainer is the container of the ECS agent.
 type AgentContainer struct {
 	Exit int
 	Dead bool
@@ -110,27 +110,27 @@ type AgentContainer struct {
 	Env  []string
 }
 
-// Container is a container of a task, and what happens to it.
+// Container is a container of a task, and its changes.
 type Container struct {
 	Name, Family, Container string
 
-	Health string // not empty: the container has a health check with this status
+	Health string // if set, the container has a health check with this status
 	OOM    bool
-	Exit   *int // nil: it keeps running
-	Again  bool // the container of this name exists already
+	Exit   *int // nil if it keeps running
+	Again  bool // the container with this name already exists
 }
 
-// Certificate is what TLS servers of a name present.
+// Certificate is the certificate of TLS servers with a name.
 type Certificate struct {
 	Issuer string // empty: a CA that the instance trusts
 	Names  []string
 }
 
-// Network is what is special about the network of the instance.
+// Network describes how the network of the instance differs from the default.
 type Network struct {
 	NoIPv4    bool   `yaml:"no_ipv4"`
 	NoIMDS    bool   `yaml:"no_imds"`
-	Proxy     bool   // a CONNECT proxy works at 10.0.0.8:3128
+	Proxy     bool   // a CONNECT proxy is available at 10.0.0.8:3128
 	SelfGroup string `yaml:"self_group"` // security group of the instance
 }
 
@@ -144,7 +144,7 @@ type Disk struct {
 // Step is one action, and what must be true after it.
 type Step struct {
 	Muster     string            // arguments of muster
-	Spawn      string            // arguments of a muster that runs on in the background
+	Spawn      string            // arguments of a muster that keeps running in the background
 	Agent      string            // "start", "stop" or "restart"
 	Write      map[string]string // path: text
 	Wait       time.Duration     // alone, or after each of Containers
@@ -154,20 +154,20 @@ type Step struct {
 	Exit       Ints
 	FirstLine  *Answer `yaml:"first_line"`
 	Output     *Text
-	Findings   map[string]Words // finding: the right statuses, or "absent"
+	Findings   map[string]Words // finding: the correct statuses, or "absent"
 	NoWarnings bool             `yaml:"no_warnings"`
-	Checks     map[string]Words // check: the right statuses
+	Checks     map[string]Words // check: the correct statuses
 	Files      map[string]Text
 	Systemd    *Calls
-	Ends       string // how the ECS agent must end up after Agent
+	Ends       string // expected state of the ECS agent after Agent
 }
 
-// Edit changes the record that ECS has of the instance.
+// Edit changes ECS's record of the instance.
 type Edit struct{ Status, Reason string }
 
-// Answer is what the answer of muster must be: line 1 with its why and fix.
+// Answer describes the expected answer of muster: line 1 with its why and fix.
 type Answer struct {
-	ID    Words // right ids of the first cause in JSON; "none": there is no cause
+	ID    Words // correct ids of the first cause in JSON; "none" for no cause
 	IDNot Words `yaml:"id_not"`
 	Text  `yaml:",inline"`
 }
@@ -176,17 +176,17 @@ type Answer struct {
 // patterns.
 type Text struct{ Says, Not Words }
 
-// Calls are calls to systemd that must and must not be made.
+// Calls lists the calls to systemd that muster must and must not make.
 type Calls struct {
 	Made    Words
 	NotMade Words `yaml:"not_made"`
 }
 
-// Line is one line of a log, and what muster must make of it alone.
+// Line is a log line, and the expected result for it alone.
 type Line struct {
 	Source, File, Level, Msg string
 
-	Raw        string // in place of Level and Msg
+	Raw        string // replaces Level and Msg
 	ID         Words
 	IDNot      Words `yaml:"id_not"`
 	NoWarnings bool  `yaml:"no_warnings"`
@@ -197,9 +197,9 @@ type Line struct {
 type File struct {
 	Name string // below the root directory
 	Data []byte
-	Size int64 // more than 0: truncated or extended to this size
+	Size int64 // if positive, the file is truncated or extended to this size
 	Mode os.FileMode
 	Dir  bool
 	FIFO bool
-	Link string // not empty: a symbolic link to this path
+	Link string // if set, a symbolic link to this path
 }

@@ -10,11 +10,11 @@ import (
 
 var timestamp = regexp.MustCompile(`@T(-\d+[smh])?`)
 
-// lastLineAge is how old the last line of a file with @T is.
+// lastLineAge is the age of the last line in a file with @T.
 const lastLineAge = 5 * time.Second
 
-// Dated replaces each @T by a time in RFC 3339, UTC: the last line is five seconds
-// old, each line above it is one second older. @T-20m is 20 minutes before now.
+// Dated replaces each @T with a time in RFC 3339, UTC: the last line is five seconds old, each line above it one second
+// older. @T-20m is 20 minutes before now.
 func Dated(data []byte, now time.Time) []byte {
 	if !bytes.Contains(data, []byte("@T")) {
 		return data
@@ -37,8 +37,7 @@ func Dated(data []byte, now time.Time) []byte {
 	return []byte(dated)
 }
 
-// Bytes returns the line as it stands in the log, with its line break. @T is not
-// replaced yet.
+// Bytes returns the line as in the log, including the line break. It does not replace @T.
 func (l Line) Bytes() []byte {
 	if l.Raw != "" {
 		return []byte(l.Raw + "\n")

@@ -12,8 +12,8 @@ import (
 	"muster/internal/base/nearest"
 )
 
-// unknownKey returns an error for the first key in n that a value of type t does
-// not have. yaml's own KnownFields does not look below an UnmarshalYAML method.
+// unknownKey returns an error for the first key in n that type t does not have. yaml's own KnownFields does not check
+// below an UnmarshalYAML method.
 func unknownKey(n *yaml.Node, t reflect.Type) error {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -22,7 +22,7 @@ func unknownKey(n *yaml.Node, t reflect.Type) error {
 	case yaml.DocumentNode:
 		return unknownKey(n.Content[0], t)
 	case yaml.AliasNode:
-		return nil // its anchor is looked at where it stands
+		return nil // its anchor is checked at its position
 	case yaml.SequenceNode:
 		if t.Kind() != reflect.Slice {
 			return nil // decoding reports the mismatch

@@ -20,7 +20,7 @@ var (
 	oneMark = regexp.MustCompile(`\[([^\]]+)\]`)
 )
 
-// maxSize limits [size=N]: the files are sparse, but the disk is in memory.
+// maxSize limits [size=N]. The files are sparse, but the disk is in memory.
 const maxSize = 1 << 40
 
 // unmark applies the marks after the name of a section to its data.
@@ -72,8 +72,8 @@ func (f *File) mark(key, value string) (err error) {
 	return err
 }
 
-// inside makes the target of a link relative, so that it means the same within and
-// outside of the instance's root directory. The section's name begins with root/.
+// inside makes the target of a link relative, so that it is the same inside and outside the instance's root directory.
+// The section's name begins with root/.
 func inside(name, target string) (string, error) {
 	_, below, _ := strings.Cut(name, "/")
 	dir := path.Dir(below)

@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// Pattern is a part of a text, or between slashes a regular expression. Both
-// ignore case.
+// Pattern is a substring, or a regular expression between slashes. Both ignore case.
 type Pattern struct{ re *regexp.Regexp }
 
 // NewPattern compiles a pattern.
@@ -23,8 +22,7 @@ func NewPattern(s string) (Pattern, error) {
 	return Pattern{re}, nil
 }
 
-// Find returns the first match in the text. Where nothing matches the text as it
-// is, it looks in Folded copies of it, if there are any.
+// Find returns the first match in the text. Without a match, it searches the folded copies, if any.
 func (p Pattern) Find(text string, folded ...string) (found string, ok bool) {
 	for _, t := range append([]string{text}, folded...) {
 		if at := p.re.FindStringIndex(t); at != nil {
@@ -34,5 +32,5 @@ func (p Pattern) Find(text string, folded ...string) (found string, ok bool) {
 	return "", false
 }
 
-// Fold replaces each run of white space by one blank.
+// Fold replaces each run of white space with one blank.
 func Fold(text string) string { return strings.Join(strings.Fields(text), " ") }

@@ -14,8 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Read reads the case file at path. An error names the file and, where one is at
-// fault, the line.
+// Read reads the case file at path. An error names the file and, if known, the line.
 func Read(path string) (*Case, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -29,8 +28,8 @@ func Read(path string) (*Case, error) {
 	return c, nil
 }
 
-// Parse reads a case. Its errors begin with a line number and a colon, or with a
-// blank, so that "FILE:" can be put in front.
+// Parse parses a case. Its errors begin with a line number and a colon, or with a blank, so that callers can prepend
+// "FILE:".
 func Parse(data []byte) (*Case, error) {
 	c := &Case{}
 	seen := map[string]bool{}
@@ -58,7 +57,7 @@ func Parse(data []byte) (*Case, error) {
 	return c, nil
 }
 
-// decode reads case.yaml. Its errors carry line numbers of that section.
+// decode parses case.yaml. Its errors have line numbers relative to that section.
 func (c *Case) decode(data []byte) error {
 	var root yaml.Node
 	if err := yaml.Unmarshal(data, &root); err != nil {
@@ -106,8 +105,8 @@ type section struct {
 	data []byte
 }
 
-// sections splits a txtar archive at its markers, the lines "-- NAME --". What is
-// above the first one is a comment. The last line gets a line break if it has none.
+// sections splits a txtar archive at its markers, the lines "-- NAME --". Text above the first one is a comment. A
+// missing final line break is added.
 func sections(archive []byte) []section {
 	var all []section
 	line := 0
@@ -140,8 +139,7 @@ func marker(line string) (name string, ok bool) {
 
 var lineNumber = regexp.MustCompile(`\bline (\d+): `)
 
-// shift turns an error with line numbers of a section into one that begins with
-// the first line's number in the file. The section's marker is on line marker.
+// shift converts the line numbers of an error from the section to the file. The section's marker is on line marker.
 func shift(err error, marker int) error {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	text = strings.Join(strings.Fields(strings.TrimPrefix(text, "unmarshal errors:")), " ")

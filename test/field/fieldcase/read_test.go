@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// minimal is the shortest case that may be read.
+// minimal is the shortest valid case.
 const minimal = `-- case.yaml --
 source: aws/amazon-ecs-agent#750
 situation: The cluster's name has a typo.
@@ -121,8 +121,8 @@ func TestMarksChangeTheFile(t *testing.T) {
 	}
 }
 
-// A broken case is named with the line that is at fault, counted in the file.
-func TestParseRefuses(t *testing.T) {
+// The error for an invalid case names the line in the file.
+func TestParseRejects(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"nothing", "", " no section case.yaml"},
 		{"an empty case.yaml", "-- case.yaml --\n", "1: case.yaml is empty"},
@@ -133,7 +133,7 @@ func TestParseRefuses(t *testing.T) {
 		{"an unknown key below a word", minimal + "systemd:\n  ecs.service: {stat: failed}\n",
 			`6: unknown key "stat": did you mean state or status?`},
 		{"a section's lines are the file's", "a comment\n\n" + minimal + "stepps: 1\n", `7: unknown key "stepps": did you mean steps?`},
-		{"what is not YAML", minimal + "aws: {\n", "5: "},
+		{"invalid YAML", minimal + "aws: {\n", "5: "},
 		{"text for a number", minimal + "docker: {agent: {exit: many}}\n", "5: "},
 		{"an unknown agent", minimal + "agent: sleeps\n", `5: unknown agent "sleeps"`},
 		{"an unknown unit state", minimal + "systemd: {ecs.service: dead}\n",
@@ -189,7 +189,7 @@ func TestReadNamesTheFile(t *testing.T) {
 	}
 }
 
-// FuzzParse holds that no text makes the reader panic or leave the disk.
+// FuzzParse checks that no text makes the reader panic or leave the disk.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(minimal))
 	f.Add([]byte(minimal + "agent: {config: x}\n-- root/a [crlf] [size=3] [link=b] --\nx\n-- later/a --\n@T @T-5m\n"))

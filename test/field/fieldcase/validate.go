@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// The words that a case may use.
+// Valid words in a case.
 var (
 	unitStates = []string{"running", "exited", "inactive", "failed", "restarting", "activating", "absent"}
 	faultKinds = []string{"", "throttled", "expired", "unknown key"}
@@ -22,10 +22,10 @@ var (
 	agentEnds  = regexp.MustCompile(`^(|registered|retries|stopped|exits \d+)$`)
 )
 
-// rule is the form of a security group's rule.
+// rule matches a security group rule.
 var rule = regexp.MustCompile(`^\w+ \d+-\d+ from \S+$`)
 
-// validate reports the first thing that the format does not allow.
+// validate reports the first violation of the format.
 func (c *Case) validate() error {
 	if c.Source == "" || c.Situation == "" || len(c.Steps)+len(c.Lines) == 0 {
 		return errors.New("case.yaml needs source, situation and steps or lines")
@@ -65,7 +65,7 @@ func (c *Case) validateHost() error {
 	for _, prefix := range slices.Sorted(maps.Keys(c.DNS)) {
 		to := c.DNS[prefix]
 		if _, err := netip.ParseAddr(to); err != nil && to != "none" && to != "silence" {
-			return fmt.Errorf("dns: %s: %q is no address, none or silence", prefix, to)
+			return fmt.Errorf("dns: %s: %q is not an address, none or silence", prefix, to)
 		}
 	}
 	if !agentEnds.MatchString(c.Agent.Ends) {
@@ -95,7 +95,7 @@ func (c *Case) validateAWS() error {
 	return nil
 }
 
-// validatePaths keeps a case inside of its own disk.
+// validatePaths keeps all paths of a case inside its own disk.
 func (c *Case) validatePaths() error {
 	paths := slices.Clone(c.Absent)
 	for _, d := range c.Disks {

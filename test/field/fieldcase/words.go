@@ -8,7 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Words is a list of strings. In a case, a single string stands for a list of one.
+// Words is a list of strings. In a case, a single string is a list of one.
 type Words []string
 
 // UnmarshalYAML reads a string or a list of strings.
@@ -20,7 +20,7 @@ func (w *Words) UnmarshalYAML(n *yaml.Node) error {
 	return n.Decode((*[]string)(w))
 }
 
-// Ints is a list of numbers. In a case, a single number stands for a list of one.
+// Ints is a list of numbers. In a case, a single number is a list of one.
 type Ints []int
 
 // UnmarshalYAML reads a number or a list of numbers.
@@ -36,13 +36,13 @@ func (i *Ints) UnmarshalYAML(n *yaml.Node) error {
 	return nil
 }
 
-// Agent is how the ECS agent of the instance behaves.
+// Agent describes the behavior of the instance's ECS agent.
 type Agent struct {
 	Start        bool   `yaml:"-"`
-	Cluster      string // register here, whatever the configuration says
-	Config       string // read this in place of /etc/ecs/ecs.config
+	Cluster      string // register here, regardless of the configuration
+	Config       string // read this instead of /etc/ecs/ecs.config
 	Disconnected bool
-	Ends         string // the state it must reach before the first step; "": any
+	Ends         string // required state before the first step; "" accepts any
 	NoLogs       bool   `yaml:"no_logs"` // delete its own logs once it has settled
 }
 

@@ -16,14 +16,14 @@ import (
 const (
 	configPath  = "etc/ecs/ecs.config"
 	settleTime  = 5 * time.Second
-	retryTime   = time.Second // an agent that has not settled by then is retrying
+	retryTime   = time.Second // an agent that has not settled within this time is retrying
 	exitForGood = 5           // ecs-init does not restart the agent after this exit code
 )
 
-// AgentLogs are the logs that the ECS agent itself writes.
+// AgentLogs lists the logs of the ECS agent.
 var AgentLogs = []string{"var/log/ecs/ecs-agent.log", "var/log/ecs/ecs-init.log"}
 
-// startAgent starts the ECS agent as the case says, and waits until it has settled.
+// startAgent starts the ECS agent as configured in the case, and waits until it has settled.
 func (i *Instance) startAgent() (err error) {
 	plan := i.c.Agent
 	if plan.Start {
@@ -39,7 +39,7 @@ func (i *Instance) startAgent() (err error) {
 			return err
 		}
 		if plan.Ends != "" && got != plan.Ends {
-			return fmt.Errorf("the case wants %q, got %q (cluster %q)", plan.Ends, got, i.box.Agent.Status().Cluster)
+			return fmt.Errorf("want %q, got %q (cluster %q)", plan.Ends, got, i.box.Agent.Status().Cluster)
 		}
 	}
 	if !plan.NoLogs {
@@ -51,7 +51,7 @@ func (i *Instance) startAgent() (err error) {
 	return err
 }
 
-// replaceConfig puts a text in place of ecs.config, until restore is called.
+// replaceConfig replaces ecs.config with text until restore is called.
 func (i *Instance) replaceConfig(text string) (restore func() error, err error) {
 	const aside = configPath + ".own"
 	root := i.disk.root
@@ -71,9 +71,8 @@ func (i *Instance) replaceConfig(text string) (restore func() error, err error) 
 	}, nil
 }
 
-// Agent starts, stops or restarts the ECS agent, waits until it has settled, and
-// returns what became of it: "registered", "exits CODE", "retries" or "stopped". If
-// retries is expected, it waits less.
+// Agent starts, stops or restarts the ECS agent, waits until it has settled, and returns its state: "registered", "exits
+// CODE", "retries" or "stopped". If retries is expected, it waits less.
 func (i *Instance) Agent(verb string, retries bool) (string, error) {
 	if verb != "start" {
 		i.box.Agent.Stop()
@@ -90,7 +89,7 @@ func (i *Instance) Agent(verb string, retries bool) (string, error) {
 	}
 	ctx, stop := context.WithTimeout(context.Background(), limit)
 	defer stop()
-	st, _ := i.box.Agent.Await(ctx, settled) // the timeout is an answer too
+	st, _ := i.box.Agent.Await(ctx, settled) // a timeout is a valid result
 	if st.Phase == sandbox.PhaseExited && i.c.Systemd["ecs.service"].State == "" {
 		i.systemd.set("ecs.service", fieldcase.Unit{State: "failed", Status: st.ExitCode})
 	}
@@ -107,10 +106,9 @@ func settled(s sandbox.AgentStatus) bool {
 	return s.Phase == sandbox.PhaseRegistered || s.Phase == sandbox.PhaseExited || s.Exits > 0 && s.ExitCode != exitForGood
 }
 
-// changeLater makes happen what comes after the ECS agent has settled: lines in
-// logs, and the loss of a network.
+// changeLater applies the changes after the ECS agent has settled: log lines, and the loss of a network.
 func (i *Instance) changeLater() error {
-	// The agent's own lines are as old as now; these follow them.
+	// The agent's own lines have the current time; these must be newer.
 	now := time.Now().Add(3 * time.Second)
 	for _, f := range i.c.Later {
 		if err := i.disk.append(f.Name, fieldcase.Dated(f.Data, now)); err != nil {

@@ -22,7 +22,7 @@ var faultKinds = map[string]sandbox.Kind{
 	"unknown key": sandbox.KindUnknownKey,
 }
 
-// startAWS starts AWS and the metadata service as the case describes them.
+// startAWS starts AWS and the metadata service as described in the case.
 func (i *Instance) startAWS() error {
 	box, err := sandbox.New(i.options())
 	if err != nil {
@@ -67,7 +67,7 @@ func (i *Instance) options() sandbox.Options {
 	return o
 }
 
-// injectFaults arms the faults. Of several that fit a call, the first one acts.
+// injectFaults arms the faults. If several match a call, the first one applies.
 func (i *Instance) injectFaults() {
 	for _, denied := range i.c.AWS.Denied {
 		service, action, _ := strings.Cut(denied, ":")
@@ -116,7 +116,7 @@ func ingress(text string) (r sandbox.Rule, err error) {
 	return r, nil
 }
 
-// EditRecord changes ECS's record of the instance, in whatever cluster it is.
+// EditRecord changes ECS's record of the instance in any cluster.
 func (i *Instance) EditRecord(e fieldcase.Edit) {
 	for _, cluster := range i.clusters() {
 		for _, ci := range i.box.ContainerInstances(cluster) {

@@ -14,8 +14,8 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// serveBus speaks D-Bus on one connection, without a bus in between, as systemd
-// does on its private socket: it authenticates the client, then answers each call.
+// serveBus speaks D-Bus on one connection, without a bus daemon, like systemd on its private socket: it authenticates
+// the client, then replies to each call.
 func serveBus(conn net.Conn, reply func(member string, at dbus.ObjectPath, body []any) []any) {
 	in := bufio.NewReader(conn)
 	if !authenticate(in, conn) {
@@ -40,8 +40,8 @@ func serveBus(conn net.Conn, reply func(member string, at dbus.ObjectPath, body 
 	}
 }
 
-// authenticate takes any client that names a mechanism and an identity, and reports
-// whether the client went on to send messages.
+// authenticate accepts any client that names a mechanism and an identity, and reports whether the client then started to
+// send messages.
 func authenticate(in *bufio.Reader, out io.Writer) bool {
 	for {
 		line, err := in.ReadString('\n')
@@ -64,8 +64,8 @@ func authenticate(in *bufio.Reader, out io.Writer) bool {
 	}
 }
 
-// unitName undoes the escaping of a unit's name in its object path: systemd writes
-// every byte but letters and digits as _ and two hexadecimal digits.
+// unitName unescapes a unit's name from its object path: systemd writes every byte except letters and digits as _ and
+// two hexadecimal digits.
 func unitName(at dbus.ObjectPath) string {
 	escaped := path.Base(string(at))
 	var name strings.Builder

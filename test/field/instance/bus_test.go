@@ -12,7 +12,7 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-func TestUnitNameUndoesSystemdsEscaping(t *testing.T) {
+func TestUnitNameUnescapes(t *testing.T) {
 	const prefix = "/org/freedesktop/systemd1/unit/"
 	for path, want := range map[string]string{
 		"ecs_2eservice":             "ecs.service",

@@ -19,19 +19,17 @@ import (
 	"muster/test/field/fieldcase"
 )
 
-// diskDir is the root directory of the instance. It is short because a socket's
-// path must fit into 107 bytes.
+// diskDir is the root directory of the instance. It is short, because the path of a socket is limited to 107 bytes.
 const diskDir = "/tmp/instance"
 
-// disk is the file system of the instance. Files are written through an os.Root,
-// so that no link on it leads out to the host.
+// disk is the file system of the instance. Files are written through an os.Root, so that no link leads to the host.
 type disk struct {
 	dir  string
 	root *os.Root
 }
 
-// mountTmp hides the host's /tmp behind a tmpfs. It has a size of its own: what
-// muster says of a disk's room must not depend on the host.
+// mountTmp hides the host's /tmp behind a tmpfs of a fixed size, so that muster's reports about free space do not depend
+// on the host.
 func mountTmp() error {
 	if err := syscall.Mount("tmpfs", "/tmp", "tmpfs", 0, "size=8g,mode=1777"); err != nil {
 		return fmt.Errorf("mounting a tmpfs: %w", err)
@@ -39,9 +37,9 @@ func mountTmp() error {
 	return nil
 }
 
-// mountDisk makes an empty disk with the program muster at its place.
+// mountDisk creates an empty disk that contains the program muster.
 func mountDisk(muster string) (*disk, error) {
-	binary, err := os.Open(muster) // before /tmp is hidden, where it may be
+	binary, err := os.Open(muster) // before /tmp is hidden, which may contain it
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +64,7 @@ func mountDisk(muster string) (*disk, error) {
 	return d, nil
 }
 
-// local makes a path of the instance relative to its root directory.
+// local converts a path of the instance to a path relative to its root directory.
 func local(p string) string { return strings.TrimPrefix(path.Clean("/"+p), "/") }
 
 func (d *disk) path(p string) string { return filepath.Join(d.dir, local(p)) }
@@ -87,7 +85,7 @@ func (d *disk) append(p string, data []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-// What every instance has unless its case says otherwise.
+// Defaults of every instance, unless the case changes them.
 var (
 	usualFiles = map[string]string{
 		"etc/resolv.conf":                       "nameserver " + resolverAddr + "\noptions timeout:1 attempts:1\n",
@@ -105,7 +103,7 @@ var (
 	}
 )
 
-// layOut fills the disk: the usual files, then what the case has and has not.
+// layOut fills the disk: the default files, then the additions and removals of the case.
 func (i *Instance) layOut() error {
 	d := i.disk
 	for _, p := range usualDirs {
@@ -141,7 +139,7 @@ func (i *Instance) layOut() error {
 	return d.limit(i.c.Disks)
 }
 
-// add makes one file of the case.
+// add creates a file of the case.
 func (d *disk) add(f fieldcase.File, now time.Time) error {
 	name := local(f.Name)
 	if err := d.root.MkdirAll(path.Dir(name), 0o755); err != nil {
@@ -170,7 +168,7 @@ func (d *disk) add(f fieldcase.File, now time.Time) error {
 	return err
 }
 
-// mountFull mounts a tiny file system at each directory that is to be full.
+// mountFull mounts a tiny file system at each directory that must be full.
 func (d *disk) mountFull(disks []fieldcase.Disk) error {
 	for _, at := range disks {
 		if !at.Full {
@@ -186,11 +184,11 @@ func (d *disk) mountFull(disks []fieldcase.Disk) error {
 	return nil
 }
 
-// limit fills disks or makes them read-only, once the files are there.
+// limit fills disks or makes them read-only, after all files have been created.
 func (d *disk) limit(disks []fieldcase.Disk) error {
 	for _, at := range disks {
 		if at.Full {
-			_ = d.write(path.Join(at.Path, "fill"), make([]byte, 1<<20)) // fails when the disk is full, as intended
+			_ = d.write(path.Join(at.Path, "fill"), make([]byte, 1<<20)) // fails once the disk is full, as intended
 		}
 		if !at.ReadOnly {
 			continue
@@ -206,8 +204,7 @@ func (d *disk) limit(disks []fieldcase.Disk) error {
 	return nil
 }
 
-// saveCheckpoint writes agent.db. What the case leaves out is this instance, in
-// cluster prod.
+// saveCheckpoint writes agent.db. By default, it contains this instance in cluster prod.
 func (d *disk) saveCheckpoint(c fieldcase.Checkpoint) error {
 	const at = "var/lib/ecs/data/agent.db"
 	switch {

@@ -20,8 +20,8 @@ const (
 	maxQuestion = 512
 )
 
-// serveDNS answers queries at the resolver's address. The zone maps the prefix of a
-// name to an address, to "none" (no such name) or to "silence" (no answer).
+// serveDNS responds to queries at the resolver's address. The zone maps the prefix of a name to an address, "none" (no
+// such name) or "silence" (no response).
 func serveDNS(zone map[string]string) error {
 	conn, err := net.ListenPacket("udp", resolverAddr+":53")
 	if err != nil {
@@ -42,8 +42,7 @@ func serveDNS(zone map[string]string) error {
 	return nil
 }
 
-// resolve returns the response to a query, or nil for none. A name without a
-// prefix in the zone does not exist.
+// resolve returns the response to a query, or nil for no response. A name without a prefix in the zone does not exist.
 func resolve(zone map[string]string, query []byte) []byte {
 	name, end, ok := question(query)
 	if !ok {
@@ -66,7 +65,7 @@ func resolve(zone map[string]string, query []byte) []byte {
 		return response // the name exists, but has no such record
 	}
 	response[7] = 1
-	response = append(response, 0xc0, dnsHeader) // the name of the question
+	response = append(response, 0xc0, dnsHeader) // the name in the question
 	response = binary.BigEndian.AppendUint16(response, kind)
 	response = binary.BigEndian.AppendUint16(response, 1) // class IN
 	response = binary.BigEndian.AppendUint32(response, answerTTL)
@@ -75,8 +74,7 @@ func resolve(zone map[string]string, query []byte) []byte {
 	return append(response, data...)
 }
 
-// question returns the name of a query's first question, in lower case, and where
-// that question ends.
+// question returns the lower-case name of the first question in a query, and the offset of its end.
 func question(query []byte) (name string, end int, ok bool) {
 	if len(query) < dnsHeader || binary.BigEndian.Uint16(query[4:]) == 0 {
 		return "", 0, false
@@ -89,7 +87,7 @@ func question(query []byte) (name string, end int, ok bool) {
 			end = at + 4 // type and class
 			return strings.ToLower(strings.Join(labels, ".")), end, end <= len(query)
 		}
-		if n > maxLabel || at+n > len(query) { // also a compression pointer, which a question never has
+		if n > maxLabel || at+n > len(query) { // also a compression pointer, which never occurs in a question
 			return "", 0, false
 		}
 		labels = append(labels, string(query[at:at+n]))

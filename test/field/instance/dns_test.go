@@ -60,7 +60,7 @@ func TestResolveGivesNoResponse(t *testing.T) {
 	for name, q := range map[string][]byte{
 		"silence":               query(typeA, "ecs", "us-east-1"),
 		"nothing":               {},
-		"a header alone":        query(typeA)[:dnsHeader],
+		"only a header":         query(typeA)[:dnsHeader],
 		"no question":           make([]byte, 40),
 		"a name without an end": query(typeA, "ecs")[:dnsHeader+4],
 		"no type":               query(typeA, "ecs")[:dnsHeader+6],
@@ -72,8 +72,8 @@ func TestResolveGivesNoResponse(t *testing.T) {
 	}
 }
 
-// FuzzResolve holds that no packet makes the resolver panic, and that a response
-// carries the id and the question of its query.
+// FuzzResolve checks that no packet makes the resolver panic, and that a response has the id and the question of its
+// query.
 func FuzzResolve(f *testing.F) {
 	f.Add(query(typeA, "ecs", "eu-central-1", "amazonaws", "com"))
 	f.Add(query(typeAAAA, "ec2"))

@@ -1,6 +1,6 @@
 // Package instance builds the EC2 instance of a field case inside the network and
-// mount namespaces of the calling process, and runs the real muster on it. What
-// muster talks to has its real address:
+// mount namespaces of the calling process, and runs the real muster on it. All
+// services that muster uses have their real addresses:
 //
 //	169.254.169.254:80        metadata service             sandbox
 //	10.0.0.2:53               resolver                     dns.go
@@ -10,9 +10,9 @@
 //	/var/run/docker.sock      Docker Engine                dockerd
 //	/usr/local/bin/muster     the binary under test        chrooted, see disk.go
 //
-// The disk is a tmpfs of the mount namespace, mounted at /tmp: when the process
-// ends, however it ends, nothing is left behind.
+// The disk is a tmpfs of the mount namespace, mounted at /tmp, so that nothing
+// remains after the process exits, even if it is killed.
 //
 // Package sandbox provides AWS, the metadata service and the ECS agent; package
-// dockerd provides the Docker Engine. What a case expects is not known here.
+// dockerd provides the Docker Engine. This package does not check expectations.
 package instance

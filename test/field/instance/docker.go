@@ -15,7 +15,7 @@ import (
 	"muster/test/field/fieldcase"
 )
 
-// startDocker starts the Engine behind /var/run/docker.sock.
+// startDocker starts the Engine at /var/run/docker.sock.
 func (i *Instance) startDocker() (err error) {
 	i.docker, err = dockerd.New(dockerd.Options{API: "1.44", MinAPI: "1.24"})
 	if err != nil {
@@ -41,8 +41,7 @@ func (i *Instance) startDocker() (err error) {
 	return err
 }
 
-// serveDocker adds the container of the ECS agent to the Engine, which has only
-// the containers of tasks.
+// serveDocker adds the container of the ECS agent to the Engine, which has only task containers.
 func (i *Instance) serveDocker(w http.ResponseWriter, r *http.Request) {
 	if !strings.HasSuffix(r.URL.Path, "/containers/ecs-agent/json") {
 		i.docker.ServeHTTP(w, r)
@@ -70,7 +69,7 @@ func (i *Instance) serveDocker(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// ChangeContainer starts a container of a task, or changes one that exists.
+// ChangeContainer starts a task container, or changes an existing one.
 func (i *Instance) ChangeContainer(c fieldcase.Container) {
 	id, ok := i.containers[c.Name]
 	if !ok || !c.Again {

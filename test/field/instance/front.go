@@ -13,16 +13,16 @@ import (
 	"sync"
 )
 
-// Front is a service of the instance as muster meets it: it can be shut, so that
-// connections are refused, and something can stand in front of it.
+// Front is a service of the instance at its real address. It can be shut, so that connections are refused, and wrapped
+// in another handler.
 type Front struct {
 	behind http.Handler
-	config *tls.Config // nil: no TLS
+	config *tls.Config // nil means no TLS
 	addrs  []string    // such as "tcp 169.254.169.254:80"
 
 	mu      sync.Mutex
 	handler http.Handler
-	servers []io.Closer // servers and listeners; none while it is shut
+	servers []io.Closer // servers and listeners; empty while it is shut
 }
 
 func newFront(behind http.Handler, config *tls.Config, addrs ...string) (*Front, error) {
@@ -45,14 +45,14 @@ func (f *Front) Open() error {
 			return err
 		}
 		if network == "unix" {
-			if err := os.Chmod(at, 0o660); err != nil { // as Docker's socket
+			if err := os.Chmod(at, 0o660); err != nil { // like Docker's socket
 				return errors.Join(err, l.Close())
 			}
 		}
 		if f.config != nil {
 			l = tls.NewListener(l, f.config)
 		}
-		// A server that has not begun to serve does not close its listener.
+		// A server that has not started serving does not close its listener.
 		f.servers = append(f.servers, serve(l, http.HandlerFunc(f.serve)), l)
 	}
 	return nil
@@ -67,13 +67,12 @@ func (f *Front) Shut() {
 
 func (f *Front) shut() {
 	for _, s := range f.servers {
-		_ = s.Close() // a listener may be closed already
+		_ = s.Close() // a listener may already be closed
 	}
 	f.servers = nil
 }
 
-// Use puts what wrap returns in front of the service, in place of what was there
-// before; nil takes it away.
+// Use replaces the wrapper of the service with the result of wrap; nil removes it.
 func (f *Front) Use(wrap func(behind http.Handler) http.Handler) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -90,8 +89,7 @@ func (f *Front) serve(w http.ResponseWriter, r *http.Request) {
 	handler.ServeHTTP(w, r)
 }
 
-// Serve puts a Front before a service that listens elsewhere, at an address such as
-// "tcp 127.0.0.1:51678".
+// Serve creates a Front for a service at another address, such as "tcp 127.0.0.1:51678".
 func Serve(url, addr string) (*Front, error) {
 	behind, err := forward(url)
 	if err != nil {

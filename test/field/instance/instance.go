@@ -27,22 +27,22 @@ const (
 
 // Instance is a running instance. Its methods must not be called concurrently.
 type Instance struct {
-	// What muster talks to, as it stands there. Docker is nil if it is absent or hung.
+	// The services that muster uses. Docker is nil if it is absent or hung.
 	Metadata, AWS, Docker *Front
 
 	c          *fieldcase.Case
 	disk       *disk
 	box        *sandbox.Sandbox
 	docker     *dockerd.Engine
-	containers map[string]string // ids, by name
+	containers map[string]string // container ids by name
 	systemd    *systemd
 	env        []string
 	background []*exec.Cmd
 	cleanup    []func()
 }
 
-// New builds the instance of a case, with the program muster on it. The calling
-// process must have a network and a mount namespace of its own.
+// New builds the instance of a case, with the program muster on it. The calling process must have its own network and
+// mount namespace.
 func New(c *fieldcase.Case, muster string) (*Instance, error) {
 	i := &Instance{c: c, containers: map[string]string{}}
 	for _, part := range []struct {
@@ -67,7 +67,7 @@ func New(c *fieldcase.Case, muster string) (*Instance, error) {
 	return i, nil
 }
 
-// Probe reports why no instance can be built in this process, or nil.
+// Probe returns why this process cannot build an instance, or nil.
 func Probe() error {
 	if err := setUpNetwork(); err != nil {
 		return err
@@ -89,13 +89,13 @@ func (i *Instance) Close() {
 	}
 }
 
-// Output is what a muster printed, and how it exited.
+// Output holds the output and the exit code of muster.
 type Output struct {
 	Stdout, Stderr string
-	Code           int // -1 where it was killed or did not start
+	Code           int // -1 if it was killed or did not start
 }
 
-// Muster runs muster to its end, as root of the instance.
+// Muster runs muster as the instance's root user and waits for its exit.
 func (i *Instance) Muster(ctx context.Context, args ...string) Output {
 	ctx, stop := context.WithTimeout(ctx, musterTimeout)
 	defer stop()
@@ -128,16 +128,16 @@ func (i *Instance) command(ctx context.Context, args []string) *exec.Cmd {
 	return cmd
 }
 
-// Sandbox is the AWS around the instance.
+// Sandbox returns the simulated AWS of the instance.
 func (i *Instance) Sandbox() *sandbox.Sandbox { return i.box }
 
-// Engine is what stands behind Docker's socket.
+// Engine returns the simulated Engine behind Docker's socket.
 func (i *Instance) Engine() *dockerd.Engine { return i.docker }
 
-// Dir is the root directory of the instance, as the calling process sees it.
+// Dir returns the instance's root directory, as a path of the calling process.
 func (i *Instance) Dir() string { return i.disk.dir }
 
-// Environ is the environment that muster gets.
+// Environ returns the environment for muster.
 func (i *Instance) Environ() []string { return slices.Clone(i.env) }
 
 // Write writes a file of the instance.
@@ -154,6 +154,5 @@ func (i *Instance) Remove(path string) error {
 	return nil
 }
 
-// SystemdCalls returns the calls that have changed units since the last time, such
-// as "start ecs.service".
+// SystemdCalls returns the calls that changed units since the last call of SystemdCalls, such as "start ecs.service".
 func (i *Instance) SystemdCalls() []string { return i.systemd.takeCalls() }

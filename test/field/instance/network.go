@@ -14,17 +14,17 @@ const (
 	metadataAddr = "169.254.169.254"
 	resolverAddr = "10.0.0.2"
 	proxyAddr    = "10.0.0.8"
-	ownAddr      = "10.0.1.17" // of the first interface, as the sandbox's EC2 says
+	ownAddr      = "10.0.1.17" // of the first interface, equal to the sandbox's EC2
 )
 
-// endpoints are the public addresses of AWS. zone gives them names.
+// endpoints lists the public addresses of AWS. zone maps names to them.
 var endpoints = []string{"52.94.1.1", "52.94.1.2", "52.94.1.3", "52.94.1.4", "52.94.1.5", "52.94.1.6", "52.94.1.7"}
 
-// inVPC are addresses of interface endpoints that a case may give to names.
+// inVPC lists addresses of interface endpoints, for the names in a case.
 var inVPC = []string{"10.0.9.1", "10.0.9.2", "10.0.9.3"}
 
-// zone is what the resolver answers, by prefix of the name: the endpoints of the
-// ECS API, of ECS's agent and telemetry services, and of the other AWS services.
+// zone maps name prefixes to addresses: the endpoints of the ECS API, of ECS's agent and telemetry services, and of the
+// other AWS services.
 var zone = map[string]string{
 	"ecs.":            "52.94.1.1",
 	"ecs-a-1.":        "52.94.1.2",
@@ -36,9 +36,8 @@ var zone = map[string]string{
 	"events.":         "52.94.1.7",
 }
 
-// setUpNetwork gives the process's network namespace the addresses above, and a
-// gateway and peers that drop every packet: nothing else is reachable, and
-// nothing is refused.
+// setUpNetwork adds the addresses above to the process's network namespace, and a gateway and peers that drop every
+// packet: nothing else is reachable, and no connection is refused.
 func setUpNetwork() error {
 	var b strings.Builder
 	b.WriteString("link set lo up\n")
@@ -53,7 +52,7 @@ func setUpNetwork() error {
 	return ip(b.String())
 }
 
-// dropIPv4 takes the way to AWS away, as on a host that has IPv6 only.
+// dropIPv4 removes the IPv4 route to AWS, as on an IPv6-only host.
 func dropIPv4() error {
 	var b strings.Builder
 	b.WriteString("route del default\n")
@@ -63,7 +62,7 @@ func dropIPv4() error {
 	return ip(b.String())
 }
 
-// ip runs the commands of iproute2 in batch.
+// ip runs a batch of iproute2 commands.
 func ip(batch string) error {
 	cmd := exec.Command("ip", "-batch", "-")
 	cmd.Stdin = strings.NewReader(batch)
@@ -73,7 +72,7 @@ func ip(batch string) error {
 	return nil
 }
 
-// byPrefix returns the value of the longest key that name begins with.
+// byPrefix returns the value of the longest key that is a prefix of name.
 func byPrefix[V any](m map[string]V, name string) (value V, ok bool) {
 	best := -1
 	for prefix, v := range m {

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// startServices starts what muster reaches over the network, and makes the
-// environment that tells it where the rest is.
+// startServices starts the services that muster reaches over the network, and builds the environment with the addresses
+// of the others.
 func (i *Instance) startServices() error {
 	metadata, err := forward(i.box.IMDSURL())
 	if err != nil {
@@ -54,7 +54,7 @@ func serve(l net.Listener, h http.Handler) *http.Server {
 	return server
 }
 
-// forward passes requests on, unchanged. Where the other side hangs up, so does it.
+// forward passes requests on unchanged. If the other side closes the connection, it does too.
 func forward(to string) (http.Handler, error) {
 	target, err := url.Parse(to)
 	if err != nil {
@@ -63,7 +63,7 @@ func forward(to string) (http.Handler, error) {
 	return &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host = target.Scheme, target.Host
-			r.Out.Host = r.In.Host // it is signed
+			r.Out.Host = r.In.Host // the signature covers it
 			r.Out.URL.RawQuery = r.In.URL.RawQuery
 		},
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { hangUp(w) },
@@ -77,7 +77,7 @@ func hangUp(w http.ResponseWriter) {
 	}
 }
 
-// serveProxy is a proxy that tunnels to AWS's endpoints.
+// serveProxy runs a proxy that tunnels to the AWS endpoints.
 func serveProxy() error {
 	l, err := net.Listen("tcp", proxyAddr+":3128")
 	if err != nil {
@@ -87,7 +87,7 @@ func serveProxy() error {
 	return nil
 }
 
-// tunnel answers CONNECT. A name that the zone does not have leads to ECS.
+// tunnel handles CONNECT. A name that is not in the zone leads to ECS.
 func tunnel(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodConnect {
 		w.WriteHeader(http.StatusBadGateway)

@@ -18,11 +18,10 @@ import (
 	"muster/test/field/fieldcase"
 )
 
-// systemd is systemd's manager behind its private socket: the properties of units,
-// the queue of jobs, and calls that change units. It records those calls; only
-// mask and unmask change anything.
+// systemd simulates systemd's manager behind its private socket: properties of units, the job queue, and calls that
+// change units. It records those calls, but only mask and unmask have an effect.
 type systemd struct {
-	root *os.Root // units may be files
+	root *os.Root // unit files
 
 	mu    sync.Mutex
 	units map[string]unit
@@ -30,10 +29,10 @@ type systemd struct {
 	calls []string          // such as "start ecs.service"
 }
 
-// unit is the properties of a unit, by the names that systemd gives them.
+// unit maps systemd's property names to values.
 type unit map[string]any
 
-// unitStates gives a unit's ActiveState, SubState and Result.
+// unitStates maps a state to a unit's ActiveState, SubState and Result.
 var unitStates = map[string][3]string{
 	"running":    {"active", "running", "success"},
 	"exited":     {"active", "exited", "success"},
@@ -73,7 +72,7 @@ func (i *Instance) startSystemd() error {
 	return nil
 }
 
-// set replaces a unit and its job. State "absent" removes it.
+// set replaces a unit and its job. The state "absent" removes it.
 func (s *systemd) set(name string, u fieldcase.Unit) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,7 +89,7 @@ func (s *systemd) set(name string, u fieldcase.Unit) {
 	}
 }
 
-// takeCalls returns the calls since the last time.
+// takeCalls returns the calls since its last call.
 func (s *systemd) takeCalls() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,7 +110,7 @@ type jobRow struct {
 
 const jobPath = dbus.ObjectPath("/org/freedesktop/systemd1/job/7")
 
-// reply returns the body of the answer to a call.
+// reply returns the body of the reply to a call.
 func (s *systemd) reply(member string, at dbus.ObjectPath, body []any) []any {
 	s.mu.Lock()
 	defer s.mu.Unlock()

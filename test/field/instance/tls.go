@@ -20,7 +20,7 @@ import (
 	"muster/test/field/fieldcase"
 )
 
-// expiry is when certificates expire: after any clock that a case may have.
+// expiry is the expiration of certificates, later than any clock in a case.
 var expiry = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // authority is a CA.
@@ -60,8 +60,8 @@ func (a *authority) issue(names []string) (*tls.Certificate, error) {
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
 }
 
-// certificates chooses what the endpoints present: a case's certificate for the
-// longest prefix of the name, or else the usual one of the trusted CA.
+// certificates selects the certificate of an endpoint: that of the case for the longest prefix of the name, or the
+// default one of the trusted CA.
 func certificates(trusted *authority, special map[string]fieldcase.Certificate) (*tls.Config, error) {
 	usual, err := trusted.issue([]string{"*.eu-central-1.amazonaws.com", "*.amazonaws.com", "*.eu-west-1.amazonaws.com"})
 	if err != nil {
@@ -90,9 +90,8 @@ func certificates(trusted *authority, special map[string]fieldcase.Certificate) 
 	}, nil
 }
 
-// serveEndpoints listens where AWS does, in front of the sandbox's API, and returns
-// the certificate of the CA that the instance trusts. AWS's clocks are behind by
-// clockAhead.
+// serveEndpoints listens at AWS's addresses, in front of the sandbox's API, and returns the certificate of the trusted
+// CA. AWS's clock is behind by clockAhead.
 func serveEndpoints(api string, clockAhead time.Duration, special map[string]fieldcase.Certificate) (front *Front, ca []byte, err error) {
 	trusted, err := newAuthority("Amazon Root CA 1")
 	if err != nil {
@@ -107,7 +106,7 @@ func serveEndpoints(api string, clockAhead time.Duration, special map[string]fie
 		return nil, nil, err
 	}
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodHead && r.Header.Get("Authorization") == "" { // an unsigned HEAD asks for the time
+		if r.Method == http.MethodHead && r.Header.Get("Authorization") == "" { // an unsigned HEAD reads the time
 			w.Header().Set("Date", time.Now().Add(-clockAhead).UTC().Format(http.TimeFormat))
 			w.WriteHeader(http.StatusNotFound)
 			return

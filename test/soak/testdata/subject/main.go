@@ -1,5 +1,5 @@
-// Command subject is what runs in the containers of a soak: it serves until SIGTERM
-// and then exits 0. SIGUSR1 makes it exit 1, SIGUSR2 3.
+// Command subject is the program in the containers of a soak test: it runs until SIGTERM, then exits 0. SIGUSR1 makes it
+// exit 1, SIGUSR2 3.
 package main
 
 import (

@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// judgeGrowth compares the last quarter with the second one: in the first the agent
-// still warms up. A tenth more is allowed, and one descriptor or thread.
-func (s *soak) judgeGrowth(peak int) error {
+// checkGrowth compares the last quarter with the second one, because the agent warms up in the first. It allows ten
+// percent more memory, and one more descriptor and thread.
+func (s *soak) checkGrowth(peak int) error {
 	var failed []error
 	for _, m := range []struct {
 		name  string
@@ -35,8 +35,7 @@ func (s *soak) judgeGrowth(peak int) error {
 	return errors.Join(failed...)
 }
 
-// answered reports whether each data point of the containers in that minute is in the
-// sink, or was ambiguous.
+// answered reports whether each data point of the containers in that minute is in the sink or was ambiguous.
 func (s *soak) answered(minute time.Time) bool {
 	there := map[datum]bool{}
 	for _, d := range s.box.Metrics() {
@@ -52,8 +51,8 @@ func (s *soak) answered(minute time.Time) bool {
 	return true
 }
 
-// judgeSink compares the truth with the sink, data point by data point.
-func (s *soak) judgeSink(dropped int64) error {
+// checkSink compares the expected data points with the sink.
+func (s *soak) checkSink(dropped int64) error {
 	var failed []error
 	sink := map[datum][]float64{}
 	for _, d := range s.box.Metrics() {
@@ -64,7 +63,7 @@ func (s *soak) judgeSink(dropped int64) error {
 	}
 	for name, values := range sink {
 		if len(values) > 1 {
-			failed = append(failed, fmt.Errorf("%v was taken %d times", name, len(values)))
+			failed = append(failed, fmt.Errorf("%v was stored %d times", name, len(values)))
 		}
 	}
 	equal, lost, minutes := 0, 0, map[int64]bool{}
@@ -76,11 +75,11 @@ func (s *soak) judgeSink(dropped int64) error {
 			case there && got[0] == value:
 				equal++
 			case there:
-				failed = append(failed, fmt.Errorf("%s %s %sis %v, and was %v", stamp(minute), name.name, name.dims, got[0], value))
+				failed = append(failed, fmt.Errorf("%s %s %sis %v, want %v", stamp(minute), name.name, name.dims, got[0], value))
 			case ambiguous && !taken:
 				lost++
 			default:
-				failed = append(failed, fmt.Errorf("%s %s %sis missing, and was %v", stamp(minute), name.name, name.dims, value))
+				failed = append(failed, fmt.Errorf("%s %s %sis missing, want %v", stamp(minute), name.name, name.dims, value))
 			}
 			if ambiguous {
 				minutes[minute] = true
@@ -89,7 +88,7 @@ func (s *soak) judgeSink(dropped int64) error {
 	}
 	s.report(equal, lost, len(minutes))
 	if n := int64(len(s.cloud.ambiguous)); n != dropped {
-		failed = append(failed, fmt.Errorf("the agent counts %d dropped data points, and %d were ambiguous", dropped, n))
+		failed = append(failed, fmt.Errorf("the agent reports %d dropped data points, but %d were ambiguous", dropped, n))
 	}
 	if len(failed) > 20 {
 		failed = append(failed[:20], fmt.Errorf("and %d more", len(failed)-20))
@@ -126,7 +125,7 @@ func (s *soak) report(equal, lost, minutes int) {
 
 func stamp(unix int64) string { return time.Unix(unix, 0).UTC().Format("15:04") }
 
-// truth is what has to be in the sink, by minute.
+// truth returns the expected content of the sink, by minute.
 func (s *soak) truth() map[int64]map[datum]float64 {
 	out := map[int64]map[datum]float64{}
 	for minute := range s.churn.minutes {
@@ -137,7 +136,7 @@ func (s *soak) truth() map[int64]map[datum]float64 {
 	return out
 }
 
-// due is what has to be in the sink about a minute, of each service and the cluster.
+// due returns the expected data points of a minute, for each service and the cluster.
 func (s *soak) due(minute int64) map[datum]float64 {
 	want, at, all := map[datum]float64{}, time.Unix(minute, 0), counts{}
 	add := func(n counts, dims map[string]string) {
@@ -154,9 +153,9 @@ func (s *soak) due(minute int64) map[datum]float64 {
 	return want
 }
 
-// judgeJournal compares the crashes in the journal with those that were made. Those of
-// the crash loop are not logged one by one.
-func (s *soak) judgeJournal() error {
+// checkJournal compares the crashes in the journal with the actual ones. Crashes of the crash loop are not logged
+// individually.
+func (s *soak) checkJournal() error {
 	text, err := os.ReadFile(s.agent.journal)
 	if err != nil {
 		return err
@@ -167,7 +166,7 @@ func (s *soak) judgeJournal() error {
 	}
 	var failed []error
 	if !maps.Equal(logged, s.churn.lines) {
-		failed = append(failed, fmt.Errorf("the journal has the crashes %v, and there were %v", logged, s.churn.lines))
+		failed = append(failed, fmt.Errorf("the journal has the crashes %v, want %v", logged, s.churn.lines))
 	}
 	sum := 0
 	for _, n := range logged {

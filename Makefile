@@ -1,5 +1,4 @@
-# muster. `make help` lists what can be made; only Go is needed for build, test
-# and demo.
+# muster. `make help` lists the targets. build, test and demo need only Go.
 
 VERSION ?= $(shell scripts/version)
 GO      ?= go
@@ -12,42 +11,44 @@ GOLANGCI_VERSION = v2.13.2
 NFPM_VERSION     = v2.45.0
 NFPM             = .cache/bin/nfpm-$(NFPM_VERSION)
 GOLANGCI         = .cache/bin/golangci-lint-$(GOLANGCI_VERSION)
+VALE_VERSION     = v3.7.1
+VALE             = .cache/bin/vale-$(VALE_VERSION)
 
-.PHONY: always help build cross darwin man test race cover lint demo field faults integration bench fuzz soak package lintpackages reproducible e2e clean
+.PHONY: always help build cross darwin man test race cover lint prose prose-go demo pictures field faults integration bench fuzz soak package lintpackages reproducible e2e clean
 .DEFAULT_GOAL := help
 
-help: ## this list
-	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+help: ## print this list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-build: ## bin/muster, static, for this machine
+build: ## build bin/muster, static, for this machine
 	$(BUILD) -o bin/muster ./cmd/muster
 
-cross: dist/muster-linux-amd64 dist/muster-linux-arm64 ## dist/muster-linux-amd64 and -arm64
+cross: dist/muster-linux-amd64 dist/muster-linux-arm64 ## build dist/muster-linux-amd64 and -arm64
 
 dist/muster-linux-amd64 dist/muster-linux-arm64: dist/muster-linux-%: always # Go knows what is up to date
 	GOOS=linux GOARCH=$* $(BUILD) -o $@ ./cmd/muster
 
-darwin: ## vet and build for macOS: dist/muster-darwin-arm64 and -amd64, to ask about a fleet from a laptop
+darwin: ## vet and build for macOS: dist/muster-darwin-arm64 and -amd64
 	GOOS=darwin GOARCH=arm64 $(GO) vet ./cmd/muster
 	GOOS=darwin GOARCH=arm64 $(BUILD) -o dist/muster-darwin-arm64 ./cmd/muster
 	GOOS=darwin GOARCH=amd64 $(BUILD) -o dist/muster-darwin-amd64 ./cmd/muster
 
 # Reproducible: the date in a page is the commit's.
 man: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
-man: ## dist/man/*.1, one page a command
+man: ## build dist/man/*.1, one page for each command
 	$(GO) run ./scripts/man $(VERSION) dist/man
 
-test: ## vet and all tests that need Go alone
+test: ## run go vet and all tests that need only Go
 	$(GO) vet ./...
 	$(GO) test ./...
 
-race: ## the same tests under the race detector
+race: ## run the same tests with the race detector
 	$(GO) test -race ./...
 
-cover: ## the tests with coverage: a line a package, and cover.out for go tool cover
+cover: ## run the tests with coverage: a line a package, and cover.out for go tool cover
 	GOCOVERDIR=$$(mktemp -d) $(GO) test -coverprofile=cover.out ./... | grep -v 'no test files'
 
-lint: $(GOLANGCI) ## the rules of .golangci.yml, for the code and the integration tests
+lint: $(GOLANGCI) prose ## check code (.golangci.yml) and documentation (.vale)
 	$(GOLANGCI) run ./...
 	$(GOLANGCI) run --build-tags integration ./...
 
@@ -55,36 +56,51 @@ $(GOLANGCI):
 	GOBIN=$(CURDIR)/.cache/bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	mv .cache/bin/golangci-lint $@
 
-demo: ## four boots and an unhealthy container, on a sandboxed instance
+prose: $(VALE) ## check the English of the documentation (.vale)
+	$(VALE) --output line README.md HACKING.md docs .vale
+
+prose-go: $(VALE) ## check the English of comments in Go code
+	$(VALE) --output line --glob '*.go' agent bootstrap check cmd internal reach scripts test
+
+$(VALE): # needs a C compiler
+	GOBIN=$(CURDIR)/.cache/bin $(GO) install github.com/errata-ai/vale/v3/cmd/vale@$(VALE_VERSION)
+	mv .cache/bin/vale $@
+
+demo: ## play five stories on a sandboxed instance: boots, a closed port, an unhealthy container
 	@CGO_ENABLED=0 scripts/compile $(GO) build -v $(FLAGS) -ldflags '$(LDFLAGS)' -o bin/ ./cmd/muster ./scripts/demo
 	@bin/demo -muster bin/muster
 
+pictures: ## play the screens of docs/ again, and draw docs/pictures
+	CGO_ENABLED=0 $(GO) build $(FLAGS) -ldflags '-s -w -X main.version=1.0.0' -o bin/muster ./cmd/muster
+	CGO_ENABLED=0 $(GO) build $(FLAGS) -o bin/ ./scripts/demo
+	bin/demo -muster bin/muster -docs docs
+
 field: CASES ?= test/field/cases
-field: build ## public situations (or CASES=DIR_OR_FILES), JOBS=n at a time: is the answer right?
+field: build ## play public situations (CASES=DIR_OR_FILES, JOBS=n) and check the answers
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/field ./test/field
 	bin/field -invariants $(if $(JOBS),-j $(JOBS)) -muster bin/muster $(CASES)
 
-faults: build ## injected faults, ROWS=pattern alone, JOBS=n at a time: what must hold, held?
+faults: build ## inject faults (ROWS=pattern, JOBS=n) and check what must hold
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/faults ./test/faults
 	bin/faults $(if $(JOBS),-j $(JOBS)) $(if $(ROWS),-run '$(ROWS)') -muster bin/muster
 
-integration: ## against moto, AWS's metadata mock, a real Docker Engine and systemd
+integration: ## test against moto, AWS's metadata mock, a real Docker Engine and systemd
 	scripts/integration
 
-bench: build cross ## speed and size, as ratios
+bench: build cross ## measure size, time, memory and AWS calls
 	scripts/bench
 
-fuzz: ## every fuzz target for FUZZTIME (10s), whether or not another one fails
+fuzz: ## run every fuzz target for FUZZTIME (10s)
 	scripts/fuzz $(or $(FUZZTIME),10s)
 
-soak: build ## an hour (SOAK=1h) of churn and faults around the real agent: nothing grows, every minute is right
+soak: build ## run the agent for an hour (SOAK=1h) of churn and faults, and compare every minute
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/soak ./test/soak
 	bin/soak -for $(or $(SOAK),1h) -muster bin/muster
 
-package: cross man $(NFPM) ## dist/: deb, rpm and tarball for amd64 and arm64, bills of materials, checksums
+package: cross man $(NFPM) ## build dist/: deb, rpm and tarball for amd64 and arm64, bills of materials, checksums
 	NFPM=$(NFPM) scripts/package $(VERSION)
 
-reproducible: $(NFPM) ## two builds of the packages give the same bytes
+reproducible: $(NFPM) ## build the packages twice and compare the bytes
 	NFPM=$(CURDIR)/$(NFPM) scripts/reproducible
 
 lintpackages: ## lintian and rpmlint over the packages in dist/
@@ -94,8 +110,8 @@ $(NFPM):
 	GOBIN=$(CURDIR)/.cache/bin $(GO) install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)
 	mv .cache/bin/nfpm $@
 
-e2e: man $(NFPM) ## real boots of the packages, in systemd and cloud-init
+e2e: man $(NFPM) ## boot the packages with a real systemd and cloud-init
 	NFPM=$(NFPM) scripts/e2e
 
-clean: ## what was built
+clean: ## remove bin and dist
 	rm -rf bin dist

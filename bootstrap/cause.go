@@ -9,6 +9,7 @@ import (
 
 	"muster/bootstrap/bootreport"
 	"muster/check"
+	"muster/check/catalog"
 	"muster/internal/base/exitcode"
 	"muster/internal/base/fix"
 )
@@ -30,7 +31,7 @@ func (r *run) diagnose(ctx context.Context, report *bootreport.Report, why error
 // checks are those that ask no AWS API, and the one that is answered already. Ports
 // and tasks keep no instance from registering.
 func (r *run) checks(ctx context.Context) (checks []check.Check) {
-	for _, c := range check.Catalog(r.world(ctx)) {
+	for _, c := range catalog.Checks(r.world(ctx)) {
 		if answers := !c.Remote || c.ID == "container-instance"; answers && c.Group != check.PortsOf && c.Group != check.Health {
 			checks = append(checks, c)
 		}
@@ -38,8 +39,8 @@ func (r *run) checks(ctx context.Context) (checks []check.Check) {
 	return checks
 }
 
-func (r *run) world(ctx context.Context) check.World {
-	w := check.World{Config: r.Config, Record: r.Record, Identity: r.Identity, Agent: r.Agent(r.Config), Units: r.units, NoUnits: r.noUnits}
+func (r *run) world(ctx context.Context) catalog.World {
+	w := catalog.World{Config: r.Config, Record: r.Record, Identity: r.Identity, Agent: r.Agent(r.Config), Units: r.units, NoUnits: r.noUnits}
 	if r.confirmed != nil {
 		w.Registry = r.confirmed
 	}

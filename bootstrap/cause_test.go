@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"muster/bootstrap/bootreport"
-	"muster/check"
+	"muster/check/catalog"
 	"muster/internal/base/exitcode"
 	"muster/internal/host/dockerapi"
 	"muster/internal/instance"
@@ -39,8 +39,8 @@ func (e engine) AgentContainer(context.Context) (dockerapi.AgentContainer, bool,
 func TestDockerAsTheCause(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		engine check.Engine // nil: the real client
-		listen bool         // and a socket that nobody answers on
+		engine catalog.Engine // nil: the real client
+		listen bool           // and a socket that nobody answers on
 		cause  string
 		says   string
 	}{
@@ -79,8 +79,8 @@ func TestDockerAsTheCause(t *testing.T) {
 	}
 }
 
-func (m *machine) docker(engine check.Engine) {
-	m.host.World = func(_ context.Context, _ *instance.Instance, w check.World) check.World {
+func (m *machine) docker(engine catalog.Engine) {
+	m.host.World = func(_ context.Context, _ *instance.Instance, w catalog.World) catalog.World {
 		w.Engine = engine
 		return w
 	}
@@ -99,7 +99,7 @@ func (m *machine) socket() string {
 func TestADockerHostThatIsNoneIsEvidence(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{Agent: sandbox.AgentPlan{Hold: true}}).set("CLUSTER", "prod", "TIMEOUT", "200ms", "DOCKER_HOST", "ssh://x").mustConfigure()
-	m.host.World = func(_ context.Context, _ *instance.Instance, w check.World) check.World {
+	m.host.World = func(_ context.Context, _ *instance.Instance, w catalog.World) catalog.World {
 		_, w.NoEngine = dockerapi.New(w.Config.DockerHost, time.Second)
 		return w
 	}

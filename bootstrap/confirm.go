@@ -9,6 +9,8 @@ import (
 
 	"muster/bootstrap/bootreport"
 	"muster/check"
+	"muster/check/ecs"
+	"muster/check/subject"
 	"muster/internal/awsapi"
 	"muster/internal/host/ecsagent"
 )
@@ -48,7 +50,7 @@ func (r *run) confirm(ctx context.Context, meta ecsagent.Metadata, report *bootr
 // evaluate returns what is wrong with a registration, as the ECS API describes it.
 func (r *run) evaluate(arn string, ci awsapi.ContainerInstance, err error) *known {
 	r.confirmed = &answered{Clusters: r.aws, instance: ci, err: err}
-	f, bad := check.World{Config: r.Config, Identity: r.Identity}.RegistrationFinding(r.wanted.Text, arn, ci, err)
+	f, bad := ecs.Group{Instance: subject.New(subject.Instance{Config: r.Config, Identity: r.Identity}, subject.Sources{})}.RegistrationFinding(r.wanted.Text, arn, ci, err)
 	if !bad || f.Status != check.Fail {
 		return nil
 	}

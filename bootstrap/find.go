@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"muster/check"
+	"muster/check/ecs"
 	"muster/internal/base/cluster"
 	"muster/internal/base/fix"
 	"muster/internal/host/ecsconfig"
@@ -111,7 +112,7 @@ func (r *run) groupByAPI(ctx context.Context) (string, error) {
 func (r *run) confirmCluster(ctx context.Context) error {
 	ctx, stop := context.WithTimeout(ctx, r.pace.api)
 	defer stop()
-	f, bad := check.ClusterFinding(ctx, r.aws, r.wanted, r.origin, r.Identity)
+	f, bad := ecs.ClusterFinding(ctx, r.aws, r.wanted, r.origin, r.Identity)
 	switch {
 	case !bad:
 	case f.Status == check.Unknown:

@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"muster/check"
+	"muster/check/catalog"
 	"muster/internal/awsapi"
 	"muster/internal/base/cluster"
 	"muster/internal/config"
@@ -33,7 +33,7 @@ type Host struct {
 	Agent func(*config.Config) Introspection
 	// World adds what the checks need to find out why the instance did not register:
 	// Docker, the network; nil: nothing.
-	World func(context.Context, *instance.Instance, check.World) check.World
+	World func(context.Context, *instance.Instance, catalog.World) catalog.World
 	// Ports evaluates the replication ports between this instance and the peers of
 	// the cluster through the client that AWS returned; nil: no check.
 	Ports func(ctx context.Context, i *instance.Instance, cluster string) (*ports.Report, error)

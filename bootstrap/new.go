@@ -6,10 +6,10 @@ import (
 	"log/slog"
 	"os"
 
-	"muster/internal/checkup"
+	"muster/check/checkup"
+	"muster/check/portcheck"
 	"muster/internal/config"
 	"muster/internal/instance"
-	"muster/internal/portcheck"
 	unitfiles "muster/systemd"
 )
 

@@ -9,6 +9,7 @@ import (
 
 	"muster/bootstrap/bootreport"
 	"muster/check"
+	"muster/check/ecs"
 	"muster/internal/base/cluster"
 	"muster/internal/base/exitcode"
 	"muster/internal/base/fix"
@@ -138,7 +139,7 @@ func (r *run) await(ctx context.Context) (meta ecsagent.Metadata, last error) {
 		answer, err := agent.Metadata(ctx)
 		switch {
 		case err == nil && answer.ContainerInstanceARN != "" && !cluster.SameText(answer.Cluster, r.wanted.Text):
-			err = &known{Finding: check.WrongCluster(answer.Cluster, r.wanted.Text, r.origin, answer.ContainerInstanceARN, r.Identity.Region)}
+			err = &known{Finding: ecs.WrongClusterFinding(answer.Cluster, r.wanted.Text, r.origin, answer.ContainerInstanceARN, r.Identity.Region)}
 			if !r.restarting(ctx) {
 				return answer, err
 			}

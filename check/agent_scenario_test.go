@@ -26,12 +26,15 @@ func agentScenarios() []scenario {
 			w.Inject(sandbox.AccessDenied(sandbox.ECS, "RegisterContainerInstance"))
 		}, []string{"access-denied"}},
 		{"the agent has no credentials", says("Error getting valid credentials: no EC2 IMDS role found"), []string{"no-credentials"}},
-		{"the agent does not reach the metadata service", says("Unable to communicate with EC2 Metadata service to infer region: EOF"), []string{"agent-imds-unreachable"}},
+		{"the agent does not reach the metadata service", says("Unable to communicate with EC2 Metadata service to infer region: EOF"),
+			[]string{"agent-imds-unreachable"}},
 		{"the agent is throttled", says(failed + "api error ThrottlingException: Rate exceeded"), []string{"throttled"}},
 		{"the instance type was changed", says("Container instance type changes are not supported."), []string{"instance-type-changed"}},
-		{"the agent knows that user data never ran", says("Cloud-init failure detected: cloud-init used DataSourceNone"), []string{"agent-user-data-not-run"}},
+		{"the agent knows that user data never ran", says("Cloud-init failure detected: cloud-init used DataSourceNone"),
+			[]string{"agent-user-data-not-run"}},
 		{"ECS refuses an attribute", says(failed + "InvalidParameterException: Attribute validation failed"), []string{"invalid-attributes"}},
-		{"the agent's clock was off", says(failed + "api error InvalidSignatureException: Signature expired: 1 is now earlier than 2"), []string{"agent-clock-skew"}},
+		{"the agent's clock was off", says(failed + "api error InvalidSignatureException: Signature expired: 1 is now earlier than 2"),
+			[]string{"agent-clock-skew"}},
 		{"the agent met another's certificate", says(failed + "x509: certificate signed by unknown authority"), []string{"agent-tls-untrusted"}},
 		{"the agent did not resolve", says(failed + "dial tcp: lookup ecs.eu-west-1.amazonaws.com: no such host"), []string{"agent-dns-failure"}},
 		{"the agent got no answer", says(failed + "dial tcp 52.94.1.1:443: i/o timeout"), []string{"network-timeout"}},
@@ -73,9 +76,12 @@ func unitScenarios() []scenario {
 			delete(w.systemd, "ecs.service")
 			w.write(t, "/var/cache/ecs/state", "0")
 		}, []string{"ecs-unit-missing"}},
-		{"ecs.service is masked", is(units.State{LoadState: units.Masked, UnitFileState: "masked", ActiveState: "inactive"}), []string{"ecs-unit-masked"}},
-		{"ecs.service is held back", is(units.State{LoadState: units.Masked, UnitFileState: "masked-runtime", ActiveState: "inactive"}), []string{"ecs-unit-held-back"}},
-		{"ecs.service is disabled", is(units.State{LoadState: "loaded", UnitFileState: "disabled", ActiveState: "inactive"}), []string{"ecs-unit-not-started"}},
+		{"ecs.service is masked", is(units.State{LoadState: units.Masked, UnitFileState: "masked", ActiveState: "inactive"}),
+			[]string{"ecs-unit-masked"}},
+		{"ecs.service is held back", is(units.State{LoadState: units.Masked, UnitFileState: "masked-runtime", ActiveState: "inactive"}),
+			[]string{"ecs-unit-held-back"}},
+		{"ecs.service is disabled", is(units.State{LoadState: "loaded", UnitFileState: "disabled", ActiveState: "inactive"}),
+			[]string{"ecs-unit-not-started"}},
 		{"ecs.service was stopped", func(t *testing.T, w *world) {
 			is(units.State{LoadState: "loaded", UnitFileState: "enabled", ActiveState: "inactive"})(t, w)
 			w.logged(t, "ecs-init.log", "info", "Agent exited with code 0")
@@ -98,11 +104,14 @@ func unitScenarios() []scenario {
 		{"user data restarts Docker and waits", func(_ *testing.T, w *world) {
 			deadlock(w, nil)
 			w.docker.ping = dockerapi.ErrNotRunning
-			w.systemd["docker.service"] = units.State{LoadState: "loaded", ActiveState: "inactive", Job: &units.Job{Type: "restart", State: "waiting"}}
+			w.systemd["docker.service"] = units.State{LoadState: "loaded", ActiveState: "inactive",
+				Job: &units.Job{Type: "restart", State: "waiting"}}
 		}, []string{"ecs-unit-waiting"}},
-		{"ecs.service ran and exited with 0", is(units.State{LoadState: "loaded", ActiveState: "inactive", UnitFileState: "enabled", Active: time.Now().Add(-time.Hour), Ended: time.Now(), Result: "success", ExecMainCode: 1}), []string{"ecs-unit-not-started"}},
+		{"ecs.service ran and exited with 0", is(units.State{LoadState: "loaded", ActiveState: "inactive", UnitFileState: "enabled",
+			Active: time.Now().Add(-time.Hour), Ended: time.Now(), Result: "success", ExecMainCode: 1}), []string{"ecs-unit-not-started"}},
 		{"ecs.service was stopped together with Docker", func(t *testing.T, w *world) {
-			is(units.State{LoadState: "loaded", ActiveState: "inactive", UnitFileState: "enabled", Active: time.Now().Add(-time.Hour), Ended: time.Now().Add(-time.Minute), Result: "success", ExecMainCode: 1})(t, w)
+			is(units.State{LoadState: "loaded", ActiveState: "inactive", UnitFileState: "enabled", Active: time.Now().Add(-time.Hour),
+				Ended: time.Now().Add(-time.Minute), Result: "success", ExecMainCode: 1})(t, w)
 			docker := active("running")
 			docker.Ended = time.Now().Add(-58 * time.Second)
 			w.systemd["docker.service"] = docker
@@ -112,8 +121,10 @@ func unitScenarios() []scenario {
 			w.docker.agent = dockerapi.AgentContainer{Image: "amazon/amazon-ecs-agent:latest", Status: "exited", ExitCode: 143}
 		}, []string{"ecs-unit-not-started"}},
 		{"there is no ecs.service, and the agent has registered", func(_ *testing.T, w *world) { delete(w.systemd, "ecs.service") }, nil},
-		{"ecs.service fails without a word", is(units.State{LoadState: "loaded", ActiveState: "failed", Result: "exit-code", ExecMainStatus: 203}), []string{"ecs-unit-failed"}},
-		{"ecs.service is restarted without end", is(units.State{LoadState: "loaded", ActiveState: "activating", SubState: "auto-restart", NRestarts: 9}), []string{"ecs-unit-restarting"}},
+		{"ecs.service fails without a word", is(units.State{LoadState: "loaded", ActiveState: "failed", Result: "exit-code",
+			ExecMainStatus: 203}), []string{"ecs-unit-failed"}},
+		{"ecs.service is restarted without end", is(units.State{LoadState: "loaded", ActiveState: "activating", SubState: "auto-restart",
+			NRestarts: 9}), []string{"ecs-unit-restarting"}},
 		{"ecs.service failed because of its agent", func(t *testing.T, w *world) {
 			w.gone(t, "critical", "Container instance type changes are not supported.")
 			w.systemd["ecs.service"] = units.State{LoadState: "loaded", ActiveState: "failed", Result: "exit-code", ExecMainStatus: 5}

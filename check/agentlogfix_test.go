@@ -25,12 +25,17 @@ func TestAFixNamesWhatTheInstanceHas(t *testing.T) {
 		says             []string
 		not              []string
 	}{
-		"keys":       {keys, invalid, "credentials-invalid", []string{"AWS_ACCESS_KEY_ID", "ecs.config:2", "ecs.config:3"}, []string{"wJalr", "associate"}},
-		"no keys":    {"ECS_CLUSTER=prod\n", invalid, "credentials-invalid", []string{"replace-iam-instance-profile-association"}, []string{"AWS_"}},
-		"no proxy":   {"ECS_CLUSTER=prod\n", refused, "connection-refused", []string{"52.94.1.1:443"}, []string{"proxy", "ECS_BACKEND_HOST"}},
-		"backend":    {"ECS_CLUSTER=prod\nECS_BACKEND_HOST=https://x.example\n", refused, "connection-refused", []string{"ECS_BACKEND_HOST", "ecs.config:2"}, []string{"proxy"}},
-		"a proxy":    {proxy, proxied, "connection-refused", []string{"10.0.0.8:3128", "https_proxy", "ecs.config:2"}, []string{"hunter2", "ECS_BACKEND_HOST"}},
-		"plain HTTP": {"ECS_CLUSTER=prod\n", failed + "tls: first record does not look like a TLS handshake", "agent-proxy-refused", []string{"TLS"}, []string{"proxy"}},
+		"keys": {keys, invalid, "credentials-invalid", []string{"AWS_ACCESS_KEY_ID", "ecs.config:2", "ecs.config:3"},
+			[]string{"wJalr", "associate"}},
+		"no keys": {"ECS_CLUSTER=prod\n", invalid, "credentials-invalid", []string{"replace-iam-instance-profile-association"},
+			[]string{"AWS_"}},
+		"no proxy": {"ECS_CLUSTER=prod\n", refused, "connection-refused", []string{"52.94.1.1:443"}, []string{"proxy", "ECS_BACKEND_HOST"}},
+		"backend": {"ECS_CLUSTER=prod\nECS_BACKEND_HOST=https://x.example\n", refused, "connection-refused",
+			[]string{"ECS_BACKEND_HOST", "ecs.config:2"}, []string{"proxy"}},
+		"a proxy": {proxy, proxied, "connection-refused", []string{"10.0.0.8:3128", "https_proxy", "ecs.config:2"},
+			[]string{"hunter2", "ECS_BACKEND_HOST"}},
+		"plain HTTP": {"ECS_CLUSTER=prod\n", failed + "tls: first record does not look like a TLS handshake", "agent-proxy-refused",
+			[]string{"TLS"}, []string{"proxy"}},
 		"IMDS": {"ECS_CLUSTER=prod\n", "Unable to communicate with EC2 Metadata service to infer region: EOF", "agent-imds-unreachable",
 			[]string{"IMDS answers the host"}, []string{"--http-endpoint"}},
 	} {

@@ -50,10 +50,11 @@ func TestTheAgentsFile(t *testing.T) {
 		arrange func(*testing.T, *world)
 		want    check.Status
 	}{
-		"not installed":          {func(*testing.T, *world) {}, check.Skip},
-		"installed, and silent":  {func(_ *testing.T, w *world) { installed(w) }, check.Warn},
-		"well":                   {func(t *testing.T, w *world) { agentTells(t, w, func(*agentstate.State) {}) }, check.Pass},
-		"stopped an hour ago":    {func(t *testing.T, w *world) { agentTells(t, w, func(s *agentstate.State) { s.Written = s.Started }) }, check.Warn},
+		"not installed":         {func(*testing.T, *world) {}, check.Skip},
+		"installed, and silent": {func(_ *testing.T, w *world) { installed(w) }, check.Warn},
+		"well":                  {func(t *testing.T, w *world) { agentTells(t, w, func(*agentstate.State) {}) }, check.Pass},
+		"stopped an hour ago": {func(t *testing.T, w *world) { agentTells(t, w, func(s *agentstate.State) { s.Written = s.Started }) },
+			check.Warn},
 		"not readable as a file": {func(t *testing.T, w *world) { w.write(t, w.Config.AgentState, "{") }, check.Unknown},
 	} {
 		t.Run(name, func(t *testing.T) {

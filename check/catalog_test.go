@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"muster/check"
+	"muster/check/catalog"
 	"muster/internal/config"
 )
 
@@ -12,8 +13,8 @@ import (
 // golden file and a finding could not tell the two apart.
 func TestTheCatalogIsConsistent(t *testing.T) {
 	var checks, ids []string
-	for _, c := range check.Catalog(check.World{}) {
-		for _, need := range slices.Concat(c.Needs, c.After) {
+	for _, c := range catalog.Checks(catalog.World{}) {
+		for _, need := range check.IDs(slices.Concat(c.Needs, c.After)) {
 			if !slices.Contains(checks, need) {
 				t.Errorf("%s needs %s, which does not stand before it", c.ID, need)
 			}
@@ -21,7 +22,7 @@ func TestTheCatalogIsConsistent(t *testing.T) {
 		if !slices.Contains(check.Groups(), c.Group) || c.Title == "" {
 			t.Errorf("%s has no group or no title", c.ID)
 		}
-		checks, ids = append(checks, c.ID), append(append(ids, c.ID), c.Findings...)
+		checks, ids = append(checks, c.ID), append(append(ids, c.ID), check.IDs(c.Findings)...)
 	}
 	slices.Sort(ids)
 	if unique := slices.Compact(slices.Clone(ids)); len(unique) != len(ids) {
@@ -35,7 +36,7 @@ func TestWhatIsNotThereIsNotLookedThrough(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checks, err := check.Select(check.Catalog(check.World{Config: cfg}), []string{"instance", "network"}, nil)
+	checks, err := check.Select(catalog.Checks(catalog.World{Config: cfg}), []string{"instance", "network"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package check
 import (
 	"cmp"
 	"slices"
-	"strings"
 )
 
 // explain marks the findings that are symptoms of others: of those that failed,
@@ -13,51 +12,62 @@ func explain(results []Result) {
 	for i := range results {
 		for j := range results[i].Findings {
 			f := &results[i].Findings[j]
-			for _, name := range f.SymptomOf {
-				key := failed[name]
-				if key == "" && f.Status == Warn {
-					key = warned[name]
+			for _, kind := range f.SymptomOf {
+				by, explained := f.explainedBy(kind, failed)
+				if !explained && f.Status == Warn {
+					by, explained = f.explainedBy(kind, warned)
 				}
-				id, _, _ := strings.Cut(name, about)
-				if key == "" || key == f.key() || name == results[i].ID || slices.Contains(f.because, key) {
+				if !explained || by == f.name() || kind.ID == results[i].ID || slices.Contains(f.because, by) {
 					continue
 				}
-				f.because = append(f.because, key)
-				if !slices.Contains(f.Under, id) {
-					f.Under = append(f.Under, id)
+				f.because = append(f.because, by)
+				if !slices.Contains(f.Under, kind.ID) {
+					f.Under = append(f.Under, kind.ID)
 				}
 			}
 		}
 	}
 }
 
-// about stands in a name between a finding's id and the thing that it is about.
-const about = "@"
+// name tells apart the findings of one kind about several things. The name of a check
+// has no thing.
+type name struct{ id, thing string }
 
-// key tells a finding from those of the same id about other things.
-func (f *Finding) key() string {
+func (f *Finding) name() name {
 	if len(f.About) == 0 {
-		return f.ID
+		return name{id: f.ID}
 	}
-	return f.ID + about + f.About[0]
+	return name{f.ID, f.About[0]}
 }
 
-// namesWith are the keys of the findings with this status, by all names that
-// SymptomOf may have for them: their ids, these with what they are about, and the
-// ids of their checks, which are keys of their own.
-func namesWith(results []Result, status Status) map[string]string {
-	names := map[string]string{}
+// explainedBy returns the finding, or the check, of this kind that explains f: one about
+// the same thing, or about no thing.
+func (f *Finding) explainedBy(kind *Kind, names map[name]name) (by name, explained bool) {
+	for _, thing := range f.About {
+		if by, explained := names[name{kind.ID, thing}]; explained {
+			return by, true
+		}
+	}
+	by, explained = names[name{id: kind.ID}]
+	return by, explained && (len(f.About) == 0 || by.thing == "")
+}
+
+// namesWith maps all names that a finding with this status has to the one that stands
+// for it: its kind, its kind with each thing that it is about, and its check, which
+// stands for itself.
+func namesWith(results []Result, status Status) map[name]name {
+	names := map[name]name{}
 	for _, r := range results {
 		for _, f := range r.Findings {
 			if f.Status != status {
 				continue
 			}
-			names[r.ID] = r.ID
-			if _, known := names[f.ID]; !known || len(f.About) == 0 {
-				names[f.ID] = f.key()
+			names[name{id: r.ID}] = name{id: r.ID}
+			if _, known := names[name{id: f.ID}]; !known || len(f.About) == 0 {
+				names[name{id: f.ID}] = f.name()
 			}
 			for _, thing := range f.About {
-				names[f.ID+about+thing] = f.key()
+				names[name{f.ID, thing}] = f.name()
 			}
 		}
 	}
@@ -84,33 +94,29 @@ func unexplained(results []Result, status Status) []Cause {
 	var causes []Cause
 	for _, r := range results {
 		for _, f := range r.Findings {
-			if f.Status == status && len(under[f.key()]) == 0 {
+			if f.Status == status && len(under[f.name()]) == 0 {
 				causes = append(causes, Cause{Check: r.ID, Finding: f, Symptoms: symptoms(results, under, r.ID, f)})
 			}
 		}
 	}
 	slices.SortStableFunc(causes, func(a, b Cause) int {
-		first := compareBool(!aboutCluster(a), !aboutCluster(b))
+		first := compareBool(!a.comesFirst(), !b.comesFirst())
 		return cmp.Or(first, len(b.Symptoms)-len(a.Symptoms))
 	})
 	return causes
 }
 
-// aboutCluster are the warnings that say where the instance is registered: whatever
-// else there is to warn of matters less.
-func aboutCluster(c Cause) bool {
-	return c.Status == Warn && (c.ID == "cluster-unset" || c.ID == "cluster-default")
-}
+func (c Cause) comesFirst() bool { return c.Status == Warn && c.Kind != nil && c.Kind.FirstWarning }
 
-// links maps the key of each explained finding to what explains it, without
+// links maps the name of each explained finding to what explains it, without
 // the links that would close a circle: of those the first result stays a cause.
-func links(results []Result) map[string][]string {
-	under := map[string][]string{}
+func links(results []Result) map[name][]name {
+	under := map[name][]name{}
 	for _, r := range slices.Backward(results) {
 		for _, f := range r.Findings {
-			for _, key := range f.because {
-				if !leads(under, key, f.key()) {
-					under[f.key()] = append(under[f.key()], key)
+			for _, by := range f.because {
+				if !leads(under, by, f.name()) {
+					under[f.name()] = append(under[f.name()], by)
 				}
 			}
 		}
@@ -118,24 +124,24 @@ func links(results []Result) map[string][]string {
 	return under
 }
 
-func leads(under map[string][]string, from, to string) bool {
-	return from == to || slices.ContainsFunc(under[from], func(next string) bool { return leads(under, next, to) })
+func leads(under map[name][]name, from, to name) bool {
+	return from == to || slices.ContainsFunc(under[from], func(next name) bool { return leads(under, next, to) })
 }
 
 // symptoms are what the finding, or its check, explains, also by way of other
 // symptoms: findings of others, and the checks that were not run because of it.
-func symptoms(results []Result, under map[string][]string, check string, finding Finding) []string {
+func symptoms(results []Result, under map[name][]name, check string, finding Finding) []string {
 	var ids []string
-	by := []string{check, finding.key()}
-	explains := func(key string) bool { return slices.Contains(by, key) }
+	by := []name{{id: check}, finding.name()}
+	explains := func(n name) bool { return slices.Contains(by, n) }
 	for grew := true; grew; {
 		grew = false
 		for _, r := range results {
-			blocked := slices.ContainsFunc(r.BlockedBy, explains)
+			blocked := slices.ContainsFunc(r.BlockedBy, func(id string) bool { return explains(name{id: id}) })
 			for _, f := range r.Findings {
-				explained := f.Status != Pass && slices.ContainsFunc(under[f.key()], explains)
+				explained := f.Status != Pass && slices.ContainsFunc(under[f.name()], explains)
 				if (blocked || explained) && f.ID != finding.ID && !slices.Contains(ids, f.ID) {
-					ids, by, grew = append(ids, f.ID), append(by, f.key(), r.ID), true
+					ids, by, grew = append(ids, f.ID), append(by, f.name(), name{id: r.ID}), true
 				}
 			}
 		}

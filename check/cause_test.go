@@ -11,33 +11,33 @@ import (
 
 // finds is a check that fails with the finding, which others may explain.
 func finds(id, finding string, symptomOf ...string) check.Check {
-	return check.Check{ID: id, Findings: []string{finding}, Run: func(context.Context) []check.Finding {
-		return []check.Finding{{ID: finding, Status: check.Fail, Summary: finding, SymptomOf: symptomOf}}
+	return check.Check{Kind: kind(id), Findings: kinds(finding), Run: func(context.Context) []check.Finding {
+		return []check.Finding{{Kind: kind(finding), Status: check.Fail, Summary: finding, SymptomOf: kinds(symptomOf...)}}
 	}}
 }
 
 // blames finds this, and that another explains it.
 func blames(id string, status check.Status, symptomOf string) check.Check {
-	return check.Check{ID: id, Run: func(context.Context) []check.Finding {
-		return []check.Finding{{Status: status, SymptomOf: []string{symptomOf}}}
+	return check.Check{Kind: kind(id), Run: func(context.Context) []check.Finding {
+		return []check.Finding{{Status: status, SymptomOf: kinds(symptomOf)}}
 	}}
 }
 
 // A finding about one container explains nothing about another one
 // (aws/amazon-ecs-agent#2467).
 func TestAFindingAboutOneThingExplainsThatThingAlone(t *testing.T) {
-	containers := check.Check{ID: "containers", Run: func(context.Context) []check.Finding {
+	containers := check.Check{Kind: kind("containers"), Run: func(context.Context) []check.Finding {
 		return []check.Finding{
-			{ID: "unhealthy", Status: check.Fail, About: []string{"web/cache", "c1"}},
-			{ID: "killed", Status: check.Fail, About: []string{"web/job", "c2"}},
-			{ID: "restarting", Status: check.Fail, About: []string{"web/job", "c2"}, SymptomOf: []string{"killed@web/job"}},
-			{ID: "restarting", Status: check.Fail, About: []string{"web/cache", "c1"}, SymptomOf: []string{"killed@web/cache"}},
+			{Kind: kind("unhealthy"), Status: check.Fail, About: []string{"web/cache", "c1"}},
+			{Kind: kind("killed"), Status: check.Fail, About: []string{"web/job", "c2"}},
+			{Kind: kind("restarting"), Status: check.Fail, About: []string{"web/job", "c2"}, SymptomOf: kinds("killed")},
+			{Kind: kind("restarting"), Status: check.Fail, About: []string{"web/cache", "c1"}, SymptomOf: kinds("killed")},
 		}
 	}}
-	agent := check.Check{ID: "agent", Run: func(context.Context) []check.Finding {
+	agent := check.Check{Kind: kind("agent"), Run: func(context.Context) []check.Finding {
 		return []check.Finding{
-			{ID: "muster-unhealthy", Status: check.Fail, About: []string{"c1"}, SymptomOf: []string{"unhealthy@c1"}},
-			{ID: "muster-loop", Status: check.Fail, About: []string{"c2"}, SymptomOf: []string{"restarting@c2"}},
+			{Kind: kind("muster-unhealthy"), Status: check.Fail, About: []string{"c1"}, SymptomOf: kinds("unhealthy")},
+			{Kind: kind("muster-loop"), Status: check.Fail, About: []string{"c2"}, SymptomOf: kinds("restarting")},
 		}
 	}}
 	results := check.Run(t.Context(), []check.Check{containers, agent})
@@ -63,7 +63,8 @@ func TestCauses(t *testing.T) {
 		"a symptom is silent under its cause": {
 			[]check.Check{finds("dns", "dns-failure"), finds("log", "network-timeout", "dns")}, []string{"dns-failure: network-timeout"}},
 		"explained by a finding's own id": {
-			[]check.Check{finds("log", "cluster-not-found", "cluster-missing"), finds("cluster", "cluster-missing")}, []string{"cluster-missing: cluster-not-found"}},
+			[]check.Check{finds("log", "cluster-not-found", "cluster-missing"), finds("cluster", "cluster-missing")},
+			[]string{"cluster-missing: cluster-not-found"}},
 		"what could explain it, but did not fail, does not": {
 			[]check.Check{does("dns", check.Warn), finds("log", "network-timeout", "dns")}, []string{"network-timeout:"}},
 		"two causes are both named, the one that explains more first": {
@@ -117,7 +118,8 @@ func TestSelect(t *testing.T) {
 			}
 		})
 	}
-	if _, err := check.Select(checks, []string{"clock"}, []string{"network"}); err == nil || !strings.Contains(err.Error(), "no check is left") {
+	if _, err := check.Select(checks, []string{"clock"}, []string{"network"}); err == nil || !strings.Contains(err.Error(),
+		"no check is left") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := check.Select(checks, []string{"clok"}, nil); err == nil || !strings.Contains(err.Error(), "did you mean clock?") {

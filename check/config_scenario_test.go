@@ -40,7 +40,8 @@ func configScenarios() []scenario {
 		{"the cluster is quoted, and nobody else names it", forgets("ECS_CLUSTER='prod'\n"), []string{"ecs-config-misread"}},
 		{"the cluster is exported", configures("export ECS_CLUSTER=prod\n"), []string{"ecs-config-misread"}},
 		{"a space stands before the equals sign", configures("ECS_CLUSTER =prod\n"), []string{"ecs-config-misread"}},
-		{"a later line names another cluster", configures("ECS_CLUSTER=prod\n# from the image\nECS_CLUSTER=default\n"), []string{"ecs-config-misread"}},
+		{"a later line names another cluster", configures("ECS_CLUSTER=prod\n# from the image\nECS_CLUSTER=default\n"),
+			[]string{"ecs-config-misread"}},
 		{"carriage returns do no harm", configures("ECS_CLUSTER=prod\r\nECS_LOGLEVEL=info\r\n"), nil},
 		{"a quote where it only spoils a setting", configures("ECS_CLUSTER=prod\nECS_LOGLEVEL=\"debug\"\n"), nil},
 		{"a blank that the agent trims", func(t *testing.T, w *world) {
@@ -89,7 +90,8 @@ func configScenarios() []scenario {
 		{"the proxy's exceptions are quoted", func(t *testing.T, w *world) {
 			w.gone(t, "error", "Error getting valid credentials: NoCredentialProviders: no valid providers in chain")
 			w.net.addrs["proxy"] = "10.0.0.8"
-			w.write(t, "/etc/ecs/ecs.config", "ECS_CLUSTER=prod\nHTTP_PROXY=proxy.corp:3128\nNO_PROXY=\"169.254.169.254,169.254.170.2,/var/run/docker.sock\"\n")
+			w.write(t, "/etc/ecs/ecs.config",
+				"ECS_CLUSTER=prod\nHTTP_PROXY=proxy.corp:3128\nNO_PROXY=\"169.254.169.254,169.254.170.2,/var/run/docker.sock\"\n")
 		}, []string{"ecs-config-misread"}},
 		{"a backend of a test", func(t *testing.T, w *world) {
 			w.gone(t, "info", "Starting")
@@ -121,10 +123,13 @@ func configScenarios() []scenario {
 		{"the region is another", configures("ECS_CLUSTER=prod\nAWS_DEFAULT_REGION=us-east-1\n"), []string{"wrong-region"}},
 		{"more memory is reserved than there is", func(t *testing.T, w *world) {
 			w.write(t, "/etc/ecs/ecs.config", "ECS_CLUSTER=prod\nECS_RESERVED_MEMORY=16384\n")
-			w.gone(t, "error", "Error registering container instance: api register-container-instance: reserved memory is higher than available memory on the host, total memory: 7812, reserved: 16384")
+			w.gone(t, "error",
+				"Error registering container instance: api register-container-instance: reserved memory is higher than available memory on the host, total memory: 7812, reserved: 16384")
 		}, []string{"reserved-memory-above-ram"}},
-		{"agent.db holds another cluster for this instance", remembers(sandbox.Checkpoint{Cluster: "default", InstanceID: self, ARN: oldCI}), []string{"saved-cluster-mismatch"}},
-		{"agent.db holds a container instance that was deregistered", remembers(sandbox.Checkpoint{Cluster: "prod", InstanceID: self, ARN: oldCI}), []string{"agent-deregistered"}},
+		{"agent.db holds another cluster for this instance", remembers(sandbox.Checkpoint{Cluster: "default", InstanceID: self, ARN: oldCI}),
+			[]string{"saved-cluster-mismatch"}},
+		{"agent.db holds a container instance that was deregistered",
+			remembers(sandbox.Checkpoint{Cluster: "prod", InstanceID: self, ARN: oldCI}), []string{"agent-deregistered"}},
 		{"agent.db is another instance's", remembers(sandbox.Checkpoint{Cluster: "default", InstanceID: "i-0fedcba9876543210", ARN: oldCI}), nil},
 		{"agent.db is damaged", func(t *testing.T, w *world) {
 			w.gone(t, "critical", "Error creating data client: invalid database")

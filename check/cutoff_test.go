@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"muster/check"
+	"muster/check/catalog"
 )
 
 // The lookup of an unknown name says nothing where muster's own deadline ended it: the
@@ -14,7 +15,7 @@ func TestALookupThatTheCheckCutsOffIsUnknown(t *testing.T) {
 	w := healthy(t)
 	synctest.Test(t, func(t *testing.T) {
 		w.IMDS, w.Net = void{}, void{}
-		checks, err := check.Select(check.Catalog(w.World), []string{"dns"}, nil)
+		checks, err := check.Select(catalog.Checks(w.World), []string{"dns"}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

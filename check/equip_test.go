@@ -64,8 +64,9 @@ func (d *docker) Inspect(_ context.Context, id string) (dockerapi.Inspection, bo
 // run adds a container of ECS that is in that state.
 func (d *docker) run(name, state, health string) string {
 	id := fmt.Sprintf("c%d", len(d.containers))
-	d.containers = append(d.containers, dockerapi.Summary{ID: id, Name: "ecs-" + name + "-" + id, State: state, Health: health, Created: time.Now(),
-		Labels: map[string]string{"com.amazonaws.ecs.task-definition-family": "shop", "com.amazonaws.ecs.container-name": name}})
+	d.containers = append(d.containers, dockerapi.Summary{ID: id, Name: "ecs-" + name + "-" + id, State: state, Health: health,
+		Created: time.Now(),
+		Labels:  map[string]string{"com.amazonaws.ecs.task-definition-family": "shop", "com.amazonaws.ecs.container-name": name}})
 	return id
 }
 
@@ -79,7 +80,8 @@ func (d *docker) die(name string, code int, ago time.Duration) string {
 // equip gives the instance a systemd and a Docker Engine in which all is well.
 func (w *world) equip() {
 	w.systemd = systemd{"ecs.service": active("running"), "docker.service": active("running"), "cloud-final.service": active("exited")}
-	w.docker = &docker{agent: dockerapi.AgentContainer{Image: "amazon/amazon-ecs-agent:latest", Running: true, Status: "running"}, inspected: map[string]dockerapi.Inspection{}}
+	w.docker = &docker{agent: dockerapi.AgentContainer{Image: "amazon/amazon-ecs-agent:latest", Running: true, Status: "running"},
+		inspected: map[string]dockerapi.Inspection{}}
 	w.docker.run("web", "running", "healthy")
 	w.docker.run("sidecar", "running", "none")
 	w.docker.die("web", 143, time.Minute) // of the last deployment

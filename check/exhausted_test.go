@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"muster/check"
+	"muster/check/catalog"
+	"muster/check/subject"
 	"muster/internal/awsapi"
 	"muster/internal/fleet"
 	"muster/internal/host/dockerapi"
@@ -23,7 +25,7 @@ import (
 
 // spent is every service and file system that a check asks, for a process that can
 // open nothing.
-type spent struct{ check.Net }
+type spent struct{ subject.Net }
 
 func (spent) Metadata(context.Context) (m ecsagent.Metadata, err error) { return m, emfile() }
 func (spent) Resolve(context.Context, string) ([]netip.Addr, error)     { return nil, emfile() }
@@ -120,7 +122,7 @@ func TestAProcessWithoutDescriptorsBlamesNoFile(t *testing.T) {
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &none); err != nil {
 		t.Fatal(err)
 	}
-	results := check.Run(t.Context(), check.Catalog(w.World))
+	results := check.Run(t.Context(), catalog.Checks(w.World))
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		t.Fatal(err)
 	}

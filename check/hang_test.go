@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"muster/check"
+	"muster/check/catalog"
 	"muster/internal/awsapi"
 	"muster/internal/config"
 	"muster/internal/fleet"
@@ -85,20 +86,21 @@ func (m mute) Metadata(ctx context.Context) (ecsagent.Metadata, error) {
 // With every clock of every check run out, a look ends well below the 20 seconds
 // that a person is told, by itself: no bound of the whole is needed for that.
 func TestALookEndsWhenNothingAnswers(t *testing.T) {
-	cfg, err := config.Load(config.Set{Flags: map[string]string{"MUSTER_ROOT": t.TempDir(), "MUSTER_CLUSTER": cluster, "MUSTER_PORTS": "ignite2"}})
+	cfg, err := config.Load(config.Set{Flags: map[string]string{"MUSTER_ROOT": t.TempDir(), "MUSTER_CLUSTER": cluster,
+		"MUSTER_PORTS": "ignite2"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	synctest.Test(t, func(t *testing.T) {
 		v := void{}
-		w := check.World{
+		w := catalog.World{
 			Config: cfg, Identity: imds.Identity{InstanceID: self, Region: "eu-west-1"}, ECSEndpoint: "https://ecs.eu-west-1.amazonaws.com",
 			IMDS: v, Net: v, VPC: v, Poll: v, Registry: v, Units: v, Engine: v, Agent: mute{},
 			Guards: func(ctx context.Context, _ []netip.Addr) (fleet.Fleet, error) { return fleet.Fleet{}, v.wait(ctx) },
 			Ports:  func(ctx context.Context) (*ports.Report, error) { return nil, v.wait(ctx) },
 		}
 		began := time.Now()
-		results := check.Run(t.Context(), check.Catalog(w))
+		results := check.Run(t.Context(), catalog.Checks(w))
 		if took := time.Since(began); took > 18*time.Second {
 			t.Errorf("it took %s", took)
 		}

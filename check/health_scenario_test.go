@@ -25,14 +25,16 @@ func judged(report *ports.Report, err error, host hostports.Report) func(*testin
 func closedPorts(n int) (arrange func(*testing.T, *world), rest string) {
 	report := &ports.Report{Blocks: []ports.Block{{}}}
 	for i := range n {
-		report.Blocks[0].Outcomes = append(report.Blocks[0].Outcomes, ports.Outcome{Status: "MISSING", Sentence: fmt.Sprintf("tcp %d is closed", i)})
+		report.Blocks[0].Outcomes = append(report.Blocks[0].Outcomes,
+			ports.Outcome{Status: "MISSING", Sentence: fmt.Sprintf("tcp %d is closed", i)})
 	}
 	return judged(report, nil, hostports.Report{}), fmt.Sprintf("and %d more: muster ports shows all of them", n-10)
 }
 
 func portScenarios() []scenario {
 	outcome := func(status string) *ports.Report {
-		o := ports.Outcome{Status: status, Sentence: "tcp 47106-47109 is " + status, Fixes: []ports.Fix{{Command: "aws ec2 authorize-security-group-ingress"}}}
+		o := ports.Outcome{Status: status, Sentence: "tcp 47106-47109 is " + status,
+			Fixes: []ports.Fix{{Command: "aws ec2 authorize-security-group-ingress"}}}
 		return &ports.Report{Blocks: []ports.Block{{Outcomes: []ports.Outcome{o, o}}, {Outcomes: []ports.Outcome{o}}}}
 	}
 	found := func(id string, inferred bool) hostports.Report {
@@ -53,13 +55,15 @@ func portScenarios() []scenario {
 
 func healthScenarios() []scenario {
 	return []scenario{
-		{"a container is unhealthy", func(_ *testing.T, w *world) { w.docker.run("web", "running", "unhealthy") }, []string{"container-unhealthy"}},
+		{"a container is unhealthy", func(_ *testing.T, w *world) { w.docker.run("web", "running", "unhealthy") },
+			[]string{"container-unhealthy"}},
 		{"a container dies again and again", func(_ *testing.T, w *world) {
 			for range 3 {
 				w.docker.die("web", 1, time.Minute)
 			}
 		}, []string{"container-restarting"}},
-		{"a container died twice", func(_ *testing.T, w *world) { w.docker.die("web", 1, time.Minute); w.docker.die("web", 1, time.Minute) }, nil},
+		{"a container died twice", func(_ *testing.T, w *world) { w.docker.die("web", 1, time.Minute); w.docker.die("web", 1, time.Minute) },
+			nil},
 		{"a container died often, long ago", func(_ *testing.T, w *world) {
 			for range 5 {
 				w.docker.die("web", 1, 2*time.Hour)
@@ -103,8 +107,11 @@ func pairScenarios() []scenario {
 	sick := func(_ *testing.T, w *world) { w.docker.run("web", "running", "unhealthy") }
 	down := func(t *testing.T, w *world) { w.realDocker(t); w.plan.Hold = true }
 	return []scenario{
-		{"a quoted cluster, and an unhealthy container", both(configures("ECS_CLUSTER=\"prod\"\n"), sick), []string{"ecs-config-misread", "container-unhealthy"}},
-		{"Docker down, and the wrong region", both(configures("ECS_CLUSTER=prod\nAWS_DEFAULT_REGION=us-east-1\n"), down), []string{"docker-not-running", "wrong-region"}},
-		{"a denied registration, and no such cluster", both(joins("prdo"), says("not authorized to perform: ecs:RegisterContainerInstance")), []string{"access-denied", "cluster-missing"}},
+		{"a quoted cluster, and an unhealthy container", both(configures("ECS_CLUSTER=\"prod\"\n"), sick),
+			[]string{"ecs-config-misread", "container-unhealthy"}},
+		{"Docker down, and the wrong region", both(configures("ECS_CLUSTER=prod\nAWS_DEFAULT_REGION=us-east-1\n"), down),
+			[]string{"docker-not-running", "wrong-region"}},
+		{"a denied registration, and no such cluster", both(joins("prdo"), says("not authorized to perform: ecs:RegisterContainerInstance")),
+			[]string{"access-denied", "cluster-missing"}},
 	}
 }

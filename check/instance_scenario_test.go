@@ -57,10 +57,14 @@ func instanceScenarios() []scenario {
 		{"something else answers for the metadata service", metadata("dynamic/", 0, "<html>captive portal</html>"), []string{"imds-garbled"}},
 		{"the metadata service is broken", metadata("api/token", http.StatusInternalServerError, ""), []string{"imds-broken"}},
 		{"there is no instance profile", metadata("meta-data/iam/info", http.StatusNotFound, ""), []string{"no-instance-profile"}},
-		{"the instance profile was deleted", metadata("meta-data/iam/info", 0, `{"Code":"InstanceProfileNotFound"}`), []string{"instance-profile-broken"}},
-		{"the role does not trust EC2", metadata(role, 0, `{"Code":"AssumeRoleUnauthorizedAccess","Message":"EC2 cannot assume the role"}`), []string{"role-not-trusted"}},
-		{"the credentials have expired", metadata(role, 0, `{"Code":"Success","Expiration":"2020-01-01T00:00:00Z"}`), []string{"credentials-expired"}},
-		{"user data never ran", file("/var/lib/cloud/data/result.json", `{"v1":{"datasource":"DataSourceNone","errors":[]}}`), []string{"user-data-not-run"}},
+		{"the instance profile was deleted", metadata("meta-data/iam/info", 0, `{"Code":"InstanceProfileNotFound"}`),
+			[]string{"instance-profile-broken"}},
+		{"the role does not trust EC2", metadata(role, 0, `{"Code":"AssumeRoleUnauthorizedAccess","Message":"EC2 cannot assume the role"}`),
+			[]string{"role-not-trusted"}},
+		{"the credentials have expired", metadata(role, 0, `{"Code":"Success","Expiration":"2020-01-01T00:00:00Z"}`),
+			[]string{"credentials-expired"}},
+		{"user data never ran", file("/var/lib/cloud/data/result.json", `{"v1":{"datasource":"DataSourceNone","errors":[]}}`),
+			[]string{"user-data-not-run"}},
 		{"cloud-init had no user data to run", func(t *testing.T, w *world) {
 			file("/var/lib/cloud/data/result.json", `{"v1":{"datasource":"DataSourceNone","errors":[]}}`)(t, w)
 			metadata("user-data", http.StatusNotFound, "")(t, w)
@@ -72,7 +76,8 @@ func instanceScenarios() []scenario {
 		{"a full /var/log of its own", own("/var/log", full), []string{"disk-full"}},
 		{"a read-only bind mount of /var/lib/ecs", own("/var/lib/ecs", readOnly), []string{"read-only-file-system"}},
 		{"all tasks wait for memory", func(t *testing.T, w *world) {
-			file("/proc/pressure/memory", "some avg10=80.00 avg60=70.00 avg300=20.00 total=1\nfull avg10=60.00 avg60=44.00 avg300=9.00 total=1\n")(t, w)
+			file("/proc/pressure/memory",
+				"some avg10=80.00 avg60=70.00 avg300=20.00 total=1\nfull avg10=60.00 avg60=44.00 avg300=9.00 total=1\n")(t, w)
 			file("/proc/uptime", "500.00 900.00\n")(t, w)
 			file("/dev/kmsg", "6,900,400000000,-;Out of memory: Killed process 4242 (java) total-vm:1kB\n")(t, w)
 		}, []string{"starved-host"}},

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"muster/check"
+	"muster/check/catalog"
 	"muster/internal/host/kernel"
 	"muster/internal/sandbox"
 )
@@ -18,7 +19,7 @@ import (
 // look runs one check of the world, alone.
 func look(t *testing.T, w *world, id string) check.Result {
 	t.Helper()
-	for _, c := range check.Catalog(w.World) {
+	for _, c := range catalog.Checks(w.World) {
 		if c.ID == id {
 			c.Needs, c.After = nil, nil
 			return check.Run(t.Context(), []check.Check{c})[0]
@@ -39,36 +40,59 @@ func TestInstanceFindings(t *testing.T) {
 		arrange func(*testing.T, *world)
 		want    string // status, finding, summary
 	}{
-		"an invalid role document": {"instance-role", metadata("meta-data/iam/info", 0, "<html>"), "fail role-not-trusted: EC2 cannot assume the role of the instance profile"},
+		"an invalid role document": {"instance-role", metadata("meta-data/iam/info", 0, "<html>"),
+			"fail role-not-trusted: EC2 cannot assume the role of the instance profile"},
 		"a profile without a role": {"instance-role", metadata("meta-data/iam/security-credentials/", 404, ""),
 			"fail instance-profile-broken: the instance profile muster-sandbox has no role"},
-		"the metadata service gives out":  {"instance-role", func(_ *testing.T, w *world) { w.IMDSDown() }, "unknown instance-role: instance metadata service at"},
-		"no cloud-init":                   {"user-data", func(t *testing.T, w *world) { remove(t, w, "/var/lib/cloud/data/result.json") }, "skip user-data: cloud-init wrote no result"},
-		"a result that is not JSON":       {"user-data", file("/var/lib/cloud/data/result.json", "{"), "unknown user-data: reading "},
-		"cloud-init had errors":           {"user-data", file("/var/lib/cloud/data/result.json", `{"v1":{"datasource":"DataSourceEc2Local","errors":["password=hunter2 is wrong","runparts: 1 failures"]}}`), "warn cloud-init-errors: cloud-init finished with errors"},
-		"user data that cannot be asked":  {"user-data", func(t *testing.T, w *world) { none(t, w); w.IMDSDown() }, "unknown user-data: instance metadata service at"},
-		"outside of a group":              {"lifecycle", metadata("meta-data/autoscaling", 404, ""), "skip lifecycle: the instance is in no Auto Scaling group"},
-		"in the warm pool":                {"lifecycle", metadata("meta-data/autoscaling", 0, "Warmed:Stopped"), "skip warm-pool: the instance is in the warm pool (Warmed:Stopped), and ECS_WARM_POOLS_CHECK is not set"},
-		"on standby":                      {"lifecycle", metadata("meta-data/autoscaling", 0, "Standby"), "warn standby: the Auto Scaling group has put this instance on standby"},
-		"to be terminated":                {"lifecycle", metadata("meta-data/autoscaling", 0, "Terminated"), "warn leaving: the Auto Scaling group is taking this instance out of service"},
-		"no answer on the lifecycle":      {"lifecycle", func(_ *testing.T, w *world) { w.IMDSDown() }, "unknown lifecycle: instance metadata service at"},
-		"a disk that is nearly full":      {"disk", system(nearly), "warn disk-full: the file system of /var/lib/docker, /var/lib/ecs, /var/log, /tmp, / is nearly full"},
-		"few inodes":                      {"disk", system(few), "warn inodes-full: the file system of /var/lib/docker, /var/lib/ecs, /var/log, /tmp, / has almost no inodes left"},
-		"hardly a layer's room":           {"disk", system(tight), "fail disk-full: the file system of"},
-		"a disk that may not be measured": {"disk", func(_ *testing.T, w *world) { w.FileSystem = refusing("/var/log", fs.ErrPermission) }, "unknown disk: permission denied"},
+		"the metadata service gives out": {"instance-role", func(_ *testing.T, w *world) { w.IMDSDown() },
+			"unknown instance-role: instance metadata service at"},
+		"no cloud-init": {"user-data", func(t *testing.T, w *world) { remove(t, w, "/var/lib/cloud/data/result.json") },
+			"skip user-data: cloud-init wrote no result"},
+		"a result that is not JSON": {"user-data", file("/var/lib/cloud/data/result.json", "{"), "unknown user-data: reading "},
+		"cloud-init had errors": {"user-data",
+			file("/var/lib/cloud/data/result.json",
+				`{"v1":{"datasource":"DataSourceEc2Local","errors":["password=hunter2 is wrong","runparts: 1 failures"]}}`),
+			"warn cloud-init-errors: cloud-init finished with errors"},
+		"user data that cannot be asked": {"user-data", func(t *testing.T, w *world) { none(t, w); w.IMDSDown() },
+			"unknown user-data: instance metadata service at"},
+		"outside of a group": {"lifecycle", metadata("meta-data/autoscaling", 404, ""),
+			"skip lifecycle: the instance is in no Auto Scaling group"},
+		"in the warm pool": {"lifecycle", metadata("meta-data/autoscaling", 0, "Warmed:Stopped"),
+			"skip warm-pool: the instance is in the warm pool (Warmed:Stopped), and ECS_WARM_POOLS_CHECK is not set"},
+		"on standby": {"lifecycle", metadata("meta-data/autoscaling", 0, "Standby"),
+			"warn standby: the Auto Scaling group has put this instance on standby"},
+		"to be terminated": {"lifecycle", metadata("meta-data/autoscaling", 0, "Terminated"),
+			"warn leaving: the Auto Scaling group is taking this instance out of service"},
+		"no answer on the lifecycle": {"lifecycle", func(_ *testing.T, w *world) { w.IMDSDown() },
+			"unknown lifecycle: instance metadata service at"},
+		"a disk that is nearly full": {"disk", system(nearly),
+			"warn disk-full: the file system of /var/lib/docker, /var/lib/ecs, /var/log, /tmp, / is nearly full"},
+		"few inodes": {"disk", system(few),
+			"warn inodes-full: the file system of /var/lib/docker, /var/lib/ecs, /var/log, /tmp, / has almost no inodes left"},
+		"hardly a layer's room": {"disk", system(tight), "fail disk-full: the file system of"},
+		"a disk that may not be measured": {"disk", func(_ *testing.T, w *world) { w.FileSystem = refusing("/var/log", fs.ErrPermission) },
+			"unknown disk: permission denied"},
 		"Docker elsewhere, and not there": {"disk", func(t *testing.T, w *world) {
 			w.write(t, "/etc/docker/daemon.json", `{"data-root": "/mnt/docker"}`)
 			w.FileSystem = refusing("/mnt/docker", fs.ErrNotExist)
 		}, "pass disk: the disks have free space"},
-		"a root that is read-only by design": {"disk", func(_ *testing.T, w *world) { w.FileSystem = immutable(w) }, "pass disk: the disks have free space"},
-		"a busy CPU":                         {"pressure", file("/proc/pressure/cpu", "some avg10=99.00 avg60=95.00 avg300=1.00 total=1\n"), "warn starved-host: the host is starved: processes wait for CPU"},
-		"a container over its limit": {"pressure", file("/dev/kmsg", "6,900,400000000,-;Memory cgroup out of memory: Killed process 4242 (java) total-vm:1kB\n"),
+		"a root that is read-only by design": {"disk", func(_ *testing.T, w *world) { w.FileSystem = immutable(w) },
+			"pass disk: the disks have free space"},
+		"a busy CPU": {"pressure", file("/proc/pressure/cpu", "some avg10=99.00 avg60=95.00 avg300=1.00 total=1\n"),
+			"warn starved-host: the host is starved: processes wait for CPU"},
+		"a container over its limit": {"pressure", file("/dev/kmsg",
+			"6,900,400000000,-;Memory cgroup out of memory: Killed process 4242 (java) total-vm:1kB\n"),
 			"warn oom-kills: the kernel killed processes because of memory limits"},
-		"hardly any memory":         {"pressure", file("/proc/meminfo", "MemTotal: 8000000 kB\nMemAvailable: 2000 kB\n"), "fail starved-host: the host is starved: processes wait for memory"},
-		"pressure that is no text":  {"pressure", file("/proc/pressure/io", "\xff"), "pass pressure: the host is not starved of memory, CPU or I/O"},
-		"a kernel that is silent":   {"pressure", func(t *testing.T, w *world) { remove(t, w, "/proc/meminfo") }, "skip pressure: the kernel reports neither pressure nor memory"},
-		"a clock a minute off":      {"clock", func(_ *testing.T, w *world) { w.Inject(sandbox.ClockSkew(sandbox.IMDS, -time.Minute)) }, "warn clock-skew: the clock of this instance is 1m"},
-		"nobody tells the time":     {"clock", func(_ *testing.T, w *world) { w.IMDSDown(); w.net.silent() }, "unknown clock: could not check the clock: not compared with the metadata service: "},
+		"hardly any memory": {"pressure", file("/proc/meminfo", "MemTotal: 8000000 kB\nMemAvailable: 2000 kB\n"),
+			"fail starved-host: the host is starved: processes wait for memory"},
+		"pressure that is no text": {"pressure", file("/proc/pressure/io", "\xff"),
+			"pass pressure: the host is not starved of memory, CPU or I/O"},
+		"a kernel that is silent": {"pressure", func(t *testing.T, w *world) { remove(t, w, "/proc/meminfo") },
+			"skip pressure: the kernel reports neither pressure nor memory"},
+		"a clock a minute off": {"clock", func(_ *testing.T, w *world) { w.Inject(sandbox.ClockSkew(sandbox.IMDS, -time.Minute)) },
+			"warn clock-skew: the clock of this instance is 1m"},
+		"nobody tells the time": {"clock", func(_ *testing.T, w *world) { w.IMDSDown(); w.net.silent() },
+			"unknown clock: could not check the clock: not compared with the metadata service: "},
 		"ECS alone tells the time":  {"clock", func(_ *testing.T, w *world) { w.IMDSDown() }, "pass clock: within 30s of AWS"},
 		"a clock that a file keeps": {"clock", file("/run/chrony/chronyd.pid", "1"), "pass clock: within 30s of AWS"},
 	} {

@@ -28,8 +28,8 @@ const (
 // Statuses lists them from the best to the worst.
 func Statuses() []Status { return []Status{Pass, Skip, Unknown, Warn, Fail} }
 
-// worse orders statuses; one that is not in the list is the best.
-func worse(a, b Status) bool {
+// Worse orders statuses; one that is not in the list is the best.
+func Worse(a, b Status) bool {
 	return slices.Index(Statuses(), a) > slices.Index(Statuses(), b)
 }
 
@@ -50,32 +50,64 @@ const (
 // Groups lists them in order.
 func Groups() []Group { return []Group{Instance, Network, Docker, ECS, PortsOf, Health} }
 
-// Check looks at one thing.
+// Kind is what a check is, or what a finding is, whatever the instance: declared once,
+// as a variable of its group. All else refers to that variable, never to the text of
+// its id, so that the compiler finds a reference to nothing.
+type Kind struct {
+	ID string // stable, kebab-case; the name of its page or of the section on it
+	// FirstWarning puts its warnings before all others: it is about the cluster that the
+	// instance is registered in.
+	FirstWarning bool
+}
+
+// KindOf returns the kind with this id, for the ids that come from below the checks,
+// such as those of package ecsagent's causes. An id that is not among the kinds gets
+// one of its own, which nothing refers to.
+func KindOf(kinds []*Kind, id string) *Kind {
+	if i := slices.IndexFunc(kinds, func(k *Kind) bool { return k.ID == id }); i >= 0 {
+		return kinds[i]
+	}
+	return &Kind{ID: id}
+}
+
+// Check examines one thing.
 type Check struct {
-	ID    string // stable, kebab-case; also the name of its page
+	*Kind
 	Group Group
-	Title string // what is so when it passes: "The clock is right"
-	// Findings are the ids of all that it may find beside its own.
-	Findings []string
-	// Needs are the checks without which this one cannot look. It runs after
-	// them, and is skipped when one of them failed, or was itself skipped so.
-	Needs []string
-	// After are checks that it runs after without needing them: it looks for the
+	Title string // what is true when it passes: "the clock is correct"
+	// Findings are all kinds that it may find besides its own.
+	Findings []*Kind
+	// Needs are the checks that this one depends on. It runs after them, and is
+	// skipped if one of them failed or was itself skipped for that reason.
+	Needs []*Kind
+	// After are checks that it runs after without depending on them: it looks for the
 	// cause of their failure.
-	After []string
-	// Remote: it asks the AWS API. Such checks stand last.
+	After []*Kind
+	// Remote checks call the AWS API. They come last in the results.
 	Remote bool
-	// Deep: it is for a person who looks for a cause, not for every look.
+	// Deep checks run only for muster debug.
 	Deep    bool
 	Timeout time.Duration // 0: five seconds
-	// Run looks, within the timeout of its context, and says what it found. The
-	// worst finding is the check's status; none at all is a pass.
+	// Run returns what it found, within the timeout of its context. The worst finding
+	// is the check's status; no finding is a pass.
 	Run func(context.Context) []Finding
+}
+
+// IDs are those of kinds.
+func IDs(kinds []*Kind) []string {
+	var ids []string
+	for _, k := range kinds {
+		ids = append(ids, k.ID)
+	}
+	return ids
 }
 
 // Finding is one thing that a check found.
 type Finding struct {
-	ID       string   `json:"id"` // stable, kebab-case; empty from a check that can find one thing only: its own
+	// Kind is what was found; nil from a check that can find only one thing: its own.
+	Kind *Kind `json:"-"`
+	// ID is that of Kind, for those who read results.
+	ID       string   `json:"id"`
 	Status   Status   `json:"status"`
 	Summary  string   `json:"summary"`            // one sentence
 	Evidence []string `json:"evidence,omitempty"` // what was seen, line by line
@@ -88,14 +120,23 @@ type Finding struct {
 	// About are the names of the thing that it is about, such as a container, where
 	// one check finds the same of several things.
 	About []string `json:"-"`
-	// SymptomOf are the ids of checks and findings that explain this one. Where
-	// one of them failed, this is no cause of its own. "ID@THING" is the finding of
-	// that id about that thing, and of no other.
-	SymptomOf []string `json:"-"`
+	// SymptomOf are the checks and findings that explain this one. If one of them
+	// failed, this finding is not a cause. A finding about a thing is explained only by
+	// findings about the same thing, or about no thing.
+	SymptomOf []*Kind `json:"-"`
 	// Under are the ids of those of SymptomOf that did fail.
 	Under []string `json:"under,omitempty"`
 
-	because []string // Under, each as the key of a finding
+	because []name // Under, each as the name of a finding
+}
+
+// Identified sets the ID of a finding that does not come from a check, as the runner
+// does for those that do.
+func (f Finding) Identified() Finding {
+	if f.Kind != nil {
+		f.ID = f.Kind.ID
+	}
+	return f
 }
 
 // Result is what became of one check.
@@ -119,9 +160,9 @@ func Passed(summary string, evidence ...string) []Finding {
 // Skipped is the finding of a check that does not apply here.
 func Skipped(why string) []Finding { return []Finding{{Status: Skip, Summary: why}} }
 
-// ownLimit is the finding where err is about this process or this host, such as "too
+// OwnLimit is the finding where err is about this process or this host, such as "too
 // many open files", and says nothing about what was asked; nil for every other error.
-func ownLimit(err error) []Finding {
+func OwnLimit(err error) []Finding {
 	what := ownlimit.Of(err)
 	if what == "" {
 		return nil
@@ -133,4 +174,12 @@ func ownLimit(err error) []Finding {
 // to let it, such as by an IAM action; it may be zero.
 func CouldNotLook(why error, to fix.Fix) []Finding {
 	return []Finding{{Status: Unknown, Summary: why.Error(), Fix: to}}
+}
+
+// Given skips a check if what it examines is not available.
+func Given(available bool, run func(context.Context) []Finding) func(context.Context) []Finding {
+	if available {
+		return run
+	}
+	return func(context.Context) []Finding { return Skipped("not available on this host") }
 }

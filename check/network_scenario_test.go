@@ -10,28 +10,32 @@ import (
 	"testing"
 	"time"
 
-	"muster/check"
+	"muster/check/instance"
 	"muster/internal/host/netpath"
 	"muster/internal/sandbox"
 )
 
 // The ways in which a request fails, beside those of world_test.go.
 func notYetValid() netpath.Answer {
-	return netpath.Answer{Kind: netpath.NotYetValid, Err: errors.New("x509: certificate has expired or is not yet valid"), Certificate: amazons}
+	return netpath.Answer{Kind: netpath.NotYetValid, Err: errors.New("x509: certificate has expired or is not yet valid"),
+		Certificate: amazons}
 }
 
 func intercepted() netpath.Answer {
 	return netpath.Answer{Kind: netpath.Untrusted, Err: errors.New("x509: certificate signed by unknown authority"),
-		Certificate: &netpath.Certificate{Issuer: "CN=Corporate Inspection CA,O=Example", IssuerName: "Corporate Inspection CA", Names: []string{"*.eu-central-1.amazonaws.com"}}}
+		Certificate: &netpath.Certificate{Issuer: "CN=Corporate Inspection CA,O=Example", IssuerName: "Corporate Inspection CA",
+			Names: []string{"*.eu-central-1.amazonaws.com"}}}
 }
 
 // elsewhere is the answer of a server that is not meant (amazon-ecs-agent issue 4530).
 func elsewhere() netpath.Answer {
 	return netpath.Answer{Kind: netpath.WrongName, Err: errors.New("x509: certificate is valid for tacs-s1.internal.example.com, not ecs"),
-		Certificate: &netpath.Certificate{Issuer: amazons.Issuer, IssuerName: amazons.IssuerName, Names: []string{"tacs-s1.internal.example.com"}, Trusted: true}}
+		Certificate: &netpath.Certificate{Issuer: amazons.Issuer, IssuerName: amazons.IssuerName,
+			Names: []string{"tacs-s1.internal.example.com"}, Trusted: true}}
 }
 
-var amazons = &netpath.Certificate{Issuer: "CN=Amazon RSA 2048 M01,O=Amazon,C=US", IssuerName: "Amazon RSA 2048 M01", Names: []string{"*.eu-central-1.amazonaws.com"}, Trusted: true}
+var amazons = &netpath.Certificate{Issuer: "CN=Amazon RSA 2048 M01,O=Amazon,C=US", IssuerName: "Amazon RSA 2048 M01",
+	Names: []string{"*.eu-central-1.amazonaws.com"}, Trusted: true}
 
 const ownSubnet = "subnet-0aa11bb22cc33dd44" // of the sandbox's instance
 
@@ -53,8 +57,10 @@ func endpointIn(w *world, rules ...sandbox.Rule) {
 	w.net.inside()
 	w.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-endpoint", Rules: rules})
 	for n, service := range []string{"ecs", "ecs-agent", "ecs-telemetry"} {
-		w.AddVPCEndpoint(sandbox.VPCEndpoint{ID: fmt.Sprint("vpce-", n+1), Service: "com.amazonaws.eu-central-1." + service, State: "available", PrivateDNS: true})
-		w.AddInterface(sandbox.Interface{ID: fmt.Sprint("eni-vpce-", n+1), Addrs: []string{fmt.Sprintf("10.0.9.%d", n+1)}, Groups: []string{"sg-endpoint"}, Subnet: "subnet-endpoints"})
+		w.AddVPCEndpoint(sandbox.VPCEndpoint{ID: fmt.Sprint("vpce-", n+1), Service: "com.amazonaws.eu-central-1." + service, State: "available",
+			PrivateDNS: true})
+		w.AddInterface(sandbox.Interface{ID: fmt.Sprint("eni-vpce-", n+1), Addrs: []string{fmt.Sprintf("10.0.9.%d", n+1)},
+			Groups: []string{"sg-endpoint"}, Subnet: "subnet-endpoints"})
 	}
 }
 
@@ -72,7 +78,7 @@ func natted(w *world, state, subnet string) {
 }
 
 // public is a metadata service that knows a public address.
-type public struct{ imds check.Metadata }
+type public struct{ imds instance.Metadata }
 
 func (p public) UserData(ctx context.Context) ([]byte, bool, error) { return p.imds.UserData(ctx) }
 func (p public) Date(ctx context.Context) (time.Time, error)        { return p.imds.Date(ctx) }
@@ -93,13 +99,17 @@ func networkScenarios() []scenario {
 			w.net.addrs = map[string]string{"ecs": ""}
 			w.SetDNSSupport(false)
 		}, []string{"dns-support-off"}},
-		{"no answer, and nothing in the VPC is why", silent(func(w *world) { natted(w, "available", "subnet-public") }), []string{"endpoint-timeout"}},
-		{"no answer at a public address either", silent(func(w *world) { routed(w, "igw-1"); w.IMDS = public{w.IMDS} }), []string{"endpoint-timeout"}},
-		{"no answer, and EC2 may not be asked", silent(func(w *world) { w.Inject(sandbox.AccessDenied(sandbox.EC2, "")) }), []string{"endpoint-timeout"}},
+		{"no answer, and nothing in the VPC is why", silent(func(w *world) { natted(w, "available", "subnet-public") }),
+			[]string{"endpoint-timeout"}},
+		{"no answer at a public address either", silent(func(w *world) { routed(w, "igw-1"); w.IMDS = public{w.IMDS} }),
+			[]string{"endpoint-timeout"}},
+		{"no answer, and EC2 may not be asked", silent(func(w *world) { w.Inject(sandbox.AccessDenied(sandbox.EC2, "")) }),
+			[]string{"endpoint-timeout"}},
 		{"the subnet has no way out", silent(func(*world) {}), []string{"no-default-route"}},
 		{"the NAT gateway is deleted", silent(func(w *world) { routed(w, "nat-gone") }), []string{"nat-missing"}},
 		{"the NAT gateway has failed", silent(func(w *world) { natted(w, "failed", "subnet-public") }), []string{"nat-missing"}},
-		{"the NAT gateway stands in a private subnet", silent(func(w *world) { natted(w, "available", "subnet-other") }), []string{"nat-missing"}},
+		{"the NAT gateway stands in a private subnet", silent(func(w *world) { natted(w, "available", "subnet-other") }),
+			[]string{"nat-missing"}},
 		{"no public address", silent(func(w *world) { routed(w, "igw-1") }), []string{"no-public-ip"}},
 		{"the group lets nothing out", silent(func(w *world) {
 			natted(w, "available", "subnet-public")
@@ -139,7 +149,8 @@ func networkScenarios() []scenario {
 			w.Inject(sandbox.AccessDenied(sandbox.ECS, "DiscoverPollEndpoint"))
 		}, []string{"poll-denied"}},
 		{"the VPC endpoint's policy denies", func(_ *testing.T, w *world) {
-			w.Inject(sandbox.Fault{Service: sandbox.ECS, Action: "DiscoverPollEndpoint", Status: http.StatusBadRequest, Code: "AccessDeniedException",
+			w.Inject(sandbox.Fault{Service: sandbox.ECS, Action: "DiscoverPollEndpoint", Status: http.StatusBadRequest,
+				Code:    "AccessDeniedException",
 				Message: "User: arn:aws:sts::1:assumed-role/r/i-1 is not authorized to perform: ecs:DiscoverPollEndpoint because no VPC endpoint policy allows the ecs:DiscoverPollEndpoint action"})
 		}, []string{"endpoint-policy"}},
 	}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"muster/check"
+	"muster/check/catalog"
+	"muster/check/subject"
 	"muster/internal/awsapi"
 	"muster/internal/fleet"
 	"muster/internal/host/ecsagent"
@@ -37,7 +39,8 @@ func TestNetworkFindings(t *testing.T) {
 		"no proxy": {"proxy", func(*testing.T, *world) {}, "pass proxy: no proxy is set"},
 		"a proxy with all that it must leave out": {"proxy", behindProxy,
 			"pass proxy: NO_PROXY exempts local addresses | /etc/ecs/ecs.config:2: proxy of the ECS agent http://[masked]@proxy.corp:3128; /etc/ecs/ecs.config:3: NO_PROXY=169.254.169.254,169.254.170.2,/var/run/docker.sock"},
-		"a proxy that takes the tasks' credentials": {"proxy", file("/etc/ecs/ecs.config", "HTTP_PROXY=p:1\nNO_PROXY=169.254.169.254,/var/run/docker.sock\n"),
+		"a proxy that takes the tasks' credentials": {"proxy",
+			file("/etc/ecs/ecs.config", "HTTP_PROXY=p:1\nNO_PROXY=169.254.169.254,/var/run/docker.sock\n"),
 			"warn no-proxy-incomplete: /etc/ecs/ecs.config:2: the ECS agent also uses the proxy for 169.254.170.2"},
 		"a wrong line in /etc/hosts": {"ecs-endpoints", func(t *testing.T, w *world) {
 			w.net.addrs["ecs."] = "10.0.1.99"
@@ -53,24 +56,30 @@ func TestNetworkFindings(t *testing.T) {
 			w.net.answers["ecs."] = netpath.Answer{Kind: netpath.NoRoute, Err: errors.New("network is unreachable")}
 		}, "fail endpoint-no-route: no IPv6 route to ecs.eu-central-1.amazonaws.com"},
 		// golang.org/x/net/http/httpproxy, proxyForURL: a proxy is for one scheme.
-		"a proxy for https alone": {"proxy", file("/etc/ecs/ecs.config", "HTTPS_PROXY=p:1\n"), "pass proxy: the proxy is not used for local addresses"},
+		"a proxy for https alone": {"proxy", file("/etc/ecs/ecs.config", "HTTPS_PROXY=p:1\n"),
+			"pass proxy: the proxy is not used for local addresses"},
 		"the line for http counts": {"proxy", file("/etc/ecs/ecs.config", "HTTPS_PROXY=p:1\nHTTP_PROXY=q:1\n"),
 			"fail no-proxy-incomplete: /etc/ecs/ecs.config:2: the ECS agent also uses the proxy for 169.254.169.254 | /etc/ecs/ecs.config:1 and /etc/ecs/ecs.config:2: proxies of the ECS agent p:1 q:1"},
 		"a socket needs no proxy": {"proxy", file("/etc/ecs/ecs.config", "HTTP_PROXY=p:1\nNO_PROXY=169.254.0.0/16\n"),
 			"warn no-proxy-incomplete: /etc/ecs/ecs.config:2: NO_PROXY lacks /var/run/docker.sock, which AWS recommends"},
-		"a network left out counts": {"proxy", file("/etc/ecs/ecs.config", "HTTP_PROXY=p:1\nNO_PROXY=169.254.0.0/16,/var/run/docker.sock\n"), "pass proxy"},
-		"a drop-in of ecs-init": {"proxy", file("/etc/systemd/system/ecs.service.d/http-proxy.conf", "[Service]\nEnvironment=\"HTTP_PROXY=http://p:1\"\n"),
+		"a network left out counts": {"proxy", file("/etc/ecs/ecs.config", "HTTP_PROXY=p:1\nNO_PROXY=169.254.0.0/16,/var/run/docker.sock\n"),
+			"pass proxy"},
+		"a drop-in of ecs-init": {"proxy", file("/etc/systemd/system/ecs.service.d/http-proxy.conf",
+			"[Service]\nEnvironment=\"HTTP_PROXY=http://p:1\"\n"),
 			"fail no-proxy-incomplete: /etc/systemd/system/ecs.service.d/http-proxy.conf:2: ecs.service also uses the proxy for 169.254.169.254 |"},
 		"a drop-in of Docker": {"proxy", file(dropIn, "[Service]\nEnvironment=HTTP_PROXY=http://p:1 NO_PROXY=localhost\n"),
 			"warn no-proxy-incomplete: " + dropIn + ":2: docker.service also uses the proxy for 169.254.169.254 |"},
 		"the proxy of the AMI": {"proxy", file("/var/lib/ecs/ecs.config", "HTTP_PROXY=p:1\n"),
 			"fail no-proxy-incomplete: /var/lib/ecs/ecs.config:1: the ECS agent"},
-		"all of it in the AMI": {"proxy", file("/var/lib/ecs/ecs.config", "HTTP_PROXY=p:1\nNO_PROXY=169.254.169.254,169.254.170.2,/var/run/docker.sock\n"),
+		"all of it in the AMI": {"proxy", file("/var/lib/ecs/ecs.config",
+			"HTTP_PROXY=p:1\nNO_PROXY=169.254.169.254,169.254.170.2,/var/run/docker.sock\n"),
 			"pass proxy: NO_PROXY exempts local addresses | /var/lib/ecs/ecs.config:1: proxy of the ECS agent p:1; /var/lib/ecs/ecs.config:2: NO_PROXY="},
-		"an AMI's file that ecs-init cannot read": {"proxy", func(t *testing.T, w *world) { w.write(t, "/var/lib/ecs/ecs.config/a", "") }, "pass proxy: no proxy is set"},
-		"a drop-in that cannot be read":           {"proxy", file("/etc/systemd/system/ecs.service.d", "no directory"), "unknown proxy: "},
-		"names that a proxy resolves":             {"dns", behindProxy, "pass dns: all names resolve | proxy.corp: 10.0.0.8 (the proxy)"},
-		"the region is not known":                 {"dns", func(_ *testing.T, w *world) { w.ECSEndpoint = "" }, "skip dns: region unknown: cannot derive the ECS endpoint"},
+		"an AMI's file that ecs-init cannot read": {"proxy", func(t *testing.T, w *world) { w.write(t, "/var/lib/ecs/ecs.config/a", "") },
+			"pass proxy: no proxy is set"},
+		"a drop-in that cannot be read": {"proxy", file("/etc/systemd/system/ecs.service.d", "no directory"), "unknown proxy: "},
+		"names that a proxy resolves":   {"dns", behindProxy, "pass dns: all names resolve | proxy.corp: 10.0.0.8 (the proxy)"},
+		"the region is not known": {"dns", func(_ *testing.T, w *world) { w.ECSEndpoint = "" },
+			"skip dns: region unknown: cannot derive the ECS endpoint"},
 		"a resolver that is silent": {"dns", func(_ *testing.T, w *world) { w.net.addrs["ecs-t"] = ""; delete(w.net.addrs, "ecs-t-1.") },
 			"fail dns-failure: ecs-t-1.eu-central-1.amazonaws.com does not resolve; resolver 10.0.0.2"},
 		"no resolver": {"dns", func(t *testing.T, w *world) { w.net.addrs = nil; w.write(t, "/etc/resolv.conf", "search x\n") },
@@ -79,7 +88,8 @@ func TestNetworkFindings(t *testing.T) {
 			"warn dns-failure: cloudformation.eu-central-1.amazonaws.com does not resolve; resolver 10.0.0.2"},
 		"endpoints inside and outside": {"dns", func(_ *testing.T, w *world) { w.net.addrs["ecs."] = "10.0.9.1" },
 			"warn endpoints-mixed: only some ECS endpoints are in the VPC: ecs-a-1.eu-central-1.amazonaws.com and 1 more endpoint are public"},
-		"an endpoint by address": {"dns", func(_ *testing.T, w *world) { w.ECSEndpoint = w.APIURL() }, "pass dns: all names resolve | 127.0.0.1: 127.0.0.1 (public)"},
+		"an endpoint by address": {"dns", func(_ *testing.T, w *world) { w.ECSEndpoint = w.APIURL() },
+			"pass dns: all names resolve | 127.0.0.1: 127.0.0.1 (public)"},
 		"reached through the proxy": {"ecs-endpoints", behindProxy,
 			"pass ecs-endpoints: all ECS endpoints answer | https://ecs.eu-central-1.amazonaws.com through the proxy proxy.corp:3128 (10.0.0.8): reached, HTTP status 404"},
 		"a proxy that is down": {"ecs-endpoints", func(t *testing.T, w *world) { behindProxy(t, w); w.net.answers["proxy"] = refusedBy() },
@@ -89,8 +99,10 @@ func TestNetworkFindings(t *testing.T) {
 			w.net.answers["autoscaling"] = timedOut()
 		},
 			"warn endpoint-timeout: no answer from autoscaling.eu-central-1.amazonaws.com (52.94.1.4:443) |"},
-		"an old certificate":             {"ecs-endpoints", all(netpath.Answer{Kind: netpath.Expired, Err: errors.New("x509: expired")}), "fail tls-expired: the certificate of ecs.eu-central-1.amazonaws.com has expired, or this host's clock is ahead"},
-		"gone since it resolved":         {"ecs-endpoints", all(netpath.Answer{Kind: netpath.Unresolved, Err: errors.New("no such host")}), "fail endpoint-unresolved: ecs.eu-central-1.amazonaws.com and 2 more endpoints stopped resolving"},
+		"an old certificate": {"ecs-endpoints", all(netpath.Answer{Kind: netpath.Expired, Err: errors.New("x509: expired")}),
+			"fail tls-expired: the certificate of ecs.eu-central-1.amazonaws.com has expired, or this host's clock is ahead"},
+		"gone since it resolved": {"ecs-endpoints", all(netpath.Answer{Kind: netpath.Unresolved, Err: errors.New("no such host")}),
+			"fail endpoint-unresolved: ecs.eu-central-1.amazonaws.com and 2 more endpoints stopped resolving"},
 		"nothing to look for in the VPC": {"vpc-path", func(*testing.T, *world) {}, "skip vpc-path: not needed: no endpoint timed out"},
 		"no answer to the agent": {"poll-endpoint", func(_ *testing.T, w *world) { w.net.answers["127."] = timedOut() },
 			"fail poll-unreached: cannot reach 127.0.0.1, which ECS assigned to its agent | http://127.0.0.1:"},
@@ -188,7 +200,8 @@ func TestTheAgentsEndpointsAreAskedAsTheAgentDoes(t *testing.T) {
 	w.net.addrs["ecs-t-1."] = "52.94.1.3"
 	look(t, w, "ecs-endpoints")
 	slices.Sort(w.net.asked)
-	want := []string{"https://ecs-a-1.eu-central-1.amazonaws.com through proxy.corp:3128", "https://ecs-t-1.eu-central-1.amazonaws.com", "https://ecs.eu-central-1.amazonaws.com through proxy.corp:3128"}
+	want := []string{"https://ecs-a-1.eu-central-1.amazonaws.com through proxy.corp:3128", "https://ecs-t-1.eu-central-1.amazonaws.com",
+		"https://ecs.eu-central-1.amazonaws.com through proxy.corp:3128"}
 	if !slices.Equal(w.net.asked, want) {
 		t.Errorf("asked %q, want %q", w.net.asked, want)
 	}
@@ -248,7 +261,7 @@ func TestADeadNetworkIsLookedAtWithinFifteenSeconds(t *testing.T) {
 		w.Guards = func(ctx context.Context, _ []netip.Addr) (fleet.Fleet, error) {
 			return fleet.Fleet{}, dead{}.wait(ctx, time.Hour)
 		}
-		checks, err := check.Select(check.Catalog(w.World), []string{"instance", "network"}, nil)
+		checks, err := check.Select(catalog.Checks(w.World), []string{"instance", "network"}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -269,7 +282,8 @@ func TestADeadNetworkIsLookedAtWithinFifteenSeconds(t *testing.T) {
 // alone all the same (amazon-ecs-agent issue 4779).
 func TestIPv6(t *testing.T) {
 	const setting = "ECS_CLUSTER=prod\nECS_INSTANCE_IP_COMPATIBILITY="
-	dual := map[string]string{"ecs.eu-central-1.api.aws": "2600:1f14::1", "ecs-a-1.eu-central-1.api.aws": "2600:1f14::2", "ecs-t-1.eu-central-1.amazonaws.com": "2600:1f14::3"}
+	dual := map[string]string{"ecs.eu-central-1.api.aws": "2600:1f14::1", "ecs-a-1.eu-central-1.api.aws": "2600:1f14::2",
+		"ecs-t-1.eu-central-1.amazonaws.com": "2600:1f14::3"}
 	noRoute := all(netpath.Answer{Kind: netpath.NoRoute, Err: errors.New("network is unreachable")})
 	for name, c := range map[string]struct {
 		host     netpath.Families
@@ -281,13 +295,20 @@ func TestIPv6(t *testing.T) {
 	}{
 		"no IPv4": {netpath.Families{V6: true}, "", dual, nil, false,
 			"pass ecs-endpoints: all ECS endpoints answer | ecs.eu-central-1.api.aws ([2600:1f14::1]:443): reached, HTTP status 404 | ecs-a-1.eu-central-1.api.aws ([2600:1f14::2]:443): reached, HTTP status 404 | ecs-t-1.eu-central-1.amazonaws.com ([2600:1f14::3]:443)"},
-		"set to ipv6":      {netpath.Families{V4: true, V6: true}, setting + "IPv6\n", dual, nil, false, "pass ecs-endpoints: all ECS endpoints answer | ecs.eu-central-1.api.aws"},
-		"set to nonsense":  {netpath.Families{V4: true, V6: true}, setting + "both\n", nil, nil, false, "pass ecs-endpoints: all ECS endpoints answer | ecs.eu-central-1.amazonaws.com"},
-		"both":             {netpath.Families{V4: true, V6: true}, "", nil, nil, false, "pass ecs-endpoints: all ECS endpoints answer | ecs.eu-central-1.amazonaws.com"},
-		"set to ipv4":      {netpath.Families{V6: true}, setting + "ipv4\n", nil, noRoute, false, "fail endpoint-no-route: /etc/ecs/ecs.config:2: ECS_INSTANCE_IP_COMPATIBILITY=ipv4, but this host has no IPv4 default route"},
-		"no route at all":  {netpath.Families{}, "", nil, noRoute, false, "fail endpoint-no-route: this host has no route to ecs.eu-central-1.amazonaws.com"},
-		"yet registered":   {netpath.Families{}, "", nil, noRoute, true, "unknown endpoint-no-route: the ECS endpoints over IPv6: this host has no IPv4 default route, and the ECS agent is registered"},
-		"IPv4 has a route": {netpath.Families{V4: true}, "", nil, noRoute, true, "fail endpoint-no-route: this host has no route to ecs.eu-central-1.amazonaws.com"},
+		"set to ipv6": {netpath.Families{V4: true, V6: true}, setting + "IPv6\n", dual, nil, false,
+			"pass ecs-endpoints: all ECS endpoints answer | ecs.eu-central-1.api.aws"},
+		"set to nonsense": {netpath.Families{V4: true, V6: true}, setting + "both\n", nil, nil, false,
+			"pass ecs-endpoints: all ECS endpoints answer | ecs.eu-central-1.amazonaws.com"},
+		"both": {netpath.Families{V4: true, V6: true}, "", nil, nil, false,
+			"pass ecs-endpoints: all ECS endpoints answer | ecs.eu-central-1.amazonaws.com"},
+		"set to ipv4": {netpath.Families{V6: true}, setting + "ipv4\n", nil, noRoute, false,
+			"fail endpoint-no-route: /etc/ecs/ecs.config:2: ECS_INSTANCE_IP_COMPATIBILITY=ipv4, but this host has no IPv4 default route"},
+		"no route at all": {netpath.Families{}, "", nil, noRoute, false,
+			"fail endpoint-no-route: this host has no route to ecs.eu-central-1.amazonaws.com"},
+		"yet registered": {netpath.Families{}, "", nil, noRoute, true,
+			"unknown endpoint-no-route: the ECS endpoints over IPv6: this host has no IPv4 default route, and the ECS agent is registered"},
+		"IPv4 has a route": {netpath.Families{V4: true}, "", nil, noRoute, true,
+			"fail endpoint-no-route: this host has no route to ecs.eu-central-1.amazonaws.com"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -315,7 +336,7 @@ func TestIPv6(t *testing.T) {
 }
 
 // registeredAgent is an ECS agent that has its ARN.
-type registeredAgent struct{ check.Introspection }
+type registeredAgent struct{ subject.Introspection }
 
 func (registeredAgent) Metadata(context.Context) (ecsagent.Metadata, error) {
 	return ecsagent.Metadata{ContainerInstanceARN: "arn:aws:ecs:eu-central-1:123456789012:container-instance/prod/1"}, nil
@@ -353,27 +374,37 @@ func TestADenialIsFixedWhereItComesFrom(t *testing.T) {
 	const denied = "User: arn:aws-cn:sts::123456789012:assumed-role/ecs-node/i-1 is not authorized to perform: ecs:DiscoverPollEndpoint on resource: * "
 	const attach = "aws iam attach-role-policy --role-name ecs-node --policy-arn arn:aws-cn:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role"
 	for message, want := range map[string][]string{
-		"because no identity-based policy allows the ecs:DiscoverPollEndpoint action":                {"poll-denied", "the instance role does not allow ecs:DiscoverPollEndpoint", attach},
-		"with an explicit deny in an identity-based policy":                                          {"poll-denied", "a policy of the instance role explicitly denies ecs:DiscoverPollEndpoint", "aws iam list-attached-role-policies --role-name ecs-node"},
-		"with an explicit deny in a service control policy":                                          {"poll-denied", "the service control policy explicitly denies ecs:DiscoverPollEndpoint", "administrator of the AWS organization"},
-		"because no service control policy allows the ecs:DiscoverPollEndpoint action":               {"poll-denied", "the service control policy does not allow ecs:DiscoverPollEndpoint", "administrator of the AWS organization"},
-		"with an explicit deny in a permissions boundary: arn:aws-cn:iam::123456789012:policy/limit": {"poll-denied", "the permissions boundary explicitly denies ecs:DiscoverPollEndpoint", "Role.PermissionsBoundary"},
-		"because no session policy allows the ecs:DiscoverPollEndpoint action":                       {"poll-denied", "the session policy does not allow ecs:DiscoverPollEndpoint", "session policy that applies"},
-		"because no VPC endpoint policy allows the ecs:DiscoverPollEndpoint action":                  {"endpoint-policy", "the VPC endpoint policy does not allow ecs:DiscoverPollEndpoint", "aws ec2 modify-vpc-endpoint --region eu-central-1"},
-		"with an explicit deny in a VPC endpoint policy":                                             {"endpoint-policy", "the VPC endpoint policy explicitly denies ecs:DiscoverPollEndpoint", "aws ec2 modify-vpc-endpoint --region eu-central-1"},
+		"because no identity-based policy allows the ecs:DiscoverPollEndpoint action": {"poll-denied",
+			"the instance role does not allow ecs:DiscoverPollEndpoint", attach},
+		"with an explicit deny in an identity-based policy": {"poll-denied",
+			"a policy of the instance role explicitly denies ecs:DiscoverPollEndpoint", "aws iam list-attached-role-policies --role-name ecs-node"},
+		"with an explicit deny in a service control policy": {"poll-denied",
+			"the service control policy explicitly denies ecs:DiscoverPollEndpoint", "administrator of the AWS organization"},
+		"because no service control policy allows the ecs:DiscoverPollEndpoint action": {"poll-denied",
+			"the service control policy does not allow ecs:DiscoverPollEndpoint", "administrator of the AWS organization"},
+		"with an explicit deny in a permissions boundary: arn:aws-cn:iam::123456789012:policy/limit": {"poll-denied",
+			"the permissions boundary explicitly denies ecs:DiscoverPollEndpoint", "Role.PermissionsBoundary"},
+		"because no session policy allows the ecs:DiscoverPollEndpoint action": {"poll-denied",
+			"the session policy does not allow ecs:DiscoverPollEndpoint", "session policy that applies"},
+		"because no VPC endpoint policy allows the ecs:DiscoverPollEndpoint action": {"endpoint-policy",
+			"the VPC endpoint policy does not allow ecs:DiscoverPollEndpoint", "aws ec2 modify-vpc-endpoint --region eu-central-1"},
+		"with an explicit deny in a VPC endpoint policy": {"endpoint-policy",
+			"the VPC endpoint policy explicitly denies ecs:DiscoverPollEndpoint", "aws ec2 modify-vpc-endpoint --region eu-central-1"},
 		"": {"poll-denied", "the instance role does not allow ecs:DiscoverPollEndpoint", attach},
 	} {
 		t.Run(message, func(t *testing.T) {
 			t.Parallel()
 			w := healthy(t)
 			w.Identity.Region = "eu-central-1"
-			w.Inject(sandbox.Fault{Service: sandbox.ECS, Action: "DiscoverPollEndpoint", Status: 400, Code: "AccessDeniedException", Message: denied + message})
+			w.Inject(sandbox.Fault{Service: sandbox.ECS, Action: "DiscoverPollEndpoint", Status: 400, Code: "AccessDeniedException",
+				Message: denied + message})
 			got := look(t, w, "poll-endpoint").Findings[0]
 			fix := got.Fix.String()
 			if got.ID != want[0] || !strings.HasPrefix(got.Summary, want[1]) || !strings.Contains(fix, want[2]) || len(got.Summary) > 110 {
 				t.Errorf("%s: %s\n%s", got.ID, got.Summary, fix)
 			}
-			if wrong := strings.Contains(fix, "attach-role-policy"); wrong != (want[2] == attach) || strings.Contains(strings.Join(got.Evidence, ""), "add it to the instance role") {
+			if wrong := strings.Contains(fix, "attach-role-policy"); wrong != (want[2] == attach) ||
+				strings.Contains(strings.Join(got.Evidence, ""), "add it to the instance role") {
 				t.Errorf("the advice is wrong: %q, %s", got.Evidence, fix)
 			}
 		})

@@ -8,12 +8,14 @@ import (
 	"testing"
 
 	"muster/check"
+	"muster/check/catalog"
+	"muster/check/subject"
 	"muster/internal/host/imds"
 	"muster/internal/host/netpath"
 )
 
 // exhausted is a network on which this process can open no socket.
-type exhausted struct{ check.Net }
+type exhausted struct{ subject.Net }
 
 func (exhausted) Ask(context.Context, string, *url.URL) netpath.Answer {
 	return netpath.Answer{Kind: netpath.Failed, Err: emfile()}
@@ -26,8 +28,8 @@ func TestTheOwnLimitOfFilesIsNoFaultOfWhatWasAsked(t *testing.T) {
 	w := healthy(t)
 	w.docker.ping = emfile()
 	w.Net = exhausted{w.Net}
-	lone := check.World{Config: w.Config, NoIdentity: &imds.Error{Kind: imds.Unreachable, Endpoint: "http://169.254.169.254", Err: emfile()}}
-	metadata, err := check.Select(check.Catalog(lone), []string{"imds"}, nil)
+	lone := catalog.World{Config: w.Config, NoIdentity: &imds.Error{Kind: imds.Unreachable, Endpoint: "http://169.254.169.254", Err: emfile()}}
+	metadata, err := check.Select(catalog.Checks(lone), []string{"imds"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"muster/check"
+	"muster/check/catalog"
 	"muster/internal/host/units"
 )
 
@@ -12,9 +13,10 @@ func TestAnOldSystemdIsAWarningAndHidesNothing(t *testing.T) {
 	for version, old := range map[string]bool{"219": true, "247.3-7+deb11u6": true, "248": false, "252.38-1~deb12u1": false} {
 		w := healthy(t)
 		w.Units.(systemd)["version"] = units.State{Name: version}
-		results := check.Run(t.Context(), check.Catalog(w.World))
+		results := check.Run(t.Context(), catalog.Checks(w.World))
 		f := results[0].Findings[0]
-		if want := "systemd " + version + " is older than 248: muster-verify and muster-agent do not run on this instance"; old && (f.ID != "systemd-too-old" || f.Status != check.Warn || f.Summary != want) {
+		if want := "systemd " + version + " is older than 248: muster-verify and muster-agent do not run on this instance"; old &&
+			(f.ID != "systemd-too-old" || f.Status != check.Warn || f.Summary != want) {
 			t.Errorf("%s: %+v", version, f)
 		}
 		if !old && f.Status != check.Pass {
@@ -58,7 +60,7 @@ func TestWhatIsNotSupportedIsNoFailure(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := healthy(t)
 			c.arrange(t, w)
-			results := check.Run(t.Context(), check.Catalog(w.World))
+			results := check.Run(t.Context(), catalog.Checks(w.World))
 			f := results[0].Findings[0]
 			if c.want == "" {
 				if f.Status != check.Pass {

@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"muster/check"
+	"muster/check/ecs"
 	"muster/internal/awsapi"
 	"muster/internal/sandbox"
 )
 
 // edited is the ECS API as if it knew this of the instance.
 type edited struct {
-	check.Registry
+	ecs.Registry
 	edit func(*awsapi.ContainerInstance)
 }
 
@@ -58,7 +59,8 @@ func registryScenarios() []scenario {
 		}, []string{"container-instance-inactive"}},
 		{"it is draining", knows(func(ci *awsapi.ContainerInstance) { ci.Status = "DRAINING" }), nil},
 		{"ECS is still at it", knows(func(ci *awsapi.ContainerInstance) { ci.Status = "REGISTERING" }), []string{"still-registering"}},
-		{"the entry is another's", knows(func(ci *awsapi.ContainerInstance) { ci.EC2InstanceID = "i-0fedcba9876543210" }), []string{"foreign-container-instance"}},
+		{"the entry is another's", knows(func(ci *awsapi.ContainerInstance) { ci.EC2InstanceID = "i-0fedcba9876543210" }),
+			[]string{"foreign-container-instance"}},
 		{"the agent is disconnected", func(_ *testing.T, w *world) { w.plan.Disconnected = true }, []string{"agent-disconnected"}},
 		{"ECS may not be asked", func(_ *testing.T, w *world) {
 			w.Inject(sandbox.Fault{Service: sandbox.ECS, Action: "Describe", Kind: sandbox.KindAccessDenied})
@@ -73,17 +75,19 @@ func TestASecondRegistrationIsSeen(t *testing.T) {
 		arrange func(*testing.T, *world)
 		want    check.Status
 	}{
-		"one":              {func(*testing.T, *world) {}, check.Pass},
-		"of another":       {registered("i-0fedcba9876543210"), check.Pass},
-		"an old one":       {registered(self), check.Warn},
-		"it may not ask":   {func(_ *testing.T, w *world) { w.Inject(sandbox.AccessDenied(sandbox.ECS, "ListContainerInstances")) }, check.Unknown},
+		"one":        {func(*testing.T, *world) {}, check.Pass},
+		"of another": {registered("i-0fedcba9876543210"), check.Pass},
+		"an old one": {registered(self), check.Warn},
+		"it may not ask": {func(_ *testing.T, w *world) { w.Inject(sandbox.AccessDenied(sandbox.ECS, "ListContainerInstances")) },
+			check.Unknown},
 		"not yet, or gone": {func(_ *testing.T, w *world) { w.plan.Hold = true }, check.Skip},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := healthy(t)
 			c.arrange(t, w)
 			for _, r := range w.run(t) {
-				if r.ID == "registrations" && (r.Status != c.want || r.Status == check.Warn && !strings.Contains(r.Findings[0].Fix.String(), "deregister-container-instance --region eu-central-1 --cluster prod --force --container-instance arn:")) {
+				if r.ID == "registrations" && (r.Status != c.want || r.Status == check.Warn && !strings.Contains(r.Findings[0].Fix.String(),
+					"deregister-container-instance --region eu-central-1 --cluster prod --force --container-instance arn:")) {
 					t.Errorf("got %+v", r)
 				}
 			}

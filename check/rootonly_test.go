@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"muster/check"
+	"muster/check/catalog"
 	"muster/internal/config"
 )
 
@@ -22,16 +23,22 @@ func TestFilesThatRootObeysMustBeRootsAlone(t *testing.T) {
 		evidence []string // nil: no warning
 		commands []string
 	}{
-		"as they should be":         {nil, nil, nil},
-		"readable by root alone":    {[]change{{"/etc/ecs/ecs.config", 0o600}, {"/etc/muster/muster.env", 0o640}}, nil, nil},
-		"a log that others write":   {[]change{{"/var/log/ecs/ecs-agent.log", 0o666}}, nil, nil}, // root does not obey it
-		"settings of a group":       {[]change{{"/etc/muster/muster.env", 0o664}}, []string{"/etc/muster/muster.env can be written by its group or through an ACL (mode 0664)"}, []string{"sudo chmod go-w /etc/muster/muster.env"}},
-		"ecs.config open to all":    {[]change{{"/etc/ecs/ecs.config", 0o666}}, []string{"/etc/ecs/ecs.config can be written by every user (mode 0666)"}, []string{"sudo chmod go-w /etc/ecs/ecs.config"}},
-		"its directory open to all": {[]change{{"/etc/ecs", 0o777}}, []string{"/etc/ecs/ecs.config: /etc/ecs can be written by every user (mode 0777)"}, []string{"sudo chmod go-w /etc/ecs"}},
-		"the program of a unit": {[]change{{"/srv/deploy", 0o775}}, []string{"/srv/deploy/muster: /srv/deploy can be written by its group or through an ACL (mode 0775)"},
+		"as they should be":       {nil, nil, nil},
+		"readable by root alone":  {[]change{{"/etc/ecs/ecs.config", 0o600}, {"/etc/muster/muster.env", 0o640}}, nil, nil},
+		"a log that others write": {[]change{{"/var/log/ecs/ecs-agent.log", 0o666}}, nil, nil}, // root does not obey it
+		"settings of a group": {[]change{{"/etc/muster/muster.env", 0o664}},
+			[]string{"/etc/muster/muster.env can be written by its group or through an ACL (mode 0664)"},
+			[]string{"sudo chmod go-w /etc/muster/muster.env"}},
+		"ecs.config open to all": {[]change{{"/etc/ecs/ecs.config", 0o666}},
+			[]string{"/etc/ecs/ecs.config can be written by every user (mode 0666)"}, []string{"sudo chmod go-w /etc/ecs/ecs.config"}},
+		"its directory open to all": {[]change{{"/etc/ecs", 0o777}},
+			[]string{"/etc/ecs/ecs.config: /etc/ecs can be written by every user (mode 0777)"}, []string{"sudo chmod go-w /etc/ecs"}},
+		"the program of a unit": {[]change{{"/srv/deploy", 0o775}},
+			[]string{"/srv/deploy/muster: /srv/deploy can be written by its group or through an ACL (mode 0775)"},
 			[]string{"sudo chmod go-w /srv/deploy"}},
 		"a drop-in and a unit": {[]change{{unit, 0o666}, {unit + ".d/override.conf", 0o666}},
-			[]string{unit + " can be written by every user (mode 0666)", unit + ".d/override.conf can be written by every user (mode 0666)"}, []string{"sudo chmod go-w " + unit + " " + unit + ".d/override.conf"}},
+			[]string{unit + " can be written by every user (mode 0666)", unit + ".d/override.conf can be written by every user (mode 0666)"},
+			[]string{"sudo chmod go-w " + unit + " " + unit + ".d/override.conf"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()
@@ -55,7 +62,7 @@ func TestFilesThatRootObeysMustBeRootsAlone(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			checks, err := check.Select(check.Catalog(check.World{Config: cfg}), []string{"bootstrap"}, nil)
+			checks, err := check.Select(catalog.Checks(catalog.World{Config: cfg}), []string{"bootstrap"}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -66,7 +73,8 @@ func TestFilesThatRootObeysMustBeRootsAlone(t *testing.T) {
 				}
 				return
 			}
-			if f.ID != "not-roots-alone" || f.Status != check.Warn || !slices.Equal(f.Evidence, c.evidence) || !slices.Equal(f.Fix.Commands, c.commands) {
+			if f.ID != "not-roots-alone" || f.Status != check.Warn || !slices.Equal(f.Evidence, c.evidence) || !slices.Equal(f.Fix.Commands,
+				c.commands) {
 				t.Errorf("%+v", f)
 			}
 			if many := len(c.evidence) > 1; many != strings.HasSuffix(f.Summary, unit+" and 1 more, which root obeys") {

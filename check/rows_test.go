@@ -7,8 +7,10 @@ import (
 
 // allScenarios are those of all groups.
 func allScenarios() []scenario {
-	return slices.Concat([]scenario{{name: "a healthy instance", arrange: func(*testing.T, *world) {}}}, instanceScenarios(), networkScenarios(),
-		dockerScenarios(), configScenarios(), agentScenarios(), unitScenarios(), registryScenarios(), portScenarios(), healthScenarios(), agentStateScenarios(), pairScenarios())
+	return slices.Concat([]scenario{{name: "a healthy instance", arrange: func(*testing.T, *world) {}}}, instanceScenarios(),
+		networkScenarios(),
+		dockerScenarios(), configScenarios(), agentScenarios(), unitScenarios(), registryScenarios(), portScenarios(), healthScenarios(),
+		agentStateScenarios(), pairScenarios())
 }
 
 // Why an instance does not register: each known reason has a scenario in which it,
@@ -55,7 +57,8 @@ func TestEachReasonNotToRegisterHasItsScenario(t *testing.T) {
 				t.Errorf("%s: no scenario has the one cause %s", reason, id)
 			}
 		}
-		if ids == nil && !slices.ContainsFunc(scenarios, func(s scenario) bool { return s.name == "the instance is in the warm pool" && s.causes == nil }) {
+		if ids == nil && !slices.ContainsFunc(scenarios,
+			func(s scenario) bool { return s.name == "the instance is in the warm pool" && s.causes == nil }) {
 			t.Errorf("%s: it has no scenario", reason)
 		}
 	}

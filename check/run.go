@@ -1,14 +1,16 @@
 package check
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"muster/internal/base/contained"
 	"muster/internal/base/fix"
 	"muster/internal/redact"
 )
@@ -16,43 +18,23 @@ import (
 // defaultTimeout is how long a check may take that does not say otherwise.
 const defaultTimeout = 5 * time.Second
 
-// Run runs the checks: each as soon as what it needs or follows is done, all others at once.
-// The results stand in the order of the checks, those that ask the AWS API last.
-// A check that panics, or that does not heed its context, is unknown; the latter
-// is left behind.
+// Run runs the checks at once, except that each waits for those that it needs or follows.
+// The results are in the order of the checks, those that call the AWS API last. A check
+// that panics, or that does not return in time, is unknown.
 func Run(ctx context.Context, checks []Check) []Result {
-	done := map[string]chan struct{}{}
-	for _, c := range checks {
-		done[c.ID] = make(chan struct{})
-	}
 	results := make([]Result, len(checks))
-	index := map[string]*Result{}
+	running := map[string]*progress{}
+	for i, c := range checks {
+		running[c.ID] = &progress{done: make(chan struct{}), result: &results[i]}
+	}
 	var all sync.WaitGroup
 	for i, c := range checks {
-		index[c.ID] = &results[i]
-	}
-	for i, c := range checks {
 		all.Go(func() {
-			defer close(done[c.ID])
-			for _, other := range c.After {
-				if done[other] != nil { // selected
-					<-done[other]
-				}
-			}
-			var by []string
-			for _, need := range c.Needs {
-				if done[need] == nil { // not selected
-					continue
-				}
-				<-done[need]
-				if is := index[need]; is.Status == Fail || len(is.BlockedBy) > 0 {
-					by = append(by, need)
-				}
-			}
-			if by != nil {
+			defer close(running[c.ID].done)
+			if by := blockers(c, running); by != nil {
 				results[i] = blockedResult(c, by)
 			} else {
-				results[i] = look(ctx, c)
+				results[i] = examine(ctx, c)
 			}
 		})
 	}
@@ -60,6 +42,32 @@ func Run(ctx context.Context, checks []Check) []Result {
 	explain(results)
 	slices.SortStableFunc(results, func(a, b Result) int { return compareBool(a.Remote, b.Remote) })
 	return results
+}
+
+// progress is one of the checks that were selected to run.
+type progress struct {
+	done   chan struct{}
+	result *Result // once done is closed
+}
+
+// blockers waits for what c follows and needs, and returns the needs that failed.
+func blockers(c Check, running map[string]*progress) (ids []string) {
+	for _, other := range c.After {
+		if p := running[other.ID]; p != nil {
+			<-p.done
+		}
+	}
+	for _, need := range c.Needs {
+		p := running[need.ID]
+		if p == nil {
+			continue
+		}
+		<-p.done
+		if p.result.Status == Fail || len(p.result.BlockedBy) > 0 {
+			ids = append(ids, need.ID)
+		}
+	}
+	return ids
 }
 
 func compareBool(a, b bool) int {
@@ -78,61 +86,23 @@ func blockedResult(c Check, by []string) Result {
 	return r
 }
 
-// look runs one check in a goroutine of its own, so that nothing in it can hold
-// up or end the others.
-func look(ctx context.Context, c Check) Result {
-	timeout := c.Timeout
-	if timeout == 0 {
-		timeout = defaultTimeout
-	}
-	if deadline, bounded := ctx.Deadline(); bounded {
-		timeout = min(timeout, max(0, time.Until(deadline)))
-	}
-	ctx, stop := context.WithTimeout(ctx, timeout)
-	defer stop()
+// examine runs one check. If it panics or does not return in time, it is unknown.
+func examine(ctx context.Context, c Check) Result {
 	began := time.Now()
-	found := make(chan []Finding, 1)
-	go func() { found <- guarded(ctx, c) }()
-	var r Result
-	select {
-	case findings := <-found:
-		r = newResult(c, findings)
-	case <-ctx.Done():
-		// What heeds its context has a moment to say what it saw.
-		grace := time.NewTimer(100 * time.Millisecond)
-		defer grace.Stop()
-		select {
-		case findings := <-found:
-			r = newResult(c, findings)
-		case <-grace.C:
-			r = newResult(c, CouldNotLook(fmt.Errorf("check timed out after %s", timeout.Round(time.Millisecond)), fix.Fix{}))
-		}
+	found, err := contained.Run(ctx, cmp.Or(c.Timeout, defaultTimeout), c.Run)
+	var panicked contained.Panic
+	switch {
+	case errors.As(err, &panicked):
+		found = []Finding{{
+			Status: Unknown, Summary: fmt.Sprintf("internal error in this check: %v", panicked.Value),
+			Evidence: panicked.At, Fix: fix.Do("Report this error with the evidence above."),
+		}}
+	case err != nil:
+		found = CouldNotLook(fmt.Errorf("check %w", err), fix.Fix{})
 	}
+	r := newResult(c, found)
 	r.Took = time.Since(began)
 	return r
-}
-
-func guarded(ctx context.Context, c Check) (found []Finding) {
-	defer func() {
-		if p := recover(); p != nil {
-			found = []Finding{{
-				Status: Unknown, Summary: fmt.Sprintf("internal error in this check: %v", p),
-				Evidence: panicked(debug.Stack()), Fix: fix.Do("Report this error with the evidence above."),
-			}}
-		}
-	}()
-	return c.Run(ctx)
-}
-
-// panicked is where in muster's own code the panic came from.
-func panicked(stack []byte) []string {
-	var at []string
-	for line := range strings.Lines(string(stack)) {
-		if line = strings.TrimSpace(line); strings.Contains(line, ".go:") && !strings.Contains(line, "/runtime/") {
-			at = append(at, line)
-		}
-	}
-	return at[:min(len(at), 6)]
 }
 
 // newResult gives the findings their ids, and the worst of them first. What they
@@ -141,12 +111,13 @@ func panicked(stack []byte) []string {
 func newResult(c Check, found []Finding) Result {
 	r := Result{ID: c.ID, Group: c.Group, Title: c.Title, Status: Pass, Remote: c.Remote, Findings: []Finding{}}
 	for _, f := range found {
-		if f.ID == "" {
-			f.ID = c.ID
+		if f.Kind == nil {
+			f.Kind = c.Kind
 		}
+		f.ID = f.Kind.ID
 		f.Summary, f.Evidence, f.Fix = redact.Log(f.Summary), masked(f.Evidence), f.Fix.Map(redact.Log)
 		f.fitSummary()
-		if worse(f.Status, r.Status) {
+		if Worse(f.Status, r.Status) {
 			r.Status = f.Status
 		}
 		r.Findings = append(r.Findings, f)

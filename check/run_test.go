@@ -14,9 +14,20 @@ import (
 	"muster/internal/base/fix"
 )
 
+// kind and kinds are those of the checks of these tests.
+func kind(id string) *check.Kind { return &check.Kind{ID: id} }
+
+func kinds(ids ...string) []*check.Kind {
+	var out []*check.Kind
+	for _, id := range ids {
+		out = append(out, kind(id))
+	}
+	return out
+}
+
 // does is a check that finds this and nothing else.
 func does(id string, status check.Status, needs ...string) check.Check {
-	return check.Check{ID: id, Needs: needs, Run: func(context.Context) []check.Finding {
+	return check.Check{Kind: kind(id), Needs: kinds(needs...), Run: func(context.Context) []check.Finding {
 		return []check.Finding{{Status: status, Summary: id + " is " + string(status)}}
 	}}
 }
@@ -54,9 +65,10 @@ func TestWhatCouldNotLookBlocksNothing(t *testing.T) {
 }
 
 func TestTheWorstFindingIsTheStatusAndStandsFirst(t *testing.T) {
-	results := check.Run(t.Context(), []check.Check{{ID: "a", Run: func(context.Context) []check.Finding {
-		return []check.Finding{{ID: "fine", Status: check.Pass}, {ID: "bad", Status: check.Fail}, {ID: "odd", Status: check.Warn}}
-	}}, {ID: "nothing", Run: func(context.Context) []check.Finding { return nil }}})
+	results := check.Run(t.Context(), []check.Check{{Kind: kind("a"), Run: func(context.Context) []check.Finding {
+		return []check.Finding{{Kind: kind("fine"), Status: check.Pass}, {Kind: kind("bad"), Status: check.Fail},
+			{Kind: kind("odd"), Status: check.Warn}}
+	}}, {Kind: kind("nothing"), Run: func(context.Context) []check.Finding { return nil }}})
 	if got := statuses(results); got != "a=fail nothing=pass" || results[0].Findings[0].ID != "bad" || results[0].Findings[2].ID != "fine" {
 		t.Errorf("got %s, %+v", got, results[0].Findings)
 	}
@@ -71,11 +83,12 @@ func TestChecksThatAskAWSStandLast(t *testing.T) {
 }
 
 func TestAPanicIsUnknownAndSaysWhere(t *testing.T) {
-	results := check.Run(t.Context(), []check.Check{{ID: "a", Run: func(context.Context) []check.Finding {
+	results := check.Run(t.Context(), []check.Check{{Kind: kind("a"), Run: func(context.Context) []check.Finding {
 		panic(errors.New("index out of range"))
 	}}, does("b", check.Pass)})
 	f := results[0].Findings[0]
-	if results[0].Status != check.Unknown || !strings.Contains(f.Summary, "index out of range") || !strings.Contains(strings.Join(f.Evidence, "\n"), "run_test.go") {
+	if results[0].Status != check.Unknown || !strings.Contains(f.Summary,
+		"index out of range") || !strings.Contains(strings.Join(f.Evidence, "\n"), "run_test.go") {
 		t.Errorf("got %+v", f)
 	}
 	if results[1].Status != check.Pass {
@@ -87,8 +100,8 @@ func TestACheckThatHangsIsUnknownAndHoldsUpNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		freed := make(chan struct{})
 		defer close(freed)
-		deaf := check.Check{ID: "deaf", Timeout: time.Second, Run: func(context.Context) []check.Finding { <-freed; return nil }}
-		heeds := check.Check{ID: "heeds", Run: func(ctx context.Context) []check.Finding {
+		deaf := check.Check{Kind: kind("deaf"), Timeout: time.Second, Run: func(context.Context) []check.Finding { <-freed; return nil }}
+		heeds := check.Check{Kind: kind("heeds"), Run: func(ctx context.Context) []check.Finding {
 			<-ctx.Done()
 			return check.CouldNotLook(errors.New("no answer so far"), fix.Fix{})
 		}}
@@ -115,7 +128,7 @@ func TestTheWholeIsBoundedAndSaysSo(t *testing.T) {
 		defer stop()
 		freed := make(chan struct{})
 		defer close(freed)
-		deaf := check.Check{ID: "deaf", Run: func(context.Context) []check.Finding { <-freed; return nil }}
+		deaf := check.Check{Kind: kind("deaf"), Run: func(context.Context) []check.Finding { <-freed; return nil }}
 		if got := check.Run(ctx, []check.Check{deaf})[0].Findings[0].Summary; got != "check timed out after 2s" {
 			t.Error(got)
 		}
@@ -125,7 +138,7 @@ func TestTheWholeIsBoundedAndSaysSo(t *testing.T) {
 func TestIndependentChecksRunAtOnce(t *testing.T) {
 	meet := make(chan struct{})
 	both := func(id string) check.Check {
-		return check.Check{ID: id, Run: func(ctx context.Context) []check.Finding {
+		return check.Check{Kind: kind(id), Run: func(ctx context.Context) []check.Finding {
 			select {
 			case meet <- struct{}{}:
 			case <-meet:
@@ -142,11 +155,13 @@ func TestIndependentChecksRunAtOnce(t *testing.T) {
 
 func TestFindingsLoseTheirSecrets(t *testing.T) {
 	evidence := []string{"-----BEGIN RSA PRIVATE KEY-----", "MIIEpAIBAAKCAQEA", "-----END RSA PRIVATE KEY-----", "ECS_CLUSTER=prod"}
-	results := check.Run(t.Context(), []check.Check{{ID: "a", Run: func(context.Context) []check.Finding {
-		return []check.Finding{{Status: check.Fail, Summary: "proxy http://joe:pw@proxy:3128 refuses", Evidence: evidence, Fix: fix.Do("unset DB_PASSWORD=pw")}}
+	results := check.Run(t.Context(), []check.Check{{Kind: kind("a"), Run: func(context.Context) []check.Finding {
+		return []check.Finding{{Status: check.Fail, Summary: "proxy http://joe:pw@proxy:3128 refuses", Evidence: evidence,
+			Fix: fix.Do("unset DB_PASSWORD=pw")}}
 	}}})
 	f := results[0].Findings[0]
-	if f.Summary != "proxy http://[masked]@proxy:3128 refuses" || f.Fix.String() != "unset DB_PASSWORD=[masked]" || !slices.Equal(f.Evidence, []string{"[masked]", "[masked]", "[masked]", "ECS_CLUSTER=prod"}) {
+	if f.Summary != "proxy http://[masked]@proxy:3128 refuses" || f.Fix.String() != "unset DB_PASSWORD=[masked]" || !slices.Equal(f.Evidence,
+		[]string{"[masked]", "[masked]", "[masked]", "ECS_CLUSTER=prod"}) {
 		t.Errorf("%+v", f)
 	}
 	if evidence[1] != "MIIEpAIBAAKCAQEA" {
@@ -165,14 +180,16 @@ func TestALongSummaryIsCutAndKeptAsEvidence(t *testing.T) {
 		"with other lines": {Status: check.Warn, Summary: long, Evidence: []string{"seen"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := check.Run(t.Context(), []check.Check{{ID: "a", Run: func(context.Context) []check.Finding { return []check.Finding{f} }}})[0].Findings[0]
+			got := check.Run(t.Context(), []check.Check{{Kind: kind("a"),
+				Run: func(context.Context) []check.Finding { return []check.Finding{f} }}})[0].Findings[0]
 			if n := utf8.RuneCountInString(got.Summary); n > 110 || !strings.HasSuffix(got.Summary, "...") || got.Evidence[0] != f.Summary {
 				t.Errorf("%d runes: %q, evidence %q", n, got.Summary, got.Evidence)
 			}
 		})
 	}
 	short := check.Finding{Status: check.Fail, Summary: "short"}
-	got := check.Run(t.Context(), []check.Check{{ID: "a", Run: func(context.Context) []check.Finding { return []check.Finding{short} }}})[0].Findings[0]
+	got := check.Run(t.Context(), []check.Check{{Kind: kind("a"),
+		Run: func(context.Context) []check.Finding { return []check.Finding{short} }}})[0].Findings[0]
 	if got.Summary != "short" || got.Evidence != nil {
 		t.Errorf("a short one changed: %+v", got)
 	}

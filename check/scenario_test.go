@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"muster/check"
+	"muster/check/catalog"
 	"muster/internal/awsapi"
 	"muster/internal/config"
 	"muster/internal/fleet"
@@ -35,7 +36,7 @@ type scenario struct {
 
 // world is a sandboxed instance in order, for a scenario to put out of order.
 type world struct {
-	check.World
+	catalog.World
 	*sandbox.Sandbox
 	net     *ways
 	plan    sandbox.AgentPlan // of the ECS agent
@@ -84,7 +85,7 @@ func healthy(t *testing.T) *world {
 	calls := s.AWSConfig()
 	calls.Retryer = func() aws.Retryer { return aws.NopRetryer{} } // its pauses would outlast a check's timeout
 	api := awsapi.FromConfig(calls)
-	w.World = check.World{
+	w.World = catalog.World{
 		Config: cfg, IMDS: imds.New(s.IMDSURL(), patience), Net: w.net, ECSEndpoint: "https://ecs.eu-central-1.amazonaws.com",
 		Agent: ecsagent.NewIntrospection(s.IntrospectionURL(), ecsagent.LocalClient(time.Second)),
 		VPC:   api, Poll: api, Registry: api, Now: time.Now,
@@ -116,7 +117,7 @@ func (w *world) run(t *testing.T) []check.Result {
 			t.Fatal(err)
 		}
 	}
-	catalog := check.Catalog(w.World)
+	catalog := catalog.Checks(w.World)
 	results := check.Run(t.Context(), catalog)
 	declared(t, catalog, results)
 	return results
@@ -128,7 +129,7 @@ func declared(t *testing.T, catalog []check.Check, results []check.Result) {
 	for _, r := range results {
 		i := slices.IndexFunc(catalog, func(c check.Check) bool { return c.ID == r.ID })
 		for _, f := range r.Findings {
-			if f.ID != r.ID && !slices.Contains(catalog[i].Findings, f.ID) {
+			if f.ID != r.ID && !slices.Contains(check.IDs(catalog[i].Findings), f.ID) {
 				t.Errorf("%s found %s, which it does not declare", r.ID, f.ID)
 			}
 		}

@@ -22,7 +22,7 @@ func Select(checks []Check, only, skip []string) ([]Check, error) {
 		if only == nil || wanted[c.ID] || slices.ContainsFunc(only, c.named) {
 			wanted[c.ID] = true
 			for _, need := range c.Needs {
-				wanted[need] = true
+				wanted[need.ID] = true
 			}
 		}
 	}

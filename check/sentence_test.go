@@ -26,14 +26,21 @@ func TestACauseSaysWhatAndWhere(t *testing.T) {
 		arrange func(*testing.T, *world)
 		says    []string
 	}{
-		"a quoted cluster":   {configures("# a\nECS_CLUSTER=\"prod\"\n"), []string{"/etc/ecs/ecs.config:2: ECS_CLUSTER has quotes around its value", `reads cluster "\"prod\""`, "muster bootstrap"}},
-		"an overridden one":  {configures("ECS_CLUSTER=prod\nECS_CLUSTER=default\n"), []string{"ecs.config:1: ECS_CLUSTER is set again on line 2"}},
-		"no cluster":         {configures("ECS_LOGLEVEL=info\n"), []string{"ecs.config sets no cluster, so the ECS agent joins the cluster \"default\", not prod", "prod comes from flag --cluster"}},
-		"broken JSON":        {configures("ECS_CLUSTER=prod\nECS_INSTANCE_ATTRIBUTES={a: 1}\n"), []string{"ecs.config:2: ECS_INSTANCE_ATTRIBUTES is not valid JSON at byte 2", "exits with code 1"}},
+		"a quoted cluster": {configures("# a\nECS_CLUSTER=\"prod\"\n"),
+			[]string{"/etc/ecs/ecs.config:2: ECS_CLUSTER has quotes around its value", `reads cluster "\"prod\""`, "muster bootstrap"}},
+		"an overridden one": {configures("ECS_CLUSTER=prod\nECS_CLUSTER=default\n"),
+			[]string{"ecs.config:1: ECS_CLUSTER is set again on line 2"}},
+		"no cluster": {configures("ECS_LOGLEVEL=info\n"),
+			[]string{"ecs.config sets no cluster, so the ECS agent joins the cluster \"default\", not prod", "prod comes from flag --cluster"}},
+		"broken JSON": {configures("ECS_CLUSTER=prod\nECS_INSTANCE_ATTRIBUTES={a: 1}\n"),
+			[]string{"ecs.config:2: ECS_INSTANCE_ATTRIBUTES is not valid JSON at byte 2", "exits with code 1"}},
 		"a mistyped cluster": {joins("prdo"), []string{"no cluster prdo in region eu-central-1, account 123456789012: did you mean prod?"}},
-		"another region":     {configures("ECS_CLUSTER=prod\nAWS_DEFAULT_REGION=us-east-1\n"), []string{"ecs.config:2: AWS_DEFAULT_REGION is us-east-1, but this instance is in eu-central-1", "sed -i '/^ *AWS_DEFAULT_REGION=/d'"}},
-		"a stale checkpoint": {remembers(sandbox.Checkpoint{Cluster: "default", InstanceID: self, ARN: oldCI}), []string{"but agent.db holds default for this instance", "sudo muster bootstrap --reset-stale-state --cluster prod", "deregister-container-instance --force --region eu-central-1 --cluster default --container-instance " + oldCI}},
-		"a terminal exit":    {unasked(joins("prdo")), []string{"exited once, with code 5", "ecs-agent.log:", "Cluster not found."}},
+		"another region": {configures("ECS_CLUSTER=prod\nAWS_DEFAULT_REGION=us-east-1\n"),
+			[]string{"ecs.config:2: AWS_DEFAULT_REGION is us-east-1, but this instance is in eu-central-1", "sed -i '/^ *AWS_DEFAULT_REGION=/d'"}},
+		"a stale checkpoint": {remembers(sandbox.Checkpoint{Cluster: "default", InstanceID: self, ARN: oldCI}),
+			[]string{"but agent.db holds default for this instance", "sudo muster bootstrap --reset-stale-state --cluster prod",
+				"deregister-container-instance --force --region eu-central-1 --cluster default --container-instance " + oldCI}},
+		"a terminal exit": {unasked(joins("prdo")), []string{"exited once, with code 5", "ecs-agent.log:", "Cluster not found."}},
 		"no trunk interface": {knows(func(ci *awsapi.ContainerInstance) {
 			ci.Status, ci.StatusReason = "REGISTRATION_FAILED", "no trunk ENI"
 		}), []string{"ECS rejected the registration: no trunk ENI"}},
@@ -70,7 +77,8 @@ func TestACauseSaysWhatAndWhere(t *testing.T) {
 func TestNoSecretIsQuoted(t *testing.T) {
 	const secret = "hunter2hunter2"
 	w := healthy(t)
-	w.write(t, "/etc/ecs/ecs.config", "ECS_CLUSTER=prod\nECS_ENGINE_AUTH_DATA='{\"x\":{\"password\":\""+secret+"\"}}'\nexport AWS_SECRET_ACCESS_KEY=\""+secret+"\"\n")
+	w.write(t, "/etc/ecs/ecs.config",
+		"ECS_CLUSTER=prod\nECS_ENGINE_AUTH_DATA='{\"x\":{\"password\":\""+secret+"\"}}'\nexport AWS_SECRET_ACCESS_KEY=\""+secret+"\"\n")
 	w.gone(t, "error", "proxyconnect http://user:"+secret+"@proxy:3128: connection refused, password="+secret)
 	for _, r := range w.run(t) {
 		for _, f := range r.Findings {

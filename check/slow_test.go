@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"muster/check"
+	"muster/check/catalog"
 	"muster/internal/awsapi"
 	"muster/internal/fleet"
 	"muster/internal/host/dockerapi"
@@ -28,7 +29,7 @@ import (
 // and then gives the same answers late. A bubble's clock stands still while a
 // socket is read, so in the bubble no socket is asked.
 type slow struct {
-	was   check.World
+	was   catalog.World
 	after time.Duration // 0: it takes note
 	*notes
 }
@@ -98,7 +99,8 @@ func (s slow) Resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	return ask1(ctx, s, "dns "+host, func() ([]netip.Addr, error) { return s.was.Net.Resolve(ctx, host) })
 }
 func (s slow) Ask(ctx context.Context, endpoint string, proxy *url.URL) netpath.Answer {
-	answer, err := ask1(ctx, s, fmt.Sprint("net ", endpoint, proxy), func() (netpath.Answer, error) { return s.was.Net.Ask(ctx, endpoint, proxy), nil })
+	answer, err := ask1(ctx, s, fmt.Sprint("net ", endpoint, proxy),
+		func() (netpath.Answer, error) { return s.was.Net.Ask(ctx, endpoint, proxy), nil })
 	if err != nil {
 		return netpath.Answer{Kind: netpath.TimedOut, Err: err}
 	}
@@ -115,7 +117,8 @@ func (s slow) ClusterNames(ctx context.Context) ([]string, error) {
 	return ask1(ctx, s, "registry names", func() ([]string, error) { return s.was.Registry.ClusterNames(ctx) })
 }
 func (s slow) ContainerInstance(ctx context.Context, cluster, arn string) (awsapi.ContainerInstance, error) {
-	return ask1(ctx, s, "registry instance "+cluster+arn, func() (awsapi.ContainerInstance, error) { return s.was.Registry.ContainerInstance(ctx, cluster, arn) })
+	return ask1(ctx, s, "registry instance "+cluster+arn,
+		func() (awsapi.ContainerInstance, error) { return s.was.Registry.ContainerInstance(ctx, cluster, arn) })
 }
 func (s slow) Show(ctx context.Context, name string) (units.State, error) {
 	return ask1(ctx, s, "systemd "+name, func() (units.State, error) { return s.was.Units.Show(ctx, name) })
@@ -145,7 +148,7 @@ func (i introspected) Metadata(ctx context.Context) (ecsagent.Metadata, error) {
 
 // world is the world with all of its adapters exchanged, those apart that are
 // asked only when something is wrong.
-func (s slow) world() check.World {
+func (s slow) world() catalog.World {
 	w := s.was
 	w.IMDS, w.Net, w.Poll, w.Registry, w.Units, w.Engine, w.Agent = s, s, s, s, s, s, introspected{s}
 	w.VPC = void{}
@@ -164,7 +167,8 @@ func (s slow) world() check.World {
 // single answer takes its time.
 func TestALookAtAHealthyInstanceIsShort(t *testing.T) {
 	w := healthy(t)
-	judged(&ports.Report{Blocks: []ports.Block{{Outcomes: []ports.Outcome{{Status: "OPEN", Sentence: "tcp 47500 is open"}}}}}, nil, hostports.Report{})(t, w)
+	judged(&ports.Report{Blocks: []ports.Block{{Outcomes: []ports.Outcome{{Status: "OPEN", Sentence: "tcp 47500 is open"}}}}}, nil,
+		hostports.Report{})(t, w)
 	s := slow{was: w.World, notes: &notes{known: map[string]any{}, asked: map[string]bool{}}}
 	w.World = s.world()
 	said := func(results []check.Result) map[string]check.Status {
@@ -180,7 +184,7 @@ func TestALookAtAHealthyInstanceIsShort(t *testing.T) {
 	s.after = 300 * time.Millisecond
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		results := check.Run(t.Context(), check.Catalog(s.world()))
+		results := check.Run(t.Context(), catalog.Checks(s.world()))
 		if took := time.Since(began); took < s.after || took >= 5*time.Second {
 			t.Errorf("it took %s", took)
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"muster/check"
+	"muster/check/instance"
 	"muster/internal/sandbox"
 )
 
@@ -42,12 +43,14 @@ func TestAMissingClusterSaysWhyUserDataNamedNone(t *testing.T) {
 		arrange func(*testing.T, *world)
 		says    string
 	}{
-		"Windows line endings":   {userData(strings.ReplaceAll(script, "\n", "\r\n")), "carriage return"},
-		"a blank first":          {userData("  " + script), "begins with a blank or an empty line"},
-		"no interpreter":         {userData("export A=s3cret\n"), "does not begin with"},
-		"no user data":           {metadata("user-data", http.StatusNotFound, ""), "the instance has no user data"},
-		"ignored by cloud-init":  {file(cloudInitLog, "x [WARNING]: Unhandled non-multipart (text/x-not-multipart) userdata: 'b's3cret'...'\n"), "cloud-init did not run it"},
-		"a script that failed":   {file(cloudInitOutput, "x [WARNING]: Failed running /var/lib/cloud/instance/scripts/part-001 [1]\n"), "part-001 [1]"},
+		"Windows line endings": {userData(strings.ReplaceAll(script, "\n", "\r\n")), "carriage return"},
+		"a blank first":        {userData("  " + script), "begins with a blank or an empty line"},
+		"no interpreter":       {userData("export A=s3cret\n"), "does not begin with"},
+		"no user data":         {metadata("user-data", http.StatusNotFound, ""), "the instance has no user data"},
+		"ignored by cloud-init": {file(cloudInitLog, "x [WARNING]: Unhandled non-multipart (text/x-not-multipart) userdata: 'b's3cret'...'\n"),
+			"cloud-init did not run it"},
+		"a script that failed": {file(cloudInitOutput, "x [WARNING]: Failed running /var/lib/cloud/instance/scripts/part-001 [1]\n"),
+			"part-001 [1]"},
 		"a file beside":          {file("/etc/ecs/ecs.conf", "ECS_CLUSTER=prod\n"), "/etc/ecs/ecs.conf names cluster prod"},
 		"a file beside, exports": {file("/etc/ecs/config", "export ECS_CLUSTER=prod\n"), "/etc/ecs/config names cluster prod"},
 		"a file beside, no name": {file("/etc/ecs.config", "ECS_CLUSTER=pass word s3cret\n"), "/etc/ecs.config names a cluster"},
@@ -74,20 +77,26 @@ func TestAMissingClusterSaysWhyUserDataNamedNone(t *testing.T) {
 
 func TestUserDataFindings(t *testing.T) {
 	const script = "#!/bin/bash\ntrue\n"
-	errors := file("/var/lib/cloud/data/result.json", `{"v1":{"datasource":"DataSourceEc2Local","errors":["('scripts_user', RuntimeError('Runparts: 1 failures (part-001) in 1 attempted commands'))"]}}`)
+	errors := file("/var/lib/cloud/data/result.json",
+		`{"v1":{"datasource":"DataSourceEc2Local","errors":["('scripts_user', RuntimeError('Runparts: 1 failures (part-001) in 1 attempted commands'))"]}}`)
 	for name, c := range map[string]struct {
 		arrange func(*testing.T, *world)
 		want    string
 	}{
-		"a form that is right":                   {together(unnamed, userData(script)), "pass user-data"},
-		"a wrong form":                           {together(unnamed, userData(" "+script)), "warn user-data-malformed: cloud-init did not run user data because of its format"},
+		"a form that is right": {together(unnamed, userData(script)), "pass user-data"},
+		"a wrong form": {together(unnamed, userData(" "+script)),
+			"warn user-data-malformed: cloud-init did not run user data because of its format"},
 		"a wrong form, and the cluster is named": {userData(" " + script), "pass user-data"},
-		"base64 that a newer cloud-init ran":     {together(unnamed, userData("IyEvYmluL3NoCnRydWUK"), file("/var/lib/cloud/instance/scripts/part-001", "x")), "pass user-data"},
-		"base64":                                 {together(unnamed, userData("IyEvYmluL3NoCnRydWUK")), "warn user-data-malformed"},
-		"a part that failed":                     {together(errors, file(cloudInitOutput, "x: Failed running /var/lib/cloud/instance/scripts/part-001 [1]\n")), "warn user-data-failed: user data failed: cloud-init could not run part-001"},
-		"scripts that failed, without a log":     {errors, "warn user-data-failed: a part of user data failed"},
-		"cloud-config that is not YAML":          {file(cloudInitLog, "x: Failed loading yaml blob. Invalid format at line 3 column 5: \"x\n"), "warn user-data-failed: a part of user data failed"},
-		"no data source, and registered":         {none, "fail user-data-not-run: user data never ran"},
+		"base64 that a newer cloud-init ran": {together(unnamed, userData("IyEvYmluL3NoCnRydWUK"),
+			file("/var/lib/cloud/instance/scripts/part-001", "x")), "pass user-data"},
+		"base64": {together(unnamed, userData("IyEvYmluL3NoCnRydWUK")), "warn user-data-malformed"},
+		"a part that failed": {together(errors,
+			file(cloudInitOutput, "x: Failed running /var/lib/cloud/instance/scripts/part-001 [1]\n")),
+			"warn user-data-failed: user data failed: cloud-init could not run part-001"},
+		"scripts that failed, without a log": {errors, "warn user-data-failed: a part of user data failed"},
+		"cloud-config that is not YAML": {file(cloudInitLog, "x: Failed loading yaml blob. Invalid format at line 3 column 5: \"x\n"),
+			"warn user-data-failed: a part of user data failed"},
+		"no data source, and registered": {none, "fail user-data-not-run: user data never ran"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -118,7 +127,8 @@ func TestUserDataThatNeverRanIsNoReasonToReboot(t *testing.T) {
 					continue
 				}
 				text := r.Findings[0].Fix.String()
-				if !strings.Contains(text, "eplace the instance") || strings.Contains(text, "eboot") || strings.Contains(text, "--reset-stale-state") != (name == "registered") {
+				if !strings.Contains(text, "eplace the instance") || strings.Contains(text, "eboot") || strings.Contains(text,
+					"--reset-stale-state") != (name == "registered") {
 					t.Error(text)
 				}
 			}
@@ -132,7 +142,7 @@ type life struct {
 	paths map[string]string
 }
 
-type service = check.Metadata
+type service = instance.Metadata
 
 func (l life) Metadata(ctx context.Context, path string) (string, bool, error) {
 	if value, is := l.paths[path]; is {
@@ -148,12 +158,14 @@ func TestWhatTheAgentMustBeToldOfItsInstance(t *testing.T) {
 		config string
 		want   []string
 	}{
-		"an on-demand instance":       {map[string]string{"instance-life-cycle": "on-demand"}, "", []string{"lifecycle"}},
-		"a spot instance":             {map[string]string{"instance-life-cycle": "spot"}, "", []string{"spot-draining-off", "lifecycle"}},
-		"a spot instance that drains": {map[string]string{"instance-life-cycle": "spot"}, "ECS_ENABLE_SPOT_INSTANCE_DRAINING=true\n", []string{"lifecycle"}},
+		"an on-demand instance": {map[string]string{"instance-life-cycle": "on-demand"}, "", []string{"lifecycle"}},
+		"a spot instance":       {map[string]string{"instance-life-cycle": "spot"}, "", []string{"spot-draining-off", "lifecycle"}},
+		"a spot instance that drains": {map[string]string{"instance-life-cycle": "spot"}, "ECS_ENABLE_SPOT_INSTANCE_DRAINING=true\n",
+			[]string{"lifecycle"}},
 		"registered in the warm pool": {map[string]string{state: "Warmed:Running"}, "", []string{"warm-pool-unchecked"}},
-		"switched off":                {map[string]string{state: "Warmed:Running"}, "ECS_WARM_POOLS_CHECK=false\n", []string{"warm-pool-unchecked"}},
-		"waiting in the warm pool":    {map[string]string{state: "Warmed:Running"}, "ECS_WARM_POOLS_CHECK=true\n", []string{"warm-pool"}},
+		"switched off": {map[string]string{state: "Warmed:Running"}, "ECS_WARM_POOLS_CHECK=false\n",
+			[]string{"warm-pool-unchecked"}},
+		"waiting in the warm pool": {map[string]string{state: "Warmed:Running"}, "ECS_WARM_POOLS_CHECK=true\n", []string{"warm-pool"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := healthy(t)

@@ -10,22 +10,22 @@ import (
 	"testing"
 )
 
-// pages are all Markdown files of the repository that people read, by path from here.
+// pages are the Markdown files that people read, by their path in the repository.
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	add := func(path string) {
-		text, err := os.ReadFile(path)
+		text, err := os.ReadFile(filepath.Join("..", path))
 		if err != nil {
 			t.Fatal(err)
 		}
-		all[filepath.Clean(path)] = string(text)
+		all[path] = string(text)
 	}
-	add("../README.md")
-	add("../HACKING.md")
+	add("README.md")
+	add("HACKING.md")
 	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && filepath.Ext(path) == ".md" {
-			add(path)
+			add(filepath.Join("docs", path))
 		}
 		return err
 	})
@@ -63,7 +63,7 @@ func TestEveryLinkLeadsToAFileAndAHeading(t *testing.T) {
 			if file != "" {
 				target = filepath.Join(filepath.Dir(path), file)
 			}
-			if _, err := os.Stat(target); err != nil {
+			if _, err := os.Stat(filepath.Join("..", target)); err != nil {
 				t.Errorf("%s: the link to %s leads nowhere: %v", path, m[1], err)
 			} else if fragment != "" && !anchors(all[target])[fragment] {
 				t.Errorf("%s: the link to %s leads to no heading", path, m[1])
@@ -74,13 +74,32 @@ func TestEveryLinkLeadsToAFileAndAHeading(t *testing.T) {
 
 // Readers find pages through the index.
 func TestTheIndexListsEveryPage(t *testing.T) {
-	index := pages(t)["README.md"]
-	for path := range pages(t) {
-		switch strings.Split(path, string(filepath.Separator))[0] {
+	all := pages(t)
+	for path := range all {
+		below, _ := filepath.Rel("docs", path)
+		switch strings.Split(below, string(filepath.Separator))[0] {
 		case "start", "guides", "reference", "why":
-			if !strings.Contains(index, "]("+filepath.ToSlash(path)+")") {
+			if !strings.Contains(all["docs/README.md"], "]("+filepath.ToSlash(below)+")") {
 				t.Errorf("docs/README.md does not list %s", path)
 			}
+		}
+	}
+}
+
+// The guides on questions about ECS answer first, then show how to check, then cite.
+func TestQuestionsHaveACheckAndSources(t *testing.T) {
+	index := pages(t)["docs/README.md"]
+	_, questions, _ := strings.Cut(index, "Questions about ECS")
+	questions, _, _ = strings.Cut(questions, "\n## ")
+	guides := link.FindAllStringSubmatch(questions, -1)
+	if len(guides) < 10 {
+		t.Errorf("the index lists %d questions, want at least 10", len(guides))
+	}
+	for _, m := range guides {
+		text := pages(t)["docs/"+m[1]]
+		check, sources := strings.Index(text, "\n## Check it\n"), strings.Index(text, "\n## Sources\n")
+		if check < 0 || sources < check || !strings.Contains(text[check:sources], "```\n$ ") || !strings.Contains(text[sources:], "https://docs.aws.amazon.com/") {
+			t.Errorf("docs/%s needs a section \"Check it\" with a screen, and then \"Sources\" that cite AWS", m[1])
 		}
 	}
 }

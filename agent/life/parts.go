@@ -2,6 +2,9 @@ package life
 
 import (
 	"context"
+	"net"
+	"os"
+	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
@@ -10,12 +13,12 @@ import (
 	"muster/agent/containers"
 	"muster/agent/metrics"
 	"muster/agent/registration"
+	"muster/check/portcheck"
 	"muster/internal/awsapi"
 	"muster/internal/base/arn"
 	"muster/internal/host/imds"
 	"muster/internal/host/units"
 	"muster/internal/instance"
-	"muster/internal/portcheck"
 )
 
 // newAgent connects the agent's parts. Without an identity the agent is provisional: it
@@ -61,9 +64,25 @@ func (l *Life) newAgent(ctx context.Context) (*agent.Agent, *awsapi.Client, erro
 	return a, api, nil
 }
 
-// notifySystemd is sd_notify(3). Away from systemd it does nothing.
+// notifyTime limits a message to systemd. Its socket queues only a few messages while
+// systemd does not read them, and then blocks the sender.
+const notifyTime = time.Second
+
+// notifySystemd is sd_notify(3) with a limit on its time. Without systemd it does nothing.
 func notifySystemd(state string) error {
-	_, err := daemon.SdNotify(false, state)
+	path := os.Getenv("NOTIFY_SOCKET")
+	if path == "" {
+		return nil
+	}
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := conn.SetWriteDeadline(time.Now().Add(notifyTime)); err != nil {
+		return err
+	}
+	_, err = conn.Write([]byte(state))
 	return err
 }
 

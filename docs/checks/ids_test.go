@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"muster/check"
+	"muster/check/catalog"
 	"muster/docs/checks"
 	"muster/internal/manual"
 )
@@ -20,8 +21,8 @@ var update = flag.Bool("update", false, "add new ids to check/testdata/ids.golde
 // ids are those of all checks, and of all that they may find.
 func ids() []string {
 	var all []string
-	for _, c := range check.Catalog(check.World{}) {
-		all = append(append(all, c.ID), c.Findings...)
+	for _, c := range catalog.Checks(catalog.World{}) {
+		all = append(append(all, c.ID), check.IDs(c.Findings)...)
 	}
 	slices.Sort(all)
 	return all
@@ -68,17 +69,46 @@ func TestEveryIDIsInTheManual(t *testing.T) {
 			t.Errorf("the manual tells of %s, which no check finds", id)
 		}
 	}
-	for _, c := range check.Catalog(check.World{}) {
+	for _, c := range catalog.Checks(catalog.World{}) {
 		page, err := fs.ReadFile(checks.Pages(), c.ID+".md")
 		if err != nil {
 			t.Errorf("docs/checks/%s.md: %v", c.ID, err)
 			continue
 		}
 		sections := manual.Sections(string(page))
-		for _, id := range c.Findings {
+		for _, id := range check.IDs(c.Findings) {
 			if !slices.Contains(sections, id) {
 				t.Errorf("docs/checks/%s.md has no section ## %s", c.ID, id)
 			}
+		}
+	}
+}
+
+// Every page answers the same questions in the same order, so that a reader at
+// 3 a.m. knows where to look. The sections on findings are part of the fix.
+func TestEveryPageHasTheSameHeadings(t *testing.T) {
+	want := []string{"What it means", "How to confirm it by hand", "How to fix it", "How to prevent it", "Sources"}
+	for _, c := range check.Catalog(check.World{}) {
+		page, err := fs.ReadFile(checks.Pages(), c.ID+".md")
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		var got []string
+		for _, section := range strings.Split(string(page), "\n## ")[1:] {
+			heading, text, _ := strings.Cut(section, "\n")
+			if strings.TrimSpace(text) == "" {
+				t.Errorf("docs/checks/%s.md: the section %q is empty", c.ID, heading)
+			}
+			switch fix := slices.Contains(got, "How to fix it") && !slices.Contains(got, "How to prevent it"); {
+			case !slices.Contains(c.Findings, strings.Trim(heading, "`")):
+				got = append(got, heading)
+			case !fix:
+				t.Errorf("docs/checks/%s.md: the finding %s is not below \"How to fix it\"", c.ID, heading)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("docs/checks/%s.md has the headings %q, want %q", c.ID, got, want)
 		}
 	}
 }

@@ -1,8 +1,10 @@
 package awsapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -24,9 +26,28 @@ func (c *Client) ClusterStatus(ctx context.Context, cluster string) (string, err
 		return "", named("ecs:DescribeClusters", err)
 	}
 	if len(out.Clusters) == 0 {
-		return "", ErrNoSuchCluster
+		return "", notFound("ecs:DescribeClusters", out.Failures, ErrNoSuchCluster)
 	}
 	return aws.ToString(out.Clusters[0].Status), nil
+}
+
+// missing is the reason that ECS gives for what it does not know.
+const missing = "MISSING"
+
+// notFound is absent if ECS says so. An answer with neither the resource nor that
+// reason says nothing about the resource.
+func notFound(action string, failures []types.Failure, absent error) error {
+	if len(failures) == 0 {
+		return &Error{Action: action, Kind: Failed, Status: http.StatusOK, Err: errors.New("the answer has neither a result nor a failure")}
+	}
+	f := failures[0]
+	reason := aws.ToString(f.Reason)
+	if reason == missing {
+		return absent
+	}
+	failed := coded(action, reason, cmp.Or(aws.ToString(f.Detail), "for "+aws.ToString(f.Arn)))
+	failed.Status = http.StatusOK
+	return failed
 }
 
 // ClusterNames lists the names of the clusters of this account and region, the
@@ -75,7 +96,7 @@ func (c *Client) ContainerInstance(ctx context.Context, cluster, arn string) (Co
 	case err != nil:
 		return ContainerInstance{}, named(action, err)
 	case len(out.ContainerInstances) == 0:
-		return ContainerInstance{}, ErrNoSuchInstance
+		return ContainerInstance{}, notFound(action, out.Failures, ErrNoSuchInstance)
 	}
 	ci := out.ContainerInstances[0]
 	return ContainerInstance{

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"muster/internal/base/ownlimit"
+	"muster/internal/redact"
 )
 
 // Kind says in which way a call failed, as far as it decides what to do.
@@ -136,9 +137,10 @@ func named(action string, err error) error {
 	return e
 }
 
-// coded is an error that the API gave a code.
+// coded is an error that the API gave a code. Its message may quote the request: an
+// answer to a wrong signature holds the session token and the signature.
 func coded(action, code, message string) *Error {
-	e := &Error{Action: action, Kind: Failed, Code: code, Err: fmt.Errorf("%s: %s", code, message)}
+	e := &Error{Action: action, Kind: Failed, Code: code, Err: fmt.Errorf("%s: %s", code, redact.Log(message))}
 	for kind, known := range codes {
 		if slices.Contains(known, code) {
 			e.Kind = kind

@@ -99,7 +99,8 @@ func (o Options) Check() error {
 // writing.
 func Collect(ctx context.Context, s Source, out io.Writer, o Options) (Manifest, error) {
 	whole := gather(ctx, s, o)
-	m := Manifest{Schema: manifestSchema, Muster: s.Version, InstanceID: s.InstanceID, At: s.At.UTC().Truncate(time.Second), LeftOut: o.leftOut(), Failed: whole.failed}
+	m := Manifest{Schema: manifestSchema, Muster: s.Version, InstanceID: s.InstanceID, At: s.At.UTC().Truncate(time.Second),
+		LeftOut: o.leftOut(), Failed: whole.failed}
 	var packed []file
 	for _, f := range whole.files {
 		f.source = strings.TrimPrefix(f.source, strings.TrimSuffix(s.Config.Root, "/"))

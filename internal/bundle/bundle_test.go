@@ -74,7 +74,9 @@ func TestUserDataComesOnlyWhenAskedFor(t *testing.T) {
 	if !slices.ContainsFunc(m.LeftOut, func(o bundle.Omission) bool { return strings.Contains(o.What, "--include user-data") }) {
 		t.Errorf("left out: %v", m.LeftOut)
 	}
-	if _, files = unpacked(t, sick(t), bundle.UserData, bundle.CloudInitLog); files["cloud-init/user-data"] == "" || files["cloud-init/cloud-init.log"] == "" || files["cloud-init/cloud-init-output.log"] == "" {
+	if _, files = unpacked(t, sick(t), bundle.UserData,
+		bundle.CloudInitLog); files["cloud-init/user-data"] == "" || files["cloud-init/cloud-init.log"] == "" ||
+		files["cloud-init/cloud-init-output.log"] == "" {
 		t.Errorf("included: %v", slices.Sorted(maps.Keys(files)))
 	}
 }
@@ -139,13 +141,15 @@ func TestWhatIsBrokenDoesNotHurtTheRest(t *testing.T) {
 			t.Fatal(err)
 		}
 		m, files := unpacked(t, s)
-		for collector, want := range map[string]string{"containers": "did not end within 8s", "units": "a defect", "agent": "http://[masked]@proxy/", "logs": "ecs-init.log"} {
+		for collector, want := range map[string]string{"containers": "timed out after 8s", "units": "internal error",
+			"agent": "http://[masked]@proxy/", "logs": "ecs-init.log"} {
 			i := slices.IndexFunc(m.Failed, func(f bundle.Failure) bool { return f.Collector == collector })
 			if i < 0 || !strings.Contains(m.Failed[i].Error, want) {
 				t.Errorf("%s: %v", collector, m.Failed)
 			}
 		}
-		if files["results.json"] == "" || files["report.html"] == "" || files["logs/ecs-agent.log"] == "" || strings.Contains(files["MANIFEST.json"]+files["report.html"], "hunter22") {
+		if files["results.json"] == "" || files["report.html"] == "" || files["logs/ecs-agent.log"] == "" ||
+			strings.Contains(files["MANIFEST.json"]+files["report.html"], "hunter22") {
 			t.Errorf("got %v", slices.Sorted(maps.Keys(files)))
 		}
 	})
@@ -164,7 +168,8 @@ func TestAFullDiskNamesTheWayOut(t *testing.T) {
 		_, err := bundle.Collect(t.Context(), sick(t), full{}, bundle.Options{})
 		return err
 	})
-	if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "--bundle - >FILE") || !errors.Is(err, syscall.ENOSPC) {
+	if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "--bundle - >FILE") || !errors.Is(err,
+		syscall.ENOSPC) {
 		t.Errorf("%v", err)
 	}
 	if left, _ := os.ReadDir(filepath.Dir(path)); len(left) > 0 {
@@ -182,7 +187,8 @@ func TestPlace(t *testing.T) {
 	if err := os.Symlink("target", filepath.Join(dir, "link")); err != nil {
 		t.Fatal(err)
 	}
-	for name, well := range map[string]bool{"file": true, "empty": true, "fresh": true, "other": false, "link": false, "directory": false, "none/x": false} {
+	for name, well := range map[string]bool{"file": true, "empty": true, "fresh": true, "other": false, "link": false, "directory": false,
+		"none/x": false} {
 		path := filepath.Join(dir, name)
 		if err := bundle.Place(path, put); (err == nil) != well || err != nil && !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v", name, err)
@@ -223,11 +229,13 @@ func TestAHugeLogIsReadFromItsEnd(t *testing.T) {
 func TestASymptomTellsNoRemedyOfItsOwn(t *testing.T) {
 	s := sick(t)
 	finds := func(f check.Finding) check.Check {
-		return check.Check{ID: f.ID, Run: func(context.Context) []check.Finding { return []check.Finding{f} }}
+		f.Kind = &check.Kind{ID: f.ID}
+		return check.Check{Kind: f.Kind, Run: func(context.Context) []check.Finding { return []check.Finding{f} }}
 	}
 	s.Results = check.Run(t.Context(), []check.Check{
 		finds(check.Finding{ID: "cluster", Status: check.Fail, Summary: "the cause"}),
-		finds(check.Finding{ID: "imds", Status: check.Fail, Summary: "a symptom", Fix: fix.Do("deregister it"), SymptomOf: []string{"cluster"}}),
+		finds(check.Finding{ID: "imds", Status: check.Fail, Summary: "a symptom", Fix: fix.Do("deregister it"),
+			SymptomOf: []*check.Kind{{ID: "cluster"}}}),
 	})
 	if _, files := unpacked(t, s); strings.Contains(files["report.html"], "deregister it") {
 		t.Error("the page tells it")
@@ -237,7 +245,8 @@ func TestASymptomTellsNoRemedyOfItsOwn(t *testing.T) {
 func TestThePageLoadsAndRunsNothing(t *testing.T) {
 	s := sick(t)
 	hostile := `"><script>alert(1)</script><img src=//x onerror=y>'` + "\x1b[2J"
-	s.Results[0].Findings[0] = check.Finding{ID: hostile, Status: check.Fail, Summary: hostile, Evidence: []string{hostile}, Fix: fix.Do(hostile)}
+	s.Results[0].Findings[0] = check.Finding{ID: hostile, Status: check.Fail, Summary: hostile, Evidence: []string{hostile},
+		Fix: fix.Do(hostile)}
 	s.Engine = engine{[]dockerapi.Container{{ID: "x", Name: hostile, NetworkMode: hostile, Labels: map[string]string{hostile: hostile}}}}
 	s.Version = hostile
 	_, files := unpacked(t, s)
@@ -247,7 +256,8 @@ func TestThePageLoadsAndRunsNothing(t *testing.T) {
 func assertInert(t *testing.T, page string) {
 	t.Helper()
 	head, body, _ := strings.Cut(page, "<body>")
-	if !strings.Contains(head, `content="default-src 'none'; style-src 'unsafe-inline'; img-src data:"`) || strings.Contains(head, "url(") || strings.Contains(head, "@import") {
+	if !strings.Contains(head, `content="default-src 'none'; style-src 'unsafe-inline'; img-src data:"`) || strings.Contains(head,
+		"url(") || strings.Contains(head, "@import") {
 		t.Errorf("the head: %s", head)
 	}
 	for rest := body; ; {
@@ -267,8 +277,9 @@ func assertInert(t *testing.T, page string) {
 func FuzzPage(f *testing.F) {
 	f.Add(`<script>`, `" onload="x`, `</pre>`)
 	f.Fuzz(func(t *testing.T, a, b, c string) {
-		s := bundle.Source{Config: settings(t, t.TempDir()), Version: a, InstanceID: "i-1", Results: []check.Result{{ID: c, Group: check.ECS, Title: b, Status: check.Fail,
-			Findings: []check.Finding{{ID: b, Status: check.Fail, Summary: a, Evidence: []string{b, c}, Fix: fix.Do(c)}}}},
+		s := bundle.Source{Config: settings(t, t.TempDir()), Version: a, InstanceID: "i-1",
+			Results: []check.Result{{ID: c, Group: check.ECS, Title: b, Status: check.Fail,
+				Findings: []check.Finding{{ID: b, Status: check.Fail, Summary: a, Evidence: []string{b, c}, Fix: fix.Do(c)}}}},
 			Engine: engine{[]dockerapi.Container{{Name: a, NetworkMode: b, Labels: map[string]string{c: a}}}}}
 		_, files := unpacked(t, s)
 		assertInert(t, files["report.html"])
@@ -293,26 +304,36 @@ func plant(t *testing.T, secrets []redacttest.Secret) bundle.Source {
 		labels[fmt.Sprintf("com.amazonaws.ecs.l%d", i)] = it.Text
 	}
 	all := raw.String()
-	inJSON, err := json.Marshal(map[string]any{"v1": map[string]any{"init": map[string]any{"errors": lines, "start": 1767322804.1, "finished": 1767322805.0}}, "reason": all, "settings": labels, "evidence": lines})
+	inJSON, err := json.Marshal(map[string]any{"v1": map[string]any{"init": map[string]any{"errors": lines, "start": 1767322804.1,
+		"finished": 1767322805.0}}, "reason": all, "settings": labels, "evidence": lines})
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := map[string]string{"etc/resolv.conf": "# " + strings.Join(lines, "\n# ") + "\n" + all, "etc/ecs/ecs.config": all + "ECS_INSTANCE_ATTRIBUTES=" + strings.Join(alone, "\nECS_CLUSTER=") + "\n",
-		"var/log/ecs/ecs-init.log": quoted.String(), "var/log/ecs/ecs-agent.log": all + quoted.String(), "var/log/cloud-init.log": all, "var/log/cloud-init-output.log": all + quoted.String(),
-		"var/lib/cloud/instance/user-data.txt": "#!/bin/sh\n" + all, "run/cloud-init/status.json": string(inJSON), "run/cloud-init/result.json": string(inJSON),
-		"etc/systemd/system/ecs.service.d/a.conf": "[Service]\nEnvironment=" + strings.Join(lines, "\nEnvironment="), "proc/mounts": all, "etc/os-release": all, "etc/muster/muster.env": all,
-		"var/lib/muster/instances/" + instanceID + "/bootstrap.json": string(inJSON), "var/lib/muster/instances/" + instanceID + "/report.json": string(inJSON)}
+	files := map[string]string{"etc/resolv.conf": "# " + strings.Join(lines, "\n# ") + "\n" + all,
+		"etc/ecs/ecs.config":       all + "ECS_INSTANCE_ATTRIBUTES=" + strings.Join(alone, "\nECS_CLUSTER=") + "\n",
+		"var/log/ecs/ecs-init.log": quoted.String(), "var/log/ecs/ecs-agent.log": all + quoted.String(), "var/log/cloud-init.log": all,
+		"var/log/cloud-init-output.log":        all + quoted.String(),
+		"var/lib/cloud/instance/user-data.txt": "#!/bin/sh\n" + all, "run/cloud-init/status.json": string(inJSON),
+		"run/cloud-init/result.json":              string(inJSON),
+		"etc/systemd/system/ecs.service.d/a.conf": "[Service]\nEnvironment=" + strings.Join(lines, "\nEnvironment="), "proc/mounts": all,
+		"etc/os-release": all, "etc/muster/muster.env": all,
+		"var/lib/muster/instances/" + instanceID + "/bootstrap.json": string(inJSON),
+		"var/lib/muster/instances/" + instanceID + "/report.json":    string(inJSON)}
 	write(t, root, files)
-	s.Agent = introspection{ecsagent.Metadata{Cluster: all, Version: all}, []ecsagent.Task{{ARN: "a", Family: all, Containers: []ecsagent.Container{{Image: all, Name: all}}}}}
+	s.Agent = introspection{ecsagent.Metadata{Cluster: all, Version: all},
+		[]ecsagent.Task{{ARN: "a", Family: all, Containers: []ecsagent.Container{{Image: all, Name: all}}}}}
 	s.Engine = engine{[]dockerapi.Container{{ID: strings.Repeat("4f5e", 16), Name: all, NetworkMode: all, Labels: labels}}}
 	s.Units = func(context.Context) (bundle.Units, error) {
 		return systemd{map[string]units.State{"ecs.service": {ActiveState: "failed", Result: all}}}, errors.New(all)
 	}
-	s.Results = check.Run(t.Context(), []check.Check{{ID: "a", Group: check.ECS, Title: "a", Run: func(context.Context) []check.Finding {
-		return []check.Finding{{Status: check.Fail, Summary: all, Evidence: lines, Fix: fix.Do(all)}, {Status: check.Warn, Summary: "quoted", Evidence: strings.Split(quoted.String(), "\n")}}
-	}}})
+	s.Results = check.Run(t.Context(), []check.Check{{Kind: &check.Kind{ID: "a"}, Group: check.ECS, Title: "a",
+		Run: func(context.Context) []check.Finding {
+			return []check.Finding{{Status: check.Fail, Summary: all, Evidence: lines, Fix: fix.Do(all)},
+				{Status: check.Warn, Summary: "quoted", Evidence: strings.Split(quoted.String(), "\n")}}
+		}}})
 	s.JSON = func(w io.Writer) error { return json.NewEncoder(w).Encode(s.Results) }
-	s.Config = settings(t, root, "MUSTER_CFN_STACK="+lines[0], "MUSTER_CFN_RESOURCE=x", "MUSTER_ECS=ECS_ENGINE_AUTH_DATA="+strings.ReplaceAll(secrets[min(25, len(secrets)-1)].Text, " ", ""))
+	s.Config = settings(t, root, "MUSTER_CFN_STACK="+lines[0], "MUSTER_CFN_RESOURCE=x",
+		"MUSTER_ECS=ECS_ENGINE_AUTH_DATA="+strings.ReplaceAll(secrets[min(25, len(secrets)-1)].Text, " ", ""))
 	return s
 }
 

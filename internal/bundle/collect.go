@@ -2,10 +2,10 @@ package bundle
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
+	"muster/internal/base/contained"
 	"muster/internal/host/dockerapi"
 )
 
@@ -62,8 +62,10 @@ func collectors() []collector {
 		{"units", "units.json: the states of the units of ECS, Docker, cloud-init and muster", false, slow, unitStates},
 		{"logs", "logs/ecs-init.log, logs/ecs-agent.log: the last 1 MiB of each, masked line by line", false, slow, logs},
 		{"cloud-init", "cloud-init/status.json, cloud-init/result.json: when its stages ran and how they ended", false, quick, cloudInit},
-		{"host", "host/...: release, kernel, uptime, memory, pressure, mounts and their space, resolv.conf, routes, addresses", false, slow, host},
-		{CloudInitLog, "cloud-init/cloud-init.log, cloud-init/cloud-init-output.log: the last 1 MiB of each, masked line by line", true, slow, cloudInitLog},
+		{"host", "host/...: release, kernel, uptime, memory, pressure, mounts and their space, resolv.conf, routes, addresses", false, slow,
+			host},
+		{CloudInitLog, "cloud-init/cloud-init.log, cloud-init/cloud-init-output.log: the last 1 MiB of each, masked line by line", true, slow,
+			cloudInitLog},
 		{UserData, "cloud-init/user-data: masked line by line", true, quick, userData},
 	}
 }
@@ -76,7 +78,8 @@ type Planned struct {
 
 // Plan tells what Collect would collect.
 func Plan(o Options) []Planned {
-	plan := []Planned{{Name: "manifest", What: "MANIFEST.json: every file, what was left out, and what was masked by which rule"}, {Name: "report", What: "report.html: all of it for a browser without network"}}
+	plan := []Planned{{Name: "manifest", What: "MANIFEST.json: every file, what was left out, and what was masked by which rule"},
+		{Name: "report", What: "report.html: all of it for a browser without network"}}
 	for _, c := range collectors() {
 		plan = append(plan, Planned{c.name, c.what, !o.wants(c)})
 	}
@@ -98,7 +101,7 @@ func gather(ctx context.Context, s Source, o Options) gathered {
 	parts := make([]chan part, len(all))
 	for i, c := range all {
 		parts[i] = make(chan part, 1)
-		go func() { parts[i] <- c.within(ctx, s) }()
+		go func() { parts[i] <- c.run(ctx, s) }()
 	}
 	var g gathered
 	for i, c := range all {
@@ -113,34 +116,11 @@ func gather(ctx context.Context, s Source, o Options) gathered {
 	return g
 }
 
-// within runs the collector in a goroutine of its own, so that nothing in it can
-// hold up or end the others. One that does not heed its context is left behind.
-func (c collector) within(ctx context.Context, s Source) part {
-	ctx, stop := context.WithTimeout(ctx, c.timeout)
-	defer stop()
-	brought := make(chan part, 1)
-	go func() { brought <- c.guarded(ctx, s) }()
-	select {
-	case p := <-brought:
-		return p
-	case <-ctx.Done():
+// run runs the collector. One that panics, or does not return in time, brings nothing.
+func (c collector) run(ctx context.Context, s Source) part {
+	p, err := contained.Run(ctx, c.timeout, func(ctx context.Context) part { return c.collect(ctx, s) })
+	if err != nil {
+		return part{err: err}
 	}
-	// What heeds its context has a moment to hand over what it has.
-	grace := time.NewTimer(200 * time.Millisecond)
-	defer grace.Stop()
-	select {
-	case p := <-brought:
-		return p
-	case <-grace.C:
-		return part{err: fmt.Errorf("it did not end within %s: %w", c.timeout, context.Cause(ctx))}
-	}
-}
-
-func (c collector) guarded(ctx context.Context, s Source) (p part) {
-	defer func() {
-		if defect := recover(); defect != nil {
-			p = part{err: fmt.Errorf("a defect of muster: %v", defect)}
-		}
-	}()
-	return c.collect(ctx, s)
+	return p
 }

@@ -93,9 +93,11 @@ func sick(t *testing.T) bundle.Source {
 		"proc/net/route":     "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\neth0\t00000000\t0101000A\t0003\t0\t0\t512\t00000000\t0\t0\t0\n",
 		"run/cloud-init/status.json": `{"v1":{"datasource":"DataSourceEc2Local","init-local":{"errors":[],"start":1767322804.1,"finished":1767322805.9},` +
 			`"modules-final":{"errors":[],"start":1767322812.5,"finished":1767322816.1}}}`,
-		"var/lib/muster/instances/" + instanceID + "/bootstrap.json": `{"schema":1,"instance_id":"` + instanceID + `","cluster":"prd","settings":{"MUSTER_CLUSTER":"prd"},"at":"2026-01-02T03:00:14Z"}`,
-		"var/lib/muster/instances/" + instanceID + "/report.json":    `{"schema":1,"outcome":"not-registered","reason":"the instance did not register in cluster prd","started_at":"2026-01-02T03:00:17Z","waited_seconds":28}`,
-		"var/log/ecs/ecs-init.log":                                   "level=info time=2026-01-02T03:00:20Z msg=\"Starting Amazon Elastic Container Service Agent\"\nlevel=info time=2026-01-02T03:00:41Z msg=\"Agent exited with code 5\"\n",
+		"var/lib/muster/instances/" + instanceID + "/bootstrap.json": `{"schema":1,"instance_id":"` + instanceID +
+			`","cluster":"prd","settings":{"MUSTER_CLUSTER":"prd"},"at":"2026-01-02T03:00:14Z"}`,
+		"var/lib/muster/instances/" + instanceID +
+			"/report.json": `{"schema":1,"outcome":"not-registered","reason":"the instance did not register in cluster prd","started_at":"2026-01-02T03:00:17Z","waited_seconds":28}`,
+		"var/log/ecs/ecs-init.log": "level=info time=2026-01-02T03:00:20Z msg=\"Starting Amazon Elastic Container Service Agent\"\nlevel=info time=2026-01-02T03:00:41Z msg=\"Agent exited with code 5\"\n",
 		"var/log/ecs/ecs-agent.log": strings.Repeat("level=error time=2026-01-02T03:00:38Z msg=\"Error registering container instance\" error=\"ClientException: Cluster not found.\"\n", 3) +
 			"level=info time=2025-12-01T00:00:00Z msg=\"Registered container instance with cluster!\"\n",
 		"var/log/cloud-init.log":                  "cloud-init ran\n",
@@ -109,11 +111,13 @@ func sick(t *testing.T) bundle.Source {
 		Results: results(), JSON: func(w io.Writer) error { return json.NewEncoder(w).Encode(results()) },
 		Page:  func(id string) string { return "# " + id + "\n\nWhat it looks at, and <why>.\n" },
 		Agent: introspection{ecsagent.Metadata{Cluster: "prd", Version: "v1.105.1"}, nil},
-		Engine: engine{[]dockerapi.Container{{ID: strings.Repeat("4f5e", 16), Name: "ecs-web-1-app-a0b1c2", NetworkMode: "bridge", Labels: map[string]string{"com.amazonaws.ecs.cluster": "prd"},
+		Engine: engine{[]dockerapi.Container{{ID: strings.Repeat("4f5e", 16), Name: "ecs-web-1-app-a0b1c2", NetworkMode: "bridge",
+			Labels:   map[string]string{"com.amazonaws.ecs.cluster": "prd"},
 			Bindings: []dockerapi.Binding{{ContainerPort: 8080, Protocol: "tcp", Host: netip.MustParseAddrPort("0.0.0.0:32768")}}}}},
 		Units: func(context.Context) (bundle.Units, error) {
 			return systemd{map[string]units.State{
-				"ecs.service":    {LoadState: "loaded", ActiveState: "failed", Result: "exit-code", Begun: began.Add(18 * time.Second), Active: began.Add(19 * time.Second), Ended: began.Add(42 * time.Second)},
+				"ecs.service": {LoadState: "loaded", ActiveState: "failed", Result: "exit-code", Begun: began.Add(18 * time.Second),
+					Active: began.Add(19 * time.Second), Ended: began.Add(42 * time.Second)},
 				"docker.service": {LoadState: "loaded", ActiveState: "active", Begun: began.Add(6 * time.Second), Active: began.Add(9 * time.Second)},
 			}}, nil
 		},
@@ -122,17 +126,25 @@ func sick(t *testing.T) bundle.Source {
 
 func results() []check.Result {
 	does := func(id string, group check.Group, title string, found ...check.Finding) check.Check {
-		return check.Check{ID: id, Group: group, Title: title, Run: func(context.Context) []check.Finding { return found }}
+		return check.Check{Kind: &check.Kind{ID: id}, Group: group, Title: title, Run: func(context.Context) []check.Finding { return found }}
 	}
 	return check.Run(context.Background(), []check.Check{
 		does("imds", check.Instance, "the instance metadata service answers", check.Passed("this is "+instanceID+" (m5.large) in eu-west-1a")...),
-		does("clock", check.Instance, "the clock is correct", check.Finding{Status: check.Warn, Summary: "the clock is 4 s behind", Evidence: []string{"Date: Fri, 02 Jan 2026 03:10:04 GMT"}, Fix: fix.Do("systemctl restart chronyd")}),
+		does("clock", check.Instance, "the clock is correct",
+			check.Finding{Status: check.Warn, Summary: "the clock is 4 s behind", Evidence: []string{"Date: Fri, 02 Jan 2026 03:10:04 GMT"},
+				Fix: fix.Do("systemctl restart chronyd")}),
 		does("dns", check.Network, "the names of ECS resolve", check.Passed("ecs.eu-west-1.amazonaws.com is 10.0.3.14, private")...),
 		does("docker", check.Docker, "the Docker Engine answers", check.Passed("API 1.44")...),
-		does("cluster", check.ECS, "the cluster is there", check.Finding{ID: "cluster-not-found", Status: check.Fail, Summary: "there is no cluster prd in eu-west-1; did you mean prod?",
-			Evidence: []string{"/etc/ecs/ecs.config:1: ECS_CLUSTER=prd", "ClientException: Cluster not found."}, Fix: fix.Do("muster bootstrap --cluster prod && systemctl restart ecs")}),
-		does("registered", check.ECS, "the ECS agent has registered this instance", check.Finding{Status: check.Fail, Summary: "the ECS agent does not listen", SymptomOf: []string{"cluster"}}),
-		does("balancer", check.PortsOf, "the load balancer reaches the tasks", check.Finding{Status: check.Unknown, Summary: "could not look: elasticloadbalancing:DescribeTargetHealth is not allowed", Fix: fix.Do("allow it to the instance role")}),
+		does("cluster", check.ECS, "the cluster is there",
+			check.Finding{Kind: &check.Kind{ID: "cluster-not-found"}, Status: check.Fail,
+				Summary:  "there is no cluster prd in eu-west-1; did you mean prod?",
+				Evidence: []string{"/etc/ecs/ecs.config:1: ECS_CLUSTER=prd", "ClientException: Cluster not found."},
+				Fix:      fix.Do("muster bootstrap --cluster prod && systemctl restart ecs")}),
+		does("registered", check.ECS, "the ECS agent has registered this instance",
+			check.Finding{Status: check.Fail, Summary: "the ECS agent does not listen", SymptomOf: []*check.Kind{{ID: "cluster"}}}),
+		does("balancer", check.PortsOf, "the load balancer reaches the tasks",
+			check.Finding{Status: check.Unknown, Summary: "could not look: elasticloadbalancing:DescribeTargetHealth is not allowed",
+				Fix: fix.Do("allow it to the instance role")}),
 	})
 }
 

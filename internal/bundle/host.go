@@ -20,9 +20,11 @@ import (
 // host are facts of this host that any colleague asks for.
 func host(_ context.Context, s Source) part {
 	var names [][2]string
-	for _, p := range []string{"/etc/os-release", "/etc/resolv.conf", "/proc/version", "/proc/uptime", "/proc/loadavg", "/proc/meminfo", "/proc/mounts",
+	for _, p := range []string{"/etc/os-release", "/etc/resolv.conf", "/proc/version", "/proc/uptime", "/proc/loadavg", "/proc/meminfo",
+		"/proc/mounts",
 		"/proc/pressure/cpu", "/proc/pressure/io", "/proc/pressure/memory", "/proc/net/route", "/proc/net/ipv6_route", "/proc/stat"} {
-		names = append(names, [2]string{"host/" + strings.TrimPrefix(strings.ReplaceAll(strings.TrimPrefix(p, "/etc/"), "/", "-"), "-"), s.Config.Path(p)})
+		names = append(names, [2]string{"host/" + strings.TrimPrefix(strings.ReplaceAll(strings.TrimPrefix(p, "/etc/"), "/", "-"), "-"),
+			s.Config.Path(p)})
 	}
 	p := copied(text, false, names...)
 	var kept []file
@@ -38,7 +40,8 @@ func host(_ context.Context, s Source) part {
 		}
 	}
 	addrs, err := addresses()
-	kept = append(kept, file{name: "host/space", source: "statfs", data: space(s)}, file{name: "host/addresses", source: "the kernel", data: addrs})
+	kept = append(kept, file{name: "host/space", source: "statfs", data: space(s)},
+		file{name: "host/addresses", source: "the kernel", data: addrs})
 	p.files, p.err = kept, errors.Join(p.err, err)
 	return p
 }

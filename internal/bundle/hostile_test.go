@@ -46,7 +46,8 @@ func TestALogThatLeadsOutOfItsDirectoryIsNotCollected(t *testing.T) {
 		said.WriteString(f.Error + "\n")
 	}
 	for _, name := range []string{"-agent.log", "-init.log", "-init-output.log"} { // the filter masks the test's directory
-		if want := name + ": it is a symbolic link that leads out of its directory, so it was not followed"; !strings.Contains(said.String(), want) {
+		if want := name + ": it is a symbolic link that leads out of its directory, so it was not followed"; !strings.Contains(said.String(),
+			want) {
 			t.Errorf("the manifest does not say %q: %s", want, said.String())
 		}
 	}

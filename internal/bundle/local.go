@@ -58,7 +58,8 @@ func containers(ctx context.Context, s Source) part {
 // watched are the units by which a boot is told.
 func watched() []string {
 	return []string{"cloud-init.service", "cloud-final.service", "network-online.target", "docker.service", "containerd.service",
-		"ecs.service", "amazon-ecs-volume-plugin.service", "chronyd.service", "muster-bootstrap.service", "muster-verify.service", "muster-agent.service", "muster-docker.service"}
+		"ecs.service", "amazon-ecs-volume-plugin.service", "chronyd.service", "muster-bootstrap.service", "muster-verify.service",
+		"muster-agent.service", "muster-docker.service"}
 }
 
 func unitStates(ctx context.Context, s Source) part {
@@ -93,7 +94,8 @@ func unitMoments(u units.State) []moment {
 	if failed {
 		end = u.Name + " failed: " + u.Result
 	}
-	return []moment{{u.Begun, "systemd", u.Name + " starts", false}, {u.Active, "systemd", u.Name + " is active", false}, {u.Ended, "systemd", end, failed}}
+	return []moment{{u.Begun, "systemd", u.Name + " starts", false}, {u.Active, "systemd", u.Name + " is active", false},
+		{u.Ended, "systemd", end, failed}}
 }
 
 func logs(_ context.Context, s Source) part {
@@ -116,7 +118,8 @@ func logs(_ context.Context, s Source) part {
 }
 
 func cloudInit(_ context.Context, s Source) part {
-	p := copied(object, false, [2]string{"cloud-init/status.json", s.Config.Path("/run/cloud-init/status.json")}, [2]string{"cloud-init/result.json", s.Config.Path("/run/cloud-init/result.json")})
+	p := copied(object, false, [2]string{"cloud-init/status.json", s.Config.Path("/run/cloud-init/status.json")},
+		[2]string{"cloud-init/result.json", s.Config.Path("/run/cloud-init/result.json")})
 	for _, f := range p.files {
 		if f.name == "cloud-init/status.json" {
 			p.story.moments = cloudInitMoments(f.data)
@@ -146,7 +149,8 @@ func cloudInitMoments(data []byte) (moments []moment) {
 		if len(ran.Errors) > 0 {
 			end += ": " + ran.Errors[0]
 		}
-		moments = append(moments, moment{seconds(ran.Start), "cloud-init", "cloud-init " + stage + " begins", false}, moment{seconds(ran.Finished), "cloud-init", end, len(ran.Errors) > 0})
+		moments = append(moments, moment{seconds(ran.Start), "cloud-init", "cloud-init " + stage + " begins", false},
+			moment{seconds(ran.Finished), "cloud-init", end, len(ran.Errors) > 0})
 	}
 	return moments
 }

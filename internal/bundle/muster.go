@@ -114,7 +114,8 @@ func onlyInstance(dir string) string {
 func ownFiles(_ context.Context, s Source) part {
 	id := cmp.Or(s.InstanceID, onlyInstance(s.Config.InstanceDir("")), "unknown")
 	dir := s.Config.InstanceDir(id)
-	p := copied(object, false, [2]string{"muster/bootstrap.json", filepath.Join(dir, "bootstrap.json")}, [2]string{"muster/report.json", s.Config.ReportPath(id)})
+	p := copied(object, false, [2]string{"muster/bootstrap.json", filepath.Join(dir, "bootstrap.json")},
+		[2]string{"muster/report.json", s.Config.ReportPath(id)})
 	for _, f := range p.files {
 		var it struct {
 			record.Record
@@ -129,7 +130,8 @@ func ownFiles(_ context.Context, s Source) part {
 			p.story.moments = append(p.story.moments, moment{it.At, "muster", "bootstrap configured the instance for cluster " + it.Cluster, false})
 		default:
 			p.story.moments = append(p.story.moments, moment{it.StartedAt, "muster", "verify began to wait for the registration", false},
-				moment{it.StartedAt.Add(time.Duration(it.Waited * float64(time.Second))), "muster", "verify ended: " + cmp.Or(it.Reason, it.Outcome), it.Outcome != "registered" && it.Outcome != "deferred"})
+				moment{it.StartedAt.Add(time.Duration(it.Waited * float64(time.Second))), "muster", "verify ended: " + cmp.Or(it.Reason, it.Outcome),
+					it.Outcome != "registered" && it.Outcome != "deferred"})
 		}
 	}
 	return p

@@ -25,7 +25,8 @@ func (s Source) page(m Manifest, st story) string {
 	b.WriteString("<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n" +
 		"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n")
 	fmt.Fprintf(&b, "<title>%s</title>\n<style>%s%s</style>\n<body>\n", esc("muster debug: "+name), ports.Style, style)
-	fmt.Fprintf(&b, "<h1>%s</h1>\n<p class=\"sum\">muster %s, %s</p>\n", esc("muster debug: "+name), esc(s.Version), esc(m.At.Format("2006-01-02 15:04:05 MST")))
+	fmt.Fprintf(&b, "<h1>%s</h1>\n<p class=\"sum\">muster %s, %s</p>\n", esc("muster debug: "+name), esc(s.Version),
+		esc(m.At.Format("2006-01-02 15:04:05 MST")))
 	s.htmlCauses(&b)
 	s.htmlTimeline(&b, st.moments)
 	s.htmlChecks(&b)
@@ -126,7 +127,8 @@ func (s Source) htmlCheck(b *strings.Builder, r check.Result) {
 	if r.Status == check.Fail || r.Status == check.Warn {
 		open = " open"
 	}
-	fmt.Fprintf(b, "<details class=\"check\"%s><summary><span class=\"badge s-%s\">%s</span>%s <code class=\"dim\">%s</code></summary>\n<div class=\"in\">\n",
+	fmt.Fprintf(b,
+		"<details class=\"check\"%s><summary><span class=\"badge s-%s\">%s</span>%s <code class=\"dim\">%s</code></summary>\n<div class=\"in\">\n",
 		open, esc(string(r.Status)), esc(string(r.Status)), esc(r.Title), esc(r.ID))
 	for _, f := range r.Findings {
 		fmt.Fprintf(b, "<p><span class=\"s-%s\">%s</span> %s", esc(string(f.Status)), esc(string(f.Status)), esc(f.Summary))
@@ -181,7 +183,8 @@ func (m Manifest) html(b *strings.Builder) {
 		for _, id := range slices.Sorted(maps.Keys(f.Masked)) {
 			masked = append(masked, fmt.Sprintf("%s %d", id, f.Masked[id]))
 		}
-		fmt.Fprintf(b, "<tr><td>%s</td><td>%d</td><td>%s%s</td><td>%s</td></tr>\n", esc(f.Name), f.Size, esc(f.Source), cut, esc(strings.Join(masked, ", ")))
+		fmt.Fprintf(b, "<tr><td>%s</td><td>%d</td><td>%s%s</td><td>%s</td></tr>\n", esc(f.Name), f.Size, esc(f.Source), cut,
+			esc(strings.Join(masked, ", ")))
 	}
 	b.WriteString("</table></div>\n")
 	for _, f := range m.Failed {

@@ -46,7 +46,8 @@ func (s Source) htmlTimeline(b *strings.Builder, moments []moment) {
 	if len(ordered) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "<h2>The boot</h2>\n<p class=\"sum\">Since %s, in UTC.</p>\n<ol class=\"time\">\n", esc(began.UTC().Format("2006-01-02 15:04:05")))
+	fmt.Fprintf(b, "<h2>The boot</h2>\n<p class=\"sum\">Since %s, in UTC.</p>\n<ol class=\"time\">\n",
+		esc(began.UTC().Format("2006-01-02 15:04:05")))
 	for i, m := range ordered {
 		if skipped > 0 && i == maxMoments/2 {
 			fmt.Fprintf(b, "<li class=\"gap\">%d more</li>\n", skipped)
@@ -56,7 +57,8 @@ func (s Source) htmlTimeline(b *strings.Builder, moments []moment) {
 			mark = " class=\"ill\""
 		}
 		fmt.Fprintf(b, "<li%s><time>%s</time><span class=\"since\">%s</span><span class=\"who\">%s</span><span class=\"said\">%s</span></li>\n",
-			mark, esc(m.at.UTC().Format("15:04:05")), esc(since(m.at.Truncate(time.Second).Sub(began.Truncate(time.Second)))), esc(m.who), esc(m.text))
+			mark, esc(m.at.UTC().Format("15:04:05")), esc(since(m.at.Truncate(time.Second).Sub(began.Truncate(time.Second)))), esc(m.who),
+			esc(m.text))
 	}
 	b.WriteString("</ol>\n")
 }

@@ -16,9 +16,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"muster/check"
+	"muster/check/catalog"
+	"muster/check/checkup"
 	"muster/internal/base/exitcode"
 	"muster/internal/bundle"
-	"muster/internal/checkup"
 	"muster/internal/config"
 	"muster/internal/instance"
 	"muster/internal/report"
@@ -58,7 +59,7 @@ func bundling(t *testing.T) *cobra.Command {
 		if s.Engine, err = i.Docker(); err != nil {
 			return err
 		}
-		s.Results = check.Run(cmd.Context(), []check.Check{{ID: "a", Group: check.ECS, Title: "a"}}[:0])
+		s.Results = check.Run(cmd.Context(), nil)
 		s.JSON = func(out io.Writer) error { return json.NewEncoder(out).Encode(s.Results) }
 		_, _ = io.WriteString(cmd.OutOrStdout(), "what debug prints\n")
 		return f.write(cmd, func() bundle.Source { return s })
@@ -135,7 +136,7 @@ func TestABundleOfAnotherRootIsNotOfThisHost(t *testing.T) {
 		t.Fatal(err)
 	}
 	source := func(i *instance.Instance) bundle.Source {
-		return (&checkFlags{}).source(report.New(nil, report.About{}), &checkup.Session{Instance: i, World: checkup.WithNetwork(t.Context(), i, check.World{})})
+		return (&checkFlags{}).source(report.New(nil, report.About{}), &checkup.Session{Instance: i, World: checkup.WithNetwork(t.Context(), i, catalog.World{})})
 	}
 	if s := source(i); s.Engine != nil || s.Units != nil {
 		t.Errorf("Docker %v, systemd %t", s.Engine, s.Units != nil)

@@ -12,10 +12,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"muster/check"
+	"muster/check/catalog"
+	"muster/check/checkup"
 	"muster/docs/checks"
 	"muster/internal/base/exitcode"
 	"muster/internal/bundle"
-	"muster/internal/checkup"
 	"muster/internal/manual"
 	"muster/internal/report"
 	"muster/internal/term"
@@ -102,7 +103,7 @@ func (f *checkFlags) run(cmd *cobra.Command, log *slog.Logger) error {
 		return err
 	}
 	style := term.StyleOf(cmd.OutOrStdout(), f.color, os.Getenv)
-	selected, err := f.selection(check.World{})
+	selected, err := f.selection(catalog.World{})
 	switch {
 	case err != nil:
 		return exitcode.Wrap(exitcode.Usage, err)
@@ -136,8 +137,8 @@ func (f *checkFlags) source(r *report.Report, session *checkup.Session) bundle.S
 }
 
 // selection are the checks of this command on that world.
-func (f *checkFlags) selection(w check.World) ([]check.Check, error) {
-	catalog := check.Catalog(w)
+func (f *checkFlags) selection(w catalog.World) ([]check.Check, error) {
+	catalog := catalog.Checks(w)
 	only := f.only
 	if only == nil && !f.deep {
 		only = check.Everyday(catalog)
@@ -199,7 +200,7 @@ func (f *checkFlags) print(cmd *cobra.Command, r *report.Report, style term.Styl
 // completeChecks completes --only and --skip, whose names are split by commas.
 func completeChecks(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 	before := typed[:strings.LastIndex(typed, ",")+1]
-	all := check.Names(check.Catalog(check.World{}))
+	all := check.Names(catalog.Checks(catalog.World{}))
 	for i := range all {
 		all[i] = before + all[i]
 	}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"muster/check"
+	"muster/check/catalog"
 	"muster/docs/checks"
 	"muster/internal/base/exitcode"
 	"muster/internal/manual"
@@ -39,7 +39,7 @@ Without an argument it lists all ids. It needs no network and no root.`,
 		}
 		style := term.StyleOf(cmd.OutOrStdout(), color, os.Getenv)
 		if cmd.Flags().NArg() == 0 {
-			return report.Index(cmd.OutOrStdout(), style, check.Catalog(check.World{}))
+			return report.Index(cmd.OutOrStdout(), style, catalog.Checks(catalog.World{}))
 		}
 		page, err := manual.Page(checks.Pages(), cmd.Flags().Arg(0))
 		if err != nil {

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"muster/check"
-	"muster/internal/checkup"
+	"muster/check/catalog"
+	"muster/check/checkup"
 	"muster/internal/sandbox"
 )
 
@@ -51,7 +51,7 @@ func TestTheRealAdaptersHeedTheEndOfTheLook(t *testing.T) {
 			if err := session.Open(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			for _, c := range check.Catalog(session.World) {
+			for _, c := range catalog.Checks(session.World) {
 				ctx, stop := context.WithTimeout(t.Context(), 300*time.Millisecond)
 				found := c.Run(ctx) // whoever does not heed the context stays here for ever
 				stop()

@@ -10,10 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"muster/check/portcheck"
 	"muster/internal/base/exitcode"
 	"muster/internal/base/fix"
 	"muster/internal/fleet"
-	"muster/internal/portcheck"
 	"muster/internal/report/ports"
 	"muster/reach"
 )

@@ -161,7 +161,9 @@ func (c *Config) check() error {
 	if len(c.Namespace) > maxNamespace || !namespaceForm.MatchString(c.Namespace) || strings.HasPrefix(c.Namespace, "AWS/") {
 		bad("MUSTER_NAMESPACE", "%+.40q is no CloudWatch namespace: up to 255 letters, digits and .-_/#, not beginning with AWS/", c.Namespace)
 	}
-	if u, err := url.Parse(c.IntrospectionURL); err != nil || u.Scheme != "http" || u.Host == "" {
+	if u, err := url.Parse(c.IntrospectionURL); err == nil && u.User != nil {
+		bad("MUSTER_INTROSPECTION_URL", "the URL has a user or a password: the ECS agent knows none, and settings are readable by everybody")
+	} else if err != nil || u.Scheme != "http" || u.Host == "" {
 		bad("MUSTER_INTROSPECTION_URL", "%q is no URL such as http://127.0.0.1:51678", c.IntrospectionURL)
 	}
 	if _, _, err := reach.ParsePorts(c.Ports); c.Ports != "" && err != nil {

@@ -125,6 +125,7 @@ func TestBadSettingsNameTheirPlace(t *testing.T) {
 		"a profile that is none":     {Set{Flags: map[string]string{"MUSTER_PORTS": "ignit2"}}, `flag --ports: MUSTER_PORTS: `},
 		"a relative path":            {Set{Flags: map[string]string{"MUSTER_STATE_DIR": "here"}}, `flag --state-dir: MUSTER_STATE_DIR: "here" is not an absolute path`},
 		"a URL that is none":         {Set{Environ: []string{"MUSTER_INTROSPECTION_URL=127.0.0.1:51678"}}, "is no URL such as http://127.0.0.1:51678"},
+		"a URL with a password":      {Set{Environ: []string{"MUSTER_INTROSPECTION_URL=http://joe:hunter2@127.0.0.1:51678"}}, "MUSTER_INTROSPECTION_URL: the URL has a user or a password"},
 		"no key":                     {Set{Flags: map[string]string{"MUSTER_ECS": "debug"}}, `flag --ecs: MUSTER_ECS: it does not begin with KEY=`},
 		"a secret after a bad key":   {Set{Flags: map[string]string{"MUSTER_ECS": "ecs_engine_auth_data=hunter2"}}, `the keys of the ECS agent are in upper case`},
 		"a secret that lost its key": {Set{Flags: map[string]string{"MUSTER_ECS": `{"r":{"auth":"hunter2"}}`}}, `it does not begin with KEY=`},

@@ -33,7 +33,8 @@ func TestPage(t *testing.T) {
 			t.Errorf("%s: got %q, %v", id, got, err)
 		}
 	}
-	for id, hint := range map[string]string{"disk-fill": "did you mean disk-full", "../disk": "disk", "": "muster explain lists them", "zzzzzzzz": "muster explain lists them"} {
+	for id, hint := range map[string]string{"disk-fill": "did you mean disk-full", "../disk": "disk", "": "muster explain lists them",
+		"zzzzzzzz": "muster explain lists them"} {
 		if _, err := manual.Page(pages, id); err == nil || !strings.Contains(err.Error(), hint) {
 			t.Errorf("%q: %v", id, err)
 		}

@@ -14,12 +14,27 @@ import (
 
 // finds is a check that finds just this.
 func finds(id string, group check.Group, found ...check.Finding) check.Check {
-	return check.Check{ID: id, Group: group, Title: id + " is as it should be", Run: func(context.Context) []check.Finding { return found }}
+	for i, f := range found {
+		if f.ID != "" {
+			found[i].Kind = &check.Kind{ID: f.ID}
+		}
+	}
+	return check.Check{Kind: &check.Kind{ID: id}, Group: group, Title: id + " is as it should be",
+		Run: func(context.Context) []check.Finding { return found }}
+}
+
+// kinds are those with these ids.
+func kinds(ids ...string) []*check.Kind {
+	var out []*check.Kind
+	for _, id := range ids {
+		out = append(out, &check.Kind{ID: id})
+	}
+	return out
 }
 
 // needing makes a check need others.
 func needing(c check.Check, needs ...string) check.Check {
-	c.Needs = needs
+	c.Needs = kinds(needs...)
 	return c
 }
 
@@ -35,20 +50,26 @@ func sick() []check.Check {
 	return []check.Check{
 		finds("imds", check.Instance, check.Passed("this is i-0123456789abcdef0 (m6i.large) in eu-west-1a", "token in 2 ms")...),
 		finds("disk", check.Instance, check.Finding{ID: "disk-full", Status: check.Fail, Summary: "/var/lib/docker is full: 0 of 30 GB are free",
-			Evidence: []string{"29.9 GB in /var/lib/docker/overlay2", "inodes: 12 % used"}, Fix: fix.Do("docker image prune --all, or a larger volume")}),
+			Evidence: []string{"29.9 GB in /var/lib/docker/overlay2", "inodes: 12 % used"},
+			Fix:      fix.Do("docker image prune --all, or a larger volume")}),
 		finds("warm-pool", check.Instance, check.Skipped("this instance is in no Auto Scaling group")...),
-		finds("clock", check.Network, check.Finding{Status: check.Warn, Summary: "the clock is 2.1 s behind", Evidence: []string{"Date of 169.254.169.254"}, Fix: fix.Do("chronyc makestep")}),
-		remote(finds("route", check.Network, check.CouldNotLook(context.DeadlineExceeded, fix.Do("allow ec2:DescribeRouteTables to the instance role"))...)),
-		finds("cluster", check.ECS, check.Finding{ID: "cluster-missing", Status: check.Fail, Summary: "there is no cluster prdo in region eu-west-1, account 123456789012: did you mean prod?",
+		finds("clock", check.Network, check.Finding{Status: check.Warn, Summary: "the clock is 2.1 s behind",
+			Evidence: []string{"Date of 169.254.169.254"}, Fix: fix.Do("chronyc makestep")}),
+		remote(finds("route", check.Network, check.CouldNotLook(context.DeadlineExceeded,
+			fix.Do("allow ec2:DescribeRouteTables to the instance role"))...)),
+		finds("cluster", check.ECS, check.Finding{ID: "cluster-missing", Status: check.Fail,
+			Summary:  "there is no cluster prdo in region eu-west-1, account 123456789012: did you mean prod?",
 			Evidence: []string{"/etc/ecs/ecs.config:2: ECS_CLUSTER=prdo"}, Fix: fix.Do("muster bootstrap --cluster prod")}),
-		finds("agent-log", check.ECS, check.Finding{ID: "terminal-error", Status: check.Fail, Summary: "the ECS agent gave up", Evidence: []string{"ClientException: Cluster not found."}, SymptomOf: []string{"cluster-missing"}}),
+		finds("agent-log", check.ECS, check.Finding{ID: "terminal-error", Status: check.Fail, Summary: "the ECS agent gave up",
+			Evidence: []string{"ClientException: Cluster not found."}, SymptomOf: kinds("cluster-missing")}),
 		needing(finds("registered", check.ECS), "agent-log"),
 		needing(finds("tasks", check.Health), "registered"),
 	}
 }
 
 func healthy() []check.Check {
-	return []check.Check{finds("imds", check.Instance, check.Passed("this is i-0123456789abcdef0")...), finds("registered", check.ECS), finds("warm-pool", check.Instance, check.Skipped("no Auto Scaling group")...)}
+	return []check.Check{finds("imds", check.Instance, check.Passed("this is i-0123456789abcdef0")...), finds("registered", check.ECS),
+		finds("warm-pool", check.Instance, check.Skipped("no Auto Scaling group")...)}
 }
 
 // made is the report of these checks, with nothing in it of the machine's.

@@ -23,7 +23,7 @@ func Index(out io.Writer, style term.Style, checks []check.Check) error {
 	for _, c := range checks {
 		p.entry(c)
 		if len(c.Findings) > 0 {
-			p.line("    " + p.Wrap(4, strings.Join(c.Findings, ", ")))
+			p.line("    " + p.Wrap(4, strings.Join(check.IDs(c.Findings), ", ")))
 		}
 	}
 	return p.err

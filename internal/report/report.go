@@ -125,7 +125,8 @@ func (r *Report) Err() error {
 
 // tally is "14 checks: 12 passed, 1 unknown, 1 failed".
 func (r *Report) tally() string {
-	names := map[check.Status]string{check.Pass: "passed", check.Skip: "skipped", check.Unknown: "unknown", check.Warn: "warned", check.Fail: "failed"}
+	names := map[check.Status]string{check.Pass: "passed", check.Skip: "skipped", check.Unknown: "unknown", check.Warn: "warned",
+		check.Fail: "failed"}
 	var parts []string
 	for _, s := range check.Statuses() {
 		if n := r.Counts[s]; n > 0 {

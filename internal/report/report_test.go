@@ -46,23 +46,28 @@ func TestExitCodes(t *testing.T) {
 	unknown := finds("docker", check.Docker, check.CouldNotLook(errors.New("no answer"), fix.Do("look at docker"))...)
 	warning := finds("clock", check.Network, check.Finding{Status: check.Warn, Summary: "2 s behind"})
 	failure := finds("disk", check.Instance, check.Finding{Status: check.Fail, Summary: "full"})
-	both := finds("both", check.Network, check.Finding{Status: check.Warn, Summary: "odd"}, check.Finding{ID: "half", Status: check.Unknown, Summary: "half"})
+	both := finds("both", check.Network, check.Finding{Status: check.Warn, Summary: "odd"},
+		check.Finding{ID: "half", Status: check.Unknown, Summary: "half"})
 	for name, c := range map[string]struct {
 		checks []check.Check
 		about  report.About
 		want   int
 		head   string // how the table begins
 	}{
-		"all is well":                    {healthy(), report.About{Strict: true}, exitcode.Healthy, "Healthy\n"},
-		"a warning is allowed":           {[]check.Check{warning}, report.About{}, exitcode.Healthy, "Warning: 2 s behind\n"},
-		"unless it is not":               {[]check.Check{warning}, report.About{Strict: true}, exitcode.Warnings, "Warning: 2 s behind\n"},
-		"what could not be checked":      {[]check.Check{unknown}, report.About{Strict: true}, exitcode.Undetermined, "Could not check: no answer\n  fix      look at docker\n\n"},
-		"a warning beside it leads":      {[]check.Check{unknown, warning}, report.About{Strict: true}, exitcode.Undetermined, "Warning: 2 s behind\n"},
-		"beside a warning of the same":   {[]check.Check{both}, report.About{}, exitcode.Undetermined, "Warning: odd\n"},
-		"the API's word is not needed":   {[]check.Check{remote(unknown)}, report.About{}, exitcode.Healthy, "Healthy\n"},
-		"unless it was asked for":        {[]check.Check{remote(unknown)}, report.About{Asked: []string{"docker"}}, exitcode.Undetermined, "Could not check: no answer\n"},
-		"a failure is stronger than all": {[]check.Check{unknown, warning, failure}, report.About{Strict: true}, exitcode.Failed, "Cause: full\n"},
-		"interrupted":                    {[]check.Check{failure}, report.About{Interrupted: true}, exitcode.Interrupted, "Cause: full\n"},
+		"all is well":          {healthy(), report.About{Strict: true}, exitcode.Healthy, "Healthy\n"},
+		"a warning is allowed": {[]check.Check{warning}, report.About{}, exitcode.Healthy, "Warning: 2 s behind\n"},
+		"unless it is not":     {[]check.Check{warning}, report.About{Strict: true}, exitcode.Warnings, "Warning: 2 s behind\n"},
+		"what could not be checked": {[]check.Check{unknown}, report.About{Strict: true}, exitcode.Undetermined,
+			"Could not check: no answer\n  fix      look at docker\n\n"},
+		"a warning beside it leads": {[]check.Check{unknown, warning}, report.About{Strict: true}, exitcode.Undetermined,
+			"Warning: 2 s behind\n"},
+		"beside a warning of the same": {[]check.Check{both}, report.About{}, exitcode.Undetermined, "Warning: odd\n"},
+		"the API's word is not needed": {[]check.Check{remote(unknown)}, report.About{}, exitcode.Healthy, "Healthy\n"},
+		"unless it was asked for": {[]check.Check{remote(unknown)}, report.About{Asked: []string{"docker"}}, exitcode.Undetermined,
+			"Could not check: no answer\n"},
+		"a failure is stronger than all": {[]check.Check{unknown, warning, failure}, report.About{Strict: true}, exitcode.Failed,
+			"Cause: full\n"},
+		"interrupted": {[]check.Check{failure}, report.About{Interrupted: true}, exitcode.Interrupted, "Cause: full\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := made(t, c.checks, c.about)
@@ -98,7 +103,8 @@ func TestFortyColumns(t *testing.T) {
 	} {
 		for line := range strings.Lines(string(shown(t, show))) {
 			text := strings.TrimSpace(line)
-			if utf8.RuneCountInString(strings.TrimRight(line, "\n")) > 40 && strings.Contains(text, " ") && !strings.Contains(text, "muster explain ") {
+			if utf8.RuneCountInString(strings.TrimRight(line, "\n")) > 40 && strings.Contains(text, " ") && !strings.Contains(text,
+				"muster explain ") {
 				t.Errorf("%s has a line of %d: %q", name, len(line)-1, line)
 			}
 		}
@@ -106,7 +112,9 @@ func TestFortyColumns(t *testing.T) {
 }
 
 func TestWithoutUTF8AllIsASCII(t *testing.T) {
-	r := made(t, []check.Check{finds("a", check.ECS, check.Finding{Status: check.Fail, Summary: "Gr\u00fc\u00dfe", Evidence: []string{"\u2713"}, Fix: fix.Do("\u65e5\u672c")})}, report.About{})
+	r := made(t, []check.Check{finds("a", check.ECS,
+		check.Finding{Status: check.Fail, Summary: "Gr\u00fc\u00dfe", Evidence: []string{"\u2713"}, Fix: fix.Do("\u65e5\u672c")})},
+		report.About{})
 	for _, show := range []func(io.Writer) error{
 		func(w io.Writer) error { return r.Table(w, pipe, true) },
 		func(w io.Writer) error { return r.Diagnosis(w, pipe, true) },
@@ -121,7 +129,7 @@ func TestWithoutUTF8AllIsASCII(t *testing.T) {
 
 func TestASymptomTellsNoRemedyOfItsOwn(t *testing.T) {
 	checks := []check.Check{finds("cause", check.ECS, check.Finding{Status: check.Fail, Summary: "a", Fix: fix.Do("fix the cause")}),
-		finds("symptom", check.ECS, check.Finding{Status: check.Fail, Summary: "b", Fix: fix.Do("deregister it"), SymptomOf: []string{"cause"}})}
+		finds("symptom", check.ECS, check.Finding{Status: check.Fail, Summary: "b", Fix: fix.Do("deregister it"), SymptomOf: kinds("cause")})}
 	text := string(shown(t, func(w io.Writer) error { return made(t, checks, report.About{}).Diagnosis(w, pipe, true) }))
 	if strings.Contains(text, "deregister it") || !strings.Contains(text, "fix the cause") {
 		t.Error(text)

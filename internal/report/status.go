@@ -63,7 +63,8 @@ func Status(out io.Writer, style term.Style, s agentstate.State, now time.Time) 
 
 func doubtFix(s agentstate.State, now time.Time) fix.Fix {
 	if s.Stale(now) {
-		return fix.Do("Find out why, then restart muster-agent:", "sudo journalctl -u muster-agent -n 20 --no-pager", "sudo systemctl restart muster-agent")
+		return fix.Do("Find out why, then restart muster-agent:", "sudo journalctl -u muster-agent -n 20 --no-pager",
+			"sudo systemctl restart muster-agent")
 	}
 	return fix.Do("Find out why the ECS agent does not answer:", "sudo muster debug")
 }

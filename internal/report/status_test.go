@@ -22,10 +22,12 @@ func agentStates() map[string]agentstate.State {
 	make := func(edit func(*agentstate.State)) agentstate.State {
 		yes := true
 		s := agentstate.State{
-			Schema: 1, Version: "1.2.3", PID: 812, InstanceID: "i-0123456789abcdef0", Started: ago(3*time.Hour + 12*time.Minute), Written: ago(12 * time.Second), Period: 60,
-			Registration: agentstate.Registration{State: "registered", Since: ago(3 * time.Hour), Cluster: "prod", Connected: &yes, Status: "ACTIVE", Asked: ago(6 * time.Minute)},
-			Docker:       agentstate.Docker{Reachable: true, Since: ago(3 * time.Hour), Running: 12, Healthy: 10},
-			Publishing:   agentstate.Publishing{Namespace: "Muster", Sent: 4032, LastSent: ago(21 * time.Second)},
+			Schema: 1, Version: "1.2.3", PID: 812, InstanceID: "i-0123456789abcdef0", Started: ago(3*time.Hour + 12*time.Minute),
+			Written: ago(12 * time.Second), Period: 60,
+			Registration: agentstate.Registration{State: "registered", Since: ago(3 * time.Hour), Cluster: "prod", Connected: &yes,
+				Status: "ACTIVE", Asked: ago(6 * time.Minute)},
+			Docker:     agentstate.Docker{Reachable: true, Since: ago(3 * time.Hour), Running: 12, Healthy: 10},
+			Publishing: agentstate.Publishing{Namespace: "Muster", Sent: 4032, LastSent: ago(21 * time.Second)},
 		}
 		edit(&s)
 		return s
@@ -38,7 +40,8 @@ func agentStates() map[string]agentstate.State {
 			s.Publishing.Waiting, s.Publishing.Bytes = 11, 41_000
 		}),
 		"problem": make(func(s *agentstate.State) {
-			s.Registration.State, s.Registration.Since, s.Registration.Why = "disconnected", ago(40*time.Minute), "ECS does not hear from the ECS agent"
+			s.Registration.State, s.Registration.Since, s.Registration.Why = "disconnected", ago(40*time.Minute),
+				"ECS does not hear from the ECS agent"
 			s.Docker.Healthy, s.Docker.Unhealthy = 9, 1
 			s.Unhealthy = []agentstate.Container{{Name: "web/app", ID: "3f2a1b", Why: "its health check fails"}}
 			s.Publishing.Dropped = 7

@@ -35,6 +35,7 @@ func sickens(s *stage) error {
 	}
 	s.say("muster-agent.service watches a sandboxed Docker Engine that runs a task of service web with two containers.")
 	said := &observe.Journal{}
+	fmt.Fprint(s.out, "\n$ muster agent --event-bus ops &\n")
 	agent, err := s.background(said, engine.Host(), "agent", "--event-bus", "ops")
 	if err != nil {
 		return err
@@ -78,7 +79,6 @@ func task(container string) dockerd.Spec {
 
 // background starts the binary as systemd would.
 func (s *stage) background(stderr *observe.Journal, docker string, args ...string) (*exec.Cmd, error) {
-	fmt.Fprintf(s.out, "\n$ muster %s &\n", strings.Join(args, " "))
 	cmd := exec.Command(s.binary, args...)
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "MUSTER_DOCKER_HOST=" + docker}, s.box.Environ()...)
 	cmd.Stderr = stderr

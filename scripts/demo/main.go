@@ -21,7 +21,15 @@ import (
 
 func main() {
 	binary := flag.String("muster", "bin/muster", "the binary to show")
+	docs := flag.String("docs", "", "write the pictures and the screens of this documentation instead")
 	flag.Parse()
+	if *docs != "" {
+		if err := document(*docs, *binary); err != nil {
+			fmt.Fprintf(os.Stderr, "demo: %v\n", err)
+			os.Exit(1)
+		}
+		return
+	}
 	for i, s := range stories {
 		if err := tell(os.Stdout, *binary, i+1, s); err != nil {
 			fmt.Fprintf(os.Stderr, "demo: story %d: %v\n", i+1, err)
@@ -58,9 +66,19 @@ type stage struct {
 	binary string
 	root   string
 	box    *sandbox.Sandbox
+	env    []string // in addition to that of the sandbox
 }
 
 func tell(out io.Writer, binary string, number int, s story) error {
+	return on(s.options, func(box *stage) error {
+		box.out, box.binary = out, binary
+		fmt.Fprintf(out, "\n%s\n%d. %s\n%s\n", strings.Repeat("=", 78), number, s.title, strings.Repeat("=", 78))
+		return s.play(box)
+	})
+}
+
+// on starts a sandboxed instance in a temporary directory and plays on it.
+func on(options sandbox.Options, play func(*stage) error) error {
 	root, err := os.MkdirTemp("", "muster-demo-")
 	if err != nil {
 		return err
@@ -69,14 +87,13 @@ func tell(out io.Writer, binary string, number int, s story) error {
 	if err := os.Mkdir(filepath.Join(root, "etc"), 0o755); err != nil {
 		return err
 	}
-	s.options.Root = root
-	box, err := sandbox.New(s.options)
+	options.Root = root
+	box, err := sandbox.New(options)
 	if err != nil {
 		return err
 	}
 	defer box.Close()
-	fmt.Fprintf(out, "\n%s\n%d. %s\n%s\n", strings.Repeat("=", 78), number, s.title, strings.Repeat("=", 78))
-	return s.play(&stage{out, binary, root, box})
+	return play(&stage{root: root, box: box})
 }
 
 func (s *stage) say(text string) { fmt.Fprintf(s.out, "\n# %s\n", text) }
@@ -113,6 +130,7 @@ func (s *stage) run(stdout, stderr io.Writer, args ...string) int {
 	defer stop()
 	cmd := exec.CommandContext(ctx, s.binary, args...)
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "MUSTER_CONSOLE="}, s.box.Environ()...)
+	cmd.Env = append(cmd.Env, s.env...)
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	_ = cmd.Run()
 	return cmd.ProcessState.ExitCode()

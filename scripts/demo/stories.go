@@ -129,19 +129,7 @@ func (s *stage) write(path, text string) error {
 
 // closed is the origin of muster: one wrong rule splits a replicated cache.
 func closed(s *stage) error {
-	s.box.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-cache", Rules: []sandbox.Rule{
-		{Protocol: "tcp", First: 47500, Last: 47509, CIDR: "10.0.0.0/16"},
-		{Protocol: "tcp", First: 47100, Last: 47109, Group: "sg-cache"},
-		{Protocol: "tcp", First: 47100, Last: 47105, Group: "sg-batch"}, sandbox.AllEgress(),
-	}})
-	s.box.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-batch", Rules: []sandbox.Rule{
-		{Protocol: "tcp", First: 47000, Last: 47999, CIDR: "10.0.0.0/16"}, sandbox.AllEgress(),
-	}})
-	s.box.EditInstance("i-0123456789abcdef0", func(i *sandbox.Instance) { i.Interfaces[0].Groups = []string{"sg-cache"} })
-	for i, group := range []string{"sg-cache", "sg-cache", "sg-batch"} {
-		s.box.AddPeer("prod", fmt.Sprintf("i-0aaaaaaaaaaaaaaa%d", i+1), sandbox.Interface{
-			ID: fmt.Sprintf("eni-%d", i+1), Addrs: []string{fmt.Sprintf("10.0.1.2%d", i+1)}, Groups: []string{group}})
-	}
+	s.cacheGroups()
 	s.say("Three peers replicate an Ignite cache with this instance. One has another security group, whose rule ends four ports too early.")
 	if err := s.muster(0, "bootstrap", "--cluster", "prod", "--ports", "ignite2-compact"); err != nil {
 		return err
@@ -163,6 +151,23 @@ func closed(s *stage) error {
 		return err
 	}
 	return s.muster(0, "ports")
+}
+
+// cacheGroups puts this instance and three peers into two security groups.
+func (s *stage) cacheGroups() {
+	s.box.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-cache", Rules: []sandbox.Rule{
+		{Protocol: "tcp", First: 47500, Last: 47509, CIDR: "10.0.0.0/16"},
+		{Protocol: "tcp", First: 47100, Last: 47109, Group: "sg-cache"},
+		{Protocol: "tcp", First: 47100, Last: 47105, Group: "sg-batch"}, sandbox.AllEgress(),
+	}})
+	s.box.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-batch", Rules: []sandbox.Rule{
+		{Protocol: "tcp", First: 47000, Last: 47999, CIDR: "10.0.0.0/16"}, sandbox.AllEgress(),
+	}})
+	s.box.EditInstance("i-0123456789abcdef0", func(i *sandbox.Instance) { i.Interfaces[0].Groups = []string{"sg-cache"} })
+	for i, group := range []string{"sg-cache", "sg-cache", "sg-batch"} {
+		s.box.AddPeer("prod", fmt.Sprintf("i-0aaaaaaaaaaaaaaa%d", i+1), sandbox.Interface{
+			ID: fmt.Sprintf("eni-%d", i+1), Addrs: []string{fmt.Sprintf("10.0.1.2%d", i+1)}, Groups: []string{group}})
+	}
 }
 
 func (s *stage) authorize() error {

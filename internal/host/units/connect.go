@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/coreos/go-systemd/v22/dbus"
 	godbus "github.com/godbus/dbus/v5"
@@ -19,7 +20,15 @@ const (
 	busSocket     = "/run/dbus/system_bus_socket"
 )
 
-// Connect connects to systemd over D-Bus. ctx limits connecting, not the lifetime of the connection. The error names
+// Limits on the answers of systemd: 25 s for a call, as in sd-bus, and longer for a reload, which runs the generators. A
+// boot waits for all of them.
+const (
+	connectTime = 5 * time.Second
+	callTime    = 25 * time.Second
+	reloadTime  = 60 * time.Second
+)
+
+// Connect connects to systemd over D-Bus, within connectTime. ctx limits connecting, not the lifetime of the connection. The error names
 // each socket that was tried.
 func Connect(ctx context.Context) (*Manager, error) {
 	return connect(ctx, "/", os.Geteuid() == 0)
@@ -48,6 +57,8 @@ func connect(ctx context.Context, root string, private bool) (*Manager, error) {
 // open connects to the socket of a bus daemon (which needs a Hello) or of systemd (which does not). The library ties a
 // connection's lifetime to its context, so ctx is detached once connected.
 func open(ctx context.Context, socket string, bus bool) (*dbus.Conn, error) {
+	ctx, stop := context.WithTimeout(ctx, connectTime)
+	defer stop()
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	letGo := context.AfterFunc(ctx, cancel)
 	conn, err := dbus.NewConnection(func() (*godbus.Conn, error) {
@@ -87,6 +98,8 @@ func ShuttingDown(ctx context.Context) bool {
 		return false
 	}
 	defer m.Close()
+	ctx, stop := context.WithTimeout(ctx, callTime)
+	defer stop()
 	state, err := m.conn.SystemStateContext(ctx)
 	return err == nil && state.Value.Value() == "stopping"
 }

@@ -44,6 +44,8 @@ type Job struct {
 
 // Show returns the state of the unit. A missing unit is not an error, but a State with LoadState NotFound.
 func (m *Manager) Show(ctx context.Context, name string) (State, error) {
+	ctx, stop := context.WithTimeout(ctx, callTime)
+	defer stop()
 	props, err := m.conn.GetAllPropertiesContext(ctx, name)
 	if err != nil {
 		return State{}, fmt.Errorf("showing unit %q: %w", name, err)

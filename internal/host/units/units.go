@@ -46,6 +46,8 @@ func (m *Manager) Connected() bool { return m.conn.Connected() }
 
 // Reload makes systemd reload all unit files, like systemctl daemon-reload.
 func (m *Manager) Reload(ctx context.Context) error {
+	ctx, stop := context.WithTimeout(ctx, reloadTime)
+	defer stop()
 	if err := m.conn.ReloadContext(ctx); err != nil {
 		return fmt.Errorf("reloading systemd: %w", err)
 	}
@@ -56,6 +58,8 @@ func (m *Manager) Reload(ctx context.Context) error {
 // starts nothing; a Reload applies it to the current boot. A masked unit, or one without an [Install] section, is an
 // error.
 func (m *Manager) Enable(ctx context.Context, names ...string) (changed []string, err error) {
+	ctx, stop := context.WithTimeout(ctx, callTime)
+	defer stop()
 	installable, changes, err := m.conn.EnableUnitFilesContext(ctx, names, false, false)
 	if err != nil {
 		return nil, fmt.Errorf("enabling %q: %w", names, err)
@@ -71,6 +75,8 @@ func (m *Manager) Enable(ctx context.Context, names ...string) (changed []string
 
 // Queue enqueues a job for the unit and returns without waiting for it. A masked or missing unit is an error.
 func (m *Manager) Queue(ctx context.Context, verb Verb, name string) error {
+	ctx, stop := context.WithTimeout(ctx, callTime)
+	defer stop()
 	var err error
 	switch verb {
 	case Start:
@@ -92,6 +98,8 @@ func (m *Manager) Queue(ctx context.Context, verb Verb, name string) error {
 // keeps running; systemd rejects an already queued start. A unit file in /etc/systemd/system overrides a runtime mask,
 // which is an error here.
 func (m *Manager) Mask(ctx context.Context, name string, runtime bool) error {
+	ctx, stop := context.WithTimeout(ctx, reloadTime)
+	defer stop()
 	if _, err := m.conn.MaskUnitFilesContext(ctx, []string{name}, runtime, false); err != nil {
 		return fmt.Errorf("masking %s: %w", name, err)
 	}
@@ -110,6 +118,8 @@ func (m *Manager) Mask(ctx context.Context, name string, runtime bool) error {
 
 // Unmask reverts a Mask with the same runtime. It starts nothing, not even rejected jobs.
 func (m *Manager) Unmask(ctx context.Context, name string, runtime bool) error {
+	ctx, stop := context.WithTimeout(ctx, reloadTime)
+	defer stop()
 	if _, err := m.conn.UnmaskUnitFilesContext(ctx, []string{name}, runtime); err != nil {
 		return fmt.Errorf("unmasking %s: %w", name, err)
 	}

@@ -21,6 +21,8 @@ type Version string
 
 // Version returns the version of systemd.
 func (m *Manager) Version(ctx context.Context) (Version, error) {
+	ctx, stop := context.WithTimeout(ctx, callTime)
+	defer stop()
 	// The library has no variant of this call with a context. Close ends it.
 	type answer struct {
 		text string

@@ -1,0 +1,168 @@
+package ecs
+
+import (
+	"cmp"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"muster/check"
+	"muster/check/subject"
+	"muster/internal/base/fix"
+	"muster/internal/host/ecsconfig"
+)
+
+// fitted is a finding of the agent's log with a fix for what this instance has. A
+// line alone cannot tell whether a proxy is set, and its cause names all that may be wrong.
+func (w Group) fitted(f check.Finding, message string) check.Finding {
+	if w.Settings().Denied() != nil {
+		return f
+	}
+	switch f.Kind {
+	case ConnectionRefused:
+		return w.refusedFitted(f, message)
+	case AgentProxyRefused, NetworkTimeout:
+		return w.proxyFitted(f, message)
+	case CredentialsInvalid:
+		return w.keysFitted(f, message)
+	case AgentIMDSUnreachable, AgentHopLimit:
+		return w.imdsFitted(f)
+	}
+	return f
+}
+
+// dialed is the address of a failed connection, and posted the endpoint it was for.
+var (
+	dialed = regexp.MustCompile(`dial tcp (\[[0-9a-fA-F:]+\]:\d+|[0-9.]+:\d+): `)
+	posted = regexp.MustCompile(`https://([a-z0-9.-]+)[:/]|unable to dial ([a-z0-9.-]+) response`)
+)
+
+// target is the endpoint that the line names, or else that of ECS.
+func (w Group) target(message string) string {
+	if m := posted.FindStringSubmatch(message); m != nil {
+		return cmp.Or(m[1], m[2])
+	}
+	return "ecs." + w.Region() + ".amazonaws.com"
+}
+
+// keysAt are keys with their places, without their values.
+func keysAt(values []ecsconfig.Value) string {
+	var out []string
+	for _, v := range values {
+		out = append(out, fmt.Sprintf("%s (%s)", v.Key, v.Where()))
+	}
+	return strings.Join(out, " and ")
+}
+
+// places are where they stand.
+func places(values []ecsconfig.Value) string {
+	var out []string
+	for _, v := range values {
+		out = append(out, v.Where())
+	}
+	return strings.Join(slices.Compact(out), ", ")
+}
+
+// agentProxyFor is the proxy on the ECS agent's way to a host, as HOST:PORT, and the
+// key that sets it.
+func (w Group) agentProxyFor(host string) (address string, setting []ecsconfig.Value) {
+	s := w.Settings()
+	proxy, err := s.Proxy().For(&url.URL{Scheme: "https", Host: host})
+	if err != nil || proxy == nil {
+		return "", nil
+	}
+	setting = s.SetOf("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
+	return proxy.Host, setting[:min(1, len(setting))]
+}
+
+// refusedFitted: it is the proxy, ECS_BACKEND_HOST, or something in the network.
+func (w Group) refusedFitted(f check.Finding, message string) check.Finding {
+	host := w.target(message)
+	backend := w.Settings().SetOf("ECS_BACKEND_HOST")
+	address, setting := w.agentProxyFor(host)
+	m := dialed.FindStringSubmatch(message)
+	if m != nil && len(setting) == 0 && !strings.Contains(message, "proxyconnect") {
+		f.Summary = m[1] + " refuses the connection of the ECS agent"
+	}
+	switch {
+	case len(setting) > 0 && (strings.Contains(message, "proxyconnect") || m == nil || strings.Contains(message, address)):
+		f.Summary = fmt.Sprintf("the proxy %s of %s refuses the connection", address, keysAt(setting))
+		f.Fix = proxyFix(setting, address, host)
+	case len(backend) > 0:
+		f.Fix = fix.Do("Remove "+keysAt(backend)+" unless it is meant, then restart the ECS agent:", subject.RestartECS)
+	case m != nil && len(setting) == 0 && strings.HasSuffix(m[1], ":443") && !strings.Contains(message, "proxyconnect"):
+		f.Fix = fix.Do("Find out what rejects the connection: a network ACL, a firewall, or a wrong address of the name:",
+			"getent hosts "+host, "curl -m 5 -sv -o /dev/null https://"+host)
+	}
+	return f
+}
+
+func proxyFix(setting []ecsconfig.Value, address, host string) fix.Fix {
+	return fix.Do("Correct or remove "+keysAt(setting)+", or repair the proxy, then restart the ECS agent:",
+		"curl -m 5 -sv -o /dev/null -x http://"+address+" https://"+host, subject.RestartECS)
+}
+
+// proxyFitted names the proxy where one is set.
+func (w Group) proxyFitted(f check.Finding, message string) check.Finding {
+	host := w.target(message)
+	address, setting := w.agentProxyFor(host)
+	switch {
+	case f.Kind == NetworkTimeout && (address == "" || !strings.Contains(message, "dial tcp "+address)):
+	case len(setting) > 0 && f.Kind == NetworkTimeout:
+		f.Summary = fmt.Sprintf("no answer from the proxy %s of %s", address, keysAt(setting))
+		f.Fix = proxyFix(setting, address, host)
+	case len(setting) > 0 && strings.Contains(f.Summary, "CONNECT"):
+		f.Fix = proxyFix(setting, address, host)
+		f.Fix.Text = "On the proxy of " + keysAt(setting) + ", allow CONNECT to " + host + ":443, and check its own way there:"
+	case len(setting) > 0:
+		f.Fix = proxyFix(setting, address, host)
+	case strings.Contains(message, "does not look like a TLS handshake"), strings.Contains(message, "HTTP response to HTTPS client"):
+		f.Summary = "what answers for " + host + " does not speak TLS"
+		f.Fix = fix.Do("Find out what answers on port 443: a wrong address of the name, or a firewall that redirects:",
+			"getent hosts "+host, "curl -m 5 -sv -o /dev/null https://"+host)
+	}
+	return f
+}
+
+// keysFitted: keys in the files win over the instance role.
+func (w Group) keysFitted(f check.Finding, message string) check.Finding {
+	keys := w.Settings().SetOf("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+	switch {
+	case len(keys) > 0:
+		f.Summary = "AWS rejects the keys that the ECS agent takes from " + keys[0].Key + " (" + keys[0].Where() + ")"
+		f.Fix = fix.Do("Remove the AWS keys ("+places(keys)+"), so that the ECS agent uses the instance role, then restart it:",
+			`sudo sed -i -E '/^[[:space:]]*AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN)[[:space:]]*=/d' `+
+				cmp.Or(keys[0].File, ecsconfig.DefaultPath), subject.RestartECS)
+	case strings.Contains(strings.ToLower(message), "expired"):
+		f.Fix = fix.Do("Restart the ECS agent, so that it gets new credentials of the instance role from IMDS:", subject.RestartECS)
+	default:
+		f.Fix = fix.Do("Associate the instance profile again, as its role was probably deleted and created anew:",
+			"aws ec2 describe-iam-instance-profile-associations --region "+w.Region()+" --filters Name=instance-id,Values="+w.InstanceID(),
+			"aws ec2 replace-iam-instance-profile-association --region "+w.Region()+" --association-id ASSOCIATION_ID "+
+				"--iam-instance-profile Name=PROFILE", subject.RestartECS)
+	}
+	return f
+}
+
+// imdsFitted: where IMDS answers the host, what fails is the way of the ECS agent's container.
+func (w Group) imdsFitted(f check.Finding) check.Finding {
+	if w.NoIdentity != nil || w.Identity.InstanceID == "" {
+		return f
+	}
+	if s := w.Settings(); s.Proxy().HTTP != "" && !s.Proxy().Exempts("169.254.169.254") {
+		setting := s.SetOf("HTTP_PROXY", "http_proxy")
+		f.Fix = fix.Do("Add 169.254.169.254 to NO_PROXY, because "+keysAt(setting)+" sets a proxy, then restart the ECS agent:",
+			subject.RestartECS)
+		return f
+	}
+	f.Evidence = append(f.Evidence, "IMDS answers the host now")
+	if f.Kind == AgentHopLimit {
+		return f
+	}
+	f.Fix = fix.Do("Look for a firewall rule that rejects the ECS agent and for a network mode other than host, then restart it:",
+		"sudo iptables-save | grep 169.254.169.254",
+		"sudo docker inspect -f '{{.HostConfig.NetworkMode}}' ecs-agent", subject.RestartECS)
+	return f
+}

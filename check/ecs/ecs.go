@@ -1,0 +1,107 @@
+package ecs
+
+import (
+	"cmp"
+	"context"
+	"errors"
+
+	"muster/check"
+	"muster/check/subject"
+	"muster/internal/base/cluster"
+	"muster/internal/base/fix"
+	"muster/internal/host/ecsagent"
+)
+
+// withUserData adds to a missing cluster why user data may not have named it.
+func (w Group) withUserData(run func(context.Context) []check.Finding) func(context.Context) []check.Finding {
+	return func(ctx context.Context) []check.Finding {
+		found := run(ctx)
+		for i := range found {
+			if found[i].Kind == ClusterUnset {
+				found[i].Evidence = append(found[i].Evidence, w.UserDataForm(ctx)...)
+				found[i].SymptomOf = append(found[i].SymptomOf, w.Others.UserDataNotRun)
+			}
+		}
+		return found
+	}
+}
+
+// network are the checks of the way from this instance to the ECS endpoints.
+func (w Group) network() []*check.Kind {
+	return []*check.Kind{w.Others.ProxyCheck, w.Others.DNSCheck, w.Others.ECSEndpointsCheck, w.Others.VPCPathCheck, w.Others.PollEndpointCheck}
+}
+
+// Beneath are the checks of what an ECS agent needs to register, whatever it is
+// that fails: what is only known not to have happened is a symptom of these.
+func (w Group) Beneath() []*check.Kind {
+	return append(w.network(), w.Others.IMDSCheck, w.Others.InstanceRoleCheck, w.Others.UserDataCheck, w.Others.BootstrapCheck,
+		w.Others.DiskCheck, w.Others.PressureCheck, w.Others.ClockCheck,
+		w.Others.DockerCheck, w.Others.AgentImageCheck, ECSConfigCheck, ECSUnitCheck, CheckpointCheck, AgentLogCheck, ClusterCheck)
+}
+
+// registration is what the ECS agent reports of itself.
+type registration struct{ arn, cluster string }
+
+// registered asks the ECS agent, and learns its registration. warmPool is the state that
+// defers it.
+func (w Group) registered(ctx context.Context, warmPool string) ([]check.Finding, registration) {
+	if w.Agent == nil {
+		return check.Skipped("no ECS agent is available to check"), registration{}
+	}
+	meta, err := w.Agent.Metadata(ctx)
+	switch {
+	case warmPool != "" && (err != nil || meta.ContainerInstanceARN == ""):
+		return check.Skipped("the instance is in the warm pool (" + warmPool + ") and registers when it leaves the pool"), registration{}
+	case check.OwnLimit(err) != nil:
+		return check.OwnLimit(err), registration{}
+	case err != nil:
+		return []check.Finding{w.unanswered(err)}, registration{}
+	case meta.ContainerInstanceARN == "":
+		return []check.Finding{{Kind: NotRegistered, Status: check.Fail,
+			Summary:  "the ECS agent is running but has not registered: it has no container instance ARN",
+			Evidence: []string{cmp.Or(meta.Version, "unknown version") + ", cluster " + meta.Cluster},
+			Fix:      agentWords(), SymptomOf: w.Beneath()}}, registration{}
+	}
+	is := registration{meta.ContainerInstanceARN, meta.Cluster}
+	wanted, origin := w.Wanted()
+	switch {
+	case wanted != "" && !subject.SameCluster(wanted, is.cluster):
+		f := WrongClusterFinding(is.cluster, wanted, origin, is.arn, w.Identity.Region)
+		f.SymptomOf = append(f.SymptomOf, w.Others.UserDataCheck)
+		return []check.Finding{f}, registration{}
+	case wanted == "" && subject.SameCluster(is.cluster, cluster.Default):
+		return []check.Finding{{Kind: ClusterDefault, Status: check.Warn,
+			Summary:   "the ECS agent joined the cluster \"default\": no setting names another",
+			Evidence:  append([]string{"registered as " + is.arn}, w.UserDataForm(ctx)...),
+			Fix:       fix.Do("If you meant another cluster, join it:", "sudo muster bootstrap --cluster NAME --reset-stale-state"),
+			SymptomOf: []*check.Kind{ClusterUnset, ECSConfigCheck, w.Others.UserDataNotRun}}}, is
+	}
+	return check.Passed("registered in cluster "+is.cluster+" as "+is.arn, meta.Version), is
+}
+
+// agentWords is where the ECS agent logs why it does not register.
+func agentWords() fix.Fix {
+	return fix.Do("Read the ECS agent's logs:", "sudo tail -n 50 /var/log/ecs/ecs-agent.log", "sudo tail -n 20 /var/log/ecs/ecs-init.log")
+}
+
+// unanswered is why introspection gave no answer. The agent listens only once it
+// has registered (agent/app/agent.go).
+func (w Group) unanswered(err error) check.Finding {
+	f := check.Finding{Status: check.Fail, Evidence: []string{err.Error()}, SymptomOf: w.Beneath()}
+	switch {
+	case errors.Is(err, ecsagent.ErrRefused):
+		f.Kind, f.Summary, f.Fix = IntrospectionRefused,
+			"the ECS agent does not listen on its port: it is down, or is still trying to register", agentWords()
+	case errors.Is(err, ecsagent.ErrSilent):
+		f.Kind, f.Summary = IntrospectionSilent,
+			"the ECS agent accepts connections but does not answer: it hangs, or the host is starved of resources"
+		f.Fix, f.SymptomOf = fix.Do("Restart the ECS agent, then read its log:", "sudo systemctl --no-block restart "+subject.ECSUnit,
+			"sudo tail -n 50 /var/log/ecs/ecs-agent.log"), []*check.Kind{w.Others.DockerCheck, w.Others.DiskCheck, w.Others.PressureCheck}
+	case errors.Is(err, ecsagent.ErrGarbled):
+		f.Kind, f.Summary = IntrospectionGarbled, "something other than the ECS agent answers on its port 51678"
+		f.Fix, f.SymptomOf = fix.Do("Find the process that listens on the port:", "sudo ss -ltnp 'sport = :51678'"), nil
+	default:
+		f.Status, f.Summary = check.Unknown, err.Error()
+	}
+	return f
+}

@@ -1,0 +1,171 @@
+package ecs
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"muster/check"
+	"muster/check/subject"
+	"muster/internal/base/cluster"
+	"muster/internal/base/fix"
+	"muster/internal/base/ownlimit"
+	"muster/internal/host/ecsagent"
+	"muster/internal/host/ecsconfig"
+)
+
+// clusterConfigured compares the cluster that the agent reads with the one that
+// is wanted. Where a line was meant to name it and is misread, that is the cause.
+func (w Group) clusterConfigured(s *subject.Settings, problems []ecsconfig.Problem) []check.Finding {
+	reads := s.Next.Cluster()
+	if reads.Origin == ecsconfig.FromDefault {
+		reads = s.Cluster()
+	}
+	wanted, origin := w.Wanted()
+	ref, err := cluster.Parse(reads.Text)
+	unset := reads.Origin == ecsconfig.FromDefault
+	lines := slices.DeleteFunc(ecsconfig.Of(problems, "ECS_CLUSTER"), func(p ecsconfig.Problem) bool {
+		named := s.Named("ECS_CLUSTER") // left empty: unset says it better
+		return named.Raw == "" && named.Line == p.Line && named.File == p.File && p.Severity == ecsconfig.Ignored
+	})
+	switch right := err == nil && (wanted == "" || subject.SameCluster(reads.Text, wanted)); {
+	case (right && !unset || right && wanted != "") && !subject.SameCluster(reads.Text, s.Cluster().Text):
+		return []check.Finding{w.notRestarted(s, reads)}
+	case right && !unset, right && wanted != "":
+		return w.otherHome(reads, ref)
+	case len(lines) > 0:
+		return []check.Finding{w.misnamed(s, lines, reads, err)}
+	case unset:
+		return []check.Finding{w.clusterUnset(s, wanted, origin)}
+	case err != nil:
+		return []check.Finding{{Kind: ECSConfigMisread, Status: check.Fail, Summary: reads.Where() + ": ECS_CLUSTER is not a valid cluster name",
+			Evidence: []string{readsCluster(reads)}, Fix: w.nameCluster(s)}}
+	}
+	return []check.Finding{{Kind: OtherClusterConfigured, Status: check.Fail, Fix: w.nameCluster(s),
+		Summary:  fmt.Sprintf("%s: ECS_CLUSTER is %s, not %s", reads.Where(), reads.Text, wanted),
+		Evidence: []string{wanted + " comes from " + origin}}}
+}
+
+// notRestarted is the finding where the files name the right cluster, and the ECS
+// agent was started before they did.
+func (w Group) notRestarted(s *subject.Settings, named ecsconfig.Value) check.Finding {
+	return check.Finding{Kind: ECSConfigNotApplied, Status: check.Fail, Fix: w.nameCluster(s),
+		Summary: fmt.Sprintf("%s: ECS_CLUSTER is %s, but the running ECS agent still uses %s",
+			named.Where(), named.Text, s.Cluster().Text),
+		Evidence: []string{"the ECS agent reads its settings only when it starts"}}
+}
+
+// misnamed is the finding on lines that were meant to name the cluster.
+func (w Group) misnamed(s *subject.Settings, lines []ecsconfig.Problem, reads ecsconfig.Value, invalid error) check.Finding {
+	worst := slices.MaxFunc(lines, func(a, b ecsconfig.Problem) int { return cmp.Compare(a.Severity, b.Severity) })
+	others := slices.DeleteFunc(slices.Clone(lines), func(p ecsconfig.Problem) bool { return p == worst })
+	f := w.lineFinding(ECSConfigMisread, check.Fail, s, append([]ecsconfig.Problem{worst}, others...))[0]
+	if worst.Meant != "" {
+		f.Kind = ECSConfigUnknownKey
+	}
+	if invalid == nil || plainText(reads.Text) {
+		f.Evidence = append(f.Evidence, readsCluster(reads))
+	}
+	f.Fix = w.nameCluster(s)
+	return f
+}
+
+// readsCluster is what the agent takes for its cluster. A line on which other
+// settings stand may hold secrets, and is not shown.
+func readsCluster(v ecsconfig.Value) string {
+	if v.Origin == ecsconfig.FromDefault {
+		return "no line sets a cluster that the ECS agent can read, so it joins the cluster \"default\""
+	}
+	if !plainText(v.Text) {
+		return "the ECS agent reads the rest of the line as the cluster name"
+	}
+	return fmt.Sprintf("the ECS agent reads cluster %+q", v.Text)
+}
+
+func plainText(value string) bool {
+	return len(value) < 300 && !slices.ContainsFunc([]byte(value), func(c byte) bool { return c == '=' || c == '{' })
+}
+
+func (w Group) clusterUnset(s *subject.Settings, wanted, origin string) check.Finding {
+	path := s.Sources.User.Path
+	where, what := path, "sets no cluster"
+	if named := s.Named("ECS_CLUSTER"); named.Origin == ecsconfig.FromFile {
+		where, what = named.Where()+":", "ECS_CLUSTER is empty"
+	}
+	f := check.Finding{Kind: ClusterUnset, Status: check.Warn, Fix: w.nameCluster(s),
+		Summary: fmt.Sprintf("%s %s, so the ECS agent joins the cluster \"default\"", where, what)}
+	if wanted != "" {
+		f.Status = check.Fail
+		f.Summary += ", not " + wanted
+		f.Evidence = append(f.Evidence, wanted+" comes from "+origin)
+	}
+	return f
+}
+
+// nameCluster is the fix for a cluster that is not named as it should be.
+func (w Group) nameCluster(s *subject.Settings) fix.Fix {
+	return fix.Do("Set the cluster and restart the ECS agent:", w.join(w.clusterToName(s)))
+}
+
+// join is the command that puts this instance into a cluster. It resets the ECS
+// agent's state only where agent.db holds another cluster, which the agent would
+// refuse to leave.
+func (w Group) join(name string) string {
+	saved, err := ecsagent.ReadCheckpoint(w.CheckpointPath())
+	own := saved.InstanceID == "" || w.Identity.InstanceID == "" || saved.InstanceID == w.Identity.InstanceID
+	if errors.Is(err, fs.ErrNotExist) || ownlimit.Of(err) != "" || err == nil &&
+		(!own || saved.Cluster == "" || subject.SameCluster(saved.Cluster, name)) {
+		return "sudo muster bootstrap --cluster " + name
+	}
+	return "sudo muster bootstrap --reset-stale-state --cluster " + name
+}
+
+// clusterToName is the cluster for a command: the one that is wanted, the one
+// that a misread line was probably meant to name, else NAME.
+func (w Group) clusterToName(s *subject.Settings) string {
+	if wanted, _ := w.Wanted(); wanted != "" {
+		if ref, err := cluster.Parse(wanted); err == nil && w.atHome(ref) {
+			return wanted
+		}
+		if likely := ecsconfig.LikelyCluster(wanted); likely != "" && likely != wanted {
+			return likely
+		}
+	}
+	file, err := ecsconfig.Parse(s.Sources.User.Data), s.Sources.User.Err
+	file.Repair()
+	if name, ok := file.Get("ECS_CLUSTER"); ok && err == nil {
+		if likely := ecsconfig.LikelyCluster(name); likely != "" {
+			return likely
+		}
+	}
+	return cmp.Or(w.MisplacedName(), "NAME")
+}
+
+// atHome reports whether this instance can join the cluster: its region and account
+// are those of the instance, or one of the two is unknown.
+func (w Group) atHome(ref cluster.Ref) bool {
+	return (ref.Region == "" || w.Identity.Region == "" || ref.Region == w.Identity.Region) &&
+		(ref.Account == "" || w.Identity.AccountID == "" || ref.Account == w.Identity.AccountID)
+}
+
+// otherHome is the finding on an ARN of another region or account. An instance
+// joins a cluster of its own region and account only.
+func (w Group) otherHome(reads ecsconfig.Value, ref cluster.Ref) []check.Finding {
+	if w.atHome(ref) {
+		return nil
+	}
+	f := check.Finding{Kind: WrongRegion, Status: check.Fail,
+		Evidence: []string{"an instance can only join a cluster in its own region and account"},
+		Summary: fmt.Sprintf("%s: ECS_CLUSTER is a cluster in region %s, but this instance is in %s",
+			reads.Where(), ref.Region, w.Identity.Region),
+		Fix: fix.Do("Set a cluster in this region and restart the ECS agent:", w.join(ref.Name))}
+	if ref.Region == w.Identity.Region {
+		f.Kind = WrongAccount
+		f.Summary = fmt.Sprintf("%s: ECS_CLUSTER is a cluster in account %s, but this instance is in %s",
+			reads.Where(), ref.Account, w.Identity.AccountID)
+		f.Fix.Text = "Set a cluster in this account and restart the ECS agent:"
+	}
+	return []check.Finding{f}
+}

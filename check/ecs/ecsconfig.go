@@ -1,0 +1,167 @@
+package ecs
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"muster/check"
+	"muster/check/subject"
+	"muster/internal/base/cluster"
+	"muster/internal/base/fix"
+	"muster/internal/host/ecsconfig"
+)
+
+// ecsConfig compares what the ECS agent reads in its settings with what was
+// meant, and with this instance.
+func (w Group) ecsConfig(ctx context.Context) []check.Finding {
+	s := w.Settings()
+	if err := s.Denied(); err != nil {
+		return check.CouldNotLook(err, fix.Do("Run muster as root:", "sudo muster debug"))
+	}
+	if unknown := check.OwnLimit(s.Unread()); unknown != nil {
+		return unknown
+	}
+	var found []check.Finding
+	problems := slices.DeleteFunc(slices.Clone(s.Problems), func(p ecsconfig.Problem) bool { return p.Severity == ecsconfig.Cosmetic })
+	unreadable, problems := w.unreadable(s, problems)
+	if len(unreadable) > 0 {
+		found = unreadable
+	} else if found = w.clusterConfigured(s, problems); len(found) > 0 { // that says all about these lines
+		problems = slices.DeleteFunc(problems, func(p ecsconfig.Problem) bool { return p.Sets("ECS_CLUSTER") })
+	}
+	found = slices.Concat(found, w.badLines(ctx, s, problems), w.otherPlace(s), w.tooMuchReserved(s), w.elsewhere(ctx, s), w.notApplied(s))
+	if len(found) > 0 {
+		return found
+	}
+	c := s.Next.Cluster()
+	if c.Origin == ecsconfig.FromDefault {
+		c = s.Cluster()
+	}
+	return check.Passed(fmt.Sprintf("the ECS agent joins cluster %s (%s); %s", c.Text, c.Where(), settingsRead(s)))
+}
+
+// settingsRead counts what the files set.
+func settingsRead(s *subject.Settings) string {
+	n := 0
+	for _, key := range ecsconfig.Keys() {
+		if s.Set(key) {
+			n++
+		}
+	}
+	if n == 1 {
+		return "1 valid setting"
+	}
+	return fmt.Sprintf("%d valid settings", n)
+}
+
+// unreadable are the files that the ECS agent cannot read at all, and what is
+// left of the problems without these.
+func (w Group) unreadable(s *subject.Settings, problems []ecsconfig.Problem) (found []check.Finding, rest []ecsconfig.Problem) {
+	for _, p := range problems {
+		if !p.Whole() || p.File == s.Sources.JSON.Path || p.File == "user data" {
+			rest = append(rest, p)
+			continue
+		}
+		f := check.Finding{Kind: ECSConfigUnreadable, Status: check.Fail, Summary: p.String(), Evidence: []string{p.Effect}}
+		switch name := w.clusterToName(s); {
+		case p.Repair != "":
+			f.Fix = fix.Do("Convert the file with muster and restart the ECS agent:", "sudo muster bootstrap --reset-stale-state --cluster "+name)
+		default:
+			f.Fix = fix.Do("Move the file aside and write a new one:",
+				"sudo mv "+p.File+" "+p.File+".old", "sudo muster bootstrap --reset-stale-state --cluster "+name)
+		}
+		found = append(found, f)
+	}
+	return found, rest
+}
+
+// badLines are the findings on all lines but those that name the cluster.
+func (w Group) badLines(ctx context.Context, s *subject.Settings, problems []ecsconfig.Problem) []check.Finding {
+	var invalid, failing, misread, unknown []ecsconfig.Problem
+	registered := false
+	for _, p := range problems {
+		switch {
+		case p.Meant != "" || p.Severity == ecsconfig.UnknownKey:
+			unknown = append(unknown, p)
+		case p.Severity == ecsconfig.Fatal:
+			invalid = append(invalid, p)
+		case p.Severity == ecsconfig.Refused && !registered && !w.Registered(ctx):
+			invalid = append(invalid, p)
+		case p.Severity == ecsconfig.Refused: // attributes count at the first registration only
+			registered = true
+			misread = append(misread, p)
+		case s.Hampers(p):
+			failing = append(failing, p)
+		default:
+			misread = append(misread, p)
+		}
+	}
+	return slices.Concat(
+		w.lineFinding(ECSConfigInvalid, check.Fail, s, invalid),
+		w.lineFinding(ECSConfigMisread, check.Fail, s, failing),
+		w.lineFinding(ECSConfigMisread, check.Warn, s, misread),
+		w.lineFinding(ECSConfigUnknownKey, check.Warn, s, unknown))
+}
+
+// lineFinding makes the first problem the summary, and the others evidence.
+func (w Group) lineFinding(kind *check.Kind, status check.Status, s *subject.Settings, problems []ecsconfig.Problem) []check.Finding {
+	if len(problems) == 0 {
+		return nil
+	}
+	f := check.Finding{Kind: kind, Status: status, Summary: problems[0].String(), Fix: w.lineFix(s, problems)}
+	if problems[0].Effect != "" {
+		f.Evidence = append(f.Evidence, problems[0].Effect)
+	}
+	var others []string
+	for _, p := range problems[1:] {
+		line := p.String()
+		if p.Effect != "" && p.Effect != problems[0].Effect {
+			line += "; " + p.Effect
+		}
+		others = append(others, line)
+	}
+	f.Evidence = append(f.Evidence, subject.Bounded(others)...)
+	return []check.Finding{f}
+}
+
+// lineFix lets muster repair what it can, if it can repair all.
+func (w Group) lineFix(s *subject.Settings, problems []ecsconfig.Problem) fix.Fix {
+	byHand := slices.ContainsFunc(problems, func(p ecsconfig.Problem) bool {
+		return p.Repair == "" || p.File != s.Sources.User.Path
+	})
+	c := s.Cluster()
+	if _, err := cluster.Parse(c.Text); !byHand && err == nil && s.Set("ECS_CLUSTER") {
+		return fix.Do("Repair the file with muster and restart the ECS agent:", "sudo muster bootstrap --cluster "+c.Text)
+	}
+	var places []string
+	for _, p := range problems {
+		if place := strings.TrimSuffix(p.Where(), ":"); !slices.Contains(places, place) {
+			places = append(places, place)
+		}
+	}
+	if len(places) > 3 {
+		places = append(places[:3], "and the lines below")
+	}
+	return fix.Do("Correct "+strings.Join(places, ", ")+", then restart the ECS agent:", subject.RestartECS)
+}
+
+// forced are keys that ecs-init may set otherwise than the files say
+// (ecs-init/docker/docker.go, getContainerConfig and LoadEnvVars).
+var forced = []string{"ECS_ENABLE_TASK_ENI", "ECS_EBSTA_SUPPORTED", "ECS_ENABLE_GPU_SUPPORT"}
+
+// notApplied are lines that were changed after the ECS agent was started.
+func (w Group) notApplied(s *subject.Settings) []check.Finding {
+	var lines []string
+	for _, key := range s.Stale() {
+		if v := s.Named(key); key != "ECS_CLUSTER" && v.Origin == ecsconfig.FromFile && !slices.Contains(forced, key) {
+			lines = append(lines, fmt.Sprintf("%s: %s is not applied: the running ECS agent has another value", v.Where(), key))
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return []check.Finding{{Kind: ECSConfigNotApplied, Status: check.Warn, Summary: lines[0],
+		Evidence: subject.Bounded(lines[1:]), Fix: fix.Do("Restart the ECS agent:", subject.RestartECS)}}
+}

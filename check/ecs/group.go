@@ -1,0 +1,81 @@
+// Package ecs checks the ECS agent: its settings, its unit, its saved state, its log and its
+// registration, and at last what the ECS API says of it.
+package ecs
+
+import (
+	"context"
+
+	"muster/check"
+	"muster/check/subject"
+	"muster/internal/host/dockerapi"
+)
+
+// Engine is the part of the Docker Engine that tells how the ECS agent ended.
+type Engine interface {
+	Ping(ctx context.Context) (dockerapi.Version, error)
+	subject.AgentContainer
+}
+
+// Group is what these checks depend on.
+type Group struct {
+	*subject.Instance
+	Registry Registry // the ECS API; nil: it cannot be asked
+	Systemd  subject.Systemd
+	Engine   Engine // nil: it cannot be asked
+	// WarmPool is the state of the warm pool while that defers the registration.
+	WarmPool *check.Learned[string]
+	Others   Others
+}
+
+// Others are the checks and findings of other groups that these checks refer to.
+type Others struct {
+	BootstrapCheck, ClockCheck, DiskCheck, IMDSCheck, InstanceRoleCheck, LifecycleCheck, PressureCheck, UserDataCheck,
+	Leaving, UserDataNotRun,
+	DNSCheck, ECSEndpointsCheck, PollEndpointCheck, ProxyCheck, VPCPathCheck,
+	DockerCheck, AgentImageCheck, AgentContainerDown, AgentOutOfMemory *check.Kind
+}
+
+// Checks are the checks of this group.
+func (w Group) Checks() []check.Check {
+	registered, is := w.registeredCheck()
+	return []check.Check{
+		{Kind: ECSConfigCheck, Group: check.ECS, Title: "the ECS agent's settings are valid", Run: w.withUserData(w.ecsConfig),
+			Findings: []*check.Kind{ECSConfigMisread, ECSConfigInvalid, ECSConfigUnreadable, ECSConfigUnknownKey, ECSConfigNotApplied,
+				ClusterUnset, OtherClusterConfigured, WrongRegion, WrongAccount, ReservedMemoryAboveRam, BackendHostSet, DockerHostSet}},
+		{Kind: ECSUnitCheck, Group: check.ECS, Title: "systemd runs ecs.service", Run: w.ecsUnit,
+			Findings: append(UnitNotStarted(), ECSUnitFailed, ECSUnitRestarting, ECSUnitDisabled)},
+		{Kind: CheckpointCheck, Group: check.ECS, Title: "the ECS agent's saved state fits this instance and its cluster", Run: w.checkpoint,
+			Findings: []*check.Kind{SavedClusterMismatch, CheckpointOfOtherInstance, CheckpointDamaged}},
+		w.agentLogCheck(), registered,
+		{Kind: ClusterCheck, Group: check.ECS, Title: "the cluster exists and is ACTIVE", Run: w.cluster, Remote: true,
+			Findings: []*check.Kind{ClusterMissing, ClusterInactive, ClusterNotActive}},
+		remote(check.Check{Kind: ContainerInstanceCheck, Title: "ECS shows this instance as registered and connected",
+			Findings: []*check.Kind{ContainerInstanceUnknown, ForeignContainerInstance, RegistrationFailed, ContainerInstanceInactive,
+				ContainerInstanceDraining, StillRegistering, AgentDisconnected}}, is, w.containerInstance),
+		remote(check.Check{Kind: RegistrationsCheck, Title: "ECS has only one registration of this instance", Deep: true,
+			Findings: []*check.Kind{SecondRegistration}}, is, w.registrations),
+	}
+}
+
+func (w Group) agentLogCheck() check.Check {
+	c := check.Check{Kind: AgentLogCheck, Group: check.ECS, Title: "the ECS agent logged no error that keeps it from registering",
+		Findings: append(logKinds(), AgentExits, AgentLogElsewhere)}
+	warmPool := check.Use(&c, w.WarmPool)
+	c.Run = func(ctx context.Context) []check.Finding { return w.agentLog(ctx, warmPool()) }
+	return c
+}
+
+func (w Group) registeredCheck() (check.Check, *check.Learned[registration]) {
+	c := check.Check{Kind: RegisteredCheck, Group: check.ECS, Title: "the ECS agent has registered this instance",
+		Findings: []*check.Kind{IntrospectionRefused, IntrospectionSilent, IntrospectionGarbled, NotRegistered, WrongCluster, ClusterDefault}}
+	warmPool := check.Use(&c, w.WarmPool)
+	return check.Learn(c, func(ctx context.Context) ([]check.Finding, registration) { return w.registered(ctx, warmPool()) })
+}
+
+// remote completes a check that asks the ECS API about the registration.
+func remote(c check.Check, from *check.Learned[registration], run func(context.Context, registration) []check.Finding) check.Check {
+	c.Group, c.Remote, c.Needs = check.ECS, true, []*check.Kind{RegisteredCheck}
+	is := check.Use(&c, from)
+	c.Run = func(ctx context.Context) []check.Finding { return run(ctx, is()) }
+	return c
+}

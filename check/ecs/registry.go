@@ -1,0 +1,164 @@
+package ecs
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"muster/check"
+	"muster/check/subject"
+	"muster/internal/awsapi"
+	"muster/internal/base/cluster"
+	"muster/internal/base/fix"
+)
+
+// Registry is what the ECS API knows of clusters and of the instances in them.
+type Registry interface {
+	Clusters
+	ContainerInstance(ctx context.Context, cluster, arn string) (awsapi.ContainerInstance, error)
+}
+
+func (w Group) cluster(ctx context.Context) []check.Finding {
+	text, origin := w.Wanted()
+	ref, err := cluster.Parse(text)
+	switch {
+	case w.Registry == nil:
+		return check.Skipped("the ECS API is not available from this host")
+	case text == "":
+		return check.Skipped("no cluster is set")
+	case err != nil:
+		return check.CouldNotLook(err, fix.Fix{})
+	}
+	if f, bad := ClusterFinding(ctx, w.Registry, ref, origin, w.Identity); bad {
+		return []check.Finding{f}
+	}
+	return check.Passed("cluster " + text + " is ACTIVE")
+}
+
+// containerInstance asks in the cluster that the ECS agent reports, which alone knows
+// the container instance: the one that is wanted is compared elsewhere.
+func (w Group) containerInstance(ctx context.Context, is registration) []check.Finding {
+	text, arn := is.cluster, is.arn
+	switch {
+	case w.Registry == nil:
+		return check.Skipped("the ECS API is not available from this host")
+	case arn == "":
+		return check.Skipped("the ECS agent reports no container instance ARN to ask for")
+	case text == "":
+		text = cluster.Default
+	}
+	ci, err := w.Registry.ContainerInstance(ctx, text, arn)
+	f, bad := w.RegistrationFinding(text, arn, ci, err)
+	if !bad {
+		return check.Passed(fmt.Sprintf("%s is %s, and its ECS agent is connected", ci.ARN, ci.Status))
+	}
+	return []check.Finding{f}
+}
+
+// RegistrationFinding says what is wrong with a registration in a cluster, by
+// what the ECS API answered; false: nothing.
+func (w Group) RegistrationFinding(clusterName, arn string, ci awsapi.ContainerInstance, err error) (f check.Finding, bad bool) {
+	f, bad = w.registrationFinding(clusterName, arn, ci, err)
+	return f.Identified(), bad
+}
+
+func (w Group) registrationFinding(clusterName, arn string, ci awsapi.ContainerInstance, err error) (f check.Finding, bad bool) {
+	switch unknown := check.OwnLimit(err); {
+	case unknown != nil:
+		return unknown[0], true
+	case awsapi.KindOf(err) != "":
+		return check.CouldNotLook(err, fix.Fix{})[0], true
+	case err != nil:
+		return w.unknownInstance(clusterName, arn), true
+	case ci.EC2InstanceID != "" && w.Identity.InstanceID != "" && ci.EC2InstanceID != w.Identity.InstanceID:
+		return check.Finding{Kind: ForeignContainerInstance, Status: check.Fail,
+			Summary:  fmt.Sprintf("the ECS agent uses the saved state of another instance, %s", ci.EC2InstanceID),
+			Evidence: []string{fmt.Sprintf("container instance %s belongs to %s; this is %s", ci.ARN, ci.EC2InstanceID, w.Identity.InstanceID)},
+			Fix:      w.registerAnew()}, true
+	}
+	return w.statusFinding(clusterName, ci)
+}
+
+// unknownInstance is a registration that the agent reports and ECS does not know.
+// ECS forgets a deregistered one after a while; one of another account or region
+// is as unknown. The answer does not tell the two apart.
+func (w Group) unknownInstance(clusterName, arn string) check.Finding {
+	f := check.Finding{Kind: ContainerInstanceUnknown, Status: check.Fail, SymptomOf: []*check.Kind{ECSConfigCheck},
+		Summary: "ECS does not know this container instance: it was deregistered, or is in another account or region",
+		Evidence: []string{fmt.Sprintf("the ECS agent reports %s, and cluster %q in %s has no such container instance", arn,
+			subject.NameOf(clusterName), w.Region())}, Fix: w.registerAnew()}
+	lines := w.credentialLines()
+	f.Evidence = append(f.Evidence, lines...)
+	if len(lines) > 0 {
+		f.Fix.Text = "Remove these lines of " + w.Config.ECSConfig + " if they set another account or region, then register again:"
+	}
+	return f
+}
+
+// credentialLines are the lines that choose account and region, without values.
+func (w Group) credentialLines() []string {
+	settings := w.Settings()
+	var lines []string
+	for _, key := range []string{"AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE",
+		"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"} {
+		if settings.Set(key) {
+			lines = append(lines, settings.PlaceOf(key)+": sets "+key)
+		}
+	}
+	return lines
+}
+
+// registerAnew sets the agent's saved state aside, without which it registers as a
+// new container instance.
+func (w Group) registerAnew() fix.Fix {
+	path := w.CheckpointPath()
+	return fix.Do("Move the saved state aside and register again:", "sudo systemctl stop ecs", "sudo mv --no-clobber "+path+" "+path+".old",
+		subject.StartECS)
+}
+
+// statusFinding knows the statuses of the ECS API reference, ContainerInstance.
+func (w Group) statusFinding(clusterName string, ci awsapi.ContainerInstance) (f check.Finding, bad bool) {
+	seen := []string{fmt.Sprintf("%s is %s", ci.ARN, ci.Status)}
+	if ci.StatusReason != "" {
+		seen = append(seen, "reason that ECS gives: "+ci.StatusReason)
+	}
+	switch {
+	case ci.Status == "REGISTRATION_FAILED":
+		return check.Finding{Kind: RegistrationFailed, Status: check.Fail,
+			Summary: "ECS rejected the registration: " + cmp.Or(ci.StatusReason, "no reason given"), Evidence: seen[:1],
+			Fix: fix.Do("Fix what the reason names, then replace the instance:", w.Terminate())}, true
+	case ci.Status == "INACTIVE", ci.Status == "DEREGISTERING":
+		return check.Finding{Kind: ContainerInstanceInactive, Status: check.Fail,
+			Summary: fmt.Sprintf("this container instance was deregistered: its status in ECS is %s", ci.Status), Evidence: seen,
+			Fix: w.registerAnew()}, true
+	case ci.Status == "REGISTERING":
+		return check.Finding{Kind: StillRegistering, Status: check.Fail, Summary: "ECS is still registering this container instance",
+			Evidence: seen,
+			Fix:      fix.Do("Wait for the registration:", "sudo muster verify")}, true
+	case !ci.Connected:
+		return w.disconnected(ci), true
+	case ci.Status == "DRAINING":
+		return check.Finding{Kind: ContainerInstanceDraining, Status: check.Warn,
+			Summary:  "this container instance is DRAINING: it takes no new tasks",
+			Evidence: append(seen, "managed draining, managed termination and a spot interruption set this status before the instance terminates"),
+			Fix: fix.Do("If the instance should stay in service, make it active again:",
+				"aws ecs update-container-instances-state --region "+w.Region()+
+					" --cluster "+subject.NameOf(clusterName)+" --container-instances "+ci.ARN+" --status ACTIVE"),
+			SymptomOf: []*check.Kind{w.Others.Leaving}}, true
+	}
+	return check.Finding{}, false
+}
+
+// disconnected is an agent that ECS does not hear from. What the agent logged of
+// its connection, and what is wrong with the way to the endpoints, explain it.
+func (w Group) disconnected(ci awsapi.ContainerInstance) check.Finding {
+	return check.Finding{Kind: AgentDisconnected, Status: check.Fail, Summary: "ECS shows the ECS agent of this instance as not connected",
+		Evidence: []string{fmt.Sprintf("%s is %s, agentConnected is false", ci.ARN, ci.Status),
+			"disconnects of a few minutes are normal (the ECS agent reconnects every 30 minutes)"},
+		Fix: fix.Do("If it lasts more than 5 minutes, allow ecs:Poll and tcp 443 to the ecs-a and ecs-t endpoints, then restart the ECS agent:",
+			"sudo grep -E 'level=(error|warn|critical)' /var/log/ecs/ecs-agent.log | tail -n 20",
+			"sudo systemctl --no-block restart "+subject.ECSUnit),
+		SymptomOf: slices.Concat(w.network(), []*check.Kind{w.Others.IMDSCheck, w.Others.InstanceRoleCheck, w.Others.ClockCheck,
+			w.Others.DockerCheck, w.Others.DiskCheck, w.Others.PressureCheck, ECSConfigCheck, AgentLogCheck})}
+}

@@ -1,0 +1,188 @@
+package ecs
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"muster/check"
+	"muster/check/subject"
+	"muster/internal/base/fix"
+	"muster/internal/host/ecsagent"
+	"muster/internal/host/units"
+)
+
+// UnitNotStarted are the findings of a unit that has not tried to run the agent.
+func UnitNotStarted() []*check.Kind {
+	return []*check.Kind{ECSUnitMissing, ECSUnitHeldBack, ECSUnitMasked, ECSUnitWaiting, ECSUnitNotStarted}
+}
+
+func (w Group) ecsUnit(ctx context.Context) []check.Finding {
+	if !w.Systemd.Available() {
+		if w.Systemd.Err != nil {
+			return check.CouldNotLook(w.Systemd.Err, fix.Do("Check the unit with systemctl:", "systemctl status ecs --no-pager"))
+		}
+		return check.Skipped("systemd is not available on this host")
+	}
+	s, err := w.Systemd.Show(ctx, subject.ECSUnit)
+	if err != nil {
+		return check.CouldNotLook(err, fix.Do("Check the unit with systemctl:", "systemctl status ecs --no-pager"))
+	}
+	f, bad := w.unitFinding(s)
+	switch {
+	case !bad:
+		return check.Passed(subject.Describe(s))
+	case s.LoadState == units.NotFound && w.Registered(ctx):
+		return check.Passed("there is no " + subject.ECSUnit + ", but the ECS agent has registered: something else started it")
+	case f.Kind == ECSUnitNotStarted && w.Registered(ctx):
+		return check.Passed(subject.ECSUnit+" is not running, but the ECS agent has registered: something else started it", subject.Describe(s))
+	case f.Kind == ECSUnitNotStarted && s.UnitFileState != "disabled" && w.Systemd.RunsUserData(ctx):
+		f.Kind = ECSUnitWaiting // its job joins the queue only when cloud-init is done
+	}
+	f.Evidence = append([]string{subject.Describe(s)}, f.Evidence...)
+	switch f.Kind {
+	case ECSUnitWaiting:
+		w.waiting(ctx, &f)
+	case ECSUnitNotStarted:
+		w.ended(ctx, s, &f)
+	}
+	return []check.Finding{f}
+}
+
+// unitFinding says what is wrong with ecs.service; false: nothing. A unit that is
+// active proves nothing: it is while ecs-init restarts the agent again and again.
+func (w Group) unitFinding(s units.State) (check.Finding, bool) {
+	if f, ok := w.unitNotStartable(s); ok {
+		return f, true
+	}
+	const journal = "sudo journalctl -b -u " + subject.ECSUnit + " -n 50 --no-pager"
+	causes := []*check.Kind{w.Others.DockerCheck, w.Others.AgentImageCheck, ECSConfigCheck, CheckpointCheck, AgentLogCheck,
+		w.Others.DiskCheck, w.Others.UserDataCheck}
+	switch {
+	case s.ActiveState == "inactive" && s.Job != nil:
+		return check.Finding{Kind: ECSUnitWaiting, Status: check.Fail, Summary: subject.ECSUnit + " is queued but does not start",
+			Fix: fix.Do("Find the job that it waits for:", "systemctl list-jobs"), SymptomOf: []*check.Kind{w.Others.DockerCheck}}, true
+	case s.ActiveState == "inactive":
+		return check.Finding{Kind: ECSUnitNotStarted, Status: check.Fail, Summary: subject.ECSUnit + " was not started",
+			Fix:       fix.Do("Start it now and at every boot:", "sudo systemctl enable "+subject.ECSUnit, subject.StartECS),
+			SymptomOf: []*check.Kind{w.Others.DockerCheck, w.Others.UserDataCheck}}, true
+	case s.ActiveState == "failed":
+		return check.Finding{Kind: ECSUnitFailed, Status: check.Fail,
+			Summary: fmt.Sprintf("%s failed (%s, status %d)", subject.ECSUnit, s.Result, s.ExecMainStatus),
+			Fix:     fix.Do("Find out why:", journal), SymptomOf: causes}, true
+	case s.SubState == "auto-restart":
+		return check.Finding{Kind: ECSUnitRestarting, Status: check.Fail,
+			Summary: fmt.Sprintf("%s keeps exiting: systemd has restarted it %s", subject.ECSUnit, subject.Count(int(s.NRestarts), "time")),
+			Fix:     fix.Do("Find out why:", journal), SymptomOf: causes}, true
+	case s.UnitFileState == "disabled":
+		return check.Finding{Kind: ECSUnitDisabled, Status: check.Warn,
+			Summary: subject.ECSUnit + " is running but disabled: it will not start at the next boot",
+			Fix:     fix.Do("Enable it:", "sudo systemctl enable "+subject.ECSUnit)}, true
+	}
+	return check.Finding{}, false
+}
+
+func (w Group) unitNotStartable(s units.State) (check.Finding, bool) {
+	switch {
+	case s.LoadState == units.NotFound:
+		return check.Finding{Kind: ECSUnitMissing, Status: check.Fail, Summary: "ecs.service does not exist on this instance",
+			Fix: fix.Do("Use an ECS-optimized AMI, or install ecs-init:", "sudo dnf install -y ecs-init", "sudo systemctl enable "+subject.ECSUnit,
+				subject.StartECS)}, true
+	case s.UnitFileState == "masked-runtime": // bootstrap masks it so, and nothing else does
+		return check.Finding{Kind: ECSUnitHeldBack, Status: check.Fail,
+			Summary: subject.ECSUnit + " is held back because muster bootstrap failed during this boot",
+			Fix: fix.Do("Find out why, fix it, then run muster bootstrap again:", "sudo journalctl -b -u muster-bootstrap --no-pager",
+				"sudo tail -n 50 /var/log/cloud-init-output.log"), SymptomOf: []*check.Kind{w.Others.BootstrapCheck}}, true
+	case s.LoadState == units.Masked:
+		return check.Finding{Kind: ECSUnitMasked, Status: check.Fail, Summary: subject.ECSUnit + " is masked, so nothing can start it",
+			Fix: fix.Do("Unmask and start it:", "sudo systemctl unmask "+subject.ECSUnit, subject.StartECS)}, true
+	}
+	return check.Finding{}, false
+}
+
+// ended tells a unit that ran from one that was never started. The unit is
+// Restart=on-failure, so an exit with 0 is final, and PartOf=docker.service, which
+// stops it with Docker and does not start it again
+// (packaging/amazon-linux-ami-integrated/ecs.service).
+func (w Group) ended(ctx context.Context, s units.State, f *check.Finding) {
+	code, seen := w.lastExit(ctx, s)
+	if seen == "" {
+		return
+	}
+	f.Summary = subject.ECSUnit + " was started, then stopped"
+	if code == 0 {
+		f.Summary = subject.ECSUnit + " stopped: the ECS agent exited with code 0, so systemd does not restart it"
+	}
+	f.Evidence = append(f.Evidence, seen)
+	f.Fix = fix.Do("Start it again, and find out why it stopped:", subject.StartECS,
+		"sudo journalctl -b -u "+subject.ECSUnit+" -n 50 --no-pager")
+	docker, err := w.Systemd.Show(ctx, subject.DockerUnit)
+	if err == nil && !s.Ended.IsZero() && together(s.Ended, docker) {
+		f.Summary = subject.ECSUnit + " was stopped together with " + subject.DockerUnit + " and was not started again"
+		f.Evidence = append(f.Evidence,
+			subject.DockerUnit+" stopped at "+docker.Ended.Format(time.RFC3339)+"; "+subject.ECSUnit+" is PartOf="+subject.DockerUnit)
+	}
+}
+
+// lastExit is how the unit, or the agent in it, ended last, and what shows it;
+// empty: nothing shows that it ran. systemd forgets a unit's past with the boot, or
+// when it unloads the unit; ecs-init's log and the agent's container remain.
+func (w Group) lastExit(ctx context.Context, s units.State) (code int, seen string) {
+	if !s.Active.IsZero() || s.ExecMainCode != 0 {
+		code = int(s.ExecMainStatus)
+		if s.ExecMainCode > exited {
+			code += 128
+		}
+		seen = fmt.Sprintf("%s stopped (%s)", subject.ECSUnit, s.Result)
+		if !s.Ended.IsZero() {
+			seen = fmt.Sprintf("%s stopped at %s (%s)", subject.ECSUnit, s.Ended.Format(time.RFC3339), s.Result)
+		}
+		return code, seen
+	}
+	logged, _ := ecsagent.ReadLogs(w.Config.Path(w.Config.ECSLogDir), ecsagent.Options{Since: w.Record.Since()})
+	if logged.Exits > 0 {
+		return logged.ExitCode, fmt.Sprintf("%s/ecs-init.log: the ECS agent exited at %s with code %d", w.Config.ECSLogDir,
+			logged.LastExit.UTC().Format(time.RFC3339), logged.ExitCode)
+	}
+	if w.Engine == nil {
+		return 0, ""
+	}
+	ctx, stop := context.WithTimeout(ctx, time.Second)
+	defer stop()
+	c, there, err := w.Engine.AgentContainer(ctx)
+	if err != nil || !there || c.Running || c.Status == "created" {
+		return 0, ""
+	}
+	return c.ExitCode, fmt.Sprintf("container ecs-agent: %s, exit code %d", c.Status, c.ExitCode)
+}
+
+// exited is the ExecMainCode of a process that exited by itself (CLD_EXITED).
+const exited = 1
+
+// together says whether Docker ended right after ecs.service, which comes after it
+// and so is stopped first.
+func together(at time.Time, docker units.State) bool {
+	const stopping = 2 * time.Minute // TimeoutStopSec is 90 s unless set
+	return !docker.Ended.Before(at) && docker.Ended.Sub(at) < stopping
+}
+
+// waiting tells the deadlock from another wait: user data that waits for the ECS
+// agent waits for ever (amazon-ecs-agent#1707).
+func (w Group) waiting(ctx context.Context, f *check.Finding) {
+	s, err := w.Systemd.Show(ctx, subject.UserDataUnit)
+	if err != nil {
+		f.Evidence = append(f.Evidence, err.Error())
+		return
+	}
+	f.Evidence = append(f.Evidence, subject.Describe(s))
+	if s.ActiveState != "activating" {
+		return
+	}
+	f.Summary = subject.ECSUnit + " waits for user data, which is still running"
+	f.Evidence = append(f.Evidence, "if user data waits for "+subject.ECSUnit+" or for the registration, it waits for itself: a deadlock")
+	f.Evidence = append(f.Evidence, w.Systemd.Evidence(ctx, subject.DockerUnit)...)
+	f.Fix = fix.Do("Stop the command that blocks user data; in user data, use --no-block and do not wait for the registration:",
+		"systemctl list-jobs --no-pager", "systemd-cgls --no-pager -u "+subject.UserDataUnit, "sudo kill PID")
+	f.Confirm = "systemd-cgls shows a systemctl process without --no-block, or a loop that waits for the ECS agent"
+	f.SymptomOf = nil // Docker waits in the same queue, or is not what is waited for
+}

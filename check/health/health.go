@@ -1,0 +1,204 @@
+package health
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"muster/check"
+	"muster/check/subject"
+	"muster/internal/base/crashloop"
+	"muster/internal/base/fix"
+	"muster/internal/host/dockerapi"
+)
+
+const (
+	// recent bounds what is still worth a failure. The ECS agent removes a stopped
+	// container after three hours (ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION).
+	recent = time.Hour
+	// maxInspected bounds the requests to the Engine.
+	maxInspected = 50
+)
+
+func (w Group) containers(ctx context.Context) []check.Finding {
+	if w.Engine == nil {
+		return subject.NoEngine(w.NoEngine)
+	}
+	all, err := w.Engine.List(ctx, true)
+	if err != nil {
+		return check.CouldNotLook(err, fix.Fix{})
+	}
+	all = slices.DeleteFunc(all, func(s dockerapi.Summary) bool { return taskName(s) == "" })
+	dead, err := w.died(ctx, all)
+	found := slices.Concat(unhealthy(all), killed(dead), w.looping(all, dead, time.Now()))
+	if err != nil {
+		found = append(found, check.CouldNotLook(err, fix.Fix{})...)
+	}
+	if len(found) == 0 {
+		return check.Passed(subject.Count(len(all), "ECS container") + ", none unhealthy or in a crash loop")
+	}
+	return found
+}
+
+// taskName is FAMILY/CONTAINER of the task definition, which stays the same when a
+// service replaces its tasks. It is empty for a container that ECS
+// did not start, and for the pause container of awsvpc tasks.
+func taskName(s dockerapi.Summary) string {
+	family, name := s.Labels["com.amazonaws.ecs.task-definition-family"], s.Labels["com.amazonaws.ecs.container-name"]
+	if name == "" || strings.HasPrefix(name, "~internal~") {
+		return ""
+	}
+	return family + "/" + name
+}
+
+// death is how a container ended lately, on its own.
+type death struct {
+	dockerapi.Summary
+	dockerapi.Inspection
+}
+
+// died inspects the stopped containers, the newest first, for those that failed
+// lately.
+func (w Group) died(ctx context.Context, all []dockerapi.Summary) (dead []death, err error) {
+	stopped := slices.DeleteFunc(slices.Clone(all), func(s dockerapi.Summary) bool { return s.State != "exited" && s.State != "dead" })
+	slices.SortStableFunc(stopped, func(a, b dockerapi.Summary) int { return b.Created.Compare(a.Created) })
+	for _, s := range stopped[:min(len(stopped), maxInspected)] {
+		i, there, err := w.Engine.Inspect(ctx, s.ID)
+		if err != nil {
+			return dead, err
+		}
+		// In one that was stopped, only a child process ran out of memory.
+		killed := i.OOMKilled && i.ExitCode != 0 && i.ExitCode != subject.ExitSIGTERM
+		if there && (killed || crashed(i.ExitCode)) && time.Since(i.FinishedAt) < recent {
+			dead = append(dead, death{s, i})
+		}
+	}
+	return dead, nil
+}
+
+// crashed leaves out the codes of a container that was stopped from outside, by
+// SIGTERM or then SIGKILL, as every deployment does.
+func crashed(code int) bool {
+	return code != 0 && code != subject.ExitSIGTERM && code != subject.ExitSIGKILL
+}
+
+// byTask are the containers of one name in their task definitions, in the order
+// given.
+func byTask[C any](all []C, name func(C) string) [][]C {
+	var groups [][]C
+	at := map[string]int{}
+	for _, c := range all {
+		i, known := at[name(c)]
+		if !known {
+			i = len(groups)
+			at[name(c)], groups = i, append(groups, nil)
+		}
+		groups[i] = append(groups[i], c)
+	}
+	return groups
+}
+
+// things are what a finding on these containers is about: their name in the task
+// definition, and their ids as muster-agent shows them.
+func things(all ...dockerapi.Summary) []string {
+	names := []string{taskName(all[0])}
+	for _, s := range all {
+		names = append(names, s.ID[:min(len(s.ID), 12)])
+	}
+	return names
+}
+
+// maxNamed bounds the findings of one kind: a service that fails fills the host.
+const maxNamed = 10
+
+func unhealthy(all []dockerapi.Summary) []check.Finding {
+	sick := slices.DeleteFunc(slices.Clone(all), func(s dockerapi.Summary) bool { return s.Health != "unhealthy" })
+	var found []check.Finding
+	for _, group := range byTask(sick, taskName) {
+		summary := taskName(group[0]) + " is unhealthy: its health check fails"
+		if len(group) > 1 {
+			summary = fmt.Sprintf("%s is unhealthy in %s: its health check fails", taskName(group[0]), subject.Count(len(group), "container"))
+		}
+		f := check.Finding{Kind: ContainerUnhealthy, Status: check.Fail, Summary: summary, About: things(group...),
+			Fix: fix.Do("Read the output of the health check:", "sudo docker inspect --format '{{json .State.Health.Log}}' "+group[0].Name)}
+		for _, s := range group {
+			f.Evidence = append(f.Evidence, "container "+s.Name+": unhealthy")
+		}
+		f.Evidence = subject.Bounded(f.Evidence)
+		found = append(found, f)
+	}
+	return found[:min(len(found), maxNamed)]
+}
+
+func killed(dead []death) []check.Finding {
+	out := slices.DeleteFunc(slices.Clone(dead), func(d death) bool { return !d.OOMKilled })
+	var found []check.Finding
+	for _, group := range byTask(out, death.task) {
+		f := check.Finding{Kind: ContainerOOMKilled, Status: check.Fail, Summary: group[0].task() + " was killed: it ran out of memory",
+			About: things(summaries(group)...),
+			Fix: fix.Do("Raise the container's memory in its task definition, or reduce its use (JVM: -XX:MaxRAMPercentage), then read its last log lines:",
+				"sudo docker logs --tail 20 "+group[0].Summary.Name)}
+		if len(group) > 1 {
+			f.Summary = fmt.Sprintf("%s was killed %s: it ran out of memory", group[0].task(), subject.Count(len(group), "time"))
+		}
+		f.Evidence = exits(group)
+		found = append(found, f)
+	}
+	return found[:min(len(found), maxNamed)]
+}
+
+func (d death) task() string { return taskName(d.Summary) }
+
+func summaries(dead []death) []dockerapi.Summary {
+	var out []dockerapi.Summary
+	for _, d := range dead {
+		out = append(out, d.Summary)
+	}
+	return out
+}
+
+func exits(dead []death) []string {
+	var lines []string
+	for _, d := range dead {
+		lines = append(lines, fmt.Sprintf("container %s: exit code %d at %s, OOMKilled %v", d.Summary.Name, d.ExitCode,
+			d.FinishedAt.UTC().Format(time.RFC3339), d.OOMKilled))
+	}
+	return subject.Bounded(lines)
+}
+
+// looping counts by name: a service that fails makes a new container each time,
+// and ECS's own restart policy does not move Docker's count.
+func (w Group) looping(all []dockerapi.Summary, dead []death, now time.Time) []check.Finding {
+	var found []check.Finding
+	for _, group := range byTask(dead, death.task) {
+		var at []time.Time
+		for _, d := range group {
+			at = append(at, d.FinishedAt)
+		}
+		n, on := crashloop.On(at, now)
+		if !on {
+			continue
+		}
+		f := w.restarting(things(summaries(group)...), group[0].Summary.Name)
+		f.Summary = fmt.Sprintf("%s is in a crash loop: %s, last exit code %d", group[0].task(), subject.Count(n, "unexpected exit"),
+			group[0].ExitCode)
+		f.Evidence = append([]string{"rule: " + crashloop.Says()}, exits(group)...)
+		found = append(found, f)
+	}
+	for _, s := range all {
+		if s.State == "restarting" {
+			f := w.restarting(things(s), s.Name)
+			f.Summary, f.Evidence = "Docker keeps restarting "+taskName(s), []string{"container " + s.Name + ": state restarting"}
+			found = append(found, f)
+		}
+	}
+	return found[:min(len(found), maxNamed)]
+}
+
+func (w Group) restarting(about []string, name string) check.Finding {
+	return check.Finding{Kind: ContainerRestarting, Status: check.Fail, About: about,
+		SymptomOf: []*check.Kind{ContainerOOMKilled, w.Others.DiskCheck},
+		Fix:       fix.Do("Read its last log lines:", "sudo docker logs --tail 20 "+name)}
+}

@@ -1,0 +1,118 @@
+package instance
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"muster/check"
+	"muster/internal/base/fix"
+)
+
+const (
+	// AWS refuses signatures that are more than five minutes off (IAM user guide,
+	// "Troubleshooting Signature Version 4").
+	skewRefused = 5 * time.Minute
+	skewOdd     = 30 * time.Second
+)
+
+// clock compares this host's clock with the Date of two answers, both asked for
+// at once: the metadata service is near, ECS is who must agree.
+func (w Group) clock(ctx context.Context) []check.Finding {
+	var imds, ecs skew
+	var both sync.WaitGroup
+	both.Go(func() {
+		imds = w.skew("the metadata service", func() (time.Time, error) {
+			if w.NoIdentity != nil {
+				return time.Time{}, errors.New("it does not answer")
+			}
+			return w.IMDS.Date(ctx)
+		})
+	})
+	both.Go(func() {
+		ecs = w.skew("ECS", func() (time.Time, error) { return w.dateOfECS(ctx) })
+	})
+	both.Wait()
+	worst := imds
+	if worst.err != nil || ecs.err == nil && ecs.by.Abs() > imds.by.Abs() {
+		worst = ecs
+	}
+	if worst.err != nil {
+		return check.CouldNotLook(fmt.Errorf("could not check the clock: %s; %s", imds, ecs),
+			fix.Do("Compare the two clocks:", "date -u",
+				"curl -sI "+cmp.Or(w.Route.Endpoint, "https://ecs."+w.Region()+".amazonaws.com")+" | grep -i ^date"))
+	}
+	return worst.judge(append([]string{imds.String(), ecs.String()}, w.timeService()...))
+}
+
+func (w Group) dateOfECS(ctx context.Context) (time.Time, error) {
+	endpoint, err := w.Route.AskAsAgent(ctx, w.Route.Endpoint)
+	switch {
+	case err != nil:
+		return time.Time{}, err
+	case endpoint.Err != nil:
+		return time.Time{}, endpoint.Err
+	case endpoint.Date.IsZero():
+		return time.Time{}, errors.New("its answer has no Date header")
+	}
+	return endpoint.Date, nil
+}
+
+// skew is how far this host's clock is ahead of another.
+type skew struct {
+	of  string
+	by  time.Duration
+	err error
+}
+
+// skew takes the middle between question and answer for the moment of the answer.
+func (w Group) skew(of string, ask func() (time.Time, error)) skew {
+	before := w.Now()
+	date, err := ask()
+	after := w.Now()
+	return skew{of, before.Add(after.Sub(before) / 2).Sub(date), err}
+}
+
+func (s skew) String() string {
+	switch ahead := s.by.Round(time.Second); {
+	case s.err != nil:
+		return "not compared with " + s.of + ": " + s.err.Error()
+	case ahead < 0:
+		return fmt.Sprintf("%s behind %s", -ahead, s.of)
+	default:
+		return fmt.Sprintf("%s ahead of %s", ahead, s.of)
+	}
+}
+
+func (s skew) judge(evidence []string) []check.Finding {
+	f := check.Finding{Kind: ClockSkew, Evidence: evidence,
+		Fix: fix.Do("Synchronize the clock with chrony (the EC2 time source is 169.254.169.123):", "sudo systemctl restart chronyd",
+			"chronyc tracking")}
+	switch by := s.by.Abs(); {
+	case by > skewRefused:
+		f.Status, f.Summary = check.Fail, "the clock of this instance is "+s.String()+": AWS rejects its signatures"
+	case by > skewOdd:
+		f.Status, f.Summary = check.Warn, "the clock of this instance is "+s.String()
+	default:
+		return check.Passed("within "+skewOdd.String()+" of AWS", evidence...)
+	}
+	return []check.Finding{f}
+}
+
+// timeService is which service keeps the time, as far as files show.
+func (w Group) timeService() []string {
+	var seen []string
+	for path, says := range map[string]string{
+		"/run/chrony/chronyd.pid":            "chronyd is running",
+		"/run/systemd/timesync/synchronized": "systemd-timesyncd has synchronized",
+	} {
+		if _, err := os.Stat(w.Config.Path(path)); err == nil {
+			seen = append(seen, says+" ("+path+")")
+		}
+	}
+	return seen
+}

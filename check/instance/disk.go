@@ -1,0 +1,172 @@
+package instance
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"muster/check"
+	"muster/check/subject"
+	"muster/internal/base/fix"
+	"muster/internal/file/safefile"
+	"muster/internal/host/kernel"
+)
+
+const (
+	fullPercent    = 99.0
+	tightPercent   = 90.0
+	leastFree      = 64 << 20  // bytes; less does not take an image layer or a log
+	leastFreeCount = 640 << 20 // of a file system that is larger than this
+)
+
+// mount is one file system, with the paths looked at that are on it.
+type mount struct {
+	paths  []string
+	docker bool // Docker's images and containers are on it
+	kernel.FileSystem
+}
+
+// disk looks at each file system once.
+func (w Group) disk(ctx context.Context) []check.Finding {
+	var mounts []mount
+	var unseen []check.Finding
+	needed := []string{w.dockerRoot(), "/var/lib/ecs", "/var/log", "/tmp", "/"}
+	for i, m := range w.measure(ctx, needed) {
+		path := needed[i]
+		// Read-only is a flag of a mount, and so of a path, and not of its device (mount(8), bind mounts).
+		at := slices.IndexFunc(mounts, func(o mount) bool { return o.Device == m.Device && o.ReadOnly == m.ReadOnly })
+		switch {
+		case errors.Is(m.err, fs.ErrNotExist):
+		case m.err != nil:
+			unseen = append(unseen, check.CouldNotLook(m.err, fix.Fix{})...)
+		case path == "/" && m.ReadOnly && at < 0: // by design, as on Bottlerocket
+		case at < 0:
+			mounts = append(mounts, mount{[]string{path}, i == 0, m.FileSystem})
+		default:
+			mounts[at].paths = append(mounts[at].paths, path)
+		}
+	}
+	var found []check.Finding
+	var seen []string
+	for _, m := range mounts {
+		found = append(found, m.judge()...)
+		seen = append(seen, m.String())
+	}
+	if found = append(found, unseen...); len(found) > 0 {
+		return found
+	}
+	return check.Passed("the disks have free space", seen...)
+}
+
+type measured struct {
+	kernel.FileSystem
+	err error
+}
+
+// measure asks for all paths at once: one on a dead NFS server does not return,
+// and is left behind.
+func (w Group) measure(ctx context.Context, paths []string) []measured {
+	out := make([]measured, len(paths))
+	answers := make([]chan measured, len(paths))
+	for i, path := range paths {
+		answers[i] = make(chan measured, 1)
+		go func() {
+			system, err := w.FileSystem(w.Config.Path(path))
+			answers[i] <- measured{system, err}
+		}()
+	}
+	for i, path := range paths {
+		select {
+		case out[i] = <-answers[i]:
+		case <-ctx.Done():
+			select { // it may have come while another was waited for
+			case out[i] = <-answers[i]:
+			default:
+				out[i].err = fmt.Errorf("%s does not respond: its file system hangs, for example because an NFS server is down", path)
+			}
+		}
+	}
+	return out
+}
+
+// dockerRoot is where Docker keeps images and containers: data-root of its
+// daemon.json, or the default.
+func (w Group) dockerRoot() string {
+	var settings struct {
+		Root string `json:"data-root"`
+	}
+	data, err := safefile.Read(w.Config.Path("/etc/docker/daemon.json"), subject.MaxSmall)
+	if err == nil && json.Unmarshal(data, &settings) == nil && strings.HasPrefix(settings.Root, "/") {
+		return settings.Root
+	}
+	return "/var/lib/docker"
+}
+
+func (m mount) String() string {
+	text := fmt.Sprintf("%s: %.0f %% full, %s of %s free", strings.Join(m.paths, ", "), m.Used(), size(m.Free), size(m.Size))
+	if m.Inodes > 0 {
+		text += fmt.Sprintf(", %.0f %% of the inodes used", m.InodesUsed())
+	}
+	return text
+}
+
+func (m mount) judge() []check.Finding {
+	var found []check.Finding
+	add := func(kind *check.Kind, status check.Status, what string, to fix.Fix) {
+		found = append(found, check.Finding{Kind: kind, Status: status, Evidence: []string{m.String()}, Fix: to,
+			Summary: "the file system of " + strings.Join(m.paths, ", ") + " " + what})
+	}
+	free := fix.Do("Find what uses the space, remove it, or grow the volume:",
+		append([]string{"sudo du -xh --max-depth=2 " + m.paths[0] + " | sort -h | tail -n 20"}, m.frees()...)...)
+	switch {
+	case m.ReadOnly:
+		add(ReadOnlyFileSystem, check.Fail, "is mounted read-only",
+			fix.Do("Find out why, then remount it or replace the instance:", "sudo dmesg -T | grep -iE 'remount|ext4|xfs|I/O error' | tail -n 20",
+				"sudo mount -o remount,rw "+m.paths[0]))
+	case m.Used() >= fullPercent, m.Free < leastFree && m.Size > leastFreeCount:
+		add(DiskFull, check.Fail, "is full", free)
+	case m.Used() >= tightPercent:
+		add(DiskFull, check.Warn, "is nearly full", free)
+	}
+	inodes := fix.Do("Find the directories with the most files, and remove what is not needed:",
+		append([]string{"sudo find " + m.paths[0] + " -xdev -printf '%h\\n' | sort | uniq -c | sort -n | tail -n 20"}, m.prunes()...)...)
+	switch used := m.InodesUsed(); {
+	case m.ReadOnly:
+	case used >= fullPercent:
+		add(InodesFull, check.Fail, "has no inodes left", inodes)
+	case used >= tightPercent:
+		add(InodesFull, check.Warn, "has almost no inodes left", inodes)
+	}
+	return found
+}
+
+// frees are the commands that free space on this file system. Docker's images are on
+// that of its own directory alone, and journald's files below /var/log (journald.conf(5)).
+func (m mount) frees() []string {
+	switch {
+	case len(m.prunes()) > 0:
+		return append([]string{"sudo docker system df"}, m.prunes()...)
+	case slices.Contains(m.paths, "/var/log"):
+		return []string{"sudo journalctl --vacuum-size=100M"}
+	}
+	return nil
+}
+
+func (m mount) prunes() []string {
+	if m.docker {
+		return []string{"sudo docker system prune"}
+	}
+	return nil
+}
+
+// size is a number of bytes in MiB or GiB.
+func size(bytes uint64) string {
+	if bytes < 10<<30 {
+		return fmt.Sprintf("%d MiB", bytes>>20)
+	}
+	return fmt.Sprintf("%d GiB", bytes>>30)
+}

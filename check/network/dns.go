@@ -1,0 +1,280 @@
+package network
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+
+	"muster/check"
+	"muster/check/subject"
+	"muster/internal/base/fix"
+	"muster/internal/file/safefile"
+	"muster/internal/host/netpath"
+)
+
+// errCutOff is a lookup that muster's own deadline ended. It says nothing about the name.
+var errCutOff = errors.New("not looked up: the time for this check had ended")
+
+// resolved is an endpoint with the addresses of its name, or of the proxy's name
+// if it is reached through one.
+type resolved struct {
+	endpoint
+	url     string // the one that is used
+	host    string // that was looked up
+	proxied bool
+	via     string // the proxy's host and port
+	setAt   string // file:line that sets the proxy
+	addrs   []netip.Addr
+	err     error
+}
+
+// private says that the name resolves to an endpoint within the VPC.
+func (r resolved) private() bool {
+	return !r.proxied && len(r.addrs) > 0 && r.addrs[0].IsPrivate()
+}
+
+// endpointHost is the host of the endpoint, also behind a proxy.
+func (r resolved) endpointHost() string {
+	if at, err := url.Parse(r.url); err == nil && at.Hostname() != "" {
+		return at.Hostname()
+	}
+	return r.host
+}
+
+func (r resolved) String() string {
+	if r.err != nil {
+		return r.host + ": " + plainLookup(r.err)
+	}
+	kind := "public"
+	if r.private() {
+		kind = "private"
+	}
+	if r.proxied {
+		kind = "the proxy"
+	}
+	return fmt.Sprintf("%s: %s (%s)", r.host, listed(r.addrs), kind)
+}
+
+func (w Group) dns(ctx context.Context) ([]check.Finding, []resolved) {
+	names := w.resolve(ctx)
+	if names == nil {
+		return check.Skipped(subject.NoEndpoint), nil
+	}
+	return w.nameFindings(ctx, names), names
+}
+
+func (w Group) nameFindings(ctx context.Context, names []resolved) []check.Finding {
+	var failed, useful, public []resolved
+	var seen []string
+	private := false
+	for _, r := range names {
+		seen = append(seen, r.String())
+		switch {
+		case r.err != nil && r.agent:
+			failed = append(failed, r)
+		case r.err != nil:
+			useful = append(useful, r)
+		case r.proxied || !r.agent:
+		case r.private():
+			private = true
+		default:
+			public = append(public, r)
+		}
+	}
+	seen = append(seen, w.nameservers())
+	for _, r := range names {
+		if unknown := check.OwnLimit(r.err); unknown != nil {
+			return unknown
+		}
+	}
+	switch {
+	case slices.ContainsFunc(failed, func(r resolved) bool { return errors.Is(r.err, errCutOff) }):
+		return []check.Finding{{Kind: DNSCheck, Status: check.Unknown, Summary: "the time for this check ended before the names were looked up",
+			Evidence: seen}}
+	case len(failed) > 0:
+		found := w.unnamed(ctx, check.Finding{Status: check.Fail, Evidence: seen, SymptomOf: []*check.Kind{DNSSupportOff}}, failed)
+		if !failed[0].proxied && slices.ContainsFunc(names, func(r resolved) bool { return r.err == nil && !r.proxied }) {
+			found.Fix = fix.Do("Correct the forwarding rule or private zone for the name; other names resolve:",
+				"cat /etc/resolv.conf", "getent ahosts "+failed[0].host)
+		}
+		return []check.Finding{found}
+	case len(useful) > 0:
+		f := w.unnamed(ctx, check.Finding{Status: check.Warn, Evidence: seen}, useful)
+		f.Evidence = append(f.Evidence, "only muster's signals use these names, the ECS agent does not")
+		return []check.Finding{f}
+	case private && len(public) > 0:
+		return []check.Finding{w.mixed(ctx, seen, public)}
+	}
+	return check.Passed("all names resolve", seen...)
+}
+
+// unnamed is the finding about names that do not resolve.
+func (w Group) unnamed(ctx context.Context, f check.Finding, failed []resolved) check.Finding {
+	first := failed[0]
+	f.Kind = DNSFailure
+	f.Summary = first.host + subject.AndMore(len(failed)-1, "endpoint") + " " + doNot(len(failed)) + " resolve; " + w.resolver()
+	if first.proxied {
+		f.Summary = first.proxy() + " does not resolve"
+		f.Fix = fix.Do("Correct the proxy's name in that line, or its DNS record, and restart the ECS agent:", "getent ahosts "+first.host,
+			"sudo systemctl restart ecs")
+		return f
+	}
+	look := "getent ahosts " + first.host
+	var missing *net.DNSError
+	if errors.As(first.err, &missing) && missing.IsNotFound {
+		f.Fix = fix.Do("Use the VPC resolver (169.254.169.253), or forward AWS names to it from your own resolver:", "cat /etc/resolv.conf", look)
+		return f
+	}
+	f.Fix = fix.Do("Enable DNS support in the VPC, or correct the name server in /etc/resolv.conf:",
+		fmt.Sprintf("aws ec2 modify-vpc-attribute --region %s --vpc-id %s --enable-dns-support", w.Region(),
+			w.place(ctx).vpc), "cat /etc/resolv.conf", look)
+	return f
+}
+
+func doNot(n int) string {
+	if n == 1 {
+		return "does not"
+	}
+	return "do not"
+}
+
+// mixed is the finding about endpoints of which some are in the VPC.
+func (w Group) mixed(ctx context.Context, seen []string, public []resolved) check.Finding {
+	var services []string
+	for _, r := range public {
+		services = append(services, "com.amazonaws."+w.Region()+"."+r.service)
+	}
+	return check.Finding{Kind: EndpointsMixed, Status: check.Warn, Evidence: seen,
+		Summary: "only some ECS endpoints are in the VPC: " + public[0].host + subject.AndMore(len(public)-1, "endpoint") + doIs(len(public)),
+		Fix: fix.Do("Create the missing VPC endpoints, with a security group that allows tcp 443 from this instance:",
+			w.createEndpoints(w.place(ctx), services)...)}
+}
+
+func doIs(n int) string {
+	if n == 1 {
+		return " is public"
+	}
+	return " are public"
+}
+
+// resolve looks all names up at once. Of an endpoint with several names the one
+// in the VPC counts; of the others the first that resolves to an address which
+// this host can reach, else the first that resolves.
+func (w Group) resolve(ctx context.Context) []resolved {
+	needed := w.needed()
+	if len(needed) == 0 {
+		return nil
+	}
+	onlyIPv6 := w.onlyIPv6()
+	out := make([]resolved, len(needed))
+	var all sync.WaitGroup
+	for i, e := range needed {
+		all.Go(func() {
+			tries := make([]resolved, len(e.urls))
+			var both sync.WaitGroup
+			for n, at := range e.urls {
+				both.Go(func() { tries[n] = w.lookUp(ctx, e, at) })
+			}
+			both.Wait()
+			out[i] = best(tries, onlyIPv6)
+		})
+	}
+	all.Wait()
+	return out
+}
+
+func best(tries []resolved, onlyIPv6 bool) resolved {
+	for _, suits := range []func(resolved) bool{
+		resolved.private,
+		func(r resolved) bool { return onlyIPv6 && slices.ContainsFunc(r.addrs, netip.Addr.Is6) },
+		func(r resolved) bool { return r.err == nil },
+	} {
+		if i := slices.IndexFunc(tries, suits); i >= 0 {
+			return tries[i]
+		}
+	}
+	return tries[0]
+}
+
+// lookUp takes the proxy's name where there is a proxy: that resolves the rest.
+func (w Group) lookUp(ctx context.Context, e endpoint, at string) resolved {
+	r := resolved{endpoint: e, url: at}
+	target, err := url.Parse(at)
+	if err != nil {
+		r.host, r.err = at, err
+		return r
+	}
+	r.host = target.Hostname()
+	if via, err := w.Settings().Proxy().For(target); via != nil && err == nil {
+		r.host, r.proxied, r.via = via.Hostname(), true, via.Host
+		if agent, err := w.proxyOfAgent(); err == nil {
+			r.setAt = agent.setAt
+		}
+	}
+	if addr, err := netip.ParseAddr(r.host); err == nil {
+		r.addrs = []netip.Addr{addr}
+		return r
+	}
+	r.addrs, r.err = w.Route.Resolve(ctx, r.host)
+	if r.err != nil && ctx.Err() != nil { // the lookup's own patience did not end: the check's did
+		r.err = errCutOff
+	}
+	if r.err == nil && len(r.addrs) == 0 {
+		r.err = errors.New("no address")
+	}
+	return r
+}
+
+// plainLookup leaves out the name and the server, which stand beside it.
+func plainLookup(err error) string {
+	var lookup *net.DNSError
+	switch {
+	case !errors.As(err, &lookup):
+		return err.Error()
+	case lookup.IsNotFound:
+		return "no such name"
+	case lookup.IsTimeout:
+		return "the resolver does not answer"
+	}
+	return lookup.Err
+}
+
+func (w Group) nameservers() string {
+	servers, err := w.resolvers()
+	switch {
+	case err != nil:
+		return "could not read the resolver settings: " + err.Error()
+	case len(servers) == 0:
+		return "/etc/resolv.conf lists no resolver"
+	}
+	return "resolver in /etc/resolv.conf: " + strings.Join(servers, ", ")
+}
+
+// resolver is nameservers, short enough for a summary.
+func (w Group) resolver() string {
+	servers, err := w.resolvers()
+	if err == nil && len(servers) == 0 {
+		return "/etc/resolv.conf lists no resolver"
+	}
+	return "resolver " + cmp.Or(strings.Join(servers[:min(1, len(servers))], ""), "unknown")
+}
+
+func (w Group) resolvers() ([]string, error) {
+	data, err := safefile.Read(w.Config.Path("/etc/resolv.conf"), subject.MaxSmall)
+	return netpath.Nameservers(string(data)), err
+}
+
+func listed(addrs []netip.Addr) string {
+	var texts []string
+	for _, a := range addrs {
+		texts = append(texts, a.String())
+	}
+	return strings.Join(texts, ", ")
+}

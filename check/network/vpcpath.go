@@ -1,0 +1,219 @@
+package network
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"muster/check"
+	"muster/internal/awsapi"
+	"muster/internal/base/fix"
+)
+
+// VPC is what EC2 says about the ways out of a VPC.
+type VPC interface {
+	Routing
+	Naming
+}
+
+// Routing is where the routes point.
+type Routing interface {
+	RouteTables(ctx context.Context, vpcs []string) ([]awsapi.RouteTable, error)
+	NATGateway(ctx context.Context, id string) (*awsapi.NATGateway, error) // nil: there is none
+}
+
+// Naming decides what the VPC's resolver answers.
+type Naming interface {
+	VPCEndpoints(ctx context.Context, vpc string) ([]awsapi.VPCEndpoint, error)
+	DNSSupport(ctx context.Context, vpc string) (bool, error)
+}
+
+// location is where in the VPC this instance is.
+type location struct {
+	vpc, subnet, public string
+	groups              []string
+	known               bool // false: the fields are placeholders
+}
+
+func (at location) String() string {
+	address := "no public IPv4 address"
+	if at.public != "" {
+		address = "public address " + at.public
+	}
+	return fmt.Sprintf("%s, %s, %s, %s", at.vpc, at.subnet, strings.Join(at.groups, ", "), address)
+}
+
+// locate asks the metadata service for the first interface.
+func (w Group) locate(ctx context.Context) (location, error) {
+	mac, there, err := w.IMDS.Metadata(ctx, "mac")
+	if err != nil || !there {
+		return location{}, errors.Join(errors.New("the metadata service does not name the subnet"), err)
+	}
+	read := func(name string) string {
+		value, _, failed := w.IMDS.Metadata(ctx, "network/interfaces/macs/"+strings.TrimSpace(mac)+"/"+name)
+		err = errors.Join(err, failed)
+		return strings.TrimSpace(value)
+	}
+	at := location{vpc: read("vpc-id"), subnet: read("subnet-id"), groups: strings.Fields(read("security-group-ids"))}
+	at.public, _, _ = strings.Cut(read("public-ipv4s"), "\n")
+	return at, err
+}
+
+// vpcPath finds the one thing in the VPC that blocks the path to the endpoints.
+// Nothing is asked while all endpoints answer.
+func (w Group) vpcPath(ctx context.Context, names []resolved, lost []unreached) []check.Finding {
+	unnamed := unresolvedOf(names)
+	if len(lost) == 0 && !unnamed {
+		return check.Skipped("not needed: no endpoint timed out")
+	}
+	at, err := w.locate(ctx)
+	if err != nil {
+		return check.CouldNotLook(err, fix.Fix{})
+	}
+	var looks []func(context.Context, []unreached, location) ([]check.Finding, error)
+	if unnamed {
+		looks = append(looks, w.dnsSupport)
+	}
+	if len(lost) > 0 {
+		looks = append(looks, w.endpointState, w.guards, w.routes)
+	}
+	var all []check.Finding
+	var unread error
+	for _, look := range looks {
+		found, err := look(ctx, lost, at)
+		all, unread = append(all, found...), errors.Join(unread, err)
+	}
+	switch {
+	case len(all) > 0:
+		return all
+	case unread != nil:
+		return check.CouldNotLook(unread,
+			fix.Do("Allow the actions in the instance role, or check "+at.vpc+" and "+at.subnet+" from another machine."))
+	}
+	return check.Passed("routes, rules and VPC endpoints allow the traffic; something beyond them probably drops it",
+		at.vpc+", "+at.subnet+", "+strings.Join(at.groups, ", "))
+}
+
+// unresolvedOf reports whether a name of the ECS agent's endpoints does not resolve.
+func unresolvedOf(names []resolved) bool {
+	for _, r := range names {
+		if r.err != nil && r.agent {
+			return true
+		}
+	}
+	return false
+}
+
+func failed(kind *check.Kind, summary string, to fix.Fix, evidence ...string) ([]check.Finding, error) {
+	return []check.Finding{{Kind: kind, Status: check.Fail, Summary: summary, Evidence: evidence, Fix: to}}, nil
+}
+
+// ec2 is a command of the AWS CLI in this region.
+func (w Group) ec2(command string, args ...any) string {
+	name, rest, _ := strings.Cut(fmt.Sprintf(command, args...), " ")
+	return "aws ec2 " + name + " --region " + w.Region() + " " + rest
+}
+
+func (w Group) dnsSupport(ctx context.Context, _ []unreached, at location) ([]check.Finding, error) {
+	on, err := w.VPC.DNSSupport(ctx, at.vpc)
+	if err != nil || on {
+		return nil, err
+	}
+	return failed(DNSSupportOff, "DNS support is off in "+at.vpc+", so its resolver does not answer",
+		fix.Do("Enable DNS support:", w.ec2("modify-vpc-attribute --vpc-id %s --enable-dns-support", at.vpc)))
+}
+
+// endpointState looks at the interface endpoints of the services that do not
+// answer: one may exist and not work, or not be used for lack of private DNS.
+func (w Group) endpointState(ctx context.Context, lost []unreached, at location) ([]check.Finding, error) {
+	all, err := w.VPC.VPCEndpoints(ctx, at.vpc)
+	for _, e := range all {
+		for _, l := range lost {
+			switch {
+			case !strings.HasSuffix(e.Service, "."+l.service):
+			case !strings.EqualFold(e.State, "available"): // the API spells it both ways
+				return failed(EndpointUnavailable, fmt.Sprintf("the VPC endpoint %s for %s is %s, not available", e.ID, e.Service, e.State),
+					fix.Do("Accept the endpoint connection, or delete the endpoint and create it again:",
+						w.ec2("describe-vpc-endpoints --vpc-endpoint-ids %s", e.ID)))
+			case !l.private() && !e.PrivateDNS:
+				return failed(PrivateDNSOff, fmt.Sprintf("the VPC endpoint %s for %s has private DNS off", e.ID, e.Service),
+					fix.Do("Enable private DNS:", w.ec2("modify-vpc-endpoint --vpc-endpoint-id %s --private-dns-enabled", e.ID)),
+					l.host+" resolves to the public address "+listed(l.addrs))
+			}
+		}
+	}
+	return nil, err
+}
+
+// routes evaluates the way to the internet. An address within the VPC needs none.
+func (w Group) routes(ctx context.Context, lost []unreached, at location) ([]check.Finding, error) {
+	for _, l := range lost {
+		if l.at.Is4() && !l.private() {
+			return w.wayOut(ctx, l.at, at)
+		}
+	}
+	return nil, nil
+}
+
+func (w Group) wayOut(ctx context.Context, to netip.Addr, at location) ([]check.Finding, error) {
+	tables, err := w.VPC.RouteTables(ctx, []string{at.vpc})
+	if err != nil {
+		return nil, err
+	}
+	table := awsapi.TableOf(tables, at.vpc, at.subnet)
+	if table == nil {
+		return nil, fmt.Errorf("no route table found for %s", at.subnet)
+	}
+	of := fmt.Sprintf("%s (%s)", table.ID, at.subnet)
+	route := table.RouteTo(to)
+	switch {
+	case route == nil:
+		return failed(NoDefaultRoute, "the route table "+of+" has no route 0.0.0.0/0",
+			fix.Do("Add a route to a NAT gateway, or create VPC endpoints for ecs, ecs-agent and ecs-telemetry:", w.toNAT("create-route",
+				table.ID, "0.0.0.0/0")),
+			to.String()+" matches no route of "+table.ID)
+	case route.Blackhole:
+		return failed(NATMissing, fmt.Sprintf("the route %s of %s points to %s, which no longer exists", route.To, of, route.Via),
+			fix.Do("Point the route to an existing NAT gateway:", w.toNAT("replace-route", table.ID, fmt.Sprint(route.To))))
+	case strings.HasPrefix(route.Via, "igw-") && at.public == "":
+		return failed(NoPublicIP, fmt.Sprintf("the route %s of %s points to %s, but there is no public address", route.To, of, route.Via),
+			fix.Do("Give the instance an Elastic IP address, or point the route of its subnet to a NAT gateway:",
+				w.ec2("associate-address --instance-id %s --allocation-id ALLOCATION_ID", w.instance())), "this instance: "+at.String())
+	case strings.HasPrefix(route.Via, "nat-"):
+		return w.nat(ctx, tables, at.vpc, *route, *table, of)
+	}
+	return nil, nil
+}
+
+func (w Group) toNAT(command, table, to string) string {
+	return w.ec2("%s --route-table-id %s --destination-cidr-block %s --nat-gateway-id NAT_GATEWAY_ID", command, table, to)
+}
+
+// nat evaluates a NAT gateway, and whether its own subnet reaches the internet.
+func (w Group) nat(ctx context.Context, tables []awsapi.RouteTable, vpc string, route awsapi.Route, from awsapi.RouteTable,
+	of string) ([]check.Finding, error) {
+	replace := fix.Do("Create a NAT gateway in a public subnet, and point the route to it:",
+		w.ec2("create-nat-gateway --subnet-id PUBLIC_SUBNET_ID --allocation-id ALLOCATION_ID"), w.toNAT("replace-route", from.ID,
+			fmt.Sprint(route.To)))
+	gateway, err := w.VPC.NATGateway(ctx, route.Via)
+	switch {
+	case err != nil:
+		return nil, err
+	case gateway == nil:
+		return failed(NATMissing, fmt.Sprintf("the route %s of %s points to %s, which does not exist", route.To, of, route.Via), replace)
+	case gateway.State != "available":
+		return failed(NATMissing, fmt.Sprintf("the route %s of %s points to %s, which is %s", route.To, of, route.Via, gateway.State), replace,
+			strings.TrimSpace(route.Via+": "+gateway.State+" "+gateway.Failure))
+	}
+	table := awsapi.TableOf(tables, vpc, gateway.Subnet)
+	if table == nil {
+		return nil, nil
+	}
+	if out := table.RouteTo(netip.IPv4Unspecified()); out == nil || out.Blackhole || strings.HasPrefix(out.Via, "nat-") {
+		return failed(NATMissing, fmt.Sprintf("the NAT gateway %s is in a private subnet, %s", route.Via, gateway.Subnet), replace,
+			fmt.Sprintf("%s of %s has no route 0.0.0.0/0 to an internet gateway", table.ID, gateway.Subnet))
+	}
+	return nil, nil
+}

@@ -1,0 +1,84 @@
+package ports
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"muster/internal/fleet"
+	"muster/internal/host/hostports"
+	"muster/reach"
+)
+
+// balanced is found, with a balancer before it in a subnet of its own: sg-1
+// admits it on tcp 7000 alone, and an ACL lets the answers through to ports from
+// 32768 on, which is enough for Linux and not for a balancer.
+func balanced(answersFrom uint16) fleet.Fleet {
+	f := found(0)
+	entry := func(d reach.Direction, first uint16) reach.ACLEntry {
+		return reach.ACLEntry{Number: 100, Direction: d, Allow: true, Protocol: reach.TCP, Ports: reach.Range{First: first, Last: 65535},
+			CIDR: netip.MustParsePrefix("0.0.0.0/0")}
+	}
+	f.World.ACLs = []reach.ACL{
+		{ID: "acl-1", Subnets: []string{"subnet-1"}, Entries: []reach.ACLEntry{entry(reach.Ingress, 1024), entry(reach.Egress, answersFrom)}},
+		{ID: "acl-lb", Subnets: []string{"subnet-lb"}, Entries: []reach.ACLEntry{entry(reach.Ingress, 1024), entry(reach.Egress, 1024)}}}
+	f.World.Groups = append(f.World.Groups, reach.Group{ID: "sg-lb"})
+	f.Balancers = []reach.Endpoint{{Name: "10.0.9.9",
+		ENI: reach.ENI{ID: "eni-lb", Addrs: []netip.Addr{netip.MustParseAddr("10.0.9.9")}, Groups: []string{"sg-1", "sg-lb"},
+			Subnet: "subnet-lb", VPC: "vpc-1"}}}
+	return f
+}
+
+func TestTheBalancerDialsFromItsOwnPorts(t *testing.T) {
+	for answersFrom, want := range map[uint16]string{1024: "OPEN", 32768: "BLOCKED"} {
+		report, err := Ports(t.Context(), PortsLook{Discover: finds(balanced(answersFrom), nil), Target: 7000}, "", "", needs(t, "tcp/7000"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := report.Blocks[len(report.Blocks)-1]
+		if last.From[0] != "load balancer 10.0.9.9" || !slices.Equal(last.To, []string{"me"}) || last.Outcomes[0].Status != want {
+			t.Errorf("answers from %d: %+v", answersFrom, last)
+		}
+		if len(report.Balancers) != 1 || len(report.Peers) != 2 || !slices.Equal(report.Needs,
+			[]string{"tcp 7000", "tcp 7000 (load balancer target)"}) {
+			t.Errorf("%+v", report)
+		}
+	}
+}
+
+func TestDynamicPortsAreTheKernelsWhereItCouldBeAsked(t *testing.T) {
+	host := func(r reach.Range) func(context.Context, netip.Addr, []reach.Need) hostports.Report {
+		return func(context.Context, netip.Addr, []reach.Need) hostports.Report {
+			return hostports.Report{Ephemeral: r}
+		}
+	}
+	for name, c := range map[string]struct {
+		self  int
+		host  func(context.Context, netip.Addr, []reach.Need) hostports.Report
+		need  string
+		noted bool
+	}{
+		"read":               {0, host(reach.Range{First: 6990, Last: 7009}), "tcp 6990-7009 (load balancer dynamic host ports)", false},
+		"not readable":       {0, host(reach.Range{}), "tcp 32768-60999 (load balancer dynamic host ports)", true},
+		"not looked for":     {0, nil, "tcp 32768-60999 (load balancer dynamic host ports)", true},
+		"of somebody else's": {-1, host(reach.Range{First: 6990, Last: 7009}), "tcp 32768-60999 (load balancer dynamic host ports)", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			peers := balanced(1024)
+			peers.Self = c.self
+			report, err := Ports(t.Context(), PortsLook{Discover: finds(peers, nil), Host: c.host}, "", "", needs(t, "tcp/7000"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if report.Needs[1] != c.need {
+				t.Errorf("the need is %s", report.Needs[1])
+			}
+			if noted := strings.Contains(strings.Join(report.Notes, "\n"),
+				"Linux's default range of dynamic host ports, 32768-60999"); noted != c.noted {
+				t.Errorf("notes %q", report.Notes)
+			}
+		})
+	}
+}

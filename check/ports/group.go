@@ -1,0 +1,36 @@
+// Package ports checks the replication ports, on this host and between this instance and
+// its peers. Ports does the same for a whole fleet.
+package ports
+
+import (
+	"context"
+
+	"muster/check"
+	"muster/check/subject"
+	"muster/internal/host/hostports"
+	"muster/internal/report/ports"
+)
+
+// Group is what these checks depend on.
+type Group struct {
+	*subject.Instance
+	// HostPorts examines the replication ports on this host, and Ports evaluates them
+	// between this instance and its peers; nil: not from here.
+	HostPorts func(context.Context) hostports.Report
+	Ports     func(context.Context) (*ports.Report, error)
+	Others    Others
+}
+
+// Others are the checks of other groups that these checks refer to.
+type Others struct{ DockerCheck *check.Kind }
+
+// Checks are the checks of this group.
+func (w Group) Checks() []check.Check {
+	return []check.Check{
+		{Kind: HostPortsCheck, Group: check.PortsOf, Title: "nothing on this host blocks the replication ports", Run: w.hostPorts,
+			Findings: hostPortFindings()},
+		{Kind: ReplicationPortsCheck, Group: check.PortsOf, Run: w.replicationPorts, Remote: true, Timeout: portsTimeout,
+			Title:    "the replication ports are open between this instance and its peers",
+			Findings: []*check.Kind{ReplicationPortClosed, ReplicationPortFiltered, ReplicationPortUnknown}},
+	}
+}

@@ -1,0 +1,35 @@
+package subject
+
+import (
+	"bufio"
+	"bytes"
+	"strings"
+
+	"muster/internal/file/safefile"
+)
+
+// OSRelease is ID and VARIANT_ID of os-release(5).
+func (i *Instance) OSRelease() (id, variant string) {
+	data, err := safefile.Read(i.Config.Path("/etc/os-release"), MaxSmall)
+	if err != nil {
+		return "", ""
+	}
+	return parseOSRelease(data)
+}
+
+// parseOSRelease reads ID and VARIANT_ID of os-release(5), as far as distributions
+// quote them.
+func parseOSRelease(data []byte) (id, variant string) {
+	lines := bufio.NewScanner(bytes.NewReader(data))
+	for lines.Scan() {
+		key, value, _ := strings.Cut(lines.Text(), "=")
+		value = strings.Trim(strings.TrimSpace(value), `"'`)
+		switch key {
+		case "ID":
+			id = value
+		case "VARIANT_ID":
+			variant = value
+		}
+	}
+	return id, variant
+}

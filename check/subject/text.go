@@ -1,0 +1,49 @@
+package subject
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// MaxLines bounds the evidence on many things of one kind.
+const MaxLines = 10
+
+// Bounded keeps the first MaxLines lines, and says how many more there are.
+func Bounded(lines []string) []string {
+	if len(lines) <= MaxLines {
+		return lines
+	}
+	return append(slices.Clone(lines[:MaxLines]), fmt.Sprintf("and %d more", len(lines)-MaxLines))
+}
+
+// Count is a number with its noun.
+func Count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// AndMore is "", " and 1 more endpoint" or " and 2 more endpoints".
+func AndMore(n int, what string) string {
+	switch {
+	case n < 1:
+		return ""
+	case n == 1:
+		return " and 1 more " + what
+	}
+	return fmt.Sprintf(" and %d more %ss", n, what)
+}
+
+// FirstLine is the text up to its first line break.
+func FirstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
+}
+
+// Exit codes of a process that a signal ended.
+const (
+	ExitSIGTERM = 128 + 15
+	ExitSIGKILL = 128 + 9
+)

@@ -12,7 +12,14 @@ func TestCompileShowsProgressAndErrorsAndExitsAsTheBuildDoes(t *testing.T) {
 	const build = `i=0; while [ $i -lt 205 ]; do echo "example.com/m/p$i" >&2; i=$((i+1)); done
 echo "go: downloading example.com/a v1.0.0" >&2; echo "# example.com/m/broken" >&2; echo "m/x.go:3:1: syntax error" >&2; exit 3`
 	out, err := exec.CommandContext(t.Context(), "./compile", "sh", "-c", build).CombinedOutput()
-	want := []string{"compiling (first time: 1-3 minutes)", "  100 packages", "  200 packages", "  downloading modules", "# example.com/m/broken", "m/x.go:3:1: syntax error"}
+	want := []string{
+		"compiling (first time: 1-3 minutes)",
+		"  100 packages",
+		"  200 packages",
+		"  downloading modules",
+		"# example.com/m/broken",
+		"m/x.go:3:1: syntax error",
+	}
 	if got := strings.TrimSpace(string(out)); got != strings.Join(want, "\n") {
 		t.Errorf("printed\n%s", got)
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -15,84 +14,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	ctyjson "github.com/zclconf/go-cty/cty/json"
-	"go.yaml.in/yaml/v3"
 )
-
-// stack is the CloudFormation template, and the conditions that hold.
-type stack struct {
-	Parameters map[string]struct {
-		Type    string `yaml:"Type"`
-		Default any    `yaml:"Default"`
-	} `yaml:"Parameters"`
-	Resources map[string]struct {
-		Type       string               `yaml:"Type"`
-		Properties map[string]yaml.Node `yaml:"Properties"`
-	} `yaml:"Resources"`
-	holds map[string]bool
-}
-
-func readStack(t *testing.T) stack {
-	t.Helper()
-	text, err := os.ReadFile(stackFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var s stack
-	if err := yaml.Unmarshal(text, &s); err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-// value is a node with its functions: !If is decided, a parameter is its default, another
-// reference is a string such as "!Ref Cluster".
-func (s stack) value(t *testing.T, n yaml.Node) any {
-	t.Helper()
-	switch {
-	case n.Tag == "!If":
-		branch := n.Content[2]
-		if s.holds[n.Content[0].Value] {
-			branch = n.Content[1]
-		}
-		return s.value(t, *branch)
-	case n.Tag == "!Ref" && s.Parameters[n.Value].Type != "":
-		return fmt.Sprint(s.Parameters[n.Value].Default)
-	case n.Tag == "!Sub" && n.Kind == yaml.SequenceNode:
-		return n.Content[0].Value
-	case n.Tag == "!Sub":
-		return n.Value
-	case n.Kind == yaml.SequenceNode:
-		var all []any
-		for _, c := range n.Content {
-			all = append(all, s.value(t, *c))
-		}
-		return all
-	case n.Kind == yaml.MappingNode:
-		all := map[string]any{}
-		for i := 0; i < len(n.Content); i += 2 {
-			all[n.Content[i].Value] = s.value(t, *n.Content[i+1])
-		}
-		return all
-	case strings.HasPrefix(n.Tag, "!!"):
-		return n.Value
-	}
-	return n.Tag + " " + n.Value
-}
-
-func (s stack) property(t *testing.T, resource, name string) any {
-	t.Helper()
-	node, is := s.Resources[resource].Properties[name]
-	if !is {
-		return nil
-	}
-	return s.value(t, node)
-}
-
-func (s stack) text(t *testing.T, resource, name string) string {
-	t.Helper()
-	text, _ := s.property(t, resource, name).(string)
-	return text
-}
 
 // counterparts are the resources of the stack and of the module.
 func counterparts() map[string]string {
@@ -100,14 +22,18 @@ func counterparts() map[string]string {
 		"Cluster": "aws_ecs_cluster.this", "InstanceRole": "aws_iam_role.instance", "InstanceProfile": "aws_iam_instance_profile.this",
 		"BalancerGroup": "aws_security_group.balancer", "FromClients": "aws_vpc_security_group_ingress_rule.clients_https",
 		"InstanceGroup": "aws_security_group.instances", "TaskGroup": "aws_security_group.tasks",
-		"FromBalancer": "aws_vpc_security_group_ingress_rule.from_balancer", "Replication": "aws_vpc_security_group_ingress_rule.replication",
-		"Discovery": "aws_vpc_security_group_ingress_rule.discovery", "LaunchTemplate": "aws_launch_template.this",
-		"Workers": "aws_autoscaling_group.workers", "Capacity": "aws_ecs_capacity_provider.this", "CapacityOfCluster": "aws_ecs_cluster_capacity_providers.this",
-		"Pool":    "aws_autoscaling_group.workers", // its block warm_pool
-		"Sleeper": "aws_sfn_state_machine.sleeper", "SleeperRole": "aws_iam_role.sleeper", "StarterRole": "aws_iam_role.starter",
-		"Sleep": "aws_scheduler_schedule.sleep", "WakeGroup": "aws_scheduler_schedule.wake_group", "WakeService": "aws_scheduler_schedule.wake_service",
-		"Logs": "aws_cloudwatch_log_group.this", "ExecutionRole": "aws_iam_role.execution", "Task": "aws_ecs_task_definition.this",
-		"Service": "aws_ecs_service.this", "Balancer": "aws_lb.this", "Targets": "aws_lb_target_group.this", "Listener": "aws_lb_listener.this",
+		"FromBalancer": "aws_vpc_security_group_ingress_rule.from_balancer",
+		"Replication":  "aws_vpc_security_group_ingress_rule.replication",
+		"Discovery":    "aws_vpc_security_group_ingress_rule.discovery", "LaunchTemplate": "aws_launch_template.this",
+		"Workers": "aws_autoscaling_group.workers", "Capacity": "aws_ecs_capacity_provider.this",
+		"CapacityOfCluster": "aws_ecs_cluster_capacity_providers.this",
+		"Pool":              "aws_autoscaling_group.workers", // its block warm_pool
+		"Sleeper":           "aws_sfn_state_machine.sleeper", "SleeperRole": "aws_iam_role.sleeper", "StarterRole": "aws_iam_role.starter",
+		"Sleep": "aws_scheduler_schedule.sleep", "WakeGroup": "aws_scheduler_schedule.wake_group",
+		"WakeService": "aws_scheduler_schedule.wake_service",
+		"Logs":        "aws_cloudwatch_log_group.this", "ExecutionRole": "aws_iam_role.execution", "Task": "aws_ecs_task_definition.this",
+		"Service": "aws_ecs_service.this", "Balancer": "aws_lb.this", "Targets": "aws_lb_target_group.this",
+		"Listener": "aws_lb_listener.this",
 		"Redirect": "aws_lb_listener.redirect", "Topic": "aws_sns_topic.this", "TopicPolicy": "aws_sns_topic_policy.this",
 		"Email": "aws_sns_topic_subscription.email", "Transitions": "aws_cloudwatch_event_rule.transitions",
 		"SleepFailed": "aws_cloudwatch_event_rule.sleep_failed", "Dashboard": "aws_cloudwatch_dashboard.this",
@@ -117,8 +43,10 @@ func counterparts() map[string]string {
 // parts are resources of the module that are properties of one in the stack.
 func parts() []string {
 	return []string{
-		"aws_iam_role_policy.instance", "aws_iam_role_policy_attachment.instance", "aws_iam_role_policy.execution", "aws_iam_role_policy_attachment.execution",
-		"aws_iam_role_policy.sleeper", "aws_iam_role_policy.starter", "aws_cloudwatch_event_target.transitions", "aws_cloudwatch_event_target.sleep_failed",
+		"aws_iam_role_policy.instance", "aws_iam_role_policy_attachment.instance", "aws_iam_role_policy.execution",
+		"aws_iam_role_policy_attachment.execution",
+		"aws_iam_role_policy.sleeper", "aws_iam_role_policy.starter", "aws_cloudwatch_event_target.transitions",
+		"aws_cloudwatch_event_target.sleep_failed",
 		"aws_vpc_security_group_ingress_rule.clients_http", "aws_vpc_security_group_egress_rule.all",
 	}
 }
@@ -164,14 +92,25 @@ type metric struct{ Namespace, Name, Dimensions, Statistic, Period string }
 
 func (s stack) alarms(t *testing.T) map[string]alarm {
 	t.Helper()
-	kinds := map[string]string{"ClusterName": "cluster", "ClusterName ServiceName": "service", "AutoScalingGroupName": "group", "LoadBalancer TargetGroup": "targets"}
+	kinds := map[string]string{
+		"ClusterName":              "cluster",
+		"ClusterName ServiceName":  "service",
+		"AutoScalingGroupName":     "group",
+		"LoadBalancer TargetGroup": "targets",
+	}
 	read := func(of map[string]any, statistic, period any) metric {
 		var names []string
 		dimensions, _ := of["Dimensions"].([]any)
 		for _, d := range dimensions {
 			names = append(names, fmt.Sprint(d.(map[string]any)["Name"]))
 		}
-		return metric{fmt.Sprint(of["Namespace"]), fmt.Sprint(of["MetricName"]), kinds[strings.Join(names, " ")], fmt.Sprint(statistic), fmt.Sprint(period)}
+		return metric{
+			fmt.Sprint(of["Namespace"]),
+			fmt.Sprint(of["MetricName"]),
+			kinds[strings.Join(names, " ")],
+			fmt.Sprint(statistic),
+			fmt.Sprint(period),
+		}
 	}
 	all := map[string]alarm{}
 	for name, r := range s.Resources {
@@ -182,8 +121,19 @@ func (s stack) alarms(t *testing.T) map[string]alarm {
 		for key, node := range r.Properties {
 			p[key] = s.value(t, node)
 		}
-		a := alarm{Description: s.text(t, name, "AlarmDescription"), Threshold: s.text(t, name, "Threshold"), Comparison: s.text(t, name, "ComparisonOperator"),
-			Periods: s.text(t, name, "EvaluationPeriods"), Datapoints: s.text(t, name, "DatapointsToAlarm"), OK: p["OKActions"] != nil, Metrics: map[string]metric{}}
+		a := alarm{
+			Description: s.text(t, name, "AlarmDescription"),
+			Threshold:   s.text(t, name, "Threshold"),
+			Comparison:  s.text(t, name, "ComparisonOperator"),
+			Periods: s.text(
+				t,
+				name,
+				"EvaluationPeriods",
+			),
+			Datapoints: s.text(t, name, "DatapointsToAlarm"),
+			OK:         p["OKActions"] != nil,
+			Metrics:    map[string]metric{},
+		}
 		queries, _ := p["Metrics"].([]any)
 		for _, q := range queries {
 			of := q.(map[string]any)
@@ -206,7 +156,11 @@ func (s stack) alarms(t *testing.T) map[string]alarm {
 }
 
 func TestTheAlarmsAreThoseOfTheStack(t *testing.T) {
-	value := evaluate(t, parse(t, "modules/alarms").locals()["alarms"], map[string]cty.Value{"var": object(map[string]string{"tasks": "${Tasks}"})})
+	value := evaluate(
+		t,
+		parse(t, "modules/alarms").locals()["alarms"],
+		map[string]cty.Value{"var": object(map[string]string{"tasks": "${Tasks}"})},
+	)
 	var decoded map[string]struct {
 		Description, Expression, Label, Comparison         string
 		Threshold, Evaluation_periods, Datapoints_to_alarm int //nolint:revive // as the module writes them
@@ -219,8 +173,16 @@ func TestTheAlarmsAreThoseOfTheStack(t *testing.T) {
 	decode(t, value, &decoded)
 	got := map[string]alarm{}
 	for name, d := range decoded {
-		a := alarm{Description: d.Description, Expression: d.Expression, Label: d.Label, Comparison: d.Comparison, OK: d.OK, Metrics: map[string]metric{},
-			Threshold: strconv.Itoa(d.Threshold), Periods: strconv.Itoa(d.Evaluation_periods)}
+		a := alarm{
+			Description: d.Description,
+			Expression:  d.Expression,
+			Label:       d.Label,
+			Comparison:  d.Comparison,
+			OK:          d.OK,
+			Metrics:     map[string]metric{},
+			Threshold:   strconv.Itoa(d.Threshold),
+			Periods:     strconv.Itoa(d.Evaluation_periods),
+		}
 		if d.Datapoints_to_alarm > 0 {
 			a.Datapoints = strconv.Itoa(d.Datapoints_to_alarm)
 		}
@@ -253,11 +215,23 @@ func asIn() map[string]cty.Value {
 			"this": object(map[string]string{attribute: value}), "workers": object(map[string]string{attribute: value})})
 	}
 	return map[string]cty.Value{
-		"var":                   object(map[string]string{"cluster_arn": "!GetAtt Cluster.Arn", "cluster_name": "!Ref Cluster", "group_name": "${AWS::StackName}-workers"}),
-		"local":                 object(map[string]string{"partition": "${AWS::Partition}", "region": "${AWS::Region}", "account": "${AWS::AccountId}"}),
+		"var": object(
+			map[string]string{
+				"cluster_arn":  "!GetAtt Cluster.Arn",
+				"cluster_name": "!Ref Cluster",
+				"group_name":   "${AWS::StackName}-workers",
+			},
+		),
+		"local": object(
+			map[string]string{"partition": "${AWS::Partition}", "region": "${AWS::Region}", "account": "${AWS::AccountId}"},
+		),
 		"aws_ecs_service":       one("id", "!Ref Service"),
 		"aws_sfn_state_machine": one("arn", "!Ref Sleeper"),
-		"aws_autoscaling_group": one("arn", "arn:${AWS::Partition}:autoscaling:${AWS::Region}:${AWS::AccountId}:autoScalingGroup:*:autoScalingGroupName/${AWS::StackName}-workers"),
+		"aws_autoscaling_group": one(
+			"arn",
+			"arn:${AWS::Partition}:autoscaling:${AWS::Region}:${AWS::AccountId}:"+
+				"autoScalingGroup:*:autoScalingGroupName/${AWS::StackName}-workers",
+		),
 	}
 }
 
@@ -286,78 +260,6 @@ func policy(t *testing.T, m module, resource string) cty.Value {
 		t.Fatalf("%s is no jsonencode(...)", resource)
 	}
 	return evaluate(t, call.Args[0], asIn()).GetAttr("Statement")
-}
-
-// rule is one of a security group.
-type rule struct{ Group, Protocol, From, To, CIDR, Source, Description string }
-
-func (s stack) rules(t *testing.T) (all []rule) {
-	t.Helper()
-	str := func(v any) string {
-		if v == nil {
-			return ""
-		}
-		return fmt.Sprint(v)
-	}
-	for name, r := range s.Resources {
-		if inline, is := s.property(t, name, "SecurityGroupIngress").([]any); is {
-			for _, i := range inline {
-				p := i.(map[string]any)
-				all = append(all, rule{"!Ref " + name, str(p["IpProtocol"]), str(p["FromPort"]), str(p["ToPort"]), str(p["CidrIp"]), "", str(p["Description"])})
-			}
-		}
-		if r.Type == "AWS::EC2::SecurityGroupIngress" {
-			p := func(key string) string { return str(s.property(t, name, key)) }
-			all = append(all, rule{p("GroupId"), p("IpProtocol"), p("FromPort"), p("ToPort"), p("CidrIp"), p("SourceSecurityGroupId"), p("Description")})
-		}
-	}
-	return all
-}
-
-func TestThePortsAreThoseOfTheStackInEachNetworkMode(t *testing.T) {
-	m := parse(t, ".")
-	for _, mode := range []string{"host", "bridge", "awsvpc"} {
-		s := readStack(t)
-		s.holds = map[string]bool{"Bridged": mode == "bridge", "Awsvpc": mode == "awsvpc"}
-		variables := map[string]cty.Value{}
-		for name, v := range m.of("variable") {
-			if d := v.Body.Attributes["default"]; d != nil {
-				variables[name] = evaluate(t, d.Expr, nil)
-			}
-		}
-		group := func(name string) cty.Value { return object(map[string]string{"id": "!Ref " + name}) }
-		context := map[string]cty.Value{
-			"var":   cty.ObjectVal(variables),
-			"local": cty.ObjectVal(map[string]cty.Value{"awsvpc": cty.BoolVal(mode == "awsvpc"), "bridged": cty.BoolVal(mode == "bridge")}),
-			"aws_security_group": cty.ObjectVal(map[string]cty.Value{"balancer": group("BalancerGroup"), "instances": group("InstanceGroup"),
-				"tasks": cty.TupleVal([]cty.Value{group("TaskGroup")})}),
-		}
-		locals := context["local"].AsValueMap()
-		locals["replicating_group"] = evaluate(t, m.locals()["replicating_group"], context)
-		context["local"] = cty.ObjectVal(locals)
-		var got []rule
-		for name, r := range m.of("resource") {
-			if !strings.HasPrefix(name, "aws_vpc_security_group_ingress_rule.") {
-				continue
-			}
-			text := func(attribute string) (value string) {
-				if a := r.Body.Attributes[attribute]; a != nil {
-					decoded := any(nil)
-					decode(t, evaluate(t, a.Expr, context), &decoded)
-					value = fmt.Sprint(decoded)
-				}
-				return value
-			}
-			got = append(got, rule{text("security_group_id"), text("ip_protocol"), text("from_port"), text("to_port"), text("cidr_ipv4"), text("referenced_security_group_id"), text("description")})
-		}
-		order := func(a, b rule) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) }
-		want := s.rules(t)
-		slices.SortFunc(want, order)
-		slices.SortFunc(got, order)
-		if diff := cmp.Diff(want, got); diff != "" || len(got) != 5 {
-			t.Errorf("%s, %d rules (-stack +module):\n%s", mode, len(got), diff)
-		}
-	}
 }
 
 func TestTheVariablesAreTheParametersOfTheStack(t *testing.T) {
@@ -400,8 +302,24 @@ func TestTheUserDataIsThatOfTheStack(t *testing.T) {
 	want := strings.NewReplacer("${Fetch}", "FETCH", "${Ports}", "PORTS", "${Cluster}", "CLUSTER").Replace(data)
 	want = strings.Replace(want, "--cfn-stack ${AWS::StackName} --cfn-resource Workers ", "", 1)
 	script := evaluate(t, locals["user_data"], map[string]cty.Value{
-		"var":   object(map[string]string{"muster_url": "https://example.com", "cluster_name": "CLUSTER", "replication_ports": "PORTS", "launch_hook": "ready"}),
-		"local": object(map[string]string{"fetch": "FETCH", "hook": evaluate(t, locals["hook"], map[string]cty.Value{"var": object(map[string]string{"launch_hook": "ready"})}).AsString()}),
+		"var": object(
+			map[string]string{
+				"muster_url":        "https://example.com",
+				"cluster_name":      "CLUSTER",
+				"replication_ports": "PORTS",
+				"launch_hook":       "ready",
+			},
+		),
+		"local": object(
+			map[string]string{
+				"fetch": "FETCH",
+				"hook": evaluate(
+					t,
+					locals["hook"],
+					map[string]cty.Value{"var": object(map[string]string{"launch_hook": "ready"})},
+				).AsString(),
+			},
+		),
 	}).AsString()
 	flat := func(script string) string { return regexp.MustCompile(`\s*\\\n\s*`).ReplaceAllString(script, " ") }
 	if diff := cmp.Diff(flat(want), flat(script)); diff != "" {

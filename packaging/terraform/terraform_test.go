@@ -236,14 +236,20 @@ func TestEachCallPassesWhatTheModuleTakes(t *testing.T) {
 func TestTheSharedTextsAreThoseOfTheStack(t *testing.T) {
 	s := readStack(t)
 	// The names that Terraform gives to what CloudFormation's !Sub fills in.
-	common := map[string]string{"${partition}": "${AWS::Partition}", "${region}": "${AWS::Region}", "${cluster}": "${Cluster}", "${group}": "${Workers}"}
+	common := map[string]string{
+		"${partition}": "${AWS::Partition}",
+		"${region}":    "${AWS::Region}",
+		"${cluster}":   "${Cluster}",
+		"${group}":     "${Workers}",
+	}
 	for file, c := range map[string]struct {
 		names map[string]string
 		want  string
 	}{
 		"sleeper.json.tftpl": {map[string]string{"${service}": "${Service}", "${pause}": "${SleepPause}"},
 			s.text(t, "Sleeper", "DefinitionString")},
-		"dashboard.json.tftpl": {map[string]string{"${service}": "${ServiceName}", "${alarms}": "${Alarms}", "${load_balancer}": "${BalancerName}", "${target_group}": "${TargetsName}"},
+		"dashboard.json.tftpl": {map[string]string{"${service}": "${ServiceName}", "${alarms}": "${Alarms}",
+			"${load_balancer}": "${BalancerName}", "${target_group}": "${TargetsName}"},
 			s.text(t, "Dashboard", "DashboardBody")},
 	} {
 		text, err := os.ReadFile(file)

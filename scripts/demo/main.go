@@ -49,7 +49,7 @@ What to do next
   bin/muster ports --cluster NAME     your own cluster's ports, with your credentials; reads only
   sudo bin/muster check               on a container instance: is it healthy?
 
-Install it: docs/install.md. The demo ran in temporary directories and left nothing behind.
+Install it: docs/start/install.md. The demo ran in temporary directories and left nothing behind.
 `
 
 // story is one boot of an instance.

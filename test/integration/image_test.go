@@ -98,8 +98,10 @@ func TestTheImageRunsTheAgentAsADaemon(t *testing.T) {
 		t.Fatal(err)
 	}
 	const label = "com.amazonaws.ecs."
-	engine.Ready(engine.Run("--label", label+"cluster=prod", "--label", label+"task-definition-family=web", "--label", label+"container-name=app",
-		"--label", label+"task-arn=arn:aws:ecs:eu-central-1:123456789012:task/prod/1", engine.Subject()))
+	engine.Ready(
+		engine.Run("--label", label+"cluster=prod", "--label", label+"task-definition-family=web", "--label", label+"container-name=app",
+			"--label", label+"task-arn=arn:aws:ecs:eu-central-1:123456789012:task/prod/1", engine.Subject()),
+	)
 
 	var task taskDefinition
 	if err := json.Unmarshal(must(os.ReadFile("../../packaging/image/task-definition.json"))(t), &task); err != nil {

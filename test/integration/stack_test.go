@@ -50,7 +50,10 @@ func TestTheTerraformModuleIsFormatted(t *testing.T) {
 	if path, err := exec.LookPath("terraform"); err == nil {
 		command = []string{path}
 	}
-	check := exec.CommandContext(t.Context(), command[0], append(command[1:], "fmt", "-check", "-diff", "-recursive", "../../packaging/terraform")...)
+	check := exec.CommandContext(
+		t.Context(),
+		command[0],
+		append(command[1:], "fmt", "-check", "-diff", "-recursive", "../../packaging/terraform")...)
 	if said, err := check.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, said)
 	}
@@ -103,11 +106,15 @@ func TestTheStackIsMadeWithEveryOption(t *testing.T) {
 	cfn := cloudformation.NewFromConfig(cfg)
 	for _, mode := range []string{"host", "bridge", "awsvpc"} {
 		out := n.create(t, cfn, "all-"+mode, map[string]string{
-			"NetworkMode": mode, "InstanceType": "m7g.large", "Instances": "2", "Tasks": "2", "MaxInstances": "4", "ManagedScaling": "true",
-			"Certificate": certificate, "VolumeSize": "100", "VolumeKey": "alias/ebs", "VolumeDevice": "/dev/sda1",
-			"HealthPath": "/healthz", "Memory": "1024", "MemoryLimit": "2048", "Cpu": "512", "TaskRole": "arn:aws:iam::123456789012:role/app",
-			"EnvironmentFile": "arn:aws:s3:::bucket/app.env", "Secret": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:app-0", "SecretName": "APP",
-			"SleepCron": "0 20 ? * MON-FRI *", "WakeCron": "0 6 ? * MON-FRI *", "TimeZone": "Europe/Berlin", "AlarmEmail": "you@example.com",
+			"NetworkMode": mode, "InstanceType": "m7g.large", "Instances": "2", "Tasks": "2", "MaxInstances": "4",
+			"ManagedScaling": "true",
+			"Certificate":    certificate, "VolumeSize": "100", "VolumeKey": "alias/ebs", "VolumeDevice": "/dev/sda1",
+			"HealthPath": "/healthz", "Memory": "1024", "MemoryLimit": "2048", "Cpu": "512",
+			"TaskRole":        "arn:aws:iam::123456789012:role/app",
+			"EnvironmentFile": "arn:aws:s3:::bucket/app.env", "Secret": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:app-0",
+			"SecretName": "APP",
+			"SleepCron":  "0 20 ? * MON-FRI *", "WakeCron": "0 6 ? * MON-FRI *", "TimeZone": "Europe/Berlin",
+			"AlarmEmail": "you@example.com",
 		})
 		if out["Url"] == "" || out["Url"][:8] != "https://" {
 			t.Errorf("%s: the address is %s", mode, out["Url"])
@@ -134,10 +141,22 @@ func TestTheStackIsMadeWithEveryOption(t *testing.T) {
 // requestCertificate makes one in moto's ACM, for which muster has no client.
 func requestCertificate(t *testing.T, cfg aws.Config) string {
 	t.Helper()
-	request := must(http.NewRequestWithContext(t.Context(), http.MethodPost, aws.ToString(cfg.BaseEndpoint), strings.NewReader(`{"DomainName": "example.com"}`)))(t)
+	request := must(
+		http.NewRequestWithContext(
+			t.Context(),
+			http.MethodPost,
+			aws.ToString(cfg.BaseEndpoint),
+			strings.NewReader(`{"DomainName": "example.com"}`),
+		),
+	)(
+		t,
+	)
 	request.Header.Set("X-Amz-Target", "CertificateManager.RequestCertificate")
 	request.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=test/20260101/"+region+"/acm/aws4_request, SignedHeaders=host, Signature=0")
+	request.Header.Set(
+		"Authorization",
+		"AWS4-HMAC-SHA256 Credential=test/20260101/"+region+"/acm/aws4_request, SignedHeaders=host, Signature=0",
+	)
 	answer := must(http.DefaultClient.Do(request))(t)
 	defer answer.Body.Close()
 	var made struct{ CertificateArn string }
@@ -168,7 +187,8 @@ func (n network) create(t *testing.T, cfn *cloudformation.Client, name string, m
 		parameters = append(parameters, types.Parameter{ParameterKey: aws.String(key), ParameterValue: aws.String(value)})
 	}
 	must(cfn.CreateStack(t.Context(), &cloudformation.CreateStackInput{
-		StackName: &name, TemplateBody: aws.String(string(body)), Capabilities: []types.Capability{types.CapabilityCapabilityIam}, Parameters: parameters,
+		StackName: &name, TemplateBody: aws.String(string(body)), Capabilities: []types.Capability{types.CapabilityCapabilityIam},
+		Parameters: parameters,
 	}))(t)
 	made := must(cfn.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: &name}))(t).Stacks[0]
 	if made.StackStatus != types.StackStatusCreateComplete {

@@ -1,6 +1,6 @@
 # muster. `make help` lists the targets. build, test and demo need only Go.
 
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+VERSION ?= $(shell scripts/version)
 GO      ?= go
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 # Static, and the same bytes wherever it is built.
@@ -14,7 +14,7 @@ GOLANGCI         = .cache/bin/golangci-lint-$(GOLANGCI_VERSION)
 VALE_VERSION     = v3.7.1
 VALE             = .cache/bin/vale-$(VALE_VERSION)
 
-.PHONY: always help build cross darwin man test race lint prose prose-go demo pictures field faults integration bench fuzz soak package reproducible e2e clean
+.PHONY: always help build cross darwin man test race cover lint prose prose-go demo pictures field faults integration bench fuzz soak package reproducible e2e clean
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -44,6 +44,9 @@ test: ## run go vet and all tests that need only Go
 
 race: ## run the same tests with the race detector
 	$(GO) test -race ./...
+
+cover: ## run the tests with coverage: a line for each package, and cover.out for go tool cover
+	GOCOVERDIR=$$(mktemp -d) $(GO) test -coverprofile=cover.out ./... | grep -v 'no test files'
 
 lint: $(GOLANGCI) prose ## check code (.golangci.yml) and documentation (.vale)
 	$(GOLANGCI) run ./...

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"muster/agent/agentstate"
-	"muster/agent/announce"
 	"muster/agent/await"
 	"muster/agent/containers"
 	"muster/agent/leaving"
@@ -26,7 +25,7 @@ type Watcher interface {
 
 // Reading is what a Watcher knows.
 type Reading interface {
-	Take(perContainer bool) containers.Minute
+	Totals() containers.Totals
 	Snapshot() containers.Snapshot
 }
 
@@ -49,13 +48,9 @@ type Settings struct {
 	Cluster string // where this instance belongs; empty: not known
 }
 
-// Agent is the parts, wired. Those that may be nil are left out then.
-type Agent struct {
-	Settings   Settings
-	Version    string
-	InstanceID string // empty: not known
-	Log        *slog.Logger
-
+// Parts are what the agent is wired from. They do not change.
+type Parts struct {
+	Log          *slog.Logger
 	Containers   Watcher
 	Registration *registration.Watch
 	Healer       *registration.Healer // may be nil
@@ -64,42 +59,52 @@ type Agent struct {
 	Announcer    Announcer
 	Ports        func(context.Context) (Ports, error) // may be nil
 	Calls        func() int                           // to AWS, so far
-	// ShuttingDown says whether the whole system stops, if that can be told.
+	// ShuttingDown reports whether the whole system stops. It is false if that is unknown.
 	ShuttingDown func(context.Context) bool
 
 	Notify   func(state string) error // sd_notify(3)
-	Watchdog time.Duration            // 0: nobody waits for it
-	Hangup   <-chan os.Signal         // each asks for Reload
+	Watchdog time.Duration            // 0: no watchdog
+	Hangup   <-chan os.Signal         // each one triggers Reload
 	Reload   func() (Settings, error)
 
-	// Waits lists what is missing since the start. Again ends Run as soon as that came
-	// which this agent was made without; the caller makes another, which inherits.
+	// Waits lists what is missing since the start. Again ends Run as soon as that is
+	// there; the caller makes another agent, which inherits.
 	Waits *await.Board
 	Again <-chan struct{} // may be nil
+}
+
+// Agent runs its parts. What they found is in loop, which only the main loop touches,
+// and in shared, which all goroutines may.
+type Agent struct {
+	Parts
+	Settings   Settings
+	Version    string
+	InstanceID string // empty: unknown
 	// Provisional keeps what is counted and announced for the agent that inherits.
 	Provisional bool
 
-	began   time.Time
-	ready   bool // and systemd knows
-	held    []announce.Event
-	tally   tally
-	builder *metrics.Builder
-	spent   spending
-	notice  leaving.Notice
-	blind   bool // whether it leaves is not known, and that was said
-	snap    registration.Snapshot
-	cycled  time.Time     // the end of the last cycle
-	mute    bool          // the state cannot be written, and that was said
-	changed chan struct{} // something happened that the state file should tell
-
-	mu     sync.Mutex
-	home   string             // this instance's cluster, by name; empty: not known
-	recent []agentstate.Event // the newest first
-	ports  Ports
+	loop   loopState
+	shared shared
 }
 
-// goodbyeTime is what there is between SIGTERM and the end, the publisher's last
-// words apart: 5 s with them.
+// loopState belongs to the main loop.
+type loopState struct {
+	started      time.Time
+	ready        bool // systemd has accepted READY=1
+	cycled       time.Time
+	registration registration.Snapshot
+	departure    leaving.Notice
+	// departureUnknownLogged and stateFailureLogged are set once the failure has been
+	// logged.
+	departureUnknownLogged, stateFailureLogged bool
+
+	tally     tally
+	published usage // as of the last published minute
+	builder   *metrics.Builder
+}
+
+// goodbyeTime is what there is between SIGTERM and the end; the publisher adds up to
+// one second.
 const goodbyeTime = 4 * time.Second
 
 // Run runs until ctx ends, says goodbye, and returns when all has ended. It returns
@@ -107,7 +112,7 @@ const goodbyeTime = 4 * time.Second
 func (a *Agent) Run(ctx context.Context) (again bool) {
 	a.prepare()
 	a.Registration.Changed = a.registrationChanged
-	a.settle()
+	a.settleCluster()
 	// What is on its way when ctx ends still arrives: these end after the goodbye.
 	lasting, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer a.release()
@@ -121,12 +126,12 @@ func (a *Agent) Run(ctx context.Context) (again bool) {
 	watching, enough := context.WithCancel(ctx)
 	defer enough()
 	parts.Go(func() { _ = a.Containers.Run(watching) }) // its error is that of the context
-	parts.Go(func() { a.tellTransitions(watching) })
+	parts.Go(func() { a.reportTransitions(watching) })
 	if a.Ports != nil {
 		period := a.Settings.PortsPeriod
 		parts.Go(func() { a.watchPorts(watching, period) })
 	}
-	again = a.loop(ctx)
+	again = a.mainLoop(ctx)
 	if enough(); again {
 		a.handOver(lasting)
 	} else {
@@ -135,9 +140,9 @@ func (a *Agent) Run(ctx context.Context) (again bool) {
 	return again
 }
 
-// loop is the agent's main loop. Whoever waits for the watchdog hears from it and
-// from nobody else. It returns true if Again ended it.
-func (a *Agent) loop(ctx context.Context) (again bool) {
+// mainLoop is the only part that answers the watchdog. It returns true if Again ended
+// it.
+func (a *Agent) mainLoop(ctx context.Context) (again bool) {
 	next := time.NewTimer(0)
 	defer next.Stop()
 	var due, written time.Time
@@ -162,14 +167,14 @@ func (a *Agent) loop(ctx context.Context) (again bool) {
 			first, news = false, true
 		}
 		if news && time.Since(written) >= leastBetween {
-			a.write()
+			a.writeState()
 			written, news = time.Now(), false
 		}
 		a.alive()
-		if !a.ready && ctx.Err() == nil {
-			a.ready = a.notify(stateReady)
+		if !a.loop.ready && ctx.Err() == nil {
+			a.loop.ready = a.notify(stateReady)
 		}
-		next.Reset(a.pause(time.Now(), due, news || !a.ready))
+		next.Reset(a.pause(time.Now(), due, news || !a.loop.ready))
 		select {
 		case <-ctx.Done():
 			return false
@@ -180,7 +185,7 @@ func (a *Agent) loop(ctx context.Context) (again bool) {
 		case <-a.Hangup:
 			a.reload()
 			due = time.Time{}
-		case <-a.changed:
+		case <-a.shared.changed:
 			news = true
 		case <-next.C:
 		}
@@ -235,17 +240,17 @@ func (a *Agent) cycle(ctx context.Context, first bool) {
 	if first {
 		a.awaitContainers(ctx)
 	}
-	a.snap = a.Registration.Look(ctx)
-	a.settle()
+	a.loop.registration = a.Registration.Look(ctx)
+	a.settleCluster()
 	a.alive()
 	if a.Healer != nil {
-		if line := a.Healer.Consider(ctx, a.snap); line != "" {
-			a.remember(time.Now(), "heal", line)
+		if line := a.Healer.Consider(ctx, a.loop.registration); line != "" {
+			a.shared.remember(time.Now(), "heal", line)
 		}
 		a.alive()
 	}
-	a.lookLeaving(ctx)
-	a.cycled = time.Now()
+	a.checkLeaving(ctx)
+	a.loop.cycled = time.Now()
 }
 
 // firstList bounds how long the first cycle waits for the first list.
@@ -270,17 +275,17 @@ func (a *Agent) awaitContainers(ctx context.Context) {
 	}
 }
 
-func (a *Agent) take() { a.tally.add(a.Containers.Take(a.Settings.Dimensions.Container)) }
-
-// publish hands over what was counted in the minute. A provisional agent keeps it.
-func (a *Agent) publish(minute time.Time) {
-	a.take()
+// publish adds what happened since the last published minute to the publisher's queue.
+// A provisional agent keeps it.
+func (a *Agent) publish(at time.Time) {
 	if a.Provisional {
 		return
 	}
-	a.count()
-	m := a.builder.Minute(minute)
-	if a.Publisher != nil {
+	totals, used := a.Containers.Totals(), a.usage()
+	a.build(a.minute(totals, used))
+	a.loop.tally.publish(totals)
+	a.loop.published = used
+	if m := a.loop.builder.Minute(at); a.Publisher != nil {
 		a.Publisher.Add(m)
 	}
 }

@@ -28,7 +28,7 @@ import (
 type stage struct {
 	*Agent
 	mu          sync.Mutex
-	minute      containers.Minute
+	totals      containers.Totals
 	seen        containers.Snapshot
 	transitions chan containers.Transition
 	minutes     []metrics.Minute
@@ -65,11 +65,13 @@ func newStage(t *testing.T, variables ...string) *stage {
 	s.seen = containers.Snapshot{Docker: true, Listed: time.Now(), Running: 2}
 	log := slog.New(term.NewHandler(&s.journal, true))
 	s.Agent = &Agent{
-		Settings: Settings{cfg, "prod"}, Version: "test", InstanceID: "i-1", Log: log,
-		Containers: (*engine)(s), Publisher: (*sink)(s), Announcer: (*voice)(s), Metadata: s,
-		Registration: &registration.Watch{Agent: (*ecs)(s), Expected: "prod", Log: log},
-		Calls:        s.called, ShuttingDown: func(context.Context) bool { return s.stopping },
-		Notify: s.notify, Watchdog: time.Minute, Hangup: s.hangup,
+		Settings: Settings{cfg, "prod"}, Version: "test", InstanceID: "i-1",
+		Parts: Parts{
+			Log: log, Containers: (*engine)(s), Publisher: (*sink)(s), Announcer: (*voice)(s), Metadata: s,
+			Registration: &registration.Watch{Agent: (*ecs)(s), Expected: "prod", Log: log},
+			Calls:        s.called, ShuttingDown: func(context.Context) bool { return s.stopping },
+			Notify: s.notify, Watchdog: time.Minute, Hangup: s.hangup,
+		},
 	}
 	return s
 }
@@ -110,15 +112,10 @@ func (s *engine) Run(ctx context.Context) error {
 
 func (s *engine) Transitions() <-chan containers.Transition { return s.transitions }
 
-func (s *engine) Take(bool) containers.Minute {
+func (s *engine) Totals() containers.Totals {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := s.minute
-	s.minute.Series = slices.Clone(m.Series)
-	for i := range s.minute.Series {
-		s.minute.Series[i].Counters = containers.Counters{}
-	}
-	return m
+	return s.totals
 }
 
 func (s *engine) Snapshot() containers.Snapshot {
@@ -240,7 +237,7 @@ func TestWhatIsCountedAfterARestartWithinAMinuteGoesWithTheNext(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newStage(t)
-				s.minute = containers.Minute{Docker: true, Series: []containers.Counts{{Key: web(""), Counters: containers.Counters{Crashes: 2}}}}
+				s.totals = containers.Totals{Docker: true, Series: []containers.Counts{{Key: web(""), Counters: containers.Counters{Crashes: 2}}}}
 				<-time.After(20 * time.Second)
 				began := time.Now().Truncate(time.Minute)
 				s.last = time.Now().Add(-c.ended).Truncate(time.Minute)
@@ -293,7 +290,7 @@ func TestTheStateFileTellsHowThingsAreAndGoesWithTheAgent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)
 		sick := containers.Identity{ID: "0123456789abcdef", Name: "ecs-web-1", Cluster: "prod", TaskARN: "arn:task/1", Family: "web", Service: "shop", Container: "app"}
-		s.minute = containers.Minute{Docker: true, Series: []containers.Counts{{Key: sick.Key(), Gauges: containers.Gauges{Running: 2, Unhealthy: 1, Healthy: 1}}}}
+		s.totals = containers.Totals{Docker: true, Series: []containers.Counts{{Key: sick.Key(), Gauges: containers.Gauges{Running: 2, Unhealthy: 1, Healthy: 1}}}}
 		go func() {
 			<-time.After(90 * time.Second)
 			s.mu.Lock()

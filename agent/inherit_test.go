@@ -34,7 +34,7 @@ func TestWhatAProvisionalAgentKnowsIsInherited(t *testing.T) {
 		early := newStage(t)
 		early.Provisional, early.Publisher, early.InstanceID, early.Waits = true, nil, "", await.New(early.Log)
 		early.Waits.Missing(await.Need{ID: agentstate.NeedIdentity, What: "instance metadata"}, errors.New("connection refused"))
-		early.minute = containers.Minute{Docker: true, Series: []containers.Counts{{Key: web(""), Counters: containers.Counters{Crashes: 2}}}}
+		early.totals = containers.Totals{Docker: true, Series: []containers.Counts{{Key: web(""), Counters: containers.Counters{Crashes: 2}}}}
 		time.AfterFunc(30*time.Minute, func() {
 			if is := early.told(t); len(is.Waiting) != 1 || is.Waiting[0].ID != agentstate.NeedIdentity || is.Problems(time.Now())[0].ID != "muster-identity" {
 				t.Errorf("the state file does not name what is missing: %+v", is)

@@ -12,14 +12,14 @@ import (
 	"muster/agent/leaving"
 )
 
-// lookLeaving asks whether the instance is about to go, and tells of it once.
-func (a *Agent) lookLeaving(ctx context.Context) {
+// checkLeaving asks whether the instance is about to leave, and reports that once.
+func (a *Agent) checkLeaving(ctx context.Context) {
 	if a.Metadata == nil {
 		return
 	}
 	status := ""
-	if a.snap.ECS.Known() {
-		status = a.snap.ECS.Status
+	if a.loop.registration.ECS.Known() {
+		status = a.loop.registration.ECS.Status
 	}
 	notice, err := leaving.Look(ctx, a.Metadata, status)
 	log := a.Log.With("phase", "leaving")
@@ -27,43 +27,45 @@ func (a *Agent) lookLeaving(ctx context.Context) {
 	case ctx.Err() != nil:
 		return
 	case err != nil:
-		if !a.blind {
-			log.Warn("whether this instance is about to go is not known: " + err.Error())
+		if !a.loop.departureUnknownLogged {
+			log.Warn("could not check whether this instance is leaving: " + err.Error())
 		}
-		a.blind = true
+		a.loop.departureUnknownLogged = true
 		return
-	case a.blind:
+	case a.loop.departureUnknownLogged:
 		log.Info("the metadata service answers again")
 	}
-	a.blind = false
-	a.leave(notice)
+	a.loop.departureUnknownLogged = false
+	a.setDeparture(notice)
 }
 
-func (a *Agent) leave(notice leaving.Notice) {
-	was := a.notice
-	a.notice = notice
+func (a *Agent) leaves() bool { return a.loop.departure.Reason != leaving.Stays }
+
+func (a *Agent) setDeparture(notice leaving.Notice) {
+	was := a.loop.departure
+	a.loop.departure = notice
 	switch {
 	case was.Reason == notice.Reason:
 	case notice.Reason == leaving.Stays:
-		a.Log.Info("this instance stays after all; it was to leave: "+was.Text, "phase", "leaving")
+		a.Log.Info("this instance stays; it was about to leave: "+was.Text, "phase", "leaving")
 	default:
 		a.announce(announce.Event{Kind: announce.Leaving, At: time.Now(), Reason: string(notice.Reason) + ": " + notice.Text})
 	}
 }
 
-// goodbye is what there is to say at the end. That the agent stops is no departure:
-// it may be upgraded.
+// goodbye publishes and announces what is left at the end. That the agent stops is no
+// departure: it may be upgraded.
 func (a *Agent) goodbye(ctx context.Context) {
 	_ = a.Notify(stateStopping)
 	ctx, stop := context.WithTimeout(ctx, goodbyeTime)
 	defer stop()
 	look, enough := context.WithTimeout(ctx, time.Second)
 	defer enough()
-	if a.notice.Reason == leaving.Stays {
-		a.lookLeaving(look)
+	if !a.leaves() {
+		a.checkLeaving(look)
 	}
-	if a.notice.Reason == leaving.Stays && a.ShuttingDown(look) {
-		a.leave(leaving.Notice{Reason: leaving.Shutdown, Text: "the system of this instance is shutting down"})
+	if !a.leaves() && a.ShuttingDown(look) {
+		a.setDeparture(leaving.Notice{Reason: leaving.Shutdown, Text: "the system of this instance is shutting down"})
 	}
 	a.publish(time.Now().Truncate(time.Minute))
 	var flushing sync.WaitGroup // at once: neither may use up the time of the other

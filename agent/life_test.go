@@ -138,12 +138,12 @@ func TestTheKindsOfATransitionAreThoseOfAnEvent(t *testing.T) {
 func TestACrashIsForTheJournalAndSoIsDocker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)
-		s.changed = make(chan struct{}, 1)
+		s.shared.changed = make(chan struct{}, 1)
 		for _, kind := range []containers.Kind{containers.Crash, containers.DockerLost, containers.DockerRegained} {
-			s.tellTransition(containers.Transition{At: time.Now(), Kind: kind, Container: containers.Identity{Name: "web-1"}, Detail: "ended"})
+			s.reportTransition(containers.Transition{At: time.Now(), Kind: kind, Container: containers.Identity{Name: "web-1"}, Detail: "ended"})
 		}
-		if len(s.events) != 0 || len(s.recent) != 3 || strings.Count(s.journal.String(), "ended container=web-1") != 1 {
-			t.Errorf("%v, %v, %s", s.events, s.recent, s.journal.String())
+		if len(s.events) != 0 || len(s.shared.recent) != 3 || strings.Count(s.journal.String(), "ended container=web-1") != 1 {
+			t.Errorf("%v, %v, %s", s.events, s.shared.recent, s.journal.String())
 		}
 	})
 }
@@ -222,7 +222,7 @@ func TestPortsAreToldWhenTheyCloseAndOpen(t *testing.T) {
 }
 
 func TestStaysIsNoReason(t *testing.T) {
-	if (&Agent{}).leaves() || !(&Agent{notice: leaving.Notice{Reason: leaving.Spot}}).leaves() {
+	if (&Agent{}).leaves() || !(&Agent{loop: loopState{departure: leaving.Notice{Reason: leaving.Spot}}}).leaves() {
 		t.Error("it does not know whether it leaves")
 	}
 }

@@ -23,7 +23,7 @@ func (a *Agent) watchPorts(ctx context.Context, period time.Duration) {
 	log := a.Log.With("phase", "ports")
 	next := time.NewTimer(rand.N(period))
 	defer next.Stop()
-	was, blind := 0, false
+	was, failureLogged := 0, false
 	for {
 		select {
 		case <-ctx.Done():
@@ -34,20 +34,18 @@ func (a *Agent) watchPorts(ctx context.Context, period time.Duration) {
 		look, stop := context.WithTimeout(ctx, portsPatience)
 		found, err := a.Ports(look)
 		stop()
-		if err != nil && ctx.Err() == nil && !blind { // once, until it can look again
-			log.Warn("the replication ports could not be judged: " + err.Error())
+		if err != nil && ctx.Err() == nil && !failureLogged {
+			log.Warn("could not evaluate the replication ports: " + err.Error())
 		}
-		blind = err != nil
-		a.mu.Lock()
-		a.ports = found
-		a.mu.Unlock()
+		failureLogged = err != nil
+		a.shared.setPorts(found)
 		switch {
 		case err != nil:
 			continue
 		case found.Blocked > 0 && was == 0:
-			a.say(log.Error, "ports-blocked", fmt.Sprintf("%d pairs of peers cannot reach each other on all replication ports: %s", found.Blocked, found.First), "remedy", found.Remedy)
+			a.report(log.Error, "ports-blocked", fmt.Sprintf("%d pairs of peers cannot reach each other on all replication ports: %s", found.Blocked, found.First), "remedy", found.Remedy)
 		case found.Blocked == 0 && was > 0:
-			a.say(log.Info, "ports-open", "the replication ports are open again")
+			a.report(log.Info, "ports-open", "the replication ports are open again")
 		}
 		was = found.Blocked
 	}

@@ -37,7 +37,7 @@ func (a *Agent) reload() {
 	cfg.Cluster, cfg.Dimensions, cfg.UnhealthyAfter, cfg.UnhealthyMaxShare = fresh.Config.Cluster, fresh.Dimensions, fresh.UnhealthyAfter, fresh.UnhealthyMaxShare
 	a.Settings.Config = &cfg
 	a.Registration.Expected = fresh.Cluster
-	a.settle()
+	a.settleCluster()
 	if a.Healer != nil {
 		a.Healer.After, a.Healer.MaxShare = fresh.UnhealthyAfter, fresh.UnhealthyMaxShare
 		a.Registration.Hurry = a.Healer.Hurry()

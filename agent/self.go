@@ -34,9 +34,15 @@ func cpu() time.Duration {
 	return time.Duration(use.Utime.Nano() + use.Stime.Nano())
 }
 
-// spending is what had been spent when it was published last.
-type spending struct {
+// usage is what this process has used since its start.
+type usage struct {
 	cpu     time.Duration
-	calls   int
-	dropped int64
+	calls   int   // to AWS
+	dropped int64 // data points
+}
+
+func (a *Agent) usage() usage { return usage{cpu(), a.Calls(), dropped(a.stats())} }
+
+func (u usage) since(before usage) usage {
+	return usage{u.cpu - before.cpu, u.calls - before.calls, u.dropped - before.dropped}
 }

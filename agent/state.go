@@ -12,32 +12,29 @@ import (
 	"muster/internal/base/crashloop"
 )
 
-// write tells how things are. Where that cannot be told is said once.
-func (a *Agent) write() {
-	a.take()
+// writeState writes the state file for muster status. A failure is logged once.
+func (a *Agent) writeState() {
 	err := a.state(time.Now()).Write(a.Settings.Path(a.Settings.AgentState))
-	if err != nil && !a.mute {
+	if err != nil && !a.loop.stateFailureLogged {
 		a.Log.Warn("muster status will know nothing: "+err.Error(), "phase", "state")
 	}
-	a.mute = err != nil
+	a.loop.stateFailureLogged = err != nil
 }
 
 func (a *Agent) state(now time.Time) agentstate.State {
 	seen := a.Containers.Snapshot()
 	s := agentstate.State{
-		Version: a.Version, PID: os.Getpid(), InstanceID: a.InstanceID, Started: a.began, Written: now, Cycled: a.cycled,
+		Version: a.Version, PID: os.Getpid(), InstanceID: a.InstanceID, Started: a.loop.started, Written: now, Cycled: a.loop.cycled,
 		Period:       int(a.Settings.WatchPeriod.Seconds()),
-		Registration: registrationState(a.snap), Leaving: a.notice.Text,
+		Registration: registrationState(a.loop.registration), Leaving: a.loop.departure.Text,
 		Waiting:  a.Waits.List(),
 		Docker:   dockerState(seen),
 		Services: []agentstate.Service{}, Unhealthy: listed(seen.Unhealthy, "its health check fails"), CrashLoops: listed(seen.Looping, crashloop.Says()),
 		Publishing: a.publishing(), Events: a.events(),
 		Self: agentstate.Self{RSS: memory(), CPU: cpu(), Calls: a.Calls()},
 	}
-	a.addServices(&s)
-	a.mu.Lock()
-	s.Recent = slices.Clone(a.recent)
-	a.mu.Unlock()
+	addServices(&s, a.Containers.Totals())
+	s.Recent = a.shared.recentEvents()
 	return s
 }
 
@@ -49,14 +46,15 @@ func dockerState(seen containers.Snapshot) agentstate.Docker {
 	return d
 }
 
-// addServices counts by service what was taken last.
-func (a *Agent) addServices(s *agentstate.State) {
-	services := map[containers.Key]*row{}
-	for key, r := range a.tally.rows {
-		s.Docker.Healthy += r.Healthy
-		s.Docker.Starting += r.Starting
-		key.Container = ""
-		merge(services, key, r)
+// addServices adds how the containers of each service are.
+func addServices(s *agentstate.State, totals containers.Totals) {
+	services := rows{}
+	for _, c := range totals.Series {
+		s.Docker.Healthy += c.Healthy
+		s.Docker.Starting += c.Starting
+		if c.Gauges != (containers.Gauges{}) {
+			services.add(containers.Key{Cluster: c.Cluster, Service: c.Service}, row{Gauges: c.Gauges})
+		}
 	}
 	for _, key := range slices.SortedFunc(maps.Keys(services), containers.Key.Compare) {
 		if r := services[key]; len(s.Services) < agentstate.Most {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 
 	"muster/agent/containers"
-	"muster/agent/leaving"
 	"muster/agent/metrics"
 	"muster/agent/registration"
 	"muster/internal/base/cluster"
@@ -18,52 +17,85 @@ const (
 	dimInstance  = "InstanceId"
 )
 
-// row is what is known of a service, or of one container name of it.
+// row is one minute of a cluster, a service, or a container name of a service: gauges
+// as they are at its end, counters as they grew in it.
 type row struct {
-	containers.Counts
+	containers.Gauges
+	containers.Counters
 	loops int
 }
 
-// tally gathers what is to be published of a minute: gauges as they are at its
-// end, counters as they add up.
+func (r *row) add(more row) {
+	r.Gauges.Add(more.Gauges)
+	r.Counters.Add(more.Counters)
+	r.loops += more.loops
+}
+
+// rows are those of a minute.
+type rows map[containers.Key]*row
+
+func (r rows) add(key containers.Key, more row) {
+	if r[key] == nil {
+		r[key] = &row{}
+	}
+	r[key].add(more)
+}
+
+// tally turns the watcher's totals, which only grow, into minutes. It is the only
+// place that remembers what was published.
 type tally struct {
-	docker bool
-	rows   map[containers.Key]*row
+	published map[containers.Key]containers.Counters // the totals then
+	inherited map[containers.Key]containers.Counters // of an earlier watcher, not published
 }
 
-func newTally() tally { return tally{rows: map[containers.Key]*row{}} }
-
-func (t *tally) row(key containers.Key) *row {
-	if t.rows[key] == nil {
-		t.rows[key] = &row{Counts: containers.Counts{Key: key}}
-	}
-	return t.rows[key]
-}
-
-func (t *tally) add(m containers.Minute) {
-	t.docker = m.Docker
-	for _, r := range t.rows {
-		r.Gauges = containers.Gauges{}
-	}
-	for _, c := range m.Series {
-		r := t.row(c.Key)
-		r.Gauges = c.Gauges
-		r.Add(c.Counters)
-	}
-}
-
-// next begins a new minute with how things are.
-func (t *tally) next() {
-	for key, r := range t.rows {
-		r.Counters, r.loops = containers.Counters{}, 0
-		if r.Gauges == (containers.Gauges{}) {
-			delete(t.rows, key)
+// since returns what is new in the totals. It changes nothing.
+func (t *tally) since(now containers.Totals) rows {
+	fresh := rows{}
+	for _, c := range now.Series {
+		counters := c.Counters
+		counters.Sub(t.published[c.Key])
+		if c.Gauges != (containers.Gauges{}) || counters != (containers.Counters{}) {
+			fresh.add(c.Key, row{Gauges: c.Gauges, Counters: counters})
 		}
 	}
+	for key, counters := range t.inherited {
+		fresh.add(key, row{Counters: counters})
+	}
+	return fresh
 }
 
-// health is a metric of containers.
-type health struct {
+// publish remembers that the totals are published.
+func (t *tally) publish(now containers.Totals) {
+	t.inherited, t.published = nil, make(map[containers.Key]containers.Counters, len(now.Series))
+	for _, c := range now.Series {
+		t.published[c.Key] = c.Counters
+	}
+}
+
+// inherit takes over what another tally did not publish.
+func (t *tally) inherit(from tally, now containers.Totals) {
+	t.inherited = map[containers.Key]containers.Counters{}
+	for key, r := range from.since(now) {
+		t.inherited[key] = r.Counters
+	}
+}
+
+// minute is all that is published of one.
+type minute struct {
+	rows      rows
+	docker    bool // it answers
+	dockerWhy bool // whether it answers is known
+
+	registration registration.Snapshot
+	leaving      bool
+	ports        Ports
+	own          usage // by this process in the minute
+	memory       int64
+	spooled      int // minutes
+}
+
+// healthMetric is a metric of containers.
+type healthMetric struct {
 	name  string
 	gauge bool // how things are, and not what happened
 	tasks bool // of tasks, which a container name has none of
@@ -72,8 +104,8 @@ type health struct {
 
 // healthMetrics are those that a cluster and each of its services have. Each is
 // billed once for each of them: eight is the limit.
-func healthMetrics() []health {
-	return []health{
+func healthMetrics() []healthMetric {
+	return []healthMetric{
 		{"RunningContainers", true, false, func(r *row) int { return r.Running }},
 		{"HealthyContainers", true, false, func(r *row) int { return r.Healthy }},
 		{"UnhealthyContainers", true, false, func(r *row) int { return r.Unhealthy }},
@@ -88,23 +120,23 @@ func healthMetrics() []health {
 // single is a metric of the instance.
 type single struct {
 	name, unit string
-	instance   bool // also told of each instance alone, on request
-	of         func(*Agent) (value float64, known bool)
+	instance   bool // also published for each instance alone, on request
+	of         func(minute) (value float64, known bool)
 }
 
 // singleMetrics are those that a cluster has once.
 func singleMetrics() []single {
 	return []single{
-		{"Registered", metrics.UnitCount, true, (*Agent).registered},
-		{"Connected", metrics.UnitCount, true, (*Agent).connected},
-		{"DockerReachable", metrics.UnitCount, true, func(a *Agent) (float64, bool) { return one(a.tally.docker), a.Containers.Snapshot().Limit == "" }},
-		{"BlockedPorts", metrics.UnitCount, true, (*Agent).blockedPorts},
-		{"Leaving", metrics.UnitCount, false, func(a *Agent) (float64, bool) { return one(a.leaves()), true }},
-		{"AgentCPU", metrics.UnitMillis, false, (*Agent).cpuSpent},
-		{"AgentMemory", metrics.UnitBytes, false, func(*Agent) (float64, bool) { return float64(memory()), true }},
-		{"SpooledMinutes", metrics.UnitCount, false, func(a *Agent) (float64, bool) { return float64(a.stats().Minutes), true }},
-		{"DroppedData", metrics.UnitCount, false, (*Agent).droppedData},
-		{"APICalls", metrics.UnitCount, false, (*Agent).callsMade},
+		{"Registered", metrics.UnitCount, true, minute.registered},
+		{"Connected", metrics.UnitCount, true, minute.connected},
+		{"DockerReachable", metrics.UnitCount, true, func(m minute) (float64, bool) { return one(m.docker), m.dockerWhy }},
+		{"BlockedPorts", metrics.UnitCount, true, func(m minute) (float64, bool) { return float64(m.ports.Blocked), m.ports.Known }},
+		{"Leaving", metrics.UnitCount, false, func(m minute) (float64, bool) { return one(m.leaving), true }},
+		{"AgentCPU", metrics.UnitMillis, false, func(m minute) (float64, bool) { return float64(m.own.cpu.Microseconds()) / 1000, true }},
+		{"AgentMemory", metrics.UnitBytes, false, func(m minute) (float64, bool) { return float64(m.memory), true }},
+		{"SpooledMinutes", metrics.UnitCount, false, func(m minute) (float64, bool) { return float64(m.spooled), true }},
+		{"DroppedData", metrics.UnitCount, false, func(m minute) (float64, bool) { return float64(m.own.dropped), true }},
+		{"APICalls", metrics.UnitCount, false, func(m minute) (float64, bool) { return float64(m.own.calls), true }},
 	}
 }
 
@@ -115,45 +147,90 @@ func one(is bool) float64 {
 	return 0
 }
 
-func (a *Agent) leaves() bool { return a.notice.Reason != leaving.Stays }
-
-// registered says nothing once the instance leaves and is registered no more: that
-// is no trouble.
-func (a *Agent) registered() (float64, bool) {
-	is := a.snap.State == registration.Registered || a.snap.State == registration.Disconnected
-	return one(is), a.snap.State != registration.Unknown && a.snap.State != "" && (is || !a.leaves())
+// registered is not published for an instance that leaves and is deregistered: that is
+// planned.
+func (m minute) registered() (float64, bool) {
+	state := m.registration.State
+	is := state == registration.Registered || state == registration.Disconnected
+	return one(is), state != registration.Unknown && state != "" && (is || !m.leaving)
 }
 
-func (a *Agent) connected() (float64, bool) {
-	word := a.snap.ECS
-	return one(word.Off < registration.OffAnswers), word.Known() && (word.Connected || !a.leaves())
+func (m minute) connected() (float64, bool) {
+	word := m.registration.ECS
+	return one(word.Off < registration.OffAnswers), word.Known() && (word.Connected || !m.leaving)
 }
 
-func (a *Agent) blockedPorts() (float64, bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return float64(a.ports.Blocked), a.ports.Known
+// minute gathers what is published, without publishing it.
+func (a *Agent) minute(totals containers.Totals, used usage) minute {
+	seen := a.Containers.Snapshot()
+	m := minute{
+		rows: a.loop.tally.since(totals), docker: totals.Docker, dockerWhy: seen.Limit == "",
+		registration: a.loop.registration, leaving: a.leaves(), ports: a.shared.latestPorts(),
+		own: used.since(a.loop.published), memory: memory(), spooled: a.stats().Minutes,
+	}
+	for _, id := range seen.Looping {
+		m.rows.add(id.Key(), row{loops: 1})
+	}
+	return m
 }
 
-func (a *Agent) cpuSpent() (float64, bool) {
-	now := cpu()
-	spent := now - a.spent.cpu
-	a.spent.cpu = now
-	return float64(spent.Microseconds()) / 1000, true
+// sums adds the rows up: for each cluster, each service, and each container name of a
+// service. Containers that ECS did not start belong to no cluster and are not published.
+func (m minute) sums(own string, perContainer bool) rows {
+	sums := rows{{Cluster: own}: {}}
+	for key, r := range m.rows {
+		if key.Cluster = clusterName(key.Cluster); key.Cluster == "" {
+			continue
+		}
+		sums.add(containers.Key{Cluster: key.Cluster}, *r)
+		if key.Service != "" {
+			sums.add(containers.Key{Cluster: key.Cluster, Service: key.Service}, *r)
+		}
+		if key.Container != "" && perContainer {
+			sums.add(key, *r)
+		}
+	}
+	delete(sums, containers.Key{})
+	return sums
 }
 
-func (a *Agent) droppedData() (float64, bool) {
-	now := dropped(a.stats())
-	fresh := now - a.spent.dropped
-	a.spent.dropped = now
-	return float64(fresh), true
+// build puts a minute into the builder.
+func (a *Agent) build(m minute) {
+	own := a.shared.clusterName()
+	for key, r := range m.sums(own, a.Settings.Dimensions.Container) {
+		a.buildRow(key, r, m.docker)
+	}
+	if own == "" {
+		return
+	}
+	of := metrics.Dimension{Name: dimCluster, Value: own}
+	for _, metric := range singleMetrics() {
+		value, known := metric.of(m)
+		if !known {
+			continue
+		}
+		a.loop.builder.Gauge(metric.name, metric.unit, value, of)
+		if metric.instance && a.Settings.Dimensions.Instance && a.InstanceID != "" {
+			a.loop.builder.Gauge(metric.name, metric.unit, value, of, metrics.Dimension{Name: dimInstance, Value: a.InstanceID})
+		}
+	}
 }
 
-func (a *Agent) callsMade() (float64, bool) {
-	now := a.Calls()
-	fresh := now - a.spent.calls
-	a.spent.calls = now
-	return float64(fresh), true
+// buildRow adds a row's data points. Without Docker the gauges are unknown.
+func (a *Agent) buildRow(key containers.Key, r *row, docker bool) {
+	dimensions := []metrics.Dimension{{Name: dimCluster, Value: key.Cluster}}
+	if key.Service != "" {
+		dimensions = append(dimensions, metrics.Dimension{Name: dimService, Value: key.Service})
+	}
+	if key.Container != "" {
+		dimensions = append(dimensions, metrics.Dimension{Name: dimContainer, Value: key.Container})
+	}
+	for _, m := range healthMetrics() {
+		if m.gauge && !docker || m.tasks && key.Container != "" {
+			continue
+		}
+		a.loop.builder.Gauge(m.name, metrics.UnitCount, float64(m.of(r)), dimensions...)
+	}
 }
 
 func (a *Agent) stats() metrics.Stats {
@@ -171,102 +248,10 @@ func dropped(s metrics.Stats) int64 {
 	return n
 }
 
-// count puts the tally into the builder, and begins a new one. Containers that ECS
-// did not start are of no service and are not published.
-func (a *Agent) count() {
-	own := a.clusterName()
-	sums := map[containers.Key]*row{{Cluster: own}: {}} // of a cluster, a service in it, a container in that
-	a.addLoops()
-	for key, r := range a.tally.rows {
-		if key.Cluster = clusterName(key.Cluster); key.Cluster == "" || key.Service == "" {
-			continue
-		}
-		merge(sums, containers.Key{Cluster: key.Cluster}, r)
-		merge(sums, containers.Key{Cluster: key.Cluster, Service: key.Service}, r)
-		if key.Container != "" {
-			merge(sums, key, r)
-		}
-	}
-	for key, r := range sums {
-		if key.Cluster != "" {
-			a.countRow(key, r)
-		}
-	}
-	if own != "" {
-		a.countSingles(own)
-	}
-	a.tally.next()
-}
-
-func merge(rows map[containers.Key]*row, key containers.Key, r *row) {
-	if rows[key] == nil {
-		rows[key] = &row{}
-	}
-	into := rows[key]
-	into.Running += r.Running
-	into.Healthy += r.Healthy
-	into.Unhealthy += r.Unhealthy
-	into.Starting += r.Starting
-	into.TasksUnhealthy += r.TasksUnhealthy
-	into.Add(r.Counters)
-	into.loops += r.loops
-}
-
-// addLoops counts the crash loops, of which the snapshot tells.
-func (a *Agent) addLoops() {
-	for _, id := range a.Containers.Snapshot().Looping {
-		key := id.Key()
-		if !a.Settings.Dimensions.Container {
-			key.Container = ""
-		}
-		a.tally.row(key).loops++
-	}
-}
-
-// countRow publishes a row, by what of the key is known. Without Docker nobody knows
-// how things are.
-func (a *Agent) countRow(key containers.Key, r *row) {
-	dimensions := []metrics.Dimension{{Name: dimCluster, Value: key.Cluster}}
-	if key.Service != "" {
-		dimensions = append(dimensions, metrics.Dimension{Name: dimService, Value: key.Service})
-	}
-	if key.Container != "" {
-		dimensions = append(dimensions, metrics.Dimension{Name: dimContainer, Value: key.Container})
-	}
-	for _, m := range healthMetrics() {
-		if m.gauge && !a.tally.docker || m.tasks && key.Container != "" {
-			continue
-		}
-		a.builder.Gauge(m.name, metrics.UnitCount, float64(m.of(r)), dimensions...)
-	}
-}
-
-func (a *Agent) countSingles(own string) {
-	of := metrics.Dimension{Name: dimCluster, Value: own}
-	for _, m := range singleMetrics() {
-		value, known := m.of(a)
-		if !known {
-			continue
-		}
-		a.builder.Gauge(m.name, m.unit, value, of)
-		if m.instance && a.Settings.Dimensions.Instance && a.InstanceID != "" {
-			a.builder.Gauge(m.name, m.unit, value, of, metrics.Dimension{Name: dimInstance, Value: a.InstanceID})
-		}
-	}
-}
-
-// settle takes note of this instance's cluster, for those that do not run in the
-// loop: the one it is meant to be in, else the one it is in.
-func (a *Agent) settle() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.home = clusterName(cmp.Or(a.Settings.Cluster, a.snap.Cluster))
-}
-
-func (a *Agent) clusterName() string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.home
+// settleCluster notes this instance's cluster for the other goroutines: the one that is
+// configured, else the one that the ECS agent reports.
+func (a *Agent) settleCluster() {
+	a.shared.setCluster(clusterName(cmp.Or(a.Settings.Cluster, a.loop.registration.Cluster)))
 }
 
 // clusterName is the name in a name or ARN; empty for what is neither.

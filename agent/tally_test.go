@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -37,16 +36,15 @@ func valueOf(m metrics.Minute, name, dims string) (float64, bool) {
 }
 
 // counted is what the agent publishes of a minute, without its own cost.
-func counted(t *testing.T, m containers.Minute, looping []containers.Identity, variables ...string) []string {
+func counted(t *testing.T, now containers.Totals, looping []containers.Identity, variables ...string) []string {
 	t.Helper()
 	s := newStage(t, variables...)
 	s.seen.Looping = looping
-	s.builder, s.tally = metrics.NewBuilder(s.Log), newTally()
-	s.settle()
-	s.tally.add(m)
-	s.count()
+	s.loop.builder = metrics.NewBuilder(s.Log)
+	s.settleCluster()
+	s.build(s.minute(now, s.usage()))
 	var out []string
-	for _, d := range s.builder.Minute(time.Now()).Data {
+	for _, d := range s.loop.builder.Minute(time.Now()).Data {
 		if !strings.HasPrefix(d.Name, "Agent") && d.Name != "APICalls" {
 			out = append(out, fmt.Sprintf("%s %v", series(d), d.Value))
 		}
@@ -69,7 +67,7 @@ func few(lines []string, texts ...string) []string {
 }
 
 func TestServicesAddUpToTheirCluster(t *testing.T) {
-	m := containers.Minute{Docker: true, Series: []containers.Counts{
+	m := containers.Totals{Docker: true, Series: []containers.Counts{
 		{Key: web(""), Gauges: containers.Gauges{Running: 4, Unhealthy: 1, TasksUnhealthy: 1}, Counters: containers.Counters{OOMKills: 1, ChildOOMs: 2}},
 		{Key: containers.Key{Cluster: "prod", Service: "batch"}, Gauges: containers.Gauges{Running: 2}, Counters: containers.Counters{Crashes: 3}},
 		{Key: containers.Key{}, Gauges: containers.Gauges{Running: 7}},
@@ -89,7 +87,7 @@ func TestServicesAddUpToTheirCluster(t *testing.T) {
 }
 
 func TestContainersAndInstancesAreToldApartOnRequest(t *testing.T) {
-	m := containers.Minute{Docker: true, Series: []containers.Counts{
+	m := containers.Totals{Docker: true, Series: []containers.Counts{
 		{Key: web(""), Gauges: containers.Gauges{TasksUnhealthy: 1}},
 		{Key: web("app"), Gauges: containers.Gauges{Running: 2}}, {Key: web("sidecar"), Gauges: containers.Gauges{Running: 1}},
 	}}
@@ -106,7 +104,7 @@ func TestContainersAndInstancesAreToldApartOnRequest(t *testing.T) {
 }
 
 func TestWithoutDockerNobodyKnowsHowThingsAre(t *testing.T) {
-	m := containers.Minute{Series: []containers.Counts{{Key: web(""), Gauges: containers.Gauges{Running: 4}, Counters: containers.Counters{Crashes: 1}}}}
+	m := containers.Totals{Series: []containers.Counts{{Key: web(""), Gauges: containers.Gauges{Running: 4}, Counters: containers.Counters{Crashes: 1}}}}
 	got := counted(t, m, nil)
 	if len(few(slices.Clone(got), "RunningContainers", "HealthyContainers", "Unhealthy", "CrashLoops")) != 0 {
 		t.Errorf("gauges without Docker: %v", got)
@@ -117,28 +115,46 @@ func TestWithoutDockerNobodyKnowsHowThingsAre(t *testing.T) {
 }
 
 func TestAnEmptyInstancePublishesZeros(t *testing.T) {
-	got := few(counted(t, containers.Minute{Docker: true}, nil), "RunningContainers", "Crashes")
+	got := few(counted(t, containers.Totals{Docker: true}, nil), "RunningContainers", "Crashes")
 	if diff := cmp.Diff([]string{"Crashes{ClusterName=prod} 0", "RunningContainers{ClusterName=prod} 0"}, got); diff != "" {
 		t.Error(diff)
 	}
 }
 
-func TestCountersAddUpOverAMinuteAndGaugesDoNot(t *testing.T) {
-	tallied := newTally()
-	for range 3 {
-		tallied.add(containers.Minute{Docker: true, Series: []containers.Counts{{Key: web(""), Gauges: containers.Gauges{Running: 4}, Counters: containers.Counters{Crashes: 1}}}})
+func TestAMinuteIsTheDifferenceOfTwoTotals(t *testing.T) {
+	at := func(running, crashes int) containers.Totals {
+		return containers.Totals{Docker: true, Series: []containers.Counts{
+			{Key: web(""), Gauges: containers.Gauges{Running: running}, Counters: containers.Counters{Crashes: crashes}}}}
 	}
-	if r := tallied.row(web("")); r.Running != 4 || r.Crashes != 3 {
-		t.Errorf("%+v", r)
+	var tally tally
+	for range 3 { // as often as anyone reads it
+		if r := tally.since(at(4, 1))[web("")]; r.Running != 4 || r.Crashes != 1 {
+			t.Errorf("%+v", r)
+		}
 	}
-	tallied.next()
-	if r := tallied.row(web("")); r.Running != 4 || r.Crashes != 0 {
+	tally.publish(at(4, 1))
+	if r := tally.since(at(4, 3))[web("")]; r.Running != 4 || r.Crashes != 2 {
 		t.Errorf("in the next minute: %+v", r)
 	}
-	tallied.add(containers.Minute{Docker: true})
-	tallied.next()
-	if n := len(slices.Collect(maps.Keys(tallied.rows))); n != 0 {
-		t.Errorf("a service that is gone stays: %v", tallied.rows)
+	tally.publish(at(4, 3))
+	if rows := tally.since(at(0, 3)); len(rows) != 0 {
+		t.Errorf("a service that is gone stays: %v", rows)
+	}
+}
+
+func TestWhatWasNotPublishedIsInherited(t *testing.T) {
+	at := func(crashes int) containers.Totals {
+		return containers.Totals{Docker: true, Series: []containers.Counts{{Key: web(""), Counters: containers.Counters{Crashes: crashes}}}}
+	}
+	var first, second, third tally
+	first.publish(at(1))
+	second.inherit(first, at(3))
+	third.inherit(second, at(4)) // a new watcher counts from 0
+	for i, want := range []int{7, 1} {
+		if r := third.since(at(1 + i))[web("")]; r.Crashes != want {
+			t.Errorf("minute %d has %d crashes, want %d", i, r.Crashes, want)
+		}
+		third.publish(at(1 + i))
 	}
 }
 

@@ -39,12 +39,12 @@ func (r *run) checks(ctx context.Context) (checks []check.Check) {
 }
 
 func (r *run) world(ctx context.Context) check.World {
-	w := check.World{Config: r.cfg, Record: r.record, Identity: r.id, Agent: r.Agent(r.cfg), Units: r.units, NoUnits: r.noUnits}
+	w := check.World{Config: r.Config, Record: r.Record, Identity: r.Identity, Agent: r.Agent(r.Config), Units: r.units, NoUnits: r.noUnits}
 	if r.confirmed != nil {
 		w.Registry = r.confirmed
 	}
 	if r.World != nil {
-		w = r.World(ctx, w)
+		w = r.World(ctx, r.Instance, w)
 	}
 	return w
 }

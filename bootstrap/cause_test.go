@@ -14,6 +14,7 @@ import (
 	"muster/check"
 	"muster/internal/base/exitcode"
 	"muster/internal/host/dockerapi"
+	"muster/internal/instance"
 	"muster/internal/sandbox"
 )
 
@@ -79,7 +80,7 @@ func TestDockerAsTheCause(t *testing.T) {
 }
 
 func (m *machine) docker(engine check.Engine) {
-	m.host.World = func(_ context.Context, w check.World) check.World {
+	m.host.World = func(_ context.Context, _ *instance.Instance, w check.World) check.World {
 		w.Engine = engine
 		return w
 	}
@@ -98,7 +99,7 @@ func (m *machine) socket() string {
 func TestADockerHostThatIsNoneIsEvidence(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{Agent: sandbox.AgentPlan{Hold: true}}).set("CLUSTER", "prod", "TIMEOUT", "200ms", "DOCKER_HOST", "ssh://x").mustConfigure()
-	m.host.World = func(_ context.Context, w check.World) check.World {
+	m.host.World = func(_ context.Context, _ *instance.Instance, w check.World) check.World {
 		_, w.NoEngine = dockerapi.New(w.Config.DockerHost, time.Second)
 		return w
 	}

@@ -15,7 +15,7 @@ import (
 // masked.
 func (r *run) again(name string, more ...string) string {
 	values := map[string]string{}
-	for _, shown := range r.cfg.Show() {
+	for _, shown := range r.Config.Show() {
 		if layer := shown.Origin.Layer; layer == config.LayerFlag || layer == config.LayerEnvironment {
 			values[shown.Variable] = shown.Value
 		}
@@ -29,7 +29,7 @@ func (r *run) again(name string, more ...string) string {
 		switch {
 		case !given || !slices.Contains(s.Commands, "bootstrap"):
 		case s.Variable == "MUSTER_ECS":
-			for _, pair := range r.cfg.ECS {
+			for _, pair := range r.Config.ECS {
 				words = append(words, "--ecs", pair.Key+"="+redact.Value(pair.Key, pair.Value))
 			}
 		case slices.Contains(more, "--"+s.Flag):

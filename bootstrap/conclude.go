@@ -28,7 +28,7 @@ func (r *run) conclude(ctx context.Context, report bootreport.Report) bootreport
 		report.ExitCode = exitcode.SignalUndelivered
 		report.Reason += fmt.Sprintf(", but %d of %s not delivered", undelivered, signals(len(report.Deliveries), undelivered))
 	}
-	if r.cfg != nil {
+	if r.Config != nil {
 		r.publish(report)
 	}
 	return report
@@ -39,8 +39,8 @@ func (r *run) conclude(ctx context.Context, report bootreport.Report) bootreport
 // pace.deliver, or as long again as a shorter --timeout: the wait for the registration
 // may have used it up.
 func (r *run) deliverAll(ctx context.Context, report bootreport.Report) []bootreport.Delivery {
-	until := r.started.Add(r.cfg.Timeout)
-	if least := time.Now().Add(min(r.pace.deliver, r.cfg.Timeout)); until.Before(least) {
+	until := r.started.Add(r.Config.Timeout)
+	if least := time.Now().Add(min(r.pace.deliver, r.Config.Timeout)); until.Before(least) {
 		until = least
 	}
 	before := r.lastReport()
@@ -93,7 +93,7 @@ type delivery struct {
 // deliver sends the signal, unless an earlier run of this boot with the same outcome
 // has delivered it: the unit retries every minute.
 func (r *run) deliver(ctx context.Context, until time.Time, d *delivery, report, before bootreport.Report) bootreport.Delivery {
-	if before.Outcome == report.Outcome && before.StartedAt.After(r.record.At) && before.StartedAt.After(r.record.Since()) {
+	if before.Outcome == report.Outcome && before.StartedAt.After(r.Record.At) && before.StartedAt.After(r.Record.Since()) {
 		for _, was := range before.Deliveries {
 			if was.To == d.To && was.Error == "" && (was.What == d.What || was.What == d.instead || was.What == d.settled) {
 				return was
@@ -126,19 +126,19 @@ func (r *run) deliver(ctx context.Context, until time.Time, d *delivery, report,
 // and with ABANDON for one that failed, if the settings say so. Otherwise the hook ends
 // with its own default result.
 func (r *run) hookSignal(report bootreport.Report) *delivery {
-	if r.cfg.LifecycleHook == "" {
+	if r.Config.LifecycleHook == "" {
 		return nil
 	}
 	result := "CONTINUE"
 	switch {
-	case report.Failed() && r.cfg.OnFailure != config.OnFailureReport:
+	case report.Failed() && r.Config.OnFailure != config.OnFailureReport:
 		result = "ABANDON"
 	case report.Failed(), report.Outcome == bootreport.Undetermined:
-		r.info("signal", "launch hook %s ends with its default result (--on-failure abandon would end it at once)", r.cfg.LifecycleHook)
+		r.info("signal", "launch hook %s ends with its default result (--on-failure abandon would end it at once)", r.Config.LifecycleHook)
 		return nil
 	}
 	return &delivery{
-		Delivery: bootreport.Delivery{To: "launch hook " + r.cfg.LifecycleHook, What: result},
+		Delivery: bootreport.Delivery{To: "launch hook " + r.Config.LifecycleHook, What: result},
 		send:     func(ctx context.Context) error { return r.complete(ctx, result) },
 		over:     awsapi.ErrHookOver, instead: "no longer waiting for " + result, fix: r.hookFix,
 		settled: result + ", probably: an attempt got no clear answer, and the hook is no longer waiting",
@@ -154,7 +154,7 @@ func (r *run) complete(ctx context.Context, result string) error {
 	if err != nil {
 		return err
 	}
-	return r.aws.Complete(ctx, awsapi.Hook{Group: group, Name: r.cfg.LifecycleHook}, r.id.InstanceID, result)
+	return r.aws.Complete(ctx, awsapi.Hook{Group: group, Name: r.Config.LifecycleHook}, r.Identity.InstanceID, result)
 }
 
 // hookFix lists the hooks that the group has, where it has none of that name.
@@ -165,23 +165,23 @@ func (r *run) hookFix(err error) fix.Fix {
 		return fix.Fix{}
 	case errors.Is(err, awsapi.ErrNoSuchHook):
 		return fix.Do("List the hooks of the group, then use the right one:",
-			fmt.Sprintf("aws autoscaling describe-lifecycle-hooks --auto-scaling-group-name %s --region %s", *group, r.id.Region),
+			fmt.Sprintf("aws autoscaling describe-lifecycle-hooks --auto-scaling-group-name %s --region %s", *group, r.Identity.Region),
 			"sudo muster bootstrap --cluster "+r.wanted.Text+" --lifecycle-hook NAME")
 	case awsapi.KindOf(err) == awsapi.Denied:
 		return r.scopeFix(err, *group)
 	}
 	return fix.Do("Fix the error, or complete the hook yourself:",
 		fmt.Sprintf("aws autoscaling complete-lifecycle-action --auto-scaling-group-name %s --lifecycle-hook-name %s",
-			*group, r.cfg.LifecycleHook)+fmt.Sprintf(" --instance-id %s --lifecycle-action-result CONTINUE --region %s", r.id.InstanceID, r.id.Region))
+			*group, r.Config.LifecycleHook)+fmt.Sprintf(" --instance-id %s --lifecycle-action-result CONTINUE --region %s", r.Identity.InstanceID, r.Identity.Region))
 }
 
 // stackSignal signals CloudFormation. The stack does not wait for a deferred instance,
 // and an undetermined one is neither a success nor a failure.
 func (r *run) stackSignal(report bootreport.Report) *delivery {
-	if r.cfg.CFNStack == "" || report.Outcome == bootreport.Deferred || report.Outcome == bootreport.Undetermined {
+	if r.Config.CFNStack == "" || report.Outcome == bootreport.Deferred || report.Outcome == bootreport.Undetermined {
 		return nil
 	}
-	s := awsapi.Signal{Stack: r.cfg.CFNStack, Resource: r.cfg.CFNResource, InstanceID: r.id.InstanceID, Success: !report.Failed()}
+	s := awsapi.Signal{Stack: r.Config.CFNStack, Resource: r.Config.CFNResource, InstanceID: r.Identity.InstanceID, Success: !report.Failed()}
 	d := &delivery{
 		Delivery: bootreport.Delivery{To: "CloudFormation stack " + s.Stack, What: "SUCCESS for " + s.Resource},
 		send:     func(ctx context.Context) error { return r.signal(ctx, s) },
@@ -195,7 +195,7 @@ func (r *run) stackSignal(report bootreport.Report) *delivery {
 }
 
 func (r *run) signal(ctx context.Context, s awsapi.Signal) error {
-	if r.cfg.CFNAuth == config.CFNSigV4 {
+	if r.Config.CFNAuth == config.CFNSigV4 {
 		return r.aws.SignalSigV4(ctx, s)
 	}
 	document, signature, err := r.imds.Signed(ctx)
@@ -208,29 +208,29 @@ func (r *run) signal(ctx context.Context, s awsapi.Signal) error {
 // stackFix lists the resources of the stack, where CloudFormation refused the name of
 // the stack or the resource.
 func (r *run) stackFix(err error) fix.Fix {
-	if awsapi.KindOf(err) == awsapi.Denied && r.cfg.CFNAuth == config.CFNSigV4 {
+	if awsapi.KindOf(err) == awsapi.Denied && r.Config.CFNAuth == config.CFNSigV4 {
 		return r.scopeFix(err, "")
 	}
 	if awsapi.KindOf(err) != awsapi.Failed {
 		return fix.Fix{}
 	}
 	return fix.Do("List the resources of the stack, then use the one that waits for the signal:",
-		fmt.Sprintf("aws cloudformation list-stack-resources --stack-name %s --region %s", r.cfg.CFNStack, r.id.Region),
-		"sudo muster bootstrap --cluster "+r.wanted.Text+" --cfn-stack "+r.cfg.CFNStack+" --cfn-resource LOGICAL_ID")
+		fmt.Sprintf("aws cloudformation list-stack-resources --stack-name %s --region %s", r.Config.CFNStack, r.Identity.Region),
+		"sudo muster bootstrap --cluster "+r.wanted.Text+" --cfn-stack "+r.Config.CFNStack+" --cfn-resource LOGICAL_ID")
 }
 
 // groupSignal has an instance that did not register replaced, if the settings say so
 // and no launch hook has done it already. A bootstrap that failed is no reason: the next
 // instance would fail alike, and a typo on a live instance must not end it.
 func (r *run) groupSignal(report bootreport.Report) *delivery {
-	if r.cfg.OnFailure != config.OnFailureUnhealthy || report.ExitCode != exitcode.NotRegistered || r.cfg.LifecycleHook != "" {
+	if r.Config.OnFailure != config.OnFailureUnhealthy || report.ExitCode != exitcode.NotRegistered || r.Config.LifecycleHook != "" {
 		return nil
 	}
 	return &delivery{
 		Delivery: bootreport.Delivery{To: "Auto Scaling", What: "set to Unhealthy, to be replaced"},
 		// The settings ask for the replacement of instances that do not register. All
 		// of them are young, so the grace period does not count.
-		send: func(ctx context.Context) error { return r.aws.SetUnhealthy(ctx, r.id.InstanceID, false) },
+		send: func(ctx context.Context) error { return r.aws.SetUnhealthy(ctx, r.Identity.InstanceID, false) },
 		fix: func(err error) fix.Fix {
 			if awsapi.KindOf(err) != awsapi.Denied {
 				return fix.Fix{}
@@ -252,7 +252,7 @@ func (r *run) scopeFix(err error, group string) fix.Fix {
 	commands := []string{fmt.Sprintf("aws iam tag-role --role-name %s --tags Key=%s,Value=%s", role, awsapi.ScopeTag, name)}
 	if group != "" {
 		commands = append(commands, fmt.Sprintf("aws autoscaling create-or-update-tags --region %s --tags ResourceId=%s,ResourceType=auto-scaling-group,Key=%s,Value=%s,PropagateAtLaunch=false",
-			r.id.Region, group, awsapi.ScopeTag, name))
+			r.Identity.Region, group, awsapi.ScopeTag, name))
 	}
 	return fix.Do("Allow the action in the instance role. If it is allowed already, the tags that muster's policies compare are probably missing:", commands...)
 }

@@ -412,13 +412,13 @@ func TestAReportsErrorReadsAsSentences(t *testing.T) {
 func TestBadSettingsLeaveTheRootAndTheConsole(t *testing.T) {
 	t.Parallel()
 	for name, more := range map[string]string{"a bad one beside them": "MUSTER_TIMEOUT=ten", "a bad one among those who wait": "MUSTER_CFN_STACK=half"} {
-		cfg := lenient(config.Set{Environ: []string{more, "MUSTER_ROOT=/mnt", "MUSTER_CONSOLE="}})
-		if cfg == nil || cfg.Root != "/mnt" || cfg.Console != "" {
-			t.Errorf("%s: %+v", name, cfg)
+		i := (&Host{Settings: config.Set{Environ: []string{more, "MUSTER_ROOT=/mnt", "MUSTER_CONSOLE="}}}).lenient()
+		if i == nil || i.Config.Root != "/mnt" || i.Config.Console != "" {
+			t.Errorf("%s: %+v", name, i)
 		}
 	}
-	if cfg := lenient(config.Set{Environ: []string{"MUSTER_ROOT=relative"}}); cfg != nil {
-		t.Errorf("a root that is none: %+v", cfg)
+	if i := (&Host{Settings: config.Set{Environ: []string{"MUSTER_ROOT=relative"}}}).lenient(); i != nil {
+		t.Errorf("a root that is none: %+v", i)
 	}
 }
 

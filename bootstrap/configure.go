@@ -75,7 +75,7 @@ func (r *run) join(ctx context.Context) error {
 	if err := r.writable(ref); err != nil {
 		return err
 	}
-	if stale != nil && !r.cfg.ResetStaleState {
+	if stale != nil && !r.Config.ResetStaleState {
 		if stale.fatal {
 			return r.staleState(stale)
 		}
@@ -133,7 +133,7 @@ func (r *run) dryRun(out io.Writer) error {
 		diff = c.path + " is already correct, unchanged\n"
 	}
 	switch {
-	case stale != nil && r.cfg.ResetStaleState:
+	case stale != nil && r.Config.ResetStaleState:
 		r.info("checkpoint", "%s would be moved aside: %s", r.checkpointPath(), stale.why)
 	case stale != nil:
 		r.warnOf("checkpoint", r.staleState(stale))
@@ -147,11 +147,11 @@ func (r *run) dryRun(out io.Writer) error {
 
 // remember writes the record for the units. It names the cluster as the settings do.
 func (r *run) remember() error {
-	r.record = record.Record{
-		InstanceID: r.id.InstanceID, At: time.Now().UTC(),
-		Cluster: r.wanted.Text, ClusterOrigin: r.origin, Settings: r.cfg.Record(),
+	r.Record = record.Record{
+		InstanceID: r.Identity.InstanceID, At: time.Now().UTC(),
+		Cluster: r.wanted.Text, ClusterOrigin: r.origin, Settings: r.Config.Record(),
 	}
-	return r.record.Write(r.cfg.InstanceDir(r.id.InstanceID))
+	return r.Record.Write(r.Config.InstanceDir(r.Identity.InstanceID))
 }
 
 // failedToConfigure is the report of a boot that ended in bootstrap.

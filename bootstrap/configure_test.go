@@ -20,6 +20,7 @@ import (
 	"muster/internal/base/exitcode"
 	"muster/internal/base/fix"
 	"muster/internal/host/units"
+	"muster/internal/instance"
 	"muster/internal/instance/record"
 	"muster/internal/sandbox"
 )
@@ -396,7 +397,7 @@ func TestECSUnitIsMadeReadyAndStarted(t *testing.T) {
 func TestWithoutSystemdItIsSaid(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
-	m.host.Units = func(context.Context, string) (Units, error) { return nil, ErrNoSystemd }
+	m.host.Units = func(context.Context, string) (Units, error) { return nil, instance.ErrNoSystemd }
 	m.mustConfigure()
 	wantText(t, m.log.String(), "not booted by systemd", "muster verify")
 }

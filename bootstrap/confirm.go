@@ -48,7 +48,7 @@ func (r *run) confirm(ctx context.Context, meta ecsagent.Metadata, report *bootr
 // evaluate returns what is wrong with a registration, as the ECS API describes it.
 func (r *run) evaluate(arn string, ci awsapi.ContainerInstance, err error) *known {
 	r.confirmed = &answered{Clusters: r.aws, instance: ci, err: err}
-	f, bad := check.World{Config: r.cfg, Identity: r.id}.RegistrationFinding(r.wanted.Text, arn, ci, err)
+	f, bad := check.World{Config: r.Config, Identity: r.Identity}.RegistrationFinding(r.wanted.Text, arn, ci, err)
 	if !bad || f.Status != check.Fail {
 		return nil
 	}

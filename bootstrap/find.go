@@ -19,7 +19,7 @@ const groupNameTag = "aws:autoscaling:groupName"
 // findCluster takes the cluster from the settings, else from a tag on the
 // instance, else from the same tag on its Auto Scaling group.
 func (r *run) findCluster(ctx context.Context) (err error) {
-	text, origin := r.cfg.Cluster, r.cfg.Origin("MUSTER_CLUSTER").String()
+	text, origin := r.Config.Cluster, r.Config.Origin("MUSTER_CLUSTER").String()
 	if text == "" {
 		if text, origin, err = r.clusterByTag(ctx); err != nil {
 			return err
@@ -43,7 +43,7 @@ func (r *run) want(text, origin string) (err error) {
 // clusterByTag ignores blanks around a tag's value, line ends and no-break spaces
 // among them: they come from templates, and no cluster has any in its name.
 func (r *run) clusterByTag(ctx context.Context) (text, origin string, err error) {
-	key := r.cfg.ClusterTag
+	key := r.Config.ClusterTag
 	text, ok, err := r.imds.Tag(ctx, key)
 	if err != nil {
 		return "", "", undetermined(fmt.Errorf("reading instance tag %s for the cluster's name: %w", key, err))
@@ -72,7 +72,7 @@ func (r *run) clusterByTag(ctx context.Context) (text, origin string, err error)
 func (r *run) noCluster(group string) error {
 	why := []string{
 		"--cluster and MUSTER_CLUSTER are not set, and " + r.Settings.File.Path + " does not set it",
-		"instance tag " + r.cfg.ClusterTag + " is not in the metadata: it is not set, or access to tags in the metadata is off",
+		"instance tag " + r.Config.ClusterTag + " is not in the metadata: it is not set, or access to tags in the metadata is off",
 		"this instance is in no Auto Scaling group",
 	}
 	if group != "" {
@@ -102,7 +102,7 @@ func (r *run) groupByAPI(ctx context.Context) (string, error) {
 	if err == nil && state == "" {
 		return "", nil // the metadata has this path for every instance of a group
 	}
-	group, err := r.aws.Group(ctx, r.id.InstanceID)
+	group, err := r.aws.Group(ctx, r.Identity.InstanceID)
 	return group.Name, err
 }
 
@@ -111,7 +111,7 @@ func (r *run) groupByAPI(ctx context.Context) (string, error) {
 func (r *run) confirmCluster(ctx context.Context) error {
 	ctx, stop := context.WithTimeout(ctx, r.pace.api)
 	defer stop()
-	f, bad := check.ClusterFinding(ctx, r.aws, r.wanted, r.origin, r.id)
+	f, bad := check.ClusterFinding(ctx, r.aws, r.wanted, r.origin, r.Identity)
 	switch {
 	case !bad:
 	case f.Status == check.Unknown:

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"muster/internal/host/units"
+	"muster/internal/instance"
 )
 
 // cloudFinal is the unit in which user data runs. ecs.service is ordered after it.
@@ -20,7 +21,7 @@ const joinsDefault = `without ECS_CLUSTER the ECS agent would join the cluster "
 // Only an agent that has not started yet is held back. A running one may be where it
 // belongs, and ECS would report all its tasks as unknown if it were stopped.
 func (r *run) hold(ctx context.Context) {
-	if r.cfg == nil || errors.Is(r.noUnits, ErrNoSystemd) || r.clusterNamed(ctx) {
+	if r.Config == nil || errors.Is(r.noUnits, instance.ErrNoSystemd) || r.clusterNamed(ctx) {
 		return
 	}
 	ctx, stop := context.WithTimeout(ctx, r.pace.systemd)

@@ -17,7 +17,7 @@ const heartbeatShare = 0.4
 // named. The first heartbeat is sent at once, because the hook has waited since the
 // launch. stop ends the heartbeats and returns when none is under way any more.
 func (r *run) keepHook(ctx context.Context) (stop func()) {
-	if r.cfg.LifecycleHook == "" {
+	if r.Config.LifecycleHook == "" {
 		return func() {}
 	}
 	h := &heartbeats{run: r}
@@ -49,7 +49,7 @@ func (h *heartbeats) send(ctx context.Context) bool {
 			return passes(err)
 		}
 	}
-	err := bounded(ctx, h.pace.api, func(ctx context.Context) error { return h.aws.Heartbeat(ctx, h.hook, h.id.InstanceID) })
+	err := bounded(ctx, h.pace.api, func(ctx context.Context) error { return h.aws.Heartbeat(ctx, h.hook, h.Identity.InstanceID) })
 	switch {
 	case err == nil:
 		if h.failures > 0 {
@@ -122,7 +122,7 @@ func (r *run) findHook(ctx context.Context) (awsapi.Hook, error) {
 	if err != nil {
 		return awsapi.Hook{}, err
 	}
-	hook, err := r.aws.Hook(ctx, group, r.cfg.LifecycleHook)
+	hook, err := r.aws.Hook(ctx, group, r.Config.LifecycleHook)
 	if err == nil && hook.Heartbeat <= 0 {
 		err = errors.New("the hook has no heartbeat timeout")
 	}

@@ -2,7 +2,6 @@ package bootstrap
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -14,7 +13,7 @@ import (
 	"muster/internal/host/ecsagent"
 	"muster/internal/host/imds"
 	"muster/internal/host/units"
-	"muster/internal/instance/record"
+	"muster/internal/instance"
 	"muster/internal/report/ports"
 )
 
@@ -23,17 +22,21 @@ type Host struct {
 	Settings config.Set
 	Log      *slog.Logger // progress, for a person or the journal
 
+	// This makes an Instance of the settings, with the clients that a whole command
+	// shares; nil: an Instance without clients.
+	This *instance.Host
+
 	// The constructors are called when the settings are known.
 	IMDS  func(*config.Config) Metadata
 	AWS   func(ctx context.Context, region string) (AWS, error)
-	Units func(ctx context.Context, root string) (Units, error) // ErrNoSystemd where there is none
+	Units func(ctx context.Context, root string) (Units, error) // instance.ErrNoSystemd where there is none
 	Agent func(*config.Config) Introspection
 	// World adds what the checks need to find out why the instance did not register:
 	// Docker, the network; nil: nothing.
-	World func(context.Context, check.World) check.World
+	World func(context.Context, *instance.Instance, check.World) check.World
 	// Ports evaluates the replication ports between this instance and the peers of
 	// the cluster through the client that AWS returned; nil: no check.
-	Ports func(ctx context.Context, cfg *config.Config, self imds.Identity, cluster string) (*ports.Report, error)
+	Ports func(ctx context.Context, i *instance.Instance, cluster string) (*ports.Report, error)
 
 	// UnitFiles are installed where no package brought them; Binary is the
 	// path of the running program.
@@ -42,9 +45,6 @@ type Host struct {
 
 	pace *pace // nil: realPace
 }
-
-// ErrNoSystemd says that this system was not booted by systemd.
-var ErrNoSystemd = errors.New("this system was not booted by systemd")
 
 // Metadata is the instance metadata service.
 type Metadata interface {
@@ -118,13 +118,12 @@ type run struct {
 	*Host
 	pace    pace
 	started time.Time
-	cfg     *config.Config
 
-	badSettings bool // cfg is what could be used of settings that cannot be loaded
+	// Instance has no Config if no settings could be used. Its Record is of an earlier run.
+	*instance.Instance
+	badSettings bool // Config is what could be used of settings that cannot be loaded
 
-	record  record.Record // of an earlier run on this instance; zero without one
 	imds    Metadata
-	id      imds.Identity
 	aws     AWS   // nil until the instance is known
 	units   Units // nil where systemd cannot be reached; noUnits says why
 	noUnits error
@@ -148,46 +147,45 @@ const ecsUnit = "ecs.service"
 // with what an earlier bootstrap recorded for it. systemd comes first: whatever
 // fails, the ECS agent may have to be held back.
 func (h *Host) open(ctx context.Context) (*run, error) {
-	r := &run{Host: h, pace: realPace(), started: time.Now(), stopHook: func() {}}
+	r := &run{Host: h, pace: realPace(), started: time.Now(), stopHook: func() {}, Instance: &instance.Instance{}}
 	if h.pace != nil {
 		r.pace = *h.pace
 	}
-	cfg, bad := config.Load(h.Settings)
+	i, bad := h.This.Load(h.Settings)
 	r.badSettings = bad != nil
 	if bad != nil {
-		if cfg = lenient(h.Settings); cfg == nil {
-			return r, badConfig(bad)
+		if i = h.lenient(); i == nil {
+			return r, bad
 		}
 	}
-	r.cfg = cfg
+	r.Instance = i
 	r.connect(ctx)
 	if bad != nil {
-		if cfg.CFNStack != "" || cfg.LifecycleHook != "" {
+		if r.Config.CFNStack != "" || r.Config.LifecycleHook != "" {
 			_ = r.identify(ctx) // the stack and the hook get their signal if that is possible
 		}
-		return r, badConfig(bad)
+		return r, bad
 	}
 	if err := r.identify(ctx); err != nil {
 		return r, err
 	}
-	cfg, rec, damage, err := record.Recall(h.Settings, r.id.InstanceID)
-	if err != nil {
-		return r, badConfig(err)
+	if err := r.Recall(); err != nil {
+		return r, err
 	}
-	if r.cfg, r.record = cfg, rec; damage != nil {
-		h.warn("record", "%v; continuing without it", damage)
+	if r.Damage != nil {
+		h.warn("record", "%v; continuing without it", r.Damage)
 	}
 	return r, nil
 }
 
 // identify reads the identity document and makes the clients of the APIs.
 func (r *run) identify(ctx context.Context) (err error) {
-	r.imds = r.IMDS(r.cfg)
-	if r.id, err = r.imds.Identity(ctx); err != nil {
+	r.imds = r.IMDS(r.Config)
+	if err = r.Identify(ctx, r.imds); err != nil {
 		return undetermined(err)
 	}
-	r.info("identity", "%s (%s) in %s, account %s", r.id.InstanceID, r.id.InstanceType, r.id.AvailabilityZone, r.id.AccountID)
-	aws, err := r.AWS(ctx, r.id.Region)
+	r.info("identity", "%s (%s) in %s, account %s", r.Identity.InstanceID, r.Identity.InstanceType, r.Identity.AvailabilityZone, r.Identity.AccountID)
+	aws, err := r.Host.AWS(ctx, r.Identity.Region)
 	if err != nil {
 		return badConfig(err)
 	}
@@ -197,13 +195,13 @@ func (r *run) identify(ctx context.Context) (err error) {
 
 // lenient is what can be used of settings that cannot be loaded: where this instance
 // is and who waits for it, or else the first alone; nil if not even that.
-func lenient(set config.Set) *config.Config {
+func (h *Host) lenient() *instance.Instance {
 	place := []string{"MUSTER_ROOT", "MUSTER_CONSOLE"}
 	waiting := []string{"MUSTER_IMDS_TIMEOUT", "MUSTER_CFN_STACK", "MUSTER_CFN_RESOURCE", "MUSTER_CFN_AUTH",
 		"MUSTER_LIFECYCLE_HOOK", "MUSTER_ON_FAILURE"}
 	for _, keep := range [][]string{append(waiting, place...), place} {
-		if cfg, err := config.Load(set.Only(keep...)); err == nil {
-			return cfg
+		if i, err := h.This.Load(h.Settings.Only(keep...)); err == nil {
+			return i
 		}
 	}
 	return nil
@@ -212,7 +210,7 @@ func lenient(set config.Set) *config.Config {
 func (r *run) connect(ctx context.Context) {
 	ctx, stop := context.WithTimeout(ctx, r.pace.systemd)
 	defer stop()
-	units, err := r.Units(ctx, r.cfg.Root)
+	units, err := r.Units(ctx, r.Config.Root)
 	if err == nil {
 		r.units = units
 	}

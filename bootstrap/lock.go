@@ -33,7 +33,7 @@ func (l *lock) mark(unfinished bool) error {
 
 // lock waits for a run that is under way; after it, there is nothing left to change.
 func (r *run) lock(ctx context.Context) (*lock, error) {
-	path := r.cfg.Path("/run/muster/bootstrap.lock")
+	path := r.Config.Path("/run/muster/bootstrap.lock")
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("taking the lock: %w", err)
 	}

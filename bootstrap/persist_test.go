@@ -25,6 +25,7 @@ import (
 	"muster/internal/config"
 	"muster/internal/host/ecsagent"
 	"muster/internal/host/imds"
+	"muster/internal/instance"
 	"muster/internal/sandbox"
 	"muster/test/observe"
 )
@@ -97,7 +98,7 @@ func inVirtualTime(t *testing.T, hook sandbox.Hook, test func(t *testing.T, v *v
 			Log:   slog.New(slog.NewTextHandler(v.log, nil)),
 			IMDS:  func(*config.Config) Metadata { return &metadata{string(document), signature} },
 			AWS:   func(context.Context, string) (AWS, error) { return client, nil },
-			Units: func(context.Context, string) (Units, error) { return nil, ErrNoSystemd },
+			Units: func(context.Context, string) (Units, error) { return nil, instance.ErrNoSystemd },
 			Agent: func(*config.Config) Introspection {
 				return introspecting(func(context.Context) (ecsagent.Metadata, error) {
 					if v.registers < 0 || time.Since(v.began) < v.registers {
@@ -529,7 +530,7 @@ func TestAThrottledTagDoesNotFailTheBoot(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				r.cfg.Cluster = ""
+				r.Config.Cluster = ""
 				_, _, err = r.clusterByTag(t.Context())
 				wantExit(t, err, c.exit)
 				if took := time.Since(v.began); took > c.most {

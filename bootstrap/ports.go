@@ -19,13 +19,13 @@ import (
 // they are configured. A port that is certainly closed is a warning or, by policy, a
 // failure of the boot; what could not be checked never is.
 func (r *run) checkPorts(ctx context.Context, report *bootreport.Report) {
-	if r.cfg.Ports == "" || r.cfg.PortsPolicy == config.PortsIgnore || r.Ports == nil {
+	if r.Config.Ports == "" || r.Config.PortsPolicy == config.PortsIgnore || r.Ports == nil {
 		return
 	}
 	r.stagger(ctx)
 	ctx, stop := context.WithTimeout(ctx, r.pace.ports)
 	defer stop()
-	found, err := r.Ports(ctx, r.cfg, r.id, r.wanted.Text)
+	found, err := r.Ports(ctx, r.Instance, r.wanted.Text)
 	if err != nil {
 		r.warnOfPorts(report, "could not check the replication ports: "+err.Error())
 		return
@@ -41,8 +41,8 @@ func (r *run) checkPorts(ctx context.Context, report *bootreport.Report) {
 	switch {
 	case len(closed) == 0:
 		r.info("ports", "%s: no port is known to be closed; peers: %d, dialled: %s",
-			r.cfg.Ports, len(found.Peers)-1, cmp.Or(found.Contacts(), "none"))
-	case r.cfg.PortsPolicy == config.PortsFail:
+			r.Config.Ports, len(found.Peers)-1, cmp.Or(found.Contacts(), "none"))
+	case r.Config.PortsPolicy == config.PortsFail:
 		report.Outcome, report.ExitCode = bootreport.PortsClosed, exitcode.Failed
 		report.Reason = fmt.Sprintf("registered in cluster %s, but replication ports are closed", r.wanted)
 		report.Cause = bootreport.NewCause("ports-closed", closed[0], openPort(open))
@@ -56,7 +56,7 @@ const retryFactor = 40
 // stagger waits, with full jitter, before the APIs are asked: their rates are
 // shared by all instances that boot at once. With another root there is no boot.
 func (r *run) stagger(ctx context.Context) {
-	if r.pace.stagger == 0 || r.cfg.Root != "/" {
+	if r.pace.stagger == 0 || r.Config.Root != "/" {
 		return
 	}
 	longest := r.pace.stagger

@@ -13,7 +13,7 @@ import (
 
 	"muster/bootstrap/bootreport"
 	"muster/internal/config"
-	"muster/internal/host/imds"
+	"muster/internal/instance"
 	"muster/internal/report/ports"
 	"muster/reach"
 	"muster/test/observe"
@@ -60,10 +60,10 @@ func judged(t *testing.T, closed bool, dials map[string]reach.Contact) *ports.Re
 // registered is a run that has registered and comes to its ports.
 func registered(policy config.PortsPolicy, look func(context.Context) (*ports.Report, error)) (*run, *observe.Journal) {
 	log := &observe.Journal{}
-	h := &Host{Log: slog.New(slog.NewTextHandler(log, nil)), Ports: func(ctx context.Context, _ *config.Config, _ imds.Identity, _ string) (*ports.Report, error) {
+	h := &Host{Log: slog.New(slog.NewTextHandler(log, nil)), Ports: func(ctx context.Context, _ *instance.Instance, _ string) (*ports.Report, error) {
 		return look(ctx)
 	}}
-	return &run{Host: h, cfg: &config.Config{Ports: "tcp/7000-7009", PortsPolicy: policy, Root: "/"}, pace: pace{ports: time.Minute}}, log
+	return &run{Host: h, Instance: &instance.Instance{Config: &config.Config{Ports: "tcp/7000-7009", PortsPolicy: policy, Root: "/"}}, pace: pace{ports: time.Minute}}, log
 }
 
 func TestWhatFailsABoot(t *testing.T) {

@@ -12,15 +12,15 @@ import (
 )
 
 func (r *run) report() bootreport.Report {
-	return bootreport.Report{Schema: bootreport.Schema, InstanceID: r.id.InstanceID, Region: r.id.Region, StartedAt: r.started.UTC(),
+	return bootreport.Report{Schema: bootreport.Schema, InstanceID: r.Identity.InstanceID, Region: r.Identity.Region, StartedAt: r.started.UTC(),
 		Cluster: r.wanted.Text, ClusterOrigin: r.origin}
 }
 
 // lastReport is the report of an earlier run on this instance; the zero Report
 // without one that can be read.
 func (r *run) lastReport() bootreport.Report {
-	report, err := bootreport.Read(r.cfg.ReportPath(r.id.InstanceID))
-	if err != nil || report.InstanceID != r.id.InstanceID {
+	report, err := bootreport.Read(r.Config.ReportPath(r.Identity.InstanceID))
+	if err != nil || report.InstanceID != r.Identity.InstanceID {
 		return bootreport.Report{}
 	}
 	return report
@@ -29,16 +29,16 @@ func (r *run) lastReport() bootreport.Report {
 // publish writes the report and the console's line. Neither decides anything, so a
 // failure is only logged.
 func (r *run) publish(report bootreport.Report) {
-	path := r.cfg.ReportPath(cmp.Or(r.id.InstanceID, "unknown"))
+	path := r.Config.ReportPath(cmp.Or(r.Identity.InstanceID, "unknown"))
 	if err := report.Write(path); err != nil {
 		r.warn("report", "%v", err)
 	} else {
 		r.info("report", "%s", path)
 	}
-	if r.cfg.Console == "" {
+	if r.Config.Console == "" {
 		return
 	}
-	if err := writeConsole(r.cfg.Path(r.cfg.Console), report.Line()); err != nil {
+	if err := writeConsole(r.Config.Path(r.Config.Console), report.Line()); err != nil {
 		r.warn("console", "%v", err)
 	}
 }

@@ -14,7 +14,7 @@ import (
 )
 
 func (r *run) checkpointPath() string {
-	return filepath.Join(r.cfg.Path(r.cfg.ECSDataDir), "agent.db")
+	return filepath.Join(r.Config.Path(r.Config.ECSDataDir), "agent.db")
 }
 
 // stale is a checkpoint with which the ECS agent cannot register where it should.
@@ -37,7 +37,7 @@ func (r *run) checkpoint() (write cluster.Ref, bad *stale) {
 	case err != nil:
 		r.warn("checkpoint", "%v; the ECS agent may reject the file too", err)
 		return r.wanted, nil
-	case saved.InstanceID != "" && saved.InstanceID != r.id.InstanceID:
+	case saved.InstanceID != "" && saved.InstanceID != r.Identity.InstanceID:
 		r.info("checkpoint", "agent.db belongs to %s, probably from the image; the ECS agent replaces it", saved.InstanceID)
 		return r.wanted, nil
 	case saved.Cluster == "":
@@ -70,7 +70,7 @@ func (r *run) deregistered(arn string) bool {
 	if before.ContainerInstanceARN == arn && before.Cause != nil && before.Cause.ID == "container-instance-inactive" {
 		return true
 	}
-	logged, _ := ecsagent.ReadLogs(r.cfg.Path(r.cfg.ECSLogDir), ecsagent.Options{}) // without a log nothing is known
+	logged, _ := ecsagent.ReadLogs(r.Config.Path(r.Config.ECSLogDir), ecsagent.Options{}) // without a log nothing is known
 	other := strings.Contains(logged.Message, ":container-instance/") && !strings.Contains(logged.Message, arn)
 	return logged.Cause.ID == "agent-deregistered" && !other
 }
@@ -82,7 +82,7 @@ func (r *run) staleState(bad *stale) error {
 	if bad.ContainerInstanceARN != "" && !cluster.SameText(bad.Cluster, r.wanted.Text) {
 		text = "Move the file aside, then deregister the entry in the old cluster:"
 		commands = append(commands, fmt.Sprintf("aws ecs deregister-container-instance --force --cluster %s --container-instance %s --region %s",
-			bad.Cluster, bad.ContainerInstanceARN, r.id.Region))
+			bad.Cluster, bad.ContainerInstanceARN, r.Identity.Region))
 	}
 	return fix.Because(errors.New(bad.what), []string{bad.why}, fix.Do(text, commands...))
 }

@@ -8,6 +8,7 @@ import (
 
 	"muster/internal/base/fix"
 	"muster/internal/host/units"
+	"muster/internal/instance"
 )
 
 // The units of muster that bootstrap queues.
@@ -24,11 +25,11 @@ const heldBack = "masked-runtime"
 // running ECS agent was started with another ecs.config.
 func (r *run) start(ctx context.Context, restart bool) error {
 	switch {
-	case errors.Is(r.noUnits, ErrNoSystemd):
-		r.info("units", "%v: no unit was queued; start the ECS agent, then run muster verify", ErrNoSystemd)
+	case errors.Is(r.noUnits, instance.ErrNoSystemd):
+		r.info("units", "%v: no unit was queued; start the ECS agent, then run muster verify", instance.ErrNoSystemd)
 		return nil
 	case r.units == nil:
-		return fmt.Errorf("%s is written, but no unit could be queued: %w", r.cfg.Path(r.cfg.ECSConfig), r.noUnits)
+		return fmt.Errorf("%s is written, but no unit could be queued: %w", r.Config.Path(r.Config.ECSConfig), r.noUnits)
 	}
 	ctx, stop := context.WithTimeout(ctx, r.pace.systemd)
 	defer stop()
@@ -69,7 +70,7 @@ func (r *run) systemdTooOld(ctx context.Context) bool {
 	}
 	r.warn("units", "systemd %s is older than %d, so %s and %s are not installed, enabled or started: they would run with less protection than they are meant to have",
 		version, units.Oldest, verifyUnit, agentUnit)
-	if r.cfg.LifecycleHook != "" || r.cfg.CFNStack != "" {
+	if r.Config.LifecycleHook != "" || r.Config.CFNStack != "" {
 		r.warnOf("units", fix.Wrap(errors.New("nothing sends the signal of this boot: muster-verify.service would"), fix.Do("After the boot, run:", "sudo muster verify")))
 	}
 	return true
@@ -93,18 +94,18 @@ func (r *run) install(ctx context.Context) (own []string, err error) {
 
 // installBare writes the units that no package brought, with the program that they run.
 func (r *run) installBare(ctx context.Context) error {
-	bare := units.Bare(r.cfg.Root, r.UnitFiles)
+	bare := units.Bare(r.Config.Root, r.UnitFiles)
 	if len(bare) == 0 {
 		return nil
 	}
-	program, err := units.InstallBinary(r.cfg.Root, r.Binary)
+	program, err := units.InstallBinary(r.Config.Root, r.Binary)
 	if err != nil {
 		return err
 	}
 	if program.Copied != nil {
 		r.info("units", "copied this program to %s, which the units run: %s cannot stay: %v", program.Path, r.Binary, program.Copied)
 	}
-	written, err := units.Install(r.cfg.Root, program.Path, bare)
+	written, err := units.Install(r.Config.Root, program.Path, bare)
 	if err != nil || len(written) == 0 {
 		return err
 	}

@@ -59,8 +59,8 @@ func (r *run) verify(ctx context.Context) (bootreport.Report, error) {
 		return report, unknown
 	}
 	r.stopHook = r.keepHook(ctx)
-	r.info("verify", "waiting up to %s for the ECS agent to register in %s (%s)", r.cfg.Timeout, r.wanted, r.origin)
-	waiting, stop := context.WithTimeout(ctx, r.cfg.Timeout)
+	r.info("verify", "waiting up to %s for the ECS agent to register in %s (%s)", r.Config.Timeout, r.wanted, r.origin)
+	waiting, stop := context.WithTimeout(ctx, r.Config.Timeout)
 	defer stop()
 	meta, err := r.await(waiting)
 	report.ContainerInstanceARN, report.AgentVersion = meta.ContainerInstanceARN, meta.Version
@@ -91,9 +91,9 @@ func (r *run) deferred(report bootreport.Report, state string) bootreport.Report
 // expect finds the cluster that the instance was to join: from the settings, from
 // bootstrap's record, else from what the ECS agent reads.
 func (r *run) expect(ctx context.Context) error {
-	text, origin := r.cfg.Cluster, r.cfg.Origin("MUSTER_CLUSTER").String()
+	text, origin := r.Config.Cluster, r.Config.Origin("MUSTER_CLUSTER").String()
 	if text == "" {
-		text, origin = r.record.Cluster, r.record.ClusterOrigin
+		text, origin = r.Record.Cluster, r.Record.ClusterOrigin
 	}
 	from := r.sources()
 	if text == "" {
@@ -131,14 +131,14 @@ const pollsPerLook = 4
 // wanted cluster. Its error is a *known, an errTerminal, or the last answer before
 // ctx ended.
 func (r *run) await(ctx context.Context) (meta ecsagent.Metadata, last error) {
-	agent := r.Agent(r.cfg)
+	agent := r.Agent(r.Config)
 	tick := time.NewTicker(r.pace.poll)
 	defer tick.Stop()
 	for n := 0; ; n++ {
 		answer, err := agent.Metadata(ctx)
 		switch {
 		case err == nil && answer.ContainerInstanceARN != "" && !cluster.SameText(answer.Cluster, r.wanted.Text):
-			err = &known{Finding: check.WrongCluster(answer.Cluster, r.wanted.Text, r.origin, answer.ContainerInstanceARN, r.id.Region)}
+			err = &known{Finding: check.WrongCluster(answer.Cluster, r.wanted.Text, r.origin, answer.ContainerInstanceARN, r.Identity.Region)}
 			if !r.restarting(ctx) {
 				return answer, err
 			}
@@ -192,7 +192,7 @@ func (r *run) terminal(ctx context.Context) error {
 			return fmt.Errorf("%w: %s failed with the ECS agent's terminal exit code 5", errTerminal, ecsUnit)
 		}
 	}
-	trouble, _ := ecsagent.ReadLogs(r.cfg.Path(r.cfg.ECSLogDir), ecsagent.Options{Since: r.record.Since()})
+	trouble, _ := ecsagent.ReadLogs(r.Config.Path(r.Config.ECSLogDir), ecsagent.Options{Since: r.Record.Since()})
 	if trouble.Exits > 0 && trouble.ExitCode == exitTerminal {
 		return fmt.Errorf("%w: it exited with its terminal exit code 5", errTerminal)
 	}

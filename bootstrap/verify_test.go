@@ -17,6 +17,7 @@ import (
 	"muster/internal/host/ecsagent"
 	"muster/internal/host/imds"
 	"muster/internal/host/units"
+	"muster/internal/instance"
 	"muster/internal/sandbox"
 )
 
@@ -138,7 +139,7 @@ func TestTheAgentsOwnWordOnAClusterThatIsNotThere(t *testing.T) {
 func TestTerminalExitIsSeenWithoutSystemdToo(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod", "TIMEOUT", "10m")
-	m.host.Units = func(context.Context, string) (Units, error) { return nil, ErrNoSystemd }
+	m.host.Units = func(context.Context, string) (Units, error) { return nil, instance.ErrNoSystemd }
 	m.agentLogged("ecs-init.log", time.Now(), "info", "Agent exited with code 5")
 	report, err := m.verify()
 	wantExit(t, err, exitcode.NotRegistered)
@@ -305,7 +306,7 @@ func TestRegistrationIsSeenWithinASecondOfTheAnswer(t *testing.T) {
 					}
 					return ecsagent.Metadata{Cluster: "prod", ContainerInstanceARN: "arn"}, nil
 				})
-			}}, pace: realPace(), wanted: ref(t, "prod"), cfg: &config.Config{Root: t.TempDir()}}
+			}}, pace: realPace(), wanted: ref(t, "prod"), Instance: &instance.Instance{Config: &config.Config{Root: t.TempDir()}}}
 			ctx, stop := context.WithTimeout(t.Context(), 10*time.Minute)
 			defer stop()
 			if _, err := r.await(ctx); err != nil {
@@ -330,7 +331,7 @@ func TestTheEndOfTheTimeDoesNotHideWhatTheAgentSaid(t *testing.T) {
 				}
 				return ecsagent.Metadata{}, ecsagent.ErrRefused
 			})
-		}}, pace: realPace(), wanted: ref(t, "prod"), cfg: &config.Config{Root: t.TempDir()}}
+		}}, pace: realPace(), wanted: ref(t, "prod"), Instance: &instance.Instance{Config: &config.Config{Root: t.TempDir()}}}
 		for range 50 { // the last poll and the end fall together, in either order
 			ctx, stop := context.WithTimeout(t.Context(), 2*r.pace.poll)
 			if _, err := r.await(ctx); !errors.Is(err, ecsagent.ErrRefused) {
@@ -346,7 +347,7 @@ func TestTheECSAPIIsAskedRarelyAndForFiveMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		api := &disconnected{}
-		r := &run{Host: &Host{}, pace: realPace(), wanted: ref(t, "prod"), aws: api, id: imds.Identity{InstanceID: instanceID}}
+		r := &run{Host: &Host{}, pace: realPace(), wanted: ref(t, "prod"), aws: api, Instance: &instance.Instance{Identity: imds.Identity{InstanceID: instanceID}}}
 		err := r.confirm(t.Context(), ecsagent.Metadata{ContainerInstanceARN: "arn"}, &bootreport.Report{})
 		if why, is := asKnown(err); !is || why.ID != "agent-disconnected" {
 			t.Errorf("%v", err)
@@ -397,7 +398,7 @@ func TestTheLastAnswerOfECSCounts(t *testing.T) {
 					}
 					return awsapi.ContainerInstance{ARN: "arn", Status: "ACTIVE", Connected: answer == "connected"}, nil
 				}}
-				r := &run{Host: &Host{Log: slog.New(slog.DiscardHandler)}, pace: realPace(), wanted: ref(t, "prod"), aws: api, id: imds.Identity{InstanceID: instanceID}}
+				r := &run{Host: &Host{Log: slog.New(slog.DiscardHandler)}, pace: realPace(), wanted: ref(t, "prod"), aws: api, Instance: &instance.Instance{Identity: imds.Identity{InstanceID: instanceID}}}
 				ctx, stop := context.WithTimeout(t.Context(), 10*time.Minute)
 				defer stop()
 				err := r.confirm(ctx, ecsagent.Metadata{ContainerInstanceARN: "arn"}, &bootreport.Report{})

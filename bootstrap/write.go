@@ -31,7 +31,7 @@ type change struct {
 // together with the other files that it reads.
 func (r *run) plan(ref cluster.Ref) (change, error) {
 	from := r.sources()
-	c := change{path: r.cfg.Path(r.cfg.ECSConfig), old: from.User.Data}
+	c := change{path: r.Config.Path(r.Config.ECSConfig), old: from.User.Data}
 	if from.User.Err != nil {
 		return c, from.User.Err
 	}
@@ -42,11 +42,11 @@ func (r *run) plan(ref cluster.Ref) (change, error) {
 	}
 	from.User.Data = file.Bytes()
 	settings, _ := ecsconfig.Read(from)
-	if region := settings.Text(regionKey); region != r.id.Region && settings.Set(regionKey) {
+	if region := settings.Text(regionKey); region != r.Identity.Region && settings.Set(regionKey) {
 		where, _ := settings.Get(regionKey)
 		c.notes = append(c.notes, fmt.Sprintf("%s: %s is %s, and this instance is in %s; set to %s",
-			where.Where(), regionKey, region, r.id.Region, r.id.Region))
-		if err := file.Set(regionKey, r.id.Region); err != nil {
+			where.Where(), regionKey, region, r.Identity.Region, r.Identity.Region))
+		if err := file.Set(regionKey, r.Identity.Region); err != nil {
 			return c, badConfig(err)
 		}
 		from.User.Data = file.Bytes()
@@ -67,7 +67,7 @@ func (r *run) plan(ref cluster.Ref) (change, error) {
 // where the files name none.
 func (r *run) agentCluster(ctx context.Context, from ecsconfig.Sources) (ecsconfig.Value, bool) {
 	settings, _ := ecsconfig.Read(from)
-	if !settings.Set("ECS_CLUSTER") && r.id.InstanceID != "" {
+	if !settings.Set("ECS_CLUSTER") && r.Identity.InstanceID != "" {
 		ctx, stop := context.WithTimeout(ctx, r.pace.api)
 		defer stop()
 		from.UserData, _, _ = r.imds.UserData(ctx) // none, if it cannot be had
@@ -79,8 +79,8 @@ func (r *run) agentCluster(ctx context.Context, from ecsconfig.Sources) (ecsconf
 // sources are the files that the ECS agent reads. User data, which it reads too, gives
 // way to each of them.
 func (r *run) sources() ecsconfig.Sources {
-	from := ecsconfig.Gather(r.cfg.ECSConfig, r.cfg.Path)
-	from.Region = r.id.Region
+	from := ecsconfig.Gather(r.Config.ECSConfig, r.Config.Path)
+	from.Region = r.Identity.Region
 	return from
 }
 
@@ -89,14 +89,14 @@ func (r *run) set(file *ecsconfig.File, ref cluster.Ref) error {
 	if err := file.Set("ECS_CLUSTER", ref.Text); err != nil {
 		return err
 	}
-	origin := r.cfg.Origin("MUSTER_ECS")
-	for _, s := range r.cfg.ECS {
+	origin := r.Config.Origin("MUSTER_ECS")
+	for _, s := range r.Config.ECS {
 		switch {
 		case s.Key == "ECS_CLUSTER":
 			return fix.Wrap(fmt.Errorf("%s: ECS_CLUSTER cannot be set this way", origin), fix.Do("Remove it, and set the cluster with --cluster."))
-		case s.Key == regionKey && s.Value != r.id.Region:
+		case s.Key == regionKey && s.Value != r.Identity.Region:
 			return fix.Wrap(
-				fmt.Errorf("%s: %s must be %s, the region of this instance: it can only join a cluster in that region", origin, regionKey, r.id.Region),
+				fmt.Errorf("%s: %s must be %s, the region of this instance: it can only join a cluster in that region", origin, regionKey, r.Identity.Region),
 				fix.Do("Remove "+regionKey+" from the settings; the ECS agent takes the region from the metadata service."))
 		}
 		if err := file.Set(s.Key, s.Value); err != nil {
@@ -130,7 +130,7 @@ func (r *run) reservesTooMuch(settings *ecsconfig.Settings) error {
 	const key = "ECS_RESERVED_MEMORY"
 	value, _ := settings.Get(key)
 	reserved, err := strconv.ParseUint(value.Text, 10, 64)
-	text, _ := kernel.ReadFile(r.cfg.Path("/proc/meminfo"))
+	text, _ := kernel.ReadFile(r.Config.Path("/proc/meminfo"))
 	memory, unknown := kernel.ParseMemory(text)
 	if total := memory.Total >> 20; err == nil && unknown == nil && reserved > total {
 		return fix.Wrap(
@@ -217,7 +217,7 @@ func withEffect(p ecsconfig.Problem) string {
 // waitsInWarmPool reports whether the ECS agent waits while the instance is in a warm
 // pool.
 func (r *run) waitsInWarmPool() bool {
-	for _, s := range slices.Backward(r.cfg.ECS) {
+	for _, s := range slices.Backward(r.Config.ECS) {
 		if s.Key == warmPoolKey {
 			return s.Value == "true"
 		}

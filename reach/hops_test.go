@@ -200,3 +200,8 @@ func TestWhatIsGivenTwiceCountsOnce(t *testing.T) {
 	}
 	want(t, NewJudge(w).Evaluate(p2, q, caseNeed()), "UNKNOWN 47100-47109")
 }
+
+func TestABadRuleDoesNotDarkenAnOpenVerdict(t *testing.T) {
+	w, p1, _, q := theCase(allow("tcp", 47100, 47109, "10.0.0.0/16"), Rule{Protocol: AllProtocols, Ports: AnyPort(), Err: "broken"})
+	want(t, NewJudge(w).Evaluate(p1, q, caseNeed()), "OPEN")
+}

@@ -35,7 +35,7 @@ func ParseRange(s string) (Range, error) {
 	if err != nil {
 		return Range{}, err
 	}
-	return newRange(from, to)
+	return NewRange(from, to)
 }
 
 func parsePort(s string) (int64, error) {
@@ -46,7 +46,8 @@ func parsePort(s string) (int64, error) {
 	return n, nil
 }
 
-func newRange(first, last int64) (Range, error) {
+// NewRange checks that both ports exist and stand in order.
+func NewRange(first, last int64) (Range, error) {
 	for _, port := range []int64{first, last} {
 		if port < 0 || port > 65535 {
 			return Range{}, fmt.Errorf("port %d is outside 0-65535", port)

@@ -55,7 +55,8 @@ func (p Protocol) String() string {
 // has no name for, it ignores them, and ICMP's are type and code.
 func (p Protocol) HasPorts() bool { return p == TCP || p == UDP }
 
-func (p Protocol) isICMP() bool { return p == ICMP || p == ICMPv6 }
+// IsICMP reports whether EC2 carries type and code in the port fields.
+func (p Protocol) IsICMP() bool { return p == ICMP || p == ICMPv6 }
 
 func (p Protocol) matches(need Protocol) bool { return p == AllProtocols || p == need }
 

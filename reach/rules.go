@@ -89,7 +89,7 @@ func (r Rule) String() string {
 	switch {
 	case r.Protocol.HasPorts():
 		ports = " " + r.Ports.String()
-	case r.Protocol.isICMP():
+	case r.Protocol.IsICMP():
 		ports = fmt.Sprintf(" %d/%d", r.ICMP.Type, r.ICMP.Code)
 	}
 	return fmt.Sprintf("%s%s %s %s", r.Protocol, ports, word, r.Peer)
@@ -107,6 +107,19 @@ type Group struct {
 	Rules  []Rule
 	Notes  []string // what was odd about its rules when they were decoded
 	Unread Unread
+}
+
+// Add appends rules and merges duplicates. It notes what is odd about a rule, with
+// the group's name, because Err travels on as a reason without the group.
+func (g *Group) Add(rules ...Rule) {
+	for _, r := range rules {
+		if r.Err != "" {
+			r.Err = fmt.Sprintf("%s of %s cannot be decoded: %s", r.Name(), g.ID, r.Err)
+			g.Notes = append(g.Notes, r.Err)
+		}
+		g.Rules = append(g.Rules, r)
+	}
+	g.Rules = mergeDuplicates(g.Rules)
 }
 
 // mergeDuplicates makes one rule with all ids out of rules that say the same.

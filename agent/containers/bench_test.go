@@ -50,11 +50,11 @@ func BenchmarkEvent(b *testing.B) {
 	}
 }
 
-func BenchmarkTake(b *testing.B) {
+func BenchmarkTotals(b *testing.B) {
 	m, _ := crowd(b, 500)
 	b.ReportAllocs()
 	for b.Loop() {
-		m.take(false)
+		m.totals()
 	}
 }
 

@@ -21,24 +21,30 @@ type Gauges struct {
 	TasksHealthy, TasksUnhealthy, TasksUnknown int
 }
 
-// Counters are what happened since they were taken last.
+// Counters are what happened since the Watcher was made. They only grow: whoever
+// needs the events of a minute subtracts what it read a minute ago.
 type Counters struct {
-	Exits     int // all, also those of which nobody can tell the reason
-	Stops     int // asked for: by ECS, or by a person
-	Crashes   int // unasked
+	Exits     int // all, including those of unknown reason
+	Stops     int // requested: by ECS, or by a person
+	Crashes   int // unexpected exits
 	OOMKills  int // of the main process; not among Crashes
-	ChildOOMs int // kills for memory that the container outlived
-	Restarts  int // of the same container after an unasked end, by Docker or ECS
+	ChildOOMs int // kills for memory that the container survived
+	Restarts  int // of the same container after an unexpected exit, by Docker or ECS
 }
 
 // Add adds more.
-func (n *Counters) Add(more Counters) {
-	n.Exits += more.Exits
-	n.Stops += more.Stops
-	n.Crashes += more.Crashes
-	n.OOMKills += more.OOMKills
-	n.ChildOOMs += more.ChildOOMs
-	n.Restarts += more.Restarts
+func (n *Counters) Add(more Counters) { n.combine(more, 1) }
+
+// Sub subtracts what was read before.
+func (n *Counters) Sub(before Counters) { n.combine(before, -1) }
+
+func (n *Counters) combine(with Counters, sign int) {
+	n.Exits += sign * with.Exits
+	n.Stops += sign * with.Stops
+	n.Crashes += sign * with.Crashes
+	n.OOMKills += sign * with.OOMKills
+	n.ChildOOMs += sign * with.ChildOOMs
+	n.Restarts += sign * with.Restarts
 }
 
 // Counts is one series.
@@ -48,15 +54,24 @@ type Counts struct {
 	Counters
 }
 
-// Minute is what was counted since the last one was taken.
-type Minute struct {
+// Totals are the gauges of a moment, and the counters up to it. Reading them changes
+// nothing. The tasks of a service are counted under the Key without a container.
+type Totals struct {
 	// Docker is false while the Engine is lost: Gauges are then what they were before.
 	Docker bool
 	Series []Counts // in order of Key
 }
 
+// maxSeries bounds the counters: each family of a one-off task adds one. What exceeds
+// it is counted for its cluster alone.
+const maxSeries = 4096
+
 func (m *machine) counter(key Key) *Counters {
 	n := m.counters[key]
+	if n == nil && len(m.counters) >= maxSeries {
+		key = Key{Cluster: key.Cluster}
+		n = m.counters[key]
+	}
 	if n == nil {
 		n = &Counters{}
 		m.counters[key] = n
@@ -67,7 +82,7 @@ func (m *machine) counter(key Key) *Counters {
 // Key names the series of a container.
 func (i Identity) Key() Key {
 	if i.TaskARN == "" {
-		return Key{Container: i.Name}
+		return Key{} // its name may be random, and it is not published
 	}
 	return Key{i.Cluster, cmp.Or(i.Service, i.Family), i.Container}
 }
@@ -88,37 +103,28 @@ func (m *machine) count(c *container) *Counters {
 	return n
 }
 
-// series are counts by key, of whole services or of each of their containers.
-type series struct {
-	perContainer bool
-	counts       map[Key]*Counts
-}
+// series are counts by key.
+type series map[Key]*Counts
 
 func (s series) of(key Key) *Counts {
-	if !s.perContainer {
-		key.Container = ""
+	if s[key] == nil {
+		s[key] = &Counts{Key: key}
 	}
-	if s.counts[key] == nil {
-		s.counts[key] = &Counts{Key: key}
-	}
-	return s.counts[key]
+	return s[key]
 }
 
-// take returns the counts of each service, or of each of their containers with
-// those of the tasks apart, and begins anew. A task whose service is being looked
-// up is left for the next time.
-func (m *machine) take(perContainer bool) Minute {
-	s := series{perContainer, map[Key]*Counts{}}
+// totals leaves out a task whose service is still being looked up.
+func (m *machine) totals() Totals {
+	s := series{}
 	for key, n := range m.counters {
-		s.of(key).Add(*n)
+		s.of(key).Counters.Add(*n)
 	}
-	clear(m.counters)
 	m.gauge(s)
-	minute := Minute{Docker: m.based && !m.away}
-	for _, key := range slices.SortedFunc(maps.Keys(s.counts), Key.Compare) {
-		minute.Series = append(minute.Series, *s.counts[key])
+	now := Totals{Docker: m.based && !m.away}
+	for _, key := range slices.SortedFunc(maps.Keys(s), Key.Compare) {
+		now.Series = append(now.Series, *s[key])
 	}
-	return minute
+	return now
 }
 
 // gauge counts what runs.
@@ -150,6 +156,18 @@ func (m *machine) gauge(s series) {
 // Compare orders keys, by cluster first.
 func (a Key) Compare(b Key) int {
 	return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Service, b.Service), cmp.Compare(a.Container, b.Container))
+}
+
+// Add adds more.
+func (g *Gauges) Add(more Gauges) {
+	g.Running += more.Running
+	g.Healthy += more.Healthy
+	g.Unhealthy += more.Unhealthy
+	g.Starting += more.Starting
+	g.NoCheck += more.NoCheck
+	g.TasksHealthy += more.TasksHealthy
+	g.TasksUnhealthy += more.TasksUnhealthy
+	g.TasksUnknown += more.TasksUnknown
 }
 
 func (g *Gauges) add(h Health) {

@@ -107,15 +107,11 @@ func (h *host) run(role string, args ...string) string {
 	return h.Run(slices.Concat(all, options, []string{h.image}, program)...)
 }
 
-func (h *host) counters(sum map[string]containers.Counters) map[string]containers.Counters {
-	for _, c := range h.w.Take(true).Series {
+func (h *host) counters() map[string]containers.Counters {
+	sum := map[string]containers.Counters{}
+	for _, c := range h.w.Totals().Series {
 		n := sum[c.Container]
-		n.Exits += c.Exits
-		n.Stops += c.Stops
-		n.Crashes += c.Crashes
-		n.OOMKills += c.OOMKills
-		n.ChildOOMs += c.ChildOOMs
-		n.Restarts += c.Restarts
+		n.Add(c.Counters)
 		sum[c.Container] = n
 	}
 	return sum
@@ -167,16 +163,15 @@ var realSequences = []struct {
 
 func TestRealSequences(t *testing.T) {
 	h := newHost(t, dockertest.Host(t))
-	counted := map[string]containers.Counters{}
 	for _, c := range realSequences {
 		t.Run(c.role, func(t *testing.T) {
 			c.play(h, c.role)
 			h.expect(c.role, c.said)
 			h.await("the count", func() bool {
-				n := h.counters(counted)[c.role]
+				n := h.counters()[c.role]
 				return n.Exits+n.ChildOOMs >= c.counted.Exits+c.counted.ChildOOMs
 			})
-			if got := counted[c.role]; got != c.counted {
+			if got := h.counters()[c.role]; got != c.counted {
 				t.Errorf("counted %+v, want %+v", got, c.counted)
 			}
 			h.reportDelay(t, c.role)
@@ -204,7 +199,7 @@ func TestRealEngineIsStoppedAndStartedUnderTheWatcher(t *testing.T) {
 	h := newHost(t, d.Docker)
 	h.run("before")
 	h.await("its health", func() bool {
-		return slices.ContainsFunc(h.w.Take(true).Series, func(c containers.Counts) bool { return c.Healthy == 1 })
+		return slices.ContainsFunc(h.w.Totals().Series, func(c containers.Counts) bool { return c.Healthy == 1 })
 	})
 	d.Stop()
 	h.expect("", "docker-lost")

@@ -143,7 +143,7 @@ func play(t *testing.T, seed uint64, lose bool) {
 	}
 	if want := fmt.Sprintf(" crashes=%d exits=%d", e.crash, e.exits); !lose {
 		var all Counters
-		for _, c := range e.m.take(false).Series {
+		for _, c := range e.m.totals().Series {
 			all.Add(c.Counters)
 		}
 		if got := fmt.Sprintf(" crashes=%d exits=%d", all.Crashes, all.Exits); got != want || all.Stops != e.stops {

@@ -110,7 +110,7 @@ func listed(id, state, h string) dockerapi.Summary {
 // counted is the sum over all series, as text without what is zero.
 func (s *scene) counted() string {
 	var all Counters
-	for _, c := range s.m.take(false).Series {
+	for _, c := range s.m.totals().Series {
 		all.Add(c.Counters)
 	}
 	text := ""

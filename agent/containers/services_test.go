@@ -102,18 +102,18 @@ func TestCountsWaitForTheService(t *testing.T) {
 		known := metadata{"http://169.254.170.2/v4/000": {TaskARN: "arn:000", ServiceName: "web", Checked: map[string]bool{}}}
 		w := watch(t, d, containers.NewServices(known, nil, slog.New(slog.DiscardHandler)), time.Minute, true)
 		after(600 * time.Millisecond) // listed, inspected; not resolved yet
-		if got := w.Take(false); len(got.Series) != 0 {
+		if got := w.Totals(); len(got.Series) != 0 {
 			t.Errorf("took %+v", got)
 		}
 		after(5 * time.Second)
 		key := containers.Key{Cluster: "prod", Service: "web", Container: "node"}
 		task := containers.Key{Cluster: "prod", Service: "web"}
 		want := []containers.Counts{{Key: task, Gauges: containers.Gauges{TasksUnknown: 1}}, {Key: key, Gauges: containers.Gauges{Running: 1, Healthy: 1}}}
-		if diff := cmp.Diff(want, w.Take(true).Series); diff != "" {
+		if diff := cmp.Diff(want, w.Totals().Series); diff != "" {
 			t.Error(diff)
 		}
 		// Its check is its image's own, which does not make the task healthy.
-		if s := w.Snapshot(); len(s.Ignored) != 1 || s.Ignored[0].Service != "web" || w.Take(false).Series[0].TasksUnknown != 1 {
+		if s := w.Snapshot(); len(s.Ignored) != 1 || s.Ignored[0].Service != "web" || w.Totals().Series[0].TasksUnknown != 1 {
 			t.Errorf("%+v", s)
 		}
 	})
@@ -152,7 +152,7 @@ func TestAServiceThatCannotBeLookedUpAtFirstIsLookedUpAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := watch(t, newDocker(running(1)...), containers.NewServices(metadata{}, late{time.Now().Add(20 * time.Minute)}, slog.New(slog.DiscardHandler)), time.Minute, true)
 		services := func() string {
-			for _, c := range w.Take(false).Series {
+			for _, c := range w.Totals().Series {
 				if c.Running == 1 {
 					return c.Service
 				}

@@ -174,7 +174,7 @@ func TestATaskOfAnotherAccountIsNoTaskOfECS(t *testing.T) {
 		wait.Go(func() { _ = w.Run(ctx) })
 		<-time.After(time.Minute)
 		running := map[string]int{}
-		for _, c := range w.Take(false).Series {
+		for _, c := range w.Totals().Series {
 			running[c.Cluster+"/"+c.Service] += c.Running
 		}
 		if running["prod/web"] != 1 || running["/"] != 3 {

@@ -58,12 +58,11 @@ func NewWatcher(docker Docker, services Resolver, period time.Duration, log *slo
 // up nothing: like ones then come as one. The channel is never closed.
 func (w *Watcher) Transitions() <-chan Transition { return w.transitions }
 
-// Take returns what was counted since it was called last, by service or by each
-// container name of it.
-func (w *Watcher) Take(perContainer bool) Minute {
+// Totals returns how things are, and what was counted since the Watcher was made.
+func (w *Watcher) Totals() Totals {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.m.take(perContainer)
+	return w.m.totals()
 }
 
 // Own makes the Watcher take a container for one of ECS only if its task's ARN is of

@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"muster/agent/containers"
@@ -185,7 +186,7 @@ func TestDockerAbsentAtStartIsSaidOnceAndThenFound(t *testing.T) {
 		if n := d.called("events"); n < 110 || n > 300 {
 			t.Errorf("%d attempts in an hour", n)
 		}
-		if s := w.Snapshot(); s.Docker || s.Why != errDown.Error() || !s.Listed.IsZero() || w.Take(false).Docker {
+		if s := w.Snapshot(); s.Docker || s.Why != errDown.Error() || !s.Listed.IsZero() || w.Totals().Docker {
 			t.Errorf("%+v", s)
 		}
 		d.fail(nil, 0, false)
@@ -243,9 +244,12 @@ func TestQuietHourCostsOneListAPeriod(t *testing.T) {
 		if d.called("list") != 61 || d.called("inspect") != 20 || d.called("events") != 1 {
 			t.Errorf("calls %v", d.calls)
 		}
-		got := w.Take(false)
-		if len(got.Series) != 1 || got.Series[0].Key != (containers.Key{Cluster: "prod", Service: "grid"}) ||
-			got.Series[0].Gauges != (containers.Gauges{Running: 20, Healthy: 20, TasksHealthy: 20}) || !got.Docker {
+		got := w.Totals()
+		want := containers.Totals{Docker: true, Series: []containers.Counts{
+			{Key: containers.Key{Cluster: "prod", Service: "grid"}, Gauges: containers.Gauges{TasksHealthy: 20}},
+			{Key: containers.Key{Cluster: "prod", Service: "grid", Container: "node"}, Gauges: containers.Gauges{Running: 20, Healthy: 20}},
+		}}
+		if !cmp.Equal(got, want) {
 			t.Errorf("took %+v", got)
 		}
 	})

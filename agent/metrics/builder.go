@@ -18,15 +18,15 @@ const (
 // Builder gathers the data of one minute after the other, one datum a series.
 // It is for one goroutine.
 type Builder struct {
-	say   *voice
-	data  []Datum
-	known map[string]bool // the series of data
-	key   []byte
+	failures *failureLog
+	data     []Datum
+	known    map[string]bool // the series of data
+	key      []byte
 }
 
 // NewBuilder makes a builder that says to log, once each, what it refuses.
 func NewBuilder(log *slog.Logger) *Builder {
-	return &Builder{say: newVoice(log), known: map[string]bool{}}
+	return &Builder{failures: newFailureLog(log), known: map[string]bool{}}
 }
 
 // Gauge sets a series' value. A second value in the same minute is refused, and so
@@ -65,7 +65,7 @@ func (b *Builder) Minute(at time.Time) Minute {
 }
 
 func (b *Builder) refuse(name, why string) {
-	b.say.problem(name+why, fmt.Sprintf("the metric %s %s", name, why))
+	b.failures.log(name+why, fmt.Sprintf("the metric %s %s", name, why))
 }
 
 // clean returns the dimensions by name, which is how CloudWatch sees them: their

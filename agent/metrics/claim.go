@@ -14,9 +14,9 @@ import (
 )
 
 var (
-	// errForeign means that another process publishes from this spool, or that this
+	// errLockedElsewhere means that another process publishes from this spool, or that this
 	// one may not look into it and so cannot know.
-	errForeign = errors.New("not publishing")
+	errLockedElsewhere = errors.New("not publishing")
 	// errNoSpool means that there is no spool directory and none can be made: nobody
 	// else can hold minutes there.
 	errNoSpool = errors.New("no spool directory")
@@ -48,7 +48,7 @@ func (s *spool) claim() error {
 	if err != nil {
 		_ = f.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
-			return fmt.Errorf("%w: %s is locked by %s", errForeign, s.dir, s.owner())
+			return fmt.Errorf("%w: %s is locked by %s", errLockedElsewhere, s.dir, s.owner())
 		}
 		return fmt.Errorf("locking %s: %w", s.dir, err)
 	}
@@ -93,7 +93,7 @@ func openSpool(dir string) (*os.File, error) {
 		f, err = os.OpenFile(dir, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	}
 	if errors.Is(err, fs.ErrPermission) {
-		return nil, fmt.Errorf("%w: %w", errForeign, err)
+		return nil, fmt.Errorf("%w: %w", errLockedElsewhere, err)
 	}
 	return f, err
 }

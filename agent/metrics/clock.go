@@ -24,9 +24,9 @@ const (
 	maxRuns = 16
 )
 
-// reach notes that a minute was added or sent. After a gap the clock may have jumped, so
+// noteLatest notes that a minute was added or sent. After a gap the clock may have jumped, so
 // that a new run begins.
-func (s *spool) reach(at int64) {
+func (s *spool) noteLatest(at int64) {
 	if at <= s.latest {
 		return
 	}
@@ -39,32 +39,32 @@ func (s *spool) reach(at int64) {
 	s.runs = s.runs[max(0, len(s.runs)-maxRuns):]
 }
 
-// soon is the latest minute that a right clock can have seen.
-func (s *spool) soon() int64 { return s.clock().Add(ahead).Unix() }
+// latestPlausible is the latest minute that a right clock can have seen.
+func (s *spool) latestPlausible() int64 { return s.clock().Add(ahead).Unix() }
 
 // last is the latest minute that was added or sent: none up to it is taken again. One
 // that is later than the clock is forgotten, with the run of minutes that it ends: they
 // were made by a clock that was ahead. What was added or sent before that run stays.
 func (s *spool) last() int64 {
-	soon := s.soon()
+	soon := s.latestPlausible()
 	if s.latest > soon {
-		s.say.problem("clock", fmt.Sprintf("the minute %s was added or sent, which is later than the clock (%s): "+
+		s.failures.log("clock", fmt.Sprintf("the minute %s was added or sent, which is later than the clock (%s): "+
 			"the clock was corrected, and that minute is forgotten", stamp(s.latest), stamp(s.clock().Unix())))
 		for n := len(s.runs); n > 0 && s.runs[n-1] > soon; n-- {
 			s.runs = s.runs[:n-1]
 		}
-		s.latest = s.latestKept(soon)
+		s.latest = s.latestQueued(soon)
 		if n := len(s.runs); n > 0 {
 			s.latest = max(s.latest, s.runs[n-1])
 		}
 	} else if s.latest > 0 {
-		s.say.clear("clock")
+		s.failures.clear("clock")
 	}
 	return s.latest
 }
 
-// latestKept is the latest minute that is kept, up to a limit.
-func (s *spool) latestKept(limit int64) (latest int64) {
+// latestQueued is the latest minute that is kept, up to a limit.
+func (s *spool) latestQueued(limit int64) (latest int64) {
 	for _, f := range s.files {
 		if f.at <= limit {
 			latest = max(latest, f.at)
@@ -103,7 +103,7 @@ func (s *spool) waiting() (n int) {
 // replace drops a minute in memory that was made while the clock was ahead, in favor of
 // the one of the same name that is being added. Writing a file does the same on disk.
 func (s *spool) replace(at int64) {
-	s.memory = slices.DeleteFunc(s.memory, func(k kept) bool {
+	s.memory = slices.DeleteFunc(s.memory, func(k queued) bool {
 		if k.at == at {
 			s.drop(Future, k.data)
 		}
@@ -118,10 +118,10 @@ func (s *spool) replace(at int64) {
 // clock had the time to be corrected.
 func (s *spool) expire() {
 	limit := s.clock().Add(maxFuture).Unix()
-	future := func(f file) bool { return f.at > limit && f.at != s.flying }
-	old := func(f file) bool { return s.tooOld(f.at) && f.at != s.flying }
+	future := func(f file) bool { return f.at > limit && f.at != s.sendingAt }
+	old := func(f file) bool { return s.tooOld(f.at) && f.at != s.sendingAt }
 	either := func(f file) bool { return future(f) || old(f) }
-	if !slices.ContainsFunc(s.files, either) && !slices.ContainsFunc(s.memory, func(k kept) bool { return either(k.file) }) {
+	if !slices.ContainsFunc(s.files, either) && !slices.ContainsFunc(s.memory, func(k queued) bool { return either(k.file) }) {
 		s.refused = time.Time{}
 		return
 	}
@@ -131,7 +131,7 @@ func (s *spool) expire() {
 	if time.Since(s.refused) < patience {
 		return
 	}
-	s.say.problem("refused", "minutes of more than two weeks ago or two hours ahead are dropped: CloudWatch does not take them")
+	s.failures.log("refused", "minutes of more than two weeks ago or two hours ahead are dropped: CloudWatch does not take them")
 	s.discard(Future, future)
 	s.discard(TooOld, old)
 }
@@ -144,12 +144,12 @@ func (s *spool) discard(why Reason, which func(file) bool) {
 			continue
 		}
 		if err := s.remove(f); err != nil {
-			s.trouble(err)
+			s.logError(err)
 			continue
 		}
 		s.drop(why, f.data)
 	}
-	s.memory = slices.DeleteFunc(s.memory, func(k kept) bool {
+	s.memory = slices.DeleteFunc(s.memory, func(k queued) bool {
 		if which(k.file) {
 			s.drop(why, k.data)
 			return true

@@ -1,186 +1,111 @@
 package metrics
 
 import (
-	"encoding/binary"
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"hash/crc32"
-	"math"
+	"io"
 	"slices"
 	"time"
+
+	"muster/internal/file/jsonfile"
 )
 
-// A minute on disk, numbers as uvarints unless said otherwise:
+// A file of the spool is one line of JSON behind its CRC-32 (Castagnoli) in hex:
 //
-//	version (a byte), minutes since 1970,
-//	texts: their number, then each with its length,
-//	data: their number, then each as
-//	    name<<2 | integer<<1 | same   a name is the number of a text
-//	    unit
-//	    unless same as the datum before: the number of dimensions, then name and value of each
-//	    the value: if integer, itself, else as IEEE 754 in 8 bytes,
-//	CRC-32 (Castagnoli) of all that, in 4 bytes.
-const (
-	version  = 1
-	crcLen   = 4
-	same     = 1
-	integer  = 2
-	flagBits = 2
-	// maxInteger is what a uvarint says in fewer bytes than a float.
-	maxInteger = 1 << 49
-)
+//	5f0c21aa {"at":1772359200,"groups":[{"dimensions":[{"Name":"ClusterName","Value":"prod"}],
+//	  "data":[{"name":"Crashes","unit":"Count","value":0}, ...]}, ...]}
+//
+// (without the line break). The JSON is gzipped if it would not fit into a block: the
+// spool has to hold a day of 500 services.
 
 var errDamaged = errors.New("it is cut off or was changed")
 
-func checksum(data []byte) uint32 { return crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli)) }
+// crcLen is the length of the checksum and the space behind it.
+const crcLen = 9
+
+// seal puts the checksum in front.
+func seal(text []byte) []byte {
+	return append(fmt.Appendf(nil, "%08x ", crc32.Checksum(text, crc32.MakeTable(crc32.Castagnoli))), text...)
+}
+
+// unseal returns errDamaged unless the checksum is right.
+func unseal(data []byte) ([]byte, error) {
+	if len(data) < crcLen || !bytes.Equal(seal(data[crcLen:]), data) {
+		return nil, errDamaged
+	}
+	return data[crcLen:], nil
+}
+
+// storedMinute is a Minute on disk. Data points of the same dimensions that follow each
+// other are a group.
+type storedMinute struct {
+	At     int64         `json:"at"` // Unix seconds
+	Groups []storedGroup `json:"groups"`
+}
+
+type storedGroup struct {
+	Dimensions []Dimension   `json:"dimensions"`
+	Data       []storedDatum `json:"data"`
+}
+
+type storedDatum struct {
+	Name  string  `json:"name"`
+	Unit  string  `json:"unit"`
+	Value float64 `json:"value"`
+}
 
 // encode writes a minute.
 func encode(m Minute) []byte {
-	w := writer{numbers: map[string]uint64{}}
-	w.number(uint64(len(m.Data)))
+	stored := storedMinute{At: m.unix()}
 	for i, d := range m.Data {
-		w.datum(d, i > 0 && slices.Equal(d.Dimensions, m.Data[i-1].Dimensions))
-	}
-	return frame(m.At, w.texts, w.body)
-}
-
-type writer struct {
-	body    []byte
-	texts   []string
-	numbers map[string]uint64 // of the texts
-}
-
-func (w *writer) number(n uint64) { w.body = binary.AppendUvarint(w.body, n) }
-
-// text numbers the texts in the order of their first use.
-func (w *writer) text(text string) uint64 {
-	n, known := w.numbers[text]
-	if !known {
-		n = uint64(len(w.texts))
-		w.numbers[text], w.texts = n, append(w.texts, text)
-	}
-	return n
-}
-
-func (w *writer) datum(d Datum, repeats bool) {
-	head := w.text(d.Name) << flagBits
-	whole := d.Value >= 0 && d.Value < maxInteger && d.Value == math.Trunc(d.Value)
-	if repeats {
-		head |= same
-	}
-	if whole {
-		head |= integer
-	}
-	w.number(head)
-	w.number(w.text(d.Unit))
-	if !repeats {
-		w.number(uint64(len(d.Dimensions)))
-		for _, dim := range d.Dimensions {
-			w.number(w.text(dim.Name))
-			w.number(w.text(dim.Value))
+		if i == 0 || !slices.Equal(d.Dimensions, m.Data[i-1].Dimensions) {
+			stored.Groups = append(stored.Groups, storedGroup{Dimensions: d.Dimensions})
 		}
+		last := &stored.Groups[len(stored.Groups)-1]
+		last.Data = append(last.Data, storedDatum{d.Name, d.Unit, d.Value})
 	}
-	if whole {
-		w.number(uint64(d.Value))
-	} else {
-		w.body = binary.LittleEndian.AppendUint64(w.body, math.Float64bits(d.Value))
+	text, err := jsonfile.Line(stored)
+	if err != nil {
+		panic(err) // a Builder takes no value that JSON cannot write
 	}
+	if len(text)+crcLen > block {
+		text = compress(text)
+	}
+	return seal(text)
 }
 
-// frame puts the texts, which are known last, before the data.
-func frame(at time.Time, texts []string, body []byte) []byte {
-	out := binary.AppendUvarint([]byte{version}, uint64(at.Unix()/60))
-	out = binary.AppendUvarint(out, uint64(len(texts)))
-	for _, text := range texts {
-		out = append(binary.AppendUvarint(out, uint64(len(text))), text...)
-	}
-	out = append(out, body...)
-	return binary.LittleEndian.AppendUint32(out, checksum(out))
+func compress(text []byte) []byte {
+	var out bytes.Buffer
+	zip := gzip.NewWriter(&out)
+	_, _ = zip.Write(text) // a Buffer takes everything
+	_ = zip.Close()
+	return out.Bytes()
 }
 
-// decode reads a minute, whatever the bytes are: it is errDamaged if they are
-// not all that encode wrote.
+// decode reads a minute. It returns errDamaged unless the bytes are what encode wrote.
 func decode(data []byte) (Minute, error) {
-	n := len(data) - crcLen
-	if n < 1 || data[0] != version || checksum(data[:n]) != binary.LittleEndian.Uint32(data[n:]) {
-		return Minute{}, errDamaged
+	text, err := unseal(data)
+	if err != nil {
+		return Minute{}, err
 	}
-	r := reader{rest: data[1:n]}
-	at := time.Unix(int64(r.number())*60, 0).UTC()
-	r.texts = make([]string, 0, r.count())
-	for range cap(r.texts) {
-		r.texts = append(r.texts, string(r.take(r.count())))
-	}
-	m := Minute{at, make([]Datum, r.count())}
-	for i := range m.Data {
-		var before []Dimension
-		if i > 0 {
-			before = m.Data[i-1].Dimensions
+	if zip, err := gzip.NewReader(bytes.NewReader(text)); err == nil {
+		if text, err = io.ReadAll(io.LimitReader(zip, maxFile)); err != nil {
+			return Minute{}, errDamaged
 		}
-		m.Data[i] = r.datum(before)
 	}
-	if r.bad || len(r.rest) > 0 {
+	var stored storedMinute
+	if json.Unmarshal(text, &stored) != nil {
 		return Minute{}, errDamaged
+	}
+	m := Minute{At: time.Unix(stored.At, 0).UTC()}
+	for _, group := range stored.Groups {
+		for _, d := range group.Data {
+			m.Data = append(m.Data, Datum{Name: d.Name, Unit: d.Unit, Value: d.Value, Dimensions: group.Dimensions})
+		}
 	}
 	return m, nil
-}
-
-// reader takes bytes apart; once it is bad it returns zeros.
-type reader struct {
-	rest  []byte
-	texts []string
-	bad   bool
-}
-
-func (r *reader) number() uint64 {
-	n, width := binary.Uvarint(r.rest)
-	if width <= 0 {
-		r.bad, r.rest, n, width = true, nil, 0, 0
-	}
-	r.rest = r.rest[width:]
-	return n
-}
-
-// count is a number of things of which each takes a byte at least: it is bad
-// above the bytes that there are, so that nobody can ask for much memory.
-func (r *reader) count() int {
-	n := r.number()
-	if n > uint64(len(r.rest)) {
-		r.bad, n = true, 0
-	}
-	return int(n)
-}
-
-func (r *reader) take(n int) []byte {
-	if n > len(r.rest) {
-		r.bad = true
-		return make([]byte, n)
-	}
-	taken := r.rest[:n]
-	r.rest = r.rest[n:]
-	return taken
-}
-
-func (r *reader) text(number uint64) string {
-	if number >= uint64(len(r.texts)) {
-		r.bad = true
-		return ""
-	}
-	return r.texts[number]
-}
-
-func (r *reader) datum(before []Dimension) Datum {
-	head := r.number()
-	d := Datum{Name: r.text(head >> flagBits), Unit: r.text(r.number()), Dimensions: before}
-	if head&same == 0 {
-		d.Dimensions = make([]Dimension, r.count())
-		for i := range d.Dimensions {
-			d.Dimensions[i] = Dimension{Name: r.text(r.number()), Value: r.text(r.number())}
-		}
-	}
-	if head&integer != 0 {
-		d.Value = float64(r.number())
-	} else {
-		d.Value = math.Float64frombits(binary.LittleEndian.Uint64(r.take(8)))
-	}
-	return d
 }

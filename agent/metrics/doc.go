@@ -38,7 +38,7 @@
 //	no descriptor, no memory                           nothing is touched until the next turn
 //	a file cannot be read: permission, I/O             passed over, tried again each turn, for two weeks
 //	the progress or the listing cannot be read         no file is touched; new minutes are sent from memory
-//	the progress proves damage                         the oldest minute is dropped: Ambiguous
+//	the checksum of the progress is wrong              the oldest minute is dropped: Ambiguous
 //	the progress cannot be written                     no file is sent; new minutes are sent from memory
 //	a file or the directory was removed                counted: Damaged
 //

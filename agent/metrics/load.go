@@ -30,17 +30,17 @@ func (s *spool) load() error {
 	}
 	if gone > 0 {
 		s.drop(Damaged, gone)
-		s.say.problem("gone", fmt.Sprintf("minutes were removed from the spool %s by something else", s.dir))
+		s.failures.log("gone", fmt.Sprintf("minutes were removed from the spool %s by something else", s.dir))
 	}
 	s.files, s.bytes = files, 0
 	for _, f := range files {
 		s.bytes += f.room()
 	}
 	s.loaded = true
-	s.reach(s.latestKept(s.soon()))
-	s.reach(s.progress.now.At)
+	s.noteLatest(s.latestQueued(s.latestPlausible()))
+	s.noteLatest(s.progress.now.At)
 	if doubt != nil && len(files) > 0 {
-		s.doubted(fmt.Errorf("%s: %w", s.progress.path, doubt))
+		s.dropDoubtful(fmt.Errorf("%s: %w", s.progress.path, doubt))
 	}
 	s.shrink(0)
 	return s.note(s.progress.now)
@@ -72,13 +72,13 @@ func list(dir string) ([]file, error) {
 	return files, nil
 }
 
-// doubted drops the oldest file: without a progress it is the only one that may have
+// dropDoubtful drops the oldest file: without a progress it is the only one that may have
 // been sent, as each is removed before the next one's turn comes.
-func (s *spool) doubted(why error) {
+func (s *spool) dropDoubtful(why error) {
 	f := s.files[0]
 	if err := s.remove(f); err != nil {
 		return // the next turn finds it done, and removes it
 	}
 	s.drop(Ambiguous, f.data)
-	s.say.problem("doubt", fmt.Sprintf("the minute %s is dropped, since it is unknown whether it was sent: %v", stamp(f.at), why))
+	s.failures.log("doubt", fmt.Sprintf("the minute %s is dropped, since it is unknown whether it was sent: %v", stamp(f.at), why))
 }

@@ -1,57 +1,47 @@
 package metrics
 
 import (
-	"encoding/binary"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"slices"
 )
 
-// progress is how far publishing has come: the first Done data of the minute At were
-// handed to CloudWatch. The file of that minute is removed before another is begun.
+// progress is how far publishing has come: the first Done data points of the minute At
+// were handed to CloudWatch. The file of that minute is removed before another is begun.
 type progress struct {
-	At   int64 // Unix seconds
-	Done int
+	At   int64 `json:"at"` // Unix seconds
+	Done int   `json:"done"`
 }
 
-// note keeps a progress in a file of two slots, which are written in turn and in
-// place: whatever is interrupted, the other slot is whole, and a disk that is
-// full has room. (A file that is renamed into place would need some, and without a
-// progress no minute may be sent.) A slot is a serial number, the progress and their
-// checksum.
+// note keeps a progress in a file that is always of the same length and is written in
+// place, so that a full disk has room for it. A kernel that crashes in the middle leaves
+// a wrong checksum, which costs the oldest minute.
 type note struct {
-	path   string
-	serial uint32
-	now    progress
+	path string
+	now  progress
 }
 
-const (
-	slotLen = 4 + 8 + 4 + crcLen
-	maxNote = 1 << 16 // what is longer was not written here
-)
+// noteLen is the length of the JSON, padded with spaces.
+const noteLen = 64
 
-// read returns errDamaged if no slot is whole. A file that is not there, or in
-// which nothing was written yet, is no progress.
+// read returns errDamaged if the checksum is wrong. A file that is missing or empty is no
+// progress.
 func (n *note) read() error {
-	data, err := readFile(n.path, maxNote)
+	data, err := readFile(n.path, crcLen+noteLen)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(data) == 0 {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	found := false
-	for ; len(data) >= slotLen; data = data[slotLen:] {
-		sum := slotLen - crcLen
-		serial := binary.LittleEndian.Uint32(data)
-		if checksum(data[:sum]) != binary.LittleEndian.Uint32(data[sum:]) || found && serial < n.serial {
-			continue
-		}
-		found, n.serial = true, serial
-		n.now = progress{int64(binary.LittleEndian.Uint64(data[4:])), int(binary.LittleEndian.Uint32(data[12:]))}
+	text, err := unseal(data)
+	if err != nil {
+		return err
 	}
-	if !found {
+	if json.Unmarshal(text, &n.now) != nil {
 		return errDamaged
 	}
 	return nil
@@ -59,20 +49,19 @@ func (n *note) read() error {
 
 // write has the progress on disk when it returns.
 func (n *note) write(p progress) error {
-	serial := n.serial + 1
-	slot := binary.LittleEndian.AppendUint32(nil, serial)
-	slot = binary.LittleEndian.AppendUint64(slot, uint64(p.At))
-	slot = binary.LittleEndian.AppendUint32(slot, uint32(p.Done))
-	slot = binary.LittleEndian.AppendUint32(slot, checksum(slot))
+	text := fmt.Sprintf(`{"at":%d,"done":%d}`, p.At, p.Done)
 	f, err := openRegular(n.path, os.O_WRONLY|os.O_CREATE)
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteAt(slot, int64(serial%2)*slotLen)
+	_, err = f.WriteAt(seal(fmt.Appendf(nil, "%-*s\n", noteLen-1, text)), 0)
+	if err == nil {
+		err = f.Truncate(crcLen + noteLen) // what was there may have been longer
+	}
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	n.serial, n.now = serial, p
+	n.now = p
 	return nil
 }
 
@@ -84,23 +73,23 @@ func (s *spool) doneOf(at int64) int {
 	return 0
 }
 
-// advance notes that the first n data of a minute are handed over. A file is not to
+// beginSend notes that the first n data of a minute are handed over. A file is not to
 // be sent unless that is on disk; a minute of which the disk knows nothing cannot
 // come back.
-func (s *spool) advance(at int64, n int, onDisk bool) bool {
-	if s.err == nil && s.abandon(at) {
+func (s *spool) beginSend(at int64, n int, onDisk bool) bool {
+	if s.err == nil && s.dropPartlySent(at) {
 		_ = s.note(progress{at, n})
 	}
 	if s.err != nil && onDisk {
 		return false
 	}
-	s.reach(at)
+	s.noteLatest(at)
 	return true
 }
 
-// abandon drops the rest of a minute that was sent in part, before the progress of
+// dropPartlySent drops the rest of a minute that was sent in part, before the progress of
 // another replaces its own.
-func (s *spool) abandon(next int64) bool {
+func (s *spool) dropPartlySent(next int64) bool {
 	was := s.progress.now
 	f, there := s.fileOf(was.At)
 	if was.At == next || was.Done == 0 || !there {
@@ -108,24 +97,24 @@ func (s *spool) abandon(next int64) bool {
 	}
 	if err := s.remove(f); err != nil {
 		s.stuck, s.err = true, err
-		s.trouble(err)
+		s.logError(err)
 		return false
 	}
 	s.drop(Ambiguous, max(0, f.data-was.Done))
 	return true
 }
 
-// retreat takes back what advance noted.
-func (s *spool) retreat(at int64, n int) {
+// undoSend takes back what beginSend noted.
+func (s *spool) undoSend(at int64, n int) {
 	if s.err == nil {
 		_ = s.note(progress{at, n}) // or they count as sent: at most once
 	}
 }
 
-// done removes a minute that was handed over.
-func (s *spool) done(at int64, onDisk bool) {
+// ack removes a minute that was handed over.
+func (s *spool) ack(at int64, onDisk bool) {
 	if !onDisk {
-		s.memory = slices.DeleteFunc(s.memory, func(k kept) bool { return k.at == at })
+		s.memory = slices.DeleteFunc(s.memory, func(k queued) bool { return k.at == at })
 		return
 	}
 	f, there := s.fileOf(at)
@@ -134,6 +123,6 @@ func (s *spool) done(at int64, onDisk bool) {
 	}
 	if err := s.remove(f); err != nil {
 		s.stuck, s.err = true, err // the progress says that it was sent
-		s.trouble(err)
+		s.logError(err)
 	}
 }

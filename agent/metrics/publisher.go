@@ -47,12 +47,12 @@ type Publisher struct {
 	opts  Options
 	turns chan struct{} // one request at a time
 
-	mu      sync.Mutex
-	spool   spool
-	stats   Stats
-	say     *voice
-	current current
-	due     time.Time // since when there have been data to send and none was sent
+	mu       sync.Mutex
+	spool    spool
+	stats    Stats
+	failures *failureLog
+	current  current
+	due      time.Time // since when there have been data to send and none was sent
 }
 
 // NewPublisher claims the spool and reads what an earlier run has left in it. It
@@ -65,9 +65,9 @@ func NewPublisher(opts Options) *Publisher {
 	if opts.Clock == nil {
 		opts.Clock = time.Now
 	}
-	p := &Publisher{opts: opts, turns: make(chan struct{}, 1), say: newVoice(opts.Log)}
+	p := &Publisher{opts: opts, turns: make(chan struct{}, 1), failures: newFailureLog(opts.Log)}
 	p.current.limit = maxData
-	p.spool = spool{dir: opts.Dir, max: opts.MaxBytes, say: p.say, drop: p.drop, clock: opts.Clock}
+	p.spool = spool{dir: opts.Dir, max: opts.MaxBytes, failures: p.failures, drop: p.drop, clock: opts.Clock}
 	_ = p.spool.ready() // an error is logged, and the next call tries again
 	return p
 }
@@ -92,11 +92,11 @@ func (p *Publisher) Add(m Minute) {
 	}
 	if !p.spool.add(m) {
 		p.drop(Late, len(m.Data))
-		p.say.problem("late", fmt.Sprintf("the minute %s is dropped, since the minute %s was added before: "+
+		p.failures.log("late", fmt.Sprintf("the minute %s is dropped, since the minute %s was added before: "+
 			"muster-agent was restarted within it, or the clock went back", stamp(m.unix()), stamp(p.spool.last())))
 		return
 	}
-	p.say.over("late", "minutes are in order again")
+	p.failures.resolved("late", "minutes are in order again")
 }
 
 func stamp(unix int64) string { return time.Unix(unix, 0).UTC().Format(time.RFC3339) }
@@ -114,7 +114,7 @@ func (p *Publisher) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-next.C:
-			pause, _ := p.step(sending)
+			pause, _ := p.send(sending)
 			next.Reset(pause)
 		}
 	}
@@ -125,7 +125,7 @@ func (p *Publisher) Run(ctx context.Context) {
 // what is left.
 func (p *Publisher) Flush(ctx context.Context) error {
 	for {
-		pause, err := p.step(ctx)
+		pause, err := p.send(ctx)
 		left := p.left()
 		if left == 0 {
 			return nil

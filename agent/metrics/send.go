@@ -30,9 +30,9 @@ type current struct {
 	bad    int // data of it that were refused
 }
 
-// step makes one request, if there is something to send, and returns when the next
+// send makes one request, if there is something to send, and returns when the next
 // is due.
-func (p *Publisher) step(ctx context.Context) (pause time.Duration, err error) {
+func (p *Publisher) send(ctx context.Context) (pause time.Duration, err error) {
 	select {
 	case p.turns <- struct{}{}:
 	default:
@@ -43,7 +43,7 @@ func (p *Publisher) step(ctx context.Context) (pause time.Duration, err error) {
 		}
 	}
 	defer func() { <-p.turns }()
-	to, err := p.pick()
+	to, err := p.nextRequest()
 	if to == 0 {
 		return p.untilMySecond(time.Now()), err
 	}
@@ -51,20 +51,20 @@ func (p *Publisher) step(ctx context.Context) (pause time.Duration, err error) {
 	defer stop()
 	c := &p.current // no other goroutine has it until the answer is there
 	err = p.opts.Sender.PutMetricData(ctx, p.opts.Namespace, c.minute.At, c.minute.Data[c.from:to])
-	return p.answered(to, err), err
+	return p.handleAnswer(to, err), err
 }
 
-// pick chooses the next data, current.from up to to, and notes on disk that they are
+// nextRequest chooses the next data, current.from up to to, and notes on disk that they are
 // sent, before they are. Without data to send, to is 0.
-func (p *Publisher) pick() (to int, err error) {
+func (p *Publisher) nextRequest() (to int, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	_ = p.spool.ready()
-	for p.choose() {
+	for p.nextMinute() {
 		c := &p.current
 		to = c.from + fitting(c.minute.Data[c.from:], c.limit)
-		if p.spool.advance(c.minute.unix(), to, c.onDisk) {
-			p.spool.flying = c.minute.unix()
+		if p.spool.beginSend(c.minute.unix(), to, c.onDisk) {
+			p.spool.sendingAt = c.minute.unix()
 			p.stats.Calls++
 			return to, nil
 		}
@@ -72,12 +72,12 @@ func (p *Publisher) pick() (to int, err error) {
 	return 0, p.spool.err
 }
 
-// choose makes the oldest minute the current one, unless a part of one was sent and
+// nextMinute makes the oldest minute the current one, unless a part of one was sent and
 // the rest can be.
-func (p *Publisher) choose() bool {
+func (p *Publisher) nextMinute() bool {
 	c := &p.current
-	for p.spool.flying == 0 || c.onDisk && p.spool.err != nil {
-		m, onDisk, ok := p.spool.head()
+	for p.spool.sendingAt == 0 || c.onDisk && p.spool.err != nil {
+		m, onDisk, ok := p.spool.oldest()
 		if !ok {
 			return false
 		}
@@ -88,16 +88,16 @@ func (p *Publisher) choose() bool {
 		if c.from < len(m.Data) {
 			return true
 		}
-		p.finish() // an earlier run was stopped after the last request
+		p.ackMinute() // an earlier run was stopped after the last request
 	}
-	return !p.spool.foreign()
+	return !p.spool.lockedElsewhere()
 }
 
-// finish ends the current minute.
-func (p *Publisher) finish() {
+// ackMinute removes the current minute, of which nothing is left to send.
+func (p *Publisher) ackMinute() {
 	c := &p.current
-	p.spool.done(c.minute.unix(), c.onDisk)
-	p.spool.flying, c.minute = 0, Minute{}
+	p.spool.ack(c.minute.unix(), c.onDisk)
+	p.spool.sendingAt, c.minute = 0, Minute{}
 }
 
 // fitting is how many of the data go into one request.
@@ -111,42 +111,43 @@ func fitting(data []Datum, limit int) int {
 	return min(len(data), limit)
 }
 
-// answered does what the package's table says for the answer to a request, and
+// handleAnswer does what the package's table says for the answer to a request, and
 // returns when the next is due.
-func (p *Publisher) answered(to int, err error) time.Duration {
+func (p *Publisher) handleAnswer(to int, err error) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c, n := &p.current, to-p.current.from
 	p.stats.note(n, err)
 	switch {
 	case err == nil:
-		p.say.over(sending, "metrics are published again")
+		p.failures.resolved(sending, "metrics are published again")
 		c.from, c.failures, c.limit = to, 0, min(2*c.limit, maxData)
 		p.due = time.Now()
 	case errors.Is(err, awsapi.ErrUnanswered):
 		p.drop(Ambiguous, n)
 		c.from, c.limit = to, 1
-		p.failed(err)
+		p.retry(err)
 	case errors.Is(err, awsapi.ErrInvalid), errors.Is(err, awsapi.ErrTooLarge):
-		p.refused(to, err)
+		p.reject(to, err)
 	default:
-		p.spool.retreat(c.minute.unix(), c.from)
-		p.failed(err)
+		p.spool.undoSend(c.minute.unix(), c.from)
+		p.retry(err)
 	}
-	return p.next(err == nil)
+	return p.pauseAfter(err == nil)
 }
 
-func (p *Publisher) failed(err error) {
+func (p *Publisher) retry(err error) {
 	p.current.failures++
-	p.say.problem(sending+string(awsapi.KindOf(err)), fmt.Sprintf("the minute %s was not published: %v", stamp(p.current.minute.unix()), err))
+	p.failures.log(sending+string(awsapi.KindOf(err)), fmt.Sprintf("the minute %s was not published: %v", stamp(p.current.minute.unix()), err))
 }
 
-// refused halves what is refused for what it is, until it is one datum.
-func (p *Publisher) refused(to int, err error) {
+// reject halves data that CloudWatch rejects for what they are, until it is a single
+// data point, which is dropped.
+func (p *Publisher) reject(to int, err error) {
 	c, n := &p.current, to-p.current.from
 	if n > 1 {
 		c.limit = n / 2
-		p.spool.retreat(c.minute.unix(), c.from)
+		p.spool.undoSend(c.minute.unix(), c.from)
 		return
 	}
 	if c.bad++; c.bad >= maxBad {
@@ -154,19 +155,19 @@ func (p *Publisher) refused(to int, err error) {
 	}
 	p.drop(Invalid, to-c.from)
 	bad := c.minute.Data[c.from]
-	p.say.problem("invalid", fmt.Sprintf("the metric %s of %v is left out: %v", bad.Name, bad.Dimensions, err))
+	p.failures.log("invalid", fmt.Sprintf("the metric %s of %v is left out: %v", bad.Name, bad.Dimensions, err))
 	c.from = to
 }
 
-// next ends the minute if all of it was sent, and returns when the next request is
+// pauseAfter ends the minute if all of it was sent, and returns when the next request is
 // due.
-func (p *Publisher) next(sent bool) time.Duration {
+func (p *Publisher) pauseAfter(sent bool) time.Duration {
 	c := &p.current
 	if c.from == 0 {
-		p.spool.flying = 0
+		p.spool.sendingAt = 0
 	}
 	if c.from == len(c.minute.Data) {
-		p.finish()
+		p.ackMinute()
 	}
 	left := p.spool.waiting()
 	if sent && left == 0 {

@@ -41,40 +41,40 @@ func (f file) name() string { return fmt.Sprintf("%d-%d%s", f.at, f.data, suffix
 // room is what the file takes of the spool, in whole blocks.
 func (f file) room() int64 { return (f.size + block - 1) / block * block }
 
-// kept is a minute in memory, as it would be on disk: it takes a tenth there.
-type kept struct {
+// queued is a minute in memory, as it would be on disk: it takes a tenth there.
+type queued struct {
 	file
 	content []byte
 }
 
-func newKept(m Minute) kept {
+func newQueued(m Minute) queued {
 	content := encode(m)
-	return kept{file{m.unix(), len(m.Data), int64(len(content))}, content}
+	return queued{file{m.unix(), len(m.Data), int64(len(content))}, content}
 }
 
 // spool keeps minutes until they are sent: each in a file of its own, which is
 // renamed into place and thus whole; in memory those that the disk does not
 // take. Nothing is ever written to a file that has its name.
 type spool struct {
-	dir   string
-	max   int64
-	say   *voice
-	drop  func(reason Reason, n int)
-	clock func() time.Time
+	dir      string
+	max      int64
+	failures *failureLog
+	drop     func(reason Reason, n int)
+	clock    func() time.Time
 
-	lock     *os.File // nil: not claimed
-	loaded   bool
-	err      error // why the disk cannot be used; nil: it can
-	files    []file
-	memory   []kept // both the earliest first
-	bytes    int64  // what the files take
-	progress note
-	stuck    bool      // progress cannot be written, so that no file may be sent
-	unread   error     // of a file that was passed over
-	latest   int64     // the last minute that was added or sent
-	runs     []int64   // the last minutes of runs without a gap: where the clock may have jumped, and latest
-	flying   int64     // the minute of which a part was sent, or is: it stays where it is
-	refused  time.Time // since when there are minutes that CloudWatch would refuse
+	lock      *os.File // nil: not claimed
+	loaded    bool
+	err       error // why the disk cannot be used; nil: it can
+	files     []file
+	memory    []queued // both the earliest first
+	bytes     int64    // what the files take
+	progress  note
+	stuck     bool      // progress cannot be written, so that no file may be sent
+	unread    error     // of a file that was passed over
+	latest    int64     // the last minute that was added or sent
+	runs      []int64   // the last minutes of runs without a gap: where the clock may have jumped, and latest
+	sendingAt int64     // the minute of which a part was sent, or is: it stays where it is
+	refused   time.Time // since when there are minutes that CloudWatch would refuse
 }
 
 // ready claims and reads the spool, unless that was done. An error means that no
@@ -88,15 +88,15 @@ func (s *spool) ready() error {
 		s.err = s.note(s.progress.now)
 	}
 	if s.err != nil {
-		s.trouble(s.err)
+		s.logError(s.err)
 	} else {
 		s.expire()
 	}
 	return s.err
 }
 
-// foreign reports whether another process publishes, or may.
-func (s *spool) foreign() bool { return errors.Is(s.err, errForeign) }
+// lockedElsewhere reports whether another process publishes, or may.
+func (s *spool) lockedElsewhere() bool { return errors.Is(s.err, errLockedElsewhere) }
 
 // memoryOnly reports whether minutes may be sent from memory though the disk cannot
 // be used: only if no other process can have the spool. While this process lacks a
@@ -111,19 +111,19 @@ func (s *spool) note(p progress) error {
 	s.stuck = err != nil
 	if err != nil {
 		s.err = err
-		s.trouble(err)
+		s.logError(err)
 	}
 	return err
 }
 
-// trouble logs an error of the disk once, until the spool works again.
-func (s *spool) trouble(err error) {
+// logError logs an error of the disk once, until the spool works again.
+func (s *spool) logError(err error) {
 	text := fmt.Sprintf("cannot use the spool %s: %v; up to %d minutes are kept in memory until it works",
 		s.dir, err, maxMemory)
-	if errors.Is(err, errForeign) {
+	if errors.Is(err, errLockedElsewhere) {
 		text = fmt.Sprintf("%v; this process discards its metrics until it gets the spool", err)
 	}
-	s.say.problem("disk "+kindOf(err), text)
+	s.failures.log("disk "+kindOf(err), text)
 }
 
 // why is what keeps minutes in the spool.
@@ -141,7 +141,7 @@ func (s *spool) why() (string, Cause) {
 // kindOf is an error without the names in it.
 func kindOf(err error) string {
 	var path *fs.PathError
-	if errors.Is(err, errForeign) || !errors.As(err, &path) {
+	if errors.Is(err, errLockedElsewhere) || !errors.As(err, &path) {
 		return err.Error()
 	}
 	return path.Err.Error()
@@ -151,53 +151,53 @@ func kindOf(err error) string {
 // It reports false for a minute that is not later than the last.
 func (s *spool) add(m Minute) bool {
 	usable := s.ready() == nil
-	if s.foreign() {
+	if s.lockedElsewhere() {
 		return true
 	}
 	at := m.unix()
-	if at <= s.last() || at == s.flying {
+	if at <= s.last() || at == s.sendingAt {
 		return false
 	}
 	s.replace(at)
-	s.reach(at)
-	k := newKept(m)
-	i, _ := slices.BinarySearchFunc(s.memory, k, func(a, b kept) int { return cmp.Compare(a.at, b.at) })
+	s.noteLatest(at)
+	k := newQueued(m)
+	i, _ := slices.BinarySearchFunc(s.memory, k, func(a, b queued) int { return cmp.Compare(a.at, b.at) })
 	s.memory = slices.Insert(s.memory, i, k)
 	if usable {
-		s.settle()
+		s.moveToDisk()
 	}
 	for len(s.memory) > maxMemory {
-		i := idle(s.memory[0].at, s.flying)
+		i := oldestNotSending(s.memory[0].at, s.sendingAt)
 		s.drop(Oldest, s.memory[i].data)
 		s.memory = slices.Delete(s.memory, i, i+1)
 	}
 	return true
 }
 
-// idle is the place of the oldest minute that is not being sent.
-func idle(oldest, flying int64) int {
-	if oldest == flying {
+// oldestNotSending is the place of the oldest minute that is not being sent.
+func oldestNotSending(oldest, sendingAt int64) int {
+	if oldest == sendingAt {
 		return 1
 	}
 	return 0
 }
 
-// settle moves memory to disk.
-func (s *spool) settle() {
+// moveToDisk moves memory to disk.
+func (s *spool) moveToDisk() {
 	for len(s.memory) > 0 {
-		if s.memory[0].at == s.flying {
+		if s.memory[0].at == s.sendingAt {
 			return
 		}
 		if err := s.write(s.memory[0]); err != nil {
-			s.trouble(err)
+			s.logError(err)
 			return
 		}
 		s.memory = slices.Delete(s.memory, 0, 1)
 	}
-	s.say.over("disk", fmt.Sprintf("the spool %s works again", s.dir))
+	s.failures.resolved("disk", fmt.Sprintf("the spool %s works again", s.dir))
 }
 
-func (s *spool) write(k kept) error {
+func (s *spool) write(k queued) error {
 	if f, there := s.fileOf(k.at); there { // made while the clock was ahead
 		if err := s.remove(f); err != nil {
 			return err
@@ -224,17 +224,17 @@ func (s *spool) path(f file) string { return filepath.Join(s.dir, f.name()) }
 // shrink drops the oldest files until there is room.
 func (s *spool) shrink(room int64) {
 	for len(s.files) > 0 && s.bytes+room > s.max {
-		i := idle(s.files[0].at, s.flying)
+		i := oldestNotSending(s.files[0].at, s.sendingAt)
 		if i == len(s.files) {
 			return
 		}
 		f := s.files[i]
 		if err := s.remove(f); err != nil {
-			s.trouble(err)
+			s.logError(err)
 			return
 		}
 		s.drop(Oldest, f.data)
-		s.say.problem("full", fmt.Sprintf("the spool %s is full with %d bytes: the oldest minutes are dropped", s.dir, s.max))
+		s.failures.log("full", fmt.Sprintf("the spool %s is full with %d bytes: the oldest minutes are dropped", s.dir, s.max))
 	}
 }
 

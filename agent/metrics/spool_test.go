@@ -123,28 +123,6 @@ func TestADamagedProgressCostsTheOldestMinute(t *testing.T) {
 	})
 }
 
-func TestATornProgressFallsBackToTheOneBefore(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		for slot := range 2 {
-			w := newWorld(t)
-			w.addMinutes(3)
-			_ = w.Flush(t.Context())
-			data, err := os.ReadFile(w.dir + "/progress")
-			if err != nil || len(data) != 40 {
-				t.Fatal(len(data), err)
-			}
-			data[slot*20] ^= 1
-			if err := os.WriteFile(w.dir+"/progress", data, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			w.start()
-			w.Add(minute(time.Now(), 5))
-			_ = w.Flush(t.Context())
-			w.want(t, 4*5)
-		}
-	})
-}
-
 // A spool directory that is none takes nothing: minutes go out of memory, and to
 // disk again when it is mended.
 func TestWithoutADiskMinutesAreKeptInMemory(t *testing.T) {

@@ -84,7 +84,7 @@ func causeOf(err error) Cause {
 		return CauseExhausted
 	case kind != "":
 		return cmp.Or(kinds[kind], CauseOther)
-	case errors.Is(err, errForeign):
+	case errors.Is(err, errLockedElsewhere):
 		return CauseLock
 	}
 	return CauseSpool

@@ -2,9 +2,6 @@ package awsapi
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -28,7 +25,11 @@ func (c *Client) SecurityGroups(ctx context.Context, ids []string) ([]reach.Grou
 			return out.SecurityGroups, out.NextToken, nil
 		})
 	})
-	return decode(action, "SecurityGroups", groups, err, reach.ParseGroups)
+	out := make([]reach.Group, 0, len(groups))
+	for _, g := range groups {
+		out = append(out, SecurityGroup(g))
+	}
+	return out, err
 }
 
 // SecurityGroupRules describes the rules of groups, with their ids. A group
@@ -46,7 +47,7 @@ func (c *Client) SecurityGroupRules(ctx context.Context, groups []string) ([]rea
 			return out.SecurityGroupRules, out.NextToken, nil
 		})
 	})
-	return decode(action, "SecurityGroupRules", rules, err, reach.ParseGroups)
+	return RuleGroups(rules), err
 }
 
 // NetworkACLs describes the ACLs that guard the subnets.
@@ -63,7 +64,11 @@ func (c *Client) NetworkACLs(ctx context.Context, subnets []string) ([]reach.ACL
 			return out.NetworkAcls, out.NextToken, nil
 		})
 	})
-	return decode(action, "NetworkAcls", acls, err, reach.ParseACLs)
+	out := make([]reach.ACL, 0, len(acls))
+	for _, a := range acls {
+		out = append(out, NetworkACL(a))
+	}
+	return out, err
 }
 
 // PrefixList reads the entries of a managed prefix list, the customer's or AWS's
@@ -79,27 +84,9 @@ func (c *Client) PrefixList(ctx context.Context, id string) (reach.PrefixList, e
 		}
 		return out.Entries, out.NextToken, nil
 	})
-	return decode(action, "Entries", entries, err, func(page []byte) (reach.PrefixList, error) {
-		return reach.ParsePrefixList(id, page)
-	})
+	return ManagedPrefixList(id, entries), err
 }
 
 func among(name string, values []string) []types.Filter {
 	return []types.Filter{{Name: aws.String(name), Values: values}}
-}
-
-// decode hands what was read to reach in the words of the AWS CLI's JSON, which
-// the SDK's types have for field names. So there is one decoder of EC2's shapes,
-// and it is reach's. An error of the reading travels on beside what was read.
-func decode[T, V any](action, member string, items []T, read error, parse func([]byte) (V, error)) (V, error) {
-	document, err := json.Marshal(map[string][]T{member: append([]T{}, items...)})
-	if err != nil {
-		var none V
-		return none, fmt.Errorf("%s: %w", action, err)
-	}
-	value, err := parse(document)
-	if err != nil {
-		err = &Error{Action: action, Kind: Failed, Err: err}
-	}
-	return value, errors.Join(read, err)
 }

@@ -19,6 +19,7 @@ import (
 	"muster/internal/host/dockerapi"
 	"muster/internal/host/ecsagent"
 	"muster/internal/host/units"
+	"muster/internal/instance"
 	"muster/internal/report/ports"
 )
 
@@ -56,6 +57,15 @@ type Source struct {
 	Agent  Introspection
 	Engine Engine
 	Units  func(context.Context) (Units, error)
+}
+
+// Of is this instance, without what the checks found.
+func Of(i *instance.Instance, version string) Source {
+	s := Source{Version: version, InstanceID: i.Identity.InstanceID, At: time.Now(), Config: i.Config, Agent: i.Introspection()}
+	if units.Booted(i.Config.Root) && !i.Elsewhere() {
+		s.Units = func(ctx context.Context) (Units, error) { return i.Systemd(ctx) }
+	}
+	return s
 }
 
 // Options are what is asked for beyond the usual.

@@ -13,19 +13,20 @@ import (
 	"muster/internal/bundle"
 	"muster/internal/report/ports"
 	"muster/reach"
+	"muster/test/ec2json"
 	"muster/test/need"
 )
 
 // matrix is judged among peers of whom the third admits too little.
 func matrix(t *testing.T) *ports.Report {
 	t.Helper()
-	groups, err := reach.ParseGroups([]byte(`{"SecurityGroups":[
+	groups, err := ec2json.ParseGroups([]byte(`{"SecurityGroups":[
 	 {"GroupId":"sg-cache","IpPermissions":[{"IpProtocol":"tcp","FromPort":47100,"ToPort":47599,"IpRanges":[{"CidrIp":"10.0.0.0/16"}]}],"IpPermissionsEgress":[{"IpProtocol":"-1","IpRanges":[{"CidrIp":"0.0.0.0/0"}]}]},
 	 {"GroupId":"sg-batch","IpPermissions":[{"IpProtocol":"tcp","FromPort":47100,"ToPort":47105,"IpRanges":[{"CidrIp":"10.0.0.0/16"}]}],"IpPermissionsEgress":[{"IpProtocol":"-1","IpRanges":[{"CidrIp":"0.0.0.0/0"}]}]}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	acls, err := reach.ParseACLs([]byte(`{"NetworkAcls":[{"NetworkAclId":"acl-1","Associations":[{"SubnetId":"subnet-a"}],"Entries":[
+	acls, err := ec2json.ParseACLs([]byte(`{"NetworkAcls":[{"NetworkAclId":"acl-1","Associations":[{"SubnetId":"subnet-a"}],"Entries":[
 	 {"CidrBlock":"0.0.0.0/0","Egress":true,"Protocol":"-1","RuleAction":"allow","RuleNumber":100},{"CidrBlock":"0.0.0.0/0","Egress":false,"Protocol":"-1","RuleAction":"allow","RuleNumber":100}]}]}`))
 	if err != nil {
 		t.Fatal(err)

@@ -35,7 +35,9 @@ that runs is left as it is.`,
 	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "Print the change of ecs.config as a diff; write, queue and signal nothing.")
 	cmd.Flags().BoolVar(&o.Wait, "wait", false, "Verify before returning. Refused where it would hang the boot.")
 	cmd.RunE = run(func(cmd *cobra.Command) error {
-		h, err := host(cmd, log)
+		this := thisHost(cmd)
+		defer this.Close()
+		h, err := bootstrap.New(this, log)
 		if err != nil {
 			return err
 		}
@@ -64,7 +66,9 @@ its own report.`,
 		if err := oneOf("output", output, "short", "json"); err != nil {
 			return err
 		}
-		h, err := host(cmd, log)
+		this := thisHost(cmd)
+		defer this.Close()
+		h, err := bootstrap.New(this, log)
 		if err != nil {
 			return err
 		}

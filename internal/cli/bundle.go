@@ -1,23 +1,16 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
-	"sync/atomic"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"muster/check"
 	"muster/internal/base/exitcode"
 	"muster/internal/bundle"
-	"muster/internal/config"
-	"muster/internal/host/units"
-	"muster/internal/report/ports"
 	"muster/internal/term"
 )
 
@@ -27,8 +20,7 @@ type bundleFlags struct {
 	dryRun  bool
 	include []string
 
-	out   io.Writer // where a bundle goes that is no file
-	ports atomic.Pointer[ports.Report]
+	out io.Writer // where a bundle goes that is no file
 }
 
 const toStdout = "-"
@@ -54,28 +46,6 @@ func (f *bundleFlags) check(cmd *cobra.Command) error {
 		cmd.SetOut(cmd.ErrOrStderr())
 	}
 	return exitcode.Wrap(exitcode.Usage, err)
-}
-
-// portsAge is how long one look at the ports does for those after it: whoever waits
-// need neither ask for a whole fleet nor dial it each few seconds.
-const portsAge = time.Minute
-
-// keepPorts keeps what the check of the ports will judge, for the bundle and for
-// the looks that follow.
-func (f *bundleFlags) keepPorts(w check.World) check.World {
-	judge := w.Ports
-	if judge == nil {
-		return w
-	}
-	w.Ports = func(ctx context.Context) (*ports.Report, error) {
-		if last := f.ports.Load(); last != nil && time.Since(last.At) < portsAge {
-			return last, nil
-		}
-		judged, err := judge(ctx)
-		f.ports.Store(judged)
-		return judged, err
-	}
-	return w
 }
 
 // plan prints what the bundle would hold.
@@ -128,13 +98,4 @@ func tellBundle(out io.Writer, file string, m bundle.Manifest) {
 	for _, failed := range m.Failed {
 		_, _ = fmt.Fprintf(out, "muster: not collected: %s: %s\n", failed.Collector, term.OneLine(failed.Error))
 	}
-}
-
-// bundleSource is this instance, without what the checks found.
-func bundleSource(version, instanceID string, cfg *config.Config) bundle.Source {
-	s := bundle.Source{Version: version, InstanceID: instanceID, At: time.Now(), Config: cfg, Agent: introspection(cfg)}
-	if units.Booted(cfg.Root) && !elsewhere(cfg) {
-		s.Units = func(ctx context.Context) (bundle.Units, error) { return units.Connect(ctx) }
-	}
-	return s
 }

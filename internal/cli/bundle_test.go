@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"compress/gzip"
-	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -13,17 +12,16 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"muster/check"
 	"muster/internal/base/exitcode"
 	"muster/internal/bundle"
+	"muster/internal/checkup"
 	"muster/internal/config"
+	"muster/internal/instance"
 	"muster/internal/report"
-	"muster/internal/report/ports"
 )
 
 // bundling is a command with a bundle's flags, on an instance that has an ECS
@@ -53,18 +51,29 @@ func bundling(t *testing.T) *cobra.Command {
 		if f.dryRun {
 			return f.plan(cmd.OutOrStdout())
 		}
-		cfg, err := config.Load(config.Set{Flags: map[string]string{"MUSTER_ROOT": root, "MUSTER_INTROSPECTION_URL": agent.URL, "MUSTER_DOCKER_HOST": "unix://" + root + "/docker.sock"}})
-		if err != nil {
+		i := loaded(t, map[string]string{"MUSTER_ROOT": root, "MUSTER_INTROSPECTION_URL": agent.URL, "MUSTER_DOCKER_HOST": "unix://" + root + "/docker.sock"})
+		i.Identity.InstanceID = "i-0123456789abcdef0"
+		s := bundle.Of(i, "test")
+		var err error
+		if s.Engine, err = i.Docker(); err != nil {
 			return err
 		}
-		s := bundleSource("test", "i-0123456789abcdef0", cfg)
-		s.Engine, _ = onDocker(check.World{Config: cfg}).Engine.(bundle.Engine)
 		s.Results = check.Run(cmd.Context(), []check.Check{{ID: "a", Group: check.ECS, Title: "a"}}[:0])
 		s.JSON = func(out io.Writer) error { return json.NewEncoder(out).Encode(s.Results) }
 		_, _ = io.WriteString(cmd.OutOrStdout(), "what debug prints\n")
 		return f.write(cmd, func() bundle.Source { return s })
 	})
 	return cmd
+}
+
+// loaded is this instance by flags alone, by variable.
+func loaded(t *testing.T, flags map[string]string) *instance.Instance {
+	t.Helper()
+	i, err := instance.New(func() (config.Set, error) { return instance.Settings(flags) }).Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i
 }
 
 func runs(t *testing.T, args ...string) (stdout, stderr string, err error) {
@@ -121,51 +130,19 @@ func TestABundleForStandardOutputStandsThereAlone(t *testing.T) {
 
 // Below another root are neither this host's Docker nor its units.
 func TestABundleOfAnotherRootIsNotOfThisHost(t *testing.T) {
-	cfg, err := config.Load(config.Set{Flags: map[string]string{"MUSTER_ROOT": t.TempDir()}})
-	if err != nil {
+	i := loaded(t, map[string]string{"MUSTER_ROOT": t.TempDir()})
+	if err := os.MkdirAll(i.Config.Path("/run/systemd/system"), 0o755); err != nil { // as where /run is bound there
 		t.Fatal(err)
 	}
-	if err := os.MkdirAll(cfg.Path("/run/systemd/system"), 0o755); err != nil { // as where /run is bound there
-		t.Fatal(err)
+	source := func(i *instance.Instance) bundle.Source {
+		return (&checkFlags{}).source(report.New(nil, report.About{}), &checkup.Session{Instance: i, World: checkup.WithNetwork(t.Context(), i, check.World{})})
 	}
-	w := onDocker(check.World{Config: cfg})
-	s := (&checkFlags{}).source(report.New(nil, report.About{}), w)
-	if s.Engine != nil || s.Units != nil {
+	if s := source(i); s.Engine != nil || s.Units != nil {
 		t.Errorf("Docker %v, systemd %t", s.Engine, s.Units != nil)
 	}
-	here, err := config.Load(config.Set{Flags: map[string]string{"MUSTER_ROOT": "/"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s := (&checkFlags{}).source(report.New(nil, report.About{}), onDocker(check.World{Config: here})); s.Engine == nil {
+	if s := source(loaded(t, map[string]string{"MUSTER_ROOT": "/"})); s.Engine == nil {
 		t.Error("on this host there is no Docker")
 	}
-}
-
-// A wait looks each few seconds: the fleet is asked for and dialled once a minute.
-func TestTheLooksOfAWaitShareTheLookAtThePorts(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var f bundleFlags
-		asked, bad := 0, errors.New("denied")
-		look := func(want int, err error) {
-			t.Helper()
-			w := f.keepPorts(check.World{Ports: func(context.Context) (*ports.Report, error) {
-				if asked++; err != nil {
-					return nil, err
-				}
-				return &ports.Report{At: time.Now()}, nil
-			}})
-			if r, got := w.Ports(t.Context()); asked != want || !errors.Is(got, err) || err == nil && r == nil {
-				t.Errorf("asked %d times, want %d: %v", asked, want, got)
-			}
-		}
-		look(1, bad) // a failure is no report
-		look(2, nil)
-		<-time.After(portsAge - time.Second)
-		look(2, nil)
-		<-time.After(time.Second)
-		look(3, nil)
-	})
 }
 
 func TestADryRunListsTheBundle(t *testing.T) {

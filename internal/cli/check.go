@@ -15,6 +15,7 @@ import (
 	"muster/docs/checks"
 	"muster/internal/base/exitcode"
 	"muster/internal/bundle"
+	"muster/internal/checkup"
 	"muster/internal/manual"
 	"muster/internal/report"
 	"muster/internal/term"
@@ -112,18 +113,21 @@ func (f *checkFlags) run(cmd *cobra.Command, log *slog.Logger) error {
 	case f.bundle.dryRun:
 		return f.bundle.plan(cmd.OutOrStdout())
 	}
-	r, w, err := f.look(cmd, log)
+	host := thisHost(cmd)
+	defer host.Close()
+	session := checkup.NewSession(host, log)
+	r, err := f.look(cmd, session, log)
 	if err != nil {
 		return err
 	}
-	return firstOf(f.print(cmd, r, style), f.bundle.write(cmd, func() bundle.Source { return f.source(r, w) }), r.Err())
+	return firstOf(f.print(cmd, r, style), f.bundle.write(cmd, func() bundle.Source { return f.source(r, session) }), r.Err())
 }
 
 // source is what the bundle is made of: this instance, and what was found.
-func (f *checkFlags) source(r *report.Report, w check.World) bundle.Source {
-	s := bundleSource(f.version, w.Identity.InstanceID, w.Config)
-	s.Engine, _ = w.Engine.(bundle.Engine) // the checks' own
-	s.Results, s.JSON, s.Ports = r.Checks, r.JSON, f.bundle.ports.Load()
+func (f *checkFlags) source(r *report.Report, session *checkup.Session) bundle.Source {
+	s := bundle.Of(session.Instance, f.version)
+	s.Engine, _ = session.World.Engine.(bundle.Engine) // the checks' own
+	s.Results, s.JSON, s.Ports = r.Checks, r.JSON, session.Ports.Last()
 	s.Page = func(id string) string {
 		page, _ := manual.Page(checks.Pages(), id) // without one the page links to none
 		return page
@@ -144,29 +148,25 @@ func (f *checkFlags) selection(w check.World) ([]check.Check, error) {
 // wholeLook bounds all checks together: who waits at 3 a.m. waits no longer.
 const wholeLook = 18 * time.Second
 
-// look makes the report of the world, of the last look where it waits.
-func (f *checkFlags) look(cmd *cobra.Command, log *slog.Logger) (_ *report.Report, w check.World, bad error) {
+// look makes the report of this instance, of the last look with --wait.
+func (f *checkFlags) look(cmd *cobra.Command, session *checkup.Session, log *slog.Logger) (_ *report.Report, bad error) {
 	about := report.About{Version: f.version, Asked: f.only, Strict: f.strict}
 	results := check.Wait(cmd.Context(), f.wait, func(ctx context.Context) []check.Result {
 		defer term.Spin(cmd.ErrOrStderr(), "looking")()
 		ctx, stop := context.WithTimeout(ctx, wholeLook)
 		defer stop()
-		if w, bad = wholeWorld(ctx, cmd, log); bad != nil {
+		if bad = session.Open(ctx); bad != nil {
 			return nil
 		}
-		if systemd, is := w.Units.(interface{ Close() }); is {
-			defer systemd.Close()
-		}
-		w = f.bundle.keepPorts(w)
-		about.At, about.Instance = time.Now(), w.Identity.InstanceID
-		selected, _ := f.selection(w) // it has been tried
+		about.At, about.Instance = time.Now(), session.Instance.Identity.InstanceID
+		selected, _ := f.selection(session.World) // it has been tried
 		return check.Run(ctx, selected)
 	}, changes(log))
 	about.Interrupted = cmd.Context().Err() != nil
 	if bad == nil && about.Interrupted && results == nil {
 		bad = exitcode.Wrap(exitcode.Interrupted, errors.New("interrupted before anything was known"))
 	}
-	return report.New(results, about), w, bad
+	return report.New(results, about), bad
 }
 
 // changes logs the first cause, and again only when it is another.

@@ -33,7 +33,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
 		UpdateScripts: *update,
-		Setup:         instance,
+		Setup:         setUp,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start-agent": startAgent,
 			"fault":       fault,
@@ -69,7 +69,7 @@ type (
 	varsKey struct{}
 )
 
-func instance(env *testscript.Env) error {
+func setUp(env *testscript.Env) error {
 	root := env.WorkDir + "/root"
 	if err := os.MkdirAll(root+"/etc/ecs", 0o755); err != nil {
 		return err

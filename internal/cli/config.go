@@ -4,17 +4,12 @@ import (
 	"fmt"
 	"log/slog"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"muster/internal/config"
 	"muster/internal/term"
 )
-
-// glance is how long `config show` waits for the metadata service: a person is
-// waiting, and away from an instance there is none.
-const glance = time.Second
 
 func configCommand(log *slog.Logger) *cobra.Command {
 	cmd := &cobra.Command{Use: "config", Short: "Show the settings", Long: "Show the settings of muster on this machine. It changes nothing.", Example: "  muster config show", Args: cobra.NoArgs}
@@ -34,7 +29,7 @@ func configCommand(log *slog.Logger) *cobra.Command {
 		if err := oneOf("output", output, "table", "json"); err != nil {
 			return err
 		}
-		cfg, _, _, err := recalled(cmd, log, glance)
+		i, err := thisHost(cmd).Glance(cmd.Context(), log)
 		if err != nil {
 			return err
 		}
@@ -42,9 +37,9 @@ func configCommand(log *slog.Logger) *cobra.Command {
 			return printJSON(cmd, struct {
 				Schema   int            `json:"schema"`
 				Settings []config.Shown `json:"settings"`
-			}{1, cfg.Show()})
+			}{1, i.Config.Show()})
 		}
-		return printTable(cmd, cfg.Show())
+		return printTable(cmd, i.Config.Show())
 	})
 	cmd.AddCommand(show)
 	return cmd

@@ -48,7 +48,7 @@ root in all but name. It reads no settings and listens on nothing else.`,
 		}
 		debug.SetGCPercent(gcPercent)
 		runtime.GOMAXPROCS(1)
-		if err := notifySystemd(daemon.SdNotifyReady); err != nil {
+		if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
 			return fmt.Errorf("notifying systemd: %w", err)
 		}
 		return proxy.Serve(cmd.Context(), listeners[0])

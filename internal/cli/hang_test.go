@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"muster/check"
+	"muster/internal/checkup"
 	"muster/internal/sandbox"
 )
 
@@ -45,11 +46,12 @@ func TestTheRealAdaptersHeedTheEndOfTheLook(t *testing.T) {
 			for _, f := range faults {
 				s.Inject(f)
 			}
-			w, err := wholeWorld(t.Context(), debugCommand("test", slog.New(slog.DiscardHandler)), slog.New(slog.DiscardHandler))
-			if err != nil {
+			log := slog.New(slog.DiscardHandler)
+			session := checkup.NewSession(thisHost(debugCommand("test", log)), log)
+			if err := session.Open(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			for _, c := range check.Catalog(w) {
+			for _, c := range check.Catalog(session.World) {
 				ctx, stop := context.WithTimeout(t.Context(), 300*time.Millisecond)
 				found := c.Run(ctx) // whoever does not heed the context stays here for ever
 				stop()

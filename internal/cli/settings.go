@@ -1,33 +1,29 @@
 package cli
 
 import (
-	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"muster/internal/config"
+	"muster/internal/instance"
 )
 
-// settings collects what the flags, the environment and the settings file say.
-func settings(cmd *cobra.Command) (config.Set, error) {
-	set := config.Set{Flags: map[string]string{}, Environ: os.Environ()}
+// thisHost is the host with the settings of cmd. It reads nothing yet.
+func thisHost(cmd *cobra.Command) *instance.Host {
+	return instance.New(func() (config.Set, error) { return instance.Settings(given(cmd)) })
+}
+
+// given are the values of the flags that were given, by variable.
+func given(cmd *cobra.Command) map[string]string {
+	flags := map[string]string{}
 	for _, s := range config.Settings() {
 		if f := cmd.Flags().Lookup(s.Flag); f != nil && f.Changed {
-			set.Flags[s.Variable] = flagValue(f)
+			flags[s.Variable] = flagValue(f)
 		}
 	}
-	root := set.Flags["MUSTER_ROOT"]
-	if root == "" {
-		root = os.Getenv("MUSTER_ROOT")
-	}
-	// A bad file does not end the command here: bootstrap has an ECS agent to
-	// hold back before it fails.
-	set.File, set.Bad = config.ReadFile(filepath.Join("/", root, config.FilePath))
-	return set, passOn(set.File)
+	return flags
 }
 
 func flagValue(f *pflag.Flag) string {
@@ -35,16 +31,4 @@ func flagValue(f *pflag.Flag) string {
 		return strings.Join(many.GetSlice(), "\n")
 	}
 	return f.Value.String()
-}
-
-// passOn gives the libraries their variables of the settings file, unless the
-// environment has them already.
-func passOn(file config.File) error {
-	var errs []error
-	for name, value := range file.Passed {
-		if _, there := os.LookupEnv(name); !there {
-			errs = append(errs, os.Setenv(name, value))
-		}
-	}
-	return errors.Join(errs...)
 }

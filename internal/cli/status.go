@@ -12,7 +12,6 @@ import (
 	"muster/agent/agentstate"
 	"muster/internal/base/exitcode"
 	"muster/internal/base/fix"
-	"muster/internal/config"
 	"muster/internal/report"
 	"muster/internal/term"
 )
@@ -36,15 +35,11 @@ unknown: muster-agent is not running, its file cannot be read, or the ECS agent 
 		if err := oneOf("output", output, "table", "json"); err != nil {
 			return err
 		}
-		set, err := settings(cmd)
+		i, err := thisHost(cmd).Read()
 		if err != nil {
 			return err
 		}
-		cfg, err := config.Load(set)
-		if err != nil {
-			return exitcode.Wrap(exitcode.BadConfiguration, err)
-		}
-		s, err := agentstate.Read(cfg.Path(cfg.AgentState))
+		s, err := agentstate.Read(i.Config.Path(i.Config.AgentState))
 		if err != nil {
 			return exitcode.Wrap(exitcode.Undetermined, unreadable(err))
 		}

@@ -18,9 +18,9 @@ func copied(text string) string {
 	return out.String()
 }
 
-// Keys as programs print, quote and log them, and as a rotated log cuts them. Encrypted,
-// OpenSSH and PGP keys look the same between their first and last lines.
-func TestNoLineOfAKeyIsLeftInAnyLayout(t *testing.T) {
+// Keys as programs print, quote and log them, and as a rotated log truncates them. Encrypted, OpenSSH and PGP keys have
+// the same format between their first and last lines.
+func TestKeysAreMaskedInEveryLayout(t *testing.T) {
 	for seed := range byte(10) {
 		random := make([]byte, 1700)
 		_, _ = rand.NewChaCha8([32]byte{seed}).Read(random)
@@ -69,14 +69,14 @@ func noLineIsLeft(t *testing.T, random []byte) {
 	}
 }
 
-// odd are passwords with signs that end values in one format or another.
+// odd lists passwords with characters that end a value in some format.
 var odd = []string{
 	`p@ss:w0rd/xQ7`, `a#b$c%d&eQ7zz`, `it's-Q7-odd"x`, `back\slash\Q7z`, `spaced out Q7 zz`, `ünïcödéQ7zz`, `Ab(c)[d]{e}Q7`, `x;y,z|wvQ7q`,
 	`=+=Q7abc+==`, "`tick`Q7abc", `!bang!Q7abc!`, `?q=Q7&abc`, `$ecretQ7abc`, `~t~Q7abc^^`, `a.b.c.d.Q7`, `10.0.0.1Q7`, `/path/like/Q7`, `Q7==`,
 }
 
-func TestOddPasswordsAreMaskedToTheirEnd(t *testing.T) {
-	for _, c := range []struct{ text, without string }{ // the signs that this format would escape
+func TestUnusualPasswordsAreMaskedCompletely(t *testing.T) {
+	for _, c := range []struct{ text, without string }{ // the characters that this format would escape
 		{"DB_PASSWORD=%s", ""}, {`DB_PASSWORD="%s"`, `"\`}, {`DB_PASSWORD='%s'`, `'`}, {`"Env":["A=b","DB_PASSWORD=%s"]`, `"\`}, {"+ export 'DB_PASSWORD=%s'", "'"},
 		{`{"password":"%s","a":1}`, `"\`}, {`{"name":"DB_PASSWORD","value":"%s"}`, `"\`}, {"password: %s", ""}, {"db.password=%s", ""}, {"[client]\npassword=%s\n", ""},
 		{"postgres://app:%s@db:5432/x", " /?#<>|\"'`"}, {"redis://:%s@h:1", " /?#<>|\"'`"}, {"--password=%s", " ;|&"}, {`<password>%s</password>`, `<>&\`}, {`password="%s" x="y"`, `"<&`},
@@ -88,7 +88,7 @@ func TestOddPasswordsAreMaskedToTheirEnd(t *testing.T) {
 				continue
 			}
 			if got := copied(fmt.Sprintf(c.text, password)); strings.Contains(got, "Q7") {
-				t.Errorf("%s: %q is left in %q", c.text, password, got)
+				t.Errorf("%s: %q remains in %q", c.text, password, got)
 			}
 		}
 	}

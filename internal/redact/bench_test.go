@@ -27,7 +27,7 @@ func BenchmarkLog(b *testing.B) {
 	}
 }
 
-// megabytes are lines of one megabyte, each bad for another part of the search.
+// megabytes returns texts of one megabyte, each a worst case for another part of the search.
 func megabytes() map[string]string {
 	var all strings.Builder
 	for _, s := range redacttest.Corpus() {

@@ -31,17 +31,24 @@ var commands = []command{
 		`mongosh -u root -p «x9Kq2» admin`, `-pARG`},
 	{"mongo mongosh mongodump mongorestore mongoexport mongoimport", `mongo admin -u root -p«'x9Kq2'»`, `-p`},
 	{"plink pscp psftp putty nodetool", `plink -ssh joe@h.example -pw «x9Kq2»`, `-pwARG`},
-	{"sqlcmd bcp osql isql p4 zip unzip zipcloak ipmitool cbbackup", `sqlcmd -S db.example -U sa -P «x9Kq2» -Q x`, `-P(?:ARG)?`},
+	{"sqlcmd bcp osql isql p4 zip unzip zipcloak ipmitool cbbackup mosquitto_pub mosquitto_sub agent-auth", `sqlcmd -S db.example -U sa -P «x9Kq2» -Q x`, `-P(?:ARG)?`},
 	{
 		"ldapsearch ldapadd ldapmodify ldapdelete ldappasswd ldapwhoami", `ldapsearch -D cn=admin -w «x9Kq2» -b dc=example`,
 		`-[ws](?:ARG)?`,
 	},
 	{"smbclient rpcclient net smbget mount.cifs", `smbclient //h.example/share -U joe%«x9Kq2»`, `-U(?:ARG)?["']?[\w.\\/-]+%`},
 	{"openssl", `openssl enc -aes-256-cbc -k «x9Kq2» -in f`, `-[kK]ARG`},
-	{"htpasswd", `htpasswd -bB /etc/nginx/htpasswd joe «x9Kq2»`, `-\w*b\w*ARG(?:-\w+ARG)*(?:[\w./-]*/[\w./-]+ARG)?[\w.@-]+ARG`},
+	{"htpasswd mosquitto_passwd", `htpasswd -bB /etc/nginx/htpasswd joe «x9Kq2»`, `-\w*b\w*ARG(?:-\w+ARG)*(?:[\w./-]*/[\w./-]+ARG)?[\w.@-]+ARG`},
 	{"rabbitmqctl", `rabbitmqctl add_user joe «x9Kq2»`, `(?:add_user|change_password|authenticate_user)ARG[\w.@-]+ARG`},
-	{"vault", `vault login «x9Kq2»`, `loginARG(?:-\S+ARG)*`},
+	{"vault", `vault login «x9Kq2»`, `(?:login|unseal)ARG(?:-\S+ARG)*`},
 	{"mc mcli", `mc alias set s3 https://s3.example AKEXAMPLE «x9Kq2»`, `(?:alias set|config host add)ARG\S+ARG\S+ARG\S+ARG`},
+	{"mc mcli", `mc admin user add s3 app «x9Kq2»`, `adminARGuserARGaddARG\S+ARG\S+ARG`},
+	{"etcdctl", `etcdctl user add root:«x9Kq2»`, `userARGaddARG[\w.@-]+:`},
+	{"openssl", `openssl passwd -6 -salt x9Kq «x9Kq2»`, `passwdARG(?:-salt(?:ARG|=)\S+?ARG|-(?:1|5|6|apr1|aixmd5|table|noverify|quiet)ARG)*`},
+	{"mkpasswd", `mkpasswd -m sha-512 «x9Kq2»`, `(?:-[mSR]ARG\S+?ARG|-s?ARG|--\w+=\S+?ARG)+`},
+	{"ipa-client-install ipa-replica-install", `ipa-client-install -p admin -w «x9Kq2»`, `-wARG`},
+	{"ipa-server-install", `ipa-server-install -p «x9Kq2» -r EXAMPLE.COM`, `-[ap]ARG`},
+	{"dotnet", `dotnet user-secrets set Db:x «x9Kq2»`, `user-secretsARGsetARG\S+?ARG`},
 	{"lftp", `lftp -u joe,«x9Kq2» ftp.example`, `-uARG[\w.@-]+,`},
 	{"snmpget snmpwalk snmpset snmpbulkwalk", `snmpwalk -v3 -A «x9Kq2» h.example`, `-[AXc]ARG`},
 	{"wpa_passphrase", `wpa_passphrase home «x9Kq2»`, `\S+ARG`},
@@ -59,6 +66,7 @@ var commands = []command{
 	{"useradd usermod", `useradd -p «x9Kq2» joe`, `-pARG`},
 	{"http https httpie xh", `http -a joe:«x9Kq2» https://api.example`, `-aARG[\w.@-]+:`},
 	{"curl", `curl -ujoe:«x9Kq2» https://api.example`, `-[a-zA-Z]*[uUE](?:ARG)?[\w.@\\/-]*:`},
+	{"curl", `curl --cert c.pem:«x9Kq2» https://api.example`, `--(?:proxy-)?cert(?:ARG|=)[^\s:"']+:`},
 	{"net", `net user joe «x9Kq2» /add`, `userARG[\w.-]+ARG`},
 	{"net", `net use Z: \\h.example\share «x9Kq2» /user:joe`, `use(?:ARG\w:)?ARG\\\\+\S+ARG`},
 	{"consul nomad", `consul kv get -token «x9Kq2» k`, `-tokenARG`},
@@ -73,8 +81,8 @@ var commands = []command{
 	{"psexec winexe", `winexe -U joe%«x9Kq2» //h.example`, `-UARG[\w.\\/-]+%`},
 }
 
-// commanded finds secrets in the arguments of known programs. Each row of the
-// table searches a byte at most once, so the time stays linear.
+// commanded finds secrets in the arguments of known programs. Each row of the table searches a byte at most once, so the
+// time stays linear.
 func (t *tables) commanded(line string, has []bool, found []span) []span {
 	for _, c := range t.commands {
 		if !c.any(has) {

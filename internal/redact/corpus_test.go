@@ -12,7 +12,7 @@ import (
 	"muster/test/redacttest"
 )
 
-// ways are those in which a text reaches a reader.
+// ways lists the functions that text passes through before a reader sees it.
 var ways = map[string]func(text string) string{
 	"a log": redact.Log,
 	"a file": func(text string) string {
@@ -44,7 +44,7 @@ func TestCorpusOfSecrets(t *testing.T) {
 			}
 			if got := mask(s.Text); strings.Contains(got, s.Parts[0]) {
 				left++
-				t.Errorf("%s: %s: %q is left in %s", s.Kind, way, s.Parts[0], got)
+				t.Errorf("%s: %s: %q remains in %s", s.Kind, way, s.Parts[0], got)
 			}
 		}
 	}
@@ -54,9 +54,8 @@ func TestCorpusOfSecrets(t *testing.T) {
 	}
 }
 
-// Ordinary logs stay readable: of the tokens, which are what blanks part, nearly
-// none is masked. testdata/ordinary.log holds lines as the programs write them,
-// without a secret, and as many words about secrets as there are.
+// Ordinary logs must stay readable: almost no tokens, separated by blanks, are masked. testdata/ordinary.log holds real
+// lines without secrets, including many words about secrets.
 func TestCorpusOfOrdinaryLogs(t *testing.T) {
 	data, err := os.ReadFile("testdata/ordinary.log")
 	if err != nil {
@@ -80,6 +79,6 @@ func TestCorpusOfOrdinaryLogs(t *testing.T) {
 	}
 	t.Logf("%d of %d tokens in %d lines are masked: %.2f %%", lost, tokens, len(lines), 100*float64(lost)/float64(tokens))
 	if lost*100 >= tokens || len(lines) < 600 {
-		t.Error("too much is masked, or there are too few lines")
+		t.Error("too many tokens are masked, or there are too few lines")
 	}
 }

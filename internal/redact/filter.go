@@ -10,13 +10,14 @@ import (
 	"muster/internal/term"
 )
 
-// Filter masks a text line by line. It knows secrets that span lines, and counts.
-// The zero value is ready to use. A Filter serves one text at a time.
+// Filter masks a text line by line. It recognizes secrets that span lines, and counts masked secrets. The zero value is
+// ready to use. Use one Filter for one text at a time.
 type Filter struct {
-	// Hits counts the masked places by rule ID.
+	// Hits counts the masked secrets by rule ID.
 	Hits map[string]int
 
 	lines
+	argv vector
 }
 
 // Text masks a text. The number of lines stays the same.
@@ -25,16 +26,17 @@ func (f *Filter) Text(text string) string {
 		return f.Line(text)
 	}
 	lines := strings.Split(text, "\n")
-	next := lines[1:]
 	for i, line := range lines {
-		after := ""
-		if i < len(next) {
-			after = next[i]
-		}
-		lines[i] = f.line(line, after)
+		lines[i] = f.line(line, following(lines, i))
 	}
 	return strings.Join(lines, "\n")
 }
+
+// ahead is how many of the next lines may decide about a line.
+const ahead = 4
+
+// following returns the lines that follow the line i.
+func following(lines []string, i int) []string { return lines[i+1 : min(i+1+ahead, len(lines))] }
 
 // Apart masks a text that does not continue the previous one.
 func (f *Filter) Apart(text string) string {
@@ -45,10 +47,10 @@ func (f *Filter) Apart(text string) string {
 }
 
 // Line masks one line, without its line ending.
-func (f *Filter) Line(line string) string { return f.line(line, "") }
+func (f *Filter) Line(line string) string { return f.line(line, nil) }
 
 // line masks a line followed by next.
-func (f *Filter) line(line, next string) string {
+func (f *Filter) line(line string, next []string) string {
 	long := len(line) > maxLine
 	if long {
 		f.hit(LongLine)
@@ -67,7 +69,7 @@ func (f *Filter) line(line, next string) string {
 
 // find finds the secrets in a line followed by next, in no particular order, and
 // updates the state.
-func (f *Filter) find(line, next string, depth int) []span {
+func (f *Filter) find(line string, next []string, depth int) []span {
 	found := f.continued(line)
 	if found == nil {
 		f.begin(line)
@@ -76,11 +78,12 @@ func (f *Filter) find(line, next string, depth int) []span {
 		return found
 	}
 	found = append(found, secretsIn(line, depth)...)
+	found = append(found, f.argv.next(line)...)
 	if namedBelow(line, next) {
 		found = append(found, fieldIn(line)...)
 	}
-	if feedsNext(line, next) {
-		found = append(found, firstGroup(line, fed.FindStringSubmatchIndex(line))...)
+	if len(next) > 0 && feedsNext(line, next[0]) {
+		found = append(found, firstGroup(line, fed.Get().FindStringSubmatchIndex(line))...)
 	}
 	reachesEnd := func(s span) bool { return s.to == len(line) }
 	if f.inside == nothing && strings.HasSuffix(line, `\`) && slices.ContainsFunc(found, reachesEnd) {
@@ -97,8 +100,8 @@ func (f *Filter) hit(id string) {
 	f.Hits[id]++
 }
 
-// maxLine is the maximum length of a line in bytes. A longer line is cut there, and
-// maxSecret bytes earlier, so that no part of a secret is left at the cut.
+// maxLine is the maximum length of a line in bytes. A longer line is cut maxSecret bytes earlier, so that no part of a
+// secret remains at the cut.
 const maxLine, maxSecret = 64 << 10, 8 << 10
 
 const cutMark = " [cut: a line of more than 64 KiB]"
@@ -111,15 +114,18 @@ type raw struct {
 }
 
 // Copy copies a text and masks it line by line. It replaces control characters and
-// invalid UTF-8. It holds two lines in memory.
+// invalid UTF-8. It holds few lines in memory.
 func (f *Filter) Copy(dst io.Writer, src io.Reader) error {
 	in := bufio.NewReaderSize(src, 2*maxLine)
-	for line := readLine(in); ; {
-		next := raw{err: line.err}
-		if line.err == nil {
-			next = readLine(in)
+	var read []raw
+	var texts []string
+	for {
+		for len(read) <= ahead && (len(read) == 0 || read[len(read)-1].err == nil) {
+			line := readLine(in)
+			read, texts = append(read, line), append(texts, line.text)
 		}
-		masked := f.line(line.text, next.text)
+		line := read[0]
+		masked := f.line(line.text, texts[1:])
 		if line.ended {
 			masked += "\n"
 		}
@@ -132,7 +138,7 @@ func (f *Filter) Copy(dst io.Writer, src io.Reader) error {
 		case line.err != nil:
 			return line.err
 		}
-		line = next
+		read, texts = slices.Delete(read, 0, 1), slices.Delete(texts, 0, 1)
 	}
 }
 

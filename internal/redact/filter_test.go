@@ -34,19 +34,19 @@ func TestEverySecretIsMasked(t *testing.T) {
 		masked := new(redact.Filter).JSON(inJSON)
 		assertGone(t, s, string(masked))
 		if !json.Valid(masked) {
-			t.Errorf("%s: no JSON any more: %s", s.Kind, masked)
+			t.Errorf("%s: no longer valid JSON: %s", s.Kind, masked)
 		}
 		assertGone(t, s, redact.Log(string(inJSON)))
 		assertGone(t, s, redact.Log(`level=error time=2026-01-02T03:04:05Z msg="`+strings.ReplaceAll(strings.ReplaceAll(s.Text, `"`, `\"`), "\n", `\n`)+`" module=x.go`))
 		if strings.Contains(s.Text, "|\n") {
-			continue // what a line of YAML belongs to is seen by its indentation alone
+			continue // only the indentation shows what a YAML line belongs to
 		}
 		assertGone(t, s, redact.Log("2026-01-02T03:04:05Z host cloud-init[812]: "+strings.ReplaceAll(s.Text, "\n", "\nhost: ")))
 	}
 }
 
-// What a reader needs to find his way must stay.
-func TestWhatNamesThingsStays(t *testing.T) {
+// Names and identifiers that a reader needs must not be masked.
+func TestIdentifiersAreNotMasked(t *testing.T) {
 	for _, line := range []string{
 		`level=info time=2026-01-02T03:04:05Z msg="Registered container instance with cluster!" cluster="prod" instanceArn="arn:aws:ecs:eu-west-1:123456789012:container-instance/prod/0123456789abcdef0123456789abcdef"`,
 		`level=error time=2026-01-02T03:04:05Z msg="Unable to register as a container instance with ECS" error="NoCredentialProviders: no valid providers in chain. Deprecated."`,
@@ -84,7 +84,7 @@ func TestWhatNamesThingsStays(t *testing.T) {
 	}
 }
 
-// A path is spared, and yet no key passes for one.
+// Paths are not masked, but keys with slashes are.
 func TestSecretKeysWithSlashesAreMasked(t *testing.T) {
 	random := rand.New(rand.NewPCG(4, 2))
 	for range 20_000 {
@@ -98,7 +98,7 @@ func TestSecretKeysWithSlashesAreMasked(t *testing.T) {
 	}
 }
 
-func TestWhatIsMaskedBesideASlash(t *testing.T) {
+func TestMaskNextToASlash(t *testing.T) {
 	for name, text := range map[string]string{
 		"text in base64":             "dXNlcjp4V3VYQnpRMTNnMlE3/web",
 		"a long token before an id":  "/hooks/aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC1dE3fG5/0123456789abcdef",
@@ -133,7 +133,7 @@ func TestJSONKeepsItsShape(t *testing.T) {
 	}
 }
 
-// endless is a log without a line end, of n bytes; it counts how much was held.
+// endless is a log of n bytes without a line ending. It counts the bytes held in memory.
 type endless struct{ n int }
 
 func (e *endless) Read(p []byte) (int, error) {
@@ -146,7 +146,7 @@ func (e *endless) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func TestAnEndlessLineIsCut(t *testing.T) {
+func TestEndlessLineIsTruncated(t *testing.T) {
 	var out bytes.Buffer
 	var f redact.Filter
 	if err := f.Copy(&out, &endless{64 << 20}); err != nil {
@@ -157,7 +157,7 @@ func TestAnEndlessLineIsCut(t *testing.T) {
 	}
 }
 
-func TestCopyKeepsLinesAndTheirEnd(t *testing.T) {
+func TestCopyKeepsLinesAndLineEndings(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                        "",
 		"a\nb":                    "a\nb",

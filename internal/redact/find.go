@@ -12,16 +12,15 @@ type span struct {
 	rule     string
 }
 
-// maxPasses limits how often a line is searched. Masking one secret may uncover
-// another.
+// maxPasses limits how often a line is searched. Masking one secret can uncover another.
 const maxPasses = 8
 
-// masked searches the line until nothing is left to mask. Masking twice is therefore
-// the same as masking once. A line that still changes at the end is masked as a whole.
+// masked searches the line until no secret is found, so that masking is idempotent. A line that still changes after the
+// last pass is masked as a whole.
 func (f *Filter) masked(line string) string {
 	passes := maxPasses
 	if len(line) > maxLine/4 {
-		passes = maxPasses / 4 // bounds the time for a long line
+		passes = maxPasses / 4 // limits the time for a long line
 	}
 	for range passes {
 		spans := apart(line, secretsIn(line, 0))
@@ -36,7 +35,7 @@ func (f *Filter) masked(line string) string {
 // secretsIn finds the secrets in a line, in no particular order.
 func secretsIn(line string, depth int) []span {
 	lower := strings.ToLower(line)
-	if len(lower) != len(line) { // a letter whose lower case has another length
+	if len(lower) != len(line) { // a letter whose lower case has a different length
 		lower = asciiLower(line)
 	}
 	t := ready()
@@ -49,6 +48,9 @@ func secretsIn(line string, depth int) []span {
 	found = t.formed(line, has, found)
 	found = t.vended(line, has, found)
 	found = t.commanded(line, has, found)
+	if depth < maxDepth && escapedLetter.MatchString(line) {
+		found = inEscapedNames(line, found)
+	}
 	if slices.Contains(has, true) || strings.Contains(line, `\`) {
 		found = nested(line, depth, found)
 	}

@@ -1,25 +1,26 @@
 package redact
 
 import (
-	"regexp"
 	"strings"
+
+	"muster/internal/base/lazyregexp"
 )
 
-// A follow is one way in which a value follows the name of a secret. To support
-// another one, add a row; a test masks each example. The first row that matches wins.
+// A follow is a way in which a value follows the name of a secret. To support another one, add a row; a test masks each
+// example. The first matching row wins.
 type follow struct {
 	what    string
 	example string                                                 // « and » enclose the secret
 	between string                                                 // pattern of the text between the name and the value
 	from    strength                                               // the weakest name that this row applies to
-	needs   func(line string, n name, v value, secret string) bool // nil: any value
+	needs   func(line string, n name, v value, secret string) bool // nil accepts any value
 }
 
 // sourceLine matches a position in a stack trace.
-var sourceLine = regexp.MustCompile(`\.\w+:[0-9]+$`)
+var sourceLine = lazyregexp.New(`\.\w+:[0-9]+$`)
 
 const (
-	blank   = `(?:\s|\x1b?\[[0-9;]{0,8}m|\\+[nrt])` // also a terminal's colors, and escaped ends of line
+	blank   = `(?:\s|\x1b?\[[0-9;]{0,8}m|\\+[nrt]|` + nul + `)` // also a terminal's colors, and escaped ends of line
 	closers = `(?:` + quotes + `|\]|\x1b?\[[0-9;]{0,8}m)*`
 	equals  = `(?:[:?+!~=]?=[>=]?=?|->|<-|%(?:25)*3[dD]|\\+u003[dD]|\\+x3[dD]|&#61;)`
 	colon   = `(?::|%(?:25)*3[aA]|\\+u003[aA]|&#58;)`
@@ -34,7 +35,7 @@ func follows() []follow {
 	long := func(_ string, _ name, _ value, secret string) bool { return looksSecret(secret) }
 	word := func(_ string, n name, _ value, secret string) bool {
 		return looksSecret(secret) || isRandom(secret) && (n.strength == passName ||
-			n.strength >= codeName && strings.ContainsAny(secret, "0123456789") && !sourceLine.MatchString(secret))
+			n.strength >= codeName && strings.ContainsAny(secret, "0123456789") && !sourceLine.Get().MatchString(secret))
 	}
 	return []follow{
 		{
@@ -55,6 +56,7 @@ func follows() []follow {
 		},
 		{"a flag", `exec tool --db-password «correcthorse»`, blank + `+`, weakName, flagged},
 		{"a flag in an argument vector", `["--password",«"correcthorse"»]`, quotes + `\s*,?\s*`, weakName, flagged},
+		{"a flag in a list without quotes", `[app, --password, «correcthorse», --port, 80]`, `,\s*`, wordName, listed},
 		{"two strings side by side", `("db.password", «"correcthorse"»)`, quotes + `\s*,\s*`, wordName, pair},
 		{"a call", `ds.setPassword(«"correcthorse"»)`, `\(\s*`, wordName, quoted},
 		{"a line that sets it", `ENV DB_PASSWORD «correcthorse»`, `\s+`, wordName, setBefore},
@@ -88,14 +90,14 @@ func follows() []follow {
 	}
 }
 
-// maxBetween is the most that may stand between a name and its value.
+// maxBetween limits the text between a name and its value.
 const maxBetween = 240
 
 // named finds the values that follow the names of secrets.
 func (t *tables) named(line, lower string, found []span) []span {
 	for _, n := range namesIn(line, lower) {
 		if n.to == len(line) || n.from > 0 && line[n.from-1] == ':' && line[n.to] == ':' {
-			continue // nothing follows, or it is a part of an ARN
+			continue // no value follows, or it is part of an ARN
 		}
 		for i, f := range t.follows {
 			if n.strength < f.from || !t.between[i].first[line[n.to]] {
@@ -112,7 +114,7 @@ func (t *tables) named(line, lower string, found []span) []span {
 			}
 			first := line[v.from:v.to]
 			v = whole(line, n, at, v)
-			if secret := line[v.from:v.to]; f.fits(line, n, v, secret, at) && isValue(secret) && !describes(line, n, first) {
+			if secret := line[v.from:v.to]; f.matches(line, n, v, secret, at) && isValue(secret) && !describes(line, n, first) {
 				found = append(found, span{v.from, v.to, "named-secret"})
 				break
 			}
@@ -131,12 +133,13 @@ func readAt(line string, at int, n name) value {
 	return v
 }
 
-// fits reports whether the text after the name is a value of this form. After a
-// space, a word with a dash is the next flag, and a file name announces no secret.
-func (f follow) fits(line string, n name, v value, secret string, at int) bool {
+// matches reports whether the text after the name is a value of this form. After a space, a word with a dash is the next
+// flag, and a file name precedes no secret.
+func (f follow) matches(line string, n name, v value, secret string, at int) bool {
 	if strings.TrimSpace(line[n.to:at]) == "" {
 		isFlag := !v.quoted && strings.HasPrefix(secret, "-")
-		isFile := n.from > 0 && (line[n.from-1] == '/' || line[n.from-1] == '%') // %2F is a slash
+		isFile := n.from > 0 && (line[n.from-1] == '/' || line[n.from-1] == '%')           // %2F is a slash
+		isFile = isFile && !(strings.Contains(line[n.to:at], "\t") && looksSecret(secret)) // a parameter and its value, as text
 		if isFlag || isFile || line[n.from:n.to] == "sshpass" {
 			return false
 		}
@@ -151,11 +154,15 @@ func whole(line string, n name, at int, v value) value {
 	switch {
 	case v.quoted || strings.HasPrefix(line[at:], Mask):
 		return v
-	case line[at-1] == '>' && openingTag.MatchString(before[max(0, len(before)-48):]): // <password>a b</password>
+	case line[at-1] == '>' && openingTag.Get().MatchString(before[max(0, len(before)-48):]): // <password>a b</password>
 		end = strings.IndexAny(line[at:], `<&\`)
-	case line[at-1] == '=' && at == n.to+1 && isVariable.MatchString(line[n.from:n.to]): // "DB_PASSWORD=a b"
-		if m := quoteBefore.FindStringSubmatch(before[max(0, len(before)-16):]); m != nil {
+	case line[at-1] == '=' && at == n.to+1 && isVariable.Get().MatchString(line[n.from:n.to]): // "DB_PASSWORD=a b"
+		if m := quoteBefore.Get().FindStringSubmatch(before[max(0, len(before)-16):]); m != nil {
 			end, _ = closing(line[at:], 0, m[1])
+		}
+	case line[at-1] == '=' && at == n.to+1 && line[at] == '(': // creds=(joe 'x')
+		if end = strings.IndexByte(line[at:], ')'); end > 1 {
+			return value{from: at + 1, to: at + end}
 		}
 	case line[at-1] == '=' && isConnection(before): // Server=db;Password=a b;
 		end = strings.IndexAny(line[at:]+";", `;"`)
@@ -166,27 +173,26 @@ func whole(line string, n name, at int, v value) value {
 	return wholeRest(line, n, at, v)
 }
 
-// isConnection reports whether the text before a name is the beginning of a connection
-// string, such as Server=db;
+// isConnection reports whether the text before a name is the start of a connection string, such as Server=db;
 func isConnection(before string) bool {
 	before = before[max(0, len(before)-512):]
-	return strings.HasSuffix(strings.TrimRight(before, " "), ";") && connection.MatchString(before)
+	return strings.HasSuffix(strings.TrimRight(before, " "), ";") && connection.Get().MatchString(before)
 }
 
 var (
-	isVariable  = regexp.MustCompile(`^[A-Z_][A-Z0-9_]*$`)
-	quoteBefore = regexp.MustCompile(`(?:^|[\s\[,(=])(\\*["'])$`)
-	connection  = regexp.MustCompile(`(?i)\b(?:server|data source|host|addr(?:ess)?|uid|user(?: ?id|name)?|driver|database|` +
+	isVariable  = lazyregexp.New(`^[A-Z_][A-Z0-9_]*$`)
+	quoteBefore = lazyregexp.New(`(?:^|[\s\[,(=])(\\*["'])$`)
+	connection  = lazyregexp.New(`(?i)\b(?:server|data source|host|addr(?:ess)?|uid|user(?: ?id|name)?|driver|database|` +
 		`initial catalog|endpoint|accountname|dsn|port)\s*=[^;="]*;(?:[^"]*;)?\s*$`)
 )
 
 // lineStart matches the text before a name that starts its line.
-var lineStart = regexp.MustCompile(`^[\s#;-]*(?:export\s+)?["']?$`)
+var lineStart = lazyregexp.New(`^[\s#;-]*(?:export\s+)?["']?$`)
 
 // wholeRest extends a value to the end of the line in a settings file, where
 // values may contain spaces.
 func wholeRest(line string, n name, at int, v value) value {
-	if v.quoted || n.strength < wordName || n.from > 64 || !lineStart.MatchString(line[:n.from]) || strings.HasPrefix(line[at:], Mask) {
+	if v.quoted || n.strength < wordName || n.from > 64 || !lineStart.Get().MatchString(line[:n.from]) || strings.HasPrefix(line[at:], Mask) {
 		return v
 	}
 	sign := strings.Trim(line[n.to:at], " \t\"'")
@@ -202,7 +208,7 @@ func isOneCase(s string) bool { return s == strings.ToLower(s) || s == strings.T
 // max_tokens=500, HttpTokens=required or password_file=/run/secrets/db.
 func describes(line string, n name, secret string) bool {
 	switch {
-	case n.plural && n.strength < passName && prose.MatchString(secret), (n.plural || n.qualified) && number.MatchString(secret):
+	case n.plural && n.strength < passName && prose.Get().MatchString(secret), (n.plural || n.qualified) && number.Get().MatchString(secret):
 		return true
 	case strings.HasSuffix(line[n.from:n.to], "PWD"): // the working directory of a shell
 		return strings.HasPrefix(secret, "/")
@@ -210,7 +216,7 @@ func describes(line string, n name, secret string) bool {
 	if isCapital := strings.ToUpper(secret) == secret; isCapital && strings.EqualFold(secret, line[n.from:n.to]) {
 		return true // a placeholder, as in "password":"PASSWORD"
 	}
-	return n.qualified && (fileName.MatchString(secret) || !looksSecret(secret))
+	return n.qualified && (fileName.Get().MatchString(secret) || !looksSecret(secret))
 }
 
 func assigned(line string, n name, v value, secret string) bool {
@@ -226,28 +232,28 @@ func isAuth(name string, v value) bool {
 	return v.quoted && name == "auth" || strings.HasSuffix(name, "_AUTH")
 }
 
-// notPadding rejects the signs that end base64, as in password: eHl6Cg==
+// notPadding rejects the padding of base64, as in password: eHl6Cg==
 func notPadding(_ string, _ name, _ value, secret string) bool {
 	return !strings.HasPrefix(secret, "=")
 }
 
-// tuple accepts a string after an atom that begins a tuple.
+// tuple accepts a string after an atom that starts a tuple.
 func tuple(line string, n name, v value, _ string) bool {
 	return v.quoted && n.from > 0 && line[n.from-1] == '{'
 }
 
 // exception matches the name of an error before its message.
-var exception = regexp.MustCompile(`^[A-Za-z.]+(?:Exception|Error|Fault):?$`)
+var exception = lazyregexp.New(`^[A-Za-z.]+(?:Exception|Error|Fault):?$`)
 
 func afterColon(line string, n name, v value, secret string) bool {
 	switch {
 	case strings.HasPrefix(line[n.to:], "://"), strings.HasPrefix(secret, ":"):
 		return false
-	case exception.MatchString(secret):
+	case exception.Get().MatchString(secret):
 		return false
 	case n.plural && !v.quoted:
 		return isRandom(secret)
-	case n.strength >= codeName, n.strength == wordName && (v.quoted || lineStart.MatchString(line[:n.from]) && isOneCase(line[n.from:n.to])):
+	case n.strength >= codeName, n.strength == wordName && (v.quoted || lineStart.Get().MatchString(line[:n.from]) && isOneCase(line[n.from:n.to])):
 		return true
 	case n.strength == weakName:
 		return isLong(secret)
@@ -256,50 +262,56 @@ func afterColon(line string, n name, v value, secret string) bool {
 }
 
 func flagged(line string, n name, _ value, secret string) bool {
-	isID := line[n.from:n.to] == "--secret-id" // of Secrets Manager, or Vault
+	isID := line[n.from:n.to] == "--secret-id" // of Secrets Manager or Vault
 	return n.flag && !strings.HasPrefix(secret, "--") && (n.strength > weakName && !isID || looksSecret(secret))
 }
 
+// listed accepts a flag in a list such as [app, --password, x], not a sentence.
+func listed(line string, n name, v value, secret string) bool {
+	before := line[:n.from]
+	return strings.LastIndexByte(before, '[') > strings.LastIndexByte(before, ']') && flagged(line, n, v, secret)
+}
+
 // openingTag matches the text before the name of an XML element.
-var openingTag = regexp.MustCompile(`(?:<|&lt;|\\+u003c)(?:[\w.-]+:)?$`)
+var openingTag = lazyregexp.New(`(?:<|&lt;|\\+u003c)(?:[\w.-]+:)?$`)
 
 func element(line string, n name, _ value, _ string) bool {
-	return openingTag.MatchString(line[max(0, n.from-48):n.from])
+	return openingTag.Get().MatchString(line[max(0, n.from-48):n.from])
 }
 
 var (
-	settersBefore = regexp.MustCompile(`(?i)(?:^|[\s"'])(?:ENV|ARG|setenv|putenv|SetEnv|set(?:\s+-\w+)*|fastcgi_param|` +
+	settersBefore = lazyregexp.New(`(?i)(?:^|[\s"'])(?:ENV|ARG|setenv|putenv|SetEnv|set(?:\s+-\w+)*|fastcgi_param|` +
 		`proxy_set_header|uwsgi_param|add_header)\s+["']?$`)
-	loginAndUser = regexp.MustCompile(`(?i)(?:login|user|username|account|default)\s+(\S+)\s+$`)
+	loginAndUser = lazyregexp.New(`(?i)(?:login|user|username|account|default)\s+(\S+)\s+$`)
 )
 
 func setBefore(line string, n name, _ value, secret string) bool {
-	return !isStop(secret) && settersBefore.MatchString(line[max(0, n.from-48):n.from])
+	return !isStop(secret) && settersBefore.Get().MatchString(line[max(0, n.from-48):n.from])
 }
 
 func loginBefore(line string, n name, _ value, secret string) bool {
-	m := loginAndUser.FindStringSubmatch(line[max(0, n.from-96):n.from])
+	m := loginAndUser.Get().FindStringSubmatch(line[max(0, n.from-96):n.from])
 	return m != nil && !strings.HasSuffix(m[1], ":") && !isStop(m[1]) && !isStop(secret)
 }
 
 // wholeLine accepts a line that holds only the name and the value.
 func wholeLine(line string, n name, v value, secret string) bool {
-	if !lineStart.MatchString(line[:n.from]) || strings.Trim(line[n.to:], " \t\r;\"'") != strings.Trim(secret, ";\"'") {
+	if !lineStart.Get().MatchString(line[:n.from]) || strings.Trim(line[n.to:], " \t\r;\"'") != strings.Trim(secret, ";\"'") {
 		return false
 	}
 	return n.strength >= codeName && !isStop(secret) || v.quoted || looksSecret(secret)
 }
 
 // stops are words after "the password is" that are not passwords.
-var stops = regexp.MustCompile(`(?i)^(?:not|no|an?|the|in|too|only|already|still|never|now|about|being|to|for|of|from|by|` +
+var stops = lazyregexp.New(`(?i)^(?:not|no|an?|the|in|too|only|already|still|never|now|about|being|to|for|of|from|by|` +
 	`with|and|or|but|if|on|off|ok|null|new|old|valid|invalid|wrong|` +
 	`incorrect|correct|bad|missing|absent|empty|blank|unset|set|weak|strong|short|long|unknown|secret|safe|same|different|` +
 	`optional|mandatory|going|there|here|out|up|as|` +
 	`available|unavailable|your|this|that|it|managed|default|\w+(?:ed|ing|able|ible|ent|ory))$`)
 
-func isStop(s string) bool { return stops.MatchString(strings.Trim(s, `.,;:!?)"'`)) }
+func isStop(s string) bool { return stops.Get().MatchString(strings.Trim(s, `.,;:!?)"'`)) }
 
-// given rejects words that say where a secret comes from or goes to.
+// given rejects words that name the source or the target of a secret.
 func given(line string, n name, v value, secret string) bool {
 	isCode := strings.ContainsAny(line[n.from:n.to], "_-.")
 	isCode = isCode && n.strength >= codeName && isRandom(secret) && strings.ContainsAny(secret, "0123456789")

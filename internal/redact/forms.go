@@ -3,21 +3,23 @@ package redact
 import (
 	"regexp"
 	"strings"
+
+	"muster/internal/base/lazyregexp"
 )
 
-// A form is a way to write a secret without the name of a secret before it. To
-// support another one, add a row; a test masks each example.
+// A form is a secret without a name before it. To support another one, add a row; a test masks each example.
 type form struct {
 	rule    string // ID of a Rule
 	what    string
 	example string // « and » enclose the secret
-	hints   string // lower case, ~ means a space; a line without any of them is skipped
+	hints   string // lower case, ~ means a space; lines without any hint are skipped
 	pattern string // the first group is the secret
 	needs   func(secret string) bool
 }
 
 const (
-	argument   = `(?:\s+|` + quotes + `\s*,?\s*(?:a[0-9]{1,3}=)?` + quotes + `|,)` // between two arguments, also in a JSON array and in an audit record
+	argument   = `(?:\s+|` + nul + `|` + quotes + `\s*,?\s*(?:a[0-9]{1,3}=)?` + quotes + `|,\s*)` // between two arguments, also in a JSON array and in an audit record
+	nul        = `(?:\x00|\\+u0000|\\+x00)`                                                       // between the arguments and the variables of a process
 	stringText = `(?:\\*"[^"]*"|'[^']*')`
 	bare       = `[^\s"'` + "`" + `\\<>]`
 	at         = `@(?:[^s]|s[^h]|sh[^a]|sha[^2]|$)` // but not the @sha256: of an image
@@ -30,7 +32,7 @@ const (
 var forms = []form{
 	{
 		"private-key", "a private key in PEM", `-----BEGIN RSA PRIVATE KEY-----\nMIIE`, "-----begin",
-		`(?i)(-----BEGIN[A-Z0-9 ]*PRIVATE KEY.*?(?:-----END[A-Z0-9 ]*-----|$))`, nil,
+		`(?i)(-----BEGIN[A-Z0-9 ]*(?:PRIVATE|STATIC) KEY.*?(?:-----END[A-Z0-9 ]*-----|$))`, nil,
 	},
 	{
 		"private-key", "a private key in the form of SSH2", `---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----`, "---- begin",
@@ -39,6 +41,16 @@ var forms = []form{
 	{
 		"private-key", "the checksum of PuTTY's private key", `Private-MAC: «0123456789abcdef0123456789abcdef01234567»`, "private-",
 		`(?i)Private-(?:MAC|Hash):\s*(\w+)`, nil,
+	},
+	{
+		"private-key", "the secrets of a session of TLS, as SSLKEYLOGFILE has them",
+		`CLIENT_RANDOM 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef «0123456789abcdef0123456789abcdef»`,
+		"client_ server_ exporter_",
+		`\b(?:CLIENT|SERVER|EXPORTER|EARLY_EXPORTER)_(?:RANDOM|\w*SECRET\w*)\s+(?:[0-9a-f]{64}|\[masked\])\s+([0-9a-f]{32,})`, nil,
+	},
+	{
+		"private-key", "the private part of a JSON web key, on a line of its own", `  "d": "«x9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ»",`, `"d" "p" "q" "dp" "dq" "qi" "k"`,
+		`^\s*"(?:d|p|q|dp|dq|qi|k)"\s*:\s*"([\w-]{32,})"\s*,?\s*$`, isMixed,
 	},
 	{
 		"private-key", "the private part of a JSON web key", `{"kty":"EC","d":"«x9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7w»"}`, `kty`,
@@ -50,12 +62,16 @@ var forms = []form{
 		`://([^\s"'<>` + "`" + `]*)` + at, isUserInfo,
 	},
 	{
-		"url-credentials", "user and password in a URL whose signs are escaped", `postgres%3A%2F%2F«joe%3Ax9Kq2»%40db.example`, "%40",
-		`(?i)(?::|%3A)(?://|%2F%2F)([^\s"'<>/&?]*(?::|%3A)[^\s"'<>/&?]*)%40`, nil,
+		"url-credentials", "user and password in a URL whose signs are escaped", `postgres%3A%2F%2F«joe%3Ax9Kq2»%40db.example`, "%40 %2540",
+		`(?i)(?::|%(?:25)*3A)(?://|%(?:25)*2F%(?:25)*2F)([^\s"'<>/&?]*(?::|%(?:25)*3A)[^\s"'<>/&?]*?)%(?:25)*40`, nil,
 	},
 	{
 		"url-credentials", "user and password before a host", `HTTPS_PROXY is «joe:x9Kq2»@proxy.example:3128`, "@",
 		`(?:^|[\s"'=(])([^\s"'/@:=,({\[]*:[^\s"'@/][^\s"'@]*)` + at, isNoJDBC,
+	},
+	{
+		"url-credentials", "user and password of a URL without a scheme", `registry=//«joe:x9Kq2»@npm.example/`, "@",
+		`(?:^|[\s"'=(])//([^\s"'/@:]*:[^\s"'@/]+)@`, nil,
 	},
 	{
 		"url-credentials", "user and password of a DSN", `«root:x9/Kq2»@tcp(db.example:3306)/app`, "@tcp( @unix(",
@@ -166,6 +182,10 @@ var forms = []form{
 		`(?i)\bidentified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+)?(\\*"[^"]*"|\\*'[^']*'|[^\s;]+)`, isValue,
 	},
 	{
+		"named-secret", "the old password in SQL", `ALTER USER joe IDENTIFIED BY «'y8Lr3'» REPLACE «'x9Kq2'»`, "replace",
+		`(?i)\bidentified\s+by\s+(?:` + stringText + `|\S+)\s+replace\s+(` + stringText + `)`, isValue,
+	},
+	{
 		"named-secret", "a password in SQL that a shell quotes", `+ mysql -e 'ALTER USER joe IDENTIFIED BY '\''«x9Kq2»'\'''`, `'\''`,
 		`(?i)(?:\bidentified\s+(?:with\s+\S+\s+)?(?:by|as)|pass(?:word|wd)?|pwd|secret|token)\s*[:=,(]?\s*'\\''([^']+)'\\''`, isValue,
 	},
@@ -218,6 +238,10 @@ var forms = []form{
 	{
 		"named-secret", "a random value that a shell tests, as set -x prints it", `+ '[' -z «x9Kq2mZ7w» ']'`, "+~",
 		tracePrompt + `(?:'?\[\[?'?|test)\s+(?:!\s+)?-[nz]\s+(` + stringText + `|[^\s"'\\]+)`, looksSecret,
+	},
+	{
+		"named-secret", "a random value that a shell compares, as set -x prints it", `+ '[' «x9Kq2mZ7wx9Kq2» = '' ']'`, "+~",
+		tracePrompt + `(?:'?\[\[?'?|test|case)\s+(?:!\s+)?(` + stringText + `|[^\s"'\\]+)\s+(?:[=!]=?|=~|in$|in\s)`, isLong,
 	},
 	{
 		"named-secret", "a random argument of jq", `jq -n --arg p «x9Kq2mZ7w» '{p:$p}'`, "--arg~",
@@ -305,6 +329,25 @@ var forms = []form{
 	{
 		"named-secret", "a token of a host, of Composer", `"github-oauth": {"github.com": "«x9Kq2»"}`, "-oauth -token bearer",
 		`"(?:git(?:hub|lab)-(?:oauth|token)|bitbucket-oauth|bearer)\\*"\s*:\s*\{\s*\\*"[^"]*"\s*:\s*\\*"([^"\\]+)`, isValue,
+	},
+	{
+		"named-secret", "what KMS decrypted", `{"Plaintext":"«x9Kq2mZ7w»","KeyId":"k"}`, "plaintext",
+		`(?i)\bplaintext\\*["']\s*:\s*\\*["']([^"'\\]+)`, isRandom,
+	},
+	{
+		"named-secret", "a user of SNMP", `createUser joe SHA «x9Kq2mZ7w»`, "createuser",
+		`(?i)\bcreateUser\s+(?:-e\s+\S+\s+)?\S+\s+(?:MD5|SHA[\w-]*)\s+(` + stringText + `|\S+)`, isValue,
+	},
+	{
+		"named-secret", "the key of a user of SNMP", `createUser joe SHA «y8Lr3mZ7w» AES «x9Kq2mZ7w»`, "createuser",
+		`(?i)\bcreateUser\s.*\s(?:DES|AES[\w-]*)\s+(` + stringText + `|\S+)`, isValue,
+	},
+	{
+		"named-secret", "a user of PgBouncer", `"app" «"x9Kq2mZ7w"»`, `"~"`, `^\s*"[\w.@-]+"\s+("[^"\\]+")\s*$`, looksSecret,
+	},
+	{
+		"named-secret", "the code that activates an instance of ECS Anywhere", `amazon-ssm-agent -register -code «x9Kq2mZ7w»`, "-register",
+		`\s-register\s.*?-code(?:=|` + argument + `)["']?([^\s"'\\]+)`, isValue,
 	},
 	{
 		"named-secret", "the registries of a secret of Kubernetes", `.dockerconfigjson: «eyJhdXRocyI6e30K»`, "dockerconfigjson",
@@ -406,6 +449,7 @@ var forms = []form{
 		"vendor-token", "Terraform Cloud", `using «x9Kq2mZ7wx9Kq2.atlasv1.x9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7w»`, ".atlasv1.",
 		`\b(\w{14}\.atlasv1\.[\w-]{40,})`, nil,
 	},
+	{"vendor-token", "OpenShift", `using «sha256~x9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx9Kq2»`, "sha256", `\b(sha256~[\w-]{40,})`, nil},
 	{"vendor-token", "HashiCorp Vault, before 1.10", `using «s.x9Kq2mZ7wx9Kq2mZ7wx9Kq2m»`, "s.", `(?:^|[\s"'=:])(s\.[A-Za-z0-9]{24})\b`, isMixed},
 	{"vendor-token", "SendGrid", `using «SG.x9Kq2mZ7wx9Kq2mZ7w.x9Kq2mZ7wx9Kq2mZ7w»`, "sg.", `\b(SG\.[\w-]{16,}\.[\w-]{16,})`, nil},
 	{
@@ -455,8 +499,8 @@ func (t *tables) formed(line string, has []bool, found []span) []span {
 	return found
 }
 
-// findAll finds all matches. The search continues right after each secret, because
-// the character that ends one may also precede the next.
+// findAll finds all matches. The search continues right after each secret, because the character that ends one can also
+// precede the next.
 func findAll(p *regexp.Regexp, line, rule string, needs func(string) bool, found []span) []span {
 	for from := 0; from < len(line); {
 		m := p.FindStringSubmatchIndex(line[from:])
@@ -478,7 +522,7 @@ func findAll(p *regexp.Regexp, line, rule string, needs func(string) bool, found
 // isUserInfo rejects a URL path that contains an "@".
 func isUserInfo(s string) bool {
 	host, _, path := strings.Cut(s, "/")
-	return !path || strings.Contains(host, "@") || strings.Contains(host, ":") && !hostAndPort.MatchString(host)
+	return !path || strings.Contains(host, "@") || strings.Contains(host, ":") && !hostAndPort.Get().MatchString(host)
 }
 
 // isNoMechanism rejects the name of an authentication mechanism.
@@ -486,30 +530,32 @@ func isNoMechanism(s string) bool {
 	return isValue(s) && s != "PLAIN" && s != "LOGIN" && s != "NONE" && !strings.HasPrefix(s, "CRAM-") && !strings.HasPrefix(s, "SCRAM-")
 }
 
-// isChange accepts an old and a new password, not prose.
+// isChange accepts an old and a new password, but not prose.
 func isChange(s string) bool {
 	old, after, _ := strings.Cut(s, " to ")
-	return isRandom(strings.TrimSpace(old)) && isRandom(strings.TrimSpace(after)) && !identifier.MatchString(old)
+	return isRandom(strings.TrimSpace(old)) && isRandom(strings.TrimSpace(after)) && !identifier.Get().MatchString(old)
 }
 
 // isPair accepts a password after a user name, not a port or the rest of a URL or an ARN.
-func isPair(s string) bool { return isPassword(s) && isRandom(s) && !resource.MatchString("arn:"+s) }
+func isPair(s string) bool {
+	return isPassword(s) && isRandom(s) && !resource.Get().MatchString("arn:"+s)
+}
 
 // isNoJDBC leaves JDBC URLs of Oracle to the form that handles them.
 func isNoJDBC(s string) bool { return !strings.HasPrefix(s, "jdbc:") }
 
-var hostAndPort = regexp.MustCompile(`^(?:[\w.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}$`)
+var hostAndPort = lazyregexp.New(`^(?:[\w.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}$`)
 
 // isHeader rejects a sentence about a header.
 func isHeader(s string) bool {
 	first, rest, _ := strings.Cut(s, " ")
-	return isValue(s) && !variable.MatchString(rest) && (strings.ContainsAny(first, "=;") || isRandom(first) || isRandom(rest) && rest != "")
+	return isValue(s) && !variable.Get().MatchString(rest) && (strings.ContainsAny(first, "=;") || isRandom(first) || isRandom(rest) && rest != "")
 }
 
-var ids = regexp.MustCompile(`^[0-9]{1,6}$`)
+var ids = lazyregexp.New(`^[0-9]{1,6}$`)
 
 // isPassword rejects the rest of a URL, as in "-u https://...", and a numeric
 // group, as in "-u 1000:1000".
 func isPassword(s string) bool {
-	return isValue(s) && !strings.HasPrefix(s, "//") && !ids.MatchString(s)
+	return isValue(s) && !strings.HasPrefix(s, "//") && !ids.Get().MatchString(s)
 }

@@ -8,8 +8,8 @@ import (
 
 var marked = regexp.MustCompile(`«[^»]*»`)
 
-// assertExample masks an example, in which the secret stands between « and »:
-// just that is masked, and with whatever the line stands in.
+// assertExample masks an example whose secret is between « and »: exactly the secret must be masked, alone and in any
+// surrounding text.
 func assertExample(t *testing.T, example string) {
 	t.Helper()
 	line := strings.NewReplacer("«", "", "»", "").Replace(example)
@@ -20,7 +20,7 @@ func assertExample(t *testing.T, example string) {
 		}
 		return Mask
 	})
-	if want == example { // all of it
+	if want == example { // the whole example
 		want = Mask
 	}
 	if got := Log(line); got != want {
@@ -55,11 +55,11 @@ func TestEachFormHasARule(t *testing.T) {
 func TestEachVendorsTokenIsMasked(t *testing.T) {
 	for _, v := range vendors {
 		for prefix := range strings.FieldsSeq(v.prefixes) {
-			// SK is followed by hexadecimal digits, of which all rows accept any number.
+			// SK is followed by hexadecimal digits, which every row accepts.
 			token := strings.ReplaceAll(prefix, "~", " ") + strings.Repeat("0a1b2c3d4e5f", 1+v.least/12)
 			for _, text := range []string{"%", `level=error msg="using % now"`, `["a","%"]`, "https://h.example/?x=%"} {
 				if got := Log(strings.ReplaceAll(text, "%", token)); strings.Contains(got, token[len(token)/2:]) {
-					t.Errorf("%s: %s is left in %s", v.name, token, got)
+					t.Errorf("%s: %s remains in %s", v.name, token, got)
 				}
 			}
 		}

@@ -8,8 +8,8 @@ import (
 	"muster/test/redacttest"
 )
 
-// FuzzSurroundings: no secret in a known form survives what stands around it,
-// on other lines or, if the form is one that stands within a line, beside it.
+// FuzzSurroundings checks that a secret in a known form is masked regardless of the text on other lines and, for forms
+// inside a line, next to it.
 func FuzzSurroundings(f *testing.F) {
 	all := redacttest.Corpus()
 	within := make([]bool, len(all))

@@ -9,7 +9,7 @@ import (
 type index struct {
 	pieces  []string
 	byStart map[[2]byte][]int
-	starts  [1 << 12]bool // a filter in front of the map
+	starts  [1 << 12]bool // a filter before the map
 	single  [256]int      // pieces of one byte: the index plus 1
 }
 
@@ -46,7 +46,7 @@ func (x *index) in(text string) []bool {
 	return has
 }
 
-// hints are the pieces of a table row: without any of them, the row cannot match.
+// hints are the pieces of a table row. A line without any of them cannot match the row.
 type hints []int
 
 func (h hints) any(has []bool) bool {

@@ -3,27 +3,26 @@ package redact
 import (
 	"bytes"
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strings"
 
+	"muster/internal/base/lazyregexp"
 	"muster/internal/term"
 )
 
 // jsonToken matches strings, with the colon after a key, and the start and end of
 // objects and arrays.
-var jsonToken = regexp.MustCompile(`"(?:[^"\\]|\\.)*"(\s*:)?|[{}\[\]]`)
+var jsonToken = lazyregexp.New(`"(?:[^"\\]|\\.)*"(\s*:)?|[{}\[\]]`)
 
-// JSON masks the strings of a JSON document: by the key, by the name in the same
-// object ({"name": ..., "value": ...}), and by the rules. The strings of an array
-// count as the lines of one text and as the arguments of one command. The order of
-// keys stays. Invalid JSON is masked as text. Active characters are escaped.
+// JSON masks the strings of a JSON document by key, by the name in the same object ({"name": ..., "value": ...}), and by
+// the rules. The strings of an array are treated as the lines of one text and as the arguments of one command. The order
+// of keys is unchanged. Invalid JSON is masked as text. Control characters are escaped.
 func (f *Filter) JSON(data []byte) []byte {
 	if !json.Valid(data) {
 		return []byte(f.cleaned(string(data)))
 	}
 	w := walk{filter: f, data: data, stack: []level{{}}}
-	for _, m := range jsonToken.FindAllSubmatchIndex(data, -1) {
+	for _, m := range jsonToken.Get().FindAllSubmatchIndex(data, -1) {
 		w.token(m)
 	}
 	return term.InertJSON(bytes.Join(append(w.out, data[w.end:]), nil))
@@ -43,17 +42,17 @@ type walk struct {
 	filter *Filter
 	data   []byte
 	end    int      // of the last token
-	out    [][]byte // the output in pieces, since a value may be masked later
+	out    [][]byte // the output in pieces, because a value can be masked later
 	stack  []level
 }
 
-// level is an object or an array that is being read.
+// level is an open object or array.
 type level struct {
 	from     int
 	name     string // the key of this object or array
 	key      string // the key of the next value
 	lines    *Filter
-	tells    bool    // the key or a name field announces a secret
+	isSecret bool    // the key or a name field is the name of a secret
 	values   []place // of value fields
 	elements []place
 	deep     bool // contains other levels
@@ -74,7 +73,7 @@ func (w *walk) token(m []int) {
 			name = top.name
 		}
 		top.key, top.lines, top.deep = "", nil, true
-		w.stack = append(w.stack, level{from: m[0], name: name, tells: w.data[m[0]] == '{' && strengthOf(name) >= codeName})
+		w.stack = append(w.stack, level{from: m[0], name: name, isSecret: w.data[m[0]] == '{' && strengthOf(name) >= codeName})
 	case '}', ']':
 		w.close(top)
 		w.stack = w.stack[:len(w.stack)-1]
@@ -116,7 +115,7 @@ func (w *walk) text(top *level, between string, m []int) {
 	if key := strings.ToLower(top.key); isValueField(key) {
 		top.values = append(top.values, at)
 	} else if strings.HasSuffix(key, "name") || strings.HasSuffix(key, "key") {
-		top.tells = top.tells || strengthOf(text) >= wordName
+		top.isSecret = top.isSecret || strengthOf(text) >= wordName
 	}
 	w.quote(&Filter{Hits: w.filter.Hits}, top.key, text)
 	top.key = ""
@@ -129,9 +128,9 @@ func (w *walk) quote(f *Filter, key, text string) {
 	w.out = append(w.out, quoted)
 }
 
-// close masks the secrets that only the whole object or array reveals.
+// close masks the secrets that only the complete object or array reveals.
 func (w *walk) close(l *level) {
-	if l.tells {
+	if l.isSecret {
 		for _, v := range l.values {
 			w.mask(v, "named-secret")
 		}
@@ -157,7 +156,7 @@ func (w *walk) mask(p place, rule string) {
 
 // field masks a value by its key, if it has one, or by the rules.
 func (f *Filter) field(key, value string) string {
-	if value != "" && value != Mask && secretName.MatchString(key) && !resource.MatchString(value) {
+	if value != "" && value != Mask && secretName.Get().MatchString(key) && !resource.Get().MatchString(value) {
 		f.hit("named-secret")
 		return Mask
 	}

@@ -8,8 +8,8 @@ import (
 	"muster/internal/redact"
 )
 
-// Each line between « and » is masked, wholly or in part; S marks what must not
-// be left. All other lines stay.
+// Each line between « and » must be masked, completely or in part; S marks text that must not remain. All other lines
+// are unchanged.
 func TestSecretsOverSeveralLines(t *testing.T) {
 	for name, text := range map[string]string{
 		"a key in PEM":               "a\n«-----BEGIN RSA PRIVATE KEY-----\nMIISSS\nSSSS=\n-----END RSA PRIVATE KEY-----»\nb",
@@ -63,10 +63,10 @@ func TestSecretsOverSeveralLines(t *testing.T) {
 	}
 }
 
-// A key whose end was lost does not hide the rest of the log.
-func TestAKeyWithoutItsEndIsNoEndlessKey(t *testing.T) {
+// A key without an end line must not hide the rest of the log.
+func TestKeyWithoutEndDoesNotHideTheRest(t *testing.T) {
 	got := redact.Log("-----BEGIN PRIVATE KEY-----\n" + strings.Repeat("line\n", 400))
 	if n := strings.Count(got, "line"); n != 100 {
-		t.Errorf("%d lines are left", n)
+		t.Errorf("%d lines remain", n)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"unicode"
 )
 
-// strength says how likely a name announces a secret.
+// strength is the likelihood that a name introduces a secret.
 type strength int
 
 const (
@@ -14,10 +14,10 @@ const (
 	weakName          // key, auth, cookie: the value must look random
 	wordName          // token, secret: also used in prose
 	codeName          // client_secret, accessToken: an identifier, never prose
-	passName          // password and its kin
+	passName          // password and similar words
 )
 
-// name is an identifier in a line that announces a secret.
+// name is an identifier in a line that introduces a secret.
 type name struct {
 	strength
 	from, to  int
@@ -36,7 +36,7 @@ func inName(c byte) bool {
 // namesIn finds the names of secrets in a line.
 func namesIn(line, lower string) []name {
 	var found []name
-	blank := -2 // where the last identifier ended, if it was a kind of key
+	blank := -2 // end of the last identifier if it was a kind of key
 	for at := 0; at < len(line); at++ {
 		if !inName(line[at]) {
 			continue
@@ -61,8 +61,8 @@ func namesIn(line, lower string) []name {
 	return found
 }
 
-// escapeAt returns the length of the escape after a backslash before line[at], such
-// as the n of a line end. It is not part of a name.
+// escapeAt returns the length of the escape after a backslash before line[at], such as the n of a line ending. It is not
+// part of a name.
 func escapeAt(line string, at int) int {
 	switch {
 	case at == 0 || line[at-1] != '\\':
@@ -87,13 +87,16 @@ func nameOf(line, lower string, from, to int) name {
 	if to-from < 2 || !containsAny(lower[from:to], stems) {
 		return n
 	}
-	n.flag = line[n.from] == '-' && (n.from == 0 || strings.IndexByte(" \t\"'`=([,\\", line[n.from-1]) >= 0)
-	n.strength, n.plural, n.qualified = judge(words(line[from:to]))
+	n.flag = line[n.from] == '-' && (n.from == 0 || strings.IndexByte(" \t\"'`=([,\\\x00", line[n.from-1]) >= 0 || endsInNUL(line[:n.from]))
+	n.strength, n.plural, n.qualified = classify(words(line[from:to]))
 	if lower[from:to] == "_auth" || strings.HasSuffix(lower[from:to], "__auth") { // of npm
 		n.strength = codeName
 	}
 	return n
 }
+
+// endsInNUL reports whether a text ends in an escaped NUL.
+func endsInNUL(s string) bool { return strings.HasSuffix(s, `\u0000`) || strings.HasSuffix(s, `\x00`) }
 
 // strengthOf classifies a whole text, such as a key in JSON.
 func strengthOf(text string) strength {
@@ -102,7 +105,7 @@ func strengthOf(text string) strength {
 	if strings.HasSuffix(text, "_AUTH") { // a variable such as REDIS_AUTH
 		return codeName
 	}
-	s, _, qualified := judge(words(text))
+	s, _, qualified := classify(words(text))
 	if qualified {
 		return min(s, weakName)
 	}
@@ -135,15 +138,15 @@ func words(identifier string) []string {
 	return all
 }
 
-// judge classifies a name by its last word that stands for a secret.
-func judge(all []string) (s strength, plural, qualified bool) {
+// classify rates a name by its last word for a secret.
+func classify(all []string) (s strength, plural, qualified bool) {
 	for i, w := range slices.Backward(all) {
 		switch {
 		case w == "passwd" && len(all) == 1: // also a program and a file
 			s = wordName
 		case endsIn(w, passWords) && !slices.Contains(notPass, w), strings.HasPrefix(w, "password"), strings.HasPrefix(w, "passwd"):
 			s = passName
-		case w == "id" && i > 1 && all[i-1] == "key" && all[i-2] == "access": // no secret, and known by its looks
+		case w == "id" && i > 1 && all[i-1] == "key" && all[i-2] == "access": // not a secret, and recognizable by its form
 			return weakName, false, true
 		case slices.Contains(codeWords, w), i > 0 && (w == "key" || w == "keys") && slices.Contains(keyKinds, all[i-1]),
 			i > 0 && all[i-1] == "auth" && (w == "data" || w == "string"), i > 0 && all[i-1] == "access" && w == "signature":

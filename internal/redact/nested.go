@@ -1,20 +1,21 @@
 package redact
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"muster/internal/base/lazyregexp"
 )
 
-// A log in JSON or logfmt carries the lines of other programs in quoted strings,
-// and those may do the same. Each string is searched as a text with its own lines.
+// A log in JSON or logfmt contains lines of other programs in quoted strings, which can themselves contain such strings.
+// Each string is searched as a text with its own lines.
 
 // maxDepth limits the search for strings within strings.
 const maxDepth = 3
 
 // quotedText matches strings that are long enough for a name and a secret.
-var quotedText = regexp.MustCompile(`"((?:[^"\\]|\\.){8,})"`)
+var quotedText = lazyregexp.New(`"((?:[^"\\]|\\.){8,})"`)
 
 // nested finds the secrets in the strings of a line.
 func nested(line string, depth int, found []span) []span {
@@ -22,7 +23,7 @@ func nested(line string, depth int, found []span) []span {
 		return found
 	}
 	for from := 0; from < len(line); {
-		m := quotedText.FindStringSubmatchIndex(line[from:])
+		m := quotedText.Get().FindStringSubmatchIndex(line[from:])
 		if m == nil {
 			return found
 		}
@@ -31,11 +32,7 @@ func nested(line string, depth int, found []span) []span {
 		all := strings.Split(text, "\n")
 		at := 0
 		for i, one := range all {
-			next := ""
-			if i+1 < len(all) {
-				next = all[i+1]
-			}
-			for _, s := range inner.find(one, next, depth+1) {
+			for _, s := range inner.find(one, following(all, i), depth+1) {
 				found = append(found, span{raw[at+s.from], raw[at+s.to], s.rule})
 			}
 			at += len(one) + 1

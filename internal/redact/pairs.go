@@ -1,8 +1,9 @@
 package redact
 
 import (
-	"regexp"
 	"strings"
+
+	"muster/internal/base/lazyregexp"
 )
 
 // Many formats keep a name and its value in two fields, in any order:
@@ -14,24 +15,24 @@ import (
 //	Property: x, Value: "y"
 
 // pairField matches the start of such a field. The first group is its name.
-var pairField = regexp.MustCompile(`(?i)(?:^|[^\w])(?:` + quotes + `)?((?:[a-z]+[_-]?)?(?:name|key|property|value)|val)(?:` + quotes + `)?` +
-	`\s*(?:[:=]>?|,\s*` + quotes + `)\s*`)
+var pairField = lazyregexp.New(`(?i)(?:^|[^\w])(?:` + quotes + `)?((?:[a-z]+[_-]?)?(?:name|key|property|value)|val)(?:` + quotes + `)?` +
+	`\s*(?:[:=]>?|,\s*` + quotes + `)\s*(?:Some\()?`)
 
-// pair is an object that is being read.
+// pair is an open object.
 type pair struct {
-	tells  bool // the name announces a secret
-	named  bool
-	values []span
+	isSecret bool // the name is the name of a secret
+	named    bool
+	values   []span
 }
 
-// paired finds the values of pairs whose name announces a secret.
+// paired finds the values of pairs with the name of a secret.
 func paired(line, lower string, found []span) []span {
 	if !strings.Contains(lower, "val") {
 		return found
 	}
 	var p pair
 	for at := 0; at < len(line); {
-		m := pairField.FindStringSubmatchIndex(line[at:])
+		m := pairField.Get().FindStringSubmatchIndex(line[at:])
 		if m == nil {
 			break
 		}
@@ -55,13 +56,13 @@ func paired(line, lower string, found []span) []span {
 		if p.named && len(p.values) > 0 {
 			found, p = p.close(found), pair{}
 		}
-		p.named, p.tells = true, p.tells || strengthOf(text) >= wordName
+		p.named, p.isSecret = true, p.isSecret || strengthOf(text) >= wordName
 	}
 	return p.close(found)
 }
 
 func (p pair) close(found []span) []span {
-	if p.tells {
+	if p.isSecret {
 		found = append(found, p.values...)
 	}
 	return found
@@ -73,10 +74,10 @@ func isValueField(field string) bool {
 
 // ends reports whether an object ends between two fields.
 func ends(between string) bool {
-	return strings.ContainsAny(strings.ReplaceAll(between, "&quot;", ""), "{}()<>;")
+	return strings.ContainsAny(strings.NewReplacer("&quot;", "", `"),`, "", "Some(", "").Replace(between), "{}()<>;")
 }
 
-// cutAt returns the end of a value without quotes that other fields follow.
+// cutAt returns the end of an unquoted value before other fields.
 func cutAt(text string) int {
 	if at := strings.IndexAny(text, ",}>;"); at >= 0 {
 		return at

@@ -15,7 +15,7 @@
 //	password := "hunter2"   becomes   password := "[masked]"
 package redact
 
-import "regexp"
+import "muster/internal/base/lazyregexp"
 
 // Mask replaces a secret. It does not reveal the length.
 const Mask = "[masked]"
@@ -25,12 +25,12 @@ const secretWord = `(?:pass|pwd|secret|token|cred|auth_?data|(?:access|account|a
 	`signing)[-_ ]?key)`
 
 var (
-	secretText  = regexp.MustCompile(`(?i)` + secretWord)
-	secretName  = regexp.MustCompile(`(?i)` + secretWord + `|_key$|^_?auth$`)
-	secretField = regexp.MustCompile(`(?i)` + secretWord + `[^:=]*[:=]`) // as in {"splunk-token":
-	proxyName   = regexp.MustCompile(`(?i)_proxy$`)
-	userInfo    = regexp.MustCompile(`(?s)://.*@`) // to the last "@": a password may hold one, or a slash
-	proxyUser   = regexp.MustCompile(`(?s)^([\s"']*[A-Za-z][A-Za-z0-9+.-]*://)?.*@`)
+	secretText  = lazyregexp.New(`(?i)` + secretWord)
+	secretName  = lazyregexp.New(`(?i)` + secretWord + `|_key$|^_?auth$`)
+	secretField = lazyregexp.New(`(?i)` + secretWord + `[^:=]*[:=]`) // as in {"splunk-token":
+	proxyName   = lazyregexp.New(`(?i)_proxy$`)
+	userInfo    = lazyregexp.New(`(?s)://.*@`) // to the last "@": a password may hold one, or a slash
+	proxyUser   = lazyregexp.New(`(?s)^([\s"']*[A-Za-z][A-Za-z0-9+.-]*://)?.*@`)
 )
 
 // Value masks the value of a variable.
@@ -38,22 +38,22 @@ func Value(name, value string) string {
 	switch {
 	case value == "":
 		return value
-	case secretName.MatchString(name), secretField.MatchString(value):
+	case secretName.Get().MatchString(name), secretField.Get().MatchString(value):
 		return Mask
-	case proxyName.MatchString(name): // its scheme may be left out
-		return Log(proxyUser.ReplaceAllString(value, "${1}"+Mask+"@"))
+	case proxyName.Get().MatchString(name): // its scheme may be left out
+		return Log(proxyUser.Get().ReplaceAllString(value, "${1}"+Mask+"@"))
 	}
-	return userInfo.ReplaceAllLiteralString(Log(value), "://"+Mask+"@")
+	return userInfo.Get().ReplaceAllLiteralString(Log(value), "://"+Mask+"@")
 }
 
 // Text masks a line of free text. A line that mentions a secret is masked as a whole.
 func Text(line string) string {
-	if secretText.MatchString(line) {
+	if secretText.Get().MatchString(line) {
 		return Mask
 	}
-	return userInfo.ReplaceAllLiteralString(Log(line), "://"+Mask+"@")
+	return userInfo.Get().ReplaceAllLiteralString(Log(line), "://"+Mask+"@")
 }
 
-// Log masks the secrets in the output of another program. The rest stays: "no valid
-// credentials" is what the reader is looking for.
+// Log masks the secrets in the output of another program. Other text is unchanged: "no valid credentials" is what the
+// reader needs.
 func Log(text string) string { return new(Filter).Text(text) }

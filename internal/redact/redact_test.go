@@ -54,11 +54,11 @@ func TestLog(t *testing.T) {
 	}
 }
 
-// Of a URL in a value no password is left. It may look like a part of what rightly
-// stays: of "://[masked]@host", or of what is before it.
+// No password of a URL in a value remains. The password can equal text that correctly remains: "://[masked]@host", or
+// text before it.
 func FuzzValue(f *testing.F) {
 	f.Add("HTTP_PROXY", "http://", "joe", "pw12", "host")
-	f.Add("0", "0", "0", "@000", "000") // the host and its "@" read like the password
+	f.Add("0", "0", "0", "@000", "000") // the host and its "@" equal the password
 	f.Add("0", "0:", "@ ", "0000", "0") // a password without a user, after a blank
 	f.Fuzz(func(t *testing.T, name, before, user, password, host string) {
 		stays := before + "http://" + Mask + "@" + host

@@ -1,6 +1,6 @@
 package redact
 
-// Rule is one kind of secret.
+// Rule is a kind of secret.
 type Rule struct {
 	ID   string `json:"id"` // stable, kebab-case
 	What string `json:"what"`

@@ -2,17 +2,17 @@ package redact
 
 import (
 	"encoding/base64"
-	"regexp"
 	"slices"
 	"strings"
+
+	"muster/internal/base/lazyregexp"
 )
 
-// The rules about runs of base64 characters. Code scans for them, because patterns
-// took most of the time.
+// Rules for runs of base64 characters. Code scans for them, because patterns took most of the time.
 const awsSecret, longBase64 = "aws-secret-key", "base64"
 
-// ruleOfRun returns the rule that makes a run a secret, or "". padded says that the
-// equals signs at the end belong to the run and do not assign a value.
+// ruleOfRun returns the rule that makes a run a secret, or "". padded means that the trailing equals signs belong to the
+// run and do not assign a value.
 func ruleOfRun(run string, padded bool) string {
 	bare := strings.TrimRight(run, "=")
 	switch {
@@ -20,18 +20,17 @@ func ruleOfRun(run string, padded bool) string {
 		return ""
 	case len(bare) == 40 && isMixed(bare):
 		return awsSecret
-	case isKeyLine(bare), len(bare) >= 56 && !path.MatchString(bare) && slices.ContainsFunc(strings.Split(bare, "/"), isLongMixed),
+	case isKeyLine(bare), len(bare) >= 56 && !path.Get().MatchString(bare) && slices.ContainsFunc(strings.Split(bare, "/"), isLongMixed),
 		len(bare) >= 16 && padded && isCased(bare),
-		!hexTail.MatchString(bare) && isEncodedText(run),
+		!hexTail.Get().MatchString(bare) && isEncodedText(run),
 		slices.ContainsFunc(strings.Split(bare, "/"), isLongText):
 		return longBase64
 	}
 	return ""
 }
 
-// isKeyLine accepts a whole line of a key in base64, however many slashes are in it:
-// 64 characters (RFC 7468), 70 (OpenSSH) or 76 (MIME). Two neighbors in random base64
-// are of different kinds in 64 of 100 cases, in words far less often.
+// isKeyLine accepts a whole line of a base64 key with any number of slashes: 64 characters (RFC 7468), 70 (OpenSSH) or
+// 76 (MIME). In random base64, 64 of 100 neighboring characters differ in kind; in words, far fewer do.
 func isKeyLine(run string) bool {
 	if n := len(run); n != 64 && n != 70 && n != 76 {
 		return false
@@ -45,7 +44,7 @@ func isKeyLine(run string) bool {
 	return changes >= 24 && isMixed(run)
 }
 
-// kindOf tells capitals, other letters, digits and signs apart.
+// kindOf distinguishes capitals, other letters, digits and signs.
 func kindOf(c byte) int {
 	switch {
 	case 'a' <= c && c <= 'z':
@@ -63,7 +62,7 @@ func isLongMixed(piece string) bool { return len(piece) >= 20 && isMixed(piece) 
 
 // isLongText finds text in base64 next to an unrelated slash.
 func isLongText(piece string) bool {
-	return len(piece) >= 16 && isCased(piece) && !hexTail.MatchString(piece) && isEncodedText(piece)
+	return len(piece) >= 16 && isCased(piece) && !hexTail.Get().MatchString(piece) && isEncodedText(piece)
 }
 
 func ofBase64(c byte) bool {
@@ -74,7 +73,7 @@ func ofBase64(c byte) bool {
 func runs(line string, found []span) []span {
 	for at := 0; at < len(line); at++ {
 		if line[at] == '\\' {
-			at++ // skip the escaped character, such as the n of a line end
+			at++ // skip the escaped character, such as the n of a line ending
 			continue
 		}
 		from := at
@@ -89,32 +88,32 @@ func runs(line string, found []span) []span {
 			found = append(found, span{from, at, id})
 		}
 		if at > from {
-			at-- // the character after a run may be a backslash
+			at-- // the character after a run can be a backslash
 		}
 	}
 	return found
 }
 
-// endsRun reports whether a run of base64 may end before the rest of a line.
+// endsRun reports whether a run of base64 can end before the rest of a line.
 func endsRun(rest string) bool {
 	return rest == "" || strings.IndexByte(" \t\"',;:&<>)}]\\", rest[0]) >= 0
 }
 
 var (
-	hexTail = regexp.MustCompile(`(?:^|/)[0-9a-f]{8,}$`)
-	path    = regexp.MustCompile(`^/?(?:(?:[A-Z]?[a-z]+)*[0-9]*/){3,}(?:[A-Z]?[a-z]+)*[0-9]*$`) // one in 10^8 keys looks so
+	hexTail = lazyregexp.New(`(?:^|/)[0-9a-f]{8,}$`)
+	path    = lazyregexp.New(`^/?(?:(?:[A-Z]?[a-z]+)*[0-9]*/){3,}(?:[A-Z]?[a-z]+)*[0-9]*$`) // one in 10^8 keys looks so
 )
 
 // camelPath is a path of names such as role/AmazonEC2ContainerServiceforEC2Role,
 // which has 40 characters. One in 10^7 keys looks so.
-var camelPath = regexp.MustCompile(`^/?(?:(?:[A-Z]{1,4}[0-9]{0,2})*[a-z]{3,}[0-9]{0,2}/?)+$`)
+var camelPath = lazyregexp.New(`^/?(?:(?:[A-Z]{1,4}[0-9]{0,2})*[a-z]{3,}[0-9]{0,2}/?)+$`)
 
-// isCased accepts base64, not hexadecimal digits or capitals.
+// isCased accepts base64, but not hexadecimal digits or capitals only.
 func isCased(s string) bool { return strings.ToLower(s) != s && strings.ToUpper(s) != s }
 
-// isMixed accepts random text, not a path of words or a text that ends with an ID.
+// isMixed accepts random text, but not a path of words or a text that ends with an ID.
 func isMixed(s string) bool {
-	return isCased(s) && strings.ContainsAny(s, "0123456789") && !hexTail.MatchString(s) && !path.MatchString(s) && !camelPath.MatchString(s)
+	return isCased(s) && strings.ContainsAny(s, "0123456789") && !hexTail.Get().MatchString(s) && !path.Get().MatchString(s) && !camelPath.Get().MatchString(s)
 }
 
 // isEncodedText reports whether a run is printable text in base64.

@@ -6,13 +6,14 @@ import (
 	"sync"
 )
 
-// tables are the compiled tables of follows, forms, vendors and commands.
+// tables holds the compiled follows, forms, vendors and commands.
 type tables struct {
 	index    *index
 	stems    hints
 	vendors  []hints
 	forms    []row
 	commands []row
+	programs map[string]bool // whose arguments may be on lines of their own
 	follows  []follow
 	between  []anchored
 }
@@ -39,7 +40,11 @@ var ready = sync.OnceValue(func() *tables {
 	for _, f := range forms {
 		t.forms = append(t.forms, row{hints: x.add(fieldsOf(f.hints)...), pattern: regexp.MustCompile(f.pattern)})
 	}
+	t.programs = map[string]bool{"wget": true, "redis-server": true}
 	for _, c := range commands {
+		for name := range strings.FieldsSeq(c.programs) {
+			t.programs[name] = true
+		}
 		t.commands = append(t.commands, c.compile(&x))
 	}
 	for _, f := range t.follows {
@@ -58,19 +63,19 @@ func fieldsOf(hints string) []string {
 	return all
 }
 
-// compile compiles a command. Its arguments may be the strings of a JSON array.
+// compile compiles a command. Its arguments can be the strings of a JSON array.
 func (c command) compile(x *indexer) row {
 	var quoted, pieces []string
 	for name := range strings.FieldsSeq(c.programs) {
 		quoted = append(quoted, regexp.QuoteMeta(name))
-		for _, end := range []string{" ", `"`, "'", `\`, ".exe", ".sh", "\t"} {
+		for _, end := range []string{" ", `"`, "'", `\`, ".exe", ".sh", "\t", ",", "\x00"} {
 			pieces = append(pieces, name+end)
 		}
 	}
-	const before = `(?:^|[\s"'/=(;|&\[` + "`" + `\\$>:])`
+	const before = `(?:^|[\s"'/=(;|&\[` + "`" + `\\$>:\x00])`
 	return row{
 		x.add(pieces...),
 		regexp.MustCompile(before + `(?:` + strings.Join(quoted, "|") + `)(?:\.exe|\.sh)?` + argument),
-		regexp.MustCompile(`(?:^|` + argument + `)["']?` + strings.ReplaceAll(c.before, "ARG", argument)),
+		regexp.MustCompile(`(?:^|` + argument + `|:\s*\[)["']?` + strings.ReplaceAll(c.before, "ARG", argument)),
 	}
 }

@@ -1,15 +1,16 @@
 package redact
 
 import (
-	"regexp"
 	"strings"
+
+	"muster/internal/base/lazyregexp"
 )
 
 // value is the text after a name, at [from:to], without its quotes.
 type value struct {
 	from, to   int
 	quoted     bool
-	references bool // it holds ARNs of secrets
+	references bool // contains ARNs of secrets
 }
 
 // quotes matches a quotation mark after any number of backslashes, or one that
@@ -17,19 +18,19 @@ type value struct {
 const quotes = `(?:\\*["'` + "`" + `]|&quot;|&#3[49];|%(?:25)*2[27]|\\+u002[27]|\\+x2[27])`
 
 var (
-	inAngles    = regexp.MustCompile(`^<([^\s<>/]+)>`)
-	placeholder = regexp.MustCompile(`^(?:[a-z][a-z_-]*|[A-Z_]+|nil)$`)
-	openQuote   = regexp.MustCompile(`^[bBrRuUfFL$@]?(` + quotes + `)`)
-	constant    = regexp.MustCompile(`^(?i:null|nil|none|undefined|true|false|yes|no|on|off|empty|<nil>|\(none\))?$|^[{}\[\]()|>,;=:]+-?$`)
-	variable    = regexp.MustCompile(`^\$(?:\(|\{|[A-Z_][A-Z0-9_]*$)|^\{\{|^<<[-~]?["']?\w+["']?$|^%[A-Za-z_]+%$|^<[a-z][a-z -]*>?$|^\*+$|^[xX]{3,}$|` +
+	inAngles    = lazyregexp.New(`^<([^\s<>/]+)>`)
+	placeholder = lazyregexp.New(`^(?:[a-z][a-z_-]*|[A-Z_]+|nil)$`)
+	openQuote   = lazyregexp.New(`^[bBrRuUfFL$@]?(` + quotes + `)`)
+	constant    = lazyregexp.New(`^(?i:null|nil|none|undefined|true|false|yes|no|on|off|empty|<nil>|\(none\))?$|^[{}\[\]()|>,;=:]+-?$`)
+	variable    = lazyregexp.New(`^\$(?:\(|\{|[A-Z_][A-Z0-9_]*$)|^\{\{|^<<[-~]?["']?\w+["']?$|^%[A-Za-z_]+%$|^<[a-z][a-z -]*>?$|^\*+$|^[xX]{3,}$|` +
 		`(?i)^[<\[(]?redacted[>\])]?$`)
-	resource = regexp.MustCompile(`^arn:aws[a-z-]*:`)
-	number   = regexp.MustCompile(`^-?[0-9][0-9.,:]*(?:[a-zA-Z]{1,2}|[0-9TZ:.+-]*)$`)
-	fileName = regexp.MustCompile(`^(?:~|\.\.?|[A-Za-z]:)[/\\]|^(?:file:/*)?/(?:etc|var|opt|usr|run|tmp|home|proc|sys|dev|` +
+	resource = lazyregexp.New(`^arn:aws[a-z-]*:`)
+	number   = lazyregexp.New(`^-?[0-9][0-9.,:]*(?:[a-zA-Z]{1,2}|[0-9TZ:.+-]*)$`)
+	fileName = lazyregexp.New(`^(?:~|\.\.?|[A-Za-z]:)[/\\]|^(?:file:/*)?/(?:etc|var|opt|usr|run|tmp|home|proc|sys|dev|` +
 		`srv|mnt|root|data|app|apps|lib|bin|v[1-4]|api|latest)(?:/|$)`)
-	prose = regexp.MustCompile(`^(?:[A-Z]?[a-z]+(?:[-'][a-z]+)*|(?:[A-Z]?[a-z]+)(?:[A-Z][a-z]+)+|[A-Z]+|[0-9]{1,5}|` +
+	prose = lazyregexp.New(`^(?:[A-Z]?[a-z]+(?:[-'][a-z]+)*|(?:[A-Z]?[a-z]+)(?:[A-Z][a-z]+)+|[A-Z]+|[0-9]{1,5}|` +
 		`[A-Za-z.]+(?:Exception|Error|Fault|Denied|Canceled|Timeout|Failed))[.,;:!?)]*$`)
-	identifier = regexp.MustCompile(`^(?:[a-z]+(?:-[a-z0-9]+)+-[0-9a-f]{1,17}|[a-z]+-[0-9a-f]{8,17}|(?:[0-9]+\.)+[0-9]+` +
+	identifier = lazyregexp.New(`^(?:[a-z]+(?:-[a-z0-9]+)+-[0-9a-f]{1,17}|[a-z]+-[0-9a-f]{8,17}|(?:[0-9]+\.)+[0-9]+` +
 		`(?:[:/][0-9]+)?|v?[0-9]+(?:\.[0-9a-z]+)*|[0-9:.TZ+-]+|` +
 		`[0-9]+[a-zA-Z]{1,3}|(?i:sha256):[0-9a-f]+|[\w-]+(?:\.[\w-]+)+(?::[0-9]+)?|[A-Za-z]+\([^)]*\)|[a-z]+[0-9]{1,2}|` +
 		`[A-Z0-9_]+=.*|[\w.-]+@[\w.-]+)$`)
@@ -41,11 +42,11 @@ func readValue(s string, query bool) value {
 	if strings.HasPrefix(s, Mask) {
 		return value{to: len(Mask)}
 	}
-	if m := openQuote.FindStringSubmatchIndex(s[:min(len(s), 64)]); m != nil {
+	if m := openQuote.Get().FindStringSubmatchIndex(s[:min(len(s), 64)]); m != nil {
 		to, end := closing(s, m[1], s[m[2]:m[3]])
-		for end < len(s) && goesOnAfter(s[end:]) { // as in 'it'\''s' or 'it'"'"'s'
+		for end < len(s) && continuesAfter(s[end:]) { // as in 'it'\''s' or 'it'"'"'s'
 			from := end
-			if open := openQuote.FindStringSubmatchIndex(s[end:min(len(s), end+64)]); open != nil && open[0] == open[2] {
+			if open := openQuote.Get().FindStringSubmatchIndex(s[end:min(len(s), end+64)]); open != nil && open[0] == open[2] {
 				_, end = closing(s, end+open[1], s[end+open[2]:end+open[3]])
 			} else {
 				end += bareEnd(s[end:], query)
@@ -64,14 +65,14 @@ func readValue(s string, query bool) value {
 			return value{from: 1, to: end}
 		}
 	}
-	if m := inAngles.FindStringSubmatchIndex(s[:min(len(s), maxName)]); m != nil {
-		return value{from: m[2], to: m[3], references: placeholder.MatchString(s[m[2]:m[3]])}
+	if m := inAngles.Get().FindStringSubmatchIndex(s[:min(len(s), maxName)]); m != nil {
+		return value{from: m[2], to: m[3], references: placeholder.Get().MatchString(s[m[2]:m[3]])}
 	}
 	return value{to: bareEnd(s, query)}
 }
 
-// closing finds the quotation mark that closes open: one with no more backslashes
-// before it. It returns the start and the end of that mark.
+// closing finds the quotation mark that closes open, with at most as many backslashes before it. It returns the start
+// and the end of that mark.
 func closing(s string, from int, open string) (to, end int) {
 	if last := open[len(open)-1]; last == ';' || strings.ContainsAny(open, "%ux") {
 		if at := strings.Index(s[from:], open); at >= 0 {
@@ -98,19 +99,18 @@ func closing(s string, from int, open string) (to, end int) {
 	return len(s), len(s)
 }
 
-// goesOnAfter reports whether the text after a closing quote belongs to the same
-// word of a shell.
-func goesOnAfter(s string) bool {
+// continuesAfter reports whether the text after a closing quote belongs to the same shell word.
+func continuesAfter(s string) bool {
 	return inName(s[0]) && s[0] != '.' || s[0] == '\'' || s[0] == '$' || strings.HasPrefix(s, `\'`) || strings.HasPrefix(s, `"'`)
 }
 
-// bareEnd returns the length of the value without quotes at the start of s.
+// bareEnd returns the length of the unquoted value at the start of s.
 func bareEnd(s string, query bool) int {
 	at := 0
 scan:
 	for ; at < len(s); at++ {
 		switch c := s[at]; c {
-		case ' ', '\t', '\n', '\r', '\v', '\f', '<', '`', 0x1b:
+		case 0, ' ', '\t', '\n', '\r', '\v', '\f', '<', '`', 0x1b:
 			break scan
 		case '&', '#':
 			if query || strings.HasPrefix(s[at:], "&quot;") || strings.HasPrefix(s[at:], "&lt;") {
@@ -133,8 +133,7 @@ scan:
 	return bracketEnd(strings.TrimRight(s[:at], ",;"))
 }
 
-// bracketEnd returns the length of the text without the closing brackets at its end
-// that it does not open.
+// bracketEnd returns the length of the text without trailing unmatched closing brackets.
 func bracketEnd(text string) int {
 	for i, c := range []byte(")]}") {
 		if text != "" && text[len(text)-1] == c && strings.IndexByte(text, "([{"[i]) < 0 {
@@ -151,7 +150,7 @@ func escaped(s string) int {
 	for at < len(s) && s[at] == '\\' {
 		at++
 	}
-	for _, end := range []string{`"`, "u0026", "u003c", "u0022"} {
+	for _, end := range []string{`"`, "u0026", "u003c", "u0022", "u0000", "x00"} {
 		if strings.HasPrefix(s[at:], end) {
 			return at
 		}
@@ -165,25 +164,24 @@ func escaped(s string) int {
 // isValue rejects a constant, a shell variable, a placeholder and an ARN.
 func isValue(s string) bool {
 	s = strings.Trim(s, `"'\`)
-	return !constant.MatchString(s) && !variable.MatchString(s) && !resource.MatchString(s) && s != Mask
+	return !constant.Get().MatchString(s) && !variable.Get().MatchString(s) && !resource.Get().MatchString(s) && s != Mask
 }
 
 // isRandom rejects the words of a sentence and file names.
 func isRandom(s string) bool {
-	return isValue(s) && !prose.MatchString(strings.Trim(s, `"'\([{<`)) && !fileName.MatchString(s) && !strings.HasPrefix(s, "//")
+	return isValue(s) && !prose.Get().MatchString(strings.Trim(s, `"'\([{<`)) && !fileName.Get().MatchString(s) && !strings.HasPrefix(s, "//")
 }
 
-// looksSecret rejects words and identifiers. A secret has at least eight
-// characters: letters, and digits or punctuation.
+// looksSecret rejects words and identifiers. A secret has at least eight characters: letters, and digits or punctuation.
 func looksSecret(s string) bool {
 	s = strings.Trim(strings.TrimRight(s, ".,;:!?)"), `"'\`)
-	return len(s) >= 8 && isRandom(s) && !identifier.MatchString(s) &&
+	return len(s) >= 8 && isRandom(s) && !identifier.Get().MatchString(s) &&
 		!strings.Contains(s, "://") && strings.Count(s, "/") < 3 && !strings.ContainsAny(s, "[](){}<>| \t") &&
 		strings.ContainsAny(s, "0123456789!@#$%^&*+=~?") &&
 		strings.ContainsAny(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 }
 
-// isLong accepts random text that is as long as a key.
+// isLong accepts random text with at least the length of a key.
 func isLong(s string) bool {
 	return len(s) >= 12 && looksSecret(s) && strings.ContainsAny(s, "0123456789") && !strings.ContainsAny(s, ",;:")
 }

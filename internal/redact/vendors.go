@@ -21,7 +21,7 @@ var vendors = []vendor{
 	{"npm", "npm_", 30, ""},
 	{"PyPI", "pypi-", 16, "-"},
 	{"Docker Hub", "dckr_pat_ dckr_oat_", 20, "-"},
-	{"Docker Swarm", "SWMTKN-1-", 20, "-"},
+	{"Docker Swarm", "SWMTKN-1- SWMKEY-1-", 20, "-+/="},
 	{"HashiCorp Vault", "hvs. hvb. hvr.", 20, "-."},
 	{"DigitalOcean", "dop_v1_ doo_v1_ dor_v1_", 40, ""},
 	{"Shopify", "shpat_ shpca_ shppa_ shpss_ shpua_", 20, ""},
@@ -64,7 +64,7 @@ var vendors = []vendor{
 	{"Elastic, Okta", "SSWS~ essu_", 20, "-=+/"},
 }
 
-// vended finds tokens with a vendor's prefix.
+// vended finds tokens with the prefix of a vendor.
 func (t *tables) vended(line string, has []bool, found []span) []span {
 	for i, v := range vendors {
 		if !t.vendors[i].any(has) {

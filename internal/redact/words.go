@@ -2,27 +2,27 @@ package redact
 
 import "strings"
 
-// The words that make a name the name of a secret, in lower case.
+// Words that mark a name as the name of a secret, in lower case.
 var (
 	// passWords end the name of a password.
 	passWords = strings.Fields(`password passwords passwd passphrase passcode passwort kennwort wachtwoord contrasena senha pwd pswd pass pw`)
 	// secretWords end the name of another secret.
 	secretWords = strings.Fields(`secret secrets token tokens credential credentials`)
-	// codeWords are secrets whose name is never prose.
+	// codeWords name secrets and never occur in prose.
 	codeWords = strings.Fields(`
 		apikey accesskey accountkey privatekey secretkey authkey masterkey sharedkey signingkey encryptionkey authdata
 		sharedaccesssignature authtok requirepass masterauth connectionstring psk`)
-	// weakWords may name a secret: the value must look random.
+	// weakWords can name a secret: the value must look random.
 	weakWords = strings.Fields(`
 		key keys auth sig signature session sessionid jsessionid phpsessid sid cookie salt seed hmac pin otp totp jwt
-		bearer sas webhook mnemonic community license code ticket nonce hash digest encrypt pepper`)
+		bearer assertion sas webhook mnemonic community license code ticket nonce hash digest encrypt pepper`)
 	// notPass are words and programs that end like a password.
 	notPass = strings.Fields(`bypass compass encompass overpass underpass trespass surpass chpasswd htpasswd mkpasswd wrongpass`)
-	// keyKinds turn a following "key" into a secret.
+	// keyKinds mark a following "key" as a secret.
 	keyKinds = strings.Fields(`
 		access account api app application auth client encryption license master private secret session shared signing
 		storage subscription functions integration deploy hmac aes crypt cipher signature service write admin sec`)
-	// qualifiers mark names that describe a secret instead of holding it.
+	// qualifiers mark names of properties of a secret, which hold no secret.
 	qualifiers = strings.Fields(`
 		file path dir directory location ttl seconds secs ms timeout expiry expiration expires expire age length len
 		size count limit max min rate version port interval duration days hours minutes rotation type mode kind
@@ -34,6 +34,6 @@ var (
 		encoder util utils`)
 	// stems are parts of the words above. An identifier without one of them is not the name of a secret.
 	stems = strings.Fields(`
-		pass pwd pw pswd psk secret token cred key auth sig sess sid cookie salt seed hmac pin otp jwt bearer sas hook
+		pass pwd pw pswd psk secret token cred key auth sig sess sid cookie salt seed hmac pin otp jwt bearer assertion sas hook
 		mnemonic community license code ticket nonce hash digest encrypt pepper authtok wort wachtwoord contrasena senha connectionstring`)
 )

@@ -28,7 +28,14 @@ type action func(*request) (any, *apiError)
 
 // services is the routing table.
 func (s *Sandbox) services() []*service {
-	return []*service{s.ecsService(), s.ec2Service(), s.autoScalingService(), s.cloudFormationService(), s.cloudWatchService(), s.eventBridgeService()}
+	return []*service{
+		s.ecsService(),
+		s.ec2Service(),
+		s.autoScalingService(),
+		s.cloudFormationService(),
+		s.cloudWatchService(),
+		s.eventBridgeService(),
+	}
 }
 
 // request is one AWS call, routed.

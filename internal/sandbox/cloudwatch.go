@@ -77,7 +77,13 @@ func (s *Sandbox) putMetricData(r *request) (any, *apiError) {
 
 func (s *Sandbox) datum(namespace string, v cbor.Value) (Datum, *apiError) {
 	m, _ := v.(cbor.Map)
-	d := Datum{Namespace: namespace, Name: text(m["MetricName"]), Unit: text(m["Unit"]), Dimensions: dimensions(m["Dimensions"]), Timestamp: s.clock.Now()}
+	d := Datum{
+		Namespace:  namespace,
+		Name:       text(m["MetricName"]),
+		Unit:       text(m["Unit"]),
+		Dimensions: dimensions(m["Dimensions"]),
+		Timestamp:  s.clock.Now(),
+	}
 	if at, ok := m["Timestamp"]; ok {
 		d.Timestamp, _ = cbor.AsTime(at)
 	}
@@ -190,7 +196,11 @@ func (r *request) cbor() (cbor.Map, *apiError) {
 		}
 	}
 	if len(body) > maxMetricSize {
-		return nil, &apiError{http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", fmt.Sprintf("%d bytes are above the limit of %d", len(body), maxMetricSize)}
+		return nil, &apiError{
+			http.StatusRequestEntityTooLarge,
+			"RequestEntityTooLarge",
+			fmt.Sprintf("%d bytes are above the limit of %d", len(body), maxMetricSize),
+		}
 	}
 	v, err := cbor.Decode(body)
 	in, ok := v.(cbor.Map)
@@ -212,7 +222,11 @@ func (rpcCBOR) result(_, requestID string, v any) answer {
 }
 
 func (rpcCBOR) failure(requestID string, e *apiError) answer {
-	a := cborAnswer(e.status, requestID, cbor.Map{"__type": cbor.String("com.amazonaws.cloudwatch#" + e.code), "message": cbor.String(e.message)})
+	a := cborAnswer(
+		e.status,
+		requestID,
+		cbor.Map{"__type": cbor.String("com.amazonaws.cloudwatch#" + e.code), "message": cbor.String(e.message)},
+	)
 	a.code = e.code
 	return a
 }

@@ -54,7 +54,10 @@ func TestPutMetricDataKeepsItsLimitsOfAllOrNothing(t *testing.T) {
 			}
 		})
 	}
-	if _, err := c.PutMetricData(t.Context(), &cloudwatch.PutMetricDataInput{Namespace: aws.String("n"), MetricData: []types.MetricDatum{metric(now, 2)}}); err != nil {
+	if _, err := c.PutMetricData(
+		t.Context(),
+		&cloudwatch.PutMetricDataInput{Namespace: aws.String("n"), MetricData: []types.MetricDatum{metric(now, 2)}},
+	); err != nil {
 		t.Fatal(err)
 	}
 	if got := s.Metrics(); len(got) != 1 || got[0].Namespace != "n" || got[0].Dimensions["B"] != "x" || got[0].Value != 1 {
@@ -69,7 +72,10 @@ func TestCloudWatchFailsInItsOwnShape(t *testing.T) {
 		s := start(t, sandbox.Options{})
 		s.Inject(sandbox.Fault{Service: sandbox.CloudWatch, Kind: kind})
 		c := cloudwatch.NewFromConfig(s.AWSConfig(), func(o *cloudwatch.Options) { o.RetryMaxAttempts = 1 })
-		_, err := c.PutMetricData(t.Context(), &cloudwatch.PutMetricDataInput{Namespace: aws.String("n"), MetricData: []types.MetricDatum{metric(time.Now(), 1)}})
+		_, err := c.PutMetricData(
+			t.Context(),
+			&cloudwatch.PutMetricDataInput{Namespace: aws.String("n"), MetricData: []types.MetricDatum{metric(time.Now(), 1)}},
+		)
 		wantCode(t, err, code)
 	}
 }
@@ -82,7 +88,10 @@ func TestAFaultCanComeAfterTheDeed(t *testing.T) {
 		s := start(t, sandbox.Options{})
 		s.Inject(f)
 		c := cloudwatch.NewFromConfig(s.AWSConfig(), func(o *cloudwatch.Options) { o.RetryMaxAttempts = 1 })
-		_, err := c.PutMetricData(t.Context(), &cloudwatch.PutMetricDataInput{Namespace: aws.String("n"), MetricData: []types.MetricDatum{metric(time.Now(), 1)}})
+		_, err := c.PutMetricData(
+			t.Context(),
+			&cloudwatch.PutMetricDataInput{Namespace: aws.String("n"), MetricData: []types.MetricDatum{metric(time.Now(), 1)}},
+		)
 		if err == nil || len(s.Metrics()) != 1 {
 			t.Errorf("%s: %v, %d kept", name, err, len(s.Metrics()))
 		}

@@ -43,7 +43,14 @@ type ec2Group struct {
 }
 
 func (s *Sandbox) describeSecurityGroups(r *request) (any, *apiError) {
-	some, err := chosen(r, "GroupId", "security group", "InvalidGroup.NotFound", s.vpc.groups, func(g *SecurityGroup) string { return g.ID })
+	some, err := chosen(
+		r,
+		"GroupId",
+		"security group",
+		"InvalidGroup.NotFound",
+		s.vpc.groups,
+		func(g *SecurityGroup) string { return g.ID },
+	)
 	if err != nil {
 		return nil, err
 	}

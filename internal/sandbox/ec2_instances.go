@@ -40,7 +40,14 @@ func (s *Sandbox) describeInstances(r *request) (any, *apiError) {
 			return nil, invalid("InvalidInstanceID.Malformed", "Invalid id: %q", id)
 		}
 	}
-	some, err := chosen(r, "InstanceId", "instance", "InvalidInstanceID.NotFound", s.vpc.instances, func(i *Instance) string { return i.ID })
+	some, err := chosen(
+		r,
+		"InstanceId",
+		"instance",
+		"InvalidInstanceID.NotFound",
+		s.vpc.instances,
+		func(i *Instance) string { return i.ID },
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -34,8 +34,13 @@ func ec2Page[T any](r *request, set string, all []T, l ec2Limits, noBoth string)
 	if r.form.Has("MaxResults") {
 		n, err := strconv.Atoi(r.form.Get("MaxResults"))
 		if err != nil || n < l.min || n > l.max {
-			return nil, invalid("InvalidParameterValue", "Value ( %s ) for parameter maxResults is invalid. Expecting a value between %d and %d.",
-				r.form.Get("MaxResults"), l.min, l.max)
+			return nil, invalid(
+				"InvalidParameterValue",
+				"Value ( %s ) for parameter maxResults is invalid. Expecting a value between %d and %d.",
+				r.form.Get("MaxResults"),
+				l.min,
+				l.max,
+			)
 		}
 		if noBoth != "" && len(r.list(noBoth)) > 0 {
 			return nil, invalid("InvalidParameterCombination", "The parameter %s cannot be used with the parameter maxResults", noBoth)

@@ -98,7 +98,10 @@ func (s *Sandbox) putEvents(r *request) (any, *apiError) {
 func (e eventEntry) refusal() eventResult {
 	for name, value := range map[string]string{"Source": e.Source, "DetailType": e.DetailType, "Detail": e.Detail} {
 		if value == "" {
-			return eventResult{ErrorCode: "InvalidArgument", ErrorMessage: "Parameter " + name + " is not valid. Reason: " + name + " is a required argument."}
+			return eventResult{
+				ErrorCode:    "InvalidArgument",
+				ErrorMessage: "Parameter " + name + " is not valid. Reason: " + name + " is a required argument.",
+			}
 		}
 	}
 	if json.Unmarshal([]byte(e.Detail), &map[string]any{}) != nil {

@@ -16,9 +16,19 @@ func FuzzAWS(f *testing.F) {
 	f.Add(ecs+"ListContainerInstances", key, "", `{"cluster":"prod","filter":"ec2InstanceId == i-1","maxResults":1,"nextToken":"0"}`)
 	f.Add(ecs+"RegisterContainerInstance", key, "", `{"instanceIdentityDocument":"{}","attributes":[null]}`)
 	f.Add(ecs+"DescribeTasks", key, "", `{"cluster":"prod","tasks":["a",""]}`)
-	f.Add("", key, "", "Action=DescribeNetworkInterfaces&Version=2016-11-15&Filter.1.Name=subnet-id&Filter.1.Value.1=a&MaxResults=5&NextToken=1")
-	f.Add("", key, "", "Action=AuthorizeSecurityGroupIngress&Version=2016-11-15&GroupId=sg-0aa11bb22cc33dd44&IpPermissions.1.IpProtocol=tcp&"+
-		"IpPermissions.1.FromPort=1&IpPermissions.1.ToPort=2&IpPermissions.1.IpRanges.1.CidrIp=10.0.0.0/8&IpPermissions.1.Groups.1.GroupId=x")
+	f.Add(
+		"",
+		key,
+		"",
+		"Action=DescribeNetworkInterfaces&Version=2016-11-15&Filter.1.Name=subnet-id&Filter.1.Value.1=a&MaxResults=5&NextToken=1",
+	)
+	f.Add(
+		"",
+		key,
+		"",
+		"Action=AuthorizeSecurityGroupIngress&Version=2016-11-15&GroupId=sg-0aa11bb22cc33dd44&IpPermissions.1.IpProtocol=tcp&"+
+			"IpPermissions.1.FromPort=1&IpPermissions.1.ToPort=2&IpPermissions.1.IpRanges.1.CidrIp=10.0.0.0/8&IpPermissions.1.Groups.1.GroupId=x",
+	)
 	f.Add("", key, "", "Action=DescribeTags&Version=2016-11-15&Filter.1.Name=key&Filter.1.Value.1=a")
 	f.Add("", key, "Action=SignalResource&Version=2010-05-15&ContentType=JSON", "StackName=arn:&Status=SUCCESS&UniqueId=x")
 	f.Add("", "CFN_V1 e30=:x", "Action=SignalResource&Version=2010-05-15", "")

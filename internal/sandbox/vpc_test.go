@@ -112,7 +112,10 @@ func TestAuthorizeAddsARuleForEachPeer(t *testing.T) {
 	s.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-a"})
 	c := sdk(t, s).ec2
 	authorize := func(group string, p types.IpPermission) (*ec2.AuthorizeSecurityGroupIngressOutput, error) {
-		return c.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &group, IpPermissions: []types.IpPermission{p}})
+		return c.AuthorizeSecurityGroupIngress(
+			t.Context(),
+			&ec2.AuthorizeSecurityGroupIngressInput{GroupId: &group, IpPermissions: []types.IpPermission{p}},
+		)
 	}
 	tcp := types.IpPermission{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(1), ToPort: aws.Int32(2),
 		IpRanges:      []types.IpRange{{CidrIp: aws.String("10.0.0.0/8")}, {CidrIp: aws.String("10.1.0.0/16")}},
@@ -122,7 +125,10 @@ func TestAuthorizeAddsARuleForEachPeer(t *testing.T) {
 	if err != nil || len(out.SecurityGroupRules) != 4 || !aws.ToBool(out.Return) {
 		t.Fatalf("%+v, %v", out, err)
 	}
-	_, err = c.AuthorizeSecurityGroupEgress(t.Context(), &ec2.AuthorizeSecurityGroupEgressInput{GroupId: aws.String("sg-a"), IpPermissions: []types.IpPermission{tcp}})
+	_, err = c.AuthorizeSecurityGroupEgress(
+		t.Context(),
+		&ec2.AuthorizeSecurityGroupEgressInput{GroupId: aws.String("sg-a"), IpPermissions: []types.IpPermission{tcp}},
+	)
 	if err != nil {
 		t.Errorf("the same rules the other way: %v", err)
 	}
@@ -163,7 +169,10 @@ func TestTasksAreListedByServiceAndFamily(t *testing.T) {
 	}
 	_, err := c.ListTasks(t.Context(), &ecs.ListTasksInput{Cluster: aws.String("prod"), ServiceName: aws.String("nobody")})
 	wantCode(t, err, "ServiceNotFoundException")
-	out, err := c.ListContainerInstances(t.Context(), &ecs.ListContainerInstancesInput{Cluster: aws.String("prod"), Filter: aws.String("task:group == service:web")})
+	out, err := c.ListContainerInstances(
+		t.Context(),
+		&ecs.ListContainerInstancesInput{Cluster: aws.String("prod"), Filter: aws.String("task:group == service:web")},
+	)
 	if err != nil || len(out.ContainerInstanceArns) != 1 {
 		t.Errorf("%v, %v", out, err)
 	}

@@ -42,7 +42,11 @@ func FuzzHandlerWritesOneLine(f *testing.F) {
 		var out bytes.Buffer
 		r := slog.NewRecord(time.Time{}, slog.LevelInfo, message, 0)
 		r.Add("phase", "p", "key", value)
-		if err := NewHandler(&out, false).Handle(context.Background(), r); err != nil || strings.Count(out.String(), "\n") != 1 || strings.ContainsFunc(strings.TrimSuffix(out.String(), "\n"), isActive) {
+		if err := NewHandler(
+			&out,
+			false,
+		).Handle(context.Background(), r); err != nil || strings.Count(out.String(), "\n") != 1 ||
+			strings.ContainsFunc(strings.TrimSuffix(out.String(), "\n"), isActive) {
 			t.Errorf("%v: %q", err, out.String())
 		}
 	})

@@ -97,7 +97,8 @@ func FuzzInert(f *testing.F) {
 		document, _ := json.Marshal(text)
 		got := InertJSON(document)
 		var before, after string
-		if json.Unmarshal(document, &before) != nil || json.Unmarshal(got, &after) != nil || before != after || strings.ContainsFunc(string(got), isActive) {
+		if json.Unmarshal(document, &before) != nil || json.Unmarshal(got, &after) != nil || before != after ||
+			strings.ContainsFunc(string(got), isActive) {
 			t.Errorf("%q became %q", document, got)
 		}
 	})

@@ -73,7 +73,9 @@ func TestTheSpinnerClearsItsLine(t *testing.T) {
 		<-time.After(1300 * time.Millisecond)
 		synctest.Wait()
 		stop()
-		if got := out.String(); !strings.Contains(got, "\r- looking, 0 s") || !strings.Contains(got, "looking, 1 s") || !strings.HasSuffix(got, "\r\x1b[K") || strings.Contains(got, "\n") {
+		if got := out.String(); !strings.Contains(got, "\r- looking, 0 s") || !strings.Contains(got, "looking, 1 s") ||
+			!strings.HasSuffix(got, "\r\x1b[K") ||
+			strings.Contains(got, "\n") {
 			t.Errorf("%q", got)
 		}
 	})

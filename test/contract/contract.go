@@ -86,7 +86,18 @@ func Run(t *testing.T, b Backend) {
 }
 
 func clauses() []clause {
-	return slices.Concat(ecsClauses(), taskClauses(), instanceClauses(), vpcClauses(), wayClauses(), groupClauses(), lifecycleClauses(), stackClauses(), metricClauses(), eventClauses())
+	return slices.Concat(
+		ecsClauses(),
+		taskClauses(),
+		instanceClauses(),
+		vpcClauses(),
+		wayClauses(),
+		groupClauses(),
+		lifecycleClauses(),
+		stackClauses(),
+		metricClauses(),
+		eventClauses(),
+	)
 }
 
 func run(t *testing.T, c *clients, cl clause) {

@@ -183,7 +183,11 @@ func registers(ctx context.Context, c *clients) error {
 		want("form of "+arn, strings.Contains(arn, ":container-instance/"+name+"/"), true))
 }
 
-func (c *clients) describe(ctx context.Context, cluster, arn string, include ...types.ContainerInstanceField) (types.ContainerInstance, error) {
+func (c *clients) describe(
+	ctx context.Context,
+	cluster, arn string,
+	include ...types.ContainerInstanceField,
+) (types.ContainerInstance, error) {
 	out, err := c.ecs.DescribeContainerInstances(ctx, &ecs.DescribeContainerInstancesInput{
 		Cluster: &cluster, ContainerInstances: []string{arn}, Include: include,
 	})

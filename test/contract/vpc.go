@@ -108,7 +108,10 @@ func filter(name string, values ...string) []types.Filter {
 }
 
 func unknownInterface(ctx context.Context, c *clients) error {
-	_, err := c.ec2.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{"eni-00000000000000bad"}})
+	_, err := c.ec2.DescribeNetworkInterfaces(
+		ctx,
+		&ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{"eni-00000000000000bad"}},
+	)
 	return wantCode(err, "InvalidNetworkInterfaceID.NotFound")
 }
 
@@ -174,7 +177,8 @@ func authorizes(ctx context.Context, c *clients) error {
 	}
 	permissions, found := 0, 0
 	for _, p := range g.IpPermissions {
-		if deref(p.FromPort) == 47100 && deref(p.ToPort) == 47105 && len(p.UserIdGroupPairs) == 1 && deref(p.UserIdGroupPairs[0].GroupId) == deref(g.GroupId) {
+		if deref(p.FromPort) == 47100 && deref(p.ToPort) == 47105 && len(p.UserIdGroupPairs) == 1 &&
+			deref(p.UserIdGroupPairs[0].GroupId) == deref(g.GroupId) {
 			permissions++
 		}
 	}
@@ -249,7 +253,10 @@ func findsRoutes(ctx context.Context, c *clients) error {
 	if err != nil {
 		return err
 	}
-	out, err := c.ec2.DescribeRouteTables(ctx, &ec2.DescribeRouteTablesInput{MaxResults: aws.Int32(100), Filters: filter("vpc-id", deref(nic.VpcId))})
+	out, err := c.ec2.DescribeRouteTables(
+		ctx,
+		&ec2.DescribeRouteTablesInput{MaxResults: aws.Int32(100), Filters: filter("vpc-id", deref(nic.VpcId))},
+	)
 	if err != nil {
 		return err
 	}
@@ -263,7 +270,10 @@ func findsRoutes(ctx context.Context, c *clients) error {
 }
 
 func unknownList(ctx context.Context, c *clients) error {
-	_, err := c.ec2.GetManagedPrefixListEntries(ctx, &ec2.GetManagedPrefixListEntriesInput{PrefixListId: aws.String("pl-00000000000000bad")})
+	_, err := c.ec2.GetManagedPrefixListEntries(
+		ctx,
+		&ec2.GetManagedPrefixListEntriesInput{PrefixListId: aws.String("pl-00000000000000bad")},
+	)
 	return wantCode(err, "InvalidPrefixListID.NotFound")
 }
 

@@ -31,7 +31,10 @@ func unknownNAT(ctx context.Context, c *clients) error {
 }
 
 func unknownVPCEndpoint(ctx context.Context, c *clients) error {
-	out, err := c.ec2.DescribeVpcEndpoints(ctx, &ec2.DescribeVpcEndpointsInput{MaxResults: aws.Int32(1000), Filters: filter("vpc-endpoint-id", "vpce-00000000000000bad")})
+	out, err := c.ec2.DescribeVpcEndpoints(
+		ctx,
+		&ec2.DescribeVpcEndpointsInput{MaxResults: aws.Int32(1000), Filters: filter("vpc-endpoint-id", "vpce-00000000000000bad")},
+	)
 	if err != nil {
 		return err
 	}
@@ -43,7 +46,10 @@ func tellsDNSSupport(ctx context.Context, c *clients) error {
 	if err != nil {
 		return err
 	}
-	out, err := c.ec2.DescribeVpcAttribute(ctx, &ec2.DescribeVpcAttributeInput{VpcId: nic.VpcId, Attribute: types.VpcAttributeNameEnableDnsSupport})
+	out, err := c.ec2.DescribeVpcAttribute(
+		ctx,
+		&ec2.DescribeVpcAttributeInput{VpcId: nic.VpcId, Attribute: types.VpcAttributeNameEnableDnsSupport},
+	)
 	if err != nil {
 		return err
 	}
@@ -51,7 +57,10 @@ func tellsDNSSupport(ctx context.Context, c *clients) error {
 }
 
 func unknownVPC(ctx context.Context, c *clients) error {
-	_, err := c.ec2.DescribeVpcAttribute(ctx, &ec2.DescribeVpcAttributeInput{VpcId: aws.String("vpc-00000000000000bad"), Attribute: types.VpcAttributeNameEnableDnsSupport})
+	_, err := c.ec2.DescribeVpcAttribute(
+		ctx,
+		&ec2.DescribeVpcAttributeInput{VpcId: aws.String("vpc-00000000000000bad"), Attribute: types.VpcAttributeNameEnableDnsSupport},
+	)
 	return wantCode(err, "InvalidVpcID.NotFound")
 }
 

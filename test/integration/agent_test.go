@@ -20,8 +20,10 @@ func TestAContainerTurnsUnhealthyUnderTheAgent(t *testing.T) {
 	engine := dockertest.Host(t)
 	image := engine.Subject(`HEALTHCHECK --interval=100ms --retries=1 CMD ["/subject", "probe"]`)
 	const label = "com.amazonaws.ecs."
-	id := engine.Ready(engine.Run("--label", label+"cluster=prod", "--label", label+"task-definition-family=e2e", "--label", label+"container-name=app",
-		"--label", label+"task-arn=arn:aws:ecs:eu-central-1:123456789012:task/prod/1", image))
+	id := engine.Ready(
+		engine.Run("--label", label+"cluster=prod", "--label", label+"task-definition-family=e2e", "--label", label+"container-name=app",
+			"--label", label+"task-arn=arn:aws:ecs:eu-central-1:123456789012:task/prod/1", image),
+	)
 	health := func(want string) func() bool {
 		return func() bool { return engine.Do("inspect", "--format", "{{.State.Health.Status}}", id) == want }
 	}

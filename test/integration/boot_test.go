@@ -133,7 +133,13 @@ func baked(t *testing.T, options sandbox.Options) []systemdtest.File {
 	for _, u := range systemd.Units() {
 		files = append(files, systemdtest.File{Path: "/usr/lib/systemd/system/" + u.Name, Mode: 0o644, Content: string(u.Content)})
 	}
-	return append(files, systemdtest.File{Path: "/etc/systemd/system/ecs.service.requires/muster-bootstrap.service", Link: "/usr/lib/systemd/system/muster-bootstrap.service"})
+	return append(
+		files,
+		systemdtest.File{
+			Path: "/etc/systemd/system/ecs.service.requires/muster-bootstrap.service",
+			Link: "/usr/lib/systemd/system/muster-bootstrap.service",
+		},
+	)
 }
 
 // machine is a booted instance.
@@ -239,7 +245,8 @@ func (m machine) joined(origin string) story {
 		m.t.Errorf("muster verify ended with %s", got)
 	}
 	report := m.report()
-	if report.Outcome != bootreport.Registered || !report.Confirmed || report.Cluster != "prod" || report.ClusterOrigin != origin || len(report.Warnings) > 0 {
+	if report.Outcome != bootreport.Registered || !report.Confirmed || report.Cluster != "prod" || report.ClusterOrigin != origin ||
+		len(report.Warnings) > 0 {
 		m.t.Errorf("%+v", report)
 	}
 	m.onConsole("muster: " + instanceID + " registered in cluster prod")
@@ -260,7 +267,8 @@ func (m machine) watched() {
 		m.t.Errorf("%+v", s)
 	}
 	m.Run("test", "-d", "/var/lib/muster-agent/spool")
-	if m.property("muster-agent.service", "User") == "root" || strings.Contains(m.Run("journalctl", "--unit=muster-agent", "--no-pager"), "permission denied") {
+	if m.property("muster-agent.service", "User") == "root" ||
+		strings.Contains(m.Run("journalctl", "--unit=muster-agent", "--no-pager"), "permission denied") {
 		m.t.Error("muster-agent is root, or lacks a permission")
 	}
 	const listening = `for s in $(ls -l /proc/$0/fd | sed -n 's/.*socket:\[\(.*\)\]/\1/p'); do awk -v s=$s '$4 == "0A" && $10 == s' /proc/net/tcp /proc/net/tcp6; done`
@@ -308,7 +316,8 @@ func TestBootOfABareBinaryInUserData(t *testing.T) {
 	t.Parallel()
 	m := boot(t, bare(t, "--cluster prod"+tellAll))
 	s := m.joined("record of bootstrap on this instance")
-	if len(s.Signals) != 1 || s.Signals[0].Status != "SUCCESS" || s.Signals[0].UniqueID != instanceID || s.Signals[0].Scheme != "CFN_V1" || s.Hook.Result != "CONTINUE" {
+	if len(s.Signals) != 1 || s.Signals[0].Status != "SUCCESS" || s.Signals[0].UniqueID != instanceID || s.Signals[0].Scheme != "CFN_V1" ||
+		s.Hook.Result != "CONTINUE" {
 		t.Fatalf("signals %+v, hook %+v", s.Signals, s.Hook)
 	}
 	began, ended := m.at("cloud-final.service", "ExecMainStartTimestamp"), m.at("cloud-final.service", "ActiveEnterTimestamp")

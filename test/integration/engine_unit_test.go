@@ -45,21 +45,55 @@ func TestTheAgentInItsUnitWatchesARealEngine(t *testing.T) {
 	t.Parallel()
 	engine := dockertest.Host(t)
 	const label, family = "com.amazonaws.ecs.", "e2e-unit"
-	id := engine.Ready(engine.Run("--label", label+"cluster=prod", "--label", label+"task-definition-family="+family, "--label", label+"container-name=app",
-		"--label", label+"task-arn=arn:aws:ecs:eu-central-1:123456789012:task/prod/2", engine.Subject(`HEALTHCHECK --interval=100ms --retries=1 CMD ["/subject", "probe"]`)))
+	id := engine.Ready(
+		engine.Run(
+			"--label",
+			label+"cluster=prod",
+			"--label",
+			label+"task-definition-family="+family,
+			"--label",
+			label+"container-name=app",
+			"--label",
+			label+"task-arn=arn:aws:ecs:eu-central-1:123456789012:task/prod/2",
+			engine.Subject(`HEALTHCHECK --interval=100ms --retries=1 CMD ["/subject", "probe"]`),
+		),
+	)
 	m := besideEngine(t, engine)
 	m.joined("instance tag muster:cluster") // active (running): READY=1 was sent
 
-	m.tells("the agent to see the healthy container", func(s agentstate.State) bool { return s.Docker.Reachable && service(s, family).Healthy == 1 })
+	m.tells(
+		"the agent to see the healthy container",
+		func(s agentstate.State) bool { return s.Docker.Reachable && service(s, family).Healthy == 1 },
+	)
 	if user := m.property("muster-agent.service", "User"); user != "muster-agent" {
 		t.Errorf("it runs as %q", user)
 	}
-	if groups := m.Run("sh", "-c", "grep ^Groups: /proc/"+m.property("muster-agent.service", "MainPID")+"/status; stat -c %u:%g /run/docker.sock"); strings.Count(strings.Split(groups, "\n")[0], " ") > 1 {
+	if groups := m.Run(
+		"sh",
+		"-c",
+		"grep ^Groups: /proc/"+m.property("muster-agent.service", "MainPID")+"/status; stat -c %u:%g /run/docker.sock",
+	); strings.Count(
+		strings.Split(groups, "\n")[0],
+		" ",
+	) > 1 {
 		t.Errorf("it is in more groups than its own: %s", groups)
 	}
-	t.Logf("the proxy takes: %s", m.Run("grep", "-E", "^(VmRSS|RssAnon|RssFile):", "/proc/"+m.property("muster-docker.service", "MainPID")+"/status"))
+	t.Logf(
+		"the proxy takes: %s",
+		m.Run("grep", "-E", "^(VmRSS|RssAnon|RssFile):", "/proc/"+m.property("muster-docker.service", "MainPID")+"/status"),
+	)
 	ask := func(method, path string) string {
-		out, _ := m.Try("curl", "--silent", "--max-time", "20", "--request", method, "--unix-socket", "/run/muster-docker/agent/docker.sock", "http://docker"+path)
+		out, _ := m.Try(
+			"curl",
+			"--silent",
+			"--max-time",
+			"20",
+			"--request",
+			method,
+			"--unix-socket",
+			"/run/muster-docker/agent/docker.sock",
+			"http://docker"+path,
+		)
 		return out
 	}
 	if out := ask("POST", "/containers/"+id+"/kill"); !strings.Contains(out, `{"message":"muster docker-proxy refused \"POST\"`) {
@@ -78,7 +112,10 @@ func TestTheAgentInItsUnitWatchesARealEngine(t *testing.T) {
 	m.tells("the agent to count it", func(s agentstate.State) bool { return service(s, family).Unhealthy == 1 })
 	m.Run("systemctl", "restart", "muster-docker.socket")
 	engine.Do("exec", id, "/subject", "well")
-	m.tells("the agent to follow through a new socket", func(s agentstate.State) bool { return s.Docker.Reachable && service(s, family).Healthy == 1 })
+	m.tells(
+		"the agent to follow through a new socket",
+		func(s agentstate.State) bool { return s.Docker.Reachable && service(s, family).Healthy == 1 },
+	)
 	engine.Do("exec", id, "/subject", "sick")
 	m.tells("the agent to follow events through it", func(s agentstate.State) bool { return service(s, family).Unhealthy == 1 })
 	if said, _ := m.Try("sh", "-c", "muster status 2>&1; true"); !strings.Contains(said, family+"/app is unhealthy") {
@@ -108,12 +145,16 @@ func TestTheAgentWithoutTheProxy(t *testing.T) {
 			m := besideEngine(t, engine, c.file)
 			m.settle("running")
 			m.state("muster-agent.service", "active", "running")
-			s := m.tells("the registration without Docker", func(s agentstate.State) bool { return s.Registration.State == "registered" && s.Docker.Why != "" })
+			s := m.tells(
+				"the registration without Docker",
+				func(s agentstate.State) bool { return s.Registration.State == "registered" && s.Docker.Why != "" },
+			)
 			if s.Docker.Reachable || s.Docker.Limit != c.limit.Error() || !strings.Contains(s.Docker.Why, c.limit.Error()) {
 				t.Errorf("%+v", s.Docker)
 			}
 			said, err := m.Try("sh", "-c", "muster status 2>&1")
-			if err == nil || !strings.Contains(err.Error(), "Problem: muster-agent sees no containers") || !strings.Contains(err.Error(), c.fix) {
+			if err == nil || !strings.Contains(err.Error(), "Problem: muster-agent sees no containers") ||
+				!strings.Contains(err.Error(), c.fix) {
 				t.Errorf("muster status: %s %v", said, err)
 			}
 		})

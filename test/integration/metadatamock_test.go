@@ -80,7 +80,13 @@ func TestAgainstTheMetadataMock(t *testing.T) {
 		url, _ := metadataMock(t, program, instance, map[string]string{"muster:cluster": "prod"})
 		h := newHost(t, world(url)...)
 		r := h.muster(t, "bootstrap", "--dry-run")
-		r.want(t, 0, instance+" (m5.large) in eu-central-1a, account 123456789012", "prod, from instance tag muster:cluster", "not confirmed")
+		r.want(
+			t,
+			0,
+			instance+" (m5.large) in eu-central-1a, account 123456789012",
+			"prod, from instance tag muster:cluster",
+			"not confirmed",
+		)
 		if !strings.Contains(r.stdout, "+ECS_CLUSTER=prod") {
 			t.Error("no diff")
 		}
@@ -91,7 +97,10 @@ func TestAgainstTheMetadataMock(t *testing.T) {
 	t.Run("a missing tag outside of a group names no cluster", func(t *testing.T) {
 		// An instance without Auto Scaling has no target-lifecycle-state.
 		url, _ := metadataMock(t, program, instance, nil, "--mock-ip-count", "0")
-		newHost(t, world(url)...).muster(t, "bootstrap").want(t, 78, "instance tag muster:cluster is not in the metadata", "in no Auto Scaling group")
+		newHost(
+			t,
+			world(url)...).muster(t, "bootstrap").
+			want(t, 78, "instance tag muster:cluster is not in the metadata", "in no Auto Scaling group")
 	})
 	t.Run("a service that goes away is named", func(t *testing.T) {
 		h := newHost(t, append(world("http://127.0.0.1:1"), "MUSTER_IMDS_TIMEOUT=2s")...)

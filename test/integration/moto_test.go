@@ -91,7 +91,10 @@ func (m moto) register(t *testing.T, cluster, document string) string {
 // health is the instance's health as its group sees it.
 func (m moto) health(t *testing.T) string {
 	t.Helper()
-	out, err := m.asg.DescribeAutoScalingInstances(t.Context(), &autoscaling.DescribeAutoScalingInstancesInput{InstanceIds: []string{m.instance}})
+	out, err := m.asg.DescribeAutoScalingInstances(
+		t.Context(),
+		&autoscaling.DescribeAutoScalingInstancesInput{InstanceIds: []string{m.instance}},
+	)
 	if err != nil || len(out.AutoScalingInstances) != 1 {
 		t.Fatal(out, err)
 	}
@@ -172,7 +175,9 @@ func TestAgainstMoto(t *testing.T) {
 		}
 	})
 	t.Run("an ARN that ECS does not know is no registration", func(t *testing.T) {
-		h := newHost(t, append(world, "MUSTER_INTROSPECTION_URL="+introspection(t, "prod", strings.Replace(elsewhere, "/staging/", "/prod/", 1)))...)
+		h := newHost(
+			t,
+			append(world, "MUSTER_INTROSPECTION_URL="+introspection(t, "prod", strings.Replace(elsewhere, "/staging/", "/prod/", 1)))...)
 		h.muster(t, "verify", "--cluster", "prod", "--timeout", "3s").want(t, 10, "container instance")
 	})
 	for _, auth := range []string{"identity", "sigv4"} {

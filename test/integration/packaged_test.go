@@ -76,7 +76,13 @@ func (m machine) idle() {
 	m.t.Helper()
 	m.settle("running")
 	for _, unit := range []string{"muster-bootstrap", "muster-verify", "muster-agent"} {
-		if got := m.property(unit+".service", "UnitFileState") + " " + m.property(unit+".service", "ActiveState"); got != "disabled inactive" {
+		if got := m.property(
+			unit+".service",
+			"UnitFileState",
+		) + " " + m.property(
+			unit+".service",
+			"ActiveState",
+		); got != "disabled inactive" {
 			m.t.Errorf("%s is %s", unit, got)
 		}
 	}
@@ -117,7 +123,8 @@ func (m machine) signaled(origin string) time.Duration {
 	m.state("muster-verify.service", "active", "exited")
 	m.state("muster-agent.service", "active", "running")
 	report := m.report()
-	if report.Outcome != bootreport.Registered || !report.Confirmed || report.Cluster != "prod" || !strings.HasPrefix(report.ClusterOrigin, origin) {
+	if report.Outcome != bootreport.Registered || !report.Confirmed || report.Cluster != "prod" ||
+		!strings.HasPrefix(report.ClusterOrigin, origin) {
 		m.t.Errorf("%+v", report)
 	}
 	s := m.story()
@@ -165,7 +172,11 @@ func TestPackagedTheShippedUserDataForABareBinary(t *testing.T) {
 	}
 	m.state("muster-docker.service", "active", "running")
 	for _, unit := range []string{"muster-docker.service", "muster-docker.socket"} {
-		if got := m.property(unit, "FragmentPath"); !strings.HasSuffix(got, "/lib/systemd/system/"+unit) || strings.HasPrefix(got, "/etc/") {
+		if got := m.property(
+			unit,
+			"FragmentPath",
+		); !strings.HasSuffix(got, "/lib/systemd/system/"+unit) ||
+			strings.HasPrefix(got, "/etc/") {
 			t.Errorf("after the package %s is %s", unit, got)
 		}
 	}
@@ -202,12 +213,19 @@ func TestPackagedAnImageOfAUsedInstanceIsAnInstanceOfItsOwn(t *testing.T) {
 	options.InstanceTags = map[string]string{"muster:cluster": "prod"}
 	first := packaged(t, installed(t, "systemctl enable muster-bootstrap.service"), image(t, options, told()...), "")
 	first.signaled("instance tag muster:cluster")
-	tools := []systemdtest.File{fileOf(t, "../../scripts/clean-image", "/opt/bake/clean-image", 0o755), fileOf(t, "../../scripts/assert-image-clean", "/opt/bake/assert-image-clean", 0o755)}
+	tools := []systemdtest.File{
+		fileOf(t, "../../scripts/clean-image", "/opt/bake/clean-image", 0o755),
+		fileOf(t, "../../scripts/assert-image-clean", "/opt/bake/assert-image-clean", 0o755),
+	}
 	first.Put(tools...)
 	if said, err := first.Try("/opt/bake/assert-image-clean"); err == nil {
 		t.Errorf("a used instance is called clean: %s", said)
 	}
-	first.Run("sh", "-c", "mkdir -p /root/.ssh /home/ec2-user/.ssh && tee /root/.ssh/authorized_keys >/home/ec2-user/.ssh/authorized_keys </etc/hostname")
+	first.Run(
+		"sh",
+		"-c",
+		"mkdir -p /root/.ssh /home/ec2-user/.ssh && tee /root/.ssh/authorized_keys >/home/ec2-user/.ssh/authorized_keys </etc/hostname",
+	)
 	used := first.Snapshot()
 
 	options.InstanceID = "i-0fedcba9876543210"
@@ -270,7 +288,12 @@ func TestPackagedAWarmPoolDefersAndThenRegisters(t *testing.T) {
 
 func TestPackagedTheControlUserDataThatWaitsForTheECSAgentHangs(t *testing.T) {
 	t.Parallel()
-	m := packaged(t, installed(t), image(t, inGroup(), told()...), "#!/bin/sh\nmuster bootstrap --cluster prod\nsystemctl start ecs.service\n")
+	m := packaged(
+		t,
+		installed(t),
+		image(t, inGroup(), told()...),
+		"#!/bin/sh\nmuster bootstrap --cluster prod\nsystemctl start ecs.service\n",
+	)
 	m.Await("user data to wait for ecs.service", func() bool {
 		_, waits := m.Try("pgrep", "--full", "^systemctl start ecs.service")
 		return waits == nil && m.property("cloud-final.service", "ActiveState") == "activating"
@@ -351,7 +374,13 @@ func (m machine) replaced(f format) {
 		if news := m.Run("cat", env+f.aside); version == newerVersion && !strings.Contains(news, newSetting) {
 			m.t.Errorf("beside the settings lies %q", news)
 		}
-		if got := m.property("muster-verify.service", "UnitFileState") + " " + m.property("muster-agent.service", "UnitFileState"); got != "enabled enabled" {
+		if got := m.property(
+			"muster-verify.service",
+			"UnitFileState",
+		) + " " + m.property(
+			"muster-agent.service",
+			"UnitFileState",
+		); got != "enabled enabled" {
 			m.t.Errorf("after %s the units are %s", version, got)
 		}
 	}

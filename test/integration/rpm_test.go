@@ -21,8 +21,17 @@ exec /opt/rpm/loader --library-path /opt/rpm/lib /opt/rpm/rpm --dbpath /var/lib/
 
 func rpmFormat() format {
 	return format{
-		file:    func(version string) string { return "muster-" + version + "-1.x86_64.rpm" },
-		install: []string{"rpm", "--upgrade", "--oldpackage", "--replacepkgs", "--nodeps", "--force-debian"}, remove: []string{"rpm", "--erase"}, aside: ".rpmnew",
+		file: func(version string) string { return "muster-" + version + "-1.x86_64.rpm" },
+		install: []string{
+			"rpm",
+			"--upgrade",
+			"--oldpackage",
+			"--replacepkgs",
+			"--nodeps",
+			"--force-debian",
+		},
+		remove: []string{"rpm", "--erase"},
+		aside:  ".rpmnew",
 	}
 }
 

@@ -35,7 +35,8 @@ func TestTheTemplatesAreClean(t *testing.T) {
 const hclfmt = "github.com/hashicorp/hcl/v2/cmd/hclfmt@v2.24.0"
 
 func TestThePackerTemplateIsHCLAndFormatted(t *testing.T) {
-	if said, err := exec.CommandContext(t.Context(), "go", "run", hclfmt, "-check", "../../packaging/ami/muster.pkr.hcl").CombinedOutput(); err != nil {
+	if said, err := exec.CommandContext(t.Context(), "go", "run", hclfmt, "-check", "../../packaging/ami/muster.pkr.hcl").
+		CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, said)
 	}
 }
@@ -47,12 +48,30 @@ func TestTheStackOpensTheReplicationPorts(t *testing.T) {
 	group := n.create(t, cloudformation.NewFromConfig(cfg))
 	h := newHost(t, append(environ, "AWS_REGION="+region, "PATH=/nonexistent")...)
 
-	if got := h.muster(t, "ports", "--asg", "web-workers"); got.code != 0 || !strings.Contains(got.stdout, "3 instances, 2 port ranges: 12 open") {
+	if got := h.muster(
+		t,
+		"ports",
+		"--asg",
+		"web-workers",
+	); got.code != 0 ||
+		!strings.Contains(got.stdout, "3 instances, 2 port ranges: 12 open") {
 		t.Error(got.stdout)
 	}
 
-	rule := ec2types.IpPermission{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(47100), ToPort: aws.Int32(47199), UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: &group}}}
-	must(n.ec2.RevokeSecurityGroupIngress(t.Context(), &ec2.RevokeSecurityGroupIngressInput{GroupId: &group, IpPermissions: []ec2types.IpPermission{rule}}))(t)
+	rule := ec2types.IpPermission{
+		IpProtocol:       aws.String("tcp"),
+		FromPort:         aws.Int32(47100),
+		ToPort:           aws.Int32(47199),
+		UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: &group}},
+	}
+	must(
+		n.ec2.RevokeSecurityGroupIngress(
+			t.Context(),
+			&ec2.RevokeSecurityGroupIngressInput{GroupId: &group, IpPermissions: []ec2types.IpPermission{rule}},
+		),
+	)(
+		t,
+	)
 	got := h.muster(t, "ports", "--asg", "web-workers")
 	for _, want := range []string{"MISSING", "47100-47199", "aws ec2 authorize-security-group-ingress", "--group-id " + group} {
 		if got.code != 1 || !strings.Contains(got.stdout, want) {
@@ -68,7 +87,11 @@ func (n network) create(t *testing.T, cfn *cloudformation.Client) string {
 	ids := aws.ToString(subnets[0].SubnetId) + "," + aws.ToString(subnets[1].SubnetId)
 	body := must(os.ReadFile(stackFile))(t)
 	must(cfn.CreateStack(t.Context(), &cloudformation.CreateStackInput{
-		StackName: aws.String("web"), TemplateBody: aws.String(string(body)), Capabilities: []types.Capability{types.CapabilityCapabilityIam},
+		StackName: aws.String(
+			"web",
+		),
+		TemplateBody: aws.String(string(body)),
+		Capabilities: []types.Capability{types.CapabilityCapabilityIam},
 		Parameters: []types.Parameter{
 			{ParameterKey: aws.String("Vpc"), ParameterValue: subnets[0].VpcId},
 			{ParameterKey: aws.String("MusterUrl"), ParameterValue: aws.String("baked")},

@@ -17,7 +17,11 @@ import (
 func dockerStandin() []systemdtest.File {
 	const units = "/etc/systemd/system/"
 	return []systemdtest.File{
-		{Path: units + "engine.socket", Mode: 0o644, Content: "[Socket]\nListenStream=/run/docker.sock\nAccept=yes\n[Install]\nWantedBy=sockets.target\n"},
+		{
+			Path:    units + "engine.socket",
+			Mode:    0o644,
+			Content: "[Socket]\nListenStream=/run/docker.sock\nAccept=yes\n[Install]\nWantedBy=sockets.target\n",
+		},
 		{Path: units + "engine@.service", Mode: 0o644, Content: "[Service]\nExecStart=/usr/libexec/engine\nStandardInput=socket\n"},
 		{Path: units + "sockets.target.wants/engine.socket", Link: units + "engine.socket"},
 		{Path: "/usr/libexec/engine", Mode: 0o755, Content: `#!/bin/sh
@@ -68,7 +72,12 @@ func TestUserDataThatWaitsForTheAgent(t *testing.T) {
 		out, _ := m.Try("pgrep", "-f", "systemctl start ecs.service")
 		return out != ""
 	})
-	m.cause("ecs-unit-waiting", "waits for user data", "ecs.service: loaded, inactive (dead), enabled, restarts 0, start job waiting", "cloud-final.service: loaded, activating (start)")
+	m.cause(
+		"ecs-unit-waiting",
+		"waits for user data",
+		"ecs.service: loaded, inactive (dead), enabled, restarts 0, start job waiting",
+		"cloud-final.service: loaded, activating (start)",
+	)
 
 	m.Run("pkill", "-f", "systemctl start ecs.service")
 	m.state("ecs.service", "active", "running")
@@ -96,7 +105,12 @@ func TestTheAgentNamesTheModeOfASettingsFileItMayNotRead(t *testing.T) {
 	if got := m.property("muster-agent.service", "ExecMainStatus"); got != "78" {
 		m.t.Errorf("it ended with %s", got)
 	}
-	if said := m.Run("journalctl", "--unit=muster-agent", "--no-pager"); !strings.Contains(said, "its mode is 0600") || !strings.Contains(said, "chmod 644 /etc/muster/muster.env") {
+	if said := m.Run(
+		"journalctl",
+		"--unit=muster-agent",
+		"--no-pager",
+	); !strings.Contains(said, "its mode is 0600") ||
+		!strings.Contains(said, "chmod 644 /etc/muster/muster.env") {
 		m.t.Error(said)
 	}
 }

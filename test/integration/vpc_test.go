@@ -50,7 +50,14 @@ func startMoto(t *testing.T) ([]string, aws.Config) {
 func newNetwork(t *testing.T) network {
 	t.Helper()
 	environ, cfg := startMoto(t)
-	environ = append(environ, "AWS_SESSION_TOKEN=", "AWS_PROFILE=", "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_CA_BUNDLE=")
+	environ = append(
+		environ,
+		"AWS_SESSION_TOKEN=",
+		"AWS_PROFILE=",
+		"AWS_CONFIG_FILE=/dev/null",
+		"AWS_SHARED_CREDENTIALS_FILE=/dev/null",
+		"AWS_CA_BUNDLE=",
+	)
 	for _, variable := range environ {
 		name, value, _ := strings.Cut(variable, "=")
 		t.Setenv(name, value)
@@ -84,7 +91,14 @@ func must[T any](out T, err error) func(*testing.T) T {
 func (n *network) stack(t *testing.T, cfn *cloudformation.Client) {
 	t.Helper()
 	body := must(os.ReadFile("testdata/vpc.json"))(t)
-	must(cfn.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: aws.String("grid"), TemplateBody: aws.String(string(body))}))(t)
+	must(
+		cfn.CreateStack(
+			t.Context(),
+			&cloudformation.CreateStackInput{StackName: aws.String("grid"), TemplateBody: aws.String(string(body))},
+		),
+	)(
+		t,
+	)
 	made := must(cfn.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String("grid")}))(t)
 	n.out = map[string]string{}
 	for _, o := range made.Stacks[0].Outputs {
@@ -158,7 +172,14 @@ func (n *network) register(t *testing.T, c *ecs.Client) {
 	must(c.CreateCluster(t.Context(), &ecs.CreateClusterInput{ClusterName: aws.String("grid")}))(t)
 	for _, name := range []string{"P1", "P2", "P3"} {
 		document := fmt.Sprintf(`{"instanceId": %q}`, n.out[name])
-		must(c.RegisterContainerInstance(t.Context(), &ecs.RegisterContainerInstanceInput{Cluster: aws.String("grid"), InstanceIdentityDocument: &document}))(t)
+		must(
+			c.RegisterContainerInstance(
+				t.Context(),
+				&ecs.RegisterContainerInstanceInput{Cluster: aws.String("grid"), InstanceIdentityDocument: &document},
+			),
+		)(
+			t,
+		)
 	}
 }
 
@@ -193,7 +214,8 @@ func TestAVPCInMotoIsDiscoveredAndJudged(t *testing.T) {
 	var fixes []string
 	for _, v := range found {
 		t.Log(v.Sentence())
-		if v.Status != reach.Missing || v.Hop != reach.DestinationIngress || v.Destination != n.out["P3"] || v.Missing.String() != "47106-47109" {
+		if v.Status != reach.Missing || v.Hop != reach.DestinationIngress || v.Destination != n.out["P3"] ||
+			v.Missing.String() != "47106-47109" {
 			t.Errorf("not the hole that was made: %s", v.Sentence())
 		}
 		if !slices.ContainsFunc(v.Steps, func(s reach.Step) bool { return len(s.Rules) > 0 && len(s.Rules[0].Rule.IDs) > 0 }) {

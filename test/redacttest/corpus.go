@@ -10,7 +10,7 @@ import (
 var chosen = []string{"correcthorse", "swordfish", "Sommerzeit", "hunter2", "letmein", "Winter2024", "opensesame"}
 
 // Forms returns the number of distinct forms in Corpus.
-func Forms() int { return len(templates) + len(attacks) }
+func Forms() int { return len(templates) + len(attacks) + len(layouts) }
 
 // Corpus returns secrets in the forms that ECS, Docker, cloud-init, shells and
 // applications produce. It always returns the same. Each form has three random
@@ -18,7 +18,7 @@ func Forms() int { return len(templates) + len(attacks) }
 func Corpus() []Secret {
 	s := source{rand.New(rand.NewPCG(11, 6))}
 	var all []Secret
-	for i, t := range slices.Concat(templates, attacks) {
+	for i, t := range slices.Concat(templates, attacks, layouts) {
 		values := []string{
 			s.word(14),
 			s.text(1, upper) + s.text(22, mixed) + "9z",

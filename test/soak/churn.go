@@ -38,7 +38,13 @@ type churn struct {
 }
 
 func newChurn(e engine) *churn {
-	return &churn{engine: e, minutes: map[int64]*[services]counts{}, unsure: map[int64]string{}, ends: map[string]int{}, lines: map[string]int{}}
+	return &churn{
+		engine:  e,
+		minutes: map[int64]*[services]counts{},
+		unsure:  map[int64]string{},
+		ends:    map[string]int{},
+		lines:   map[string]int{},
+	}
 }
 
 const loop = services - 1

@@ -136,8 +136,27 @@ func (d *daemon) do(ctx context.Context, args ...string) (string, error) {
 // up starts dockerd and returns when it answers.
 func (d *daemon) up(ctx context.Context) error {
 	in := func(name string) string { return filepath.Join(d.dir, name) }
-	d.cmd = exec.CommandContext(context.WithoutCancel(ctx), "dockerd", "--config-file", in("daemon.json"), "--data-root", in("data"), "--exec-root", in("run"),
-		"--host", d.host(), "--pidfile", in("pid"), "--bridge", "none", "--iptables=false", "--ip-forward=false", "--ip-masq=false", "--storage-driver", "vfs")
+	d.cmd = exec.CommandContext(
+		context.WithoutCancel(ctx),
+		"dockerd",
+		"--config-file",
+		in("daemon.json"),
+		"--data-root",
+		in("data"),
+		"--exec-root",
+		in("run"),
+		"--host",
+		d.host(),
+		"--pidfile",
+		in("pid"),
+		"--bridge",
+		"none",
+		"--iptables=false",
+		"--ip-forward=false",
+		"--ip-masq=false",
+		"--storage-driver",
+		"vfs",
+	)
 	// A daemon without a bridge removes docker0 wherever it runs: not the host's.
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
 	d.cmd.Stdout, d.cmd.Stderr = d.log, d.log
@@ -182,7 +201,11 @@ func (d *daemon) run(ctx context.Context, labels map[string]string) (string, err
 	if err != nil {
 		return "", err
 	}
-	return id, d.until(ctx, func() bool { logs, err := d.do(ctx, "logs", id); return err == nil && strings.Contains(logs, "ready") }, "is not ready")
+	return id, d.until(
+		ctx,
+		func() bool { logs, err := d.do(ctx, "logs", id); return err == nil && strings.Contains(logs, "ready") },
+		"is not ready",
+	)
 }
 
 func (d *daemon) until(ctx context.Context, is func() bool, what string) error {
@@ -220,7 +243,11 @@ func (d *daemon) start(ctx context.Context, id string) error {
 	if _, err := d.do(ctx, "start", id); err != nil {
 		return err
 	}
-	return d.until(ctx, func() bool { logs, err := d.do(ctx, "logs", id); return err == nil && strings.Count(logs, "ready") > 1 }, "is not ready again")
+	return d.until(
+		ctx,
+		func() bool { logs, err := d.do(ctx, "logs", id); return err == nil && strings.Count(logs, "ready") > 1 },
+		"is not ready again",
+	)
 }
 
 func (d *daemon) stop(ctx context.Context, id string) error {

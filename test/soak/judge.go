@@ -114,7 +114,13 @@ func (s *soak) report(equal, lost, minutes int) {
 			taken++
 		}
 	}
-	_, _ = fmt.Fprintf(s.out, "data points of the containers: %d equal to the truth, %d ambiguous and not taken, in %d minutes\n", equal, lost, minutes)
+	_, _ = fmt.Fprintf(
+		s.out,
+		"data points of the containers: %d equal to the truth, %d ambiguous and not taken, in %d minutes\n",
+		equal,
+		lost,
+		minutes,
+	)
 	_, _ = fmt.Fprintf(s.out, "data points of all series: %d ambiguous, %d of them taken\n", len(s.cloud.ambiguous), taken)
 }
 
@@ -167,6 +173,11 @@ func (s *soak) judgeJournal() error {
 	for _, n := range logged {
 		sum += n
 	}
-	_, _ = fmt.Fprintf(s.out, "crashes in the journal: %d, each with its exit code; lines about the crash loop: %d\n", sum, strings.Count(string(text), "loop/app: "))
+	_, _ = fmt.Fprintf(
+		s.out,
+		"crashes in the journal: %d, each with its exit code; lines about the crash loop: %d\n",
+		sum,
+		strings.Count(string(text), "loop/app: "),
+	)
 	return errors.Join(failed...)
 }

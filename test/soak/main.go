@@ -134,7 +134,14 @@ func (s *soak) all(ctx context.Context) error {
 	if err := s.agent.sees(ctx, services); err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(s.out, "%s: %d minutes with %s, %d containers\n", time.Now().UTC().Format(time.RFC3339), s.minutes, s.churn.engine, services)
+	_, _ = fmt.Fprintf(
+		s.out,
+		"%s: %d minutes with %s, %d containers\n",
+		time.Now().UTC().Format(time.RFC3339),
+		s.minutes,
+		s.churn.engine,
+		services,
+	)
 	if err := s.live(ctx); err != nil {
 		return err
 	}

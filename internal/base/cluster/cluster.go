@@ -45,7 +45,10 @@ func Parse(text string) (Ref, error) {
 	if strings.HasPrefix(text, "arn:") {
 		parts := strings.SplitN(text, ":", arnParts)
 		if len(parts) != arnParts || parts[2] != "ecs" || !strings.HasPrefix(parts[5], "cluster/") {
-			return Ref{}, fmt.Errorf("cluster %s is not an ECS cluster ARN such as arn:aws:ecs:eu-west-1:123456789012:cluster/NAME", quote(text))
+			return Ref{}, fmt.Errorf(
+				"cluster %s is not an ECS cluster ARN such as arn:aws:ecs:eu-west-1:123456789012:cluster/NAME",
+				quote(text),
+			)
 		}
 		ref.Region, ref.Account, ref.Name = parts[3], parts[4], strings.TrimPrefix(parts[5], "cluster/")
 		if !regionForm.MatchString(ref.Region) || len(ref.Account) != 12 || strings.Trim(ref.Account, "0123456789") != "" {

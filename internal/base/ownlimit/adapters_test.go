@@ -34,7 +34,9 @@ import (
 )
 
 // blame is what an adapter says of the other end, of the way there or of a file.
-var blame = regexp.MustCompile(`not running|nothing listens|is down|unreachable|cannot be reached|damaged|corrupt|not an EC2|does not exist|no route|NAT gateway`)
+var blame = regexp.MustCompile(
+	`not running|nothing listens|is down|unreachable|cannot be reached|damaged|corrupt|not an EC2|does not exist|no route|NAT gateway`,
+)
 
 // Everything that muster asks is there and answers, except that this process can open
 // nothing. Then each adapter says so, and nothing about what it asked.
@@ -51,7 +53,15 @@ func TestNoAdapterTakesOurOwnLimitForAFaultOfWhatItAsks(t *testing.T) {
 		t.Fatal(err)
 	}
 	port := netip.MustParseAddrPort(strings.TrimPrefix(server.URL, "http://"))
-	client := awsapi.FromConfig(aws.Config{Region: "eu-west-1", HTTPClient: &http.Client{}, BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "example", ""), RetryMaxAttempts: 1})
+	client := awsapi.FromConfig(
+		aws.Config{
+			Region:           "eu-west-1",
+			HTTPClient:       &http.Client{},
+			BaseEndpoint:     &server.URL,
+			Credentials:      credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "example", ""),
+			RetryMaxAttempts: 1,
+		},
+	)
 	ask := map[string]func(context.Context) error{
 		"the metadata service": func(ctx context.Context) error {
 			_, err := imds.New(server.URL, 100*time.Millisecond).Identity(ctx)

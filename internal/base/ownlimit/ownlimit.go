@@ -27,10 +27,18 @@ type limit struct {
 // limits are the errors of socket(2), connect(2) and open(2) that are about the
 // caller or the kernel, and not about the other end.
 func limits() []limit {
-	memory := fix.Do("Free memory on this host, or raise the limit of the unit:", "free -m", "systemctl show muster-agent -p MemoryMax -p MemoryCurrent")
+	memory := fix.Do(
+		"Free memory on this host, or raise the limit of the unit:",
+		"free -m",
+		"systemctl show muster-agent -p MemoryMax -p MemoryCurrent",
+	)
 	return []limit{
-		{syscall.EMFILE, "this process is out of file descriptors", fix.Do("Raise the limit of the process. For muster-agent, check the limit, then restart it:",
-			"systemctl show muster-agent -p LimitNOFILE", "sudo systemctl restart muster-agent")},
+		{
+			syscall.EMFILE,
+			"this process is out of file descriptors",
+			fix.Do("Raise the limit of the process. For muster-agent, check the limit, then restart it:",
+				"systemctl show muster-agent -p LimitNOFILE", "sudo systemctl restart muster-agent"),
+		},
 		{syscall.ENFILE, "this host is out of file descriptors", fix.Do("Find what holds them, or raise fs.file-max:",
 			"cat /proc/sys/fs/file-nr", "sudo sysctl -w fs.file-max=1000000")},
 		{syscall.ENOBUFS, "this host is out of network buffers", memory},

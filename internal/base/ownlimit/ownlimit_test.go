@@ -29,7 +29,8 @@ func TestALookupWithoutASocketIsRecognized(t *testing.T) {
 	if failed := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); failed != nil {
 		t.Fatal(failed)
 	}
-	if what := ownlimit.Of(err); what != "this process is out of file descriptors" || !errors.Is(ownlimit.Wrap(err), ownlimit.ErrExhausted) {
+	what := ownlimit.Of(err)
+	if what != "this process is out of file descriptors" || !errors.Is(ownlimit.Wrap(err), ownlimit.ErrExhausted) {
 		t.Errorf("%q, %v", what, err)
 	}
 	for _, other := range []error{&net.DNSError{Err: "no such host"}, &net.DNSError{Err: "server misbehaving", Name: "too many open files"}} {
@@ -50,7 +51,8 @@ func TestOurOwnLimitsAreRecognizedHoweverTheyAreWrapped(t *testing.T) {
 		} {
 			what := ownlimit.Of(err)
 			wrapped := ownlimit.Wrap(err)
-			if what == "" || !errors.Is(wrapped, ownlimit.ErrExhausted) || !errors.Is(wrapped, errno) || !strings.HasPrefix(wrapped.Error(), "unknown: "+what) {
+			if what == "" || !errors.Is(wrapped, ownlimit.ErrExhausted) || !errors.Is(wrapped, errno) ||
+				!strings.HasPrefix(wrapped.Error(), "unknown: "+what) {
 				t.Errorf("%s %s: %q, %v", errno, name, what, wrapped)
 			}
 			if again := ownlimit.Wrap(wrapped); again.Error() != wrapped.Error() {
@@ -65,7 +67,8 @@ func TestOurOwnLimitsAreRecognizedHoweverTheyAreWrapped(t *testing.T) {
 
 func TestTheOtherEndsErrorsAreNotOurs(t *testing.T) {
 	for _, err := range []error{nil, syscall.ECONNREFUSED, syscall.ENOENT, syscall.EACCES, syscall.EAGAIN, syscall.ENOSPC, errors.New("too many open files")} {
-		if what := ownlimit.Of(err); what != "" || !errors.Is(ownlimit.Wrap(err), err) || errors.Is(ownlimit.Wrap(err), ownlimit.ErrExhausted) {
+		what := ownlimit.Of(err)
+		if what != "" || !errors.Is(ownlimit.Wrap(err), err) || errors.Is(ownlimit.Wrap(err), ownlimit.ErrExhausted) {
 			t.Errorf("%v is taken for our own: %q", err, what)
 		}
 	}

@@ -63,7 +63,14 @@ func TestEveryWayToReplaceAProgramIsADoubt(t *testing.T) {
 		"a root directory that all may write to": {"/usr/bin/muster", map[string]string{"/": "0 0777", "/usr/bin/muster": "0 0755"}, "/ can be written by every user"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			system := map[string]string{"/": "0 0755", "/usr": "0 0755", "/usr/bin": "0 0755", "/opt": "0 0755", "/srv": "0 0755", "/tmp": "0 1777"}
+			system := map[string]string{
+				"/":        "0 0755",
+				"/usr":     "0 0755",
+				"/usr/bin": "0 0755",
+				"/opt":     "0 0755",
+				"/srv":     "0 0755",
+				"/tmp":     "0 1777",
+			}
 			for path, text := range test.system {
 				system[path] = text
 			}

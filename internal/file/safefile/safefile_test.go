@@ -19,19 +19,27 @@ var things = map[string]struct {
 	make     func(t *testing.T, dir, secret string)
 	open, in error // of Open and of OpenIn; nil: it is read
 }{
-	"a file":                   {put("f"), nil, nil},
-	"nothing":                  {nil, fs.ErrNotExist, fs.ErrNotExist},
-	"a directory":              {func(t *testing.T, dir, _ string) { must(t, os.Mkdir(dir+"/f", 0o755)) }, ErrNotRegular, ErrNotRegular},
-	"a pipe without a writer":  {func(t *testing.T, dir, _ string) { must(t, unix.Mkfifo(dir+"/f", 0o600)) }, ErrNotRegular, ErrNotRegular},
-	"a socket":                 {listen, ErrNotRegular, ErrNotRegular},
-	"a device":                 {link("/dev/zero"), ErrNotRegular, ErrLeads},
-	"a link out by its path":   {func(t *testing.T, dir, secret string) { must(t, os.Symlink(secret, dir+"/f")) }, nil, ErrLeads},
-	"a link out by the parent": {func(t *testing.T, dir, secret string) { must(t, os.Symlink("../"+filepath.Base(secret), dir+"/f")) }, nil, ErrLeads},
+	"a file":                  {put("f"), nil, nil},
+	"nothing":                 {nil, fs.ErrNotExist, fs.ErrNotExist},
+	"a directory":             {func(t *testing.T, dir, _ string) { must(t, os.Mkdir(dir+"/f", 0o755)) }, ErrNotRegular, ErrNotRegular},
+	"a pipe without a writer": {func(t *testing.T, dir, _ string) { must(t, unix.Mkfifo(dir+"/f", 0o600)) }, ErrNotRegular, ErrNotRegular},
+	"a socket":                {listen, ErrNotRegular, ErrNotRegular},
+	"a device":                {link("/dev/zero"), ErrNotRegular, ErrLeads},
+	"a link out by its path":  {func(t *testing.T, dir, secret string) { must(t, os.Symlink(secret, dir+"/f")) }, nil, ErrLeads},
+	"a link out by the parent": {
+		func(t *testing.T, dir, secret string) { must(t, os.Symlink("../"+filepath.Base(secret), dir+"/f")) },
+		nil,
+		ErrLeads,
+	},
 	"a link through a link out": {func(t *testing.T, dir, secret string) {
 		must(t, os.Symlink(filepath.Dir(secret), dir+"/up"))
 		must(t, os.Symlink("up/"+filepath.Base(secret), dir+"/f"))
 	}, nil, ErrLeads},
-	"a link to another file there": {func(t *testing.T, dir, secret string) { put("g")(t, dir, secret); must(t, os.Symlink("g", dir+"/f")) }, nil, nil},
+	"a link to another file there": {
+		func(t *testing.T, dir, secret string) { put("g")(t, dir, secret); must(t, os.Symlink("g", dir+"/f")) },
+		nil,
+		nil,
+	},
 	"a link to a pipe there": {func(t *testing.T, dir, _ string) {
 		must(t, unix.Mkfifo(dir+"/g", 0o600))
 		must(t, os.Symlink("g", dir+"/f"))

@@ -1,6 +1,6 @@
-// Package cloudinit reads what cloud-init left about this boot: which data source
-// it found, what failed, whether it still runs. Of user data it looks at the form
-// alone, and quotes nothing:
+// Package cloudinit reads cloud-init's state of this boot: the data source that it found,
+// its errors, and whether it is still running. It checks only the form of user data, and
+// never quotes it:
 //
 //	first bytes          what cloud-init does
 //	#!/bin/bash          runs it as a script
@@ -20,21 +20,19 @@ import (
 	"muster/internal/file/safefile"
 )
 
-// NoDataSource is cloud-init's data source of last resort: it found no other, so
-// that it had no user data to run.
+// NoDataSource is cloud-init's fallback data source. It means that no other was found, so there was no user data to run.
 const NoDataSource = "DataSourceNone"
 
-// Result is what cloud-init says of this boot.
+// Result is cloud-init's status of this boot.
 type Result struct {
-	DataSource string   // DataSourceEc2Local, ...; empty while it runs
-	Errors     []string // may quote what user data printed
-	Running    string   // the stage that it is in; empty when it is done
+	DataSource string   // DataSourceEc2Local, ...; empty while it is running
+	Errors     []string // may quote output of user data
+	Running    string   // current stage; empty when done
 }
 
-// Read reads the status below root. Without cloud-init it is fs.ErrNotExist.
-// status.json is there from the first stage on, result.json from the end of the
-// last; the latter in /run is a link to the one in /var, which the ECS agent
-// reads (cloud-init's cmd/main.py; amazon-ecs-agent agent/config/cloudinit_check_linux.go).
+// Read reads the status below root. Without cloud-init, it returns fs.ErrNotExist. status.json exists from the first
+// stage on, result.json from the end of the last; /run/cloud-init/result.json is a link to the file in /var, which the
+// ECS agent reads (cloud-init's cmd/main.py; amazon-ecs-agent agent/config/cloudinit_check_linux.go).
 func Read(root string) (Result, error) {
 	done, err := read(filepath.Join(root, "/var/lib/cloud/data/result.json"))
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -44,7 +42,7 @@ func Read(root string) (Result, error) {
 	return Result{DataSource: now.DataSource, Running: cmp.Or(now.Stage, "between two stages")}, err
 }
 
-// v1 is what the files say, each some of it.
+// v1 holds the fields of both files.
 type v1 struct {
 	DataSource string   `json:"datasource"`
 	Errors     []string `json:"errors"`

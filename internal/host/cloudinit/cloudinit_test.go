@@ -45,7 +45,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeRead(t *testing.T) {
+func TestUnreadableFiles(t *testing.T) {
 	if _, err := cloudinit.Read(t.TempDir()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("without cloud-init: %v", err)
 	}

@@ -14,20 +14,19 @@ import (
 	"unicode"
 )
 
-// maxUnpacked bounds what is unpacked of user data, which has 16 KiB packed.
+// maxUnpacked limits the size of unpacked user data, which has at most 16 KiB packed.
 const maxUnpacked = 1 << 20
 
-// headers are the beginnings by which cloud-init knows what user data is, in
-// lower case (cloudinit/handlers/__init__.py, INCLUSION_TYPES_MAP).
+// headers are the prefixes that cloud-init uses to identify user data, in lower case (cloudinit/handlers/__init__.py,
+// INCLUSION_TYPES_MAP).
 var headers = []string{"#!", "#cloud-config", "#include", "## template: jinja", "#part-handler", "#cloud-boothook", "#upstart-job"}
 
-// nearHeader matches a first line that was meant to be "#cloud-config".
+// nearHeader matches a first line that was probably meant to be "#cloud-config".
 var nearHeader = regexp.MustCompile(`(?i)^(# +|#!|;|-+ *)?cloud-config\b`)
 
-// Flaws says what in the form of user data keeps cloud-init from running it, a
-// sentence each. It uses the first bytes of the whole and of each MIME part,
-// and quotes nothing, since user data may hold secrets. None: the form is right,
-// or there is no user data.
+// Flaws returns why cloud-init does not run user data because of its form, one sentence each. It reads the first bytes
+// of the whole and of each MIME part, and quotes nothing, because user data may contain secrets. It returns nil if the
+// form is valid or there is no user data.
 func Flaws(data []byte) []string {
 	if unpacked, is := gunzip(data); is {
 		data = unpacked
@@ -41,7 +40,7 @@ func Flaws(data []byte) []string {
 	return flawsOf("user data", data)
 }
 
-// flawsOf judges one script or document, which what names.
+// flawsOf checks one script or document; what names it in messages.
 func flawsOf(what string, data []byte) []string {
 	first, _, _ := bytes.Cut(data, []byte("\n"))
 	switch {
@@ -50,20 +49,25 @@ func flawsOf(what string, data []byte) []string {
 	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("\xfe\xff")):
 		return []string{what + " is UTF-16 text, which cloud-init does not run"}
 	case begins(data) && bytes.HasPrefix(first, []byte("#!")) && bytes.HasSuffix(first, []byte("\r")):
-		return []string{fmt.Sprintf(`line 1 of %s ends with a carriage return (\r, Windows line endings): the kernel finds no interpreter of that name`, what)}
+		return []string{
+			fmt.Sprintf(
+				`line 1 of %s ends with a carriage return (\r, Windows line endings): the kernel finds no interpreter of that name`,
+				what,
+			),
+		}
 	case begins(data):
 		return nil
 	}
-	return []string{what + " " + misbegun(data, first)}
+	return []string{what + " " + describeStart(data, first)}
 }
 
-// misbegun says how data begins that has none of the headers.
-func misbegun(data, first []byte) string {
+// describeStart describes the start of data that has none of the headers.
+func describeStart(data, first []byte) string {
 	trimmed := bytes.TrimLeftFunc(data, unicode.IsSpace)
 	line := strings.TrimSpace(string(first))
 	switch decoded, is := unbase64(data); {
 	case len(trimmed) == 0:
-		return "holds nothing but blanks"
+		return "contains only blanks"
 	case begins(trimmed) && len(trimmed) < len(data):
 		return `begins with a blank or an empty line before "#", so its first bytes are not "#!" or "#cloud-config"`
 	case is && (begins(decoded) || isMIME(decoded)):
@@ -71,9 +75,9 @@ func misbegun(data, first []byte) string {
 	case windows(trimmed):
 		return "is a script for Windows (<powershell> or <script>), which cloud-init on Linux does not run"
 	case nearHeader.MatchString(line):
-		return `does not begin with "#cloud-config" exactly, so cloud-init takes it for no cloud-config`
+		return `does not begin with exactly "#cloud-config", so cloud-init does not treat it as cloud-config`
 	}
-	return `does not begin with "#!", "#cloud-config" or a MIME header, so cloud-init runs nothing of it`
+	return `does not begin with "#!", "#cloud-config" or a MIME header, so cloud-init runs none of it`
 }
 
 func begins(data []byte) bool {
@@ -91,24 +95,23 @@ func windows(data []byte) bool {
 	return strings.HasPrefix(start, "<powershell>") || strings.HasPrefix(start, "<script>")
 }
 
-// isMIME follows cloud-init's rule (cloudinit/user_data.py, convert_string), and
-// accepts a Content-Type in the first line too.
+// isMIME follows cloud-init's rule (cloudinit/user_data.py, convert_string), and also accepts a Content-Type in the
+// first line.
 func isMIME(data []byte) bool {
 	start := bytes.ToLower(data[:min(len(data), 4096)])
 	return bytes.Contains(start, []byte("mime-version:")) || bytes.HasPrefix(start, []byte("content-type: multipart"))
 }
 
-// flawsOfParts judges the scripts among the parts of a MIME message. A script in
-// quoted-printable or base64 is decoded first.
+// flawsOfParts checks the scripts in the parts of a MIME message, after decoding quoted-printable and base64.
 func flawsOfParts(data []byte) []string {
 	message, err := mail.ReadMessage(bytes.NewReader(data))
 	if err != nil {
-		return []string{"user data has a MIME header that cannot be read, so cloud-init finds no part in it"}
+		return []string{"user data has an invalid MIME header, so cloud-init finds no parts in it"}
 	}
 	kind, params, err := mime.ParseMediaType(message.Header.Get("Content-Type"))
 	switch {
 	case err != nil || strings.HasPrefix(kind, "multipart/") && params["boundary"] == "":
-		return []string{"user data is MIME without a boundary between its parts, so cloud-init finds no part in it"}
+		return []string{"user data is MIME without a boundary between its parts, so cloud-init finds no parts in it"}
 	case !strings.HasPrefix(kind, "multipart/"):
 		return nil
 	}
@@ -126,12 +129,12 @@ func flawsOfParts(data []byte) []string {
 		}
 	}
 	if n == 0 {
-		flaws = append(flaws, "user data is MIME, and its boundary stands nowhere in it: it has no parts")
+		flaws = append(flaws, "user data is MIME, but its boundary never occurs in it: it has no parts")
 	}
 	return flaws
 }
 
-// partFlaw judges a part that is declared to be a script.
+// partFlaw checks a part that is declared as a script.
 func partFlaw(n int, part *multipart.Part) string {
 	kind, _, _ := mime.ParseMediaType(part.Header.Get("Content-Type"))
 	body, err := io.ReadAll(part)
@@ -140,7 +143,7 @@ func partFlaw(n int, part *multipart.Part) string {
 	}
 	if strings.EqualFold(part.Header.Get("Content-Transfer-Encoding"), "base64") {
 		if body, _ = unbase64(body); body == nil {
-			return fmt.Sprintf("part %d of user data is not the base64 text that its header says", n)
+			return fmt.Sprintf("part %d of user data is not base64 text, but its header says so", n)
 		}
 	}
 	if flaws := flawsOf(fmt.Sprintf("part %d of user data", n), body); len(flaws) > 0 {

@@ -29,9 +29,8 @@ func multipart(kind, body string) string {
 	return "Content-Type: multipart/mixed; boundary=\"==B==\"\nMIME-Version: 1.0\n\n--==B==\nContent-Type: " + kind + "\n\n" + body + "\n--==B==--\n"
 }
 
-// The headers are those of cloud-init's documentation, "User data formats". That
-// base64 twice, a blank before "#!" and CRLF keep user data from running:
-// aws/aws-cdk#24212, canonical/cloud-init#4275, hashicorp/terraform#3888.
+// The headers come from cloud-init's documentation, "User data formats". Double base64, a blank before "#!" and CRLF
+// prevent user data from running: aws/aws-cdk#24212, canonical/cloud-init#4275, hashicorp/terraform#3888.
 func TestFlaws(t *testing.T) {
 	encoded := base64.StdEncoding.EncodeToString([]byte(script))
 	for name, c := range map[string]struct{ data, says string }{
@@ -50,7 +49,7 @@ func TestFlaws(t *testing.T) {
 		"Windows line endings":    {strings.ReplaceAll(script, "\n", "\r\n"), "carriage return"},
 		"a blank first":           {"    " + script, "begins with a blank or an empty line"},
 		"an empty line first":     {"\n" + script, "begins with a blank or an empty line"},
-		"nothing but blanks":      {" \n\n", "nothing but blanks"},
+		"only blanks":             {" \n\n", "only blanks"},
 		"encoded twice":           {encoded, "encoded twice"},
 		"encoded twice, in lines": {encoded[:20] + "\n" + encoded[20:] + "\n", "encoded twice"},
 		"packed and encoded":      {base64.StdEncoding.EncodeToString([]byte(packed(t, script))), "encoded twice"},
@@ -59,7 +58,7 @@ func TestFlaws(t *testing.T) {
 		"no first line":           {"export A=s3cret\n", "does not begin with"},
 		"a path for a script":     {"file://s3cret.sh", "does not begin with"},
 		"PowerShell":              {"<powershell>\n</powershell>\n", "Windows"},
-		"a spaced cloud-config":   {"# cloud-config\nruncmd: []\n", `"#cloud-config" exactly`},
+		"a spaced cloud-config":   {"# cloud-config\nruncmd: []\n", `exactly "#cloud-config"`},
 		"packed, with CRLF":       {packed(t, strings.ReplaceAll(script, "\n", "\r\n")), "carriage return"},
 		"a part with CRLF":        {strings.ReplaceAll(multipart("text/x-shellscript", script), "\n", "\r\n"), "part 1 of user data"},
 		"a part with a blank":     {multipart("text/x-shellscript", "  "+script), "part 1 of user data begins with a blank"},
@@ -76,8 +75,7 @@ func TestFlaws(t *testing.T) {
 	}
 }
 
-// The lines are from public reports: cloud-init 18.5 of Amazon Linux 2 and 22.2
-// of Amazon Linux 2023.
+// The lines come from public reports: cloud-init 18.5 of Amazon Linux 2 and 22.2 of Amazon Linux 2023.
 func TestFailures(t *testing.T) {
 	const out, own = "/var/log/cloud-init-output.log", "/var/log/cloud-init.log"
 	for name, c := range map[string]struct {
@@ -89,8 +87,8 @@ func TestFailures(t *testing.T) {
 		"no interpreter":  {out, "2026-11-27 08:00:00,000 - subp.py[WARNING]: Failed to run /var/lib/cloud/instance/scripts/part-001 [Errno 2] No such file or directory", out + ": Failed to run /var/lib/cloud/instance/scripts/part-001 [Errno 2] No such file or directory"},
 		"not YAML":        {own, "2026-11-27 08:00:00,000 - util.py[WARNING]: Failed loading yaml blob. Invalid format at line 3 column 5: \"s3cret", own + ": Failed loading yaml blob. Invalid format at line 3 column 5"},
 		"not merged":      {own, "2026-11-27 08:00:00,000 - cloud_config.py[WARNING]: Failed at merging in cloud config part from part-002: empty cloud config", own + ": Failed at merging in cloud config part from part-002"},
-		"nothing to see":  {own, "2026-11-27 08:00:00,000 - util.py[DEBUG]: Writing to /var/lib/cloud/instance/scripts/part-001", ""},
-		"rebooted":        {out, "Cloud-init v. 22.2.2 running 'modules:final' at Fri, 27 Nov 2026 08:00:00 +0000.\nCloud-init v. 22.2.2 running 'init-local' at Fri, 27 Nov 2026 08:01:00 +0000.", out + ": the instance rebooted while user data was running, and what was left did not run"},
+		"no failure":      {own, "2026-11-27 08:00:00,000 - util.py[DEBUG]: Writing to /var/lib/cloud/instance/scripts/part-001", ""},
+		"rebooted":        {out, "Cloud-init v. 22.2.2 running 'modules:final' at Fri, 27 Nov 2026 08:00:00 +0000.\nCloud-init v. 22.2.2 running 'init-local' at Fri, 27 Nov 2026 08:01:00 +0000.", out + ": the instance rebooted while user data was running, and the rest of it did not run"},
 		"rebooted later":  {out, "Cloud-init v. 22.2.2 running 'modules:final' at x.\nCloud-init v. 22.2.2 finished at Fri, 27 Nov 2026 08:00:10 +0000.\nCloud-init v. 22.2.2 running 'init-local' at x.", ""},
 	} {
 		got, err := cloudinit.Failures(root(t, map[string]string{c.log: c.line + "\n"}))
@@ -104,7 +102,7 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-func TestAFailureOfAnEarlierBootIsMarked(t *testing.T) {
+func TestFailureOfAnEarlierBootIsMarked(t *testing.T) {
 	const line, boot = "Failed running /var/lib/cloud/instance/scripts/part-001 [1]\n", "Cloud-init v. 22.2.2 running 'init-local' at x.\n"
 	for text, want := range map[string]bool{line: false, boot + line: false, line + boot: true, line + boot + line: false} {
 		got, err := cloudinit.Failures(root(t, map[string]string{cloudinit.Logs[0]: text}))
@@ -114,7 +112,7 @@ func TestAFailureOfAnEarlierBootIsMarked(t *testing.T) {
 	}
 }
 
-func TestAFailureInBothLogsIsOne(t *testing.T) {
+func TestFailureInBothLogsIsReportedOnce(t *testing.T) {
 	const line = "Failed running /var/lib/cloud/instance/scripts/part-001 [1]\n"
 	got, err := cloudinit.Failures(root(t, map[string]string{cloudinit.Logs[0]: line, cloudinit.Logs[1]: line}))
 	if err != nil || len(got) != 1 || got[0].Part != "part-001" {

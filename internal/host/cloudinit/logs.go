@@ -16,35 +16,35 @@ import (
 	"muster/internal/file/safefile"
 )
 
-// Logs are cloud-init's two: its own, and what the programs that it runs print.
+// Logs lists cloud-init's own log and the log of its programs' output.
 var Logs = []string{"/var/log/cloud-init-output.log", "/var/log/cloud-init.log"}
 
-// maxLog is how much is read of the end of a log.
+// maxLog limits the bytes read from the end of a log.
 const maxLog = 1 << 20
 
-// Failure is something that cloud-init logged about user data.
+// Failure is a problem with user data in cloud-init's logs.
 type Failure struct {
-	// Ignored: cloud-init did not know what user data, or a part of it, is.
+	// Ignored means that cloud-init did not recognize user data, or a part of it.
 	Ignored bool
-	// Part is the script that failed, such as part-001; empty without one.
+	// Part is the script that failed, such as part-001; empty if none did.
 	Part string
-	Text string // a sentence, which quotes no user data
-	// Earlier: it was in a boot before the newest one. Scripts run once in the life of
-	// an instance, so that it may still be why something is missing.
+	Text string // a sentence that quotes no user data
+	// Earlier means that the failure is from a boot before the newest one. Scripts run only once per instance, so it may
+	// still explain a missing setting.
 	Earlier bool
 }
 
-// The messages of cloud-init, of versions 18 to 25: handlers/__init__.py,
-// subp.py (runparts), util.py (load_yaml), user_data.py.
+// Messages of cloud-init 18 to 25: handlers/__init__.py, subp.py (runparts), util.py (load_yaml), user_data.py.
 var (
 	unhandled  = regexp.MustCompile(`Unhandled (?:non-multipart|unknown content-type) \([^)]*\) userdata`)
 	scriptFail = regexp.MustCompile(`Failed (?:to run|running) (/\S*/scripts/\S+) (\[[^\]]*\](?: [A-Z][\w ]*)?)`)
-	badYAML    = regexp.MustCompile(`Failed loading yaml blob\.? ?(Invalid format at line \d+ column \d+|unacceptable character #x[0-9a-f]+)?`)
-	mergeFail  = regexp.MustCompile(`Failed at merging in cloud config part from (\S+?):? `)
+	badYAML    = regexp.MustCompile(
+		`Failed loading yaml blob\.? ?(Invalid format at line \d+ column \d+|unacceptable character #x[0-9a-f]+)?`,
+	)
+	mergeFail = regexp.MustCompile(`Failed at merging in cloud config part from (\S+?):? `)
 )
 
-// Failures are what the logs below root say went wrong with user data, each thing
-// once. A log that is not there says nothing.
+// Failures returns the failures of user data in the logs below root, each once. A missing log is skipped.
 func Failures(root string) ([]Failure, error) {
 	var all []Failure
 	var bad error
@@ -67,7 +67,7 @@ func Failures(root string) ([]Failure, error) {
 	return all, bad
 }
 
-// tail reads the end of a log. On Ubuntu the group syslog may write to /var/log.
+// tail reads the end of a log. On Ubuntu, the group syslog can write to /var/log.
 func tail(path string) ([]byte, error) {
 	file, err := safefile.OpenIn(filepath.Dir(path), filepath.Base(path))
 	if err != nil {
@@ -85,16 +85,15 @@ func tail(path string) ([]byte, error) {
 	return data, nil
 }
 
-// What cloud-init logs at the beginning of a boot, at the beginning of the stage that
-// runs user data's scripts, and at its end (cloudinit/cmd/main.py, cc_final_message).
+// Messages of cloud-init at the start of a boot, at the start of the stage that runs user data scripts, and at its end
+// (cloudinit/cmd/main.py, cc_final_message).
 const (
 	newBoot  = "running 'init-local'"
 	scripts  = "running 'modules:final'"
 	finished = " finished at "
 )
 
-// scan finds the failures in one log. Scripts that had begun when the next boot did
-// were cut off by a reboot, and do not run again.
+// scan finds the failures in one log. A reboot interrupts running scripts, and cloud-init does not run them again.
 func scan(path string, data []byte) []Failure {
 	var found []Failure
 	running := false
@@ -105,7 +104,10 @@ func scan(path string, data []byte) []Failure {
 		switch {
 		case strings.Contains(line, newBoot):
 			if running {
-				found = append(found, Failure{Text: path + ": the instance rebooted while user data was running, and what was left did not run"})
+				found = append(
+					found,
+					Failure{Text: path + ": the instance rebooted while user data was running, and the rest of it did not run"},
+				)
 			}
 			running = false
 			for i := range found {
@@ -124,7 +126,7 @@ func scan(path string, data []byte) []Failure {
 	return found
 }
 
-// failure is what one line says; its zero value is nothing.
+// failure parses one line; it returns the zero value if the line reports no failure.
 func failure(line string) Failure {
 	if unhandled.MatchString(line) {
 		return Failure{Ignored: true, Text: `"` + unhandled.FindString(line) + `": cloud-init did not run it`}
@@ -141,8 +143,8 @@ func failure(line string) Failure {
 	return Failure{}
 }
 
-// RanScripts says whether cloud-init took scripts from user data for this
-// instance: it keeps each as a file (cloudinit/handlers/shell_script.py).
+// RanScripts reports whether cloud-init found scripts in user data of this instance. It stores each one as a file
+// (cloudinit/handlers/shell_script.py).
 func RanScripts(root string) bool {
 	entries, err := os.ReadDir(filepath.Join(root, "/var/lib/cloud/instance/scripts"))
 	return err == nil && len(entries) > 0

@@ -1,18 +1,17 @@
 package ecsagent
 
-// activities is the table of messages that end, delay or refuse a start, a
-// registration or a connection, or impair what the agent does for the instance.
-// The comments name the source file of the messages below them.
+// activities lists the messages that report a failed start, registration or connection, or a broken function of the
+// agent. The comments name the source file that logs the messages below them.
 var activities = []activity{
-	// agent/app/agent.go, ecs-agent/api/ecs/client/ecs_client.go; "Could not
-	// register", "Error registering:" and "Error re-registering:" are from before 1.15 and 1.70.
-	{effect: Registration, action: "ecs:CreateCluster", begins: []string{
+	// agent/app/agent.go, ecs-agent/api/ecs/client/ecs_client.go. Agents before 1.15 and 1.70 log "Could not register",
+	// "Error registering:" and "Error re-registering:".
+	{effect: Registration, action: "ecs:CreateCluster", prefixes: []string{
 		"could not create cluster",
 	}},
-	{effect: Registration, action: "ec2:DescribeTags", begins: []string{
+	{effect: Registration, action: "ec2:DescribeTags", prefixes: []string{
 		"error calling describetags api",
 	}},
-	{effect: Registration, action: "ecs:RegisterContainerInstance", begins: []string{
+	{effect: Registration, action: "ecs:RegisterContainerInstance", prefixes: []string{
 		"unable to register as a container instance",
 		"could not register",
 		"error registering",
@@ -24,7 +23,7 @@ var activities = []activity{
 		"agent will terminally exit",
 		"the current instance type does not match",
 	}},
-	{effect: Registration, begins: []string{
+	{effect: Registration, prefixes: []string{
 		"error getting valid credentials",
 		"unable to get valid credentials",
 		"error getting ecs instance credentials",
@@ -33,7 +32,7 @@ var activities = []activity{
 	}},
 	// agent/app/agent.go:doStart and newAgent, agent/config/{config,parse}.go,
 	// agent/dockerclient/dockerapi/docker_client.go, agent/gpu, agent/app/agent_unix.go.
-	{effect: Boot, begins: []string{
+	{effect: Boot, prefixes: []string{
 		"error loading config",
 		"error creating",
 		"unable to create new",
@@ -63,16 +62,16 @@ var activities = []activity{
 		"could not unmarshal existing state",
 		"error retrieving stored instance metadata",
 	}},
-	// ecs-agent/acs/session/session.go; "Error connecting to ACS" and "Unable to
-	// discover poll endpoint", without "ACS:", are agent/acs/handler/acs_handler.go, before 1.72.
-	{effect: Telemetry, action: "ecs:DiscoverPollEndpoint", begins: []string{
+	// ecs-agent/acs/session/session.go. Agents before 1.72 log "Error connecting to ACS" and "Unable to discover poll
+	// endpoint", without "ACS:" (agent/acs/handler/acs_handler.go).
+	{effect: Telemetry, action: "ecs:DiscoverPollEndpoint", prefixes: []string{
 		"tcs: unable to discover",
 	}},
-	{effect: Connection, action: "ecs:DiscoverPollEndpoint", begins: []string{
+	{effect: Connection, action: "ecs:DiscoverPollEndpoint", prefixes: []string{
 		"acs: unable to discover",
 		"unable to discover poll endpoint",
 	}},
-	{effect: Connection, action: "ecs:Poll", begins: []string{
+	{effect: Connection, action: "ecs:Poll", prefixes: []string{
 		"failed to connect to acs",
 		"error connecting to acs",
 		"error from acs",
@@ -80,14 +79,14 @@ var activities = []activity{
 		"acs session ended for unknown reason",
 	}},
 	// ecs-agent/tcs/handler/handler.go
-	{effect: Telemetry, action: "ecs:StartTelemetrySession", begins: []string{
+	{effect: Telemetry, action: "ecs:StartTelemetrySession", prefixes: []string{
 		"error connecting to tcs",
 		"error: lost websocket connection with ecs telemetry",
 		"error from tcs",
 		"lost websocket connection with ecs telemetry",
 	}},
 	// agent/handlers/*_server_setup.go, agent/gpu/nvidia_gpu_manager_unix.go, agent/app/agent.go:saveMetadata
-	{effect: Function, begins: []string{
+	{effect: Function, prefixes: []string{
 		"error running task api",
 		"error running http api",
 		"error running introspection",
@@ -97,41 +96,40 @@ var activities = []activity{
 		"failed to save agent metadata",
 		"error saving state",
 	}},
-	{effect: Function, action: "ecs:SubmitTaskStateChange", begins: []string{
+	{effect: Function, action: "ecs:SubmitTaskStateChange", prefixes: []string{
 		"could not submit task state change",
 		"could not submit a task state change",
 	}},
-	{effect: Function, action: "ecs:SubmitContainerStateChange", begins: []string{
+	{effect: Function, action: "ecs:SubmitContainerStateChange", prefixes: []string{
 		"could not submit container state change",
 		"could not submit a container state change",
 	}},
-	{effect: Function, action: "ecs:UpdateContainerInstancesState", begins: []string{
+	{effect: Function, action: "ecs:UpdateContainerInstancesState", prefixes: []string{
 		"error setting instance",
 	}},
 }
 
-// mentions are parts of an error that say what was being done where its message does not.
+// mentions lists parts of an error that name the failed step where the message does not.
 var mentions = []activity{
-	{effect: Registration, action: "ecs:RegisterContainerInstance", begins: []string{
+	{effect: Registration, action: "ecs:RegisterContainerInstance", prefixes: []string{
 		"registercontainerinstance",
 	}},
-	{effect: Connection, action: "ecs:DiscoverPollEndpoint", begins: []string{
+	{effect: Connection, action: "ecs:DiscoverPollEndpoint", prefixes: []string{
 		"discoverpollendpoint",
 	}},
-	{effect: Telemetry, action: "ecs:StartTelemetrySession", begins: []string{
+	{effect: Telemetry, action: "ecs:StartTelemetrySession", prefixes: []string{
 		"starttelemetrysession",
 		"unable to dial ecs-t",
 	}},
-	{effect: Connection, action: "ecs:Poll", begins: []string{
+	{effect: Connection, action: "ecs:Poll", prefixes: []string{
 		"unable to dial ecs-a",
 	}},
 }
 
-// ofTasks are words of messages about a task, its containers, images, volumes,
-// secrets or metrics, and of others that say nothing about the instance: they are
-// never a cause. The messages of agent/engine, agent/stats, agent/taskresource,
-// agent/eventhandler, agent/ebs and ecs-agent/tmds nearly all name what they are about.
-var ofTasks = []string{
+// taskWords mark messages about a task, its containers, images, volumes, secrets or metrics, and other messages that are
+// irrelevant to the instance. They are never a cause. Nearly all messages of agent/engine, agent/stats,
+// agent/taskresource, agent/eventhandler, agent/ebs and ecs-agent/tmds name their subject.
+var taskWords = []string{
 	"pull", "image", "cannotpull", "task", "dockergoclient: error stopping", "dockergoclient: failed",
 	"stats", "metric", "telemetry message", "health message", "listtagsforresource", "getresourcetags",
 	"secret", "credentialspec", "credentials request", "credentialsv", "credential request", "kerberos",
@@ -142,7 +140,7 @@ var ofTasks = []string{
 	"sysctl command failed", "ipam", "cni configuration", "v1 ", "v4 ", "container", "responsewriter",
 	"json: ", "http response status code", "perform update", "performupdate", "stageupdate",
 	"spot/instance-action", "fsnotify",
-	// The connection was closed, and is opened again (ecs-agent/wsclient/client.go).
+	// The agent reconnects after these errors (ecs-agent/wsclient/client.go).
 	"error getting message from ws backend", "error getting message from acs", "stopping redundant reads",
 	"unexpected messagetype", "invalid handler.",
 	// agent/app/agent.go:updateHostIPs, ecs-agent/logger/log.go, agent/app/healthcheck.go
@@ -152,9 +150,9 @@ var ofTasks = []string{
 	"address already allocated",
 }
 
-// ofTasksCritical are words of critical messages that do not end the agent, unlike
-// most critical ones (agent/engine, agent/api/task, ecs-agent/acs/session).
-var ofTasksCritical = []string{
+// criticalTaskWords mark critical messages that do not make the agent exit, unlike most critical messages (agent/engine,
+// agent/api/task, ecs-agent/acs/session).
+var criticalTaskWords = []string{
 	"managed task", "acs message for a task", "consume resources", "release resources", "impossible state",
 	"pause", "no containers in the task", "received nil task", "received task with no arn",
 	"state error; invoked", "task in a bad state", "the state is so bad", "desired state transition",
@@ -163,9 +161,9 @@ var ofTasksCritical = []string{
 	"docker event", "exiting",
 }
 
-// ofSupervisor are words of errors after which ecs-init continues (ecs-init/engine/engine.go,
-// docker/docker.go, config/os_family.go, exec/iptables), or which repeat what the agent logged.
-var ofSupervisor = []string{
+// supervisorWords mark errors after which ecs-init continues, or which repeat the agent's own log
+// (ecs-init/engine/engine.go, docker/docker.go, config/os_family.go, exec/iptables).
+var supervisorWords = []string{
 	"agent exited with terminal exit code", "could not create ebs mount directory",
 	"failed to decode the container labels", "detecting nvidia gpu devices failed", "realm", "os-release",
 	"failed to parse value for", "failed print version", "could not upgrade agent", "error removing",

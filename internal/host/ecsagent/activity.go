@@ -6,39 +6,38 @@ import (
 	"sync"
 )
 
-// Effect is what does not work because of a trouble.
+// Effect names what stops working because of a problem.
 type Effect string
 
-// The effects, in the order in which an instance needs what they are about.
+// Effects, in the order in which an instance depends on them.
 const (
 	Start        Effect = "start"        // ecs-init cannot start the agent's container
 	Boot         Effect = "boot"         // the agent cannot start
 	Registration Effect = "registration" // the agent cannot register the instance
-	Connection   Effect = "connection"   // it cannot connect to ACS, which gives it tasks: ECS shows it as disconnected
-	Telemetry    Effect = "telemetry"    // it cannot connect to TCS: metrics and health of tasks are missing
-	Function     Effect = "function"     // something else that the agent does, such as GPUs or roles of tasks
-	Unclear      Effect = ""             // the line does not tell
+	Connection   Effect = "connection"   // the agent cannot connect to ACS, which sends tasks; ECS shows it as disconnected
+	Telemetry    Effect = "telemetry"    // the agent cannot connect to TCS; task metrics and health are missing
+	Function     Effect = "function"     // another function of the agent fails, such as GPUs or task roles
+	Unclear      Effect = ""             // the line does not show the effect
 )
 
-// activity is a step of the agent or of ecs-init, recognized by the beginning of the
-// message that reports its failure.
+// activity is a step of the agent or of ecs-init. The start of its failure message identifies it.
 type activity struct {
-	effect Effect
-	action string   // of the AWS API; not every refusal names it
-	begins []string // patterns
+	effect   Effect
+	action   string   // AWS API action, for errors that do not name it
+	prefixes []string // patterns
 }
 
-// tables are the texts of activities and rules, ready to be looked for.
+// tables holds the compiled patterns of activities and rules.
 var tables = sync.OnceValue(func() (t struct {
 	activities []compiledActivity
 	mentions   []compiledActivity
 	rules      []compiledRule
 }) {
 	for _, a := range activities {
-		t.activities = append(t.activities, compiledActivity{a, compileAll(a.begins)})
+		t.activities = append(t.activities, compiledActivity{a, compileAll(a.prefixes)})
 	}
 	for _, a := range mentions {
-		t.mentions = append(t.mentions, compiledActivity{a, compileAll(a.begins)})
+		t.mentions = append(t.mentions, compiledActivity{a, compileAll(a.prefixes)})
 	}
 	for _, r := range rules() {
 		t.rules = append(t.rules, compiledRule{r, compileAll(r.signs), compileAll(r.not)})
@@ -58,11 +57,11 @@ func compileAll(texts []string) (patterns []pattern) {
 	return patterns
 }
 
-// begun returns the step that a message, in lower case, reports as failed.
-func begun(low string) (activity, bool) {
+// failedStep returns the step that a lower-case message reports as failed.
+func failedStep(low string) (activity, bool) {
 	for _, a := range tables().activities {
 		for _, p := range a.patterns {
-			if p.begins(low) {
+			if p.isPrefixOf(low) {
 				return a.activity, true
 			}
 		}
@@ -70,8 +69,8 @@ func begun(low string) (activity, bool) {
 	return activity{}, false
 }
 
-// mentioned returns the step that the error in a message names.
-func mentioned(low string) (activity, bool) {
+// mentionedStep returns the step that the error in a message names.
+func mentionedStep(low string) (activity, bool) {
 	for _, a := range tables().mentions {
 		for _, p := range a.patterns {
 			if p.find(low, low, map[string]string{}) {
@@ -82,21 +81,21 @@ func mentioned(low string) (activity, bool) {
 	return activity{}, false
 }
 
-// aboutTask reports whether a message says nothing about the instance.
+// aboutTask reports whether a message is irrelevant to the instance.
 func (e entry) aboutTask(low string) bool {
 	has := func(words []string) bool {
 		return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(low, word) })
 	}
 	switch {
 	case e.init:
-		return has(ofSupervisor)
+		return has(supervisorWords)
 	case e.task:
 		return true
 	case e.level == "critical":
-		return has(ofTasksCritical)
+		return has(criticalTaskWords)
 	}
 	for _, word := range []string{"container instance", "containerinstance", "ecs-agent container", "container runtime", "containerd"} {
 		low = strings.ReplaceAll(low, word, "")
 	}
-	return has(ofTasks)
+	return has(taskWords)
 }

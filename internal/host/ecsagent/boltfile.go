@@ -8,17 +8,16 @@ import (
 	"io"
 )
 
-// boltFile reads single values from a bbolt file, without its lock and without
-// mapping it. bbolt itself trusts the file: a page that names itself as its
-// child exhausts the stack, which no recover catches. An agent.db is read while
-// the agent writes it, or after a disk filled up, so here every offset is
-// checked and every walk is bounded.
-// The format is that of go.etcd.io/bbolt/internal/common (meta.go, page.go,
-// bucket.go), version 2, little endian, as on every EC2 architecture.
+// boltFile reads single values from a bbolt file, without a lock and without mmap. It reads agent.db while the agent
+// writes it, or after a full disk truncated it, so it checks every offset and bounds every walk. bbolt itself trusts the
+// file: a page that lists itself as its child overflows the stack, which recover cannot catch.
+//
+// The format is version 2 of go.etcd.io/bbolt/internal/common (meta.go, page.go, bucket.go), little endian, as on every
+// EC2 architecture.
 type boltFile struct {
 	file     io.ReaderAt
 	pageSize int64
-	root     uint64 // page of the root bucket
+	root     uint64 // page number of the root bucket
 }
 
 const (
@@ -26,12 +25,12 @@ const (
 	boltVersion = 2
 
 	pageHeaderSize  = 16
-	elementSize     = 16 // of branch and leaf elements alike
-	bucketSize      = 16 // root page and sequence, in front of an inline page
+	elementSize     = 16 // for branch and leaf elements
+	bucketSize      = 16 // root page and sequence, before an inline page
 	metaSize        = 64
-	metaSummed      = 56      // the checksum covers what precedes it
-	maxPage         = 1 << 20 // with its overflow; the agent's values have less than 1 KiB
-	maxDepth        = 32      // a tree of 2^32 pages is not that deep
+	metaSummed      = 56      // the checksum covers the bytes before it
+	maxPage         = 1 << 20 // including overflow pages; the agent's values are under 1 KiB
+	maxDepth        = 32      // a tree of 2^32 pages is shallower
 	branchPage      = 0x01
 	leafPage        = 0x02
 	bucketLeafEntry = 0x01
@@ -39,12 +38,12 @@ const (
 
 var errBoltDamaged = errors.New("damaged or cut off")
 
-// openBolt takes the newest of the two meta pages that is valid.
+// openBolt reads the newer valid meta page.
 func openBolt(file io.ReaderAt) (*boltFile, error) {
 	db := &boltFile{file: file}
 	var newest uint64
-	// The second meta page follows the first, whose size only a valid meta
-	// tells: 4 KiB, or up to 64 KiB on arm64 kernels.
+	// The second meta page follows the first one, and only a valid meta page gives the page size: 4 KiB, or up to 64 KiB
+	// on arm64 kernels.
 	for at := int64(0); at <= 64<<10; at = max(1<<10, at*2) {
 		var page [pageHeaderSize + metaSize]byte
 		if _, err := file.ReadAt(page[:], at); err != nil {
@@ -71,14 +70,13 @@ func readMeta(meta []byte) (pageSize int64, root, tx uint64, ok bool) {
 	return pageSize, le.Uint64(meta[16:]), le.Uint64(meta[48:]), ok
 }
 
-// boltBucket is a tree of pages, or for a small bucket one page inside its
-// parent's value; root is 0 then.
+// boltBucket is a tree of pages. A small bucket is one page inside its parent's value; its root is 0.
 type boltBucket struct {
 	root   uint64
 	inline boltPage
 }
 
-// bucket finds a bucket of the root. Absent is false without an error.
+// bucket finds a top-level bucket. It returns false without an error if the bucket is absent.
 func (db *boltFile) bucket(name string) (b boltBucket, found bool, err error) {
 	value, flags, err := db.get(boltBucket{root: db.root}, name)
 	if err != nil || flags&bucketLeafEntry == 0 {
@@ -90,7 +88,7 @@ func (db *boltFile) bucket(name string) (b boltBucket, found bool, err error) {
 	return boltBucket{binary.LittleEndian.Uint64(value), value[bucketSize:]}, true, nil
 }
 
-// get returns the value under key and its flags. Absent is nil without an error.
+// get returns the value of key and its flags. It returns nil without an error if the key is absent.
 func (db *boltFile) get(b boltBucket, key string) (value []byte, flags uint32, err error) {
 	page := b.inline
 	for range maxDepth {
@@ -114,7 +112,7 @@ func (db *boltFile) get(b boltBucket, key string) (value []byte, flags uint32, e
 }
 
 func (db *boltFile) page(id uint64) (boltPage, error) {
-	// Beyond this the offset would overflow; a shorter file ends before it.
+	// A higher id would overflow the offset. Any real file ends before that.
 	at := int64(min(id, 1<<40)) * db.pageSize
 	header, err := db.read(at, pageHeaderSize)
 	if err != nil {
@@ -134,7 +132,7 @@ func (db *boltFile) read(at, size int64) (boltPage, error) {
 	return page, nil
 }
 
-// boltPage is a page with its overflow, or an inline page.
+// boltPage is a page with its overflow pages, or an inline page.
 type boltPage []byte
 
 func (p boltPage) id() uint64      { return binary.LittleEndian.Uint64(p) }
@@ -142,7 +140,7 @@ func (p boltPage) overflow() int64 { return int64(binary.LittleEndian.Uint32(p[1
 
 func (p boltPage) count() int { return int(binary.LittleEndian.Uint16(p[10:])) }
 
-// kind is 0 for a page too short for the elements that it claims.
+// kind returns 0 for a page that is too short for its element count.
 func (p boltPage) kind() uint16 {
 	if len(p) < pageHeaderSize || len(p) < pageHeaderSize+p.count()*elementSize {
 		return 0
@@ -150,8 +148,8 @@ func (p boltPage) kind() uint16 {
 	return binary.LittleEndian.Uint16(p[8:])
 }
 
-// elements returns, for each element, it and all that follows: the place of its
-// key and value is relative to it.
+// elements returns the bytes from each element to the end of the page, because an element addresses its key and value
+// relative to itself.
 func (p boltPage) elements() []boltElement {
 	elements := make([]boltElement, p.count())
 	for n := range elements {
@@ -160,7 +158,7 @@ func (p boltPage) elements() []boltElement {
 	return elements
 }
 
-// value searches a leaf page.
+// value looks up key in a leaf page.
 func (p boltPage) value(key string) (value []byte, flags uint32, err error) {
 	for _, e := range p.elements() {
 		k, err := e.cut(e.word(1), e.word(2))
@@ -175,8 +173,7 @@ func (p boltPage) value(key string) (value []byte, flags uint32, err error) {
 	return nil, 0, nil
 }
 
-// child returns the page under which key belongs: that of the last element of a
-// branch page whose key is not above it, or of the first.
+// child returns the child page for key: that of the last element whose key is not greater, or of the first element.
 func (p boltPage) child(key string) (child uint64, err error) {
 	for _, e := range p.elements() {
 		k, err := e.cut(e.word(0), e.word(1))
@@ -196,7 +193,7 @@ func (p boltPage) child(key string) (child uint64, err error) {
 
 type boltElement []byte
 
-// word returns one of the element's four 32-bit numbers.
+// word returns one of the four 32-bit numbers of the element.
 func (e boltElement) word(n int) uint64 { return uint64(binary.LittleEndian.Uint32(e[4*n:])) }
 
 func (e boltElement) cut(at, size uint64) ([]byte, error) {

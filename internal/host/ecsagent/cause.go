@@ -8,40 +8,37 @@ import (
 	"muster/internal/base/fix"
 )
 
-// Unrecognized is the id of the cause of an error that no rule knows. Its summary
-// quotes the line.
+// Unrecognized is the cause id of an error that matches no rule. Its summary quotes the line.
 const Unrecognized = "unrecognized"
 
-// Cause is what a line of a log means.
+// Cause explains a log line.
 type Cause struct {
 	ID      string // stable, kebab-case
 	Summary string // one sentence of at most maxSummary bytes
 	Fix     fix.Fix
-	Confirm string // what would confirm an inferred cause; empty: nothing was inferred
+	Confirm string // how to confirm an inferred cause; empty if nothing was inferred
 }
 
-// rule recognizes a cause by the text of a message. It is data. The first rule with
-// a matching sign counts.
+// rule maps the text of a message to a cause. The first rule with a matching sign applies.
 type rule struct {
 	id string
-	// source is where the text comes from.
+	// source names the origin of the text.
 	source string
-	signs  []string // patterns, any of which is enough
-	not    []string // patterns, none of which may fit
-	// general: the signs also appear in lines about a task, its registry or its role.
-	// They count only if the line names a step that was done for the instance.
+	signs  []string // patterns, at least one of which must match
+	not    []string // patterns, none of which may match
+	// general marks signs that also appear in lines about a task, its registry or its role. The rule applies only if the
+	// line names a step done for the instance.
 	general bool
-	// info: the message counts although it is logged at info or warn.
+	// info makes the rule apply to messages logged at info or warn.
 	info bool
-	// bare: the message lacks a detail. A line of the same cause shortly before it,
-	// which has the detail, is used instead.
+	// bare marks a message that lacks a detail. A slightly older line of the same cause that has the detail replaces it.
 	bare bool
-	// same are two captured names whose values must be equal.
+	// same names two captured values that must be equal.
 	same    [2]string
-	summary string   // {name}: what a sign captured, or one of facts
-	do      string   // one imperative sentence; with a colon at its end where commands follow
-	run     []string // each complete and on one line
-	confirm string   // what would confirm the sentence, where it says more than the line
+	summary string   // {name} is a captured value or one of facts
+	do      string   // one imperative sentence; it ends with a colon if commands follow
+	run     []string // complete commands, one a line
+	confirm string   // how to confirm a summary that infers more than the line states
 }
 
 type compiledRule struct {
@@ -49,8 +46,8 @@ type compiledRule struct {
 	signs, not []pattern
 }
 
-// fits reports whether the rule knows text, and adds what its sign captured.
-func (r compiledRule) fits(text, low string, values map[string]string) bool {
+// matches reports whether the rule matches text, and adds the captured values.
+func (r compiledRule) matches(text, low string, values map[string]string) bool {
 	for _, p := range r.not {
 		if p.find(text, low, map[string]string{}) {
 			return false
@@ -69,20 +66,19 @@ func (r compiledRule) fits(text, low string, values map[string]string) bool {
 	return false
 }
 
-// diagnose returns the first rule that matches text, which is a message with its
-// error, and the values for its summary and fix.
-func diagnose(text string, during activity, info bool) (compiledRule, map[string]string, bool) {
+// diagnose returns the first rule that matches text (a message with its error), and the values for its summary and fix.
+func diagnose(text string, step activity, info bool) (compiledRule, map[string]string, bool) {
 	low := lower(text)
-	values := facts(text, low, during)
+	values := facts(text, low, step)
 	for _, r := range tables().rules {
-		if info && !r.info || r.general && during.effect == Unclear {
+		if info && !r.info || r.general && step.effect == Unclear {
 			continue
 		}
-		if r.fits(text, low, values) {
+		if r.matches(text, low, values) {
 			if _, port, err := net.SplitHostPort(values["address"]); err == nil {
 				values["port"] = port
 			} else if at := values["address"]; strings.Trim(at, "0123456789") == "" {
-				values["port"] = at // of ":51678", whose colon was trimmed
+				values["port"] = at // ":51678" is captured without its colon
 			}
 			return r, values, true
 		}
@@ -90,11 +86,10 @@ func diagnose(text string, during activity, info bool) (compiledRule, map[string
 	return compiledRule{}, nil, false
 }
 
-// facts are the values that every rule can use: the refused action and its role,
-// and the endpoint of the connection.
-func facts(text, low string, during activity) map[string]string {
+// facts returns the values available to every rule: the denied action, its role, and the endpoint of the connection.
+func facts(text, low string, step activity) map[string]string {
 	values := map[string]string{
-		"action": deniedAction(text, during.action),
+		"action": deniedAction(text, step.action),
 		"role":   first(text, low, "assumed-role/{x}/"),
 		"host": first(text, low, "unable to dial {x} response", "lookup {x} on ", "lookup {x}: ", `post "https://{x}/`, "post https://{x}/",
 			`get "https://{x}/`, "get https://{x}/", `post "http://{x}/`, "dial tcp {x}: "),
@@ -111,7 +106,7 @@ func facts(text, low string, during activity) map[string]string {
 	return values
 }
 
-// first returns what the first pattern that fits captures as x.
+// first returns the value x captured by the first matching pattern.
 func first(text, low string, patterns ...string) string {
 	for _, p := range patterns {
 		got := make(map[string]string)
@@ -122,10 +117,10 @@ func first(text, low string, patterns ...string) string {
 	return ""
 }
 
-// deniedAction takes the action from an IAM refusal ("... is not authorized to
-// perform: ecs:Poll on resource: ..."), or from the SDK's preamble ("operation
-// error ECS: RegisterContainerInstance, ..."), or else it is that of what was done.
-func deniedAction(text, during string) string {
+// deniedAction returns the action of an IAM denial ("... is not authorized to perform: ecs:Poll on resource: ...") or of
+// the SDK's preamble ("operation error ECS: RegisterContainerInstance, ..."). It falls back to the action of the failed
+// step.
+func deniedAction(text, step string) string {
 	if _, after, ok := strings.Cut(text, "not authorized to perform: "); ok {
 		action, _, _ := strings.Cut(after, " ")
 		return strings.Trim(action, ".,;\"'")
@@ -137,22 +132,22 @@ func deniedAction(text, during string) string {
 			return strings.ToLower(service) + ":" + name
 		}
 	}
-	if during != "" {
-		return during
+	if step != "" {
+		return step
 	}
 	return "the action named in the message"
 }
 
-// maxSummary bounds a sentence, in bytes.
+// maxSummary limits a summary, in bytes.
 const maxSummary = 110
 
-// cause fills in the sentences of the rule.
+// cause expands the summary, fix and commands of the rule.
 func (r compiledRule) cause(values map[string]string) Cause {
 	safe := make(map[string]string)
 	for name, value := range values {
 		safe[name] = value
 		if strings.Trim(value, pasteable) != "" || value == "" {
-			safe[name] = "NAME" // never paste arbitrary text of a log into a command
+			safe[name] = "NAME" // never put arbitrary log text into a command
 		}
 	}
 	to := fix.Fix{Text: expand(r.do, values)}
@@ -163,10 +158,10 @@ func (r compiledRule) cause(values map[string]string) Cause {
 	return Cause{ID: r.id, Summary: cut(summary, maxSummary), Fix: to, Confirm: r.confirm}
 }
 
-// pasteable are the characters of a value that may stand in a command.
+// pasteable lists the characters allowed in a value inside a command.
 const pasteable = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._/:@-"
 
-// unknown quotes an error that no rule knows. The whole of it is the evidence.
+// unknown quotes an error that matches no rule. The full message is the evidence.
 func unknown(text string, values map[string]string) Cause {
 	const prefix = ` logged an error: "`
 	quoted := values["who"] + prefix + cut(strings.TrimRight(text, "."), maxSummary-len(values["who"]+prefix)-1) + `"`
@@ -184,17 +179,15 @@ func Causes() []string {
 	return ids
 }
 
-// rules is the table of causes, from the specific to the general. What muster
-// also sees for itself, under an id of its own, has one here that begins with
-// agent-. Where a message stands in the source of agent v1.105.1 is said with it;
-// the others are of ECS, of the AWS SDK (v1 in agents before 1.90, now v2), of Docker, net
-// and crypto/x509.
+// rules returns the table of causes, from specific to general. An id that begins with agent- has a counterpart among
+// muster's own findings. Sources are files of agent v1.105.1, or ECS, the AWS SDK (v1 in agents before 1.90, now v2),
+// Docker, net and crypto/x509.
 func rules() []rule {
-	return slices.Concat(rulesOfDisk, rulesOfState, rulesOfSettings, rulesOfDocker, rulesOfSupervisor, rulesOfHost,
-		rulesOfRegistration, rulesOfClock, rulesOfAccess, rulesOfNetwork)
+	return slices.Concat(diskRules, stateRules, settingsRules, dockerRules, supervisorRules, hostRules,
+		registrationRules, clockRules, accessRules, networkRules)
 }
 
-// set are the commands that set a key in ecs.config and restart the ECS agent.
+// set returns the commands that set a key in ecs.config and restart the ECS agent.
 func set(key, value string) []string {
 	return append(fix.Set("/etc/ecs/ecs.config", key, value), "sudo systemctl restart ecs")
 }

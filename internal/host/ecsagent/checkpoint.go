@@ -14,22 +14,19 @@ import (
 	"muster/internal/file/safefile"
 )
 
-// Checkpoint is what the agent remembers across its restarts. A field that the
-// agent has not saved yet is empty.
+// Checkpoint is the state that the agent saves across restarts. A field that the agent has not saved yet is empty.
 type Checkpoint struct {
-	Cluster              string // name or ARN, as it was configured then
+	Cluster              string // name or ARN, as configured when it was saved
 	ContainerInstanceARN string
-	InstanceID           string // i-...; of another instance if the disk was baked into an image
+	InstanceID           string // i-...; the ID of another instance if the disk was baked into an image
 	AgentVersion         string
 }
 
-// ErrMoving says that the agent committed while its file was being read.
+// ErrMoving reports that the agent committed while its file was being read.
 var ErrMoving = errors.New("the ECS agent is writing it; try again")
 
-// ReadCheckpoint reads the agent's checkpoint, usually
-// /var/lib/ecs/data/agent.db, without a lock, so it works while the agent runs.
-// A missing file is fs.ErrNotExist; a file that is no sound checkpoint is an
-// error that names it.
+// ReadCheckpoint reads the agent's checkpoint, usually /var/lib/ecs/data/agent.db. It takes no lock, so it works while
+// the agent runs. A missing file returns fs.ErrNotExist. An invalid file returns an error that names it.
 func ReadCheckpoint(path string) (Checkpoint, error) {
 	file, err := safefile.Open(path)
 	if err != nil {
@@ -37,8 +34,7 @@ func ReadCheckpoint(path string) (Checkpoint, error) {
 	}
 	defer file.Close()
 	var c Checkpoint
-	// The agent commits a few times a minute at most; three reads in a row
-	// that each meet a commit mean something else.
+	// The agent commits at most a few times a minute. A commit during three consecutive reads has another cause.
 	for range 3 {
 		if c, err = readSteady(file); err == nil {
 			return c, nil
@@ -47,8 +43,8 @@ func ReadCheckpoint(path string) (Checkpoint, error) {
 	return Checkpoint{}, fmt.Errorf("reading the ECS agent's saved state %s: %w", path, err)
 }
 
-// readSteady refuses a reading during which a commit happened: pages freed by
-// one commit are overwritten by the next, so the walk may have met both.
+// readSteady rejects a read during which a commit happened. The next commit overwrites pages that the last one freed, so
+// the walk may have mixed both.
 func readSteady(file io.ReaderAt) (Checkpoint, error) {
 	before := metaPages(file)
 	c, err := decodeCheckpoint(file)
@@ -58,7 +54,7 @@ func readSteady(file io.ReaderAt) (Checkpoint, error) {
 	return c, err
 }
 
-// metaPages covers both meta pages at the largest page size.
+// metaPages returns both meta pages at the largest page size.
 func metaPages(file io.ReaderAt) []byte {
 	head := make([]byte, 64<<10+pageHeaderSize+metaSize)
 	n, _ := file.ReadAt(head, 0)
@@ -83,8 +79,8 @@ func decodeCheckpoint(file io.ReaderAt) (Checkpoint, error) {
 	return fields(db, metadata)
 }
 
-// fields knows the keys of agent/data/metadata_client.go; each value is a JSON
-// string (ecs-agent/data/client.go, PutObject).
+// fields reads the keys of agent/data/metadata_client.go. Each value is a JSON string (ecs-agent/data/client.go,
+// PutObject).
 func fields(db *boltFile, metadata boltBucket) (c Checkpoint, err error) {
 	for key, field := range map[string]*string{
 		"cluster-name":           &c.Cluster,
@@ -103,14 +99,13 @@ func fields(db *boltFile, metadata boltBucket) (c Checkpoint, err error) {
 	return c, nil
 }
 
-// SetAside renames the checkpoint to <path>.<UTC time>.muster next to it and
-// returns the new path. It deletes nothing and overwrites nothing: a file that
-// is already there is fs.ErrExist, a missing checkpoint fs.ErrNotExist. The
-// agent must be stopped, or it keeps writing into the file set aside.
+// SetAside renames the checkpoint to <path>.<UTC time>.muster and returns the new path. It never deletes or overwrites a
+// file: an existing target returns fs.ErrExist, a missing checkpoint fs.ErrNotExist. Stop the agent first, or it keeps
+// writing to the renamed file.
 func SetAside(path string, now time.Time) (newPath string, err error) {
 	newPath = path + "." + now.UTC().Format("20060102T150405Z") + ".muster"
-	// A hard link, unlike rename, refuses to replace. A crash before the
-	// remove leaves both names: nothing is lost, and a second run finishes.
+	// A hard link, unlike rename, never overwrites. A crash before the remove leaves both names: no data is lost, and a
+	// second run finishes.
 	if err := os.Link(path, newPath); err != nil {
 		return "", fmt.Errorf("moving the ECS agent's saved state aside: %w", err)
 	}

@@ -22,8 +22,8 @@ import (
 
 var saved = Checkpoint{Cluster: "prod", ContainerInstanceARN: arn, InstanceID: "i-0123456789abcdef0", AgentVersion: "1.105.1"}
 
-// agentDB writes a file with bbolt as the agent does (agent/data/client.go:
-// every bucket is made first, values are JSON) and leaves it open.
+// agentDB writes a file with bbolt as the agent does, and leaves it open. The agent creates every bucket first and
+// stores values as JSON (agent/data/client.go).
 func agentDB(t testing.TB, pageSize int, c Checkpoint, tasks int) (string, *bbolt.DB) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "agent.db")
@@ -125,10 +125,10 @@ func TestCheckpointOfAnAgentThatNeverRegisteredIsEmpty(t *testing.T) {
 	}
 }
 
-func TestOneSoundMetaPageIsEnough(t *testing.T) {
+func TestOneValidMetaPageIsEnough(t *testing.T) {
 	for _, pageSize := range []int{1 << 10, 4 << 10, 64 << 10} {
 		path, db := agentDB(t, pageSize, saved, 0)
-		put(t, db, map[string]string{"cluster-name": saved.Cluster}) // now both metas lead to it
+		put(t, db, map[string]string{"cluster-name": saved.Cluster}) // now both meta pages point to it
 		good, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -151,7 +151,7 @@ func TestMissingCheckpointIsNotExist(t *testing.T) {
 	}
 }
 
-func TestUnsoundCheckpointIsAnErrorThatNamesTheFile(t *testing.T) {
+func TestErrorOfInvalidCheckpointNamesTheFile(t *testing.T) {
 	path, db := agentDB(t, 4<<10, saved, 100)
 	db.Close()
 	good, err := os.ReadFile(path)
@@ -194,13 +194,13 @@ func TestUnsoundCheckpointIsAnErrorThatNamesTheFile(t *testing.T) {
 				t.Fatalf("got %+v, %v", got, err)
 			}
 			if !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("error %q names not %s, or says not %q", err, path, c.want)
+				t.Errorf("error %q does not contain %s or %q", err, path, c.want)
 			}
 		})
 	}
 }
 
-func TestEveryTruncationIsReadOrRefused(t *testing.T) {
+func TestEveryTruncationIsReadOrRejected(t *testing.T) {
 	path, db := agentDB(t, 1<<10, saved, 0)
 	db.Close()
 	good, err := os.ReadFile(path)
@@ -214,14 +214,14 @@ func TestEveryTruncationIsReadOrRefused(t *testing.T) {
 	}
 }
 
-// bbolt v1.5.0 ends on this file with "fatal error: stack overflow".
-func TestPageCycleIsRefused(t *testing.T) {
+// bbolt v1.5.0 crashes on this file with "fatal error: stack overflow".
+func TestPageCycleIsRejected(t *testing.T) {
 	if got, err := decodeCheckpoint(bytes.NewReader(cyclicDB())); !errors.Is(err, errBoltDamaged) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
 
-// cyclicDB has a root page 2 that is a branch with itself as its only child.
+// cyclicDB has a root page 2, a branch page that lists itself as its only child.
 func cyclicDB() []byte {
 	le := binary.LittleEndian
 	file := make([]byte, 3<<12)
@@ -250,7 +250,7 @@ func cyclicDB() []byte {
 	return file
 }
 
-func TestPageThatClaimsMoreThanItHoldsIsRefused(t *testing.T) {
+func TestPageWithInvalidCountsIsRejected(t *testing.T) {
 	for name, damage := range map[string]func(root []byte){
 		"elements":       func(root []byte) { root[10], root[11] = 0xff, 0xff },
 		"key":            func(root []byte) { root[20], root[21] = 0xff, 0xff },
@@ -271,7 +271,7 @@ func TestPageThatClaimsMoreThanItHoldsIsRefused(t *testing.T) {
 	}
 }
 
-// moving changes between the reads, as a file does that is being written.
+// moving changes between reads, like a file that is being written.
 type moving struct {
 	versions []io.ReaderAt
 	reads    int
@@ -282,7 +282,7 @@ func (m *moving) ReadAt(p []byte, at int64) (int, error) {
 	return m.versions[min(m.reads/4, len(m.versions)-1)].ReadAt(p, at)
 }
 
-func TestReadingDuringACommitIsRefused(t *testing.T) {
+func TestReadDuringACommitIsRejected(t *testing.T) {
 	path, db := agentDB(t, 4<<10, saved, 0)
 	first, err := os.ReadFile(path)
 	if err != nil {
@@ -330,11 +330,11 @@ func TestSetAsideKeepsEverything(t *testing.T) {
 		t.Fatalf("got %q, %v", got, err)
 	}
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("the checkpoint is still there: %v", err)
+		t.Errorf("the checkpoint still exists: %v", err)
 	}
 	write("second")
 	if _, err := SetAside(path, now); !errors.Is(err, fs.ErrExist) {
-		t.Errorf("a second one in the same second: got %v", err)
+		t.Errorf("second call within the same second: got %v", err)
 	}
 	if _, err := SetAside(path, now.Add(time.Second)); err != nil {
 		t.Error(err)
@@ -353,7 +353,7 @@ func TestSetAsideKeepsEverything(t *testing.T) {
 	}
 }
 
-func TestSetAsideOfNothingIsNotExist(t *testing.T) {
+func TestSetAsideOfMissingFileIsNotExist(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "agent.db")
 	if _, err := SetAside(path, time.Now()); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), path) {
 		t.Errorf("got %v", err)
@@ -367,8 +367,8 @@ func FuzzCheckpoint(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	// The seed is a file, the damage one overwritten place and a length, so
-	// that the fuzzer gets past the checksums of the meta pages.
+	// The fuzzer mutates one overwritten range and the length of a valid file, so that it gets past the checksums of the
+	// meta pages.
 	f.Add(uint32(0), uint64(0), uint32(len(good)), []byte(nil))
 	f.Add(uint32(4<<10), uint64(1), uint32(9999), []byte(nil))
 	f.Add(uint32(0), uint64(0), uint32(0), cyclicDB())
@@ -378,7 +378,7 @@ func FuzzCheckpoint(f *testing.F) {
 		binary.LittleEndian.PutUint64(damaged[at:], value)
 		for _, file := range [][]byte{whole, damaged[:min(int(size), len(damaged))]} {
 			if got, err := decodeCheckpoint(bytes.NewReader(file)); err != nil && got != (Checkpoint{}) {
-				t.Errorf("error %v together with %+v", err, got)
+				t.Errorf("error %v, but also %+v", err, got)
 			}
 		}
 	})

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// What open(2) refuses with is not a damage of agent.db: moved aside, a sound state
-// is lost. The errors are those of the open(2) manual.
-func TestASoundStateIsNotMovedAside(t *testing.T) {
+// An error of open(2) does not mean that agent.db is damaged: moving it aside loses a valid state. The errors come from
+// the open(2) manual.
+func TestValidStateIsNotMovedAside(t *testing.T) {
 	const head = `level=critical time=2026-01-02T15:00:20Z msg="Error creating data client" error="`
 	for _, c := range []struct{ err, says string }{
 		{"open /data/agent.db: read-only file system", "read-only"},
@@ -28,20 +28,35 @@ func TestASoundStateIsNotMovedAside(t *testing.T) {
 	}
 }
 
-// iptables says more than its exit status, in the line before it (ecs-init/exec/iptables).
-func TestWhatIptablesWroteIsKept(t *testing.T) {
-	got := read(t, logDir(t, "ecs-init.log", initLine(5, "error", "Error adding input chain entry to block offhost introspection access: exit status 4; "+
-		"raw output: Another app is currently holding the xtables lock. Perhaps you want to use the -w option?")+
-		initLine(6, "error", "could not create route to the credentials proxy: exit status 4")))
+// The line before the exit status has the output of iptables (ecs-init/exec/iptables).
+func TestOutputOfIptablesIsKept(t *testing.T) {
+	got := read(
+		t,
+		logDir(
+			t,
+			"ecs-init.log",
+			initLine(5, "error", "Error adding input chain entry to block offhost introspection access: exit status 4; "+
+				"raw output: Another app is currently holding the xtables lock. Perhaps you want to use the -w option?")+
+				initLine(6, "error", "could not create route to the credentials proxy: exit status 4"),
+		),
+	)
 	if got.Cause.ID != "iptables-failed" || !strings.Contains(got.Cause.Summary, "xtables lock") || got.Line != 1 {
 		t.Errorf("%s: %s", got.Where(), got.Cause.Summary)
 	}
 }
 
-// ecs-init waits for Docker without an end (ecs-init/docker/dependencies.go): where
-// Docker answers, it no longer does (aws/amazon-ecs-agent#4270).
-func TestAWaitForDockerIsOverWhenItAnswers(t *testing.T) {
-	dir := logDir(t, "ecs-init.log", initLine(5, "info", "Network error connecting to docker, backing off for '1.1s', error: dial unix /var/run/docker.sock: connect: no such file or directory"))
+// ecs-init retries Docker forever (ecs-init/docker/dependencies.go). If Docker responds, the wait is over
+// (aws/amazon-ecs-agent#4270).
+func TestWaitForDockerEndsWhenItResponds(t *testing.T) {
+	dir := logDir(
+		t,
+		"ecs-init.log",
+		initLine(
+			5,
+			"info",
+			"Network error connecting to docker, backing off for '1.1s', error: dial unix /var/run/docker.sock: connect: no such file or directory",
+		),
+	)
 	for answers, want := range map[bool]string{false: "docker-unreachable", true: ""} {
 		got, err := ReadLogs(dir, Options{Docker: answers, Now: clock(5).Add(12 * time.Minute)})
 		if err != nil || got.Cause.ID != want {
@@ -49,12 +64,12 @@ func TestAWaitForDockerIsOverWhenItAnswers(t *testing.T) {
 		}
 	}
 	if got, err := ReadLogs(dir, Options{Docker: true, Now: clock(6)}); err != nil || got.Cause.ID != "docker-unreachable" {
-		t.Errorf("a moment ago: %q, %v", got.Cause.ID, err)
+		t.Errorf("recent failure: %q, %v", got.Cause.ID, err)
 	}
 }
 
-// The SDK's preamble is long, and the reason stands behind it.
-func TestAnUnknownErrorIsQuotedByItsReason(t *testing.T) {
+// The SDK's preamble is long; the reason follows it.
+func TestUnknownErrorIsQuotedWithoutPreamble(t *testing.T) {
 	for err, want := range map[string]string{
 		`operation error ECS: RegisterContainerInstance, https response error StatusCode: 0, RequestID: , request send failed, ` +
 			`Post "https://ecs.eu-central-1.amazonaws.com/": the frobnicator is stuck`: `/": the frobnicator is stuck"`,
@@ -68,7 +83,7 @@ func TestAnUnknownErrorIsQuotedByItsReason(t *testing.T) {
 	}
 }
 
-// Docker's API answers {"message": ...}; the message is quoted, not its JSON.
+// Docker's API returns {"message": ...}; quote the message without the JSON.
 func TestDockersMessageIsQuotedWithoutItsJSON(t *testing.T) {
 	got := read(t, logDir(t, "ecs-init.log", initLine(5, "error",
 		`could not start Agent: API error (500): {"message":"could not select device driver \"nvidia\" with capabilities: [[gpu]]"}`)))

@@ -15,42 +15,40 @@ import (
 	"muster/internal/base/ownlimit"
 )
 
-// DefaultIntrospectionURL is where the agent listens. It binds all interfaces
-// behind an iptables rule, so only the loopback address is dialled.
+// DefaultIntrospectionURL is the agent's endpoint. The agent binds all interfaces behind an iptables rule, so only the
+// loopback address is dialed.
 const DefaultIntrospectionURL = "http://127.0.0.1:51678"
 
-// maxAnswer bounds an answer, in bytes. A task takes about 1 KiB.
+// maxAnswer limits a response, in bytes. A task takes about 1 KiB.
 const maxAnswer = 8 << 20
 
-// What an attempt to ask the agent can end in, to be told apart with errors.Is.
-// Each comes wrapped together with its cause and the URL.
+// Errors of a request to the agent, for errors.Is. Each is wrapped together with its cause and the URL.
 var (
-	// ErrRefused: nothing listens. The agent opens its port only after it has
-	// registered, so it has not registered yet or it is down.
+	// ErrRefused means that nothing is listening. The agent opens its port only after registration, so it has not
+	// registered yet or is down.
 	ErrRefused = errors.New("nothing listens: the ECS agent has not registered yet, or is down")
-	// ErrSilent: no whole answer within the caller's time.
+	// ErrSilent means that no complete response arrived before the caller's deadline.
 	ErrSilent = errors.New("no answer in time: the ECS agent hangs, or the host is starved of resources")
-	// ErrGarbled: an answer that an ECS agent does not give.
+	// ErrGarbled means that the response does not come from an ECS agent.
 	ErrGarbled = errors.New("not an answer from an ECS agent")
 )
 
-// Metadata is the agent's account of itself.
+// Metadata describes the agent and its registration.
 type Metadata struct {
-	Cluster              string // name or ARN, as it was configured; "default" if it was not
-	ContainerInstanceARN string // empty while the agent has none
+	Cluster              string // name or ARN, as configured; "default" if not configured
+	ContainerInstanceARN string // empty until the agent has one
 	Version              string // for display, such as "Amazon ECS Agent - v1.105.1 (8dfceca6)"
 }
 
-// Introspection asks the agent's introspection endpoint.
+// Introspection is a client of the agent's introspection endpoint.
 type Introspection struct {
 	base string
 	hc   *http.Client
 }
 
-// NewIntrospection returns an Introspection of the agent at baseURL, or at
-// DefaultIntrospectionURL if that is empty. hc decides about retries and must
-// not use a proxy (net/http never does for loopback); nil means
-// LocalClient(5s). Redirects are not followed: no agent sends one.
+// NewIntrospection returns a client of the agent at baseURL; empty means DefaultIntrospectionURL. hc controls retries
+// and must not use a proxy (net/http never does for loopback); nil means LocalClient(5s). Redirects are not followed,
+// because no agent sends one.
 func NewIntrospection(baseURL string, hc *http.Client) *Introspection {
 	if baseURL == "" {
 		baseURL = DefaultIntrospectionURL
@@ -63,8 +61,8 @@ func NewIntrospection(baseURL string, hc *http.Client) *Introspection {
 	return &Introspection{base: strings.TrimRight(baseURL, "/"), hc: &own}
 }
 
-// LocalClient returns a client for services of this host: no proxy, no
-// connection kept open, and timeout as the bound of a whole exchange.
+// LocalClient returns a client for services on this host: no proxy, no keep-alive, and timeout as the limit of a whole
+// request.
 func LocalClient(timeout time.Duration) *http.Client {
 	return &http.Client{
 		Timeout:   timeout,
@@ -72,13 +70,13 @@ func LocalClient(timeout time.Duration) *http.Client {
 	}
 }
 
-// Metadata asks /v1/metadata. A nil error alone does not prove registration: an
-// agent whose registration was throttled for an hour serves an empty ARN.
+// Metadata queries /v1/metadata. A nil error alone does not prove registration: an agent whose registration was
+// throttled for an hour serves an empty ARN.
 func (i *Introspection) Metadata(ctx context.Context) (Metadata, error) {
 	return ask(ctx, i, "/v1/metadata", decodeMetadata)
 }
 
-// Tasks asks /v1/tasks: the tasks that the agent knows, stopped ones included.
+// Tasks queries /v1/tasks, which lists the agent's tasks, including stopped ones.
 func (i *Introspection) Tasks(ctx context.Context) ([]Task, error) {
 	return ask(ctx, i, "/v1/tasks", decodeTasks)
 }
@@ -121,14 +119,14 @@ func (i *Introspection) get(ctx context.Context, url string) ([]byte, error) {
 	return body, nil
 }
 
-// classify leaves the caller's own cancellation alone: it says nothing of the agent.
+// classify returns the caller's own cancellation unchanged, because it is not the agent's error.
 func classify(err error) error {
 	var network net.Error
 	var dial *net.OpError
 	switch {
 	case errors.Is(err, context.Canceled):
 		return err
-	case ownlimit.Of(err) != "": // it says nothing of the agent either
+	case ownlimit.Of(err) != "": // not the agent's error either
 		return ownlimit.Wrap(err)
 	case errors.As(err, &network) && network.Timeout():
 		return fmt.Errorf("%w: %w", ErrSilent, err)
@@ -138,8 +136,8 @@ func classify(err error) error {
 	return fmt.Errorf("%w: %w", ErrGarbled, err)
 }
 
-// decodeMetadata demands the key "Cluster": the agent always sends it
-// (ecs-agent/introspection/v1/response.go), any other JSON server does not.
+// decodeMetadata requires the key "Cluster". The agent always sends it (ecs-agent/introspection/v1/response.go); other
+// JSON servers do not.
 func decodeMetadata(body []byte) (Metadata, error) {
 	var wire struct {
 		Cluster              *string
@@ -167,6 +165,6 @@ func decodeTasks(body []byte) ([]Task, error) {
 	if err := json.Unmarshal(wire.Tasks, &tasks); err != nil {
 		return nil, err
 	}
-	// The agent's list holds pointers; a null among them is no task.
+	// The agent's list holds pointers; skip null entries.
 	return slices.DeleteFunc(tasks, func(t Task) bool { return t.ARN == "" }), nil
 }

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const arn = "arn:aws:ecs:eu-west-1:123456789012:container-instance/prod/0123456789abcdef0123456789abcdef"
 
-// serve answers every request on a loopback listener with status and body.
+// serve responds to every request on a loopback listener with status and body.
 func serve(t *testing.T, status int, body string) *Introspection {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -31,7 +31,7 @@ func serve(t *testing.T, status int, body string) *Introspection {
 	return NewIntrospection(server.URL, LocalClient(time.Minute))
 }
 
-// listen gives each connection to handle once a request came, and closes it afterwards.
+// listen passes each connection to handle after its first request, then closes it.
 func listen(t *testing.T, handle func(net.Conn)) *Introspection {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -55,10 +55,10 @@ func listen(t *testing.T, handle func(net.Conn)) *Introspection {
 	return NewIntrospection("http://"+l.Addr().String(), LocalClient(time.Minute))
 }
 
-// hang reads until the client gives up.
+// hang reads until the client disconnects.
 func hang(conn net.Conn) { io.Copy(io.Discard, conn) }
 
-func TestMetadataAsTheAgentSendsIt(t *testing.T) {
+func TestMetadata(t *testing.T) {
 	const version = "Amazon ECS Agent - v1.105.1 (8dfceca6)"
 	for name, c := range map[string]struct {
 		body string
@@ -84,7 +84,7 @@ func TestMetadataAsTheAgentSendsIt(t *testing.T) {
 	}
 }
 
-func TestAnswerThatNoAgentGivesIsGarbled(t *testing.T) {
+func TestResponseOfAnotherServerIsGarbled(t *testing.T) {
 	for name, c := range map[string]struct {
 		status int
 		body   string
@@ -97,7 +97,7 @@ func TestAnswerThatNoAgentGivesIsGarbled(t *testing.T) {
 		"wrong type":       {200, `{"Cluster":7}`},
 		"cut off":          {200, `{"Cluster":"prod","Container`},
 		"two documents":    {200, `{"Cluster":"a"}{"Cluster":"b"}`},
-		"over the bound":   {200, `{"Cluster":"` + strings.Repeat("x", maxAnswer) + `"}`},
+		"over the limit":   {200, `{"Cluster":"` + strings.Repeat("x", maxAnswer) + `"}`},
 		"500 with default": {500, `{"Cluster":"","ContainerInstanceArn":null,"Version":""}`},
 		"404":              {404, "404 page not found"},
 	} {
@@ -111,7 +111,7 @@ func TestAnswerThatNoAgentGivesIsGarbled(t *testing.T) {
 	}
 }
 
-// wantOnly demands that err is want and neither of the other two, and names url.
+// wantOnly checks that err is want, is neither of the other two errors, and contains url.
 func wantOnly(t *testing.T, err, want error, url string) {
 	t.Helper()
 	for _, each := range []error{ErrRefused, ErrSilent, ErrGarbled} {
@@ -124,7 +124,7 @@ func wantOnly(t *testing.T, err, want error, url string) {
 	}
 }
 
-func TestNothingListensIsRefused(t *testing.T) {
+func TestClosedPortIsRefused(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -135,7 +135,7 @@ func TestNothingListensIsRefused(t *testing.T) {
 	wantOnly(t, err, ErrRefused, i.base)
 }
 
-func TestNoAnswerInTimeIsSilent(t *testing.T) {
+func TestTimeoutIsSilent(t *testing.T) {
 	for name, handle := range map[string]func(net.Conn){
 		"accepted and hung": hang,
 		"hung within the header": func(c net.Conn) {
@@ -160,7 +160,7 @@ func TestNoAnswerInTimeIsSilent(t *testing.T) {
 	}
 }
 
-func TestHalfAnAnswerIsGarbled(t *testing.T) {
+func TestPartialResponseIsGarbled(t *testing.T) {
 	for name, half := range map[string]string{
 		"nothing":     "",
 		"not HTTP":    "SSH-2.0-OpenSSH_9.2\r\n",
@@ -175,7 +175,7 @@ func TestHalfAnAnswerIsGarbled(t *testing.T) {
 	}
 }
 
-func TestCancellationByTheCallerSaysNothingOfTheAgent(t *testing.T) {
+func TestCancellationByTheCallerIsNotTheAgentsError(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	i := listen(t, func(c net.Conn) { cancel(); hang(c) })
 	_, err := i.Metadata(ctx)
@@ -207,7 +207,7 @@ func TestLocalClientUsesNoProxy(t *testing.T) {
 	}
 }
 
-func TestTasksAsTheAgentSendsThem(t *testing.T) {
+func TestTasks(t *testing.T) {
 	two := 2
 	created := time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
 	for name, c := range map[string]struct {
@@ -216,7 +216,7 @@ func TestTasksAsTheAgentSendsThem(t *testing.T) {
 	}{
 		"none":           {`{"Tasks":[]}`, []Task{}},
 		"null":           {`{"Tasks":null}`, nil},
-		"null among":     {`{"Tasks":[null]}`, []Task{}},
+		"null entry":     {`{"Tasks":[null]}`, []Task{}},
 		"without detail": {`{"Tasks":[{"Arn":"a","KnownStatus":"PENDING","Containers":null}]}`, []Task{{ARN: "a", KnownStatus: "PENDING"}}},
 		"everything": {`{"Tasks":[{"Arn":"a","DesiredStatus":"RUNNING","KnownStatus":"RUNNING","Family":"web","Version":"7","Containers":[
 			{"DockerId":"d","DockerName":"ecs-web-7","Name":"web","Image":"img:1","ImageID":"sha256:1","CreatedAt":"2026-01-02T15:04:05Z",
@@ -245,7 +245,7 @@ func FuzzMetadata(f *testing.F) {
 	f.Add([]byte(`{"Cluster":"prod","ContainerInstanceArn":null,"Version":"v"}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if m, err := decodeMetadata(body); err != nil && m != (Metadata{}) {
-			t.Errorf("error %v together with %v", err, m)
+			t.Errorf("error %v, but also %v", err, m)
 		}
 	})
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// loggedLine is a block of testdata/lines.txt.
+// loggedLine is one block of testdata/lines.txt.
 type loggedLine struct{ id, effect, file, source, text string }
 
 func loggedLines(t testing.TB) (lines []loggedLine) {
@@ -52,22 +52,24 @@ func TestLinesOfPublicReports(t *testing.T) {
 			if id != "-" && (filepath.Base(got.File) != line.file || got.Line != 1) {
 				t.Errorf("got %s", got.Where())
 			}
-			sound(t, got.Cause, line)
+			checkCause(t, got.Cause, line)
 		})
 	}
 }
 
-// sound holds a cause to the form of the answer: one sentence that is short, a fix
-// whose commands can be pasted, and no file but the one that the line is in.
-func sound(t *testing.T, c Cause, line loggedLine) {
+// checkCause verifies the form of a cause: a short sentence, a fix with pasteable commands, and only the log file that
+// contains the line.
+func checkCause(t *testing.T, c Cause, line loggedLine) {
 	t.Helper()
 	if c.ID == "" {
 		return
 	}
-	if c.Summary == "" || len(c.Summary) > maxSummary || strings.HasSuffix(c.Summary, ".") && !strings.HasSuffix(c.Summary, "...") || strings.ContainsAny(c.Summary, "\n{") {
+	if c.Summary == "" || len(c.Summary) > maxSummary || strings.HasSuffix(c.Summary, ".") && !strings.HasSuffix(c.Summary, "...") ||
+		strings.ContainsAny(c.Summary, "\n{") {
 		t.Errorf("summary %q", c.Summary)
 	}
-	if c.Fix.Text == "" || strings.HasSuffix(c.Fix.Text, ":") != (len(c.Fix.Commands) > 0) || !strings.HasSuffix(c.Fix.Text, ":") && !strings.HasSuffix(c.Fix.Text, ".") {
+	if c.Fix.Text == "" || strings.HasSuffix(c.Fix.Text, ":") != (len(c.Fix.Commands) > 0) ||
+		!strings.HasSuffix(c.Fix.Text, ":") && !strings.HasSuffix(c.Fix.Text, ".") {
 		t.Errorf("fix %q %q", c.Fix.Text, c.Fix.Commands)
 	}
 	for _, command := range c.Fix.Commands {
@@ -76,38 +78,48 @@ func sound(t *testing.T, c Cause, line loggedLine) {
 		}
 	}
 	if line.file == "ecs-init.log" && strings.Contains(c.Summary+c.Fix.String(), "ecs-agent.log") {
-		t.Errorf("%s names the wrong file: %q", line.file, c.Fix)
+		t.Errorf("the fix for a line in %s names another file: %q", line.file, c.Fix)
 	}
 }
 
-// Every rule has a line in testdata that it is the first to know.
-func TestEveryRuleKnowsALine(t *testing.T) {
+// For every rule, testdata has a line that matches this rule first.
+func TestEveryRuleMatchesALine(t *testing.T) {
 	used := make(map[string]bool)
 	for _, line := range loggedLines(t) {
 		used[line.id] = true
 	}
 	for _, id := range Causes() {
 		if !used[id] && id != "region-not-enabled" {
-			t.Errorf("no line shows %s", id)
+			t.Errorf("no line has cause %s", id)
 		}
 	}
 }
 
-func TestRulesAreSound(t *testing.T) {
+func TestRulesAreValid(t *testing.T) {
 	fact := []string{"action", "role", "host", "endpoint", "who", "by", "file", "port"}
 	for _, r := range rules() {
 		if r.id == "" || r.summary == "" || r.do == "" || len(r.signs) == 0 {
-			t.Errorf("%q lacks something: %+v", r.id, r)
+			t.Errorf("%q has an empty field: %+v", r.id, r)
 		}
 		captured := slices.Clone(fact)
 		for _, sign := range r.signs {
 			if sign != lower(sign) || strings.HasPrefix(sign, "*") || strings.Trim(sign, "*{} ") == "" {
-				t.Errorf("%s: sign %q can never fit, or always does", r.id, sign)
+				t.Errorf("%s: sign %q matches never or always", r.id, sign)
 			}
 			captured = append(captured, placeholders(sign)...)
 		}
-		typical := expand(r.summary, map[string]string{"action": "ecs:RegisterContainerInstance", "host": "ecs-a-1.ap-southeast-1.amazonaws.com",
-			"who": "The ECS agent", "by": "the ECS agent", "policy": "service control policy", "saved": "production", "configured": "production"})
+		typical := expand(
+			r.summary,
+			map[string]string{
+				"action":     "ecs:RegisterContainerInstance",
+				"host":       "ecs-a-1.ap-southeast-1.amazonaws.com",
+				"who":        "The ECS agent",
+				"by":         "the ECS agent",
+				"policy":     "service control policy",
+				"saved":      "production",
+				"configured": "production",
+			},
+		)
 		if len(typical) > maxSummary {
 			t.Errorf("%s: %d bytes: %s", r.id, len(typical), typical)
 		}
@@ -121,19 +133,19 @@ func TestRulesAreSound(t *testing.T) {
 	}
 }
 
-func TestWordsOfTablesAreInLowerCase(t *testing.T) {
+func TestTableWordsAreLowerCase(t *testing.T) {
 	var words []string
 	for _, a := range slices.Concat(activities, mentions) {
-		words = append(words, a.begins...)
+		words = append(words, a.prefixes...)
 	}
-	for _, word := range slices.Concat(words, ofTasks, ofTasksCritical, ofSupervisor, fullDisks) {
+	for _, word := range slices.Concat(words, taskWords, criticalTaskWords, supervisorWords, fullDisks) {
 		if word != lower(word) || word == "" {
-			t.Errorf("%q can never fit", word)
+			t.Errorf("%q can never match", word)
 		}
 	}
 }
 
-// Go's net package writes the address of a listener on all addresses as ":51678".
+// Go's net package prints a listener on all addresses as ":51678".
 func TestTheCommandForAPortInUseNamesThePort(t *testing.T) {
 	for address, want := range map[string]string{
 		"127.0.0.1:51679": "sudo ss -ltnp 'sport = :51679'",
@@ -141,8 +153,8 @@ func TestTheCommandForAPortInUseNamesThePort(t *testing.T) {
 		"[::]:51678":      "sudo ss -ltnp 'sport = :51678'",
 	} {
 		text := "Error running introspection endpoint: listen tcp " + address + ": bind: address already in use"
-		during, _ := begun(lower(text))
-		r, values, ok := diagnose(text, during, false)
+		step, _ := failedStep(lower(text))
+		r, values, ok := diagnose(text, step, false)
 		if !ok || r.cause(values).Fix.Commands[0] != want {
 			t.Errorf("%s: %v", address, r.cause(values).Fix.Commands)
 		}

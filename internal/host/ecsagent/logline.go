@@ -12,23 +12,22 @@ import (
 	"muster/internal/redact"
 )
 
-// entry is one entry of a log of the agent or of ecs-init.
+// entry is a log entry of the agent or of ecs-init.
 type entry struct {
 	level string // debug, info, warn, error, critical
 	time  time.Time
 	msg   string
 	err   string // field error=
-	arn   string // field instanceArn= of the line that announces a registration
-	url   string // field url= or URL=: the endpoint of a websocket
-	task  bool   // the line names a task or a container of one
-	init  bool   // it is from ecs-init.log
-	old   bool   // it is in the format before 1.30, in which a message can have further lines
+	arn   string // field instanceArn= of the registration line
+	url   string // field url= or URL=: the websocket endpoint
+	task  bool   // the line names a task or one of its containers
+	init  bool   // the line is from ecs-init.log
+	old   bool   // in the format before 1.30, in which a message can continue on further lines
 }
 
-// parseLine reads the formats that the agent and ecs-init have had: logfmt and
-// json (ECS_LOG_OUTPUT_FORMAT, ecs-agent/logger/log.go), and before agent 1.30
-// and ecs-init 1.62 "2019-07-31T05:00:48Z [ERROR] message". What is not ok
-// continues the line before it, or was cut in two.
+// parseLine reads all formats of the agent and ecs-init: logfmt and JSON (ECS_LOG_OUTPUT_FORMAT,
+// ecs-agent/logger/log.go), and "2019-07-31T05:00:48Z [ERROR] message" before agent 1.30 and ecs-init 1.62. It returns
+// false for a continuation line or a truncated line.
 func parseLine(line []byte) (entry, bool) {
 	line = bytes.TrimSpace(line)
 	fields := make(map[string]string)
@@ -48,16 +47,15 @@ func parseLine(line []byte) (entry, bool) {
 	for _, key := range []string{"task", "taskARN", "taskArn", "container", "containerName"} {
 		e.task = e.task || fields[key] != ""
 	}
-	// "Error registering attributes" names them apart (ecs-agent/api/ecs/client/ecs_client.go).
+	// "Error registering attributes" lists them in a separate field (ecs-agent/api/ecs/client/ecs_client.go).
 	if missing := fields["missingAttributes"]; missing != "" {
 		e.err = missing
 	}
 	return e, err == nil && e.level != ""
 }
 
-// parseOld reads `TIME [LEVEL] message`. The message may end in fields of its
-// own: `Could not register module="api client" err="..."`, with quotes that are
-// not escaped and line ends that are none.
+// parseOld reads `TIME [LEVEL] message`. The message may end in fields: `Could not register module="api client"
+// err="..."`. Their values can contain unescaped quotes and line breaks.
 func parseOld(line string) (entry, bool) {
 	stamp, rest, _ := strings.Cut(line, " [")
 	at, err := time.Parse(time.RFC3339, stamp)
@@ -76,7 +74,7 @@ func parseOld(line string) (entry, bool) {
 	return e, true
 }
 
-// with adds to an entry in the old format the lines that followed it.
+// with appends the continuation lines of an entry in the old format.
 func (e entry) with(more []string) entry {
 	if !e.old || len(more) == 0 {
 		return e
@@ -90,8 +88,8 @@ func (e entry) with(more []string) entry {
 	return e
 }
 
-// parseJSON takes what it can of a line, which may be cut off. The agent writes
-// strings with %q (format.go:messageJsonFormatter), whose \x1b is no JSON.
+// parseJSON reads the fields of a line that may be truncated. The agent writes strings with %q
+// (format.go:messageJsonFormatter), whose \x1b is not valid JSON.
 func parseJSON(line []byte, fields map[string]string) {
 	if bytes.Contains(line, []byte(`\x`)) {
 		line = bytes.ReplaceAll(line, []byte(`\x`), []byte(`\u00`))
@@ -113,11 +111,9 @@ func parseJSON(line []byte, fields map[string]string) {
 	}
 }
 
-// parseLogfmt follows ecs-agent/logger/log.go:logfmtFormatter and
-// format.go:appendKeyValue: level and time bare, msg, strings and errors as %q,
-// everything else as %+v, unquoted even where it holds spaces. Pieces of such a
-// value are skipped over, and the first of several equal keys counts, which for
-// level, time and msg is always the real one.
+// parseLogfmt follows ecs-agent/logger/log.go:logfmtFormatter and format.go:appendKeyValue. Level and time are bare;
+// msg, strings and errors are %q; other values are %+v, unquoted even with spaces. It skips fragments of such values.
+// The first of several equal keys wins, which is always the real level, time and msg.
 func parseLogfmt(line string, fields map[string]string) {
 	for line != "" {
 		key, rest, ok := strings.Cut(line, "=")
@@ -139,17 +135,16 @@ func parseLogfmt(line string, fields map[string]string) {
 	}
 }
 
-// The bounds of a message, in bytes: of what is looked at, and of what is shown.
+// Limits of a message, in bytes: the part that is parsed, and the part that is shown.
 const (
 	maxLooked = 16 << 10
 	maxText   = 1000
 )
 
-// text is the message together with its error, fit for a terminal: one line,
-// without control characters, valid UTF-8.
+// text returns the message and its error as one line of valid UTF-8 without control characters, safe for a terminal.
 func (e entry) text() string {
 	s, err := e.msg, e.err
-	if strings.Contains(s+err, "\n") { // a secret over several lines is not recognized on one
+	if strings.Contains(s+err, "\n") { // redact does not recognize a multi-line secret once it is on one line
 		s, err = redact.Log(s), redact.Log(err)
 	}
 	if err != "" {
@@ -163,14 +158,13 @@ func (e entry) text() string {
 	}, s)
 	s = strings.Join(strings.Fields(s[:min(len(s), maxLooked)]), " ")
 	if e.old {
-		s = strings.TrimSuffix(s, `"`) // of err="..."
+		s = strings.TrimSuffix(s, `"`) // the closing quote of err="..."
 	}
 	return strings.ToValidUTF8(s, "?")
 }
 
-// decisive is the part of the entry's text to quote where the whole is too long:
-// the error, without the preamble of the AWS SDK and of net/http.
-func (e entry) decisive(text string) string {
+// mainError returns the part of a long text to quote: the error without the preamble of the AWS SDK and of net/http.
+func (e entry) mainError(text string) string {
 	const enough = 80
 	head := strings.TrimSuffix(entry{msg: e.msg}.text(), ":") + ": "
 	reason, ok := strings.CutPrefix(text, head)
@@ -185,18 +179,18 @@ func (e entry) decisive(text string) string {
 	return reason
 }
 
-// shown is as much of a text as is shown.
-func shown(text string) string {
+// truncate shortens a text to maxText bytes.
+func truncate(text string) string {
 	if len(text) > maxText {
 		return strings.ToValidUTF8(text[:maxText], "") + "..."
 	}
 	return text
 }
 
-// complains tells errors from the rest.
-func (e entry) complains() bool { return e.level == "error" || e.level == "critical" }
+// isError reports whether the entry has the level error or critical.
+func (e entry) isError() bool { return e.level == "error" || e.level == "critical" }
 
-// exitCode reads ecs-init's "Agent exited with code N" (ecs-init/engine/engine.go).
+// exitCode parses ecs-init's "Agent exited with code N" (ecs-init/engine/engine.go).
 func (e entry) exitCode() (int, bool) {
 	digits, ok := strings.CutPrefix(e.msg, "Agent exited with code ")
 	code, err := strconv.Atoi(digits)

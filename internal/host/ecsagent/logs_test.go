@@ -15,11 +15,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Lines as the agent and ecs-init print them.
-//
-// agentLine follows ecs-agent/logger/log.go:logfmtFormatter with format.go:
-// Format for structured messages, plainLine the same for seelog's own, with the
-// source file as module, and initLine ecs-init/logger/log.go:logfmtFormatter.
+// agentLine returns a line as the agent prints it, following logfmtFormatter in
+// ecs-agent/logger/log.go and Format in format.go. plainLine returns a seelog message, with
+// the source file as module. initLine follows ecs-init/logger/log.go:logfmtFormatter.
 func agentLine(second int, level, msg string, fields ...string) string {
 	line := fmt.Sprintf("level=%s time=%s msg=%q", level, clock(second).Format(time.RFC3339), msg)
 	for n := 0; n < len(fields); n += 2 {
@@ -40,7 +38,7 @@ func clock(second int) time.Time {
 	return time.Date(2026, 1, 2, 15, 0, second, 0, time.UTC)
 }
 
-// logDir writes files of name and content, each modified a minute after the one before.
+// logDir writes files from pairs of name and content, each with a modification time one minute after the previous one.
 func logDir(t testing.TB, files ...string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -80,7 +78,7 @@ func sdk(cause string) string {
 		"request send failed, Post \"https://ecs.eu-west-1.amazonaws.com/\": " + cause
 }
 
-func TestCauseIsRecognised(t *testing.T) {
+func TestCauseIsRecognized(t *testing.T) {
 	registering := func(err string) string {
 		return agentLine(20, "error", "Error registering container instance", "error", err)
 	}
@@ -107,14 +105,14 @@ func TestCauseIsRecognised(t *testing.T) {
 		"clock behind, by certificate":       {registering(sdk("tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time 2016-01-01T00:00:00Z is before 2025-01-01T00:00:00Z")), "agent-clock-skew"},
 		"signature expired":                  {registering("operation error ECS: RegisterContainerInstance, api error InvalidSignatureException: Signature expired: 20260102T150000Z is now earlier than 20260102T160000Z"), "agent-clock-skew"},
 		"no such host":                       {registering(sdk("dial tcp: lookup ecs.eu-west-1.amazonaws.com on 10.0.0.2:53: no such host")), "agent-dns-failure"},
-		"name server silent":                 {registering(sdk("dial tcp: lookup ecs.eu-west-1.amazonaws.com on 10.0.0.2:53: read udp 10.0.0.9:4->10.0.0.2:53: i/o timeout")), "agent-dns-failure"},
+		"name server times out":              {registering(sdk("dial tcp: lookup ecs.eu-west-1.amazonaws.com on 10.0.0.2:53: read udp 10.0.0.9:4->10.0.0.2:53: i/o timeout")), "agent-dns-failure"},
 		"dial timeout":                       {registering(sdk("dial tcp 52.94.1.1:443: i/o timeout")), "network-timeout"},
 		"dial timeout, SDK v1":               {registering("RequestError: send request failed\ncaused by: Post https://ecs.eu-west-1.amazonaws.com/: net/http: request canceled while waiting for connection"), "network-timeout"},
 		"refused":                            {registering(sdk("dial tcp 10.0.0.7:3128: connect: connection refused")), "connection-refused"},
 		"no role":                            {plainLine(20, "error", "Error getting valid credentials: failed to refresh cached credentials, no EC2 IMDS role found, operation error ec2imds: GetMetadata, http response error StatusCode: 404, request to EC2 IMDS failed"), "no-credentials"},
 		"no role, SDK v1":                    {plainLine(20, "error", "Error getting valid credentials: EC2RoleRequestError: no EC2 instance role found"), "no-credentials"},
 		"no provider, SDK v1":                {registering("NoCredentialProviders: no valid providers in chain. Deprecated."), "no-credentials"},
-		"metadata service silent":            {plainLine(20, "error", "Error getting valid credentials: failed to refresh cached credentials, no EC2 IMDS role found, operation error ec2imds: GetMetadata, request send failed, Get \"http://169.254.169.254/latest/\": dial tcp 169.254.169.254:80: i/o timeout"), "agent-imds-unreachable"},
+		"metadata service times out":         {plainLine(20, "error", "Error getting valid credentials: failed to refresh cached credentials, no EC2 IMDS role found, operation error ec2imds: GetMetadata, request send failed, Get \"http://169.254.169.254/latest/\": dial tcp 169.254.169.254:80: i/o timeout"), "agent-imds-unreachable"},
 		"metadata service, region":           {plainLine(20, "critical", "Unable to communicate with EC2 Metadata service to infer region: EOF"), "agent-imds-unreachable"},
 		"Docker down":                        {plainLine(20, "error", "DockerGoClient: Docker SDK client unable to ping Docker daemon. Ensure Docker is running: Cannot connect"), "docker-unreachable"},
 		"disk full":                          {plainLine(20, "error", "Failed to save agent metadata to disk (key: [cluster-name], value: [prod]): write /data/agent.db: no space left on device"), "agent-disk-full"},
@@ -128,7 +126,7 @@ func TestCauseIsRecognised(t *testing.T) {
 				t.Errorf("got %q, want %q, for %q", got.Cause.ID, c.want, got.Message)
 			}
 			if got.Cause.Summary == "" || got.Cause.Fix.IsZero() || len(got.Cause.Summary) > maxSummary {
-				t.Errorf("no summary or remedy: %+v", got.Cause)
+				t.Errorf("no summary or fix: %+v", got.Cause)
 			}
 			if got.Line != 2 || filepath.Base(got.File) != "ecs-agent.log" || !got.Time.Equal(clock(20)) {
 				t.Errorf("got %s:%d at %v", got.File, got.Line, got.Time)
@@ -152,29 +150,30 @@ func TestDeniedActionIsNamed(t *testing.T) {
 	} {
 		r, values, _ := diagnose(text, activity{effect: Registration}, false)
 		cause := r.cause(values)
-		if !strings.Contains(cause.Summary, want) || !strings.Contains(cause.Fix.String(), want) || strings.Contains(cause.Fix.String(), "{") {
+		if !strings.Contains(cause.Summary, want) || !strings.Contains(cause.Fix.String(), want) ||
+			strings.Contains(cause.Fix.String(), "{") {
 			t.Errorf("%q: got %+v", text, cause)
 		}
 	}
 }
 
-func TestOnlyTroubleSinceTheRegistrationCounts(t *testing.T) {
+func TestOnlyFailuresAfterTheRegistrationCount(t *testing.T) {
 	bad := agentLine(5, "error", "Error registering container instance", "error", notFound)
 	for name, c := range map[string]struct{ log, want string }{
-		"registered since":                     {bad + registeredLine, ""},
-		"registered since, agent 1.29":         {bad + plainLine(10, "info", "Registration completed successfully. I am running as '"+arn+"' in cluster 'prod'"), ""},
-		"completed with an ARN":                {bad + agentLine(10, "info", "Instance registration completed successfully", "instanceArn", arn, "cluster", "prod"), ""},
-		"given up after an hour, without ARN":  {bad + agentLine(10, "info", "Instance registration completed successfully", "instanceArn", "", "cluster", "prod"), "cluster-not-found"},
-		"restored proves nothing":              {bad + agentLine(10, "info", "Restored from checkpoint file", "containerInstanceARN", arn), "cluster-not-found"},
-		"polling proves nothing":               {bad + agentLine(10, "info", "Beginning Polling for updates"), "cluster-not-found"},
-		"no error at all":                      {agentLine(10, "info", "Loading configuration"), ""},
-		"errors about tasks are not trouble":   {agentLine(10, "error", "Failed to pull image", "task", "web", "error", "AccessDeniedException"), ""},
-		"known and older beats unknown":        {bad + plainLine(10, "error", "Something new"), "cluster-not-found"},
-		"unknown and critical beats older":     {bad + plainLine(10, "critical", "Something new"), "unrecognized"},
-		"newest of several known":              {bad + agentLine(10, "error", "Error registering container instance", "error", refusal), "access-denied"},
-		"trouble after the registration":       {registeredLine + agentLine(11, "info", "Container instance is deregistered"), "agent-deregistered"},
-		"warnings are not trouble":             {plainLine(10, "warn", "Unable to get Availability Zone ID for the Instance"), ""},
-		"a registration quoted inside another": {bad + plainLine(10, "info", "note: Registered container instance with cluster!"), "cluster-not-found"},
+		"registered since":                       {bad + registeredLine, ""},
+		"registered since, agent 1.29":           {bad + plainLine(10, "info", "Registration completed successfully. I am running as '"+arn+"' in cluster 'prod'"), ""},
+		"completed with an ARN":                  {bad + agentLine(10, "info", "Instance registration completed successfully", "instanceArn", arn, "cluster", "prod"), ""},
+		"gave up after an hour, without ARN":     {bad + agentLine(10, "info", "Instance registration completed successfully", "instanceArn", "", "cluster", "prod"), "cluster-not-found"},
+		"restored proves nothing":                {bad + agentLine(10, "info", "Restored from checkpoint file", "containerInstanceARN", arn), "cluster-not-found"},
+		"polling proves nothing":                 {bad + agentLine(10, "info", "Beginning Polling for updates"), "cluster-not-found"},
+		"no error at all":                        {agentLine(10, "info", "Loading configuration"), ""},
+		"errors about tasks are not trouble":     {agentLine(10, "error", "Failed to pull image", "task", "web", "error", "AccessDeniedException"), ""},
+		"older known error beats unknown one":    {bad + plainLine(10, "error", "Something new"), "cluster-not-found"},
+		"unknown critical error beats older one": {bad + plainLine(10, "critical", "Something new"), "unrecognized"},
+		"newest of several known":                {bad + agentLine(10, "error", "Error registering container instance", "error", refusal), "access-denied"},
+		"trouble after the registration":         {registeredLine + agentLine(11, "info", "Container instance is deregistered"), "agent-deregistered"},
+		"warnings are not trouble":               {plainLine(10, "warn", "Unable to get Availability Zone ID for the Instance"), ""},
+		"a registration quoted inside another":   {bad + plainLine(10, "info", "note: Registered container instance with cluster!"), "cluster-not-found"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := read(t, logDir(t, "ecs-agent.log", c.log)); got.Cause.ID != c.want {
@@ -184,7 +183,7 @@ func TestOnlyTroubleSinceTheRegistrationCounts(t *testing.T) {
 	}
 }
 
-func TestTroubleOfAnOlderStoryIsNone(t *testing.T) {
+func TestFailuresBeforeSinceAreIgnored(t *testing.T) {
 	bad := agentLine(5, "error", "Error registering container instance", "error", notFound)
 	exits := initLine(4, "info", "Agent exited with code 5") + initLine(8, "info", "Agent exited with code 1")
 	dir := logDir(t, "ecs-agent.log", bad, "ecs-init.log", exits)
@@ -221,7 +220,7 @@ func TestExitsAreCountedSinceTheRegistration(t *testing.T) {
 	}
 }
 
-func TestSupervisorAloneTellsWhyTheAgentNeverStarted(t *testing.T) {
+func TestSupervisorLogExplainsAnAgentThatNeverStarted(t *testing.T) {
 	for message, want := range map[string]string{
 		"could not create docker client: Cannot connect to the Docker daemon at unix:///var/run/docker.sock":                      "docker-unreachable",
 		"could not download Amazon Elastic Container Service Agent: Get \"https://s3.eu-west-1.amazonaws.com/x\": i/o timeout":    "agent-image-missing",
@@ -234,19 +233,19 @@ func TestSupervisorAloneTellsWhyTheAgentNeverStarted(t *testing.T) {
 	}
 }
 
-func TestLogsGoOnInRotatedFiles(t *testing.T) {
+func TestRotatedLogsAreRead(t *testing.T) {
 	bad := agentLine(5, "error", "Error registering container instance", "error", notFound)
 	info := agentLine(20, "info", "Loading configuration")
 	for name, c := range map[string]struct {
 		files []string
 		want  string
 	}{
-		"by hour":                     {[]string{"ecs-agent.log.2026-01-02-14", bad, "ecs-agent.log", info}, "ecs-agent.log.2026-01-02-14"},
-		"by size":                     {[]string{"ecs-agent.log.9", registeredLine, "ecs-agent.log.10", bad, "ecs-agent.log", info}, "ecs-agent.log.10"},
-		"registration in between":     {[]string{"ecs-agent.log.1", bad, "ecs-agent.log.2", registeredLine, "ecs-agent.log", info}, ""},
-		"the current one is missing":  {[]string{"ecs-agent.log.1", bad}, "ecs-agent.log.1"},
-		"the current one is empty":    {[]string{"ecs-agent.log.1", bad, "ecs-agent.log", ""}, "ecs-agent.log.1"},
-		"files of other names do not": {[]string{"ecs-agent.logs", bad, "xecs-agent.log", bad, "ecs-agent.log", info}, ""},
+		"by hour":                            {[]string{"ecs-agent.log.2026-01-02-14", bad, "ecs-agent.log", info}, "ecs-agent.log.2026-01-02-14"},
+		"by size":                            {[]string{"ecs-agent.log.9", registeredLine, "ecs-agent.log.10", bad, "ecs-agent.log", info}, "ecs-agent.log.10"},
+		"registration in between":            {[]string{"ecs-agent.log.1", bad, "ecs-agent.log.2", registeredLine, "ecs-agent.log", info}, ""},
+		"the current file is missing":        {[]string{"ecs-agent.log.1", bad}, "ecs-agent.log.1"},
+		"the current file is empty":          {[]string{"ecs-agent.log.1", bad, "ecs-agent.log", ""}, "ecs-agent.log.1"},
+		"files with other names are ignored": {[]string{"ecs-agent.logs", bad, "xecs-agent.log", bad, "ecs-agent.log", info}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := read(t, logDir(t, c.files...))
@@ -261,7 +260,7 @@ func TestLogsGoOnInRotatedFiles(t *testing.T) {
 	}
 }
 
-func TestTheEndOfALogIsRead(t *testing.T) {
+func TestLogIsReadFromItsEnd(t *testing.T) {
 	bad := agentLine(5, "error", "Error registering container instance", "error", notFound)
 	filler := strings.Repeat(agentLine(6, "info", "Loading configuration"), 2*maxKept/62)
 	huge := `level=info time=2026-01-02T15:00:07Z msg="` + strings.Repeat("x", 30<<20) + "\"\n"
@@ -273,8 +272,8 @@ func TestTheEndOfALogIsRead(t *testing.T) {
 		"at the end":               {filler + bad, "cluster-not-found", strings.Count(filler, "\n") + 1},
 		"before a line of 30 MB":   {bad + huge, "cluster-not-found", 1},
 		"after a line of 30 MB":    {huge + bad, "cluster-not-found", 0}, // too far down to count
-		"a line without an end":    {bad + strings.TrimSuffix(huge, "\n"), "cluster-not-found", 1},
-		"after more without sense": {strings.Repeat("x", 2<<20) + "\n" + bad, "cluster-not-found", 2},
+		"a line without a newline": {bad + strings.TrimSuffix(huge, "\n"), "cluster-not-found", 1},
+		"after an unparsable line": {strings.Repeat("x", 2<<20) + "\n" + bad, "cluster-not-found", 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := read(t, logDir(t, "ecs-agent.log", c.log)); got.Cause.ID != c.want || got.Line != c.line {
@@ -295,7 +294,9 @@ func TestALogOfFiveGigabytesIsReadFromItsEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	if _, err := file.WriteString("\xff\xfe\n" + agentLine(6, "error", "Error registering container instance", "error", notFound)); err != nil {
+	if _, err := file.WriteString(
+		"\xff\xfe\n" + agentLine(6, "error", "Error registering container instance", "error", notFound),
+	); err != nil {
 		t.Fatal(err)
 	}
 	if got := read(t, dir); got.Cause.ID != "cluster-not-found" || got.Line != 0 {
@@ -303,18 +304,18 @@ func TestALogOfFiveGigabytesIsReadFromItsEnd(t *testing.T) {
 	}
 }
 
-func TestOddBytesDoNotHideTheTrouble(t *testing.T) {
+func TestInvalidBytesDoNotHideTheFailure(t *testing.T) {
 	bad := strings.TrimSuffix(agentLine(5, "error", "Error registering container instance", "error", notFound), "\n")
 	for name, log := range map[string]string{
-		"no newline at all":   bad,
-		"CRLF":                "\r\n" + bad + "\r\n",
-		"invalid UTF-8":       "\xff\xfe\n" + bad + "\n\xc3(\n",
-		"NUL after a crash":   bad + "\n" + strings.Repeat("\x00", 4096),
-		"blank lines":         "\n\n" + bad + "\n\n\n",
-		"cut off while wrote": bad + "\nlevel=error time=2026-01-02T15:00:20Z ms",
-		"unclosed quote":      bad + "\nlevel=info time=2026-01-02T15:00:20Z msg=\"Load\n",
-		"panic of the agent":  bad + "\npanic: runtime error\n\ngoroutine 1 [running]:\nmain.main()\n",
-		"broken JSON":         bad + "\n{\"level\":\"error\",\n",
+		"no newline at all":      bad,
+		"CRLF":                   "\r\n" + bad + "\r\n",
+		"invalid UTF-8":          "\xff\xfe\n" + bad + "\n\xc3(\n",
+		"NUL after a crash":      bad + "\n" + strings.Repeat("\x00", 4096),
+		"blank lines":            "\n\n" + bad + "\n\n\n",
+		"cut off during a write": bad + "\nlevel=error time=2026-01-02T15:00:20Z ms",
+		"unclosed quote":         bad + "\nlevel=info time=2026-01-02T15:00:20Z msg=\"Load\n",
+		"panic of the agent":     bad + "\npanic: runtime error\n\ngoroutine 1 [running]:\nmain.main()\n",
+		"broken JSON":            bad + "\n{\"level\":\"error\",\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := read(t, logDir(t, "ecs-agent.log", log)); got.Cause.ID != "cluster-not-found" {
@@ -324,16 +325,20 @@ func TestOddBytesDoNotHideTheTrouble(t *testing.T) {
 	}
 }
 
-func TestMessageIsFitForATerminal(t *testing.T) {
-	got := read(t, logDir(t, "ecs-agent.log", agentLine(5, "error", "a\x1b[31m\nb\x00\xff\u0085"+strings.Repeat("é", 2*maxText), "error", "c")))
-	if strings.ContainsAny(got.Message, "\x1b\n\x00\u0085") || len(got.Message) > maxText+10 || !strings.HasPrefix(got.Message, "a [31m b") {
+func TestMessageIsSafeForATerminal(t *testing.T) {
+	got := read(
+		t,
+		logDir(t, "ecs-agent.log", agentLine(5, "error", "a\x1b[31m\nb\x00\xff\u0085"+strings.Repeat("é", 2*maxText), "error", "c")),
+	)
+	if strings.ContainsAny(got.Message, "\x1b\n\x00\u0085") || len(got.Message) > maxText+10 ||
+		!strings.HasPrefix(got.Message, "a [31m b") {
 		t.Errorf("got %q", got.Message)
 	}
 }
 
-func TestUnreadableLogIsAnErrorBesideWhatTheOtherSays(t *testing.T) {
+func TestUnreadableLogDoesNotHideTheOther(t *testing.T) {
 	dir := logDir(t, "ecs-init.log", initLine(4, "info", "Agent exited with code 5"))
-	// A pipe is as unreadable to root as to anybody.
+	// A named pipe is unreadable even for root.
 	if err := syscall.Mkfifo(filepath.Join(dir, "ecs-agent.log"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -342,14 +347,15 @@ func TestUnreadableLogIsAnErrorBesideWhatTheOtherSays(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	if got.ExitCode != 5 {
-		t.Errorf("the other log is lost: %+v", got)
+		t.Errorf("the entries of the other log are missing: %+v", got)
 	}
 }
 
 func TestNoLogsAreNotExist(t *testing.T) {
 	empty := t.TempDir()
 	for _, dir := range []string{empty, filepath.Join(empty, "absent")} {
-		if got, err := ReadLogs(dir, Options{}); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), dir) || got.Cause.ID != "" || got.Exits != 0 {
+		got, err := ReadLogs(dir, Options{})
+		if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), dir) || got.Cause.ID != "" || got.Exits != 0 {
 			t.Errorf("%s: got %+v, %v", dir, got, err)
 		}
 	}
@@ -358,7 +364,11 @@ func TestNoLogsAreNotExist(t *testing.T) {
 func FuzzLogs(f *testing.F) {
 	f.Add([]byte(registeredLine + agentLine(11, "error", "x", "error", refusal)))
 	f.Add([]byte("level=error time=2026-01-02T15:00:20Z msg=\"\\xff\x00\" =\"=\" error=\r\n\n{\"level\":1}"))
-	f.Add([]byte("2019-07-31T05:00:48Z [ERROR] Could not register module=\"api client\" err=\"ClientException: Cluster not found.\n\tstatus code: 400\"\n"))
+	f.Add(
+		[]byte(
+			"2019-07-31T05:00:48Z [ERROR] Could not register module=\"api client\" err=\"ClientException: Cluster not found.\n\tstatus code: 400\"\n",
+		),
+	)
 	f.Add([]byte(`{"level":"error","time":"2024-10-01T06:24:05Z","msg":"a\x1bb","error":"` + notFound + `"` + "\n"))
 	f.Fuzz(func(t *testing.T, log []byte) {
 		last, left := int64(len(log)), budget{maxKept, maxScanned}
@@ -374,7 +384,8 @@ func FuzzLogs(f *testing.F) {
 			t.Fatal(err)
 		}
 		for _, s := range append(got.Beside, got.Sighting) {
-			if strings.ContainsAny(s.Message+s.Cause.Summary, "\x1b\n\r\x00") || len(s.Cause.Summary) > maxSummary || len(s.Message) > maxText+3 {
+			if strings.ContainsAny(s.Message+s.Cause.Summary, "\x1b\n\r\x00") || len(s.Cause.Summary) > maxSummary ||
+				len(s.Message) > maxText+3 {
 				t.Errorf("%+v", s)
 			}
 		}

@@ -2,12 +2,11 @@ package ecsagent
 
 import "strings"
 
-// pattern is a text to look for, in any case. "*" stands for anything, "{name}"
-// for anything that is then known as name, up to what follows it in the pattern
-// or to the end: `data mismatch; saved cluster '{saved}' does not match`.
+// pattern is a case-insensitive text pattern. "*" matches anything. "{name}" captures anything, up to the next literal
+// or the end: `data mismatch; saved cluster '{saved}' does not match`.
 type pattern []piece
 
-// piece is a literal, in lower case, and the name of what stands before it.
+// piece is a lower-case literal, and the name of the capture before it.
 type piece struct{ name, literal string }
 
 func compile(text string) pattern {
@@ -27,8 +26,7 @@ func compile(text string) pattern {
 	}
 }
 
-// find reports whether text holds the pattern, and adds what was captured. Low
-// is text in lower case.
+// find reports whether text contains the pattern, and adds the captured values. low is text in lower case.
 func (p pattern) find(text, low string, captured map[string]string) bool {
 	pos := 0
 	found := make(map[string]string)
@@ -51,12 +49,12 @@ func (p pattern) find(text, low string, captured map[string]string) bool {
 	return true
 }
 
-// begins reports whether text starts with the pattern.
-func (p pattern) begins(low string) bool {
+// isPrefixOf reports whether text starts with the pattern.
+func (p pattern) isPrefixOf(low string) bool {
 	return strings.HasPrefix(low, p[0].literal) && p.find(low, low, map[string]string{})
 }
 
-// lower is text with its ASCII letters in lower case, so that every byte keeps its place.
+// lower returns text with ASCII letters in lower case, so that byte offsets stay the same.
 func lower(text string) string {
 	out := []byte(text)
 	for i, c := range out {
@@ -67,10 +65,10 @@ func lower(text string) string {
 	return string(out)
 }
 
-// maxValue bounds a captured text in a sentence, in bytes.
+// maxValue limits a captured value in a sentence, in bytes.
 const maxValue = 60
 
-// tidy also takes a message out of the JSON in which Docker's API answers.
+// tidy trims punctuation, and unwraps the message from the JSON of Docker's API.
 func tidy(value string) string {
 	if message, ok := strings.CutPrefix(value, `{"message":"`); ok {
 		value = strings.ReplaceAll(strings.TrimSuffix(message, `"}`), `\"`, `"`)
@@ -78,7 +76,7 @@ func tidy(value string) string {
 	return cut(strings.Trim(value, " \t'\"`.,;:[]()"), maxValue)
 }
 
-// cut shortens text to at most limit bytes, by whole words where it can.
+// cut shortens text to at most limit bytes, at a word boundary if possible.
 func cut(text string, limit int) string {
 	if len(text) <= limit {
 		return text
@@ -90,7 +88,7 @@ func cut(text string, limit int) string {
 	return strings.ToValidUTF8(strings.TrimRight(text, " ,;:.'\"("), "") + "..."
 }
 
-// expand puts values in the place of their names in braces.
+// expand replaces the names in braces with their values.
 func expand(text string, values map[string]string) string {
 	if !strings.Contains(text, "{") {
 		return text

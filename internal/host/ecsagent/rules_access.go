@@ -1,7 +1,7 @@
 package ecsagent
 
-// rulesOfClock: signatures or certificates are refused for their time.
-var rulesOfClock = []rule{
+// clockRules match signatures and certificates rejected because of the time.
+var clockRules = []rule{
 	{
 		id:      "agent-clock-skew",
 		source:  "AWS Signature Version 4, crypto/x509",
@@ -31,8 +31,8 @@ var rulesOfClock = []rule{
 	},
 }
 
-// rulesOfAccess: ECS is reached and refuses, or the agent cannot sign.
-var rulesOfAccess = []rule{
+// accessRules match refusals by ECS, and missing or invalid credentials.
+var accessRules = []rule{
 	{
 		id:      "access-denied",
 		source:  "IAM, access denied error messages",
@@ -66,8 +66,8 @@ var rulesOfAccess = []rule{
 			"aws iam attach-role-policy --role-name {role} --policy-arn arn:aws:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role",
 		},
 	},
-	// A container on Docker's bridge is one hop further from the metadata service than
-	// the host. With a hop limit of 1 the answer to IMDSv2's PUT does not reach it.
+	// A container on Docker's bridge is one hop further from IMDS than the host. With a hop limit of 1, the response to
+	// the IMDSv2 PUT does not reach it.
 	{
 		id:     "agent-hop-limit",
 		source: "aws-sdk-go-v2/credentials/ec2rolecreds",
@@ -80,7 +80,9 @@ var rulesOfAccess = []rule{
 		not:     []string{"dial tcp 169.254.169.254"},
 		summary: "the ECS agent's container cannot reach the metadata service (IMDS), probably due to its hop limit",
 		do:      "Run the ECS agent's container with --net=host, as ecs-init does, or raise the hop limit of the instance to 2:",
-		run:     []string{"aws ec2 modify-instance-metadata-options --region REGION --instance-id INSTANCE_ID --http-put-response-hop-limit 2"},
+		run: []string{
+			"aws ec2 modify-instance-metadata-options --region REGION --instance-id INSTANCE_ID --http-put-response-hop-limit 2",
+		},
 		confirm: "sudo docker inspect -f '{{.HostConfig.NetworkMode}}' ecs-agent prints a value other than host",
 	},
 	{
@@ -95,7 +97,7 @@ var rulesOfAccess = []rule{
 		do:      "Update ecs-init and the ECS agent:",
 		run:     []string{"sudo yum update -y ecs-init", "sudo systemctl restart ecs"},
 	},
-	// The client is made without a call to the service: only its configuration can fail.
+	// Creating the client calls no service, so only its configuration can fail.
 	{
 		id:      "invalid-setting",
 		source:  "ecs-agent/ec2/ec2_metadata_client.go:NewEC2MetadataClient",
@@ -217,7 +219,7 @@ var rulesOfAccess = []rule{
 			"server error",
 			"endpoint returned; nil",
 		},
-		summary: "ECS answers {action} with a server error; the ECS agent keeps retrying",
+		summary: "ECS returns a server error for {action}; the ECS agent keeps retrying",
 		do:      "Wait for the retries; if the errors continue, check the AWS Health Dashboard for the region.",
 	},
 }

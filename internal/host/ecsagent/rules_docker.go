@@ -1,7 +1,7 @@
 package ecsagent
 
-// rulesOfDocker: the agent or ecs-init cannot work with the Docker Engine.
-var rulesOfDocker = []rule{
+// dockerRules match failures of the agent or ecs-init to use the Docker Engine.
+var dockerRules = []rule{
 	{
 		id:     "docker-api-too-old",
 		source: "Docker Engine; agent/app/agent.go:verifyRequiredDockerVersion",
@@ -42,7 +42,7 @@ var rulesOfDocker = []rule{
 			"docker.sock*permission denied",
 		},
 		summary: "{who} cannot open Docker's socket, /var/run/docker.sock (permission denied)",
-		do:      "Find out what denies access (SELinux, a user namespace), and allow it for the ECS agent's container:",
+		do:      "Find what denies access, such as SELinux or a user namespace, and allow it for the ECS agent's container:",
 		run:     []string{"ls -lZ /var/run/docker.sock", "getenforce", "sudo ausearch -m avc -ts boot"},
 	},
 	{
@@ -61,7 +61,11 @@ var rulesOfDocker = []rule{
 		},
 		summary: "{who} cannot connect to the Docker Engine",
 		do:      "Find out why Docker does not answer, then restart Docker and the ECS agent:",
-		run:     []string{"systemctl status docker --no-pager", "sudo journalctl -u docker -n 50 --no-pager", "sudo systemctl restart docker ecs"},
+		run: []string{
+			"systemctl status docker --no-pager",
+			"sudo journalctl -u docker -n 50 --no-pager",
+			"sudo systemctl restart docker ecs",
+		},
 	},
 	{
 		id:      "docker-unreachable",
@@ -70,7 +74,11 @@ var rulesOfDocker = []rule{
 		signs:   []string{"error connecting to docker, backing off", "network error connecting to docker"},
 		summary: "ecs-init cannot connect to the Docker Engine",
 		do:      "Find out why Docker does not answer, then restart Docker and the ECS agent:",
-		run:     []string{"systemctl status docker --no-pager", "sudo journalctl -u docker -n 50 --no-pager", "sudo systemctl restart docker ecs"},
+		run: []string{
+			"systemctl status docker --no-pager",
+			"sudo journalctl -u docker -n 50 --no-pager",
+			"sudo systemctl restart docker ecs",
+		},
 	},
 	{
 		id:      "docker-bridge-missing",

@@ -1,7 +1,7 @@
 package ecsagent
 
-// rulesOfSupervisor: ecs-init cannot start the agent's container.
-var rulesOfSupervisor = []rule{
+// supervisorRules match failures of ecs-init to start the agent's container.
+var supervisorRules = []rule{
 	{
 		id:     "agent-image-missing",
 		source: "ecs-init/engine/engine.go, ecs-init/cache",
@@ -34,7 +34,7 @@ var rulesOfSupervisor = []rule{
 		source:  "ecs-init/engine/engine.go, Docker Engine",
 		signs:   []string{"invalid environment variable: {variable}"},
 		summary: "Docker cannot create the ECS agent's container: invalid environment variable: {variable}",
-		do:      "Correct the line of /etc/ecs/ecs.config that has no name before the =, then restart the ECS agent:",
+		do:      "Correct the line in /etc/ecs/ecs.config that has no name before the =, then restart the ECS agent:",
 		run:     []string{"sudo grep -nE '^[[:space:]]*=' /etc/ecs/ecs.config", "sudo systemctl restart ecs"},
 	},
 	{
@@ -66,7 +66,7 @@ var rulesOfSupervisor = []rule{
 		do:      "Find the program that holds it, such as firewalld or fail2ban, then restart the ECS agent:",
 		run:     []string{"sudo fuser -v /run/xtables.lock", "sudo systemctl restart ecs"},
 	},
-	// Only an exit status: what iptables wrote is in the line before it.
+	// This line has only an exit status. The line before it has the output of iptables.
 	{
 		id:      "iptables-failed",
 		bare:    true,
@@ -74,7 +74,7 @@ var rulesOfSupervisor = []rule{
 		signs:   []string{"could not create route to the credentials proxy: exit status {code}"},
 		not:     []string{"raw output"},
 		summary: "ecs-init cannot add its iptables rules: iptables exits with status {code}",
-		do:      "Run iptables, fix the errors that it reports, then restart the ECS agent:",
+		do:      "Run iptables, fix the errors it reports, then restart the ECS agent:",
 		run:     []string{"sudo iptables -t nat -nL", "lsmod | grep -E 'ip_tables|nf_tables'", "sudo systemctl restart ecs"},
 	},
 	{
@@ -86,7 +86,7 @@ var rulesOfSupervisor = []rule{
 			"error adding input chain entry{reason}",
 		},
 		summary: "ecs-init cannot add its iptables rules: {reason}",
-		do:      "Run iptables, fix the errors that it reports, then restart the ECS agent:",
+		do:      "Run iptables, fix the errors it reports, then restart the ECS agent:",
 		run:     []string{"sudo iptables -t nat -nL", "lsmod | grep -E 'ip_tables|nf_tables'", "sudo systemctl restart ecs"},
 	},
 	{
@@ -99,7 +99,7 @@ var rulesOfSupervisor = []rule{
 			"error searching 'sysctl' executable: {reason}",
 		},
 		summary: "ecs-init cannot prepare the host's network: {reason}",
-		do:      "Check the setting, fix what the message names, then restart the ECS agent:",
+		do:      "Check the setting, fix the problem in the message, then restart the ECS agent:",
 		run:     []string{"sysctl net.ipv4.conf.all.route_localnet", "sudo systemctl restart ecs"},
 	},
 	{
@@ -112,8 +112,8 @@ var rulesOfSupervisor = []rule{
 	},
 }
 
-// rulesOfHost: something else on the instance, which the agent needs.
-var rulesOfHost = []rule{
+// hostRules match other problems on the instance that affect the agent.
+var hostRules = []rule{
 	{
 		id:      "gpu-unavailable",
 		source:  "ecs-init/gpu, agent/gpu/nvidia_gpu_manager_unix.go",
@@ -169,7 +169,7 @@ var rulesOfHost = []rule{
 		source:  "agent/handlers/task_server_setup.go, introspection_server_setup.go",
 		signs:   []string{"listen tcp {address}: bind: permission denied"},
 		summary: "the ECS agent is not allowed to listen on {address} (permission denied)",
-		do:      "Find out what denies it, such as SELinux, then restart the ECS agent:",
+		do:      "Find what denies access, such as SELinux, then restart the ECS agent:",
 		run:     []string{"sudo ausearch -m avc -ts boot", "sudo systemctl restart ecs"},
 	},
 	{
@@ -185,7 +185,7 @@ var rulesOfHost = []rule{
 		signs:   []string{"unable to initialize task eni dependencies: {reason}"},
 		not:     []string{"unable to get vpc id", "unable to get subnet id", "unable to retrieve"},
 		summary: "the ECS agent cannot prepare task networking (awsvpc): {reason}",
-		do:      "Fix what the message names, or disable task networking:",
+		do:      "Fix the problem in the message, or disable task networking:",
 		run:     set("ECS_ENABLE_TASK_ENI", "false"),
 	},
 	{
@@ -201,7 +201,7 @@ var rulesOfHost = []rule{
 		source:  "agent/app/agent.go:waitUntilInstanceInService, at info",
 		info:    true,
 		signs:   []string{"waiting for instance to go inservice"},
-		summary: "the ECS agent waits for this instance to leave the warm pool of its Auto Scaling group",
+		summary: "the ECS agent is waiting for this instance to leave the warm pool of its Auto Scaling group",
 		do:      "Wait until the instance leaves the warm pool; this shows its state:",
 		run:     []string{"aws autoscaling describe-auto-scaling-instances --region REGION --instance-ids INSTANCE_ID"},
 	},
@@ -232,6 +232,10 @@ var rulesOfHost = []rule{
 		},
 		summary: "ecs-init cannot start the ECS agent's container: {reason}",
 		do:      "Fix what Docker reports, then restart the ECS agent:",
-		run:     []string{"sudo docker ps -a --filter name=ecs-agent", "sudo journalctl -u docker -n 50 --no-pager", "sudo systemctl restart ecs"},
+		run: []string{
+			"sudo docker ps -a --filter name=ecs-agent",
+			"sudo journalctl -u docker -n 50 --no-pager",
+			"sudo systemctl restart ecs",
+		},
 	},
 }

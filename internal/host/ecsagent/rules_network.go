@@ -1,15 +1,15 @@
 package ecsagent
 
-// rulesOfNetwork: something on the way to ECS. They come last, because their signs
-// also appear inside errors of Docker and of the metadata service.
-var rulesOfNetwork = []rule{
+// networkRules match network failures on the way to ECS. They come last, because their signs also appear in errors of
+// Docker and IMDS.
+var networkRules = []rule{
 	{
 		id:      "agent-tls-alert",
 		source:  "crypto/tls: an alert that the peer sent",
 		general: true,
 		signs:   []string{"remote error: tls: {alert}"},
-		summary: "the other side rejects the TLS handshake with {host}: {alert}",
-		do:      "Find out what rejects it: a firewall or proxy that inspects TLS, or that requires another TLS version:",
+		summary: "the peer rejects the TLS handshake with {host}: {alert}",
+		do:      "Find the firewall or proxy that inspects TLS or requires another TLS version:",
 		run: []string{
 			"openssl s_client -connect {endpoint}:443 -tls1_2 </dev/null",
 			"openssl s_client -connect {endpoint}:443 -tls1_3 </dev/null",
@@ -54,7 +54,7 @@ var rulesOfNetwork = []rule{
 		general: true,
 		signs:   []string{"x509:", "certificate signed by unknown authority"},
 		summary: "the certificate of {host} is not trusted: TLS is intercepted, or a CA is missing",
-		do:      "Find out who issued it, then exempt the endpoint from TLS interception or add the CA to the ECS agent's container:",
+		do:      "Find the issuer, then exempt the endpoint from TLS interception or add the CA to the ECS agent's container:",
 		run:     []string{"openssl s_client -connect {endpoint}:443 -showcerts </dev/null"},
 	},
 	{
@@ -64,7 +64,10 @@ var rulesOfNetwork = []rule{
 		signs:   []string{`/": forbidden`, "response: : forbidden", "proxyconnect*: forbidden"},
 		summary: "the proxy answers CONNECT to {host} with 403 Forbidden",
 		do:      "Allow CONNECT to {host}:443 on the proxy; this finds and tests the proxy:",
-		run:     []string{"sudo grep -noiE '[a-z]+_proxy' /etc/ecs/ecs.config", "curl -m 5 -sS -o /dev/null -x http://HOST:PORT https://{endpoint}"},
+		run: []string{
+			"sudo grep -noiE '[a-z]+_proxy' /etc/ecs/ecs.config",
+			"curl -m 5 -sS -o /dev/null -x http://HOST:PORT https://{endpoint}",
+		},
 	},
 	{
 		id:      "agent-proxy-refused",
@@ -73,7 +76,10 @@ var rulesOfNetwork = []rule{
 		signs:   []string{`/": bad gateway`, "response: : bad gateway", "proxyconnect*: bad gateway"},
 		summary: "the proxy answers CONNECT to {host} with 502 Bad Gateway",
 		do:      "Check the proxy's own connection to {host}; this finds and tests the proxy:",
-		run:     []string{"sudo grep -noiE '[a-z]+_proxy' /etc/ecs/ecs.config", "curl -m 5 -sS -o /dev/null -x http://HOST:PORT https://{endpoint}"},
+		run: []string{
+			"sudo grep -noiE '[a-z]+_proxy' /etc/ecs/ecs.config",
+			"curl -m 5 -sS -o /dev/null -x http://HOST:PORT https://{endpoint}",
+		},
 	},
 	{
 		id:      "agent-proxy-refused",
@@ -82,7 +88,10 @@ var rulesOfNetwork = []rule{
 		signs:   []string{`/": service unavailable`, "response: : service unavailable", "proxyconnect*: service unavailable"},
 		summary: "the proxy answers CONNECT to {host} with 503 Service Unavailable",
 		do:      "Check the proxy's own connection to {host}; this finds and tests the proxy:",
-		run:     []string{"sudo grep -noiE '[a-z]+_proxy' /etc/ecs/ecs.config", "curl -m 5 -sS -o /dev/null -x http://HOST:PORT https://{endpoint}"},
+		run: []string{
+			"sudo grep -noiE '[a-z]+_proxy' /etc/ecs/ecs.config",
+			"curl -m 5 -sS -o /dev/null -x http://HOST:PORT https://{endpoint}",
+		},
 	},
 	{
 		id:      "agent-proxy-refused",
@@ -91,14 +100,17 @@ var rulesOfNetwork = []rule{
 		signs:   []string{`/": gateway timeout`, "response: : gateway timeout", "proxyconnect*: gateway timeout"},
 		summary: "the proxy answers CONNECT to {host} with 504 Gateway Timeout",
 		do:      "Check the proxy's own connection to {host}; this finds and tests the proxy:",
-		run:     []string{"sudo grep -noiE '[a-z]+_proxy' /etc/ecs/ecs.config", "curl -m 5 -sS -o /dev/null -x http://HOST:PORT https://{endpoint}"},
+		run: []string{
+			"sudo grep -noiE '[a-z]+_proxy' /etc/ecs/ecs.config",
+			"curl -m 5 -sS -o /dev/null -x http://HOST:PORT https://{endpoint}",
+		},
 	},
 	{
 		id:      "agent-proxy-refused",
 		source:  "net/http, crypto/tls",
 		general: true,
 		signs:   []string{"first record does not look like a tls handshake", "server gave http response to https client"},
-		summary: "what answers for {host} does not speak TLS: a proxy, or a wrong server",
+		summary: "the server at {host} does not speak TLS: probably a proxy or the wrong server",
 		do:      "Find out what answers on port 443, and correct the proxy (http://HOST:PORT) if one is set:",
 		run: []string{
 			"curl -m 5 -sv -o /dev/null https://{endpoint}",
@@ -124,7 +136,7 @@ var rulesOfNetwork = []rule{
 		source:  "net: the name server refuses the query",
 		general: true,
 		signs:   []string{"lookup * on [{server}]:53: *connection refused", "lookup * on {server}:53: *connection refused"},
-		summary: "the name server {server} refuses, so the ECS agent cannot resolve {host}",
+		summary: "the name server {server} refuses queries, so the ECS agent cannot resolve {host}",
 		do:      "Start the resolver that /etc/resolv.conf names, or correct that file:",
 		run:     []string{"cat /etc/resolv.conf", "systemctl status systemd-resolved dnsmasq --no-pager", "getent hosts {endpoint}"},
 	},
@@ -215,7 +227,7 @@ var rulesOfNetwork = []rule{
 			"invalidparameterexception: {reason}",
 		},
 		summary: "ECS rejects {action}: {reason}",
-		do:      "Fix what the message names, then restart the ECS agent:",
+		do:      "Fix the problem in the message, then restart the ECS agent:",
 		run:     []string{"sudo systemctl restart ecs"},
 	},
 }

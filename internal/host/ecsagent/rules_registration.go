@@ -1,7 +1,7 @@
 package ecsagent
 
-// rulesOfRegistration: ECS refuses RegisterContainerInstance.
-var rulesOfRegistration = []rule{
+// registrationRules match rejected RegisterContainerInstance calls.
+var registrationRules = []rule{
 	{
 		id:     "cluster-create-denied",
 		source: "ecs-agent/api/ecs/client/ecs_client.go:CreateCluster",
@@ -86,7 +86,7 @@ var rulesOfRegistration = []rule{
 		source:  "ECS API",
 		signs:   []string{"identity document and identity document signature", "identity document*not valid"},
 		summary: "ECS rejects the identity document of this instance, or its signature",
-		do:      "Check that no proxy changes what IMDS returns, and that AWS_DEFAULT_REGION is the region of the instance:",
+		do:      "Check that no proxy changes IMDS responses, and that AWS_DEFAULT_REGION is the region of the instance:",
 		run:     []string{"muster check --only imds", "sudo grep -nE 'REGION|PROXY' /etc/ecs/ecs.config"},
 	},
 	{

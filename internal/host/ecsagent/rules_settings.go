@@ -1,7 +1,7 @@
 package ecsagent
 
-// rulesOfSettings: the agent refuses one of its own settings.
-var rulesOfSettings = []rule{
+// settingsRules match settings that the agent rejects.
+var settingsRules = []rule{
 	{
 		id:      "agent-user-data-not-run",
 		source:  "agent/config/cloudinit_check_linux.go",
@@ -78,7 +78,7 @@ var rulesOfSettings = []rule{
 	{
 		id:     "reserved-memory-too-high",
 		source: "ecs-agent/api/ecs/client/ecs_client.go:getResources",
-		// That is the only error of GetHostResources, whose message this one hides (agent/app/agent.go:doStart).
+		// That is the only error of GetHostResources; this message hides it (agent/app/agent.go:doStart).
 		signs:   []string{"reserved memory is higher than available memory", "unable to fetch host resources"},
 		summary: "ECS_RESERVED_MEMORY is probably more than the memory of this instance",
 		do:      "Compare the two, lower ECS_RESERVED_MEMORY, then restart the ECS agent:",

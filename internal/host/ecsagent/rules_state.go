@@ -1,7 +1,7 @@
 package ecsagent
 
-// rulesOfDisk: whatever fails for lack of space fails for that reason, so these come first.
-var rulesOfDisk = []rule{
+// diskRules come first, because a full disk is the cause of any other error in the same line.
+var diskRules = []rule{
 	{
 		id:     "agent-disk-full",
 		source: "write(2), Docker's devicemapper",
@@ -10,7 +10,7 @@ var rulesOfDisk = []rule{
 			": mkdir {path}: no space left on device",
 			": open {path}: no space left on device",
 		},
-		not:     []string{"/sys/fs/cgroup", "inotify"}, // limits of the kernel, with the same words (mkdir(2), inotify_add_watch(2))
+		not:     []string{"/sys/fs/cgroup", "inotify"}, // kernel limits report the same text (mkdir(2), inotify_add_watch(2))
 		summary: "a disk of this instance was full: no space left for {path}",
 		do:      "Find what fills the disk, then remove it or grow the volume:",
 		run:     []string{"df -h", "df -i", "sudo docker system df"},
@@ -26,15 +26,15 @@ var rulesOfDisk = []rule{
 	},
 }
 
-// rulesOfState: agent.db, which the agent saves, does not fit the instance or the agent.
-var rulesOfState = []rule{
+// stateRules match a saved state (agent.db) that does not fit the instance or the agent.
+var stateRules = []rule{
 	{
 		id:      "stale-checkpoint",
 		source:  "agent/app/agent.go:setClusterInConfig",
 		signs:   []string{"data mismatch; saved cluster '{saved}' does not match configured cluster 'arn:*:cluster/{name}'"},
 		same:    [2]string{"saved", "name"},
 		summary: "agent.db holds cluster {saved} and ECS_CLUSTER its ARN, so the ECS agent refuses to start",
-		do:      "Spell the cluster as agent.db does, which keeps the registration:",
+		do:      "Set ECS_CLUSTER to the name in agent.db to keep the registration:",
 		run:     []string{"sudo muster bootstrap --cluster {saved}"},
 	},
 	{
@@ -43,7 +43,7 @@ var rulesOfState = []rule{
 		signs:   []string{"data mismatch; saved cluster 'arn:*:cluster/{saved}' does not match configured cluster '{name}'"},
 		same:    [2]string{"saved", "name"},
 		summary: "agent.db holds the ARN of cluster {saved} and ECS_CLUSTER its name, so the ECS agent refuses to start",
-		do:      "Spell the cluster as agent.db does, which keeps the registration (muster writes the ARN):",
+		do:      "Set ECS_CLUSTER to the ARN in agent.db to keep the registration (muster writes the ARN):",
 		run:     []string{"sudo muster bootstrap --cluster {saved}"},
 	},
 	{
@@ -78,7 +78,7 @@ var rulesOfState = []rule{
 		summary: "the instance type was changed after the registration, which ECS does not support",
 		do:      "Change the instance type back, or replace the instance.",
 	},
-	// What the system refuses says nothing of agent.db, which may be sound: it stays.
+	// An error of the operating system does not mean that agent.db is damaged, so these fixes keep the file.
 	{
 		id:     "saved-state-denied",
 		source: "open(2) EROFS, agent/data/client.go",
@@ -87,7 +87,7 @@ var rulesOfState = []rule{
 			"open /data/{file}: read-only file system",
 		},
 		summary: "the ECS agent cannot write its saved state: /var/lib/ecs/data is on a read-only file system",
-		do:      "Find the I/O error that made the kernel remount it, or the option ro, then repair or replace the volume:",
+		do:      "Find the I/O error that caused the remount, or the mount option ro, then repair or replace the volume:",
 		run: []string{
 			"findmnt -T /var/lib/ecs/data",
 			"sudo dmesg -T | grep -iE 'remount|i/o error|ext4|xfs'",
@@ -97,7 +97,7 @@ var rulesOfState = []rule{
 		id:      "saved-state-unreadable",
 		source:  "open(2) EIO, agent/data/client.go",
 		signs:   []string{"error creating data client*input/output error", "open /data/{file}: input/output error"},
-		summary: "the ECS agent cannot read its saved state: the volume under /var/lib/ecs/data fails (input/output error)",
+		summary: "the ECS agent cannot read its saved state: input/output error on the volume of /var/lib/ecs/data",
 		do:      "Read the kernel's log, then replace the volume or the instance:",
 		run:     []string{"sudo dmesg -T | grep -iE 'i/o error|nvme|ext4|xfs'", "findmnt -T /var/lib/ecs/data"},
 	},
@@ -113,12 +113,14 @@ var rulesOfState = []rule{
 			"sudo systemctl restart docker ecs",
 		},
 	},
-	// ecs-init mounts /var/lib/ecs/data as /data (ecs-init/docker/docker.go): any other
-	// path comes from ECS_DATADIR.
+	// ecs-init mounts /var/lib/ecs/data as /data (ecs-init/docker/docker.go). Any other path comes from ECS_DATADIR.
 	{
-		id:      "saved-state-unreadable",
-		source:  "agent/data/client.go, ecs-init/docker/docker.go",
-		signs:   []string{"error creating data client*stat /data: no such file", "error creating data client*open /data/{file}: no such file"},
+		id:     "saved-state-unreadable",
+		source: "agent/data/client.go, ecs-init/docker/docker.go",
+		signs: []string{
+			"error creating data client*stat /data: no such file",
+			"error creating data client*open /data/{file}: no such file",
+		},
 		summary: "/data, the directory of the saved state, is missing in the ECS agent's container",
 		do:      "Create /var/lib/ecs/data, which ecs-init mounts as /data, then restart the ECS agent:",
 		run:     []string{"sudo mkdir -p /var/lib/ecs/data", "sudo systemctl restart ecs"},
@@ -172,7 +174,7 @@ var rulesOfState = []rule{
 			"{reason} setting is incompatible with old state",
 		},
 		summary: "the ECS agent rejects its saved state: incompatible ({reason})",
-		do:      "Undo the last change of the ECS agent's settings, or move the saved state aside, which loses track of running tasks:",
+		do:      "Revert the last change to the ECS agent's settings, or move the saved state aside, which loses track of running tasks:",
 		run: []string{
 			"sudo systemctl stop ecs",
 			"sudo mv --no-clobber /var/lib/ecs/data/agent.db /var/lib/ecs/data/agent.db.old",

@@ -13,21 +13,21 @@ import (
 	"muster/internal/file/safefile"
 )
 
-// The bounds of one look at a log and what it was rotated to, in bytes.
+// Limits for reading one log and its rotated files, in bytes.
 const (
-	maxLine    = 64 << 10 // what is kept of a line: its beginning
-	maxKept    = 2 << 20  // of the lines of all files
-	maxScanned = 64 << 20 // of their bytes; a line of 30 MB is passed over, a hole of 5 GB ends the look
+	maxLine    = 64 << 10 // kept of each line, from its start
+	maxKept    = 2 << 20  // kept of the lines of all files
+	maxScanned = 64 << 20 // read from all files; a line of 30 MB is skipped, a 5 GB hole stops the scan
 	maxFiles   = 64
 	block      = 64 << 10
 )
 
-// errRotated: a file is not the one that was listed.
-var errRotated = errors.New("the log was rotated meanwhile")
+// errRotated means that a file is no longer the one that was listed.
+var errRotated = errors.New("the log was rotated while it was being read")
 
-// logFiles opens a log and its predecessors, the newest first, and holds them
-// open: a file that is renamed while it is read stays the same file. One that
-// cannot be opened is an error beside the others; none at all is fs.ErrNotExist.
+// logFiles opens a log and its rotated files, newest first. Open files stay valid if they are renamed while they are
+// read. A file that cannot be opened is reported as an error alongside the others; if no file exists, the error is
+// fs.ErrNotExist.
 func logFiles(dir, name string) (files []*os.File, err error) {
 	for range 3 {
 		if files, err = openLogs(dir, name); !errors.Is(err, errRotated) {
@@ -74,27 +74,26 @@ func closeAll(files []*os.File) {
 	}
 }
 
-// place is a line in a log.
+// place is the position of a line in a log.
 type place struct {
 	path   string
 	offset int64
 }
 
-// budget is what is left of the bounds.
+// budget holds the remaining limits.
 type budget struct{ kept, scanned int64 }
 
-// backward yields the lines of a file from the last to the first: of each its
-// offset and its beginning, up to maxLine bytes. Lines end at a line feed or a
-// NUL: a file that was cut short while it was open begins with a hole.
+// backward yields the lines of a file from last to first, each with its offset and at most its first maxLine bytes.
+// Lines end at a line feed or a NUL, because a file that was truncated while open starts with a hole.
 func backward(file io.ReaderAt, size int64, left *budget) iter.Seq2[int64, []byte] {
 	return func(yield func(int64, []byte) bool) {
-		var line []byte // what is kept of the line that is being read
+		var line []byte // kept bytes of the current line
 		buf := make([]byte, block)
 		for end := size; end > 0; {
 			start := max(0, end-block)
 			part := buf[:end-start]
 			if left.scanned -= int64(len(part)); left.scanned < 0 {
-				return // the rest of the line, and all before it, is not looked at
+				return // skip the rest of the line and everything before it
 			}
 			if n, err := file.ReadAt(part, start); n < len(part) || err != nil && !errors.Is(err, io.EOF) {
 				return
@@ -121,20 +120,19 @@ func backward(file io.ReaderAt, size int64, left *budget) iter.Seq2[int64, []byt
 	}
 }
 
-// prepend returns a new line, of which it keeps the beginning.
+// prepend returns the joined line, limited to its first maxLine bytes.
 func prepend(head, line []byte) []byte {
 	return slices.Concat(head, line[:max(0, min(len(line), maxLine-len(head)))])
 }
 
-// maxMore bounds the lines that are added to one message of the old format.
+// maxMore limits the continuation lines of a message in the old format.
 const maxMore = 20
 
-// entries yields what can be parsed of the files of one log, from the last entry
-// to the first.
+// entries yields the parsable entries in the files of one log, from last to first.
 func entries(files []*os.File, ecsInit bool) iter.Seq2[place, entry] {
 	return func(yield func(place, entry) bool) {
 		left := budget{maxKept, maxScanned}
-		var more []string // the lines that followed, in order
+		var more []string // continuation lines, in order
 		for _, file := range files {
 			info, err := file.Stat()
 			if err != nil {
@@ -156,8 +154,8 @@ func entries(files []*os.File, ecsInit bool) iter.Seq2[place, entry] {
 	}
 }
 
-// merged yields the entries of both logs, from the newest to the oldest. Within
-// a second ecs-init has the later word: it says that the agent exited.
+// merged yields the entries of both logs, newest first. Within the same second, ecs-init counts as newer, because it
+// logs the exit of the agent.
 func merged(agent, ecsInit []*os.File) iter.Seq2[place, entry] {
 	type step struct {
 		place

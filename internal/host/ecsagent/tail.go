@@ -15,7 +15,7 @@ import (
 	"muster/internal/file/safefile"
 )
 
-// maxCounted bounds how much of a file is read to number a line, in bytes.
+// maxCounted limits the bytes read to determine a line number.
 const maxCounted = 16 << 20
 
 // tail is the end of one log file.
@@ -25,9 +25,8 @@ type tail struct {
 	data  []byte
 }
 
-// readTails reads the last limit bytes of a log, from the newest file to the
-// oldest. A file that cannot be read is an error beside what the others gave;
-// none at all is fs.ErrNotExist.
+// readTails reads the last limit bytes of a log, from the newest file to the oldest. An unreadable file is reported as
+// an error alongside the data of the others; if no file exists, the error is fs.ErrNotExist.
 func readTails(dir, name string, limit int64) (tails []tail, err error) {
 	files, err := logFiles(dir, name)
 	defer closeAll(files)
@@ -53,23 +52,22 @@ func readTail(file *os.File, limit int64) (tail, error) {
 		return tail{}, err
 	}
 	t := tail{path: file.Name(), start: max(0, info.Size()-limit)}
-	// The section ends where the file did: it may grow faster than it is read.
+	// Limit the read, because the file may grow faster than it is read.
 	t.data, err = io.ReadAll(io.NewSectionReader(file, t.start, limit))
 	return t, err
 }
 
-// rotation is a file of a log.
+// rotation is one file of a log.
 type rotation struct {
 	path string
 	info fs.FileInfo
-	rank int // among files of the same time: higher is newer
+	rank int // among files of the same time, higher is newer
 }
 
-// rotations lists a log and its predecessors, the newest first. The agent and
-// ecs-init rotate by hour to name.2026-01-02-15, in local time, or by size, by
-// default since agent 1.100, to name.1, name.2, ... where the highest is the newest
-// (seelog/writers_rollingfilewriter.go). Old agents append the hour to the newest
-// too. The time of the last write orders all of them.
+// rotations lists a log and its rotated files, newest first. The agent and ecs-init rotate by hour to
+// name.2026-01-02-15, in local time, or by size (the default since agent 1.100) to name.1, name.2, ..., where the
+// highest is the newest (seelog/writers_rollingfilewriter.go). Old agents also append the hour to the current file. The
+// modification time orders them all.
 func rotations(dir, name string) ([]rotation, error) {
 	listed, err := os.ReadDir(dir)
 	if err != nil {
@@ -95,7 +93,7 @@ func rotations(dir, name string) ([]rotation, error) {
 	return files, nil
 }
 
-// rank orders what was last written in the same moment, such as copies.
+// rank orders files with the same modification time, such as copies.
 func rank(suffix string) int {
 	if suffix == "" {
 		return int(^uint(0) >> 1)
@@ -104,7 +102,7 @@ func rank(suffix string) int {
 	return n
 }
 
-// lineNumber counts from 1; 0 stands for too far down to count, or no longer there.
+// lineNumber counts from 1. It returns 0 if the line is too far down to count or no longer exists.
 func (p place) lineNumber() int {
 	if p.offset > maxCounted {
 		return 0

@@ -2,18 +2,18 @@ package ecsagent
 
 import "time"
 
-// Task is one task as the agent on this instance knows it; health is not part
-// of it (ecs-agent/introspection/v1/response.go).
+// Task is a task known to the agent on this instance. It does not include health
+// (ecs-agent/introspection/v1/response.go).
 type Task struct {
 	ARN           string      `json:"Arn"`
 	DesiredStatus string      `json:"DesiredStatus"`
 	KnownStatus   string      `json:"KnownStatus"`
 	Family        string      `json:"Family"`
-	Version       string      `json:"Version"` // revision of the task definition
+	Version       string      `json:"Version"` // task definition revision
 	Containers    []Container `json:"Containers"`
 }
 
-// Container is one container of a Task. Zero times mean "not yet".
+// Container is a container of a Task. Zero times mean "not yet".
 type Container struct {
 	DockerID     string    `json:"DockerId"`
 	DockerName   string    `json:"DockerName"`
@@ -28,7 +28,7 @@ type Container struct {
 	RestartCount *int      `json:"RestartCount"` // nil without a restart policy
 }
 
-// Port is one port mapping of a Container.
+// Port is a port mapping of a Container.
 type Port struct {
 	ContainerPort uint16 `json:"ContainerPort"`
 	Protocol      string `json:"Protocol"`
@@ -36,15 +36,14 @@ type Port struct {
 	HostIP        string `json:"HostIp"`
 }
 
-// Network is one network of a Container. Addresses stay text: one that does not
-// parse must not hide all the tasks.
+// Network is a network of a Container. Addresses stay strings, so that an invalid one does not hide all tasks.
 type Network struct {
 	Mode          string   `json:"NetworkMode"` // bridge, host, awsvpc, none
 	IPv4Addresses []string `json:"IPv4Addresses"`
 	IPv6Addresses []string `json:"IPv6Addresses"`
 }
 
-// Volume is one mount of a Container.
+// Volume is a mount of a Container.
 type Volume struct {
 	DockerName  string `json:"DockerName"`
 	Source      string `json:"Source"`

@@ -11,13 +11,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// As version 1.105 of the agent answers, shortened.
+// Response of agent version 1.105, shortened.
 const taskMetadata = `{"Cluster":"prod","TaskARN":"arn:aws:ecs:eu-west-1:123456789012:task/prod/0f1e","Family":"web","Revision":"7","DesiredStatus":"RUNNING",
 	"KnownStatus":"RUNNING","LaunchType":"EC2","ServiceName":"storefront","Containers":[
 	{"DockerId":"a1","Name":"node","Health":{"status":"HEALTHY","statusSince":"2026-01-02T03:04:05Z"}},
 	{"DockerId":"b2","Name":"sidecar"},{"DockerId":"c3","Name":"null","Health":null}]}`
 
-func TestTaskMetadataIsReadByTheIDAlone(t *testing.T) {
+func TestTaskMetadataUsesOnlyTheID(t *testing.T) {
 	var asked []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked = append(asked, r.Method+" "+r.URL.Path)
@@ -26,7 +26,11 @@ func TestTaskMetadataIsReadByTheIDAlone(t *testing.T) {
 	defer server.Close()
 	endpoint := NewTaskMetadataEndpoint(server.URL, nil)
 	got, err := endpoint.Task(t.Context(), "http://10.0.0.1:1/v4/0f1e2d-12")
-	want := TaskMetadata{TaskARN: "arn:aws:ecs:eu-west-1:123456789012:task/prod/0f1e", ServiceName: "storefront", Checked: map[string]bool{"node": true}}
+	want := TaskMetadata{
+		TaskARN:     "arn:aws:ecs:eu-west-1:123456789012:task/prod/0f1e",
+		ServiceName: "storefront",
+		Checked:     map[string]bool{"node": true},
+	}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
@@ -40,7 +44,7 @@ func TestTaskMetadataIsReadByTheIDAlone(t *testing.T) {
 	}
 }
 
-func TestStrangeTaskMetadataIsAnError(t *testing.T) {
+func TestInvalidTaskMetadataIsAnError(t *testing.T) {
 	for _, body := range []string{"", "null", "{}", "[]", `{"TaskARN":5}`, taskMetadata[:100], "V3 task metadata handler: unable to find task"} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) }))
 		if got, err := NewTaskMetadataEndpoint(server.URL, nil).Task(t.Context(), "/v4/a"); !errors.Is(err, ErrGarbled) {

@@ -1,26 +1,25 @@
 package ecsconfig
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/diff"
 
+	"muster/internal/base/lazyregexp"
 	"muster/internal/redact"
 )
 
 var (
-	// assignment splits a line that sets a variable, misread or commented out as it may
-	// be, into what stands before the value, the variable's name, and the value.
-	assignment = regexp.MustCompile(`(?s)^([\s\x{FEFF}#;]*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=)(.*)$`)
+	// assignment splits a line that sets a variable into the text before the value, the variable name, and the value. It
+	// also matches misread and commented-out lines.
+	assignment = lazyregexp.New(`(?s)^([\s\x{FEFF}#;]*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=)(.*)$`)
 
-	aside = regexp.MustCompile(`^\s*(?:[#;]|$)`) // a comment or a blank line
+	commentOrBlank = lazyregexp.New(`^\s*(?:[#;]|$)`) // a comment or a blank line
 )
 
-// Diff returns the change from old to new as a unified diff, "" if there is none. What
-// may be a secret is masked in it: the values of variables named like one, or with a
-// field named like one, credentials in URLs, and whole lines whose meaning is unclear.
-// The lines are compared before they are masked, so a changed secret shows as changed.
+// Diff returns the change from old to new as a unified diff, or "" if there is none. It masks possible secrets: values
+// of variables or fields with the name of a secret, credentials in URLs, and lines whose meaning is unclear. Lines are
+// compared before masking, so a changed secret shows as changed.
 func Diff(path string, old, new []byte) string {
 	continued := map[string]bool{}
 	addContinued(continued, old)
@@ -38,8 +37,7 @@ func Diff(path string, old, new []byte) string {
 
 func isHeader(text, path string) bool { return text == "--- "+path || text == "+++ "+path }
 
-// addContinued adds the lines that follow a trailing backslash: each may be the rest of a
-// secret that its author broke in two.
+// addContinued adds the lines after a trailing backslash, because each may continue a secret.
 func addContinued(lines map[string]bool, data []byte) {
 	after := false
 	for line := range strings.Lines(string(data)) {
@@ -51,13 +49,13 @@ func addContinued(lines map[string]bool, data []byte) {
 	}
 }
 
-// conceal returns line with a mask in place of whatever may be secret in it.
+// conceal returns line with possible secrets masked.
 func conceal(line string, continued map[string]bool) string {
-	parts := assignment.FindStringSubmatch(line)
+	parts := assignment.Get().FindStringSubmatch(line)
 	switch {
 	case strings.TrimSpace(line) == "":
 		return line
-	case continued[line], parts == nil && !aside.MatchString(line):
+	case continued[line], parts == nil && !commentOrBlank.Get().MatchString(line):
 		return redact.Mask
 	case parts == nil:
 		return redact.Text(line)

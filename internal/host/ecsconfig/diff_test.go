@@ -27,29 +27,32 @@ func TestDiffShowsTheChange(t *testing.T) {
 
 func TestDiffMasks(t *testing.T) {
 	tests := map[string]struct{ line, want string }{
-		"registry credentials":     {`ECS_ENGINE_AUTH_DATA={"https://r":{"password":"hunter2"}}`, "ECS_ENGINE_AUTH_DATA=[masked]"},
-		"a secret key":             {"AWS_SECRET_ACCESS_KEY=hunter2", "AWS_SECRET_ACCESS_KEY=[masked]"},
-		"a session token":          {"AWS_SESSION_TOKEN=hunter2", "AWS_SESSION_TOKEN=[masked]"},
-		"a password":               {"db_password=hunter2", "db_password=[masked]"},
-		"a key":                    {"DD_API_KEY=hunter2", "DD_API_KEY=[masked]"},
-		"a misread one":            {`  export ECS_ENGINE_AUTH_DATA = "hunter2"`, "  export ECS_ENGINE_AUTH_DATA =[masked]"},
-		"a marked one":             {"\ufeffMY_TOKEN=hunter2", "\ufeffMY_TOKEN=[masked]"},
-		"one commented out":        {"#ECS_ENGINE_AUTH_DATA=hunter2", "#ECS_ENGINE_AUTH_DATA=[masked]"},
-		"one in a comment":         {"# the password is hunter2", "[masked]"},
-		"a field within JSON":      {`ECS_LOG_OPTS={"splunk-token":"hunter2"}`, "ECS_LOG_OPTS=[masked]"},
-		"a proxy's user":           {"HTTP_PROXY=http://me:hunter2@10.0.0.1:3128", "HTTP_PROXY=http://[masked]@10.0.0.1:3128"},
-		"a proxy without a scheme": {"https_proxy=me:hunter2@proxy:3128", "https_proxy=[masked]@proxy:3128"},
-		"a password with / and @":  {"HTTP_PROXY=http://me:a/hunter2@b@proxy", "HTTP_PROXY=http://[masked]@proxy"},
-		"a URL in another value":   {"X_URL=see https://me:hunter2@h/", "X_URL=see https://[masked]@h/"},
-		"a URL in a comment":       {"# via http://me:hunter2@h", "# via http://[masked]@h"},
-		"a line of no clear sense": {"docker login -u me -p hunter2", "[masked]"},
-		"two lines in one":         {"A=1\rECS_ENGINE_AUTH_DATA=hunter2", "A=[masked]"},
-		"nothing secret":           {"ECS_CLUSTER=token-service", "ECS_CLUSTER=token-service"},
-		"a proxy without a user":   {"HTTP_PROXY=10.0.0.131:3128", "HTTP_PROXY=10.0.0.131:3128"},
-		"an ARN":                   {"ECS_CLUSTER=arn:aws:ecs:eu-west-1:123456789012:cluster/p", "ECS_CLUSTER=arn:aws:ecs:eu-west-1:123456789012:cluster/p"},
-		"plain JSON":               {`ECS_CONTAINER_INSTANCE_TAGS={"tag_key":"v"}`, `ECS_CONTAINER_INSTANCE_TAGS={"tag_key":"v"}`},
-		"an empty secret":          {"ECS_ENGINE_AUTH_DATA=", "ECS_ENGINE_AUTH_DATA="},
-		"a comment":                {"# my settings", "# my settings"},
+		"registry credentials":      {`ECS_ENGINE_AUTH_DATA={"https://r":{"password":"hunter2"}}`, "ECS_ENGINE_AUTH_DATA=[masked]"},
+		"a secret key":              {"AWS_SECRET_ACCESS_KEY=hunter2", "AWS_SECRET_ACCESS_KEY=[masked]"},
+		"a session token":           {"AWS_SESSION_TOKEN=hunter2", "AWS_SESSION_TOKEN=[masked]"},
+		"a password":                {"db_password=hunter2", "db_password=[masked]"},
+		"a key":                     {"DD_API_KEY=hunter2", "DD_API_KEY=[masked]"},
+		"a misread one":             {`  export ECS_ENGINE_AUTH_DATA = "hunter2"`, "  export ECS_ENGINE_AUTH_DATA =[masked]"},
+		"a marked one":              {"\ufeffMY_TOKEN=hunter2", "\ufeffMY_TOKEN=[masked]"},
+		"one commented out":         {"#ECS_ENGINE_AUTH_DATA=hunter2", "#ECS_ENGINE_AUTH_DATA=[masked]"},
+		"one in a comment":          {"# the password is hunter2", "[masked]"},
+		"a field within JSON":       {`ECS_LOG_OPTS={"splunk-token":"hunter2"}`, "ECS_LOG_OPTS=[masked]"},
+		"a proxy's user":            {"HTTP_PROXY=http://me:hunter2@10.0.0.1:3128", "HTTP_PROXY=http://[masked]@10.0.0.1:3128"},
+		"a proxy without a scheme":  {"https_proxy=me:hunter2@proxy:3128", "https_proxy=[masked]@proxy:3128"},
+		"a password with / and @":   {"HTTP_PROXY=http://me:a/hunter2@b@proxy", "HTTP_PROXY=http://[masked]@proxy"},
+		"a URL in another value":    {"X_URL=see https://me:hunter2@h/", "X_URL=see https://[masked]@h/"},
+		"a URL in a comment":        {"# via http://me:hunter2@h", "# via http://[masked]@h"},
+		"a line of unclear meaning": {"docker login -u me -p hunter2", "[masked]"},
+		"two lines in one":          {"A=1\rECS_ENGINE_AUTH_DATA=hunter2", "A=[masked]"},
+		"nothing secret":            {"ECS_CLUSTER=token-service", "ECS_CLUSTER=token-service"},
+		"a proxy without a user":    {"HTTP_PROXY=10.0.0.131:3128", "HTTP_PROXY=10.0.0.131:3128"},
+		"an ARN": {
+			"ECS_CLUSTER=arn:aws:ecs:eu-west-1:123456789012:cluster/p",
+			"ECS_CLUSTER=arn:aws:ecs:eu-west-1:123456789012:cluster/p",
+		},
+		"plain JSON":      {`ECS_CONTAINER_INSTANCE_TAGS={"tag_key":"v"}`, `ECS_CONTAINER_INSTANCE_TAGS={"tag_key":"v"}`},
+		"an empty secret": {"ECS_ENGINE_AUTH_DATA=", "ECS_ENGINE_AUTH_DATA="},
+		"a comment":       {"# my settings", "# my settings"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -72,7 +75,7 @@ func TestDiffShowsThatASecretChanged(t *testing.T) {
 	}
 }
 
-// The broken line stands above the hunk, so only the whole file tells what it is.
+// The broken line is outside the hunk, so only the whole file shows what its continuation is.
 func TestDiffMasksTheRestOfABrokenLine(t *testing.T) {
 	old := "ECS_ENGINE_AUTH_DATA={\\\r\nhunter2=\nA=1\n"
 	if got := Diff("p", []byte(old), []byte(old+"B=1\n")); strings.Contains(got, "hunter2") || !strings.Contains(got, " A=1\n+B=1\n") {

@@ -9,12 +9,12 @@ import (
 	"unicode/utf8"
 )
 
-// draft is a file on its way to being repaired: one setting a line, in UTF-8.
+// draft is a file during its repair: one setting a line, in UTF-8.
 type draft struct {
 	lines    []string
-	at       []int // the number of each line in the file
+	at       []int // line number of each line in the file
 	problems []Problem
-	foreign  bool // the file is no settings file at all: its lines mean nothing
+	foreign  bool // the file is not a settings file, so its lines mean nothing
 }
 
 func (f *File) draft() *draft {
@@ -23,16 +23,16 @@ func (f *File) draft() *draft {
 	data := f.Bytes()
 	if plain, ok := fromUTF16(data); ok {
 		lines = Parse(plain).lines
-		d.whole("is UTF-16 text", "convert it to UTF-8", bytes.IndexByte(data, '=') >= 0)
+		d.fileProblem("is UTF-16 text", "convert it to UTF-8", bytes.IndexByte(data, '=') >= 0)
 	}
 	switch {
 	case isJSONContainer(string(data)):
 		d.foreign = true
 		d.problems = append(d.problems, Problem{Severity: Misread, Effect: nothingRead,
-			What: "is JSON, and must be lines of KEY=value"})
+			What: "is JSON instead of KEY=value lines"})
 	case isBinary(data) && len(d.problems) == 0:
 		d.foreign = true
-		d.whole("is not a text file", "", bytes.IndexByte(data, '=') >= 0)
+		d.fileProblem("is not a text file", "", bytes.IndexByte(data, '=') >= 0)
 	}
 	if d.foreign {
 		d.lines = lines
@@ -45,9 +45,8 @@ func (f *File) draft() *draft {
 	return d
 }
 
-// whole is a problem of the file as a whole. With a NUL in a line that has a "=",
-// it ends in the environment of the agent's container.
-func (d *draft) whole(what, repair string, assigns bool) {
+// fileProblem adds a problem of the whole file. A NUL in a line with "=" reaches the environment of the agent's container.
+func (d *draft) fileProblem(what, repair string, assigns bool) {
 	p := Problem{What: what, Repair: repair, Severity: Misread, Effect: nothingRead}
 	if assigns {
 		p.Severity = Fatal
@@ -56,7 +55,7 @@ func (d *draft) whole(what, repair string, assigns bool) {
 	d.problems = append(d.problems, p)
 }
 
-// add takes a line in, cut where it holds more than one setting.
+// add appends a line, split if it holds several settings.
 func (d *draft) add(at int, line string) {
 	body := strings.TrimRight(line, "\r\n")
 	end := line[len(body):]
@@ -100,12 +99,12 @@ func (d *draft) push(at int, line string) {
 	d.lines, d.at = append(d.lines, line), append(d.at, at)
 }
 
-const nothingRead = "the ECS agent reads no setting in it"
+const nothingRead = "the ECS agent reads no settings from it"
 
-// maxJoined is on how many lines a JSON value may go on.
+// maxJoined limits how many lines a JSON value can span.
 const maxJoined = 200
 
-// join puts JSON that was written over several lines onto one.
+// join puts multi-line JSON on one line.
 func (d *draft) join() {
 	for i := 0; i < len(d.lines); i++ {
 		s := intended(d.lines[i])
@@ -126,7 +125,7 @@ func (d *draft) join() {
 	}
 }
 
-// continued returns the JSON that begins in line i, and on how many lines it goes on.
+// continued returns the JSON that begins in line i, and the number of lines it spans.
 func (d *draft) continued(i int, s statement) (value string, lines int) {
 	all := strings.TrimSuffix(strings.TrimSpace(s.raw), `\`)
 	for n := 1; n <= maxJoined && i+n < len(d.lines) && len(all) < maxAssignment; n++ {
@@ -146,14 +145,13 @@ func (d *draft) continued(i int, s statement) (value string, lines int) {
 	return "", 0
 }
 
-// consequenceOf is the consequence of a line that was meant to have value.
+// consequenceOf returns the consequence of a line with the intended value.
 func (s statement) consequenceOf(value string) (Severity, string) {
 	s.value = value
 	return s.consequence()
 }
 
-// fromUTF16 returns data in UTF-8, if it is UTF-16 of either byte order, with or
-// without a byte order mark.
+// fromUTF16 returns data in UTF-8 if it is UTF-16 of either byte order, with or without a byte order mark.
 func fromUTF16(data []byte) ([]byte, bool) {
 	var order binary.ByteOrder
 	switch {
@@ -177,8 +175,7 @@ func fromUTF16(data []byte) ([]byte, bool) {
 	return []byte(text), true
 }
 
-// orderOf finds the byte order of UTF-16 without a mark: every other byte of
-// settings, which are ASCII for the most part, is NUL.
+// orderOf detects the byte order of UTF-16 without a mark. Settings are mostly ASCII, so every other byte is NUL.
 func orderOf(data []byte) binary.ByteOrder {
 	if len(data) < 6 || len(data)%2 != 0 { // A=1
 		return nil
@@ -198,8 +195,8 @@ func orderOf(data []byte) binary.ByteOrder {
 	return nil
 }
 
-// isBinary reports whether data is no text at all, such as a compressed file. NUL
-// bytes are left to the lines that hold them.
+// isBinary reports whether data is not text, such as a compressed file. NUL bytes alone are reported for their line
+// instead.
 func isBinary(data []byte) bool {
 	if utf8.Valid(data) {
 		return false

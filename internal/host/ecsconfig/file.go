@@ -1,7 +1,7 @@
-// Package ecsconfig knows what the ECS agent reads: every key of its settings
-// (keys.go), the merged settings of all files as the agent ends up with them
-// (Read), what is wrong with a file line by line (File.Problems), how that is
-// repaired (File.Repair), and how ecs.config is written atomically (Write).
+// Package ecsconfig models the settings of the ECS agent: every key (keys.go), the
+// merged settings of all files as the agent reads them (Read), the problems of a file
+// line by line (File.Problems), their repair (File.Repair), and the atomic write of
+// ecs.config (Write).
 //
 // One line has two readers. ecs-init's own parser (getEnvVars in
 // ecs-init/docker/docker.go of amazon-ecs-agent 1.105.1) feeds the agent's
@@ -13,8 +13,8 @@
 //	ECS_RESERVED_MEMORY= 256    the agent reads nothing: it does not trim this one
 //	ECS_LOG_OPTS='{"a":"b"}'    ecs-init reads {"a":"b"}: systemd has removed the quotes
 //
-// Which settings to write, the lock that keeps two runs apart, and checks of a
-// value against the machine or against AWS live elsewhere.
+// It does not choose settings, lock against concurrent runs, or check values against
+// the machine or AWS.
 package ecsconfig
 
 import (
@@ -22,17 +22,15 @@ import (
 	"strings"
 )
 
-// DefaultPath is where ecs-init looks for the user's settings.
+// DefaultPath is the settings file of the user, as read by ecs-init.
 const DefaultPath = "/etc/ecs/ecs.config"
 
-// File is the content of an ecs.config, line by line and verbatim. Its zero value is an
-// empty file.
+// File holds an ecs.config line by line and verbatim. The zero value is an empty file.
 type File struct {
 	lines []string // each with its line ending; only the last may lack one
 }
 
-// Parse splits data into lines. Every input is a File: Problems
-// reports what the agent would misread in it.
+// Parse splits data into lines. It accepts any input; Problems reports what the agent would misread.
 func Parse(data []byte) *File {
 	lines := strings.SplitAfter(string(data), "\n")
 	if last := len(lines) - 1; lines[last] == "" {
@@ -41,13 +39,12 @@ func Parse(data []byte) *File {
 	return &File{lines}
 }
 
-// read is the agent's reading of one line (getEnvVars): no comments, no unquoting, no
-// trimming on either side of the first "=".
+// read parses a line like the agent (getEnvVars): no comments, no unquoting, no trimming around the first "=".
 func read(line string) (key, value string, ok bool) {
 	return strings.Cut(strings.TrimSpace(line), "=")
 }
 
-// Get returns the value that the agent sees for key: of several lines the last one wins.
+// Get returns the value that the agent reads for key. The last line wins.
 func (f *File) Get(key string) (value string, ok bool) {
 	for _, line := range slices.Backward(f.lines) {
 		if k, v, ok := read(line); ok && k == key {
@@ -57,7 +54,7 @@ func (f *File) Get(key string) (value string, ok bool) {
 	return "", false
 }
 
-// Line is the number of the line whose value Get returns, counted from 1; 0 without one.
+// Line returns the number of the line with the value that Get returns, counted from 1, or 0 if there is none.
 func (f *File) Line(key string) int {
 	for i, line := range slices.Backward(f.lines) {
 		if k, _, ok := read(line); ok && k == key {
@@ -67,8 +64,7 @@ func (f *File) Line(key string) int {
 	return 0
 }
 
-// Keys returns every key that the agent sees, once, in the order of their first lines.
-// To the agent "#X=y" is the key "#X".
+// Keys returns every key that the agent reads, once, in the order of first use. The agent reads "#X=y" as the key "#X".
 func (f *File) Keys() []string {
 	var keys []string
 	seen := map[string]bool{}
@@ -81,15 +77,14 @@ func (f *File) Keys() []string {
 	return keys
 }
 
-// Set makes key=value what both the agent and a reader of the file see. The last line
-// that sets key, or was meant to, is replaced in place and the others are dropped;
-// without one a line is appended. Other settings on the same line are kept. The
-// error is that of Validate, and leaves f as it was.
+// Set sets key to value for both the agent and a human reader. It replaces the last line that sets key, or was meant to,
+// and drops the others; if there is none, it appends a line. It keeps other settings on the same line. On an error of
+// Validate, f is unchanged.
 func (f *File) Set(key, value string) error {
 	if err := Validate(key, value); err != nil {
 		return err
 	}
-	f.separate(key)
+	f.splitOff(key)
 	found := false
 	for i, line := range slices.Backward(f.lines) {
 		switch {
@@ -108,9 +103,8 @@ func (f *File) Set(key, value string) error {
 	return nil
 }
 
-// separate gives key a line of its own, where it shares one with other settings,
-// and makes the file UTF-8.
-func (f *File) separate(key string) {
+// splitOff moves key to a line of its own if it shares one with other settings, and converts the file to UTF-8.
+func (f *File) splitOff(key string) {
 	if plain, ok := fromUTF16(f.Bytes()); ok {
 		f.lines = Parse(plain).lines
 	}
@@ -128,17 +122,17 @@ func (f *File) separate(key string) {
 	f.lines = lines
 }
 
-// Bytes returns the file's content.
+// Bytes returns the content of the file.
 func (f *File) Bytes() []byte {
 	return []byte(strings.Join(f.lines, ""))
 }
 
-// dropEmptied removes the lines that were set to "", which no parsed line ever is.
+// dropEmptied removes lines that were set to "". Parse never produces such a line.
 func (f *File) dropEmptied() {
 	f.lines = slices.DeleteFunc(f.lines, func(line string) bool { return line == "" })
 }
 
-// add appends text as a line, with the line ending that the file begins with.
+// add appends text as a line, with the line ending of the first line.
 func (f *File) add(text string) {
 	newline := "\n"
 	if len(f.lines) > 0 && strings.HasSuffix(f.lines[0], "\r\n") {
@@ -150,8 +144,8 @@ func (f *File) add(text string) {
 	f.lines = append(f.lines, text+newline)
 }
 
-// assign returns line rewritten as key=value with its line ending kept, or untouched
-// where the agent already reads just that.
+// assign returns line rewritten as key=value with its line ending. It returns line unchanged if the agent already reads
+// exactly that.
 func assign(line, key, value string) string {
 	if k, v, ok := read(line); ok && k == key && v == value {
 		return line

@@ -3,28 +3,28 @@ package ecsconfig
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"muster/internal/base/lazyregexp"
 )
 
-// maxAssignment is the most bytes that "KEY=value" may have: Linux refuses to start a
-// program with a longer one (MAX_ARG_STRLEN, 32 pages of 4 KiB, with the final NUL).
+// maxAssignment is the maximum length of "KEY=value" in bytes. Linux does not start a program with a longer variable
+// (MAX_ARG_STRLEN, 32 pages of 4 KiB, including the final NUL).
 const maxAssignment = 32*4096 - 1
 
-// What comes of a problem.
+// Effects of a problem.
 const (
 	agentExits   = "the ECS agent exits with code 1 each time it starts"
 	ecsRefuses   = "ECS rejects the registration, and the ECS agent exits with code 5"
 	noContainer  = "Docker cannot start the ECS agent's container"
 	lineIgnored  = "the ECS agent ignores the line"
 	partOfValue  = "the ECS agent reads it as part of the value"
-	noSuchRegion = "the ECS agent looks for the endpoints of a region that does not exist"
+	noSuchRegion = "the ECS agent uses the endpoints of a region that does not exist"
 )
 
-// consequence is what the oddities of a line come to: what the ECS agent reads in
-// it is compared with what it would read in the line that was meant.
+// consequence compares what the ECS agent reads from the line as written with what it would read from the intended line.
 func (s statement) consequence() (Severity, string) {
 	k := byName[s.key]
 	switch {
@@ -34,7 +34,7 @@ func (s statement) consequence() (Severity, string) {
 		return Cosmetic, ""
 	}
 	seen, raw := s.seen, s.raw
-	if k.Reader == Init { // systemd is more patient
+	if k.Reader == Init { // systemd accepts more forms
 		seen, raw = strings.TrimSpace(seen), unquote(strings.TrimSpace(raw))
 	}
 	if seen != s.key {
@@ -50,7 +50,7 @@ func (s statement) consequence() (Severity, string) {
 	return reads.Severity, k.effect(reads)
 }
 
-// effect is what comes of a value with a fault.
+// effect describes the effect of an invalid value.
 func (k *Key) effect(r Reading) string {
 	switch {
 	case k.Kind == region:
@@ -69,13 +69,13 @@ func (k *Key) effect(r Reading) string {
 	return "the ECS agent uses " + r.Text
 }
 
-// flaw says what is wrong with a line as it was meant, which no Repair can fix.
+// flaw returns a problem of the intended line that Repair cannot fix.
 func (s statement) flaw(line string, last map[string]int) (Problem, bool) {
 	text := strings.TrimSpace(line)
 	p := Problem{Key: s.key, Severity: Ignored, Effect: lineIgnored}
 	switch {
 	case s.key == "":
-		return s.noSetting(text)
+		return s.lineProblem(text)
 	case len(text) > maxAssignment:
 		p.Severity, p.Effect = Fatal, noContainer
 		p.What = fmt.Sprintf("is too long: %d bytes, but Linux allows at most %d in one environment variable", len(text), maxAssignment)
@@ -92,11 +92,11 @@ func (s statement) flaw(line string, last map[string]int) (Problem, bool) {
 		p.Severity, p.Effect, p.What = Cosmetic, "", "applies to Windows only"
 		return p, true
 	}
-	return s.faulty(k)
+	return s.valueProblem(k)
 }
 
-// faulty judges the value of a known key.
-func (s statement) faulty(k *Key) (Problem, bool) {
+// valueProblem evaluates the value of a known key.
+func (s statement) valueProblem(k *Key) (Problem, bool) {
 	p := Problem{Key: s.key}
 	r := k.read(s.value)
 	p.What, p.Severity = r.Fault, r.Severity
@@ -118,7 +118,7 @@ func (s statement) faulty(k *Key) (Problem, bool) {
 	return p, p.What != ""
 }
 
-// unknown judges a key that is in no table.
+// unknown evaluates a key that is not in the table.
 func (s statement) unknown(last map[string]int) (Problem, bool) {
 	p := Problem{Key: s.key, Meant: meant(s.key), Severity: UnknownKey, Effect: "the ECS agent ignores it"}
 	_, set := last[p.Meant]
@@ -138,14 +138,14 @@ func (s statement) unknown(last map[string]int) (Problem, bool) {
 
 func isSettingLike(name string) bool { return strings.Contains(strings.ToUpper(name), "ECS") }
 
-// noSetting judges a line that sets no variable.
-func (s statement) noSetting(text string) (Problem, bool) {
+// lineProblem evaluates a line that sets no variable.
+func (s statement) lineProblem(text string) (Problem, bool) {
 	bare := strings.TrimLeft(text, byteOrderMark)
 	p := Problem{Severity: Ignored, Effect: lineIgnored}
 	switch {
-	case aside.MatchString(bare) && continues(bare):
+	case commentOrBlank.Get().MatchString(bare) && continues(bare):
 		p.What, p.Severity, p.Effect = endsInBackslash, Cosmetic, ""
-	case aside.MatchString(bare) && (!s.split || !strings.Contains(bare, "\x00")):
+	case commentOrBlank.Get().MatchString(bare) && (!s.split || !strings.Contains(bare, "\x00")):
 		return Problem{}, false
 	case s.split && strings.Contains(text, "\x00"):
 		p.What, p.Severity, p.Effect = "contains a NUL byte", Fatal, noContainer
@@ -153,7 +153,7 @@ func (s statement) noSetting(text string) (Problem, bool) {
 		p.Severity, p.Effect = Fatal, noContainer
 		p.What = fmt.Sprintf("is too long: %d bytes, but Linux allows at most %d in one environment variable", len(text), maxAssignment)
 	case s.split && s.seen == "":
-		// opts.ValidateEnv in github.com/moby/moby refuses it.
+		// opts.ValidateEnv in github.com/moby/moby rejects it.
 		p.What, p.Severity, p.Effect = `has no name before "="`, Fatal, noContainer
 	case s.split:
 		p.What, p.Effect = `has no valid variable name before "="`, ""
@@ -167,16 +167,16 @@ func (s statement) noSetting(text string) (Problem, bool) {
 
 const endsInBackslash = "ends in a backslash: systemd joins the next line to this one, but the ECS agent does not"
 
-// continues reports whether systemd takes the next line for a part of this one: a
-// backslash escapes the line's end unless it is itself escaped.
+// continues reports whether systemd joins the next line to this one: a backslash that is not itself escaped escapes the
+// line end.
 func continues(text string) bool {
 	return (len(text)-len(strings.TrimRight(text, `\`)))%2 == 1
 }
 
-// unexpanded is a variable that a template or a shell was to replace.
-var unexpanded = regexp.MustCompile(`\$\{|\{\{|\$\(|^\$[A-Za-z_]|^<[^>]*>$|^%[A-Za-z_]+%$|^__[A-Z_]+__$`)
+// unexpanded matches a variable that a template or a shell did not replace.
+var unexpanded = lazyregexp.New(`\$\{|\{\{|\$\(|^\$[A-Za-z_]|^<[^>]*>$|^%[A-Za-z_]+%$|^__[A-Z_]+__$`)
 
-// unwritable says what is wrong with a value whatever the key, or "".
+// unwritable returns what makes a value invalid for any key, or "".
 func unwritable(key, value string) string {
 	k := byName[key]
 	switch length := len(key) + 1 + len(value); {
@@ -192,15 +192,14 @@ func unwritable(key, value string) string {
 		return "starts with a quote, which the ECS agent reads as part of the value"
 	case continues(value):
 		return endsInBackslash
-	case k != nil && k.Kind.open == 0 && unexpanded.MatchString(value):
+	case k != nil && k.Kind.open == 0 && unexpanded.Get().MatchString(value):
 		return "contains a variable that was not replaced"
 	}
 	return ""
 }
 
-// unlikely says in which form a line KEY=value is written otherwise than the ECS
-// agent reads, or "".
-func unlikely(key, value string) error {
+// misreading returns how a KEY=value line is misread by the ECS agent, or nil.
+func misreading(key, value string) error {
 	s := intended(key + "=" + value)
 	switch {
 	case len(s.forms) > 0:

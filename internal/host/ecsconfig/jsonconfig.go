@@ -13,8 +13,8 @@ import (
 	"muster/internal/base/nearest"
 )
 
-// jsonForm reads a value of ecs.config.json as the field of the agent's Config
-// takes it, and returns it as it would stand in ecs.config.
+// jsonForm parses a value of ecs.config.json like the field of the agent's Config, and returns it in the form of
+// ecs.config.
 type jsonForm func(json.RawMessage) (string, error)
 
 func jsonString(raw json.RawMessage) (text string, err error) {
@@ -26,12 +26,12 @@ func jsonInteger(raw json.RawMessage) (string, error) {
 	var n int64
 	err := json.Unmarshal(raw, &n)
 	if n == 0 {
-		return "", err // as if it were not set
+		return "", err // treated as unset
 	}
 	return strconv.FormatInt(n, 10), err
 }
 
-// jsonDuration counts nanoseconds.
+// jsonDuration parses nanoseconds.
 func jsonDuration(raw json.RawMessage) (string, error) {
 	var d time.Duration
 	err := json.Unmarshal(raw, &d)
@@ -41,8 +41,7 @@ func jsonDuration(raw json.RawMessage) (string, error) {
 	return d.String(), err
 }
 
-// jsonFlag takes what strconv.ParseBool takes, and null, but no quotes
-// (agent/config/conditional.go).
+// jsonFlag accepts unquoted values of strconv.ParseBool, and null (agent/config/conditional.go).
 func jsonFlag(raw json.RawMessage) (string, error) {
 	if string(raw) == "null" {
 		return "", nil
@@ -55,7 +54,7 @@ func jsonStrings(raw json.RawMessage) (string, error) { return compact[[]string]
 func jsonPorts(raw json.RawMessage) (string, error)   { return compact[[]uint16](raw) }
 func jsonObject(raw json.RawMessage) (string, error)  { return compact[map[string]any](raw) }
 
-// compact checks that raw unmarshals into T, and returns it without blanks.
+// compact checks that raw unmarshals into T, and returns it without whitespace.
 func compact[T any](raw json.RawMessage) (string, error) {
 	var into T
 	if err := json.Unmarshal(raw, &into); err != nil {
@@ -66,13 +65,13 @@ func compact[T any](raw json.RawMessage) (string, error) {
 	return out.String(), err
 }
 
-// errField is a field that is not of the type that the agent wants.
+// errField reports a field whose type the agent does not accept.
 type errField struct{ name, want string }
 
-func (e errField) Error() string { return e.name + " must be a " + e.want }
+func (e errField) Error() string { return e.name + " (expected: " + e.want + ")" }
 
-// fields reads the fields of one configuration object. Names of fields are
-// compared without case, as encoding/json does, and unknown ones are returned.
+// fields reads the fields of one configuration object, ignoring case as encoding/json does. It also returns unknown
+// fields.
 func fields(data []byte) (values map[string]Value, unknown []string, err error) {
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(data, &object); err != nil {
@@ -105,8 +104,7 @@ func fieldKey(name string) *Key {
 	return nil
 }
 
-// readJSON reads ecs.config.json (fileConfig). What is no JSON, or of another
-// type than the agent wants, ends the agent.
+// readJSON reads ecs.config.json (fileConfig). The agent exits if it is invalid JSON or has a field of the wrong type.
 func readJSON(t Text) (map[string]Value, []Problem) {
 	p := Problem{File: t.Path, Severity: Fatal, Effect: agentExits}
 	switch {
@@ -114,7 +112,7 @@ func readJSON(t Text) (map[string]Value, []Problem) {
 		p.What = "is a directory"
 		return nil, []Problem{p}
 	case t.Err != nil:
-		return nil, nil // the agent goes on without a file that it cannot open
+		return nil, nil // the agent continues without a file that it cannot open
 	case len(bytes.TrimSpace(t.Data)) == 0:
 		return nil, nil
 	}
@@ -141,7 +139,7 @@ func readJSON(t Text) (map[string]Value, []Problem) {
 	return values, unknownFields(t, unknown)
 }
 
-// deprecatedCluster is the field that came before Cluster.
+// deprecatedCluster returns the predecessor of the Cluster field.
 func deprecatedCluster(data []byte) string {
 	var old struct{ ClusterArn string }
 	_ = json.Unmarshal(data, &old)
@@ -155,7 +153,7 @@ func unknownFields(t Text, names []string) (problems []Problem) {
 		}
 		p := Problem{File: t.Path, Line: lineOf(t.Data, name), Severity: UnknownKey, Effect: "the ECS agent ignores it",
 			What: "has a field that the ECS agent does not know"}
-		if plainName.MatchString(name) {
+		if plainName.Get().MatchString(name) {
 			p.Key, p.What = name, "is not a field of the ECS agent's configuration"
 		}
 		if k := byName[canonical(name)]; k != nil && k.Field != "" {
@@ -177,7 +175,7 @@ func fieldNames() (names []string) {
 	return names
 }
 
-// lineOf is the line on which a field stands, 0 if it is not found.
+// lineOf returns the line number of a field, or 0 if it is not found.
 func lineOf(data []byte, name string) int {
 	before, _, ok := bytes.Cut(bytes.ToLower(data), []byte(`"`+strings.ToLower(name)+`"`))
 	if !ok {
@@ -194,8 +192,8 @@ func syntaxLine(data []byte, err error) int {
 	return bytes.Count(data[:min(int(syntax.Offset), len(data))], []byte("\n")) + 1
 }
 
-// readUserData reads {"ECSAgentConfiguration": {...}} (userDataConfig). The agent
-// ignores user data of any other form, and muster never quotes it.
+// readUserData reads {"ECSAgentConfiguration": {...}} (userDataConfig). The agent ignores other user data; muster never
+// quotes it.
 func readUserData(data []byte) (map[string]Value, []Problem) {
 	var document map[string]json.RawMessage
 	if len(data) == 0 || json.Unmarshal(data, &document) != nil {
@@ -209,7 +207,7 @@ func readUserData(data []byte) (map[string]Value, []Problem) {
 		if err != nil {
 			what := "has an ECSAgentConfiguration that the ECS agent cannot read"
 			if typed := (errField{}); errors.As(err, &typed) {
-				what = fmt.Sprintf("has an ECSAgentConfiguration in which %v", typed)
+				what = fmt.Sprintf("has an ECSAgentConfiguration with a field of the wrong type: %v", typed)
 			}
 			return nil, []Problem{{File: "user data", Severity: Ignored, What: what, Effect: "the ECS agent ignores all of it"}}
 		}
@@ -222,8 +220,8 @@ func readUserData(data []byte) (map[string]Value, []Problem) {
 	return nil, nil
 }
 
-// unreadable is the problem of a file that ecs-init cannot read as one. What only
-// muster may not read is no problem of the file.
+// unreadable returns the problem of a file that ecs-init cannot read. A file that only muster cannot read is not a
+// problem.
 func unreadable(t Text) []Problem {
 	p := Problem{Severity: Misread, Effect: nothingRead}
 	switch {

@@ -6,17 +6,17 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"muster/internal/base/lazyregexp"
 )
 
-// The kinds whose values are JSON. The agent reads some with json.Unmarshal,
-// which takes nothing after the JSON, and some with a json.Decoder, which does
-// (agent/config/parse.go).
+// Kinds with JSON values. The agent reads some with json.Unmarshal, which rejects text after the JSON, and some with a
+// json.Decoder, which ignores it (agent/config/parse.go).
 var (
-	// attributes and tags that cannot be read end the agent with code 1.
+	// The agent exits with code 1 on invalid attributes and tags.
 	attributes = &Kind{Name: objects.what, open: '{', json: jsonObject, read: func(value, _ string) Reading {
 		return readMap(value, "attribute", badAttribute)
 	}}
@@ -24,10 +24,10 @@ var (
 		return readMap(value, "tag", badTag)
 	}}
 
-	// routes are decoded as cniTypes.IPNet.
+	// The agent decodes routes as cniTypes.IPNet.
 	routes = &Kind{Name: blocks.what, open: '[', json: jsonStrings, read: func(value, _ string) Reading {
 		var into []cidr
-		return blocks.judge(json.Unmarshal([]byte(value), &into), taken(strings.TrimSpace(value)), Fatal)
+		return blocks.evaluate(json.Unmarshal([]byte(value), &into), taken(strings.TrimSpace(value)), Fatal)
 	}}
 
 	drivers = &Kind{Name: driverNames.what, open: '[', forgiving: true, json: jsonStrings, read: readDrivers}
@@ -35,15 +35,14 @@ var (
 	portList   = &Kind{Name: ports.what, open: '[', forgiving: true, json: jsonPorts, read: decoded[[]uint16](ports)}
 	stringList = &Kind{Name: words.what, open: '[', forgiving: true, json: jsonStrings, read: decoded[[]string](words)}
 
-	// labels are read by ecs-init, and of the pause container by the agent; both
-	// go on without those that they cannot read.
+	// ecs-init reads labels; the agent reads those of the pause container. Both ignore invalid labels.
 	labels = &Kind{Name: objects.what, open: '{', json: jsonObject, read: unmarshalled[map[string]string](objects)}
 
 	registries = &Kind{Name: logins.what, open: '{', json: jsonObject,
 		read: unmarshalled[map[string]struct{ Auth, Username, Password, Email string }](logins)}
 )
 
-// shape is what JSON must look like.
+// shape describes valid JSON for a key.
 type shape struct{ what, example string }
 
 var (
@@ -55,9 +54,9 @@ var (
 	logins      = shape{"JSON object of registries", `{"https://index.docker.io/v1/":{"username":"NAME","password":"PASSWORD"}}`}
 )
 
-// judge adds to r what is wrong with JSON that was read with err. Of json's own
-// error it keeps only the place, because its text quotes from the value.
-func (s shape) judge(err error, r Reading, severity Severity) Reading {
+// evaluate adds to r the problem of JSON that was read with err. It keeps only the offset of json's error, because the
+// error text quotes the value.
+func (s shape) evaluate(err error, r Reading, severity Severity) Reading {
 	if err == nil {
 		return r
 	}
@@ -74,31 +73,30 @@ func (s shape) judge(err error, r Reading, severity Severity) Reading {
 	return r
 }
 
-// unmarshalled reads a T, and discards what is none.
+// unmarshalled reads a T, and discards invalid values.
 func unmarshalled[T any](s shape) func(value, def string) Reading {
 	return func(value, def string) Reading {
 		var into T
 		if err := json.Unmarshal([]byte(value), &into); err != nil {
-			return s.judge(err, discarded(def, ""), Ignored)
+			return s.evaluate(err, discarded(def, ""), Ignored)
 		}
 		return taken(strings.TrimSpace(value))
 	}
 }
 
-// decoded reads a T with a decoder, and discards what is none.
+// decoded reads a T with a json.Decoder, and discards invalid values.
 func decoded[T any](s shape) func(value, def string) Reading {
 	return func(value, def string) Reading {
 		var into T
 		part, err := decode(value, &into)
 		if err != nil {
-			return s.judge(err, discarded(def, ""), Ignored)
+			return s.evaluate(err, discarded(def, ""), Ignored)
 		}
 		return taken(part)
 	}
 }
 
-// decode reads the first JSON value of the text, and returns its part of it.
-// Only blanks count as not set.
+// decode reads the first JSON value of the text, and returns the text of that value. A blank value counts as unset.
 func decode(value string, into any) (part string, err error) {
 	d := json.NewDecoder(strings.NewReader(value))
 	if err := d.Decode(into); err != nil && !errors.Is(err, io.EOF) {
@@ -112,7 +110,7 @@ func readMap(value, what string, bad func(name, value string) string) Reading {
 	r := taken(strings.TrimSpace(value))
 	var entries map[string]string
 	if err := json.Unmarshal([]byte(value), &entries); err != nil {
-		return objects.judge(err, r, Fatal)
+		return objects.evaluate(err, r, Fatal)
 	}
 	names := make([]string, 0, len(entries))
 	for name := range entries {
@@ -128,22 +126,22 @@ func readMap(value, what string, bad func(name, value string) string) Reading {
 	return r
 }
 
-// shown quotes a name from a value, which is not known to be no secret.
+// shown quotes a name from a value, unless it could be a secret.
 func shown(name string) string {
-	if plainName.MatchString(name) {
+	if plainName.Get().MatchString(name) {
 		return name
 	}
 	return "(not shown)"
 }
 
 var (
-	plainName      = regexp.MustCompile(`^[A-Za-z0-9_./:@+=-]{1,64}$`)
-	attributeName  = regexp.MustCompile(`^[A-Za-z0-9_./\\-]+$`)
-	attributeValue = regexp.MustCompile(`^[A-Za-z0-9_.@/\\: -]*$`)
-	tagText        = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
+	plainName      = lazyregexp.New(`^[A-Za-z0-9_./:@+=-]{1,64}$`)
+	attributeName  = lazyregexp.New(`^[A-Za-z0-9_./\\-]+$`)
+	attributeValue = lazyregexp.New(`^[A-Za-z0-9_.@/\\: -]*$`)
+	tagText        = lazyregexp.New(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
 )
 
-// badAttribute: ECS API reference, data type Attribute.
+// badAttribute follows the ECS API reference, data type Attribute.
 func badAttribute(name, value string) string {
 	switch {
 	case name == "":
@@ -152,17 +150,17 @@ func badAttribute(name, value string) string {
 		return "with a name of more than 128 characters"
 	case utf8.RuneCountInString(value) > 128:
 		return fmt.Sprintf("with a value of %d characters; ECS allows 128", utf8.RuneCountInString(value))
-	case !attributeName.MatchString(name):
+	case !attributeName.Get().MatchString(name):
 		return `with characters in its name other than A-Z a-z 0-9 - _ . / \`
 	case strings.TrimSpace(value) != value:
 		return "with a leading or trailing space in its value"
-	case !attributeValue.MatchString(value):
+	case !attributeValue.Get().MatchString(value):
 		return `with characters in its value other than A-Z a-z 0-9 - _ . @ / \ : and spaces`
 	}
 	return ""
 }
 
-// badTag: ECS API reference, data type Tag.
+// badTag follows the ECS API reference, data type Tag.
 func badTag(name, value string) string {
 	switch {
 	case name == "":
@@ -173,42 +171,41 @@ func badTag(name, value string) string {
 		return fmt.Sprintf("with a value of %d characters; ECS allows 256", utf8.RuneCountInString(value))
 	case strings.HasPrefix(strings.ToLower(name), "aws:"):
 		return "with the reserved prefix aws:"
-	case !tagText.MatchString(name), !tagText.MatchString(value):
+	case !tagText.Get().MatchString(name), !tagText.Get().MatchString(value):
 		return "with characters other than letters, digits, spaces and _ . : / = + - @"
 	}
 	return ""
 }
 
-// logDrivers are agent/dockerclient/logging_drivers.go.
+// logDrivers lists the drivers of agent/dockerclient/logging_drivers.go.
 var logDrivers = []string{
 	"json-file", "syslog", "journald", "gelf", "fluentd", "awslogs", "splunk", "logentries", "sumologic", "none", "awsfirelens",
 }
 
-// readDrivers: the agent goes on with its default if the value is no JSON, and
-// ends with code 1 if it names a driver that it does not know. That includes the
-// empty one, which a number in the list becomes.
+// readDrivers parses logging drivers. The agent uses its default if the value is invalid JSON, and exits with code 1 on
+// an unknown driver. A number in the list becomes an empty, unknown driver.
 func readDrivers(value, def string) Reading {
 	var names []string
 	part, err := decode(value, &names)
 	unknown := slices.IndexFunc(names, func(name string) bool { return !slices.Contains(logDrivers, name) })
 	switch {
 	case unknown < 0 && err != nil:
-		return driverNames.judge(err, discarded(def, ""), Ignored)
+		return driverNames.evaluate(err, discarded(def, ""), Ignored)
 	case unknown < 0 && len(names) == 0:
 		return Reading{Text: def, Unset: true}
 	case unknown < 0:
 		return taken(part)
 	case err != nil:
-		return driverNames.judge(err, Reading{Text: value}, Fatal)
+		return driverNames.evaluate(err, Reading{Text: value}, Fatal)
 	}
 	r := Reading{Text: part, Severity: Fatal, Fault: "lists a logging driver that the ECS agent does not know"}
-	if driverName.MatchString(names[unknown]) {
+	if driverName.Get().MatchString(names[unknown]) {
 		r.Fault = "lists the unknown logging driver " + names[unknown]
 	}
 	return r
 }
 
-var driverName = regexp.MustCompile(`^[A-Za-z0-9_./-]{1,40}$`)
+var driverName = lazyregexp.New(`^[A-Za-z0-9_./-]{1,40}$`)
 
 type cidr struct{}
 

@@ -1,54 +1,56 @@
 package ecsconfig
 
-// AgentVersion is the ECS agent whose source the table of keys was read from.
+// AgentVersion is the ECS agent version that the table of keys is based on.
 const AgentVersion = "1.105.1"
 
 // Reader says which programs read a key, and from where.
 type Reader uint8
 
-// The three ways in which a setting of ecs.config is read.
+// Readers of a setting in ecs.config.
 const (
-	// Agent is the ECS agent: its container gets the lines as ecs-init's parser
-	// reads them, verbatim (ecs-init/docker/docker.go, getEnvVars).
+	// Agent is the ECS agent. Its container gets the lines verbatim, as parsed by ecs-init (ecs-init/docker/docker.go,
+	// getEnvVars).
 	Agent Reader = 1 << iota
-	// Init is ecs-init's own environment. systemd makes it from EnvironmentFile=,
-	// removes quotes, and ignores spaces around "=".
+	// Init is the environment of ecs-init. systemd builds it from EnvironmentFile=, and removes quotes and spaces around
+	// "=".
 	Init
-	// InitFile is ecs-init reading the file with its own parser, verbatim.
+	// InitFile is ecs-init's own verbatim parser of the file.
 	InitFile
 )
 
-// Key is one setting that may stand in ecs.config.
+// Key is a setting of ecs.config.
 type Key struct {
 	Name    string
-	Field   string // its name in ecs.config.json and in user data, if it has one there
+	Field   string // name in ecs.config.json and in user data, if any
 	Kind    *Kind
 	Reader  Reader
-	Default string // what the ECS agent uses without a usable value
-	Preset  string // what ecs-init sets in the container when the files do not
+	Default string // the ECS agent's value if no valid value is set
+	Preset  string // ecs-init's value for the container if the files set none
 	Note    string
 }
 
-// keys is every setting of the ECS agent and of ecs-init on Linux, and what the
-// libraries in them take from the environment. Sources, all in amazon-ecs-agent
-// 1.105.1: agent/config/{config,config_unix,parse,parse_linux,types}.go for the
-// agent, ecs-agent/logger/log.go for its log, agent/dockerclient/dockerauth for
-// registries, ecs-init/config/common.go, ecs-init/docker/docker.go and
-// ecs-init/exec/iptables for ecs-init, and the table in README.md.
+// keys lists every setting of the ECS agent and of ecs-init on Linux, and the environment
+// variables of their libraries. Sources, all in amazon-ecs-agent 1.105.1:
+//
+//   - agent: agent/config/{config,config_unix,parse,parse_linux,types}.go
+//   - its log: ecs-agent/logger/log.go
+//   - registries: agent/dockerclient/dockerauth
+//   - ecs-init: ecs-init/config/common.go, ecs-init/docker/docker.go, ecs-init/exec/iptables
+//   - the table in README.md
 //
 // The columns are name, field in JSON, kind, reader, default, preset, note.
 var keys = []Key{
-	// Who the instance is, and where the ECS agent looks for ECS.
+	// Identity of the instance, and the ECS endpoint.
 	{"ECS_CLUSTER", "Cluster", clusterRef, Agent, "default", "", "name or ARN"},
 	{"ECS_BACKEND_HOST", "APIEndpoint", trimmed, Agent, "", "", "ECS endpoint; for tests"},
-	{"AWS_DEFAULT_REGION", "AWSRegion", region, Agent | Init, "", "", "without it the region is the instance's"},
+	{"AWS_DEFAULT_REGION", "AWSRegion", region, Agent | Init, "", "", "defaults to the region of the instance"},
 	{"DOCKER_HOST", "DockerEndpoint", text, Agent | Init | InitFile, "unix:///var/run/docker.sock", "", ""},
 	{"ECS_EXTERNAL", "External", exactSwitch, Agent | Init, "false", "", "ECS Anywhere"},
 	{"ECS_ALTERNATE_CREDENTIAL_PROFILE", "", text, Agent, "default", "", ""},
-	{"ECS_INSTANCE_IP_COMPATIBILITY", "", oneOf(foldCase, "ipv4", "ipv6"), Agent, "", "", "detected without it"},
+	{"ECS_INSTANCE_IP_COMPATIBILITY", "", oneOf(foldCase, "ipv4", "ipv6"), Agent, "", "", "detected by default"},
 	{"ECS_WARM_POOLS_CHECK", "WarmPoolsSupport", flag, Agent, "false", "", "do not register in a warm pool"},
 
-	// What the registration carries.
+	// Contents of the registration.
 	{"ECS_INSTANCE_ATTRIBUTES", "InstanceAttributes", attributes, Agent, "{}", "", "first registration only"},
 	{"ECS_CONTAINER_INSTANCE_TAGS", "ContainerInstanceTags", tags, Agent, "{}", "", ""},
 	{"ECS_CONTAINER_INSTANCE_PROPAGATE_TAGS_FROM", "", oneOf(exactCase, "none", "ec2_instance"), Agent, "none", "", ""},
@@ -56,11 +58,11 @@ var keys = []Key{
 	{"ECS_RESERVED_PORTS", "ReservedPorts", portList, Agent, "[22,2375,2376,51678,51679]", "", ""},
 	{"ECS_RESERVED_PORTS_UDP", "ReservedPortsUDP", portList, Agent, "[]", "", ""},
 	{"ECS_AVAILABLE_LOGGING_DRIVERS", "AvailableLoggingDrivers", drivers, Agent, `["json-file","none"]`,
-		`["json-file","syslog","awslogs","fluentd","none"]`, "an unknown driver ends the agent"},
+		`["json-file","syslog","awslogs","fluentd","none"]`, "the agent exits on an unknown driver"},
 	{"ECS_DETAILED_OS_FAMILY", "", text, Agent, "LINUX", "set", ""},
 	{"ECS_VOLUME_PLUGIN_CAPABILITIES", "VolumePluginCapabilities", stringList, Agent, "[]", `["efsAuth"]`, ""},
 
-	// What tasks may do.
+	// Task capabilities.
 	{"ECS_ENABLE_TASK_IAM_ROLE", "TaskIAMRoleEnabled", flag, Agent, "false", "true", ""},
 	{"ECS_ENABLE_TASK_IAM_ROLE_NETWORK_HOST", "TaskIAMRoleEnabledForNetworkHost", flag, Agent, "false", "true", ""},
 	{"ECS_ENABLE_TASK_ENI", "TaskENIEnabled", flag, Agent, "false", "true", "awsvpc tasks"},
@@ -69,7 +71,7 @@ var keys = []Key{
 	{"ECS_AWSVPC_ADDITIONAL_LOCAL_ROUTES", "AWSVPCAdditionalLocalRoutes", routes, Agent, "[]", "", ""},
 	{"ECS_ENABLE_TASK_CPU_MEM_LIMIT", "TaskCPUMemLimit", flag, Agent, "true", "", ""},
 	{"ECS_PROPAGATE_TASK_MEMORY_LIMIT_CGROUPV2", "PropagateTaskMemoryLimitCgroupV2", flag, Agent, "false", "", "since 1.104"},
-	{"ECS_TASK_PIDS_LIMIT", "TaskPidsLimit", spacedInteger(1, 1<<22), Agent, "", "", "unlimited without it"},
+	{"ECS_TASK_PIDS_LIMIT", "TaskPidsLimit", spacedInteger(1, 1<<22), Agent, "", "", "unlimited by default"},
 	{"ECS_CGROUP_CPU_PERIOD", "CgroupCPUPeriod", duration("8ms", "100ms", useDefault), Agent, "100ms", "", ""},
 	{"ECS_CGROUP_PATH", "CgroupPath", text, Agent, "/sys/fs/cgroup", "", ""},
 	{"ECS_DISABLE_PRIVILEGED", "PrivilegedDisabled", flag, Agent, "false", "", ""},
@@ -80,7 +82,7 @@ var keys = []Key{
 	{"ECS_ENABLE_INF_SUPPORT", "InferentiaSupportEnabled", flag, Agent, "false", "", ""},
 	{"ECS_EBSTA_SUPPORTED", "EBSTASupportEnabled", flag, Agent, "true", "true", ""},
 	{"ECS_SHARED_VOLUME_MATCH_FULL_CONFIG", "SharedVolumeMatchFullConfig", flag, Agent, "false", "", ""},
-	{"ECS_DYNAMIC_HOST_PORT_RANGE", "DynamicHostPortRange", portRange, Agent, "", "", "the kernel's range without it"},
+	{"ECS_DYNAMIC_HOST_PORT_RANGE", "DynamicHostPortRange", portRange, Agent, "", "", "defaults to the kernel's range"},
 	{"ECS_EXCLUDE_IPV6_PORTBINDING", "ShouldExcludeIPv6PortBinding", flag, Agent, "true", "", "false on an IPv6-only instance"},
 	{"ECS_PAUSE_LABELS", "", labels, Agent, "{}", "", ""},
 	{"ECS_GMSA_SUPPORTED", "", exactSwitch, Agent | Init | InitFile, "false", "", ""},
@@ -106,7 +108,7 @@ var keys = []Key{
 	{"ECS_TASK_METADATA_RPS_LIMIT", "", rateAndBurst, Agent, "40,60", "", ""},
 	{"ECS_DISABLE_TASK_METADATA_AZ", "TaskMetadataAZDisabled", flag, Agent, "false", "", ""},
 
-	// Images, registries and the cleanup of both.
+	// Images, registries and cleanup.
 	{"ECS_ENGINE_AUTH_TYPE", "EngineAuthType", registryForm, Agent, "", "", ""},
 	{"ECS_ENGINE_AUTH_DATA", "EngineAuthData", registries, Agent, "", "", "a secret"},
 	{"ECS_IMAGE_PULL_BEHAVIOR", "", oneOf(exactCase, "default", "always", "once", "prefer-cached"), Agent, "default", "", ""},
@@ -123,8 +125,8 @@ var keys = []Key{
 	{"ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION", "TaskCleanupWaitDuration", duration("1s", "", useDefault), Agent, "3h", "", ""},
 	{"ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION_JITTER", "TaskCleanupWaitDurationJitter", duration("", "", useDefault), Agent, "0s", "", ""},
 
-	// Files, state and the agent's own log.
-	{"ECS_DATADIR", "DataDir", text, Agent, "/data/", "/data", "agent.db is there"},
+	// Files, state and the agent's log.
+	{"ECS_DATADIR", "DataDir", text, Agent, "/data/", "/data", "directory of agent.db"},
 	{"ECS_HOST_DATA_DIR", "DataDirOnHost", text, Agent, "/var/lib/ecs", "", ""},
 	{"ECS_CHECKPOINT", "Checkpoint", flag, Agent, "true", "", "true because ecs-init sets ECS_DATADIR"},
 	{"ECS_AGENT_CONFIG_FILE_PATH", "", text, Agent, "/etc/ecs_container_agent/config.json", "/etc/ecs/ecs.config.json", ""},
@@ -135,7 +137,7 @@ var keys = []Key{
 	{"ECS_AUDIT_LOGFILE_DISABLED", "CredentialsAuditLogDisabled", flag, Agent, "false", "", ""},
 	{"ECS_LOGFILE", "", text, Agent, "", "/log/ecs-agent.log", "/log is /var/log/ecs on the host"},
 	{"ECS_LOGLEVEL", "", logLevel, Agent | Init, "info", "", ""},
-	{"ECS_LOGLEVEL_ON_INSTANCE", "", logLevel, Agent, "", "", "as ECS_LOGLEVEL without it"},
+	{"ECS_LOGLEVEL_ON_INSTANCE", "", logLevel, Agent, "", "", "defaults to ECS_LOGLEVEL"},
 	{"ECS_LOG_OUTPUT_FORMAT", "", oneOf(exactCase, "logfmt", "json"), Agent, "logfmt", "", ""},
 	{"ECS_LOG_ROLLOVER_TYPE", "", oneOf(exactCase, "size", "hourly", "none"), Agent, "size", "", ""},
 	{"ECS_LOG_MAX_FILE_SIZE_MB", "", number, Agent, "5", "", ""},
@@ -146,7 +148,7 @@ var keys = []Key{
 
 	// How ecs-init starts the container.
 	{"ECS_LOG_DRIVER", "", oneOf(exactCase, "awslogs", "fluentd", "gelf", "json-file", "journald", "logentries", "syslog", "splunk"),
-		Agent | Init, "json-file", "", "of the agent's container"},
+		Agent | Init, "json-file", "", "for the agent's container"},
 	{"ECS_LOG_OPTS", "", labels, Init, "{}", "", ""},
 	{"ECS_INIT_DOCKER_LOG_FILE_SIZE", "", text, Init, "16m", "", ""},
 	{"ECS_INIT_DOCKER_LOG_FILE_NUM", "", text, Init, "4", "", ""},
@@ -158,7 +160,7 @@ var keys = []Key{
 	{"ECS_ALLOW_OFFHOST_INTROSPECTION_ACCESS", "", flag, Init, "false", "", ""},
 	{"ECS_OFFHOST_INTROSPECTION_INTERFACE_NAME", "", text, Init, "eth0", "", ""},
 
-	// The proxy. Go reads the upper case first (ecs-agent/utils/httpproxy).
+	// Proxy. Go reads the upper-case name first (ecs-agent/utils/httpproxy).
 	{"HTTP_PROXY", "", proxy, Agent | Init, "", "", ""},
 	{"HTTPS_PROXY", "", proxy, Agent | Init, "", "", ""},
 	{"NO_PROXY", "", commaList, Agent | Init, "", "", ""},
@@ -166,15 +168,15 @@ var keys = []Key{
 	{"https_proxy", "", proxy, Agent | Init, "", "", ""},
 	{"no_proxy", "", commaList, Agent | Init, "", "", ""},
 
-	// Windows only: without effect here.
+	// Windows only: no effect here.
 	{"ECS_ENABLE_CPU_UNBOUNDED_WINDOWS_WORKAROUND", "", flag, 0, "", "", windowsOnly},
 	{"ECS_ENABLE_MEMORY_UNBOUNDED_WINDOWS_WORKAROUND", "", flag, 0, "", "", windowsOnly},
 	{"ECS_FSX_WINDOWS_FILE_SERVER_SUPPORTED", "FSxWindowsFileServerCapable", flag, 0, "", "", windowsOnly},
 
-	// What the AWS SDK and Go's runtime in the agent take from the environment
-	// (github.com/aws/aws-sdk-go-v2/config, env_config.go; crypto/x509).
-	{"AWS_REGION", "", text, Agent, "", "", "AWS_DEFAULT_REGION counts"},
-	{"AWS_ACCESS_KEY_ID", "", text, Agent, "", "", "wins over the instance's role"},
+	// Read by the AWS SDK and the Go runtime in the agent (github.com/aws/aws-sdk-go-v2/config, env_config.go;
+	// crypto/x509).
+	{"AWS_REGION", "", text, Agent, "", "", "AWS_DEFAULT_REGION takes precedence"},
+	{"AWS_ACCESS_KEY_ID", "", text, Agent, "", "", "takes precedence over the instance role"},
 	{"AWS_SECRET_ACCESS_KEY", "", text, Agent, "", "", "a secret"},
 	{"AWS_SESSION_TOKEN", "", text, Agent, "", "", "a secret"},
 	{"AWS_PROFILE", "", text, Agent, "", "", ""},
@@ -218,7 +220,7 @@ func Lookup(name string) (Key, bool) {
 	return Key{}, false
 }
 
-// Keys returns the names of all known keys, in the order of the table.
+// Keys returns the names of all known keys in table order.
 func Keys() []string {
 	names := make([]string, len(keys))
 	for i := range keys {

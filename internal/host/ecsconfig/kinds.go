@@ -3,48 +3,47 @@ package ecsconfig
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"muster/internal/base/cluster"
+	"muster/internal/base/lazyregexp"
 )
 
-// Kind is what values of a key look like, and what the ECS agent makes of them.
+// Kind describes the values of a key, and how the ECS agent parses them.
 type Kind struct {
 	Name string
-	// read returns what the ECS agent has after reading value, which is not
-	// empty; def is what it uses instead of a value that it discards.
+	// read returns what the ECS agent reads from value, which is not empty. def is its replacement for a value that it
+	// discards.
 	read func(value, def string) Reading
-	open byte // '{' or '[' where the value is JSON
-	// forgiving kinds ignore whatever follows the JSON (json.Decoder).
+	open byte // '{' or '[' if the value is JSON
+	// forgiving kinds ignore text after the JSON (json.Decoder).
 	forgiving bool
-	// plain kinds hold one word: whatever follows a blank, a comma or a semicolon
-	// is no part of a good value.
+	// plain kinds hold one word. A valid value contains no blank, comma or semicolon.
 	plain bool
-	json  jsonForm // how the key is written in ecs.config.json
+	json  jsonForm // form of the key in ecs.config.json
 }
 
-// Reading is what the ECS agent makes of a value.
+// Reading is the ECS agent's reading of a value.
 type Reading struct {
-	Text     string // as the agent has it afterwards
-	Fault    string // what is wrong with the value, reading on from the key's name; empty if nothing is
-	Want     string // with a Fault of JSON: what the value must be
+	Text     string // the value as the agent uses it
+	Fault    string // what is wrong with the value, as a predicate of the key's name; empty if nothing is wrong
+	Want     string // for a Fault of JSON: the required form
 	Severity Severity
-	Unset    bool // the agent goes on as if the key were not there
+	Unset    bool // the agent treats the key as unset
 }
 
 func taken(text string) Reading { return Reading{Text: text} }
 
-// discarded is a value in whose place the agent uses its default, or what
-// ecs.config.json says.
+// discarded returns the reading of a value that the agent replaces with its default or with the value in
+// ecs.config.json.
 func discarded(def, fault string) Reading {
 	return Reading{Text: def, Fault: fault, Severity: Ignored, Unset: true}
 }
 
-// read returns what the ECS agent makes of a value of k.
+// read returns the ECS agent's reading of a value of k.
 func (k *Key) read(value string) Reading {
 	if value == "" {
 		return Reading{Text: k.Default, Unset: true}
@@ -53,7 +52,7 @@ func (k *Key) read(value string) Reading {
 }
 
 var (
-	// text is taken as it is.
+	// text is used unchanged.
 	text = &Kind{Name: "text", json: jsonString, read: func(value, _ string) Reading { return taken(value) }}
 
 	// trimmed has the tag trim:"true" in agent/config/types.go.
@@ -61,8 +60,7 @@ var (
 		return taken(strings.TrimSpace(value))
 	}}
 
-	// commaList is split at commas. Go trims the entries of NO_PROXY
-	// (golang.org/x/net/http/httpproxy).
+	// commaList is split at commas. Go trims the entries of NO_PROXY (golang.org/x/net/http/httpproxy).
 	commaList = &Kind{Name: "list", json: jsonStrings, read: func(value, _ string) Reading {
 		entries := strings.Split(value, ",")
 		for i := range entries {
@@ -77,7 +75,7 @@ var (
 		r := taken(strings.TrimSpace(value))
 		switch {
 		case cluster.IsRegion(r.Text):
-		case zone.MatchString(r.Text):
+		case zone.Get().MatchString(r.Text):
 			r.Fault, r.Severity = "is the Availability Zone "+r.Text+", not a region", Fatal
 		default:
 			r.Fault, r.Severity = "is not the name of a region, such as eu-west-1", Fatal
@@ -89,7 +87,7 @@ var (
 		return oneOf(exactCase, "docker", "dockercfg").read(strings.TrimSpace(value), def)
 	}}
 
-	// proxy is parsed as a URL, with http:// before it if need be.
+	// proxy is parsed as a URL; http:// is added if it has no scheme.
 	proxy = &Kind{Name: "proxy", json: jsonString, plain: true, read: func(value, _ string) Reading {
 		r := taken(value)
 		if strings.ContainsAny(value, " \t\"'") {
@@ -98,7 +96,7 @@ var (
 		return r
 	}}
 
-	// flag is trimmed and then read by strconv.ParseBool.
+	// flag is trimmed, then parsed by strconv.ParseBool.
 	flag = &Kind{Name: "true or false", json: jsonFlag, plain: true, read: func(value, def string) Reading {
 		on, err := strconv.ParseBool(strings.TrimSpace(value))
 		if err != nil {
@@ -107,8 +105,7 @@ var (
 		return taken(strconv.FormatBool(on))
 	}}
 
-	// exactSwitch is compared with the word true by ecs-init, while the agent
-	// takes every spelling of strconv.ParseBool.
+	// exactSwitch must be exactly "true" for ecs-init. The agent accepts any value of strconv.ParseBool.
 	exactSwitch = &Kind{Name: "true or false", json: jsonFlag, plain: true, read: func(value, def string) Reading {
 		on, err := strconv.ParseBool(strings.TrimSpace(value))
 		switch {
@@ -127,8 +124,7 @@ var (
 		return taken(value)
 	}}
 
-	// rateAndBurst is split at its comma, and the halves are trimmed
-	// (parseTaskMetadataThrottles).
+	// rateAndBurst is split at its comma, and both parts are trimmed (parseTaskMetadataThrottles).
 	rateAndBurst = &Kind{Name: "rate,burst", read: func(value, def string) Reading {
 		rate, burst, _ := strings.Cut(value, ",")
 		first, err1 := strconv.Atoi(strings.TrimSpace(rate))
@@ -139,7 +135,7 @@ var (
 		return taken(fmt.Sprintf("%d,%d", first, second))
 	}}
 
-	// portRange is a little stricter than the agent, which reads 1-2-3 as 1-2.
+	// portRange is slightly stricter than the agent, which reads 1-2-3 as 1-2.
 	portRange = &Kind{Name: "ports", json: jsonString, plain: true, read: func(value, def string) Reading {
 		first, last, isRange := strings.Cut(value, "-")
 		if !isRange {
@@ -154,54 +150,53 @@ var (
 	}}
 )
 
-// clusterPattern is CreateCluster's: up to 255 letters, digits, underscores and
-// hyphens. The agent also takes the cluster's ARN.
-// zone is an Availability Zone, such as eu-west-1a: a region with a letter.
-var zone = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]+[a-z]$`)
+// zone matches an Availability Zone, such as eu-west-1a: a region and a letter.
+var zone = lazyregexp.New(`^[a-z]{2}(-[a-z]+)+-[0-9]+[a-z]$`)
 
-var clusterPattern = regexp.MustCompile(`^(arn:aws[a-z-]*:ecs:[a-z0-9-]+:[0-9]{12}:cluster/)?[A-Za-z0-9_-]{1,255}$`)
+// clusterPattern matches a cluster ARN, or a name that CreateCluster accepts: up to 255 letters,
+// digits, underscores and hyphens.
+var clusterPattern = lazyregexp.New(`^(arn:aws[a-z-]*:ecs:[a-z0-9-]+:[0-9]{12}:cluster/)?[A-Za-z0-9_-]{1,255}$`)
 
-// readCluster: ECS refuses a name that no cluster can have with
-// InvalidParameterException or ClientException, which end the agent with code 5.
+// readCluster marks invalid cluster names. ECS rejects them with InvalidParameterException or ClientException, and the
+// agent exits with code 5.
 func readCluster(value, def string) Reading {
 	r := taken(strings.TrimSpace(value))
 	switch {
 	case r.Text == "":
 		return Reading{Text: def, Unset: true}
-	case !clusterPattern.MatchString(r.Text):
+	case !clusterPattern.Get().MatchString(r.Text):
 		r.Fault, r.Severity = "is not a valid cluster name", Refused
 	}
 	return r
 }
 
-// LikelyCluster returns the name that a value of ECS_CLUSTER was probably meant
-// to be, if it is not a valid one: without quotes, a comment, a path, or a dash
-// that is no hyphen. It is "" if that is no valid name either.
+// LikelyCluster returns the name that an invalid value of ECS_CLUSTER was probably meant to be: without quotes, a
+// comment, a path, or a dash instead of a hyphen. It returns "" if the result is not a valid name either.
 func LikelyCluster(value string) string {
 	name := untypographic(unquote(strings.TrimSpace(visible(value))))
 	if words := strings.FieldsFunc(name, func(r rune) bool { return strings.ContainsRune(" \t,;#\"'", r) }); len(words) > 0 {
 		name = words[0]
 	}
-	if _, last, ok := strings.Cut(name, "cluster/"); ok && !clusterPattern.MatchString(name) {
+	if _, last, ok := strings.Cut(name, "cluster/"); ok && !clusterPattern.Get().MatchString(name) {
 		name = last
 	}
 	name = strings.TrimSuffix(hyphens.Replace(name), "/")
-	if !clusterPattern.MatchString(name) {
+	if !clusterPattern.Get().MatchString(name) {
 		return ""
 	}
 	return name
 }
 
-// hyphens replaces the dashes that word processors make of hyphens.
+// hyphens replaces dashes that word processors substitute for hyphens.
 var hyphens = strings.NewReplacer("\u2010", "-", "\u2011", "-", "\u2012", "-", "\u2013", "-", "\u2014", "-", "\u2212", "-")
 
-// integer is read by strconv.ParseUint or Atoi, which take no blanks.
+// integer is parsed by strconv.ParseUint or Atoi, which reject blanks.
 func integer(least, most int64) *Kind {
 	name := fmt.Sprintf("number from %d to %d", least, most)
 	return &Kind{Name: name, json: jsonInteger, plain: true, read: func(value, def string) Reading {
 		n, err := strconv.ParseInt(value, 10, 64)
 		switch {
-		case err != nil && leadingDigits.MatchString(value):
+		case err != nil && leadingDigits.Get().MatchString(value):
 			return discarded(def, fmt.Sprintf("is not a whole number from %d to %d: it has a unit", least, most))
 		case err != nil || value[0] == '+' || n < least || n > most:
 			return discarded(def, fmt.Sprintf("is not a whole number from %d to %d", least, most))
@@ -210,7 +205,7 @@ func integer(least, most int64) *Kind {
 	}}
 }
 
-var leadingDigits = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?\s*[A-Za-z%]`)
+var leadingDigits = lazyregexp.New(`^[0-9]+(\.[0-9]+)?\s*[A-Za-z%]`)
 
 // spacedInteger is an integer that the agent trims first (parseTaskPidsLimit).
 func spacedInteger(least, most int64) *Kind {
@@ -225,7 +220,7 @@ const (
 	foldCase  = true
 )
 
-// oneOf is one of a few words.
+// oneOf is one of several words.
 func oneOf(fold bool, words ...string) *Kind {
 	return &Kind{Name: strings.Join(words, "|"), json: jsonString, plain: true, read: func(value, def string) Reading {
 		word := value
@@ -239,14 +234,13 @@ func oneOf(fold bool, words ...string) *Kind {
 	}}
 }
 
-// What the agent uses for a duration outside of its limits.
+// The agent's replacement for a duration outside its limits.
 const (
 	useDefault = false
 	useLimit   = true
 )
 
-// duration is read by time.ParseDuration. The agent takes 0 for a value that is
-// not set (Config.Merge).
+// duration is parsed by time.ParseDuration. The agent treats 0 as unset (Config.Merge).
 func duration(least, most string, atLimit bool) *Kind {
 	lower, _ := time.ParseDuration(least)
 	upper, _ := time.ParseDuration(most)
@@ -279,10 +273,9 @@ func outside(atLimit bool, limit, def, fault string) Reading {
 
 func isDigits(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }
 
-// Validate says why key=value must not be written: a key that is no variable's
-// name or no setting of the ECS agent, a value that cannot stand on one unquoted
-// line, or one that the agent refuses or silently ignores. Unknown keys that
-// resemble no known one take any value. The error names key, never the value.
+// Validate reports why key=value must not be written: an invalid or unknown key, a value that does not fit on one
+// unquoted line, or one that the agent rejects or silently ignores. A key that resembles no known key accepts any value.
+// The error names key, never the value.
 func Validate(key, value string) error {
 	if !isName(key) {
 		return fmt.Errorf("key %.80q: want letters, digits and underscores, and no digit first", key)
@@ -296,7 +289,7 @@ func Validate(key, value string) error {
 	return nil
 }
 
-// checkValue returns errors that read on from the name of the key.
+// checkValue returns an error that continues a sentence after the name of the key.
 func checkValue(key, value string) error {
 	if fault := unwritable(key, value); fault != "" {
 		return errors.New(fault)
@@ -311,5 +304,5 @@ func checkValue(key, value string) error {
 			return errors.New(r.Fault)
 		}
 	}
-	return unlikely(key, value)
+	return misreading(key, value)
 }

@@ -1,31 +1,31 @@
 package ecsconfig
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"muster/internal/base/lazyregexp"
 )
 
-// byteOrderMark is no white space to strings.TrimSpace, so the agent makes it part of
-// the first key.
+// byteOrderMark is not trimmed by strings.TrimSpace, so the agent reads it as part of the first key.
 const byteOrderMark = "\ufeff"
 
-// statement is what a line was meant to say, and why the agent does not read it so. The
-// key is empty for blanks, comments and lines that set no variable.
+// statement is the intended meaning of a line, and why the agent reads it differently. The key is empty for blank lines,
+// comments and lines that set no variable.
 type statement struct {
-	name  string // the key as it is written
-	key   string // the key that was meant
-	value string // the value that was meant
-	seen  string // the key that the agent reads; never that of a line without "="
+	name  string // the key as written
+	key   string // the intended key
+	value string // the intended value
+	seen  string // the key that the agent reads; empty for a line without "="
 	raw   string // the value that the agent reads
-	split bool   // the agent sees a "=" in the line
+	split bool   // the agent finds a "=" in the line
 	rest  string // further settings on the same line
 	forms []oddity
 }
 
-// oddity is a form in which a line is written otherwise than the agent reads.
+// oddity is a way of writing a line that the agent misreads.
 type oddity struct{ what, repair string }
 
 func (s *statement) note(is bool, what, repair string) {
@@ -34,12 +34,12 @@ func (s *statement) note(is bool, what, repair string) {
 	}
 }
 
-// misread reports whether the line is to be rewritten.
+// misread reports whether the line must be rewritten.
 func (s statement) misread() bool {
 	return slices.ContainsFunc(s.forms, func(o oddity) bool { return o.repair != "" })
 }
 
-// invisible are characters that a person does not see and the agent keeps.
+// invisible characters are not displayed, but the agent keeps them.
 var invisible = strings.NewReplacer("\ufeff", "", "\u200b", "", "\u200c", "", "\u200d", "", "\u2060", "",
 	"\u00ad", "", "\u200e", "", "\u200f", "")
 
@@ -59,19 +59,19 @@ func isASCII(text string) bool {
 	return true
 }
 
-// before are words that come before a setting elsewhere, and mean nothing here.
+// before lists words that precede a setting in other syntaxes, but have no meaning here.
 var before = []string{"export", "set", "echo", "env", "declare", "-x", "-", "-e"}
 
-// intended works out what the author of line meant.
+// intended determines what the author of line meant.
 func intended(line string) statement {
 	text := strings.TrimSpace(line)
 	seen, raw, split := strings.Cut(text, "=")
 	bare := strings.TrimSpace(strings.TrimLeft(text, byteOrderMark+"\u200b\u2060"))
-	if aside.MatchString(bare) || len(text) > maxAssignment {
+	if commentOrBlank.Get().MatchString(bare) || len(text) > maxAssignment {
 		return statement{seen: seen, raw: raw, split: split}
 	}
 	s := statement{seen: seen, raw: raw, split: split}
-	name, value, ok := s.halves(bare)
+	name, value, ok := s.splitLine(bare)
 	if !ok {
 		return s
 	}
@@ -95,13 +95,13 @@ func intended(line string) statement {
 	return s
 }
 
-// halves cuts a line into name and value. Without "=" it does so only if the name
-// is a known key, and the line stays as it is.
-func (s *statement) halves(bare string) (name, value string, ok bool) {
+// splitLine splits a line into name and value. Without "=", it splits only if the name is a known key, and the line stays
+// as it is.
+func (s *statement) splitLine(bare string) (name, value string, ok bool) {
 	if name, value, ok = strings.Cut(bare, "="); ok {
 		return name, value, true
 	}
-	parts := unassigned.FindStringSubmatch(bare)
+	parts := unassigned.Get().FindStringSubmatch(bare)
 	if parts == nil || canonical(parts[1]) == "" {
 		return "", "", false
 	}
@@ -113,10 +113,10 @@ func (s *statement) halves(bare string) (name, value string, ok bool) {
 	return parts[1], parts[3], true
 }
 
-// unassigned is "KEY: value", "KEY value" or "KEY".
-var unassigned = regexp.MustCompile(`^"?([A-Za-z_][A-Za-z0-9_.-]*)"?\s*(:|\s|$)\s*(.*)$`)
+// unassigned matches "KEY: value", "KEY value" and "KEY".
+var unassigned = lazyregexp.New(`^"?([A-Za-z_][A-Za-z0-9_.-]*)"?\s*(:|\s|$)\s*(.*)$`)
 
-// stripWords removes the words that come before a name in a shell or in YAML.
+// stripWords removes the words before a name in shell or YAML syntax.
 func stripWords(name string) (words, rest string) {
 	fields := strings.Fields(name)
 	n := 0
@@ -130,7 +130,7 @@ func stripWords(name string) (words, rest string) {
 	return strings.Join(fields[:n], " "), fields[n] + name[len(end):]
 }
 
-// values works out which value was meant. The steps go from the outside in.
+// values determines the intended value. The steps work from the outside in.
 func (s *statement) values(raw string) {
 	value := strings.TrimSpace(raw)
 	s.note(value != raw, `has a space after "="`, "remove the space")
@@ -151,8 +151,7 @@ func (s *statement) values(raw string) {
 	s.value = value
 }
 
-// bare removes invisible characters and quotes until there are none around the
-// value: one may hide behind another.
+// bare removes invisible characters and quotes around the value repeatedly, because they can be nested.
 func (s *statement) bare(value string) string {
 	var hidden, quoted, typographic bool
 	for {
@@ -176,7 +175,7 @@ func (s *statement) bare(value string) string {
 	return value
 }
 
-// known undoes forms that only the kind of a known key tells from a good value.
+// known removes text that is recognizable as an error only if the kind of the key is known.
 func (s *statement) known(k *Key, value string) string {
 	if k.Kind.plain && k.read(value).Fault != "" {
 		cut := strings.TrimRight(strings.TrimSuffix(strings.TrimSuffix(value, `\n`), `\r`), ",; ")
@@ -194,7 +193,7 @@ func (s *statement) known(k *Key, value string) string {
 	return value
 }
 
-// punctuation names what stands behind a value.
+// punctuation names the text after a value.
 func punctuation(text string) string {
 	switch text {
 	case ",":
@@ -207,21 +206,20 @@ func punctuation(text string) string {
 	return "punctuation"
 }
 
-// setting finds "KEY=" after a separator, in a value.
-var setting = regexp.MustCompile(`(?:[\s;,&]|\\r\\n|\\n)+(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s?=`)
+// setting matches "KEY=" after a separator, in a value.
+var setting = lazyregexp.New(`(?:[\s;,&]|\\r\\n|\\n)+(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s?=`)
 
-// appended finds "KEY=" right after a value, as text that is appended to a file
-// without a last newline ends up.
-var appended = regexp.MustCompile(`[a-z0-9\])}"']((?:ECS|AWS)_[A-Z0-9_]+)=`)
+// appended matches "KEY=" right after a value: a line that was appended to a file without a final newline.
+var appended = lazyregexp.New(`[a-z0-9\])}"']((?:ECS|AWS)_[A-Z0-9_]+)=`)
 
-// nextSetting is where another known setting begins within value, or -1.
+// nextSetting returns the offset of another known setting in value, or -1.
 func nextSetting(value string) int {
 	if !strings.Contains(value, "=") {
 		return -1
 	}
-	for _, form := range []*regexp.Regexp{setting, appended} {
+	for _, form := range []*lazyregexp.Regexp{setting, appended} {
 		var q quotes
-		for _, at := range form.FindAllStringSubmatchIndex(value, -1) {
+		for _, at := range form.Get().FindAllStringSubmatchIndex(value, -1) {
 			if known := byName[value[at[2]:at[3]]]; known != nil && !q.open(value, at[2]) {
 				return at[2]
 			}
@@ -230,7 +228,7 @@ func nextSetting(value string) int {
 	return -1
 }
 
-// trimSeparator removes what stood between two settings of one line.
+// trimSeparator removes the separator between two settings on one line.
 func trimSeparator(value string) string {
 	for {
 		cut := strings.TrimRight(value, " \t;,&")
@@ -245,8 +243,7 @@ func trimSeparator(value string) string {
 	}
 }
 
-// cutComment returns value without a comment behind it: a "#" after a blank that
-// is not within quotes.
+// cutComment returns value without a trailing comment: a "#" after a blank, outside quotes.
 func cutComment(value string) string {
 	var q quotes
 	for i := 1; i < len(value); i++ {
@@ -257,14 +254,14 @@ func cutComment(value string) string {
 	return value
 }
 
-// quotes follows the quotes of one value from left to right.
+// quotes tracks the quotes of one value from left to right.
 type quotes struct {
-	mark byte // the quote that is open, 0 for none
-	next int  // where to go on
+	mark byte // the open quote, or 0
+	next int  // next offset to scan
 }
 
-// open reports whether the byte at is within quotes that were opened before it.
-// The places asked for must not decrease.
+// open reports whether the byte at the offset is inside quotes opened before it. Offsets must not decrease between
+// calls.
 func (q *quotes) open(value string, at int) bool {
 	for ; q.next < at; q.next++ {
 		switch c := value[q.next]; {

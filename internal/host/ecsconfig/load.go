@@ -10,26 +10,23 @@ import (
 	"muster/internal/file/safefile"
 )
 
-// What keeps Load from reading a settings file, beside what the system reports.
+// Errors of Load, in addition to those of the operating system.
 var (
-	// ErrDirectory: Docker makes one when it is asked to mount a file that is missing.
+	// ErrDirectory reports a directory. Docker creates one to mount a missing file.
 	ErrDirectory = errors.New("it is a directory, but the ECS agent expects a file")
-	// ErrNotRegular is a pipe, a socket or a device.
+	// ErrNotRegular reports a pipe, a socket or a device.
 	ErrNotRegular = safefile.ErrNotRegular
-	// ErrTooLarge is more than any settings file has.
+	// ErrTooLarge reports a file larger than any settings file.
 	ErrTooLarge = errors.New("it is larger than 16 MiB, the limit for a settings file")
-	// ErrChanged says that the file is no longer what the caller loaded. Nothing was
-	// written; load it again and start over.
-	ErrChanged = errors.New("another program has changed it since it was read")
+	// ErrChanged reports that the file changed since the caller loaded it. Nothing was written; load it again and retry.
+	ErrChanged = errors.New("another program changed it since it was read")
 )
 
-// maxSize is the most bytes of a file that Load takes in. A real ecs.config has a few
-// hundred.
+// maxSize limits the file size. A typical ecs.config has a few hundred bytes.
 const maxSize = 16 << 20
 
-// Load reads the file at path, which may be a symbolic link. A missing file is an empty
-// one. Whatever else is not a readable regular file of at most 16 MiB is an error that
-// names path.
+// Load reads the file at path, which may be a symbolic link. A missing file is read as empty. The error names path if it
+// is not a readable regular file of at most 16 MiB.
 func Load(path string) ([]byte, error) {
 	data, err := load(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -45,7 +42,7 @@ func Load(path string) ([]byte, error) {
 	return data, nil
 }
 
-// loadFix is what to do about err, where that is known.
+// loadFix returns the fix for err, if known.
 func loadFix(path string, err error) fix.Fix {
 	switch {
 	case errors.Is(err, ErrDirectory), errors.Is(err, ErrNotRegular), errors.Is(err, ErrTooLarge):

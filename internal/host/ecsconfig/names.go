@@ -6,8 +6,8 @@ import (
 	"muster/internal/base/nearest"
 )
 
-// isName reports whether key is what POSIX calls a name. Every line of a file is asked
-// more than once, for which a regular expression is too slow.
+// isName reports whether key is a POSIX name. It is called several times a line, so a regular expression would be too
+// slow.
 func isName(key string) bool {
 	for i := range len(key) {
 		c := key[i]
@@ -19,11 +19,10 @@ func isName(key string) bool {
 	return key != ""
 }
 
-// settingPrefixes are how names of settings begin.
+// settingPrefixes are the prefixes of setting names.
 var settingPrefixes = []string{"ECS", "NON_ECS", "NONECS", "AWS_DEFAULT", "DOCKER_HOST", "HTTP", "NO_PROXY"}
 
-// canonical returns the known key that is written name but for case, hyphens and
-// dots: there is no doubt what was meant. It is "" without one.
+// canonical returns the known key that differs from name only in case, hyphens and dots, or "".
 func canonical(name string) string {
 	if byName[name] != nil {
 		return name
@@ -36,8 +35,8 @@ func canonical(name string) string {
 
 var underscored = strings.NewReplacer("-", "_", ".", "_")
 
-// meant returns the known key that the writer of name probably meant: name
-// itself, the one that it is canonical for, or the nearest. It is "" if none is near.
+// meant returns the known key that the author of name probably meant: name itself, its canonical key, or the nearest
+// one. It returns "" if none is near.
 func meant(name string) string {
 	if known := canonical(name); known != "" {
 		return known
@@ -46,7 +45,7 @@ func meant(name string) string {
 		return ""
 	}
 	upper := strings.ToUpper(name)
-	if known := glued(upper); known != "" {
+	if known := embeddedKey(upper); known != "" {
 		return known
 	}
 	if byName["ECS_"+upper] != nil { // CLUSTER=prod
@@ -60,22 +59,22 @@ func meant(name string) string {
 	return mistypedPrefix(upper)
 }
 
-// glued finds the known key of the agent in a name with something before or after
-// it: infoECS_CLUSTER, ECS_CLUSTERNAME.
-func glued(upper string) string {
+// embeddedKey finds a known agent key inside a name with extra text before or after it: infoECS_CLUSTER, ECS_CLUSTERNAME.
+func embeddedKey(upper string) string {
 	best := ""
 	for i := range keys {
 		known := keys[i].Name
-		// A shorter name than this is a part of too many others.
-		if len(known) > len(best) && len(known) >= len("ECS_CLUSTER") && (strings.HasSuffix(upper, known) || strings.HasPrefix(upper, known)) {
+		// Shorter names are part of too many other names.
+		if len(known) > len(best) && len(known) >= len("ECS_CLUSTER") &&
+			(strings.HasSuffix(upper, known) || strings.HasPrefix(upper, known)) {
 			best = known
 		}
 	}
 	return best
 }
 
-// nearestKey allows more slips in names that begin with ECS, which nobody gives
-// to a variable of his own.
+// nearestKey allows more typing errors in names that begin with ECS, because they are unlikely to be variables of the
+// user.
 func nearestKey(upper string, generous bool) string {
 	near := nearest.Of(upper, Keys())
 	if len(near) == 0 || !generous && !slip(upper, near[0]) {

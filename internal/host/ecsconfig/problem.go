@@ -8,25 +8,24 @@ import (
 	"muster/internal/host/netpath"
 )
 
-// Severity is what comes of a problem. The order is from least to most.
+// Severity ranks the effect of a problem, from least to most severe.
 type Severity int
 
-// The severities.
+// Severities.
 const (
-	// Cosmetic: the ECS agent reads what was meant.
+	// Cosmetic means that the ECS agent reads the intended value.
 	Cosmetic Severity = iota
-	// Overridden: a later line sets the key again, to something else.
+	// Overridden means that a later line sets the key to a different value.
 	Overridden
-	// UnknownKey: neither the ECS agent nor ecs-init knows the key.
+	// UnknownKey means that neither the ECS agent nor ecs-init knows the key.
 	UnknownKey
-	// Ignored: the value or the line has no effect; a default counts.
+	// Ignored means that the value or the line has no effect and a default applies.
 	Ignored
-	// Misread: the ECS agent takes another value than was meant, or does not see
-	// the setting at all.
+	// Misread means that the ECS agent reads a different value than intended, or does not see the setting.
 	Misread
-	// Refused: ECS refuses the registration, and the ECS agent exits with code 5.
+	// Refused means that ECS rejects the registration, and the ECS agent exits with code 5.
 	Refused
-	// Fatal: the ECS agent exits, or its container cannot be started.
+	// Fatal means that the ECS agent exits, or its container cannot start.
 	Fatal
 )
 
@@ -34,26 +33,26 @@ func (s Severity) String() string {
 	return [...]string{"cosmetic", "overridden", "unknown key", "ignored", "misread", "refused", "fatal"}[s]
 }
 
-// Problem is something in a settings file that the ECS agent reads otherwise than
-// its author meant, or that it or ECS refuses. It never holds a value.
+// Problem is a part of a settings file that the ECS agent misreads, or that it or ECS rejects. It never contains a
+// value.
 type Problem struct {
-	File     string // path of the file; empty for Problems and Repair of a File, which has none
-	Line     int    // counted from 1; 0 for the file as a whole
-	Key      string // the variable that the line was meant to set, as it is written; empty where none can be made out
-	Meant    string // the known key that was meant, if Key is none
+	File     string // path; empty for a File, which has none
+	Line     int    // counts from 1; 0 for the whole file
+	Key      string // the variable as written that the line was meant to set; empty if unclear
+	Meant    string // the known key that was meant, if Key is unknown
 	Severity Severity
-	What     string // what is wrong, reading on from the key
-	Effect   string // what comes of it, a clause such as "the ECS agent exits with code 1"
-	Repair   string // what File.Repair does about it; empty where only a person can know
+	What     string // what is wrong, as a predicate of the key
+	Effect   string // a clause such as "the ECS agent exits with code 1"
+	Repair   string // what File.Repair changes; empty if it cannot fix the problem
 }
 
-// String is one line: where, which key, and what is wrong.
+// String returns one line with the location, the key and the problem.
 func (p Problem) String() string {
 	return strings.Join(strings.Fields(p.Where()+" "+p.Key+" "+p.What), " ")
 }
 
-// Where is the place of the problem, such as "/etc/ecs/ecs.config:3:", and without
-// a colon if it is the file as a whole.
+// Where returns the location of the problem, such as "/etc/ecs/ecs.config:3:". It has no colon for a problem of the
+// whole file.
 func (p Problem) Where() string {
 	switch {
 	case p.File == "" && p.Line == 0:
@@ -66,13 +65,13 @@ func (p Problem) Where() string {
 	return fmt.Sprintf("%s:%d:", p.File, p.Line)
 }
 
-// Whole reports whether the problem is of the file as a whole.
+// Whole reports whether the problem affects the whole file.
 func (p Problem) Whole() bool { return p.Line == 0 }
 
-// Sets reports whether the problem is of the line that sets key, or was meant to.
+// Sets reports whether the problem affects the line that sets key, or was meant to.
 func (p Problem) Sets(key string) bool { return p.Key == key || p.Meant == key }
 
-// Worst returns the highest severity among the problems, Cosmetic if there are none.
+// Worst returns the highest severity of the problems, or Cosmetic if there are none.
 func Worst(problems []Problem) Severity {
 	worst := Cosmetic
 	for _, p := range problems {
@@ -81,23 +80,21 @@ func Worst(problems []Problem) Severity {
 	return worst
 }
 
-// Problems returns what is wrong with the file, in the order of its lines.
+// Problems returns the problems of the file, in line order.
 func (f *File) Problems() []Problem {
 	_, problems := f.review()
 	return problems
 }
 
-// Repair rewrites each line that is misread into what it was meant to say, drops those
-// that a later line overrides, and returns what it repaired. Comments and lines whose
-// meaning is unclear stay as they are. A second Repair finds nothing to do.
+// Repair rewrites each misread line as intended, drops overridden lines, and returns the repaired problems. Comments and
+// unclear lines are unchanged. Repair is idempotent.
 func (f *File) Repair() []Problem {
 	lines, problems := f.review()
 	f.lines = lines
 	return slices.DeleteFunc(problems, func(p Problem) bool { return p.Repair == "" })
 }
 
-// review returns the lines as Repair leaves them, and all that is wrong with them
-// as they are.
+// review returns the lines after a Repair, and all problems of the current lines.
 func (f *File) review() (lines []string, problems []Problem) {
 	d := f.draft()
 	if d.foreign {
@@ -128,19 +125,18 @@ func (f *File) review() (lines []string, problems []Problem) {
 	return slices.DeleteFunc(d.lines, func(line string) bool { return line == "" }), problems
 }
 
-// overridden is the problem of a line that a later one overrides.
+// overridden returns the problem of a line that a later line overrides.
 func (s statement) overridden(line, by int, later statement) Problem {
 	p := Problem{Line: line, Key: s.key, Severity: Overridden, Repair: "drop this line",
-		What: fmt.Sprintf("is set again on line %d: only the last one counts", by)}
+		What: fmt.Sprintf("is set again on line %d: only the last line takes effect", by)}
 	if s.value == later.value || strings.EqualFold(s.key, "NO_PROXY") && exempts(later.value, s.value) {
 		p.Severity = Cosmetic
 	}
 	return p
 }
 
-// exempts says whether one value of NO_PROXY exempts all that another does, so that
-// nothing is lost by overriding the other. Go exempts this host without an entry
-// (golang.org/x/net/http/httpproxy, useProxy).
+// exempts reports whether one value of NO_PROXY covers all exemptions of another, so that overriding the other loses
+// nothing. Go exempts localhost without an entry (golang.org/x/net/http/httpproxy, useProxy).
 func exempts(value, other string) bool {
 	proxy := netpath.Proxy{No: value}
 	for entry := range strings.SplitSeq(other, ",") {
@@ -151,7 +147,7 @@ func exempts(value, other string) bool {
 	return true
 }
 
-// problems are what is wrong with a line that counts.
+// problems returns the problems of a line that takes effect.
 func (s statement) problems(at int, line string, last map[string]int) []Problem {
 	var problems []Problem
 	severity, effect := s.consequence()

@@ -2,12 +2,13 @@ package ecsconfig
 
 import (
 	"encoding/json"
-	"regexp"
 	"strings"
+
+	"muster/internal/base/lazyregexp"
 )
 
-// unquote returns value without the pairs of quotes around it, read as a shell and
-// systemd read them; a value that is not quoted as a whole comes back as it is.
+// unquote removes enclosing pairs of quotes from value as a shell and systemd do. It returns a value that is not quoted
+// as a whole unchanged.
 func unquote(value string) string {
 	for {
 		inner, ok := unquoteOnce(value)
@@ -35,8 +36,8 @@ func unquoteOnce(value string) (string, bool) {
 	return "", false
 }
 
-// unescape undoes the escapes of a double-quoted string; it fails on a bare quote, and
-// on a last backslash, which would have escaped the closing one.
+// unescape resolves the escapes of a double-quoted string. It fails on a bare quote, and on a final backslash, which
+// would escape the closing quote.
 func unescape(inner string) (string, bool) {
 	var plain strings.Builder
 	for i := 0; i < len(inner); i++ {
@@ -53,17 +54,16 @@ func unescape(inner string) (string, bool) {
 	return plain.String(), true
 }
 
-// isJSONContainer recognises the often seen KEY="{"a":"b"}", whose meaning is plain
-// although its quoting is not.
+// isJSONContainer recognizes the common form KEY="{"a":"b"}", whose meaning is clear despite its quoting.
 func isJSONContainer(text string) bool {
 	text = strings.TrimSpace(text)
 	return text != "" && (text[0] == '{' || text[0] == '[') && json.Valid([]byte(text))
 }
 
-// typographic pairs are what word processors and chats make of quotes.
+// typographic lists quote pairs that word processors and chat programs substitute.
 var typographic = []string{"“”", "„“", "‘’", "‚‘", "«»", "””", "’’"}
 
-// untypographic returns value without a pair of typographic quotes around it.
+// untypographic returns value without an enclosing pair of typographic quotes.
 func untypographic(value string) string {
 	if isASCII(value) {
 		return value
@@ -81,10 +81,10 @@ func untypographic(value string) string {
 
 var (
 	straight     = strings.NewReplacer("“", `"`, "”", `"`, "„", `"`, "‘", "'", "’", "'")
-	danglingItem = regexp.MustCompile(`,\s*([}\]])`)
-	// bareJSON is JSON whose quotes a shell has removed, as "echo KEY={"a":"b"}" does.
-	bareJSON  = regexp.MustCompile(`^[\[{]\s*` + bareItem + `(?:\s*,\s*` + bareItem + `)*\s*[\]}]$`)
-	bareWords = regexp.MustCompile(bareWord)
+	danglingItem = lazyregexp.New(`,\s*([}\]])`)
+	// bareJSON matches JSON whose quotes a shell removed, as in "echo KEY={"a":"b"}".
+	bareJSON  = lazyregexp.New(`^[\[{]\s*` + bareItem + `(?:\s*,\s*` + bareItem + `)*\s*[\]}]$`)
+	bareWords = lazyregexp.New(bareWord)
 )
 
 const (
@@ -92,7 +92,7 @@ const (
 	bareItem = bareWord + `(?:\s*:\s*` + bareWord + `)?`
 )
 
-// straightening is one way in which JSON is often spoiled, and its undoing.
+// straightening is a common error in JSON, and its fix.
 type straightening struct {
 	oddity
 	undo func(string) string
@@ -110,18 +110,17 @@ var straightenings = []straightening{
 		return strings.ReplaceAll(v, "'", `"`)
 	}},
 	{oddity{"has a comma after the last item of its JSON", "remove the comma"}, func(v string) string {
-		return danglingItem.ReplaceAllString(v, "$1")
+		return danglingItem.Get().ReplaceAllString(v, "$1")
 	}},
 	{oddity{"has no quotes in its JSON", "add the quotes"}, func(v string) string {
-		if !bareJSON.MatchString(v) {
+		if !bareJSON.Get().MatchString(v) {
 			return v
 		}
-		return bareWords.ReplaceAllString(v, `"$0"`)
+		return bareWords.Get().ReplaceAllString(v, `"$0"`)
 	}},
 }
 
-// straighten returns the JSON that a spoiled value was meant to be, if one change
-// makes it what k takes.
+// straighten returns the intended JSON of an invalid value, if one change makes it valid for k.
 func straighten(k *Key, value string) (fixed string, o oddity, ok bool) {
 	for _, s := range straightenings {
 		fixed := s.undo(value)

@@ -7,37 +7,35 @@ import (
 	"strings"
 )
 
-// The files that ecs-init and the ECS agent read beside DefaultPath.
+// Files that ecs-init and the ECS agent read in addition to DefaultPath.
 const (
-	// InstancePath holds the settings that the image was built with
-	// (ecs-init/config/common.go, InstanceConfigFile).
+	// InstancePath holds settings from the image build (ecs-init/config/common.go, InstanceConfigFile).
 	InstancePath = "/var/lib/ecs/ecs.config"
 	// JSONPath is the ECS agent's own file (AgentJSONConfigFile).
 	JSONPath = "/etc/ecs/ecs.config.json"
 )
 
-// Text is one of the files that settings come from.
+// Text is a file with settings.
 type Text struct {
 	Path string
 	Data []byte
-	Err  error // of reading it; Load's
+	Err  error // error of Load
 }
 
-// Sources are all the places that the settings of an ECS agent come from. An
-// empty one adds nothing.
+// Sources holds all sources of settings for an ECS agent. An empty source adds nothing.
 type Sources struct {
 	Instance Text   // InstancePath
 	User     Text   // DefaultPath
 	JSON     Text   // JSONPath
-	UserData []byte // as the metadata service gives it out
-	// Container is the environment of the agent's container, if there is one:
-	// what the running agent has, whatever the files say by now.
+	UserData []byte // as returned by the metadata service
+	// Container is the environment of the agent's container, if it exists. It shows the settings of the running agent,
+	// even if the files changed since.
 	Container []string
 	Region    string // of the instance
 }
 
-// Gather loads the files of the ECS agent. The function under maps a path of
-// the instance to where it is read; the texts have the instance's path.
+// Gather loads the files of the ECS agent. under maps a path on the instance to the path to read; the texts keep the
+// path on the instance.
 func Gather(user string, under func(path string) string) Sources {
 	load := func(path string) Text {
 		data, err := Load(under(path))
@@ -48,9 +46,8 @@ func Gather(user string, under func(path string) string) Sources {
 	return s
 }
 
-// jsonPath is where the JSON file is on the host: ecs-init mounts /etc/ecs,
-// /var/lib/ecs and /var/cache/ecs at the same path in the agent's container
-// (getHostConfig).
+// jsonPath returns the path of the JSON file on the host. ecs-init mounts /etc/ecs, /var/lib/ecs and /var/cache/ecs at
+// the same path in the agent's container (getHostConfig).
 func (s Sources) jsonPath() string {
 	path := s.files()["ECS_AGENT_CONFIG_FILE_PATH"].Raw
 	for _, mounted := range []string{"/etc/ecs/", "/var/lib/ecs/", "/var/cache/ecs/"} {
@@ -61,10 +58,10 @@ func (s Sources) jsonPath() string {
 	return JSONPath
 }
 
-// Origin is the kind of place that a value comes from.
+// Origin is the kind of source of a value.
 type Origin int
 
-// The origins, from the one that gives way to the one that wins.
+// Origins, from lowest to highest precedence.
 const (
 	FromDefault Origin = iota // the ECS agent's own default
 	FromInstance
@@ -75,19 +72,18 @@ const (
 	FromContainer
 )
 
-// Value is one setting as the ECS agent ends up with it.
+// Value is a setting as the ECS agent uses it.
 type Value struct {
 	Key    string
-	Raw    string // as it is read, before the agent trims or discards it
-	Text   string // as the agent has it
-	Fault  string // why Text is not Raw, or ECS refuses it; reading on from the key
+	Raw    string // before the agent trims or discards it
+	Text   string // as the agent uses it
+	Fault  string // why Text differs from Raw or ECS rejects it, as a predicate of the key
 	Origin Origin
-	File   string // FromFile, FromJSON: the path
-	Line   int    // FromFile: counted from 1
+	File   string // path, for FromFile and FromJSON
+	Line   int    // for FromFile, counted from 1
 }
 
-// Where says in words where the value comes from: "/etc/ecs/ecs.config:3",
-// "user data".
+// Where returns the source of the value as text: "/etc/ecs/ecs.config:3", "user data".
 func (v Value) Where() string {
 	switch v.Origin {
 	case FromFile:
@@ -106,28 +102,26 @@ func (v Value) Where() string {
 	return "the ECS agent's default"
 }
 
-// Settings are what the ECS agent reads, key by key.
+// Settings holds the value of every key as the ECS agent reads it.
 type Settings struct {
 	values map[string]Value
-	files  map[string]Value // what the files say, container or not
+	files  map[string]Value // values of the files, even if a container exists
 	stale  []string
 }
 
-// Get returns the value of key. It is not ok if nothing sets it and the ECS agent
-// has no default either.
+// Get returns the value of key. It returns false if nothing sets the key and the ECS agent has no default.
 func (s *Settings) Get(key string) (Value, bool) {
 	v, ok := s.values[key]
 	return v, ok && (v.Text != "" || v.Origin != FromDefault)
 }
 
-// Text is the value of key as the ECS agent has it, "" if it has none.
+// Text returns the value of key as the ECS agent uses it, or "".
 func (s *Settings) Text(key string) string { return s.values[key].Text }
 
-// On reports whether a key that is true or false is true.
+// On reports whether a boolean key is true.
 func (s *Settings) On(key string) bool { return s.values[key].Text == "true" }
 
-// Set reports whether somebody set key to something that the ECS agent takes:
-// neither it nor ecs-init came up with the value.
+// Set reports whether a user set key to a valid value: it does not come from the defaults of the agent or ecs-init.
 func (s *Settings) Set(key string) bool {
 	switch s.values[key].Origin {
 	case FromDefault, FromPreset, FromInstance:
@@ -136,23 +130,19 @@ func (s *Settings) Set(key string) bool {
 	return true
 }
 
-// Cluster is the cluster that the ECS agent joins. Its Origin is FromDefault if
-// nothing names one.
+// Cluster returns the cluster that the ECS agent joins. Its Origin is FromDefault if no source sets one.
 func (s *Settings) Cluster() Value { return s.values["ECS_CLUSTER"] }
 
-// Named is how the files name key, "" for not at all: what the ECS agent will read
-// when ecs-init starts it next.
+// Named returns the value of key in the files, or "": the value that the ECS agent reads after its next start.
 func (s *Settings) Named(key string) Value { return s.files[key] }
 
-// Stale returns the keys whose value in the files is not the one that the running
-// ECS agent has, in order: it was started before the files were changed.
+// Stale returns, in order, the keys whose value in the files differs from that of the running ECS agent, because the
+// files changed after it started.
 func (s *Settings) Stale() []string { return s.stale }
 
-// Read works out what the ECS agent reads, and what is wrong with where it reads
-// it. Later sources win: the agent's defaults, user data, ecs.config.json, what
-// ecs-init sets, InstancePath, DefaultPath, and the environment of the container
-// (agent/config/config.go, NewConfig; ecs-init/docker/docker.go, LoadEnvVars and
-// getContainerConfig).
+// Read determines the settings of the ECS agent, and the problems of their sources. Later sources win: the agent's
+// defaults, user data, ecs.config.json, ecs-init's values, InstancePath, DefaultPath, and the environment of the
+// container (agent/config/config.go, NewConfig; ecs-init/docker/docker.go, LoadEnvVars and getContainerConfig).
 func Read(from Sources) (*Settings, []Problem) {
 	var problems []Problem
 	for _, text := range []Text{from.Instance, from.User} {
@@ -174,7 +164,7 @@ func Read(from Sources) (*Settings, []Problem) {
 		if !set && k.Preset != "" && k.Preset != "set" {
 			env, set = Value{Raw: k.Preset, Origin: FromPreset}, true
 		}
-		s.values[k.Name] = k.settle(env, set, fromJSON, fromUserData)
+		s.values[k.Name] = k.resolve(env, set, fromJSON, fromUserData)
 	}
 	if v := s.values["AWS_DEFAULT_REGION"]; v.Text == "" && from.Region != "" {
 		s.values["AWS_DEFAULT_REGION"] = Value{Key: "AWS_DEFAULT_REGION", Raw: from.Region, Text: from.Region, Origin: FromInstance}
@@ -182,8 +172,8 @@ func Read(from Sources) (*Settings, []Problem) {
 	return s, problems
 }
 
-// settle decides between the environment, the JSON file and user data.
-func (k *Key) settle(env Value, set bool, lower ...map[string]Value) Value {
+// resolve chooses between the environment, the JSON file and user data.
+func (k *Key) resolve(env Value, set bool, lower ...map[string]Value) Value {
 	env.Key = k.Name
 	r := Reading{Text: k.Default, Unset: true}
 	if set {
@@ -203,8 +193,7 @@ func (k *Key) settle(env Value, set bool, lower ...map[string]Value) Value {
 	return env
 }
 
-// running is what the running agent has for k. Where the files agree, they say
-// where it comes from.
+// running returns the value of k in the running agent. Its source is the files if they have the same value.
 func (s *Settings) running(k *Key, file Value, inFile bool, env map[string]string) (Value, bool) {
 	if k.Reader&Agent == 0 {
 		return file, inFile
@@ -221,12 +210,12 @@ func (s *Settings) running(k *Key, file Value, inFile bool, env map[string]strin
 	return Value{Raw: raw, Origin: FromContainer}, ok
 }
 
-// files merges the two files as ecs-init does, line by line.
+// files merges the two files like ecs-init, line by line.
 func (s Sources) files() map[string]Value {
 	merged := map[string]Value{}
 	for _, text := range []Text{s.Instance, s.User} {
 		if text.Err != nil {
-			continue // ecs-init goes on without a file that it cannot read
+			continue // ecs-init continues without a file that it cannot read
 		}
 		for i, line := range Parse(text.Data).lines {
 			if key, value, ok := read(line); ok {
@@ -237,8 +226,7 @@ func (s Sources) files() map[string]Value {
 	return merged
 }
 
-// environment is nil unless env is of an ECS agent, which has been given at least
-// one setting.
+// environment returns nil unless env belongs to an ECS agent, which has at least one setting.
 func environment(env []string) map[string]string {
 	all, agents := map[string]string{}, false
 	for _, assignment := range env {
@@ -252,7 +240,7 @@ func environment(env []string) map[string]string {
 	return all
 }
 
-// problems are those of the text, with its path.
+// problems returns the problems of the text, with its path.
 func (t Text) problems() []Problem {
 	problems := Parse(t.Data).Problems()
 	if t.Err != nil {
@@ -264,7 +252,7 @@ func (t Text) problems() []Problem {
 	return problems
 }
 
-// Of returns the problems of the lines that set key or were meant to.
+// Of returns the problems of the lines that set key, or were meant to.
 func Of(problems []Problem, key string) []Problem {
 	return slices.DeleteFunc(slices.Clone(problems), func(p Problem) bool { return !p.Sets(key) })
 }

@@ -14,17 +14,16 @@ import (
 	"muster/internal/base/fix"
 )
 
-// Write replaces the content old of the file at path, as Load returned it, by data: whole
-// or not at all, and durably. It follows symbolic links, creates a missing file (0600)
-// and its directory (0755), and otherwise keeps owner, mode, SELinux label and ACL.
-// changed reports whether the file was replaced; it stays untouched when data is what it
-// holds already. If it holds something else than old, the error is ErrChanged: a guard
-// against a foreign writer, not a lock.
+// Write atomically and durably replaces the content of the file at path with data. old is
+// the content that Load returned; if the file differs from it, the error is ErrChanged, a
+// guard against other writers, not a lock. Write follows symbolic links, creates a missing
+// file (0600) and its directory (0755), and keeps owner, mode, SELinux label and ACL.
+// changed reports whether the file was replaced; a file that already equals data is not.
 func Write(path string, old, data []byte) (changed bool, err error) {
 	return write(path, old, data, func(string) error { return nil })
 }
 
-// write calls before ahead of each step, for the tests to fail or die there.
+// write calls before ahead of each step, so that tests can fail or kill it there.
 func write(path string, old, data []byte, before func(step string) error) (bool, error) {
 	target, err := follow(path)
 	if err != nil {
@@ -36,7 +35,7 @@ func write(path string, old, data []byte, before func(step string) error) (bool,
 	}
 	w := newWriter(target, data)
 	if bytes.Equal(current, data) {
-		_ = w.clear() // nothing to write, so nothing to fail at
+		_ = w.clear() // nothing to write, so no error
 		return false, nil
 	}
 	if !bytes.Equal(current, old) {
@@ -55,13 +54,13 @@ func write(path string, old, data []byte, before func(step string) error) (bool,
 	return true, nil
 }
 
-// follow returns the file that path leads to, which need not exist. Unlike
-// filepath.EvalSymlinks it goes through a dangling link, and it leaves ".." to the kernel.
+// follow returns the file that path leads to, which may not exist. Unlike filepath.EvalSymlinks, it follows a dangling
+// link, and leaves ".." to the kernel.
 func follow(path string) (string, error) {
-	for range 40 { // as many as Linux follows (MAXSYMLINKS)
+	for range 40 { // the limit of Linux (MAXSYMLINKS)
 		next, err := os.Readlink(path)
 		if err != nil {
-			return path, nil // no link; Load tells what else is wrong with it
+			return path, nil // not a link; Load reports any other problem
 		}
 		if !filepath.IsAbs(next) {
 			dir, _ := filepath.Split(path)
@@ -72,12 +71,11 @@ func follow(path string) (string, error) {
 	return "", syscall.ELOOP
 }
 
-// writer carries one replacement through its steps.
+// writer performs one replacement, step by step.
 //
-// github.com/google/renameio is not used: it names its temporary file at random, so that
-// one left by a killed run could not be told from somebody's backup, and it keeps no
-// owner, follows no link and does not sync the directory. With a fixed name the next
-// run finds the leftover; two runs at once are kept apart by their lock.
+// github.com/google/renameio is not used: it does not keep the owner, follow links or sync the directory, and its random
+// names make the leftover of a killed run look like a user's backup. With a fixed name, the next run finds the leftover;
+// a lock excludes concurrent runs.
 type writer struct {
 	target, dir, temp string
 	data              []byte
@@ -113,7 +111,7 @@ func (w *writer) steps() []step {
 	}
 }
 
-// clear removes what a killed run left behind.
+// clear removes the leftover of a killed run.
 func (w *writer) clear() error {
 	if err := os.Remove(w.temp); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -151,9 +149,8 @@ func (w *writer) keepOwnerAndMode() error {
 	return w.file.Chmod(info.Mode().Perm())
 }
 
-// keepLabels copies the attributes that decide who may read the file, as far as it can:
-// a file system without them is no reason to fail. Others, like security.ima, describe
-// the old content and must not be copied.
+// keepLabels copies the attributes that control access to the file, as far as possible: a file system without them is no
+// error. Others, like security.ima, describe the old content and must not be copied.
 func (w *writer) keepLabels() error {
 	for _, name := range []string{"security.selinux", "system.posix_acl_access"} {
 		value := make([]byte, 64<<10) // XATTR_SIZE_MAX
@@ -186,7 +183,7 @@ func syncPath(dir string) error {
 	return handle.Sync()
 }
 
-// abort leaves no temporary file behind; its own errors would hide the cause.
+// abort removes the temporary file. It ignores errors, which would hide the cause.
 func (w *writer) abort() {
 	if w.file != nil {
 		_ = w.file.Close()
@@ -194,7 +191,7 @@ func (w *writer) abort() {
 	}
 }
 
-// writeFix is what to do about err, where that is known.
+// writeFix returns the fix for err, if known.
 func writeFix(dir, target string, err error) fix.Fix {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
@@ -203,7 +200,11 @@ func writeFix(dir, target string, err error) fix.Fix {
 		return fix.Do("Find out why the file system is read-only, then mount it read-write:",
 			"sudo dmesg -T | grep -iE 'read-only|i/o error'", "sudo mount -o remount,rw $(df --output=target "+dir+" | tail -n 1)")
 	case errors.Is(err, fs.ErrPermission):
-		return fix.Do("Run muster as root; if it already runs as root, remove the immutable flag:", "sudo lsattr "+target, "sudo chattr -i "+target)
+		return fix.Do(
+			"Run muster as root; if it already runs as root, remove the immutable flag:",
+			"sudo lsattr "+target,
+			"sudo chattr -i "+target,
+		)
 	}
 	return fix.Fix{}
 }

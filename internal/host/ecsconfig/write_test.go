@@ -42,7 +42,7 @@ func mustHold(t *testing.T, path, want string) {
 	}
 }
 
-// mustContain checks that dir has no entry but names: no temporary file above all.
+// mustContain checks that dir has only the given entries, and no temporary file.
 func mustContain(t *testing.T, dir string, names ...string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -84,7 +84,7 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-func TestLoadRefusesWhatIsNoSettingsFile(t *testing.T) {
+func TestLoadRejectsOtherFiles(t *testing.T) {
 	dir := t.TempDir()
 	file := put(t, dir, "file", "")
 	huge := put(t, dir, "huge", "")
@@ -111,7 +111,7 @@ func TestLoadRefusesWhatIsNoSettingsFile(t *testing.T) {
 	}
 }
 
-func TestLoadTakesTheLargestFileStillAllowed(t *testing.T) {
+func TestLoadAcceptsTheLargestFile(t *testing.T) {
 	path := put(t, t.TempDir(), "f", "")
 	if err := os.Truncate(path, maxSize); err != nil {
 		t.Fatal(err)
@@ -129,7 +129,7 @@ func TestWriteReplaces(t *testing.T) {
 	mustContain(t, dir, "ecs.config")
 }
 
-func TestWriteOfTheSameBytesTouchesNothing(t *testing.T) {
+func TestWriteOfTheSameBytesChangesNothing(t *testing.T) {
 	dir := t.TempDir()
 	path := put(t, dir, "ecs.config", newText)
 	put(t, dir, ".ecs.config.muster-tmp", "left by a killed run")
@@ -153,7 +153,7 @@ func TestWriteOfNothingCreatesNothing(t *testing.T) {
 	mustContain(t, dir)
 }
 
-func TestWriteRefusesAFileThatSomebodyElseChanged(t *testing.T) {
+func TestWriteRejectsAChangedFile(t *testing.T) {
 	path := put(t, t.TempDir(), "ecs.config", "ECS_CLUSTER=theirs\n")
 	changed, err := Write(path, []byte(oldText), []byte(newText))
 	if changed || !errors.Is(err, ErrChanged) || !strings.Contains(err.Error(), path) {
@@ -185,7 +185,7 @@ func TestWriteToABareName(t *testing.T) {
 func TestWriteKeepsOwnerAndMode(t *testing.T) {
 	uid, gid := os.Getuid(), os.Getgid()
 	if uid == 0 {
-		uid, gid = 1234, 1234 // anybody else can give a file only to himself
+		uid, gid = 1234, 1234 // only root can change the owner of a file
 	}
 	path := put(t, t.TempDir(), "ecs.config", oldText)
 	if err := errors.Join(os.Chown(path, uid, gid), os.Chmod(path, 0o664)); err != nil {
@@ -212,7 +212,7 @@ func TestWriteKeepsLabels(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := put(t, t.TempDir(), "ecs.config", oldText)
 			if err := unix.Setxattr(path, name, []byte(label), 0); err != nil {
-				label = labelOf(path, name) // this system or user cannot: the write must do without
+				label = labelOf(path, name) // not supported by this system or user: the write must succeed without it
 			}
 			mustWrite(t, path, oldText, newText)
 			if got := labelOf(path, name); got != label {
@@ -233,7 +233,7 @@ func TestWriteFollowsLinks(t *testing.T) {
 		"absolute": {oldText, "%s/etc/ecs.config", "%s/real/ecs.config"},
 		"relative": {oldText, "%s/etc/ecs.config", "../real/ecs.config"},
 		"dangling": {"", "%s/etc/ecs.config", "../real/ecs.config"},
-		// "etc/../x" is not "x" when etc is itself a link elsewhere.
+		// "etc/../x" is not "x" if etc is itself a link to another directory.
 		"relative, below a linked directory": {oldText, "%s/linked/ecs.config", "../../real/ecs.config"},
 	}
 	for name, test := range tests {
@@ -260,7 +260,7 @@ func TestWriteFollowsLinks(t *testing.T) {
 	}
 }
 
-func TestWriteFailsWholeAtEveryStep(t *testing.T) {
+func TestWriteFailsAtomicallyAtEveryStep(t *testing.T) {
 	for _, failing := range newWriter("x", nil).steps() {
 		t.Run(failing.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -271,7 +271,8 @@ func TestWriteFailsWholeAtEveryStep(t *testing.T) {
 				}
 				return nil
 			})
-			if !errors.Is(err, syscall.ENOSPC) || !strings.HasPrefix(err.Error(), "writing "+path+": ") || fix.Of(err).Commands[0] != "df -h "+dir+"/" {
+			if !errors.Is(err, syscall.ENOSPC) || !strings.HasPrefix(err.Error(), "writing "+path+": ") ||
+				fix.Of(err).Commands[0] != "df -h "+dir+"/" {
 				t.Errorf("error: %v", err)
 			}
 			want := oldText
@@ -326,7 +327,7 @@ func TestWriteToAReadOnlyFileSystem(t *testing.T) {
 	}
 }
 
-func TestTheFixOfWhatIsKnown(t *testing.T) {
+func TestWriteFix(t *testing.T) {
 	for err, want := range map[error]string{
 		syscall.EDQUOT: "df -i /etc/ecs/",
 		syscall.EROFS:  "remount,rw $(df --output=target /etc/ecs/ | tail -n 1)",
@@ -338,12 +339,12 @@ func TestTheFixOfWhatIsKnown(t *testing.T) {
 		}
 	}
 	if got := writeFix("", "", syscall.EIO); !got.IsZero() {
-		t.Errorf("of an unknown cause: %q", got)
+		t.Errorf("fix for an unknown cause: %q", got)
 	}
 }
 
-// TestKilledWriter is not a test but the process that TestWriteSurvivesAKill kills: it
-// writes, and dies by SIGKILL ahead of the step whose number it was given.
+// TestKilledWriter is not a test, but the process that TestWriteSurvivesAKill starts. It writes, and dies by SIGKILL
+// before the step with the given number.
 func TestKilledWriter(t *testing.T) {
 	path := os.Getenv("MUSTER_TEST_KILLED_WRITER_PATH")
 	if path == "" {
@@ -368,7 +369,7 @@ func TestKilledWriter(t *testing.T) {
 	}
 }
 
-// killedAt runs the writer and reports whether it was killed, rather than done, at step.
+// killedAt runs the writer and reports whether it was killed at step, rather than finished.
 func killedAt(t *testing.T, path string, step int) bool {
 	t.Helper()
 	writer := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilledWriter$")

@@ -9,13 +9,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Every finding has its row in the manual, and the manual knows no others. The
-// ids are read from the source, because no host shows all findings at once.
-func TestEveryFindingHasItsRowInTheManual(t *testing.T) {
+// Every finding must have a row in the manual, and the manual no other rows. The ids are read from the source, because
+// no host has all findings at once.
+func TestEveryFindingIsInTheManual(t *testing.T) {
 	inCode := matches(t, "findings.go", `ID:\s+"([^"]+)"`)
 	inManual := matches(t, "../../../docs/reference/ports.md", "(?m)^\\| `([a-z0-9]+(?:-[a-z0-9]+)+)` \\| [^|]+ \\| [^|]{10,} \\|$")
 	if len(inCode) < 10 {
-		t.Errorf("only %d ids were found in the source: %q", len(inCode), inCode)
+		t.Errorf("found only %d ids in the source: %q", len(inCode), inCode)
 	}
 	if diff := cmp.Diff(inCode, inManual); diff != "" {
 		t.Errorf("docs/reference/ports.md (-code +page):\n%s", diff)

@@ -11,13 +11,12 @@ import (
 	"muster/reach"
 )
 
-// findings goes over the usual mistakes. What is found out about a container is
-// said once, whatever the number of its ports.
-func (l *looker) findings() {
+// findings checks for common mistakes. A finding about a container is reported once, regardless of its number of ports.
+func (l *inspector) findings() {
 	for i := range l.spaces {
 		s := &l.spaces[i]
 		hits := l.hits(s)
-		l.add(ignitesMulticast(s), tomcatsMulticast(s), l.docker0Announced(s, hits), bridgeAnnounced(s, hits),
+		l.add(igniteMulticast(s), tomcatMulticast(s), l.docker0Announced(s, hits), bridgeAnnounced(s, hits),
 			notPublished(s, hits), l.publishedElsewhere(s), l.otherHostPort(s), v6Only(s, hits), boundElsewhere(s, hits))
 	}
 	for _, seen := range l.report.Needs {
@@ -26,8 +25,8 @@ func (l *looker) findings() {
 	l.add(l.ephemeralOverlap())
 }
 
-// add keeps the findings for which there is evidence.
-func (l *looker) add(found ...Finding) {
+// add appends the findings that have evidence.
+func (l *inspector) add(found ...Finding) {
 	for _, f := range found {
 		if f.Evidence != "" {
 			l.report.Findings = append(l.report.Findings, f)
@@ -35,8 +34,8 @@ func (l *looker) add(found ...Finding) {
 	}
 }
 
-// hits are the sockets of a namespace on ports that its peers need.
-func (l *looker) hits(s *space) []socket {
+// hits returns the sockets of a namespace on required ports.
+func (l *inspector) hits(s *space) []socket {
 	var out []socket
 	for _, k := range s.sockets {
 		if l.replicates(k.protocol.String(), k.bound.Port()) {
@@ -46,16 +45,16 @@ func (l *looker) hits(s *space) []socket {
 	return out
 }
 
-// replicates says whether servers need a port of each other, and not just
-// clients of them: only then must it keep its number.
-func (l *looker) replicates(protocol string, port uint16) bool {
+// replicates reports whether servers, not only clients, connect to each other on a port. Only then must the port keep
+// its number.
+func (l *inspector) replicates(protocol string, port uint16) bool {
 	return slices.ContainsFunc(l.report.Needs, func(seen Seen) bool {
 		n := seen.Need
 		return n.Flow == reach.Both && n.Protocol.String() == protocol && n.Ports.First <= port && port <= n.Ports.Last
 	})
 }
 
-// list joins what items say, each once; nothing without items.
+// list joins the texts of items without duplicates; it returns "" for no items.
 func list[T any](items []T, say func(T) string) string {
 	var parts []string
 	for _, item := range items {
@@ -68,31 +67,32 @@ func list[T any](items []T, say func(T) string) string {
 
 func (k socket) String() string { return k.protocol.String() + " " + k.bound.String() }
 
-// with puts what was seen behind where it was seen; empty without it.
-func with(s *space, what, items string) string {
+// locate returns items, prefixed with their location; it returns "" for no items.
+func locate(s *space, what, items string) string {
 	if items == "" {
 		return ""
 	}
 	return fmt.Sprintf("%s: %s%s", s, what, items)
 }
 
-// ignitesMulticast looks for TcpDiscoveryMulticastIpFinder: DFLT_MCAST_GROUP
-// 228.1.2.4, DFLT_MCAST_PORT 47400.
-func ignitesMulticast(s *space) Finding {
+// igniteMulticast detects TcpDiscoveryMulticastIpFinder: DFLT_MCAST_GROUP 228.1.2.4, DFLT_MCAST_PORT 47400.
+func igniteMulticast(s *space) Finding {
 	return Finding{
 		ID:       "multicast-finder",
 		Summary:  "Apache Ignite discovers its peers by multicast, which a VPC does not support",
-		Evidence: with(s, "", multicast(s, "228.1.2.4", 47400)),
-		Fix:      fix.Do("Configure an IP finder that works in a VPC: TcpDiscoveryS3IpFinder, TcpDiscoveryElbIpFinder, or TcpDiscoveryVmIpFinder with addresses."),
+		Evidence: locate(s, "", multicast(s, "228.1.2.4", 47400)),
+		Fix: fix.Do(
+			"Configure an IP finder that works in a VPC: TcpDiscoveryS3IpFinder, TcpDiscoveryElbIpFinder, or TcpDiscoveryVmIpFinder with addresses.",
+		),
 	}
 }
 
-// tomcatsMulticast looks for McastService, whose defaults are 228.0.0.4:45564.
-func tomcatsMulticast(s *space) Finding {
+// tomcatMulticast detects McastService, whose defaults are 228.0.0.4:45564.
+func tomcatMulticast(s *space) Finding {
 	return Finding{
 		ID:       "multicast-finder",
 		Summary:  "Tomcat discovers its cluster members by multicast, which a VPC does not support",
-		Evidence: with(s, "", multicast(s, "228.0.0.4", 45564)),
+		Evidence: locate(s, "", multicast(s, "228.0.0.4", 45564)),
 		Fix:      fix.Do("List the members in StaticMembershipService, instead of using McastService."),
 	}
 }
@@ -110,9 +110,9 @@ func multicast(s *space, group string, port uint16) string {
 	return strings.Join(seen, ", ")
 }
 
-// docker0Announced: an Ignite node announces all addresses of its host
-// (IgniteUtils.resolveLocalAddresses) unless localHost is set.
-func (l *looker) docker0Announced(s *space, hits []socket) Finding {
+// docker0Announced: an Ignite node announces all addresses of its host (IgniteUtils.resolveLocalAddresses) unless
+// localHost is set.
+func (l *inspector) docker0Announced(s *space, hits []socket) Finding {
 	f := Finding{
 		ID:       "docker0-announced",
 		Summary:  "Ignite probably announces the address of docker0, which is the same on every host, to its peers",
@@ -120,9 +120,9 @@ func (l *looker) docker0Announced(s *space, hits []socket) Finding {
 		Confirm:  "the node's log: the line \"Local node addresses\" lists docker0's address, usually 172.17.0.1",
 		Inferred: true,
 	}
-	if s.kind == onHost && l.docker0 && !l.blind {
-		f.Evidence = with(s, "docker0 exists; bound to all addresses: ", list(hits, func(k socket) string {
-			if k.bound.Addr().IsUnspecified() && ignites(k) {
+	if s.kind == onHost && l.docker0 && !l.dockerUnknown {
+		f.Evidence = locate(s, "docker0 exists; bound to all addresses: ", list(hits, func(k socket) string {
+			if k.bound.Addr().IsUnspecified() && isIgnitePort(k) {
 				return k.String()
 			}
 			return ""
@@ -131,23 +131,25 @@ func (l *looker) docker0Announced(s *space, hits []socket) Finding {
 	return f
 }
 
-// ignites are the default ports of both SPIs: TcpDiscoverySpi.DFLT_PORT and
-// TcpCommunicationSpi.DFLT_PORT, and 100 from there.
-func ignites(k socket) bool {
+// isIgnitePort reports whether a socket uses a default port of one of the SPIs: TcpDiscoverySpi.DFLT_PORT,
+// TcpCommunicationSpi.DFLT_PORT, or the 100 ports after it.
+func isIgnitePort(k socket) bool {
 	ports := reach.PortsOf(reach.Range{First: 47100, Last: 47199}, reach.Range{First: 47500, Last: 47599})
 	return k.protocol == reach.TCP && ports.Has(k.bound.Port())
 }
 
 func bridgeAnnounced(s *space, hits []socket) Finding {
 	f := Finding{
-		ID:       "bridge-address-announced",
-		Summary:  "the server probably announces its address in the bridge network, which no other host can reach",
-		Fix:      fix.Do("Use network mode awsvpc or host, or configure the server to announce the instance's address (Ignite: an AddressResolver)."),
+		ID:      "bridge-address-announced",
+		Summary: "the server probably announces its address in the bridge network, which no other host can reach",
+		Fix: fix.Do(
+			"Use network mode awsvpc or host, or configure the server to announce the instance's address (Ignite: an AddressResolver).",
+		),
 		Confirm:  "the server's log or configuration: which address it announces to its peers",
 		Inferred: true,
 	}
 	if s.kind == bridged {
-		f.Evidence = with(s, "its address is "+s.address()+", and it listens on ", list(hits, socket.String))
+		f.Evidence = locate(s, "its address is "+s.address()+", and it listens on ", list(hits, socket.String))
 	}
 	return f
 }
@@ -159,7 +161,7 @@ func notPublished(s *space, hits []socket) Finding {
 		Fix:     fix.Do("Add the port to portMappings with hostPort equal to containerPort, or use network mode awsvpc or host."),
 	}
 	if s.kind == bridged {
-		f.Evidence = with(s, "not published: ", list(hits, func(k socket) string {
+		f.Evidence = locate(s, "not published: ", list(hits, func(k socket) string {
 			if len(s.published(k.protocol.String(), k.bound.Port())) == 0 {
 				return k.String()
 			}
@@ -169,14 +171,13 @@ func notPublished(s *space, hits []socket) Finding {
 	return f
 }
 
-// publishedElsewhere judges a container port by all its publications: one that
-// peers reach is enough.
-func (l *looker) publishedElsewhere(s *space) Finding {
+// publishedElsewhere evaluates all publications of a container port: one that peers can reach is enough.
+func (l *inspector) publishedElsewhere(s *space) Finding {
 	return Finding{
 		ID:      "published-on-other-address",
 		Summary: "the port is published only on an address that peers do not dial, such as 127.0.0.1",
-		Evidence: with(s, "", list(s.bindings, func(b dockerapi.Binding) string {
-			if !l.replicates(b.Protocol, b.ContainerPort) || slices.ContainsFunc(s.published(b.Protocol, b.ContainerPort), l.isDialled) {
+		Evidence: locate(s, "", list(s.bindings, func(b dockerapi.Binding) string {
+			if !l.replicates(b.Protocol, b.ContainerPort) || slices.ContainsFunc(s.published(b.Protocol, b.ContainerPort), l.isDialed) {
 				return ""
 			}
 			return publication(b)
@@ -185,24 +186,27 @@ func (l *looker) publishedElsewhere(s *space) Finding {
 	}
 }
 
-func (l *looker) otherHostPort(s *space) Finding {
+func (l *inspector) otherHostPort(s *space) Finding {
 	return Finding{
 		ID:      "other-host-port",
 		Summary: "the port is published under a different number than peers dial",
-		Evidence: with(s, "", list(s.bindings, func(b dockerapi.Binding) string {
+		Evidence: locate(s, "", list(s.bindings, func(b dockerapi.Binding) string {
 			dialled := func(t dockerapi.Binding) bool { return l.replicates(t.Protocol, t.Host.Port()) }
-			if !l.replicates(b.Protocol, b.ContainerPort) || !l.isDialled(b) || slices.ContainsFunc(s.published(b.Protocol, b.ContainerPort),
-				dialled) {
+			if !l.replicates(b.Protocol, b.ContainerPort) || !l.isDialed(b) ||
+				slices.ContainsFunc(s.published(b.Protocol, b.ContainerPort),
+					dialled) {
 				return ""
 			}
 			return publication(b)
 		})),
-		Fix: fix.Do("Give every replication port a static hostPort equal to its containerPort (not 0), or use network mode awsvpc or host."),
+		Fix: fix.Do(
+			"Give every replication port a static hostPort equal to its containerPort (not 0), or use network mode awsvpc or host.",
+		),
 	}
 }
 
-// isDialled says whether a publication is where peers look for this host.
-func (l *looker) isDialled(b dockerapi.Binding) bool { return answers(b.Host.Addr(), l.self) }
+// isDialed reports whether peers dial this publication.
+func (l *inspector) isDialed(b dockerapi.Binding) bool { return covers(b.Host.Addr(), l.self) }
 
 func publication(b dockerapi.Binding) string {
 	text := fmt.Sprintf("%s %d is published at %s", b.Protocol, b.ContainerPort, b.Host)
@@ -216,7 +220,7 @@ func v6Only(s *space, hits []socket) Finding {
 	return Finding{
 		ID:      "v6-only-listener",
 		Summary: "the server listens on IPv6 only, and its peers dial IPv4",
-		Evidence: with(s, "", list(unmet(s, hits), func(k socket) string {
+		Evidence: locate(s, "", list(unreachable(s, hits), func(k socket) string {
 			if isV6Only(s, k) {
 				return k.String()
 			}
@@ -230,7 +234,7 @@ func boundElsewhere(s *space, hits []socket) Finding {
 	return Finding{
 		ID:      "listener-on-other-address",
 		Summary: "the server listens only on an address that peers do not dial, such as 127.0.0.1",
-		Evidence: with(s, "peers dial "+s.address()+"; the server listens on ", list(unmet(s, hits), func(k socket) string {
+		Evidence: locate(s, "peers dial "+s.address()+"; the server listens on ", list(unreachable(s, hits), func(k socket) string {
 			if isV6Only(s, k) {
 				return ""
 			}
@@ -245,12 +249,12 @@ func isV6Only(s *space, k socket) bool {
 	return k.bound.Addr().Is6() && !k.bound.Addr().IsLoopback() && !v6
 }
 
-// unmet are the sockets that no peer reaches, unless the port has another one.
-func unmet(s *space, hits []socket) []socket {
+// unreachable returns the sockets that no peer reaches, unless the same port has a reachable one.
+func unreachable(s *space, hits []socket) []socket {
 	var out []socket
 	for _, k := range hits {
 		met := slices.ContainsFunc(hits, func(o socket) bool {
-			return o.protocol == k.protocol && o.bound.Port() == k.bound.Port() && s.meets(o.bound.Addr())
+			return o.protocol == k.protocol && o.bound.Port() == k.bound.Port() && s.accepts(o.bound.Addr())
 		})
 		if !met && s.kind != isolated {
 			out = append(out, k)
@@ -259,13 +263,14 @@ func unmet(s *space, hits []socket) []socket {
 	return out
 }
 
-// beyondFirst: servers with a range take the first port that is free. Ports given
-// by hand may mean anything.
+// beyondFirst: servers with a port range bind the first free port. Ports from the command line have no known order.
 func beyondFirst(seen Seen) Finding {
 	f := Finding{
 		ID:      "listener-beyond-first-port",
 		Summary: "a server listens beyond the first port of its range: a second server on this host, or the first port was in use",
-		Fix:     fix.Do("Open the whole range to the peers, and list the whole range in their configuration (Ignite: 10.0.1.5:47500..47509)."),
+		Fix: fix.Do(
+			"Open the whole range to the peers, and list the whole range in their configuration (Ignite: 10.0.1.5:47500..47509).",
+		),
 	}
 	beyond := seen.Ports().Subtract(reach.PortsOf(one(seen.Need.Ports.First)))
 	if seen.Need.Flow == reach.Both && seen.Need.Profile != "" && len(beyond) > 0 {
@@ -274,9 +279,8 @@ func beyondFirst(seen Seen) Finding {
 	return f
 }
 
-// noListener names the publications too: on them Docker itself takes connections,
-// so that a dial from this host looks well.
-func (l *looker) noListener(seen Seen) Finding {
+// noListener also names the publications: Docker itself accepts connections to them, so a dial from this host succeeds.
+func (l *inspector) noListener(seen Seen) Finding {
 	f := Finding{
 		ID:      "no-listener",
 		Summary: "nothing listens on " + seen.Need.String(),
@@ -286,7 +290,11 @@ func (l *looker) noListener(seen Seen) Finding {
 	if !seen.Complete || len(seen.Listeners) > 0 || seen.Need.Flow == reach.Outbound {
 		return f
 	}
-	f.Evidence = fmt.Sprintf("%s: no socket on the host or in %d containers", seen.Need, len(l.spaces)-1)
+	containers := "containers"
+	if len(l.spaces) == 2 {
+		containers = "container"
+	}
+	f.Evidence = fmt.Sprintf("%s: no socket on the host or in %d %s", seen.Need, len(l.spaces)-1, containers)
 	for i := range l.spaces {
 		published := list(l.spaces[i].bindings, func(b dockerapi.Binding) string {
 			if b.Protocol == seen.Need.Protocol.String() && reach.PortsOf(seen.Need.Ports).Has(b.ContainerPort) {
@@ -295,20 +303,19 @@ func (l *looker) noListener(seen Seen) Finding {
 			return ""
 		})
 		if published != "" {
-			f.Evidence += "; " + with(&l.spaces[i], "", published)
+			f.Evidence += "; " + locate(&l.spaces[i], "", published)
 		}
 	}
 	return f
 }
 
-// ephemeralOverlap: the kernel gives an outgoing connection any free port of
-// ip_local_port_range that is not in ip_local_reserved_ports (Documentation/
-// networking/ip-sysctl.rst). A server with an interface of its own has its own of
-// both, which are not read.
-func (l *looker) ephemeralOverlap() Finding {
+// ephemeralOverlap: the kernel picks the port of an outgoing connection from ip_local_port_range, except
+// ip_local_reserved_ports (Documentation/ networking/ip-sysctl.rst). A server with its own network interface has its own
+// settings, which are not read.
+func (l *inspector) ephemeralOverlap() Finding {
 	f := Finding{
 		ID:      "ephemeral-overlap",
-		Summary: "an outgoing connection may take a replication port before the server binds it",
+		Summary: "an outgoing connection can take a replication port before the server binds it",
 	}
 	if slices.ContainsFunc(l.spaces, func(s space) bool { return s.kind == ownENI && len(l.hits(&s)) > 0 }) {
 		return f

@@ -21,8 +21,8 @@ import (
 	"muster/reach"
 )
 
-// The headers of the tables, and what every host has beside the sockets of a
-// test, as Linux 6.18 prints it.
+// Headers of the tables, and the entries that every host has in addition to the test's sockets, as printed by Linux
+// 6.18.
 const (
 	tcpHeader  = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode                                                     \n"
 	tcp6Header = "  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
@@ -36,13 +36,19 @@ const (
 	devDocker0 = "docker0:       0       0    0    0    0     0          0         0        0       0    0    7    0     0       0          0\n"
 )
 
-// files is a tree: path to content.
+// files maps paths to contents.
 type files map[string]string
 
-// netTables are the tables of one namespace in dir, with sockets such as
-// "tcp 0.0.0.0:47500" and multicast groups, among traffic that must not count.
+// netTables returns the tables of one namespace in dir, with sockets such as "tcp 0.0.0.0:47500", multicast groups, and
+// other traffic that must be ignored.
 func netTables(dir string, entries ...string) files {
-	t := files{dir + "/tcp": tcpHeader, dir + "/tcp6": tcp6Header, dir + "/udp": udpHeader, dir + "/udp6": tcp6Header, dir + "/igmp": igmpHeader + igmpAll}
+	t := files{
+		dir + "/tcp":  tcpHeader,
+		dir + "/tcp6": tcp6Header,
+		dir + "/udp":  udpHeader,
+		dir + "/udp6": tcp6Header,
+		dir + "/igmp": igmpHeader + igmpAll,
+	}
 	t[dir+"/tcp"] += tcpLine("10.0.1.5:47500", "10.0.2.5:51000", "01") + tcpLine("10.0.1.5:47100", "10.0.2.6:51000", "06")
 	t[dir+"/tcp6"] += tcpLine("[fd00::5]:47100", "[fd00::6]:51000", "08")
 	t[dir+"/udp"] += tcpLine("10.0.1.5:8301", "10.0.0.2:53", "01")
@@ -70,8 +76,12 @@ func unspecified(like netip.Addr) netip.Addr {
 }
 
 func tcpLine(local, remote, state string) string {
-	return fmt.Sprintf("   0: %s %s %s 00000000:00000000 00:00000000 00000000     0        0 914527 1 00000000851809bf 100 0 0 10 0                    \n",
-		hexPort(local), hexPort(remote), state)
+	return fmt.Sprintf(
+		"   0: %s %s %s 00000000:00000000 00:00000000 00000000     0        0 914527 1 00000000851809bf 100 0 0 10 0                    \n",
+		hexPort(local),
+		hexPort(remote),
+		state,
+	)
 }
 
 func hexPort(s string) string {
@@ -87,15 +97,15 @@ func hexAddr(addr netip.Addr) string {
 	return strings.ToUpper(hex.EncodeToString(b))
 }
 
-// scene is a host.
+// scene describes a host.
 type scene struct {
 	self       string
 	host       []string            // sockets and groups of the host, see netTables
-	containers map[string][]string // those of containers, by process
+	containers map[string][]string // the same of containers, by process
 	docker0    bool
-	docker     []string // as Docker inspects the containers
-	tasks      string   // as introspection lists the tasks
-	also       files    // instead of what is above; "-": no such file
+	docker     []string // docker inspect output of the containers
+	tasks      string   // tasks as listed by introspection
+	also       files    // replaces generated files; "-" removes the file
 	noAgent    bool
 }
 
@@ -113,7 +123,7 @@ func (s scene) files() files {
 	return all
 }
 
-// at writes the scene to disk and serves its Docker and its agent on loopback.
+// at writes the scene to disk, and serves its Docker Engine and ECS agent on loopback.
 func (s scene) at(t *testing.T) *Host {
 	t.Helper()
 	h := &Host{Proc: t.TempDir(), Docker: engine(t, s.docker...), Agent: introspection(t, s.tasks)}
@@ -138,8 +148,7 @@ func (s scene) at(t *testing.T) *Host {
 	return h
 }
 
-// engine serves containers as Docker 20.10 does; "down" alone is an Engine that
-// fails.
+// engine serves containers like Docker 20.10. With "down" alone, the Engine fails.
 func engine(t *testing.T, containers ...string) Docker {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -184,8 +193,8 @@ func introspection(t *testing.T, tasks string) Agent {
 	return ecsagent.NewIntrospection(server.URL, ecsagent.LocalClient(time.Minute))
 }
 
-// container is one of process 100+n with the id cn, as Docker inspects it. Ports
-// are as in HostConfig.PortBindings and NetworkSettings.Ports.
+// container returns the docker inspect output of a container with process 100+n and the id cn. Ports are as in
+// HostConfig.PortBindings and NetworkSettings.Ports.
 func container(n int, name, mode, label, asked, published, addr string) string {
 	return fmt.Sprintf(`{"Id":"c%d","Name":"/%s","RestartCount":0,"State":{"Status":"running","Running":true,"Pid":%d},
 		"HostConfig":{"NetworkMode":%q,"PortBindings":{%s}},
@@ -194,12 +203,15 @@ func container(n int, name, mode, label, asked, published, addr string) string {
 		n, name, 100+n, mode, asked, label, published, addr)
 }
 
-// static is a container in bridge mode with host ports equal to its own.
+// static returns a container in bridge mode whose host ports equal its container ports.
 func static(n int, name string, ports ...int) string {
 	var asked, published []string
 	for _, port := range ports {
 		asked = append(asked, fmt.Sprintf(`"%d/tcp":[{"HostIp":"","HostPort":"%d"}]`, port, port))
-		published = append(published, fmt.Sprintf(`"%d/tcp":[{"HostIp":"0.0.0.0","HostPort":"%d"},{"HostIp":"::","HostPort":"%d"}]`, port, port, port))
+		published = append(
+			published,
+			fmt.Sprintf(`"%d/tcp":[{"HostIp":"0.0.0.0","HostPort":"%d"},{"HostIp":"::","HostPort":"%d"}]`, port, port, port),
+		)
 	}
 	return container(n, name, "default", "node", strings.Join(asked, ","), strings.Join(published, ","), fmt.Sprintf("172.17.0.%d", n+2))
 }

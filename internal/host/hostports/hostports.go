@@ -1,13 +1,11 @@
-// Package hostports finds what on this host keeps peers away from a container's
-// port.
+// Package hostports finds problems on this host that keep peers from reaching a container's port.
 //
-// It asks the Docker Engine, the ECS agent and /proc: who listens on the ports of
-// a need, in which network namespace, published where; and which of the usual
-// mistakes of containers that replicate is made here. It dials nobody and judges
-// no security group: for that, packages probe and reach take what it returns.
+// It reads the Docker Engine, the ECS agent and /proc: the listeners on the required ports, their network namespace,
+// their published ports, and common mistakes of replicating containers. It does not dial peers or evaluate security
+// groups; packages probe and reach use its results.
 //
-// /proc does not tell whether a socket that is bound to all IPv6 addresses takes
-// IPv4 as well. Nearly all do, so it is believed to.
+// /proc does not show whether a socket bound to all IPv6 addresses also accepts IPv4. Nearly all do, so this package
+// assumes it.
 package hostports
 
 import (
@@ -34,45 +32,44 @@ type Agent interface {
 	Tasks(ctx context.Context) ([]ecsagent.Task, error)
 }
 
-// Host is where to look.
+// Host holds the sources to read.
 type Host struct {
-	Proc   string // empty: /proc
-	Docker Docker // nil: this host has none
-	Agent  Agent  // nil: this host has none
-	// Self is the address that peers dial: that of the interface which is judged.
-	// The zero Addr: not known, but IPv4.
+	Proc   string // empty means /proc
+	Docker Docker // nil if this host has none
+	Agent  Agent  // nil if this host has none
+	// Self is the address that peers dial: that of the evaluated network interface. The zero Addr means an unknown IPv4
+	// address.
 	Self netip.Addr
 }
 
-// Report is what was seen.
+// Report is the result of a Look.
 type Report struct {
-	Needs    []Seen // one for each need, in their order
+	Needs    []Seen // one for each requirement, in the same order
 	Findings []Finding
-	// Ephemeral is where Docker picks host ports from, for reach.BalancerNeed; the
-	// zero Range: not known.
+	// Ephemeral is Docker's range of host ports, for reach.BalancerNeed; the zero Range means unknown.
 	Ephemeral reach.Range
-	// Notes name each source that could not be read, and why. What it might have
-	// told is missing above, and is nowhere taken for a no.
+	// Notes lists each unreadable source with its error. Information from such a source is missing, which is never
+	// reported as "no".
 	Notes []string
 }
 
-// Seen is who listens on the ports of a need.
+// Seen holds the listeners on the ports of a requirement.
 type Seen struct {
 	Need      reach.Need
 	Listeners []Listener
-	// Complete: everything was read, so there is no listener besides.
+	// Complete means that all sources were read, so there is no other listener.
 	Complete bool
 }
 
-// Listener is a socket that waits for peers.
+// Listener is a listening socket.
 type Listener struct {
 	Protocol reach.Protocol
 	Bound    netip.AddrPort // in its own network namespace
-	// Container names the container, or those that share its namespace; empty for
-	// the host's own namespace, which containers in host mode share.
+	// Container names the container, or all that share its namespace. It is empty for the namespace of the host, which
+	// containers in host mode share.
 	Container string
-	// At is where peers find it: on this host, or in awsvpc mode at the task's own
-	// interface, whose security groups then count. Empty: nowhere, or not known.
+	// At lists the addresses that peers dial: on this host, or in awsvpc mode on the task's own network interface, whose
+	// security groups then apply. It is empty if there are none, or they are unknown.
 	At []netip.AddrPort
 }
 
@@ -80,14 +77,14 @@ type Listener struct {
 type Finding struct {
 	ID       string // stable, kebab-case
 	Summary  string // one sentence
-	Evidence string // what was seen, and where
+	Evidence string // what was found, and where
 	Fix      fix.Fix
-	Inferred bool   // what was seen makes it likely; what is configured cannot be seen
-	Confirm  string // what would confirm an inferred one
+	Inferred bool   // the evidence makes it likely, but the configuration is not visible
+	Confirm  string // how to confirm an inferred finding
 }
 
-// Ports are the ports of the need at which peers find a listener here. Peers are
-// mostly made alike, so these are good ports to dial at them too.
+// Ports returns the required ports on which peers find a listener here. Peers usually have the same configuration, so
+// these ports are good targets on them too.
 func (s Seen) Ports() reach.Ports {
 	var found []reach.Range
 	for _, l := range s.Listeners {
@@ -100,10 +97,10 @@ func (s Seen) Ports() reach.Ports {
 
 func one(port uint16) reach.Range { return reach.Range{First: port, Last: port} }
 
-// Look looks at everything once. It has no error of its own: see Report.Notes.
+// Look reads all sources once. It returns no error: see Report.Notes.
 func (h *Host) Look(ctx context.Context, needs []reach.Need) Report {
-	l := looker{proc: cmp.Or(h.Proc, "/proc"), self: h.Self.Unmap(), complete: true}
-	l.spaces = l.look(ctx, h)
+	l := inspector{proc: cmp.Or(h.Proc, "/proc"), self: h.Self.Unmap(), complete: true}
+	l.spaces = l.readAll(ctx, h)
 	for _, need := range needs {
 		l.report.Needs = append(l.report.Needs, l.listeners(need))
 	}
@@ -111,27 +108,26 @@ func (h *Host) Look(ctx context.Context, needs []reach.Need) Report {
 	return l.report
 }
 
-// looker is one look, and what it has seen so far.
-type looker struct {
-	proc     string
-	self     netip.Addr
-	spaces   []space // the host's own first
-	docker0  bool
-	reserved reach.Ports // that no outgoing connection gets by chance; all, where that is not known
-	complete bool        // no source that may know of listeners failed
-	blind    bool        // Docker could not be asked: what listens on the host may be its own
-	report   Report
+// inspector holds the state of one Look.
+type inspector struct {
+	proc          string
+	self          netip.Addr
+	spaces        []space // the host's own comes first
+	docker0       bool
+	reserved      reach.Ports // ports that outgoing connections never use; all ports if unknown
+	complete      bool        // every source that shows listeners was read
+	dockerUnknown bool        // Docker could not be queried, so listeners on the host may belong to Docker
+	report        Report
 }
 
-func (l *looker) note(err error) {
+func (l *inspector) note(err error) {
 	if err != nil {
 		l.report.Notes = append(l.report.Notes, "could not check: "+err.Error())
 	}
 }
 
-// listeners are those of a need: bound to one of its ports, where a container
-// means to be found, or published on one, where peers look.
-func (l *looker) listeners(need reach.Need) Seen {
+// listeners returns the listeners of a requirement: sockets bound to one of its ports, or published on one.
+func (l *inspector) listeners(need reach.Need) Seen {
 	seen := Seen{Need: need, Complete: l.complete}
 	ports := reach.PortsOf(need.Ports)
 	for i := range l.spaces {
@@ -146,8 +142,8 @@ func (l *looker) listeners(need reach.Need) Seen {
 	return seen
 }
 
-// readKernel reads what concerns the host as a whole.
-func (l *looker) readKernel() {
+// readKernel reads the settings of the whole host.
+func (l *inspector) readKernel() {
 	l.note(readTable(filepath.Join(l.proc, "sys/net/ipv4/ip_local_port_range"), func(r io.Reader) (err error) {
 		l.report.Ephemeral, err = parsePortRange(r)
 		return err

@@ -22,7 +22,7 @@ import (
 	"muster/test/need"
 )
 
-// program is the only file of the test image: it listens on its argument.
+// program is the only file of the test image. It listens on its argument.
 const program = `package main
 
 import (
@@ -74,7 +74,7 @@ func run(t *testing.T, env []string, name string, args ...string) {
 	}
 }
 
-// image builds program FROM scratch and removes it at the end.
+// image builds program FROM scratch, and removes the image at the end.
 func image(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -90,8 +90,7 @@ func image(t *testing.T) string {
 	return tag
 }
 
-// start runs a program until the end of the test and returns when it has printed
-// a line that contains ready.
+// start runs a program until the end of the test. It returns once the program has printed a line that contains ready.
 func start(t *testing.T, cmd *exec.Cmd, ready string) {
 	t.Helper()
 	output, err := cmd.StdoutPipe()
@@ -117,8 +116,8 @@ func start(t *testing.T, cmd *exec.Cmd, ready string) {
 	t.Fatalf("%s never said %q: %s", cmd, ready, said.String())
 }
 
-// free is a port of ignite2's discovery that nobody uses. They lie in the range
-// that Linux picks ports from by itself, so none is free for sure.
+// free returns a free port of ignite2's discovery range. The kernel picks ephemeral ports from the same range, so it can
+// be taken before the test binds it.
 func free(t *testing.T) string {
 	t.Helper()
 	for port := 47510; port < 47600; port++ {
@@ -131,18 +130,18 @@ func free(t *testing.T) string {
 	return ""
 }
 
-// NAME stands for the container's name, PORT for a free port.
+// NAME is replaced with the name of the container, PORT with a free port.
 func TestRealContainers(t *testing.T) {
 	engine, tag := realEngine(t), image(t)
 	for name, test := range map[string]struct {
 		args  []string
-		bound string // an argument of program
+		bound string // argument of program
 		want  []string
 		found string // listener
 	}{
 		"published on 127.0.0.1":         {[]string{"--publish", "127.0.0.1:PORT:PORT"}, ":PORT", []string{"bridge-address-announced?", "published-on-other-address"}, "NAME [::]:PORT -> "},
 		"published on an ephemeral port": {[]string{"--publish", "PORT"}, ":PORT", []string{"bridge-address-announced?", "other-host-port"}, "NAME [::]:PORT -> 10.0.1.5:"},
-		"published as it should be":      {[]string{"--publish", "PORT:PORT"}, ":PORT", []string{"bridge-address-announced?", "listener-beyond-first-port"}, "NAME [::]:PORT -> 10.0.1.5:PORT"},
+		"published correctly":            {[]string{"--publish", "PORT:PORT"}, ":PORT", []string{"bridge-address-announced?", "listener-beyond-first-port"}, "NAME [::]:PORT -> 10.0.1.5:PORT"},
 		"published, bound to loopback":   {[]string{"--publish", "PORT:PORT"}, "127.0.0.1:PORT", []string{"bridge-address-announced?", "listener-on-other-address"}, "NAME 127.0.0.1:PORT -> "},
 		"not published":                  {nil, ":PORT", []string{"bridge-address-announced?", "port-not-published"}, "NAME [::]:PORT -> "},
 		"host mode":                      {[]string{"--network", "host"}, ":PORT", []string{"docker0-announced?", "listener-beyond-first-port"}, " [::]:PORT -> 10.0.1.5:PORT"},
@@ -177,8 +176,7 @@ func missingFrom(got, want []string) string {
 	})
 }
 
-// etcd returns the server from Debian: as installed, or where CI=true unpacked
-// from its package, which starts no service.
+// etcd returns the server of the Debian package: installed, or unpacked if CI=true, which starts no service.
 func etcd(t *testing.T) string {
 	t.Helper()
 	if path, err := exec.LookPath("etcd"); err == nil {
@@ -211,7 +209,7 @@ func download(dir string) error {
 	return nil
 }
 
-func TestRealReplicatingServerIsFoundOnThePortsOfItsProfile(t *testing.T) {
+func TestRealServerIsFoundOnItsProfilePorts(t *testing.T) {
 	cmd := exec.Command(etcd(t), "--data-dir", t.TempDir(), "--name", "one", "--initial-cluster", "one=http://127.0.0.1:2380",
 		"--listen-client-urls", "http://127.0.0.1:2379", "--advertise-client-urls", "http://127.0.0.1:2379",
 		"--listen-peer-urls", "http://127.0.0.1:2380", "--initial-advertise-peer-urls", "http://127.0.0.1:2380")
@@ -225,6 +223,6 @@ func TestRealReplicatingServerIsFoundOnThePortsOfItsProfile(t *testing.T) {
 	}
 	host.Self = netip.MustParseAddr("10.0.1.5")
 	if got := ids(host.Look(t.Context(), needsOf(t, "etcd"))); !slices.Equal(got, []string{"listener-on-other-address"}) {
-		t.Errorf("dialled from elsewhere: got %q", got)
+		t.Errorf("dialed from another host: got %q", got)
 	}
 }

@@ -17,21 +17,20 @@ import (
 	"muster/reach"
 )
 
-// socket is one that waits for peers.
+// socket is a listening socket.
 type socket struct {
 	protocol reach.Protocol
 	bound    netip.AddrPort
 }
 
-// stack is what /proc/net tells of one network namespace.
+// stack holds the contents of /proc/net of one network namespace.
 type stack struct {
 	sockets []socket
-	groups  []netip.Addr // IPv4 multicast groups that some interface has joined
+	groups  []netip.Addr // IPv4 multicast groups that an interface has joined
 }
 
-// readStack reads the tables in dir, and returns an error for each that could
-// not be read beside what the others tell. A kernel without IPv6 or multicast
-// has no table of it, which is not an error.
+// readStack reads the tables in dir. It returns an error for each unreadable table, and the contents of the others. A
+// kernel without IPv6 or multicast has no such table, which is not an error.
 func readStack(dir string) (stack, []error) {
 	var s stack
 	var failed []error
@@ -73,7 +72,7 @@ func (s *stack) takeGroups(r io.Reader) (err error) {
 func readTable(path string, parse func(io.Reader) error) error {
 	file, err := safefile.Open(path)
 	if err != nil {
-		return err // names the path
+		return err // contains the path
 	}
 	defer file.Close()
 	if err := parse(file); err != nil {
@@ -82,22 +81,20 @@ func readTable(path string, parse func(io.Reader) error) error {
 	return nil
 }
 
-// The states in which a socket waits for peers, as the tables print them
-// (include/net/tcp_states.h). An unconnected udp socket is "closed".
+// States of a listening socket in the tables (include/net/tcp_states.h). An unconnected udp socket is "closed".
 const (
 	tcpListen = "0A"
 	udpOpen   = "07"
 )
 
-// parseSockets reads the form of tcp, tcp6, udp and udp6 (get_tcp4_sock of
-// net/ipv4/tcp_ipv4.c and its likes).
+// parseSockets parses tcp, tcp6, udp and udp6 (get_tcp4_sock of net/ipv4/tcp_ipv4.c and similar functions).
 func parseSockets(r io.Reader, protocol reach.Protocol) ([]socket, error) {
 	waits := map[reach.Protocol]string{reach.TCP: tcpListen, reach.UDP: udpOpen}[protocol]
 	var out []socket
 	err := eachLine(r, "sl", func(line string) error {
 		fields := strings.Fields(line)
 		if len(fields) < 4 {
-			return fmt.Errorf("line %q is cut off", line)
+			return fmt.Errorf("line %q is truncated", line)
 		}
 		if fields[3] != waits {
 			return nil
@@ -112,7 +109,7 @@ func parseSockets(r io.Reader, protocol reach.Protocol) ([]socket, error) {
 	return out, err
 }
 
-// eachLine goes over the lines after a header that starts with the given word.
+// eachLine passes the lines after a header that starts with the given word to take.
 func eachLine(r io.Reader, header string, take func(line string) error) error {
 	lines := bufio.NewScanner(r)
 	if !lines.Scan() || !strings.HasPrefix(strings.TrimSpace(lines.Text()), header) {
@@ -126,8 +123,8 @@ func eachLine(r io.Reader, header string, take func(line string) error) error {
 	return lines.Err()
 }
 
-// parseBound reads "0100007F:B98C". An IPv4 address mapped into IPv6 is IPv4: a
-// socket bound to it takes nothing else.
+// parseBound parses "0100007F:B98C". An IPv4-mapped IPv6 address becomes IPv4, because a socket bound to it accepts only
+// IPv4.
 func parseBound(s string) (netip.AddrPort, error) {
 	addr, port, _ := strings.Cut(s, ":")
 	ip, err := parseAddr(addr)
@@ -141,8 +138,8 @@ func parseBound(s string) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(ip.Unmap(), uint16(number)), nil
 }
 
-// parseAddr reads one or four words in hexadecimal. The kernel prints each as a
-// number of the machine, though its bytes are in the order of the network.
+// parseAddr parses one or four hexadecimal words. The kernel prints each as a host-order number of bytes in network
+// order.
 func parseAddr(s string) (netip.Addr, error) {
 	b, err := hex.DecodeString(s)
 	if err != nil || len(b) != 4 && len(b) != 16 {
@@ -155,8 +152,7 @@ func parseAddr(s string) (netip.Addr, error) {
 	return addr, nil
 }
 
-// parseGroups reads the form of igmp (igmp_mc_seq_show of net/ipv4/igmp.c):
-// interfaces, and under each the groups it has joined, indented.
+// parseGroups parses igmp (igmp_mc_seq_show of net/ipv4/igmp.c): interfaces, each followed by its groups, indented.
 func parseGroups(r io.Reader) ([]netip.Addr, error) {
 	var out []netip.Addr
 	err := eachLine(r, "Idx", func(line string) error {
@@ -166,7 +162,7 @@ func parseGroups(r io.Reader) ([]netip.Addr, error) {
 		group, _, _ := strings.Cut(strings.TrimSpace(line), " ")
 		addr, err := parseAddr(group)
 		if err != nil || !addr.Is4() {
-			return fmt.Errorf("line %q names no IPv4 group", line)
+			return fmt.Errorf("line %q has no IPv4 group", line)
 		}
 		out = append(out, addr)
 		return nil
@@ -174,7 +170,7 @@ func parseGroups(r io.Reader) ([]netip.Addr, error) {
 	return out, err
 }
 
-// parsePortRange reads the form of ip_local_port_range: "32768	60999".
+// parsePortRange parses ip_local_port_range: "32768 60999".
 func parsePortRange(r io.Reader) (reach.Range, error) {
 	text, err := io.ReadAll(io.LimitReader(r, 64))
 	if err != nil {
@@ -187,8 +183,8 @@ func parsePortRange(r io.Reader) (reach.Range, error) {
 	return reach.ParseRange(fields[0] + "-" + fields[1])
 }
 
-// parsePortList reads the form of ip_local_reserved_ports (proc_do_large_bitmap of
-// kernel/sysctl.c): "8080,47100-47199", and an empty line for none.
+// parsePortList parses ip_local_reserved_ports (proc_do_large_bitmap of kernel/sysctl.c): "8080,47100-47199", or an
+// empty line.
 func parsePortList(r io.Reader) (reach.Ports, error) {
 	text, err := io.ReadAll(io.LimitReader(r, 1<<20))
 	if err != nil {
@@ -205,8 +201,8 @@ func parsePortList(r io.Reader) (reach.Ports, error) {
 	return reach.PortsOf(all...), nil
 }
 
-// hasDocker0 looks for Docker's bridge in the form of dev (dev_seq_show of
-// net/core/net-procfs.c): one interface a line, after two lines of header.
+// hasDocker0 reports whether dev (dev_seq_show of net/core/net-procfs.c) lists Docker's bridge. It has one interface a
+// line, after two header lines.
 func hasDocker0(r io.Reader) (found bool, err error) {
 	err = eachLine(r, "Inter-|", func(line string) error {
 		found = found || strings.HasPrefix(strings.TrimSpace(line), "docker0:")

@@ -9,7 +9,7 @@ import (
 	"muster/reach"
 )
 
-// As a little-endian Linux 6.18 printed them.
+// As printed by a little-endian Linux 6.18.
 const (
 	realTCP = tcpHeader +
 		"   0: 0100007F:B98C 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 914527 1 00000000851809bf 100 0 0 10 0                    \n" +
@@ -31,10 +31,10 @@ func TestTablesOfTheKernel(t *testing.T) {
 		protocol reach.Protocol
 		want     string
 	}{
-		"tcp: those that listen":            {realTCP, reach.TCP, "tcp 127.0.0.1:47500, tcp 0.0.0.0:2024"},
-		"tcp6: mapped addresses are IPv4":   {realTCP6, reach.TCP, "tcp [::]:47500, tcp 10.0.1.5:47100, tcp [2001:db8::1]:47100"},
-		"udp: those that are not connected": {realUDP, reach.UDP, "udp 0.0.0.0:47400"},
-		"nothing but the header":            {tcpHeader, reach.TCP, ""},
+		"tcp: listening sockets":          {realTCP, reach.TCP, "tcp 127.0.0.1:47500, tcp 0.0.0.0:2024"},
+		"tcp6: mapped addresses are IPv4": {realTCP6, reach.TCP, "tcp [::]:47500, tcp 10.0.1.5:47100, tcp [2001:db8::1]:47100"},
+		"udp: unconnected sockets":        {realUDP, reach.UDP, "udp 0.0.0.0:47400"},
+		"only the header":                 {tcpHeader, reach.TCP, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := parseSockets(strings.NewReader(test.text), test.protocol)
@@ -49,7 +49,7 @@ func TestTablesOfTheKernel(t *testing.T) {
 	}
 }
 
-func TestTablesThatAreNone(t *testing.T) {
+func TestInvalidTables(t *testing.T) {
 	for _, text := range []string{"", "\n", "<html>", igmpHeader, tcpHeader + "\n", tcpHeader + "0: 0100007F:B98C\n",
 		tcpHeader + "0: 0100007F 0:0 0A\n", tcpHeader + "0: 0100007F:1B98C 0:0 0A\n", tcpHeader + "0: 01007F:B98C 0:0 0A\n",
 		tcpHeader + "0: 0100007F00:B98C 0:0 0A\n", tcpHeader + "0: xx00007F:B98C 0:0 0A\n", tcpHeader + strings.Repeat("x", 1<<20)} {
@@ -69,7 +69,7 @@ func TestTablesThatAreNone(t *testing.T) {
 	}
 }
 
-func TestInterfaceIsFoundByItsWholeName(t *testing.T) {
+func TestInterfaceNameIsMatchedCompletely(t *testing.T) {
 	for text, want := range map[string]bool{
 		devHeader: false, devHeader + devDocker0: true, devHeader + "docker01: 1\n": false, devHeader + "xdocker0: 1\n": false, devHeader + "docker0:12 1\n": true,
 	} {
@@ -78,11 +78,11 @@ func TestInterfaceIsFoundByItsWholeName(t *testing.T) {
 		}
 	}
 	if _, err := hasDocker0(strings.NewReader(realTCP)); err == nil {
-		t.Error("another table passes for that of the interfaces")
+		t.Error("another table is accepted as the interface table")
 	}
 }
 
-// The machine that runs the test has tables of its own.
+// The tables of the machine that runs the test.
 func TestTablesOfThisMachineAreRead(t *testing.T) {
 	if _, failed := readStack("/proc/net"); len(failed) > 0 {
 		t.Error(failed)
@@ -100,11 +100,14 @@ func FuzzSockets(f *testing.F) {
 				t.Errorf("%d sockets out of %q", len(got), text)
 			}
 			for _, k := range got {
-				// What was read, printed again, is in the text.
+				// Each parsed address, printed again, must be in the text.
 				addr := k.bound.Addr()
 				mapped := netip.AddrFrom16(addr.As16())
 				upper := strings.ToUpper(text)
-				if !slices.ContainsFunc([]string{hexAddr(addr), hexAddr(mapped)}, func(s string) bool { return strings.Contains(upper, s) }) {
+				if !slices.ContainsFunc(
+					[]string{hexAddr(addr), hexAddr(mapped)},
+					func(s string) bool { return strings.Contains(upper, s) },
+				) {
 					t.Errorf("%s is not in %q", k, text)
 				}
 			}

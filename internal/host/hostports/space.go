@@ -14,22 +14,22 @@ import (
 	"muster/internal/host/ecsagent"
 )
 
-// kind is how peers get into a network namespace.
+// kind is how peers reach a network namespace.
 type kind uint8
 
 const (
 	onHost   kind = iota // it is the host's own
-	bridged              // only through ports that Docker publishes
-	ownENI               // awsvpc: it has an interface of its own
-	isolated             // not at all
+	bridged              // only through published ports
+	ownENI               // awsvpc: it has its own network interface
+	isolated             // not reachable
 )
 
-// space is a network namespace with what Docker and the ECS agent know of it.
+// space is a network namespace, with information from Docker and the ECS agent.
 type space struct {
 	stack
 	kind     kind
 	name     string              // of its containers; empty for the host
-	addrs    []netip.Addr        // at which peers, or Docker in their place, meet it; none: not known
+	addrs    []netip.Addr        // that peers, or Docker for them, connect to; empty if unknown
 	bindings []dockerapi.Binding // published ports
 }
 
@@ -40,20 +40,20 @@ func (s *space) String() string {
 	return "in container " + s.name
 }
 
-// address is where the namespace is met, in words.
+// address returns the address of the namespace as text.
 func (s *space) address() string {
 	return cmp.Or(list(s.addrs, netip.Addr.String), "an unknown IPv4 address")
 }
 
-// look reads all there is.
-func (l *looker) look(ctx context.Context, h *Host) []space {
+// readAll reads all sources.
+func (l *inspector) readAll(ctx context.Context, h *Host) []space {
 	l.readKernel()
 	var containers []dockerapi.Container
 	if h.Docker != nil {
 		var err error
 		if containers, err = h.Docker.Containers(ctx); err != nil {
 			l.note(err)
-			l.complete, l.blind = false, true
+			l.complete, l.dockerUnknown = false, true
 		}
 	}
 	var tasks []ecsagent.Task
@@ -71,7 +71,7 @@ func (l *looker) look(ctx context.Context, h *Host) []space {
 }
 
 // stack reads the tables in dir.
-func (l *looker) stack(dir string) stack {
+func (l *inspector) stack(dir string) stack {
 	s, failed := readStack(dir)
 	for _, err := range failed {
 		l.note(err)
@@ -80,8 +80,8 @@ func (l *looker) stack(dir string) stack {
 	return s
 }
 
-// withoutProxies leaves out the sockets that Docker itself holds for published
-// ports: they listen, and take connections, whether or not the container does.
+// withoutProxies removes Docker's own sockets for published ports. They accept connections even if the container does
+// not listen.
 func withoutProxies(sockets []socket, containers []dockerapi.Container) []socket {
 	return slices.DeleteFunc(sockets, func(s socket) bool {
 		return slices.ContainsFunc(containers, func(c dockerapi.Container) bool {
@@ -92,8 +92,8 @@ func withoutProxies(sockets []socket, containers []dockerapi.Container) []socket
 	})
 }
 
-// ownAddrs are the addresses of containers in awsvpc mode, by Docker id. The
-// agent tells of networks in this mode only (agent/handlers/v1/response.go).
+// ownAddrs returns the addresses of containers in awsvpc mode, by Docker id. The agent lists networks only for this mode
+// (agent/handlers/v1/response.go).
 func ownAddrs(tasks []ecsagent.Task) map[string][]netip.Addr {
 	out := map[string][]netip.Addr{}
 	for _, task := range tasks {
@@ -110,9 +110,8 @@ func ownAddrs(tasks []ecsagent.Task) map[string][]netip.Addr {
 	return out
 }
 
-// containerSpaces are the namespaces of the containers that have one of their
-// own, each with all the containers that live in it.
-func (l *looker) containerSpaces(containers []dockerapi.Container, own map[string][]netip.Addr) []space {
+// containerSpaces returns the network namespaces of containers, each with all containers that share it.
+func (l *inspector) containerSpaces(containers []dockerapi.Container, own map[string][]netip.Addr) []space {
 	inside := map[string][]dockerapi.Container{}
 	for _, c := range containers {
 		id := owner(c, containers)
@@ -136,7 +135,7 @@ func (l *looker) containerSpaces(containers []dockerapi.Container, own map[strin
 	return out
 }
 
-// owner is the id of the container whose network namespace c lives in.
+// owner returns the id of the container that owns the network namespace of c.
 func owner(c dockerapi.Container, all []dockerapi.Container) string {
 	id, shares := strings.CutPrefix(c.NetworkMode, "container:")
 	if shares && slices.ContainsFunc(all, func(o dockerapi.Container) bool { return o.ID == id }) {
@@ -145,7 +144,7 @@ func owner(c dockerapi.Container, all []dockerapi.Container) string {
 	return c.ID
 }
 
-// newSpace is the namespace of c, with inside the containers that live in it.
+// newSpace returns the namespace of c; inside lists the containers that share it.
 func newSpace(c dockerapi.Container, inside []dockerapi.Container, own map[string][]netip.Addr) space {
 	s := space{kind: bridged, addrs: c.Addrs, bindings: c.Bindings}
 	if c.NetworkMode == "none" {
@@ -164,13 +163,13 @@ func newSpace(c dockerapi.Container, inside []dockerapi.Container, own map[strin
 	return s
 }
 
-// isPause knows the container of the ECS agent that only holds a namespace open
+// isPause reports whether c is a pause container of the ECS agent, which only keeps a namespace open
 // (agent/api/task/task.go, NetworkPauseContainerName).
 func isPause(c dockerapi.Container) bool {
 	return strings.HasPrefix(c.Labels["com.amazonaws.ecs.container-name"], "~internal~ecs~pause")
 }
 
-// ofFamily are the addresses of one IP version, or all if there is none of it.
+// ofFamily returns the addresses of one IP version, or all if there are none.
 func ofFamily(addrs []netip.Addr, v6 bool) []netip.Addr {
 	var out []netip.Addr
 	for _, addr := range addrs {
@@ -184,14 +183,14 @@ func ofFamily(addrs []netip.Addr, v6 bool) []netip.Addr {
 	return out
 }
 
-// at is where peers find a socket.
-func (l *looker) at(s *space, k socket) []netip.AddrPort {
+// at returns the addresses at which peers find a socket.
+func (l *inspector) at(s *space, k socket) []netip.AddrPort {
 	var out []netip.AddrPort
 	switch {
-	case s.kind == isolated || !s.meets(k.bound.Addr()):
+	case s.kind == isolated || !s.accepts(k.bound.Addr()):
 	case s.kind == bridged:
 		for _, b := range s.published(k.protocol.String(), k.bound.Port()) {
-			if answers(b.Host.Addr(), l.self) {
+			if covers(b.Host.Addr(), l.self) {
 				out = append(out, shown(b.Host, l.self))
 			}
 		}
@@ -199,7 +198,7 @@ func (l *looker) at(s *space, k socket) []netip.AddrPort {
 		out = append(out, k.bound)
 	default:
 		for _, addr := range s.addrs {
-			if answers(k.bound.Addr(), addr) {
+			if covers(k.bound.Addr(), addr) {
 				out = append(out, netip.AddrPortFrom(addr, k.bound.Port()))
 			}
 		}
@@ -208,7 +207,7 @@ func (l *looker) at(s *space, k socket) []netip.AddrPort {
 	return slices.Compact(out)
 }
 
-// shown puts the address that peers dial in the place of "all addresses".
+// shown replaces "all addresses" with the address that peers dial.
 func shown(at netip.AddrPort, self netip.Addr) netip.AddrPort {
 	if at.Addr().IsUnspecified() && self.IsValid() {
 		return netip.AddrPortFrom(self, at.Port())
@@ -216,7 +215,7 @@ func shown(at netip.AddrPort, self netip.Addr) netip.AddrPort {
 	return at
 }
 
-// published are the publications of one port of the container.
+// published returns the publications of one port of the container.
 func (s *space) published(protocol string, port uint16) []dockerapi.Binding {
 	var out []dockerapi.Binding
 	for _, b := range s.bindings {
@@ -227,17 +226,17 @@ func (s *space) published(protocol string, port uint16) []dockerapi.Binding {
 	return out
 }
 
-// meets says whether what arrives in the namespace meets a socket bound to addr.
-func (s *space) meets(addr netip.Addr) bool {
+// accepts reports whether traffic to the namespace reaches a socket bound to addr.
+func (s *space) accepts(addr netip.Addr) bool {
 	if len(s.addrs) == 0 {
-		return answers(addr, netip.Addr{})
+		return covers(addr, netip.Addr{})
 	}
-	return slices.ContainsFunc(s.addrs, func(at netip.Addr) bool { return answers(addr, at) })
+	return slices.ContainsFunc(s.addrs, func(at netip.Addr) bool { return covers(addr, at) })
 }
 
-// answers says whether what is bound to one address is met at another. The zero
-// Addr stands for an unknown IPv4 address.
-func answers(bound, at netip.Addr) bool {
+// covers reports whether a socket bound to one address accepts connections to another. The zero Addr is an unknown IPv4
+// address.
+func covers(bound, at netip.Addr) bool {
 	switch {
 	case bound == netip.IPv6Unspecified():
 		return true

@@ -13,27 +13,26 @@ import (
 	"muster/internal/base/ownlimit"
 )
 
-// Kind says in which way the metadata service failed.
+// Kind classifies a failure of the metadata service.
 type Kind string
 
-// The kinds of failure.
+// Kinds of failure.
 const (
-	Unreachable Kind = "unreachable" // nothing listens, or no route
-	Silent      Kind = "silent"      // connected, or not, but no answer in time
+	Unreachable Kind = "unreachable" // nothing is listening, or there is no route
+	Silent      Kind = "silent"      // no answer within the timeout
 	Disabled    Kind = "disabled"    // 403 to the token request
 	NotFound    Kind = "not found"   // 404
 	Refused     Kind = "refused"     // 401 or another 4xx
 	Broken      Kind = "broken"      // 5xx
-	Garbled     Kind = "garbled"     // an answer that is none
-	TurnedOff   Kind = "turned off"  // by AWS_EC2_METADATA_DISABLED in this process's environment
-	Unknown     Kind = "unknown"     // this process could not ask: no descriptor, no memory
+	Garbled     Kind = "garbled"     // not a response of the metadata service
+	TurnedOff   Kind = "turned off"  // by AWS_EC2_METADATA_DISABLED in the environment of this process
+	Unknown     Kind = "unknown"     // a local limit prevented the request, such as no free descriptor or memory
 )
 
-// Final reports whether trying again cannot help. A 401 passes with a new token;
-// a 404 of a path is an answer.
+// Final reports whether a retry is pointless. A new token can resolve a 401; a 404 is a valid answer.
 func (k Kind) Final() bool { return k == Disabled || k == NotFound || k == TurnedOff }
 
-// Error is a failure of the metadata service, and says what to do about it.
+// Error is a failure of the metadata service, with its fix.
 type Error struct {
 	Kind     Kind
 	Endpoint string
@@ -57,35 +56,33 @@ var remedies = map[Kind]string{
 	Refused:     "The service rejected the request, or a proxy answered instead",
 	Broken:      "The service returns errors; if they continue, stop and start the instance",
 	TurnedOff:   "Unset AWS_EC2_METADATA_DISABLED",
-	Unknown:     "This says nothing about the metadata service",
+	Unknown:     "The state of the metadata service is unknown",
 	Garbled:     "Something other than the metadata service answers at this address",
 }
 
-// turnedOff is the variable by which the SDK asks nothing. Its error is of no type
-// of its own, and names the variable (imds.disableImds of v1.20).
+// turnedOff is the variable that disables the SDK's client. Its error has no type of its own, but contains the name of
+// the variable (imds.disableImds of v1.20).
 const turnedOff = "AWS_EC2_METADATA_DISABLED"
 
-// outcome is what the last request of an attempt met. The SDK's token errors
-// cannot be unwrapped (imds.retryableError of v1.20 has no Unwrap), so it is
-// seen at the HTTP client.
+// outcome is the result of the last request of an attempt. It is recorded in the HTTP client, because the SDK's token
+// errors cannot be unwrapped (imds.retryableError of v1.20 has no Unwrap).
 type outcome struct {
-	token  bool // it was the request for a token
-	status int  // 0: no answer
+	token  bool // it was the token request
+	status int  // 0: no response
 	date   string
 	err    error
 }
 
 type outcomeKey struct{}
 
-// witness is the HTTP client of the SDK's; it notes each outcome in the
-// request's context.
-type witness struct{ client *http.Client }
+// recorder is the HTTP client of the SDK. It records each outcome in the request's context.
+type recorder struct{ client *http.Client }
 
-// Do also bounds what the SDK reads, which reads tokens and credentials whole.
-func (w witness) Do(r *http.Request) (*http.Response, error) {
+// Do also limits the response body, because the SDK reads tokens and credentials completely.
+func (w recorder) Do(r *http.Request) (*http.Response, error) {
 	resp, err := w.client.Do(r)
 	if resp != nil {
-		resp.Body = bounded{io.LimitReader(resp.Body, maxAnswer+1), resp.Body}
+		resp.Body = limitedBody{io.LimitReader(resp.Body, maxAnswer+1), resp.Body}
 	}
 	if saw, ok := r.Context().Value(outcomeKey{}).(*outcome); ok {
 		*saw = outcome{token: r.Method == http.MethodPut, err: err}
@@ -96,14 +93,13 @@ func (w witness) Do(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// bounded is a body of which no more is read than an answer can have.
-type bounded struct {
+// limitedBody is a response body with a limit on the bytes read.
+type limitedBody struct {
 	io.Reader
 	io.Closer
 }
 
-// failure says of which kind err is, and replaces the SDK's words for it, which
-// help nobody on an instance, by what was seen.
+// failure classifies err, and replaces the SDK's text with the recorded outcome, which is more useful on an instance.
 func (o *outcome) failure(err error) *Error {
 	switch {
 	case o.status == 0 && o.err == nil && strings.Contains(err.Error(), turnedOff):
@@ -115,7 +111,7 @@ func (o *outcome) failure(err error) *Error {
 	case o.token && o.status == http.StatusForbidden:
 		return &Error{Kind: Disabled, Err: o.problem()}
 	case o.token && o.status == http.StatusNotFound, o.status >= 500:
-		// A service without tokens is not IMDSv2, or not up yet.
+		// A service without tokens is not IMDSv2, or has not started yet.
 		return &Error{Kind: Broken, Err: o.problem()}
 	case o.status == http.StatusNotFound:
 		return &Error{Kind: NotFound, Err: o.problem()}
@@ -134,7 +130,7 @@ func (o *outcome) problem() error {
 	return fmt.Errorf("HTTP status %d", o.status)
 }
 
-// innermost is the network's own word: dial tcp ...: connection refused.
+// innermost returns the network error: dial tcp ...: connection refused.
 func innermost(err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) {

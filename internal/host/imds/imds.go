@@ -1,6 +1,5 @@
-// Package imds asks the instance metadata service who this instance is. It
-// speaks IMDSv2 only and never falls back to version 1. What the answers mean
-// for the cluster, the launch hook or a signal is decided elsewhere.
+// Package imds reads the identity of this instance from the instance metadata service. It uses only IMDSv2, and never
+// falls back to version 1. It does not interpret the answers for the cluster, the launch hook or a signal.
 package imds
 
 import (
@@ -23,20 +22,17 @@ import (
 )
 
 const (
-	// A link-local service answers in milliseconds; what takes longer than
-	// this is tried again.
+	// A link-local service answers within milliseconds; slower requests are retried.
 	attemptTimeout = 2 * time.Second
 	firstPause     = 100 * time.Millisecond
 	longestPause   = 2 * time.Second
-	// maxAnswer bounds what is read of one answer. User data, the longest thing
-	// that the service holds, has at most 16 KiB.
+	// maxAnswer limits the bytes read of a response. User data, the longest, has at most 16 KiB.
 	maxAnswer = 64 << 10
-	// An instance id is part of paths and lines: nothing else may be in it. A region is
-	// part of host names, so it must look like one too.
+	// An instance ID becomes part of paths and lines, and a region part of host names, so both are validated.
 	idLetters = "abcdefghijklmnopqrstuvwxyz0123456789-"
 )
 
-// Identity is who this instance is, from its identity document.
+// Identity is the identity of this instance, from its identity document.
 type Identity struct {
 	InstanceID       string `json:"instanceId"`
 	Region           string `json:"region"`
@@ -46,16 +42,15 @@ type Identity struct {
 	ImageID          string `json:"imageId"`
 }
 
-// Client asks the metadata service. Its methods try again until their context
-// ends, or at most for the client's patience.
+// Client queries the metadata service. Its methods retry until their context ends, or for at most the client's patience.
 type Client struct {
 	api      *sdk.Client
 	endpoint string
 	patience time.Duration
 }
 
-// New makes a client that waits up to patience for a service that comes up
-// late. An empty endpoint is http://169.254.169.254.
+// New returns a client that waits up to patience for a service that starts late. An empty endpoint means
+// http://169.254.169.254.
 func New(endpoint string, patience time.Duration) *Client {
 	if endpoint == "" {
 		endpoint = "http://169.254.169.254"
@@ -63,16 +58,21 @@ func New(endpoint string, patience time.Duration) *Client {
 	return &Client{api: sdk.New(Options(endpoint)), endpoint: endpoint, patience: patience}
 }
 
-// Options are the SDK's, set to IMDSv2 only, one attempt a call, no proxy, no
-// redirect: the session token and the role's credentials go to this address alone.
-// The credentials of the instance role come through a client made with them too.
+// WithPatience returns the same client, session token included, that waits up to patience.
+func (c *Client) WithPatience(patience time.Duration) *Client {
+	return &Client{api: c.api, endpoint: c.endpoint, patience: patience}
+}
+
+// Options returns options for the SDK: IMDSv2 only, one attempt a call, no proxy, no redirects. The session token and
+// the credentials of the role are sent only to this address. The client for the role's credentials uses these options
+// too.
 func Options(endpoint string) sdk.Options {
 	return sdk.Options{
 		Endpoint:              endpoint,
 		EnableFallback:        aws.FalseTernary,
 		DisableDefaultTimeout: true,
 		Retryer:               aws.NopRetryer{},
-		HTTPClient: witness{&http.Client{
+		HTTPClient: recorder{&http.Client{
 			Timeout:       attemptTimeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 			Transport: &http.Transport{Proxy: nil, DialContext: (&net.Dialer{Timeout: attemptTimeout}).DialContext, DisableKeepAlives: true,
@@ -84,7 +84,7 @@ func Options(endpoint string) sdk.Options {
 // Identity reads the identity document.
 func (c *Client) Identity(ctx context.Context) (Identity, error) {
 	var id Identity
-	err := c.patiently(ctx, func(ctx context.Context) error {
+	err := c.retry(ctx, func(ctx context.Context) error {
 		document, err := c.dynamic(ctx, "instance-identity/document")
 		if err != nil {
 			return err
@@ -98,18 +98,23 @@ func (c *Client) Identity(ctx context.Context) (Identity, error) {
 func decodeIdentity(document []byte) (Identity, error) {
 	var id Identity
 	if err := json.Unmarshal(document, &id); err != nil {
-		return Identity{}, fmt.Errorf("the identity document is not the JSON that it should be: %w", err)
+		return Identity{}, fmt.Errorf("the identity document is not valid JSON: %w", err)
 	}
-	if !strings.HasPrefix(id.InstanceID, "i-") || strings.Trim(strings.ToLower(id.InstanceID), idLetters) != "" || !cluster.IsRegion(id.Region) {
-		return Identity{}, fmt.Errorf("the identity document names no instance id and region: instanceId %+.40q, region %+.40q", id.InstanceID, id.Region)
+	if !strings.HasPrefix(id.InstanceID, "i-") || strings.Trim(strings.ToLower(id.InstanceID), idLetters) != "" ||
+		!cluster.IsRegion(id.Region) {
+		return Identity{}, fmt.Errorf(
+			"the identity document has no valid instance ID and region: instanceId %+.40q, region %+.40q",
+			id.InstanceID,
+			id.Region,
+		)
 	}
 	return id, nil
 }
 
-// Signed is the identity document as it is, and its base64 RSA signature
-// without line ends: what CloudFormation accepts as CFN_V1 authorisation.
+// Signed returns the unmodified identity document and its base64 RSA signature without line breaks, as CloudFormation
+// accepts them for CFN_V1 authorization.
 func (c *Client) Signed(ctx context.Context) (document []byte, signature string, err error) {
-	err = c.patiently(ctx, func(ctx context.Context) error {
+	err = c.retry(ctx, func(ctx context.Context) error {
 		if document, err = c.dynamic(ctx, "instance-identity/document"); err != nil {
 			return err
 		}
@@ -120,10 +125,9 @@ func (c *Client) Signed(ctx context.Context) (document []byte, signature string,
 	return document, signature, err
 }
 
-// Metadata reads one path below /latest/meta-data/. A path that the service
-// does not have is ok == false and no error.
+// Metadata reads a path below /latest/meta-data/. A missing path returns ok == false and no error.
 func (c *Client) Metadata(ctx context.Context, path string) (value string, ok bool, err error) {
-	err = c.patiently(ctx, func(ctx context.Context) error {
+	err = c.retry(ctx, func(ctx context.Context) error {
 		out, err := c.api.GetMetadata(ctx, &sdk.GetMetadataInput{Path: path})
 		if err != nil {
 			return err
@@ -139,28 +143,28 @@ func (c *Client) Metadata(ctx context.Context, path string) (value string, ok bo
 	return value, ok, err
 }
 
-// Tag reads an instance tag. It is not ok when the instance has no such tag,
-// and when tags are not allowed in its metadata.
+// Tag reads an instance tag. ok is false if the instance does not have the tag, or if tags in instance metadata are
+// disabled.
 func (c *Client) Tag(ctx context.Context, key string) (value string, ok bool, err error) {
-	// A tag with a slash or a blank never stands in the metadata (EC2 user
-	// guide, "Work with instance tags in instance metadata").
+	// The metadata never contains a tag with a slash or a blank (EC2 user guide, "Work with instance tags in instance
+	// metadata").
 	if key == "" || strings.ContainsAny(key, "/ ") || key == "." || key == ".." {
 		return "", false, nil
 	}
 	return c.Metadata(ctx, "tags/instance/"+url.PathEscape(key))
 }
 
-// LifecycleState is the Auto Scaling target state: InService, Warmed:Stopped
-// and the like. It is empty outside an Auto Scaling group.
+// LifecycleState returns the Auto Scaling target state, such as InService or Warmed:Stopped. It is empty outside an Auto
+// Scaling group.
 func (c *Client) LifecycleState(ctx context.Context) (string, error) {
 	state, _, err := c.Metadata(ctx, "autoscaling/target-lifecycle-state")
 	return strings.TrimSpace(state), err
 }
 
-// UserData reads user data, which may hold secrets; ok is false where there is
-// none. It is for its form and its settings, and is never shown.
+// UserData reads user data; ok is false if there is none. User data may contain secrets: use only its form and its
+// settings, and never show it.
 func (c *Client) UserData(ctx context.Context) (data []byte, ok bool, err error) {
-	err = c.patiently(ctx, func(ctx context.Context) error {
+	err = c.retry(ctx, func(ctx context.Context) error {
 		out, err := c.api.GetUserData(ctx, &sdk.GetUserDataInput{})
 		if err == nil {
 			data, err = read(out.Content)
@@ -174,9 +178,9 @@ func (c *Client) UserData(ctx context.Context) (data []byte, ok bool, err error)
 	return data, err == nil, err
 }
 
-// Date is the time by the service's clock, to the second.
+// Date returns the service's time, to the second.
 func (c *Client) Date(ctx context.Context) (date time.Time, err error) {
-	err = c.patiently(ctx, func(ctx context.Context) error {
+	err = c.retry(ctx, func(ctx context.Context) error {
 		out, err := c.api.GetMetadata(ctx, &sdk.GetMetadataInput{Path: "instance-id"})
 		if err != nil {
 			return err
@@ -201,14 +205,13 @@ func read(content io.ReadCloser) ([]byte, error) {
 	defer content.Close()
 	data, err := io.ReadAll(io.LimitReader(content, maxAnswer+1))
 	if err == nil && len(data) > maxAnswer {
-		err = fmt.Errorf("the answer has more than %d bytes", maxAnswer)
+		err = fmt.Errorf("the response has more than %d bytes", maxAnswer)
 	}
 	return data, err
 }
 
-// patiently calls attempt until it succeeds, until its failure cannot pass, or
-// until patience or ctx ends. The error is an *Error.
-func (c *Client) patiently(ctx context.Context, attempt func(context.Context) error) error {
+// retry calls attempt until it succeeds or fails permanently, or until patience or ctx ends. The error is an *Error.
+func (c *Client) retry(ctx context.Context, attempt func(context.Context) error) error {
 	started := time.Now()
 	ctx, stop := context.WithTimeout(ctx, c.patience)
 	defer stop()
@@ -219,7 +222,7 @@ func (c *Client) patiently(ctx context.Context, attempt func(context.Context) er
 		if err == nil {
 			return nil
 		}
-		if failure == nil || ctx.Err() == nil { // an attempt cut off by the end says nothing
+		if failure == nil || ctx.Err() == nil { // ignore an attempt that the end of ctx interrupted
 			failure = saw.failure(err)
 		}
 		failure.Endpoint, failure.Waited, failure.Attempts = c.endpoint, time.Since(started), n+1

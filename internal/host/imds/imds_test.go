@@ -21,8 +21,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const document = `{"instanceId":"i-0123456789abcdef0","region":"eu-west-1","availabilityZone":"eu-west-1a","instanceType":"m5.large","accountId":"123456789012","imageId":"ami-1"}`
 
-// service is a metadata service of paths below /latest/. Each handler of
-// before may answer in its place, one a request, nil being no interference.
+// service is a metadata service with the given paths below /latest/. Each handler of before answers one request instead;
+// nil passes the request on.
 func service(t *testing.T, paths map[string]string, before ...http.HandlerFunc) string {
 	t.Helper()
 	var n atomic.Int64
@@ -69,7 +69,7 @@ func answer(status int, body string) http.HandlerFunc {
 	}
 }
 
-func TestAHealthyServiceIsRead(t *testing.T) {
+func TestHealthyService(t *testing.T) {
 	c := New(service(t, instance), time.Minute)
 	id, err := c.Identity(t.Context())
 	if err != nil || id.InstanceID != "i-0123456789abcdef0" || id.Region != "eu-west-1" || id.AccountID != "123456789012" {
@@ -87,7 +87,7 @@ func TestAHealthyServiceIsRead(t *testing.T) {
 	}
 }
 
-func TestWhatTheServiceDoesNotHaveIsNoError(t *testing.T) {
+func TestMissingPathsAreNoError(t *testing.T) {
 	c := New(service(t, map[string]string{}), time.Minute)
 	for _, key := range []string{"absent", "with/slash", "with blank", "", ".."} {
 		if tag, ok, err := c.Tag(t.Context(), key); tag != "" || ok || err != nil {
@@ -99,7 +99,7 @@ func TestWhatTheServiceDoesNotHaveIsNoError(t *testing.T) {
 	}
 }
 
-func TestAServiceThatComesUpLateIsWaitedFor(t *testing.T) {
+func TestWaitForALateService(t *testing.T) {
 	for name, first := range map[string]http.HandlerFunc{
 		"500 at first":     answer(500, ""),
 		"404 for tokens":   answer(404, ""),
@@ -116,14 +116,14 @@ func TestAServiceThatComesUpLateIsWaitedFor(t *testing.T) {
 	}
 }
 
-func TestATokenThatTheServiceForgotIsFetchedAgain(t *testing.T) {
+func TestExpiredTokenIsRenewed(t *testing.T) {
 	c := New(service(t, instance, nil, answer(401, ""), nil), time.Minute)
 	if id, err := c.Identity(t.Context()); err != nil || id.InstanceID == "" {
 		t.Errorf("Identity = %+v, %v", id, err)
 	}
 }
 
-func TestFailuresAreToldApart(t *testing.T) {
+func TestFailureKinds(t *testing.T) {
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -134,21 +134,21 @@ func TestFailuresAreToldApart(t *testing.T) {
 		kind     Kind
 		says     string
 	}{
-		"nothing listens":          {"http://" + closed.Addr().String(), Unreachable, "This is not an EC2 instance, its network is not up yet"},
-		"token request hangs":      {service(t, nil, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), Silent, "--http-put-response-hop-limit 2"},
-		"endpoint disabled":        {service(t, nil, answer(403, "")), Disabled, "--http-endpoint enabled"},
-		"every token is refused":   {service(t, nil, answer(400, "")), Refused, "HTTP status 400"},
-		"404 for everything":       {service(t, nil, answer(404, "")), Broken, "HTTP status 404"},
-		"500 for everything":       {service(t, nil, answer(500, "")), Broken, "HTTP status 500"},
-		"401 for everything":       {service(t, nil, nil, answer(401, "")), Refused, "HTTP status 401"},
-		"no document":              {service(t, map[string]string{}), NotFound, "404"},
-		"a page of a proxy":        {service(t, nil, answer(200, "<html>")), Garbled, "Something other"},
-		"a document without an id": {service(t, map[string]string{"dynamic/instance-identity/document": `{}`}), Garbled, "names no instance id"},
-		"half a document":          {service(t, map[string]string{"dynamic/instance-identity/document": document[:20]}), Garbled, "not the JSON"},
-		"a region that is a host":  {service(t, map[string]string{"dynamic/instance-identity/document": `{"instanceId":"i-0123456789abcdef0","region":"127.0.0.9/x?"}`}), Garbled, "names no instance id and region"},
-		"an id that is a path":     {service(t, map[string]string{"dynamic/instance-identity/document": `{"instanceId":"i-../../x","region":"r"}`}), Garbled, "names no instance id"},
-		"an id that hides":         {service(t, map[string]string{"dynamic/instance-identity/document": `{"instanceId":"i-1\u001b[2J","region":"r"}`}), Garbled, "names no instance id"},
-		"an answer without an end": {service(t, map[string]string{"dynamic/instance-identity/document": strings.Repeat(" ", maxAnswer+1)}), Garbled, "more than"},
+		"nothing listens":                 {"http://" + closed.Addr().String(), Unreachable, "This is not an EC2 instance, its network is not up yet"},
+		"token request hangs":             {service(t, nil, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), Silent, "--http-put-response-hop-limit 2"},
+		"endpoint disabled":               {service(t, nil, answer(403, "")), Disabled, "--http-endpoint enabled"},
+		"every token request is rejected": {service(t, nil, answer(400, "")), Refused, "HTTP status 400"},
+		"404 for everything":              {service(t, nil, answer(404, "")), Broken, "HTTP status 404"},
+		"500 for everything":              {service(t, nil, answer(500, "")), Broken, "HTTP status 500"},
+		"401 for everything":              {service(t, nil, nil, answer(401, "")), Refused, "HTTP status 401"},
+		"no document":                     {service(t, map[string]string{}), NotFound, "404"},
+		"a page from a proxy":             {service(t, nil, answer(200, "<html>")), Garbled, "Something other"},
+		"a document without an id":        {service(t, map[string]string{"dynamic/instance-identity/document": `{}`}), Garbled, "has no valid instance ID"},
+		"half a document":                 {service(t, map[string]string{"dynamic/instance-identity/document": document[:20]}), Garbled, "not valid JSON"},
+		"a region that is a host":         {service(t, map[string]string{"dynamic/instance-identity/document": `{"instanceId":"i-0123456789abcdef0","region":"127.0.0.9/x?"}`}), Garbled, "has no valid instance ID and region"},
+		"an id that is a path":            {service(t, map[string]string{"dynamic/instance-identity/document": `{"instanceId":"i-../../x","region":"r"}`}), Garbled, "has no valid instance ID"},
+		"an id with control characters":   {service(t, map[string]string{"dynamic/instance-identity/document": `{"instanceId":"i-1\u001b[2J","region":"r"}`}), Garbled, "has no valid instance ID"},
+		"an answer without an end":        {service(t, map[string]string{"dynamic/instance-identity/document": strings.Repeat(" ", maxAnswer+1)}), Garbled, "more than"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -158,13 +158,13 @@ func TestFailuresAreToldApart(t *testing.T) {
 				t.Fatalf("error %v, want kind %s", err, c.kind)
 			}
 			if !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), c.endpoint) {
-				t.Errorf("error %q does not say %q and the endpoint", err, c.says)
+				t.Errorf("error %q does not contain %q and the endpoint", err, c.says)
 			}
 		})
 	}
 }
 
-func TestADisabledEndpointIsNotAskedAgain(t *testing.T) {
+func TestDisabledEndpointIsNotRetried(t *testing.T) {
 	_, err := New(service(t, nil, answer(403, "")), time.Minute).Identity(t.Context())
 	var failure *Error
 	if !errors.As(err, &failure) || failure.Attempts != 1 {
@@ -191,8 +191,8 @@ func FuzzDecodeIdentity(f *testing.F) {
 	})
 }
 
-// The document may have been waited for until nothing was left for the next.
-func TestTimeThatIsOverBeforeTheRequestIsSilence(t *testing.T) {
+// An earlier request for the document may have used up all the time.
+func TestNoTimeLeftIsSilent(t *testing.T) {
 	ctx, stop := context.WithTimeout(t.Context(), 0)
 	defer stop()
 	_, err := New(service(t, instance), time.Minute).Identity(ctx)
@@ -218,17 +218,18 @@ func TestUserData(t *testing.T) {
 	}
 }
 
-// The SDK asks nothing with this variable, and a laptop often has it.
-func TestTheVariableThatTurnsItOffIsNamed(t *testing.T) {
+// The SDK sends no request if this variable is set, as on many laptops.
+func TestDisablingVariableIsNamed(t *testing.T) {
 	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 	var failure *Error
 	_, err := New(service(t, map[string]string{}), time.Minute).Identity(t.Context())
-	if !errors.As(err, &failure) || failure.Kind != TurnedOff || !strings.Contains(err.Error(), "AWS_EC2_METADATA_DISABLED") || failure.Attempts != 1 {
+	if !errors.As(err, &failure) || failure.Kind != TurnedOff || !strings.Contains(err.Error(), "AWS_EC2_METADATA_DISABLED") ||
+		failure.Attempts != 1 {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestDateIsTheServices(t *testing.T) {
+func TestDate(t *testing.T) {
 	late := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Date", "Fri, 02 Jan 2026 03:04:05 GMT")
 		_, _ = w.Write([]byte("i-1"))
@@ -246,9 +247,9 @@ func TestDateIsTheServices(t *testing.T) {
 	}
 }
 
-// The instance metadata service never redirects (EC2 user guide, "IMDSv2"); what does
-// is a proxy or a captive portal, and must not get the token.
-func TestNoRedirectIsFollowedAndTheTokenStaysHere(t *testing.T) {
+// The instance metadata service never redirects (EC2 user guide, "IMDSv2"). A proxy or captive portal does, and must not
+// get the token.
+func TestRedirectsAreNotFollowed(t *testing.T) {
 	for name, of := range map[string]string{"the token request": "/latest/api/token", "a path": "/latest/meta-data/", "the credentials": "/latest/meta-data/iam"} {
 		t.Run(name, func(t *testing.T) {
 			var elsewhere atomic.Int32
@@ -275,7 +276,7 @@ func TestNoRedirectIsFollowedAndTheTokenStaysHere(t *testing.T) {
 	}
 }
 
-func TestAnEndlessAnswerIsNotReadToItsEnd(t *testing.T) {
+func TestLongResponsesAreTruncated(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", "60")
 		for chunk := make([]byte, 64<<10); ; {
@@ -286,13 +287,13 @@ func TestAnEndlessAnswerIsNotReadToItsEnd(t *testing.T) {
 	}))
 	defer server.Close()
 	if _, _, err := New(server.URL, 300*time.Millisecond).Metadata(t.Context(), "instance-id"); err == nil {
-		t.Error("the token is taken for an answer")
+		t.Error("the token is read as an answer")
 	}
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := Options(server.URL).HTTPClient.Do(r) // as the SDK reads credentials
+	resp, err := Options(server.URL).HTTPClient.Do(r) // like the SDK reads credentials
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,7 +303,7 @@ func TestAnEndlessAnswerIsNotReadToItsEnd(t *testing.T) {
 	}
 }
 
-func TestOurOwnLimitIsNoVerdictOnTheService(t *testing.T) {
+func TestLocalLimitIsUnknown(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
 		saw := outcome{err: &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("socket", errno)}}
 		got := saw.failure(saw.err)

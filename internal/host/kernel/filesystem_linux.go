@@ -6,16 +6,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// FileSystemAt measures the file system that path is on. On a dead NFS server it
-// may never return.
+// FileSystemAt returns the usage of the file system of path. It can block forever on an unresponsive NFS server.
 func FileSystemAt(path string) (FileSystem, error) {
 	var at unix.Stat_t
 	var of unix.Statfs_t
 	if err := unix.Stat(path, &at); err != nil {
-		return FileSystem{}, fmt.Errorf("looking at %s: %w", path, err)
+		return FileSystem{}, fmt.Errorf("reading the attributes of %s: %w", path, err)
 	}
 	if err := unix.Statfs(path, &of); err != nil {
-		return FileSystem{}, fmt.Errorf("measuring the file system of %s: %w", path, err)
+		return FileSystem{}, fmt.Errorf("reading the usage of the file system of %s: %w", path, err)
 	}
 	block := uint64(of.Frsize)
 	return FileSystem{

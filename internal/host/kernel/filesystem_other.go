@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// FileSystemAt measures a file system on Linux only.
+// FileSystemAt is implemented only on Linux.
 func FileSystemAt(path string) (FileSystem, error) {
-	return FileSystem{}, fmt.Errorf("measuring the file system of %s: %w", path, errors.ErrUnsupported)
+	return FileSystem{}, fmt.Errorf("reading the usage of the file system of %s: %w", path, errors.ErrUnsupported)
 }

@@ -1,6 +1,5 @@
-// Package kernel reads what the kernel says of this host: its file systems, the
-// pressure on it, its memory, and whom it killed for want of memory. What is too
-// little is not decided here.
+// Package kernel reads the kernel's statistics of this host: file systems, pressure, memory and OOM kills. It defines no
+// thresholds.
 package kernel
 
 import (
@@ -13,20 +12,20 @@ import (
 	"muster/internal/file/safefile"
 )
 
-// FileSystem is one file system, in bytes and inodes.
+// FileSystem is the usage of a file system, in bytes and inodes.
 type FileSystem struct {
-	Device       uint64 // the same for two paths on one file system
+	Device       uint64 // equal for two paths on the same file system
 	Size         uint64
-	Free         uint64 // to root
-	Available    uint64 // to everybody else
-	Inodes, Left uint64 // zero where the file system makes them as needed
+	Free         uint64 // for root
+	Available    uint64 // for other users
+	Inodes, Left uint64 // zero if the file system creates inodes on demand
 	ReadOnly     bool
 }
 
-// Used is how full it is in percent, as df counts.
+// Used returns the used space in percent, computed like df.
 func (f FileSystem) Used() float64 { return percent(f.Size-f.Free, f.Size-f.Free+f.Available) }
 
-// InodesUsed is the same of inodes.
+// InodesUsed returns the used inodes in percent.
 func (f FileSystem) InodesUsed() float64 { return percent(f.Inodes-f.Left, f.Inodes) }
 
 func percent(part, whole uint64) float64 {
@@ -36,11 +35,11 @@ func percent(part, whole uint64) float64 {
 	return 100 * float64(part) / float64(whole)
 }
 
-// Pressure is the share of the last minute, in percent, in which some or all
-// tasks waited for a resource: Documentation/accounting/psi.rst.
+// Pressure is the share of the last minute, in percent, in which some or all tasks waited for a resource:
+// Documentation/accounting/psi.rst.
 type Pressure struct{ Some, Full float64 }
 
-// ParsePressure reads a file of /proc/pressure.
+// ParsePressure parses a file of /proc/pressure.
 func ParsePressure(text string) (Pressure, error) {
 	var p Pressure
 	found := false
@@ -50,7 +49,7 @@ func ParsePressure(text string) (Pressure, error) {
 			value, is := strings.CutPrefix(w, "avg60=")
 			share, err := strconv.ParseFloat(value, 64)
 			switch {
-			case !is || err != nil || share != share: // no number at all
+			case !is || err != nil || share != share: // NaN is not a number
 			case words[0] == "some":
 				p.Some, found = share, true
 			case words[0] == "full":
@@ -64,16 +63,16 @@ func ParsePressure(text string) (Pressure, error) {
 	return p, nil
 }
 
-// Memory is of /proc/meminfo, in bytes.
+// Memory holds values of /proc/meminfo, in bytes.
 type Memory struct{ Total, Available uint64 }
 
-// ParseMemory reads /proc/meminfo.
+// ParseMemory parses /proc/meminfo.
 func ParseMemory(text string) (Memory, error) {
 	var m Memory
 	for line := range strings.Lines(text) {
 		for name, field := range map[string]*uint64{"MemTotal:": &m.Total, "MemAvailable:": &m.Available} {
 			if words := strings.Fields(line); len(words) > 1 && words[0] == name {
-				kib, err := strconv.ParseUint(words[1], 10, 54) // so that bytes fit
+				kib, err := strconv.ParseUint(words[1], 10, 54) // 54 bits, so that the value in bytes fits
 				if err != nil {
 					return m, fmt.Errorf("%s %w", name, err)
 				}
@@ -87,13 +86,13 @@ func ParseMemory(text string) (Memory, error) {
 	return m, nil
 }
 
-// ParseUptime reads /proc/uptime.
+// ParseUptime parses /proc/uptime.
 func ParseUptime(text string) (time.Duration, error) {
 	seconds, _, _ := strings.Cut(text, " ")
 	return time.ParseDuration(strings.TrimSpace(seconds) + "s")
 }
 
-// ReadFile reads a file of /proc, bounded.
+// ReadFile reads a file of /proc, up to a size limit.
 func ReadFile(path string) (string, error) {
 	file, err := safefile.Open(path)
 	if err != nil {

@@ -28,13 +28,13 @@ func TestFileSystemAt(t *testing.T) {
 	}
 }
 
-func TestUsedCountsAsDfDoes(t *testing.T) {
+func TestUsedMatchesDf(t *testing.T) {
 	f := kernel.FileSystem{Size: 100, Free: 10, Available: 5, Inodes: 10, Left: 1}
 	if f.InodesUsed() != 90 || int(f.Used()*100) != 9473 {
 		t.Errorf("%.2f %% and %.2f %% of the inodes", f.Used(), f.InodesUsed())
 	}
 	if none := (kernel.FileSystem{}); none.Used() != 0 || none.InodesUsed() != 0 {
-		t.Error("a file system without a size is full")
+		t.Error("a file system of size 0 is reported as full")
 	}
 }
 
@@ -71,7 +71,7 @@ func TestParseUptime(t *testing.T) {
 	}
 }
 
-func TestReadFileIsBounded(t *testing.T) {
+func TestReadFileLimitsTheSize(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "endless")
 	if err := os.WriteFile(path, make([]byte, 1<<20), 0o600); err != nil {
 		t.Fatal(err)
@@ -98,7 +98,10 @@ func TestOOMKills(t *testing.T) {
 6,903,600000000,-;somebody said Killed process 1
 x;Out of memory: Killed process 1 (a)
 `)
-	want := []kernel.OOMKill{{SinceBoot: 400 * time.Second, Process: "java"}, {SinceBoot: 500 * time.Second, Process: "my prog", Cgroup: true}}
+	want := []kernel.OOMKill{
+		{SinceBoot: 400 * time.Second, Process: "java"},
+		{SinceBoot: 500 * time.Second, Process: "my prog", Cgroup: true},
+	}
 	if err != nil || !cmp.Equal(got, want) {
 		t.Errorf("got %+v, %v", got, err)
 	}
@@ -107,8 +110,8 @@ x;Out of memory: Killed process 1 (a)
 	}
 }
 
-// The real log, which gives a record at a time and would wait for more.
-func TestTheKernelsOwnLogEnds(t *testing.T) {
+// The real log returns one record a read, and a read at its end would block.
+func TestRealKernelLogDoesNotBlock(t *testing.T) {
 	if _, err := kernel.OOMKills("/dev/kmsg"); err != nil && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}

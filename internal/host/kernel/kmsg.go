@@ -10,19 +10,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// OOMKill is a process that the kernel killed for want of memory.
+// OOMKill is a process that the kernel killed because memory ran out.
 type OOMKill struct {
 	SinceBoot time.Duration
 	Process   string
-	// Cgroup: its own limit was reached, as a task's is. Else the host's memory was.
+	// Cgroup means that the limit of the cgroup was reached, such as that of a task, not the memory of the host.
 	Cgroup bool
 }
 
-// maxRecords bounds what is read of the kernel's log: a ring of 256 KiB and more.
+// maxRecords limits the records read from the kernel log, a ring of at least 256 KiB.
 const maxRecords = 100_000
 
-// OOMKills reads the kernel's log at path, /dev/kmsg, without waiting for more.
-// Each read gives one record: Documentation/ABI/testing/dev-kmsg.
+// OOMKills reads the kernel log at path, /dev/kmsg, without blocking. Each read returns one record:
+// Documentation/ABI/testing/dev-kmsg.
 func OOMKills(path string) ([]OOMKill, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -50,8 +50,8 @@ func OOMKills(path string) ([]OOMKill, error) {
 	return kills, nil
 }
 
-// parseKill reads "6,1234,987654321,-;Out of memory: Killed process 4242 (java) ...":
-// mm/oom_kill.c, __oom_kill_process. Before Linux 5.0 it was "Kill process".
+// parseKill parses "6,1234,987654321,-;Out of memory: Killed process 4242 (java) ...": mm/oom_kill.c,
+// __oom_kill_process. Before Linux 5.0, it was "Kill process".
 func parseKill(line string) (OOMKill, bool) {
 	head, text, ok := strings.Cut(line, ";")
 	fields := strings.Split(head, ",")

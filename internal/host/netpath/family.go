@@ -5,13 +5,12 @@ import (
 	"strings"
 )
 
-// Families are the IP versions that this host can leave its subnet with.
+// Families are the IP versions with a route out of the subnet.
 type Families struct{ V4, V6 bool }
 
-// Families asks the routing table: to connect a UDP socket chooses a route, and
-// sends no packet. The addresses are those of a.root-servers.net, far from any
-// subnet of a VPC, so that only a default route covers them. The ECS agent goes
-// by its default routes too (amazon-ecs-agent ecs-agent/utils/net/netutils_linux.go).
+// Families reads the routing table: connecting a UDP socket selects a route without sending a packet. The targets are
+// the addresses of a.root-servers.net, outside any VPC, so only a default route covers them. The ECS agent also checks
+// its default routes (amazon-ecs-agent ecs-agent/utils/net/netutils_linux.go).
 func (p Prober) Families() Families {
 	return Families{V4: routed("198.41.0.4:53"), V6: routed("[2001:503:ba3e::2:30]:53")}
 }
@@ -25,13 +24,11 @@ func routed(addr string) bool {
 	return true
 }
 
-// OnlyIPv6 says whether IPv6 is the only way out.
+// OnlyIPv6 reports whether only IPv6 has a route.
 func (f Families) OnlyIPv6() bool { return f.V6 && !f.V4 }
 
-// suffixes are the domains of AWS's partitions, for endpoints of IPv4 alone and
-// for those that also answer over IPv6 (aws-sdk-go-v2
-// internal/endpoints/awsrulesfn/partitions.go, dnsSuffix and dualStackDnsSuffix).
-// The longer ones stand first.
+// suffixes lists the domains of the AWS partitions, for IPv4-only and for dual-stack endpoints (aws-sdk-go-v2
+// internal/endpoints/awsrulesfn/partitions.go, dnsSuffix and dualStackDnsSuffix). Longer suffixes come first.
 var suffixes = []struct{ ipv4, dual string }{
 	{"amazonaws.com.cn", "api.amazonwebservices.com.cn"},
 	{"amazonaws.com", "api.aws"},
@@ -42,8 +39,7 @@ var suffixes = []struct{ ipv4, dual string }{
 	{"csp.hci.ic.gov", "api.aws.hci.ic.gov"},
 }
 
-// DualStack is the name of an AWS endpoint that also answers over IPv6, for a
-// name of either kind. What is no name of AWS's stays as it is.
+// DualStack returns the dual-stack name of an AWS endpoint, for a name of either kind. Other names are unchanged.
 func DualStack(host string) string {
 	for _, s := range suffixes {
 		if name, ok := strings.CutSuffix(host, "."+s.ipv4); ok {
@@ -53,7 +49,7 @@ func DualStack(host string) string {
 	return host
 }
 
-// IPv4Only undoes DualStack.
+// IPv4Only reverses DualStack.
 func IPv4Only(host string) string {
 	for _, s := range suffixes {
 		if name, ok := strings.CutSuffix(host, "."+s.dual); ok {

@@ -14,42 +14,41 @@ import (
 	"time"
 )
 
-// Kind says how a request ended.
+// Kind classifies the result of a request.
 type Kind string
 
-// The kinds.
+// Kinds of results.
 const (
 	Reached     Kind = "reached"
-	Unresolved  Kind = "unresolved" // the name, or the proxy's
+	Unresolved  Kind = "unresolved" // the name of the endpoint or of the proxy
 	TimedOut    Kind = "timed out"
 	Refused     Kind = "refused"
-	NoRoute     Kind = "no route"      // this host, or a router, says so
-	Untrusted   Kind = "untrusted"     // the certificate's issuer
+	NoRoute     Kind = "no route"      // reported by this host or by a router
+	Untrusted   Kind = "untrusted"     // the issuer of the certificate
 	WrongName   Kind = "wrong name"    // the certificate is for another host
-	NotYetValid Kind = "not yet valid" // the certificate, by this host's clock
-	Expired     Kind = "expired"       // the same
-	Rejected    Kind = "rejected"      // the proxy answers CONNECT with an error
-	Failed      Kind = "failed"        // in another way: reset, no TLS, ...
+	NotYetValid Kind = "not yet valid" // the certificate, according to this host's clock
+	Expired     Kind = "expired"       // the certificate, according to this host's clock
+	Rejected    Kind = "rejected"      // the proxy rejects CONNECT
+	Failed      Kind = "failed"        // another error, such as a reset or no TLS
 )
 
-// Certificate is one that was not accepted.
+// Certificate is a rejected certificate.
 type Certificate struct {
-	Issuer     string   // its distinguished name
-	IssuerName string   // its common name, else its organization, else all of it
-	Names      []string // the names it is for
+	Issuer     string   // distinguished name
+	IssuerName string   // common name, else organization, else the distinguished name
+	Names      []string // the names that it is valid for
 	NotBefore  time.Time
 	NotAfter   time.Time
-	// Trusted: its issuer is trusted, or that was not what Err is about.
+	// Trusted means that the issuer is trusted, or that Err has another reason.
 	Trusted bool
 }
 
-// rejection is the answer of a proxy that opens no tunnel.
+// rejection is the answer of a proxy that rejects CONNECT.
 type rejection struct{ status string }
 
 func (r rejection) Error() string { return "the proxy answers CONNECT with " + r.status }
 
-// classify also describes a certificate that was not accepted, and cuts the
-// error down to what the network said.
+// classify also describes a rejected certificate, and reduces the error to the network's message.
 func (p Prober) classify(err error) (kind Kind, shown *Certificate, plain error) {
 	var unverified *tls.CertificateVerificationError
 	if errors.As(err, &unverified) && len(unverified.UnverifiedCertificates) > 0 {
@@ -79,8 +78,8 @@ func (p Prober) classify(err error) (kind Kind, shown *Certificate, plain error)
 	return Failed, nil, err
 }
 
-// certificate tells the reasons apart. crypto/x509 checks dates and names before
-// it looks for the issuer, so a wrong name says nothing about the issuer yet.
+// certificate determines why a certificate was rejected. crypto/x509 checks dates and names before the issuer, so a
+// wrong name does not show whether the issuer is trusted.
 func (p Prober) certificate(unverified *tls.CertificateVerificationError) (Kind, *Certificate) {
 	leaf := unverified.UnverifiedCertificates[0]
 	shown := &Certificate{Issuer: leaf.Issuer.String(), IssuerName: commonName(leaf.Issuer), Names: names(leaf),
@@ -90,7 +89,7 @@ func (p Prober) certificate(unverified *tls.CertificateVerificationError) (Kind,
 	switch {
 	case errors.As(unverified.Err, &name):
 		return WrongName, shown
-	case !errors.As(unverified.Err, &invalid) || invalid.Reason != x509.Expired: // Go's word for both ends
+	case !errors.As(unverified.Err, &invalid) || invalid.Reason != x509.Expired: // Go uses it for both ends of the validity
 		return Untrusted, shown
 	case p.now().Before(leaf.NotBefore):
 		return NotYetValid, shown
@@ -98,7 +97,7 @@ func (p Prober) certificate(unverified *tls.CertificateVerificationError) (Kind,
 	return Expired, shown
 }
 
-// trusts says whether the issuer is trusted, whatever the name and the date.
+// trusts reports whether the issuer is trusted, regardless of names and dates.
 func (p Prober) trusts(chain []*x509.Certificate) bool {
 	between := x509.NewCertPool()
 	for _, c := range chain[1:] {
@@ -116,8 +115,8 @@ func commonName(n pkix.Name) string {
 	return cmp.Or(n.CommonName, n.String())
 }
 
-// names are those that clients compare: the common name counts for none of them
-// any more (RFC 6125), and is shown where there is no other.
+// names returns the names that clients compare. Clients ignore the common name (RFC 6125); it is shown only if there is
+// no other.
 func names(leaf *x509.Certificate) []string {
 	out := slices.Clone(leaf.DNSNames)
 	for _, ip := range leaf.IPAddresses {

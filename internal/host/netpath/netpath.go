@@ -1,6 +1,5 @@
-// Package netpath tries the path to an AWS endpoint: it resolves names, sends one
-// request without credentials, through a proxy if there is one, and reports how
-// far it got. What that means for the instance is decided by the caller.
+// Package netpath tests the path to an AWS endpoint: it resolves names, sends one request without credentials, through a
+// proxy if there is one, and reports how far it got. The caller interprets the result.
 package netpath
 
 import (
@@ -16,33 +15,33 @@ import (
 	"time"
 )
 
-// Patience is how long one request may take. A Linux SYN is sent again after one
-// second and after three: what has not answered by then has been asked three times.
+// Patience is the timeout of one request. Linux resends a SYN after one second and after three, so by then the peer has
+// received three.
 const Patience = 4 * time.Second
 
-// lookupPatience is less: a resolver is near.
+// lookupPatience is shorter, because a resolver is nearby.
 const lookupPatience = 3 * time.Second
 
-// Answer is how far one request came.
+// Answer is the result of one request.
 type Answer struct {
-	Addr   netip.AddrPort // that was dialled: the proxy's where there is one; zero before
+	Addr   netip.AddrPort // the dialed address: the proxy's if there is one; zero before the dial
 	Kind   Kind
-	Err    error     // nil when Reached
-	Status int       // of HTTP, when Reached
-	Date   time.Time // by the server's clock; zero when it did not tell
-	// Certificate is the one that was not accepted; nil: it did not fail for one.
+	Err    error     // nil if Reached
+	Status int       // HTTP status if Reached
+	Date   time.Time // the server's time; zero if the response has none
+	// Certificate is the rejected certificate; nil if the error has another reason.
 	Certificate *Certificate
 }
 
-// Prober sends requests. The zero value lives on the host's network.
+// Prober sends requests. The zero value uses the host's network.
 type Prober struct {
-	Resolver *net.Resolver                                                     // nil: the host's
-	Dial     func(ctx context.Context, network, addr string) (net.Conn, error) // nil: net.Dialer's
-	Roots    *x509.CertPool                                                    // nil: the host's
-	Now      func() time.Time                                                  // nil: the host's clock
+	Resolver *net.Resolver                                                     // nil means the host's
+	Dial     func(ctx context.Context, network, addr string) (net.Conn, error) // nil means net.Dialer's
+	Roots    *x509.CertPool                                                    // nil means the host's
+	Now      func() time.Time                                                  // nil means the host's clock
 }
 
-// Resolve looks a name up. The addresses come back sorted, each once.
+// Resolve looks up a name. The addresses are sorted, without duplicates.
 func (p Prober) Resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	ctx, stop := context.WithTimeout(ctx, lookupPatience)
 	defer stop()
@@ -58,8 +57,8 @@ func (p Prober) Resolve(ctx context.Context, host string) ([]netip.Addr, error) 
 	return slices.Compact(addrs), err
 }
 
-// Ask sends one HEAD request to the endpoint, through the proxy unless that is
-// nil. It follows no redirect and takes any status for an answer.
+// Ask sends one HEAD request to the endpoint, through the proxy unless it is nil. It follows no redirects, and accepts
+// any status.
 func (p Prober) Ask(ctx context.Context, endpoint string, proxy *url.URL) Answer {
 	ctx, stop := context.WithTimeout(ctx, Patience)
 	defer stop()
@@ -93,12 +92,12 @@ func (p Prober) Ask(ctx context.Context, endpoint string, proxy *url.URL) Answer
 	}
 	defer response.Body.Close()
 	seen.Kind, seen.Status = Reached, response.StatusCode
-	seen.Date, _ = http.ParseTime(response.Header.Get("Date")) // zero: it did not tell
+	seen.Date, _ = http.ParseTime(response.Header.Get("Date")) // zero if the header is missing
 	return seen
 }
 
-// connect dials the endpoint, or the proxy, before net/http is asked: that dials
-// in the background, and goes on when nobody waits any more.
+// connect dials the endpoint, or the proxy, before net/http does. net/http dials in the background, and continues after
+// the request was canceled.
 func (p Prober) connect(ctx context.Context, endpoint, proxy *url.URL) (net.Conn, netip.AddrPort, error) {
 	dial := p.Dial
 	if dial == nil {

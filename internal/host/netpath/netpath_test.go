@@ -32,7 +32,7 @@ func server(t *testing.T) (*httptest.Server, *x509.CertPool) {
 		w.Header().Set("Date", "Fri, 02 Jan 2026 03:04:05 GMT")
 		http.Redirect(w, r, "/elsewhere", http.StatusFound)
 	}))
-	s.Config.ErrorLog = log.New(io.Discard, "", 0) // refused certificates are what is tested
+	s.Config.ErrorLog = log.New(io.Discard, "", 0) // the tests reject certificates on purpose
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	roots := x509.NewCertPool()
@@ -49,16 +49,17 @@ func at(t *testing.T, moment string) func() time.Time {
 	return func() time.Time { return when }
 }
 
-func TestWhatIsReachedTellsTheTime(t *testing.T) {
+func TestReachedEndpointReturnsTheTime(t *testing.T) {
 	s, roots := server(t)
 	got := netpath.Prober{Roots: roots}.Ask(t.Context(), s.URL, nil)
 	want := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	if got.Kind != netpath.Reached || got.Status != http.StatusFound || !got.Date.Equal(want) || got.Addr.String() != s.Listener.Addr().String() {
+	if got.Kind != netpath.Reached || got.Status != http.StatusFound || !got.Date.Equal(want) ||
+		got.Addr.String() != s.Listener.Addr().String() {
 		t.Errorf("got %+v", got)
 	}
 }
 
-func TestCertificatesThatAreNotAccepted(t *testing.T) {
+func TestRejectedCertificates(t *testing.T) {
 	s, roots := server(t)
 	for name, c := range map[string]struct {
 		prober netpath.Prober
@@ -77,13 +78,15 @@ func TestCertificatesThatAreNotAccepted(t *testing.T) {
 			continue
 		}
 		trusted := c.prober.Roots == roots
-		if shown := got.Certificate; shown.Issuer != "O=Acme Co" || shown.IssuerName != "Acme Co" || shown.Names[0] != "example.com" || shown.NotAfter.Year() != 2084 || shown.Trusted != trusted {
+		if shown := got.Certificate; shown.Issuer != "O=Acme Co" || shown.IssuerName != "Acme Co" || shown.Names[0] != "example.com" ||
+			shown.NotAfter.Year() != 2084 ||
+			shown.Trusted != trusted {
 			t.Errorf("%s: got %+v", name, shown)
 		}
 	}
 }
 
-// to dials this address whatever is asked for.
+// to dials addr for every request.
 func to(addr string) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, network, _ string) (net.Conn, error) {
 		var d net.Dialer
@@ -91,14 +94,14 @@ func to(addr string) func(context.Context, string, string) (net.Conn, error) {
 	}
 }
 
-// failing ends every dial so.
+// failing returns err for every dial.
 func failing(err error) func(context.Context, string, string) (net.Conn, error) {
 	return func(context.Context, string, string) (net.Conn, error) {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(52, 94, 1, 1), Port: 443}, Err: err}
 	}
 }
 
-func TestWaysToFail(t *testing.T) {
+func TestFailureKinds(t *testing.T) {
 	shut, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -112,13 +115,13 @@ func TestWaysToFail(t *testing.T) {
 		want   netpath.Kind
 		addr   string
 	}{
-		"nothing listens":     {netpath.Prober{}, "https://" + shut.Addr().String(), netpath.Refused, shut.Addr().String()},
-		"no route":            {netpath.Prober{Dial: failing(syscall.ENETUNREACH)}, "https://ecs", netpath.NoRoute, "52.94.1.1:443"},
-		"a router says no":    {netpath.Prober{Dial: failing(syscall.EHOSTUNREACH)}, "https://ecs", netpath.NoRoute, "52.94.1.1:443"},
-		"the kernel gives up": {netpath.Prober{Dial: failing(syscall.ETIMEDOUT)}, "https://ecs", netpath.TimedOut, "52.94.1.1:443"},
-		"no such name":        {netpath.Prober{Dial: failing(&net.DNSError{Err: "no such host", Name: "ecs"})}, "https://ecs", netpath.Unresolved, "52.94.1.1:443"},
-		"no TLS there":        {netpath.Prober{}, "https://" + plain.Listener.Addr().String(), netpath.Failed, plain.Listener.Addr().String()},
-		"no URL":              {netpath.Prober{}, "https://%zz", netpath.Failed, "invalid AddrPort"},
+		"nothing listens":      {netpath.Prober{}, "https://" + shut.Addr().String(), netpath.Refused, shut.Addr().String()},
+		"no route":             {netpath.Prober{Dial: failing(syscall.ENETUNREACH)}, "https://ecs", netpath.NoRoute, "52.94.1.1:443"},
+		"a router reports it":  {netpath.Prober{Dial: failing(syscall.EHOSTUNREACH)}, "https://ecs", netpath.NoRoute, "52.94.1.1:443"},
+		"the kernel times out": {netpath.Prober{Dial: failing(syscall.ETIMEDOUT)}, "https://ecs", netpath.TimedOut, "52.94.1.1:443"},
+		"no such name":         {netpath.Prober{Dial: failing(&net.DNSError{Err: "no such host", Name: "ecs"})}, "https://ecs", netpath.Unresolved, "52.94.1.1:443"},
+		"no TLS there":         {netpath.Prober{}, "https://" + plain.Listener.Addr().String(), netpath.Failed, plain.Listener.Addr().String()},
+		"no URL":               {netpath.Prober{}, "https://%zz", netpath.Failed, "invalid AddrPort"},
 	} {
 		got := c.prober.Ask(t.Context(), c.url, nil)
 		if got.Kind != c.want || got.Err == nil || got.Addr.String() != c.addr {
@@ -127,7 +130,7 @@ func TestWaysToFail(t *testing.T) {
 	}
 }
 
-func TestWhatDoesNotAnswerIsGivenUp(t *testing.T) {
+func TestSilentEndpointTimesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hangs := func(ctx context.Context, _, _ string) (net.Conn, error) {
 			<-ctx.Done()
@@ -141,8 +144,8 @@ func TestWhatDoesNotAnswerIsGivenUp(t *testing.T) {
 	})
 }
 
-// A TLS handshake that never ends, as behind a path that drops large packets.
-func TestAHandshakeThatHangsIsGivenUp(t *testing.T) {
+// A TLS handshake that never completes, as on a path that drops large packets.
+func TestHangingHandshakeTimesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe()
 		defer far.Close()
@@ -154,7 +157,7 @@ func TestAHandshakeThatHangsIsGivenUp(t *testing.T) {
 	})
 }
 
-func TestAProxyIsAskedInsteadOfTheEndpoint(t *testing.T) {
+func TestRequestGoesThroughTheProxy(t *testing.T) {
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusProxyAuthRequired)
 	}))
@@ -164,7 +167,8 @@ func TestAProxyIsAskedInsteadOfTheEndpoint(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := netpath.Prober{}.Ask(t.Context(), "https://ecs.eu-west-1.amazonaws.com", via)
-	if got.Kind != netpath.Rejected || !strings.Contains(got.Err.Error(), "407 Proxy Authentication Required") || got.Addr.String() != via.Host {
+	if got.Kind != netpath.Rejected || !strings.Contains(got.Err.Error(), "407 Proxy Authentication Required") ||
+		got.Addr.String() != via.Host {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -180,24 +184,24 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-func TestTheProxyOfTheAgent(t *testing.T) {
+func TestProxyOfTheAgent(t *testing.T) {
 	for name, c := range map[string]struct {
 		proxy    netpath.Proxy
 		endpoint string
 		want     string
 	}{
-		"none":                        {netpath.Proxy{}, "https://ecs", ""},
-		"HTTP_PROXY serves https too": {netpath.Proxy{HTTP: "p:3128"}, "https://ecs", "http://p:3128"},
-		"HTTPS_PROXY comes first":     {netpath.Proxy{HTTP: "p:1", HTTPS: "https://q:2"}, "https://ecs", "https://q:2"},
-		"HTTPS_PROXY is not for http": {netpath.Proxy{HTTPS: "q:2"}, "http://ecs", ""},
-		"a name is left out":          {netpath.Proxy{HTTP: "p:1", No: "a, ECS.x"}, "https://ecs.x", ""},
-		"a domain is left out":        {netpath.Proxy{HTTP: "p:1", No: ".amazonaws.com"}, "https://ecs.eu.amazonaws.com", ""},
-		"the end of a name is none":   {netpath.Proxy{HTTP: "p:1", No: "cs.x"}, "https://ecs.x", "http://p:1"},
-		"a network is left out":       {netpath.Proxy{HTTP: "p:1", No: "169.254.0.0/16"}, "http://169.254.169.254", ""},
-		"another network is not":      {netpath.Proxy{HTTP: "p:1", No: "10.0.0.0/8"}, "http://169.254.169.254", "http://p:1"},
-		"a port is no matter":         {netpath.Proxy{HTTP: "p:1", No: "ecs.x:443"}, "https://ecs.x", ""},
-		"everything is left out":      {netpath.Proxy{HTTP: "p:1", No: "*"}, "https://ecs.x", ""},
-		"this host":                   {netpath.Proxy{HTTP: "p:1"}, "http://127.0.0.1:51678", ""},
+		"none":                                  {netpath.Proxy{}, "https://ecs", ""},
+		"HTTP_PROXY serves https too":           {netpath.Proxy{HTTP: "p:3128"}, "https://ecs", "http://p:3128"},
+		"HTTPS_PROXY comes first":               {netpath.Proxy{HTTP: "p:1", HTTPS: "https://q:2"}, "https://ecs", "https://q:2"},
+		"HTTPS_PROXY is not for http":           {netpath.Proxy{HTTPS: "q:2"}, "http://ecs", ""},
+		"an exempt name":                        {netpath.Proxy{HTTP: "p:1", No: "a, ECS.x"}, "https://ecs.x", ""},
+		"an exempt domain":                      {netpath.Proxy{HTTP: "p:1", No: ".amazonaws.com"}, "https://ecs.eu.amazonaws.com", ""},
+		"a partial name does not match":         {netpath.Proxy{HTTP: "p:1", No: "cs.x"}, "https://ecs.x", "http://p:1"},
+		"an exempt network":                     {netpath.Proxy{HTTP: "p:1", No: "169.254.0.0/16"}, "http://169.254.169.254", ""},
+		"an address outside the exempt network": {netpath.Proxy{HTTP: "p:1", No: "10.0.0.0/8"}, "http://169.254.169.254", "http://p:1"},
+		"the port is ignored":                   {netpath.Proxy{HTTP: "p:1", No: "ecs.x:443"}, "https://ecs.x", ""},
+		"everything is exempt":                  {netpath.Proxy{HTTP: "p:1", No: "*"}, "https://ecs.x", ""},
+		"this host":                             {netpath.Proxy{HTTP: "p:1"}, "http://127.0.0.1:51678", ""},
 	} {
 		endpoint, err := url.Parse(c.endpoint)
 		if err != nil {
@@ -232,12 +236,12 @@ func FuzzExempts(f *testing.F) {
 	f.Add("169.254.0.0/16,.x,*", "ecs.x")
 	f.Fuzz(func(t *testing.T, no, host string) {
 		if got := (netpath.Proxy{No: no}).Exempts(host); !got && (netpath.Proxy{No: no + ",*"}).Exempts(host) == false {
-			t.Errorf("* does not leave %q out", host)
+			t.Errorf("* does not exempt %q", host)
 		}
 	})
 }
 
-// The suffixes are those of aws-sdk-go-v2 internal/endpoints/awsrulesfn/partitions.json.
+// The suffixes come from aws-sdk-go-v2 internal/endpoints/awsrulesfn/partitions.json.
 func TestEveryPartitionHasDualStackNames(t *testing.T) {
 	for ipv4, dual := range map[string]string{
 		"ecs.eu-west-1.amazonaws.com":          "ecs.eu-west-1.api.aws",

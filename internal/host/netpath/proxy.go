@@ -8,13 +8,11 @@ import (
 	"strings"
 )
 
-// Proxy is what the ECS agent is told about proxies. It takes HTTP_PROXY for
-// https too, unless there is an HTTPS_PROXY (amazon-ecs-agent
-// ecs-agent/utils/httpproxy/proxy.go).
+// Proxy holds the proxy settings of the ECS agent. It uses HTTP_PROXY for https too, unless HTTPS_PROXY is set
+// (amazon-ecs-agent ecs-agent/utils/httpproxy/proxy.go).
 type Proxy struct{ HTTP, HTTPS, No string }
 
-// For is the proxy on the way to the endpoint, nil for none. A proxy without a
-// scheme speaks http.
+// For returns the proxy for the endpoint, or nil. A proxy without a scheme uses http.
 func (p Proxy) For(endpoint *url.URL) (*url.URL, error) {
 	setting := p.HTTP
 	if endpoint.Scheme == "https" {
@@ -29,11 +27,11 @@ func (p Proxy) For(endpoint *url.URL) (*url.URL, error) {
 	return url.Parse(setting)
 }
 
-// Exempts says whether NO_PROXY leaves the host out: by its name or a domain
-// above it, its address, a network, or *. This host itself always is.
+// Exempts reports whether NO_PROXY exempts the host: by name, parent domain, address, network, or *. Localhost is always
+// exempt.
 func (p Proxy) Exempts(host string) bool {
 	host = strings.ToLower(host)
-	addr, _ := netip.ParseAddr(host) // invalid: a name
+	addr, _ := netip.ParseAddr(host) // invalid for a name
 	if host == "localhost" || addr.IsLoopback() {
 		return true
 	}

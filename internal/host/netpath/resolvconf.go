@@ -2,7 +2,7 @@ package netpath
 
 import "strings"
 
-// Nameservers are those that resolv.conf names, in its order: resolv.conf(5).
+// Nameservers returns the name servers of a resolv.conf, in order: resolv.conf(5).
 func Nameservers(resolvConf string) []string {
 	var servers []string
 	for line := range strings.Lines(resolvConf) {

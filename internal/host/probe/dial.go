@@ -13,8 +13,8 @@ import (
 	"muster/reach"
 )
 
-// connect makes contact and ends it. Nothing is written to a connection; udp
-// takes an empty datagram to get any answer.
+// connect connects to the target and closes the connection. It writes no payload over tcp; udp needs an empty datagram
+// to get a response.
 func (p *Prober) connect(ctx context.Context, t Target) error {
 	dialer := net.Dialer{LocalAddr: local(p.Source, t.Protocol), KeepAlive: -1}
 	conn, err := dialer.DialContext(ctx, t.Protocol.String(), t.Addr.String())
@@ -39,7 +39,7 @@ func local(source netip.Addr, protocol reach.Protocol) net.Addr {
 	return net.TCPAddrFromAddrPort(at)
 }
 
-// ask sends an empty datagram and waits for any answer.
+// ask sends an empty datagram and waits for any response.
 func ask(ctx context.Context, conn net.Conn) error {
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
@@ -50,8 +50,7 @@ func ask(ctx context.Context, conn net.Conn) error {
 	return err
 }
 
-// contact is what an error of connect stands for. The numbers that Linux makes
-// of ICMP messages are those of icmp_err_convert (net/ipv4/icmp.c) and
+// contact classifies an error of connect. Linux maps ICMP messages to errnos in icmp_err_convert (net/ipv4/icmp.c) and
 // tab_unreach (net/ipv6/icmp.c).
 func contact(t Target, err error) reach.Contact {
 	switch {
@@ -62,8 +61,8 @@ func contact(t Target, err error) reach.Contact {
 	case is(err, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EHOSTDOWN, errNoNetwork):
 		return reach.NoRoute
 	case t.Addr.Addr().Is6() && errors.Is(err, syscall.EACCES):
-		// ICMPv6 "administratively prohibited", for which IPv4 has EHOSTUNREACH.
-		// Over IPv4 EACCES is this host's own prohibiting route.
+		// ICMPv6 "administratively prohibited"; IPv4 returns EHOSTUNREACH instead. Over IPv4, EACCES is a prohibit route
+		// of this host.
 		return reach.NoRoute
 	case !is(err, context.DeadlineExceeded, os.ErrDeadlineExceeded, syscall.ETIMEDOUT):
 		return reach.NotProbed // EADDRNOTAVAIL, EMFILE, EPERM of the local firewall, ...

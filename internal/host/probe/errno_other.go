@@ -4,4 +4,4 @@ package probe
 
 import "syscall"
 
-const errNoNetwork = syscall.ENETUNREACH // ENONET is Linux's
+const errNoNetwork = syscall.ENETUNREACH // only Linux has ENONET

@@ -13,11 +13,11 @@ import (
 	"testing"
 
 	"muster/reach"
+	"muster/test/ec2json"
 	"muster/test/need"
 )
 
-// The two ends of the wire, and addresses behind the peer to which it has no
-// route, or nobody has.
+// The two ends of the wire, and addresses behind the peer: one without a route, one without a host.
 const (
 	here, there   = "10.99.0.1", "10.99.0.2"
 	here6, there6 = "fd99::1", "fd99::2"
@@ -25,11 +25,11 @@ const (
 	nowhere       = "10.97.0.9"
 )
 
-// world is two network namespaces, joined by a wire.
+// world is two network namespaces connected by a wire.
 type world struct{ here, there string }
 
-// newWorld makes namespaces with names of their own and removes them, and what
-// runs in them, at the end. The machine's own network is not touched.
+// newWorld creates network namespaces with unique names, and removes them and their processes at the end. It does not
+// change the machine's own network.
 func newWorld(t *testing.T) world {
 	t.Helper()
 	for _, tool := range []string{"ip", "nft"} {
@@ -60,7 +60,7 @@ func (w world) address(t *testing.T, name, v4, v6 string) {
 	run(t, "", "ip", "-n", name, "link", "set", "wire", "up")
 }
 
-// run returns what a command prints on stdout.
+// run returns the output of a command.
 func run(t *testing.T, stdin, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(name, args...)
@@ -74,14 +74,19 @@ func run(t *testing.T, stdin, name string, args ...string) string {
 	return string(out)
 }
 
-// firewall replaces the rules of one namespace. Only its own table is made.
+// firewall replaces the rules of one namespace. It creates only its own table.
 func firewall(t *testing.T, namespace, hook string, rules ...string) {
 	t.Helper()
-	chain := fmt.Sprintf("table inet muster { chain %s { type filter hook %s priority 0; policy accept;\n%s\n}\n}\n", hook, hook, strings.Join(rules, "\n"))
+	chain := fmt.Sprintf(
+		"table inet muster { chain %s { type filter hook %s priority 0; policy accept;\n%s\n}\n}\n",
+		hook,
+		hook,
+		strings.Join(rules, "\n"),
+	)
 	run(t, chain, "ip", "netns", "exec", namespace, "nft", "-f", "-")
 }
 
-// actor is this test binary, to play a role in a namespace.
+// actor returns a command that runs this test binary in a role inside a namespace.
 func actor(t *testing.T, namespace, role string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
@@ -94,7 +99,7 @@ func actor(t *testing.T, namespace, role string) *exec.Cmd {
 	return cmd
 }
 
-// listen holds addresses ("tcp/10.0.2.5:47500") at the peer until the test ends.
+// listen listens on addresses ("tcp/10.0.2.5:47500") of the peer until the test ends.
 func (w world) listen(t *testing.T, addrs ...string) {
 	t.Helper()
 	cmd := actor(t, w.there, "listen "+strings.Join(addrs, " "))
@@ -141,7 +146,7 @@ func (w world) dial(t *testing.T, source string, targets ...Target) []Result {
 
 func udp(addr string) Target { return Target{reach.UDP, netip.MustParseAddrPort(addr)} }
 
-func TestProbeAgreesWithWhatTheFirewallWasTold(t *testing.T) {
+func TestProbeMatchesTheFirewallRules(t *testing.T) {
 	w := newWorld(t)
 	w.listen(t, "tcp/"+there+":47100", "tcp/"+there+":47101", "tcp/"+there+":47102", "tcp/"+there+":47103", "tcp/["+there6+"]:47100",
 		"udp/"+there+":8301", "udp/"+there+":8303")
@@ -178,13 +183,20 @@ func TestProbeAgreesWithWhatTheFirewallWasTold(t *testing.T) {
 	}
 }
 
-// The peer's security group admits 47100-47105, its firewall was told the same
-// with three exceptions: it rejects 47104, drops 47105 as well, and still lets
-// 47109 in, as a tracked connection would.
+// The peer's security group allows 47100-47105. Its firewall has the same rules with three exceptions: it rejects 47104,
+// also drops 47105, and accepts 47109, like a tracked connection.
 func TestVerdictAndProbeTogether(t *testing.T) {
 	w := newWorld(t)
 	w.listen(t, "tcp/"+there+":47100", "tcp/"+there+":47105", "tcp/"+there+":47107", "tcp/"+there+":47109")
-	firewall(t, w.there, "input", "tcp dport 47104 reject with icmp type admin-prohibited", "tcp dport 47109 accept", "tcp dport 47100-47104 accept", "tcp dport 47100-47199 drop")
+	firewall(
+		t,
+		w.there,
+		"input",
+		"tcp dport 47104 reject with icmp type admin-prohibited",
+		"tcp dport 47109 accept",
+		"tcp dport 47100-47104 accept",
+		"tcp dport 47100-47199 drop",
+	)
 	verdict := judged(t)
 	for port, want := range map[uint16]struct {
 		static  reach.Status
@@ -200,7 +212,8 @@ func TestVerdictAndProbeTogether(t *testing.T) {
 	} {
 		got := w.dial(t, here, Target{reach.TCP, netip.AddrPortFrom(netip.MustParseAddr(there), port)})[0]
 		sentence := verdict.Join(got.Probe())
-		if verdict.Missing.Has(port) != (want.static == reach.Missing) || got.Contact != want.contact || !strings.Contains(sentence, want.says) {
+		if verdict.Missing.Has(port) != (want.static == reach.Missing) || got.Contact != want.contact ||
+			!strings.Contains(sentence, want.says) {
 			t.Errorf("%d: got %s: %s", port, got.Contact, sentence)
 		}
 	}
@@ -210,16 +223,19 @@ func TestVerdictAndProbeTogether(t *testing.T) {
 	}
 }
 
-// Four ports of each of 1,000 peers that answer nothing, with as many descriptors
-// as a shell gives. The descriptors are held to their bound; the time is told.
-func TestAThousandSilentPeersWithAThousandDescriptors(t *testing.T) {
+// Four ports of each of 1,000 silent peers, with a typical shell's limit of descriptors. The test checks the number of
+// descriptors, and logs the duration.
+func TestThousandSilentPeers(t *testing.T) {
 	w := newWorld(t)
 	run(t, "", "ip", "-n", w.here, "route", "add", "10.96.0.0/16", "via", there)
 	firewall(t, w.there, "prerouting", "ip daddr 10.96.0.0/16 drop")
 	var targets []Target
 	for n := range 1000 {
 		for _, port := range []uint16{47500, 47599, 47100, 47199} {
-			targets = append(targets, Target{reach.TCP, netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 96, byte(n / 250), byte(n%250 + 1)}), port)})
+			targets = append(
+				targets,
+				Target{reach.TCP, netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 96, byte(n / 250), byte(n%250 + 1)}), port)},
+			)
 		}
 	}
 	in, err := json.Marshal(script{netip.MustParseAddr(here), targets})
@@ -242,17 +258,26 @@ func TestAThousandSilentPeersWithAThousandDescriptors(t *testing.T) {
 	t.Logf("4,000 dials of 1,000 silent peers: %s, %d descriptors at most", got.Took, got.Files)
 }
 
-// judged is reach's verdict on tcp 47100-47109 from one end to the other.
+// judged returns reach's verdict on tcp 47100-47109 from one end to the other.
 func judged(t *testing.T) reach.Verdict {
 	t.Helper()
-	groups, err := reach.ParseGroups([]byte(`{"SecurityGroups": [{"GroupId": "sg-a",
+	groups, err := ec2json.ParseGroups([]byte(`{"SecurityGroups": [{"GroupId": "sg-a",
 		"IpPermissions": [{"IpProtocol": "tcp", "FromPort": 47100, "ToPort": 47105, "IpRanges": [{"CidrIp": "10.99.0.0/24"}]}],
 		"IpPermissionsEgress": [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	end := func(name, addr string) reach.Endpoint {
-		return reach.Endpoint{Name: name, ENI: reach.ENI{ID: "eni-" + name, Addrs: []netip.Addr{netip.MustParseAddr(addr)}, Groups: []string{"sg-a"}, Subnet: "subnet-1", VPC: "vpc-1"}}
+		return reach.Endpoint{
+			Name: name,
+			ENI: reach.ENI{
+				ID:     "eni-" + name,
+				Addrs:  []netip.Addr{netip.MustParseAddr(addr)},
+				Groups: []string{"sg-a"},
+				Subnet: "subnet-1",
+				VPC:    "vpc-1",
+			},
+		}
 	}
 	need := reach.Need{Protocol: reach.TCP, Ports: reach.Range{First: 47100, Last: 47109}}
 	return reach.NewJudge(reach.World{Groups: groups}).Evaluate(end("P1", here), end("P2", there), need)

@@ -13,12 +13,11 @@ import (
 	"time"
 )
 
-// roleVariable makes the test binary play a part in a network namespace.
+// roleVariable selects the role of the test binary in a network namespace.
 const roleVariable = "MUSTER_PROBE_ROLE"
 
-// play either dials what it reads on stdin, as a script of a source and targets,
-// and says so; or dials it with 1,024 descriptors and says what that took; or
-// listens on the addresses that follow "listen" until stdin ends.
+// play runs a role: it dials a script of a source and targets from stdin and prints the results; dials them with 1,024
+// descriptors and prints the usage; or listens on the addresses after "listen" until stdin ends.
 func play(role string) {
 	switch name, rest, _ := strings.Cut(role, " "); name {
 	case "dial":
@@ -44,7 +43,7 @@ type script struct {
 	Targets []Target
 }
 
-// hold accepts on a tcp address, and answers on a udp one, for good.
+// hold accepts connections on a tcp address, or responds on a udp address, until the process ends.
 func hold(network, addr string, _ bool) {
 	if network == "tcp" {
 		_, err := net.Listen(network, addr)
@@ -69,9 +68,9 @@ func must(err error) {
 	}
 }
 
-// spent is what many dials took.
+// spent is the resource usage of many dials.
 type spent struct {
-	Files    int // descriptors open at a time, at most
+	Files    int // maximum number of open descriptors
 	Took     time.Duration
 	Contacts map[string]int
 }

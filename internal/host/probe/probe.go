@@ -1,10 +1,8 @@
-// Package probe dials peers and says what was met.
+// Package probe dials peers and reports the result.
 //
-// It judges nothing (package reach joins a verdict and a probe) and chooses no
-// peers: it dials what it is given, never a sweep. A dial is a connection that
-// is closed without a payload, or one empty datagram. What went wrong on this
-// host is told apart from what was met on the way: "could not look" is never a
-// closed port.
+// It does not evaluate rules (package reach combines a verdict and a probe) or choose peers: it dials only the given
+// targets. A dial is a connection that is closed without a payload, or one empty datagram. Errors of this host are
+// distinct from those of the path: "could not check" is never a closed port.
 package probe
 
 import (
@@ -21,11 +19,10 @@ import (
 	"muster/reach"
 )
 
-// With these, 1,000 peers with four targets each (both ranges of ignite2, first
-// port and canary) that all time out take 7.4 s, and 9.3 s with 1,024 descriptors.
+// With these defaults, 1,000 peers with four targets each (first port and canary of both ranges of ignite2) that all
+// time out take 7.4 s, or 9.3 s with 1,024 descriptors.
 const (
-	// DefaultTimeout leaves time for the answer to the second SYN, which Linux
-	// sends after 1 s (the initial RTO of RFC 6298).
+	// DefaultTimeout allows for a response to the second SYN, which Linux sends after 1 s (the initial RTO of RFC 6298).
 	DefaultTimeout     = 1100 * time.Millisecond
 	DefaultConcurrency = 1024
 
@@ -40,43 +37,39 @@ type Target struct {
 	Addr     netip.AddrPort
 }
 
-// Result is what became of a Target.
+// Result is the result of a Target.
 type Result struct {
 	Target
-	// Contact is NotProbed when this host could not look; Err then says why.
+	// Contact is NotProbed if this host could not dial; Err has the reason.
 	//
-	// An ICMP port unreachable in answer to udp is Refused: it came back, so the
-	// path passes both ways. Any datagram in answer is Connected. A firewall that
-	// rejects as administratively prohibited looks like a missing route to the
-	// dialler: NoRoute.
+	// An ICMP port unreachable in response to udp is Refused: the path works in both directions. Any datagram in
+	// response is Connected. A firewall that rejects as administratively prohibited is indistinguishable from a missing
+	// route: NoRoute.
 	Contact reach.Contact
-	Err     string        // as the system worded it; empty when Connected
-	RTT     time.Duration // until the answer; 0 without one
+	Err     string        // the system's message; empty if Connected
+	RTT     time.Duration // until the response; 0 without one
 }
 
-// Probe is the result as reach.Verdict.Join takes it.
+// Probe converts the result for reach.Verdict.Join.
 func (r Result) Probe() reach.Probe { return reach.Probe{Port: r.Addr.Port(), Contact: r.Contact} }
 
-// Prober dials. Its zero value is ready for use.
+// Prober dials. The zero value is ready for use.
 type Prober struct {
-	// Source is the address to dial from: that of the interface that is judged.
-	// The zero Addr leaves it to the routing table. Targets of the other IP
-	// version are not probed.
+	// Source is the address to dial from: that of the evaluated network interface. The zero Addr lets the routing table
+	// choose. Targets of the other IP version are not probed.
 	Source netip.Addr
-	// Timeout bounds an attempt; 0: DefaultTimeout. A tcp dial that times out is
-	// repeated once, with half the time, which is its third SYN; udp that stays
-	// silent is not, as it proves nothing.
+	// Timeout limits an attempt; 0 means DefaultTimeout. A tcp dial that times out is repeated once, with half the time,
+	// which is its third SYN. Silent udp is not repeated, because silence proves nothing.
 	Timeout time.Duration
-	// Concurrency bounds the dials, and thus the descriptors, in use at a time;
-	// 0: DefaultConcurrency. RLIMIT_NOFILE bounds it as well, less 64 for others.
+	// Concurrency limits concurrent dials, and so open descriptors; 0 means DefaultConcurrency. RLIMIT_NOFILE minus 64
+	// is also a limit.
 	Concurrency int
 
-	dial func(context.Context, Target) error // nil: connect
+	dial func(context.Context, Target) error // nil means connect
 }
 
-// Dial dials every target and returns the results in the same order. It returns
-// within Longest of the number of targets, and earlier when ctx ends: what was
-// not decided by then is NotProbed.
+// Dial dials every target and returns the results in the same order. It returns within Longest(len(targets)), or earlier
+// if ctx ends: pending targets are then NotProbed.
 func (p *Prober) Dial(ctx context.Context, targets []Target) []Result {
 	results := make([]Result, len(targets))
 	var group errgroup.Group
@@ -91,7 +84,7 @@ func (p *Prober) Dial(ctx context.Context, targets []Target) []Result {
 	return results
 }
 
-// Longest is how long Dial takes when all of n targets time out.
+// Longest returns how long Dial takes if all of n targets time out.
 func (p *Prober) Longest(n int) time.Duration {
 	waves := (n + p.limit() - 1) / p.limit()
 	return time.Duration(waves) * (p.timeout() + p.timeout()/2 + attempts*maxJitter)
@@ -109,7 +102,7 @@ func (p *Prober) limit() int {
 	if n <= 0 {
 		n = DefaultConcurrency
 	}
-	files := syscall.Rlimit{Cur: 1024} // systemd's and most shells' soft limit
+	files := syscall.Rlimit{Cur: 1024} // soft limit of systemd and most shells
 	_ = syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files)
 	if free := files.Cur - min(files.Cur/2, reserved); free < uint64(n) {
 		n = int(free)
@@ -117,7 +110,7 @@ func (p *Prober) limit() int {
 	return max(n, 1)
 }
 
-// one dials a target until something decides.
+// one dials a target until the result is final.
 func (p *Prober) one(ctx context.Context, t Target) (r Result) {
 	t.Addr = netip.AddrPortFrom(t.Addr.Addr().Unmap(), t.Addr.Port())
 	if why := t.refusal(p.Source); why != "" {
@@ -145,7 +138,7 @@ func (p *Prober) attempt(ctx context.Context, t Target, timeout time.Duration) R
 	start := time.Now()
 	err := dial(limited, t)
 	if ctx.Err() != nil && err != nil {
-		return Result{Target: t, Err: ctx.Err().Error()} // the caller's end, not the attempt's
+		return Result{Target: t, Err: ctx.Err().Error()} // the caller canceled, not the attempt
 	}
 	return met(t, err, time.Since(start))
 }
@@ -162,16 +155,16 @@ func met(t Target, err error, took time.Duration) Result {
 	return r
 }
 
-// refusal says why a target is not dialled at all.
+// refusal returns why a target is not dialed.
 func (t Target) refusal(source netip.Addr) string {
 	addr := t.Addr.Addr()
 	switch {
 	case t.Protocol != reach.TCP && t.Protocol != reach.UDP:
-		return fmt.Sprintf("not dialled: protocol %s is neither tcp nor udp", t.Protocol)
+		return fmt.Sprintf("not dialed: protocol %s is neither tcp nor udp", t.Protocol)
 	case !addr.IsValid(), addr.IsUnspecified(), addr.IsMulticast(), t.Addr.Port() == 0:
-		return fmt.Sprintf("not dialled: %s is no port of one host", t.Addr)
+		return fmt.Sprintf("not dialed: %s is not a unicast address with a port", t.Addr)
 	case source.IsValid() && source.Unmap().Is4() != addr.Is4():
-		return fmt.Sprintf("not dialled: %s cannot be reached from %s, which is of the other IP version", addr, source)
+		return fmt.Sprintf("not dialed: %s cannot be reached from %s, which has the other IP version", addr, source)
 	}
 	return ""
 }

@@ -30,13 +30,12 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// patient is a Prober whose timeout no test waits for.
+// patient returns a Prober with a timeout that no test reaches.
 func patient() *Prober { return &Prober{Timeout: time.Minute} }
 
 func tcp(addr string) Target { return Target{reach.TCP, netip.MustParseAddrPort(addr)} }
 
-// listen accepts connections on a loopback port and hands over what each sent
-// before its end.
+// listen accepts connections on a loopback port, and returns what each one sent before it was closed.
 func listen(t *testing.T) (Target, <-chan string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -59,7 +58,7 @@ func listen(t *testing.T) (Target, <-chan string) {
 	return tcp(l.Addr().String()), sent
 }
 
-// closed is a loopback port on which nothing listens.
+// closed returns a loopback port without a listener.
 func closed(t *testing.T) Target {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -79,14 +78,14 @@ func dialOne(t *testing.T, p *Prober, target Target) Result {
 	return results[0]
 }
 
-func TestListenerIsConnectedToAndSentNothing(t *testing.T) {
+func TestConnectionHasNoPayload(t *testing.T) {
 	target, sent := listen(t)
 	got := dialOne(t, patient(), target)
 	if got.Target != target || got.Contact != reach.Connected || got.Err != "" || got.RTT <= 0 {
 		t.Errorf("got %+v", got)
 	}
 	if payload := <-sent; payload != "" {
-		t.Errorf("it was sent %q", payload)
+		t.Errorf("the peer received %q", payload)
 	}
 	if want := (reach.Probe{Port: target.Addr.Port(), Contact: reach.Connected}); got.Probe() != want {
 		t.Errorf("got %+v, want %+v", got.Probe(), want)
@@ -116,8 +115,8 @@ func TestResultsKeepTheOrderOfTheTargets(t *testing.T) {
 	}
 }
 
-// answering is a loopback udp port that answers each datagram with reply, unless
-// that is nil, and hands over how long the datagrams were.
+// answering returns a loopback udp port that responds to each datagram with reply, unless it is nil, and returns the
+// lengths of the datagrams.
 func answering(t *testing.T, reply []byte) (Target, <-chan int) {
 	t.Helper()
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -141,7 +140,7 @@ func answering(t *testing.T, reply []byte) (Target, <-chan int) {
 	return Target{reach.UDP, netip.MustParseAddrPort(conn.LocalAddr().String())}, lengths
 }
 
-func TestUDPThatAnswersIsConnected(t *testing.T) {
+func TestUDPResponseIsConnected(t *testing.T) {
 	for name, reply := range map[string][]byte{"with data": []byte("too long for one byte"), "with an empty datagram": {}} {
 		t.Run(name, func(t *testing.T) {
 			target, lengths := answering(t, reply)
@@ -149,7 +148,7 @@ func TestUDPThatAnswersIsConnected(t *testing.T) {
 				t.Errorf("got %+v", got)
 			}
 			if n := <-lengths; n != 0 {
-				t.Errorf("it was sent %d bytes", n)
+				t.Errorf("the peer received %d bytes", n)
 			}
 		})
 	}
@@ -163,7 +162,7 @@ func TestUDPWithoutListenerIsRefused(t *testing.T) {
 	}
 }
 
-func TestUDPWithoutAnswerIsSilentAndAskedOnce(t *testing.T) {
+func TestUDPWithoutResponseIsSilent(t *testing.T) {
 	target, lengths := answering(t, nil)
 	p := &Prober{Timeout: 50 * time.Millisecond}
 	got := dialOne(t, p, target)
@@ -171,7 +170,7 @@ func TestUDPWithoutAnswerIsSilentAndAskedOnce(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	if <-lengths; len(lengths) != 0 {
-		t.Error("it was asked again")
+		t.Error("the target was dialed again")
 	}
 }
 
@@ -192,7 +191,7 @@ func TestDialsFromTheGivenSource(t *testing.T) {
 	}
 	defer conn.Close()
 	if from := conn.RemoteAddr().(*net.TCPAddr).AddrPort().Addr(); from != p.Source {
-		t.Errorf("dialled from %s", from)
+		t.Errorf("dialed from %s", from)
 	}
 	target, _ := answering(t, []byte("x"))
 	if got := dialOne(t, p, target); got.Contact != reach.Connected {
@@ -200,7 +199,7 @@ func TestDialsFromTheGivenSource(t *testing.T) {
 	}
 }
 
-func TestSourceThatIsNotOfThisHostCouldNotLook(t *testing.T) {
+func TestForeignSourceIsNotProbed(t *testing.T) {
 	target, _ := listen(t)
 	p := patient()
 	p.Source = netip.MustParseAddr("192.0.2.1") // TEST-NET-1
@@ -221,13 +220,13 @@ func TestMappedAddressesAreIPv4(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoPeerIsNotDialled(t *testing.T) {
+func TestInvalidTargetsAreNotDialed(t *testing.T) {
 	p := &Prober{Source: netip.MustParseAddr("10.0.1.5"), dial: func(context.Context, Target) error { panic("dialled") }}
 	for _, target := range []Target{
 		{}, {reach.TCP, netip.AddrPort{}}, tcp("0.0.0.0:47500"), tcp("[::]:47500"), tcp("228.1.2.4:47400"), tcp("10.0.2.5:0"),
 		{reach.ICMP, netip.MustParseAddrPort("10.0.2.5:8")}, {reach.AllProtocols, netip.MustParseAddrPort("10.0.2.5:8")}, tcp("[fd00::1]:47500"),
 	} {
-		if got := dialOne(t, p, target); got.Contact != reach.NotProbed || !strings.HasPrefix(got.Err, "not dialled: ") {
+		if got := dialOne(t, p, target); got.Contact != reach.NotProbed || !strings.HasPrefix(got.Err, "not dialed: ") {
 			t.Errorf("%v: got %+v", target, got)
 		}
 	}
@@ -259,7 +258,7 @@ func TestErrorsOfTheSystem(t *testing.T) {
 			t.Errorf("%v: got %+v, want %s", test.err, got, test.want)
 		}
 		if again := dialled == attempts; again != (test.want == reach.TimedOut) {
-			t.Errorf("%v: dialled %d times", test.err, dialled)
+			t.Errorf("%v: dialed %d times", test.err, dialled)
 		}
 	}
 }
@@ -277,8 +276,7 @@ func TestSecondAttemptDecides(t *testing.T) {
 	}
 }
 
-// silence never answers, and counts how many dials wait at a time and how many
-// there were.
+// silence never responds, and counts the concurrent and the total dials.
 type silence struct {
 	sync.Mutex
 	now, most, all int
@@ -299,7 +297,7 @@ func (s *silence) count(n int) {
 	s.all += max(n, 0)
 }
 
-// peers makes the targets of an ignite2 cluster, on 10.0.0.0/16.
+// peers returns the targets of an ignite2 cluster on 10.0.0.0/16.
 func peers(n int) []Target {
 	var out []Target
 	for i := range n {
@@ -311,7 +309,7 @@ func peers(n int) []Target {
 	return out
 }
 
-func TestThousandPeersThatTimeOutEndWithinTenSeconds(t *testing.T) {
+func TestThousandTimeoutsTakeUnderTenSeconds(t *testing.T) {
 	setFiles(t, 1<<14)
 	synctest.Test(t, func(t *testing.T) {
 		var s silence
@@ -325,7 +323,7 @@ func TestThousandPeersThatTimeOutEndWithinTenSeconds(t *testing.T) {
 		}
 		took := time.Since(start)
 		if took > p.Longest(len(targets)) || took > 10*time.Second || p.Longest(len(targets)) > 10*time.Second {
-			t.Errorf("%d targets took %s, at most %s was foretold", len(targets), took, p.Longest(len(targets)))
+			t.Errorf("%d targets took %s, want at most %s", len(targets), took, p.Longest(len(targets)))
 		}
 		if s.most > DefaultConcurrency || s.all != attempts*len(targets) {
 			t.Errorf("%d dials at a time, %d in all", s.most, s.all)
@@ -345,12 +343,12 @@ func TestDialsAreSpreadOverTheJitter(t *testing.T) {
 		}}
 		p.Dial(t.Context(), peers(25))
 		if len(at) < 50 {
-			t.Errorf("100 dials began at %d moments", len(at))
+			t.Errorf("100 dials started at %d distinct times", len(at))
 		}
 	})
 }
 
-func TestEndOfTheContextLeavesTheRestNotProbed(t *testing.T) {
+func TestPendingTargetsAreNotProbedAfterCancellation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
@@ -387,7 +385,7 @@ func TestNoTargetsNoResults(t *testing.T) {
 	}
 }
 
-// setFiles sets the soft RLIMIT_NOFILE for the length of the test.
+// setFiles sets the soft RLIMIT_NOFILE for the duration of the test.
 func setFiles(t *testing.T, n uint64) {
 	t.Helper()
 	var was syscall.Rlimit
@@ -425,7 +423,7 @@ func TestLimitIsNeverZero(t *testing.T) {
 	}
 }
 
-func TestNoDescriptorLeftCouldNotLook(t *testing.T) {
+func TestExhaustedDescriptorsAreNotProbed(t *testing.T) {
 	target, _ := listen(t)
 	setFiles(t, 3)
 	if got := dialOne(t, patient(), target); got.Contact != reach.NotProbed || !strings.Contains(got.Err, "too many open files") {
@@ -441,16 +439,16 @@ func TestTargets(t *testing.T) {
 		known reach.Ports
 		want  []uint16
 	}{
-		"nothing known: the first and the canary":      {reach.Range{First: 47500, Last: 47599}, nil, []uint16{47500, 47599}},
-		"known listeners instead of the first":         {reach.Range{First: 47500, Last: 47599}, ports(reach.Range{First: 47501, Last: 47502}), []uint16{47501, 47502, 47599}},
-		"at most three of them":                        {reach.Range{First: 32768, Last: 60999}, ports(reach.Range{First: 40000, Last: 45000}), []uint16{40000, 40001, 40002, 60999}},
-		"the last is known: the canary below it":       {reach.Range{First: 47500, Last: 47509}, ports(reach.Range{First: 47509, Last: 47509}), []uint16{47509, 47508}},
-		"what is known outside of the need: left":      {reach.Range{First: 47500, Last: 47599}, ports(reach.Range{First: 8080, Last: 8080}), []uint16{47500, 47599}},
-		"one port only":                                {reach.Range{First: 2380, Last: 2380}, nil, []uint16{2380}},
-		"one port only, known":                         {reach.Range{First: 2380, Last: 2380}, ports(reach.AnyPort()), []uint16{2380}},
-		"two ports, both known":                        {reach.Range{First: 4000, Last: 4001}, ports(reach.AnyPort()), []uint16{4000, 4001}},
-		"up to the last port there is, all of them":    {reach.Range{First: 65534, Last: 65535}, ports(reach.AnyPort()), []uint16{65534, 65535}},
-		"up to the last port there is, nothing known ": {reach.Range{First: 65000, Last: 65535}, nil, []uint16{65000, 65535}},
+		"nothing known: first port and canary":      {reach.Range{First: 47500, Last: 47599}, nil, []uint16{47500, 47599}},
+		"known listeners instead of the first":      {reach.Range{First: 47500, Last: 47599}, ports(reach.Range{First: 47501, Last: 47502}), []uint16{47501, 47502, 47599}},
+		"at most three listeners":                   {reach.Range{First: 32768, Last: 60999}, ports(reach.Range{First: 40000, Last: 45000}), []uint16{40000, 40001, 40002, 60999}},
+		"last port known: canary below it":          {reach.Range{First: 47500, Last: 47509}, ports(reach.Range{First: 47509, Last: 47509}), []uint16{47509, 47508}},
+		"known ports outside the range are ignored": {reach.Range{First: 47500, Last: 47599}, ports(reach.Range{First: 8080, Last: 8080}), []uint16{47500, 47599}},
+		"one port only":                             {reach.Range{First: 2380, Last: 2380}, nil, []uint16{2380}},
+		"one port only, known":                      {reach.Range{First: 2380, Last: 2380}, ports(reach.AnyPort()), []uint16{2380}},
+		"two ports, both known":                     {reach.Range{First: 4000, Last: 4001}, ports(reach.AnyPort()), []uint16{4000, 4001}},
+		"up to port 65535, all known":               {reach.Range{First: 65534, Last: 65535}, ports(reach.AnyPort()), []uint16{65534, 65535}},
+		"up to port 65535, nothing known":           {reach.Range{First: 65000, Last: 65535}, nil, []uint16{65000, 65535}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var want []Target

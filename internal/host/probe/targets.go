@@ -6,16 +6,14 @@ import (
 	"muster/reach"
 )
 
-// maxKnown bounds the listeners dialled of one need, whatever its range holds.
+// maxKnown limits the known listeners dialed for one requirement.
 const maxKnown = 3
 
-// Targets chooses what to dial of one need at one peer: ports on which servers
-// are known to listen (those of this host, say, whose peers are of its kind),
-// the lowest three of them, or else the first port of the range; and one canary.
+// Targets chooses the targets of one requirement at one peer: the lowest three ports with known listeners (such as those
+// of this host, which peers usually share), or else the first port of the range; and one canary.
 //
-// The canary is the highest port that is left. Rules that are too narrow mostly
-// end too soon, and where nobody listens a refusal shows that the range is
-// passed to its end.
+// The canary is the highest other port. Rules that are too narrow usually end too early. Without a listener, a refused
+// connection at the canary proves that the whole range is open.
 func Targets(peer netip.Addr, n reach.Need, known reach.Ports) []Target {
 	all := reach.PortsOf(n.Ports)
 	chosen := lowest(known.Intersect(all), maxKnown)

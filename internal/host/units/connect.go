@@ -14,14 +14,13 @@ import (
 )
 
 const (
-	// systemd's own socket, open to root only; systemctl prefers it too, since
-	// it answers even when the bus daemon is not up.
+	// systemd's own socket, accessible only to root. systemctl prefers it too, because it works without the bus daemon.
 	privateSocket = "/run/systemd/private"
 	busSocket     = "/run/dbus/system_bus_socket"
 )
 
-// Connect reaches systemd over D-Bus. ctx bounds the connecting alone, not the
-// life of the connection. The error names each socket that was tried.
+// Connect connects to systemd over D-Bus. ctx limits connecting, not the lifetime of the connection. The error names
+// each socket that was tried.
 func Connect(ctx context.Context) (*Manager, error) {
 	return connect(ctx, "/", os.Geteuid() == 0)
 }
@@ -46,9 +45,8 @@ func connect(ctx context.Context, root string, private bool) (*Manager, error) {
 	}
 }
 
-// open connects to the socket, on which a bus daemon (that wants a Hello) or
-// systemd itself (that does not) listens. The library binds a connection's
-// whole life to its context; here ctx is let go of once connected.
+// open connects to the socket of a bus daemon (which needs a Hello) or of systemd (which does not). The library ties a
+// connection's lifetime to its context, so ctx is detached once connected.
 func open(ctx context.Context, socket string, bus bool) (*dbus.Conn, error) {
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	letGo := context.AfterFunc(ctx, cancel)
@@ -81,8 +79,8 @@ func dial(ctx context.Context, socket string, bus bool) (*godbus.Conn, error) {
 	return conn, nil
 }
 
-// ShuttingDown says whether the whole system stops. Where systemd cannot be asked,
-// as by some users, it says no.
+// ShuttingDown reports whether the system is shutting down. It returns false if systemd cannot be queried, as for some
+// users.
 func ShuttingDown(ctx context.Context) bool {
 	m, err := Connect(ctx)
 	if err != nil {

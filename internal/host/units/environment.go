@@ -12,20 +12,19 @@ import (
 	"muster/internal/file/safefile"
 )
 
-// maxDropIn bounds what is read of a drop-in, in bytes.
+// maxDropIn limits the bytes read of a drop-in.
 const maxDropIn = 1 << 20
 
-// Assignment is one variable that a drop-in of a service sets.
+// Assignment is a variable that a drop-in of a service sets.
 type Assignment struct {
 	Key, Value string
-	File       string // below the root
-	Line       int    // counted from 1
+	File       string // relative to the root
+	Line       int    // counts from 1
 }
 
-// Environment reads what the drop-ins of a service set with Environment=, in
-// systemd's order: by file name, a directory that stands first hiding the same
-// name in the others (systemd.unit(5)). The unit itself, EnvironmentFile= and
-// generators are not read. Of two settings of one variable the last counts.
+// Environment reads the Environment= settings in the drop-ins of a service, in systemd's order: by file name, where
+// earlier directories hide the same name in later ones (systemd.unit(5)). It does not read the unit file,
+// EnvironmentFile= or generators. If a variable is set twice, the last one wins.
 func Environment(root, unit string) ([]Assignment, error) {
 	files := map[string]string{} // by name
 	for _, dir := range []string{"/usr/lib/systemd/system", "/run/systemd/system", "/etc/systemd/system"} {
@@ -51,7 +50,7 @@ func Environment(root, unit string) ([]Assignment, error) {
 	return all, nil
 }
 
-// assignments adds what one file says to what those before it said.
+// assignments appends the assignments of one file to those of earlier files.
 func assignments(all []Assignment, file, text string) []Assignment {
 	section, joined := "", ""
 	n := 0
@@ -71,7 +70,7 @@ func assignments(all []Assignment, file, text string) []Assignment {
 			continue
 		}
 		if strings.TrimSpace(value) == "" {
-			all = nil // an empty one takes all before it back
+			all = nil // an empty value resets all earlier ones
 		}
 		for _, word := range words(value) {
 			if k, v, is := strings.Cut(word, "="); is {
@@ -82,7 +81,7 @@ func assignments(all []Assignment, file, text string) []Assignment {
 	return all
 }
 
-// words splits at blanks that stand outside of quotes, and drops the quotes.
+// words splits text at blanks outside quotes, and removes the quotes.
 func words(text string) []string {
 	var out []string
 	var word strings.Builder

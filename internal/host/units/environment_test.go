@@ -25,7 +25,7 @@ func dropIns(t testing.TB, files map[string]string) string {
 	return root
 }
 
-func TestEnvironmentIsReadAsSystemdDoes(t *testing.T) {
+func TestEnvironmentIsReadLikeSystemd(t *testing.T) {
 	const etc, lib = "/etc/systemd/system/docker.service.d/", "/usr/lib/systemd/system/docker.service.d/"
 	for name, c := range map[string]struct {
 		files map[string]string
@@ -36,7 +36,7 @@ func TestEnvironmentIsReadAsSystemdDoes(t *testing.T) {
 			[]units.Assignment{{"A", "x y", etc + "a.conf", 2}, {"B", `"`, etc + "a.conf", 2}, {"C", "z", etc + "a.conf", 2}}},
 		"a continued line": {map[string]string{etc + "a.conf": "[Service]\nEnvironment=A=1 \\\n  B=2\n"},
 			[]units.Assignment{{"A", "1", etc + "a.conf", 3}, {"B", "2", etc + "a.conf", 3}}},
-		"an empty one takes all back": {map[string]string{etc + "a.conf": "[Service]\nEnvironment=A=1\n", etc + "b.conf": "[Service]\nEnvironment=\nEnvironment=B=2\n"},
+		"an empty value resets all": {map[string]string{etc + "a.conf": "[Service]\nEnvironment=A=1\n", etc + "b.conf": "[Service]\nEnvironment=\nEnvironment=B=2\n"},
 			[]units.Assignment{{"B", "2", etc + "b.conf", 3}}},
 		"the administrator's file hides the vendor's": {map[string]string{lib + "a.conf": "[Service]\nEnvironment=A=1\n", etc + "a.conf": "[Service]\nEnvironment=A=2\n"},
 			[]units.Assignment{{"A", "2", etc + "a.conf", 2}}},
@@ -49,7 +49,7 @@ func TestEnvironmentIsReadAsSystemdDoes(t *testing.T) {
 	}
 }
 
-func TestADropInThatCannotBeReadIsAnError(t *testing.T) {
+func TestUnreadableDropInIsAnError(t *testing.T) {
 	root := dropIns(t, map[string]string{"/etc/systemd/system/ecs.service.d": "a file"})
 	if got, err := units.Environment(root, "ecs.service"); err == nil {
 		t.Errorf("got %+v", got)

@@ -15,9 +15,8 @@ import (
 	godbus "github.com/godbus/dbus/v5"
 )
 
-// fakeManager answers on systemd's private socket below a root directory with
-// what a test tells it. A method without an answer gets an error reply, and one
-// whose answer is silence none at all.
+// fakeManager answers on systemd's private socket below a root directory, with the answers of the test. A method without
+// an answer returns an error; one whose answer is silence never replies.
 type fakeManager struct {
 	root    string
 	answers map[string][]any
@@ -34,7 +33,7 @@ func newFake(t *testing.T, answers map[string][]any) *fakeManager {
 	return f
 }
 
-// shortDir is a TempDir without the test's name: a socket's path has 107 bytes.
+// shortDir is a TempDir without the name of the test, because the path of a socket is limited to 107 bytes.
 func shortDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "units")
@@ -45,8 +44,7 @@ func shortDir(t *testing.T) string {
 	return dir
 }
 
-// listen serves each connection to the socket until the test ends, and waits
-// for all of them.
+// listen serves each connection to the socket until the test ends, and waits for all of them.
 func listen(t *testing.T, socket string, serve func(net.Conn)) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(socket), 0o755); err != nil {
@@ -89,7 +87,7 @@ func (f *fakeManager) serve(conn net.Conn) {
 	}
 }
 
-// authenticate plays the server's side of the D-Bus handshake.
+// authenticate implements the server side of the D-Bus handshake.
 func authenticate(in *bufio.Reader, out io.Writer) bool {
 	for {
 		line, err := in.ReadString('\n')
@@ -135,7 +133,7 @@ func (f *fakeManager) reply(call *godbus.Message) *godbus.Message {
 }
 
 func (f *fakeManager) note(member string, body []any) {
-	if member == "AddMatch" { // the library's own
+	if member == "AddMatch" { // sent by the library
 		return
 	}
 	f.mu.Lock()

@@ -24,20 +24,19 @@ import (
 const (
 	adminUnits    = "/etc/systemd/system"
 	installedPath = "/usr/local/bin/muster"
-	// The path that the unit files name, which is where the packages put it.
+	// The path in the unit files, which is the path in the packages.
 	packagedExec = "\nExecStart=/usr/bin/muster "
 )
 
 // Unit is a unit file.
 type Unit struct {
 	Name    string // with its suffix: "muster-verify.service"
-	Content []byte // its text; of a service with ExecStart=/usr/bin/muster
+	Content []byte // a service has ExecStart=/usr/bin/muster
 }
 
-// Install writes the units below root (usually "/") into /etc/systemd/system,
-// with ExecStart= of services naming binary, and returns the paths, without root, of those
-// that it wrote. It writes none that is there unchanged, that a package
-// brought, or that the administrator masked or linked elsewhere.
+// Install writes the units to /etc/systemd/system below root (usually "/"), with binary in ExecStart=, and returns the
+// written paths without root. It skips units that are unchanged, that come from a package, or that the administrator
+// masked or linked elsewhere.
 func Install(root, binary string, units []Unit) (written []string, err error) {
 	for _, u := range Bare(root, units) {
 		content, err := withExec(u, binary)
@@ -56,13 +55,13 @@ func Install(root, binary string, units []Unit) (written []string, err error) {
 	return written, nil
 }
 
-// Bare returns those of the units that Install would write or has written: neither a
-// package brought them nor did the administrator mask them or link them elsewhere.
+// Bare returns the units that Install writes or has written: they do not come from a package, and the administrator did
+// not mask or link them.
 func Bare(root string, units []Unit) []Unit {
 	return slices.DeleteFunc(slices.Clone(units), func(u Unit) bool { return foreign(root, u.Name) })
 }
 
-// foreign reports whether the unit is somebody else's to change.
+// foreign reports whether the unit belongs to a package or the administrator.
 func foreign(root, name string) bool {
 	for _, dir := range []string{"/usr/lib/systemd/system", "/lib/systemd/system"} {
 		if _, err := os.Lstat(filepath.Join(root, dir, name)); err == nil {
@@ -87,16 +86,18 @@ func withExec(u Unit, binary string) ([]byte, error) {
 	return bytes.ReplaceAll(u.Content, []byte(packagedExec), []byte("\nExecStart="+word+" ")), nil
 }
 
-// execWord writes a path as the first word of ExecStart=, in which % starts a
-// specifier and white space ends the word, but $ stands for itself. systemd
-// refuses quotes, backslashes and control characters in it (string_is_safe).
+// execWord returns path as the first word of ExecStart=, where % starts a specifier, white space ends the word, and $ is
+// literal. systemd rejects quotes, backslashes and control characters in it (string_is_safe).
 func execWord(path string) (string, error) {
 	odd := func(r rune) bool { return unicode.IsControl(r) || strings.ContainsRune(`"'\`, r) }
 	switch {
 	case !filepath.IsAbs(path):
 		return "", fmt.Errorf("the binary's path %q is not absolute", path)
 	case !utf8.ValidString(path) || strings.ContainsFunc(path, odd):
-		return "", fmt.Errorf("systemd cannot run the binary at %q: move it to a path without quotes, backslashes and control characters", path)
+		return "", fmt.Errorf(
+			"systemd cannot run the binary at %q: move it to a path without quotes, backslashes and control characters",
+			path,
+		)
 	}
 	word := strings.ReplaceAll(path, "%", "%%")
 	if strings.Contains(word, " ") {
@@ -105,11 +106,11 @@ func execWord(path string) (string, error) {
 	return word, nil
 }
 
-// maxUnit bounds what is read of a unit file, in bytes.
+// maxUnit limits the bytes read of a unit file.
 const maxUnit = 1 << 20
 
-// RunBy is the program that the unit file at path runs, the first word of its
-// ExecStart=; "" if it has none, or cannot be read.
+// RunBy returns the program that the unit file at path runs: the first word of its ExecStart=, or "" if it has none or
+// is unreadable.
 func RunBy(path string) string {
 	text, err := safefile.Read(path, maxUnit)
 	if err != nil {
@@ -131,18 +132,16 @@ func RunBy(path string) string {
 	return ""
 }
 
-// Program is where units can run the program from.
+// Program is the program that units run.
 type Program struct {
-	Path string // as seen without root
-	// Copied is why it was copied there; nil: it was there already, or stays where it is.
+	Path string // without root
+	// Copied is the reason for the copy; nil if it was not copied.
 	Copied error
 }
 
-// InstallBinary returns the path from which units can run the program at self: self, or
-// /usr/local/bin/muster, to which it is copied when self will not last, is hidden from
-// sandboxed units, may be executed by its owner alone (muster-agent has a user of its
-// own), or can be changed by others than root. A copy that others could change is
-// refused: the units run as root.
+// InstallBinary returns the path from which units run the program at self. It copies self to /usr/local/bin/muster if
+// self is temporary, hidden from sandboxed units, executable only by its owner (muster-agent has its own user), or
+// writable by others than root. It rejects a copy that others could change, because the units run as root.
 func InstallBinary(root, self string) (Program, error) {
 	unfit := fit(self)
 	if unfit == nil {
@@ -159,7 +158,7 @@ func InstallBinary(root, self string) (Program, error) {
 	return Program{installedPath, unfit}, nil
 }
 
-// fit is nil if units can run the program at self, for as long as they are installed.
+// fit returns nil if units can run the program at self permanently.
 func fit(self string) error {
 	info, err := os.Stat(self)
 	switch {
@@ -168,21 +167,22 @@ func fit(self string) error {
 	case outOfReach(self):
 		return errors.New("its directory is emptied at boot, or hidden from units")
 	case info.Mode().Perm()&0o001 == 0:
-		return fmt.Errorf("only its owner and group may run it (mode %04o)", info.Mode().Perm())
+		return fmt.Errorf("only its owner and group can run it (mode %04o)", info.Mode().Perm())
 	}
 	return rootonly.Check("/", self)
 }
 
-// installFix is what to do where the copy cannot be made.
+// installFix returns the fix for a failed copy.
 func installFix(err error) fix.Fix {
 	if d, is := rootonly.Is(err); is && !d.Remote {
 		return fix.Do("Make it writable for root alone, then run bootstrap again:", "sudo chown root: "+d.Path, "sudo chmod go-w "+d.Path)
 	}
-	return fix.Do("Copy muster to a directory where only root may write and programs may run, such as /opt/muster, then run bootstrap from there.")
+	return fix.Do(
+		"Copy muster to an executable directory that only root can write to, such as /opt/muster, then run bootstrap from there.",
+	)
 }
 
-// outOfReach reports whether the path is in a directory that is emptied, or
-// that PrivateTmp= and ProtectHome= hide.
+// outOfReach reports whether the path is in a temporary directory, or in one that PrivateTmp= and ProtectHome= hide.
 func outOfReach(path string) bool {
 	for _, dir := range []string{"/tmp/", "/var/tmp/", "/run/", "/var/run/", "/dev/shm/", "/home/", "/root/"} {
 		if strings.HasPrefix(filepath.Clean(path), dir) {
@@ -192,11 +192,11 @@ func outOfReach(path string) bool {
 	return false
 }
 
-// maxBinary bounds what is copied, in bytes; muster has 20 MB.
+// maxBinary limits the bytes copied; muster has 20 MB.
 const maxBinary = 256 << 20
 
-// copyBinary looks at the directories before it writes, and at the result: whoever may
-// write to a directory on the way could put another program there.
+// copyBinary checks the directories before it writes, and the result afterwards: any user who can write to a directory
+// of the path could replace the program.
 func copyBinary(root, from string) (copied bool, err error) {
 	content, err := program(from)
 	if err != nil {
@@ -219,9 +219,8 @@ func copyBinary(root, from string) (copied bool, err error) {
 	return copied, err
 }
 
-// program reads the program at path. Where that is the one that runs, it reads what the
-// kernel runs and not what the path names by now: the file may have been replaced or
-// removed since it was started.
+// program reads the program at path. For the running program, it reads the file that the kernel runs, because the file
+// at the path may have been replaced or removed.
 func program(path string) ([]byte, error) {
 	if running, err := os.Executable(); err == nil && running == path {
 		path = "/proc/self/exe"
@@ -229,12 +228,11 @@ func program(path string) ([]byte, error) {
 	return safefile.Read(path, maxBinary)
 }
 
-// write replaces the file atomically and reports whether it had to. The
-// temporary file is made beside it, not in TMPDIR, so that it gets the label
-// that SELinux has for the place.
+// write replaces the file atomically and reports whether it changed. The temporary file is in the same directory, not in
+// TMPDIR, so that it gets the SELinux label of that directory.
 func write(path string, content []byte, mode os.FileMode) (changed bool, err error) {
 	info, err := os.Lstat(path)
-	if err == nil && info.Mode() == mode && own(info) {
+	if err == nil && info.Mode() == mode && ownedByUs(info) {
 		if old, err := safefile.Read(path, int64(len(content))); err == nil && bytes.Equal(old, content) {
 			return false, nil
 		}
@@ -242,8 +240,8 @@ func write(path string, content []byte, mode os.FileMode) (changed bool, err err
 	return true, replace(path, content, mode)
 }
 
-// own: another owner could change the file, or its mode.
-func own(info os.FileInfo) bool {
+// ownedByUs reports whether this user owns the file. Another owner could change the file or its mode.
+func ownedByUs(info os.FileInfo) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	return ok && int(stat.Uid) == os.Geteuid()
 }

@@ -98,7 +98,7 @@ func TestInstallRewritesOnlyWhatChanged(t *testing.T) {
 	}
 }
 
-func TestInstallLeavesUnitsOfOthersAlone(t *testing.T) {
+func TestInstallKeepsForeignUnits(t *testing.T) {
 	for name, prepare := range map[string]func(t *testing.T, root string){
 		"a package ships it":            func(t *testing.T, root string) { put(t, root+"/usr/lib/systemd/system/a.service", "", 0o644) },
 		"a package of Debian ships it":  func(t *testing.T, root string) { put(t, root+"/lib/systemd/system/a.service", "", 0o644) },
@@ -127,7 +127,7 @@ func link(t *testing.T, to, path string) {
 	}
 }
 
-func TestInstallNamesWhatIsInItsWay(t *testing.T) {
+func TestInstallErrorNamesTheObstacle(t *testing.T) {
 	for name, tc := range map[string]struct {
 		prepare func(t *testing.T, root string)
 		unit    Unit
@@ -144,7 +144,8 @@ func TestInstallNamesWhatIsInItsWay(t *testing.T) {
 				tc.prepare(t, root)
 			}
 			written, err := Install(root, "/opt/muster", []Unit{tc.unit})
-			if err == nil || !strings.Contains(err.Error(), "installing unit a.service: ") || !strings.Contains(err.Error(), tc.err) || written != nil {
+			if err == nil || !strings.Contains(err.Error(), "installing unit a.service: ") || !strings.Contains(err.Error(), tc.err) ||
+				written != nil {
 				t.Errorf("written %v, error %v", written, err)
 			}
 		})
@@ -170,8 +171,8 @@ func TestExecWord(t *testing.T) {
 	}
 }
 
-// firstWord reads the first word of a command line as systemd.service(5) and
-// systemd.unit(5) describe it, to the extent that execWord may write.
+// firstWord parses the first word of a command line as in systemd.service(5) and systemd.unit(5), as far as execWord
+// uses that syntax.
 func firstWord(line string) (word, rest string) {
 	if quoted, ok := strings.CutPrefix(line, `"`); ok {
 		word, rest, _ = strings.Cut(quoted, `"`)
@@ -224,16 +225,15 @@ func TestInstallBinaryCopiesWhatUnitsCannotRun(t *testing.T) {
 	}
 }
 
-func TestInstallBinaryStaysWhereItLasts(t *testing.T) {
+func TestInstallBinaryKeepsAPermanentPath(t *testing.T) {
 	p, err := InstallBinary(t.TempDir(), "/usr/bin/env")
 	if p.Path != "/usr/bin/env" || p.Copied != nil || err != nil {
 		t.Errorf("%+v, %v", p, err)
 	}
 }
 
-// The copy is a new file: one that a user owns, or may write to, or has a link to, is
-// not written into but replaced.
-func TestWhatIsThereAlreadyIsReplacedUnlessItIsRootsAndTheSame(t *testing.T) {
+// The copy is a new file. A file that a user owns, can write to or has linked is replaced, not written to.
+func TestExistingCopyIsReplacedUnlessIdenticalAndOwnedByRoot(t *testing.T) {
 	self := filepath.Join(t.TempDir(), "muster")
 	put(t, self, "program", 0o755)
 	for name, before := range map[string]func(t *testing.T, dest, elsewhere string){
@@ -254,7 +254,7 @@ func TestWhatIsThereAlreadyIsReplacedUnlessItIsRootsAndTheSame(t *testing.T) {
 			}
 		},
 		"a link to a user's file": func(t *testing.T, dest, elsewhere string) {
-			put(t, dest+".other", "", 0o644) // makes the directory
+			put(t, dest+".other", "", 0o644) // creates the directory
 			if err := os.Symlink(elsewhere, dest); err != nil {
 				t.Fatal(err)
 			}
@@ -269,17 +269,17 @@ func TestWhatIsThereAlreadyIsReplacedUnlessItIsRootsAndTheSame(t *testing.T) {
 				t.Fatalf("%+v, %v", p, err)
 			}
 			info, err := os.Lstat(dest)
-			if err != nil || info.Mode() != 0o755 || !own(info) || read(t, dest) != "program" {
+			if err != nil || info.Mode() != 0o755 || !ownedByUs(info) || read(t, dest) != "program" {
 				t.Errorf("%v, %v, %q", info.Mode(), err, read(t, dest))
 			}
 			if read(t, elsewhere) != "program" {
-				t.Error("wrote through the link")
+				t.Error("wrote to the target of the link")
 			}
 		})
 	}
 }
 
-func TestADirectoryThatOthersMayWriteToIsRefused(t *testing.T) {
+func TestWritableDirectoryIsRejected(t *testing.T) {
 	self := filepath.Join(t.TempDir(), "muster")
 	put(t, self, "program", 0o755)
 	for name, test := range map[string]struct {
@@ -303,7 +303,13 @@ func TestADirectoryThatOthersMayWriteToIsRefused(t *testing.T) {
 			if err == nil || p.Path != "" || !strings.Contains(err.Error(), test.says) {
 				t.Fatalf("%+v, %v", p, err)
 			}
-			if want := []string{"sudo chown root: /usr/local/bin", "sudo chmod go-w /usr/local/bin"}; !slices.Equal(fix.Of(err).Commands, want) {
+			if want := []string{
+				"sudo chown root: /usr/local/bin",
+				"sudo chmod go-w /usr/local/bin",
+			}; !slices.Equal(
+				fix.Of(err).Commands,
+				want,
+			) {
 				t.Errorf("fix %q", fix.Of(err).Commands)
 			}
 			if len(fix.Why(err)) == 0 || !strings.Contains(fix.Why(err)[0], self) {
@@ -316,8 +322,8 @@ func TestADirectoryThatOthersMayWriteToIsRefused(t *testing.T) {
 	}
 }
 
-// In user data a umask of 077 is common on hardened images.
-func TestTheDirectoriesOfTheCopyAreOpenToAllWhateverTheUmask(t *testing.T) {
+// Hardened images often set a umask of 077 for user data.
+func TestDirectoriesOfTheCopyIgnoreTheUmask(t *testing.T) {
 	self := filepath.Join(t.TempDir(), "muster")
 	put(t, self, "program", 0o755)
 	root := t.TempDir()
@@ -334,8 +340,8 @@ func TestTheDirectoriesOfTheCopyAreOpenToAllWhateverTheUmask(t *testing.T) {
 	}
 }
 
-// This test binary, copied, started, and then replaced: what is installed is what runs.
-func TestTheProgramThatRunsIsCopiedNotWhatItsPathNamesByNow(t *testing.T) {
+// This test copies and starts its own binary, then replaces the copy: the running program must be installed.
+func TestRunningProgramIsCopied(t *testing.T) {
 	if root := os.Getenv("UNITS_TEST_INSTALL_INTO"); root != "" {
 		self, err := os.Executable()
 		if err != nil {
@@ -387,7 +393,7 @@ func TestOutOfReach(t *testing.T) {
 	}
 }
 
-func TestInstallBinaryNamesWhatIsInItsWay(t *testing.T) {
+func TestInstallBinaryErrorNamesTheObstacle(t *testing.T) {
 	self := filepath.Join(t.TempDir(), "muster")
 	put(t, self, "program", 0o755)
 	for name, tc := range map[string]struct {
@@ -411,7 +417,7 @@ func TestInstallBinaryNamesWhatIsInItsWay(t *testing.T) {
 	}
 }
 
-// A noexec mount needs a machine of its own: see the integration test.
+// A noexec mount needs its own machine: see the integration test.
 func TestMayExec(t *testing.T) {
 	if err := mayExec("/usr/bin/env"); err != nil {
 		t.Error(err)
@@ -421,7 +427,7 @@ func TestMayExec(t *testing.T) {
 	}
 }
 
-func TestRunByIsTheProgramOfAUnit(t *testing.T) {
+func TestRunBy(t *testing.T) {
 	for name, want := range map[string]string{
 		"/opt/muster": "/opt/muster", "/opt/my muster": "/opt/my muster", "/opt/100%/muster": "/opt/100%/muster",
 	} {

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mayExec is an error where the file system of path does not let programs run.
+// mayExec returns an error if the file system of path does not allow programs to run.
 func mayExec(path string) error {
 	var mount unix.Statfs_t
 	if err := unix.Statfs(path, &mount); err != nil {

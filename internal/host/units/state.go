@@ -9,41 +9,40 @@ import (
 	"github.com/coreos/go-systemd/v22/dbus"
 )
 
-// Values of State.LoadState that decide something.
+// Values of State.LoadState that callers check.
 const (
 	Masked   = "masked"
 	NotFound = "not-found"
 )
 
-// State is what systemd knows about a unit, in systemd's own words: see
-// org.freedesktop.systemd1(5). The fields below Job are a service's only.
+// State is the state of a unit in systemd's terms: see org.freedesktop.systemd1(5). Only services have the fields below
+// Job.
 type State struct {
 	Name          string
 	LoadState     string // "loaded", "not-found", "masked", "bad-setting", "error"
 	ActiveState   string // "active", "inactive", "failed", "activating", "deactivating"
 	SubState      string // of a service: "running", "dead", "exited", "auto-restart", ...
 	UnitFileState string // "enabled", "disabled", "static", "masked", "masked-runtime"; "" when not found
-	Job           *Job   // the queued or running job, nil when there is none
+	Job           *Job   // the queued or running job, or nil
 
-	// Begun, Active and Ended are when it last began to start, became active and
-	// became inactive or failed; zero if it never did.
+	// Begun, Active and Ended are the times when it last started to activate, became active, and became inactive or
+	// failed; zero if never.
 	Begun, Active, Ended time.Time
 
-	Result         string // "success", "exit-code", "signal", "timeout", ...: how it ended last
-	ExecMainCode   int32  // how the main process ended: 1 exited, 2 killed, 3 dumped core; 0 it did not
+	Result         string // "success", "exit-code", "signal", "timeout", ...: result of the last run
+	ExecMainCode   int32  // exit of the main process: 1 exited, 2 killed, 3 dumped core; 0 not exited
 	ExecMainStatus int32  // its exit code (ExecMainCode 1), else the signal
-	NRestarts      uint32 // automatic restarts since it was last started by hand
+	NRestarts      uint32 // automatic restarts since the last manual start
 }
 
 // Job is a queued or running job of a unit.
 type Job struct {
 	ID    uint32
 	Type  string // "start", "stop", "restart", ...
-	State string // "waiting" for what it is ordered after, or "running"
+	State string // "waiting" for units ordered before it, or "running"
 }
 
-// Show returns the state of the unit. A missing unit is no error but a State
-// whose LoadState is NotFound.
+// Show returns the state of the unit. A missing unit is not an error, but a State with LoadState NotFound.
 func (m *Manager) Show(ctx context.Context, name string) (State, error) {
 	props, err := m.conn.GetAllPropertiesContext(ctx, name)
 	if err != nil {
@@ -75,13 +74,13 @@ func stateOf(name string, props map[string]any) State {
 	}
 }
 
-// property is the zero value when the unit is of a type without it.
+// property returns the zero value if the unit's type does not have the property.
 func property[T any](props map[string]any, name string) T {
 	v, _ := props[name].(T)
 	return v
 }
 
-// moment reads microseconds since 1970: 0 means never.
+// moment parses microseconds since 1970; 0 means never.
 func moment(props map[string]any, name string) time.Time {
 	if at := property[uint64](props, name); at != 0 {
 		return time.UnixMicro(int64(at)).UTC()
@@ -89,7 +88,7 @@ func moment(props map[string]any, name string) time.Time {
 	return time.Time{}
 }
 
-// jobID reads the property Job, a pair of id and object path: 0 means no job.
+// jobID parses the Job property, a pair of id and object path; 0 means no job.
 func jobID(props map[string]any) uint32 {
 	if pair := property[[]any](props, "Job"); len(pair) > 0 {
 		id, _ := pair[0].(uint32)
@@ -98,7 +97,7 @@ func jobID(props map[string]any) uint32 {
 	return 0
 }
 
-// job looks the id up; a job that ended meanwhile is nil.
+// job looks up the id. It returns nil for a job that has ended.
 func (m *Manager) job(ctx context.Context, id uint32) (*Job, error) {
 	jobs, err := m.conn.ListJobsContext(ctx)
 	if err != nil {

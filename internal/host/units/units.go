@@ -1,11 +1,9 @@
-// Package units speaks to systemd: it installs unit files and asks the manager
-// over D-Bus to reload, enable, queue, mask and show units. No other program
-// is run.
+// Package units installs unit files, and calls systemd over D-Bus to reload, enable, queue, mask and show units. It runs
+// no other program.
 //
-// It does not know which units there are (package muster/systemd holds their
-// text) nor when to start which (package bootstrap decides), and it never waits
-// for a job: in user data that deadlocks, because cloud-final.service, in which
-// user data runs, comes before ecs.service.
+// It does not define the units (see package muster/systemd) or decide when to start them (see package bootstrap). It
+// never waits for a job: in user data that would deadlock, because cloud-final.service, which runs user data, is ordered
+// before ecs.service.
 package units
 
 import (
@@ -17,35 +15,36 @@ import (
 	"github.com/coreos/go-systemd/v22/dbus"
 )
 
-// Verb is what a queued job is to do with its unit.
+// Verb is the action of a queued job.
 type Verb string
 
-// The verbs that Queue knows.
+// Verbs of Queue.
 const (
 	Start   Verb = "start"
 	Restart Verb = "restart"
 	Stop    Verb = "stop"
 )
 
-// replaceMode is the job mode that systemctl uses: a job of the same unit that
-// contradicts the new one gives way, an equal one is merged with it.
+// replaceMode is the job mode of systemctl: a new job replaces a conflicting job of the same unit, and is merged with an
+// identical one.
 const replaceMode = "replace"
 
-// Booted reports whether systemd is the init of the system below root, by the
-// rule of sd_booted(3).
+// Booted reports whether systemd is the init of the system below root, as defined in sd_booted(3).
 func Booted(root string) bool {
 	_, err := os.Lstat(filepath.Join(root, "/run/systemd/system"))
 	return err == nil
 }
 
-// Manager is a connection to systemd. Its methods may be called concurrently;
-// each ends with its context.
+// Manager is a connection to systemd. Its methods are safe for concurrent use, and each ends with its context.
 type Manager struct{ conn *dbus.Conn }
 
-// Close ends the connection. Jobs that were queued stay queued.
+// Close closes the connection. Queued jobs stay queued.
 func (m *Manager) Close() { m.conn.Close() }
 
-// Reload makes systemd read all unit files again, like systemctl daemon-reload.
+// Connected reports whether the connection is open.
+func (m *Manager) Connected() bool { return m.conn.Connected() }
+
+// Reload makes systemd reload all unit files, like systemctl daemon-reload.
 func (m *Manager) Reload(ctx context.Context) error {
 	if err := m.conn.ReloadContext(ctx); err != nil {
 		return fmt.Errorf("reloading systemd: %w", err)
@@ -53,10 +52,9 @@ func (m *Manager) Reload(ctx context.Context) error {
 	return nil
 }
 
-// Enable makes the units start at every boot and returns the symlinks that it
-// created: none when all were enabled already. It starts nothing; a Reload
-// makes it count for the present boot too. A unit without an [Install] section
-// is an error, and so is a masked one.
+// Enable makes the units start at every boot, and returns the symlinks that it created: none if all were enabled. It
+// starts nothing; a Reload applies it to the current boot. A masked unit, or one without an [Install] section, is an
+// error.
 func (m *Manager) Enable(ctx context.Context, names ...string) (changed []string, err error) {
 	installable, changes, err := m.conn.EnableUnitFilesContext(ctx, names, false, false)
 	if err != nil {
@@ -71,8 +69,7 @@ func (m *Manager) Enable(ctx context.Context, names ...string) (changed []string
 	return changed, nil
 }
 
-// Queue enqueues a job for the unit and returns, whatever that job has to wait
-// for. A unit that is masked or missing is an error.
+// Queue enqueues a job for the unit and returns without waiting for it. A masked or missing unit is an error.
 func (m *Manager) Queue(ctx context.Context, verb Verb, name string) error {
 	var err error
 	switch verb {
@@ -91,10 +88,9 @@ func (m *Manager) Queue(ctx context.Context, verb Verb, name string) error {
 	return nil
 }
 
-// Mask keeps the unit from being started by anything: until the next boot when
-// runtime is set, else for good. A unit that runs already goes on running, and
-// a start that is queued already is refused when its turn comes. A unit file
-// in /etc/systemd/system outranks a mask at run time, which is an error here.
+// Mask prevents any start of the unit: until the next boot if runtime is set, otherwise permanently. A running unit
+// keeps running; systemd rejects an already queued start. A unit file in /etc/systemd/system overrides a runtime mask,
+// which is an error here.
 func (m *Manager) Mask(ctx context.Context, name string, runtime bool) error {
 	if _, err := m.conn.MaskUnitFilesContext(ctx, []string{name}, runtime, false); err != nil {
 		return fmt.Errorf("masking %s: %w", name, err)
@@ -112,8 +108,7 @@ func (m *Manager) Mask(ctx context.Context, name string, runtime bool) error {
 	return nil
 }
 
-// Unmask takes back the Mask that was made with the same runtime. It starts
-// nothing, not even what was refused meanwhile.
+// Unmask reverts a Mask with the same runtime. It starts nothing, not even rejected jobs.
 func (m *Manager) Unmask(ctx context.Context, name string, runtime bool) error {
 	if _, err := m.conn.UnmaskUnitFilesContext(ctx, []string{name}, runtime); err != nil {
 		return fmt.Errorf("unmasking %s: %w", name, err)

@@ -17,9 +17,9 @@ import (
 
 const ctl = "/usr/bin/muster"
 
-// ecs stands in for the ECS agent's service, ordered and restarted as by
-// packaging/amazon-linux-ami-integrated/ecs.service (amazon-ecs-agent
-// v1.105.1), which has no docker.service to wait for here.
+// ecs replaces the ECS agent's service, with the ordering and restarts of
+// packaging/amazon-linux-ami-integrated/ecs.service (amazon-ecs-agent v1.105.1). The machine has no docker.service to
+// wait for.
 func ecs() []systemdtest.File {
 	return []systemdtest.File{
 		{Path: "/usr/lib/systemd/system/ecs.service", Mode: 0o644, Content: `[Unit]
@@ -50,9 +50,17 @@ exec sleep infinity
 		// Enabled, as on the AMI.
 		{Path: "/usr/lib/systemd/system-preset/00-ecs.preset", Mode: 0o644, Content: "enable ecs.service\n"},
 		{Path: "/etc/systemd/system/multi-user.target.wants/ecs.service", Link: "/usr/lib/systemd/system/ecs.service"},
-		// A stand-in for Docker, which has no containers.
-		{Path: "/etc/systemd/system/docker.socket", Mode: 0o644, Content: "[Socket]\nListenStream=/run/docker.sock\nSocketMode=0660\nSocketGroup=docker\nAccept=yes\n[Install]\nWantedBy=sockets.target\n"},
-		{Path: "/etc/systemd/system/docker@.service", Mode: 0o644, Content: "[Service]\nExecStart=/usr/libexec/docker-standin\nStandardInput=socket\n"},
+		// Replaces Docker, without containers.
+		{
+			Path:    "/etc/systemd/system/docker.socket",
+			Mode:    0o644,
+			Content: "[Socket]\nListenStream=/run/docker.sock\nSocketMode=0660\nSocketGroup=docker\nAccept=yes\n[Install]\nWantedBy=sockets.target\n",
+		},
+		{
+			Path:    "/etc/systemd/system/docker@.service",
+			Mode:    0o644,
+			Content: "[Service]\nExecStart=/usr/libexec/docker-standin\nStandardInput=socket\n",
+		},
 		{Path: "/usr/libexec/docker-standin", Mode: 0o755, Content: `#!/bin/sh
 read -r request
 while read -r header && [ "${#header}" -gt 1 ]; do :; done
@@ -63,13 +71,13 @@ exit 0 # also after a client that only connects
 	}
 }
 
-// tell sets the exit code of a stand-in.
-func tell(who string, code int) systemdtest.File {
+// setExit sets the exit code of a replaced program.
+func setExit(who string, code int) systemdtest.File {
 	return systemdtest.File{Path: "/etc/standin/" + who, Mode: 0o644, Content: strconv.Itoa(code)}
 }
 
-// quick shortens the minute between two attempts of muster-verify.
-func quick(unit string) systemdtest.File {
+// shortRetries shortens the minute between two attempts of muster-verify.
+func shortRetries(unit string) systemdtest.File {
 	return systemdtest.File{Path: "/etc/systemd/system/" + unit + ".d/quick.conf", Mode: 0o644, Content: "[Service]\nRestartSec=1s\n"}
 }
 
@@ -148,8 +156,8 @@ func is(active, sub string) func(units.State) bool {
 	return func(s units.State) bool { return s.ActiveState == active && s.SubState == sub }
 }
 
-// What bootstrap does in user data: nothing of it may wait, although ecs.service
-// and all behind it start only when cloud-final.service, and so user data, ends.
+// The steps of bootstrap in user data must not wait: ecs.service and the units after it start only when
+// cloud-final.service, and so user data, ends.
 func TestUserDataQueuesWithoutWaiting(t *testing.T) {
 	t.Parallel()
 	m := boot(t, systemdtest.UserData("i-1", `#!/bin/sh
@@ -170,7 +178,7 @@ timeout 3 systemctl start ecs.service; echo $? >blocking
 	m.noCycle(t)
 	read := func(name string) string { return m.Run("cat", "/root/out/"+name) }
 	if got := read("cloud-final"); got != "activating" {
-		t.Errorf("cloud-final.service was %q when user data ran, the test shows nothing", got)
+		t.Errorf("cloud-final.service was %q when user data ran, so the test proves nothing", got)
 	}
 	if got := read("blocking"); got != "124" {
 		t.Errorf("a blocking start in user data ended with %s, want timeout's 124", got)
@@ -216,7 +224,7 @@ timeout 3 systemctl start ecs.service; echo $? >blocking
 
 func TestMaskHoldsTheECSAgent(t *testing.T) {
 	t.Parallel()
-	// In user data the start of ecs.service is queued already.
+	// In user data, the start of ecs.service is already queued.
 	m := boot(t, systemdtest.UserData("i-1", "#!/bin/sh\nmuster mask-runtime ecs.service >/root/mask\n")...)
 	m.Settle()
 	if text := m.Run("cat", "/root/mask"); strings.Contains(text, "Error") {
@@ -251,7 +259,7 @@ func TestMaskHoldsTheECSAgent(t *testing.T) {
 		m.await(t, "ecs.service", is("inactive", "dead"))
 		m.must(t, "unmask", "ecs.service")
 	})
-	t.Run("or says that it does not", func(t *testing.T) {
+	t.Run("or reports that it failed", func(t *testing.T) {
 		m.Run("cp", "/usr/lib/systemd/system/ecs.service", "/etc/systemd/system/ecs.service")
 		if r := m.call(t, "mask-runtime", "ecs.service"); !strings.Contains(r.Error, "outranks") {
 			t.Errorf("error %q", r.Error)
@@ -259,8 +267,7 @@ func TestMaskHoldsTheECSAgent(t *testing.T) {
 	})
 }
 
-// A baked image: nothing but muster-bootstrap.service stands between the ECS
-// agent and the cluster "default".
+// In a baked image, only muster-bootstrap.service keeps the ECS agent out of the cluster "default".
 func TestFailedBootstrapKeepsTheECSAgentDown(t *testing.T) {
 	t.Parallel()
 	m := boot(t)
@@ -273,7 +280,7 @@ func TestFailedBootstrapKeepsTheECSAgentDown(t *testing.T) {
 	if again := m.must(t, "enable", "muster-bootstrap.service"); string(again.Value) != "null" {
 		t.Errorf("enabling again changed %s", again.Value)
 	}
-	m.Put(tell("bootstrap", 1))
+	m.Put(setExit("bootstrap", 1))
 	m.Reboot()
 	m.Settle()
 	m.noCycle(t)
@@ -283,18 +290,18 @@ func TestFailedBootstrapKeepsTheECSAgentDown(t *testing.T) {
 	if s := m.show(t, "ecs.service"); s.ActiveState != "inactive" || s.ExecMainCode != 0 || s.Job != nil {
 		t.Errorf("ecs.service after a failed bootstrap: %+v, want never started", s)
 	}
-	// The journal of a sick instance is still watched.
+	// muster-agent still runs on an unhealthy instance.
 	m.await(t, "muster-agent.service", is("active", "running"))
 	m.await(t, "muster-verify.service", is("active", "exited"))
 
-	// Once the reason is gone, starting the agent is enough.
-	m.Put(tell("bootstrap", 0))
+	// Once the error is fixed, starting the agent is enough.
+	m.Put(setExit("bootstrap", 0))
 	m.must(t, "start", "ecs.service")
 	m.await(t, "ecs.service", is("active", "running"))
 	if s := m.show(t, "muster-bootstrap.service"); !is("active", "exited")(s) {
 		t.Errorf("bootstrap: %+v", s)
 	}
-	// What its sandbox leaves it.
+	// The operations that its sandbox allows and denies.
 	m.sandbox(t, "/var/lib/muster/bootstrap.json",
 		[]string{"read /etc/ecs/ecs.config", "read /var/lib/ecs/data/agent.db", "interfaces", "show ecs.service",
 			"write /etc/ecs/probe", "write /etc/systemd/system/probe", "write /run/muster/probe", "write /var/lib/muster/probe", "docker"},
@@ -310,8 +317,7 @@ func TestFailedBootstrapKeepsTheECSAgentDown(t *testing.T) {
 	})
 }
 
-// sandbox compares what the stand-in could do in its unit with what it must be
-// able to do, and must not.
+// sandbox compares the operations that succeeded in the unit with those that must succeed and must fail.
 func (m machine) sandbox(t *testing.T, file string, can, cannot []string) {
 	t.Helper()
 	var found map[string]string
@@ -335,23 +341,23 @@ func (m machine) sandbox(t *testing.T, file string, can, cannot []string) {
 
 func TestVerifyUnit(t *testing.T) {
 	t.Parallel()
-	m := boot(t, quick("muster-verify.service"), quick("muster-agent.service"))
+	m := boot(t, shortRetries("muster-verify.service"), shortRetries("muster-agent.service"))
 	m.Settle()
 	m.must(t, "install")
 
 	t.Run("retries when deferred, until it is not", func(t *testing.T) {
-		m.Put(tell("verify", 12))
+		m.Put(setExit("verify", 12))
 		m.must(t, "start", "muster-verify.service")
 		s := m.await(t, "muster-verify.service", func(s units.State) bool { return s.NRestarts >= 2 && s.SubState == "auto-restart" })
 		if s.ActiveState != "activating" || s.Result != "exit-code" || s.ExecMainStatus != 12 {
 			t.Errorf("%+v", s)
 		}
-		m.Put(tell("verify", 0))
+		m.Put(setExit("verify", 0))
 		m.await(t, "muster-verify.service", is("active", "exited"))
 	})
 	for _, code := range []int{64, 78} {
 		t.Run("takes exit "+strconv.Itoa(code)+" for final", func(t *testing.T) {
-			m.Put(tell("verify", code))
+			m.Put(setExit("verify", code))
 			m.must(t, "restart", "muster-verify.service")
 			s := m.await(t, "muster-verify.service", func(s units.State) bool { return s.ActiveState == "failed" && s.Job == nil })
 			if int(s.ExecMainStatus) != code || s.NRestarts != 0 {
@@ -359,21 +365,40 @@ func TestVerifyUnit(t *testing.T) {
 			}
 		})
 	}
-	// 2 is a Go program that crashed, 130 one that was interrupted.
+	// 2 is a Go panic, 130 an interrupt.
 	for _, code := range []int{1, 2, 3, 10, 11, 130} {
 		t.Run("retries exit "+strconv.Itoa(code), func(t *testing.T) {
-			m.Put(tell("verify", code))
+			m.Put(setExit("verify", code))
 			m.must(t, "restart", "muster-verify.service")
 			m.await(t, "muster-verify.service", func(s units.State) bool {
 				return int(s.ExecMainStatus) == code && s.ActiveState == "activating" && s.SubState == "auto-restart"
 			})
 		})
 	}
-	t.Run("reaches what it judges and no more", func(t *testing.T) {
-		m.sandbox(t, "/var/lib/muster/verify.json",
-			[]string{"read /etc/ecs/ecs.config", "read /var/lib/ecs/data/agent.db", "read /var/log/ecs/ecs-init.log", "read /proc/1/net/tcp",
-				"write /var/lib/muster/probe", "write /run/muster/probe", "console", "interfaces", "docker", "show ecs.service"},
-			[]string{"read /root/secret", "write /etc/ecs/probe", "write /etc/systemd/system/probe", "write /usr/bin/probe", "write /var/log/ecs/probe"})
+	t.Run("reaches only what it checks", func(t *testing.T) {
+		m.sandbox(
+			t,
+			"/var/lib/muster/verify.json",
+			[]string{
+				"read /etc/ecs/ecs.config",
+				"read /var/lib/ecs/data/agent.db",
+				"read /var/log/ecs/ecs-init.log",
+				"read /proc/1/net/tcp",
+				"write /var/lib/muster/probe",
+				"write /run/muster/probe",
+				"console",
+				"interfaces",
+				"docker",
+				"show ecs.service",
+			},
+			[]string{
+				"read /root/secret",
+				"write /etc/ecs/probe",
+				"write /etc/systemd/system/probe",
+				"write /usr/bin/probe",
+				"write /var/log/ecs/probe",
+			},
+		)
 		if !strings.Contains(m.Console(), "muster verify was here") {
 			t.Error("the line is not on the console")
 		}
@@ -382,7 +407,13 @@ func TestVerifyUnit(t *testing.T) {
 	t.Run("waits a minute between two attempts", func(t *testing.T) {
 		m.Run("rm", "-r", "/etc/systemd/system/muster-verify.service.d")
 		m.must(t, "reload")
-		if got := m.Run("systemctl", "show", "--value", "--property=RestartUSec,TimeoutStartUSec", "muster-verify.service"); got != "1min\ninfinity" {
+		if got := m.Run(
+			"systemctl",
+			"show",
+			"--value",
+			"--property=RestartUSec,TimeoutStartUSec",
+			"muster-verify.service",
+		); got != "1min\ninfinity" {
 			t.Error(got)
 		}
 	})
@@ -390,32 +421,61 @@ func TestVerifyUnit(t *testing.T) {
 
 func TestAgentUnit(t *testing.T) {
 	t.Parallel()
-	m := boot(t, quick("muster-agent.service"))
+	m := boot(t, shortRetries("muster-agent.service"))
 	m.Settle()
 	m.must(t, "install")
 	m.must(t, "start", "muster-agent.service")
 	m.await(t, "muster-agent.service", is("active", "running"))
-	m.sandbox(t, "/var/lib/muster-agent/agent.json",
+	m.sandbox(
+		t,
+		"/var/lib/muster-agent/agent.json",
 		[]string{"docker proxy GET"},
-		[]string{"docker", "docker proxy POST", "read /root/secret", "read /etc/ecs/ecs.config", "write /etc/ecs/probe", "write /var/lib/muster/probe", "write /usr/bin/probe", "console"})
+		[]string{
+			"docker",
+			"docker proxy POST",
+			"read /root/secret",
+			"read /etc/ecs/ecs.config",
+			"write /etc/ecs/probe",
+			"write /var/lib/muster/probe",
+			"write /usr/bin/probe",
+			"console",
+		},
+	)
 
-	t.Run("reaches Docker through the proxy alone", func(t *testing.T) {
+	t.Run("reaches Docker only through the proxy", func(t *testing.T) {
 		var found map[string]string
 		decode(t, m.Run("cat", "/var/lib/muster-agent/agent.json"), &found)
 		if err := found["docker"]; !strings.Contains(err, "permission denied") {
 			t.Errorf("opening Docker's own socket: %q", err)
 		}
-		if err := found["docker proxy POST"]; !strings.HasPrefix(err, "403 ") || !strings.Contains(err, `{"message":"muster docker-proxy refused`) {
-			t.Errorf("a request that is not for reading: %q", err)
+		if err := found["docker proxy POST"]; !strings.HasPrefix(err, "403 ") ||
+			!strings.Contains(err, `{"message":"muster docker-proxy refused`) {
+			t.Errorf("a write request: %q", err)
 		}
-		if journal := m.Run("journalctl", "--unit=muster-docker.service", "--no-pager"); !strings.Contains(journal, "POST") || !strings.Contains(journal, "/v1.41/containers/json") {
-			t.Errorf("the refusal is not in the journal: %s", journal)
+		if journal := m.Run(
+			"journalctl",
+			"--unit=muster-docker.service",
+			"--no-pager",
+		); !strings.Contains(journal, "POST") ||
+			!strings.Contains(journal, "/v1.41/containers/json") {
+			t.Errorf("the rejection is not in the journal: %s", journal)
 		}
 	})
-	t.Run("is alone with the proxy's socket", func(t *testing.T) {
+	t.Run("is the only user of the proxy's socket", func(t *testing.T) {
 		uid := m.Run("stat", "--format=%u", "/proc/"+m.Run("systemctl", "show", "--value", "--property=MainPID", "muster-agent.service"))
 		list := func(uid, dir string) (string, error) {
-			return m.Try("setpriv", "--reuid="+uid, "--regid="+uid, "--clear-groups", "curl", "--silent", "--show-error", "--unix-socket", dir+"/docker.sock", "http://docker/containers/json")
+			return m.Try(
+				"setpriv",
+				"--reuid="+uid,
+				"--regid="+uid,
+				"--clear-groups",
+				"curl",
+				"--silent",
+				"--show-error",
+				"--unix-socket",
+				dir+"/docker.sock",
+				"http://docker/containers/json",
+			)
 		}
 		const gate = "/run/muster-docker"
 		if out, err := list("0", gate+"/agent"); out != "[]" {
@@ -441,7 +501,10 @@ func TestAgentUnit(t *testing.T) {
 		answers("the list", "[]")
 		m.Run("systemctl", "stop", "docker.socket")
 		m.Run("rm", "--force", "/run/docker.sock")
-		answers("Docker to be away", "502 Bad Gateway: {\"message\":\"muster docker-proxy asked the Docker Engine at unix:///var/run/docker.sock: the Docker Engine is not running: dial unix /var/run/docker.sock: connect: no such file or directory")
+		answers(
+			"Docker to be away",
+			"502 Bad Gateway: {\"message\":\"muster docker-proxy asked the Docker Engine at unix:///var/run/docker.sock: the Docker Engine is not running: dial unix /var/run/docker.sock: connect: no such file or directory",
+		)
 		m.Run("systemctl", "start", "docker.socket")
 		answers("Docker to be back", "[]")
 		for _, command := range []string{"systemctl restart muster-docker.socket", "systemctl stop muster-docker.service", "systemctl kill --signal=KILL muster-docker.service"} {
@@ -453,7 +516,7 @@ func TestAgentUnit(t *testing.T) {
 		m.Run("systemctl", "start", "muster-docker.socket")
 		answers("the proxy to be back", "[]")
 	})
-	t.Run("takes the proxy along", func(t *testing.T) {
+	t.Run("stops the proxy with it", func(t *testing.T) {
 		pid := func() string {
 			return m.Run("systemctl", "show", "--value", "--property=MainPID", "muster-docker.service")
 		}
@@ -468,7 +531,11 @@ func TestAgentUnit(t *testing.T) {
 	t.Run("starts without group docker and without the proxy", func(t *testing.T) {
 		m.Run("groupdel", "docker")
 		m.Run("systemctl", "stop", "muster-docker.socket")
-		m.Run("sh", "-c", "rm -r /run/muster-docker && ln -sf /dev/null /etc/systemd/system/muster-docker.socket && systemctl daemon-reload")
+		m.Run(
+			"sh",
+			"-c",
+			"rm -r /run/muster-docker && ln -sf /dev/null /etc/systemd/system/muster-docker.socket && systemctl daemon-reload",
+		)
 		m.must(t, "start", "muster-agent.service")
 		m.await(t, "muster-agent.service", is("active", "running"))
 		m.Run("sh", "-c", "rm /etc/systemd/system/muster-docker.socket")
@@ -476,11 +543,17 @@ func TestAgentUnit(t *testing.T) {
 		m.Run("systemctl", "restart", "muster-agent.service")
 	})
 	t.Run("is killed when it hangs, and comes back", func(t *testing.T) {
-		m.Put(systemdtest.File{Path: "/etc/systemd/system/muster-agent.service.d/watchdog.conf", Mode: 0o644, Content: "[Service]\nWatchdogSec=1s\n"})
+		m.Put(
+			systemdtest.File{
+				Path:    "/etc/systemd/system/muster-agent.service.d/watchdog.conf",
+				Mode:    0o644,
+				Content: "[Service]\nWatchdogSec=1s\n",
+			},
+		)
 		m.must(t, "reload")
 		m.must(t, "restart", "muster-agent.service")
 		m.await(t, "muster-agent.service", is("active", "running"))
-		m.Put(tell("agent", 1))
+		m.Put(setExit("agent", 1))
 		m.await(t, "muster-agent.service", func(s units.State) bool { return s.NRestarts > 0 })
 	})
 }
@@ -490,13 +563,33 @@ func TestShowAgainstSystemd(t *testing.T) {
 	m := boot(t)
 	m.Settle()
 	fails := func(name string, code string) systemdtest.File {
-		return systemdtest.File{Path: "/etc/systemd/system/" + name, Mode: 0o644,
-			Content: "[Service]\nExecStart=/bin/sh -c 'exit " + code + "'\nRestart=on-failure\nRestartPreventExitStatus=5\n[Install]\nWantedBy=multi-user.target\n"}
+		return systemdtest.File{
+			Path:    "/etc/systemd/system/" + name,
+			Mode:    0o644,
+			Content: "[Service]\nExecStart=/bin/sh -c 'exit " + code + "'\nRestart=on-failure\nRestartPreventExitStatus=5\n[Install]\nWantedBy=multi-user.target\n",
+		}
 	}
-	m.Put(fails("five.service", "5"), fails("one.service", "1"), fails("off.service", "0"), quick("one.service"),
-		systemdtest.File{Path: "/etc/systemd/system/slow.service", Mode: 0o644, Content: "[Service]\nType=oneshot\nExecStart=/bin/sleep infinity\n"},
-		systemdtest.File{Path: "/etc/systemd/system/behind.service", Mode: 0o644, Content: "[Unit]\nAfter=slow.service\n[Service]\nExecStart=/bin/true\n"},
-		systemdtest.File{Path: "/etc/systemd/system/bad.service", Mode: 0o644, Content: "[Service]\nType=oneshot\nRestart=always\nExecStart=/bin/true\n"})
+	m.Put(
+		fails("five.service", "5"),
+		fails("one.service", "1"),
+		fails("off.service", "0"),
+		shortRetries("one.service"),
+		systemdtest.File{
+			Path:    "/etc/systemd/system/slow.service",
+			Mode:    0o644,
+			Content: "[Service]\nType=oneshot\nExecStart=/bin/sleep infinity\n",
+		},
+		systemdtest.File{
+			Path:    "/etc/systemd/system/behind.service",
+			Mode:    0o644,
+			Content: "[Unit]\nAfter=slow.service\n[Service]\nExecStart=/bin/true\n",
+		},
+		systemdtest.File{
+			Path:    "/etc/systemd/system/bad.service",
+			Mode:    0o644,
+			Content: "[Service]\nType=oneshot\nRestart=always\nExecStart=/bin/true\n",
+		},
+	)
 	m.must(t, "reload")
 
 	t.Run("active", func(t *testing.T) {
@@ -505,7 +598,14 @@ func TestShowAgainstSystemd(t *testing.T) {
 			t.Errorf("begun %s, active %s, ended %s", s.Begun, s.Active, s.Ended)
 		}
 		s.Begun, s.Active = time.Time{}, time.Time{}
-		want := units.State{Name: "ecs.service", LoadState: "loaded", ActiveState: "active", SubState: "running", UnitFileState: "enabled", Result: "success"}
+		want := units.State{
+			Name:          "ecs.service",
+			LoadState:     "loaded",
+			ActiveState:   "active",
+			SubState:      "running",
+			UnitFileState: "enabled",
+			Result:        "success",
+		}
 		if s != want {
 			t.Errorf("%+v", s)
 		}
@@ -513,7 +613,8 @@ func TestShowAgainstSystemd(t *testing.T) {
 	t.Run("failed with the agent's terminal code", func(t *testing.T) {
 		m.must(t, "start", "five.service")
 		s := m.await(t, "five.service", func(s units.State) bool { return s.ActiveState == "failed" })
-		if s.SubState != "failed" || s.Result != "exit-code" || s.ExecMainCode != 1 || s.ExecMainStatus != 5 || s.NRestarts != 0 || s.Job != nil {
+		if s.SubState != "failed" || s.Result != "exit-code" || s.ExecMainCode != 1 || s.ExecMainStatus != 5 || s.NRestarts != 0 ||
+			s.Job != nil {
 			t.Errorf("%+v", s)
 		}
 	})
@@ -538,7 +639,13 @@ func TestShowAgainstSystemd(t *testing.T) {
 		}
 	})
 	t.Run("missing", func(t *testing.T) {
-		want := units.State{Name: "nowhere.service", LoadState: units.NotFound, ActiveState: "inactive", SubState: "dead", Result: "success"}
+		want := units.State{
+			Name:        "nowhere.service",
+			LoadState:   units.NotFound,
+			ActiveState: "inactive",
+			SubState:    "dead",
+			Result:      "success",
+		}
 		if s := m.show(t, "nowhere.service"); s != want {
 			t.Errorf("%+v", s)
 		}
@@ -556,7 +663,11 @@ func TestShowAgainstSystemd(t *testing.T) {
 	t.Run("queued jobs", func(t *testing.T) {
 		m.must(t, "start", "slow.service")
 		m.must(t, "start", "behind.service")
-		if s := m.show(t, "slow.service"); s.Job == nil || s.Job.Type != "start" || s.Job.State != "running" || s.ActiveState != "activating" {
+		if s := m.show(
+			t,
+			"slow.service",
+		); s.Job == nil || s.Job.Type != "start" || s.Job.State != "running" ||
+			s.ActiveState != "activating" {
 			t.Errorf("slow: %+v %+v", s, s.Job)
 		}
 		if s := m.show(t, "behind.service"); s.Job == nil || s.Job.ID == 0 || s.Job.Type != "start" || s.Job.State != "waiting" {
@@ -564,7 +675,7 @@ func TestShowAgainstSystemd(t *testing.T) {
 		}
 		m.must(t, "stop", "slow.service")
 	})
-	t.Run("what cannot be asked for is an error", func(t *testing.T) {
+	t.Run("an invalid request is an error", func(t *testing.T) {
 		for _, args := range [][]string{{"show", ""}, {"show", "ecs"}, {"start", "nowhere.service"}, {"enable", "nowhere.service"}, {"enable", "slow.service"}, {"mask-runtime", "no/slash"}} {
 			if r := m.call(t, args...); r.Error == "" {
 				t.Errorf("%q: no error, but %s", args, r.Value)
@@ -627,7 +738,7 @@ func TestBareBinary(t *testing.T) {
 	})
 }
 
-func TestUnitsAreCleanAndTight(t *testing.T) {
+func TestUnitsPassSystemdAnalyze(t *testing.T) {
 	t.Parallel()
 	const odd = "/opt/a b/100% $HOME/muster"
 	m := boot(t, systemdtest.Binary(t, "./testdata/unitsctl", odd))

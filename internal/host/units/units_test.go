@@ -75,8 +75,8 @@ func TestConnectWithoutDBusNamesEverySocketTried(t *testing.T) {
 
 func TestConnectIsBoundedByItsContext(t *testing.T) {
 	for name, serve := range map[string]func(net.Conn){
-		"nobody answers": func(c net.Conn) { bufio.NewReader(c).WriteTo(nowhere{}) },
-		"nobody answers after the handshake": func(c net.Conn) {
+		"no response": func(c net.Conn) { bufio.NewReader(c).WriteTo(nowhere{}) },
+		"no response after the handshake": func(c net.Conn) {
 			in := bufio.NewReader(c)
 			authenticate(in, c)
 			in.WriteTo(nowhere{})
@@ -177,11 +177,11 @@ func TestEnable(t *testing.T) {
 		want   []string
 		err    string
 	}{
-		"creates the links":     {answer: []any{true, []change{{"symlink", link, "x"}}}, want: []string{link}},
-		"is idempotent":         {answer: []any{true, []change{}}},
-		"no [Install] section":  {answer: []any{false, []change{}}, err: "[Install]"},
-		"systemd refuses":       {err: "EnableUnitFiles is refused"},
-		"an answer of no sense": {answer: []any{"yes"}, err: "muster-agent.service"},
+		"creates the links":    {answer: []any{true, []change{{"symlink", link, "x"}}}, want: []string{link}},
+		"is idempotent":        {answer: []any{true, []change{}}},
+		"no [Install] section": {answer: []any{false, []change{}}, err: "[Install]"},
+		"systemd refuses":      {err: "EnableUnitFiles is refused"},
+		"an invalid answer":    {answer: []any{"yes"}, err: "muster-agent.service"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			answers := map[string][]any{}
@@ -199,7 +199,7 @@ func TestEnable(t *testing.T) {
 	}
 }
 
-func TestMaskMakesSureThatItHolds(t *testing.T) {
+func TestMaskVerifiesTheState(t *testing.T) {
 	masked := map[string][]any{"MaskUnitFiles": {[]change{}}, "Reload": {}, "GetAll": props("LoadState", "masked")}
 	f := newFake(t, masked)
 	if err := f.connect(t).Mask(t.Context(), "ecs.service", true); err != nil {
@@ -213,10 +213,10 @@ func TestMaskMakesSureThatItHolds(t *testing.T) {
 		answers map[string][]any
 		err     string
 	}{
-		"it cannot be masked": {map[string][]any{}, "MaskUnitFiles is refused"},
-		"no reload":           {map[string][]any{"MaskUnitFiles": {[]change{}}}, "Reload is refused"},
-		"nothing to be seen":  {map[string][]any{"MaskUnitFiles": {[]change{}}, "Reload": {}}, "GetAll is refused"},
-		"a file outranks it":  {map[string][]any{"MaskUnitFiles": {[]change{}}, "Reload": {}, "GetAll": props("LoadState", "loaded")}, "outranks"},
+		"it cannot be masked":      {map[string][]any{}, "MaskUnitFiles is refused"},
+		"no reload":                {map[string][]any{"MaskUnitFiles": {[]change{}}}, "Reload is refused"},
+		"state cannot be read":     {map[string][]any{"MaskUnitFiles": {[]change{}}, "Reload": {}}, "GetAll is refused"},
+		"a unit file overrides it": {map[string][]any{"MaskUnitFiles": {[]change{}}, "Reload": {}, "GetAll": props("LoadState", "loaded")}, "outranks"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := newFake(t, tc.answers).connect(t).Mask(t.Context(), "ecs.service", true)
@@ -238,7 +238,11 @@ func TestUnmask(t *testing.T) {
 	if err := newFake(t, nil).connect(t).Unmask(t.Context(), "ecs.service", true); err == nil {
 		t.Error("no error when refused")
 	}
-	if err := newFake(t, map[string][]any{"UnmaskUnitFiles": {[]change{}}}).connect(t).Unmask(t.Context(), "ecs.service", true); err == nil {
+	if err := newFake(
+		t,
+		map[string][]any{"UnmaskUnitFiles": {[]change{}}},
+	).connect(t).
+		Unmask(t.Context(), "ecs.service", true); err == nil {
 		t.Error("no error without a reload")
 	}
 }
@@ -272,11 +276,11 @@ func TestShow(t *testing.T) {
 			props: props("ActiveState", "inactive", "Job", jobRef{7, jobPath}), jobs: jobs,
 			want: State{Name: "ecs.service", ActiveState: "inactive", Job: &Job{7, "start", "waiting"}},
 		},
-		"queued until a moment ago": {
+		"job has just ended": {
 			props: props("ActiveState", "active", "Job", jobRef{8, "/job/8"}), jobs: jobs,
 			want: State{Name: "ecs.service", ActiveState: "active"},
 		},
-		"properties of other types than promised": {
+		"properties of the wrong type": {
 			props: props("LoadState", uint32(1), "NRestarts", "many", "Job", "none"),
 			want:  State{Name: "ecs.service"},
 		},

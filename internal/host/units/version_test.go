@@ -10,8 +10,8 @@ import (
 	godbus "github.com/godbus/dbus/v5"
 )
 
-// The versions are what `systemctl --version` prints on each system.
-func TestOnlyAVersionThatIsKnownIsTooOld(t *testing.T) {
+// The versions are the output of `systemctl --version` on each system.
+func TestTooOld(t *testing.T) {
 	for text, want := range map[Version]struct {
 		number int
 		old    bool
@@ -37,7 +37,7 @@ func TestOnlyAVersionThatIsKnownIsTooOld(t *testing.T) {
 	}
 }
 
-func TestVersionIsAsked(t *testing.T) {
+func TestVersion(t *testing.T) {
 	f := newFake(t, map[string][]any{"Get": {godbus.MakeVariant("249.11-0ubuntu3.16")}})
 	m, err := connect(t.Context(), f.root, true)
 	if err != nil {
@@ -49,7 +49,7 @@ func TestVersionIsAsked(t *testing.T) {
 	}
 }
 
-func TestASystemdThatDoesNotAnswerHasNoVersion(t *testing.T) {
+func TestVersionOfAnUnresponsiveSystemd(t *testing.T) {
 	for name, answers := range map[string][]any{"an error": nil, "silence": {silence}} {
 		t.Run(name, func(t *testing.T) {
 			all := map[string][]any{}

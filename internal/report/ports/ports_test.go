@@ -16,6 +16,7 @@ import (
 	"muster/internal/base/exitcode"
 	"muster/internal/base/fix"
 	"muster/reach"
+	"muster/test/ec2json"
 	"muster/test/golden"
 )
 
@@ -23,7 +24,7 @@ import (
 // which the communication ports are open only up to 47105.
 func world(t *testing.T, n int) ([]reach.Endpoint, reach.World) {
 	t.Helper()
-	groups, err := reach.ParseGroups([]byte(`{"SecurityGroups":[
+	groups, err := ec2json.ParseGroups([]byte(`{"SecurityGroups":[
 	 {"GroupId":"sg-cache","IpPermissions":[
 	  {"IpProtocol":"tcp","FromPort":47500,"ToPort":47599,"IpRanges":[{"CidrIp":"10.0.0.0/16"}]},
 	  {"IpProtocol":"tcp","FromPort":47100,"ToPort":47199,"UserIdGroupPairs":[{"GroupId":"sg-cache","UserId":"1"}]},
@@ -34,7 +35,7 @@ func world(t *testing.T, n int) ([]reach.Endpoint, reach.World) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	acls, err := reach.ParseACLs([]byte(`{"NetworkAcls":[{"NetworkAclId":"acl-1","Associations":[{"SubnetId":"subnet-a"}],"Entries":[
+	acls, err := ec2json.ParseACLs([]byte(`{"NetworkAcls":[{"NetworkAclId":"acl-1","Associations":[{"SubnetId":"subnet-a"}],"Entries":[
 	 {"CidrBlock":"0.0.0.0/0","Egress":true,"Protocol":"-1","RuleAction":"allow","RuleNumber":100},
 	 {"CidrBlock":"0.0.0.0/0","Egress":false,"Protocol":"-1","RuleAction":"allow","RuleNumber":100}]}]}`))
 	if err != nil {

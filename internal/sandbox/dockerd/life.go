@@ -91,7 +91,11 @@ func (e *Engine) Die(id string, code int) {
 	e.live(id, func(c *container) {
 		now := e.opts.Now()
 		c.status, c.exitCode, c.finished = "exited", code, now
-		e.happen(c, "die", map[string]string{"exitCode": strconv.Itoa(code), "execDuration": strconv.Itoa(int(now.Sub(c.started).Seconds()))})
+		e.happen(
+			c,
+			"die",
+			map[string]string{"exitCode": strconv.Itoa(code), "execDuration": strconv.Itoa(int(now.Sub(c.started).Seconds()))},
+		)
 	})
 }
 

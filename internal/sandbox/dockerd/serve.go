@@ -27,7 +27,11 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			refuse(w, http.StatusBadRequest, fmt.Sprintf("client version %s is too new. Maximum supported API version is %s", version, api))
 			return
 		case minor < minorOf(least):
-			refuse(w, http.StatusBadRequest, fmt.Sprintf("client version %s is too old. Minimum supported API version is %s", version, least))
+			refuse(
+				w,
+				http.StatusBadRequest,
+				fmt.Sprintf("client version %s is too old. Minimum supported API version is %s", version, least),
+			)
 			return
 		}
 	}
@@ -105,7 +109,15 @@ func (e *Engine) listed(all bool, minor int) []listShape {
 		if !all && c.status != "running" {
 			continue
 		}
-		item := listShape{ID: c.id, Names: []string{"/" + c.Name}, Image: image, Created: c.created.Unix(), Labels: c.Labels, State: c.status, Status: c.text()}
+		item := listShape{
+			ID:      c.id,
+			Names:   []string{"/" + c.Name},
+			Image:   image,
+			Created: c.created.Unix(),
+			Labels:  c.Labels,
+			State:   c.status,
+			Status:  c.text(),
+		}
 		if minor >= 52 {
 			item.Health = &healthShape{Status: "none"}
 			if c.health != "" {

@@ -121,7 +121,10 @@ func (i *Instance) EditRecord(e fieldcase.Edit) {
 	for _, cluster := range i.clusters() {
 		for _, ci := range i.box.ContainerInstances(cluster) {
 			if ci.EC2InstanceID == ownID {
-				i.box.EditContainerInstance(ci.Arn, func(record *sandbox.ContainerInstance) { record.Status, record.StatusReason = e.Status, e.Reason })
+				i.box.EditContainerInstance(
+					ci.Arn,
+					func(record *sandbox.ContainerInstance) { record.Status, record.StatusReason = e.Status, e.Reason },
+				)
 			}
 		}
 	}

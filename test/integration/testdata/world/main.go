@@ -186,7 +186,10 @@ func (w *world) goOn(ctx context.Context, before memory) error {
 	}
 	for _, hook := range w.Group.Hooks {
 		if _, err := asg.CompleteLifecycleAction(ctx, &autoscaling.CompleteLifecycleActionInput{
-			AutoScalingGroupName: &w.Group.Name, LifecycleHookName: &hook.Name, InstanceId: &w.InstanceID, LifecycleActionResult: aws.String("CONTINUE"),
+			AutoScalingGroupName:  &w.Group.Name,
+			LifecycleHookName:     &hook.Name,
+			InstanceId:            &w.InstanceID,
+			LifecycleActionResult: aws.String("CONTINUE"),
 		}); err != nil {
 			return err
 		}

@@ -1,6 +1,5 @@
-// Command unitsctl lets the integration test call package units inside a booted
-// machine, and stands in for muster there: in the sandbox of a unit it reports
-// what it can reach.
+// Command unitsctl calls package units for the integration test inside a booted machine. It also replaces muster there,
+// and reports what the sandbox of a unit allows.
 package main
 
 import (
@@ -31,7 +30,7 @@ func main() {
 	switch os.Args[1] {
 	case "bootstrap", "verify":
 		probe(ctx, os.Args[1])
-		os.Exit(told(os.Args[1]))
+		os.Exit(exitCode(os.Args[1]))
 	case "agent":
 		probe(ctx, "agent")
 		agent()
@@ -43,7 +42,7 @@ func main() {
 	}
 }
 
-// answer prints what the call returned, and how long it took.
+// answer prints the result of the call and its duration.
 func answer(ctx context.Context, verb string, args []string) {
 	m, err := units.Connect(ctx)
 	if err != nil {
@@ -80,7 +79,7 @@ func call(ctx context.Context, m *units.Manager, verb string, args []string) (an
 	return nil, errors.New("unknown call " + verb)
 }
 
-// install does what a bare binary does in user data.
+// install runs the same steps as a binary in user data.
 func install(ctx context.Context, m *units.Manager) (any, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -97,14 +96,14 @@ func install(ctx context.Context, m *units.Manager) (any, error) {
 	return written, m.Reload(ctx)
 }
 
-// told reads the exit code that the test wants from the stand-in.
-func told(verb string) int {
+// exitCode reads the exit code that the test set for this program.
+func exitCode(verb string) int {
 	text, _ := os.ReadFile("/etc/standin/" + verb)
 	code, _ := strconv.Atoi(strings.TrimSpace(string(text)))
 	return code
 }
 
-// probe writes what the unit's sandbox lets this process do, "" for success.
+// probe writes which operations the unit's sandbox allows; "" means success.
 func probe(ctx context.Context, verb string) {
 	found := map[string]string{}
 	note := func(what string, err error) {
@@ -125,7 +124,7 @@ func probe(ctx context.Context, verb string) {
 	note("interfaces", err)
 	note("docker", docker())
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
-		_, err := ask(ctx, method)
+		_, err := list(ctx, method)
 		note("docker proxy "+method, err)
 	}
 	note("show ecs.service", show(ctx))
@@ -155,12 +154,14 @@ func docker() error {
 	return conn.Close()
 }
 
-// ask asks the proxy for the list of containers.
-func ask(ctx context.Context, method string) (answer string, err error) {
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "unix", os.Getenv("MUSTER_DOCKER_PROXY"))
-	}}}
+// list requests the container list from the proxy.
+func list(ctx context.Context, method string) (answer string, err error) {
+	client := &http.Client{
+		Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", os.Getenv("MUSTER_DOCKER_PROXY"))
+		}},
+	}
 	req, err := http.NewRequestWithContext(ctx, method, "http://docker/v1.41/containers/json", nil)
 	if err != nil {
 		return "", err
@@ -177,7 +178,7 @@ func ask(ctx context.Context, method string) (answer string, err error) {
 	return string(body), err
 }
 
-// proxy is what muster docker-proxy does.
+// proxy runs the same server as muster docker-proxy.
 func proxy() error {
 	listeners, err := activation.Listeners()
 	if err != nil || len(listeners) != 1 {
@@ -201,19 +202,19 @@ func show(ctx context.Context) error {
 	return err
 }
 
-// agent is ready at once and feeds the watchdog until it is told to hang. It writes
-// what Docker's proxy answers, again and again.
+// agent is ready at once, and feeds the watchdog until the test makes it hang. It writes the responses of the Docker
+// proxy in a loop.
 func agent() {
 	daemon.SdNotify(false, daemon.SdNotifyReady)
 	for range time.Tick(200 * time.Millisecond) {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		answer, err := ask(ctx, http.MethodGet)
+		answer, err := list(ctx, http.MethodGet)
 		cancel()
 		if err != nil {
 			answer = err.Error()
 		}
 		os.WriteFile(os.Getenv("STATE_DIRECTORY")+"/docker", []byte(answer), 0o600)
-		if told("agent") == 0 {
+		if exitCode("agent") == 0 {
 			daemon.SdNotify(false, daemon.SdNotifyWatchdog)
 		}
 	}

@@ -1,0 +1,109 @@
+package life
+
+import (
+	"context"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+
+	"muster/agent"
+	"muster/agent/announce"
+	"muster/agent/containers"
+	"muster/agent/metrics"
+	"muster/agent/registration"
+	"muster/internal/awsapi"
+	"muster/internal/base/arn"
+	"muster/internal/host/imds"
+	"muster/internal/host/units"
+	"muster/internal/instance"
+	"muster/internal/portcheck"
+)
+
+// newAgent connects the agent's parts. Without an identity the agent is provisional: it
+// watches, and the one that follows talks to AWS.
+func (l *Life) newAgent(ctx context.Context) (*agent.Agent, *awsapi.Client, error) {
+	cfg, log := l.Config, l.Log
+	docker, err := l.DockerBehindProxy()
+	if err != nil {
+		return nil, nil, err
+	}
+	api, err := l.AWS(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	id, cluster, before := l.Identity, l.Cluster(), l.Host.Calls()
+	l.watch.Agent, l.watch.Expected = l.Introspection(), cluster
+	l.watch.Self = registration.Self{InstanceID: id.InstanceID, Region: id.Region, Account: id.AccountID}
+	a := &agent.Agent{
+		Settings: agent.Settings{Config: cfg, Cluster: cluster}, Version: l.Version, InstanceID: id.InstanceID,
+		Provisional: l.provisional(api),
+		Parts: agent.Parts{
+			Log: log, Registration: l.watch, Calls: func() int { return l.Host.Calls() - before }, ShuttingDown: units.ShuttingDown,
+			Notify: notifySystemd, Hangup: l.Hangup, Waits: l.board,
+			Reload: func() (agent.Settings, error) { return l.reread(id) },
+		},
+	}
+	a.Watchdog, _ = daemon.SdWatchdogEnabled(false)
+	tasks := l.TaskMetadata()
+	var groups containers.TaskGroups // nil as long as AWS is not asked
+	if !a.Provisional {
+		groups = api
+	}
+	watcher := containers.NewWatcher(docker, containers.NewServices(tasks, groups, log), cfg.WatchPeriod, log)
+	watcher.Own(arn.Owner{Region: id.Region, Account: id.AccountID})
+	a.Containers = watcher
+	if a.Provisional {
+		a.Announcer = announce.New(announce.Options{Log: log})
+		return a, api, nil
+	}
+	metadata := l.Metadata(instance.Glance)
+	a.Metadata = metadata
+	l.addAWS(a, api, metadata)
+	return a, api, nil
+}
+
+// notifySystemd is sd_notify(3). Away from systemd it does nothing.
+func notifySystemd(state string) error {
+	_, err := daemon.SdNotify(false, state)
+	return err
+}
+
+// addAWS adds the parts that talk to AWS.
+func (l *Life) addAWS(a *agent.Agent, api *awsapi.Client, metadata *imds.Client) {
+	cfg, log := l.Config, l.Log
+	events := announce.Options{Log: log}
+	if cfg.EventBus != "" {
+		events.Bus, events.BusName = api, cfg.EventBus
+	}
+	a.Announcer = announce.New(events)
+	if cfg.Namespace != "" {
+		a.Publisher = metrics.NewPublisher(metrics.Options{
+			Dir: cfg.Path(cfg.SpoolDir), MaxBytes: int64(cfg.SpoolMax), Sender: api, Namespace: cfg.Namespace, InstanceID: a.InstanceID, Log: log,
+		})
+	}
+	a.Registration.ECS = api
+	if a.InstanceID != "" {
+		a.Healer = &registration.Healer{
+			After: cfg.UnhealthyAfter, MaxShare: cfg.UnhealthyMaxShare, InstanceID: a.InstanceID,
+			Lifecycle: metadata, Group: api, Fellows: api, Log: log,
+		}
+		a.Registration.Hurry = a.Healer.Hurry()
+	}
+	if blocked := portcheck.ByRules(l.Instance, api); blocked != nil {
+		a.Ports = func(ctx context.Context) (agent.Ports, error) {
+			found, err := blocked(ctx)
+			return agent.Ports{Known: err == nil, Blocked: found.Pairs, First: found.First, Remedy: found.Remedy}, err
+		}
+	}
+}
+
+// reread reads the settings again, for an instance that is known.
+func (l *Life) reread(id imds.Identity) (agent.Settings, error) {
+	i, err := l.Host.Of(id)
+	if err == nil {
+		err = i.Damage
+	}
+	if err != nil {
+		return agent.Settings{}, err
+	}
+	return agent.Settings{Config: i.Config, Cluster: i.Cluster()}, nil
+}

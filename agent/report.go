@@ -1,0 +1,103 @@
+package agent
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"muster/agent/announce"
+	"muster/agent/containers"
+	"muster/agent/registration"
+)
+
+// Announcer reports what has changed: an announce.Announcer.
+type Announcer interface {
+	Run(ctx context.Context)
+	Announce(e announce.Event)
+	// Forward sends an event that the journal has already to the bus.
+	Forward(e announce.Event)
+	Delivery
+}
+
+// Delivery is what became of an Announcer's events.
+type Delivery interface {
+	Flush(ctx context.Context) error
+	Stats() announce.Stats
+}
+
+// reportTransitions reports what happens to containers, as it happens.
+func (a *Agent) reportTransitions(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case t := <-a.Containers.Transitions():
+			a.reportTransition(t)
+		}
+	}
+}
+
+// reportTransition announces a transition that may need a person. A single crash goes to
+// the journal alone; the watcher has logged that Docker does not answer.
+func (a *Agent) reportTransition(t containers.Transition) {
+	id := t.Container
+	switch t.Kind {
+	case containers.DockerLost, containers.DockerRegained:
+		a.shared.remember(t.At, string(t.Kind), t.Detail)
+	case containers.Crash:
+		a.report(a.Log.Warn, string(t.Kind), called(id)+": "+t.Detail, "container", called(id))
+	default: // the kinds of both packages have the same names; a test holds them together
+		a.announce(announce.Event{Kind: announce.Kind(t.Kind), At: t.At, Cluster: clusterName(id.Cluster), Service: id.Service, Family: id.Family,
+			Task: id.TaskARN, Container: cmp.Or(id.Container, id.Name), Reason: t.Detail})
+	}
+}
+
+// registrationChanged announces what is lost, and what comes back. While the
+// instance leaves, it is meant to lose its registration.
+func (a *Agent) registrationChanged(c registration.Change) {
+	e := announce.Event{Kind: announce.RegistrationLost, At: c.At, Reason: string(c.Is) + ": " + c.Why}
+	switch {
+	case c.Is == registration.Unknown: // this process cannot look
+		a.report(a.Log.With("was", string(c.Was), "is", string(c.Is)).Warn, "registration", c.Why)
+		return
+	case c.Is == registration.Registered && c.Was == registration.Unknown, c.Is != registration.Registered && a.leaves():
+		a.report(a.Log.With("was", string(c.Was), "is", string(c.Is)).Info, "registration", c.Why)
+		return
+	case c.Is == registration.Registered:
+		e.Kind = announce.RegistrationRegained
+	}
+	a.announce(e)
+}
+
+// announce sends an event from this instance.
+func (a *Agent) announce(e announce.Event) {
+	e.Instance, e.Cluster = a.InstanceID, cmp.Or(e.Cluster, a.shared.clusterName())
+	a.Announcer.Announce(e)
+	if a.Provisional {
+		a.shared.hold(e)
+	}
+	text := e.Reason
+	if e.Container != "" {
+		text = called(containers.Identity{Name: e.Container, Container: e.Container, Service: e.Service, Family: e.Family}) + ": " + text
+	}
+	a.shared.remember(e.At, string(e.Kind), text)
+}
+
+// report writes to the journal and the state file, and sends no event.
+func (a *Agent) report(log func(string, ...any), kind, text string, attrs ...any) {
+	log(text, append([]any{"phase", kind}, attrs...)...)
+	a.shared.remember(time.Now(), kind, text)
+}
+
+// called is how a person calls a container: service/container, or Docker's name.
+func called(id containers.Identity) string {
+	of := cmp.Or(id.Service, id.Family)
+	if of == "" {
+		return clip(cmp.Or(id.Container, id.Name))
+	}
+	return clip(of) + "/" + clip(id.Container)
+}
+
+// clip bounds a name, which is a label and can be of any length; ECS's have at most
+// 255 characters.
+func clip(name string) string { return name[:min(len(name), 255)] }

@@ -1,0 +1,253 @@
+package awsapi
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"muster/reach"
+)
+
+// The functions here map the answers of EC2 to the model of package reach. They drop
+// nothing: what cannot be decoded becomes a rule, or an entry, with Err, so that the
+// verdict is UNKNOWN and not closed.
+
+// SecurityGroup maps a group of DescribeSecurityGroups. Its rules have no ids, and no ports
+// where the protocol has none.
+func SecurityGroup(g types.SecurityGroup) reach.Group {
+	out := reach.Group{ID: aws.ToString(g.GroupId), Name: aws.ToString(g.GroupName)}
+	for _, p := range g.IpPermissions {
+		out.Add(permission(p, reach.Ingress)...)
+	}
+	for _, p := range g.IpPermissionsEgress {
+		out.Add(permission(p, reach.Egress)...)
+	}
+	return out
+}
+
+// permission is one rule for each peer.
+func permission(p types.IpPermission, d reach.Direction) []reach.Rule {
+	base := traffic(aws.ToString(p.IpProtocol), p.FromPort, p.ToPort)
+	base.Direction = d
+	var out []reach.Rule
+	add := func(peer reach.Peer, err error) { out = append(out, withPeer(base, peer, err)) }
+	for _, r := range p.IpRanges {
+		add(cidr(aws.ToString(r.CidrIp), true))
+	}
+	for _, r := range p.Ipv6Ranges {
+		add(cidr(aws.ToString(r.CidrIpv6), false))
+	}
+	for _, l := range p.PrefixListIds {
+		add(identified(reach.Peer{PrefixList: aws.ToString(l.PrefixListId)}))
+	}
+	for _, g := range p.UserIdGroupPairs {
+		add(identified(groupPeer(g.GroupId, g.UserId, g.VpcId, g.VpcPeeringConnectionId, g.PeeringStatus)))
+	}
+	if len(out) == 0 {
+		add(reach.Peer{}, errNoPeer)
+	}
+	return out
+}
+
+var errNoPeer = errors.New("it names no peer")
+
+// RuleGroups gathers the rules of DescribeSecurityGroupRules into their groups, in the
+// order of each group's first rule. A rule without a direction counts in both.
+func RuleGroups(rules []types.SecurityGroupRule) []reach.Group {
+	var out []reach.Group
+	at, meant := map[string]int{}, map[string]string{}
+	for _, r := range rules {
+		group, id := aws.ToString(r.GroupId), aws.ToString(r.SecurityGroupRuleId)
+		i, ok := at[group]
+		if !ok {
+			i = len(out)
+			at[group] = i
+			out = append(out, reach.Group{ID: group})
+		}
+		mapped := groupRule(r)
+		out[i].Add(mapped...)
+		if before, seen := meant[id]; seen && id != "" && before != mapped[0].String() {
+			out[i].Notes = append(out[i].Notes, fmt.Sprintf("%s was returned twice: '%s' and '%s'; both count", id, before, mapped[0]))
+		}
+		meant[id] = mapped[0].String()
+	}
+	return out
+}
+
+func groupRule(r types.SecurityGroupRule) []reach.Rule {
+	peer, err := rulePeer(r)
+	rule := withPeer(traffic(aws.ToString(r.IpProtocol), r.FromPort, r.ToPort), peer, err)
+	if id := aws.ToString(r.SecurityGroupRuleId); id != "" {
+		rule.IDs = []string{id}
+	}
+	switch {
+	case r.IsEgress == nil:
+		rule.Err = also(rule.Err, "IsEgress is missing")
+		other := rule
+		other.Direction = reach.Egress
+		return []reach.Rule{rule, other}
+	case *r.IsEgress:
+		rule.Direction = reach.Egress
+	}
+	return []reach.Rule{rule}
+}
+
+func rulePeer(r types.SecurityGroupRule) (reach.Peer, error) {
+	switch {
+	case aws.ToString(r.CidrIpv4) != "":
+		return cidr(*r.CidrIpv4, true)
+	case aws.ToString(r.CidrIpv6) != "":
+		return cidr(*r.CidrIpv6, false)
+	case aws.ToString(r.PrefixListId) != "":
+		return reach.Peer{PrefixList: *r.PrefixListId}, nil
+	case r.ReferencedGroupInfo != nil:
+		g := r.ReferencedGroupInfo
+		return identified(groupPeer(g.GroupId, g.UserId, g.VpcId, g.VpcPeeringConnectionId, g.PeeringStatus))
+	}
+	return reach.Peer{}, errNoPeer
+}
+
+// NetworkACL maps a network ACL.
+func NetworkACL(a types.NetworkAcl) reach.ACL {
+	out := reach.ACL{ID: aws.ToString(a.NetworkAclId)}
+	for _, s := range a.Associations {
+		out.Subnets = append(out.Subnets, aws.ToString(s.SubnetId))
+	}
+	for _, e := range a.Entries {
+		out.Entries = append(out.Entries, aclEntry(e))
+	}
+	return out
+}
+
+func aclEntry(e types.NetworkAclEntry) reach.ACLEntry {
+	var first, last *int32
+	switch {
+	case e.PortRange != nil:
+		first, last = e.PortRange.From, e.PortRange.To
+	case e.IcmpTypeCode != nil:
+		first, last = e.IcmpTypeCode.Type, e.IcmpTypeCode.Code
+	}
+	t := traffic(aws.ToString(e.Protocol), first, last)
+	out := reach.ACLEntry{
+		Number: int(aws.ToInt32(e.RuleNumber)), Allow: e.RuleAction == types.RuleActionAllow,
+		Protocol: t.Protocol, Ports: t.Ports, ICMP: t.ICMP, Err: t.Err,
+	}
+	if aws.ToBool(e.Egress) {
+		out.Direction = reach.Egress
+	}
+	if e.RuleAction != types.RuleActionAllow && e.RuleAction != types.RuleActionDeny {
+		out.Err = also(out.Err, fmt.Sprintf("action %q is neither allow nor deny", e.RuleAction))
+	}
+	peer, err := reach.Peer{}, errors.New("it names no CIDR")
+	switch {
+	case aws.ToString(e.CidrBlock) != "":
+		peer, err = cidr(*e.CidrBlock, true)
+	case aws.ToString(e.Ipv6CidrBlock) != "":
+		peer, err = cidr(*e.Ipv6CidrBlock, false)
+	}
+	if err != nil {
+		out.Err = also(out.Err, err.Error())
+	}
+	out.CIDR = peer.CIDR
+	return out
+}
+
+// ManagedPrefixList maps the entries of a managed prefix list.
+func ManagedPrefixList(id string, entries []types.PrefixListEntry) reach.PrefixList {
+	out := reach.PrefixList{ID: id}
+	for _, e := range entries {
+		p, err := prefix(aws.ToString(e.Cidr))
+		if err != nil {
+			out.Unread = reach.Unread{Reason: fmt.Sprintf("an entry of %s cannot be decoded: %v", id, err)}
+			continue
+		}
+		out.Entries = append(out.Entries, p)
+	}
+	return out
+}
+
+// traffic reads protocol and ports. Absent ports are right where EC2 ignores ports,
+// and an error for tcp and udp.
+func traffic(protocol string, first, last *int32) reach.Rule {
+	r := reach.Rule{Protocol: reach.AllProtocols, Ports: reach.AnyPort()}
+	p, err := reach.ParseProtocol(protocol)
+	if err != nil {
+		r.Err = err.Error()
+		return r
+	}
+	r.Protocol = p
+	switch {
+	case p.IsICMP():
+		r.ICMP = reach.ICMPType{Type: orAny(first), Code: orAny(last)}
+	case p.HasPorts() && (first == nil || last == nil):
+		r.Err = fmt.Sprintf("%s without ports", p)
+	case p.HasPorts():
+		ports, err := reach.NewRange(int64(*first), int64(*last))
+		if err != nil {
+			r.Err = err.Error()
+			return r
+		}
+		r.Ports = ports
+	}
+	return r
+}
+
+// orAny: an absent ICMP type or code is any.
+func orAny(n *int32) int64 {
+	if n == nil {
+		return -1
+	}
+	return int64(*n)
+}
+
+func withPeer(r reach.Rule, p reach.Peer, err error) reach.Rule {
+	r.Peer = p
+	if err != nil {
+		r.Err = also(r.Err, err.Error())
+	}
+	return r
+}
+
+func also(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + "; " + b
+}
+
+func groupPeer(id, owner, vpc, peering, status *string) reach.Peer {
+	return reach.Peer{Group: reach.GroupRef{ID: aws.ToString(id), Owner: aws.ToString(owner), VPC: aws.ToString(vpc),
+		Peering: aws.ToString(peering), Status: aws.ToString(status)}}
+}
+
+// identified refuses a reference without an id, such as EC2-Classic's by name.
+func identified(p reach.Peer) (reach.Peer, error) {
+	if p.Group.ID == "" && p.PrefixList == "" {
+		return reach.Peer{}, errors.New("the peer has no id")
+	}
+	return p, nil
+}
+
+// cidr masks host bits, which EC2 keeps in some old rules.
+func cidr(s string, v4 bool) (reach.Peer, error) {
+	p, err := prefix(s)
+	if err == nil && p.Addr().Is4() != v4 {
+		err = fmt.Errorf("CIDR %s is of the other IP version", s)
+	}
+	if err != nil {
+		return reach.Peer{}, err
+	}
+	return reach.Peer{CIDR: p}, nil
+}
+
+func prefix(s string) (netip.Prefix, error) {
+	p, err := netip.ParsePrefix(strings.TrimSpace(s))
+	if err != nil {
+		return p, fmt.Errorf("%q is not a CIDR: %w", s, err)
+	}
+	return p.Masked(), nil
+}

@@ -1,0 +1,89 @@
+// Package checkup gives package check this instance to look at: it connects each part of
+// a check.World to the shared clients of package instance. It evaluates nothing.
+package checkup
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"os"
+
+	"muster/check"
+	"muster/internal/config"
+	"muster/internal/fleet"
+	"muster/internal/host/hostports"
+	"muster/internal/host/kernel"
+	"muster/internal/host/netpath"
+	"muster/internal/instance"
+	"muster/internal/portcheck"
+	"muster/internal/report/ports"
+	"muster/reach"
+)
+
+// World is everything that the checks can look at on this instance. What cannot be
+// reached is missing, and the checks report it.
+func World(ctx context.Context, i *instance.Instance) check.World {
+	w := check.World{Config: i.Config, Record: i.Record, Identity: i.Identity, NoIdentity: i.NoIdentity, Getenv: os.Getenv, Agent: i.Introspection()}
+	w = WithNetwork(ctx, i, w)
+	if api, err := i.AWS(ctx); err == nil && api.Region() != "" {
+		w.Registry = api
+	}
+	if !i.Elsewhere() {
+		switch systemd, err := i.Systemd(ctx); {
+		case err == nil:
+			w.Units = systemd
+		case !errors.Is(err, instance.ErrNoSystemd):
+			w.NoUnits = err
+		}
+	}
+	return withPorts(i, w)
+}
+
+// WithNetwork adds Docker, this host's network, the metadata service and the ways to AWS
+// to w: what the checks need to find out why an instance did not register.
+func WithNetwork(ctx context.Context, i *instance.Instance, w check.World) check.World {
+	w = withDocker(i, w)
+	w.IMDS, w.Net, w.FileSystem = i.Metadata(instance.Glance), netpath.Prober{}, kernel.FileSystemAt
+	api, err := i.AWS(ctx)
+	if err != nil {
+		return w // the checks that ask AWS report it
+	}
+	if w.ECSEndpoint, err = api.ECSEndpoint(ctx); err != nil {
+		return w // no region, so there is no AWS to ask
+	}
+	w.VPC, w.Poll = api, api
+	w.Guards = func(ctx context.Context, addrs []netip.Addr) (fleet.Fleet, error) {
+		return fleet.Discover(ctx, api, fleet.Selector{Addresses: addrs, Self: i.Identity.InstanceID})
+	}
+	return w
+}
+
+// withDocker adds the Docker Engine. An instance whose files are below another root has
+// none here unless the settings name one.
+func withDocker(i *instance.Instance, w check.World) check.World {
+	if i.Elsewhere() && i.Config.Origin("MUSTER_DOCKER_HOST").Layer == config.LayerDefault {
+		return w
+	}
+	if engine, err := i.Docker(); err == nil {
+		w.Engine = engine
+	} else {
+		w.NoEngine = err
+	}
+	return w
+}
+
+// withPorts adds the two looks at the replication ports, if some are set.
+func withPorts(i *instance.Instance, w check.World) check.World {
+	needs, _, err := reach.ParsePorts(i.Config.Ports)
+	if i.Config.Ports == "" || err != nil {
+		return w
+	}
+	if name := i.Cluster(); name != "" && i.Identity.InstanceID != "" {
+		w.Ports = func(ctx context.Context) (*ports.Report, error) { return portcheck.AtBoot(ctx, i, name) }
+	}
+	if !i.Elsewhere() {
+		look := portcheck.OnHost(i)
+		w.HostPorts = func(ctx context.Context) hostports.Report { return look(ctx, netip.Addr{}, needs) }
+	}
+	return w
+}

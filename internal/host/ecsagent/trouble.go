@@ -1,0 +1,281 @@
+package ecsagent
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"muster/internal/redact"
+)
+
+// weight ranks how well a line explains a failure; see the package comment.
+type weight int
+
+const (
+	noise       weight = iota
+	vague              // an error with neither a known step nor a known cause
+	unexplained        // critical, or the failure of a known step, with an unknown cause
+	known              // a rule knows the cause
+)
+
+// scan visits the entries from newest to oldest.
+type scan struct {
+	opts       Options
+	trouble    Trouble
+	at         place // position of the trouble
+	beside     []place
+	best       weight
+	incomplete bool            // the summary lacks a detail that an older line may have
+	resolved   map[Effect]bool // effects that a newer line proves to work
+	alive      time.Time       // time of the newest entry in the agent's own log
+	started    time.Time       // when the agent last started
+	done       bool            // the scan has passed the newest registration
+	lookups    int             // number of lines looked up in the rules
+}
+
+// maxRetry is the longest interval between two logged connection failures: the backoff is at most two minutes and a dial
+// takes half a minute (ecs-agent/acs/session/session.go:connectionBackoffMax). An older failure means that the agent has
+// connected since.
+const maxRetry = 5 * time.Minute
+
+// maxDockerRetry is well above the longest backoff of ecs-init when it connects to Docker
+// (ecs-init/docker/docker.go:pingDockerSocketMaxBackoffDuration).
+const maxDockerRetry = time.Minute
+
+// visit processes one entry. It returns false when older entries do not matter.
+func (s *scan) visit(at place, e entry) bool {
+	if e.time.Before(s.opts.Since) {
+		return false
+	}
+	if !e.init && s.alive.IsZero() {
+		s.alive = e.time
+	}
+	if s.resolved == nil {
+		s.resolved = make(map[Effect]bool)
+	}
+	if s.started.IsZero() && e.isAgentStart() {
+		s.started = e.time
+	}
+	if code, exited := e.exitCode(); exited && e.init && !s.done {
+		s.exit(code, e.time)
+	}
+	if reached := e.working(); len(reached) > 0 {
+		for _, effect := range reached {
+			s.resolved[effect] = true
+		}
+		if !s.done && e.provesRegistration() {
+			s.done = true
+		}
+		return true
+	}
+	if s.done && !strings.Contains(e.msg, "GPU") {
+		return true
+	}
+	if c, ok := e.failure(); ok && !s.isResolved(e, c) {
+		s.consider(at, e, c)
+	}
+	return true
+}
+
+// isResolved reports whether the failure in the line has been resolved since.
+func (s *scan) isResolved(e entry, c failure) bool {
+	switch {
+	case c.gpus(): // logged before the registration, which succeeds without GPUs
+		return s.started.Sub(e.time) > time.Minute // logged by an earlier start
+	case s.resolved[c.step.effect]:
+		return true
+	case c.step.effect == Start && e.time.Before(s.alive):
+		return true // the agent ran later, no matter what started it
+	case s.opts.Docker && e.init && !e.isError() && strings.Contains(e.msg, waitsForDocker) && s.opts.Now.Sub(e.time) > maxDockerRetry:
+		return true
+	case s.opts.Registered && (c.step.effect == Start || c.step.effect == Boot || c.step.effect == Registration):
+		return true
+	case c.step.effect == Connection && s.opts.Connected:
+		return true
+	}
+	late := s.opts.Now.Sub(e.time) > maxRetry && e.isError() // "deregistered" is final, and logged at info
+	return late && s.opts.HidesSuccess && (c.step.effect == Connection || c.step.effect == Telemetry)
+}
+
+// maxLookups limits how many lines of a scan are looked up in the rules.
+const maxLookups = 300
+
+func (s *scan) consider(at place, e entry, c failure) {
+	impairs := c.step.effect == Telemetry || c.step.effect == Function
+	found := s.best > vague && !s.incomplete
+	if found && !impairs || s.lookups >= maxLookups {
+		return
+	}
+	s.lookups++
+	m, ok := e.meaning(c)
+	if !ok {
+		return
+	}
+	sighting := Sighting{Cause: m.cause, Effect: m.effect, Message: m.text, Time: e.time}
+	if m.effect == Telemetry || m.effect == Function {
+		same := func(other Sighting) bool { return other.Cause.ID == m.cause.ID }
+		if !slices.ContainsFunc(s.trouble.Beside, same) && m.weight == known {
+			s.trouble.Beside, s.beside = append(s.trouble.Beside, sighting), append(s.beside, at)
+		}
+		return
+	}
+	better := s.best == noise || s.best == vague && m.weight > vague
+	moreDetailed := s.incomplete && !m.incomplete && m.cause.ID == s.trouble.Cause.ID && s.trouble.Time.Sub(e.time) < time.Minute
+	if better || moreDetailed {
+		s.trouble.Sighting, s.at, s.best, s.incomplete = sighting, at, m.weight, m.incomplete
+	}
+}
+
+// exit counts an exit of the agent. The newest comes first.
+func (s *scan) exit(code int, at time.Time) {
+	if s.trouble.Exits == 0 {
+		s.trouble.ExitCode, s.trouble.LastExit = code, at
+	}
+	s.trouble.Exits++
+}
+
+// result returns the trouble after all entries were visited.
+func (s *scan) result() Trouble {
+	t := s.trouble
+	t.File, t.Line = s.at.path, s.at.lineNumber()
+	for i, at := range s.beside {
+		t.Beside[i].File, t.Beside[i].Line = at.path, at.lineNumber()
+	}
+	// The agent was stopped or killed after it had registered: report the exit, not the lines before it.
+	ended := t.Exits > 0 && !t.Time.After(t.LastExit) && t.ExitCode != 1 && t.ExitCode != 5
+	if ended && (t.Effect == Connection || t.Effect == Unclear) {
+		t.Sighting = Sighting{}
+	}
+	if s.opts.Registered {
+		t.Exits, t.ExitCode, t.LastExit = 0, 0, time.Time{} // the agent is running again
+		if s.best == vague {
+			t.Sighting = Sighting{}
+		}
+	}
+	// Without a registration, even a minor failure may be the reason.
+	if t.Cause.ID == "" && !s.opts.Registered && !ended && len(t.Beside) > 0 && (!s.done || t.Beside[0].Effect == Function) {
+		t.Sighting, t.Beside = t.Beside[0], t.Beside[1:]
+	}
+	return t
+}
+
+// failure is a line that reports a failure of the instance.
+type failure struct {
+	text  string
+	step  activity
+	clear bool // the line names the failed step
+	task  bool // the line is about a task: only a full disk matters
+}
+
+// waitsForDocker appears in ecs-init's messages between two attempts (ecs-init/docker/dependencies.go, at info).
+const waitsForDocker = "rror connecting to docker"
+
+// Messages at info or warn that still matter: prefixes for the agent, substrings for ecs-init.
+var (
+	agentInfo = []string{
+		"Container instance is deregistered",
+		"Waiting for instance to go InService",
+		"Error from acs",
+		"Error getting valid credentials",
+	}
+	initInfo = []string{waitsForDocker, "panic: ", "fatal error: "}
+)
+
+// failure classifies a line. It returns false if the line reports no failure of the instance.
+func (e entry) failure() (failure, bool) {
+	hasPrefix := func(text string) bool { return strings.HasPrefix(e.msg, text) }
+	contains := func(text string) bool { return strings.Contains(e.msg, text) }
+	if !e.isError() && (e.init && !slices.ContainsFunc(initInfo, contains) || !e.init && !slices.ContainsFunc(agentInfo, hasPrefix)) {
+		return failure{}, false
+	}
+	c := failure{text: e.text()}
+	low := lower(c.text)
+	c.step, c.clear = failedStep(low)
+	about := e.aboutTask(low)
+	switch {
+	case e.init && about:
+		return failure{}, false
+	case c.clear:
+	case about:
+		c.task, c.step.effect = true, Function
+		return c, slices.ContainsFunc(fullDisks, func(sign string) bool { return strings.Contains(low, sign) })
+	case e.init:
+		c.step, c.clear = activity{effect: Start}, true // any failure of ecs-init keeps the agent from starting
+	default:
+		c.step, c.clear = mentionedStep(low)
+	}
+	return c, true
+}
+
+// gpus reports whether the message is about missing GPUs, which lasts until the agent restarts.
+func (c failure) gpus() bool { return strings.HasPrefix(c.text, "Config for GPU support is enabled") }
+
+// fullDisks lists text in a line about a task which shows that the full disk belongs to the instance.
+var fullDisks = []string{"/var/lib/docker", "/var/lib/containerd", "/var/lib/ecs", "failed to register layer", "thin pool"}
+
+// meaning is the evaluation of a failure.
+type meaning struct {
+	cause      Cause
+	effect     Effect
+	text       string
+	weight     weight
+	incomplete bool // the summary of the cause lacks a detail
+}
+
+// meaning looks the line up in the rules. It returns false if the line reports no failure after all.
+func (e entry) meaning(c failure) (meaning, bool) {
+	text := redact.Log(c.text) // redact before truncating: a partial secret is not recognized
+	r, values, ok := diagnose(text, c.step, !e.isError())
+	switch {
+	case c.task && r.id != "agent-disk-full":
+		return meaning{}, false
+	case ok:
+		m := meaning{cause: r.cause(e.addSource(values)), effect: c.step.effect, text: truncate(text), weight: known}
+		if !c.task {
+			m.effect = r.effectOf(m.effect)
+		}
+		m.incomplete = r.bare
+		for _, name := range placeholders(r.summary) {
+			m.incomplete = m.incomplete || values[name] == ""
+		}
+		return m, true
+	case !e.isError():
+		return meaning{}, false
+	}
+	m := meaning{cause: unknown(e.mainError(text), e.addSource(nil)), effect: c.step.effect, text: truncate(text), weight: vague}
+	if e.level == "critical" || c.clear {
+		m.weight = unexplained
+	}
+	return m, true
+}
+
+// effectOf corrects the effect of a step for the cause of its failure.
+func (r compiledRule) effectOf(effect Effect) Effect {
+	if r.id == "agent-disk-full" && effect == Function {
+		return Unclear // a full disk can break any function of the agent
+	}
+	return effect
+}
+
+// addSource adds the logger and the log file of the line.
+func (e entry) addSource(values map[string]string) map[string]string {
+	if values == nil {
+		values = make(map[string]string)
+	}
+	values["who"], values["by"], values["file"] = "the ECS agent", "the ECS agent", "/var/log/ecs/ecs-agent.log"
+	if e.init {
+		values["who"], values["by"], values["file"] = "ecs-init", "ecs-init", "/var/log/ecs/ecs-init.log"
+	}
+	return values
+}
+
+func placeholders(text string) (names []string) {
+	for {
+		_, rest, ok := strings.Cut(text, "{")
+		name, tail, closed := strings.Cut(rest, "}")
+		if !ok || !closed {
+			return names
+		}
+		names, text = append(names, name), tail
+	}
+}

@@ -1,0 +1,167 @@
+// Package portcheck decides between whom the replication ports are checked, and with
+// what: for `muster ports` anywhere, for a boot, and for the agent. Package check makes
+// the report, package fleet finds the peers, and package reach evaluates the rules.
+//
+//	muster ports on an instance    this instance and its peers; host, rules, dials
+//	muster ports --cluster NAME    every pair; rules
+//	a boot, muster debug           this instance and up to 100 peers; host, rules, 10 dials
+//	muster agent                   this instance and its peers; rules
+package portcheck
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"time"
+
+	"muster/check"
+	"muster/internal/awsapi"
+	"muster/internal/base/cluster"
+	"muster/internal/base/exitcode"
+	"muster/internal/fleet"
+	"muster/internal/host/dockerapi"
+	"muster/internal/host/hostports"
+	"muster/internal/host/probe"
+	"muster/internal/instance"
+	"muster/internal/report/ports"
+	"muster/reach"
+)
+
+// Request is what a person asks `muster ports` for.
+type Request struct {
+	// Peers chooses them, except for the cluster and this instance, which Locate fills in.
+	Peers fleet.Selector
+	// WholeCluster: the cluster was named on the command line, so every pair is meant.
+	WholeCluster bool
+	Region       string // empty: this instance's, or the environment's
+	NoDial       bool
+	Target       uint16 // the port that the balancers connect to; 0: any dynamic host port
+}
+
+// Place is where the ports are checked from, and between whom.
+type Place struct {
+	Scope string // the peers, in words
+	Ports string // profiles and ports, as they were set
+
+	instance *instance.Instance
+	api      *awsapi.Client
+	selector fleet.Selector
+	target   uint16
+	noDial   bool
+	sample   int // how many peers are dialed at most; 0: all
+}
+
+// Locate finds out whether this instance asks about its own peers, or somebody asks
+// about a whole fleet.
+func Locate(ctx context.Context, h *instance.Host, q Request, log *slog.Logger) (*Place, error) {
+	i, err := q.open(ctx, h, log)
+	if err != nil {
+		return nil, err
+	}
+	p := &Place{Scope: scope(q.Peers), Ports: cmp.Or(i.Config.Ports, reach.DefaultProfile), instance: i, selector: q.Peers, target: q.Target, noDial: q.NoDial}
+	p.selector.Cluster = i.Cluster()
+	if p.Scope == "" {
+		p.Scope = "cluster " + p.selector.Cluster
+		if !q.WholeCluster {
+			p.selector.Self = i.Identity.InstanceID
+		}
+	}
+	switch _, err := cluster.Parse(p.selector.Cluster); {
+	case p.selector.Cluster != "" && err != nil:
+		return nil, exitcode.Wrap(exitcode.BadConfiguration, err)
+	case p.selector.Cluster == "" && q.Peers.Group == "" && len(q.Peers.Addresses) == 0:
+		return nil, exitcode.Wrap(exitcode.Usage, errors.New("no target: pass --cluster, --asg, --service or --address"))
+	}
+	if q.Region != "" && !cluster.IsRegion(q.Region) {
+		return nil, exitcode.Wrap(exitcode.Usage, fmt.Errorf("--region %+q is no region such as eu-west-1", q.Region))
+	}
+	if p.api, err = h.AWS(ctx, cmp.Or(q.Region, i.Identity.Region)); err != nil {
+		return nil, exitcode.Wrap(exitcode.BadConfiguration, err)
+	}
+	if p.api.Region() == "" {
+		return nil, exitcode.Wrap(exitcode.Usage, errors.New("no region is known: name it with --region"))
+	}
+	return p, nil
+}
+
+// open asks no metadata service if it cannot add anything: the peers and the region are
+// named, and no bootstrap has left a record here. Away from EC2 each command would wait
+// a second for it.
+func (q Request) open(ctx context.Context, h *instance.Host, log *slog.Logger) (*instance.Instance, error) {
+	named := q.Peers.Group != "" || len(q.Peers.Addresses) > 0 || q.WholeCluster
+	i, err := h.Read()
+	region := cmp.Or(q.Region, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))
+	if err != nil || named && region != "" && i.NeverBootstrapped() {
+		return i, err
+	}
+	return h.Glance(ctx, log)
+}
+
+// scope is empty for a cluster.
+func scope(s fleet.Selector) string {
+	switch {
+	case s.Group != "":
+		return "Auto Scaling group " + s.Group
+	case s.Service != "":
+		return "service " + s.Service
+	case s.Family != "":
+		return "task family " + s.Family
+	case len(s.Addresses) > 0:
+		return fmt.Sprintf("%d addresses", len(s.Addresses))
+	}
+	return ""
+}
+
+// Cluster is the cluster of the peers; it may be empty.
+func (p *Place) Cluster() string { return p.selector.Cluster }
+
+// Region is the region of the peers.
+func (p *Place) Region() string { return p.api.Region() }
+
+// Check evaluates the ports.
+func (p *Place) Check(ctx context.Context, needs []reach.Need) (*ports.Report, error) {
+	look := check.PortsLook{Discover: p.discover, Target: p.target, Sample: p.sample}
+	if p.selector.Self != "" && !p.instance.Elsewhere() {
+		look.Host = OnHost(p.instance)
+		if !p.noDial {
+			look.Dial = dial
+		}
+	}
+	return check.Ports(ctx, look, p.Scope, p.api.Region(), needs)
+}
+
+func (p *Place) discover(ctx context.Context) (fleet.Fleet, error) {
+	return fleet.Discover(ctx, p.api, p.selector)
+}
+
+// dialTimeout bounds all dials together.
+const dialTimeout = 10 * time.Second
+
+func dial(ctx context.Context, from netip.Addr, targets []probe.Target) []probe.Result {
+	ctx, stop := context.WithTimeout(ctx, dialTimeout)
+	defer stop()
+	return (&probe.Prober{Source: from}).Dial(ctx, targets)
+}
+
+// OnHost looks at the ports on this host.
+func OnHost(i *instance.Instance) func(context.Context, netip.Addr, []reach.Need) hostports.Report {
+	return func(ctx context.Context, self netip.Addr, needs []reach.Need) hostports.Report {
+		host := hostports.Host{Agent: i.Introspection(), Self: self}
+		if engine, err := i.Docker(); err == nil {
+			host.Docker = engine
+		} else {
+			host.Docker = noDocker{err}
+		}
+		return host.Look(ctx, needs)
+	}
+}
+
+// noDocker is a Docker Engine that cannot be asked, which is not the same as a
+// host without one.
+type noDocker struct{ err error }
+
+func (n noDocker) Containers(context.Context) ([]dockerapi.Container, error) { return nil, n.err }

@@ -1,0 +1,117 @@
+package redact
+
+import (
+	"regexp"
+	"strings"
+)
+
+// docker inspect, and many a file in YAML, write one argument of a command on a line:
+//
+//	"Test": [
+//	    "CMD",
+//	    "redis-cli",
+//	    "-a",
+//	    "x9Kq2"
+//	]
+//
+// From the name of a known program on, the lines count as one command.
+
+// vector is the command so far, as a JSON array on one line.
+type vector struct {
+	text     string
+	args     int
+	searches int // in all vectors of the text
+}
+
+// Limits on a vector, which is searched again for each argument, and on the searches
+// in a text. After those, each argument is masked.
+const maxArgs, maxVector, maxSearches = 32, 2 << 10, 1000
+
+var (
+	argElement = regexp.MustCompile(`^[\s#>;+]*(?:[\[(]\s*)?(?:"((?:[^"\\]|\\.)*)"|'([^']*)')\s*[\])]?,?\s*$|` +
+		`^[\s#]*(?:- )+["']?(.*?)["']?\s*$|^\s*"Path"\s*:\s*"([^"\\]+)",?\s*$`)
+	argsBelow = regexp.MustCompile(`^\s*"(?:Args|Cmd)"\s*:\s*\[\s*$`) // after the program, in docker inspect
+)
+
+// next returns the secrets in a line that is an argument.
+func (v *vector) next(line string) []span {
+	m := argElement.FindStringSubmatchIndex(line)
+	if m == nil {
+		if !argsBelow.MatchString(line) {
+			v.text = ""
+		}
+		return nil
+	}
+	at := 2
+	for m[at] < 0 {
+		at += 2
+	}
+	from, to := m[at], m[at+1]
+	arg := strings.ReplaceAll(line[from:to], `"`, "'") // no longer and no shorter
+	if v.text == "" {
+		if ready().programs[programName(arg)] {
+			v.text, v.args = `["`+arg, 1
+		}
+		return nil
+	}
+	begins := len(v.text) + len(`","`)
+	v.text += `","` + arg
+	if v.args++; v.args > maxArgs || len(v.text) > maxVector {
+		v.text = ""
+		return nil
+	}
+	if v.searches++; v.searches > maxSearches {
+		return []span{{from, to, "command-line"}}
+	}
+	var found []span
+	for _, s := range ready().arguments(v.text + `"]`) {
+		first, last := max(s.from, begins), min(s.to, begins+len(arg))
+		if first < last {
+			found = append(found, span{from + first - begins, from + last - begins, s.rule})
+		}
+	}
+	return found
+}
+
+// arguments finds the secrets in the arguments of a command.
+func (t *tables) arguments(command string) []span {
+	has := t.index.in(strings.ToLower(command))
+	found := t.commanded(command, has, nil)
+	for i, f := range forms {
+		if f.rule == "command-line" && t.forms[i].any(has) {
+			found = findAll(t.forms[i].pattern, command, f.rule, f.needs, found)
+		}
+	}
+	return found
+}
+
+func programName(arg string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(arg[strings.LastIndexByte(arg, '/')+1:], ".exe"), ".sh")
+}
+
+// escapedLetter matches a letter, a digit or a dash that JSON need not escape.
+var escapedLetter = regexp.MustCompile(`\\+u00(?:2[dD]|3[0-9]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aA])`)
+
+// inEscapedNames finds secrets beside a name that is written with such escapes.
+func inEscapedNames(line string, found []span) []span {
+	var text strings.Builder
+	var raw []int
+	kept := 0
+	for _, m := range append(escapedLetter.FindAllStringIndex(line, -1), []int{len(line), len(line)}) {
+		for i := kept; i < m[0]; i++ {
+			raw = append(raw, i)
+		}
+		text.WriteString(line[kept:m[0]])
+		if m[0] < m[1] {
+			piece, _ := unescaped(`\` + strings.TrimLeft(line[m[0]:m[1]], `\`))
+			text.WriteString(piece)
+			raw = append(raw, m[0])
+		}
+		kept = m[1]
+	}
+	raw = append(raw, len(line))
+	for _, s := range secretsIn(text.String(), maxDepth) {
+		found = append(found, span{raw[s.from], raw[s.to], s.rule})
+	}
+	return found
+}

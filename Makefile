@@ -45,7 +45,7 @@ test: ## run go vet and all tests that need only Go
 race: ## run the same tests with the race detector
 	$(GO) test -race ./...
 
-cover: ## run the tests with coverage: a line a package, and cover.out for go tool cover
+cover: ## run the tests with coverage: a line for each package, and cover.out for go tool cover
 	GOCOVERDIR=$$(mktemp -d) $(GO) test -coverprofile=cover.out ./... | grep -v 'no test files'
 
 lint: $(GOLANGCI) prose ## check code (.golangci.yml) and documentation (.vale)

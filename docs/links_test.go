@@ -103,3 +103,23 @@ func TestQuestionsHaveACheckAndSources(t *testing.T) {
 		}
 	}
 }
+
+// repositoryPath is a path of this repository, as the pages write it.
+var repositoryPath = regexp.MustCompile("`((?:agent|bootstrap|check|internal|packaging|reach|scripts|systemd|test)/[^`\\s:]+)`")
+
+func TestEveryPathThatAPageNamesExists(t *testing.T) {
+	for page, text := range pages(t) {
+		if strings.HasPrefix(page, "docs/adr") {
+			continue // decision records keep the paths of their time
+		}
+		for _, m := range repositoryPath.FindAllStringSubmatch(text, -1) {
+			if strings.Contains(m[1], "NAME") {
+				continue // a placeholder
+			}
+			found, err := filepath.Glob(filepath.Join("..", m[1]))
+			if err != nil || len(found) == 0 {
+				t.Errorf("%s names %s, which does not exist", page, m[1])
+			}
+		}
+	}
+}

@@ -88,7 +88,7 @@ func TestEveryIDIsInTheManual(t *testing.T) {
 // 3 a.m. knows where to look. The sections on findings are part of the fix.
 func TestEveryPageHasTheSameHeadings(t *testing.T) {
 	want := []string{"What it means", "How to confirm it by hand", "How to fix it", "How to prevent it", "Sources"}
-	for _, c := range check.Catalog(check.World{}) {
+	for _, c := range catalog.Checks(catalog.World{}) {
 		page, err := fs.ReadFile(checks.Pages(), c.ID+".md")
 		if err != nil {
 			t.Error(err)

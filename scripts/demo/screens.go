@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,6 +26,7 @@ type screen struct {
 }
 
 var screens = []screen{
+	{"misread", "guides/debug.md", misreadConfig},
 	{"security-groups", "guides/security-groups.md", closedPorts},
 	{"clusters", "guides/clusters.md", mistypedCluster},
 	{"zones", "guides/zones.md", closedZone},
@@ -100,6 +102,28 @@ func mistypedCluster(s *stage) error {
 		return err
 	}
 	return s.types("sudo muster debug", 1, true, "debug")
+}
+
+// misreadConfig has a space before "=", which the ECS agent takes for a part of the name.
+func misreadConfig(s *stage) error {
+	if err := s.write(config, "# from the image\nECS_LOGLEVEL=info\nECS_CLUSTER =prod\n"); err != nil {
+		return err
+	}
+	if err := s.box.StartAgent(context.Background()); err != nil {
+		return err
+	}
+	if err := await("the registration", func() bool { return s.box.Agent.Status().ARN != "" }); err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	s.run(&rootless{&out, s.root}, io.Discard, "debug")
+	answer, _, found := strings.Cut(out.String(), " checks: ")
+	if !found {
+		return fmt.Errorf("muster debug printed no answer:\n%s", out.String())
+	}
+	answer = answer[:strings.LastIndex(answer, "\n")]
+	_, err := fmt.Fprintf(s.out, "$ sudo muster debug\n%s\n", strings.TrimSpace(answer))
+	return err
 }
 
 // closedPorts has three instances with two security groups, and a rule that ends

@@ -49,7 +49,7 @@ type Ending interface {
 	Stats() metrics.Stats
 }
 
-// Settings are what the agent goes by, and may be told anew at run time.
+// Settings are the settings of the agent. SIGHUP reloads them.
 type Settings struct {
 	*config.Config
 	Cluster string // where this instance belongs; empty: not known

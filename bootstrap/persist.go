@@ -49,7 +49,7 @@ func (r *run) persist(ctx context.Context, until time.Time, each time.Duration, 
 			err = answer
 		}
 		made.passes = passes(err) && (!expired || !awsapi.Expired(err))
-		expired = awsapi.Expired(err) // AWS refuses new credentials, too: nobody renews them
+		expired = awsapi.Expired(err) // AWS rejects new credentials, too: they are not renewed
 		if !made.passes {
 			return made, err
 		}

@@ -22,7 +22,7 @@ type change struct {
 	path     string
 	old, new []byte
 	repaired []ecsconfig.Problem
-	notes    []string            // what else is changed that nobody asked for
+	notes    []string            // changes beyond the request
 	left     []ecsconfig.Problem // only a person can fix these; in all files that the agent reads
 	refused  error               // with what is left the ECS agent would not register
 }

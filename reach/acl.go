@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Denial is one ACL entry that stands in the way.
+// Denial is one ACL entry that denies traffic.
 type Denial struct {
 	ACL   string
 	Entry int // ImplicitEntry for "*"

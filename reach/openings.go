@@ -252,7 +252,7 @@ func (s fixSet) prune() {
 			s[key] = o
 			continue
 		}
-		for _, u := range o.units { // what stands in for it now must stay
+		for _, u := range o.units { // its replacement must stay
 			for other := range s.matching(key, u) {
 				other.units = append(other.units, u)
 			}

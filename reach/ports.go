@@ -13,7 +13,7 @@ type Range struct{ First, Last uint16 }
 // AnyPort is every port.
 func AnyPort() Range { return Range{0, 65535} }
 
-// LinuxEphemeral is where Linux clients dial from unless told otherwise:
+// LinuxEphemeral is the default range of source ports on Linux:
 // net.ipv4.ip_local_port_range, "32768 60999".
 func LinuxEphemeral() Range { return Range{32768, 60999} }
 
@@ -46,7 +46,7 @@ func parsePort(s string) (int64, error) {
 	return n, nil
 }
 
-// NewRange checks that both ports exist and stand in order.
+// NewRange checks that both ports exist and are in order.
 func NewRange(first, last int64) (Range, error) {
 	for _, port := range []int64{first, last} {
 		if port < 0 || port > 65535 {

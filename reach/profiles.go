@@ -1,6 +1,6 @@
 package reach
 
-// DefaultProfile is what is checked when nobody says otherwise.
+// DefaultProfile is checked by default.
 const DefaultProfile = "ignite2"
 
 // Profile is a well-known server with the ports that its members must reach on

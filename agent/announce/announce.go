@@ -84,7 +84,7 @@ func (a *Announcer) Announce(e Event) {
 	a.say(e)
 }
 
-// window is the subject's, which begins if there is none.
+// window returns the window of the subject, and starts one if necessary.
 func (a *Announcer) window(of subject) *window {
 	if a.windows[of] == nil && len(a.windows) >= maxWindows {
 		of = subject{topic: of.topic}
@@ -103,8 +103,8 @@ func (a *Announcer) begin(of subject) *window {
 	return w
 }
 
-// close ends the windows whose time has come, and returns when the next one's
-// does. How things stand in the end is said once more if it went unsaid.
+// close ends the windows that are over, and returns the end of the next one. A state
+// that was held back in a window is reported at its end.
 func (a *Announcer) close(now time.Time) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -21,8 +21,8 @@ type Gauges struct {
 	TasksHealthy, TasksUnhealthy, TasksUnknown int
 }
 
-// Counters are what happened since the Watcher was made. They only grow: whoever
-// needs the events of a minute subtracts what it read a minute ago.
+// Counters are what happened since the Watcher was made. They only grow: for the
+// events of a minute, subtract the counters of a minute ago.
 type Counters struct {
 	Exits     int // all, including those of unknown reason
 	Stops     int // requested: by ECS, or by a person
@@ -137,7 +137,7 @@ func (m *machine) totals() Totals {
 func (m *machine) gauge(s series) {
 	type health struct {
 		key Key
-		of  []Health // the containers whose check ECS heeds
+		of  []Health // the containers whose check ECS honors
 	}
 	tasks := map[string]*health{} // by ARN; empty of what ECS did not start
 	for _, c := range m.containers {

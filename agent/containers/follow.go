@@ -48,7 +48,7 @@ func (w *Watcher) follow(ctx context.Context) {
 }
 
 // endedStream takes note of an event stream that ended while Docker can be listed. One
-// that never works is logged once; the lists then stand in for it.
+// that never works is logged once; the lists then replace it.
 func (w *Watcher) endedStream(err error, held bool) {
 	if held {
 		w.streamWorks()

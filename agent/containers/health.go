@@ -19,11 +19,11 @@ const (
 func (h Health) checked() bool { return h == Starting || h == Healthy || h == Unhealthy }
 
 // TaskHealth is ECS's rule, given the health of the task's containers whose check
-// ECS heeds: UNHEALTHY when one is, UNKNOWN while one is not evaluated and when there
+// ECS honors: UNHEALTHY when one is, UNKNOWN while one is not evaluated and when there
 // is no check (ECS developer guide, "Determine Amazon ECS task health").
 //
-// ECS asks only essential containers. Which these are stands in the task definition
-// and nowhere on the instance; so each container with a check is taken for one.
+// ECS counts only essential containers. Only the task definition names these, not the
+// instance, so each container with a check counts as essential.
 func TaskHealth(containers []Health) Health {
 	switch {
 	case slices.Contains(containers, Unhealthy):

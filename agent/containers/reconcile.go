@@ -81,8 +81,8 @@ func (m *machine) compare(now time.Time, s dockerapi.Summary, gone bool) {
 	}
 }
 
-// inspected takes the answer to an ask; nil when there is none to be had. What
-// events told since it was asked is newer.
+// inspected applies the result of an inspection, nil if it failed. Events since the
+// request are newer than the result.
 func (m *machine) inspected(now time.Time, a ask, found *dockerapi.Inspection) {
 	c := m.containers[a.id]
 	if c == nil {
@@ -118,7 +118,7 @@ func (m *machine) learn(now time.Time, c *container, current bool, found *docker
 	if c.started.Equal(found.StartedAt) {
 		m.survived = m.outage
 	} else if !c.started.IsZero() {
-		missed := max(1, found.RestartCount-c.restarts) // and nobody can tell why
+		missed := max(1, found.RestartCount-c.restarts) // for an unknown reason
 		m.count(c).Exits += missed
 		m.count(c).Restarts += missed
 	}

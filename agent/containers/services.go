@@ -16,7 +16,7 @@ import (
 
 // TaskMetadata is the ECS agent's endpoint of that name, on this host.
 type TaskMetadata interface {
-	// Task tells of the task of a container that has this ECS_CONTAINER_METADATA_URI_V4.
+	// Task returns the task of a container with this ECS_CONTAINER_METADATA_URI_V4.
 	Task(ctx context.Context, containerURI string) (ecsagent.TaskMetadata, error)
 }
 
@@ -83,7 +83,7 @@ func (s *Services) Resolve(ctx context.Context, lookups []Lookup) iter.Seq2[stri
 
 // fromMetadata believes only an answer about the task in question: the URI comes
 // from a container's environment. The service's name is in it since version 1.63.1
-// of the ECS agent; where there is none, the task is taken for one of no service.
+// of the ECS agent; without one, the task counts as belonging to no service.
 func (s *Services) fromMetadata(ctx context.Context, l Lookup) (TaskInfo, bool) {
 	if l.MetadataURI == "" {
 		return TaskInfo{}, false

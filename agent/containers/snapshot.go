@@ -17,8 +17,8 @@ type Snapshot struct {
 	Running   int
 	Unhealthy []Identity
 	Looping   []Identity // the last container of each crash loop
-	Ignored   []Identity // with a check that ECS does not heed
-	Dropped   int        // transitions that nobody took
+	Ignored   []Identity // with a check that ECS does not honor
+	Dropped   int        // transitions that were never received
 }
 
 // Stream is an event stream that ends as soon as it begins. The zero Stream works.

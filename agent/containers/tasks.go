@@ -13,8 +13,8 @@ type Lookup struct {
 
 // TaskInfo answers a Lookup.
 type TaskInfo struct {
-	Service string // empty: of no service, or nobody could tell
-	// Checked names the containers whose health check ECS heeds; nil: not known.
+	Service string // empty: of no service, or unknown
+	// Checked names the containers whose health check ECS honors; nil: unknown.
 	Checked map[string]bool
 	// Unsure means that an answer could not be had, and may be later.
 	Unsure bool
@@ -93,7 +93,7 @@ func (m *machine) answered(now time.Time, arn string, info TaskInfo) {
 	}
 }
 
-// ignored says whether ECS pays no heed to the container's check: it knows only those
+// ignored reports whether ECS ignores the container's check: it knows only those
 // of task definitions, and not an image's own (containers-roadmap#339).
 func (c *container) ignored() bool {
 	return c.checked && c.task.Checked != nil && !c.task.Checked[c.Container]

@@ -36,7 +36,7 @@ const (
 	maxOut    = 4096 // and from then on the oldest is dropped
 )
 
-// outbox holds the transitions that nobody took yet.
+// outbox holds the transitions that were not received yet.
 type outbox struct {
 	waiting []Transition
 	dropped int

@@ -63,7 +63,7 @@ type Introspection interface {
 // Watch watches the registration. It is not for concurrent use.
 type Watch struct {
 	Agent    Introspection
-	ECS      ContainerInstances // nil: nobody asks ECS
+	ECS      ContainerInstances // nil: ECS is not asked
 	Expected string             // the cluster; empty: any will do
 	Self     Self
 	// Hurry is how often ECS is asked at least while something is wrong; 0: no
@@ -74,7 +74,7 @@ type Watch struct {
 
 	snapshot Snapshot
 	claim    claim     // what the ECS agent said last, believed or not
-	seen     time.Time // when the ECS agent last had a registration to tell of
+	seen     time.Time // when the ECS agent last reported a registration
 	blind    time.Time // since when this process could not look; zero: it can
 	asking   asking
 }

@@ -33,7 +33,7 @@ type Options struct {
 	Dial func(ctx context.Context, from netip.Addr, targets []probe.Target) []probe.Result
 	// All reports every block of pairs, however many there are.
 	All bool
-	// Sample is how many peers are dialled at most, chosen by chance; 0: all.
+	// Sample is the maximum number of peers to probe, chosen at random; 0: all.
 	Sample int
 }
 

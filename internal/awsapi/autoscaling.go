@@ -54,7 +54,7 @@ func (c *Client) GroupTag(ctx context.Context, group, key string) (value string,
 type Hook struct {
 	Group, Name   string
 	Heartbeat     time.Duration // what the hook waits for a heartbeat
-	DefaultResult string        // CONTINUE or ABANDON, when nobody completes it
+	DefaultResult string        // CONTINUE or ABANDON, if it is never completed
 }
 
 // ErrNoSuchHook says that the group has no launch hook of that name.

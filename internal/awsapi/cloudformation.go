@@ -144,7 +144,7 @@ func (c *Client) signalEndpoint(ctx context.Context) (*url.URL, error) {
 }
 
 // decodeError reads the query protocol's error, in the JSON that ContentType
-// asks for, or in the XML of whoever does not heed it.
+// asks for, or in XML from a server that ignores it.
 func decodeError(status int, body []byte) error {
 	var answer struct {
 		Error struct{ Code, Message string }

@@ -157,7 +157,7 @@ const unknownCode = "UnknownError"
 // (com.amazonaws.cloudwatch#ThrottlingException).
 func plainCode(code string) string { return code[strings.LastIndex(code, "#")+1:] }
 
-// KindOf is the kind of a failed call, or empty for an error that is none.
+// KindOf returns the kind of a failed call, or "" for any other error.
 func KindOf(err error) Kind {
 	var e *Error
 	if errors.As(err, &e) {

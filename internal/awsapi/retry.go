@@ -98,7 +98,7 @@ func refused(err error) bool {
 	return errors.As(err, &answer) && answer.HTTPStatusCode() >= 400 && answer.HTTPStatusCode() < 500
 }
 
-// retryer retries what MayPass allows, and not only what the SDK knows: the SDK gives up
+// retryer retries what MayPass allows, and not only what the SDK knows: the SDK stops retrying
 // at HTTP 429 without a code, at RequestExpired, and at expired credentials, which it
 // keeps until the time that it has for their end.
 type retryer struct {

@@ -98,7 +98,7 @@ func routeTable(t types.RouteTable) RouteTable {
 	return out
 }
 
-// via prefers the interface: EC2 tells of an appliance's instance as well.
+// via prefers the interface: EC2 also reports the instance of an appliance.
 func via(r types.Route) string {
 	gateway := aws.ToString(r.GatewayId)
 	if gateway == "local" {

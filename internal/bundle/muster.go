@@ -127,7 +127,7 @@ func ownFiles(_ context.Context, s Source) part {
 	return p
 }
 
-// recorded is the moment that the record of bootstrap tells of.
+// recorded returns the time of the record of bootstrap.
 func recorded(data []byte) []moment {
 	var rec record.Record
 	if json.Unmarshal(data, &rec) != nil {
@@ -136,7 +136,7 @@ func recorded(data []byte) []moment {
 	return []moment{{rec.At, "muster", "bootstrap configured the instance for cluster " + rec.Cluster, false}}
 }
 
-// reported are the moments that the report of the boot tells of.
+// reported returns the moments in the report of the boot.
 func reported(data []byte) []moment {
 	var r bootreport.Report
 	if json.Unmarshal(data, &r) != nil {

@@ -56,8 +56,8 @@ var assignment = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*)=(.*)$`)
 var passed = regexp.MustCompile(`^(AWS_[A-Z0-9_]+|(?i:https?_proxy|no_proxy))$`)
 
 // ParseFile reads the text of a settings file: KEY=VALUE lines, blank lines and
-// lines that begin with #. A value may stand in single or double quotes, which
-// are taken away; nothing is expanded. A byte order mark is no part of the first
+// lines that begin with #. A value may be in single or double quotes, which
+// are removed; nothing is expanded. A byte order mark is no part of the first
 // key. All bad lines are reported at once.
 func ParseFile(path string, data []byte) (File, error) {
 	f := File{Path: path, Values: map[string]string{}, Passed: map[string]string{}, lines: map[string]int{}}

@@ -69,7 +69,7 @@ type Members interface {
 	Tasks(ctx context.Context, cluster, service, family string) iter.Seq2[[]awsapi.Task, error]
 }
 
-// ClusterInstances tells of the container instances of a cluster.
+// ClusterInstances lists the container instances of a cluster.
 type ClusterInstances interface {
 	ContainerInstanceARNs(ctx context.Context, cluster, filter string) iter.Seq2[[]string, error]
 	ContainerInstances(ctx context.Context, cluster string, arns []string) ([]awsapi.ContainerInstance, error)
@@ -82,13 +82,13 @@ type Interfaces interface {
 	InterfacesAt(ctx context.Context, addrs []netip.Addr) ([]awsapi.Interface, error)
 }
 
-// Groups tells of security groups.
+// Groups reads security groups.
 type Groups interface {
 	SecurityGroups(ctx context.Context, ids []string) ([]reach.Group, error)
 	SecurityGroupRules(ctx context.Context, groups []string) ([]reach.Group, error)
 }
 
-// Lists tells of network ACLs and prefix lists.
+// Lists reads network ACLs and prefix lists.
 type Lists interface {
 	NetworkACLs(ctx context.Context, subnets []string) ([]reach.ACL, error)
 	PrefixList(ctx context.Context, id string) (reach.PrefixList, error)

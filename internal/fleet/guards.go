@@ -11,8 +11,8 @@ import (
 )
 
 // readGroups reads the groups that the endpoints and the other interfaces of their
-// hosts carry. Both calls tell the rules; the one that tells of groups knows those
-// without any, the one that tells of rules knows their ids. One of the two is
+// hosts carry. Both calls return the rules. DescribeSecurityGroups also returns groups
+// without rules, DescribeSecurityGroupRules returns rule ids. One of the two is
 // enough for a verdict.
 func (f *Fleet) readGroups(ctx context.Context, api Groups) {
 	carried := map[string]bool{}
@@ -42,8 +42,8 @@ func (f *Fleet) readGroups(ctx context.Context, api Groups) {
 	}
 }
 
-// group puts together what the two calls told of one group. Of rules read in part
-// only a yes is believed, hence Unread beside them.
+// group merges the answers of the two calls about one group. Incomplete rules can only
+// open a port, so Unread is set with them.
 func (f *Fleet) group(id string, plain, identified *reach.Group, plainErr, rulesErr error) reach.Group {
 	switch {
 	case plain != nil && (rulesErr != nil || identified == nil):

@@ -314,7 +314,7 @@ func asks(line string) strength {
 }
 
 // namedBelow reports whether a line holds the value of a name on one of the next
-// lines: the fields of an object stand in any order.
+// lines: the fields of an object can be in any order.
 func namedBelow(line string, next []string) bool {
 	if len(next) == 0 || !valueField.Get().MatchString(line) {
 		return false

@@ -109,7 +109,7 @@ func (r *Report) others(all bool) []check.Finding {
 	return out
 }
 
-// named are the ids of what stands in the answer and under the other causes.
+// named returns the ids of the findings in the answer and under the other causes.
 func (r *Report) named() map[string]bool {
 	ids := map[string]bool{}
 	if a := r.answer(); a.about != nil {

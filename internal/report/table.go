@@ -72,7 +72,7 @@ func (p *printer) result(r *Report, c check.Result, verbose bool) {
 	}
 }
 
-// shown reports whether the details of a finding stand in the answer already.
+// shown reports whether the answer already has the details of a finding.
 func (r *Report) shown(id string) bool {
 	a := r.answer()
 	return a.about != nil && a.about.ID == id || slices.ContainsFunc(r.Causes, func(c check.Cause) bool { return c.ID == id })

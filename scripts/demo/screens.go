@@ -179,7 +179,7 @@ func runningRevisions(s *stage) error {
 	return s.pipes("sudo muster debug --bundle - 2>/dev/null | tar -xzO --wildcards '*/agent/tasks.json' | grep -E '\"(Family|Version)\"'")
 }
 
-// pipes runs a line of the shell, with the binary in the place of sudo muster.
+// pipes runs a line of the shell, with the binary instead of sudo muster.
 func (s *stage) pipes(line string) error {
 	cmd := exec.Command("sh", "-c", strings.ReplaceAll(line, "sudo muster", "\"$MUSTER\""))
 	cmd.Env = append(append([]string{"PATH=" + os.Getenv("PATH"), "MUSTER=" + s.binary, "MUSTER_CONSOLE="}, s.box.Environ()...), s.env...)

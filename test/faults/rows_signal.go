@@ -257,7 +257,7 @@ func (r *rig) interrupt(s syscall.Signal) {
 	r.unsignaled()
 }
 
-// closedPipe is a pipe that nobody reads.
+// closedPipe is a pipe without a reader.
 func (r *rig) closedPipe() *os.File {
 	read, write, err := os.Pipe()
 	r.broken(err)

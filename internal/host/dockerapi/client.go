@@ -1,7 +1,7 @@
 // Package dockerapi is a read-only view of the Docker Engine on this host.
 //
 // Every request passes a transport that lets through only reading calls (see
-// readOnly). That bounds this program, not the system: whoever may open the
+// readOnly). That bounds this program, not the system: a user who may open the
 // socket is root. A Proxy, which runs as a process of its own, holds its clients to
 // the same rule. Statistics are never asked for: they take the Engine seconds.
 package dockerapi
@@ -26,7 +26,7 @@ import (
 	"muster/internal/base/ownlimit"
 )
 
-// DefaultHost is where the Engine listens unless told otherwise.
+// DefaultHost is where the Engine listens by default.
 const DefaultHost = "unix:///var/run/docker.sock"
 
 // Why the Engine gave no answer, to be told apart with errors.Is. Each comes

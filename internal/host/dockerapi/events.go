@@ -111,7 +111,7 @@ func newEvent(m events.Message) Event {
 	return e
 }
 
-// number is 0 for what is none: the Engine writes these itself.
+// number returns 0 for text that is no number: the Engine writes these itself.
 func number(s string) int {
 	n, err := strconv.Atoi(s)
 	if err != nil {

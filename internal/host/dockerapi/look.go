@@ -16,7 +16,7 @@ import (
 // task's metadata is (agent/api/container, MetadataURIEnvVarNameV4).
 const metadataURI = "ECS_CONTAINER_METADATA_URI_V4"
 
-// Inspection is what neither events nor the list tell of a container.
+// Inspection holds the facts about a container that events and the list lack.
 type Inspection struct {
 	ID, Name     string
 	Labels       map[string]string // those of ECS; nil if there are none
@@ -76,7 +76,7 @@ func due(config *container.Config) time.Duration {
 	return check.StartPeriod + time.Duration(cmp.Or(max(0, check.Retries), 3))*(interval+timeout)
 }
 
-// signal reads SIGQUIT, QUIT and 3. Docker stops with SIGTERM unless told otherwise.
+// signal reads SIGQUIT, QUIT and 3. Docker stops with SIGTERM by default.
 func signal(s string) int {
 	n, err := strconv.Atoi(s)
 	switch {

@@ -37,8 +37,8 @@ func (r *Report) Section() string {
 }
 
 // Style is the style sheet of a page with a Section, in light and in dark. Every
-// element isolates its text, so that a name in Arabic or Hebrew does not reorder what
-// stands beside it.
+// element isolates its text, so that a name in Arabic or Hebrew does not reorder the text
+// next to it.
 const Style = `
 *{unicode-bidi:isolate}
 :root{color-scheme:light dark;--ink:#1c2430;--paper:#fff;--dim:#556;--box:#f3f4f6;--line:#dde;--good:#1a7f37;--bad:#b42318;--odd:#8a6100}

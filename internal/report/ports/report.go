@@ -1,7 +1,7 @@
 // Package ports puts the verdicts over a fleet's ports into one report and
-// shows it: as a table for a person, as JSON, and as a page of HTML. It judges
-// nothing (package reach does), discovers no peers and dials nobody; what those
-// found is handed in.
+// shows it: as a table for a person, as JSON, and as a page of HTML. It evaluates
+// nothing (package reach does), discovers no peers and probes none; the caller passes
+// these results.
 package ports
 
 import (

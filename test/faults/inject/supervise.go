@@ -171,7 +171,7 @@ func (p *Process) watch(listener int) {
 			return
 		}
 		if ready[0].Revents&unix.POLLIN == 0 {
-			return // POLLHUP: nobody is left who has the filter
+			return // POLLHUP: no process has the filter any more
 		}
 		var n notification
 		if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(listener), unix.SECCOMP_IOCTL_NOTIF_RECV, uintptr(unsafe.Pointer(&n))); errno != 0 {

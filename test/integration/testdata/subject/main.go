@@ -1,6 +1,6 @@
 // Command subject is what runs in the containers of the integration tests, alone
-// in an image made from scratch: a service that can be well or sick, crash, run out
-// of memory, and refuse to stop. It says "ready" once it heeds its signal.
+// in an image made from scratch: a service that can be healthy or unhealthy, crash, run out
+// of memory, and refuse to stop. It says "ready" once it honors its signal.
 //
 //	subject                 serves until SIGTERM, then exits 0
 //	subject deaf            serves, SIGTERM or not

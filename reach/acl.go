@@ -1,5 +1,10 @@
 package reach
 
+import (
+	"net/netip"
+	"slices"
+)
+
 // Denial is one ACL entry that stands in the way.
 type Denial struct {
 	ACL   string
@@ -23,11 +28,25 @@ func (j *Judge) acl(e *Endpoint) (*ACL, Unread) {
 // subnet no ACL is asked, and the subnet of one of them was not read.
 func (g *leg) subnetUnknown() Unread {
 	for _, e := range []*Endpoint{g.self, g.peer} {
-		if e.Subnet == "" {
+		if e.subnetless() {
 			return Unread{"ec2:DescribeNetworkInterfaces", "the subnet of " + e.Name + " is not known"}
 		}
 	}
 	return Unread{}
+}
+
+// subnetless reports whether e may be in any subnet. A public address that no known
+// interface owns is taken for one outside the VPC, such as an endpoint of AWS behind a
+// NAT gateway.
+func (e *Endpoint) subnetless() bool {
+	return e.Subnet == "" && (len(e.Addrs) == 0 || slices.ContainsFunc(e.Addrs, isInternal))
+}
+
+var sharedSpace = netip.MustParsePrefix("100.64.0.0/10") // RFC 6598; VPCs use it as well
+
+func isInternal(a netip.Addr) bool {
+	a = a.Unmap()
+	return a.IsPrivate() || !a.IsGlobalUnicast() || sharedSpace.Contains(a)
 }
 
 // aclCover walks the entries in the order of their numbers; the first that

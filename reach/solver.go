@@ -102,7 +102,7 @@ func (s *solver) coverID(g *leg, self *class, name int32) int32 {
 	if g.hop == RouteHop {
 		return s.intern(s.judge.routeCover(g))
 	}
-	key := aclKey{self.acl, name, g.dir, g.asked, g.peer.Subnet == ""}
+	key := aclKey{self.acl, name, g.dir, g.asked, g.peer.subnetless()}
 	id, ok := s.aclTab[key]
 	if !ok {
 		id = s.intern(s.judge.aclCover(g, nil))

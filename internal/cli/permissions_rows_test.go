@@ -52,14 +52,14 @@ func watchFeatures() map[string]feature {
 			without: map[string]lack{"autoscaling:SetInstanceHealth": {"Auto Scaling: set to Unhealthy, to be replaced not delivered", "did NOT register in cluster prod"}}},
 		"the metric Connected": {
 			policies: []string{"agent"}, use: heard, works: "registered, connected true, which is known true",
-			without: map[string]lack{"ecs:DescribeContainerInstances": {"whether ECS hears from this instance is unknown", "registered, connected false, which is known false"}}},
+			without: map[string]lack{"ecs:DescribeContainerInstances": {"could not ask ECS whether it hears from this instance", "registered, connected false, which is known false"}}},
 		"the replacement of a long disconnected instance": {
 			policies: []string{"replace"}, use: considered, works: told,
 			without: map[string]lack{
-				"autoscaling:DescribeAutoScalingInstances": {held + "its group", "disconnected=2h0m0s"},
-				"autoscaling:DescribeAutoScalingGroups":    {held + "its group", "disconnected=2h0m0s"},
-				"ecs:ListContainerInstances":               {held + "the other instances", "disconnected=2h0m0s"},
-				"autoscaling:SetInstanceHealth":            {"this instance is not marked unhealthy: the group was not told", "disconnected=2h0m0s"},
+				"autoscaling:DescribeAutoScalingInstances": {held + "its group", "because=disconnected for=2h0m0s"},
+				"autoscaling:DescribeAutoScalingGroups":    {held + "its group", "because=disconnected for=2h0m0s"},
+				"ecs:ListContainerInstances":               {held + "the other instances", "because=disconnected for=2h0m0s"},
+				"autoscaling:SetInstanceHealth":            {"this instance is not marked unhealthy: the group was not told", "because=disconnected for=2h0m0s"},
 			}},
 	}
 }
@@ -76,7 +76,7 @@ func portFeatures() map[string]feature {
 				"ec2:DescribeInstances":           {"no pair of addresses to judge", "2 instances"},
 				"ec2:DescribeNetworkAcls":         {"at source ACL of i-0aaaaaaaaaaaaaaa1, 47500-47599 is not known", "2 instances"},
 				"ec2:GetManagedPrefixListEntries": {"at destination ingress of i-0aaaaaaaaaaaaaaa2, 47500-47599 is not known", "2 unknown, 2 open"},
-				"ec2:DescribeRouteTables":         {"whether an appliance stands between subnets, which references to groups do not survive, is not known", "4 open"},
+				"ec2:DescribeRouteTables":         {"could not check the routes between subnets", "4 open"},
 				"ec2:DescribeSecurityGroups":      {"groups are known by their rules alone", "4 open"},
 				"ec2:DescribeSecurityGroupRules":  {"rules are named by what they say, not by their ids", "4 open"},
 			}},

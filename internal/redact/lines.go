@@ -211,13 +211,22 @@ func (f *Filter) begin(line string) {
 		f.inside, f.indent = inBlock, indent
 	} else if end, begins := secretString(line); begins {
 		f.inside, f.end = inString, end
-	} else if accounts.Get().MatchString(line) {
-		f.inside = inAccounts
-	} else if strings.HasSuffix(line, ":") && privateNumber.Get().MatchString(line) {
-		f.inside = inNumber
-	} else if len(line) >= 56 && ofBase64(line[len(line)-1]) && isMixed(lastRun(line)) {
-		f.inside = inBase64
+	} else {
+		f.inside = listAfter(line)
 	}
+}
+
+// listAfter returns the kind of list that starts on the line after this one.
+func listAfter(line string) state {
+	switch {
+	case accounts.Get().MatchString(line):
+		return inAccounts
+	case strings.HasSuffix(line, ":") && privateNumber.Get().MatchString(line):
+		return inNumber
+	case len(line) >= 56 && ofBase64(line[len(line)-1]) && isMixed(lastRun(line)):
+		return inBase64
+	}
+	return nothing
 }
 
 // secretString reports whether a line starts a multi-line string with a secret, and returns the end marker.

@@ -167,7 +167,7 @@ func TestEachAlarmIsOnAMetricThatIsPublished(t *testing.T) {
 			continue
 		}
 		if r.Properties.Metrics == nil {
-			r.Properties.metric.published(t, name)
+			r.Properties.published(t, name)
 		}
 		for _, q := range r.Properties.Metrics {
 			if q.Expression.Value == "" {

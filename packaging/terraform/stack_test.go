@@ -163,7 +163,7 @@ func TestTheAlarmsAreThoseOfTheStack(t *testing.T) {
 	)
 	var decoded map[string]struct {
 		Description, Expression, Label, Comparison         string
-		Threshold, Evaluation_periods, Datapoints_to_alarm int //nolint:revive // as the module writes them
+		Threshold, Evaluation_periods, Datapoints_to_alarm int
 		OK                                                 bool
 		Metrics                                            map[string]struct {
 			Namespace, Name, Dimensions, Statistic string

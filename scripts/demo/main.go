@@ -35,7 +35,7 @@ func main() {
 			os.Exit(1)
 		}
 	}
-	fmt.Print(next)
+	fmt.Fprint(os.Stdout, next)
 }
 
 // next is where a person goes from here.

@@ -29,6 +29,9 @@ func agentStateScenarios() []scenario {
 	lost := func(s *agentstate.State) {
 		s.Docker = agentstate.Docker{Since: time.Now().Add(-time.Hour), Why: "connection refused"}
 	}
+	impaired := func(s *agentstate.State) {
+		s.Registration.Health, s.Registration.HealthDetail = "IMPAIRED", "CONTAINER_RUNTIME is IMPAIRED"
+	}
 	return []scenario{
 		{"a crash loop that only the agent has followed", func(t *testing.T, w *world) {
 			agentTells(t, w, func(s *agentstate.State) {
@@ -39,6 +42,26 @@ func agentStateScenarios() []scenario {
 			agentTells(t, w, lost)
 			w.docker.ping = dockerapi.ErrNotRunning
 		}, []string{"docker-not-running"}},
+		{"ECS reports the instance as impaired, and Docker answers", func(t *testing.T, w *world) {
+			agentTells(t, w, impaired)
+		}, []string{"muster-impaired"}},
+		{"ECS reports the instance as impaired, because Docker is down", func(t *testing.T, w *world) {
+			agentTells(t, w, func(s *agentstate.State) { lost(s); impaired(s) })
+			w.docker.ping = dockerapi.ErrNotRunning
+		}, []string{"docker-not-running"}},
+		{"Docker is down, and ECS reports another part of the instance as impaired", func(t *testing.T, w *world) {
+			agentTells(t, w, func(s *agentstate.State) {
+				lost(s)
+				impaired(s)
+				s.Registration.HealthDetail = "ACCELERATED_COMPUTE is IMPAIRED"
+			})
+			w.docker.ping = dockerapi.ErrNotRunning
+		}, []string{"docker-not-running", "muster-impaired"}},
+		{"an orphan, which the agent alone can find", func(t *testing.T, w *world) {
+			agentTells(t, w, func(s *agentstate.State) {
+				s.Orphans = []agentstate.Container{{Name: "web/app", Why: "Docker runs it, and the ECS agent does not report it"}}
+			})
+		}, []string{"muster-orphan"}},
 	}
 }
 

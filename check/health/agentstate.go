@@ -56,6 +56,10 @@ func (g Group) explainedBy(p agentstate.Problem) []*check.Kind {
 		return g.Others.Registration
 	case MusterDocker:
 		return []*check.Kind{g.Others.DockerCheck}
+	case MusterImpaired:
+		if strings.Contains(strings.Join(p.Why, " "), "CONTAINER_RUNTIME") {
+			return []*check.Kind{g.Others.DockerCheck}
+		}
 	case MusterUnhealthy:
 		return []*check.Kind{ContainerUnhealthy}
 	case MusterCrashLoop:

@@ -20,11 +20,13 @@ var (
 	MusterRecord       = &check.Kind{ID: "muster-record"}
 	MusterSystemd      = &check.Kind{ID: "muster-systemd"}
 	MusterRegistration = &check.Kind{ID: "muster-registration"}
+	MusterImpaired     = &check.Kind{ID: "muster-impaired"}
 	MusterDocker       = &check.Kind{ID: "muster-docker"}
 	MusterDockerProxy  = &check.Kind{ID: "muster-docker-proxy"}
 	MusterDockerEvents = &check.Kind{ID: "muster-docker-events"}
 	MusterUnhealthy    = &check.Kind{ID: "muster-unhealthy"}
 	MusterCrashLoop    = &check.Kind{ID: "muster-crash-loop"}
+	MusterOrphan       = &check.Kind{ID: "muster-orphan"}
 	MusterPublishing   = &check.Kind{ID: "muster-publishing"}
 	MusterSpool        = &check.Kind{ID: "muster-spool"}
 	MusterDropped      = &check.Kind{ID: "muster-dropped"}
@@ -33,8 +35,8 @@ var (
 // agentKinds are the kinds of the problems that muster-agent reports.
 func agentKinds() []*check.Kind {
 	return []*check.Kind{
-		MusterIdentity, MusterRegion, MusterCredentials, MusterRecord, MusterSystemd, MusterRegistration, MusterDocker,
-		MusterDockerProxy, MusterDockerEvents, MusterUnhealthy, MusterCrashLoop, MusterPublishing, MusterSpool,
-		MusterDropped,
+		MusterIdentity, MusterRegion, MusterCredentials, MusterRecord, MusterSystemd, MusterRegistration, MusterImpaired,
+		MusterDocker, MusterDockerProxy, MusterDockerEvents, MusterUnhealthy, MusterCrashLoop, MusterOrphan,
+		MusterPublishing, MusterSpool, MusterDropped,
 	}
 }

@@ -4,6 +4,7 @@
 package cloudformation_test
 
 import (
+	stdcmp "cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -43,9 +44,17 @@ type query struct {
 type resource struct {
 	Type       string `yaml:"Type"`
 	Properties struct {
-		metric        `yaml:",inline"`
-		AlarmName     string      `yaml:"AlarmName"`
-		Metrics       []query     `yaml:"Metrics"`
+		metric    `yaml:",inline"`
+		AlarmName string  `yaml:"AlarmName"`
+		Metrics   []query `yaml:"Metrics"`
+
+		Statistic          string `yaml:"Statistic"`
+		ComparisonOperator string `yaml:"ComparisonOperator"`
+		Threshold          string `yaml:"Threshold"`
+		Period             string `yaml:"Period"`
+		EvaluationPeriods  string `yaml:"EvaluationPeriods"`
+		DatapointsToAlarm  string `yaml:"DatapointsToAlarm"`
+
 		DashboardBody []yaml.Node `yaml:"DashboardBody"` // !Sub of a text and what stands for its names
 		EventPattern  struct {
 			Source     []string               `yaml:"source"`
@@ -174,6 +183,32 @@ func TestEachAlarmIsOnAMetricThatIsPublished(t *testing.T) {
 				q.MetricStat.Metric.published(t, name)
 			}
 		}
+	}
+}
+
+// The page of the metrics recommends an alarm for each of these: `Maximum > 0`, 5 minutes.
+// Of the other alarms, some wait longer in the stack than on the page.
+func TestTheAlarmsOnASingleInstanceAreThoseThatThePageRecommends(t *testing.T) {
+	page, comparisons := read(t, "../../docs/reference/metrics.md"), map[string]string{"<": "LessThanThreshold", ">": "GreaterThanThreshold"}
+	for name, metric := range map[string]string{"Disconnected": "Connected", "Impaired": "Impaired", "Orphans": "Orphans"} {
+		row := regexp.MustCompile("(?m)^\\| `" + metric + "` .*\\| `(\\w+) ([<>]) (\\d+)`(?:, (\\d+) minutes?)? \\|$").FindStringSubmatch(page)
+		if row == nil {
+			t.Errorf("docs/reference/metrics.md recommends no alarm on %s", metric)
+			continue
+		}
+		p := resources(t)[name].Properties
+		got := []string{p.MetricName, p.Statistic, p.ComparisonOperator, p.Threshold, p.EvaluationPeriods, p.DatapointsToAlarm, p.Period}
+		want := []string{metric, row[1], comparisons[row[2]], row[3], stdcmp.Or(row[4], "1"), "", "60"}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s is %q, and the page recommends %q", name, got, want)
+		}
+	}
+}
+
+// CloudFormation's limit ("Maximum size of a template body that you can pass in a request").
+func TestTheTemplateFitsIntoARequest(t *testing.T) {
+	if size := len(read(t, "stack.yaml")); size > 51_200 {
+		t.Errorf("the template has %d bytes", size)
 	}
 }
 

@@ -52,6 +52,36 @@ locals {
       comparison         = "LessThanThreshold"
       ok                 = true
     }
+    "disconnected" = {
+      description = "ECS has not heard from the ECS agent of an instance for four minutes: it can start and stop no task there."
+      metrics = {
+        one = { namespace = "Muster", name = "Connected", dimensions = "cluster", statistic = "Minimum", period = 60 }
+      }
+      evaluation_periods = 1
+      threshold          = 1
+      comparison         = "LessThanThreshold"
+      ok                 = true
+    }
+    "impaired" = {
+      description = "ECS's own health check of an instance has failed for five minutes: muster status on the instance shows the reason."
+      metrics = {
+        one = { namespace = "Muster", name = "Impaired", dimensions = "cluster", statistic = "Maximum", period = 60 }
+      }
+      evaluation_periods = 5
+      threshold          = 0
+      comparison         = "GreaterThanThreshold"
+      ok                 = true
+    }
+    "orphans" = {
+      description = "The ECS agent and Docker disagree whether a container runs: muster status on the instance names the container."
+      metrics = {
+        one = { namespace = "Muster", name = "Orphans", dimensions = "cluster", statistic = "Maximum", period = 60 }
+      }
+      evaluation_periods = 1
+      threshold          = 0
+      comparison         = "GreaterThanThreshold"
+      ok                 = true
+    }
     "ports-closed" = {
       description = "By the security groups a replication port is closed between instances: muster ports says which, and how to open it."
       metrics = {

@@ -29,8 +29,10 @@ const maxArgs, maxVector, maxSearches = 32, 2 << 10, 1000
 
 var (
 	argElement = regexp.MustCompile(`^[\s#>;+]*(?:[\[(]\s*)?(?:"((?:[^"\\]|\\.)*)"|'([^']*)')\s*[\])]?,?\s*$|` +
-		`^[\s#]*(?:- )+["']?(.*?)["']?\s*$|^\s*"Path"\s*:\s*"([^"\\]+)",?\s*$`)
-	argsBelow = regexp.MustCompile(`^\s*"(?:Args|Cmd)"\s*:\s*\[\s*$`) // after the program, in docker inspect
+		`^[\s#]*(?:- )+["']?(.*?)["']?\s*$|^(?:[^"]*[^"\w])?"Path"\s*:\s*"([^"\\]+)",?\s*$`)
+	// argsBelow matches what follows the program in docker inspect. Other text can
+	// precede both: a message begins with words, and a comment with a sign.
+	argsBelow = regexp.MustCompile(`^(?:[^"]*[^"\w])?"(?:Args|Cmd)"\s*:\s*\[\s*$`)
 )
 
 // next returns the secrets in a line that is an argument.

@@ -3,6 +3,7 @@ package redact_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -32,6 +33,10 @@ var ways = map[string]func(text string) string{
 		quoted, _ := json.Marshal(text)
 		return redact.Log("level=info time=2026-01-02T03:04:05Z msg=" + string(quoted) + " module=x.go")
 	},
+	"words before, in logfmt": func(text string) string {
+		return redact.Log(fmt.Sprintf("level=error time=2026-01-02T03:00:38Z msg=%q error=%q", "Error "+text, text))
+	},
+	"comments": func(text string) string { return copied("# " + strings.ReplaceAll(text, "\n", "\n# ") + "\n") },
 }
 
 func TestCorpusOfSecrets(t *testing.T) {

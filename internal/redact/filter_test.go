@@ -77,6 +77,9 @@ func TestIdentifiersAreNotMasked(t *testing.T) {
 		"aws ecs describe-clusters --clusters prod --region eu-west-1", "journalctl -u ecs -n 50", "journalctl -u docker: see there",
 		`TOKEN=$(curl -sX PUT http://169.254.169.254/latest/api/token -H "X-aws-ec2-metadata-token-ttl-seconds: 60")`,
 		`curl -H "X-aws-ec2-metadata-token: $TOKEN" http://169.254.169.254/latest/meta-data/iam/info`,
+		`cannot copy "app" "registry.example/team/app:1.2"`, `joined "web" "ip-10-0-0-1.eu-west-1.compute.internal"`, `renamed "eth0" "ens5"`,
+		`10.0.0.1 - - "GET / HTTP/1.1" 200 612 "-" "curl/8.5.0"`, `link "web" "container-0123456789abcdef"`, `set "region" "eu-west-1": done`,
+		"Redis is in protected mode, see the requirepass option", "a replica needs masterauth instead", "cat x | name | sort",
 	} {
 		if got := redact.Log(line); got != line {
 			t.Errorf("%q\nbecame %q", line, got)

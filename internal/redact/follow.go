@@ -187,7 +187,7 @@ var (
 )
 
 // lineStart matches the text before a name that starts its line.
-var lineStart = lazyregexp.New(`^[\s#;-]*(?:export\s+)?["']?$`)
+var lineStart = lazyregexp.New(`^[\s#;>-]*(?:export\s+)?["']?$`)
 
 // wholeRest extends a value to the end of the line in a settings file, where
 // values may contain spaces.

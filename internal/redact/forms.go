@@ -50,7 +50,7 @@ var forms = []form{
 	},
 	{
 		"private-key", "the private part of a JSON web key, on a line of its own", `  "d": "«x9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ»",`, `"d" "p" "q" "dp" "dq" "qi" "k"`,
-		`^\s*"(?:d|p|q|dp|dq|qi|k)"\s*:\s*"([\w-]{32,})"\s*,?\s*$`, isMixed,
+		`^[\s#;>+-]*"(?:d|p|q|dp|dq|qi|k)"\s*:\s*"([\w-]{32,})"\s*,?\s*$`, isMixed,
 	},
 	{
 		"private-key", "the private part of a JSON web key", `{"kty":"EC","d":"«x9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7w»"}`, `kty`,
@@ -343,7 +343,15 @@ var forms = []form{
 		`(?i)\bcreateUser\s.*\s(?:DES|AES[\w-]*)\s+(` + stringText + `|\S+)`, isValue,
 	},
 	{
-		"named-secret", "a user of PgBouncer", `"app" «"x9Kq2mZ7w"»`, `"~"`, `^\s*"[\w.@-]+"\s+("[^"\\]+")\s*$`, looksSecret,
+		"named-secret", "a user of PgBouncer", `"app" «"x9Kq2mZ7w"»`, `"~"`, `^[\s#;]*"[\w.@-]+"\s+("[^"\\]+")\s*$`, looksSecret,
+	},
+	{
+		"named-secret", "a setting of Redis in a message", `Error requirepass «correcthorse»`, "requirepass masterauth",
+		`(?i)\b(?:requirepass|masterauth)\s+(` + stringText + `|[^\s"']+)\s*$`, isSetting,
+	},
+	{
+		"named-secret", "a user of PgBouncer in a message", `Error "app" «"x9Kq2mZ7w"»: refused`, `"~"`,
+		`[\s(\[]"[A-Za-z_][\w.@-]*"\s+("[^"\\\s]+")(?:[\s:;,.)\]]|$)`, isStored,
 	},
 	{
 		"named-secret", "the code that activates an instance of ECS Anywhere", `amazon-ssm-agent -register -code «x9Kq2mZ7w»`, "-register",
@@ -540,6 +548,17 @@ func isChange(s string) bool {
 func isPair(s string) bool {
 	return isPassword(s) && isRandom(s) && !resource.Get().MatchString("arn:"+s)
 }
+
+// isStored accepts a password or its MD5 hash after a user in quotes, not the name of
+// another thing: a message can hold any two strings side by side.
+func isStored(s string) bool { return looksSecret(s) && (isMixed(s) || md5Hash.Get().MatchString(s)) }
+
+var md5Hash = lazyregexp.New(`^md5[0-9a-f]{32}$`)
+
+// isSetting rejects a word that ends a sentence about the name of a setting.
+func isSetting(s string) bool { return isValue(s) && !isStop(s) && !nouns.Get().MatchString(s) }
+
+var nouns = lazyregexp.New(`(?i)^(?:options?|settings?|directives?|parameters?|config\w*|passwords?|values?|first|again|instead)[.,;:!?]?$`)
 
 // isNoJDBC leaves JDBC URLs of Oracle to the form that handles them.
 func isNoJDBC(s string) bool { return !strings.HasPrefix(s, "jdbc:") }

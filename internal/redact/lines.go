@@ -69,7 +69,7 @@ var (
 	nameField  = lazyregexp.New(`(?i)(?:^|[\s{,\[-])["']?\w*(?:name|key|property)["']?\s*[:=]\s*["']?([\w./-]+)["']?\s*,?\s*$|<` +
 		`(?:\w+:)?[\w-]*(?:name|key)>\s*([\w./-]+)\s*</[\w:-]+>\s*$|` +
 		`<[\w:.-]+\s(?:[^<>]*\s)?(?:name|key)=["']([\w./-]+)["'](?:[^<>]*[^<>/])?>\s*$|` +
-		`^[\s|#]*\|\s*(?:name|key)\s*\|\s*([\w./-]+)[\s|]*$`) // a table of the AWS CLI
+		`^[^|]*[\s|#]*\|\s*(?:name|key)\s*\|\s*([\w./-]+)[\s|]*$`) // a table of the AWS CLI
 	// secureType matches the field of a parameter whose value is a secret.
 	secureType = lazyregexp.New(`["']?Type["']?\s*[:=]\s*["']?SecureString["']?\s*,?\s*$`)
 	valueField = lazyregexp.New(`(?i)^[\s{\[#>;+-]*["']?\w*value["']?\s*[:=]\s*["']?([^\s"'][^"']*?)["']?\s*,?\s*\}?\s*$|<` +
@@ -194,7 +194,7 @@ func firstGroup(line string, m []int) []span {
 
 // answers reports whether a single word answers the prompt before it.
 func (f *Filter) answers(line, word string) bool {
-	indented := len(line)-len(strings.TrimLeft(line, " \t")) > f.indent
+	indented := len(line)-len(strings.TrimLeft(line, " \t#")) > f.indent
 	return word != "" && !strings.ContainsAny(word, " \t") && !strings.HasSuffix(word, ":") && (looksSecret(word) || indented && f.left > 1)
 }
 

@@ -138,7 +138,7 @@ func readAt(line string, at int, n name) value {
 func (f follow) matches(line string, n name, v value, secret string, at int) bool {
 	if strings.TrimSpace(line[n.to:at]) == "" {
 		isFlag := !v.quoted && strings.HasPrefix(secret, "-")
-		isFile := n.from > 0 && (line[n.from-1] == '/' || line[n.from-1] == '%')           // %2F is a slash
+		isFile := n.from > 0 && (line[n.from-1] == '/' || line[n.from-1] == '%')            // %2F is a slash
 		isFile = isFile && (!strings.Contains(line[n.to:at], "\t") || !looksSecret(secret)) // a parameter and its value, as text
 		if isFlag || isFile || line[n.from:n.to] == "sshpass" {
 			return false

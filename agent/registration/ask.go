@@ -105,6 +105,7 @@ type asking struct {
 	denied   bool // the last of them
 	size     int  // instances of the cluster; 0: unknown
 	sizeDue  time.Time
+	noSize   bool // the last question for it failed, which is logged once
 }
 
 // Due is when ECS is to be asked next; zero: unknown.
@@ -143,7 +144,11 @@ func (w *Watch) askSize(ctx context.Context, now time.Time) {
 	size, err := w.ECS.RegisteredInstances(ctx, w.claim.cluster)
 	if err == nil {
 		a.size = size
+	} else if !a.noSize {
+		w.Log.With("phase", "registration").Warn("could not ask ECS for the number of instances, which sets how often " +
+			"ECS is asked for the connection: " + err.Error())
 	}
+	a.noSize = err != nil
 	if w.snapshot.ECS.At.IsZero() && a.failures == 0 {
 		a.due = now.Add(rand.N(Interval(a.size)))
 	}

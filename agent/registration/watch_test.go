@@ -28,10 +28,12 @@ type world struct {
 	ecs   func(minute int) (awsapi.ContainerInstance, error)
 	asked []time.Duration
 	size  int // instances of the cluster; 0: 10,000
+	// sizeErr, if set, is the answer to the question for that number.
+	sizeErr error
 }
 
 func (w *world) RegisteredInstances(context.Context, string) (int, error) {
-	return stdcmp.Or(w.size, 10_000), nil
+	return stdcmp.Or(w.size, 10_000), w.sizeErr
 }
 
 func (w *world) minute() int { return int(time.Since(w.begin) / time.Minute) }
@@ -185,6 +187,22 @@ func TestWhatIsWrongIsAskedSooner(t *testing.T) {
 		live(&w, 60, "prod", 2*time.Minute)
 		if n := len(w.asked); n < 10 {
 			t.Errorf("asked %d times in an hour", n)
+		}
+	})
+}
+
+// The number is asked for every six hours: about four times a day.
+func TestADeniedNumberOfInstancesIsLoggedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := world{local: always(in), sizeErr: &awsapi.Error{
+			Action: "ecs:DescribeClusters", Kind: awsapi.Denied, Code: "AccessDeniedException", Err: errors.New("no"),
+		}}
+		_, journal := live(&w, 24*60, "prod", 0)
+		if n := strings.Count(journal, "ecs:DescribeClusters"); n != 1 {
+			t.Errorf("logged %d times:\n%s", n, journal)
+		}
+		if n := len(w.asked); n < 60 { // a day of the longest pause, 20 minutes, is 72
+			t.Errorf("asked for the connection %d times in a day", n)
 		}
 	})
 }

@@ -37,8 +37,9 @@ func considered(t *testing.T, s *sandbox.Sandbox) string {
 type (
 	account ecsagent.Metadata
 	answer  struct {
-		said awsapi.ContainerInstance
-		err  error
+		said    awsapi.ContainerInstance
+		err     error
+		sizeErr error
 	}
 )
 
@@ -50,22 +51,24 @@ func (a answer) ContainerInstance(context.Context, string, string) (awsapi.Conta
 	return a.said, a.err
 }
 
-func (answer) RegisteredInstances(context.Context, string) (int, error) { return 10, nil }
+func (a answer) RegisteredInstances(context.Context, string) (int, error) { return 10, a.sizeErr }
 
-// heard is what the agent knows of its registration after twenty minutes, in which
+// heard is what the agent knows of its registration after forty minutes, in which
 // it has asked ECS, where the answer is the sandbox's.
 func heard(t *testing.T, s *sandbox.Sandbox) string {
 	t.Helper()
 	arn := s.AddContainerInstance("prod", sandbox.ContainerInstance{EC2InstanceID: "i-0123456789abcdef0", Status: "ACTIVE", AgentConnected: true})
-	said, err := awsapi.FromConfig(s.AWSConfig()).ContainerInstance(t.Context(), "prod", arn)
+	api := awsapi.FromConfig(s.AWSConfig())
+	said, err := api.ContainerInstance(t.Context(), "prod", arn)
+	_, sizeErr := api.RegisteredInstances(t.Context(), "prod")
 	var out bytes.Buffer
 	synctest.Test(t, func(t *testing.T) {
 		watch := registration.Watch{
-			Agent: account{Cluster: "prod", ContainerInstanceARN: arn}, ECS: answer{said, err}, Expected: "prod",
+			Agent: account{Cluster: "prod", ContainerInstanceARN: arn}, ECS: answer{said, err, sizeErr}, Expected: "prod",
 			Changed: func(registration.Change) {}, Log: slog.New(term.NewHandler(&out, true)),
 		}
 		var is registration.Snapshot
-		for range 20 {
+		for range 40 {
 			is = watch.Look(t.Context())
 			<-time.After(time.Minute) // of the bubble
 		}

@@ -52,7 +52,10 @@ func watchFeatures() map[string]feature {
 			without: map[string]lack{"autoscaling:SetInstanceHealth": {"Auto Scaling: set to Unhealthy, to be replaced not delivered", "did NOT register in cluster prod"}}},
 		"the metric Connected": {
 			policies: []string{"agent"}, use: heard, works: "registered, connected true, which is known true",
-			without: map[string]lack{"ecs:DescribeContainerInstances": {"could not ask ECS whether it hears from this instance", "registered, connected false, which is known false"}}},
+			without: map[string]lack{
+				"ecs:DescribeContainerInstances": {"could not ask ECS whether it hears from this instance", "registered, connected false, which is known false"},
+				"ecs:DescribeClusters":           {"could not ask ECS for the number of instances", "registered, connected true, which is known true"},
+			}},
 		"the replacement of a long disconnected instance": {
 			policies: []string{"replace"}, use: considered, works: told,
 			without: map[string]lack{

@@ -48,7 +48,7 @@ race: ## run the same tests with the race detector
 cover: ## run the tests with coverage: a line for each package, and cover.out for go tool cover
 	GOCOVERDIR=$$(mktemp -d) $(GO) test -coverprofile=cover.out ./... | grep -v 'no test files'
 
-lint: $(GOLANGCI) prose ## check code (.golangci.yml) and documentation (.vale)
+lint: $(GOLANGCI) prose prose-go ## check code (.golangci.yml) and documentation (.vale)
 	$(GOLANGCI) run ./...
 	$(GOLANGCI) run --build-tags integration ./...
 

@@ -1,7 +1,7 @@
 // Package announce tells at once what has changed: a line in the journal always,
-// and an EventBridge event when there is a bus. It says each kind of event of a
-// subject once a window, and how things stand in the end. Whether something has
-// changed is its caller's business.
+// and an EventBridge event if a bus is configured. It reports each kind of event of a
+// subject once in a window, and the last one again at its end. The caller decides
+// whether something has changed.
 //
 // The journal has an event before Announce returns. The bus gets it at least
 // once, in order as far as EventBridge allows: an event that may or may not have

@@ -17,8 +17,8 @@ var (
 	// errLockedElsewhere means that another process publishes from this spool, or that this
 	// one may not look into it and so cannot know.
 	errLockedElsewhere = errors.New("not publishing")
-	// errNoSpool means that there is no spool directory and none can be made: nobody
-	// else can hold minutes there.
+	// errNoSpool means that the spool directory does not exist and cannot be made, so no
+	// other process holds minutes there.
 	errNoSpool = errors.New("no spool directory")
 )
 

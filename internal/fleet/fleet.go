@@ -5,8 +5,8 @@
 // world for package reach.
 //
 // It judges nothing. What it may not or cannot read goes into the world as unread,
-// with the IAM action, so that the judge says UNKNOWN there; only when nobody can
-// tell who the peers are is there an error instead of a fleet.
+// with the IAM action, so that the verdict there is UNKNOWN. Discover returns an error instead of a fleet
+// only if the peers themselves are unknown.
 //
 // Not read: groups that rules only refer to, because a reference is a question of who
 // carries the group.

@@ -121,8 +121,8 @@ func (l *lookup) byInstance(m member) (reach.Endpoint, bool) {
 	return l.onInstance(m, i), true
 }
 
-// onInstance takes the interface with the instance's primary address, which is the
-// one that ECS, and whoever asks the metadata service, gives to others.
+// onInstance returns the interface with the instance's primary address, which ECS and
+// the metadata service report.
 func (l *lookup) onInstance(m member, i awsapi.Instance) reach.Endpoint {
 	var enis []reach.ENI
 	account := ""

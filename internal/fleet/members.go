@@ -18,7 +18,7 @@ type member struct {
 	instance string     // EC2 id
 	eni      string     // of an awsvpc task
 	addr     netip.Addr // given by hand, or of the task
-	unread   string     // why it stands for peers that nobody asked about
+	unread   string     // why it represents peers that were not queried
 	self     bool
 }
 

@@ -25,8 +25,8 @@ type put struct {
 	name, inject string
 	fault        sandbox.Fault
 	times        int
-	// maybe: nobody can know whether the first request was taken. What was in it may be
-	// lost, and must be counted as dropped then.
+	// maybe: it is unknown whether the first request was accepted. Its data may be
+	// lost, and must then be counted as dropped.
 	maybe bool
 }
 

@@ -20,7 +20,7 @@ const (
 )
 
 // introspectionRows: an answer of the ECS agent counts only if it is about this
-// instance; and as long as there is none, nobody is told that it registered.
+// instance; and without such an answer no registration is reported.
 func introspectionRows() []row {
 	const short = "verify --cluster prod --timeout 6s" + hookFlag + stackFlags
 	return []row{

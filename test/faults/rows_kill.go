@@ -19,7 +19,7 @@ import (
 var changing = []string{"open", "write", "pwrite", "fsync", "fdatasync", "truncate", "rename", "unlink", "mkdir", "link", "symlink", "chmod", "chown"}
 
 // counts reports whether a call changes a file on the disk of the instance. Pipes,
-// sockets and /dev are none.
+// sockets and /dev do not count.
 func counts(c inject.Call) bool {
 	if !strings.HasPrefix(c.Path, "/") || strings.HasPrefix(c.Path, "/dev/") || strings.HasPrefix(c.Path, "/proc/") || strings.HasPrefix(c.Path, "/sys/") {
 		return false

@@ -14,8 +14,8 @@ import (
 	"muster/test/faults/inject"
 )
 
-// signalRows: a muster that is asked to end does so in time, with a code of its own, and
-// tells nobody a result that it does not have.
+// signalRows: muster exits in time after a signal, with its own exit code, and reports no
+// result that it does not have.
 func signalRows() []row {
 	var rows []row
 	for _, at := range []struct {

@@ -43,7 +43,7 @@ func TestAContainerTurnsUnhealthyUnderTheAgent(t *testing.T) {
 	h := host{root: root}
 	await(t, "the agent to see it", func() bool { return strings.Contains(h.file(t, "run/muster-agent/state.json"), `"name": "e2e"`) })
 
-	engine.Do("exec", id, "/subject", "sick")
+	engine.Do("exec", id, "/subject", "unhealthy")
 	await(t, "docker to find it unhealthy", health("unhealthy"))
 	began := time.Now()
 	await(t, "the line", func() bool { return said.Count("kind=unhealthy family=e2e") > 0 })

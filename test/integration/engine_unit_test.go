@@ -105,18 +105,18 @@ func TestTheAgentInItsUnitWatchesARealEngine(t *testing.T) {
 	if out := ask("GET", "/images/json"); !strings.Contains(out, "only ping, version, info, events, list and inspect pass") {
 		t.Errorf("a list of images: %.300s", out)
 	}
-	engine.Do("exec", id, "/subject", "sick")
+	engine.Do("exec", id, "/subject", "unhealthy")
 	m.Await("the line in the journal", func() bool {
 		return strings.Contains(m.Run("journalctl", "--unit=muster-agent", "--no-pager"), "kind=unhealthy family="+family)
 	})
 	m.tells("the agent to count it", func(s agentstate.State) bool { return service(s, family).Unhealthy == 1 })
 	m.Run("systemctl", "restart", "muster-docker.socket")
-	engine.Do("exec", id, "/subject", "well")
+	engine.Do("exec", id, "/subject", "healthy")
 	m.tells(
 		"the agent to follow through a new socket",
 		func(s agentstate.State) bool { return s.Docker.Reachable && service(s, family).Healthy == 1 },
 	)
-	engine.Do("exec", id, "/subject", "sick")
+	engine.Do("exec", id, "/subject", "unhealthy")
 	m.tells("the agent to follow events through it", func(s agentstate.State) bool { return service(s, family).Unhealthy == 1 })
 	if said, _ := m.Try("sh", "-c", "muster status 2>&1; true"); !strings.Contains(said, family+"/app is unhealthy") {
 		t.Errorf("muster status does not tell:\n%s", said)

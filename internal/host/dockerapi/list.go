@@ -21,8 +21,8 @@ type Summary struct {
 	ID, Name string
 	Labels   map[string]string // those of ECS; nil if there are none
 	State    string            // created, running, paused, restarting, removing, exited or dead
-	// Health is none, starting, healthy or unhealthy, and empty where the list does
-	// not say: in other states than running, before API 1.52.
+	// Health is "none", starting, healthy or unhealthy. It is empty if the list does not
+	// contain it: in states other than running, before API 1.52.
 	Health  string
 	Created time.Time // to the second
 }

@@ -36,8 +36,8 @@ type Inspection struct {
 	MetadataURI string
 }
 
-// Inspect asks for one container, by id; false without an error means that there
-// is none.
+// Inspect returns one container, by id. It returns false without an error if the
+// container does not exist.
 func (c *Client) Inspect(ctx context.Context, id string) (Inspection, bool, error) {
 	found, seen, err := c.inspect(ctx, id)
 	if isGone(seen, err) {

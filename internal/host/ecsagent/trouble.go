@@ -38,7 +38,7 @@ type scan struct {
 // connected since.
 const maxRetry = 5 * time.Minute
 
-// maxDockerRetry is well above the longest backoff of ecs-init when it connects to Docker
+// maxDockerRetry is far above the longest backoff of ecs-init when it connects to Docker
 // (ecs-init/docker/docker.go:pingDockerSocketMaxBackoffDuration).
 const maxDockerRetry = time.Minute
 

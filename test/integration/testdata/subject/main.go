@@ -8,8 +8,8 @@
 //	subject exit CODE on N  exits at signal N
 //	subject oom             takes memory until the kernel kills it
 //	subject child           serves while a child of its takes memory
-//	subject probe           a health check: 1 while sick
-//	subject sick | well     changes what probe finds
+//	subject probe           a health check: 1 while unhealthy
+//	subject healthy         makes the probe pass; unhealthy makes it fail
 package main
 
 import (
@@ -21,7 +21,7 @@ import (
 	"time"
 )
 
-const illness = "/sick"
+const illness = "/unhealthy"
 
 func main() {
 	switch arg(1) {
@@ -39,11 +39,11 @@ func main() {
 		if _, err := os.Stat(illness); err == nil {
 			os.Exit(1)
 		}
-	case "sick":
+	case "unhealthy":
 		if os.WriteFile(illness, nil, 0o600) != nil {
 			os.Exit(1)
 		}
-	case "well":
+	case "healthy":
 		_ = os.Remove(illness)
 	case "deaf":
 		signal.Ignore(syscall.SIGTERM)

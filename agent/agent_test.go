@@ -244,7 +244,10 @@ func TestWhatIsCountedAfterARestartWithinAMinuteGoesWithTheNext(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newStage(t)
-				s.totals = containers.Totals{Docker: true, Series: []containers.Counts{{Key: web(""), Counters: containers.Counters{Crashes: 2}}}}
+				s.totals = containers.Totals{
+					Docker: true,
+					Series: []containers.Counts{{Key: web(""), Counters: containers.Counters{Crashes: 2}}},
+				}
 				<-time.After(20 * time.Second)
 				began := time.Now().Truncate(time.Minute)
 				s.last = time.Now().Add(-c.ended).Truncate(time.Minute)
@@ -296,8 +299,19 @@ func TestReadyComesAfterTheFirstCycleAndTheWatchdogHearsFromTheLoop(t *testing.T
 func TestTheStateFileTellsHowThingsAreAndGoesWithTheAgent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)
-		sick := containers.Identity{ID: "0123456789abcdef", Name: "ecs-web-1", Cluster: "prod", TaskARN: "arn:task/1", Family: "web", Service: "shop", Container: "app"}
-		s.totals = containers.Totals{Docker: true, Series: []containers.Counts{{Key: sick.Key(), Gauges: containers.Gauges{Running: 2, Unhealthy: 1, Healthy: 1}}}}
+		sick := containers.Identity{
+			ID:        "0123456789abcdef",
+			Name:      "ecs-web-1",
+			Cluster:   "prod",
+			TaskARN:   "arn:task/1",
+			Family:    "web",
+			Service:   "shop",
+			Container: "app",
+		}
+		s.totals = containers.Totals{
+			Docker: true,
+			Series: []containers.Counts{{Key: sick.Key(), Gauges: containers.Gauges{Running: 2, Unhealthy: 1, Healthy: 1}}},
+		}
 		go func() {
 			<-time.After(90 * time.Second)
 			s.mu.Lock()

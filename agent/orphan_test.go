@@ -21,13 +21,17 @@ func (l taskList) Tasks(context.Context) ([]ecsagent.Task, error) {
 	} else if now.After(l.dead) {
 		return nil, errors.New("nothing listens")
 	}
-	return []ecsagent.Task{{ARN: "arn:task/1", KnownStatus: status, DesiredStatus: status, Containers: []ecsagent.Container{{DockerID: "c1", Name: "app"}}}}, nil
+	return []ecsagent.Task{
+		{ARN: "arn:task/1", KnownStatus: status, DesiredStatus: status, Containers: []ecsagent.Container{{DockerID: "c1", Name: "app"}}},
+	}, nil
 }
 
 func TestAnOrphanIsAnnouncedPublishedAndInTheStateFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)
-		s.running = []containers.Identity{{ID: "c1", Name: "ecs-web-1", Cluster: "prod", TaskARN: "arn:task/1", Container: "app", Family: "web", Service: "shop"}}
+		s.running = []containers.Identity{
+			{ID: "c1", Name: "ecs-web-1", Cluster: "prod", TaskARN: "arn:task/1", Container: "app", Family: "web", Service: "shop"},
+		}
 		s.Tasks = taskList{stopped: time.Now().Add(5 * time.Minute), dead: time.Now().Add(time.Hour)}
 		time.AfterFunc(12*time.Minute, func() {
 			is := s.told(t)

@@ -24,14 +24,23 @@ func (a *Agent) writeState() {
 func (a *Agent) state(now time.Time) agentstate.State {
 	seen := a.Containers.Snapshot()
 	s := agentstate.State{
-		Version: a.Version, PID: os.Getpid(), InstanceID: a.InstanceID, Started: a.loop.started, Written: now, Cycled: a.loop.cycled,
+		Version:      a.Version,
+		PID:          os.Getpid(),
+		InstanceID:   a.InstanceID,
+		Started:      a.loop.started,
+		Written:      now,
+		Cycled:       a.loop.cycled,
 		Period:       int(a.Settings.WatchPeriod.Seconds()),
-		Registration: registrationState(a.loop.registration), Leaving: a.loop.departure.Text,
-		Waiting:  a.Waits.List(),
-		Docker:   dockerState(seen),
-		Services: []agentstate.Service{}, Unhealthy: listed(seen.Unhealthy, "its health check fails"), CrashLoops: listed(seen.Looping, crashloop.Says()),
-		Publishing: a.publishing(), Events: a.events(),
-		Self: agentstate.Self{RSS: memory(), CPU: cpu(), Calls: a.Calls()},
+		Registration: registrationState(a.loop.registration),
+		Leaving:      a.loop.departure.Text,
+		Waiting:      a.Waits.List(),
+		Docker:       dockerState(seen),
+		Services:     []agentstate.Service{},
+		Unhealthy:    listed(seen.Unhealthy, "its health check fails"),
+		CrashLoops:   listed(seen.Looping, crashloop.Says()),
+		Publishing:   a.publishing(),
+		Events:       a.events(),
+		Self:         agentstate.Self{RSS: memory(), CPU: cpu(), Calls: a.Calls()},
 	}
 	for _, o := range a.loop.orphans.now[:min(len(a.loop.orphans.now), agentstate.Most)] {
 		s.Orphans = append(s.Orphans, listed([]containers.Identity{o.Container}, o.Why)...)
@@ -42,7 +51,14 @@ func (a *Agent) state(now time.Time) agentstate.State {
 }
 
 func dockerState(seen containers.Snapshot) agentstate.Docker {
-	d := agentstate.Docker{Reachable: seen.Docker, Since: seen.Since, Why: seen.Why, Limit: seen.Limit, Running: seen.Running, Unhealthy: len(seen.Unhealthy)}
+	d := agentstate.Docker{
+		Reachable: seen.Docker,
+		Since:     seen.Since,
+		Why:       seen.Why,
+		Limit:     seen.Limit,
+		Running:   seen.Running,
+		Unhealthy: len(seen.Unhealthy),
+	}
 	if e := seen.Events; e.Failures > 0 {
 		d.Events = &agentstate.Stream{Since: e.Since, Why: e.Why, Failures: e.Failures}
 	}

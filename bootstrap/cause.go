@@ -40,7 +40,14 @@ func (r *run) checks(ctx context.Context) (checks []check.Check) {
 }
 
 func (r *run) world(ctx context.Context) catalog.World {
-	w := catalog.World{Config: r.Config, Record: r.Record, Identity: r.Identity, Agent: r.Agent(r.Config), Units: r.units, NoUnits: r.noUnits}
+	w := catalog.World{
+		Config:   r.Config,
+		Record:   r.Record,
+		Identity: r.Identity,
+		Agent:    r.Agent(r.Config),
+		Units:    r.units,
+		NoUnits:  r.noUnits,
+	}
 	if r.confirmed != nil {
 		w.Registry = r.confirmed
 	}

@@ -27,7 +27,9 @@ type engine struct {
 
 func (e engine) Ping(context.Context) (dockerapi.Version, error) { return dockerapi.Version{}, e.ping }
 func (engine) List(context.Context, bool) ([]dockerapi.Summary, error) {
-	return []dockerapi.Summary{{State: "running", Health: "unhealthy", Labels: map[string]string{"com.amazonaws.ecs.container-name": "web"}}}, nil // no cause
+	return []dockerapi.Summary{
+		{State: "running", Health: "unhealthy", Labels: map[string]string{"com.amazonaws.ecs.container-name": "web"}},
+	}, nil // no cause
 }
 func (engine) Inspect(context.Context, string) (dockerapi.Inspection, bool, error) {
 	return dockerapi.Inspection{}, false, nil
@@ -98,7 +100,11 @@ func (m *machine) socket() string {
 
 func TestADockerHostThatIsNoneIsEvidence(t *testing.T) {
 	t.Parallel()
-	m := boot(t, sandbox.Options{Agent: sandbox.AgentPlan{Hold: true}}).set("CLUSTER", "prod", "TIMEOUT", "200ms", "DOCKER_HOST", "ssh://x").mustConfigure()
+	m := boot(
+		t,
+		sandbox.Options{Agent: sandbox.AgentPlan{Hold: true}},
+	).set("CLUSTER", "prod", "TIMEOUT", "200ms", "DOCKER_HOST", "ssh://x").
+		mustConfigure()
 	m.host.World = func(_ context.Context, _ *instance.Instance, w catalog.World) catalog.World {
 		_, w.NoEngine = dockerapi.New(w.Config.DockerHost, time.Second)
 		return w

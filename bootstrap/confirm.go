@@ -50,7 +50,14 @@ func (r *run) confirm(ctx context.Context, meta ecsagent.Metadata, report *bootr
 // evaluate returns what is wrong with a registration, as the ECS API describes it.
 func (r *run) evaluate(arn string, ci awsapi.ContainerInstance, err error) *known {
 	r.confirmed = &answered{Clusters: r.aws, instance: ci, err: err}
-	f, bad := ecs.Group{Instance: subject.New(subject.Instance{Config: r.Config, Identity: r.Identity}, subject.Sources{})}.RegistrationFinding(r.wanted.Text, arn, ci, err)
+	f, bad := ecs.Group{
+		Instance: subject.New(subject.Instance{Config: r.Config, Identity: r.Identity}, subject.Sources{}),
+	}.RegistrationFinding(
+		r.wanted.Text,
+		arn,
+		ci,
+		err,
+	)
 	if !bad || f.Status != check.Fail {
 		return nil
 	}

@@ -31,8 +31,13 @@ func TestAnOldSystemdGetsTheClusterButNoneOfMustersUnits(t *testing.T) {
 			if left, _ := filepath.Glob(m.path("etc/systemd/system/muster-*")); len(left) != 0 {
 				t.Errorf("%s: installed %v", version, left)
 			}
-			wantText(t, m.log.String(), "systemd "+version+" is older than 248, so muster-verify.service and muster-agent.service are not installed, enabled or started",
-				"nothing sends the signal of this boot", "  sudo muster verify")
+			wantText(
+				t,
+				m.log.String(),
+				"systemd "+version+" is older than 248, so muster-verify.service and muster-agent.service are not installed, enabled or started",
+				"nothing sends the signal of this boot",
+				"  sudo muster verify",
+			)
 		}
 	}
 }

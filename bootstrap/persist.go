@@ -34,7 +34,13 @@ type attempts struct {
 // persist calls until it succeeds, is refused for good, or until comes. Each attempt has
 // a time limit of its own, which until does not shorten: there is always one. Package awsapi tries once what acts, so that this is its only
 // retry; a lookup has the SDK's three quick attempts in each of these.
-func (r *run) persist(ctx context.Context, until time.Time, each time.Duration, what string, call func(context.Context) error) (made attempts, err error) {
+func (r *run) persist(
+	ctx context.Context,
+	until time.Time,
+	each time.Duration,
+	what string,
+	call func(context.Context) error,
+) (made attempts, err error) {
 	again, stop := context.WithDeadline(ctx, until)
 	defer stop()
 	var logged awsapi.Kind

@@ -93,8 +93,10 @@ func inVirtualTime(t *testing.T, hook sandbox.Hook, test func(t *testing.T, v *v
 		aws.HTTPClient = v
 		client := awsapi.FromConfig(aws)
 		v.host = &Host{
-			Settings: config.Set{Environ: []string{"MUSTER_ROOT=" + root, "MUSTER_CONSOLE=", "MUSTER_CLUSTER=prod", "MUSTER_LIFECYCLE_HOOK=ready",
-				"MUSTER_CFN_STACK=stack", "MUSTER_CFN_RESOURCE=Workers", "MUSTER_TIMEOUT=10m"}},
+			Settings: config.Set{
+				Environ: []string{"MUSTER_ROOT=" + root, "MUSTER_CONSOLE=", "MUSTER_CLUSTER=prod", "MUSTER_LIFECYCLE_HOOK=ready",
+					"MUSTER_CFN_STACK=stack", "MUSTER_CFN_RESOURCE=Workers", "MUSTER_TIMEOUT=10m"},
+			},
 			Log:   slog.New(slog.NewTextHandler(v.log, nil)),
 			IMDS:  func(*config.Config) Metadata { return &metadata{string(document), signature} },
 			AWS:   func(context.Context, string) (AWS, error) { return client, nil },
@@ -158,14 +160,22 @@ func (v *virtual) Do(r *http.Request) (*http.Response, error) {
 
 // answer is AWS's error, in the query protocol's XML or JSON.
 func answer(r *http.Request, f fault) *http.Response {
-	text := fmt.Sprintf("<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>message</Message></Error></ErrorResponse>", f.code)
+	text := fmt.Sprintf(
+		"<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>message</Message></Error></ErrorResponse>",
+		f.code,
+	)
 	if r.URL.Query().Get("ContentType") == "JSON" {
 		text = fmt.Sprintf(`{"Error": {"Code": %q, "Message": "message"}}`, f.code)
 	}
 	if f.code == "" {
 		text = "<html>a proxy's page</html>"
 	}
-	return &http.Response{StatusCode: f.status, Request: r, Body: io.NopCloser(strings.NewReader(text)), Header: http.Header{"Content-Type": {"text/xml"}}}
+	return &http.Response{
+		StatusCode: f.status,
+		Request:    r,
+		Body:       io.NopCloser(strings.NewReader(text)),
+		Header:     http.Header{"Content-Type": {"text/xml"}},
+	}
 }
 
 // advance sets the sandbox's clock to the bubble's.
@@ -470,8 +480,21 @@ func TestWhateverHappensIsDeliveredOnce(t *testing.T) {
 	for seed := range uint64(cases) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		kinds := []fault{
-			{status: 400, code: "Throttling"}, {status: 503, code: "SlowDown"}, {status: 429}, {status: 500, code: "InternalFailure"},
-			{status: 500, code: "InternalFailure", done: true}, {status: 502, done: true}, {cut: true}, {cut: true, done: true}, {hang: true}, {refuse: true}, fine,
+			{status: 400, code: "Throttling"},
+			{status: 503, code: "SlowDown"},
+			{status: 429},
+			{status: 500, code: "InternalFailure"},
+			{
+				status: 500,
+				code:   "InternalFailure",
+				done:   true,
+			},
+			{status: 502, done: true},
+			{cut: true},
+			{cut: true, done: true},
+			{hang: true},
+			{refuse: true},
+			fine,
 		}
 		registers := time.Duration(random.Int64N(int64(5 * time.Minute)))
 		failed, lone, auth := random.IntN(4) == 0, random.IntN(2) == 0, []string{"identity", "sigv4"}[random.IntN(2)]

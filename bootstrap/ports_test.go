@@ -35,7 +35,13 @@ func judged(t *testing.T, closed bool, dials map[string]reach.Contact) *ports.Re
 	var ends []reach.Endpoint
 	for _, name := range []string{"me", "a", "b", "c"} {
 		addr := netip.AddrFrom4([4]byte{10, 0, 0, name[0]})
-		ends = append(ends, reach.Endpoint{Name: name, ENI: reach.ENI{ID: "eni-" + name, Addrs: []netip.Addr{addr}, Groups: []string{"sg-1"}, Subnet: "subnet-1", VPC: "vpc-1"}})
+		ends = append(
+			ends,
+			reach.Endpoint{
+				Name: name,
+				ENI:  reach.ENI{ID: "eni-" + name, Addrs: []netip.Addr{addr}, Groups: []string{"sg-1"}, Subnet: "subnet-1", VPC: "vpc-1"},
+			},
+		)
 	}
 	needs, _, err := reach.ParsePorts("tcp/7000-7009")
 	if err != nil {
@@ -53,17 +59,27 @@ func judged(t *testing.T, closed bool, dials map[string]reach.Contact) *ports.Re
 		peer := ends[slices.IndexFunc(ends, func(e reach.Endpoint) bool { return e.Name == to[:1] })]
 		report.AddProbe(ends[0], peer, needs[0], reach.Probe{Port: port, Contact: contact}, "")
 	}
-	report.Findings = []ports.Finding{{ID: "no-listener", Summary: "nothing listens"}, {ID: "ephemeral-overlap", Summary: "a port may be taken", Evidence: "7000", Remedy: "reserve it"}}
+	report.Findings = []ports.Finding{
+		{ID: "no-listener", Summary: "nothing listens"},
+		{ID: "ephemeral-overlap", Summary: "a port may be taken", Evidence: "7000", Remedy: "reserve it"},
+	}
 	return report
 }
 
 // registered is a run that has registered and comes to its ports.
 func registered(policy config.PortsPolicy, look func(context.Context) (*ports.Report, error)) (*run, *observe.Journal) {
 	log := &observe.Journal{}
-	h := &Host{Log: slog.New(slog.NewTextHandler(log, nil)), Ports: func(ctx context.Context, _ *instance.Instance, _ string) (*ports.Report, error) {
-		return look(ctx)
-	}}
-	return &run{Host: h, Instance: &instance.Instance{Config: &config.Config{Ports: "tcp/7000-7009", PortsPolicy: policy, Root: "/"}}, pace: pace{ports: time.Minute}}, log
+	h := &Host{
+		Log: slog.New(slog.NewTextHandler(log, nil)),
+		Ports: func(ctx context.Context, _ *instance.Instance, _ string) (*ports.Report, error) {
+			return look(ctx)
+		},
+	}
+	return &run{
+		Host:     h,
+		Instance: &instance.Instance{Config: &config.Config{Ports: "tcp/7000-7009", PortsPolicy: policy, Root: "/"}},
+		pace:     pace{ports: time.Minute},
+	}, log
 }
 
 func TestWhatFailsABoot(t *testing.T) {
@@ -89,14 +105,17 @@ func TestWhatFailsABoot(t *testing.T) {
 				r, _ := registered(policy, func(context.Context) (*ports.Report, error) { return judged(t, c.closed, c.dials), nil })
 				report := bootreport.Report{Outcome: bootreport.Registered}
 				r.checkPorts(t.Context(), &report)
-				if failed := report.Outcome == bootreport.PortsClosed && report.ExitCode == 1 && report.Cause.ID == "ports-closed"; failed != fails || report.Failed() != fails {
+				if failed := report.Outcome == bootreport.PortsClosed && report.ExitCode == 1 &&
+					report.Cause.ID == "ports-closed"; failed != fails ||
+					report.Failed() != fails {
 					t.Errorf("policy %s: %+v", policy, report)
 				}
 				warnings := strings.Join(report.Warnings, "\n")
 				if !strings.Contains(warnings, c.warns) || c.warns == "" && len(report.Warnings) != 2 {
 					t.Errorf("warnings: %s", warnings)
 				}
-				if !strings.Contains(warnings, "on this host: a port may be taken (7000): reserve it") || strings.Contains(warnings, "nothing listens") {
+				if !strings.Contains(warnings, "on this host: a port may be taken (7000): reserve it") ||
+					strings.Contains(warnings, "nothing listens") {
 					t.Errorf("warnings of the host: %s", warnings)
 				}
 			}
@@ -108,7 +127,8 @@ func TestPortsThatCannotBeJudgedFailNoBoot(t *testing.T) {
 	r, log := registered(config.PortsFail, func(context.Context) (*ports.Report, error) { return nil, errors.New("throttled") })
 	report := bootreport.Report{Outcome: bootreport.Registered}
 	r.checkPorts(t.Context(), &report)
-	if report.Outcome != bootreport.Registered || len(report.Warnings) != 1 || !strings.Contains(log.String(), "could not check the replication ports: throttled") {
+	if report.Outcome != bootreport.Registered || len(report.Warnings) != 1 ||
+		!strings.Contains(log.String(), "could not check the replication ports: throttled") {
 		t.Errorf("%+v\n%s", report, log)
 	}
 }

@@ -12,8 +12,14 @@ import (
 )
 
 func (r *run) report() bootreport.Report {
-	return bootreport.Report{Schema: bootreport.Schema, InstanceID: r.Identity.InstanceID, Region: r.Identity.Region, StartedAt: r.started.UTC(),
-		Cluster: r.wanted.Text, ClusterOrigin: r.origin}
+	return bootreport.Report{
+		Schema:        bootreport.Schema,
+		InstanceID:    r.Identity.InstanceID,
+		Region:        r.Identity.Region,
+		StartedAt:     r.started.UTC(),
+		Cluster:       r.wanted.Text,
+		ClusterOrigin: r.origin,
+	}
 }
 
 // lastReport is the report of an earlier run on this instance; the zero Report

@@ -86,5 +86,10 @@ func TestAUnitThatTheAdministratorMaskedIsLeftAlone(t *testing.T) {
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
 	m.systemd.unit(agentUnit).Masked = true
 	m.mustConfigure()
-	wantText(t, m.log.String(), "muster-agent.service is masked on this instance, so it is not started", "queued ecs.service (start), muster-verify.service; not waiting")
+	wantText(
+		t,
+		m.log.String(),
+		"muster-agent.service is masked on this instance, so it is not started",
+		"queued ecs.service (start), muster-verify.service; not waiting",
+	)
 }

@@ -57,7 +57,8 @@ func TestVerifyWaitsForTheRegistration(t *testing.T) {
 			}
 			wantOutcome(t, report, bootreport.Registered, "")
 			arn := m.ContainerInstances("prod")[0].Arn
-			if report.ContainerInstanceARN != arn || !report.Confirmed || report.Cluster != "prod" || report.ClusterOrigin != "flag --cluster" {
+			if report.ContainerInstanceARN != arn || !report.Confirmed || report.Cluster != "prod" ||
+				report.ClusterOrigin != "flag --cluster" {
 				t.Errorf("%+v", report)
 			}
 			wantText(t, report.AgentVersion, "1.105.1")
@@ -263,7 +264,12 @@ func TestTheECSAPIHasItsSay(t *testing.T) {
 			}
 			report, err := m.verify()
 			wantExit(t, err, map[bool]int{true: exitcode.Healthy, false: exitcode.NotRegistered}[test.cause == ""])
-			wantOutcome(t, report, map[bool]bootreport.Outcome{true: bootreport.Registered, false: bootreport.NotRegistered}[test.cause == ""], test.cause)
+			wantOutcome(
+				t,
+				report,
+				map[bool]bootreport.Outcome{true: bootreport.Registered, false: bootreport.NotRegistered}[test.cause == ""],
+				test.cause,
+			)
 			if report.Confirmed != (test.cause == "" && test.warning == "") {
 				t.Errorf("confirmed %v", report.Confirmed)
 			}
@@ -347,7 +353,13 @@ func TestTheECSAPIIsAskedRarelyAndForFiveMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		api := &disconnected{}
-		r := &run{Host: &Host{}, pace: realPace(), wanted: ref(t, "prod"), aws: api, Instance: &instance.Instance{Identity: imds.Identity{InstanceID: instanceID}}}
+		r := &run{
+			Host:     &Host{},
+			pace:     realPace(),
+			wanted:   ref(t, "prod"),
+			aws:      api,
+			Instance: &instance.Instance{Identity: imds.Identity{InstanceID: instanceID}},
+		}
 		err := r.confirm(t.Context(), ecsagent.Metadata{ContainerInstanceARN: "arn"}, &bootreport.Report{})
 		if why, is := asKnown(err); !is || why.ID != "agent-disconnected" {
 			t.Errorf("%v", err)
@@ -398,7 +410,13 @@ func TestTheLastAnswerOfECSCounts(t *testing.T) {
 					}
 					return awsapi.ContainerInstance{ARN: "arn", Status: "ACTIVE", Connected: answer == "connected"}, nil
 				}}
-				r := &run{Host: &Host{Log: slog.New(slog.DiscardHandler)}, pace: realPace(), wanted: ref(t, "prod"), aws: api, Instance: &instance.Instance{Identity: imds.Identity{InstanceID: instanceID}}}
+				r := &run{
+					Host:     &Host{Log: slog.New(slog.DiscardHandler)},
+					pace:     realPace(),
+					wanted:   ref(t, "prod"),
+					aws:      api,
+					Instance: &instance.Instance{Identity: imds.Identity{InstanceID: instanceID}},
+				}
 				ctx, stop := context.WithTimeout(t.Context(), 10*time.Minute)
 				defer stop()
 				err := r.confirm(ctx, ecsagent.Metadata{ContainerInstanceARN: "arn"}, &bootreport.Report{})
@@ -486,9 +504,16 @@ func TestVerifyTakesTheClusterFromEachFileOfTheAgent(t *testing.T) {
 
 func TestInterruptedVerifyTellsNobody(t *testing.T) {
 	t.Parallel()
-	m := boot(t, sandbox.Options{Agent: sandbox.AgentPlan{Hold: true}, Group: &sandbox.Group{Name: "workers", Hooks: []sandbox.Hook{{Name: "ready"}}},
-		Stacks: map[string][]string{"stack": {"Workers"}}})
-	m.set("CLUSTER", "prod", "LIFECYCLE_HOOK", "ready", "CFN_STACK", "stack", "CFN_RESOURCE", "Workers", "ON_FAILURE", "unhealthy", "TIMEOUT", "10m").mustConfigure()
+	m := boot(
+		t,
+		sandbox.Options{
+			Agent:  sandbox.AgentPlan{Hold: true},
+			Group:  &sandbox.Group{Name: "workers", Hooks: []sandbox.Hook{{Name: "ready"}}},
+			Stacks: map[string][]string{"stack": {"Workers"}},
+		},
+	)
+	m.set("CLUSTER", "prod", "LIFECYCLE_HOOK", "ready", "CFN_STACK", "stack", "CFN_RESOURCE", "Workers", "ON_FAILURE", "unhealthy", "TIMEOUT", "10m").
+		mustConfigure()
 	ctx, stop := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer stop()
 	report, err := m.host.Verify(ctx)

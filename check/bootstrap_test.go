@@ -54,8 +54,11 @@ func TestBootstrap(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			checks, err := check.Select(catalog.Checks(catalog.World{Config: cfg, Record: c.record, Identity: imds.Identity{InstanceID: "i-1"}}),
-				[]string{"bootstrap"}, nil)
+			checks, err := check.Select(
+				catalog.Checks(catalog.World{Config: cfg, Record: c.record, Identity: imds.Identity{InstanceID: "i-1"}}),
+				[]string{"bootstrap"},
+				nil,
+			)
 			if err != nil {
 				t.Fatal(err)
 			}

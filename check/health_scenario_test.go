@@ -62,8 +62,11 @@ func healthScenarios() []scenario {
 				w.docker.die("web", 1, time.Minute)
 			}
 		}, []string{"container-restarting"}},
-		{"a container died twice", func(_ *testing.T, w *world) { w.docker.die("web", 1, time.Minute); w.docker.die("web", 1, time.Minute) },
-			nil},
+		{
+			"a container died twice",
+			func(_ *testing.T, w *world) { w.docker.die("web", 1, time.Minute); w.docker.die("web", 1, time.Minute) },
+			nil,
+		},
 		{"a container died often, long ago", func(_ *testing.T, w *world) {
 			for range 5 {
 				w.docker.die("web", 1, 2*time.Hour)
@@ -74,7 +77,11 @@ func healthScenarios() []scenario {
 				w.docker.die("web", code, time.Minute)
 			}
 		}, nil},
-		{"Docker restarts a container", func(_ *testing.T, w *world) { w.docker.run("web", "restarting", "") }, []string{"container-restarting"}},
+		{
+			"Docker restarts a container",
+			func(_ *testing.T, w *world) { w.docker.run("web", "restarting", "") },
+			[]string{"container-restarting"},
+		},
 		{"a container is killed for memory, each time", func(_ *testing.T, w *world) {
 			for range 3 {
 				id := w.docker.die("web", 137, time.Minute)
@@ -111,7 +118,10 @@ func pairScenarios() []scenario {
 			[]string{"ecs-config-misread", "container-unhealthy"}},
 		{"Docker down, and the wrong region", both(configures("ECS_CLUSTER=prod\nAWS_DEFAULT_REGION=us-east-1\n"), down),
 			[]string{"docker-not-running", "wrong-region"}},
-		{"a denied registration, and no such cluster", both(joins("prdo"), says("not authorized to perform: ecs:RegisterContainerInstance")),
-			[]string{"access-denied", "cluster-missing"}},
+		{
+			"a denied registration, and no such cluster",
+			both(joins("prdo"), says("not authorized to perform: ecs:RegisterContainerInstance")),
+			[]string{"access-denied", "cluster-missing"},
+		},
 	}
 }

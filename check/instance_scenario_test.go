@@ -54,7 +54,11 @@ func instanceScenarios() []scenario {
 		{"the metadata endpoint is disabled", func(_ *testing.T, w *world) { w.Inject(sandbox.IMDSDisabled()) }, []string{"imds-disabled"}},
 		{"the token never comes", func(_ *testing.T, w *world) { w.Inject(sandbox.HopLimit()) }, []string{"imds-silent"}},
 		{"there is no metadata service", func(_ *testing.T, w *world) { w.IMDSDown() }, []string{"imds-unreachable"}},
-		{"something else answers for the metadata service", metadata("dynamic/", 0, "<html>captive portal</html>"), []string{"imds-garbled"}},
+		{
+			"something else answers for the metadata service",
+			metadata("dynamic/", 0, "<html>captive portal</html>"),
+			[]string{"imds-garbled"},
+		},
 		{"the metadata service is broken", metadata("api/token", http.StatusInternalServerError, ""), []string{"imds-broken"}},
 		{"there is no instance profile", metadata("meta-data/iam/info", http.StatusNotFound, ""), []string{"no-instance-profile"}},
 		{"the instance profile was deleted", metadata("meta-data/iam/info", 0, `{"Code":"InstanceProfileNotFound"}`),

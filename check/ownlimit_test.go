@@ -28,7 +28,10 @@ func TestTheOwnLimitOfFilesIsNoFaultOfWhatWasAsked(t *testing.T) {
 	w := healthy(t)
 	w.docker.ping = emfile()
 	w.Net = exhausted{w.Net}
-	lone := catalog.World{Config: w.Config, NoIdentity: &imds.Error{Kind: imds.Unreachable, Endpoint: "http://169.254.169.254", Err: emfile()}}
+	lone := catalog.World{
+		Config:     w.Config,
+		NoIdentity: &imds.Error{Kind: imds.Unreachable, Endpoint: "http://169.254.169.254", Err: emfile()},
+	}
 	metadata, err := check.Select(catalog.Checks(lone), []string{"imds"}, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -160,8 +160,9 @@ func TestFindingsLoseTheirSecrets(t *testing.T) {
 			Fix: fix.Do("unset DB_PASSWORD=pw")}}
 	}}})
 	f := results[0].Findings[0]
-	if f.Summary != "proxy http://[masked]@proxy:3128 refuses" || f.Fix.String() != "unset DB_PASSWORD=[masked]" || !slices.Equal(f.Evidence,
-		[]string{"[masked]", "[masked]", "[masked]", "ECS_CLUSTER=prod"}) {
+	if f.Summary != "proxy http://[masked]@proxy:3128 refuses" || f.Fix.String() != "unset DB_PASSWORD=[masked]" ||
+		!slices.Equal(f.Evidence,
+			[]string{"[masked]", "[masked]", "[masked]", "ECS_CLUSTER=prod"}) {
 		t.Errorf("%+v", f)
 	}
 	if evidence[1] != "MIIEpAIBAAKCAQEA" {

@@ -169,7 +169,9 @@ func TestScenarios(t *testing.T) {
 }
 
 // varying is what differs from run to run.
-var varying = regexp.MustCompile(`127\.0\.0\.1:\d+|\d+h\d+m\d+s|/tmp/d\d+|[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{32}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
+var varying = regexp.MustCompile(
+	`127\.0\.0\.1:\d+|\d+h\d+m\d+s|/tmp/d\d+|[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{32}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`,
+)
 
 func tell(name string, causes []check.Cause) string {
 	var b strings.Builder

@@ -61,7 +61,8 @@ func TestAMissingClusterSaysWhyUserDataNamedNone(t *testing.T) {
 			together(unnamed, c.arrange)(t, w)
 			results := w.run(t)
 			warnings := check.Warnings(results)
-			if len(warnings) == 0 || warnings[0].ID != "cluster-unset" || !strings.Contains(strings.Join(warnings[0].Evidence, "\n"), c.says) {
+			if len(warnings) == 0 || warnings[0].ID != "cluster-unset" ||
+				!strings.Contains(strings.Join(warnings[0].Evidence, "\n"), c.says) {
 				t.Fatalf("got %+v", warnings)
 			}
 			for _, r := range results {
@@ -77,8 +78,10 @@ func TestAMissingClusterSaysWhyUserDataNamedNone(t *testing.T) {
 
 func TestUserDataFindings(t *testing.T) {
 	const script = "#!/bin/bash\ntrue\n"
-	errors := file("/var/lib/cloud/data/result.json",
-		`{"v1":{"datasource":"DataSourceEc2Local","errors":["('scripts_user', RuntimeError('Runparts: 1 failures (part-001) in 1 attempted commands'))"]}}`)
+	errors := file(
+		"/var/lib/cloud/data/result.json",
+		`{"v1":{"datasource":"DataSourceEc2Local","errors":["('scripts_user', RuntimeError('Runparts: 1 failures (part-001) in 1 attempted commands'))"]}}`,
+	)
 	for name, c := range map[string]struct {
 		arrange func(*testing.T, *world)
 		want    string

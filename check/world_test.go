@@ -28,9 +28,13 @@ type ways struct {
 
 // reachable is a network in which all is reached at public addresses.
 func reachable() *ways {
-	return &ways{addrs: map[string]string{"ecs.": "52.94.1.1", "ecs-a-1.": "52.94.1.2", "ecs-t-1.": "52.94.1.3", "autoscaling.": "52.94.1.4",
-		"cloudformation.": "52.94.1.5"},
-		answers: map[string]netpath.Answer{}, now: time.Now, host: netpath.Families{V4: true}}
+	return &ways{
+		addrs: map[string]string{"ecs.": "52.94.1.1", "ecs-a-1.": "52.94.1.2", "ecs-t-1.": "52.94.1.3", "autoscaling.": "52.94.1.4",
+			"cloudformation.": "52.94.1.5"},
+		answers: map[string]netpath.Answer{},
+		now:     time.Now,
+		host:    netpath.Families{V4: true},
+	}
 }
 
 func (n *ways) Families() netpath.Families { return n.host }

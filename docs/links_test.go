@@ -98,7 +98,8 @@ func TestQuestionsHaveACheckAndSources(t *testing.T) {
 	for _, m := range guides {
 		text := pages(t)["docs/"+m[1]]
 		check, sources := strings.Index(text, "\n## Check it\n"), strings.Index(text, "\n## Sources\n")
-		if check < 0 || sources < check || !strings.Contains(text[check:sources], "```\n$ ") || !strings.Contains(text[sources:], "https://docs.aws.amazon.com/") {
+		if check < 0 || sources < check || !strings.Contains(text[check:sources], "```\n$ ") ||
+			!strings.Contains(text[sources:], "https://docs.aws.amazon.com/") {
 			t.Errorf("docs/%s needs a section \"Check it\" with a screen, and then \"Sources\" that cite AWS", m[1])
 		}
 	}

@@ -36,7 +36,8 @@ func TestThePackageEnablesNothingOnAnOldSystemd(t *testing.T) {
 	for _, version := range []string{"systemd 219", "systemd 239 (239-82.el8_10.5)", "systemd 247 (247.3-7+deb11u6)"} {
 		for _, arguments := range [][]string{{"configure"}, {"configure", "0.9"}, {"1"}, {"2"}} {
 			said, asked := install(t, version, arguments...)
-			if asked != "" || !strings.Contains(said, strings.Join(strings.Fields(version)[:2], " ")+" is older than 248") || !strings.Contains(said, "still configures the cluster") {
+			if asked != "" || !strings.Contains(said, strings.Join(strings.Fields(version)[:2], " ")+" is older than 248") ||
+				!strings.Contains(said, "still configures the cluster") {
 				t.Errorf("%s %q: said %q, asked %q", version, arguments, said, asked)
 			}
 		}

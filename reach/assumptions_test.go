@@ -67,7 +67,12 @@ func TestABlackholeIsClosedAndAMissingRouteUnknown(t *testing.T) {
 }
 
 func TestAStaleReferenceIsNamedOnlyForPeersOfItsVPC(t *testing.T) {
-	gone := Rule{IDs: []string{"sgr-1"}, Protocol: TCP, Ports: Range{47100, 47109}, Peer: Peer{Group: GroupRef{ID: "sg-x", VPC: "vpc-9", Peering: "pcx-9"}}}
+	gone := Rule{
+		IDs:      []string{"sgr-1"},
+		Protocol: TCP,
+		Ports:    Range{47100, 47109},
+		Peer:     Peer{Group: GroupRef{ID: "sg-x", VPC: "vpc-9", Peering: "pcx-9"}},
+	}
 	w, p1, _, q := theCase(gone)
 	p1.VPC = "vpc-2"
 	want(t, NewJudge(w).Evaluate(p1, q, caseNeed()), "MISSING 47100-47109")

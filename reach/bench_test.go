@@ -59,7 +59,14 @@ func fleetGroup(pool, k, rules int) Group {
 func cidr(s string) Peer { return Peer{CIDR: netip.MustParsePrefix(s).Masked()} }
 
 func allowAll(number int, d Direction) ACLEntry {
-	return ACLEntry{Number: number, Direction: d, Allow: true, Protocol: AllProtocols, Ports: AnyPort(), CIDR: netip.MustParsePrefix("0.0.0.0/0")}
+	return ACLEntry{
+		Number:    number,
+		Direction: d,
+		Allow:     true,
+		Protocol:  AllProtocols,
+		Ports:     AnyPort(),
+		CIDR:      netip.MustParsePrefix("0.0.0.0/0"),
+	}
 }
 
 func ignite() []Need {

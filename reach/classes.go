@@ -150,7 +150,15 @@ func (c *classifier) atom(a netip.Addr) int32 {
 // classify returns the number of the endpoint's class.
 func (c *classifier) classify(e *Endpoint) int32 {
 	guard := c.guard(e)
-	key := classKey{guard: guard, name4: c.name(e, true), name6: c.name(e, false), subnet: e.Subnet, anywhere: e.subnetless(), dialFrom: e.ephemeral(), others: c.others(e)}
+	key := classKey{
+		guard:    guard,
+		name4:    c.name(e, true),
+		name6:    c.name(e, false),
+		subnet:   e.Subnet,
+		anywhere: e.subnetless(),
+		dialFrom: e.ephemeral(),
+		others:   c.others(e),
+	}
 	key.v6First = len(e.Addrs) > 0 && e.Addrs[0].Unmap().Is6()
 	id := c.classes.id(key)
 	if int(id) == len(c.all) {

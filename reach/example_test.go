@@ -9,8 +9,12 @@ import (
 
 func ExampleJudge_Evaluate() {
 	at := func(name, addr, group string) reach.Endpoint {
-		return reach.Endpoint{Name: name, Region: "eu-west-1", ENI: reach.ENI{ID: "eni-" + name, Addrs: []netip.Addr{netip.MustParseAddr(addr)},
-			Groups: []string{group}, Subnet: "subnet-1", VPC: "vpc-1"}}
+		return reach.Endpoint{
+			Name:   name,
+			Region: "eu-west-1",
+			ENI: reach.ENI{ID: "eni-" + name, Addrs: []netip.Addr{netip.MustParseAddr(addr)},
+				Groups: []string{group}, Subnet: "subnet-1", VPC: "vpc-1"},
+		}
 	}
 	out := reach.Rule{Direction: reach.Egress, Protocol: reach.AllProtocols, Ports: reach.AnyPort(),
 		Peer: reach.Peer{CIDR: netip.MustParsePrefix("0.0.0.0/0")}}

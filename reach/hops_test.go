@@ -38,7 +38,10 @@ func TestEachHopReportsItsOwnHoles(t *testing.T) {
 	w.Groups[0].Rules = []Rule{rule(Egress, "tcp", 47100, 47105, "0.0.0.0/0")}
 	deny := allowAll(10, Ingress)
 	deny.Allow, deny.Protocol, deny.Ports = false, TCP, Range{47104, 47104}
-	w.ACLs = []ACL{openACL("subnet-1"), {ID: "acl-q", Subnets: []string{"subnet-3"}, Entries: []ACLEntry{deny, allowAll(20, Ingress), allowAll(20, Egress)}}}
+	w.ACLs = []ACL{
+		openACL("subnet-1"),
+		{ID: "acl-q", Subnets: []string{"subnet-3"}, Entries: []ACLEntry{deny, allowAll(20, Ingress), allowAll(20, Egress)}},
+	}
 	v := NewJudge(w).Evaluate(p1, q, caseNeed())
 	want(t, v, "MISSING 47100-47101,47104,47106-47109 at source egress")
 	if got := v.Open(v.Need).String(); got != "47102-47103,47105" {
@@ -153,7 +156,11 @@ func TestMappedAddressesAreIPv4(t *testing.T) {
 }
 
 func TestEndpointAtFindsTheOwningInterface(t *testing.T) {
-	enis := []ENI{{ID: "eni-1", Addrs: addrs("10.0.0.1", "fd00::1")}, {ID: "eni-t", Addrs: addrs("10.0.0.3"), Trunk: true}, {ID: "eni-2", Addrs: addrs("10.0.0.2")}}
+	enis := []ENI{
+		{ID: "eni-1", Addrs: addrs("10.0.0.1", "fd00::1")},
+		{ID: "eni-t", Addrs: addrs("10.0.0.3"), Trunk: true},
+		{ID: "eni-2", Addrs: addrs("10.0.0.2")},
+	}
 	e, err := EndpointAt("i-1", netip.MustParseAddr("fd00::1"), enis)
 	if err != nil || e.ID != "eni-1" || e.Addrs[0].String() != "fd00::1" || len(e.Others) != 1 {
 		t.Errorf("%+v, %v", e, err)

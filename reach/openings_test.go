@@ -118,7 +118,11 @@ func TestEveryPairOfGroupsHasItsRule(t *testing.T) {
 	for _, o := range m.Openings(m.Blocks()[0], 0) {
 		got = append(got, fmt.Sprintf("%s from %s: %v -> %v, %d", o.Group, o.Peer, o.From, o.To, o.Pairs))
 	}
-	expected := []string{"sg-batch from sg-cache: [1 2] -> [3], 2", "sg-cache from sg-batch: [3] -> [1 2], 2", "sg-cache from sg-cache: [1 2] -> [1 2], 2"}
+	expected := []string{
+		"sg-batch from sg-cache: [1 2] -> [3], 2",
+		"sg-cache from sg-batch: [3] -> [1 2], 2",
+		"sg-cache from sg-cache: [1 2] -> [1 2], 2",
+	}
 	if !slices.Equal(got, expected) {
 		t.Errorf("got %q", got)
 	}

@@ -51,7 +51,10 @@ func (v Verdict) meaning(p Probe) string {
 	case Silent:
 		return "udp that stays silent proves nothing, trust the rules"
 	case NoRoute:
-		return v.withRules(p.Port, "the route tables of the two subnets lack a way, the peer is gone, or a firewall rejects it as prohibited (iptables and nftables: admin-prohibited)")
+		return v.withRules(
+			p.Port,
+			"the route tables of the two subnets lack a way, the peer is gone, or a firewall rejects it as prohibited (iptables and nftables: admin-prohibited)",
+		)
 	}
 	switch v.at(p.Port) {
 	case Open:

@@ -127,7 +127,11 @@ func ignite2Oddities() []Profile {
 
 func gridProfiles() []Profile {
 	return []Profile{
-		{Name: "hazelcast", Source: "Hazelcast 5: NetworkConfig DEFAULT_PORT 5701, port-count 100", Needs: []Need{tcp("member", 5701, 5800)}},
+		{
+			Name:   "hazelcast",
+			Source: "Hazelcast 5: NetworkConfig DEFAULT_PORT 5701, port-count 100",
+			Needs:  []Need{tcp("member", 5701, 5800)},
+		},
 		{
 			Name: "jgroups", Source: "JGroups 5: TPConfig bind_port 7800, port_range 10; tcp-default.xml, FD_SOCK2 offset 100",
 			Needs: []Need{tcp("transport", 7800, 7810), tcp("FD_SOCK2", 7900, 7912)},
@@ -167,7 +171,12 @@ func cassandra(name, source string, native ...Need) Profile {
 }
 
 func elasticsearch(name, source string) Profile {
-	return Profile{Name: name, Source: source, Needs: []Need{tcp("transport", 9300, 9400)}, Roles: []Role{client("http", tcp("HTTP", 9200, 9300))}}
+	return Profile{
+		Name:   name,
+		Source: source,
+		Needs:  []Need{tcp("transport", 9300, 9400)},
+		Roles:  []Role{client("http", tcp("HTTP", 9200, 9300))},
+	}
 }
 
 func redis(name, source string) Profile {
@@ -176,7 +185,11 @@ func redis(name, source string) Profile {
 
 func storeProfiles() []Profile {
 	return []Profile{
-		cassandra("cassandra", "Cassandra: cassandra.yaml, storage_port, ssl_storage_port, native_transport_port", tcp("native transport", 9042, 9042)),
+		cassandra(
+			"cassandra",
+			"Cassandra: cassandra.yaml, storage_port, ssl_storage_port, native_transport_port",
+			tcp("native transport", 9042, 9042),
+		),
 		cassandra("scylla", "ScyllaDB: scylla.yaml, the same ports and native_shard_aware_transport_port",
 			tcp("native transport", 9042, 9042), tcp("shard-aware transport", 19042, 19042)),
 		elasticsearch("elasticsearch", "Elasticsearch guide, networking: transport.port, http.port"),
@@ -188,8 +201,13 @@ func storeProfiles() []Profile {
 			Needs: []Need{tcp("sentinel", 26379, 26379), tcp("data", 6379, 6379)},
 		},
 		{
-			Name: "zookeeper", Source: "ZooKeeper: zoo_sample.cfg, clientPort; administrator's guide, server.x=host:2888:3888",
-			Needs: []Need{tcp("follower", 2888, 2888), tcp("election", 3888, 3888)}, Roles: []Role{client("client", tcp("client", 2181, 2181))},
+			Name:   "zookeeper",
+			Source: "ZooKeeper: zoo_sample.cfg, clientPort; administrator's guide, server.x=host:2888:3888",
+			Needs: []Need{
+				tcp("follower", 2888, 2888),
+				tcp("election", 3888, 3888),
+			},
+			Roles: []Role{client("client", tcp("client", 2181, 2181))},
 		},
 		{
 			Name: "etcd", Source: "etcd: embed/config.go, DefaultListenPeerURLs, DefaultListenClientURLs",
@@ -212,8 +230,9 @@ func databaseProfiles() []Profile {
 		},
 		{
 			// Distributed recovery connects to the donor's port for SQL.
-			Name: "mysql-group", Source: "MySQL 8, Group Replication: group_replication_local_address 33061; distributed recovery over port 3306",
-			Needs: []Need{tcp("group communication", 33061, 33061), tcp("recovery", 3306, 3306)},
+			Name:   "mysql-group",
+			Source: "MySQL 8, Group Replication: group_replication_local_address 33061; distributed recovery over port 3306",
+			Needs:  []Need{tcp("group communication", 33061, 33061), tcp("recovery", 3306, 3306)},
 		},
 		{
 			Name: "patroni", Source: "Patroni, YAML configuration: restapi.listen 8008, postgresql.listen 5432",
@@ -228,8 +247,10 @@ func databaseProfiles() []Profile {
 			Needs: []Need{tcp("raft", 9234, 9234)}, Roles: []Role{client("client", tcp("client", 9181, 9181))},
 		},
 		{
-			Name: "mongodb", Source: "MongoDB manual, default ports: mongod 27017, shardsvr 27018, configsvr 27019", Needs: []Need{tcp("mongod", 27017, 27017)},
-			Roles: []Role{{"shard", []Need{tcp("shard server", 27018, 27018)}}, {"config", []Need{tcp("config server", 27019, 27019)}}},
+			Name:   "mongodb",
+			Source: "MongoDB manual, default ports: mongod 27017, shardsvr 27018, configsvr 27019",
+			Needs:  []Need{tcp("mongod", 27017, 27017)},
+			Roles:  []Role{{"shard", []Need{tcp("shard server", 27018, 27018)}}, {"config", []Need{tcp("config server", 27019, 27019)}}},
 		},
 		{Name: "cockroachdb", Source: "CockroachDB: cockroach start --listen-addr", Needs: []Need{tcp("node", 26257, 26257)}},
 	}

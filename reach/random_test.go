@@ -47,7 +47,12 @@ func (d dice) peer() Peer {
 }
 
 func (d dice) rule() Rule {
-	r := Rule{Direction: pick(d, Ingress, Egress), Protocol: pick(d, TCP, TCP, TCP, UDP, AllProtocols, ICMP, Protocol(50)), Ports: AnyPort(), Peer: d.peer()}
+	r := Rule{
+		Direction: pick(d, Ingress, Egress),
+		Protocol:  pick(d, TCP, TCP, TCP, UDP, AllProtocols, ICMP, Protocol(50)),
+		Ports:     AnyPort(),
+		Peer:      d.peer(),
+	}
 	if r.Protocol.HasPorts() {
 		r.Ports = d.ports()
 	}

@@ -18,13 +18,33 @@ func story() (World, []Endpoint) {
 	}
 	world, out := peer("0.0.0.0/0"), rule(Egress, "-1", 0, 0, "0.0.0.0/0")
 	return World{
-			ACLs: []ACL{{ID: "acl-0default", Subnets: []string{"subnet-a", "subnet-b"}, Entries: []ACLEntry{allowAll(100, Egress), allowAll(100, Ingress)}}},
+			ACLs: []ACL{
+				{
+					ID:      "acl-0default",
+					Subnets: []string{"subnet-a", "subnet-b"},
+					Entries: []ACLEntry{allowAll(100, Egress), allowAll(100, Ingress)},
+				},
+			},
 			Groups: []Group{
 				{ID: "sg-0cache", Name: "cache", Rules: []Rule{
-					allow("tcp", 47500, 47599, "sg-0cache"), allow("tcp", 47500, 47599, "sg-0batch"),
-					allow("tcp", 47100, 47199, "sg-0cache"), allow("tcp", 47100, 47105, "10.0.2.0/24"), allow("tcp", 8080, 8080, "sg-0alb"), out}},
+					allow("tcp", 47500, 47599, "sg-0cache"),
+					allow("tcp", 47500, 47599, "sg-0batch"),
+					allow(
+						"tcp",
+						47100,
+						47199,
+						"sg-0cache",
+					),
+					allow("tcp", 47100, 47105, "10.0.2.0/24"),
+					allow("tcp", 8080, 8080, "sg-0alb"),
+					out,
+				}},
 				{ID: "sg-0batch", Name: "batch", Rules: []Rule{allow("tcp", 47000, 47999, "10.0.0.0/16"), out}},
-				{ID: "sg-0alb", Name: "alb", Rules: []Rule{{Protocol: TCP, Ports: Range{443, 443}, Peer: world}, rule(Egress, "tcp", 8080, 8080, "sg-0cache")}},
+				{
+					ID:    "sg-0alb",
+					Name:  "alb",
+					Rules: []Rule{{Protocol: TCP, Ports: Range{443, 443}, Peer: world}, rule(Egress, "tcp", 8080, 8080, "sg-0cache")},
+				},
 			},
 		}, []Endpoint{
 			at("i-cache-1", "10.0.1.11", "subnet-a", "sg-0cache"),
@@ -60,7 +80,10 @@ func TestAClosedSubRangeIsFoundNamedAndHealed(t *testing.T) {
 		"'IpProtocol=tcp,FromPort=47106,ToPort=47199,UserIdGroupPairs=[{GroupId=sg-0batch}]'")
 
 	f := v.Fixes[0]
-	w.Groups = append(w.Groups, Group{ID: f.Group, Rules: []Rule{{Direction: f.Direction, Protocol: f.Protocol, Ports: f.Ports[0], Peer: f.Peer}}})
+	w.Groups = append(
+		w.Groups,
+		Group{ID: f.Group, Rules: []Rule{{Direction: f.Direction, Protocol: f.Protocol, Ports: f.Ports[0], Peer: f.Peer}}},
+	)
 	healed := mustMatrix(t, w, eps, eps, needs...)
 	for k := range needs {
 		if got := healed.Tally(k); got[Open] != 6 {

@@ -31,26 +31,59 @@ func settings(t *testing.T, u units.Unit) map[string]string {
 func TestUnitsSayWhatTheCodeReliesOn(t *testing.T) {
 	want := map[string]map[string]string{
 		"muster-agent.service": {
-			"ExecStart": "/usr/bin/muster agent", "Type": "notify", "Restart": "always", "RestartPreventExitStatus": "64 78", "TimeoutStartSec": "infinity",
-			"After": "network-online.target docker.service ecs.service muster-docker.socket muster-docker.service", "Wants": "network-online.target muster-docker.socket",
-			"BindReadOnlyPaths": "-/run/muster-docker/agent:/run/muster-docker", "Environment": "MUSTER_DOCKER_PROXY=/run/muster-docker/docker.sock", "DynamicUser": "yes", "StateDirectory": "muster-agent",
-			"RuntimeDirectory": "muster-agent", "ExecReload": "/bin/kill -HUP $MAINPID", "TimeoutStopSec": "15", "WantedBy": "multi-user.target", "CapabilityBoundingSet": "",
+			"ExecStart":                "/usr/bin/muster agent",
+			"Type":                     "notify",
+			"Restart":                  "always",
+			"RestartPreventExitStatus": "64 78",
+			"TimeoutStartSec":          "infinity",
+			"After":                    "network-online.target docker.service ecs.service muster-docker.socket muster-docker.service",
+			"Wants":                    "network-online.target muster-docker.socket",
+			"BindReadOnlyPaths":        "-/run/muster-docker/agent:/run/muster-docker",
+			"Environment":              "MUSTER_DOCKER_PROXY=/run/muster-docker/docker.sock",
+			"DynamicUser":              "yes",
+			"StateDirectory":           "muster-agent",
+			"RuntimeDirectory":         "muster-agent",
+			"ExecReload":               "/bin/kill -HUP $MAINPID",
+			"TimeoutStopSec":           "15",
+			"WantedBy":                 "multi-user.target",
+			"CapabilityBoundingSet":    "",
 		},
 		"muster-bootstrap.service": {
 			"ExecStart": "/usr/bin/muster bootstrap", "Type": "oneshot", "RemainAfterExit": "yes", "Before": "ecs.service",
 			"RequiredBy": "ecs.service", "After": "network-online.target cloud-config.service",
 		},
 		"muster-docker.service": {
-			"ExecStart": "/usr/bin/muster docker-proxy", "Type": "notify", "Restart": "always", "StartLimitIntervalSec": "0", "CapabilityBoundingSet": "", "PrivateNetwork": "yes",
-			"RestrictAddressFamilies": "AF_UNIX", "Requires": "muster-docker.socket", "After": "muster-docker.socket", "PartOf": "muster-agent.service",
+			"ExecStart":               "/usr/bin/muster docker-proxy",
+			"Type":                    "notify",
+			"Restart":                 "always",
+			"StartLimitIntervalSec":   "0",
+			"CapabilityBoundingSet":   "",
+			"PrivateNetwork":          "yes",
+			"RestrictAddressFamilies": "AF_UNIX",
+			"Requires":                "muster-docker.socket",
+			"After":                   "muster-docker.socket",
+			"PartOf":                  "muster-agent.service",
 		},
 		"muster-docker.socket": {
-			"ListenStream": "/run/muster-docker/agent/docker.sock", "SocketMode": "0666", "DirectoryMode": "0755", "ExecStartPre": "/bin/mkdir -p -m 0700 /run/muster-docker",
+			"ListenStream":  "/run/muster-docker/agent/docker.sock",
+			"SocketMode":    "0666",
+			"DirectoryMode": "0755",
+			"ExecStartPre":  "/bin/mkdir -p -m 0700 /run/muster-docker",
 		},
 		"muster-verify.service": {
-			"ExecStart": "/usr/bin/muster verify", "Type": "oneshot", "TimeoutStartSec": "infinity", "RemainAfterExit": "yes", "Restart": "on-failure", "RestartSec": "60",
-			"RestartPreventExitStatus": "64 78", "StartLimitIntervalSec": "0", "StateDirectory": "muster", "RuntimeDirectory": "muster",
-			"After": "network-online.target ecs.service sysinit.target basic.target", "WantedBy": "multi-user.target", "CapabilityBoundingSet": "",
+			"ExecStart":                "/usr/bin/muster verify",
+			"Type":                     "oneshot",
+			"TimeoutStartSec":          "infinity",
+			"RemainAfterExit":          "yes",
+			"Restart":                  "on-failure",
+			"RestartSec":               "60",
+			"RestartPreventExitStatus": "64 78",
+			"StartLimitIntervalSec":    "0",
+			"StateDirectory":           "muster",
+			"RuntimeDirectory":         "muster",
+			"After":                    "network-online.target ecs.service sysinit.target basic.target",
+			"WantedBy":                 "multi-user.target",
+			"CapabilityBoundingSet":    "",
 		},
 	}
 	all := systemd.Units()
@@ -91,7 +124,8 @@ func TestUnitsInstall(t *testing.T) {
 		}
 		text, _ := io.ReadAll(file)
 		file.Close()
-		if strings.HasSuffix(path, ".service") != strings.Contains(string(text), "\nExecStart=/opt/muster ") || strings.Contains(string(text), "/usr/bin/muster") {
+		if strings.HasSuffix(path, ".service") != strings.Contains(string(text), "\nExecStart=/opt/muster ") ||
+			strings.Contains(string(text), "/usr/bin/muster") {
 			t.Errorf("%s: does not run the binary", path)
 		}
 	}

@@ -26,12 +26,26 @@ func ago(d time.Duration) time.Time { return now.Add(-d) }
 func well() agentstate.State {
 	yes := true
 	return agentstate.State{
-		Schema: 1, Version: "1.2.3", PID: 812, InstanceID: "i-0123456789abcdef0", Started: ago(3*time.Hour + 12*time.Minute), Written: ago(12 * time.Second), Period: 60,
-		Registration: agentstate.Registration{State: "registered", Since: ago(3 * time.Hour), Cluster: "prod", ARN: "arn:1", Connected: &yes, Status: "ACTIVE", Asked: ago(6 * time.Minute)},
-		Docker:       agentstate.Docker{Reachable: true, Since: ago(3 * time.Hour), Running: 12, Healthy: 10},
-		Services:     []agentstate.Service{{Cluster: "prod", Name: "web", Running: 12, Healthy: 10}},
-		Publishing:   agentstate.Publishing{Namespace: "Muster", Sent: 4032, LastSent: ago(21 * time.Second)},
-		Self:         agentstate.Self{RSS: 14_200_000, CPU: 9 * time.Second, Calls: 205},
+		Schema:     1,
+		Version:    "1.2.3",
+		PID:        812,
+		InstanceID: "i-0123456789abcdef0",
+		Started:    ago(3*time.Hour + 12*time.Minute),
+		Written:    ago(12 * time.Second),
+		Period:     60,
+		Registration: agentstate.Registration{
+			State:     "registered",
+			Since:     ago(3 * time.Hour),
+			Cluster:   "prod",
+			ARN:       "arn:1",
+			Connected: &yes,
+			Status:    "ACTIVE",
+			Asked:     ago(6 * time.Minute),
+		},
+		Docker:     agentstate.Docker{Reachable: true, Since: ago(3 * time.Hour), Running: 12, Healthy: 10},
+		Services:   []agentstate.Service{{Cluster: "prod", Name: "web", Running: 12, Healthy: 10}},
+		Publishing: agentstate.Publishing{Namespace: "Muster", Sent: 4032, LastSent: ago(21 * time.Second)},
+		Self:       agentstate.Self{RSS: 14_200_000, CPU: 9 * time.Second, Calls: 205},
 	}
 }
 
@@ -40,7 +54,15 @@ func sick() agentstate.State {
 	no := false
 	s := well()
 	s.Leaving = "the Auto Scaling group terminates this instance"
-	s.Registration = agentstate.Registration{State: "disconnected", Since: ago(40 * time.Minute), Why: "ECS does not hear from the ECS agent", Cluster: "prod", Connected: &no, Status: "ACTIVE", Asked: ago(time.Minute)}
+	s.Registration = agentstate.Registration{
+		State:     "disconnected",
+		Since:     ago(40 * time.Minute),
+		Why:       "ECS does not hear from the ECS agent",
+		Cluster:   "prod",
+		Connected: &no,
+		Status:    "ACTIVE",
+		Asked:     ago(time.Minute),
+	}
 	s.Registration.Health, s.Registration.HealthDetail = "IMPAIRED", "CONTAINER_RUNTIME is IMPAIRED"
 	s.Docker = agentstate.Docker{Reachable: true, Running: 9, Healthy: 4, Unhealthy: 5}
 	for _, name := range []string{"web/app", "web/sidecar", "batch/\x1b[2Jworker", "web/app"} {
@@ -48,14 +70,30 @@ func sick() agentstate.State {
 	}
 	s.Orphans = []agentstate.Container{{Name: "shop/app", Why: "the ECS agent does not know its task"}}
 	s.CrashLoops = []agentstate.Container{{Name: "mail/relay", Why: "3 unexpected exits within 30m"}}
-	s.Publishing = agentstate.Publishing{Namespace: "Muster", Sent: 10, Failing: ago(50 * time.Hour), Why: "cloudwatch:PutMetricData is not allowed", Waiting: 3000, Bytes: 12_288_000, Dropped: 7}
+	s.Publishing = agentstate.Publishing{
+		Namespace: "Muster",
+		Sent:      10,
+		Failing:   ago(50 * time.Hour),
+		Why:       "cloudwatch:PutMetricData is not allowed",
+		Waiting:   3000,
+		Bytes:     12_288_000,
+		Dropped:   7,
+	}
 	s.Events = agentstate.Events{Bus: "ops", Sent: 3, Dropped: 1}
 	s.Recent = []agentstate.Event{{At: ago(12 * time.Minute), Kind: "unhealthy", Text: "web/app: its health check fails"}}
 	return s
 }
 
 func states() map[string]agentstate.State {
-	gone, fresh := well(), agentstate.State{Schema: 1, PID: 1, Version: "dev", Started: now, Written: now, Period: 60, Publishing: agentstate.Publishing{Namespace: "Muster"}}
+	gone, fresh := well(), agentstate.State{
+		Schema:     1,
+		PID:        1,
+		Version:    "dev",
+		Started:    now,
+		Written:    now,
+		Period:     60,
+		Publishing: agentstate.Publishing{Namespace: "Muster"},
+	}
 	gone.Written = ago(2 * time.Hour)
 	fresh.Registration.State = "unknown"
 	fresh.Docker.Why = "nothing listens"
@@ -64,7 +102,9 @@ func states() map[string]agentstate.State {
 	silent.Registration.Answered, silent.Registration.Silent = ago(2*time.Minute), "connection refused"
 	waiting := well()
 	waiting.Docker = agentstate.Docker{Since: ago(8 * time.Second), Why: "unknown", Limit: "this process is out of file descriptors"}
-	waiting.InstanceID, waiting.Waiting = "", []agentstate.Waiting{{ID: agentstate.NeedIdentity, What: "instance metadata", Since: ago(8 * time.Second), Why: "connection refused"}}
+	waiting.InstanceID, waiting.Waiting = "", []agentstate.Waiting{
+		{ID: agentstate.NeedIdentity, What: "instance metadata", Since: ago(8 * time.Second), Why: "connection refused"},
+	}
 	return map[string]agentstate.State{"well": well(), "sick": sick(), "gone": gone, "fresh": fresh, "silent": silent, "waiting": waiting}
 }
 
@@ -86,7 +126,10 @@ func TestEachTroubleIsAProblem(t *testing.T) {
 	blind, deaf, alone, denied := well(), well(), well(), well()
 	alone.Docker = agentstate.Docker{Why: "listing: no such file", Limit: dockerapi.ErrProxy.Error()}
 	denied.Docker = agentstate.Docker{Why: "listing: permission denied", Limit: dockerapi.ErrDenied.Error()}
-	blind.Docker = agentstate.Docker{Why: "unknown: this process is out of file descriptors", Limit: "this process is out of file descriptors"}
+	blind.Docker = agentstate.Docker{
+		Why:   "unknown: this process is out of file descriptors",
+		Limit: "this process is out of file descriptors",
+	}
 	deaf.Docker.Events = &agentstate.Stream{Since: ago(time.Minute), Why: "EOF", Failures: 4}
 	early := well()
 	for _, id := range agentstate.IDs()[:5] {

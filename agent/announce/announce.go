@@ -65,7 +65,13 @@ func New(opts Options) *Announcer {
 	if opts.Window == 0 {
 		opts.Window = defaultWindow
 	}
-	return &Announcer{opts: opts, wake: make(chan struct{}, 1), sending: make(chan struct{}, 1), windows: map[subject]*window{}, said: map[string]bool{}}
+	return &Announcer{
+		opts:    opts,
+		wake:    make(chan struct{}, 1),
+		sending: make(chan struct{}, 1),
+		windows: map[subject]*window{},
+		said:    map[string]bool{},
+	}
 }
 
 // Announce says an event, unless its subject's window has heard of its kind:

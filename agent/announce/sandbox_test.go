@@ -30,7 +30,9 @@ func TestEventsArriveOverTheWire(t *testing.T) {
 			fault.Times = 1
 			s.Inject(fault)
 			var journal bytes.Buffer
-			a := announce.New(announce.Options{Log: slog.New(slog.NewTextHandler(&journal, nil)), Bus: awsapi.FromConfig(s.AWSConfig()), BusName: "ops"})
+			a := announce.New(
+				announce.Options{Log: slog.New(slog.NewTextHandler(&journal, nil)), Bus: awsapi.FromConfig(s.AWSConfig()), BusName: "ops"},
+			)
 			at := time.Now()
 			for _, kind := range all {
 				a.Announce(announce.Event{Kind: kind, At: at, Cluster: "prod", Container: "app"})

@@ -95,8 +95,20 @@ func (h *host) expect(role, want string) {
 func (h *host) run(role string, args ...string) string {
 	h.t.Helper()
 	const prefix = "com.amazonaws.ecs."
-	all := []string{"--memory", "32m", "--memory-swap", "32m", "--label", prefix + "cluster=prod", "--label", prefix + "task-definition-family=it",
-		"--label", prefix + "container-name=" + role, "--label", prefix + "task-arn=arn:" + role}
+	all := []string{
+		"--memory",
+		"32m",
+		"--memory-swap",
+		"32m",
+		"--label",
+		prefix + "cluster=prod",
+		"--label",
+		prefix + "task-definition-family=it",
+		"--label",
+		prefix + "container-name=" + role,
+		"--label",
+		prefix + "task-arn=arn:" + role,
+	}
 	if !slices.Contains([]string{"health", "deaf", "restarted", "before"}, role) {
 		all = append(all, "--no-healthcheck") // a probe that fails at the end would be told too
 	}
@@ -135,7 +147,12 @@ var realSequences = []struct {
 	{"crash", func(h *host, role string) { h.run(role, "--", "exit", "3") }, "crash", containers.Counters{Exits: 1, Crashes: 1}},
 	{"memory", func(h *host, role string) { h.run(role, "--", "oom") }, "oom", containers.Counters{Exits: 1, OOMKills: 1}},
 	{"child", func(h *host, role string) { h.run(role, "--", "child") }, "child-oom", containers.Counters{ChildOOMs: 1}},
-	{"deaf", func(h *host, role string) { h.Do("stop", "--time", "1", h.Ready(h.run(role, "--", "deaf"))) }, "", containers.Counters{Exits: 1, Stops: 1}},
+	{
+		"deaf",
+		func(h *host, role string) { h.Do("stop", "--time", "1", h.Ready(h.run(role, "--", "deaf"))) },
+		"",
+		containers.Counters{Exits: 1, Stops: 1},
+	},
 	{"own-signal", func(h *host, role string) {
 		h.Do("stop", h.Ready(h.run(role, "--stop-signal", "SIGUSR1", "--", "exit", "2", "on", "10")))
 	}, "", containers.Counters{Exits: 1, Stops: 1}},

@@ -56,7 +56,11 @@ func (w *Watcher) endedStream(err error, held bool) {
 	w.streams++
 	streams := w.streams
 	if streams == brokenStream {
-		w.log.Error("Docker's event stream does not work; containers are listed instead, at least every "+min(maxPause, w.period).String(), "phase", "containers", "error", err)
+		w.log.Error(
+			"Docker's event stream does not work; containers are listed instead, at least every "+min(maxPause, w.period).String(),
+			"phase", "containers",
+			"error", err,
+		)
 	}
 	w.tell(func(m *machine, now time.Time) {
 		m.gap, m.touched = true, nil

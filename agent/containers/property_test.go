@@ -68,7 +68,14 @@ func (e *engine) step() {
 		e.emit(id, "health_status", health("unhealthy"))
 	}
 	if c := e.really[id]; c != nil {
-		e.inspect[id] = &dockerapi.Inspection{Running: c.running, Health: c.health, Checked: true, ExitCode: c.code, StartedAt: c.startedAt, StopSignal: 15}
+		e.inspect[id] = &dockerapi.Inspection{
+			Running:    c.running,
+			Health:     c.health,
+			Checked:    true,
+			ExitCode:   c.code,
+			StartedAt:  c.startedAt,
+			StopSignal: 15,
+		}
 	} else {
 		delete(e.inspect, id)
 	}
@@ -137,7 +144,8 @@ func play(t *testing.T, seed uint64, lose bool) {
 	}
 	for id, want := range e.really {
 		got := e.m.containers[id]
-		if got == nil || got.running != want.running || want.running && got.health != Health(want.health) || got.sick.IsZero() == (want.health == "unhealthy") && want.running && want.health != "starting" {
+		if got == nil || got.running != want.running || want.running && got.health != Health(want.health) ||
+			got.sick.IsZero() == (want.health == "unhealthy") && want.running && want.health != "starting" {
 			t.Errorf("seed %d: %s is %+v, in truth %+v", seed, id, got, want)
 		}
 	}

@@ -116,8 +116,16 @@ func (s *scene) counted() string {
 		all.Add(c.Counters)
 	}
 	text := ""
-	named := map[string]int{"exits": all.Exits, "stops": all.Stops, "crashes": all.Crashes, "ooms": all.OOMKills, "child": all.ChildOOMs, "restarts": all.Restarts,
-		"sick": all.UnhealthyEnds, "sicktasks": all.TaskUnhealthyEnds}
+	named := map[string]int{
+		"exits":     all.Exits,
+		"stops":     all.Stops,
+		"crashes":   all.Crashes,
+		"ooms":      all.OOMKills,
+		"child":     all.ChildOOMs,
+		"restarts":  all.Restarts,
+		"sick":      all.UnhealthyEnds,
+		"sicktasks": all.TaskUnhealthyEnds,
+	}
 	for _, name := range slices.Sorted(maps.Keys(named)) {
 		if n := named[name]; n != 0 {
 			text += fmt.Sprintf(" %s=%d", name, n)

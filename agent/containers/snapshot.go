@@ -52,7 +52,12 @@ func (m *machine) snapshot() Snapshot {
 	}
 	for _, list := range [][]Identity{s.Unhealthy, s.Looping, s.Ignored} {
 		slices.SortFunc(list, func(a, b Identity) int {
-			return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Service, b.Service), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
+			return cmp.Or(
+				cmp.Compare(a.Cluster, b.Cluster),
+				cmp.Compare(a.Service, b.Service),
+				cmp.Compare(a.Name, b.Name),
+				cmp.Compare(a.ID, b.ID),
+			)
 		})
 	}
 	return s

@@ -40,9 +40,15 @@ func (l *Life) newAgent(ctx context.Context) (*agent.Agent, *awsapi.Client, erro
 		Settings: agent.Settings{Config: cfg, Cluster: cluster}, Version: l.Version, InstanceID: id.InstanceID,
 		Provisional: l.provisional(api),
 		Parts: agent.Parts{
-			Log: log, Registration: l.watch, Tasks: l.Introspection(), Calls: func() int { return l.Host.Calls() - before }, ShuttingDown: units.ShuttingDown,
-			Notify: notifySystemd, Hangup: l.Hangup, Waits: l.board,
-			Reload: func() (agent.Settings, error) { return l.reread(id) },
+			Log:          log,
+			Registration: l.watch,
+			Tasks:        l.Introspection(),
+			Calls:        func() int { return l.Host.Calls() - before },
+			ShuttingDown: units.ShuttingDown,
+			Notify:       notifySystemd,
+			Hangup:       l.Hangup,
+			Waits:        l.board,
+			Reload:       func() (agent.Settings, error) { return l.reread(id) },
 		},
 	}
 	a.Watchdog, _ = daemon.SdWatchdogEnabled(false)
@@ -96,7 +102,12 @@ func (l *Life) addAWS(a *agent.Agent, api *awsapi.Client, metadata *imds.Client)
 	a.Announcer = announce.New(events)
 	if cfg.Namespace != "" {
 		a.Publisher = metrics.NewPublisher(metrics.Options{
-			Dir: cfg.Path(cfg.SpoolDir), MaxBytes: int64(cfg.SpoolMax), Sender: api, Namespace: cfg.Namespace, InstanceID: a.InstanceID, Log: log,
+			Dir:        cfg.Path(cfg.SpoolDir),
+			MaxBytes:   int64(cfg.SpoolMax),
+			Sender:     api,
+			Namespace:  cfg.Namespace,
+			InstanceID: a.InstanceID,
+			Log:        log,
 		})
 	}
 	a.Registration.ECS = api

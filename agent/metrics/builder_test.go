@@ -67,7 +67,28 @@ func TestWhatIsNoValueIsLeftOut(t *testing.T) {
 
 func TestHostileNamesFitAndStayApart(t *testing.T) {
 	long := strings.Repeat("x", 300)
-	hostile := []string{"", " ", "\t", "é", "è", "_", ":a", "_a", "a\x00b", "a\nb", "NaN", "cöntainer", long, long + "y", long[:255], long[:256], "日本語", "\xff", "\xfe", "a~0123456789abcdef"}
+	hostile := []string{
+		"",
+		" ",
+		"\t",
+		"é",
+		"è",
+		"_",
+		":a",
+		"_a",
+		"a\x00b",
+		"a\nb",
+		"NaN",
+		"cöntainer",
+		long,
+		long + "y",
+		long[:255],
+		long[:256],
+		"日本語",
+		"\xff",
+		"\xfe",
+		"a~0123456789abcdef",
+	}
 	b := metrics.NewBuilder((&journal{}).Logger())
 	for _, name := range hostile {
 		b.Gauge("M", metrics.UnitCount, 1, metrics.Dimension{Name: "ContainerName", Value: name})
@@ -82,7 +103,8 @@ func TestHostileNamesFitAndStayApart(t *testing.T) {
 	}
 	for i, d := range m.Data {
 		v := d.Dimensions[0].Value
-		if v == "" || len(v) > 255 || v[0] == ':' || strings.TrimSpace(v) == "" || strings.ContainsFunc(v, func(r rune) bool { return r < ' ' || r > '~' }) {
+		if v == "" || len(v) > 255 || v[0] == ':' || strings.TrimSpace(v) == "" ||
+			strings.ContainsFunc(v, func(r rune) bool { return r < ' ' || r > '~' }) {
 			t.Errorf("%q became %q", hostile[i], v)
 		}
 	}

@@ -27,8 +27,16 @@ func sample(services int) Minute {
 
 func TestAMinuteSurvivesTheDisk(t *testing.T) {
 	odd := Minute{At: time.Date(1969, 12, 31, 23, 59, 0, 0, time.UTC).Add(time.Minute), Data: []Datum{
-		{}, {Name: "a", Value: -1}, {Name: "a", Unit: "a", Value: 0.5, Dimensions: []Dimension{dim("", ""), dim("a", "b")}},
-		{Value: math.MaxFloat64, Dimensions: []Dimension{dim("", ""), dim("a", "b")}}, {Value: 1 << 49}, {Value: 1<<49 - 1}, {Value: math.SmallestNonzeroFloat64},
+		{},
+		{Name: "a", Value: -1},
+		{Name: "a", Unit: "a", Value: 0.5, Dimensions: []Dimension{dim("", ""), dim("a", "b")}},
+		{
+			Value:      math.MaxFloat64,
+			Dimensions: []Dimension{dim("", ""), dim("a", "b")},
+		},
+		{Value: 1 << 49},
+		{Value: 1<<49 - 1},
+		{Value: math.SmallestNonzeroFloat64},
 	}}
 	for _, m := range []Minute{odd, {At: odd.At, Data: []Datum{}}, sample(1), sample(60)} {
 		got, err := decode(encode(m))

@@ -106,7 +106,12 @@ func TestKilledAtAnyMomentNothingIsDoubled(t *testing.T) {
 		ctx, stop := context.WithTimeout(t.Context(), life)
 		defer stop()
 		child := exec.CommandContext(ctx, os.Args[0])
-		child.Env = append(os.Environ(), killVariable+"="+strconv.Itoa(at), "METRICS_TEST_DIR="+dir, "METRICS_TEST_FIRST="+strconv.FormatInt(first, 10))
+		child.Env = append(
+			os.Environ(),
+			killVariable+"="+strconv.Itoa(at),
+			"METRICS_TEST_DIR="+dir,
+			"METRICS_TEST_FIRST="+strconv.FormatInt(first, 10),
+		)
 		child.Stderr = os.Stderr
 		first += 6
 		err := child.Run()

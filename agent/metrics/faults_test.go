@@ -38,7 +38,8 @@ func TestAnErrorIsNoDamage(t *testing.T) {
 					w.want(t, 4*5)
 					w.said(t, 1, "cannot be read")
 					s := w.Stats()
-					if s.Dropped != (metrics.Stats{}.Dropped) || s.Minutes != 1 || time.Since(s.Overdue) < 8*time.Minute || s.Cause != metrics.CauseSpool {
+					if s.Dropped != (metrics.Stats{}.Dropped) || s.Minutes != 1 || time.Since(s.Overdue) < 8*time.Minute ||
+						s.Cause != metrics.CauseSpool {
 						t.Errorf("%+v", s)
 					}
 					if err := errors.Join(os.Remove(path), os.Rename(path+".hidden", path)); err != nil {
@@ -152,7 +153,8 @@ func TestASecondPublisherWaits(t *testing.T) {
 		}
 		other.said(t, 1, fmt.Sprintf("is locked by process %d", os.Getpid()))
 		s := other.Stats()
-		if len(other.times) != 0 || s.Dropped != (metrics.Stats{}.Dropped) || s.Cause != metrics.CauseLock || time.Since(s.Overdue) < 10*time.Minute {
+		if len(other.times) != 0 || s.Dropped != (metrics.Stats{}.Dropped) || s.Cause != metrics.CauseLock ||
+			time.Since(s.Overdue) < 10*time.Minute {
 			t.Errorf("%+v", s)
 		}
 		w.Close()
@@ -237,7 +239,15 @@ func beExhausted(w *world) {
 	s := w.Stats()
 	_ = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &most)
 	aside, _ := filepath.Glob(w.dir + "/*.damaged")
-	_, _ = fmt.Fprintf(os.Stdout, "exhausted: %d arrived, %d minutes, %d aside, dropped %v, %s\n", len(w.times), s.Minutes, len(aside), s.Dropped, s.Cause)
+	_, _ = fmt.Fprintf(
+		os.Stdout,
+		"exhausted: %d arrived, %d minutes, %d aside, dropped %v, %s\n",
+		len(w.times),
+		s.Minutes,
+		len(aside),
+		s.Dropped,
+		s.Cause,
+	)
 	_, _ = fmt.Fprintf(os.Stdout, "said %d times\n", w.Count("too many open files"))
 	for w.Stats().Minutes > 0 {
 		_ = w.Flush(ended)

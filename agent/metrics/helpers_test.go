@@ -31,7 +31,10 @@ var cluster = []metrics.Dimension{{Name: "ClusterName", Value: "prod"}}
 func minute(at time.Time, n int) metrics.Minute {
 	m := metrics.Minute{At: at.Truncate(time.Minute).UTC()}
 	for i := range n {
-		m.Data = append(m.Data, metrics.Datum{Name: fmt.Sprint("M", i), Unit: metrics.UnitCount, Dimensions: cluster, Value: float64(at.Unix() / 60)})
+		m.Data = append(
+			m.Data,
+			metrics.Datum{Name: fmt.Sprint("M", i), Unit: metrics.UnitCount, Dimensions: cluster, Value: float64(at.Unix() / 60)},
+		)
 	}
 	return m
 }

@@ -49,7 +49,11 @@ func bridge(t *testing.T, moto string) string {
 		form := url.Values{"Action": {r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]}, "Version": {"2010-08-01"}}
 		spell(form, "", in)
 		ask, _ := http.NewRequestWithContext(r.Context(), http.MethodPost, moto+"/", strings.NewReader(form.Encode()))
-		ask.Header = http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Authorization": r.Header["Authorization"], "X-Amz-Date": r.Header["X-Amz-Date"]}
+		ask.Header = http.Header{
+			"Content-Type":  {"application/x-www-form-urlencoded"},
+			"Authorization": r.Header["Authorization"],
+			"X-Amz-Date":    r.Header["X-Amz-Date"],
+		}
 		answer, err := http.DefaultClient.Do(ask)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadGateway)
@@ -91,10 +95,33 @@ func spell(form url.Values, path string, v cbor.Value) {
 // minute that more than one sample makes up is an error.
 func sums(t *testing.T, moto, metric, service string, start time.Time, minutes int) (sums []float64) {
 	t.Helper()
-	cmd := exec.Command(need.Program(t, "aws", "pip install awscli"), "cloudwatch", "get-metric-statistics", "--endpoint-url", moto, "--region", region, "--output", "json",
-		"--namespace", "muster", "--metric-name", metric, "--period", "60", "--statistics", "Sum", "SampleCount",
-		"--dimensions", "Name=ClusterName,Value=prod", "Name=ServiceName,Value="+service,
-		"--start-time", start.UTC().Format(time.RFC3339), "--end-time", start.Add(time.Duration(minutes)*time.Minute).UTC().Format(time.RFC3339))
+	cmd := exec.Command(
+		need.Program(t, "aws", "pip install awscli"),
+		"cloudwatch",
+		"get-metric-statistics",
+		"--endpoint-url",
+		moto,
+		"--region",
+		region,
+		"--output",
+		"json",
+		"--namespace",
+		"muster",
+		"--metric-name",
+		metric,
+		"--period",
+		"60",
+		"--statistics",
+		"Sum",
+		"SampleCount",
+		"--dimensions",
+		"Name=ClusterName,Value=prod",
+		"Name=ServiceName,Value="+service,
+		"--start-time",
+		start.UTC().Format(time.RFC3339),
+		"--end-time",
+		start.Add(time.Duration(minutes)*time.Minute).UTC().Format(time.RFC3339),
+	)
 	cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test")
 	out, err := cmd.CombinedOutput()
 	var answer struct {
@@ -126,7 +153,10 @@ func TestMotoReceivesTheMetrics(t *testing.T) {
 	start := time.Now().Truncate(time.Minute).Add(-5 * time.Minute)
 	for i := range 3 {
 		for service := range 60 { // compressed from 10 KiB on
-			dims := []metrics.Dimension{{Name: "ClusterName", Value: "prod"}, {Name: "ServiceName", Value: fmt.Sprintf("service-%d", service)}}
+			dims := []metrics.Dimension{
+				{Name: "ClusterName", Value: "prod"},
+				{Name: "ServiceName", Value: fmt.Sprintf("service-%d", service)},
+			}
 			build.Gauge("UnhealthyContainers", metrics.UnitCount, float64(10*service+i), dims...)
 			build.Gauge("Restarts", metrics.UnitCount, 1, dims...)
 		}

@@ -83,7 +83,8 @@ func TestADayWithoutCloudWatchArrivesLaterOnceAndInOrder(t *testing.T) {
 			}
 		}
 		w.said(t, 1, "connection refused")
-		if s := w.Stats(); s.Minutes != 0 || s.Dropped != (metrics.Stats{}.Dropped) || s.Why != "" || !s.Failing.IsZero() || time.Since(s.LastSent) > 5*time.Minute {
+		if s := w.Stats(); s.Minutes != 0 || s.Dropped != (metrics.Stats{}.Dropped) || s.Why != "" || !s.Failing.IsZero() ||
+			time.Since(s.LastSent) > 5*time.Minute {
 			t.Errorf("%+v", s)
 		}
 	})
@@ -183,7 +184,10 @@ func TestRequestsKeepTheLimits(t *testing.T) {
 		wide := minute(time.Now(), 1000)
 		for i := range wide.Data {
 			for j := range 10 {
-				wide.Data[i].Dimensions = append(wide.Data[i].Dimensions, metrics.Dimension{Name: fmt.Sprint(j), Value: fmt.Sprintf("%255d", i)})
+				wide.Data[i].Dimensions = append(
+					wide.Data[i].Dimensions,
+					metrics.Dimension{Name: fmt.Sprint(j), Value: fmt.Sprintf("%255d", i)},
+				)
 			}
 		}
 		w.Add(wide)

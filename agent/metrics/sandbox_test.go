@@ -141,7 +141,13 @@ func TestAnEndpointThatWasAway(t *testing.T) {
 // BenchmarkMinute is the publisher's whole work for a minute of 60 services: to
 // write it down, to note it, to send it and to forget it.
 func BenchmarkMinute(b *testing.B) {
-	p := metrics.NewPublisher(metrics.Options{Dir: b.TempDir(), Sender: &cloud{fail: func([]metrics.Datum) (bool, error) { return false, nil }}, Log: (&journal{}).Logger()})
+	p := metrics.NewPublisher(
+		metrics.Options{
+			Dir:    b.TempDir(),
+			Sender: &cloud{fail: func([]metrics.Datum) (bool, error) { return false, nil }},
+			Log:    (&journal{}).Logger(),
+		},
+	)
 	build := metrics.NewBuilder((&journal{}).Logger())
 	services := make([][]metrics.Dimension, 60)
 	for i := range services {

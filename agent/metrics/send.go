@@ -138,7 +138,10 @@ func (p *Publisher) handleAnswer(to int, err error) time.Duration {
 
 func (p *Publisher) retry(err error) {
 	p.current.failures++
-	p.failures.log(sending+string(awsapi.KindOf(err)), fmt.Sprintf("the minute %s was not published: %v", stamp(p.current.minute.unix()), err))
+	p.failures.log(
+		sending+string(awsapi.KindOf(err)),
+		fmt.Sprintf("the minute %s was not published: %v", stamp(p.current.minute.unix()), err),
+	)
 }
 
 // reject halves data that CloudWatch rejects for what they are, until it is a single

@@ -80,7 +80,10 @@ func differences(tasks []ecsagent.Task, running []containers.Identity) map[strin
 	}
 	for _, t := range tasks {
 		if t.KnownStatus == "RUNNING" && t.DesiredStatus == "RUNNING" && !runs[t.ARN] && len(t.Containers) > 0 {
-			differ[t.ARN] = Orphan{Container: identity(t), Why: "the ECS agent reports the task as RUNNING, and Docker runs none of its containers"}
+			differ[t.ARN] = Orphan{
+				Container: identity(t),
+				Why:       "the ECS agent reports the task as RUNNING, and Docker runs none of its containers",
+			}
 		}
 	}
 	return differ

@@ -11,7 +11,13 @@ import (
 )
 
 func task(arn, known, desired string) ecsagent.Task {
-	return ecsagent.Task{ARN: arn, KnownStatus: known, DesiredStatus: desired, Family: "web", Containers: []ecsagent.Container{{DockerID: "c1", Name: "app"}}}
+	return ecsagent.Task{
+		ARN:           arn,
+		KnownStatus:   known,
+		DesiredStatus: desired,
+		Family:        "web",
+		Containers:    []ecsagent.Container{{DockerID: "c1", Name: "app"}},
+	}
 }
 
 var running = []containers.Identity{{ID: "c1", TaskARN: "t1", Container: "app", Family: "web"}}
@@ -38,7 +44,8 @@ func TestTheTwoViewsAreCompared(t *testing.T) {
 			now := time.Unix(1_800_000_000, 0)
 			w.Compare(now, c.tasks, c.running)
 			got := w.Compare(now.Add(3*time.Minute), c.tasks, c.running)
-			if c.want == "" && len(got) > 0 || c.want != "" && (len(got) != 1 || !strings.Contains(got[0].Why, c.want) || !got[0].Since.Equal(now)) {
+			if c.want == "" && len(got) > 0 ||
+				c.want != "" && (len(got) != 1 || !strings.Contains(got[0].Why, c.want) || !got[0].Since.Equal(now)) {
 				t.Errorf("got %+v", got)
 			}
 		})

@@ -53,7 +53,10 @@ func TestAnAnswerForAnotherInstanceIsLostAtOnceAndIsNotUsed(t *testing.T) {
 				watch := instance(w, &changes)
 				for range 60 {
 					s := watch.Look(context.Background())
-					if s.State != registration.Lost || !strings.Contains(s.Why, "port 51678 answers for another instance") || !strings.Contains(s.Why, c.want) || s.ARN != "" || s.Cluster != "" {
+					if s.State != registration.Lost || !strings.Contains(s.Why, "port 51678 answers for another instance") ||
+						!strings.Contains(s.Why, c.want) ||
+						s.ARN != "" ||
+						s.Cluster != "" {
 						t.Fatalf("%+v", s)
 					}
 					<-time.After(time.Minute)
@@ -94,7 +97,8 @@ func TestAPeersRegistrationNeverCountsForThisInstance(t *testing.T) {
 				for minute := range 200 {
 					s := watch.Look(context.Background())
 					if minute > 62 && minute < 120 {
-						if s.State != registration.Lost || s.ECS.Known() || s.ECS.Off != 0 || !strings.Contains(s.Why, "ECS has "+peersARN+" as i-0peer, and this is "+self) {
+						if s.State != registration.Lost || s.ECS.Known() || s.ECS.Off != 0 ||
+							!strings.Contains(s.Why, "ECS has "+peersARN+" as i-0peer, and this is "+self) {
 							t.Fatalf("minute %d: %+v", minute, s)
 						}
 					}
@@ -124,7 +128,8 @@ func TestOurOwnLimitIsNoAbsence(t *testing.T) {
 		watch := instance(w, &changes)
 		for minute := range 60 {
 			s := watch.Look(context.Background())
-			if minute == 30 && (s.State != registration.Unknown || s.Why != "this process is out of file descriptors, so it could not ask the ECS agent") {
+			if minute == 30 &&
+				(s.State != registration.Unknown || s.Why != "this process is out of file descriptors, so it could not ask the ECS agent") {
 				t.Errorf("%+v", s)
 			}
 			<-time.After(time.Minute)

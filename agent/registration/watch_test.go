@@ -76,7 +76,12 @@ var (
 	byARN   = ecsagent.Metadata{Cluster: "arn:aws:ecs:eu-west-1:123456789012:cluster/prod", ContainerInstanceARN: "arn:1"}
 	other   = ecsagent.Metadata{Cluster: "default", ContainerInstanceARN: "arn:2"}
 	errDown = errors.New("nothing listens")
-	denied  = &awsapi.Error{Action: "ecs:DescribeContainerInstances", Kind: awsapi.Denied, Code: "AccessDeniedException", Err: errors.New("no")}
+	denied  = &awsapi.Error{
+		Action: "ecs:DescribeContainerInstances",
+		Kind:   awsapi.Denied,
+		Code:   "AccessDeniedException",
+		Err:    errors.New("no"),
+	}
 )
 
 func always(m ecsagent.Metadata) func(int) (ecsagent.Metadata, error) {

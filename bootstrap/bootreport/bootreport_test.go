@@ -17,9 +17,18 @@ import (
 
 func TestAReportComesBackAsItWasWritten(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "instances", "i-1", "report.json")
-	want := Report{Schema: Schema, InstanceID: "i-1", Cluster: "prod", Outcome: NotRegistered, ExitCode: exitcode.NotRegistered,
+	want := Report{
+		Schema:     Schema,
+		InstanceID: "i-1",
+		Cluster:    "prod",
+		Outcome:    NotRegistered,
+		ExitCode:   exitcode.NotRegistered,
 		Cause:      NewCause("docker-hung", "the Docker Engine does not answer", fix.Do("Restart it:", "systemctl restart docker")),
-		Deliveries: []Delivery{{To: "launch hook ready", What: "ABANDON", Error: "denied"}}, StartedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+		Deliveries: []Delivery{
+			{To: "launch hook ready", What: "ABANDON", Error: "denied"},
+		},
+		StartedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+	}
 	if err := want.Write(path); err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +85,8 @@ func TestTheErrorCarriesExitCodeAndFix(t *testing.T) {
 	to := fix.Do("Restart it:", "systemctl restart docker")
 	err := Report{ExitCode: 10, Reason: "the instance did not register", Evidence: []string{"docker hangs", "no answer in 5s"},
 		Cause: NewCause("docker-hung", "docker hangs.", to)}.Err()
-	if exitcode.Of(err) != 10 || !cmp.Equal(fix.Of(err), to) || err.Error() != "docker hangs" || !cmp.Equal(fix.Why(err), []string{"the instance did not register", "no answer in 5s"}) {
+	if exitcode.Of(err) != 10 || !cmp.Equal(fix.Of(err), to) || err.Error() != "docker hangs" ||
+		!cmp.Equal(fix.Why(err), []string{"the instance did not register", "no answer in 5s"}) {
 		t.Errorf("%v, exit code %d, why %q, fix %v", err, exitcode.Of(err), fix.Why(err), fix.Of(err))
 	}
 	long := Report{ExitCode: 10, Evidence: make([]string, 100), Cause: NewCause("x", "y", to)}.Err()
@@ -89,11 +99,19 @@ func TestTheErrorCarriesExitCodeAndFix(t *testing.T) {
 }
 
 func TestAnUndeliveredSignalIsTheEvidence(t *testing.T) {
-	r := Report{ExitCode: exitcode.SignalUndelivered, Outcome: Registered, Reason: "registered in cluster prod, but 1 of 2 signals was not delivered",
-		Deliveries: []Delivery{{To: "launch hook ready", What: "CONTINUE"}, {To: "CloudFormation stack web", What: "SUCCESS for NodeGroup", Error: "no such resource", Fix: fix.Do("List them:", "aws")}}}
+	r := Report{
+		ExitCode: exitcode.SignalUndelivered,
+		Outcome:  Registered,
+		Reason:   "registered in cluster prod, but 1 of 2 signals was not delivered",
+		Deliveries: []Delivery{
+			{To: "launch hook ready", What: "CONTINUE"},
+			{To: "CloudFormation stack web", What: "SUCCESS for NodeGroup", Error: "no such resource", Fix: fix.Do("List them:", "aws")},
+		},
+	}
 	err := r.Err()
 	want := []string{"CloudFormation stack web: SUCCESS for NodeGroup not delivered: no such resource"}
-	if exitcode.Of(err) != exitcode.SignalUndelivered || err.Error() != r.Reason || !cmp.Equal(fix.Why(err), want) || fix.Of(err).Text != "List them:" {
+	if exitcode.Of(err) != exitcode.SignalUndelivered || err.Error() != r.Reason || !cmp.Equal(fix.Why(err), want) ||
+		fix.Of(err).Text != "List them:" {
 		t.Errorf("%v, why %q, fix %v", err, fix.Why(err), fix.Of(err))
 	}
 }

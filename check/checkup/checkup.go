@@ -23,7 +23,14 @@ import (
 // World is everything that the checks can look at on this instance. What cannot be
 // reached is missing, and the checks report it.
 func World(ctx context.Context, i *instance.Instance) catalog.World {
-	w := catalog.World{Config: i.Config, Record: i.Record, Identity: i.Identity, NoIdentity: i.NoIdentity, Getenv: os.Getenv, Agent: i.Introspection()}
+	w := catalog.World{
+		Config:     i.Config,
+		Record:     i.Record,
+		Identity:   i.Identity,
+		NoIdentity: i.NoIdentity,
+		Getenv:     os.Getenv,
+		Agent:      i.Introspection(),
+	}
 	w = WithNetwork(ctx, i, w)
 	if api, err := i.AWS(ctx); err == nil && api.Region() != "" {
 		w.Registry = api

@@ -26,8 +26,20 @@ func TestTheChecksOfECSReachTheSandbox(t *testing.T) {
 	}
 	i := open(t, map[string]string{"MUSTER_CLUSTER": "prod", "MUSTER_PORTS": "ignite2"})
 	want := map[string]check.Status{
-		"docker": check.Skip, "agent-image": check.Skip, "ecs-config": check.Pass, "ecs-unit": check.Skip, "checkpoint": check.Pass, "agent-log": check.Pass,
-		"registered": check.Pass, "cluster": check.Pass, "container-instance": check.Pass, "registrations": check.Pass, "host-ports": check.Skip, "replication-ports": check.Pass, "containers": check.Skip, "muster-agent": check.Skip,
+		"docker":             check.Skip,
+		"agent-image":        check.Skip,
+		"ecs-config":         check.Pass,
+		"ecs-unit":           check.Skip,
+		"checkpoint":         check.Pass,
+		"agent-log":          check.Pass,
+		"registered":         check.Pass,
+		"cluster":            check.Pass,
+		"container-instance": check.Pass,
+		"registrations":      check.Pass,
+		"host-ports":         check.Skip,
+		"replication-ports":  check.Pass,
+		"containers":         check.Skip,
+		"muster-agent":       check.Skip,
 	}
 	for _, r := range results(t, World(t.Context(), i), []string{"docker", "ecs", "ports", "health"}, nil) {
 		if r.Status != want[r.ID] {

@@ -78,11 +78,23 @@ func (g Group) logSettings(opts *ecsagent.Options) []check.Finding {
 	case dir == "/log":
 		opts.Name = filepath.Base(path)
 	default:
-		return []check.Finding{{Kind: AgentLogElsewhere, Status: check.Warn, SymptomOf: []*check.Kind{ECSConfigCheck},
-			Summary: fmt.Sprintf("%s: ECS_LOGFILE writes the ECS agent's log outside %s",
-				settings.PlaceOf("ECS_LOGFILE"), g.Config.ECSLogDir),
-			Evidence: []string{"ECS_LOGFILE=" + path, "in the ECS agent's container, only /log is a host directory: " + g.Config.ECSLogDir},
-			Fix:      fix.Do("Remove the line, or set ECS_LOGFILE=/log/ecs-agent.log, then restart the ECS agent:", "sudo systemctl restart ecs")}}
+		return []check.Finding{
+			{
+				Kind:      AgentLogElsewhere,
+				Status:    check.Warn,
+				SymptomOf: []*check.Kind{ECSConfigCheck},
+				Summary: fmt.Sprintf("%s: ECS_LOGFILE writes the ECS agent's log outside %s",
+					settings.PlaceOf("ECS_LOGFILE"), g.Config.ECSLogDir),
+				Evidence: []string{
+					"ECS_LOGFILE=" + path,
+					"in the ECS agent's container, only /log is a host directory: " + g.Config.ECSLogDir,
+				},
+				Fix: fix.Do(
+					"Remove the line, or set ECS_LOGFILE=/log/ecs-agent.log, then restart the ECS agent:",
+					"sudo systemctl restart ecs",
+				),
+			},
+		}
 	}
 	return nil
 }

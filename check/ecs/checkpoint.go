@@ -32,15 +32,25 @@ func (g Group) checkpoint(ctx context.Context) []check.Finding {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, ecsagent.ErrMoving):
 		return check.CouldNotLook(err, fix.Do("Run muster as root:", "sudo muster debug"))
 	case err != nil:
-		return []check.Finding{{Kind: CheckpointDamaged, Status: check.Fail, Fix: g.registerAnew(), SymptomOf: []*check.Kind{g.Others.DiskCheck},
-			Summary: "agent.db is damaged: the ECS agent may fail to start", Evidence: []string{err.Error()}}}
+		return []check.Finding{
+			{Kind: CheckpointDamaged, Status: check.Fail, Fix: g.registerAnew(), SymptomOf: []*check.Kind{g.Others.DiskCheck},
+				Summary: "agent.db is damaged: the ECS agent may fail to start", Evidence: []string{err.Error()}},
+		}
 	}
 	seen := fmt.Sprintf("%s: cluster %s, instance %s, %s, agent %s",
 		path, saved.Cluster, saved.InstanceID, saved.ContainerInstanceARN, saved.AgentVersion)
 	if saved.InstanceID != "" && g.Identity.InstanceID != "" && saved.InstanceID != g.Identity.InstanceID {
-		return []check.Finding{{Kind: CheckpointOfOtherInstance, Status: check.Warn,
-			Summary:  "agent.db belongs to " + saved.InstanceID + ", probably from the image; the ECS agent replaces it",
-			Evidence: []string{seen}, Fix: fix.Do("On the instance that the next image is made from, remove the file first:", "sudo rm "+path)}}
+		return []check.Finding{
+			{
+				Kind:    CheckpointOfOtherInstance,
+				Status:  check.Warn,
+				Summary: "agent.db belongs to " + saved.InstanceID + ", probably from the image; the ECS agent replaces it",
+				Evidence: []string{
+					seen,
+				},
+				Fix: fix.Do("On the instance that the next image is made from, remove the file first:", "sudo rm "+path),
+			},
+		}
 	}
 	if f, bad := g.mismatch(saved, seen); bad {
 		if g.Registered(ctx) {

@@ -28,7 +28,13 @@ func (g Group) withUserData(run func(context.Context) []check.Finding) func(cont
 
 // network are the checks of the path from this instance to the ECS endpoints.
 func (g Group) network() []*check.Kind {
-	return []*check.Kind{g.Others.ProxyCheck, g.Others.DNSCheck, g.Others.ECSEndpointsCheck, g.Others.VPCPathCheck, g.Others.PollEndpointCheck}
+	return []*check.Kind{
+		g.Others.ProxyCheck,
+		g.Others.DNSCheck,
+		g.Others.ECSEndpointsCheck,
+		g.Others.VPCPathCheck,
+		g.Others.PollEndpointCheck,
+	}
 }
 
 // Beneath are the checks of everything that an ECS agent needs to register. They explain a

@@ -40,8 +40,10 @@ func (g Group) clusterConfigured(s *subject.Settings, problems []ecsconfig.Probl
 	case unset:
 		return []check.Finding{g.clusterUnset(s, wanted, origin)}
 	case err != nil:
-		return []check.Finding{{Kind: ECSConfigMisread, Status: check.Fail, Summary: reads.Where() + ": ECS_CLUSTER is not a valid cluster name",
-			Evidence: []string{readsCluster(reads)}, Fix: g.nameCluster(s)}}
+		return []check.Finding{
+			{Kind: ECSConfigMisread, Status: check.Fail, Summary: reads.Where() + ": ECS_CLUSTER is not a valid cluster name",
+				Evidence: []string{readsCluster(reads)}, Fix: g.nameCluster(s)},
+		}
 	}
 	return []check.Finding{{Kind: OtherClusterConfigured, Status: check.Fail, Fix: g.nameCluster(s),
 		Summary:  fmt.Sprintf("%s: ECS_CLUSTER is %s, not %s", reads.Where(), reads.Text, wanted),

@@ -68,7 +68,10 @@ func (g Group) unreadable(s *subject.Settings, problems []ecsconfig.Problem) (fo
 		f := check.Finding{Kind: ECSConfigUnreadable, Status: check.Fail, Summary: p.String(), Evidence: []string{p.Effect}}
 		switch name := g.clusterToName(s); {
 		case p.Repair != "":
-			f.Fix = fix.Do("Convert the file with muster and restart the ECS agent:", "sudo muster bootstrap --reset-stale-state --cluster "+name)
+			f.Fix = fix.Do(
+				"Convert the file with muster and restart the ECS agent:",
+				"sudo muster bootstrap --reset-stale-state --cluster "+name,
+			)
 		default:
 			f.Fix = fix.Do("Move the file aside and write a new one:",
 				"sudo mv "+p.File+" "+p.File+".old", "sudo muster bootstrap --reset-stale-state --cluster "+name)

@@ -44,9 +44,15 @@ func (g Group) Checks() []check.Check {
 				ClusterUnset, OtherClusterConfigured, WrongRegion, WrongAccount, ReservedMemoryAboveRam, BackendHostSet, DockerHostSet}},
 		{Kind: ECSUnitCheck, Group: check.ECS, Title: "systemd runs ecs.service", Run: g.ecsUnit,
 			Findings: append(UnitNotStarted(), ECSUnitFailed, ECSUnitRestarting, ECSUnitDisabled)},
-		{Kind: CheckpointCheck, Group: check.ECS, Title: "the ECS agent's saved state fits this instance and its cluster", Run: g.checkpoint,
-			Findings: []*check.Kind{SavedClusterMismatch, CheckpointOfOtherInstance, CheckpointDamaged}},
-		g.agentLogCheck(), registered,
+		{
+			Kind:     CheckpointCheck,
+			Group:    check.ECS,
+			Title:    "the ECS agent's saved state fits this instance and its cluster",
+			Run:      g.checkpoint,
+			Findings: []*check.Kind{SavedClusterMismatch, CheckpointOfOtherInstance, CheckpointDamaged},
+		},
+		g.agentLogCheck(),
+		registered,
 		{Kind: ClusterCheck, Group: check.ECS, Title: "the cluster exists and is ACTIVE", Run: g.cluster, Remote: true,
 			Findings: []*check.Kind{ClusterMissing, ClusterInactive, ClusterNotActive}},
 		remote(check.Check{Kind: ContainerInstanceCheck, Title: "ECS shows this instance as registered and connected",
@@ -66,8 +72,19 @@ func (g Group) agentLogCheck() check.Check {
 }
 
 func (g Group) registeredCheck() (check.Check, *check.Learned[registration]) {
-	c := check.Check{Kind: RegisteredCheck, Group: check.ECS, Title: "the ECS agent has registered this instance",
-		Findings: []*check.Kind{IntrospectionRefused, IntrospectionSilent, IntrospectionGarbled, NotRegistered, WrongCluster, ClusterDefault}}
+	c := check.Check{
+		Kind:  RegisteredCheck,
+		Group: check.ECS,
+		Title: "the ECS agent has registered this instance",
+		Findings: []*check.Kind{
+			IntrospectionRefused,
+			IntrospectionSilent,
+			IntrospectionGarbled,
+			NotRegistered,
+			WrongCluster,
+			ClusterDefault,
+		},
+	}
 	warmPool := check.Use(&c, g.WarmPool)
 	return check.Learn(c, func(ctx context.Context) ([]check.Finding, registration) { return g.registered(ctx, warmPool()) })
 }

@@ -41,8 +41,12 @@ func (g Group) registrations(ctx context.Context, is registration) []check.Findi
 		Fix:      fix.Do("Deregister the entry that the ECS agent does not use:")}
 	for _, other := range others[:min(len(others), subject.MaxLines)] {
 		f.Evidence = append(f.Evidence, "ECS also has "+other)
-		f.Fix.Commands = append(f.Fix.Commands,
-			"aws ecs deregister-container-instance --region "+g.Region()+" --cluster "+subject.NameOf(clusterName)+" --force --container-instance "+other)
+		f.Fix.Commands = append(
+			f.Fix.Commands,
+			"aws ecs deregister-container-instance --region "+g.Region()+" --cluster "+subject.NameOf(
+				clusterName,
+			)+" --force --container-instance "+other,
+		)
 	}
 	return []check.Finding{f}
 }

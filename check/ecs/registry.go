@@ -72,10 +72,15 @@ func (g Group) registrationFinding(clusterName, arn string, ci awsapi.ContainerI
 	case err != nil:
 		return g.unknownInstance(clusterName, arn), true
 	case ci.EC2InstanceID != "" && g.Identity.InstanceID != "" && ci.EC2InstanceID != g.Identity.InstanceID:
-		return check.Finding{Kind: ForeignContainerInstance, Status: check.Fail,
-			Summary:  fmt.Sprintf("the ECS agent uses the saved state of another instance, %s", ci.EC2InstanceID),
-			Evidence: []string{fmt.Sprintf("container instance %s belongs to %s; this is %s", ci.ARN, ci.EC2InstanceID, g.Identity.InstanceID)},
-			Fix:      g.registerAnew()}, true
+		return check.Finding{
+			Kind:    ForeignContainerInstance,
+			Status:  check.Fail,
+			Summary: fmt.Sprintf("the ECS agent uses the saved state of another instance, %s", ci.EC2InstanceID),
+			Evidence: []string{
+				fmt.Sprintf("container instance %s belongs to %s; this is %s", ci.ARN, ci.EC2InstanceID, g.Identity.InstanceID),
+			},
+			Fix: g.registerAnew(),
+		}, true
 	}
 	return g.statusFinding(clusterName, ci)
 }
@@ -139,13 +144,19 @@ func (g Group) statusFinding(clusterName string, ci awsapi.ContainerInstance) (f
 	case !ci.Connected:
 		return g.disconnected(ci), true
 	case ci.Status == "DRAINING":
-		return check.Finding{Kind: ContainerInstanceDraining, Status: check.Warn,
-			Summary:  "this container instance is DRAINING: it takes no new tasks",
-			Evidence: append(seen, "managed draining, managed termination and a spot interruption set this status before the instance terminates"),
+		return check.Finding{
+			Kind:    ContainerInstanceDraining,
+			Status:  check.Warn,
+			Summary: "this container instance is DRAINING: it takes no new tasks",
+			Evidence: append(
+				seen,
+				"managed draining, managed termination and a spot interruption set this status before the instance terminates",
+			),
 			Fix: fix.Do("If the instance should stay in service, make it active again:",
 				"aws ecs update-container-instances-state --region "+g.Region()+
 					" --cluster "+subject.NameOf(clusterName)+" --container-instances "+ci.ARN+" --status ACTIVE"),
-			SymptomOf: []*check.Kind{g.Others.Leaving}}, true
+			SymptomOf: []*check.Kind{g.Others.Leaving},
+		}, true
 	}
 	return check.Finding{}, false
 }
@@ -153,12 +164,18 @@ func (g Group) statusFinding(clusterName string, ci awsapi.ContainerInstance) (f
 // disconnected is an agent that ECS does not hear from. What the agent logged of
 // its connection, and what is wrong with the way to the endpoints, explain it.
 func (g Group) disconnected(ci awsapi.ContainerInstance) check.Finding {
-	return check.Finding{Kind: AgentDisconnected, Status: check.Fail, Summary: "ECS shows the ECS agent of this instance as not connected",
+	return check.Finding{
+		Kind:    AgentDisconnected,
+		Status:  check.Fail,
+		Summary: "ECS shows the ECS agent of this instance as not connected",
 		Evidence: []string{fmt.Sprintf("%s is %s, agentConnected is false", ci.ARN, ci.Status),
 			"disconnects of a few minutes are normal (the ECS agent reconnects every 30 minutes)"},
-		Fix: fix.Do("If it lasts more than 5 minutes, allow ecs:Poll and tcp 443 to the ecs-a and ecs-t endpoints, then restart the ECS agent:",
+		Fix: fix.Do(
+			"If it lasts more than 5 minutes, allow ecs:Poll and tcp 443 to the ecs-a and ecs-t endpoints, then restart the ECS agent:",
 			"sudo grep -E 'level=(error|warn|critical)' /var/log/ecs/ecs-agent.log | tail -n 20",
-			"sudo systemctl --no-block restart "+subject.ECSUnit),
+			"sudo systemctl --no-block restart "+subject.ECSUnit,
+		),
 		SymptomOf: slices.Concat(g.network(), []*check.Kind{g.Others.IMDSCheck, g.Others.InstanceRoleCheck, g.Others.ClockCheck,
-			g.Others.DockerCheck, g.Others.DiskCheck, g.Others.PressureCheck, ECSConfigCheck, AgentLogCheck})}
+			g.Others.DockerCheck, g.Others.DiskCheck, g.Others.PressureCheck, ECSConfigCheck, AgentLogCheck}),
+	}
 }

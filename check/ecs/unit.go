@@ -35,7 +35,10 @@ func (g Group) ecsUnit(ctx context.Context) []check.Finding {
 	case s.LoadState == units.NotFound && g.Registered(ctx):
 		return check.Passed("there is no " + subject.ECSUnit + ", but the ECS agent has registered: something else started it")
 	case f.Kind == ECSUnitNotStarted && g.Registered(ctx):
-		return check.Passed(subject.ECSUnit+" is not running, but the ECS agent has registered: something else started it", subject.Describe(s))
+		return check.Passed(
+			subject.ECSUnit+" is not running, but the ECS agent has registered: something else started it",
+			subject.Describe(s),
+		)
 	case f.Kind == ECSUnitNotStarted && s.UnitFileState != "disabled" && g.Systemd.RunsUserData(ctx):
 		f.Kind = ECSUnitWaiting // its job joins the queue only when cloud-init is done
 	}
@@ -85,9 +88,17 @@ func (g Group) unitFinding(s units.State) (check.Finding, bool) {
 func (g Group) unitNotStartable(s units.State) (check.Finding, bool) {
 	switch {
 	case s.LoadState == units.NotFound:
-		return check.Finding{Kind: ECSUnitMissing, Status: check.Fail, Summary: "ecs.service does not exist on this instance",
-			Fix: fix.Do("Use an ECS-optimized AMI, or install ecs-init:", "sudo dnf install -y ecs-init", "sudo systemctl enable "+subject.ECSUnit,
-				subject.StartECS)}, true
+		return check.Finding{
+			Kind:    ECSUnitMissing,
+			Status:  check.Fail,
+			Summary: "ecs.service does not exist on this instance",
+			Fix: fix.Do(
+				"Use an ECS-optimized AMI, or install ecs-init:",
+				"sudo dnf install -y ecs-init",
+				"sudo systemctl enable "+subject.ECSUnit,
+				subject.StartECS,
+			),
+		}, true
 	case s.UnitFileState == "masked-runtime": // bootstrap masks it so, and nothing else does
 		return check.Finding{Kind: ECSUnitHeldBack, Status: check.Fail,
 			Summary: subject.ECSUnit + " is held back because muster bootstrap failed during this boot",

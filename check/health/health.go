@@ -118,7 +118,11 @@ func unhealthyFindings(all []dockerapi.Summary) []check.Finding {
 	for _, group := range byTask(failing, taskName) {
 		summary := taskName(group[0]) + " is unhealthy: its health check fails"
 		if len(group) > 1 {
-			summary = fmt.Sprintf("%s is unhealthy in %s: its health check fails", taskName(group[0]), subject.Count(len(group), "container"))
+			summary = fmt.Sprintf(
+				"%s is unhealthy in %s: its health check fails",
+				taskName(group[0]),
+				subject.Count(len(group), "container"),
+			)
 		}
 		f := check.Finding{Kind: ContainerUnhealthy, Status: check.Fail, Summary: summary, About: namesOf(group...),
 			Fix: fix.Do("Read the output of the health check:", "sudo docker inspect --format '{{json .State.Health.Log}}' "+group[0].Name)}
@@ -135,10 +139,16 @@ func oomFindings(dead []crash) []check.Finding {
 	out := slices.DeleteFunc(slices.Clone(dead), func(d crash) bool { return !d.OOMKilled })
 	var found []check.Finding
 	for _, group := range byTask(out, crash.task) {
-		f := check.Finding{Kind: ContainerOOMKilled, Status: check.Fail, Summary: group[0].task() + " was killed: it ran out of memory",
-			About: namesOf(summaries(group)...),
-			Fix: fix.Do("Raise the container's memory in its task definition, or reduce its use (JVM: -XX:MaxRAMPercentage), then read its last log lines:",
-				"sudo docker logs --tail 20 "+group[0].Summary.Name)}
+		f := check.Finding{
+			Kind:    ContainerOOMKilled,
+			Status:  check.Fail,
+			Summary: group[0].task() + " was killed: it ran out of memory",
+			About:   namesOf(summaries(group)...),
+			Fix: fix.Do(
+				"Raise the container's memory in its task definition, or reduce its use (JVM: -XX:MaxRAMPercentage), then read its last log lines:",
+				"sudo docker logs --tail 20 "+group[0].Summary.Name,
+			),
+		}
 		if len(group) > 1 {
 			f.Summary = fmt.Sprintf("%s was killed %s: it ran out of memory", group[0].task(), subject.Count(len(group), "time"))
 		}

@@ -43,8 +43,13 @@ func (g Group) bootstrap(context.Context) []check.Finding {
 func (g Group) undelivered(report bootreport.Report, of string) []check.Finding {
 	var found []check.Finding
 	for _, d := range report.Undelivered() {
-		f := check.Finding{Kind: SignalUndelivered, Status: check.Warn, Summary: fmt.Sprintf("%s did not receive its signal: %s", d.To, d.What),
-			Evidence: []string{d.Error, of}, Fix: d.Fix}
+		f := check.Finding{
+			Kind:     SignalUndelivered,
+			Status:   check.Warn,
+			Summary:  fmt.Sprintf("%s did not receive its signal: %s", d.To, d.What),
+			Evidence: []string{d.Error, of},
+			Fix:      d.Fix,
+		}
 		switch {
 		case d.Temporary:
 			f.Fix = fix.Do("The error may pass, and muster-verify.service sends the signal again every minute. To send it now:",

@@ -67,8 +67,10 @@ func (g Group) instanceRole(ctx context.Context) []check.Finding {
 		return []check.Finding{{Kind: NoInstanceProfile, Status: check.Fail,
 			Summary:  "the instance has no instance profile, so the ECS agent has no credentials",
 			Evidence: []string{"meta-data/iam/info: 404"},
-			Fix: fix.Do("Attach an instance profile whose role has the policy AmazonEC2ContainerServiceforEC2Role:",
-				"aws ec2 associate-iam-instance-profile --region "+g.Region()+" --instance-id "+g.InstanceID()+" --iam-instance-profile Name=PROFILE")}}
+			Fix: fix.Do(
+				"Attach an instance profile whose role has the policy AmazonEC2ContainerServiceforEC2Role:",
+				"aws ec2 associate-iam-instance-profile --region "+g.Region()+" --instance-id "+g.InstanceID()+" --iam-instance-profile Name=PROFILE",
+			)}}
 	}
 	profile, ok := decodeRole(info)
 	if !ok || profile.Code != "Success" {
@@ -130,9 +132,11 @@ func (g Group) brokenRole(path string, d roleDocument) []check.Finding {
 		d.Message)}}
 	if d.Code == "InstanceProfileNotFound" {
 		f.Kind, f.Summary = InstanceProfileBroken, "the instance profile of this instance no longer exists"
-		f.Fix = fix.Do("Associate another one:",
+		f.Fix = fix.Do(
+			"Associate another one:",
 			"aws ec2 describe-iam-instance-profile-associations --region "+g.Region()+" --filters Name=instance-id,Values="+g.InstanceID(),
-			"aws ec2 replace-iam-instance-profile-association --region "+g.Region()+" --association-id ASSOCIATION_ID --iam-instance-profile Name=PROFILE")
+			"aws ec2 replace-iam-instance-profile-association --region "+g.Region()+" --association-id ASSOCIATION_ID --iam-instance-profile Name=PROFILE",
+		)
 		return []check.Finding{f}
 	}
 	role := "ROLE"

@@ -36,11 +36,20 @@ func (g Group) oldSystemd(ctx context.Context) []check.Finding {
 	if err != nil || !version.TooOld() {
 		return nil
 	}
-	return []check.Finding{{Kind: SystemdTooOld, Status: check.Warn,
-		Summary: fmt.Sprintf("systemd %s is older than %d: muster-verify and muster-agent do not run on this instance", version, units.Oldest),
-		Evidence: []string{"muster bootstrap configures the cluster, and installs no unit that would run with less protection",
-			"muster verify and muster debug work when a person runs them"},
-		Fix: fix.Do("Use an AMI with a newer systemd, such as Amazon Linux 2023, Ubuntu 22.04 or Debian 12.")}}
+	return []check.Finding{
+		{
+			Kind:   SystemdTooOld,
+			Status: check.Warn,
+			Summary: fmt.Sprintf(
+				"systemd %s is older than %d: muster-verify and muster-agent do not run on this instance",
+				version,
+				units.Oldest,
+			),
+			Evidence: []string{"muster bootstrap configures the cluster, and installs no unit that would run with less protection",
+				"muster verify and muster debug work when a person runs them"},
+			Fix: fix.Do("Use an AMI with a newer systemd, such as Amazon Linux 2023, Ubuntu 22.04 or Debian 12."),
+		},
+	}
 }
 
 // unsupportedPlatform is a platform that muster does not support; zero: a supported one.

@@ -82,9 +82,17 @@ func (g Group) malformedUserData(ctx context.Context) []check.Finding {
 	if len(flaws) == 0 {
 		return nil
 	}
-	return []check.Finding{{Kind: UserDataMalformed, Status: check.Warn, Summary: "cloud-init did not run user data because of its format",
-		Evidence: subject.Bounded(flaws),
-		Fix:      fix.Do(`Start user data with "#!/bin/bash", without anything before it, use Unix line endings, base64-encode it once, then replace the instance.`)}}
+	return []check.Finding{
+		{
+			Kind:     UserDataMalformed,
+			Status:   check.Warn,
+			Summary:  "cloud-init did not run user data because of its format",
+			Evidence: subject.Bounded(flaws),
+			Fix: fix.Do(
+				`Start user data with "#!/bin/bash", without anything before it, use Unix line endings, base64-encode it once, then replace the instance.`,
+			),
+		},
+	}
 }
 
 // failedParts are the parts of user data that cloud-init ran and that failed.
@@ -110,8 +118,10 @@ func (g Group) failedParts(boot cloudinit.Result) ([]check.Finding, error) {
 		if part := firstFailedPart(failures); part != "" {
 			what = "user data failed: cloud-init could not run " + part
 		}
-		return []check.Finding{{Kind: UserDataFailed, Status: check.Warn, Summary: what, Evidence: subject.Bounded(append(logged, reported...)),
-			Fix: fix.Do("Read its output, then correct user data:", read)}}, unread
+		return []check.Finding{
+			{Kind: UserDataFailed, Status: check.Warn, Summary: what, Evidence: subject.Bounded(append(logged, reported...)),
+				Fix: fix.Do("Read its output, then correct user data:", read)},
+		}, unread
 	case len(reported) > 0:
 		return []check.Finding{{Kind: CloudInitErrors, Status: check.Warn, Summary: "cloud-init finished with errors", Evidence: reported,
 			Fix: fix.Do("Read its output:", read)}}, unread

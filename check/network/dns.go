@@ -96,8 +96,10 @@ func (g Group) nameFindings(ctx context.Context, names []resolved) []check.Findi
 	}
 	switch {
 	case slices.ContainsFunc(failed, func(r resolved) bool { return errors.Is(r.err, errCutOff) }):
-		return []check.Finding{{Kind: DNSCheck, Status: check.Unknown, Summary: "the time for this check ended before the names were looked up",
-			Evidence: seen}}
+		return []check.Finding{
+			{Kind: DNSCheck, Status: check.Unknown, Summary: "the time for this check ended before the names were looked up",
+				Evidence: seen},
+		}
 	case len(failed) > 0:
 		found := g.lookupFinding(ctx, check.Finding{Status: check.Fail, Evidence: seen, SymptomOf: []*check.Kind{DNSSupportOff}}, failed)
 		if !failed[0].proxied && slices.ContainsFunc(names, func(r resolved) bool { return r.err == nil && !r.proxied }) {
@@ -129,7 +131,11 @@ func (g Group) lookupFinding(ctx context.Context, f check.Finding, failed []reso
 	look := "getent ahosts " + first.host
 	var missing *net.DNSError
 	if errors.As(first.err, &missing) && missing.IsNotFound {
-		f.Fix = fix.Do("Use the VPC resolver (169.254.169.253), or forward AWS names to it from your own resolver:", "cat /etc/resolv.conf", look)
+		f.Fix = fix.Do(
+			"Use the VPC resolver (169.254.169.253), or forward AWS names to it from your own resolver:",
+			"cat /etc/resolv.conf",
+			look,
+		)
 		return f
 	}
 	f.Fix = fix.Do("Enable DNS support in the VPC, or correct the name server in /etc/resolv.conf:",
@@ -151,10 +157,19 @@ func (g Group) mixedFinding(ctx context.Context, seen []string, public []resolve
 	for _, r := range public {
 		services = append(services, "com.amazonaws."+g.Region()+"."+r.service)
 	}
-	return check.Finding{Kind: EndpointsMixed, Status: check.Warn, Evidence: seen,
-		Summary: "only some ECS endpoints are in the VPC: " + public[0].host + subject.AndMore(len(public)-1, "endpoint") + doIs(len(public)),
+	return check.Finding{
+		Kind:     EndpointsMixed,
+		Status:   check.Warn,
+		Evidence: seen,
+		Summary: "only some ECS endpoints are in the VPC: " + public[0].host + subject.AndMore(
+			len(public)-1,
+			"endpoint",
+		) + doIs(
+			len(public),
+		),
 		Fix: fix.Do("Create the missing VPC endpoints, with a security group that allows tcp 443 from this instance:",
-			g.createEndpoints(g.locateOrPlaceholder(ctx), services)...)}
+			g.createEndpoints(g.locateOrPlaceholder(ctx), services)...),
+	}
 }
 
 func doIs(n int) string {

@@ -75,7 +75,10 @@ func tryProxy(t attempt) fix.Fix {
 
 func timedOut(_ Group, f *check.Finding, failed []attempt) {
 	f.Summary = "no answer from " + named(failed)
-	f.Fix = fix.Do("Allow tcp 443 to the address in security groups, network ACLs and firewalls:", "curl -sv -m 5 -o /dev/null "+failed[0].url)
+	f.Fix = fix.Do(
+		"Allow tcp 443 to the address in security groups, network ACLs and firewalls:",
+		"curl -sv -m 5 -o /dev/null "+failed[0].url,
+	)
 	if failed[0].proxied {
 		f.Fix, f.SymptomOf = tryProxy(failed[0]), nil
 	}
@@ -114,7 +117,10 @@ func (t attempt) certificate() netpath.Certificate {
 }
 
 func showCertificate(t attempt) string {
-	return fmt.Sprintf("openssl s_client -connect %[1]s:443 -servername %[1]s </dev/null | openssl x509 -noout -subject -issuer -dates -ext subjectAltName", t.endpointHost())
+	return fmt.Sprintf(
+		"openssl s_client -connect %[1]s:443 -servername %[1]s </dev/null | openssl x509 -noout -subject -issuer -dates -ext subjectAltName",
+		t.endpointHost(),
+	)
 }
 
 func wrongName(_ Group, f *check.Finding, failed []attempt) {
@@ -129,11 +135,18 @@ func untrusted(_ Group, f *check.Finding, failed []attempt) {
 	t, c := failed[0], failed[0].certificate()
 	f.Summary = quoted("the certificate of "+t.endpointHost()+" is from an untrusted issuer: ", c.IssuerName)
 	f.Evidence = certificates(failed)
-	f.Fix = fix.Do("Exempt the endpoint from TLS inspection, or install the CA of the device that inspects TLS, saved as inspection-ca.pem:",
-		"sudo cp inspection-ca.pem /etc/pki/ca-trust/source/anchors/", "sudo update-ca-trust", "sudo systemctl restart ecs")
+	f.Fix = fix.Do(
+		"Exempt the endpoint from TLS inspection, or install the CA of the device that inspects TLS, saved as inspection-ca.pem:",
+		"sudo cp inspection-ca.pem /etc/pki/ca-trust/source/anchors/",
+		"sudo update-ca-trust",
+		"sudo systemctl restart ecs",
+	)
 	if strings.Contains(c.Issuer, "O=Amazon") {
-		f.Fix = fix.Do("Reinstall the CA certificates of this host, which do not include Amazon's:", "sudo dnf reinstall -y ca-certificates",
-			"sudo systemctl restart ecs")
+		f.Fix = fix.Do(
+			"Reinstall the CA certificates of this host, which do not include Amazon's:",
+			"sudo dnf reinstall -y ca-certificates",
+			"sudo systemctl restart ecs",
+		)
 	}
 }
 

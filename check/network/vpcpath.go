@@ -204,8 +204,12 @@ func (g Group) nat(ctx context.Context, tables []awsapi.RouteTable, vpc string, 
 	case gateway == nil:
 		return failed(NATMissing, fmt.Sprintf("the route %s of %s points to %s, which does not exist", route.To, of, route.Via), replace)
 	case gateway.State != "available":
-		return failed(NATMissing, fmt.Sprintf("the route %s of %s points to %s, which is %s", route.To, of, route.Via, gateway.State), replace,
-			strings.TrimSpace(route.Via+": "+gateway.State+" "+gateway.Failure))
+		return failed(
+			NATMissing,
+			fmt.Sprintf("the route %s of %s points to %s, which is %s", route.To, of, route.Via, gateway.State),
+			replace,
+			strings.TrimSpace(route.Via+": "+gateway.State+" "+gateway.Failure),
+		)
 	}
 	table := awsapi.TableOf(tables, vpc, gateway.Subnet)
 	if table == nil {

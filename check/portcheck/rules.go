@@ -35,7 +35,12 @@ func ByRules(i *instance.Instance, api fleet.API) func(context.Context) (Blocked
 	}
 }
 
-func byRules(ctx context.Context, discover func(context.Context) (fleet.Fleet, error), scope, region string, needs []reach.Need) (Blocked, error) {
+func byRules(
+	ctx context.Context,
+	discover func(context.Context) (fleet.Fleet, error),
+	scope, region string,
+	needs []reach.Need,
+) (Blocked, error) {
 	report, err := checkports.Ports(ctx, checkports.Options{Discover: discover}, scope, region, needs)
 	if err != nil {
 		return Blocked{}, err

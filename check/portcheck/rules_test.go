@@ -13,7 +13,16 @@ import (
 // Nobody may read the rules: then no port is known to be open.
 func TestPortsThatCannotBeJudgedAreNotOpen(t *testing.T) {
 	endpoint := func(name, addr string) reach.Endpoint {
-		return reach.Endpoint{Name: name, ENI: reach.ENI{ID: "eni-" + name, Addrs: []netip.Addr{netip.MustParseAddr(addr)}, Groups: []string{"sg-1"}, Subnet: "s", VPC: "v"}}
+		return reach.Endpoint{
+			Name: name,
+			ENI: reach.ENI{
+				ID:     "eni-" + name,
+				Addrs:  []netip.Addr{netip.MustParseAddr(addr)},
+				Groups: []string{"sg-1"},
+				Subnet: "s",
+				VPC:    "v",
+			},
+		}
 	}
 	denied := reach.Unread{Action: "ec2:DescribeSecurityGroups", Reason: "UnauthorizedOperation"}
 	f := fleet.Fleet{

@@ -28,7 +28,10 @@ func addBalancers(q *ports.Question, balancers []reach.Endpoint, opts Options, k
 		return
 	case dynamic == (reach.Range{}):
 		dynamic = reach.LinuxEphemeral()
-		q.Notes = append(q.Notes, fmt.Sprintf("assuming Linux's default range of dynamic host ports, %s: no host's range could be read", dynamic))
+		q.Notes = append(
+			q.Notes,
+			fmt.Sprintf("assuming Linux's default range of dynamic host ports, %s: no host's range could be read", dynamic),
+		)
 	}
 	q.Target = reach.BalancerNeed(dynamic)
 }

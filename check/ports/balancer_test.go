@@ -23,8 +23,13 @@ func balanced(answersFrom uint16) fleet.Fleet {
 			CIDR: netip.MustParsePrefix("0.0.0.0/0")}
 	}
 	f.World.ACLs = []reach.ACL{
-		{ID: "acl-1", Subnets: []string{"subnet-1"}, Entries: []reach.ACLEntry{entry(reach.Ingress, 1024), entry(reach.Egress, answersFrom)}},
-		{ID: "acl-lb", Subnets: []string{"subnet-lb"}, Entries: []reach.ACLEntry{entry(reach.Ingress, 1024), entry(reach.Egress, 1024)}}}
+		{
+			ID:      "acl-1",
+			Subnets: []string{"subnet-1"},
+			Entries: []reach.ACLEntry{entry(reach.Ingress, 1024), entry(reach.Egress, answersFrom)},
+		},
+		{ID: "acl-lb", Subnets: []string{"subnet-lb"}, Entries: []reach.ACLEntry{entry(reach.Ingress, 1024), entry(reach.Egress, 1024)}},
+	}
 	f.World.Groups = append(f.World.Groups, reach.Group{ID: "sg-lb"})
 	f.Balancers = []reach.Endpoint{{Name: "10.0.9.9",
 		ENI: reach.ENI{ID: "eni-lb", Addrs: []netip.Addr{netip.MustParseAddr("10.0.9.9")}, Groups: []string{"sg-1", "sg-lb"},
@@ -34,7 +39,13 @@ func balanced(answersFrom uint16) fleet.Fleet {
 
 func TestTheBalancerDialsFromItsOwnPorts(t *testing.T) {
 	for answersFrom, want := range map[uint16]string{1024: "OPEN", 32768: "BLOCKED"} {
-		report, err := Ports(t.Context(), Options{Discover: finds(balanced(answersFrom), nil), Target: reach.Range{First: 7000, Last: 7000}}, "", "", needs(t, "tcp/7000"))
+		report, err := Ports(
+			t.Context(),
+			Options{Discover: finds(balanced(answersFrom), nil), Target: reach.Range{First: 7000, Last: 7000}},
+			"",
+			"",
+			needs(t, "tcp/7000"),
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,10 +126,22 @@ func TestANetworkLoadBalancerMayPreserveClientAddresses(t *testing.T) {
 			f := balanced(1024)
 			f.Balancers[0].Type = c.kind
 			if c.group != "" {
-				f.World.Groups[0].Rules = append(slices.Clone(f.World.Groups[0].Rules),
-					reach.Rule{Protocol: reach.TCP, Ports: reach.Range{First: 7000, Last: 7000}, Peer: reach.Peer{Group: reach.GroupRef{ID: c.group}}})
+				f.World.Groups[0].Rules = append(
+					slices.Clone(f.World.Groups[0].Rules),
+					reach.Rule{
+						Protocol: reach.TCP,
+						Ports:    reach.Range{First: 7000, Last: 7000},
+						Peer:     reach.Peer{Group: reach.GroupRef{ID: c.group}},
+					},
+				)
 			}
-			report, err := Ports(t.Context(), Options{Discover: finds(f, nil), Target: reach.Range{First: 7000, Last: 7000}}, "", "", needs(t, "tcp/7000"))
+			report, err := Ports(
+				t.Context(),
+				Options{Discover: finds(f, nil), Target: reach.Range{First: 7000, Last: 7000}},
+				"",
+				"",
+				needs(t, "tcp/7000"),
+			)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -163,7 +186,10 @@ func TestTasksWithInterfacesOfTheirOwnAreUndetermined(t *testing.T) {
 		t.Fatal(err)
 	}
 	if code := exitcode.Of(report.Err()); code != exitcode.Undetermined ||
-		!slices.Contains(report.Notes, "2 running tasks with network interfaces of their own not evaluated: pass --service NAME or --family NAME") {
+		!slices.Contains(
+			report.Notes,
+			"2 running tasks with network interfaces of their own not evaluated: pass --service NAME or --family NAME",
+		) {
 		t.Errorf("exit code %d, notes %q", code, report.Notes)
 	}
 }

@@ -92,7 +92,8 @@ func TestLostDialsAreFindings(t *testing.T) {
 				t.Fatal("nothing is found")
 			}
 			text := string(got[0].Status) + " " + got[0].Kind.ID + ": " + got[0].Summary
-			if !strings.HasPrefix(text, c.want) || !strings.Contains(strings.Join(got[0].Evidence, "\n"), c.says) || len(got[0].Summary) > 100 {
+			if !strings.HasPrefix(text, c.want) || !strings.Contains(strings.Join(got[0].Evidence, "\n"), c.says) ||
+				len(got[0].Summary) > 100 {
 				t.Errorf("got %s\n%q", text, got[0].Evidence)
 			}
 			if filtered := got[0].Kind == ReplicationPortFiltered; filtered != strings.Contains(got[0].Confirm, "tcpdump") {

@@ -34,8 +34,15 @@ func (g Group) hostPorts(ctx context.Context) []check.Finding {
 	seen := g.HostPorts(ctx)
 	for _, h := range seen.Findings {
 		kind := check.KindOf(hostPortFindings(), h.ID)
-		f := check.Finding{Kind: kind, Status: check.Warn, Summary: h.Summary, Evidence: []string{h.Evidence}, Fix: h.Fix, Confirm: h.Confirm,
-			SymptomOf: []*check.Kind{g.Others.DockerCheck}}
+		f := check.Finding{
+			Kind:      kind,
+			Status:    check.Warn,
+			Summary:   h.Summary,
+			Evidence:  []string{h.Evidence},
+			Fix:       h.Fix,
+			Confirm:   h.Confirm,
+			SymptomOf: []*check.Kind{g.Others.DockerCheck},
+		}
 		if slices.Contains(definite(), kind) && !h.Inferred {
 			f.Status = check.Fail
 		}

@@ -30,10 +30,16 @@ func found(self int) fleet.Fleet {
 		return reach.Endpoint{Name: name, ENI: reach.ENI{ID: "eni-" + name, Addrs: []netip.Addr{netip.MustParseAddr(addr)},
 			Groups: []string{"sg-1"}, Subnet: "subnet-1", VPC: "vpc-1"}}
 	}
-	return fleet.Fleet{Self: self, Endpoints: []reach.Endpoint{endpoint("me", "10.0.0.1"), endpoint("you", "10.0.0.2")},
-		World:  reach.World{Groups: []reach.Group{{ID: "sg-1", Rules: rules}}, ACLs: []reach.ACL{{ID: "acl-1", Subnets: []string{"subnet-1"}}}},
+	return fleet.Fleet{
+		Self:      self,
+		Endpoints: []reach.Endpoint{endpoint("me", "10.0.0.1"), endpoint("you", "10.0.0.2")},
+		World: reach.World{
+			Groups: []reach.Group{{ID: "sg-1", Rules: rules}},
+			ACLs:   []reach.ACL{{ID: "acl-1", Subnets: []string{"subnet-1"}}},
+		},
 		Notes:  []string{"somebody was left out"},
-		Unread: []reach.Unread{{Action: "ec2:GetManagedPrefixListEntries", Reason: "AccessDenied"}}}
+		Unread: []reach.Unread{{Action: "ec2:GetManagedPrefixListEntries", Reason: "AccessDenied"}},
+	}
 }
 
 func finds(f fleet.Fleet, err error) func(context.Context) (fleet.Fleet, error) {
@@ -75,7 +81,8 @@ func TestAnInstanceIsJudgedLookedAtAndDialledFrom(t *testing.T) {
 	if len(probed) != 1 || probed[0].Addr != netip.MustParseAddrPort("10.0.0.2:7000") {
 		t.Errorf("dialled %v", probed)
 	}
-	if len(report.Probes) != 1 || report.Probes[0].Contact != reach.TimedOut.String() || !strings.Contains(report.Probes[0].Sentence, "you") {
+	if len(report.Probes) != 1 || report.Probes[0].Contact != reach.TimedOut.String() ||
+		!strings.Contains(report.Probes[0].Sentence, "you") {
 		t.Errorf("probes %+v", report.Probes)
 	}
 	for _, note := range []string{"somebody was left out", "could not read ec2:GetManagedPrefixListEntries (AccessDenied)",
@@ -161,7 +168,14 @@ func TestPeersThatCannotBeFoundAreAnError(t *testing.T) {
 // The answers come back to the ports that this host dials from, not to Linux's.
 func TestTheReturnPathIsJudgedByTheHostsOwnPorts(t *testing.T) {
 	entry := func(number int, d reach.Direction, p reach.Protocol, ports reach.Range) reach.ACLEntry {
-		return reach.ACLEntry{Number: number, Direction: d, Allow: true, Protocol: p, Ports: ports, CIDR: netip.MustParsePrefix("0.0.0.0/0")}
+		return reach.ACLEntry{
+			Number:    number,
+			Direction: d,
+			Allow:     true,
+			Protocol:  p,
+			Ports:     ports,
+			CIDR:      netip.MustParsePrefix("0.0.0.0/0"),
+		}
 	}
 	any := entry(100, reach.Egress, reach.AllProtocols, reach.AnyPort())
 	f := found(0)

@@ -62,9 +62,13 @@ var (
 // with the same timestamp. It tries once: what is sent twice counts twice.
 func (c *Client) PutMetricData(ctx context.Context, namespace string, at time.Time, data []Datum) error {
 	sent := &marked{client: c.http}
-	_, err := c.cw.PutMetricData(ctx, &cloudwatch.PutMetricDataInput{Namespace: &namespace, MetricData: metricData(at, data)}, func(o *cloudwatch.Options) {
-		o.HTTPClient, o.Retryer = sent, c.once
-	})
+	_, err := c.cw.PutMetricData(
+		ctx,
+		&cloudwatch.PutMetricDataInput{Namespace: &namespace, MetricData: metricData(at, data)},
+		func(o *cloudwatch.Options) {
+			o.HTTPClient, o.Retryer = sent, c.once
+		},
+	)
 	return metricError(err, sent.connected.Load() && sent.sent.Load())
 }
 
@@ -76,7 +80,13 @@ func metricData(at time.Time, data []Datum) []types.MetricDatum {
 		for j := range d.Dimensions {
 			dimensions[j] = types.Dimension{Name: &d.Dimensions[j].Name, Value: &d.Dimensions[j].Value}
 		}
-		out[i] = types.MetricDatum{MetricName: &d.Name, Unit: types.StandardUnit(d.Unit), Value: &d.Value, Timestamp: &at, Dimensions: dimensions}
+		out[i] = types.MetricDatum{
+			MetricName: &d.Name,
+			Unit:       types.StandardUnit(d.Unit),
+			Value:      &d.Value,
+			Timestamp:  &at,
+			Dimensions: dimensions,
+		}
 	}
 	return out
 }

@@ -89,7 +89,10 @@ func explained(err error, left string) error {
 	case errors.As(err, &absent) && left != "":
 		return fmt.Errorf("AWS_PROFILE names %q, which no AWS CLI file defines; %s", absent.Profile, left)
 	case errors.As(err, &absent):
-		return fmt.Errorf("AWS_PROFILE names %q, which no AWS CLI file defines: list the profiles with aws configure list-profiles", absent.Profile)
+		return fmt.Errorf(
+			"AWS_PROFILE names %q, which no AWS CLI file defines: list the profiles with aws configure list-profiles",
+			absent.Profile,
+		)
 	case bundle != "" && (strings.Contains(err.Error(), "CA bundle") || strings.Contains(err.Error(), bundle)):
 		return fmt.Errorf("AWS_CA_BUNDLE names %s, which is not a readable file of PEM certificates: %w", bundle, err)
 	}

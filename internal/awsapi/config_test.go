@@ -101,7 +101,10 @@ func credentialServices(t *testing.T) string {
 		case r.Form.Get("Action") == "AssumeRoleWithWebIdentity" && r.Form.Get("WebIdentityToken") == "jwt":
 			_, _ = io.WriteString(w, role("AssumeRoleWithWebIdentity", "WEB"))
 		case r.URL.Path == "/federation/credentials" && r.Header.Get("X-Amz-Sso_bearer_token") == "bearer":
-			_, _ = io.WriteString(w, `{"roleCredentials":{"accessKeyId":"SSO","secretAccessKey":"s","sessionToken":"t","expiration":4070908800000}}`)
+			_, _ = io.WriteString(
+				w,
+				`{"roleCredentials":{"accessKeyId":"SSO","secretAccessKey":"s","sessionToken":"t","expiration":4070908800000}}`,
+			)
 		default:
 			w.WriteHeader(http.StatusForbidden)
 		}
@@ -249,7 +252,8 @@ func TestFilesOfAHomeDirectoryThatOthersCanChange(t *testing.T) {
 				t.Setenv("AWS_CONFIG_FILE", path)
 			}
 			got := homeFiles(c.euid)
-			if (got.config != nil) != (c.left != "") || len(got.config) > 0 || !strings.Contains(got.left, c.left) || c.left == "" && got.left != "" {
+			if (got.config != nil) != (c.left != "") || len(got.config) > 0 || !strings.Contains(got.left, c.left) ||
+				c.left == "" && got.left != "" {
 				t.Errorf("%+v", got)
 			}
 		})

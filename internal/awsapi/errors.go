@@ -48,11 +48,25 @@ func (e *Error) Error() string {
 	switch e.Kind {
 	case Denied:
 		if by := DenialOf(e.Err.Error()); by.Policy != "" && (by.Explicit || by.Policy != identityPolicy) {
-			return fmt.Sprintf("%s is not allowed: the %s decides, and the instance role cannot override it: %v", e.Action, by.Policy, e.Err)
+			return fmt.Sprintf(
+				"%s is not allowed: the %s decides, and the instance role cannot override it: %v",
+				e.Action,
+				by.Policy,
+				e.Err,
+			)
 		}
-		return fmt.Sprintf("%s is not allowed: add it to the instance role (and to the policy of the VPC endpoint, if there is one)%s: %v", e.Action, scopeHint(e.Action), e.Err)
+		return fmt.Sprintf(
+			"%s is not allowed: add it to the instance role (and to the policy of the VPC endpoint, if there is one)%s: %v",
+			e.Action,
+			scopeHint(e.Action),
+			e.Err,
+		)
 	case NoIdentity:
-		return fmt.Sprintf("%s: no valid credentials: attach an instance profile whose role trusts ec2.amazonaws.com, or, away from an instance, set AWS_PROFILE or AWS_ACCESS_KEY_ID: %v", e.Action, e.Err)
+		return fmt.Sprintf(
+			"%s: no valid credentials: attach an instance profile whose role trusts ec2.amazonaws.com, or, away from an instance, set AWS_PROFILE or AWS_ACCESS_KEY_ID: %v",
+			e.Action,
+			e.Err,
+		)
 	case ClockSkew:
 		return fmt.Sprintf("%s: the clock of this instance is wrong: set chrony to use 169.254.169.123: %v", e.Action, e.Err)
 	case Throttled:
@@ -60,7 +74,11 @@ func (e *Error) Error() string {
 	case Unreachable:
 		switch {
 		case isDialTimeout(e.Err):
-			return fmt.Sprintf("%s: the endpoint cannot be reached: the subnet needs a NAT gateway, a public address or a VPC endpoint, and port 443 open to it: %v", e.Action, e.Err)
+			return fmt.Sprintf(
+				"%s: the endpoint cannot be reached: the subnet needs a NAT gateway, a public address or a VPC endpoint, and port 443 open to it: %v",
+				e.Action,
+				e.Err,
+			)
 		case isTimeout(e.Err):
 			return fmt.Sprintf("%s: no answer from AWS in time: %v", e.Action, e.Err)
 		case MayHaveBeenTaken(e):
@@ -92,10 +110,26 @@ var errNoAnswer = errors.New("no answer in time")
 // The error codes of the services, by what they mean. The protocols differ
 // (JSON has AccessDeniedException, the query protocol AccessDenied).
 var codes = map[Kind][]string{
-	Denied:     {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedException", "OptInRequired", "NotAuthorizedForSourceException", "NotAuthorizedForDetailTypeException"},
-	NoIdentity: {"ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException", "InvalidClientTokenId", "AuthFailure", "MissingAuthenticationToken", "MissingAuthenticationTokenException"},
-	ClockSkew:  {"RequestExpired", "RequestTimeTooSkewed", "InvalidSignatureException", "SignatureDoesNotMatch"},
-	Throttled:  slices.Sorted(maps.Keys(retry.DefaultThrottleErrorCodes)),
+	Denied: {
+		"AccessDenied",
+		"AccessDeniedException",
+		"UnauthorizedOperation",
+		"UnauthorizedException",
+		"OptInRequired",
+		"NotAuthorizedForSourceException",
+		"NotAuthorizedForDetailTypeException",
+	},
+	NoIdentity: {
+		"ExpiredToken",
+		"ExpiredTokenException",
+		"UnrecognizedClientException",
+		"InvalidClientTokenId",
+		"AuthFailure",
+		"MissingAuthenticationToken",
+		"MissingAuthenticationTokenException",
+	},
+	ClockSkew: {"RequestExpired", "RequestTimeTooSkewed", "InvalidSignatureException", "SignatureDoesNotMatch"},
+	Throttled: slices.Sorted(maps.Keys(retry.DefaultThrottleErrorCodes)),
 }
 
 // named gives a failed call its action and kind. A nil err stays nil.

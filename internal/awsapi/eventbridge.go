@@ -33,7 +33,14 @@ func (c *Client) PutEvents(ctx context.Context, bus string, events []Event) (tak
 	entries := make([]types.PutEventsRequestEntry, len(events))
 	for i := range events {
 		e := &events[i]
-		entries[i] = types.PutEventsRequestEntry{EventBusName: &bus, Source: &e.Source, DetailType: &e.DetailType, Detail: &e.Detail, Resources: e.Resources, Time: &e.Time}
+		entries[i] = types.PutEventsRequestEntry{
+			EventBusName: &bus,
+			Source:       &e.Source,
+			DetailType:   &e.DetailType,
+			Detail:       &e.Detail,
+			Resources:    e.Resources,
+			Time:         &e.Time,
+		}
 	}
 	out, err := c.events.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: entries}, func(o *eventbridge.Options) { o.Retryer = c.once })
 	if err != nil {

@@ -84,7 +84,10 @@ func (c *Client) ContainerInstanceARNs(ctx context.Context, cluster, filter stri
 // cluster meanwhile are left out.
 func (c *Client) ContainerInstances(ctx context.Context, cluster string, arns []string) ([]ContainerInstance, error) {
 	return batched(arns, maxDescribed, func(batch []string) ([]ContainerInstance, error) {
-		out, err := c.ecs.DescribeContainerInstances(ctx, &ecs.DescribeContainerInstancesInput{Cluster: aws.String(cluster), ContainerInstances: batch})
+		out, err := c.ecs.DescribeContainerInstances(
+			ctx,
+			&ecs.DescribeContainerInstancesInput{Cluster: aws.String(cluster), ContainerInstances: batch},
+		)
 		if err != nil {
 			return nil, named("ecs:DescribeContainerInstances", err)
 		}

@@ -104,6 +104,13 @@ func via(r types.Route) string {
 	if gateway == "local" {
 		gateway = ""
 	}
-	return cmp.Or(aws.ToString(r.NetworkInterfaceId), aws.ToString(r.InstanceId), gateway, aws.ToString(r.NatGatewayId), aws.ToString(r.TransitGatewayId),
-		aws.ToString(r.VpcPeeringConnectionId), aws.ToString(r.EgressOnlyInternetGatewayId))
+	return cmp.Or(
+		aws.ToString(r.NetworkInterfaceId),
+		aws.ToString(r.InstanceId),
+		gateway,
+		aws.ToString(r.NatGatewayId),
+		aws.ToString(r.TransitGatewayId),
+		aws.ToString(r.VpcPeeringConnectionId),
+		aws.ToString(r.EgressOnlyInternetGatewayId),
+	)
 }

@@ -45,7 +45,15 @@ func (c *Client) VPCEndpoints(ctx context.Context, vpc string) ([]VPCEndpoint, e
 		var page []VPCEndpoint
 		for _, e := range out.VpcEndpoints {
 			if e.VpcEndpointType == types.VpcEndpointTypeInterface {
-				page = append(page, VPCEndpoint{aws.ToString(e.VpcEndpointId), aws.ToString(e.ServiceName), string(e.State), aws.ToBool(e.PrivateDnsEnabled)})
+				page = append(
+					page,
+					VPCEndpoint{
+						aws.ToString(e.VpcEndpointId),
+						aws.ToString(e.ServiceName),
+						string(e.State),
+						aws.ToBool(e.PrivateDnsEnabled),
+					},
+				)
 			}
 		}
 		return page, out.NextToken, nil

@@ -268,7 +268,8 @@ func assertInert(t *testing.T, page string) {
 		tag, rest, _ = strings.Cut(tag, ">")
 		name, attributes, _ := strings.Cut(strings.TrimPrefix(tag, "/"), " ")
 		if !slices.Contains(strings.Fields("h1 h2 h3 p div span pre code details summary ol ul li time table tr th td br strong svg text rect title body html"), name) ||
-			strings.Contains(attributes, "href") || strings.Contains(attributes, "src=") || strings.Contains(attributes, " on") {
+			strings.Contains(attributes, "href") || strings.Contains(attributes, "src=") ||
+			strings.Contains(attributes, " on") {
 			t.Errorf("a tag <%s>", tag)
 		}
 	}

@@ -35,10 +35,27 @@ func matrix(t *testing.T) *ports.Report {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := ports.Question{Scope: "cluster prod", Region: "eu-west-1", Self: -1, World: reach.World{Groups: groups, ACLs: acls}, Needs: needs, At: at}
+	q := ports.Question{
+		Scope:  "cluster prod",
+		Region: "eu-west-1",
+		Self:   -1,
+		World:  reach.World{Groups: groups, ACLs: acls},
+		Needs:  needs,
+		At:     at,
+	}
 	for i, group := range []string{"sg-cache", "sg-cache", "sg-batch"} {
-		q.Peers = append(q.Peers, reach.Endpoint{Name: "i-0aaaaaaaaaaaaaaa" + string(rune('0'+i)), Region: "eu-west-1", Account: "1", ENI: reach.ENI{ID: "eni-" + string(rune('0'+i)),
-			Addrs: []netip.Addr{netip.AddrFrom4([4]byte{10, 0, 1, byte(10 + i)})}, Groups: []string{group}, Subnet: "subnet-a", VPC: "vpc-1"}})
+		q.Peers = append(
+			q.Peers,
+			reach.Endpoint{Name: "i-0aaaaaaaaaaaaaaa" + string(rune('0'+i)), Region: "eu-west-1", Account: "1", ENI: reach.ENI{
+				ID: "eni-" + string(rune('0'+i)),
+				Addrs: []netip.Addr{
+					netip.AddrFrom4([4]byte{10, 0, 1, byte(10 + i)}),
+				},
+				Groups: []string{group},
+				Subnet: "subnet-a",
+				VPC:    "vpc-1",
+			}},
+		)
 	}
 	report, err := ports.Judge(q)
 	if err != nil {

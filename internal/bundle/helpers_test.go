@@ -98,7 +98,10 @@ func sick(t *testing.T) bundle.Source {
 		"var/lib/muster/instances/" + instanceID +
 			"/report.json": `{"schema":1,"outcome":"not-registered","reason":"the instance did not register in cluster prd","started_at":"2026-01-02T03:00:17Z","waited_seconds":28}`,
 		"var/log/ecs/ecs-init.log": "level=info time=2026-01-02T03:00:20Z msg=\"Starting Amazon Elastic Container Service Agent\"\nlevel=info time=2026-01-02T03:00:41Z msg=\"Agent exited with code 5\"\n",
-		"var/log/ecs/ecs-agent.log": strings.Repeat("level=error time=2026-01-02T03:00:38Z msg=\"Error registering container instance\" error=\"ClientException: Cluster not found.\"\n", 3) +
+		"var/log/ecs/ecs-agent.log": strings.Repeat(
+			"level=error time=2026-01-02T03:00:38Z msg=\"Error registering container instance\" error=\"ClientException: Cluster not found.\"\n",
+			3,
+		) +
 			"level=info time=2025-12-01T00:00:00Z msg=\"Registered container instance with cluster!\"\n",
 		"var/log/cloud-init.log":                  "cloud-init ran\n",
 		"var/lib/cloud/instance/user-data.txt":    "#!/bin/sh\nmuster bootstrap --cluster prd\n",
@@ -115,21 +118,37 @@ func sick(t *testing.T) bundle.Source {
 			Labels:   map[string]string{"com.amazonaws.ecs.cluster": "prd"},
 			Bindings: []dockerapi.Binding{{ContainerPort: 8080, Protocol: "tcp", Host: netip.MustParseAddrPort("0.0.0.0:32768")}}}}},
 		Units: func(context.Context) (bundle.Units, error) {
-			return systemd{map[string]units.State{
-				"ecs.service": {LoadState: "loaded", ActiveState: "failed", Result: "exit-code", Begun: began.Add(18 * time.Second),
-					Active: began.Add(19 * time.Second), Ended: began.Add(42 * time.Second)},
-				"docker.service": {LoadState: "loaded", ActiveState: "active", Begun: began.Add(6 * time.Second), Active: began.Add(9 * time.Second)},
-			}}, nil
+			return systemd{
+				map[string]units.State{
+					"ecs.service": {LoadState: "loaded", ActiveState: "failed", Result: "exit-code", Begun: began.Add(18 * time.Second),
+						Active: began.Add(19 * time.Second), Ended: began.Add(42 * time.Second)},
+					"docker.service": {
+						LoadState:   "loaded",
+						ActiveState: "active",
+						Begun:       began.Add(6 * time.Second),
+						Active:      began.Add(9 * time.Second),
+					},
+				},
+			}, nil
 		},
 	}
 }
 
 func results() []check.Result {
 	does := func(id string, group check.Group, title string, found ...check.Finding) check.Check {
-		return check.Check{Kind: &check.Kind{ID: id}, Group: group, Title: title, Run: func(context.Context) []check.Finding { return found }}
+		return check.Check{
+			Kind:  &check.Kind{ID: id},
+			Group: group,
+			Title: title,
+			Run:   func(context.Context) []check.Finding { return found },
+		}
 	}
 	return check.Run(context.Background(), []check.Check{
-		does("imds", check.Instance, "the instance metadata service answers", check.Passed("this is "+instanceID+" (m5.large) in eu-west-1a")...),
+		does(
+			"imds",
+			check.Instance,
+			"the instance metadata service answers",
+			check.Passed("this is "+instanceID+" (m5.large) in eu-west-1a")...),
 		does("clock", check.Instance, "the clock is correct",
 			check.Finding{Status: check.Warn, Summary: "the clock is 4 s behind", Evidence: []string{"Date: Fri, 02 Jan 2026 03:10:04 GMT"},
 				Fix: fix.Do("systemctl restart chronyd")}),

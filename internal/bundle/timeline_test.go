@@ -10,7 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var entry = regexp.MustCompile(`<li( class="ill")?><time>(.*?)</time><span class="since">\+(.*?)</span><span class="who">(.*?)</span><span class="said">(.*?)</span></li>`)
+var entry = regexp.MustCompile(
+	`<li( class="ill")?><time>(.*?)</time><span class="since">\+(.*?)</span><span class="who">(.*?)</span><span class="said">(.*?)</span></li>`,
+)
 
 // toldBoot is the page's section on the boot.
 func toldBoot(t *testing.T, page string) string {

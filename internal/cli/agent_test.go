@@ -60,7 +60,11 @@ func docker(ts *testscript.TestScript, _ bool, args []string) {
 // impostor VARIABLE: somebody answers in the ECS agent's place, for another account.
 func impostor(ts *testscript.TestScript, _ bool, args []string) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = w.Write([]byte(`{"Cluster":"prod","ContainerInstanceArn":"arn:aws:ecs:eu-west-1:999999999999:container-instance/prod/0123","Version":"x"}`))
+		_, _ = w.Write(
+			[]byte(
+				`{"Cluster":"prod","ContainerInstanceArn":"arn:aws:ecs:eu-west-1:999999999999:container-instance/prod/0123","Version":"x"}`,
+			),
+		)
 	}))
 	ts.Defer(server.Close)
 	ts.Setenv(args[0], server.URL)

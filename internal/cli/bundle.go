@@ -26,7 +26,8 @@ type bundleFlags struct {
 const toStdout = "-"
 
 func (f *bundleFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.file, "bundle", "", "Also write a bundle for a support case, without secrets, to this .tar.gz file. -: standard output.")
+	cmd.Flags().
+		StringVar(&f.file, "bundle", "", "Also write a bundle for a support case, without secrets, to this .tar.gz file. -: standard output.")
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "List what the bundle would contain, without collecting it.")
 	cmd.Flags().StringSliceVar(&f.include, "include", nil, "Add to the bundle: "+strings.Join(bundle.Extras(), ", ")+".")
 }
@@ -94,7 +95,13 @@ func tellBundle(out io.Writer, file string, m bundle.Manifest) {
 	if file == toStdout {
 		file = "standard output"
 	}
-	_, _ = fmt.Fprintf(out, "muster: wrote %s: %d files, %d places masked; look through report.html and MANIFEST.json before you send it\n", term.OneLine(file), len(m.Files), places)
+	_, _ = fmt.Fprintf(
+		out,
+		"muster: wrote %s: %d files, %d places masked; look through report.html and MANIFEST.json before you send it\n",
+		term.OneLine(file),
+		len(m.Files),
+		places,
+	)
 	for _, failed := range m.Failed {
 		_, _ = fmt.Fprintf(out, "muster: not collected: %s: %s\n", failed.Collector, term.OneLine(failed.Error))
 	}

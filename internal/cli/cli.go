@@ -129,9 +129,12 @@ func onInstance(goos string, cmd *cobra.Command) {
 		return
 	}
 	cmd.RunE = coded(func(cmd *cobra.Command) error {
-		return exitcode.Wrap(exitcode.Usage, fix.Wrap(fmt.Errorf("muster %s needs a Linux container instance, and this is %s", cmd.Name(), goos),
-			fix.Do("Run it on the instance, for example through Session Manager. On this machine you can use:",
-				"muster ports --cluster NAME", "muster explain", "muster config show")))
+		return exitcode.Wrap(
+			exitcode.Usage,
+			fix.Wrap(fmt.Errorf("muster %s needs a Linux container instance, and this is %s", cmd.Name(), goos),
+				fix.Do("Run it on the instance, for example through Session Manager. On this machine you can use:",
+					"muster ports --cluster NAME", "muster explain", "muster config show")),
+		)
 	})
 }
 
@@ -143,7 +146,14 @@ func versionCommand() *cobra.Command {
 		Example: `  muster version`,
 		Args:    cobra.NoArgs,
 		RunE: run(func(cmd *cobra.Command) error {
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "muster %s (%s, %s/%s)\n", cmd.Root().Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Fprintf(
+				cmd.OutOrStdout(),
+				"muster %s (%s, %s/%s)\n",
+				cmd.Root().Version,
+				runtime.Version(),
+				runtime.GOOS,
+				runtime.GOARCH,
+			)
 			return err
 		}),
 	}

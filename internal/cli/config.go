@@ -12,7 +12,13 @@ import (
 )
 
 func configCommand(log *slog.Logger) *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "Show the settings", Long: "Show the settings of muster on this machine. It changes nothing.", Example: "  muster config show", Args: cobra.NoArgs}
+	cmd := &cobra.Command{
+		Use:     "config",
+		Short:   "Show the settings",
+		Long:    "Show the settings of muster on this machine. It changes nothing.",
+		Example: "  muster config show",
+		Args:    cobra.NoArgs,
+	}
 	// A command that does nothing itself would answer a mistyped `shwo` with its
 	// help and exit code 0.
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }

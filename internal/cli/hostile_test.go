@@ -14,11 +14,22 @@ import (
 func TestHostileNamesReachAWSWithinItsLimits(t *testing.T) {
 	t.Parallel()
 	r := runAgent(t, "", "--dimensions", "container,instance", "--event-bus", "ops")
-	names := []string{strings.Repeat("x", 300), strings.Repeat("x", 301), "NaN", "Σ\u202e\x00☃", "a\nmuster: event forged kind=oom", ":colon", "\xff", " "}
+	names := []string{
+		strings.Repeat("x", 300),
+		strings.Repeat("x", 301),
+		"NaN",
+		"Σ\u202e\x00☃",
+		"a\nmuster: event forged kind=oom",
+		":colon",
+		"\xff",
+		" ",
+	}
 	for i, name := range append(names, "") {
 		r.engine.Health(r.engine.Run(dockerd.Spec{Name: name, Check: true, Labels: map[string]string{
-			"com.amazonaws.ecs.cluster": "prod", "com.amazonaws.ecs.task-arn": fmt.Sprint("arn:aws:ecs:eu-central-1:123456789012:task/prod/", i+2),
-			"com.amazonaws.ecs.container-name": name, "com.amazonaws.ecs.task-definition-family": name,
+			"com.amazonaws.ecs.cluster":                "prod",
+			"com.amazonaws.ecs.task-arn":               fmt.Sprint("arn:aws:ecs:eu-central-1:123456789012:task/prod/", i+2),
+			"com.amazonaws.ecs.container-name":         name,
+			"com.amazonaws.ecs.task-definition-family": name,
 		}}), "unhealthy")
 	}
 	r.sees("the services of all", func(is agentstate.State) bool {

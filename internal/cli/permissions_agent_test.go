@@ -57,7 +57,10 @@ func (a answer) RegisteredInstances(context.Context, string) (int, error) { retu
 // it has asked ECS, where the answer is the sandbox's.
 func heard(t *testing.T, s *sandbox.Sandbox) string {
 	t.Helper()
-	arn := s.AddContainerInstance("prod", sandbox.ContainerInstance{EC2InstanceID: "i-0123456789abcdef0", Status: "ACTIVE", AgentConnected: true})
+	arn := s.AddContainerInstance(
+		"prod",
+		sandbox.ContainerInstance{EC2InstanceID: "i-0123456789abcdef0", Status: "ACTIVE", AgentConnected: true},
+	)
 	api := awsapi.FromConfig(s.AWSConfig())
 	said, err := api.ContainerInstance(t.Context(), "prod", arn)
 	_, sizeErr := api.RegisteredInstances(t.Context(), "prod")

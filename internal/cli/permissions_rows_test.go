@@ -14,7 +14,19 @@ func features() map[string]feature {
 func bootFeatures() map[string]feature {
 	const unasked = "tag muster:cluster of the Auto Scaling group could not be read"
 	const hook, stack = "signal      launch hook ready: CONTINUE", "signal      CloudFormation stack web: SUCCESS for Workers"
-	tell := []string{"bootstrap", "--cluster", "prod", "--lifecycle-hook", "ready", "--cfn-stack", "web", "--cfn-resource", "Workers", "--cfn-auth", "sigv4"}
+	tell := []string{
+		"bootstrap",
+		"--cluster",
+		"prod",
+		"--lifecycle-hook",
+		"ready",
+		"--cfn-stack",
+		"web",
+		"--cfn-resource",
+		"Workers",
+		"--cfn-auth",
+		"sigv4",
+	}
 	return map[string]feature{
 		"the cluster from the group's tag": {
 			policies: []string{"bootstrap"}, lines: [][]string{{"bootstrap"}}, works: "ecs.config written",
@@ -24,23 +36,43 @@ func bootFeatures() map[string]feature {
 				"autoscaling:DescribeAutoScalingInstances": {unasked, "report.json"},
 			}},
 		"near matches of a mistyped name": {
-			policies: []string{"bootstrap"}, lines: [][]string{{"bootstrap", "--cluster", "prdo"}}, works: "no cluster prdo in region eu-west-1, account 123456789012: did you mean prod",
+			policies: []string{
+				"bootstrap",
+			},
+			lines: [][]string{{"bootstrap", "--cluster", "prdo"}},
+			works: "no cluster prdo in region eu-west-1, account 123456789012: did you mean prod",
 			without: map[string]lack{
 				"ecs:DescribeClusters": {"cluster     not confirmed", "ecs.config written"},
 				"ecs:ListClusters":     {"could not look for similar names", "no cluster prdo in region eu-west-1"},
-			}},
+			},
+		},
 		"verify, with a hook and a stack": {
-			policies: []string{"bootstrap", "verify", "launch-hook", "signal-sigv4"}, lines: [][]string{tell, {"agent"}, {"verify", "--timeout", "20s"}}, works: stack + "\n",
+			policies: []string{
+				"bootstrap",
+				"verify",
+				"launch-hook",
+				"signal-sigv4",
+			},
+			lines: [][]string{tell, {"agent"}, {"verify", "--timeout", "20s"}},
+			works: stack + "\n",
 			without: map[string]lack{
 				"ecs:DescribeContainerInstances":           {"verify      not confirmed", stack + "\n"},
 				"autoscaling:DescribeAutoScalingInstances": {hook + " not delivered", stack + "\n"},
 				"autoscaling:DescribeLifecycleHooks":       {"no heartbeats", hook + "\n"},
 				"autoscaling:CompleteLifecycleAction":      {hook + " not delivered", stack + "\n"},
 				"cloudformation:SignalResource":            {stack + " not delivered", hook + "\n"},
-			}},
+			},
+		},
 		"a hook that is kept waiting": {
-			policies: []string{"launch-hook"}, lines: [][]string{{"verify", "--cluster", "prod", "--lifecycle-hook", "ready", "--timeout", "2s"}}, works: "sending a heartbeat every 24m0s",
-			without: map[string]lack{"autoscaling:RecordLifecycleActionHeartbeat": {"heartbeat not delivered", "did NOT register in cluster prod"}}},
+			policies: []string{
+				"launch-hook",
+			},
+			lines: [][]string{{"verify", "--cluster", "prod", "--lifecycle-hook", "ready", "--timeout", "2s"}},
+			works: "sending a heartbeat every 24m0s",
+			without: map[string]lack{
+				"autoscaling:RecordLifecycleActionHeartbeat": {"heartbeat not delivered", "did NOT register in cluster prod"},
+			},
+		},
 	}
 }
 
@@ -48,13 +80,29 @@ func watchFeatures() map[string]feature {
 	const told, held = "told the Auto Scaling group that this instance is unhealthy", "this instance is not marked unhealthy: could not look at "
 	return map[string]feature{
 		"the replacement of an instance that did not register": {
-			policies: []string{"replace"}, lines: [][]string{{"verify", "--cluster", "prod", "--timeout", "1s", "--on-failure", "unhealthy"}}, works: "Auto Scaling: set to Unhealthy, to be replaced\n",
-			without: map[string]lack{"autoscaling:SetInstanceHealth": {"Auto Scaling: set to Unhealthy, to be replaced not delivered", "did NOT register in cluster prod"}}},
+			policies: []string{
+				"replace",
+			},
+			lines: [][]string{{"verify", "--cluster", "prod", "--timeout", "1s", "--on-failure", "unhealthy"}},
+			works: "Auto Scaling: set to Unhealthy, to be replaced\n",
+			without: map[string]lack{
+				"autoscaling:SetInstanceHealth": {
+					"Auto Scaling: set to Unhealthy, to be replaced not delivered",
+					"did NOT register in cluster prod",
+				},
+			},
+		},
 		"the metric Connected": {
 			policies: []string{"agent"}, use: heard, works: "registered, connected true, which is known true",
 			without: map[string]lack{
-				"ecs:DescribeContainerInstances": {"could not ask ECS whether it hears from this instance", "registered, connected false, which is known false"},
-				"ecs:DescribeClusters":           {"could not ask ECS for the number of instances", "registered, connected true, which is known true"},
+				"ecs:DescribeContainerInstances": {
+					"could not ask ECS whether it hears from this instance",
+					"registered, connected false, which is known false",
+				},
+				"ecs:DescribeClusters": {
+					"could not ask ECS for the number of instances",
+					"registered, connected true, which is known true",
+				},
 			}},
 		"the replacement of a long disconnected instance": {
 			policies: []string{"replace"}, use: considered, works: told,
@@ -62,7 +110,10 @@ func watchFeatures() map[string]feature {
 				"autoscaling:DescribeAutoScalingInstances": {held + "its group", "because=disconnected for=2h0m0s"},
 				"autoscaling:DescribeAutoScalingGroups":    {held + "its group", "because=disconnected for=2h0m0s"},
 				"ecs:ListContainerInstances":               {held + "the other instances", "because=disconnected for=2h0m0s"},
-				"autoscaling:SetInstanceHealth":            {"this instance is not marked unhealthy: the group was not told", "because=disconnected for=2h0m0s"},
+				"autoscaling:SetInstanceHealth": {
+					"this instance is not marked unhealthy: the group was not told",
+					"because=disconnected for=2h0m0s",
+				},
 			}},
 	}
 }
@@ -74,23 +125,36 @@ func portFeatures() map[string]feature {
 		"the ports of the cluster's peers": {
 			policies: []string{"ports"}, lines: ports("--cluster", "prod"), works: "2 instances, 2 port ranges: 4 open",
 			without: map[string]lack{
-				"ecs:ListContainerInstances":      unfound,
-				"ecs:DescribeContainerInstances":  unfound,
-				"ec2:DescribeInstances":           {"no pair of addresses to judge", "2 instances"},
-				"ec2:DescribeNetworkAcls":         {"at source ACL of i-0aaaaaaaaaaaaaaa1, 47500-47599 is not known", "2 instances"},
-				"ec2:GetManagedPrefixListEntries": {"at destination ingress of i-0aaaaaaaaaaaaaaa2, 47500-47599 is not known", "2 unknown, 2 open"},
-				"ec2:DescribeRouteTables":         {"could not check the routes between subnets", "4 open"},
-				"ec2:DescribeSecurityGroups":      {"groups are known by their rules alone", "4 open"},
-				"ec2:DescribeSecurityGroupRules":  {"rules are named by what they say, not by their ids", "4 open"},
+				"ecs:ListContainerInstances":     unfound,
+				"ecs:DescribeContainerInstances": unfound,
+				"ec2:DescribeInstances":          {"no pair of addresses to judge", "2 instances"},
+				"ec2:DescribeNetworkAcls":        {"at source ACL of i-0aaaaaaaaaaaaaaa1, 47500-47599 is not known", "2 instances"},
+				"ec2:GetManagedPrefixListEntries": {
+					"at destination ingress of i-0aaaaaaaaaaaaaaa2, 47500-47599 is not known",
+					"2 unknown, 2 open",
+				},
+				"ec2:DescribeRouteTables":        {"could not check the routes between subnets", "4 open"},
+				"ec2:DescribeSecurityGroups":     {"groups are known by their rules alone", "4 open"},
+				"ec2:DescribeSecurityGroupRules": {"rules are named by what they say, not by their ids", "4 open"},
 			}},
 		"the ports of the group's members": {
 			policies: []string{"ports"}, lines: ports("--asg", "workers"), works: "Auto Scaling group workers in eu-west-1: 3 instances",
 			without: map[string]lack{"autoscaling:DescribeAutoScalingGroups": unfound}},
 		"the ports of a service's tasks": {
-			policies: []string{"ports"}, lines: ports("--cluster", "prod", "--service", "web"), works: "service web in eu-west-1: 2 tasks, 2 port ranges: 4 open",
-			without: map[string]lack{"ecs:ListTasks": unfound, "ecs:DescribeTasks": unfound}},
+			policies: []string{
+				"ports",
+			},
+			lines:   ports("--cluster", "prod", "--service", "web"),
+			works:   "service web in eu-west-1: 2 tasks, 2 port ranges: 4 open",
+			without: map[string]lack{"ecs:ListTasks": unfound, "ecs:DescribeTasks": unfound},
+		},
 		"the ports of tasks with interfaces of their own": {
-			policies: []string{"ports"}, lines: ports("--cluster", "prod", "--service", "own"), works: "service own in eu-west-1: 2 tasks, 2 port ranges: 4 open",
-			without: map[string]lack{"ec2:DescribeNetworkInterfaces": {"47500-47599 is not known", "2 tasks"}}},
+			policies: []string{
+				"ports",
+			},
+			lines:   ports("--cluster", "prod", "--service", "own"),
+			works:   "service own in eu-west-1: 2 tasks, 2 port ranges: 4 open",
+			without: map[string]lack{"ec2:DescribeNetworkInterfaces": {"47500-47599 is not known", "2 tasks"}},
+		},
 	}
 }

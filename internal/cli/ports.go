@@ -55,10 +55,12 @@ with credentials. It changes nothing. It needs the permissions of packaging/iam/
 	cmd.Flags().BoolVar(&f.allTasks, "all-tasks", false, "Find all tasks of --family, even if that takes more than 30 API calls.")
 	cmd.Flags().StringSliceVar(&f.addresses, "address", nil, "Peers: these private addresses.")
 	cmd.Flags().StringSliceVar(&f.balancers, "balancer", nil, "Private addresses of a load balancer that must reach --target-port.")
-	cmd.Flags().StringVar(&f.targetPort, "target-port", dynamicPort, "Port that the load balancer connects to, a range, or dynamic: the range for hostPort 0.")
+	cmd.Flags().
+		StringVar(&f.targetPort, "target-port", dynamicPort, "Port that the load balancer connects to, a range, or dynamic: the range for hostPort 0.")
 	cmd.Flags().StringVar(&f.region, "region", "", "AWS region, if this is not an instance. Default: as the AWS CLI finds it.")
 	cmd.Flags().BoolVar(&f.noDial, "no-dial", false, "Evaluate the rules only, do not probe.")
-	cmd.Flags().StringVar(&f.ephemeral, "ephemeral", "", "Range of ports that peers connect from, such as 32768-60999. Default: this host's, else Linux's.")
+	cmd.Flags().
+		StringVar(&f.ephemeral, "ephemeral", "", "Range of ports that peers connect from, such as 32768-60999. Default: this host's, else Linux's.")
 	cmd.Flags().StringVar(&f.fix, "fix", "", "Print only the missing rules, as one file: cli, cloudformation or terraform.")
 	cmd.Flags().BoolVar(&f.all, "all", false, "Show every problem, not only the first 50.")
 	cmd.Flags().BoolVar(&f.list, "list", false, "List the profiles with their ports and sources, and evaluate nothing.")
@@ -117,14 +119,21 @@ func (f portsFlags) someone(at *portcheck.Place, report *ports.Report) error {
 	command := "aws ecs list-container-instances --cluster " + at.Cluster() + region
 	switch {
 	case f.group != "":
-		command = "aws autoscaling describe-auto-scaling-groups --auto-scaling-group-names '" + strings.ReplaceAll(f.group, "'", `'\''`) + "'" + region
+		command = "aws autoscaling describe-auto-scaling-groups --auto-scaling-group-names '" + strings.ReplaceAll(
+			f.group,
+			"'",
+			`'\''`,
+		) + "'" + region
 	case f.service != "":
 		command = "aws ecs list-tasks --cluster " + at.Cluster() + " --service-name " + f.service + region
 	case f.family != "":
 		command = "aws ecs list-tasks --cluster " + at.Cluster() + " --family " + f.family + region
 	}
-	return exitcode.Wrap(exitcode.Undetermined, fix.Wrap(fmt.Errorf("no peer found in %s in %s: no port was checked", report.Scope, at.Region()),
-		fix.Do("Check the name and the region; this lists what there is:", command)))
+	return exitcode.Wrap(
+		exitcode.Undetermined,
+		fix.Wrap(fmt.Errorf("no peer found in %s in %s: no port was checked", report.Scope, at.Region()),
+			fix.Do("Check the name and the region; this lists what there is:", command)),
+	)
 }
 
 func printPorts(cmd *cobra.Command, report *ports.Report, f portsFlags) error {
@@ -185,7 +194,10 @@ func (f portsFlags) target() (reach.Range, error) {
 	ports, err := reach.ParseRange(f.targetPort)
 	switch {
 	case err != nil || ports.First == 0:
-		return reach.Range{}, exitcode.Wrap(exitcode.Usage, fmt.Errorf("--target-port %q is neither a port, a range nor %s", f.targetPort, dynamicPort))
+		return reach.Range{}, exitcode.Wrap(
+			exitcode.Usage,
+			fmt.Errorf("--target-port %q is neither a port, a range nor %s", f.targetPort, dynamicPort),
+		)
 	case len(f.balancers) == 0:
 		return reach.Range{}, exitcode.Wrap(exitcode.Usage,
 			errors.New("--target-port is the port of a load balancer: pass its private addresses with --balancer"))

@@ -63,9 +63,14 @@ func runAgent(t *testing.T, settings string, args ...string) *running {
 	if err := r.StartAgent(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	r.process = exec.CommandContext(t.Context(), "muster", append([]string{"agent", "--spool-dir", "/spool", "--docker-host", r.engine.Host()}, args...)...)
+	r.process = exec.CommandContext(
+		t.Context(),
+		"muster",
+		append([]string{"agent", "--spool-dir", "/spool", "--docker-host", r.engine.Host()}, args...)...)
 	// A program under the race detector waits a second at its end, unless told not to.
-	r.process.Env = append([]string{"PATH=" + os.Getenv("PATH"), "GORACE=atexit_sleep_ms=0", "GOCOVERDIR=" + os.Getenv("GOCOVERDIR")}, r.Environ()...)
+	r.process.Env = append(
+		[]string{"PATH=" + os.Getenv("PATH"), "GORACE=atexit_sleep_ms=0", "GOCOVERDIR=" + os.Getenv("GOCOVERDIR")},
+		r.Environ()...)
 	r.process.Stderr = &r.journal
 	if err := r.process.Start(); err != nil {
 		t.Fatal(err)

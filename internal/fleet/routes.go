@@ -63,7 +63,9 @@ func (f *Fleet) route(table *awsapi.RouteTable, pair reach.SubnetPair, a, b reac
 		f.World.RouteFaults[pair] = reach.RouteFault{Blackhole: true,
 			Text: fmt.Sprintf("the route of %s to %s (%s) is a blackhole", table.ID, best.To, cmp.Or(best.Via, "no target"))}
 	case a.VPC != b.VPC && (best == nil || strings.HasPrefix(best.Via, "igw-") || strings.HasPrefix(best.Via, "eigw-")):
-		f.World.RouteFaults[pair] = reach.RouteFault{Text: fmt.Sprintf("%s has no route from %s to %s in %s", table.ID, pair.From, b.Addrs[0], b.VPC)}
+		f.World.RouteFaults[pair] = reach.RouteFault{
+			Text: fmt.Sprintf("%s has no route from %s to %s in %s", table.ID, pair.From, b.Addrs[0], b.VPC),
+		}
 	case a.VPC == b.VPC:
 		if box := next(table, b.Addrs[0]); box != "" {
 			f.World.Middleboxes[pair] = box

@@ -22,12 +22,17 @@ func TestOpeningLaysTheRecordOfThisInstanceUnderTheSettings(t *testing.T) {
 		t.Fatalf("%+v, %v", before, err)
 	}
 	dir := before.Config.InstanceDir(before.Identity.InstanceID)
-	left := record.Record{InstanceID: before.Identity.InstanceID, Cluster: "tagged", Settings: map[string]string{"MUSTER_PORTS": "ignite2", "MUSTER_TIMEOUT": "9m"}}
+	left := record.Record{
+		InstanceID: before.Identity.InstanceID,
+		Cluster:    "tagged",
+		Settings:   map[string]string{"MUSTER_PORTS": "ignite2", "MUSTER_TIMEOUT": "9m"},
+	}
 	if err := left.Write(dir); err != nil {
 		t.Fatal(err)
 	}
 	i, err := h.Open(t.Context(), Glance)
-	if err != nil || i.Config.Ports != "ignite2" || i.Config.Timeout.String() != "1m0s" || i.Cluster() != "tagged" || i.NeverBootstrapped() {
+	if err != nil || i.Config.Ports != "ignite2" || i.Config.Timeout.String() != "1m0s" || i.Cluster() != "tagged" ||
+		i.NeverBootstrapped() {
 		t.Errorf("%+v, %v", i, err)
 	}
 	if again, err := h.Of(i.Identity); err != nil || again.Config.Ports != "ignite2" || again.Identity != i.Identity {

@@ -11,7 +11,11 @@ import (
 )
 
 var pages = fstest.MapFS{
-	"disk.md":    {Data: []byte("# disk: there is room\n\nAbout disks.\n\n## disk-full\n\nIt is full.\n\n## `inodes-full`: no more files\n\nToo many files.\n")},
+	"disk.md": {
+		Data: []byte(
+			"# disk: there is room\n\nAbout disks.\n\n## disk-full\n\nIt is full.\n\n## `inodes-full`: no more files\n\nToo many files.\n",
+		),
+	},
 	"clock.md":   {Data: []byte("# clock: it is right\n\n## Notes\n\nNo finding's.\n")},
 	"readme.txt": {Data: []byte("## hidden\n")},
 }

@@ -71,8 +71,24 @@ func noLineIsLeft(t *testing.T, random []byte) {
 
 // odd lists passwords with characters that end a value in some format.
 var odd = []string{
-	`p@ss:w0rd/xQ7`, `a#b$c%d&eQ7zz`, `it's-Q7-odd"x`, `back\slash\Q7z`, `spaced out Q7 zz`, `ünïcödéQ7zz`, `Ab(c)[d]{e}Q7`, `x;y,z|wvQ7q`,
-	`=+=Q7abc+==`, "`tick`Q7abc", `!bang!Q7abc!`, `?q=Q7&abc`, `$ecretQ7abc`, `~t~Q7abc^^`, `a.b.c.d.Q7`, `10.0.0.1Q7`, `/path/like/Q7`, `Q7==`,
+	`p@ss:w0rd/xQ7`,
+	`a#b$c%d&eQ7zz`,
+	`it's-Q7-odd"x`,
+	`back\slash\Q7z`,
+	`spaced out Q7 zz`,
+	`ünïcödéQ7zz`,
+	`Ab(c)[d]{e}Q7`,
+	`x;y,z|wvQ7q`,
+	`=+=Q7abc+==`,
+	"`tick`Q7abc",
+	`!bang!Q7abc!`,
+	`?q=Q7&abc`,
+	`$ecretQ7abc`,
+	`~t~Q7abc^^`,
+	`a.b.c.d.Q7`,
+	`10.0.0.1Q7`,
+	`/path/like/Q7`,
+	`Q7==`,
 }
 
 func TestUnusualPasswordsAreMaskedCompletely(t *testing.T) {

@@ -49,9 +49,13 @@ func remote(c check.Check) check.Check {
 func sick() []check.Check {
 	return []check.Check{
 		finds("imds", check.Instance, check.Passed("this is i-0123456789abcdef0 (m6i.large) in eu-west-1a", "token in 2 ms")...),
-		finds("disk", check.Instance, check.Finding{ID: "disk-full", Status: check.Fail, Summary: "/var/lib/docker is full: 0 of 30 GB are free",
-			Evidence: []string{"29.9 GB in /var/lib/docker/overlay2", "inodes: 12 % used"},
-			Fix:      fix.Do("docker image prune --all, or a larger volume")}),
+		finds(
+			"disk",
+			check.Instance,
+			check.Finding{ID: "disk-full", Status: check.Fail, Summary: "/var/lib/docker is full: 0 of 30 GB are free",
+				Evidence: []string{"29.9 GB in /var/lib/docker/overlay2", "inodes: 12 % used"},
+				Fix:      fix.Do("docker image prune --all, or a larger volume")},
+		),
 		finds("warm-pool", check.Instance, check.Skipped("this instance is in no Auto Scaling group")...),
 		finds("clock", check.Network, check.Finding{Status: check.Warn, Summary: "the clock is 2.1 s behind",
 			Evidence: []string{"Date of 169.254.169.254"}, Fix: fix.Do("chronyc makestep")}),

@@ -128,8 +128,14 @@ func TestWithoutUTF8AllIsASCII(t *testing.T) {
 }
 
 func TestASymptomTellsNoRemedyOfItsOwn(t *testing.T) {
-	checks := []check.Check{finds("cause", check.ECS, check.Finding{Status: check.Fail, Summary: "a", Fix: fix.Do("fix the cause")}),
-		finds("symptom", check.ECS, check.Finding{Status: check.Fail, Summary: "b", Fix: fix.Do("deregister it"), SymptomOf: kinds("cause")})}
+	checks := []check.Check{
+		finds("cause", check.ECS, check.Finding{Status: check.Fail, Summary: "a", Fix: fix.Do("fix the cause")}),
+		finds(
+			"symptom",
+			check.ECS,
+			check.Finding{Status: check.Fail, Summary: "b", Fix: fix.Do("deregister it"), SymptomOf: kinds("cause")},
+		),
+	}
 	text := string(shown(t, func(w io.Writer) error { return made(t, checks, report.About{}).Diagnosis(w, pipe, true) }))
 	if strings.Contains(text, "deregister it") || !strings.Contains(text, "fix the cause") {
 		t.Error(text)

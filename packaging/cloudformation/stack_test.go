@@ -189,9 +189,16 @@ func TestEachAlarmIsOnAMetricThatIsPublished(t *testing.T) {
 // The page of the metrics recommends an alarm for each of these: `Maximum > 0`, 5 minutes.
 // Of the other alarms, some wait longer in the stack than on the page.
 func TestTheAlarmsOnASingleInstanceAreThoseThatThePageRecommends(t *testing.T) {
-	page, comparisons := read(t, "../../docs/reference/metrics.md"), map[string]string{"<": "LessThanThreshold", ">": "GreaterThanThreshold"}
+	page, comparisons := read(
+		t,
+		"../../docs/reference/metrics.md",
+	), map[string]string{
+		"<": "LessThanThreshold",
+		">": "GreaterThanThreshold",
+	}
 	for name, metric := range map[string]string{"Disconnected": "Connected", "Impaired": "Impaired", "Orphans": "Orphans"} {
-		row := regexp.MustCompile("(?m)^\\| `" + metric + "` .*\\| `(\\w+) ([<>]) (\\d+)`(?:, (\\d+) minutes?)? \\|$").FindStringSubmatch(page)
+		row := regexp.MustCompile("(?m)^\\| `" + metric + "` .*\\| `(\\w+) ([<>]) (\\d+)`(?:, (\\d+) minutes?)? \\|$").
+			FindStringSubmatch(page)
 		if row == nil {
 			t.Errorf("docs/reference/metrics.md recommends no alarm on %s", metric)
 			continue

@@ -90,7 +90,13 @@ func like(pattern, text string) bool {
 // The evaluator, by the examples and sentences of the IAM user guide.
 func TestTheEvaluatorIsIAMs(t *testing.T) {
 	statement := func(resource string, condition map[string]map[string]string) iam.Statement {
-		return iam.Statement{Sid: "X", Effect: "Allow", Action: []any{"s3:GetObject", "iam:*AccessKey*"}, Resource: resource, Condition: condition}
+		return iam.Statement{
+			Sid:       "X",
+			Effect:    "Allow",
+			Action:    []any{"s3:GetObject", "iam:*AccessKey*"},
+			Resource:  resource,
+			Condition: condition,
+		}
 	}
 	tagged := map[string]map[string]string{"StringEquals": {"aws:ResourceTag/Team": "${aws:PrincipalTag/Team}"}}
 	arn := map[string]map[string]string{"ArnLike": {"aws:SourceArn": "arn:*:sns:*:123456789012:topic-*"}}
@@ -171,20 +177,33 @@ func (r reference) isWide(statement string) bool {
 }
 
 var references = map[string]reference{
-	"ecs:DescribeClusters":           {resource: "cluster", wide: "bootstrap and debug ask for the cluster as it was typed, to find out whether it exists", wideIn: []string{"bootstrap", "debug"}},
+	"ecs:DescribeClusters": {
+		resource: "cluster",
+		wide:     "bootstrap and debug ask for the cluster as it was typed, to find out whether it exists",
+		wideIn:   []string{"bootstrap", "debug"},
+	},
 	"ecs:ListClusters":               {},
 	"ecs:ListContainerInstances":     {resource: "cluster"},
 	"ecs:DescribeContainerInstances": {resource: "container-instance", keys: []string{"ecs:cluster"}},
 	"ecs:ListTasks":                  {resource: "container-instance", keys: []string{"ecs:cluster"}},
 	"ecs:DescribeTasks":              {resource: "task", keys: []string{"ecs:cluster"}},
 
-	"autoscaling:RecordLifecycleActionHeartbeat": {resource: "autoScalingGroup", keys: []string{"aws:ResourceTag/muster:cluster", "autoscaling:ResourceTag/muster:cluster"}},
-	"autoscaling:CompleteLifecycleAction":        {resource: "autoScalingGroup", keys: []string{"aws:ResourceTag/muster:cluster", "autoscaling:ResourceTag/muster:cluster"}},
-	"autoscaling:SetInstanceHealth":              {resource: "autoScalingGroup", keys: []string{"aws:ResourceTag/muster:cluster", "autoscaling:ResourceTag/muster:cluster"}},
-	"autoscaling:DescribeAutoScalingGroups":      {},
-	"autoscaling:DescribeAutoScalingInstances":   {},
-	"autoscaling:DescribeLifecycleHooks":         {},
-	"autoscaling:DescribeTags":                   {},
+	"autoscaling:RecordLifecycleActionHeartbeat": {
+		resource: "autoScalingGroup",
+		keys:     []string{"aws:ResourceTag/muster:cluster", "autoscaling:ResourceTag/muster:cluster"},
+	},
+	"autoscaling:CompleteLifecycleAction": {
+		resource: "autoScalingGroup",
+		keys:     []string{"aws:ResourceTag/muster:cluster", "autoscaling:ResourceTag/muster:cluster"},
+	},
+	"autoscaling:SetInstanceHealth": {
+		resource: "autoScalingGroup",
+		keys:     []string{"aws:ResourceTag/muster:cluster", "autoscaling:ResourceTag/muster:cluster"},
+	},
+	"autoscaling:DescribeAutoScalingGroups":    {},
+	"autoscaling:DescribeAutoScalingInstances": {},
+	"autoscaling:DescribeLifecycleHooks":       {},
+	"autoscaling:DescribeTags":                 {},
 
 	"cloudformation:SignalResource": {resource: "stack", keys: []string{"aws:ResourceTag/muster:cluster"}},
 	"cloudwatch:PutMetricData":      {keys: []string{"cloudwatch:namespace"}},
@@ -367,7 +386,8 @@ func TestTheStacksRoleReachesItsOwnClusterAndGroup(t *testing.T) {
 			}
 			for where, p := range elsewhere {
 				for _, other := range role {
-					if to(t, action, own).resource != "*" && differs(t, "stack/"+other.Sid, action, p) && allows(t, other, to(t, action, p)) {
+					if to(t, action, own).resource != "*" && differs(t, "stack/"+other.Sid, action, p) &&
+						allows(t, other, to(t, action, p)) {
 						t.Errorf("%s allows %s at %s", other.Sid, action, where)
 					}
 				}

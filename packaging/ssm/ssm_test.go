@@ -92,7 +92,8 @@ func TestTheDocumentsKeepTheSchema(t *testing.T) {
 		}
 		s := d.MainSteps[0]
 		linux := s.Precondition["StringEquals"]
-		if s.Action != "aws:runShellScript" || !name.MatchString(s.Name) || strings.Join(linux, "=") != "platformType=Linux" || !regexp.MustCompile(`^[1-9][0-9]*$`).MatchString(s.Inputs.TimeoutSeconds) {
+		if s.Action != "aws:runShellScript" || !name.MatchString(s.Name) || strings.Join(linux, "=") != "platformType=Linux" ||
+			!regexp.MustCompile(`^[1-9][0-9]*$`).MatchString(s.Inputs.TimeoutSeconds) {
 			t.Errorf("%s: %+v", id, s)
 		}
 		script := strings.Join(s.Inputs.RunCommand, "\n")

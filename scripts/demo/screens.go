@@ -144,8 +144,14 @@ func closedZone(s *stage) error {
 		{Number: 110, Protocol: "6", CIDR: "10.0.0.0/16", First: 32768, Last: 65535}}})
 	for i, zone := range []string{"a", "a", "b"} {
 		s.box.AddTask("prod", sandbox.RunningTask{Arn: fmt.Sprintf("arn:aws:ecs:eu-west-1:123456789012:task/prod/%d", i+1),
-			Service: "web", Interface: sandbox.Interface{ID: fmt.Sprintf("eni-web-%d", i+1),
-				Addrs: []string{fmt.Sprintf("10.0.%d.2%d", strings.Index("ab", zone), i+1)}, Groups: []string{"sg-web"}, Subnet: "subnet-zone-" + zone}})
+			Service: "web", Interface: sandbox.Interface{
+				ID: fmt.Sprintf("eni-web-%d", i+1),
+				Addrs: []string{
+					fmt.Sprintf("10.0.%d.2%d", strings.Index("ab", zone), i+1),
+				},
+				Groups: []string{"sg-web"},
+				Subnet: "subnet-zone-" + zone,
+			}})
 	}
 	return s.types("muster ports --cluster prod --service web --ports tcp/5701", 1, false,
 		"ports", "--cluster", "prod", "--service", "web", "--ports", "tcp/5701")

@@ -65,7 +65,13 @@ func build(dist, version string) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
 	}
-	m := manifest{SchemaVersion: "2.0", Publisher: "muster", Version: version, Packages: map[string]map[string]map[string]fileOfArch{}, Files: map[string]checksums{}}
+	m := manifest{
+		SchemaVersion: "2.0",
+		Publisher:     "muster",
+		Version:       version,
+		Packages:      map[string]map[string]map[string]fileOfArch{},
+		Files:         map[string]checksums{},
+	}
 	for _, f := range formats() {
 		for arch, theirs := range f.arch {
 			// The formats write a version each in its way: 1.0.0-rc1 as 1.0.0~rc1.

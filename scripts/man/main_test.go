@@ -26,7 +26,9 @@ func TestEveryCommandHasAPageWithAnExample(t *testing.T) {
 			pages++
 			name := strings.ReplaceAll(c.CommandPath(), " ", "-")
 			text, err := os.ReadFile(filepath.Join(dir, name+".1"))
-			if err != nil || !strings.Contains(string(text), ".SH EXAMPLE\n.EX\n  "+strings.TrimSpace(strings.SplitN(c.Example, "\n", 2)[0])) || c.Example == "" {
+			if err != nil ||
+				!strings.Contains(string(text), ".SH EXAMPLE\n.EX\n  "+strings.TrimSpace(strings.SplitN(c.Example, "\n", 2)[0])) ||
+				c.Example == "" {
 				t.Errorf("%s: no page, or no example in it: %v", name, err)
 			}
 		}

@@ -150,7 +150,10 @@ func alone(n int) error {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	go churn(ctx, engine)
-	took, err := watch(window, command(box, "bin/muster", "agent", "--cluster", "prod", "--spool-dir", "/spool", "--docker-host", engine.Host()))
+	took, err := watch(
+		window,
+		command(box, "bin/muster", "agent", "--cluster", "prod", "--spool-dir", "/spool", "--docker-host", engine.Host()),
+	)
 	if err != nil {
 		return err
 	}
@@ -182,7 +185,8 @@ func churn(ctx context.Context, engine *dockerd.Engine) {
 // labels returns labels of the ECS agent: five containers a service, two a task.
 func labels(i int) map[string]string {
 	return map[string]string{
-		"com.amazonaws.ecs.cluster": "prod", "com.amazonaws.ecs.task-arn": "arn:aws:ecs:eu-central-1:123456789012:task/prod/" + strconv.Itoa(i/2),
+		"com.amazonaws.ecs.cluster":                 "prod",
+		"com.amazonaws.ecs.task-arn":                "arn:aws:ecs:eu-central-1:123456789012:task/prod/" + strconv.Itoa(i/2),
 		"com.amazonaws.ecs.container-name":          []string{"app", "sidecar"}[i%2],
 		"com.amazonaws.ecs.task-definition-family":  "web" + strconv.Itoa(i/10),
 		"com.amazonaws.ecs.task-definition-version": "1",
@@ -304,7 +308,11 @@ func telegrafConf() (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	_, err = fmt.Fprintf(f, "[agent]\n  interval = \"10s\"\n  flush_interval = \"10s\"\n[[inputs.docker]]\n  endpoint = %q\n[[outputs.cloudwatch]]\n"+
-		"  region = \"eu-central-1\"\n  namespace = \"Telegraf\"\n", "unix:///var/run/docker.sock")
+	_, err = fmt.Fprintf(
+		f,
+		"[agent]\n  interval = \"10s\"\n  flush_interval = \"10s\"\n[[inputs.docker]]\n  endpoint = %q\n[[outputs.cloudwatch]]\n"+
+			"  region = \"eu-central-1\"\n  namespace = \"Telegraf\"\n",
+		"unix:///var/run/docker.sock",
+	)
 	return f.Name(), err
 }

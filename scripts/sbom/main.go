@@ -87,7 +87,13 @@ func describe(binary, version, created string) (document, error) {
 		Name: "muster-" + version, DocumentNamespace: "urn:sha256:" + sum,
 		CreationInfo: creation{created, []string{"Tool: muster/scripts/sbom"}},
 		Packages: []module{
-			{SPDXID: "SPDXRef-muster", Name: "muster", VersionInfo: version, DownloadLocation: "NOASSERTION", Checksums: []checksum{{"SHA256", sum}}},
+			{
+				SPDXID:           "SPDXRef-muster",
+				Name:             "muster",
+				VersionInfo:      version,
+				DownloadLocation: "NOASSERTION",
+				Checksums:        []checksum{{"SHA256", sum}},
+			},
 			golang("std", strings.TrimPrefix(info.GoVersion, "go")),
 		},
 		Relationships: []relationship{{"SPDXRef-DOCUMENT", "DESCRIBES", "SPDXRef-muster"}},

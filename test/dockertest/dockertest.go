@@ -128,8 +128,26 @@ func Stopped(t testing.TB) *Daemon {
 // Start starts the Engine, and returns once it responds.
 func (d *Daemon) Start() {
 	d.t.Helper()
-	d.cmd = exec.Command("dockerd", "--config-file", d.dir+"/daemon.json", "--data-root", d.dir+"/data", "--exec-root", d.dir+"/run",
-		"--host", d.Host, "--pidfile", d.dir+"/pid", "--bridge", "none", "--iptables=false", "--ip-forward=false", "--ip-masq=false", "--storage-driver", "vfs")
+	d.cmd = exec.Command(
+		"dockerd",
+		"--config-file",
+		d.dir+"/daemon.json",
+		"--data-root",
+		d.dir+"/data",
+		"--exec-root",
+		d.dir+"/run",
+		"--host",
+		d.Host,
+		"--pidfile",
+		d.dir+"/pid",
+		"--bridge",
+		"none",
+		"--iptables=false",
+		"--ip-forward=false",
+		"--ip-masq=false",
+		"--storage-driver",
+		"vfs",
+	)
 	// A daemon without a bridge removes docker0 of its network namespace, which must not be the host's.
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
 	var log strings.Builder

@@ -50,19 +50,28 @@ func cloudWatchRows() (rows []row) {
 		if p.maybe {
 			must = "no datum counts twice; what may be lost is counted as dropped, the rest arrives"
 		}
-		rows = append(rows, row{name: "aws/cloudwatch-" + p.name, command: "agent", inject: "PutMetricData: " + p.inject, must: must, takes: 40 * time.Second,
-			play: func(r *rig) {
-				f := p.fault
-				f.Service, f.Action, f.Times = sandbox.CloudWatch, "PutMetricData", p.times
-				r.Sandbox().Inject(f)
-				r.queue(3)
-				a := r.agent(sending("MUSTER_WATCH_PERIOD=2s"))
-				r.settled(a, 60*time.Second)
-				if !p.maybe {
-					r.want(r.arrived() == queuedAll, "want all %d queued data, got %d", queuedAll, r.arrived())
-				}
-				a.stop()
-			}})
+		rows = append(
+			rows,
+			row{
+				name:    "aws/cloudwatch-" + p.name,
+				command: "agent",
+				inject:  "PutMetricData: " + p.inject,
+				must:    must,
+				takes:   40 * time.Second,
+				play: func(r *rig) {
+					f := p.fault
+					f.Service, f.Action, f.Times = sandbox.CloudWatch, "PutMetricData", p.times
+					r.Sandbox().Inject(f)
+					r.queue(3)
+					a := r.agent(sending("MUSTER_WATCH_PERIOD=2s"))
+					r.settled(a, 60*time.Second)
+					if !p.maybe {
+						r.want(r.arrived() == queuedAll, "want all %d queued data, got %d", queuedAll, r.arrived())
+					}
+					a.stop()
+				},
+			},
+		)
 	}
 	return append(rows, []row{
 		{name: "aws/cloudwatch-portal", command: "agent", inject: "a captive portal answers 200 and HTML for 20 s", takes: 60 * time.Second,
@@ -74,8 +83,12 @@ func cloudWatchRows() (rows []row) {
 				r.settled(a, 90*time.Second)
 				a.stop()
 			}},
-		{name: "aws/cloudwatch-login", command: "agent", inject: "a captive portal redirects to its login page, twice", takes: 60 * time.Second,
-			must: "signature and credentials go nowhere else; no datum counts twice",
+		{
+			name:    "aws/cloudwatch-login",
+			command: "agent",
+			inject:  "a captive portal redirects to its login page, twice",
+			takes:   60 * time.Second,
+			must:    "signature and credentials go nowhere else; no datum counts twice",
 			play: func(r *rig) {
 				t := r.trap()
 				r.AWS.Use(at("PutMetricData", first(2, redirect)))
@@ -84,8 +97,14 @@ func cloudWatchRows() (rows []row) {
 				r.settled(a, 90*time.Second)
 				a.stop()
 				r.want(t.hits.Load() == 0, "the redirect was followed")
-			}},
-		{name: "aws/refused", command: "agent", inject: "no endpoint of AWS takes connections for 15 s", takes: 60 * time.Second, must: "all queued minutes arrive, once",
+			},
+		},
+		{
+			name:    "aws/refused",
+			command: "agent",
+			inject:  "no endpoint of AWS takes connections for 15 s",
+			takes:   60 * time.Second,
+			must:    "all queued minutes arrive, once",
 			play: func(r *rig) {
 				r.AWS.Shut()
 				r.queue(3)
@@ -95,9 +114,14 @@ func cloudWatchRows() (rows []row) {
 				r.settled(a, 60*time.Second)
 				r.want(r.arrived() == queuedAll, "want all %d queued data, got %d", queuedAll, r.arrived())
 				a.stop()
-			}},
-		{name: "aws/unknown-ca", command: "agent", inject: "the certificates of AWS are of a CA that is unknown (TLS inspection), in the first run", takes: 40 * time.Second,
-			must: "nothing is sent and nothing lost: all arrive in the second run; the journal names the certificate",
+			},
+		},
+		{
+			name:    "aws/unknown-ca",
+			command: "agent",
+			inject:  "the certificates of AWS are of a CA that is unknown (TLS inspection), in the first run",
+			takes:   40 * time.Second,
+			must:    "nothing is sent and nothing lost: all arrive in the second run; the journal names the certificate",
 			play: func(r *rig) {
 				ca := r.read("etc/pki/ca.pem")
 				r.broken(r.Write("etc/pki/ca.pem", []byte("")))
@@ -111,7 +135,8 @@ func cloudWatchRows() (rows []row) {
 				r.settled(a, 60*time.Second)
 				r.want(r.arrived() == queuedAll, "want all %d queued data, got %d", queuedAll, r.arrived())
 				a.stop()
-			}},
+			},
+		},
 	}...)
 }
 
@@ -162,15 +187,18 @@ func signalServiceRows() (rows []row) {
 		{"stack", sandbox.CloudFormation, "SignalResource", "SignalResource"},
 	} {
 		for _, k := range kinds {
-			rows = append(rows, row{name: "aws/" + of.name + "-" + k.name, command: "verify", inject: of.what + ": " + k.inject, takes: 30 * time.Second,
-				must: "the signals are delivered, exit 0", with: inGroup,
-				play: func(r *rig) {
-					f := k.f
-					f.Service, f.Action = of.service, of.action
-					r.Sandbox().Inject(f)
-					r.run(verify + hookFlag + stackFlags).exits(0)
-					r.signaled()
-				}})
+			rows = append(
+				rows,
+				row{name: "aws/" + of.name + "-" + k.name, command: "verify", inject: of.what + ": " + k.inject, takes: 30 * time.Second,
+					must: "the signals are delivered, exit 0", with: inGroup,
+					play: func(r *rig) {
+						f := k.f
+						f.Service, f.Action = of.service, of.action
+						r.Sandbox().Inject(f)
+						r.run(verify + hookFlag + stackFlags).exits(0)
+						r.signaled()
+					}},
+			)
 		}
 	}
 	return append(rows, []row{
@@ -183,15 +211,22 @@ func signalServiceRows() (rows []row) {
 				p.says(0, "autoscaling:CompleteLifecycleAction")
 				r.stackIs("SUCCESS")
 			}},
-		{name: "aws/hook-denied-once", command: "verify", inject: "the first run cannot signal the hook (denied), the second may", takes: 20 * time.Second,
-			must: "exit 11, then 0; hook and stack have one signal each", with: inGroup,
+		{
+			name:    "aws/hook-denied-once",
+			command: "verify",
+			inject:  "the first run cannot signal the hook (denied), the second may",
+			takes:   20 * time.Second,
+			must:    "exit 11, then 0; hook and stack have one signal each",
+			with:    inGroup,
 			play: func(r *rig) {
-				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.AutoScaling, Action: "CompleteLifecycleAction", Kind: sandbox.KindAccessDenied, Times: 1})
+				r.Sandbox().
+					Inject(sandbox.Fault{Service: sandbox.AutoScaling, Action: "CompleteLifecycleAction", Kind: sandbox.KindAccessDenied, Times: 1})
 				r.run(verify + hookFlag + stackFlags).exits(11)
 				r.run(verify + hookFlag + stackFlags).exits(0)
 				r.signaled()
 				r.want(len(r.Sandbox().Signals(stack)) == 1, "the stack got %d signals", len(r.Sandbox().Signals(stack)))
-			}},
+			},
+		},
 		{name: "aws/signals-refused", command: "verify", inject: "no endpoint of AWS takes connections for 7 s", takes: 30 * time.Second,
 			must: "the signals are delivered, exit 0", with: inGroup,
 			play: func(r *rig) {
@@ -209,13 +244,19 @@ func signalServiceRows() (rows []row) {
 				r.run(verify + stackFlags).exits(0)
 				r.stackIs("SUCCESS")
 			}},
-		{name: "aws/hook-portal", command: "verify", inject: "a captive portal answers 200 and HTML to CompleteLifecycleAction twice", takes: 30 * time.Second,
-			must: "HTML is no delivery: the hook gets CONTINUE, exit 0", with: inGroup,
+		{
+			name:    "aws/hook-portal",
+			command: "verify",
+			inject:  "a captive portal answers 200 and HTML to CompleteLifecycleAction twice",
+			takes:   30 * time.Second,
+			must:    "HTML is no delivery: the hook gets CONTINUE, exit 0",
+			with:    inGroup,
 			play: func(r *rig) {
 				r.AWS.Use(byAction("CompleteLifecycleAction", first(2, answers(200, html, portal))))
 				r.run(verify + hookFlag).exits(0)
 				r.hookIs("CONTINUE")
-			}},
+			},
+		},
 		{name: "aws/signals-skew", command: "verify", inject: "AWS's clocks are 20 minutes ahead", takes: 10 * time.Second,
 			must: "the signals are delivered, exit 0", with: inGroup,
 			play: func(r *rig) {

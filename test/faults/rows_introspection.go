@@ -34,23 +34,41 @@ func introspectionRows() []row {
 				r.hookIs("")
 				r.stackIs("FAILURE")
 			}},
-		{name: "introspection/late", command: "verify", inject: "nothing listens for 6 s", takes: 8 * time.Second, must: "exit 0, signals are sent", with: inGroup,
+		{
+			name:    "introspection/late",
+			command: "verify",
+			inject:  "nothing listens for 6 s",
+			takes:   8 * time.Second,
+			must:    "exit 0, signals are sent",
+			with:    inGroup,
 			play: func(r *rig) {
 				r.introspection.Shut()
 				r.in(6*time.Second, r.introspection.Open)
 				r.run(verify + hookFlag + stackFlags).exits(0)
 				r.signaled()
-			}},
-		{name: "introspection/peer-verify", command: "verify", inject: "the answer names the container instance of another EC2 instance", takes: 10 * time.Second,
-			must: "it is not believed: not registered, no success is signaled", with: inGroup,
+			},
+		},
+		{
+			name:    "introspection/peer-verify",
+			command: "verify",
+			inject:  "the answer names the container instance of another EC2 instance",
+			takes:   10 * time.Second,
+			must:    "it is not believed: not registered, no success is signaled",
+			with:    inGroup,
 			play: func(r *rig) {
 				r.introspection.Use(r.peer())
 				r.run(short).exits(10)
 				r.hookIs("")
 				r.want(!r.stackHas("SUCCESS"), "the stack got SUCCESS")
-			}},
-		{name: "introspection/peer-agent", command: "agent", inject: "after 3 s the answer names the container instance of another EC2 instance", takes: 100 * time.Second,
-			must: "status exits 1 once ECS was asked, Registered becomes 0, and the instance is not replaced", with: inGroup,
+			},
+		},
+		{
+			name:    "introspection/peer-agent",
+			command: "agent",
+			inject:  "after 3 s the answer names the container instance of another EC2 instance",
+			takes:   100 * time.Second,
+			must:    "status exits 1 once ECS was asked, Registered becomes 0, and the instance is not replaced",
+			with:    inGroup,
 			play: func(r *rig) {
 				a := r.agent(how{env: []string{"MUSTER_UNHEALTHY_AFTER=5m", "MUSTER_WATCH_PERIOD=2s"}})
 				wait(3 * time.Second)
@@ -65,24 +83,46 @@ func introspectionRows() []row {
 				}
 				r.want(last == 0, "want Registered=0 at the end, got %v", last)
 				r.want(r.Sandbox().CallCount(sandbox.AutoScaling, "SetInstanceHealth") == 0, "SetInstanceHealth was called")
-			}},
-		{name: "introspection/other-account", command: "agent", inject: "the answer names a container instance of another account", takes: 20 * time.Second,
-			must: "status exits 1, Registered is not 1",
+			},
+		},
+		{
+			name:    "introspection/other-account",
+			command: "agent",
+			inject:  "the answer names a container instance of another account",
+			takes:   20 * time.Second,
+			must:    "status exits 1, Registered is not 1",
 			play: func(r *rig) {
-				r.introspection.Use(at(metadata, answers(200, "application/json", identityOf(strings.Replace(arnPrefix, "123456789012", "999999999999", 1)+"0bb2"))))
+				r.introspection.Use(
+					at(
+						metadata,
+						answers(200, "application/json", identityOf(strings.Replace(arnPrefix, "123456789012", "999999999999", 1)+"0bb2")),
+					),
+				)
 				a := r.agent(how{})
 				r.status(40*time.Second, []int{1}, "999999999999")
 				a.stop()
 				r.unregistered()
-			}},
-		{name: "introspection/other-region", command: "verify", inject: "the answer names a container instance of another region", takes: 10 * time.Second,
-			must: "it is not believed: not registered, no success is signaled", with: inGroup,
+			},
+		},
+		{
+			name:    "introspection/other-region",
+			command: "verify",
+			inject:  "the answer names a container instance of another region",
+			takes:   10 * time.Second,
+			must:    "it is not believed: not registered, no success is signaled",
+			with:    inGroup,
 			play: func(r *rig) {
-				r.introspection.Use(at(metadata, answers(200, "application/json", identityOf(strings.Replace(arnPrefix, "eu-central-1", "us-east-1", 1)+"0bb2"))))
+				r.introspection.Use(
+					at(
+						metadata,
+						answers(200, "application/json", identityOf(strings.Replace(arnPrefix, "eu-central-1", "us-east-1", 1)+"0bb2")),
+					),
+				)
 				r.run(short).exits(10)
 				r.hookIs("")
 				r.want(!r.stackHas("SUCCESS"), "the stack got SUCCESS")
-			}},
+			},
+		},
 		{name: "introspection/redirect", command: "agent", inject: "every request is redirected to another server", takes: 10 * time.Second,
 			must: "the redirect is not followed",
 			play: func(r *rig) {
@@ -102,18 +142,32 @@ func introspectionRows() []row {
 				r.hookIs("")
 				r.want(!r.stackHas("SUCCESS"), "the stack got SUCCESS")
 			}},
-		{name: "introspection/slow", command: "verify", inject: "each answer takes 1.5 s", takes: 8 * time.Second, must: "exit 0, signals are sent", with: inGroup,
+		{
+			name:    "introspection/slow",
+			command: "verify",
+			inject:  "each answer takes 1.5 s",
+			takes:   8 * time.Second,
+			must:    "exit 0, signals are sent",
+			with:    inGroup,
 			play: func(r *rig) {
 				r.introspection.Use(delays(1500 * time.Millisecond))
 				r.run(verify + hookFlag + stackFlags).exits(0)
 				r.signaled()
-			}},
-		{name: "introspection/500", command: "verify", inject: "HTTP 500 four times", takes: 8 * time.Second, must: "exit 0, signals are sent", with: inGroup,
+			},
+		},
+		{
+			name:    "introspection/500",
+			command: "verify",
+			inject:  "HTTP 500 four times",
+			takes:   8 * time.Second,
+			must:    "exit 0, signals are sent",
+			with:    inGroup,
 			play: func(r *rig) {
 				r.introspection.Use(first(4, answers(500, "text/plain", "")))
 				r.run(verify + hookFlag + stackFlags).exits(0)
 				r.signaled()
-			}},
+			},
+		},
 		{name: "introspection/hangs", command: "verify", inject: "connections are taken, nothing is answered", takes: 10 * time.Second,
 			must: "exit 10 in time", with: inGroup,
 			play: func(r *rig) {
@@ -131,8 +185,12 @@ func introspectionRows() []row {
 				p.exits(10)
 				p.within(30 * time.Second)
 			}},
-		{name: "introspection/dies", command: "agent", inject: "the ECS agent stops 2 s after the start, and comes back after 8 s", takes: 30 * time.Second,
-			must: "the agent runs on, and the registration is known again",
+		{
+			name:    "introspection/dies",
+			command: "agent",
+			inject:  "the ECS agent stops 2 s after the start, and comes back after 8 s",
+			takes:   30 * time.Second,
+			must:    "the agent runs on, and the registration is known again",
 			play: func(r *rig) {
 				a := r.agent(how{env: []string{"MUSTER_WATCH_PERIOD=2s"}})
 				wait(2 * time.Second)
@@ -146,8 +204,15 @@ func introspectionRows() []row {
 				})
 				a.stop()
 				r.publishes()
-			}},
-		{name: "introspection/huge", command: "verify", inject: "an answer of 256 MB", takes: 12 * time.Second, must: "exit 10 in time within 128 MB, no success is signaled", with: inGroup,
+			},
+		},
+		{
+			name:    "introspection/huge",
+			command: "verify",
+			inject:  "an answer of 256 MB",
+			takes:   12 * time.Second,
+			must:    "exit 10 in time within 128 MB, no success is signaled",
+			with:    inGroup,
 			play: func(r *rig) {
 				r.introspection.Use(at(metadata, func(http.Handler) http.Handler {
 					return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -165,18 +230,35 @@ func introspectionRows() []row {
 				p.wait(commandLimit)
 				p.exits(10)
 				r.want(!r.stackHas("SUCCESS"), "the stack got SUCCESS")
-			}},
-		{name: "introspection/injected", command: "verify", inject: "an ARN and a version with line ends and escapes", takes: 12 * time.Second, must: "exit 10; one line of output stays one line, and nothing is obeyed", with: inGroup,
+			},
+		},
+		{
+			name:    "introspection/injected",
+			command: "verify",
+			inject:  "an ARN and a version with line ends and escapes",
+			takes:   12 * time.Second,
+			must:    "exit 10; one line of output stays one line, and nothing is obeyed",
+			with:    inGroup,
 			play: func(r *rig) {
-				r.introspection.Use(at(metadata, answers(200, "application/json",
-					`{"Cluster":"prod","ContainerInstanceArn":"`+arnPrefix+`0b\nmuster: registered\u001b[2J\u202e","Version":"Amazon ECS Agent - v1\n\u001b]0;x\u0007"}`)))
+				r.introspection.Use(at(metadata, answers(
+					200,
+					"application/json",
+					`{"Cluster":"prod","ContainerInstanceArn":"`+arnPrefix+`0b\nmuster: registered\u001b[2J\u202e","Version":"Amazon ECS Agent - v1\n\u001b]0;x\u0007"}`,
+				)))
 				p := r.run("verify --cluster prod --timeout 6s" + hookFlag + stackFlags)
 				p.exits(10)
 				out := p.stdout.String() + p.stderr.String()
 				r.want(!strings.ContainsAny(out, "\x1b\u202e\x07"), "control characters: %q", out)
 				r.want(!strings.Contains(out, "\nmuster: registered"), "a line was made up: %q", out)
-			}},
-		{name: "introspection/flap", command: "verify", inject: "every second answer of the ECS agent is a reset connection", takes: 10 * time.Second, must: "exit 0, signals are sent", with: inGroup,
+			},
+		},
+		{
+			name:    "introspection/flap",
+			command: "verify",
+			inject:  "every second answer of the ECS agent is a reset connection",
+			takes:   10 * time.Second,
+			must:    "exit 0, signals are sent",
+			with:    inGroup,
 			play: func(r *rig) {
 				var n atomic.Int64
 				r.introspection.Use(func(behind http.Handler) http.Handler {
@@ -189,16 +271,31 @@ func introspectionRows() []row {
 				})
 				r.run(verify + hookFlag + stackFlags).exits(0)
 				r.signaled()
-			}},
-		{name: "introspection/port-taken", command: "verify", inject: "a local user holds port 51678 and answers with an ARN of this account and cluster that ECS does not have", takes: 12 * time.Second, must: "exit is not 0, no success is signaled", with: inGroup,
+			},
+		},
+		{
+			name:    "introspection/port-taken",
+			command: "verify",
+			inject:  "a local user holds port 51678 and answers with an ARN of this account and cluster that ECS does not have",
+			takes:   12 * time.Second,
+			must:    "exit is not 0, no success is signaled",
+			with:    inGroup,
 			play: func(r *rig) {
-				r.introspection.Use(at(metadata, answers(200, "application/json", identityOf(arnPrefix+"00000000000000000000000000000bad"))))
+				r.introspection.Use(
+					at(metadata, answers(200, "application/json", identityOf(arnPrefix+"00000000000000000000000000000bad"))),
+				)
 				p := r.run("verify --cluster prod --timeout 8s" + hookFlag + stackFlags)
 				r.want(p.Code() != 0, "exit 0 for an ARN that ECS does not have")
 				r.want(!r.stackHas("SUCCESS"), "the stack got SUCCESS")
-			}},
-		{name: "introspection/other-cluster", command: "verify", inject: "the ECS agent is registered, but says that its cluster is default", takes: 12 * time.Second,
-			must: "exit is not 0, no success is signaled", with: inGroup,
+			},
+		},
+		{
+			name:    "introspection/other-cluster",
+			command: "verify",
+			inject:  "the ECS agent is registered, but says that its cluster is default",
+			takes:   12 * time.Second,
+			must:    "exit is not 0, no success is signaled",
+			with:    inGroup,
 			play: func(r *rig) {
 				r.introspection.Use(at(metadata, func(behind http.Handler) http.Handler {
 					return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
@@ -212,7 +309,8 @@ func introspectionRows() []row {
 				r.want(p.Code() != 0, "exit 0")
 				r.want(!r.stackHas("SUCCESS"), "the stack got SUCCESS")
 				r.want(r.Sandbox().Hook(hook).Result != "CONTINUE", "the hook got CONTINUE")
-			}},
+			},
+		},
 	}
 }
 
@@ -222,7 +320,8 @@ func identityOf(arn string) string {
 
 // peer makes introspection name the container instance of a peer that exists.
 func (r *rig) peer() func(http.Handler) http.Handler {
-	arn := r.Sandbox().AddContainerInstance("prod", sandbox.ContainerInstance{EC2InstanceID: peerID, Status: "ACTIVE", AgentConnected: true})
+	arn := r.Sandbox().
+		AddContainerInstance("prod", sandbox.ContainerInstance{EC2InstanceID: peerID, Status: "ACTIVE", AgentConnected: true})
 	return at(metadata, answers(200, "application/json", identityOf(arn)))
 }
 

@@ -39,13 +39,25 @@ func limitRows() []row {
 				r.want(len(r.files(spoolDir+"/*.damaged")) == 0, "minutes were set aside as damaged")
 				a.stop()
 			}},
-		{name: "limit/files-debug", command: "debug", inject: "9 file descriptors", takes: 20 * time.Second, must: "no check fails for it: what could not be checked is unknown, and descriptors are named",
+		{
+			name:    "limit/files-debug",
+			command: "debug",
+			inject:  "9 file descriptors",
+			takes:   20 * time.Second,
+			must:    "no check fails for it: what could not be checked is unknown, and descriptors are named",
 			play: func(r *rig) {
 				p := r.runHow("debug", limited(unix.RLIMIT_NOFILE, 9))
 				p.exits(0, 3)
 				p.says(0, "descriptors")
-			}},
-		{name: "limit/files-bootstrap", command: "bootstrap", inject: "6 file descriptors", takes: 10 * time.Second, must: "it joins, or exits with an error and has written nothing by halves", with: fresh,
+			},
+		},
+		{
+			name:    "limit/files-bootstrap",
+			command: "bootstrap",
+			inject:  "6 file descriptors",
+			takes:   10 * time.Second,
+			must:    "it joins, or exits with an error and has written nothing by halves",
+			with:    fresh,
 			play: func(r *rig) {
 				p := r.runHow(bootstrap+" --imds-timeout 4s", limited(unix.RLIMIT_NOFILE, 6))
 				p.exits(0, 1, 3)
@@ -55,23 +67,36 @@ func limitRows() []row {
 				r.run(bootstrap).exits(0)
 				r.joins()
 				r.want(len(r.leftovers()) == 0, "left behind: %v", r.leftovers())
-			}},
-		{name: "limit/file-size", command: "bootstrap", inject: "no file may grow (RLIMIT_FSIZE 0)", must: "it is no success; ecs.config is the old one, whole", with: notStarted,
+			},
+		},
+		{
+			name:    "limit/file-size",
+			command: "bootstrap",
+			inject:  "no file may grow (RLIMIT_FSIZE 0)",
+			must:    "it is no success; ecs.config is the old one, whole",
+			with:    notStarted,
 			play: func(r *rig) {
 				p := r.runHow(toDefault, limited(unix.RLIMIT_FSIZE, 0))
 				r.want(p.Code() != 0, "exit 0, although nothing could be written")
 				r.want(r.read(ecsConfig) == "ECS_CLUSTER=prod\n", "ecs.config is not the old one: %q", r.read(ecsConfig))
 				r.run(toDefault).exits(0)
 				r.want(len(r.leftovers()) == 0, "left behind: %v", r.leftovers())
-			}},
-		{name: "limit/memory-bootstrap", command: "bootstrap", inject: "100 MB of address space: a Go program cannot start", must: "it is no success and destroys nothing; the next run joins", with: notStarted,
+			},
+		},
+		{
+			name:    "limit/memory-bootstrap",
+			command: "bootstrap",
+			inject:  "100 MB of address space: a Go program cannot start",
+			must:    "it is no success and destroys nothing; the next run joins",
+			with:    notStarted,
 			play: func(r *rig) {
 				r.expectCrash = true
 				p := r.runHow(toDefault, limited(unix.RLIMIT_AS, 100<<20))
 				r.want(p.Code() != 0 || strings.Contains(r.read(ecsConfig), "=default\n"), "exit 0, although nothing was written")
 				r.run(toDefault).exits(0)
 				r.want(strings.Contains(r.read(ecsConfig), "=default\n"), "the second run did not write")
-			}},
+			},
+		},
 		{name: "limit/threads-agent", command: "agent", inject: "the agent's user may have 4 threads", takes: 40 * time.Second,
 			must: "if the agent cannot live it ends, for systemd to restart; the next one sends all queued minutes, once",
 			play: func(r *rig) {
@@ -89,8 +114,12 @@ func limitRows() []row {
 				r.want(r.arrived() == queuedAll, "want all %d queued data, got %d", queuedAll, r.arrived())
 				a.stop()
 			}},
-		{name: "limit/cgroup", command: "agent", inject: "the memory of its unit (128 MB) and a list of containers of 29 MB, again and again", takes: 30 * time.Second,
-			must: "the kernel does not kill it, and it publishes",
+		{
+			name:    "limit/cgroup",
+			command: "agent",
+			inject:  "the memory of its unit (128 MB) and a list of containers of 29 MB, again and again",
+			takes:   30 * time.Second,
+			must:    "the kernel does not kill it, and it publishes",
 			play: func(r *rig) {
 				dir := r.cgroup(memoryMax)
 				defer os.Remove(dir)
@@ -105,12 +134,22 @@ func limitRows() []row {
 				a.stop()
 				r.publishes()
 				<-a.Ended()
-			}},
-		{name: "limit/files-verify", command: "verify", inject: "9 file descriptors, then enough", takes: 30 * time.Second, must: "its own limit is no failure of the instance: neither FAILURE nor ABANDON; the next run signals", with: inGroup,
+			},
+		},
+		{
+			name:    "limit/files-verify",
+			command: "verify",
+			inject:  "9 file descriptors, then enough",
+			takes:   30 * time.Second,
+			must:    "its own limit is no failure of the instance: neither FAILURE nor ABANDON; the next run signals",
+			with:    inGroup,
 			play: func(r *rig) {
 				r.expectCrash = true // the runtime of Go needs some to start
 				for _, n := range []uint64{5, 7, 9, 11} {
-					p := r.runHow("verify --cluster prod --timeout 4s"+hookFlag+stackFlags+" --on-failure abandon", limited(unix.RLIMIT_NOFILE, n))
+					p := r.runHow(
+						"verify --cluster prod --timeout 4s"+hookFlag+stackFlags+" --on-failure abandon",
+						limited(unix.RLIMIT_NOFILE, n),
+					)
 					if p.Code() == 0 {
 						continue
 					}
@@ -119,19 +158,33 @@ func limitRows() []row {
 				}
 				r.run(verify + hookFlag + stackFlags).exits(0)
 				r.signaled()
-			}},
-		{name: "limit/file-size-verify", command: "verify", inject: "no file may grow (RLIMIT_FSIZE 0)", takes: 10 * time.Second, must: "the signals are delivered all the same", with: inGroup,
+			},
+		},
+		{
+			name:    "limit/file-size-verify",
+			command: "verify",
+			inject:  "no file may grow (RLIMIT_FSIZE 0)",
+			takes:   10 * time.Second,
+			must:    "the signals are delivered all the same",
+			with:    inGroup,
 			play: func(r *rig) {
 				r.runHow(verify+hookFlag+stackFlags, limited(unix.RLIMIT_FSIZE, 0))
 				r.signaled()
-			}},
-		{name: "limit/file-size-agent", command: "agent", inject: "no file may grow (RLIMIT_FSIZE 0)", takes: 10 * time.Second, must: "metrics are published from memory",
+			},
+		},
+		{
+			name:    "limit/file-size-agent",
+			command: "agent",
+			inject:  "no file may grow (RLIMIT_FSIZE 0)",
+			takes:   10 * time.Second,
+			must:    "metrics are published from memory",
 			play: func(r *rig) {
 				a := r.agent(limited(unix.RLIMIT_FSIZE, 0))
 				wait(2 * time.Second)
 				a.stop()
 				r.publishes()
-			}},
+			},
+		},
 	}
 }
 

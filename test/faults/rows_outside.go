@@ -86,22 +86,41 @@ func (r *rig) silent() {
 // outsideRows were written by somebody who had not read the code.
 func outsideRows() []row {
 	rows := []row{
-		{name: "imds/gzip", command: "bootstrap", inject: "the identity document is a gzip bomb", takes: 20 * time.Second, must: "exit 3 in time within 128 MB, nothing is written", with: fresh,
+		{
+			name:    "imds/gzip",
+			command: "bootstrap",
+			inject:  "the identity document is a gzip bomb",
+			takes:   20 * time.Second,
+			must:    "exit 3 in time within 128 MB, nothing is written",
+			with:    fresh,
 			play: func(r *rig) {
 				r.Metadata.Use(at("/latest/dynamic", gzipBomb))
 				p := r.start(bootstrap+" --imds-timeout 4s", how{})
 				p.fitsFor(40 * time.Second)
 				p.exits(3)
 				r.untouched()
-			}},
-		{name: "introspection/gzip", command: "verify", inject: "the answer is a gzip bomb", takes: 20 * time.Second, must: "exit 10 in time within 128 MB", with: inGroup,
+			},
+		},
+		{
+			name:    "introspection/gzip",
+			command: "verify",
+			inject:  "the answer is a gzip bomb",
+			takes:   20 * time.Second,
+			must:    "exit 10 in time within 128 MB",
+			with:    inGroup,
 			play: func(r *rig) {
 				r.introspection.Use(gzipBomb)
 				p := r.start("verify --cluster prod --timeout 6s"+hookFlag+stackFlags, how{})
 				p.fitsFor(40 * time.Second)
 				p.exits(10)
-			}},
-		{name: "docker/redirect", command: "agent", inject: "every request is redirected (307) to another server", takes: 15 * time.Second, must: "the redirect is not followed; status exits 1",
+			},
+		},
+		{
+			name:    "docker/redirect",
+			command: "agent",
+			inject:  "every request is redirected (307) to another server",
+			takes:   15 * time.Second,
+			must:    "the redirect is not followed; status exits 1",
 			play: func(r *rig) {
 				t := r.trap()
 				r.Docker.Use(redirect)
@@ -109,9 +128,14 @@ func outsideRows() []row {
 				r.status(20*time.Second, []int{1})
 				a.stop()
 				r.want(t.hits.Load() == 0, "the redirect was followed")
-			}},
-		{name: "docker/injected", command: "agent", inject: "C0, C1 and bidi characters in the names and labels of a container, which exits with 7", takes: 40 * time.Second,
-			must: "none of them is raw in the journal, status, debug, JSON, JUnit and the bundle",
+			},
+		},
+		{
+			name:    "docker/injected",
+			command: "agent",
+			inject:  "C0, C1 and bidi characters in the names and labels of a container, which exits with 7",
+			takes:   40 * time.Second,
+			must:    "none of them is raw in the journal, status, debug, JSON, JUnit and the bundle",
 			play: func(r *rig) {
 				const raw = "\x1b[2J\u009b31m\u202e\nmuster: forged"
 				id := r.Engine().Run(dockerd.Spec{Name: "web" + raw, Check: true, Labels: map[string]string{
@@ -127,20 +151,49 @@ func outsideRows() []row {
 				r.allInert()
 				a.stop()
 				r.inert(a)
-			}},
-		{name: "aws/ecs-other-instance", command: "verify", inject: "DescribeContainerInstances answers with another EC2 instance", takes: 15 * time.Second, must: "no success is signaled", with: inGroup,
+			},
+		},
+		{
+			name:    "aws/ecs-other-instance",
+			command: "verify",
+			inject:  "DescribeContainerInstances answers with another EC2 instance",
+			takes:   15 * time.Second,
+			must:    "no success is signaled",
+			with:    inGroup,
 			play: func(r *rig) {
-				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.ECS, Action: "DescribeContainerInstances",
-					Body: `{"containerInstances":[{"containerInstanceArn":"` + arnPrefix + `0bb2","ec2InstanceId":"` + peerID + `","status":"ACTIVE","agentConnected":true}]}`})
+				r.Sandbox().Inject(sandbox.Fault{
+					Service: sandbox.ECS,
+					Action:  "DescribeContainerInstances",
+					Body:    `{"containerInstances":[{"containerInstanceArn":"` + arnPrefix + `0bb2","ec2InstanceId":"` + peerID + `","status":"ACTIVE","agentConnected":true}]}`,
+				})
 				p := r.run("verify --cluster prod --timeout 8s" + hookFlag + stackFlags)
 				r.want(p.Code() != 0 && !r.stackHas("SUCCESS"), "exit 0, or SUCCESS")
-			}},
-		{name: "aws/errors-quote", command: "verify", inject: "every error of AWS quotes the request, with its session token and signature", takes: 40 * time.Second,
-			must: "neither is in the journal, status, debug or the bundle", with: inGroup, play: quotes},
-		{name: "signal/notify-full", command: "agent", inject: "systemd does not read its notification socket, whose queue is full", takes: 30 * time.Second,
-			must: "status exits 1 and names systemd; it publishes, and ends at SIGTERM", play: notifyFull},
-		{name: "file/systemd-silent", command: "verify", inject: "systemd takes connections on its socket and answers none", takes: 60 * time.Second,
-			must: "bootstrap joins within 45 s, and verify delivers its signals", with: both(notStarted, inGroup),
+			},
+		},
+		{
+			name:    "aws/errors-quote",
+			command: "verify",
+			inject:  "every error of AWS quotes the request, with its session token and signature",
+			takes:   40 * time.Second,
+			must:    "neither is in the journal, status, debug or the bundle",
+			with:    inGroup,
+			play:    quotes,
+		},
+		{
+			name:    "signal/notify-full",
+			command: "agent",
+			inject:  "systemd does not read its notification socket, whose queue is full",
+			takes:   30 * time.Second,
+			must:    "status exits 1 and names systemd; it publishes, and ends at SIGTERM",
+			play:    notifyFull,
+		},
+		{
+			name:    "file/systemd-silent",
+			command: "verify",
+			inject:  "systemd takes connections on its socket and answers none",
+			takes:   60 * time.Second,
+			must:    "bootstrap joins within 45 s, and verify delivers its signals",
+			with:    both(notStarted, inGroup),
 			play: func(r *rig) {
 				r.silent()
 				p := r.run(bootstrap)
@@ -150,8 +203,15 @@ func outsideRows() []row {
 				p = r.run("verify --cluster prod --timeout 5s" + hookFlag + stackFlags)
 				p.exits(10)
 				r.stackIs("FAILURE")
-			}},
-		{name: "file/lock-odd", command: "bootstrap", inject: "a FIFO, then a link, in place of the lock", takes: 5 * time.Second, must: "it does not hang; the link is not written through", with: fresh,
+			},
+		},
+		{
+			name:    "file/lock-odd",
+			command: "bootstrap",
+			inject:  "a FIFO, then a link, in place of the lock",
+			takes:   5 * time.Second,
+			must:    "it does not hang; the link is not written through",
+			with:    fresh,
 			play: func(r *rig) {
 				lock := r.path("run/muster/bootstrap.lock")
 				r.broken(os.MkdirAll(r.path("run/muster"), 0o755))
@@ -165,24 +225,37 @@ func outsideRows() []row {
 				r.broken(os.RemoveAll(lock))
 				r.run(bootstrap).exits(0)
 				r.joins()
-			}},
-		{name: "file/console-fifo", command: "verify", inject: "a FIFO without a reader in place of the console", takes: 10 * time.Second, must: "it does not hang: signals are sent, exit 0", with: inGroup,
+			},
+		},
+		{
+			name:    "file/console-fifo",
+			command: "verify",
+			inject:  "a FIFO without a reader in place of the console",
+			takes:   10 * time.Second,
+			must:    "it does not hang: signals are sent, exit 0",
+			with:    inGroup,
 			play: func(r *rig) {
 				_ = os.RemoveAll(r.path("dev/console"))
 				r.broken(syscall.Mkfifo(r.path("dev/console"), 0o600))
 				p := r.run(verify + " --console /dev/console" + hookFlag + stackFlags)
 				p.exits(0)
 				r.signaled()
-			}},
-		{name: "file/state-injected", command: "status", inject: "an agent that was taken over writes escapes into its state file", takes: 30 * time.Second,
-			must: "none of them is raw in status, debug, JSON, JUnit and the bundle",
+			},
+		},
+		{
+			name:    "file/state-injected",
+			command: "status",
+			inject:  "an agent that was taken over writes escapes into its state file",
+			takes:   30 * time.Second,
+			must:    "none of them is raw in status, debug, JSON, JUnit and the bundle",
 			play: func(r *rig) {
 				a := r.agent(how{})
 				r.status(10*time.Second, []int{0})
 				a.kill()
 				r.broken(r.Write(stateFile, []byte(strings.ReplaceAll(r.read(stateFile), "prod", "prod"+jsonActive))))
 				r.allInert()
-			}},
+			},
+		},
 	}
 	return append(rows, unknownClusters()...)
 }
@@ -193,13 +266,16 @@ func unknownClusters() (rows []row) {
 		{"failure", `{"clusters":[],"failures":[{"arn":"arn:aws:ecs:eu-central-1:123456789012:cluster/prod","reason":"INTERNAL"}]}`},
 		{"nothing", `{"clusters":[],"failures":[]}`},
 	} {
-		rows = append(rows, row{name: "aws/cluster-" + c.name, command: "bootstrap", inject: "DescribeClusters: `" + c.body + "`", takes: 10 * time.Second,
-			must: "could not check is no no: it joins, exit 0", with: fresh,
-			play: func(r *rig) {
-				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.ECS, Action: "DescribeClusters", Body: c.body})
-				r.run(bootstrap).exits(0)
-				r.joins()
-			}})
+		rows = append(
+			rows,
+			row{name: "aws/cluster-" + c.name, command: "bootstrap", inject: "DescribeClusters: `" + c.body + "`", takes: 10 * time.Second,
+				must: "could not check is no no: it joins, exit 0", with: fresh,
+				play: func(r *rig) {
+					r.Sandbox().Inject(sandbox.Fault{Service: sandbox.ECS, Action: "DescribeClusters", Body: c.body})
+					r.run(bootstrap).exits(0)
+					r.joins()
+				}},
+		)
 	}
 	return rows
 }

@@ -25,12 +25,20 @@ func tagged(c *fieldcase.Case) {
 
 func otherServiceRows() []row {
 	return []row{
-		{name: "aws/ecs-throttle", command: "verify", inject: "DescribeContainerInstances: throttled 4 times", takes: 30 * time.Second, must: "exit 0, signals are sent", with: inGroup,
+		{
+			name:    "aws/ecs-throttle",
+			command: "verify",
+			inject:  "DescribeContainerInstances: throttled 4 times",
+			takes:   30 * time.Second,
+			must:    "exit 0, signals are sent",
+			with:    inGroup,
 			play: func(r *rig) {
-				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.ECS, Action: "DescribeContainerInstances", Kind: sandbox.KindThrottled, Times: 4})
+				r.Sandbox().
+					Inject(sandbox.Fault{Service: sandbox.ECS, Action: "DescribeContainerInstances", Kind: sandbox.KindThrottled, Times: 4})
 				r.run(verify + hookFlag + stackFlags).exits(0)
 				r.signaled()
-			}},
+			},
+		},
 		{name: "aws/ecs-500", command: "bootstrap", inject: "ECS: 500 for ever", takes: 20 * time.Second,
 			must: "could not check is no no: it joins, exit 0", with: fresh,
 			play: func(r *rig) {
@@ -38,21 +46,33 @@ func otherServiceRows() []row {
 				r.run(bootstrap).exits(0)
 				r.joins()
 			}},
-		{name: "aws/ecs-denied", command: "bootstrap", inject: "ECS: AccessDenied", must: "could not check is no no: it joins, exit 0, and names the action", with: fresh,
+		{
+			name:    "aws/ecs-denied",
+			command: "bootstrap",
+			inject:  "ECS: AccessDenied",
+			must:    "could not check is no no: it joins, exit 0, and names the action",
+			with:    fresh,
 			play: func(r *rig) {
 				r.Sandbox().Inject(sandbox.AccessDenied(sandbox.ECS, ""))
 				p := r.run(bootstrap)
 				p.exits(0)
 				p.says(0, "ecs:DescribeClusters")
 				r.joins()
-			}},
-		{name: "aws/ecs-portal", command: "bootstrap", inject: "a captive portal answers 200 and HTML to everything", takes: 20 * time.Second,
-			must: "no cluster is taken for missing: it joins, exit 0", with: fresh,
+			},
+		},
+		{
+			name:    "aws/ecs-portal",
+			command: "bootstrap",
+			inject:  "a captive portal answers 200 and HTML to everything",
+			takes:   20 * time.Second,
+			must:    "no cluster is taken for missing: it joins, exit 0",
+			with:    fresh,
 			play: func(r *rig) {
 				r.AWS.Use(answers(200, html, portal))
 				r.run(bootstrap).exits(0)
 				r.joins()
-			}},
+			},
+		},
 		{name: "aws/ecs-hangs", command: "bootstrap", inject: "AWS takes connections and answers nothing", takes: 40 * time.Second,
 			must: "it joins within 45 s: the boot waits for it", with: fresh,
 			play: func(r *rig) {
@@ -70,15 +90,21 @@ func otherServiceRows() []row {
 				p.exits(1)
 				p.says(0, "certificate")
 			}},
-		{name: "aws/tags-throttle", command: "bootstrap", inject: "the group's tags name the cluster; every call is throttled once", takes: 20 * time.Second,
-			must: "the tag is found, exit 0", with: tagged,
+		{
+			name:    "aws/tags-throttle",
+			command: "bootstrap",
+			inject:  "the group's tags name the cluster; every call is throttled once",
+			takes:   20 * time.Second,
+			must:    "the tag is found, exit 0",
+			with:    tagged,
 			play: func(r *rig) {
 				for _, action := range []string{"DescribeTags", "DescribeAutoScalingInstances"} {
 					r.Sandbox().Inject(sandbox.Fault{Service: sandbox.AutoScaling, Action: action, Kind: sandbox.KindThrottled, Times: 1})
 				}
 				r.run("bootstrap").exits(0)
 				r.joins()
-			}},
+			},
+		},
 		{name: "aws/tags-denied", command: "bootstrap", inject: "the cluster's tag may not be read", takes: 10 * time.Second,
 			must: "exit 3 with the IAM action, nothing is written: not allowed is not no tag", with: tagged,
 			play: func(r *rig) {
@@ -106,28 +132,66 @@ func otherServiceRows() []row {
 				p.exits(0)
 				p.says(0, "open")
 			}},
-		{name: "aws/ec2-500", command: "ports", inject: "EC2: 500 for ever", takes: 20 * time.Second, must: "exit 3: could not check is not closed", with: peered,
+		{
+			name:    "aws/ec2-500",
+			command: "ports",
+			inject:  "EC2: 500 for ever",
+			takes:   20 * time.Second,
+			must:    "exit 3: could not check is not closed",
+			with:    peered,
 			play: func(r *rig) {
 				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.EC2, Kind: sandbox.KindServer})
 				r.run(portsCommand).exits(3)
-			}},
+			},
+		},
 		{name: "aws/events-503", command: "agent", inject: "EventBridge: 503 twice", takes: 30 * time.Second, must: "the event arrives",
 			play: func(r *rig) { r.event(sandbox.Fault{Status: 503, Code: "ServiceUnavailable", Times: 2}, true) }},
-		{name: "aws/events-throttle", command: "agent", inject: "EventBridge: throttled twice", takes: 30 * time.Second, must: "the event arrives",
-			play: func(r *rig) { r.event(sandbox.Fault{Kind: sandbox.KindThrottled, Times: 2}, true) }},
-		{name: "aws/events-cut", command: "agent", inject: "EventBridge: the connection is reset twice", takes: 30 * time.Second, must: "the event arrives",
-			play: func(r *rig) { r.event(sandbox.Fault{Reset: true, Times: 2}, true) }},
-		{name: "aws/events-denied", command: "agent", inject: "EventBridge: AccessDenied", takes: 20 * time.Second, must: "the journal has the transition and names the IAM action; metrics go on",
-			play: func(r *rig) { r.event(sandbox.Fault{Kind: sandbox.KindAccessDenied}, false) }},
-		{name: "aws/ecs-empty", command: "verify", inject: "ECS answers DescribeContainerInstances with neither instance nor failure, three times", takes: 100 * time.Second, must: "unknown is no success at once and no failure: exit 0 in the end, signals are sent", with: inGroup,
+		{
+			name:    "aws/events-throttle",
+			command: "agent",
+			inject:  "EventBridge: throttled twice",
+			takes:   30 * time.Second,
+			must:    "the event arrives",
+			play:    func(r *rig) { r.event(sandbox.Fault{Kind: sandbox.KindThrottled, Times: 2}, true) },
+		},
+		{
+			name:    "aws/events-cut",
+			command: "agent",
+			inject:  "EventBridge: the connection is reset twice",
+			takes:   30 * time.Second,
+			must:    "the event arrives",
+			play:    func(r *rig) { r.event(sandbox.Fault{Reset: true, Times: 2}, true) },
+		},
+		{
+			name:    "aws/events-denied",
+			command: "agent",
+			inject:  "EventBridge: AccessDenied",
+			takes:   20 * time.Second,
+			must:    "the journal has the transition and names the IAM action; metrics go on",
+			play:    func(r *rig) { r.event(sandbox.Fault{Kind: sandbox.KindAccessDenied}, false) },
+		},
+		{
+			name:    "aws/ecs-empty",
+			command: "verify",
+			inject:  "ECS answers DescribeContainerInstances with neither instance nor failure, three times",
+			takes:   100 * time.Second,
+			must:    "unknown is no success at once and no failure: exit 0 in the end, signals are sent",
+			with:    inGroup,
 			play: func(r *rig) {
 				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.ECS, Action: "DescribeContainerInstances", Body: "{}", Times: 3})
 				p := r.start("verify --cluster prod --timeout 3m"+hookFlag+stackFlags, how{})
 				p.wait(150 * time.Second)
 				p.exits(0)
 				r.signaled()
-			}},
-		{name: "aws/ecs-missing", command: "verify", inject: "ECS does not know the new instance yet: MISSING three times", takes: 100 * time.Second, must: "exit 0 in the end, signals are sent: ECS is eventually consistent", with: inGroup,
+			},
+		},
+		{
+			name:    "aws/ecs-missing",
+			command: "verify",
+			inject:  "ECS does not know the new instance yet: MISSING three times",
+			takes:   100 * time.Second,
+			must:    "exit 0 in the end, signals are sent: ECS is eventually consistent",
+			with:    inGroup,
 			play: func(r *rig) {
 				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.ECS, Action: "DescribeContainerInstances", Times: 3,
 					Body: `{"containerInstances":[],"failures":[{"arn":"` + arnPrefix + `0bb2","reason":"MISSING"}]}`})
@@ -135,34 +199,63 @@ func otherServiceRows() []row {
 				p.wait(150 * time.Second)
 				p.exits(0)
 				r.signaled()
-			}},
-		{name: "aws/heartbeat-500", command: "verify", inject: "every heartbeat is answered with 500; the ECS agent registers after 6 s", takes: 12 * time.Second, must: "exit 0, signals are sent", with: inGroup,
+			},
+		},
+		{
+			name:    "aws/heartbeat-500",
+			command: "verify",
+			inject:  "every heartbeat is answered with 500; the ECS agent registers after 6 s",
+			takes:   12 * time.Second,
+			must:    "exit 0, signals are sent",
+			with:    inGroup,
 			play: func(r *rig) {
-				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.AutoScaling, Action: "RecordLifecycleActionHeartbeat", Kind: sandbox.KindServer})
+				r.Sandbox().
+					Inject(sandbox.Fault{Service: sandbox.AutoScaling, Action: "RecordLifecycleActionHeartbeat", Kind: sandbox.KindServer})
 				r.introspection.Shut()
 				r.in(6*time.Second, r.introspection.Open)
 				r.run(verify + hookFlag + stackFlags).exits(0)
 				r.signaled()
-			}},
-		{name: "aws/poison-minute", command: "agent", inject: "CloudWatch refuses the first request for good: 400 InvalidParameterValue", takes: 40 * time.Second, must: "the others arrive; what was refused is counted as dropped, once",
+			},
+		},
+		{
+			name:    "aws/poison-minute",
+			command: "agent",
+			inject:  "CloudWatch refuses the first request for good: 400 InvalidParameterValue",
+			takes:   40 * time.Second,
+			must:    "the others arrive; what was refused is counted as dropped, once",
 			play: func(r *rig) {
-				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.CloudWatch, Action: "PutMetricData", Status: 400, Code: "InvalidParameterValue", Message: "The value NaN is invalid", Times: 1})
+				r.Sandbox().
+					Inject(sandbox.Fault{Service: sandbox.CloudWatch, Action: "PutMetricData", Status: 400, Code: "InvalidParameterValue", Message: "The value NaN is invalid", Times: 1})
 				r.queue(3)
 				a := r.agent(sending("MUSTER_WATCH_PERIOD=2s"))
 				r.settled(a, 60*time.Second)
 				r.want(r.arrived() >= queued, "want at least %d data, got %d", queued, r.arrived())
 				a.stop()
-			}},
-		{name: "aws/cloudwatch-keys-invalid", command: "agent", inject: "400 UnrecognizedClientException twice (a role that was just made)", takes: 40 * time.Second, must: "all queued minutes arrive, once",
+			},
+		},
+		{
+			name:    "aws/cloudwatch-keys-invalid",
+			command: "agent",
+			inject:  "400 UnrecognizedClientException twice (a role that was just made)",
+			takes:   40 * time.Second,
+			must:    "all queued minutes arrive, once",
 			play: func(r *rig) {
-				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.CloudWatch, Action: "PutMetricData", Status: 403, Code: "InvalidClientTokenId", Message: "The security token included in the request is invalid.", Times: 2})
+				r.Sandbox().
+					Inject(sandbox.Fault{Service: sandbox.CloudWatch, Action: "PutMetricData", Status: 403, Code: "InvalidClientTokenId", Message: "The security token included in the request is invalid.", Times: 2})
 				r.queue(3)
 				a := r.agent(sending("MUSTER_WATCH_PERIOD=2s"))
 				r.settled(a, 90*time.Second)
 				r.want(r.arrived() == queuedAll, "want all %d queued data, got %d", queuedAll, r.arrived())
 				a.stop()
-			}},
-		{name: "aws/hook-done-stack-hangs", command: "verify", inject: "SIGTERM while the stack's signal hangs and the hook is done; then once more", takes: 30 * time.Second, must: "130; the next run delivers to the stack and does not complete the hook twice", with: inGroup,
+			},
+		},
+		{
+			name:    "aws/hook-done-stack-hangs",
+			command: "verify",
+			inject:  "SIGTERM while the stack's signal hangs and the hook is done; then once more",
+			takes:   30 * time.Second,
+			must:    "130; the next run delivers to the stack and does not complete the hook twice",
+			with:    inGroup,
 			play: func(r *rig) {
 				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.CloudFormation, Hang: true})
 				p := r.start(verify+hookFlag+stackFlags, how{})
@@ -174,43 +267,85 @@ func otherServiceRows() []row {
 				r.Sandbox().ClearFaults()
 				r.run(verify + hookFlag + stackFlags).exits(0)
 				r.signaled()
-			}},
-		{name: "aws/cloudwatch-signature", command: "agent", inject: "PutMetricData: 403 SignatureDoesNotMatch twice", takes: 40 * time.Second, must: "all queued minutes arrive, once",
+			},
+		},
+		{
+			name:    "aws/cloudwatch-signature",
+			command: "agent",
+			inject:  "PutMetricData: 403 SignatureDoesNotMatch twice",
+			takes:   40 * time.Second,
+			must:    "all queued minutes arrive, once",
 			play: func(r *rig) {
-				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.CloudWatch, Action: "PutMetricData", Status: 403, Code: "SignatureDoesNotMatch", Times: 2})
+				r.Sandbox().
+					Inject(sandbox.Fault{Service: sandbox.CloudWatch, Action: "PutMetricData", Status: 403, Code: "SignatureDoesNotMatch", Times: 2})
 				r.queue(3)
 				a := r.agent(sending("MUSTER_WATCH_PERIOD=2s"))
 				r.settled(a, 60*time.Second)
 				r.want(r.arrived() == queuedAll, "want all %d queued data, got %d", queuedAll, r.arrived())
 				a.stop()
-			}},
-		{name: "aws/hook-gone", command: "verify", inject: "the launch hook has timed out: No active Lifecycle Action found", takes: 30 * time.Second,
-			must: "it does not retry what AWS decided: it ends within 30 s and says so; the stack gets its signal", with: inGroup,
+			},
+		},
+		{
+			name:    "aws/hook-gone",
+			command: "verify",
+			inject:  "the launch hook has timed out: No active Lifecycle Action found",
+			takes:   30 * time.Second,
+			must:    "it does not retry what AWS decided: it ends within 30 s and says so; the stack gets its signal",
+			with:    inGroup,
 			play: func(r *rig) {
-				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.AutoScaling, Action: "CompleteLifecycleAction", Status: 400, Code: "ValidationError",
-					Message: "No active Lifecycle Action found with instance ID " + instanceID})
+				r.Sandbox().
+					Inject(sandbox.Fault{Service: sandbox.AutoScaling, Action: "CompleteLifecycleAction", Status: 400, Code: "ValidationError",
+						Message: "No active Lifecycle Action found with instance ID " + instanceID})
 				p := r.run(verify + hookFlag + stackFlags)
 				p.within(30 * time.Second)
 				p.says(0, "no longer waiting")
 				r.stackIs("SUCCESS")
-			}},
-		{name: "aws/stack-complete", command: "verify", inject: "the stack is complete: it cannot be signaled any more", takes: 30 * time.Second,
-			must: "it does not retry what AWS decided: it ends within 30 s; the hook gets CONTINUE", with: inGroup,
+			},
+		},
+		{
+			name:    "aws/stack-complete",
+			command: "verify",
+			inject:  "the stack is complete: it cannot be signaled any more",
+			takes:   30 * time.Second,
+			must:    "it does not retry what AWS decided: it ends within 30 s; the hook gets CONTINUE",
+			with:    inGroup,
 			play: func(r *rig) {
-				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.CloudFormation, Status: 400, Code: "ValidationError",
-					Message: "Stack arn:aws:cloudformation:eu-central-1:123456789012:stack/fleet/x is in UPDATE_COMPLETE state and can not be signaled"})
+				r.Sandbox().Inject(sandbox.Fault{
+					Service: sandbox.CloudFormation,
+					Status:  400,
+					Code:    "ValidationError",
+					Message: "Stack arn:aws:cloudformation:eu-central-1:123456789012:stack/fleet/x is in UPDATE_COMPLETE state and can not be signaled",
+				})
 				p := r.run(verify + hookFlag + stackFlags)
 				p.within(30 * time.Second)
 				r.hookIs("CONTINUE")
-			}},
-		{name: "aws/dead-proxy", command: "bootstrap", inject: "HTTP_PROXY and HTTPS_PROXY name a proxy that is not there, without NO_PROXY", takes: 45 * time.Second,
-			must: "metadata and Docker are asked directly; could not check is no no: it joins within 45 s, exit 0", with: fresh,
+			},
+		},
+		{
+			name:    "aws/dead-proxy",
+			command: "bootstrap",
+			inject:  "HTTP_PROXY and HTTPS_PROXY name a proxy that is not there, without NO_PROXY",
+			takes:   45 * time.Second,
+			must:    "metadata and Docker are asked directly; could not check is no no: it joins within 45 s, exit 0",
+			with:    fresh,
 			play: func(r *rig) {
-				p := r.runHow(bootstrap, how{env: []string{"HTTP_PROXY=http://127.0.0.1:9", "HTTPS_PROXY=http://127.0.0.1:9", "http_proxy=http://127.0.0.1:9", "NO_PROXY=", "no_proxy="}})
+				p := r.runHow(
+					bootstrap,
+					how{
+						env: []string{
+							"HTTP_PROXY=http://127.0.0.1:9",
+							"HTTPS_PROXY=http://127.0.0.1:9",
+							"http_proxy=http://127.0.0.1:9",
+							"NO_PROXY=",
+							"no_proxy=",
+						},
+					},
+				)
 				p.exits(0)
 				p.within(45 * time.Second)
 				r.joins()
-			}},
+			},
+		},
 		{name: "aws/dns-silent", command: "bootstrap", inject: "the name server answers no question about ECS", takes: 45 * time.Second,
 			must: "could not check is no no: it joins within 45 s, exit 0",
 			with: both(fresh, func(c *fieldcase.Case) { c.DNS = map[string]string{"ecs.": "silence"} }),

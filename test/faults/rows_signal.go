@@ -26,35 +26,64 @@ func signalRows() []row {
 			name string
 			is   syscall.Signal
 		}{{"term", syscall.SIGTERM}, {"int", syscall.SIGINT}} {
-			rows = append(rows, row{name: "signal/" + s.name + "-bootstrap-" + at.name, command: "bootstrap", inject: fmt.Sprintf("%s %s after its start", strings.ToUpper("sig"+s.name), at.d), takes: 4 * time.Second,
-				must: "it ends within 10 s, done or with 130; ecs.config is old or new; the next run joins", with: both(fresh, inGroup),
-				play: func(r *rig) {
-					if at.d > time.Second {
-						r.Metadata.Use(hangs)
-					}
-					p := r.start(bootstrap+hookFlag+stackFlags, how{})
-					wait(at.d)
-					_ = p.Signal(s.is)
-					p.wait(10 * time.Second)
-					// Before the runtime has started, a signal ends a program by itself.
-					p.exits(0, 130, -1)
-					if text := r.read(ecsConfig); text != "" {
+			rows = append(
+				rows,
+				row{
+					name:    "signal/" + s.name + "-bootstrap-" + at.name,
+					command: "bootstrap",
+					inject:  fmt.Sprintf("%s %s after its start", strings.ToUpper("sig"+s.name), at.d),
+					takes:   4 * time.Second,
+					must:    "it ends within 10 s, done or with 130; ecs.config is old or new; the next run joins",
+					with:    both(fresh, inGroup),
+					play: func(r *rig) {
+						if at.d > time.Second {
+							r.Metadata.Use(hangs)
+						}
+						p := r.start(bootstrap+hookFlag+stackFlags, how{})
+						wait(at.d)
+						_ = p.Signal(s.is)
+						p.wait(10 * time.Second)
+						// Before the runtime has started, a signal ends a program by itself.
+						p.exits(0, 130, -1)
+						if text := r.read(ecsConfig); text != "" {
+							r.joins()
+						}
+						r.unsignaled()
+						r.Metadata.Use(nil)
+						r.run(bootstrap).exits(0)
 						r.joins()
-					}
-					r.unsignaled()
-					r.Metadata.Use(nil)
-					r.run(bootstrap).exits(0)
-					r.joins()
-					r.want(len(r.leftovers()) == 0, "left behind: %v", r.leftovers())
-				}})
+						r.want(len(r.leftovers()) == 0, "left behind: %v", r.leftovers())
+					},
+				},
+			)
 		}
 	}
 	return append(rows, []row{
-		{name: "signal/term-verify", command: "verify", inject: "SIGTERM while it waits", takes: 5 * time.Second, must: "exit 130 within 10 s, and no signal is sent", with: inGroup,
-			play: func(r *rig) { r.interrupt(syscall.SIGTERM) }},
-		{name: "signal/hup-verify", command: "verify", inject: "SIGHUP while it waits", takes: 5 * time.Second, must: "it says so and exits 130, or goes on; it does not die silently", with: inGroup,
-			play: func(r *rig) { r.interrupt(syscall.SIGHUP) }},
-		{name: "signal/hup-bootstrap", command: "bootstrap", inject: "SIGHUP while it waits for IMDS", takes: 5 * time.Second, must: "it says so and exits 130, or goes on; it does not die silently", with: fresh,
+		{
+			name:    "signal/term-verify",
+			command: "verify",
+			inject:  "SIGTERM while it waits",
+			takes:   5 * time.Second,
+			must:    "exit 130 within 10 s, and no signal is sent",
+			with:    inGroup,
+			play:    func(r *rig) { r.interrupt(syscall.SIGTERM) },
+		},
+		{
+			name:    "signal/hup-verify",
+			command: "verify",
+			inject:  "SIGHUP while it waits",
+			takes:   5 * time.Second,
+			must:    "it says so and exits 130, or goes on; it does not die silently",
+			with:    inGroup,
+			play:    func(r *rig) { r.interrupt(syscall.SIGHUP) },
+		},
+		{
+			name:    "signal/hup-bootstrap",
+			command: "bootstrap",
+			inject:  "SIGHUP while it waits for IMDS",
+			takes:   5 * time.Second,
+			must:    "it says so and exits 130, or goes on; it does not die silently",
+			with:    fresh,
 			play: func(r *rig) {
 				r.Metadata.Use(hangs)
 				p := r.start(bootstrap+" --imds-timeout 6s", how{})
@@ -63,8 +92,14 @@ func signalRows() []row {
 				p.wait(20 * time.Second)
 				p.exits(3, 130)
 				r.want(p.stderr.String() != "", "it says nothing")
-			}},
-		{name: "signal/int-debug", command: "debug", inject: "SIGINT while Docker hangs", takes: 5 * time.Second, must: "exit 130 within 10 s",
+			},
+		},
+		{
+			name:    "signal/int-debug",
+			command: "debug",
+			inject:  "SIGINT while Docker hangs",
+			takes:   5 * time.Second,
+			must:    "exit 130 within 10 s",
 			play: func(r *rig) {
 				r.Engine().Hang()
 				p := r.start("debug", how{})
@@ -72,8 +107,14 @@ func signalRows() []row {
 				_ = p.Signal(syscall.SIGINT)
 				p.wait(10 * time.Second)
 				p.exits(130)
-			}},
-		{name: "signal/int-bundle", command: "bundle", inject: "SIGINT while the bundle is collected", takes: 5 * time.Second, must: "exit 130 within 10 s, and no part of a bundle is left",
+			},
+		},
+		{
+			name:    "signal/int-bundle",
+			command: "bundle",
+			inject:  "SIGINT while the bundle is collected",
+			takes:   5 * time.Second,
+			must:    "exit 130 within 10 s, and no part of a bundle is left",
 			play: func(r *rig) {
 				r.Engine().Hang()
 				p := r.start("debug --bundle /tmp/b.tgz", how{})
@@ -83,8 +124,14 @@ func signalRows() []row {
 				p.exits(130)
 				left := append(r.files("tmp/*b.tgz*"), r.files("tmp/.*b.tgz*")...)
 				r.want(len(left) == 0, "left behind: %v", left)
-			}},
-		{name: "signal/hup-agent", command: "agent", inject: "SIGHUP five times in a row", takes: 8 * time.Second, must: "it reloads and runs on",
+			},
+		},
+		{
+			name:    "signal/hup-agent",
+			command: "agent",
+			inject:  "SIGHUP five times in a row",
+			takes:   8 * time.Second,
+			must:    "it reloads and runs on",
 			play: func(r *rig) {
 				a := r.agent(how{})
 				for range 5 {
@@ -94,8 +141,14 @@ func signalRows() []row {
 				r.status(10*time.Second, []int{0})
 				a.stop()
 				r.publishes()
-			}},
-		{name: "signal/hup-agent-early", command: "agent", inject: "SIGHUP while it waits for IMDS at its start", takes: 8 * time.Second, must: "it runs on",
+			},
+		},
+		{
+			name:    "signal/hup-agent-early",
+			command: "agent",
+			inject:  "SIGHUP while it waits for IMDS at its start",
+			takes:   8 * time.Second,
+			must:    "it runs on",
 			play: func(r *rig) {
 				r.Metadata.Use(hangs)
 				a := r.agentEarly(how{})
@@ -105,8 +158,14 @@ func signalRows() []row {
 				r.Metadata.Use(nil)
 				r.status(40*time.Second, []int{0})
 				a.stop()
-			}},
-		{name: "signal/term-agent-hang", command: "agent", inject: "SIGTERM while CloudWatch hangs", takes: 25 * time.Second, must: "it ends within the 15 s that its unit gives it; the next agent sends nothing twice",
+			},
+		},
+		{
+			name:    "signal/term-agent-hang",
+			command: "agent",
+			inject:  "SIGTERM while CloudWatch hangs",
+			takes:   25 * time.Second,
+			must:    "it ends within the 15 s that its unit gives it; the next agent sends nothing twice",
 			play: func(r *rig) {
 				r.queue(2)
 				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.CloudWatch, Hang: true})
@@ -118,8 +177,14 @@ func signalRows() []row {
 				wait(lead + 3*time.Second)
 				a.stop()
 				r.want(r.arrived() >= queued, "want the data of at least one of two minutes, got %d data", r.arrived())
-			}},
-		{name: "signal/stop-watchdog", command: "agent", inject: "SIGSTOP for 6 s, past a watchdog of 4 s, then SIGCONT", takes: 20 * time.Second, must: "it serves the watchdog again within 3 s, and publishes once",
+			},
+		},
+		{
+			name:    "signal/stop-watchdog",
+			command: "agent",
+			inject:  "SIGSTOP for 6 s, past a watchdog of 4 s, then SIGCONT",
+			takes:   20 * time.Second,
+			must:    "it serves the watchdog again within 3 s, and publishes once",
 			play: func(r *rig) {
 				a := r.agent(how{env: []string{"WATCHDOG_USEC=4000000"}})
 				_ = a.Signal(syscall.SIGSTOP)
@@ -130,30 +195,54 @@ func signalRows() []row {
 				r.status(10*time.Second, []int{0})
 				a.stop()
 				r.publishes()
-			}},
-		{name: "signal/pipe-status", command: "status", inject: "nobody reads standard output (| head -0)", takes: 3 * time.Second, must: "it ends at once, without a crash",
+			},
+		},
+		{
+			name:    "signal/pipe-status",
+			command: "status",
+			inject:  "nobody reads standard output (| head -0)",
+			takes:   3 * time.Second,
+			must:    "it ends at once, without a crash",
 			play: func(r *rig) {
 				a := r.agent(how{})
 				p := r.start("status", how{stdout: r.closedPipe()})
 				p.wait(5 * time.Second)
 				r.want(p.Code() <= 1, "want no exit code but 0, 1 or SIGPIPE, got %s", p.Status())
 				a.stop()
-			}},
-		{name: "signal/pipe-debug", command: "debug", inject: "nobody reads standard output", takes: 8 * time.Second, must: "it ends in time, without a crash",
+			},
+		},
+		{
+			name:    "signal/pipe-debug",
+			command: "debug",
+			inject:  "nobody reads standard output",
+			takes:   8 * time.Second,
+			must:    "it ends in time, without a crash",
 			play: func(r *rig) {
 				p := r.start("debug", how{stdout: r.closedPipe()})
 				p.wait(40 * time.Second)
 				r.want(p.Code() <= 4, "got %s", p.Status())
 				r.run("debug").says(0, "checks:")
-			}},
-		{name: "signal/pipe-bundle", command: "bundle", inject: "nobody reads the bundle (--bundle - | ssh, which ended)", takes: 8 * time.Second, must: "it is no success",
+			},
+		},
+		{
+			name:    "signal/pipe-bundle",
+			command: "bundle",
+			inject:  "nobody reads the bundle (--bundle - | ssh, which ended)",
+			takes:   8 * time.Second,
+			must:    "it is no success",
 			play: func(r *rig) {
 				p := r.start("debug --bundle -", how{stdout: r.closedPipe()})
 				p.wait(40 * time.Second)
 				r.want(p.Code() != 0, "exit 0, although the bundle went nowhere")
 				r.run("debug").says(0, "checks:")
-			}},
-		{name: "signal/notify-gone", command: "agent", inject: "systemd's notification socket is not there for 4 s", takes: 10 * time.Second, must: "it becomes ready afterwards, and publishes",
+			},
+		},
+		{
+			name:    "signal/notify-gone",
+			command: "agent",
+			inject:  "systemd's notification socket is not there for 4 s",
+			takes:   10 * time.Second,
+			must:    "it becomes ready afterwards, and publishes",
 			play: func(r *rig) {
 				r.broken(os.Rename(r.path(notifySocket), r.path(notifySocket)+".away"))
 				a := r.agentEarly(how{})
@@ -162,8 +251,15 @@ func signalRows() []row {
 				r.await(a, 10*time.Second, "muster agent is ready", func() bool { return r.systemd.count("READY=1") > 0 })
 				a.stop()
 				r.publishes()
-			}},
-		{name: "signal/stopped-bootstrap", command: "bootstrap", inject: "another bootstrap was stopped (SIGSTOP) while it holds the lock", takes: 150 * time.Second, must: "it does not hold the boot for longer than its unit's 5 min allow: it ends with an error that names the other, and writes nothing by halves", with: fresh,
+			},
+		},
+		{
+			name:    "signal/stopped-bootstrap",
+			command: "bootstrap",
+			inject:  "another bootstrap was stopped (SIGSTOP) while it holds the lock",
+			takes:   150 * time.Second,
+			must:    "it does not hold the boot for longer than its unit's 5 min allow: it ends with an error that names the other, and writes nothing by halves",
+			with:    fresh,
 			play: func(r *rig) {
 				var held atomic.Bool
 				first := r.start(bootstrap, how{spec: inject.Spec{Calls: []string{"rename"}}, decide: func(c inject.Call) inject.Verdict {
@@ -177,8 +273,14 @@ func signalRows() []row {
 				p.wait(140 * time.Second)
 				r.want(p.Code() != 0, "exit 0, beside another bootstrap that is half done")
 				p.says(0, "lock")
-			}},
-		{name: "signal/quit-agent", command: "agent", inject: "SIGUSR1, SIGALRM and SIGPIPE (a log rotation, a stray kill)", takes: 12 * time.Second, must: "nothing queued is lost or sent twice, also if it ends",
+			},
+		},
+		{
+			name:    "signal/quit-agent",
+			command: "agent",
+			inject:  "SIGUSR1, SIGALRM and SIGPIPE (a log rotation, a stray kill)",
+			takes:   12 * time.Second,
+			must:    "nothing queued is lost or sent twice, also if it ends",
 			play: func(r *rig) {
 				r.queue(3)
 				for _, s := range []syscall.Signal{syscall.SIGPIPE, syscall.SIGURG, syscall.SIGUSR1, syscall.SIGALRM} {
@@ -193,8 +295,14 @@ func signalRows() []row {
 				r.settled(a, 60*time.Second)
 				r.want(r.arrived() == queuedAll, "want all %d queued data, got %d", queuedAll, r.arrived())
 				a.stop()
-			}},
-		{name: "signal/term-hup-agent", command: "agent", inject: "SIGHUP and SIGTERM at once, then SIGTERM twice", takes: 10 * time.Second, must: "exit 0 within 15 s; it publishes",
+			},
+		},
+		{
+			name:    "signal/term-hup-agent",
+			command: "agent",
+			inject:  "SIGHUP and SIGTERM at once, then SIGTERM twice",
+			takes:   10 * time.Second,
+			must:    "exit 0 within 15 s; it publishes",
 			play: func(r *rig) {
 				a := r.agent(how{})
 				_ = a.Signal(syscall.SIGHUP)
@@ -207,9 +315,14 @@ func signalRows() []row {
 				a.wait(endLimit)
 				a.exits(0, 130)
 				r.publishes()
-			}},
-		{name: "signal/stopped-agent", command: "agent", inject: "an agent is stopped (SIGSTOP) while minutes wait, a second one starts, the first is killed", takes: 60 * time.Second,
-			must: "all queued minutes arrive, once, from the second",
+			},
+		},
+		{
+			name:    "signal/stopped-agent",
+			command: "agent",
+			inject:  "an agent is stopped (SIGSTOP) while minutes wait, a second one starts, the first is killed",
+			takes:   60 * time.Second,
+			must:    "all queued minutes arrive, once, from the second",
 			play: func(r *rig) {
 				r.queue(3)
 				a := r.agent(how{})
@@ -220,9 +333,14 @@ func signalRows() []row {
 				r.settled(b, 90*time.Second)
 				r.want(r.arrived() == queuedAll, "want all %d queued data, got %d", queuedAll, r.arrived())
 				b.stop()
-			}},
-		{name: "signal/term-agent-early", command: "agent", inject: "SIGTERM 0, 10, 30, 100 and 300 ms after its start, while minutes wait", takes: 30 * time.Second,
-			must: "it ends within 15 s; the next agent sends all queued minutes, once",
+			},
+		},
+		{
+			name:    "signal/term-agent-early",
+			command: "agent",
+			inject:  "SIGTERM 0, 10, 30, 100 and 300 ms after its start, while minutes wait",
+			takes:   30 * time.Second,
+			must:    "it ends within 15 s; the next agent sends all queued minutes, once",
 			play: func(r *rig) {
 				r.queue(3)
 				for _, ms := range []time.Duration{0, 10, 30, 100, 300} {
@@ -235,7 +353,8 @@ func signalRows() []row {
 				r.settled(a, 60*time.Second)
 				r.want(r.arrived() == queuedAll, "want all %d queued data, got %d", queuedAll, r.arrived())
 				a.stop()
-			}},
+			},
+		},
 	}...)
 }
 

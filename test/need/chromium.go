@@ -20,9 +20,29 @@ func Chromium(t testing.TB, path, size string) (dom string, console []string, sh
 	picture := filepath.Join(dir, "page.png")
 	run := func(mode string) (string, string) {
 		// No resolver and an unreachable proxy, so that both names and addresses fail.
-		cmd := exec.CommandContext(t.Context(), program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-			"--user-data-dir="+filepath.Join(dir, "profile"), "--host-resolver-rules=MAP * ~NOTFOUND", "--proxy-server=127.0.0.1:1", "--proxy-bypass-list=<-loopback>",
-			"--enable-logging=stderr", "--v=0", "--hide-scrollbars", "--window-size="+size, "--virtual-time-budget=5000", mode, "file://"+path)
+		cmd := exec.CommandContext(
+			t.Context(),
+			program,
+			"--headless",
+			"--no-sandbox",
+			"--disable-gpu",
+			"--disable-dev-shm-usage",
+			"--no-first-run",
+			"--user-data-dir="+filepath.Join(
+				dir,
+				"profile",
+			),
+			"--host-resolver-rules=MAP * ~NOTFOUND",
+			"--proxy-server=127.0.0.1:1",
+			"--proxy-bypass-list=<-loopback>",
+			"--enable-logging=stderr",
+			"--v=0",
+			"--hide-scrollbars",
+			"--window-size="+size,
+			"--virtual-time-budget=5000",
+			mode,
+			"file://"+path,
+		)
 		var stdout, stderr bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &stdout, &stderr
 		if err := cmd.Run(); err != nil {

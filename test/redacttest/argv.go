@@ -20,7 +20,11 @@ var layouts = []template{
 	{"/proc in JSON, glued flag", `"cmdline":"mysql\u0000-uroot\u0000-p%s\u0000app"`, true},
 	{"/proc in JSON, long flag", `"cmdline":"app\u0000--password\u0000%s\u0000--port"`, true},
 
-	{"ECS pretty, three fields reversed", "  {\n    \"value\": \"%s\",\n    \"type\": \"PLAINTEXT\",\n    \"name\": \"DB_PASSWORD\"\n  }", true},
+	{
+		"ECS pretty, three fields reversed",
+		"  {\n    \"value\": \"%s\",\n    \"type\": \"PLAINTEXT\",\n    \"name\": \"DB_PASSWORD\"\n  }",
+		true,
+	},
 	{"ECS, escaped letters in the name", `{"name":"DB_\u0050\u0041SSWORD","value":"%s"}`, true},
 	{"ECS, escaped letters in the key", `{"\u0070assword":"%s"}`, true},
 	{"ECS SDK for Rust", `KeyValuePair { name: Some("DB_PASSWORD"), value: Some("%s") }`, true},

@@ -43,7 +43,10 @@ func (s source) pem(kind, indent string) (text string, lines []string) {
 		lines = append(lines, s.text(64, mixed+"+/"))
 	}
 	lines = append(lines, s.text(22, mixed)+"==")
-	return indent + "-----BEGIN " + kind + "-----\n" + indent + strings.Join(lines, "\n"+indent) + "\n" + indent + "-----END " + kind + "-----", lines
+	return indent + "-----BEGIN " + kind + "-----\n" + indent + strings.Join(
+		lines,
+		"\n"+indent,
+	) + "\n" + indent + "-----END " + kind + "-----", lines
 }
 
 // Secrets makes n secrets of all kinds in turn, always the same.
@@ -124,7 +127,10 @@ var kinds = []struct {
 	{"basic", one("Proxy-Authorization: Basic %s", basic)},
 	{"basic, bare", one("decoded %s", basic)},
 	{"password in the environment", one("DB_PASSWORD=%s", word)},
-	{"password with blanks in the environment", one("export DB_PASSWORD='%s'", func(s source) string { return s.word(9) + " " + s.word(9) })},
+	{
+		"password with blanks in the environment",
+		one("export DB_PASSWORD='%s'", func(s source) string { return s.word(9) + " " + s.word(9) }),
+	},
 	{"password in the middle", one("started with --db-password=%s --verbose", word)},
 	{"password as an argument", one("exec mysqladmin --password %s ping", word)},
 	{"password of docker login", one("docker login -u joe -p %s registry.example", word)},
@@ -138,16 +144,28 @@ var kinds = []struct {
 	{"password in an attribute", one(`<Connector keystorePass="%s" port="8443"/>`, word)},
 	{"password in a Go value", one("map[Password:%s User:joe]", word)},
 	{"password in a URL", one("proxyconnect http://joe:%s@proxy.example:3128: refused", word)},
-	{"password with an at sign in a URL", one("redis://:%s@cache.example:6379/0", func(s source) string { return s.word(7) + "@" + s.word(7) })},
+	{
+		"password with an at sign in a URL",
+		one("redis://:%s@cache.example:6379/0", func(s source) string { return s.word(7) + "@" + s.word(7) }),
+	},
 	{"password without a scheme", one("HTTPS_PROXY is joe:%s@proxy.example:3128", word)},
 	{"connection string", one("Server=db.example;User Id=joe;Password=%s;", word)},
-	{"storage account", one("DefaultEndpointsProtocol=https;AccountName=a;AccountKey=%s", func(s source) string { return s.text(86, mixed+"/+") + "==" })},
+	{
+		"storage account",
+		one("DefaultEndpointsProtocol=https;AccountName=a;AccountKey=%s", func(s source) string { return s.text(86, mixed+"/+") + "==" }),
+	},
 	{"query string", one("GET https://api.example/v1?access_token=%s&page=2", word)},
 	{"token by name", one("splunk-token: %s", word)},
-	{"docker auth of ECS", one(`ECS_ENGINE_AUTH_DATA={"https://index.docker.io/v1/":{"username":"joe","password":"%s","email":"e@example.com"}}`, word)},
+	{
+		"docker auth of ECS",
+		one(`ECS_ENGINE_AUTH_DATA={"https://index.docker.io/v1/":{"username":"joe","password":"%s","email":"e@example.com"}}`, word),
+	},
 	{"docker auth, dockercfg", one(`ECS_ENGINE_AUTH_DATA={"registry.example":{"auth":"%s","email":"e@example.com"}}`, basic)},
 	{"docker auth, pretty", one("\t\"registry.example\": {\n\t\t\"auth\": \"%s\"\n\t}", basic)},
-	{"password hash", one("root:%s:19000:0:99999:7:::", func(s source) string { return "$6$" + s.text(16, mixed) + "$" + s.text(86, mixed+"./") })},
+	{
+		"password hash",
+		one("root:%s:19000:0:99999:7:::", func(s source) string { return "$6$" + s.text(16, mixed) + "$" + s.text(86, mixed+"./") }),
+	},
 	{"RSA key", pemOf("RSA PRIVATE KEY", "", "")},
 	{"OpenSSH key in YAML", pemOf("OPENSSH PRIVATE KEY", "    ", "  content: |\n")},
 	{"EC key in a log", pemOf("EC PRIVATE KEY", "", "read ")},

@@ -13,7 +13,11 @@ var templates = []template{
 	{"ECS task definition", `{"name":"DB_PASSWORD","value":"%s"}`, true},
 	{"ECS task definition, reversed", `{"value":"%s","name":"DB_PASSWORD"}`, true},
 	{"ECS task definition, spaced", `{ "name" : "SPRING_DATASOURCE_PASSWORD" , "value" : "%s" }`, true},
-	{"ECS task definition, among others", `"environment":[{"name":"A","value":"b"},{"name":"API_TOKEN","value":"%s"},{"name":"Z","value":"y"}]`, true},
+	{
+		"ECS task definition, among others",
+		`"environment":[{"name":"A","value":"b"},{"name":"API_TOKEN","value":"%s"},{"name":"Z","value":"y"}]`,
+		true,
+	},
 	{"ECS override", `overrides="{\"environment\":[{\"name\":\"CLIENT_SECRET\",\"value\":\"%s\"}]}"`, true},
 	{"ECS override, escaped twice", `msg="payload {\\\"name\\\":\\\"DB_PASSWORD\\\",\\\"value\\\":\\\"%s\\\"}"`, true},
 	{"ECS override, escaped and reversed", `msg="payload {\"value\":\"%s\",\"type\":\"PLAINTEXT\",\"name\":\"DB_PASSWORD\"}"`, true},
@@ -79,7 +83,11 @@ var templates = []template{
 	{"helm", `helm registry login -u joe -p %s r.example`, true},
 	{"buildah", `buildah login --username joe --password %s r.example`, true},
 
-	{"cloud-init runcmd", `2026-01-02 03:04:05,678 - subp.py[DEBUG]: Running command ['mysql', '-uroot', '-p%s', '-e', 'show'] with allowed return codes [0]`, false},
+	{
+		"cloud-init runcmd",
+		`2026-01-02 03:04:05,678 - subp.py[DEBUG]: Running command ['mysql', '-uroot', '-p%s', '-e', 'show'] with allowed return codes [0]`,
+		false,
+	},
 	{"cloud-init argv", `util.py[DEBUG]: Running command ['app', '--admin-password', '%s'] (shell=False)`, true},
 	{"cloud-init chpasswd", `echo "ubuntu:%s" | chpasswd`, true},
 	{"cloud-init YAML", "#cloud-config\nssh_pwauth: true\npassword: %s", true},

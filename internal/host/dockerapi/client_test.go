@@ -124,8 +124,26 @@ func TestAgentContainerIsRead(t *testing.T) {
 	if err != nil || !found {
 		t.Fatalf("got %v, %v", found, err)
 	}
-	want := AgentContainer{ID: "0123", Image: "amazon/amazon-ecs-agent:latest", Status: "exited", ExitCode: 5, OOMKilled: true, RestartCount: 2,
-		StartedAt: time.Date(2026, 1, 2, 15, 4, 5, 123456789, time.UTC), FinishedAt: time.Date(2026, 1, 2, 15, 4, 6, 0, time.UTC), Env: []string{"ECS_CLUSTER=prod"}}
+	want := AgentContainer{
+		ID:           "0123",
+		Image:        "amazon/amazon-ecs-agent:latest",
+		Status:       "exited",
+		ExitCode:     5,
+		OOMKilled:    true,
+		RestartCount: 2,
+		StartedAt: time.Date(
+			2026,
+			1,
+			2,
+			15,
+			4,
+			5,
+			123456789,
+			time.UTC,
+		),
+		FinishedAt: time.Date(2026, 1, 2, 15, 4, 6, 0, time.UTC),
+		Env:        []string{"ECS_CLUSTER=prod"},
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -135,7 +153,10 @@ func TestAgentContainerIsRead(t *testing.T) {
 }
 
 func TestTimesThatAreNotYetAreZero(t *testing.T) {
-	d := &docker{status: 200, body: `{"Id":"0","Config":{},"State":{"Status":"created","StartedAt":"0001-01-01T00:00:00Z","FinishedAt":""}}`}
+	d := &docker{
+		status: 200,
+		body:   `{"Id":"0","Config":{},"State":{"Status":"created","StartedAt":"0001-01-01T00:00:00Z","FinishedAt":""}}`,
+	}
 	got, found, err := serve(t, d).AgentContainer(t.Context())
 	if err != nil || !found || !got.StartedAt.IsZero() || !got.FinishedAt.IsZero() {
 		t.Errorf("got %+v, %v, %v", got, found, err)

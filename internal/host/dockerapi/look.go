@@ -48,10 +48,21 @@ func (c *Client) Inspect(ctx context.Context, id string) (Inspection, bool, erro
 	}
 	it, state, config := found.Container, found.Container.State, found.Container.Config
 	out := Inspection{
-		ID: it.ID, Name: strings.TrimPrefix(it.Name, "/"), Labels: onlyECS(config.Labels),
-		Running: state.Running && !state.Restarting, Health: string(container.NoHealthcheck), Checked: checked(config), Due: due(config),
-		OOMKilled: state.OOMKilled, Error: state.Error, ExitCode: state.ExitCode, StopSignal: signal(config.StopSignal), RestartCount: it.RestartCount,
-		StartedAt: parseTime(state.StartedAt), FinishedAt: parseTime(state.FinishedAt), MetadataURI: variable(config.Env, metadataURI),
+		ID:           it.ID,
+		Name:         strings.TrimPrefix(it.Name, "/"),
+		Labels:       onlyECS(config.Labels),
+		Running:      state.Running && !state.Restarting,
+		Health:       string(container.NoHealthcheck),
+		Checked:      checked(config),
+		Due:          due(config),
+		OOMKilled:    state.OOMKilled,
+		Error:        state.Error,
+		ExitCode:     state.ExitCode,
+		StopSignal:   signal(config.StopSignal),
+		RestartCount: it.RestartCount,
+		StartedAt:    parseTime(state.StartedAt),
+		FinishedAt:   parseTime(state.FinishedAt),
+		MetadataURI:  variable(config.Env, metadataURI),
 	}
 	if state.Health != nil && state.Health.Status != "" {
 		out.Health = string(state.Health.Status)

@@ -62,7 +62,13 @@ func TestTheProxyPassesALongListWhole(t *testing.T) {
 		}
 		_, _ = io.WriteString(w, "[")
 		for i := range containers {
-			_, _ = fmt.Fprintf(w, `%s{"Id":"%064d","Names":["/web"],"Command":%q,"State":"running"}`, strings.Repeat(",", min(i, 1)), i, strings.Repeat("x", 3<<10))
+			_, _ = fmt.Fprintf(
+				w,
+				`%s{"Id":"%064d","Names":["/web"],"Command":%q,"State":"running"}`,
+				strings.Repeat(",", min(i, 1)),
+				i,
+				strings.Repeat("x", 3<<10),
+			)
 		}
 		_, _ = io.WriteString(w, "]")
 	}))
@@ -217,7 +223,8 @@ func TestAProxyThatIsNotThereIsNotADockerThatIsAway(t *testing.T) {
 			t.Errorf("%s: ping: %v", name, err)
 		}
 		_, err := c.List(t.Context(), true)
-		if !errors.Is(err, dockerapi.ErrProxy) || errors.Is(err, dockerapi.ErrNotRunning) || dockerapi.NotAsked(err) != dockerapi.ErrProxy.Error() {
+		if !errors.Is(err, dockerapi.ErrProxy) || errors.Is(err, dockerapi.ErrNotRunning) ||
+			dockerapi.NotAsked(err) != dockerapi.ErrProxy.Error() {
 			t.Errorf("%s: %v", name, err)
 		}
 		if _, err := c.Events(t.Context(), time.Time{}); !errors.Is(err, dockerapi.ErrProxy) {

@@ -60,7 +60,13 @@ func filter(s Spec) []unix.SockFilter {
 		return unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: k, Jf: n}
 	}
 	ret := func(what uint32) unix.SockFilter { return unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: what} }
-	out := []unix.SockFilter{load(dataArch), next(arch, 1), {Code: unix.BPF_JMP | unix.BPF_JA, K: 1}, ret(unix.SECCOMP_RET_ALLOW), load(dataNr)}
+	out := []unix.SockFilter{
+		load(dataArch),
+		next(arch, 1),
+		{Code: unix.BPF_JMP | unix.BPF_JA, K: 1},
+		ret(unix.SECCOMP_RET_ALLOW),
+		load(dataNr),
+	}
 	ask := func(nr uintptr) {
 		out = append(out, next(uint32(nr), 1), ret(unix.SECCOMP_RET_USER_NOTIF))
 	}
@@ -71,7 +77,14 @@ func filter(s Spec) []unix.SockFilter {
 	}
 	if s.Clock {
 		ask(firstCall)
-		out = append(out, next(unix.SYS_CLOCK_GETTIME, 4), load(dataArg0), next(unix.CLOCK_REALTIME, 1), ret(unix.SECCOMP_RET_USER_NOTIF), ret(unix.SECCOMP_RET_ALLOW))
+		out = append(
+			out,
+			next(unix.SYS_CLOCK_GETTIME, 4),
+			load(dataArg0),
+			next(unix.CLOCK_REALTIME, 1),
+			ret(unix.SECCOMP_RET_USER_NOTIF),
+			ret(unix.SECCOMP_RET_ALLOW),
+		)
 	}
 	return append(out, ret(unix.SECCOMP_RET_ALLOW))
 }

@@ -13,6 +13,7 @@ import (
 
 	"muster/internal/sandbox"
 	"muster/test/dockertest"
+	"muster/test/need"
 )
 
 // taskDefinition is what the test plays of ECS's: each field is an option of docker run.
@@ -78,7 +79,7 @@ func (d taskDefinition) options(t *testing.T, root string) (options []string) {
 func TestTheImageRunsTheAgentAsADaemon(t *testing.T) {
 	engine := dockertest.Host(t)
 	if engine.Host != "unix:///var/run/docker.sock" {
-		t.Skip("missing: the Engine at its usual socket, which the task definition mounts")
+		need.Missing(t, "the Engine at its usual socket, which the task definition mounts")
 	}
 	const tag = "muster-image:test"
 	build := exec.CommandContext(t.Context(), "../../scripts/image", tag)

@@ -3,6 +3,7 @@ package containers
 import (
 	"time"
 
+	"muster/internal/base/stopreason"
 	"muster/internal/host/dockerapi"
 )
 
@@ -40,8 +41,35 @@ func (m *machine) failedStart(now time.Time, c *container, found *dockerapi.Insp
 		return
 	}
 	c.created, c.failed = false, true
+	if c.task.failed {
+		return // counted already, as a task that did not start
+	}
 	m.count(c).Crashes++
-	m.fail(now, c, Crash, found.ExitCode, "could not be started: "+found.Error)
+	m.fail(now, c, StartFailed, found.ExitCode, startText(found.Error))
+}
+
+// startText explains the error of a start.
+func startText(text string) string {
+	reason, known := stopreason.Of(stopreason.Facts{Text: text})
+	if !known {
+		return "could not be started: " + text
+	}
+	return reason.What + ": " + text
+}
+
+// taskFailed counts a task that did not start and of which Docker has no container, because its image, a secret or its
+// network interface failed first. One that Docker has was counted as a failed start.
+func (m *machine) taskFailed(now time.Time, id Identity, why string) {
+	for _, c := range m.containers {
+		if c.TaskARN == id.TaskARN && c.failed {
+			return
+		}
+	}
+	c := &container{Identity: id, task: m.task(id.TaskARN), health: NoCheck, begun: now, failed: true}
+	c.task.failed = true
+	m.count(c).Crashes++
+	m.fail(now, c, StartFailed, 0, why)
+	m.lookUp(c, "")
 }
 
 // start begins a life. If the container was running as far as is known, its exit was

@@ -23,11 +23,13 @@ var endLines = map[string]struct{ lines, want string }{
 	},
 	"a container that stopped, in JSON": {
 		`{"level":"info","time":"2026-03-01T10:00:00Z","msg":"Sending state change to ECS","eventType":"ContainerStateChange",` +
-			`"taskArn":"arn:aws:ecs:eu-central-1:123456789012:task/prod/1a","containerName":"web","containerStatus":"STOPPED","exitCode":"3","reason":""}`,
+			`"taskArn":"arn:aws:ecs:eu-central-1:123456789012:task/prod/1a","containerName":"web","containerStatus":"STOPPED",` +
+			`"exitCode":"3","reason":""}`,
 		"1a web 3 , reported",
 	},
 	"a task that runs": {
-		`level=info time=2026-03-01T10:00:00Z msg="Sending state change to ECS" eventType="TaskStateChange" taskArn="arn:x:task/1a" taskStatus="RUNNING"`,
+		`level=info time=2026-03-01T10:00:00Z msg="Sending state change to ECS" eventType="TaskStateChange" taskArn="arn:x:task/1a" ` +
+			`taskStatus="RUNNING"`,
 		"",
 	},
 	"a secret (agent/engine/task_manager.go)": {

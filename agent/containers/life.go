@@ -14,6 +14,11 @@ const (
 	oomJudged = 700 * time.Millisecond
 	// oomExit bounds how long before its end a main process was killed for memory.
 	oomExit = 10 * time.Second
+	// sameKill is how far apart two oom events of one kill can be. The event is no count of kills: under cgroup v1 the kernel
+	// notifies at each allocation that fails while the victim is still exiting (mm/memcontrol.c, mem_cgroup_oom_notify), and
+	// both containerd's shim (pkg/oom/v1) and its cgroup monitor (core/metrics/cgroups/v1) pass each notification on. On a
+	// loaded host these come late.
+	sameKill = time.Second
 	// saidOften bounds the child-oom transitions of a container.
 	saidOften = time.Minute
 	// startsSoon is when a container that was created and not started is inspected. ECS
@@ -103,7 +108,10 @@ func (m *machine) live(now time.Time, c *container, e dockerapi.Event) {
 	case dockerapi.ActionPause, dockerapi.ActionUnpause:
 		c.paused = e.Action == dockerapi.ActionPause
 	case dockerapi.ActionOOM:
-		c.oomed = now
+		again := !c.oomed.IsZero() && now.Sub(c.oomed) < sameKill
+		if c.oomed = now; again {
+			return
+		}
 		if c.ooms++; c.ooms == 1 {
 			m.at(now.Add(oomJudged), func(now time.Time) { m.childOOM(now, c, "runs on") })
 		}

@@ -115,7 +115,7 @@ type loopState struct {
 	orphans      orphanState
 	// departureUnknownLogged and stateFailureLogged are set once the failure has been
 	// logged.
-	departureUnknownLogged, stateFailureLogged bool
+	departureUnknownLogged, stateFailureLogged, exportFailureLogged bool
 
 	tally     tally
 	published usage          // as of the last published minute
@@ -313,6 +313,7 @@ func (a *Agent) publish(at time.Time) {
 	totals, used := a.Containers.Totals(), a.usage()
 	m := a.minute(totals, used)
 	a.build(m)
+	a.exportFiles(time.Now(), m, totals)
 	if m.limits.ExceededKnown {
 		a.loop.limits = m.limits
 	}

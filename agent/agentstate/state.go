@@ -52,6 +52,8 @@ type State struct {
 	Events       Events       `json:"events"`
 	Self         Self         `json:"self"`
 	Recent       []Event      `json:"recent"` // the newest first
+	// LastProblem is the newest event that was a problem, also if it is over and no longer among Recent.
+	LastProblem *Event `json:"last_problem,omitempty"`
 }
 
 // Registration is the state of the instance's registration with ECS.

@@ -27,7 +27,7 @@ func (s State) Table(out io.Writer, now time.Time) error {
 		{"cloudwatch", s.Publishing.line(now) + s.Publishing.warning(now)},
 		{"events", s.Events.line()},
 		{"itself", s.cost(now)},
-		{"last event", s.last()},
+		{"last event", s.last() + s.lastProblem()},
 	} {
 		fmt.Fprintf(&b, "%-12s %s\n", line[0], term.OneLine(line[1]))
 	}
@@ -164,6 +164,15 @@ func (s State) last() string {
 	}
 	e := s.Recent[0]
 	return e.At.UTC().Format("2006-01-02 15:04:05Z ") + e.Kind + ": " + e.Text
+}
+
+// lastProblem follows the last event if that is none.
+func (s State) lastProblem() string {
+	p := s.LastProblem
+	if p == nil || len(s.Recent) > 0 && s.Recent[0] == *p {
+		return ""
+	}
+	return "; last problem " + p.At.UTC().Format("2006-01-02 15:04:05Z ") + p.Kind + ": " + p.Text
 }
 
 // count is a number with its noun.

@@ -31,7 +31,16 @@ type ContainerInstance struct {
 
 // Health is the overall status of a container instance: OK, IMPAIRED, ...
 type Health struct {
-	OverallStatus string `json:"overallStatus"`
+	OverallStatus string         `json:"overallStatus"`
+	Details       []HealthDetail `json:"details,omitempty"`
+}
+
+// HealthDetail is one check of ECS: Type is CONTAINER_RUNTIME, AGENT_CONNECTIVITY, ...
+type HealthDetail struct {
+	Type             string `json:"type"`
+	Status           string `json:"status"`
+	StatusReason     string `json:"statusReason,omitempty"`
+	LastStatusChange Epoch  `json:"lastStatusChange"`
 }
 
 // Epoch is a time that marshals as seconds, as in the JSON protocols.
@@ -48,7 +57,7 @@ func (ci *ContainerInstance) shown(health bool) ContainerInstance {
 	out.Attributes = slices.Clone(ci.Attributes)
 	out.Health = nil
 	if health && ci.Health != nil {
-		out.Health = &Health{ci.Health.OverallStatus}
+		out.Health = &Health{ci.Health.OverallStatus, slices.Clone(ci.Health.Details)}
 	}
 	return out
 }
@@ -150,7 +159,7 @@ func (s *Sandbox) register(in registration, region string) (*ContainerInstance, 
 		Version:        1,
 		Attributes: append(slices.Clone(in.Attributes),
 			Attribute{"ecs.availability-zone", s.zone()}, Attribute{"ecs.instance-type", instanceType}),
-		Health: &Health{"OK"},
+		Health: &Health{OverallStatus: "OK"},
 	}
 	c.instances = append(c.instances, ci)
 	return ci, nil

@@ -137,7 +137,7 @@ func (m *machine) totals() Totals {
 func (m *machine) gauge(s series) {
 	type health struct {
 		key Key
-		of  []Health // the containers whose check ECS honors
+		of  []Health // its containers, as ECS sees them
 	}
 	tasks := map[string]*health{} // by ARN; empty of what ECS did not start
 	for _, c := range m.containers {
@@ -148,9 +148,11 @@ func (m *machine) gauge(s series) {
 		if tasks[c.TaskARN] == nil {
 			tasks[c.TaskARN] = &health{key: c.key()}
 		}
-		if !c.ignored() {
-			tasks[c.TaskARN].of = append(tasks[c.TaskARN].of, c.health)
+		seen := c.health
+		if c.ignored() {
+			seen = NoCheck // by ECS
 		}
+		tasks[c.TaskARN].of = append(tasks[c.TaskARN].of, seen)
 	}
 	for arn, h := range tasks {
 		if h.key.Container = ""; arn != "" {

@@ -18,17 +18,18 @@ const (
 // checked says whether h is the word of a HEALTHCHECK.
 func (h Health) checked() bool { return h == Starting || h == Healthy || h == Unhealthy }
 
-// TaskHealth is ECS's rule, given the health of the task's containers whose check
-// ECS honors: UNHEALTHY when one is, UNKNOWN while one is not evaluated and when there
-// is no check (ECS developer guide, "Determine Amazon ECS task health").
+// TaskHealth is ECS's rule, given the health of the task's containers as ECS sees it: UNHEALTHY before UNKNOWN before HEALTHY.
+// A check that has no result yet, and no check in the task definition, are UNKNOWN (ECS API reference, HealthCheck, which has
+// the examples of the test).
 //
-// ECS counts only essential containers. Only the task definition names these, not the
-// instance, so each container with a check counts as essential.
+// ECS counts essential containers alone. Only the task definition names these, not the instance, so each container counts as
+// essential, which it is if its definition does not say otherwise.
 func TaskHealth(containers []Health) Health {
+	other := func(h Health) bool { return h != Healthy }
 	switch {
 	case slices.Contains(containers, Unhealthy):
 		return Unhealthy
-	case slices.Contains(containers, Starting), !slices.Contains(containers, Healthy):
+	case len(containers) == 0, slices.ContainsFunc(containers, other):
 		return Unknown
 	}
 	return Healthy

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -93,33 +94,41 @@ type delivery struct {
 // deliver sends the signal, unless an earlier run of this boot with the same outcome
 // has delivered it: the unit retries every minute.
 func (r *run) deliver(ctx context.Context, until time.Time, d *delivery, report, before bootreport.Report) bootreport.Delivery {
-	if before.Outcome == report.Outcome && before.StartedAt.After(r.Record.At) && before.StartedAt.After(r.Record.Since()) {
-		for _, was := range before.Deliveries {
-			if was.To == d.To && was.Error == "" && (was.What == d.What || was.What == d.instead || was.What == d.settled) {
-				return was
-			}
+	thisBoot := before.StartedAt.After(r.Record.At) && before.StartedAt.After(r.Record.Since())
+	if before.Outcome == report.Outcome && thisBoot {
+		if i := slices.IndexFunc(before.Deliveries, d.isDoneBy); i >= 0 {
+			return before.Deliveries[i]
 		}
 	}
 	began := time.Now()
 	made, err := r.persist(ctx, until, r.pace.signal, d.To+": "+d.What, d.send)
-	switch {
-	case d.over != nil && errors.Is(err, d.over) && made.unclear:
-		d.What = d.settled
-	case d.over != nil && errors.Is(err, d.over):
-		d.What = d.instead
-	case err != nil:
-		d.Error, d.Temporary, d.Fix = err.Error(), made.passes, d.fix(err)
-		if made.n > 1 {
-			d.Error += " (" + made.count(time.Since(began)) + ")"
-		}
-		if made.unclear {
-			d.Error += "; an attempt got no clear answer, so the signal may have arrived"
-		}
+	if over := d.over != nil && errors.Is(err, d.over); err != nil && !over {
+		d.fail(err, made, time.Since(began))
 		r.warn("signal", "%s: %s not delivered: %s", d.To, d.What, d.Error)
 		return d.Delivery
+	} else if over && made.unclear {
+		d.What = d.settled
+	} else if over {
+		d.What = d.instead
 	}
 	r.info("signal", "%s: %s", d.To, d.What)
 	return d.Delivery
+}
+
+// isDoneBy reports whether an earlier delivery makes this one unnecessary.
+func (d *delivery) isDoneBy(was bootreport.Delivery) bool {
+	return was.To == d.To && was.Error == "" && (was.What == d.What || was.What == d.instead || was.What == d.settled)
+}
+
+// fail records why the signal was not delivered.
+func (d *delivery) fail(err error, made attempts, took time.Duration) {
+	d.Error, d.Temporary, d.Fix = err.Error(), made.passes, d.fix(err)
+	if made.n > 1 {
+		d.Error += " (" + made.count(took) + ")"
+	}
+	if made.unclear {
+		d.Error += "; an attempt got no clear answer, so the signal may have arrived"
+	}
 }
 
 // hookSignal completes the launch hook: with CONTINUE for an instance that may go on,

@@ -26,14 +26,12 @@ func (g Group) clusterConfigured(s *subject.Settings, problems []ecsconfig.Probl
 	wanted, origin := g.Wanted()
 	ref, err := cluster.Parse(reads.Text)
 	unset := reads.Origin == ecsconfig.FromDefault
-	lines := slices.DeleteFunc(ecsconfig.Of(problems, "ECS_CLUSTER"), func(p ecsconfig.Problem) bool {
-		named := s.Named("ECS_CLUSTER") // left empty: unset says it better
-		return named.Raw == "" && named.Line == p.Line && named.File == p.File && p.Severity == ecsconfig.Ignored
-	})
-	switch right := err == nil && (wanted == "" || subject.SameCluster(reads.Text, wanted)); {
-	case (right && !unset || right && wanted != "") && !subject.SameCluster(reads.Text, s.Cluster().Text):
+	right := err == nil && (wanted == "" || subject.SameCluster(reads.Text, wanted)) && (wanted != "" || !unset)
+	lines := misreadClusterLines(s, problems)
+	switch {
+	case right && !subject.SameCluster(reads.Text, s.Cluster().Text):
 		return []check.Finding{g.notRestarted(s, reads)}
-	case right && !unset, right && wanted != "":
+	case right:
 		return g.notJoinable(reads, ref)
 	case len(lines) > 0:
 		return []check.Finding{g.clusterMisread(s, lines, reads, err)}
@@ -48,6 +46,15 @@ func (g Group) clusterConfigured(s *subject.Settings, problems []ecsconfig.Probl
 	return []check.Finding{{Kind: OtherClusterConfigured, Status: check.Fail, Fix: g.nameCluster(s),
 		Summary:  fmt.Sprintf("%s: ECS_CLUSTER is %s, not %s", reads.Where(), reads.Text, wanted),
 		Evidence: []string{wanted + " comes from " + origin}}}
+}
+
+// misreadClusterLines returns the problems of lines that should set the cluster, but for a line that leaves it empty:
+// clusterUnset says that better.
+func misreadClusterLines(s *subject.Settings, problems []ecsconfig.Problem) []ecsconfig.Problem {
+	return slices.DeleteFunc(ecsconfig.Of(problems, "ECS_CLUSTER"), func(p ecsconfig.Problem) bool {
+		named := s.Named("ECS_CLUSTER")
+		return named.Raw == "" && named.Line == p.Line && named.File == p.File && p.Severity == ecsconfig.Ignored
+	})
 }
 
 // notRestarted is the finding on an ECS agent that was started before its files named the

@@ -71,50 +71,61 @@ func (g Group) dns(ctx context.Context) ([]check.Finding, []resolved) {
 }
 
 func (g Group) nameFindings(ctx context.Context, names []resolved) []check.Finding {
-	var failed, useful, public []resolved
-	var seen []string
-	private := false
-	for _, r := range names {
-		seen = append(seen, r.String())
-		switch {
-		case r.err != nil && r.agent:
-			failed = append(failed, r)
-		case r.err != nil:
-			useful = append(useful, r)
-		case r.proxied || !r.agent:
-		case r.private():
-			private = true
-		default:
-			public = append(public, r)
-		}
-	}
-	seen = append(seen, g.nameservers())
 	for _, r := range names {
 		if unknown := check.OwnLimit(r.err); unknown != nil {
 			return unknown
 		}
 	}
+	n := sorted(names)
+	seen := append(n.seen, g.nameservers())
 	switch {
-	case slices.ContainsFunc(failed, func(r resolved) bool { return errors.Is(r.err, errCutOff) }):
+	case slices.ContainsFunc(n.failed, func(r resolved) bool { return errors.Is(r.err, errCutOff) }):
 		return []check.Finding{
 			{Kind: DNSCheck, Status: check.Unknown, Summary: "the time for this check ended before the names were looked up",
 				Evidence: seen},
 		}
-	case len(failed) > 0:
-		found := g.lookupFinding(ctx, check.Finding{Status: check.Fail, Evidence: seen, SymptomOf: []*check.Kind{DNSSupportOff}}, failed)
-		if !failed[0].proxied && slices.ContainsFunc(names, func(r resolved) bool { return r.err == nil && !r.proxied }) {
+	case len(n.failed) > 0:
+		found := g.lookupFinding(ctx, check.Finding{Status: check.Fail, Evidence: seen, SymptomOf: []*check.Kind{DNSSupportOff}}, n.failed)
+		if !n.failed[0].proxied && slices.ContainsFunc(names, func(r resolved) bool { return r.err == nil && !r.proxied }) {
 			found.Fix = fix.Do("Correct the forwarding rule or private zone for the name; other names resolve:",
-				"cat /etc/resolv.conf", "getent ahosts "+failed[0].host)
+				"cat /etc/resolv.conf", "getent ahosts "+n.failed[0].host)
 		}
 		return []check.Finding{found}
-	case len(useful) > 0:
-		f := g.lookupFinding(ctx, check.Finding{Status: check.Warn, Evidence: seen}, useful)
+	case len(n.useful) > 0:
+		f := g.lookupFinding(ctx, check.Finding{Status: check.Warn, Evidence: seen}, n.useful)
 		f.Evidence = append(f.Evidence, "only muster's signals use these names, the ECS agent does not")
 		return []check.Finding{f}
-	case private && len(public) > 0:
-		return []check.Finding{g.mixedFinding(ctx, seen, public)}
+	case n.private && len(n.public) > 0:
+		return []check.Finding{g.mixedFinding(ctx, seen, n.public)}
 	}
 	return check.Passed("all names resolve", seen...)
+}
+
+// sortedNames are names by what became of them.
+type sortedNames struct {
+	failed  []resolved // that the ECS agent needs and that do not resolve
+	useful  []resolved // that only muster needs and that do not resolve
+	public  []resolved // of the ECS agent's, with a public address
+	private bool       // one of the ECS agent's has a private address
+	seen    []string   // a line for each name
+}
+
+func sorted(names []resolved) (n sortedNames) {
+	for _, r := range names {
+		n.seen = append(n.seen, r.String())
+		switch {
+		case r.err != nil && r.agent:
+			n.failed = append(n.failed, r)
+		case r.err != nil:
+			n.useful = append(n.useful, r)
+		case r.proxied || !r.agent:
+		case r.private():
+			n.private = true
+		default:
+			n.public = append(n.public, r)
+		}
+	}
+	return n
 }
 
 // lookupFinding is the finding about names that do not resolve.

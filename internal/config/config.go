@@ -132,50 +132,75 @@ func (c *Config) Record() map[string]string {
 	return record
 }
 
+// problems collects what is wrong with the settings of a Config.
+type problems struct {
+	config *Config
+	errs   []error
+}
+
+func (p *problems) add(variable, format string, args ...any) {
+	args = append([]any{p.config.Origin(variable), variable}, args...)
+	p.errs = append(p.errs, fmt.Errorf("%s: %s: "+format, args...))
+}
+
 // check refuses what no phase could work with.
 func (c *Config) check() error {
-	var errs []error
-	bad := func(variable, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("%s: %s: "+format, append([]any{c.Origin(variable), variable}, args...)...))
-	}
+	p := &problems{config: c}
 	if c.Cluster == "" && c.Origin("MUSTER_CLUSTER").Layer != LayerDefault {
-		bad("MUSTER_CLUSTER", "it is set, but empty: name the cluster, or leave the setting away")
+		p.add("MUSTER_CLUSTER", "it is set, but empty: name the cluster, or leave the setting away")
 	}
 	if (c.CFNStack == "") != (c.CFNResource == "") {
-		bad("MUSTER_CFN_STACK", "a signal needs both the stack (--cfn-stack) and the resource (--cfn-resource); only one is set")
+		p.add("MUSTER_CFN_STACK", "a signal needs both the stack (--cfn-stack) and the resource (--cfn-resource); only one is set")
 	}
-	for variable, d := range map[string]time.Duration{"MUSTER_TIMEOUT": c.Timeout, "MUSTER_IMDS_TIMEOUT": c.IMDSTimeout, "MUSTER_WATCH_PERIOD": c.WatchPeriod} {
+	c.checkLimits(p)
+	c.checkIntrospectionURL(p)
+	if len(c.Namespace) > maxNamespace || !namespaceForm.MatchString(c.Namespace) || strings.HasPrefix(c.Namespace, "AWS/") {
+		p.add("MUSTER_NAMESPACE", "%+.40q is no CloudWatch namespace: up to 255 letters, digits and .-_/#, not beginning with AWS/", c.Namespace)
+	}
+	if _, _, err := reach.ParsePorts(c.Ports); c.Ports != "" && err != nil {
+		p.add("MUSTER_PORTS", "%v", err)
+	}
+	for variable, path := range map[string]string{
+		"MUSTER_ROOT": c.Root, "MUSTER_ECS_CONFIG": c.ECSConfig, "MUSTER_ECS_DATA_DIR": c.ECSDataDir, "MUSTER_ECS_LOG_DIR": c.ECSLogDir,
+		"MUSTER_STATE_DIR": c.StateDir, "MUSTER_SPOOL_DIR": c.SpoolDir, "MUSTER_AGENT_STATE": c.AgentState,
+	} {
+		if !filepath.IsAbs(path) {
+			p.add(variable, "%q is not an absolute path", path)
+		}
+	}
+	slices.SortFunc(p.errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(p.errs...)
+}
+
+// checkLimits refuses durations and shares outside their limits.
+func (c *Config) checkLimits(p *problems) {
+	for variable, d := range map[string]time.Duration{
+		"MUSTER_TIMEOUT": c.Timeout, "MUSTER_IMDS_TIMEOUT": c.IMDSTimeout, "MUSTER_WATCH_PERIOD": c.WatchPeriod,
+	} {
 		if d <= 0 {
-			bad(variable, "%s is not above zero", d)
+			p.add(variable, "%s is not above zero", d)
 		}
 	}
 	if c.PortsPeriod < time.Minute {
-		bad("MUSTER_PORTS_PERIOD", "%s is less than a minute: a look takes API calls that the account shares", c.PortsPeriod)
+		p.add("MUSTER_PORTS_PERIOD", "%s is less than a minute: a look takes API calls that the account shares", c.PortsPeriod)
 	}
 	if c.UnhealthyAfter != 0 && c.UnhealthyAfter < leastAfter {
-		bad("MUSTER_UNHEALTHY_AFTER", "%s is less than %s: ECS agents lose their connection for minutes, several times an hour, and come back", c.UnhealthyAfter, duration(leastAfter))
+		p.add("MUSTER_UNHEALTHY_AFTER", "%s is less than %s: ECS agents lose their connection for minutes, several times an hour, and come back",
+			c.UnhealthyAfter, duration(leastAfter))
 	}
 	if c.UnhealthyMaxShare < 1 || c.UnhealthyMaxShare > 100 {
-		bad("MUSTER_UNHEALTHY_MAX_SHARE", "%d is no percentage from 1 to 100", c.UnhealthyMaxShare)
+		p.add("MUSTER_UNHEALTHY_MAX_SHARE", "%d is no percentage from 1 to 100", c.UnhealthyMaxShare)
 	}
-	if len(c.Namespace) > maxNamespace || !namespaceForm.MatchString(c.Namespace) || strings.HasPrefix(c.Namespace, "AWS/") {
-		bad("MUSTER_NAMESPACE", "%+.40q is no CloudWatch namespace: up to 255 letters, digits and .-_/#, not beginning with AWS/", c.Namespace)
+}
+
+func (c *Config) checkIntrospectionURL(p *problems) {
+	u, err := url.Parse(c.IntrospectionURL)
+	switch {
+	case err == nil && u.User != nil:
+		p.add("MUSTER_INTROSPECTION_URL", "the URL has a user or a password: the ECS agent knows none, and settings are readable by everybody")
+	case err != nil || u.Scheme != "http" || u.Host == "":
+		p.add("MUSTER_INTROSPECTION_URL", "%q is no URL such as http://127.0.0.1:51678", c.IntrospectionURL)
 	}
-	if u, err := url.Parse(c.IntrospectionURL); err == nil && u.User != nil {
-		bad("MUSTER_INTROSPECTION_URL", "the URL has a user or a password: the ECS agent knows none, and settings are readable by everybody")
-	} else if err != nil || u.Scheme != "http" || u.Host == "" {
-		bad("MUSTER_INTROSPECTION_URL", "%q is no URL such as http://127.0.0.1:51678", c.IntrospectionURL)
-	}
-	if _, _, err := reach.ParsePorts(c.Ports); c.Ports != "" && err != nil {
-		bad("MUSTER_PORTS", "%v", err)
-	}
-	for variable, path := range map[string]string{"MUSTER_ROOT": c.Root, "MUSTER_ECS_CONFIG": c.ECSConfig, "MUSTER_ECS_DATA_DIR": c.ECSDataDir, "MUSTER_ECS_LOG_DIR": c.ECSLogDir, "MUSTER_STATE_DIR": c.StateDir, "MUSTER_SPOOL_DIR": c.SpoolDir, "MUSTER_AGENT_STATE": c.AgentState} {
-		if !filepath.IsAbs(path) {
-			bad(variable, "%q is not an absolute path", path)
-		}
-	}
-	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return errors.Join(errs...)
 }
 
 // Set is what the flags, the environment and the files say, before it is one

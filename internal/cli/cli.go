@@ -199,6 +199,8 @@ func addFlags(cmd *cobra.Command, name string) {
 				cmd.Flags().Bool(s.Flag, false, s.Desc)
 			case s.Variable == "MUSTER_ECS":
 				cmd.Flags().StringArray(s.Flag, nil, s.Desc)
+			case s.Variable == "MUSTER_BALANCER":
+				cmd.Flags().StringSlice(s.Flag, nil, s.Desc)
 			default:
 				cmd.Flags().String(s.Flag, "", s.Desc)
 				cmd.Flags().Lookup(s.Flag).DefValue = s.Default

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,6 +15,7 @@ import (
 	"muster/internal/base/fix"
 	"muster/internal/fleet"
 	"muster/internal/report/ports"
+	"muster/internal/term"
 	"muster/reach"
 )
 
@@ -21,7 +23,7 @@ import (
 type portsFlags struct {
 	group, service, family string
 	addresses              []string
-	region, output         string
+	region, output, color  string
 	noDial, allTasks, all  bool
 	list                   bool
 	fix, ephemeral         string
@@ -62,10 +64,11 @@ with credentials. It changes nothing. It needs the permissions of packaging/iam/
 	cmd.Flags().BoolVar(&f.list, "list", false, "List the profiles with their ports and sources, and evaluate nothing.")
 	_ = cmd.RegisterFlagCompletionFunc("fix", cobra.FixedCompletions(reach.FixFormats(), cobra.ShellCompDirectiveNoFileComp))
 	addOutput(cmd, &f.output, "Output format: table, json or html.", "table", "json", "html")
+	addColor(cmd, &f.color)
 	cmd.MarkFlagsMutuallyExclusive("asg", "service", "family", "address")
 	cmd.RunE = run(func(cmd *cobra.Command) error {
 		if f.list {
-			return ports.List(cmd.OutOrStdout())
+			return ports.List(cmd.OutOrStdout(), term.StyleOf(cmd.OutOrStdout(), f.color, os.Getenv))
 		}
 		return runPorts(cmd, log, f)
 	})
@@ -73,7 +76,7 @@ with credentials. It changes nothing. It needs the permissions of packaging/iam/
 }
 
 func runPorts(cmd *cobra.Command, log *slog.Logger, f portsFlags) error {
-	if err := oneOf("output", f.output, "table", "json", "html"); err != nil {
+	if err := firstOf(oneOf("output", f.output, "table", "json", "html"), oneColor(f.color)); err != nil {
 		return err
 	}
 	if cmd.Flags().Changed("fix") {
@@ -146,7 +149,7 @@ func printPorts(cmd *cobra.Command, report *ports.Report, f portsFlags) error {
 	case "html":
 		return report.HTML(cmd.OutOrStdout())
 	default:
-		return report.Table(cmd.OutOrStdout())
+		return report.Table(cmd.OutOrStdout(), term.StyleOf(cmd.OutOrStdout(), f.color, os.Getenv))
 	}
 }
 

@@ -66,6 +66,7 @@ type Report struct {
 	Findings []Finding `json:"findings,omitempty"`
 	Probes   []Probe   `json:"probes,omitempty"`
 
+	question  Question
 	worst     reach.Status
 	matrix    *reach.Matrix // of all peers, for the picture; nil beside Self
 	matrices  []*reach.Matrix
@@ -154,7 +155,7 @@ const reportSchema = 1
 // Judge answers the question.
 func Judge(q Question) (*Report, error) {
 	r := &Report{Schema: reportSchema, Scope: q.Scope, Region: q.Region, At: q.At.UTC().Truncate(time.Second), Notes: q.Notes,
-		Counts: map[string]int{}, Needs: []string{}, Peers: []Peer{}, Blocks: []Block{},
+		question: q, Counts: map[string]int{}, Needs: []string{}, Peers: []Peer{}, Blocks: []Block{},
 		needs: q.Needs, judge: reach.NewJudge(q.World), all: q.All, listened: map[string]reach.Ports{}}
 	for i, n := range q.Needs {
 		r.Needs = append(r.Needs, n.String())
@@ -183,6 +184,9 @@ func Judge(q Question) (*Report, error) {
 	}
 	return r, nil
 }
+
+// Question is what the report answers.
+func (r *Report) Question() Question { return r.question }
 
 func (r *Report) evaluate(q Question) ([]*reach.Matrix, error) {
 	if q.Self < 0 {

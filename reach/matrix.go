@@ -154,6 +154,13 @@ func (m *Matrix) Verdict(from, to, need int) Verdict {
 	return m.judge.evaluate(&m.From[from], &m.To[to], &m.Needs[need], m.Needs)
 }
 
+// Alike returns a number for each endpoint of From, and for each of To. Endpoints with
+// the same number have the same outcomes. The slices are the matrix's own.
+func (m *Matrix) Alike() (from, to []int32) { return m.row, m.col }
+
+// Self reports whether the two endpoints share an interface, so that no rule applies.
+func (m *Matrix) Self(from, to int) bool { return m.self(from, to) }
+
 // Cell is one judged pair and need: indexes into From, To and Needs.
 type Cell struct {
 	From, To, Need int

@@ -20,6 +20,7 @@ import (
 
 	checkports "muster/check/ports"
 	"muster/internal/awsapi"
+	"muster/internal/base/balancer"
 	"muster/internal/base/cluster"
 	"muster/internal/base/exitcode"
 	"muster/internal/config"
@@ -42,7 +43,6 @@ type Request struct {
 	Region       string // empty: this instance's, or the environment's
 	NoDial       bool
 	All          bool        // report every problem, not only the first
-	Target       reach.Range // the ports that the balancers connect to; zero: any dynamic host port
 	Ephemeral    reach.Range // the ports that peers connect from; zero: not given
 }
 
@@ -55,7 +55,8 @@ type Place struct {
 	api      *awsapi.Client
 	selector fleet.Selector
 	request  Request
-	sample   int // how many peers are dialed at most; 0: all
+	targets  []reach.Range // that the load balancers connect to
+	sample   int           // how many peers are dialed at most; 0: all
 }
 
 // Locate finds out whether this instance asks about its own peers, or somebody asks
@@ -67,6 +68,9 @@ func Locate(ctx context.Context, h *instance.Host, q Request, log *slog.Logger) 
 	}
 	p := &Place{Scope: scope(q.Peers), Ports: cmp.Or(i.Config.Ports, reach.DefaultProfile), instance: i, selector: q.Peers, request: q}
 	p.selector.Cluster = i.Cluster()
+	if p.Scope == "" || i.Config.Origin("MUSTER_BALANCER").Layer == config.LayerFlag {
+		p.front(i.Config) // what is set for this instance is about its cluster
+	}
 	if p.Scope == "" {
 		p.Scope = "cluster " + p.selector.Cluster
 		if !q.WholeCluster {
@@ -119,6 +123,15 @@ func scope(s fleet.Selector) string {
 	return ""
 }
 
+// front sets the load balancers in front of the peers, which Load has checked.
+func (p *Place) front(cfg *config.Config) {
+	p.selector.Balancers, _ = balancer.Parse(cfg.Balancer)
+	p.targets, _ = reach.ParseTargets(cfg.TargetPort)
+}
+
+// Balanced reports whether a load balancer is evaluated.
+func (p *Place) Balanced() bool { return len(p.selector.Balancers) > 0 }
+
 // Cluster is the cluster of the peers; it may be empty.
 func (p *Place) Cluster() string { return p.selector.Cluster }
 
@@ -128,7 +141,7 @@ func (p *Place) Region() string { return p.api.Region() }
 // Check evaluates the ports.
 func (p *Place) Check(ctx context.Context, needs []reach.Need) (*ports.Report, error) {
 	look := checkports.Options{
-		Discover: p.discover, Target: p.request.Target, Ephemeral: p.request.Ephemeral, All: p.request.All, Sample: p.sample,
+		Discover: p.discover, Targets: p.targets, Ephemeral: p.request.Ephemeral, All: p.request.All, Sample: p.sample,
 	}
 	if p.selector.Self != "" && !p.instance.Elsewhere() {
 		look.Host, look.Dynamic = OnHost(p.instance), agentRange(p.instance.Config)

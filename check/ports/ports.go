@@ -19,9 +19,9 @@ import (
 // Options are the means by which Ports examines ports.
 type Options struct {
 	Discover func(context.Context) (fleet.Fleet, error)
-	// Target are the ports that the fleet's balancers dial; zero: any host port that
-	// is assigned to hostPort 0.
-	Target reach.Range
+	// Targets are the ports that the fleet's load balancers connect to. The zero Range
+	// is any host port that is assigned for hostPort 0, as is no range at all.
+	Targets []reach.Range
 	// Dynamic is the range that this host's ECS agent is configured to assign host
 	// ports from; zero: not configured, or not known.
 	Dynamic reach.Range
@@ -66,7 +66,7 @@ func Ports(ctx context.Context, opts Options, scope, region string, needs []reac
 	for i := range seen.Needs {
 		q.Listened = append(q.Listened, listened(seen, i))
 	}
-	addBalancers(&q, found.Balancers, opts, seen.Ephemeral)
+	addBalancers(&q, found, opts, seen.Ephemeral)
 	report, err := ports.Judge(q)
 	if err != nil {
 		return nil, err

@@ -29,6 +29,9 @@ type Interface struct {
 	reach.ENI
 	Account  string
 	Instance string // empty for those of tasks, load balancers, ...
+	// Description and Requester say which service made the interface, and for what:
+	// "ELB app/web/50dc6c49" and "amazon-elb". Interfaces of instances come without.
+	Description, Requester string
 }
 
 // Instance is an EC2 instance with its network interfaces.
@@ -81,11 +84,11 @@ func instance(i types.Instance) Instance {
 			own = append(own, aws.ToString(a.Ipv6Address))
 		}
 		out.Interfaces = append(out.Interfaces, Interface{
-			reach.ENI{
+			ENI: reach.ENI{
 				ID: aws.ToString(n.NetworkInterfaceId), Addrs: addresses(own...), Groups: groupIDs(n.Groups),
 				Subnet: aws.ToString(n.SubnetId), VPC: aws.ToString(n.VpcId), Trunk: aws.ToString(n.InterfaceType) == "trunk",
 				Type: aws.ToString(n.InterfaceType), Task: isTask(aws.ToString(n.Description)),
-			}, aws.ToString(n.OwnerId), out.ID,
+			}, Account: aws.ToString(n.OwnerId), Instance: out.ID,
 		})
 	}
 	return out
@@ -127,6 +130,16 @@ func (c *Client) InterfacesAt(ctx context.Context, addrs []netip.Addr) ([]Interf
 	return append(out, more...), err
 }
 
+// InterfacesDescribed finds the network interfaces of the region whose description
+// matches one of the patterns, in which * stands for any characters.
+func (c *Client) InterfacesDescribed(ctx context.Context, patterns []string) ([]Interface, error) {
+	return batched(patterns, maxValues, func(batch []string) ([]Interface, error) {
+		return c.interfaces(ctx, ec2.DescribeNetworkInterfacesInput{
+			Filters: []types.Filter{{Name: aws.String("description"), Values: batch}}, MaxResults: aws.Int32(pageSize),
+		})
+	})
+}
+
 func (c *Client) interfaces(ctx context.Context, in ec2.DescribeNetworkInterfacesInput) ([]Interface, error) {
 	return paged("ec2:DescribeNetworkInterfaces", func(token *string) ([]Interface, *string, error) {
 		in.NextToken = token
@@ -156,7 +169,9 @@ func networkInterface(n types.NetworkInterface) Interface {
 			Subnet: aws.ToString(n.SubnetId), VPC: aws.ToString(n.VpcId), Trunk: n.InterfaceType == types.NetworkInterfaceTypeTrunk,
 			Type: string(n.InterfaceType),
 		},
-		Account: aws.ToString(n.OwnerId),
+		Account:     aws.ToString(n.OwnerId),
+		Description: aws.ToString(n.Description),
+		Requester:   aws.ToString(n.RequesterId),
 	}
 	if n.Attachment != nil {
 		out.Instance = aws.ToString(n.Attachment.InstanceId)

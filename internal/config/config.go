@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"muster/internal/base/balancer"
 	"muster/reach"
 )
 
@@ -49,6 +50,8 @@ type Config struct {
 	CFNAuth           CFNAuth       `split_words:"true" default:"identity" in:"bootstrap verify" record:"true" desc:"Authorization of the signal: identity (the instance identity document, no IAM permission) or sigv4 (needs cloudformation:SignalResource)."`
 	Ports             string        `split_words:"true" in:"bootstrap verify ports agent check debug" record:"true" desc:"Replication ports that peers must reach on each other: profiles and ports, such as ignite2,tcp/9000-9009. Empty: verify and agent check no ports, and muster ports checks ignite2."`
 	PortsPolicy       PortsPolicy   `split_words:"true" default:"warn" in:"bootstrap verify" record:"true" desc:"Effect of a closed port on verify: warn, fail (verify fails) or ignore (ports are not checked)."`
+	Balancer          string        `split_words:"true" in:"bootstrap verify ports agent check debug" record:"true" desc:"Load balancers that must reach the target ports: names, ARNs or private addresses, separated by commas."`
+	TargetPort        string        `split_words:"true" default:"dynamic" in:"bootstrap verify ports agent check debug" record:"true" desc:"Ports that the load balancer connects to, for traffic and health checks: ports, ranges, or dynamic (any host port that is assigned for hostPort 0), separated by commas."`
 	Report            string        `split_words:"true" in:"verify" record:"true" desc:"File for the JSON report of verify, readable by root only. Empty: report.json in the instance's directory below the state directory."`
 	Console           string        `split_words:"true" default:"/dev/console" in:"verify" record:"true" desc:"Device for the one-line result of verify, so that get-console-output shows it. Empty: none."`
 	IMDSTimeout       time.Duration `split_words:"true" default:"2m" in:"bootstrap verify" record:"true" desc:"How long to wait for the instance metadata service."`
@@ -157,9 +160,7 @@ func (c *Config) check() error {
 	if len(c.Namespace) > maxNamespace || !namespaceForm.MatchString(c.Namespace) || strings.HasPrefix(c.Namespace, "AWS/") {
 		p.add("MUSTER_NAMESPACE", "%+.40q is no CloudWatch namespace: up to 255 letters, digits and .-_/#, not beginning with AWS/", c.Namespace)
 	}
-	if _, _, err := reach.ParsePorts(c.Ports); c.Ports != "" && err != nil {
-		p.add("MUSTER_PORTS", "%v", err)
-	}
+	c.checkPorts(p)
 	for variable, path := range map[string]string{
 		"MUSTER_ROOT": c.Root, "MUSTER_ECS_CONFIG": c.ECSConfig, "MUSTER_ECS_DATA_DIR": c.ECSDataDir, "MUSTER_ECS_LOG_DIR": c.ECSLogDir,
 		"MUSTER_STATE_DIR": c.StateDir, "MUSTER_SPOOL_DIR": c.SpoolDir, "MUSTER_AGENT_STATE": c.AgentState,
@@ -190,6 +191,18 @@ func (c *Config) checkLimits(p *problems) {
 	}
 	if c.UnhealthyMaxShare < 1 || c.UnhealthyMaxShare > 100 {
 		p.add("MUSTER_UNHEALTHY_MAX_SHARE", "%d is no percentage from 1 to 100", c.UnhealthyMaxShare)
+	}
+}
+
+func (c *Config) checkPorts(p *problems) {
+	if _, _, err := reach.ParsePorts(c.Ports); c.Ports != "" && err != nil {
+		p.add("MUSTER_PORTS", "%v", err)
+	}
+	if _, err := balancer.Parse(c.Balancer); err != nil {
+		p.add("MUSTER_BALANCER", "%v", err)
+	}
+	if _, err := reach.ParseTargets(c.TargetPort); err != nil {
+		p.add("MUSTER_TARGET_PORT", "%v", err)
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	"slices"
 
 	"muster/internal/awsapi"
+	"muster/internal/base/balancer"
 	"muster/reach"
 )
 
@@ -33,8 +34,8 @@ type Selector struct {
 	Addresses       []netip.Addr
 	// AllTasks of Family are found, also if that takes more than 30 calls.
 	AllTasks  bool
-	Self      string       // EC2 id of the instance that asks; may be empty
-	Balancers []netip.Addr // of load balancers in front of the peers
+	Self      string         // EC2 id of the instance that asks; may be empty
+	Balancers []balancer.Ref // load balancers in front of the peers
 	// Brief: of Cluster's container instances the first hundred do, which take two
 	// calls of ECS instead of two for each hundred.
 	Brief bool
@@ -43,7 +44,10 @@ type Selector struct {
 // Fleet is the peers and what guards them.
 type Fleet struct {
 	Endpoints []reach.Endpoint // one for each network interface
+	// Balancers are the nodes of load balancers, and Kinds their kinds by network
+	// interface, if its description names one.
 	Balancers []reach.Endpoint
+	Kinds     map[string]balancer.Kind
 	// Self is the index of the endpoint on the selector's Self, the first if there
 	// are several; -1 if there is none.
 	Self  int
@@ -80,6 +84,7 @@ type Interfaces interface {
 	Instances(ctx context.Context, ids []string) ([]awsapi.Instance, error)
 	Interfaces(ctx context.Context, ids []string) ([]awsapi.Interface, error)
 	InterfacesAt(ctx context.Context, addrs []netip.Addr) ([]awsapi.Interface, error)
+	InterfacesDescribed(ctx context.Context, patterns []string) ([]awsapi.Interface, error)
 }
 
 // Groups reads security groups.
@@ -129,9 +134,9 @@ func Discover(ctx context.Context, api API, s Selector) (Fleet, error) {
 		return f, fmt.Errorf("finding the peers in %s: %w", api.Region(), err)
 	}
 	f.Notes = notes
-	f.locate(ctx, api, api.Region(), byHand(s.Balancers))
-	f.Balancers, f.Endpoints, f.at = f.Endpoints, nil, nil
+	f.findBalancers(ctx, api, api.Region(), s.Balancers)
 	f.locate(ctx, api, api.Region(), members)
+	f.compareVPCs()
 	f.countTasks(ctx, api, s)
 	f.readGroups(ctx, api)
 	f.readACLs(ctx, api)

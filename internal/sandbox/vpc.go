@@ -13,6 +13,9 @@ type Interface struct {
 	Subnet string   // default: this instance's
 	VPC    string   // default: this instance's
 	Type   string   // default interface; trunk, branch, ...
+	// Description and Requester are what a service that manages the interface sets, such as
+	// "ELB app/web/50dc6c49" and "amazon-elb".
+	Description, Requester string
 }
 
 // Instance is another EC2 instance. Its first interface is the primary one.

@@ -3,6 +3,7 @@ package containers
 import (
 	"time"
 
+	"muster/internal/base/stopreason"
 	"muster/internal/host/dockerapi"
 )
 
@@ -13,6 +14,11 @@ const (
 	oomJudged = 700 * time.Millisecond
 	// oomExit bounds how long before its end a main process was killed for memory.
 	oomExit = 10 * time.Second
+	// sameKill is how far apart two oom events of one kill can be. The event is no count of kills: under cgroup v1 the kernel
+	// notifies at each allocation that fails while the victim is still exiting (mm/memcontrol.c, mem_cgroup_oom_notify), and
+	// both containerd's shim (pkg/oom/v1) and its cgroup monitor (core/metrics/cgroups/v1) pass each notification on. On a
+	// loaded host these come late.
+	sameKill = time.Second
 	// saidOften bounds the child-oom transitions of a container.
 	saidOften = time.Minute
 	// startsSoon is when a container that was created and not started is inspected. ECS
@@ -40,8 +46,35 @@ func (m *machine) failedStart(now time.Time, c *container, found *dockerapi.Insp
 		return
 	}
 	c.created, c.failed = false, true
+	if c.task.failed {
+		return // counted already, as a task that did not start
+	}
 	m.count(c).Crashes++
-	m.fail(now, c, Crash, found.ExitCode, "could not be started: "+found.Error)
+	m.fail(now, c, StartFailed, found.ExitCode, startText(found.Error))
+}
+
+// startText explains the error of a start.
+func startText(text string) string {
+	reason, known := stopreason.Of(stopreason.Facts{Text: text})
+	if !known {
+		return "could not be started: " + text
+	}
+	return reason.What + ": " + text
+}
+
+// taskFailed counts a task that did not start and of which Docker has no container, because its image, a secret or its
+// network interface failed first. One that Docker has was counted as a failed start.
+func (m *machine) taskFailed(now time.Time, id Identity, why string) {
+	for _, c := range m.containers {
+		if c.TaskARN == id.TaskARN && c.failed {
+			return
+		}
+	}
+	c := &container{Identity: id, task: m.task(id.TaskARN), health: NoCheck, begun: now, failed: true}
+	c.task.failed = true
+	m.count(c).Crashes++
+	m.fail(now, c, StartFailed, 0, why)
+	m.lookUp(c, "")
 }
 
 // start begins a life. If the container was running as far as is known, its exit was
@@ -75,7 +108,10 @@ func (m *machine) live(now time.Time, c *container, e dockerapi.Event) {
 	case dockerapi.ActionPause, dockerapi.ActionUnpause:
 		c.paused = e.Action == dockerapi.ActionPause
 	case dockerapi.ActionOOM:
-		c.oomed = now
+		again := !c.oomed.IsZero() && now.Sub(c.oomed) < sameKill
+		if c.oomed = now; again {
+			return
+		}
 		if c.ooms++; c.ooms == 1 {
 			m.at(now.Add(oomJudged), func(now time.Time) { m.childOOM(now, c, "runs on") })
 		}

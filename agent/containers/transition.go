@@ -15,6 +15,7 @@ const (
 	OOM             Kind = "oom"             // the main process was killed for memory
 	ChildOOM        Kind = "child-oom"       // another process was, and the container runs on; once a minute and container
 	Crash           Kind = "crash"           // an unexpected exit or a failed start; not reported one by one during a crash loop
+	StartFailed     Kind = "start-failed"    // a container or a task that did not start; not reported one by one during a crash loop
 	CrashLoop       Kind = "crash-loop"      // loopFailures of the same container of a family within loopWindow
 	CrashLoopOver   Kind = "crash-loop-over" // none for a while
 	DockerLost      Kind = "docker-lost"     // the Watcher has logged it, and the next

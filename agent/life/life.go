@@ -20,6 +20,7 @@ import (
 	"muster/agent/agentstate"
 	"muster/agent/await"
 	"muster/agent/registration"
+	"muster/agent/starts"
 	"muster/internal/awsapi"
 	"muster/internal/host/imds"
 	"muster/internal/instance"
@@ -51,6 +52,8 @@ type Life struct {
 	Options
 	board *await.Board
 	watch *registration.Watch
+	// starts remembers over all agents which tasks did not start.
+	starts *starts.Watch
 
 	*instance.Instance // as it was when the agent that runs was made
 	// off: the metadata service is turned off in the environment, and never asked.
@@ -62,7 +65,7 @@ type Life struct {
 // Begin loads the settings, with what bootstrap recorded if the metadata service
 // answers at once.
 func Begin(ctx context.Context, o Options) (*Life, error) {
-	l := &Life{Options: o, board: await.New(o.Log), watch: &registration.Watch{Log: o.Log}}
+	l := &Life{Options: o, board: await.New(o.Log), watch: &registration.Watch{Log: o.Log}, starts: &starts.Watch{}}
 	i, err := l.Host.Read()
 	if err != nil {
 		return nil, err

@@ -16,6 +16,20 @@ type RunningTask struct {
 	ContainerInstance string // ARN; empty on Fargate
 	// Interface is the task's own network interface, in awsvpc mode. A zero ID means host or bridge mode.
 	Interface Interface
+	// Stopped is why the task stopped; nil for a task that runs.
+	Stopped *TaskStop
+}
+
+// TaskStop is why a task stopped, as DescribeTasks tells it.
+type TaskStop struct {
+	Code, Reason string // stopCode and stoppedReason
+	Containers   []ContainerStop
+}
+
+// ContainerStop is a container of a stopped task.
+type ContainerStop struct {
+	Name, Reason string
+	ExitCode     *int // nil if it did not run
 }
 
 // AddTask adds a running task to a cluster, with its interface in the VPC, and returns its ARN.
@@ -56,7 +70,7 @@ func (t *RunningTask) group() string {
 func (s *Sandbox) listTasks(r *request) (any, *apiError) {
 	var in struct {
 		pageRequest
-		Cluster, ServiceName, Family string
+		Cluster, ServiceName, Family, DesiredStatus string
 	}
 	if err := r.decode(&in); err != nil {
 		return nil, err
@@ -70,6 +84,10 @@ func (s *Sandbox) listTasks(r *request) (any, *apiError) {
 	}
 	var arns []string
 	for _, t := range c.tasks {
+		stopped := t.Stopped != nil
+		if stopped != (in.DesiredStatus == "STOPPED") {
+			continue
+		}
 		if (in.ServiceName == "" || t.Service == in.ServiceName) && (in.Family == "" || t.Family == in.Family) {
 			arns = append(arns, t.Arn)
 		}
@@ -85,6 +103,17 @@ type taskShape struct {
 	LastStatus           string       `json:"lastStatus"`
 	DesiredStatus        string       `json:"desiredStatus"`
 	Attachments          []attachment `json:"attachments"`
+
+	StopCode      string           `json:"stopCode,omitempty"`
+	StoppedReason string           `json:"stoppedReason,omitempty"`
+	Containers    []containerShape `json:"containers,omitempty"`
+}
+
+type containerShape struct {
+	Name       string `json:"name"`
+	LastStatus string `json:"lastStatus"`
+	Reason     string `json:"reason,omitempty"`
+	ExitCode   *int   `json:"exitCode,omitempty"`
 }
 
 type attachment struct {
@@ -126,6 +155,12 @@ func (s *Sandbox) describeTasks(r *request) (any, *apiError) {
 func (s *Sandbox) showTask(c *cluster, t *RunningTask) taskShape {
 	out := taskShape{TaskArn: t.Arn, ClusterArn: s.arn("ecs", "cluster/"+c.name), ContainerInstanceArn: t.ContainerInstance,
 		Group: t.Group, LastStatus: "RUNNING", DesiredStatus: "RUNNING", Attachments: []attachment{}}
+	if stop := t.Stopped; stop != nil {
+		out.LastStatus, out.DesiredStatus, out.StopCode, out.StoppedReason = "STOPPED", "STOPPED", stop.Code, stop.Reason
+		for _, c := range stop.Containers {
+			out.Containers = append(out.Containers, containerShape{c.Name, "STOPPED", c.Reason, c.ExitCode})
+		}
+	}
 	if t.Interface.ID != "" {
 		a := attachment{"ElasticNetworkInterface", "ATTACHED", []Attribute{{"networkInterfaceId", t.Interface.ID}}}
 		for _, addr := range t.Interface.Addrs {

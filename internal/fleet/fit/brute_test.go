@@ -35,7 +35,8 @@ func TestEvaluateAgreesWithBruteForce(t *testing.T) {
 			t.Fatalf("seed %d, %+v\n%s", seed, w, diff)
 		}
 	}
-	t.Logf("%d clusters: %d fit, %d do not, %d unknown; changes %v", clusters, verdicts[query.Yes], verdicts[query.No], verdicts[query.Unknown], kinds)
+	t.Logf("%d clusters: %d fit, %d do not, %d unknown; changes %v",
+		clusters, verdicts[query.Yes], verdicts[query.No], verdicts[query.Unknown], kinds)
 	// A generator whose clusters all end alike would compare nothing.
 	for truth, n := range verdicts {
 		if n < clusters/50 {
@@ -62,7 +63,8 @@ type result struct {
 }
 
 func outcome(r fit.Report) result {
-	out := result{Verdict: r.Verdict, Copies: r.Copies, Open: r.Open, Zones: map[string]int{}, Each: map[string]string{}, Add: map[string]int{}}
+	out := result{Verdict: r.Verdict, Copies: r.Copies, Open: r.Open}
+	out.Zones, out.Each, out.Add = map[string]int{}, map[string]string{}, map[string]int{}
 	for _, z := range r.Zones {
 		out.Zones[z.Name] = z.Copies
 	}
@@ -168,7 +170,8 @@ func newHost(r *rand.Rand, n int) host {
 		h.role = []string{"web", "db", "web2"}[r.IntN(3)]
 	}
 	for range r.IntN(6) {
-		l := load{group: []string{"service:web", "service:db", "family:x"}[r.IntN(3)], cpu: r.IntN(6), memory: 6 + r.IntN(12), eni: r.IntN(4) == 0}
+		groups := []string{"service:web", "service:db", "family:x"}
+		l := load{group: groups[r.IntN(3)], cpu: r.IntN(6), memory: 6 + r.IntN(12), eni: r.IntN(4) == 0}
 		if r.IntN(4) == 0 {
 			l.tcp = []int{8000 + r.IntN(3)}
 		}
@@ -294,7 +297,8 @@ const plenty = 1000 // copies: no instance of the generator takes so many
 
 func (w world) brute(r *rand.Rand) result {
 	each, open := w.fill(r, plenty)
-	out := result{Zones: map[string]int{}, Each: map[string]string{}, Add: map[string]int{}, Copies: total(each), Open: slices.Contains(open, true)}
+	out := result{Copies: total(each), Open: slices.Contains(open, true)}
+	out.Zones, out.Each, out.Add = map[string]int{}, map[string]string{}, map[string]int{}
 	for n, h := range w.hosts {
 		out.Zones[h.zone] += each[n]
 		out.Each[h.id] = fmt.Sprint(each[n], open[n], w.takes(h))

@@ -144,9 +144,12 @@ func sum(tasks []Placed) (out Amounts) {
 func (j job) fewest(i Instance, most int) ([]Placed, bool) {
 	kinds := j.stoppable(i)
 	for size := 1; size <= most; size++ {
+		if !j.freed(i, bound(kinds, size)) {
+			continue
+		}
 		var best []Placed
 		choose(kinds, size, nil, func(tasks []Placed) {
-			if best != nil && !less(tasks, best) {
+			if best != nil && !less(tasks, best) || !j.freed(i, sum(tasks)) {
 				return
 			}
 			if len(j.missing(i.stop(tasks))) == 0 {
@@ -158,6 +161,29 @@ func (j job) fewest(i Instance, most int) ([]Placed, bool) {
 		}
 	}
 	return nil, false
+}
+
+// freed reports whether so much more is enough for a copy: most sets are not, and this is quick.
+func (j job) freed(i Instance, more Amounts) bool {
+	has := i.Free.plus(more)
+	enough := func(need, have int) bool { return need == 0 || need <= have }
+	return enough(j.Needs.CPU, has.CPU) && enough(j.Needs.Memory, has.Memory) && enough(j.Needs.GPU, has.GPU) && enough(j.Needs.ENI, has.ENI)
+}
+
+// bound is more than any set of so many tasks frees: of each resource what the biggest ones reserve.
+func bound(kinds [][]Placed, size int) Amounts {
+	top := func(of func(Amounts) int) (n int) {
+		for _, kind := range kinds {
+			for _, t := range kind {
+				n = max(n, of(t.Amounts))
+			}
+		}
+		return n * size
+	}
+	return Amounts{
+		top(func(a Amounts) int { return a.CPU }), top(func(a Amounts) int { return a.Memory }),
+		top(func(a Amounts) int { return a.GPU }), top(func(a Amounts) int { return a.ENI }),
+	}
 }
 
 // stoppable are the tasks that may be stopped, those of a kind together, and no more of a kind

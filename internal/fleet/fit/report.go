@@ -109,13 +109,15 @@ func (r Report) Closest() (Result, bool) {
 	return *best, true
 }
 
+// distance is the number of things that are missing, and then the sum of the shares.
 func (r Result) distance() float64 {
-	var d float64
+	share := 0.0
 	for _, m := range r.Missing {
-		d++
 		if m.Need > 0 {
-			d -= 1 - float64(m.Need-m.Have)/float64(m.Need)
+			share += float64(m.Need-m.Have) / float64(m.Need)
+			continue
 		}
+		share++
 	}
-	return d
+	return 1000*float64(len(r.Missing)) + share
 }

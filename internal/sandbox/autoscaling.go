@@ -145,6 +145,8 @@ func (s *Sandbox) autoScalingService() *service {
 		actions: map[string]action{
 			"DescribeAutoScalingGroups":      s.describeGroups,
 			"DescribeAutoScalingInstances":   s.describeGroupInstances,
+			"DescribeScheduledActions":       s.describeScheduledActions,
+			"DescribeScalingActivities":      s.describeActivities,
 			"DescribeTags":                   s.describeGroupTags,
 			"DescribeLifecycleHooks":         s.describeHooks,
 			"RecordLifecycleActionHeartbeat": s.recordHeartbeat,
@@ -196,31 +198,6 @@ func (s *Sandbox) groupTags() []groupTag {
 		}
 	}
 	return tags
-}
-
-func (s *Sandbox) describeGroups(r *request) (any, *apiError) {
-	type group struct {
-		Name      string          `xml:"AutoScalingGroupName"`
-		ARN       string          `xml:"AutoScalingGroupARN"`
-		Min       int             `xml:"MinSize"`
-		Max       int             `xml:"MaxSize"`
-		Desired   int             `xml:"DesiredCapacity"`
-		Instances []groupInstance `xml:"Instances>member"`
-		Tags      []groupTag      `xml:"Tags>member"`
-	}
-	var out struct {
-		Groups []group `xml:"AutoScalingGroups>member"`
-	}
-	names := r.list("AutoScalingGroupNames.member")
-	if s.group != nil && (len(names) == 0 || slices.Contains(names, s.group.Name)) {
-		instances := s.groupInstances()
-		out.Groups = []group{{
-			Name: s.group.Name, ARN: s.arn("autoscaling", "autoScalingGroup::autoScalingGroupName/"+s.group.Name),
-			Min: 1, Max: len(instances), Desired: len(instances),
-			Instances: instances, Tags: s.groupTags(),
-		}}
-	}
-	return out, nil
 }
 
 // describeGroupInstances returns the health in capitals, unlike DescribeAutoScalingGroups (both API references).

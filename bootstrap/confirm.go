@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -17,16 +18,21 @@ import (
 
 // confirm asks the ECS API whether the instance is registered and its agent is
 // connected. The last answer of ECS counts: a later call that fails or that the
-// deadline cuts off takes nothing back. An API that never answers is a warning.
+// deadline cuts off takes nothing back. An API that never answers is a warning. One that
+// throttles is asked again after the shorter pauses: a fleet that boots at once empties
+// the bucket that all of it shares.
 func (r *run) confirm(ctx context.Context, meta ecsagent.Metadata, report *bootreport.Report) error {
 	var last *known // what ECS answered last
 	for n := 0; ; n++ {
-		ci, err := r.aws.ContainerInstance(ctx, r.wanted.Text, meta.ContainerInstanceARN)
+		ci, err := r.aws.ContainerInstance(awsapi.RetriesThrottling(ctx), r.wanted.Text, meta.ContainerInstanceARN)
+		again := n < len(r.pace.confirm)
 		switch answered := awsapi.KindOf(err) == ""; {
 		case !answered && last == nil:
-			report.Warnings = append(report.Warnings, "only the ECS agent reports the registration, ECS did not confirm it: "+err.Error())
-			r.warn("verify", "not confirmed: %v", err)
-			return nil
+			throttled := awsapi.KindOf(err) == awsapi.Throttled && ctx.Err() == nil
+			if again = again && throttled && r.pace.confirm[n] <= longestThrottled; !again {
+				r.unconfirmed(report, err)
+				return nil
+			}
 		case !answered:
 			r.warn("verify", "no new answer from ECS: %v", err)
 			last.Evidence = append(last.Evidence, fmt.Sprintf("no later answer from ECS: %v", err))
@@ -36,15 +42,31 @@ func (r *run) confirm(ctx context.Context, meta ecsagent.Metadata, report *bootr
 				return nil
 			}
 		}
-		if !last.passes || n == len(r.pace.confirm) {
+		if last != nil && !last.passes || !again {
 			return last
 		}
+		pause := time.NewTimer(r.pace.confirm[n] + rand.N(max(1, r.pace.confirm[n]/2)))
 		select {
 		case <-ctx.Done():
+			pause.Stop()
+			if last == nil {
+				r.unconfirmed(report, err)
+				return nil
+			}
 			return last
-		case <-time.After(r.pace.confirm[n]):
+		case <-pause.C:
 		}
 	}
+}
+
+// longestThrottled is the longest pause before an API that has not answered yet is asked
+// again: the signals of this boot wait for the answer.
+const longestThrottled = time.Minute
+
+// unconfirmed reports a registration that only the ECS agent reports.
+func (r *run) unconfirmed(report *bootreport.Report, err error) {
+	report.Warnings = append(report.Warnings, "only the ECS agent reports the registration, ECS did not confirm it: "+err.Error())
+	r.warn("verify", "not confirmed: %v", err)
 }
 
 // evaluate returns what is wrong with a registration, as the ECS API describes it.

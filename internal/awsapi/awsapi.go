@@ -48,6 +48,7 @@ type Client struct {
 
 	credentials aws.CredentialsProvider
 	once        aws.Retryer // of the calls that the caller retries
+	patient     aws.Retryer // of the calls that the caller retries when they are throttled
 }
 
 // New makes a client for the region, or for the environment's if that is
@@ -84,6 +85,7 @@ func FromConfig(cfg aws.Config) *Client {
 		events:      eventbridge.NewFromConfig(cfg),
 		credentials: cfg.Credentials,
 		once:        once{retryer{base(), cache}},
+		patient:     patient{retryer{base(), cache}},
 	}
 }
 

@@ -33,9 +33,7 @@ func load(ctx context.Context, region, imdsEndpoint string) (aws.Config, error) 
 		config.WithSharedConfigFiles(home.config),
 		config.WithSharedCredentialsFiles(home.credentials),
 		config.WithHTTPClient(httpClient()),
-		config.WithRetryer(func() aws.Retryer {
-			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = maxAttempts, maxBackoff })
-		}),
+		config.WithRetryer(NewRetryer),
 		config.WithLogger(logging.Nop{}), // its warnings would stand among our lines
 		config.WithEC2RoleCredentialOptions(func(o *ec2rolecreds.Options) { o.Client = sdkimds.New(imds.Options(imdsEndpoint)) }),
 	)
@@ -44,6 +42,12 @@ func load(ctx context.Context, region, imdsEndpoint string) (aws.Config, error) 
 	}
 	cfg.ConfigSources = sources(cfg.ConfigSources, netpath.Prober{}.Families())
 	return cfg, nil
+}
+
+// NewRetryer makes the retryer that New gives its clients: three attempts, with full jitter below
+// five seconds between them.
+func NewRetryer() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = maxAttempts, maxBackoff })
 }
 
 // shared are the files of the AWS CLI to read; nil leaves them to the SDK.

@@ -95,7 +95,7 @@ func (c *Client) ContainerInstance(ctx context.Context, cluster, arn string) (Co
 	out, err := c.ecs.DescribeContainerInstances(ctx, &ecs.DescribeContainerInstancesInput{
 		Cluster: aws.String(cluster), ContainerInstances: []string{arn},
 		Include: []types.ContainerInstanceField{types.ContainerInstanceFieldContainerInstanceHealth},
-	})
+	}, c.retries(ctx))
 	var gone *types.ClusterNotFoundException
 	switch {
 	case errors.As(err, &gone):

@@ -16,9 +16,14 @@ const maxPages = 100
 // pages reads page after page. An error names the action and ends it; a token
 // that never ends is one.
 func pages[T any](action string, page func(token *string) ([]T, *string, error)) iter.Seq2[[]T, error] {
+	return pagesUpTo(maxPages, action, page)
+}
+
+// pagesUpTo is pages with another bound.
+func pagesUpTo[T any](most int, action string, page func(token *string) ([]T, *string, error)) iter.Seq2[[]T, error] {
 	return func(yield func([]T, error) bool) {
 		var token *string
-		for range maxPages {
+		for range most {
 			items, next, err := page(token)
 			if err != nil {
 				yield(nil, named(action, err))
@@ -33,7 +38,7 @@ func pages[T any](action string, page func(token *string) ([]T, *string, error))
 			}
 			token = next
 		}
-		yield(nil, endless(action, fmt.Sprintf("there is another page after %d", maxPages)))
+		yield(nil, endless(action, fmt.Sprintf("there is another page after %d", most)))
 	}
 }
 

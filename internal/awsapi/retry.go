@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
@@ -129,4 +130,31 @@ func (once) MaxAttempts() int { return 1 }
 func (o once) IsErrorRetryable(err error) bool {
 	_ = o.retryer.IsErrorRetryable(err)
 	return false
+}
+
+// throttledKey is the context key of RetriesThrottling.
+type throttledKey struct{}
+
+// RetriesThrottling returns a context for a call that the caller repeats itself when it is
+// throttled, later and with jitter. The client repeats it for other reasons only: three quick
+// attempts of each instance of a fleet that boots at once would keep the bucket empty.
+func RetriesThrottling(ctx context.Context) context.Context {
+	return context.WithValue(ctx, throttledKey{}, true)
+}
+
+// patient retries like retryer, but not what was throttled.
+type patient struct{ retryer }
+
+// IsErrorRetryable implements aws.Retryer.
+func (p patient) IsErrorRetryable(err error) bool {
+	return p.retryer.IsErrorRetryable(err) && KindOf(named("", err)) != Throttled
+}
+
+// retries is the retryer for a call with this context.
+func (c *Client) retries(ctx context.Context) func(*ecs.Options) {
+	return func(o *ecs.Options) {
+		if ctx.Value(throttledKey{}) != nil {
+			o.Retryer = c.patient
+		}
+	}
 }

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Interface is a network interface of the sandbox's VPC.
@@ -23,6 +24,10 @@ type Instance struct {
 	ID         string
 	State      string // default running
 	Interfaces []Interface
+
+	Type, Zone string    // default: those of the sandbox's instance
+	Launched   time.Time // zero: EC2 returns none
+	Tags       map[string]string
 }
 
 // Rule is a security group rule for one peer. Exactly one of CIDR, CIDR6, PrefixList and Group is set.

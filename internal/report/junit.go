@@ -11,7 +11,7 @@ import (
 	"muster/internal/term"
 )
 
-// suite and testCase are as the JUnit plugins of CI systems read them.
+// suite and testCase have the XML format that the JUnit plugins of CI systems read.
 type suite struct {
 	XMLName  xml.Name   `xml:"testsuite"`
 	Name     string     `xml:"name,attr"`
@@ -38,9 +38,8 @@ type outcome struct {
 	Text    string `xml:",chardata"`
 }
 
-// JUnit writes the report as CI systems read it, one test case a check, so that
-// it fails there where the exit code is not 0. JUnit knows no warnings: they are
-// output, or failures under --strict.
+// JUnit writes the report as JUnit XML for CI systems, with one test case for each check. A run whose exit code is not
+// 0 also fails in the CI system. JUnit has no warnings, so a warning becomes output, or a failure with --strict.
 func (r *Report) JUnit(out io.Writer) error {
 	s := suite{Name: "muster", Tests: len(r.Checks), At: r.At.Format("2006-01-02T15:04:05")}
 	for _, c := range r.Checks {
@@ -73,7 +72,7 @@ func (s *suite) add(r *Report, c check.Result) {
 	s.Cases = append(s.Cases, one)
 }
 
-// story is all that a check found, for who opens the test case.
+// story returns everything that a check found, as the text of a test case.
 func story(c check.Result) string {
 	var b strings.Builder
 	for _, f := range c.Findings {

@@ -11,11 +11,10 @@ import (
 	"muster/reach"
 )
 
-// shownNames is how many names of a set are listed before the rest is counted.
+// shownNames is how many names of a set are listed before the rest is only counted.
 const shownNames = 3
 
-// Table writes the report for a person: problems first, each with its fix, then
-// the matrix with equal rows together.
+// Table writes the report as text: the problems, each with its fix, and then the matrix with equal rows combined.
 func (r *Report) Table(out io.Writer) error {
 	w := &printer{out: out}
 	w.line("%s in %s: %s, %s: %s", r.Scope, r.Region, r.members(), count(len(r.Needs), "port range"), r.tally())
@@ -39,7 +38,7 @@ func (r *Report) Table(out io.Writer) error {
 	return w.err
 }
 
-// certainty follows "on this host".
+// certainty returns the text after "on this host".
 func (f Finding) certainty() string {
 	if f.Inferred {
 		return ", probably"
@@ -47,7 +46,7 @@ func (f Finding) certainty() string {
 	return ""
 }
 
-// lines are the fix, a command on a line of its own.
+// lines returns the fix as lines. A command is on its own line.
 func (f Finding) lines() []string {
 	if f.Fix.IsZero() && f.Remedy != "" {
 		return strings.Split(f.Remedy, "\n")
@@ -55,7 +54,7 @@ func (f Finding) lines() []string {
 	return f.Fix.Lines()
 }
 
-// members is "3 instances": what the peers are follows from the scope.
+// members returns text such as "3 instances". The scope determines the noun.
 func (r *Report) members() string {
 	what := "instance"
 	switch word, _, _ := strings.Cut(r.Scope, " "); {
@@ -77,14 +76,14 @@ func count(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// printer keeps the first error of many writes.
+// printer writes lines and keeps the first write error.
 type printer struct {
 	out io.Writer
 	err error
 }
 
-// line writes a line, in which names chosen by others, such as a container's,
-// cannot move the cursor.
+// line writes a line. It escapes control characters, because names such as a container's are chosen by others and could
+// move the cursor.
 func (p *printer) line(format string, args ...any) {
 	for i, a := range args {
 		if text, is := a.(string); is {
@@ -96,8 +95,8 @@ func (p *printer) line(format string, args ...any) {
 	}
 }
 
-// tally is "4 closed, 2 open": pairs times port ranges. Which of the three kinds
-// of closed it is, the problems say.
+// tally returns text such as "4 closed, 2 open", which counts pairs times port ranges. The problems name which of the
+// three kinds of closed applies.
 func (r *Report) tally() string {
 	var parts []string
 	for _, part := range []struct {
@@ -142,10 +141,10 @@ func (r *Report) problems(w *printer) {
 	}
 }
 
-// maxProblems is how many problems a table and a page show.
+// maxProblems is the maximum number of problems in a table or page.
 const maxProblems = 50
 
-// shownFixes is how many of a problem's rules the table prints.
+// shownFixes is the maximum number of rules that the table prints for a problem.
 const shownFixes = 2
 
 func (r *Report) fixes(w *printer, o Outcome) {
@@ -157,7 +156,7 @@ func (r *Report) fixes(w *printer, o Outcome) {
 	}
 }
 
-// probes counts the dials, and lists those that add something to the verdict.
+// probes writes how many dials had which result, and lists those that differ from the verdict.
 func (r *Report) probes(w *printer) {
 	if len(r.Probes) == 0 {
 		return
@@ -199,7 +198,7 @@ func (r *Report) grid(w *printer) {
 	}
 }
 
-// rows are the blocks that a table or a page shows.
+// rows returns the blocks that a table or page shows.
 func (r *Report) rows() []Block {
 	if r.all {
 		return r.Blocks
@@ -207,7 +206,7 @@ func (r *Report) rows() []Block {
 	return r.Blocks[:min(len(r.Blocks), maxProblems)]
 }
 
-// warnings are those of open pairs: the sentence of a closed one has its own.
+// warnings returns the warnings about open pairs. A closed pair's warnings are part of its sentence.
 func (r *Report) warnings() []string {
 	const most = 5
 	var out []string
@@ -229,7 +228,7 @@ func (r *Report) warnings() []string {
 func (o Outcome) cell() string {
 	switch {
 	case o.Status == "":
-		return "-" // not asked in this direction
+		return "-" // not evaluated in this direction
 	case o.Missing != "":
 		return o.Status + " " + o.Missing
 	case o.open != "":
@@ -239,7 +238,7 @@ func (o Outcome) cell() string {
 	}
 }
 
-// needLabel is short enough for a column: "discovery 47500-47599".
+// needLabel returns a label short enough for a column, such as "discovery 47500-47599".
 func needLabel(n reach.Need) string {
 	label := n.Role
 	if label == "" {
@@ -248,7 +247,7 @@ func needLabel(n reach.Need) string {
 	return strings.TrimSpace(fmt.Sprintf("%s %s/%s", label, n.Protocol, n.Ports))
 }
 
-// some lists a few names and counts the rest.
+// some lists the first names and counts the rest.
 func some(names []string) string {
 	if len(names) <= shownNames {
 		return strings.Join(names, ", ")

@@ -17,7 +17,7 @@ var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 
 func ago(d time.Duration) time.Time { return noon.Add(-d) }
 
-// agentStates are what muster-agent may have written, by the verdict that they deserve.
+// agentStates returns states that muster-agent can write, with the verdict that each must get.
 func agentStates() map[string]agentstate.State {
 	make := func(edit func(*agentstate.State)) agentstate.State {
 		yes := true

@@ -70,7 +70,7 @@ type ACLEntry struct {
 }
 
 // vpc holds EC2's state in addition to this instance's own properties. It always contains this instance, with the
-// default group and ACL.
+// default security group and ACL.
 type vpc struct {
 	instances  []*Instance
 	interfaces []*Interface // including those of instances and tasks

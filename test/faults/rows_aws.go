@@ -12,21 +12,21 @@ import (
 	"muster/internal/sandbox"
 )
 
-// awsRows: a service that throttles, fails or is not there at all delays muster. It
-// does not change what muster does, and no request counts twice.
+// awsRows covers AWS services that throttle, fail or cannot be reached. They delay muster but do not change its result,
+// and no request counts twice.
 func awsRows() []row {
 	rows := cloudWatchRows()
 	rows = append(rows, signalServiceRows()...)
 	return append(rows, otherServiceRows()...)
 }
 
-// put is a fault of PutMetricData, of the first times requests.
+// put is a fault of PutMetricData that hits the first times requests.
 type put struct {
 	name, inject string
 	fault        sandbox.Fault
 	times        int
-	// maybe: it is unknown whether the first request was accepted. Its data may be
-	// lost, and must then be counted as dropped.
+	// maybe is true if the client cannot know whether the first request was accepted. Its data points may be lost, and
+	// must then be counted as dropped.
 	maybe bool
 }
 
@@ -140,17 +140,17 @@ func cloudWatchRows() (rows []row) {
 	}...)
 }
 
-// queuedAll is the data of the three minutes that most rows queue.
+// queuedAll is the number of data points in the three minutes that most rows queue.
 const queuedAll = 3 * queued
 
-// settled waits until all that was queued has arrived or is counted as dropped.
+// settled waits until every queued data point has arrived or is counted as dropped.
 func (r *rig) settled(a *prog, limit time.Duration) {
 	r.await(a, limit, fmt.Sprintf("all %d queued data have arrived or are counted as dropped", queuedAll), func() bool {
 		return r.arrived() == queuedAll || r.arrived()+r.dropped() >= queuedAll
 	})
 }
 
-// dropped is how many data the running agent counts as dropped.
+// dropped returns how many data points the running agent counts as dropped.
 func (r *rig) dropped() int {
 	data, err := r.regular(stateFile)
 	if err != nil {
@@ -160,18 +160,18 @@ func (r *rig) dropped() int {
 		Publishing struct{ Dropped int } `json:"publishing"`
 	}
 	if json.Unmarshal(data, &state) != nil {
-		return 0 // nothingTorn says it
+		return 0 // nothingTorn reports this error
 	}
 	return state.Publishing.Dropped
 }
 
-// signalServiceRows are faults of what muster-verify signals to. Each passes after less than
-// the time that verify has, so each signal must be delivered.
+// signalServiceRows covers faults of the two services that muster verify signals. Each fault ends before verify's
+// timeout, so each signal must be delivered.
 func signalServiceRows() (rows []row) {
 	type fault struct {
 		name, inject string
 		f            sandbox.Fault
-		taken        bool // the first request was, so that a second is refused or double
+		taken        bool // AWS accepted the first request, so a second one is refused or is a duplicate
 	}
 	kinds := []fault{
 		{"throttle", "throttled 5 times", sandbox.Fault{Kind: sandbox.KindThrottled, Times: 5}, false},
@@ -267,7 +267,7 @@ func signalServiceRows() (rows []row) {
 	}...)
 }
 
-// byHost spoils the requests to the hosts with a prefix.
+// byHost applies the fault spoil to requests whose host begins with prefix.
 func byHost(prefix string, spoil func(http.Handler) http.Handler) func(http.Handler) http.Handler {
 	return func(behind http.Handler) http.Handler {
 		bad := spoil(behind)

@@ -11,26 +11,24 @@ import (
 	"muster/test/field/fieldcase"
 )
 
-// aware makes AWS check the time of signatures, as it does.
+// aware makes the sandbox check the time of signatures, as AWS does.
 func (r *rig) aware() { r.Sandbox().Inject(sandbox.ClockSkew("", time.Nanosecond)) }
 
-// wrong is how to start muster with a wall clock that is off.
+// wrong starts muster with a wall clock that differs from the real one by offset.
 func wrong(offset time.Duration) how {
 	return how{spec: inject.Spec{Clock: true, Offset: offset}}
 }
 
 const years = 10 * 365 * 24 * time.Hour
 
-// minuteEnds is how to start an agent whose current minute ends after d, with a clock
-// that is off by about as much as it says.
+// minuteEnds returns a clock offset close to off with which the current minute ends after d.
 func minuteEnds(off, d time.Duration) time.Duration {
 	now := time.Now()
 	into := now.Sub(now.Truncate(time.Minute))
 	return off + time.Minute - d - into
 }
 
-// clockRows: what a wrong clock has left behind is forgotten as soon as the clock is
-// right.
+// clockRows covers wrong clocks. Once the clock is right, values that the wrong clock left behind have no effect.
 func clockRows() []row {
 	return []row{
 		{name: "clock/2036-agent", command: "agent", inject: "a boot in 2036 whose first request gets no answer; then the right clock", takes: 30 * time.Second,
@@ -171,7 +169,7 @@ func clockRows() []row {
 	}
 }
 
-// isFresh reports whether data of the last five minutes were published.
+// isFresh reports whether data points of the last five minutes were published.
 func (r *rig) isFresh() bool {
 	for _, d := range r.Sandbox().Metrics() {
 		if d.Name == "Registered" && time.Since(d.Timestamp).Abs() < 5*time.Minute {

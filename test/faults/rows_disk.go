@@ -20,7 +20,7 @@ const (
 	toDefault  = "bootstrap --cluster default"
 )
 
-// full makes the file system at a path full, readOnly read-only.
+// full mounts a full file system at path. readOnly mounts a read-only one.
 func full(path string) func(*fieldcase.Case) {
 	return func(c *fieldcase.Case) { c.Disks = append(c.Disks, fieldcase.Disk{Path: "/" + path, Full: true}) }
 }
@@ -29,8 +29,8 @@ func readOnly(path string) func(*fieldcase.Case) {
 	return func(c *fieldcase.Case) { c.Disks = append(c.Disks, fieldcase.Disk{Path: "/" + path, ReadOnly: true}) }
 }
 
-// failing makes the calls of some names fail on the files that a path is part of, the
-// first n times; 0: always.
+// failing makes calls of these names fail with e on files whose path contains path, for the first n calls. With n = 0
+// every call fails.
 func failing(e syscall.Errno, n int64, path string, names ...string) how {
 	var seen atomic.Int64
 	return how{spec: inject.Spec{Calls: names}, decide: func(c inject.Call) inject.Verdict {
@@ -44,15 +44,15 @@ func failing(e syscall.Errno, n int64, path string, names ...string) how {
 	}}
 }
 
-// with is how with the sending of queued minutes.
+// sending returns h, changed so that the agent sends its queued minutes.
 func (h how) sending() how {
 	s := sending("MUSTER_WATCH_PERIOD=2s")
 	h.spec.Clock, h.spec.Offset, h.env = true, s.spec.Offset, append(h.env, s.env...)
 	return h
 }
 
-// diskRows: a broken disk costs no minute that is not proven lost, and no file that
-// others read is ever half written.
+// diskRows covers broken disks. A minute is lost only if the loss is unavoidable, and no file that other programs read
+// is ever half written.
 func diskRows() []row {
 	rows := []row{
 		{name: "disk/full-spool", command: "agent", inject: "no space left in the spool", takes: 8 * time.Second, must: "metrics are published from memory", with: full(spoolDir),
@@ -299,13 +299,13 @@ func diskRows() []row {
 	return rows
 }
 
-// keeps notes it unless /etc/ecs is as it was.
+// keeps records an error unless /etc/ecs is unchanged.
 func (r *rig) keeps() {
 	r.want(r.read(ecsConfig) == "ECS_CLUSTER=prod\n", "ecs.config is not the old one: %q", r.read(ecsConfig))
 	r.want(len(r.leftovers()) == 0, "left behind: %v", r.leftovers())
 }
 
-// leftovers are files beside ecs.config.
+// leftovers returns the files other than ecs.config in its directory.
 func (r *rig) leftovers() (left []string) {
 	for _, f := range append(r.files("etc/ecs/*"), r.files("etc/ecs/.*")...) {
 		if f != "/"+ecsConfig && f != "/etc/ecs/fill" && !strings.HasSuffix(f, "/.") && !strings.HasSuffix(f, "/..") {
@@ -315,7 +315,7 @@ func (r *rig) leftovers() (left []string) {
 	return left
 }
 
-// notRegular judges what bootstrap made of something else in place of ecs.config.
+// notRegular checks the result of bootstrap if ecs.config is not a regular file.
 func (r *rig) notRegular(p *prog) {
 	p.within(20 * time.Second)
 	info, err := os.Lstat(r.path(ecsConfig))
@@ -328,7 +328,7 @@ func (r *rig) notRegular(p *prog) {
 	p.says(0, "/"+ecsConfig)
 }
 
-// spoolFails plays an agent with three queued minutes whose spool fails.
+// spoolFails runs an agent with three queued minutes whose spool fails as h describes.
 func (r *rig) spoolFails(h how) {
 	r.queue(3)
 	a := r.agent(h.sending())
@@ -338,7 +338,7 @@ func (r *rig) spoolFails(h how) {
 	a.stop()
 }
 
-// spoiltMinute plays an agent with three queued minutes of which the second is spoilt.
+// spoiltMinute runs an agent with three queued minutes, of which the second was changed by spoil.
 func (r *rig) spoiltMinute(spoil func([]byte) []byte) {
 	r.queue(3)
 	bad := r.files(spoolDir + "/*.minute")[1]

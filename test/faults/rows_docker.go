@@ -18,8 +18,8 @@ import (
 	"muster/internal/sandbox/dockerd"
 )
 
-// dockerRows: the agent must say that Docker does not answer, publish no gauge that it
-// does not know, and go on by itself.
+// dockerRows covers faults of Docker. The agent must report that Docker does not respond, publish no gauge whose value
+// is unknown, and recover without a restart.
 func dockerRows() []row {
 	return []row{
 		{name: "docker/away", command: "agent", inject: "no socket", takes: 5 * time.Second,
@@ -343,7 +343,7 @@ func dockerRows() []row {
 	}
 }
 
-// reachable notes it unless the last DockerReachable was this.
+// reachable records an error unless the last published DockerReachable equals want.
 func (r *rig) reachable(want float64) {
 	got := -1.0
 	for _, d := range r.Sandbox().Metrics() {
@@ -354,7 +354,7 @@ func (r *rig) reachable(want float64) {
 	r.want(got == want, "want DockerReachable=%v, got %v", want, got)
 }
 
-// crashes is how many crashes of the cluster were published.
+// crashes returns the published sum of the cluster's crashes.
 func (r *rig) crashes() (sum float64) {
 	for _, d := range r.Sandbox().Metrics() {
 		if d.Name == "Crashes" && len(d.Dimensions) == 1 {
@@ -364,7 +364,7 @@ func (r *rig) crashes() (sum float64) {
 	return sum
 }
 
-// bigList answers the list with 10,000 containers of 2.9 kB each.
+// bigList replaces the container list with one of 10,000 containers of 2.9 kB each.
 func bigList(behind http.Handler) http.Handler {
 	return at("/containers/json", func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -13,7 +13,7 @@ import (
 	"muster/test/field/fieldcase"
 )
 
-// fileRows: an unexpected object at the path of a file neither blocks nor misleads muster.
+// fileRows covers unexpected objects at the path of a file. They neither block nor mislead muster.
 func fileRows() []row {
 	return []row{
 		{name: "file/full-stdout", command: "status", inject: "standard output is /dev/full", takes: 10 * time.Second, must: "status, debug and the bundle on standard output are no success",

@@ -21,7 +21,7 @@ const (
 	late      = 8 * time.Second
 )
 
-// role is where the metadata service has the credentials of the role.
+// role is the metadata path of the role's credentials.
 const role = "iam/security-credentials/muster-sandbox"
 
 func imdsRows() []row {
@@ -325,13 +325,13 @@ func imdsRows() []row {
 	}
 }
 
-// within notes it unless the program took at most d.
+// within records an error if the program ran longer than d.
 func (p *prog) within(d time.Duration) {
 	took := time.Since(p.began)
 	p.r.want(took <= d, "muster %s took %s, want at most %s", p.command, took.Round(time.Second), d)
 }
 
-// publishes notes it unless the registration was published, as true.
+// publishes records an error unless CloudWatch received Registered = 1.
 func (r *rig) publishes() {
 	for _, d := range r.Sandbox().Metrics() {
 		if d.Name == "Registered" && d.Value == 1 && d.Dimensions["ClusterName"] == "prod" {
@@ -341,7 +341,7 @@ func (r *rig) publishes() {
 	r.wrong("CloudWatch got no Registered=1 for cluster prod")
 }
 
-// signaled notes it unless the launch hook and the stack have their signal, once.
+// signaled records an error unless the launch hook and the stack each received exactly one signal.
 func (r *rig) signaled() {
 	r.hookIs("CONTINUE")
 	r.stackIs("SUCCESS")
@@ -373,7 +373,7 @@ func (r *rig) unsignaled() {
 	r.want(len(r.Sandbox().Signals(stack)) == 0, "the stack got a signal")
 }
 
-// expiring answers with credentials of a role that expire then.
+// expiring returns role credentials that expire at the given time.
 func expiring(at string) func(http.Handler) http.Handler {
 	return answers(200, "application/json", fmt.Sprintf(
 		`{"Code":"Success","Type":"AWS-HMAC","AccessKeyId":"ASIAODD","SecretAccessKey":"odd","Token":"odd","Expiration":%q}`, at))

@@ -19,8 +19,8 @@ const (
 	arnPrefix = "arn:aws:ecs:eu-central-1:123456789012:container-instance/prod/"
 )
 
-// introspectionRows: an answer of the ECS agent counts only if it is about this
-// instance; and without such an answer no registration is reported.
+// introspectionRows covers faults of the ECS agent's introspection API. A response counts only if it is about this
+// instance. Without such a response, no registration is reported.
 func introspectionRows() []row {
 	const short = "verify --cluster prod --timeout 6s" + hookFlag + stackFlags
 	return []row{
@@ -318,14 +318,14 @@ func identityOf(arn string) string {
 	return `{"Cluster":"prod","ContainerInstanceArn":"` + arn + `","Version":"Amazon ECS Agent - v1.105.1 (8dfceca6)"}`
 }
 
-// peer makes introspection name the container instance of a peer that exists.
+// peer makes the introspection API return the container instance of an existing peer.
 func (r *rig) peer() func(http.Handler) http.Handler {
 	arn := r.Sandbox().
 		AddContainerInstance("prod", sandbox.ContainerInstance{EC2InstanceID: peerID, Status: "ACTIVE", AgentConnected: true})
 	return at(metadata, answers(200, "application/json", identityOf(arn)))
 }
 
-// unregistered notes it if CloudWatch was told that the instance is registered.
+// unregistered records an error if CloudWatch received Registered = 1.
 func (r *rig) unregistered() {
 	for _, d := range r.Sandbox().Metrics() {
 		r.want(d.Name != "Registered" || d.Value == 0, "Registered=%v was published", d.Value)

@@ -13,12 +13,13 @@ import (
 	"muster/test/faults/inject"
 )
 
-// limited is how to start muster under a resource limit.
+// limited starts muster under a resource limit.
 func limited(which int, to uint64) how {
 	return how{spec: inject.Spec{Limits: map[int]uint64{which: to}}}
 }
 
-// limitRows: what muster itself lacks is not the fault of others, and destroys nothing.
+// limitRows covers resource limits of muster itself. muster must not blame another program for them, and must not
+// damage any file.
 func limitRows() []row {
 	return []row{
 		{name: "limit/files-agent", command: "agent", inject: "all file descriptors are used up for 8 s", takes: 100 * time.Second,
@@ -127,7 +128,7 @@ func limitRows() []row {
 				a := r.agent(how{spec: inject.Spec{Cgroup: dir}})
 				for range 4 {
 					wait(2 * time.Second)
-					r.Docker.Shut() // the list is asked for again
+					r.Docker.Shut() // makes the agent request the list again
 					r.broken(r.Docker.Open())
 				}
 				wait(2 * time.Second)
@@ -144,7 +145,7 @@ func limitRows() []row {
 			must:    "its own limit is no failure of the instance: neither FAILURE nor ABANDON; the next run signals",
 			with:    inGroup,
 			play: func(r *rig) {
-				r.expectCrash = true // the runtime of Go needs some to start
+				r.expectCrash = true // the Go runtime cannot start with so little memory
 				for _, n := range []uint64{5, 7, 9, 11} {
 					p := r.runHow(
 						"verify --cluster prod --timeout 4s"+hookFlag+stackFlags+" --on-failure abandon",
@@ -188,7 +189,7 @@ func limitRows() []row {
 	}
 }
 
-// cgroup makes a cgroup with a memory limit, of version 2 or 1.
+// cgroup creates a cgroup (version 2 or 1) with a memory limit and returns its directory.
 func (r *rig) cgroup(limit int64) string {
 	name := fmt.Sprintf("muster-faults-%d", os.Getpid())
 	for _, v := range []struct{ dir, file string }{

@@ -16,13 +16,12 @@ import (
 	"muster/internal/sandbox/dockerd"
 )
 
-// jsonActive is a JSON string with C0, C1 and bidirectional control characters and a
-// line end.
+// jsonActive is a JSON string with C0, C1 and bidirectional control characters and a newline.
 const jsonActive = `\u001b[2J\u001b]0;x\u0007\u009b31m\u202e\u2066\nmuster: forged\r\u007f`
 
 var active = regexp.MustCompile(`[\x00-\x08\x0b-\x1f\x7f\x{80}-\x{9f}\x{202a}-\x{202e}\x{2066}-\x{2069}]`)
 
-// inert notes active characters in what a program printed.
+// inert records an error if the program printed active control characters.
 func (r *rig) inert(p *prog) {
 	for _, out := range []string{p.stdout.String(), p.stderr.String()} {
 		if m := active.FindStringIndex(out); m != nil {
@@ -32,18 +31,18 @@ func (r *rig) inert(p *prog) {
 	}
 }
 
-// allInert runs what prints what others wrote, and looks into the bundle.
+// allInert runs every command that prints text from outside, and also checks the bundle.
 func (r *rig) allInert() {
 	for _, c := range []string{"status", "status --output json", "debug --bundle /" + bundleFile, "debug --output json", "check --output junit"} {
 		r.inert(r.run(c))
 	}
-	text := strings.ReplaceAll(r.unpacked(), "\x00", "") // tar pads with them
+	text := strings.ReplaceAll(r.unpacked(), "\x00", "") // tar pads with NUL bytes
 	if m := active.FindStringIndex(text); m != nil {
 		r.wrong("the bundle has active characters: %q", text[max(0, m[0]-80):min(len(text), m[1]+80)])
 	}
 }
 
-// gzipBomb is 4 GB of blanks in 4 MB.
+// gzipBomb compresses 4 GB of blanks to 4 MB.
 func gzipBomb(http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -57,7 +56,7 @@ func gzipBomb(http.Handler) http.Handler {
 	})
 }
 
-// fitsFor waits until the program ends, and notes the memory that it took.
+// fitsFor waits until the program exits, and records an error if it used too much memory.
 func (p *prog) fitsFor(limit time.Duration) {
 	var most int64
 	for p.running() && time.Since(p.began) < limit {
@@ -68,7 +67,7 @@ func (p *prog) fitsFor(limit time.Duration) {
 	p.r.want(most < memoryMax, "muster %s took %d MB", p.command, most>>20)
 }
 
-// silent replaces systemd's socket by one that takes connections and answers none.
+// silent replaces systemd's socket with one that accepts connections and never responds.
 func (r *rig) silent() {
 	path := r.path("run/systemd/private")
 	r.broken(os.Remove(path))
@@ -83,7 +82,7 @@ func (r *rig) silent() {
 	}()
 }
 
-// outsideRows were written by somebody who had not read the code.
+// outsideRows were written by an author who had not read muster's code.
 func outsideRows() []row {
 	rows := []row{
 		{
@@ -260,7 +259,8 @@ func outsideRows() []row {
 	return append(rows, unknownClusters()...)
 }
 
-// unknownClusters: an answer that does not say MISSING is not a missing cluster.
+// unknownClusters covers DescribeClusters responses without MISSING. Such a response does not mean that the cluster is
+// missing.
 func unknownClusters() (rows []row) {
 	for _, c := range []struct{ name, body string }{
 		{"failure", `{"clusters":[],"failures":[{"arn":"arn:aws:ecs:eu-central-1:123456789012:cluster/prod","reason":"INTERNAL"}]}`},
@@ -280,8 +280,8 @@ func unknownClusters() (rows []row) {
 	return rows
 }
 
-// quotes: the query protocol answers a wrong signature with the canonical request, which
-// has the session token as a header.
+// quotes makes AWS reject signatures as the query protocol does: the error message contains the canonical request,
+// including the session token header.
 func quotes(r *rig) {
 	const signature, token = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "IQoJb3JpZ2luX2VjEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE"
 	r.Sandbox().Inject(sandbox.Fault{Status: 400, Code: "IncompleteSignatureException", Message: "Authorization=AWS4-HMAC-SHA256 " +
@@ -313,7 +313,7 @@ func notifyFull(r *rig) {
 	r.publishes()
 }
 
-// sorted puts the rows of a group together, in the order in which the groups appear.
+// sorted groups the rows by their group, in the order in which the groups first appear.
 func sorted(rows []row) []row {
 	var all []row
 	seen := map[string]bool{}

@@ -15,7 +15,7 @@ import (
 	"muster/test/field/fieldcase"
 )
 
-// tagged is a first boot of an instance whose group has the tag that names the cluster.
+// tagged makes a first boot in an Auto Scaling group whose tag names the cluster.
 func tagged(c *fieldcase.Case) {
 	fresh(c)
 	booting(c)
@@ -360,14 +360,14 @@ func otherServiceRows() []row {
 
 const portsCommand = "ports --cluster prod --ports tcp/5701-5702"
 
-// peered is an instance with a peer that may reach it.
+// peered adds a peer that the security groups allow to reach the instance.
 func peered(c *fieldcase.Case) {
 	c.AWS.Groups = map[string][]string{"sg-cache": {"tcp 5701-5702 from sg-cache"}}
 	c.AWS.Peers = []fieldcase.Peer{{ID: "i-0ddddddddddddddd1", Addr: "10.0.1.21", Group: "sg-cache"}}
 	c.Network.SelfGroup = "sg-cache"
 }
 
-// event lets a container turn unhealthy while EventBridge has a fault.
+// event makes a container unhealthy while EventBridge has a fault, and checks whether the event arrives.
 func (r *rig) event(f sandbox.Fault, arrives bool) {
 	const what = "its health check fails"
 	f.Service, f.Action = sandbox.EventBridge, "PutEvents"
@@ -389,7 +389,7 @@ func (r *rig) event(f sandbox.Fault, arrives bool) {
 	r.publishes()
 }
 
-// byAction spoils the requests of the query protocol for an action.
+// byAction applies the fault spoil to query-protocol requests for an action.
 func byAction(action string, spoil func(http.Handler) http.Handler) func(http.Handler) http.Handler {
 	return func(behind http.Handler) http.Handler {
 		bad := spoil(behind)

@@ -14,8 +14,8 @@ import (
 	"muster/test/faults/inject"
 )
 
-// signalRows: muster exits in time after a signal, with its own exit code, and reports no
-// result that it does not have.
+// signalRows covers signals. muster exits in time with its documented exit code, and reports no result that it does not
+// have.
 func signalRows() []row {
 	var rows []row
 	for _, at := range []struct {
@@ -43,7 +43,7 @@ func signalRows() []row {
 						wait(at.d)
 						_ = p.Signal(s.is)
 						p.wait(10 * time.Second)
-						// Before the runtime has started, a signal ends a program by itself.
+						// Before the Go runtime has installed its handlers, a signal kills the program.
 						p.exits(0, 130, -1)
 						if text := r.read(ecsConfig); text != "" {
 							r.joins()
@@ -358,7 +358,7 @@ func signalRows() []row {
 	}...)
 }
 
-// interrupt sends verify a signal while the ECS agent has not registered.
+// interrupt sends a signal to verify while the ECS agent is not registered.
 func (r *rig) interrupt(s syscall.Signal) {
 	r.introspection.Shut()
 	p := r.start("verify --cluster prod --timeout 8s --on-failure abandon"+hookFlag+stackFlags, how{})
@@ -367,7 +367,7 @@ func (r *rig) interrupt(s syscall.Signal) {
 	}
 	_ = p.Signal(s)
 	p.wait(40 * time.Second)
-	if s == syscall.SIGHUP && p.Code() == 10 { // it went on
+	if s == syscall.SIGHUP && p.Code() == 10 { // verify ignored the signal and continued
 		r.hookIs("ABANDON")
 		return
 	}
@@ -376,7 +376,7 @@ func (r *rig) interrupt(s syscall.Signal) {
 	r.unsignaled()
 }
 
-// closedPipe is a pipe without a reader.
+// closedPipe returns the write end of a pipe that has no reader.
 func (r *rig) closedPipe() *os.File {
 	read, write, err := os.Pipe()
 	r.broken(err)

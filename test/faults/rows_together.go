@@ -10,7 +10,7 @@ import (
 	"muster/internal/sandbox"
 )
 
-// togetherRows: several musters at once, and two faults at once.
+// togetherRows covers several muster processes at once, and two faults at once.
 func togetherRows() []row {
 	return []row{
 		{name: "together/eight-bootstraps", command: "bootstrap", inject: "eight at once", takes: 10 * time.Second,

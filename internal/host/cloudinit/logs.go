@@ -126,7 +126,7 @@ func scan(path string, data []byte) []Failure {
 	return found
 }
 
-// failure parses one line; it returns the zero value if the line reports no failure.
+// failure parses one line. It returns the zero Failure if the line reports none.
 func failure(line string) Failure {
 	if unhandled.MatchString(line) {
 		return Failure{Ignored: true, Text: `"` + unhandled.FindString(line) + `": cloud-init did not run it`}

@@ -119,7 +119,7 @@ func (s *scan) isUnrepeated(e entry, effect Effect) bool {
 // maxLookups limits how many lines of a scan are looked up in the rules.
 const maxLookups = 300
 
-// consider looks the line up in the rules, and keeps what it means if that is better than what was found before.
+// consider looks up the line in the rules, and keeps its meaning if it is better than the one found before.
 func (s *scan) consider(at place, e entry, c failure) {
 	found := s.best > vague && !s.incomplete
 	if found && !c.step.effect.impairs() || s.lookups >= maxLookups {
@@ -257,7 +257,7 @@ type meaning struct {
 	incomplete bool // the summary of the cause lacks a detail
 }
 
-// meaning looks the line up in the rules. It returns false if the line reports no failure after all.
+// meaning looks up the line in the rules. It returns false if the line does not report a failure.
 func (e entry) meaning(c failure) (meaning, bool) {
 	text := redact.Log(c.text) // redact before truncating: a partial secret is not recognized
 	r, values, ok := diagnose(text, c.step, !e.isError())

@@ -19,7 +19,7 @@ type Kind string
 // Kinds of failure.
 const (
 	Unreachable Kind = "unreachable" // nothing is listening, or there is no route
-	Silent      Kind = "silent"      // no answer within the timeout
+	Silent      Kind = "silent"      // no response within the timeout
 	Disabled    Kind = "disabled"    // 403 to the token request
 	NotFound    Kind = "not found"   // 404
 	Refused     Kind = "refused"     // 401 or another 4xx

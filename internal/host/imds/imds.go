@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	// A link-local service answers within milliseconds; slower requests are retried.
+	// A link-local service responds within milliseconds. Slower requests are retried.
 	attemptTimeout = 2 * time.Second
 	firstPause     = 100 * time.Millisecond
 	longestPause   = 2 * time.Second

@@ -13,7 +13,7 @@ import (
 	"muster/test/need"
 )
 
-// rendered is the page in a window of a desk's size.
+// rendered renders the page in a window of desktop size.
 func rendered(t *testing.T, page []byte) (dom string, console []string, shot []byte) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "page.html")
@@ -50,7 +50,7 @@ func TestThePageRendersInABrowserWithoutNetwork(t *testing.T) {
 	}
 }
 
-// A control: there is no network, and errors would be seen.
+// The control for the tests below: the browser has no network, and a page's errors are reported.
 func TestTheBrowserHasNoNetworkAndTellsOfErrors(t *testing.T) {
 	_, console, _ := rendered(t, []byte(`<!doctype html><script>console.error("boo")</script>
 		<img src="http://127.0.0.1/a.png" onerror="console.error('not loaded: ' + src)"><img src="http://example.com/b.png" onerror="console.error('not loaded: ' + src)">`))

@@ -117,7 +117,7 @@ type Container struct {
 	Health string // if set, the container has a health check with this status
 	OOM    bool
 	Exit   *int // nil if it keeps running
-	Again  bool // the container with this name already exists
+	Again  bool // the container with this name exists already and is changed
 }
 
 // Certificate is the certificate of TLS servers with a name.

@@ -33,6 +33,9 @@ const (
 	// In a subnet without a route every dial runs into this.
 	dialTimeout   = 3 * time.Second
 	answerTimeout = 10 * time.Second
+	// maxAnswer is how many bytes of an answer are read, after decompression. The
+	// longest is a page of 1000 network interfaces or security groups.
+	maxAnswer = 10 << 20
 )
 
 // Client calls the APIs of one region.
@@ -109,8 +112,30 @@ func (c *counting) Do(r *http.Request) (*http.Response, error) {
 		}
 		r.Body = watched{bytes.NewReader(body), r.Context().Value(sentKey{})}
 	}
-	return c.client.Do(r)
+	answer, err := c.client.Do(r)
+	if err == nil && answer.Body != nil {
+		answer.Body = &bounded{body: answer.Body, left: maxAnswer}
+	}
+	return answer, err
 }
+
+// bounded is the body of an answer. A longer one is an error, because the SDK keeps the
+// whole in memory.
+type bounded struct {
+	body io.ReadCloser
+	left int
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, fmt.Errorf("the answer has more than %d MB", maxAnswer>>20)
+	}
+	n, err := b.body.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
+}
+
+func (b *bounded) Close() error { return b.body.Close() }
 
 // sentKey is the context key of an *atomic.Bool that becomes true before the last byte
 // of the request's body is sent.

@@ -11,6 +11,7 @@ import (
 	"muster/agent/await"
 	"muster/agent/containers"
 	"muster/agent/leaving"
+	"muster/agent/limits"
 	"muster/agent/metrics"
 	"muster/agent/registration"
 	"muster/agent/starts"
@@ -36,6 +37,11 @@ type Reading interface {
 // Tasks is what the ECS agent knows of its tasks: an ecsagent.Introspection.
 type Tasks interface {
 	Tasks(ctx context.Context) ([]ecsagent.Task, error)
+}
+
+// Meter reads how close the containers and the host are to their limits: a limits.Meter.
+type Meter interface {
+	Read(now time.Time, running []containers.Identity) limits.Reading
 }
 
 // Publisher brings minutes to CloudWatch: a metrics.Publisher.
@@ -69,6 +75,7 @@ type Parts struct {
 	Publisher    Publisher            // may be nil
 	Announcer    Announcer
 	Ports        func(context.Context) (Ports, error) // may be nil
+	Limits       Meter                                // may be nil
 	Calls        func() int                           // to AWS, so far
 	// ShuttingDown reports whether the whole system stops. It is false if that is unknown.
 	ShuttingDown func(context.Context) bool
@@ -111,7 +118,8 @@ type loopState struct {
 	departureUnknownLogged, stateFailureLogged bool
 
 	tally     tally
-	published usage // as of the last published minute
+	published usage          // as of the last published minute
+	limits    limits.Reading // the last one that was published
 	builder   *metrics.Builder
 }
 
@@ -139,6 +147,9 @@ func (a *Agent) Run(ctx context.Context) (again bool) {
 	defer enough()
 	parts.Go(func() { _ = a.Containers.Run(watching) }) // its error is that of the context
 	parts.Go(func() { a.reportTransitions(watching) })
+	if a.Limits != nil {
+		parts.Go(func() { a.watchLimits(watching) })
+	}
 	if a.Ports != nil {
 		period := a.Settings.PortsPeriod
 		parts.Go(func() { a.watchPorts(watching, period) })
@@ -300,7 +311,11 @@ func (a *Agent) publish(at time.Time) {
 		return
 	}
 	totals, used := a.Containers.Totals(), a.usage()
-	a.build(a.minute(totals, used))
+	m := a.minute(totals, used)
+	a.build(m)
+	if m.limits.ExceededKnown {
+		a.loop.limits = m.limits
+	}
 	a.loop.tally.publish(totals)
 	a.loop.published = used
 	if m := a.loop.builder.Minute(at); a.Publisher != nil {

@@ -7,6 +7,7 @@ import (
 
 	"muster/agent/agentstate"
 	"muster/agent/announce"
+	"muster/agent/limits"
 )
 
 // shared is what several goroutines of the agent read and write.
@@ -17,6 +18,7 @@ type shared struct {
 	cluster string             // this instance's, by name; empty: unknown
 	recent  []agentstate.Event // the newest first
 	ports   Ports
+	limits  limits.Reading
 	held    []announce.Event // for the agent that inherits
 }
 
@@ -45,6 +47,22 @@ func (s *shared) latestPorts() Ports {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.ports
+}
+
+func (s *shared) setLimits(read limits.Reading) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limits = read
+}
+
+// latestLimits is the last reading, unless it is old.
+func (s *shared) latestLimits(now time.Time) limits.Reading {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now.Sub(s.limits.At) > limitsLast {
+		return limits.Reading{}
+	}
+	return s.limits
 }
 
 // hold keeps an event for the agent that inherits.

@@ -8,9 +8,10 @@ import (
 
 // Units that CloudWatch knows, as far as muster has use for them.
 const (
-	UnitCount  = "Count"
-	UnitBytes  = "Bytes"
-	UnitMillis = "Milliseconds"
+	UnitCount   = "Count"
+	UnitBytes   = "Bytes"
+	UnitMillis  = "Milliseconds"
+	UnitPercent = "Percent"
 )
 
 // Dimension is a part of a series' identity, next to its name.

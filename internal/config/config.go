@@ -59,6 +59,9 @@ type Config struct {
 	WatchPeriod       time.Duration `split_words:"true" default:"1m" in:"agent" record:"true" desc:"How often the agent checks the registration."`
 	Namespace         string        `split_words:"true" default:"Muster" in:"agent" record:"true" desc:"CloudWatch namespace of the metrics. Empty: no metrics are published."`
 	Dimensions        Dimensions    `split_words:"true" in:"agent" record:"true" desc:"Additional metrics per container, per instance, or both (container,instance). CloudWatch bills each container and instance separately (docs/reference/metrics.md)."`
+	Textfile          string        `split_words:"true" in:"agent" record:"true" desc:"File for the textfile collector of Prometheus' node exporter, such as /run/muster-agent/muster.prom. Empty: none."`
+	Inventory         string        `split_words:"true" in:"agent" record:"true" desc:"File for a custom inventory of Systems Manager (Custom:Muster), such as /run/muster-agent/inventory.json. Empty: none."`
+	Metrics           Metrics       `split_words:"true" in:"agent" record:"true" desc:"Additional metrics: limits (MemoryUsed and CPUThrottled of each service), agent (CPU, memory and AWS calls of muster-agent), or both (limits,agent)."`
 	EventBus          string        `split_words:"true" in:"agent" record:"true" desc:"Name or ARN of the EventBridge bus for transitions. Empty: transitions go to the journal only."`
 	SpoolDir          string        `split_words:"true" default:"/var/lib/muster-agent/spool" in:"agent" record:"true" desc:"Directory for minutes that are not yet published."`
 	SpoolMax          Size          `split_words:"true" default:"64MB" in:"agent" record:"true" desc:"Maximum size of the spool. The oldest minutes are dropped first."`
@@ -69,7 +72,7 @@ type Config struct {
 	Root              string        `split_words:"true" default:"/" in:"bootstrap verify ports agent status check debug" record:"false" desc:"Root of the file system to work on, for images that are not booted."`
 	ECSConfig         string        `split_words:"true" default:"/etc/ecs/ecs.config" in:"bootstrap check debug" record:"true" desc:"Configuration file of the ECS agent."`
 	ECSDataDir        string        `split_words:"true" default:"/var/lib/ecs/data" in:"bootstrap check debug" record:"true" desc:"Directory of agent.db."`
-	ECSLogDir         string        `split_words:"true" default:"/var/log/ecs" in:"verify check debug" record:"true" desc:"Directory of the ECS agent's logs."`
+	ECSLogDir         string        `split_words:"true" default:"/var/log/ecs" in:"verify agent check debug" record:"true" desc:"Directory of the ECS agent's logs."`
 	StateDir          string        `split_words:"true" default:"/var/lib/muster" in:"bootstrap verify ports agent check debug" record:"false" desc:"State directory of muster, with a directory for each instance ID."`
 
 	origins map[string]Origin

@@ -86,6 +86,37 @@ func (d Dimensions) String() string {
 	return strings.Join(names, ",")
 }
 
+// Metrics says which metrics there are beyond the usual ones.
+type Metrics struct{ Limits, Agent bool }
+
+// UnmarshalText reads limits, agent, or both with a comma.
+func (m *Metrics) UnmarshalText(text []byte) error {
+	*m = Metrics{}
+	for name := range strings.SplitSeq(string(text), ",") {
+		switch strings.TrimSpace(name) {
+		case "limits":
+			m.Limits = true
+		case "agent":
+			m.Agent = true
+		case "":
+		default:
+			return errors.New("it must be limits, agent, or limits,agent")
+		}
+	}
+	return nil
+}
+
+func (m Metrics) String() string {
+	var names []string
+	if m.Limits {
+		names = append(names, "limits")
+	}
+	if m.Agent {
+		names = append(names, "agent")
+	}
+	return strings.Join(names, ",")
+}
+
 // Size is a number of bytes.
 type Size int64
 

@@ -27,6 +27,7 @@ type screen struct {
 var screens = []screen{
 	{"misread", "guides/debug.md", misreadConfig},
 	{"security-groups", "guides/security-groups.md", closedPorts},
+	{"ports-baseline", "guides/ports-baseline.md", closedSince},
 	{"clusters", "guides/clusters.md", mistypedCluster},
 	{"zones", "guides/zones.md", closedZone},
 	{"front-ends", "guides/front-ends.md", frontEnds},
@@ -130,6 +131,38 @@ func closedPorts(s *stage) error {
 	return s.types("muster ports --cluster prod --ports ignite2-compact", 1, false,
 		"ports", "--cluster", "prod", "--ports", "ignite2-compact")
 }
+
+// closedSince compares the facts from before a rule was added with those after it.
+func closedSince(s *stage) error {
+	s.cacheGroups()
+	now, baseline := filepath.Join(s.root, "now.json"), filepath.Join(s.root, "prod.json")
+	save := func(path string) int {
+		return s.run(io.Discard, io.Discard, "ports", "--cluster", "prod", "--ports", "ignite2-compact", "--save", path)
+	}
+	if code := save(now); code != 1 {
+		return fmt.Errorf("the ports are open before the rule was added: exit code %d", code)
+	}
+	if err := s.authorize(); err != nil {
+		return err
+	}
+	if code := save(baseline); code != 0 {
+		return fmt.Errorf("the ports are closed after the rule was added: exit code %d", code)
+	}
+	shown := s.out
+	var out bytes.Buffer
+	s.out = &out
+	err := s.types("muster ports --from now.json --baseline prod.json", 1, false, "ports", "--from", now, "--baseline", baseline)
+	text := momentary.ReplaceAllString(out.String(), "2026-01-05T06:00:00Z")
+	_, _ = io.WriteString(shown, aged.ReplaceAllString(text, "read 3h ago"))
+	s.out = shown
+	return err
+}
+
+// What differs each time the screen is played.
+var (
+	momentary = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
+	aged      = regexp.MustCompile(`read \S+ ago`)
+)
 
 // closedZone shows tasks in two zones, and a network ACL that blocks traffic to the second zone.
 func closedZone(s *stage) error {

@@ -20,6 +20,10 @@ type RunningTask struct {
 	Zone       string // default: the attribute ecs.availability-zone of the instance, else this instance's zone
 	LastStatus string // default RUNNING
 	Definition string // task definition, FAMILY:REVISION; default revision 1 of Family
+
+	CPU, Memory string   // what it reserves, as ECS writes it; empty: ECS gives none
+	GPUs        []string // ids of its GPUs
+	HostPorts   []int    // TCP
 }
 
 const taskRunning = "RUNNING"
@@ -101,6 +105,21 @@ type taskShape struct {
 	Attachments          []attachment `json:"attachments"`
 	TaskDefinitionArn    string       `json:"taskDefinitionArn"`
 	AvailabilityZone     string       `json:"availabilityZone"`
+	CPU                  string       `json:"cpu,omitempty"`
+	Memory               string       `json:"memory,omitempty"`
+
+	Containers []containerShape `json:"containers,omitempty"`
+}
+
+type containerShape struct {
+	Name     string           `json:"name"`
+	GPUs     []string         `json:"gpuIds,omitempty"`
+	Bindings []networkBinding `json:"networkBindings,omitempty"`
+}
+
+type networkBinding struct {
+	HostPort int    `json:"hostPort"`
+	Protocol string `json:"protocol"`
 }
 
 // task accepts an ARN or its last part.
@@ -167,7 +186,14 @@ func (s *Sandbox) describeTasks(r *request) (any, *apiError) {
 func (s *Sandbox) showTask(c *cluster, t *RunningTask) taskShape {
 	out := taskShape{TaskArn: t.Arn, ClusterArn: s.arn("ecs", "cluster/"+c.name), ContainerInstanceArn: t.ContainerInstance,
 		Group: t.Group, LastStatus: t.status(), DesiredStatus: taskRunning, Attachments: []attachment{},
-		TaskDefinitionArn: s.arn("ecs", "task-definition/"+cmp.Or(t.Definition, t.Family+":1")), AvailabilityZone: s.taskZone(c, t)}
+		TaskDefinitionArn: s.arn("ecs", "task-definition/"+cmp.Or(t.Definition, t.Family+":1")), AvailabilityZone: s.taskZone(c, t), CPU: t.CPU, Memory: t.Memory}
+	if len(t.GPUs)+len(t.HostPorts) > 0 {
+		one := containerShape{Name: "app", GPUs: t.GPUs}
+		for _, port := range t.HostPorts {
+			one.Bindings = append(one.Bindings, networkBinding{port, "tcp"})
+		}
+		out.Containers = []containerShape{one}
+	}
 	if t.Interface.ID != "" {
 		a := attachment{"ElasticNetworkInterface", "ATTACHED", []Attribute{{"networkInterfaceId", t.Interface.ID}}}
 		for _, addr := range t.Interface.Addrs {

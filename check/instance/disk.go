@@ -92,7 +92,9 @@ func (g Group) measure(ctx context.Context, paths []string) []measured {
 }
 
 // dockerRoot is where Docker keeps images and containers.
-func (g Group) dockerRoot() string { return dockerapi.DataRoot(g.Config.Path("/etc/docker/daemon.json")) }
+func (g Group) dockerRoot() string {
+	return dockerapi.DataRoot(g.Config.Path("/etc/docker/daemon.json"))
+}
 
 func (m mount) String() string {
 	text := fmt.Sprintf("%s: %.0f %% full, %s of %s free", strings.Join(m.paths, ", "), m.Used(), size(m.Free), size(m.Size))

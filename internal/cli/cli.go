@@ -101,7 +101,7 @@ sudo muster debug: its first line is the root cause.`,
 		commands  []*cobra.Command
 	}{
 		{"join", "Join the cluster:", []*cobra.Command{bootstrapCommand(log), verifyCommand(log)}},
-		{"diagnose", "Diagnose:", []*cobra.Command{checkCommand(version, log), debugCommand(version, log), explainCommand(), portsCommand(log)}},
+		{"diagnose", "Diagnose:", []*cobra.Command{checkCommand(version, log), debugCommand(version, log), explainCommand(), portsCommand(log), fitCommand(log)}},
 		{"watch", "Watch:", []*cobra.Command{agentCommand(log), statusCommand(), dockerProxyCommand(log)}},
 	} {
 		root.AddGroup(&cobra.Group{ID: group.id, Title: group.title})
@@ -121,7 +121,7 @@ sudo muster debug: its first line is the root cause.`,
 }
 
 // offInstance are the commands that serve away from an instance too, also on macOS.
-var offInstance = map[string]bool{"ports": true, "explain": true}
+var offInstance = map[string]bool{"ports": true, "explain": true, "fit": true}
 
 // onInstance has the command refuse to run on another system than Linux.
 func onInstance(goos string, cmd *cobra.Command) {

@@ -41,6 +41,7 @@ func TestScripts(t *testing.T) {
 			"hides-root":  hidesRoot,
 			"signaled":    signaled,
 			"peers":       peers,
+			"room":        room,
 			"balancer":    balancer,
 			"authorize":   authorize,
 			"fits-schema": fitsSchema,

@@ -36,7 +36,7 @@ var namespaceForm = regexp.MustCompile(`^[0-9A-Za-z.\-_/#]*$`)
 // description, in lists the commands that have the flag, and record:"true" marks settings that bootstrap records for
 // the units.
 type Config struct {
-	Cluster           string        `split_words:"true" in:"bootstrap verify ports agent check debug" record:"true" desc:"Name or ARN of the ECS cluster."`
+	Cluster           string        `split_words:"true" in:"bootstrap verify ports fit agent check debug" record:"true" desc:"Name or ARN of the ECS cluster."`
 	ClusterTag        string        `split_words:"true" default:"muster:cluster" in:"bootstrap" desc:"Tag that names the cluster if no other setting does. It is read from the instance (through IMDS), then from its Auto Scaling group."`
 	ECS               ECSSettings   `split_words:"true" in:"bootstrap" desc:"Other settings for ecs.config: KEY=VALUE, separated by spaces. The flag can be repeated."`
 	ResetStaleState   bool          `split_words:"true" in:"bootstrap" desc:"Move agent.db aside if it names another cluster for this instance. The ECS agent would refuse to start with it."`

@@ -20,7 +20,11 @@ import (
 
 // fits-schema FILE: the JSON is as docs/schema/check.json says.
 func fitsSchema(ts *testscript.TestScript, _ bool, args []string) {
-	schema, err := jsonschema.NewCompiler().Compile("../../docs/schema/check.json")
+	name := "check"
+	if len(args) > 1 {
+		name = args[1]
+	}
+	schema, err := jsonschema.NewCompiler().Compile("../../docs/schema/" + name + ".json")
 	ts.Check(err)
 	value, err := jsonschema.UnmarshalJSON(strings.NewReader(ts.ReadFile(args[0])))
 	ts.Check(err)

@@ -85,7 +85,7 @@ func (e *evaluation) disconnected(bad []*inventory.Instance) {
 	e.add(Problem{ID: "instance-disconnected", Status: Fail,
 		Summary: fmt.Sprintf("%d of %s %s not connected to ECS", len(bad),
 			plural(len(e.inv.Instances), "container instance", "container instances"), isAre(len(bad))),
-		Why:     why,
+		Why: why,
 		Fix: fix.Do("Find the cause on the instance:",
 			"aws ssm start-session --target "+bad[0].ID+e.region(), "sudo muster debug")})
 }

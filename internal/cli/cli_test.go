@@ -38,6 +38,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start-agent": startAgent,
 			"fault":       fault,
+			"fleet":       fleetWorld,
 			"hides-root":  hidesRoot,
 			"signaled":    signaled,
 			"peers":       peers,

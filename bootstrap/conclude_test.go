@@ -184,7 +184,7 @@ func TestHooksThatCannotBeKept(t *testing.T) {
 	}{
 		"no such hook":               {set: []string{"LIFECYCLE_HOOK", "raedy"}, exit: 11, says: []string{"no such launch hook: raedy in Auto Scaling group workers"}},
 		"may not look":               {fault: sandbox.AccessDenied(sandbox.AutoScaling, "DescribeLifecycleHooks"), says: []string{"no heartbeats", "DescribeLifecycleHooks is not allowed", "launch hook ready: CONTINUE"}},
-		"looking hangs":              {fault: sandbox.Fault{Service: sandbox.AutoScaling, Action: "DescribeLifecycleHooks", Hang: true}, says: []string{"no heartbeats", "no answer from AWS in time", "launch hook ready: CONTINUE"}},
+		"looking hangs":              {fault: sandbox.Fault{Service: sandbox.AutoScaling, Action: "DescribeLifecycleHooks", Hang: true}, says: []string{"no heartbeats", "no response from AWS in time", "launch hook ready: CONTINUE"}},
 		"may not beat":               {fault: sandbox.AccessDenied(sandbox.AutoScaling, "RecordLifecycleActionHeartbeat"), says: []string{"launch hook ready: CONTINUE"}},
 		"may not end it":             {fault: sandbox.AccessDenied(sandbox.AutoScaling, "CompleteLifecycleAction"), exit: 11, says: []string{"not delivered", "CompleteLifecycleAction is not allowed"}},
 		"it is over":                 {before: func(m *machine) { m.complete("CONTINUE") }, says: []string{"no longer waiting for CONTINUE"}},
@@ -277,7 +277,7 @@ func TestStacksThatAreNotSignalled(t *testing.T) {
 		"denied, and failed":        {plan: sandbox.AgentPlan{Hold: true}, fault: &denied, exit: 10, says: "not delivered"},
 		"no such stack":             {set: []string{"CFN_STACK", "other"}, exit: 11, says: "Stack 'other' does not exist"},
 		"no such resource":          {set: []string{"CFN_RESOURCE", "Other"}, exit: 11, says: "Other"},
-		"hanging":                   {fault: &sandbox.Fault{Hang: true}, exit: 11, says: "no answer from AWS in time"},
+		"hanging":                   {fault: &sandbox.Fault{Hang: true}, exit: 11, says: "no response from AWS in time"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

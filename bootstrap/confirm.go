@@ -27,8 +27,8 @@ func (r *run) confirm(ctx context.Context, meta ecsagent.Metadata, report *bootr
 			r.warn("verify", "not confirmed: %v", err)
 			return nil
 		case !answered:
-			r.warn("verify", "no new answer from ECS: %v", err)
-			last.Evidence = append(last.Evidence, fmt.Sprintf("no later answer from ECS: %v", err))
+			r.warn("verify", "no new response from ECS: %v", err)
+			last.Evidence = append(last.Evidence, fmt.Sprintf("no later response from ECS: %v", err))
 		default:
 			if last = r.evaluate(meta.ContainerInstanceARN, ci, err); last == nil {
 				report.Confirmed = true

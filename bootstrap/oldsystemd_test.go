@@ -35,7 +35,7 @@ func TestAnOldSystemdGetsTheClusterButNoneOfMustersUnits(t *testing.T) {
 				t,
 				m.log.String(),
 				"systemd "+version+" is older than 248, so muster-verify.service and muster-agent.service are not installed, enabled or started",
-				"nothing sends the signal of this boot",
+				"no signal is sent for this boot",
 				"  sudo muster verify",
 			)
 		}

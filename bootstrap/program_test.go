@@ -25,7 +25,7 @@ func (m *machine) download() *machine {
 func TestTheUnitsOfRootRunNoProgramThatAUserCanReplace(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod").download().mustConfigure()
-	wantText(t, m.log.String(), "copied this program to /usr/local/bin/muster", "srv/deploy/muster cannot stay")
+	wantText(t, m.log.String(), "copied this program to /usr/local/bin/muster", "because they cannot run ", "srv/deploy/muster: ")
 	for _, unit := range []string{verifyUnit, agentUnit} {
 		wantText(t, m.read("etc/systemd/system/"+unit), "\nExecStart=/usr/local/bin/muster ")
 	}

@@ -226,7 +226,7 @@ func TestTheECSAPIHasItsSay(t *testing.T) {
 		"agrees, draining":       {edit: func(ci *sandbox.ContainerInstance) { ci.Status = "DRAINING" }, asks: 1},
 		"denies us":              {fault: &sandbox.Fault{Kind: sandbox.KindAccessDenied}, asks: 1, warning: "ecs:DescribeContainerInstances is not allowed"},
 		"throttles us":           {fault: &sandbox.Fault{Kind: sandbox.KindThrottled}, asks: 1, warning: "request rate"},
-		"hangs up":               {fault: &sandbox.Fault{Reset: true}, asks: 1, warning: "the connection ended before the answer"},
+		"hangs up":               {fault: &sandbox.Fault{Reset: true}, asks: 1, warning: "the connection was closed before the response"},
 		"talks rubbish":          {fault: &sandbox.Fault{Body: "<html>"}, asks: 1, warning: "only the ECS agent reports the registration"},
 		"sees no agent at first": {edit: func(ci *sandbox.ContainerInstance) { ci.AgentConnected = false }, then: func(ci *sandbox.ContainerInstance) { ci.AgentConnected = true }, asks: 2},
 		"still registers it":     {edit: func(ci *sandbox.ContainerInstance) { ci.Status = "REGISTERING" }, then: func(ci *sandbox.ContainerInstance) { ci.Status = "ACTIVE" }, asks: 2},

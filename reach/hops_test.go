@@ -110,7 +110,7 @@ func TestGroupReferencesEndAtRegionsAndAppliances(t *testing.T) {
 	w.Middleboxes = map[SubnetPair]string{{"subnet-3", "subnet-1"}: "vpce-firewall"}
 	v = NewJudge(w).Evaluate(p1, q, caseNeed())
 	want(t, v, "MISSING 47100-47109")
-	contains(t, v.Sentence(), "does not survive vpce-firewall")
+	contains(t, v.Sentence(), "does not work through vpce-firewall")
 	p1.Subnet = q.Subnet
 	want(t, NewJudge(w).Evaluate(p1, q, caseNeed()), "OPEN")
 }

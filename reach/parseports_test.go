@@ -114,15 +114,15 @@ func TestCollidingProfilesAreWarnedOf(t *testing.T) {
 
 func TestWrongPortsSayWhatIsWrongAndWhatIsNear(t *testing.T) {
 	for selected, parts := range map[string][]string{
-		"":                     {"nothing named", "ignite2"},
-		"ignite2,":             {"nothing named"},
+		"":                     {"nothing selected", "ignite2"},
+		"ignite2,":             {"nothing selected"},
 		"ignit2":               {`"ignit2"`, "did you mean ignite2"},
 		"hazelcats":            {"did you mean hazelcast?"},
 		"tomcat":               {"did you mean tomcat-cluster?"},
-		"whatever":             {"no such profile; known are ignite2, ", "cockroachdb"},
+		"whatever":             {"no such profile; known names are ignite2, ", "cockroachdb"},
 		"ignite2+thni":         {`no role "thni"`, "did you mean thin?"},
-		"ignite2+":             {`no role ""`, "known are thin, rest, jetty"},
-		"etcd+rest":            {`etcd has no role "rest"`, "known are client"},
+		"ignite2+":             {`no role ""`, "known names are thin, rest, jetty"},
+		"etcd+rest":            {`etcd has no role "rest"`, "known names are client"},
 		"vault+ui":             {"vault has no optional roles"},
 		"kafka:brokr":          {`kafka has no role "brokr"`, "did you mean broker?"},
 		"9000-9009":            {"no protocol", "tcp/9000-9009"},

@@ -49,7 +49,7 @@ func (v Verdict) clauses() []string {
 		}
 	}
 	if len(v.Steps) == 0 {
-		out = append(out, "no pair of addresses to judge")
+		out = append(out, "no pair of addresses to evaluate")
 		for _, why := range v.Unread {
 			out = append(out, why.String())
 		}

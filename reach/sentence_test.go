@@ -49,13 +49,13 @@ func TestSentences(t *testing.T) {
 			q.Addrs = nil
 			return said(w, p1, q)
 		}, "P1 may or may not reach Q on tcp 47100-47109 (ignite2 communication): " +
-			"no pair of addresses to judge; ec2:DescribeNetworkInterfaces (no address of Q is known)"},
+			"no pair of addresses to evaluate; ec2:DescribeNetworkInterfaces (no address of Q is known)"},
 		{"no common family", func() string {
 			w, p1, _, q := theCase()
 			q.Addrs = []netip.Addr{netip.MustParseAddr("fd00::1")}
 			return said(w, p1, q)
 		}, "P1 cannot reach Q on tcp 47100-47109 (ignite2 communication): " +
-			"no pair of addresses to judge; P1 has only IPv4, Q only IPv6"},
+			"no pair of addresses to evaluate; P1 has only IPv4, Q only IPv6"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := c.sentence(); got != c.expected {

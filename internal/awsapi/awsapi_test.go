@@ -88,8 +88,8 @@ func TestFailuresAreNamedAndClassified(t *testing.T) {
 		"skewed":             {sandbox.Fault{Kind: sandbox.KindSkewed, Message: "Signature expired"}, ClockSkew, "169.254.169.123"},
 		"throttled":          {sandbox.Throttled("", "", 0), Throttled, "request rate"},
 		"failing":            {sandbox.ServerError("", "", 0), Failed, ""},
-		"reset":              {sandbox.Fault{Reset: true}, Unreachable, "the connection ended before the answer: "},
-		"hanging":            {sandbox.Fault{Hang: true}, Unreachable, "no answer from AWS in time"},
+		"reset":              {sandbox.Fault{Reset: true}, Unreachable, "the connection was closed before the response: "},
+		"hanging":            {sandbox.Fault{Hang: true}, Unreachable, "no response from AWS in time"},
 		"half an answer":     {sandbox.Fault{Cut: true}, Failed, ""},
 		"garbage":            {sandbox.Fault{Body: "<<"}, Failed, ""},
 		"a proxy's own page": {sandbox.Fault{Status: 403, Body: "<html>no</html>"}, Failed, ""},
@@ -456,7 +456,7 @@ func TestRefusalsOfTheIdentitySignalAreRead(t *testing.T) {
 		"as XML":  {xmlError, Denied, "AccessDenied: no"},
 		"empty":   {"", Failed, "HTTP status 403"},
 		"a page":  {"<html>\x1b no", Failed, `\x1b`},
-		"no code": {`{"Error":{}}`, Failed, "no error document"},
+		"no code": {`{"Error":{}}`, Failed, "not an error document"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

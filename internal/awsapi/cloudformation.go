@@ -151,7 +151,7 @@ func decodeError(status int, body []byte) error {
 		err = xml.Unmarshal(body, &answer)
 	}
 	if err != nil || answer.Error.Code == "" {
-		return fmt.Errorf("HTTP status %d and an answer that is no error document: %+.120q", status, body)
+		return fmt.Errorf("HTTP status %d and a response that is not an error document: %+.120q", status, body)
 	}
 	return &smithy.GenericAPIError{Code: answer.Error.Code, Message: answer.Error.Message}
 }

@@ -28,12 +28,12 @@ func pages[T any](action string, page func(token *string) ([]T, *string, error))
 				return
 			}
 			if aws.ToString(next) == aws.ToString(token) {
-				yield(nil, endless(action, "the page token leads back to itself"))
+				yield(nil, endless(action, "the page token is the same as before"))
 				return
 			}
 			token = next
 		}
-		yield(nil, endless(action, fmt.Sprintf("there is another page after %d", maxPages)))
+		yield(nil, endless(action, fmt.Sprintf("there are more than %d pages", maxPages)))
 	}
 }
 

@@ -188,8 +188,8 @@ func TestAListThatDoesNotEnd(t *testing.T) {
 	}{
 		"ends":            {99, 99, ""},
 		"ends just":       {100, 100, ""},
-		"goes on and on":  {101, 100, "there is another page after 100"},
-		"comes back soon": {0, 2, "leads back to itself"},
+		"goes on and on":  {101, 100, "there are more than 100 pages"},
+		"comes back soon": {0, 2, "is the same as before"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, api := around(t, sandbox.Options{Clusters: []string{"prod"}})

@@ -204,7 +204,7 @@ func TestAnAnswerThatIsNotAWSsSaysSo(t *testing.T) {
 	defer server.Close()
 	c := client(t, aws.Config{Region: "eu-central-1", BaseEndpoint: aws.String(server.URL), Credentials: credentials.NewStaticCredentialsProvider("k", "s", "")})
 	err := c.PutMetricData(t.Context(), "Muster", time.Now(), []Datum{datum(1)})
-	if err == nil || !strings.Contains(err.Error(), "HTTP status 503 without an error code of AWS: a proxy may have answered") {
+	if err == nil || !strings.Contains(err.Error(), "HTTP status 503 without an AWS error code: a proxy may have answered") {
 		t.Errorf("error %v", err)
 	}
 }

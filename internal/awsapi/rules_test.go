@@ -68,10 +68,10 @@ func TestBadRulesAreNotedByNameAndNeverCountAsClosed(t *testing.T) {
 		"port above 65535":        {`"IsEgress":false,"IpProtocol":"tcp","FromPort":1,"ToPort":65536,"CidrIpv4":"10.0.0.0/8"`, "port 65536 is outside 0-65535", "UNKNOWN 47100-47109"},
 		"negative port":           {`"IsEgress":false,"IpProtocol":"tcp","FromPort":-2,"ToPort":5,"CidrIpv4":"10.0.0.0/8"`, "port -2 is outside", "UNKNOWN 47100-47109"},
 		"CIDR of 33 bits":         {`"IsEgress":false,"IpProtocol":"tcp","FromPort":47100,"ToPort":47104,"CidrIpv4":"0.0.0.0/33"`, `"0.0.0.0/33" is not a CIDR`, "MISSING 47105-47109"},
-		"v6 in the v4 field":      {`"IsEgress":false,"IpProtocol":"-1","FromPort":-1,"ToPort":-1,"CidrIpv4":"::/0"`, "other IP version", "UNKNOWN 47100-47109"},
+		"v6 in the v4 field":      {`"IsEgress":false,"IpProtocol":"-1","FromPort":-1,"ToPort":-1,"CidrIpv4":"::/0"`, "wrong IP version", "UNKNOWN 47100-47109"},
 		"null ports of tcp":       {`"IsEgress":false,"IpProtocol":"TCP","FromPort":null,"ToPort":null,"CidrIpv4":"10.0.0.0/8"`, "tcp without ports", "UNKNOWN 47100-47109"},
 		"unknown protocol":        {`"IsEgress":false,"IpProtocol":"tpc","FromPort":1,"ToPort":2,"CidrIpv4":"10.0.0.0/8"`, `unknown protocol "tpc"`, "UNKNOWN 47100-47109"},
-		"no peer":                 {`"IsEgress":false,"IpProtocol":"-1"`, "names no peer", "UNKNOWN 47100-47109"},
+		"no peer":                 {`"IsEgress":false,"IpProtocol":"-1"`, "has no peer", "UNKNOWN 47100-47109"},
 		"a group without id":      {`"IsEgress":false,"IpProtocol":"-1","ReferencedGroupInfo":{"GroupName":"classic"}`, "the peer has no id", "UNKNOWN 47100-47109"},
 		"no direction":            {`"IpProtocol":"-1","CidrIpv4":"10.0.0.0/8"`, "IsEgress is missing", "UNKNOWN 47100-47109"},
 		"bad, but of another":     {`"IsEgress":false,"IpProtocol":"tcp","FromPort":9,"ToPort":1,"CidrIpv4":"192.168.0.0/16"`, "above last", "MISSING 47100-47109"},
@@ -166,7 +166,7 @@ func TestACLShape(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 	holds(t, a.Entries[3].Err, "tcp without ports", `action "maybe"`, "0.0.0.0/33")
-	holds(t, a.Entries[4].Err, "udp without ports", "names no CIDR")
+	holds(t, a.Entries[4].Err, "udp without ports", "has no CIDR")
 	if _, err := ec2json.ParseACLs([]byte(`{"NetworkAcls":7}`)); err == nil {
 		t.Error("a number for a list passed")
 	}

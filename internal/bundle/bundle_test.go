@@ -58,7 +58,7 @@ func TestWhatIsInABundle(t *testing.T) {
 
 func TestECSConfigShowsKnownKeysOnly(t *testing.T) {
 	_, files := unpacked(t, sick(t))
-	want := "ECS_CLUSTER=prd\nECS_ENGINE_AUTH_DATA=[masked]\n[left out]: a line that sets no variable\nexport MY_VALUE=[left out]\n\n"
+	want := "ECS_CLUSTER=prd\nECS_ENGINE_AUTH_DATA=[masked]\n[left out]: a line that does not set a variable\nexport MY_VALUE=[left out]\n\n"
 	if got := files["ecs.config"]; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -104,7 +104,7 @@ func TestWithoutMetadataServiceTheOnlyRecordIsTaken(t *testing.T) {
 
 func TestAnUnknownExtraIsRefused(t *testing.T) {
 	err := bundle.Options{Include: []string{"userdata"}}.Check()
-	if err == nil || !strings.Contains(err.Error(), `no "userdata"`) || !strings.Contains(err.Error(), "did you mean user-data?") {
+	if err == nil || !strings.Contains(err.Error(), `cannot include "userdata"`) || !strings.Contains(err.Error(), "did you mean user-data?") {
 		t.Errorf("%v", err)
 	}
 	if err := (bundle.Options{Include: bundle.Extras()}).Check(); err != nil {

@@ -67,7 +67,7 @@ func TestWithoutAMetadataServiceTheSettingsCountAlone(t *testing.T) {
 		says  string
 	}{
 		"nothing answers":           {(*sandbox.Sandbox).IMDSDown, "", "assuming that this is not an EC2 instance"},
-		"turned off by environment": {func(*sandbox.Sandbox) {}, "true", "without what bootstrap recorded on this instance: "},
+		"turned off by environment": {func(*sandbox.Sandbox) {}, "true", "continuing without the record of bootstrap: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			box, h := boxed(t, map[string]string{"MUSTER_CLUSTER": "prod"})

@@ -49,7 +49,7 @@ func TestNoRecordIsTheZeroRecord(t *testing.T) {
 
 func TestARecordThatCannotBeRightIsAnErrorThatNamesTheFile(t *testing.T) {
 	for name, c := range map[string]struct{ text, says string }{
-		"of another instance": {`{"schema":1,"instance_id":"i-2"}`, `it is of instance "i-2"`},
+		"of another instance": {`{"schema":1,"instance_id":"i-2"}`, `it belongs to instance "i-2"`},
 		"of a later schema":   {`{"schema":7,"instance_id":"i-1"}`, "schema 7"},
 		"cut off":             {`{"schema":1,"inst`, "unexpected end"},
 		"empty":               {``, "unexpected end"},

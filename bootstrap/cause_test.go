@@ -18,7 +18,7 @@ import (
 	"muster/internal/sandbox"
 )
 
-// engine is a Docker Engine that says what a test wants.
+// engine is a stub of a Docker Engine that returns what a test sets.
 type engine struct {
 	ping, inspect error
 	container     dockerapi.AgentContainer
@@ -41,8 +41,8 @@ func (e engine) AgentContainer(context.Context) (dockerapi.AgentContainer, bool,
 func TestDockerAsTheCause(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		engine catalog.Engine // nil: the real client
-		listen bool           // and a socket that nobody answers on
+		engine catalog.Engine // nil means the real client
+		listen bool           // also create a socket that nothing serves
 		cause  string
 		says   string
 	}{
@@ -88,7 +88,7 @@ func (m *machine) docker(engine catalog.Engine) {
 	}
 }
 
-// socket is a path below the 107 bytes that a socket's may have.
+// socket returns a path that is shorter than 107 bytes, the limit for a socket.
 func (m *machine) socket() string {
 	dir, err := os.MkdirTemp("", "b")
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 	"muster/test/golden"
 )
 
-// awaited is an instance that everybody waits for.
+// awaited returns an instance with a launch hook, a stack and a group that wait for it.
 func awaited(t *testing.T, state string, hook sandbox.Hook, plan sandbox.AgentPlan) *machine {
 	t.Helper()
 	hook.Name = "ready"
@@ -31,7 +31,7 @@ func awaited(t *testing.T, state string, hook sandbox.Hook, plan sandbox.AgentPl
 	return m.set("CLUSTER", "prod", "LIFECYCLE_HOOK", "ready", "CFN_STACK", "stack", "CFN_RESOURCE", "Workers")
 }
 
-// told is what the hook, the stack and the group have heard.
+// told returns what the hook, the stack and the group have received.
 func (m *machine) told() string {
 	hook, stack := m.Hook("ready").Result, "-"
 	if hook == "" {
@@ -129,7 +129,7 @@ func TestTheHookIsKeptWaiting(t *testing.T) {
 	var err error
 	done := make(chan struct{})
 	go func() { defer close(done); report, err = m.verify() }()
-	for m.Hook("ready").Heartbeats < 4 { // 0, 0.4, 0.8 and 1.2 s: past the hook's own end
+	for m.Hook("ready").Heartbeats < 4 { // at 0, 0.4, 0.8 and 1.2 s, which is after the hook's own timeout
 		<-time.After(5 * time.Millisecond)
 	}
 	m.Agent.Release()
@@ -210,7 +210,7 @@ func TestHooksThatCannotBeKept(t *testing.T) {
 	}
 }
 
-// complete ends the hook behind verify's back.
+// complete completes the hook without verify's knowledge.
 func (m *machine) complete(result string) {
 	r, err := m.host.open(m.t.Context())
 	if err == nil {
@@ -221,7 +221,7 @@ func (m *machine) complete(result string) {
 	}
 }
 
-// An action that is allowed is denied where the tags are missing that its policy compares.
+// An action that the policy lists is still denied if the tags that the policy compares are missing.
 func TestADeniedSignalNamesTheTags(t *testing.T) {
 	t.Parallel()
 	const role = "aws iam tag-role --role-name muster-sandbox --tags Key=muster:cluster,Value=prod"
@@ -286,7 +286,7 @@ func TestStacksThatAreNotSignalled(t *testing.T) {
 				m.set("TIMEOUT", "100ms")
 			}
 			if test.fault != nil {
-				fault := *test.fault // some rows share one
+				fault := *test.fault // some rows share a fault
 				fault.Service = sandbox.CloudFormation
 				m.Inject(fault)
 				if test.fault.Hang {
@@ -313,7 +313,7 @@ func TestTheSignedIdentityThatCannotBeRead(t *testing.T) {
 	wantText(t, report.Deliveries[0].Error, "signed identity document", "500")
 }
 
-// The report is a contract: additive only.
+// The report is a public format. Fields may only be added.
 func TestReportIsTheGoldenOne(t *testing.T) {
 	t.Parallel()
 	for name, plan := range map[string]sandbox.AgentPlan{"registered": {}, "wrong-cluster": {Cluster: "default"}} {

@@ -137,8 +137,8 @@ func TestECSConfigThroughASymlink(t *testing.T) {
 	}
 }
 
-// A size limit on files fails a write as a full disk does, for root too. It
-// counts for the whole process, so this test is not parallel.
+// With a limit on the file size, a write fails as on a full disk, even for root. The limit applies to the whole
+// process, so this test is not parallel.
 func TestFullDiskLeavesTheOldECSConfig(t *testing.T) {
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
 	old := strings.Repeat("# mine\n", 1000)
@@ -221,7 +221,7 @@ func TestCheckpointOfTheECSAgent(t *testing.T) {
 		garbage string
 		cluster string
 		reset   string
-		write   string // to ecs.config; empty: refused
+		write   string // what to write to ecs.config; empty if bootstrap refuses
 		aside   bool
 		says    string
 	}{
@@ -275,10 +275,9 @@ func TestCheckpointOfTheECSAgent(t *testing.T) {
 	}
 }
 
-// An agent with the ARN of an instance that ECS has deregistered comes back as that one
-// and is refused (agent/app/agent.go, reregisterContainerInstance; InactiveInstanceException
-// makes it wait an hour). verify has learned it from ECS, or the agent has logged it;
-// bootstrap asks nothing.
+// An agent whose ARN belongs to a deregistered instance uses the same ARN again and is rejected (agent/app/agent.go,
+// reregisterContainerInstance; after InactiveInstanceException it waits an hour). bootstrap knows this from verify's
+// report or from the agent's log. It makes no call.
 func TestADeregisteredInstanceIsRemembered(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -334,12 +333,12 @@ func TestUnitsAreInstalledAndQueued(t *testing.T) {
 	m.mustConfigure()
 	wantCalls(t, m.systemd.did(), append([]string{"enable muster-verify.service muster-agent.service"}, queued("start")...)...)
 	after := m.tree()
-	for _, name := range []string{"bootstrap.json"} { // says when
+	for _, name := range []string{"bootstrap.json"} { // contains a timestamp
 		delete(before, "/var/lib/muster/instances/"+instanceID+"/"+name)
 		delete(after, "/var/lib/muster/instances/"+instanceID+"/"+name)
 	}
 	for name := range after {
-		if strings.HasPrefix(name, "/var/lib/ecs") || strings.HasPrefix(name, "/var/log") { // the ECS agent's
+		if strings.HasPrefix(name, "/var/lib/ecs") || strings.HasPrefix(name, "/var/log") { // files of the ECS agent
 			delete(before, name)
 			delete(after, name)
 		}
@@ -453,7 +452,7 @@ func TestAnAgentWithoutClusterIsHeldBackUntilASuccess(t *testing.T) {
 	m.put(ecsConfig, "ECS_CLUSTER=\n")
 	m.systemd.forget()
 	wantExit(t, m.configure(), exitcode.BadConfiguration)
-	wantCalls(t, m.systemd.did()) // it is held back already
+	wantCalls(t, m.systemd.did()) // ecs.service is already held back
 	if n := strings.Count(m.log.String(), "ecs.service is held back"); n != 2 {
 		t.Errorf("reported %d times", n)
 	}
@@ -519,7 +518,7 @@ func TestTwoRunsAtOnceEndAsOne(t *testing.T) {
 	}
 	one, other := m.newHost(), m.newHost()
 	one.Settings, other.Settings = m.host.Settings, m.host.Settings
-	// Both have looked around when the first one gets the lock.
+	// Both runs have finished reading when the first one gets the lock.
 	both := make(chan struct{})
 	var arrived sync.WaitGroup
 	arrived.Add(2)
@@ -600,7 +599,7 @@ func TestAfterARebootAllIsStillRight(t *testing.T) {
 	m.Agent.Stop()
 	m.systemd.reboot()
 	_ = os.RemoveAll(m.path("run"))
-	delete(m.host.Settings.Flags, "MUSTER_CLUSTER") // user data runs once, the units every time
+	delete(m.host.Settings.Flags, "MUSTER_CLUSTER") // user data runs only once, but the units run on every boot
 	if report, err := m.verify(); err != nil || report.Cluster != "prod" {
 		t.Errorf("%v %v", report, err)
 	}

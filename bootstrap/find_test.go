@@ -40,7 +40,7 @@ func TestTheClusterIsFoundWhereItIsNamed(t *testing.T) {
 		"by instance tag":                     {opts: sandbox.Options{InstanceTags: tag, TagsInIMDS: true}, origin: "instance tag muster:cluster", calls: 1},
 		"by the group's tag":                  {opts: sandbox.Options{Group: inGroup(tag)}, origin: "tag muster:cluster of Auto Scaling group workers", calls: 3},
 		"by the group's tag, group from IMDS": {opts: sandbox.Options{Group: inGroup(tag), TagsInIMDS: true}, origin: "tag muster:cluster of Auto Scaling group workers", calls: 2},
-		// The API takes blanks at the ends of a tag's value, and templates leave them there.
+		// The API accepts white space around a tag's value, and templates often produce it.
 		"by a tag with blanks around it": {opts: sandbox.Options{InstanceTags: map[string]string{"muster:cluster": "\u00a0prod \r"}, TagsInIMDS: true}, origin: "instance tag muster:cluster", calls: 1},
 		"by a group's tag with blanks around it": {opts: sandbox.Options{Group: inGroup(map[string]string{"muster:cluster": " prod\n"})},
 			origin: "tag muster:cluster of Auto Scaling group workers", calls: 3},
@@ -243,7 +243,7 @@ func TestBadSettingsHoldTheAgentBackToo(t *testing.T) {
 	wantCalls(t, m.systemd.did(), "mask ecs.service")
 	wantText(t, m.read("dev/console"), "misconfigured", "MUSTER_CLUSTR")
 
-	m.set("ROOT", "relative") // and a root that is none is left alone
+	m.set("ROOT", "relative") // an invalid root is not changed
 	m.systemd.forget()
 	wantExit(t, m.configure(), exitcode.BadConfiguration)
 	wantCalls(t, m.systemd.did())
@@ -261,7 +261,7 @@ func TestAnUnusableAWSConfigurationIsNoPanic(t *testing.T) {
 
 var errAWS = errors.New("reading the AWS configuration: no")
 
-// brokenAWS fails as a constructor does that returns its own type's nil.
+// brokenAWS fails like a constructor that returns a typed nil pointer.
 func brokenAWS(context.Context, string) (AWS, error) {
 	var none *awsapi.Client
 	return none, errAWS

@@ -11,9 +11,8 @@ import (
 	"muster/internal/sandbox"
 )
 
-// A bootstrap that fails holds back an ECS agent that has yet to start, and no other:
-// stopping one that runs costs its tasks their instance. The states are those of
-// org.freedesktop.systemd1(5).
+// A failed bootstrap holds back only an ECS agent that has not started yet, because stopping a running agent would
+// disconnect its tasks from ECS. The states are from org.freedesktop.systemd1(5).
 func TestOnlyAnAgentThatHasNotStartedIsHeldBack(t *testing.T) {
 	t.Parallel()
 	waiting := &units.Job{Type: "start", State: "waiting"}
@@ -64,7 +63,7 @@ func TestASystemdThatDoesNotAnswerStopsNoAgent(t *testing.T) {
 	wantText(t, m.log.String(), "could not check ecs.service, so it was not held back", "no answer")
 }
 
-// Every way in which bootstrap fails comes to the same hold.
+// All failures of bootstrap must hold back the agent in the same way.
 func TestNoFailureStopsAnAgentThatRuns(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]func(*machine){
@@ -92,7 +91,7 @@ func TestNoFailureStopsAnAgentThatRuns(t *testing.T) {
 	}
 }
 
-// saved leaves the checkpoint of an agent that registered there.
+// saved writes the checkpoint of an agent that registered in the cluster.
 func (m *machine) saved(cluster string) {
 	m.t.Helper()
 	if err := sandbox.WriteCheckpoint(m.root, sandbox.Checkpoint{Cluster: cluster, InstanceID: instanceID, ARN: "arn:ci/1"}); err != nil {
@@ -100,8 +99,8 @@ func (m *machine) saved(cluster string) {
 	}
 }
 
-// The agent would not join "default" (ecs-init/docker/docker.go, LoadEnvVars;
-// agent/config/config.go, fileConfig).
+// In these cases the agent would not join "default" (ecs-init/docker/docker.go, LoadEnvVars; agent/config/config.go,
+// fileConfig).
 func TestAnAgentWhoseClusterIsNamedElsewhereIsNotHeldBack(t *testing.T) {
 	t.Parallel()
 	for path, text := range map[string]string{

@@ -10,7 +10,7 @@ import (
 	"muster/internal/sandbox"
 )
 
-// Amazon Linux 2 has systemd 219, RHEL 8 239, Debian 11 247.
+// Amazon Linux 2 has systemd 219, RHEL 8 has 239, Debian 11 has 247.
 func TestAnOldSystemdGetsTheClusterButNoneOfMustersUnits(t *testing.T) {
 	t.Parallel()
 	for _, packaged := range []bool{false, true} {
@@ -42,7 +42,7 @@ func TestAnOldSystemdGetsTheClusterButNoneOfMustersUnits(t *testing.T) {
 	}
 }
 
-// The name of a distribution decides nothing: systemd does.
+// Only the version of systemd matters, not the name of the distribution.
 func TestASystemdThatIsNewEnoughOrDoesNotTellItsVersionGetsTheUnits(t *testing.T) {
 	t.Parallel()
 	for _, version := range []string{"248", "249.11-0ubuntu3.16", "257.7-1", "devel", "unanswered"} {

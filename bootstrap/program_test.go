@@ -10,7 +10,7 @@ import (
 	"muster/internal/sandbox"
 )
 
-// download puts a binary where a user's deployment would, and runs bootstrap from there.
+// download puts a binary where a user would deploy it, and runs bootstrap from there.
 func (m *machine) download() *machine {
 	m.put("srv/deploy/muster", "a program")
 	for path, mode := range map[string]os.FileMode{"srv/deploy/muster": 0o755, "srv/deploy": 0o777} {

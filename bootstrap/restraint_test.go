@@ -26,8 +26,7 @@ func TestAWarmPoolIsToldOnceHoweverOftenTheUnitAsks(t *testing.T) {
 	}
 }
 
-// The unit retries every minute: what was delivered is not sent again, and what was
-// not is.
+// The unit runs verify every minute. Delivered signals are not sent again, undelivered ones are.
 func TestARetrySendsOnlyWhatWasNotDelivered(t *testing.T) {
 	t.Parallel()
 	m := awaited(t, "", sandbox.Hook{}, sandbox.AgentPlan{}).mustConfigure()
@@ -53,7 +52,7 @@ func TestARetrySendsOnlyWhatWasNotDelivered(t *testing.T) {
 	if got := m.told(); got != "CONTINUE, SUCCESS by CFN_V1, Healthy" {
 		t.Error(got)
 	}
-	m.mustConfigure() // a new bootstrap begins anew
+	m.mustConfigure() // a new bootstrap starts from scratch
 	if _, err := m.verify(); err != nil {
 		t.Error(err)
 	}

@@ -110,7 +110,7 @@ func TestEgressFix(t *testing.T) {
 	contains(t, NewJudge(w).Evaluate(p1, q, caseNeed()).Fixes[0].CloudFormation(), `CidrIp: "10.0.3.5/32"`)
 }
 
-// What a shell makes of the line is what the CLI must get, whatever the names hold.
+// The AWS CLI must receive the same arguments after a shell has parsed the command, regardless of the names.
 func TestCommandSurvivesAShell(t *testing.T) {
 	hostile := "sg-'; touch /tmp/pwned; $(id) `id` \"\\\n*"
 	f := Fix{Group: hostile, Protocol: TCP, Ports: PortsOf(Range{1, 2}), Region: "eu west",

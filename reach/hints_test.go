@@ -2,7 +2,7 @@ package reach
 
 import "testing"
 
-// Each kind of near miss, and next to it a setting that must not be taken for one.
+// For each kind of hint, a case that has it and a similar case that must not have it.
 func TestHints(t *testing.T) {
 	for _, c := range []struct {
 		name    string

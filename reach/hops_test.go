@@ -115,7 +115,7 @@ func TestGroupReferencesEndAtRegionsAndAppliances(t *testing.T) {
 	want(t, NewJudge(w).Evaluate(p1, q, caseNeed()), "OPEN")
 }
 
-// A reference matches members; it does not import what the referenced group allows.
+// A reference matches members of the group. It does not include the rules of the group.
 func TestAReferenceImportsNoRules(t *testing.T) {
 	w, p1, p2, q := theCase(in(allow("tcp", 47100, 47109, "sg-a"))...)
 	w.Groups[0].Rules = append(w.Groups[0].Rules, allow("tcp", 47100, 47109, "sg-b"))

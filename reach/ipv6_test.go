@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The cases that turn on addresses, once more over IPv6.
+// The cases that depend on addresses, repeated over IPv6.
 func TestCasesOverIPv6(t *testing.T) {
 	for _, c := range []struct {
 		name    string

@@ -155,7 +155,7 @@ func TestGossipAnswersToItsOwnPort(t *testing.T) {
 	want(t, NewJudge(w).Evaluate(p1, q, need(UDP, 7946, 7946)), "BLOCKED 7946 at return path")
 }
 
-// The page is what people choose from: it must hold every profile, role and port.
+// The page must contain every profile, role and port, because users select from it.
 func TestTheGuideHoldsTheTable(t *testing.T) {
 	text, err := os.ReadFile("../docs/reference/ports.md")
 	if err != nil {

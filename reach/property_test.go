@@ -100,8 +100,8 @@ func TestVerdictsDoNotDependOnTheOrderOfRules(t *testing.T) {
 	})
 }
 
-// The offered rules, taken at their word, open the groups: what is then left
-// closed is an ACL's doing or not known.
+// After the suggested rules are applied, the groups are open. Ports that are still closed are closed by an ACL or
+// unknown.
 func TestFixesFix(t *testing.T) {
 	fixed := 0
 	eachPair(t, func(t *testing.T, _ dice, w World, src, dst Endpoint, n Need) {

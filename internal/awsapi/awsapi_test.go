@@ -34,7 +34,7 @@ func start(t *testing.T, opts sandbox.Options) *sandbox.Sandbox {
 	return s
 }
 
-// everything is an instance with something to ask of every service.
+// everything returns an instance with resources in every service.
 func everything(t *testing.T) *sandbox.Sandbox {
 	return start(t, sandbox.Options{
 		Clusters: []string{"prod"}, Stacks: map[string][]string{"stack": {"Workers"}},
@@ -44,7 +44,7 @@ func everything(t *testing.T) *sandbox.Sandbox {
 	})
 }
 
-// client retries as the real one does, without its pauses.
+// client retries like the real client, but without pauses.
 func client(t *testing.T, cfg aws.Config) *Client {
 	t.Helper()
 	transport := &http.Transport{ResponseHeaderTimeout: time.Second}
@@ -59,7 +59,7 @@ func client(t *testing.T, cfg aws.Config) *Client {
 	return FromConfig(cfg)
 }
 
-// calls is one call of each service and protocol.
+// calls contains one call of each service and protocol.
 func calls(c *Client) map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{
 		"ecs:DescribeClusters":                     func(ctx context.Context) error { _, err := c.ClusterStatus(ctx, "prod"); return err },
@@ -100,7 +100,7 @@ func TestFailuresAreNamedAndClassified(t *testing.T) {
 			t.Run(name+"/"+action, func(t *testing.T) {
 				t.Parallel()
 				if test.fault.Body == "<<" && strings.HasPrefix(action, "cloudformation") {
-					return // its answer holds nothing that is read
+					return // the response contains nothing that is read
 				}
 				err := call(t.Context())
 				var e *Error
@@ -115,7 +115,7 @@ func TestFailuresAreNamedAndClassified(t *testing.T) {
 	}
 }
 
-// lookups are the calls that the client retries.
+// lookups contains the calls that the client retries.
 func lookups(c *Client) map[string]func(context.Context) error {
 	all := calls(c)
 	delete(all, "autoscaling:RecordLifecycleActionHeartbeat")
@@ -152,7 +152,7 @@ func TestAnEndpointThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	s := everything(t)
 	cfg := s.AWSConfig()
-	cfg.BaseEndpoint = aws.String(s.IntrospectionURL()) // refuses: no ECS agent runs
+	cfg.BaseEndpoint = aws.String(s.IntrospectionURL()) // refuses connections, because no ECS agent runs
 	for action, call := range calls(client(t, cfg)) {
 		err := call(t.Context())
 		if KindOf(err) != Unreachable || !strings.Contains(err.Error(), "connection refused") {
@@ -178,7 +178,7 @@ func TestTheCallersTimeIsKept(t *testing.T) {
 	}
 }
 
-// New is the whole chain: environment, metadata service, role.
+// live returns a client from New, with the real chain of environment, metadata service and role.
 func live(t *testing.T, s *sandbox.Sandbox) *Client {
 	t.Helper()
 	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_CA_BUNDLE", "AWS_MAX_ATTEMPTS",
@@ -311,7 +311,7 @@ func TestHooks(t *testing.T) {
 	if want := (Hook{"workers", "ready", 90 * time.Second, "ABANDON"}); hook != want || err != nil {
 		t.Errorf("%+v, %v", hook, err)
 	}
-	for _, name := range []string{"raedy", "leave"} { // leave holds back no launch
+	for _, name := range []string{"raedy", "leave"} { // leave is not a launch hook
 		if _, err := c.Hook(t.Context(), "workers", name); !errors.Is(err, ErrNoSuchHook) || !strings.Contains(err.Error(), name+" in Auto Scaling group workers") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -369,7 +369,7 @@ func TestSignals(t *testing.T) {
 	}
 }
 
-// sendBy reads the identity that the sandbox checks from its metadata service.
+// sendBy sends a signal with the identity from the sandbox's metadata service, which the sandbox checks.
 func sendBy(t *testing.T, c *Client, s *sandbox.Sandbox, scheme string, success bool) error {
 	t.Helper()
 	signal := signal
@@ -412,7 +412,7 @@ func TestAStackThatIsNotWaiting(t *testing.T) {
 	}
 }
 
-// The caller must know what became of each attempt.
+// The caller must know the result of each attempt.
 func TestWhatActsIsTriedOnce(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]sandbox.Fault{
@@ -502,8 +502,8 @@ func FuzzDecodeError(f *testing.F) {
 	})
 }
 
-// A dial that ends without an answer lost its packets on the way (connect(2), ETIMEDOUT);
-// a request that was sent and not answered did not.
+// A dial that times out means that packets are dropped on the path (connect(2), ETIMEDOUT). A request without a
+// response does not mean that.
 func TestOnlyAConnectionThatTimedOutBlamesTheWay(t *testing.T) {
 	dial := &net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}
 	for err, blames := range map[error]bool{dial: true, context.DeadlineExceeded: false, os.ErrDeadlineExceeded: false} {

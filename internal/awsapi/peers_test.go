@@ -16,7 +16,7 @@ import (
 	"muster/reach"
 )
 
-// around starts a sandbox and a client of its API that tries each call once.
+// around starts a sandbox and a client that makes only one attempt per call.
 func around(t *testing.T, opts sandbox.Options) (*sandbox.Sandbox, *awsapi.Client) {
 	t.Helper()
 	s, err := sandbox.New(opts)
@@ -32,7 +32,7 @@ func around(t *testing.T, opts sandbox.Options) (*sandbox.Sandbox, *awsapi.Clien
 	return s, awsapi.FromConfig(cfg)
 }
 
-// calls are those of an action.
+// calls returns the calls of an action.
 func calls(s *sandbox.Sandbox, action string) []sandbox.Call {
 	return slices.DeleteFunc(s.Calls(), func(c sandbox.Call) bool { return c.Action != action })
 }
@@ -99,7 +99,7 @@ func TestWhatIsGoneIsLeftOut(t *testing.T) {
 		t.Errorf("groups %+v, %v", groups, err)
 	}
 	s.ClearFaults()
-	// A message without the ids must not make it ask for ever, or for nothing.
+	// If the message does not list the ids, the client must neither retry forever nor with an empty list.
 	s.Inject(sandbox.Fault{Service: sandbox.EC2, Action: "DescribeInstances", Status: 400, Code: "InvalidInstanceID.NotFound", Message: "no"})
 	s.ResetCalls()
 	if _, err = c.Instances(t.Context(), ids); awsapi.KindOf(err) != awsapi.Failed || len(calls(s, "DescribeInstances")) != 1 {
@@ -182,7 +182,7 @@ func TestPrefixListsArePaged(t *testing.T) {
 
 func TestAListThatDoesNotEnd(t *testing.T) {
 	for name, c := range map[string]struct {
-		pages int // pages of one until the cluster ends
+		pages int // number of one-item pages of the cluster
 		calls int
 		err   string
 	}{

@@ -31,7 +31,7 @@ func TestWhatBecameOfTheDataIsTold(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		fault sandbox.Fault
-		want  error // nil: not taken
+		want  error // nil: not accepted
 		taken int
 	}{
 		"throttled":             {sandbox.Throttled("", "", 0), nil, 0},
@@ -86,8 +86,8 @@ func TestWhatNeverLeftIsNotTaken(t *testing.T) {
 	}
 }
 
-// early is an HTTP client that ends with an answer or an error after so many bytes of
-// the body; -1: all.
+// early is an HTTP client that returns a response or an error after reading a number of bytes of the body. -1 means
+// all.
 type early struct {
 	bytes  int64
 	status int
@@ -106,8 +106,7 @@ func (e early) Do(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: e.status, Header: http.Header{"Smithy-Protocol": {"rpc-v2-cbor"}}, Body: io.NopCloser(bytes.NewReader([]byte{0xa0}))}, nil
 }
 
-// The signature covers the hash of the whole body, so that half of one is of no use to
-// CloudWatch.
+// The signature covers the hash of the whole body, so CloudWatch cannot use an incomplete one.
 func TestARequestThatWasNotSentToItsEndIsNotTaken(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -134,7 +133,7 @@ func TestARequestThatWasNotSentToItsEndIsNotTaken(t *testing.T) {
 	}
 }
 
-// sized is an HTTP client that measures bodies, unpacked.
+// sized is an HTTP client that measures the uncompressed size of bodies.
 type sized struct{ n int }
 
 func (s *sized) Do(r *http.Request) (*http.Response, error) {
@@ -194,7 +193,7 @@ func TestEventsAreAnsweredForOneByOne(t *testing.T) {
 	}
 }
 
-// A load balancer or a proxy answers in a format of its own.
+// A load balancer or proxy responds in its own format.
 func TestAnAnswerThatIsNotAWSsSaysSo(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -17,15 +17,15 @@ import (
 	"muster/test/ec2json"
 )
 
-// theCase is the setting of the reference's table: P1 (10.0.1.5) and P2 (10.0.2.5)
-// dial Q, whose only group is sg-q, on tcp 47100-47109.
+// theCase returns the setting of the reference's table: P1 (10.0.1.5) and P2 (10.0.2.5) connect to Q, whose only group
+// is sg-q, on tcp 47100-47109.
 func theCase(groups ...reach.Group) (w reach.World, p1, p2, q reach.Endpoint) {
 	out := reach.Rule{Direction: reach.Egress, Protocol: reach.AllProtocols, Ports: reach.AnyPort(),
 		Peer: reach.Peer{CIDR: netip.MustParsePrefix("0.0.0.0/0")}}
 	for _, id := range []string{"sg-a", "sg-b", "sg-q"} {
 		w.Groups = append(w.Groups, reach.Group{ID: id, Rules: []reach.Rule{out}})
 	}
-	w.Groups = append(w.Groups, groups...) // joins the sg-q that is there
+	w.Groups = append(w.Groups, groups...) // merged with the existing sg-q
 	end := func(name, addr, subnet, group string) reach.Endpoint {
 		return reach.Endpoint{Name: name, ENI: reach.ENI{ID: "eni-" + name, Addrs: []netip.Addr{netip.MustParseAddr(addr)},
 			Groups: []string{group}, VPC: "vpc-1", Subnet: subnet}}
@@ -185,7 +185,7 @@ func TestBadACLEntryLeavesUnknownWhatItMayDecide(t *testing.T) {
 	holds(t, v.Sentence(), "destination ACL", "entry 50 of acl-q", "10.0.1.0/99")
 }
 
-// wide is sg-q with a rule that admits every peer to the needed ports.
+// wide returns sg-q with a rule that allows every peer on the required ports.
 func wide() reach.Group {
 	return reach.Group{ID: "sg-q", Rules: []reach.Rule{{Protocol: reach.TCP, Ports: reach.Range{First: 47100, Last: 47109},
 		Peer: reach.Peer{CIDR: netip.MustParsePrefix("10.0.0.0/16")}}}}
@@ -203,7 +203,7 @@ func TestBadPrefixListEntryIsNotAnAbsentOne(t *testing.T) {
 	holds(t, v.Sentence(), "10.0.0.0/33")
 }
 
-// Case 22 of the reference's table.
+// Case 22 in the reference's table.
 func TestHostBitsOfARuleAreIgnored(t *testing.T) {
 	w, p1, p2, q := theCase(ec2json.Groups(t, `{"SecurityGroups":[{"GroupId":"sg-q","IpPermissions":[
 		{"IpProtocol":"tcp","FromPort":47100,"ToPort":47109,"IpRanges":[{"CidrIp":"10.0.1.200/24"}]}]}]}`)...)
@@ -275,7 +275,7 @@ func TestBothFormsOfAllProtocolsAreOpen(t *testing.T) {
 	}
 }
 
-// Each rule in the two shapes of the API must mean the same.
+// Rules in both formats of the API must mean the same.
 func TestBothShapesMapToTheSameRulesAndVerdicts(t *testing.T) {
 	for seed := range uint64(300) {
 		d := rand.New(rand.NewPCG(seed, 27))
@@ -314,7 +314,7 @@ func anonymous(rules []reach.Rule) map[string]bool {
 	return out
 }
 
-// twoShapes is one random rule as each of the two calls returns it.
+// twoShapes returns a random rule in the formats of the two calls.
 func twoShapes(d *rand.Rand, i int) (types.IpPermission, types.SecurityGroupRule) {
 	protocol := []string{"tcp", "TCP", "6", "udp", "-1", "icmp", "50"}[d.IntN(7)]
 	p := types.IpPermission{IpProtocol: &protocol}

@@ -112,7 +112,7 @@ func TestAnUnknownExtraIsRefused(t *testing.T) {
 	}
 }
 
-// broken answers nothing: Docker hangs, systemd panics, the agent refuses.
+// broken is a set of sources that fail: Docker hangs, systemd panics, the agent returns an error.
 type broken struct{ hang chan struct{} }
 
 func (b broken) Ping(context.Context) (dockerapi.Version, error) {
@@ -155,7 +155,7 @@ func TestWhatIsBrokenDoesNotHurtTheRest(t *testing.T) {
 	})
 }
 
-// full is a disk without room.
+// full is a writer that fails like a full disk.
 type full struct{}
 
 func (full) Write([]byte) (int, error) {
@@ -212,7 +212,7 @@ func TestAHugeLogIsReadFromItsEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	const end = "\nlevel=info \xff\xfe\x00 first whole line\n" // of a sparse GB
+	const end = "\nlevel=info \xff\xfe\x00 first whole line\n" // after a sparse GB
 	if _, err := log.WriteAt([]byte(end+strings.Repeat("x\n", 1000)+"the end"), 1<<30); err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +287,7 @@ func FuzzPage(f *testing.F) {
 	})
 }
 
-// plant makes an instance on which every source holds every secret.
+// plant returns an instance on which every source contains every secret.
 func plant(t *testing.T, secrets []redacttest.Secret) bundle.Source {
 	t.Helper()
 	s := sick(t)
@@ -338,7 +338,7 @@ func plant(t *testing.T, secrets []redacttest.Secret) bundle.Source {
 	return s
 }
 
-// In a bubble the time that the rules take ends no collector.
+// In a bubble, the time that the rules take cannot exceed a collector's timeout.
 func TestNoSecretGetsOut(t *testing.T) { synctest.Test(t, noSecretGetsOut) }
 
 func noSecretGetsOut(t *testing.T) {
@@ -369,7 +369,7 @@ func noSecretGetsOut(t *testing.T) {
 	}
 }
 
-// Each form of the corpus, in all files at once.
+// Each form in the corpus, in all files at once.
 func TestNoFormOfASecretGetsOut(t *testing.T) {
 	var secrets []redacttest.Secret
 	seen := map[string]bool{}
@@ -393,8 +393,8 @@ func TestNoFormOfASecretGetsOut(t *testing.T) {
 	}
 }
 
-// What has no field here is not in the bundle, whatever Docker and the ECS agent say:
-// no environment, no command, no mounts, no foreign label.
+// Fields that are not listed here must not be in the bundle, whatever Docker and the ECS agent return: no environment,
+// command, mounts, or labels other than ECS's.
 func TestTheFieldsOfContainersAndTasksAreListed(t *testing.T) {
 	_, files := unpacked(t, sick(t))
 	for name, want := range map[string]string{
@@ -416,7 +416,7 @@ func TestTheFieldsOfContainersAndTasksAreListed(t *testing.T) {
 	}
 }
 
-// fields collects the paths of the keys in a JSON document; the keys of labels are one.
+// fields collects the paths of the keys in a JSON document. All labels count as one key.
 func fields(into map[string]bool, path string, value any) {
 	switch value := value.(type) {
 	case []any:

@@ -14,8 +14,8 @@ import (
 
 const shadow = "root:$6$salt$hash:20000:0:99999:7:::\n"
 
-// A bundle is made by root, and leaves the instance. A log that a user replaced by a
-// link must not carry another file out.
+// Root creates the bundle, and it leaves the instance. If a user replaces a log with a link, the bundle must not
+// contain the target.
 func TestALogThatLeadsOutOfItsDirectoryIsNotCollected(t *testing.T) {
 	s := sick(t)
 	secret := filepath.Join(t.TempDir(), "shadow")
@@ -53,7 +53,7 @@ func TestALogThatLeadsOutOfItsDirectoryIsNotCollected(t *testing.T) {
 	}
 }
 
-// A pipe without a writer holds up whoever opens it as a file.
+// Opening a pipe without a writer like a file would block.
 func TestPipesInPlaceOfAllFilesHoldUpNoBundle(t *testing.T) {
 	s := sick(t)
 	err := filepath.WalkDir(s.Config.Root, func(path string, entry fs.DirEntry, err error) error {

@@ -14,7 +14,7 @@ func TestTheSettingsFileGivesTheLibrariesWhatTheEnvironmentDoesNot(t *testing.T)
 	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("AWS_REGION", "") // to have it as it was after the test
+	t.Setenv("AWS_REGION", "") // restored after the test
 	if err := os.Unsetenv("AWS_REGION"); err != nil {
 		t.Fatal(err)
 	}

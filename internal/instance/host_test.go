@@ -33,7 +33,7 @@ func TestTheAgentAsksTheDefaultEngineAloneThroughTheProxy(t *testing.T) {
 	}
 }
 
-// boxed is a sandboxed instance, and a host with its settings and these flags.
+// boxed returns a sandboxed instance, and a host with its settings and the given flags.
 func boxed(t *testing.T, flags map[string]string) (*sandbox.Sandbox, *Host) {
 	t.Helper()
 	root := t.TempDir()
@@ -82,7 +82,7 @@ func TestEachClientIsMadeOnceHoweverOftenTheInstanceIsOpened(t *testing.T) {
 			tokens++
 		}
 	}
-	if tokens != 2 { // one of the metadata client, one of the SDK's credentials
+	if tokens != 2 { // one from the metadata client, one from the SDK's credentials
 		t.Errorf("%d session tokens", tokens)
 	}
 }
@@ -107,7 +107,7 @@ func TestAClientWithoutARegionIsNotKept(t *testing.T) {
 	if api, err := h.AWS(t.Context(), ""); err != nil || api.Region() != "" {
 		t.Fatal(api.Region(), err)
 	}
-	t.Setenv("AWS_REGION", "eu-west-1") // as the settings file can do, later
+	t.Setenv("AWS_REGION", "eu-west-1") // the settings file can set it later
 	if api, err := h.AWS(t.Context(), ""); err != nil || api.Region() != "eu-west-1" {
 		t.Error(api.Region(), err)
 	}

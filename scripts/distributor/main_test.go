@@ -11,8 +11,7 @@ import (
 	"testing"
 )
 
-// Systems Manager refuses a package whose manifest names a file or a sum that is
-// not so, only when it is uploaded.
+// Systems Manager rejects a package whose manifest has a wrong file name or checksum, but only at upload.
 func TestTheManifestIsTrueOfItsFiles(t *testing.T) {
 	dist := t.TempDir()
 	for _, f := range formats() {

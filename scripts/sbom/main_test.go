@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// A scanner takes a bill only if its ids are well formed and lead somewhere.
+// A scanner accepts a bill of materials only if its ids are well formed and its references exist.
 func TestTheBillNamesEveryModuleOfTheBinary(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
@@ -40,7 +40,7 @@ func TestTheBillNamesEveryModuleOfTheBinary(t *testing.T) {
 			t.Errorf("%+v leads nowhere", r)
 		}
 	}
-	if len(doc.Relationships) != len(doc.Packages) { // each is contained, and the first described
+	if len(doc.Relationships) != len(doc.Packages) { // one CONTAINS for each module, and one DESCRIBES
 		t.Errorf("%d relationships of %d packages", len(doc.Relationships), len(doc.Packages))
 	}
 	text, err := json.Marshal(doc)

@@ -15,7 +15,7 @@ func TestForeign(t *testing.T) {
 	for name, c := range map[string]struct {
 		of        arn.Owner
 		arn, kind string
-		want      string // in the reason; empty if it is ours
+		want      string // in the reason; empty if the ARN is not foreign
 	}{
 		"a task":                    {here, "arn:aws:ecs:eu-west-1:123456789012:task/prod/1dc5c17a", "task", ""},
 		"a task in the old form":    {here, "arn:aws:ecs:eu-west-1:123456789012:task/1dc5c17a", "task", ""},

@@ -98,7 +98,7 @@ func (m *machine) socket() string {
 	return dir + "/s"
 }
 
-func TestADockerHostThatIsNoneIsEvidence(t *testing.T) {
+func TestInvalidDockerHostIsEvidence(t *testing.T) {
 	t.Parallel()
 	m := boot(
 		t,
@@ -130,7 +130,7 @@ func (stuck) Ping(ctx context.Context) (dockerapi.Version, error) {
 	return dockerapi.Version{}, ctx.Err()
 }
 
-func TestSystemdThatCannotBeAskedIsEvidence(t *testing.T) {
+func TestUnreachableSystemdIsEvidence(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{Agent: sandbox.AgentPlan{Hold: true}}).set("CLUSTER", "prod", "TIMEOUT", "200ms").mustConfigure()
 	m.systemd.fail = func(string, string) error { return errors.New("showing unit: no") }
@@ -139,7 +139,7 @@ func TestSystemdThatCannotBeAskedIsEvidence(t *testing.T) {
 	wantText(t, strings.Join(report.Evidence, "\n"), "showing unit: no")
 }
 
-func TestLogsThatCannotBeReadAreSaid(t *testing.T) {
+func TestUnreadableLogsAreReported(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{Agent: sandbox.AgentPlan{Hold: true}}).set("CLUSTER", "prod", "TIMEOUT", "200ms").mustConfigure()
 	m.Agent.Stop()

@@ -43,7 +43,7 @@ func (m *machine) told() string {
 	return hook + ", " + stack + ", " + m.InstanceHealth()
 }
 
-func TestEverybodyIsToldTheVerdict(t *testing.T) {
+func TestVerdictIsSentToAllReceivers(t *testing.T) {
 	t.Parallel()
 	failing := sandbox.AgentPlan{Hold: true}
 	for name, test := range map[string]struct {
@@ -80,7 +80,7 @@ func TestEverybodyIsToldTheVerdict(t *testing.T) {
 	}
 }
 
-func TestABootstrapThatFailsTellsAtOnce(t *testing.T) {
+func TestFailedBootstrapSendsSignalsAtOnce(t *testing.T) {
 	t.Parallel()
 	m := awaited(t, "", sandbox.Hook{}, sandbox.AgentPlan{}).set("CLUSTER", "prdo", "ON_FAILURE", "abandon")
 	wantExit(t, m.configure(), exitcode.BadConfiguration)
@@ -104,7 +104,7 @@ func (m *machine) report() (report bootreport.Report) {
 	return report
 }
 
-func TestWhatCouldNotBeDeterminedIsNobodysFailure(t *testing.T) {
+func TestUndeterminedOutcomeSendsNoFailure(t *testing.T) {
 	t.Parallel()
 	m := awaited(t, "", sandbox.Hook{}, sandbox.AgentPlan{}).set("ON_FAILURE", "unhealthy", "LIFECYCLE_HOOK", "")
 	m.mustConfigure().impatient()
@@ -142,7 +142,7 @@ func TestTheHookIsKeptWaiting(t *testing.T) {
 	}
 }
 
-func TestAHeartbeatThatFailsIsTriedAgain(t *testing.T) {
+func TestFailedHeartbeatIsRetried(t *testing.T) {
 	t.Parallel()
 	m := awaited(t, "", sandbox.Hook{Timeout: time.Second}, sandbox.AgentPlan{Hold: true})
 	m.Inject(sandbox.Fault{Service: sandbox.AutoScaling, Action: "RecordLifecycleActionHeartbeat", Kind: sandbox.KindServer, Times: 1})
@@ -157,7 +157,7 @@ func TestAHeartbeatThatFailsIsTriedAgain(t *testing.T) {
 	wantText(t, m.log.String(), "heartbeat not delivered")
 }
 
-func TestAHookThatIsOverGetsNoMoreHeartbeats(t *testing.T) {
+func TestCompletedHookGetsNoMoreHeartbeats(t *testing.T) {
 	t.Parallel()
 	m := awaited(t, "", sandbox.Hook{Timeout: time.Minute}, sandbox.AgentPlan{Hold: true}).mustConfigure()
 	m.complete("CONTINUE")
@@ -173,7 +173,7 @@ func TestAHookThatIsOverGetsNoMoreHeartbeats(t *testing.T) {
 	}
 }
 
-func TestHooksThatCannotBeKept(t *testing.T) {
+func TestHooksThatCannotGetHeartbeats(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		set    []string
@@ -251,7 +251,7 @@ func TestADeniedSignalNamesTheTags(t *testing.T) {
 	}
 }
 
-func TestAHookOutsideOfAnyGroupIsAnUndeliveredWord(t *testing.T) {
+func TestHookWithoutAGroupIsAnUndeliveredSignal(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod", "LIFECYCLE_HOOK", "ready").mustConfigure()
 	report, err := m.verify()
@@ -259,7 +259,7 @@ func TestAHookOutsideOfAnyGroupIsAnUndeliveredWord(t *testing.T) {
 	wantText(t, report.Deliveries[0].Error, "in no Auto Scaling group")
 }
 
-func TestStacksThatAreNotSignalled(t *testing.T) {
+func TestStacksThatGetNoSignal(t *testing.T) {
 	t.Parallel()
 	denied := sandbox.AccessDenied(sandbox.CloudFormation, "")
 	for name, test := range map[string]struct {
@@ -304,7 +304,7 @@ func TestStacksThatAreNotSignalled(t *testing.T) {
 	}
 }
 
-func TestTheSignedIdentityThatCannotBeRead(t *testing.T) {
+func TestUnreadableSignedIdentity(t *testing.T) {
 	t.Parallel()
 	m := awaited(t, "", sandbox.Hook{}, sandbox.AgentPlan{}).set("LIFECYCLE_HOOK", "").mustConfigure().impatient()
 	m.Inject(sandbox.Fault{Service: sandbox.IMDS, Action: "/latest/dynamic/instance-identity/signature", Status: 500})
@@ -314,7 +314,7 @@ func TestTheSignedIdentityThatCannotBeRead(t *testing.T) {
 }
 
 // The report is a public format. Fields may only be added.
-func TestReportIsTheGoldenOne(t *testing.T) {
+func TestReportMatchesTheGoldenFile(t *testing.T) {
 	t.Parallel()
 	for name, plan := range map[string]sandbox.AgentPlan{"registered": {}, "wrong-cluster": {Cluster: "default"}} {
 		t.Run(name, func(t *testing.T) {
@@ -340,7 +340,7 @@ func TestReportIsTheGoldenOne(t *testing.T) {
 	}
 }
 
-func TestReportThatCannotBeWrittenDecidesNothing(t *testing.T) {
+func TestUnwritableReportDoesNotChangeTheOutcome(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod").mustConfigure()
 	m.put("srv", "")
@@ -383,7 +383,7 @@ func TestConsole(t *testing.T) {
 	}
 }
 
-func TestLineIsOneLineWhateverIsInIt(t *testing.T) {
+func TestLineIsAlwaysASingleLine(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		report bootreport.Report
@@ -409,7 +409,7 @@ func TestAReportsErrorReadsAsSentences(t *testing.T) {
 	}
 }
 
-func TestBadSettingsLeaveTheRootAndTheConsole(t *testing.T) {
+func TestInvalidSettingsKeepTheRootAndTheConsole(t *testing.T) {
 	t.Parallel()
 	for name, more := range map[string]string{"a bad one beside them": "MUSTER_TIMEOUT=ten", "a bad one among those who wait": "MUSTER_CFN_STACK=half"} {
 		i := (&Host{Settings: config.Set{Environ: []string{more, "MUSTER_ROOT=/mnt", "MUSTER_CONSOLE="}}}).lenient()
@@ -422,7 +422,7 @@ func TestBadSettingsLeaveTheRootAndTheConsole(t *testing.T) {
 	}
 }
 
-func TestBadSettingsAreToldToThoseWhoWait(t *testing.T) {
+func TestInvalidSettingsAreSignaled(t *testing.T) {
 	t.Parallel()
 	m := awaited(t, "", sandbox.Hook{}, sandbox.AgentPlan{}).set("TIMEOUT", "ten", "ON_FAILURE", "abandon")
 	err := m.configure()
@@ -438,14 +438,14 @@ func TestBadSettingsAreToldToThoseWhoWait(t *testing.T) {
 	}
 }
 
-func TestAnInterruptedDryRunSaysSo(t *testing.T) {
+func TestInterruptedDryRunIsReported(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	wantExit(t, boot(t, sandbox.Options{}).set("CLUSTER", "prod").host.Configure(ctx, Options{DryRun: true}), exitcode.Interrupted)
 }
 
-func TestTheTellingIsBounded(t *testing.T) {
+func TestSignalsHaveATimeLimit(t *testing.T) {
 	t.Parallel()
 	m := awaited(t, "", sandbox.Hook{}, sandbox.AgentPlan{}).mustConfigure()
 	m.impatient().host.pace.signal = 4 * time.Second

@@ -62,7 +62,7 @@ func TestECSConfigIsMerged(t *testing.T) {
 	}
 }
 
-func TestSettingsForTheAgentThatItWouldRefuseAreRefused(t *testing.T) {
+func TestSettingsThatTheECSAgentRejectsAreRejected(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ ecs, says string }{
 		"no JSON":           {`ECS_INSTANCE_ATTRIBUTES={"stack": blue}`, "flag --ecs: ECS_INSTANCE_ATTRIBUTES"},
@@ -168,7 +168,7 @@ func TestFullDiskLeavesTheOldECSConfig(t *testing.T) {
 	}
 }
 
-func TestDryRunShowsAndTouchesNothing(t *testing.T) {
+func TestDryRunPrintsTheDiffAndChangesNothing(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod", "ECS", `ECS_ENGINE_AUTH_DATA={"r":{"Password":"hunter2"}}`)
 	m.put(ecsConfig, "ECS_CLUSTER =old\n")
@@ -196,7 +196,7 @@ func TestDryRunShowsAndTouchesNothing(t *testing.T) {
 	}
 }
 
-func TestDryRunOfARightConfigurationSaysSo(t *testing.T) {
+func TestDryRunReportsACorrectConfiguration(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod", "RESET_STALE_STATE", "true")
 	m.put(ecsConfig, "ECS_CLUSTER=prod\n")
@@ -278,7 +278,7 @@ func TestCheckpointOfTheECSAgent(t *testing.T) {
 // An agent whose ARN belongs to a deregistered instance uses the same ARN again and is rejected (agent/app/agent.go,
 // reregisterContainerInstance; after InactiveInstanceException it waits an hour). bootstrap knows this from verify's
 // report or from the agent's log. It makes no call.
-func TestADeregisteredInstanceIsRemembered(t *testing.T) {
+func TestDeregistrationIsKnownWithoutACall(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		arn, log, reset string
@@ -393,7 +393,7 @@ func TestECSUnitIsMadeReadyAndStarted(t *testing.T) {
 	}
 }
 
-func TestWithoutSystemdItIsSaid(t *testing.T) {
+func TestMissingSystemdIsLogged(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
 	m.host.Units = func(context.Context, string) (Units, error) { return nil, instance.ErrNoSystemd }
@@ -420,7 +420,7 @@ func TestBrokenDBusIsAnErrorAfterTheConfiguration(t *testing.T) {
 	wantText(t, m.log.String(), "could not check ecs.service, so it was not held back", broken.Error())
 }
 
-func TestEachFailureOfSystemdIsNamed(t *testing.T) {
+func TestSystemdFailuresNameTheCall(t *testing.T) {
 	t.Parallel()
 	for _, at := range []string{"reload", "enable", "show", "start", "restart"} {
 		t.Run(at, func(t *testing.T) {
@@ -443,7 +443,7 @@ func TestEachFailureOfSystemdIsNamed(t *testing.T) {
 	}
 }
 
-func TestAnAgentWithoutClusterIsHeldBackUntilASuccess(t *testing.T) {
+func TestAgentWithoutClusterIsHeldBackUntilBootstrapSucceeds(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prdo")
 	wantExit(t, m.configure(), exitcode.BadConfiguration)
@@ -469,7 +469,7 @@ func TestAnAgentWithoutClusterIsHeldBackUntilASuccess(t *testing.T) {
 	wantOutcome(t, report, bootreport.Registered, "")
 }
 
-func TestAHoldThatFailsIsSaid(t *testing.T) {
+func TestFailedHoldIsLogged(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prdo")
 	m.systemd.fail = func(method, _ string) error {
@@ -483,7 +483,7 @@ func TestAHoldThatFailsIsSaid(t *testing.T) {
 	wantCalls(t, m.systemd.did(), "mask ecs.service")
 }
 
-func TestWaitIsRefusedInUserData(t *testing.T) {
+func TestWaitIsRejectedInUserData(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
 	m.systemd.unit("cloud-final.service").File = true
@@ -499,7 +499,7 @@ func TestWaitIsRefusedInUserData(t *testing.T) {
 	wantText(t, m.read("var/lib/muster/instances/"+instanceID+"/report.json"), `"outcome": "registered"`)
 }
 
-func TestInterruptedConfigureSaysSoAndHoldsNothing(t *testing.T) {
+func TestInterruptedConfigureIsReportedAndHoldsNothingBack(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod", "IMDS_TIMEOUT", "1m")
 	m.Inject(sandbox.HopLimit())
@@ -510,7 +510,7 @@ func TestInterruptedConfigureSaysSoAndHoldsNothing(t *testing.T) {
 	wantCalls(t, m.systemd.did())
 }
 
-func TestTwoRunsAtOnceEndAsOne(t *testing.T) {
+func TestConcurrentRunsHaveTheResultOfOneRun(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod", "RESET_STALE_STATE", "true")
 	if err := sandbox.WriteCheckpoint(m.root, sandbox.Checkpoint{Cluster: "default", InstanceID: instanceID}); err != nil {
@@ -552,7 +552,7 @@ func TestTwoRunsAtOnceEndAsOne(t *testing.T) {
 	}
 }
 
-func TestALockThatIsNeverReleased(t *testing.T) {
+func TestLockTimeout(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
 	m.put("run/muster/bootstrap.lock", "")
@@ -570,7 +570,7 @@ func TestALockThatIsNeverReleased(t *testing.T) {
 	wantText(t, whole(err), "another muster bootstrap", "bootstrap.lock")
 }
 
-func TestALockThatCannotBe(t *testing.T) {
+func TestLockFileCannotBeCreated(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]func(*machine){
 		"its directory is a file": func(m *machine) { m.put("run/muster", "") },
@@ -590,7 +590,7 @@ func TestALockThatCannotBe(t *testing.T) {
 	}
 }
 
-func TestAfterARebootAllIsStillRight(t *testing.T) {
+func TestConfigurationSurvivesAReboot(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod").mustConfigure()
 	if _, err := m.verify(); err != nil {
@@ -634,7 +634,7 @@ func TestAnImageBakedOnAnotherInstance(t *testing.T) {
 	}
 }
 
-func TestADamagedRecordIsNoReasonToStop(t *testing.T) {
+func TestDamagedRecordIsNotFatal(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
 	m.put("var/lib/muster/instances/"+instanceID+"/bootstrap.json", "{")
@@ -642,7 +642,7 @@ func TestADamagedRecordIsNoReasonToStop(t *testing.T) {
 	wantText(t, m.log.String(), "continuing without it")
 }
 
-func TestRecordedSettingsThatNoLongerFitAreNamed(t *testing.T) {
+func TestInvalidRecordedSettingsAreNamed(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
 	old := record.Record{InstanceID: instanceID, Cluster: "prod", Settings: map[string]string{"MUSTER_GONE": "1"}}

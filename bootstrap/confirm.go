@@ -21,12 +21,12 @@ func (r *run) confirm(ctx context.Context, meta ecsagent.Metadata, report *bootr
 	var last *known // the failure in the last response from ECS
 	for n := 0; ; n++ {
 		ci, err := r.aws.ContainerInstance(ctx, r.wanted.Text, meta.ContainerInstanceARN)
-		switch answered := awsapi.KindOf(err) == ""; {
-		case !answered && last == nil:
+		switch responded := awsapi.KindOf(err) == ""; {
+		case !responded && last == nil:
 			report.Warnings = append(report.Warnings, "only the ECS agent reports the registration, ECS did not confirm it: "+err.Error())
 			r.warn("verify", "not confirmed: %v", err)
 			return nil
-		case !answered:
+		case !responded:
 			r.warn("verify", "no new response from ECS: %v", err)
 			last.Evidence = append(last.Evidence, fmt.Sprintf("no later response from ECS: %v", err))
 		default:
@@ -48,7 +48,7 @@ func (r *run) confirm(ctx context.Context, meta ecsagent.Metadata, report *bootr
 
 // evaluate returns the problem with the registration that the ECS API describes, or nil.
 func (r *run) evaluate(arn string, ci awsapi.ContainerInstance, err error) *known {
-	r.confirmed = &answered{Clusters: r.aws, instance: ci, err: err}
+	r.confirmed = &lastResponse{Clusters: r.aws, instance: ci, err: err}
 	f, bad := ecs.Group{
 		Instance: subject.New(subject.Instance{Config: r.Config, Identity: r.Identity}, subject.Sources{}),
 	}.RegistrationFinding(
@@ -65,14 +65,14 @@ func (r *run) evaluate(arn string, ci awsapi.ContainerInstance, err error) *know
 	return &known{f, slices.Contains(passes, f.ID)}
 }
 
-// answered wraps the ECS API and returns the last response again, so that the checks cause no further API call.
-type answered struct {
+// lastResponse wraps the ECS API and returns the last response again, so that the checks cause no further API call.
+type lastResponse struct {
 	Clusters
 	instance awsapi.ContainerInstance
 	err      error
 }
 
-func (a *answered) ContainerInstance(context.Context, string, string) (awsapi.ContainerInstance, error) {
+func (a *lastResponse) ContainerInstance(context.Context, string, string) (awsapi.ContainerInstance, error) {
 	return a.instance, a.err
 }
 

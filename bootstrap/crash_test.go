@@ -69,7 +69,7 @@ func (s stepping) Handle(context.Context, slog.Record) error {
 
 // A bootstrap that changes the cluster of a running ECS agent is killed at each step and run again. Afterwards the
 // agent must be restarted and in the new cluster.
-func TestKilledAtAnyStepTheNextRunEndsRight(t *testing.T) {
+func TestRunAfterAKillAtAnyStepSucceeds(t *testing.T) {
 	t.Parallel()
 	for at := 1; ; at++ {
 		m := boot(t, sandbox.Options{})

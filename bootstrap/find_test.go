@@ -21,7 +21,7 @@ func inGroup(tags map[string]string) *sandbox.Group {
 	return &sandbox.Group{Name: "workers", Tags: tags}
 }
 
-func TestTheClusterIsFoundWhereItIsNamed(t *testing.T) {
+func TestClusterIsFoundInEachSource(t *testing.T) {
 	t.Parallel()
 	tag := map[string]string{"muster:cluster": "prod"}
 	for name, test := range map[string]struct {
@@ -128,7 +128,7 @@ func TestWithoutAUsableClusterNothingIsWritten(t *testing.T) {
 	}
 }
 
-func TestOnlyADeletedClusterIsRefused(t *testing.T) {
+func TestOnlyAMissingClusterIsRejected(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
 	m.SetCluster("prod", "INACTIVE")
@@ -140,7 +140,7 @@ func TestOnlyADeletedClusterIsRefused(t *testing.T) {
 	wantText(t, m.log.String(), "PROVISIONING")
 }
 
-func TestAClusterThatCannotBeConfirmedIsUsed(t *testing.T) {
+func TestUnconfirmedClusterIsUsed(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		fault sandbox.Fault
@@ -172,7 +172,7 @@ func TestAClusterThatCannotBeConfirmedIsUsed(t *testing.T) {
 	}
 }
 
-func TestIMDSTroubleIsUndeterminedAndSaidClearly(t *testing.T) {
+func TestIMDSFailuresAreUndeterminedAndExplained(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		fault sandbox.Fault
@@ -213,7 +213,7 @@ func TestIMDSTroubleIsUndeterminedAndSaidClearly(t *testing.T) {
 	})
 }
 
-func TestIMDSThatComesUpLateIsAwaited(t *testing.T) {
+func TestVerifyWaitsForIMDS(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
 	m.IMDSDown()
@@ -224,7 +224,7 @@ func TestIMDSThatComesUpLateIsAwaited(t *testing.T) {
 	}
 }
 
-func TestATagThatCannotBeReadIsNotMissing(t *testing.T) {
+func TestUnreadableTagIsNotMissing(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{Group: inGroup(map[string]string{"muster:cluster": "prod"})}).impatient()
 	m.Inject(sandbox.Fault{Service: sandbox.IMDS, Action: "/latest/meta-data/tags", Status: 500})
@@ -233,7 +233,7 @@ func TestATagThatCannotBeReadIsNotMissing(t *testing.T) {
 	wantText(t, whole(err), "instance tag muster:cluster")
 }
 
-func TestBadSettingsHoldTheAgentBackToo(t *testing.T) {
+func TestInvalidSettingsHoldTheAgentBack(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{})
 	m.host.Settings.Environ = append(m.host.Settings.Environ, "MUSTER_CLUSTR=prod")
@@ -249,7 +249,7 @@ func TestBadSettingsHoldTheAgentBackToo(t *testing.T) {
 	wantCalls(t, m.systemd.did())
 }
 
-func TestAnUnusableAWSConfigurationIsNoPanic(t *testing.T) {
+func TestUnusableAWSConfigurationDoesNotPanic(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod", "CFN_STACK", "s", "CFN_RESOURCE", "r", "LIFECYCLE_HOOK", "h")
 	m.host.AWS = brokenAWS

@@ -49,7 +49,7 @@ func TestOnlyAnAgentThatHasNotStartedIsHeldBack(t *testing.T) {
 	}
 }
 
-func TestASystemdThatDoesNotAnswerStopsNoAgent(t *testing.T) {
+func TestUnresponsiveSystemdStopsNoAgent(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prdo")
 	m.systemd.fail = func(method, _ string) error {
@@ -64,7 +64,7 @@ func TestASystemdThatDoesNotAnswerStopsNoAgent(t *testing.T) {
 }
 
 // All failures of bootstrap must hold back the agent in the same way.
-func TestNoFailureStopsAnAgentThatRuns(t *testing.T) {
+func TestNoFailureStopsARunningAgent(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]func(*machine){
 		"a typo":                  func(m *machine) { m.set("CLUSTER", "prdo") },
@@ -101,7 +101,7 @@ func (m *machine) saved(cluster string) {
 
 // In these cases the agent would not join "default" (ecs-init/docker/docker.go, LoadEnvVars; agent/config/config.go,
 // fileConfig).
-func TestAnAgentWhoseClusterIsNamedElsewhereIsNotHeldBack(t *testing.T) {
+func TestAgentWithAClusterInAnotherFileIsNotHeldBack(t *testing.T) {
 	t.Parallel()
 	for path, text := range map[string]string{
 		"var/lib/ecs/ecs.config":  "ECS_CLUSTER=prod\n",
@@ -125,7 +125,7 @@ func TestAnAgentWhoseClusterIsNamedElsewhereIsNotHeldBack(t *testing.T) {
 	}
 }
 
-func TestAnInterruptedBootstrapHoldsNothingBack(t *testing.T) {
+func TestInterruptedBootstrapHoldsNothingBack(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prdo")
 	ctx, stop := context.WithCancel(t.Context())

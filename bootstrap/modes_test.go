@@ -14,7 +14,7 @@ import (
 // own user, reads the record and runs the program, and systemd reads the units. Only root needs the rest. The umask
 // must not matter: it is 022 in cloud-init, 077 in hardened images, and can be 000 in a shell. It applies to the whole
 // process, so this test is not parallel.
-func TestWhatIsWrittenHasTheNarrowestModeWhateverTheUmask(t *testing.T) {
+func TestWrittenFilesHaveTheNarrowestModeForAnyUmask(t *testing.T) {
 	const instance = "/var/lib/muster/instances/" + instanceID
 	want := map[string]fs.FileMode{
 		"/etc/ecs/ecs.config":        0o600, // may contain registry credentials

@@ -11,7 +11,7 @@ import (
 )
 
 // Amazon Linux 2 has systemd 219, RHEL 8 has 239, Debian 11 has 247.
-func TestAnOldSystemdGetsTheClusterButNoneOfMustersUnits(t *testing.T) {
+func TestOldSystemdGetsTheClusterButNotMustersUnits(t *testing.T) {
 	t.Parallel()
 	for _, packaged := range []bool{false, true} {
 		for _, version := range []string{"219", "239 (239-82.el8_10.5)", "247.3-7+deb11u6"} {
@@ -43,7 +43,7 @@ func TestAnOldSystemdGetsTheClusterButNoneOfMustersUnits(t *testing.T) {
 }
 
 // Only the version of systemd matters, not the name of the distribution.
-func TestASystemdThatIsNewEnoughOrDoesNotTellItsVersionGetsTheUnits(t *testing.T) {
+func TestNewOrUnknownSystemdVersionGetsTheUnits(t *testing.T) {
 	t.Parallel()
 	for _, version := range []string{"248", "249.11-0ubuntu3.16", "257.7-1", "devel", "unanswered"} {
 		m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")

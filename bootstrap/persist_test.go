@@ -242,8 +242,8 @@ func during(end time.Duration, f fault, actions ...string) func(time.Duration, s
 	}
 }
 
-// Error responses and how they are handled. The sources of the codes are in package awsapi's TestWhichFailuresPass.
-func TestSignalsAreRetriedThroughWhatPasses(t *testing.T) {
+// Error responses and how they are handled. The sources of the codes are in package awsapi's TestWhichErrorsAreTransient.
+func TestSignalsAreRetriedAfterTransientErrors(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]fault{
 		"Throttling":           {status: 400, code: "Throttling"},
@@ -291,7 +291,7 @@ func TestSignalsAreRetriedThroughWhatPasses(t *testing.T) {
 }
 
 // Waiting does not help after a rejected request.
-func TestARefusalIsFinalAtOnce(t *testing.T) {
+func TestRejectedSignalIsNotRetried(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		fault
@@ -350,7 +350,7 @@ func TestExpiredCredentialsCostOneAttempt(t *testing.T) {
 
 // The signals are sent even if waiting for the registration has used up the timeout, or if the fault lasts longer than
 // the remaining time.
-func TestASignalHasTimeOfItsOwn(t *testing.T) {
+func TestSignalsHaveTheirOwnTimeout(t *testing.T) {
 	t.Parallel()
 	throttled := fault{status: 400, code: "Throttling"}
 	for name, c := range map[string]struct {
@@ -391,7 +391,7 @@ func TestASignalHasTimeOfItsOwn(t *testing.T) {
 }
 
 // The unit runs verify again after exit code 11. Only undelivered signals are sent again.
-func TestTheNextRunSendsWhatIsOwed(t *testing.T) {
+func TestNextRunSendsUndeliveredSignals(t *testing.T) {
 	t.Parallel()
 	inVirtualTime(t, sandbox.Hook{}, func(t *testing.T, v *virtual) {
 		v.fault = during(11*time.Minute, fault{status: 503, code: "ServiceUnavailable"}, resource)
@@ -410,7 +410,7 @@ func TestTheNextRunSendsWhatIsOwed(t *testing.T) {
 }
 
 // A spot instance is shut down while its signals are throttled, so systemd stops the unit.
-func TestAnInstanceThatShutsDownDoesNotWait(t *testing.T) {
+func TestShutdownEndsTheRetries(t *testing.T) {
 	t.Parallel()
 	inVirtualTime(t, sandbox.Hook{}, func(t *testing.T, v *virtual) {
 		v.fault = during(time.Hour, fault{status: 400, code: "Throttling"}, complete, resource, beat)
@@ -450,7 +450,7 @@ func TestHeartbeatsAreRetried(t *testing.T) {
 }
 
 // Throttled instances must not retry in step, and must not retry too often.
-func TestThePausesAreJitteredAndBounded(t *testing.T) {
+func TestBackoffIsJitteredAndBounded(t *testing.T) {
 	t.Parallel()
 	b := realPace().backoff
 	for failures, most := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
@@ -473,7 +473,7 @@ func TestThePausesAreJitteredAndBounded(t *testing.T) {
 
 // Whatever happens to the calls for less than the remaining time, the stack receives exactly one signal and the hook is
 // completed once, as verify decided.
-func TestWhateverHappensIsDeliveredOnce(t *testing.T) {
+func TestSignalsAreDeliveredOnceDespiteFaults(t *testing.T) {
 	t.Parallel()
 	const cases = 60
 	for seed := range uint64(cases) {

@@ -82,7 +82,7 @@ func registered(policy config.PortsPolicy, look func(context.Context) (*ports.Re
 	}, log
 }
 
-func TestWhatFailsABoot(t *testing.T) {
+func TestWhichPortsFailTheBoot(t *testing.T) {
 	const refused, lost, noWay = reach.Refused, reach.TimedOut, reach.NoRoute
 	for name, c := range map[string]struct {
 		closed bool
@@ -123,7 +123,7 @@ func TestWhatFailsABoot(t *testing.T) {
 	}
 }
 
-func TestPortsThatCannotBeJudgedFailNoBoot(t *testing.T) {
+func TestUnknownPortsDoNotFailTheBoot(t *testing.T) {
 	r, log := registered(config.PortsFail, func(context.Context) (*ports.Report, error) { return nil, errors.New("throttled") })
 	report := bootreport.Report{Outcome: bootreport.Registered}
 	r.checkPorts(t.Context(), &report)
@@ -133,7 +133,7 @@ func TestPortsThatCannotBeJudgedFailNoBoot(t *testing.T) {
 	}
 }
 
-func TestAGroupThatBootsAtOnceDoesNotAskAtOnce(t *testing.T) {
+func TestInstancesThatBootAtOnceSpreadTheirCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var waits []time.Duration
 		for range 20 {

@@ -22,7 +22,7 @@ func (m *machine) download() *machine {
 	return m
 }
 
-func TestTheUnitsOfRootRunNoProgramThatAUserCanReplace(t *testing.T) {
+func TestUnitsDoNotRunAProgramThatAUserCanReplace(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod").download().mustConfigure()
 	wantText(t, m.log.String(), "copied this program to /usr/local/bin/muster", "because they cannot run ", "srv/deploy/muster: ")
@@ -34,7 +34,7 @@ func TestTheUnitsOfRootRunNoProgramThatAUserCanReplace(t *testing.T) {
 	}
 }
 
-func TestWhereNoSafePlaceIsLeftNoUnitIsInstalled(t *testing.T) {
+func TestNoUnitIsInstalledWithoutASafeDirectory(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod").download()
 	if err := os.Chmod(m.path("usr/local/bin"), 0o777); err != nil {
@@ -49,7 +49,7 @@ func TestWhereNoSafePlaceIsLeftNoUnitIsInstalled(t *testing.T) {
 	}
 }
 
-func TestThePackagesUnitsNeedNoCopyOfTheProgram(t *testing.T) {
+func TestPackagedUnitsNeedNoCopyOfTheProgram(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod").download()
 	for _, unit := range m.host.UnitFiles {

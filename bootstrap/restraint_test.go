@@ -8,7 +8,7 @@ import (
 	"muster/internal/sandbox"
 )
 
-func TestAWarmPoolIsToldOnceHoweverOftenTheUnitAsks(t *testing.T) {
+func TestSignalsOfAWarmPoolInstanceAreSentOnce(t *testing.T) {
 	t.Parallel()
 	m := awaited(t, "Warmed:Running", sandbox.Hook{}, sandbox.AgentPlan{}).mustConfigure()
 	for range 3 {
@@ -27,7 +27,7 @@ func TestAWarmPoolIsToldOnceHoweverOftenTheUnitAsks(t *testing.T) {
 }
 
 // The unit runs verify every minute. Delivered signals are not sent again, undelivered ones are.
-func TestARetrySendsOnlyWhatWasNotDelivered(t *testing.T) {
+func TestRetrySendsOnlyUndeliveredSignals(t *testing.T) {
 	t.Parallel()
 	m := awaited(t, "", sandbox.Hook{}, sandbox.AgentPlan{}).mustConfigure()
 	denied := sandbox.AccessDenied(sandbox.CloudFormation, "")
@@ -61,7 +61,7 @@ func TestARetrySendsOnlyWhatWasNotDelivered(t *testing.T) {
 	}
 }
 
-func TestABootstrapThatFailsNeverEndsALiveInstance(t *testing.T) {
+func TestFailedBootstrapNeverReplacesALiveInstance(t *testing.T) {
 	t.Parallel()
 	m := awaited(t, "", sandbox.Hook{}, sandbox.AgentPlan{}).set("CLUSTER", "prdo", "ON_FAILURE", "unhealthy", "LIFECYCLE_HOOK", "")
 	wantExit(t, m.configure(), exitcode.BadConfiguration)
@@ -70,7 +70,7 @@ func TestABootstrapThatFailsNeverEndsALiveInstance(t *testing.T) {
 	}
 }
 
-func TestASettingsFileThatCannotBeReadHoldsTheAgentBack(t *testing.T) {
+func TestUnreadableSettingsFileHoldsTheAgentBack(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
 	m.host.Settings.Bad = errors.New("/etc/muster/muster.env:2: the line is not KEY=VALUE")
@@ -80,7 +80,7 @@ func TestASettingsFileThatCannotBeReadHoldsTheAgentBack(t *testing.T) {
 	wantText(t, m.log.String(), "ecs.service is held back")
 }
 
-func TestAUnitThatTheAdministratorMaskedIsLeftAlone(t *testing.T) {
+func TestMaskedUnitIsUnchanged(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
 	m.systemd.unit(agentUnit).Masked = true

@@ -70,7 +70,7 @@ type introspecting func(context.Context) (ecsagent.Metadata, error)
 
 func (f introspecting) Metadata(ctx context.Context) (ecsagent.Metadata, error) { return f(ctx) }
 
-func TestVerifySaysWhyItDidNotRegister(t *testing.T) {
+func TestVerifyReportsTheCause(t *testing.T) {
 	t.Parallel()
 	deny := sandbox.AccessDenied(sandbox.ECS, "RegisterContainerInstance")
 	for name, test := range map[string]struct {
@@ -127,7 +127,7 @@ func TestVerifySaysWhyItDidNotRegister(t *testing.T) {
 }
 
 // Either the cluster existed when bootstrap checked, or bootstrap could not check.
-func TestTheAgentsOwnWordOnAClusterThatIsNotThere(t *testing.T) {
+func TestAgentsErrorAboutAMissingClusterIsTheCause(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prdo", "TIMEOUT", "10m")
 	m.Inject(sandbox.AccessDenied(sandbox.ECS, "DescribeClusters"))
@@ -137,7 +137,7 @@ func TestTheAgentsOwnWordOnAClusterThatIsNotThere(t *testing.T) {
 	wantText(t, strings.Join(report.Evidence, "\n"), "exited once, with code 5", "-agent.log:", "Cluster not found.")
 }
 
-func TestTerminalExitIsSeenWithoutSystemdToo(t *testing.T) {
+func TestTerminalExitIsDetectedWithoutSystemd(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod", "TIMEOUT", "10m")
 	m.host.Units = func(context.Context, string) (Units, error) { return nil, instance.ErrNoSystemd }
@@ -147,7 +147,7 @@ func TestTerminalExitIsSeenWithoutSystemdToo(t *testing.T) {
 	wantText(t, strings.Join(report.Evidence, "\n"), "terminal exit code 5", "not booted by systemd")
 }
 
-func TestOldTroubleIsNotBlamed(t *testing.T) {
+func TestOldLogLinesAreNotTheCause(t *testing.T) {
 	t.Parallel()
 	for name, at := range map[string]time.Time{"of another boot": time.Unix(1e9, 0), "before bootstrap": time.Now().Add(-2 * time.Second)} {
 		t.Run(name, func(t *testing.T) {
@@ -166,7 +166,7 @@ func TestOldTroubleIsNotBlamed(t *testing.T) {
 }
 
 // verify --wait runs before the restart that bootstrap has queued.
-func TestTheOldAgentsClusterIsNotTheVerdict(t *testing.T) {
+func TestClusterBeforeAQueuedRestartIsIgnored(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod").mustConfigure()
 	m.systemd.unit(ecsUnit).Job = &units.Job{Type: "restart", State: "running"}
@@ -193,7 +193,7 @@ func TestTheOldAgentsClusterIsNotTheVerdict(t *testing.T) {
 	wantOutcome(t, report, bootreport.NotRegistered, "wrong-cluster")
 }
 
-func TestATerminalExitBeforeARestartByHandIsNotTheEnd(t *testing.T) {
+func TestTerminalExitBeforeAManualRestartIsIgnored(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{Agent: sandbox.AgentPlan{Hold: true}}).set("CLUSTER", "prod").mustConfigure()
 	m.agentLogged("ecs-init.log", time.Now().Add(time.Second), "info", "Agent exited with code 5")
@@ -210,7 +210,7 @@ func TestATerminalExitBeforeARestartByHandIsNotTheEnd(t *testing.T) {
 	wantOutcome(t, report, bootreport.Registered, "")
 }
 
-func TestTheECSAPIHasItsSay(t *testing.T) {
+func TestVerdictsOfTheECSAPI(t *testing.T) {
 	t.Parallel()
 	const describe = "DescribeContainerInstances"
 	for name, test := range map[string]struct {
@@ -298,7 +298,7 @@ func (c *changing) ContainerInstance(ctx context.Context, cluster, arn string) (
 }
 
 // The registration happens at any time between two polls, and must be detected within a second on the code's own clock.
-func TestRegistrationIsSeenWithinASecondOfTheAnswer(t *testing.T) {
+func TestRegistrationIsDetectedWithinASecond(t *testing.T) {
 	for _, at := range []time.Duration{0, time.Millisecond, 499 * time.Millisecond, 37*time.Second + 1, 9 * time.Minute} {
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
@@ -327,7 +327,7 @@ func TestRegistrationIsSeenWithinASecondOfTheAnswer(t *testing.T) {
 	}
 }
 
-func TestTheEndOfTheTimeDoesNotHideWhatTheAgentSaid(t *testing.T) {
+func TestTimeoutKeepsTheAgentsLastResponse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &run{Host: &Host{Agent: func(*config.Config) Introspection {
 			return introspecting(func(ctx context.Context) (ecsagent.Metadata, error) {
@@ -348,7 +348,7 @@ func TestTheEndOfTheTimeDoesNotHideWhatTheAgentSaid(t *testing.T) {
 }
 
 // verify waits only for conditions that the agent's normal disconnects can cause.
-func TestTheECSAPIIsAskedRarelyAndForFiveMinutes(t *testing.T) {
+func TestECSAPIIsPolledForFiveMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		api := &disconnected{}
@@ -380,7 +380,7 @@ func (d *disconnected) ContainerInstance(context.Context, string, string) (awsap
 }
 
 // A call that fails, or that the deadline interrupts, does not invalidate an earlier response.
-func TestTheLastAnswerOfECSCounts(t *testing.T) {
+func TestLastResponseOfECSCounts(t *testing.T) {
 	gone := errors.New("ecs:DescribeContainerInstances: no answer in time")
 	for name, c := range map[string]struct {
 		answers []string // one per call: "connected", "disconnected", "throttled"; later calls hang
@@ -471,7 +471,7 @@ func TestVerifyWithoutAClusterIsMisconfigured(t *testing.T) {
 }
 
 // ecs-init merges its two files, and the agent reads a third one (agent/config/config.go).
-func TestVerifyTakesTheClusterFromEachFileOfTheAgent(t *testing.T) {
+func TestVerifyReadsTheClusterFromEachFileOfTheAgent(t *testing.T) {
 	t.Parallel()
 	for path, text := range map[string]string{
 		ecsConfig:                 "ECS_CLUSTER= prod \n",
@@ -501,7 +501,7 @@ func TestVerifyTakesTheClusterFromEachFileOfTheAgent(t *testing.T) {
 	}
 }
 
-func TestInterruptedVerifyTellsNobody(t *testing.T) {
+func TestInterruptedVerifySendsNoSignals(t *testing.T) {
 	t.Parallel()
 	m := boot(
 		t,
@@ -524,7 +524,7 @@ func TestInterruptedVerifyTellsNobody(t *testing.T) {
 	}
 }
 
-func TestAtMostTenCallsABoot(t *testing.T) {
+func TestBootMakesAtMostTenCalls(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{
 		Group:  &sandbox.Group{Name: "workers", Tags: map[string]string{"muster:cluster": "prod"}, Hooks: []sandbox.Hook{{Name: "ready"}}},

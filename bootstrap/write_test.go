@@ -22,7 +22,7 @@ func (m *machine) dryRun() (string, error) {
 
 // A file is correct only if the ECS agent reads it as intended. How the agent reads each file is in agent/config
 // (parse.go, config.go), ecs-init/docker/docker.go (getEnvVars), and in the issues listed.
-func TestAFileThatTheAgentReadsOtherwiseIsNotCalledCorrect(t *testing.T) {
+func TestFileThatTheAgentMisreadsIsNotReportedAsCorrect(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		before, after string // after: empty if unchanged
@@ -75,7 +75,7 @@ func inUTF16(text string) string {
 
 // With these settings the ECS agent exits, or ECS rejects the registration: agent/config/config.go (NewConfig) and
 // parse.go; attributes, amazon-ecs-agent#2981; reserved memory, ecs-agent/api/ecs/client (getResources).
-func TestWhatWouldEndTheAgentIsRefusedBeforeItIsWritten(t *testing.T) {
+func TestSettingsThatStopTheAgentAreRejectedBeforeWriting(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 129)
 	for name, test := range map[string]struct {
@@ -122,7 +122,7 @@ func TestWhatWouldEndTheAgentIsRefusedBeforeItIsWritten(t *testing.T) {
 }
 
 // The user's file has precedence, so its settings correct those of the image.
-func TestAFlawOfTheImageThatIsOverriddenIsNone(t *testing.T) {
+func TestOverriddenProblemOfTheImageIsNotReported(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod", "ECS", `ECS_INSTANCE_ATTRIBUTES={"stack":"blue"}`)
 	m.put("var/lib/ecs/ecs.config", "ECS_CLUSTER=image\nECS_INSTANCE_ATTRIBUTES={\"a\":\nAWS_DEFAULT_REGION=us-east-1\n")
@@ -132,7 +132,7 @@ func TestAFlawOfTheImageThatIsOverriddenIsNone(t *testing.T) {
 }
 
 // An unreadable ecs.config is reported first, because --reset-stale-state would not help.
-func TestAFileThatCannotBeReadIsReportedBeforeAStaleCheckpoint(t *testing.T) {
+func TestUnreadableFileIsReportedBeforeAStaleCheckpoint(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
 	m.put(ecsConfig+"/x", "")
@@ -142,7 +142,7 @@ func TestAFileThatCannotBeReadIsReportedBeforeAStaleCheckpoint(t *testing.T) {
 	wantText(t, whole(err), "it is a directory", "mv "+m.path(ecsConfig), "muster bootstrap --cluster prod")
 }
 
-func TestAnInstanceInAWarmPoolWhoseAgentWouldRegisterIsWarnedOf(t *testing.T) {
+func TestWarningForAWarmPoolInstanceThatWouldRegister(t *testing.T) {
 	t.Parallel()
 	const says = "ECS_WARM_POOLS_CHECK is not true"
 	for name, test := range map[string]struct {

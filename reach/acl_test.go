@@ -61,7 +61,7 @@ func TestACLEntries(t *testing.T) {
 	}
 }
 
-func TestBothACLsAreAskedBothWays(t *testing.T) {
+func TestBothACLsApplyInBothDirections(t *testing.T) {
 	closed := func(subnet string, d Direction) ACL {
 		other := Ingress
 		if d == Ingress {
@@ -93,7 +93,7 @@ func TestBothACLsAreAskedBothWays(t *testing.T) {
 }
 
 // A gap at one end of the ephemeral range breaks only some connections, which is harder to diagnose than breaking all.
-func TestAHoleInTheReturnPathClosesTheNeed(t *testing.T) {
+func TestGapInTheReturnPathClosesTheNeed(t *testing.T) {
 	w, p1, _, q := theCase(allow("tcp", 47100, 47109, "10.0.0.0/16"))
 	w.ACLs[0].Entries = []ACLEntry{allowAll(1, Ingress), allowAll(1, Egress)}
 	w.ACLs[0].Entries[1].Protocol, w.ACLs[0].Entries[1].Ports = TCP, Range{1024, 60000}

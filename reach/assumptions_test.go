@@ -82,7 +82,7 @@ func TestAStaleReferenceIsNamedOnlyForPeersOfItsVPC(t *testing.T) {
 
 // A rule that cannot be decoded and has no id is shown as EC2 returned it, not with the widest range, which replaces
 // the undecodable one.
-func TestAnUndecodableRuleIsNamedByWhatWasReturned(t *testing.T) {
+func TestUndecodableRuleIsShownAsReturned(t *testing.T) {
 	var g Group
 	g.ID = "sg-1"
 	g.Add(Rule{Protocol: TCP, Ports: AnyPort(), Peer: cidr("10.0.0.0/8"), Err: "first port 90 is above last port 80", Text: "tcp 90-80"})
@@ -92,7 +92,7 @@ func TestAnUndecodableRuleIsNamedByWhatWasReturned(t *testing.T) {
 }
 
 // A dual-stack pair is evaluated for its first address. If the result differs for the other family, a warning says so.
-func TestTheOtherFamilyIsNamedWhereItFaresOtherwise(t *testing.T) {
+func TestOtherFamilyCausesAWarningIfItDiffers(t *testing.T) {
 	w, p1, _, q := theCase(allow("tcp", 47100, 47109, "10.0.0.0/16"))
 	p1.Subnet = q.Subnet
 	p1.Addrs, q.Addrs = addrs("10.0.1.5", "fd00::5"), addrs("10.0.3.5", "fd00::9")

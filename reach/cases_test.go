@@ -127,7 +127,7 @@ func TestCase18GroupsOfAnENIAreAUnion(t *testing.T) {
 	want(t, NewJudge(w).Evaluate(p1, q, caseNeed()), "OPEN")
 }
 
-func TestCase19TheDialledENIIsJudged(t *testing.T) {
+func TestCase19TheDialledENIIsEvaluated(t *testing.T) {
 	w, p1, _, _ := theCase()
 	w.Groups = append(w.Groups, openGroup("sg-right", allow("tcp", 47100, 47109, "10.0.0.0/16")))
 	enis := []ENI{
@@ -161,7 +161,7 @@ func addrs(all ...string) []netip.Addr {
 	return out
 }
 
-func TestCase20EgressOfTheSourceIsJudged(t *testing.T) {
+func TestCase20EgressOfTheSourceIsEvaluated(t *testing.T) {
 	w, p1, p2, q := theCase(in(allow("tcp", 47100, 47109, "10.0.0.0/16"))...)
 	w.Groups[0].Rules = []Rule{rule(Egress, "tcp", 443, 443, "0.0.0.0/0")}
 	v := NewJudge(w).Evaluate(p1, q, caseNeed())
@@ -248,7 +248,7 @@ func TestCase26ACLDeniesAcrossSubnetsOnly(t *testing.T) {
 	want(t, NewJudge(w).Evaluate(p1, q, caseNeed()), "OPEN")
 }
 
-func TestCase27ReturnPortsAreJudged(t *testing.T) {
+func TestCase27ReturnPortsAreEvaluated(t *testing.T) {
 	w, p1, _, q := theCase(in(allow("tcp", 47100, 47199, "10.0.0.0/16"))...)
 	inward, outward := allowAll(100, Ingress), allowAll(100, Egress)
 	inward.Protocol, inward.Ports = TCP, Range{47100, 47199}

@@ -8,7 +8,7 @@ import (
 )
 
 // The three formats, parsed again, must contain the same rules.
-func TestTheThreeFormsHoldTheSameRules(t *testing.T) {
+func TestFixFormatsContainTheSameRules(t *testing.T) {
 	forms := map[string]bool{}
 	for seed := range uint64(worlds) {
 		d := roll(seed)

@@ -42,7 +42,7 @@ func (j *Judge) hints(g *leg, s *Step) []Hint {
 		}
 	}
 	for _, h := range s.Stale {
-		add(StaleReference, "%s admits %s only through %s", h.Name(), h.Rule.Peer, gone(h.Rule.Peer.Group))
+		add(StaleReference, "%s admits %s only through %s", h.Name(), h.Rule.Peer, peeringProblem(h.Rule.Peer.Group))
 	}
 	rules := 0
 	j.eachRule(g, func(h Hit) {
@@ -59,7 +59,7 @@ func (j *Judge) hints(g *leg, s *Step) []Hint {
 	return out
 }
 
-func gone(ref GroupRef) string {
+func peeringProblem(ref GroupRef) string {
 	if ref.deleted() {
 		return fmt.Sprintf("peering %s, and that group is deleted", orUnknown(ref.Peering))
 	}

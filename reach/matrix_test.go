@@ -19,7 +19,7 @@ func mustMatrix(t *testing.T, w World, from, to []Endpoint, needs ...Need) *Matr
 }
 
 // Pairs of sources that differ in only one property, which one rule or entry distinguishes.
-func TestClassesTellApartWhatARuleTellsApart(t *testing.T) {
+func TestClassesDistinguishWhatRulesDistinguish(t *testing.T) {
 	v4, v6 := netip.MustParseAddr("10.0.1.5"), netip.MustParseAddr("fd00::5")
 	for name, c := range map[string]struct {
 		ingress Rule
@@ -94,7 +94,7 @@ func TestRulesForAllOfIPv4DoNotAdmitIPv6(t *testing.T) {
 	}
 }
 
-func TestEndpointsThatNoRuleTellsApartAreOneClass(t *testing.T) {
+func TestEndpointsThatNoRuleDistinguishesAreOneClass(t *testing.T) {
 	w, eps := fleet(1000, 60)
 	for i := range w.Groups { // drop the rules for single addresses
 		w.Groups[i].Rules = slices.DeleteFunc(w.Groups[i].Rules, func(r Rule) bool { return r.Peer.CIDR.Bits() == 32 })
@@ -137,7 +137,7 @@ func TestWorkGrowsNoFasterThanPeersAndRules(t *testing.T) {
 	}
 }
 
-func TestWorkStaysBoundedWhereEveryEndpointIsNamed(t *testing.T) {
+func TestWorkIsBoundedIfRulesNameEveryEndpoint(t *testing.T) {
 	w, eps := fleet(1000, 60)
 	w = everyoneNamed(w, eps)
 	m, err := NewJudge(w).Matrix(eps, eps, ignite())
@@ -210,7 +210,7 @@ func TestAnEndpointTowardsItselfDoesNotSplitBlocks(t *testing.T) {
 	}
 }
 
-func TestAgainstAsksEachNeedInItsDirection(t *testing.T) {
+func TestAgainstEvaluatesEachNeedInItsDirection(t *testing.T) {
 	w, p1, p2, q := theCase(allow("tcp", 47100, 47109, "10.0.0.0/16"))
 	inward, outward := served(need(TCP, 80, 80)), Need{Protocol: TCP, Ports: Range{443, 443}, Flow: Outbound}
 	out, in, err := NewJudge(w).Against(q, []Endpoint{p1, p2}, []Need{caseNeed(), inward, outward})
@@ -228,7 +228,7 @@ func TestAgainstAsksEachNeedInItsDirection(t *testing.T) {
 	}
 }
 
-func TestMatrixRefusesNeedsWithoutAnAnswer(t *testing.T) {
+func TestMatrixRejectsInvalidNeeds(t *testing.T) {
 	for _, n := range []Need{need(ICMP, 8, 8), need(AllProtocols, 1, 2), need(TCP, 0, 5), need(TCP, 6, 5)} {
 		if _, err := NewJudge(World{}).Matrix(nil, nil, []Need{n}); err == nil {
 			t.Errorf("%s was judged", n)
@@ -239,7 +239,7 @@ func TestMatrixRefusesNeedsWithoutAnAnswer(t *testing.T) {
 	}
 }
 
-func TestMatrixOfNobodyIsEmpty(t *testing.T) {
+func TestMatrixOfNoEndpointsIsEmpty(t *testing.T) {
 	m := mustMatrix(t, World{}, nil, nil, caseNeed())
 	if len(m.Blocks()) != 0 || len(m.Tally(0)) != 0 {
 		t.Errorf("blocks %v", m.Blocks())
@@ -247,7 +247,7 @@ func TestMatrixOfNobodyIsEmpty(t *testing.T) {
 }
 
 // Excess is only what no need of the whole request requires.
-func TestExcessOfOneNeedIsTheUseOfAnother(t *testing.T) {
+func TestPortsOfAnotherNeedAreNotExcess(t *testing.T) {
 	w, p1, _, q := theCase(allow("tcp", 47100, 47599, "10.0.0.0/16"))
 	m := mustMatrix(t, w, []Endpoint{p1}, []Endpoint{q}, ignite()...)
 	if got := m.Verdict(0, 0, 0).Excess.String(); got != "47200-47499" {

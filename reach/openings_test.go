@@ -20,7 +20,7 @@ func with(w World, openings []Opening) World {
 
 // Apply all openings and evaluate again: no pair is closed at a group, no port was opened that no need requires, and
 // every rule was necessary.
-func TestOpeningsOpenAllThatARuleCanAndNothingElse(t *testing.T) {
+func TestOpeningsOpenEverythingThatRulesCanAndNothingElse(t *testing.T) {
 	printed, uniform, redundant := 0, 0, 0
 	for seed := range uint64(2 * worlds) {
 		d := roll(seed)

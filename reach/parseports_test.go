@@ -96,7 +96,7 @@ func TestSelectingAProfileDoesNotChangeTheTable(t *testing.T) {
 	}
 }
 
-func TestCollidingProfilesAreWarnedOf(t *testing.T) {
+func TestCollidingProfilesCauseAWarning(t *testing.T) {
 	_, warnings, err := ParsePorts("ignite2+jetty,tomcat-cluster")
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +112,7 @@ func TestCollidingProfilesAreWarnedOf(t *testing.T) {
 	}
 }
 
-func TestWrongPortsSayWhatIsWrongAndWhatIsNear(t *testing.T) {
+func TestInvalidPortsErrorSuggestsSimilarNames(t *testing.T) {
 	for selected, parts := range map[string][]string{
 		"":                     {"nothing selected", "ignite2"},
 		"ignite2,":             {"nothing selected"},
@@ -143,7 +143,7 @@ func TestWrongPortsSayWhatIsWrongAndWhatIsNear(t *testing.T) {
 	}
 }
 
-func TestGossipAnswersToItsOwnPort(t *testing.T) {
+func TestGossipRepliesToItsOwnPort(t *testing.T) {
 	needs, _, _ := ParsePorts("memberlist")
 	w, p1, _, q := theCase(allow("udp", 7946, 7946, "10.0.0.0/16"))
 	entries := []ACLEntry{allowAll(1, Ingress), allowAll(1, Egress)}

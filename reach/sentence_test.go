@@ -65,7 +65,7 @@ func TestSentences(t *testing.T) {
 	}
 }
 
-func TestManyRulesDoNotFloodASentence(t *testing.T) {
+func TestSentenceListsFewRules(t *testing.T) {
 	var rules []Rule
 	for i := range uint16(20) {
 		rules = append(rules, allow("tcp", 47100, 47105+i, "10.0.0.0/16"))

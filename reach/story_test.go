@@ -53,7 +53,7 @@ func story() (World, []Endpoint) {
 }
 
 // One of three instances cannot reach the others on a part of one range. The printed rule alone must fix it.
-func TestAClosedSubRangeIsFoundNamedAndHealed(t *testing.T) {
+func TestClosedPartOfARangeIsFoundAndFixed(t *testing.T) {
 	w, eps := story()
 	needs, _, err := ParsePorts(DefaultProfile)
 	if err != nil {
@@ -94,7 +94,7 @@ func TestAClosedSubRangeIsFoundNamedAndHealed(t *testing.T) {
 }
 
 // The load balancer's egress rules matter as much as the instance's ingress rules.
-func TestTheBalancerIsOneMoreEndpoint(t *testing.T) {
+func TestLoadBalancerIsAnEndpoint(t *testing.T) {
 	w, eps := story()
 	alb := endpoint("alb", "10.0.1.200", "sg-0alb")
 	alb.Subnet, alb.Ephemeral = "subnet-a", BalancerEphemeral()

@@ -16,7 +16,7 @@ import (
 	"muster/test/need"
 )
 
-func TestInstallTakesThePackageOfThisMachine(t *testing.T) {
+func TestInstallSelectsThePackageForThisMachine(t *testing.T) {
 	t.Parallel()
 	for format, want := range map[string]struct{ file, options string }{
 		"deb": {debFile, "--force-confdef --force-confold --install"},
@@ -40,7 +40,7 @@ func TestInstallTakesThePackageOfThisMachine(t *testing.T) {
 	}
 }
 
-func TestInstallTakesThePackageOfTheArchitecture(t *testing.T) {
+func TestInstallSelectsThePackageForTheArchitecture(t *testing.T) {
 	t.Parallel()
 	for machine, want := range map[string]string{"x86_64": debFile, "aarch64": "muster_1.2.0_arm64.deb"} {
 		s, h := newServer(t, debFile, "muster_1.2.0_arm64.deb"), newHost(t, "deb")
@@ -57,7 +57,7 @@ func TestInstallTakesThePackageOfTheArchitecture(t *testing.T) {
 }
 
 // Nothing is installed that does not verify, and the package manager is not called.
-func TestInstallRefusesWhatDoesNotVerify(t *testing.T) {
+func TestInstallRejectsUnverifiedFiles(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*testing.T, *server)
@@ -106,7 +106,7 @@ func TestInstallRefusesWhatDoesNotVerify(t *testing.T) {
 	}
 }
 
-func TestInstallRetriesWhatMayPass(t *testing.T) {
+func TestInstallRetriesTransientErrors(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		failures []int
@@ -124,7 +124,7 @@ func TestInstallRetriesWhatMayPass(t *testing.T) {
 	}
 }
 
-func TestInstallGivesUpInTime(t *testing.T) {
+func TestInstallStopsRetrying(t *testing.T) {
 	t.Parallel()
 	s, h := newServer(t), newHost(t, "deb")
 	s.failures = []int{503, 503, 503, 503, 503, 503, 503}
@@ -189,7 +189,7 @@ func TestInstallEncodesThePlusOfABuildWithoutATag(t *testing.T) {
 	}
 }
 
-func TestInstallRefusesAWrongCommandLine(t *testing.T) {
+func TestInstallRejectsAWrongCommandLine(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string][]string{
 		"--version is not a version: ''":           {"--from", "https://example.com"},

@@ -124,7 +124,7 @@ func TestEachCommitIsALaterVersion(t *testing.T) {
 	}
 }
 
-func TestAVersionSaysThatFilesWereChanged(t *testing.T) {
+func TestVersionMarksUncommittedChanges(t *testing.T) {
 	t.Parallel()
 	r := newTree(t)
 	r.write("a", "1")
@@ -141,7 +141,7 @@ func TestAVersionSaysThatFilesWereChanged(t *testing.T) {
 	r.want("1.0.0+1.gHASH.dirty")
 }
 
-func TestATagThatIsNoVersionIsIgnored(t *testing.T) {
+func TestOtherTagsAreIgnored(t *testing.T) {
 	t.Parallel()
 	r := newTree(t)
 	r.commit()

@@ -123,7 +123,7 @@ func lookups(c *Client) map[string]func(context.Context) error {
 	return all
 }
 
-func TestWhatPassesIsTriedAgain(t *testing.T) {
+func TestTransientErrorsAreRetried(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]sandbox.Fault{
 		"throttled": sandbox.Throttled("", "", 2), "failing": sandbox.ServerError("", "", 2), "reset": {Reset: true, Times: 2},
@@ -148,7 +148,7 @@ func TestWhatPassesIsTriedAgain(t *testing.T) {
 	}
 }
 
-func TestAnEndpointThatIsNotThere(t *testing.T) {
+func TestUnreachableEndpoint(t *testing.T) {
 	t.Parallel()
 	s := everything(t)
 	cfg := s.AWSConfig()
@@ -165,7 +165,7 @@ func TestAnEndpointThatIsNotThere(t *testing.T) {
 	}
 }
 
-func TestTheCallersTimeIsKept(t *testing.T) {
+func TestCallersDeadlineIsKept(t *testing.T) {
 	t.Parallel()
 	s := everything(t)
 	s.Inject(sandbox.Fault{Hang: true})
@@ -196,7 +196,7 @@ func live(t *testing.T, s *sandbox.Sandbox) *Client {
 	return c
 }
 
-func TestTheInstanceRoleSigns(t *testing.T) {
+func TestInstanceRoleSignsRequests(t *testing.T) {
 	s := everything(t)
 	c := live(t, s)
 	status, err := c.ClusterStatus(t.Context(), "prod")
@@ -250,7 +250,7 @@ func TestClusters(t *testing.T) {
 	}
 }
 
-func TestClusterNamesAreAFewPages(t *testing.T) {
+func TestClusterNamesReadsAFewPages(t *testing.T) {
 	t.Parallel()
 	s := start(t, sandbox.Options{})
 	for n := range 450 {
@@ -384,7 +384,7 @@ func sendBy(t *testing.T, c *Client, s *sandbox.Sandbox, scheme string, success 
 	return c.SignalIdentity(t.Context(), signal, document, signature)
 }
 
-func TestAForgedIdentityIsDenied(t *testing.T) {
+func TestForgedIdentityIsDenied(t *testing.T) {
 	t.Parallel()
 	s := everything(t)
 	err := client(t, s.AWSConfig()).SignalIdentity(t.Context(), signal, []byte(s.IdentityDocument()), "forged")
@@ -413,7 +413,7 @@ func TestAStackThatIsNotWaiting(t *testing.T) {
 }
 
 // The caller must know the result of each attempt.
-func TestWhatActsIsTriedOnce(t *testing.T) {
+func TestChangingCallsMakeOneAttempt(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]sandbox.Fault{
 		"throttled": sandbox.Throttled("", "", 1), "failing": sandbox.ServerError("", "", 1), "reset": {Reset: true, Times: 1}, "expired": {Kind: sandbox.KindExpiredToken, Times: 1},
@@ -444,7 +444,7 @@ func TestWhatActsIsTriedOnce(t *testing.T) {
 	}
 }
 
-func TestRefusalsOfTheIdentitySignalAreRead(t *testing.T) {
+func TestErrorsOfTheIdentitySignalAreDecoded(t *testing.T) {
 	t.Parallel()
 	const xmlError = `<ErrorResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>`
 	for name, test := range map[string]struct {
@@ -473,7 +473,7 @@ func TestRefusalsOfTheIdentitySignalAreRead(t *testing.T) {
 	}
 }
 
-func TestTheSignalGoesWhereTheSDKWouldSendIt(t *testing.T) {
+func TestSignalUsesTheSDKsEndpoint(t *testing.T) {
 	t.Parallel()
 	for region, want := range map[string]string{"eu-central-1": "https://cloudformation.eu-central-1.amazonaws.com/", "cn-north-1": "https://cloudformation.cn-north-1.amazonaws.com.cn/"} {
 		at, err := client(t, aws.Config{Region: region, Credentials: aws.AnonymousCredentials{}}).signalEndpoint(t.Context())
@@ -504,7 +504,7 @@ func FuzzDecodeError(f *testing.F) {
 
 // A dial that times out means that packets are dropped on the path (connect(2), ETIMEDOUT). A request without a
 // response does not mean that.
-func TestOnlyAConnectionThatTimedOutBlamesTheWay(t *testing.T) {
+func TestOnlyADialTimeoutBlamesTheNetworkPath(t *testing.T) {
 	dial := &net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}
 	for err, blames := range map[error]bool{dial: true, context.DeadlineExceeded: false, os.ErrDeadlineExceeded: false} {
 		text := named("ecs:DescribeContainerInstances", err).Error()

@@ -110,17 +110,17 @@ func signalAnswer(response *http.Response) error {
 	case err != nil && response.StatusCode < http.StatusBadRequest:
 		return named(signalAction, err)
 	}
-	return named(signalAction, &answered{response.StatusCode, decodeError(response.StatusCode, body)})
+	return named(signalAction, &statusError{response.StatusCode, decodeError(response.StatusCode, body)})
 }
 
-// answered adds the HTTP status to an error, in the same way as the SDK's errors.
-type answered struct {
+// statusError adds the HTTP status to an error, in the same way as the SDK's errors.
+type statusError struct {
 	status int
 	error
 }
 
-func (a *answered) Unwrap() error       { return a.error }
-func (a *answered) HTTPStatusCode() int { return a.status }
+func (a *statusError) Unwrap() error       { return a.error }
+func (a *statusError) HTTPStatusCode() int { return a.status }
 
 // signalEndpoint returns the endpoint that the SDK would use. The SDK handles partitions, FIPS, dual stack and
 // AWS_ENDPOINT_URL.

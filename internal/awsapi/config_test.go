@@ -163,7 +163,7 @@ func TestEveryKindOfProfileOfTheAWSCLIWorks(t *testing.T) {
 	}
 }
 
-func TestWhatIsAskedForAndNotThereIsAnError(t *testing.T) {
+func TestMissingConfiguredFilesAreErrors(t *testing.T) {
 	for name, c := range map[string]struct {
 		environ map[string]string
 		says    string
@@ -206,7 +206,7 @@ func TestTheCABundleIsTrustedAloneAndEndpointsAreHonoured(t *testing.T) {
 	server.CloseClientConnections()
 }
 
-func TestTheRegionOfTheEnvironmentServesWhereNoneIsGiven(t *testing.T) {
+func TestEnvironmentsRegionIsTheDefault(t *testing.T) {
 	alone(t, map[string]string{"AWS_REGION": "eu-north-1", "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"})
 	for given, want := range map[string]string{"": "eu-north-1", "eu-west-1": "eu-west-1"} {
 		c, err := New(t.Context(), given, "")

@@ -44,7 +44,7 @@ func FuzzDenialOf(f *testing.F) {
 
 // The policies in packaging/iam compare the tag for these actions (Service Authorization Reference), so that an action
 // that is listed may still be denied.
-func TestADenialNamesTheTagThatThePoliciesCompare(t *testing.T) {
+func TestDenialNamesTheTagThatThePoliciesCompare(t *testing.T) {
 	t.Parallel()
 	for action, want := range map[string]string{
 		"autoscaling:SetInstanceHealth":   "tag the role and the Auto Scaling group with muster:cluster",

@@ -10,7 +10,7 @@ import (
 
 // Of the failure reasons, only MISSING means that the resource does not exist (Amazon ECS API reference, "API failures
 // and error messages").
-func TestAnAnswerWithoutTheResourceIsNotMissing(t *testing.T) {
+func TestResponseWithoutTheResourceIsNotMissing(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
 		"nothing":        `{}`,

@@ -48,7 +48,7 @@ func manyInstances(s *sandbox.Sandbox, n int) []string {
 	return ids
 }
 
-func TestInstancesAreAskedForByTheThousandAndNeverWithoutIDs(t *testing.T) {
+func TestInstancesAreDescribedInBatchesAndNeverWithoutIDs(t *testing.T) {
 	s, c := around(t, sandbox.Options{})
 	ids := manyInstances(s, 1001)
 	got, err := c.Instances(t.Context(), ids)
@@ -80,7 +80,7 @@ func TestInstancesAreAskedForByTheThousandAndNeverWithoutIDs(t *testing.T) {
 	}
 }
 
-func TestWhatIsGoneIsLeftOut(t *testing.T) {
+func TestMissingResourcesAreLeftOut(t *testing.T) {
 	s, c := around(t, sandbox.Options{})
 	ids := manyInstances(s, 2)
 	instances, err := c.Instances(t.Context(), []string{"i-gone", ids[0], "i-gone-too", ids[1]})
@@ -124,7 +124,7 @@ func TestInterfacesAreFoundByAddress(t *testing.T) {
 	}
 }
 
-func TestGroupsAndRulesReachTheEngineAlike(t *testing.T) {
+func TestBothRuleFormatsGiveTheSameGroups(t *testing.T) {
 	s, c := around(t, sandbox.Options{})
 	s.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-a", Name: "a", Rules: []sandbox.Rule{
 		sandbox.AllEgress(),
@@ -180,7 +180,7 @@ func TestPrefixListsArePaged(t *testing.T) {
 	}
 }
 
-func TestAListThatDoesNotEnd(t *testing.T) {
+func TestEndlessListIsAnError(t *testing.T) {
 	for name, c := range map[string]struct {
 		pages int // number of one-item pages of the cluster
 		calls int
@@ -213,7 +213,7 @@ func TestAListThatDoesNotEnd(t *testing.T) {
 	}
 }
 
-func TestTasksCanBeLeftAfterAPage(t *testing.T) {
+func TestTasksCanStopAfterAPage(t *testing.T) {
 	s, c := around(t, sandbox.Options{})
 	for range 250 {
 		s.AddTask("prod", sandbox.RunningTask{Service: "web", ContainerInstance: "arn:ci"})
@@ -248,7 +248,7 @@ func TestTasksCanBeLeftAfterAPage(t *testing.T) {
 	}
 }
 
-func TestAnAnswerThatIsNoNetworkBecomesAnErrorOrAnEmptyField(t *testing.T) {
+func TestInvalidNetworkDataIsAnErrorOrAnEmptyField(t *testing.T) {
 	s, c := around(t, sandbox.Options{})
 	s.Inject(sandbox.Fault{Service: sandbox.EC2, Action: "DescribeInstances", Body: `<DescribeInstancesResponse><reservationSet><item><instancesSet>` +
 		`<item><privateIpAddress>10.0.0.999</privateIpAddress><networkInterfaceSet><item><privateIpAddress>x</privateIpAddress><groupSet><item/></groupSet></item></networkInterfaceSet></item>` +

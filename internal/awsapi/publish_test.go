@@ -27,7 +27,7 @@ func datum(i int) Datum {
 	return Datum{Name: fmt.Sprint("Metric", i), Unit: "Count", Value: float64(i), Dimensions: []Dimension{{"ClusterName", "prod"}, {"ServiceName", "web"}}}
 }
 
-func TestWhatBecameOfTheDataIsTold(t *testing.T) {
+func TestMetricErrorsSayWhetherDataWasAccepted(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		fault sandbox.Fault
@@ -72,7 +72,7 @@ func TestWhatBecameOfTheDataIsTold(t *testing.T) {
 	}
 }
 
-func TestWhatNeverLeftIsNotTaken(t *testing.T) {
+func TestUnsentDataIsNotAccepted(t *testing.T) {
 	t.Parallel()
 	s := everything(t)
 	refusing, unknown := s.AWSConfig(), s.AWSConfig()
@@ -107,7 +107,7 @@ func (e early) Do(r *http.Request) (*http.Response, error) {
 }
 
 // The signature covers the hash of the whole body, so CloudWatch cannot use an incomplete one.
-func TestARequestThatWasNotSentToItsEndIsNotTaken(t *testing.T) {
+func TestIncompleteRequestIsNotAccepted(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		early
@@ -172,7 +172,7 @@ func TestTheSizeOfARequestIsKnownBeforeItIsMade(t *testing.T) {
 	}
 }
 
-func TestEventsAreAnsweredForOneByOne(t *testing.T) {
+func TestEachEventHasItsOwnResult(t *testing.T) {
 	t.Parallel()
 	s := everything(t)
 	c := client(t, s.AWSConfig())
@@ -194,7 +194,7 @@ func TestEventsAreAnsweredForOneByOne(t *testing.T) {
 }
 
 // A load balancer or proxy responds in its own format.
-func TestAnAnswerThatIsNotAWSsSaysSo(t *testing.T) {
+func TestResponseOfAProxyIsRecognized(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)

@@ -30,7 +30,7 @@ const (
 )
 
 // Responses of AWS and of the network, whether the same call may succeed later, and whether it may have taken effect.
-func TestWhichFailuresPass(t *testing.T) {
+func TestWhichErrorsAreTransient(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		status        int
@@ -83,12 +83,12 @@ func TestWhichFailuresPass(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(c.status, " ", c.code), func(t *testing.T) {
 			t.Parallel()
-			err := error(&answered{c.status, errors.New("no document")})
+			err := error(&statusError{c.status, errors.New("no document")})
 			switch {
 			case c.status == 0:
 				err = coded("events:PutEvents", c.code, "message")
 			case c.code != "":
-				err = named(signalAction, &answered{c.status, decodeError(c.status, fmt.Appendf(nil, `{"Error": {"Code": %q, "Message": "message"}}`, c.code))})
+				err = named(signalAction, &statusError{c.status, decodeError(c.status, fmt.Appendf(nil, `{"Error": {"Code": %q, "Message": "message"}}`, c.code))})
 			default:
 				err = named(signalAction, err)
 			}
@@ -100,7 +100,7 @@ func TestWhichFailuresPass(t *testing.T) {
 }
 
 // Without a response, the question is whether there was a connection.
-func TestWhichFailuresOfTheNetworkMayHaveBeenTaken(t *testing.T) {
+func TestWhichNetworkErrorsMayHaveTakenEffect(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		err           error

@@ -61,7 +61,7 @@ func holds(t *testing.T, text string, parts ...string) {
 	}
 }
 
-func TestBadRulesAreNotedByNameAndNeverCountAsClosed(t *testing.T) {
+func TestUndecodableRulesAreNotedAndNeverClosed(t *testing.T) {
 	const shape = `{"SecurityGroupRules":[{"SecurityGroupRuleId":"sgr-9","GroupId":"sg-q",%s}]}`
 	for name, c := range map[string]struct{ rule, note, verdict string }{
 		"first above last":        {`"IsEgress":false,"IpProtocol":"tcp","FromPort":47109,"ToPort":47100,"CidrIpv4":"10.0.0.0/8"`, "first port 47109 is above last port 47100", "UNKNOWN 47100-47109"},
@@ -128,7 +128,7 @@ func TestRuleIDsGivenTwice(t *testing.T) {
 	}
 }
 
-func TestDocumentsOfAnotherKindAreErrors(t *testing.T) {
+func TestOtherDocumentsAreErrors(t *testing.T) {
 	for _, document := range []string{"", "[]", "null", "{}", `{"Reservations":[]}`, `{"SecurityGroups":{}}`,
 		`{"SecurityGroupRules":[{"FromPort":1e99}]}`, `{"SecurityGroupRules":[{"FromPort":"http"}]}`} {
 		if _, err := ec2json.ParseGroups([]byte(document)); err == nil {
@@ -172,7 +172,7 @@ func TestACLShape(t *testing.T) {
 	}
 }
 
-func TestBadACLEntryLeavesUnknownWhatItMayDecide(t *testing.T) {
+func TestUndecodableACLEntryMakesItsPortsUnknown(t *testing.T) {
 	w, p1, _, q := theCase(wide())
 	q.Subnet = "subnet-3"
 	const open = `{"RuleNumber":100,"Egress":false,"RuleAction":"allow","Protocol":"-1","CidrBlock":"0.0.0.0/0"},
@@ -191,7 +191,7 @@ func wide() reach.Group {
 		Peer: reach.Peer{CIDR: netip.MustParsePrefix("10.0.0.0/16")}}}}
 }
 
-func TestBadPrefixListEntryIsNotAnAbsentOne(t *testing.T) {
+func TestUndecodablePrefixListEntryIsNotIgnored(t *testing.T) {
 	list := awsapi.ManagedPrefixList("pl-1", []types.PrefixListEntry{{Cidr: aws.String("10.0.0.0/33")}, {Cidr: aws.String("10.0.1.9/24")}})
 	named := wide()
 	named.Rules[0].Peer = reach.Peer{PrefixList: "pl-1"}
@@ -276,7 +276,7 @@ func TestBothFormsOfAllProtocolsAreOpen(t *testing.T) {
 }
 
 // Rules in both formats of the API must mean the same.
-func TestBothShapesMapToTheSameRulesAndVerdicts(t *testing.T) {
+func TestBothFormatsGiveTheSameRulesAndVerdicts(t *testing.T) {
 	for seed := range uint64(300) {
 		d := rand.New(rand.NewPCG(seed, 27))
 		var group types.SecurityGroup

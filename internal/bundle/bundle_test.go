@@ -81,7 +81,7 @@ func TestUserDataComesOnlyWhenAskedFor(t *testing.T) {
 	}
 }
 
-func TestPackedUserDataStaysOut(t *testing.T) {
+func TestCompressedUserDataIsLeftOut(t *testing.T) {
 	s := sick(t)
 	write(t, s.Config.Root, map[string]string{"var/lib/cloud/instance/user-data.txt": "\x1f\x8b\x08secret"})
 	m, files := unpacked(t, s, bundle.UserData)
@@ -90,7 +90,7 @@ func TestPackedUserDataStaysOut(t *testing.T) {
 	}
 }
 
-func TestWithoutMetadataServiceTheOnlyRecordIsTaken(t *testing.T) {
+func TestWithoutMetadataServiceTheOnlyRecordIsUsed(t *testing.T) {
 	s := sick(t)
 	s.InstanceID = ""
 	if _, files := unpacked(t, s); files["muster/bootstrap.json"] == "" {
@@ -102,7 +102,7 @@ func TestWithoutMetadataServiceTheOnlyRecordIsTaken(t *testing.T) {
 	}
 }
 
-func TestAnUnknownExtraIsRefused(t *testing.T) {
+func TestUnknownExtraIsRejected(t *testing.T) {
 	err := bundle.Options{Include: []string{"userdata"}}.Check()
 	if err == nil || !strings.Contains(err.Error(), `cannot include "userdata"`) || !strings.Contains(err.Error(), "did you mean user-data?") {
 		t.Errorf("%v", err)
@@ -130,7 +130,7 @@ func (broken) Metadata(context.Context) (ecsagent.Metadata, error) {
 }
 func (broken) Tasks(context.Context) ([]ecsagent.Task, error) { return nil, ecsagent.ErrRefused }
 
-func TestWhatIsBrokenDoesNotHurtTheRest(t *testing.T) {
+func TestBrokenSourcesDoNotAffectOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := sick(t)
 		b := broken{make(chan struct{})}
@@ -162,7 +162,7 @@ func (full) Write([]byte) (int, error) {
 	return 0, &os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}
 }
 
-func TestAFullDiskNamesTheWayOut(t *testing.T) {
+func TestFullDiskErrorNamesAnAlternative(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "b.tar.gz")
 	err := bundle.Place(path, func(io.Writer) error {
 		_, err := bundle.Collect(t.Context(), sick(t), full{}, bundle.Options{})
@@ -204,7 +204,7 @@ func TestPlace(t *testing.T) {
 	}
 }
 
-func TestAHugeLogIsReadFromItsEnd(t *testing.T) {
+func TestOnlyTheEndOfAHugeLogIsRead(t *testing.T) {
 	s := sick(t)
 	path := s.Config.Path("/var/log/ecs/ecs-agent.log")
 	log, err := os.OpenFile(path, os.O_RDWR|os.O_TRUNC, 0)
@@ -226,7 +226,7 @@ func TestAHugeLogIsReadFromItsEnd(t *testing.T) {
 	}
 }
 
-func TestASymptomTellsNoRemedyOfItsOwn(t *testing.T) {
+func TestSymptomShowsNoFix(t *testing.T) {
 	s := sick(t)
 	finds := func(f check.Finding) check.Check {
 		f.Kind = &check.Kind{ID: f.ID}
@@ -339,7 +339,7 @@ func plant(t *testing.T, secrets []redacttest.Secret) bundle.Source {
 }
 
 // In a bubble, the time that the rules take cannot exceed a collector's timeout.
-func TestNoSecretGetsOut(t *testing.T) { synctest.Test(t, noSecretGetsOut) }
+func TestBundleContainsNoSecret(t *testing.T) { synctest.Test(t, noSecretGetsOut) }
 
 func noSecretGetsOut(t *testing.T) {
 	secrets := redacttest.Secrets(216)
@@ -370,7 +370,7 @@ func noSecretGetsOut(t *testing.T) {
 }
 
 // Each form in the corpus, in all files at once.
-func TestNoFormOfASecretGetsOut(t *testing.T) {
+func TestBundleContainsNoFormOfASecret(t *testing.T) {
 	var secrets []redacttest.Secret
 	seen := map[string]bool{}
 	for _, it := range redacttest.Corpus() {

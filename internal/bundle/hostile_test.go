@@ -16,7 +16,7 @@ const shadow = "root:$6$salt$hash:20000:0:99999:7:::\n"
 
 // Root creates the bundle, and it leaves the instance. If a user replaces a log with a link, the bundle must not
 // contain the target.
-func TestALogThatLeadsOutOfItsDirectoryIsNotCollected(t *testing.T) {
+func TestLogLinkOutOfItsDirectoryIsNotCollected(t *testing.T) {
 	s := sick(t)
 	secret := filepath.Join(t.TempDir(), "shadow")
 	if err := os.WriteFile(secret, []byte(shadow), 0o600); err != nil {
@@ -54,7 +54,7 @@ func TestALogThatLeadsOutOfItsDirectoryIsNotCollected(t *testing.T) {
 }
 
 // Opening a pipe without a writer like a file would block.
-func TestPipesInPlaceOfAllFilesHoldUpNoBundle(t *testing.T) {
+func TestPipesInPlaceOfFilesDoNotBlockTheBundle(t *testing.T) {
 	s := sick(t)
 	err := filepath.WalkDir(s.Config.Root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {

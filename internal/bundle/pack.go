@@ -58,14 +58,14 @@ func Place(path string, write func(io.Writer) error) error {
 	leftover.Remove(path)
 	pending, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(0o600))
 	if err != nil {
-		return wayOut(path, err)
+		return withAlternative(path, err)
 	}
 	defer func() { _ = pending.Cleanup() }()
 	if err := write(pending); err != nil {
-		return wayOut(path, err)
+		return withAlternative(path, err)
 	}
 	if err := pending.CloseAtomicallyReplace(); err != nil {
-		return wayOut(path, err)
+		return withAlternative(path, err)
 	}
 	return nil
 }
@@ -82,8 +82,8 @@ func isGzip(path string) bool {
 	return err == nil && head == [2]byte{0x1f, 0x8b}
 }
 
-// wayOut wraps the error. If the disk is the problem, it adds how to write the bundle elsewhere.
-func wayOut(path string, err error) error {
+// withAlternative wraps the error. If the disk is the problem, it adds how to write the bundle elsewhere.
+func withAlternative(path string, err error) error {
 	for _, full := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO} {
 		if errors.Is(err, full) {
 			return fmt.Errorf("placing the bundle at %s: %w; use a file on another disk or in /dev/shm, or write it to standard output: muster debug --bundle - >FILE", path, err)

@@ -27,7 +27,7 @@ func toldBoot(t *testing.T, page string) string {
 
 // Events of one boot from files, units and logs are sorted by time. "!" marks failures. Log lines of earlier boots are
 // omitted.
-func TestTheBootIsToldInOrder(t *testing.T) {
+func TestTimelineIsSorted(t *testing.T) {
 	_, files := unpacked(t, sick(t))
 	section := toldBoot(t, files["report.html"])
 	if !strings.Contains(section, "Since 2026-01-02 03:00:00, in UTC.") {

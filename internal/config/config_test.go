@@ -70,7 +70,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-func TestTheStrongestLayerWinsAndIsNamed(t *testing.T) {
+func TestHighestLayerWinsAndIsTheOrigin(t *testing.T) {
 	all := Set{
 		Flags:   map[string]string{"MUSTER_CLUSTER": "flag"},
 		Environ: []string{"MUSTER_CLUSTER=env", "PATH=/bin"},
@@ -107,7 +107,7 @@ func TestSettingsForTheECSAgentAreMergedKeyByKey(t *testing.T) {
 	}
 }
 
-func TestBadSettingsNameTheirPlace(t *testing.T) {
+func TestInvalidSettingsErrorNamesTheOrigin(t *testing.T) {
 	for name, c := range map[string]struct {
 		set  Set
 		want string
@@ -167,7 +167,7 @@ func TestLoadLeavesTheEnvironmentAsItWas(t *testing.T) {
 	}
 }
 
-func TestRecordHandsOnFlagsAndVariablesButNotTheFile(t *testing.T) {
+func TestRecordContainsFlagsAndVariablesButNotTheFile(t *testing.T) {
 	cfg := load(t, Set{
 		Flags:   map[string]string{"MUSTER_CLUSTER": "prod", "MUSTER_ECS": "ECS_ENGINE_AUTH_DATA=secret", "MUSTER_ROOT": "/mnt"},
 		Environ: []string{"MUSTER_TIMEOUT=3m"},

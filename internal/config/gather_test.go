@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestTheSettingsFileGivesTheLibrariesWhatTheEnvironmentDoesNot(t *testing.T) {
+func TestSettingsFileSetsUnsetLibraryVariables(t *testing.T) {
 	root := t.TempDir()
 	path := filepath.Join(root, FilePath)
 	text := "MUSTER_CLUSTER=prod\nAWS_REGION=eu-west-1\nAWS_PROFILE=file\n"

@@ -11,7 +11,7 @@ import (
 	"muster/internal/sandbox"
 )
 
-func TestTheAgentAsksTheDefaultEngineAloneThroughTheProxy(t *testing.T) {
+func TestOnlyTheDefaultEngineIsAccessedThroughTheProxy(t *testing.T) {
 	proxy, own := filepath.Join(t.TempDir(), "proxy.sock"), filepath.Join(t.TempDir(), "own.sock")
 	for name, c := range map[string]struct {
 		cfg  config.Config
@@ -51,7 +51,7 @@ func boxed(t *testing.T, flags map[string]string) (*sandbox.Sandbox, *Host) {
 	return box, h
 }
 
-func TestEachClientIsMadeOnceHoweverOftenTheInstanceIsOpened(t *testing.T) {
+func TestEachClientIsCreatedOnce(t *testing.T) {
 	box, h := boxed(t, nil)
 	for range 3 {
 		i, err := h.Open(t.Context(), Glance)
@@ -87,7 +87,7 @@ func TestEachClientIsMadeOnceHoweverOftenTheInstanceIsOpened(t *testing.T) {
 	}
 }
 
-func TestTheEnvironmentsRegionAndTheInstancesShareAClient(t *testing.T) {
+func TestSameRegionSharesAClient(t *testing.T) {
 	_, h := boxed(t, nil)
 	t.Setenv("AWS_REGION", "eu-central-1")
 	first, err := h.AWS(t.Context(), "")

@@ -12,7 +12,7 @@ import (
 )
 
 // Systems Manager rejects a package whose manifest has a wrong file name or checksum, but only at upload.
-func TestTheManifestIsTrueOfItsFiles(t *testing.T) {
+func TestManifestMatchesItsFiles(t *testing.T) {
 	dist := t.TempDir()
 	for _, f := range formats() {
 		for _, arch := range f.arch {
@@ -47,7 +47,7 @@ func TestTheManifestIsTrueOfItsFiles(t *testing.T) {
 	}
 }
 
-func TestWithoutThePackagesItSaysHowToGetThem(t *testing.T) {
+func TestMissingPackagesErrorSaysHowToBuildThem(t *testing.T) {
 	if err := build(t.TempDir(), "1.2.3"); err == nil || !strings.Contains(err.Error(), "make package builds it") {
 		t.Error(err)
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // A scanner accepts a bill of materials only if its ids are well formed and its references exist.
-func TestTheBillNamesEveryModuleOfTheBinary(t *testing.T) {
+func TestBillOfMaterialsListsEveryModule(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +51,7 @@ func TestTheBillNamesEveryModuleOfTheBinary(t *testing.T) {
 	}
 }
 
-func TestAFileThatIsNoProgramHasNoBill(t *testing.T) {
+func TestOtherFilesHaveNoBillOfMaterials(t *testing.T) {
 	if _, err := describe("main.go", "1.2.3", ""); err == nil {
 		t.Error("no error")
 	}

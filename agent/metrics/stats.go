@@ -13,7 +13,7 @@ type Reason int
 
 // The reasons.
 const (
-	Ambiguous Reason = iota // sent, and not known to be taken
+	Ambiguous Reason = iota // sent, but the result is unknown
 	Invalid                 // CloudWatch refused them for what they are
 	Oldest                  // the spool was full
 	TooOld                  // older than CloudWatch takes

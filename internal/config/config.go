@@ -151,7 +151,7 @@ func (p *problems) add(variable, format string, args ...any) {
 func (c *Config) check() error {
 	p := &problems{config: c}
 	if c.Cluster == "" && c.Origin("MUSTER_CLUSTER").Layer != LayerDefault {
-		p.add("MUSTER_CLUSTER", "it is set, but empty: name the cluster, or leave the setting away")
+		p.add("MUSTER_CLUSTER", "it is set, but empty: set it to the cluster, or remove it")
 	}
 	if (c.CFNStack == "") != (c.CFNResource == "") {
 		p.add("MUSTER_CFN_STACK", "a signal needs both the stack (--cfn-stack) and the resource (--cfn-resource); only one is set")
@@ -159,7 +159,7 @@ func (c *Config) check() error {
 	c.checkLimits(p)
 	c.checkIntrospectionURL(p)
 	if len(c.Namespace) > maxNamespace || !namespaceForm.MatchString(c.Namespace) || strings.HasPrefix(c.Namespace, "AWS/") {
-		p.add("MUSTER_NAMESPACE", "%+.40q is no CloudWatch namespace: up to 255 letters, digits and .-_/#, not beginning with AWS/", c.Namespace)
+		p.add("MUSTER_NAMESPACE", "%+.40q is not a CloudWatch namespace: use up to 255 letters, digits and .-_/#, not starting with AWS/", c.Namespace)
 	}
 	c.checkPorts(p)
 	for variable, path := range map[string]string{
@@ -180,18 +180,18 @@ func (c *Config) checkLimits(p *problems) {
 		"MUSTER_TIMEOUT": c.Timeout, "MUSTER_IMDS_TIMEOUT": c.IMDSTimeout, "MUSTER_WATCH_PERIOD": c.WatchPeriod,
 	} {
 		if d <= 0 {
-			p.add(variable, "%s is not above zero", d)
+			p.add(variable, "%s is not greater than zero", d)
 		}
 	}
 	if c.PortsPeriod < time.Minute {
-		p.add("MUSTER_PORTS_PERIOD", "%s is less than a minute: a look takes API calls that the account shares", c.PortsPeriod)
+		p.add("MUSTER_PORTS_PERIOD", "%s is less than a minute: each check makes API calls, whose rate limit the account shares", c.PortsPeriod)
 	}
 	if c.UnhealthyAfter != 0 && c.UnhealthyAfter < leastAfter {
-		p.add("MUSTER_UNHEALTHY_AFTER", "%s is less than %s: ECS agents lose their connection for minutes, several times an hour, and come back",
+		p.add("MUSTER_UNHEALTHY_AFTER", "%s is less than %s: it is normal that ECS agents lose their connection for minutes, several times an hour",
 			c.UnhealthyAfter, duration(leastAfter))
 	}
 	if c.UnhealthyMaxShare < 1 || c.UnhealthyMaxShare > 100 {
-		p.add("MUSTER_UNHEALTHY_MAX_SHARE", "%d is no percentage from 1 to 100", c.UnhealthyMaxShare)
+		p.add("MUSTER_UNHEALTHY_MAX_SHARE", "%d is not a percentage from 1 to 100", c.UnhealthyMaxShare)
 	}
 }
 
@@ -211,9 +211,9 @@ func (c *Config) checkIntrospectionURL(p *problems) {
 	u, err := url.Parse(c.IntrospectionURL)
 	switch {
 	case err == nil && u.User != nil:
-		p.add("MUSTER_INTROSPECTION_URL", "the URL has a user or a password: the ECS agent knows none, and settings are readable by everybody")
+		p.add("MUSTER_INTROSPECTION_URL", "the URL has a user or a password: the ECS agent needs none, and every user can read the settings")
 	case err != nil || u.Scheme != "http" || u.Host == "":
-		p.add("MUSTER_INTROSPECTION_URL", "%q is no URL such as http://127.0.0.1:51678", c.IntrospectionURL)
+		p.add("MUSTER_INTROSPECTION_URL", "%q is not a URL such as http://127.0.0.1:51678", c.IntrospectionURL)
 	}
 }
 

@@ -9,10 +9,9 @@ import (
 	"muster/reach"
 )
 
-// addBalancers adds what the load balancers need on their target ports. The zero
-// target is dynamic host ports: of the range that the ECS agent is configured with
-// (since 1.70 the agent picks hostPort 0, agent/utils/ephemeral_ports.go), else of the
-// kernel's, else of Linux's default.
+// addBalancers adds the requirements of the load balancers on their target ports. A zero target means dynamic host
+// ports: the range configured for the ECS agent (since 1.70 the agent chooses the port for hostPort 0,
+// agent/utils/ephemeral_ports.go), or else the kernel's range, or else Linux's default.
 func addBalancers(q *ports.Question, balancers []reach.Endpoint, opts Options, kernel reach.Range) {
 	dynamic, target := cmp.Or(opts.Dynamic, kernel), opts.Target
 	for _, e := range balancers {
@@ -36,10 +35,9 @@ func addBalancers(q *ports.Question, balancers []reach.Endpoint, opts Options, k
 	q.Target = reach.BalancerNeed(dynamic)
 }
 
-// clientNote is about a Network Load Balancer, which preserves the addresses of its
-// clients by default where targets are instances ("Client IP preservation", NLB
-// guide): then the instance's groups have to admit the clients, unless they name a
-// group of the load balancer.
+// clientNote returns a note about a Network Load Balancer. By default it preserves client addresses for instance
+// targets ("Client IP preservation", NLB guide). The instance's security groups must then admit the clients, unless
+// they name a group of the load balancer.
 func clientNote(q *ports.Question, balancer reach.Endpoint) []string {
 	if balancer.Type != "network_load_balancer" {
 		return nil

@@ -9,19 +9,18 @@ import (
 	"muster/agent/registration"
 )
 
-// orphanState belongs to the main loop.
+// orphanState is used only by the main loop.
 type orphanState struct {
 	watch orphans.Watch
 	now   []orphans.Orphan
-	known bool // the views could be compared in the last cycle
+	known bool // the last cycle could compare the two views
 }
 
-// orphanPatience bounds a question to the ECS agent, which is on this host.
+// orphanPatience is the timeout of a request to the ECS agent, which is on this host.
 const orphanPatience = 5 * time.Second
 
-// checkOrphans compares the ECS agent's tasks with Docker's containers, and announces what
-// begins and ends. If either cannot be asked, or port 51678 may answer for another instance,
-// nothing changes.
+// checkOrphans compares the ECS agent's tasks with Docker's containers, and announces differences that begin or end.
+// Nothing changes if either does not respond, or if port 51678 may belong to another instance.
 func (a *Agent) checkOrphans(ctx context.Context) {
 	state := &a.loop.orphans
 	state.known = false

@@ -17,7 +17,7 @@ const (
 	Crash           Kind = "crash"           // an unexpected exit or a failed start; not reported during a crash loop
 	CrashLoop       Kind = "crash-loop"      // loopFailures of the same container of a family within loopWindow
 	CrashLoopOver   Kind = "crash-loop-over" // no failure for a while
-	DockerLost      Kind = "docker-lost"     // the Watcher has already logged it, and also the next one
+	DockerLost      Kind = "docker-lost"     // the Watcher has already logged it, as it does docker-regained
 	DockerRegained  Kind = "docker-regained"
 )
 

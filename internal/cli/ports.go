@@ -17,7 +17,7 @@ import (
 	"muster/reach"
 )
 
-// portsFlags are what `muster ports` takes besides the settings.
+// portsFlags holds the flags of `muster ports`, without those of settings.
 type portsFlags struct {
 	group, service, family string
 	addresses, balancers   []string
@@ -108,9 +108,8 @@ func runPorts(cmd *cobra.Command, log *slog.Logger, f portsFlags) error {
 	return firstOf(printPorts(cmd, report, f), f.someone(at, report), report.Err())
 }
 
-// someone is an error if there is no peer at all. A first instance has no peer, and
-// nothing is wrong; but a target without one instance is more often a wrong name, and
-// that no port was checked must not read as that all are open.
+// someone returns an error if no peer was found. A first instance has no peer, which is normal. A target without any
+// instance is usually a wrong name. In both cases no port was checked, which must not look as if all ports were open.
 func (f portsFlags) someone(at *portcheck.Place, report *ports.Report) error {
 	if len(report.Peers) > 0 {
 		return nil
@@ -151,7 +150,7 @@ func printPorts(cmd *cobra.Command, report *ports.Report, f portsFlags) error {
 	}
 }
 
-// request is what the flags ask for.
+// request converts the flags to a request.
 func (f portsFlags) request(cmd *cobra.Command) (q portcheck.Request, err error) {
 	q = portcheck.Request{
 		Peers:        fleet.Selector{Group: f.group, Service: f.service, Family: f.family, AllTasks: f.allTasks},
@@ -184,7 +183,7 @@ func addresses(flag string, texts []string) ([]netip.Addr, error) {
 	return out, nil
 }
 
-// dynamicPort is the --target-port of containers with hostPort 0.
+// dynamicPort is the value of --target-port for containers with hostPort 0.
 const dynamicPort = "dynamic"
 
 func (f portsFlags) target() (reach.Range, error) {

@@ -38,7 +38,7 @@ func (g Group) failures() []failure {
 	}
 }
 
-// finding returns the finding. It is only a warning if the ECS agent works without these endpoints.
+// finding returns the finding for the failed endpoints. It is only a warning if the ECS agent works without them.
 func (k failure) finding(g Group, failed []attempt) check.Finding {
 	f := check.Finding{Kind: k.kind, Status: check.Warn, SymptomOf: k.symptomOf}
 	if slices.ContainsFunc(failed, func(t attempt) bool { return t.agent }) {

@@ -128,7 +128,8 @@ func (g Group) denied(ctx context.Context, f *check.Finding, by awsapi.Denial) {
 	}
 }
 
-// deniedByRole also handles messages that name no policy.
+// deniedByRole completes the finding for an action that the role does not allow. It also handles messages that name no
+// policy.
 func (g Group) deniedByRole(f *check.Finding, by awsapi.Denial, action, role string) {
 	if by.Explicit {
 		f.Summary = "a policy of the instance role explicitly denies " + action + ", which the ECS agent needs to connect"

@@ -8,7 +8,7 @@ import (
 	"muster/internal/redact"
 )
 
-// weight ranks how well a line explains a failure; see the package comment.
+// weight ranks how well a line explains a failure. The package comment describes the order.
 type weight int
 
 const (
@@ -155,7 +155,7 @@ func (s *scan) addBeside(sighting Sighting, at place) {
 // impairs reports whether the agent works on without what failed.
 func (e Effect) impairs() bool { return e == Telemetry || e == Function }
 
-// exit counts an exit of the agent. The newest comes first.
+// exit counts an exit of the agent. Entries are visited from newest to oldest, so the first call has the last exit.
 func (s *scan) exit(code int, at time.Time) {
 	if s.trouble.Exits == 0 {
 		s.trouble.ExitCode, s.trouble.LastExit = code, at

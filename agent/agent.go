@@ -13,6 +13,7 @@ import (
 	"muster/agent/leaving"
 	"muster/agent/metrics"
 	"muster/agent/registration"
+	"muster/agent/starts"
 	"muster/internal/config"
 	"muster/internal/host/ecsagent"
 )
@@ -24,11 +25,12 @@ type Watcher interface {
 	Reading
 }
 
-// Reading returns the state that a Watcher has collected.
+// Reading is what a Watcher knows, and what it learns about tasks that did not start.
 type Reading interface {
 	Totals() containers.Totals
 	Snapshot() containers.Snapshot
 	Running() ([]containers.Identity, bool)
+	TaskFailed(id containers.Identity, why string)
 }
 
 // Tasks lists the tasks that the ECS agent reports. ecsagent.Introspection implements it.
@@ -61,6 +63,7 @@ type Parts struct {
 	Containers   Watcher
 	Registration *registration.Watch
 	Tasks        Tasks                // may be nil
+	Starts       *starts.Watch        // may be nil
 	Healer       *registration.Healer // may be nil
 	Metadata     leaving.Metadata     // may be nil
 	Publisher    Publisher            // may be nil
@@ -258,7 +261,7 @@ func (a *Agent) cycle(ctx context.Context, first bool) {
 		a.alive()
 	}
 	a.checkLeaving(ctx)
-	a.checkOrphans(ctx)
+	a.checkTasks(ctx)
 	a.loop.cycled = time.Now()
 }
 

@@ -30,6 +30,7 @@ type stage struct {
 	mu          sync.Mutex
 	totals      containers.Totals
 	running     []containers.Identity
+	failedTasks []string
 	seen        containers.Snapshot
 	transitions chan containers.Transition
 	minutes     []metrics.Minute
@@ -117,6 +118,12 @@ func (s *engine) Totals() containers.Totals {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.totals
+}
+
+func (s *engine) TaskFailed(id containers.Identity, why string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failedTasks = append(s.failedTasks, id.TaskARN+": "+why)
 }
 
 func (s *engine) Running() ([]containers.Identity, bool) {

@@ -127,7 +127,8 @@ func TestALostRegistrationIsAnnouncedUnlessTheInstanceLeaves(t *testing.T) {
 func TestTheKindsOfATransitionAreThoseOfAnEvent(t *testing.T) {
 	for from, to := range map[containers.Kind]announce.Kind{
 		containers.TurnedUnhealthy: announce.Unhealthy, containers.Recovered: announce.Recovered, containers.OOM: announce.OutOfMemory,
-		containers.ChildOOM: announce.ChildOutOfMemory, containers.CrashLoop: announce.CrashLoop, containers.CrashLoopOver: announce.CrashLoopOver,
+		containers.ChildOOM: announce.ChildOutOfMemory, containers.StartFailed: announce.StartFailed,
+		containers.CrashLoop: announce.CrashLoop, containers.CrashLoopOver: announce.CrashLoopOver,
 	} {
 		if string(from) != string(to) {
 			t.Errorf("%s is announced as %s", from, to)

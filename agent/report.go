@@ -102,8 +102,8 @@ func (a *Agent) report(log func(string, ...any), kind, text string, attrs ...any
 // called returns a container's name for messages: service/container, or Docker's name.
 func called(id containers.Identity) string {
 	of := cmp.Or(id.Service, id.Family)
-	if of == "" {
-		return clip(cmp.Or(id.Container, id.Name))
+	if of == "" || id.Container == "" {
+		return clip(cmp.Or(of, id.Container, id.Name))
 	}
 	return clip(of) + "/" + clip(id.Container)
 }

@@ -271,3 +271,6 @@ func clusterName(text string) string {
 	}
 	return ref.Name
 }
+
+// Cluster is the name of this instance's cluster; empty: unknown. Any goroutine may call it.
+func (a *Agent) Cluster() string { return a.shared.clusterName() }

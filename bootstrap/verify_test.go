@@ -225,7 +225,7 @@ func TestTheECSAPIHasItsSay(t *testing.T) {
 		"agrees":                 {asks: 1},
 		"agrees, draining":       {edit: func(ci *sandbox.ContainerInstance) { ci.Status = "DRAINING" }, asks: 1},
 		"denies us":              {fault: &sandbox.Fault{Kind: sandbox.KindAccessDenied}, asks: 1, warning: "ecs:DescribeContainerInstances is not allowed"},
-		"throttles us":           {fault: &sandbox.Fault{Kind: sandbox.KindThrottled}, asks: 1, warning: "request rate"},
+		"throttles us":           {fault: &sandbox.Fault{Kind: sandbox.KindThrottled}, asks: 3, warning: "request rate"},
 		"hangs up":               {fault: &sandbox.Fault{Reset: true}, asks: 1, warning: "the connection ended before the answer"},
 		"talks rubbish":          {fault: &sandbox.Fault{Body: "<html>"}, asks: 1, warning: "only the ECS agent reports the registration"},
 		"sees no agent at first": {edit: func(ci *sandbox.ContainerInstance) { ci.AgentConnected = false }, then: func(ci *sandbox.ContainerInstance) { ci.AgentConnected = true }, asks: 2},
@@ -388,12 +388,15 @@ func TestTheLastAnswerOfECSCounts(t *testing.T) {
 		cause   string   // empty: registered
 		asked   int
 	}{
-		"disconnected, then silence":                   {[]string{"disconnected"}, "agent-disconnected", 2},
-		"disconnected, throttled, then silence":        {[]string{"disconnected", "throttled"}, "agent-disconnected", 3},
-		"disconnected, throttled, connected":           {[]string{"disconnected", "throttled", "connected"}, "", 3},
-		"disconnected, and throttled for ever":         {[]string{"disconnected", "throttled", "throttled", "throttled", "throttled"}, "agent-disconnected", 5},
-		"throttled at once: the agent is taken at its": {[]string{"throttled"}, "", 1},
-		"silence: the agent is taken at its word":      {nil, "", 1},
+		"disconnected, then silence":                     {[]string{"disconnected"}, "agent-disconnected", 2},
+		"disconnected, throttled, then silence":          {[]string{"disconnected", "throttled"}, "agent-disconnected", 3},
+		"disconnected, throttled, connected":             {[]string{"disconnected", "throttled", "connected"}, "", 3},
+		"disconnected, and throttled for ever":           {[]string{"disconnected", "throttled", "throttled", "throttled", "throttled"}, "agent-disconnected", 5},
+		"throttled, then silence: the agent is believed": {[]string{"throttled"}, "", 2},
+		"throttled, then connected":                      {[]string{"throttled", "throttled", "connected"}, "", 3},
+		"throttled, then disconnected":                   {[]string{"throttled", "disconnected"}, "agent-disconnected", 3},
+		"throttled for ever: the agent is believed":      {[]string{"throttled", "throttled", "throttled", "throttled"}, "", 4},
+		"silence: the agent is taken at its word":        {nil, "", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -10,6 +10,7 @@ func allScenarios() []scenario {
 	return slices.Concat([]scenario{{name: "a healthy instance", arrange: func(*testing.T, *world) {}}}, instanceScenarios(),
 		networkScenarios(),
 		dockerScenarios(), configScenarios(), agentScenarios(), unitScenarios(), registryScenarios(), portScenarios(), healthScenarios(),
+		taskScenarios(),
 		agentStateScenarios(), pairScenarios())
 }
 

@@ -86,9 +86,10 @@ func healthy(t *testing.T) *world {
 	w.World = catalog.World{
 		Config: cfg, IMDS: imds.New(s.IMDSURL(), patience), Net: w.net, ECSEndpoint: "https://ecs.eu-central-1.amazonaws.com",
 		Agent: ecsagent.NewIntrospection(s.IntrospectionURL(), ecsagent.LocalClient(time.Second)),
-		VPC:   api, Poll: api, Registry: api, Now: time.Now,
+		VPC:   api, Poll: api, Registry: api, Stopped: api, Now: time.Now,
 		FileSystem: func(string) (kernel.FileSystem, error) { return roomy(1), nil },
 	}
+	w.AgentTasks = ecsagent.NewIntrospection(s.IntrospectionURL(), ecsagent.LocalClient(time.Second))
 	w.Guards = func(ctx context.Context, addrs []netip.Addr) (fleet.Fleet, error) {
 		return fleet.Discover(ctx, api, fleet.Selector{Addresses: addrs, Self: w.Identity.InstanceID})
 	}

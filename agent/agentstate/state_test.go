@@ -15,6 +15,7 @@ import (
 
 	"muster/agent/agentstate"
 	"muster/internal/host/dockerapi"
+	"muster/internal/term"
 	"muster/test/golden"
 )
 
@@ -112,7 +113,7 @@ func TestAPersonSeesItInTenLines(t *testing.T) {
 	for name, s := range states() {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			if err := s.Table(&out, now); err != nil || strings.Count(out.String(), "\n") != 10 {
+			if err := s.Table(&out, term.Style{}, now); err != nil || strings.Count(out.String(), "\n") != 10 {
 				t.Fatalf("%v:\n%s", err, out.String())
 			}
 			golden.File(t, name+".txt", out.Bytes())
@@ -237,7 +238,7 @@ func FuzzAFileIsReadOrRefused(f *testing.F) {
 		}
 		if s, err := agentstate.Read(path); err == nil {
 			s.Problems(now)
-			if err := s.Table(&bytes.Buffer{}, now); err != nil {
+			if err := s.Table(&bytes.Buffer{}, term.Style{}, now); err != nil {
 				t.Error(err)
 			}
 		}

@@ -10,8 +10,11 @@ import (
 	"muster/internal/term"
 )
 
-// Table writes the state in ten lines.
-func (s State) Table(out io.Writer, now time.Time) error {
+// labelWidth is the width of the labels of the table, and the indent of what is wrapped.
+const labelWidth = 13
+
+// Table writes the state in ten lines, which are wrapped to the style's width.
+func (s State) Table(out io.Writer, style term.Style, now time.Time) error {
 	running := fmt.Sprintf("pid %d, version %s, for %s; last cycle %s ago", s.PID, s.Version, age(now, s.Started), age(now, s.cycled()))
 	if s.Stale(now) {
 		running = "NOT RUNNING: " + running
@@ -29,7 +32,7 @@ func (s State) Table(out io.Writer, now time.Time) error {
 		{"itself", s.cost(now)},
 		{"last event", s.last()},
 	} {
-		fmt.Fprintf(&b, "%-12s %s\n", line[0], term.OneLine(line[1]))
+		b.WriteString(style.Paint(term.Dim, fmt.Sprintf("%-12s ", line[0])) + style.Wrap(labelWidth, style.Text(line[1])) + "\n")
 	}
 	_, err := io.WriteString(out, b.String())
 	return err

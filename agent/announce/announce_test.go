@@ -321,7 +321,7 @@ func TestWithoutABusThereIsTheJournal(t *testing.T) {
 	}
 }
 
-var all = []announce.Kind{announce.Unhealthy, announce.Recovered, announce.OutOfMemory, announce.ChildOutOfMemory, announce.CrashLoop,
+var all = []announce.Kind{announce.Unhealthy, announce.Recovered, announce.OutOfMemory, announce.ChildOutOfMemory, announce.StartFailed, announce.CrashLoop,
 	announce.CrashLoopOver, announce.RegistrationLost, announce.RegistrationRegained, announce.Leaving,
 	announce.Orphan, announce.OrphanOver}
 

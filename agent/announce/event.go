@@ -26,8 +26,9 @@ type Kind string
 const (
 	Unhealthy            Kind = "unhealthy"
 	Recovered            Kind = "recovered"
-	OutOfMemory          Kind = "oom"       // the main process, so that the container exited
-	ChildOutOfMemory     Kind = "child-oom" // another process; the container keeps running
+	OutOfMemory          Kind = "oom"          // of the main process: the container died of it
+	ChildOutOfMemory     Kind = "child-oom"    // the container runs on
+	StartFailed          Kind = "start-failed" // a task or a container did not start here
 	CrashLoop            Kind = "crash-loop"
 	CrashLoopOver        Kind = "crash-loop-over"
 	RegistrationLost     Kind = "registration-lost"
@@ -53,6 +54,8 @@ func (k Kind) story() story {
 		return story{"Container Out Of Memory", "oom", slog.LevelError}
 	case ChildOutOfMemory:
 		return story{"Container Process Out Of Memory", "child-oom", slog.LevelWarn}
+	case StartFailed:
+		return story{"Task Start Failed", "start", slog.LevelError}
 	case CrashLoop:
 		return story{"Service Crash Loop", "crash-loop", slog.LevelError}
 	case CrashLoopOver:

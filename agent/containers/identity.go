@@ -40,7 +40,7 @@ func (i Identity) Internal() bool { return strings.HasPrefix(i.Container, intern
 type role struct{ cluster, family, container string }
 
 func (i Identity) role() role {
-	if i.Container == "" {
+	if i.TaskARN == "" && i.Container == "" {
 		return role{container: i.Name}
 	}
 	return role{i.Cluster, i.Family, i.Container}

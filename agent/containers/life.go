@@ -3,6 +3,7 @@ package containers
 import (
 	"time"
 
+	"muster/internal/base/stopreason"
 	"muster/internal/host/dockerapi"
 )
 
@@ -12,7 +13,12 @@ const (
 	oomJudged = 700 * time.Millisecond
 	// oomExit is the maximum time between the out-of-memory kill of a main process and the container's exit.
 	oomExit = 10 * time.Second
-	// saidOften is the minimum time between two child-oom transitions of a container.
+	// sameKill is how far apart two oom events of one kill can be. The event is no count of kills: under cgroup v1 the kernel
+	// notifies at each allocation that fails while the victim is still exiting (mm/memcontrol.c, mem_cgroup_oom_notify), and
+	// both containerd's shim (pkg/oom/v1) and its cgroup monitor (core/metrics/cgroups/v1) pass each notification on. On a
+	// loaded host these come late.
+	sameKill = time.Second
+	// saidOften bounds the child-oom transitions of a container.
 	saidOften = time.Minute
 	// startsSoon is the delay after which a container that was created but has not started is inspected. ECS creates
 	// some containers long before it starts them, so each list requests another inspection.
@@ -38,8 +44,35 @@ func (m *machine) failedStart(now time.Time, c *container, found *dockerapi.Insp
 		return
 	}
 	c.created, c.failed = false, true
+	if c.task.failed {
+		return // counted already, as a task that did not start
+	}
 	m.count(c).Crashes++
-	m.fail(now, c, Crash, found.ExitCode, "could not be started: "+found.Error)
+	m.fail(now, c, StartFailed, found.ExitCode, startText(found.Error))
+}
+
+// startText explains the error of a start.
+func startText(text string) string {
+	reason, known := stopreason.Of(stopreason.Facts{Text: text})
+	if !known {
+		return "could not be started: " + text
+	}
+	return reason.What + ": " + text
+}
+
+// taskFailed counts a task that did not start and of which Docker has no container, because its image, a secret or its
+// network interface failed first. One that Docker has was counted as a failed start.
+func (m *machine) taskFailed(now time.Time, id Identity, why string) {
+	for _, c := range m.containers {
+		if c.TaskARN == id.TaskARN && c.failed {
+			return
+		}
+	}
+	c := &container{Identity: id, task: m.task(id.TaskARN), health: NoCheck, begun: now, failed: true}
+	c.task.failed = true
+	m.count(c).Crashes++
+	m.fail(now, c, StartFailed, 0, why)
+	m.lookUp(c, "")
 }
 
 // start records a start. If the container was running according to the machine's state, its exit was missed.
@@ -72,7 +105,10 @@ func (m *machine) live(now time.Time, c *container, e dockerapi.Event) {
 	case dockerapi.ActionPause, dockerapi.ActionUnpause:
 		c.paused = e.Action == dockerapi.ActionPause
 	case dockerapi.ActionOOM:
-		c.oomed = now
+		again := !c.oomed.IsZero() && now.Sub(c.oomed) < sameKill
+		if c.oomed = now; again {
+			return
+		}
 		if c.ooms++; c.ooms == 1 {
 			m.at(now.Add(oomJudged), func(now time.Time) { m.childOOM(now, c, "runs on") })
 		}

@@ -25,6 +25,11 @@ var sequences = map[string]struct {
 	}, " exits=1 ooms=1", []string{"oom a 137"}},
 	"a child is killed for memory: oom, and no die": {func(s *scene) { s.happens("a", "oom") },
 		" child=1", []string{"child-oom a 0"}},
+	"a child is killed for memory, which is told twice": {func(s *scene) {
+		s.happens("a", "oom")
+		s.passes(800 * time.Millisecond) // after the first was evaluated
+		s.happens("a", "oom")
+	}, " child=1", []string{"child-oom a 0"}},
 	"children are killed for memory again and again": {func(s *scene) {
 		for range 50 {
 			s.happens("a", "oom")

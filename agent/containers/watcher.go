@@ -80,7 +80,12 @@ func (w *Watcher) Running() ([]Identity, bool) {
 	return all, w.m.based && !w.m.away
 }
 
-// Snapshot returns the current state.
+// TaskFailed counts and reports a task of ECS that did not start, of which Docker's events say nothing. Call it once a task.
+func (w *Watcher) TaskFailed(id Identity, why string) {
+	w.tell(func(m *machine, now time.Time) { m.taskFailed(now, id, why) })
+}
+
+// Snapshot is how things are now.
 func (w *Watcher) Snapshot() Snapshot {
 	w.mu.Lock()
 	defer w.mu.Unlock()

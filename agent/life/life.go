@@ -19,6 +19,7 @@ import (
 	"muster/agent/agentstate"
 	"muster/agent/await"
 	"muster/agent/registration"
+	"muster/agent/starts"
 	"muster/internal/awsapi"
 	"muster/internal/host/imds"
 	"muster/internal/instance"
@@ -49,6 +50,8 @@ type Life struct {
 	Options
 	board *await.Board
 	watch *registration.Watch
+	// starts remembers over all agents which tasks did not start.
+	starts *starts.Watch
 
 	*instance.Instance // as it was when the running agent was created
 	// off is true if the environment turns the metadata service off. It is then never queried.
@@ -60,7 +63,7 @@ type Life struct {
 
 // Begin loads the settings. They include those that bootstrap recorded if the metadata service responds at once.
 func Begin(ctx context.Context, o Options) (*Life, error) {
-	l := &Life{Options: o, board: await.New(o.Log), watch: &registration.Watch{Log: o.Log}}
+	l := &Life{Options: o, board: await.New(o.Log), watch: &registration.Watch{Log: o.Log}, starts: &starts.Watch{}}
 	i, err := l.Host.Read()
 	if err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ import (
 	"muster/check/portcheck"
 	"muster/internal/awsapi"
 	"muster/internal/base/arn"
+	"muster/internal/host/ecsagent"
 	"muster/internal/host/imds"
 	"muster/internal/host/units"
 	"muster/internal/instance"
@@ -33,6 +34,9 @@ func (l *Life) newAgent(ctx context.Context) (*agent.Agent, *awsapi.Client, erro
 	if err != nil {
 		return nil, nil, err
 	}
+	l.starts.Log = func(since time.Time) ([]ecsagent.TaskEnd, error) {
+		return ecsagent.ReadTaskEnds(cfg.Path(cfg.ECSLogDir), since, "")
+	}
 	id, cluster, before := l.Identity, l.Cluster(), l.Host.Calls()
 	l.watch.Agent, l.watch.Expected = l.Introspection(), cluster
 	l.watch.Self = registration.Self{InstanceID: id.InstanceID, Region: id.Region, Account: id.AccountID}
@@ -43,6 +47,7 @@ func (l *Life) newAgent(ctx context.Context) (*agent.Agent, *awsapi.Client, erro
 			Log:          log,
 			Registration: l.watch,
 			Tasks:        l.Introspection(),
+			Starts:       l.starts,
 			Calls:        func() int { return l.Host.Calls() - before },
 			ShuttingDown: units.ShuttingDown,
 			Notify:       notifySystemd,
@@ -111,6 +116,7 @@ func (l *Life) addAWS(a *agent.Agent, api *awsapi.Client, metadata *imds.Client)
 		})
 	}
 	a.Registration.ECS = api
+	l.starts.ECS, l.starts.Cluster = api, a.Cluster
 	if a.InstanceID != "" {
 		a.Healer = &registration.Healer{
 			After: cfg.UnhealthyAfter, MaxShare: cfg.UnhealthyMaxShare, InstanceID: a.InstanceID,

@@ -39,7 +39,7 @@ type Watch struct{ since map[string]time.Time }
 // Compare returns the orphans in a stable order. running are the containers that run in Docker, including those that
 // ECS did not start.
 func (w *Watch) Compare(now time.Time, tasks []ecsagent.Task, running []containers.Identity) []Orphan {
-	differ := differences(tasks, running)
+	differ := Differences(tasks, running)
 	since := make(map[string]time.Time, len(differ))
 	var out []Orphan
 	for _, key := range slices.Sorted(maps.Keys(differ)) {
@@ -57,8 +57,8 @@ func (w *Watch) Compare(now time.Time, tasks []ecsagent.Task, running []containe
 	return out
 }
 
-// differences returns the differences by container ID, or by ARN for a task without containers.
-func differences(tasks []ecsagent.Task, running []containers.Identity) map[string]Orphan {
+// Differences compares the two views at one moment: by container id, or by the ARN of a task without containers.
+func Differences(tasks []ecsagent.Task, running []containers.Identity) map[string]Orphan {
 	known, runs := map[string]ecsagent.Task{}, map[string]bool{}
 	for _, t := range tasks {
 		known[t.ARN] = t

@@ -16,6 +16,7 @@ import (
 	"muster/check/network"
 	"muster/check/ports"
 	"muster/check/subject"
+	"muster/check/tasks"
 	"muster/internal/config"
 	"muster/internal/fleet"
 	"muster/internal/host/hostports"
@@ -42,6 +43,9 @@ type World struct {
 
 	Agent    subject.Introspection // the ECS agent
 	Registry ecs.Registry          // the ECS API: an *awsapi.Client
+	// AgentTasks is what the ECS agent knows of its tasks, and Stopped why ECS says that tasks stopped.
+	AgentTasks tasks.Agent
+	Stopped    tasks.ECS
 
 	// NoUnits and NoEngine are the errors if systemd or Docker exists here but cannot be queried.
 	Units    subject.Units
@@ -88,7 +92,16 @@ func Checks(w World) []check.Check {
 		Registration: append(ofECS.Beneath(), ecs.RegisteredCheck, ecs.ContainerInstanceCheck),
 	}}
 	return ofInstance.OnThisPlatform(slices.Concat(first, ofNetwork.Checks(), bootstrap, ofDocker.Checks(), ofECS.Checks(),
-		ofPorts.Checks(), ofHealth.Checks()))
+		ofPorts.Checks(), ofHealth.Checks(), w.tasks(i).Checks()))
+}
+
+func (w World) tasks(i *subject.Instance) tasks.Group {
+	return tasks.Group{Instance: i, Engine: w.Engine, NoEngine: w.NoEngine, Agent: w.AgentTasks, ECS: w.Stopped, Others: tasks.Others{
+		DiskCheck: instance.DiskCheck, PressureCheck: instance.PressureCheck, DockerCheck: docker.DockerCheck, DNSCheck: network.DNSCheck,
+		NetworkChecks:      networkChecks(),
+		ContainerOOMKilled: health.ContainerOOMKilled, ContainerRestarting: health.ContainerRestarting,
+		ContainerUnhealthy: health.ContainerUnhealthy, MusterOrphan: health.MusterOrphan,
+	}}
 }
 
 func (w World) instance() *subject.Instance {

@@ -30,10 +30,11 @@ func World(ctx context.Context, i *instance.Instance) catalog.World {
 		NoIdentity: i.NoIdentity,
 		Getenv:     os.Getenv,
 		Agent:      i.Introspection(),
+		AgentTasks: i.Introspection(),
 	}
 	w = WithNetwork(ctx, i, w)
 	if api, err := i.AWS(ctx); err == nil && api.Region() != "" {
-		w.Registry = api
+		w.Registry, w.Stopped = api, api
 	}
 	if !i.Elsewhere() {
 		switch systemd, err := i.Systemd(ctx); {

@@ -26,5 +26,6 @@ func AtBoot(ctx context.Context, i *instance.Instance, cluster string) (*ports.R
 	}
 	p := &Place{Scope: "cluster " + cluster, instance: i, api: api, sample: bootSample,
 		selector: fleet.Selector{Cluster: cluster, Self: i.Identity.InstanceID, Brief: true}}
+	p.front(i.Config)
 	return p.Check(ctx, needs)
 }

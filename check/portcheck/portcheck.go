@@ -20,6 +20,7 @@ import (
 
 	checkports "muster/check/ports"
 	"muster/internal/awsapi"
+	"muster/internal/base/balancer"
 	"muster/internal/base/cluster"
 	"muster/internal/base/exitcode"
 	"muster/internal/config"
@@ -41,9 +42,8 @@ type Request struct {
 	WholeCluster bool
 	Region       string // empty means this instance's region, or the environment's
 	NoDial       bool
-	All          bool        // report every problem, not only the first ones
-	Target       reach.Range // the load balancers' target ports; zero means any dynamic host port
-	Ephemeral    reach.Range // the source ports of peers; zero means not specified
+	All          bool        // report every problem, not only the first
+	Ephemeral    reach.Range // the ports that peers connect from; zero: not given
 }
 
 // Place describes where the check runs and which peers it includes.
@@ -55,7 +55,8 @@ type Place struct {
 	api      *awsapi.Client
 	selector fleet.Selector
 	request  Request
-	sample   int // maximum number of dialed peers; 0 means all
+	targets  []reach.Range // that the load balancers connect to
+	sample   int           // how many peers are dialed at most; 0: all
 }
 
 // Locate determines whether the check is about this instance and its peers, or about a whole fleet.
@@ -66,6 +67,9 @@ func Locate(ctx context.Context, h *instance.Host, q Request, log *slog.Logger) 
 	}
 	p := &Place{Scope: scope(q.Peers), Ports: cmp.Or(i.Config.Ports, reach.DefaultProfile), instance: i, selector: q.Peers, request: q}
 	p.selector.Cluster = i.Cluster()
+	if p.Scope == "" || i.Config.Origin("MUSTER_BALANCER").Layer == config.LayerFlag {
+		p.front(i.Config) // what is set for this instance is about its cluster
+	}
 	if p.Scope == "" {
 		p.Scope = "cluster " + p.selector.Cluster
 		if !q.WholeCluster {
@@ -117,7 +121,16 @@ func scope(s fleet.Selector) string {
 	return ""
 }
 
-// Cluster returns the cluster of the peers. It may be empty.
+// front sets the load balancers in front of the peers, which Load has checked.
+func (p *Place) front(cfg *config.Config) {
+	p.selector.Balancers, _ = balancer.Parse(cfg.Balancer)
+	p.targets, _ = reach.ParseTargets(cfg.TargetPort)
+}
+
+// Balanced reports whether a load balancer is evaluated.
+func (p *Place) Balanced() bool { return len(p.selector.Balancers) > 0 }
+
+// Cluster is the cluster of the peers; it may be empty.
 func (p *Place) Cluster() string { return p.selector.Cluster }
 
 // Region returns the region of the peers.
@@ -126,7 +139,7 @@ func (p *Place) Region() string { return p.api.Region() }
 // Check evaluates the ports.
 func (p *Place) Check(ctx context.Context, needs []reach.Need) (*ports.Report, error) {
 	look := checkports.Options{
-		Discover: p.discover, Target: p.request.Target, Ephemeral: p.request.Ephemeral, All: p.request.All, Sample: p.sample,
+		Discover: p.discover, Targets: p.targets, Ephemeral: p.request.Ephemeral, All: p.request.All, Sample: p.sample,
 	}
 	if p.selector.Self != "" && !p.instance.Elsewhere() {
 		look.Host, look.Dynamic = OnHost(p.instance), agentRange(p.instance.Config)

@@ -8,6 +8,7 @@ import (
 
 	checkports "muster/check/ports"
 	"muster/internal/fleet"
+	"muster/internal/host/hostports"
 	"muster/internal/instance"
 	"muster/internal/report/ports"
 	"muster/reach"
@@ -28,20 +29,25 @@ func ByRules(i *instance.Instance, api fleet.API) func(context.Context) (Blocked
 	if i.Config.Ports == "" || err != nil { // Load has already validated it
 		return nil
 	}
-	peers := fleet.Selector{Cluster: i.Cluster(), Self: i.Identity.InstanceID}
-	discover := func(ctx context.Context) (fleet.Fleet, error) { return fleet.Discover(ctx, api, peers) }
+	p := &Place{selector: fleet.Selector{Cluster: i.Cluster(), Self: i.Identity.InstanceID}}
+	p.front(i.Config)
+	look := checkports.Options{
+		Discover: func(ctx context.Context) (fleet.Fleet, error) { return fleet.Discover(ctx, api, p.selector) },
+		Targets:  p.targets,
+		Dynamic:  cmp.Or(agentRange(i.Config), hostports.Ephemeral()),
+	}
 	return func(ctx context.Context) (Blocked, error) {
-		return byRules(ctx, discover, "cluster "+peers.Cluster, api.Region(), needs)
+		return byRules(ctx, look, "cluster "+p.selector.Cluster, api.Region(), needs)
 	}
 }
 
 func byRules(
 	ctx context.Context,
-	discover func(context.Context) (fleet.Fleet, error),
+	look checkports.Options,
 	scope, region string,
 	needs []reach.Need,
 ) (Blocked, error) {
-	report, err := checkports.Ports(ctx, checkports.Options{Discover: discover}, scope, region, needs)
+	report, err := checkports.Ports(ctx, look, scope, region, needs)
 	if err != nil {
 		return Blocked{}, err
 	}

@@ -40,7 +40,7 @@ func TestTheBalancerDialsFromItsOwnPorts(t *testing.T) {
 	for answersFrom, want := range map[uint16]string{1024: "OPEN", 32768: "BLOCKED"} {
 		report, err := Ports(
 			t.Context(),
-			Options{Discover: finds(balanced(answersFrom), nil), Target: reach.Range{First: 7000, Last: 7000}},
+			Options{Discover: finds(balanced(answersFrom), nil), Targets: []reach.Range{{First: 7000, Last: 7000}}},
 			"",
 			"",
 			needs(t, "tcp/7000"),
@@ -135,7 +135,7 @@ func TestANetworkLoadBalancerMayPreserveClientAddresses(t *testing.T) {
 			}
 			report, err := Ports(
 				t.Context(),
-				Options{Discover: finds(f, nil), Target: reach.Range{First: 7000, Last: 7000}},
+				Options{Discover: finds(f, nil), Targets: []reach.Range{{First: 7000, Last: 7000}}},
 				"",
 				"",
 				needs(t, "tcp/7000"),
@@ -143,7 +143,7 @@ func TestANetworkLoadBalancerMayPreserveClientAddresses(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := strings.Contains(strings.Join(report.Notes, "\n"), "may preserve client addresses"); got != c.noted {
+			if got := strings.Contains(strings.Join(report.Notes, "\n"), "Whether it preserves client addresses is unknown"); got != c.noted {
 				t.Errorf("notes %q", report.Notes)
 			}
 		})

@@ -19,10 +19,11 @@ import (
 // Options holds the sources and settings of Ports.
 type Options struct {
 	Discover func(context.Context) (fleet.Fleet, error)
-	// Target is the load balancers' target port range. Zero means any host port that is assigned for hostPort 0.
-	Target reach.Range
-	// Dynamic is the range from which this host's ECS agent is configured to assign host ports. Zero means not
-	// configured or unknown.
+	// Targets are the ports that the fleet's load balancers connect to. The zero Range
+	// is any host port that is assigned for hostPort 0, as is no range at all.
+	Targets []reach.Range
+	// Dynamic is the range that this host's ECS agent is configured to assign host
+	// ports from; zero: not configured, or not known.
 	Dynamic reach.Range
 	// Ephemeral is the range of peers' source ports. Zero means this host's range, or else Linux's default.
 	Ephemeral reach.Range
@@ -64,7 +65,7 @@ func Ports(ctx context.Context, opts Options, scope, region string, needs []reac
 	for i := range seen.Needs {
 		q.Listened = append(q.Listened, listened(seen, i))
 	}
-	addBalancers(&q, found.Balancers, opts, seen.Ephemeral)
+	addBalancers(&q, found, opts, seen.Ephemeral)
 	report, err := ports.Judge(q)
 	if err != nil {
 		return nil, err

@@ -9,7 +9,7 @@ import (
 	"muster/internal/host/dockerapi"
 )
 
-// kind says how a file is masked.
+// kind determines how secrets in a file are masked.
 type kind int
 
 const (
@@ -21,30 +21,30 @@ const (
 // file is one file of the bundle.
 type file struct {
 	name   string
-	source string // where it is from
+	source string // path or command that the data comes from
 	data   []byte
 	kind   kind
-	cut    bool // there was more than the bound
+	cut    bool // the file was truncated to the size limit
 }
 
-// story is what the report shows besides the results of the checks.
+// story is the data that the report shows in addition to the check results.
 type story struct {
 	moments    []moment
 	containers []dockerapi.Container
 }
 
-// part is what one collector collected.
+// part is the result of one collector.
 type part struct {
 	files []file
 	story story
-	err   error // about what it could not collect
+	err   error // what could not be collected, and why
 }
 
 // collector collects one part of the bundle. It may return an incomplete part and an error.
 type collector struct {
 	name    string
 	what    string // for --dry-run
-	extra   bool   // only when asked for
+	extra   bool   // collect only on request
 	timeout time.Duration
 	collect func(context.Context, Source) part
 }
@@ -70,10 +70,10 @@ func collectors() []collector {
 	}
 }
 
-// Planned is one line of what a bundle would hold.
+// Planned describes one part of a bundle.
 type Planned struct {
 	Name, What string
-	LeftOut    bool // unless it is included
+	LeftOut    bool // left out unless included by option
 }
 
 // Plan lists what Collect would collect.
@@ -88,14 +88,14 @@ func Plan(o Options) []Planned {
 
 func (o Options) wants(c collector) bool { return !c.extra || slices.Contains(o.Include, c.name) }
 
-// gathered is what all collectors collected, in their order.
+// gathered is the combined result of all collectors, in their order.
 type gathered struct {
 	files  []file
 	story  story
 	failed []Failure
 }
 
-// gather runs the collectors at once.
+// gather runs the collectors concurrently.
 func gather(ctx context.Context, s Source, o Options) gathered {
 	all := slices.DeleteFunc(collectors(), func(c collector) bool { return !o.wants(c) })
 	parts := make([]chan part, len(all))

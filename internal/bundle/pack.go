@@ -19,7 +19,7 @@ import (
 	"muster/internal/file/safefile"
 )
 
-// pack writes the files below one directory, the manifest first.
+// pack writes the files as a tar archive, in one directory, starting with the manifest.
 func pack(out io.Writer, s Source, m Manifest, files []file) error {
 	manifest, err := jsonfile.Marshal(m)
 	if err != nil {
@@ -43,10 +43,9 @@ func pack(out io.Writer, s Source, m Manifest, files []file) error {
 	return nil
 }
 
-// Place has write fill a file at path that only its owner may read, and puts it
-// there whole or not at all. A bundle that is there is replaced, as is an empty file; a
-// link, what is no file, and any other file are not: root may have mistyped the name,
-// and a user who may run muster debug by sudo, and nothing else, chooses it.
+// Place calls write to fill a file that only its owner can read, and then moves it to path atomically. It replaces an
+// existing bundle or an empty file. It does not replace anything else (a link, a directory, any other file): root may
+// have mistyped the name, or the name may come from a user who is only allowed to run muster debug with sudo.
 func Place(path string, write func(io.Writer) error) error {
 	switch info, err := os.Lstat(path); {
 	case err == nil && !info.Mode().IsRegular():
@@ -71,7 +70,7 @@ func Place(path string, write func(io.Writer) error) error {
 	return nil
 }
 
-// isGzip reports whether a file is a gzip, by its first bytes (RFC 1952, 2.3.1).
+// isGzip reports whether a file starts with the gzip signature (RFC 1952, 2.3.1).
 func isGzip(path string) bool {
 	f, err := safefile.Open(path)
 	if err != nil {
@@ -83,8 +82,7 @@ func isGzip(path string) bool {
 	return err == nil && head == [2]byte{0x1f, 0x8b}
 }
 
-// wayOut adds, where the disk is what is broken, how to get the bundle all the
-// same.
+// wayOut wraps the error. If the disk is the problem, it adds how to write the bundle elsewhere.
 func wayOut(path string, err error) error {
 	for _, full := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO} {
 		if errors.Is(err, full) {

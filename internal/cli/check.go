@@ -81,7 +81,7 @@ func (f *checkFlags) command(cmd *cobra.Command, log *slog.Logger) *cobra.Comman
 	flags.BoolVar(&f.strict, "strict", false, "Exit with code 4 if there are warnings.")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "Print passed checks too.")
 	addOutput(cmd, &f.output, "Output format: table, short, json or junit.", "table", "short", "json", "junit")
-	flags.StringVar(&f.color, "color", "auto", "Use colors: auto (on a terminal, unless NO_COLOR is set), always or never.")
+	addColor(cmd, &f.color)
 	if f.deep {
 		f.bundle.add(cmd)
 	}
@@ -95,7 +95,7 @@ func (f *checkFlags) command(cmd *cobra.Command, log *slog.Logger) *cobra.Comman
 }
 
 func (f *checkFlags) run(cmd *cobra.Command, log *slog.Logger) error {
-	if err := firstOf(oneOf("output", f.output, "table", "short", "json", "junit"), oneOf("color", f.color, "auto", "always", "never")); err != nil {
+	if err := firstOf(oneOf("output", f.output, "table", "short", "json", "junit"), oneColor(f.color)); err != nil {
 		return err
 	}
 	if err := f.bundle.check(cmd); err != nil {

@@ -184,7 +184,14 @@ func addOutput(cmd *cobra.Command, output *string, desc string, words ...string)
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// addFlags adds a flag to the command for each setting that belongs to it.
+// addColor adds --color.
+func addColor(cmd *cobra.Command, color *string) {
+	cmd.Flags().StringVar(color, "color", "auto", "Use colors: auto (on a terminal, unless NO_COLOR is set), always or never.")
+}
+
+func oneColor(color string) error { return oneOf("color", color, "auto", "always", "never") }
+
+// addFlags gives the command a flag for each setting that names it.
 func addFlags(cmd *cobra.Command, name string) {
 	for _, s := range config.Settings() {
 		for _, of := range s.Commands {
@@ -197,6 +204,8 @@ func addFlags(cmd *cobra.Command, name string) {
 				cmd.Flags().Bool(s.Flag, false, s.Desc)
 			case s.Variable == "MUSTER_ECS":
 				cmd.Flags().StringArray(s.Flag, nil, s.Desc)
+			case s.Variable == "MUSTER_BALANCER":
+				cmd.Flags().StringSlice(s.Flag, nil, s.Desc)
 			default:
 				cmd.Flags().String(s.Flag, "", s.Desc)
 				cmd.Flags().Lookup(s.Flag).DefValue = s.Default

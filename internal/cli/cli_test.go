@@ -145,10 +145,20 @@ func balancer(ts *testscript.TestScript, _ bool, _ []string) {
 	b.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-balancer", Rules: []sandbox.Rule{sandbox.AllEgress()}})
 	b.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-web", Rules: []sandbox.Rule{
 		{Protocol: "tcp", First: 8080, Last: 8080, Group: "sg-balancer"}, {Protocol: "tcp", First: 32768, Last: 40000, Group: "sg-balancer"},
+		{Protocol: "tcp", First: 8080, Last: 8080, CIDR: "10.0.1.201/32"},
 	}})
 	b.EditInstance("i-0123456789abcdef0", func(i *sandbox.Instance) { i.Interfaces[0].Groups = []string{"sg-cache", "sg-web"} })
 	b.EditInstance("i-0aaaaaaaaaaaaaaa1", func(i *sandbox.Instance) { i.Interfaces[0].Groups = []string{"sg-cache", "sg-web"} })
-	b.AddInterface(sandbox.Interface{ID: "eni-balancer", Addrs: []string{"10.0.1.200"}, Groups: []string{"sg-balancer"}})
+	for _, i := range []sandbox.Interface{
+		{ID: "eni-balancer", Addrs: []string{"10.0.1.200"}, Groups: []string{"sg-balancer"}, Description: "ELB app/web/50dc6c495c0c9188",
+			Requester: "amazon-elb"},
+		{ID: "eni-edge", Addrs: []string{"10.0.1.201"}, Type: "network_load_balancer",
+			Description: "ELB net/edge/60aa13c3db5f9ce7"},
+		{ID: "eni-fake", Addrs: []string{"10.0.1.202"}, Groups: []string{"sg-balancer"}, Description: "ELB fake"},
+		{ID: "eni-far", Addrs: []string{"10.9.1.200"}, VPC: "vpc-far", Subnet: "subnet-far", Description: "ELB far", Requester: "amazon-elb"},
+	} {
+		b.AddInterface(i)
+	}
 }
 
 // authorize executes the fix that muster printed.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,15 +15,15 @@ import (
 	"muster/internal/base/fix"
 	"muster/internal/fleet"
 	"muster/internal/report/ports"
+	"muster/internal/term"
 	"muster/reach"
 )
 
 // portsFlags holds the flags of `muster ports`, without those of settings.
 type portsFlags struct {
 	group, service, family string
-	addresses, balancers   []string
-	targetPort             string
-	region, output         string
+	addresses              []string
+	region, output, color  string
 	noDial, allTasks, all  bool
 	list                   bool
 	fix, ephemeral         string
@@ -45,7 +46,7 @@ with credentials. It changes nothing. It needs the permissions of packaging/iam/
   muster ports --cluster prod --output html >ports.html
   muster ports --asg workers --ports tcp/9000-9009
   muster ports --cluster prod --fix terraform >ports.tf
-  muster ports --cluster prod --balancer 10.0.0.5,10.0.1.5 --target-port 8080`,
+  muster ports --cluster prod --balancer web --target-port 8080`,
 		Args: cobra.NoArgs,
 	}
 	addFlags(cmd, "ports")
@@ -54,9 +55,6 @@ with credentials. It changes nothing. It needs the permissions of packaging/iam/
 	cmd.Flags().StringVar(&f.family, "family", "", "Peers: the running tasks of this task definition family. Needs --cluster.")
 	cmd.Flags().BoolVar(&f.allTasks, "all-tasks", false, "Find all tasks of --family, even if that takes more than 30 API calls.")
 	cmd.Flags().StringSliceVar(&f.addresses, "address", nil, "Peers: these private addresses.")
-	cmd.Flags().StringSliceVar(&f.balancers, "balancer", nil, "Private addresses of a load balancer that must reach --target-port.")
-	cmd.Flags().
-		StringVar(&f.targetPort, "target-port", dynamicPort, "Port that the load balancer connects to, a range, or dynamic: the range for hostPort 0.")
 	cmd.Flags().StringVar(&f.region, "region", "", "AWS region, if this is not an instance. Default: as the AWS CLI finds it.")
 	cmd.Flags().BoolVar(&f.noDial, "no-dial", false, "Evaluate the rules only, do not probe.")
 	cmd.Flags().
@@ -66,10 +64,11 @@ with credentials. It changes nothing. It needs the permissions of packaging/iam/
 	cmd.Flags().BoolVar(&f.list, "list", false, "List the profiles with their ports and sources, and evaluate nothing.")
 	_ = cmd.RegisterFlagCompletionFunc("fix", cobra.FixedCompletions(reach.FixFormats(), cobra.ShellCompDirectiveNoFileComp))
 	addOutput(cmd, &f.output, "Output format: table, json or html.", "table", "json", "html")
+	addColor(cmd, &f.color)
 	cmd.MarkFlagsMutuallyExclusive("asg", "service", "family", "address")
 	cmd.RunE = run(func(cmd *cobra.Command) error {
 		if f.list {
-			return ports.List(cmd.OutOrStdout())
+			return ports.List(cmd.OutOrStdout(), term.StyleOf(cmd.OutOrStdout(), f.color, os.Getenv))
 		}
 		return runPorts(cmd, log, f)
 	})
@@ -77,7 +76,7 @@ with credentials. It changes nothing. It needs the permissions of packaging/iam/
 }
 
 func runPorts(cmd *cobra.Command, log *slog.Logger, f portsFlags) error {
-	if err := oneOf("output", f.output, "table", "json", "html"); err != nil {
+	if err := firstOf(oneOf("output", f.output, "table", "json", "html"), oneColor(f.color)); err != nil {
 		return err
 	}
 	if cmd.Flags().Changed("fix") {
@@ -92,6 +91,9 @@ func runPorts(cmd *cobra.Command, log *slog.Logger, f portsFlags) error {
 	at, err := portcheck.Locate(cmd.Context(), thisHost(cmd), q, log)
 	if err != nil {
 		return err
+	}
+	if cmd.Flags().Changed("target-port") && !at.Balanced() {
+		return exitcode.Wrap(exitcode.Usage, errors.New("--target-port is the port of a load balancer: pass its name with --balancer"))
 	}
 	needs, warnings, err := reach.ParsePorts(at.Ports)
 	if err != nil {
@@ -146,7 +148,7 @@ func printPorts(cmd *cobra.Command, report *ports.Report, f portsFlags) error {
 	case "html":
 		return report.HTML(cmd.OutOrStdout())
 	default:
-		return report.Table(cmd.OutOrStdout())
+		return report.Table(cmd.OutOrStdout(), term.StyleOf(cmd.OutOrStdout(), f.color, os.Getenv))
 	}
 }
 
@@ -159,16 +161,12 @@ func (f portsFlags) request(cmd *cobra.Command) (q portcheck.Request, err error)
 	if q.Peers.Addresses, err = addresses("--address", f.addresses); err != nil {
 		return q, err
 	}
-	if q.Peers.Balancers, err = addresses("--balancer", f.balancers); err != nil {
-		return q, err
-	}
 	if f.ephemeral != "" {
 		if q.Ephemeral, err = reach.ParseRange(f.ephemeral); err != nil {
 			return q, exitcode.Wrap(exitcode.Usage, fmt.Errorf("--ephemeral: %w", err))
 		}
 	}
-	q.Target, err = f.target()
-	return q, err
+	return q, nil
 }
 
 func addresses(flag string, texts []string) ([]netip.Addr, error) {
@@ -181,25 +179,4 @@ func addresses(flag string, texts []string) ([]netip.Addr, error) {
 		out = append(out, addr)
 	}
 	return out, nil
-}
-
-// dynamicPort is the value of --target-port for containers with hostPort 0.
-const dynamicPort = "dynamic"
-
-func (f portsFlags) target() (reach.Range, error) {
-	if f.targetPort == dynamicPort {
-		return reach.Range{}, nil
-	}
-	ports, err := reach.ParseRange(f.targetPort)
-	switch {
-	case err != nil || ports.First == 0:
-		return reach.Range{}, exitcode.Wrap(
-			exitcode.Usage,
-			fmt.Errorf("--target-port %q is neither a port, a range nor %s", f.targetPort, dynamicPort),
-		)
-	case len(f.balancers) == 0:
-		return reach.Range{}, exitcode.Wrap(exitcode.Usage,
-			errors.New("--target-port is the port of a load balancer: pass its private addresses with --balancer"))
-	}
-	return ports, nil
 }

@@ -17,7 +17,7 @@ import (
 )
 
 func statusCommand() *cobra.Command {
-	var output string
+	var output, color string
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show this instance as muster-agent sees it",
@@ -31,8 +31,9 @@ unknown: muster-agent is not running, its file cannot be read, or the ECS agent 
 	}
 	addFlags(cmd, "status")
 	addOutput(cmd, &output, "Output format: table or json.", "table", "json")
+	addColor(cmd, &color)
 	cmd.RunE = run(func(cmd *cobra.Command) error {
-		if err := oneOf("output", output, "table", "json"); err != nil {
+		if err := firstOf(oneOf("output", output, "table", "json"), oneColor(color)); err != nil {
 			return err
 		}
 		i, err := thisHost(cmd).Read()
@@ -48,7 +49,7 @@ unknown: muster-agent is not running, its file cannot be read, or the ECS agent 
 		if output == "json" {
 			err = printJSON(cmd, statusOf(s, now))
 		} else {
-			err = report.Status(out, term.StyleOf(out, "auto", os.Getenv), s, now)
+			err = report.Status(out, term.StyleOf(out, color, os.Getenv), s, now)
 		}
 		return firstOf(err, verdict(s, now))
 	})

@@ -260,7 +260,7 @@ func TestAThousandPeersTakeAtMostThirtyCalls(t *testing.T) {
 		"awsvpc tasks":             {Cluster: "prod", Service: "own", Self: self},
 		"tasks in host mode":       {Cluster: "prod", Service: "host", Self: self},
 		"a family in host mode":    {Cluster: "prod", Family: "host", Self: "i-00000000000000000"},
-		"and a load balancer":      {Cluster: "prod", Balancers: addrs("10.9.0.1", "10.9.1.1")},
+		"and a load balancer":      {Cluster: "prod", Balancers: refs("10.9.0.1,10.9.1.1")},
 		"addresses":                {Addresses: thousandAddresses(), Self: self},
 		"container instances, ARN": {Cluster: "arn:aws:ecs:eu-central-1:123456789012:cluster/prod"},
 	} {

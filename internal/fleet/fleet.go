@@ -19,6 +19,7 @@ import (
 	"slices"
 
 	"muster/internal/awsapi"
+	"muster/internal/base/balancer"
 	"muster/reach"
 )
 
@@ -30,18 +31,22 @@ type Selector struct {
 	Addresses       []netip.Addr
 	// AllTasks finds all tasks of Family, even if that takes more than 30 calls.
 	AllTasks  bool
-	Self      string       // EC2 ID of this instance; may be empty
-	Balancers []netip.Addr // addresses of load balancers for the peers
-	// Brief limits the discovery to the first hundred container instances of Cluster. That takes two ECS calls, instead
-	// of two for each hundred.
+	Self      string         // EC2 id of the instance that asks; may be empty
+	Balancers []balancer.Ref // load balancers in front of the peers
+	// Brief: of Cluster's container instances the first hundred do, which take two
+	// calls of ECS instead of two for each hundred.
 	Brief bool
 }
 
 // Fleet holds the peers and the rules around them.
 type Fleet struct {
 	Endpoints []reach.Endpoint // one for each network interface
+	// Balancers are the nodes of load balancers, and Kinds their kinds by network
+	// interface, if its description names one.
 	Balancers []reach.Endpoint
-	// Self is the index of the endpoint of the selector's Self, the first if it has several. It is -1 if there is none.
+	Kinds     map[string]balancer.Kind
+	// Self is the index of the endpoint on the selector's Self, the first if there
+	// are several; -1 if there is none.
 	Self  int
 	World reach.World
 	// Notes describe peculiarities of the peers or their rules, and the peers that were left out.
@@ -76,6 +81,7 @@ type Interfaces interface {
 	Instances(ctx context.Context, ids []string) ([]awsapi.Instance, error)
 	Interfaces(ctx context.Context, ids []string) ([]awsapi.Interface, error)
 	InterfacesAt(ctx context.Context, addrs []netip.Addr) ([]awsapi.Interface, error)
+	InterfacesDescribed(ctx context.Context, patterns []string) ([]awsapi.Interface, error)
 }
 
 // Groups reads security groups.
@@ -124,9 +130,9 @@ func Discover(ctx context.Context, api API, s Selector) (Fleet, error) {
 		return f, fmt.Errorf("finding the peers in %s: %w", api.Region(), err)
 	}
 	f.Notes = notes
-	f.locate(ctx, api, api.Region(), byHand(s.Balancers))
-	f.Balancers, f.Endpoints, f.at = f.Endpoints, nil, nil
+	f.findBalancers(ctx, api, api.Region(), s.Balancers)
 	f.locate(ctx, api, api.Region(), members)
+	f.compareVPCs()
 	f.countTasks(ctx, api, s)
 	f.readGroups(ctx, api)
 	f.readACLs(ctx, api)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"muster/internal/awsapi"
+	"muster/internal/base/balancer"
 	"muster/reach"
 )
 
@@ -179,6 +180,9 @@ func (l *lookup) inOurVPC(owners []awsapi.Interface) []awsapi.Interface {
 
 func (l *lookup) onInterface(m member, i awsapi.Interface) reach.Endpoint {
 	e := reach.Endpoint{Name: m.name, ENI: i.ENI, Account: i.Account}
+	if described, ok := balancer.Described(i.Description); ok && l.fleet.Kinds != nil {
+		l.fleet.Kinds[i.ID] = described.Kind
+	}
 	if m.addr.IsValid() {
 		if at, err := reach.EndpointAt(m.name, m.addr, []reach.ENI{i.ENI}); err == nil {
 			e.ENI = at.ENI
@@ -191,11 +195,7 @@ func (l *lookup) onInterface(m member, i awsapi.Interface) reach.Endpoint {
 	return e
 }
 
-func (l *lookup) missing(reason string) reach.Unread {
-	u := reach.Unread{Reason: reason}
-	l.fleet.miss(u)
-	return u
-}
+func (l *lookup) missing(reason string) reach.Unread { return l.fleet.missing(reason) }
 
 // unknown returns the endpoint of a member of which only the name, and perhaps the address, is known.
 func unknown(m member, why reach.Unread) reach.Endpoint {

@@ -45,7 +45,7 @@ func find(ctx context.Context, api Members, s Selector) ([]member, []string, err
 func (f *finder) find(ctx context.Context) error {
 	switch {
 	case len(f.s.Addresses) > 0:
-		f.add(byHand(f.s.Addresses)...)
+		f.add(byHand(f.s.Addresses...)...)
 		f.addSelf("")
 		return nil
 	case f.s.Group != "":
@@ -97,8 +97,8 @@ func (f *finder) add(members ...member) {
 	}
 }
 
-// byHand returns the members with the given addresses.
-func byHand(addrs []netip.Addr) []member {
+// byHand are those of whom an address was given.
+func byHand(addrs ...netip.Addr) []member {
 	var out []member
 	for _, a := range addrs {
 		a = a.Unmap().WithZone("")

@@ -58,7 +58,7 @@ func Status(out io.Writer, style term.Style, s agentstate.State, now time.Time) 
 	if p.err != nil {
 		return p.err
 	}
-	return s.Table(out, now)
+	return s.Table(out, style, now)
 }
 
 func doubtFix(s agentstate.State, now time.Time) fix.Fix {

@@ -76,7 +76,7 @@ func TestTheStatusBeginsWithItsVerdict(t *testing.T) {
 				t.Errorf("%s: %s", s.Verdict(noon), first)
 			}
 			var table bytes.Buffer
-			if err := s.Table(&table, noon); err != nil || !strings.HasSuffix(string(out), "\n\n"+table.String()) {
+			if err := s.Table(&table, pipe, noon); err != nil || !strings.HasSuffix(string(out), "\n\n"+table.String()) {
 				t.Errorf("it does not end with the table (%v): %s", err, out)
 			}
 			golden.File(t, "status-"+name+".txt", out)

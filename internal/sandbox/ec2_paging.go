@@ -109,11 +109,38 @@ func filtered[T any](r *request, all []T, properties func(T) map[string][]string
 			if !known {
 				return nil, invalid("InvalidParameterValue", "The filter '%s' is invalid", name)
 			}
-			fits = fits && slices.ContainsFunc(has, func(v string) bool { return slices.Contains(values, v) })
+			fits = fits && slices.ContainsFunc(has, func(v string) bool {
+				return slices.ContainsFunc(values, func(pattern string) bool { return wildcard(pattern, v) })
+			})
 		}
 		if fits {
 			out = append(out, item)
 		}
 	}
 	return out, nil
+}
+
+// wildcard matches as a filter of EC2 does: * is any characters, ? is one, and \ escapes.
+func wildcard(pattern, text string) bool {
+	for i := 0; i < len(pattern); i++ {
+		switch c := pattern[i]; {
+		case c == '*':
+			for from := range len(text) + 1 {
+				if wildcard(pattern[i+1:], text[from:]) {
+					return true
+				}
+			}
+			return false
+		case c == '\\' && i+1 < len(pattern):
+			i++
+			c = pattern[i]
+			fallthrough
+		default:
+			if text == "" || c != '?' && pattern[i] != text[0] {
+				return false
+			}
+			text = text[1:]
+		}
+	}
+	return text == ""
 }

@@ -79,6 +79,7 @@ type Sandbox struct {
 	extra    map[string]string // by path, of the IMDS
 	clusters []*cluster
 	group    *groupState
+	scaling  []*ScalingGroup
 	vpc      *vpc
 	stacks   map[string]*stack
 	metrics  []Datum

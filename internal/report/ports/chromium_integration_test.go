@@ -4,7 +4,7 @@ package ports
 
 import (
 	"bytes"
-	"image/color"
+	palette "image/color"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,7 +43,7 @@ func TestThePageRendersInABrowserWithoutNetwork(t *testing.T) {
 	if n := strings.Count(svg, `class="f-self"`); n != peers {
 		t.Errorf("%d squares for a peer towards itself, want %d", n, peers)
 	}
-	for _, fill := range []color.NRGBA{{0x7c, 0xc4, 0x92, 0xff}, {0xd9, 0x53, 0x4f, 0xff}} { // open, closed
+	for _, fill := range []palette.NRGBA{{0x7c, 0xc4, 0x92, 0xff}, {0xd9, 0x53, 0x4f, 0xff}} { // open, closed
 		if n := need.Pixels(t, shot, fill); n < cellSize*cellSize {
 			t.Errorf("%d pixels of the picture are %v: the style of the squares is not applied", n, fill)
 		}

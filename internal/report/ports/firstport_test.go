@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"muster/internal/term"
 	"muster/reach"
 )
 
@@ -63,7 +64,7 @@ func TestTheFirstPortIsEnoughForOneServer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := between(t, c.requirement, c.listened, c.open...)
 			var out bytes.Buffer
-			if err := r.Table(&out); err != nil {
+			if err := r.Table(&out, term.Style{}); err != nil {
 				t.Fatal(err)
 			}
 			head, rest, _ := strings.Cut(out.String(), "\n")

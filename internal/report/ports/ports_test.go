@@ -15,6 +15,7 @@ import (
 
 	"muster/internal/base/exitcode"
 	"muster/internal/base/fix"
+	"muster/internal/term"
 	"muster/reach"
 	"muster/test/ec2json"
 	"muster/test/golden"
@@ -71,7 +72,7 @@ func judged(t *testing.T, n, self int, ports string) *Report {
 func table(t *testing.T, r *Report) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	if err := r.Table(&out); err != nil {
+	if err := r.Table(&out, term.Style{}); err != nil {
 		t.Fatal(err)
 	}
 	return out.Bytes()
@@ -86,10 +87,10 @@ func TestTables(t *testing.T) {
 func TestTheTableCannotMoveTheCursor(t *testing.T) {
 	r := &Report{Findings: []Finding{{ID: "no-listener", Summary: "java\x1b[2J", Evidence: "a\nb", Fix: fix.Do("do\u009b", "run\x1b"), Inferred: true}}}
 	var out strings.Builder
-	if err := r.Table(&out); err != nil {
+	if err := r.Table(&out, term.Style{}); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasSuffix(out.String(), "\non this host, probably: java [2J\n  why   a b\n  fix   do \n        run \n") {
+	if !strings.HasSuffix(out.String(), "\non this host, probably: java [2J\n  why      a b\n  fix      do \n           run \n") {
 		t.Errorf("%q", out.String())
 	}
 }
@@ -201,7 +202,7 @@ func TestTheExitCodeFollowsTheWorst(t *testing.T) {
 
 func TestAWriteThatFailsIsReported(t *testing.T) {
 	r := judged(t, 3, -1, "ignite2")
-	if r.Table(broken{}) == nil || r.HTML(broken{}) == nil {
+	if r.Table(broken{}, term.Style{}) == nil || r.HTML(broken{}) == nil {
 		t.Error("no error")
 	}
 }
@@ -217,7 +218,7 @@ func TestAProblemShowsHowManyRulesItNeeds(t *testing.T) {
 		t.Errorf("%d fixes, count %d", len(o.Fixes), o.FixCount)
 	}
 	text := string(table(t, r))
-	if strings.Count(text, "fix   aws") != 2 || !strings.Contains(text, "fix   2 of 3 rules are shown; --fix cli prints all of them") {
+	if strings.Count(text, "   aws ") != 2 || !strings.Contains(text, "2 of 3 rules are shown; --fix cli prints all of them") {
 		t.Error(text)
 	}
 	if n := strings.Count(r.FixFile("cli"), "\naws "); n != 3 {

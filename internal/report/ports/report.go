@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"muster/internal/base/balancer"
 	"muster/internal/base/exitcode"
 	"muster/internal/base/fix"
 	"muster/reach"
@@ -22,10 +23,11 @@ type Question struct {
 	Peers  []reach.Endpoint
 	World  reach.World
 	Needs  []reach.Need
-	// Balancers are load balancers that dial Target on Self, or on all peers if there is no Self. This is in addition
-	// to the requirements between the peers.
+	// Balancers are load balancers that dial Targets on Self, or on all peers if there is no Self. This is in addition
+	// to the requirements between the peers. Kinds maps the name of an endpoint to the kind of load balancer.
 	Balancers []reach.Endpoint
-	Target    reach.Need
+	Kinds     map[string]string
+	Targets   []reach.Need
 	// Listened holds the ports on which servers listen on Self, in the order of Needs. It is nil if they are unknown.
 	Listened []reach.Ports
 	Notes    []string // what could not be checked, and why
@@ -60,6 +62,7 @@ type Report struct {
 	Findings []Finding `json:"findings,omitempty"`
 	Probes   []Probe   `json:"probes,omitempty"`
 
+	question  Question
 	worst     reach.Status
 	matrix    *reach.Matrix // all peers, for the picture; nil if the report has a Self
 	matrices  []*reach.Matrix
@@ -77,6 +80,10 @@ type Peer struct {
 	ENI     string   `json:"eni,omitempty"`
 	Subnet  string   `json:"subnet,omitempty"`
 	Groups  []string `json:"groups,omitempty"`
+	// Kind is the kind of a load balancer, and ClientAddresses what its targets see in
+	// place of the addresses of clients: "replaced" by its own, or "unknown".
+	Kind            string `json:"kind,omitempty"`
+	ClientAddresses string `json:"clientAddresses,omitempty"`
 }
 
 // Block is a set of pairs with equal verdicts: each peer in From towards each peer in To.
@@ -144,7 +151,7 @@ const reportSchema = 1
 // Judge evaluates the question and returns the report.
 func Judge(q Question) (*Report, error) {
 	r := &Report{Schema: reportSchema, Scope: q.Scope, Region: q.Region, At: q.At.UTC().Truncate(time.Second), Notes: q.Notes,
-		Counts: map[string]int{}, Needs: []string{}, Peers: []Peer{}, Blocks: []Block{},
+		question: q, Counts: map[string]int{}, Needs: []string{}, Peers: []Peer{}, Blocks: []Block{},
 		needs: q.Needs, judge: reach.NewJudge(q.World), all: q.All, listened: map[string]reach.Ports{}}
 	for i, n := range q.Needs {
 		r.Needs = append(r.Needs, n.String())
@@ -174,6 +181,9 @@ func Judge(q Question) (*Report, error) {
 	return r, nil
 }
 
+// Question is what the report answers.
+func (r *Report) Question() Question { return r.question }
+
 func (r *Report) evaluate(q Question) ([]*reach.Matrix, error) {
 	if q.Self < 0 {
 		m, err := r.judge.Matrix(q.Peers, q.Peers, q.Needs)
@@ -194,11 +204,13 @@ func (r *Report) addBalancers(matrices []*reach.Matrix, q Question) ([]*reach.Ma
 		targets = q.Peers[q.Self : q.Self+1]
 	}
 	for _, e := range q.Balancers {
-		r.Balancers = append(r.Balancers, peer(e))
+		r.Balancers = append(r.Balancers, front(e, q.Kinds[e.Name]))
 	}
-	r.needs = slices.Concat(r.needs, []reach.Need{q.Target})
-	r.Needs = append(r.Needs, q.Target.String())
-	m, err := r.judge.Matrix(q.Balancers, targets, []reach.Need{q.Target})
+	r.needs = slices.Concat(r.needs, q.Targets)
+	for _, n := range q.Targets {
+		r.Needs = append(r.Needs, n.String())
+	}
+	m, err := r.judge.Matrix(q.Balancers, targets, q.Targets)
 	return append(matrices, m), err
 }
 
@@ -320,6 +332,18 @@ func outcome(v reach.Verdict) Outcome {
 		o.Unknown = v.Unknown.String()
 	}
 	return o
+}
+
+// front is a node of a load balancer. Application and Classic Load Balancers open
+// connections of their own to the targets; of Network Load Balancers it is an attribute
+// of the target group, which is not read.
+func front(e reach.Endpoint, kind string) Peer {
+	p := peer(e)
+	p.Kind, p.ClientAddresses = kind, "unknown"
+	if kind == string(balancer.Application) || kind == string(balancer.Classic) {
+		p.ClientAddresses = "replaced"
+	}
+	return p
 }
 
 func peer(e reach.Endpoint) Peer {

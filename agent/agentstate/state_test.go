@@ -23,7 +23,7 @@ var now = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 
 func ago(d time.Duration) time.Time { return now.Add(-d) }
 
-// well is an instance on which all is well.
+// well returns the state of a healthy instance.
 func well() agentstate.State {
 	yes := true
 	return agentstate.State{
@@ -50,7 +50,7 @@ func well() agentstate.State {
 	}
 }
 
-// sick is an instance on which nothing is.
+// sick returns the state of an instance with every problem.
 func sick() agentstate.State {
 	no := false
 	s := well()
@@ -98,7 +98,7 @@ func states() map[string]agentstate.State {
 	gone.Written = ago(2 * time.Hour)
 	fresh.Registration.State = "unknown"
 	fresh.Docker.Why = "nothing listens"
-	silent := well() // written after a Docker event, a minute after the last cycle
+	silent := well() // written after a Docker event, one minute after the last cycle
 	silent.Cycled = ago(time.Minute)
 	silent.Registration.Answered, silent.Registration.Silent = ago(2*time.Minute), "connection refused"
 	waiting := well()
@@ -206,7 +206,7 @@ func TestWhatIsWrittenIsReadAndNobodyElseMayReadIt(t *testing.T) {
 	}
 }
 
-// The directory is the agent's own, and root reads the file.
+// The directory belongs to the agent's user, and root reads the file.
 func TestOnlyARegularFileIsRead(t *testing.T) {
 	dir := t.TempDir()
 	real := filepath.Join(dir, "real.json")

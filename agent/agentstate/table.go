@@ -45,7 +45,7 @@ func (s State) going() string {
 	return ", leaving: " + s.Leaving
 }
 
-// waits names what the agent waits for.
+// waits returns what the agent is waiting for.
 func (s State) waits(now time.Time) string {
 	var all []string
 	for _, w := range s.Waiting {
@@ -152,8 +152,8 @@ func (s State) cost(now time.Time) string {
 		float64(s.Self.RSS)/1e6, float64(s.Self.CPU)/float64(time.Millisecond)/lived.Seconds(), count(int64(s.Self.Calls), "AWS call"))
 }
 
-// cycled is the end of the last cycle. An agent from before the field wrote the file
-// at the end of a cycle alone, for all that is known.
+// cycled returns the end of the last cycle. An older agent has no such field and writes the file only at the end of a
+// cycle.
 func (s State) cycled() time.Time {
 	if s.Cycled.IsZero() {
 		return s.Written
@@ -169,7 +169,7 @@ func (s State) last() string {
 	return e.At.UTC().Format("2006-01-02 15:04:05Z ") + e.Kind + ": " + e.Text
 }
 
-// count is a number with its noun.
+// count returns a number with its noun.
 func count(n int64, noun string) string {
 	if n == 1 {
 		return "1 " + noun

@@ -19,28 +19,27 @@ import (
 	"muster/internal/host/netpath"
 )
 
-// errCutOff is a lookup that muster's own deadline ended. It says nothing about the name.
+// errCutOff means that muster's own deadline ended a lookup. It says nothing about the name.
 var errCutOff = errors.New("not looked up: the time for this check had ended")
 
-// resolved is an endpoint with the addresses of its name, or of the proxy's name
-// if it is reached through one.
+// resolved is an endpoint with the addresses of its name, or of the proxy's name if a proxy is used.
 type resolved struct {
 	endpoint
-	url     string // the one that is used
-	host    string // that was looked up
+	url     string // the URL that is used
+	host    string // the name that was looked up
 	proxied bool
-	via     string // the proxy's host and port
-	setAt   string // file:line that sets the proxy
+	via     string // HOST:PORT of the proxy
+	setAt   string // file:line of the proxy setting
 	addrs   []netip.Addr
 	err     error
 }
 
-// private says that the name resolves to an endpoint within the VPC.
+// private reports whether the name resolves to an address within the VPC.
 func (r resolved) private() bool {
 	return !r.proxied && len(r.addrs) > 0 && r.addrs[0].IsPrivate()
 }
 
-// endpointHost is the host of the endpoint, also behind a proxy.
+// endpointHost returns the host of the endpoint, even if a proxy is used.
 func (r resolved) endpointHost() string {
 	if at, err := url.Parse(r.url); err == nil && at.Hostname() != "" {
 		return at.Hostname()
@@ -101,13 +100,13 @@ func (g Group) nameFindings(ctx context.Context, names []resolved) []check.Findi
 	return check.Passed("all names resolve", seen...)
 }
 
-// sortedNames are names by what became of them.
+// sortedNames groups names by the result of their lookup.
 type sortedNames struct {
-	failed  []resolved // that the ECS agent needs and that do not resolve
-	useful  []resolved // that only muster needs and that do not resolve
-	public  []resolved // of the ECS agent's, with a public address
-	private bool       // one of the ECS agent's has a private address
-	seen    []string   // a line for each name
+	failed  []resolved // needed by the ECS agent, and does not resolve
+	useful  []resolved // needed only by muster, and does not resolve
+	public  []resolved // needed by the ECS agent, with a public address
+	private bool       // a name that the ECS agent needs has a private address
+	seen    []string   // one line for each name
 }
 
 func sorted(names []resolved) (n sortedNames) {
@@ -128,7 +127,7 @@ func sorted(names []resolved) (n sortedNames) {
 	return n
 }
 
-// lookupFinding is the finding about names that do not resolve.
+// lookupFinding completes the finding for names that do not resolve.
 func (g Group) lookupFinding(ctx context.Context, f check.Finding, failed []resolved) check.Finding {
 	first := failed[0]
 	f.Kind = DNSFailure
@@ -162,7 +161,7 @@ func doNot(n int) string {
 	return "do not"
 }
 
-// mixedFinding is the finding about endpoints of which some are in the VPC.
+// mixedFinding returns the finding for endpoints of which only some are in the VPC.
 func (g Group) mixedFinding(ctx context.Context, seen []string, public []resolved) check.Finding {
 	var services []string
 	for _, r := range public {
@@ -190,9 +189,9 @@ func doIs(n int) string {
 	return " are public"
 }
 
-// resolve looks all names up at once. Of an endpoint with several names the one
-// in the VPC counts; of the others the first that resolves to an address which
-// this host can reach, else the first that resolves.
+// resolve looks up all names concurrently. If an endpoint has several names, the one that resolves to an address in the
+// VPC is used. Otherwise it is the first one with an address that this host can reach, or else the first one that
+// resolves.
 func (g Group) resolve(ctx context.Context) []resolved {
 	needed := g.needed()
 	if len(needed) == 0 {
@@ -229,7 +228,8 @@ func bestOf(tries []resolved, onlyIPv6 bool) resolved {
 	return tries[0]
 }
 
-// lookUp takes the proxy's name where there is a proxy: that resolves the rest.
+// lookUp resolves the endpoint's name. If a proxy is used, it resolves the proxy's name instead, because the proxy
+// resolves the endpoint's.
 func (g Group) lookUp(ctx context.Context, e endpoint, at string) resolved {
 	r := resolved{endpoint: e, url: at}
 	target, err := url.Parse(at)
@@ -249,7 +249,7 @@ func (g Group) lookUp(ctx context.Context, e endpoint, at string) resolved {
 		return r
 	}
 	r.addrs, r.err = g.Route.Resolve(ctx, r.host)
-	if r.err != nil && ctx.Err() != nil { // the lookup's own patience did not end: the check's did
+	if r.err != nil && ctx.Err() != nil { // the check's timeout ended, not the lookup's own
 		r.err = errCutOff
 	}
 	if r.err == nil && len(r.addrs) == 0 {
@@ -258,7 +258,7 @@ func (g Group) lookUp(ctx context.Context, e endpoint, at string) resolved {
 	return r
 }
 
-// plainLookup leaves out the name and the server, which stand beside it.
+// plainLookup returns the error's text without the name and the server, which are shown next to it.
 func plainLookup(err error) string {
 	var lookup *net.DNSError
 	switch {
@@ -283,7 +283,7 @@ func (g Group) nameservers() string {
 	return "resolver in /etc/resolv.conf: " + strings.Join(servers, ", ")
 }
 
-// resolver is nameservers, short enough for a summary.
+// resolver returns the name servers, short enough for a summary.
 func (g Group) resolver() string {
 	servers, err := g.resolvers()
 	if err == nil && len(servers) == 0 {

@@ -2,8 +2,8 @@ package cli
 
 import "maps"
 
-// features are those of the policies that muster's commands and the healer use;
-// the agent's own are in testdata/script/agent-denied.txtar.
+// features returns the features of the policies that muster's commands and the healer use.
+// testdata/script/agent-denied.txtar covers the agent's own policies.
 func features() map[string]feature {
 	all := bootFeatures()
 	maps.Copy(all, watchFeatures())

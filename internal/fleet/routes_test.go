@@ -9,7 +9,7 @@ import (
 	"muster/reach"
 )
 
-// P1 in subnet-a reaches P2 in subnet-b by a reference to its group.
+// P1 in subnet-a reaches P2 in subnet-b through a rule that refers to its group.
 func TestReferencesEndAtAnApplianceBetweenSubnets(t *testing.T) {
 	for name, c := range map[string]struct {
 		tables []sandbox.RouteTable
@@ -40,7 +40,7 @@ func TestReferencesEndAtAnApplianceBetweenSubnets(t *testing.T) {
 	}
 }
 
-// referring is three, but P2 admits P1 by a reference to its group alone.
+// referring is three, but P2 admits P1 only through a rule that refers to its group.
 func referring(s *sandbox.Sandbox) {
 	three(s)
 	s.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-c", Rules: []sandbox.Rule{sandbox.AllEgress(), {Protocol: "tcp", First: 47100, Last: 47109, Group: "sg-a"}}})

@@ -73,7 +73,7 @@ func (r *rig) everyKill(least, shard, shards int, play func(n int64, h how) *pro
 func killRows() []row {
 	rows := []row{
 		{name: "kill/bootstrap", command: "bootstrap", inject: "kill -9 at every call that changes a file", takes: 30 * time.Second,
-			must: "ecs.config is old or new, never between; the next run repairs; one that comes an hour later leaves no temporary file", with: notStarted,
+			must: "ecs.config has the old or the new content; the next run succeeds; a run one hour later removes all temporary files", with: notStarted,
 			play: func(r *rig) {
 				r.everyKill(15, 0, 1, func(_ int64, h how) *prog {
 					r.broken(r.Write(ecsConfig, []byte("ECS_CLUSTER=prod\n")))
@@ -89,8 +89,8 @@ func killRows() []row {
 					r.want(len(hidden) == 0, "%s: left behind: %v", at, hidden)
 				})
 			}},
-		{name: "kill/bootstrap-first", command: "bootstrap", inject: "kill -9 at every call that changes a file, in the first boot", takes: 30 * time.Second,
-			must: "the next run joins and leaves no temporary file", with: fresh,
+		{name: "kill/bootstrap-first", command: "bootstrap", inject: "kill -9 at every call that changes a file, during the first boot", takes: 30 * time.Second,
+			must: "the next run joins the cluster and leaves no temporary file", with: fresh,
 			play: func(r *rig) {
 				r.everyKill(15, 0, 1, func(_ int64, h how) *prog {
 					for _, d := range []string{"etc/ecs", "var/lib/muster", "etc/systemd/system"} {
@@ -104,7 +104,7 @@ func killRows() []row {
 				})
 			}},
 		{name: "kill/verify", command: "verify", inject: "kill -9 at every call that changes a file", takes: 30 * time.Second,
-			must: "the report is whole or absent; the next run delivers what is missing, exit 0", with: inGroup,
+			must: "the report is complete or absent; the next run delivers the missing signals, exit 0", with: inGroup,
 			play: func(r *rig) {
 				r.everyKill(3, 0, 1, func(_ int64, h how) *prog { return r.runHow(verify+hookFlag+stackFlags, h) }, func(string) {
 					r.run(verify + hookFlag + stackFlags).exits(0)
@@ -113,7 +113,7 @@ func killRows() []row {
 				})
 			}},
 		{name: "kill/bundle", command: "bundle", inject: "kill -9 at every 4th call that changes a file", takes: 60 * time.Second,
-			must: "the bundle is whole or absent; the next run writes it; one that comes an hour later leaves no part",
+			must: "the bundle is complete or absent; the next run writes it; a run one hour later removes all temporary files",
 			play: func(r *rig) {
 				r.everyKill(3, 3, 4, func(_ int64, h how) *prog {
 					r.clear("tmp")
@@ -134,7 +134,7 @@ func killRows() []row {
 	for shard := range shards {
 		rows = append(rows, row{name: fmt.Sprintf("kill/agent-%d", shard+1), command: "agent",
 			inject: fmt.Sprintf("kill -9 at the calls %d, %d, ... that change a file, with 2 queued minutes", shard+1, shard+1+shards), takes: 100 * time.Second,
-			must: "no datum is sent twice; of the queued minutes at most one request is lost, the rest arrives with the next agent",
+			must: "no data point is sent twice; at most one request with queued minutes is lost, and the next agent sends the rest",
 			play: func(r *rig) {
 				namespace := "" // a new one for each kill, because each run starts with a new spool
 				r.everyKill(3, shard, shards, func(n int64, h how) *prog {

@@ -90,7 +90,7 @@ func outsideRows() []row {
 			command: "bootstrap",
 			inject:  "the identity document is a gzip bomb",
 			takes:   20 * time.Second,
-			must:    "exit 3 in time within 128 MB, nothing is written",
+			must:    "exit 3 within the time limit and 128 MB; nothing is written",
 			with:    fresh,
 			play: func(r *rig) {
 				r.Metadata.Use(at("/latest/dynamic", gzipBomb))
@@ -103,9 +103,9 @@ func outsideRows() []row {
 		{
 			name:    "introspection/gzip",
 			command: "verify",
-			inject:  "the answer is a gzip bomb",
+			inject:  "the response is a gzip bomb",
 			takes:   20 * time.Second,
-			must:    "exit 10 in time within 128 MB",
+			must:    "exit 10 within the time limit and 128 MB",
 			with:    inGroup,
 			play: func(r *rig) {
 				r.introspection.Use(gzipBomb)
@@ -132,9 +132,9 @@ func outsideRows() []row {
 		{
 			name:    "docker/injected",
 			command: "agent",
-			inject:  "C0, C1 and bidi characters in the names and labels of a container, which exits with 7",
+			inject:  "the names and labels of a container contain C0, C1 and bidi characters; it exits with code 7",
 			takes:   40 * time.Second,
-			must:    "none of them is raw in the journal, status, debug, JSON, JUnit and the bundle",
+			must:    "none of them appears unescaped in the journal, status, debug, JSON, JUnit or the bundle",
 			play: func(r *rig) {
 				const raw = "\x1b[2J\u009b31m\u202e\nmuster: forged"
 				id := r.Engine().Run(dockerd.Spec{Name: "web" + raw, Check: true, Labels: map[string]string{
@@ -155,7 +155,7 @@ func outsideRows() []row {
 		{
 			name:    "aws/ecs-other-instance",
 			command: "verify",
-			inject:  "DescribeContainerInstances answers with another EC2 instance",
+			inject:  "DescribeContainerInstances returns another EC2 instance",
 			takes:   15 * time.Second,
 			must:    "no success is signaled",
 			with:    inGroup,
@@ -172,26 +172,26 @@ func outsideRows() []row {
 		{
 			name:    "aws/errors-quote",
 			command: "verify",
-			inject:  "every error of AWS quotes the request, with its session token and signature",
+			inject:  "every AWS error quotes the request, including its session token and signature",
 			takes:   40 * time.Second,
-			must:    "neither is in the journal, status, debug or the bundle",
+			must:    "neither appears in the journal, status, debug or the bundle",
 			with:    inGroup,
 			play:    quotes,
 		},
 		{
 			name:    "signal/notify-full",
 			command: "agent",
-			inject:  "systemd does not read its notification socket, whose queue is full",
+			inject:  "systemd does not read its notification socket, and the socket's queue is full",
 			takes:   30 * time.Second,
-			must:    "status exits 1 and names systemd; it publishes, and ends at SIGTERM",
+			must:    "status exits 1 and names systemd; the agent publishes, and exits after SIGTERM",
 			play:    notifyFull,
 		},
 		{
 			name:    "file/systemd-silent",
 			command: "verify",
-			inject:  "systemd takes connections on its socket and answers none",
+			inject:  "systemd accepts connections on its socket and never responds",
 			takes:   60 * time.Second,
-			must:    "bootstrap joins within 45 s, and verify delivers its signals",
+			must:    "bootstrap joins the cluster within 45 s, and verify delivers its signals",
 			with:    both(notStarted, inGroup),
 			play: func(r *rig) {
 				r.silent()
@@ -207,9 +207,9 @@ func outsideRows() []row {
 		{
 			name:    "file/lock-odd",
 			command: "bootstrap",
-			inject:  "a FIFO, then a link, in place of the lock",
+			inject:  "the lock file is a FIFO, then a link",
 			takes:   5 * time.Second,
-			must:    "it does not hang; the link is not written through",
+			must:    "it does not hang; the link's target is not written to",
 			with:    fresh,
 			play: func(r *rig) {
 				lock := r.path("run/muster/bootstrap.lock")
@@ -229,7 +229,7 @@ func outsideRows() []row {
 		{
 			name:    "file/console-fifo",
 			command: "verify",
-			inject:  "a FIFO without a reader in place of the console",
+			inject:  "the console is a FIFO without a reader",
 			takes:   10 * time.Second,
 			must:    "it does not hang: signals are sent, exit 0",
 			with:    inGroup,
@@ -244,9 +244,9 @@ func outsideRows() []row {
 		{
 			name:    "file/state-injected",
 			command: "status",
-			inject:  "an agent that was taken over writes escapes into its state file",
+			inject:  "a compromised agent writes escape sequences to its state file",
 			takes:   30 * time.Second,
-			must:    "none of them is raw in status, debug, JSON, JUnit and the bundle",
+			must:    "none of them appears unescaped in status, debug, JSON, JUnit or the bundle",
 			play: func(r *rig) {
 				a := r.agent(how{})
 				r.status(10*time.Second, []int{0})
@@ -269,7 +269,7 @@ func unknownClusters() (rows []row) {
 		rows = append(
 			rows,
 			row{name: "aws/cluster-" + c.name, command: "bootstrap", inject: "DescribeClusters: `" + c.body + "`", takes: 10 * time.Second,
-				must: "could not check is no no: it joins, exit 0", with: fresh,
+				must: "it joins the cluster although the check failed, exit 0", with: fresh,
 				play: func(r *rig) {
 					r.Sandbox().Inject(sandbox.Fault{Service: sandbox.ECS, Action: "DescribeClusters", Body: c.body})
 					r.run(bootstrap).exits(0)

@@ -26,7 +26,7 @@ const maxLog = 1 << 20
 type Failure struct {
 	// Ignored means that cloud-init did not recognize user data, or a part of it.
 	Ignored bool
-	// Part is the script that failed, such as part-001; empty if none did.
+	// Part is the script that failed, such as part-001. It is empty if no script failed.
 	Part string
 	Text string // a sentence that quotes no user data
 	// Earlier means that the failure is from a boot before the newest one. Scripts run only once per instance, so it may

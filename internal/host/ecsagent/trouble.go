@@ -8,7 +8,7 @@ import (
 	"muster/internal/redact"
 )
 
-// weight ranks how well a line explains a failure; see the package comment.
+// weight ranks how well a line explains a failure. The package comment describes the order.
 type weight int
 
 const (
@@ -33,13 +33,13 @@ type scan struct {
 	lookups    int             // number of lines looked up in the rules
 }
 
-// maxRetry is the longest interval between two logged connection failures: the backoff is at most two minutes and a dial
-// takes half a minute (ecs-agent/acs/session/session.go:connectionBackoffMax). An older failure means that the agent has
-// connected since.
+// maxRetry is more than the longest interval between two logged connection failures. The backoff is at most two
+// minutes, and a dial takes half a minute (ecs-agent/acs/session/session.go:connectionBackoffMax). If the last failure
+// is older, the agent has connected since.
 const maxRetry = 5 * time.Minute
 
-// maxDockerRetry is far above the longest backoff of ecs-init when it connects to Docker
-// (ecs-init/docker/docker.go:pingDockerSocketMaxBackoffDuration).
+// maxDockerRetry is the age from which a failure to reach Docker counts as resolved. It is far above ecs-init's longest
+// backoff (ecs-init/docker/docker.go:pingDockerSocketMaxBackoffDuration).
 const maxDockerRetry = time.Minute
 
 // visit processes one entry. It returns false when older entries do not matter.
@@ -155,7 +155,7 @@ func (s *scan) addBeside(sighting Sighting, at place) {
 // impairs reports whether the agent works on without what failed.
 func (e Effect) impairs() bool { return e == Telemetry || e == Function }
 
-// exit counts an exit of the agent. The newest comes first.
+// exit counts an exit of the agent. Entries are visited from newest to oldest, so the first call has the last exit.
 func (s *scan) exit(code int, at time.Time) {
 	if s.trouble.Exits == 0 {
 		s.trouble.ExitCode, s.trouble.LastExit = code, at

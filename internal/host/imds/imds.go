@@ -161,8 +161,8 @@ func (c *Client) LifecycleState(ctx context.Context) (string, error) {
 	return strings.TrimSpace(state), err
 }
 
-// UserData reads user data; ok is false if there is none. User data may contain secrets: use only its form and its
-// settings, and never show it.
+// UserData reads user data. ok is false if there is none. User data may contain secrets, so callers use only its format
+// and its settings, and never show it.
 func (c *Client) UserData(ctx context.Context) (data []byte, ok bool, err error) {
 	err = c.retry(ctx, func(ctx context.Context) error {
 		out, err := c.api.GetUserData(ctx, &sdk.GetUserDataInput{})

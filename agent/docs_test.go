@@ -48,7 +48,7 @@ func TestThePageListsEveryMetricWithItsUnitAndDimensions(t *testing.T) {
 	}
 }
 
-// monthly is the price of so many metrics and instances, in dollars.
+// monthly returns the monthly price for these numbers of metrics and instances, in dollars.
 func monthly(metrics, instances int) float64 {
 	const dear, cheap, first, call, minutes = 0.30, 0.10, 10_000, 0.01 / 1000, 730 * 60
 	return dear*float64(min(metrics, first)) + cheap*float64(max(0, metrics-first)) + call*float64(instances)*minutes

@@ -11,14 +11,14 @@ import (
 	"muster/internal/host/ecsagent"
 )
 
-// orphanState belongs to the main loop.
+// orphanState is used only by the main loop.
 type orphanState struct {
 	watch orphans.Watch
 	now   []orphans.Orphan
-	known bool // the views could be compared in the last cycle
+	known bool // the last cycle could compare the two views
 }
 
-// orphanPatience bounds a question to the ECS agent, which is on this host.
+// orphanPatience is the timeout of a request to the ECS agent, which is on this host.
 const orphanPatience = 5 * time.Second
 
 // checkTasks asks the ECS agent for its tasks. Those that did not start are counted and

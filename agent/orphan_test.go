@@ -13,7 +13,7 @@ import (
 	"muster/internal/host/ecsagent"
 )
 
-// taskList is the ECS agent's view of one task, which it stops.
+// taskList is the ECS agent's list with one task, which it stops.
 type taskList struct{ stopped, dead time.Time }
 
 func (l taskList) Tasks(context.Context) ([]ecsagent.Task, error) {

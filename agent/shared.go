@@ -10,20 +10,20 @@ import (
 	"muster/agent/limits"
 )
 
-// shared is what several goroutines of the agent read and write.
+// shared is the state that several goroutines of the agent use.
 type shared struct {
-	changed chan struct{} // the state file is out of date
+	changed chan struct{} // receives when the state file is outdated
 
 	mu      sync.Mutex
-	cluster string             // this instance's, by name; empty: unknown
-	recent  []agentstate.Event // the newest first
-	problem *agentstate.Event  // the newest of them that was a problem
+	cluster string             // name of this instance's cluster; empty if unknown
+	recent  []agentstate.Event // newest first
+	problem *agentstate.Event  // newest event that was a problem
 	ports   Ports
 	limits  limits.Reading
-	held    []announce.Event // for the agent that inherits
+	held    []announce.Event // events for the agent that inherits from this one
 }
 
-// maxHeld bounds the events that a provisional agent keeps for the bus.
+// maxHeld is the maximum number of events that a provisional agent keeps for the bus.
 const maxHeld = 100
 
 func (s *shared) setCluster(name string) {
@@ -56,7 +56,7 @@ func (s *shared) setLimits(read limits.Reading) {
 	s.limits = read
 }
 
-// latestLimits is the last reading, unless it is old.
+// latestLimits returns the last reading, or a zero one if the last is old.
 func (s *shared) latestLimits(now time.Time) limits.Reading {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,7 +66,7 @@ func (s *shared) latestLimits(now time.Time) limits.Reading {
 	return s.limits
 }
 
-// hold keeps an event for the agent that inherits.
+// hold keeps an event for the agent that inherits from this one.
 func (s *shared) hold(e announce.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,7 +75,7 @@ func (s *shared) hold(e announce.Event) {
 	}
 }
 
-// remember keeps an event for the state file.
+// remember adds an event to the state file.
 func (s *shared) remember(at time.Time, kind, text string) {
 	s.mu.Lock()
 	if agentstate.IsProblem(kind) {

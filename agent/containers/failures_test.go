@@ -10,14 +10,14 @@ import (
 	"muster/internal/host/dockerapi"
 )
 
-// of puts the tasks of containers into a service.
+// of assigns the tasks of containers to a service.
 func (s *scene) of(service string, ids ...string) {
 	for _, id := range ids {
 		s.services["arn:t-"+id] = TaskInfo{Service: service}
 	}
 }
 
-// failsToStart is a create whose start fails, as Docker leaves it (moby daemon/start.go).
+// failsToStart simulates a create event whose start fails, with the state that Docker leaves (moby daemon/start.go).
 func (s *scene) failsToStart(id string, code int, why string) {
 	s.of("web", id)
 	s.inspect[id] = &dockerapi.Inspection{ExitCode: code, Error: why}
@@ -25,7 +25,7 @@ func (s *scene) failsToStart(id string, code int, why string) {
 	s.passes(10 * time.Second)
 }
 
-// lives is a container of a service that runs for so long and then exits.
+// lives simulates a container of a service that exits after the given lifetime.
 func (s *scene) lives(id string, life time.Duration, status int) {
 	s.of("web", id)
 	s.happens(id, "start")
@@ -34,7 +34,7 @@ func (s *scene) lives(id string, life time.Duration, status int) {
 	s.happens(id, "destroy")
 }
 
-// down are services that are down, and what must be counted and reported.
+// down are scenarios of failing services, with the expected counts and reports.
 var down = map[string]struct {
 	play    func(*scene)
 	counted string
@@ -81,7 +81,7 @@ var down = map[string]struct {
 			s.lives(fmt.Sprint("x", i), time.Second, 1)
 			s.passes(gap)
 		}
-		s.passes(26 * time.Minute) // not over yet
+		s.passes(26 * time.Minute) // the loop is not over yet
 	}, " crashes=7 exits=7", []string{"crash x0 1", "crash x1 1", "crash x2 1", "crash-loop x2 1"}},
 	"its main container exits with 0 while a sidecar takes half a minute to stop": {func(s *scene) {
 		s.of("web", "b")
@@ -117,8 +117,8 @@ var down = map[string]struct {
 	}, " exits=1 ooms=1", []string{"docker-lost  0", "docker-regained  0", "oom b 137"}},
 }
 
-// restartsDocker lets Docker go away and return with a exited container b; another survives,
-// or Docker has stopped it too and a restart policy started it again.
+// restartsDocker simulates that Docker stops and returns with b as an exited container. Another container survives, or
+// Docker has stopped it too and a restart policy started it again.
 func (s *scene) restartsDocker(b dockerapi.Inspection, survives bool) {
 	began := s.now.Add(-time.Hour)
 	s.inspect["a"] = &dockerapi.Inspection{Running: true, StartedAt: began, Health: "none"}
@@ -134,7 +134,7 @@ func (s *scene) restartsDocker(b dockerapi.Inspection, survives bool) {
 	s.lists(listed("a", "running", "none"), listed("b", "exited", ""))
 }
 
-// planned is what must not be taken for a failure.
+// planned are scenarios that must not count as failures.
 var planned = map[string]struct {
 	play    func(*scene)
 	counted string

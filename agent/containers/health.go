@@ -2,11 +2,10 @@ package containers
 
 import "slices"
 
-// Health is what Docker's HEALTHCHECK says of a container, or ECS's rule of a task.
+// Health is the state of a container's HEALTHCHECK, or of a task by ECS's rule.
 type Health string
 
-// The states of health. Of a task there is no Starting and no NoCheck, of a
-// container no Unknown.
+// States of health. Tasks are never Starting or NoCheck, and containers are never Unknown.
 const (
 	NoCheck   Health = "none"
 	Starting  Health = "starting"
@@ -15,15 +14,15 @@ const (
 	Unknown   Health = "unknown"
 )
 
-// checked says whether h is the word of a HEALTHCHECK.
+// checked reports whether h is a state of a HEALTHCHECK.
 func (h Health) checked() bool { return h == Starting || h == Healthy || h == Unhealthy }
 
-// TaskHealth is ECS's rule, given the health of the task's containers as ECS sees it: UNHEALTHY before UNKNOWN before HEALTHY.
-// A check that has no result yet, and no check in the task definition, are UNKNOWN (ECS API reference, HealthCheck, which has
-// the examples of the test).
+// TaskHealth applies ECS's rule to the health of a task's containers as ECS sees it: UNHEALTHY before UNKNOWN before HEALTHY. A
+// container is UNKNOWN while its check has no result, and without a check in the task definition (ECS API reference,
+// HealthCheck, which has the examples of the test).
 //
-// ECS counts essential containers alone. Only the task definition names these, not the instance, so each container counts as
-// essential, which it is if its definition does not say otherwise.
+// ECS counts only essential containers. Only the task definition marks those, and the instance does not have it. Therefore
+// every container counts as essential here, which is the default of a task definition.
 func TaskHealth(containers []Health) Health {
 	other := func(h Health) bool { return h != Healthy }
 	switch {

@@ -7,7 +7,7 @@ import (
 	"muster/internal/host/dockerapi"
 )
 
-// sequences are what Docker 20.10 was seen to send, and what it could.
+// sequences are event sequences that Docker 20.10 was observed to send, or could send.
 var sequences = map[string]struct {
 	play    func(*scene)
 	counted string
@@ -49,7 +49,7 @@ var sequences = map[string]struct {
 		start, die := s.makes("b", "start"), s.makes("b", "die", code(137))
 		die.Time = die.Time.Add(time.Millisecond)
 		s.m.event(s.now, start)
-		s.m.advance(s.now.Add(settle)) // asks
+		s.m.advance(s.now.Add(settle)) // requests the inspection
 		s.m.event(s.now, die)
 		s.answer()
 		s.inspect["b"] = &dockerapi.Inspection{OOMKilled: true, ExitCode: 137}

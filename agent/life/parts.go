@@ -27,8 +27,8 @@ import (
 	"muster/internal/instance"
 )
 
-// newAgent connects the agent's parts. Without an identity the agent is provisional: it
-// watches, and the one that follows talks to AWS.
+// newAgent connects the agent's parts. Without an identity the agent is provisional: it only watches, and the next
+// agent calls AWS.
 func (l *Life) newAgent(ctx context.Context) (*agent.Agent, *awsapi.Client, error) {
 	cfg, log := l.Config, l.Log
 	docker, err := l.DockerBehindProxy()
@@ -64,7 +64,7 @@ func (l *Life) newAgent(ctx context.Context) (*agent.Agent, *awsapi.Client, erro
 	a.Limits = l.meter()
 	a.Watchdog, _ = daemon.SdWatchdogEnabled(false)
 	tasks := l.TaskMetadata()
-	var groups containers.TaskGroups // nil as long as AWS is not asked
+	var groups containers.TaskGroups // nil while AWS is not called
 	if !a.Provisional {
 		groups = api
 	}
@@ -81,11 +81,11 @@ func (l *Life) newAgent(ctx context.Context) (*agent.Agent, *awsapi.Client, erro
 	return a, api, nil
 }
 
-// notifyTime limits a message to systemd. Its socket queues only a few messages while
-// systemd does not read them, and then blocks the sender.
+// notifyTime is the timeout of a message to systemd. Its socket queues only a few messages if systemd does not read
+// them, and then blocks the sender.
 const notifyTime = time.Second
 
-// notifySystemd is sd_notify(3) with a limit on its time. Without systemd it does nothing.
+// notifySystemd is sd_notify(3) with a timeout. Without systemd it does nothing.
 func notifySystemd(state string) error {
 	path := os.Getenv("NOTIFY_SOCKET")
 	if path == "" {
@@ -103,7 +103,7 @@ func notifySystemd(state string) error {
 	return err
 }
 
-// addAWS adds the parts that talk to AWS.
+// addAWS adds the parts that call AWS.
 func (l *Life) addAWS(a *agent.Agent, api *awsapi.Client, metadata *imds.Client) {
 	cfg, log := l.Config, l.Log
 	events := announce.Options{Log: log}
@@ -138,7 +138,7 @@ func (l *Life) addAWS(a *agent.Agent, api *awsapi.Client, metadata *imds.Client)
 	}
 }
 
-// reread reads the settings again, for an instance that is known.
+// reread reads the settings again. The instance must be known.
 func (l *Life) reread(id imds.Identity) (agent.Settings, error) {
 	i, err := l.Host.Of(id)
 	if err == nil {

@@ -1,9 +1,11 @@
 package sandbox
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 type ec2Instance struct {
@@ -15,6 +17,7 @@ type ec2Instance struct {
 	} `xml:"instanceState"`
 	InstanceType string         `xml:"instanceType"`
 	Zone         string         `xml:"placement>availabilityZone"`
+	LaunchTime   string         `xml:"launchTime,omitempty"`
 	PrivateIP    string         `xml:"privateIpAddress,omitempty"`
 	SubnetID     string         `xml:"subnetId,omitempty"`
 	VpcID        string         `xml:"vpcId,omitempty"`
@@ -65,7 +68,13 @@ func (s *Sandbox) describeInstances(r *request) (any, *apiError) {
 }
 
 func (s *Sandbox) showInstance(i *Instance) ec2Instance {
-	out := ec2Instance{InstanceID: i.ID, ImageID: imageID, InstanceType: instanceType, Zone: s.zone()}
+	out := ec2Instance{InstanceID: i.ID, ImageID: imageID, InstanceType: cmp.Or(i.Type, instanceType), Zone: cmp.Or(i.Zone, s.zone())}
+	if !i.Launched.IsZero() {
+		out.LaunchTime = i.Launched.UTC().Format(time.RFC3339)
+	}
+	for _, key := range slices.Sorted(maps.Keys(i.Tags)) {
+		out.Tags = append(out.Tags, ec2Tag{Key: key, Value: i.Tags[key]})
+	}
 	out.State.Code, out.State.Name = stateCodes()[i.State], i.State
 	for n := range i.Interfaces {
 		out.Interfaces = append(out.Interfaces, s.showInterface(&i.Interfaces[n]))
@@ -88,6 +97,9 @@ type ec2Interface struct {
 	VpcID      string         `xml:"vpcId"`
 	OwnerID    string         `xml:"ownerId"`
 	Type       string         `xml:"interfaceType"`
+	Text       string         `xml:"description"`
+	Requester  string         `xml:"requesterId,omitempty"`
+	Managed    bool           `xml:"requesterManaged"`
 	Status     string         `xml:"status"`
 	PrivateIP  string         `xml:"privateIpAddress,omitempty"`
 	Groups     []ec2GroupName `xml:"groupSet>item"`
@@ -116,7 +128,8 @@ type ec2Attachment struct {
 }
 
 func (s *Sandbox) showInterface(i *Interface) ec2Interface {
-	out := ec2Interface{ID: i.ID, SubnetID: i.Subnet, VpcID: i.VPC, OwnerID: s.opts.AccountID, Type: i.Type, Status: "available"}
+	out := ec2Interface{ID: i.ID, SubnetID: i.Subnet, VpcID: i.VPC, OwnerID: s.opts.AccountID, Type: i.Type, Status: "available",
+		Text: i.Description, Requester: i.Requester, Managed: i.Requester != ""}
 	for _, id := range i.Groups {
 		name := ""
 		if g := s.vpc.group(id); g != nil {
@@ -148,6 +161,7 @@ func (s *Sandbox) describeNetworkInterfaces(r *request) (any, *apiError) {
 		return map[string][]string{
 			"network-interface-id": {i.ID}, "subnet-id": {i.Subnet}, "vpc-id": {i.VPC}, "group-id": i.Groups,
 			"addresses.private-ip-address": i.Addrs, "ipv6-addresses.ipv6-address": i.Addrs,
+			"description": {i.Description},
 		}
 	})
 	if err != nil {

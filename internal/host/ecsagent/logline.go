@@ -78,7 +78,7 @@ func parseOld(line string) (entry, bool) {
 	return e, true
 }
 
-// with appends the continuation lines of an entry in the old format.
+// with returns the entry with its continuation lines, which only the old format has.
 func (e entry) with(more []string) entry {
 	if !e.old || len(more) == 0 {
 		return e
@@ -194,7 +194,7 @@ func truncate(text string) string {
 // isError reports whether the entry has the level error or critical.
 func (e entry) isError() bool { return e.level == "error" || e.level == "critical" }
 
-// exitCode parses ecs-init's "Agent exited with code N" (ecs-init/engine/engine.go).
+// exitCode parses ecs-init's line "Agent exited with code N" (ecs-init/engine/engine.go).
 func (e entry) exitCode() (int, bool) {
 	digits, ok := strings.CutPrefix(e.msg, "Agent exited with code ")
 	code, err := strconv.Atoi(digits)

@@ -11,6 +11,7 @@ import (
 	"muster/agent/await"
 	"muster/agent/containers"
 	"muster/agent/leaving"
+	"muster/agent/limits"
 	"muster/agent/metrics"
 	"muster/agent/registration"
 	"muster/agent/starts"
@@ -38,7 +39,12 @@ type Tasks interface {
 	Tasks(ctx context.Context) ([]ecsagent.Task, error)
 }
 
-// Publisher sends minutes to CloudWatch. metrics.Publisher implements it.
+// Meter reads how close the containers and the host are to their limits: a limits.Meter.
+type Meter interface {
+	Read(now time.Time, running []containers.Identity) limits.Reading
+}
+
+// Publisher brings minutes to CloudWatch: a metrics.Publisher.
 type Publisher interface {
 	Run(ctx context.Context)
 	Add(m metrics.Minute)
@@ -69,8 +75,9 @@ type Parts struct {
 	Publisher    Publisher            // may be nil
 	Announcer    Announcer
 	Ports        func(context.Context) (Ports, error) // may be nil
-	Calls        func() int                           // returns the number of AWS API calls so far
-	// ShuttingDown reports whether the whole system is shutting down. It returns false if that is unknown.
+	Limits       Meter                                // may be nil
+	Calls        func() int                           // to AWS, so far
+	// ShuttingDown reports whether the whole system stops. It is false if that is unknown.
 	ShuttingDown func(context.Context) bool
 
 	Notify   func(state string) error // sd_notify(3)
@@ -110,7 +117,8 @@ type loopState struct {
 	departureUnknownLogged, stateFailureLogged bool
 
 	tally     tally
-	published usage // at the last published minute
+	published usage          // as of the last published minute
+	limits    limits.Reading // the last one that was published
 	builder   *metrics.Builder
 }
 
@@ -137,6 +145,9 @@ func (a *Agent) Run(ctx context.Context) (again bool) {
 	defer enough()
 	parts.Go(func() { _ = a.Containers.Run(watching) }) // its only error is the context's
 	parts.Go(func() { a.reportTransitions(watching) })
+	if a.Limits != nil {
+		parts.Go(func() { a.watchLimits(watching) })
+	}
 	if a.Ports != nil {
 		period := a.Settings.PortsPeriod
 		parts.Go(func() { a.watchPorts(watching, period) })
@@ -294,7 +305,11 @@ func (a *Agent) publish(at time.Time) {
 		return
 	}
 	totals, used := a.Containers.Totals(), a.usage()
-	a.build(a.minute(totals, used))
+	m := a.minute(totals, used)
+	a.build(m)
+	if m.limits.ExceededKnown {
+		a.loop.limits = m.limits
+	}
 	a.loop.tally.publish(totals)
 	a.loop.published = used
 	if m := a.loop.builder.Minute(at); a.Publisher != nil {

@@ -29,7 +29,7 @@ func (a *Agent) Inherit(from *Agent) {
 		_ = os.Remove(old) // muster status now reads the other file; if the removal fails, it may read a stale one
 	}
 	a.loop.registration, a.loop.departure, a.loop.cycled = from.loop.registration, from.loop.departure, from.loop.cycled
-	a.loop.orphans = from.loop.orphans
+	a.loop.orphans, a.loop.limits = from.loop.orphans, from.loop.limits
 	a.shared.recent = from.shared.recent
 	for _, e := range from.shared.held {
 		e.Instance = a.InstanceID

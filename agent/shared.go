@@ -7,6 +7,7 @@ import (
 
 	"muster/agent/agentstate"
 	"muster/agent/announce"
+	"muster/agent/limits"
 )
 
 // shared is the state that several goroutines of the agent use.
@@ -17,7 +18,8 @@ type shared struct {
 	cluster string             // name of this instance's cluster; empty if unknown
 	recent  []agentstate.Event // newest first
 	ports   Ports
-	held    []announce.Event // events for the agent that inherits from this one
+	limits  limits.Reading
+	held    []announce.Event // for the agent that inherits
 }
 
 // maxHeld is the maximum number of events that a provisional agent keeps for the bus.
@@ -47,7 +49,23 @@ func (s *shared) latestPorts() Ports {
 	return s.ports
 }
 
-// hold keeps an event for the agent that inherits from this one.
+func (s *shared) setLimits(read limits.Reading) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limits = read
+}
+
+// latestLimits is the last reading, unless it is old.
+func (s *shared) latestLimits(now time.Time) limits.Reading {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now.Sub(s.limits.At) > limitsLast {
+		return limits.Reading{}
+	}
+	return s.limits
+}
+
+// hold keeps an event for the agent that inherits.
 func (s *shared) hold(e announce.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

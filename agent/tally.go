@@ -2,11 +2,14 @@ package agent
 
 import (
 	"cmp"
+	"time"
 
 	"muster/agent/containers"
+	"muster/agent/limits"
 	"muster/agent/metrics"
 	"muster/agent/registration"
 	"muster/internal/base/cluster"
+	"muster/internal/config"
 )
 
 // The dimensions have the names of CloudWatch's own ECS metrics, so that dashboards can combine them.
@@ -92,7 +95,9 @@ type minute struct {
 	orphansKnown bool
 	own          usage // used by this process in the minute
 	memory       int64
-	spooled      int // number of queued minutes
+	spooled      int // minutes
+	limits       limits.Reading
+	limitsBefore limits.Reading // of the last published minute
 }
 
 // healthMetric is a metric of containers.
@@ -121,26 +126,46 @@ func healthMetrics() []healthMetric {
 // single is a metric of the instance.
 type single struct {
 	name, unit string
-	instance   bool // also published per instance, if configured
-	of         func(minute) (value float64, known bool)
+	instance   bool // also published for each instance alone, on request
+	// request is the setting of MUSTER_METRICS without which it is not published; nil: always.
+	request func(config.Metrics) bool
+	of      func(minute) (value float64, known bool)
 }
 
-// singleMetrics returns the metrics that a cluster has once.
+// singleMetrics are those that a cluster has once. A count of what seldom happens is published only in minutes in which it is
+// not 0, so that it costs nothing until then.
 func singleMetrics() []single {
+	agents := func(m config.Metrics) bool { return m.Agent }
 	return []single{
-		{"Registered", metrics.UnitCount, true, minute.registered},
-		{"Connected", metrics.UnitCount, true, minute.connected},
-		{"Impaired", metrics.UnitCount, true, minute.impaired},
-		{"Orphans", metrics.UnitCount, false, func(m minute) (float64, bool) { return float64(m.orphans), m.orphansKnown }},
-		{"DockerReachable", metrics.UnitCount, true, func(m minute) (float64, bool) { return one(m.docker), m.dockerWhy }},
-		{"BlockedPorts", metrics.UnitCount, true, func(m minute) (float64, bool) { return float64(m.ports.Blocked), m.ports.Known }},
-		{"Leaving", metrics.UnitCount, false, func(m minute) (float64, bool) { return one(m.leaving), true }},
-		{"AgentCPU", metrics.UnitMillis, false, func(m minute) (float64, bool) { return float64(m.own.cpu.Microseconds()) / 1000, true }},
-		{"AgentMemory", metrics.UnitBytes, false, func(m minute) (float64, bool) { return float64(m.memory), true }},
-		{"SpooledMinutes", metrics.UnitCount, false, func(m minute) (float64, bool) { return float64(m.spooled), true }},
-		{"DroppedData", metrics.UnitCount, false, func(m minute) (float64, bool) { return float64(m.own.dropped), true }},
-		{"APICalls", metrics.UnitCount, false, func(m minute) (float64, bool) { return float64(m.own.calls), true }},
+		{"Registered", metrics.UnitCount, true, nil, minute.registered},
+		{"Connected", metrics.UnitCount, true, nil, minute.connected},
+		{"Impaired", metrics.UnitCount, true, nil, minute.impaired},
+		{"Orphans", metrics.UnitCount, false, nil, func(m minute) (float64, bool) { return float64(m.orphans), m.orphansKnown }},
+		{"DockerReachable", metrics.UnitCount, true, nil, func(m minute) (float64, bool) { return one(m.docker), m.dockerWhy }},
+		{"BlockedPorts", metrics.UnitCount, true, nil, func(m minute) (float64, bool) { return float64(m.ports.Blocked), m.ports.Known }},
+		{"Leaving", metrics.UnitCount, false, nil, func(m minute) (float64, bool) { return one(m.leaving), true }},
+		{"SpooledMinutes", metrics.UnitCount, false, nil, func(m minute) (float64, bool) { return float64(m.spooled), true }},
+		{"MemoryUsed", metrics.UnitPercent, false, nil, func(m minute) (float64, bool) { return share(m.limits.Worst.Memory) }},
+		{"CPUThrottled", metrics.UnitPercent, false, nil, func(m minute) (float64, bool) { return share(m.limits.Worst.Throttled) }},
+		{"DiskUsed", metrics.UnitPercent, false, nil, func(m minute) (float64, bool) { return share(m.limits.Disk) }},
+		{"HostMemoryUsed", metrics.UnitPercent, false, nil, func(m minute) (float64, bool) { return share(m.limits.HostMemory) }},
+		{"AllowanceExceeded", metrics.UnitCount, false, nil, minute.exceeded},
+		{"DroppedData", metrics.UnitCount, false, nil, func(m minute) (float64, bool) { return float64(m.own.dropped), m.own.dropped > 0 }},
+		{"AgentCPU", metrics.UnitMillis, false, agents, func(m minute) (float64, bool) { return float64(m.own.cpu.Microseconds()) / 1000, true }},
+		{"AgentMemory", metrics.UnitBytes, false, agents, func(m minute) (float64, bool) { return float64(m.memory), true }},
+		{"APICalls", metrics.UnitCount, false, agents, func(m minute) (float64, bool) { return float64(m.own.calls), true }},
 	}
+}
+
+func share(s limits.Share) (float64, bool) { return s.Percent, s.Known }
+
+// exceeded is how many packets were dropped in the minute. A driver that is loaded again begins at 0.
+func (m minute) exceeded() (float64, bool) {
+	now, before := m.limits, m.limitsBefore
+	if !now.ExceededKnown || !before.ExceededKnown || now.Exceeded <= before.Exceeded {
+		return 0, false
+	}
+	return float64(now.Exceeded - before.Exceeded), true
 }
 
 func one(is bool) float64 {
@@ -176,6 +201,7 @@ func (a *Agent) minute(totals containers.Totals, used usage) minute {
 		registration: a.loop.registration, leaving: a.leaves(), ports: a.shared.latestPorts(),
 		orphans: len(a.loop.orphans.now), orphansKnown: a.loop.orphans.known,
 		own: used.since(a.loop.published), memory: memory(), spooled: a.stats().Minutes,
+		limits: a.shared.latestLimits(time.Now()), limitsBefore: a.loop.limits,
 	}
 	for _, id := range seen.Looping {
 		m.rows.add(id.Key(), row{loops: 1})
@@ -209,13 +235,16 @@ func (a *Agent) build(m minute) {
 	for key, r := range m.sums(own, a.Settings.Dimensions.Container) {
 		a.buildRow(key, r, m.docker)
 	}
+	if a.Settings.Metrics.Limits {
+		a.buildLimits(m.limits)
+	}
 	if own == "" {
 		return
 	}
 	of := metrics.Dimension{Name: dimCluster, Value: own}
 	for _, metric := range singleMetrics() {
 		value, known := metric.of(m)
-		if !known {
+		if !known || metric.request != nil && !metric.request(a.Settings.Metrics) {
 			continue
 		}
 		a.loop.builder.Gauge(metric.name, metric.unit, value, of)
@@ -239,6 +268,23 @@ func (a *Agent) buildRow(key containers.Key, r *row, docker bool) {
 			continue
 		}
 		a.loop.builder.Gauge(m.name, metrics.UnitCount, float64(m.of(r)), dimensions...)
+	}
+}
+
+// buildLimits adds the limits of each service, on request.
+func (a *Agent) buildLimits(r limits.Reading) {
+	for key, of := range r.Services {
+		name := clusterName(key.Cluster)
+		if name == "" || key.Service == "" {
+			continue
+		}
+		dimensions := []metrics.Dimension{{Name: dimCluster, Value: name}, {Name: dimService, Value: key.Service}}
+		if of.Memory.Known {
+			a.loop.builder.Gauge("MemoryUsed", metrics.UnitPercent, of.Memory.Percent, dimensions...)
+		}
+		if of.Throttled.Known {
+			a.loop.builder.Gauge("CPUThrottled", metrics.UnitPercent, of.Throttled.Percent, dimensions...)
+		}
 	}
 }
 

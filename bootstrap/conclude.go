@@ -126,7 +126,7 @@ func (d *delivery) fail(err error, made attempts, took time.Duration) {
 		d.Error += " (" + made.count(took) + ")"
 	}
 	if made.unclear {
-		d.Error += "; an attempt got no clear answer, so the signal may have arrived"
+		d.Error += "; one attempt had an unclear result, so the signal may have arrived"
 	}
 }
 
@@ -149,7 +149,7 @@ func (r *run) hookSignal(report bootreport.Report) *delivery {
 		Delivery: bootreport.Delivery{To: "launch hook " + r.Config.LifecycleHook, What: result},
 		send:     func(ctx context.Context) error { return r.complete(ctx, result) },
 		over:     awsapi.ErrHookOver, instead: "no longer waiting for " + result, fix: r.hookFix,
-		settled: result + ", probably: an attempt got no clear answer, and the hook is no longer waiting",
+		settled: result + ", probably: one attempt had an unclear result, and the hook is no longer waiting",
 	}
 }
 
@@ -199,7 +199,7 @@ func (r *run) stackSignal(report bootreport.Report) *delivery {
 	if !s.Success {
 		d.What = "FAILURE for " + s.Resource
 	}
-	d.settled = d.What + ", probably: an attempt got no clear answer, and the stack is no longer waiting"
+	d.settled = d.What + ", probably: one attempt had an unclear result, and the stack is no longer waiting"
 	return d
 }
 

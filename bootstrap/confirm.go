@@ -24,16 +24,16 @@ func (r *run) confirm(ctx context.Context, meta ecsagent.Metadata, report *bootr
 	for n := 0; ; n++ {
 		ci, err := r.aws.ContainerInstance(awsapi.RetriesThrottling(ctx), r.wanted.Text, meta.ContainerInstanceARN)
 		again := n < len(r.pace.confirm)
-		switch answered := awsapi.KindOf(err) == ""; {
-		case !answered && last == nil:
+		switch responded := awsapi.KindOf(err) == ""; {
+		case !responded && last == nil:
 			throttled := awsapi.KindOf(err) == awsapi.Throttled && ctx.Err() == nil
 			if again = again && throttled && r.pace.confirm[n] <= longestThrottled; !again {
 				r.unconfirmed(report, err)
 				return nil
 			}
-		case !answered:
-			r.warn("verify", "no new answer from ECS: %v", err)
-			last.Evidence = append(last.Evidence, fmt.Sprintf("no later answer from ECS: %v", err))
+		case !responded:
+			r.warn("verify", "no new response from ECS: %v", err)
+			last.Evidence = append(last.Evidence, fmt.Sprintf("no later response from ECS: %v", err))
 		default:
 			if last = r.evaluate(meta.ContainerInstanceARN, ci, err); last == nil {
 				report.Confirmed = true
@@ -69,7 +69,7 @@ func (r *run) unconfirmed(report *bootreport.Report, err error) {
 
 // evaluate returns the problem with the registration that the ECS API describes, or nil.
 func (r *run) evaluate(arn string, ci awsapi.ContainerInstance, err error) *known {
-	r.confirmed = &answered{Clusters: r.aws, instance: ci, err: err}
+	r.confirmed = &lastResponse{Clusters: r.aws, instance: ci, err: err}
 	f, bad := ecs.Group{
 		Instance: subject.New(subject.Instance{Config: r.Config, Identity: r.Identity}, subject.Sources{}),
 	}.RegistrationFinding(
@@ -86,14 +86,14 @@ func (r *run) evaluate(arn string, ci awsapi.ContainerInstance, err error) *know
 	return &known{f, slices.Contains(passes, f.ID)}
 }
 
-// answered wraps the ECS API and returns the last response again, so that the checks cause no further API call.
-type answered struct {
+// lastResponse wraps the ECS API and returns the last response again, so that the checks cause no further API call.
+type lastResponse struct {
 	Clusters
 	instance awsapi.ContainerInstance
 	err      error
 }
 
-func (a *answered) ContainerInstance(context.Context, string, string) (awsapi.ContainerInstance, error) {
+func (a *lastResponse) ContainerInstance(context.Context, string, string) (awsapi.ContainerInstance, error) {
 	return a.instance, a.err
 }
 

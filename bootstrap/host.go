@@ -132,7 +132,7 @@ type run struct {
 	stopHook   func()      // ends the heartbeats; can be called more than once
 	completing atomic.Bool // the hook is being completed, so a heartbeat that finds it completed logs nothing
 
-	confirmed *answered // the last response of the ECS API; nil before the first
+	confirmed *lastResponse // the last response of the ECS API; nil before the first
 
 	wanted cluster.Ref // the cluster to join, once it is known
 	origin string      // the setting, tag or file that names the cluster

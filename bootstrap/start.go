@@ -66,10 +66,10 @@ func (r *run) systemdTooOld(ctx context.Context) bool {
 	if !version.TooOld() {
 		return false
 	}
-	r.warn("units", "systemd %s is older than %d, so %s and %s are not installed, enabled or started: they would run with less protection than they are meant to have",
+	r.warn("units", "systemd %s is older than %d, so %s and %s are not installed, enabled or started: they would run without part of their sandboxing",
 		version, units.Oldest, verifyUnit, agentUnit)
 	if r.Config.LifecycleHook != "" || r.Config.CFNStack != "" {
-		r.warnOf("units", fix.Wrap(errors.New("nothing sends the signal of this boot: muster-verify.service would"), fix.Do("After the boot, run:", "sudo muster verify")))
+		r.warnOf("units", fix.Wrap(errors.New("no signal is sent for this boot, because muster-verify.service is not installed"), fix.Do("After the boot, run:", "sudo muster verify")))
 	}
 	return true
 }
@@ -101,7 +101,7 @@ func (r *run) installBare(ctx context.Context) error {
 		return err
 	}
 	if program.Copied != nil {
-		r.info("units", "copied this program to %s, which the units run: %s cannot stay: %v", program.Path, r.Binary, program.Copied)
+		r.info("units", "copied this program to %s, which the units run, because they cannot run %s: %v", program.Path, r.Binary, program.Copied)
 	}
 	written, err := units.Install(r.Config.Root, program.Path, bare)
 	if err != nil || len(written) == 0 {

@@ -134,7 +134,7 @@ func (r *run) await(ctx context.Context) (meta ecsagent.Metadata, last error) {
 		case err == nil && standing == ecsagent.Registered:
 			return answer, nil
 		case err == nil:
-			err = errors.New("the ECS agent answers, but has not registered: it has no container instance ARN")
+			err = errors.New("the ECS agent responds, but has not registered: it has no container instance ARN")
 		}
 		if ctx.Err() == nil || last == nil { // ignore a call that the deadline interrupted
 			meta, last = answer, err

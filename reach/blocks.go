@@ -26,8 +26,8 @@ func (b *Block) Worst() Status {
 // then by size with the largest first. Every evaluated pair is in exactly one block.
 func (m *Matrix) Blocks() []Block {
 	g := grid{m, m.fill()}
-	rows := alike(len(m.rows), func(r int) string { return g.key(r, len(m.cols), g.rowCell) })
-	cols := alike(len(m.cols), func(c int) string { return g.key(c, len(m.rows), g.colCell) })
+	rows := groupEqual(len(m.rows), func(r int) string { return g.key(r, len(m.cols), g.rowCell) })
+	cols := groupEqual(len(m.cols), func(c int) string { return g.key(c, len(m.rows), g.colCell) })
 	froms, tos := membersOf(m.row, rows), membersOf(m.col, cols)
 	var out []Block
 	for i, from := range froms {
@@ -82,14 +82,14 @@ func (m *Matrix) fill() [][]uint32 {
 		if r := int(m.row[from]); ok && rowOf[r] == 1 {
 			for k := range cells {
 				row := cells[k][r*len(m.cols) : (r+1)*len(m.cols)]
-				row[col] = commonest(row, col)
+				row[col] = mostFrequent(row, col)
 			}
 		}
 	}
 	return cells
 }
 
-func commonest(row []uint32, except int) uint32 {
+func mostFrequent(row []uint32, except int) uint32 {
 	count := map[uint32]int{}
 	best := row[except]
 	for i, id := range row {
@@ -127,8 +127,8 @@ func (g grid) outcomes(row, col int) []Outcome {
 	return out
 }
 
-// alike groups the rows or columns that have the same key.
-func alike(n int, key func(int) string) [][]int {
+// groupEqual groups the rows or columns that have the same key.
+func groupEqual(n int, key func(int) string) [][]int {
 	index := interner[string]{}
 	var out [][]int
 	for i := range n {

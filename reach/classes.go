@@ -84,7 +84,7 @@ type classifier struct {
 func newClassifier(j *Judge, needs []Need) (*classifier, error) {
 	for _, n := range needs {
 		if err := n.Validate(); err != nil {
-			return nil, fmt.Errorf("judging ports: %w", err)
+			return nil, fmt.Errorf("evaluating ports: %w", err)
 		}
 	}
 	c := &classifier{

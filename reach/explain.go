@@ -103,14 +103,14 @@ func excess(rules []Hit, all []Need) Ports {
 		opened = opened.Union(h.Rule.Ports.set())
 	}
 	for _, n := range all {
-		if speaks(rules, n.Protocol) {
+		if anyMatches(rules, n.Protocol) {
 			asked = asked.Union(n.Ports.set())
 		}
 	}
 	return opened.Subtract(asked)
 }
 
-func speaks(rules []Hit, p Protocol) bool {
+func anyMatches(rules []Hit, p Protocol) bool {
 	return slices.ContainsFunc(rules, func(h Hit) bool { return h.Rule.Protocol.matches(p) })
 }
 

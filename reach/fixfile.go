@@ -62,11 +62,11 @@ func (o Opening) purpose(n Need) string {
 	if o.Pairs > 1 {
 		pairs = fmt.Sprintf("%d pairs", o.Pairs)
 	}
-	return fmt.Sprintf("%s %s%s: %s -> %s (%s)", n.Protocol, o.Ports.Intersect(n.Ports.set()), n.label(), few(o.From), few(o.To), pairs)
+	return fmt.Sprintf("%s %s%s: %s -> %s (%s)", n.Protocol, o.Ports.Intersect(n.Ports.set()), n.label(), abbreviate(o.From), abbreviate(o.To), pairs)
 }
 
-// few returns the first names and the number of the others.
-func few(names []string) string {
+// abbreviate returns the first names and the number of the others.
+func abbreviate(names []string) string {
 	const most = 4
 	if len(names) <= most {
 		return strings.Join(names, ", ")

@@ -42,7 +42,7 @@ func (j *Judge) hints(g *leg, s *Step) []Hint {
 		}
 	}
 	for _, h := range s.Stale {
-		add(StaleReference, "%s admits %s only through %s", h.Name(), h.Rule.Peer, gone(h.Rule.Peer.Group))
+		add(StaleReference, "%s admits %s only through %s", h.Name(), h.Rule.Peer, peeringProblem(h.Rule.Peer.Group))
 	}
 	rules := 0
 	j.eachRule(g, func(h Hit) {
@@ -59,7 +59,7 @@ func (j *Judge) hints(g *leg, s *Step) []Hint {
 	return out
 }
 
-func gone(ref GroupRef) string {
+func peeringProblem(ref GroupRef) string {
 	if ref.deleted() {
 		return fmt.Sprintf("peering %s, and that group is deleted", orUnknown(ref.Peering))
 	}
@@ -108,7 +108,7 @@ func (j *Judge) wrongPeer(h Hit, g *leg, add func(HintKind, string, ...any)) {
 		add(OtherFamily, "%s admits %s only (%s), and %s is reached over %s",
 			h.Name(), family(peer.CIDR.Addr()), peer, g.peer.Name, family(g.addr))
 	default:
-		add(OtherAddress, "%s admits %s, which does not hold %s", h.Name(), peer, g.addr)
+		add(OtherAddress, "%s admits %s, which does not contain %s", h.Name(), peer, g.addr)
 	}
 }
 
@@ -116,10 +116,10 @@ func (j *Judge) wrongGroup(h Hit, g *leg, add func(HintKind, string, ...any)) {
 	ref, carried := h.Rule.Peer.Group.ID, strings.Join(g.peer.Groups, ", ")
 	switch {
 	case slices.Contains(g.peer.Groups, ref) && farApart(g.self, g.peer):
-		add(OtherRegion, "%s admits %s, but a group reference does not reach from %s into %s",
+		add(OtherRegion, "%s admits %s, but a group reference does not work from %s to %s",
 			h.Name(), ref, g.peer.Region, g.self.Region)
 	case slices.Contains(g.peer.Groups, ref):
-		add(Middlebox, "%s admits %s, but a group reference does not survive %s on the way",
+		add(Middlebox, "%s admits %s, but a group reference does not work through %s on the path",
 			h.Name(), ref, j.detour(g.self, g.peer))
 	case ref == h.Group:
 		add(SelfReference, "%s admits only members of %s itself, and %s carries %s", h.Name(), ref, g.peer.Name, carried)

@@ -37,7 +37,7 @@ func (j *Judge) admitsPeer(p *Peer, self, peer *Endpoint, addr netip.Addr) (answ
 	case p.Group.ID != "":
 		return j.carries(&p.Group, self, peer)
 	}
-	return unknown, Unread{Reason: "a rule without a readable peer"}
+	return unknown, Unread{Reason: "the peer of the rule is unreadable"}
 }
 
 func (j *Judge) listed(id string, addr netip.Addr) (answer, Unread) {
@@ -67,7 +67,7 @@ func (j *Judge) carries(ref *GroupRef, self, peer *Endpoint) (answer, Unread) {
 	case !carried, farApart(self, peer), j.detour(self, peer) != "":
 		return no, Unread{}
 	case ref.Status == "" && self.VPC != peer.VPC:
-		return unknown, Unread{Reason: "a reference to " + ref.ID + " across VPCs without a peering status"}
+		return unknown, Unread{Reason: "a reference to " + ref.ID + " in another VPC has no peering status"}
 	}
 	return ref.peering()
 }

@@ -128,7 +128,7 @@ func EndpointAt(name string, addr netip.Addr, enis []ENI) (Endpoint, error) {
 		}
 	}
 	if len(e.Addrs) == 0 {
-		return e, fmt.Errorf("looking for the interface of %s: none of %d owns %s", name, len(enis), addr)
+		return e, fmt.Errorf("looking for the interface of %s: none of %d has address %s", name, len(enis), addr)
 	}
 	return e, nil
 }

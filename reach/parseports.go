@@ -83,7 +83,7 @@ func findProfile(name string) (Profile, error) {
 		return all[i], nil
 	}
 	if name == "" {
-		return Profile{}, errors.New("nothing named; want a profile such as ignite2, or tcp/9000-9009")
+		return Profile{}, errors.New("nothing selected; want a profile such as ignite2, or tcp/9000-9009")
 	}
 	if strings.Trim(name, "0123456789-") == "" {
 		return Profile{}, fmt.Errorf("no protocol; want tcp/%s or udp/%s", name, name)
@@ -152,7 +152,7 @@ func near(word string, names []string) string {
 		}
 	}
 	if len(similar) == 0 {
-		return "; known are " + strings.Join(names, ", ")
+		return "; known names are " + strings.Join(names, ", ")
 	}
 	return "; did you mean " + strings.Join(similar, " or ") + "?"
 }
@@ -188,7 +188,7 @@ func collisions(needs []Need) []string {
 			if a.Profile == b.Profile || a.Profile == "" || b.Profile == "" || a.Protocol != b.Protocol || len(both) == 0 {
 				continue
 			}
-			out = append(out, fmt.Sprintf("%s %s and %s %s both want %s %s: on one host only the first to start gets it",
+			out = append(out, fmt.Sprintf("%s %s and %s %s both want %s %s: on one host only the first process to start gets it",
 				a.Profile, a.Role, b.Profile, b.Role, a.Protocol, both))
 		}
 	}

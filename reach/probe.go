@@ -49,11 +49,11 @@ func (v Verdict) at(port uint16) Status {
 func (v Verdict) meaning(p Probe) string {
 	switch p.Contact {
 	case Silent:
-		return "udp that stays silent proves nothing, trust the rules"
+		return "a missing UDP reply proves nothing, rely on the rules"
 	case NoRoute:
 		return v.withRules(
 			p.Port,
-			"the route tables of the two subnets lack a way, the peer is gone, or a firewall rejects it as prohibited (iptables and nftables: admin-prohibited)",
+			"the route tables of the two subnets have no route, the peer is gone, or a firewall rejects it as prohibited (iptables and nftables: admin-prohibited)",
 		)
 	}
 	switch v.at(p.Port) {
@@ -65,8 +65,8 @@ func (v Verdict) meaning(p Probe) string {
 	if p.Contact == TimedOut {
 		return "both agree, " + v.Sentence()
 	}
-	return "it passes although a new connection should not: a tracked connection from before the rules changed, " +
-		"data that was incomplete, or another interface than the one judged; it may fail at the next reconnect"
+	return "it works, although the rules allow no new connection: a tracked connection from before the rules changed, " +
+		"data that was incomplete, or another interface than the evaluated one; it may fail at the next reconnect"
 }
 
 // withRules appends the verdict's sentence if the rules do not open the port.
@@ -84,16 +84,16 @@ func whenOpen(c Contact) string {
 	case Refused:
 		return "the path is open and nothing listens there: start the server, or check the address it binds"
 	}
-	return "the groups and ACLs that were read allow it, so look at the routes, a firewall on the host, " +
+	return "the groups and ACLs that were read allow it, so check the routes, a firewall on the host, " +
 		"or a full connection table (conntrack_allowance_exceeded of the ENA driver)"
 }
 
 func whenUnknown(c Contact, why string) string {
 	switch c {
 	case Connected:
-		return "it works now, and whether the rules allow a new connection is not known: " + why
+		return "it works now, but it is unknown whether the rules allow a new connection: " + why
 	case Refused:
-		return "the path passes now and nothing listens; what the rules say is not known: " + why
+		return "the path is open now and nothing listens, but the result of the rules is unknown: " + why
 	}
-	return "something filters it, and what the rules say is not known: " + why
+	return "something filters it, and the result of the rules is unknown: " + why
 }

@@ -44,12 +44,12 @@ func (v Verdict) subject() string {
 func (v Verdict) clauses() []string {
 	var out []string
 	for i := range v.Steps {
-		if s := &v.Steps[i]; v.tells(s) {
+		if s := &v.Steps[i]; v.mentions(s) {
 			out = append(out, v.clause(s))
 		}
 	}
 	if len(v.Steps) == 0 {
-		out = append(out, "no pair of addresses to judge")
+		out = append(out, "no pair of addresses to evaluate")
 		for _, why := range v.Unread {
 			out = append(out, why.String())
 		}
@@ -64,9 +64,9 @@ func (v Verdict) clauses() []string {
 	return out
 }
 
-// tells reports whether the sentence mentions the step. It mentions the steps that deny traffic, or else those that are
+// mentions reports whether the sentence mentions the step. It mentions the steps that deny traffic, or else those that are
 // unknown. For an open path it mentions only the destination ingress.
-func (v Verdict) tells(s *Step) bool {
+func (v Verdict) mentions(s *Step) bool {
 	switch v.Status {
 	case Open:
 		return s.Hop == DestinationIngress

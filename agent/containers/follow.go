@@ -117,9 +117,10 @@ func (w *Watcher) session(ctx context.Context, last *time.Time) (listed bool, er
 	}
 }
 
-// listsAnyway reports whether an Engine that rejects only the event stream can be listed.
+// listsAnyway reports whether an Engine that refuses the events alone, or does not answer
+// that request alone, can be listed.
 func (w *Watcher) listsAnyway(ctx context.Context, err error) bool {
-	for _, away := range []error{dockerapi.ErrNotRunning, dockerapi.ErrHung, dockerapi.ErrDenied, dockerapi.ErrUnknown, dockerapi.ErrProxy} {
+	for _, away := range []error{dockerapi.ErrNotRunning, dockerapi.ErrDenied, dockerapi.ErrUnknown, dockerapi.ErrProxy} {
 		if errors.Is(err, away) {
 			return false
 		}

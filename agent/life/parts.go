@@ -11,13 +11,18 @@ import (
 	"muster/agent"
 	"muster/agent/announce"
 	"muster/agent/containers"
+	"muster/agent/limits"
 	"muster/agent/metrics"
 	"muster/agent/registration"
 	"muster/check/portcheck"
 	"muster/internal/awsapi"
 	"muster/internal/base/arn"
+	"muster/internal/host/cgroup"
+	"muster/internal/host/dockerapi"
 	"muster/internal/host/ecsagent"
+	"muster/internal/host/ena"
 	"muster/internal/host/imds"
+	"muster/internal/host/kernel"
 	"muster/internal/host/units"
 	"muster/internal/instance"
 )
@@ -56,6 +61,7 @@ func (l *Life) newAgent(ctx context.Context) (*agent.Agent, *awsapi.Client, erro
 			Reload:       func() (agent.Settings, error) { return l.reread(id) },
 		},
 	}
+	a.Limits = l.meter()
 	a.Watchdog, _ = daemon.SdWatchdogEnabled(false)
 	tasks := l.TaskMetadata()
 	var groups containers.TaskGroups // nil while AWS is not called
@@ -142,4 +148,19 @@ func (l *Life) reread(id imds.Identity) (agent.Settings, error) {
 		return agent.Settings{}, err
 	}
 	return agent.Settings{Config: i.Config, Cluster: i.Cluster()}, nil
+}
+
+// meter reads the limits of this host, on which the instance must be: an image that is not booted has none.
+func (l *Life) meter() agent.Meter {
+	if l.Elsewhere() {
+		return nil
+	}
+	path := l.Config.Path
+	return &limits.Meter{
+		CGroup:      cgroup.New(path("/sys/fs/cgroup")),
+		FileSystems: []string{path("/"), path(dockerapi.DataRoot(path("/etc/docker/daemon.json")))},
+		FileSystem:  kernel.FileSystemAt,
+		MemInfo:     path("/proc/meminfo"), Pressure: path("/proc/pressure/memory"),
+		Exceeded: ena.Exceeded,
+	}
 }

@@ -8,9 +8,10 @@ import (
 
 // The units of CloudWatch that muster uses.
 const (
-	UnitCount  = "Count"
-	UnitBytes  = "Bytes"
-	UnitMillis = "Milliseconds"
+	UnitCount   = "Count"
+	UnitBytes   = "Bytes"
+	UnitMillis  = "Milliseconds"
+	UnitPercent = "Percent"
 )
 
 // Dimension is a part of a series' identity, in addition to its name.

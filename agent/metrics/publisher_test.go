@@ -110,7 +110,7 @@ func TestADayOfAmbiguousAnswersCostsADatumATry(t *testing.T) {
 		if lost > calls+9 {
 			t.Errorf("%d data were lost in %d requests", lost, calls)
 		}
-		w.said(t, 1, "not known to be taken")
+		w.said(t, 1, "the result is unknown")
 	})
 }
 

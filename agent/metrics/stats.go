@@ -13,8 +13,8 @@ type Reason int
 
 // Reasons.
 const (
-	Ambiguous Reason = iota // sent, but it is unknown whether they were accepted
-	Invalid                 // CloudWatch rejected their content
+	Ambiguous Reason = iota // sent, but the result is unknown
+	Invalid                 // CloudWatch refused them for what they are
 	Oldest                  // the spool was full
 	TooOld                  // older than CloudWatch accepts
 	Late                    // their minute was already added: the agent restarted, or the clock went back

@@ -2,7 +2,6 @@ package instance
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,9 +9,8 @@ import (
 	"strings"
 
 	"muster/check"
-	"muster/check/subject"
 	"muster/internal/base/fix"
-	"muster/internal/file/safefile"
+	"muster/internal/host/dockerapi"
 	"muster/internal/host/kernel"
 )
 
@@ -92,16 +90,9 @@ func (g Group) measure(ctx context.Context, paths []string) []measured {
 	return out
 }
 
-// dockerRoot returns the directory of Docker's images and containers: data-root in daemon.json, or the default.
+// dockerRoot is where Docker keeps images and containers.
 func (g Group) dockerRoot() string {
-	var settings struct {
-		Root string `json:"data-root"`
-	}
-	data, err := safefile.Read(g.Config.Path("/etc/docker/daemon.json"), subject.MaxSmall)
-	if err == nil && json.Unmarshal(data, &settings) == nil && strings.HasPrefix(settings.Root, "/") {
-		return settings.Root
-	}
-	return "/var/lib/docker"
+	return dockerapi.DataRoot(g.Config.Path("/etc/docker/daemon.json"))
 }
 
 func (m mount) String() string {

@@ -40,10 +40,12 @@ type Request struct {
 	Peers fleet.Selector
 	// WholeCluster is true if the command line names the cluster, which means that every pair must be checked.
 	WholeCluster bool
-	Region       string // empty means this instance's region, or the environment's
-	NoDial       bool
-	All          bool        // report every problem, not only the first
-	Ephemeral    reach.Range // the ports that peers connect from; zero: not given
+	// OnlyCluster is set if the command evaluates whole clusters only.
+	OnlyCluster bool
+	Region      string // empty: this instance's, or the environment's
+	NoDial      bool
+	All         bool        // report every problem, not only the first
+	Ephemeral   reach.Range // the ports that peers connect from; zero: not given
 }
 
 // Place describes where the check runs and which peers it includes.
@@ -79,6 +81,8 @@ func Locate(ctx context.Context, h *instance.Host, q Request, log *slog.Logger) 
 	switch _, err := cluster.Parse(p.selector.Cluster); {
 	case p.selector.Cluster != "" && err != nil:
 		return nil, exitcode.Wrap(exitcode.BadConfiguration, err)
+	case p.selector.Cluster == "" && q.OnlyCluster:
+		return nil, exitcode.Wrap(exitcode.Usage, errors.New("no cluster: pass --cluster"))
 	case p.selector.Cluster == "" && q.Peers.Group == "" && len(q.Peers.Addresses) == 0:
 		return nil, exitcode.Wrap(exitcode.Usage, errors.New("no target: pass --cluster, --asg, --service or --address"))
 	}
@@ -135,6 +139,9 @@ func (p *Place) Cluster() string { return p.selector.Cluster }
 
 // Region returns the region of the peers.
 func (p *Place) Region() string { return p.api.Region() }
+
+// API is the client of that region.
+func (p *Place) API() *awsapi.Client { return p.api }
 
 // Check evaluates the ports.
 func (p *Place) Check(ctx context.Context, needs []reach.Need) (*ports.Report, error) {

@@ -31,6 +31,9 @@ const (
 	// In a subnet without a route to AWS, every connection attempt ends with this timeout.
 	dialTimeout   = 3 * time.Second
 	answerTimeout = 10 * time.Second
+	// maxAnswer is the limit on a response body in bytes, after decompression. The longest responses describe 1,000
+	// instances, some 10 kB of XML for each.
+	maxAnswer = 32 << 20
 )
 
 // Client calls the AWS APIs in one region.
@@ -106,8 +109,29 @@ func (c *counting) Do(r *http.Request) (*http.Response, error) {
 		}
 		r.Body = watched{bytes.NewReader(body), r.Context().Value(sentKey{})}
 	}
-	return c.client.Do(r)
+	answer, err := c.client.Do(r)
+	if err == nil && answer.Body != nil {
+		answer.Body = &bounded{body: answer.Body, left: maxAnswer}
+	}
+	return answer, err
 }
+
+// bounded is the body of a response. A longer body is an error, because the SDK keeps all of it in memory.
+type bounded struct {
+	body io.ReadCloser
+	left int
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, fmt.Errorf("the answer has more than %d MB", maxAnswer>>20)
+	}
+	n, err := b.body.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
+}
+
+func (b *bounded) Close() error { return b.body.Close() }
 
 // sentKey is the context key of an *atomic.Bool that is set to true before the last byte of the request body is sent.
 type sentKey struct{}

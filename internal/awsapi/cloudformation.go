@@ -110,17 +110,17 @@ func signalAnswer(response *http.Response) error {
 	case err != nil && response.StatusCode < http.StatusBadRequest:
 		return named(signalAction, err)
 	}
-	return named(signalAction, &answered{response.StatusCode, decodeError(response.StatusCode, body)})
+	return named(signalAction, &statusError{response.StatusCode, decodeError(response.StatusCode, body)})
 }
 
-// answered adds the HTTP status to an error, in the same way as the SDK's errors.
-type answered struct {
+// statusError adds the HTTP status to an error, in the same way as the SDK's errors.
+type statusError struct {
 	status int
 	error
 }
 
-func (a *answered) Unwrap() error       { return a.error }
-func (a *answered) HTTPStatusCode() int { return a.status }
+func (a *statusError) Unwrap() error       { return a.error }
+func (a *statusError) HTTPStatusCode() int { return a.status }
 
 // signalEndpoint returns the endpoint that the SDK would use. The SDK handles partitions, FIPS, dual stack and
 // AWS_ENDPOINT_URL.
@@ -151,7 +151,7 @@ func decodeError(status int, body []byte) error {
 		err = xml.Unmarshal(body, &answer)
 	}
 	if err != nil || answer.Error.Code == "" {
-		return fmt.Errorf("HTTP status %d and an answer that is no error document: %+.120q", status, body)
+		return fmt.Errorf("HTTP status %d and a response that is not an error document: %+.120q", status, body)
 	}
 	return &smithy.GenericAPIError{Code: answer.Error.Code, Message: answer.Error.Message}
 }

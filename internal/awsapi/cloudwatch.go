@@ -49,11 +49,11 @@ func (d Datum) Size() int {
 var (
 	// ErrUnanswered means that the request was sent but the result is unknown: the response was incomplete or missing,
 	// or the server failed. CloudWatch may have accepted the data.
-	ErrUnanswered = errors.New("sent, and not known to be taken")
+	ErrUnanswered = errors.New("sent, but the result is unknown")
 	// ErrInvalid means that CloudWatch rejected the content of the request.
-	ErrInvalid = errors.New("refused as invalid")
+	ErrInvalid = errors.New("rejected as invalid")
 	// ErrTooLarge means that a smaller request may succeed.
-	ErrTooLarge = errors.New("refused as too large")
+	ErrTooLarge = errors.New("rejected as too large")
 )
 
 // PutMetricData publishes up to MaxData data points of up to MaxRequestSize bytes in total, all with the same

@@ -79,7 +79,7 @@ func (s *shared) read(euid int, variable, path string) []string {
 		return []string{}
 	}
 	if doubt, is := rootonly.Is(rootonly.Check("/", path)); is && euid == 0 {
-		s.left = fmt.Sprintf("%s was not read: muster runs as root, and %v; set %s to have it read all the same", path, doubt, variable)
+		s.left = fmt.Sprintf("%s was not read: muster runs as root, and %v; set %s to read it anyway", path, doubt, variable)
 		return []string{}
 	}
 	return nil

@@ -40,7 +40,7 @@ const missing = "MISSING"
 // that reason makes no claim about the resource.
 func notFound(action string, failures []types.Failure, absent error) error {
 	if len(failures) == 0 {
-		return &Error{Action: action, Kind: Failed, Status: http.StatusOK, Err: errors.New("the answer has neither a result nor a failure")}
+		return &Error{Action: action, Kind: Failed, Status: http.StatusOK, Err: errors.New("the response has neither a result nor a failure")}
 	}
 	f := failures[0]
 	reason := aws.ToString(f.Reason)

@@ -80,9 +80,9 @@ func (e *Error) Error() string {
 				e.Err,
 			)
 		case isTimeout(e.Err):
-			return fmt.Sprintf("%s: no answer from AWS in time: %v", e.Action, e.Err)
+			return fmt.Sprintf("%s: no response from AWS in time: %v", e.Action, e.Err)
 		case MayHaveBeenTaken(e):
-			return fmt.Sprintf("%s: the connection ended before the answer: %v", e.Action, e.Err)
+			return fmt.Sprintf("%s: the connection was closed before the response: %v", e.Action, e.Err)
 		}
 		return fmt.Sprintf("%s: the endpoint cannot be reached: %v", e.Action, e.Err)
 	case Exhausted:
@@ -157,7 +157,7 @@ func named(action string, err error) error {
 		e = coded(action, plainCode(api.ErrorCode()), api.ErrorMessage())
 		e.Status = status
 	case errors.As(err, &api), errors.As(err, &unreadable) && e.Status >= http.StatusBadRequest:
-		e.Err = fmt.Errorf("HTTP status %d without an error code of AWS: a proxy may have answered", e.Status)
+		e.Err = fmt.Errorf("HTTP status %d without an AWS error code: a proxy may have answered", e.Status)
 	case ownlimit.Of(err) != "":
 		e.Kind = Exhausted
 	case errors.As(err, &dial):

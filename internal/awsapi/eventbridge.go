@@ -45,7 +45,7 @@ func (c *Client) PutEvents(ctx context.Context, bus string, events []Event) (tak
 		return nil, named(action, err)
 	}
 	if len(out.Entries) != len(events) {
-		return nil, named(action, fmt.Errorf("%d events were sent and %d answered for", len(events), len(out.Entries)))
+		return nil, named(action, fmt.Errorf("%d events were sent, and the response has results for %d", len(events), len(out.Entries)))
 	}
 	taken = make([]error, len(events))
 	for i, entry := range out.Entries {

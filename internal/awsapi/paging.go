@@ -33,12 +33,12 @@ func pagesUpTo[T any](most int, action string, page func(token *string) ([]T, *s
 				return
 			}
 			if aws.ToString(next) == aws.ToString(token) {
-				yield(nil, endless(action, "the page token leads back to itself"))
+				yield(nil, endless(action, "the page token is the same as before"))
 				return
 			}
 			token = next
 		}
-		yield(nil, endless(action, fmt.Sprintf("there is another page after %d", most)))
+		yield(nil, endless(action, fmt.Sprintf("there are more than %d pages", most)))
 	}
 }
 

@@ -59,7 +59,7 @@ func permission(p types.IpPermission, d reach.Direction) []reach.Rule {
 	return out
 }
 
-var errNoPeer = errors.New("it names no peer")
+var errNoPeer = errors.New("it has no peer")
 
 // RuleGroups sorts the rules from DescribeSecurityGroupRules into their groups, ordered by each group's first rule. A
 // rule without a direction counts for both directions.
@@ -77,7 +77,7 @@ func RuleGroups(rules []types.SecurityGroupRule) []reach.Group {
 		mapped := groupRule(r)
 		out[i].Add(mapped...)
 		if before, seen := meant[id]; seen && id != "" && before != mapped[0].String() {
-			out[i].Notes = append(out[i].Notes, fmt.Sprintf("%s was returned twice: '%s' and '%s'; both count", id, before, mapped[0]))
+			out[i].Notes = append(out[i].Notes, fmt.Sprintf("%s was returned twice: '%s' and '%s'; both are evaluated", id, before, mapped[0]))
 		}
 		meant[id] = mapped[0].String()
 	}
@@ -148,7 +148,7 @@ func aclEntry(e types.NetworkAclEntry) reach.ACLEntry {
 	if e.RuleAction != types.RuleActionAllow && e.RuleAction != types.RuleActionDeny {
 		out.Err = also(out.Err, fmt.Sprintf("action %q is neither allow nor deny", e.RuleAction))
 	}
-	peer, err := reach.Peer{}, errors.New("it names no CIDR")
+	peer, err := reach.Peer{}, errors.New("it has no CIDR")
 	switch {
 	case aws.ToString(e.CidrBlock) != "":
 		peer, err = cidr(*e.CidrBlock, true)
@@ -251,7 +251,7 @@ func identified(p reach.Peer) (reach.Peer, error) {
 func cidr(s string, v4 bool) (reach.Peer, error) {
 	p, err := prefix(s)
 	if err == nil && p.Addr().Is4() != v4 {
-		err = fmt.Errorf("CIDR %s is of the other IP version", s)
+		err = fmt.Errorf("CIDR %s has the wrong IP version", s)
 	}
 	if err != nil {
 		return reach.Peer{}, err

@@ -86,8 +86,8 @@ func (o Options) Check() error {
 		if slices.Contains(Extras(), name) {
 			continue
 		}
-		hint := nearest.Hint(name, Extras(), "there are "+strings.Join(Extras(), " and "))
-		return fmt.Errorf("the bundle can include no %q: %s", name, hint)
+		hint := nearest.Hint(name, Extras(), "the options are "+strings.Join(Extras(), " and "))
+		return fmt.Errorf("cannot include %q in the bundle: %s", name, hint)
 	}
 	return nil
 }

@@ -55,8 +55,8 @@ func collectors() []collector {
 		{"checks", "results.json: what muster debug found", false, quick, checks},
 		{"ports", "ports.json: the replication ports, if they were evaluated", false, quick, portMatrix},
 		{"settings", "settings.json: muster's settings and where they came from, masked", false, quick, settings},
-		{"muster", "muster/bootstrap.json, muster/report.json: what muster left on the instance", false, quick, ownFiles},
-		{"ecs.config", "ecs.config: the values of known keys, the names of others", false, quick, agentConfig},
+		{"muster", "muster/bootstrap.json, muster/report.json: what muster stored on the instance", false, quick, ownFiles},
+		{"ecs.config", "ecs.config: the values of known keys, and only the names of others", false, quick, agentConfig},
 		{"agent", "agent/metadata.json, agent/tasks.json: the ECS agent's introspection", false, slow, agent},
 		{"containers", "containers.json: names, states, ports and the labels of ECS; no environment, no command", false, slow, containers},
 		{"units", "units.json: the states of the units of ECS, Docker, cloud-init and muster", false, slow, unitStates},
@@ -79,7 +79,7 @@ type Planned struct {
 // Plan lists what Collect would collect.
 func Plan(o Options) []Planned {
 	plan := []Planned{{Name: "manifest", What: "MANIFEST.json: every file, what was left out, and what was masked by which rule"},
-		{Name: "report", What: "report.html: all of it for a browser without network"}}
+		{Name: "report", What: "report.html: the whole bundle as one page, which works offline"}}
 	for _, c := range collectors() {
 		plan = append(plan, Planned{c.name, c.what, !o.wants(c)})
 	}

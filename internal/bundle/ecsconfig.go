@@ -54,7 +54,7 @@ func allowed(data []byte) []byte {
 		case assigned && variable.MatchString(key):
 			line = key + "=" + leftOut
 		default:
-			line = leftOut + ": a line that sets no variable"
+			line = leftOut + ": a line that does not set a variable"
 		}
 		out.WriteString(line + "\n")
 	}

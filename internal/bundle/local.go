@@ -164,7 +164,7 @@ func cloudInitLog(_ context.Context, s Source) part {
 func userData(_ context.Context, s Source) part {
 	p := copied(text, false, [2]string{"cloud-init/user-data", s.Config.Path("/var/lib/cloud/instance/user-data.txt")})
 	if len(p.files) > 0 && len(p.files[0].data) > 1 && p.files[0].data[0] == 0x1f && p.files[0].data[1] == 0x8b {
-		return part{err: errors.New("the user data is packed with gzip: left out, since nothing could be masked in it")}
+		return part{err: errors.New("the user data is compressed with gzip: left out, because secrets in it could not be masked")}
 	}
 	return p
 }

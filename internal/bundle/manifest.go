@@ -54,15 +54,15 @@ type Failure struct {
 // leftOut lists the data that is not in the bundle, and why.
 func (o Options) leftOut() []Omission {
 	out := []Omission{
-		{"the environment, the command and foreign labels of containers", "containers-bare"},
-		{"values in ecs.config of keys that muster does not know as harmless", "ecs-config-allowlist"},
+		{"the environment, command and non-ECS labels of containers", "containers-bare"},
+		{"values of ecs.config keys that may hold secrets", "ecs-config-allowlist"},
 		{"the text of unit files and the environment of units", "units-state-only"},
 		{"/etc/muster/muster.env: settings.json has its settings, masked", "settings-masked"},
 		{"more than the last 1 MiB of a log", "log-bound"},
 	}
 	for _, c := range collectors() {
 		if !o.wants(c) {
-			out = append(out, Omission{c.what + "; ask for it with --include " + c.name, "only-on-request"})
+			out = append(out, Omission{c.what + "; add it with --include " + c.name, "only-on-request"})
 		}
 	}
 	return out

@@ -49,23 +49,23 @@ func pack(out io.Writer, s Source, m Manifest, files []file) error {
 func Place(path string, write func(io.Writer) error) error {
 	switch info, err := os.Lstat(path); {
 	case err == nil && !info.Mode().IsRegular():
-		return fmt.Errorf("writing the bundle: %s is there and is no file (%s): name another", path, info.Mode().Type())
+		return fmt.Errorf("writing the bundle: %s already exists and is not a regular file (%s): use another name", path, info.Mode().Type())
 	case err != nil && !errors.Is(err, os.ErrNotExist):
 		return fmt.Errorf("writing the bundle: %w", err)
 	case err == nil && info.Size() > 0 && !isGzip(path):
-		return fmt.Errorf("writing the bundle: %s is there and is no bundle: name another, or remove it", path)
+		return fmt.Errorf("writing the bundle: %s already exists and is not a bundle: use another name, or remove it", path)
 	}
 	leftover.Remove(path)
 	pending, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(0o600))
 	if err != nil {
-		return wayOut(path, err)
+		return withAlternative(path, err)
 	}
 	defer func() { _ = pending.Cleanup() }()
 	if err := write(pending); err != nil {
-		return wayOut(path, err)
+		return withAlternative(path, err)
 	}
 	if err := pending.CloseAtomicallyReplace(); err != nil {
-		return wayOut(path, err)
+		return withAlternative(path, err)
 	}
 	return nil
 }
@@ -82,11 +82,11 @@ func isGzip(path string) bool {
 	return err == nil && head == [2]byte{0x1f, 0x8b}
 }
 
-// wayOut wraps the error. If the disk is the problem, it adds how to write the bundle elsewhere.
-func wayOut(path string, err error) error {
+// withAlternative wraps the error. If the disk is the problem, it adds how to write the bundle elsewhere.
+func withAlternative(path string, err error) error {
 	for _, full := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO} {
 		if errors.Is(err, full) {
-			return fmt.Errorf("placing the bundle at %s: %w; name a file on another disk or in /dev/shm, or write it to standard output: muster debug --bundle - >FILE", path, err)
+			return fmt.Errorf("placing the bundle at %s: %w; use a file on another disk or in /dev/shm, or write it to standard output: muster debug --bundle - >FILE", path, err)
 		}
 	}
 	return fmt.Errorf("placing the bundle at %s: %w", path, err)

@@ -18,9 +18,14 @@ import (
 	"muster/internal/term"
 )
 
-// fits-schema FILE checks that the JSON matches docs/schema/check.json.
+// fits-schema FILE [SCHEMA]: the JSON is as docs/schema/check.json says, or as another
+// schema there.
 func fitsSchema(ts *testscript.TestScript, _ bool, args []string) {
-	schema, err := jsonschema.NewCompiler().Compile("../../docs/schema/check.json")
+	name := "check.json"
+	if len(args) == 2 {
+		name = args[1]
+	}
+	schema, err := jsonschema.NewCompiler().Compile("../../docs/schema/" + name)
 	ts.Check(err)
 	value, err := jsonschema.UnmarshalJSON(strings.NewReader(ts.ReadFile(args[0])))
 	ts.Check(err)

@@ -88,6 +88,7 @@ sudo muster debug: its first line is the root cause.`,
 		Example: `  muster bootstrap --cluster prod     # in user data: configure the ECS agent, start the units
   sudo muster verify                  # did this instance register?
   sudo muster debug                   # the root cause, the evidence and the fix
+  muster fleet --cluster prod         # how the whole cluster is, from a laptop
   muster ports --cluster prod         # which replication ports are closed, and by which rule
   muster config show                  # every setting, its value and its origin`,
 		Version:       version,
@@ -100,6 +101,7 @@ sudo muster debug: its first line is the root cause.`,
 	}{
 		{"join", "Join the cluster:", []*cobra.Command{bootstrapCommand(log), verifyCommand(log)}},
 		{"diagnose", "Diagnose:", []*cobra.Command{checkCommand(version, log), debugCommand(version, log), explainCommand(), portsCommand(log)}},
+		{"fleet", "Look at a whole cluster:", []*cobra.Command{fleetCommand(log), fitCommand(log)}},
 		{"watch", "Watch:", []*cobra.Command{agentCommand(log), statusCommand(), dockerProxyCommand(log)}},
 	} {
 		root.AddGroup(&cobra.Group{ID: group.id, Title: group.title})
@@ -118,8 +120,8 @@ sudo muster debug: its first line is the root cause.`,
 	return root
 }
 
-// offInstance lists the commands that also work outside an instance, and on macOS.
-var offInstance = map[string]bool{"ports": true, "explain": true}
+// offInstance are the commands that serve away from an instance too, also on macOS.
+var offInstance = map[string]bool{"ports": true, "fleet": true, "fit": true, "explain": true}
 
 // onInstance makes the command return an error on systems other than Linux.
 func onInstance(goos string, cmd *cobra.Command) {
@@ -131,7 +133,7 @@ func onInstance(goos string, cmd *cobra.Command) {
 			exitcode.Usage,
 			fix.Wrap(fmt.Errorf("muster %s needs a Linux container instance, and this is %s", cmd.Name(), goos),
 				fix.Do("Run it on the instance, for example through Session Manager. On this machine you can use:",
-					"muster ports --cluster NAME", "muster explain", "muster config show")),
+					"muster fleet --cluster NAME", "muster ports --cluster NAME", "muster explain", "muster config show")),
 		)
 	})
 }

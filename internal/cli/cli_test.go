@@ -38,9 +38,11 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start-agent": startAgent,
 			"fault":       fault,
+			"fleet":       fleetWorld,
 			"hides-root":  hidesRoot,
 			"signaled":    signaled,
 			"peers":       peers,
+			"room":        room,
 			"balancer":    balancer,
 			"authorize":   authorize,
 			"fits-schema": fitsSchema,

@@ -72,6 +72,8 @@ func manned(t *testing.T, launching bool) *sandbox.Sandbox {
 	}
 	t.Cleanup(s.Close)
 	s.AddPrefixList("pl-1", "10.0.0.0/16")
+	s.AddCapacityProvider("prod", sandbox.CapacityProvider{Name: "spare"})
+	s.AddService("prod", sandbox.Service{Name: "web", DesiredCount: 2, RunningCount: 2})
 	s.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-cache", Rules: []sandbox.Rule{
 		{Protocol: "tcp", First: 47100, Last: 47199, Group: "sg-cache"}, {Protocol: "tcp", First: 47500, Last: 47599, PrefixList: "pl-1"}, sandbox.AllEgress(),
 	}})

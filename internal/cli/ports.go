@@ -15,6 +15,7 @@ import (
 	"muster/internal/base/fix"
 	"muster/internal/fleet"
 	"muster/internal/report/ports"
+	"muster/internal/report/ports/facts"
 	"muster/internal/term"
 	"muster/reach"
 )
@@ -27,6 +28,7 @@ type portsFlags struct {
 	noDial, allTasks, all  bool
 	list                   bool
 	fix, ephemeral         string
+	factsFlags
 }
 
 func portsCommand(log *slog.Logger) *cobra.Command {
@@ -46,7 +48,8 @@ with credentials. It changes nothing. It needs the permissions of packaging/iam/
   muster ports --cluster prod --output html >ports.html
   muster ports --asg workers --ports tcp/9000-9009
   muster ports --cluster prod --fix terraform >ports.tf
-  muster ports --cluster prod --balancer web --target-port 8080`,
+  muster ports --cluster prod --balancer web --target-port 8080
+  muster ports --cluster prod --save prod.json; muster ports --cluster prod --baseline prod.json`,
 		Args: cobra.NoArgs,
 	}
 	addFlags(cmd, "ports")
@@ -63,7 +66,8 @@ with credentials. It changes nothing. It needs the permissions of packaging/iam/
 	cmd.Flags().BoolVar(&f.all, "all", false, "Show every problem, not only the first 50.")
 	cmd.Flags().BoolVar(&f.list, "list", false, "List the profiles with their ports and sources, and evaluate nothing.")
 	_ = cmd.RegisterFlagCompletionFunc("fix", cobra.FixedCompletions(reach.FixFormats(), cobra.ShellCompDirectiveNoFileComp))
-	addOutput(cmd, &f.output, "Output format: table, json or html.", "table", "json", "html")
+	addOutput(cmd, &f.output, "Output format: table, json, html or junit.", "table", "json", "html", "junit")
+	f.add(cmd)
 	addColor(cmd, &f.color)
 	cmd.MarkFlagsMutuallyExclusive("asg", "service", "family", "address")
 	cmd.RunE = run(func(cmd *cobra.Command) error {
@@ -76,7 +80,7 @@ with credentials. It changes nothing. It needs the permissions of packaging/iam/
 }
 
 func runPorts(cmd *cobra.Command, log *slog.Logger, f portsFlags) error {
-	if err := firstOf(oneOf("output", f.output, "table", "json", "html"), oneColor(f.color)); err != nil {
+	if err := firstOf(oneOf("output", f.output, "table", "json", "html", "junit"), oneColor(f.color)); err != nil {
 		return err
 	}
 	if cmd.Flags().Changed("fix") {
@@ -84,30 +88,65 @@ func runPorts(cmd *cobra.Command, log *slog.Logger, f portsFlags) error {
 			return err
 		}
 	}
-	q, err := f.request(cmd)
+	then, err := f.then()
 	if err != nil {
 		return err
+	}
+	if f.from != "" {
+		report, err := f.evaluateFacts(cmd)
+		if err != nil {
+			return err
+		}
+		return f.print(cmd, report, then, nil)
+	}
+	at, report, err := f.evaluate(cmd, log)
+	if err != nil {
+		return err
+	}
+	missing := f.someone(at, report)
+	if f.save != "" && missing == nil {
+		if err := facts.Write(f.save, report.Question(), at.Ports, cmd.Root().Version); err != nil {
+			return err
+		}
+	}
+	return f.print(cmd, report, then, missing)
+}
+
+// print prints the report, or what changed since the baseline. Missing is an error if no
+// port was checked.
+func (f portsFlags) print(cmd *cobra.Command, report *ports.Report, then *facts.Facts, missing error) error {
+	if then != nil && missing == nil {
+		return f.compare(cmd, report, then)
+	}
+	return firstOf(printPorts(cmd, report, f), missing, report.Err())
+}
+
+// evaluate reads what guards the peers, and evaluates it.
+func (f portsFlags) evaluate(cmd *cobra.Command, log *slog.Logger) (*portcheck.Place, *ports.Report, error) {
+	q, err := f.request(cmd)
+	if err != nil {
+		return nil, nil, err
 	}
 	at, err := portcheck.Locate(cmd.Context(), thisHost(cmd), q, log)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	if cmd.Flags().Changed("target-port") && !at.Balanced() {
-		return exitcode.Wrap(exitcode.Usage, errors.New("--target-port is the port of a load balancer: pass its name with --balancer"))
+		return nil, nil, exitcode.Wrap(exitcode.Usage, errors.New("--target-port is the port of a load balancer: pass its name with --balancer"))
 	}
 	needs, warnings, err := reach.ParsePorts(at.Ports)
 	if err != nil {
-		return exitcode.Wrap(exitcode.BadConfiguration, err)
+		return nil, nil, exitcode.Wrap(exitcode.BadConfiguration, err)
 	}
 	report, err := at.Check(cmd.Context(), needs)
 	if err != nil {
-		return exitcode.Wrap(exitcode.Undetermined, err)
+		return nil, nil, exitcode.Wrap(exitcode.Undetermined, err)
 	}
 	report.Notes = append(report.Notes, warnings...)
 	if len(report.Peers) == 1 && len(report.Counts) == 0 {
 		report.Notes = append(report.Notes, report.Peers[0].Name+" has no peer yet: no port was checked")
 	}
-	return firstOf(printPorts(cmd, report, f), f.someone(at, report), report.Err())
+	return at, report, nil
 }
 
 // someone returns an error if no peer was found. A first instance has no peer, which is normal. A target without any
@@ -130,10 +169,13 @@ func (f portsFlags) someone(at *portcheck.Place, report *ports.Report) error {
 	case f.family != "":
 		command = "aws ecs list-tasks --cluster " + at.Cluster() + " --family " + f.family + region
 	}
+	what := fmt.Sprintf("no peer found in %s in %s: no port was checked", report.Scope, at.Region())
+	if f.group == "" && f.service == "" && f.family == "" && len(f.addresses) == 0 {
+		what = fmt.Sprintf("no container instances in %s: is its group at zero? No port was checked in %s", at.Cluster(), at.Region())
+	}
 	return exitcode.Wrap(
 		exitcode.Undetermined,
-		fix.Wrap(fmt.Errorf("no peer found in %s in %s: no port was checked", report.Scope, at.Region()),
-			fix.Do("Check the name and the region; this lists what there is:", command)),
+		fix.Wrap(errors.New(what), fix.Do("Check the name and the region; this lists what there is:", command)),
 	)
 }
 
@@ -147,6 +189,8 @@ func printPorts(cmd *cobra.Command, report *ports.Report, f portsFlags) error {
 		return printJSON(cmd, report)
 	case "html":
 		return report.HTML(cmd.OutOrStdout())
+	case "junit":
+		return report.JUnit(cmd.OutOrStdout())
 	default:
 		return report.Table(cmd.OutOrStdout(), term.StyleOf(cmd.OutOrStdout(), f.color, os.Getenv))
 	}

@@ -230,7 +230,7 @@ func TestATerminationFlushesWithinFiveSeconds(t *testing.T) {
 	}{
 		"all is well":              {func(*running) {}, true, "Unhealthy Recovered Unhealthy+1", [2]int{0, 0}, "kind=unhealthy"},
 		"CloudWatch denies":        {func(r *running) { r.Inject(sandbox.AccessDenied(sandbox.CloudWatch, "PutMetricData")) }, false, "Unhealthy Recovered Unhealthy+1", [2]int{1, 2}, "unsent minutes left in the spool "},
-		"CloudWatch hangs":         {func(r *running) { r.Inject(sandbox.Fault{Service: sandbox.CloudWatch, Hang: true}) }, false, "Unhealthy Recovered Unhealthy+1", [2]int{0, 1}, "sent, and not known to be taken"},
+		"CloudWatch hangs":         {func(r *running) { r.Inject(sandbox.Fault{Service: sandbox.CloudWatch, Hang: true}) }, false, "Unhealthy Recovered Unhealthy+1", [2]int{0, 1}, "sent, but the result is unknown"},
 		"EventBridge hangs":        {func(r *running) { r.Inject(sandbox.Fault{Service: sandbox.EventBridge, Hang: true}) }, true, "Unhealthy Recovered", [2]int{0, 0}, "events not announced: 1: "},
 		"the host's services hang": {hangHost, true, "Unhealthy Recovered Unhealthy+1", [2]int{0, 0}, "kind=unhealthy"},
 	} {

@@ -36,7 +36,7 @@ var namespaceForm = regexp.MustCompile(`^[0-9A-Za-z.\-_/#]*$`)
 // description, in lists the commands that have the flag, and record:"true" marks settings that bootstrap records for
 // the units.
 type Config struct {
-	Cluster           string        `split_words:"true" in:"bootstrap verify ports agent check debug" record:"true" desc:"Name or ARN of the ECS cluster."`
+	Cluster           string        `split_words:"true" in:"bootstrap verify ports fleet fit agent check debug" record:"true" desc:"Name or ARN of the ECS cluster."`
 	ClusterTag        string        `split_words:"true" default:"muster:cluster" in:"bootstrap" desc:"Tag that names the cluster if no other setting does. It is read from the instance (through IMDS), then from its Auto Scaling group."`
 	ECS               ECSSettings   `split_words:"true" in:"bootstrap" desc:"Other settings for ecs.config: KEY=VALUE, separated by spaces. The flag can be repeated."`
 	ResetStaleState   bool          `split_words:"true" in:"bootstrap" desc:"Move agent.db aside if it names another cluster for this instance. The ECS agent would refuse to start with it."`
@@ -46,7 +46,7 @@ type Config struct {
 	CFNStack          string        `split_words:"true" in:"bootstrap verify" record:"true" desc:"Name or ID of the CloudFormation stack to signal."`
 	CFNResource       string        `split_words:"true" in:"bootstrap verify" record:"true" desc:"Logical ID of the resource in that stack that waits for the signal."`
 	CFNAuth           CFNAuth       `split_words:"true" default:"identity" in:"bootstrap verify" record:"true" desc:"Authorization of the signal: identity (the instance identity document, no IAM permission) or sigv4 (needs cloudformation:SignalResource)."`
-	Ports             string        `split_words:"true" in:"bootstrap verify ports agent check debug" record:"true" desc:"Replication ports that peers must reach on each other: profiles and ports, such as ignite2,tcp/9000-9009. Empty: verify and agent check no ports, and muster ports checks ignite2."`
+	Ports             string        `split_words:"true" in:"bootstrap verify ports fleet agent check debug" record:"true" desc:"Replication ports that peers must reach on each other: profiles and ports, such as ignite2,tcp/9000-9009. Empty: verify and agent check no ports, and muster ports checks ignite2."`
 	PortsPolicy       PortsPolicy   `split_words:"true" default:"warn" in:"bootstrap verify" record:"true" desc:"Effect of a closed port on verify: warn, fail (verify fails) or ignore (ports are not checked)."`
 	Balancer          string        `split_words:"true" in:"bootstrap verify ports agent check debug" record:"true" desc:"Load balancers that must reach the target ports: names, ARNs or private addresses, separated by commas."`
 	TargetPort        string        `split_words:"true" default:"dynamic" in:"bootstrap verify ports agent check debug" record:"true" desc:"Ports that the load balancer connects to, for traffic and health checks: ports, ranges, or dynamic (any host port that is assigned for hostPort 0), separated by commas."`
@@ -59,6 +59,9 @@ type Config struct {
 	WatchPeriod       time.Duration `split_words:"true" default:"1m" in:"agent" record:"true" desc:"How often the agent checks the registration."`
 	Namespace         string        `split_words:"true" default:"Muster" in:"agent" record:"true" desc:"CloudWatch namespace of the metrics. Empty: no metrics are published."`
 	Dimensions        Dimensions    `split_words:"true" in:"agent" record:"true" desc:"Additional metrics per container, per instance, or both (container,instance). CloudWatch bills each container and instance separately (docs/reference/metrics.md)."`
+	Textfile          string        `split_words:"true" in:"agent" record:"true" desc:"File for the textfile collector of Prometheus' node exporter, such as /run/muster-agent/muster.prom. Empty: none."`
+	Inventory         string        `split_words:"true" in:"agent" record:"true" desc:"File for a custom inventory of Systems Manager (Custom:Muster), such as /run/muster-agent/inventory.json. Empty: none."`
+	Metrics           Metrics       `split_words:"true" in:"agent" record:"true" desc:"Additional metrics: limits (MemoryUsed and CPUThrottled of each service), agent (CPU, memory and AWS calls of muster-agent), or both (limits,agent)."`
 	EventBus          string        `split_words:"true" in:"agent" record:"true" desc:"Name or ARN of the EventBridge bus for transitions. Empty: transitions go to the journal only."`
 	SpoolDir          string        `split_words:"true" default:"/var/lib/muster-agent/spool" in:"agent" record:"true" desc:"Directory for minutes that are not yet published."`
 	SpoolMax          Size          `split_words:"true" default:"64MB" in:"agent" record:"true" desc:"Maximum size of the spool. The oldest minutes are dropped first."`
@@ -69,7 +72,7 @@ type Config struct {
 	Root              string        `split_words:"true" default:"/" in:"bootstrap verify ports agent status check debug" record:"false" desc:"Root of the file system to work on, for images that are not booted."`
 	ECSConfig         string        `split_words:"true" default:"/etc/ecs/ecs.config" in:"bootstrap check debug" record:"true" desc:"Configuration file of the ECS agent."`
 	ECSDataDir        string        `split_words:"true" default:"/var/lib/ecs/data" in:"bootstrap check debug" record:"true" desc:"Directory of agent.db."`
-	ECSLogDir         string        `split_words:"true" default:"/var/log/ecs" in:"verify check debug" record:"true" desc:"Directory of the ECS agent's logs."`
+	ECSLogDir         string        `split_words:"true" default:"/var/log/ecs" in:"verify agent check debug" record:"true" desc:"Directory of the ECS agent's logs."`
 	StateDir          string        `split_words:"true" default:"/var/lib/muster" in:"bootstrap verify ports agent check debug" record:"false" desc:"State directory of muster, with a directory for each instance ID."`
 
 	origins map[string]Origin
@@ -148,7 +151,7 @@ func (p *problems) add(variable, format string, args ...any) {
 func (c *Config) check() error {
 	p := &problems{config: c}
 	if c.Cluster == "" && c.Origin("MUSTER_CLUSTER").Layer != LayerDefault {
-		p.add("MUSTER_CLUSTER", "it is set, but empty: name the cluster, or leave the setting away")
+		p.add("MUSTER_CLUSTER", "it is set, but empty: set it to the cluster, or remove it")
 	}
 	if (c.CFNStack == "") != (c.CFNResource == "") {
 		p.add("MUSTER_CFN_STACK", "a signal needs both the stack (--cfn-stack) and the resource (--cfn-resource); only one is set")
@@ -156,7 +159,7 @@ func (c *Config) check() error {
 	c.checkLimits(p)
 	c.checkIntrospectionURL(p)
 	if len(c.Namespace) > maxNamespace || !namespaceForm.MatchString(c.Namespace) || strings.HasPrefix(c.Namespace, "AWS/") {
-		p.add("MUSTER_NAMESPACE", "%+.40q is no CloudWatch namespace: up to 255 letters, digits and .-_/#, not beginning with AWS/", c.Namespace)
+		p.add("MUSTER_NAMESPACE", "%+.40q is not a CloudWatch namespace: use up to 255 letters, digits and .-_/#, not starting with AWS/", c.Namespace)
 	}
 	c.checkPorts(p)
 	for variable, path := range map[string]string{
@@ -177,18 +180,18 @@ func (c *Config) checkLimits(p *problems) {
 		"MUSTER_TIMEOUT": c.Timeout, "MUSTER_IMDS_TIMEOUT": c.IMDSTimeout, "MUSTER_WATCH_PERIOD": c.WatchPeriod,
 	} {
 		if d <= 0 {
-			p.add(variable, "%s is not above zero", d)
+			p.add(variable, "%s is not greater than zero", d)
 		}
 	}
 	if c.PortsPeriod < time.Minute {
-		p.add("MUSTER_PORTS_PERIOD", "%s is less than a minute: a look takes API calls that the account shares", c.PortsPeriod)
+		p.add("MUSTER_PORTS_PERIOD", "%s is less than a minute: each check makes API calls, whose rate limit the account shares", c.PortsPeriod)
 	}
 	if c.UnhealthyAfter != 0 && c.UnhealthyAfter < leastAfter {
-		p.add("MUSTER_UNHEALTHY_AFTER", "%s is less than %s: ECS agents lose their connection for minutes, several times an hour, and come back",
+		p.add("MUSTER_UNHEALTHY_AFTER", "%s is less than %s: it is normal that ECS agents lose their connection for minutes, several times an hour",
 			c.UnhealthyAfter, duration(leastAfter))
 	}
 	if c.UnhealthyMaxShare < 1 || c.UnhealthyMaxShare > 100 {
-		p.add("MUSTER_UNHEALTHY_MAX_SHARE", "%d is no percentage from 1 to 100", c.UnhealthyMaxShare)
+		p.add("MUSTER_UNHEALTHY_MAX_SHARE", "%d is not a percentage from 1 to 100", c.UnhealthyMaxShare)
 	}
 }
 
@@ -208,9 +211,9 @@ func (c *Config) checkIntrospectionURL(p *problems) {
 	u, err := url.Parse(c.IntrospectionURL)
 	switch {
 	case err == nil && u.User != nil:
-		p.add("MUSTER_INTROSPECTION_URL", "the URL has a user or a password: the ECS agent knows none, and settings are readable by everybody")
+		p.add("MUSTER_INTROSPECTION_URL", "the URL has a user or a password: the ECS agent needs none, and every user can read the settings")
 	case err != nil || u.Scheme != "http" || u.Host == "":
-		p.add("MUSTER_INTROSPECTION_URL", "%q is no URL such as http://127.0.0.1:51678", c.IntrospectionURL)
+		p.add("MUSTER_INTROSPECTION_URL", "%q is not a URL such as http://127.0.0.1:51678", c.IntrospectionURL)
 	}
 }
 

@@ -51,7 +51,7 @@ func process(values map[string]string, cfg *Config) error {
 		}
 		for name, value := range in {
 			if err := os.Setenv(name, value); err != nil {
-				return fmt.Errorf("%s: the value cannot stand in an environment: %w", name, err)
+				return fmt.Errorf("%s: the value cannot be an environment variable: %w", name, err)
 			}
 		}
 		return nil

@@ -86,6 +86,37 @@ func (d Dimensions) String() string {
 	return strings.Join(names, ",")
 }
 
+// Metrics says which metrics there are beyond the usual ones.
+type Metrics struct{ Limits, Agent bool }
+
+// UnmarshalText reads limits, agent, or both with a comma.
+func (m *Metrics) UnmarshalText(text []byte) error {
+	*m = Metrics{}
+	for name := range strings.SplitSeq(string(text), ",") {
+		switch strings.TrimSpace(name) {
+		case "limits":
+			m.Limits = true
+		case "agent":
+			m.Agent = true
+		case "":
+		default:
+			return errors.New("it must be limits, agent, or limits,agent")
+		}
+	}
+	return nil
+}
+
+func (m Metrics) String() string {
+	var names []string
+	if m.Limits {
+		names = append(names, "limits")
+	}
+	if m.Agent {
+		names = append(names, "agent")
+	}
+	return strings.Join(names, ",")
+}
+
 // Size is a number of bytes.
 type Size int64
 
@@ -135,10 +166,10 @@ func (e *ECSSettings) UnmarshalText(text []byte) error {
 		before = s[:at[0][0]]
 	}
 	if lowerKey.MatchString(before) {
-		return errors.New("the keys of the ECS agent are in upper case, such as ECS_RESERVED_MEMORY=; what stands there is not shown, because it may be a secret")
+		return errors.New("the keys of the ECS agent are in upper case, such as ECS_RESERVED_MEMORY=; the value is not shown, because it may be a secret")
 	}
 	if strings.TrimSpace(before) != "" {
-		return errors.New("it does not begin with KEY=, such as ECS_RESERVED_MEMORY=; what stands there is not shown, because it may be a secret")
+		return errors.New("it does not begin with KEY=, such as ECS_RESERVED_MEMORY=; the value is not shown, because it may be a secret")
 	}
 	for i, m := range at {
 		end := len(s)

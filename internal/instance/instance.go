@@ -96,7 +96,7 @@ func (h *Host) Glance(ctx context.Context, log *slog.Logger) (*Instance, error) 
 	case i.NoIdentity == nil:
 		i.WarnOfDamage(log)
 	case errors.As(i.NoIdentity, &failure) && (failure.Kind == imds.Unreachable || failure.Kind == imds.Silent):
-		log.Warn(fmt.Sprintf("no metadata service answers within %s: assuming that this is not an EC2 instance", Glance), "phase", "record")
+		log.Warn(fmt.Sprintf("no metadata service responded within %s: assuming that this is not an EC2 instance", Glance), "phase", "record")
 	default:
 		i.WarnOfNoRecord(log)
 	}
@@ -105,7 +105,7 @@ func (h *Host) Glance(ctx context.Context, log *slog.Logger) (*Instance, error) 
 
 // WarnOfNoRecord logs that the record was not read because the identity is unknown.
 func (i *Instance) WarnOfNoRecord(log *slog.Logger) {
-	log.Warn("without what bootstrap recorded on this instance: "+i.NoIdentity.Error(), "phase", "record")
+	log.Warn("continuing without the record of bootstrap: "+i.NoIdentity.Error(), "phase", "record")
 }
 
 // WarnOfDamage logs an error if the record could not be read.

@@ -167,7 +167,7 @@ func (f *Filter) single(line string) []span {
 		if strings.Trim(line, " \t#") == "" && f.hidden < f.left {
 			return []span{}
 		}
-		if m = oneWord.Get().FindStringSubmatchIndex(line); m != nil && !f.answers(line, line[m[2]:m[3]]) {
+		if m = oneWord.Get().FindStringSubmatchIndex(line); m != nil && !f.isPromptInput(line, line[m[2]:m[3]]) {
 			m = nil
 		}
 	}
@@ -191,8 +191,8 @@ func firstGroup(line string, m []int) []span {
 	return []span{{from, to, "named-secret"}}
 }
 
-// answers reports whether the word, which is the whole line, is probably the input after a prompt.
-func (f *Filter) answers(line, word string) bool {
+// isPromptInput reports whether the word, which is the whole line, is probably the input after a prompt.
+func (f *Filter) isPromptInput(line, word string) bool {
 	indented := len(line)-len(strings.TrimLeft(line, " \t#")) > f.indent
 	return word != "" && !strings.ContainsAny(word, " \t") && !strings.HasSuffix(word, ":") && (looksSecret(word) || indented && f.left > 1)
 }
@@ -282,7 +282,7 @@ func (f *Filter) announce(line string) {
 		}
 	} else if lonePath.Get().MatchString(trimmed) && strengthOf(trimmed) >= wordName {
 		f.inside, f.left = inRejected, 1
-	} else if s := asks(trimmed); s >= wordName {
+	} else if s := nameAtEnd(trimmed); s >= wordName {
 		f.inside, f.left = inPrompt, 1
 		if s >= codeName {
 			f.left = 2
@@ -290,8 +290,8 @@ func (f *Filter) announce(line string) {
 	}
 }
 
-// asks returns the strongest name in a line that ends with a colon, an equals sign or a tag.
-func asks(line string) strength {
+// nameAtEnd returns the strongest name in a line that ends with a colon, an equals sign or a tag.
+func nameAtEnd(line string) strength {
 	switch line[len(line)-1] {
 	case '>':
 		if m := openTag.Get().FindStringSubmatch(line); m != nil {

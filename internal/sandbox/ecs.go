@@ -46,6 +46,8 @@ func (s *Sandbox) ecsService() *service {
 			"ListServices":                s.listServices,
 			"DescribeServices":            s.describeServices,
 			"DescribeCapacityProviders":   s.describeCapacityProviders,
+			"DescribeTaskDefinition":      s.describeTaskDefinition,
+			"ListTaskDefinitionFamilies":  s.listTaskDefinitionFamilies,
 		},
 		rates: map[string]rate{
 			"ListClusters": lists, "DescribeClusters": lists,

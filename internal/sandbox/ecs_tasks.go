@@ -21,6 +21,10 @@ type RunningTask struct {
 	LastStatus string // default RUNNING
 	Definition string // task definition, FAMILY:REVISION; default revision 1 of Family
 
+	CPU, Memory string   // what it reserves, as ECS writes it; empty: ECS gives none
+	GPUs        []string // ids of its GPUs
+	HostPorts   []int    // TCP
+
 	// Stopped is why the task stopped; nil for a task that runs.
 	Stopped *TaskStop
 }
@@ -120,6 +124,8 @@ type taskShape struct {
 	Attachments          []attachment `json:"attachments"`
 	TaskDefinitionArn    string       `json:"taskDefinitionArn"`
 	AvailabilityZone     string       `json:"availabilityZone"`
+	CPU                  string       `json:"cpu,omitempty"`
+	Memory               string       `json:"memory,omitempty"`
 
 	StopCode      string           `json:"stopCode,omitempty"`
 	StoppedReason string           `json:"stoppedReason,omitempty"`
@@ -127,10 +133,17 @@ type taskShape struct {
 }
 
 type containerShape struct {
-	Name       string `json:"name"`
-	LastStatus string `json:"lastStatus"`
-	Reason     string `json:"reason,omitempty"`
-	ExitCode   *int   `json:"exitCode,omitempty"`
+	Name       string           `json:"name"`
+	LastStatus string           `json:"lastStatus,omitempty"`
+	Reason     string           `json:"reason,omitempty"`
+	ExitCode   *int             `json:"exitCode,omitempty"`
+	GPUs       []string         `json:"gpuIds,omitempty"`
+	Bindings   []networkBinding `json:"networkBindings,omitempty"`
+}
+
+type networkBinding struct {
+	HostPort int    `json:"hostPort"`
+	Protocol string `json:"protocol"`
 }
 
 // task accepts an ARN or its last part.
@@ -197,11 +210,19 @@ func (s *Sandbox) describeTasks(r *request) (any, *apiError) {
 func (s *Sandbox) showTask(c *cluster, t *RunningTask) taskShape {
 	out := taskShape{TaskArn: t.Arn, ClusterArn: s.arn("ecs", "cluster/"+c.name), ContainerInstanceArn: t.ContainerInstance,
 		Group: t.Group, LastStatus: t.status(), DesiredStatus: taskRunning, Attachments: []attachment{},
-		TaskDefinitionArn: s.arn("ecs", "task-definition/"+cmp.Or(t.Definition, t.Family+":1")), AvailabilityZone: s.taskZone(c, t)}
+		TaskDefinitionArn: s.arn("ecs", "task-definition/"+cmp.Or(t.Definition, t.Family+":1")), AvailabilityZone: s.taskZone(c, t),
+		CPU: t.CPU, Memory: t.Memory}
+	if len(t.GPUs)+len(t.HostPorts) > 0 {
+		one := containerShape{Name: "app", GPUs: t.GPUs}
+		for _, port := range t.HostPorts {
+			one.Bindings = append(one.Bindings, networkBinding{port, "tcp"})
+		}
+		out.Containers = []containerShape{one}
+	}
 	if stop := t.Stopped; stop != nil {
 		out.LastStatus, out.DesiredStatus, out.StopCode, out.StoppedReason = "STOPPED", "STOPPED", stop.Code, stop.Reason
 		for _, c := range stop.Containers {
-			out.Containers = append(out.Containers, containerShape{c.Name, "STOPPED", c.Reason, c.ExitCode})
+			out.Containers = append(out.Containers, containerShape{Name: c.Name, LastStatus: "STOPPED", Reason: c.Reason, ExitCode: c.ExitCode})
 		}
 	}
 	if t.Interface.ID != "" {

@@ -437,7 +437,7 @@ func TestBootOfABinaryThatBelongsToAUser(t *testing.T) {
 		t.Error("the program is another")
 	}
 	said := m.Run("journalctl", "-b", "-u", "cloud-final.service", "-o", "cat")
-	if !strings.Contains(said, "/srv/deploy/muster cannot stay: /srv/deploy belongs to uid 1000") {
+	if !strings.Contains(said, "cannot run /srv/deploy/muster: /srv/deploy belongs to uid 1000") {
 		t.Errorf("user data said: %s", said)
 	}
 	if strings.Contains(said, "version of systemd") || strings.Contains(said, "is older than") {

@@ -312,7 +312,7 @@ func (w world) brute(r *rand.Rand) result {
 	default:
 		out.Verdict = query.No
 	}
-	out.Resize, out.Stop = w.resize(r), w.stop()
+	out.Resize, out.Stop = w.resize(r), w.stop(r)
 	for _, h := range w.hosts {
 		if n := w.more(r, h); n > 0 && (out.Add[h.kind] == 0 || n < out.Add[h.kind]) {
 			out.Add[h.kind] = n
@@ -352,8 +352,15 @@ func (w world) resize(r *rand.Rand) string {
 	return ""
 }
 
+// on is how many copies fit on one instance.
+func (w world) on(r *rand.Rand, h host) int {
+	w.hosts = []host{h}
+	each, _ := w.fill(r, plenty)
+	return each[0]
+}
+
 // stop tries every set of tasks of every instance.
-func (w world) stop() string {
+func (w world) stop(r *rand.Rand) string {
 	best := []int{4, 0, 0}
 	for _, h := range w.hosts {
 		for set := 1; set < 1<<len(h.tasks); set++ {
@@ -369,7 +376,7 @@ func (w world) stop() string {
 				allowed = allowed && t.group != "service:web"
 				cost = []int{cost[0] + 1, cost[1] + t.memory, cost[2] + t.cpu}
 			}
-			if allowed && slices.Compare(cost, best) < 0 && len(w.takes(v)) == 0 {
+			if allowed && slices.Compare(cost, best) < 0 && w.on(r, v) > w.on(r, h) {
 				best = cost
 			}
 		}

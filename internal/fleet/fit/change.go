@@ -139,20 +139,22 @@ func sum(tasks []Placed) (out Amounts) {
 	return out
 }
 
-// fewest tries sets of growing size. Tasks that reserve the same and are of the same group are
+// fewest finds the tasks without which the instance takes one copy more than it takes now. It tries
+// sets of growing size. Tasks that reserve the same and are of the same group are
 // interchangeable, so that the first ones stand for all.
 func (j job) fewest(i Instance, most int) ([]Placed, bool) {
 	kinds := j.stoppable(i)
+	now, _ := j.copies(i, MaxCopies)
 	for size := 1; size <= most; size++ {
-		if !j.freed(i, bound(kinds, size)) {
+		if !j.freed(i, bound(kinds, size), now+1) {
 			continue
 		}
 		var best []Placed
 		choose(kinds, size, nil, func(tasks []Placed) {
-			if best != nil && !less(tasks, best) || !j.freed(i, sum(tasks)) {
+			if best != nil && !less(tasks, best) || !j.freed(i, sum(tasks), now+1) {
 				return
 			}
-			if len(j.missing(i.stop(tasks))) == 0 {
+			if n, _ := j.copies(i.stop(tasks), now+1); n > now {
 				best = slices.Clone(tasks)
 			}
 		})
@@ -163,10 +165,11 @@ func (j job) fewest(i Instance, most int) ([]Placed, bool) {
 	return nil, false
 }
 
-// freed reports whether so much more is enough for a copy: most sets are not, and this is quick.
-func (j job) freed(i Instance, more Amounts) bool {
+// freed reports whether so much more is enough for so many copies: most sets are not, and this is
+// quick.
+func (j job) freed(i Instance, more Amounts, copies int) bool {
 	has := i.Free.plus(more)
-	enough := func(need, have int) bool { return need == 0 || need <= have }
+	enough := func(need, have int) bool { return need == 0 || copies*need <= have }
 	return enough(j.Needs.CPU, has.CPU) && enough(j.Needs.Memory, has.Memory) && enough(j.Needs.GPU, has.GPU) && enough(j.Needs.ENI, has.ENI)
 }
 

@@ -45,7 +45,7 @@ func Read(dir string) (Record, error) {
 	}
 	record, err := decode(data)
 	if err == nil && record.InstanceID != filepath.Base(dir) {
-		err = fmt.Errorf("it is of instance %+.40q", record.InstanceID)
+		err = fmt.Errorf("it belongs to instance %+.40q", record.InstanceID)
 	}
 	if err != nil {
 		return Record{}, fmt.Errorf("reading the record of bootstrap: %s: %w", path(dir), err)
@@ -80,7 +80,7 @@ func decode(data []byte) (Record, error) {
 		return Record{}, err
 	}
 	if record.Schema != schema {
-		return Record{}, fmt.Errorf("it has schema %d, this muster knows %d", record.Schema, schema)
+		return Record{}, fmt.Errorf("it has schema %d, but this version of muster supports %d", record.Schema, schema)
 	}
 	return record, nil
 }

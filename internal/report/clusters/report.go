@@ -24,6 +24,14 @@ type Document struct {
 	At       time.Time `json:"at"`
 	Region   string    `json:"region"`
 	Clusters []Cluster `json:"clusters"`
+	Wait     *Wait     `json:"wait,omitempty"` // with --wait
+}
+
+// Wait is how --wait ended.
+type Wait struct {
+	Met     bool     `json:"met"`
+	Missing []string `json:"missing"` // at the last look
+	Seconds int      `json:"seconds"`
 }
 
 // Cluster is one cluster.

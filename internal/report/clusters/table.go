@@ -33,6 +33,10 @@ func (d Document) Table(out io.Writer, style term.Style, zone *time.Location) er
 	if len(d.Clusters) == 0 {
 		p.line("no clusters in " + d.Region)
 	}
+	if d.Wait != nil && d.Wait.Met {
+		p.line("")
+		p.line(fmt.Sprintf("back after %s: everything that was waited for is there", (time.Duration(d.Wait.Seconds) * time.Second).String()))
+	}
 	return p.err
 }
 
@@ -56,7 +60,7 @@ func (p *printer) cluster(d Document, c Cluster, zone *time.Location) {
 		p.details(problem.Why, problem.Fix)
 	}
 	p.line("")
-	p.line(p.Wrap(0, p.Text(fmt.Sprintf("cluster %s in %s at %s: %s, %s, %s, %s", c.Name, d.Region, utc(d.At),
+	p.line(p.Wrap(0, p.Text(fmt.Sprintf("cluster %s in %s: %s, %s, %s, %s", c.Name, d.Region,
 		c.count(inventory.PartInstances, len(c.Instances), "instance"), c.count(inventory.PartServices, len(c.Services), "service"),
 		c.count(inventory.PartGroups, len(c.Groups), "group"), count(c.Calls, "call")))))
 	for _, note := range c.Notes {
@@ -146,7 +150,7 @@ func (c Cluster) missing(p *printer, head string, part inventory.Part) bool {
 	why, missing := c.unread[part]
 	if missing {
 		p.line("")
-		p.line(p.Wrap(2, p.Text(fmt.Sprintf("%s  unknown: %s", head, why))))
+		p.line(p.Wrap(2, p.Text(head+" unknown: "+why)))
 	}
 	return missing
 }

@@ -55,6 +55,7 @@ func Compare(now *Report, baseline Question) (*Diff, error) {
 	c := &comparison{now: now, d: &Diff{Schema: 1, Scope: now.Scope, Region: now.Region, At: now.At, Baseline: baseline.At.UTC(),
 		Closed: []Change{}, Opened: []Change{}, Unknown: []Change{}, Notes: slices.Clone(now.Notes)}}
 	q := now.question
+	baseline.Listened = nil
 	baseline.Needs, baseline.Targets, baseline.All = q.Needs, q.Targets, true
 	peers := c.match(q.Peers, baseline.Peers, "peer")
 	if baseline.Self = -1; q.Self >= 0 {

@@ -38,17 +38,17 @@ func (w worlds) between(then, now reach.Verdict, from, fromNow, to, toNow reach.
 		for _, h := range without(was.hits, is.hits) {
 			switch {
 			case !w.now[h.Group+" "+h.Rule.String()]:
-				add("removed: rule %s (%s)", h.Name(), h.Rule)
+				add("removed: %s", ruleText(h))
 			default:
-				add("no longer applies: rule %s (%s)%s", h.Name(), h.Rule, groupsChanged(h.Group, guard[hop], other[hop]))
+				add("no longer applies: %s%s", ruleText(h), groupsChanged(h.Group, guard[hop], other[hop]))
 			}
 		}
 		for _, h := range without(is.hits, was.hits) {
 			switch {
 			case !w.then[h.Group+" "+h.Rule.String()]:
-				add("added: rule %s (%s)", h.Name(), h.Rule)
+				add("added: %s", ruleText(h))
 			default:
-				add("applies now: rule %s (%s)%s", h.Name(), h.Rule, groupsChanged(h.Group, guard[hop], other[hop]))
+				add("applies now: %s%s", ruleText(h), groupsChanged(h.Group, guard[hop], other[hop]))
 			}
 		}
 		for _, text := range withoutText(is.texts, was.texts) {
@@ -59,6 +59,14 @@ func (w worlds) between(then, now reach.Verdict, from, fromNow, to, toNow reach.
 		}
 	}
 	return causes
+}
+
+// ruleText is "rule sgr-1 of sg-q (tcp 47100-47199 from sg-p)".
+func ruleText(h reach.Hit) string {
+	if len(h.Rule.IDs) == 0 {
+		return h.Name() // which says what it allows
+	}
+	return fmt.Sprintf("rule %s (%s)", h.Name(), h.Rule)
 }
 
 // stepTexts are the rules of a hop that open ports, and what denies there or is unknown.

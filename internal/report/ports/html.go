@@ -13,9 +13,14 @@ import (
 // HTML writes the report as one page that works without a network: the styles and the picture are inline, and there is
 // no script. html/template is not used, because it would make the linker keep every method of every library.
 func (r *Report) HTML(out io.Writer) error {
-	title := esc("Ports of " + r.Scope)
-	_, err := fmt.Fprintf(out, "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<title>%s</title>\n<style>%s</style>\n<h1>%s</h1>\n%s</html>\n",
-		title, Style, title, r.Section())
+	return page(out, "Ports of "+r.Scope, r.Section())
+}
+
+func page(out io.Writer, title, body string) error {
+	title = esc(title)
+	_, err := fmt.Fprintf(out, "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"+
+		"<meta name=\"viewport\" content=\"width=device-width\">\n<title>%s</title>\n<style>%s</style>\n<h1>%s</h1>\n%s</html>\n",
+		title, Style, title, body)
 	return err
 }
 

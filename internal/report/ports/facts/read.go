@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"muster/internal/base/fix"
@@ -31,10 +32,7 @@ type Facts struct {
 	Path      string
 }
 
-// ErrFacts is the reason why a file cannot be used.
-var ErrFacts = errors.New("these facts cannot be used")
-
-// Read reads the file at path. An error wraps ErrFacts, or is that of the file system.
+// Read reads the file at path.
 func Read(path string) (*Facts, error) {
 	data, err := safefile.Read(path, maxSize)
 	switch {
@@ -52,7 +50,7 @@ func Read(path string) (*Facts, error) {
 }
 
 func unusable(path string, err error) error {
-	return fix.Wrap(fmt.Errorf("%s: %w: %w", path, ErrFacts, err), again())
+	return fix.Wrap(fmt.Errorf("%s: these facts cannot be used: %w", path, err), again())
 }
 
 func again() fix.Fix {
@@ -119,11 +117,15 @@ func at(data []byte, decoder *json.Decoder, err error) error {
 	case errors.As(err, &kind):
 		return fmt.Errorf("%s: %s cannot be a %s", line(data, kind.Offset), kind.Field, kind.Value)
 	}
+	if field, unknown := strings.CutPrefix(err.Error(), "json: unknown field "); unknown {
+		return fmt.Errorf("%s: unknown field %s", line(data, int64(bytes.Index(data, []byte(field)))), field)
+	}
 	return fmt.Errorf("%s: %w", line(data, decoder.InputOffset()), err)
 }
 
 func line(data []byte, offset int64) string {
-	return fmt.Sprintf("line %d", bytes.Count(data[:min(offset, int64(len(data)))], []byte("\n"))+1)
+	offset = min(max(offset, 0), int64(len(data)))
+	return fmt.Sprintf("line %d", bytes.Count(data[:offset], []byte("\n"))+1)
 }
 
 func (d *document) bounded() error {

@@ -29,7 +29,7 @@ type Run struct {
 	At        time.Time // zero if it never runs again, or if that could not be computed
 	Sets      string    // "desired 3, min 0"
 	Capacity  int       // minimum desired capacity afterwards
-	Unchanged bool      // the action does not change the capacity
+	Unchanged bool      // the action sets no desired capacity
 	Problem   string    // why At is unknown, or why the action does not run
 }
 

@@ -26,7 +26,7 @@ type Watcher interface {
 	Reading
 }
 
-// Reading is what a Watcher knows, and what it learns about tasks that did not start.
+// Reading returns the state that a Watcher has collected, and receives tasks that did not start.
 type Reading interface {
 	Totals() containers.Totals
 	Snapshot() containers.Snapshot
@@ -39,12 +39,12 @@ type Tasks interface {
 	Tasks(ctx context.Context) ([]ecsagent.Task, error)
 }
 
-// Meter reads how close the containers and the host are to their limits: a limits.Meter.
+// Meter reads how close the containers and the host are to their limits. limits.Meter implements it.
 type Meter interface {
 	Read(now time.Time, running []containers.Identity) limits.Reading
 }
 
-// Publisher brings minutes to CloudWatch: a metrics.Publisher.
+// Publisher sends minutes to CloudWatch. metrics.Publisher implements it.
 type Publisher interface {
 	Run(ctx context.Context)
 	Add(m metrics.Minute)
@@ -76,8 +76,8 @@ type Parts struct {
 	Announcer    Announcer
 	Ports        func(context.Context) (Ports, error) // may be nil
 	Limits       Meter                                // may be nil
-	Calls        func() int                           // to AWS, so far
-	// ShuttingDown reports whether the whole system stops. It is false if that is unknown.
+	Calls        func() int                           // returns the number of AWS API calls so far
+	// ShuttingDown reports whether the whole system is shutting down. It returns false if that is unknown.
 	ShuttingDown func(context.Context) bool
 
 	Notify   func(state string) error // sd_notify(3)
@@ -117,8 +117,8 @@ type loopState struct {
 	departureUnknownLogged, stateFailureLogged bool
 
 	tally     tally
-	published usage          // as of the last published minute
-	limits    limits.Reading // the last one that was published
+	published usage          // at the last published minute
+	limits    limits.Reading // the last published reading
 	builder   *metrics.Builder
 }
 

@@ -19,7 +19,7 @@ type shared struct {
 	recent  []agentstate.Event // newest first
 	ports   Ports
 	limits  limits.Reading
-	held    []announce.Event // for the agent that inherits
+	held    []announce.Event // events for the agent that inherits from this one
 }
 
 // maxHeld is the maximum number of events that a provisional agent keeps for the bus.
@@ -55,7 +55,7 @@ func (s *shared) setLimits(read limits.Reading) {
 	s.limits = read
 }
 
-// latestLimits is the last reading, unless it is old.
+// latestLimits returns the last reading, unless it is too old.
 func (s *shared) latestLimits(now time.Time) limits.Reading {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -65,7 +65,7 @@ func (s *shared) latestLimits(now time.Time) limits.Reading {
 	return s.limits
 }
 
-// hold keeps an event for the agent that inherits.
+// hold keeps an event for the agent that inherits from this one.
 func (s *shared) hold(e announce.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -150,7 +150,7 @@ func (l *Life) reread(id imds.Identity) (agent.Settings, error) {
 	return agent.Settings{Config: i.Config, Cluster: i.Cluster()}, nil
 }
 
-// meter reads the limits of this host, on which the instance must be: an image that is not booted has none.
+// meter returns a Meter for the limits of this host. It returns nil on an image that is not booted.
 func (l *Life) meter() agent.Meter {
 	if l.Elsewhere() {
 		return nil

@@ -14,7 +14,7 @@ type Reason int
 // Reasons.
 const (
 	Ambiguous Reason = iota // sent, but the result is unknown
-	Invalid                 // CloudWatch refused them for what they are
+	Invalid                 // CloudWatch rejected their content
 	Oldest                  // the spool was full
 	TooOld                  // older than CloudWatch accepts
 	Late                    // their minute was already added: the agent restarted, or the clock went back

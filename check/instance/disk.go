@@ -90,7 +90,7 @@ func (g Group) measure(ctx context.Context, paths []string) []measured {
 	return out
 }
 
-// dockerRoot is where Docker keeps images and containers.
+// dockerRoot returns the directory of Docker's images and containers.
 func (g Group) dockerRoot() string {
 	return dockerapi.DataRoot(g.Config.Path("/etc/docker/daemon.json"))
 }

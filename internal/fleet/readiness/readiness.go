@@ -155,7 +155,7 @@ func groups(v *verdict.Verdict) (out []string) {
 	return out
 }
 
-// services returns the services that are not steady: they lack running tasks or have a deployment in progress.
+// services returns a sentence for each service that lacks running tasks, or whose deployment is in progress or failed.
 func services(inv *inventory.Inventory) (out []string) {
 	for _, s := range inv.Services {
 		switch {

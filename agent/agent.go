@@ -113,8 +113,8 @@ type loopState struct {
 	registration registration.Snapshot
 	departure    leaving.Notice
 	orphans      orphanState
-	// departureUnknownLogged and stateFailureLogged are true once the failure has been logged.
-	departureUnknownLogged, stateFailureLogged bool
+	// departureUnknownLogged, stateFailureLogged and exportFailureLogged are true once the failure has been logged.
+	departureUnknownLogged, stateFailureLogged, exportFailureLogged bool
 
 	tally     tally
 	published usage          // at the last published minute
@@ -307,6 +307,7 @@ func (a *Agent) publish(at time.Time) {
 	totals, used := a.Containers.Totals(), a.usage()
 	m := a.minute(totals, used)
 	a.build(m)
+	a.exportFiles(time.Now(), m, totals)
 	if m.limits.ExceededKnown {
 		a.loop.limits = m.limits
 	}

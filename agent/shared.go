@@ -17,6 +17,7 @@ type shared struct {
 	mu      sync.Mutex
 	cluster string             // name of this instance's cluster; empty if unknown
 	recent  []agentstate.Event // newest first
+	problem *agentstate.Event  // the newest of them that was a problem
 	ports   Ports
 	limits  limits.Reading
 	held    []announce.Event // events for the agent that inherits from this one
@@ -77,6 +78,9 @@ func (s *shared) hold(e announce.Event) {
 // remember adds an event to the state file.
 func (s *shared) remember(at time.Time, kind, text string) {
 	s.mu.Lock()
+	if agentstate.IsProblem(kind) {
+		s.problem = &agentstate.Event{At: at, Kind: kind, Text: text}
+	}
 	s.recent = append([]agentstate.Event{{At: at, Kind: kind, Text: text}}, s.recent[:min(len(s.recent), agentstate.Most-1)]...)
 	s.mu.Unlock()
 	select {
@@ -85,8 +89,8 @@ func (s *shared) remember(at time.Time, kind, text string) {
 	}
 }
 
-func (s *shared) recentEvents() []agentstate.Event {
+func (s *shared) recentEvents() ([]agentstate.Event, *agentstate.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.recent)
+	return slices.Clone(s.recent), s.problem
 }

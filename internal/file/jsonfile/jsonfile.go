@@ -21,6 +21,11 @@ func Write(path string, value any, mode os.FileMode) error {
 	if err != nil {
 		return err
 	}
+	return Replace(path, data, mode)
+}
+
+// Replace is Write for a text that is not JSON.
+func Replace(path string, data []byte, mode os.FileMode) error {
 	if err := MakeDir(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}

@@ -14,6 +14,7 @@ import (
 	"muster/agent/metrics"
 	"muster/agent/registration"
 	"muster/internal/config"
+	"muster/internal/gate"
 	"muster/internal/host/ecsagent"
 )
 
@@ -66,6 +67,7 @@ type Parts struct {
 	Publisher    Publisher            // may be nil
 	Announcer    Announcer
 	Ports        func(context.Context) (Ports, error) // may be nil
+	Gate         *gate.Gate                           // may be nil; it belongs to the look at the ports
 	Calls        func() int                           // to AWS, so far
 	// ShuttingDown reports whether the whole system stops. It is false if that is unknown.
 	ShuttingDown func(context.Context) bool
@@ -255,6 +257,11 @@ func (a *Agent) cycle(ctx context.Context, first bool) {
 	before := a.loop.registration.ECS.Impaired > 0
 	a.loop.registration = a.Registration.Look(ctx)
 	a.reportImpaired(before, a.loop.registration.ECS)
+	if r := a.loop.registration; r.ECS.EC2 != "" && r.ECS.EC2 == a.InstanceID {
+		a.shared.setSelf(gate.Self{Cluster: r.Cluster, ARN: r.ARN})
+	} else {
+		a.shared.setSelf(gate.Self{})
+	}
 	a.settleCluster()
 	a.alive()
 	if a.Healer != nil {

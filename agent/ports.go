@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"muster/internal/gate"
 )
 
 // Ports is what a look at the replication ports found.
@@ -13,10 +15,33 @@ type Ports struct {
 	Blocked int    // pairs of peers, times ranges, of which not all is open
 	First   string // a sentence about the first of them
 	Remedy  string
+	Gate    gate.State
 }
 
 // portsPatience bounds one look, which makes some calls a hundred peers.
 const portsPatience = 2 * time.Minute
+
+// gateAgain is how soon a look is repeated, the result of which would change the gate.
+const gateAgain = time.Minute
+
+// observeGate keeps the attribute of this instance, and reports whether another look
+// should follow soon.
+func (a *Agent) observeGate(ctx context.Context, is gate.State) (again bool) {
+	if a.Gate == nil {
+		return false
+	}
+	ctx, stop := context.WithTimeout(ctx, portsPatience)
+	defer stop()
+	line, failed, again := a.Gate.Observe(ctx, is, a.shared.confirmedSelf())
+	switch {
+	case line == "":
+	case failed:
+		a.report(a.Log.Warn, "gate", line)
+	default:
+		a.report(a.Log.Info, "gate", line)
+	}
+	return again
+}
 
 // watchPorts looks now and then, at moments that no fleet has in common.
 func (a *Agent) watchPorts(ctx context.Context, period time.Duration) {
@@ -39,6 +64,9 @@ func (a *Agent) watchPorts(ctx context.Context, period time.Duration) {
 		}
 		failureLogged = err != nil
 		a.shared.setPorts(found)
+		if a.observeGate(ctx, found.Gate) {
+			next.Reset(gateAgain)
+		}
 		switch {
 		case err != nil:
 			continue

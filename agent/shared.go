@@ -7,6 +7,7 @@ import (
 
 	"muster/agent/agentstate"
 	"muster/agent/announce"
+	"muster/internal/gate"
 )
 
 // shared is what several goroutines of the agent read and write.
@@ -17,6 +18,7 @@ type shared struct {
 	cluster string             // this instance's, by name; empty: unknown
 	recent  []agentstate.Event // the newest first
 	ports   Ports
+	self    gate.Self
 	held    []announce.Event // for the agent that inherits
 }
 
@@ -33,6 +35,19 @@ func (s *shared) clusterName() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.cluster
+}
+
+func (s *shared) setSelf(self gate.Self) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.self = self
+}
+
+// confirmedSelf is this container instance; empty before ECS has confirmed it.
+func (s *shared) confirmedSelf() gate.Self {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.self
 }
 
 func (s *shared) setPorts(found Ports) {

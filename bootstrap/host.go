@@ -86,6 +86,11 @@ type Signals interface {
 	SetUnhealthy(ctx context.Context, instanceID string, respectGracePeriod bool) error
 }
 
+// Attributes sets attributes of container instances.
+type Attributes interface {
+	PutAttribute(ctx context.Context, cluster, arn, name, value string) error
+}
+
 // AWS is all of the APIs, and how many requests this process has sent to them.
 type AWS interface {
 	Clusters
@@ -93,6 +98,7 @@ type AWS interface {
 	Groups
 	Hooks
 	Signals
+	Attributes
 	Calls() int
 }
 

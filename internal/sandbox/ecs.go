@@ -35,6 +35,7 @@ func (s *Sandbox) ecsService() *service {
 			"ListTasks":                   s.listTasks,
 			"DescribeTasks":               s.describeTasks,
 			"DiscoverPollEndpoint":        s.discoverPollEndpoint,
+			"PutAttributes":               s.putAttributes,
 		},
 		rates: map[string]rate{
 			"ListClusters": lists, "DescribeClusters": lists,

@@ -187,6 +187,7 @@ var references = map[string]reference{
 	"ecs:DescribeContainerInstances": {resource: "container-instance", keys: []string{"ecs:cluster"}},
 	"ecs:ListTasks":                  {resource: "container-instance", keys: []string{"ecs:cluster"}},
 	"ecs:DescribeTasks":              {resource: "task", keys: []string{"ecs:cluster"}},
+	"ecs:PutAttributes":              {resource: "container-instance", keys: []string{"ecs:cluster"}},
 
 	"autoscaling:RecordLifecycleActionHeartbeat": {
 		resource: "autoScalingGroup",
@@ -361,7 +362,7 @@ func TestAPolicyThatIsWidenedIsNoticed(t *testing.T) {
 			}
 		}
 	}
-	if widened != 14 { // 10 conditions and 4 resources
+	if widened != 15 { // 11 conditions and 4 resources
 		t.Errorf("%d statements are widened", widened)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"muster/agent/agentstate"
 	"muster/agent/announce"
 	"muster/agent/limits"
+	"muster/internal/base/gate"
 )
 
 // shared is the state that several goroutines of the agent use.
@@ -20,6 +21,7 @@ type shared struct {
 	problem *agentstate.Event  // the newest of them that was a problem
 	ports   Ports
 	limits  limits.Reading
+	self    gate.Self
 	held    []announce.Event // events for the agent that inherits from this one
 }
 
@@ -36,6 +38,19 @@ func (s *shared) clusterName() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.cluster
+}
+
+func (s *shared) setSelf(self gate.Self) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.self = self
+}
+
+// confirmedSelf is this container instance; empty before ECS has confirmed it.
+func (s *shared) confirmedSelf() gate.Self {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.self
 }
 
 func (s *shared) setPorts(found Ports) {

@@ -85,6 +85,11 @@ type Signals interface {
 	SetUnhealthy(ctx context.Context, instanceID string, respectGracePeriod bool) error
 }
 
+// Attributes sets attributes of container instances.
+type Attributes interface {
+	PutAttribute(ctx context.Context, cluster, arn, name, value string) error
+}
+
 // AWS combines all AWS APIs. Calls returns the number of requests that this process has sent to them.
 type AWS interface {
 	Clusters
@@ -92,6 +97,7 @@ type AWS interface {
 	Groups
 	Hooks
 	Signals
+	Attributes
 	Calls() int
 }
 

@@ -2,8 +2,8 @@ package cli
 
 import "maps"
 
-// features are those of the policies that muster's commands and the healer use;
-// the agent's own are in testdata/script/agent-denied.txtar.
+// features returns the features of the policies that muster's commands and the healer use.
+// testdata/script/agent-denied.txtar covers the agent's own policies.
 func features() map[string]feature {
 	all := bootFeatures()
 	maps.Copy(all, watchFeatures())
@@ -128,7 +128,7 @@ func portFeatures() map[string]feature {
 			without: map[string]lack{
 				"ecs:ListContainerInstances":     unfound,
 				"ecs:DescribeContainerInstances": unfound,
-				"ec2:DescribeInstances":          {"no pair of addresses to judge", "2 instances"},
+				"ec2:DescribeInstances":          {"no pair of addresses to evaluate", "2 instances"},
 				"ec2:DescribeNetworkAcls":        {"at source ACL of i-0aaaaaaaaaaaaaaa1, 47500-47599 is not known", "2 instances"},
 				"ec2:GetManagedPrefixListEntries": {
 					"at destination ingress of i-0aaaaaaaaaaaaaaa2, 47500-47599 is not known",

@@ -46,6 +46,8 @@ type groupState struct {
 	hooks  []*hookState
 	health string
 	others map[string]memberState
+	// waiting are the hooks of Group.Others, by name and instance.
+	waiting map[string]*hookState
 }
 
 // SetOther changes the lifecycle state and the health of another instance of the group.
@@ -59,7 +61,7 @@ func (s *Sandbox) newGroup() *groupState {
 	if s.opts.Group == nil {
 		return nil
 	}
-	g := &groupState{Group: *s.opts.Group, health: "Healthy", others: map[string]memberState{}}
+	g := &groupState{Group: *s.opts.Group, health: "Healthy", others: map[string]memberState{}, waiting: map[string]*hookState{}}
 	g.TargetState = cmp.Or(g.TargetState, "InService")
 	for _, h := range g.Hooks {
 		h.Transition = cmp.Or(h.Transition, "autoscaling:EC2_INSTANCE_LAUNCHING")
@@ -109,10 +111,15 @@ func (s *Sandbox) findHook(name string) *hookState {
 		return nil
 	}
 	h := s.group.hooks[i]
-	if h.Result == "" && s.clock.Now().After(h.deadline) {
+	h.expire(s.clock.Now())
+	return h
+}
+
+// expire applies a timeout that is due.
+func (h *hookState) expire(now time.Time) {
+	if h.Result == "" && now.After(h.deadline) {
 		h.Result, h.TimedOut = h.DefaultResult, true
 	}
-	return h
 }
 
 // lifecycleState derives the state from the target and the launch hooks: an instance waits for each of its hooks, then

@@ -29,6 +29,18 @@ type Service struct {
 	Deployments []Deployment   `json:"deployments"`
 	Events      []ServiceEvent `json:"events"`
 	CreatedAt   Epoch          `json:"createdAt"`
+	// Network is set for tasks in awsvpc mode.
+	Network *NetworkConfiguration `json:"networkConfiguration,omitempty"`
+}
+
+// NetworkConfiguration is the network configuration of a service.
+type NetworkConfiguration struct {
+	Awsvpc AwsvpcConfiguration `json:"awsvpcConfiguration"`
+}
+
+// AwsvpcConfiguration names the subnets of a service's tasks.
+type AwsvpcConfiguration struct {
+	Subnets []string `json:"subnets"`
 }
 
 // ProviderItem is an item of a capacity provider strategy.

@@ -78,12 +78,15 @@ type Sandbox struct {
 	identity identity
 	extra    map[string]string // by path, of the IMDS
 	clusters []*cluster
-	group    *groupState
-	scaling  []*ScalingGroup
-	vpc      *vpc
-	stacks   map[string]*stack
-	metrics  []Datum
-	events   []Event
+
+	definitions []*TaskDefinition
+
+	group   *groupState
+	scaling []*ScalingGroup
+	vpc     *vpc
+	stacks  map[string]*stack
+	metrics []Datum
+	events  []Event
 }
 
 // New starts a sandbox on three loopback ports. The caller must Close it.

@@ -17,18 +17,18 @@ import (
 	"muster/test/observe"
 )
 
-// screen is a block of the documentation: commands, and what the real binary
-// prints on a sandboxed instance. Its block in a page begins with
-// <!-- screen: NAME --> and a fence.
+// screen is a block in the documentation that contains commands and the output of the real binary on a sandboxed
+// instance. In the page, the block starts with <!-- screen: NAME --> and a fence.
 type screen struct {
 	name string
-	page string // below docs/
+	page string // path below docs/
 	play func(*stage) error
 }
 
 var screens = []screen{
 	{"misread", "guides/debug.md", misreadConfig},
 	{"security-groups", "guides/security-groups.md", closedPorts},
+	{"ports-baseline", "guides/ports-baseline.md", closedSince},
 	{"clusters", "guides/clusters.md", mistypedCluster},
 	{"zones", "guides/zones.md", closedZone},
 	{"front-ends", "guides/front-ends.md", frontEnds},
@@ -42,7 +42,7 @@ var screens = []screen{
 	{"fleet-wait", "guides/fleet.md", wokenFleet},
 }
 
-// document plays every screen, writes it into its page, and draws the pictures.
+// document runs every screen, writes its output into its page, and draws the pictures.
 func document(docs, binary string) error {
 	for _, sc := range screens {
 		var text bytes.Buffer
@@ -60,7 +60,7 @@ func document(docs, binary string) error {
 	return draw(filepath.Join(docs, "pictures"), binary)
 }
 
-// replace puts the text into the fenced block that follows the name's comment.
+// replace replaces the text of the fenced block that follows the comment with the given name.
 func replace(page, name, text string) error {
 	data, err := os.ReadFile(page)
 	if err != nil {
@@ -76,8 +76,7 @@ func replace(page, name, text string) error {
 	}), 0o644)
 }
 
-// types shows a command as a person types it and what it prints. Of the output
-// only the part before the first empty line is kept if answer is set.
+// types shows a command and its output. If answer is set, it shows only the output before the first empty line.
 func (s *stage) types(line string, wantExit int, answer bool, args ...string) error {
 	var out bytes.Buffer
 	hide := &rootless{&out, s.root}
@@ -93,7 +92,7 @@ func (s *stage) types(line string, wantExit int, answer bool, args ...string) er
 	return nil
 }
 
-// configured is an instance whose ecs.config names a cluster. The ECS agent runs.
+// configured makes ecs.config name the given cluster, and starts the ECS agent.
 func (s *stage) configured(cluster string) error {
 	if err := s.write(config, "ECS_CLUSTER="+cluster+"\n"); err != nil {
 		return err
@@ -108,7 +107,7 @@ func mistypedCluster(s *stage) error {
 	return s.types("sudo muster debug", 1, true, "debug")
 }
 
-// misreadConfig has a space before "=", which the ECS agent takes for a part of the name.
+// misreadConfig shows an ecs.config with a space before "=", which the ECS agent reads as part of the key.
 func misreadConfig(s *stage) error {
 	if err := s.write(config, "# from the image\nECS_LOGLEVEL=info\nECS_CLUSTER =prod\n"); err != nil {
 		return err
@@ -130,15 +129,46 @@ func misreadConfig(s *stage) error {
 	return err
 }
 
-// closedPorts has three instances with two security groups, and a rule that ends
-// four ports too early.
+// closedPorts shows three instances in two security groups, with a rule whose port range is four ports too short.
 func closedPorts(s *stage) error {
 	s.cacheGroups()
 	return s.types("muster ports --cluster prod --ports ignite2-compact", 1, false,
 		"ports", "--cluster", "prod", "--ports", "ignite2-compact")
 }
 
-// closedZone has two zones, and a network ACL that guards the second.
+// closedSince compares the facts from before a rule was added with those after it.
+func closedSince(s *stage) error {
+	s.cacheGroups()
+	now, baseline := filepath.Join(s.root, "now.json"), filepath.Join(s.root, "prod.json")
+	save := func(path string) int {
+		return s.run(io.Discard, io.Discard, "ports", "--cluster", "prod", "--ports", "ignite2-compact", "--save", path)
+	}
+	if code := save(now); code != 1 {
+		return fmt.Errorf("the ports are open before the rule was added: exit code %d", code)
+	}
+	if err := s.authorize(); err != nil {
+		return err
+	}
+	if code := save(baseline); code != 0 {
+		return fmt.Errorf("the ports are closed after the rule was added: exit code %d", code)
+	}
+	shown := s.out
+	var out bytes.Buffer
+	s.out = &out
+	err := s.types("muster ports --from now.json --baseline prod.json", 1, false, "ports", "--from", now, "--baseline", baseline)
+	text := momentary.ReplaceAllString(out.String(), "2026-01-05T06:00:00Z")
+	_, _ = io.WriteString(shown, aged.ReplaceAllString(text, "read 3h ago"))
+	s.out = shown
+	return err
+}
+
+// What differs each time the screen is played.
+var (
+	momentary = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
+	aged      = regexp.MustCompile(`read \S+ ago`)
+)
+
+// closedZone shows tasks in two zones, and a network ACL that blocks traffic to the second zone.
 func closedZone(s *stage) error {
 	s.box.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-web", Rules: []sandbox.Rule{
 		{Protocol: "tcp", First: 5701, Last: 5701, Group: "sg-web"}, sandbox.AllEgress()}})
@@ -245,7 +275,7 @@ func afterStart(s *stage) error {
 		"check", "--wait", "5m", "--only", "registered,container-instance", "-v")
 }
 
-// runningRevisions shows which revisions this instance runs.
+// runningRevisions shows which task definition revisions this instance runs.
 func runningRevisions(s *stage) error {
 	if err := s.configured("prod"); err != nil {
 		return err
@@ -261,7 +291,7 @@ func runningRevisions(s *stage) error {
 	return s.pipes("sudo muster debug --bundle - 2>/dev/null | tar -xzO --wildcards '*/agent/tasks.json' | grep -E '\"(Family|Version)\"'")
 }
 
-// pipes runs a line of the shell, with the binary instead of sudo muster.
+// pipes runs a shell command line, with the binary in place of sudo muster.
 func (s *stage) pipes(line string) error {
 	cmd := exec.Command("sh", "-c", strings.ReplaceAll(line, "sudo muster", "\"$MUSTER\""))
 	cmd.Env = append(append([]string{"PATH=" + os.Getenv("PATH"), "MUSTER=" + s.binary, "MUSTER_CONSOLE="}, s.box.Environ()...), s.env...)
@@ -270,7 +300,7 @@ func (s *stage) pipes(line string) error {
 	return err
 }
 
-// engine gives the instance a Docker Engine.
+// engine runs play with a simulated Docker Engine on the instance.
 func (s *stage) engine(play func(*dockerd.Engine) error) error {
 	engine, err := dockerd.New(dockerd.Options{})
 	if err != nil {
@@ -302,7 +332,7 @@ func unhealthyTask(s *stage) error {
 	})
 }
 
-// frontEnds runs one task of two front ends and a back end.
+// frontEnds shows a task with two front ends and a back end.
 func frontEnds(s *stage) error {
 	if err := s.configured("prod"); err != nil {
 		return err

@@ -1,0 +1,3 @@
+package herd
+
+func (f *fleet) plot() string { return "" }

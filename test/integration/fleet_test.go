@@ -42,7 +42,7 @@ func TestAClusterInMotoIsOneScreen(t *testing.T) {
 			t.Errorf("%d lines are no screen", n)
 		}
 		for _, want := range []string{
-			`(?m)^cluster grid in ` + region + `: 12 instances, 2 services, 1`,
+			`^Warning: service cache runs 0 of 6 tasks\n`, `(?m)^cluster grid in ` + region + `: 12 instances, 2 services, 1`,
 			region + "a ", region + "b ", region + "c ", `(?m)^cache +0/6 `, `(?m)^web +0/12 `, `(?m)^workers .* 12 `,
 			`workers: \d{4}-\d\d-\d\dT06:00:00Z .* wake sets desired`,
 		} {

@@ -15,8 +15,8 @@ import (
 	"muster/agent/metrics"
 	"muster/agent/registration"
 	"muster/agent/starts"
-	"muster/internal/config"
 	"muster/internal/base/gate"
+	"muster/internal/config"
 	"muster/internal/host/ecsagent"
 )
 

@@ -11,8 +11,8 @@ import (
 	"muster/bootstrap/bootreport"
 	"muster/internal/base/exitcode"
 	"muster/internal/base/fix"
-	"muster/internal/config"
 	"muster/internal/base/gate"
+	"muster/internal/config"
 	"muster/internal/report/ports"
 )
 

@@ -22,8 +22,8 @@ type Host struct {
 	Settings config.Set
 	Log      *slog.Logger // progress, for a person or the journal
 
-	// This loads the Instance from the settings, with the clients that the whole command shares. If This is nil, the
-	// Instance has no clients.
+	// This is the shared instance.Host. It loads the Instance from the settings, with the clients that the whole command
+	// shares. If it is nil, the Instance has no clients.
 	This *instance.Host
 
 	// The following functions are called once the settings are loaded.

@@ -16,7 +16,7 @@ type lines struct {
 	end    string // text that ends a multi-line string
 }
 
-// state says what the next line may continue.
+// state is the kind of construct that the next line may continue.
 type state int
 
 const (

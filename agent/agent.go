@@ -27,7 +27,7 @@ type Watcher interface {
 	Reading
 }
 
-// Reading is what a Watcher knows, and what it learns about tasks that did not start.
+// Reading returns the state that a Watcher has collected, and receives tasks that did not start.
 type Reading interface {
 	Totals() containers.Totals
 	Snapshot() containers.Snapshot

@@ -71,7 +71,7 @@ func (s *shared) setLimits(read limits.Reading) {
 	s.limits = read
 }
 
-// latestLimits returns the last reading, or a zero one if the last is old.
+// latestLimits returns the last reading, unless it is too old.
 func (s *shared) latestLimits(now time.Time) limits.Reading {
 	s.mu.Lock()
 	defer s.mu.Unlock()

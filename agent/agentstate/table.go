@@ -10,10 +10,10 @@ import (
 	"muster/internal/term"
 )
 
-// labelWidth is the width of the labels of the table, and the indent of what is wrapped.
+// labelWidth is the width of the table's labels, and the indent of wrapped lines.
 const labelWidth = 13
 
-// Table writes the state in ten lines, which are wrapped to the style's width.
+// Table writes the state in ten lines, wrapped to the style's width.
 func (s State) Table(out io.Writer, style term.Style, now time.Time) error {
 	running := fmt.Sprintf("pid %d, version %s, for %s; last cycle %s ago", s.PID, s.Version, age(now, s.Started), age(now, s.cycled()))
 	if s.Stale(now) {

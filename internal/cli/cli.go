@@ -186,14 +186,14 @@ func addOutput(cmd *cobra.Command, output *string, desc string, words ...string)
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// addColor adds --color.
+// addColor adds the flag --color.
 func addColor(cmd *cobra.Command, color *string) {
 	cmd.Flags().StringVar(color, "color", "auto", "Use colors: auto (on a terminal, unless NO_COLOR is set), always or never.")
 }
 
 func oneColor(color string) error { return oneOf("color", color, "auto", "always", "never") }
 
-// addFlags gives the command a flag for each setting that names it.
+// addFlags adds a flag to the command for each setting that belongs to it.
 func addFlags(cmd *cobra.Command, name string) {
 	for _, s := range config.Settings() {
 		for _, of := range s.Commands {

@@ -17,7 +17,7 @@ type cluster struct {
 
 	byInstance map[string]*ContainerInstance // by ARN
 	byTask     map[string]*RunningTask
-	running    map[string]int // tasks by ARN of the instance
+	running    map[string]int // number of tasks by the ARN of the instance
 	pending    map[string]int
 }
 

@@ -32,7 +32,7 @@ type ContainerInstance struct {
 	VersionInfo          *VersionInfo `json:"versionInfo,omitempty"`
 	RegisteredResources  []Resource   `json:"registeredResources,omitempty"`
 	RemainingResources   []Resource   `json:"remainingResources,omitempty"`
-	// The counts are those of the tasks that were added, unless they are set.
+	// The counts include the added tasks, unless they are set.
 	RunningTasksCount int `json:"runningTasksCount"`
 	PendingTasksCount int `json:"pendingTasksCount"`
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// againRows were written by a second person who had not read the code.
+// againRows were written by a second author who had not read muster's code.
 func againRows() []row {
 	var rows []row
 	for _, f := range []func() []row{againLocal, againDocker, againAWS, againDisk, againOther, againUser} {
@@ -22,7 +22,7 @@ func againRows() []row {
 
 const inJSON = "application/json"
 
-// earlyHints sends interim answers for ever.
+// earlyHints sends an endless series of interim responses.
 func earlyHints(http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()
@@ -38,7 +38,7 @@ func earlyHints(http.Handler) http.Handler {
 	})
 }
 
-// longHead sends headers for ever.
+// longHead sends endless headers.
 func longHead(http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()

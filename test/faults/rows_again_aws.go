@@ -14,7 +14,7 @@ import (
 	"muster/internal/sandbox"
 )
 
-// againAWS: AWS answers oddly.
+// againAWS covers unusual responses of AWS.
 func againAWS() []row {
 	return []row{
 		{name: "aws/endless-pages", command: "ports",

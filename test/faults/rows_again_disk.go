@@ -12,7 +12,7 @@ import (
 	"muster/test/faults/inject"
 )
 
-// againDisk: files are not what they should be.
+// againDisk covers files with unexpected content or type.
 func againDisk() []row {
 	env := "etc/muster/muster.env"
 	setting := func(r *rig, text string) {

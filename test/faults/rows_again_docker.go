@@ -10,7 +10,7 @@ import (
 	"muster/internal/sandbox/dockerd"
 )
 
-// againDocker: Docker answers oddly.
+// againDocker covers unusual responses of Docker.
 func againDocker() []row {
 	return []row{
 		{name: "docker/inspect-500", command: "agent",

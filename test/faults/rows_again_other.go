@@ -12,7 +12,7 @@ import (
 	"muster/test/faults/inject"
 )
 
-// againOther: clock, limits, signals, and two faults at once.
+// againOther covers the clock, limits, signals, and two faults at once.
 func againOther() []row {
 	return []row{
 		{name: "clock/step-bootstrap", command: "bootstrap",

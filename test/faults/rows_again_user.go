@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// againUser: a local user without rights.
+// againUser covers a local user without privileges.
 func againUser() []row {
 	return []row{
 		{name: "file/state-link", command: "status",

@@ -189,7 +189,7 @@ func (r *Report) warnings() []string {
 	return out
 }
 
-// color is empty for what was not asked.
+// color returns the color of the status, or "" if the outcome was not evaluated.
 func (o Outcome) color() string {
 	if o.Status == "" {
 		return ""

@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	checkports "muster/check/ports"
-	"muster/internal/fleet"
 	"muster/internal/base/gate"
+	"muster/internal/fleet"
 	"muster/internal/host/hostports"
 	"muster/internal/instance"
 	"muster/internal/report/ports"

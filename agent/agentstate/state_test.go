@@ -127,7 +127,7 @@ func TestStatusTellsWhatIsWrongNowAndWhatWasLast(t *testing.T) {
 		t.Errorf("what is over is %s", got)
 	}
 	var out bytes.Buffer
-	if err := over.Table(&out, now); err != nil {
+	if err := over.Table(&out, term.Style{}, now); err != nil {
 		t.Fatal(err)
 	}
 	for _, text := range []string{out.String(), over.Summary(now)} {

@@ -30,7 +30,7 @@ func (a *Agent) Inherit(from *Agent) {
 	}
 	a.loop.registration, a.loop.departure, a.loop.cycled = from.loop.registration, from.loop.departure, from.loop.cycled
 	a.loop.orphans, a.loop.limits = from.loop.orphans, from.loop.limits
-	a.shared.recent = from.shared.recent
+	a.shared.recent, a.shared.problem = from.shared.recent, from.shared.problem
 	for _, e := range from.shared.held {
 		e.Instance = a.InstanceID
 		a.Announcer.Forward(e)

@@ -130,6 +130,8 @@ type single struct {
 	// request reports whether MUSTER_METRICS enables the metric. A nil request means that it is always published.
 	request func(config.Metrics) bool
 	of      func(minute) (value float64, known bool)
+	// total is the sum since the agent started, of what counts; nil of what does not.
+	total func(*Agent) (value float64, known bool)
 }
 
 // singleMetrics returns the metrics that a cluster has once. The count of a rare event is published only in minutes in
@@ -137,23 +139,30 @@ type single struct {
 func singleMetrics() []single {
 	agents := func(m config.Metrics) bool { return m.Agent }
 	return []single{
-		{"Registered", metrics.UnitCount, true, nil, minute.registered},
-		{"Connected", metrics.UnitCount, true, nil, minute.connected},
-		{"Impaired", metrics.UnitCount, true, nil, minute.impaired},
-		{"Orphans", metrics.UnitCount, false, nil, func(m minute) (float64, bool) { return float64(m.orphans), m.orphansKnown }},
-		{"DockerReachable", metrics.UnitCount, true, nil, func(m minute) (float64, bool) { return one(m.docker), m.dockerWhy }},
-		{"BlockedPorts", metrics.UnitCount, true, nil, func(m minute) (float64, bool) { return float64(m.ports.Blocked), m.ports.Known }},
-		{"Leaving", metrics.UnitCount, false, nil, func(m minute) (float64, bool) { return one(m.leaving), true }},
-		{"SpooledMinutes", metrics.UnitCount, false, nil, func(m minute) (float64, bool) { return float64(m.spooled), true }},
-		{"MemoryUsed", metrics.UnitPercent, false, nil, func(m minute) (float64, bool) { return share(m.limits.Worst.Memory) }},
-		{"CPUThrottled", metrics.UnitPercent, false, nil, func(m minute) (float64, bool) { return share(m.limits.Worst.Throttled) }},
-		{"DiskUsed", metrics.UnitPercent, false, nil, func(m minute) (float64, bool) { return share(m.limits.Disk) }},
-		{"HostMemoryUsed", metrics.UnitPercent, false, nil, func(m minute) (float64, bool) { return share(m.limits.HostMemory) }},
-		{"AllowanceExceeded", metrics.UnitCount, false, nil, minute.exceeded},
-		{"DroppedData", metrics.UnitCount, false, nil, func(m minute) (float64, bool) { return float64(m.own.dropped), m.own.dropped > 0 }},
-		{"AgentCPU", metrics.UnitMillis, false, agents, func(m minute) (float64, bool) { return float64(m.own.cpu.Microseconds()) / 1000, true }},
-		{"AgentMemory", metrics.UnitBytes, false, agents, func(m minute) (float64, bool) { return float64(m.memory), true }},
-		{"APICalls", metrics.UnitCount, false, agents, func(m minute) (float64, bool) { return float64(m.own.calls), true }},
+		{"Registered", metrics.UnitCount, true, nil, minute.registered, nil},
+		{"Connected", metrics.UnitCount, true, nil, minute.connected, nil},
+		{"Impaired", metrics.UnitCount, true, nil, minute.impaired, nil},
+		{"Orphans", metrics.UnitCount, false, nil, func(m minute) (float64, bool) { return float64(m.orphans), m.orphansKnown }, nil},
+		{"DockerReachable", metrics.UnitCount, true, nil, func(m minute) (float64, bool) { return one(m.docker), m.dockerWhy }, nil},
+		{"BlockedPorts", metrics.UnitCount, true, nil, func(m minute) (float64, bool) { return float64(m.ports.Blocked), m.ports.Known }, nil},
+		{"Leaving", metrics.UnitCount, false, nil, func(m minute) (float64, bool) { return one(m.leaving), true }, nil},
+		{"SpooledMinutes", metrics.UnitCount, false, nil, func(m minute) (float64, bool) { return float64(m.spooled), true }, nil},
+		{"MemoryUsed", metrics.UnitPercent, false, nil, func(m minute) (float64, bool) { return share(m.limits.Worst.Memory) }, nil},
+		{"CPUThrottled", metrics.UnitPercent, false, nil, func(m minute) (float64, bool) { return share(m.limits.Worst.Throttled) }, nil},
+		{"DiskUsed", metrics.UnitPercent, false, nil, func(m minute) (float64, bool) { return share(m.limits.Disk) }, nil},
+		{"HostMemoryUsed", metrics.UnitPercent, false, nil, func(m minute) (float64, bool) { return share(m.limits.HostMemory) }, nil},
+		{"AllowanceExceeded", metrics.UnitCount, false, nil, minute.exceeded,
+			func(a *Agent) (float64, bool) {
+				r := a.shared.latestLimits(time.Now())
+				return float64(r.Exceeded), r.ExceededKnown
+			}},
+		{"DroppedData", metrics.UnitCount, false, nil, func(m minute) (float64, bool) { return float64(m.own.dropped), m.own.dropped > 0 },
+			func(a *Agent) (float64, bool) { return float64(dropped(a.stats())), true }},
+		{"AgentCPU", metrics.UnitMillis, false, agents, func(m minute) (float64, bool) { return float64(m.own.cpu.Microseconds()) / 1000, true },
+			func(*Agent) (float64, bool) { return float64(cpu().Microseconds()) / 1000, true }},
+		{"AgentMemory", metrics.UnitBytes, false, agents, func(m minute) (float64, bool) { return float64(m.memory), true }, nil},
+		{"APICalls", metrics.UnitCount, false, agents, func(m minute) (float64, bool) { return float64(m.own.calls), true },
+			func(a *Agent) (float64, bool) { return float64(a.Calls()), true }},
 	}
 }
 

@@ -30,7 +30,7 @@ func (s State) Table(out io.Writer, style term.Style, now time.Time) error {
 		{"cloudwatch", s.Publishing.line(now) + s.Publishing.warning(now)},
 		{"events", s.Events.line()},
 		{"itself", s.cost(now)},
-		{"last event", s.last()},
+		{"last event", s.last() + s.lastProblem()},
 	} {
 		b.WriteString(style.Paint(term.Dim, fmt.Sprintf("%-12s ", line[0])) + style.Wrap(labelWidth, style.Text(line[1])) + "\n")
 	}
@@ -167,6 +167,15 @@ func (s State) last() string {
 	}
 	e := s.Recent[0]
 	return e.At.UTC().Format("2006-01-02 15:04:05Z ") + e.Kind + ": " + e.Text
+}
+
+// lastProblem returns text on the last problem, which follows the last event if that is not a problem itself.
+func (s State) lastProblem() string {
+	p := s.LastProblem
+	if p == nil || len(s.Recent) > 0 && s.Recent[0] == *p {
+		return ""
+	}
+	return "; last problem " + p.At.UTC().Format("2006-01-02 15:04:05Z ") + p.Kind + ": " + p.Text
 }
 
 // count returns a number with its noun.

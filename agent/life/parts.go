@@ -17,6 +17,7 @@ import (
 	"muster/check/portcheck"
 	"muster/internal/awsapi"
 	"muster/internal/base/arn"
+	"muster/internal/base/gate"
 	"muster/internal/host/cgroup"
 	"muster/internal/host/dockerapi"
 	"muster/internal/host/ecsagent"
@@ -133,8 +134,13 @@ func (l *Life) addAWS(a *agent.Agent, api *awsapi.Client, metadata *imds.Client)
 	if blocked := portcheck.ByRules(l.Instance, api); blocked != nil {
 		a.Ports = func(ctx context.Context) (agent.Ports, error) {
 			found, err := blocked(ctx)
-			return agent.Ports{Known: err == nil, Blocked: found.Pairs, First: found.First, Remedy: found.Remedy}, err
+			return agent.Ports{Known: err == nil, Blocked: found.Pairs, First: found.First, Remedy: found.Remedy, Gate: found.Gate}, err
 		}
+		if cfg.Gate != "" {
+			a.Gate = &gate.Gate{Name: cfg.Gate, API: api}
+		}
+	} else if cfg.Gate != "" {
+		log.Warn("no replication ports are set (MUSTER_PORTS), so attribute "+cfg.Gate+" is not set", "phase", "gate")
 	}
 }
 

@@ -18,8 +18,7 @@ import (
 	"muster/internal/term"
 )
 
-// fits-schema FILE [SCHEMA]: the JSON is as docs/schema/check.json says, or as another
-// schema there.
+// fits-schema FILE [SCHEMA] checks that the JSON matches a schema in docs/schema: check.json, or the given one.
 func fitsSchema(ts *testscript.TestScript, _ bool, args []string) {
 	name := "check.json"
 	if len(args) == 2 {

@@ -48,6 +48,7 @@ func (s *Sandbox) ecsService() *service {
 			"DescribeCapacityProviders":   s.describeCapacityProviders,
 			"DescribeTaskDefinition":      s.describeTaskDefinition,
 			"ListTaskDefinitionFamilies":  s.listTaskDefinitionFamilies,
+			"PutAttributes":               s.putAttributes,
 		},
 		rates: map[string]rate{
 			"ListClusters": lists, "DescribeClusters": lists,

@@ -94,7 +94,7 @@ const (
 func (s *Sandbox) newVPC() *vpc {
 	v := &vpc{owner: map[string]*Instance{}, lists: map[string][]string{}}
 	v.addGroup(SecurityGroup{groupID, "default", []Rule{{Protocol: "-1", Group: groupID}, AllEgress()}})
-	v.addInstance(Instance{ID: s.opts.InstanceID, Interfaces: []Interface{
+	v.addInstance(Instance{ID: s.opts.InstanceID, Launched: s.clock.Now(), Interfaces: []Interface{
 		{ID: interfaceID, Addrs: []string{privateIP}, Groups: []string{groupID}},
 	}})
 	return v

@@ -98,8 +98,8 @@ func (e *evaluation) count(s *Service) {
 	} else if s.Pending > 0 {
 		p.Why = []string{plural(s.Pending, "task is", "tasks are") + " pending"}
 	}
-	if s.Wrong == "deploying" && p.Status == Warn {
-		return // a rolling update may temporarily run fewer tasks than desired
+	if s.Wrong == "deploying" && p.Status == Warn && s.Running > 0 && s.Running*100 >= s.Desired*s.MinPercent {
+		return // a rolling update may temporarily run minimumHealthyPercent of the desired tasks
 	}
 	p.Fix = e.look(s)
 	worse(&s.Status, &s.Wrong, p.Status, fmt.Sprintf("%d of %d running", s.Running, s.Desired))

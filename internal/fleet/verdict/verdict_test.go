@@ -89,6 +89,10 @@ func TestTheFirstLineSaysWhatIsWrong(t *testing.T) {
 			inv.Services[0].Running = 5
 			inv.Services[0].Deployments[0] = inventory.Deployment{Status: "PRIMARY", Rollout: "IN_PROGRESS", Definition: "web:8", Desired: 6, Running: 2, Created: now.Add(-3 * time.Minute)}
 		}, Pass, "Healthy", "", ""},
+		"a deployment below its minimum": {func(inv *inventory.Inventory) {
+			inv.Services[0].Running, inv.Services[0].Pending, inv.Services[0].MinPercent = 0, 6, 50
+			inv.Services[0].Deployments[0] = inventory.Deployment{Status: "PRIMARY", Rollout: "IN_PROGRESS", Definition: "web:1", Desired: 6, Created: now.Add(-3 * time.Minute)}
+		}, Warn, "Warning: service web runs 0 of 6 tasks", "service-short", ""},
 		"instances outside EC2": {func(inv *inventory.Inventory) {
 			inv.Instances = append(inv.Instances, inventory.Instance{ID: "mi-1", Kind: inventory.External, Status: "ACTIVE"}, inventory.Instance{ID: "i-m", Kind: inventory.Managed, Status: "ACTIVE"})
 		}, Pass, "Healthy: 6 of 6 container instances connected, 2 instances not evaluated", "", ""},

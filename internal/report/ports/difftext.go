@@ -26,7 +26,7 @@ func (d *Diff) sections() []section {
 // with its fix.
 func (d *Diff) Table(out io.Writer, style term.Style) error {
 	w := &printer{out: out, Style: style}
-	w.title(color(d.worst()), d.headline())
+	w.title(colorOf(d.worst()), d.headline())
 	for _, note := range d.Notes {
 		w.note(note)
 	}
@@ -84,7 +84,7 @@ func (p *printer) change(s section, c Change) {
 	if p.UTF8 {
 		label = mark(s.status) + " " + label
 	}
-	p.raw(p.Paint(color(s.status), fmt.Sprintf("%-*s", margin, label)) + p.Wrap(margin, p.Text(c.title())) + "\n")
+	p.raw(p.Paint(colorOf(s.status), fmt.Sprintf("%-*s", margin, label)) + p.Wrap(margin, p.Text(c.title())) + "\n")
 	first := "why"
 	for _, cause := range c.Causes {
 		p.labelled(first, cause)

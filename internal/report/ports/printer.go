@@ -83,7 +83,7 @@ func (p *printer) verdict(s reach.Status, sentence string) {
 	if p.UTF8 {
 		label = mark(s) + " " + label
 	}
-	p.raw(p.Paint(color(s), fmt.Sprintf("%-*s", margin, label)) + p.Wrap(margin, p.Text(sentence)) + "\n")
+	p.raw(p.Paint(colorOf(s), fmt.Sprintf("%-*s", margin, label)) + p.Wrap(margin, p.Text(sentence)) + "\n")
 }
 
 // mark returns the character for a status, for output in which color is not enough.
@@ -97,7 +97,7 @@ func mark(s reach.Status) string {
 	return "✗"
 }
 
-func color(s reach.Status) string {
+func colorOf(s reach.Status) string {
 	switch s {
 	case reach.Open:
 		return term.Green

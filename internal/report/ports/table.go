@@ -17,7 +17,7 @@ const shownNames = 3
 // command stays on one line.
 func (r *Report) Table(out io.Writer, style term.Style) error {
 	w := &printer{out: out, Style: style}
-	w.title(color(r.worst), fmt.Sprintf("%s in %s: %s, %s: %s", r.Scope, r.Region, r.members(), count(len(r.Needs), "port range"), r.tally()))
+	w.title(colorOf(r.worst), fmt.Sprintf("%s in %s: %s, %s: %s", r.Scope, r.Region, r.members(), count(len(r.Needs), "port range"), r.tally()))
 	for _, note := range slices.Concat(r.Notes, r.Hints, r.warnings()) {
 		w.note(note)
 	}
@@ -194,7 +194,7 @@ func (o Outcome) color() string {
 	if o.Status == "" {
 		return ""
 	}
-	return color(o.status)
+	return colorOf(o.status)
 }
 
 func (o Outcome) cell() string {

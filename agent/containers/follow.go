@@ -83,7 +83,7 @@ func (w *Watcher) streamWorks() {
 	w.tell(func(m *machine, _ time.Time) { m.stream = Stream{} })
 }
 
-// session is one connection: it subscribes to events, then lists the containers, and lists again in each period until
+// session is one connection. It subscribes to events, then lists the containers, and lists again in each period until
 // something fails. listed reports whether the last list succeeded.
 func (w *Watcher) session(ctx context.Context, last *time.Time) (listed bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)

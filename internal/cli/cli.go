@@ -236,7 +236,7 @@ func coded(f func(*cobra.Command) error) func(*cobra.Command, []string) error {
 }
 
 // until returns a context that ends when one of the signals arrives. A signal that was ignored when the process started
-// stays ignored. nohup(1) ignores SIGHUP in this way, and a shell without job control ignores SIGINT for a background
+// stays ignored. For example, nohup(1) ignores SIGHUP, and a shell without job control ignores SIGINT for a background
 // command.
 func until(ctx context.Context, signals ...os.Signal) (context.Context, context.CancelFunc) {
 	signals = slices.DeleteFunc(signals, signal.Ignored)

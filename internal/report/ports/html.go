@@ -10,8 +10,9 @@ import (
 	"muster/reach"
 )
 
-// HTML writes the report as one page that works without a network: the styles and the picture are inline, and there is
-// no script. html/template is not used, because it would make the linker keep every method of every library.
+// HTML writes the report as one page that works without a network. The styles and the picture are inline, and there is
+// no script. The page is not made with html/template, because that would make the linker keep every method of every
+// library.
 func (r *Report) HTML(out io.Writer) error {
 	return page(out, "Ports of "+r.Scope, r.Section())
 }

@@ -169,7 +169,8 @@ func (s State) last() string {
 	return e.At.UTC().Format("2006-01-02 15:04:05Z ") + e.Kind + ": " + e.Text
 }
 
-// lastProblem returns text on the last problem, which follows the last event if that is not a problem itself.
+// lastProblem returns text about the last problem. The table shows it after the last event, if that event is not a
+// problem itself.
 func (s State) lastProblem() string {
 	p := s.LastProblem
 	if p == nil || len(s.Recent) > 0 && s.Recent[0] == *p {

@@ -1,8 +1,7 @@
 package redacttest
 
-// prints are forms that ECS, Docker, cloud-init, systemd and shells print. They were
-// written without knowing the rules, from the documentation and the source of the
-// programs, after templates, attacks and layouts.
+// prints are forms that ECS, Docker, cloud-init, systemd and shells print. Their author knew the documentation and the
+// source of the programs but not the redaction rules. They were added after templates, attacks and layouts.
 var prints = []template{
 	{"ecs.config, block YAML flattened", `ECS_X=command:\n  - sshpass\n  - -p\n  - %s\n  - ssh`, true},
 	{"ecs.config, block YAML in one line", `command: - sshpass - -p - %s - ssh`, false},

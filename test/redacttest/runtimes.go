@@ -1,7 +1,7 @@
 package redacttest
 
-// runtimes are forms that language runtimes, databases, CI systems and other tools
-// print. They were written without knowing the rules, like prints.
+// runtimes are forms that language runtimes, databases, CI systems and other tools print. Like prints, they were
+// written without knowledge of the redaction rules.
 var runtimes = []template{
 	{
 		"Node, spawn",

@@ -1,7 +1,7 @@
 package redacttest
 
-// vendors are tokens that their prefix tells apart, in a text that does not announce
-// them. The prefixes are those of the vendors' documentation.
+// vendors are tokens that are recognizable by their prefix, in text that does not announce them. The prefixes come from
+// the vendors' documentation.
 var vendors = []struct {
 	name string
 	make func(source) string

@@ -22,9 +22,10 @@ import (
 // throttles is asked again after the shorter pauses: a fleet that boots at once empties
 // the bucket that all of it shares.
 func (r *run) confirm(ctx context.Context, meta ecsagent.Metadata, report *bootreport.Report) error {
+	r.settle(ctx)
 	var last *known // what ECS answered last
 	for n := 0; ; n++ {
-		ci, err := r.aws.ContainerInstance(awsapi.RetriesThrottling(ctx), r.wanted.Text, meta.ContainerInstanceARN)
+		ci, err := r.aws.ContainerInstance(awsapi.WithoutThrottleRetries(ctx), r.wanted.Text, meta.ContainerInstanceARN)
 		again := n < len(r.pace.confirm)
 		switch answered := awsapi.KindOf(err) == ""; {
 		case !answered && last == nil:
@@ -56,6 +57,19 @@ func (r *run) confirm(ctx context.Context, meta ecsagent.Metadata, report *bootr
 			return last
 		case <-pause.C:
 		}
+	}
+}
+
+// settle gives the ECS agent the time to connect.
+func (r *run) settle(ctx context.Context) {
+	if r.pace.settle == 0 {
+		return
+	}
+	wait := time.NewTimer(r.pace.settle + rand.N(r.pace.settle/2))
+	defer wait.Stop()
+	select {
+	case <-ctx.Done():
+	case <-wait.C:
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"muster/check"
 	"muster/check/ecs"
+	"muster/internal/awsapi"
 	"muster/internal/base/cluster"
 	"muster/internal/base/fix"
 	"muster/internal/host/ecsconfig"
@@ -109,9 +110,10 @@ func (r *run) groupByAPI(ctx context.Context) (string, error) {
 }
 
 // confirmCluster refuses a cluster that the instance cannot join, before anything is
-// written. When ECS cannot be asked it only warns.
+// written. When ECS cannot be asked it only warns. A throttled question is not repeated:
+// the boot goes on without the answer, and has calls left for verify.
 func (r *run) confirmCluster(ctx context.Context) error {
-	ctx, stop := context.WithTimeout(ctx, r.pace.api)
+	ctx, stop := context.WithTimeout(awsapi.WithoutThrottleRetries(ctx), r.pace.api)
 	defer stop()
 	f, bad := ecs.ClusterFinding(ctx, r.aws, r.wanted, r.origin, r.Identity)
 	switch {

@@ -11,6 +11,10 @@ type pace struct {
 	// without a connection are normal (AWS, "ECS container agent connection"):
 	// together the waits are more than five minutes.
 	confirm []time.Duration
+	// settle is the wait before the first of these calls, and half as long again at most: the
+	// agent connects a second or two after it has registered. Asked at once, ECS mostly
+	// answers "not connected", and the call is wasted.
+	settle time.Duration
 
 	api     time.Duration // one API call that bootstrap can do without: the boot waits for it
 	systemd time.Duration // D-Bus; a daemon-reload of a big system takes seconds
@@ -29,6 +33,7 @@ func realPace() pace {
 		confirm: []time.Duration{5 * time.Second, 15 * time.Second, time.Minute, 4 * time.Minute},
 		api:     15 * time.Second, systemd: time.Minute, look: 10 * time.Second, signal: 30 * time.Second,
 		deliver: 2 * time.Minute, backoff: backoff{time.Second, 30 * time.Second},
-		lock: time.Minute, stagger: 15 * time.Second, ports: time.Minute,
+		settle: 2 * time.Second,
+		lock:   time.Minute, stagger: 15 * time.Second, ports: time.Minute,
 	}
 }

@@ -23,7 +23,7 @@ const maxClusterPages = 3
 // ClusterStatus asks for a cluster's status (ACTIVE, INACTIVE, ...), by name or
 // ARN. It is ErrNoSuchCluster when ECS does not know it.
 func (c *Client) ClusterStatus(ctx context.Context, cluster string) (string, error) {
-	out, err := c.ecs.DescribeClusters(ctx, &ecs.DescribeClustersInput{Clusters: []string{cluster}})
+	out, err := c.ecs.DescribeClusters(ctx, &ecs.DescribeClustersInput{Clusters: []string{cluster}}, c.retries(ctx))
 	if err != nil {
 		return "", named("ecs:DescribeClusters", err)
 	}

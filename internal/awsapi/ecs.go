@@ -23,7 +23,7 @@ const maxClusterPages = 3
 // ClusterStatus returns the status (ACTIVE, INACTIVE, ...) of a cluster, by name or ARN. It returns ErrNoSuchCluster if
 // the cluster does not exist.
 func (c *Client) ClusterStatus(ctx context.Context, cluster string) (string, error) {
-	out, err := c.ecs.DescribeClusters(ctx, &ecs.DescribeClustersInput{Clusters: []string{cluster}})
+	out, err := c.ecs.DescribeClusters(ctx, &ecs.DescribeClustersInput{Clusters: []string{cluster}}, c.retries(ctx))
 	if err != nil {
 		return "", named("ecs:DescribeClusters", err)
 	}

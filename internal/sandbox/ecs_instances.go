@@ -157,7 +157,7 @@ func (c *cluster) describe(ci *ContainerInstance, health bool) ContainerInstance
 
 // find accepts an ARN or its last part.
 func (c *cluster) find(ref string) *ContainerInstance {
-	if ci := c.byInstance[ref]; ci != nil {
+	if ci := c.byInstance[ref]; ci != nil && ci.Arn == ref { // a test may have edited the ARN
 		return ci
 	}
 	i := slices.IndexFunc(c.instances, func(ci *ContainerInstance) bool {

@@ -22,8 +22,7 @@ func interned(p *string) string {
 	return unique.Make(*p).Value()
 }
 
-// Launches describes EC2 instances by id, 1,000 a call. Those that do not exist any more are
-// left out.
+// Launches describes EC2 instances by id, 1,000 per call. It omits those that no longer exist.
 func (c *Client) Launches(ctx context.Context, ids []string) ([]inventory.Launch, error) {
 	return batched(ids, maxIDs, func(batch []string) ([]inventory.Launch, error) {
 		return existing(batch, "InvalidInstanceID.NotFound", func(ids []string) ([]inventory.Launch, error) {
@@ -64,7 +63,7 @@ func (c *Client) launches(ctx context.Context, ids []string) ([]inventory.Launch
 // DescribeAutoScalingGroups: 50, up to 100 by MaxRecords).
 const maxGroups = 100
 
-// GroupsNamed describes Auto Scaling groups by name. Those that do not exist are left out.
+// GroupsNamed describes Auto Scaling groups by name. It omits those that do not exist.
 func (c *Client) GroupsNamed(ctx context.Context, names []string) ([]inventory.Group, error) {
 	return batched(names, maxGroups, func(batch []string) ([]inventory.Group, error) {
 		return c.scalingGroups(ctx, autoscaling.DescribeAutoScalingGroupsInput{AutoScalingGroupNames: batch})
@@ -119,8 +118,7 @@ func scalingGroup(g types.AutoScalingGroup) inventory.Group {
 	return out
 }
 
-// maxScheduled is how many scheduled actions a page has (API reference,
-// DescribeScheduledActions).
+// maxScheduled is the maximum number of scheduled actions per page (API reference, DescribeScheduledActions).
 const maxScheduled = 100
 
 // ScheduledActions reads the scheduled actions of one group, or of every group of the region

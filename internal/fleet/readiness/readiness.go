@@ -180,7 +180,11 @@ func Interval(calls int) time.Duration {
 
 // Wait looks until nothing is missing, until the patience is over, or until an error. It
 // returns what the last look missed.
-func Wait(ctx context.Context, patience time.Duration, look func(context.Context) (missing []string, next time.Duration, err error)) ([]string, error) {
+func Wait(
+	ctx context.Context,
+	patience time.Duration,
+	look func(context.Context) (missing []string, next time.Duration, err error),
+) ([]string, error) {
 	until := time.Now().Add(patience)
 	for {
 		missing, next, err := look(ctx)

@@ -37,7 +37,10 @@ func (c *Client) DescribeCluster(ctx context.Context, cluster string) (inventory
 // included: they are known only within their cluster.
 func (c *Client) DescribeProviders(ctx context.Context, cluster string) ([]inventory.Provider, error) {
 	return paged("ecs:DescribeCapacityProviders", func(token *string) ([]inventory.Provider, *string, error) {
-		out, err := c.ecs.DescribeCapacityProviders(ctx, &ecs.DescribeCapacityProvidersInput{Cluster: aws.String(cluster), NextToken: token})
+		out, err := c.ecs.DescribeCapacityProviders(
+			ctx,
+			&ecs.DescribeCapacityProvidersInput{Cluster: aws.String(cluster), NextToken: token},
+		)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -181,7 +184,9 @@ func (c *Client) DescribeServices(ctx context.Context, cluster string, arns []st
 func service(s *types.Service) inventory.Service {
 	out := inventory.Service{
 		ARN: aws.ToString(s.ServiceArn), Name: aws.ToString(s.ServiceName), Status: aws.ToString(s.Status),
-		Definition: inventory.Last(aws.ToString(s.TaskDefinition)), LaunchType: string(s.LaunchType), Scheduling: string(s.SchedulingStrategy),
+		Definition: inventory.Last(
+			aws.ToString(s.TaskDefinition),
+		), LaunchType: string(s.LaunchType), Scheduling: string(s.SchedulingStrategy),
 		Desired: int(s.DesiredCount), Running: int(s.RunningCount), Pending: int(s.PendingCount),
 		Rebalancing: string(s.AvailabilityZoneRebalancing), Controller: "ECS",
 		Awsvpc: s.NetworkConfiguration != nil && s.NetworkConfiguration.AwsvpcConfiguration != nil,

@@ -40,7 +40,11 @@ func (c *Client) launches(ctx context.Context, ids []string) ([]inventory.Launch
 		var page []inventory.Launch
 		for _, r := range out.Reservations {
 			for _, i := range r.Instances {
-				one := inventory.Launch{ID: aws.ToString(i.InstanceId), Launched: aws.ToTime(i.LaunchTime).UTC(), Type: string(i.InstanceType)}
+				one := inventory.Launch{
+					ID:       aws.ToString(i.InstanceId),
+					Launched: aws.ToTime(i.LaunchTime).UTC(),
+					Type:     string(i.InstanceType),
+				}
 				if i.Placement != nil {
 					one.Zone = interned(i.Placement.AvailabilityZone)
 				}
@@ -106,7 +110,11 @@ func scalingGroup(g types.AutoScalingGroup) inventory.Group {
 		})
 	}
 	if w := g.WarmPoolConfiguration; w != nil {
-		out.WarmPool = &inventory.WarmPool{State: string(w.PoolState), Size: int(aws.ToInt32(g.WarmPoolSize)), Min: int(aws.ToInt32(w.MinSize))}
+		out.WarmPool = &inventory.WarmPool{
+			State: string(w.PoolState),
+			Size:  int(aws.ToInt32(g.WarmPoolSize)),
+			Min:   int(aws.ToInt32(w.MinSize)),
+		}
 	}
 	for _, p := range g.SuspendedProcesses {
 		out.Suspended = append(out.Suspended, aws.ToString(p.ProcessName))

@@ -85,8 +85,8 @@ func (c client) ContainerInstance(_ context.Context, _, arn string) (awsapi.Cont
 	if err := c.count(c.call("ecs", "DescribeContainerInstances", c.reads)); err != nil {
 		return awsapi.ContainerInstance{}, err
 	}
-	c.account.mu.Lock()
-	defer c.account.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return c.instances[arn], nil
 }
 

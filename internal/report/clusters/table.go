@@ -75,7 +75,8 @@ func (p *printer) cluster(d Document, c Cluster, zone *time.Location) {
 }
 
 func label(status string) string {
-	return map[verdict.Status]string{verdict.Fail: "Problem: ", verdict.Warn: "Warning: ", verdict.Unknown: "Unknown: "}[verdict.Status(status)]
+	words := map[verdict.Status]string{verdict.Fail: "Problem: ", verdict.Warn: "Warning: ", verdict.Unknown: "Unknown: "}
+	return words[verdict.Status(status)]
 }
 
 // margin is the column at which text after a label begins.

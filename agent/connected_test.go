@@ -14,13 +14,13 @@ import (
 	"muster/internal/awsapi"
 )
 
-// alarm is an alarm of the stack whose metric falls below its threshold.
+// alarm is an alarm of the stack that triggers when its metric falls below a threshold.
 type alarm struct {
 	periods, datapoints int
 	threshold           float64
 }
 
-// stackAlarm reads the alarm on a metric from the stack.
+// stackAlarm reads the alarm for a metric from the stack's template.
 func stackAlarm(t *testing.T, metric string) alarm {
 	t.Helper()
 	text, err := os.ReadFile("../packaging/cloudformation/stack.yaml")
@@ -48,8 +48,8 @@ func stackAlarm(t *testing.T, metric string) alarm {
 	return a
 }
 
-// firstAt is when the alarm sees enough of a metric's values, one a minute from a moment on:
-// the data points of a minute are sent up to 45 s after its end.
+// firstAt returns when the alarm triggers for a metric with one value per minute from begin on. The data points of a
+// minute are sent up to 45 s after its end.
 func (a alarm) firstAt(begin time.Time, values []float64) (time.Time, bool) {
 	for i := range values {
 		n := 0
@@ -65,7 +65,7 @@ func (a alarm) firstAt(begin time.Time, values []float64) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// interrupted is an ECS that does not hear from the agent during some periods.
+// interrupted is an ECS API that reports the agent as disconnected during some periods.
 type interrupted struct {
 	size int
 	off  [][2]time.Time
@@ -83,8 +83,8 @@ func (i interrupted) ContainerInstance(context.Context, string, string) (awsapi.
 	return awsapi.ContainerInstance{Status: "ACTIVE", Connected: connected}, nil
 }
 
-// connectedIn is the metric Connected of so many minutes, from the next full one on. The
-// watch is asked each minute and when it is due, as the main loop does it.
+// connectedIn returns the metric Connected for the given number of minutes, from the next full minute on. It calls the
+// Watch each minute and when it is due, as the main loop does.
 func connectedIn(t *testing.T, ecsAPI interrupted, minutes int) (begin time.Time, values []float64) {
 	t.Helper()
 	s := newStage(t)
@@ -103,7 +103,7 @@ func connectedIn(t *testing.T, ecsAPI interrupted, minutes int) (begin time.Time
 		}
 		value, known := minute{registration: seen}.connected()
 		if !known {
-			value = 1 // no data point, and none breaches
+			value = 1 // no data point does not breach the alarm
 		}
 		values = append(values, value)
 	}
@@ -128,8 +128,8 @@ func TestTheAlarmSeesALastingDisconnectWithinSevenMinutes(t *testing.T) {
 	}
 }
 
-// ECS closes a connection after 30 to 35 minutes, and AWS calls interruptions of a few
-// minutes, several an hour, normal.
+// ECS closes a connection after 30 to 35 minutes. AWS calls interruptions of a few minutes, several times an hour,
+// normal.
 func TestTheAlarmIsSilentThroughADayOfPlannedReconnectsAndInterruptions(t *testing.T) {
 	a := stackAlarm(t, "Connected")
 	for _, size := range []int{1, 300, 1_000, 10_000} {
@@ -143,7 +143,7 @@ func TestTheAlarmIsSilentThroughADayOfPlannedReconnectsAndInterruptions(t *testi
 				var off [][2]time.Time
 				for at := time.Now(); at.Before(time.Now().Add(day)); {
 					lasts, holds := between(time.Second, time.Minute), between(30*time.Minute, 35*time.Minute)
-					if early := between(5*time.Minute, 40*time.Minute); early < holds { // interrupted before that
+					if early := between(5*time.Minute, 40*time.Minute); early < holds { // there was an interruption before that
 						lasts, holds = between(time.Second, 4*time.Minute), early
 					}
 					at = at.Add(holds)

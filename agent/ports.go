@@ -7,18 +7,19 @@ import (
 	"time"
 )
 
-// Ports is what a look at the replication ports found.
+// Ports is the result of a check of the replication ports.
 type Ports struct {
 	Known   bool
-	Blocked int    // pairs of peers, times ranges, of which not all is open
+	Blocked int    // number of combinations of a peer and a port range that are not completely open
 	First   string // a sentence about the first of them
 	Remedy  string
 }
 
-// portsPatience bounds one look, which makes some calls a hundred peers.
+// portsPatience is the timeout of one check, which makes a few calls per hundred peers.
 const portsPatience = 2 * time.Minute
 
-// watchPorts looks now and then, at moments that no fleet has in common.
+// watchPorts checks the ports once per period. The times are random, so that the instances of a fleet do not check
+// simultaneously.
 func (a *Agent) watchPorts(ctx context.Context, period time.Duration) {
 	log := a.Log.With("phase", "ports")
 	next := time.NewTimer(rand.N(period))
@@ -43,7 +44,7 @@ func (a *Agent) watchPorts(ctx context.Context, period time.Duration) {
 		case err != nil:
 			continue
 		case found.Blocked > 0 && was == 0:
-			a.report(log.Error, "ports-blocked", fmt.Sprintf("%d pairs of peers cannot reach each other on all replication ports: %s", found.Blocked, found.First), "remedy", found.Remedy)
+			a.report(log.Error, "ports-blocked", fmt.Sprintf("%d port ranges between this instance and its peers or load balancers are closed: %s", found.Blocked, found.First), "remedy", found.Remedy)
 		case found.Blocked == 0 && was > 0:
 			a.report(log.Info, "ports-open", "the replication ports are open again")
 		}

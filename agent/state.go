@@ -65,7 +65,7 @@ func dockerState(seen containers.Snapshot) agentstate.Docker {
 	return d
 }
 
-// addServices adds how the containers of each service are.
+// addServices adds the container counts of each service.
 func addServices(s *agentstate.State, totals containers.Totals) {
 	services := rows{}
 	for _, c := range totals.Series {

@@ -12,12 +12,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"muster/agent/containers"
+	"muster/agent/limits"
 	"muster/agent/metrics"
 	"muster/agent/registration"
 	"muster/internal/awsapi"
 )
 
-// series names a datum's series as Name{ClusterName=prod,...}.
+// series formats a data point's series as Name{ClusterName=prod,...}.
 func series(d metrics.Datum) string {
 	var dims []string
 	for _, dim := range d.Dimensions {
@@ -35,7 +36,7 @@ func valueOf(m metrics.Minute, name, dims string) (float64, bool) {
 	return 0, false
 }
 
-// counted is what the agent publishes of a minute, without its own cost.
+// counted returns what the agent publishes for a minute, without the metrics about the agent itself.
 func counted(t *testing.T, now containers.Totals, looping []containers.Identity, variables ...string) []string {
 	t.Helper()
 	s := newStage(t, variables...)
@@ -59,7 +60,7 @@ func web(container string) containers.Key {
 	return containers.Key{Cluster: arn, Service: "web", Container: container}
 }
 
-// few are the lines that have one of the texts.
+// few returns the lines that contain one of the texts.
 func few(lines []string, texts ...string) []string {
 	return slices.DeleteFunc(lines, func(line string) bool {
 		return !slices.ContainsFunc(texts, func(text string) bool { return strings.HasPrefix(line, text) })
@@ -127,7 +128,7 @@ func TestAMinuteIsTheDifferenceOfTwoTotals(t *testing.T) {
 			{Key: web(""), Gauges: containers.Gauges{Running: running}, Counters: containers.Counters{Crashes: crashes}}}}
 	}
 	var tally tally
-	for range 3 { // as often as anyone reads it
+	for range 3 { // reading repeatedly changes nothing
 		if r := tally.since(at(4, 1))[web("")]; r.Running != 4 || r.Crashes != 1 {
 			t.Errorf("%+v", r)
 		}
@@ -142,8 +143,7 @@ func TestAMinuteIsTheDifferenceOfTwoTotals(t *testing.T) {
 	}
 }
 
-// A container that ECS replaces within seconds of its turning unhealthy is in no gauge of
-// a minute's end.
+// If ECS replaces a container within seconds after it turned unhealthy, no gauge at the end of a minute shows it.
 func TestWhatWasUnhealthyWithinTheMinuteIsPublished(t *testing.T) {
 	m := containers.Totals{Docker: true, Series: []containers.Counts{{Key: web("app"),
 		Gauges: containers.Gauges{Running: 1, Healthy: 1}, Counters: containers.Counters{UnhealthyEnds: 2, TaskUnhealthyEnds: 1}}}}
@@ -177,7 +177,7 @@ func TestThereAreAtMostEightMetricsOfHealth(t *testing.T) {
 	}
 }
 
-// published is the values of a metric of the cluster, minute by minute.
+// published returns the values of a metric of the cluster, one per minute.
 func (s *stage) published(t *testing.T, name string) []float64 {
 	t.Helper()
 	var all []float64
@@ -191,10 +191,10 @@ func (s *stage) published(t *testing.T, name string) []float64 {
 	return all
 }
 
-// What the agent costs adds up over the minutes, and what waits in it does not.
+// The agent's resource usage adds up over the minutes. The number of queued minutes does not.
 func TestTheAgentPublishesItsOwnCostOfEachMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, before := newStage(t), cpu()
+		s, before := newStage(t, "METRICS", "agent"), cpu()
 		time.AfterFunc(90*time.Second, func() { // in the second minute
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -204,19 +204,28 @@ func TestTheAgentPublishesItsOwnCostOfEachMinute(t *testing.T) {
 		})
 		s.live(t, 150*time.Second)
 		got := map[string][]float64{}
-		for _, name := range []string{"APICalls", "DroppedData", "SpooledMinutes"} {
+		for _, name := range []string{"APICalls", "SpooledMinutes"} {
 			got[name] = s.published(t, name)
 		}
-		want := map[string][]float64{"APICalls": {7, 5, 0}, "DroppedData": {0, 3, 0}, "SpooledMinutes": {0, 4, 4}}
+		want := map[string][]float64{"APICalls": {7, 5, 0}, "SpooledMinutes": {0, 4, 4}}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
+		}
+		var dropped []float64
+		for _, m := range s.minutes {
+			if value, is := valueOf(m, "DroppedData", "ClusterName=prod"); is {
+				dropped = append(dropped, value)
+			}
+		}
+		if !slices.Equal(dropped, []float64{3}) {
+			t.Errorf("DroppedData is %v", dropped)
 		}
 		for i, resident := range s.published(t, "AgentMemory") {
 			if resident < 1<<20 || resident > 1<<40 {
 				t.Errorf("in minute %d the agent takes %v bytes", i, resident)
 			}
 		}
-		spent, slack := 0.0, 0.01 // ms: what the sum of three may lose
+		spent, slack := 0.0, 0.01 // ms: the rounding error of a sum of three
 		for _, of := range s.published(t, "AgentCPU") {
 			spent += of
 		}
@@ -226,7 +235,7 @@ func TestTheAgentPublishesItsOwnCostOfEachMinute(t *testing.T) {
 	})
 }
 
-// blinks is ECS, whose one answer of many falls into a moment without a connection.
+// blinks is an ECS API of whose many responses one falls into a moment without a connection.
 type blinks struct{ asked *int }
 
 func (b blinks) ContainerInstance(context.Context, string, string) (awsapi.ContainerInstance, error) {
@@ -250,4 +259,86 @@ func TestOneLostConnectionIsNoAlarm(t *testing.T) {
 			t.Errorf("ECS was asked %d times", asked)
 		}
 	})
+}
+
+// shop is 20 containers of five services, each with a health check, and an instance of which all is known.
+func shop(t *testing.T, variables ...string) *stage {
+	t.Helper()
+	s := newStage(t, variables...)
+	read := limits.Reading{At: time.Now(), Services: map[containers.Key]limits.Shares{},
+		Disk: percent(70), HostMemory: percent(50), Pressure: percent(1), ExceededKnown: true}
+	read.Worst = limits.Shares{Memory: percent(95), Throttled: percent(30)}
+	s.totals.Docker = true
+	for i := range 5 {
+		key := containers.Key{Cluster: "prod", Service: fmt.Sprint("service-", i)}
+		read.Services[key] = limits.Shares{Memory: percent(float64(90 + i)), Throttled: percent(10)}
+		for _, name := range []string{"app", "sidecar"} {
+			key.Container = name
+			s.totals.Series = append(s.totals.Series, containers.Counts{Key: key, Gauges: containers.Gauges{Running: 2, Healthy: 2}})
+		}
+	}
+	s.shared.setLimits(read)
+	s.shared.setPorts(Ports{Known: true})
+	s.loop.registration = registration.Snapshot{State: registration.Registered,
+		ECS: registration.Word{At: time.Now(), Connected: true, Status: "ACTIVE", Health: "OK"}}
+	s.loop.orphans.known = true
+	return s
+}
+
+func percent(p float64) limits.Share { return limits.Share{Percent: p, Known: true} }
+
+// minuteOf builds a minute and returns its series, sorted.
+func (s *stage) minuteOf() (all []string) {
+	s.loop.builder = metrics.NewBuilder(s.Log)
+	s.settleCluster()
+	s.build(s.minute(s.totals, s.usage()))
+	for _, d := range s.loop.builder.Minute(time.Now()).Data {
+		all = append(all, series(d))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// CloudWatch bills each series: issue 15 sets the limit.
+func TestTwentyContainersOfFiveServicesTakeSixtySeries(t *testing.T) {
+	for name, c := range map[string]struct {
+		variables []string
+		want      int
+	}{
+		"by default":               {nil, 60},
+		"the agent's own cost":     {[]string{"METRICS", "agent"}, 63},
+		"the limits of services":   {[]string{"METRICS", "limits"}, 70},
+		"each container name, too": {[]string{"DIMENSIONS", "container"}, 60 + 10*7},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := shop(t, c.variables...).minuteOf()
+			if len(slices.Compact(slices.Clone(got))) != len(got) || len(got) != c.want {
+				t.Errorf("%d series, want %d: %v", len(got), c.want, got)
+			}
+		})
+	}
+}
+
+func TestAllowancesArePublishedInTheMinuteInWhichTheyWereExceeded(t *testing.T) {
+	s := shop(t)
+	for _, c := range []struct {
+		before, now uint64
+		known       bool
+		want        float64 // 0: not published
+	}{{5, 5, true, 0}, {5, 9, true, 4}, {9, 3, true, 0}, {0, 7, false, 0}} {
+		s.loop.limits = limits.Reading{Exceeded: c.before, ExceededKnown: c.known}
+		s.shared.setLimits(limits.Reading{At: time.Now(), Exceeded: c.now, ExceededKnown: true})
+		m := s.minute(s.totals, s.usage())
+		if got, is := m.exceeded(); got != c.want || is != (c.want != 0) {
+			t.Errorf("from %d to %d: %v, %v", c.before, c.now, got, is)
+		}
+	}
+}
+
+func TestAnOldReadingIsUnknown(t *testing.T) {
+	s := shop(t)
+	s.shared.setLimits(limits.Reading{At: time.Now().Add(-2 * time.Minute), Disk: percent(99)})
+	if got := few(s.minuteOf(), "DiskUsed"); len(got) != 0 {
+		t.Errorf("published %v", got)
+	}
 }

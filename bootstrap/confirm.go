@@ -16,27 +16,25 @@ import (
 	"muster/internal/host/ecsagent"
 )
 
-// confirm asks the ECS API whether the instance is registered and its agent is
-// connected. The last answer of ECS counts: a later call that fails or that the
-// deadline cuts off takes nothing back. An API that never answers is a warning. One that
-// throttles is asked again after the shorter pauses: a fleet that boots at once empties
-// the bucket that all of it shares.
+// confirm checks with the ECS API that the instance is registered and its agent is connected. If a later call fails or
+// times out, the last response from ECS still counts. If no call succeeds at all, confirm only adds a warning. Throttled
+// calls are retried after shorter pauses, because all instances of a fleet that boot at once share one bucket.
 func (r *run) confirm(ctx context.Context, meta ecsagent.Metadata, report *bootreport.Report) error {
 	r.settle(ctx)
-	var last *known // what ECS answered last
+	var last *known // the failure in the last response from ECS
 	for n := 0; ; n++ {
 		ci, err := r.aws.ContainerInstance(awsapi.WithoutThrottleRetries(ctx), r.wanted.Text, meta.ContainerInstanceARN)
 		again := n < len(r.pace.confirm)
-		switch answered := awsapi.KindOf(err) == ""; {
-		case !answered && last == nil:
+		switch responded := awsapi.KindOf(err) == ""; {
+		case !responded && last == nil:
 			throttled := awsapi.KindOf(err) == awsapi.Throttled && ctx.Err() == nil
 			if again = again && throttled && r.pace.confirm[n] <= longestThrottled; !again {
 				r.unconfirmed(report, err)
 				return nil
 			}
-		case !answered:
-			r.warn("verify", "no new answer from ECS: %v", err)
-			last.Evidence = append(last.Evidence, fmt.Sprintf("no later answer from ECS: %v", err))
+		case !responded:
+			r.warn("verify", "no new response from ECS: %v", err)
+			last.Evidence = append(last.Evidence, fmt.Sprintf("no later response from ECS: %v", err))
 		default:
 			if last = r.evaluate(meta.ContainerInstanceARN, ci, err); last == nil {
 				report.Confirmed = true
@@ -73,8 +71,8 @@ func (r *run) settle(ctx context.Context) {
 	}
 }
 
-// longestThrottled is the longest pause before an API that has not answered yet is asked
-// again: the signals of this boot wait for the answer.
+// longestThrottled is the longest pause before a throttled call is retried while ECS has not confirmed the
+// registration: the signals of this boot wait for the response.
 const longestThrottled = time.Minute
 
 // unconfirmed reports a registration that only the ECS agent reports.
@@ -83,9 +81,9 @@ func (r *run) unconfirmed(report *bootreport.Report, err error) {
 	r.warn("verify", "not confirmed: %v", err)
 }
 
-// evaluate returns what is wrong with a registration, as the ECS API describes it.
+// evaluate returns the problem with the registration that the ECS API describes, or nil.
 func (r *run) evaluate(arn string, ci awsapi.ContainerInstance, err error) *known {
-	r.confirmed = &answered{Clusters: r.aws, instance: ci, err: err}
+	r.confirmed = &lastResponse{Clusters: r.aws, instance: ci, err: err}
 	f, bad := ecs.Group{
 		Instance: subject.New(subject.Instance{Config: r.Config, Identity: r.Identity}, subject.Sources{}),
 	}.RegistrationFinding(
@@ -102,16 +100,16 @@ func (r *run) evaluate(arn string, ci awsapi.ContainerInstance, err error) *know
 	return &known{f, slices.Contains(passes, f.ID)}
 }
 
-// answered is the ECS API with its last answer: the checks ask it again for free.
-type answered struct {
+// lastResponse wraps the ECS API and returns the last response again, so that the checks cause no further API call.
+type lastResponse struct {
 	Clusters
 	instance awsapi.ContainerInstance
 	err      error
 }
 
-func (a *answered) ContainerInstance(context.Context, string, string) (awsapi.ContainerInstance, error) {
+func (a *lastResponse) ContainerInstance(context.Context, string, string) (awsapi.ContainerInstance, error) {
 	return a.instance, a.err
 }
 
-// asKnown is the known failure that err carries.
+// asKnown returns the known failure that err wraps, if any.
 func asKnown(err error) (k *known, is bool) { return k, errors.As(err, &k) }

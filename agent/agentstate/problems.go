@@ -9,36 +9,36 @@ import (
 	"muster/internal/host/dockerapi"
 )
 
-// Problem is something in the state that is wrong.
+// Problem is a problem that the state shows.
 type Problem struct {
 	ID      string // stable, kebab-case
-	Warning bool   // the instance works all the same
-	About   string // the id of the container that it is about; empty: of none
-	Text    string // what is wrong, in one sentence
+	Warning bool   // the instance works despite the problem
+	About   string // ID of the affected container; empty if the problem is not about a container
+	Text    string // what is wrong, as one sentence
 	Why     []string
 	Fix     fix.Fix
 }
 
 const (
-	// leastStale allows for a cycle that waits half a minute for an answer.
+	// leastStale allows for a cycle that waits half a minute for a response.
 	leastStale = 3 * time.Minute
-	// failingLong is how long CloudWatch may fail before that is a problem, and
-	// waitingLong how many minutes of metrics may be queued.
+	// failingLong is how long CloudWatch may fail before that is a problem. waitingLong is how many minutes of metrics
+	// may be queued.
 	failingLong = 10 * time.Minute
 	waitingLong = 10
 )
 
-// Stale reports whether the agent has missed its cycles, so that its state is old.
+// Stale reports whether the agent has missed its cycles, so that its state is outdated.
 func (s State) Stale(now time.Time) bool {
 	return now.Sub(s.Written) > max(leastStale, 3*time.Duration(s.Period)*time.Second)
 }
 
-// IDs are the ids of all problems, in the order of Problems.
+// IDs returns the IDs of all problems, in the order of Problems.
 func IDs() []string {
 	return []string{NeedIdentity, NeedRegion, NeedRole, NeedRecord, NeedSystemd, "muster-registration", "muster-impaired", "muster-docker", "muster-docker-proxy", "muster-docker-events", "muster-unhealthy", "muster-crash-loop", "muster-orphan", "muster-publishing", "muster-spool", "muster-dropped"}
 }
 
-// Problems are what is wrong by a state that is not stale.
+// Problems returns the problems that the state shows. The state must not be stale.
 func (s State) Problems(now time.Time) []Problem {
 	var all []Problem
 	add := func(bad, warning bool, id string, to fix.Fix, why, format string, args ...any) {
@@ -100,7 +100,7 @@ func (s State) Problems(now time.Time) []Problem {
 	return all
 }
 
-// problem is what is wrong with a registration that is known.
+// problem returns what is wrong with a known registration, or "".
 func (r Registration) problem(now time.Time) string {
 	switch r.State {
 	case "lost":
@@ -111,7 +111,7 @@ func (r Registration) problem(now time.Time) string {
 	return "this instance has been " + r.State + " for " + age(now, r.Since)
 }
 
-// age is how long ago it was, in words that do not change each second.
+// age returns the time since then as text that does not change every second.
 func age(now, then time.Time) string {
 	switch d := max(0, now.Sub(then)); {
 	case then.IsZero():

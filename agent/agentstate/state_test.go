@@ -15,6 +15,7 @@ import (
 
 	"muster/agent/agentstate"
 	"muster/internal/host/dockerapi"
+	"muster/internal/term"
 	"muster/test/golden"
 )
 
@@ -22,7 +23,7 @@ var now = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 
 func ago(d time.Duration) time.Time { return now.Add(-d) }
 
-// well is an instance on which all is well.
+// well returns the state of a healthy instance.
 func well() agentstate.State {
 	yes := true
 	return agentstate.State{
@@ -49,7 +50,7 @@ func well() agentstate.State {
 	}
 }
 
-// sick is an instance on which nothing is.
+// sick returns the state of an instance with every problem.
 func sick() agentstate.State {
 	no := false
 	s := well()
@@ -97,7 +98,7 @@ func states() map[string]agentstate.State {
 	gone.Written = ago(2 * time.Hour)
 	fresh.Registration.State = "unknown"
 	fresh.Docker.Why = "nothing listens"
-	silent := well() // written after a Docker event, a minute after the last cycle
+	silent := well() // written after a Docker event, one minute after the last cycle
 	silent.Cycled = ago(time.Minute)
 	silent.Registration.Answered, silent.Registration.Silent = ago(2*time.Minute), "connection refused"
 	waiting := well()
@@ -112,7 +113,7 @@ func TestAPersonSeesItInTenLines(t *testing.T) {
 	for name, s := range states() {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			if err := s.Table(&out, now); err != nil || strings.Count(out.String(), "\n") != 10 {
+			if err := s.Table(&out, term.Style{}, now); err != nil || strings.Count(out.String(), "\n") != 10 {
 				t.Fatalf("%v:\n%s", err, out.String())
 			}
 			golden.File(t, name+".txt", out.Bytes())
@@ -205,7 +206,7 @@ func TestWhatIsWrittenIsReadAndNobodyElseMayReadIt(t *testing.T) {
 	}
 }
 
-// The directory is the agent's own, and root reads the file.
+// The directory belongs to the agent's user, and root reads the file.
 func TestOnlyARegularFileIsRead(t *testing.T) {
 	dir := t.TempDir()
 	real := filepath.Join(dir, "real.json")
@@ -237,7 +238,7 @@ func FuzzAFileIsReadOrRefused(f *testing.F) {
 		}
 		if s, err := agentstate.Read(path); err == nil {
 			s.Problems(now)
-			if err := s.Table(&bytes.Buffer{}, now); err != nil {
+			if err := s.Table(&bytes.Buffer{}, term.Style{}, now); err != nil {
 				t.Error(err)
 			}
 		}

@@ -10,8 +10,11 @@ import (
 	"muster/internal/term"
 )
 
-// Table writes the state in ten lines.
-func (s State) Table(out io.Writer, now time.Time) error {
+// labelWidth is the width of the labels of the table, and the indent of what is wrapped.
+const labelWidth = 13
+
+// Table writes the state in ten lines, which are wrapped to the style's width.
+func (s State) Table(out io.Writer, style term.Style, now time.Time) error {
 	running := fmt.Sprintf("pid %d, version %s, for %s; last cycle %s ago", s.PID, s.Version, age(now, s.Started), age(now, s.cycled()))
 	if s.Stale(now) {
 		running = "NOT RUNNING: " + running
@@ -29,7 +32,7 @@ func (s State) Table(out io.Writer, now time.Time) error {
 		{"itself", s.cost(now)},
 		{"last event", s.last()},
 	} {
-		fmt.Fprintf(&b, "%-12s %s\n", line[0], term.OneLine(line[1]))
+		b.WriteString(style.Paint(term.Dim, fmt.Sprintf("%-12s ", line[0])) + style.Wrap(labelWidth, style.Text(line[1])) + "\n")
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
@@ -42,7 +45,7 @@ func (s State) going() string {
 	return ", leaving: " + s.Leaving
 }
 
-// waits names what the agent waits for.
+// waits returns what the agent is waiting for.
 func (s State) waits(now time.Time) string {
 	var all []string
 	for _, w := range s.Waiting {
@@ -149,8 +152,8 @@ func (s State) cost(now time.Time) string {
 		float64(s.Self.RSS)/1e6, float64(s.Self.CPU)/float64(time.Millisecond)/lived.Seconds(), count(int64(s.Self.Calls), "AWS call"))
 }
 
-// cycled is the end of the last cycle. An agent from before the field wrote the file
-// at the end of a cycle alone, for all that is known.
+// cycled returns the end of the last cycle. An older agent has no such field and writes the file only at the end of a
+// cycle.
 func (s State) cycled() time.Time {
 	if s.Cycled.IsZero() {
 		return s.Written
@@ -166,7 +169,7 @@ func (s State) last() string {
 	return e.At.UTC().Format("2006-01-02 15:04:05Z ") + e.Kind + ": " + e.Text
 }
 
-// count is a number with its noun.
+// count returns a number with its noun.
 func count(n int64, noun string) string {
 	if n == 1 {
 		return "1 " + noun

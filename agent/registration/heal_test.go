@@ -19,8 +19,7 @@ const self = "i-0123456789abcdef0"
 var twenty = []string{"i-01", "i-02", "i-03", "i-04", "i-05", "i-06", "i-07", "i-08", "i-09", "i-10",
 	"i-11", "i-12", "i-13", "i-14", "i-15", "i-16", "i-17", "i-18", "i-19"}
 
-// patient is an instance that is disconnected in a group of twenty, with its
-// healer.
+// patient is a disconnected instance in a group of twenty, with its healer.
 type patient struct {
 	*sandbox.Sandbox
 	registration.Healer
@@ -48,7 +47,7 @@ func disconnected(t *testing.T) *patient {
 	return p
 }
 
-// again is the next answer of ECS.
+// again delivers the next response of ECS to the healer.
 func (p *patient) again(t *testing.T) string {
 	p.ECS.At = p.ECS.At.Add(10 * time.Minute)
 	p.ECS.Off++
@@ -92,7 +91,7 @@ func TestWhatHoldsAReplacementBackIsSaid(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		spoil func(*patient)
-		want  string // in the journal; empty: nothing is said
+		want  string // part of the journal line; empty if there is none
 	}{
 		"nobody asked for it":             {func(p *patient) { p.After = 0 }, ""},
 		"not for long enough":             {func(p *patient) { p.ECS.OffSince = p.ECS.At.Add(-29 * time.Minute) }, ""},
@@ -138,7 +137,7 @@ func TestWhatHoldsAReplacementBackIsSaid(t *testing.T) {
 
 func TestTheConfiguredShareItselfIsAllowed(t *testing.T) {
 	p := disconnected(t)
-	for _, id := range twenty[:1] { // two of twenty: what 10 % allow
+	for _, id := range twenty[:1] { // two of twenty, which is what 10 % allows
 		p.SetOther(id, "Terminating:Wait", "Unhealthy")
 	}
 	if p.Consider(t.Context(), p.Snapshot); p.InstanceHealth() != "Unhealthy" {

@@ -4,8 +4,8 @@ import (
 	"muster/check"
 )
 
-// The checks of the health group, each with what it may find. SymptomOf and Needs refer to
-// these variables. Their ids are frozen.
+// The checks of the health group, each with its possible findings. SymptomOf and Needs refer to these variables. The
+// IDs must never change.
 var (
 	ContainersCheck     = &check.Kind{ID: "containers"}
 	ContainerUnhealthy  = &check.Kind{ID: "container-unhealthy"}
@@ -32,7 +32,7 @@ var (
 	MusterDropped      = &check.Kind{ID: "muster-dropped"}
 )
 
-// agentKinds are the kinds of the problems that muster-agent reports.
+// agentKinds returns the kinds of the problems that muster-agent reports.
 func agentKinds() []*check.Kind {
 	return []*check.Kind{
 		MusterIdentity, MusterRegion, MusterCredentials, MusterRecord, MusterSystemd, MusterRegistration, MusterImpaired,

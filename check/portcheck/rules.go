@@ -8,40 +8,46 @@ import (
 
 	checkports "muster/check/ports"
 	"muster/internal/fleet"
+	"muster/internal/host/hostports"
 	"muster/internal/instance"
 	"muster/internal/report/ports"
 	"muster/reach"
 )
 
-// Blocked is what the rules say of the ports between this instance and its peers.
+// Blocked is the result of evaluating the rules between this instance and its peers.
 type Blocked struct {
-	Pairs  int    // of an instance and a port range that are blocked
-	First  string // one of them; empty if there is none
+	Pairs  int    // number of blocked combinations of a peer and a port range
+	First  string // one of them; empty if there are none
 	Remedy string
 }
 
-// ByRules returns a function that evaluates the ports of this instance by rules alone:
-// it dials no peer and looks at nothing on this host. It is nil if no ports are set. An
-// error says that some pairs are unknown and none is known to be blocked.
+// ByRules returns a function that evaluates the ports of this instance by rules alone. It dials no peer and checks
+// nothing on this host. ByRules returns nil if no ports are set. The function returns an error if some pairs are
+// unknown and none is known to be blocked.
 func ByRules(i *instance.Instance, api fleet.API) func(context.Context) (Blocked, error) {
 	needs, _, err := reach.ParsePorts(i.Config.Ports)
-	if i.Config.Ports == "" || err != nil { // Load has checked it
+	if i.Config.Ports == "" || err != nil { // Load has already validated it
 		return nil
 	}
-	peers := fleet.Selector{Cluster: i.Cluster(), Self: i.Identity.InstanceID}
-	discover := func(ctx context.Context) (fleet.Fleet, error) { return fleet.Discover(ctx, api, peers) }
+	p := &Place{selector: fleet.Selector{Cluster: i.Cluster(), Self: i.Identity.InstanceID}}
+	p.front(i.Config)
+	look := checkports.Options{
+		Discover: func(ctx context.Context) (fleet.Fleet, error) { return fleet.Discover(ctx, api, p.selector) },
+		Targets:  p.targets,
+		Dynamic:  cmp.Or(agentRange(i.Config), hostports.Ephemeral()),
+	}
 	return func(ctx context.Context) (Blocked, error) {
-		return byRules(ctx, discover, "cluster "+peers.Cluster, api.Region(), needs)
+		return byRules(ctx, look, "cluster "+p.selector.Cluster, api.Region(), needs)
 	}
 }
 
 func byRules(
 	ctx context.Context,
-	discover func(context.Context) (fleet.Fleet, error),
+	look checkports.Options,
 	scope, region string,
 	needs []reach.Need,
 ) (Blocked, error) {
-	report, err := checkports.Ports(ctx, checkports.Options{Discover: discover}, scope, region, needs)
+	report, err := checkports.Ports(ctx, look, scope, region, needs)
 	if err != nil {
 		return Blocked{}, err
 	}

@@ -6,11 +6,12 @@ import (
 	"strings"
 	"testing"
 
+	checkports "muster/check/ports"
 	"muster/internal/fleet"
 	"muster/reach"
 )
 
-// Nobody may read the rules: then no port is known to be open.
+// Without permission to read the rules, no port is known to be open.
 func TestPortsThatCannotBeJudgedAreNotOpen(t *testing.T) {
 	endpoint := func(name, addr string) reach.Endpoint {
 		return reach.Endpoint{
@@ -34,7 +35,7 @@ func TestPortsThatCannotBeJudgedAreNotOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	discover := func(context.Context) (fleet.Fleet, error) { return f, nil }
-	got, err := byRules(t.Context(), discover, "cluster prod", "eu-west-1", needs)
+	got, err := byRules(t.Context(), checkports.Options{Discover: discover}, "cluster prod", "eu-west-1", needs)
 	if err == nil || got != (Blocked{}) || !strings.Contains(err.Error(), "ec2:DescribeSecurityGroups") {
 		t.Errorf("%+v, %v", got, err)
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"muster/internal/base/balancer"
+	"muster/internal/fleet"
 	"muster/internal/report/ports"
 	"muster/reach"
 )
@@ -13,44 +15,62 @@ import (
 // target is dynamic host ports: of the range that the ECS agent is configured with
 // (since 1.70 the agent picks hostPort 0, agent/utils/ephemeral_ports.go), else of the
 // kernel's, else of Linux's default.
-func addBalancers(q *ports.Question, balancers []reach.Endpoint, opts Options, kernel reach.Range) {
-	dynamic, target := cmp.Or(opts.Dynamic, kernel), opts.Target
-	for _, e := range balancers {
-		q.Notes = append(q.Notes, clientNote(q, e)...)
+func addBalancers(q *ports.Question, found fleet.Fleet, opts Options, kernel reach.Range) {
+	if len(found.Balancers) == 0 {
+		return
+	}
+	q.Kinds = map[string]string{}
+	for _, e := range found.Balancers {
+		kind := kindOf(e, found.Kinds)
+		q.Notes = append(q.Notes, clientNote(q, e, kind)...)
 		e.Name, e.Ephemeral = "load balancer "+e.Name, reach.BalancerEphemeral()
 		q.Balancers = append(q.Balancers, e)
+		q.Kinds[e.Name] = string(kind)
 	}
-	switch {
-	case len(balancers) == 0:
-		return
-	case target != (reach.Range{}):
-		q.Target = reach.Need{Protocol: reach.TCP, Ports: target, Flow: reach.Inbound, Profile: "load balancer", Role: "target"}
-		return
-	case dynamic == (reach.Range{}):
-		dynamic = reach.LinuxEphemeral()
-		q.Notes = append(
-			q.Notes,
-			fmt.Sprintf("assuming Linux's default range of dynamic host ports, %s: no host's range could be read", dynamic),
-		)
+	targets := opts.Targets
+	if len(targets) == 0 {
+		targets = []reach.Range{{}}
 	}
-	q.Target = reach.BalancerNeed(dynamic)
+	for _, target := range targets {
+		if target != (reach.Range{}) {
+			q.Targets = append(q.Targets, reach.TargetNeed(target))
+			continue
+		}
+		dynamic := cmp.Or(opts.Dynamic, kernel)
+		if dynamic == (reach.Range{}) {
+			dynamic = reach.LinuxEphemeral()
+			q.Notes = append(q.Notes, fmt.Sprintf("assuming Linux's default range of dynamic host ports, %s: no host's range could be read", dynamic))
+		}
+		q.Targets = append(q.Targets, reach.BalancerNeed(dynamic))
+	}
+}
+
+// kindOf is the kind that the description of the network interface names, else that of
+// its type; empty if neither tells.
+func kindOf(e reach.Endpoint, kinds map[string]balancer.Kind) balancer.Kind {
+	if e.Type == "network_load_balancer" {
+		return balancer.Network
+	}
+	return kinds[e.ID]
 }
 
 // clientNote is about a Network Load Balancer, which preserves the addresses of its
 // clients by default where targets are instances ("Client IP preservation", NLB
 // guide): then the instance's groups have to admit the clients, unless they name a
-// group of the load balancer.
-func clientNote(q *ports.Question, balancer reach.Endpoint) []string {
-	if balancer.Type != "network_load_balancer" {
+// group of the load balancer. The attribute is one of the target group, which EC2 does
+// not know.
+func clientNote(q *ports.Question, node reach.Endpoint, kind balancer.Kind) []string {
+	if kind != balancer.Network {
 		return nil
 	}
 	for _, g := range q.World.Groups {
 		for _, r := range g.Rules {
-			if r.Direction == reach.Ingress && r.Peer.Group.ID != "" && slices.Contains(balancer.Groups, r.Peer.Group.ID) {
+			if r.Direction == reach.Ingress && r.Peer.Group.ID != "" && slices.Contains(node.Groups, r.Peer.Group.ID) {
 				return nil
 			}
 		}
 	}
-	return []string{fmt.Sprintf("%s is a Network Load Balancer and may preserve client addresses, which were not evaluated: "+
-		"then the rules must admit the clients, or name a group of the load balancer", balancer.Name)}
+	return []string{fmt.Sprintf("%s is a Network Load Balancer. Whether it preserves client addresses is unknown (attribute "+
+		"preserve_client_ip.enabled of the target group), and clients were not evaluated: if it does, the rules must admit the "+
+		"clients, or name a group of the load balancer", node.Name)}
 }

@@ -13,33 +13,35 @@ import (
 )
 
 const (
-	// EC2 takes up to 1,000 ids in a call (EC2 developer guide, pagination), and
-	// then no MaxResults.
+	// EC2 accepts up to 1,000 ids per call, and then no MaxResults (EC2 developer guide, pagination).
 	maxIDs = 1000
-	// A filter takes up to 200 values (EC2 API reference, Filter).
+	// A filter accepts up to 200 values (EC2 API reference, Filter).
 	maxValues = 200
 	pageSize  = 1000
 )
 
-// Region is the region that is asked.
+// Region returns the region of the client.
 func (c *Client) Region() string { return c.ec2.Options().Region }
 
-// Interface is a network interface with who owns it.
+// Interface is a network interface with its owner.
 type Interface struct {
 	reach.ENI
 	Account  string
-	Instance string // empty for those of tasks, load balancers, ...
+	Instance string // empty for the interfaces of tasks, load balancers and others
+	// Description and Requester name the service that made the interface, and its purpose:
+	// "ELB app/web/50dc6c49" and "amazon-elb". Both are empty for the interfaces of instances.
+	Description, Requester string
 }
 
 // Instance is an EC2 instance with its network interfaces.
 type Instance struct {
 	ID         string
 	State      string     // pending, running, stopping, stopped, shutting-down, terminated
-	Addr       netip.Addr // the primary private address; zero when it has none
+	Addr       netip.Addr // primary private address; the zero Addr if there is none
 	Interfaces []Interface
 }
 
-// Instances describes instances. Those that do not exist any more are left out.
+// Instances describes instances. It omits those that no longer exist.
 func (c *Client) Instances(ctx context.Context, ids []string) ([]Instance, error) {
 	return batched(ids, maxIDs, func(batch []string) ([]Instance, error) {
 		return existing(batch, "InvalidInstanceID.NotFound", func(ids []string) ([]Instance, error) {
@@ -81,18 +83,17 @@ func instance(i types.Instance) Instance {
 			own = append(own, aws.ToString(a.Ipv6Address))
 		}
 		out.Interfaces = append(out.Interfaces, Interface{
-			reach.ENI{
+			ENI: reach.ENI{
 				ID: aws.ToString(n.NetworkInterfaceId), Addrs: addresses(own...), Groups: groupIDs(n.Groups),
 				Subnet: aws.ToString(n.SubnetId), VPC: aws.ToString(n.VpcId), Trunk: aws.ToString(n.InterfaceType) == "trunk",
 				Type: aws.ToString(n.InterfaceType), Task: isTask(aws.ToString(n.Description)),
-			}, aws.ToString(n.OwnerId), out.ID,
+			}, Account: aws.ToString(n.OwnerId), Instance: out.ID,
 		})
 	}
 	return out
 }
 
-// Interfaces describes network interfaces by id, such as those of awsvpc tasks.
-// Those that do not exist any more are left out.
+// Interfaces describes network interfaces by id, such as those of awsvpc tasks. It omits those that no longer exist.
 func (c *Client) Interfaces(ctx context.Context, ids []string) ([]Interface, error) {
 	return batched(ids, maxIDs, func(batch []string) ([]Interface, error) {
 		return existing(batch, "InvalidNetworkInterfaceID.NotFound", func(ids []string) ([]Interface, error) {
@@ -101,8 +102,8 @@ func (c *Client) Interfaces(ctx context.Context, ids []string) ([]Interface, err
 	})
 }
 
-// InterfacesAt finds the network interfaces of the region that own an address.
-// VPCs may overlap, so that one address can have several.
+// InterfacesAt returns the network interfaces in the region that have one of the addresses. Several can have the same
+// address, because VPCs may overlap.
 func (c *Client) InterfacesAt(ctx context.Context, addrs []netip.Addr) ([]Interface, error) {
 	var v4, v6 []string
 	for _, a := range addrs {
@@ -125,6 +126,16 @@ func (c *Client) InterfacesAt(ctx context.Context, addrs []netip.Addr) ([]Interf
 	}
 	more, err := batched(v6, maxValues, at("ipv6-addresses.ipv6-address"))
 	return append(out, more...), err
+}
+
+// InterfacesDescribed finds the network interfaces of the region whose description
+// matches one of the patterns, in which * stands for any characters.
+func (c *Client) InterfacesDescribed(ctx context.Context, patterns []string) ([]Interface, error) {
+	return batched(patterns, maxValues, func(batch []string) ([]Interface, error) {
+		return c.interfaces(ctx, ec2.DescribeNetworkInterfacesInput{
+			Filters: []types.Filter{{Name: aws.String("description"), Values: batch}}, MaxResults: aws.Int32(pageSize),
+		})
+	})
 }
 
 func (c *Client) interfaces(ctx context.Context, in ec2.DescribeNetworkInterfacesInput) ([]Interface, error) {
@@ -156,7 +167,9 @@ func networkInterface(n types.NetworkInterface) Interface {
 			Subnet: aws.ToString(n.SubnetId), VPC: aws.ToString(n.VpcId), Trunk: n.InterfaceType == types.NetworkInterfaceTypeTrunk,
 			Type: string(n.InterfaceType),
 		},
-		Account: aws.ToString(n.OwnerId),
+		Account:     aws.ToString(n.OwnerId),
+		Description: aws.ToString(n.Description),
+		Requester:   aws.ToString(n.RequesterId),
 	}
 	if n.Attachment != nil {
 		out.Instance = aws.ToString(n.Attachment.InstanceId)
@@ -164,13 +177,12 @@ func networkInterface(n types.NetworkInterface) Interface {
 	return out
 }
 
-// isTask recognises the interface of an awsvpc task, which ECS describes by the ARN of
-// its attachment.
+// isTask recognizes the interface of an awsvpc task by its description, which ECS sets to the ARN of the attachment.
 func isTask(description string) bool {
 	return strings.HasPrefix(description, "arn:") && strings.Contains(description, ":ecs:") && strings.Contains(description, ":attachment/")
 }
 
-// addresses parses what it can, each once, in order.
+// addresses parses the texts, without duplicates and in order. It skips those that are not addresses.
 func addresses(texts ...string) []netip.Addr {
 	var out []netip.Addr
 	seen := map[netip.Addr]bool{}

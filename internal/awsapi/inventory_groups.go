@@ -41,7 +41,10 @@ func (c *Client) launches(ctx context.Context, ids []string) ([]inventory.Launch
 		var page []inventory.Launch
 		for _, r := range out.Reservations {
 			for _, i := range r.Instances {
-				one := inventory.Launch{ID: aws.ToString(i.InstanceId), Launched: aws.ToTime(i.LaunchTime).UTC()}
+				one := inventory.Launch{ID: aws.ToString(i.InstanceId), Launched: aws.ToTime(i.LaunchTime).UTC(), Type: string(i.InstanceType)}
+				if i.Placement != nil {
+					one.Zone = interned(i.Placement.AvailabilityZone)
+				}
 				if i.State != nil {
 					one.State = string(i.State.Name)
 				}

@@ -1,9 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
-	"text/tabwriter"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -19,10 +20,9 @@ func configCommand(log *slog.Logger) *cobra.Command {
 		Example: "  muster config show",
 		Args:    cobra.NoArgs,
 	}
-	// A command that does nothing itself would answer a mistyped `shwo` with its
-	// help and exit code 0.
+	// Without a RunE, cobra would print the help and exit with 0 for a mistyped subcommand such as `shwo`.
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-	var output string
+	var output, color string
 	show := &cobra.Command{
 		Use:     "show",
 		Short:   "Print every setting, its value and its origin",
@@ -31,8 +31,9 @@ func configCommand(log *slog.Logger) *cobra.Command {
 	}
 	addFlags(show, "")
 	addOutput(show, &output, "Output format: table or json.", "table", "json")
+	addColor(show, &color)
 	show.RunE = run(func(cmd *cobra.Command) error {
-		if err := oneOf("output", output, "table", "json"); err != nil {
+		if err := firstOf(oneOf("output", output, "table", "json"), oneColor(color)); err != nil {
 			return err
 		}
 		i, err := thisHost(cmd).Glance(cmd.Context(), log)
@@ -45,21 +46,22 @@ func configCommand(log *slog.Logger) *cobra.Command {
 				Settings []config.Shown `json:"settings"`
 			}{1, i.Config.Show()})
 		}
-		return printTable(cmd, i.Config.Show())
+		return printTable(cmd, color, i.Config.Show())
 	})
 	cmd.AddCommand(show)
 	return cmd
 }
 
-func printTable(cmd *cobra.Command, shown []config.Shown) error {
-	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "SETTING\tVALUE\tFROM")
+func printTable(cmd *cobra.Command, color string, shown []config.Shown) error {
+	var rows [][]term.Cell
 	for _, s := range shown {
-		value := s.Value
-		if value == "" {
-			value = "-"
+		row := []term.Cell{{Text: s.Variable}, {Text: cmp.Or(s.Value, "-")}, {Text: s.Origin.String()}}
+		if s.Origin.Layer == config.LayerDefault {
+			row[1].Color, row[2].Color = term.Dim, term.Dim
 		}
-		_, _ = fmt.Fprintln(w, term.Row(s.Variable, value, s.Origin.String()))
+		rows = append(rows, row)
 	}
-	return w.Flush()
+	style := term.StyleOf(cmd.OutOrStdout(), color, os.Getenv)
+	_, err := fmt.Fprint(cmd.OutOrStdout(), style.Grid([]string{"setting", "value", "from"}, 1, "", rows))
+	return err
 }

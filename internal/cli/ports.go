@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,18 +15,20 @@ import (
 	"muster/internal/base/fix"
 	"muster/internal/fleet"
 	"muster/internal/report/ports"
+	"muster/internal/report/ports/facts"
+	"muster/internal/term"
 	"muster/reach"
 )
 
-// portsFlags are what `muster ports` takes besides the settings.
+// portsFlags holds the flags of `muster ports`, without those of settings.
 type portsFlags struct {
 	group, service, family string
-	addresses, balancers   []string
-	targetPort             string
-	region, output         string
+	addresses              []string
+	region, output, color  string
 	noDial, allTasks, all  bool
 	list                   bool
 	fix, ephemeral         string
+	factsFlags
 }
 
 func portsCommand(log *slog.Logger) *cobra.Command {
@@ -45,7 +48,8 @@ with credentials. It changes nothing. It needs the permissions of packaging/iam/
   muster ports --cluster prod --output html >ports.html
   muster ports --asg workers --ports tcp/9000-9009
   muster ports --cluster prod --fix terraform >ports.tf
-  muster ports --cluster prod --balancer 10.0.0.5,10.0.1.5 --target-port 8080`,
+  muster ports --cluster prod --balancer web --target-port 8080
+  muster ports --cluster prod --save prod.json; muster ports --cluster prod --baseline prod.json`,
 		Args: cobra.NoArgs,
 	}
 	addFlags(cmd, "ports")
@@ -54,9 +58,6 @@ with credentials. It changes nothing. It needs the permissions of packaging/iam/
 	cmd.Flags().StringVar(&f.family, "family", "", "Peers: the running tasks of this task definition family. Needs --cluster.")
 	cmd.Flags().BoolVar(&f.allTasks, "all-tasks", false, "Find all tasks of --family, even if that takes more than 30 API calls.")
 	cmd.Flags().StringSliceVar(&f.addresses, "address", nil, "Peers: these private addresses.")
-	cmd.Flags().StringSliceVar(&f.balancers, "balancer", nil, "Private addresses of a load balancer that must reach --target-port.")
-	cmd.Flags().
-		StringVar(&f.targetPort, "target-port", dynamicPort, "Port that the load balancer connects to, a range, or dynamic: the range for hostPort 0.")
 	cmd.Flags().StringVar(&f.region, "region", "", "AWS region, if this is not an instance. Default: as the AWS CLI finds it.")
 	cmd.Flags().BoolVar(&f.noDial, "no-dial", false, "Evaluate the rules only, do not probe.")
 	cmd.Flags().
@@ -65,11 +66,13 @@ with credentials. It changes nothing. It needs the permissions of packaging/iam/
 	cmd.Flags().BoolVar(&f.all, "all", false, "Show every problem, not only the first 50.")
 	cmd.Flags().BoolVar(&f.list, "list", false, "List the profiles with their ports and sources, and evaluate nothing.")
 	_ = cmd.RegisterFlagCompletionFunc("fix", cobra.FixedCompletions(reach.FixFormats(), cobra.ShellCompDirectiveNoFileComp))
-	addOutput(cmd, &f.output, "Output format: table, json or html.", "table", "json", "html")
+	addOutput(cmd, &f.output, "Output format: table, json, html or junit.", "table", "json", "html", "junit")
+	f.add(cmd)
+	addColor(cmd, &f.color)
 	cmd.MarkFlagsMutuallyExclusive("asg", "service", "family", "address")
 	cmd.RunE = run(func(cmd *cobra.Command) error {
 		if f.list {
-			return ports.List(cmd.OutOrStdout())
+			return ports.List(cmd.OutOrStdout(), term.StyleOf(cmd.OutOrStdout(), f.color, os.Getenv))
 		}
 		return runPorts(cmd, log, f)
 	})
@@ -77,7 +80,7 @@ with credentials. It changes nothing. It needs the permissions of packaging/iam/
 }
 
 func runPorts(cmd *cobra.Command, log *slog.Logger, f portsFlags) error {
-	if err := oneOf("output", f.output, "table", "json", "html"); err != nil {
+	if err := firstOf(oneOf("output", f.output, "table", "json", "html", "junit"), oneColor(f.color)); err != nil {
 		return err
 	}
 	if cmd.Flags().Changed("fix") {
@@ -85,32 +88,69 @@ func runPorts(cmd *cobra.Command, log *slog.Logger, f portsFlags) error {
 			return err
 		}
 	}
-	q, err := f.request(cmd)
+	then, err := f.then()
 	if err != nil {
 		return err
+	}
+	if f.from != "" {
+		report, err := f.evaluateFacts(cmd)
+		if err != nil {
+			return err
+		}
+		return f.print(cmd, report, then, nil)
+	}
+	at, report, err := f.evaluate(cmd, log)
+	if err != nil {
+		return err
+	}
+	missing := f.someone(at, report)
+	if f.save != "" && missing == nil {
+		if err := facts.Write(f.save, report.Question(), at.Ports, cmd.Root().Version); err != nil {
+			return err
+		}
+	}
+	return f.print(cmd, report, then, missing)
+}
+
+// print prints the report, or what changed since the baseline. Missing is an error if no
+// port was checked.
+func (f portsFlags) print(cmd *cobra.Command, report *ports.Report, then *facts.Facts, missing error) error {
+	if then != nil && missing == nil {
+		return f.compare(cmd, report, then)
+	}
+	return firstOf(printPorts(cmd, report, f), missing, report.Err())
+}
+
+// evaluate reads what guards the peers, and evaluates it.
+func (f portsFlags) evaluate(cmd *cobra.Command, log *slog.Logger) (*portcheck.Place, *ports.Report, error) {
+	q, err := f.request(cmd)
+	if err != nil {
+		return nil, nil, err
 	}
 	at, err := portcheck.Locate(cmd.Context(), thisHost(cmd), q, log)
 	if err != nil {
-		return err
+		return nil, nil, err
+	}
+	if cmd.Flags().Changed("target-port") && !at.Balanced() {
+		return nil, nil, exitcode.Wrap(exitcode.Usage, errors.New("--target-port is the port of a load balancer: pass its name with --balancer"))
 	}
 	needs, warnings, err := reach.ParsePorts(at.Ports)
 	if err != nil {
-		return exitcode.Wrap(exitcode.BadConfiguration, err)
+		return nil, nil, exitcode.Wrap(exitcode.BadConfiguration, err)
 	}
 	report, err := at.Check(cmd.Context(), needs)
 	if err != nil {
-		return exitcode.Wrap(exitcode.Undetermined, err)
+		return nil, nil, exitcode.Wrap(exitcode.Undetermined, err)
 	}
 	report.Notes = append(report.Notes, warnings...)
 	if len(report.Peers) == 1 && len(report.Counts) == 0 {
 		report.Notes = append(report.Notes, report.Peers[0].Name+" has no peer yet: no port was checked")
 	}
-	return firstOf(printPorts(cmd, report, f), f.someone(at, report), report.Err())
+	return at, report, nil
 }
 
-// someone is an error if there is no peer at all. A first instance has no peer, and
-// nothing is wrong; but a target without one instance is more often a wrong name, and
-// that no port was checked must not read as that all are open.
+// someone returns an error if no peer was found. A first instance has no peer, which is normal. A target without any
+// instance is usually a wrong name. In both cases no port was checked, which must not look as if all ports were open.
 func (f portsFlags) someone(at *portcheck.Place, report *ports.Report) error {
 	if len(report.Peers) > 0 {
 		return nil
@@ -129,10 +169,13 @@ func (f portsFlags) someone(at *portcheck.Place, report *ports.Report) error {
 	case f.family != "":
 		command = "aws ecs list-tasks --cluster " + at.Cluster() + " --family " + f.family + region
 	}
+	what := fmt.Sprintf("no peer found in %s in %s: no port was checked", report.Scope, at.Region())
+	if f.group == "" && f.service == "" && f.family == "" && len(f.addresses) == 0 {
+		what = fmt.Sprintf("no container instances in %s: is its group at zero? No port was checked in %s", at.Cluster(), at.Region())
+	}
 	return exitcode.Wrap(
 		exitcode.Undetermined,
-		fix.Wrap(fmt.Errorf("no peer found in %s in %s: no port was checked", report.Scope, at.Region()),
-			fix.Do("Check the name and the region; this lists what there is:", command)),
+		fix.Wrap(errors.New(what), fix.Do("Check the name and the region; this lists what there is:", command)),
 	)
 }
 
@@ -146,12 +189,14 @@ func printPorts(cmd *cobra.Command, report *ports.Report, f portsFlags) error {
 		return printJSON(cmd, report)
 	case "html":
 		return report.HTML(cmd.OutOrStdout())
+	case "junit":
+		return report.JUnit(cmd.OutOrStdout())
 	default:
-		return report.Table(cmd.OutOrStdout())
+		return report.Table(cmd.OutOrStdout(), term.StyleOf(cmd.OutOrStdout(), f.color, os.Getenv))
 	}
 }
 
-// request is what the flags ask for.
+// request converts the flags to a request.
 func (f portsFlags) request(cmd *cobra.Command) (q portcheck.Request, err error) {
 	q = portcheck.Request{
 		Peers:        fleet.Selector{Group: f.group, Service: f.service, Family: f.family, AllTasks: f.allTasks},
@@ -160,16 +205,12 @@ func (f portsFlags) request(cmd *cobra.Command) (q portcheck.Request, err error)
 	if q.Peers.Addresses, err = addresses("--address", f.addresses); err != nil {
 		return q, err
 	}
-	if q.Peers.Balancers, err = addresses("--balancer", f.balancers); err != nil {
-		return q, err
-	}
 	if f.ephemeral != "" {
 		if q.Ephemeral, err = reach.ParseRange(f.ephemeral); err != nil {
 			return q, exitcode.Wrap(exitcode.Usage, fmt.Errorf("--ephemeral: %w", err))
 		}
 	}
-	q.Target, err = f.target()
-	return q, err
+	return q, nil
 }
 
 func addresses(flag string, texts []string) ([]netip.Addr, error) {
@@ -182,25 +223,4 @@ func addresses(flag string, texts []string) ([]netip.Addr, error) {
 		out = append(out, addr)
 	}
 	return out, nil
-}
-
-// dynamicPort is the --target-port of containers with hostPort 0.
-const dynamicPort = "dynamic"
-
-func (f portsFlags) target() (reach.Range, error) {
-	if f.targetPort == dynamicPort {
-		return reach.Range{}, nil
-	}
-	ports, err := reach.ParseRange(f.targetPort)
-	switch {
-	case err != nil || ports.First == 0:
-		return reach.Range{}, exitcode.Wrap(
-			exitcode.Usage,
-			fmt.Errorf("--target-port %q is neither a port, a range nor %s", f.targetPort, dynamicPort),
-		)
-	case len(f.balancers) == 0:
-		return reach.Range{}, exitcode.Wrap(exitcode.Usage,
-			errors.New("--target-port is the port of a load balancer: pass its private addresses with --balancer"))
-	}
-	return ports, nil
 }

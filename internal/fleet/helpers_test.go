@@ -7,10 +7,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"muster/internal/base/balancer"
 	"muster/reach"
 )
 
-// authorize applies an ingress fix as the AWS CLI line that reach prints would.
+// authorize applies an ingress fix as the printed AWS CLI command would.
 func authorize(t *testing.T, cfg aws.Config, f reach.Fix) {
 	t.Helper()
 	var permissions []types.IpPermission
@@ -26,4 +27,13 @@ func authorize(t *testing.T, cfg aws.Config, f reach.Fix) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// refs are the load balancers of a setting.
+func refs(text string) []balancer.Ref {
+	all, err := balancer.Parse(text)
+	if err != nil {
+		panic(err)
+	}
+	return all
 }

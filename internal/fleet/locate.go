@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"muster/internal/awsapi"
+	"muster/internal/base/balancer"
 	"muster/reach"
 )
 
@@ -57,8 +58,7 @@ func (f *Fleet) locate(ctx context.Context, api Interfaces, region string, membe
 	}
 }
 
-// add keeps one endpoint for an interface: what passes between two of them would
-// not leave it.
+// add adds an endpoint, but only once per interface, because traffic within an interface does not leave it.
 func (f *Fleet) add(e reach.Endpoint, self bool) {
 	key := e.Key()
 	at, known := f.at[key]
@@ -78,7 +78,7 @@ func (f *Fleet) add(e reach.Endpoint, self bool) {
 	}
 }
 
-// lookup is what EC2 said of the members, and what it would not say.
+// lookup holds what EC2 returned about the members, and which calls failed.
 type lookup struct {
 	fleet        *Fleet
 	instances    map[string]awsapi.Instance
@@ -88,10 +88,10 @@ type lookup struct {
 	at           []awsapi.Interface
 	atErr        error
 	owners       map[netip.Addr][]awsapi.Interface
-	vpcs         []string // of the instances
+	vpcs         []string // VPCs of the instances
 }
 
-// endpoint is not ok for a member that is no peer, which is noted.
+// endpoint returns the member's endpoint. It returns false for a member that is not a peer, and adds a note.
 func (l *lookup) endpoint(m member) (reach.Endpoint, bool) {
 	switch {
 	case m.unread != "":
@@ -121,8 +121,7 @@ func (l *lookup) byInstance(m member) (reach.Endpoint, bool) {
 	return l.onInstance(m, i), true
 }
 
-// onInstance returns the interface with the instance's primary address, which ECS and
-// the metadata service report.
+// onInstance returns the endpoint with the instance's primary address, which ECS and the metadata service report.
 func (l *lookup) onInstance(m member, i awsapi.Instance) reach.Endpoint {
 	var enis []reach.ENI
 	account := ""
@@ -170,7 +169,7 @@ func (l *lookup) byAddress(m member) (reach.Endpoint, bool) {
 	return l.onInterface(m, owners[0]), true
 }
 
-// inOurVPC chooses among overlapping VPCs the one that another member is in.
+// inOurVPC selects the interface in the VPC of another member, if several VPCs contain the address.
 func (l *lookup) inOurVPC(owners []awsapi.Interface) []awsapi.Interface {
 	ours := slices.DeleteFunc(slices.Clone(owners), func(o awsapi.Interface) bool { return !slices.Contains(l.vpcs, o.VPC) })
 	if len(ours) == 0 {
@@ -181,6 +180,9 @@ func (l *lookup) inOurVPC(owners []awsapi.Interface) []awsapi.Interface {
 
 func (l *lookup) onInterface(m member, i awsapi.Interface) reach.Endpoint {
 	e := reach.Endpoint{Name: m.name, ENI: i.ENI, Account: i.Account}
+	if described, ok := balancer.Described(i.Description); ok && l.fleet.Kinds != nil {
+		l.fleet.Kinds[i.ID] = described.Kind
+	}
 	if m.addr.IsValid() {
 		if at, err := reach.EndpointAt(m.name, m.addr, []reach.ENI{i.ENI}); err == nil {
 			e.ENI = at.ENI
@@ -193,13 +195,9 @@ func (l *lookup) onInterface(m member, i awsapi.Interface) reach.Endpoint {
 	return e
 }
 
-func (l *lookup) missing(reason string) reach.Unread {
-	u := reach.Unread{Reason: reason}
-	l.fleet.miss(u)
-	return u
-}
+func (l *lookup) missing(reason string) reach.Unread { return l.fleet.missing(reason) }
 
-// unknown is a member of whom only the name, and perhaps the address, is known.
+// unknown returns the endpoint of a member of which only the name, and perhaps the address, is known.
 func unknown(m member, why reach.Unread) reach.Endpoint {
 	e := reach.Endpoint{Name: m.name, ENI: reach.ENI{ID: m.eni, Unread: why}}
 	if m.addr.IsValid() {

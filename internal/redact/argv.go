@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// docker inspect, and many a file in YAML, write one argument of a command on a line:
+// docker inspect and many YAML files write each argument of a command on its own line:
 //
 //	"Test": [
 //	    "CMD",
@@ -14,28 +14,28 @@ import (
 //	    "x9Kq2"
 //	]
 //
-// From the name of a known program on, the lines count as one command.
+// Starting at the name of a known program, the lines are treated as one command.
 
-// vector is the command so far, as a JSON array on one line.
+// vector is the part of the command read so far, as a JSON array on one line.
 type vector struct {
 	text     string
 	args     int
-	searches int // in all vectors of the text
+	searches int // total for all vectors of the text
 }
 
-// Limits on a vector, which is searched again for each argument, and on the searches
-// in a text. After those, each argument is masked.
+// Limits on the length of a vector, which is searched again for each argument, and on the total number of searches in a
+// text. Beyond maxSearches, every argument is masked.
 const maxArgs, maxVector, maxSearches = 32, 2 << 10, 1000
 
 var (
 	argElement = regexp.MustCompile(`^[\s#>;+]*(?:[\[(]\s*)?(?:"((?:[^"\\]|\\.)*)"|'([^']*)')\s*[\])]?,?\s*$|` +
 		`^[\s#]*(?:- )+["']?(.*?)["']?\s*$|^(?:[^"]*[^"\w])?"Path"\s*:\s*"([^"\\]+)",?\s*$`)
-	// argsBelow matches what follows the program in docker inspect. Other text can
-	// precede both: a message begins with words, and a comment with a sign.
+	// argsBelow matches the line after the program in docker inspect. Both can be preceded by other text: a log message
+	// starts with words, a comment with a comment sign.
 	argsBelow = regexp.MustCompile(`^(?:[^"]*[^"\w])?"(?:Args|Cmd)"\s*:\s*\[\s*$`)
 )
 
-// next returns the secrets in a line that is an argument.
+// next returns the secrets in a line if it is an argument of the current command.
 func (v *vector) next(line string) []span {
 	m := argElement.FindStringSubmatchIndex(line)
 	if m == nil {
@@ -49,7 +49,7 @@ func (v *vector) next(line string) []span {
 		at += 2
 	}
 	from, to := m[at], m[at+1]
-	arg := strings.ReplaceAll(line[from:to], `"`, "'") // no longer and no shorter
+	arg := strings.ReplaceAll(line[from:to], `"`, "'") // the length must not change
 	if v.text == "" {
 		if ready().programs[programName(arg)] {
 			v.text, v.args = `["`+arg, 1
@@ -91,10 +91,10 @@ func programName(arg string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(arg[strings.LastIndexByte(arg, '/')+1:], ".exe"), ".sh")
 }
 
-// escapedLetter matches a letter, a digit or a dash that JSON need not escape.
+// escapedLetter matches a JSON escape of a letter, digit or dash, which need not be escaped.
 var escapedLetter = regexp.MustCompile(`\\+u00(?:2[dD]|3[0-9]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aA])`)
 
-// inEscapedNames finds secrets beside a name that is written with such escapes.
+// inEscapedNames finds secrets that follow a name with such escapes.
 func inEscapedNames(line string, found []span) []span {
 	var text strings.Builder
 	var raw []int

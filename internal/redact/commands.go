@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// A command is a program that takes a secret after a short flag or as a positional
-// argument. To support another program, add a row; a test masks each example.
+// A command describes programs that take a secret after a short flag or as a positional argument. To support another
+// program, add a row; a test masks each example.
 type command struct {
 	programs string // separated by spaces
 	example  string // « and » enclose the secret
-	before   string // pattern of the arguments before the secret; ARG matches an argument separator
+	before   string // pattern of the arguments before the secret, in which ARG matches an argument separator
 }
 
 var commands = []command{
@@ -81,8 +81,8 @@ var commands = []command{
 	{"psexec winexe", `winexe -U joe%«x9Kq2» //h.example`, `-UARG[\w.\\/-]+%`},
 }
 
-// commanded finds secrets in the arguments of known programs. Each row of the table searches a byte at most once, so the
-// time stays linear.
+// commanded finds secrets in the arguments of known programs. Each table row searches a byte at most once, so the time
+// is linear.
 func (t *tables) commanded(line string, has []bool, found []span) []span {
 	for _, c := range t.commands {
 		if !c.any(has) {
@@ -101,7 +101,7 @@ func (t *tables) commanded(line string, has []bool, found []span) []span {
 	return found
 }
 
-// arguments finds the secrets of the command at line[from:to].
+// arguments finds the secrets in the arguments of the command at line[from:to].
 func arguments(p *regexp.Regexp, line string, from, to int, found []span) []span {
 	for from < to {
 		m := p.FindStringIndex(line[from:to])
@@ -118,7 +118,7 @@ func arguments(p *regexp.Regexp, line string, from, to int, found []span) []span
 	return found
 }
 
-// commandEnd returns the offset of the next command of a pipeline or list.
+// commandEnd returns the offset of the next command in a pipeline or list.
 func commandEnd(s string) int {
 	for at := 0; at+1 < len(s); at++ {
 		switch s[at] {

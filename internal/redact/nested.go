@@ -8,16 +8,16 @@ import (
 	"muster/internal/base/lazyregexp"
 )
 
-// A log in JSON or logfmt contains lines of other programs in quoted strings, which can themselves contain such strings.
-// Each string is searched as a text with its own lines.
+// JSON and logfmt logs contain lines of other programs in quoted strings, and these lines can contain quoted strings
+// too. Each string is searched as a separate text.
 
-// maxDepth limits the search for strings within strings.
+// maxDepth limits how deeply nested strings are searched.
 const maxDepth = 3
 
-// quotedText matches strings that are long enough for a name and a secret.
+// quotedText matches strings long enough to contain a name and a secret.
 var quotedText = lazyregexp.New(`"((?:[^"\\]|\\.){8,})"`)
 
-// nested finds the secrets in the strings of a line.
+// nested finds the secrets in the quoted strings of a line.
 func nested(line string, depth int, found []span) []span {
 	if depth >= maxDepth {
 		return found
@@ -42,8 +42,7 @@ func nested(line string, depth int, found []span) []span {
 	return found
 }
 
-// unescape decodes the escapes of line[from:to]. raw maps each byte of the text to
-// its offset in the line.
+// unescape decodes the escape sequences in line[from:to]. raw maps each byte of the result to its offset in the line.
 func unescape(line string, from, to int) (text string, raw []int) {
 	out := make([]byte, 0, to-from)
 	raw = make([]int, 0, to-from+1)

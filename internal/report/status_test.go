@@ -17,7 +17,7 @@ var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 
 func ago(d time.Duration) time.Time { return noon.Add(-d) }
 
-// agentStates are what muster-agent may have written, by the verdict that they deserve.
+// agentStates returns states that muster-agent can write, with the verdict that each must get.
 func agentStates() map[string]agentstate.State {
 	make := func(edit func(*agentstate.State)) agentstate.State {
 		yes := true
@@ -76,7 +76,7 @@ func TestTheStatusBeginsWithItsVerdict(t *testing.T) {
 				t.Errorf("%s: %s", s.Verdict(noon), first)
 			}
 			var table bytes.Buffer
-			if err := s.Table(&table, noon); err != nil || !strings.HasSuffix(string(out), "\n\n"+table.String()) {
+			if err := s.Table(&table, pipe, noon); err != nil || !strings.HasSuffix(string(out), "\n\n"+table.String()) {
 				t.Errorf("it does not end with the table (%v): %s", err, out)
 			}
 			golden.File(t, "status-"+name+".txt", out)

@@ -146,6 +146,7 @@ func (s *Sandbox) autoScalingService() *service {
 			"DescribeAutoScalingGroups":      s.describeGroups,
 			"DescribeAutoScalingInstances":   s.describeGroupInstances,
 			"DescribeScheduledActions":       s.describeScheduledActions,
+			"PutScheduledUpdateGroupAction":  s.putScheduledAction,
 			"DescribeScalingActivities":      s.describeActivities,
 			"DescribeTags":                   s.describeGroupTags,
 			"DescribeLifecycleHooks":         s.describeHooks,

@@ -97,6 +97,9 @@ type ec2Interface struct {
 	VpcID      string         `xml:"vpcId"`
 	OwnerID    string         `xml:"ownerId"`
 	Type       string         `xml:"interfaceType"`
+	Text       string         `xml:"description"`
+	Requester  string         `xml:"requesterId,omitempty"`
+	Managed    bool           `xml:"requesterManaged"`
 	Status     string         `xml:"status"`
 	PrivateIP  string         `xml:"privateIpAddress,omitempty"`
 	Groups     []ec2GroupName `xml:"groupSet>item"`
@@ -125,7 +128,8 @@ type ec2Attachment struct {
 }
 
 func (s *Sandbox) showInterface(i *Interface) ec2Interface {
-	out := ec2Interface{ID: i.ID, SubnetID: i.Subnet, VpcID: i.VPC, OwnerID: s.opts.AccountID, Type: i.Type, Status: "available"}
+	out := ec2Interface{ID: i.ID, SubnetID: i.Subnet, VpcID: i.VPC, OwnerID: s.opts.AccountID, Type: i.Type, Status: "available",
+		Text: i.Description, Requester: i.Requester, Managed: i.Requester != ""}
 	for _, id := range i.Groups {
 		name := ""
 		if g := s.vpc.group(id); g != nil {
@@ -157,6 +161,7 @@ func (s *Sandbox) describeNetworkInterfaces(r *request) (any, *apiError) {
 		return map[string][]string{
 			"network-interface-id": {i.ID}, "subnet-id": {i.Subnet}, "vpc-id": {i.VPC}, "group-id": i.Groups,
 			"addresses.private-ip-address": i.Addrs, "ipv6-addresses.ipv6-address": i.Addrs,
+			"description": {i.Description},
 		}
 	})
 	if err != nil {

@@ -190,7 +190,8 @@ func (s *Sandbox) listClusters(r *request) (any, *apiError) {
 	return in.page("clusterArns", arns)
 }
 
-// pageRequest is the paging of ECS's List actions. The token is an offset, opaque to the client.
+// pageRequest holds the paging parameters of ECS's List actions. The token is an offset, which clients must treat as
+// opaque.
 type pageRequest struct {
 	MaxResults *int
 	NextToken  string

@@ -171,6 +171,8 @@ type registration struct {
 	Cluster, ContainerInstanceArn string
 	InstanceIdentityDocument      string
 	Attributes                    []Attribute
+	TotalResources                []Resource
+	VersionInfo                   *VersionInfo
 }
 
 func (s *Sandbox) registerContainerInstance(r *request) (any, *apiError) {
@@ -206,7 +208,10 @@ func (s *Sandbox) register(in registration, region string) (*ContainerInstance, 
 		Version:        1,
 		Attributes: append(slices.Clone(in.Attributes),
 			Attribute{"ecs.availability-zone", s.zone()}, Attribute{"ecs.instance-type", instanceType}),
-		Health: &Health{"OK"},
+		Health:              &Health{"OK"},
+		VersionInfo:         in.VersionInfo,
+		RegisteredResources: in.TotalResources,
+		RemainingResources:  in.TotalResources,
 	}
 	c.add(ci)
 	return ci, nil

@@ -24,6 +24,21 @@ type RunningTask struct {
 	CPU, Memory string   // what it reserves, as ECS writes it; empty: ECS gives none
 	GPUs        []string // ids of its GPUs
 	HostPorts   []int    // TCP
+
+	// Stopped is why the task stopped; nil for a task that runs.
+	Stopped *TaskStop
+}
+
+// TaskStop is why a task stopped, as DescribeTasks reports it.
+type TaskStop struct {
+	Code, Reason string // stopCode and stoppedReason
+	Containers   []ContainerStop
+}
+
+// ContainerStop is a container of a stopped task.
+type ContainerStop struct {
+	Name, Reason string
+	ExitCode     *int // nil if it did not run
 }
 
 const taskRunning = "RUNNING"
@@ -74,7 +89,7 @@ func (t *RunningTask) group() string {
 func (s *Sandbox) listTasks(r *request) (any, *apiError) {
 	var in struct {
 		pageRequest
-		Cluster, ServiceName, Family string
+		Cluster, ServiceName, Family, DesiredStatus string
 	}
 	if err := r.decode(&in); err != nil {
 		return nil, err
@@ -88,6 +103,10 @@ func (s *Sandbox) listTasks(r *request) (any, *apiError) {
 	}
 	var arns []string
 	for _, t := range c.tasks {
+		stopped := t.Stopped != nil
+		if stopped != (in.DesiredStatus == "STOPPED") {
+			continue
+		}
 		if (in.ServiceName == "" || t.Service == in.ServiceName) && (in.Family == "" || t.Family == in.Family) {
 			arns = append(arns, t.Arn)
 		}
@@ -108,13 +127,18 @@ type taskShape struct {
 	CPU                  string       `json:"cpu,omitempty"`
 	Memory               string       `json:"memory,omitempty"`
 
-	Containers []containerShape `json:"containers,omitempty"`
+	StopCode      string           `json:"stopCode,omitempty"`
+	StoppedReason string           `json:"stoppedReason,omitempty"`
+	Containers    []containerShape `json:"containers,omitempty"`
 }
 
 type containerShape struct {
-	Name     string           `json:"name"`
-	GPUs     []string         `json:"gpuIds,omitempty"`
-	Bindings []networkBinding `json:"networkBindings,omitempty"`
+	Name       string           `json:"name"`
+	LastStatus string           `json:"lastStatus,omitempty"`
+	Reason     string           `json:"reason,omitempty"`
+	ExitCode   *int             `json:"exitCode,omitempty"`
+	GPUs       []string         `json:"gpuIds,omitempty"`
+	Bindings   []networkBinding `json:"networkBindings,omitempty"`
 }
 
 type networkBinding struct {
@@ -186,13 +210,20 @@ func (s *Sandbox) describeTasks(r *request) (any, *apiError) {
 func (s *Sandbox) showTask(c *cluster, t *RunningTask) taskShape {
 	out := taskShape{TaskArn: t.Arn, ClusterArn: s.arn("ecs", "cluster/"+c.name), ContainerInstanceArn: t.ContainerInstance,
 		Group: t.Group, LastStatus: t.status(), DesiredStatus: taskRunning, Attachments: []attachment{},
-		TaskDefinitionArn: s.arn("ecs", "task-definition/"+cmp.Or(t.Definition, t.Family+":1")), AvailabilityZone: s.taskZone(c, t), CPU: t.CPU, Memory: t.Memory}
+		TaskDefinitionArn: s.arn("ecs", "task-definition/"+cmp.Or(t.Definition, t.Family+":1")), AvailabilityZone: s.taskZone(c, t),
+		CPU: t.CPU, Memory: t.Memory}
 	if len(t.GPUs)+len(t.HostPorts) > 0 {
 		one := containerShape{Name: "app", GPUs: t.GPUs}
 		for _, port := range t.HostPorts {
 			one.Bindings = append(one.Bindings, networkBinding{port, "tcp"})
 		}
 		out.Containers = []containerShape{one}
+	}
+	if stop := t.Stopped; stop != nil {
+		out.LastStatus, out.DesiredStatus, out.StopCode, out.StoppedReason = "STOPPED", "STOPPED", stop.Code, stop.Reason
+		for _, c := range stop.Containers {
+			out.Containers = append(out.Containers, containerShape{Name: c.Name, LastStatus: "STOPPED", Reason: c.Reason, ExitCode: c.ExitCode})
+		}
 	}
 	if t.Interface.ID != "" {
 		a := attachment{"ElasticNetworkInterface", "ATTACHED", []Attribute{{"networkInterfaceId", t.Interface.ID}}}

@@ -14,6 +14,9 @@ type Interface struct {
 	Subnet string   // default: this instance's
 	VPC    string   // default: this instance's
 	Type   string   // default interface; trunk, branch, ...
+	// Description and Requester are what a service that manages the interface sets, such as
+	// "ELB app/web/50dc6c49" and "amazon-elb".
+	Description, Requester string
 }
 
 // Instance is another EC2 instance. Its first interface is the primary one.
@@ -67,7 +70,7 @@ type ACLEntry struct {
 }
 
 // vpc holds EC2's state in addition to this instance's own properties. It always contains this instance, with the
-// default group and ACL.
+// default security group and ACL.
 type vpc struct {
 	instances  []*Instance
 	interfaces []*Interface // including those of instances and tasks
@@ -91,7 +94,7 @@ const (
 func (s *Sandbox) newVPC() *vpc {
 	v := &vpc{owner: map[string]*Instance{}, lists: map[string][]string{}}
 	v.addGroup(SecurityGroup{groupID, "default", []Rule{{Protocol: "-1", Group: groupID}, AllEgress()}})
-	v.addInstance(Instance{ID: s.opts.InstanceID, Interfaces: []Interface{
+	v.addInstance(Instance{ID: s.opts.InstanceID, Launched: s.clock.Now(), Interfaces: []Interface{
 		{ID: interfaceID, Addrs: []string{privateIP}, Groups: []string{groupID}},
 	}})
 	return v

@@ -71,9 +71,9 @@ const (
 	reset = "0"
 )
 
-// Paint colors text if the style has color.
+// Paint colors text if the style has color. Without parameters it is left alone.
 func (s Style) Paint(sgr, text string) string {
-	if !s.Color || text == "" {
+	if !s.Color || text == "" || sgr == "" {
 		return text
 	}
 	return "\x1b[" + sgr + "m" + text + "\x1b[" + reset + "m"

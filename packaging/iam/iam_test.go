@@ -150,6 +150,10 @@ func TestTheStacksRoleAllowsWhatThePoliciesDo(t *testing.T) {
 		"autoscaling:DescribeAutoScalingGroups", // --unhealthy-after, and muster ports --asg
 		"ecs:ListTasks",                         // muster ports --service and --family
 		"ec2:GetManagedPrefixListEntries",       // its security groups have no prefix list
+
+		// muster fleet: for people, not for the instances
+		"ecs:DescribeCapacityProviders", "ecs:ListServices", "ecs:DescribeServices",
+		"autoscaling:DescribeScheduledActions", "autoscaling:DescribeScalingActivities",
 	}
 	for _, action := range notUsed {
 		if !slices.Contains(want, action) {

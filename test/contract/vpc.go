@@ -18,6 +18,7 @@ func vpcClauses() []clause {
 		{"DescribeInstances names all unknown ids", unknownInstances},
 		{"DescribeNetworkInterfaces finds by id and by address", findsInterface},
 		{"DescribeNetworkInterfaces rejects an unknown id", unknownInterface},
+		{"DescribeNetworkInterfaces finds none by a description that no interface has", undescribedInterface},
 		{"DescribeSecurityGroups ignores unknown ids in a filter", filtersGroups},
 		{"AuthorizeSecurityGroupIngress adds to groups and rules", authorizes},
 		{"AuthorizeSecurityGroupIngress rejects a duplicate", authorizesTwice},
@@ -73,6 +74,22 @@ func unknownInstances(ctx context.Context, c *clients) error {
 		InstanceIds: []string{"i-00000000000000bad", c.InstanceID, "i-0000000000000dead"},
 	})
 	return wantMessage(err, "InvalidInstanceID.NotFound", "The instance IDs 'i-00000000000000bad, i-0000000000000dead' do not exist")
+}
+
+// undescribedInterface: * matches any characters in a filter ("Filter", EC2 API reference).
+func undescribedInterface(ctx context.Context, c *clients) error {
+	for pattern, some := range map[string]bool{"ELB no-such-load-balancer": false, "ELB app/no-such/*": false, "*": true} {
+		out, err := c.ec2.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{
+			Filters: []types.Filter{{Name: aws.String("description"), Values: []string{pattern}}}, MaxResults: aws.Int32(5),
+		})
+		if err != nil {
+			return err
+		}
+		if (len(out.NetworkInterfaces) > 0) != some {
+			return fmt.Errorf("%q finds %d interfaces", pattern, len(out.NetworkInterfaces))
+		}
+	}
+	return nil
 }
 
 func findsInterface(ctx context.Context, c *clients) error {

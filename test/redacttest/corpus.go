@@ -6,15 +6,15 @@ import (
 	"slices"
 )
 
-// chosen are typical passwords of people.
+// chosen are typical passwords that people choose.
 var chosen = []string{"correcthorse", "swordfish", "Sommerzeit", "hunter2", "letmein", "Winter2024", "opensesame"}
 
 // Forms returns the number of distinct forms in Corpus.
 func Forms() int { return len(templates) + len(attacks) + len(layouts) }
 
-// Corpus returns secrets in the forms that ECS, Docker, cloud-init, shells and
-// applications produce. It always returns the same. Each form has three random
-// values, and a word if the name of a secret precedes the value.
+// Corpus returns secrets in the forms that ECS, Docker, cloud-init, shells and applications produce. It always returns
+// the same list. Each form appears with three random values. If the name of a secret precedes the value, it also
+// appears with a plain word.
 func Corpus() []Secret {
 	s := source{rand.New(rand.NewPCG(11, 6))}
 	var all []Secret

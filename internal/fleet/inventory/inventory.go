@@ -189,7 +189,8 @@ func Last(arn string) string { return arn[strings.LastIndex(arn, "/")+1:] }
 
 // Launch is what EC2 adds to a container instance.
 type Launch struct {
-	ID, State string
-	Launched  time.Time
-	Group     string // from the tag aws:autoscaling:groupName
+	ID, State  string
+	Zone, Type string
+	Launched   time.Time
+	Group      string // from the tag aws:autoscaling:groupName
 }

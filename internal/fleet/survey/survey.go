@@ -289,6 +289,7 @@ func (r *reader) instances(ctx context.Context) {
 		i := &r.inv.Instances[n]
 		if l, ok := byID[i.ID]; ok {
 			i.State, i.Launched, i.Group = l.State, l.Launched, l.Group
+			i.Zone, i.Type = cmp.Or(i.Zone, l.Zone), cmp.Or(i.Type, l.Type)
 		}
 	}
 }

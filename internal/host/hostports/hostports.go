@@ -142,6 +142,16 @@ func (l *inspector) listeners(need reach.Need) Seen {
 	return seen
 }
 
+// Ephemeral is the kernel's range of ports for outgoing connections, from which Docker
+// takes host ports; the zero Range means unknown.
+func Ephemeral() (r reach.Range) {
+	_ = readTable("/proc/sys/net/ipv4/ip_local_port_range", func(in io.Reader) (err error) {
+		r, err = parsePortRange(in)
+		return err
+	})
+	return r
+}
+
 // readKernel reads the settings of the whole host.
 func (l *inspector) readKernel() {
 	l.note(readTable(filepath.Join(l.proc, "sys/net/ipv4/ip_local_port_range"), func(r io.Reader) (err error) {

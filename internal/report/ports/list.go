@@ -5,23 +5,24 @@ import (
 	"io"
 	"strings"
 
+	"muster/internal/term"
 	"muster/reach"
 )
 
-// List writes the profiles: what members need of each other, the optional roles, and
-// where the ports come from.
-func List(out io.Writer) error {
-	w := &printer{out: out}
+// List writes the port profiles: the ports that members need between each other, the optional roles, and the source of
+// the port numbers.
+func List(out io.Writer, style term.Style) error {
+	w := &printer{out: out, Style: style}
 	for i, p := range reach.Profiles() {
 		if i > 0 {
-			w.line("")
+			w.blank()
 		}
-		w.line("%s", p.Name)
-		w.line("  members  %s", portsOf(p.Needs))
+		w.title(term.Bold, p.Name)
+		w.labelled("members", portsOf(p.Needs))
 		for _, r := range p.Roles {
-			w.line("  +%-7s %s", r.Name, portsOf(r.Needs))
+			w.labelled("+"+r.Name, portsOf(r.Needs))
 		}
-		w.line("  source   %s", p.Source)
+		w.labelled("source", p.Source)
 	}
 	return w.err
 }

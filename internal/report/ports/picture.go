@@ -9,18 +9,16 @@ import (
 )
 
 const (
-	// Up to this many peers each has its own row and column; of more, equal
-	// ones share.
+	// With up to onePeerARow peers, each has its own row and column. With more, peers with equal verdicts share one.
 	onePeerARow = 40
 	cellSize    = 20
 	maxSquares  = 5000
-	// What a letter of a label takes, along it and, slanted, upwards.
+	// Width of a letter, and height of a letter in a slanted label.
 	letterWidth, letterRise = 7, 6
 )
 
-// picture draws the matrix: a row for who dials, a column for who is dialled,
-// the colour being the worst of all needs. Beside one instance there is no
-// matrix, only its two rows, which the table shows better.
+// picture draws the matrix. The row is the dialing peer, the column is the dialed peer, and the color is the worst
+// verdict of all requirements. A report on one instance has no matrix, because the table shows its two rows better.
 func (r *Report) picture(b *strings.Builder) {
 	if r.matrix == nil || len(r.Peers) < 2 {
 		return
@@ -53,8 +51,8 @@ func (r *Report) picture(b *strings.Builder) {
 	b.WriteString("</svg>\n")
 }
 
-// axes are the rows and columns: single peers, or sets of peers that are in
-// the same blocks and so fare alike.
+// axes returns the rows and the columns: single peers, or sets of peers that belong to the same blocks and therefore
+// have equal verdicts.
 func (r *Report) axes() (rows, cols [][]int) {
 	n := len(r.Peers)
 	if n <= onePeerARow {
@@ -75,7 +73,7 @@ func (r *Report) axes() (rows, cols [][]int) {
 	return alike(asRow), alike(asCol)
 }
 
-// alike puts the indexes of equal signatures together, in order of appearance.
+// alike groups the indexes of equal signatures, in order of first appearance.
 func alike(signatures []string) [][]int {
 	var order []string
 	sets := map[string][]int{}
@@ -92,8 +90,8 @@ func alike(signatures []string) [][]int {
 	return out
 }
 
-// square is the colour and the words of one cell. Peers that share a row and a
-// column fare alike, so one pair of them tells.
+// square returns the color and the title of a cell. All pairs of a row set and a column set have the same verdict, so
+// one pair is enough.
 func (r *Report) square(row, col []int) (fill, title string) {
 	title = r.label(row) + " to " + r.label(col)
 	for _, from := range row {
@@ -123,7 +121,7 @@ func (r *Report) label(set []int) string {
 	return name
 }
 
-// short keeps a label inside its margin.
+// short shortens a label to fit its margin.
 func short(label string) string {
 	const most = 26
 	runes := []rune(label)

@@ -15,13 +15,14 @@ import (
 
 	"muster/internal/base/exitcode"
 	"muster/internal/base/fix"
+	"muster/internal/term"
 	"muster/reach"
 	"muster/test/ec2json"
 	"muster/test/golden"
 )
 
-// world is n instances; the third of every three carries another group, to
-// which the communication ports are open only up to 47105.
+// world returns n instances. Every third one has another security group, which opens the communication ports only up to
+// 47105.
 func world(t *testing.T, n int) ([]reach.Endpoint, reach.World) {
 	t.Helper()
 	groups, err := ec2json.ParseGroups([]byte(`{"SecurityGroups":[
@@ -71,7 +72,7 @@ func judged(t *testing.T, n, self int, ports string) *Report {
 func table(t *testing.T, r *Report) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	if err := r.Table(&out); err != nil {
+	if err := r.Table(&out, term.Style{}); err != nil {
 		t.Fatal(err)
 	}
 	return out.Bytes()
@@ -86,10 +87,10 @@ func TestTables(t *testing.T) {
 func TestTheTableCannotMoveTheCursor(t *testing.T) {
 	r := &Report{Findings: []Finding{{ID: "no-listener", Summary: "java\x1b[2J", Evidence: "a\nb", Fix: fix.Do("do\u009b", "run\x1b"), Inferred: true}}}
 	var out strings.Builder
-	if err := r.Table(&out); err != nil {
+	if err := r.Table(&out, term.Style{}); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasSuffix(out.String(), "\non this host, probably: java [2J\n  why   a b\n  fix   do \n        run \n") {
+	if !strings.HasSuffix(out.String(), "\non this host, probably: java [2J\n  why      a b\n  fix      do \n           run \n") {
 		t.Errorf("%q", out.String())
 	}
 }
@@ -157,7 +158,7 @@ func TestHTMLNeedsNoNetworkAndIsWellFormed(t *testing.T) {
 	}
 }
 
-// wellFormed: the page is HTML, but every element but meta is closed.
+// wellFormed checks that every element of the HTML page except meta is closed.
 func wellFormed(t *testing.T, page string) {
 	t.Helper()
 	d := xml.NewDecoder(strings.NewReader(page))
@@ -201,7 +202,7 @@ func TestTheExitCodeFollowsTheWorst(t *testing.T) {
 
 func TestAWriteThatFailsIsReported(t *testing.T) {
 	r := judged(t, 3, -1, "ignite2")
-	if r.Table(broken{}) == nil || r.HTML(broken{}) == nil {
+	if r.Table(broken{}, term.Style{}) == nil || r.HTML(broken{}) == nil {
 		t.Error("no error")
 	}
 }
@@ -210,14 +211,14 @@ type broken struct{}
 
 func (broken) Write([]byte) (int, error) { return 0, errors.New("disk full") }
 
-// Finding P4: a problem shows how many rules its pairs need, and the first two.
+// Finding P4: a problem shows the number of rules that its pairs need, and the first two rules.
 func TestAProblemShowsHowManyRulesItNeeds(t *testing.T) {
 	r := judged(t, 3, -1, "tcp/9000")
 	if o := r.Blocks[0].Outcomes[0]; len(o.Fixes) != 3 || o.FixCount != 0 {
 		t.Errorf("%d fixes, count %d", len(o.Fixes), o.FixCount)
 	}
 	text := string(table(t, r))
-	if strings.Count(text, "fix   aws") != 2 || !strings.Contains(text, "fix   2 of 3 rules are shown; --fix cli prints all of them") {
+	if strings.Count(text, "   aws ") != 2 || !strings.Contains(text, "2 of 3 rules are shown; --fix cli prints all of them") {
 		t.Error(text)
 	}
 	if n := strings.Count(r.FixFile("cli"), "\naws "); n != 3 {
@@ -239,8 +240,7 @@ func TestTheFileHasNoRuleForSparePorts(t *testing.T) {
 	}
 }
 
-// Finding P9: 1,000 peers named by /32 printed 32 MB. What is shown is bounded, and how
-// much was left out is said.
+// Finding P9: 1,000 peers named by /32 printed 32 MB. The output is limited, and states how much was left out.
 func TestALargeReportIsBounded(t *testing.T) {
 	const n = 300
 	peers, w := world(t, n)

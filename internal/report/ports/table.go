@@ -5,41 +5,37 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"muster/internal/term"
 	"muster/reach"
 )
 
-// shownNames is how many names of a set are listed before the rest is counted.
+// shownNames is how many names of a set are listed before the rest is only counted.
 const shownNames = 3
 
-// Table writes the report for a person: problems first, each with its fix, then
-// the matrix with equal rows together.
-func (r *Report) Table(out io.Writer) error {
-	w := &printer{out: out}
-	w.line("%s in %s: %s, %s: %s", r.Scope, r.Region, r.members(), count(len(r.Needs), "port range"), r.tally())
+// Table writes the report as text: the problems, each with its fix, and then the matrix with equal rows combined. A
+// command stays on one line.
+func (r *Report) Table(out io.Writer, style term.Style) error {
+	w := &printer{out: out, Style: style}
+	w.title(color(r.worst), fmt.Sprintf("%s in %s: %s, %s: %s", r.Scope, r.Region, r.members(), count(len(r.Needs), "port range"), r.tally()))
 	for _, note := range slices.Concat(r.Notes, r.Hints, r.warnings()) {
-		w.line("note: %s", note)
+		w.note(note)
 	}
 	r.problems(w)
 	for _, f := range r.Findings {
-		w.line("\non this host%s: %s", f.certainty(), f.Summary)
+		w.blank()
+		w.text(0, "on this host"+f.certainty()+": "+f.Summary)
 		if f.Evidence != "" {
-			w.line("  why   %s", f.Evidence)
+			w.labelled("why", f.Evidence)
 		}
-		label := "fix"
-		for _, line := range f.lines() {
-			w.line("  %-6s%s", label, line)
-			label = ""
-		}
+		w.fix(f.Fix, f.Remedy)
 	}
 	r.probes(w)
 	r.grid(w)
 	return w.err
 }
 
-// certainty follows "on this host".
+// certainty returns the text after "on this host".
 func (f Finding) certainty() string {
 	if f.Inferred {
 		return ", probably"
@@ -47,15 +43,7 @@ func (f Finding) certainty() string {
 	return ""
 }
 
-// lines are the fix, a command on a line of its own.
-func (f Finding) lines() []string {
-	if f.Fix.IsZero() && f.Remedy != "" {
-		return strings.Split(f.Remedy, "\n")
-	}
-	return f.Fix.Lines()
-}
-
-// members is "3 instances": what the peers are follows from the scope.
+// members returns text such as "3 instances". The scope determines the noun.
 func (r *Report) members() string {
 	what := "instance"
 	switch word, _, _ := strings.Cut(r.Scope, " "); {
@@ -67,37 +55,8 @@ func (r *Report) members() string {
 	return count(len(r.Peers), what)
 }
 
-func count(n int, what string) string {
-	switch {
-	case n == 1:
-		return "1 " + what
-	case strings.HasSuffix(what, "s"):
-		return fmt.Sprintf("%d %ses", n, what)
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
-// printer keeps the first error of many writes.
-type printer struct {
-	out io.Writer
-	err error
-}
-
-// line writes a line, in which names chosen by others, such as a container's,
-// cannot move the cursor.
-func (p *printer) line(format string, args ...any) {
-	for i, a := range args {
-		if text, is := a.(string); is {
-			args[i] = term.OneLine(text)
-		}
-	}
-	if p.err == nil {
-		_, p.err = fmt.Fprintf(p.out, format+"\n", args...)
-	}
-}
-
-// tally is "4 closed, 2 open": pairs times port ranges. Which of the three kinds
-// of closed it is, the problems say.
+// tally returns text such as "4 closed, 2 open", which counts pairs times port ranges. The problems name which of the
+// three kinds of closed applies.
 func (r *Report) tally() string {
 	var parts []string
 	for _, part := range []struct {
@@ -110,7 +69,7 @@ func (r *Report) tally() string {
 			n += r.Counts[s.String()]
 		}
 		if n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, part.word))
+			parts = append(parts, thousands(n)+" "+part.word)
 		}
 	}
 	if len(parts) == 0 {
@@ -130,42 +89,47 @@ func (r *Report) problems(w *printer) {
 				more++
 				continue
 			}
-			w.line("\n%s  %s", o.Status, o.Sentence)
+			w.blank()
+			w.verdict(o.status, o.Sentence)
 			if more := len(b.From)*len(b.To) - 1; more > 0 {
-				w.line("  pairs %s -> %s", some(b.From), some(b.To))
+				w.labelled("pairs", some(b.From)+" -> "+some(b.To))
 			}
 			r.fixes(w, o)
 		}
 	}
 	if more > 0 {
-		w.line("\n%s not shown: --all shows all of them, --fix cli prints every rule that is missing", count(more, "problem"))
+		w.blank()
+		w.text(0, count(more, "problem")+" not shown: --all shows all of them, --fix cli prints every rule that is missing")
 	}
 }
 
-// maxProblems is how many problems a table and a page show.
+// maxProblems is the maximum number of problems in a table or page.
 const maxProblems = 50
 
-// shownFixes is how many of a problem's rules the table prints.
+// shownFixes is the maximum number of rules that the table prints for a problem.
 const shownFixes = 2
 
 func (r *Report) fixes(w *printer, o Outcome) {
+	label := "fix"
 	for _, f := range o.Fixes[:min(len(o.Fixes), shownFixes)] {
-		w.line("  fix   %s", f.Command)
+		w.verbatim(label, f.Command)
+		label = ""
 	}
 	if n := o.fixes(); n > shownFixes {
-		w.line("  fix   %d of %d rules are shown; --fix cli prints all of them", shownFixes, n)
+		w.labelled("", fmt.Sprintf("%d of %s rules are shown; --fix cli prints all of them", shownFixes, thousands(n)))
 	}
 }
 
-// probes counts the dials, and lists those that add something to the verdict.
+// probes writes how many dials had which result, and lists those that differ from the verdict.
 func (r *Report) probes(w *printer) {
 	if len(r.Probes) == 0 {
 		return
 	}
-	w.line("\nDialed from here: %s", r.Contacts())
+	w.blank()
+	w.text(0, "Dialed from here: "+r.Contacts())
 	for _, p := range r.Probes {
 		if !p.agrees() {
-			w.line("  %s", p.Sentence)
+			w.text(2, "  "+p.Sentence)
 		}
 	}
 }
@@ -174,32 +138,31 @@ func (r *Report) grid(w *printer) {
 	if len(r.Blocks) == 0 || w.err != nil {
 		return
 	}
-	w.line("")
-	t := tabwriter.NewWriter(w.out, 0, 0, 2, ' ', 0)
-	head := []string{"FROM", "TO"}
+	w.blank()
+	head := []string{"from", "to"}
 	for _, n := range r.needs {
-		head = append(head, strings.ToUpper(needLabel(n)))
+		head = append(head, needLabel(n))
 	}
-	_, _ = fmt.Fprintln(t, term.Row(head...))
+	var rows [][]term.Cell
 	for _, b := range r.rows() {
-		cells := []string{some(b.From), some(b.To)}
+		row := []term.Cell{{Text: some(b.From)}, {Text: some(b.To)}}
 		by := map[string]Outcome{}
 		for _, o := range b.Outcomes {
 			by[o.Need] = o
 		}
 		for _, n := range r.needs {
-			cells = append(cells, by[n.String()].cell())
+			o := by[n.String()]
+			row = append(row, term.Cell{Text: o.cell(), Color: o.color()})
 		}
-		_, _ = fmt.Fprintln(t, term.Row(cells...))
+		rows = append(rows, row)
 	}
-	if w.err = t.Flush(); w.err == nil {
-		if more := len(r.Blocks) + r.MoreBlocks - len(r.rows()); more > 0 {
-			w.line("and %s", count(more, "more row"))
-		}
+	w.raw(w.Grid(head, 2, " -> ", rows))
+	if more := len(r.Blocks) + r.MoreBlocks - len(r.rows()); more > 0 {
+		w.text(0, "and "+count(more, "more row"))
 	}
 }
 
-// rows are the blocks that a table or a page shows.
+// rows returns the blocks that a table or page shows.
 func (r *Report) rows() []Block {
 	if r.all {
 		return r.Blocks
@@ -207,7 +170,7 @@ func (r *Report) rows() []Block {
 	return r.Blocks[:min(len(r.Blocks), maxProblems)]
 }
 
-// warnings are those of open pairs: the sentence of a closed one has its own.
+// warnings returns the warnings about open pairs. A closed pair's warnings are part of its sentence.
 func (r *Report) warnings() []string {
 	const most = 5
 	var out []string
@@ -226,10 +189,18 @@ func (r *Report) warnings() []string {
 	return out
 }
 
+// color is empty for what was not asked.
+func (o Outcome) color() string {
+	if o.Status == "" {
+		return ""
+	}
+	return color(o.status)
+}
+
 func (o Outcome) cell() string {
 	switch {
 	case o.Status == "":
-		return "-" // not asked in this direction
+		return "-" // not evaluated in this direction
 	case o.Missing != "":
 		return o.Status + " " + o.Missing
 	case o.open != "":
@@ -239,7 +210,7 @@ func (o Outcome) cell() string {
 	}
 }
 
-// needLabel is short enough for a column: "discovery 47500-47599".
+// needLabel returns a label short enough for a column, such as "discovery 47500-47599".
 func needLabel(n reach.Need) string {
 	label := n.Role
 	if label == "" {
@@ -248,7 +219,7 @@ func needLabel(n reach.Need) string {
 	return strings.TrimSpace(fmt.Sprintf("%s %s/%s", label, n.Protocol, n.Ports))
 }
 
-// some lists a few names and counts the rest.
+// some lists the first names and counts the rest.
 func some(names []string) string {
 	if len(names) <= shownNames {
 		return strings.Join(names, ", ")

@@ -1,0 +1,206 @@
+package ports
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"muster/internal/report/junit"
+	"muster/internal/term"
+	"muster/reach"
+)
+
+// section is one list of changes, in the order of how much they matter.
+type section struct {
+	word   string
+	status reach.Status // whose color and mark it has
+	all    []Change
+}
+
+func (d *Diff) sections() []section {
+	return []section{{"CLOSED", reach.Missing, d.Closed}, {"UNKNOWN", reach.Unknown, d.Unknown}, {"OPENED", reach.Open, d.Opened}}
+}
+
+// Table writes the comparison for a person: what closed first, each with the rules that
+// came or went and with its fix.
+func (d *Diff) Table(out io.Writer, style term.Style) error {
+	w := &printer{out: out, Style: style}
+	w.title(color(d.worst()), d.headline())
+	for _, note := range d.Notes {
+		w.note(note)
+	}
+	for _, names := range []struct {
+		what string
+		all  []string
+	}{{"new", d.New}, {"gone", d.Gone}} {
+		if len(names.all) > 0 {
+			w.note(fmt.Sprintf("%s since the baseline: %s", names.what, some(names.all)))
+		}
+	}
+	shown, more := 0, d.More
+	for _, s := range d.sections() {
+		for _, c := range s.all {
+			if shown++; shown > maxProblems {
+				more++
+				continue
+			}
+			w.blank()
+			w.change(s, c)
+		}
+	}
+	if more > 0 {
+		w.blank()
+		w.text(0, count(more, "change")+" not shown: --output json has more of them")
+	}
+	return w.err
+}
+
+func (d *Diff) headline() string {
+	var parts []string
+	for _, s := range d.sections() {
+		if len(s.all) > 0 {
+			parts = append(parts, thousands(len(s.all))+" "+strings.ToLower(s.word))
+		}
+	}
+	what := "nothing changed"
+	if len(parts) > 0 {
+		what = strings.Join(parts, ", ")
+	}
+	return fmt.Sprintf("%s in %s since %s: %s", d.Scope, d.Region, d.Baseline.Format(time.RFC3339), what)
+}
+
+func (d *Diff) worst() reach.Status {
+	for _, s := range d.sections() {
+		if len(s.all) > 0 {
+			return s.status
+		}
+	}
+	return reach.Open
+}
+
+func (p *printer) change(s section, c Change) {
+	label := s.word
+	if p.UTF8 {
+		label = mark(s.status) + " " + label
+	}
+	p.raw(p.Paint(color(s.status), fmt.Sprintf("%-*s", margin, label)) + p.Wrap(margin, p.Text(c.title())) + "\n")
+	first := "why"
+	for _, cause := range c.Causes {
+		p.labelled(first, cause)
+		first = ""
+	}
+	if s.status != reach.Open {
+		p.labelled("now", c.Sentence)
+	}
+	first = "fix"
+	for _, f := range c.Fixes[:min(len(c.Fixes), shownFixes)] {
+		p.verbatim(first, f.Command)
+		first = ""
+	}
+	if n := len(c.Fixes); n > shownFixes {
+		p.labelled("", fmt.Sprintf("%d of %s rules are shown; --fix cli prints all that are missing now", shownFixes, thousands(n)))
+	}
+}
+
+// title is "tcp 47106-47199 of tcp 47100-47199 (ignite2 communication): i-1 -> i-2, i-3".
+func (c Change) title() string {
+	text := fmt.Sprintf("%s of %s: %s -> %s", c.Ports, c.Need, some(c.From), some(c.To))
+	if c.Spare {
+		text += " (needed only for further servers on one host)"
+	}
+	return text
+}
+
+// JUnit writes one test case a change, and one for all that did not change.
+func (d *Diff) JUnit(out io.Writer) error {
+	s := junit.Suite{Name: "muster ports, since " + d.Baseline.Format(time.RFC3339), At: d.At}
+	for _, part := range d.sections() {
+		for _, c := range part.all {
+			one := junit.Case{Group: c.Need, Name: some(c.From) + " -> " + some(c.To), Message: strings.ToLower(part.word) + ": " + c.title(),
+				Text: c.story(), Status: junit.Passed}
+			switch {
+			case part.status == reach.Missing && !c.Spare:
+				one.Status = junit.Failed
+			case part.status == reach.Unknown:
+				one.Status = junit.Errored
+			}
+			s.Cases = append(s.Cases, one)
+		}
+	}
+	s.Cases = append(s.Cases, junit.Case{Group: d.Scope, Name: "unchanged", Text: fmt.Sprintf("%d pairs times port ranges\n", d.Unchanged)})
+	return s.Write(out)
+}
+
+func (c Change) story() string {
+	var b strings.Builder
+	for _, cause := range c.Causes {
+		b.WriteString("why: " + cause + "\n")
+	}
+	b.WriteString("now: " + c.Sentence + "\n")
+	for _, f := range c.Fixes {
+		b.WriteString("fix: " + f.Command + "\n")
+	}
+	return b.String()
+}
+
+// JUnit writes one test case for each requirement of each block of pairs.
+func (r *Report) JUnit(out io.Writer) error {
+	s := junit.Suite{Name: "muster ports", At: r.At}
+	for _, b := range r.Blocks {
+		for _, o := range b.Outcomes {
+			one := junit.Case{Group: o.Need, Name: some(b.From) + " -> " + some(b.To), Message: o.Status + ": " + o.Sentence}
+			switch {
+			case o.status == reach.Open:
+				one.Text = o.Sentence + "\n"
+			case o.status == reach.Unknown:
+				one.Status, one.Text = junit.Errored, o.Sentence+"\n"
+			default:
+				one.Status = junit.Failed
+				for _, f := range o.Fixes {
+					one.Text += "fix: " + f.Command + "\n"
+				}
+			}
+			s.Cases = append(s.Cases, one)
+		}
+	}
+	if r.MoreBlocks > 0 {
+		more := junit.Case{Group: r.Scope, Name: "further pairs", Message: fmt.Sprintf("%s more, %s: --all has all of them",
+			count(r.MoreBlocks, "block"), count(r.MoreProblems, "problem"))}
+		if r.MoreProblems > 0 {
+			more.Status = junit.Failed
+		}
+		s.Cases = append(s.Cases, more)
+	}
+	if r.worst == reach.Unknown && r.Counts[reach.Unknown.String()] == 0 {
+		s.Cases = append(s.Cases, junit.Case{Group: r.Scope, Name: "not evaluated", Status: junit.Errored, Message: strings.Join(r.Notes, "; ")})
+	}
+	return s.Write(out)
+}
+
+// HTML writes the comparison as one page that needs no network.
+func (d *Diff) HTML(out io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "<p class=\"sum\"><strong class=\"%s\">%s %s</strong></p>\n", class(d.worst()), mark(d.worst()), esc(d.headline()))
+	for _, note := range d.Notes {
+		fmt.Fprintf(&b, "<p class=\"note\">%s</p>\n", esc(note))
+	}
+	for _, s := range d.sections() {
+		for i, c := range s.all {
+			if i >= maxProblems {
+				fmt.Fprintf(&b, "<p class=\"note\">%s not shown: <code>--output json</code> has more of them.</p>\n", count(len(s.all)-i, "change"))
+				break
+			}
+			fmt.Fprintf(&b, "<div class=\"p %s\"><p><strong>%s %s</strong> %s</p>\n<ul>\n", class(s.status), mark(s.status), s.word, esc(c.title()))
+			for _, cause := range c.Causes {
+				fmt.Fprintf(&b, "<li>%s</li>\n", esc(cause))
+			}
+			fmt.Fprintf(&b, "</ul>\n<p>%s</p>\n", esc(c.Sentence))
+			for _, f := range c.Fixes[:min(len(c.Fixes), shownFixes)] {
+				fmt.Fprintf(&b, "<pre>%s</pre>\n", esc(f.Command))
+			}
+			b.WriteString("</div>\n")
+		}
+	}
+	return page(out, "Ports of "+d.Scope+" since "+d.Baseline.Format(time.DateOnly), b.String())
+}

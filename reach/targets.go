@@ -1,0 +1,40 @@
+package reach
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// DynamicTarget stands for the ports of containers with hostPort 0.
+const DynamicTarget = "dynamic"
+
+// ParseTargets reads the ports that a load balancer connects to: ports and ranges,
+// separated by commas, such as the ports of traffic and of health checks. The zero
+// Range in the answer stands for DynamicTarget.
+func ParseTargets(s string) ([]Range, error) {
+	var out []Range
+	for word := range strings.SplitSeq(s, ",") {
+		word = strings.TrimSpace(word)
+		var r Range
+		if word != DynamicTarget {
+			var err error
+			if r, err = ParseRange(word); err == nil && r.First == 0 {
+				err = errors.New("port 0 is no port to connect to")
+			}
+			if err != nil {
+				return nil, fmt.Errorf("%+.80q is neither a port, a range nor %s: %w", word, DynamicTarget, err)
+			}
+		}
+		if !slices.Contains(out, r) {
+			out = append(out, r)
+		}
+	}
+	return out, nil
+}
+
+// TargetNeed is what a load balancer needs of an instance on fixed target ports.
+func TargetNeed(ports Range) Need {
+	return Need{Protocol: TCP, Ports: ports, Flow: Inbound, Profile: "load balancer", Role: "target"}
+}

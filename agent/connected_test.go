@@ -6,6 +6,7 @@ import (
 	"os"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -157,4 +158,46 @@ func TestTheAlarmIsSilentThroughADayOfPlannedReconnectsAndInterruptions(t *testi
 			})
 		}
 	}
+}
+
+// ECS has no result of its own check for a while after the start, and not in all regions.
+func TestImpairedIsPublishedWhenECSHasAResult(t *testing.T) {
+	at := time.Unix(1000, 0)
+	for name, c := range map[string]struct {
+		word  registration.Word
+		value float64
+		known bool
+	}{
+		"OK":                      {registration.Word{At: at, Connected: true, Health: "OK"}, 0, true},
+		"IMPAIRED":                {registration.Word{At: at, Connected: true, Health: "IMPAIRED", Impaired: 1, ImpairedSince: at}, 1, true},
+		"INSUFFICIENT_DATA":       {registration.Word{At: at, Connected: true, Health: "INSUFFICIENT_DATA"}, 0, false},
+		"no result":               {registration.Word{At: at, Connected: true}, 0, false},
+		"ECS could not be asked":  {registration.Word{At: at, Health: "OK", Trouble: "denied"}, 0, false},
+		"ECS was never asked":     {registration.Word{}, 0, false},
+		"of another instance":     {registration.Word{Foreign: "i-2"}, 0, false},
+		"impaired, then not told": {registration.Word{At: at, Health: "IMPAIRED", Impaired: 2, Trouble: "throttled"}, 0, false},
+	} {
+		m := minute{registration: registration.Snapshot{ECS: c.word}}
+		if value, known := m.impaired(); known != c.known || known && value != c.value {
+			t.Errorf("%s: %v, %v", name, value, known)
+		}
+	}
+}
+
+func TestAnImpairedInstanceIsReportedOnceAndWhenItIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.shared.changed = make(chan struct{}, 1)
+		bad := registration.Word{At: time.Now(), Health: "IMPAIRED", HealthDetail: "CONTAINER_RUNTIME is IMPAIRED", Impaired: 1}
+		s.reportImpaired(false, bad)
+		s.reportImpaired(true, bad)
+		s.reportImpaired(true, registration.Word{At: time.Now(), Trouble: "denied"})
+		s.reportImpaired(true, registration.Word{At: time.Now(), Health: "OK"})
+		journal := s.journal.String()
+		for _, text := range []string{"ECS reports this instance as impaired: CONTAINER_RUNTIME is IMPAIRED", "ECS no longer reports this instance as impaired"} {
+			if strings.Count(journal, text) != 1 {
+				t.Errorf("%q is not once in %s", text, journal)
+			}
+		}
+	})
 }

@@ -46,7 +46,7 @@ func (a *Agent) state(now time.Time) agentstate.State {
 		s.Orphans = append(s.Orphans, listed([]containers.Identity{o.Container}, o.Why)...)
 	}
 	addServices(&s, a.Containers.Totals())
-	s.Recent = a.shared.recentEvents()
+	s.Recent, s.LastProblem = a.shared.recentEvents()
 	return s
 }
 

@@ -58,7 +58,7 @@ func (r *run) confirm(ctx context.Context, meta ecsagent.Metadata, report *bootr
 	}
 }
 
-// settle gives the ECS agent the time to connect.
+// settle waits until the ECS agent has had time to connect.
 func (r *run) settle(ctx context.Context) {
 	if r.pace.settle == 0 {
 		return

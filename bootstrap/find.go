@@ -110,8 +110,8 @@ func (r *run) groupByAPI(ctx context.Context) (string, error) {
 }
 
 // confirmCluster returns an error if the instance cannot join the cluster, before anything is written. If the ECS API
-// cannot be called, it only logs a warning. A throttled call is not repeated: bootstrap continues without the response,
-// and has calls left for verify.
+// cannot be called, it only logs a warning. A throttled call is not repeated: the boot continues without the response,
+// and leaves the calls to verify.
 func (r *run) confirmCluster(ctx context.Context) error {
 	ctx, stop := context.WithTimeout(awsapi.WithoutThrottleRetries(ctx), r.pace.api)
 	defer stop()

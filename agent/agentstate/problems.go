@@ -35,7 +35,7 @@ func (s State) Stale(now time.Time) bool {
 
 // IDs returns the IDs of all problems, in the order of Problems.
 func IDs() []string {
-	return []string{NeedIdentity, NeedRegion, NeedRole, NeedRecord, NeedSystemd, "muster-registration", "muster-impaired", "muster-docker", "muster-docker-proxy", "muster-docker-events", "muster-unhealthy", "muster-crash-loop", "muster-orphan", "muster-publishing", "muster-spool", "muster-dropped"}
+	return []string{NeedIdentity, NeedRegion, NeedRole, NeedRecord, NeedSystemd, "muster-registration", "muster-ecs-silent", "muster-impaired", "muster-docker", "muster-docker-proxy", "muster-docker-events", "muster-unhealthy", "muster-crash-loop", "muster-orphan", "muster-publishing", "muster-spool", "muster-dropped"}
 }
 
 // Problems returns the problems that the state shows. The state must not be stale.
@@ -56,6 +56,9 @@ func (s State) Problems(now time.Time) []Problem {
 	r := s.Registration
 	known := r.State != "registered" && r.State != "unknown" && s.Leaving == ""
 	add(known, false, "muster-registration", fix.Do("Find the cause:", "sudo muster debug"), r.Why, "%s", r.problem(now))
+	add(r.silent(now) && s.Leaving == "", false, "muster-ecs-silent", fix.Do("Find out why the ECS agent does not answer, then restart it:",
+		"systemctl status ecs", "sudo docker logs --tail 20 ecs-agent", "sudo systemctl restart ecs"),
+		r.Silent, "the ECS agent has not answered for %s", age(now, r.Answered))
 	add(r.Health == "IMPAIRED" && r.Trouble == "", false, "muster-impaired", fix.Do("Replace the instance if it stays so; ECS's own checks are:",
 		"aws ecs describe-container-instances --include CONTAINER_INSTANCE_HEALTH --cluster "+r.Cluster+" --container-instances "+r.ARN),
 		r.HealthDetail, "ECS reports this instance as impaired")
@@ -98,6 +101,25 @@ func (s State) Problems(now time.Time) []Problem {
 		"%s of metrics are queued on disk (%.1f MB)", count(int64(p.Waiting), "minute"), float64(p.Bytes)/1e6)
 	add(p.Dropped > 0, true, "muster-dropped", fix.Do("Find out why:", "sudo journalctl -u muster-agent --no-pager"), "", "%s dropped since muster-agent started", count(p.Dropped, "data point"))
 	return all
+}
+
+// silentLong is how long the ECS agent may be silent. An update restarts it within a minute. After five minutes the
+// registration counts as lost.
+const silentLong = 2 * time.Minute
+
+// silent reports whether an ECS agent that is registered does not respond.
+func (r Registration) silent(now time.Time) bool {
+	return r.State == "registered" && r.Silent != "" && !r.Answered.IsZero() && now.Sub(r.Answered) >= silentLong
+}
+
+// IsProblem reports whether an event of this kind is a problem, rather than its end or news.
+func IsProblem(kind string) bool {
+	switch kind {
+	case "unhealthy", "oom", "child-oom", "start-failed", "crash", "crash-loop", "orphan", "registration-lost", "docker-lost",
+		"ports-blocked":
+		return true
+	}
+	return false
 }
 
 // problem returns what is wrong with a known registration, or "".

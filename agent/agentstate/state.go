@@ -51,6 +51,8 @@ type State struct {
 	Events       Events       `json:"events"`
 	Self         Self         `json:"self"`
 	Recent       []Event      `json:"recent"` // newest first
+	// LastProblem is the newest event that was a problem, even if it is over and no longer in Recent.
+	LastProblem *Event `json:"last_problem,omitempty"`
 }
 
 // Registration is the state of the instance's registration with ECS.

@@ -109,6 +109,37 @@ func states() map[string]agentstate.State {
 	return map[string]agentstate.State{"well": well(), "sick": sick(), "gone": gone, "fresh": fresh, "silent": silent, "waiting": waiting}
 }
 
+// quiet is an instance whose ECS agent has not answered for so long.
+func quiet(d time.Duration) agentstate.State {
+	s := well()
+	s.Registration.Answered, s.Registration.Silent = ago(d), "connection refused"
+	return s
+}
+
+func TestStatusTellsWhatIsWrongNowAndWhatWasLast(t *testing.T) {
+	if got := quiet(2 * time.Minute).Verdict(now); got != agentstate.Failed { // exit 1
+		t.Errorf("a silent ECS agent is %s", got)
+	}
+	over := well()
+	over.Recent = []agentstate.Event{{At: ago(time.Minute), Kind: "recovered", Text: "web/app: its health check passes again"}}
+	over.LastProblem = &agentstate.Event{At: ago(5 * time.Minute), Kind: "oom", Text: "shop/api: its main process was killed: out of memory"}
+	if got := over.Verdict(now); got != agentstate.Healthy { // it is over
+		t.Errorf("what is over is %s", got)
+	}
+	var out bytes.Buffer
+	if err := over.Table(&out, term.Style{}, now); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{out.String(), over.Summary(now)} {
+		if !strings.Contains(text, "shop/api: its main process was killed") {
+			t.Errorf("the last problem is not in\n%s", text)
+		}
+	}
+	if strings.Contains(over.Summary(now.Add(2*time.Hour)), "shop/api") {
+		t.Error("a problem of hours ago is told of a healthy instance")
+	}
+}
+
 func TestAPersonSeesItInTenLines(t *testing.T) {
 	for name, s := range states() {
 		t.Run(name, func(t *testing.T) {
@@ -144,6 +175,8 @@ func TestEachTroubleIsAProblem(t *testing.T) {
 		want  []string
 	}{
 		"all is well":          {well(), nil},
+		"a silent ECS agent":   {quiet(2 * time.Minute), []string{"muster-ecs-silent"}},
+		"an ECS agent updates": {quiet(119 * time.Second), nil},
 		"Docker is away":       {docker, []string{"muster-docker"}},
 		"Docker is unknown":    {blind, []string{"muster-docker"}},
 		"no proxy":             {alone, []string{"muster-docker-proxy"}},

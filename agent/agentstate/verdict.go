@@ -35,6 +35,9 @@ func (s State) Verdict(now time.Time) Verdict {
 	return verdict
 }
 
+// problemRecent is how long status still shows a problem that is over, on a healthy instance.
+const problemRecent = time.Hour
+
 // unsettled reports whether the registration is unknown although the instance is not leaving.
 func (s State) unsettled() bool { return s.Registration.State == "unknown" && s.Leaving == "" }
 
@@ -68,6 +71,9 @@ func (s State) Summary(now time.Time) string {
 	parts = append(parts, count(int64(s.Docker.Running), "container")+" running")
 	if p := s.Publishing; p.Namespace != "" && !p.LastSent.IsZero() {
 		parts = append(parts, "last metrics sent "+age(now, p.LastSent)+" ago")
+	}
+	if p := s.LastProblem; p != nil && now.Sub(p.At) < problemRecent {
+		parts = append(parts, "last problem "+age(now, p.At)+" ago: "+p.Kind+" of "+p.Text)
 	}
 	return strings.Join(parts, ", ")
 }

@@ -136,7 +136,7 @@ func (m *machine) totals() Totals {
 func (m *machine) gauge(s series) {
 	type health struct {
 		key Key
-		of  []Health // the containers whose check ECS honors
+		of  []Health // containers of the task, with the health that ECS sees
 	}
 	tasks := map[string]*health{} // by ARN; the key is empty for containers that ECS did not start
 	for _, c := range m.containers {
@@ -147,9 +147,11 @@ func (m *machine) gauge(s series) {
 		if tasks[c.TaskARN] == nil {
 			tasks[c.TaskARN] = &health{key: c.key()}
 		}
-		if !c.ignored() {
-			tasks[c.TaskARN].of = append(tasks[c.TaskARN].of, c.health)
+		seen := c.health
+		if c.ignored() {
+			seen = NoCheck // the health that ECS sees
 		}
+		tasks[c.TaskARN].of = append(tasks[c.TaskARN].of, seen)
 	}
 	for arn, h := range tasks {
 		if h.key.Container = ""; arn != "" {

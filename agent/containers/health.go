@@ -17,17 +17,18 @@ const (
 // checked reports whether h is a state of a HEALTHCHECK.
 func (h Health) checked() bool { return h == Starting || h == Healthy || h == Unhealthy }
 
-// TaskHealth applies ECS's rule to the health of those containers of a task whose checks ECS honors. The task is
-// UNHEALTHY if one of them is. It is UNKNOWN while one has no result, and if there is no check (ECS developer guide,
-// "Determine Amazon ECS task health").
+// TaskHealth applies ECS's rule to the health of those containers of a task whose checks ECS honors: UNHEALTHY takes
+// precedence over UNKNOWN, and UNKNOWN over HEALTHY. A check without a result yet, and a container without a check, are
+// UNKNOWN (ECS API reference, HealthCheck, whose examples are the test's).
 //
 // ECS counts only essential containers. Only the task definition marks those, and the instance does not have it.
-// Therefore every container with a check counts as essential here.
+// Therefore every container counts as essential here, as it does by default in a task definition.
 func TaskHealth(containers []Health) Health {
+	other := func(h Health) bool { return h != Healthy }
 	switch {
 	case slices.Contains(containers, Unhealthy):
 		return Unhealthy
-	case slices.Contains(containers, Starting), !slices.Contains(containers, Healthy):
+	case len(containers) == 0, slices.ContainsFunc(containers, other):
 		return Unknown
 	}
 	return Healthy

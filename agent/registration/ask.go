@@ -129,8 +129,8 @@ func (w *Watch) ask(ctx context.Context, now time.Time, troubled bool) {
 	w.asking.due = w.next(now, troubled)
 }
 
-// askSize requests the number of instances. For a fleet that starts at the same time, it spreads this call over a
-// minute, and the first call about the instance over the interval.
+// askSize requests the number of instances. It spreads the calls of a fleet that starts at the same time: this call
+// over a minute, and the first call about the instance over the interval.
 func (w *Watch) askSize(ctx context.Context, now time.Time) {
 	a := &w.asking
 	if a.sizeDue.IsZero() {

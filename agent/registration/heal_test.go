@@ -144,3 +144,45 @@ func TestTheConfiguredShareItselfIsAllowed(t *testing.T) {
 		t.Errorf("held back at the configured share itself: %s", p.journal.String())
 	}
 }
+
+// impaired is an instance that is connected, and that ECS itself finds impaired.
+func (p *patient) impaired(answers int, since time.Duration) {
+	now := p.ECS.At
+	p.State = registration.Registered
+	p.ECS = registration.Word{At: now, Connected: true, Status: "ACTIVE", EC2: self, Health: "IMPAIRED",
+		HealthDetail: "CONTAINER_RUNTIME is IMPAIRED", Impaired: answers, ImpairedSince: now.Add(-since)}
+}
+
+func TestALongImpairedInstanceIsReplaced(t *testing.T) {
+	for name, c := range map[string]struct {
+		answers int
+		since   time.Duration
+		spoil   func(*patient)
+		want    string
+	}{
+		"for longer than asked for":     {3, 31 * time.Minute, nil, "Unhealthy"},
+		"not for long enough":           {3, 29 * time.Minute, nil, "Healthy"},
+		"two answers are not enough":    {2, time.Hour, nil, "Healthy"},
+		"no longer":                     {0, 0, func(p *patient) { p.ECS.Health = "OK" }, "Healthy"},
+		"ECS could not be asked since":  {3, time.Hour, func(p *patient) { p.ECS.Trouble = "denied" }, "Healthy"},
+		"nobody asked for replacements": {3, time.Hour, func(p *patient) { p.After = 0 }, "Healthy"},
+		"it is draining":                {3, time.Hour, func(p *patient) { p.ECS.Status = "DRAINING" }, "Healthy"},
+		"it is a peer's ARN":            {3, time.Hour, func(p *patient) { p.ECS.EC2 = twenty[0] }, "Healthy"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := disconnected(t)
+			p.impaired(c.answers, c.since)
+			if c.spoil != nil {
+				c.spoil(p)
+			}
+			p.Consider(t.Context(), p.Snapshot)
+			if got := p.InstanceHealth(); got != c.want {
+				t.Errorf("the instance is %s: %s", got, p.journal.String())
+			}
+			if c.want == "Unhealthy" && !strings.Contains(p.journal.String(), "impaired: CONTAINER_RUNTIME is IMPAIRED") {
+				t.Errorf("the journal does not say why: %s", p.journal.String())
+			}
+		})
+	}
+}

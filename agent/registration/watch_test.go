@@ -210,3 +210,37 @@ func TestADeniedNumberOfInstancesIsLoggedOnce(t *testing.T) {
 		}
 	})
 }
+
+// Answers that say IMPAIRED count in a row; any other answer ends the row, and a failed question does not.
+func TestImpairedAnswersCountInARow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{local: always(in), size: 1, begin: time.Now()}
+		answers := []string{"OK", "IMPAIRED", "IMPAIRED", "", "IMPAIRED", "INSUFFICIENT_DATA", "IMPAIRED", "OK"}
+		want := []int{0, 1, 2, 2, 3, 0, 1, 0}
+		n := 0
+		w.ecs = func(int) (awsapi.ContainerInstance, error) {
+			is := answers[min(n, len(answers)-1)]
+			n++
+			if is == "" {
+				return awsapi.ContainerInstance{}, denied
+			}
+			return awsapi.ContainerInstance{Status: "ACTIVE", Connected: true, Health: is, HealthDetail: "CONTAINER_RUNTIME is " + is}, nil
+		}
+		watch := registration.Watch{Agent: w, ECS: w, Expected: "prod", Log: slog.New(slog.DiscardHandler), Changed: func(registration.Change) {}}
+		var got []int
+		for seen := 0; len(got) < len(want); {
+			s := watch.Look(context.Background())
+			if n > seen {
+				seen = n
+				got = append(got, s.ECS.Impaired)
+				if s.ECS.Impaired > 0 && s.ECS.ImpairedSince.IsZero() {
+					t.Error("since when is not known")
+				}
+			}
+			<-time.After(10 * time.Second)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	})
+}

@@ -20,6 +20,7 @@ var (
 	MusterRecord       = &check.Kind{ID: "muster-record"}
 	MusterSystemd      = &check.Kind{ID: "muster-systemd"}
 	MusterRegistration = &check.Kind{ID: "muster-registration"}
+	MusterECSSilent    = &check.Kind{ID: "muster-ecs-silent"}
 	MusterImpaired     = &check.Kind{ID: "muster-impaired"}
 	MusterDocker       = &check.Kind{ID: "muster-docker"}
 	MusterDockerProxy  = &check.Kind{ID: "muster-docker-proxy"}
@@ -35,7 +36,8 @@ var (
 // agentKinds returns the kinds of the problems that muster-agent reports.
 func agentKinds() []*check.Kind {
 	return []*check.Kind{
-		MusterIdentity, MusterRegion, MusterCredentials, MusterRecord, MusterSystemd, MusterRegistration, MusterImpaired,
+		MusterIdentity, MusterRegion, MusterCredentials, MusterRecord, MusterSystemd, MusterRegistration, MusterECSSilent,
+		MusterImpaired,
 		MusterDocker, MusterDockerProxy, MusterDockerEvents, MusterUnhealthy, MusterCrashLoop, MusterOrphan,
 		MusterPublishing, MusterSpool, MusterDropped,
 	}

@@ -159,3 +159,16 @@ func (c *Client) TaskGroups(ctx context.Context, cluster string, arns []string) 
 	}
 	return groups, err
 }
+
+// PutAttribute sets a custom attribute of a container instance, by ARN. It replaces the
+// value that the attribute has.
+func (c *Client) PutAttribute(ctx context.Context, cluster, arn, name, value string) error {
+	_, err := c.ecs.PutAttributes(ctx, &ecs.PutAttributesInput{
+		Cluster:    aws.String(cluster),
+		Attributes: []types.Attribute{{Name: aws.String(name), Value: aws.String(value), TargetId: aws.String(arn)}},
+	})
+	if err != nil {
+		return named("ecs:PutAttributes", err)
+	}
+	return nil
+}

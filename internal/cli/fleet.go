@@ -24,7 +24,7 @@ import (
 	"muster/reach"
 )
 
-// fleetFlags are what `muster fleet` takes besides the settings.
+// fleetFlags holds the flags of `muster fleet`, without those of settings.
 type fleetFlags struct {
 	groups, expect        []string
 	region, output, color string
@@ -77,7 +77,7 @@ instances, 1 per 10 services and 2 per 100 tasks, at most 20 a second.`,
 	return cmd
 }
 
-// shortestWatch keeps a forgotten terminal from using up the account's request rate.
+// shortestWatch is the minimum interval, so that a forgotten terminal does not use up the account's request rate.
 const shortestWatch = 10 * time.Second
 
 func (f *fleetFlags) run(cmd *cobra.Command, log *slog.Logger) error {
@@ -104,7 +104,7 @@ func (f *fleetFlags) run(cmd *cobra.Command, log *slog.Logger) error {
 	return firstOf(s.print(cmd, d), d.Err())
 }
 
-// check refuses flags that make no sense, and parses --expect.
+// check returns an error for flags that contradict each other, and parses --expect.
 func (f *fleetFlags) check(cmd *cobra.Command) ([]readiness.Expectation, error) {
 	if err := firstOf(oneOf("output", f.output, "table", "json", "html", "junit"), oneOf("color", f.color, "auto", "always", "never")); err != nil {
 		return nil, err
@@ -132,7 +132,7 @@ func (f *fleetFlags) check(cmd *cobra.Command) ([]readiness.Expectation, error) 
 	return expected, nil
 }
 
-// fleetSession is what is read, from where.
+// fleetSession holds the clients and the cluster of a command.
 type fleetSession struct {
 	f       *fleetFlags
 	api     survey.API
@@ -140,8 +140,8 @@ type fleetSession struct {
 	matrix  func(context.Context) (*ports.Report, error)
 }
 
-// open asks the metadata service only where neither a flag nor the AWS CLI's configuration
-// names the region: away from EC2 it would cost a second.
+// open queries the metadata service only if neither a flag nor the AWS CLI's configuration sets the region, because
+// outside EC2 that takes a second.
 func (f *fleetFlags) open(cmd *cobra.Command, host *instance.Host, log *slog.Logger) (*fleetSession, error) {
 	i, err := host.Read()
 	if err != nil {
@@ -177,7 +177,7 @@ func (f *fleetFlags) open(cmd *cobra.Command, host *instance.Host, log *slog.Log
 	return s, err
 }
 
-// matrix evaluates the ports between all instances; nil unless --ports is given.
+// matrix returns a function that evaluates the ports between all instances, or nil without --ports.
 func (f *fleetFlags) matrix(cmd *cobra.Command, host *instance.Host, region string, log *slog.Logger) (func(context.Context) (*ports.Report, error), error) {
 	if !f.ports {
 		return nil, nil
@@ -193,7 +193,7 @@ func (f *fleetFlags) matrix(cmd *cobra.Command, host *instance.Host, region stri
 	return func(ctx context.Context) (*ports.Report, error) { return at.Check(ctx, needs) }, nil
 }
 
-// seen is one look at one cluster.
+// seen is the result of reading a cluster once.
 type seen struct {
 	cluster clusters.Cluster
 	read    *readingOf

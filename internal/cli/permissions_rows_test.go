@@ -157,6 +157,13 @@ func portFeatures() map[string]feature {
 			works:   "service own in eu-west-1: 2 tasks, 2 port ranges: 4 open",
 			without: map[string]lack{"ec2:DescribeNetworkInterfaces": {"47500-47599 is not known", "2 tasks"}},
 		},
+		"the gate": {
+			policies: []string{"bootstrap", "verify", "ports", "gate"},
+			lines: [][]string{{"bootstrap", "--cluster", "prod", "--ports", "tcp/47500", "--gate", "muster.ports"}, {"agent"},
+				{"verify", "--timeout", "20s"}},
+			works:   "set attribute muster.ports=open of this container instance",
+			without: map[string]lack{"ecs:PutAttributes": {"attribute muster.ports was not set to open", "registered in cluster prod"}},
+		},
 	}
 }
 

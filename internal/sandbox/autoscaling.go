@@ -46,7 +46,7 @@ type groupState struct {
 	hooks  []*hookState
 	health string
 	others map[string]memberState
-	// waiting are the hooks of Group.Others, by name and instance.
+	// waiting holds the hooks of Group.Others, by name and instance.
 	waiting map[string]*hookState
 }
 

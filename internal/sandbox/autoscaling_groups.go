@@ -25,7 +25,7 @@ type ScalingGroup struct {
 // GroupMember is an instance of a group.
 type GroupMember struct {
 	ID, Zone, Type    string
-	Lifecycle, Health string // default InService, Healthy
+	Lifecycle, Health string // defaults: InService, Healthy
 }
 
 // WarmPool is the warm pool of a group.
@@ -34,7 +34,7 @@ type WarmPool struct {
 	MinSize, Size int
 }
 
-// ScheduledAction is a scheduled action of a group. Sizes that are nil stay as they are.
+// ScheduledAction is a scheduled action of a group. A nil size stays unchanged.
 type ScheduledAction struct {
 	Name, Recurrence, TimeZone string
 	Start, End                 time.Time
@@ -153,7 +153,7 @@ func (g groupShape) carries(f filters) bool {
 	return true
 }
 
-// scalingPage returns a page of up to 100; usual is the size without MaxRecords.
+// scalingPage returns a page of up to 100 items. usual is the page size without MaxRecords.
 func scalingPage[T any](r *request, all []T, usual int) (page []T, next string, err *apiError) {
 	size, from := usual, 0
 	if text := r.form.Get("MaxRecords"); text != "" {

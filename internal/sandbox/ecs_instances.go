@@ -32,7 +32,7 @@ type ContainerInstance struct {
 	VersionInfo          *VersionInfo `json:"versionInfo,omitempty"`
 	RegisteredResources  []Resource   `json:"registeredResources,omitempty"`
 	RemainingResources   []Resource   `json:"remainingResources,omitempty"`
-	// The counts are those of the tasks that were added, unless they are set.
+	// The counts include the added tasks, unless they are set.
 	RunningTasksCount int `json:"runningTasksCount"`
 	PendingTasksCount int `json:"pendingTasksCount"`
 }
@@ -64,7 +64,16 @@ func Resources(cpu, memory int, ports ...string) []Resource {
 
 // Health is the overall status of a container instance: OK, IMPAIRED, ...
 type Health struct {
-	OverallStatus string `json:"overallStatus"`
+	OverallStatus string         `json:"overallStatus"`
+	Details       []HealthDetail `json:"details,omitempty"`
+}
+
+// HealthDetail is one check of ECS: Type is CONTAINER_RUNTIME, AGENT_CONNECTIVITY, ...
+type HealthDetail struct {
+	Type             string `json:"type"`
+	Status           string `json:"status"`
+	StatusReason     string `json:"statusReason,omitempty"`
+	LastStatusChange Epoch  `json:"lastStatusChange"`
 }
 
 // Epoch is a time that marshals as seconds, as in the JSON protocols.
@@ -82,7 +91,7 @@ func (ci *ContainerInstance) shown(health bool) ContainerInstance {
 	out.RegisteredResources, out.RemainingResources = slices.Clone(ci.RegisteredResources), slices.Clone(ci.RemainingResources)
 	out.Health = nil
 	if health && ci.Health != nil {
-		out.Health = &Health{ci.Health.OverallStatus}
+		out.Health = &Health{ci.Health.OverallStatus, slices.Clone(ci.Health.Details)}
 	}
 	return out
 }
@@ -208,7 +217,7 @@ func (s *Sandbox) register(in registration, region string) (*ContainerInstance, 
 		Version:        1,
 		Attributes: append(slices.Clone(in.Attributes),
 			Attribute{"ecs.availability-zone", s.zone()}, Attribute{"ecs.instance-type", instanceType}),
-		Health:              &Health{"OK"},
+		Health:              &Health{OverallStatus: "OK"},
 		VersionInfo:         in.VersionInfo,
 		RegisteredResources: in.TotalResources,
 		RemainingResources:  in.TotalResources,

@@ -94,10 +94,10 @@ type ServiceEvent struct {
 // CapacityProvider is a capacity provider of a cluster.
 type CapacityProvider struct {
 	Name  string
-	Group string // name of its Auto Scaling group; empty: FARGATE, or Managed
-	// Managed: ECS Managed Instances.
+	Group string // name of its Auto Scaling group; empty for FARGATE and Managed
+	// Managed is true for ECS Managed Instances.
 	Managed bool
-	// Target is the target capacity of managed scaling in percent; 0: managed scaling is off.
+	// Target is the target capacity of managed scaling in percent. 0 means that managed scaling is off.
 	Target int
 }
 

@@ -190,6 +190,7 @@ var references = map[string]reference{
 	"ecs:ListServices":               {keys: []string{"ecs:cluster"}},
 	"ecs:DescribeServices":           {resource: "service", keys: []string{"ecs:cluster"}},
 	"ecs:DescribeCapacityProviders":  {resource: "capacity-provider", wide: "no policy knows the names of a cluster's capacity providers"},
+	"ecs:PutAttributes":              {resource: "container-instance", keys: []string{"ecs:cluster"}},
 
 	"autoscaling:RecordLifecycleActionHeartbeat": {
 		resource: "autoScalingGroup",
@@ -368,7 +369,7 @@ func TestAPolicyThatIsWidenedIsNoticed(t *testing.T) {
 			}
 		}
 	}
-	if widened != 16 { // 11 conditions and 5 resources
+	if widened != 17 { // 11 conditions and 6 resources
 		t.Errorf("%d statements are widened", widened)
 	}
 }

@@ -168,7 +168,7 @@ var (
 	aged      = regexp.MustCompile(`read \S+ ago`)
 )
 
-// closedZone shows tasks in two zones, and a network ACL that blocks traffic to the second zone.
+// closedZone shows tasks in two zones, and a network ACL that blocks the port in the second zone.
 func closedZone(s *stage) error {
 	s.box.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-web", Rules: []sandbox.Rule{
 		{Protocol: "tcp", First: 5701, Last: 5701, Group: "sg-web"}, sandbox.AllEgress()}})

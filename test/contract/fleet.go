@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// fleetClauses are what muster fleet relies on.
+// fleetClauses returns the clauses about the behavior that muster fleet relies on.
 func fleetClauses() []clause {
 	return []clause{
 		{"ListServices returns an empty list for a cluster without services", listsNoServices},

@@ -10,8 +10,8 @@ import (
 	"muster/internal/base/nearest"
 )
 
-// Explained attaches the exit code, the evidence and the fix to an error of Read. The profile
-// is the one of the environment, or empty.
+// Explained adds the exit code, the evidence and the fix to an error of Read. profile is the AWS profile of the
+// environment, or empty.
 func Explained(err error, profile string) error {
 	var unknown *UnknownClusterError
 	var nothing *NothingError

@@ -10,10 +10,10 @@ import (
 	"muster/internal/fleet/inventory"
 )
 
-// settling is how long a new instance may take until it has registered.
+// settling is how long a new instance may take to register.
 const settling = 10 * time.Minute
 
-// allInstances evaluates the container instances, and the instances that did not become any.
+// allInstances evaluates the container instances, and the instances that have not registered.
 func (e *evaluation) allInstances() {
 	byProblem := map[string][]*inventory.Instance{}
 	for n := range e.inv.Instances {
@@ -35,8 +35,8 @@ func (e *evaluation) allInstances() {
 	e.unregistered()
 }
 
-// instance returns what is wrong with one, and the id of the problem that it belongs to.
-// Instances that are not EC2's are shown and not evaluated: muster does not run there.
+// instance returns what is wrong with an instance, and the ID of the problem. Instances outside EC2 are listed but not
+// evaluated, because muster does not run on them.
 func (e *evaluation) instance(i *inventory.Instance) (id string, status Status, wrong string) {
 	_, noEC2 := e.inv.Missing(inventory.PartEC2)
 	switch {
@@ -119,7 +119,7 @@ func (e *evaluation) refused(bad []*inventory.Instance) {
 	}
 }
 
-// unregistered finds instances of a group that are in service and not in the cluster.
+// unregistered finds instances of a group that are in service but not in the cluster.
 func (e *evaluation) unregistered() {
 	if _, missing := e.inv.Missing(inventory.PartInstances); missing {
 		return
@@ -152,7 +152,7 @@ func (e *evaluation) unregistered() {
 			"sudo muster debug")})
 }
 
-// launchOf is when a group launched an instance; zero: not known.
+// launchOf returns when a group launched an instance, or the zero time if unknown.
 func launchOf(g *inventory.Group, id string) time.Time {
 	for _, a := range g.Activities {
 		if strings.HasPrefix(a.Description, "Launching a new EC2 instance") && strings.Contains(a.Description, id) {

@@ -13,8 +13,8 @@ import (
 	"muster/internal/term"
 )
 
-// HTML writes the clusters as one page that needs no network and no script, in the style of
-// the page of muster ports.
+// HTML writes the clusters as one page that works without a network and without scripts, in the style of the muster
+// ports page.
 func (d Document) HTML(out io.Writer, zone *time.Location) error {
 	var b strings.Builder
 	title := term.HTML("Clusters in " + d.Region)
@@ -31,7 +31,8 @@ func (d Document) HTML(out io.Writer, zone *time.Location) error {
 	return err
 }
 
-// class is the style of a status. Color never stands alone: the status is written too.
+// class returns the CSS class of a status. The status is always written as text too, so that color is never the only
+// sign.
 func class(status string) string {
 	switch verdict.Status(status) {
 	case verdict.Fail, verdict.Warn:
@@ -117,8 +118,8 @@ func grid(b *strings.Builder, title string, heads []string, rows [][]string) {
 	b.WriteString("</table>\n")
 }
 
-// JUnit writes one test case a problem, and one for each cluster, service and group that has
-// none. It fails where the exit code is not 0.
+// JUnit writes one test case for each problem, and one for each cluster, service and group without a problem. A run
+// whose exit code is not 0 has a failed test case.
 func (d Document) JUnit(out io.Writer) error {
 	s := junit.Suite{Name: "muster fleet", At: d.At}
 	for _, c := range d.Clusters {

@@ -372,7 +372,7 @@ func TestAPolicyThatIsWidenedIsNoticed(t *testing.T) {
 			}
 		}
 	}
-	if widened != 17 { // 11 conditions and 6 resources
+	if widened != 19 { // 12 conditions and 7 resources
 		t.Errorf("%d statements are widened", widened)
 	}
 }

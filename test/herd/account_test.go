@@ -117,7 +117,10 @@ func (client) GroupTag(context.Context, string, string) (string, bool, error) {
 	return "", false, errUnused
 }
 func (client) SignalIdentity(context.Context, awsapi.Signal, []byte, string) error { return errUnused }
-func (client) SetUnhealthy(context.Context, string, bool) error                    { return errUnused }
+func (client) PutAttribute(context.Context, string, string, string, string) error {
+	return errUnused
+}
+func (client) SetUnhealthy(context.Context, string, bool) error { return errUnused }
 func (c client) Calls() int {
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()

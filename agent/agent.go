@@ -11,93 +11,103 @@ import (
 	"muster/agent/await"
 	"muster/agent/containers"
 	"muster/agent/leaving"
+	"muster/agent/limits"
 	"muster/agent/metrics"
 	"muster/agent/registration"
+	"muster/agent/starts"
+	"muster/internal/base/gate"
 	"muster/internal/config"
-	"muster/internal/gate"
 	"muster/internal/host/ecsagent"
 )
 
-// Watcher watches the containers: a containers.Watcher.
+// Watcher watches the containers. containers.Watcher implements it.
 type Watcher interface {
 	Run(ctx context.Context) error
 	Transitions() <-chan containers.Transition
 	Reading
 }
 
-// Reading is what a Watcher knows.
+// Reading returns the state that a Watcher has collected, and receives tasks that did not start.
 type Reading interface {
 	Totals() containers.Totals
 	Snapshot() containers.Snapshot
 	Running() ([]containers.Identity, bool)
+	TaskFailed(id containers.Identity, why string)
 }
 
-// Tasks is what the ECS agent knows of its tasks: an ecsagent.Introspection.
+// Tasks lists the tasks that the ECS agent reports. ecsagent.Introspection implements it.
 type Tasks interface {
 	Tasks(ctx context.Context) ([]ecsagent.Task, error)
 }
 
-// Publisher brings minutes to CloudWatch: a metrics.Publisher.
+// Meter reads how close the containers and the host are to their limits. limits.Meter implements it.
+type Meter interface {
+	Read(now time.Time, running []containers.Identity) limits.Reading
+}
+
+// Publisher sends minutes to CloudWatch. metrics.Publisher implements it.
 type Publisher interface {
 	Run(ctx context.Context)
 	Add(m metrics.Minute)
 	Ending
 }
 
-// Ending is what a Publisher does beside publishing.
+// Ending is the part of a Publisher that is used for shutdown and status.
 type Ending interface {
 	Flush(ctx context.Context) error
 	Stats() metrics.Stats
 }
 
-// Settings are the settings of the agent. SIGHUP reloads them.
+// Settings holds the agent's settings. SIGHUP reloads them.
 type Settings struct {
 	*config.Config
-	Cluster string // where this instance belongs; empty: not known
+	Cluster string // the cluster that this instance belongs to; empty if unknown
 }
 
-// Parts are what the agent is wired from. They do not change.
+// Parts holds the components of an agent. They do not change.
 type Parts struct {
 	Log          *slog.Logger
 	Containers   Watcher
 	Registration *registration.Watch
 	Tasks        Tasks                // may be nil
+	Starts       *starts.Watch        // may be nil
 	Healer       *registration.Healer // may be nil
 	Metadata     leaving.Metadata     // may be nil
 	Publisher    Publisher            // may be nil
 	Announcer    Announcer
 	Ports        func(context.Context) (Ports, error) // may be nil
-	Gate         *gate.Gate                           // may be nil; it belongs to the look at the ports
-	Calls        func() int                           // to AWS, so far
-	// ShuttingDown reports whether the whole system stops. It is false if that is unknown.
+	Limits       Meter                                // may be nil
+	Gate         *gate.Gate                           // may be nil; watchPorts uses it
+	Calls        func() int                           // returns the number of AWS API calls so far
+	// ShuttingDown reports whether the whole system is shutting down. It returns false if that is unknown.
 	ShuttingDown func(context.Context) bool
 
 	Notify   func(state string) error // sd_notify(3)
-	Watchdog time.Duration            // 0: no watchdog
-	Hangup   <-chan os.Signal         // each one triggers Reload
+	Watchdog time.Duration            // 0 means no watchdog
+	Hangup   <-chan os.Signal         // each signal triggers Reload
 	Reload   func() (Settings, error)
 
-	// Waits lists what is missing since the start. Again ends Run as soon as that is
-	// there; the caller makes another agent, which inherits.
+	// Waits lists what has been missing since the start. A value on Again ends Run, because something that was missing
+	// is now available. The caller then creates another agent that inherits the state of this one.
 	Waits *await.Board
 	Again <-chan struct{} // may be nil
 }
 
-// Agent runs its parts. What they found is in loop, which only the main loop touches,
-// and in shared, which all goroutines may.
+// Agent runs its parts. Only the main loop uses the state in loop. All goroutines may use the state in shared.
 type Agent struct {
 	Parts
 	Settings   Settings
 	Version    string
-	InstanceID string // empty: unknown
-	// Provisional keeps what is counted and announced for the agent that inherits.
+	InstanceID string // empty if unknown
+	// Provisional is true if this agent must not publish. It keeps its counts and events for the agent that inherits
+	// from it.
 	Provisional bool
 
 	loop   loopState
 	shared shared
 }
 
-// loopState belongs to the main loop.
+// loopState is the state that only the main loop uses.
 type loopState struct {
 	started      time.Time
 	ready        bool // systemd has accepted READY=1
@@ -105,26 +115,25 @@ type loopState struct {
 	registration registration.Snapshot
 	departure    leaving.Notice
 	orphans      orphanState
-	// departureUnknownLogged and stateFailureLogged are set once the failure has been
-	// logged.
-	departureUnknownLogged, stateFailureLogged bool
+	// departureUnknownLogged, stateFailureLogged and exportFailureLogged are true once the failure has been logged.
+	departureUnknownLogged, stateFailureLogged, exportFailureLogged bool
 
 	tally     tally
-	published usage // as of the last published minute
+	published usage          // at the last published minute
+	limits    limits.Reading // the last published reading
 	builder   *metrics.Builder
 }
 
-// goodbyeTime is what there is between SIGTERM and the end; the publisher adds up to
-// one second.
+// goodbyeTime limits the time between SIGTERM and the exit. The publisher adds up to one second.
 const goodbyeTime = 4 * time.Second
 
-// Run runs until ctx ends, says goodbye, and returns when all has ended. It returns
-// true, and says no goodbye, if Again ended it.
+// Run runs the agent until ctx ends or Again receives. After ctx ended, it sends what is left and returns false. After
+// Again, it returns true without that.
 func (a *Agent) Run(ctx context.Context) (again bool) {
 	a.prepare()
 	a.Registration.Changed = a.registrationChanged
 	a.settleCluster()
-	// What is on its way when ctx ends still arrives: these end after the goodbye.
+	// Requests that are in flight when ctx ends may finish: these parts stop after the goodbye.
 	lasting, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer a.release()
 	var parts sync.WaitGroup
@@ -136,8 +145,11 @@ func (a *Agent) Run(ctx context.Context) (again bool) {
 	}
 	watching, enough := context.WithCancel(ctx)
 	defer enough()
-	parts.Go(func() { _ = a.Containers.Run(watching) }) // its error is that of the context
+	parts.Go(func() { _ = a.Containers.Run(watching) }) // its only error is the context's
 	parts.Go(func() { a.reportTransitions(watching) })
+	if a.Limits != nil {
+		parts.Go(func() { a.watchLimits(watching) })
+	}
 	if a.Ports != nil {
 		period := a.Settings.PortsPeriod
 		parts.Go(func() { a.watchPorts(watching, period) })
@@ -151,8 +163,7 @@ func (a *Agent) Run(ctx context.Context) (again bool) {
 	return again
 }
 
-// mainLoop is the only part that answers the watchdog. It returns true if Again ended
-// it.
+// mainLoop is the only part that notifies the watchdog. It returns true if Again ended it.
 func (a *Agent) mainLoop(ctx context.Context) (again bool) {
 	next := time.NewTimer(0)
 	defer next.Stop()
@@ -162,8 +173,8 @@ func (a *Agent) mainLoop(ctx context.Context) (again bool) {
 	for {
 		now := time.Now()
 		if is := now.Truncate(time.Minute); !is.Equal(minute) {
-			// In the minute in which an earlier run said goodbye, what was counted since
-			// waits for the next.
+			// If an earlier run has already published this minute when it stopped, the counts since then go into the
+			// next minute.
 			if a.stats().Last.Before(minute) {
 				a.publish(minute)
 			}
@@ -207,14 +218,13 @@ func (a *Agent) mainLoop(ctx context.Context) (again bool) {
 }
 
 const (
-	// leastBetween lies between two writings of the state file in a storm.
+	// leastBetween is the minimum time between two writes of the state file.
 	leastBetween = time.Second
-	// settling is how soon the second cycle follows the first: by then the services
-	// of the tasks are known.
+	// settling is the time between the first and the second cycle. By then the services of the tasks are known.
 	settling = 3 * time.Second
 )
 
-// The states of sd_notify(3).
+// States of sd_notify(3).
 const (
 	stateReady    = "READY=1"
 	stateAlive    = "WATCHDOG=1"
@@ -223,7 +233,7 @@ const (
 
 func (a *Agent) alive() { a.notify(stateAlive) }
 
-// notify reports whether systemd took it, or does not wait for it.
+// notify reports whether systemd received the state, or does not expect one.
 func (a *Agent) notify(state string) bool {
 	need := await.Need{ID: agentstate.NeedSystemd, What: "systemd", Came: "answered"}
 	err := a.Notify(state)
@@ -235,8 +245,7 @@ func (a *Agent) notify(state string) bool {
 	return true
 }
 
-// pause is until the next cycle, the next minute, or half of the watchdog's
-// patience.
+// pause returns the time until the next cycle, the next minute, or half of the watchdog timeout, whichever comes first.
 func (a *Agent) pause(now, due time.Time, news bool) time.Duration {
 	pause := min(due.Sub(now), now.Truncate(time.Minute).Add(time.Minute).Sub(now))
 	if a.Watchdog > 0 {
@@ -248,8 +257,7 @@ func (a *Agent) pause(now, due time.Time, news bool) time.Duration {
 	return max(pause, time.Millisecond)
 }
 
-// cycle looks at all that does not tell by itself. No step lasts longer than the
-// watchdog waits.
+// cycle polls everything that does not send events. No step takes longer than the watchdog timeout.
 func (a *Agent) cycle(ctx context.Context, first bool) {
 	if first {
 		a.awaitContainers(ctx)
@@ -271,15 +279,15 @@ func (a *Agent) cycle(ctx context.Context, first bool) {
 		a.alive()
 	}
 	a.checkLeaving(ctx)
-	a.checkOrphans(ctx)
+	a.checkTasks(ctx)
 	a.loop.cycled = time.Now()
 }
 
-// firstList bounds how long the first cycle waits for the first list.
+// firstList limits how long the first cycle waits for the first list of containers.
 const firstList = 10 * time.Second
 
-// awaitContainers waits until Docker has been asked once, so that READY means
-// something.
+// awaitContainers waits until the first request to Docker has succeeded or failed, so that READY=1 implies a known
+// state.
 func (a *Agent) awaitContainers(ctx context.Context) {
 	ctx, stop := context.WithTimeout(ctx, firstList)
 	defer stop()
@@ -297,14 +305,19 @@ func (a *Agent) awaitContainers(ctx context.Context) {
 	}
 }
 
-// publish adds what happened since the last published minute to the publisher's queue.
-// A provisional agent keeps it.
+// publish passes what was counted since the last published minute to the publisher's queue. A provisional agent keeps
+// the counts.
 func (a *Agent) publish(at time.Time) {
 	if a.Provisional {
 		return
 	}
 	totals, used := a.Containers.Totals(), a.usage()
-	a.build(a.minute(totals, used))
+	m := a.minute(totals, used)
+	a.build(m)
+	a.exportFiles(time.Now(), m, totals)
+	if m.limits.ExceededKnown {
+		a.loop.limits = m.limits
+	}
 	a.loop.tally.publish(totals)
 	a.loop.published = used
 	if m := a.loop.builder.Minute(at); a.Publisher != nil {

@@ -24,32 +24,33 @@ import (
 	"muster/internal/term"
 )
 
-// stage is an agent among parts that the test plays.
+// stage runs an agent whose parts are simulated by the test.
 type stage struct {
 	*Agent
 	mu          sync.Mutex
 	totals      containers.Totals
 	running     []containers.Identity
+	failedTasks []string
 	seen        containers.Snapshot
 	transitions chan containers.Transition
 	minutes     []metrics.Minute
 	flushed     int
-	calls       int           // to AWS, so far
-	spool       metrics.Stats // what the publisher says of its spool
+	calls       int           // number of AWS API calls so far
+	spool       metrics.Stats // the publisher's statistics of its spool
 	last        time.Time     // the minute that an earlier run published
 	events      []announce.Event
-	forwarded   []announce.Event // to the bus alone
-	refusals    int              // how often systemd refuses a notification
+	forwarded   []announce.Event // sent only to the bus
+	refusals    int              // number of notifications that systemd still rejects
 	journal     bytes.Buffer
 	notified    []string
-	silence     time.Duration // the longest between two words to the watchdog
+	silence     time.Duration // longest time between two watchdog notifications
 	heard       time.Time
 	hangup      chan os.Signal
 	metadata    map[string]string
 	stopping    bool
-	slow        time.Duration // each look at the ECS agent
+	slow        time.Duration // duration of each request to the ECS agent
 	lost        bool
-	deaf        bool // who is to take what is left at the end does not answer
+	deaf        bool // the flushes at the end never return
 }
 
 func newStage(t *testing.T, variables ...string) *stage {
@@ -83,7 +84,7 @@ func (s *stage) called() int {
 	return s.calls
 }
 
-// live runs the agent for so long, in the bubble's time.
+// live runs the agent for d of the bubble's time.
 func (s *stage) live(t *testing.T, d time.Duration) {
 	t.Helper()
 	ctx, stop := context.WithTimeout(t.Context(), d)
@@ -117,6 +118,12 @@ func (s *engine) Totals() containers.Totals {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.totals
+}
+
+func (s *engine) TaskFailed(id containers.Identity, why string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failedTasks = append(s.failedTasks, id.TaskARN+": "+why)
 }
 
 func (s *engine) Running() ([]containers.Identity, bool) {
@@ -202,7 +209,7 @@ func (s *stage) takes(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// state is what the file says, while the agent runs.
+// told returns the content of the state file while the agent runs.
 func (s *stage) told(t *testing.T) agentstate.State {
 	t.Helper()
 	is, err := agentstate.Read(s.Settings.Path(s.Settings.AgentState))
@@ -230,11 +237,11 @@ func TestEachMinuteIsPublishedOnceAndAligned(t *testing.T) {
 	})
 }
 
-// Whoever restarts the agent, as an upgrade does, loses no crash by it.
+// A restart of the agent, as an upgrade does, must not lose a crash.
 func TestWhatIsCountedAfterARestartWithinAMinuteGoesWithTheNext(t *testing.T) {
 	for name, c := range map[string]struct {
 		ended time.Duration // how long before this start the earlier run ended
-		want  []float64     // Crashes of each minute
+		want  []float64     // metric Crashes of each minute
 	}{
 		"within this minute": {10 * time.Second, []float64{2, 0, 0}},
 		"in the one before":  {30 * time.Second, []float64{2, 0, 0, 0}},

@@ -6,6 +6,7 @@ import (
 	"os"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,13 +15,13 @@ import (
 	"muster/internal/awsapi"
 )
 
-// alarm is an alarm of the stack whose metric falls below its threshold.
+// alarm is an alarm of the stack that triggers when its metric falls below a threshold.
 type alarm struct {
 	periods, datapoints int
 	threshold           float64
 }
 
-// stackAlarm reads the alarm on a metric from the stack.
+// stackAlarm reads the alarm for a metric from the stack's template.
 func stackAlarm(t *testing.T, metric string) alarm {
 	t.Helper()
 	text, err := os.ReadFile("../packaging/cloudformation/stack.yaml")
@@ -48,8 +49,8 @@ func stackAlarm(t *testing.T, metric string) alarm {
 	return a
 }
 
-// firstAt is when the alarm sees enough of a metric's values, one a minute from a moment on:
-// the data points of a minute are sent up to 45 s after its end.
+// firstAt returns when the alarm triggers for a metric with one value per minute from begin on. The data points of a
+// minute are sent up to 45 s after its end.
 func (a alarm) firstAt(begin time.Time, values []float64) (time.Time, bool) {
 	for i := range values {
 		n := 0
@@ -65,7 +66,7 @@ func (a alarm) firstAt(begin time.Time, values []float64) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// interrupted is an ECS that does not hear from the agent during some periods.
+// interrupted is an ECS API that reports the agent as disconnected during some periods.
 type interrupted struct {
 	size int
 	off  [][2]time.Time
@@ -83,8 +84,8 @@ func (i interrupted) ContainerInstance(context.Context, string, string) (awsapi.
 	return awsapi.ContainerInstance{Status: "ACTIVE", Connected: connected}, nil
 }
 
-// connectedIn is the metric Connected of so many minutes, from the next full one on. The
-// watch is asked each minute and when it is due, as the main loop does it.
+// connectedIn returns the metric Connected for the given number of minutes, from the next full minute on. It calls the
+// Watch each minute and when it is due, as the main loop does.
 func connectedIn(t *testing.T, ecsAPI interrupted, minutes int) (begin time.Time, values []float64) {
 	t.Helper()
 	s := newStage(t)
@@ -103,7 +104,7 @@ func connectedIn(t *testing.T, ecsAPI interrupted, minutes int) (begin time.Time
 		}
 		value, known := minute{registration: seen}.connected()
 		if !known {
-			value = 1 // no data point, and none breaches
+			value = 1 // no data point does not breach the alarm
 		}
 		values = append(values, value)
 	}
@@ -128,8 +129,8 @@ func TestTheAlarmSeesALastingDisconnectWithinSevenMinutes(t *testing.T) {
 	}
 }
 
-// ECS closes a connection after 30 to 35 minutes, and AWS calls interruptions of a few
-// minutes, several an hour, normal.
+// ECS closes a connection after 30 to 35 minutes. AWS calls interruptions of a few minutes, several times an hour,
+// normal.
 func TestTheAlarmIsSilentThroughADayOfPlannedReconnectsAndInterruptions(t *testing.T) {
 	a := stackAlarm(t, "Connected")
 	for _, size := range []int{1, 300, 1_000, 10_000} {
@@ -143,7 +144,7 @@ func TestTheAlarmIsSilentThroughADayOfPlannedReconnectsAndInterruptions(t *testi
 				var off [][2]time.Time
 				for at := time.Now(); at.Before(time.Now().Add(day)); {
 					lasts, holds := between(time.Second, time.Minute), between(30*time.Minute, 35*time.Minute)
-					if early := between(5*time.Minute, 40*time.Minute); early < holds { // interrupted before that
+					if early := between(5*time.Minute, 40*time.Minute); early < holds { // there was an interruption before that
 						lasts, holds = between(time.Second, 4*time.Minute), early
 					}
 					at = at.Add(holds)
@@ -157,4 +158,46 @@ func TestTheAlarmIsSilentThroughADayOfPlannedReconnectsAndInterruptions(t *testi
 			})
 		}
 	}
+}
+
+// ECS has no result of its own check for a while after the start, and not in all regions.
+func TestImpairedIsPublishedWhenECSHasAResult(t *testing.T) {
+	at := time.Unix(1000, 0)
+	for name, c := range map[string]struct {
+		word  registration.Word
+		value float64
+		known bool
+	}{
+		"OK":                      {registration.Word{At: at, Connected: true, Health: "OK"}, 0, true},
+		"IMPAIRED":                {registration.Word{At: at, Connected: true, Health: "IMPAIRED", Impaired: 1, ImpairedSince: at}, 1, true},
+		"INSUFFICIENT_DATA":       {registration.Word{At: at, Connected: true, Health: "INSUFFICIENT_DATA"}, 0, false},
+		"no result":               {registration.Word{At: at, Connected: true}, 0, false},
+		"ECS could not be asked":  {registration.Word{At: at, Health: "OK", Trouble: "denied"}, 0, false},
+		"ECS was never asked":     {registration.Word{}, 0, false},
+		"of another instance":     {registration.Word{Foreign: "i-2"}, 0, false},
+		"impaired, then not told": {registration.Word{At: at, Health: "IMPAIRED", Impaired: 2, Trouble: "throttled"}, 0, false},
+	} {
+		m := minute{registration: registration.Snapshot{ECS: c.word}}
+		if value, known := m.impaired(); known != c.known || known && value != c.value {
+			t.Errorf("%s: %v, %v", name, value, known)
+		}
+	}
+}
+
+func TestAnImpairedInstanceIsReportedOnceAndWhenItIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.shared.changed = make(chan struct{}, 1)
+		bad := registration.Word{At: time.Now(), Health: "IMPAIRED", HealthDetail: "CONTAINER_RUNTIME is IMPAIRED", Impaired: 1}
+		s.reportImpaired(false, bad)
+		s.reportImpaired(true, bad)
+		s.reportImpaired(true, registration.Word{At: time.Now(), Trouble: "denied"})
+		s.reportImpaired(true, registration.Word{At: time.Now(), Health: "OK"})
+		journal := s.journal.String()
+		for _, text := range []string{"ECS reports this instance as impaired: CONTAINER_RUNTIME is IMPAIRED", "ECS no longer reports this instance as impaired"} {
+			if strings.Count(journal, text) != 1 {
+				t.Errorf("%q is not once in %s", text, journal)
+			}
+		}
+	})
 }

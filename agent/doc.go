@@ -1,4 +1,3 @@
-// Package agent is what runs for the instance's whole life: it says how the
-// containers are and whether the instance stays registered. The parts stand
-// below it, one a package; here they are wired into one loop.
+// Package agent is muster's long-running agent. It reports the state of the containers, and whether the instance stays
+// registered. Its parts are in the packages below it. This package connects them in one loop.
 package agent

@@ -30,8 +30,13 @@ func TestThePageListsEveryMetricWithItsUnitAndDimensions(t *testing.T) {
 	}
 	for _, m := range singleMetrics() {
 		dims := "C"
-		if m.instance {
+		switch {
+		case m.instance:
 			dims = "C I"
+		case m.request != nil:
+			dims = "A"
+		case m.name == "MemoryUsed" || m.name == "CPUThrottled":
+			dims = "C L"
 		}
 		want = append(want, m.name+" "+m.unit+" "+dims)
 	}
@@ -43,7 +48,7 @@ func TestThePageListsEveryMetricWithItsUnitAndDimensions(t *testing.T) {
 	}
 }
 
-// monthly is the price of so many metrics and instances, in dollars.
+// monthly returns the monthly price for these numbers of metrics and instances, in dollars.
 func monthly(metrics, instances int) float64 {
 	const dear, cheap, first, call, minutes = 0.30, 0.10, 10_000, 0.01 / 1000, 730 * 60
 	return dear*float64(min(metrics, first)) + cheap*float64(max(0, metrics-first)) + call*float64(instances)*minutes
@@ -51,7 +56,7 @@ func monthly(metrics, instances int) float64 {
 
 func TestThePageHasThePrices(t *testing.T) {
 	text := page(t)
-	perService, own, perContainer, perInstance := len(healthMetrics()), len(singleMetrics()), 0, 0
+	perService, own, perContainer, perInstance := len(healthMetrics()), 0, 0, 0
 	for _, m := range healthMetrics() {
 		if !m.tasks {
 			perContainer++
@@ -60,6 +65,9 @@ func TestThePageHasThePrices(t *testing.T) {
 	for _, m := range singleMetrics() {
 		if m.instance {
 			perInstance++
+		}
+		if m.request == nil && m.name != "DroppedData" && m.name != "AllowanceExceeded" { // which are not published while they are 0
+			own++
 		}
 	}
 	for _, fleet := range []struct{ instances, services int }{{3, 5}, {20, 25}, {200, 150}} {

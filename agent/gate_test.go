@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"muster/internal/gate"
+	"muster/internal/base/gate"
 )
 
 // door records the values that are set, and when.

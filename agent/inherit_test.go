@@ -15,7 +15,7 @@ import (
 	"muster/agent/containers"
 )
 
-// until runs the agent until Again, after so long.
+// until runs the agent, and sends on Again after d.
 func (s *stage) until(t *testing.T, d time.Duration) {
 	t.Helper()
 	again := make(chan struct{})
@@ -27,8 +27,8 @@ func (s *stage) until(t *testing.T, d time.Duration) {
 	}
 }
 
-// The metadata service answers after an hour: what was counted until then is published
-// with the first minute, and what was announced reaches the bus.
+// The metadata service responds after an hour. What was counted until then is published with the first minute, and what
+// was announced is sent to the bus.
 func TestWhatAProvisionalAgentKnowsIsInherited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		early := newStage(t)
@@ -88,7 +88,7 @@ func TestTheEndOfTheAgentGoesBeforeAnother(t *testing.T) {
 	})
 }
 
-// Without READY=1 systemd would leave the unit in "activating" for ever.
+// Without READY=1, systemd would leave the unit in the state "activating".
 func TestReadyIsSaidUntilSystemdTakesIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)

@@ -12,7 +12,7 @@ import (
 	"muster/agent/leaving"
 )
 
-// checkLeaving asks whether the instance is about to leave, and reports that once.
+// checkLeaving checks whether the instance is about to leave, and reports that once.
 func (a *Agent) checkLeaving(ctx context.Context) {
 	if a.Metadata == nil {
 		return
@@ -53,8 +53,8 @@ func (a *Agent) setDeparture(notice leaving.Notice) {
 	}
 }
 
-// goodbye publishes and announces what is left at the end. That the agent stops is no
-// departure: it may be upgraded.
+// goodbye publishes and announces what is left at the end. A stop of the agent alone does not mean that the instance
+// leaves, because the agent may be upgraded.
 func (a *Agent) goodbye(ctx context.Context) {
 	_ = a.Notify(stateStopping)
 	ctx, stop := context.WithTimeout(ctx, goodbyeTime)
@@ -68,7 +68,7 @@ func (a *Agent) goodbye(ctx context.Context) {
 		a.setDeparture(leaving.Notice{Reason: leaving.Shutdown, Text: "the system of this instance is shutting down"})
 	}
 	a.publish(time.Now().Truncate(time.Minute))
-	var flushing sync.WaitGroup // at once: neither may use up the time of the other
+	var flushing sync.WaitGroup // concurrent, so that one flush cannot use up the time of the other
 	flush := func(part interface{ Flush(context.Context) error }) {
 		if err := part.Flush(ctx); err != nil {
 			a.Log.Warn(err.Error(), "phase", "goodbye")

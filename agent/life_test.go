@@ -17,7 +17,7 @@ import (
 	"muster/agent/registration"
 )
 
-// kinds are those of the events that were announced.
+// kinds returns the kinds of the announced events.
 func (s *stage) kinds() string {
 	var all []string
 	for _, e := range s.events {
@@ -30,9 +30,9 @@ func TestADepartureIsAnnouncedOnceAndAStopIsNone(t *testing.T) {
 	const target = "autoscaling/target-lifecycle-state"
 	for name, c := range map[string]struct {
 		play  func(*stage)
-		want  string // the kinds of the events
-		text  string // in the last one's reason
-		quiet bool   // the journal has nothing but the registration
+		want  string // kinds of the events
+		text  string // part of the last event's reason
+		quiet bool   // the journal contains only the registration
 	}{
 		"the agent is upgraded":   {func(*stage) {}, "", "", true},
 		"scaled in":               {func(s *stage) { s.tell(target, "Terminated") }, "leaving", "scale-in: ", true},
@@ -96,7 +96,7 @@ func TestLeavingIsOneFromTheMinuteInWhichItIsKnown(t *testing.T) {
 func TestALostRegistrationIsAnnouncedUnlessTheInstanceLeaves(t *testing.T) {
 	for name, c := range map[string]struct {
 		target, want string
-		registered   bool // the metric is published
+		registered   bool // whether the metric is published
 	}{
 		"in service": {"InService", "registration-lost", true},
 		"scaled in":  {"Terminated", "leaving", false},
@@ -127,7 +127,8 @@ func TestALostRegistrationIsAnnouncedUnlessTheInstanceLeaves(t *testing.T) {
 func TestTheKindsOfATransitionAreThoseOfAnEvent(t *testing.T) {
 	for from, to := range map[containers.Kind]announce.Kind{
 		containers.TurnedUnhealthy: announce.Unhealthy, containers.Recovered: announce.Recovered, containers.OOM: announce.OutOfMemory,
-		containers.ChildOOM: announce.ChildOutOfMemory, containers.CrashLoop: announce.CrashLoop, containers.CrashLoopOver: announce.CrashLoopOver,
+		containers.ChildOOM: announce.ChildOutOfMemory, containers.StartFailed: announce.StartFailed,
+		containers.CrashLoop: announce.CrashLoop, containers.CrashLoopOver: announce.CrashLoopOver,
 	} {
 		if string(from) != string(to) {
 			t.Errorf("%s is announced as %s", from, to)
@@ -233,7 +234,7 @@ func TestTransitionsMayComeWhileTheLoopLooksAndReloads(t *testing.T) {
 		s.Ports = func(context.Context) (Ports, error) { return Ports{Known: true}, nil }
 		s.Reload = func() (Settings, error) { return Settings{s.Settings.Config, "prod"}, nil }
 		go func() {
-			for range 10 { // as soon as the loop has its timer, both at once
+			for range 10 { // as soon as the loop has set its timer, both become ready at once
 				<-time.After(time.Minute)
 				go func() { s.hangup <- os.Signal(syscall.SIGHUP) }()
 				s.transitions <- containers.Transition{At: time.Now(), Kind: containers.Recovered, Container: containers.Identity{Name: "web-1"}}

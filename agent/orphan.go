@@ -5,26 +5,26 @@ import (
 	"time"
 
 	"muster/agent/announce"
+	"muster/agent/containers"
 	"muster/agent/orphans"
 	"muster/agent/registration"
+	"muster/internal/host/ecsagent"
 )
 
-// orphanState belongs to the main loop.
+// orphanState is used only by the main loop.
 type orphanState struct {
 	watch orphans.Watch
 	now   []orphans.Orphan
-	known bool // the views could be compared in the last cycle
+	known bool // the last cycle could compare the two views
 }
 
-// orphanPatience bounds a question to the ECS agent, which is on this host.
+// orphanPatience is the timeout of a request to the ECS agent, which is on this host.
 const orphanPatience = 5 * time.Second
 
-// checkOrphans compares the ECS agent's tasks with Docker's containers, and announces what
-// begins and ends. If either cannot be asked, or port 51678 may answer for another instance,
-// nothing changes.
-func (a *Agent) checkOrphans(ctx context.Context) {
-	state := &a.loop.orphans
-	state.known = false
+// checkTasks requests the ECS agent's tasks. It counts and announces those that did not start, and compares all with
+// Docker's containers. Nothing changes if port 51678 may belong to another instance.
+func (a *Agent) checkTasks(ctx context.Context) {
+	a.loop.orphans.known = false
 	registered := a.loop.registration.State == registration.Registered || a.loop.registration.State == registration.Disconnected
 	if a.Tasks == nil || !registered {
 		return
@@ -32,10 +32,22 @@ func (a *Agent) checkOrphans(ctx context.Context) {
 	ctx, stop := context.WithTimeout(ctx, orphanPatience)
 	defer stop()
 	tasks, err := a.Tasks.Tasks(ctx)
-	running, answers := a.Containers.Running()
-	if err != nil || !answers {
+	if err != nil {
 		return
 	}
+	if a.Starts != nil {
+		for _, f := range a.Starts.Look(ctx, time.Now(), tasks) {
+			a.Containers.TaskFailed(f.Container, f.Why)
+		}
+	}
+	if running, answers := a.Containers.Running(); answers {
+		a.compareTasks(tasks, running)
+	}
+}
+
+// compareTasks announces orphans that begin or end.
+func (a *Agent) compareTasks(tasks []ecsagent.Task, running []containers.Identity) {
+	state := &a.loop.orphans
 	now, before := time.Now(), map[string]bool{}
 	for _, o := range state.now {
 		before[o.Container.ID] = true

@@ -3,15 +3,17 @@ package agent
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"muster/agent/containers"
+	"muster/agent/starts"
 	"muster/internal/host/ecsagent"
 )
 
-// taskList is the ECS agent's view of one task, which it stops.
+// taskList is the ECS agent's list with one task, which it stops.
 type taskList struct{ stopped, dead time.Time }
 
 func (l taskList) Tasks(context.Context) ([]ecsagent.Task, error) {
@@ -67,6 +69,31 @@ func TestWithoutAnAnswerOfTheECSAgentOrphansAreUnknown(t *testing.T) {
 			if _, there := valueOf(m, "Orphans", "ClusterName=prod"); there {
 				t.Errorf("published at %s", m.At)
 			}
+		}
+	})
+}
+
+// failedList is a task that is gone before a container of it was started.
+type failedList struct{ at time.Time }
+
+func (l failedList) Tasks(context.Context) ([]ecsagent.Task, error) {
+	if time.Now().Before(l.at) {
+		return nil, nil
+	}
+	return []ecsagent.Task{{ARN: "arn:task/1", KnownStatus: "STOPPED", DesiredStatus: "STOPPED", Family: "web"}}, nil
+}
+
+func TestATaskThatDidNotStartIsToldToTheWatcherOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.Tasks = failedList{time.Now().Add(5 * time.Minute)}
+		s.Starts = &starts.Watch{Cluster: s.Cluster, Log: func(time.Time) ([]ecsagent.TaskEnd, error) {
+			return []ecsagent.TaskEnd{{Task: "1", Container: "app", Text: "CannotPullContainerError: no such host"}}, nil
+		}}
+		s.live(t, 20*time.Minute)
+		want := []string{"arn:task/1: could not be started: the name of its registry cannot be resolved: CannotPullContainerError: no such host"}
+		if !slices.Equal(s.failedTasks, want) {
+			t.Errorf("told %q", s.failedTasks)
 		}
 	})
 }

@@ -6,26 +6,25 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"muster/internal/gate"
+	"muster/internal/base/gate"
 )
 
-// Ports is what a look at the replication ports found.
+// Ports is the result of a check of the replication ports.
 type Ports struct {
 	Known   bool
-	Blocked int    // pairs of peers, times ranges, of which not all is open
+	Blocked int    // number of combinations of a peer and a port range that are not completely open
 	First   string // a sentence about the first of them
 	Remedy  string
 	Gate    gate.State
 }
 
-// portsPatience bounds one look, which makes some calls a hundred peers.
+// portsPatience is the timeout of one check, which makes a few calls per hundred peers.
 const portsPatience = 2 * time.Minute
 
-// gateAgain is how soon a look is repeated, the result of which would change the gate.
+// gateAgain is the time until a check whose result would change the gate is repeated.
 const gateAgain = time.Minute
 
-// observeGate keeps the attribute of this instance, and reports whether another look
-// should follow soon.
+// observeGate updates the attribute of this instance, and reports whether another check should follow soon.
 func (a *Agent) observeGate(ctx context.Context, is gate.State) (again bool) {
 	if a.Gate == nil {
 		return false
@@ -43,7 +42,8 @@ func (a *Agent) observeGate(ctx context.Context, is gate.State) (again bool) {
 	return again
 }
 
-// watchPorts looks now and then, at moments that no fleet has in common.
+// watchPorts checks the ports once per period. The times are random, so that the instances of a fleet do not check
+// simultaneously.
 func (a *Agent) watchPorts(ctx context.Context, period time.Duration) {
 	log := a.Log.With("phase", "ports")
 	next := time.NewTimer(rand.N(period))

@@ -6,13 +6,13 @@ import (
 	"muster/internal/config"
 )
 
-// live are the settings that count as soon as they are read.
+// live lists the settings that take effect without a restart.
 func live() []string {
 	return []string{"MUSTER_CLUSTER", "MUSTER_DIMENSIONS", "MUSTER_UNHEALTHY_AFTER", "MUSTER_UNHEALTHY_MAX_SHARE"}
 }
 
-// reload reads the configuration again, and says what of it has to wait for a
-// restart. A bad one changes nothing.
+// reload reads the configuration again, and logs which changes need a restart. An invalid configuration changes
+// nothing.
 func (a *Agent) reload() {
 	log := a.Log.With("phase", "reload")
 	fresh, err := a.Reload()
@@ -31,7 +31,7 @@ func (a *Agent) reload() {
 			log.Warn(s.Variable + " counts from the next start on: systemctl restart muster-agent")
 		}
 	}
-	// All others stay, so that the next reload compares with what counts.
+	// All other settings stay, so that the next reload compares with those in effect.
 	a.Settings.Cluster = fresh.Cluster
 	cfg := *was.Config
 	cfg.Cluster, cfg.Dimensions, cfg.UnhealthyAfter, cfg.UnhealthyMaxShare = fresh.Config.Cluster, fresh.Dimensions, fresh.UnhealthyAfter, fresh.UnhealthyMaxShare
@@ -45,7 +45,7 @@ func (a *Agent) reload() {
 	log.Info("read again")
 }
 
-// changed are the agent's settings that differ.
+// changed returns the settings that differ.
 func changed(was, is Settings) []config.Shown {
 	var out []config.Shown
 	before := was.Show()

@@ -10,22 +10,22 @@ import (
 	"muster/agent/registration"
 )
 
-// Announcer reports what has changed: an announce.Announcer.
+// Announcer publishes events. announce.Announcer implements it.
 type Announcer interface {
 	Run(ctx context.Context)
 	Announce(e announce.Event)
-	// Forward sends an event that the journal has already to the bus.
+	// Forward sends an event to the bus that is already in the journal.
 	Forward(e announce.Event)
 	Delivery
 }
 
-// Delivery is what became of an Announcer's events.
+// Delivery is the part of an Announcer that is used for shutdown and status.
 type Delivery interface {
 	Flush(ctx context.Context) error
 	Stats() announce.Stats
 }
 
-// reportTransitions reports what happens to containers, as it happens.
+// reportTransitions reports changes of containers as they happen.
 func (a *Agent) reportTransitions(ctx context.Context) {
 	for {
 		select {
@@ -37,8 +37,8 @@ func (a *Agent) reportTransitions(ctx context.Context) {
 	}
 }
 
-// reportTransition announces a transition that may need a person. A single crash goes to
-// the journal alone; the watcher has logged that Docker does not answer.
+// reportTransition announces a transition that may need a user's attention. A single crash is written only to the
+// journal. The watcher has already logged that Docker does not respond.
 func (a *Agent) reportTransition(t containers.Transition) {
 	id := t.Container
 	switch t.Kind {
@@ -46,18 +46,18 @@ func (a *Agent) reportTransition(t containers.Transition) {
 		a.shared.remember(t.At, string(t.Kind), t.Detail)
 	case containers.Crash:
 		a.report(a.Log.Warn, string(t.Kind), called(id)+": "+t.Detail, "container", called(id))
-	default: // the kinds of both packages have the same names; a test holds them together
+	default: // the kinds of both packages have the same names, which a test verifies
 		a.announce(announce.Event{Kind: announce.Kind(t.Kind), At: t.At, Cluster: clusterName(id.Cluster), Service: id.Service, Family: id.Family,
 			Task: id.TaskARN, Container: cmp.Or(id.Container, id.Name), Reason: t.Detail})
 	}
 }
 
-// registrationChanged announces what is lost, and what comes back. While the
-// instance leaves, it is meant to lose its registration.
+// registrationChanged announces a lost or regained registration. While the instance is leaving, a lost registration is
+// expected.
 func (a *Agent) registrationChanged(c registration.Change) {
 	e := announce.Event{Kind: announce.RegistrationLost, At: c.At, Reason: string(c.Is) + ": " + c.Why}
 	switch {
-	case c.Is == registration.Unknown: // this process cannot look
+	case c.Is == registration.Unknown: // this process cannot send requests
 		a.report(a.Log.With("was", string(c.Was), "is", string(c.Is)).Warn, "registration", c.Why)
 		return
 	case c.Is == registration.Registered && c.Was == registration.Unknown, c.Is != registration.Registered && a.leaves():
@@ -69,7 +69,7 @@ func (a *Agent) registrationChanged(c registration.Change) {
 	a.announce(e)
 }
 
-// reportImpaired reports that ECS's own check of the instance has begun or ceased to fail.
+// reportImpaired reports that ECS's own health check of the instance has started or stopped failing.
 func (a *Agent) reportImpaired(before bool, word registration.Word) {
 	switch is := word.Impaired > 0; {
 	case is && !before:
@@ -79,7 +79,7 @@ func (a *Agent) reportImpaired(before bool, word registration.Word) {
 	}
 }
 
-// announce sends an event from this instance.
+// announce publishes an event of this instance.
 func (a *Agent) announce(e announce.Event) {
 	e.Instance, e.Cluster = a.InstanceID, cmp.Or(e.Cluster, a.shared.clusterName())
 	a.Announcer.Announce(e)
@@ -93,21 +93,20 @@ func (a *Agent) announce(e announce.Event) {
 	a.shared.remember(e.At, string(e.Kind), text)
 }
 
-// report writes to the journal and the state file, and sends no event.
+// report writes to the journal and to the state file, but publishes no event.
 func (a *Agent) report(log func(string, ...any), kind, text string, attrs ...any) {
 	log(text, append([]any{"phase", kind}, attrs...)...)
 	a.shared.remember(time.Now(), kind, text)
 }
 
-// called is how a person calls a container: service/container, or Docker's name.
+// called returns a container's name for messages: service/container, or Docker's name.
 func called(id containers.Identity) string {
 	of := cmp.Or(id.Service, id.Family)
-	if of == "" {
-		return clip(cmp.Or(id.Container, id.Name))
+	if of == "" || id.Container == "" {
+		return clip(cmp.Or(of, id.Container, id.Name))
 	}
 	return clip(of) + "/" + clip(id.Container)
 }
 
-// clip bounds a name, which is a label and can be of any length; ECS's have at most
-// 255 characters.
+// clip shortens a name, because a label can have any length. Names of ECS have at most 255 characters.
 func clip(name string) string { return name[:min(len(name), 255)] }

@@ -10,11 +10,11 @@ import (
 	"muster/internal/file/safefile"
 )
 
-// maxProc bounds what is read of a file of /proc, in bytes.
+// maxProc limits the bytes read from a file of /proc.
 const maxProc = 1 << 20
 
-// memory is the resident set of this process in bytes: the second number of
-// /proc/self/statm, in pages (proc(5)). 0: not known.
+// memory returns the resident set of this process in bytes: the second number of /proc/self/statm, in pages (proc(5)).
+// It returns 0 if it is unknown.
 func memory() int64 {
 	data, err := safefile.Read("/proc/self/statm", maxProc)
 	fields := bytes.Fields(data)
@@ -25,7 +25,7 @@ func memory() int64 {
 	return pages * int64(os.Getpagesize())
 }
 
-// cpu is the time that this process has spent on processors.
+// cpu returns the CPU time that this process has used.
 func cpu() time.Duration {
 	var use syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &use) != nil {
@@ -37,7 +37,7 @@ func cpu() time.Duration {
 // usage is what this process has used since its start.
 type usage struct {
 	cpu     time.Duration
-	calls   int   // to AWS
+	calls   int   // AWS API calls
 	dropped int64 // data points
 }
 

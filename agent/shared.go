@@ -7,22 +7,25 @@ import (
 
 	"muster/agent/agentstate"
 	"muster/agent/announce"
-	"muster/internal/gate"
+	"muster/agent/limits"
+	"muster/internal/base/gate"
 )
 
-// shared is what several goroutines of the agent read and write.
+// shared is the state that several goroutines of the agent use.
 type shared struct {
-	changed chan struct{} // the state file is out of date
+	changed chan struct{} // receives when the state file is outdated
 
 	mu      sync.Mutex
-	cluster string             // this instance's, by name; empty: unknown
-	recent  []agentstate.Event // the newest first
+	cluster string             // name of this instance's cluster; empty if unknown
+	recent  []agentstate.Event // newest first
+	problem *agentstate.Event  // the newest of them that was a problem
 	ports   Ports
+	limits  limits.Reading
 	self    gate.Self
-	held    []announce.Event // for the agent that inherits
+	held    []announce.Event // events for the agent that inherits from this one
 }
 
-// maxHeld bounds the events that a provisional agent keeps for the bus.
+// maxHeld is the maximum number of events that a provisional agent keeps for the bus.
 const maxHeld = 100
 
 func (s *shared) setCluster(name string) {
@@ -62,7 +65,23 @@ func (s *shared) latestPorts() Ports {
 	return s.ports
 }
 
-// hold keeps an event for the agent that inherits.
+func (s *shared) setLimits(read limits.Reading) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limits = read
+}
+
+// latestLimits returns the last reading, unless it is too old.
+func (s *shared) latestLimits(now time.Time) limits.Reading {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now.Sub(s.limits.At) > limitsLast {
+		return limits.Reading{}
+	}
+	return s.limits
+}
+
+// hold keeps an event for the agent that inherits from this one.
 func (s *shared) hold(e announce.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -71,9 +90,12 @@ func (s *shared) hold(e announce.Event) {
 	}
 }
 
-// remember keeps an event for the state file.
+// remember adds an event to the state file.
 func (s *shared) remember(at time.Time, kind, text string) {
 	s.mu.Lock()
+	if agentstate.IsProblem(kind) {
+		s.problem = &agentstate.Event{At: at, Kind: kind, Text: text}
+	}
 	s.recent = append([]agentstate.Event{{At: at, Kind: kind, Text: text}}, s.recent[:min(len(s.recent), agentstate.Most-1)]...)
 	s.mu.Unlock()
 	select {
@@ -82,8 +104,8 @@ func (s *shared) remember(at time.Time, kind, text string) {
 	}
 }
 
-func (s *shared) recentEvents() []agentstate.Event {
+func (s *shared) recentEvents() ([]agentstate.Event, *agentstate.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.recent)
+	return slices.Clone(s.recent), s.problem
 }

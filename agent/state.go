@@ -46,7 +46,7 @@ func (a *Agent) state(now time.Time) agentstate.State {
 		s.Orphans = append(s.Orphans, listed([]containers.Identity{o.Container}, o.Why)...)
 	}
 	addServices(&s, a.Containers.Totals())
-	s.Recent = a.shared.recentEvents()
+	s.Recent, s.LastProblem = a.shared.recentEvents()
 	return s
 }
 
@@ -65,7 +65,7 @@ func dockerState(seen containers.Snapshot) agentstate.Docker {
 	return d
 }
 
-// addServices adds how the containers of each service are.
+// addServices adds the container counts of each service.
 func addServices(s *agentstate.State, totals containers.Totals) {
 	services := rows{}
 	for _, c := range totals.Series {

@@ -2,14 +2,17 @@ package agent
 
 import (
 	"cmp"
+	"time"
 
 	"muster/agent/containers"
+	"muster/agent/limits"
 	"muster/agent/metrics"
 	"muster/agent/registration"
 	"muster/internal/base/cluster"
+	"muster/internal/config"
 )
 
-// The dimensions of CloudWatch's own ECS metrics, so that dashboards can join them.
+// The dimensions have the names of CloudWatch's own ECS metrics, so that dashboards can combine them.
 const (
 	dimCluster   = "ClusterName"
 	dimService   = "ServiceName"
@@ -17,8 +20,8 @@ const (
 	dimInstance  = "InstanceId"
 )
 
-// row is one minute of a cluster, a service, or a container name of a service: gauges
-// as they are at its end, counters as they grew in it.
+// row holds one minute of a cluster, a service, or a container name of a service. It has the gauges at the end of the
+// minute, and the growth of the counters in it.
 type row struct {
 	containers.Gauges
 	containers.Counters
@@ -31,7 +34,7 @@ func (r *row) add(more row) {
 	r.loops += more.loops
 }
 
-// rows are those of a minute.
+// rows maps the series of a minute to their values.
 type rows map[containers.Key]*row
 
 func (r rows) add(key containers.Key, more row) {
@@ -41,14 +44,13 @@ func (r rows) add(key containers.Key, more row) {
 	r[key].add(more)
 }
 
-// tally turns the watcher's totals, which only grow, into minutes. It is the only
-// place that remembers what was published.
+// tally converts the watcher's totals, which only grow, into minutes. No other type remembers what was published.
 type tally struct {
-	published map[containers.Key]containers.Counters // the totals then
-	inherited map[containers.Key]containers.Counters // of an earlier watcher, not published
+	published map[containers.Key]containers.Counters // the totals at that time
+	inherited map[containers.Key]containers.Counters // counts of an earlier watcher that were not published
 }
 
-// since returns what is new in the totals. It changes nothing.
+// since returns what was counted since the last publish. It changes nothing.
 func (t *tally) since(now containers.Totals) rows {
 	fresh := rows{}
 	for _, c := range now.Series {
@@ -64,7 +66,7 @@ func (t *tally) since(now containers.Totals) rows {
 	return fresh
 }
 
-// publish remembers that the totals are published.
+// publish records the totals as published.
 func (t *tally) publish(now containers.Totals) {
 	t.inherited, t.published = nil, make(map[containers.Key]containers.Counters, len(now.Series))
 	for _, c := range now.Series {
@@ -72,7 +74,7 @@ func (t *tally) publish(now containers.Totals) {
 	}
 }
 
-// inherit takes over what another tally did not publish.
+// inherit takes over the counts that another tally has not published.
 func (t *tally) inherit(from tally, now containers.Totals) {
 	t.inherited = map[containers.Key]containers.Counters{}
 	for key, r := range from.since(now) {
@@ -80,32 +82,34 @@ func (t *tally) inherit(from tally, now containers.Totals) {
 	}
 }
 
-// minute is all that is published of one.
+// minute holds everything that is published for one minute.
 type minute struct {
 	rows      rows
-	docker    bool // it answers
-	dockerWhy bool // whether it answers is known
+	docker    bool // Docker responds
+	dockerWhy bool // whether Docker responds is known
 
 	registration registration.Snapshot
 	leaving      bool
 	ports        Ports
 	orphans      int
 	orphansKnown bool
-	own          usage // by this process in the minute
+	own          usage // used by this process in the minute
 	memory       int64
-	spooled      int // minutes
+	spooled      int // number of queued minutes
+	limits       limits.Reading
+	limitsBefore limits.Reading // reading of the last published minute
 }
 
 // healthMetric is a metric of containers.
 type healthMetric struct {
 	name  string
-	gauge bool // how things are, and not what happened
-	tasks bool // of tasks, which a container name has none of
+	gauge bool // it is a current number, not a count of events
+	tasks bool // it counts tasks; not published per container name
 	of    func(*row) int
 }
 
-// healthMetrics are those that a cluster and each of its services have. Each is
-// billed once for each of them: eight is the limit.
+// healthMetrics returns the metrics of a cluster and of each of its services. CloudWatch bills each metric for the
+// cluster and for every service, so the number is limited to eight.
 func healthMetrics() []healthMetric {
 	return []healthMetric{
 		{"RunningContainers", true, false, func(r *row) int { return r.Running }},
@@ -122,26 +126,56 @@ func healthMetrics() []healthMetric {
 // single is a metric of the instance.
 type single struct {
 	name, unit string
-	instance   bool // also published for each instance alone, on request
-	of         func(minute) (value float64, known bool)
+	instance   bool // also published per instance, if configured
+	// request reports whether MUSTER_METRICS enables the metric. A nil request means that it is always published.
+	request func(config.Metrics) bool
+	of      func(minute) (value float64, known bool)
+	// total is the sum since the agent started, of what counts; nil of what does not.
+	total func(*Agent) (value float64, known bool)
 }
 
-// singleMetrics are those that a cluster has once.
+// singleMetrics returns the metrics that a cluster has once. The count of a rare event is published only in minutes in
+// which it is not 0, so that it costs nothing until then.
 func singleMetrics() []single {
+	agents := func(m config.Metrics) bool { return m.Agent }
 	return []single{
-		{"Registered", metrics.UnitCount, true, minute.registered},
-		{"Connected", metrics.UnitCount, true, minute.connected},
-		{"Impaired", metrics.UnitCount, true, minute.impaired},
-		{"Orphans", metrics.UnitCount, false, func(m minute) (float64, bool) { return float64(m.orphans), m.orphansKnown }},
-		{"DockerReachable", metrics.UnitCount, true, func(m minute) (float64, bool) { return one(m.docker), m.dockerWhy }},
-		{"BlockedPorts", metrics.UnitCount, true, func(m minute) (float64, bool) { return float64(m.ports.Blocked), m.ports.Known }},
-		{"Leaving", metrics.UnitCount, false, func(m minute) (float64, bool) { return one(m.leaving), true }},
-		{"AgentCPU", metrics.UnitMillis, false, func(m minute) (float64, bool) { return float64(m.own.cpu.Microseconds()) / 1000, true }},
-		{"AgentMemory", metrics.UnitBytes, false, func(m minute) (float64, bool) { return float64(m.memory), true }},
-		{"SpooledMinutes", metrics.UnitCount, false, func(m minute) (float64, bool) { return float64(m.spooled), true }},
-		{"DroppedData", metrics.UnitCount, false, func(m minute) (float64, bool) { return float64(m.own.dropped), true }},
-		{"APICalls", metrics.UnitCount, false, func(m minute) (float64, bool) { return float64(m.own.calls), true }},
+		{"Registered", metrics.UnitCount, true, nil, minute.registered, nil},
+		{"Connected", metrics.UnitCount, true, nil, minute.connected, nil},
+		{"Impaired", metrics.UnitCount, true, nil, minute.impaired, nil},
+		{"Orphans", metrics.UnitCount, false, nil, func(m minute) (float64, bool) { return float64(m.orphans), m.orphansKnown }, nil},
+		{"DockerReachable", metrics.UnitCount, true, nil, func(m minute) (float64, bool) { return one(m.docker), m.dockerWhy }, nil},
+		{"BlockedPorts", metrics.UnitCount, true, nil, func(m minute) (float64, bool) { return float64(m.ports.Blocked), m.ports.Known }, nil},
+		{"Leaving", metrics.UnitCount, false, nil, func(m minute) (float64, bool) { return one(m.leaving), true }, nil},
+		{"SpooledMinutes", metrics.UnitCount, false, nil, func(m minute) (float64, bool) { return float64(m.spooled), true }, nil},
+		{"MemoryUsed", metrics.UnitPercent, false, nil, func(m minute) (float64, bool) { return share(m.limits.Worst.Memory) }, nil},
+		{"CPUThrottled", metrics.UnitPercent, false, nil, func(m minute) (float64, bool) { return share(m.limits.Worst.Throttled) }, nil},
+		{"DiskUsed", metrics.UnitPercent, false, nil, func(m minute) (float64, bool) { return share(m.limits.Disk) }, nil},
+		{"HostMemoryUsed", metrics.UnitPercent, false, nil, func(m minute) (float64, bool) { return share(m.limits.HostMemory) }, nil},
+		{"AllowanceExceeded", metrics.UnitCount, false, nil, minute.exceeded,
+			func(a *Agent) (float64, bool) {
+				r := a.shared.latestLimits(time.Now())
+				return float64(r.Exceeded), r.ExceededKnown
+			}},
+		{"DroppedData", metrics.UnitCount, false, nil, func(m minute) (float64, bool) { return float64(m.own.dropped), m.own.dropped > 0 },
+			func(a *Agent) (float64, bool) { return float64(dropped(a.stats())), true }},
+		{"AgentCPU", metrics.UnitMillis, false, agents, func(m minute) (float64, bool) { return float64(m.own.cpu.Microseconds()) / 1000, true },
+			func(*Agent) (float64, bool) { return float64(cpu().Microseconds()) / 1000, true }},
+		{"AgentMemory", metrics.UnitBytes, false, agents, func(m minute) (float64, bool) { return float64(m.memory), true }, nil},
+		{"APICalls", metrics.UnitCount, false, agents, func(m minute) (float64, bool) { return float64(m.own.calls), true },
+			func(a *Agent) (float64, bool) { return float64(a.Calls()), true }},
 	}
+}
+
+func share(s limits.Share) (float64, bool) { return s.Percent, s.Known }
+
+// exceeded returns how many packets were dropped in the minute. The counter restarts at 0 if the driver is loaded
+// again.
+func (m minute) exceeded() (float64, bool) {
+	now, before := m.limits, m.limitsBefore
+	if !now.ExceededKnown || !before.ExceededKnown || now.Exceeded <= before.Exceeded {
+		return 0, false
+	}
+	return float64(now.Exceeded - before.Exceeded), true
 }
 
 func one(is bool) float64 {
@@ -151,8 +185,7 @@ func one(is bool) float64 {
 	return 0
 }
 
-// registered is not published for an instance that leaves and is deregistered: that is
-// planned.
+// registered is not published for a leaving instance that is deregistered, because that is planned.
 func (m minute) registered() (float64, bool) {
 	state := m.registration.State
 	is := state == registration.Registered || state == registration.Disconnected
@@ -164,13 +197,13 @@ func (m minute) connected() (float64, bool) {
 	return one(!word.Lost()), word.Known() && (word.Connected || !m.leaving)
 }
 
-// impaired is not published while ECS has no result of its own check.
+// impaired is not published while ECS has no result of its own health check.
 func (m minute) impaired() (float64, bool) {
 	word := m.registration.ECS
 	return one(word.Impaired > 0), word.Known() && (word.Health == "OK" || word.Impaired > 0)
 }
 
-// minute gathers what is published, without publishing it.
+// minute collects what is to be published, without publishing it.
 func (a *Agent) minute(totals containers.Totals, used usage) minute {
 	seen := a.Containers.Snapshot()
 	m := minute{
@@ -178,6 +211,7 @@ func (a *Agent) minute(totals containers.Totals, used usage) minute {
 		registration: a.loop.registration, leaving: a.leaves(), ports: a.shared.latestPorts(),
 		orphans: len(a.loop.orphans.now), orphansKnown: a.loop.orphans.known,
 		own: used.since(a.loop.published), memory: memory(), spooled: a.stats().Minutes,
+		limits: a.shared.latestLimits(time.Now()), limitsBefore: a.loop.limits,
 	}
 	for _, id := range seen.Looping {
 		m.rows.add(id.Key(), row{loops: 1})
@@ -185,8 +219,8 @@ func (a *Agent) minute(totals containers.Totals, used usage) minute {
 	return m
 }
 
-// sums adds the rows up: for each cluster, each service, and each container name of a
-// service. Containers that ECS did not start belong to no cluster and are not published.
+// sums adds up the rows for each cluster, each service, and each container name of a service. Containers that ECS did
+// not start belong to no cluster and are not published.
 func (m minute) sums(own string, perContainer bool) rows {
 	sums := rows{{Cluster: own}: {}}
 	for key, r := range m.rows {
@@ -205,11 +239,14 @@ func (m minute) sums(own string, perContainer bool) rows {
 	return sums
 }
 
-// build puts a minute into the builder.
+// build adds a minute's data points to the builder.
 func (a *Agent) build(m minute) {
 	own := a.shared.clusterName()
 	for key, r := range m.sums(own, a.Settings.Dimensions.Container) {
 		a.buildRow(key, r, m.docker)
+	}
+	if a.Settings.Metrics.Limits {
+		a.buildLimits(m.limits)
 	}
 	if own == "" {
 		return
@@ -217,7 +254,7 @@ func (a *Agent) build(m minute) {
 	of := metrics.Dimension{Name: dimCluster, Value: own}
 	for _, metric := range singleMetrics() {
 		value, known := metric.of(m)
-		if !known {
+		if !known || metric.request != nil && !metric.request(a.Settings.Metrics) {
 			continue
 		}
 		a.loop.builder.Gauge(metric.name, metric.unit, value, of)
@@ -227,7 +264,7 @@ func (a *Agent) build(m minute) {
 	}
 }
 
-// buildRow adds a row's data points. Without Docker the gauges are unknown.
+// buildRow adds a row's data points. If Docker does not respond, the gauges are unknown and left out.
 func (a *Agent) buildRow(key containers.Key, r *row, docker bool) {
 	dimensions := []metrics.Dimension{{Name: dimCluster, Value: key.Cluster}}
 	if key.Service != "" {
@@ -241,6 +278,23 @@ func (a *Agent) buildRow(key containers.Key, r *row, docker bool) {
 			continue
 		}
 		a.loop.builder.Gauge(m.name, metrics.UnitCount, float64(m.of(r)), dimensions...)
+	}
+}
+
+// buildLimits adds the limits of each service, if configured.
+func (a *Agent) buildLimits(r limits.Reading) {
+	for key, of := range r.Services {
+		name := clusterName(key.Cluster)
+		if name == "" || key.Service == "" {
+			continue
+		}
+		dimensions := []metrics.Dimension{{Name: dimCluster, Value: name}, {Name: dimService, Value: key.Service}}
+		if of.Memory.Known {
+			a.loop.builder.Gauge("MemoryUsed", metrics.UnitPercent, of.Memory.Percent, dimensions...)
+		}
+		if of.Throttled.Known {
+			a.loop.builder.Gauge("CPUThrottled", metrics.UnitPercent, of.Throttled.Percent, dimensions...)
+		}
 	}
 }
 
@@ -259,13 +313,13 @@ func dropped(s metrics.Stats) int64 {
 	return n
 }
 
-// settleCluster notes this instance's cluster for the other goroutines: the one that is
-// configured, else the one that the ECS agent reports.
+// settleCluster sets this instance's cluster for the other goroutines: the configured one, or else the one that the ECS
+// agent reports.
 func (a *Agent) settleCluster() {
 	a.shared.setCluster(clusterName(cmp.Or(a.Settings.Cluster, a.loop.registration.Cluster)))
 }
 
-// clusterName is the name in a name or ARN; empty for what is neither.
+// clusterName returns the name in a cluster's name or ARN, or "" for invalid text.
 func clusterName(text string) string {
 	ref, err := cluster.Parse(text)
 	if err != nil {
@@ -273,3 +327,6 @@ func clusterName(text string) string {
 	}
 	return ref.Name
 }
+
+// Cluster returns the name of this instance's cluster, or "" if unknown. It is safe for concurrent use.
+func (a *Agent) Cluster() string { return a.shared.clusterName() }

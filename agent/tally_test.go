@@ -17,7 +17,7 @@ import (
 	"muster/internal/awsapi"
 )
 
-// series names a datum's series as Name{ClusterName=prod,...}.
+// series formats a data point's series as Name{ClusterName=prod,...}.
 func series(d metrics.Datum) string {
 	var dims []string
 	for _, dim := range d.Dimensions {
@@ -35,7 +35,7 @@ func valueOf(m metrics.Minute, name, dims string) (float64, bool) {
 	return 0, false
 }
 
-// counted is what the agent publishes of a minute, without its own cost.
+// counted returns what the agent publishes for a minute, without the metrics about the agent itself.
 func counted(t *testing.T, now containers.Totals, looping []containers.Identity, variables ...string) []string {
 	t.Helper()
 	s := newStage(t, variables...)
@@ -59,7 +59,7 @@ func web(container string) containers.Key {
 	return containers.Key{Cluster: arn, Service: "web", Container: container}
 }
 
-// few are the lines that have one of the texts.
+// few returns the lines that contain one of the texts.
 func few(lines []string, texts ...string) []string {
 	return slices.DeleteFunc(lines, func(line string) bool {
 		return !slices.ContainsFunc(texts, func(text string) bool { return strings.HasPrefix(line, text) })
@@ -127,7 +127,7 @@ func TestAMinuteIsTheDifferenceOfTwoTotals(t *testing.T) {
 			{Key: web(""), Gauges: containers.Gauges{Running: running}, Counters: containers.Counters{Crashes: crashes}}}}
 	}
 	var tally tally
-	for range 3 { // as often as anyone reads it
+	for range 3 { // reading repeatedly changes nothing
 		if r := tally.since(at(4, 1))[web("")]; r.Running != 4 || r.Crashes != 1 {
 			t.Errorf("%+v", r)
 		}
@@ -142,8 +142,7 @@ func TestAMinuteIsTheDifferenceOfTwoTotals(t *testing.T) {
 	}
 }
 
-// A container that ECS replaces within seconds of its turning unhealthy is in no gauge of
-// a minute's end.
+// If ECS replaces a container within seconds after it turned unhealthy, no gauge at the end of a minute shows it.
 func TestWhatWasUnhealthyWithinTheMinuteIsPublished(t *testing.T) {
 	m := containers.Totals{Docker: true, Series: []containers.Counts{{Key: web("app"),
 		Gauges: containers.Gauges{Running: 1, Healthy: 1}, Counters: containers.Counters{UnhealthyEnds: 2, TaskUnhealthyEnds: 1}}}}
@@ -177,7 +176,7 @@ func TestThereAreAtMostEightMetricsOfHealth(t *testing.T) {
 	}
 }
 
-// published is the values of a metric of the cluster, minute by minute.
+// published returns the values of a metric of the cluster, one per minute.
 func (s *stage) published(t *testing.T, name string) []float64 {
 	t.Helper()
 	var all []float64
@@ -191,10 +190,10 @@ func (s *stage) published(t *testing.T, name string) []float64 {
 	return all
 }
 
-// What the agent costs adds up over the minutes, and what waits in it does not.
+// The agent's resource usage adds up over the minutes. The number of queued minutes does not.
 func TestTheAgentPublishesItsOwnCostOfEachMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, before := newStage(t), cpu()
+		s, before := newStage(t, "METRICS", "agent"), cpu()
 		time.AfterFunc(90*time.Second, func() { // in the second minute
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -204,19 +203,28 @@ func TestTheAgentPublishesItsOwnCostOfEachMinute(t *testing.T) {
 		})
 		s.live(t, 150*time.Second)
 		got := map[string][]float64{}
-		for _, name := range []string{"APICalls", "DroppedData", "SpooledMinutes"} {
+		for _, name := range []string{"APICalls", "SpooledMinutes"} {
 			got[name] = s.published(t, name)
 		}
-		want := map[string][]float64{"APICalls": {7, 5, 0}, "DroppedData": {0, 3, 0}, "SpooledMinutes": {0, 4, 4}}
+		want := map[string][]float64{"APICalls": {7, 5, 0}, "SpooledMinutes": {0, 4, 4}}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
+		}
+		var dropped []float64
+		for _, m := range s.minutes {
+			if value, is := valueOf(m, "DroppedData", "ClusterName=prod"); is {
+				dropped = append(dropped, value)
+			}
+		}
+		if !slices.Equal(dropped, []float64{3}) {
+			t.Errorf("DroppedData is %v", dropped)
 		}
 		for i, resident := range s.published(t, "AgentMemory") {
 			if resident < 1<<20 || resident > 1<<40 {
 				t.Errorf("in minute %d the agent takes %v bytes", i, resident)
 			}
 		}
-		spent, slack := 0.0, 0.01 // ms: what the sum of three may lose
+		spent, slack := 0.0, 0.01 // ms: the rounding error of a sum of three
 		for _, of := range s.published(t, "AgentCPU") {
 			spent += of
 		}
@@ -226,7 +234,7 @@ func TestTheAgentPublishesItsOwnCostOfEachMinute(t *testing.T) {
 	})
 }
 
-// blinks is ECS, whose one answer of many falls into a moment without a connection.
+// blinks is an ECS API of whose many responses one falls into a moment without a connection.
 type blinks struct{ asked *int }
 
 func (b blinks) ContainerInstance(context.Context, string, string) (awsapi.ContainerInstance, error) {

@@ -14,9 +14,8 @@ import (
 	"muster/internal/base/fix"
 )
 
-// diagnose completes the report of an instance that did not register with the most
-// likely cause that the checks find, and with all that they found. It makes no AWS
-// call: of ECS the checks get the answer that confirm had.
+// diagnose fills in the report of an instance that did not register: the most likely cause and all evidence that the
+// checks found. It makes no AWS API calls. The checks reuse the ECS response that confirm received.
 func (r *run) diagnose(ctx context.Context, report *bootreport.Report, why error) {
 	ctx, stop := context.WithTimeout(ctx, r.pace.look)
 	defer stop()
@@ -28,8 +27,8 @@ func (r *run) diagnose(ctx context.Context, report *bootreport.Report, why error
 	report.Cause = causeOf(results, why)
 }
 
-// checks are those that ask no AWS API, and the one that is answered already. Ports
-// and tasks keep no instance from registering.
+// checks returns the checks that make no AWS API call, plus container-instance, whose response is already available. It
+// omits the port and task checks, because neither can prevent an instance from registering.
 func (r *run) checks(ctx context.Context) (checks []check.Check) {
 	for _, c := range catalog.Checks(r.world(ctx)) {
 		if answers := !c.Remote || c.ID == "container-instance"; answers && c.Group != check.PortsOf && c.Group != check.Health {
@@ -57,7 +56,7 @@ func (r *run) world(ctx context.Context) catalog.World {
 	return w
 }
 
-// evidence is why verify stopped waiting, and what the checks found wrong.
+// evidence returns the error that made verify stop waiting, followed by the problems that the checks found.
 func evidence(why error, results []check.Result) []string {
 	var lines []string
 	add := func(more ...string) {
@@ -84,14 +83,14 @@ func evidence(why error, results []check.Result) []string {
 	return lines
 }
 
-// shortened reports whether the summary is the beginning of a line of the evidence.
+// shortened reports whether the summary is a truncated line of the evidence.
 func shortened(f check.Finding) bool {
 	begin, cut := strings.CutSuffix(f.Summary, "...")
 	return cut && slices.ContainsFunc(f.Evidence, func(line string) bool { return strings.HasPrefix(line, begin) })
 }
 
-// causeOf is the first cause among the results. Where the checks do not find what
-// verify found, which may have passed in the meantime, that is the cause.
+// causeOf returns the most likely cause. If verify found a known failure that the checks did not reproduce, because it
+// may have cleared up in the meantime, that failure is the cause.
 func causeOf(results []check.Result, why error) *bootreport.Cause {
 	causes := check.Causes(results)
 	k, is := asKnown(why)

@@ -18,7 +18,7 @@ import (
 	"muster/internal/sandbox"
 )
 
-// engine is a Docker Engine that says what a test wants.
+// engine is a stub of a Docker Engine that returns what a test sets.
 type engine struct {
 	ping, inspect error
 	container     dockerapi.AgentContainer
@@ -41,8 +41,8 @@ func (e engine) AgentContainer(context.Context) (dockerapi.AgentContainer, bool,
 func TestDockerAsTheCause(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		engine catalog.Engine // nil: the real client
-		listen bool           // and a socket that nobody answers on
+		engine catalog.Engine // nil means the real client
+		listen bool           // also create a socket that nothing serves
 		cause  string
 		says   string
 	}{
@@ -88,7 +88,7 @@ func (m *machine) docker(engine catalog.Engine) {
 	}
 }
 
-// socket is a path below the 107 bytes that a socket's may have.
+// socket returns a path that is shorter than 107 bytes, the limit for a socket.
 func (m *machine) socket() string {
 	dir, err := os.MkdirTemp("", "b")
 	if err != nil {
@@ -98,7 +98,7 @@ func (m *machine) socket() string {
 	return dir + "/s"
 }
 
-func TestADockerHostThatIsNoneIsEvidence(t *testing.T) {
+func TestInvalidDockerHostIsEvidence(t *testing.T) {
 	t.Parallel()
 	m := boot(
 		t,
@@ -130,7 +130,7 @@ func (stuck) Ping(ctx context.Context) (dockerapi.Version, error) {
 	return dockerapi.Version{}, ctx.Err()
 }
 
-func TestSystemdThatCannotBeAskedIsEvidence(t *testing.T) {
+func TestUnreachableSystemdIsEvidence(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{Agent: sandbox.AgentPlan{Hold: true}}).set("CLUSTER", "prod", "TIMEOUT", "200ms").mustConfigure()
 	m.systemd.fail = func(string, string) error { return errors.New("showing unit: no") }
@@ -139,7 +139,7 @@ func TestSystemdThatCannotBeAskedIsEvidence(t *testing.T) {
 	wantText(t, strings.Join(report.Evidence, "\n"), "showing unit: no")
 }
 
-func TestLogsThatCannotBeReadAreSaid(t *testing.T) {
+func TestUnreadableLogsAreReported(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{Agent: sandbox.AgentPlan{Hold: true}}).set("CLUSTER", "prod", "TIMEOUT", "200ms").mustConfigure()
 	m.Agent.Stop()

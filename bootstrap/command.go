@@ -9,10 +9,9 @@ import (
 	"muster/internal/redact"
 )
 
-// again is the command line that repeats this bootstrap with another cluster, or
-// with the same one where name is empty. It carries every setting that came from a
-// flag or the environment, since a bootstrap that fails records none. Secrets are
-// masked.
+// again returns the command line that repeats this bootstrap with the given cluster, or with the same cluster if name
+// is empty. It includes every setting that came from a flag or the environment, because a failed bootstrap does not
+// record its settings. Secrets are masked.
 func (r *run) again(name string, more ...string) string {
 	values := map[string]string{}
 	for _, shown := range r.Config.Show() {
@@ -45,7 +44,7 @@ func (r *run) again(name string, more ...string) string {
 	return strings.Join(words, " ")
 }
 
-// thenAgain adds the command that repeats this bootstrap to the commands that fix err.
+// thenAgain appends the command that repeats this bootstrap to the commands that fix err.
 func (r *run) thenAgain(err error) error {
 	to := fix.Of(err)
 	again := func(command string) bool { return strings.HasPrefix(command, "sudo muster bootstrap") }
@@ -56,8 +55,8 @@ func (r *run) thenAgain(err error) error {
 	return fix.Because(err, fix.Why(err), to)
 }
 
-// withSettings is a fix of package check, which knows no flags, with the settings
-// of this run in each command that runs bootstrap again.
+// withSettings adds the settings of this run to each bootstrap command in a fix from package check, which does not know
+// the flags.
 func (r *run) withSettings(to fix.Fix) fix.Fix {
 	return to.Map(func(line string) string {
 		if name, is := strings.CutPrefix(line, "sudo muster bootstrap --cluster "); is {
@@ -67,7 +66,7 @@ func (r *run) withSettings(to fix.Fix) fix.Fix {
 	})
 }
 
-// shellQuote leaves plain words alone and puts all others in single quotes.
+// shellQuote puts a word in single quotes unless it consists of plain characters only.
 func shellQuote(word string) string {
 	plain := func(c rune) bool {
 		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("-_./:=,@%+", c)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,9 +16,8 @@ import (
 	"muster/internal/config"
 )
 
-// conclude signals the result to everything that waits for this instance (the launch
-// hook, the CloudFormation stack, the group), and writes the report and the console's
-// line. It returns the report with the deliveries.
+// conclude sends the result to everything that waits for this instance (launch hook, CloudFormation stack, Auto Scaling
+// group), writes the report, and writes one line to the console. It returns the report with the deliveries filled in.
 func (r *run) conclude(ctx context.Context, report bootreport.Report) bootreport.Report {
 	report.WaitedSeconds = time.Since(r.started).Round(time.Millisecond).Seconds()
 	if r.aws != nil {
@@ -34,10 +34,9 @@ func (r *run) conclude(ctx context.Context, report bootreport.Report) bootreport
 	return report
 }
 
-// deliverAll sends all signals at the same time, so that one that is throttled does not
-// keep the others from theirs. What is left of --timeout is for them, and at least
-// pace.deliver, or as long again as a shorter --timeout: the wait for the registration
-// may have used it up.
+// deliverAll sends all signals concurrently, so that throttling of one does not delay the others. The signals may use
+// the rest of --timeout, but always get at least pace.deliver (or --timeout, if that is shorter), because waiting for
+// the registration may have used up --timeout.
 func (r *run) deliverAll(ctx context.Context, report bootreport.Report) []bootreport.Delivery {
 	until := r.started.Add(r.Config.Timeout)
 	if least := time.Now().Add(min(r.pace.deliver, r.Config.Timeout)); until.Before(least) {
@@ -68,7 +67,8 @@ func (r *run) deliverAll(ctx context.Context, report bootreport.Report) []bootre
 	return all
 }
 
-// signals is "1 signal was", "2 signals was": the verb goes with the undelivered ones.
+// signals returns a phrase such as "1 signal was" or "2 signals was". The verb agrees with the number of undelivered
+// signals.
 func signals(all, undelivered int) string {
 	noun, verb := "signals", "were"
 	if all == 1 {
@@ -84,47 +84,55 @@ func signals(all, undelivered int) string {
 type delivery struct {
 	bootreport.Delivery
 	send    func(context.Context) error
-	over    error  // of send: the receiver does not wait any more, which is no failure
-	instead string // of What, then
-	settled string // of What, then, after an attempt that got no clear answer
+	over    error  // send returned this error: the receiver is no longer waiting, which is not a failure
+	instead string // replaces What if send returned over
+	settled string // replaces What if send returned over after an attempt with an unclear result
 	fix     func(error) fix.Fix
 }
 
-// deliver sends the signal, unless an earlier run of this boot with the same outcome
-// has delivered it: the unit retries every minute.
+// deliver sends the signal, unless an earlier run in this boot with the same outcome already delivered it.
+// muster-verify.service runs verify again every minute.
 func (r *run) deliver(ctx context.Context, until time.Time, d *delivery, report, before bootreport.Report) bootreport.Delivery {
-	if before.Outcome == report.Outcome && before.StartedAt.After(r.Record.At) && before.StartedAt.After(r.Record.Since()) {
-		for _, was := range before.Deliveries {
-			if was.To == d.To && was.Error == "" && (was.What == d.What || was.What == d.instead || was.What == d.settled) {
-				return was
-			}
+	thisBoot := before.StartedAt.After(r.Record.At) && before.StartedAt.After(r.Record.Since())
+	if before.Outcome == report.Outcome && thisBoot {
+		if i := slices.IndexFunc(before.Deliveries, d.isDoneBy); i >= 0 {
+			return before.Deliveries[i]
 		}
 	}
 	began := time.Now()
 	made, err := r.persist(ctx, until, r.pace.signal, d.To+": "+d.What, d.send)
-	switch {
-	case d.over != nil && errors.Is(err, d.over) && made.unclear:
-		d.What = d.settled
-	case d.over != nil && errors.Is(err, d.over):
-		d.What = d.instead
-	case err != nil:
-		d.Error, d.Temporary, d.Fix = err.Error(), made.passes, d.fix(err)
-		if made.n > 1 {
-			d.Error += " (" + made.count(time.Since(began)) + ")"
-		}
-		if made.unclear {
-			d.Error += "; an attempt got no clear answer, so the signal may have arrived"
-		}
+	if over := d.over != nil && errors.Is(err, d.over); err != nil && !over {
+		d.fail(err, made, time.Since(began))
 		r.warn("signal", "%s: %s not delivered: %s", d.To, d.What, d.Error)
 		return d.Delivery
+	} else if over && made.unclear {
+		d.What = d.settled
+	} else if over {
+		d.What = d.instead
 	}
 	r.info("signal", "%s: %s", d.To, d.What)
 	return d.Delivery
 }
 
-// hookSignal completes the launch hook: with CONTINUE for an instance that may go on,
-// and with ABANDON for one that failed, if the settings say so. Otherwise the hook ends
-// with its own default result.
+// isDoneBy reports whether an earlier delivery makes this one unnecessary.
+func (d *delivery) isDoneBy(was bootreport.Delivery) bool {
+	return was.To == d.To && was.Error == "" && (was.What == d.What || was.What == d.instead || was.What == d.settled)
+}
+
+// fail records why the signal was not delivered.
+func (d *delivery) fail(err error, made attempts, took time.Duration) {
+	d.Error, d.Temporary, d.Fix = err.Error(), made.passes, d.fix(err)
+	if made.n > 1 {
+		d.Error += " (" + made.count(took) + ")"
+	}
+	if made.unclear {
+		d.Error += "; one attempt had an unclear result, so the signal may have arrived"
+	}
+}
+
+// hookSignal returns the signal that completes the launch hook: CONTINUE if the instance is ready, or ABANDON if it
+// failed and the settings ask for it. In all other cases it returns nil, and the hook times out with its default
+// result.
 func (r *run) hookSignal(report bootreport.Report) *delivery {
 	if r.Config.LifecycleHook == "" {
 		return nil
@@ -141,7 +149,7 @@ func (r *run) hookSignal(report bootreport.Report) *delivery {
 		Delivery: bootreport.Delivery{To: "launch hook " + r.Config.LifecycleHook, What: result},
 		send:     func(ctx context.Context) error { return r.complete(ctx, result) },
 		over:     awsapi.ErrHookOver, instead: "no longer waiting for " + result, fix: r.hookFix,
-		settled: result + ", probably: an attempt got no clear answer, and the hook is no longer waiting",
+		settled: result + ", probably: one attempt had an unclear result, and the hook is no longer waiting",
 	}
 }
 
@@ -157,7 +165,8 @@ func (r *run) complete(ctx context.Context, result string) error {
 	return r.aws.Complete(ctx, awsapi.Hook{Group: group, Name: r.Config.LifecycleHook}, r.Identity.InstanceID, result)
 }
 
-// hookFix lists the hooks that the group has, where it has none of that name.
+// hookFix returns the fix for a launch hook signal that failed with err. If the group has no hook with that name, the
+// fix lists the group's hooks.
 func (r *run) hookFix(err error) fix.Fix {
 	group := r.group.Load()
 	switch {
@@ -175,8 +184,8 @@ func (r *run) hookFix(err error) fix.Fix {
 			*group, r.Config.LifecycleHook)+fmt.Sprintf(" --instance-id %s --lifecycle-action-result CONTINUE --region %s", r.Identity.InstanceID, r.Identity.Region))
 }
 
-// stackSignal signals CloudFormation. The stack does not wait for a deferred instance,
-// and an undetermined one is neither a success nor a failure.
+// stackSignal returns the signal for CloudFormation. It returns nil for a deferred instance, because the stack does not
+// wait for it, and for an undetermined outcome, because that is neither success nor failure.
 func (r *run) stackSignal(report bootreport.Report) *delivery {
 	if r.Config.CFNStack == "" || report.Outcome == bootreport.Deferred || report.Outcome == bootreport.Undetermined {
 		return nil
@@ -190,7 +199,7 @@ func (r *run) stackSignal(report bootreport.Report) *delivery {
 	if !s.Success {
 		d.What = "FAILURE for " + s.Resource
 	}
-	d.settled = d.What + ", probably: an attempt got no clear answer, and the stack is no longer waiting"
+	d.settled = d.What + ", probably: one attempt had an unclear result, and the stack is no longer waiting"
 	return d
 }
 
@@ -205,8 +214,8 @@ func (r *run) signal(ctx context.Context, s awsapi.Signal) error {
 	return r.aws.SignalIdentity(ctx, s, document, signature)
 }
 
-// stackFix lists the resources of the stack, where CloudFormation refused the name of
-// the stack or the resource.
+// stackFix returns the fix for a CloudFormation signal that failed with err. If CloudFormation rejected the name of the
+// stack or resource, the fix lists the stack's resources.
 func (r *run) stackFix(err error) fix.Fix {
 	if awsapi.KindOf(err) == awsapi.Denied && r.Config.CFNAuth == config.CFNSigV4 {
 		return r.scopeFix(err, "")
@@ -219,17 +228,18 @@ func (r *run) stackFix(err error) fix.Fix {
 		"sudo muster bootstrap --cluster "+r.wanted.Text+" --cfn-stack "+r.Config.CFNStack+" --cfn-resource LOGICAL_ID")
 }
 
-// groupSignal has an instance that did not register replaced, if the settings say so
-// and no launch hook has done it already. A bootstrap that failed is no reason: the next
-// instance would fail alike, and a typo on a live instance must not end it.
+// groupSignal returns the signal that marks an unregistered instance as unhealthy, so that Auto Scaling replaces it. It
+// returns nil unless the settings ask for it, and if a launch hook already does the same. It also returns nil if
+// bootstrap itself failed: a replacement would fail in the same way, and a typo on a live instance must not terminate
+// it.
 func (r *run) groupSignal(report bootreport.Report) *delivery {
 	if r.Config.OnFailure != config.OnFailureUnhealthy || report.ExitCode != exitcode.NotRegistered || r.Config.LifecycleHook != "" {
 		return nil
 	}
 	return &delivery{
 		Delivery: bootreport.Delivery{To: "Auto Scaling", What: "set to Unhealthy, to be replaced"},
-		// The settings ask for the replacement of instances that do not register. All
-		// of them are young, so the grace period does not count.
+		// The settings ask Auto Scaling to replace instances that do not register. Such instances are always new, so
+		// the grace period is ignored.
 		send: func(ctx context.Context) error { return r.aws.SetUnhealthy(ctx, r.Identity.InstanceID, false) },
 		fix: func(err error) fix.Fix {
 			if awsapi.KindOf(err) != awsapi.Denied {
@@ -244,8 +254,8 @@ func (r *run) groupSignal(report bootreport.Report) *delivery {
 	}
 }
 
-// scopeFix attaches the tag that packaging/iam compares, to the role and to the group if
-// there is one. An action that the role lacks has the same error.
+// scopeFix returns the commands that set the tag that the policies in packaging/iam compare: on the role and, if group
+// is not empty, on the group. IAM returns the same error if the role does not allow the action at all.
 func (r *run) scopeFix(err error, group string) fix.Fix {
 	role := cmp.Or(awsapi.DenialOf(err.Error()).Role, "ROLE")
 	name := cmp.Or(r.wanted.Name, "CLUSTER")

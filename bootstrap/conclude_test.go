@@ -20,7 +20,7 @@ import (
 	"muster/test/golden"
 )
 
-// awaited is an instance that everybody waits for.
+// awaited returns an instance with a launch hook, a stack and a group that wait for it.
 func awaited(t *testing.T, state string, hook sandbox.Hook, plan sandbox.AgentPlan) *machine {
 	t.Helper()
 	hook.Name = "ready"
@@ -31,7 +31,7 @@ func awaited(t *testing.T, state string, hook sandbox.Hook, plan sandbox.AgentPl
 	return m.set("CLUSTER", "prod", "LIFECYCLE_HOOK", "ready", "CFN_STACK", "stack", "CFN_RESOURCE", "Workers")
 }
 
-// told is what the hook, the stack and the group have heard.
+// told returns what the hook, the stack and the group have received.
 func (m *machine) told() string {
 	hook, stack := m.Hook("ready").Result, "-"
 	if hook == "" {
@@ -43,7 +43,7 @@ func (m *machine) told() string {
 	return hook + ", " + stack + ", " + m.InstanceHealth()
 }
 
-func TestEverybodyIsToldTheVerdict(t *testing.T) {
+func TestVerdictIsSentToAllReceivers(t *testing.T) {
 	t.Parallel()
 	failing := sandbox.AgentPlan{Hold: true}
 	for name, test := range map[string]struct {
@@ -80,7 +80,7 @@ func TestEverybodyIsToldTheVerdict(t *testing.T) {
 	}
 }
 
-func TestABootstrapThatFailsTellsAtOnce(t *testing.T) {
+func TestFailedBootstrapSendsSignalsAtOnce(t *testing.T) {
 	t.Parallel()
 	m := awaited(t, "", sandbox.Hook{}, sandbox.AgentPlan{}).set("CLUSTER", "prdo", "ON_FAILURE", "abandon")
 	wantExit(t, m.configure(), exitcode.BadConfiguration)
@@ -104,7 +104,7 @@ func (m *machine) report() (report bootreport.Report) {
 	return report
 }
 
-func TestWhatCouldNotBeDeterminedIsNobodysFailure(t *testing.T) {
+func TestUndeterminedOutcomeSendsNoFailure(t *testing.T) {
 	t.Parallel()
 	m := awaited(t, "", sandbox.Hook{}, sandbox.AgentPlan{}).set("ON_FAILURE", "unhealthy", "LIFECYCLE_HOOK", "")
 	m.mustConfigure().impatient()
@@ -129,7 +129,7 @@ func TestTheHookIsKeptWaiting(t *testing.T) {
 	var err error
 	done := make(chan struct{})
 	go func() { defer close(done); report, err = m.verify() }()
-	for m.Hook("ready").Heartbeats < 4 { // 0, 0.4, 0.8 and 1.2 s: past the hook's own end
+	for m.Hook("ready").Heartbeats < 4 { // at 0, 0.4, 0.8 and 1.2 s, which is after the hook's own timeout
 		<-time.After(5 * time.Millisecond)
 	}
 	m.Agent.Release()
@@ -142,7 +142,7 @@ func TestTheHookIsKeptWaiting(t *testing.T) {
 	}
 }
 
-func TestAHeartbeatThatFailsIsTriedAgain(t *testing.T) {
+func TestFailedHeartbeatIsRetried(t *testing.T) {
 	t.Parallel()
 	m := awaited(t, "", sandbox.Hook{Timeout: time.Second}, sandbox.AgentPlan{Hold: true})
 	m.Inject(sandbox.Fault{Service: sandbox.AutoScaling, Action: "RecordLifecycleActionHeartbeat", Kind: sandbox.KindServer, Times: 1})
@@ -157,7 +157,7 @@ func TestAHeartbeatThatFailsIsTriedAgain(t *testing.T) {
 	wantText(t, m.log.String(), "heartbeat not delivered")
 }
 
-func TestAHookThatIsOverGetsNoMoreHeartbeats(t *testing.T) {
+func TestCompletedHookGetsNoMoreHeartbeats(t *testing.T) {
 	t.Parallel()
 	m := awaited(t, "", sandbox.Hook{Timeout: time.Minute}, sandbox.AgentPlan{Hold: true}).mustConfigure()
 	m.complete("CONTINUE")
@@ -173,7 +173,7 @@ func TestAHookThatIsOverGetsNoMoreHeartbeats(t *testing.T) {
 	}
 }
 
-func TestHooksThatCannotBeKept(t *testing.T) {
+func TestHooksThatCannotGetHeartbeats(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		set    []string
@@ -184,7 +184,7 @@ func TestHooksThatCannotBeKept(t *testing.T) {
 	}{
 		"no such hook":               {set: []string{"LIFECYCLE_HOOK", "raedy"}, exit: 11, says: []string{"no such launch hook: raedy in Auto Scaling group workers"}},
 		"may not look":               {fault: sandbox.AccessDenied(sandbox.AutoScaling, "DescribeLifecycleHooks"), says: []string{"no heartbeats", "DescribeLifecycleHooks is not allowed", "launch hook ready: CONTINUE"}},
-		"looking hangs":              {fault: sandbox.Fault{Service: sandbox.AutoScaling, Action: "DescribeLifecycleHooks", Hang: true}, says: []string{"no heartbeats", "no answer from AWS in time", "launch hook ready: CONTINUE"}},
+		"looking hangs":              {fault: sandbox.Fault{Service: sandbox.AutoScaling, Action: "DescribeLifecycleHooks", Hang: true}, says: []string{"no heartbeats", "no response from AWS in time", "launch hook ready: CONTINUE"}},
 		"may not beat":               {fault: sandbox.AccessDenied(sandbox.AutoScaling, "RecordLifecycleActionHeartbeat"), says: []string{"launch hook ready: CONTINUE"}},
 		"may not end it":             {fault: sandbox.AccessDenied(sandbox.AutoScaling, "CompleteLifecycleAction"), exit: 11, says: []string{"not delivered", "CompleteLifecycleAction is not allowed"}},
 		"it is over":                 {before: func(m *machine) { m.complete("CONTINUE") }, says: []string{"no longer waiting for CONTINUE"}},
@@ -210,7 +210,7 @@ func TestHooksThatCannotBeKept(t *testing.T) {
 	}
 }
 
-// complete ends the hook behind verify's back.
+// complete completes the hook without verify's knowledge.
 func (m *machine) complete(result string) {
 	r, err := m.host.open(m.t.Context())
 	if err == nil {
@@ -221,7 +221,7 @@ func (m *machine) complete(result string) {
 	}
 }
 
-// An action that is allowed is denied where the tags are missing that its policy compares.
+// An action that the policy lists is still denied if the tags that the policy compares are missing.
 func TestADeniedSignalNamesTheTags(t *testing.T) {
 	t.Parallel()
 	const role = "aws iam tag-role --role-name muster-sandbox --tags Key=muster:cluster,Value=prod"
@@ -251,7 +251,7 @@ func TestADeniedSignalNamesTheTags(t *testing.T) {
 	}
 }
 
-func TestAHookOutsideOfAnyGroupIsAnUndeliveredWord(t *testing.T) {
+func TestHookWithoutAGroupIsAnUndeliveredSignal(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod", "LIFECYCLE_HOOK", "ready").mustConfigure()
 	report, err := m.verify()
@@ -259,7 +259,7 @@ func TestAHookOutsideOfAnyGroupIsAnUndeliveredWord(t *testing.T) {
 	wantText(t, report.Deliveries[0].Error, "in no Auto Scaling group")
 }
 
-func TestStacksThatAreNotSignalled(t *testing.T) {
+func TestStacksThatGetNoSignal(t *testing.T) {
 	t.Parallel()
 	denied := sandbox.AccessDenied(sandbox.CloudFormation, "")
 	for name, test := range map[string]struct {
@@ -277,7 +277,7 @@ func TestStacksThatAreNotSignalled(t *testing.T) {
 		"denied, and failed":        {plan: sandbox.AgentPlan{Hold: true}, fault: &denied, exit: 10, says: "not delivered"},
 		"no such stack":             {set: []string{"CFN_STACK", "other"}, exit: 11, says: "Stack 'other' does not exist"},
 		"no such resource":          {set: []string{"CFN_RESOURCE", "Other"}, exit: 11, says: "Other"},
-		"hanging":                   {fault: &sandbox.Fault{Hang: true}, exit: 11, says: "no answer from AWS in time"},
+		"hanging":                   {fault: &sandbox.Fault{Hang: true}, exit: 11, says: "no response from AWS in time"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -286,7 +286,7 @@ func TestStacksThatAreNotSignalled(t *testing.T) {
 				m.set("TIMEOUT", "100ms")
 			}
 			if test.fault != nil {
-				fault := *test.fault // some rows share one
+				fault := *test.fault // some rows share a fault
 				fault.Service = sandbox.CloudFormation
 				m.Inject(fault)
 				if test.fault.Hang {
@@ -304,7 +304,7 @@ func TestStacksThatAreNotSignalled(t *testing.T) {
 	}
 }
 
-func TestTheSignedIdentityThatCannotBeRead(t *testing.T) {
+func TestUnreadableSignedIdentity(t *testing.T) {
 	t.Parallel()
 	m := awaited(t, "", sandbox.Hook{}, sandbox.AgentPlan{}).set("LIFECYCLE_HOOK", "").mustConfigure().impatient()
 	m.Inject(sandbox.Fault{Service: sandbox.IMDS, Action: "/latest/dynamic/instance-identity/signature", Status: 500})
@@ -313,8 +313,8 @@ func TestTheSignedIdentityThatCannotBeRead(t *testing.T) {
 	wantText(t, report.Deliveries[0].Error, "signed identity document", "500")
 }
 
-// The report is a contract: additive only.
-func TestReportIsTheGoldenOne(t *testing.T) {
+// The report is a public format. Fields may only be added.
+func TestReportMatchesTheGoldenFile(t *testing.T) {
 	t.Parallel()
 	for name, plan := range map[string]sandbox.AgentPlan{"registered": {}, "wrong-cluster": {Cluster: "default"}} {
 		t.Run(name, func(t *testing.T) {
@@ -340,7 +340,7 @@ func TestReportIsTheGoldenOne(t *testing.T) {
 	}
 }
 
-func TestReportThatCannotBeWrittenDecidesNothing(t *testing.T) {
+func TestUnwritableReportDoesNotChangeTheOutcome(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod").mustConfigure()
 	m.put("srv", "")
@@ -383,7 +383,7 @@ func TestConsole(t *testing.T) {
 	}
 }
 
-func TestLineIsOneLineWhateverIsInIt(t *testing.T) {
+func TestLineIsAlwaysASingleLine(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		report bootreport.Report
@@ -409,7 +409,7 @@ func TestAReportsErrorReadsAsSentences(t *testing.T) {
 	}
 }
 
-func TestBadSettingsLeaveTheRootAndTheConsole(t *testing.T) {
+func TestInvalidSettingsKeepTheRootAndTheConsole(t *testing.T) {
 	t.Parallel()
 	for name, more := range map[string]string{"a bad one beside them": "MUSTER_TIMEOUT=ten", "a bad one among those who wait": "MUSTER_CFN_STACK=half"} {
 		i := (&Host{Settings: config.Set{Environ: []string{more, "MUSTER_ROOT=/mnt", "MUSTER_CONSOLE="}}}).lenient()
@@ -422,7 +422,7 @@ func TestBadSettingsLeaveTheRootAndTheConsole(t *testing.T) {
 	}
 }
 
-func TestBadSettingsAreToldToThoseWhoWait(t *testing.T) {
+func TestInvalidSettingsAreSignaled(t *testing.T) {
 	t.Parallel()
 	m := awaited(t, "", sandbox.Hook{}, sandbox.AgentPlan{}).set("TIMEOUT", "ten", "ON_FAILURE", "abandon")
 	err := m.configure()
@@ -438,14 +438,14 @@ func TestBadSettingsAreToldToThoseWhoWait(t *testing.T) {
 	}
 }
 
-func TestAnInterruptedDryRunSaysSo(t *testing.T) {
+func TestInterruptedDryRunIsReported(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	wantExit(t, boot(t, sandbox.Options{}).set("CLUSTER", "prod").host.Configure(ctx, Options{DryRun: true}), exitcode.Interrupted)
 }
 
-func TestTheTellingIsBounded(t *testing.T) {
+func TestSignalsHaveATimeLimit(t *testing.T) {
 	t.Parallel()
 	m := awaited(t, "", sandbox.Hook{}, sandbox.AgentPlan{}).mustConfigure()
 	m.impatient().host.pace.signal = 4 * time.Second

@@ -13,16 +13,15 @@ import (
 	"muster/internal/instance/record"
 )
 
-// Options are the parameters of Configure beside the settings.
+// Options are the parameters of Configure that are not settings.
 type Options struct {
-	DryRun bool      // write, queue and signal nothing; print the diff to Out
+	DryRun bool      // print the diff to Out; do not write, queue or signal anything
 	Wait   bool      // verify before returning
 	Out    io.Writer // for the diff
 }
 
-// Configure makes the instance join its cluster: it identifies the instance,
-// finds and confirms the cluster, writes ecs.config and queues the units. It
-// never waits for the ECS agent: ecs.service is ordered after cloud-final, in
+// Configure makes the instance join its cluster: it identifies the instance, finds and confirms the cluster, writes
+// ecs.config and queues the units. It never waits for the ECS agent, because ecs.service starts after cloud-final, in
 // which user data runs. The error carries an exit code.
 func (h *Host) Configure(ctx context.Context, o Options) error {
 	r, err := h.open(ctx)
@@ -35,7 +34,7 @@ func (h *Host) Configure(ctx context.Context, o Options) error {
 		_, err = h.Verify(ctx)
 	case err == nil || o.DryRun && ctx.Err() == nil:
 	case ctx.Err() != nil:
-		err = interrupted(ctx) // Ctrl-C changes nothing
+		err = interrupted(ctx) // after Ctrl-C, neither hold ecs.service back nor send signals
 	default:
 		err = r.thenAgain(err)
 		r.hold(ctx)
@@ -62,9 +61,9 @@ func (r *run) configure(ctx context.Context, o Options) error {
 	return r.join(ctx)
 }
 
-// join is the part that one run at a time may do. The lock is marked from the first
-// change to the last. A run that finds the mark restarts a running ECS agent, which
-// may not have read what the run before it wrote.
+// join makes the changes. It holds a lock, so that only one run at a time can make them. The lock is marked as
+// unfinished from the first change to the last. A run that finds the mark restarts a running ECS agent, because the
+// agent may not have read what the earlier run wrote.
 func (r *run) join(ctx context.Context) error {
 	l, err := r.lock(ctx)
 	if err != nil {
@@ -103,7 +102,7 @@ func (r *run) join(ctx context.Context) error {
 	return l.mark(false)
 }
 
-// canWait refuses to wait where that would hang the boot.
+// canWait returns an error if waiting would hang the boot.
 func (r *run) canWait(ctx context.Context, wait bool) error {
 	if !wait || r.units == nil {
 		return nil
@@ -145,7 +144,7 @@ func (r *run) dryRun(out io.Writer) error {
 	return c.refused
 }
 
-// remember writes the record for the units. It names the cluster as the settings do.
+// remember writes the record, which the units read. The record spells the cluster the same way as the settings.
 func (r *run) remember() error {
 	r.Record = record.Record{
 		InstanceID: r.Identity.InstanceID, At: time.Now().UTC(),
@@ -154,7 +153,7 @@ func (r *run) remember() error {
 	return r.Record.Write(r.Config.InstanceDir(r.Identity.InstanceID))
 }
 
-// failedToConfigure is the report of a boot that ended in bootstrap.
+// failedToConfigure returns the report of a boot in which bootstrap failed.
 func (r *run) failedToConfigure(err error) bootreport.Report {
 	report := r.report()
 	report.ExitCode, report.Outcome, report.Reason = exitcode.Of(err), bootreport.OutcomeOf(err), "muster bootstrap failed"

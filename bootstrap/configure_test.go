@@ -62,7 +62,7 @@ func TestECSConfigIsMerged(t *testing.T) {
 	}
 }
 
-func TestSettingsForTheAgentThatItWouldRefuseAreRefused(t *testing.T) {
+func TestSettingsThatTheECSAgentRejectsAreRejected(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ ecs, says string }{
 		"no JSON":           {`ECS_INSTANCE_ATTRIBUTES={"stack": blue}`, "flag --ecs: ECS_INSTANCE_ATTRIBUTES"},
@@ -137,8 +137,8 @@ func TestECSConfigThroughASymlink(t *testing.T) {
 	}
 }
 
-// A size limit on files fails a write as a full disk does, for root too. It
-// counts for the whole process, so this test is not parallel.
+// With a limit on the file size, a write fails as on a full disk, even for root. The limit applies to the whole
+// process, so this test is not parallel.
 func TestFullDiskLeavesTheOldECSConfig(t *testing.T) {
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
 	old := strings.Repeat("# mine\n", 1000)
@@ -168,7 +168,7 @@ func TestFullDiskLeavesTheOldECSConfig(t *testing.T) {
 	}
 }
 
-func TestDryRunShowsAndTouchesNothing(t *testing.T) {
+func TestDryRunPrintsTheDiffAndChangesNothing(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod", "ECS", `ECS_ENGINE_AUTH_DATA={"r":{"Password":"hunter2"}}`)
 	m.put(ecsConfig, "ECS_CLUSTER =old\n")
@@ -196,7 +196,7 @@ func TestDryRunShowsAndTouchesNothing(t *testing.T) {
 	}
 }
 
-func TestDryRunOfARightConfigurationSaysSo(t *testing.T) {
+func TestDryRunReportsACorrectConfiguration(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod", "RESET_STALE_STATE", "true")
 	m.put(ecsConfig, "ECS_CLUSTER=prod\n")
@@ -221,7 +221,7 @@ func TestCheckpointOfTheECSAgent(t *testing.T) {
 		garbage string
 		cluster string
 		reset   string
-		write   string // to ecs.config; empty: refused
+		write   string // what to write to ecs.config; empty if bootstrap refuses
 		aside   bool
 		says    string
 	}{
@@ -275,11 +275,10 @@ func TestCheckpointOfTheECSAgent(t *testing.T) {
 	}
 }
 
-// An agent with the ARN of an instance that ECS has deregistered comes back as that one
-// and is refused (agent/app/agent.go, reregisterContainerInstance; InactiveInstanceException
-// makes it wait an hour). verify has learned it from ECS, or the agent has logged it;
-// bootstrap asks nothing.
-func TestADeregisteredInstanceIsRemembered(t *testing.T) {
+// An agent whose ARN belongs to a deregistered instance uses the same ARN again and is rejected (agent/app/agent.go,
+// reregisterContainerInstance; after InactiveInstanceException it waits an hour). bootstrap knows this from verify's
+// report or from the agent's log. It makes no call.
+func TestDeregistrationIsKnownWithoutACall(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		arn, log, reset string
@@ -334,12 +333,12 @@ func TestUnitsAreInstalledAndQueued(t *testing.T) {
 	m.mustConfigure()
 	wantCalls(t, m.systemd.did(), append([]string{"enable muster-verify.service muster-agent.service"}, queued("start")...)...)
 	after := m.tree()
-	for _, name := range []string{"bootstrap.json"} { // says when
+	for _, name := range []string{"bootstrap.json"} { // contains a timestamp
 		delete(before, "/var/lib/muster/instances/"+instanceID+"/"+name)
 		delete(after, "/var/lib/muster/instances/"+instanceID+"/"+name)
 	}
 	for name := range after {
-		if strings.HasPrefix(name, "/var/lib/ecs") || strings.HasPrefix(name, "/var/log") { // the ECS agent's
+		if strings.HasPrefix(name, "/var/lib/ecs") || strings.HasPrefix(name, "/var/log") { // files of the ECS agent
 			delete(before, name)
 			delete(after, name)
 		}
@@ -394,7 +393,7 @@ func TestECSUnitIsMadeReadyAndStarted(t *testing.T) {
 	}
 }
 
-func TestWithoutSystemdItIsSaid(t *testing.T) {
+func TestMissingSystemdIsLogged(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
 	m.host.Units = func(context.Context, string) (Units, error) { return nil, instance.ErrNoSystemd }
@@ -421,7 +420,7 @@ func TestBrokenDBusIsAnErrorAfterTheConfiguration(t *testing.T) {
 	wantText(t, m.log.String(), "could not check ecs.service, so it was not held back", broken.Error())
 }
 
-func TestEachFailureOfSystemdIsNamed(t *testing.T) {
+func TestSystemdFailuresNameTheCall(t *testing.T) {
 	t.Parallel()
 	for _, at := range []string{"reload", "enable", "show", "start", "restart"} {
 		t.Run(at, func(t *testing.T) {
@@ -444,7 +443,7 @@ func TestEachFailureOfSystemdIsNamed(t *testing.T) {
 	}
 }
 
-func TestAnAgentWithoutClusterIsHeldBackUntilASuccess(t *testing.T) {
+func TestAgentWithoutClusterIsHeldBackUntilBootstrapSucceeds(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prdo")
 	wantExit(t, m.configure(), exitcode.BadConfiguration)
@@ -453,7 +452,7 @@ func TestAnAgentWithoutClusterIsHeldBackUntilASuccess(t *testing.T) {
 	m.put(ecsConfig, "ECS_CLUSTER=\n")
 	m.systemd.forget()
 	wantExit(t, m.configure(), exitcode.BadConfiguration)
-	wantCalls(t, m.systemd.did()) // it is held back already
+	wantCalls(t, m.systemd.did()) // ecs.service is already held back
 	if n := strings.Count(m.log.String(), "ecs.service is held back"); n != 2 {
 		t.Errorf("reported %d times", n)
 	}
@@ -470,7 +469,7 @@ func TestAnAgentWithoutClusterIsHeldBackUntilASuccess(t *testing.T) {
 	wantOutcome(t, report, bootreport.Registered, "")
 }
 
-func TestAHoldThatFailsIsSaid(t *testing.T) {
+func TestFailedHoldIsLogged(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prdo")
 	m.systemd.fail = func(method, _ string) error {
@@ -484,7 +483,7 @@ func TestAHoldThatFailsIsSaid(t *testing.T) {
 	wantCalls(t, m.systemd.did(), "mask ecs.service")
 }
 
-func TestWaitIsRefusedInUserData(t *testing.T) {
+func TestWaitIsRejectedInUserData(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
 	m.systemd.unit("cloud-final.service").File = true
@@ -500,7 +499,7 @@ func TestWaitIsRefusedInUserData(t *testing.T) {
 	wantText(t, m.read("var/lib/muster/instances/"+instanceID+"/report.json"), `"outcome": "registered"`)
 }
 
-func TestInterruptedConfigureSaysSoAndHoldsNothing(t *testing.T) {
+func TestInterruptedConfigureIsReportedAndHoldsNothingBack(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod", "IMDS_TIMEOUT", "1m")
 	m.Inject(sandbox.HopLimit())
@@ -511,7 +510,7 @@ func TestInterruptedConfigureSaysSoAndHoldsNothing(t *testing.T) {
 	wantCalls(t, m.systemd.did())
 }
 
-func TestTwoRunsAtOnceEndAsOne(t *testing.T) {
+func TestConcurrentRunsHaveTheResultOfOneRun(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod", "RESET_STALE_STATE", "true")
 	if err := sandbox.WriteCheckpoint(m.root, sandbox.Checkpoint{Cluster: "default", InstanceID: instanceID}); err != nil {
@@ -519,7 +518,7 @@ func TestTwoRunsAtOnceEndAsOne(t *testing.T) {
 	}
 	one, other := m.newHost(), m.newHost()
 	one.Settings, other.Settings = m.host.Settings, m.host.Settings
-	// Both have looked around when the first one gets the lock.
+	// Both runs have finished reading when the first one gets the lock.
 	both := make(chan struct{})
 	var arrived sync.WaitGroup
 	arrived.Add(2)
@@ -553,7 +552,7 @@ func TestTwoRunsAtOnceEndAsOne(t *testing.T) {
 	}
 }
 
-func TestALockThatIsNeverReleased(t *testing.T) {
+func TestLockTimeout(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
 	m.put("run/muster/bootstrap.lock", "")
@@ -571,7 +570,7 @@ func TestALockThatIsNeverReleased(t *testing.T) {
 	wantText(t, whole(err), "another muster bootstrap", "bootstrap.lock")
 }
 
-func TestALockThatCannotBe(t *testing.T) {
+func TestLockFileCannotBeCreated(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]func(*machine){
 		"its directory is a file": func(m *machine) { m.put("run/muster", "") },
@@ -591,7 +590,7 @@ func TestALockThatCannotBe(t *testing.T) {
 	}
 }
 
-func TestAfterARebootAllIsStillRight(t *testing.T) {
+func TestConfigurationSurvivesAReboot(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod").mustConfigure()
 	if _, err := m.verify(); err != nil {
@@ -600,7 +599,7 @@ func TestAfterARebootAllIsStillRight(t *testing.T) {
 	m.Agent.Stop()
 	m.systemd.reboot()
 	_ = os.RemoveAll(m.path("run"))
-	delete(m.host.Settings.Flags, "MUSTER_CLUSTER") // user data runs once, the units every time
+	delete(m.host.Settings.Flags, "MUSTER_CLUSTER") // user data runs only once, but the units run on every boot
 	if report, err := m.verify(); err != nil || report.Cluster != "prod" {
 		t.Errorf("%v %v", report, err)
 	}
@@ -635,7 +634,7 @@ func TestAnImageBakedOnAnotherInstance(t *testing.T) {
 	}
 }
 
-func TestADamagedRecordIsNoReasonToStop(t *testing.T) {
+func TestDamagedRecordIsNotFatal(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
 	m.put("var/lib/muster/instances/"+instanceID+"/bootstrap.json", "{")
@@ -643,7 +642,7 @@ func TestADamagedRecordIsNoReasonToStop(t *testing.T) {
 	wantText(t, m.log.String(), "continuing without it")
 }
 
-func TestRecordedSettingsThatNoLongerFitAreNamed(t *testing.T) {
+func TestInvalidRecordedSettingsAreNamed(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
 	old := record.Record{InstanceID: instanceID, Cluster: "prod", Settings: map[string]string{"MUSTER_GONE": "1"}}

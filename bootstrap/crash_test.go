@@ -19,11 +19,10 @@ import (
 	muster "muster/systemd"
 )
 
-// killVariable makes this test binary a bootstrap that kills itself at a step:
-// before its n-th line of progress or word to systemd.
+// killVariable makes this test binary run a bootstrap that kills itself before its n-th log line or call to systemd.
 const killVariable = "BOOTSTRAP_TEST_KILL_AT"
 
-// bootUntilKilled exits with 0 when it got to the end alive.
+// bootUntilKilled exits with 0 if bootstrap finishes before it is killed.
 func bootUntilKilled() {
 	at, _ := strconv.Atoi(os.Getenv(killVariable))
 	var environ []string
@@ -68,9 +67,9 @@ func (s stepping) Handle(context.Context, slog.Record) error {
 	return nil
 }
 
-// A bootstrap that changes the cluster of a running ECS agent, killed at each
-// step, and run again: the agent ends in the new cluster, restarted.
-func TestKilledAtAnyStepTheNextRunEndsRight(t *testing.T) {
+// A bootstrap that changes the cluster of a running ECS agent is killed at each step and run again. Afterwards the
+// agent must be restarted and in the new cluster.
+func TestRunAfterAKillAtAnyStepSucceeds(t *testing.T) {
 	t.Parallel()
 	for at := 1; ; at++ {
 		m := boot(t, sandbox.Options{})
@@ -117,8 +116,7 @@ func TestKilledAtAnyStepTheNextRunEndsRight(t *testing.T) {
 	}
 }
 
-// restarts is how often systemd was asked to restart ecs.service since the last
-// question.
+// restarts returns how often systemd was asked to restart ecs.service since the last call of restarts.
 func (m *machine) restarts() int {
 	if err := m.systemd.restore(); err != nil {
 		m.t.Fatal(err)

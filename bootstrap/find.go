@@ -9,17 +9,18 @@ import (
 
 	"muster/check"
 	"muster/check/ecs"
+	"muster/internal/awsapi"
 	"muster/internal/base/cluster"
 	"muster/internal/base/fix"
 	"muster/internal/host/ecsconfig"
 	"muster/internal/instance"
 )
 
-// groupNameTag is the tag that Auto Scaling puts on each of its instances.
+// groupNameTag is the tag that Auto Scaling sets on each instance of a group.
 const groupNameTag = "aws:autoscaling:groupName"
 
-// findCluster takes the cluster from the settings, else from a tag on the
-// instance, else from the same tag on its Auto Scaling group.
+// findCluster takes the cluster from the settings, from a tag on the instance, or from the same tag on its Auto Scaling
+// group, in this order.
 func (r *run) findCluster(ctx context.Context) error {
 	named, err := instance.Resolve(ctx, instance.InSettings(r.Config), r.inTags)
 	if err != nil {
@@ -28,7 +29,7 @@ func (r *run) findCluster(ctx context.Context) error {
 	return r.want(named)
 }
 
-// want makes the named cluster the one to join, if it is a valid name or ARN.
+// want sets the cluster to join, after it has checked that it is a valid name or ARN.
 func (r *run) want(named instance.Named) (err error) {
 	r.origin = named.Origin
 	if r.wanted, err = cluster.Parse(named.Text); err == nil {
@@ -41,9 +42,9 @@ func (r *run) want(named instance.Named) (err error) {
 	return badConfig(fix.Wrap(fmt.Errorf("%s: %w", named.Origin, err), to))
 }
 
-// inTags is an instance.Source: the tag on the instance, else the same tag on its Auto
-// Scaling group. Without either it is an error. It ignores blanks around a tag's value, line ends and no-break spaces
-// among them: they come from templates, and no cluster has any in its name.
+// inTags is an instance.Source. It reads the tag from the instance, or else from its Auto Scaling group. It returns an
+// error if neither has the tag. It trims whitespace, including line breaks and no-break spaces, because templates often
+// add some and cluster names never contain any.
 func (r *run) inTags(ctx context.Context) (instance.Named, error) {
 	key := r.Config.ClusterTag
 	text, ok, err := r.imds.Tag(ctx, key)
@@ -83,8 +84,8 @@ func (r *run) noCluster(group string) error {
 	return fix.Because(errors.New("no cluster is set"), why, fix.Do("Set the cluster:", r.again("NAME")))
 }
 
-// groupName is the instance's Auto Scaling group, empty without one: from the
-// tag that costs nothing, else from the API, which is asked once.
+// groupName returns the name of the instance's Auto Scaling group, or "" if it has none. It reads the instance tag from
+// the metadata first, which is free, and calls the API at most once.
 func (r *run) groupName(ctx context.Context) (string, error) {
 	if known := r.group.Load(); known != nil {
 		return *known, nil
@@ -102,16 +103,17 @@ func (r *run) groupName(ctx context.Context) (string, error) {
 func (r *run) groupByAPI(ctx context.Context) (string, error) {
 	state, err := r.imds.LifecycleState(ctx)
 	if err == nil && state == "" {
-		return "", nil // the metadata has this path for every instance of a group
+		return "", nil // the metadata has this path for every instance in a group
 	}
 	group, err := r.aws.Group(ctx, r.Identity.InstanceID)
 	return group.Name, err
 }
 
-// confirmCluster refuses a cluster that the instance cannot join, before anything is
-// written. When ECS cannot be asked it only warns.
+// confirmCluster returns an error if the instance cannot join the cluster, before anything is written. If the ECS API
+// cannot be called, it only logs a warning. A throttled call is not repeated: the boot continues without the response,
+// and leaves the calls to verify.
 func (r *run) confirmCluster(ctx context.Context) error {
-	ctx, stop := context.WithTimeout(ctx, r.pace.api)
+	ctx, stop := context.WithTimeout(awsapi.WithoutThrottleRetries(ctx), r.pace.api)
 	defer stop()
 	f, bad := ecs.ClusterFinding(ctx, r.aws, r.wanted, r.origin, r.Identity)
 	switch {

@@ -21,7 +21,7 @@ func inGroup(tags map[string]string) *sandbox.Group {
 	return &sandbox.Group{Name: "workers", Tags: tags}
 }
 
-func TestTheClusterIsFoundWhereItIsNamed(t *testing.T) {
+func TestClusterIsFoundInEachSource(t *testing.T) {
 	t.Parallel()
 	tag := map[string]string{"muster:cluster": "prod"}
 	for name, test := range map[string]struct {
@@ -40,7 +40,7 @@ func TestTheClusterIsFoundWhereItIsNamed(t *testing.T) {
 		"by instance tag":                     {opts: sandbox.Options{InstanceTags: tag, TagsInIMDS: true}, origin: "instance tag muster:cluster", calls: 1},
 		"by the group's tag":                  {opts: sandbox.Options{Group: inGroup(tag)}, origin: "tag muster:cluster of Auto Scaling group workers", calls: 3},
 		"by the group's tag, group from IMDS": {opts: sandbox.Options{Group: inGroup(tag), TagsInIMDS: true}, origin: "tag muster:cluster of Auto Scaling group workers", calls: 2},
-		// The API takes blanks at the ends of a tag's value, and templates leave them there.
+		// The API accepts white space around a tag's value, and templates often produce it.
 		"by a tag with blanks around it": {opts: sandbox.Options{InstanceTags: map[string]string{"muster:cluster": "\u00a0prod \r"}, TagsInIMDS: true}, origin: "instance tag muster:cluster", calls: 1},
 		"by a group's tag with blanks around it": {opts: sandbox.Options{Group: inGroup(map[string]string{"muster:cluster": " prod\n"})},
 			origin: "tag muster:cluster of Auto Scaling group workers", calls: 3},
@@ -128,7 +128,7 @@ func TestWithoutAUsableClusterNothingIsWritten(t *testing.T) {
 	}
 }
 
-func TestOnlyADeletedClusterIsRefused(t *testing.T) {
+func TestOnlyAMissingClusterIsRejected(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
 	m.SetCluster("prod", "INACTIVE")
@@ -140,7 +140,7 @@ func TestOnlyADeletedClusterIsRefused(t *testing.T) {
 	wantText(t, m.log.String(), "PROVISIONING")
 }
 
-func TestAClusterThatCannotBeConfirmedIsUsed(t *testing.T) {
+func TestUnconfirmedClusterIsUsed(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		fault sandbox.Fault
@@ -150,8 +150,8 @@ func TestAClusterThatCannotBeConfirmedIsUsed(t *testing.T) {
 		"throttled":   {sandbox.Throttled(sandbox.ECS, "", 0), "request rate"},
 		"expired":     {sandbox.ExpiredToken(sandbox.ECS, ""), "no valid credentials"},
 		"clock skew":  {sandbox.ClockSkew(sandbox.ECS, time.Hour), "clock of this instance is wrong"},
-		"hanging":     {sandbox.Fault{Service: sandbox.ECS, Hang: true}, "no answer from AWS in time"},
-		"reset":       {sandbox.Fault{Service: sandbox.ECS, Reset: true}, "the connection ended before the answer"},
+		"hanging":     {sandbox.Fault{Service: sandbox.ECS, Hang: true}, "no response from AWS in time"},
+		"reset":       {sandbox.Fault{Service: sandbox.ECS, Reset: true}, "the connection was closed before the response"},
 		"half":        {sandbox.Fault{Service: sandbox.ECS, Cut: true}, "not confirmed"},
 		"garbage":     {sandbox.Fault{Service: sandbox.ECS, Body: "<html>"}, "not confirmed"},
 		"server down": {sandbox.ServerError(sandbox.ECS, "", 0), "not confirmed"},
@@ -172,7 +172,7 @@ func TestAClusterThatCannotBeConfirmedIsUsed(t *testing.T) {
 	}
 }
 
-func TestIMDSTroubleIsUndeterminedAndSaidClearly(t *testing.T) {
+func TestIMDSFailuresAreUndeterminedAndExplained(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		fault sandbox.Fault
@@ -213,7 +213,7 @@ func TestIMDSTroubleIsUndeterminedAndSaidClearly(t *testing.T) {
 	})
 }
 
-func TestIMDSThatComesUpLateIsAwaited(t *testing.T) {
+func TestVerifyWaitsForIMDS(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
 	m.IMDSDown()
@@ -224,7 +224,7 @@ func TestIMDSThatComesUpLateIsAwaited(t *testing.T) {
 	}
 }
 
-func TestATagThatCannotBeReadIsNotMissing(t *testing.T) {
+func TestUnreadableTagIsNotMissing(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{Group: inGroup(map[string]string{"muster:cluster": "prod"})}).impatient()
 	m.Inject(sandbox.Fault{Service: sandbox.IMDS, Action: "/latest/meta-data/tags", Status: 500})
@@ -233,7 +233,7 @@ func TestATagThatCannotBeReadIsNotMissing(t *testing.T) {
 	wantText(t, whole(err), "instance tag muster:cluster")
 }
 
-func TestBadSettingsHoldTheAgentBackToo(t *testing.T) {
+func TestInvalidSettingsHoldTheAgentBack(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{})
 	m.host.Settings.Environ = append(m.host.Settings.Environ, "MUSTER_CLUSTR=prod")
@@ -243,13 +243,13 @@ func TestBadSettingsHoldTheAgentBackToo(t *testing.T) {
 	wantCalls(t, m.systemd.did(), "mask ecs.service")
 	wantText(t, m.read("dev/console"), "misconfigured", "MUSTER_CLUSTR")
 
-	m.set("ROOT", "relative") // and a root that is none is left alone
+	m.set("ROOT", "relative") // an invalid root is not changed
 	m.systemd.forget()
 	wantExit(t, m.configure(), exitcode.BadConfiguration)
 	wantCalls(t, m.systemd.did())
 }
 
-func TestAnUnusableAWSConfigurationIsNoPanic(t *testing.T) {
+func TestUnusableAWSConfigurationDoesNotPanic(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod", "CFN_STACK", "s", "CFN_RESOURCE", "r", "LIFECYCLE_HOOK", "h")
 	m.host.AWS = brokenAWS
@@ -261,7 +261,7 @@ func TestAnUnusableAWSConfigurationIsNoPanic(t *testing.T) {
 
 var errAWS = errors.New("reading the AWS configuration: no")
 
-// brokenAWS fails as a constructor does that returns its own type's nil.
+// brokenAWS fails like a constructor that returns a typed nil pointer.
 func brokenAWS(context.Context, string) (AWS, error) {
 	var none *awsapi.Client
 	return none, errAWS

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 		bootUntilKilled()
 	}
 	flag.Parse()
-	_ = flag.Set("test.parallel", "6") // most of the tests' time is waiting
+	_ = flag.Set("test.parallel", "6") // the tests mostly wait
 	goleak.VerifyTestMain(m)
 }
 
@@ -45,8 +45,8 @@ const (
 	clusterARN = "arn:aws:ecs:eu-central-1:123456789012:cluster/"
 )
 
-// machine is an instance with all that bootstrap talks to: the sandbox through
-// the real clients, and systemd.
+// machine is an instance with everything that bootstrap uses: the sandbox with the real clients, and a simulated
+// systemd.
 type machine struct {
 	*sandbox.Sandbox
 	t       *testing.T
@@ -56,7 +56,7 @@ type machine struct {
 	log     *observe.Journal
 }
 
-// boot makes a machine with an ECS agent that is installed and not started.
+// boot returns a machine on which the ECS agent is installed but not started.
 func boot(t *testing.T, opts sandbox.Options) *machine {
 	t.Helper()
 	opts.Root = t.TempDir()
@@ -83,13 +83,13 @@ func boot(t *testing.T, opts sandbox.Options) *machine {
 	return m
 }
 
-// impatient is for tests in which somebody does not answer.
+// impatient shortens the timeouts, for tests in which something does not respond.
 func (m *machine) impatient() *machine {
 	m.host.pace.api, m.host.pace.signal, m.host.pace.look = 2*time.Second, 2*time.Second, 2*time.Second
 	return m.set("IMDS_TIMEOUT", "2s", "TIMEOUT", "3s")
 }
 
-// hurried waits for nobody who answers, and long for whoever is only slow.
+// hurried returns a pace that waits briefly if nothing responds, but long enough for slow responses.
 func hurried() *pace {
 	return &pace{
 		poll: 5 * time.Millisecond, confirm: []time.Duration{time.Millisecond, time.Millisecond}, api: 20 * time.Second,
@@ -125,7 +125,7 @@ func (m *machine) newHost() *Host {
 	}
 }
 
-// set gives flags, as VARIABLE, value, ... without the prefix.
+// set sets flags, given as pairs of a VARIABLE without prefix and a value.
 func (m *machine) set(pairs ...string) *machine {
 	for i := 0; i+1 < len(pairs); i += 2 {
 		m.host.Settings.Flags["MUSTER_"+pairs[i]] = pairs[i+1]
@@ -135,7 +135,7 @@ func (m *machine) set(pairs ...string) *machine {
 
 func (m *machine) configure() error { return m.host.Configure(m.t.Context(), Options{}) }
 
-// mustConfigure is for tests of what comes after.
+// mustConfigure runs Configure, for tests of later steps. It fails the test if Configure fails.
 func (m *machine) mustConfigure() *machine {
 	m.t.Helper()
 	if err := m.configure(); err != nil {
@@ -169,7 +169,7 @@ func (m *machine) read(name string) string {
 
 const ecsConfig = "etc/ecs/ecs.config"
 
-// tree is every file below root with its content, and every link and directory.
+// tree returns every file below root with its content, and every link and directory.
 func (m *machine) tree() map[string]string {
 	m.t.Helper()
 	all := map[string]string{}
@@ -198,7 +198,7 @@ func (m *machine) tree() map[string]string {
 	return all
 }
 
-// agentLogged makes a log of the ECS agent's of one line.
+// agentLogged writes a log of the ECS agent with one line.
 func (m *machine) agentLogged(name string, at time.Time, level, msg string) {
 	m.put("var/log/ecs/"+name, fmt.Sprintf("level=%s time=%s msg=%q\n", level, at.UTC().Format(time.RFC3339), msg))
 }
@@ -210,7 +210,7 @@ func wantExit(t *testing.T, err error, code int) {
 	}
 }
 
-// whole is all that a person reads of an error.
+// whole returns all text of an error that a person sees: the error, its evidence and its fix.
 func whole(err error) string {
 	if err == nil {
 		return ""

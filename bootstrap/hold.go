@@ -8,18 +8,17 @@ import (
 	"muster/internal/instance"
 )
 
-// cloudFinal is the unit in which user data runs. ecs.service is ordered after it.
+// cloudFinal is the unit that runs user data. ecs.service is ordered after it.
 const cloudFinal = "cloud-final.service"
 
 const joinsDefault = `without ECS_CLUSTER the ECS agent would join the cluster "default"`
 
-// hold keeps the ECS agent from joining the cluster "default" after a bootstrap
-// that failed: the agent does so when nothing names a cluster, and ecs.service is
-// ordered after user data but does not require that it succeeds. The next
-// successful bootstrap or the next boot ends the hold.
+// hold keeps the ECS agent from joining the cluster "default" after a failed bootstrap. The agent joins that cluster if
+// its configuration names none, and ecs.service starts after user data even if user data failed. The next successful
+// bootstrap or the next boot releases ecs.service.
 //
-// Only an agent that has not started yet is held back. A running one may be where it
-// belongs, and ECS would report all its tasks as unknown if it were stopped.
+// hold affects only an agent that has not started yet. A running agent may be in the right cluster, and if it were
+// stopped, ECS could no longer report the state of its tasks.
 func (r *run) hold(ctx context.Context) {
 	if r.Config == nil || errors.Is(r.noUnits, instance.ErrNoSystemd) || r.clusterNamed(ctx) {
 		return
@@ -40,7 +39,7 @@ func (r *run) hold(ctx context.Context) {
 		err = r.units.Mask(ctx, ecsUnit, true)
 	}
 	if ecs.Job != nil && ecs.Job.State == "waiting" {
-		err = errors.Join(err, r.units.Queue(ctx, units.Stop, ecsUnit)) // takes the start job out of the queue
+		err = errors.Join(err, r.units.Queue(ctx, units.Stop, ecsUnit)) // removes the start job from the queue
 	}
 	if err != nil {
 		r.warn("units", "could not hold back %s; %s: %v", ecsUnit, joinsDefault, err)
@@ -49,8 +48,8 @@ func (r *run) hold(ctx context.Context) {
 	r.warn("units", "%s is held back until muster bootstrap succeeds or the next boot; %s", ecsUnit, joinsDefault)
 }
 
-// ecsStarted reports whether ecs.service has started in this boot. While user data
-// runs, a unit that is down has yet to start, whatever it did before.
+// ecsStarted reports whether ecs.service has started in this boot. While user data runs, an inactive or failed unit
+// counts as not started, because systemd will still start it.
 func (r *run) ecsStarted(ctx context.Context) (ecs units.State, started bool, err error) {
 	if r.units == nil {
 		return ecs, false, r.noUnits

@@ -11,9 +11,8 @@ import (
 	"muster/internal/sandbox"
 )
 
-// A bootstrap that fails holds back an ECS agent that has yet to start, and no other:
-// stopping one that runs costs its tasks their instance. The states are those of
-// org.freedesktop.systemd1(5).
+// A failed bootstrap holds back only an ECS agent that has not started yet, because stopping a running agent would
+// disconnect its tasks from ECS. The states are from org.freedesktop.systemd1(5).
 func TestOnlyAnAgentThatHasNotStartedIsHeldBack(t *testing.T) {
 	t.Parallel()
 	waiting := &units.Job{Type: "start", State: "waiting"}
@@ -50,7 +49,7 @@ func TestOnlyAnAgentThatHasNotStartedIsHeldBack(t *testing.T) {
 	}
 }
 
-func TestASystemdThatDoesNotAnswerStopsNoAgent(t *testing.T) {
+func TestUnresponsiveSystemdStopsNoAgent(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prdo")
 	m.systemd.fail = func(method, _ string) error {
@@ -64,8 +63,8 @@ func TestASystemdThatDoesNotAnswerStopsNoAgent(t *testing.T) {
 	wantText(t, m.log.String(), "could not check ecs.service, so it was not held back", "no answer")
 }
 
-// Every way in which bootstrap fails comes to the same hold.
-func TestNoFailureStopsAnAgentThatRuns(t *testing.T) {
+// All failures of bootstrap must hold back the agent in the same way.
+func TestNoFailureStopsARunningAgent(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]func(*machine){
 		"a typo":                  func(m *machine) { m.set("CLUSTER", "prdo") },
@@ -92,7 +91,7 @@ func TestNoFailureStopsAnAgentThatRuns(t *testing.T) {
 	}
 }
 
-// saved leaves the checkpoint of an agent that registered there.
+// saved writes the checkpoint of an agent that registered in the cluster.
 func (m *machine) saved(cluster string) {
 	m.t.Helper()
 	if err := sandbox.WriteCheckpoint(m.root, sandbox.Checkpoint{Cluster: cluster, InstanceID: instanceID, ARN: "arn:ci/1"}); err != nil {
@@ -100,9 +99,9 @@ func (m *machine) saved(cluster string) {
 	}
 }
 
-// The agent would not join "default" (ecs-init/docker/docker.go, LoadEnvVars;
-// agent/config/config.go, fileConfig).
-func TestAnAgentWhoseClusterIsNamedElsewhereIsNotHeldBack(t *testing.T) {
+// In these cases the agent would not join "default" (ecs-init/docker/docker.go, LoadEnvVars; agent/config/config.go,
+// fileConfig).
+func TestAgentWithAClusterInAnotherFileIsNotHeldBack(t *testing.T) {
 	t.Parallel()
 	for path, text := range map[string]string{
 		"var/lib/ecs/ecs.config":  "ECS_CLUSTER=prod\n",
@@ -126,7 +125,7 @@ func TestAnAgentWhoseClusterIsNamedElsewhereIsNotHeldBack(t *testing.T) {
 	}
 }
 
-func TestAnInterruptedBootstrapHoldsNothingBack(t *testing.T) {
+func TestInterruptedBootstrapHoldsNothingBack(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prdo")
 	ctx, stop := context.WithCancel(t.Context())

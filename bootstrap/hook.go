@@ -9,13 +9,13 @@ import (
 	"muster/internal/awsapi"
 )
 
-// heartbeatShare is the share of the hook's timeout between two heartbeats: below a
-// half, so that one that fails is followed by another in time.
+// heartbeatShare is the interval between heartbeats as a fraction of the hook's timeout. It is below one half, so that
+// after a failed heartbeat another one is sent before the hook times out.
 const heartbeatShare = 0.4
 
-// keepHook keeps the launch hook waiting until the hook's end is delivered, if one is
-// named. The first heartbeat is sent at once, because the hook has waited since the
-// launch. stop ends the heartbeats and returns when none is under way any more.
+// keepHook sends heartbeats to the launch hook, if one is set, until the hook is completed. It sends the first
+// heartbeat immediately, because the hook has been waiting since the launch. stop ends the heartbeats and returns after
+// the last one has finished.
 func (r *run) keepHook(ctx context.Context) (stop func()) {
 	if r.Config.LifecycleHook == "" {
 		return func() {}
@@ -33,16 +33,16 @@ func (r *run) keepHook(ctx context.Context) (stop func()) {
 	return func() { cancel(); done.Wait() }
 }
 
-// heartbeats keep one hook waiting.
+// heartbeats sends heartbeats to one launch hook.
 type heartbeats struct {
 	*run
 	hook     awsapi.Hook
-	pause    time.Duration // between two; 0 before the hook is found
-	failures int           // in a row
-	passing  bool          // the last failure may pass
+	pause    time.Duration // interval between heartbeats; 0 until the hook is found
+	failures int           // consecutive failures
+	passing  bool          // the last failure may be transient
 }
 
-// send sends one heartbeat, and reports whether more are worth sending.
+// send sends one heartbeat. It returns false if no further heartbeat can succeed.
 func (h *heartbeats) send(ctx context.Context) bool {
 	if h.pause == 0 {
 		if err := h.find(ctx); err != nil {
@@ -84,7 +84,7 @@ func (h *heartbeats) find(ctx context.Context) error {
 	return nil
 }
 
-// failed logs the first failure in a row.
+// failed logs only the first of several consecutive failures.
 func (h *heartbeats) failed(what string, err error) {
 	h.passing = passes(err)
 	if again := ""; h.failures == 0 {
@@ -96,8 +96,8 @@ func (h *heartbeats) failed(what string, err error) {
 	h.failures++
 }
 
-// rest waits for the next heartbeat's time; what failed and may pass is tried again
-// sooner. It returns false when ctx ends.
+// rest waits until the next heartbeat is due. After a transient failure it waits for a shorter time. It returns false
+// if ctx ends first.
 func (h *heartbeats) rest(ctx context.Context) bool {
 	wait := h.pause
 	if h.failures > 0 && h.passing {

@@ -17,33 +17,32 @@ import (
 	"muster/internal/report/ports"
 )
 
-// Host is the instance, and everything outside it, as Configure and Verify need it.
+// Host gives Configure and Verify access to the instance and to everything outside it.
 type Host struct {
 	Settings config.Set
 	Log      *slog.Logger // progress, for a person or the journal
 
-	// This makes an Instance of the settings, with the clients that a whole command
-	// shares; nil: an Instance without clients.
+	// This is the shared instance.Host. It loads the Instance from the settings, with the clients that the whole command
+	// shares. If it is nil, the Instance has no clients.
 	This *instance.Host
 
-	// The constructors are called when the settings are known.
+	// The following functions are called once the settings are loaded.
 	IMDS  func(*config.Config) Metadata
 	AWS   func(ctx context.Context, region string) (AWS, error)
-	Units func(ctx context.Context, root string) (Units, error) // instance.ErrNoSystemd where there is none
+	Units func(ctx context.Context, root string) (Units, error) // instance.ErrNoSystemd if the host has no systemd
 	Agent func(*config.Config) Introspection
-	// World adds what the checks need to find out why the instance did not register:
-	// Docker, the network; nil: nothing.
+	// World adds the sources that the checks need to find out why the instance did not register, such as Docker and the
+	// network. It may be nil.
 	World func(context.Context, *instance.Instance, catalog.World) catalog.World
-	// Ports evaluates the replication ports between this instance and the peers of
-	// the cluster through the client that AWS returned; nil: no check.
+	// Ports evaluates the replication ports between this instance and its cluster peers, using the client that AWS
+	// returned. If nil, the ports are not checked.
 	Ports func(ctx context.Context, i *instance.Instance, cluster string) (*ports.Report, error)
 
-	// UnitFiles are installed where no package brought them; Binary is the
-	// path of the running program.
+	// UnitFiles are the units to install if no package has installed them. Binary is the path of the running program.
 	UnitFiles []units.Unit
 	Binary    string
 
-	pace *pace // nil: realPace
+	pace *pace // nil means realPace
 }
 
 // Metadata is the instance metadata service.
@@ -55,31 +54,31 @@ type Metadata interface {
 	UserData(ctx context.Context) (data []byte, ok bool, err error)
 }
 
-// Clusters says which clusters there are.
+// Clusters looks up ECS clusters.
 type Clusters interface {
 	ClusterStatus(ctx context.Context, cluster string) (string, error)
 	ClusterNames(ctx context.Context) ([]string, error)
 }
 
-// Registry says which container instances there are.
+// Registry looks up container instances.
 type Registry interface {
 	ContainerInstance(ctx context.Context, cluster, arn string) (awsapi.ContainerInstance, error)
 }
 
-// Groups says which Auto Scaling group an instance is in.
+// Groups looks up the Auto Scaling group of an instance.
 type Groups interface {
 	Group(ctx context.Context, instanceID string) (awsapi.Group, error)
 	GroupTag(ctx context.Context, group, key string) (value string, ok bool, err error)
 }
 
-// Hooks keeps a launch hook waiting and ends it.
+// Hooks sends heartbeats to a launch hook and completes it.
 type Hooks interface {
 	Hook(ctx context.Context, group, name string) (awsapi.Hook, error)
 	Heartbeat(ctx context.Context, h awsapi.Hook, instanceID string) error
 	Complete(ctx context.Context, h awsapi.Hook, instanceID, result string) error
 }
 
-// Signals are what Auto Scaling and CloudFormation wait for.
+// Signals sends the result of a boot to Auto Scaling and CloudFormation.
 type Signals interface {
 	SignalSigV4(ctx context.Context, s awsapi.Signal) error
 	SignalIdentity(ctx context.Context, s awsapi.Signal, document []byte, signature string) error
@@ -91,7 +90,7 @@ type Attributes interface {
 	PutAttribute(ctx context.Context, cluster, arn, name, value string) error
 }
 
-// AWS is all of the APIs, and how many requests this process has sent to them.
+// AWS combines all AWS APIs. Calls returns the number of requests that this process has sent to them.
 type AWS interface {
 	Clusters
 	Registry
@@ -119,39 +118,38 @@ type Introspection interface {
 	Metadata(ctx context.Context) (ecsagent.Metadata, error)
 }
 
-// run is one run of Configure or Verify: what it has found out so far.
+// run is the state of one run of Configure or Verify.
 type run struct {
 	*Host
 	pace    pace
 	started time.Time
 
-	// Instance has no Config if no settings could be used. Its Record is of an earlier run.
+	// Instance.Config is nil if no settings could be used. Instance.Record was written by an earlier run.
 	*instance.Instance
-	badSettings bool // Config is what could be used of settings that cannot be loaded
+	badSettings bool // the settings are invalid; Config contains only the usable ones
 
 	imds    Metadata
-	aws     AWS   // nil until the instance is known
-	units   Units // nil where systemd cannot be reached; noUnits says why
+	aws     AWS   // nil until the instance is identified
+	units   Units // nil if systemd is unreachable; noUnits is the reason
 	noUnits error
-	group   atomic.Pointer[string] // of Auto Scaling; nil before it is known
-	noHook  atomic.Pointer[error]  // the group has no such launch hook
+	group   atomic.Pointer[string] // Auto Scaling group; nil until it is known
+	noHook  atomic.Pointer[error]  // set if the group has no such launch hook
 
-	stopHook   func()      // ends the heartbeats, more than once if need be
-	completing atomic.Bool // the hook's end is being sent: a heartbeat that finds it over is no news
+	stopHook   func()      // ends the heartbeats; can be called more than once
+	completing atomic.Bool // the hook is being completed, so a heartbeat that finds it completed logs nothing
 
-	confirmed *answered // the last answer of the ECS API; nil before the first
+	confirmed *lastResponse // the last response of the ECS API; nil before the first
 
-	wanted cluster.Ref // the cluster that the instance is to join, once it is known
-	origin string      // the setting, tag or file that names it
+	wanted cluster.Ref // the cluster to join, once it is known
+	origin string      // the setting, tag or file that names the cluster
 }
 
-// The name of the ECS agent's unit, in the ECS-optimized AMIs and in the
-// packages of amazon-ecs-init.
+// ecsUnit is the name of the ECS agent's unit in the ECS-optimized AMIs and in the amazon-ecs-init packages.
 const ecsUnit = "ecs.service"
 
-// open loads the settings, identifies this instance, and loads the settings again
-// with what an earlier bootstrap recorded for it. systemd comes first: whatever
-// fails, the ECS agent may have to be held back.
+// open loads the settings, identifies this instance, and then loads the settings again together with those that an
+// earlier bootstrap recorded. It connects to systemd first, because ecs.service may have to be held back if any later
+// step fails.
 func (h *Host) open(ctx context.Context) (*run, error) {
 	r := &run{Host: h, pace: realPace(), started: time.Now(), stopHook: func() {}, Instance: &instance.Instance{}}
 	if h.pace != nil {
@@ -168,7 +166,7 @@ func (h *Host) open(ctx context.Context) (*run, error) {
 	r.connect(ctx)
 	if bad != nil {
 		if r.Config.CFNStack != "" || r.Config.LifecycleHook != "" {
-			_ = r.identify(ctx) // the stack and the hook get their signal if that is possible
+			_ = r.identify(ctx) // best effort, so that the stack and the hook still get their signal
 		}
 		return r, bad
 	}
@@ -184,7 +182,7 @@ func (h *Host) open(ctx context.Context) (*run, error) {
 	return r, nil
 }
 
-// identify reads the identity document and makes the clients of the APIs.
+// identify reads the identity document and creates the API clients.
 func (r *run) identify(ctx context.Context) (err error) {
 	r.imds = r.IMDS(r.Config)
 	if err = r.Identify(ctx, r.imds); err != nil {
@@ -199,8 +197,8 @@ func (r *run) identify(ctx context.Context) (err error) {
 	return nil
 }
 
-// lenient is what can be used of settings that cannot be loaded: where this instance
-// is and who waits for it, or else the first alone; nil if not even that.
+// lenient loads as much as possible of invalid settings: the settings that locate this instance and those for the
+// signals, or only the former. It returns nil if neither set can be loaded.
 func (h *Host) lenient() *instance.Instance {
 	place := []string{"MUSTER_ROOT", "MUSTER_CONSOLE"}
 	waiting := []string{"MUSTER_IMDS_TIMEOUT", "MUSTER_CFN_STACK", "MUSTER_CFN_RESOURCE", "MUSTER_CFN_AUTH",

@@ -13,16 +13,15 @@ import (
 	"muster/internal/base/fix"
 )
 
-// lock keeps a second bootstrap out until it is released or the process ends.
+// lock prevents a second bootstrap from running until it is released or the process exits.
 type lock struct {
 	file       *os.File
-	unfinished bool // a run of this boot did not finish: its mark is still there
+	unfinished bool // an earlier run in this boot did not finish
 }
 
 func (l *lock) release() { _ = l.file.Close() }
 
-// mark notes that this run has begun to change things, or has finished. It is the
-// file's first byte.
+// mark records whether this run has started but not finished its changes. The mark is one byte in the lock file.
 func (l *lock) mark(unfinished bool) error {
 	size := int64(0)
 	if unfinished {
@@ -31,7 +30,7 @@ func (l *lock) mark(unfinished bool) error {
 	return l.file.Truncate(size)
 }
 
-// lock waits for a run that is under way; after it, there is nothing left to change.
+// lock takes the lock. If another run holds it, lock waits for that run.
 func (r *run) lock(ctx context.Context) (*lock, error) {
 	path := r.Config.Path("/run/muster/bootstrap.lock")
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

@@ -8,8 +8,7 @@ import (
 	"muster/internal/base/fix"
 )
 
-// Progress is one line a phase. The phase is an attribute, so that the journal can
-// be searched for it.
+// Each phase logs one line. The phase is an attribute, so that it can be searched for in the journal.
 
 func (h *Host) info(phase, format string, args ...any) {
 	h.Log.Info(fmt.Sprintf(format, args...), "phase", phase)
@@ -19,7 +18,7 @@ func (h *Host) warn(phase, format string, args ...any) {
 	h.Log.Warn(fmt.Sprintf(format, args...), "phase", phase)
 }
 
-// warnOf logs an error, and its fix on lines of their own.
+// warnOf logs an error, followed by its evidence and its fix on separate lines.
 func (h *Host) warnOf(phase string, err error) {
 	h.warn(phase, "%v", err)
 	for _, line := range append(fix.Why(err), fix.Of(err).Lines()...) {

@@ -10,16 +10,15 @@ import (
 	"muster/internal/sandbox"
 )
 
-// What bootstrap and verify write, with the narrowest mode that works: the agent, a user
-// of its own, reads the record and runs the program, and systemd's tools read the units.
-// All else is root's. The umask must not matter: cloud-init's is 022, hardened images
-// have 077, and a shell may have 000. It counts for the whole process, so this test is
-// not parallel.
-func TestWhatIsWrittenHasTheNarrowestModeWhateverTheUmask(t *testing.T) {
+// The files that bootstrap and verify write must have the most restrictive mode that works. The agent, which has its
+// own user, reads the record and runs the program, and systemd reads the units. Only root needs the rest. The umask
+// must not matter: it is 022 in cloud-init, 077 in hardened images, and can be 000 in a shell. It applies to the whole
+// process, so this test is not parallel.
+func TestWrittenFilesHaveTheNarrowestModeForAnyUmask(t *testing.T) {
 	const instance = "/var/lib/muster/instances/" + instanceID
 	want := map[string]fs.FileMode{
-		"/etc/ecs/ecs.config":        0o600, // may hold credentials of a registry
-		instance + "/bootstrap.json": 0o644, // the agent reads it; it holds no secret
+		"/etc/ecs/ecs.config":        0o600, // may contain registry credentials
+		instance + "/bootstrap.json": 0o644, // the agent reads it; it contains no secret
 		instance + "/report.json":    0o600, // quotes ecs.config and the logs
 		"/run/muster/bootstrap.lock": 0o600,
 		"/usr/local/bin/muster":      0o755,
@@ -56,7 +55,7 @@ func TestWhatIsWrittenHasTheNarrowestModeWhateverTheUmask(t *testing.T) {
 			case strings.HasPrefix(path, "/etc/systemd/system/muster-"):
 				mode, listed = 0o644, true
 			case strings.HasPrefix(path, "/etc/systemd"), path == "/run/muster", path == "/etc/ecs":
-				continue // directories in which only root reads
+				continue // directories that only root can read
 			case listed:
 				seen++
 			}
@@ -74,7 +73,7 @@ func TestWhatIsWrittenHasTheNarrowestModeWhateverTheUmask(t *testing.T) {
 	}
 }
 
-// byOthers are the files of the sandbox's ECS agent.
+// byOthers reports whether the sandbox's ECS agent wrote the file.
 func byOthers(path string) bool {
 	for _, dir := range []string{"/var/lib/ecs", "/var/log", "/proc"} {
 		if strings.HasPrefix(path, dir) {

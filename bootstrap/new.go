@@ -13,7 +13,7 @@ import (
 	unitfiles "muster/systemd"
 )
 
-// New makes a Host of the shared clients of this host. It reads the settings once.
+// New creates a Host from the shared clients of this host. It reads the settings once.
 func New(this *instance.Host, log *slog.Logger) (*Host, error) {
 	set, err := this.Settings()
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"muster/internal/sandbox"
 )
 
-// Amazon Linux 2 has systemd 219, RHEL 8 239, Debian 11 247.
-func TestAnOldSystemdGetsTheClusterButNoneOfMustersUnits(t *testing.T) {
+// Amazon Linux 2 has systemd 219, RHEL 8 has 239, Debian 11 has 247.
+func TestOldSystemdGetsTheClusterButNotMustersUnits(t *testing.T) {
 	t.Parallel()
 	for _, packaged := range []bool{false, true} {
 		for _, version := range []string{"219", "239 (239-82.el8_10.5)", "247.3-7+deb11u6"} {
@@ -35,15 +35,15 @@ func TestAnOldSystemdGetsTheClusterButNoneOfMustersUnits(t *testing.T) {
 				t,
 				m.log.String(),
 				"systemd "+version+" is older than 248, so muster-verify.service and muster-agent.service are not installed, enabled or started",
-				"nothing sends the signal of this boot",
+				"no signal is sent for this boot",
 				"  sudo muster verify",
 			)
 		}
 	}
 }
 
-// The name of a distribution decides nothing: systemd does.
-func TestASystemdThatIsNewEnoughOrDoesNotTellItsVersionGetsTheUnits(t *testing.T) {
+// Only the version of systemd matters, not the name of the distribution.
+func TestNewOrUnknownSystemdVersionGetsTheUnits(t *testing.T) {
 	t.Parallel()
 	for _, version := range []string{"248", "249.11-0ubuntu3.16", "257.7-1", "devel", "unanswered"} {
 		m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")

@@ -2,25 +2,28 @@ package bootstrap
 
 import "time"
 
-// pace is how long bootstrap waits for what. The zero Host has the real one.
+// pace holds the timeouts and intervals of bootstrap. A zero Host uses realPace.
 type pace struct {
-	// Introspection is local and free, and a registration is reported within a second.
+	// poll is short because introspection is local and free, and the agent reports a registration within a second.
 	poll time.Duration
-	// confirm are the waits between calls of the ECS API, which is a shared budget.
-	// The agent connects some seconds after it has registered, and a few minutes
-	// without a connection are normal (AWS, "ECS container agent connection"):
-	// together the waits are more than five minutes.
+	// confirm holds the waits between calls to the ECS API, whose rate limit is shared by the account. The agent
+	// connects some seconds after it has registered, and a few minutes without a connection are normal (AWS, "ECS
+	// container agent connection"), so the waits add up to more than five minutes.
 	confirm []time.Duration
+	// settle is the wait before the first of these calls, and half as long again at most: the
+	// agent connects a second or two after it has registered. Asked at once, ECS mostly
+	// answers "not connected", and the call is wasted.
+	settle time.Duration
 
-	api     time.Duration // one API call that bootstrap can do without: the boot waits for it
-	systemd time.Duration // D-Bus; a daemon-reload of a big system takes seconds
-	look    time.Duration // the search for the cause: the result is more urgent
-	signal  time.Duration // one attempt of a delivery
-	deliver time.Duration // all attempts, at least: what is left of --timeout may be nothing
+	api     time.Duration // one optional API call, which delays the boot
+	systemd time.Duration // D-Bus calls; a daemon-reload takes seconds on a big system
+	look    time.Duration // the search for the cause, which must not delay the report for long
+	signal  time.Duration // one attempt to deliver a signal
+	deliver time.Duration // the minimum for all attempts, because nothing may be left of --timeout
 	backoff backoff       // between attempts
-	stagger time.Duration // at most, before the APIs are asked for the peers
-	ports   time.Duration // the check of the ports: some eight API calls, then dials, which have a bound of their own
-	lock    time.Duration // another run: longer than any takes that is not stuck
+	stagger time.Duration // the maximum random delay before the APIs are queried for the peers
+	ports   time.Duration // the port check: about eight API calls, then dials, which have their own timeout
+	lock    time.Duration // waiting for another run: longer than any healthy run takes
 }
 
 func realPace() pace {
@@ -29,6 +32,7 @@ func realPace() pace {
 		confirm: []time.Duration{5 * time.Second, 15 * time.Second, time.Minute, 4 * time.Minute},
 		api:     15 * time.Second, systemd: time.Minute, look: 10 * time.Second, signal: 30 * time.Second,
 		deliver: 2 * time.Minute, backoff: backoff{time.Second, 30 * time.Second},
-		lock: time.Minute, stagger: 15 * time.Second, ports: time.Minute,
+		settle: 2 * time.Second,
+		lock:   time.Minute, stagger: 15 * time.Second, ports: time.Minute,
 	}
 }

@@ -11,29 +11,29 @@ import (
 	"muster/internal/host/imds"
 )
 
-// backoff is the pause between two attempts: full jitter below a bound that doubles from
-// first to most. A fleet that boots at once is throttled at once, and must not come back
-// at once.
+// backoff is the pause between two attempts: full jitter, with an upper bound that doubles from first to most. A fleet
+// that boots at once is throttled at once, so its retries must be spread over time.
 type backoff struct{ first, most time.Duration }
 
 func (b backoff) after(failures int) time.Duration {
 	bound := b.most
-	if failures < 30 { // no overflow
+	if failures < 30 { // avoid overflow
 		bound = min(b.most, b.first<<failures)
 	}
 	return rand.N(max(bound, 1))
 }
 
-// attempts is what became of the attempts of one call.
+// attempts summarizes the attempts of one call.
 type attempts struct {
 	n       int
-	unclear bool // one of them got no clear answer, and may have had its effect
-	passes  bool // the last error may pass: another run can try again
+	unclear bool // an attempt had an unclear result and may have taken effect
+	passes  bool // the last error may be transient, so another run can retry
 }
 
-// persist calls until it succeeds, is refused for good, or until comes. Each attempt has
-// a time limit of its own, which until does not shorten: there is always one. Package awsapi tries once what acts, so that this is its only
-// retry; a lookup has the SDK's three quick attempts in each of these.
+// persist calls until the call succeeds, fails permanently, or the time is up. Each attempt has its own time limit,
+// which the overall limit does not shorten, so there is always at least one attempt. Package awsapi does not retry
+// calls that change something, so this is their only retry. For lookups the SDK makes up to three quick attempts within
+// each attempt here.
 func (r *run) persist(
 	ctx context.Context,
 	until time.Time,
@@ -51,11 +51,11 @@ func (r *run) persist(
 		}
 		made.n++
 		made.unclear = made.unclear || awsapi.MayHaveBeenTaken(answer)
-		if err == nil || ctx.Err() == nil { // an interruption is no answer
+		if err == nil || ctx.Err() == nil { // an interruption says nothing about the call
 			err = answer
 		}
 		made.passes = passes(err) && (!expired || !awsapi.Expired(err))
-		expired = awsapi.Expired(err) // AWS rejects new credentials, too: they are not renewed
+		expired = awsapi.Expired(err) // also true for new credentials that AWS rejects, because they are not renewed
 		if !made.passes {
 			return made, err
 		}
@@ -85,7 +85,7 @@ func passes(err error) bool {
 	return awsapi.MayPass(err) || errors.As(err, &metadata) && !metadata.Kind.Final()
 }
 
-// count is "3 attempts in 2m0s".
+// count returns text such as "3 attempts in 2m0s".
 func (a attempts) count(took time.Duration) string {
 	noun := "attempts"
 	if a.n == 1 {

@@ -30,44 +30,44 @@ import (
 	"muster/test/observe"
 )
 
-// virtual is an instance whose time is synctest's: the sandbox answers in the caller's
-// goroutine, without a connection, and everything else is at hand.
+// virtual is an instance on synctest's clock. The sandbox handles requests in the caller's goroutine, without a
+// connection, and everything else is available at once.
 type virtual struct {
 	*sandbox.Sandbox
 	t     *testing.T
 	host  *Host
 	log   *observe.Journal
 	clock *sandbox.ManualClock
-	zero  time.Time // of clock, when the bubble began
+	zero  time.Time // time of the clock when the bubble started
 
-	registers time.Duration // after the start; negative: never
+	registers time.Duration // after the start; negative means never
 
 	mu    sync.Mutex
 	began time.Time
-	fault func(at time.Duration, action string) fault // of a request
+	fault func(at time.Duration, action string) fault // returns the fault for a request
 	sent  []call
 }
 
-// call is one request to AWS.
+// call is one AWS request.
 type call struct {
 	at     time.Duration // since the start
 	action string
 }
 
-// fault is what happens to one request.
+// fault is what goes wrong with one request.
 type fault struct {
-	status int    // of AWS's answer, with the code
-	code   string // in the shape of the service
-	cut    bool   // the connection ends before the answer
-	done   bool   // and before that the request was taken
-	hang   bool   // no answer until the caller gives up
-	refuse bool   // no connection
+	status int    // HTTP status of AWS's error, with the code
+	code   string // in the format of the service
+	cut    bool   // close the connection before the response
+	done   bool   // but process the request first
+	hang   bool   // do not respond until the caller stops waiting
+	refuse bool   // refuse the connection
 }
 
 var fine fault
 
-// inVirtualTime runs test with a machine that everybody waits for. The sandbox is made
-// outside of the bubble: its listeners would hold the clock.
+// inVirtualTime runs test with a machine that the hook and the stack wait for. It creates the sandbox outside the
+// bubble, because its listeners would stop the clock.
 func inVirtualTime(t *testing.T, hook sandbox.Hook, test func(t *testing.T, v *virtual)) {
 	t.Helper()
 	hook.Name = "ready"
@@ -120,7 +120,7 @@ func (v *virtual) Do(r *http.Request) (*http.Response, error) {
 	if r.Body != nil {
 		body, _ = io.ReadAll(r.Body)
 	}
-	form, _ := url.ParseQuery(r.URL.RawQuery + "&" + string(body)) // JSON is no form, and has a header
+	form, _ := url.ParseQuery(r.URL.RawQuery + "&" + string(body)) // JSON is not a form, and has the action in a header
 	action := form.Get("Action")
 	if _, name, is := strings.Cut(r.Header.Get("X-Amz-Target"), "."); is {
 		action = name
@@ -158,7 +158,7 @@ func (v *virtual) Do(r *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
-// answer is AWS's error, in the query protocol's XML or JSON.
+// answer returns AWS's error response, in the XML or JSON of the protocol.
 func answer(r *http.Request, f fault) *http.Response {
 	text := fmt.Sprintf(
 		"<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>message</Message></Error></ErrorResponse>",
@@ -178,12 +178,12 @@ func answer(r *http.Request, f fault) *http.Response {
 	}
 }
 
-// advance sets the sandbox's clock to the bubble's.
+// advance sets the sandbox's clock to the time in the bubble.
 func (v *virtual) advance() {
 	v.clock.Advance(time.Since(v.began) - v.clock.Now().Sub(v.zero))
 }
 
-// received is what the hook and the stack have received so far.
+// received returns what the hook and the stack have received so far.
 func (v *virtual) received() string {
 	v.mu.Lock()
 	v.advance()
@@ -209,7 +209,7 @@ func (v *virtual) count(action string) int {
 	return n
 }
 
-// metadata is an instance metadata service that answers at once.
+// metadata is a stub of the instance metadata service.
 type metadata struct {
 	document, signature string
 }
@@ -232,7 +232,7 @@ const (
 	resource = "SignalResource"
 )
 
-// during spoils the calls of some actions until a time.
+// during makes calls of some actions fail until the given time.
 func during(end time.Duration, f fault, actions ...string) func(time.Duration, string) fault {
 	return func(at time.Duration, action string) fault {
 		if at < end && slices.Contains(actions, action) {
@@ -242,9 +242,8 @@ func during(end time.Duration, f fault, actions ...string) func(time.Duration, s
 	}
 }
 
-// AWS's answers and what becomes of them; sources of the codes are in package awsapi's
-// TestWhichFailuresPass.
-func TestSignalsAreRetriedThroughWhatPasses(t *testing.T) {
+// Error responses and how they are handled. The sources of the codes are in package awsapi's TestWhichErrorsAreTransient.
+func TestSignalsAreRetriedAfterTransientErrors(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]fault{
 		"Throttling":           {status: 400, code: "Throttling"},
@@ -279,7 +278,7 @@ func TestSignalsAreRetriedThroughWhatPasses(t *testing.T) {
 					if n := v.count(complete) + v.count(resource); n > 2*60 {
 						t.Errorf("%d calls", n)
 					}
-					if n := v.count(beat); !c.done && n < 5 { // 7 minutes, one each 48 s
+					if n := v.count(beat); !c.done && n < 5 { // 7 minutes, with one heartbeat every 48 s
 						t.Errorf("%d heartbeats", n)
 					}
 					if probably := strings.Contains(report.Deliveries[0].What, "probably"); probably != c.done {
@@ -291,8 +290,8 @@ func TestSignalsAreRetriedThroughWhatPasses(t *testing.T) {
 	}
 }
 
-// A refusal does not become a success by waiting.
-func TestARefusalIsFinalAtOnce(t *testing.T) {
+// Waiting does not help after a rejected request.
+func TestRejectedSignalIsNotRetried(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		fault
@@ -315,7 +314,7 @@ func TestARefusalIsFinalAtOnce(t *testing.T) {
 				if strings.Contains(name, "again") {
 					want = 4
 				}
-				if n := v.count(complete) + v.count(resource); n != want || time.Since(v.began) > 2*time.Second {
+				if n := v.count(complete) + v.count(resource); n != want || time.Since(v.began) > 5*time.Second {
 					t.Errorf("%d calls in %s", n, time.Since(v.began))
 				}
 				for _, d := range report.Deliveries {
@@ -329,7 +328,7 @@ func TestARefusalIsFinalAtOnce(t *testing.T) {
 	}
 }
 
-// One refusal of expired credentials costs an attempt: the client reads new ones.
+// Expired credentials cost one attempt, because the client then gets new ones.
 func TestExpiredCredentialsCostOneAttempt(t *testing.T) {
 	t.Parallel()
 	inVirtualTime(t, sandbox.Hook{}, func(t *testing.T, v *virtual) {
@@ -349,16 +348,16 @@ func TestExpiredCredentialsCostOneAttempt(t *testing.T) {
 	})
 }
 
-// The receivers get their signal even where the wait for the registration has used up
-// the timeout, or where the fault lasts longer than what is left.
-func TestASignalHasTimeOfItsOwn(t *testing.T) {
+// The signals are sent even if waiting for the registration has used up the timeout, or if the fault lasts longer than
+// the remaining time.
+func TestSignalsHaveTheirOwnTimeout(t *testing.T) {
 	t.Parallel()
 	throttled := fault{status: 400, code: "Throttling"}
 	for name, c := range map[string]struct {
 		registers, faulty, ends time.Duration
 		exit                    int
 		received                string
-		timeout                 string // empty: 10m
+		timeout                 string // empty means 10m
 	}{
 		"early, and the rest of the timeout is enough": {time.Minute, 9 * time.Minute, 10 * time.Minute, 0, "CONTINUE, SUCCESS", ""},
 		"early, and it is not":                         {time.Minute, time.Hour, 10 * time.Minute, 11, "", ""},
@@ -391,8 +390,8 @@ func TestASignalHasTimeOfItsOwn(t *testing.T) {
 	}
 }
 
-// The unit starts verify again after exit code 11: only what is owed is sent.
-func TestTheNextRunSendsWhatIsOwed(t *testing.T) {
+// The unit runs verify again after exit code 11. Only undelivered signals are sent again.
+func TestNextRunSendsUndeliveredSignals(t *testing.T) {
 	t.Parallel()
 	inVirtualTime(t, sandbox.Hook{}, func(t *testing.T, v *virtual) {
 		v.fault = during(11*time.Minute, fault{status: 503, code: "ServiceUnavailable"}, resource)
@@ -410,8 +409,8 @@ func TestTheNextRunSendsWhatIsOwed(t *testing.T) {
 	})
 }
 
-// A spot instance is shut down while its signals are throttled: the unit is stopped.
-func TestAnInstanceThatShutsDownDoesNotWait(t *testing.T) {
+// A spot instance is shut down while its signals are throttled, so systemd stops the unit.
+func TestShutdownEndsTheRetries(t *testing.T) {
 	t.Parallel()
 	inVirtualTime(t, sandbox.Hook{}, func(t *testing.T, v *virtual) {
 		v.fault = during(time.Hour, fault{status: 400, code: "Throttling"}, complete, resource, beat)
@@ -425,8 +424,8 @@ func TestAnInstanceThatShutsDownDoesNotWait(t *testing.T) {
 	})
 }
 
-// The hook waits 5 minutes; verify 9. What DescribeLifecycleHooks and the heartbeats meet
-// in between must not let the hook run out.
+// The hook times out after 5 minutes, but verify takes 9. Failures of DescribeLifecycleHooks and of heartbeats must not
+// let the hook time out.
 func TestHeartbeatsAreRetried(t *testing.T) {
 	t.Parallel()
 	for name, actions := range map[string][]string{
@@ -450,8 +449,8 @@ func TestHeartbeatsAreRetried(t *testing.T) {
 	}
 }
 
-// A fleet that is throttled does not come back in step, and not more often than is worth it.
-func TestThePausesAreJitteredAndBounded(t *testing.T) {
+// Throttled instances must not retry in step, and must not retry too often.
+func TestBackoffIsJitteredAndBounded(t *testing.T) {
 	t.Parallel()
 	b := realPace().backoff
 	for failures, most := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
@@ -472,9 +471,9 @@ func TestThePausesAreJitteredAndBounded(t *testing.T) {
 	}
 }
 
-// Whatever happens to the calls for less than the time that is left, the stack has exactly
-// one signal and the hook one end, as verify decided.
-func TestWhateverHappensIsDeliveredOnce(t *testing.T) {
+// Whatever happens to the calls for less than the remaining time, the stack receives exactly one signal and the hook is
+// completed once, as verify decided.
+func TestSignalsAreDeliveredOnceDespiteFaults(t *testing.T) {
 	t.Parallel()
 	const cases = 60
 	for seed := range uint64(cases) {
@@ -509,7 +508,7 @@ func TestWhateverHappensIsDeliveredOnce(t *testing.T) {
 			v.registers = registers
 			v.host.Settings.Environ = append(v.host.Settings.Environ, "MUSTER_ON_FAILURE=abandon", "MUSTER_CFN_AUTH="+auth)
 			stack := "stack"
-			if lone { // its first signal completes it, and it takes no other
+			if lone { // its first signal completes the resource, which then accepts no other
 				stack = "lone"
 				v.host.Settings.Environ = append(v.host.Settings.Environ, "MUSTER_CFN_STACK=lone")
 			}
@@ -532,7 +531,7 @@ func TestWhateverHappensIsDeliveredOnce(t *testing.T) {
 	}
 }
 
-// The tag that names the cluster is worth waiting for: user data is not started again.
+// bootstrap retries reading the tag that names the cluster, because user data does not run again.
 func TestAThrottledTagDoesNotFailTheBoot(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -541,7 +540,7 @@ func TestAThrottledTagDoesNotFailTheBoot(t *testing.T) {
 		exit  int
 		most  time.Duration
 	}{
-		"throttled for a minute": {fault{status: 400, code: "Throttling"}, time.Minute, exitcode.BadConfiguration, 2 * time.Minute}, // answered: no such tag
+		"throttled for a minute": {fault{status: 400, code: "Throttling"}, time.Minute, exitcode.BadConfiguration, 2 * time.Minute}, // the response is that there is no such tag
 		"throttled for ever":     {fault{status: 400, code: "Throttling"}, time.Hour, exitcode.Undetermined, 3 * time.Minute},
 		"denied":                 {fault{status: 403, code: "AccessDenied"}, time.Hour, exitcode.Undetermined, time.Second},
 	} {

@@ -11,14 +11,14 @@ import (
 	"muster/bootstrap/bootreport"
 	"muster/internal/base/exitcode"
 	"muster/internal/base/fix"
+	"muster/internal/base/gate"
 	"muster/internal/config"
-	"muster/internal/gate"
 	"muster/internal/report/ports"
 )
 
-// checkPorts checks the replication ports of an instance that has registered, if
-// they are configured. A port that is certainly closed is a warning or, by policy, a
-// failure of the boot; what could not be checked never is.
+// checkPorts checks the replication ports of a registered instance, if they are configured. A port that is certainly
+// closed is a warning or, depending on the policy, fails the boot. A port that could not be checked never fails the
+// boot.
 func (r *run) checkPorts(ctx context.Context, report *bootreport.Report) {
 	if r.Config.Ports == "" || r.Config.PortsPolicy == config.PortsIgnore || r.Ports == nil {
 		return
@@ -52,8 +52,8 @@ func (r *run) checkPorts(ctx context.Context, report *bootreport.Report) {
 }
 
 // openGate sets the attribute of the container instance to open, if a gate is set, the
-// ports are proved open and ECS has confirmed that the container instance is this one. To
-// close the gate is up to the agent, which looks more than once.
+// ports are proved open and ECS has confirmed that the container instance is this one. Only
+// the agent closes the gate, because it checks the ports more than once.
 func (r *run) openGate(ctx context.Context, report *bootreport.Report, found *ports.Report, filtered bool) {
 	if r.Config.Gate == "" {
 		return
@@ -75,12 +75,12 @@ func (r *run) openGate(ctx context.Context, report *bootreport.Report, found *po
 	}
 }
 
-// retryFactor is how many times longer a retry of the unit waits at most: a closed
-// port does not open within a minute, and each look costs some eight API calls.
+// retryFactor multiplies the maximum delay when verify runs again after closed ports. A closed port rarely opens within
+// a minute, and each check costs about eight API calls.
 const retryFactor = 40
 
-// stagger waits, with full jitter, before the APIs are asked: their rates are
-// shared by all instances that boot at once. With another root there is no boot.
+// stagger waits for a random time before the APIs are called, because all instances that boot at once share their rate
+// limits. It does not wait if the root is not "/", because then this is not a boot.
 func (r *run) stagger(ctx context.Context) {
 	if r.pace.stagger == 0 || r.Config.Root != "/" {
 		return
@@ -95,8 +95,8 @@ func (r *run) stagger(ctx context.Context) {
 	}
 }
 
-// onHost is what was found on the host. On an instance that has just joined it is
-// normal that nothing listens yet.
+// onHost returns what was found on this host. It omits no-listener, because on an instance that has just joined it is
+// normal that no task listens yet.
 func onHost(found *ports.Report) (sentences []string) {
 	for _, f := range found.Findings {
 		if f.ID != "no-listener" {
@@ -111,7 +111,7 @@ func (r *run) warnOfPorts(report *bootreport.Report, text string) {
 	r.warn("ports", "%s", text)
 }
 
-// openPort is the fix of a closed port, of which open is the command, if it is known.
+// openPort returns the fix for a closed port. open is the command that opens it, or "" if it is unknown.
 func openPort(open string) fix.Fix {
 	if open == "" {
 		return fix.Do("List the closed ports and what closes them:", "muster ports")

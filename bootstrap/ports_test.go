@@ -19,8 +19,8 @@ import (
 	"muster/test/observe"
 )
 
-// judged is this instance and three peers, with tcp 7000-7009 open between all of
-// them but for what closed takes away, and with dials of "peer port" met so.
+// judged returns the report for this instance and three peers with tcp 7000-7009 open between them, except for what
+// closed removes. dials contains the probe results by "peer port".
 func judged(t *testing.T, closed bool, dials map[string]reach.Contact) *ports.Report {
 	t.Helper()
 	last := uint16(7009)
@@ -66,7 +66,7 @@ func judged(t *testing.T, closed bool, dials map[string]reach.Contact) *ports.Re
 	return report
 }
 
-// registered is a run that has registered and comes to its ports.
+// registered returns a run that has registered and is about to check its ports.
 func registered(policy config.PortsPolicy, look func(context.Context) (*ports.Report, error)) (*run, *observe.Journal) {
 	log := &observe.Journal{}
 	h := &Host{
@@ -82,7 +82,7 @@ func registered(policy config.PortsPolicy, look func(context.Context) (*ports.Re
 	}, log
 }
 
-func TestWhatFailsABoot(t *testing.T) {
+func TestWhichPortsFailTheBoot(t *testing.T) {
 	const refused, lost, noWay = reach.Refused, reach.TimedOut, reach.NoRoute
 	for name, c := range map[string]struct {
 		closed bool
@@ -123,7 +123,7 @@ func TestWhatFailsABoot(t *testing.T) {
 	}
 }
 
-func TestPortsThatCannotBeJudgedFailNoBoot(t *testing.T) {
+func TestUnknownPortsDoNotFailTheBoot(t *testing.T) {
 	r, log := registered(config.PortsFail, func(context.Context) (*ports.Report, error) { return nil, errors.New("throttled") })
 	report := bootreport.Report{Outcome: bootreport.Registered}
 	r.checkPorts(t.Context(), &report)
@@ -133,7 +133,7 @@ func TestPortsThatCannotBeJudgedFailNoBoot(t *testing.T) {
 	}
 }
 
-func TestAGroupThatBootsAtOnceDoesNotAskAtOnce(t *testing.T) {
+func TestInstancesThatBootAtOnceSpreadTheirCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var waits []time.Duration
 		for range 20 {

@@ -10,7 +10,7 @@ import (
 	"muster/internal/sandbox"
 )
 
-// download puts a binary where a user's deployment would, and runs bootstrap from there.
+// download puts a binary where a user would deploy it, and runs bootstrap from there.
 func (m *machine) download() *machine {
 	m.put("srv/deploy/muster", "a program")
 	for path, mode := range map[string]os.FileMode{"srv/deploy/muster": 0o755, "srv/deploy": 0o777} {
@@ -22,10 +22,10 @@ func (m *machine) download() *machine {
 	return m
 }
 
-func TestTheUnitsOfRootRunNoProgramThatAUserCanReplace(t *testing.T) {
+func TestUnitsDoNotRunAProgramThatAUserCanReplace(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod").download().mustConfigure()
-	wantText(t, m.log.String(), "copied this program to /usr/local/bin/muster", "srv/deploy/muster cannot stay")
+	wantText(t, m.log.String(), "copied this program to /usr/local/bin/muster", "because they cannot run ", "srv/deploy/muster: ")
 	for _, unit := range []string{verifyUnit, agentUnit} {
 		wantText(t, m.read("etc/systemd/system/"+unit), "\nExecStart=/usr/local/bin/muster ")
 	}
@@ -34,7 +34,7 @@ func TestTheUnitsOfRootRunNoProgramThatAUserCanReplace(t *testing.T) {
 	}
 }
 
-func TestWhereNoSafePlaceIsLeftNoUnitIsInstalled(t *testing.T) {
+func TestNoUnitIsInstalledWithoutASafeDirectory(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod").download()
 	if err := os.Chmod(m.path("usr/local/bin"), 0o777); err != nil {
@@ -49,7 +49,7 @@ func TestWhereNoSafePlaceIsLeftNoUnitIsInstalled(t *testing.T) {
 	}
 }
 
-func TestThePackagesUnitsNeedNoCopyOfTheProgram(t *testing.T) {
+func TestPackagedUnitsNeedNoCopyOfTheProgram(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod").download()
 	for _, unit := range m.host.UnitFiles {

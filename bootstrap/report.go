@@ -22,8 +22,8 @@ func (r *run) report() bootreport.Report {
 	}
 }
 
-// lastReport is the report of an earlier run on this instance; the zero Report
-// without one that can be read.
+// lastReport returns the report of an earlier run on this instance, or the zero Report if there is none or it cannot be
+// read.
 func (r *run) lastReport() bootreport.Report {
 	report, err := bootreport.Read(r.Config.ReportPath(r.Identity.InstanceID))
 	if err != nil || report.InstanceID != r.Identity.InstanceID {
@@ -32,8 +32,8 @@ func (r *run) lastReport() bootreport.Report {
 	return report
 }
 
-// publish writes the report and the console's line. Neither decides anything, so a
-// failure is only logged.
+// publish writes the report and the console line. Failures are only logged, because the outcome does not depend on
+// them.
 func (r *run) publish(report bootreport.Report) {
 	path := r.Config.ReportPath(cmp.Or(r.Identity.InstanceID, "unknown"))
 	if err := report.Write(path); err != nil {
@@ -49,8 +49,8 @@ func (r *run) publish(report bootreport.Report) {
 	}
 }
 
-// writeConsole writes one line. The console may be a terminal that is stopped
-// or a pipe without a reader: it is never waited for.
+// writeConsole writes one line. It never blocks for long, even if the console is a stopped terminal or a pipe without a
+// reader.
 func writeConsole(path, line string) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"muster/internal/sandbox"
 )
 
-func TestAWarmPoolIsToldOnceHoweverOftenTheUnitAsks(t *testing.T) {
+func TestSignalsOfAWarmPoolInstanceAreSentOnce(t *testing.T) {
 	t.Parallel()
 	m := awaited(t, "Warmed:Running", sandbox.Hook{}, sandbox.AgentPlan{}).mustConfigure()
 	for range 3 {
@@ -26,9 +26,8 @@ func TestAWarmPoolIsToldOnceHoweverOftenTheUnitAsks(t *testing.T) {
 	}
 }
 
-// The unit retries every minute: what was delivered is not sent again, and what was
-// not is.
-func TestARetrySendsOnlyWhatWasNotDelivered(t *testing.T) {
+// The unit runs verify every minute. Delivered signals are not sent again, undelivered ones are.
+func TestRetrySendsOnlyUndeliveredSignals(t *testing.T) {
 	t.Parallel()
 	m := awaited(t, "", sandbox.Hook{}, sandbox.AgentPlan{}).mustConfigure()
 	denied := sandbox.AccessDenied(sandbox.CloudFormation, "")
@@ -53,7 +52,7 @@ func TestARetrySendsOnlyWhatWasNotDelivered(t *testing.T) {
 	if got := m.told(); got != "CONTINUE, SUCCESS by CFN_V1, Healthy" {
 		t.Error(got)
 	}
-	m.mustConfigure() // a new bootstrap begins anew
+	m.mustConfigure() // a new bootstrap starts from scratch
 	if _, err := m.verify(); err != nil {
 		t.Error(err)
 	}
@@ -62,7 +61,7 @@ func TestARetrySendsOnlyWhatWasNotDelivered(t *testing.T) {
 	}
 }
 
-func TestABootstrapThatFailsNeverEndsALiveInstance(t *testing.T) {
+func TestFailedBootstrapNeverReplacesALiveInstance(t *testing.T) {
 	t.Parallel()
 	m := awaited(t, "", sandbox.Hook{}, sandbox.AgentPlan{}).set("CLUSTER", "prdo", "ON_FAILURE", "unhealthy", "LIFECYCLE_HOOK", "")
 	wantExit(t, m.configure(), exitcode.BadConfiguration)
@@ -71,7 +70,7 @@ func TestABootstrapThatFailsNeverEndsALiveInstance(t *testing.T) {
 	}
 }
 
-func TestASettingsFileThatCannotBeReadHoldsTheAgentBack(t *testing.T) {
+func TestUnreadableSettingsFileHoldsTheAgentBack(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
 	m.host.Settings.Bad = errors.New("/etc/muster/muster.env:2: the line is not KEY=VALUE")
@@ -81,7 +80,7 @@ func TestASettingsFileThatCannotBeReadHoldsTheAgentBack(t *testing.T) {
 	wantText(t, m.log.String(), "ecs.service is held back")
 }
 
-func TestAUnitThatTheAdministratorMaskedIsLeftAlone(t *testing.T) {
+func TestMaskedUnitIsUnchanged(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
 	m.systemd.unit(agentUnit).Masked = true

@@ -17,18 +17,17 @@ func (r *run) checkpointPath() string {
 	return filepath.Join(r.Config.Path(r.Config.ECSDataDir), "agent.db")
 }
 
-// stale is a checkpoint with which the ECS agent cannot register where it should.
+// stale is a checkpoint that prevents the ECS agent from registering in the wanted cluster.
 type stale struct {
 	ecsagent.Checkpoint
-	what  string // is wrong with it
+	what  string // what is wrong with the checkpoint
 	why   string // evidence
-	fatal bool   // the ECS agent is known to refuse to start with it
+	fatal bool   // the ECS agent is known to refuse to start with this checkpoint
 }
 
-// checkpoint reads what the ECS agent saved. The agent compares the saved cluster
-// with the configured one letter by letter (agent/app/agent.go, setClusterInConfig):
-// a name and the ARN of the same cluster do not match. So when both mean the same
-// cluster, the saved spelling is the one to write.
+// checkpoint reads what the ECS agent saved in agent.db. The agent compares the text of the saved cluster with the
+// configured one (agent/app/agent.go, setClusterInConfig), so a name and the ARN of the same cluster do not match. If
+// both mean the same cluster, checkpoint returns the saved spelling to write to ecs.config.
 func (r *run) checkpoint() (write cluster.Ref, bad *stale) {
 	saved, err := ecsagent.ReadCheckpoint(r.checkpointPath())
 	switch {
@@ -60,8 +59,8 @@ func (r *run) checkpoint() (write cluster.Ref, bad *stale) {
 	return write, nil
 }
 
-// deregistered reports whether an earlier verify learned from ECS, or the ECS agent
-// logged, that the container instance is gone. bootstrap spends no call of its own on it.
+// deregistered reports whether the container instance is known to be deregistered, from an earlier verify or from the
+// ECS agent's log. It makes no API call.
 func (r *run) deregistered(arn string) bool {
 	if arn == "" {
 		return false
@@ -70,12 +69,12 @@ func (r *run) deregistered(arn string) bool {
 	if before.ContainerInstanceARN == arn && before.Cause != nil && before.Cause.ID == "container-instance-inactive" {
 		return true
 	}
-	logged, _ := ecsagent.ReadLogs(r.Config.Path(r.Config.ECSLogDir), ecsagent.Options{}) // without a log nothing is known
+	logged, _ := ecsagent.ReadLogs(r.Config.Path(r.Config.ECSLogDir), ecsagent.Options{}) // without a log, the result is false
 	other := strings.Contains(logged.Message, ":container-instance/") && !strings.Contains(logged.Message, arn)
 	return logged.Cause.ID == "agent-deregistered" && !other
 }
 
-// staleState is the error on a stale checkpoint that is not moved aside.
+// staleState returns the error for a stale checkpoint that is not moved aside.
 func (r *run) staleState(bad *stale) error {
 	commands := []string{r.again(r.wanted.Text, "--reset-stale-state")}
 	text := "Move the file aside:"
@@ -87,8 +86,8 @@ func (r *run) staleState(bad *stale) error {
 	return fix.Because(errors.New(bad.what), []string{bad.why}, fix.Do(text, commands...))
 }
 
-// moveStale moves agent.db aside. A running agent keeps the file that it has open,
-// and finds none after its restart.
+// moveStale moves agent.db aside. A running agent keeps its open file, and starts without a checkpoint after its
+// restart.
 func (r *run) moveStale() error {
 	aside, err := ecsagent.SetAside(r.checkpointPath(), time.Now())
 	if err != nil {

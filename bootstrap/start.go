@@ -11,18 +11,17 @@ import (
 	"muster/internal/instance"
 )
 
-// The units of muster that bootstrap queues.
+// verifyUnit and agentUnit are the muster units that bootstrap queues.
 const (
 	verifyUnit = "muster-verify.service"
 	agentUnit  = "muster-agent.service"
 )
 
-// heldBack is the UnitFileState of ecs.service after hold.
+// heldBack is the UnitFileState of ecs.service after hold has masked it.
 const heldBack = "masked-runtime"
 
-// start queues ecs.service and muster's own units without waiting for any of
-// them. muster's units read the record when they start. restart means that a
-// running ECS agent was started with another ecs.config.
+// start queues ecs.service and muster's own units without waiting for them. muster's units read the record when they
+// start. restart means that a running ECS agent must be restarted, because ecs.config or its checkpoint has changed.
 func (r *run) start(ctx context.Context, restart bool) error {
 	switch {
 	case errors.Is(r.noUnits, instance.ErrNoSystemd):
@@ -56,9 +55,8 @@ func (r *run) start(ctx context.Context, restart bool) error {
 	return nil
 }
 
-// systemdTooOld reports whether muster's own units must not run here. The cluster is
-// configured all the same: ecs.config and ecs.service need nothing new. A version that
-// cannot be asked is no reason to leave the units out.
+// systemdTooOld reports whether systemd is too old for muster's own units. The cluster is configured anyway, because
+// ecs.config and ecs.service do not depend on the version. If the version is unknown, the units are installed.
 func (r *run) systemdTooOld(ctx context.Context) bool {
 	version, err := r.units.Version(ctx)
 	if err != nil {
@@ -68,16 +66,16 @@ func (r *run) systemdTooOld(ctx context.Context) bool {
 	if !version.TooOld() {
 		return false
 	}
-	r.warn("units", "systemd %s is older than %d, so %s and %s are not installed, enabled or started: they would run with less protection than they are meant to have",
+	r.warn("units", "systemd %s is older than %d, so %s and %s are not installed, enabled or started: they would run without part of their sandboxing",
 		version, units.Oldest, verifyUnit, agentUnit)
 	if r.Config.LifecycleHook != "" || r.Config.CFNStack != "" {
-		r.warnOf("units", fix.Wrap(errors.New("nothing sends the signal of this boot: muster-verify.service would"), fix.Do("After the boot, run:", "sudo muster verify")))
+		r.warnOf("units", fix.Wrap(errors.New("no signal is sent for this boot, because muster-verify.service is not installed"), fix.Do("After the boot, run:", "sudo muster verify")))
 	}
 	return true
 }
 
-// install writes muster's units where no package brought them, enables them, and
-// returns those that may be started.
+// install writes muster's units unless a package has installed them, enables them, and returns those that may be
+// started.
 func (r *run) install(ctx context.Context) (own []string, err error) {
 	if err := r.installBare(ctx); err != nil {
 		return nil, err
@@ -92,7 +90,7 @@ func (r *run) install(ctx context.Context) (own []string, err error) {
 	return own, err
 }
 
-// installBare writes the units that no package brought, with the program that they run.
+// installBare writes the units that no package has installed, and the program that they run.
 func (r *run) installBare(ctx context.Context) error {
 	bare := units.Bare(r.Config.Root, r.UnitFiles)
 	if len(bare) == 0 {
@@ -103,7 +101,7 @@ func (r *run) installBare(ctx context.Context) error {
 		return err
 	}
 	if program.Copied != nil {
-		r.info("units", "copied this program to %s, which the units run: %s cannot stay: %v", program.Path, r.Binary, program.Copied)
+		r.info("units", "copied this program to %s, which the units run, because they cannot run %s: %v", program.Path, r.Binary, program.Copied)
 	}
 	written, err := units.Install(r.Config.Root, program.Path, bare)
 	if err != nil || len(written) == 0 {
@@ -113,7 +111,7 @@ func (r *run) installBare(ctx context.Context) error {
 	return r.units.Reload(ctx)
 }
 
-// unmasked leaves out the units that the administrator has masked.
+// unmasked returns the units that the administrator has not masked.
 func (r *run) unmasked(ctx context.Context, names ...string) (left []string, err error) {
 	for _, name := range names {
 		state, err := r.units.Show(ctx, name)
@@ -129,7 +127,7 @@ func (r *run) unmasked(ctx context.Context, names ...string) (left []string, err
 	return left, nil
 }
 
-// readyECS makes sure that ecs.service can be started, and returns how.
+// readyECS makes sure that ecs.service can be started, and returns whether to start or to restart it.
 func (r *run) readyECS(ctx context.Context, restart bool) (units.Verb, error) {
 	state, err := r.units.Show(ctx, ecsUnit)
 	if err == nil && state.UnitFileState == heldBack {

@@ -18,17 +18,16 @@ import (
 	"muster/internal/sandbox"
 )
 
-// systemd stands for the real one, by its rules as far as bootstrap meets them:
-// a unit is known after a Reload that finds its file, a masked or unknown one is
-// refused, and ecs.service is the sandbox's ECS agent. With a path its state
-// outlives the process.
+// systemd simulates the real systemd as far as bootstrap uses it: a unit is known after a Reload that finds its file,
+// operations on a masked or unknown unit fail, and ecs.service is the sandbox's ECS agent. If it has a path, its state
+// survives the process.
 type systemd struct {
 	root  string
 	path  string
 	agent *sandbox.Sandbox                // nil: ecs.service runs nothing
 	fail  func(method, name string) error // nil: nothing fails
 
-	version units.Version // empty: that of Amazon Linux 2023
+	version units.Version // empty: the version in Amazon Linux 2023
 
 	mu    sync.Mutex
 	calls []string
@@ -69,7 +68,7 @@ func (s *systemd) unit(name string) *unitState {
 	return s.Units[name]
 }
 
-// call records, and fails as told.
+// call records a call, and fails if the test wants it to.
 func (s *systemd) call(method, name string) error {
 	s.calls = append(s.calls, strings.TrimSpace(method+" "+name))
 	if s.fail != nil {
@@ -213,7 +212,7 @@ func (s *systemd) Version(context.Context) (units.Version, error) {
 
 func (s *systemd) Close() {}
 
-// did are the calls that change something, in order.
+// did returns the calls that change something, in order.
 func (s *systemd) did() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -226,7 +225,7 @@ func (s *systemd) forget() {
 	s.calls = nil
 }
 
-// reboot forgets what a boot forgets, and starts what is enabled.
+// reboot clears the state that a reboot clears, and starts the enabled units.
 func (s *systemd) reboot() {
 	s.mu.Lock()
 	names := slices.Collect(maps.Keys(s.Units))

@@ -17,10 +17,9 @@ import (
 	"muster/internal/instance"
 )
 
-// Verify waits until the ECS agent has registered this instance in its cluster, asks
-// the ECS API to confirm it where that is allowed, and signals the result to the
-// launch hook, CloudFormation and Auto Scaling. The error carries the exit code; the
-// report is complete either way.
+// Verify waits until the ECS agent has registered this instance in its cluster, confirms it with the ECS API if that is
+// allowed, and signals the result to the launch hook, CloudFormation and Auto Scaling. The error carries the exit code.
+// The report is complete even if there is an error.
 func (h *Host) Verify(ctx context.Context) (bootreport.Report, error) {
 	r, err := h.open(ctx)
 	defer r.close()
@@ -35,14 +34,14 @@ func (h *Host) Verify(ctx context.Context) (bootreport.Report, error) {
 	if err != nil {
 		report.Outcome, report.ExitCode, report.Reason = bootreport.OutcomeOf(err), exitcode.Of(err), err.Error()
 	}
-	if ctx.Err() == nil { // after Ctrl-C nothing is waited for
+	if ctx.Err() == nil { // after Ctrl-C, send no signals
 		report = r.conclude(ctx, report)
 		if ctx.Err() != nil && len(report.Undelivered()) > 0 {
 			err = interrupted(ctx)
 		}
 	}
 	if err != nil {
-		return report, err // with its evidence and its fix
+		return report, err // err already has its evidence and its fix
 	}
 	return report, report.Err()
 }
@@ -80,8 +79,8 @@ func (r *run) verify(ctx context.Context) (bootreport.Report, error) {
 	return report, nil
 }
 
-// deferred is the report of an instance in a warm pool. The unit asks every minute,
-// for as long as the instance stays there.
+// deferred returns the report of an instance in a warm pool. muster-verify.service checks again every minute while the
+// instance stays there.
 func (r *run) deferred(report bootreport.Report, state string) bootreport.Report {
 	report.Outcome, report.ExitCode = bootreport.Deferred, exitcode.Deferred
 	report.Reason = "the instance is in a warm pool (" + state + "); it registers when it leaves the pool"
@@ -89,8 +88,8 @@ func (r *run) deferred(report bootreport.Report, state string) bootreport.Report
 	return report
 }
 
-// expect finds the cluster that the instance was to join: from the settings, from
-// bootstrap's record, else from what the ECS agent reads.
+// expect finds the cluster that the instance should join: from the settings, from the record of bootstrap, or from the
+// ECS agent's configuration, in this order.
 func (r *run) expect(ctx context.Context) error {
 	named, err := instance.Resolve(ctx, instance.InSettings(r.Config), instance.InRecord(r.Record), r.inAgentConfig)
 	switch {
@@ -104,24 +103,22 @@ func (r *run) expect(ctx context.Context) error {
 	return r.want(named)
 }
 
-// known is a failure whose cause follows from the answer itself.
+// known is a failure whose cause is clear from the response itself.
 type known struct {
 	check.Finding
-	passes bool // it may pass by waiting
+	passes bool // waiting may resolve it
 }
 
 func (k *known) Error() string { return k.Summary }
 
-// errTerminal means that the ECS agent will not register however long verify waits.
+// errTerminal means that the ECS agent will not register, no matter how long verify waits.
 var errTerminal = errors.New("the ECS agent will not register")
 
-// pollsPerLook is how many polls pass between two looks at whether the agent ended
-// for good.
+// pollsPerLook is the number of polls between two checks whether the agent has exited permanently.
 const pollsPerLook = 4
 
-// await polls introspection until the agent has a container instance ARN in the
-// wanted cluster. Its error is a *known, an errTerminal, or the last answer before
-// ctx ended.
+// await polls introspection until the agent has a container instance ARN in the wanted cluster. The error is a *known,
+// an errTerminal, or the error of the last poll before ctx ended.
 func (r *run) await(ctx context.Context) (meta ecsagent.Metadata, last error) {
 	agent := r.Agent(r.Config)
 	tick := time.NewTicker(r.pace.poll)
@@ -137,9 +134,9 @@ func (r *run) await(ctx context.Context) (meta ecsagent.Metadata, last error) {
 		case err == nil && standing == ecsagent.Registered:
 			return answer, nil
 		case err == nil:
-			err = errors.New("the ECS agent answers, but has not registered: it has no container instance ARN")
+			err = errors.New("the ECS agent responds, but has not registered: it has no container instance ARN")
 		}
-		if ctx.Err() == nil || last == nil { // a call that the deadline cut off is no answer
+		if ctx.Err() == nil || last == nil { // ignore a call that the deadline interrupted
 			meta, last = answer, err
 		}
 		if n%pollsPerLook == pollsPerLook-1 {
@@ -155,8 +152,8 @@ func (r *run) await(ctx context.Context) (meta ecsagent.Metadata, last error) {
 	}
 }
 
-// restarting reports whether the ECS agent which answers is about to be replaced:
-// bootstrap has queued the restart without waiting for it.
+// restarting reports whether the running ECS agent is about to be restarted. bootstrap queues the restart without
+// waiting for it.
 func (r *run) restarting(ctx context.Context) bool {
 	if r.units == nil {
 		return false
@@ -165,19 +162,17 @@ func (r *run) restarting(ctx context.Context) bool {
 	return err == nil && (s.Job != nil || s.ActiveState == "deactivating")
 }
 
-// exitTerminal is ecs-init's TerminalFailureAgentExitCode; ecs.service has
-// RestartPreventExitStatus=5.
+// exitTerminal is TerminalFailureAgentExitCode in ecs-init. ecs.service sets RestartPreventExitStatus=5.
 const exitTerminal = 5
 
-// terminal is an errTerminal when the ECS agent ended with its terminal exit code, or
-// its unit cannot start.
+// terminal returns an errTerminal if the ECS agent exited with its terminal exit code or its unit cannot start.
 func (r *run) terminal(ctx context.Context) error {
 	if r.units != nil {
 		s, err := r.units.Show(ctx, ecsUnit)
 		switch {
 		case err != nil:
 		case s.ActiveState == "active":
-			return nil // whatever is in the log, it was started again
+			return nil // the agent was started again, so older log lines do not matter
 		case s.LoadState == units.NotFound, s.LoadState == units.Masked:
 			return fmt.Errorf("%w: %s is %s", errTerminal, ecsUnit, s.LoadState)
 		case s.ActiveState == "failed" && s.ExecMainStatus == exitTerminal:

@@ -39,7 +39,7 @@ func TestVerifyWaitsForTheRegistration(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := boot(t, sandbox.Options{Agent: test.plan}).set("CLUSTER", "prod").mustConfigure()
-			// The agent answers otherwise once it was asked twice.
+			// The agent's response changes after two requests.
 			asked := 0
 			agent := m.host.Agent
 			m.host.Agent = func(cfg *config.Config) Introspection {
@@ -70,7 +70,7 @@ type introspecting func(context.Context) (ecsagent.Metadata, error)
 
 func (f introspecting) Metadata(ctx context.Context) (ecsagent.Metadata, error) { return f(ctx) }
 
-func TestVerifySaysWhyItDidNotRegister(t *testing.T) {
+func TestVerifyReportsTheCause(t *testing.T) {
 	t.Parallel()
 	deny := sandbox.AccessDenied(sandbox.ECS, "RegisterContainerInstance")
 	for name, test := range map[string]struct {
@@ -111,10 +111,10 @@ func TestVerifySaysWhyItDidNotRegister(t *testing.T) {
 				test.prepare(m)
 				m.Agent.Release()
 			}
-			if test.plan.Answer != sandbox.AnswerNormal { // the agent listens
+			if test.plan.Answer != sandbox.AnswerNormal { // the agent is listening
 				_, _ = m.Agent.Await(t.Context(), func(s sandbox.AgentStatus) bool { return s.Phase == sandbox.PhaseRegistered })
 			}
-			if test.fault != nil { // the agent has met it
+			if test.fault != nil { // the agent has seen the fault
 				_, _ = m.Agent.Await(t.Context(), func(s sandbox.AgentStatus) bool { return s.Exits > 0 })
 			}
 			report, err := m.verify()
@@ -126,8 +126,8 @@ func TestVerifySaysWhyItDidNotRegister(t *testing.T) {
 	}
 }
 
-// The cluster was right when bootstrap looked, or it could not look.
-func TestTheAgentsOwnWordOnAClusterThatIsNotThere(t *testing.T) {
+// Either the cluster existed when bootstrap checked, or bootstrap could not check.
+func TestAgentsErrorAboutAMissingClusterIsTheCause(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prdo", "TIMEOUT", "10m")
 	m.Inject(sandbox.AccessDenied(sandbox.ECS, "DescribeClusters"))
@@ -137,7 +137,7 @@ func TestTheAgentsOwnWordOnAClusterThatIsNotThere(t *testing.T) {
 	wantText(t, strings.Join(report.Evidence, "\n"), "exited once, with code 5", "-agent.log:", "Cluster not found.")
 }
 
-func TestTerminalExitIsSeenWithoutSystemdToo(t *testing.T) {
+func TestTerminalExitIsDetectedWithoutSystemd(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod", "TIMEOUT", "10m")
 	m.host.Units = func(context.Context, string) (Units, error) { return nil, instance.ErrNoSystemd }
@@ -147,7 +147,7 @@ func TestTerminalExitIsSeenWithoutSystemdToo(t *testing.T) {
 	wantText(t, strings.Join(report.Evidence, "\n"), "terminal exit code 5", "not booted by systemd")
 }
 
-func TestOldTroubleIsNotBlamed(t *testing.T) {
+func TestOldLogLinesAreNotTheCause(t *testing.T) {
 	t.Parallel()
 	for name, at := range map[string]time.Time{"of another boot": time.Unix(1e9, 0), "before bootstrap": time.Now().Add(-2 * time.Second)} {
 		t.Run(name, func(t *testing.T) {
@@ -165,12 +165,12 @@ func TestOldTroubleIsNotBlamed(t *testing.T) {
 	}
 }
 
-// verify --wait comes before the restart that bootstrap has queued.
-func TestTheOldAgentsClusterIsNotTheVerdict(t *testing.T) {
+// verify --wait runs before the restart that bootstrap has queued.
+func TestClusterBeforeAQueuedRestartIsIgnored(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod").mustConfigure()
 	m.systemd.unit(ecsUnit).Job = &units.Job{Type: "restart", State: "running"}
-	var asked atomic.Int64 // the checks for the cause ask at the same time
+	var asked atomic.Int64 // the checks for the cause send requests at the same time
 	m.host.Agent = func(*config.Config) Introspection {
 		return introspecting(func(context.Context) (ecsagent.Metadata, error) {
 			if asked.Add(1) < 3 {
@@ -186,14 +186,14 @@ func TestTheOldAgentsClusterIsNotTheVerdict(t *testing.T) {
 	wantExit(t, err, exitcode.Healthy)
 	wantOutcome(t, report, bootreport.Registered, "")
 
-	m.set("TIMEOUT", "200ms") // and if it never comes, that is the cause
+	m.set("TIMEOUT", "200ms") // if the restart never happens, the wrong cluster is the cause
 	asked.Store(-1 << 30)
 	report, err = m.verify()
 	wantExit(t, err, exitcode.NotRegistered)
 	wantOutcome(t, report, bootreport.NotRegistered, "wrong-cluster")
 }
 
-func TestATerminalExitBeforeARestartByHandIsNotTheEnd(t *testing.T) {
+func TestTerminalExitBeforeAManualRestartIsIgnored(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{Agent: sandbox.AgentPlan{Hold: true}}).set("CLUSTER", "prod").mustConfigure()
 	m.agentLogged("ecs-init.log", time.Now().Add(time.Second), "info", "Agent exited with code 5")
@@ -210,23 +210,23 @@ func TestATerminalExitBeforeARestartByHandIsNotTheEnd(t *testing.T) {
 	wantOutcome(t, report, bootreport.Registered, "")
 }
 
-func TestTheECSAPIHasItsSay(t *testing.T) {
+func TestVerdictsOfTheECSAPI(t *testing.T) {
 	t.Parallel()
 	const describe = "DescribeContainerInstances"
 	for name, test := range map[string]struct {
 		fault   *sandbox.Fault
 		edit    func(*sandbox.ContainerInstance)
-		then    func(*sandbox.ContainerInstance) // at the second question
+		then    func(*sandbox.ContainerInstance) // change before the second request
 		asks    int
-		cause   string // empty: registered
+		cause   string // empty if it registered
 		warning string
 		says    string
 	}{
 		"agrees":                 {asks: 1},
 		"agrees, draining":       {edit: func(ci *sandbox.ContainerInstance) { ci.Status = "DRAINING" }, asks: 1},
 		"denies us":              {fault: &sandbox.Fault{Kind: sandbox.KindAccessDenied}, asks: 1, warning: "ecs:DescribeContainerInstances is not allowed"},
-		"throttles us":           {fault: &sandbox.Fault{Kind: sandbox.KindThrottled}, asks: 1, warning: "request rate"},
-		"hangs up":               {fault: &sandbox.Fault{Reset: true}, asks: 1, warning: "the connection ended before the answer"},
+		"throttles us":           {fault: &sandbox.Fault{Kind: sandbox.KindThrottled}, asks: 3, warning: "request rate"},
+		"hangs up":               {fault: &sandbox.Fault{Reset: true}, asks: 1, warning: "the connection was closed before the response"},
 		"talks rubbish":          {fault: &sandbox.Fault{Body: "<html>"}, asks: 1, warning: "only the ECS agent reports the registration"},
 		"sees no agent at first": {edit: func(ci *sandbox.ContainerInstance) { ci.AgentConnected = false }, then: func(ci *sandbox.ContainerInstance) { ci.AgentConnected = true }, asks: 2},
 		"still registers it":     {edit: func(ci *sandbox.ContainerInstance) { ci.Status = "REGISTERING" }, then: func(ci *sandbox.ContainerInstance) { ci.Status = "ACTIVE" }, asks: 2},
@@ -284,7 +284,7 @@ func TestTheECSAPIHasItsSay(t *testing.T) {
 	}
 }
 
-// changing does something before the n-th question for the container instance.
+// changing runs a function before the n-th request for the container instance.
 type changing struct {
 	AWS
 	n      int
@@ -297,9 +297,8 @@ func (c *changing) ContainerInstance(ctx context.Context, cluster, arn string) (
 	return c.AWS.ContainerInstance(ctx, cluster, arn)
 }
 
-// The answer comes at any time between two polls; it is seen within a second by
-// the clock of the code itself.
-func TestRegistrationIsSeenWithinASecondOfTheAnswer(t *testing.T) {
+// The registration happens at any time between two polls, and must be detected within a second on the code's own clock.
+func TestRegistrationIsDetectedWithinASecond(t *testing.T) {
 	for _, at := range []time.Duration{0, time.Millisecond, 499 * time.Millisecond, 37*time.Second + 1, 9 * time.Minute} {
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
@@ -328,7 +327,7 @@ func TestRegistrationIsSeenWithinASecondOfTheAnswer(t *testing.T) {
 	}
 }
 
-func TestTheEndOfTheTimeDoesNotHideWhatTheAgentSaid(t *testing.T) {
+func TestTimeoutKeepsTheAgentsLastResponse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &run{Host: &Host{Agent: func(*config.Config) Introspection {
 			return introspecting(func(ctx context.Context) (ecsagent.Metadata, error) {
@@ -338,7 +337,7 @@ func TestTheEndOfTheTimeDoesNotHideWhatTheAgentSaid(t *testing.T) {
 				return ecsagent.Metadata{}, ecsagent.ErrRefused
 			})
 		}}, pace: realPace(), wanted: ref(t, "prod"), Instance: &instance.Instance{Config: &config.Config{Root: t.TempDir()}}}
-		for range 50 { // the last poll and the end fall together, in either order
+		for range 50 { // the last poll and the deadline coincide, in either order
 			ctx, stop := context.WithTimeout(t.Context(), 2*r.pace.poll)
 			if _, err := r.await(ctx); !errors.Is(err, ecsagent.ErrRefused) {
 				t.Fatal(err)
@@ -348,8 +347,8 @@ func TestTheEndOfTheTimeDoesNotHideWhatTheAgentSaid(t *testing.T) {
 	})
 }
 
-// Only what the agent's own disconnects make normal is waited for.
-func TestTheECSAPIIsAskedRarelyAndForFiveMinutes(t *testing.T) {
+// verify waits only for conditions that the agent's normal disconnects can cause.
+func TestECSAPIIsPolledForFiveMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		api := &disconnected{}
@@ -380,20 +379,23 @@ func (d *disconnected) ContainerInstance(context.Context, string, string) (awsap
 	return awsapi.ContainerInstance{ARN: "arn", Status: "ACTIVE"}, nil
 }
 
-// A call that fails, or that the deadline cuts off, takes no answer back.
-func TestTheLastAnswerOfECSCounts(t *testing.T) {
+// A call that fails, or that the deadline interrupts, does not invalidate an earlier response.
+func TestLastResponseOfECSCounts(t *testing.T) {
 	gone := errors.New("ecs:DescribeContainerInstances: no answer in time")
 	for name, c := range map[string]struct {
-		answers []string // of one call each: "connected", "disconnected", "throttled"; then calls hang
-		cause   string   // empty: registered
+		answers []string // one per call: "connected", "disconnected", "throttled"; later calls hang
+		cause   string   // empty if it registered
 		asked   int
 	}{
-		"disconnected, then silence":                   {[]string{"disconnected"}, "agent-disconnected", 2},
-		"disconnected, throttled, then silence":        {[]string{"disconnected", "throttled"}, "agent-disconnected", 3},
-		"disconnected, throttled, connected":           {[]string{"disconnected", "throttled", "connected"}, "", 3},
-		"disconnected, and throttled for ever":         {[]string{"disconnected", "throttled", "throttled", "throttled", "throttled"}, "agent-disconnected", 5},
-		"throttled at once: the agent is taken at its": {[]string{"throttled"}, "", 1},
-		"silence: the agent is taken at its word":      {nil, "", 1},
+		"disconnected, then silence":                     {[]string{"disconnected"}, "agent-disconnected", 2},
+		"disconnected, throttled, then silence":          {[]string{"disconnected", "throttled"}, "agent-disconnected", 3},
+		"disconnected, throttled, connected":             {[]string{"disconnected", "throttled", "connected"}, "", 3},
+		"disconnected, and throttled for ever":           {[]string{"disconnected", "throttled", "throttled", "throttled", "throttled"}, "agent-disconnected", 5},
+		"throttled, then silence: the agent is believed": {[]string{"throttled"}, "", 2},
+		"throttled, then connected":                      {[]string{"throttled", "throttled", "connected"}, "", 3},
+		"throttled, then disconnected":                   {[]string{"throttled", "disconnected"}, "agent-disconnected", 3},
+		"throttled for ever: the agent is believed":      {[]string{"throttled", "throttled", "throttled", "throttled"}, "", 4},
+		"silence: the agent is taken at its word":        {nil, "", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -471,8 +473,8 @@ func TestVerifyWithoutAClusterIsMisconfigured(t *testing.T) {
 	})
 }
 
-// ecs-init merges its two files, and the agent reads a third (agent/config/config.go).
-func TestVerifyTakesTheClusterFromEachFileOfTheAgent(t *testing.T) {
+// ecs-init merges its two files, and the agent reads a third one (agent/config/config.go).
+func TestVerifyReadsTheClusterFromEachFileOfTheAgent(t *testing.T) {
 	t.Parallel()
 	for path, text := range map[string]string{
 		ecsConfig:                 "ECS_CLUSTER= prod \n",
@@ -502,7 +504,7 @@ func TestVerifyTakesTheClusterFromEachFileOfTheAgent(t *testing.T) {
 	}
 }
 
-func TestInterruptedVerifyTellsNobody(t *testing.T) {
+func TestInterruptedVerifySendsNoSignals(t *testing.T) {
 	t.Parallel()
 	m := boot(
 		t,
@@ -525,14 +527,14 @@ func TestInterruptedVerifyTellsNobody(t *testing.T) {
 	}
 }
 
-func TestAtMostTenCallsABoot(t *testing.T) {
+func TestBootMakesAtMostTenCalls(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{
 		Group:  &sandbox.Group{Name: "workers", Tags: map[string]string{"muster:cluster": "prod"}, Hooks: []sandbox.Hook{{Name: "ready"}}},
 		Stacks: map[string][]string{"stack": {"Workers"}},
 	})
 	m.set("LIFECYCLE_HOOK", "ready", "CFN_STACK", "stack", "CFN_RESOURCE", "Workers").mustConfigure()
-	m.host.Settings.Flags = map[string]string{} // the unit knows what was recorded
+	m.host.Settings.Flags = map[string]string{} // the unit knows only the recorded settings
 	before := m.CallCount("", "")
 	report, err := m.verify()
 	if err != nil {

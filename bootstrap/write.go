@@ -14,22 +14,21 @@ import (
 	"muster/internal/instance"
 )
 
-// regionKey overrides the region that the ECS agent gets from the metadata service.
+// regionKey is the setting that overrides the region that the ECS agent reads from the metadata service.
 const regionKey = "AWS_DEFAULT_REGION"
 
-// change is what bootstrap does to ecs.config.
+// change is a planned change of ecs.config.
 type change struct {
 	path     string
 	old, new []byte
 	repaired []ecsconfig.Problem
-	notes    []string            // changes beyond the request
-	left     []ecsconfig.Problem // only a person can fix these; in all files that the agent reads
-	refused  error               // with what is left the ECS agent would not register
+	notes    []string            // changes that the settings did not ask for
+	left     []ecsconfig.Problem // problems that only a person can fix, in all files that the agent reads
+	refused  error               // set if the remaining problems would prevent the ECS agent from registering
 }
 
-// plan reads ecs.config, repairs what the agent would misread, and sets what the
-// settings ask for. What is then wrong is evaluated as the ECS agent would read it,
-// together with the other files that it reads.
+// plan reads ecs.config, repairs what the agent would misread, and applies the settings. It then looks for remaining
+// problems in the result as the ECS agent would read it, together with the agent's other files.
 func (r *run) plan(ref cluster.Ref) (change, error) {
 	from := r.sources()
 	c := change{path: r.Config.Path(r.Config.ECSConfig), old: from.User.Data}
@@ -57,23 +56,22 @@ func (r *run) plan(ref cluster.Ref) (change, error) {
 	_, problems := ecsconfig.Read(from)
 	c.left = slices.DeleteFunc(problems, func(p ecsconfig.Problem) bool {
 		_, set := file.Get(p.Key)
-		return p.File == from.Instance.Path && set // the file of the image gives way
+		return p.File == from.Instance.Path && set // the user's file overrides the image's
 	})
 	c.refused = r.refusal(settings, c.left)
 	return c, nil
 }
 
-// inAgentConfig is an instance.Source: the cluster that the ECS agent's own configuration
-// names. User data is the last place (agent/config/config.go, NewConfig), and is asked
-// for only if the files name none. An ecs.config that cannot be read is an error if
-// nothing else names the cluster.
+// inAgentConfig is an instance.Source. It returns the cluster that the ECS agent's own configuration names. User data
+// has the lowest precedence (agent/config/config.go, NewConfig), and is read only if the files name no cluster. An
+// unreadable ecs.config is an error if no other source names the cluster.
 func (r *run) inAgentConfig(ctx context.Context) (instance.Named, error) {
 	from := r.sources()
 	settings, _ := ecsconfig.Read(from)
 	if !settings.Set("ECS_CLUSTER") && r.Identity.InstanceID != "" {
 		ctx, stop := context.WithTimeout(ctx, r.pace.api)
 		defer stop()
-		from.UserData, _, _ = r.imds.UserData(ctx) // none, if it cannot be had
+		from.UserData, _, _ = r.imds.UserData(ctx) // ignored if it cannot be read
 		settings, _ = ecsconfig.Read(from)
 	}
 	if !settings.Set("ECS_CLUSTER") {
@@ -83,15 +81,15 @@ func (r *run) inAgentConfig(ctx context.Context) (instance.Named, error) {
 	return instance.Named{Text: named.Text, Origin: "ECS_CLUSTER in " + named.Where()}, nil
 }
 
-// sources are the files that the ECS agent reads. User data, which it reads too, gives
-// way to each of them.
+// sources returns the files that the ECS agent reads. The agent also reads user data, which has lower precedence than
+// all of them.
 func (r *run) sources() ecsconfig.Sources {
 	from := ecsconfig.Gather(r.Config.ECSConfig, r.Config.Path)
 	from.Region = r.Identity.Region
 	return from
 }
 
-// set writes the cluster and the settings of --ecs into file.
+// set writes the cluster and the settings from --ecs to file.
 func (r *run) set(file *ecsconfig.File, ref cluster.Ref) error {
 	if err := file.Set("ECS_CLUSTER", ref.Text); err != nil {
 		return err
@@ -113,8 +111,8 @@ func (r *run) set(file *ecsconfig.File, ref cluster.Ref) error {
 	return nil
 }
 
-// refusal is the error on problems with which the ECS agent cannot register: it would
-// exit, or ECS would refuse it. Nothing is written then.
+// refusal returns an error if the remaining problems would prevent the ECS agent from registering: it would exit, or
+// ECS would reject the registration. In that case nothing is written.
 func (r *run) refusal(settings *ecsconfig.Settings, left []ecsconfig.Problem) error {
 	worst := slices.DeleteFunc(slices.Clone(left), func(p ecsconfig.Problem) bool { return p.Severity < ecsconfig.Refused })
 	switch {
@@ -131,8 +129,8 @@ func (r *run) refusal(settings *ecsconfig.Settings, left []ecsconfig.Problem) er
 	return nil
 }
 
-// reservesTooMuch compares as the agent does, in MiB
-// (ecs-agent/api/ecs/client/ecs_client.go, getResources).
+// reservesTooMuch returns an error if ECS_RESERVED_MEMORY exceeds the memory of the instance. It compares in MiB, as
+// the agent does (ecs-agent/api/ecs/client/ecs_client.go, getResources).
 func (r *run) reservesTooMuch(settings *ecsconfig.Settings) error {
 	const key = "ECS_RESERVED_MEMORY"
 	value, _ := settings.Get(key)
@@ -147,7 +145,7 @@ func (r *run) reservesTooMuch(settings *ecsconfig.Settings) error {
 	return nil
 }
 
-// writable is the error that apply would fail with before it writes.
+// writable returns the error with which apply would fail before it writes anything.
 func (r *run) writable(ref cluster.Ref) error {
 	c, err := r.plan(ref)
 	if err != nil {
@@ -156,8 +154,8 @@ func (r *run) writable(ref cluster.Ref) error {
 	return c.refused
 }
 
-// apply writes ecs.config. Another program may write between the reading and the
-// writing; then the change is planned anew, once.
+// apply writes ecs.config. If another program changes the file between the read and the write, apply plans the change
+// again, once.
 func (r *run) apply(ref cluster.Ref) (changed bool, err error) {
 	for range 2 {
 		var c change
@@ -179,7 +177,7 @@ func (r *run) apply(ref cluster.Ref) (changed bool, err error) {
 	return changed, err
 }
 
-// logChange reports what was repaired, what only a person can fix, and the result.
+// logChange logs what was repaired, what only a person can fix, and the result.
 func (r *run) logChange(c change) {
 	r.logProblems(c)
 	switch changed := string(c.old) != string(c.new); {
@@ -192,7 +190,7 @@ func (r *run) logChange(c change) {
 	}
 }
 
-// logProblems writes one line for each line of the file, whatever is wrong with it.
+// logProblems logs one line per line of the file, even if that line has several problems.
 func (r *run) logProblems(c change) {
 	for at := 0; at < len(c.repaired); {
 		p, first := c.repaired[at], at
@@ -221,8 +219,7 @@ func withEffect(p ecsconfig.Problem) string {
 	return p.String() + ": " + p.Effect
 }
 
-// waitsInWarmPool reports whether the ECS agent waits while the instance is in a warm
-// pool.
+// waitsInWarmPool reports whether the ECS agent is configured to wait while the instance is in a warm pool.
 func (r *run) waitsInWarmPool() bool {
 	for _, s := range slices.Backward(r.Config.ECS) {
 		if s.Key == warmPoolKey {

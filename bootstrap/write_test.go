@@ -13,20 +13,19 @@ import (
 	"muster/internal/sandbox"
 )
 
-// dryRun is what bootstrap --dry-run prints on stdout, and its error.
+// dryRun returns what bootstrap --dry-run prints to stdout, and its error.
 func (m *machine) dryRun() (string, error) {
 	var out bytes.Buffer
 	err := m.host.Configure(m.t.Context(), Options{DryRun: true, Out: &out})
 	return out.String(), err
 }
 
-// A file is correct only if the ECS agent reads it as it was meant. What it makes of
-// each is in agent/config (parse.go, config.go), ecs-init/docker/docker.go
-// (getEnvVars), and in the issues named.
-func TestAFileThatTheAgentReadsOtherwiseIsNotCalledCorrect(t *testing.T) {
+// A file is correct only if the ECS agent reads it as intended. How the agent reads each file is in agent/config
+// (parse.go, config.go), ecs-init/docker/docker.go (getEnvVars), and in the issues listed.
+func TestFileThatTheAgentMisreadsIsNotReportedAsCorrect(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		before, after string // after: empty: it stays
+		before, after string // after: empty if unchanged
 		warns         []string
 	}{
 		"the region of another instance (amazon-ecs-agent#750)": {"AWS_DEFAULT_REGION=us-east-1\nECS_CLUSTER=prod\n", "AWS_DEFAULT_REGION=eu-central-1\nECS_CLUSTER=prod\n",
@@ -74,10 +73,9 @@ func inUTF16(text string) string {
 	return string(b)
 }
 
-// With these the ECS agent exits, or ECS rejects it: agent/config/config.go (NewConfig)
-// and parse.go; attributes, amazon-ecs-agent#2981; reserved memory,
-// ecs-agent/api/ecs/client (getResources).
-func TestWhatWouldEndTheAgentIsRefusedBeforeItIsWritten(t *testing.T) {
+// With these settings the ECS agent exits, or ECS rejects the registration: agent/config/config.go (NewConfig) and
+// parse.go; attributes, amazon-ecs-agent#2981; reserved memory, ecs-agent/api/ecs/client (getResources).
+func TestSettingsThatStopTheAgentAreRejectedBeforeWriting(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 129)
 	for name, test := range map[string]struct {
@@ -123,8 +121,8 @@ func TestWhatWouldEndTheAgentIsRefusedBeforeItIsWritten(t *testing.T) {
 	}
 }
 
-// The user's file is read last, so what it sets makes up for the image's.
-func TestAFlawOfTheImageThatIsOverriddenIsNone(t *testing.T) {
+// The user's file has precedence, so its settings correct those of the image.
+func TestOverriddenProblemOfTheImageIsNotReported(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod", "ECS", `ECS_INSTANCE_ATTRIBUTES={"stack":"blue"}`)
 	m.put("var/lib/ecs/ecs.config", "ECS_CLUSTER=image\nECS_INSTANCE_ATTRIBUTES={\"a\":\nAWS_DEFAULT_REGION=us-east-1\n")
@@ -133,8 +131,8 @@ func TestAFlawOfTheImageThatIsOverriddenIsNone(t *testing.T) {
 	wantText(t, m.log.String(), "var/lib/ecs/ecs.config:3: AWS_DEFAULT_REGION is us-east-1")
 }
 
-// An unreadable ecs.config comes first: --reset-stale-state would not help.
-func TestAFileThatCannotBeReadIsReportedBeforeAStaleCheckpoint(t *testing.T) {
+// An unreadable ecs.config is reported first, because --reset-stale-state would not help.
+func TestUnreadableFileIsReportedBeforeAStaleCheckpoint(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prod")
 	m.put(ecsConfig+"/x", "")
@@ -144,7 +142,7 @@ func TestAFileThatCannotBeReadIsReportedBeforeAStaleCheckpoint(t *testing.T) {
 	wantText(t, whole(err), "it is a directory", "mv "+m.path(ecsConfig), "muster bootstrap --cluster prod")
 }
 
-func TestAnInstanceInAWarmPoolWhoseAgentWouldRegisterIsWarnedOf(t *testing.T) {
+func TestWarningForAWarmPoolInstanceThatWouldRegister(t *testing.T) {
 	t.Parallel()
 	const says = "ECS_WARM_POOLS_CHECK is not true"
 	for name, test := range map[string]struct {
@@ -178,7 +176,7 @@ func TestAnInstanceInAWarmPoolWhoseAgentWouldRegisterIsWarnedOf(t *testing.T) {
 	}
 }
 
-// The command that repeats a bootstrap carries what its flags and the environment said.
+// The command that repeats a bootstrap contains the settings from flags and the environment.
 func TestTheCommandThatRepeatsABootstrapIsComplete(t *testing.T) {
 	t.Parallel()
 	m := boot(t, sandbox.Options{}).set("CLUSTER", "prdo", "CFN_STACK", "web", "CFN_RESOURCE", "It's", "IMDS_TIMEOUT", "20s",

@@ -9,12 +9,12 @@ import (
 	"muster/internal/sandbox"
 )
 
-// says is an instance whose agent ended with that in its log.
+// says arranges an instance whose agent exited after logging this message.
 func says(message string) func(*testing.T, *world) {
 	return func(t *testing.T, w *world) { w.gone(t, "error", message) }
 }
 
-// answers is one whose agent has registered, and so answers introspection.
+// answers arranges an instance whose agent has registered and returns this introspection response.
 func answers(a sandbox.Answer) func(*testing.T, *world) {
 	return func(_ *testing.T, w *world) { w.plan.Answer = a }
 }
@@ -70,7 +70,7 @@ func agentScenarios() []scenario {
 	}
 }
 
-// deadlock is user data that runs, and a job of ecs.service that waits for it.
+// deadlock arranges running user data, and a job of ecs.service that waits for it.
 func deadlock(w *world, job *units.Job) {
 	w.plan.Hold = true
 	w.systemd["ecs.service"] = units.State{LoadState: "loaded", ActiveState: "inactive", UnitFileState: "enabled", Job: job}

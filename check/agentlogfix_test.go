@@ -8,8 +8,8 @@ import (
 	"muster/internal/host/ecsconfig"
 )
 
-// The lines are those of Go's net and crypto/tls and of the AWS SDK; what is set comes
-// from ecs.config of the instance.
+// The log lines are those of Go's net and crypto/tls packages and of the AWS SDK. The settings come from the instance's
+// ecs.config.
 func TestAFixNamesWhatTheInstanceHas(t *testing.T) {
 	const (
 		failed = "Error registering container instance: operation error ECS: RegisterContainerInstance, " +

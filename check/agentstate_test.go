@@ -10,7 +10,7 @@ import (
 	"muster/internal/host/units"
 )
 
-// agentTells is a state file, just written.
+// agentTells writes a state file with the current time.
 func agentTells(t *testing.T, w *world, edit func(*agentstate.State)) {
 	t.Helper()
 	s := agentstate.State{Started: time.Now().Add(-time.Hour), Written: time.Now(), Period: 60,
@@ -23,8 +23,8 @@ func agentTells(t *testing.T, w *world, edit func(*agentstate.State)) {
 	}
 }
 
-// agentStateScenarios: what the agent alone can see is a cause, and what a check
-// sees too is not one a second time.
+// agentStateScenarios returns scenarios for muster-agent's state. What only the agent can observe is a cause. What a
+// check also observes is not a second cause.
 func agentStateScenarios() []scenario {
 	lost := func(s *agentstate.State) {
 		s.Docker = agentstate.Docker{Since: time.Now().Add(-time.Hour), Why: "connection refused"}

@@ -9,8 +9,8 @@ import (
 	"muster/internal/config"
 )
 
-// What a check needs stands before it, and no id is taken twice: a page, a
-// golden file and a finding could not tell the two apart.
+// A check comes after the checks that it needs. No ID is used twice, because a page, a golden file and a finding could
+// not distinguish the two.
 func TestTheCatalogIsConsistent(t *testing.T) {
 	var checks, ids []string
 	for _, c := range catalog.Checks(catalog.World{}) {
@@ -30,7 +30,7 @@ func TestTheCatalogIsConsistent(t *testing.T) {
 	}
 }
 
-// verify looks at less than check does.
+// verify runs fewer checks than check does.
 func TestWhatIsNotThereIsNotLookedThrough(t *testing.T) {
 	cfg, err := config.Load(config.Set{Flags: map[string]string{"MUSTER_ROOT": t.TempDir()}})
 	if err != nil {

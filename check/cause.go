@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// explain marks the findings that are symptoms of others: of findings that failed and, for
-// warnings, also of warnings.
+// explain marks the findings that other findings explain. A failed finding can explain any finding. A warning can
+// explain only warnings.
 func explain(results []Result) {
 	failed, warned := namesWith(results, Fail), namesWith(results, Warn)
 	for i := range results {
@@ -29,7 +29,7 @@ func explain(results []Result) {
 	}
 }
 
-// name tells apart the findings of one kind about several things. The name of a check
+// name identifies a finding. Findings of the same kind about different things have different names. The name of a check
 // has no thing.
 type name struct{ id, thing string }
 
@@ -40,8 +40,8 @@ func (f *Finding) name() name {
 	return name{f.ID, f.About[0]}
 }
 
-// explainedBy returns the finding, or the check, of this kind that explains f: one about
-// the same thing, or about no thing.
+// explainedBy returns the name of the finding or check of this kind that explains f. It must be about the same thing as
+// f, or about no thing in particular.
 func (f *Finding) explainedBy(kind *Kind, names map[name]name) (by name, explained bool) {
 	for _, thing := range f.About {
 		if by, explained := names[name{kind.ID, thing}]; explained {
@@ -52,9 +52,9 @@ func (f *Finding) explainedBy(kind *Kind, names map[name]name) (by name, explain
 	return by, explained && (len(f.About) == 0 || by.thing == "")
 }
 
-// namesWith maps all names that a finding with this status has to the one that stands
-// for it: its kind, its kind with each thing that it is about, and its check, which
-// stands for itself.
+// namesWith returns the names under which each finding with this status can be referred to, mapped to the finding's own
+// name. They are its kind, its kind combined with each thing that it is about, and its check. A check's name maps to
+// itself.
 func namesWith(results []Result, status Status) map[name]name {
 	names := map[name]name{}
 	for _, r := range results {
@@ -74,19 +74,19 @@ func namesWith(results []Result, status Status) map[name]name {
 	return names
 }
 
-// Cause is a finding that failed, or warns, and that no other explains.
+// Cause is a failed finding or a warning that no other finding explains.
 type Cause struct {
 	Check string `json:"check"`
 	Finding
-	// Symptoms are the ids of the findings and the checks that it explains.
+	// Symptoms are the IDs of the findings and checks that the cause explains.
 	Symptoms []string `json:"symptoms,omitempty"`
 }
 
-// Causes are the failed findings that nothing explains, in order of how many symptoms they
-// have, then in the order of the results.
+// Causes returns the failed findings that no other finding explains. Those with the most symptoms come first, then the
+// order is that of the results.
 func Causes(results []Result) []Cause { return unexplained(results, Fail) }
 
-// Warnings are the warnings that nothing explains, in the same order.
+// Warnings returns the warnings that no other finding explains, in the same order.
 func Warnings(results []Result) []Cause { return unexplained(results, Warn) }
 
 func unexplained(results []Result, status Status) []Cause {
@@ -108,8 +108,8 @@ func unexplained(results []Result, status Status) []Cause {
 
 func (c Cause) comesFirst() bool { return c.Status == Warn && c.Kind != nil && c.Kind.FirstWarning }
 
-// links maps the name of each explained finding to what explains it. A link that would
-// close a cycle is left out, so that the first result in it stays a cause.
+// links maps the name of each explained finding to the findings that explain it. It leaves out a link that would close
+// a cycle, so that the first result of the cycle remains a cause.
 func links(results []Result) map[name][]name {
 	under := map[name][]name{}
 	for _, r := range slices.Backward(results) {
@@ -128,8 +128,8 @@ func leads(under map[name][]name, from, to name) bool {
 	return from == to || slices.ContainsFunc(under[from], func(next name) bool { return leads(under, next, to) })
 }
 
-// symptoms are the findings that this one, or its check, explains, directly or through other
-// symptoms, and the checks that it blocked.
+// symptoms returns the IDs of the findings that this finding or its check explains, directly or through other symptoms.
+// It includes the checks that it blocked.
 func symptoms(results []Result, under map[name][]name, check string, finding Finding) []string {
 	var ids []string
 	by := []name{{id: check}, finding.name()}

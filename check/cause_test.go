@@ -9,22 +9,21 @@ import (
 	"muster/check"
 )
 
-// finds is a check that fails with the finding, which others may explain.
+// finds returns a check that fails with this finding, which other findings may explain.
 func finds(id, finding string, symptomOf ...string) check.Check {
 	return check.Check{Kind: kind(id), Findings: kinds(finding), Run: func(context.Context) []check.Finding {
 		return []check.Finding{{Kind: kind(finding), Status: check.Fail, Summary: finding, SymptomOf: kinds(symptomOf...)}}
 	}}
 }
 
-// blames finds this, and that another explains it.
+// blames returns a check with this finding, which names another as its explanation.
 func blames(id string, status check.Status, symptomOf string) check.Check {
 	return check.Check{Kind: kind(id), Run: func(context.Context) []check.Finding {
 		return []check.Finding{{Status: status, SymptomOf: kinds(symptomOf)}}
 	}}
 }
 
-// A finding about one container explains nothing about another one
-// (aws/amazon-ecs-agent#2467).
+// A finding about one container explains nothing about another one (aws/amazon-ecs-agent#2467).
 func TestAFindingAboutOneThingExplainsThatThingAlone(t *testing.T) {
 	containers := check.Check{Kind: kind("containers"), Run: func(context.Context) []check.Finding {
 		return []check.Finding{

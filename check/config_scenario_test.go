@@ -7,12 +7,12 @@ import (
 	"muster/internal/sandbox"
 )
 
-// configures is an instance with that ecs.config.
+// configures arranges an instance with this ecs.config.
 func configures(text string) func(*testing.T, *world) {
 	return func(t *testing.T, w *world) { w.write(t, "/etc/ecs/ecs.config", text) }
 }
 
-// forgets is one for which nobody but ecs.config names the cluster.
+// forgets arranges an instance with this ecs.config, where no other source names the cluster.
 func forgets(text string) func(*testing.T, *world) {
 	return func(t *testing.T, w *world) {
 		w.Config.Cluster = ""
@@ -20,7 +20,7 @@ func forgets(text string) func(*testing.T, *world) {
 	}
 }
 
-// remembers is one with that agent.db.
+// remembers arranges an instance with this agent.db.
 func remembers(saved sandbox.Checkpoint) func(*testing.T, *world) {
 	return func(t *testing.T, w *world) {
 		if err := sandbox.WriteCheckpoint(w.Config.Root, saved); err != nil {
@@ -45,7 +45,7 @@ func configScenarios() []scenario {
 		{"carriage returns do no harm", configures("ECS_CLUSTER=prod\r\nECS_LOGLEVEL=info\r\n"), nil},
 		{"a quote where it only spoils a setting", configures("ECS_CLUSTER=prod\nECS_LOGLEVEL=\"debug\"\n"), nil},
 		{"a blank that the agent trims", func(t *testing.T, w *world) {
-			w.plan.Cluster = "prod" // the sandbox's agent does not trim
+			w.plan.Cluster = "prod" // the sandbox's agent does not trim the value
 			w.write(t, "/etc/ecs/ecs.config", "ECS_CLUSTER= prod\n")
 		}, nil},
 		{"the cluster is named in the image's file", func(t *testing.T, w *world) {

@@ -9,8 +9,8 @@ import (
 	"muster/check/catalog"
 )
 
-// The lookup of an unknown name says nothing where muster's own deadline ended it: the
-// resolver was given less time than a resolver may take (resolv.conf(5), timeout: 5 s).
+// A lookup proves nothing about an unknown name if muster's own deadline ended it. muster gives the resolver less time
+// than a resolver may take (resolv.conf(5), timeout: 5 s).
 func TestALookupThatTheCheckCutsOffIsUnknown(t *testing.T) {
 	w := healthy(t)
 	synctest.Test(t, func(t *testing.T) {

@@ -11,8 +11,8 @@ import (
 	"muster/test/dockertest"
 )
 
-// wantOfEngine looks at an instance that is well but for the Engine at host: want
-// is the id of its only cause, or empty.
+// wantOfEngine checks an instance that is healthy except for the Engine at host. want is the ID of the only cause, or
+// empty.
 func wantOfEngine(t *testing.T, host, want string) {
 	t.Helper()
 	client, err := dockerapi.New(host, 5*time.Second)

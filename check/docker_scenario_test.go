@@ -82,8 +82,8 @@ func dockerScenarios() []scenario {
 	}
 }
 
-// realDocker asks a socket through the real client, and returns its path, which
-// has at most 107 bytes.
+// realDocker makes the world use the real Docker client with a socket, and returns the socket's path, which has at most
+// 107 bytes.
 func (w *world) realDocker(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "d")
@@ -97,7 +97,7 @@ func (w *world) realDocker(t *testing.T) string {
 	return dir + "/s"
 }
 
-// answeringDocker is an Engine that gives every request one answer.
+// answeringDocker arranges an Engine that returns the same response to every request.
 func (w *world) answeringDocker(t *testing.T, api string, status int, body string) {
 	t.Helper()
 	listener, err := net.Listen("unix", w.realDocker(t))
@@ -115,7 +115,7 @@ func (w *world) answeringDocker(t *testing.T, api string, status int, body strin
 	t.Cleanup(server.Close)
 }
 
-// Docker 18.09 answers: what muster cannot speak to is unknown, and no failure.
+// Docker 18.09 responds, but muster does not support its API. Its state is unknown, which is not a failure.
 func TestATooOldDockerIsUnknown(t *testing.T) {
 	w := healthy(t)
 	w.docker.ping = fmt.Errorf("pinging: %w", dockerapi.ErrTooOld)

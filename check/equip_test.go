@@ -13,8 +13,7 @@ import (
 	"muster/internal/host/units"
 )
 
-// systemd is the units of an instance, by name. One that it does not hold is not
-// there.
+// systemd holds the units of an instance by name. Other units do not exist.
 type systemd map[string]units.State
 
 func (s systemd) Show(_ context.Context, name string) (units.State, error) {
@@ -25,7 +24,7 @@ func (s systemd) Show(_ context.Context, name string) (units.State, error) {
 	return units.State{Name: name, LoadState: units.NotFound, ActiveState: "inactive"}, nil
 }
 
-// Version is what the test put under that name, or that of Amazon Linux 2023.
+// Version returns the version that the test stored under that name, or that of Amazon Linux 2023.
 func (s systemd) Version(context.Context) (units.Version, error) {
 	return units.Version(cmp.Or(s["version"].Name, "252.23-3.amzn2023")), nil
 }
@@ -34,14 +33,14 @@ func active(sub string) units.State {
 	return units.State{LoadState: "loaded", ActiveState: "active", SubState: sub, UnitFileState: "enabled"}
 }
 
-// docker is a Docker Engine that says what a scenario wants.
+// docker is a Docker Engine whose state a scenario sets.
 type docker struct {
 	ping       error
 	agent      dockerapi.AgentContainer
 	noAgent    bool
 	containers []dockerapi.Summary
-	inspected  map[string]dockerapi.Inspection // by id
-	broken     error                           // of list and inspect
+	inspected  map[string]dockerapi.Inspection // by container ID
+	broken     error                           // error of list and inspect
 }
 
 func (d *docker) Ping(context.Context) (dockerapi.Version, error) {
@@ -61,7 +60,7 @@ func (d *docker) Inspect(_ context.Context, id string) (dockerapi.Inspection, bo
 	return i, there, d.broken
 }
 
-// run adds a container of ECS that is in that state.
+// run adds a container of ECS in this state.
 func (d *docker) run(name, state, health string) string {
 	id := fmt.Sprintf("c%d", len(d.containers))
 	d.containers = append(d.containers, dockerapi.Summary{ID: id, Name: "ecs-" + name + "-" + id, State: state, Health: health,
@@ -70,26 +69,25 @@ func (d *docker) run(name, state, health string) string {
 	return id
 }
 
-// die adds one that ended, so long ago.
+// die adds a container that exited the given time ago.
 func (d *docker) die(name string, code int, ago time.Duration) string {
 	id := d.run(name, "exited", "")
 	d.inspected[id] = dockerapi.Inspection{ID: id, ExitCode: code, FinishedAt: time.Now().Add(-ago)}
 	return id
 }
 
-// equip gives the instance a systemd and a Docker Engine in which all is well.
+// equip gives the instance a healthy systemd and a healthy Docker Engine.
 func (w *world) equip() {
 	w.systemd = systemd{"ecs.service": active("running"), "docker.service": active("running"), "cloud-final.service": active("exited")}
 	w.docker = &docker{agent: dockerapi.AgentContainer{Image: "amazon/amazon-ecs-agent:latest", Running: true, Status: "running"},
 		inspected: map[string]dockerapi.Inspection{}}
 	w.docker.run("web", "running", "healthy")
 	w.docker.run("sidecar", "running", "none")
-	w.docker.die("web", 143, time.Minute) // of the last deployment
+	w.docker.die("web", 143, time.Minute) // stopped by the last deployment
 	w.Units, w.Engine = w.systemd, w.docker
 }
 
-// logged adds lines to a log of the ECS agent's, a second ago: level and message
-// by turns.
+// logged appends lines, dated one second ago, to a log of the ECS agent. words alternates levels and messages.
 func (w *world) logged(t *testing.T, name string, words ...string) {
 	t.Helper()
 	path := filepath.Join(w.Config.Path(w.Config.ECSLogDir), name)
@@ -109,7 +107,7 @@ func (w *world) logged(t *testing.T, name string, words ...string) {
 	}
 }
 
-// gone is an ECS agent that does not run: these were its words.
+// gone arranges an ECS agent that no longer runs and whose log ends with these lines.
 func (w *world) gone(t *testing.T, words ...string) {
 	t.Helper()
 	w.plan.Hold = true

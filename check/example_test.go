@@ -8,8 +8,8 @@ import (
 	"muster/internal/base/fix"
 )
 
-// Two checks, of which one explains the other: the agent does not register because the
-// disk is full. What the first check learns goes to the second.
+// The example has two checks, one of which explains the other: the agent does not register because the disk is full.
+// The first check passes a value to the second.
 func Example() {
 	// Kinds are declared once, as variables of their group.
 	var (

@@ -23,8 +23,7 @@ import (
 	"muster/internal/report/ports"
 )
 
-// spent is every service and file system that a check asks, for a process that can
-// open nothing.
+// spent simulates every service and file system that a check uses, for a process that cannot open a descriptor.
 type spent struct{ subject.Net }
 
 func (spent) Metadata(context.Context) (m ecsagent.Metadata, err error) { return m, emfile() }
@@ -60,15 +59,14 @@ func (spent) VPCEndpoints(context.Context, string) ([]awsapi.VPCEndpoint, error)
 
 func (spent) Version(context.Context) (units.Version, error) { return "", emfile() }
 
-// spentIMDS is the metadata service for such a process.
+// spentIMDS simulates the metadata service for such a process.
 type spentIMDS struct{}
 
 func (spentIMDS) Metadata(context.Context, string) (string, bool, error) { return "", false, emfile() }
 func (spentIMDS) UserData(context.Context) ([]byte, bool, error)         { return nil, false, emfile() }
 func (spentIMDS) Date(context.Context) (t time.Time, err error)          { return t, emfile() }
 
-// Whatever a check asks: where this process can open nothing, it knows nothing, and
-// blames nobody.
+// A process that cannot open a descriptor can check nothing, so every result is unknown and nothing has failed.
 func TestAProcessWithoutDescriptorsBlamesNobody(t *testing.T) {
 	for name, exhaust := range map[string]func(*world){
 		"the ECS agent": func(w *world) { w.World.Agent = spent{} },
@@ -109,10 +107,10 @@ func blamesNobody(t *testing.T, results []check.Result) {
 	}
 }
 
-// The files and sockets of the checks are real here, and the limit is too.
+// In this test the checks use real files and sockets, and the descriptor limit is real, too.
 func TestAProcessWithoutDescriptorsBlamesNoFile(t *testing.T) {
 	w := healthy(t)
-	w.run(t) // the instance is in order, and its files are written
+	w.run(t) // the instance is healthy, and its files exist
 	limit := syscall.Rlimit{}
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		t.Fatal(err)

@@ -21,7 +21,7 @@ import (
 	"muster/internal/report/ports"
 )
 
-// void is a world that takes every question and answers none.
+// void is a world that accepts every request and never responds.
 type void struct{}
 
 func (void) wait(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
@@ -76,15 +76,15 @@ func (v void) Inspect(ctx context.Context, _ string) (dockerapi.Inspection, bool
 	return dockerapi.Inspection{}, false, v.wait(ctx)
 }
 
-// mute is an ECS agent that does the same.
+// mute is an ECS agent that never responds.
 type mute struct{ void }
 
 func (m mute) Metadata(ctx context.Context) (ecsagent.Metadata, error) {
 	return ecsagent.Metadata{}, m.wait(ctx)
 }
 
-// With every clock of every check run out, a look ends well below the 20 seconds
-// that a person is told, by itself: no bound of the whole is needed for that.
+// Even if every timeout of every check expires, a run takes well under the 20 seconds that the documentation promises.
+// It needs no timeout for the whole run.
 func TestALookEndsWhenNothingAnswers(t *testing.T) {
 	cfg, err := config.Load(config.Set{Flags: map[string]string{"MUSTER_ROOT": t.TempDir(), "MUSTER_CLUSTER": cluster,
 		"MUSTER_PORTS": "ignite2"}})

@@ -12,7 +12,7 @@ import (
 	"muster/internal/report/ports"
 )
 
-// judged is an instance with replication ports that were looked at.
+// judged arranges an instance with replication ports and these results.
 func judged(report *ports.Report, err error, host hostports.Report) func(*testing.T, *world) {
 	return func(_ *testing.T, w *world) {
 		w.Config.Ports = "ignite2"
@@ -21,7 +21,7 @@ func judged(report *ports.Report, err error, host hostports.Report) func(*testin
 	}
 }
 
-// closedPorts are so many problems, of which the last is told with what is not.
+// closedPorts arranges n problems. rest is the sentence about those that are not shown.
 func closedPorts(n int) (arrange func(*testing.T, *world), rest string) {
 	report := &ports.Report{Blocks: []ports.Block{{}}}
 	for i := range n {
@@ -102,7 +102,7 @@ func healthScenarios() []scenario {
 	}
 }
 
-// pairScenarios: two causes that have nothing to do with each other stay two.
+// pairScenarios returns scenarios with two unrelated causes. Both must be reported.
 func pairScenarios() []scenario {
 	both := func(arrangements ...func(*testing.T, *world)) func(*testing.T, *world) {
 		return func(t *testing.T, w *world) {

@@ -10,8 +10,7 @@ import (
 	"muster/internal/sandbox"
 )
 
-// metadata makes the metadata service answer a path with this body, or with this
-// status where the body is empty.
+// metadata makes the metadata service return this body for a path, or this status if the body is empty.
 func metadata(path string, status int, body string) func(*testing.T, *world) {
 	return func(_ *testing.T, w *world) {
 		w.Inject(sandbox.Fault{Service: sandbox.IMDS, Action: "/latest/" + path, Status: status, Body: body})
@@ -23,14 +22,14 @@ func file(path, text string) func(*testing.T, *world) {
 	return func(t *testing.T, w *world) { w.write(t, path, text) }
 }
 
-// system makes all file systems this one.
+// system makes every path have this file system.
 func system(f kernel.FileSystem) func(*testing.T, *world) {
 	return func(_ *testing.T, w *world) {
 		w.FileSystem = func(string) (kernel.FileSystem, error) { return f, nil }
 	}
 }
 
-// own makes one path a mount, all others roomy.
+// own puts one path on a separate mount. All others have enough space.
 func own(path string, f kernel.FileSystem) func(*testing.T, *world) {
 	return func(_ *testing.T, w *world) {
 		w.FileSystem = func(at string) (kernel.FileSystem, error) {
@@ -97,8 +96,7 @@ func instanceScenarios() []scenario {
 	}
 }
 
-// ahead puts the clocks of all others ahead of this instance's, so far that
-// certificates are not valid yet.
+// ahead sets the clocks of all servers ahead of this instance's, so far that their certificates are not valid yet.
 func ahead(w *world, by time.Duration) {
 	w.net.now = func() time.Time { return time.Now().Add(by) }
 	w.net.answers["ecs"] = notYetValid()

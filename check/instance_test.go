@@ -16,7 +16,7 @@ import (
 	"muster/internal/sandbox"
 )
 
-// look runs one check of the world, alone.
+// look runs a single check of the world.
 func look(t *testing.T, w *world, id string) check.Result {
 	t.Helper()
 	for _, c := range catalog.Checks(w.World) {
@@ -29,8 +29,8 @@ func look(t *testing.T, w *world, id string) check.Result {
 	return check.Result{}
 }
 
-// These are the findings that no scenario has: warnings, what does not apply, and
-// what could not be checked.
+// The test covers findings that no scenario has: warnings, checks that do not apply, and checks that could not be
+// performed.
 func TestInstanceFindings(t *testing.T) {
 	nearly, few, tight := roomy(1), roomy(1), roomy(1)
 	nearly.Free, nearly.Available = 2<<30, 1<<30
@@ -111,7 +111,7 @@ func TestInstanceFindings(t *testing.T) {
 	}
 }
 
-// first is the worst finding in one text, evidence and all.
+// first returns the worst finding as one text, including the evidence.
 func first(r check.Result) string {
 	f := r.Findings[0]
 	return string(f.Status) + " " + f.ID + ": " + f.Summary + " | " + strings.Join(f.Evidence, " | ")
@@ -128,7 +128,7 @@ func none(t *testing.T, w *world) {
 	file("/var/lib/cloud/data/result.json", `{"v1":{"datasource":"DataSourceNone"}}`)(t, w)
 }
 
-// refusing fails for one path, and has room for all others.
+// refusing returns an error for one path. All others have enough space.
 func refusing(path string, err error) func(string) (kernel.FileSystem, error) {
 	return func(at string) (kernel.FileSystem, error) {
 		if strings.HasSuffix(at, path) {
@@ -138,7 +138,7 @@ func refusing(path string, err error) func(string) (kernel.FileSystem, error) {
 	}
 }
 
-// immutable has the root alone on a full, read-only file system.
+// immutable puts only the root directory on a full, read-only file system.
 func immutable(w *world) func(string) (kernel.FileSystem, error) {
 	return func(at string) (kernel.FileSystem, error) {
 		if at == filepath.Clean(w.Config.Root) {

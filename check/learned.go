@@ -5,15 +5,15 @@ import (
 	"sync/atomic"
 )
 
-// Learned is what one check learns besides its findings, for the checks that declare
-// with Use that they need it.
+// Learned is a value that one check produces in addition to its findings, for checks that declare with Use that they
+// need it.
 type Learned[T any] struct {
 	from  *Kind
 	value atomic.Pointer[T]
 }
 
-// Learn returns the check c with this run, and the value that it will have learned once it is
-// done. If c does not run, that is the zero value.
+// Learn returns the check c with this run, and the value that run produces. If c does not run, the value is the zero
+// value.
 func Learn[T any](c Check, run func(context.Context) ([]Finding, T)) (Check, *Learned[T]) {
 	l := &Learned[T]{from: c.Kind}
 	c.Run = func(ctx context.Context) []Finding {
@@ -24,9 +24,8 @@ func Learn[T any](c Check, run func(context.Context) ([]Finding, T)) (Check, *Le
 	return c, l
 }
 
-// Use declares that c needs what another check learns, so that c runs after it. Only the run
-// of c may call the function that it returns, which gets the value. If from is nil, the value
-// is the zero value.
+// Use declares that c needs a value from another check, so that c runs after that check. It returns a function that
+// returns the value. Only c's Run may call the function. If from is nil, the value is the zero value.
 func Use[T any](c *Check, from *Learned[T]) func() T {
 	if from != nil {
 		c.After = append(c.After, from.from)

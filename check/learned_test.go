@@ -9,7 +9,7 @@ import (
 	"muster/check"
 )
 
-// learning is a check that learns 7, after a second.
+// learning returns a check that produces the value 7 after one second.
 func learning() (check.Check, *check.Learned[int]) {
 	return check.Learn(check.Check{Kind: kind("source")}, func(context.Context) ([]check.Finding, int) {
 		<-time.After(time.Second)
@@ -19,7 +19,7 @@ func learning() (check.Check, *check.Learned[int]) {
 
 func TestWhatACheckLearnsReachesTheOneThatUsesIt(t *testing.T) {
 	for name, c := range map[string]struct {
-		selected bool // the check that learns
+		selected bool // the check that produces the value
 		want     int
 	}{
 		"after it has run":      {true, 7},

@@ -1,7 +1,6 @@
-// Package check is the engine that runs checks and finds the root causes among what they
-// found: the model, the runner, the causes and the selection. The checks themselves are
-// in the groups below it, which package catalog puts together; the engine knows none of
-// them. See the example.
+// Package check is the engine that runs checks and finds the root causes among their findings. It contains the model,
+// the runner, the cause analysis and the selection. The checks are in the group packages below it, which package
+// catalog assembles. The engine knows no specific check. See the example.
 package check
 
 import (
@@ -16,7 +15,7 @@ import (
 // Status is the outcome of a check or a finding.
 type Status string
 
-// The statuses. A check that could not be made is Unknown, never Fail.
+// Statuses. The status of a check that could not be performed is Unknown, never Fail.
 const (
 	Pass    Status = "pass"
 	Skip    Status = "skip" // not applicable here, or a check that it needs failed
@@ -25,18 +24,18 @@ const (
 	Fail    Status = "fail"
 )
 
-// Statuses lists them from the best to the worst.
+// Statuses returns all statuses, from best to worst.
 func Statuses() []Status { return []Status{Pass, Skip, Unknown, Warn, Fail} }
 
-// Worse reports whether a is worse than b. An unknown text is better than all.
+// Worse reports whether a is worse than b. An unrecognized status is better than every other.
 func Worse(a, b Status) bool {
 	return slices.Index(Statuses(), a) > slices.Index(Statuses(), b)
 }
 
-// Group is a heading for checks.
+// Group is a heading under which checks are listed.
 type Group string
 
-// The groups. An earlier group explains failures of a later one.
+// Groups. An earlier group can explain failures of a later one.
 const (
 	Instance Group = "instance"
 	Network  Group = "network"
@@ -46,21 +45,20 @@ const (
 	Health   Group = "health"
 )
 
-// Groups lists them in order.
+// Groups returns all groups in order.
 func Groups() []Group { return []Group{Instance, Network, Docker, ECS, PortsOf, Health} }
 
-// Kind identifies a check or a finding. It is declared once, as a variable of its group.
-// Everything else refers to that variable and never to the text of its id, so that the
-// compiler rejects a reference to something that does not exist.
+// Kind identifies a check or a finding. It is declared once, as a variable of its group. All code refers to the
+// variable, never to the text of the ID. The compiler therefore rejects a reference to a kind that does not exist.
 type Kind struct {
-	ID string // stable, kebab-case; the name of its page or of the section on it
-	// FirstWarning puts its warnings before all others: it is about the cluster that the
+	ID string // stable, kebab-case; the name of its page or of a section on that page
+	// FirstWarning sorts warnings of this kind before all others. It is for a problem with the cluster that the
 	// instance is registered in.
 	FirstWarning bool
 }
 
-// KindOf returns the kind with this id. It is for ids that come from packages below the
-// checks, such as the causes of package ecsagent. An unknown id gets a kind of its own.
+// KindOf returns the kind with this ID. It is for IDs from packages below the checks, such as the causes of package
+// ecsagent. For an unknown ID it returns a new kind.
 func KindOf(kinds []*Kind, id string) *Kind {
 	if i := slices.IndexFunc(kinds, func(k *Kind) bool { return k.ID == id }); i >= 0 {
 		return kinds[i]
@@ -68,30 +66,30 @@ func KindOf(kinds []*Kind, id string) *Kind {
 	return &Kind{ID: id}
 }
 
-// Check examines one thing.
+// Check is a check of one property of the instance.
 type Check struct {
 	*Kind
 	Group Group
-	Title string // what is true when it passes: "the clock is correct"
-	// Findings are all kinds that it may find besides its own.
+	Title string // the statement that is true if it passes: "the clock is correct"
+	// Findings lists the kinds that the check can find in addition to its own.
 	Findings []*Kind
-	// Needs are the checks that this one depends on. It runs after them, and is
-	// skipped if one of them failed or was itself skipped for that reason.
+	// Needs are the checks that this check depends on. It runs after them, and is skipped if one of them failed or was
+	// itself skipped for that reason.
 	Needs []*Kind
-	// After are checks that it runs after without depending on them: it looks for the
-	// cause of their failure.
+	// After are checks that this check runs after without depending on them, because it looks for the cause of their
+	// failure.
 	After []*Kind
 	// Remote checks call the AWS API. They come last in the results.
 	Remote bool
 	// Deep checks run only for muster debug.
 	Deep    bool
-	Timeout time.Duration // 0: five seconds
-	// Run returns what it found, within the timeout of its context. The worst finding
-	// is the check's status; no finding is a pass.
+	Timeout time.Duration // 0 means five seconds
+	// Run performs the check and returns its findings. Its context ends at the timeout. The worst finding determines
+	// the check's status. No finding means that the check passed.
 	Run func(context.Context) []Finding
 }
 
-// IDs are those of kinds.
+// IDs returns the IDs of kinds.
 func IDs(kinds []*Kind) []string {
 	var ids []string
 	for _, k := range kinds {
@@ -100,36 +98,37 @@ func IDs(kinds []*Kind) []string {
 	return ids
 }
 
-// Finding is one thing that a check found.
+// Finding is one result of a check.
 type Finding struct {
-	// Kind is what was found; nil from a check that can find only one thing: its own.
+	// Kind is the kind of the finding. A check that has only one kind of finding can leave it nil, which means the
+	// check's own kind.
 	Kind *Kind `json:"-"`
-	// ID is the id of Kind, for readers of results.
+	// ID is the ID of Kind, for JSON.
 	ID       string   `json:"id"`
 	Status   Status   `json:"status"`
 	Summary  string   `json:"summary"`            // one sentence
-	Evidence []string `json:"evidence,omitempty"` // what was seen, line by line
+	Evidence []string `json:"evidence,omitempty"` // what was observed, one line each
 	Fix      fix.Fix  `json:"fix,omitzero"`
-	// Remedy is Fix in one text, for readers of JSON from before there was Fix.
+	// Remedy is Fix as one text. It is for consumers of the JSON that predate Fix.
 	Remedy string `json:"remedy,omitempty"`
-	// Confirm is a command, or an observation, that would confirm an inferred cause. Empty
-	// if the cause was observed.
+	// Confirm is a command or an observation that would confirm an inferred cause. It is empty if the cause was
+	// observed directly.
 	Confirm string `json:"confirm,omitempty"`
-	// About are the names of the thing that the finding is about, such as a container, if
-	// one check can find the same about several things.
+	// About names the thing that the finding is about, such as a container, if a check can have the same finding about
+	// several things.
 	About []string `json:"-"`
-	// SymptomOf are the checks and findings that explain this one. If one of them
-	// failed, this finding is not a cause. A finding about a thing is explained only by
-	// findings about the same thing, or about no thing.
+	// SymptomOf lists the checks and findings that can explain this finding. If one of them failed, this finding is not
+	// a cause. A finding about a thing is explained only by findings about the same thing, or about no thing in
+	// particular.
 	SymptomOf []*Kind `json:"-"`
-	// Under are the ids in SymptomOf that failed.
+	// Under lists the IDs in SymptomOf that failed.
 	Under []string `json:"under,omitempty"`
 
-	because []name // Under, each as the name of a finding
+	because []name // the same as Under, but as names of findings
 }
 
-// Identified sets the ID of a finding that was not made by a check. The runner sets it for
-// all others.
+// Identified returns the finding with its ID set. It is for findings outside a check. The runner sets the ID of all
+// others.
 func (f Finding) Identified() Finding {
 	if f.Kind != nil {
 		f.ID = f.Kind.ID
@@ -144,22 +143,22 @@ type Result struct {
 	Title    string    `json:"title"`
 	Status   Status    `json:"status"`
 	Findings []Finding `json:"findings"` // the worst first; never nil
-	// BlockedBy are the ids of the checks that it needs and that failed.
+	// BlockedBy are the IDs of the failed checks that this check needs.
 	BlockedBy []string      `json:"blocked_by,omitempty"`
 	Took      time.Duration `json:"took_ns"`
 	Remote    bool          `json:"remote,omitempty"`
 }
 
-// Passed is the finding of a check that found no problem.
+// Passed returns the finding of a check that found no problem.
 func Passed(summary string, evidence ...string) []Finding {
 	return []Finding{{Status: Pass, Summary: summary, Evidence: evidence}}
 }
 
-// Skipped is the finding of a check that does not apply here.
+// Skipped returns the finding of a check that does not apply here.
 func Skipped(why string) []Finding { return []Finding{{Status: Skip, Summary: why}} }
 
-// OwnLimit is the finding for an error about this process or this host, such as "too many
-// open files", which says nothing about what was examined. It is nil for other errors.
+// OwnLimit returns a finding for an error that concerns only this process or this host, such as "too many open files".
+// Such an error says nothing about the checked thing. OwnLimit returns nil for other errors.
 func OwnLimit(err error) []Finding {
 	what := ownlimit.Of(err)
 	if what == "" {
@@ -168,13 +167,13 @@ func OwnLimit(err error) []Finding {
 	return CouldNotLook(ownlimit.Wrap(err), ownlimit.Fix(what))
 }
 
-// CouldNotLook is the finding of a check that could not be made. The fix says what would
-// allow it, such as an IAM action; it may be zero.
+// CouldNotLook returns the finding of a check that could not be performed. The fix says what would allow it, such as an
+// IAM action. It may be zero.
 func CouldNotLook(why error, to fix.Fix) []Finding {
 	return []Finding{{Status: Unknown, Summary: why.Error(), Fix: to}}
 }
 
-// Given skips a check if what it examines is not available.
+// Given returns run, or a function that skips the check if its source is not available.
 func Given(available bool, run func(context.Context) []Finding) func(context.Context) []Finding {
 	if available {
 		return run

@@ -15,7 +15,7 @@ import (
 	"muster/internal/sandbox"
 )
 
-// The ways in which a request fails, beside those of world_test.go.
+// More ways in which a request can fail, in addition to those in world_test.go.
 func notYetValid() netpath.Answer {
 	return netpath.Answer{Kind: netpath.NotYetValid, Err: errors.New("x509: certificate has expired or is not yet valid"),
 		Certificate: amazons}
@@ -27,7 +27,7 @@ func intercepted() netpath.Answer {
 			Names: []string{"*.eu-central-1.amazonaws.com"}}}
 }
 
-// elsewhere is the answer of a server that is not meant (amazon-ecs-agent issue 4530).
+// elsewhere is the response of the wrong server (amazon-ecs-agent issue 4530).
 func elsewhere() netpath.Answer {
 	return netpath.Answer{Kind: netpath.WrongName, Err: errors.New("x509: certificate is valid for tacs-s1.internal.example.com, not ecs"),
 		Certificate: &netpath.Certificate{Issuer: amazons.Issuer, IssuerName: amazons.IssuerName,
@@ -37,14 +37,14 @@ func elsewhere() netpath.Answer {
 var amazons = &netpath.Certificate{Issuer: "CN=Amazon RSA 2048 M01,O=Amazon,C=US", IssuerName: "Amazon RSA 2048 M01",
 	Names: []string{"*.eu-central-1.amazonaws.com"}, Trusted: true}
 
-const ownSubnet = "subnet-0aa11bb22cc33dd44" // of the sandbox's instance
+const ownSubnet = "subnet-0aa11bb22cc33dd44" // subnet of the sandbox's instance
 
-// all answers the endpoints of ECS alike.
+// all makes every ECS endpoint return the same answer.
 func all(a netpath.Answer) func(*testing.T, *world) {
 	return func(_ *testing.T, w *world) { w.net.answers["ecs"] = a }
 }
 
-// silent is a world whose endpoints do not answer, because of what change does.
+// silent arranges a world whose endpoints do not respond, because of what change does.
 func silent(change func(w *world)) func(*testing.T, *world) {
 	return func(_ *testing.T, w *world) {
 		w.net.silent()
@@ -52,7 +52,7 @@ func silent(change func(w *world)) func(*testing.T, *world) {
 	}
 }
 
-// endpointIn puts a VPC endpoint for ECS, guarded by the group, before the names.
+// endpointIn adds a VPC endpoint for ECS with a security group that has these rules. The names do not resolve to it.
 func endpointIn(w *world, rules ...sandbox.Rule) {
 	w.net.inside()
 	w.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-endpoint", Rules: rules})
@@ -64,20 +64,19 @@ func endpointIn(w *world, rules ...sandbox.Rule) {
 	}
 }
 
-// routed gives this instance's subnet a default route, and a public one beside it
-// an internet gateway.
+// routed gives this instance's subnet a default route, and adds a public subnet with an internet gateway.
 func routed(w *world, target string) {
 	w.AddRouteTable(sandbox.RouteTable{ID: "rtb-private", Subnets: []string{ownSubnet}, Routes: map[string]string{"0.0.0.0/0": target}})
 	w.AddRouteTable(sandbox.RouteTable{ID: "rtb-public", Subnets: []string{"subnet-public"}, Routes: map[string]string{"0.0.0.0/0": "igw-1"}})
 }
 
-// natted puts a NAT gateway there as well, in this state and subnet.
+// natted is routed with a NAT gateway in this state and subnet.
 func natted(w *world, state, subnet string) {
 	w.AddNATGateway(sandbox.NATGateway{ID: "nat-1", Subnet: subnet, State: state})
 	routed(w, "nat-1")
 }
 
-// public is a metadata service that knows a public address.
+// public is a metadata service with a public address.
 type public struct{ imds instance.Metadata }
 
 func (p public) UserData(ctx context.Context) ([]byte, bool, error) { return p.imds.UserData(ctx) }
@@ -156,5 +155,5 @@ func networkScenarios() []scenario {
 	}
 }
 
-// instance is this instance's id.
+// instance returns this instance's ID.
 func (w *world) instance() string { return "i-0123456789abcdef0" }

@@ -23,7 +23,7 @@ import (
 
 const proxied = "ECS_CLUSTER=prod\nHTTP_PROXY=http://corp:hunter2@proxy.corp:3128\nNO_PROXY=169.254.169.254, 169.254.170.2,/var/run/docker.sock\n"
 
-// behindProxy is an instance whose ECS agent reaches AWS by a proxy alone.
+// behindProxy arranges an instance whose ECS agent can reach AWS only through a proxy.
 func behindProxy(t *testing.T, w *world) {
 	w.write(t, "/etc/ecs/ecs.config", proxied)
 	w.net.addrs = map[string]string{"proxy.corp": "10.0.0.8"}
@@ -55,7 +55,7 @@ func TestNetworkFindings(t *testing.T) {
 			w.net.addrs["ecs."] = "2600:1f14::1"
 			w.net.answers["ecs."] = netpath.Answer{Kind: netpath.NoRoute, Err: errors.New("network is unreachable")}
 		}, "fail endpoint-no-route: no IPv6 route to ecs.eu-central-1.amazonaws.com"},
-		// golang.org/x/net/http/httpproxy, proxyForURL: a proxy is for one scheme.
+		// A proxy applies to one scheme (golang.org/x/net/http/httpproxy, proxyForURL).
 		"a proxy for https alone": {"proxy", file("/etc/ecs/ecs.config", "HTTPS_PROXY=p:1\n"),
 			"pass proxy: the proxy is not used for local addresses"},
 		"the line for http counts": {"proxy", file("/etc/ecs/ecs.config", "HTTPS_PROXY=p:1\nHTTP_PROXY=q:1\n"),
@@ -134,8 +134,8 @@ func TestNetworkFindings(t *testing.T) {
 	}
 }
 
-// enableDnsSupport turns the resolver off for every name (VPC User Guide, "DNS
-// attributes for your VPC"), so it is not what one name lacks.
+// Without enableDnsSupport the resolver answers no query at all (VPC User Guide, "DNS attributes for your VPC"). It
+// therefore cannot be the reason why only one name does not resolve.
 func TestOneNameOfSeveralIsNotForWantOfDNSSupport(t *testing.T) {
 	w := healthy(t)
 	w.Identity.Region = "eu-central-1"
@@ -146,7 +146,7 @@ func TestOneNameOfSeveralIsNotForWantOfDNSSupport(t *testing.T) {
 	}
 }
 
-// What EC2 does not let it read is named, and never taken for a closed way.
+// The finding names each action that EC2 denies, and never reports the path as closed for that reason.
 func TestEachRefusedActionOfTheVPCIsNamed(t *testing.T) {
 	for action, more := range map[string]func(w *world){
 		"DescribeRouteTables":       func(*world) {},
@@ -173,7 +173,7 @@ func TestEachRefusedActionOfTheVPCIsNamed(t *testing.T) {
 	}
 }
 
-// polled is the cluster that ECS is asked about.
+// polled records the cluster in the call to ECS.
 type polled struct{ cluster string }
 
 func (p *polled) PollEndpoints(_ context.Context, cluster string) (awsapi.PollEndpoints, error) {
@@ -181,7 +181,7 @@ func (p *polled) PollEndpoints(_ context.Context, cluster string) (awsapi.PollEn
 	return awsapi.PollEndpoints{}, errors.New("away")
 }
 
-// As the agent does, which reads ecs.config and joins default without it.
+// The agent does the same: it reads ecs.config, and joins the cluster default if none is set.
 func TestECSIsAskedAboutTheClusterThatTheAgentWillJoin(t *testing.T) {
 	for config, want := range map[string]string{"ECS_CLUSTER=blue\n": "blue", "": "default"} {
 		w, ecs := healthy(t), &polled{}
@@ -207,8 +207,7 @@ func TestTheAgentsEndpointsAreAskedAsTheAgentDoes(t *testing.T) {
 	}
 }
 
-// dead is a network on which nothing ever answers: each call runs into the end of
-// its own patience, or of its context.
+// dead is a network on which nothing ever responds. Each call waits for its own timeout or for the end of its context.
 type dead struct{}
 
 func (dead) wait(ctx context.Context, patience time.Duration) error {
@@ -221,7 +220,7 @@ func (dead) wait(ctx context.Context, patience time.Duration) error {
 func (dead) Families() netpath.Families { return netpath.Families{V4: true} }
 
 func (d dead) Resolve(context.Context, string) ([]netip.Addr, error) {
-	return []netip.Addr{netip.MustParseAddr("52.94.1.1")}, nil // from a cache: the longest way
+	return []netip.Addr{netip.MustParseAddr("52.94.1.1")}, nil // from a cache; this is the slowest case
 }
 
 func (d dead) Ask(ctx context.Context, _ string, _ *url.URL) netpath.Answer {
@@ -276,10 +275,9 @@ func TestADeadNetworkIsLookedAtWithinFifteenSeconds(t *testing.T) {
 	})
 }
 
-// A host without a default route for IPv4 uses the dual-stack endpoints, as the ECS
-// agent does since 1.98 (agent/config/config_unix.go), whose setting overrides the
-// routes (agent/config/parse_linux.go). ECS may send its agent to names of IPv4
-// alone all the same (amazon-ecs-agent issue 4779).
+// A host without an IPv4 default route uses the dual-stack endpoints, as the ECS agent does since 1.98
+// (agent/config/config_unix.go). The agent's setting overrides the routes (agent/config/parse_linux.go). ECS may still
+// send its agent to IPv4-only names (amazon-ecs-agent issue 4779).
 func TestIPv6(t *testing.T) {
 	const setting = "ECS_CLUSTER=prod\nECS_INSTANCE_IP_COMPATIBILITY="
 	dual := map[string]string{"ecs.eu-central-1.api.aws": "2600:1f14::1", "ecs-a-1.eu-central-1.api.aws": "2600:1f14::2",
@@ -335,14 +333,14 @@ func TestIPv6(t *testing.T) {
 	}
 }
 
-// registeredAgent is an ECS agent that has its ARN.
+// registeredAgent is an ECS agent that reports an ARN.
 type registeredAgent struct{ subject.Introspection }
 
 func (registeredAgent) Metadata(context.Context) (ecsagent.Metadata, error) {
 	return ecsagent.Metadata{ContainerInstanceARN: "arn:aws:ecs:eu-central-1:123456789012:container-instance/prod/1"}, nil
 }
 
-// Each partition has domains of its own, and FIPS endpoints a name.
+// Each partition has its own domains, and FIPS endpoints have their own names.
 func TestTheNamesFollowThePartition(t *testing.T) {
 	for endpoint, want := range map[string]string{
 		"https://ecs.cn-north-1.amazonaws.com.cn":          "ecs.cn-north-1.amazonaws.com.cn ecs-a-1.cn-north-1.amazonaws.com.cn ecs-t-1.cn-north-1.amazonaws.com.cn",
@@ -368,8 +366,8 @@ func TestTheNamesFollowThePartition(t *testing.T) {
 	}
 }
 
-// What denies decides what helps. The messages are those of the IAM user guide,
-// "Troubleshoot access denied error messages".
+// The fix depends on the policy that denies the action. The messages come from the IAM user guide, "Troubleshoot access
+// denied error messages".
 func TestADenialIsFixedWhereItComesFrom(t *testing.T) {
 	const denied = "User: arn:aws-cn:sts::123456789012:assumed-role/ecs-node/i-1 is not authorized to perform: ecs:DiscoverPollEndpoint on resource: * "
 	const attach = "aws iam attach-role-policy --role-name ecs-node --policy-arn arn:aws-cn:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role"

@@ -14,7 +14,7 @@ import (
 	"muster/internal/host/netpath"
 )
 
-// exhausted is a network on which this process can open no socket.
+// exhausted is a network on which this process cannot open a socket.
 type exhausted struct{ subject.Net }
 
 func (exhausted) Ask(context.Context, string, *url.URL) netpath.Answer {
@@ -23,7 +23,7 @@ func (exhausted) Ask(context.Context, string, *url.URL) netpath.Answer {
 
 func emfile() error { return fmt.Errorf("dial tcp 10.0.0.1:443: socket: %w", syscall.EMFILE) }
 
-// "Too many open files" is about this process: nothing that was asked is at fault.
+// "Too many open files" concerns only this process. None of the checked things is at fault.
 func TestTheOwnLimitOfFilesIsNoFaultOfWhatWasAsked(t *testing.T) {
 	w := healthy(t)
 	w.docker.ping = emfile()
@@ -41,7 +41,7 @@ func TestTheOwnLimitOfFilesIsNoFaultOfWhatWasAsked(t *testing.T) {
 		switch r.ID {
 		case "imds", "docker", "ecs-endpoints":
 			if r.Status == check.Pass {
-				continue // the healthy world's own imds
+				continue // the healthy world has its own imds check
 			}
 			seen++
 			if r.Status != check.Unknown || r.Findings[0].ID != r.ID || r.Findings[0].Fix.IsZero() {

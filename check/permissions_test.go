@@ -10,16 +10,15 @@ import (
 	"muster/packaging/iam"
 )
 
-// lacking is what debug does without an action: which check cannot look then, in a
-// world in which it wants to. Where another action tells the same, either suffices,
-// and only without both something is missing.
+// lacking describes what debug does without an action: which check cannot be performed, in a world in which it is
+// needed. If another action (same) provides the same data, either is enough, and data is missing only without both.
 type lacking struct {
 	check   string
 	arrange func(*testing.T, *world)
 	same    string
 }
 
-// withoutAction has a row for each action of the policy debug.
+// withoutAction returns a row for each action of the debug policy.
 func withoutAction() map[string]lacking {
 	nothing := func(*testing.T, *world) {}
 	silence := lacking{"vpc-path", silent(func(w *world) { natted(w, "available", "subnet-public") }), ""}
@@ -47,7 +46,7 @@ func withoutAction() map[string]lacking {
 	}
 }
 
-// found is what the checks say in the row's world, where some actions are denied.
+// found returns the findings in the row's world, with some actions denied.
 func (l lacking) found(t *testing.T, denied ...string) map[string]check.Finding {
 	t.Helper()
 	w := healthy(t)
@@ -65,8 +64,8 @@ func (l lacking) found(t *testing.T, denied ...string) map[string]check.Finding 
 	return all
 }
 
-// A check that may not look is unknown, or says less, and names the action; the
-// others say what they said.
+// A check without permission is unknown or less specific, and names the action. The results of the other checks do not
+// change.
 func TestDebugWithoutEachActionOfItsPolicy(t *testing.T) {
 	actions, err := iam.Actions("debug")
 	if err != nil {

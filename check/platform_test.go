@@ -28,8 +28,8 @@ func TestAnOldSystemdIsAWarningAndHidesNothing(t *testing.T) {
 	}
 }
 
-// VARIANT_ID is of Bottlerocket's os-release, AWS_EXECUTION_ENV of the ECS developer
-// guide, ECS_EXTERNAL of the install script of ECS Anywhere.
+// VARIANT_ID comes from Bottlerocket's os-release, AWS_EXECUTION_ENV from the ECS developer guide, and ECS_EXTERNAL
+// from the install script of ECS Anywhere.
 func TestWhatIsNotSupportedIsNoFailure(t *testing.T) {
 	environment := func(value string) func(*testing.T, *world) {
 		return func(_ *testing.T, w *world) {
@@ -40,7 +40,7 @@ func TestWhatIsNotSupportedIsNoFailure(t *testing.T) {
 	nowhere := func(_ *testing.T, w *world) { w.NoIdentity = errors.New("no metadata service") }
 	for name, c := range map[string]struct {
 		arrange func(*testing.T, *world)
-		want    string // empty: it is supported
+		want    string // empty if the platform is supported
 	}{
 		"ECS on EC2":                {func(*testing.T, *world) {}, ""},
 		"a container of ECS on EC2": {environment("AWS_ECS_EC2"), ""},

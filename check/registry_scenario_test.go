@@ -11,7 +11,7 @@ import (
 	"muster/internal/sandbox"
 )
 
-// edited is the ECS API as if it knew this of the instance.
+// edited is the ECS API with changed data about the instance.
 type edited struct {
 	ecs.Registry
 	edit func(*awsapi.ContainerInstance)
@@ -27,7 +27,7 @@ func knows(edit func(*awsapi.ContainerInstance)) func(*testing.T, *world) {
 	return func(_ *testing.T, w *world) { w.Registry = edited{w.Registry, edit} }
 }
 
-// joins is an instance that was told to join that cluster.
+// joins arranges an instance that is configured to join this cluster.
 func joins(name string) func(*testing.T, *world) {
 	return func(t *testing.T, w *world) {
 		w.Config.Cluster = name
@@ -35,7 +35,7 @@ func joins(name string) func(*testing.T, *world) {
 	}
 }
 
-// unasked is one that may not ask about clusters.
+// unasked arranges an instance without permission to describe clusters.
 func unasked(arrange func(*testing.T, *world)) func(*testing.T, *world) {
 	return func(t *testing.T, w *world) {
 		arrange(t, w)
@@ -68,8 +68,7 @@ func registryScenarios() []scenario {
 	}
 }
 
-// An agent that lost its agent.db registers anew, and the old entry stays (amazon-ecs-agent
-// issues 583 and 858).
+// An agent that lost its agent.db registers again, and the old entry remains (amazon-ecs-agent issues 583 and 858).
 func TestASecondRegistrationIsSeen(t *testing.T) {
 	for name, c := range map[string]struct {
 		arrange func(*testing.T, *world)

@@ -20,12 +20,12 @@ func TestFilesThatRootObeysMustBeRootsAlone(t *testing.T) {
 	const unit = "/etc/systemd/system/muster-agent.service"
 	for name, c := range map[string]struct {
 		changes  []change
-		evidence []string // nil: no warning
+		evidence []string // nil means no warning
 		commands []string
 	}{
 		"as they should be":       {nil, nil, nil},
 		"readable by root alone":  {[]change{{"/etc/ecs/ecs.config", 0o600}, {"/etc/muster/muster.env", 0o640}}, nil, nil},
-		"a log that others write": {[]change{{"/var/log/ecs/ecs-agent.log", 0o666}}, nil, nil}, // root does not obey it
+		"a log that others write": {[]change{{"/var/log/ecs/ecs-agent.log", 0o666}}, nil, nil}, // root does not trust a log
 		"settings of a group": {[]change{{"/etc/muster/muster.env", 0o664}},
 			[]string{"/etc/muster/muster.env can be written by its group or through an ACL (mode 0664)"},
 			[]string{"sudo chmod go-w /etc/muster/muster.env"}},

@@ -5,16 +5,17 @@ import (
 	"testing"
 )
 
-// allScenarios are those of all groups.
+// allScenarios returns the scenarios of all groups.
 func allScenarios() []scenario {
 	return slices.Concat([]scenario{{name: "a healthy instance", arrange: func(*testing.T, *world) {}}}, instanceScenarios(),
 		networkScenarios(),
 		dockerScenarios(), configScenarios(), agentScenarios(), unitScenarios(), registryScenarios(), portScenarios(), healthScenarios(),
+		taskScenarios(),
 		agentStateScenarios(), pairScenarios())
 }
 
-// Why an instance does not register: each known reason has a scenario in which it,
-// and nothing else, is the cause; or in which nothing is, where it is no failure.
+// Each known reason why an instance does not register has a scenario. In it, that reason is the only cause, or there is
+// no cause if the reason is not a failure.
 func TestEachReasonNotToRegisterHasItsScenario(t *testing.T) {
 	scenarios := allScenarios()
 	for reason, ids := range map[string][]string{

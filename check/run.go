@@ -15,12 +15,11 @@ import (
 	"muster/internal/redact"
 )
 
-// defaultTimeout is how long a check may take that does not say otherwise.
+// defaultTimeout is the timeout of a check that does not set one.
 const defaultTimeout = 5 * time.Second
 
-// Run runs the checks at once, except that each waits for those that it needs or follows.
-// The results are in the order of the checks, those that call the AWS API last. A check
-// that panics, or that does not return in time, is unknown.
+// Run runs the checks concurrently. Each waits for the checks that it needs or follows. The results are in the order of
+// the checks, with those that call the AWS API last. A check that panics or exceeds its timeout is unknown.
 func Run(ctx context.Context, checks []Check) []Result {
 	results := make([]Result, len(checks))
 	running := map[string]*progress{}
@@ -44,13 +43,13 @@ func Run(ctx context.Context, checks []Check) []Result {
 	return results
 }
 
-// progress is one of the checks that were selected to run.
+// progress tracks a selected check.
 type progress struct {
 	done   chan struct{}
-	result *Result // once done is closed
+	result *Result // set before done is closed
 }
 
-// blockers waits for what c follows and needs, and returns the needs that failed.
+// blockers waits for the checks that c follows and needs, and returns the needed checks that failed.
 func blockers(c Check, running map[string]*progress) (ids []string) {
 	for _, other := range c.After {
 		if p := running[other.ID]; p != nil {
@@ -86,7 +85,7 @@ func blockedResult(c Check, by []string) Result {
 	return r
 }
 
-// examine runs one check. If it panics or does not return in time, it is unknown.
+// examine runs one check. A check that panics or exceeds its timeout is unknown.
 func examine(ctx context.Context, c Check) Result {
 	began := time.Now()
 	found, err := contained.Run(ctx, cmp.Or(c.Timeout, defaultTimeout), c.Run)
@@ -105,8 +104,8 @@ func examine(ctx context.Context, c Check) Result {
 	return r
 }
 
-// newResult sets the ids of the findings and sorts them, the worst first. It masks secrets
-// here, once for the screen, for JSON and for the bundle.
+// newResult sets the IDs of the findings and sorts them, the worst first. It masks secrets here, once for the terminal,
+// JSON and the bundle.
 func newResult(c Check, found []Finding) Result {
 	r := Result{ID: c.ID, Group: c.Group, Title: c.Title, Status: Pass, Remote: c.Remote, Findings: []Finding{}}
 	for _, f := range found {
@@ -127,17 +126,16 @@ func newResult(c Check, found []Finding) Result {
 	return r
 }
 
-// maxSummary is how long a summary may be, in runes, so that line 1 of the answer
-// has at most 120 with the words before it.
+// maxSummary is the maximum length of a summary, in runes. Together with the words before it, line 1 of the answer then
+// has at most 120.
 const maxSummary = 100
 
-// fitSummary shortens a long summary at a word, and keeps the whole text as the first line
-// of the evidence.
+// fitSummary shortens a long summary at a word boundary, and adds the full text as the first line of the evidence.
 func (f *Finding) fitSummary() {
 	runes := []rune(f.Summary)
 	limit := maxSummary
 	if f.Confirm == "" && f.Status != Unknown {
-		limit += 10 // "Probable cause: " and "Could not check: " are longer than "Cause: "
+		limit += 10 // the prefix "Cause: " is 10 shorter than "Probable cause: " and "Could not check: "
 	}
 	if f.Status == Pass || f.Status == Skip || len(runes) <= limit {
 		return

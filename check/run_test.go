@@ -14,7 +14,7 @@ import (
 	"muster/internal/base/fix"
 )
 
-// kind and kinds are those of the checks of these tests.
+// kind and kinds create the kinds for the checks of these tests.
 func kind(id string) *check.Kind { return &check.Kind{ID: id} }
 
 func kinds(ids ...string) []*check.Kind {
@@ -25,7 +25,7 @@ func kinds(ids ...string) []*check.Kind {
 	return out
 }
 
-// does is a check that finds this and nothing else.
+// does returns a check with exactly this finding.
 func does(id string, status check.Status, needs ...string) check.Check {
 	return check.Check{Kind: kind(id), Needs: kinds(needs...), Run: func(context.Context) []check.Finding {
 		return []check.Finding{{Status: status, Summary: id + " is " + string(status)}}
@@ -170,7 +170,7 @@ func TestFindingsLoseTheirSecrets(t *testing.T) {
 	}
 }
 
-// Line 1 of the answer stays under 120 characters, and nothing is lost.
+// Line 1 of the answer has fewer than 120 characters, and no text is lost.
 func TestALongSummaryIsCutAndKeptAsEvidence(t *testing.T) {
 	long := "/etc/ecs/ecs.config:2: " + strings.Repeat("word ", 40) + "end"
 	for name, f := range map[string]check.Finding{

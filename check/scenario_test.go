@@ -26,25 +26,24 @@ import (
 	"muster/test/golden"
 )
 
-// scenario puts one thing out of order. causes are the ids of all findings that
-// check.Causes must then name, and none besides.
+// scenario breaks one thing. causes are the IDs of all findings that check.Causes must return, and no others.
 type scenario struct {
 	name    string
 	arrange func(*testing.T, *world)
 	causes  []string
 }
 
-// world is a sandboxed instance in order, for a scenario to put out of order.
+// world is a healthy sandboxed instance that a scenario changes.
 type world struct {
 	catalog.World
 	*sandbox.Sandbox
 	net     *ways
-	plan    sandbox.AgentPlan // of the ECS agent
+	plan    sandbox.AgentPlan // the ECS agent's plan
 	systemd systemd
 	docker  *docker
 }
 
-// write puts a file below the instance's root.
+// write writes a file below the instance's root.
 func (w *world) write(t *testing.T, path, text string) {
 	t.Helper()
 	path = w.Config.Path(path)
@@ -58,12 +57,11 @@ func (w *world) write(t *testing.T, path, text string) {
 
 const (
 	cluster = "prod"
-	// patience is for a metadata service that answers: tests run many at once.
+	// patience is the timeout of the metadata service. It responds, but many tests run at once.
 	patience = 2 * time.Second
 )
 
-// healthy is an instance in a private subnet behind a NAT gateway, registered in
-// its cluster.
+// healthy returns an instance in a private subnet behind a NAT gateway, registered in its cluster.
 func healthy(t *testing.T) *world {
 	t.Helper()
 	root := t.TempDir()
@@ -83,14 +81,15 @@ func healthy(t *testing.T) *world {
 	}
 	w := &world{Sandbox: s, net: reachable()}
 	calls := s.AWSConfig()
-	calls.Retryer = func() aws.Retryer { return aws.NopRetryer{} } // its pauses would outlast a check's timeout
+	calls.Retryer = func() aws.Retryer { return aws.NopRetryer{} } // the pauses of the default would exceed a check's timeout
 	api := awsapi.FromConfig(calls)
 	w.World = catalog.World{
 		Config: cfg, IMDS: imds.New(s.IMDSURL(), patience), Net: w.net, ECSEndpoint: "https://ecs.eu-central-1.amazonaws.com",
 		Agent: ecsagent.NewIntrospection(s.IntrospectionURL(), ecsagent.LocalClient(time.Second)),
-		VPC:   api, Poll: api, Registry: api, Now: time.Now,
+		VPC:   api, Poll: api, Registry: api, Stopped: api, Now: time.Now,
 		FileSystem: func(string) (kernel.FileSystem, error) { return roomy(1), nil },
 	}
+	w.AgentTasks = ecsagent.NewIntrospection(s.IntrospectionURL(), ecsagent.LocalClient(time.Second))
 	w.Guards = func(ctx context.Context, addrs []netip.Addr) (fleet.Fleet, error) {
 		return fleet.Discover(ctx, api, fleet.Selector{Addresses: addrs, Self: w.Identity.InstanceID})
 	}
@@ -102,8 +101,8 @@ func healthy(t *testing.T) *world {
 	return w
 }
 
-// run starts the ECS agent on the instance as it now is, waits until it has
-// registered or ended, and looks. An agent that is held back is not waited for.
+// run starts the ECS agent on the instance in its current state, waits until the agent has registered or exited, and
+// runs the checks. It does not wait for an agent that the plan holds.
 func (w *world) run(t *testing.T) []check.Result {
 	t.Helper()
 	w.Identity, w.NoIdentity = imds.New(w.IMDSURL(), patience).Identity(t.Context())
@@ -123,7 +122,7 @@ func (w *world) run(t *testing.T) []check.Result {
 	return results
 }
 
-// declared holds the checks to the findings that they say they may find.
+// declared checks that every finding is one that its check declares.
 func declared(t *testing.T, catalog []check.Check, results []check.Result) {
 	t.Helper()
 	for _, r := range results {
@@ -136,8 +135,7 @@ func declared(t *testing.T, catalog []check.Check, results []check.Result) {
 	}
 }
 
-// Each scenario has its causes and no others; how they are told is frozen in
-// testdata/scenarios.golden (-update writes it).
+// Each scenario must have exactly its causes. testdata/scenarios.golden contains their texts (-update writes it).
 func TestScenarios(t *testing.T) {
 	all := allScenarios()
 	told := make([]string, len(all))
@@ -168,7 +166,7 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
-// varying is what differs from run to run.
+// varying matches text that differs from run to run.
 var varying = regexp.MustCompile(
 	`127\.0\.0\.1:\d+|\d+h\d+m\d+s|/tmp/d\d+|[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{32}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`,
 )

@@ -8,9 +8,8 @@ import (
 	"muster/internal/base/nearest"
 )
 
-// Select returns the checks named in only, by id or by group, and all that they need; nil
-// selects all. Checks named in skip are left out even if others need them. An unknown
-// name is an error that lists similar names.
+// Select returns the checks named in only, by ID or by group, and all checks that they need. A nil only selects all.
+// Checks named in skip are left out even if others need them. An unknown name is an error that lists similar names.
 func Select(checks []Check, only, skip []string) ([]Check, error) {
 	for _, name := range slices.Concat(only, skip) {
 		if !slices.ContainsFunc(checks, func(c Check) bool { return c.named(name) }) {
@@ -18,7 +17,7 @@ func Select(checks []Check, only, skip []string) ([]Check, error) {
 		}
 	}
 	wanted := map[string]bool{}
-	for _, c := range slices.Backward(checks) { // what a check needs stands before it
+	for _, c := range slices.Backward(checks) { // a check comes after those that it needs
 		if only == nil || wanted[c.ID] || slices.ContainsFunc(only, c.named) {
 			wanted[c.ID] = true
 			for _, need := range c.Needs {
@@ -38,7 +37,7 @@ func Select(checks []Check, only, skip []string) ([]Check, error) {
 	return selected, nil
 }
 
-// Everyday are the ids of all checks but the deep ones.
+// Everyday returns the IDs of all checks except the deep ones.
 func Everyday(checks []Check) []string {
 	var ids []string
 	for _, c := range checks {
@@ -51,7 +50,7 @@ func Everyday(checks []Check) []string {
 
 func (c Check) named(name string) bool { return c.ID == name || string(c.Group) == name }
 
-// Names are the names that Select accepts: the groups and the ids of the checks.
+// Names returns the names that Select accepts: the groups and the IDs of the checks.
 func Names(checks []Check) []string {
 	var known []string
 	for _, g := range Groups() {

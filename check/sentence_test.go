@@ -19,8 +19,8 @@ func TestNothingIsAmissOnAHealthyInstance(t *testing.T) {
 	}
 }
 
-// What is found names the file and the line, the cluster, the region: enough to
-// act on without looking again.
+// A finding names the file and line, the cluster and the region, so that the user can act on it without looking
+// further.
 func TestACauseSaysWhatAndWhere(t *testing.T) {
 	for name, c := range map[string]struct {
 		arrange func(*testing.T, *world)
@@ -73,7 +73,7 @@ func TestACauseSaysWhatAndWhere(t *testing.T) {
 	}
 }
 
-// Secrets in what the ECS agent logs, or stands in ecs.config, are not shown.
+// Secrets in the ECS agent's log or in ecs.config are never shown.
 func TestNoSecretIsQuoted(t *testing.T) {
 	const secret = "hunter2hunter2"
 	w := healthy(t)

@@ -25,22 +25,21 @@ import (
 	"muster/internal/report/ports"
 )
 
-// slow is the world once more: it takes note of what each question was answered,
-// and then gives the same answers late. A bubble's clock stands still while a
-// socket is read, so in the bubble no socket is asked.
+// slow wraps the world. With after = 0 it records the result of each call. Otherwise it returns the recorded results
+// after that delay. The clock of a synctest bubble stands still while a socket is read, so the bubble uses no socket.
 type slow struct {
 	was   catalog.World
-	after time.Duration // 0: it takes note
+	after time.Duration // 0 means record
 	*notes
 }
 
 type notes struct {
 	mu    sync.Mutex
 	known map[string]any
-	asked map[string]bool // late, by adapter
+	asked map[string]bool // adapters whose recorded results were used
 }
 
-// reply is an answer of up to two values, and its error.
+// reply is a result of up to two values and an error.
 type reply[A, B any] struct {
 	a   A
 	b   B
@@ -72,7 +71,7 @@ func ask[A, B any](ctx context.Context, s slow, question string, real func() (A,
 	return r.a, r.b, r.err
 }
 
-// ask1 is ask for answers of one value.
+// ask1 is ask for results with one value.
 func ask1[A any](ctx context.Context, s slow, question string, real func() (A, error)) (A, error) {
 	a, _, err := ask(ctx, s, question, func() (A, struct{}, error) {
 		a, err := real()
@@ -89,10 +88,10 @@ func (s slow) UserData(ctx context.Context) ([]byte, bool, error) {
 }
 func (s slow) Date(ctx context.Context) (time.Time, error) {
 	_, err := ask1(ctx, s, "imds date", func() (time.Time, error) { return s.was.IMDS.Date(ctx) })
-	return time.Now(), err // of the bubble
+	return time.Now(), err // the bubble's time
 }
 
-// Families asks nobody.
+// Families makes no call.
 func (s slow) Families() netpath.Families { return s.was.Net.Families() }
 
 func (s slow) Resolve(ctx context.Context, host string) ([]netip.Addr, error) {
@@ -146,8 +145,7 @@ func (i introspected) Metadata(ctx context.Context) (ecsagent.Metadata, error) {
 	return ask1(ctx, i.slow, "introspection", func() (ecsagent.Metadata, error) { return i.was.Agent.Metadata(ctx) })
 }
 
-// world is the world with all of its adapters exchanged, those apart that are
-// asked only when something is wrong.
+// world returns the world with slow adapters, except those that are only used if something is wrong.
 func (s slow) world() catalog.World {
 	w := s.was
 	w.IMDS, w.Net, w.Poll, w.Registry, w.Units, w.Engine, w.Agent = s, s, s, s, s, s, introspected{s}
@@ -163,8 +161,7 @@ func (s slow) world() catalog.World {
 	return w
 }
 
-// A person waits less than five seconds for an instance that is well, though each
-// single answer takes its time.
+// The checks of a healthy instance take less than five seconds, even if each response is slow.
 func TestALookAtAHealthyInstanceIsShort(t *testing.T) {
 	w := healthy(t)
 	judged(&ports.Report{Blocks: []ports.Block{{Outcomes: []ports.Outcome{{Status: "OPEN", Sentence: "tcp 47500 is open"}}}}}, nil,
@@ -180,7 +177,7 @@ func TestALookAtAHealthyInstanceIsShort(t *testing.T) {
 		return by
 	}
 	before := said(w.run(t))
-	s.was = w.World // with its identity
+	s.was = w.World // including its identity
 	s.after = 300 * time.Millisecond
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()

@@ -12,7 +12,7 @@ import (
 	"muster/internal/sandbox"
 )
 
-// userData is what the metadata service gives out.
+// userData sets the user data that the metadata service returns.
 func userData(text string) func(*testing.T, *world) {
 	return func(_ *testing.T, w *world) {
 		w.Inject(sandbox.Fault{Service: sandbox.IMDS, Action: "/latest/user-data", Body: text})
@@ -27,7 +27,7 @@ func together(arrangements ...func(*testing.T, *world)) func(*testing.T, *world)
 	}
 }
 
-// unnamed is an ecs.config without a cluster, and nothing else that names one.
+// unnamed arranges an ecs.config without a cluster, and no other source that names one.
 func unnamed(t *testing.T, w *world) {
 	w.Config.Cluster = ""
 	w.write(t, "/etc/ecs/ecs.config", "")
@@ -35,8 +35,8 @@ func unnamed(t *testing.T, w *world) {
 
 const cloudInitLog, cloudInitOutput = "/var/log/cloud-init.log", "/var/log/cloud-init-output.log"
 
-// Why ecs.config names no cluster is in the evidence of the first warning, without
-// a word of user data (aws/aws-cdk#24212, aws/amazon-ecs-agent#1889).
+// The evidence of the first warning says why ecs.config names no cluster, without quoting user data (aws/aws-cdk#24212,
+// aws/amazon-ecs-agent#1889).
 func TestAMissingClusterSaysWhyUserDataNamedNone(t *testing.T) {
 	const script = "#!/bin/bash\necho ECS_CLUSTER=s3cret >> /etc/ecs/ecs.config\n"
 	for name, c := range map[string]struct {
@@ -113,9 +113,8 @@ func TestUserDataFindings(t *testing.T) {
 	}
 }
 
-// A reboot runs user data, and the ECS agent then refuses the cluster in agent.db
-// (agent/app/agent.go, setClusterInConfig): so it is never advised
-// (aws/containers-roadmap#1889).
+// A reboot runs user data, and the ECS agent then rejects the cluster in agent.db (agent/app/agent.go,
+// setClusterInConfig). Therefore no fix recommends a reboot (aws/containers-roadmap#1889).
 func TestUserDataThatNeverRanIsNoReasonToReboot(t *testing.T) {
 	for name, arrange := range map[string]func(*testing.T, *world){
 		"not registered":           func(_ *testing.T, w *world) { w.plan.Hold = true },
@@ -139,7 +138,7 @@ func TestUserDataThatNeverRanIsNoReasonToReboot(t *testing.T) {
 	}
 }
 
-// life is an instance whose metadata has these paths below meta-data/.
+// life is an instance's metadata with these paths below meta-data/.
 type life struct {
 	service
 	paths map[string]string

@@ -5,15 +5,14 @@ import (
 	"time"
 )
 
-// How long Wait pauses between two runs: longer each time, because the checks load the
-// instance.
+// The pause between two runs of Wait. It grows, because the checks load the instance.
 const (
 	firstRest   = time.Second
 	longestRest = 15 * time.Second
 )
 
-// Wait runs the checks until none fails or patience has passed. It returns the results of
-// the last run that was not interrupted, or nil. It calls waiting before each pause.
+// Wait runs the checks until none fails or patience has passed. It returns the results of the last run that was not
+// interrupted, or nil. It calls waiting before each pause.
 func Wait(ctx context.Context, patience time.Duration, look func(context.Context) []Result, waiting func(last []Result)) []Result {
 	end := time.Now().Add(patience)
 	var last []Result

@@ -10,7 +10,7 @@ import (
 	"muster/check"
 )
 
-// looks fails the first n times.
+// looks returns a check run that fails the first n times.
 func looks(n int) func(context.Context) []check.Result {
 	return func(ctx context.Context) []check.Result {
 		status := check.Pass

@@ -15,18 +15,18 @@ import (
 	"muster/internal/host/netpath"
 )
 
-// ways is a network by the book: what names stand for and how far requests come.
+// ways simulates a network: the addresses of names, and how far requests get.
 type ways struct {
-	addrs   map[string]string // by the beginning of a name; "" is no such name
+	addrs   map[string]string // by prefix of the name; "" means that the name does not exist
 	answers map[string]netpath.Answer
-	now     func() time.Time // by the servers' clocks
+	now     func() time.Time // the servers' clock
 	host    netpath.Families // the default routes
 
 	mu    sync.Mutex
-	asked []string // the endpoints, with the proxy where there was one
+	asked []string // the requested endpoints, each with its proxy if there was one
 }
 
-// reachable is a network in which all is reached at public addresses.
+// reachable returns a network in which every endpoint responds at a public address.
 func reachable() *ways {
 	return &ways{
 		addrs: map[string]string{"ecs.": "52.94.1.1", "ecs-a-1.": "52.94.1.2", "ecs-t-1.": "52.94.1.3", "autoscaling.": "52.94.1.4",
@@ -39,7 +39,7 @@ func reachable() *ways {
 
 func (n *ways) Families() netpath.Families { return n.host }
 
-// inside has the names of ECS lead into the VPC.
+// inside makes the names of ECS resolve to addresses in the VPC.
 func (n *ways) inside() *ways {
 	n.addrs = map[string]string{"ecs.": "10.0.9.1", "ecs-a.": "10.0.9.2", "ecs-t.": "10.0.9.3"}
 	return n
@@ -88,7 +88,7 @@ func (n *ways) Ask(_ context.Context, endpoint string, proxy *url.URL) netpath.A
 	return answer
 }
 
-// The ways in which a request fails.
+// The ways in which a request can fail.
 func timedOut() netpath.Answer {
 	return netpath.Answer{Kind: netpath.TimedOut, Err: os.ErrDeadlineExceeded}
 }
@@ -97,12 +97,12 @@ func refusedBy() netpath.Answer {
 	return netpath.Answer{Kind: netpath.Refused, Err: syscall.ECONNREFUSED}
 }
 
-// silent makes all of ECS's endpoints time out.
+// silent makes all ECS endpoints time out.
 func (n *ways) silent() {
 	n.answers["ecs"] = timedOut()
 }
 
-// roomy is a file system with room.
+// roomy returns a file system with enough free space.
 func roomy(device uint64) kernel.FileSystem {
 	return kernel.FileSystem{Device: device, Size: 30 << 30, Free: 20 << 30, Available: 19 << 30, Inodes: 1 << 20, Left: 1 << 19}
 }

@@ -5,14 +5,14 @@ import (
 	"slices"
 )
 
-// Denial is one ACL entry that denies traffic.
+// Denial is an ACL entry that denies traffic.
 type Denial struct {
 	ACL   string
-	Entry int // ImplicitEntry for "*"
+	Entry int // ImplicitEntry for the entry that AWS shows as "*"
 	Ports Ports
 }
 
-// acl of the subnet of e, or why it is not known.
+// acl returns the network ACL of e's subnet, or the reason why it is unknown.
 func (j *Judge) acl(e *Endpoint) (*ACL, Unread) {
 	if e.Subnet == "" {
 		return nil, Unread{"ec2:DescribeNetworkInterfaces", "the subnet of " + e.Name + " is not known"}
@@ -24,8 +24,8 @@ func (j *Judge) acl(e *Endpoint) (*ACL, Unread) {
 	return acl, acl.Unread
 }
 
-// subnetUnknown explains why a denial counts as unknown: between interfaces in one
-// subnet no ACL is asked, and the subnet of one of them was not read.
+// subnetUnknown returns the reason why a denial by an ACL counts as unknown: the subnet of one endpoint was not read,
+// and ACLs do not apply if both endpoints are in the same subnet.
 func (g *leg) subnetUnknown() Unread {
 	for _, e := range []*Endpoint{g.self, g.peer} {
 		if e.subnetless() {
@@ -35,22 +35,21 @@ func (g *leg) subnetUnknown() Unread {
 	return Unread{}
 }
 
-// subnetless reports whether e may be in any subnet. A public address that no known
-// interface owns is taken for one outside the VPC, such as an endpoint of AWS behind a
-// NAT gateway.
+// subnetless reports whether e could be in any subnet. A public address that belongs to no known interface counts as
+// outside the VPC, for example an AWS endpoint behind a NAT gateway.
 func (e *Endpoint) subnetless() bool {
 	return e.Subnet == "" && (len(e.Addrs) == 0 || slices.ContainsFunc(e.Addrs, isInternal))
 }
 
-var sharedSpace = netip.MustParsePrefix("100.64.0.0/10") // RFC 6598; VPCs use it as well
+var sharedSpace = netip.MustParsePrefix("100.64.0.0/10") // RFC 6598; VPCs can use it too
 
 func isInternal(a netip.Addr) bool {
 	a = a.Unmap()
 	return a.IsPrivate() || !a.IsGlobalUnicast() || sharedSpace.Contains(a)
 }
 
-// aclCover walks the entries in the order of their numbers; the first that
-// matches a port decides it. Denials go to deny, unless it is nil.
+// aclCover evaluates the entries in ascending order of their numbers. The first entry that matches a port decides it.
+// Each denial is passed to deny, unless deny is nil.
 func (j *Judge) aclCover(g *leg, deny func(Denial)) (c cover) {
 	acl, why := j.acl(g.self)
 	rest := g.asked.set()
@@ -89,7 +88,7 @@ func (e *ACLEntry) answer() answer {
 	return no
 }
 
-// touches are the ports of the leg that the entry decides.
+// touches returns the ports of the leg that the entry matches.
 func (e *ACLEntry) touches(g *leg) Ports {
 	known := e.CIDR.IsValid() && !e.CIDR.Contains(g.addr)
 	if e.Direction != g.dir || !e.Protocol.matches(g.protocol) || known {

@@ -9,7 +9,7 @@ func entry(number int, allow bool, protocol Protocol, ports Range, from string) 
 	return ACLEntry{Number: number, Allow: allow, Protocol: protocol, Ports: ports, CIDR: netip.MustParsePrefix(from).Masked()}
 }
 
-// What the ingress entries of one ACL leave of tcp 47100-47109 from 10.0.1.5.
+// The ports of tcp 47100-47109 that the ingress entries of one ACL allow from 10.0.1.5.
 func TestACLEntries(t *testing.T) {
 	all := AnyPort()
 	for _, c := range []struct {
@@ -61,7 +61,7 @@ func TestACLEntries(t *testing.T) {
 	}
 }
 
-func TestBothACLsAreAskedBothWays(t *testing.T) {
+func TestBothACLsApplyInBothDirections(t *testing.T) {
 	closed := func(subnet string, d Direction) ACL {
 		other := Ingress
 		if d == Ingress {
@@ -92,9 +92,8 @@ func TestBothACLsAreAskedBothWays(t *testing.T) {
 	}
 }
 
-// A hole at one end of the ephemeral range loses only some connections, which is
-// worse to find than losing all.
-func TestAHoleInTheReturnPathClosesTheNeed(t *testing.T) {
+// A gap at one end of the ephemeral range breaks only some connections, which is harder to diagnose than breaking all.
+func TestGapInTheReturnPathClosesTheNeed(t *testing.T) {
 	w, p1, _, q := theCase(allow("tcp", 47100, 47109, "10.0.0.0/16"))
 	w.ACLs[0].Entries = []ACLEntry{allowAll(1, Ingress), allowAll(1, Egress)}
 	w.ACLs[0].Entries[1].Protocol, w.ACLs[0].Entries[1].Ports = TCP, Range{1024, 60000}

@@ -2,7 +2,7 @@ package reach
 
 import "testing"
 
-// narrowACL lets only 10.0.9.0/24 in and out.
+// narrowACL returns an ACL that allows only 10.0.9.0/24 in both directions.
 func narrowACL(subnet string) ACL {
 	e := func(d Direction) ACLEntry {
 		return ACLEntry{Number: 100, Direction: d, Allow: true, Protocol: AllProtocols, Ports: AnyPort(), CIDR: cidr("10.0.9.0/24").CIDR}
@@ -10,8 +10,8 @@ func narrowACL(subnet string) ACL {
 	return ACL{ID: "acl-narrow", Subnets: []string{subnet}, Entries: []ACLEntry{e(Ingress), e(Egress)}}
 }
 
-// If the peer is in the same subnet, no ACL is asked. While that is unknown, a
-// denial of the ACL is unknown too.
+// If both endpoints are in the same subnet, ACLs do not apply. If a subnet is unknown, a denial by an ACL is unknown as
+// well.
 func TestADenialIsUnknownWhileASubnetIsUnknown(t *testing.T) {
 	w, p1, _, q := theCase(allow("tcp", 47100, 47109, "10.0.0.0/16"))
 	w.ACLs = []ACL{narrowACL("subnet-1"), openACL("subnet-3")}
@@ -28,7 +28,7 @@ func TestADenialIsUnknownWhileASubnetIsUnknown(t *testing.T) {
 	contains(t, v.Sentence(), "the subnet of Q is not known")
 }
 
-// ELB and VPC guides: these interfaces have no security group, and everything passes.
+// According to the ELB and VPC guides, these interfaces have no security group and allow all traffic.
 func TestInterfacesThatHaveNoSecurityGroup(t *testing.T) {
 	w, p1, _, q := theCase(allow("tcp", 47100, 47109, "10.0.0.0/16"))
 	for kind, expected := range map[string]string{
@@ -59,7 +59,7 @@ func TestABlackholeIsClosedAndAMissingRouteUnknown(t *testing.T) {
 	if len(v.Fixes) != 0 {
 		t.Errorf("a rule was offered for a route: %v", v.Fixes)
 	}
-	// The answers need the way back.
+	// Replies need the route back.
 	want(t, NewJudge(w).Evaluate(q, p1, caseNeed()), "BLOCKED 47100-47109 at route")
 	v = NewJudge(w).Evaluate(p2, q, caseNeed())
 	want(t, v, "UNKNOWN 47100-47109 at route")
@@ -80,9 +80,9 @@ func TestAStaleReferenceIsNamedOnlyForPeersOfItsVPC(t *testing.T) {
 	want(t, NewJudge(w).Evaluate(p1, q, caseNeed()), "STALE 47100-47109")
 }
 
-// A rule without an id that cannot be decoded is named by what EC2 returned, not by
-// the widest range, which stands in for it.
-func TestAnUndecodableRuleIsNamedByWhatWasReturned(t *testing.T) {
+// A rule that cannot be decoded and has no id is shown as EC2 returned it, not with the widest range, which replaces
+// the undecodable one.
+func TestUndecodableRuleIsShownAsReturned(t *testing.T) {
 	var g Group
 	g.ID = "sg-1"
 	g.Add(Rule{Protocol: TCP, Ports: AnyPort(), Peer: cidr("10.0.0.0/8"), Err: "first port 90 is above last port 80", Text: "tcp 90-80"})
@@ -91,9 +91,8 @@ func TestAnUndecodableRuleIsNamedByWhatWasReturned(t *testing.T) {
 	}
 }
 
-// A dual-stack pair is evaluated for its first address; the other family is named
-// where it fares otherwise.
-func TestTheOtherFamilyIsNamedWhereItFaresOtherwise(t *testing.T) {
+// A dual-stack pair is evaluated for its first address. If the result differs for the other family, a warning says so.
+func TestOtherFamilyCausesAWarningIfItDiffers(t *testing.T) {
 	w, p1, _, q := theCase(allow("tcp", 47100, 47109, "10.0.0.0/16"))
 	p1.Subnet = q.Subnet
 	p1.Addrs, q.Addrs = addrs("10.0.1.5", "fd00::5"), addrs("10.0.3.5", "fd00::9")
@@ -106,7 +105,7 @@ func TestTheOtherFamilyIsNamedWhereItFaresOtherwise(t *testing.T) {
 	}
 }
 
-// Finding F2: eth0 is for management, eth1 for data, and the rules open eth1.
+// eth0 is for management, eth1 is for data, and the rules open eth1.
 func TestTwoInterfacesOfTheSameHosts(t *testing.T) {
 	w, p1, _, q := theCase()
 	w.Groups = append(w.Groups, openGroup("sg-data", allow("tcp", 47100, 47109, "sg-data")))

@@ -6,10 +6,9 @@ import (
 	"testing"
 )
 
-// fleet is a world of the size at peers=1000, rulesPerGroup=60: everyone
-// carries five groups out of pools that repeat as Auto Scaling groups do, in four
-// subnets. A third of the rules bear on Ignite's ports, and a part of those name
-// single addresses, which is what makes classes small.
+// fleet returns a world of realistic size for peers=1000 and rulesPerGroup=60. Every endpoint has five groups from a
+// limited set, as in Auto Scaling groups, in four subnets. A third of the rules are relevant to Ignite's ports, and
+// some of those reference single addresses, which makes classes small.
 func fleet(peers, rulesPerGroup int) (World, []Endpoint) {
 	const pools, subnets = 8, 4
 	var w World
@@ -76,8 +75,8 @@ func ignite() []Need {
 	}
 }
 
-// everyoneNamed gives every endpoint a rule for its address alone, so that no two
-// are of one class: the worst that rules can do.
+// everyoneNamed adds a rule for the address of every endpoint, so that every endpoint is a class of its own. This is
+// the worst case.
 func everyoneNamed(w World, eps []Endpoint) World {
 	for i, e := range eps {
 		g := &w.Groups[i%len(w.Groups)]
@@ -112,8 +111,8 @@ func BenchmarkFullMatrixEveryoneNamed(b *testing.B) {
 	}
 }
 
-// atEachScale reports the time as a multiple of the first scale's: linear is no
-// more than the scale itself.
+// atEachScale reports the time as a multiple of the first scale's time. If the time is linear, the multiple does not
+// exceed the scale.
 func atEachScale(b *testing.B, judge func(World, []Endpoint) Work) {
 	var base float64
 	for _, s := range scales {

@@ -6,14 +6,14 @@ import (
 	"slices"
 )
 
-// Block is a part of the matrix in which all pairs fare alike: every endpoint of
-// From towards every one of To. Pairs that share an interface are not meant.
+// Block is a part of the matrix in which all pairs have the same outcomes: from every endpoint in From to every
+// endpoint in To. It does not include pairs of endpoints that share an interface.
 type Block struct {
-	From, To []int     // indexes into the matrix
-	Outcomes []Outcome // by need
+	From, To []int     // indexes into Matrix.From and Matrix.To
+	Outcomes []Outcome // indexed like Matrix.Needs
 }
 
-// Worst is the worst status in the block.
+// Worst returns the worst status in the block.
 func (b *Block) Worst() Status {
 	worst := Open
 	for _, o := range b.Outcomes {
@@ -22,12 +22,12 @@ func (b *Block) Worst() Status {
 	return worst
 }
 
-// Blocks puts equal rows and equal columns together and returns what is left: the
-// worst first, and the larger of equals first. Every judged pair is in exactly one.
+// Blocks merges equal rows and equal columns and returns the resulting blocks, sorted by status with the worst first,
+// then by size with the largest first. Every evaluated pair is in exactly one block.
 func (m *Matrix) Blocks() []Block {
 	g := grid{m, m.fill()}
-	rows := alike(len(m.rows), func(r int) string { return g.key(r, len(m.cols), g.rowCell) })
-	cols := alike(len(m.cols), func(c int) string { return g.key(c, len(m.rows), g.colCell) })
+	rows := groupEqual(len(m.rows), func(r int) string { return g.key(r, len(m.cols), g.rowCell) })
+	cols := groupEqual(len(m.cols), func(c int) string { return g.key(c, len(m.rows), g.colCell) })
 	froms, tos := membersOf(m.row, rows), membersOf(m.col, cols)
 	var out []Block
 	for i, from := range froms {
@@ -44,8 +44,8 @@ func (m *Matrix) Blocks() []Block {
 	return out
 }
 
-// withoutSelf leaves a lone endpoint out of its own counterparts. Among several it
-// stays: each is the counterpart of the others.
+// withoutSelf removes a single endpoint from its own list of peers. In a block with several endpoints it keeps them,
+// because each one is a peer of the others.
 func (m *Matrix) withoutSelf(from, to []int) Block {
 	b := Block{From: from, To: to}
 	if len(from) == 1 {
@@ -57,15 +57,14 @@ func (m *Matrix) withoutSelf(from, to []int) Block {
 	return b
 }
 
-// grid is the matrix with its idle cells filled in.
+// grid is the matrix with the cells of unevaluated pairs filled in.
 type grid struct {
 	m     *Matrix
 	cells [][]uint32
 }
 
-// fill gives cells that stand for no judged pair (an endpoint alone in its class,
-// towards itself) the commonest outcome of their row, so that they do not keep
-// equal rows apart.
+// fill replaces cells that represent no evaluated pair (an endpoint that is alone in its class, towards itself) with
+// the most frequent outcome of their row. Otherwise these cells would keep equal rows apart.
 func (m *Matrix) fill() [][]uint32 {
 	rowOf, colOf := sizes(m.row, len(m.rows)), sizes(m.col, len(m.cols))
 	lone := map[int32]int{} // column by interface
@@ -83,14 +82,14 @@ func (m *Matrix) fill() [][]uint32 {
 		if r := int(m.row[from]); ok && rowOf[r] == 1 {
 			for k := range cells {
 				row := cells[k][r*len(m.cols) : (r+1)*len(m.cols)]
-				row[col] = commonest(row, col)
+				row[col] = mostFrequent(row, col)
 			}
 		}
 	}
 	return cells
 }
 
-func commonest(row []uint32, except int) uint32 {
+func mostFrequent(row []uint32, except int) uint32 {
 	count := map[uint32]int{}
 	best := row[except]
 	for i, id := range row {
@@ -109,7 +108,7 @@ func (g grid) rowCell(need, row, col int) uint32 { return g.cells[need][row*len(
 
 func (g grid) colCell(need, col, row int) uint32 { return g.rowCell(need, row, col) }
 
-// key is the content of one line, as something to compare.
+// key encodes the content of a row or column, so that equal ones have equal keys.
 func (g grid) key(line, length int, cell func(need, line, i int) uint32) string {
 	key := make([]byte, 0, 4*length*len(g.cells))
 	for need := range g.cells {
@@ -128,8 +127,8 @@ func (g grid) outcomes(row, col int) []Outcome {
 	return out
 }
 
-// alike groups the lines that have the same key.
-func alike(n int, key func(int) string) [][]int {
+// groupEqual groups the rows or columns that have the same key.
+func groupEqual(n int, key func(int) string) [][]int {
 	index := interner[string]{}
 	var out [][]int
 	for i := range n {
@@ -142,7 +141,7 @@ func alike(n int, key func(int) string) [][]int {
 	return out
 }
 
-// membersOf are the endpoints that the lines of each group stand for.
+// membersOf returns the endpoints that belong to the rows or columns of each group.
 func membersOf(number []int32, groups [][]int) [][]int {
 	groupOf := map[int32]int{}
 	for g, lines := range groups {

@@ -5,14 +5,14 @@ import (
 	"testing"
 )
 
-// The worked cases of issue 3 that differ in nothing but the ingress of Q.
+// The worked cases that differ only in the ingress rules of Q.
 func TestCasesOfIngress(t *testing.T) {
 	hint := func(k HintKind) *HintKind { return &k }
 	for _, c := range []struct {
 		name    string
 		ingress []Rule
 		p1, p2  string
-		hint    *HintKind // of P2
+		hint    *HintKind // for P2
 	}{
 		{"case 1: the top of the range is missing for both", in(allow("tcp", 47100, 47105, "10.0.0.0/16")),
 			"MISSING 47106-47109", "MISSING 47106-47109", nil},
@@ -127,7 +127,7 @@ func TestCase18GroupsOfAnENIAreAUnion(t *testing.T) {
 	want(t, NewJudge(w).Evaluate(p1, q, caseNeed()), "OPEN")
 }
 
-func TestCase19TheDialledENIIsJudged(t *testing.T) {
+func TestCase19TheDialledENIIsEvaluated(t *testing.T) {
 	w, p1, _, _ := theCase()
 	w.Groups = append(w.Groups, openGroup("sg-right", allow("tcp", 47100, 47109, "10.0.0.0/16")))
 	enis := []ENI{
@@ -161,7 +161,7 @@ func addrs(all ...string) []netip.Addr {
 	return out
 }
 
-func TestCase20EgressOfTheSourceIsJudged(t *testing.T) {
+func TestCase20EgressOfTheSourceIsEvaluated(t *testing.T) {
 	w, p1, p2, q := theCase(in(allow("tcp", 47100, 47109, "10.0.0.0/16"))...)
 	w.Groups[0].Rules = []Rule{rule(Egress, "tcp", 443, 443, "0.0.0.0/0")}
 	v := NewJudge(w).Evaluate(p1, q, caseNeed())
@@ -236,7 +236,7 @@ func TestCase26ACLDeniesAcrossSubnetsOnly(t *testing.T) {
 	deny := allowAll(100, Ingress)
 	deny.Allow, deny.Protocol, deny.Ports = false, TCP, Range{47100, 47199}
 	guard := ACL{ID: "acl-q", Subnets: []string{"subnet-3"},
-		Entries: []ACLEntry{allowAll(200, Ingress), allowAll(200, Egress), deny}} // not in order, on purpose
+		Entries: []ACLEntry{allowAll(200, Ingress), allowAll(200, Egress), deny}} // deliberately not in order
 	w.ACLs = []ACL{openACL("subnet-1"), guard}
 	v := NewJudge(w).Evaluate(p1, q, caseNeed())
 	want(t, v, "BLOCKED 47100-47109 at destination ACL")
@@ -248,7 +248,7 @@ func TestCase26ACLDeniesAcrossSubnetsOnly(t *testing.T) {
 	want(t, NewJudge(w).Evaluate(p1, q, caseNeed()), "OPEN")
 }
 
-func TestCase27ReturnPortsAreJudged(t *testing.T) {
+func TestCase27ReturnPortsAreEvaluated(t *testing.T) {
 	w, p1, _, q := theCase(in(allow("tcp", 47100, 47199, "10.0.0.0/16"))...)
 	inward, outward := allowAll(100, Ingress), allowAll(100, Egress)
 	inward.Protocol, inward.Ports = TCP, Range{47100, 47199}

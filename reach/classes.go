@@ -8,13 +8,14 @@ import (
 	"strings"
 )
 
-// Two endpoints are of one class when no rule, entry or list that bears on the
-// needs can tell them apart: as the one that is guarded (same groups, subnet and
-// place) and as the one that is named (same side of every CIDR, same referenced
-// groups). An address is told apart only by the CIDRs that occur, so the borders
-// of all of them cut the address space into atoms, and the atom stands for it.
+// Endpoints are in the same class if no security group rule, ACL entry or prefix list that is relevant for the needs
+// distinguishes them. This must hold in both roles: as the endpoint whose rules apply (same groups, subnet and
+// location) and as the peer that rules refer to (inside the same CIDRs, same referenced groups).
+//
+// Rules distinguish addresses only by the CIDRs that occur in them. The bounds of all CIDRs divide the address space
+// into intervals called atoms, and an address is represented by the number of its atom.
 
-// interner numbers distinct keys from 0 in the order of their arrival.
+// interner assigns consecutive numbers to distinct keys, starting at 0.
 type interner[K comparable] map[K]int32
 
 func (in interner[K]) id(k K) int32 {
@@ -26,37 +27,39 @@ func (in interner[K]) id(k K) int32 {
 	return n
 }
 
-// placeKey is what a group reference depends on besides the groups.
+// placeKey is the location of an endpoint. Apart from the groups themselves, it decides whether a rule that references
+// a group matches.
 type placeKey struct{ vpc, region, subnet string }
 
-// seatKey is a group at a place: the rules of one seat say the same to one name.
+// seatKey is a security group of an endpoint in a given location. All rules of a seat treat a given nameKey in the same
+// way.
 type seatKey struct {
 	group string
 	placeKey
 }
 
-// nameKey is what rules can say of an endpoint at one address.
+// nameKey contains everything by which rules can match an endpoint as a peer, for one of its addresses.
 type nameKey struct {
 	v4     bool
 	atom   int32
-	groups string // the carried ones that some rule refers to
+	groups string // the endpoint's groups that some rule references
 	placeKey
 	unread Unread
 }
 
-// classKey is all of it, for both address families.
+// classKey identifies a class. It covers both address families.
 type classKey struct {
-	guard    int32 // the list of seats
-	name4    int32 // -1: no address of the family
+	guard    int32 // number of the list of seats
+	name4    int32 // -1 if the endpoint has no address of this family
 	name6    int32
 	v6First  bool
 	subnet   string
-	anywhere bool // may be in any subnet
+	anywhere bool // the endpoint may be in any subnet
 	dialFrom Range
-	others   string // the host's other interfaces, which a hint and the fixes depend on
+	others   string // the host's other interfaces, which affect hints and fixes
 }
 
-// class is what the solver needs of one; rep stands for every member.
+// class is the data that the solver needs for one class. rep is one of its members and represents all of them.
 type class struct {
 	rep   *Endpoint
 	guard int32
@@ -73,15 +76,15 @@ type classifier struct {
 	names      interner[nameKey]
 	subnets    interner[string]
 	classes    interner[classKey]
-	guardSeats [][]int32 // seats by guard; nil where the groups are not known
+	guardSeats [][]int32 // seats by guard number; nil if the groups are unknown
 	all        []class
 }
 
-// newClassifier fails only on a need that Validate refuses.
+// newClassifier returns an error only if Validate rejects one of the needs.
 func newClassifier(j *Judge, needs []Need) (*classifier, error) {
 	for _, n := range needs {
 		if err := n.Validate(); err != nil {
-			return nil, fmt.Errorf("judging ports: %w", err)
+			return nil, fmt.Errorf("evaluating ports: %w", err)
 		}
 	}
 	c := &classifier{
@@ -93,7 +96,7 @@ func newClassifier(j *Judge, needs []Need) (*classifier, error) {
 	return c, nil
 }
 
-// learn collects what the rules can tell endpoints apart by.
+// learn collects the CIDRs and referenced groups by which rules can distinguish endpoints.
 func (c *classifier) learn(needs []Need) {
 	prefixes := map[netip.Prefix]bool{}
 	for _, g := range c.judge.groups {
@@ -127,7 +130,7 @@ func (r *Rule) bearsAny(needs []Need) bool {
 	return slices.ContainsFunc(needs, func(n Need) bool { return r.bears(r.Direction, &n) })
 }
 
-// lastOf is the highest address in the prefix.
+// lastOf returns the highest address in the prefix.
 func lastOf(p netip.Prefix) netip.Addr {
 	bytes := p.Addr().AsSlice()
 	for bit := p.Bits(); bit < len(bytes)*8; bit++ {
@@ -137,8 +140,8 @@ func lastOf(p netip.Prefix) netip.Addr {
 	return last
 }
 
-// atom is the number of borders at or below the address. It does not tell the
-// families apart: nothing lies between the last v4 address and the first of v6.
+// atom returns the number of bounds that are at or below the address. Both address families share one sequence, because
+// no address lies between the last IPv4 address and the first IPv6 address.
 func (c *classifier) atom(a netip.Addr) int32 {
 	n, exact := slices.BinarySearchFunc(c.borders, a, netip.Addr.Compare)
 	if exact {
@@ -209,7 +212,7 @@ func (c *classifier) guard(e *Endpoint) int32 {
 	return id
 }
 
-// name is what the endpoint is called at its first address of the family, or -1.
+// name returns the number of the nameKey for the endpoint's first address of the family, or -1 if it has none.
 func (c *classifier) name(e *Endpoint, v4 bool) int32 {
 	for _, a := range e.Addrs {
 		if a = a.Unmap().WithZone(""); a.Is4() == v4 {
@@ -230,8 +233,8 @@ func (c *classifier) carried(e *Endpoint) string {
 	return strings.Join(slices.Compact(groups), " ")
 }
 
-// groupsUnreadKey leaves the endpoint's name out of the reason: it would make a
-// class of each.
+// groupsUnreadKey omits the endpoint's name from the reason. With the name, every such endpoint would be a class of its
+// own.
 func groupsUnreadKey(e *Endpoint) Unread {
 	if e.Unread.isZero() && len(e.Groups) == 0 && !e.ungrouped() {
 		return Unread{Action: "ec2:DescribeNetworkInterfaces"}

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// step gathers who made the hop say what it says.
+// step returns the result at one hop, together with the rules, entries and errors that caused it.
 func (j *Judge) step(g *leg, c cover) Step {
 	s := Step{Hop: g.hop, Endpoint: g.self.Name, ENI: g.self.ID, Asked: g.asked}
 	s.Open, s.Unknown, s.Missing = c.share(g.asked.set())
@@ -82,7 +82,7 @@ func (j *Judge) gatherEntries(s *Step, g *leg) {
 	}
 }
 
-// explain adds to the verdict what follows from one step.
+// explain adds the information from one step to the verdict.
 func (j *Judge) explain(v *Verdict, g *leg, s *Step, all []Need) {
 	v.Unread = append(v.Unread, s.Unread...)
 	if g.hop == DestinationIngress {
@@ -95,22 +95,22 @@ func (j *Judge) explain(v *Verdict, g *leg, s *Step, all []Need) {
 	}
 }
 
-// excess is what the rules open beyond the needs, protocol by protocol; a rule
-// for all protocols counts as one for the protocol of the first need.
+// excess returns the ports that the rules open but no need requires. A rule for all protocols counts for the protocol
+// of every need.
 func excess(rules []Hit, all []Need) Ports {
 	var opened, asked Ports
 	for _, h := range rules {
 		opened = opened.Union(h.Rule.Ports.set())
 	}
 	for _, n := range all {
-		if speaks(rules, n.Protocol) {
+		if anyMatches(rules, n.Protocol) {
 			asked = asked.Union(n.Ports.set())
 		}
 	}
 	return opened.Subtract(asked)
 }
 
-func speaks(rules []Hit, p Protocol) bool {
+func anyMatches(rules []Hit, p Protocol) bool {
 	return slices.ContainsFunc(rules, func(h Hit) bool { return h.Rule.Protocol.matches(p) })
 }
 
@@ -139,7 +139,7 @@ func (v *Verdict) noAddress(src, dst *Endpoint) {
 	}
 }
 
-// distinct keeps the first of equals, in order.
+// distinct returns the elements of all in order, without duplicates.
 func distinct[T comparable](all []T) []T {
 	var out []T
 	for _, x := range all {

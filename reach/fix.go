@@ -6,24 +6,24 @@ import (
 	"strings"
 )
 
-// Fix is the least addition to one security group that opens what is missing.
+// Fix is the smallest addition to one security group that opens the missing ports.
 type Fix struct {
 	Group     string
 	Direction Direction
 	Protocol  Protocol
-	Ports     Ports // one rule for each range
+	Ports     Ports // one rule per range
 	Peer      Peer  // a group or a single address
 	Region    string
 }
 
-// fix opens the missing ports to the peer.
+// fix returns the rules that open the missing ports to the peer.
 func (j *Judge) fix(g *leg, missing Ports) Fix {
 	return Fix{j.target(g), g.dir, g.protocol, missing, j.fixPeer(g), g.self.Region}
 }
 
-// target is the group to extend: one that already admits the peer to part of the
-// need, else one that speaks of the need, else the first that is not the VPC's
-// default group, which everything without a group of its own carries.
+// target returns the security group to extend. It prefers a group that already opens some of the ports to the peer,
+// then a group with a rule for the ports, then the first group other than the VPC's default group, which many unrelated
+// interfaces share.
 func (j *Judge) target(g *leg) string {
 	var bears, own string
 	for _, id := range distinct(g.self.Groups) {
@@ -57,8 +57,8 @@ func (j *Judge) isDefault(id string) bool {
 	return g != nil && g.Name == "default"
 }
 
-// fixPeer is the peer's group where it carries exactly one that could be meant
-// and a reference would work, else its address alone.
+// fixPeer returns the peer's security group if the choice is unambiguous and a rule can reference it. Otherwise it
+// returns the peer's address.
 func (j *Judge) fixPeer(g *leg) Peer {
 	var groups []string
 	for _, id := range distinct(g.peer.Groups) {
@@ -80,7 +80,7 @@ func reference(g *leg, group string) Peer {
 	return Peer{Group: ref}
 }
 
-// ways are all peers by which a rule could name the endpoint.
+// ways returns all the peers with which a rule could match the endpoint.
 func (j *Judge) ways(g *leg) []Peer {
 	out := []Peer{{CIDR: netip.PrefixFrom(g.addr, g.addr.BitLen())}}
 	if j.referable(g) {
@@ -91,13 +91,13 @@ func (j *Judge) ways(g *leg) []Peer {
 	return out
 }
 
-// referable reports whether a rule at this hop can name the peer by its groups.
+// referable reports whether a rule at this hop can reference the peer's security groups.
 func (j *Judge) referable(g *leg) bool {
 	apart := g.self.VPC != g.peer.VPC || farApart(g.self, g.peer) || j.detour(g.self, g.peer) != ""
 	return !apart && groupsUnread(g.peer).isZero()
 }
 
-// Command is an AWS CLI line that adds the rules, safe to paste into a shell.
+// Command returns an AWS CLI command that adds the rules. It is quoted for a shell.
 func (f Fix) Command() string {
 	words := []string{"aws", "ec2", "authorize-security-group-" + f.Direction.String()}
 	if f.Region != "" {
@@ -110,7 +110,7 @@ func (f Fix) Command() string {
 	return strings.Join(words, " ")
 }
 
-// permission is the CLI's shorthand for one IpPermission.
+// permission returns one IpPermission in the AWS CLI's shorthand syntax.
 func (f Fix) permission(r Range) string {
 	return fmt.Sprintf("IpProtocol=%s,FromPort=%d,ToPort=%d,%s", f.Protocol.wire(), r.First, r.Last, f.shorthandPeer())
 }
@@ -127,7 +127,7 @@ func (f Fix) shorthandPeer() string {
 	return fmt.Sprintf("Ipv6Ranges=[{CidrIpv6=%s}]", f.Peer.CIDR)
 }
 
-// shellQuote leaves plain words alone and puts all others in single quotes.
+// shellQuote puts a word in single quotes unless it consists of plain characters only.
 func shellQuote(s string) string {
 	odd := func(r rune) bool { return !isAlphanumeric(r) && !strings.ContainsRune("-_./:", r) }
 	if s != "" && strings.IndexFunc(s, odd) < 0 {
@@ -136,7 +136,7 @@ func shellQuote(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// CloudFormation is the YAML of the rules as resources of a template.
+// CloudFormation returns the rules as YAML resources of a template.
 func (f Fix) CloudFormation() string {
 	var b strings.Builder
 	for _, r := range f.Ports {
@@ -152,7 +152,7 @@ func (f Fix) CloudFormation() string {
 	return b.String()
 }
 
-// templatePeer: only the ingress resource has a property for the peer's account.
+// templatePeer returns the property for the peer. Only the ingress resource has a property for the peer's account.
 func (f Fix) templatePeer() string {
 	ref := f.Peer.Group
 	switch {
@@ -168,8 +168,8 @@ func (f Fix) templatePeer() string {
 	return fmt.Sprintf("    CidrIpv6: %q\n", f.Peer.CIDR)
 }
 
-// logicalID keeps to letters and digits, as CloudFormation demands, with an x
-// between numbers so that no two addresses make one name.
+// logicalID returns a name of letters and digits only, as CloudFormation requires. It inserts an x between adjacent
+// numbers, so that different addresses never result in the same name.
 func (f Fix) logicalID(r Range) string {
 	name := fmt.Sprintf("muster %s %s %d to %d %s %s", f.Direction, f.Protocol, r.First, r.Last, f.Group, f.Peer)
 	words := strings.FieldsFunc(name, func(r rune) bool { return !isAlphanumeric(r) })

@@ -17,7 +17,7 @@ func fixOf(t *testing.T, w World, src, dst Endpoint) Fix {
 	return v.Fixes[0]
 }
 
-func TestFixNamesOnlyWhatIsMissing(t *testing.T) {
+func TestFixContainsOnlyMissingPorts(t *testing.T) {
 	w, p1, _, q := theCase(allow("tcp", 47100, 47104, "10.0.0.0/16"), allow("tcp", 47106, 47106, "10.0.0.0/16"))
 	f := fixOf(t, w, p1, q)
 	if got := f.Command(); got != "aws ec2 authorize-security-group-ingress --region eu-west-1 --group-id sg-q --ip-permissions "+
@@ -46,7 +46,7 @@ MusterIngressTcp47107To47109SgQSgA:
 	}
 }
 
-func TestFixPrefersAGroupOnlyWhereOneWouldWork(t *testing.T) {
+func TestFixPrefersAGroupOnlyIfAReferenceWorks(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(w *World, src *Endpoint)
 		peer   string
@@ -73,7 +73,7 @@ func TestFixPrefersAGroupOnlyWhereOneWouldWork(t *testing.T) {
 	}
 }
 
-func TestFixExtendsTheGroupThatAlreadySpeaksOfTheNeed(t *testing.T) {
+func TestFixExtendsTheGroupWithARuleForTheNeed(t *testing.T) {
 	for name, c := range map[string]struct {
 		groups   []Group
 		expected string
@@ -110,7 +110,7 @@ func TestEgressFix(t *testing.T) {
 	contains(t, NewJudge(w).Evaluate(p1, q, caseNeed()).Fixes[0].CloudFormation(), `CidrIp: "10.0.3.5/32"`)
 }
 
-// What a shell makes of the line is what the CLI must get, whatever the names hold.
+// The AWS CLI must receive the same arguments after a shell has parsed the command, regardless of the names.
 func TestCommandSurvivesAShell(t *testing.T) {
 	hostile := "sg-'; touch /tmp/pwned; $(id) `id` \"\\\n*"
 	f := Fix{Group: hostile, Protocol: TCP, Ports: PortsOf(Range{1, 2}), Region: "eu west",
@@ -128,7 +128,7 @@ func TestCommandSurvivesAShell(t *testing.T) {
 	}
 }
 
-func TestLogicalIDsDifferWhereRulesDo(t *testing.T) {
+func TestDifferentRulesHaveDifferentLogicalIDs(t *testing.T) {
 	seen := map[string]bool{}
 	for _, p := range []string{"10.0.1.5/32", "1.0.0.15/32", "10.0.15.3/32", "fd00::1/128", "fd00::11/128", "sg-1", "sg-11"} {
 		f := Fix{Group: "sg-q", Protocol: TCP, Ports: PortsOf(Range{1, 2}), Peer: peer(p)}

@@ -7,12 +7,11 @@ import (
 	"unicode"
 )
 
-// FixFormats are the forms in which FixFile writes rules.
+// FixFormats returns the formats that FixFile supports.
 func FixFormats() []string { return []string{"cli", "cloudformation", "terraform"} }
 
-// FixFile is one file that adds the rules: a shell script of AWS CLI commands, a
-// CloudFormation template or a Terraform configuration. A comment above each rule
-// names the pairs and ports that it opens.
+// FixFile returns the content of a file that adds the rules: a shell script of AWS CLI commands, a CloudFormation
+// template or a Terraform configuration. A comment above each rule names the pairs and ports that it opens.
 func FixFile(format, scope string, openings []Opening) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Rules that open the required ports in %s, the smallest first.\n", oneLine(scope))
@@ -57,17 +56,17 @@ func regionsOf(openings []Opening) (out []string) {
 	return out
 }
 
-// purpose is "tcp 47106-47199 (ignite2 communication): i-1 -> i-2, i-3 (2 pairs)".
+// purpose returns text such as "tcp 47106-47199 (ignite2 communication): i-1 -> i-2, i-3 (2 pairs)".
 func (o Opening) purpose(n Need) string {
 	pairs := "1 pair"
 	if o.Pairs > 1 {
 		pairs = fmt.Sprintf("%d pairs", o.Pairs)
 	}
-	return fmt.Sprintf("%s %s%s: %s -> %s (%s)", n.Protocol, o.Ports.Intersect(n.Ports.set()), n.label(), few(o.From), few(o.To), pairs)
+	return fmt.Sprintf("%s %s%s: %s -> %s (%s)", n.Protocol, o.Ports.Intersect(n.Ports.set()), n.label(), abbreviate(o.From), abbreviate(o.To), pairs)
 }
 
-// few lists some names and counts the rest.
-func few(names []string) string {
+// abbreviate returns the first names and the number of the others.
+func abbreviate(names []string) string {
 	const most = 4
 	if len(names) <= most {
 		return strings.Join(names, ", ")
@@ -75,7 +74,7 @@ func few(names []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:most-1], ", "), len(names)-most+1)
 }
 
-// oneLine keeps a comment on its line, whatever a name holds.
+// oneLine replaces control characters, so that a name with a line break cannot end the comment.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
@@ -85,7 +84,7 @@ func oneLine(s string) string {
 	}, s)
 }
 
-// Terraform is the rules as resources of the AWS provider, one for each range.
+// Terraform returns the rules as resources of the AWS provider, one per port range.
 func (f Fix) Terraform() string {
 	var b strings.Builder
 	for _, r := range f.Ports {
@@ -98,7 +97,7 @@ func (f Fix) Terraform() string {
 	return b.String()
 }
 
-// terraformPeer: the provider takes a group of another account as ACCOUNT/GROUP.
+// terraformPeer returns the argument for the peer. The provider expects ACCOUNT/GROUP for a group in another account.
 func (f Fix) terraformPeer() (key, value string) {
 	ref := f.Peer.Group
 	switch {
@@ -112,7 +111,7 @@ func (f Fix) terraformPeer() (key, value string) {
 	return "cidr_ipv6", f.Peer.CIDR.String()
 }
 
-// terraformName is made of lower-case letters, digits and underscores.
+// terraformName returns a name of lower-case letters, digits and underscores.
 func (f Fix) terraformName(r Range) string {
 	name := fmt.Sprintf("muster_%s_%s_%d_to_%d_%s_%s", f.Direction, f.Protocol, r.First, r.Last, f.Group, f.Peer)
 	return strings.Map(func(c rune) rune {
@@ -123,7 +122,7 @@ func (f Fix) terraformName(r Range) string {
 	}, name)
 }
 
-// quoteHCL writes a string in which HCL expands nothing.
+// quoteHCL quotes a string and escapes HCL's template sequences.
 func quoteHCL(s string) string {
 	return strings.NewReplacer("${", "$${", "%{", "%%{").Replace(fmt.Sprintf("%q", s))
 }

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// The three forms, read back, are the same rules.
-func TestTheThreeFormsHoldTheSameRules(t *testing.T) {
+// The three formats, parsed again, must contain the same rules.
+func TestFixFormatsContainTheSameRules(t *testing.T) {
 	forms := map[string]bool{}
 	for seed := range uint64(worlds) {
 		d := roll(seed)
@@ -35,7 +35,7 @@ func TestTheThreeFormsHoldTheSameRules(t *testing.T) {
 	}
 }
 
-// ownerless: CloudFormation has no property for the account of a destination.
+// ownerless removes the peer's account, for which CloudFormation has no property in an egress rule.
 func ownerless(p Peer) string {
 	p.Group.Owner = ""
 	return p.String()

@@ -7,33 +7,33 @@ import (
 	"strings"
 )
 
-// HintKind is the sort of near miss that a hint speaks of.
+// HintKind is the kind of mistake that a hint describes.
 type HintKind uint8
 
-// The kinds, the most telling first: the order in which a verdict lists them.
+// The kinds, starting with the most specific. A verdict lists its hints in this order.
 const (
-	StaleReference HintKind = iota // the rule names the peer's group through a dead peering
-	SelfReference                  // the rule admits only members of its own group
-	OtherGroup                     // the rule names a group that the peer does not carry
-	OtherRegion                    // group references end at the region
-	Middlebox                      // group references do not survive an appliance
-	WrongENI                       // another interface of the host would admit it
-	OtherProtocol                  // right ports, right peer, wrong protocol
-	OtherFamily                    // the rule speaks of the other IP version
-	OtherAddress                   // the peer's address is outside the rule's CIDR or list
-	NoRules                        // no rule in this direction at all
-	NoCommonFamily                 // the endpoints share no IP version
+	StaleReference HintKind = iota // the rule references the peer's group through a VPC peering that no longer exists
+	SelfReference                  // the rule allows only members of its own group
+	OtherGroup                     // the rule references a group that the peer does not have
+	OtherRegion                    // a rule cannot reference a group in another region
+	Middlebox                      // a group reference does not work through an appliance
+	WrongENI                       // the groups of another interface of the host would allow the traffic
+	OtherProtocol                  // the ports and the peer match, but the protocol does not
+	OtherFamily                    // the rule is for the other IP version
+	OtherAddress                   // the peer's address is not in the rule's CIDR or prefix list
+	NoRules                        // there is no rule in this direction
+	NoCommonFamily                 // the endpoints have no IP version in common
 	OtherPair                      // other interfaces of the same two hosts reach each other
-	PortZero                       // 0-0 for tcp or udp is port 0, not all ports
+	PortZero                       // for tcp and udp, 0-0 means port 0, not all ports
 )
 
-// Hint says what somebody probably meant.
+// Hint describes a probable mistake in the rules.
 type Hint struct {
 	Kind HintKind
-	Text string // a clause, to follow a semicolon
+	Text string // a clause that follows a semicolon
 }
 
-// hints looks for near misses at a group hop, the first of each kind.
+// hints returns the probable mistakes at a security group hop, at most one of each kind.
 func (j *Judge) hints(g *leg, s *Step) []Hint {
 	var out []Hint
 	add := func(kind HintKind, format string, args ...any) {
@@ -42,7 +42,7 @@ func (j *Judge) hints(g *leg, s *Step) []Hint {
 		}
 	}
 	for _, h := range s.Stale {
-		add(StaleReference, "%s admits %s only through %s", h.Name(), h.Rule.Peer, gone(h.Rule.Peer.Group))
+		add(StaleReference, "%s admits %s only through %s", h.Name(), h.Rule.Peer, peeringProblem(h.Rule.Peer.Group))
 	}
 	rules := 0
 	j.eachRule(g, func(h Hit) {
@@ -59,7 +59,7 @@ func (j *Judge) hints(g *leg, s *Step) []Hint {
 	return out
 }
 
-func gone(ref GroupRef) string {
+func peeringProblem(ref GroupRef) string {
 	if ref.deleted() {
 		return fmt.Sprintf("peering %s, and that group is deleted", orUnknown(ref.Peering))
 	}
@@ -108,7 +108,7 @@ func (j *Judge) wrongPeer(h Hit, g *leg, add func(HintKind, string, ...any)) {
 		add(OtherFamily, "%s admits %s only (%s), and %s is reached over %s",
 			h.Name(), family(peer.CIDR.Addr()), peer, g.peer.Name, family(g.addr))
 	default:
-		add(OtherAddress, "%s admits %s, which does not hold %s", h.Name(), peer, g.addr)
+		add(OtherAddress, "%s admits %s, which does not contain %s", h.Name(), peer, g.addr)
 	}
 }
 
@@ -116,10 +116,10 @@ func (j *Judge) wrongGroup(h Hit, g *leg, add func(HintKind, string, ...any)) {
 	ref, carried := h.Rule.Peer.Group.ID, strings.Join(g.peer.Groups, ", ")
 	switch {
 	case slices.Contains(g.peer.Groups, ref) && farApart(g.self, g.peer):
-		add(OtherRegion, "%s admits %s, but a group reference does not reach from %s into %s",
+		add(OtherRegion, "%s admits %s, but a group reference does not work from %s to %s",
 			h.Name(), ref, g.peer.Region, g.self.Region)
 	case slices.Contains(g.peer.Groups, ref):
-		add(Middlebox, "%s admits %s, but a group reference does not survive %s on the way",
+		add(Middlebox, "%s admits %s, but a group reference does not work through %s on the path",
 			h.Name(), ref, j.detour(g.self, g.peer))
 	case ref == h.Group:
 		add(SelfReference, "%s admits only members of %s itself, and %s carries %s", h.Name(), ref, g.peer.Name, carried)
@@ -128,7 +128,7 @@ func (j *Judge) wrongGroup(h Hit, g *leg, add func(HintKind, string, ...any)) {
 	}
 }
 
-// otherENI looks whether the groups of another interface of the host would do.
+// otherENI checks whether the groups of another interface of the same host would allow the traffic.
 func (j *Judge) otherENI(g *leg, s *Step, add func(HintKind, string, ...any)) {
 	for _, eni := range g.self.Others {
 		if eni.Trunk || len(eni.Groups) == 0 {
@@ -144,8 +144,8 @@ func (j *Judge) otherENI(g *leg, s *Step, add func(HintKind, string, ...any)) {
 	}
 }
 
-// otherPair looks for other interfaces of the same two hosts that reach each other: the
-// server then probably listens there, and a rule would open the wrong interface.
+// otherPair looks for other interfaces of the same two hosts that can reach each other. In that case the server
+// probably listens on those, and a rule would open the wrong interface.
 func (j *Judge) otherPair(src, dst *Endpoint, n *Need) (Hint, bool) {
 	for _, from := range src.moved() {
 		for _, to := range dst.moved() {
@@ -161,8 +161,7 @@ func (j *Judge) otherPair(src, dst *Endpoint, n *Need) (Hint, bool) {
 	return Hint{}, false
 }
 
-// moved is the endpoint at its own and at each other interface that a server of the
-// host can use.
+// moved returns the endpoint with its own interface and with each other interface that a server on the host can use.
 func (e *Endpoint) moved() []Endpoint {
 	out := []Endpoint{*e}
 	for _, eni := range e.Others {

@@ -2,7 +2,7 @@ package reach
 
 import "testing"
 
-// Each kind of near miss, and next to it a setting that must not be taken for one.
+// For each kind of hint, a case that has it and a similar case that must not have it.
 func TestHints(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -31,18 +31,18 @@ func TestHints(t *testing.T) {
 			func(_ *World, p1, q *Endpoint) { p1.Addrs, q.Addrs = addrs("fd00::1"), addrs("fd00::2") },
 			[]HintKind{OtherFamily}, "admits IPv4 only (0.0.0.0/0), and P1 is reached over IPv6"},
 		{"another address", []Rule{allow("tcp", 47100, 47109, "10.0.1.6/32")}, nil,
-			[]HintKind{OtherAddress}, "admits 10.0.1.6/32, which does not hold 10.0.1.5"},
+			[]HintKind{OtherAddress}, "admits 10.0.1.6/32, which does not contain 10.0.1.5"},
 		{"a prefix list without the address", []Rule{allow("tcp", 47100, 47109, "pl-1")},
 			func(w *World, _, _ *Endpoint) { w.PrefixLists = []PrefixList{{ID: "pl-1"}} },
-			[]HintKind{OtherAddress}, "admits pl-1, which does not hold 10.0.1.5"},
+			[]HintKind{OtherAddress}, "admits pl-1, which does not contain 10.0.1.5"},
 		{"another region", []Rule{allow("tcp", 47100, 47109, "sg-a")},
 			func(_ *World, p1, _ *Endpoint) { p1.Region = "us-east-1" },
-			[]HintKind{OtherRegion}, "does not reach from us-east-1 into eu-west-1"},
+			[]HintKind{OtherRegion}, "does not work from us-east-1 to eu-west-1"},
 		{"an appliance of the source's subnet", []Rule{allow("tcp", 47100, 47109, "sg-a")},
 			func(w *World, _, _ *Endpoint) {
 				w.Middleboxes = map[SubnetPair]string{{"subnet-1", "subnet-3"}: "gwlbe-1"}
 			},
-			[]HintKind{Middlebox}, "does not survive gwlbe-1"},
+			[]HintKind{Middlebox}, "does not work through gwlbe-1"},
 		{"a peering that expired", []Rule{{Protocol: TCP, Ports: Range{47100, 47109},
 			Peer: Peer{Group: GroupRef{ID: "sg-a", Owner: "2", Peering: "pcx-9", Status: "expired"}}}}, nil,
 			[]HintKind{StaleReference}, "through peering pcx-9, which is expired"},

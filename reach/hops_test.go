@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-func TestTheEngineImportsOnlyTheStandardLibrary(t *testing.T) {
+func TestReachImportsOnlyTheStandardLibrary(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
@@ -58,7 +58,7 @@ func TestEachHopReportsItsOwnHoles(t *testing.T) {
 	}
 }
 
-func TestADefiniteNoOutweighsWhatIsNotKnown(t *testing.T) {
+func TestDenialOutweighsUnknown(t *testing.T) {
 	w, p1, _, q := theCase()
 	w.ACLs = nil
 	v := NewJudge(w).Evaluate(p1, q, caseNeed())
@@ -68,7 +68,7 @@ func TestADefiniteNoOutweighsWhatIsNotKnown(t *testing.T) {
 	}
 }
 
-func TestWhatWasNotReadIsUnknownAndNamesTheAction(t *testing.T) {
+func TestUnreadDataIsUnknownAndNamesTheAction(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(w *World, p, q *Endpoint)
 		hop    Hop
@@ -96,7 +96,7 @@ func TestWhatWasNotReadIsUnknownAndNamesTheAction(t *testing.T) {
 	}
 }
 
-func TestGroupReferencesEndAtRegionsAndAppliances(t *testing.T) {
+func TestGroupReferencesDoNotCrossRegionsOrAppliances(t *testing.T) {
 	w, p1, _, q := theCase(in(allow("tcp", 47100, 47109, "sg-a"))...)
 	p1.Region = "us-east-1"
 	v := NewJudge(w).Evaluate(p1, q, caseNeed())
@@ -110,20 +110,20 @@ func TestGroupReferencesEndAtRegionsAndAppliances(t *testing.T) {
 	w.Middleboxes = map[SubnetPair]string{{"subnet-3", "subnet-1"}: "vpce-firewall"}
 	v = NewJudge(w).Evaluate(p1, q, caseNeed())
 	want(t, v, "MISSING 47100-47109")
-	contains(t, v.Sentence(), "does not survive vpce-firewall")
+	contains(t, v.Sentence(), "does not work through vpce-firewall")
 	p1.Subnet = q.Subnet
 	want(t, NewJudge(w).Evaluate(p1, q, caseNeed()), "OPEN")
 }
 
-// A reference matches members; it does not import what the referenced group allows.
-func TestAReferenceImportsNoRules(t *testing.T) {
+// A reference matches members of the group. It does not include the rules of the group.
+func TestReferenceDoesNotIncludeTheGroupsRules(t *testing.T) {
 	w, p1, p2, q := theCase(in(allow("tcp", 47100, 47109, "sg-a"))...)
 	w.Groups[0].Rules = append(w.Groups[0].Rules, allow("tcp", 47100, 47109, "sg-b"))
 	want(t, NewJudge(w).Evaluate(p1, q, caseNeed()), "OPEN")
 	want(t, NewJudge(w).Evaluate(p2, q, caseNeed()), "MISSING 47100-47109")
 }
 
-func TestANewGroupLetsNothingInAndAllOut(t *testing.T) {
+func TestNewGroupDeniesIngressAndAllowsEgress(t *testing.T) {
 	w, p1, _, q := theCase()
 	want(t, NewJudge(w).Evaluate(p1, q, caseNeed()), "MISSING 47100-47109")
 	v := NewJudge(w).Evaluate(p1, q, caseNeed())
@@ -132,7 +132,7 @@ func TestANewGroupLetsNothingInAndAllOut(t *testing.T) {
 	}
 }
 
-func TestTheAddressDialledFirstDecidesTheFamily(t *testing.T) {
+func TestFirstAddressDecidesTheFamily(t *testing.T) {
 	w, p1, _, q := theCase(allow("tcp", 47100, 47109, "fd00::/64"))
 	p1.Addrs, q.Addrs = addrs("10.0.1.5", "fd00::5"), addrs("fd00::9", "10.0.3.5")
 	w.ACLs[0].Entries = everything(AnyPort(), AnyPort())
@@ -193,7 +193,7 @@ func TestSameInterface(t *testing.T) {
 	}
 }
 
-func TestWhatIsGivenTwiceCountsOnce(t *testing.T) {
+func TestDuplicatesAreMerged(t *testing.T) {
 	w, p1, p2, q := theCase(in(allow("tcp", 47100, 47109, "pl-1"))...)
 	w.Groups = append(w.Groups, w.Groups...)
 	w.PrefixLists = []PrefixList{
@@ -208,7 +208,7 @@ func TestWhatIsGivenTwiceCountsOnce(t *testing.T) {
 	want(t, NewJudge(w).Evaluate(p2, q, caseNeed()), "UNKNOWN 47100-47109")
 }
 
-func TestABadRuleDoesNotDarkenAnOpenVerdict(t *testing.T) {
+func TestUndecodableRuleDoesNotAffectAnOpenVerdict(t *testing.T) {
 	w, p1, _, q := theCase(allow("tcp", 47100, 47109, "10.0.0.0/16"), Rule{Protocol: AllProtocols, Ports: AnyPort(), Err: "broken"})
 	want(t, NewJudge(w).Evaluate(p1, q, caseNeed()), "OPEN")
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The cases that turn on addresses, once more over IPv6.
+// The cases that depend on addresses, repeated over IPv6.
 func TestCasesOverIPv6(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -31,7 +31,7 @@ func TestCasesOverIPv6(t *testing.T) {
 	}
 }
 
-func TestTheWorldOverIPv6IsWarnedOf(t *testing.T) {
+func TestRuleForAllOfIPv6CausesAWarning(t *testing.T) {
 	w, p1, _, q := theCase(in(allow("tcp", 47100, 47109, "::/0"))...)
 	w.ACLs[0].Entries = everything(AnyPort(), AnyPort())
 	p1.Addrs, q.Addrs = addrs("fd00::1"), addrs("fd00::2")
@@ -48,7 +48,7 @@ func TestAnACLForIPv4DeniesIPv6(t *testing.T) {
 	want(t, NewJudge(w).Evaluate(p1, q, caseNeed()), "BLOCKED 47100-47109 at source ACL")
 }
 
-func TestNamesOfThings(t *testing.T) {
+func TestStrings(t *testing.T) {
 	for got, expected := range map[string]string{
 		Unread{"ec2:DescribeSubnets", "AccessDenied"}.String():           "ec2:DescribeSubnets (AccessDenied)",
 		Unread{Action: "ec2:DescribeSubnets"}.String():                   "ec2:DescribeSubnets",

@@ -6,8 +6,7 @@ import (
 	"slices"
 )
 
-// Judge answers for one World, which must not change afterwards. It is safe for
-// concurrent use.
+// Judge evaluates connections in one World, which must not change afterwards. It is safe for concurrent use.
 type Judge struct {
 	groups      map[string]*Group
 	lists       map[string]*PrefixList
@@ -16,8 +15,8 @@ type Judge struct {
 	faults      map[SubnetPair]RouteFault
 }
 
-// NewJudge indexes the world. A group or prefix list given twice (a page read
-// twice) counts once, with what both copies hold.
+// NewJudge indexes the world. If a group or prefix list occurs twice, for example because a page was read twice, the
+// contents are merged.
 func NewJudge(w World) *Judge {
 	j := &Judge{map[string]*Group{}, map[string]*PrefixList{}, map[string]*ACL{}, w.Middleboxes, w.RouteFaults}
 	for _, g := range w.Groups {
@@ -58,14 +57,14 @@ func (j *Judge) group(id string) (*Group, Unread) {
 	return g, g.Unread
 }
 
-// link is one ordered pair with the addresses that one dials the other with.
+// link is an ordered pair of endpoints with the addresses that they use for the connection.
 type link struct {
 	src, dst *Endpoint
 	from, to netip.Addr
 }
 
-// connect picks the addresses: the destination's first whose family the source
-// has too. ok is false where there is no such pair.
+// connect picks the addresses: the first address of the destination whose family the source also has. ok is false if
+// there is none.
 func connect(src, dst *Endpoint) (l link, ok bool) {
 	for _, to := range dst.Addrs {
 		to = to.Unmap().WithZone("")
@@ -79,7 +78,7 @@ func connect(src, dst *Endpoint) (l link, ok bool) {
 	return link{src: src, dst: dst}, false
 }
 
-// leg is the question asked at one hop: whose rules, about which peer, for which ports.
+// leg is one hop to evaluate: whose rules apply, for which peer, and for which ports.
 type leg struct {
 	hop        Hop
 	self, peer *Endpoint
@@ -89,12 +88,12 @@ type leg struct {
 	asked      Range
 }
 
-// maxLegs is the number of questions that a connection raises at most.
+// maxLegs is the maximum number of legs of a connection.
 const maxLegs = 7
 
-// legs are the hops of a connection in the order in which a packet and its answer
-// pass them, appended to room. ACLs guard subnets, so they are asked only between
-// two; they keep no state, so they are asked about the answer as well.
+// legs appends the hops of a connection to room, in the order in which a packet and its reply pass them. ACLs apply
+// only between subnets, so they are omitted if both endpoints are in the same subnet. They are stateless, so they are
+// evaluated for the reply as well.
 func (j *Judge) legs(l *link, n *Need, room []leg) []leg {
 	egress := leg{SourceEgress, l.src, l.dst, l.to, Egress, n.Protocol, n.Ports}
 	ingress := leg{DestinationIngress, l.dst, l.src, l.from, Ingress, n.Protocol, n.Ports}
@@ -120,10 +119,10 @@ func (j *Judge) legs(l *link, n *Need, room []leg) []leg {
 
 func (g *leg) isGroup() bool { return g.hop == SourceEgress || g.hop == DestinationIngress }
 
-// need is what the rules are compared with at this hop.
+// need returns the ports to compare with the rules at this hop.
 func (g *leg) need() *Need { return &Need{Protocol: g.protocol, Ports: g.asked} }
 
-// cover is what the hop's rules or entries leave open.
+// cover returns the ports that the rules or entries at this hop open, and those that are unknown.
 func (j *Judge) cover(g *leg) cover {
 	switch {
 	case g.hop == RouteHop:
@@ -155,7 +154,7 @@ func (j *Judge) groupCover(id string, g *leg) cover {
 	return c.join(j.rulesCover(group.bearing(g.dir, g.need()), g))
 }
 
-// bearing are the rules that speak of the need.
+// bearing returns the rules that match any port of the need.
 func (g *Group) bearing(d Direction, n *Need) []*Rule {
 	var out []*Rule
 	for i := range g.Rules {
@@ -166,8 +165,7 @@ func (g *Group) bearing(d Direction, n *Need) []*Rule {
 	return out
 }
 
-// rulesCover stops at the first rule that opens all that is asked: nothing that
-// follows could change the outcome.
+// rulesCover stops at the first rule that opens all ports, because later rules cannot change the result.
 func (j *Judge) rulesCover(rules []*Rule, g *leg) cover {
 	var c cover
 	for _, r := range rules {

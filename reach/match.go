@@ -6,17 +6,17 @@ import (
 	"slices"
 )
 
-// answer is what one rule says to one peer.
+// answer is the result of matching one rule against one peer.
 type answer uint8
 
 const (
 	no answer = iota
 	yes
-	stale   // the rule names the peer through a peering or group that is gone
-	unknown // the rule may admit the peer; something was not read
+	stale   // the rule matches the peer through a deleted peering or group
+	unknown // the rule may match the peer; some data could not be read
 )
 
-// admits says whether the rule, in a group of self, admits the peer at addr.
+// admits reports whether the rule, in a group of self, allows the peer at addr.
 func (j *Judge) admits(r *Rule, self, peer *Endpoint, addr netip.Addr) (answer, Unread) {
 	a, why := j.admitsPeer(&r.Peer, self, peer, addr)
 	if r.Err != "" && a != no {
@@ -37,7 +37,7 @@ func (j *Judge) admitsPeer(p *Peer, self, peer *Endpoint, addr netip.Addr) (answ
 	case p.Group.ID != "":
 		return j.carries(&p.Group, self, peer)
 	}
-	return unknown, Unread{Reason: "a rule without a readable peer"}
+	return unknown, Unread{Reason: "the peer of the rule is unreadable"}
 }
 
 func (j *Judge) listed(id string, addr netip.Addr) (answer, Unread) {
@@ -54,8 +54,8 @@ func (j *Judge) listed(id string, addr netip.Addr) (answer, Unread) {
 	return no, Unread{}
 }
 
-// carries decides a group reference: it matches interfaces that carry the group,
-// and imports none of that group's rules.
+// carries evaluates a reference to a group. It matches interfaces that have the group. It does not include the rules of
+// that group.
 func (j *Judge) carries(ref *GroupRef, self, peer *Endpoint) (answer, Unread) {
 	if why := groupsUnread(peer); !why.isZero() {
 		return unknown, why
@@ -67,20 +67,19 @@ func (j *Judge) carries(ref *GroupRef, self, peer *Endpoint) (answer, Unread) {
 	case !carried, farApart(self, peer), j.detour(self, peer) != "":
 		return no, Unread{}
 	case ref.Status == "" && self.VPC != peer.VPC:
-		return unknown, Unread{Reason: "a reference to " + ref.ID + " across VPCs without a peering status"}
+		return unknown, Unread{Reason: "a reference to " + ref.ID + " in another VPC has no peering status"}
 	}
 	return ref.peering()
 }
 
-// deleted: "For a referenced security group in another VPC, the account ID ... is
-// returned. If the referenced security group is deleted, this value is not
-// returned" (EC2 API, UserIdGroupPair).
+// deleted reports whether the referenced group was deleted: "For a referenced security group in another VPC, the
+// account ID ... is returned. If the referenced security group is deleted, this value is not returned" (EC2 API,
+// UserIdGroupPair).
 func (ref *GroupRef) deleted() bool {
 	return ref.Owner == "" && (ref.Peering != "" || ref.Status != "")
 }
 
-// peering reads the status codes of a VPC peering connection: some are final, the
-// others pass.
+// peering evaluates the status code of a VPC peering connection. Some codes are permanent, others are transient.
 func (ref *GroupRef) peering() (answer, Unread) {
 	switch ref.Status {
 	case "", "active":
@@ -91,12 +90,12 @@ func (ref *GroupRef) peering() (answer, Unread) {
 	return unknown, Unread{Reason: "peering " + ref.Peering + " of " + ref.ID + " is " + ref.Status}
 }
 
-// farApart: a group reference does not reach into another region.
+// farApart reports whether the endpoints are in different regions. A group reference does not work across regions.
 func farApart(a, b *Endpoint) bool {
 	return a.Region != "" && b.Region != "" && a.Region != b.Region
 }
 
-// detour is the appliance on the way between two subnets, if any.
+// detour returns the appliance on the route between two subnets, or "".
 func (j *Judge) detour(a, b *Endpoint) string {
 	if a.Subnet == b.Subnet {
 		return ""
@@ -104,8 +103,8 @@ func (j *Judge) detour(a, b *Endpoint) string {
 	return cmp.Or(j.middleboxes[SubnetPair{a.Subnet, b.Subnet}], j.middleboxes[SubnetPair{b.Subnet, a.Subnet}])
 }
 
-// fault is what keeps packets from passing between two subnets, in either direction:
-// the answers need a route as well.
+// fault returns the routing problem between two subnets. It considers both directions, because the reply needs a route
+// as well.
 func (j *Judge) fault(a, b *Endpoint) RouteFault {
 	there, back := j.faults[SubnetPair{a.Subnet, b.Subnet}], j.faults[SubnetPair{b.Subnet, a.Subnet}]
 	if there == (RouteFault{}) || back.Blackhole && !there.Blackhole {
@@ -128,7 +127,7 @@ func groupsUnread(e *Endpoint) Unread {
 	return e.Unread
 }
 
-// cover is what some rules or entries say of a set of ports; the sets may overlap.
+// cover holds the results of several rules or entries for a set of ports. The three sets may overlap.
 type cover struct{ open, stale, unknown Ports }
 
 func (c cover) with(a answer, p Ports) cover {
@@ -147,8 +146,8 @@ func (c cover) join(d cover) cover {
 	return cover{c.open.Union(d.open), c.stale.Union(d.stale), c.unknown.Union(d.unknown)}
 }
 
-// share parts the asked ports into open, unknown and missing: a port that one rule
-// opens is open, whatever is not known about the others.
+// share divides the requested ports into open, unknown and missing ports. A port that any rule opens is open, even if
+// other rules are unknown.
 func (c cover) share(asked Ports) (open, notKnown, missing Ports) {
 	open = asked.Intersect(c.open)
 	rest := asked.Subtract(c.open)

@@ -2,18 +2,17 @@ package reach
 
 import "iter"
 
-// Matrix holds the outcome of every need from every endpoint of From to every
-// endpoint of To. It is kept by class: its size follows the number of endpoints
-// that differ, not the number of pairs.
+// Matrix holds the outcome of every need from every endpoint in From to every endpoint in To. It is stored per class of
+// endpoints, so its size depends on the number of different endpoints, not on the number of pairs.
 type Matrix struct {
 	From, To []Endpoint
 	Needs    []Need
 	Work     Work
 
 	judge            *Judge
-	row, col         []int32 // by endpoint of From, To
-	rows, cols       []int32 // class by row, col
-	fromSelf, toSelf []int32 // equal where two endpoints share an interface; -1: unknown
+	row, col         []int32 // row and column of each endpoint in From and To
+	rows, cols       []int32 // class of each row and column
+	fromSelf, toSelf []int32 // number of each endpoint's interface, equal for endpoints that share it; -1 if unknown
 	cells            [][]uint32
 	outcomes         []Outcome
 	outcomeIDs       map[string]uint32
@@ -23,15 +22,15 @@ type Matrix struct {
 	classes          []class
 }
 
-// Work counts what it took, to hold the cost to account without a clock.
+// Work counts operations, so that tests can check the cost without measuring time.
 type Work struct {
-	Classes   int // of endpoints
-	Cells     int // pairs of classes, times needs
-	RuleTests int // rules compared with a name
+	Classes   int // classes of endpoints
+	Cells     int // pairs of classes, multiplied by the number of needs
+	RuleTests int // comparisons of a rule with a peer
 }
 
-// Matrix judges all needs from every endpoint of from to every one of to, whatever
-// their Flow. Only a need that Validate refuses is an error.
+// Matrix evaluates all needs from every endpoint in from to every endpoint in to. It ignores Need.Flow. It returns an
+// error only if Validate rejects a need.
 func (j *Judge) Matrix(from, to []Endpoint, needs []Need) (*Matrix, error) {
 	c, err := newClassifier(j, needs)
 	if err != nil {
@@ -40,8 +39,8 @@ func (j *Judge) Matrix(from, to []Endpoint, needs []Need) (*Matrix, error) {
 	return c.matrix(c.classifyAll(from), c.classifyAll(to), needs), nil
 }
 
-// matrix judges the needs, of which the classifier has learnt, from the ones to
-// the others.
+// matrix evaluates the needs from the endpoints in from to those in to. The needs must be among those passed to
+// newClassifier.
 func (c *classifier) matrix(from, to classified, needs []Need) *Matrix {
 	m := &Matrix{From: from.all, To: to.all, Needs: needs, judge: c.judge, outcomeIDs: map[string]uint32{}, gapIDs: map[string]uint32{}}
 	m.row, m.rows, m.col, m.cols = from.number, from.classes, to.number, to.classes
@@ -55,8 +54,8 @@ func (c *classifier) matrix(from, to classified, needs []Need) *Matrix {
 	return m
 }
 
-// Against judges one endpoint and its peers both ways: out holds the needs in
-// which it dials, in those in which it is dialled.
+// Against evaluates the connections between one endpoint and its peers. out contains the needs for which it connects to
+// the peers, in those for which the peers connect to it.
 func (j *Judge) Against(self Endpoint, peers []Endpoint, needs []Need) (out, in *Matrix, err error) {
 	var dials, dialled []Need
 	for _, n := range needs {
@@ -75,7 +74,7 @@ func (j *Judge) Against(self Endpoint, peers []Endpoint, needs []Need) (out, in 
 	return c.matrix(one, many, dials), c.matrix(many, one, dialled), nil
 }
 
-// classified are endpoints, which of the classes among them each has, and these.
+// classified is a list of endpoints with their classes: number is an index into classes for each endpoint.
 type classified struct {
 	all             []Endpoint
 	number, classes []int32
@@ -140,8 +139,8 @@ func (m *Matrix) self(from, to int) bool {
 	return m.fromSelf[from] >= 0 && m.fromSelf[from] == m.toSelf[to]
 }
 
-// At is the outcome for three indexes into From, To and Needs; false for a pair
-// that shares one interface, which is not judged.
+// At returns the outcome for the given indexes into From, To and Needs. It returns false if both endpoints share an
+// interface, because such pairs are not evaluated.
 func (m *Matrix) At(from, to, need int) (Outcome, bool) {
 	if m.self(from, to) {
 		return Outcome{}, false
@@ -149,25 +148,25 @@ func (m *Matrix) At(from, to, need int) (Outcome, bool) {
 	return m.outcomes[m.cell(m.row[from], m.col[to], need)], true
 }
 
-// Verdict is At with its reasons, judged afresh for just this pair.
+// Verdict returns the full verdict for one pair and need. It evaluates that pair again.
 func (m *Matrix) Verdict(from, to, need int) Verdict {
 	return m.judge.evaluate(&m.From[from], &m.To[to], &m.Needs[need], m.Needs)
 }
 
 // Alike returns a number for each endpoint of From, and for each of To. Endpoints with
-// the same number have the same outcomes. The slices are the matrix's own.
+// the same number have the same outcomes. The caller must not change the slices.
 func (m *Matrix) Alike() (from, to []int32) { return m.row, m.col }
 
 // Self reports whether the two endpoints share an interface, so that no rule applies.
 func (m *Matrix) Self(from, to int) bool { return m.self(from, to) }
 
-// Cell is one judged pair and need: indexes into From, To and Needs.
+// Cell is the outcome of one pair and need. The fields are indexes into From, To and Needs.
 type Cell struct {
 	From, To, Need int
 	Outcome
 }
 
-// All goes over every judged pair and need.
+// All iterates over the outcomes of all evaluated pairs and needs.
 func (m *Matrix) All() iter.Seq[Cell] {
 	return func(yield func(Cell) bool) {
 		for from := range m.From {
@@ -183,7 +182,7 @@ func (m *Matrix) All() iter.Seq[Cell] {
 	}
 }
 
-// Tally counts the judged pairs of one need by status.
+// Tally returns the number of evaluated pairs per status for one need.
 func (m *Matrix) Tally(need int) map[Status]int {
 	out := map[Status]int{}
 	rowSize, colSize := sizes(m.row, len(m.rows)), sizes(m.col, len(m.cols))

@@ -18,8 +18,8 @@ func mustMatrix(t *testing.T, w World, from, to []Endpoint, needs ...Need) *Matr
 	return m
 }
 
-// Pairs of sources that differ in one thing only, which one rule or entry sees.
-func TestClassesTellApartWhatARuleTellsApart(t *testing.T) {
+// Pairs of sources that differ in only one property, which one rule or entry distinguishes.
+func TestClassesDistinguishWhatRulesDistinguish(t *testing.T) {
 	v4, v6 := netip.MustParseAddr("10.0.1.5"), netip.MustParseAddr("fd00::5")
 	for name, c := range map[string]struct {
 		ingress Rule
@@ -67,7 +67,7 @@ func TestClassesTellApartWhatARuleTellsApart(t *testing.T) {
 	}
 }
 
-// everything allows the given ports inward and outward, in both versions.
+// everything returns entries that allow the given ports in each direction, for both IP versions.
 func everything(inward, outward Range) []ACLEntry {
 	all := []ACLEntry{allowAll(1, Ingress), allowAll(2, Ingress), allowAll(3, Egress), allowAll(4, Egress)}
 	for i := range all {
@@ -82,7 +82,7 @@ func everything(inward, outward Range) []ACLEntry {
 	return all
 }
 
-// Nothing names an IPv6 address here, so no border lies between the versions.
+// No rule here contains an IPv6 address, so there is no bound between the versions.
 func TestRulesForAllOfIPv4DoNotAdmitIPv6(t *testing.T) {
 	a, b, q := endpoint("A", "10.0.1.5", "sg-4"), endpoint("B", "fd00::5", "sg-4"), endpoint("Q", "10.0.1.9", "sg-4")
 	q.Addrs = append(q.Addrs, netip.MustParseAddr("fd00::9"))
@@ -94,25 +94,25 @@ func TestRulesForAllOfIPv4DoNotAdmitIPv6(t *testing.T) {
 	}
 }
 
-func TestEndpointsThatNoRuleTellsApartAreOneClass(t *testing.T) {
+func TestEndpointsThatNoRuleDistinguishesAreOneClass(t *testing.T) {
 	w, eps := fleet(1000, 60)
-	for i := range w.Groups { // drop the rules that name single addresses
+	for i := range w.Groups { // drop the rules for single addresses
 		w.Groups[i].Rules = slices.DeleteFunc(w.Groups[i].Rules, func(r Rule) bool { return r.Peer.CIDR.Bits() == 32 })
 	}
 	m, err := NewJudge(w).Matrix(eps, eps, ignite())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.Work.Classes != 8 { // the pools; each lives in one subnet
+	if m.Work.Classes != 8 { // one per pool, each in one subnet
 		t.Errorf("%d classes", m.Work.Classes)
 	}
 }
 
-// The cost in counts, which no busy machine can bend: linear in peers and rules.
+// Work is measured in counts, which do not depend on the machine. It must be linear in peers and rules.
 func TestWorkGrowsNoFasterThanPeersAndRules(t *testing.T) {
 	work := func(peers, rules int) Work {
 		w, eps := fleet(peers, rules)
-		for i := range w.Groups { // 64 named addresses, whatever the number of rules
+		for i := range w.Groups { // 64 addresses, regardless of the number of rules
 			for k := range w.Groups[i].Rules {
 				if r := &w.Groups[i].Rules[k]; r.Peer.CIDR.Bits() == 32 {
 					r.Peer = cidr(fmt.Sprintf("10.%d.0.%d/32", k%4, 16*(k/6%16)))
@@ -137,7 +137,7 @@ func TestWorkGrowsNoFasterThanPeersAndRules(t *testing.T) {
 	}
 }
 
-func TestWorkStaysBoundedWhereEveryEndpointIsNamed(t *testing.T) {
+func TestWorkIsBoundedIfRulesNameEveryEndpoint(t *testing.T) {
 	w, eps := fleet(1000, 60)
 	w = everyoneNamed(w, eps)
 	m, err := NewJudge(w).Matrix(eps, eps, ignite())
@@ -189,8 +189,8 @@ func TestBlocksPutTheWorstFirstAndEqualRowsTogether(t *testing.T) {
 	compareBlocks(t, m)
 }
 
-// Three that name each other by address are three classes, each alone towards
-// itself: that idle cell must not keep the equal rows apart.
+// Three endpoints that reference each other by address are three classes with one member each. Their cells towards
+// themselves must not keep equal rows apart.
 func TestAnEndpointTowardsItselfDoesNotSplitBlocks(t *testing.T) {
 	w := World{}
 	var eps []Endpoint
@@ -210,7 +210,7 @@ func TestAnEndpointTowardsItselfDoesNotSplitBlocks(t *testing.T) {
 	}
 }
 
-func TestAgainstAsksEachNeedInItsDirection(t *testing.T) {
+func TestAgainstEvaluatesEachNeedInItsDirection(t *testing.T) {
 	w, p1, p2, q := theCase(allow("tcp", 47100, 47109, "10.0.0.0/16"))
 	inward, outward := served(need(TCP, 80, 80)), Need{Protocol: TCP, Ports: Range{443, 443}, Flow: Outbound}
 	out, in, err := NewJudge(w).Against(q, []Endpoint{p1, p2}, []Need{caseNeed(), inward, outward})
@@ -228,7 +228,7 @@ func TestAgainstAsksEachNeedInItsDirection(t *testing.T) {
 	}
 }
 
-func TestMatrixRefusesNeedsWithoutAnAnswer(t *testing.T) {
+func TestMatrixRejectsInvalidNeeds(t *testing.T) {
 	for _, n := range []Need{need(ICMP, 8, 8), need(AllProtocols, 1, 2), need(TCP, 0, 5), need(TCP, 6, 5)} {
 		if _, err := NewJudge(World{}).Matrix(nil, nil, []Need{n}); err == nil {
 			t.Errorf("%s was judged", n)
@@ -239,15 +239,15 @@ func TestMatrixRefusesNeedsWithoutAnAnswer(t *testing.T) {
 	}
 }
 
-func TestMatrixOfNobodyIsEmpty(t *testing.T) {
+func TestMatrixOfNoEndpointsIsEmpty(t *testing.T) {
 	m := mustMatrix(t, World{}, nil, nil, caseNeed())
 	if len(m.Blocks()) != 0 || len(m.Tally(0)) != 0 {
 		t.Errorf("blocks %v", m.Blocks())
 	}
 }
 
-// Excess is what no need of the whole question asks for.
-func TestExcessOfOneNeedIsTheUseOfAnother(t *testing.T) {
+// Excess is only what no need of the whole request requires.
+func TestPortsOfAnotherNeedAreNotExcess(t *testing.T) {
 	w, p1, _, q := theCase(allow("tcp", 47100, 47599, "10.0.0.0/16"))
 	m := mustMatrix(t, w, []Endpoint{p1}, []Endpoint{q}, ignite()...)
 	if got := m.Verdict(0, 0, 0).Excess.String(); got != "47200-47499" {

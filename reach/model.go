@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// Unread says why something could not be read. The zero value: it was read.
+// Unread says why something could not be read. It is the zero value if it was read.
 type Unread struct {
-	Action string // the IAM action that was refused or failed, e.g. "ec2:DescribeNetworkAcls"
+	Action string // the IAM action that was denied or failed, e.g. "ec2:DescribeNetworkAcls"
 	Reason string // e.g. "AccessDenied reading acl-1"
 }
 
 func (u Unread) isZero() bool { return u == Unread{} }
 
-// String is "action (reason)", or the one of them that is known.
+// String returns "action (reason)", or only the part that is set.
 func (u Unread) String() string {
 	switch {
 	case u.Action == "":
@@ -26,28 +26,28 @@ func (u Unread) String() string {
 	return u.Action + " (" + u.Reason + ")"
 }
 
-// Flow says who dials, as the judged instance sees it.
+// Flow is the direction in which connections are opened, from the point of view of the evaluated instance.
 type Flow uint8
 
-// Both is what replication needs: every server dials every other.
+// The directions. Replication needs Both, because every server connects to every other server.
 const (
 	Both     Flow = iota
-	Inbound       // others dial it: clients, load balancers
-	Outbound      // it dials others
+	Inbound       // others connect to the instance: clients, load balancers
+	Outbound      // the instance connects to others
 )
 
-// Need is one range of ports that must be reachable.
+// Need is a range of ports that must be reachable.
 type Need struct {
 	Protocol Protocol // TCP or UDP
 	Ports    Range
-	// Reply is where answers go; zero: to the source's ephemeral range.
+	// Reply is the range of destination ports of the replies. The zero Range means the source's ephemeral ports.
 	Reply   Range
 	Flow    Flow
-	Profile string // e.g. "ignite2"; empty for ports given by hand
+	Profile string // e.g. "ignite2"; empty for ports that the user listed
 	Role    string // e.g. "discovery"
 }
 
-// Validate refuses what the judge has no answer for.
+// Validate returns an error for needs that cannot be evaluated.
 func (n Need) Validate() error {
 	if !n.Protocol.HasPorts() {
 		return fmt.Errorf("need %s: the protocol must be tcp or udp", n)
@@ -58,7 +58,7 @@ func (n Need) Validate() error {
 	return nil
 }
 
-// String is "tcp 47100-47199 (ignite2 communication)".
+// String returns text such as "tcp 47100-47199 (ignite2 communication)".
 func (n Need) String() string {
 	return fmt.Sprintf("%s %s%s", n.Protocol, n.Ports, n.label())
 }
@@ -70,52 +70,50 @@ func (n Need) label() string {
 	return ""
 }
 
-// BalancerNeed is what a load balancer needs of an instance whose containers
-// publish hostPort 0: all of the kernel's range (ip_local_port_range) that
-// Docker picks from. Judge it from the balancer's endpoint, whose Ephemeral is
-// BalancerEphemeral.
+// BalancerNeed returns the ports that a load balancer needs to reach on an instance whose containers publish hostPort
+// 0: the whole kernel range (ip_local_port_range), from which Docker picks a port. Evaluate it from the load balancer's
+// endpoint, with Ephemeral set to BalancerEphemeral.
 func BalancerNeed(kernel Range) Need {
 	return Need{Protocol: TCP, Ports: kernel, Flow: Inbound, Profile: "load balancer", Role: "dynamic host ports"}
 }
 
-// ENI is a network interface with what decides about its traffic.
+// ENI is a network interface with the attributes that affect its traffic.
 type ENI struct {
 	ID    string
-	Addrs []netip.Addr // private addresses, v4 and v6; the one dialled first
-	// Groups are the ids of its security groups. None means unknown, unless Type is one
-	// that may go without.
+	Addrs []netip.Addr // private addresses, v4 and v6; connections use the first
+	// Groups are the ids of the interface's security groups. An empty list means unknown, unless Type is a type that
+	// can have none.
 	Groups []string
 	Type   string // EC2's InterfaceType: interface, network_load_balancer, ...
 	Subnet string
 	VPC    string
-	Trunk  bool // of an awsvpc instance: carries no traffic of its own
-	Task   bool // of an ECS task, though it is attached to the instance
+	Trunk  bool // the trunk of an awsvpc instance, which carries no traffic of its own
+	Task   bool // belongs to an ECS task, although it is attached to the instance
 	Unread Unread
 }
 
-// ungrouped reports whether no security group guards the interface. NAT gateways and
-// transit gateway attachments cannot have one. A Network Load Balancer can go
-// without, and then accepts and sends everything ("Update the security groups for
-// your Network Load Balancer", ELB user guide).
+// ungrouped reports whether the interface has no security group. NAT gateways and transit gateway attachments cannot
+// have one. A Network Load Balancer can have none, and then accepts and sends all traffic ("Update the security groups
+// for your Network Load Balancer", ELB user guide).
 func (e *ENI) ungrouped() bool {
 	return e.Unread.isZero() && len(e.Groups) == 0 &&
 		slices.Contains([]string{"nat_gateway", "transit_gateway", "network_load_balancer", "gateway_load_balancer"}, e.Type)
 }
 
-// Endpoint is one party: a name and the interface that its traffic uses. For
-// tasks in host and bridge mode that is the instance's, for awsvpc tasks their own.
+// Endpoint is one end of a connection: a name and the network interface for its traffic. Tasks in host and bridge mode
+// use the interface of the instance, awsvpc tasks their own.
 type Endpoint struct {
 	Name string
 	ENI
-	Others    []ENI // of the same host: not judged, but looked at for a hint
-	Trunked   bool  // the host has a trunk, so that its tasks may have interfaces of their own
+	Others    []ENI // other interfaces of the same host; not evaluated, but used for hints
+	Trunked   bool  // the host has a trunk, so its tasks may have their own interfaces
 	Region    string
 	Account   string
-	Ephemeral Range // where it dials from; zero: LinuxEphemeral
+	Ephemeral Range // source ports; the zero Range means LinuxEphemeral
 }
 
-// EndpointAt is the endpoint of the host that owns the interfaces when it is
-// dialled at addr: the interface with the address is judged, the trunk ignored.
+// EndpointAt returns the endpoint of the host that owns the interfaces, for connections to addr. It uses the interface
+// that has the address, and ignores the trunk.
 func EndpointAt(name string, addr netip.Addr, enis []ENI) (Endpoint, error) {
 	addr = addr.Unmap()
 	e := Endpoint{Name: name}
@@ -130,7 +128,7 @@ func EndpointAt(name string, addr netip.Addr, enis []ENI) (Endpoint, error) {
 		}
 	}
 	if len(e.Addrs) == 0 {
-		return e, fmt.Errorf("looking for the interface of %s: none of %d owns %s", name, len(enis), addr)
+		return e, fmt.Errorf("looking for the interface of %s: none of %d has address %s", name, len(enis), addr)
 	}
 	return e, nil
 }
@@ -162,13 +160,13 @@ func (e *Endpoint) ephemeral() Range {
 	return e.Ephemeral
 }
 
-// Same says whether two endpoints share one interface: what passes between them
-// never leaves the host, so no rule is asked.
+// Same reports whether two endpoints share an interface. Traffic between them never leaves the host, so no rule
+// applies.
 func Same(a, b Endpoint) bool {
 	return a.selfKey() != "" && a.selfKey() == b.selfKey()
 }
 
-// Key is equal for endpoints that share one interface, and empty if that is unknown.
+// Key returns the same value for endpoints that share an interface, and "" if the interface is unknown.
 func (e *Endpoint) Key() string { return e.selfKey() }
 
 func (e *Endpoint) selfKey() string {
@@ -178,7 +176,7 @@ func (e *Endpoint) selfKey() string {
 	return e.ID
 }
 
-// firstOf is the endpoint's first address of a family.
+// firstOf returns the endpoint's first address of a family, or the zero Addr.
 func firstOf(e *Endpoint, v4 bool) netip.Addr {
 	for _, a := range e.Addrs {
 		if a = a.Unmap().WithZone(""); a.Is4() == v4 {

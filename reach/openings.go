@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// Opening is one rule to add, with what it is for. All openings of a matrix together
-// open everything that rules can open, and no port that is not required.
+// Opening is one rule to add, and the traffic that it allows. Together, all openings of a matrix open everything that
+// rules can open, and no port that is not required.
 type Opening struct {
 	Fix
-	From, To []string // the names of the endpoints whose traffic it lets through
+	From, To []string // names of the endpoints whose traffic the rule allows
 	Pairs    int
-	Needs    []Need // that lack these ports
+	Needs    []Need // the needs that lack these ports
 }
 
-// gap is what the two group hops of a pair lack.
+// gap holds the ports that are missing at the two security group hops of a pair.
 type gap struct{ egress, ingress Ports }
 
 func gapOf(legs []leg, covers []cover) (out gap) {
@@ -42,8 +42,8 @@ func (m *Matrix) gapID(g gap) uint32 {
 	return id
 }
 
-// Openings returns the rules that open what is missing in the matrices, each once,
-// those with the fewest ports first. Outcomes that skip reports are left out.
+// Openings returns the rules that open the missing ports in the matrices, without duplicates and sorted by the number
+// of ports, fewest first. It ignores outcomes for which skip returns true.
 func Openings(skip func(Need, Outcome) bool, matrices ...*Matrix) []Opening {
 	s := fixSet{}
 	for _, m := range matrices {
@@ -54,7 +54,7 @@ func Openings(skip func(Need, Outcome) bool, matrices ...*Matrix) []Opening {
 	return s.sorted()
 }
 
-// Openings returns the rules for one requirement in one block.
+// Openings returns the rules for one need in one block.
 func (m *Matrix) Openings(b Block, need int) []Opening {
 	s := fixSet{}
 	m.collect(b.From, b.To, need, nil, s)
@@ -69,9 +69,9 @@ func indexes(n int) []int {
 	return out
 }
 
-// collect goes over pairs of classes, because the rule to extend and the ports are
-// the same for all members of a class. Whom the rule has to name can differ between
-// members: no existing rule tells them apart, but their groups or addresses do.
+// collect iterates over pairs of classes, because all members of a class have the same missing ports and the same group
+// to extend. The peer in the new rule can still differ between members: no existing rule distinguishes them, but their
+// groups or addresses do.
 func (m *Matrix) collect(from, to []int, need int, skip func(Need, Outcome) bool, out fixSet) {
 	rows, cols := byNumber(from, m.row), byNumber(to, m.col)
 	c := collector{m: m, need: need, out: out}
@@ -92,7 +92,7 @@ type members struct {
 	all    []int
 }
 
-// byNumber groups endpoints by the row or column that they share.
+// byNumber groups endpoints by their row or column.
 func byNumber(all []int, number []int32) []members {
 	at := map[int32]int{}
 	var out []members
@@ -115,8 +115,8 @@ type collector struct {
 	units int
 }
 
-// maxUnits bounds the memory of leaving out openings. A fleet needs more only if rules
-// name hundreds of peers by address; then some openings may be redundant.
+// maxUnits limits the memory that prune needs. Only fleets in which rules would list hundreds of peers by address
+// exceed it. In that case some openings may be redundant.
 const maxUnits = 20_000
 
 // pair adds the rules between the members of two classes.
@@ -145,8 +145,8 @@ func (c *collector) pair(row, col members, g gap) {
 	}
 }
 
-// named are the endpoints that a rule can name in one way, and for each every way in
-// which a rule could name it.
+// named holds endpoints for which the same peer is used in a rule, and for each of them every peer that could be used
+// instead.
 type named struct {
 	all  []int
 	ways [][]Peer
@@ -209,7 +209,7 @@ func (c *collector) add(ask *leg, f Fix, n named, from, to []int) {
 	}
 }
 
-// fixSet is fixes by what they have in common besides the ports.
+// fixSet holds openings by everything that identifies their rule except the ports.
 type fixSet map[fixKey]*opening
 
 type fixKey struct {
@@ -228,19 +228,18 @@ type opening struct {
 	pairs    int
 	needs    map[string]Need
 	units    []unit
-	lasting  bool // not all units are known, so it cannot be left out
+	lasting  bool // units is incomplete, so prune must keep the opening
 }
 
-// unit is a part of the traffic that an opening is for: it needs one rule, in any of
-// the groups, that names the peer in any of the ways.
+// unit is one part of the traffic that an opening allows. A single rule is sufficient for it: in any of the groups,
+// with any of the peers in ways.
 type unit struct {
 	groups []string
 	ways   []Peer
 	ports  Ports
 }
 
-// prune leaves out openings whose traffic others let through, those for one address
-// first.
+// prune removes openings whose traffic is also allowed by others. It tries openings for a single address first.
 func (s fixSet) prune() {
 	for _, key := range s.order() {
 		o := s[key]
@@ -252,7 +251,7 @@ func (s fixSet) prune() {
 			s[key] = o
 			continue
 		}
-		for _, u := range o.units { // its replacement must stay
+		for _, u := range o.units { // keep the openings that replace o
 			for other := range s.matching(key, u) {
 				other.units = append(other.units, u)
 			}
@@ -260,7 +259,7 @@ func (s fixSet) prune() {
 	}
 }
 
-// matching are the openings that let some of the unit's traffic through.
+// matching iterates over the openings that allow some of the unit's traffic.
 func (s fixSet) matching(key fixKey, u unit) iter.Seq[*opening] {
 	return func(yield func(*opening) bool) {
 		for _, key.group = range u.groups {
@@ -273,7 +272,8 @@ func (s fixSet) matching(key fixKey, u unit) iter.Seq[*opening] {
 	}
 }
 
-// order is the keys, those that help the fewest pairs first.
+// order returns the keys in the order in which prune tries them: single addresses first, then by the number of pairs,
+// fewest first.
 func (s fixSet) order() []fixKey {
 	keys := make([]fixKey, 0, len(s))
 	for key := range s {

@@ -18,14 +18,14 @@ func with(w World, openings []Opening) World {
 	return w
 }
 
-// Apply every opening and evaluate again: no pair is closed at a group, no port was
-// opened that no requirement asks for, and no rule could have been left out.
-func TestOpeningsOpenAllThatARuleCanAndNothingElse(t *testing.T) {
+// Apply all openings and evaluate again: no pair is closed at a group, no port was opened that no need requires, and
+// every rule was necessary.
+func TestOpeningsOpenEverythingThatRulesCanAndNothingElse(t *testing.T) {
 	printed, uniform, redundant := 0, 0, 0
 	for seed := range uint64(2 * worlds) {
 		d := roll(seed)
 		w, eps, needs := d.world(), d.endpoints(5), d.needs()
-		oneRegion := seed%2 == 0 // else a group is in several, which real ones are not
+		oneRegion := seed%2 == 0 // otherwise a group is in several regions, which is impossible in reality
 		for i := range eps {
 			if oneRegion {
 				eps[i].Region, eps[i].Account = "r1", "1"
@@ -89,8 +89,8 @@ func closedAtGroups(w World, eps []Endpoint, needs []Need) string {
 	return ""
 }
 
-// The openings of all blocks are those of the matrix: a block prints every rule that
-// its pairs need, not that of its first pair.
+// The openings of all blocks together are those of the matrix, because a block lists every rule that its pairs need and
+// not only that of its first pair.
 func TestABlockHasTheOpeningsOfAllItsPairs(t *testing.T) {
 	for seed := range uint64(worlds) {
 		d := roll(seed)
@@ -108,8 +108,8 @@ func TestABlockHasTheOpeningsOfAllItsPairs(t *testing.T) {
 	}
 }
 
-// Three peers, two of sg-cache and one of sg-batch, all closed on tcp 9000 (finding
-// P4): one rule for each pair of groups that has a pair of peers.
+// Three peers, two in sg-cache and one in sg-batch, all closed on tcp 9000. There must be one rule for each pair of
+// groups that has a pair of peers.
 func TestEveryPairOfGroupsHasItsRule(t *testing.T) {
 	w := World{Groups: []Group{openGroup("sg-cache"), openGroup("sg-batch")}}
 	eps := []Endpoint{endpoint("1", "10.0.1.1", "sg-cache"), endpoint("2", "10.0.1.2", "sg-cache"), endpoint("3", "10.0.1.3", "sg-batch")}

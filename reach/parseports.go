@@ -7,13 +7,12 @@ import (
 	"strings"
 )
 
-// ParsePorts reads what to check, separated by commas: profiles ("ignite2"), profiles
-// with optional roles ("ignite2+thin+rest"), one role alone ("kafka:broker"), and ports
-// by hand ("tcp/9000-9009", "udp/8301"). Needs come back in that order and once each.
-// Warnings speak of profiles that want the same port, and of those that cannot
-// work in a VPC. The error names every item that is wrong.
+// ParsePorts parses a comma-separated list of profiles ("ignite2"), profiles with optional roles ("ignite2+thin+rest"),
+// single roles ("kafka:broker") and port ranges ("tcp/9000-9009", "udp/8301"). It returns the needs in that order
+// without duplicates. The warnings list profiles that use the same port and profiles that do not work in a VPC. The
+// error names every invalid item.
 func ParsePorts(s string) (needs []Need, warnings []string, err error) {
-	var wanted []Need // with what the products listen on besides
+	var wanted []Need // the needs and the other ports that the products listen on
 	var wrong []error
 	for item := range strings.SplitSeq(s, ",") {
 		p, err := parseItem(strings.TrimSpace(item))
@@ -33,8 +32,7 @@ func ParsePorts(s string) (needs []Need, warnings []string, err error) {
 	return distinct(needs), distinct(append(warnings, collisions(distinct(wanted))...)), nil
 }
 
-// parseItem returns the part of a profile that was selected, or a nameless one
-// for ports by hand.
+// parseItem returns the selected part of a profile, or a profile without a name for a port range.
 func parseItem(item string) (Profile, error) {
 	if protocol, ports, ok := strings.Cut(item, "/"); ok {
 		n, err := parseNeed(protocol, ports)
@@ -85,7 +83,7 @@ func findProfile(name string) (Profile, error) {
 		return all[i], nil
 	}
 	if name == "" {
-		return Profile{}, errors.New("nothing named; want a profile such as ignite2, or tcp/9000-9009")
+		return Profile{}, errors.New("nothing selected; want a profile such as ignite2, or tcp/9000-9009")
 	}
 	if strings.Trim(name, "0123456789-") == "" {
 		return Profile{}, fmt.Errorf("no protocol; want tcp/%s or udp/%s", name, name)
@@ -111,8 +109,8 @@ func (p *Profile) role(name string) ([]Need, error) {
 	return nil, fmt.Errorf("%s has no role %q%s", p.Name, name, near(name, names))
 }
 
-// RoleNames are the roles that can be selected alone: those of the needs, in lower case
-// with hyphens, and the optional ones.
+// RoleNames returns the names of the roles that can be selected alone: the roles of the needs, in lower case with
+// hyphens, and the optional roles.
 func (p *Profile) RoleNames() []string {
 	var out []string
 	for _, n := range p.Needs {
@@ -126,7 +124,7 @@ func (p *Profile) RoleNames() []string {
 
 func (n Need) roleName() string { return strings.ReplaceAll(strings.ToLower(n.Role), " ", "-") }
 
-// only are the needs of one role.
+// only returns the needs of one role.
 func (p *Profile) only(role string) ([]Need, error) {
 	var out []Need
 	for _, n := range p.Needs {
@@ -145,8 +143,7 @@ func (p *Profile) only(role string) ([]Need, error) {
 	return out, nil
 }
 
-// near suggests names within two typing errors or that one begins the other, else
-// lists them all.
+// near returns a suggestion: the names within an edit distance of 2 and those that start with word, or else all names.
 func near(word string, names []string) string {
 	var similar []string
 	for _, name := range names {
@@ -155,12 +152,12 @@ func near(word string, names []string) string {
 		}
 	}
 	if len(similar) == 0 {
-		return "; known are " + strings.Join(names, ", ")
+		return "; known names are " + strings.Join(names, ", ")
 	}
 	return "; did you mean " + strings.Join(similar, " or ") + "?"
 }
 
-// distance is the number of letters to insert, drop or change (Levenshtein).
+// distance returns the Levenshtein distance of a and b.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
@@ -181,8 +178,8 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-// collisions warns of two products that want one port: in host mode only the
-// first to start gets it.
+// collisions returns a warning for each pair of products that use the same port. In host network mode only the first
+// one to start gets the port.
 func collisions(needs []Need) []string {
 	var out []string
 	for i, a := range needs {
@@ -191,7 +188,7 @@ func collisions(needs []Need) []string {
 			if a.Profile == b.Profile || a.Profile == "" || b.Profile == "" || a.Protocol != b.Protocol || len(both) == 0 {
 				continue
 			}
-			out = append(out, fmt.Sprintf("%s %s and %s %s both want %s %s: on one host only the first to start gets it",
+			out = append(out, fmt.Sprintf("%s %s and %s %s both want %s %s: on one host only the first process to start gets it",
 				a.Profile, a.Role, b.Profile, b.Role, a.Protocol, both))
 		}
 	}

@@ -96,7 +96,7 @@ func TestSelectingAProfileDoesNotChangeTheTable(t *testing.T) {
 	}
 }
 
-func TestCollidingProfilesAreWarnedOf(t *testing.T) {
+func TestCollidingProfilesCauseAWarning(t *testing.T) {
 	_, warnings, err := ParsePorts("ignite2+jetty,tomcat-cluster")
 	if err != nil {
 		t.Fatal(err)
@@ -112,17 +112,17 @@ func TestCollidingProfilesAreWarnedOf(t *testing.T) {
 	}
 }
 
-func TestWrongPortsSayWhatIsWrongAndWhatIsNear(t *testing.T) {
+func TestInvalidPortsErrorSuggestsSimilarNames(t *testing.T) {
 	for selected, parts := range map[string][]string{
-		"":                     {"nothing named", "ignite2"},
-		"ignite2,":             {"nothing named"},
+		"":                     {"nothing selected", "ignite2"},
+		"ignite2,":             {"nothing selected"},
 		"ignit2":               {`"ignit2"`, "did you mean ignite2"},
 		"hazelcats":            {"did you mean hazelcast?"},
 		"tomcat":               {"did you mean tomcat-cluster?"},
-		"whatever":             {"no such profile; known are ignite2, ", "cockroachdb"},
+		"whatever":             {"no such profile; known names are ignite2, ", "cockroachdb"},
 		"ignite2+thni":         {`no role "thni"`, "did you mean thin?"},
-		"ignite2+":             {`no role ""`, "known are thin, rest, jetty"},
-		"etcd+rest":            {`etcd has no role "rest"`, "known are client"},
+		"ignite2+":             {`no role ""`, "known names are thin, rest, jetty"},
+		"etcd+rest":            {`etcd has no role "rest"`, "known names are client"},
 		"vault+ui":             {"vault has no optional roles"},
 		"kafka:brokr":          {`kafka has no role "brokr"`, "did you mean broker?"},
 		"9000-9009":            {"no protocol", "tcp/9000-9009"},
@@ -143,7 +143,7 @@ func TestWrongPortsSayWhatIsWrongAndWhatIsNear(t *testing.T) {
 	}
 }
 
-func TestGossipAnswersToItsOwnPort(t *testing.T) {
+func TestGossipRepliesToItsOwnPort(t *testing.T) {
 	needs, _, _ := ParsePorts("memberlist")
 	w, p1, _, q := theCase(allow("udp", 7946, 7946, "10.0.0.0/16"))
 	entries := []ACLEntry{allowAll(1, Ingress), allowAll(1, Egress)}
@@ -155,7 +155,7 @@ func TestGossipAnswersToItsOwnPort(t *testing.T) {
 	want(t, NewJudge(w).Evaluate(p1, q, need(UDP, 7946, 7946)), "BLOCKED 7946 at return path")
 }
 
-// The page is what people choose from: it must hold every profile, role and port.
+// The page must contain every profile, role and port, because users select from it.
 func TestTheGuideHoldsTheTable(t *testing.T) {
 	text, err := os.ReadFile("../docs/reference/ports.md")
 	if err != nil {

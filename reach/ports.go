@@ -7,21 +7,20 @@ import (
 	"strings"
 )
 
-// Range is an inclusive range of ports; First <= Last.
+// Range is an inclusive range of ports. First must not be greater than Last.
 type Range struct{ First, Last uint16 }
 
-// AnyPort is every port.
+// AnyPort returns the range of all ports.
 func AnyPort() Range { return Range{0, 65535} }
 
-// LinuxEphemeral is the default range of source ports on Linux:
-// net.ipv4.ip_local_port_range, "32768 60999".
+// LinuxEphemeral returns the default range of source ports on Linux: net.ipv4.ip_local_port_range, "32768 60999".
 func LinuxEphemeral() Range { return Range{32768, 60999} }
 
-// BalancerEphemeral is where load balancers and NAT gateways dial from (the
-// network ACL page of the VPC guide).
+// BalancerEphemeral returns the range of source ports that load balancers and NAT gateways use (VPC user guide, network
+// ACLs).
 func BalancerEphemeral() Range { return Range{1024, 65535} }
 
-// ParseRange reads "9000" or "9000-9009".
+// ParseRange parses "9000" or "9000-9009".
 func ParseRange(s string) (Range, error) {
 	first, last, two := strings.Cut(s, "-")
 	if !two {
@@ -46,7 +45,7 @@ func parsePort(s string) (int64, error) {
 	return n, nil
 }
 
-// NewRange checks that both ports exist and are in order.
+// NewRange returns an error if a port is outside 0-65535 or first is greater than last.
 func NewRange(first, last int64) (Range, error) {
 	for _, port := range []int64{first, last} {
 		if port < 0 || port > 65535 {
@@ -59,7 +58,7 @@ func NewRange(first, last int64) (Range, error) {
 	return Range{uint16(first), uint16(last)}, nil
 }
 
-// String is "9000" or "9000-9009".
+// String returns "9000" or "9000-9009".
 func (r Range) String() string {
 	if r.First == r.Last {
 		return strconv.Itoa(int(r.First))
@@ -73,17 +72,17 @@ func (r Range) contains(o Range) bool { return r.First <= o.First && o.Last <= r
 
 func (r Range) set() Ports { return Ports{r} }
 
-// Ports is a set of ports: ranges in ascending order that neither overlap nor
-// touch. Sets are values: no method changes its receiver or argument.
+// Ports is a set of ports: ranges in ascending order that neither overlap nor are adjacent. Sets are immutable: no
+// method changes its receiver or argument.
 type Ports []Range
 
-// PortsOf is the union of the ranges.
+// PortsOf returns the union of the ranges.
 func PortsOf(ranges ...Range) Ports {
 	sorted := slices.Clone(ranges)
 	slices.SortFunc(sorted, func(a, b Range) int { return int(a.First) - int(b.First) })
 	var out Ports
 	for _, r := range sorted {
-		// In int, because 65535+1 is 0 in uint16.
+		// Compare as int, because 65535+1 overflows uint16.
 		if n := len(out); n > 0 && int(r.First) <= int(out[n-1].Last)+1 {
 			out[n-1].Last = max(out[n-1].Last, r.Last)
 			continue
@@ -93,7 +92,7 @@ func PortsOf(ranges ...Range) Ports {
 	return out
 }
 
-// Union is what is in p or in q.
+// Union returns the ports that are in p or q.
 func (p Ports) Union(q Ports) Ports {
 	switch {
 	case len(p) == 0:
@@ -104,7 +103,7 @@ func (p Ports) Union(q Ports) Ports {
 	return PortsOf(slices.Concat(p, q)...)
 }
 
-// Intersect is what is in both p and q.
+// Intersect returns the ports that are in both p and q.
 func (p Ports) Intersect(q Ports) Ports {
 	var out Ports
 	for i, j := 0, 0; i < len(p) && j < len(q); {
@@ -120,7 +119,7 @@ func (p Ports) Intersect(q Ports) Ports {
 	return out
 }
 
-// Subtract is what is in p and not in q.
+// Subtract returns the ports that are in p but not in q.
 func (p Ports) Subtract(q Ports) Ports {
 	return p.Intersect(q.complement())
 }
@@ -140,15 +139,15 @@ func (p Ports) complement() Ports {
 	return out
 }
 
-// Covers says whether all of q is in p.
+// Covers reports whether p contains all ports of q.
 func (p Ports) Covers(q Ports) bool { return len(q.Subtract(p)) == 0 }
 
-// Has says whether the port is in p.
+// Has reports whether p contains the port.
 func (p Ports) Has(port uint16) bool {
 	return slices.ContainsFunc(p, func(r Range) bool { return r.First <= port && port <= r.Last })
 }
 
-// Count is the number of ports in p.
+// Count returns the number of ports in p.
 func (p Ports) Count() int {
 	n := 0
 	for _, r := range p {
@@ -157,7 +156,7 @@ func (p Ports) Count() int {
 	return n
 }
 
-// String is "47100-47105,47109", and "none" for the empty set.
+// String returns text such as "47100-47105,47109", or "none" for the empty set.
 func (p Ports) String() string {
 	if len(p) == 0 {
 		return "none"

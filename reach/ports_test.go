@@ -6,7 +6,7 @@ import (
 	"testing/quick"
 )
 
-// bits is the plain way to keep ports, to compare the sets with.
+// bits is a simple implementation of a set of ports, for comparison.
 type bits [1 << 16]bool
 
 func (b *bits) add(p Ports) *bits {
@@ -23,7 +23,7 @@ func portsFrom(pairs []uint16) Ports {
 	for i := 0; i+1 < len(pairs); i += 2 {
 		first := pairs[i]
 		if i%4 == 0 {
-			first = 65535 - first%16 // the end of the numbers, where sums overflow
+			first = 65535 - first%16 // the end of the range, where sums overflow
 		}
 		ranges = append(ranges, Range{first, max(first, min(65535, pairs[i+1]))})
 	}

@@ -2,31 +2,31 @@ package reach
 
 import "fmt"
 
-// Contact is what a probe met.
+// Contact is the result of probing a port.
 type Contact uint8
 
-// What became of a dial.
+// The results of a probe.
 const (
 	NotProbed Contact = iota
-	Connected         // path and listener
-	Refused           // the path passes, nothing listens: evidence in the path's favour
-	TimedOut          // filtered, host down, return path lost, or conntrack full
-	NoRoute           // EHOSTUNREACH or ENETUNREACH, which a rejecting firewall can cause too
-	Silent            // udp without an answer, which says nothing
+	Connected         // the path is open and something listens
+	Refused           // nothing listens, but the path is open
+	TimedOut          // filtered, host down, return path blocked, or conntrack table full
+	NoRoute           // EHOSTUNREACH or ENETUNREACH; a firewall that rejects the packet can cause these as well
+	Silent            // UDP without a reply, which is inconclusive
 )
 
 func (c Contact) String() string {
 	return [...]string{"not probed", "connected", "refused", "timed out", "no route", "silent"}[c]
 }
 
-// Probe is one dial of one port of the verdict's destination.
+// Probe is the result of probing one port of the verdict's destination.
 type Probe struct {
 	Port    uint16
 	Contact Contact
 }
 
-// Join puts the verdict and a probe of one of its ports together: one sentence
-// that says what the two together mean and what to look at next.
+// Join combines the verdict with a probe of one of its ports. It returns one sentence that says what both together mean
+// and what to check next.
 func (v Verdict) Join(p Probe) string {
 	if p.Contact == NotProbed {
 		return v.Sentence()
@@ -35,7 +35,7 @@ func (v Verdict) Join(p Probe) string {
 		v.Need.Protocol, p.Port, v.Source, v.Destination, v.at(p.Port), p.Contact, v.meaning(p))
 }
 
-// at is the status of one port: an open part of a MISSING need is open.
+// at returns the status of a single port. A port can be open although its need is MISSING.
 func (v Verdict) at(port uint16) Status {
 	switch {
 	case v.Missing.Has(port):
@@ -49,11 +49,11 @@ func (v Verdict) at(port uint16) Status {
 func (v Verdict) meaning(p Probe) string {
 	switch p.Contact {
 	case Silent:
-		return "udp that stays silent proves nothing, trust the rules"
+		return "a missing UDP reply proves nothing, rely on the rules"
 	case NoRoute:
 		return v.withRules(
 			p.Port,
-			"the route tables of the two subnets lack a way, the peer is gone, or a firewall rejects it as prohibited (iptables and nftables: admin-prohibited)",
+			"the route tables of the two subnets have no route, the peer is gone, or a firewall rejects it as prohibited (iptables and nftables: admin-prohibited)",
 		)
 	}
 	switch v.at(p.Port) {
@@ -65,11 +65,11 @@ func (v Verdict) meaning(p Probe) string {
 	if p.Contact == TimedOut {
 		return "both agree, " + v.Sentence()
 	}
-	return "it passes although a new connection should not: a tracked connection from before the rules changed, " +
-		"data that was incomplete, or another interface than the one judged; it may fail at the next reconnect"
+	return "it works, although the rules allow no new connection: a tracked connection from before the rules changed, " +
+		"data that was incomplete, or another interface than the evaluated one; it may fail at the next reconnect"
 }
 
-// withRules adds what the rules hold against the port, if anything.
+// withRules appends the verdict's sentence if the rules do not open the port.
 func (v Verdict) withRules(port uint16, text string) string {
 	if v.at(port) == Open {
 		return text
@@ -84,16 +84,16 @@ func whenOpen(c Contact) string {
 	case Refused:
 		return "the path is open and nothing listens there: start the server, or check the address it binds"
 	}
-	return "the groups and ACLs that were read allow it, so look at the routes, a firewall on the host, " +
+	return "the groups and ACLs that were read allow it, so check the routes, a firewall on the host, " +
 		"or a full connection table (conntrack_allowance_exceeded of the ENA driver)"
 }
 
 func whenUnknown(c Contact, why string) string {
 	switch c {
 	case Connected:
-		return "it works now, and whether the rules allow a new connection is not known: " + why
+		return "it works now, but it is unknown whether the rules allow a new connection: " + why
 	case Refused:
-		return "the path passes now and nothing listens; what the rules say is not known: " + why
+		return "the path is open now and nothing listens, but the result of the rules is unknown: " + why
 	}
-	return "something filters it, and what the rules say is not known: " + why
+	return "something filters it, and the result of the rules is unknown: " + why
 }

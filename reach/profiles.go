@@ -1,23 +1,22 @@
 package reach
 
-// DefaultProfile is checked by default.
+// DefaultProfile is the profile that is checked if the user selects none.
 const DefaultProfile = "ignite2"
 
-// Profile is a well-known server with the ports that its members must reach on
-// each other. Every product counts "range N" in its own way, so the table holds
-// inclusive first and last ports and no formula.
+// Profile lists the ports of a well-known server that its members must be able to reach on each other. Products define
+// the size of a port range differently, so the table contains inclusive first and last ports instead of a formula.
 type Profile struct {
 	Name string
-	// Source is the file or the vendor's page that the ports come from. Those of
-	// optional roles come from the same place unless a comment names another.
+	// Source is the file or vendor page that documents the ports. It also covers the optional roles, unless a comment
+	// names another source.
 	Source string
-	// Needs are what members need of each other. Ports of clients are optional roles:
-	// one that is closed between members is no failure.
+	// Needs are the ports that members need to reach on each other. Client ports are optional roles instead, because it
+	// is fine if they are closed between members.
 	Needs []Need
 	Roles []Role // optional, selected as name+role, or name:role alone
-	// Beside are ports that the product listens on besides, for collisions only.
+	// Beside lists other ports that the product listens on. They are used only to detect collisions.
 	Beside  []Need
-	Warning string // why selecting it deserves a second thought
+	Warning string // why this profile may not work as expected
 }
 
 // Role is an optional part of a profile.
@@ -26,7 +25,7 @@ type Role struct {
 	Needs []Need
 }
 
-// Profiles returns the table, the default first.
+// Profiles returns all profiles. The default profile is the first.
 func Profiles() []Profile {
 	all := append(igniteProfiles(), ignite2Oddities()...)
 	all = append(all, gridProfiles()...)
@@ -48,8 +47,8 @@ func udpRange(role string, first, last uint16) Need {
 	return Need{Protocol: UDP, Ports: Range{first, last}, Role: role}
 }
 
-// gossip is udp between two bound ports: memberlist sends from its listener
-// (NetTransport.WriteTo), so answers go to that port and not to an ephemeral one.
+// gossip returns a need for UDP between two fixed ports. memberlist sends from its listening port
+// (NetTransport.WriteTo), so replies go to that port and not to an ephemeral port.
 func gossip(role string, port uint16) Need {
 	n := udp(role, port)
 	n.Reply = n.Ports
@@ -61,7 +60,7 @@ func served(n Need) Need {
 	return n
 }
 
-// client is an optional role of ports that clients dial.
+// client returns an optional role for ports that clients connect to.
 func client(name string, needs ...Need) Role {
 	for i := range needs {
 		needs[i] = served(needs[i])
@@ -75,12 +74,12 @@ func ignite2(name string) Profile {
 		Source: "Ignite 2: TcpDiscoverySpi DFLT_PORT 47500, DFLT_PORT_RANGE 100, last port+range-1; TcpCommunicationSpi DFLT_PORT 47100, DFLT_PORT_RANGE 100",
 		Needs:  []Need{tcp("discovery", 47500, 47599), tcp("communication", 47100, 47199)},
 		Roles: []Role{
-			// ClientConnectorConfiguration.DFLT_PORT 10800, DFLT_PORT_RANGE 100; the loop of
-			// ClientListenerProcessor ends at port+range, inclusive.
+			// ClientConnectorConfiguration.DFLT_PORT is 10800 and DFLT_PORT_RANGE is 100. The loop in
+			// ClientListenerProcessor includes port+range.
 			client("thin", tcp("thin client", 10800, 10900)),
-			// ConnectorConfiguration.DFLT_TCP_PORT 11211, DFLT_PORT_RANGE 100.
+			// ConnectorConfiguration.DFLT_TCP_PORT is 11211 and DFLT_PORT_RANGE is 100.
 			client("rest", tcp("REST", 11211, 11310)),
-			// The Jetty of ignite-rest-http: 8080, shifted by the same range.
+			// Jetty in ignite-rest-http uses 8080 and the same range.
 			client("jetty", tcp("Jetty REST", 8080, 8179)),
 		},
 	}
@@ -105,10 +104,10 @@ func igniteProfiles() []Profile {
 	}
 }
 
-// noMulticast is why a profile of multicast discovery deserves a second thought.
+// noMulticast is the warning of profiles that use multicast discovery.
 const noMulticast = "a VPC carries multicast only through a transit gateway multicast domain"
 
-// ignite2Oddities are what an Ignite 2 node may open besides.
+// ignite2Oddities returns profiles for less common ports of an Ignite 2 node.
 func ignite2Oddities() []Profile {
 	return []Profile{
 		{
@@ -162,9 +161,8 @@ func gridProfiles() []Profile {
 	}
 }
 
-// cassandra is the table of cassandra.yaml, which ScyllaDB follows. The JMX port of
-// cassandra-env.sh listens on loopback by default. Before Cassandra 4, TLS between
-// nodes had a port of its own.
+// cassandra returns the profile for cassandra.yaml, which ScyllaDB uses too. The JMX port from cassandra-env.sh listens
+// on loopback by default. Before Cassandra 4, TLS between nodes used a separate port.
 func cassandra(name, source string, native ...Need) Profile {
 	return Profile{Name: name, Source: source, Needs: []Need{tcp("storage", 7000, 7000)},
 		Roles: []Role{{"tls", []Need{tcp("storage TLS", 7001, 7001)}}, client("client", native...), client("jmx", tcp("JMX", 7199, 7199))}}
@@ -229,7 +227,7 @@ func databaseProfiles() []Profile {
 			Roles: []Role{client("client", tcp("MySQL", 3306, 3306)), {"multicast", []Need{udp("replication multicast", 4567)}}},
 		},
 		{
-			// Distributed recovery connects to the donor's port for SQL.
+			// For distributed recovery, members connect to the donor's SQL port.
 			Name:   "mysql-group",
 			Source: "MySQL 8, Group Replication: group_replication_local_address 33061; distributed recovery over port 3306",
 			Needs:  []Need{tcp("group communication", 33061, 33061), tcp("recovery", 3306, 3306)},
@@ -259,7 +257,7 @@ func databaseProfiles() []Profile {
 func brokerProfiles() []Profile {
 	return []Profile{
 		{
-			// Streams replicate over ports of their own; a cluster without streams needs none.
+			// Streams replicate over separate ports, which a cluster without streams does not need.
 			Name: "rabbitmq", Source: "RabbitMQ networking guide: epmd, inter-node, CLI tools, stream replication",
 			Needs: []Need{tcp("epmd", 4369, 4369), tcp("inter-node", 25672, 25672)},
 			Roles: []Role{{"stream", []Need{tcp("stream replication", 6000, 6500)}}, {"cli", []Need{tcp("CLI tools", 35672, 35682)}}},
@@ -292,7 +290,7 @@ func gossipProfiles() []Profile {
 			Roles: []Role{client("http", tcp("HTTP", 4646, 4646))},
 		},
 		{
-			// A node joins through the API of the leader.
+			// A new node joins through the API of the leader.
 			Name: "vault", Source: "Vault, listener: address 8200, cluster_address 8201",
 			Needs: []Need{tcp("API", 8200, 8200), tcp("cluster", 8201, 8201)},
 		},

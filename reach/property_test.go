@@ -26,7 +26,7 @@ func eachPair(t *testing.T, check func(t *testing.T, d dice, w World, src, dst E
 	}
 }
 
-func TestOpenUnknownAndMissingPartTheNeed(t *testing.T) {
+func TestOpenUnknownAndMissingAddUpToTheNeed(t *testing.T) {
 	seen := map[Status]int{}
 	hops := map[Hop]int{}
 	eachPair(t, func(t *testing.T, _ dice, w World, src, dst Endpoint, n Need) {
@@ -100,9 +100,9 @@ func TestVerdictsDoNotDependOnTheOrderOfRules(t *testing.T) {
 	})
 }
 
-// The offered rules, taken at their word, open the groups: what is then left
-// closed is an ACL's doing or not known.
-func TestFixesFix(t *testing.T) {
+// After the suggested rules are applied, the groups are open. Ports that are still closed are closed by an ACL or
+// unknown.
+func TestFixesOpenTheMissingPorts(t *testing.T) {
 	fixed := 0
 	eachPair(t, func(t *testing.T, _ dice, w World, src, dst Endpoint, n Need) {
 		v := NewJudge(w).Evaluate(src, dst, n)
@@ -126,7 +126,7 @@ func TestFixesFix(t *testing.T) {
 	}
 }
 
-func TestMatrixEqualsJudgingEveryPair(t *testing.T) {
+func TestMatrixEqualsEvaluatingEveryPair(t *testing.T) {
 	for seed := range uint64(worlds) {
 		d := roll(seed)
 		w, needs := d.world(), d.needs()

@@ -9,7 +9,7 @@ import (
 // Protocol is an IANA protocol number, or AllProtocols.
 type Protocol int16
 
-// The protocols that EC2 knows by name.
+// The protocols that EC2 has names for.
 const (
 	AllProtocols Protocol = -1
 	ICMP         Protocol = 1
@@ -18,8 +18,8 @@ const (
 	ICMPv6       Protocol = 58
 )
 
-// ParseProtocol reads what security groups ("tcp", "-1", "50") and network ACLs
-// ("6") call a protocol, in any case.
+// ParseProtocol parses the protocol of a security group rule ("tcp", "-1", "50") or network ACL entry ("6"). It ignores
+// case.
 func ParseProtocol(s string) (Protocol, error) {
 	word := strings.ToLower(strings.TrimSpace(s))
 	for _, p := range []Protocol{AllProtocols, ICMP, TCP, UDP, ICMPv6} {
@@ -34,7 +34,7 @@ func ParseProtocol(s string) (Protocol, error) {
 	return Protocol(n), nil
 }
 
-// String is the name, or the number of a protocol without one.
+// String returns the protocol's name, or its number if it has no name.
 func (p Protocol) String() string {
 	switch p {
 	case AllProtocols:
@@ -51,16 +51,16 @@ func (p Protocol) String() string {
 	return strconv.Itoa(int(p))
 }
 
-// HasPorts says whether EC2 looks at ports: for "-1" and for every protocol it
-// has no name for, it ignores them, and ICMP's are type and code.
+// HasPorts reports whether EC2 compares ports for this protocol. EC2 ignores the ports for "-1" and for every protocol
+// that it has no name for. For ICMP the port fields contain type and code.
 func (p Protocol) HasPorts() bool { return p == TCP || p == UDP }
 
-// IsICMP reports whether EC2 carries type and code in the port fields.
+// IsICMP reports whether the port fields contain an ICMP type and code.
 func (p Protocol) IsICMP() bool { return p == ICMP || p == ICMPv6 }
 
 func (p Protocol) matches(need Protocol) bool { return p == AllProtocols || p == need }
 
-// wire is the form that the EC2 API takes.
+// wire returns the protocol in the form that the EC2 API expects.
 func (p Protocol) wire() string {
 	if p == AllProtocols {
 		return "-1"

@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// dice makes small worlds in which everything that the judge knows of happens
-// often. Seeds are fixed: a failure names one.
+// dice generates small random worlds in which every feature of the model occurs often. Seeds are fixed, and a failure
+// prints its seed.
 type dice struct{ *rand.Rand }
 
 func roll(seed uint64) dice { return dice{rand.New(rand.NewPCG(seed, 27))} }
@@ -72,7 +72,7 @@ func (d dice) unread(action string) Unread {
 
 func (d dice) world() World {
 	var w World
-	for i := range 4 + d.IntN(2) { // sg-4 is missing at times
+	for i := range 4 + d.IntN(2) { // sg-4 is sometimes missing
 		g := Group{ID: fmt.Sprintf("sg-%d", i), Name: pick(d, "app", "default"), Unread: d.unread("ec2:DescribeSecurityGroupRules")}
 		if d.oneIn(2) {
 			g.Rules = allEgress()
@@ -171,8 +171,8 @@ func (d dice) needs() []Need {
 	return []Need{n, need(TCP, 104, 112)}
 }
 
-// twin differs in one thing from another endpoint, besides name and interface: if
-// a rule can tell the two apart, so must the matrix.
+// twin returns an endpoint that differs from e in one property, besides name and interface. If a rule distinguishes the
+// two, the matrix must as well.
 func (d dice) twin(e Endpoint, i int) Endpoint {
 	e.Name, e.ID = fmt.Sprintf("P%d", i), fmt.Sprintf("eni-%d", i)
 	other := d.endpoint(i)

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// Direction is which way a rule looks from the interface that it guards.
+// Direction is the direction of traffic relative to the interface that a rule applies to.
 type Direction uint8
 
-// Ingress is traffic towards the interface.
+// Ingress is traffic to the interface. Egress is traffic from it.
 const (
 	Ingress Direction = iota
 	Egress
@@ -23,17 +23,17 @@ func (d Direction) String() string {
 	return "ingress"
 }
 
-// GroupRef names a security group as the peer of a rule.
+// GroupRef is a security group that a rule references as its peer.
 type GroupRef struct {
 	ID      string
-	Owner   string // account; EC2 leaves it out once a group in a peer VPC is deleted
+	Owner   string // account; EC2 omits it if a group in a peered VPC was deleted
 	VPC     string
 	Peering string // VPC peering connection
-	Status  string // of the peering; empty within a VPC
+	Status  string // status of the peering; empty within a VPC
 }
 
-// Peer is whom a rule admits: exactly one of CIDR, Group and PrefixList. The zero
-// Peer is one that could not be decoded.
+// Peer is the source or destination that a rule allows: exactly one of CIDR, Group and PrefixList. The zero Peer means
+// that the peer could not be decoded.
 type Peer struct {
 	CIDR       netip.Prefix // host bits masked
 	Group      GroupRef
@@ -52,29 +52,28 @@ func (p Peer) String() string {
 	return "an unreadable peer"
 }
 
-// everyone says that the peer is the whole internet.
+// everyone reports whether the peer is the whole internet.
 func (p Peer) everyone() bool { return p.CIDR.IsValid() && p.CIDR.Bits() == 0 }
 
-// Rule is one security-group rule for one peer. Rules only allow, and never look
-// at the source port.
+// Rule is a security group rule for one peer. Rules can only allow traffic, and never match on the source port.
 type Rule struct {
-	IDs       []string // of all exact duplicates; none where the shape has no ids
+	IDs       []string // ids of the rule and its exact duplicates; empty if the API response has no ids
 	Direction Direction
 	Protocol  Protocol
-	Ports     Range    // all ports where the protocol has none
+	Ports     Range    // all ports if the protocol has none
 	ICMP      ICMPType // for ICMP and ICMPv6
 	Peer      Peer
-	// Err says what of the rule could not be decoded. The fields in question then
-	// hold the widest value, and the judge answers UNKNOWN instead of MISSING.
+	// Err says which part of the rule could not be decoded. The affected fields then contain the widest possible value,
+	// and the result is UNKNOWN instead of MISSING.
 	Err string
-	// Text is the rule as EC2 returned it, where it could not be decoded.
+	// Text is the rule as EC2 returned it. It is set only if the rule could not be decoded.
 	Text string
 }
 
-// ICMPType is an ICMP type and code; -1 is any. EC2 carries them in the port fields.
+// ICMPType is an ICMP type and code, where -1 means any. EC2 sends them in the port fields.
 type ICMPType struct{ Type, Code int64 }
 
-// Name is the rule's ids, or what it says when it has none.
+// Name returns the rule's ids, or its text if it has no id.
 func (r Rule) Name() string {
 	switch {
 	case len(r.IDs) == 0 && r.Text != "":
@@ -85,7 +84,7 @@ func (r Rule) Name() string {
 	return strings.Join(r.IDs, "+")
 }
 
-// String is "tcp 47100-47105 from 10.0.0.0/16".
+// String returns text such as "tcp 47100-47105 from 10.0.0.0/16".
 func (r Rule) String() string {
 	word, ports := "from", ""
 	if r.Direction == Egress {
@@ -100,7 +99,7 @@ func (r Rule) String() string {
 	return fmt.Sprintf("%s%s %s %s", r.Protocol, ports, word, r.Peer)
 }
 
-// bears says whether the rule speaks of any port of the need.
+// bears reports whether the rule matches any port of the need.
 func (r *Rule) bears(d Direction, n *Need) bool {
 	return r.Direction == d && r.Protocol.matches(n.Protocol) && r.Ports.overlaps(n.Ports)
 }
@@ -110,12 +109,12 @@ type Group struct {
 	ID     string
 	Name   string
 	Rules  []Rule
-	Notes  []string // what was odd about its rules when they were decoded
+	Notes  []string // problems with its rules that were found during decoding
 	Unread Unread
 }
 
-// Add appends rules and merges duplicates. It notes what is odd about a rule, with
-// the group's name, because Err travels on as a reason without the group.
+// Add appends rules and merges duplicates. If a rule could not be decoded, Add adds the names of the rule and the group
+// to Err, because Err is later shown without them.
 func (g *Group) Add(rules ...Rule) {
 	for _, r := range rules {
 		if r.Err != "" {
@@ -127,7 +126,7 @@ func (g *Group) Add(rules ...Rule) {
 	g.Rules = mergeDuplicates(g.Rules)
 }
 
-// mergeDuplicates makes one rule with all ids out of rules that say the same.
+// mergeDuplicates replaces equal rules with a single rule that has all their ids.
 func mergeDuplicates(rules []Rule) []Rule {
 	type meaning struct {
 		Direction
@@ -147,23 +146,23 @@ func mergeDuplicates(rules []Rule) []Rule {
 			out = append(out, r)
 			continue
 		}
-		out[i].IDs = slices.Concat(out[i].IDs, r.IDs) // not into the caller's
+		out[i].IDs = slices.Concat(out[i].IDs, r.IDs) // Concat copies, so the caller's slice is not modified
 		slices.Sort(out[i].IDs)
 		out[i].IDs = slices.Compact(out[i].IDs)
 	}
 	return out
 }
 
-// PrefixList is a managed prefix list. Entries read before the reading failed
-// count, and Unread then answers for the rest.
+// PrefixList is a managed prefix list. If reading it failed halfway, Entries contains the entries read until then and
+// Unread the reason.
 type PrefixList struct {
 	ID      string
 	Entries []netip.Prefix // host bits masked
 	Unread  Unread
 }
 
-// ImplicitEntry is the number of the last entry of every ACL, shown as "*", which
-// denies what no other entry decided.
+// ImplicitEntry is the number of the last entry of every ACL, which AWS shows as "*". It denies everything that no
+// other entry matches.
 const ImplicitEntry = 32767
 
 // ACLEntry is one entry of a network ACL.
@@ -174,38 +173,37 @@ type ACLEntry struct {
 	Protocol  Protocol
 	Ports     Range
 	ICMP      ICMPType
-	CIDR      netip.Prefix // the zero Prefix: not decoded, see Err
+	CIDR      netip.Prefix // the zero Prefix if it could not be decoded; see Err
 	Err       string
 }
 
-// ACL is a network ACL with the subnets that it guards.
+// ACL is a network ACL with the subnets that it applies to.
 type ACL struct {
 	ID      string
 	Subnets []string
-	Entries []ACLEntry // any order
+	Entries []ACLEntry // in any order
 	Unread  Unread
 }
 
-// World is everything that decides about traffic. What it does not hold counts
-// as not read.
+// World is all data that affects traffic. Anything that is missing from it counts as not read.
 type World struct {
 	Groups      []Group
 	PrefixLists []PrefixList
 	ACLs        []ACL
-	// Middleboxes names the appliance through which the routes of one subnet lead to
-	// another. Group references do not survive one, in either direction.
+	// Middleboxes maps a pair of subnets to the appliance on the route between them. Group references do not work
+	// through an appliance, in either direction.
 	Middleboxes map[SubnetPair]string
-	// RouteFaults are the pairs of subnets between which the route tables show no way.
+	// RouteFaults are the pairs of subnets without a working route in the route tables.
 	RouteFaults map[SubnetPair]RouteFault
 }
 
-// RouteFault is what the route table of one subnet says about the way to another.
+// RouteFault is a problem with the route from one subnet to another.
 type RouteFault struct {
-	// Blackhole: the target of the route is gone, so that no packet passes. Otherwise
-	// no route is known, which leaves the verdict UNKNOWN.
+	// Blackhole means that the target of the route no longer exists, so no packet passes. If false, no route is known,
+	// and the verdict is UNKNOWN.
 	Blackhole bool
-	Text      string // "the route of rtb-1 to 10.1.0.0/16 (pcx-1) is a blackhole"
+	Text      string // e.g. "the route of rtb-1 to 10.1.0.0/16 (pcx-1) is a blackhole"
 }
 
-// SubnetPair is two subnets by their ids.
+// SubnetPair holds the ids of two subnets.
 type SubnetPair struct{ From, To string }

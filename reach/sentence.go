@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Sentence says the verdict in one sentence that can be acted on: which ports,
-// from whom to whom, at which hop, by which rule or entry, and what comes closest.
+// Sentence returns the verdict as one actionable sentence: which ports, from where to where, at which hop, because of
+// which rule or entry, and the most probable mistake.
 func (v Verdict) Sentence() string {
 	return v.head() + ": " + strings.Join(v.clauses(), "; ")
 }
@@ -29,7 +29,7 @@ func party(name string, known bool, addr fmt.Stringer) string {
 	return fmt.Sprintf("%s (%s)", name, addr)
 }
 
-// subject is "tcp 47106-47109 of 47100-47109 (ignite2 communication)".
+// subject returns text such as "tcp 47106-47109 of 47100-47109 (ignite2 communication)".
 func (v Verdict) subject() string {
 	ports := v.Missing
 	if v.Status == Unknown {
@@ -44,12 +44,12 @@ func (v Verdict) subject() string {
 func (v Verdict) clauses() []string {
 	var out []string
 	for i := range v.Steps {
-		if s := &v.Steps[i]; v.tells(s) {
+		if s := &v.Steps[i]; v.mentions(s) {
 			out = append(out, v.clause(s))
 		}
 	}
 	if len(v.Steps) == 0 {
-		out = append(out, "no pair of addresses to judge")
+		out = append(out, "no pair of addresses to evaluate")
 		for _, why := range v.Unread {
 			out = append(out, why.String())
 		}
@@ -64,9 +64,9 @@ func (v Verdict) clauses() []string {
 	return out
 }
 
-// tells picks the steps worth a clause: those that say no or, where none does,
-// those not known; of an open path the ingress.
-func (v Verdict) tells(s *Step) bool {
+// mentions reports whether the sentence mentions the step. It mentions the steps that deny traffic, or else those that are
+// unknown. For an open path it mentions only the destination ingress.
+func (v Verdict) mentions(s *Step) bool {
 	switch v.Status {
 	case Open:
 		return s.Hop == DestinationIngress
@@ -128,7 +128,7 @@ func denials(s *Step) string {
 	return strings.Join(out, ", ")
 }
 
-// names keeps to three rules: a sentence is no list.
+// names lists at most three rules, to keep the sentence short.
 func names(hits []Hit) string {
 	const most = 3
 	var out []string

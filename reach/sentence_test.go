@@ -49,13 +49,13 @@ func TestSentences(t *testing.T) {
 			q.Addrs = nil
 			return said(w, p1, q)
 		}, "P1 may or may not reach Q on tcp 47100-47109 (ignite2 communication): " +
-			"no pair of addresses to judge; ec2:DescribeNetworkInterfaces (no address of Q is known)"},
+			"no pair of addresses to evaluate; ec2:DescribeNetworkInterfaces (no address of Q is known)"},
 		{"no common family", func() string {
 			w, p1, _, q := theCase()
 			q.Addrs = []netip.Addr{netip.MustParseAddr("fd00::1")}
 			return said(w, p1, q)
 		}, "P1 cannot reach Q on tcp 47100-47109 (ignite2 communication): " +
-			"no pair of addresses to judge; P1 has only IPv4, Q only IPv6"},
+			"no pair of addresses to evaluate; P1 has only IPv4, Q only IPv6"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := c.sentence(); got != c.expected {
@@ -65,7 +65,7 @@ func TestSentences(t *testing.T) {
 	}
 }
 
-func TestManyRulesDoNotFloodASentence(t *testing.T) {
+func TestSentenceListsFewRules(t *testing.T) {
 	var rules []Rule
 	for i := range uint16(20) {
 		rules = append(rules, allow("tcp", 47100, 47105+i, "10.0.0.0/16"))
@@ -94,7 +94,7 @@ func TestStaticVerdictAndProbeTogether(t *testing.T) {
 		{"missing and timed out", Probe{missing, TimedOut}, []string{"both agree", "no rule on eni-q allows 47106-47107"}},
 		{"missing and no route", Probe{missing, NoRoute}, []string{"route tables", "; and P1", "no rule"}},
 		{"unknown and connected", Probe{unread, Connected}, []string{"say UNKNOWN", "works now", "ec2:GetManagedPrefixListEntries"}},
-		{"unknown and refused", Probe{unread, Refused}, []string{"path passes now", "ec2:GetManagedPrefixListEntries"}},
+		{"unknown and refused", Probe{unread, Refused}, []string{"path is open now", "ec2:GetManagedPrefixListEntries"}},
 		{"unknown and timed out", Probe{unread, TimedOut}, []string{"filters it", "ec2:GetManagedPrefixListEntries"}},
 		{"not probed", Probe{}, []string{v.Sentence()}},
 	} {

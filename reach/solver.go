@@ -2,9 +2,9 @@ package reach
 
 import "encoding/binary"
 
-// solver judges one need between classes. Covers and outcomes are numbered, so
-// that a pair of classes costs a few look-ups, and a rule is read once for each
-// seat and name, however many endpoints there are.
+// solver evaluates one need between classes. Covers and outcomes are interned, so a pair of classes takes only a few
+// lookups. Each rule is evaluated once per seat and name, regardless of the number of endpoints. See classes.go for
+// these terms.
 type solver struct {
 	*classifier
 	need     *Need
@@ -12,15 +12,15 @@ type solver struct {
 	covers   []cover
 	coverIDs interner[string]
 	joins    map[[2]int32]int32
-	seatTab  [2][][]int32 // by direction, seat and name: cover + 1, 0 is not yet known
-	guardTab [2][][]int32 // the same for the union of a guard's seats
+	seatTab  [2][][]int32 // by direction, seat and name: number of the cover + 1, or 0 if not yet computed
+	guardTab [2][][]int32 // the same by guard, for the union of its seats
 	bearing  [2][][]*Rule // by direction and seat
 	groups   []string     // by seat
 	aclTab   map[aclKey]int32
 	outTab   map[pairKey]cellIDs
 }
 
-// cellIDs number the outcome of a cell, and what its group hops lack.
+// cellIDs holds the numbers of a cell's outcome and of its gap.
 type cellIDs struct{ outcome, gap uint32 }
 
 type aclKey struct {
@@ -30,8 +30,8 @@ type aclKey struct {
 	peerless  bool // the peer's subnet is unknown
 }
 
-// pairKey is all that an outcome follows from. The reply range is in it, because
-// one cover can be all of one range and a part of another.
+// pairKey contains everything that determines an outcome. It includes the reply range, because the same cover can open
+// all of one range but only a part of another.
 type pairKey struct {
 	covers [maxLegs]int32
 	reply  Range
@@ -53,7 +53,7 @@ func newSolver(c *classifier, n *Need, m *Matrix) *solver {
 	return s
 }
 
-// outcome of the need from one class to another.
+// outcome returns the outcome of the need from one class to another.
 func (s *solver) outcome(from, to *class) cellIDs {
 	l, ok := connect(from.rep, to.rep)
 	if !ok {
@@ -138,7 +138,7 @@ func (s *solver) seatCover(g *leg, seat, name int32) int32 {
 	return *at - 1
 }
 
-// slot finds the place for a name in the row of a table, made when first used.
+// slot returns the table cell for a row and a name. It allocates the row on first use.
 func (s *solver) slot(table [][]int32, row, name int32) *int32 {
 	if table[row] == nil {
 		table[row] = make([]int32, len(s.names))
@@ -181,7 +181,7 @@ func (s *solver) intern(c cover) int32 {
 	return id
 }
 
-// packed is a key that differs where the sets do.
+// packed encodes sets of ports as a key. Different sets have different keys.
 func packed(sets ...Ports) string {
 	var room [64]byte
 	key := room[:0]

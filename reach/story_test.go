@@ -7,9 +7,8 @@ import (
 	"testing"
 )
 
-// story is three container instances in two subnets, a load balancer, an ACL for
-// all, and a group whose rule for Ignite's communication ends too early for one of
-// them.
+// story returns three container instances in two subnets, a load balancer, one ACL for all, and a group whose rule for
+// Ignite's communication ports is too short for one of them.
 func story() (World, []Endpoint) {
 	at := func(name, addr, subnet, group string) Endpoint {
 		e := endpoint(name, addr, group)
@@ -53,9 +52,8 @@ func story() (World, []Endpoint) {
 		}
 }
 
-// One of three cannot reach the others on a part of one range; the printed rule,
-// and nothing else, heals it.
-func TestAClosedSubRangeIsFoundNamedAndHealed(t *testing.T) {
+// One of three instances cannot reach the others on a part of one range. The printed rule alone must fix it.
+func TestClosedPartOfARangeIsFoundAndFixed(t *testing.T) {
 	w, eps := story()
 	needs, _, err := ParsePorts(DefaultProfile)
 	if err != nil {
@@ -95,8 +93,8 @@ func TestAClosedSubRangeIsFoundNamedAndHealed(t *testing.T) {
 	}
 }
 
-// The balancer's own egress decides as much as the instance's ingress.
-func TestTheBalancerIsOneMoreEndpoint(t *testing.T) {
+// The load balancer's egress rules matter as much as the instance's ingress rules.
+func TestLoadBalancerIsAnEndpoint(t *testing.T) {
 	w, eps := story()
 	alb := endpoint("alb", "10.0.1.200", "sg-0alb")
 	alb.Subnet, alb.Ephemeral = "subnet-a", BalancerEphemeral()

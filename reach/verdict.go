@@ -5,14 +5,14 @@ import (
 	"net/netip"
 )
 
-// Status is the verdict on one need between two endpoints.
+// Status is the result for one need between two endpoints.
 type Status uint8
 
-// The statuses, from good to bad. Only Open is a yes, only Unknown is not a no.
+// The statuses, from best to worst. Open is the only positive result. Unknown makes no claim either way.
 const (
 	Open    Status = iota
-	Unknown        // something that decides could not be read
-	Stale          // only a rule through a dead peering or deleted group would allow it
+	Unknown        // data that affects the result could not be read
+	Stale          // only a rule that uses a dead peering or a deleted group would allow it
 	Missing        // no rule allows it
 	Blocked        // an ACL denies it
 )
@@ -21,11 +21,11 @@ func (s Status) String() string {
 	return [...]string{"OPEN", "UNKNOWN", "STALE", "MISSING", "BLOCKED"}[s]
 }
 
-// Hop is a place on the way that can say no.
+// Hop is a place on the path that can block traffic.
 type Hop uint8
 
-// The hops, in the order in which a connection meets them. Nowhere belongs to
-// verdicts that no hop decided: OPEN, and endpoints without a common address.
+// The hops, in the order in which a connection passes them. Nowhere is the hop of verdicts that no hop decided: OPEN,
+// and endpoints without a common address family.
 const (
 	Nowhere Hop = iota
 	SourceEgress
@@ -33,29 +33,29 @@ const (
 	DestinationACL
 	DestinationIngress
 	ReturnPath
-	RouteHop // both ways; only asked where the route tables say that it does not work
+	RouteHop // both directions; included only if the route tables show a problem
 )
 
 func (h Hop) String() string {
 	return [...]string{"no hop", "source egress", "source ACL", "destination ACL", "destination ingress", "return path", "route"}[h]
 }
 
-// Outcome is the verdict without its reasons: what the matrix holds.
+// Outcome is the result of a verdict without the explanation. The matrix stores outcomes.
 type Outcome struct {
 	Status  Status
-	Hop     Hop   // the first that says no, or for UNKNOWN the first not known
-	Missing Ports // of the need, closed at any hop
-	Unknown Ports // of the need, neither closed nor known to be open
+	Hop     Hop   // the first hop that blocks the traffic or, for UNKNOWN, the first unknown hop
+	Missing Ports // ports of the need that some hop closes
+	Unknown Ports // ports of the need that are neither closed nor known to be open
 }
 
-// Open are the ports of the need that pass every hop.
+// Open returns the ports of the need that all hops allow.
 func (o Outcome) Open(n Need) Ports {
 	return n.Ports.set().Subtract(o.Missing).Subtract(o.Unknown)
 }
 
-// decide sums up the hops. A definite no at any hop outweighs what is not known
-// at another. A hole in the return path closes the whole need: which connections
-// meet it is up to the source's choice of port.
+// decide combines the results of the hops. A definite denial at one hop outweighs an unknown result at another. A
+// missing port on the return path closes the whole need, because the source chooses its port at random and may choose
+// that one.
 func decide(n *Need, legs []leg, covers []cover) Outcome {
 	var out, doubt Outcome
 	for i, g := range legs {
@@ -96,8 +96,8 @@ func refusal(g *leg, c cover, missing Ports) Status {
 	return Missing
 }
 
-// unconnected is the outcome for endpoints that share no address family: a no if
-// both have addresses, else not known.
+// unconnected returns the outcome for endpoints without a common address family: Missing if both have addresses,
+// otherwise Unknown.
 func unconnected(src, dst *Endpoint, n *Need) Outcome {
 	if len(src.Addrs) > 0 && len(dst.Addrs) > 0 {
 		return Outcome{Status: Missing, Missing: n.Ports.set()}
@@ -105,34 +105,33 @@ func unconnected(src, dst *Endpoint, n *Need) Outcome {
 	return Outcome{Status: Unknown, Unknown: n.Ports.set()}
 }
 
-// Hit is a rule that had a say, with the group that holds it.
+// Hit is a rule that matched, together with its group.
 type Hit struct {
 	Group string
 	Rule  Rule
 }
 
-// Name is "sgr-1 of sg-a".
+// Name returns text such as "sgr-1 of sg-a".
 func (h Hit) Name() string { return h.Rule.Name() + " of " + h.Group }
 
-// Step is the verdict at one hop.
+// Step is the result at one hop.
 type Step struct {
 	Hop      Hop
-	Endpoint string // whose groups or ACL
+	Endpoint string // the endpoint whose groups or ACL apply
 	ENI      string
-	Asked    Range // the need's ports, or on the return path the source's
+	Asked    Range // the ports of the need or, on the return path, the ports of the reply
 	Status   Status
-	Open     Ports // Open, Unknown and Missing part Asked
+	Open     Ports // Open, Unknown and Missing together are Asked
 	Unknown  Ports
 	Missing  Ports
-	Rules    []Hit    // that open the ports in Open
-	Stale    []Hit    // that would open more
-	Denials  []Denial // by ACL entries
-	Route    string   // what the route table says, at RouteHop
-	Unread   []Unread // why Unknown
+	Rules    []Hit    // rules that open the ports in Open
+	Stale    []Hit    // rules that would open more ports if they were not stale
+	Denials  []Denial // ACL entries that deny ports
+	Route    string   // the problem with the route; only at RouteHop
+	Unread   []Unread // why ports are unknown
 }
 
-// Verdict is the answer for one need from one endpoint to another, with all that
-// made it so.
+// Verdict is the full result for one need from one endpoint to another, with the explanation.
 type Verdict struct {
 	Source, Destination string // names of the endpoints
 	From, To            netip.Addr
@@ -140,20 +139,19 @@ type Verdict struct {
 	Outcome
 	Steps    []Step
 	Hints    []Hint
-	Fixes    []Fix    // the least rules that would open what is missing at the groups
-	Warnings []string // of ingress rules that are open to the world
-	// Excess are ports that the ingress rules in Steps open and no need asks for.
+	Fixes    []Fix    // the smallest rules that would open the missing ports in the groups
+	Warnings []string // ingress rules that are open to the world
+	// Excess contains the ports that the ingress rules in Steps open although no need requires them.
 	Excess Ports
-	Unread []Unread // every cause of UNKNOWN, once
+	Unread []Unread // all reasons for UNKNOWN, without duplicates
 }
 
-// Evaluate judges one need, which Validate must accept, from src to dst.
+// Evaluate evaluates one need from src to dst. Validate must accept the need.
 func (j *Judge) Evaluate(src, dst Endpoint, n Need) Verdict {
 	return j.evaluate(&src, &dst, &n, []Need{n})
 }
 
-// evaluate takes all needs of the question, so that what one need makes of a rule
-// is not excess of another.
+// evaluate takes all needs of the request, so that a port that another need requires does not count as excess.
 func (j *Judge) evaluate(src, dst *Endpoint, n *Need, all []Need) Verdict {
 	l, ok := connect(src, dst)
 	v := Verdict{Source: src.Name, Destination: dst.Name, From: l.from, To: l.to, Need: *n}
@@ -182,7 +180,7 @@ func (j *Judge) evaluate(src, dst *Endpoint, n *Need, all []Need) Verdict {
 	return v
 }
 
-// outcome is the verdict over one link without its reasons.
+// outcome returns the outcome for one link, without the explanation.
 func (j *Judge) outcome(l *link, n *Need) Outcome {
 	legs := j.legs(l, n, nil)
 	covers := make([]cover, len(legs))
@@ -192,8 +190,8 @@ func (j *Judge) outcome(l *link, n *Need) Outcome {
 	return decide(n, legs, covers)
 }
 
-// warnFamily names the other IP version, where both ends have it and it fares
-// otherwise: which of the two a server uses is its own choice.
+// warnFamily adds a warning if both endpoints also have addresses of the other IP version and its status differs. A
+// server may use either version.
 func (j *Judge) warnFamily(v *Verdict, src, dst *Endpoint, n *Need) {
 	v4 := !v.To.Is4()
 	l := link{src, dst, firstOf(src, v4), firstOf(dst, v4)}

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// peer reads "10.0.0.0/16", "sg-a" and "pl-1".
+// peer parses "10.0.0.0/16", "sg-a" and "pl-1".
 func peer(s string) Peer {
 	switch {
 	case strings.Contains(s, "/"):
@@ -30,7 +30,7 @@ func rule(d Direction, protocol string, first, last uint16, from string) Rule {
 	return r
 }
 
-// in numbers the rules sgr-1, sgr-2, ... in the order in which a case lists them.
+// in numbers the rules sgr-1, sgr-2, ... in the given order.
 func in(rules ...Rule) []Rule {
 	for i := range rules {
 		rules[i].IDs = []string{fmt.Sprintf("sgr-%d", i+1)}
@@ -61,8 +61,7 @@ func openACL(subnets ...string) ACL {
 	return ACL{ID: "acl-open", Subnets: subnets, Entries: []ACLEntry{allowAll(100, Ingress), allowAll(100, Egress)}}
 }
 
-// theCase is the setting of the reference's table: P1 and P2 dial Q, whose only
-// group is sg-q.
+// theCase returns the setting of the reference's table: P1 and P2 connect to Q, whose only group is sg-q.
 func theCase(ingress ...Rule) (World, Endpoint, Endpoint, Endpoint) {
 	p1, p2 := endpoint("P1", "10.0.1.5", "sg-a"), endpoint("P2", "10.0.2.5", "sg-b")
 	q := endpoint("Q", "10.0.3.5", "sg-q")

@@ -30,14 +30,14 @@ const (
 	sums    = "muster-1.2.0-SHA256SUMS"
 )
 
-// server serves a signed release, and what a test replaces in it.
+// server serves a signed release, with the files that a test replaces.
 type server struct {
 	*httptest.Server
 	key *ecdsa.PrivateKey
 
 	mu       sync.Mutex
 	files    map[string][]byte
-	failures []int // status of the next answers
+	failures []int // status codes of the next responses
 	asked    []string
 }
 
@@ -63,7 +63,7 @@ func newServer(t *testing.T, names ...string) *server {
 	return s
 }
 
-// sign makes the signature with Go's own ECDSA: openssl only verifies it.
+// sign signs with Go's ECDSA, so that the test does not depend on openssl for signing.
 func (s *server) sign(t *testing.T, key *ecdsa.PrivateKey) {
 	t.Helper()
 	digest := sha256.Sum256(s.files[sums])
@@ -110,7 +110,7 @@ func (s *server) publicKey(t *testing.T) string {
 	return path
 }
 
-// host is a machine with the tools that the script says it needs, and no others.
+// host is a machine that has only the tools that the script says it needs.
 type host struct {
 	t   *testing.T
 	dir string
@@ -128,7 +128,7 @@ func newHost(t *testing.T, format string) host {
 	h.stub("uname", "echo x86_64")
 	h.stub("id", "echo 0")
 	h.stub("sleep", "echo $1 >>$HOST/slept")
-	// The last argument is the package. What was installed is its content and its version.
+	// The last argument is the package. The stub records its content and version as installed.
 	put := `if [ -s $HOST/locked ]; then rm $HOST/locked
 	echo "dpkg: error: dpkg frontend lock was locked by another process" >&2; exit 2; fi
 echo "$@" >>$HOST/ran; for package; do :; done; cat "$package" >$HOST/content; echo 1.2.0 >$HOST/version`
@@ -156,7 +156,7 @@ func (h host) write(name, text string) {
 	}
 }
 
-// read is the text of a file that a stub wrote, empty if it wrote none.
+// read returns the text of a file that a stub wrote, or "" if it wrote none.
 func (h host) read(name string) string {
 	text, _ := os.ReadFile(h.path(name))
 	return string(text)

@@ -16,7 +16,7 @@ import (
 	"muster/test/need"
 )
 
-func TestInstallTakesThePackageOfThisMachine(t *testing.T) {
+func TestInstallSelectsThePackageForThisMachine(t *testing.T) {
 	t.Parallel()
 	for format, want := range map[string]struct{ file, options string }{
 		"deb": {debFile, "--force-confdef --force-confold --install"},
@@ -40,7 +40,7 @@ func TestInstallTakesThePackageOfThisMachine(t *testing.T) {
 	}
 }
 
-func TestInstallTakesThePackageOfTheArchitecture(t *testing.T) {
+func TestInstallSelectsThePackageForTheArchitecture(t *testing.T) {
 	t.Parallel()
 	for machine, want := range map[string]string{"x86_64": debFile, "aarch64": "muster_1.2.0_arm64.deb"} {
 		s, h := newServer(t, debFile, "muster_1.2.0_arm64.deb"), newHost(t, "deb")
@@ -56,8 +56,8 @@ func TestInstallTakesThePackageOfTheArchitecture(t *testing.T) {
 	}
 }
 
-// Nothing is installed that does not verify, and nothing is asked of the package manager.
-func TestInstallRefusesWhatDoesNotVerify(t *testing.T) {
+// Nothing is installed that does not verify, and the package manager is not called.
+func TestInstallRejectsUnverifiedFiles(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*testing.T, *server)
@@ -106,7 +106,7 @@ func TestInstallRefusesWhatDoesNotVerify(t *testing.T) {
 	}
 }
 
-func TestInstallRetriesWhatMayPass(t *testing.T) {
+func TestInstallRetriesTransientErrors(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		failures []int
@@ -124,7 +124,7 @@ func TestInstallRetriesWhatMayPass(t *testing.T) {
 	}
 }
 
-func TestInstallGivesUpInTime(t *testing.T) {
+func TestInstallStopsRetrying(t *testing.T) {
 	t.Parallel()
 	s, h := newServer(t), newHost(t, "deb")
 	s.failures = []int{503, 503, 503, 503, 503, 503, 503}
@@ -158,8 +158,8 @@ func TestInstallShowsWhyThePackageManagerFailed(t *testing.T) {
 	if said, code := h.install(s); code != 1 || !strings.Contains(said, "no space left on device") || h.read("slept") != "" {
 		t.Errorf("exit %d: %s", code, said)
 	}
-	h.stub("dpkg", "exit 0") // it says so, and nothing is there
-	if said, code := h.install(s); code != 1 || !strings.Contains(said, "is not what the machine has now") {
+	h.stub("dpkg", "exit 0") // reports success without installing anything
+	if said, code := h.install(s); code != 1 || !strings.Contains(said, "but the installed version is not") {
 		t.Errorf("exit %d: %s", code, said)
 	}
 }
@@ -179,7 +179,7 @@ func TestInstallOnlyDownloads(t *testing.T) {
 	}
 }
 
-// S3 reads a "+" in a path as a space.
+// S3 decodes a "+" in a path as a space.
 func TestInstallEncodesThePlusOfABuildWithoutATag(t *testing.T) {
 	t.Parallel()
 	s, h := newServer(t), newHost(t, "deb")
@@ -189,16 +189,16 @@ func TestInstallEncodesThePlusOfABuildWithoutATag(t *testing.T) {
 	}
 }
 
-func TestInstallRefusesAWrongCommandLine(t *testing.T) {
+func TestInstallRejectsAWrongCommandLine(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string][]string{
-		"--version is not a version: ''":           {"--from", "https://example.com"},
-		"--version is not a version: '../1'":       {"--version", "../1", "--from", "https://example.com"},
-		"--from is not an https URL: ''":           {"--version", "1.2.0"},
-		"--from is not an https URL: 'http://e.x'": {"--version", "1.2.0", "--from", "http://e.x"},
-		"a character that no release URL needs":    {"--version", "1.2.0", "--from", "http://127.0.0.1:1@example.com"},
-		"unknown argument --latest":                {"--latest", "yes"},
-		"--version needs a value":                  {"--version"},
+		"--version is not a version: ''":                   {"--from", "https://example.com"},
+		"--version is not a version: '../1'":               {"--version", "../1", "--from", "https://example.com"},
+		"--from is not an https URL: ''":                   {"--version", "1.2.0"},
+		"--from is not an https URL: 'http://e.x'":         {"--version", "1.2.0", "--from", "http://e.x"},
+		"a character that is not allowed in a release URL": {"--version", "1.2.0", "--from", "http://127.0.0.1:1@example.com"},
+		"unknown argument --latest":                        {"--latest", "yes"},
+		"--version needs a value":                          {"--version"},
 	} {
 		h := newHost(t, "deb")
 		if said, code := h.run("install", args...); code != 64 || !strings.Contains(said, want) {
@@ -212,7 +212,7 @@ func TestInstallRefusesAWrongCommandLine(t *testing.T) {
 		"1.2.0",
 		"--from",
 		s.URL,
-	); code != 1 || !strings.Contains(said, "this script holds no public key") ||
+	); code != 1 || !strings.Contains(said, "this script contains no public key") ||
 		len(s.asked) != 0 {
 		t.Errorf("exit %d: %s", code, said)
 	}
@@ -221,7 +221,7 @@ func TestInstallRefusesAWrongCommandLine(t *testing.T) {
 	}
 }
 
-// A release is signed as the script verifies it, and its script holds the key.
+// A release is signed in the way that the script verifies, and its script contains the key.
 func TestAReleaseSignsWhatItsInstallVerifies(t *testing.T) {
 	t.Parallel()
 	openssl := need.Program(t, "openssl", "apt-get install openssl")
@@ -271,7 +271,7 @@ func TestAReleaseSignsWhatItsInstallVerifies(t *testing.T) {
 	}
 }
 
-// dash is the sh of Debian; parsing finds what no test reaches.
+// dash is Debian's sh. Parsing finds errors in lines that no test runs.
 func TestTheScriptsParse(t *testing.T) {
 	t.Parallel()
 	entries, err := os.ReadDir(".")

@@ -12,7 +12,7 @@ import (
 	"muster/test/need"
 )
 
-// tree is a git repository with scripts/version in it.
+// tree is a git repository that contains scripts/version.
 type tree struct {
 	t   *testing.T
 	dir string
@@ -58,7 +58,7 @@ func (r tree) commit() {
 	r.git("commit", "-q", "--no-verify", "--allow-empty", "-m", "change")
 }
 
-// version is what the script prints, with the hash replaced by HASH.
+// version returns what the script prints. In masked, the hash is replaced by HASH.
 func (r tree) version() (version, masked string) {
 	r.t.Helper()
 	out, err := exec.CommandContext(r.t.Context(), filepath.Join(r.dir, "scripts/version")).CombinedOutput()
@@ -78,8 +78,8 @@ func (r tree) want(want string) string {
 	return version
 }
 
-// later fails unless dpkg and rpm both sort b after a. A deb and an rpm write the "-" of
-// a pre-release as "~", as nfpm does.
+// later fails the test unless dpkg and rpm both sort b after a. Debs and rpms write the "-" of a pre-release as "~",
+// like nfpm.
 func later(t *testing.T, a, b string) {
 	t.Helper()
 	packaged := strings.NewReplacer("-", "~").Replace
@@ -99,7 +99,7 @@ func TestEachCommitIsALaterVersion(t *testing.T) {
 	t.Parallel()
 	r := newTree(t)
 	var versions []string
-	// From 9 to 10: a hash before the count, or a count that sorts as text, would fail here.
+	// The count goes from 9 to 10. With a hash before the count, or with a textual comparison, this would fail.
 	for range 8 {
 		r.commit()
 	}
@@ -124,7 +124,7 @@ func TestEachCommitIsALaterVersion(t *testing.T) {
 	}
 }
 
-func TestAVersionSaysThatFilesWereChanged(t *testing.T) {
+func TestVersionMarksUncommittedChanges(t *testing.T) {
 	t.Parallel()
 	r := newTree(t)
 	r.write("a", "1")
@@ -141,7 +141,7 @@ func TestAVersionSaysThatFilesWereChanged(t *testing.T) {
 	r.want("1.0.0+1.gHASH.dirty")
 }
 
-func TestATagThatIsNoVersionIsIgnored(t *testing.T) {
+func TestOtherTagsAreIgnored(t *testing.T) {
 	t.Parallel()
 	r := newTree(t)
 	r.commit()

@@ -9,36 +9,36 @@ import (
 	"muster/internal/host/dockerapi"
 )
 
-// Problem is something in the state that is wrong.
+// Problem is a problem that the state shows.
 type Problem struct {
 	ID      string // stable, kebab-case
-	Warning bool   // the instance works all the same
-	About   string // the id of the container that it is about; empty: of none
-	Text    string // what is wrong, in one sentence
+	Warning bool   // the instance works despite the problem
+	About   string // ID of the affected container; empty if the problem is not about a container
+	Text    string // what is wrong, as one sentence
 	Why     []string
 	Fix     fix.Fix
 }
 
 const (
-	// leastStale allows for a cycle that waits half a minute for an answer.
+	// leastStale allows for a cycle that waits half a minute for a response.
 	leastStale = 3 * time.Minute
-	// failingLong is how long CloudWatch may fail before that is a problem, and
-	// waitingLong how many minutes of metrics may be queued.
+	// failingLong is how long CloudWatch may fail before that is a problem. waitingLong is how many minutes of metrics
+	// may be queued.
 	failingLong = 10 * time.Minute
 	waitingLong = 10
 )
 
-// Stale reports whether the agent has missed its cycles, so that its state is old.
+// Stale reports whether the agent has missed its cycles, so that its state is outdated.
 func (s State) Stale(now time.Time) bool {
 	return now.Sub(s.Written) > max(leastStale, 3*time.Duration(s.Period)*time.Second)
 }
 
-// IDs are the ids of all problems, in the order of Problems.
+// IDs returns the IDs of all problems, in the order of Problems.
 func IDs() []string {
-	return []string{NeedIdentity, NeedRegion, NeedRole, NeedRecord, NeedSystemd, "muster-registration", "muster-impaired", "muster-docker", "muster-docker-proxy", "muster-docker-events", "muster-unhealthy", "muster-crash-loop", "muster-orphan", "muster-publishing", "muster-spool", "muster-dropped"}
+	return []string{NeedIdentity, NeedRegion, NeedRole, NeedRecord, NeedSystemd, "muster-registration", "muster-ecs-silent", "muster-impaired", "muster-docker", "muster-docker-proxy", "muster-docker-events", "muster-unhealthy", "muster-crash-loop", "muster-orphan", "muster-publishing", "muster-spool", "muster-dropped"}
 }
 
-// Problems are what is wrong by a state that is not stale.
+// Problems returns the problems that the state shows. The state must not be stale.
 func (s State) Problems(now time.Time) []Problem {
 	var all []Problem
 	add := func(bad, warning bool, id string, to fix.Fix, why, format string, args ...any) {
@@ -56,6 +56,9 @@ func (s State) Problems(now time.Time) []Problem {
 	r := s.Registration
 	known := r.State != "registered" && r.State != "unknown" && s.Leaving == ""
 	add(known, false, "muster-registration", fix.Do("Find the cause:", "sudo muster debug"), r.Why, "%s", r.problem(now))
+	add(r.silent(now) && s.Leaving == "", false, "muster-ecs-silent", fix.Do("Find out why the ECS agent does not answer, then restart it:",
+		"systemctl status ecs", "sudo docker logs --tail 20 ecs-agent", "sudo systemctl restart ecs"),
+		r.Silent, "the ECS agent has not answered for %s", age(now, r.Answered))
 	add(r.Health == "IMPAIRED" && r.Trouble == "", false, "muster-impaired", fix.Do("Replace the instance if it stays so; ECS's own checks are:",
 		"aws ecs describe-container-instances --include CONTAINER_INSTANCE_HEALTH --cluster "+r.Cluster+" --container-instances "+r.ARN),
 		r.HealthDetail, "ECS reports this instance as impaired")
@@ -100,7 +103,26 @@ func (s State) Problems(now time.Time) []Problem {
 	return all
 }
 
-// problem is what is wrong with a registration that is known.
+// silentLong is how long the ECS agent may be silent. An update restarts it within a minute. After five minutes the
+// registration counts as lost.
+const silentLong = 2 * time.Minute
+
+// silent reports whether an ECS agent that is registered does not respond.
+func (r Registration) silent(now time.Time) bool {
+	return r.State == "registered" && r.Silent != "" && !r.Answered.IsZero() && now.Sub(r.Answered) >= silentLong
+}
+
+// IsProblem reports whether an event of this kind is a problem, rather than its end or news.
+func IsProblem(kind string) bool {
+	switch kind {
+	case "unhealthy", "oom", "child-oom", "start-failed", "crash", "crash-loop", "orphan", "registration-lost", "docker-lost",
+		"ports-blocked":
+		return true
+	}
+	return false
+}
+
+// problem returns what is wrong with a known registration, or "".
 func (r Registration) problem(now time.Time) string {
 	switch r.State {
 	case "lost":
@@ -111,7 +133,7 @@ func (r Registration) problem(now time.Time) string {
 	return "this instance has been " + r.State + " for " + age(now, r.Since)
 }
 
-// age is how long ago it was, in words that do not change each second.
+// age returns the time since then as text that does not change every second.
 func age(now, then time.Time) string {
 	switch d := max(0, now.Sub(then)); {
 	case then.IsZero():

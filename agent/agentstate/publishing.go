@@ -8,8 +8,8 @@ import (
 	"muster/internal/base/fix"
 )
 
-// silent is since when minutes have been due and none was sent, if that is long enough
-// to be a problem. An agent from before Overdue has Failing alone.
+// silent returns since when minutes have been due without any being sent, if that is long enough to be a problem. The
+// state of an older agent has no Overdue, only Failing.
 func (p Publishing) silent(now time.Time) (since time.Time, is bool) {
 	since = p.Overdue
 	if since.IsZero() {
@@ -18,10 +18,10 @@ func (p Publishing) silent(now time.Time) (since time.Time, is bool) {
 	return since, !since.IsZero() && now.Sub(since) > failingLong
 }
 
-// warning ends the line that a person sees, if nothing is sent.
+// warning returns the end of the status line if nothing is being sent.
 func (p Publishing) warning(now time.Time) string {
 	since, is := p.silent(now)
-	if !is || !p.Failing.IsZero() { // the line says that it fails
+	if !is || !p.Failing.IsZero() { // the line already says that sending fails
 		return ""
 	}
 	return fmt.Sprintf("; NOTHING SENT for %s: %s", age(now, since), p.reason())
@@ -29,7 +29,7 @@ func (p Publishing) warning(now time.Time) string {
 
 func (p Publishing) reason() string { return cmp.Or(p.Why, "unknown reason") }
 
-// publishingFix is what to do about metrics that are not sent.
+// publishingFix returns the fix for metrics that are not sent.
 func (s State) publishingFix() fix.Fix {
 	switch s.Publishing.Cause {
 	case "lock":

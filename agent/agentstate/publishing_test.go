@@ -12,7 +12,7 @@ import (
 	"muster/internal/term"
 )
 
-// published is a state of which only publishing matters.
+// published returns a state in which only the publishing part matters.
 func published(p agentstate.Publishing) agentstate.State {
 	s := well()
 	p.Namespace = "Muster"
@@ -23,14 +23,14 @@ func published(p agentstate.Publishing) agentstate.State {
 func TestNothingSentForTenMinutesIsAProblem(t *testing.T) {
 	for name, c := range map[string]struct {
 		is   agentstate.Publishing
-		want string // in the problem; empty: there is none
+		want string // part of the problem's text; empty if there is no problem
 	}{
 		"nothing is due":           {agentstate.Publishing{LastSent: ago(time.Hour)}, ""},
 		"due for nine minutes":     {agentstate.Publishing{Overdue: ago(9 * time.Minute), Why: "no"}, ""},
 		"due for eleven":           {agentstate.Publishing{Overdue: ago(11 * time.Minute), Why: "locked"}, "no metrics for 11m: [locked]"},
 		"without a reason":         {agentstate.Publishing{Overdue: ago(11 * time.Minute)}, "unknown reason"},
 		"failing, by an old agent": {agentstate.Publishing{Failing: ago(time.Hour), Why: "denied"}, "no metrics for 60m: [denied]"},
-		// The clock was corrected by hours since the first failure.
+		// The clock was corrected by hours after the first failure.
 		"due for less than it fails": {agentstate.Publishing{Failing: ago(5 * time.Hour), Overdue: ago(time.Minute), Why: "no"}, ""},
 	} {
 		problems := published(c.is).Problems(now)

@@ -1,6 +1,6 @@
-// Package agentstate is the agent's state file: its fields, how it is written and
-// read, which of its contents are problems, and how they are shown. The agent writes
-// it; muster status and muster check read it. The agent listens on no port.
+// Package agentstate is the agent's state file: its fields, reading and writing, the problems that it shows, and its
+// output as a table. The agent writes the file. muster status and muster check read it. The agent does not listen on a
+// port.
 package agentstate
 
 import (
@@ -17,17 +17,16 @@ import (
 
 const (
 	schema = 1
-	// mode: the agent's own user, and root, who may read everything. Others have
-	// no business with it, and the unit's UMask=0077 says the same.
+	// Only the agent's own user can read the file, and root, who can read everything. The unit's UMask=0077 has the
+	// same effect.
 	mode = 0o600
-	// maxFile bounds what is read: the lists in it are bounded too.
+	// maxFile limits the bytes read. The lists in the file are limited, too.
 	maxFile = 1 << 20
-	// Most is how many entries each of its lists holds.
+	// Most is the maximum number of entries in each list.
 	Most = 10
 )
 
-// State is the agent's view of the instance. Lists hold at most Most entries;
-// counts beside them are of all.
+// State is the agent's view of the instance. A list holds at most Most entries. The count next to a list includes all.
 type State struct {
 	Schema     int       `json:"schema"`
 	Version    string    `json:"version"`
@@ -35,23 +34,25 @@ type State struct {
 	InstanceID string    `json:"instance_id,omitempty"`
 	Started    time.Time `json:"started"`
 	Written    time.Time `json:"written"`         // also between cycles, after an event
-	Cycled     time.Time `json:"cycled,omitzero"` // the end of the last cycle
-	Period     int       `json:"period_seconds"`  // between cycles
+	Cycled     time.Time `json:"cycled,omitzero"` // end of the last cycle
+	Period     int       `json:"period_seconds"`  // between two cycles
 
-	// Waiting is what the agent could not have at its start and keeps asking for.
+	// Waiting lists what was not available at the agent's start and still is not.
 	Waiting []Waiting `json:"waiting,omitempty"`
 
 	Registration Registration `json:"registration"`
-	Leaving      string       `json:"leaving,omitempty"` // why the instance goes, if it does
+	Leaving      string       `json:"leaving,omitempty"` // why the instance is leaving; empty if it is not
 	Docker       Docker       `json:"docker"`
 	Services     []Service    `json:"services"`
 	Unhealthy    []Container  `json:"unhealthy"`
 	CrashLoops   []Container  `json:"crash_loops"`
-	Orphans      []Container  `json:"orphans,omitempty"` // the ECS agent and Docker disagree about them
+	Orphans      []Container  `json:"orphans,omitempty"` // containers about which the ECS agent and Docker disagree
 	Publishing   Publishing   `json:"publishing"`
 	Events       Events       `json:"events"`
 	Self         Self         `json:"self"`
-	Recent       []Event      `json:"recent"` // the newest first
+	Recent       []Event      `json:"recent"` // newest first
+	// LastProblem is the newest event that was a problem, even if it is over and no longer in Recent.
+	LastProblem *Event `json:"last_problem,omitempty"`
 }
 
 // Registration is the state of the instance's registration with ECS.
@@ -61,44 +62,44 @@ type Registration struct {
 	Why       string    `json:"why,omitempty"`
 	Cluster   string    `json:"cluster,omitempty"`
 	ARN       string    `json:"arn,omitempty"`
-	Connected *bool     `json:"connected,omitempty"` // as ECS says; absent when it is not known
+	Connected *bool     `json:"connected,omitempty"` // according to ECS; absent if unknown
 	Status    string    `json:"status,omitempty"`    // ACTIVE, DRAINING, ...
-	Health    string    `json:"health,omitempty"`    // ECS's own check: OK, IMPAIRED, ...
-	Asked     time.Time `json:"asked,omitzero"`      // when ECS answered last
-	Trouble   string    `json:"trouble,omitempty"`   // why it cannot be asked
-	// HealthDetail has the checks of ECS that are not OK, with their reasons.
+	Health    string    `json:"health,omitempty"`    // ECS's own health check: OK, IMPAIRED, ...
+	Asked     time.Time `json:"asked,omitzero"`      // time of ECS's last response
+	Trouble   string    `json:"trouble,omitempty"`   // why ECS cannot be called
+	// HealthDetail lists ECS's health checks that are not OK, with their reasons.
 	HealthDetail string `json:"health_detail,omitempty"`
-	// Answered is when the ECS agent last reported a registration, and Silent why it
-	// did not at the last look; empty: it did.
+	// Answered is when the ECS agent last reported a registration. Silent is why it did not report one in the last
+	// cycle, or empty if it did.
 	Answered time.Time `json:"answered,omitzero"`
 	Silent   string    `json:"silent,omitempty"`
 }
 
-// Docker is whether the Engine can be asked.
+// Docker describes whether the Engine responds.
 type Docker struct {
 	Reachable bool      `json:"reachable"`
 	Since     time.Time `json:"since,omitzero"`
 	Why       string    `json:"why,omitempty"`
-	// Limit is what keeps muster-agent from asking the Engine, whose state is then
-	// unknown; empty: nothing. It is what dockerapi.NotAsked returns.
+	// Limit is the reason why muster-agent cannot send requests to the Engine, whose state is then unknown. It is the
+	// result of dockerapi.NotAsked, and empty if there is no such reason.
 	Limit string `json:"limit,omitempty"`
-	// Events is about an event stream that does not work while the Engine answers.
+	// Events describes an event stream that does not work although the Engine responds to other requests.
 	Events *Stream `json:"events,omitempty"`
-	// Of all containers that run.
+	// The following counts include all running containers.
 	Running   int `json:"running"`
 	Healthy   int `json:"healthy"`
 	Unhealthy int `json:"unhealthy"`
 	Starting  int `json:"starting"`
 }
 
-// Stream is an event stream that ends as soon as it begins.
+// Stream describes an event stream that ends as soon as it begins.
 type Stream struct {
 	Since    time.Time `json:"since"`
 	Why      string    `json:"why"`
-	Failures int       `json:"failures"` // in a row
+	Failures int       `json:"failures"` // consecutive
 }
 
-// Service counts the containers of one service on this instance.
+// Service holds the counts of one service's containers on this instance.
 type Service struct {
 	Cluster   string `json:"cluster,omitempty"`
 	Name      string `json:"name"` // empty for containers that ECS did not start
@@ -117,7 +118,7 @@ type Container struct {
 
 // Publishing is the state of the metrics publisher.
 type Publishing struct {
-	Namespace string    `json:"namespace"` // empty: nothing is published
+	Namespace string    `json:"namespace"` // empty if nothing is published
 	Sent      int64     `json:"sent"`      // data points that CloudWatch accepted
 	LastSent  time.Time `json:"last_sent,omitzero"`
 	Failing   time.Time `json:"failing_since,omitzero"`
@@ -125,44 +126,42 @@ type Publishing struct {
 	Waiting   int       `json:"waiting_minutes"`
 	Bytes     int64     `json:"waiting_bytes"`
 	Dropped   int64     `json:"dropped"`                // data points
-	Overdue   time.Time `json:"overdue_since,omitzero"` // since when there have been data to send and none was sent
-	Cause     string    `json:"cause,omitempty"`        // of Why: a metrics.Cause
+	Overdue   time.Time `json:"overdue_since,omitzero"` // since when data points have been due without any being sent
+	Cause     string    `json:"cause,omitempty"`        // a metrics.Cause that classifies Why
 }
 
 // Events counts the EventBridge events.
 type Events struct {
-	Bus     string `json:"bus,omitempty"` // empty: the journal alone
+	Bus     string `json:"bus,omitempty"` // empty if events go only to the journal
 	Sent    int64  `json:"sent"`
 	Dropped int64  `json:"dropped"`
 }
 
-// Self is what the agent itself uses.
+// Self is the resource usage of the agent.
 type Self struct {
 	RSS   int64         `json:"rss_bytes"`
 	CPU   time.Duration `json:"cpu_ns"` // since the start
 	Calls int           `json:"aws_calls"`
 }
 
-// Event is something that was announced.
+// Event is an announced event.
 type Event struct {
 	At   time.Time `json:"at"`
 	Kind string    `json:"kind"`
 	Text string    `json:"text"`
 }
 
-// Write replaces the file, whole or not at all.
+// Write replaces the file atomically.
 func (s State) Write(path string) error {
 	s.Schema = schema
 	return jsonfile.Write(path, s, mode)
 }
 
-// ErrNoAgent means that there is no file: the agent is not running, or has not
-// finished its first cycle.
+// ErrNoAgent means that the file does not exist: the agent is not running, or has not finished its first cycle.
 var ErrNoAgent = errors.New("muster-agent is not running, or has just started")
 
-// Read reads the file. The error is ErrNoAgent without one. The directory belongs to
-// the agent's user and the reader is often root: a link does not lead out of it, and a
-// FIFO does not hold up the reader.
+// Read reads the file. It returns ErrNoAgent if the file does not exist. The directory belongs to the agent's user, and
+// the reader is often root. Read therefore does not follow a link, and a FIFO does not block it.
 func Read(path string) (State, error) {
 	data, err := safefile.ReadIn(filepath.Dir(path), filepath.Base(path), maxFile)
 	switch {

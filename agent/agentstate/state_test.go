@@ -23,7 +23,7 @@ var now = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 
 func ago(d time.Duration) time.Time { return now.Add(-d) }
 
-// well is an instance on which all is well.
+// well returns the state of a healthy instance.
 func well() agentstate.State {
 	yes := true
 	return agentstate.State{
@@ -50,7 +50,7 @@ func well() agentstate.State {
 	}
 }
 
-// sick is an instance on which nothing is.
+// sick returns the state of an instance with every problem.
 func sick() agentstate.State {
 	no := false
 	s := well()
@@ -98,7 +98,7 @@ func states() map[string]agentstate.State {
 	gone.Written = ago(2 * time.Hour)
 	fresh.Registration.State = "unknown"
 	fresh.Docker.Why = "nothing listens"
-	silent := well() // written after a Docker event, a minute after the last cycle
+	silent := well() // written after a Docker event, one minute after the last cycle
 	silent.Cycled = ago(time.Minute)
 	silent.Registration.Answered, silent.Registration.Silent = ago(2*time.Minute), "connection refused"
 	waiting := well()
@@ -107,6 +107,37 @@ func states() map[string]agentstate.State {
 		{ID: agentstate.NeedIdentity, What: "instance metadata", Since: ago(8 * time.Second), Why: "connection refused"},
 	}
 	return map[string]agentstate.State{"well": well(), "sick": sick(), "gone": gone, "fresh": fresh, "silent": silent, "waiting": waiting}
+}
+
+// quiet is an instance whose ECS agent has not answered for so long.
+func quiet(d time.Duration) agentstate.State {
+	s := well()
+	s.Registration.Answered, s.Registration.Silent = ago(d), "connection refused"
+	return s
+}
+
+func TestStatusTellsWhatIsWrongNowAndWhatWasLast(t *testing.T) {
+	if got := quiet(2 * time.Minute).Verdict(now); got != agentstate.Failed { // exit 1
+		t.Errorf("a silent ECS agent is %s", got)
+	}
+	over := well()
+	over.Recent = []agentstate.Event{{At: ago(time.Minute), Kind: "recovered", Text: "web/app: its health check passes again"}}
+	over.LastProblem = &agentstate.Event{At: ago(5 * time.Minute), Kind: "oom", Text: "shop/api: its main process was killed: out of memory"}
+	if got := over.Verdict(now); got != agentstate.Healthy { // it is over
+		t.Errorf("what is over is %s", got)
+	}
+	var out bytes.Buffer
+	if err := over.Table(&out, term.Style{}, now); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{out.String(), over.Summary(now)} {
+		if !strings.Contains(text, "shop/api: its main process was killed") {
+			t.Errorf("the last problem is not in\n%s", text)
+		}
+	}
+	if strings.Contains(over.Summary(now.Add(2*time.Hour)), "shop/api") {
+		t.Error("a problem of hours ago is told of a healthy instance")
+	}
 }
 
 func TestAPersonSeesItInTenLines(t *testing.T) {
@@ -144,6 +175,8 @@ func TestEachTroubleIsAProblem(t *testing.T) {
 		want  []string
 	}{
 		"all is well":          {well(), nil},
+		"a silent ECS agent":   {quiet(2 * time.Minute), []string{"muster-ecs-silent"}},
+		"an ECS agent updates": {quiet(119 * time.Second), nil},
 		"Docker is away":       {docker, []string{"muster-docker"}},
 		"Docker is unknown":    {blind, []string{"muster-docker"}},
 		"no proxy":             {alone, []string{"muster-docker-proxy"}},
@@ -206,7 +239,7 @@ func TestWhatIsWrittenIsReadAndNobodyElseMayReadIt(t *testing.T) {
 	}
 }
 
-// The directory is the agent's own, and root reads the file.
+// The directory belongs to the agent's user, and root reads the file.
 func TestOnlyARegularFileIsRead(t *testing.T) {
 	dir := t.TempDir()
 	real := filepath.Join(dir, "real.json")

@@ -10,10 +10,10 @@ import (
 	"muster/internal/term"
 )
 
-// labelWidth is the width of the labels of the table, and the indent of what is wrapped.
+// labelWidth is the width of the table's labels, and the indent of wrapped lines.
 const labelWidth = 13
 
-// Table writes the state in ten lines, which are wrapped to the style's width.
+// Table writes the state in ten lines, wrapped to the style's width.
 func (s State) Table(out io.Writer, style term.Style, now time.Time) error {
 	running := fmt.Sprintf("pid %d, version %s, for %s; last cycle %s ago", s.PID, s.Version, age(now, s.Started), age(now, s.cycled()))
 	if s.Stale(now) {
@@ -30,7 +30,7 @@ func (s State) Table(out io.Writer, style term.Style, now time.Time) error {
 		{"cloudwatch", s.Publishing.line(now) + s.Publishing.warning(now)},
 		{"events", s.Events.line()},
 		{"itself", s.cost(now)},
-		{"last event", s.last()},
+		{"last event", s.last() + s.lastProblem()},
 	} {
 		b.WriteString(style.Paint(term.Dim, fmt.Sprintf("%-12s ", line[0])) + style.Wrap(labelWidth, style.Text(line[1])) + "\n")
 	}
@@ -45,7 +45,7 @@ func (s State) going() string {
 	return ", leaving: " + s.Leaving
 }
 
-// waits names what the agent waits for.
+// waits returns what the agent is waiting for.
 func (s State) waits(now time.Time) string {
 	var all []string
 	for _, w := range s.Waiting {
@@ -152,8 +152,8 @@ func (s State) cost(now time.Time) string {
 		float64(s.Self.RSS)/1e6, float64(s.Self.CPU)/float64(time.Millisecond)/lived.Seconds(), count(int64(s.Self.Calls), "AWS call"))
 }
 
-// cycled is the end of the last cycle. An agent from before the field wrote the file
-// at the end of a cycle alone, for all that is known.
+// cycled returns the end of the last cycle. An older agent has no such field and writes the file only at the end of a
+// cycle.
 func (s State) cycled() time.Time {
 	if s.Cycled.IsZero() {
 		return s.Written
@@ -169,7 +169,17 @@ func (s State) last() string {
 	return e.At.UTC().Format("2006-01-02 15:04:05Z ") + e.Kind + ": " + e.Text
 }
 
-// count is a number with its noun.
+// lastProblem returns text about the last problem. The table shows it after the last event, if that event is not a
+// problem itself.
+func (s State) lastProblem() string {
+	p := s.LastProblem
+	if p == nil || len(s.Recent) > 0 && s.Recent[0] == *p {
+		return ""
+	}
+	return "; last problem " + p.At.UTC().Format("2006-01-02 15:04:05Z ") + p.Kind + ": " + p.Text
+}
+
+// count returns a number with its noun.
 func count(n int64, noun string) string {
 	if n == 1 {
 		return "1 " + noun

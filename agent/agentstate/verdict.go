@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// Verdict is the state in one word.
+// Verdict is the overall state as one word.
 type Verdict string
 
-// The verdicts. A problem outweighs what is unknown, and that a warning.
+// Verdicts. A problem outranks an unknown state, which outranks a warning.
 const (
 	Healthy Verdict = "healthy"
 	Warned  Verdict = "warning"
@@ -17,8 +17,7 @@ const (
 	Failed  Verdict = "problem"
 )
 
-// Verdict is unknown where the agent has missed its cycles or has not learned yet
-// whether the instance is registered.
+// Verdict returns unknown if the agent has missed its cycles, or does not know yet whether the instance is registered.
 func (s State) Verdict(now time.Time) Verdict {
 	if s.Stale(now) {
 		return Unknown
@@ -36,10 +35,13 @@ func (s State) Verdict(now time.Time) Verdict {
 	return verdict
 }
 
-// unsettled: nothing is known of a registration that should be there.
+// problemRecent is how long status still shows a problem that is over, on a healthy instance.
+const problemRecent = time.Hour
+
+// unsettled reports whether the registration is unknown although the instance is not leaving.
 func (s State) unsettled() bool { return s.Registration.State == "unknown" && s.Leaving == "" }
 
-// Doubt is why the verdict is unknown, and the evidence. It is empty if it is not.
+// Doubt returns why the verdict is unknown, and the evidence. Both are empty if the verdict is not unknown.
 func (s State) Doubt(now time.Time) (text, why string) {
 	switch {
 	case s.Stale(now):
@@ -51,8 +53,8 @@ func (s State) Doubt(now time.Time) (text, why string) {
 	return "", ""
 }
 
-// Summary is what is healthy, and since when: "registered in cluster prod for 3h00m,
-// 12 containers running, last metrics sent 21s ago".
+// Summary returns what is healthy, and since when: "registered in cluster prod for 3h00m, 12 containers running, last
+// metrics sent 21s ago".
 func (s State) Summary(now time.Time) string {
 	var parts []string
 	switch r := s.Registration; {
@@ -69,6 +71,9 @@ func (s State) Summary(now time.Time) string {
 	parts = append(parts, count(int64(s.Docker.Running), "container")+" running")
 	if p := s.Publishing; p.Namespace != "" && !p.LastSent.IsZero() {
 		parts = append(parts, "last metrics sent "+age(now, p.LastSent)+" ago")
+	}
+	if p := s.LastProblem; p != nil && now.Sub(p.At) < problemRecent {
+		parts = append(parts, "last problem "+age(now, p.At)+" ago: "+p.Kind+" of "+p.Text)
 	}
 	return strings.Join(parts, ", ")
 }

@@ -7,7 +7,7 @@ import (
 	"muster/internal/base/ownlimit"
 )
 
-// The problems of a start: each is something that the agent needs and keeps asking for.
+// Problems at the start. Each is something that the agent needs and keeps requesting.
 const (
 	NeedIdentity = "muster-identity"
 	NeedRegion   = "muster-region"
@@ -16,13 +16,13 @@ const (
 	NeedSystemd  = "muster-systemd"
 )
 
-// Waiting is something that the agent needs and does not have yet.
+// Waiting is something that the agent needs but does not have yet.
 type Waiting struct {
 	ID    string    `json:"id"`   // one of the Need constants
 	What  string    `json:"what"` // such as "instance metadata"
 	Since time.Time `json:"since"`
 	Why   string    `json:"why"`
-	// Limit is what muster-agent itself lacks to ask; empty: nothing.
+	// Limit is the resource that muster-agent lacks to send the request. It is empty if there is no such limit.
 	Limit string `json:"limit,omitempty"`
 }
 

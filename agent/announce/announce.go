@@ -10,57 +10,55 @@ import (
 
 const (
 	defaultWindow = time.Minute
-	// maxWindows bounds the subjects that are told apart within a window; those
-	// above share one.
+	// maxWindows is the maximum number of subjects with their own window. Further subjects share one.
 	maxWindows = 10_000
-	// maxQueue is how many events wait for the bus, a kilobyte each.
+	// maxQueue is the maximum number of events in the bus queue. An event takes about a kilobyte.
 	maxQueue = 1000
 )
 
-// Options are what an Announcer needs to know.
+// Options configures an Announcer.
 type Options struct {
 	Log     *slog.Logger
-	Bus     Bus           // nil: the journal alone
+	Bus     Bus           // nil means that events go only to the journal
 	BusName string        // name or ARN
-	Window  time.Duration // default a minute
+	Window  time.Duration // default one minute
 }
 
-// Announcer says events. Its methods may be called concurrently.
+// Announcer publishes events. Its methods are safe for concurrent use.
 type Announcer struct {
 	opts Options
 	wake chan struct{}
 
 	mu      sync.Mutex
 	windows map[subject]*window
-	ends    []*window // by their end, which is the order of their beginning
+	ends    []*window // sorted by end, which is also the order in which they began
 	queue   []awsapi.Event
-	said    map[string]bool // problems of the bus
+	said    map[string]bool // logged problems of the bus
 	stats   Stats
 
 	sending chan struct{} // one request at a time
 }
 
-// window is the time after an event in which the same is not said again.
+// window is the period after an event in which the same kind of event is not published again.
 type window struct {
 	of   subject
 	ends time.Time
 	said map[Kind]bool
-	held int   // events that went unsaid
-	last Event // how things stand
+	held int   // number of held events
+	last Event // most recent event
 }
 
 // Stats counts events since the announcer was made.
 type Stats struct {
-	Said    int64 // in the journal
-	Held    int64 // said only as a number, Event.Repeated
-	Sent    int64 // taken by the bus
-	Dropped int64 // never taken: the queue was full, or the bus refused them
-	Calls   int64 // of PutEvents
-	Queued  int   // waiting for the bus
+	Said    int64 // written to the journal
+	Held    int64 // not written, only counted in Event.Repeated
+	Sent    int64 // accepted by the bus
+	Dropped int64 // never accepted: the queue was full, or the bus rejected them
+	Calls   int64 // calls of PutEvents
+	Queued  int   // in the queue for the bus
 }
 
-// New makes an announcer. Without Run it says only the first of what repeats,
-// and nothing to the bus.
+// New creates an Announcer. Without Run, it publishes only the first of repeated events, and sends nothing to the bus.
 func New(opts Options) *Announcer {
 	if opts.Window == 0 {
 		opts.Window = defaultWindow
@@ -74,8 +72,8 @@ func New(opts Options) *Announcer {
 	}
 }
 
-// Announce says an event, unless its subject's window has heard of its kind:
-// then the last of what was held is said when the window ends.
+// Announce publishes an event, unless the window of its subject already contains one of the same kind. In that case the
+// event is held, and the last held event is published when the window ends.
 func (a *Announcer) Announce(e Event) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -90,7 +88,7 @@ func (a *Announcer) Announce(e Event) {
 	a.say(e)
 }
 
-// window returns the window of the subject, and starts one if necessary.
+// window returns the window of the subject. It starts one if there is none.
 func (a *Announcer) window(of subject) *window {
 	if a.windows[of] == nil && len(a.windows) >= maxWindows {
 		of = subject{topic: of.topic}
@@ -109,8 +107,8 @@ func (a *Announcer) begin(of subject) *window {
 	return w
 }
 
-// close ends the windows that are over, and returns the end of the next one. A state
-// that was held back in a window is reported at its end.
+// close ends the windows that are over, and returns the time until the next one ends. If events were held in a window,
+// the last one is published at its end.
 func (a *Announcer) close(now time.Time) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -128,7 +126,7 @@ func (a *Announcer) close(now time.Time) time.Duration {
 	return a.ends[0].ends.Sub(now)
 }
 
-// repeat says the last event of a window, and begins the next window with it.
+// repeat publishes the last event of a window, and starts the next window with it.
 func (a *Announcer) repeat(w *window) {
 	e := w.last
 	e.Repeated = w.held
@@ -143,7 +141,7 @@ func (a *Announcer) say(e Event) {
 	a.enqueue(e)
 }
 
-// Forward queues for the bus an event that the journal has already.
+// Forward queues an event for the bus that is already in the journal.
 func (a *Announcer) Forward(e Event) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -170,11 +168,11 @@ func (a *Announcer) dropOldest() {
 func (a *Announcer) rouse() {
 	select {
 	case a.wake <- struct{}{}:
-	default: // it is awake
+	default: // a wake-up is already pending
 	}
 }
 
-// Stats says how things are.
+// Stats returns the counts so far.
 func (a *Announcer) Stats() Stats {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -183,7 +181,7 @@ func (a *Announcer) Stats() Stats {
 	return s
 }
 
-// problem says what is wrong with the bus, once until it is over.
+// problem logs a problem of the bus once, until it is resolved.
 func (a *Announcer) problem(key, text string) {
 	if !a.said[key] {
 		a.said[key] = true

@@ -22,11 +22,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// bus is an EventBridge.
+// bus simulates EventBridge.
 type bus struct {
 	mu     sync.Mutex
 	fail   func() (taken bool, err error)
-	refuse string // the code for every second entry, and its kind
+	refuse string // error code for every second entry
 	kind   awsapi.Kind
 	events []awsapi.Event
 	calls  []time.Time
@@ -56,7 +56,7 @@ func (b *bus) PutEvents(_ context.Context, _ string, events []awsapi.Event) ([]e
 	return out, err
 }
 
-// kinds are the events that the bus has, with their repeats.
+// kinds returns the kinds of the received events, with the number of repeats.
 func (b *bus) kinds(t *testing.T) string {
 	t.Helper()
 	b.mu.Lock()
@@ -84,7 +84,7 @@ type world struct {
 	journal bytes.Buffer
 }
 
-// run has an announcer running until the test's function returns.
+// run runs an announcer until the test function returns.
 func run(t *testing.T, test func(*world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -99,7 +99,7 @@ func run(t *testing.T, test func(*world)) {
 	})
 }
 
-// after waits, and until all is quiet.
+// after waits for d, and then until all goroutines are idle.
 func after(d time.Duration) { <-time.After(d); synctest.Wait() }
 
 func event(kind announce.Kind, container string) announce.Event {
@@ -124,7 +124,7 @@ func TestATransitionIsInTheJournalAtOnceAndOnTheBusWithinASecond(t *testing.T) {
 func TestFlappingIsSaidOnceAWindowAndTheEndAlways(t *testing.T) {
 	u, r := announce.Unhealthy, announce.Recovered
 	for name, test := range map[string]struct {
-		kinds []announce.Kind // a second apart
+		kinds []announce.Kind // one second apart
 		want  string
 	}{
 		"there and back":    {[]announce.Kind{u, r}, "unhealthy recovered"},
@@ -167,7 +167,7 @@ func TestSubjectsAndMattersAreApart(t *testing.T) {
 
 func TestConstantFlappingIsBounded(t *testing.T) {
 	run(t, func(w *world) {
-		for i := range 36_000 { // an hour, ten a second
+		for i := range 36_000 { // one hour, ten per second
 			w.Announce(event([]announce.Kind{announce.Unhealthy, announce.Recovered}[i%2], "app"))
 			after(100 * time.Millisecond)
 		}
@@ -223,7 +223,7 @@ func TestABusThatFailsIsTriedAgainWithPausesAndSaidOnce(t *testing.T) {
 	}
 }
 
-// PutEvents refuses a request as a whole with ValidationException (API reference, Errors).
+// PutEvents rejects a whole request with ValidationException (API reference, Errors).
 func TestARequestThatIsRefusedForGoodHoldsUpNothing(t *testing.T) {
 	run(t, func(w *world) {
 		calls := 0
@@ -246,7 +246,7 @@ func TestARequestThatIsRefusedForGoodHoldsUpNothing(t *testing.T) {
 	})
 }
 
-// What may or may not have been taken is sent again, with the same id.
+// If it is unknown whether an event was accepted, it is sent again with the same ID.
 func TestAnEventKeepsItsID(t *testing.T) {
 	run(t, func(w *world) {
 		calls := 0
@@ -321,13 +321,12 @@ func TestWithoutABusThereIsTheJournal(t *testing.T) {
 	}
 }
 
-var all = []announce.Kind{announce.Unhealthy, announce.Recovered, announce.OutOfMemory, announce.ChildOutOfMemory, announce.CrashLoop,
+var all = []announce.Kind{announce.Unhealthy, announce.Recovered, announce.OutOfMemory, announce.ChildOutOfMemory, announce.StartFailed, announce.CrashLoop,
 	announce.CrashLoopOver, announce.RegistrationLost, announce.RegistrationRegained, announce.Leaving,
 	announce.Orphan, announce.OrphanOver}
 
-// Each kind, with hostile names, is as the published schema has it, and as the
-// page lists it; ten of the worst are below EventBridge's limit, which the bus
-// of this test enforces.
+// Events of each kind, with hostile names, must match the published schema and be listed in the documentation. Ten of
+// the largest must stay below EventBridge's limit, which the bus of this test enforces.
 func TestEventsAreAsPublished(t *testing.T) {
 	page, err := os.ReadFile("../../docs/reference/events.md")
 	if err != nil {
@@ -363,7 +362,7 @@ func TestEventsAreAsPublished(t *testing.T) {
 	})
 }
 
-// A request that hangs must not hold up the goodbye.
+// A request that hangs must not delay the shutdown.
 func TestFlushDoesNotWaitForAnswersThatNeverCome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := announce.New(announce.Options{Log: slog.New(slog.DiscardHandler), Bus: silent{}})
@@ -384,7 +383,7 @@ func TestFlushDoesNotWaitForAnswersThatNeverCome(t *testing.T) {
 	})
 }
 
-// silent never answers.
+// silent never responds.
 type silent struct{}
 
 func (silent) PutEvents(ctx context.Context, _ string, _ []awsapi.Event) ([]error, error) {

@@ -17,14 +17,14 @@ const (
 	answerTime = 15 * time.Second
 )
 
-// Bus takes events; awsapi.Client is one.
+// Bus accepts events. awsapi.Client implements it.
 type Bus interface {
 	PutEvents(ctx context.Context, bus string, events []awsapi.Event) (taken []error, err error)
 }
 
 func newID() string { return rand.Text() }
 
-// Run says what windows have held, and sends to the bus, until ctx ends.
+// Run publishes held events when their windows end, and sends queued events to the bus, until ctx ends.
 func (a *Announcer) Run(ctx context.Context) {
 	failures := 0
 	var retry time.Time
@@ -52,7 +52,7 @@ func (a *Announcer) Run(ctx context.Context) {
 	}
 }
 
-// backoff is a pause after so many failures in a row, with full jitter.
+// backoff returns a pause with full jitter after consecutive failures.
 func backoff(failures int) time.Duration {
 	if failures == 0 {
 		return 0
@@ -60,8 +60,8 @@ func backoff(failures int) time.Duration {
 	return minBackoff + mathrand.N(min(maxBackoff, minBackoff<<min(failures, 10)))
 }
 
-// Flush says what windows have held, and sends what waits for the bus. It ends
-// at the first failure, and then says how much is left.
+// Flush publishes held events and sends the queue to the bus. It stops at the first failure, and returns an error with
+// the number of events that are left.
 func (a *Announcer) Flush(ctx context.Context) error {
 	a.close(time.Now().Add(a.opts.Window))
 	err := a.send(ctx)
@@ -71,7 +71,7 @@ func (a *Announcer) Flush(ctx context.Context) error {
 	return nil
 }
 
-// send empties the queue, or returns the failure that is worth another try.
+// send sends the queue. It returns an error if a retry can help.
 func (a *Announcer) send(ctx context.Context) error {
 	select {
 	case a.sending <- struct{}{}:
@@ -93,7 +93,7 @@ func (a *Announcer) send(ctx context.Context) error {
 	}
 }
 
-// batch takes the oldest events off the queue.
+// batch takes the oldest events from the queue.
 func (a *Announcer) batch() []awsapi.Event {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -106,8 +106,7 @@ func (a *Announcer) batch() []awsapi.Event {
 	return batch
 }
 
-// answered puts what is worth another try back to the front, and returns the
-// reason.
+// answered puts the events that are worth a retry back at the front of the queue, and returns the reason.
 func (a *Announcer) answered(batch []awsapi.Event, taken []error, err error) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -115,7 +114,7 @@ func (a *Announcer) answered(batch []awsapi.Event, taken []error, err error) err
 	switch {
 	case err == nil:
 		again, err = a.sort(batch, taken)
-	case awsapi.KindOf(err) == awsapi.Failed && !awsapi.MayPass(err): // the same request fails for ever
+	case awsapi.KindOf(err) == awsapi.Failed && !awsapi.MayPass(err): // the same request would always fail
 		a.refused(len(batch), err)
 		again, err = nil, nil
 	}
@@ -133,8 +132,8 @@ func (a *Announcer) answered(batch []awsapi.Event, taken []error, err error) err
 	return err
 }
 
-// sort counts the events that the bus took, drops those that it refused for
-// good, and returns the others with the reason of one.
+// sort counts the events that the bus accepted, and drops those that it rejected permanently. It returns the other
+// events with the error of one of them.
 func (a *Announcer) sort(batch []awsapi.Event, taken []error) (again []awsapi.Event, reason error) {
 	for i, err := range taken {
 		switch {
@@ -149,7 +148,7 @@ func (a *Announcer) sort(batch []awsapi.Event, taken []error) (again []awsapi.Ev
 	return again, reason
 }
 
-// refused counts events that the bus will never take.
+// refused counts events that the bus will never accept.
 func (a *Announcer) refused(n int, err error) {
 	a.stats.Dropped += int64(n)
 	a.problem("refused", fmt.Sprintf("the bus %s refuses events: %v", a.opts.BusName, err))

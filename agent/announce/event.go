@@ -1,14 +1,12 @@
-// Package announce tells at once what has changed: a line in the journal always,
-// and an EventBridge event if a bus is configured. It reports each kind of event of a
-// subject once in a window, and the last one again at its end. The caller decides
-// whether something has changed.
+// Package announce publishes a change immediately: as a line in the journal, and as an EventBridge event if a bus is
+// configured. It publishes each kind of event about a subject once in a window, and the last one again when the window
+// ends. The caller decides whether something has changed.
 //
-// The journal has an event before Announce returns. The bus gets it at least
-// once, in order as far as EventBridge allows: an event that may or may not have
-// been taken is sent again with the same id, by which a receiver can tell (and
-// EventBridge itself may deliver one twice). Events are kept in memory only; the
-// oldest go, counted, when the bus is away for long. docs/reference/events.md is the
-// receiver's side.
+// Announce writes the journal line before it returns. The bus receives an event at least once, in order as far as
+// EventBridge allows. If it is unknown whether the bus accepted an event, the event is sent again with the same ID, so
+// that a receiver can detect the duplicate (EventBridge itself may also deliver an event twice). Queued events are only
+// in memory. If the bus does not respond for long, the oldest are dropped and counted. docs/reference/events.md
+// describes the events for receivers.
 package announce
 
 import (
@@ -21,25 +19,26 @@ import (
 	"muster/internal/file/jsonfile"
 )
 
-// Kind is what has happened.
+// Kind is the kind of an event.
 type Kind string
 
-// The kinds of event.
+// Kinds of events.
 const (
 	Unhealthy            Kind = "unhealthy"
 	Recovered            Kind = "recovered"
-	OutOfMemory          Kind = "oom"       // of the main process: the container died of it
-	ChildOutOfMemory     Kind = "child-oom" // the container runs on
+	OutOfMemory          Kind = "oom"          // the main process, so that the container exited
+	ChildOutOfMemory     Kind = "child-oom"    // another process; the container keeps running
+	StartFailed          Kind = "start-failed" // a task or a container did not start on this instance
 	CrashLoop            Kind = "crash-loop"
 	CrashLoopOver        Kind = "crash-loop-over"
 	RegistrationLost     Kind = "registration-lost"
 	RegistrationRegained Kind = "registration-regained"
-	Leaving              Kind = "leaving" // the instance, as planned
+	Leaving              Kind = "leaving" // the instance leaves as planned
 	Orphan               Kind = "orphan"  // the ECS agent and Docker disagree about a container
 	OrphanOver           Kind = "orphan-over"
 )
 
-// story is what a kind is about. Kinds of one topic undo each other.
+// story is the detail type, the topic and the log level of a kind. Kinds with the same topic undo each other.
 type story struct {
 	detailType, topic string
 	level             slog.Level
@@ -55,6 +54,8 @@ func (k Kind) story() story {
 		return story{"Container Out Of Memory", "oom", slog.LevelError}
 	case ChildOutOfMemory:
 		return story{"Container Process Out Of Memory", "child-oom", slog.LevelWarn}
+	case StartFailed:
+		return story{"Task Start Failed", "start", slog.LevelError}
 	case CrashLoop:
 		return story{"Service Crash Loop", "crash-loop", slog.LevelError}
 	case CrashLoopOver:
@@ -71,7 +72,7 @@ func (k Kind) story() story {
 	return story{"Instance Leaving", "leaving", slog.LevelInfo}
 }
 
-// Event is one thing that has happened. What does not apply is empty.
+// Event is a change. Fields that do not apply are empty.
 type Event struct {
 	Kind      Kind
 	At        time.Time
@@ -79,20 +80,20 @@ type Event struct {
 	Instance  string // EC2 instance id
 	Service   string
 	Family    string
-	Task      string // ARN or id
-	Container string // its name in the task definition, not Docker's
-	Reason    string // a sentence for a person: what was seen
-	Repeated  int    // how many of the subject went unsaid since the last one
+	Task      string // ARN or ID
+	Container string // name in the task definition, not Docker's
+	Reason    string // what was observed, as a sentence
+	Repeated  int    // number of events about the subject that were held since the last one
 }
 
-// subject is whom an event is about, and in what matter.
+// subject identifies the thing that an event is about, and the topic.
 type subject struct{ topic, service, family, task, container string }
 
 func (e Event) subject() subject {
 	return subject{e.Kind.story().topic, e.Service, e.Family, e.Task, e.Container}
 }
 
-// line writes the event into the journal.
+// line writes the event to the journal.
 func (e Event) line(log *slog.Logger) {
 	attrs := []any{"phase", "event", "kind", string(e.Kind)}
 	for _, a := range []struct{ key, value string }{{"service", e.Service}, {"family", e.Family}, {"task", e.Task}, {"container", e.Container}} {
@@ -111,10 +112,10 @@ func (e Event) line(log *slog.Logger) {
 	log.Log(context.Background(), story.level, text, attrs...)
 }
 
-// schemaVersion of the detail: fields are only ever added.
+// schemaVersion is the version of the detail's format. Fields may be added but never removed or renamed.
 const schemaVersion = 1
 
-// detail is what docs/schema/event.json describes.
+// detail is the event's detail, described in docs/schema/event.json.
 type detail struct {
 	SchemaVersion int    `json:"schemaVersion"`
 	ID            string `json:"id"`
@@ -130,9 +131,9 @@ type detail struct {
 	Repeated      int    `json:"repeated,omitempty"`
 }
 
-// entry is the event as EventBridge gets it.
+// entry returns the event in EventBridge's format.
 func (e Event) entry(id string) awsapi.Event {
-	text, _ := jsonfile.Line(detail{ // texts and numbers always marshal
+	text, _ := jsonfile.Line(detail{ // strings and numbers always encode
 		SchemaVersion: schemaVersion, ID: id, Kind: e.Kind, At: e.At.UTC().Format(time.RFC3339Nano),
 		Cluster: clip(e.Cluster), Instance: clip(e.Instance), Service: clip(e.Service), Family: clip(e.Family),
 		Task: clip(e.Task), Container: clip(e.Container), Reason: clip(e.Reason), Repeated: e.Repeated,
@@ -144,11 +145,11 @@ func (e Event) entry(id string) awsapi.Event {
 	return out
 }
 
-// maxText is what a text may have, in bytes; ten events of nothing but escapes
-// are then still below EventBridge's limit.
+// maxText is the maximum length of a text, in bytes. Ten events that consist only of escapes then stay below
+// EventBridge's limit.
 const maxText = 512
 
-// clip cuts a text, which others have named, to what an event can hold.
+// clip shortens a text to maxText. Others choose the texts, so they can have any length.
 func clip(text string) string {
 	if len(text) > maxText {
 		text = text[:maxText]

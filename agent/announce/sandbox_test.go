@@ -13,7 +13,7 @@ import (
 	"muster/internal/sandbox"
 )
 
-// Over the wire: what a fault costs is a delay.
+// The test uses the real client with injected faults. A fault may only delay an event.
 func TestEventsArriveOverTheWire(t *testing.T) {
 	schema := readSchema(t)
 	for name, fault := range map[string]sandbox.Fault{

@@ -11,7 +11,7 @@ import (
 	"unicode/utf8"
 )
 
-// schema is as much of JSON Schema as docs/schema/event.json uses.
+// schema supports the part of JSON Schema that docs/schema/event.json uses.
 type schema struct {
 	Type                 string
 	Const                any
@@ -23,7 +23,7 @@ type schema struct {
 	AdditionalProperties *bool
 	Properties           map[string]*schema
 
-	Schema, Title, Description string // without meaning here
+	Schema, Title, Description string // not used in checks
 }
 
 func readSchema(t *testing.T) *schema {
@@ -35,14 +35,14 @@ func readSchema(t *testing.T) *schema {
 	defer file.Close()
 	var s schema
 	d := json.NewDecoder(dollar{file})
-	d.DisallowUnknownFields() // what is not understood is not checked
+	d.DisallowUnknownFields() // a keyword that this test does not support would not be checked
 	if err := d.Decode(&s); err != nil {
 		t.Fatal(err)
 	}
 	return &s
 }
 
-// dollar blanks the one keyword that is no Go name.
+// dollar replaces the one keyword that is not a valid Go name.
 type dollar struct{ file *os.File }
 
 func (d dollar) Read(p []byte) (int, error) {
@@ -51,7 +51,7 @@ func (d dollar) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// check returns what is wrong with a value.
+// check returns the violations of a value.
 func (s *schema) check(path string, v any) (wrong []string) {
 	bad := func(format string, args ...any) { wrong = append(wrong, path+": "+fmt.Sprintf(format, args...)) }
 	if s.Const != nil && v != s.Const {

@@ -1,9 +1,8 @@
-// Package await asks for what the agent needs and does not have at its start, until
-// it comes: instance metadata, a region, credentials, the record of bootstrap. Late is
-// not never. What the answers are used for is decided elsewhere.
+// Package await retries requests for things that the agent needs but that are not available at its start: instance
+// metadata, a region, credentials, the record of bootstrap. The caller decides how the results are used.
 //
-//	board.Until(ctx, need, ask)   asks with backoff; the journal says once what is
-//	                              missing, and once when it came and after how long
+//	board.Until(ctx, need, ask)   calls ask with backoff; the journal has one line about
+//	                              what is missing, and one when it is available
 //	board.List()                  what is missing now, for the state file
 package await
 
@@ -20,24 +19,24 @@ import (
 	"muster/internal/base/ownlimit"
 )
 
-// The pauses between two attempts have full jitter below a bound that doubles.
+// The pause between two attempts is random between zero and a limit that doubles with each attempt.
 const (
 	firstPause   = time.Second
 	longestPause = time.Minute
 )
 
-// ErrOptional marks an error of something that the agent works without: Until keeps
-// asking, and nothing is reported.
+// ErrOptional marks an error about something that the agent can work without. Until keeps calling ask, but reports
+// nothing.
 var ErrOptional = errors.New("optional")
 
 // Need is something that the agent waits for.
 type Need struct {
-	ID   string // a problem of agentstate
-	What string // as a person calls it: "instance metadata"
-	Came string // a verb for when it is there: "answered"
+	ID   string // a problem ID of agentstate
+	What string // its name in messages: "instance metadata"
+	Came string // the verb for messages once it is available: "answered"
 }
 
-// Board lists what is missing. Its methods may be called concurrently.
+// Board lists what is missing. Its methods are safe for concurrent use.
 type Board struct {
 	log  *slog.Logger
 	news chan struct{}
@@ -46,20 +45,20 @@ type Board struct {
 	missing []agentstate.Waiting
 }
 
-// New returns a Board on which nothing is missing.
+// New returns a Board with an empty list.
 func New(log *slog.Logger) *Board { return &Board{log: log, news: make(chan struct{}, 1)} }
 
-// News receives when the list has changed.
+// News receives a value after the list has changed.
 func (b *Board) News() <-chan struct{} { return b.news }
 
-// List is what is missing now, in the order in which it was missed.
+// List returns what is missing now, the longest missing first.
 func (b *Board) List() []agentstate.Waiting {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.missing)
 }
 
-// Until calls ask until it succeeds. It returns nil then, or the error of ctx.
+// Until calls ask until it succeeds. It returns nil, or the error of ctx if that ends first.
 func (b *Board) Until(ctx context.Context, n Need, ask func(context.Context) error) error {
 	for attempt := 0; ; attempt++ {
 		err := ask(ctx)
@@ -86,12 +85,12 @@ func pause(attempt int) time.Duration {
 	return rand.N(min(longestPause, firstPause<<min(attempt, 10)))
 }
 
-// Missing puts n on the list. Only the first time is logged.
+// Missing adds n to the list. It logs only the first call for n.
 func (b *Board) Missing(n Need, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	why, limit := err.Error(), ownlimit.Of(err)
-	if limit != "" { // the rest of the error blames somebody else
+	if limit != "" { // the error's text blames something else
 		why = "unknown: " + limit
 	}
 	if i := b.index(n); i >= 0 {
@@ -103,14 +102,14 @@ func (b *Board) Missing(n Need, err error) {
 	b.poke()
 }
 
-// Came takes n off the list, if it is there.
+// Came removes n from the list, if it is there.
 func (b *Board) Came(n Need) {
 	if was, there := b.remove(n); there {
 		b.log.Info(n.What+" "+n.Came+" after "+round(time.Since(was.Since)).String(), "phase", "start")
 	}
 }
 
-// round is for a person.
+// round rounds a duration for display.
 func round(d time.Duration) time.Duration {
 	if d < time.Second {
 		return d.Round(10 * time.Millisecond)

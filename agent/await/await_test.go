@@ -50,7 +50,7 @@ func TestWhatComesLateIsLoggedOnceWhenMissedAndOnceWhenItCame(t *testing.T) {
 				t.Errorf("pause %d is %s", i, pause)
 			}
 		}
-		if len(asked) < 180 || len(asked) > 1000 { // half a minute on average, or a hot loop
+		if len(asked) < 180 || len(asked) > 1000 { // the average is 30 s; more would be a busy loop
 			t.Errorf("asked %d times in 3 h", len(asked))
 		}
 	})

@@ -9,7 +9,7 @@ import (
 	"muster/internal/host/dockerapi"
 )
 
-// crowd is a machine that knows n healthy containers.
+// crowd returns a machine with n healthy containers.
 func crowd(tb testing.TB, n int) (*machine, time.Time) {
 	tb.Helper()
 	m, now := newMachine(), time.Now()
@@ -26,7 +26,7 @@ func crowd(tb testing.TB, n int) (*machine, time.Time) {
 	return m, now.Add(settle)
 }
 
-// probe is one turn of a container's health and back.
+// probe turns a container unhealthy and healthy again.
 func probe(m *machine, now time.Time) {
 	id := fmt.Sprintf("%064d", 7)
 	for i, h := range []string{"unhealthy", "healthy"} {
@@ -58,7 +58,7 @@ func BenchmarkTotals(b *testing.B) {
 	}
 }
 
-// What a container takes: bytes, as the heap grows by.
+// BenchmarkMemory reports the heap growth per container, in bytes.
 func BenchmarkMemory(b *testing.B) {
 	for _, n := range []int{500, 5000} {
 		b.Run(fmt.Sprint(n, " containers"), func(b *testing.B) {
@@ -76,7 +76,7 @@ func BenchmarkMemory(b *testing.B) {
 	}
 }
 
-// An event to heed may cost a few allocations, whatever the number of containers.
+// A relevant event may cost only a few allocations, regardless of the number of containers.
 func TestEventsCostFewAllocations(t *testing.T) {
 	m, now := crowd(t, 5000)
 	if allocs := testing.AllocsPerRun(1000, func() { now = now.Add(time.Millisecond); probe(m, now) }); allocs > 12 {

@@ -6,38 +6,38 @@ import (
 	"slices"
 )
 
-// Key names a series of counts.
+// Key identifies a series of counts.
 type Key struct {
-	Cluster   string // as labelled; empty for what ECS did not start
-	Service   string // or the family, of a task of no known service
-	Container string // empty in the counts of a whole service
+	Cluster   string // as in the label; empty for a container that ECS did not start
+	Service   string // the service, or the family if the task's service is unknown
+	Container string // empty for the counts of a whole service
 }
 
-// Gauges are how things are at a moment, in containers and tasks.
+// Gauges are the current numbers of containers and tasks.
 type Gauges struct {
 	Running                               int
-	Healthy, Unhealthy, Starting, NoCheck int // of those that run
-	// By ECS's rule; in the counts of a whole service only.
+	Healthy, Unhealthy, Starting, NoCheck int // running containers by health
+	// Tasks by ECS's rule. They are set only in the counts of a whole service.
 	TasksHealthy, TasksUnhealthy, TasksUnknown int
 }
 
-// Counters are what happened since the Watcher was made. They only grow: for the
-// events of a minute, subtract the counters of a minute ago.
+// Counters count what happened since the Watcher was created. They only grow. For the events of a minute, subtract the
+// counters of one minute before.
 type Counters struct {
-	Exits     int // all, including those of unknown reason
-	Stops     int // requested: by ECS, or by a person
+	Exits     int // all exits, including those with an unknown reason
+	Stops     int // requested exits, by ECS or by a user
 	Crashes   int // unexpected exits and failed starts
-	OOMKills  int // of the main process; not among Crashes
-	ChildOOMs int // kills for memory that the container survived
-	Restarts  int // of the same container after an exit that was not requested, by Docker or ECS
-	// Phases of bad health that are over, of containers and of tasks by ECS's rule.
+	OOMKills  int // kills of the main process; not included in Crashes
+	ChildOOMs int // out-of-memory kills that the container survived
+	Restarts  int // restarts of the same container after an exit that was not requested, by Docker or ECS
+	// Periods of bad health that have ended, of containers, and of tasks by ECS's rule.
 	UnhealthyEnds, TaskUnhealthyEnds int
 }
 
-// Add adds more.
+// Add adds more to n.
 func (n *Counters) Add(more Counters) { n.combine(more, 1) }
 
-// Sub subtracts what was read before.
+// Sub subtracts before from n.
 func (n *Counters) Sub(before Counters) { n.combine(before, -1) }
 
 func (n *Counters) combine(with Counters, sign int) {
@@ -51,23 +51,23 @@ func (n *Counters) combine(with Counters, sign int) {
 	n.TaskUnhealthyEnds += sign * with.TaskUnhealthyEnds
 }
 
-// Counts is one series.
+// Counts holds the values of one series.
 type Counts struct {
 	Key
 	Gauges
 	Counters
 }
 
-// Totals are the gauges of a moment, and the counters up to it. Reading them changes
-// nothing. The tasks of a service are counted under the Key without a container.
+// Totals holds the current gauges and the counters so far. Reading them changes nothing. The tasks of a service are
+// counted under the Key with an empty Container.
 type Totals struct {
-	// Docker is false while the Engine is lost: Gauges are then what they were before.
+	// Docker is false while the Engine does not respond. Gauges are then outdated.
 	Docker bool
-	Series []Counts // in order of Key
+	Series []Counts // sorted by Key
 }
 
-// maxSeries bounds the counters: each family of a one-off task adds one. What exceeds
-// it is counted for its cluster alone.
+// maxSeries limits the number of counters, because each family of a one-off task adds one. Further events are counted
+// only for their cluster.
 const maxSeries = 4096
 
 func (m *machine) counter(key Key) *Counters {
@@ -83,18 +83,17 @@ func (m *machine) counter(key Key) *Counters {
 	return n
 }
 
-// Key names the series of a container.
+// Key returns the key of the container's series.
 func (i Identity) Key() Key {
 	if i.TaskARN == "" {
-		return Key{} // its name may be random, and it is not published
+		return Key{} // the name may be random, and it is not published
 	}
 	return Key{i.Cluster, cmp.Or(i.Service, i.Family), i.Container}
 }
 
 func (c *container) key() Key { return c.named().Key() }
 
-// count is where a container's events are counted: with its task until the service
-// is known.
+// count returns the counters for a container's events. They belong to the task until its service is known.
 func (m *machine) count(c *container) *Counters { return m.countUnder(c.task, c.key()) }
 
 func (m *machine) countUnder(t *task, key Key) *Counters {
@@ -109,7 +108,7 @@ func (m *machine) countUnder(t *task, key Key) *Counters {
 	return n
 }
 
-// series are counts by key.
+// series maps keys to counts.
 type series map[Key]*Counts
 
 func (s series) of(key Key) *Counts {
@@ -119,7 +118,7 @@ func (s series) of(key Key) *Counts {
 	return s[key]
 }
 
-// totals leaves out a task whose service is still being looked up.
+// totals excludes a task whose service is still being looked up.
 func (m *machine) totals() Totals {
 	s := series{}
 	for key, n := range m.counters {
@@ -133,13 +132,13 @@ func (m *machine) totals() Totals {
 	return now
 }
 
-// gauge counts what runs.
+// gauge adds the running containers to the gauges.
 func (m *machine) gauge(s series) {
 	type health struct {
 		key Key
-		of  []Health // the containers whose check ECS honors
+		of  []Health // containers of the task, with the health that ECS sees
 	}
-	tasks := map[string]*health{} // by ARN; empty of what ECS did not start
+	tasks := map[string]*health{} // by ARN; the key is empty for containers that ECS did not start
 	for _, c := range m.containers {
 		if !c.running || c.paused || !c.task.known {
 			continue
@@ -148,9 +147,11 @@ func (m *machine) gauge(s series) {
 		if tasks[c.TaskARN] == nil {
 			tasks[c.TaskARN] = &health{key: c.key()}
 		}
-		if !c.ignored() {
-			tasks[c.TaskARN].of = append(tasks[c.TaskARN].of, c.health)
+		seen := c.health
+		if c.ignored() {
+			seen = NoCheck // the health that ECS sees
 		}
+		tasks[c.TaskARN].of = append(tasks[c.TaskARN].of, seen)
 	}
 	for arn, h := range tasks {
 		if h.key.Container = ""; arn != "" {
@@ -159,12 +160,12 @@ func (m *machine) gauge(s series) {
 	}
 }
 
-// Compare orders keys, by cluster first.
+// Compare orders keys, first by cluster.
 func (a Key) Compare(b Key) int {
 	return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Service, b.Service), cmp.Compare(a.Container, b.Container))
 }
 
-// Add adds more.
+// Add adds more to g.
 func (g *Gauges) Add(more Gauges) {
 	g.Running += more.Running
 	g.Healthy += more.Healthy

@@ -18,7 +18,7 @@ import (
 	"muster/test/observe"
 )
 
-// host is a real Engine under a Watcher.
+// host is a real Engine with a Watcher.
 type host struct {
 	dockertest.Docker
 	t     *testing.T
@@ -70,7 +70,7 @@ func (h *host) await(what string, ok func() bool) {
 	}
 }
 
-// kinds are the transitions of one container role so far.
+// kinds returns the transitions of one container role so far.
 func (h *host) kinds(role string) string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -91,7 +91,7 @@ func (h *host) expect(role, want string) {
 	}
 }
 
-// run starts the subject as ECS labels it, each role a container name of a family.
+// run starts the test program with the labels that ECS sets. Each role is a container name of the same family.
 func (h *host) run(role string, args ...string) string {
 	h.t.Helper()
 	const prefix = "com.amazonaws.ecs."
@@ -110,7 +110,7 @@ func (h *host) run(role string, args ...string) string {
 		prefix + "task-arn=arn:" + role,
 	}
 	if !slices.Contains([]string{"health", "deaf", "restarted", "before"}, role) {
-		all = append(all, "--no-healthcheck") // a probe that fails at the end would be told too
+		all = append(all, "--no-healthcheck") // otherwise a probe that fails during the stop would be reported too
 	}
 	options, program := args, []string{}
 	if i := slices.Index(args, "--"); i >= 0 {
@@ -129,7 +129,7 @@ func (h *host) counters() map[string]containers.Counters {
 	return sum
 }
 
-// realSequences are those of the machine that can be had from a real Engine.
+// realSequences are the sequences of machine_test.go that a real Engine can produce.
 var realSequences = []struct {
 	role    string
 	play    func(h *host, role string)
@@ -170,7 +170,7 @@ var realSequences = []struct {
 			h.Do("rm", id)
 		}
 	}, "crash crash crash crash-loop", containers.Counters{Exits: 3, Crashes: 3}},
-	{"policy", func(h *host, role string) { // as ECS's restart policy does it
+	{"policy", func(h *host, role string) { // as with ECS's restart policy
 		id := h.run(role, "--", "exit", "1")
 		h.Do("container", "wait", id)
 		h.Do("start", id)
@@ -196,7 +196,7 @@ func TestRealSequences(t *testing.T) {
 	}
 }
 
-// reportDelay says how long after a crash it was told; no time fails a test.
+// reportDelay logs how long after a crash it was reported. No delay fails the test.
 func (h *host) reportDelay(t *testing.T, role string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -7,8 +7,8 @@ import (
 	"muster/internal/host/dockerapi"
 )
 
-// An exit gets one verdict. What its events do not explain waits for an inspection, or
-// for what becomes of its task or of Docker:
+// Every exit gets exactly one verdict. If its events do not explain it, the verdict waits for an inspection, or for
+// what happens to the task or to Docker:
 //
 //	die ----- requested: TERM, INT, KILL, StopSignal, or Docker's stop event ---> stopped
 //	     |--- 137 after oom ----------------------------------------------------> oomKilled
@@ -23,18 +23,18 @@ import (
 //	  ... after Docker was away: wait 5 s ---- another container survived ------> as above
 //	                                        '-- none: dockerd ended them all ---> ended
 const (
-	// taskEnds is how long an exit with 0 waits for what becomes of its task.
+	// taskEnds is how long the verdict on an exit with code 0 waits to see whether the task ends too.
 	taskEnds = 10 * time.Second
-	// survivorsKnown is how long an exit during an outage of Docker waits for the
-	// inspections of the other containers.
+	// survivorsKnown is how long the verdict on an exit during an outage of Docker waits for the inspections of the
+	// other containers.
 	survivorsKnown = 5 * time.Second
 
 	killed     = 128 + 9
 	terminated = 128 + 15
 )
 
-// The ECS agent's container exits with 42 when ecs-init is to start its upgrade
-// (ecs-init/engine/engine.go, upgradeAgentExitCode).
+// The ECS agent's container exits with 42 to make ecs-init start an upgrade (ecs-init/engine/engine.go,
+// upgradeAgentExitCode).
 const (
 	agentContainer = "ecs-agent"
 	agentUpgrade   = 42
@@ -44,29 +44,29 @@ const (
 type verdict int
 
 const (
-	ended   verdict = iota // its work is done, or the reason is unknown
-	stopped                // requested
+	ended   verdict = iota // the work is done, or the reason is unknown
+	stopped                // the exit was requested
 	crashed
 	oomKilled
 )
 
-// exit is an exit that waits for its verdict.
+// exit is an exit without a verdict yet.
 type exit struct {
 	code    int
-	found   bool // by a list; its event was missed
-	outage  int  // of Docker, in which it happened; 0: none
-	oom     bool // as inspected
-	inspect bool // waits for an inspection
+	found   bool // a list showed the exit; its event was missed
+	outage  int  // number of the Docker outage in which it happened; 0 if none
+	oom     bool // OOMKilled of the inspection
+	inspect bool // the verdict waits for an inspection
 }
 
 func (m *machine) die(now time.Time, c *container, e dockerapi.Event) {
 	switch {
 	case c.running:
-	case c.exit != nil && c.exit.found: // a list was quicker than this event
+	case c.exit != nil && c.exit.found: // a list showed the exit before this event arrived
 		c.exit = nil
 	case c.finished.Sub(e.Time).Abs() < time.Second:
-		return // evaluated already, from an inspection
-	case c.exit != nil: // the start between was missed
+		return // already evaluated with an inspection
+	case c.exit != nil: // the start event in between was missed
 		m.startedAgain(now, c)
 	}
 	m.stopped(now, c)
@@ -74,13 +74,13 @@ func (m *machine) die(now time.Time, c *container, e dockerapi.Event) {
 	m.exited(now, c, exit{code: e.ExitCode})
 }
 
-// exited gives an exit its verdict, or finds out what that needs.
+// exited gives an exit its verdict, or requests the data that the verdict needs.
 func (m *machine) exited(now time.Time, c *container, x exit) {
 	switch {
 	case !x.found && m.requested(now, c, x.code), x.found && c.stopping(now):
 		m.judge(now, c, x, stopped)
 	case x.code == killed && !c.oomed.IsZero() && now.Sub(c.oomed) < oomExit:
-		c.ooms = 0 // the kernel reports one kill more than once (seen on 20.10)
+		c.ooms = 0 // the kernel can report one kill more than once (seen on 20.10)
 		m.judge(now, c, x, oomKilled)
 	case x.found, x.code == killed, c.signal != 0:
 		x.inspect, c.exit = true, &x
@@ -90,9 +90,9 @@ func (m *machine) exited(now time.Time, c *container, x exit) {
 	}
 }
 
-// unexpected evaluates an exit that was not requested, as far as is known. With 0 it is a
-// crash only if it takes down its service's task. Otherwise a task is done, or a container
-// that others wait for, or the restart policy starts it again.
+// unexpected evaluates an exit that was not requested, as far as is known. Exit code 0 is a crash only if it takes down
+// its service's task. Otherwise the task is done, or other containers depend on this one's completion, or the restart
+// policy starts it again.
 func (m *machine) unexpected(now time.Time, c *container, x exit) {
 	if x.code != 0 {
 		v := crashed
@@ -105,7 +105,7 @@ func (m *machine) unexpected(now time.Time, c *container, x exit) {
 	x.inspect, c.exit = false, &x
 	m.at(now.Add(taskEnds), func(now time.Time) {
 		if c.exit != &x {
-			return // it has its verdict
+			return // the verdict was given meanwhile
 		}
 		v := crashed
 		if c.task.Service == "" || m.taskRuns(c.task) {
@@ -115,7 +115,7 @@ func (m *machine) unexpected(now time.Time, c *container, x exit) {
 	})
 }
 
-// taskRuns reports whether a container of the task runs and is not being stopped.
+// taskRuns reports whether a container of the task is running and not being stopped.
 func (m *machine) taskRuns(t *task) bool {
 	for _, c := range m.containers {
 		if c.running && c.stop.IsZero() && c.task == t {
@@ -125,8 +125,8 @@ func (m *machine) taskRuns(t *task) bool {
 	return false
 }
 
-// settleExit gives the exit that waits a verdict that nothing contradicts any more. Of one
-// that only a list showed, nothing else is known.
+// settleExit gives the pending exit this verdict. If only a list showed the exit, a crash cannot be confirmed, so the
+// verdict is ended.
 func (m *machine) settleExit(now time.Time, c *container, v verdict) {
 	x := *c.exit
 	if v == crashed && x.found {
@@ -135,8 +135,8 @@ func (m *machine) settleExit(now time.Time, c *container, v verdict) {
 	m.judge(now, c, x, v)
 }
 
-// startedAgain settles the exit that waits. With 0 it was no crash: a restart policy starts
-// the container after any exit.
+// startedAgain gives the pending exit its verdict after the container has started again. With exit code 0 it was not a
+// crash, because a restart policy restarts a container after any exit.
 func (m *machine) startedAgain(now time.Time, c *container) {
 	v := crashed
 	if c.exit.code == 0 {
@@ -145,7 +145,7 @@ func (m *machine) startedAgain(now time.Time, c *container) {
 	m.settleExit(now, c, v)
 }
 
-// inspectedExit evaluates an exit by an inspection, which is nil if there is none.
+// inspectedExit evaluates an exit with the result of an inspection. found is nil if the inspection failed.
 func (m *machine) inspectedExit(now time.Time, c *container, found *dockerapi.Inspection) {
 	x := *c.exit
 	switch {
@@ -181,8 +181,8 @@ func (m *machine) explained(now time.Time, c *container, x exit) {
 	}
 }
 
-// awaitSurvivors evaluates an exit while Docker was away. A dockerd that restarts stops all
-// containers, so that the exit codes say nothing; under live-restore others survive.
+// awaitSurvivors evaluates an exit while Docker did not respond. A dockerd that restarts stops all containers, so the
+// exit codes prove nothing. With live-restore, other containers survive.
 func (m *machine) awaitSurvivors(now time.Time, c *container, x exit) {
 	x.inspect, c.exit = false, &x
 	m.at(now.Add(survivorsKnown), func(now time.Time) {
@@ -196,7 +196,7 @@ func (m *machine) awaitSurvivors(now time.Time, c *container, x exit) {
 	})
 }
 
-// judge counts an exit, once.
+// judge counts the exit with its verdict. It is called once per exit.
 func (m *machine) judge(now time.Time, c *container, x exit, v verdict) {
 	m.childOOM(now, c, "exited later")
 	c.exit, c.failed = nil, v != stopped

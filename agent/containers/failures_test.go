@@ -10,14 +10,14 @@ import (
 	"muster/internal/host/dockerapi"
 )
 
-// of puts the tasks of containers into a service.
+// of assigns the tasks of containers to a service.
 func (s *scene) of(service string, ids ...string) {
 	for _, id := range ids {
 		s.services["arn:t-"+id] = TaskInfo{Service: service}
 	}
 }
 
-// failsToStart is a create whose start fails, as Docker leaves it (moby daemon/start.go).
+// failsToStart simulates a create event whose start fails, with the state that Docker leaves (moby daemon/start.go).
 func (s *scene) failsToStart(id string, code int, why string) {
 	s.of("web", id)
 	s.inspect[id] = &dockerapi.Inspection{ExitCode: code, Error: why}
@@ -25,7 +25,7 @@ func (s *scene) failsToStart(id string, code int, why string) {
 	s.passes(10 * time.Second)
 }
 
-// lives is a container of a service that runs for so long and then exits.
+// lives simulates a container of a service that exits after the given lifetime.
 func (s *scene) lives(id string, life time.Duration, status int) {
 	s.of("web", id)
 	s.happens(id, "start")
@@ -34,7 +34,7 @@ func (s *scene) lives(id string, life time.Duration, status int) {
 	s.happens(id, "destroy")
 }
 
-// down are services that are down, and what must be counted and reported.
+// down are scenarios of failing services, with the expected counts and reports.
 var down = map[string]struct {
 	play    func(*scene)
 	counted string
@@ -44,14 +44,14 @@ var down = map[string]struct {
 		s.failsToStart("x", 127, "exec: stat /nope: no such file or directory")
 		s.failsToStart("y", 128, "failed to create endpoint: port is already allocated")
 		s.failsToStart("z", 128, "failed to initialize logging driver")
-	}, " crashes=3", []string{"crash x 127", "crash y 128", "crash z 128", "crash-loop z 128"}},
+	}, " crashes=3", []string{"start-failed x 127", "start-failed y 128", "start-failed z 128", "crash-loop z 128"}},
 	"it never starts, and the event was lost": {func(s *scene) {
 		s.inspect["x"] = &dockerapi.Inspection{ExitCode: 127, Error: "stat /nope"}
 		for range 3 {
 			s.lists(listed("a", "running", "none"), listed("x", "created", ""))
 			s.passes(time.Minute)
 		}
-	}, " crashes=1", []string{"crash x 127"}},
+	}, " crashes=1", []string{"start-failed x 127"}},
 	"it is unhealthy and replaced for ever": {func(s *scene) {
 		for _, id := range []string{"x", "y", "z"} {
 			s.of("web", id)
@@ -81,7 +81,7 @@ var down = map[string]struct {
 			s.lives(fmt.Sprint("x", i), time.Second, 1)
 			s.passes(gap)
 		}
-		s.passes(26 * time.Minute) // not over yet
+		s.passes(26 * time.Minute) // the loop is not over yet
 	}, " crashes=7 exits=7", []string{"crash x0 1", "crash x1 1", "crash x2 1", "crash-loop x2 1"}},
 	"its main container exits with 0 while a sidecar takes half a minute to stop": {func(s *scene) {
 		s.of("web", "b")
@@ -117,8 +117,8 @@ var down = map[string]struct {
 	}, " exits=1 ooms=1", []string{"docker-lost  0", "docker-regained  0", "oom b 137"}},
 }
 
-// restartsDocker lets Docker go away and return with a exited container b; another survives,
-// or Docker has stopped it too and a restart policy started it again.
+// restartsDocker simulates that Docker stops and returns with b as an exited container. Another container survives, or
+// Docker has stopped it too and a restart policy started it again.
 func (s *scene) restartsDocker(b dockerapi.Inspection, survives bool) {
 	began := s.now.Add(-time.Hour)
 	s.inspect["a"] = &dockerapi.Inspection{Running: true, StartedAt: began, Health: "none"}
@@ -134,7 +134,7 @@ func (s *scene) restartsDocker(b dockerapi.Inspection, survives bool) {
 	s.lists(listed("a", "running", "none"), listed("b", "exited", ""))
 }
 
-// planned is what must not be taken for a failure.
+// planned are scenarios that must not count as failures.
 var planned = map[string]struct {
 	play    func(*scene)
 	counted string
@@ -263,7 +263,8 @@ func TestAnEventNamesItsReason(t *testing.T) {
 			for _, id := range []string{"x", "y", "z"} {
 				s.failsToStart(id, 128, "port is already allocated")
 			}
-		}, []string{"3 unexpected exits within 30m; the last: could not be started: port is already allocated"}},
+		}, []string{"3 unexpected exits within 30m; the last: " +
+			"could not be started: a port of the host that it publishes is taken: port is already allocated"}},
 		"a loop that is over": {func(s *scene) {
 			for i := range 3 {
 				s.lives(fmt.Sprint("x", i), time.Second, 1)
@@ -343,5 +344,47 @@ func TestAPausedContainerDoesNotRun(t *testing.T) {
 	s.lists(listed("a", "running", "none"))
 	if got = append(got, running()); !slices.Equal(got, []int{0, 1, 0, 1}) {
 		t.Errorf("running: %v", got)
+	}
+}
+
+// ECS's introspection is asked once a minute, and a task may have a container whose start failed as well.
+func TestATaskThatDidNotStartCountsOnce(t *testing.T) {
+	failed := func(s *scene, arn string) {
+		s.services[arn] = TaskInfo{Service: "web"}
+		s.m.answer(s.now, func(m *machine, now time.Time) {
+			m.taskFailed(now, Identity{Cluster: "prod", TaskARN: arn, Family: "node", Container: "web"}, "could not be started: its image")
+		})
+	}
+	for name, c := range map[string]struct {
+		play    func(*scene)
+		counted string
+		said    []string
+	}{
+		"its image cannot be pulled": {func(s *scene) { failed(s, "arn:t-new") }, " crashes=1", []string{"start-failed  0"}},
+		"its image cannot be pulled, thrice": {func(s *scene) {
+			for _, arn := range []string{"arn:t-1", "arn:t-2", "arn:t-3"} {
+				failed(s, arn)
+				s.passes(time.Minute)
+			}
+		}, " crashes=3", []string{"start-failed  0", "start-failed  0", "start-failed  0", "crash-loop  0"}},
+		"Docker has seen it first": {func(s *scene) {
+			s.failsToStart("x", 127, "no such file")
+			failed(s, s.m.containers["x"].TaskARN)
+		}, " crashes=1", []string{"start-failed x 127"}},
+		"the ECS agent has seen it first": {func(s *scene) {
+			s.of("web", "x")
+			s.inspect["x"] = &dockerapi.Inspection{ExitCode: 128, Error: "port is already allocated"}
+			s.happens("x", "create")
+			failed(s, "arn:t-x")
+			s.passes(10 * time.Second)
+		}, " crashes=1", []string{"start-failed  0"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			s.lists(listed("a", "running", "none"))
+			c.play(s)
+			s.passes(taskEnds + time.Second)
+			s.want(c.counted, c.said...)
+		})
 	}
 }

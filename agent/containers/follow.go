@@ -13,17 +13,17 @@ import (
 const (
 	firstPause = 100 * time.Millisecond
 	maxPause   = 30 * time.Second
-	// A connection that held so long was no failed attempt.
+	// heldLong is the age from which a connection does not count as a failed attempt.
 	heldLong = 10 * time.Second
 )
 
-// brokenStream is how many event streams in a row may end as soon as they begin
-// before the stream counts as broken: Docker may be restarted twice.
+// brokenStream is the number of consecutive event streams that end immediately before the stream counts as broken. It
+// is more than two, because Docker may restart twice.
 const brokenStream = 3
 
-// follow keeps connected to Docker.
+// follow keeps the connection to Docker, and reconnects after failures.
 func (w *Watcher) follow(ctx context.Context) {
-	var last time.Time // of the last event, by the Engine's clock
+	var last time.Time // time of the last event, by the Engine's clock
 	wait := firstPause
 	for ctx.Err() == nil {
 		began := time.Now()
@@ -32,7 +32,7 @@ func (w *Watcher) follow(ctx context.Context) {
 			return
 		}
 		held := time.Since(began) > heldLong
-		if !listed { // one that ends after it had listed is tried again first
+		if !listed { // if the list succeeded, only the event stream ended, so reconnect before reporting a loss
 			w.lose(err)
 		} else {
 			w.endedStream(err, held)
@@ -47,8 +47,8 @@ func (w *Watcher) follow(ctx context.Context) {
 	}
 }
 
-// endedStream takes note of an event stream that ended while Docker can be listed. One
-// that never works is logged once; the lists then replace it.
+// endedStream records that an event stream ended although Docker can be listed. A stream that never works is logged
+// once, and lists replace it.
 func (w *Watcher) endedStream(err error, held bool) {
 	if held {
 		w.streamWorks()
@@ -74,7 +74,7 @@ func (w *Watcher) endedStream(err error, held bool) {
 	})
 }
 
-// streamWorks takes note of an event stream that holds.
+// streamWorks records that the event stream works.
 func (w *Watcher) streamWorks() {
 	if w.streams >= brokenStream {
 		w.log.Info("Docker's event stream works again", "phase", "containers")
@@ -83,8 +83,8 @@ func (w *Watcher) streamWorks() {
 	w.tell(func(m *machine, _ time.Time) { m.stream = Stream{} })
 }
 
-// session is one connection: it subscribes, and then lists, each period again, until
-// something fails. listed is whether the last list came.
+// session is one connection. It subscribes to events, then lists the containers, and lists again in each period until
+// something fails. listed reports whether the last list succeeded.
 func (w *Watcher) session(ctx context.Context, last *time.Time) (listed bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -117,9 +117,10 @@ func (w *Watcher) session(ctx context.Context, last *time.Time) (listed bool, er
 	}
 }
 
-// listsAnyway reports whether an Engine that refuses the events alone can be listed.
+// listsAnyway reports whether the containers can be listed although the Engine rejects, or does not respond to, the
+// request for events.
 func (w *Watcher) listsAnyway(ctx context.Context, err error) bool {
-	for _, away := range []error{dockerapi.ErrNotRunning, dockerapi.ErrHung, dockerapi.ErrDenied, dockerapi.ErrUnknown, dockerapi.ErrProxy} {
+	for _, away := range []error{dockerapi.ErrNotRunning, dockerapi.ErrDenied, dockerapi.ErrUnknown, dockerapi.ErrProxy} {
 		if errors.Is(err, away) {
 			return false
 		}
@@ -127,7 +128,7 @@ func (w *Watcher) listsAnyway(ctx context.Context, err error) bool {
 	return w.list(ctx) == nil
 }
 
-// read reads the events until they end, as they do with their context.
+// read reads the events until the stream or its context ends.
 func (w *Watcher) read(events iter.Seq2[dockerapi.Event, error], last *time.Time) error {
 	for e, err := range events {
 		if err != nil {
@@ -153,8 +154,7 @@ func (w *Watcher) list(ctx context.Context) error {
 	return nil
 }
 
-// lose takes note of a Docker that cannot be asked. Why may be with this process; then
-// nothing is known about Docker.
+// lose records that a request to Docker failed. If the reason is a limit of this process, Docker's state is unknown.
 func (w *Watcher) lose(err error) {
 	limit := dockerapi.NotAsked(err)
 	if !w.lost {

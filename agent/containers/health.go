@@ -2,11 +2,10 @@ package containers
 
 import "slices"
 
-// Health is what Docker's HEALTHCHECK says of a container, or ECS's rule of a task.
+// Health is the state of a container's HEALTHCHECK, or of a task by ECS's rule.
 type Health string
 
-// The states of health. Of a task there is no Starting and no NoCheck, of a
-// container no Unknown.
+// States of health. Tasks are never Starting or NoCheck, and containers are never Unknown.
 const (
 	NoCheck   Health = "none"
 	Starting  Health = "starting"
@@ -15,20 +14,21 @@ const (
 	Unknown   Health = "unknown"
 )
 
-// checked says whether h is the word of a HEALTHCHECK.
+// checked reports whether h is a state of a HEALTHCHECK.
 func (h Health) checked() bool { return h == Starting || h == Healthy || h == Unhealthy }
 
-// TaskHealth is ECS's rule, given the health of the task's containers whose check
-// ECS honors: UNHEALTHY when one is, UNKNOWN while one is not evaluated and when there
-// is no check (ECS developer guide, "Determine Amazon ECS task health").
+// TaskHealth applies ECS's rule to the health of those containers of a task whose checks ECS honors: UNHEALTHY takes
+// precedence over UNKNOWN, and UNKNOWN over HEALTHY. A check without a result yet, and a container without a check, are
+// UNKNOWN (ECS API reference, HealthCheck, whose examples are the test's).
 //
-// ECS counts only essential containers. Only the task definition names these, not the
-// instance, so each container with a check counts as essential.
+// ECS counts only essential containers. Only the task definition marks those, and the instance does not have it.
+// Therefore every container counts as essential here, as it does by default in a task definition.
 func TaskHealth(containers []Health) Health {
+	other := func(h Health) bool { return h != Healthy }
 	switch {
 	case slices.Contains(containers, Unhealthy):
 		return Unhealthy
-	case slices.Contains(containers, Starting), !slices.Contains(containers, Healthy):
+	case len(containers) == 0, slices.ContainsFunc(containers, other):
 		return Unknown
 	}
 	return Healthy

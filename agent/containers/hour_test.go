@@ -11,7 +11,7 @@ import (
 	"muster/internal/host/dockerapi"
 )
 
-// An hour in which each second one of 500 containers fails and is replaced.
+// The test simulates an hour in which one of 500 containers fails and is replaced each second.
 func TestAnHourOfChurnKeepsNoMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &truthful{newDocker(running(500)...), map[string]time.Time{}}
@@ -38,8 +38,7 @@ func TestAnHourOfChurnKeepsNoMemory(t *testing.T) {
 	})
 }
 
-// truthful is an Engine that finds no container which is gone, and knows since when
-// the others run.
+// truthful is an Engine that finds no removed container, and returns the real start times of the others.
 type truthful struct {
 	*docker
 	began map[string]time.Time
@@ -55,7 +54,7 @@ func (d *truthful) Inspect(ctx context.Context, id string) (dockerapi.Inspection
 	return is, slices.ContainsFunc(d.list, func(s dockerapi.Summary) bool { return s.ID == id }), err
 }
 
-// replace ends the oldest container and runs a new one.
+// replace ends the oldest container and starts a new one.
 func (d *truthful) replace(n int) {
 	d.mu.Lock()
 	old := d.list[0]

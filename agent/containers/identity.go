@@ -2,8 +2,7 @@ package containers
 
 import "strings"
 
-// The labels that the ECS agent puts on the containers of a task
-// (agent/engine/docker_task_engine.go, labelPrefix).
+// Labels that the ECS agent sets on the containers of a task (agent/engine/docker_task_engine.go, labelPrefix).
 const (
 	labelCluster   = "com.amazonaws.ecs.cluster"
 	labelTask      = "com.amazonaws.ecs.task-arn"
@@ -12,21 +11,20 @@ const (
 	labelRevision  = "com.amazonaws.ecs.task-definition-version"
 )
 
-// internalPrefix begins the names of what the ECS agent adds to a task, such as the
-// pause container (agent/api/task, NetworkPauseContainerName). They are not counted.
+// internalPrefix is the prefix of containers that the ECS agent adds to a task, such as the pause container
+// (agent/api/task, NetworkPauseContainerName). They are not counted.
 const internalPrefix = "~internal~ecs~"
 
-// Identity says which container it is, as Docker and its labels say it: nothing is
-// shortened or replaced. All but ID and Name are empty for one that ECS did not
-// start.
+// Identity identifies a container by Docker's data and its labels. Nothing is shortened or replaced. For a container
+// that ECS did not start, all fields except ID and Name are empty.
 type Identity struct {
 	ID, Name  string // Docker's
-	Cluster   string // name or ARN, as the ECS agent was configured
+	Cluster   string // name or ARN, as configured for the ECS agent
 	TaskARN   string
-	Container string // as in the task definition
+	Container string // name in the task definition
 	Family    string
 	Revision  string
-	// Service is empty while it is not known, and for a task of no service.
+	// Service is empty while it is unknown, and for a task without a service.
 	Service string
 }
 
@@ -35,14 +33,14 @@ func identify(id, name string, labels map[string]string) Identity {
 		Container: labels[labelContainer], Family: labels[labelFamily], Revision: labels[labelRevision]}
 }
 
-// Internal says whether the ECS agent runs it for itself.
+// Internal reports whether this is one of the ECS agent's own containers.
 func (i Identity) Internal() bool { return strings.HasPrefix(i.Container, internalPrefix) }
 
-// role is what stays the same when a failing container is replaced by a new one.
+// role identifies the containers that replace each other when one of them fails.
 type role struct{ cluster, family, container string }
 
 func (i Identity) role() role {
-	if i.Container == "" {
+	if i.TaskARN == "" && i.Container == "" {
 		return role{container: i.Name}
 	}
 	return role{i.Cluster, i.Family, i.Container}

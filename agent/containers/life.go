@@ -3,27 +3,31 @@ package containers
 import (
 	"time"
 
+	"muster/internal/base/stopreason"
 	"muster/internal/host/dockerapi"
 )
 
 const (
-	// oomJudged is how long a kill for memory waits for the end of the container,
-	// which follows within 30 ms if it was the main process (measured on 20.10), and
-	// later on a host that is short of memory itself.
+	// oomJudged is how long an out-of-memory event waits for the exit of the container. If the main process was killed,
+	// the exit follows within 30 ms (measured on 20.10), or later on a host that is short of memory itself.
 	oomJudged = 700 * time.Millisecond
-	// oomExit bounds how long before its end a main process was killed for memory.
+	// oomExit is the maximum time between the out-of-memory kill of a main process and the container's exit.
 	oomExit = 10 * time.Second
-	// saidOften bounds the child-oom transitions of a container.
+	// sameKill is the maximum time between two OOM events for one kill. The number of events is not the number of
+	// kills. Under cgroup v1 the kernel notifies for each allocation that fails while the victim is still exiting
+	// (mm/memcontrol.c, mem_cgroup_oom_notify). containerd's shim (pkg/oom/v1) and its cgroup monitor
+	// (core/metrics/cgroups/v1) both pass on each notification. On a loaded host these arrive late.
+	sameKill = time.Second
+	// saidOften is the minimum time between two child-oom transitions of a container.
 	saidOften = time.Minute
-	// startsSoon is when a container that was created and not started is inspected. ECS
-	// creates some long before it starts them, so that each list asks again.
+	// startsSoon is the delay after which a container that was created but has not started is inspected. ECS creates
+	// some containers long before it starts them, so each list requests another inspection.
 	startsSoon = 2 * time.Second
-	// staysDown is how long an unhealthy container that has exited may take to be started
-	// again before it counts as replaced.
+	// staysDown is how long an unhealthy container may stay exited before it counts as replaced.
 	staysDown = time.Minute
 )
 
-// create notes a container that has not started yet. A start that fails has no event.
+// create records a container that has not started yet. A failed start sends no event.
 func (m *machine) create(now time.Time, c *container) {
 	c.created, c.begun = true, now
 	m.at(now.Add(startsSoon), func(time.Time) {
@@ -33,19 +37,45 @@ func (m *machine) create(now time.Time, c *container) {
 	})
 }
 
-// failedStart counts a start that failed, once. Docker leaves the container as created,
-// with an exit code and an error (moby daemon/start.go), and sends no event.
+// failedStart counts a failed start, once. Docker leaves the container in the state created, with an exit code and an
+// error (moby daemon/start.go), and sends no event.
 func (m *machine) failedStart(now time.Time, c *container, found *dockerapi.Inspection) {
 	if !c.created || found.ExitCode == 0 || found.Error == "" {
 		return
 	}
 	c.created, c.failed = false, true
+	if c.task.failed {
+		return // already counted as a task that did not start
+	}
 	m.count(c).Crashes++
-	m.fail(now, c, Crash, found.ExitCode, "could not be started: "+found.Error)
+	m.fail(now, c, StartFailed, found.ExitCode, startText(found.Error))
 }
 
-// start begins a life. If the container was running as far as is known, its exit was
-// missed.
+// startText returns the explanation for the error of a start.
+func startText(text string) string {
+	reason, known := stopreason.Of(stopreason.Facts{Text: text})
+	if !known {
+		return "could not be started: " + text
+	}
+	return reason.What + ": " + text
+}
+
+// taskFailed counts a task that did not start. Docker has no container of it, because its image, a secret or its
+// network interface failed first. If Docker has a container, that was already counted as a failed start.
+func (m *machine) taskFailed(now time.Time, id Identity, why string) {
+	for _, c := range m.containers {
+		if c.TaskARN == id.TaskARN && c.failed {
+			return
+		}
+	}
+	c := &container{Identity: id, task: m.task(id.TaskARN), health: NoCheck, begun: now, failed: true}
+	c.task.failed = true
+	m.count(c).Crashes++
+	m.fail(now, c, StartFailed, 0, why)
+	m.lookUp(c, "")
+}
+
+// start records a start. If the container was running according to the machine's state, its exit was missed.
 func (m *machine) start(now time.Time, c *container) {
 	if c.running {
 		m.stopped(now, c)
@@ -75,7 +105,10 @@ func (m *machine) live(now time.Time, c *container, e dockerapi.Event) {
 	case dockerapi.ActionPause, dockerapi.ActionUnpause:
 		c.paused = e.Action == dockerapi.ActionPause
 	case dockerapi.ActionOOM:
-		c.oomed = now
+		again := !c.oomed.IsZero() && now.Sub(c.oomed) < sameKill
+		if c.oomed = now; again {
+			return
+		}
 		if c.ooms++; c.ooms == 1 {
 			m.at(now.Add(oomJudged), func(now time.Time) { m.childOOM(now, c, "runs on") })
 		}
@@ -86,7 +119,7 @@ func (m *machine) live(now time.Time, c *container, e dockerapi.Event) {
 	}
 }
 
-// childOOM reports that the container survived kills for memory, or exited later.
+// childOOM reports that the container survived out-of-memory kills, or exited later.
 func (m *machine) childOOM(now time.Time, c *container, then string) {
 	if c.ooms == 0 {
 		return // already evaluated with the exit
@@ -108,15 +141,14 @@ func (m *machine) setHealth(now time.Time, c *container, h Health) {
 	}
 	c.health, c.checked = h, c.checked || h != NoCheck
 	switch {
-	case h == Unhealthy && !c.stopping(now): // which makes probes fail
+	case h == Unhealthy && !c.stopping(now): // probes fail while a container is being stopped
 		m.sicken(now, c, "its health check fails")
 	case h == Healthy:
 		m.recover(now, c, "its health check passes again")
 	}
 }
 
-// awaitHealth reports a health check that has had no result when its start period is over
-// and all its retries must have failed.
+// awaitHealth reports a health check that still has no result after its start period and the time for all retries.
 func (m *machine) awaitHealth(now time.Time, c *container, due time.Duration) {
 	began := c.begun
 	m.at(now.Add(due), func(now time.Time) {
@@ -148,7 +180,7 @@ func (c *container) note() string {
 	return ""
 }
 
-// stopped notes that the container no longer runs.
+// stopped records that the container is not running any more.
 func (m *machine) stopped(now time.Time, c *container) {
 	if c.health == Unhealthy {
 		m.unhealthyEnded(c)
@@ -163,9 +195,9 @@ func (m *machine) stopped(now time.Time, c *container) {
 	}
 }
 
-// unhealthyEnded counts a phase of bad health that is over, of the container and of its
-// task: a minute's number is what is unhealthy at its end and what was before. What
-// turned unhealthy while it was being stopped is not counted.
+// unhealthyEnded counts an ended period of bad health of the container, and of its task. The metric of a minute is the
+// number of unhealthy containers at its end plus the number of these ended periods. It ignores a container that turned
+// unhealthy while it was being stopped.
 func (m *machine) unhealthyEnded(c *container) {
 	if c.sick.IsZero() {
 		return
@@ -176,7 +208,7 @@ func (m *machine) unhealthyEnded(c *container) {
 	}
 	for _, other := range m.containers {
 		if other != c && other.task == c.task && other.running && other.health == Unhealthy && !other.ignored() {
-			return // its task is still unhealthy
+			return // the task is still unhealthy
 		}
 	}
 	key := c.key()
@@ -184,8 +216,8 @@ func (m *machine) unhealthyEnded(c *container) {
 	m.countUnder(c.task, key).TaskUnhealthyEnds++
 }
 
-// remove forgets a container. If it was running as far as is known, its exit was missed,
-// and it is too late to inspect it.
+// remove forgets a container. If it was running according to the machine's state, its exit was missed, and it cannot be
+// inspected any more.
 func (m *machine) remove(now time.Time, c *container) {
 	switch {
 	case c.running:

@@ -6,25 +6,25 @@ import (
 	"muster/internal/base/crashloop"
 )
 
-// A failing service makes new containers, so that a loop shows only over those of
-// the same cluster, family and name:
+// A failing service creates new containers. Therefore a crash loop is detected over all containers with the same
+// cluster, family and name:
 //
 //	        3 failures within 30m                 another failure
 //	quiet ------------------------> crash loop <-------------------.
 //	  ^                               |   '-----------------------'
 //	  '---- no failure for 30m, and for twice the last gap (ECS's grow to 27m)
 //
-// A failure is a crash, a kill for memory, a failed start, or a stop while the health
-// check failed. It counts if its container was started after the failure before: replicas
-// that fail together fail once. A one-off task is no service and makes no loop.
+// A failure is a crash, an out-of-memory kill, a failed start, or a stop while the health check failed. It counts only
+// if its container started after the previous failure, so replicas that fail together count once. A one-off task has no
+// service and cannot be in a crash loop.
 const (
 	loopFailures = crashloop.Exits
 	loopWindow   = crashloop.Window
-	gapsQuiet    = 2    // gaps that must pass without a failure
-	maxLoops     = 4096 // roles that are watched at a time
+	gapsQuiet    = 2    // number of gaps between failures that must pass without a failure
+	maxLoops     = 4096 // maximum number of tracked roles
 )
 
-// loop is the recent failures of one role.
+// loop holds the recent failures of one role.
 type loop struct {
 	recent [loopFailures]time.Time
 	last   *container
@@ -36,8 +36,8 @@ func (m *machine) looping(r role) bool {
 	return l != nil && l.on
 }
 
-// fail reports a failure and notes it for the loop. A crash during a loop, and a kind that
-// is empty, are not reported one by one.
+// fail records a failure for the crash loop detection and reports it. It does not report a failure with an empty kind,
+// or a crash during a crash loop.
 func (m *machine) fail(now time.Time, c *container, kind Kind, code int, why string) {
 	if kind == OOM || kind != "" && !m.looping(c.role()) {
 		m.say(now, kind, c, code, why)
@@ -64,12 +64,12 @@ func (m *machine) fail(now time.Time, c *container, kind Kind, code int, why str
 	}
 }
 
-// oneOff reports whether the container belongs to no service and was started only once.
+// oneOff reports whether the container belongs to no service and has started only once.
 func (c *container) oneOff() bool {
 	return c.TaskARN != "" && c.task.known && !c.task.Unsure && c.task.Service == "" && c.starts < 2
 }
 
-// quiet ends a loop, or is called again when it may be over.
+// quiet ends a loop, or schedules another call for the time when the loop may be over.
 func (m *machine) quiet(now time.Time, l *loop) {
 	last, before := l.recent[loopFailures-1], l.recent[loopFailures-2]
 	lasts := loopWindow
@@ -86,7 +86,7 @@ func (m *machine) quiet(now time.Time, l *loop) {
 	}
 }
 
-// minutes is a duration as a person writes it.
+// minutes formats a duration without seconds.
 func minutes(d time.Duration) string {
 	text := d.Round(time.Minute).String() // such as 30m0s
 	return text[:len(text)-len("0s")]

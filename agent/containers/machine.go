@@ -8,9 +8,8 @@ import (
 	"muster/internal/host/dockerapi"
 )
 
-// machine holds what is known of the containers, and draws the conclusions. It does
-// no I/O and reads no clock: now is given, and must never go back. What the Engine's
-// clock says is used for the order of events alone.
+// machine holds the state of all containers and evaluates their events. It does no I/O and reads no clock: callers pass
+// now, which must never go back. It uses the Engine's timestamps only to sort events.
 type machine struct {
 	queue
 	outbox
@@ -19,20 +18,20 @@ type machine struct {
 	loops      map[role]*loop
 	counters   map[Key]*Counters
 
-	touched  map[string]struct{} // by an event since the list was asked for; nil unless it was
-	based    bool                // a list was seen: what is new from now on is new
-	away     bool                // Docker is lost
-	outage   int                 // counts the losses
-	survived int                 // the last loss that a container survived
-	gap      bool                // it was since the last list
-	why      string              // of the loss
-	limit    string              // what this process lacks to ask, if that is why
+	touched  map[string]struct{} // containers with an event since the last list request; nil if no request is pending
+	based    bool                // a list was received, so unknown containers are new
+	away     bool                // Docker does not respond
+	outage   int                 // number of outages
+	survived int                 // the last outage that a container survived
+	gap      bool                // events may have been lost since the last list
+	why      string              // reason of the outage
+	limit    string              // the limit of this process that prevents requests, if that is the reason
 	stream   Stream
 	own      arn.Owner
-	changed  time.Time // when Docker was lost or regained
-	listed   time.Time // the last list, as of now
+	changed  time.Time // start or end of the last outage
+	listed   time.Time // time of the last list, as passed in now
 
-	timers  []timer // the next one first
+	timers  []timer // sorted by time
 	asks    []ask
 	lookups []Lookup
 }
@@ -42,39 +41,39 @@ type timer struct {
 	fire func(now time.Time)
 }
 
-// ask is a wish for an inspection. events is how many the container had by then.
+// ask is a pending inspection. events is the container's event count at the time of the request.
 type ask struct {
 	id     string
 	events int
 }
 
-// container is what is known of one.
+// container is the state of one container.
 type container struct {
 	Identity
 	task    *task
-	created bool // seen to be created, and not started yet
+	created bool // the create event was seen, the start event was not
 	running bool
 	paused  bool
 	health  Health
-	checked bool      // has a HEALTHCHECK
-	sick    time.Time // since when it is reported as unhealthy; zero: it is not
+	checked bool      // it has a HEALTHCHECK
+	sick    time.Time // since when it is reported as unhealthy; zero if it is not
 	events  int
-	asked   bool // an inspection is on its way
+	asked   bool // an inspection is pending
 
-	begun    time.Time // its start, or creation, as seen; zero: before the first list
-	starts   int       // as seen
-	started  time.Time // as inspected since; zero until then
-	restarts int       // by Docker's restart policy, as inspected
+	begun    time.Time // time of the observed start or creation; zero if it was before the first list
+	starts   int       // number of observed starts
+	started  time.Time // StartedAt of an inspection since the start; zero until then
+	restarts int       // restarts by Docker's restart policy, from an inspection
 	finished time.Time // by the Engine's clock
-	failed   bool      // its last exit was not requested
+	failed   bool      // the last exit was not requested
 
-	stopSignal int       // as inspected; 0 until then
-	stop       time.Time // when it was sent a signal that stops
-	signal     int       // the last signal that may be its own for stopping
-	oomed      time.Time // when a process in it was killed for memory
-	ooms       int       // not evaluated yet
-	saidAt     time.Time // the last child-oom
-	exit       *exit     // not evaluated yet
+	stopSignal int       // from an inspection; 0 until then
+	stop       time.Time // when a stop signal was sent
+	signal     int       // the last signal that may be the container's own stop signal
+	oomed      time.Time // when one of its processes was killed because memory ran out
+	ooms       int       // kills that are not evaluated yet
+	saidAt     time.Time // time of the last child-oom transition
+	exit       *exit     // an exit without a verdict; nil if there is none
 }
 
 func newMachine() *machine {
@@ -82,7 +81,7 @@ func newMachine() *machine {
 		tasks: map[string]*task{}, counters: map[Key]*Counters{}}
 }
 
-// due is when advance should be called next.
+// due returns when advance must be called next.
 func (m *machine) due() (time.Time, bool) {
 	at, ok := m.queue.due()
 	if len(m.timers) > 0 && (!ok || m.timers[0].at.Before(at)) {
@@ -91,7 +90,7 @@ func (m *machine) due() (time.Time, bool) {
 	return at, ok
 }
 
-// advance applies what is due.
+// advance applies all events and timers that are due.
 func (m *machine) advance(now time.Time) {
 	for it, ok := m.settled(now); ok; it, ok = m.settled(now) {
 		if it.apply != nil {
@@ -117,14 +116,14 @@ func (m *machine) say(now time.Time, kind Kind, c *container, code int, detail s
 	m.put(Transition{At: now, Kind: kind, Container: c.named(), ExitCode: code, Detail: detail})
 }
 
-// named is its identity with what is known of its service by now.
+// named returns the container's identity with the service, if it is known by now.
 func (c *container) named() Identity {
 	id := c.Identity
 	id.Service = c.task.Service
 	return id
 }
 
-// want asks for an inspection, one at a time.
+// want requests an inspection, unless one is pending.
 func (m *machine) want(c *container) {
 	if !c.asked {
 		c.asked = true
@@ -132,7 +131,7 @@ func (m *machine) want(c *container) {
 	}
 }
 
-// apply takes an event in the order in which it happened.
+// apply applies an event. Events must be applied in the order in which they happened.
 func (m *machine) apply(now time.Time, e dockerapi.Event) {
 	if m.touched != nil {
 		m.touched[e.ID] = struct{}{}
@@ -162,12 +161,12 @@ func (m *machine) apply(now time.Time, e dockerapi.Event) {
 	}
 }
 
-// discover adds the container of an event that is not known. All but its start and
-// destruction happen to a running one only.
+// discover adds the container of an event whose container is unknown. Every event except creation, start and
+// destruction means that the container is running.
 func (m *machine) discover(e dockerapi.Event) *container {
 	switch e.Action {
 	case dockerapi.ActionDestroy, dockerapi.ActionStop, dockerapi.ActionRename:
-		return nil // the next list has it, if there is one
+		return nil // the next list contains the container if it exists
 	}
 	c := m.add(identify(e.ID, e.Name, e.Labels))
 	if c != nil && e.Action != dockerapi.ActionStart && e.Action != dockerapi.ActionCreate {
@@ -177,13 +176,13 @@ func (m *machine) discover(e dockerapi.Event) *container {
 	return c
 }
 
-// add is nil for the ECS agent's own containers.
+// add adds a container. It returns nil for one of the ECS agent's own containers.
 func (m *machine) add(id Identity) *container {
 	if id.Internal() {
 		return nil
 	}
 	if id.TaskARN != "" && m.own.Foreign(id.TaskARN, "task") != "" {
-		id = Identity{ID: id.ID, Name: id.Name} // labelled by somebody else than the ECS agent
+		id = Identity{ID: id.ID, Name: id.Name} // another program than the ECS agent set the labels
 	}
 	c := &container{Identity: id, task: m.task(id.TaskARN), health: NoCheck}
 	m.containers[id.ID] = c

@@ -7,7 +7,7 @@ import (
 	"muster/internal/host/dockerapi"
 )
 
-// sequences are what Docker 20.10 was seen to send, and what it could.
+// sequences are event sequences that Docker 20.10 was observed to send, or could send.
 var sequences = map[string]struct {
 	play    func(*scene)
 	counted string
@@ -25,6 +25,11 @@ var sequences = map[string]struct {
 	}, " exits=1 ooms=1", []string{"oom a 137"}},
 	"a child is killed for memory: oom, and no die": {func(s *scene) { s.happens("a", "oom") },
 		" child=1", []string{"child-oom a 0"}},
+	"a child is killed for memory, which is told twice": {func(s *scene) {
+		s.happens("a", "oom")
+		s.passes(800 * time.Millisecond) // after the first was evaluated
+		s.happens("a", "oom")
+	}, " child=1", []string{"child-oom a 0"}},
 	"children are killed for memory again and again": {func(s *scene) {
 		for range 50 {
 			s.happens("a", "oom")
@@ -44,7 +49,7 @@ var sequences = map[string]struct {
 		start, die := s.makes("b", "start"), s.makes("b", "die", code(137))
 		die.Time = die.Time.Add(time.Millisecond)
 		s.m.event(s.now, start)
-		s.m.advance(s.now.Add(settle)) // asks
+		s.m.advance(s.now.Add(settle)) // requests the inspection
 		s.m.event(s.now, die)
 		s.answer()
 		s.inspect["b"] = &dockerapi.Inspection{OOMKilled: true, ExitCode: 137}

@@ -9,7 +9,7 @@ import (
 	"muster/internal/host/dockerapi"
 )
 
-// truth is a container as it really is.
+// truth is the real state of a container.
 type truth struct {
 	running   bool
 	health    string
@@ -18,7 +18,7 @@ type truth struct {
 	intended  bool
 }
 
-// engine makes a random history of containers, which it knows the truth of.
+// engine generates a random history of containers, and knows their real state.
 type engine struct {
 	*scene
 	random *rand.Rand
@@ -39,7 +39,7 @@ func (e *engine) start(id string, c *truth) {
 	e.emit(id, "start")
 }
 
-// step lets one thing happen.
+// step makes one random change.
 func (e *engine) step() {
 	id := fmt.Sprint("c", e.random.IntN(6))
 	c := e.really[id]
@@ -87,8 +87,7 @@ func (e *engine) die(id string, c *truth, status int) {
 	e.emit(id, "die", code(status))
 }
 
-// deliver sends what happened: repeated, out of order within a few, and some of it
-// never.
+// deliver sends the events with duplicates and slightly out of order. With lose, it drops some of them.
 func (e *engine) deliver(lose bool) {
 	events := e.events
 	e.events = nil
@@ -108,7 +107,7 @@ func (e *engine) deliver(lose bool) {
 	e.passes(settle)
 }
 
-// lists what really is, running or not.
+// lists sends a list of the real state, including exited containers.
 func (e *engine) listsTruth() {
 	var list []dockerapi.Summary
 	for id, c := range e.really {
@@ -122,8 +121,8 @@ func (e *engine) listsTruth() {
 	e.passes(taskEnds + time.Second)
 }
 
-// play plays a history; whatever is lost of it, a list later the state is the truth,
-// and without loss each end was counted, for its reason.
+// play runs a history. If events were lost, the state must be correct after the next list. Without loss, each exit must
+// also be counted with its reason.
 func play(t *testing.T, seed uint64, lose bool) {
 	e := &engine{scene: newScene(t), random: rand.New(rand.NewPCG(seed, 1)), really: map[string]*truth{}}
 	e.lists()
@@ -137,7 +136,7 @@ func play(t *testing.T, seed uint64, lose bool) {
 		}
 	}
 	e.listsTruth()
-	e.passes(stopLasts) // in which one that is asked to stop may be sick
+	e.passes(stopLasts) // a container that is being stopped may be unhealthy that long
 	e.listsTruth()
 	if len(e.m.containers) != len(e.really) {
 		t.Errorf("seed %d: knows %d containers of %d", seed, len(e.m.containers), len(e.really))

@@ -9,27 +9,26 @@ import (
 )
 
 const (
-	// settle is how long an event waits for others that it overtook.
+	// settle is how long an event waits for earlier events that arrive later.
 	settle = 250 * time.Millisecond
-	// overtaken bounds by how much an event is taken for an earlier one that comes
-	// late. Past it, the clock was set.
+	// overtaken is the maximum time difference at which an event is sorted before others. With a larger difference, the
+	// clock was changed.
 	overtaken = 5 * time.Second
-	// maxQueued bounds the memory of a storm; over it, events wait less.
+	// maxQueued limits the memory that a burst of events takes. With more events, they wait less.
 	maxQueued = 4096
-	// remembered is how many events are known again when they are repeated: more than
-	// the Engine itself can repeat, which keeps 256.
+	// remembered is how many events are remembered to detect duplicates. It is more than the 256 that the Engine can
+	// send again.
 	remembered = 1024
 )
 
-// item is one thing to apply: an event, or what the Engine said when asked.
+// item is an entry of the queue: an event, or a response of the Engine.
 type item struct {
 	arrived time.Time
 	event   dockerapi.Event
-	apply   func(*machine, time.Time) // of an answer; nil of an event
+	apply   func(*machine, time.Time) // applies a response; nil for an event
 }
 
-// queue puts events in the order in which they happened, each once. Answers keep
-// their place between them.
+// queue sorts events by time and drops duplicates. Responses keep their position between the events.
 type queue struct {
 	items []item
 	seed  maphash.Seed
@@ -40,8 +39,7 @@ type queue struct {
 
 func newQueue() queue { return queue{seed: maphash.MakeSeed(), known: map[uint64]struct{}{}} }
 
-// event adds an event, unless it is known. It goes before those that happened after
-// it.
+// event inserts an event before later events, unless it is a duplicate.
 func (q *queue) event(now time.Time, e dockerapi.Event) {
 	if q.repeated(e) {
 		return
@@ -56,12 +54,12 @@ func (q *queue) event(now time.Time, e dockerapi.Event) {
 	q.items = append(q.items, item{})
 	copy(q.items[at+1:], q.items[at:])
 	q.items[at] = item{arrived: now, event: e}
-	if at+1 < len(q.items) { // it must not hold up those that were here
+	if at+1 < len(q.items) { // do not delay the events behind it
 		q.items[at].arrived = q.items[at+1].arrived
 	}
 }
 
-// repeated compares the moment too, which the Engine gives to the nanosecond.
+// repeated also compares the time, which the Engine reports in nanoseconds.
 func (q *queue) repeated(e dockerapi.Event) bool {
 	type key struct {
 		id, action, health string
@@ -77,7 +75,8 @@ func (q *queue) repeated(e dockerapi.Event) bool {
 	return false
 }
 
-// waits reports whether an event of a container is queued: it has happened already.
+// waits reports whether an event with this action is queued for the container, which means that it has already
+// happened.
 func (q *queue) waits(id, action string) bool {
 	return slices.ContainsFunc(q.items, func(it item) bool {
 		return it.apply == nil && it.event.ID == id && it.event.Action == action
@@ -88,7 +87,7 @@ func (q *queue) answer(now time.Time, apply func(*machine, time.Time)) {
 	q.items = append(q.items, item{arrived: now, apply: apply})
 }
 
-// due is when the first item has settled.
+// due returns when the first item can be applied.
 func (q *queue) due() (time.Time, bool) {
 	if len(q.items) == 0 {
 		return time.Time{}, false
@@ -99,7 +98,7 @@ func (q *queue) due() (time.Time, bool) {
 	return q.items[0].arrived.Add(settle), true
 }
 
-// settled takes out what is due, in order, one at a time.
+// settled removes and returns the first item, if it is due.
 func (q *queue) settled(now time.Time) (it item, ok bool) {
 	if at, some := q.due(); !some || now.Before(at) {
 		return item{}, false

@@ -7,15 +7,14 @@ import (
 	"muster/internal/host/dockerapi"
 )
 
-// listing notes that the list is asked for now: what events tell from here on is
-// newer than what it will say.
+// listing records that a list is being requested. Events from now on are newer than the list.
 func (m *machine) listing(time.Time) { m.touched = map[string]struct{}{} }
 
-// reconcile makes good what events did not tell. The first list is where counting
-// begins: what had ended by then had ended before.
+// reconcile applies a list to find changes whose events were missed. The first list is the baseline: containers that
+// have exited by then are not counted.
 func (m *machine) reconcile(now time.Time, list []dockerapi.Summary) {
-	// A dockerd that restarts ends containers on its own account. A stream of events that
-	// does not work is no restart: what ended between two lists is evaluated by its code.
+	// A restart of dockerd ends containers, so their exit codes prove nothing. A broken event stream is not a restart:
+	// exits between two lists are evaluated by their exit codes.
 	gone := m.away || m.gap && (m.stream.Failures == 0 || now.Sub(m.listed) > shortGap)
 	if m.away {
 		m.away, m.changed, m.limit = false, now, ""
@@ -37,12 +36,12 @@ func (m *machine) reconcile(now time.Time, list []dockerapi.Summary) {
 	m.touched, m.based, m.gap, m.listed = nil, true, false, now
 }
 
-// shortGap is how long ago a container may have been listed for an end that only the
-// next list shows to be evaluated from its exit code.
+// shortGap is the maximum time between two lists at which an exit that only the second one shows is evaluated by its
+// exit code.
 const shortGap = 5 * time.Minute
 
-// compare makes one container what the list says. gone means that Docker itself may
-// have ended what has ended since the last list.
+// compare updates one container from the list. gone means that Docker itself may have ended the containers that have
+// exited since the last list.
 func (m *machine) compare(now time.Time, s dockerapi.Summary, gone bool) {
 	c := m.containers[s.ID]
 	fresh := c == nil
@@ -51,7 +50,7 @@ func (m *machine) compare(now time.Time, s dockerapi.Summary, gone bool) {
 			return
 		}
 	}
-	lived := s.State != "created" // and so it exited, if it does not run
+	lived := s.State != "created" // a container that has lived and does not run has exited
 	c.Name, c.paused = cmp.Or(s.Name, c.Name), s.State == "paused"
 	switch {
 	case s.Running() && fresh:
@@ -63,12 +62,12 @@ func (m *machine) compare(now time.Time, s dockerapi.Summary, gone bool) {
 		m.start(now, c)
 	case !s.Running() && (c.running || fresh && m.based && lived):
 		m.stopped(now, c)
-		c.events++ // for an inspection that is on its way
+		c.events++ // makes a pending inspection outdated
 		m.exited(now, c, exit{found: true, outage: m.outageOf(gone)})
 	case !lived && fresh && m.based:
 		m.create(now, c)
 	case !lived && c.created:
-		m.want(c) // ECS starts some late
+		m.want(c) // ECS starts some containers late
 	}
 	if !c.running {
 		return
@@ -81,8 +80,8 @@ func (m *machine) compare(now time.Time, s dockerapi.Summary, gone bool) {
 	}
 }
 
-// inspected applies the result of an inspection, nil if it failed. Events since the
-// request are newer than the result.
+// inspected applies the result of an inspection. found is nil if it failed. Events since the request are newer than the
+// result.
 func (m *machine) inspected(now time.Time, a ask, found *dockerapi.Inspection) {
 	c := m.containers[a.id]
 	if c == nil {
@@ -95,7 +94,7 @@ func (m *machine) inspected(now time.Time, a ask, found *dockerapi.Inspection) {
 	switch {
 	case c.exit == nil || !c.exit.inspect:
 	case a.events != c.events:
-		m.want(c) // it was asked before the end
+		m.want(c) // the inspection was requested before the exit
 		return
 	default:
 		m.inspectedExit(now, c, found)
@@ -118,7 +117,7 @@ func (m *machine) learn(now time.Time, c *container, current bool, found *docker
 	if c.started.Equal(found.StartedAt) {
 		m.survived = m.outage
 	} else if !c.started.IsZero() {
-		missed := max(1, found.RestartCount-c.restarts) // for an unknown reason
+		missed := max(1, found.RestartCount-c.restarts) // missed exits, for an unknown reason
 		m.count(c).Exits += missed
 		m.count(c).Restarts += missed
 	}
@@ -129,7 +128,7 @@ func (m *machine) learn(now time.Time, c *container, current bool, found *docker
 	m.setHealth(now, c, Health(found.Health))
 }
 
-// outageOf is the outage of Docker to which an exit belongs that a list has shown.
+// outageOf returns the number of the Docker outage to which an exit belongs that a list has shown.
 func (m *machine) outageOf(gone bool) int {
 	if gone {
 		return max(1, m.outage)
@@ -137,7 +136,7 @@ func (m *machine) outageOf(gone bool) int {
 	return 0
 }
 
-// lost notes that Docker is out of reach.
+// lost records that Docker does not respond.
 func (m *machine) lost(now time.Time, why, limit string) {
 	m.gap, m.why, m.limit, m.touched = true, why, limit, nil
 	if !m.away {

@@ -17,7 +17,7 @@ import (
 	"muster/test/observe"
 )
 
-// sandboxed is a Watcher of a sandboxed Engine, over its socket.
+// sandboxed is a Watcher of a simulated Engine, through its socket.
 type sandboxed struct {
 	*containers.Watcher
 	docker *dockerd.Engine
@@ -52,7 +52,7 @@ func newSandboxed(t testing.TB, n int, period time.Duration) sandboxed {
 	return s
 }
 
-// member is the container i of the service web, in a task of its own.
+// member returns container i of the service web, in its own task.
 func member(i int) dockerd.Spec {
 	return dockerd.Spec{Check: true, Labels: map[string]string{
 		"com.amazonaws.ecs.cluster": "prod", "com.amazonaws.ecs.task-arn": fmt.Sprint("arn:", i),
@@ -66,7 +66,7 @@ func (s sandboxed) await(what string, ok func(containers.Snapshot) bool) {
 	}
 }
 
-// next is the next transition.
+// next returns the next transition.
 func (s sandboxed) next() containers.Transition {
 	s.t.Helper()
 	select {
@@ -121,7 +121,7 @@ func TestEventsThatNeverComeAreMadeGoodByTheNextList(t *testing.T) {
 	s.await("its removal", func(s containers.Snapshot) bool { return s.Running == 0 })
 }
 
-// 10,000 events and more a second, nearly all of them of probes, some repeated.
+// The test sends more than 10,000 events a second. Nearly all come from health probes, and some are repeated.
 func TestStormLosesNoTransitionAndKeepsNoMemory(t *testing.T) {
 	s := newSandboxed(t, 20, time.Minute)
 	id := s.docker.Run(member(20))
@@ -156,7 +156,7 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// Each event here is one to heed, of hundreds of containers that come and go.
+// Every event in this test is relevant. Hundreds of containers start and are removed.
 func TestChurnIsForgotten(t *testing.T) {
 	s := newSandboxed(t, 5, time.Minute)
 	churn := func(from int) {
@@ -170,7 +170,7 @@ func TestChurnIsForgotten(t *testing.T) {
 		s.want(containers.TurnedUnhealthy)
 		s.docker.Stop(last)
 		s.docker.Destroy(last)
-		s.want(containers.Recovered) // gone
+		s.want(containers.Recovered) // it was removed
 		s.await("quiet", func(s containers.Snapshot) bool { return s.Running == 5 })
 	}
 	churn(1000)
@@ -180,7 +180,7 @@ func TestChurnIsForgotten(t *testing.T) {
 		t.Errorf("grew by %d bytes", grown)
 	}
 	stops := 0
-	if !observe.Within(time.Minute, 10*time.Millisecond, func() bool { // the services of the last tasks are still looked up
+	if !observe.Within(time.Minute, 10*time.Millisecond, func() bool { // the services of the last tasks are still being looked up
 		stops = 0
 		for _, c := range s.Totals().Series {
 			stops += c.Stops

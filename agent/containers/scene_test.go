@@ -10,11 +10,11 @@ import (
 	"muster/internal/host/dockerapi"
 )
 
-// scene is a machine, the Engine's answers to it, and two clocks.
+// scene is a machine with the Engine's responses and two clocks.
 type scene struct {
 	t        *testing.T
 	m        *machine
-	now      time.Time // the machine's
+	now      time.Time // the machine's clock
 	skew     time.Duration
 	inspect  map[string]*dockerapi.Inspection
 	services map[string]TaskInfo
@@ -28,13 +28,12 @@ func newScene(t *testing.T) *scene {
 		inspect: map[string]*dockerapi.Inspection{}, services: map[string]TaskInfo{}}
 }
 
-// ecs are the labels of the container n of a task.
+// ecs returns the labels of container n of a task.
 func ecs(task, n string) map[string]string {
 	return map[string]string{labelCluster: "prod", labelTask: "arn:" + task, labelContainer: n, labelFamily: "grid", labelRevision: "7"}
 }
 
-// happens lets something happen to a container of a task of its own, and a
-// millisecond pass.
+// happens sends an event of a container in its own task, and advances the clock by one millisecond.
 func (s *scene) happens(id, action string, more ...func(*dockerapi.Event)) {
 	s.m.event(s.now, s.makes(id, action, more...))
 	s.passes(time.Millisecond)
@@ -55,8 +54,7 @@ func labels(l map[string]string) func(*dockerapi.Event) {
 	return func(e *dockerapi.Event) { e.Labels = l }
 }
 
-// passes lets time pass, in which all that is due is done and all questions are
-// answered.
+// passes advances the clock by d. Everything that becomes due is done, and every request gets its response.
 func (s *scene) passes(d time.Duration) {
 	end := s.now.Add(d)
 	for {
@@ -93,7 +91,7 @@ func (s *scene) answer() {
 	s.m.asks, s.m.lookups = nil, nil
 }
 
-// lists is a list that is asked for and comes at once.
+// lists requests a list and delivers it immediately.
 func (s *scene) lists(list ...dockerapi.Summary) {
 	s.m.answer(s.now, (*machine).listing)
 	s.m.answer(s.now, func(m *machine, now time.Time) { m.reconcile(now, list) })
@@ -109,7 +107,7 @@ func listed(id, state, h string) dockerapi.Summary {
 	return dockerapi.Summary{ID: id, Name: id, Labels: ecs("t-"+id, "node"), State: state, Health: h}
 }
 
-// counted is the sum over all series, as text without what is zero.
+// counted returns the sum over all series as text, without zero counts.
 func (s *scene) counted() string {
 	var all Counters
 	for _, c := range s.m.totals().Series {

@@ -14,48 +14,47 @@ import (
 	"muster/internal/host/ecsagent"
 )
 
-// TaskMetadata is the ECS agent's endpoint of that name, on this host.
+// TaskMetadata is the ECS agent's task metadata endpoint on this host.
 type TaskMetadata interface {
-	// Task returns the task of a container with this ECS_CONTAINER_METADATA_URI_V4.
+	// Task returns the task of the container with this ECS_CONTAINER_METADATA_URI_V4.
 	Task(ctx context.Context, containerURI string) (ecsagent.TaskMetadata, error)
 }
 
-// TaskGroups is ECS's API.
+// TaskGroups is the part of the ECS API that returns task groups.
 type TaskGroups interface {
-	// TaskGroups tells the groups of tasks, by ARN: service:NAME or family:NAME.
+	// TaskGroups returns the groups of tasks by ARN: service:NAME or family:NAME.
 	TaskGroups(ctx context.Context, cluster string, arns []string) (map[string]string, error)
 }
 
 const (
-	// failedPause is how long ECS is not asked again after it refused an answer: what
-	// that leaves out is reported by its family, and the API's budget is the fleet's.
+	// failedPause is how long ECS is not called again after it denied a request. Its tasks are then reported by family,
+	// and the whole fleet shares the API's request budget.
 	failedPause = time.Hour
-	// latePause is that after a failure that passes: no credentials yet, a throttle. It
-	// is jittered by a half.
+	// latePause is that pause after a temporary failure: no credentials yet, or throttling. It has a jitter of one
+	// half.
 	latePause = 4 * time.Minute
 )
 
-// Services finds the services of tasks: from the ECS agent's task metadata, which
-// costs nothing, else from ECS. Its answers are not kept: the Watcher asks once a
-// task, and keeps the answer as long as the task.
+// Services finds the services of tasks. It uses the ECS agent's task metadata, which costs nothing, and otherwise the
+// ECS API. It does not cache results: the Watcher makes one lookup per task, and keeps the result as long as the task.
 type Services struct {
 	metadata TaskMetadata
 	groups   TaskGroups
 	log      *slog.Logger
 
 	said  bool
-	again map[string]time.Time // by cluster: ECS is not asked before
+	again map[string]time.Time // by cluster: the earliest time for the next call to ECS
 }
 
-// NewServices returns a Services. Without groups (nil) it asks the metadata only.
+// NewServices returns a Services. If groups is nil, it uses only the metadata.
 func NewServices(metadata TaskMetadata, groups TaskGroups, log *slog.Logger) *Services {
 	return &Services{metadata: metadata, groups: groups, log: log, again: map[string]time.Time{}}
 }
 
-// Resolve implements Resolver. It must not be called concurrently.
+// Resolve implements Resolver. It is not safe for concurrent use.
 func (s *Services) Resolve(ctx context.Context, lookups []Lookup) iter.Seq2[string, TaskInfo] {
 	return func(yield func(string, TaskInfo) bool) {
-		left := map[string][]string{} // task ARNs by cluster
+		left := map[string][]string{} // task ARNs without a result, by cluster
 		for _, l := range lookups {
 			info, ok := s.fromMetadata(ctx, l)
 			if !ok {
@@ -71,7 +70,7 @@ func (s *Services) Resolve(ctx context.Context, lookups []Lookup) iter.Seq2[stri
 			for _, arn := range left[cluster] {
 				service, _ := strings.CutPrefix(groups[arn], "service:")
 				if service == groups[arn] {
-					service = "" // family:NAME, or no answer
+					service = "" // the group is family:NAME, or there is none
 				}
 				if !yield(arn, TaskInfo{Service: service, Unsure: unsure && service == ""}) {
 					return
@@ -81,9 +80,9 @@ func (s *Services) Resolve(ctx context.Context, lookups []Lookup) iter.Seq2[stri
 	}
 }
 
-// fromMetadata believes only an answer about the task in question: the URI comes
-// from a container's environment. The service's name is in it since version 1.63.1
-// of the ECS agent; without one, the task counts as belonging to no service.
+// fromMetadata accepts a response only if it is about the task in question, because the URI comes from a container's
+// environment. The response contains the service's name since version 1.63.1 of the ECS agent. Without a name, the task
+// counts as having no service.
 func (s *Services) fromMetadata(ctx context.Context, l Lookup) (TaskInfo, bool) {
 	if l.MetadataURI == "" {
 		return TaskInfo{}, false
@@ -95,8 +94,7 @@ func (s *Services) fromMetadata(ctx context.Context, l Lookup) (TaskInfo, bool) 
 	return TaskInfo{Service: found.ServiceName, Checked: found.Checked}, true
 }
 
-// fromECS is nil where ECS cannot be asked, which is logged once. unsure means that it
-// may answer later.
+// fromECS returns nil if ECS cannot be called, which is logged once. unsure means that a later call may succeed.
 func (s *Services) fromECS(ctx context.Context, cluster string, arns []string) (groups map[string]string, unsure bool) {
 	if s.groups == nil {
 		return nil, true

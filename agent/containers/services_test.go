@@ -19,7 +19,7 @@ import (
 	"muster/internal/host/ecsagent"
 )
 
-// metadata answers by URI.
+// metadata returns responses by URI.
 type metadata map[string]ecsagent.TaskMetadata
 
 func (m metadata) Task(_ context.Context, uri string) (ecsagent.TaskMetadata, error) {
@@ -29,7 +29,7 @@ func (m metadata) Task(_ context.Context, uri string) (ecsagent.TaskMetadata, er
 	return ecsagent.TaskMetadata{}, ecsagent.ErrRefused
 }
 
-// groups answers by ARN, and notes what it is asked.
+// groups returns responses by ARN, and records the requests.
 type groups struct {
 	by    map[string]string
 	err   error
@@ -53,7 +53,7 @@ func TestServicesComeFromMetadataElseFromECSElseNotAtAll(t *testing.T) {
 	known := metadata{
 		"uri-local":  {TaskARN: "local", ServiceName: "web", Checked: map[string]bool{"node": true}},
 		"uri-alone":  {TaskARN: "alone"},
-		"uri-liar":   {TaskARN: "local", ServiceName: "web"}, // another task's
+		"uri-liar":   {TaskARN: "local", ServiceName: "web"}, // another task's response
 		"uri-absent": {},
 	}
 	ecs := &groups{by: map[string]string{"liar": "service:db", "batch": "family:job"}}
@@ -101,7 +101,7 @@ func TestCountsWaitForTheService(t *testing.T) {
 		d := newDocker(running(1)...)
 		known := metadata{"http://169.254.170.2/v4/000": {TaskARN: "arn:000", ServiceName: "web", Checked: map[string]bool{}}}
 		w := watch(t, d, containers.NewServices(known, nil, slog.New(slog.DiscardHandler)), time.Minute, true)
-		after(600 * time.Millisecond) // listed, inspected; not resolved yet
+		after(600 * time.Millisecond) // listed and inspected, but not resolved yet
 		if got := w.Totals(); len(got.Series) != 0 {
 			t.Errorf("took %+v", got)
 		}
@@ -112,14 +112,14 @@ func TestCountsWaitForTheService(t *testing.T) {
 		if diff := cmp.Diff(want, w.Totals().Series); diff != "" {
 			t.Error(diff)
 		}
-		// Its check is its image's own, which does not make the task healthy.
+		// The health check is its image's own, so it does not make the task healthy.
 		if s := w.Snapshot(); len(s.Ignored) != 1 || s.Ignored[0].Service != "web" || w.Totals().Series[0].TasksUnknown != 1 {
 			t.Errorf("%+v", s)
 		}
 	})
 }
 
-// oneGone is an ECS that knows no cluster "old".
+// oneGone is an ECS that does not know the cluster "old".
 type oneGone struct{}
 
 func (oneGone) TaskGroups(_ context.Context, cluster string, arns []string) (map[string]string, error) {
@@ -137,8 +137,7 @@ func TestAForeignClusterTakesNoServiceFromTheOthers(t *testing.T) {
 	}
 }
 
-// late is an ECS that cannot be asked at first: the role's credentials come later than
-// the agent.
+// late is an ECS API that cannot be called at first, because the role's credentials are available later than the agent.
 type late struct{ from time.Time }
 
 func (l late) TaskGroups(_ context.Context, _ string, arns []string) (map[string]string, error) {

@@ -6,26 +6,26 @@ import (
 	"time"
 )
 
-// Snapshot is how things are now, for a person.
+// Snapshot is the current state, for display.
 type Snapshot struct {
-	Docker    bool      // it answers
-	Why       string    // of its loss
-	Limit     string    // what this process lacks to ask; whether Docker answers is then unknown
-	Since     time.Time // it was lost or regained; zero if neither
-	Events    Stream    // of Docker's events, while it does not work
-	Listed    time.Time // the last full look; zero before the first
+	Docker    bool      // the Engine responds
+	Why       string    // the reason of an outage
+	Limit     string    // the limit of this process that prevents requests; Docker's state is then unknown
+	Since     time.Time // start or end of the last outage; zero if there was none
+	Events    Stream    // Docker's event stream, if it does not work
+	Listed    time.Time // time of the last list; zero before the first
 	Running   int
 	Unhealthy []Identity
 	Looping   []Identity // the last container of each crash loop
-	Ignored   []Identity // with a check that ECS does not honor
-	Dropped   int        // transitions that were never received
+	Ignored   []Identity // containers with a health check that ECS does not honor
+	Dropped   int        // transitions that no consumer received
 }
 
-// Stream is an event stream that ends as soon as it begins. The zero Stream works.
+// Stream describes an event stream that ends as soon as it begins. The zero Stream describes one that works.
 type Stream struct {
 	Since    time.Time
 	Why      string
-	Failures int // in a row
+	Failures int // consecutive
 }
 
 func (m *machine) snapshot() Snapshot {

@@ -25,7 +25,7 @@ import (
 	"muster/test/observe"
 )
 
-// spoiled is an Engine that lists well and serves its events badly, over HTTP.
+// spoiled returns an Engine with a working list and a broken event stream, over HTTP.
 func spoiled(t *testing.T, events http.HandlerFunc) (*dockerd.Engine, *dockerapi.Client) {
 	t.Helper()
 	e, err := dockerd.New(dockerd.Options{})
@@ -48,7 +48,7 @@ func spoiled(t *testing.T, events http.HandlerFunc) (*dockerd.Engine, *dockerapi
 	return e, c
 }
 
-// A stream of garbage once hid an exit with code 3 for ever: no event, no line.
+// A stream of garbage once hid an exit with code 3 permanently: there was no event and no log line.
 func TestAnExitIsNoticedThoughTheEventStreamNeverWorks(t *testing.T) {
 	for name, events := range map[string]http.HandlerFunc{
 		"garbage": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("\x00\xff<html>garbage\n")) },
@@ -89,7 +89,7 @@ func TestAnExitIsNoticedThoughTheEventStreamNeverWorks(t *testing.T) {
 	}
 }
 
-// moody is an Engine in memory whose streams end at once while bad.
+// moody is an Engine in memory. While bad is set, its streams end immediately.
 type moody struct {
 	*docker
 	bad     atomic.Bool
@@ -118,7 +118,7 @@ func TestABrokenStreamIsLoggedOnceBackedOffAndTakenBackWhenItWorks(t *testing.T)
 		<-time.After(time.Hour)
 		synctest.Wait()
 		s := w.Snapshot()
-		// The last stream may have failed, and the lists after it may not be over yet.
+		// The last stream may have failed while the list after it is not finished yet.
 		if streams := int(m.streams.Load()); !s.Docker || s.Events.Failures != streams && s.Events.Failures != streams-1 || streams > 300 || time.Since(s.Listed) > time.Minute || time.Since(s.Events.Since) < 59*time.Minute {
 			t.Errorf("%d streams: %+v", streams, s)
 		}
@@ -135,7 +135,7 @@ func TestABrokenStreamIsLoggedOnceBackedOffAndTakenBackWhenItWorks(t *testing.T)
 	})
 }
 
-// A dockerd that is restarted ends one stream, maybe two, and is no broken stream.
+// A restart of dockerd ends one or two streams, which does not mean that the stream is broken.
 func TestARestartOfDockerIsNoBrokenStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
@@ -146,7 +146,7 @@ func TestARestartOfDockerIsNoBrokenStream(t *testing.T) {
 		wait.Go(func() { _ = w.Run(ctx) })
 		for range 10 {
 			<-time.After(20 * time.Second)
-			m.fail(nil, 0, true) // the stream ends, and the next one holds
+			m.fail(nil, 0, true) // the stream ends, and the next one works
 		}
 		if s := w.Snapshot(); s.Events.Failures > 0 || out.Len() > 0 {
 			t.Errorf("%+v, %s", s, out.String())
@@ -156,7 +156,7 @@ func TestARestartOfDockerIsNoBrokenStream(t *testing.T) {
 	})
 }
 
-// Anyone who may start a container may label it.
+// Any user who can start a container can set its labels.
 func TestATaskOfAnotherAccountIsNoTaskOfECS(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		labelled := func(id, task string) dockerapi.Summary {

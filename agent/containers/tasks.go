@@ -5,37 +5,36 @@ import (
 	"time"
 )
 
-// Lookup asks which service a task is of.
+// Lookup is a request for the service of a task.
 type Lookup struct {
 	Cluster, TaskARN string
-	MetadataURI      string // as a container of the task has it; empty if not known
+	MetadataURI      string // from a container of the task; empty if unknown
 }
 
-// TaskInfo answers a Lookup.
+// TaskInfo is the result of a Lookup.
 type TaskInfo struct {
-	Service string // empty: of no service, or unknown
-	// Checked names the containers whose health check ECS honors; nil: unknown.
+	Service string // empty if the task has no service, or it is unknown
+	// Checked names the containers whose health check ECS honors. It is nil if that is unknown.
 	Checked map[string]bool
-	// Unsure means that an answer could not be had, and may be later.
+	// Unsure means that the lookup failed but may succeed later.
 	Unsure bool
 }
 
-// unsurePause is when a Lookup without an answer is asked again. Whether ECS itself is
-// then asked is decided by who resolves it.
+// unsurePause is when a Lookup without a result is repeated. The Resolver decides whether it then calls ECS.
 const unsurePause = 5 * time.Minute
 
-// task is what its containers share. It is kept while it has containers, and until
-// its service is known.
+// task is the state that the containers of a task share. It is kept while it has containers, and until its service is
+// known.
 type task struct {
 	TaskInfo
 	known, asked bool
+	failed       bool // it did not start, and that was counted
 	lookup       Lookup
 	containers   int
-	counters     map[Key]*Counters // until the service is known
+	counters     map[Key]*Counters // used until the service is known
 }
 
-// task returns the one with this ARN; what ECS did not start is of a task of no
-// service.
+// task returns the task with this ARN. All containers that ECS did not start share one task without a service.
 func (m *machine) task(arn string) *task {
 	t := m.tasks[arn]
 	if t == nil {
@@ -45,13 +44,13 @@ func (m *machine) task(arn string) *task {
 	return t
 }
 
-// leave is called for a container that is gone.
+// leave records that a container of the task was removed.
 func (m *machine) leave(c *container) {
 	c.task.containers--
 	if c.exit != nil || len(c.task.counters) > 0 || c.task.containers > 0 {
 		m.lookUp(c, "")
 	} else if !c.task.asked {
-		c.task.known = true // nothing of it was counted
+		c.task.known = true // nothing was counted for the task, so its service is not needed
 	}
 	m.forget(c.TaskARN, c.task)
 }
@@ -62,7 +61,7 @@ func (m *machine) forget(arn string, t *task) {
 	}
 }
 
-// lookUp asks for a container's task, once.
+// lookUp requests the service of a container's task, once.
 func (m *machine) lookUp(c *container, uri string) {
 	if !c.task.asked && !c.task.known {
 		c.task.asked = true
@@ -71,8 +70,7 @@ func (m *machine) lookUp(c *container, uri string) {
 	}
 }
 
-// answered takes the answer to a Lookup, and counts under the service what was
-// counted meanwhile.
+// answered applies the result of a Lookup. It moves what was counted meanwhile to the service.
 func (m *machine) answered(now time.Time, arn string, info TaskInfo) {
 	t := m.tasks[arn]
 	if t == nil || t.known && !t.Unsure {
@@ -86,15 +84,15 @@ func (m *machine) answered(now time.Time, arn string, info TaskInfo) {
 	t.counters = nil
 	if m.forget(arn, t); info.Unsure {
 		m.at(now.Add(unsurePause), func(time.Time) {
-			if m.tasks[arn] == t { // it still has containers
+			if m.tasks[arn] == t { // the task still has containers
 				m.lookups = append(m.lookups, t.lookup)
 			}
 		})
 	}
 }
 
-// ignored reports whether ECS ignores the container's check: it knows only those
-// of task definitions, and not an image's own (containers-roadmap#339).
+// ignored reports whether ECS ignores the container's health check. ECS knows only checks in task definitions, not
+// those of an image (containers-roadmap#339).
 func (c *container) ignored() bool {
 	return c.checked && c.task.Checked != nil && !c.task.Checked[c.Container]
 }

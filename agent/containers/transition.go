@@ -5,45 +5,46 @@ import (
 	"time"
 )
 
-// Kind is what happened.
+// Kind is the kind of a Transition.
 type Kind string
 
-// The kinds of Transition.
+// Kinds of Transition.
 const (
 	TurnedUnhealthy Kind = "unhealthy"
 	Recovered       Kind = "recovered"       // healthy again after unhealthy, or gone
-	OOM             Kind = "oom"             // the main process was killed for memory
-	ChildOOM        Kind = "child-oom"       // another process was, and the container runs on; once a minute and container
-	Crash           Kind = "crash"           // an unexpected exit or a failed start; not reported one by one during a crash loop
+	OOM             Kind = "oom"             // the main process was killed because memory ran out
+	ChildOOM        Kind = "child-oom"       // another process was killed, and the container keeps running; at most once a minute
+	Crash           Kind = "crash"           // an unexpected exit or a failed start; not reported during a crash loop
+	StartFailed     Kind = "start-failed"    // a container or a task did not start; not reported during a crash loop
 	CrashLoop       Kind = "crash-loop"      // loopFailures of the same container of a family within loopWindow
-	CrashLoopOver   Kind = "crash-loop-over" // none for a while
-	DockerLost      Kind = "docker-lost"     // the Watcher has logged it, and the next
+	CrashLoopOver   Kind = "crash-loop-over" // no failure for a while
+	DockerLost      Kind = "docker-lost"     // the Watcher has already logged it, as it does docker-regained
 	DockerRegained  Kind = "docker-regained"
 )
 
-// Transition is a change that somebody should hear of at once.
+// Transition is a change that must be reported immediately.
 type Transition struct {
-	At        time.Time // when it was seen
+	At        time.Time // when it was observed
 	Kind      Kind
-	Container Identity // zero for Docker's own; of a crash loop the last one that ended
-	ExitCode  int      // of crash, oom and crash-loop
-	Detail    string   // a sentence
-	Times     int      // 1, or more where a slow consumer gets several as one
+	Container Identity // zero for Docker's own; for a crash loop, the last container that exited
+	ExitCode  int      // for crash, oom and crash-loop
+	Detail    string   // one sentence
+	Times     int      // 1, or more if several were combined for a slow consumer
 }
 
 const (
-	foldAfter = 1024 // transitions that wait; from then on like ones are folded
-	maxOut    = 4096 // and from then on the oldest is dropped
+	foldAfter = 1024 // number of waiting transitions from which equal ones are combined
+	maxOut    = 4096 // number of waiting transitions from which the oldest is dropped
 )
 
-// outbox holds the transitions that were not received yet.
+// outbox holds the transitions that the consumer has not received yet.
 type outbox struct {
 	waiting []Transition
 	dropped int
 }
 
-// put folds a transition into the last like one, which then waits in its new place:
-// the last word on a container stays the last.
+// put combines a transition with the last equal one and moves it to the end. The last transition of a container stays
+// the last.
 func (o *outbox) put(t Transition) {
 	t.Times = 1
 	if len(o.waiting) >= foldAfter {

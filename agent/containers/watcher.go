@@ -11,28 +11,26 @@ import (
 	"muster/internal/host/dockerapi"
 )
 
-// Docker is what is asked of the Engine.
+// Docker is the part of the Engine's API that a Watcher uses.
 type Docker interface {
 	Events(ctx context.Context, since time.Time) (iter.Seq2[dockerapi.Event, error], error)
 	List(ctx context.Context, all bool) ([]dockerapi.Summary, error)
 	Inspect(ctx context.Context, id string) (dockerapi.Inspection, bool, error)
 }
 
-// Resolver finds out which service tasks are of. It yields an answer, by task ARN,
-// to each lookup, in any order.
+// Resolver finds the services of tasks. It yields a result for each lookup, by task ARN, in any order.
 type Resolver interface {
 	Resolve(ctx context.Context, lookups []Lookup) iter.Seq2[string, TaskInfo]
 }
 
 const (
-	// breath is how long the machine rests between two looks at what is due.
+	// breath is the minimum pause between two evaluations.
 	breath = 20 * time.Millisecond
-	// gather is how long a lookup waits for others to go with it.
+	// gather is how long a lookup waits for others, so that one request can serve several.
 	gather = time.Second
 )
 
-// Watcher watches the containers. Make it with NewWatcher; its methods may be called
-// concurrently.
+// Watcher watches the containers. Create it with NewWatcher. Its methods are safe for concurrent use.
 type Watcher struct {
 	docker      Docker
 	services    Resolver
@@ -40,37 +38,36 @@ type Watcher struct {
 	log         *slog.Logger
 	transitions chan Transition
 
-	wake, asked, sought chan struct{} // something is due, to be inspected, to be resolved
-	lost                bool          // follow's own: it has been said
-	streams             int           // follow's own: event streams in a row that ended at once
+	wake, asked, sought chan struct{} // wake-ups: something is due, to be inspected, to be resolved
+	lost                bool          // only used by follow: the loss has been logged
+	streams             int           // only used by follow: number of consecutive event streams that ended immediately
 
 	mu sync.Mutex
 	m  *machine
 }
 
-// NewWatcher returns a Watcher that lists the containers each period.
+// NewWatcher returns a Watcher that lists the containers once per period.
 func NewWatcher(docker Docker, services Resolver, period time.Duration, log *slog.Logger) *Watcher {
 	return &Watcher{docker: docker, services: services, period: period, log: log, transitions: make(chan Transition),
 		wake: make(chan struct{}, 1), asked: make(chan struct{}, 1), sought: make(chan struct{}, 1), m: newMachine()}
 }
 
-// Transitions are what somebody should hear of at once. A consumer that is slow holds
-// up nothing: like ones then come as one. The channel is never closed.
+// Transitions returns the channel of changes that must be reported immediately. A slow consumer does not block the
+// Watcher: equal transitions are then combined. The channel is never closed.
 func (w *Watcher) Transitions() <-chan Transition { return w.transitions }
 
-// Totals returns how things are, and what was counted since the Watcher was made.
+// Totals returns the current gauges, and the counters since the Watcher was created.
 func (w *Watcher) Totals() Totals {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.m.totals()
 }
 
-// Own makes the Watcher take a container for one of ECS only if its task's ARN is of
-// this account and region: anyone who may start a container may label it. Call it
-// before Run.
+// Own makes the Watcher treat a container as one of ECS only if its task's ARN is of this account and region. Any user
+// who can start a container can set its labels. Call Own before Run.
 func (w *Watcher) Own(of arn.Owner) { w.m.own = of }
 
-// Running returns the containers that run, or are paused. It is false unless Docker answers.
+// Running returns the running and the paused containers. It returns false if Docker does not respond.
 func (w *Watcher) Running() ([]Identity, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -83,15 +80,20 @@ func (w *Watcher) Running() ([]Identity, bool) {
 	return all, w.m.based && !w.m.away
 }
 
-// Snapshot is how things are now.
+// TaskFailed counts and reports a task of ECS that did not start. Docker has no events for such a task. Call it once
+// per task.
+func (w *Watcher) TaskFailed(id Identity, why string) {
+	w.tell(func(m *machine, now time.Time) { m.taskFailed(now, id, why) })
+}
+
+// Snapshot returns the current state.
 func (w *Watcher) Snapshot() Snapshot {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.m.snapshot()
 }
 
-// Run watches until ctx ends, whatever Docker does, and returns the error of ctx.
-// Call it once.
+// Run watches until ctx ends, whatever Docker does, and returns the error of ctx. It must be called only once.
 func (w *Watcher) Run(ctx context.Context) error {
 	var wait sync.WaitGroup
 	defer wait.Wait()
@@ -101,7 +103,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 	return w.pump(ctx)
 }
 
-// pump lets the machine draw its conclusions when they are due, and hands them on.
+// pump advances the machine when something is due, and passes on its results.
 func (w *Watcher) pump(ctx context.Context) error {
 	next := time.NewTimer(0)
 	defer next.Stop()
@@ -129,7 +131,7 @@ func (w *Watcher) pump(ctx context.Context) error {
 	}
 }
 
-// turn advances the machine and sets the timer to when that is due again.
+// turn advances the machine and sets the timer to the next due time.
 func (w *Watcher) turn(next *time.Timer) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -148,7 +150,7 @@ func (w *Watcher) turn(next *time.Timer) {
 	}
 }
 
-// event never waits for anybody but the machine.
+// event queues an event. It waits only for the machine's lock, never for a consumer.
 func (w *Watcher) event(e dockerapi.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -162,7 +164,7 @@ func (w *Watcher) event(e dockerapi.Event) {
 	}
 }
 
-// tell puts an answer in its place among the events.
+// tell queues a response at its position among the events.
 func (w *Watcher) tell(apply func(m *machine, now time.Time)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -177,7 +179,7 @@ func poke(c chan struct{}) {
 	}
 }
 
-// inspect asks for one container after the other.
+// inspect performs the requested inspections one after the other.
 func (w *Watcher) inspect(ctx context.Context) {
 	for {
 		a, some, away := w.nextAsk()
@@ -190,7 +192,7 @@ func (w *Watcher) inspect(ctx context.Context) {
 			}
 		}
 		var answer *dockerapi.Inspection
-		if !away { // else it would only wait for a timeout
+		if !away { // otherwise the request would only wait for its timeout
 			found, ok, err := w.docker.Inspect(ctx, a.id)
 			if ok && err == nil {
 				answer = &found
@@ -213,7 +215,7 @@ func (w *Watcher) nextAsk() (a ask, some, away bool) {
 	return a, true, w.m.away
 }
 
-// resolve finds the services of tasks, of several at a time.
+// resolve finds the services of tasks, several at a time.
 func (w *Watcher) resolve(ctx context.Context) {
 	for {
 		select {
@@ -237,7 +239,7 @@ func (w *Watcher) resolve(ctx context.Context) {
 	}
 }
 
-// pause waits; false when ctx ends first.
+// pause waits for d. It returns false if ctx ends first.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -28,12 +28,12 @@ var errDown = errors.New("nothing listens")
 // docker is an Engine in memory.
 type docker struct {
 	mu       sync.Mutex
-	fails    error // of every call; a stream that is open ends with it
+	fails    error // error of every call; an open stream ends with it
 	broken   chan struct{}
 	stream   chan dockerapi.Event
 	list     []dockerapi.Summary
 	calls    map[string]int
-	silences time.Duration // how long a call takes to fail
+	silences time.Duration // time until a call fails
 }
 
 func newDocker(list ...dockerapi.Summary) *docker {
@@ -92,7 +92,7 @@ func (d *docker) Inspect(ctx context.Context, id string) (dockerapi.Inspection, 
 		MetadataURI: "http://169.254.170.2/v4/" + id}, err == nil, err
 }
 
-// fail makes every call fail from now on, or none.
+// fail makes every call fail from now on, or none if err is nil.
 func (d *docker) fail(err error, after time.Duration, cut bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -109,7 +109,7 @@ func (d *docker) called(name string) int {
 	return d.calls[name]
 }
 
-// byFamily knows no services.
+// byFamily is a Resolver that knows no services.
 type byFamily struct{}
 
 func (byFamily) Resolve(_ context.Context, lookups []containers.Lookup) iter.Seq2[string, containers.TaskInfo] {
@@ -132,14 +132,14 @@ func running(n int) (list []dockerapi.Summary) {
 	return list
 }
 
-// watched is a Watcher that runs, with what it says and logs.
+// watched is a running Watcher with its transitions and its log.
 type watched struct {
 	*containers.Watcher
 	log  bytes.Buffer
 	said []containers.Transition
 }
 
-// watch runs a Watcher until the test ends; with read its transitions are read.
+// watch runs a Watcher until the test ends. With read set, its transitions are received.
 func watch(t *testing.T, d containers.Docker, services containers.Resolver, period time.Duration, read bool) *watched {
 	t.Helper()
 	out := &watched{}

@@ -1,9 +1,8 @@
-// Package leaving sees that this instance is about to go: scaled in, sent back to
-// its warm pool, interrupted as a spot instance, drained. It asks the metadata
-// service, which is on this host and free. What a departure means for metrics and
-// events is not decided here.
+// Package leaving detects that this instance is about to leave: it is scaled in, returned to its warm pool, interrupted
+// as a spot instance, or drained. It queries the metadata service, which is local and free. Other packages decide how
+// that affects metrics and events.
 //
-// A rebalance recommendation is no departure: the instance may stay for good.
+// A rebalance recommendation does not count, because the instance may stay.
 package leaving
 
 import (
@@ -14,33 +13,32 @@ import (
 	"time"
 )
 
-// Reason is why an instance goes.
+// Reason is why an instance leaves.
 type Reason string
 
-// The reasons.
+// Reasons.
 const (
 	Stays    Reason = ""
 	ScaleIn  Reason = "scale-in"
 	WarmPool Reason = "warm-pool"
 	Spot     Reason = "spot"
 	Draining Reason = "draining"
-	Shutdown Reason = "shutdown" // the system stops: a person, a schedule, a reboot
+	Shutdown Reason = "shutdown" // the system shuts down: a user, a schedule or a reboot
 )
 
-// Notice is what is known of a departure.
+// Notice describes a departure.
 type Notice struct {
 	Reason Reason `json:"reason,omitempty"`
-	Text   string `json:"text,omitempty"` // a sentence about it
+	Text   string `json:"text,omitempty"` // description of the departure, as a sentence
 }
 
-// Metadata reads below /latest/meta-data/.
+// Metadata reads paths below /latest/meta-data/.
 type Metadata interface {
 	Metadata(ctx context.Context, path string) (value string, ok bool, err error)
 }
 
-// Look asks whether the instance is about to go. Status is what ECS said of the
-// container instance, if it did; it counts also where the metadata service does
-// not answer. An error says that it is not known.
+// Look checks whether the instance is about to leave. status is the container instance's status in ECS, or empty if
+// unknown. It is used even if the metadata service does not respond. An error means that the state is unknown.
 func Look(ctx context.Context, imds Metadata, status string) (Notice, error) {
 	notice, err := fromMetadata(ctx, imds)
 	if notice.Reason == Stays && (status == "DRAINING" || status == "DEREGISTERING") {
@@ -67,9 +65,8 @@ func fromMetadata(ctx context.Context, imds Metadata) (Notice, error) {
 	return spot(action)
 }
 
-// spot reads {"action": "terminate", "time": "2026-09-18T08:22:00Z"}; the action
-// may also be stop or hibernate (EC2 user guide, "Spot Instance interruption
-// notices").
+// spot parses {"action": "terminate", "time": "2026-09-18T08:22:00Z"}. The action can also be stop or hibernate (EC2
+// user guide, "Spot Instance interruption notices").
 func spot(text string) (Notice, error) {
 	var is struct {
 		Action string    `json:"action"`

@@ -1,6 +1,5 @@
-// Package life is `muster agent` from the start of the process to its end: which agent
-// runs with what is known so far, and which one follows it when more is known. It wires
-// the agent's parts; what they do is package agent's.
+// Package life runs `muster agent` from the start of the process to its end. It starts an agent with what is known so
+// far, and replaces it with another one when more is known. It connects the agent's parts, which package agent runs.
 //
 //	without an identity   an agent watches and keeps what it counts
 //	identity, region      the next one publishes, announces and heals
@@ -20,17 +19,17 @@ import (
 	"muster/agent/agentstate"
 	"muster/agent/await"
 	"muster/agent/registration"
+	"muster/agent/starts"
 	"muster/internal/awsapi"
 	"muster/internal/host/imds"
 	"muster/internal/instance"
 	"muster/internal/instance/record"
 )
 
-// firstAsk bounds what is waited for the metadata service before the agent begins to
-// watch without it.
+// firstAsk limits how long the start waits for the metadata service. After that the agent watches without it.
 const firstAsk = 2 * time.Second
 
-// What the agent may have to wait for.
+// Things that the agent may have to wait for.
 var (
 	needIdentity    = await.Need{ID: agentstate.NeedIdentity, What: "instance metadata", Came: "answered"}
 	needRegion      = await.Need{ID: agentstate.NeedRegion, What: "a region", Came: "is known"}
@@ -38,31 +37,33 @@ var (
 	needRecord      = await.Need{ID: agentstate.NeedRecord, What: "the record of bootstrap", Came: "can be read"}
 )
 
-// Options are what a Life is made of.
+// Options configures a Life.
 type Options struct {
 	Host    *instance.Host
 	Version string
 	Log     *slog.Logger
-	Hangup  <-chan os.Signal // each signal asks the agent to read its settings again
+	Hangup  <-chan os.Signal // each signal makes the agent reload its settings
 }
 
-// Life is what lasts while one agent follows another in this process.
+// Life is the state that outlasts the individual agents of this process.
 type Life struct {
 	Options
 	board *await.Board
 	watch *registration.Watch
+	// starts records, across all agents of this process, which tasks did not start.
+	starts *starts.Watch
 
-	*instance.Instance // as it was when the agent that runs was made
-	// off: the metadata service is turned off in the environment, and never asked.
+	*instance.Instance // as it was when the running agent was created
+	// off is true if the environment turns the metadata service off. It is then never queried.
 	off bool
-	// alone: it has not answered for MUSTER_IMDS_TIMEOUT, and the environment names a region.
+	// alone is true if the metadata service has not responded for MUSTER_IMDS_TIMEOUT and the environment names a
+	// region.
 	alone bool
 }
 
-// Begin loads the settings, with what bootstrap recorded if the metadata service
-// answers at once.
+// Begin loads the settings. They include those that bootstrap recorded if the metadata service responds at once.
 func Begin(ctx context.Context, o Options) (*Life, error) {
-	l := &Life{Options: o, board: await.New(o.Log), watch: &registration.Watch{Log: o.Log}}
+	l := &Life{Options: o, board: await.New(o.Log), watch: &registration.Watch{Log: o.Log}, starts: &starts.Watch{}}
 	i, err := l.Host.Read()
 	if err != nil {
 		return nil, err
@@ -80,7 +81,7 @@ func Begin(ctx context.Context, o Options) (*Life, error) {
 	return l, nil
 }
 
-// load reads the settings again, and the record if it is known whose.
+// load reads the settings again, and the record if the instance ID is known.
 func (l *Life) load() (err error) {
 	l.Instance, err = l.Host.Of(l.Identity)
 	return err
@@ -108,8 +109,8 @@ func (l *Life) Run(ctx context.Context) error {
 	return nil
 }
 
-// runOne runs one agent, and meanwhile asks for what is missing. It returns true when that
-// came and another agent must follow.
+// runOne runs one agent, and meanwhile requests what is missing. It returns true if that is now available, so that
+// another agent must follow.
 func (l *Life) runOne(ctx context.Context, a *agent.Agent, api *awsapi.Client) (again bool) {
 	found := *l
 	seen := *l.Instance
@@ -130,12 +131,12 @@ func (l *Life) runOne(ctx context.Context, a *agent.Agent, api *awsapi.Client) (
 	return again
 }
 
-// provisional reports whether the agent is to keep what it counts.
+// provisional reports whether the agent must keep its counts instead of publishing them.
 func (l *Life) provisional(api *awsapi.Client) bool {
 	return api.Region() == "" || l.Identity.InstanceID == "" && !l.off && !l.alone
 }
 
-// await returns true when something came that the running agent cannot use.
+// await returns true if something is now available that the running agent cannot use.
 func (l *Life) await(ctx context.Context, api *awsapi.Client) bool {
 	switch {
 	case l.Identity.InstanceID == "" && !l.off:
@@ -151,12 +152,12 @@ func (l *Life) await(ctx context.Context, api *awsapi.Client) bool {
 	if l.off || l.Record.InstanceID != "" {
 		return false
 	}
-	defer stop() // before the wait: the next agent asks for the credentials again
+	defer stop() // runs before asks.Wait, because the next agent requests the credentials again
 	return l.board.Until(ctx, needRecord, l.record) == nil
 }
 
-// awaitIdentity also returns when the metadata service has had its time and the
-// environment names a region: metrics are then published without an instance id.
+// awaitIdentity waits for the instance's identity. If the environment names a region, it also returns after
+// MUSTER_IMDS_TIMEOUT. Metrics are then published without an instance ID.
 func (l *Life) awaitIdentity(ctx context.Context, region bool) bool {
 	asking, stop := context.WithCancel(ctx)
 	defer stop()
@@ -172,7 +173,7 @@ func (l *Life) awaitIdentity(ctx context.Context, region bool) bool {
 	return ctx.Err() == nil
 }
 
-// region looks whether the settings file names one by now.
+// region checks whether the settings file names a region by now.
 func (l *Life) region(ctx context.Context) error {
 	if _, err := l.Host.Settings(); err != nil {
 		return err
@@ -184,8 +185,8 @@ func (l *Life) region(ctx context.Context) error {
 	return err
 }
 
-// record looks whether bootstrap has left a record of this instance by now. Without one
-// the agent works as long as something else names the cluster.
+// record checks whether bootstrap has written a record of this instance by now. The agent works without one if another
+// source names the cluster.
 func (l *Life) record(ctx context.Context) error {
 	dir := l.Config.InstanceDir(l.Identity.InstanceID)
 	rec, err := record.Read(dir)

@@ -11,19 +11,25 @@ import (
 	"muster/agent"
 	"muster/agent/announce"
 	"muster/agent/containers"
+	"muster/agent/limits"
 	"muster/agent/metrics"
 	"muster/agent/registration"
 	"muster/check/portcheck"
 	"muster/internal/awsapi"
 	"muster/internal/base/arn"
-	"muster/internal/gate"
+	"muster/internal/base/gate"
+	"muster/internal/host/cgroup"
+	"muster/internal/host/dockerapi"
+	"muster/internal/host/ecsagent"
+	"muster/internal/host/ena"
 	"muster/internal/host/imds"
+	"muster/internal/host/kernel"
 	"muster/internal/host/units"
 	"muster/internal/instance"
 )
 
-// newAgent connects the agent's parts. Without an identity the agent is provisional: it
-// watches, and the one that follows talks to AWS.
+// newAgent connects the agent's parts. Without an identity the agent is provisional: it only watches, and the next
+// agent calls AWS.
 func (l *Life) newAgent(ctx context.Context) (*agent.Agent, *awsapi.Client, error) {
 	cfg, log := l.Config, l.Log
 	docker, err := l.DockerBehindProxy()
@@ -33,6 +39,9 @@ func (l *Life) newAgent(ctx context.Context) (*agent.Agent, *awsapi.Client, erro
 	api, err := l.AWS(ctx)
 	if err != nil {
 		return nil, nil, err
+	}
+	l.starts.Log = func(since time.Time) ([]ecsagent.TaskEnd, error) {
+		return ecsagent.ReadTaskEnds(cfg.Path(cfg.ECSLogDir), since, "")
 	}
 	id, cluster, before := l.Identity, l.Cluster(), l.Host.Calls()
 	l.watch.Agent, l.watch.Expected = l.Introspection(), cluster
@@ -44,6 +53,7 @@ func (l *Life) newAgent(ctx context.Context) (*agent.Agent, *awsapi.Client, erro
 			Log:          log,
 			Registration: l.watch,
 			Tasks:        l.Introspection(),
+			Starts:       l.starts,
 			Calls:        func() int { return l.Host.Calls() - before },
 			ShuttingDown: units.ShuttingDown,
 			Notify:       notifySystemd,
@@ -52,9 +62,10 @@ func (l *Life) newAgent(ctx context.Context) (*agent.Agent, *awsapi.Client, erro
 			Reload:       func() (agent.Settings, error) { return l.reread(id) },
 		},
 	}
+	a.Limits = l.meter()
 	a.Watchdog, _ = daemon.SdWatchdogEnabled(false)
 	tasks := l.TaskMetadata()
-	var groups containers.TaskGroups // nil as long as AWS is not asked
+	var groups containers.TaskGroups // nil while AWS is not called
 	if !a.Provisional {
 		groups = api
 	}
@@ -71,11 +82,11 @@ func (l *Life) newAgent(ctx context.Context) (*agent.Agent, *awsapi.Client, erro
 	return a, api, nil
 }
 
-// notifyTime limits a message to systemd. Its socket queues only a few messages while
-// systemd does not read them, and then blocks the sender.
+// notifyTime is the timeout of a message to systemd. Its socket queues only a few messages if systemd does not read
+// them, and then blocks the sender.
 const notifyTime = time.Second
 
-// notifySystemd is sd_notify(3) with a limit on its time. Without systemd it does nothing.
+// notifySystemd is sd_notify(3) with a timeout. Without systemd it does nothing.
 func notifySystemd(state string) error {
 	path := os.Getenv("NOTIFY_SOCKET")
 	if path == "" {
@@ -93,7 +104,7 @@ func notifySystemd(state string) error {
 	return err
 }
 
-// addAWS adds the parts that talk to AWS.
+// addAWS adds the parts that call AWS.
 func (l *Life) addAWS(a *agent.Agent, api *awsapi.Client, metadata *imds.Client) {
 	cfg, log := l.Config, l.Log
 	events := announce.Options{Log: log}
@@ -112,6 +123,7 @@ func (l *Life) addAWS(a *agent.Agent, api *awsapi.Client, metadata *imds.Client)
 		})
 	}
 	a.Registration.ECS = api
+	l.starts.ECS, l.starts.Cluster = api, a.Cluster
 	if a.InstanceID != "" {
 		a.Healer = &registration.Healer{
 			After: cfg.UnhealthyAfter, MaxShare: cfg.UnhealthyMaxShare, InstanceID: a.InstanceID,
@@ -132,7 +144,7 @@ func (l *Life) addAWS(a *agent.Agent, api *awsapi.Client, metadata *imds.Client)
 	}
 }
 
-// reread reads the settings again, for an instance that is known.
+// reread reads the settings again. The instance must be known.
 func (l *Life) reread(id imds.Identity) (agent.Settings, error) {
 	i, err := l.Host.Of(id)
 	if err == nil {
@@ -142,4 +154,20 @@ func (l *Life) reread(id imds.Identity) (agent.Settings, error) {
 		return agent.Settings{}, err
 	}
 	return agent.Settings{Config: i.Config, Cluster: i.Cluster()}, nil
+}
+
+// meter returns a Meter for the limits of this host. It returns nil if the files of the
+// instance are below another root.
+func (l *Life) meter() agent.Meter {
+	if l.Elsewhere() {
+		return nil
+	}
+	path := l.Config.Path
+	return &limits.Meter{
+		CGroup:      cgroup.New(path("/sys/fs/cgroup")),
+		FileSystems: []string{path("/"), path(dockerapi.DataRoot(path("/etc/docker/daemon.json")))},
+		FileSystem:  kernel.FileSystemAt,
+		MemInfo:     path("/proc/meminfo"), Pressure: path("/proc/pressure/memory"),
+		Exceeded: ena.Exceeded,
+	}
 }

@@ -11,26 +11,26 @@ import (
 
 const (
 	maxDimensions = 30
-	// Values that CloudWatch takes are within 2^360 (API reference, PutMetricData).
+	// CloudWatch accepts values within 2^360 (API reference, PutMetricData).
 	maxValue, minValue = 0x1p360, 0x1p-360
 )
 
-// Builder gathers the data of one minute after the other, one datum a series.
-// It is for one goroutine.
+// Builder collects the data points of one minute after the other, one data point per series. It is not safe for
+// concurrent use.
 type Builder struct {
 	failures *failureLog
 	data     []Datum
-	known    map[string]bool // the series of data
+	known    map[string]bool // the series in data
 	key      []byte
 }
 
-// NewBuilder makes a builder that says to log, once each, what it refuses.
+// NewBuilder returns a Builder that logs each rejected data point once.
 func NewBuilder(log *slog.Logger) *Builder {
 	return &Builder{failures: newFailureLog(log), known: map[string]bool{}}
 }
 
-// Gauge sets a series' value. A second value in the same minute is refused, and so
-// is what CloudWatch would not take.
+// Gauge sets the value of a series. It rejects a second value in the same minute, and values that CloudWatch does not
+// accept.
 func (b *Builder) Gauge(name, unit string, value float64, dimensions ...Dimension) {
 	switch {
 	case math.IsNaN(value) || math.Abs(value) > maxValue:
@@ -55,8 +55,7 @@ func (b *Builder) Gauge(name, unit string, value float64, dimensions ...Dimensio
 	b.data = append(b.data, d)
 }
 
-// Minute is what was gathered, as of the minute that at is in. The builder
-// starts anew.
+// Minute returns the collected data points for the minute that contains at. The builder starts again with none.
 func (b *Builder) Minute(at time.Time) Minute {
 	m := Minute{at.Truncate(time.Minute).UTC(), b.data}
 	b.data = make([]Datum, 0, len(m.Data))
@@ -68,8 +67,8 @@ func (b *Builder) refuse(name, why string) {
 	b.failures.log(name+why, fmt.Sprintf("the metric %s %s", name, why))
 }
 
-// clean returns the dimensions by name, which is how CloudWatch sees them: their
-// order is of no meaning. It makes no copy of those that the last datum has too.
+// clean returns the dimensions sorted by name, because CloudWatch ignores their order. It reuses the result for the
+// last data point if the dimensions are equal.
 func (b *Builder) clean(dimensions []Dimension) []Dimension {
 	out := make([]Dimension, len(dimensions))
 	for i, d := range dimensions {

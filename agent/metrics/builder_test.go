@@ -24,7 +24,7 @@ func TestASeriesHasOneDatumAMinute(t *testing.T) {
 		b.Gauge("Unhealthy", metrics.UnitCount, 5, service("web")...)
 		b.Gauge("Unhealthy", metrics.UnitCount, 9, service("web")...)
 		b.Gauge("Unhealthy", metrics.UnitCount, 1, service("cache")...)
-		b.Gauge("Unhealthy", metrics.UnitCount, 7, service("web")[1], service("web")[0]) // their order means nothing
+		b.Gauge("Unhealthy", metrics.UnitCount, 7, service("web")[1], service("web")[0]) // the order of dimensions does not matter
 	}
 	at := time.Date(2026, 3, 1, 10, 7, 42, 5, time.FixedZone("", 3600))
 	dims := func(name string) []metrics.Dimension {
@@ -97,7 +97,7 @@ func TestHostileNamesFitAndStayApart(t *testing.T) {
 	if len(m.Data) != len(hostile) {
 		t.Fatalf("%d series of %d names", len(m.Data), len(hostile))
 	}
-	for _, d := range m.Data { // what was cleaned can be the name of another
+	for _, d := range m.Data { // a changed name can equal another one
 		b.Gauge("M", metrics.UnitCount, 1, d.Dimensions...)
 		b.Gauge("M", metrics.UnitCount, 1, metrics.Dimension{Name: "ContainerName", Value: d.Dimensions[0].Value})
 	}

@@ -14,26 +14,26 @@ import (
 )
 
 var (
-	// errLockedElsewhere means that another process publishes from this spool, or that this
-	// one may not look into it and so cannot know.
+	// errLockedElsewhere means that another process publishes from this spool, or that this process has no permission
+	// to find out.
 	errLockedElsewhere = errors.New("not publishing")
-	// errNoSpool means that the spool directory does not exist and cannot be made, so no
-	// other process holds minutes there.
+	// errNoSpool means that the spool directory does not exist and cannot be created. Therefore no other process can
+	// use it.
 	errNoSpool = errors.New("no spool directory")
 )
 
-// claim takes the lock on the spool directory, unless this process has it. The
-// kernel releases it when the process ends, however it ends.
+// claim locks the spool directory, unless this process already holds the lock. The kernel releases the lock when the
+// process ends, however it ends.
 //
-// A second agent waits and does not exit: it still watches its containers, it takes
-// over when the first one ends, and systemd does not restart it every five seconds.
-// Its own minutes are discarded, because the first one publishes the same series.
+// A second agent does not exit, but waits for the lock. It still watches its containers, it takes over when the first
+// one ends, and systemd does not have to restart it every five seconds. It discards its own minutes, because the first
+// agent publishes the same series.
 func (s *spool) claim() error {
 	if s.lock != nil {
 		if s.claimed() {
 			return nil
 		}
-		s.release() // somebody replaced the directory
+		s.release() // the directory was replaced
 	}
 	f, err := openSpool(s.dir)
 	if err != nil {
@@ -57,7 +57,7 @@ func (s *spool) claim() error {
 	return nil
 }
 
-// claimed reports whether the lock is still on the directory that has the name.
+// claimed reports whether the lock is on the directory that currently has the name.
 func (s *spool) claimed() bool {
 	ours, err := s.lock.Stat()
 	if err != nil {
@@ -70,8 +70,8 @@ func (s *spool) claimed() bool {
 	return os.SameFile(ours, named)
 }
 
-// release gives the lock up. Closing alone would leave it with a child process that has
-// been forked and has not called exec yet.
+// release releases the lock explicitly. Closing the file is not enough while a child process has been forked but has
+// not called exec yet, because it shares the lock.
 func (s *spool) release() {
 	if s.lock != nil {
 		_ = unix.Flock(int(s.lock.Fd()), unix.LOCK_UN)
@@ -80,7 +80,7 @@ func (s *spool) release() {
 	s.lock, s.loaded = nil, false
 }
 
-// openSpool opens the spool directory, and makes it if it is missing.
+// openSpool opens the spool directory, and creates it if it is missing.
 func openSpool(dir string) (*os.File, error) {
 	f, err := os.OpenFile(dir, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if absent(err) {
@@ -98,13 +98,12 @@ func openSpool(dir string) (*os.File, error) {
 	return f, err
 }
 
-// absent reports whether the error proves that nothing has the name.
+// absent reports whether the error proves that the path does not exist.
 func absent(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)
 }
 
-// exhausted reports whether this process lacks a resource, so that the error says
-// nothing about the file.
+// exhausted reports whether the error means that this process lacks a resource, which says nothing about the file.
 func exhausted(err error) bool {
 	for _, code := range []error{unix.EMFILE, unix.ENFILE, unix.ENOMEM, unix.ENOBUFS} {
 		if errors.Is(err, code) {
@@ -116,8 +115,7 @@ func exhausted(err error) bool {
 
 const ownerFile = "owner.pid"
 
-// sign writes this process' id beside the lock, for the message of another process.
-// Without it the message names no id.
+// sign writes this process's ID next to the lock. Another process includes the ID in its message about the lock.
 func (s *spool) sign() {
 	_ = writeFile(filepath.Join(s.dir, ownerFile), []byte(strconv.Itoa(os.Getpid())))
 }
@@ -131,10 +129,10 @@ func (s *spool) owner() string {
 	return fmt.Sprintf("process %d", pid)
 }
 
-// errShort means that a file was read while it changed: that is no damage.
+// errShort means that a file changed while it was read, which does not prove damage.
 var errShort = errors.New("the file changed while it was read")
 
-// readFile reads a regular file of at most limit bytes, all of it or not at all.
+// readFile reads a regular file of at most limit bytes. It never returns a part of a file.
 func readFile(path string, limit int64) ([]byte, error) {
 	f, err := openRegular(path, os.O_RDONLY)
 	if err != nil {
@@ -170,8 +168,7 @@ func writeFile(path string, data []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-// openRegular opens a file that is one: no link that leads out of the spool, no pipe
-// that never answers.
+// openRegular opens a regular file. It does not follow a link out of the spool, and a pipe does not block it.
 func openRegular(path string, flag int) (*os.File, error) {
 	f, err := os.OpenFile(path, flag|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
 	if err != nil {

@@ -8,17 +8,16 @@ import (
 )
 
 const (
-	maxText = 255 // bytes of a name or a dimension's value
-	// mark stands before the hash of a text that was changed.
+	maxText = 255 // maximum bytes of a name or a dimension value
+	// mark precedes the hash in a changed text.
 	mark    = '~'
 	hashLen = 16
 )
 
-// clean makes a text fit for a name or a dimension's value: 1 to 255 printable
-// ASCII characters, not all blank, no colon first (CloudWatch API reference,
-// Dimension). What fits stays. What does not is changed, cut, and ends in a
-// hash of what it was, so that no two texts become the same: one that only
-// looks as if it had been changed is changed too.
+// clean makes a text valid as a name or dimension value (CloudWatch API reference, Dimension): 1 to 255 printable ASCII
+// characters, not only blanks, no leading colon. It returns a valid text unchanged. It changes and shortens an invalid
+// text and appends a hash of the original, so that different texts stay different. For the same reason it also changes
+// a valid text that looks as if clean had made it.
 func clean(text string) string {
 	if fits(text) && !looksCleaned(text) {
 		return text

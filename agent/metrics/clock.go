@@ -6,16 +6,15 @@ import (
 	"time"
 )
 
-// A wall clock can be wrong and be corrected, by years at boot. So a minute later
-// than the clock says nothing about what was sent before, and what CloudWatch would
-// refuse by its timestamp is kept for a while: the clock may be what is wrong.
-// Periods are measured on the monotonic clock.
+// A wall clock can be wrong and then be corrected, by years during a boot. A minute that is later than the clock
+// therefore proves nothing about what was sent before. Minutes that CloudWatch would reject by their timestamp are kept
+// for a while, because the clock may be wrong. Durations are measured on the monotonic clock.
 const (
-	// ahead is how much later than the clock a minute may be: the current one, and
-	// what a clock is corrected by while it runs.
+	// ahead is how much later than the clock a minute may be: the current minute, plus the corrections of a running
+	// clock.
 	ahead = time.Minute
-	// CloudWatch takes timestamps of two weeks ago to two hours ahead (API reference,
-	// PutMetricData); a minute is left for the way.
+	// CloudWatch accepts timestamps from two weeks ago to two hours ahead (API reference, PutMetricData). One minute is
+	// subtracted to allow for the transmission.
 	maxAge    = 14*24*time.Hour - time.Minute
 	maxFuture = 2*time.Hour - time.Minute
 	// patience is how long such minutes are kept.
@@ -24,8 +23,8 @@ const (
 	maxRuns = 16
 )
 
-// noteLatest notes that a minute was added or sent. After a gap the clock may have jumped, so
-// that a new run begins.
+// noteLatest records that a minute was added or sent. A gap before it may mean that the clock has jumped, so it starts
+// a new run.
 func (s *spool) noteLatest(at int64) {
 	if at <= s.latest {
 		return
@@ -39,12 +38,12 @@ func (s *spool) noteLatest(at int64) {
 	s.runs = s.runs[max(0, len(s.runs)-maxRuns):]
 }
 
-// latestPlausible is the latest minute that a right clock can have seen.
+// latestPlausible returns the latest minute that a correct clock can have produced.
 func (s *spool) latestPlausible() int64 { return s.clock().Add(ahead).Unix() }
 
-// last is the latest minute that was added or sent: none up to it is taken again. One
-// that is later than the clock is forgotten, with the run of minutes that it ends: they
-// were made by a clock that was ahead. What was added or sent before that run stays.
+// last returns the latest minute that was added or sent. No minute up to it is accepted again. If that minute is later
+// than the clock, the clock was ahead, and the run of minutes that ends with it is forgotten. Minutes before that run
+// still count.
 func (s *spool) last() int64 {
 	soon := s.latestPlausible()
 	if s.latest > soon {
@@ -63,7 +62,7 @@ func (s *spool) last() int64 {
 	return s.latest
 }
 
-// latestQueued is the latest minute that is kept, up to a limit.
+// latestQueued returns the latest queued minute up to a limit.
 func (s *spool) latestQueued(limit int64) (latest int64) {
 	for _, f := range s.files {
 		if f.at <= limit {
@@ -78,13 +77,13 @@ func (s *spool) latestQueued(limit int64) (latest int64) {
 	return latest
 }
 
-// sendable reports whether a minute may be sent. One later than the last was made
-// while the clock was ahead; it waits until a minute of that name is added.
+// sendable reports whether a minute may be sent. A minute later than last was made while the clock was ahead. It waits
+// until a minute with the same timestamp is added and replaces it.
 func (s *spool) sendable(at, last int64) bool { return at <= last && !s.tooOld(at) }
 
 func (s *spool) tooOld(at int64) bool { return at < s.clock().Add(-maxAge).Unix() }
 
-// waiting is how many minutes can be sent.
+// waiting returns the number of minutes that can be sent.
 func (s *spool) waiting() (n int) {
 	last := s.last()
 	for _, f := range s.files {
@@ -100,8 +99,8 @@ func (s *spool) waiting() (n int) {
 	return n
 }
 
-// replace drops a minute in memory that was made while the clock was ahead, in favor of
-// the one of the same name that is being added. Writing a file does the same on disk.
+// replace drops a minute in memory that was made while the clock was ahead, because a minute with the same timestamp is
+// being added. On disk, writing the file has that effect.
 func (s *spool) replace(at int64) {
 	s.memory = slices.DeleteFunc(s.memory, func(k queued) bool {
 		if k.at == at {
@@ -114,8 +113,8 @@ func (s *spool) replace(at int64) {
 	}
 }
 
-// expire drops the minutes that CloudWatch would refuse by their timestamp, once the
-// clock had the time to be corrected.
+// expire drops minutes that CloudWatch would reject by their timestamp, after the clock had enough time to be
+// corrected.
 func (s *spool) expire() {
 	limit := s.clock().Add(maxFuture).Unix()
 	future := func(f file) bool { return f.at > limit && f.at != s.sendingAt }
@@ -136,7 +135,7 @@ func (s *spool) expire() {
 	s.discard(TooOld, old)
 }
 
-// discard drops minutes, on disk and in memory.
+// discard drops minutes on disk and in memory.
 func (s *spool) discard(why Reason, which func(file) bool) {
 	for i := len(s.files) - 1; i >= 0; i-- {
 		f := s.files[i]

@@ -9,13 +9,13 @@ import (
 	"muster/agent/metrics"
 )
 
-// away makes CloudWatch unreachable; its answers are certain.
+// away makes CloudWatch unreachable, so that requests certainly fail.
 func (w *world) away() { w.fail = func([]metrics.Datum) (bool, error) { return false, errAway } }
 
 func (w *world) back() { w.fail = nil }
 
-// A clock that stood in 2036 at boot, with a request that nobody answered, must not
-// silence the agent once it is right, neither in this run nor in the next.
+// The clock was in 2036 at boot, and a request got no response. After the clock is corrected, the agent must publish
+// again, both in this run and in the next.
 func TestAClockThatWasWrongIsForgotten(t *testing.T) {
 	for name, wrong := range map[string]time.Duration{
 		"ten years ahead":    10 * 365 * 24 * time.Hour,
@@ -45,16 +45,16 @@ func TestAClockThatWasWrongIsForgotten(t *testing.T) {
 	}
 }
 
-// Of minutes that wait with labels of the future, none comes back as a second sample
-// of a minute, and those that CloudWatch would refuse do not wait for ever.
+// Queued minutes with timestamps in the future must not become a second sample of a minute. Those that CloudWatch would
+// reject must not wait indefinitely.
 func TestMinutesOfAWrongClockDoNotComeBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.away()
 		w.clock = 30 * time.Minute
-		w.pass(5, 3) // to be made again
+		w.pass(5, 3) // these minutes are made again later
 		w.clock = 72 * time.Hour
-		w.pass(5, 3) // to be refused
+		w.pass(5, 3) // these minutes are rejected later
 		w.clock = 0
 		w.back()
 		w.pass(30, 3)
@@ -70,7 +70,7 @@ func TestMinutesOfAWrongClockDoNotComeBack(t *testing.T) {
 	})
 }
 
-// A clock that is wrong for a while is no reason to drop what was counted before.
+// A clock that is temporarily wrong must not cause earlier minutes to be dropped.
 func TestGoodMinutesOutliveAWrongClock(t *testing.T) {
 	for name, wrong := range map[string]time.Duration{
 		"in 1970":            -30 * 365 * 24 * time.Hour,
@@ -83,7 +83,7 @@ func TestGoodMinutesOutliveAWrongClock(t *testing.T) {
 				w.away()
 				w.pass(5, 3)
 				w.clock = wrong
-				w.start() // booted, with a clock that is not yet right
+				w.start() // booted with a wrong clock
 				w.pass(10, 3)
 				w.clock = 0
 				w.back()
@@ -102,7 +102,7 @@ func TestGoodMinutesOutliveAWrongClock(t *testing.T) {
 	}
 }
 
-// A step back within the minute costs that minute and does not repeat it.
+// A step back within the minute loses that minute but does not repeat it.
 func TestAClockThatIsStepped(t *testing.T) {
 	for name, test := range map[string]struct {
 		step time.Duration
@@ -148,7 +148,7 @@ func TestMinutesOlderThanTwoWeeksAreDropped(t *testing.T) {
 	})
 }
 
-// Periods are measured, not read off the clock.
+// Durations are measured on the monotonic clock.
 func TestAStepOfTheClockIsNoOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -167,8 +167,8 @@ func TestAStepOfTheClockIsNoOutage(t *testing.T) {
 	})
 }
 
-// A clock that jumps ahead and back within a minute must not have that minute sent a
-// second time: what was sent before the jump stays known.
+// If the clock jumps ahead and back within a minute, that minute must not be sent again. What was sent before the jump
+// remains known.
 func TestAClockThatJumpsAheadAndBackRepeatsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -14,25 +14,25 @@ import (
 	"muster/internal/file/jsonfile"
 )
 
-// A file of the spool is one line of JSON behind its CRC-32 (Castagnoli) in hex:
+// A file of the spool is one line: the CRC-32 (Castagnoli) in hex, then JSON:
 //
 //	5f0c21aa {"at":1772359200,"groups":[{"dimensions":[{"Name":"ClusterName","Value":"prod"}],
 //	  "data":[{"name":"Crashes","unit":"Count","value":0}, ...]}, ...]}
 //
-// (without the line break). The JSON is gzipped if it would not fit into a block: the
-// spool has to hold a day of 500 services.
+// (without the line break). The JSON is gzipped if it does not fit into a disk block, because the spool must hold a day
+// of 500 services.
 
 var errDamaged = errors.New("it is cut off or was changed")
 
-// crcLen is the length of the checksum and the space behind it.
+// crcLen is the length of the checksum and the following space.
 const crcLen = 9
 
-// seal puts the checksum in front.
+// seal prepends the checksum.
 func seal(text []byte) []byte {
 	return append(fmt.Appendf(nil, "%08x ", crc32.Checksum(text, crc32.MakeTable(crc32.Castagnoli))), text...)
 }
 
-// unseal returns errDamaged unless the checksum is right.
+// unseal removes the checksum. It returns errDamaged if the checksum is wrong.
 func unseal(data []byte) ([]byte, error) {
 	if len(data) < crcLen || !bytes.Equal(seal(data[crcLen:]), data) {
 		return nil, errDamaged
@@ -40,8 +40,7 @@ func unseal(data []byte) ([]byte, error) {
 	return data[crcLen:], nil
 }
 
-// storedMinute is a Minute on disk. Data points of the same dimensions that follow each
-// other are a group.
+// storedMinute is the format of a Minute on disk. Consecutive data points with the same dimensions form a group.
 type storedMinute struct {
 	At     int64         `json:"at"` // Unix seconds
 	Groups []storedGroup `json:"groups"`
@@ -58,7 +57,7 @@ type storedDatum struct {
 	Value float64 `json:"value"`
 }
 
-// encode writes a minute.
+// encode encodes a minute.
 func encode(m Minute) []byte {
 	stored := storedMinute{At: m.unix()}
 	for i, d := range m.Data {
@@ -70,7 +69,7 @@ func encode(m Minute) []byte {
 	}
 	text, err := jsonfile.Line(stored)
 	if err != nil {
-		panic(err) // a Builder takes no value that JSON cannot write
+		panic(err) // a Builder accepts no value that JSON cannot encode
 	}
 	if len(text)+crcLen > block {
 		text = compress(text)
@@ -81,12 +80,12 @@ func encode(m Minute) []byte {
 func compress(text []byte) []byte {
 	var out bytes.Buffer
 	zip := gzip.NewWriter(&out)
-	_, _ = zip.Write(text) // a Buffer takes everything
+	_, _ = zip.Write(text) // a bytes.Buffer never fails
 	_ = zip.Close()
 	return out.Bytes()
 }
 
-// decode reads a minute. It returns errDamaged unless the bytes are what encode wrote.
+// decode decodes a minute. It returns errDamaged unless encode could have written the bytes.
 func decode(data []byte) (Minute, error) {
 	text, err := unseal(data)
 	if err != nil {

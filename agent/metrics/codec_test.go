@@ -13,7 +13,7 @@ import (
 
 func dim(name, value string) Dimension { return Dimension{Name: name, Value: value} }
 
-// sample is a minute of an agent with so many services.
+// sample returns a minute of an agent with this number of services.
 func sample(services int) Minute {
 	m := Minute{At: time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)}
 	for s := range services {
@@ -58,8 +58,7 @@ func TestNoCutMinuteIsRead(t *testing.T) {
 	}
 }
 
-// The spool must hold a day of 500 containers, each of its own service, and of
-// 60 services much more.
+// The spool must hold a day of 500 containers, each in its own service. For 60 services it must hold much more.
 func TestADayFitsIntoTheSpool(t *testing.T) {
 	for services, days := range map[int]float64{60: 5, 500: 1} {
 		size := file{size: int64(len(encode(sample(services))))}
@@ -71,7 +70,7 @@ func TestADayFitsIntoTheSpool(t *testing.T) {
 	}
 }
 
-// FuzzDecode gives what is read the checksum that it would need.
+// FuzzDecode adds a correct checksum to its input, so that the decoder is reached.
 func FuzzDecode(f *testing.F) {
 	for _, m := range []Minute{sample(0), sample(1), sample(60), {Data: []Datum{{Value: 0.5}}}} {
 		f.Add(encode(m)[crcLen:])
@@ -89,7 +88,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// FuzzProgress: whatever the file holds, it is a progress or damaged.
+// FuzzProgress checks that any file content is either a valid progress or damaged.
 func FuzzProgress(f *testing.F) {
 	f.Add([]byte("x"))
 	f.Add(seal([]byte(`{"at":60,"done":7}`)))

@@ -17,12 +17,11 @@ import (
 	"muster/agent/metrics"
 )
 
-// killVariable makes this test binary a publisher that kills itself at a step;
-// 0 is none.
+// killVariable makes this test binary a publisher that kills itself at a step. 0 means that it does not.
 const killVariable = "METRICS_TEST_KILL_AT"
 
-// ledger is a CloudWatch and a tally that outlive the publisher: a line for each
-// minute that was added and for each that was taken.
+// ledger is a CloudWatch and a log that outlive the publisher. It has a line for each minute that was added and for
+// each that was accepted.
 type ledger struct{ file *os.File }
 
 func (l ledger) line(kind byte, at int64) {
@@ -31,8 +30,7 @@ func (l ledger) line(kind byte, at int64) {
 	}
 }
 
-// publishUntilKilled adds and sends six minutes. Every third request is
-// certainly not taken.
+// publishUntilKilled adds and sends six minutes. Every third request certainly fails.
 func publishUntilKilled() {
 	at, _ := strconv.Atoi(os.Getenv(killVariable))
 	step := func() {
@@ -49,12 +47,12 @@ func publishUntilKilled() {
 	book := ledger{file}
 	log := journal{}
 	p := metrics.NewPublisher(metrics.Options{Dir: dir + "/spool", Sender: sender(func(at time.Time) error {
-		step() // it was noted, and is not taken
+		step() // the progress was recorded, but the data was not accepted
 		if rand.IntN(3) == 0 {
 			return errAway
 		}
 		book.line('t', at.Unix())
-		step() // it is taken, and not acknowledged
+		step() // the data was accepted, but the response has not been handled
 		return nil
 	}), Log: log.Logger()})
 	first, _ := strconv.ParseInt(os.Getenv("METRICS_TEST_FIRST"), 10, 64)
@@ -63,7 +61,7 @@ func publishUntilKilled() {
 		step()
 		p.Add(m)
 		book.line('a', m.At.Unix())
-		step() // on disk, and not noted
+		step() // the file is on disk, but the progress is not recorded
 		_ = p.Flush(ended)
 	}
 	for p.Stats().Minutes > 0 {
@@ -78,7 +76,7 @@ func (s sender) PutMetricData(_ context.Context, _ string, at time.Time, _ []met
 	return s(at)
 }
 
-// read counts the minutes that were added and those that were taken.
+// read counts the minutes that were added and those that were accepted.
 func (l ledger) read(t *testing.T) (added, taken map[int64]int) {
 	t.Helper()
 	added, taken = map[int64]int{}, map[int64]int{}
@@ -96,8 +94,8 @@ func (l ledger) read(t *testing.T) (added, taken map[int64]int) {
 	return added, taken
 }
 
-// Killed at each step, and at any moment: the next run sends what is left, each
-// kill loses one minute at most, and nothing is sent twice.
+// The publisher is killed at each step, and at random times. The next run must send the rest. Each kill may lose at
+// most one minute, and nothing may be sent twice.
 func TestKilledAtAnyMomentNothingIsDoubled(t *testing.T) {
 	t.Parallel()
 	dir, kills, first := t.TempDir(), 0, time.Now().Add(-48*time.Hour).Unix()/60
@@ -136,7 +134,7 @@ func TestKilledAtAnyMomentNothingIsDoubled(t *testing.T) {
 	audit(t, dir+"/ledger", kills)
 }
 
-// audit checks that nothing was taken twice, and how much was lost.
+// audit checks that nothing was accepted twice, and how much was lost.
 func audit(t *testing.T, path string, kills int) {
 	t.Helper()
 	file, err := os.Open(path)
@@ -162,8 +160,7 @@ func audit(t *testing.T, path string, kills int) {
 	}
 }
 
-// Of two agents on one spool, one of which is killed at any moment, only one sends a
-// minute.
+// Two agents use one spool, and one of them is killed at random times. Only one of them may send a minute.
 func TestTwoProcessesSendNothingTwice(t *testing.T) {
 	t.Parallel()
 	dir, first := t.TempDir(), time.Now().Add(-48*time.Hour).Unix()/60

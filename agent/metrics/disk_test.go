@@ -13,8 +13,7 @@ import (
 	"muster/test/need"
 )
 
-// On a full disk the minutes that it holds are sent from there, and later ones
-// are in memory until there is room.
+// On a full disk, minutes on disk are still sent. Later minutes stay in memory until there is space.
 func TestAFullDisk(t *testing.T) {
 	dir := need.SmallDisk(t, "")
 	synctest.Test(t, func(t *testing.T) {
@@ -39,8 +38,8 @@ func TestAFullDisk(t *testing.T) {
 	})
 }
 
-// A disk that turns read-only keeps its minutes, which might be sent again
-// after a restart, until the sending can be noted. Those in memory go out.
+// A disk that becomes read-only keeps its minutes until progress can be recorded, because otherwise they might be sent
+// again after a restart. Minutes in memory are sent.
 func TestADiskThatTurnsReadOnly(t *testing.T) {
 	dir := need.SmallDisk(t, "")
 	synctest.Test(t, func(t *testing.T) {

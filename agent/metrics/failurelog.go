@@ -6,11 +6,10 @@ import (
 	"strings"
 )
 
-// maxLogged bounds the problems that are remembered as logged; a hostile host can
-// make up many.
+// maxLogged is the maximum number of problems that are remembered as logged, because a hostile host can produce many.
 const maxLogged = 200
 
-// failureLog logs each problem once, until it is over.
+// failureLog logs each problem once, until it is resolved.
 type failureLog struct {
 	to     *slog.Logger
 	logged map[string]bool
@@ -28,12 +27,12 @@ func (l *failureLog) log(key, text string) {
 	l.to.Warn(text)
 }
 
-// clear makes the problems whose key begins so news again.
+// clear forgets the problems whose key has this prefix, so that they are logged again.
 func (l *failureLog) clear(prefix string) {
 	maps.DeleteFunc(l.logged, func(key string, _ bool) bool { return strings.HasPrefix(key, prefix) })
 }
 
-// resolved clears the problems whose key begins so, and logs that they are over.
+// resolved clears the problems whose key has this prefix, and logs that they are resolved.
 func (l *failureLog) resolved(prefix, text string) {
 	before := len(l.logged)
 	l.clear(prefix)

@@ -17,8 +17,8 @@ import (
 	"muster/agent/metrics"
 )
 
-// An error that does not prove damage loses nothing: the minute is sent once it can be
-// read. A directory or a link in its place is such an error for root, too.
+// An error that does not prove damage loses nothing: the minute is sent once it can be read. A directory or a link at
+// its path causes such an error even for root.
 func TestAnErrorIsNoDamage(t *testing.T) {
 	for name, fault := range map[string]func(path string) error{
 		"a directory in its place": func(path string) error { return os.Mkdir(path, 0o700) },
@@ -56,7 +56,7 @@ func TestAnErrorIsNoDamage(t *testing.T) {
 	}
 }
 
-// A progress that cannot be read is no progress that is damaged.
+// A progress that cannot be read is not necessarily damaged.
 func TestAnUnreadableProgressDropsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -101,7 +101,7 @@ func TestDamagedFilesAreBoundedAndGoodOnesStay(t *testing.T) {
 	})
 }
 
-// What somebody else removes is counted as dropped, and the others are sent.
+// A file that another program removes is counted as dropped, and the others are sent.
 func TestARemovedFileIsCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -117,7 +117,7 @@ func TestARemovedFileIsCounted(t *testing.T) {
 	})
 }
 
-// A directory that is removed and made again is claimed again.
+// A directory that is removed and created again is locked again.
 func TestASpoolThatIsReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -136,8 +136,8 @@ func TestASpoolThatIsReplaced(t *testing.T) {
 	})
 }
 
-// Of two publishers on one spool one publishes; the other takes over when the first is
-// gone, with what it left, and no minute is sent by both.
+// If two publishers use one spool, only one publishes. The other takes over the rest when the first one is gone. No
+// minute is sent by both.
 func TestASecondPublisherWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -168,7 +168,7 @@ func TestASecondPublisherWaits(t *testing.T) {
 
 const childVariable = "METRICS_TEST_CHILD"
 
-// child runs this test binary as something else.
+// child runs this test binary in another role.
 func child(t *testing.T, as, dir string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
@@ -177,7 +177,7 @@ func child(t *testing.T, as, dir string) *exec.Cmd {
 	return cmd
 }
 
-// beChild is what the children do. They print what the parent asserts.
+// beChild runs a child's role. It prints what the parent checks.
 func beChild(as string) {
 	w := &world{dir: os.Getenv("METRICS_TEST_DIR")}
 	switch as {
@@ -193,7 +193,7 @@ func beChild(as string) {
 	os.Exit(0)
 }
 
-// The kernel releases the lock of a process that is killed.
+// The kernel releases the lock of a killed process.
 func TestTheLockEndsWithItsProcess(t *testing.T) {
 	dir := t.TempDir() + "/spool"
 	cmd := child(t, "holder", dir)
@@ -218,8 +218,7 @@ func TestTheLockEndsWithItsProcess(t *testing.T) {
 	w.want(t, 2)
 }
 
-// beExhausted adds minutes, then has no descriptor left while more are added and sent,
-// then has some again.
+// beExhausted adds minutes, then adds and sends more without a free descriptor, and then again with free descriptors.
 func beExhausted(w *world) {
 	w.start()
 	w.away()
@@ -255,8 +254,7 @@ func beExhausted(w *world) {
 	_, _ = fmt.Fprintf(os.Stdout, "then: %d arrived as %d, dropped %v\n", len(w.order), len(w.times), w.Stats().Dropped)
 }
 
-// Without a descriptor nothing is set aside, nothing is lost, and all is sent when
-// there are some again.
+// Without a free descriptor, no file is set aside and nothing is lost. Everything is sent once descriptors are free.
 func TestNoDescriptorIsNoDamage(t *testing.T) {
 	out, err := child(t, "exhausted", t.TempDir()+"/spool").Output()
 	if err != nil {
@@ -272,8 +270,7 @@ func TestNoDescriptorIsNoDamage(t *testing.T) {
 	}
 }
 
-// FuzzAFileInTheSpool: whatever a file holds, it is sent or set aside, and the minute
-// beside it is sent.
+// FuzzAFileInTheSpool checks that a file with any content is sent or set aside, and that the other minute is sent.
 func FuzzAFileInTheSpool(f *testing.F) {
 	w := &world{dir: f.TempDir() + "/spool"}
 	w.start()

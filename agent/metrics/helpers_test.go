@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 
 var cluster = []metrics.Dimension{{Name: "ClusterName", Value: "prod"}}
 
-// minute has n data, with values that tell minutes apart.
+// minute returns a minute with n data points, whose values differ between minutes.
 func minute(at time.Time, n int) metrics.Minute {
 	m := metrics.Minute{At: at.Truncate(time.Minute).UTC()}
 	for i := range n {
@@ -39,13 +39,13 @@ func minute(at time.Time, n int) metrics.Minute {
 	return m
 }
 
-// point is a datum that CloudWatch has.
+// point is a data point that CloudWatch received.
 type point struct {
-	at   int64 // Unix minutes
+	at   int64 // Unix time in minutes
 	name string
 }
 
-// cloud is a CloudWatch that counts how often it got each point.
+// cloud is a CloudWatch that counts how often it received each data point.
 type cloud struct {
 	mu    sync.Mutex
 	fail  func(data []metrics.Datum) (taken bool, err error)
@@ -76,7 +76,7 @@ func (c *cloud) PutMetricData(_ context.Context, _ string, at time.Time, data []
 	return err
 }
 
-// want checks that CloudWatch has so many points, none twice, and in order.
+// want checks that CloudWatch has n data points, none of them twice, and in order.
 func (c *cloud) want(t *testing.T, n int) {
 	t.Helper()
 	c.mu.Lock()
@@ -96,7 +96,7 @@ func (c *cloud) want(t *testing.T, n int) {
 	}
 }
 
-// journal is a log that can be counted.
+// journal is a log with methods to count its lines.
 type journal struct{ observe.Journal }
 
 func (j *journal) said(t *testing.T, n int, text string) {
@@ -110,14 +110,14 @@ func (j *journal) said(t *testing.T, n int, text string) {
 type world struct {
 	*metrics.Publisher
 	dir   string
-	clock time.Duration // how much the wall clock is ahead
+	clock time.Duration // how far the wall clock is ahead
 	cloud
 	journal
 }
 
 func (w *world) now() time.Time { return time.Now().Add(w.clock) }
 
-// start is a new run of the agent, on the same disk.
+// start starts a new run of the agent on the same disk.
 func (w *world) start() {
 	if w.Publisher != nil {
 		w.Close()
@@ -133,7 +133,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// pass runs the publisher for so many minutes, of each of which there are n data.
+// pass runs the publisher for the given number of minutes, each with n data points.
 func (w *world) pass(minutes, n int) {
 	ctx, stop := context.WithCancel(context.Background())
 	var ended sync.WaitGroup
@@ -152,7 +152,7 @@ func (w *world) pass(minutes, n int) {
 
 func (w *world) dropped(why metrics.Reason) int64 { return w.Stats().Dropped[why] }
 
-// points is how many arrived of the minutes between two times.
+// points returns the number of received data points of the minutes between two times.
 func (c *cloud) points(from, to time.Time) (n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -166,7 +166,7 @@ func (c *cloud) points(from, to time.Time) (n int) {
 
 func unanswered([]metrics.Datum) (bool, error) { return false, awsapi.ErrUnanswered }
 
-// ended is over: a Flush with it makes one request.
+// ended is a context that has already ended. A Flush with it sends one request.
 var ended = func() context.Context {
 	ctx, stop := context.WithCancel(context.Background())
 	stop()

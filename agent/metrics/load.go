@@ -10,8 +10,8 @@ import (
 	"slices"
 )
 
-// load reads what is on disk. It fails as a whole: a listing that lacks a file, or
-// minutes without the progress, would lose or repeat data.
+// load reads the spool from disk. It fails as a whole, because an incomplete list of files, or files without the
+// progress, would lose or repeat data.
 func (s *spool) load() error {
 	s.progress = note{path: filepath.Join(s.dir, "progress")}
 	doubt := s.progress.read()
@@ -46,7 +46,7 @@ func (s *spool) load() error {
 	return s.note(s.progress.now)
 }
 
-// list is the minutes in a directory, the earliest first.
+// list returns the minutes in a directory, the earliest first.
 func list(dir string) ([]file, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -72,12 +72,12 @@ func list(dir string) ([]file, error) {
 	return files, nil
 }
 
-// dropDoubtful drops the oldest file: without a progress it is the only one that may have
-// been sent, as each is removed before the next one's turn comes.
+// dropDoubtful drops the oldest file. If the progress is unknown, only the oldest file may have been sent, because each
+// file is removed before the next one is sent.
 func (s *spool) dropDoubtful(why error) {
 	f := s.files[0]
 	if err := s.remove(f); err != nil {
-		return // the next turn finds it done, and removes it
+		return // the file remains marked as sent, and the next turn removes it
 	}
 	s.drop(Ambiguous, f.data)
 	s.failures.log("doubt", fmt.Sprintf("the minute %s is dropped, since it is unknown whether it was sent: %v", stamp(f.at), why))

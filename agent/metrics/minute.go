@@ -6,23 +6,23 @@ import (
 	"muster/internal/awsapi"
 )
 
-// Units that CloudWatch knows, as far as muster has use for them.
+// The units of CloudWatch that muster uses.
 const (
-	UnitCount  = "Count"
-	UnitBytes  = "Bytes"
-	UnitMillis = "Milliseconds"
+	UnitCount   = "Count"
+	UnitBytes   = "Bytes"
+	UnitMillis  = "Milliseconds"
+	UnitPercent = "Percent"
 )
 
-// Dimension is a part of a series' identity, next to its name.
+// Dimension is a part of a series' identity, in addition to its name.
 type Dimension = awsapi.Dimension
 
-// Datum is the one value that a series has in a minute.
+// Datum is the value of a series in a minute.
 type Datum = awsapi.Datum
 
-// Minute is what there is to publish of one minute. Data of the same dimensions
-// that stand next to each other take less room.
+// Minute holds the data points of one minute. Consecutive data points with the same dimensions take less space.
 type Minute struct {
-	At   time.Time // its beginning, aligned
+	At   time.Time // the start of the minute
 	Data []Datum
 }
 

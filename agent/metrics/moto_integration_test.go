@@ -31,9 +31,8 @@ import (
 
 const region = "eu-central-1"
 
-// bridge stands before moto 5.2.1, which knows CloudWatch in the query protocol
-// alone, and says there what the SDK says in rpc-v2-cbor: the same parameters
-// under the names of their paths.
+// bridge translates requests for moto 5.2.1, which supports only CloudWatch's query protocol. The SDK uses rpc-v2-cbor
+// with the same parameters.
 func bridge(t *testing.T, moto string) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -91,8 +90,8 @@ func spell(form url.Values, path string, v cbor.Value) {
 	}
 }
 
-// sums asks moto, by the AWS CLI, for a series from start on, by the minute. A
-// minute that more than one sample makes up is an error.
+// sums uses the AWS CLI to read a series from moto, one value per minute from start on. A minute with more than one
+// sample is an error.
 func sums(t *testing.T, moto, metric, service string, start time.Time, minutes int) (sums []float64) {
 	t.Helper()
 	cmd := exec.Command(
@@ -135,7 +134,7 @@ func sums(t *testing.T, moto, metric, service string, start time.Time, minutes i
 			t.Errorf("%+v", p)
 		}
 	}
-	slices.Sort(sums) // the API promises no order
+	slices.Sort(sums) // the API guarantees no order
 	return sums
 }
 
@@ -152,7 +151,7 @@ func TestMotoReceivesTheMetrics(t *testing.T) {
 	build := metrics.NewBuilder(log)
 	start := time.Now().Truncate(time.Minute).Add(-5 * time.Minute)
 	for i := range 3 {
-		for service := range 60 { // compressed from 10 KiB on
+		for service := range 60 { // requests are compressed from 10 KiB on
 			dims := []metrics.Dimension{
 				{Name: "ClusterName", Value: "prod"},
 				{Name: "ServiceName", Value: fmt.Sprintf("service-%d", service)},

@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 )
 
-// oldest is the oldest minute that can be sent. Damaged files are set aside on the
-// way; one that cannot be read stays, and is tried again.
+// oldest returns the oldest minute that can be sent. It sets damaged files aside. It skips a file that cannot be read,
+// which is retried later.
 func (s *spool) oldest() (m Minute, onDisk, ok bool) {
 	last := s.last()
 	if s.err == nil {
@@ -23,14 +23,14 @@ func (s *spool) oldest() (m Minute, onDisk, ok bool) {
 	for _, k := range s.memory {
 		if s.sendable(k.at, last) {
 			m, err := decode(k.content)
-			return m, false, err == nil // always: this process wrote it
+			return m, false, err == nil // always nil, because this process wrote it
 		}
 	}
 	return Minute{}, false, false
 }
 
-// oldestOnDisk is the oldest minute on disk that can be sent. It ends the turn if there
-// may be one and it cannot be read for now.
+// oldestOnDisk returns the oldest minute on disk that can be sent. If there may be one that cannot be read now, ends is
+// true, and this turn must end.
 func (s *spool) oldestOnDisk(last int64) (m Minute, ok, ends bool) {
 	skipped := 0
 	for i := 0; i < len(s.files) && skipped < maxSkipped; {
@@ -48,7 +48,7 @@ func (s *spool) oldestOnDisk(last int64) (m Minute, ok, ends bool) {
 				return Minute{}, false, true
 			}
 		case exhausted(err), errors.Is(err, fs.ErrNotExist):
-			s.loaded = s.loaded && exhausted(err) // the next turn finds out what else is gone
+			s.loaded = s.loaded && exhausted(err) // if a file is gone, the next turn reads the whole directory again
 			s.err = err
 			s.logError(err)
 			return Minute{}, false, true
@@ -66,7 +66,7 @@ func (s *spool) oldestOnDisk(last int64) (m Minute, ok, ends bool) {
 	return Minute{}, false, skipped == maxSkipped
 }
 
-// read returns errDamaged only if the bytes prove it.
+// read reads a minute. It returns errDamaged only if the bytes prove damage.
 func (s *spool) read(f file) (Minute, error) {
 	data, err := readFile(s.path(f), maxFile)
 	if err != nil {
@@ -79,8 +79,8 @@ func (s *spool) read(f file) (Minute, error) {
 	return m, err
 }
 
-// setDamagedAside renames a damaged file, for a person to inspect. If that fails, the disk
-// is in trouble, and not the file.
+// setDamagedAside renames a damaged file, so that a user can inspect it. If that fails, the disk has a problem, not the
+// file.
 func (s *spool) setDamagedAside(f file, why error) error {
 	if err := os.Rename(s.path(f), s.path(f)+asideMark); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		s.stuck, s.err = true, err
@@ -90,7 +90,7 @@ func (s *spool) setDamagedAside(f file, why error) error {
 	s.failures.log("damaged", fmt.Sprintf("a minute is not sent, and is set aside as *%s: %s: %v", asideMark, s.path(f), why))
 	s.drop(Damaged, f.data)
 	s.forget(f)
-	aside, _ := filepath.Glob(filepath.Join(s.dir, "*"+asideMark)) // by name, and so by age
+	aside, _ := filepath.Glob(filepath.Join(s.dir, "*"+asideMark)) // sorted by name, and therefore by age
 	for len(aside) > maxAside {
 		_ = os.Remove(aside[0])
 		aside = aside[1:]

@@ -9,16 +9,15 @@ import (
 	"slices"
 )
 
-// progress is how far publishing has come: the first Done data points of the minute At
-// were handed to CloudWatch. The file of that minute is removed before another is begun.
+// progress is the position of the publisher: the first Done data points of the minute At were sent. The file of a
+// minute is removed before the next minute is started.
 type progress struct {
 	At   int64 `json:"at"` // Unix seconds
 	Done int   `json:"done"`
 }
 
-// note keeps a progress in a file that is always of the same length and is written in
-// place, so that a full disk has room for it. A kernel that crashes in the middle leaves
-// a wrong checksum, which costs the oldest minute.
+// note stores a progress in a file. The file has a fixed length and is overwritten in place, so that it also works on a
+// full disk. If the kernel crashes during a write, the checksum is wrong, and the oldest minute is dropped.
 type note struct {
 	path string
 	now  progress
@@ -27,8 +26,7 @@ type note struct {
 // noteLen is the length of the JSON, padded with spaces.
 const noteLen = 64
 
-// read returns errDamaged if the checksum is wrong. A file that is missing or empty is no
-// progress.
+// read reads the file. It returns errDamaged if the checksum is wrong. A missing or empty file means no progress.
 func (n *note) read() error {
 	data, err := readFile(n.path, crcLen+noteLen)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(data) == 0 {
@@ -47,7 +45,7 @@ func (n *note) read() error {
 	return nil
 }
 
-// write has the progress on disk when it returns.
+// write writes the progress and returns when it is on disk.
 func (n *note) write(p progress) error {
 	text := fmt.Sprintf(`{"at":%d,"done":%d}`, p.At, p.Done)
 	f, err := openRegular(n.path, os.O_WRONLY|os.O_CREATE)
@@ -56,7 +54,7 @@ func (n *note) write(p progress) error {
 	}
 	_, err = f.WriteAt(seal(fmt.Appendf(nil, "%-*s\n", noteLen-1, text)), 0)
 	if err == nil {
-		err = f.Truncate(crcLen + noteLen) // what was there may have been longer
+		err = f.Truncate(crcLen + noteLen) // the old content may have been longer
 	}
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
@@ -65,7 +63,7 @@ func (n *note) write(p progress) error {
 	return nil
 }
 
-// doneOf is how many data of a minute were handed over.
+// doneOf returns how many data points of a minute were sent.
 func (s *spool) doneOf(at int64) int {
 	if at == s.progress.now.At {
 		return s.progress.now.Done
@@ -73,9 +71,9 @@ func (s *spool) doneOf(at int64) int {
 	return 0
 }
 
-// beginSend notes that the first n data of a minute are handed over. A file is not to
-// be sent unless that is on disk; a minute of which the disk knows nothing cannot
-// come back.
+// beginSend records, before a request, that the first n data points of a minute are sent. It returns false if that
+// cannot be recorded on disk for a minute on disk, which must then not be sent. A minute that is only in memory cannot
+// be sent again after a restart.
 func (s *spool) beginSend(at int64, n int, onDisk bool) bool {
 	if s.err == nil && s.dropPartlySent(at) {
 		_ = s.note(progress{at, n})
@@ -87,8 +85,7 @@ func (s *spool) beginSend(at int64, n int, onDisk bool) bool {
 	return true
 }
 
-// dropPartlySent drops the rest of a minute that was sent in part, before the progress of
-// another replaces its own.
+// dropPartlySent drops the rest of a partly sent minute, before the progress of another minute overwrites its own.
 func (s *spool) dropPartlySent(next int64) bool {
 	was := s.progress.now
 	f, there := s.fileOf(was.At)
@@ -104,14 +101,14 @@ func (s *spool) dropPartlySent(next int64) bool {
 	return true
 }
 
-// undoSend takes back what beginSend noted.
+// undoSend undoes beginSend.
 func (s *spool) undoSend(at int64, n int) {
 	if s.err == nil {
-		_ = s.note(progress{at, n}) // or they count as sent: at most once
+		_ = s.note(progress{at, n}) // on failure they count as sent, because each is sent at most once
 	}
 }
 
-// ack removes a minute that was handed over.
+// ack removes a minute that was sent.
 func (s *spool) ack(at int64, onDisk bool) {
 	if !onDisk {
 		s.memory = slices.DeleteFunc(s.memory, func(k queued) bool { return k.at == at })
@@ -122,7 +119,7 @@ func (s *spool) ack(at int64, onDisk bool) {
 		return
 	}
 	if err := s.remove(f); err != nil {
-		s.stuck, s.err = true, err // the progress says that it was sent
+		s.stuck, s.err = true, err // the progress still says that it was sent
 		s.logError(err)
 	}
 }

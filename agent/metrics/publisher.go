@@ -16,48 +16,47 @@ const (
 	defaultMaxBytes = 64 << 20
 	minBackoff      = 2 * time.Second
 	maxBackoff      = 5 * time.Minute
-	pace            = time.Second // between requests when minutes have piled up, at least
+	pace            = time.Second // minimum time between two requests if several minutes are queued
 	answerTime      = 15 * time.Second
-	grace           = 500 * time.Millisecond // for a request that is under way at the end, after Flush has waited for it
-	// The instance's second is neither before its minute is known nor so late that
-	// a slow answer would reach into the next minute.
+	grace           = 500 * time.Millisecond // for a request in flight at the end, after Flush has waited for it
+	// The instance's second of the minute. It is not before the previous minute's data is known, and not so late that a
+	// slow response reaches into the next minute.
 	firstSecond, seconds = 5 * time.Second, 40 * time.Second
 )
 
-// Sender sends data of one minute, once; awsapi.Client is one. Its errors classify what
-// became of them.
+// Sender sends data points of one minute, once. awsapi.Client implements it. Its errors show whether CloudWatch
+// accepted the data.
 type Sender interface {
 	PutMetricData(ctx context.Context, namespace string, at time.Time, data []Datum) error
 }
 
-// Options are what a Publisher needs to know.
+// Options configures a Publisher.
 type Options struct {
-	Dir        string // of the spool, its own
-	MaxBytes   int64  // of the spool; default 64 MB
+	Dir        string // the spool directory; not shared with other files
+	MaxBytes   int64  // maximum size of the spool; default 64 MB
 	Sender     Sender
 	Namespace  string
-	InstanceID string // decides on the second within the minute
+	InstanceID string // determines the second within the minute
 	Log        *slog.Logger
-	Clock      func() time.Time // the wall clock; default time.Now
+	Clock      func() time.Time // wall clock; default time.Now
 }
 
-// Publisher sends minutes, each at most once, and keeps those that it cannot
-// send. Its methods may be called concurrently.
+// Publisher sends minutes, each at most once, and keeps those that it cannot send. Its methods are safe for concurrent
+// use.
 type Publisher struct {
 	opts  Options
-	turns chan struct{} // one request at a time
+	turns chan struct{} // allows one request at a time
 
 	mu       sync.Mutex
 	spool    spool
 	stats    Stats
 	failures *failureLog
 	current  current
-	due      time.Time // since when there have been data to send and none was sent
+	due      time.Time // since when data points have been due without any being sent
 }
 
-// NewPublisher claims the spool and reads what an earlier run has left in it. It
-// never fails: what it cannot do yet is tried again with each minute and each
-// request, and logged.
+// NewPublisher locks the spool and reads what an earlier run left in it. It never fails. If that is not possible yet,
+// it logs the error and tries again with each minute and each request.
 func NewPublisher(opts Options) *Publisher {
 	if opts.MaxBytes == 0 {
 		opts.MaxBytes = defaultMaxBytes
@@ -68,19 +67,19 @@ func NewPublisher(opts Options) *Publisher {
 	p := &Publisher{opts: opts, turns: make(chan struct{}, 1), failures: newFailureLog(opts.Log)}
 	p.current.limit = maxData
 	p.spool = spool{dir: opts.Dir, max: opts.MaxBytes, failures: p.failures, drop: p.drop, clock: opts.Clock}
-	_ = p.spool.ready() // an error is logged, and the next call tries again
+	_ = p.spool.ready() // errors are logged, and the next call tries again
 	return p
 }
 
-// Close releases the spool for another publisher. The end of the process does, too.
+// Close releases the spool for another publisher. The end of the process has the same effect.
 func (p *Publisher) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.spool.release()
 }
 
-// Add keeps a minute, on disk if there is one, to be sent when its second comes.
-// One that is not later than the last is dropped.
+// Add queues a minute, on disk if possible, for the instance's next second. It drops a minute that is not later than
+// the last one.
 func (p *Publisher) Add(m Minute) {
 	if len(m.Data) == 0 {
 		return
@@ -101,8 +100,8 @@ func (p *Publisher) Add(m Minute) {
 
 func stamp(unix int64) string { return time.Unix(unix, 0).UTC().Format(time.RFC3339) }
 
-// Run sends until ctx ends. A request that is under way then has a moment to be
-// answered: what is broken off is lost.
+// Run sends minutes until ctx ends. A request in flight then has a short time to finish, because the data of a canceled
+// request is lost.
 func (p *Publisher) Run(ctx context.Context) {
 	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -120,9 +119,8 @@ func (p *Publisher) Run(ctx context.Context) {
 	}
 }
 
-// Flush sends what there is, without waiting for the second. It ends with ctx, or
-// when the next request is not due before that or only after long; its error names
-// what is left.
+// Flush sends all queued minutes, without waiting for the instance's second. It stops when ctx ends, or if the next
+// request is only due after that or much later. Its error contains the number of unsent minutes.
 func (p *Publisher) Flush(ctx context.Context) error {
 	for {
 		pause, err := p.send(ctx)
@@ -143,14 +141,14 @@ func (p *Publisher) Flush(ctx context.Context) error {
 
 var errLater = errors.New("they are sent later")
 
-// left is how many minutes can be sent.
+// left returns the number of minutes that can be sent.
 func (p *Publisher) left() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.spool.waiting()
 }
 
-// Stats is the state of the publisher.
+// Stats returns the state of the publisher.
 func (p *Publisher) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -165,8 +163,8 @@ func (p *Publisher) Stats() Stats {
 
 func (p *Publisher) drop(why Reason, n int) { p.stats.Dropped[why] += int64(n) }
 
-// untilMySecond is how long it is to the next second of this instance, which is
-// the same in every minute and another one on another instance.
+// untilMySecond returns the time until this instance's next second. It is the same second in every minute, and differs
+// between instances.
 func (p *Publisher) untilMySecond(now time.Time) time.Duration {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(p.opts.InstanceID))
@@ -175,7 +173,7 @@ func (p *Publisher) untilMySecond(now time.Time) time.Duration {
 	return (mine-into+time.Minute-1)%time.Minute + 1
 }
 
-// backoff is a pause after so many failures in a row, with full jitter.
+// backoff returns a pause with full jitter after consecutive failures.
 func backoff(failures int) time.Duration {
 	most := min(maxBackoff, minBackoff<<min(failures, 10))
 	return pace + rand.N(most)

@@ -90,8 +90,8 @@ func TestADayWithoutCloudWatchArrivesLaterOnceAndInOrder(t *testing.T) {
 	})
 }
 
-// A CloudWatch that fails for a day, and took some of what it did not
-// acknowledge: nothing is doubled, and what is lost is a datum a try.
+// CloudWatch fails for a day, and accepts some data without a response. Nothing may be duplicated, and each attempt may
+// lose at most one data point.
 func TestADayOfAmbiguousAnswersCostsADatumATry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -110,7 +110,7 @@ func TestADayOfAmbiguousAnswersCostsADatumATry(t *testing.T) {
 		if lost > calls+9 {
 			t.Errorf("%d data were lost in %d requests", lost, calls)
 		}
-		w.said(t, 1, "not known to be taken")
+		w.said(t, 1, "the result is unknown")
 	})
 }
 
@@ -158,7 +158,7 @@ func TestPoisonedDataAreLeftOutAlone(t *testing.T) {
 					return true, nil
 				}
 				w.pass(3, 100)
-				w.pass(1, 0) // so many requests may take longer than the minute
+				w.pass(1, 0) // this many requests can take longer than a minute
 				w.want(t, 3*test.left)
 				if got := w.dropped(metrics.Invalid); got != int64(3*(100-test.left)) {
 					t.Errorf("%d dropped", got)
@@ -238,8 +238,8 @@ func TestFlushEndsWithItsTimeAndSaysWhatIsLeft(t *testing.T) {
 	})
 }
 
-// While a minute is being sent it is neither dropped for room nor, when the disk
-// is mended, moved there, where another run would find it.
+// A minute that is being sent must not be dropped to free space. It must not be moved to disk when the disk works
+// again, because another run would find it there.
 func TestTheMinuteUnderWayStaysWhereItIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{dir: t.TempDir() + "/spool"}
@@ -280,7 +280,7 @@ func TestTheMinuteUnderWayStaysWhereItIs(t *testing.T) {
 	})
 }
 
-// A request that hangs must not hold up the goodbye, which has 5 s.
+// A request that hangs must not delay the shutdown, which may take 5 s.
 func TestFlushDoesNotWaitForAnswersThatNeverCome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := metrics.NewPublisher(metrics.Options{Dir: t.TempDir(), Sender: silent{}, Log: slog.New(slog.DiscardHandler)})
@@ -305,7 +305,7 @@ func TestFlushDoesNotWaitForAnswersThatNeverCome(t *testing.T) {
 	})
 }
 
-// silent never answers.
+// silent never responds.
 type silent struct{}
 
 func (silent) PutMetricData(ctx context.Context, _ string, _ time.Time, _ []metrics.Datum) error {

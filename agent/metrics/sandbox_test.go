@@ -15,8 +15,7 @@ import (
 	"muster/internal/sandbox"
 )
 
-// hasty gives CloudWatch less time than the real client does, and the credentials
-// can expire.
+// hasty returns a client with shorter timeouts than the real one, whose credentials can expire.
 func hasty(t *testing.T, s *sandbox.Sandbox) *awsapi.Client {
 	t.Helper()
 	transport := &http.Transport{ResponseHeaderTimeout: 500 * time.Millisecond}
@@ -28,7 +27,7 @@ func hasty(t *testing.T, s *sandbox.Sandbox) *awsapi.Client {
 
 type wireFault struct {
 	fault sandbox.Fault
-	want  int // data of the second minute's two that arrive
+	want  int // number of data points of the second minute, out of two, that arrive
 }
 
 func faults() map[string]wireFault {
@@ -52,8 +51,8 @@ func faults() map[string]wireFault {
 	}
 }
 
-// Each fault hits the second of three minutes, over the wire. What CloudWatch has
-// of it in the end follows from what it took, and never is there a double.
+// The test uses the real client. Each fault hits the second of three minutes. What CloudWatch accepted determines which
+// data it must have at the end, never twice.
 func TestEveryFaultOverTheWire(t *testing.T) {
 	for name, test := range faults() {
 		t.Run(name, func(t *testing.T) {
@@ -85,7 +84,7 @@ func TestEveryFaultOverTheWire(t *testing.T) {
 	}
 }
 
-// send makes one request: a Flush without time waits for no second one.
+// send makes one request, because a Flush with an ended context does not wait for a second one.
 func send(t *testing.T, p *metrics.Publisher) {
 	t.Helper()
 	ctx, stop := context.WithTimeout(t.Context(), 900*time.Millisecond)
@@ -95,7 +94,7 @@ func send(t *testing.T, p *metrics.Publisher) {
 	}
 }
 
-// arrived counts what CloudWatch has, none of it twice.
+// arrived returns the number of data points that CloudWatch has. It fails the test if one is there twice.
 func arrived(t *testing.T, s *sandbox.Sandbox) int {
 	t.Helper()
 	times := map[string]int{}
@@ -108,8 +107,7 @@ func arrived(t *testing.T, s *sandbox.Sandbox) int {
 	return len(times)
 }
 
-// CloudWatch that is not there for a while is asked again, by another process
-// too, and all of it arrives.
+// Requests to an unavailable CloudWatch are retried, also by a new process, until all data has arrived.
 func TestAnEndpointThatWasAway(t *testing.T) {
 	s, err := sandbox.New(sandbox.Options{})
 	if err != nil {
@@ -117,7 +115,7 @@ func TestAnEndpointThatWasAway(t *testing.T) {
 	}
 	t.Cleanup(s.Close)
 	away := s.AWSConfig()
-	away.BaseEndpoint = aws.String(s.IntrospectionURL()) // refuses connections
+	away.BaseEndpoint = aws.String(s.IntrospectionURL()) // it refuses connections
 	w := &world{dir: t.TempDir()}
 	p := metrics.NewPublisher(metrics.Options{Dir: w.dir, Sender: awsapi.FromConfig(away), Namespace: "muster", Log: w.Logger()})
 	start := time.Now().Add(-30 * time.Minute)
@@ -138,8 +136,8 @@ func TestAnEndpointThatWasAway(t *testing.T) {
 	}
 }
 
-// BenchmarkMinute is the publisher's whole work for a minute of 60 services: to
-// write it down, to note it, to send it and to forget it.
+// BenchmarkMinute measures the publisher's whole work for a minute of 60 services: writing the file, recording the
+// progress, sending, and removing the file.
 func BenchmarkMinute(b *testing.B) {
 	p := metrics.NewPublisher(
 		metrics.Options{

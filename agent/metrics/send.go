@@ -12,26 +12,24 @@ import (
 
 const (
 	maxData = awsapi.MaxData
-	// maxBad is how many data of a minute may be refused one by one, before the
-	// rest of it is dropped too.
+	// maxBad is how many data points of a minute may be rejected individually before the rest of the minute is dropped.
 	maxBad = 3
-	// sending is the problem that is over with the next success.
+	// sending is the key prefix of problems that the next success resolves.
 	sending = "sending "
 )
 
 // current is the minute that is being sent.
 type current struct {
-	limit    int // data in the next request
-	failures int // requests that failed in a row
+	limit    int // maximum number of data points in the next request
+	failures int // consecutive failed requests
 
 	minute Minute
 	onDisk bool
-	from   int // data of the minute that are done with
-	bad    int // data of it that were refused
+	from   int // number of data points of the minute that are finished
+	bad    int // number of rejected data points of the minute
 }
 
-// send makes one request, if there is something to send, and returns when the next
-// is due.
+// send sends one request, if there is something to send. It returns the time until the next one is due.
 func (p *Publisher) send(ctx context.Context) (pause time.Duration, err error) {
 	select {
 	case p.turns <- struct{}{}:
@@ -49,13 +47,13 @@ func (p *Publisher) send(ctx context.Context) (pause time.Duration, err error) {
 	}
 	ctx, stop := context.WithTimeout(ctx, answerTime)
 	defer stop()
-	c := &p.current // no other goroutine has it until the answer is there
+	c := &p.current // no other goroutine uses it until the response arrives
 	err = p.opts.Sender.PutMetricData(ctx, p.opts.Namespace, c.minute.At, c.minute.Data[c.from:to])
 	return p.handleAnswer(to, err), err
 }
 
-// nextRequest chooses the next data, current.from up to to, and notes on disk that they are
-// sent, before they are. Without data to send, to is 0.
+// nextRequest selects the next data points, from current.from up to to, and records on disk that they are sent. It
+// returns 0 if there is nothing to send.
 func (p *Publisher) nextRequest() (to int, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -72,8 +70,7 @@ func (p *Publisher) nextRequest() (to int, err error) {
 	return 0, p.spool.err
 }
 
-// nextMinute makes the oldest minute the current one, unless a part of one was sent and
-// the rest can be.
+// nextMinute makes the oldest minute the current one, unless a partly sent minute can be continued.
 func (p *Publisher) nextMinute() bool {
 	c := &p.current
 	for p.spool.sendingAt == 0 || c.onDisk && p.spool.err != nil {
@@ -88,19 +85,19 @@ func (p *Publisher) nextMinute() bool {
 		if c.from < len(m.Data) {
 			return true
 		}
-		p.ackMinute() // an earlier run was stopped after the last request
+		p.ackMinute() // an earlier run ended after the last request
 	}
 	return !p.spool.lockedElsewhere()
 }
 
-// ackMinute removes the current minute, of which nothing is left to send.
+// ackMinute removes the current minute after all of it was sent.
 func (p *Publisher) ackMinute() {
 	c := &p.current
 	p.spool.ack(c.minute.unix(), c.onDisk)
 	p.spool.sendingAt, c.minute = 0, Minute{}
 }
 
-// fitting is how many of the data go into one request.
+// fitting returns how many of the data points fit into one request.
 func fitting(data []Datum, limit int) int {
 	size := 0
 	for i, d := range data[:min(len(data), limit)] {
@@ -111,8 +108,8 @@ func fitting(data []Datum, limit int) int {
 	return min(len(data), limit)
 }
 
-// handleAnswer does what the package's table says for the answer to a request, and
-// returns when the next is due.
+// handleAnswer handles the result of a request as the table in the package comment specifies. It returns the time until
+// the next request is due.
 func (p *Publisher) handleAnswer(to int, err error) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -144,8 +141,8 @@ func (p *Publisher) retry(err error) {
 	)
 }
 
-// reject halves data that CloudWatch rejects for what they are, until it is a single
-// data point, which is dropped.
+// reject halves the number of data points after CloudWatch rejected their content. A single rejected data point is
+// dropped.
 func (p *Publisher) reject(to int, err error) {
 	c, n := &p.current, to-p.current.from
 	if n > 1 {
@@ -162,8 +159,7 @@ func (p *Publisher) reject(to int, err error) {
 	c.from = to
 }
 
-// pauseAfter ends the minute if all of it was sent, and returns when the next request is
-// due.
+// pauseAfter removes the minute if all of it was sent. It returns the time until the next request is due.
 func (p *Publisher) pauseAfter(sent bool) time.Duration {
 	c := &p.current
 	if c.from == 0 {

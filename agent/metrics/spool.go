@@ -16,20 +16,19 @@ import (
 const (
 	suffix    = ".minute"
 	asideMark = ".damaged"
-	// maxAside is how many damaged files are left for inspection.
+	// maxAside is how many damaged files are kept for inspection.
 	maxAside = 8
-	// maxFile bounds what is read back; the minute of 5,000 containers is far
-	// below.
+	// maxFile limits the bytes read from a file. A minute of 5,000 containers is far smaller.
 	maxFile = 16 << 20
-	// maxMemory is how many minutes are kept in memory when the disk takes none.
+	// maxMemory is how many minutes are kept in memory if the disk cannot be used.
 	maxMemory = 60
-	// maxSkipped is how many files that cannot be read are passed over in a turn.
+	// maxSkipped is how many unreadable files are skipped in a turn.
 	maxSkipped = 8
-	// block is what a file takes on disk at least.
+	// block is the minimum size of a file on disk.
 	block = 4096
 )
 
-// file is a minute on disk. Its name says what it holds.
+// file is a minute on disk. Its name contains the time and the number of data points.
 type file struct {
 	at   int64 // Unix seconds
 	data int
@@ -38,10 +37,10 @@ type file struct {
 
 func (f file) name() string { return fmt.Sprintf("%d-%d%s", f.at, f.data, suffix) }
 
-// room is what the file takes of the spool, in whole blocks.
+// room returns the size of the file in the spool, in whole blocks.
 func (f file) room() int64 { return (f.size + block - 1) / block * block }
 
-// queued is a minute in memory, as it would be on disk: it takes a tenth there.
+// queued is a minute in memory, in the encoded form, which takes a tenth of the memory.
 type queued struct {
 	file
 	content []byte
@@ -52,9 +51,8 @@ func newQueued(m Minute) queued {
 	return queued{file{m.unix(), len(m.Data), int64(len(content))}, content}
 }
 
-// spool keeps minutes until they are sent: each in a file of its own, which is
-// renamed into place and thus whole; in memory those that the disk does not
-// take. Nothing is ever written to a file that has its name.
+// spool keeps minutes until they are sent. Each is in its own file, which is renamed into place and therefore complete.
+// Minutes that cannot be written to disk are in memory. A file with its final name is never written to.
 type spool struct {
 	dir      string
 	max      int64
@@ -62,23 +60,23 @@ type spool struct {
 	drop     func(reason Reason, n int)
 	clock    func() time.Time
 
-	lock      *os.File // nil: not claimed
+	lock      *os.File // nil if the lock is not held
 	loaded    bool
-	err       error // why the disk cannot be used; nil: it can
+	err       error // why the disk cannot be used; nil if it can
 	files     []file
-	memory    []queued // both the earliest first
-	bytes     int64    // what the files take
+	memory    []queued // both sorted, the earliest first
+	bytes     int64    // total size of the files
 	progress  note
-	stuck     bool      // progress cannot be written, so that no file may be sent
-	unread    error     // of a file that was passed over
-	latest    int64     // the last minute that was added or sent
-	runs      []int64   // the last minutes of runs without a gap: where the clock may have jumped, and latest
-	sendingAt int64     // the minute of which a part was sent, or is: it stays where it is
-	refused   time.Time // since when there are minutes that CloudWatch would refuse
+	stuck     bool      // the progress cannot be written, so no file may be sent
+	unread    error     // the error of a skipped file
+	latest    int64     // the latest minute that was added or sent
+	runs      []int64   // the last minute of each run without a gap; a gap may mean that the clock has jumped
+	sendingAt int64     // the minute that is being sent or was partly sent; it must not be moved or dropped
+	refused   time.Time // since when there are minutes that CloudWatch would reject
 }
 
-// ready claims and reads the spool, unless that was done. An error means that no
-// file may be touched; the next call tries again.
+// ready locks and reads the spool, unless that is done. After an error no file may be changed, and the next call tries
+// again.
 func (s *spool) ready() error {
 	s.err = s.claim()
 	if s.err == nil && !s.loaded {
@@ -95,17 +93,16 @@ func (s *spool) ready() error {
 	return s.err
 }
 
-// lockedElsewhere reports whether another process publishes, or may.
+// lockedElsewhere reports whether another process publishes from this spool, or may do so.
 func (s *spool) lockedElsewhere() bool { return errors.Is(s.err, errLockedElsewhere) }
 
-// memoryOnly reports whether minutes may be sent from memory though the disk cannot
-// be used: only if no other process can have the spool. While this process lacks a
-// resource it waits: the disk is most likely well.
+// memoryOnly reports whether minutes may be sent from memory although the disk cannot be used. That is allowed only if
+// no other process can use the spool. If this process lacks a resource, it waits, because the disk is most likely fine.
 func (s *spool) memoryOnly() bool {
 	return errors.Is(s.err, errNoSpool) || s.lock != nil && !exhausted(s.err)
 }
 
-// note writes the progress down, and remembers whether that worked.
+// note writes the progress to disk, and records whether that succeeded.
 func (s *spool) note(p progress) error {
 	err := s.progress.write(p)
 	s.stuck = err != nil
@@ -126,7 +123,7 @@ func (s *spool) logError(err error) {
 	s.failures.log("disk "+kindOf(err), text)
 }
 
-// why is what keeps minutes in the spool.
+// why returns the reason why minutes remain in the spool.
 func (s *spool) why() (string, Cause) {
 	if err := cmp.Or(s.err, s.unread); err != nil {
 		return err.Error(), causeOf(err)
@@ -138,7 +135,7 @@ func (s *spool) why() (string, Cause) {
 	return "", ""
 }
 
-// kindOf is an error without the names in it.
+// kindOf returns the text of an error without file names.
 func kindOf(err error) string {
 	var path *fs.PathError
 	if errors.Is(err, errLockedElsewhere) || !errors.As(err, &path) {
@@ -147,8 +144,8 @@ func kindOf(err error) string {
 	return path.Err.Error()
 }
 
-// add keeps a minute, and moves what is in memory to the disk if that works by now.
-// It reports false for a minute that is not later than the last.
+// add queues a minute. It also moves minutes from memory to disk, if that is possible by now. It returns false for a
+// minute that is not later than the last.
 func (s *spool) add(m Minute) bool {
 	usable := s.ready() == nil
 	if s.lockedElsewhere() {
@@ -174,7 +171,7 @@ func (s *spool) add(m Minute) bool {
 	return true
 }
 
-// oldestNotSending is the place of the oldest minute that is not being sent.
+// oldestNotSending returns the index of the oldest minute that is not being sent.
 func oldestNotSending(oldest, sendingAt int64) int {
 	if oldest == sendingAt {
 		return 1
@@ -182,7 +179,7 @@ func oldestNotSending(oldest, sendingAt int64) int {
 	return 0
 }
 
-// moveToDisk moves memory to disk.
+// moveToDisk moves the minutes in memory to disk.
 func (s *spool) moveToDisk() {
 	for len(s.memory) > 0 {
 		if s.memory[0].at == s.sendingAt {
@@ -198,7 +195,7 @@ func (s *spool) moveToDisk() {
 }
 
 func (s *spool) write(k queued) error {
-	if f, there := s.fileOf(k.at); there { // made while the clock was ahead
+	if f, there := s.fileOf(k.at); there { // it was made while the clock was ahead
 		if err := s.remove(f); err != nil {
 			return err
 		}
@@ -211,7 +208,7 @@ func (s *spool) write(k queued) error {
 		err = os.Rename(temporary, s.path(k.file))
 	}
 	if err != nil {
-		_ = os.Remove(temporary) // of no use, and the disk may be full
+		_ = os.Remove(temporary) // it is not needed, and the disk may be full
 		return err
 	}
 	i, _ := slices.BinarySearchFunc(s.files, k.file, func(a, b file) int { return cmp.Compare(a.at, b.at) })
@@ -221,7 +218,7 @@ func (s *spool) write(k queued) error {
 
 func (s *spool) path(f file) string { return filepath.Join(s.dir, f.name()) }
 
-// shrink drops the oldest files until there is room.
+// shrink drops the oldest files until there is enough space.
 func (s *spool) shrink(room int64) {
 	for len(s.files) > 0 && s.bytes+room > s.max {
 		i := oldestNotSending(s.files[0].at, s.sendingAt)
@@ -238,14 +235,14 @@ func (s *spool) shrink(room int64) {
 	}
 }
 
-// remove deletes a file, so that it stays deleted if the machine loses its power: the
-// progress holds for one file, and is about to be that of another.
+// remove deletes a file durably, even if the machine loses power. This is necessary because the progress holds the
+// position of one file only, and will be overwritten for the next.
 func (s *spool) remove(f file) error {
 	if err := os.Remove(s.path(f)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	s.forget(f)
-	if err := s.lock.Sync(); err != nil && !errors.Is(err, unix.EINVAL) { // not every file system can
+	if err := s.lock.Sync(); err != nil && !errors.Is(err, unix.EINVAL) { // some file systems do not support it
 		return err
 	}
 	return nil
@@ -257,7 +254,7 @@ func (s *spool) forget(f file) {
 	}
 }
 
-// fileOf is the file of a minute.
+// fileOf returns the file of a minute.
 func (s *spool) fileOf(at int64) (file, bool) {
 	i := slices.IndexFunc(s.files, func(f file) bool { return f.at == at })
 	if i < 0 {

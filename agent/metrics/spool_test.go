@@ -13,7 +13,7 @@ import (
 	"muster/agent/metrics"
 )
 
-// files are the minutes on disk, oldest first.
+// files returns the minutes on disk, the oldest first.
 func (w *world) files(t *testing.T) []string {
 	t.Helper()
 	names, err := filepath.Glob(w.dir + "/*.minute")
@@ -23,7 +23,7 @@ func (w *world) files(t *testing.T) []string {
 	return names
 }
 
-// addMinutes adds n minutes, the last of which is over.
+// addMinutes adds n minutes. The last one has just ended.
 func (w *world) addMinutes(n int) {
 	for i := range n {
 		w.Add(minute(w.now().Add(time.Duration(i-n)*time.Minute), 5))
@@ -62,7 +62,7 @@ func TestDamagedFilesAreSetAsideAndTheOthersSent(t *testing.T) {
 	}
 }
 
-// The next run must know up to where it cannot add, whatever became of the minute.
+// The next run must know the latest minute, even if that minute was sent or dropped.
 func TestTheLatestMinuteIsKnownAfterARestart(t *testing.T) {
 	for name, before := range map[string]func(*world, metrics.Minute){
 		"none was added":   nil,
@@ -108,8 +108,7 @@ func TestAFullSpoolDropsTheOldest(t *testing.T) {
 	})
 }
 
-// A progress that cannot be read leaves in doubt only whether the oldest file
-// was sent.
+// With a damaged progress, it is only unknown whether the oldest file was sent.
 func TestADamagedProgressCostsTheOldestMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -123,8 +122,7 @@ func TestADamagedProgressCostsTheOldestMinute(t *testing.T) {
 	})
 }
 
-// A spool directory that is none takes nothing: minutes go out of memory, and to
-// disk again when it is mended.
+// If the spool path is not a directory, minutes are sent from memory. When it is fixed, they are written to disk again.
 func TestWithoutADiskMinutesAreKeptInMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{dir: t.TempDir() + "/spool"}
@@ -155,8 +153,8 @@ func TestWithoutADiskMinutesAreKeptInMemory(t *testing.T) {
 	})
 }
 
-// While it cannot be noted that a file is sent, it is not: what is in memory is,
-// and the file when the note can be written again.
+// A file is not sent while its progress cannot be recorded. Minutes in memory are sent. The file is sent once the
+// progress can be written.
 func TestAFileIsNotSentWithoutTheNote(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -183,9 +181,9 @@ func TestAFileIsNotSentWithoutTheNote(t *testing.T) {
 	})
 }
 
-// Only the agent's own user and root may read what is published.
+// Only the agent's own user and root may read the published data.
 func TestTheSpoolIsTheAgentsAloneWhateverTheUmask(t *testing.T) {
-	defer syscall.Umask(syscall.Umask(0)) // it counts for the whole process: not parallel
+	defer syscall.Umask(syscall.Umask(0)) // the umask applies to the whole process, so the test is not parallel
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.fail = unanswered

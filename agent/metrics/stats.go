@@ -8,62 +8,62 @@ import (
 	"muster/internal/awsapi"
 )
 
-// Reason is why data were dropped.
+// Reason is why data points were dropped.
 type Reason int
 
-// The reasons.
+// Reasons.
 const (
-	Ambiguous Reason = iota // sent, and not known to be taken
-	Invalid                 // CloudWatch refused them for what they are
+	Ambiguous Reason = iota // sent, but the result is unknown
+	Invalid                 // CloudWatch rejected their content
 	Oldest                  // the spool was full
-	TooOld                  // older than CloudWatch takes
-	Late                    // of a minute that was added before: the agent was restarted, or the clock went back
-	Damaged                 // their file was not as it was written, or is gone
-	Future                  // of a minute that the clock never reached, or reached a second time
+	TooOld                  // older than CloudWatch accepts
+	Late                    // their minute was already added: the agent restarted, or the clock went back
+	Damaged                 // their file was changed or removed
+	Future                  // their minute was never reached by the clock, or reached twice
 	reasons
 )
 
-// String is the reason as a metric or a report names it.
+// String returns the name of the reason for metrics and messages.
 func (r Reason) String() string {
 	return [reasons]string{"ambiguous", "invalid", "oldest", "too-old", "late", "damaged", "future"}[r]
 }
 
-// Cause is what keeps data from being sent, as far as it decides on the fix.
+// Cause classifies the reason why data points are not sent, to select the fix.
 type Cause string
 
-// The causes.
+// Causes.
 const (
 	CauseLock        Cause = "lock"        // another process publishes from this spool
-	CauseSpool       Cause = "spool"       // the disk, or what is on it
+	CauseSpool       Cause = "spool"       // the disk, or the files on it
 	CauseExhausted   Cause = "exhausted"   // this process has no more open files or memory
 	CauseClock       Cause = "clock"       // the clock of the instance is wrong
 	CauseCredentials Cause = "credentials" // none, or expired
-	CauseDenied      Cause = "denied"      // by IAM or the policy of the VPC endpoint
-	CauseUnreachable Cause = "unreachable" // no way to CloudWatch
+	CauseDenied      Cause = "denied"      // denied by IAM or by the policy of the VPC endpoint
+	CauseUnreachable Cause = "unreachable" // CloudWatch cannot be reached
 	CauseThrottled   Cause = "throttled"
 	CauseOther       Cause = "other"
 )
 
-// Stats counts since the publisher was made. Its times are by the wall clock as it is
-// now, however often it was corrected since.
+// Stats holds the counts since the publisher was created. Its times are relative to the current wall clock, even if
+// that was corrected since.
 type Stats struct {
-	Calls   int64          // requests that were made
-	Failed  int64          // of them, those that were not accepted
-	Sent    int64          // data that CloudWatch accepted
-	Dropped [reasons]int64 // data, by Reason
+	Calls   int64          // number of requests
+	Failed  int64          // number of requests that were not accepted
+	Sent    int64          // data points that CloudWatch accepted
+	Dropped [reasons]int64 // data points, by Reason
 
 	LastSent time.Time // when CloudWatch last accepted data
-	Failing  time.Time // since when it has accepted none
-	Overdue  time.Time // since when there have been data to send and none was sent
-	Why      string    // it did not, or they were not
+	Failing  time.Time // since when CloudWatch has accepted none
+	Overdue  time.Time // since when data points have been due without any being sent
+	Why      string    // why nothing was accepted or sent
 	Cause    Cause
 
-	Minutes int       // waiting, on disk and in memory
-	Bytes   int64     // that they take on disk
-	Last    time.Time // the latest minute that was added, by an earlier run maybe: none up to it is taken again
+	Minutes int       // queued minutes, on disk and in memory
+	Bytes   int64     // their size on disk
+	Last    time.Time // the latest added minute, including earlier runs; no minute up to it is accepted again
 }
 
-// note counts the answer to a request of n data.
+// note counts the result of a request with n data points.
 func (s *Stats) note(n int, err error) {
 	if err == nil {
 		s.Sent, s.LastSent, s.Failing, s.Why, s.Cause = s.Sent+int64(n), time.Now(), time.Time{}, "", ""
@@ -75,7 +75,7 @@ func (s *Stats) note(n int, err error) {
 	}
 }
 
-// causeOf is the cause that an error of a request or of the spool names.
+// causeOf returns the cause for an error of a request or of the spool.
 func causeOf(err error) Cause {
 	kinds := map[awsapi.Kind]Cause{awsapi.Denied: CauseDenied, awsapi.NoIdentity: CauseCredentials, awsapi.ClockSkew: CauseClock,
 		awsapi.Throttled: CauseThrottled, awsapi.Unreachable: CauseUnreachable, awsapi.Exhausted: CauseExhausted}
@@ -90,7 +90,7 @@ func causeOf(err error) Cause {
 	return CauseSpool
 }
 
-// wall is a time by the wall clock as it is now: the same period ago.
+// wall converts a time to the current wall clock, so that the time since then stays correct.
 func wall(t time.Time) time.Time {
 	if t.IsZero() {
 		return t

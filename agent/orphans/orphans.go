@@ -1,6 +1,5 @@
-// Package orphans compares the ECS agent's view of its tasks with Docker's. A container
-// that serves traffic without ECS knowing stays unseen in the console: 21 hours in
-// amazon-ecs-agent#5135.
+// Package orphans compares the ECS agent's view of its tasks with Docker's. A container that serves traffic without ECS
+// knowing it is invisible in the console: for 21 hours in amazon-ecs-agent#5135.
 //
 //	ECS agent says        Docker says               it is
 //	STOPPED               a container of it runs    an orphan
@@ -8,8 +7,8 @@
 //	RUNNING, wanted so    none of it runs           an orphan task
 //	anything else         anything                  in transition
 //
-// It counts after it has been so for a while, which the ECS agent's own transitions do not
-// last. What to do about an orphan is a person's decision.
+// A difference is reported only after it has lasted longer than the ECS agent's own transitions. A user must decide
+// what to do about an orphan.
 package orphans
 
 import (
@@ -23,24 +22,24 @@ import (
 	"muster/internal/host/ecsagent"
 )
 
-// lasts is how long the views must differ: longer than a stop with the usual timeouts, and
-// than the ECS agent takes to read Docker after its own restart.
+// lasts is how long the views must differ. It is longer than a stop with the usual timeouts, and longer than the ECS
+// agent needs to read Docker's state after its own restart.
 const lasts = 3 * time.Minute
 
 // Orphan is a container, or a task without containers, about which the two views differ.
 type Orphan struct {
-	Container containers.Identity // of a task without containers the first, as ECS names it
+	Container containers.Identity // for a task without containers, its first one, with ECS's name
 	Why       string
 	Since     time.Time
 }
 
-// Watch remembers since when the views differ. The zero Watch is ready.
+// Watch records since when the views differ. The zero Watch is ready to use.
 type Watch struct{ since map[string]time.Time }
 
-// Compare returns the orphans, in a stable order. running are the containers that Docker
-// runs, among them those that ECS did not start.
+// Compare returns the orphans in a stable order. running are the containers that run in Docker, including those that
+// ECS did not start.
 func (w *Watch) Compare(now time.Time, tasks []ecsagent.Task, running []containers.Identity) []Orphan {
-	differ := differences(tasks, running)
+	differ := Differences(tasks, running)
 	since := make(map[string]time.Time, len(differ))
 	var out []Orphan
 	for _, key := range slices.Sorted(maps.Keys(differ)) {
@@ -58,8 +57,9 @@ func (w *Watch) Compare(now time.Time, tasks []ecsagent.Task, running []containe
 	return out
 }
 
-// differences are by container id, or by the ARN of a task without containers.
-func differences(tasks []ecsagent.Task, running []containers.Identity) map[string]Orphan {
+// Differences compares the two views once. It returns the differences by container ID, or by ARN for a task without
+// containers.
+func Differences(tasks []ecsagent.Task, running []containers.Identity) map[string]Orphan {
 	known, runs := map[string]ecsagent.Task{}, map[string]bool{}
 	for _, t := range tasks {
 		known[t.ARN] = t

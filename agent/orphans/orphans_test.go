@@ -26,7 +26,7 @@ func TestTheTwoViewsAreCompared(t *testing.T) {
 	for name, c := range map[string]struct {
 		tasks   []ecsagent.Task
 		running []containers.Identity
-		want    string // in the reason; empty: no orphan
+		want    string // part of the reason; empty if there is no orphan
 	}{
 		"both run it":                        {[]ecsagent.Task{task("t1", "RUNNING", "RUNNING")}, running, ""},
 		"ECS believes it stopped":            {[]ecsagent.Task{task("t1", "STOPPED", "STOPPED")}, running, "as STOPPED, and Docker runs"},

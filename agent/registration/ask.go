@@ -9,28 +9,28 @@ import (
 	"muster/internal/awsapi"
 )
 
-// ECS is asked every clamp(instances x 0.2 s, 60 s, 20 min). All instances of a cluster
-// share its budget of 20 reads a second; this takes five at most, and in a cluster of 300
-// or fewer each instance asks once a minute. docs/reference/metrics.md has the cost.
+// ECS is called every clamp(instances x 0.2 s, 60 s, 20 min). All instances of a cluster share its budget of 20 reads
+// per second. These calls use at most five of them. In a cluster of 300 or fewer instances, each calls once a minute.
+// docs/reference/metrics.md lists the cost.
 const (
 	perInstance = 200 * time.Millisecond
 	minPause    = time.Minute
 	maxPause    = 20 * time.Minute
-	// sizeLasts is how long the number of instances is not asked again.
+	// sizeLasts is how long the number of instances is reused.
 	sizeLasts = 6 * time.Hour
-	// deniedPause is the longest pause after answers that a permission is missing.
+	// deniedPause is the longest pause after responses that permission is denied.
 	deniedPause = 2 * time.Hour
 	askPatience = 10 * time.Second
 )
 
 const (
-	// OffAnswers in a row, over lostConnection, mean a lost connection: disconnects of a
-	// few minutes, several an hour, are normal (AWS, "ECS container agent connection").
+	// After OffAnswers consecutive disconnected responses over at least lostConnection, the connection counts as lost.
+	// Disconnects of a few minutes, several times an hour, are normal (AWS, "ECS container agent connection").
 	OffAnswers     = 2
 	lostConnection = 4 * time.Minute
 )
 
-// Interval is the pause between two questions in a cluster of so many instances; 0:
+// Interval returns the pause between two calls in a cluster with this many instances. 0 means that the number is
 // unknown.
 func Interval(instances int) time.Duration {
 	if instances <= 0 {
@@ -39,42 +39,41 @@ func Interval(instances int) time.Duration {
 	return min(max(time.Duration(instances)*perInstance, minPause), maxPause)
 }
 
-// ContainerInstances is ECS's own account of a registration.
+// ContainerInstances is the part of the ECS API that returns registrations.
 type ContainerInstances interface {
 	ContainerInstance(ctx context.Context, cluster, arn string) (awsapi.ContainerInstance, error)
 	RegisteredInstances(ctx context.Context, cluster string) (int, error)
 }
 
-// Word is what ECS said of this container instance when it was asked last.
+// Word holds ECS's last response about this container instance.
 type Word struct {
-	At        time.Time // of the last answer; zero without one
-	Trouble   string    // why there was none to the last question
+	At        time.Time // time of the last response; zero if there was none
+	Trouble   string    // why the last call failed; empty if it succeeded
 	Connected bool
-	Status    string // ACTIVE, DRAINING, ...; INACTIVE also of one that ECS no longer knows
-	// EC2 is the EC2 instance id that ECS has for the ARN; empty: it named none.
+	Status    string // ACTIVE, DRAINING, ...; also INACTIVE if ECS does not know the instance any more
+	// EC2 is the EC2 instance ID that ECS has for the ARN. It is empty if the response has none.
 	EC2 string
-	// Foreign is that id where it is another instance's. Nothing else is then known.
+	// Foreign is that ID if it belongs to another instance. All other fields are then unset.
 	Foreign string
-	// Off is how many answers in a row said that it is not connected, the first
-	// of them at OffSince.
+	// Off is the number of consecutive responses without a connection. OffSince is the time of the first of them.
 	Off      int
 	OffSince time.Time
-	// Health is ECS's own check of the instance, such as OK or IMPAIRED; empty: unknown.
-	// Impaired is how many answers in a row said IMPAIRED, the first at ImpairedSince.
+	// Health is ECS's own health check of the instance, such as OK or IMPAIRED, or empty if unknown. Impaired is the
+	// number of consecutive IMPAIRED responses. ImpairedSince is the time of the first of them.
 	Health        string
 	HealthDetail  string
 	Impaired      int
 	ImpairedSince time.Time
 }
 
-// Known reports whether ECS answered the last question.
+// Known reports whether the last call succeeded.
 func (w Word) Known() bool { return !w.At.IsZero() && w.Trouble == "" }
 
-// Lost reports whether the connection is lost, and not interrupted for a moment.
+// Lost reports whether the connection is lost, and not only interrupted briefly.
 func (w Word) Lost() bool { return w.Off >= OffAnswers && w.At.Sub(w.OffSince) >= lostConnection }
 
-// unfit is for how many answers in a row, and since when, the instance has been
-// disconnected or impaired.
+// unfit returns the number of consecutive responses in which the instance was disconnected or impaired, and the time of
+// the first.
 func (w Word) unfit() (answers int, since time.Time, what string) {
 	if w.Off > 0 {
 		return w.Off, w.OffSince, "disconnected"
@@ -82,7 +81,7 @@ func (w Word) unfit() (answers int, since time.Time, what string) {
 	return w.Impaired, w.ImpairedSince, "impaired: " + w.HealthDetail
 }
 
-// judge is the state of a registration that the ECS agent itself reports.
+// judge returns the state of a registration that the ECS agent itself reports.
 func (w Word) judge(arn string, self Self) view {
 	switch {
 	case w.Foreign != "":
@@ -98,20 +97,20 @@ func (w Word) judge(arn string, self Self) view {
 	return view{Registered, arn, true}
 }
 
-// asking is when ECS is asked next.
+// asking is the schedule of the calls to ECS.
 type asking struct {
 	due      time.Time
-	failures int  // in a row
-	denied   bool // the last of them
-	size     int  // instances of the cluster; 0: unknown
+	failures int  // consecutive
+	denied   bool // the last one was denied
+	size     int  // number of instances in the cluster; 0 if unknown
 	sizeDue  time.Time
-	noSize   bool // the last question for it failed, which is logged once
+	noSize   bool // the last call for the size failed; logged once
 }
 
-// Due is when ECS is to be asked next; zero: unknown.
+// Due returns when the next call to ECS is due, or the zero time if unknown.
 func (w *Watch) Due() time.Time { return w.asking.due }
 
-// ask asks ECS if it is due.
+// ask calls ECS if a call is due.
 func (w *Watch) ask(ctx context.Context, now time.Time, troubled bool) {
 	if w.ECS == nil || w.claim.arn == "" {
 		return
@@ -130,8 +129,8 @@ func (w *Watch) ask(ctx context.Context, now time.Time, troubled bool) {
 	w.asking.due = w.next(now, troubled)
 }
 
-// askSize asks for the number of instances, and spreads a fleet that starts at once: over a
-// minute for this question, and over the interval for the first one about the instance.
+// askSize requests the number of instances. It spreads the calls of a fleet that starts at the same time: this call
+// over a minute, and the first call about the instance over the interval.
 func (w *Watch) askSize(ctx context.Context, now time.Time) {
 	a := &w.asking
 	if a.sizeDue.IsZero() {
@@ -161,7 +160,7 @@ func (w *Watch) take(now time.Time, said awsapi.ContainerInstance, err error) {
 	if err != nil {
 		w.asking.failures++
 		w.asking.denied = awsapi.KindOf(err) == awsapi.Denied
-		if word.Trouble == "" { // logged once
+		if word.Trouble == "" { // log only the first failure
 			log.Warn("could not ask ECS whether it hears from this instance: " + err.Error())
 		}
 		word.Trouble = err.Error()
@@ -171,7 +170,7 @@ func (w *Watch) take(now time.Time, said awsapi.ContainerInstance, err error) {
 		log.Info("ECS can be asked again")
 	}
 	w.asking.failures, w.asking.denied, word.Trouble, word.At = 0, false, "", now
-	if w.Self.differs(said.EC2InstanceID) { // the rest is not about this instance
+	if w.Self.differs(said.EC2InstanceID) { // the other fields are about another instance
 		*word = Word{Foreign: said.EC2InstanceID}
 		return
 	}
@@ -182,7 +181,7 @@ func (w *Watch) take(now time.Time, said awsapi.ContainerInstance, err error) {
 	count(said.Health == "IMPAIRED", now, &word.Impaired, &word.ImpairedSince)
 }
 
-// count counts answers in a row.
+// count counts consecutive responses.
 func count(is bool, now time.Time, answers *int, since *time.Time) {
 	switch {
 	case !is:
@@ -195,14 +194,14 @@ func count(is bool, now time.Time, answers *int, since *time.Time) {
 	}
 }
 
-// next is when ECS is asked next. It is jittered by a tenth both ways, so that no fleet
-// falls into step.
+// next returns when the next call is due. It has a jitter of a tenth in both directions, so that the instances of a
+// fleet do not call at the same time.
 func (w *Watch) next(now time.Time, troubled bool) time.Time {
 	word, pause := w.snapshot.ECS, Interval(w.asking.size)
 	if unfit, _, _ := word.unfit(); w.Hurry > 0 && (troubled || unfit > 0) {
 		pause = min(pause, w.Hurry)
 	}
-	if word.Off > 0 && !word.Lost() { // does it come back?
+	if word.Off > 0 && !word.Lost() { // check soon whether the connection is back
 		pause = min(pause, minPause)
 	}
 	if n := w.asking.failures; n > 0 {
@@ -213,7 +212,7 @@ func (w *Watch) next(now time.Time, troubled bool) time.Time {
 		pause = min(pause<<min(n, 7), most)
 	}
 	due := now.Add(pause*9/10 + rand.N(pause/5))
-	// The answer that tells a lost connection from an interrupted one is not waited for.
+	// The response that distinguishes a lost connection from an interrupted one must not be late.
 	decides := word.OffSince.Add(lostConnection)
 	if word.Off > 0 && w.asking.failures == 0 && now.Before(decides) && decides.Before(due) {
 		due = decides.Add(rand.N(5 * time.Second))

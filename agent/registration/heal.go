@@ -11,57 +11,57 @@ import (
 	"muster/internal/awsapi"
 )
 
-// Lifecycle is where the Auto Scaling group wants this instance to be, by the
-// metadata service; empty outside of a group.
+// Lifecycle returns the target lifecycle state of the instance in its Auto Scaling group, from the metadata service. It
+// is empty outside a group.
 type Lifecycle interface {
 	LifecycleState(ctx context.Context) (string, error)
 }
 
-// Group is the instance's Auto Scaling group.
+// Group is the API of the instance's Auto Scaling group.
 type Group interface {
 	Group(ctx context.Context, instanceID string) (awsapi.Group, error)
 	Members(ctx context.Context, group string) ([]awsapi.Member, error)
 	SetUnhealthy(ctx context.Context, instanceID string, respectGracePeriod bool) error
 }
 
-// Fellows are the container instances of the cluster.
+// Fellows lists the container instances of the cluster.
 type Fellows interface {
 	ContainerInstanceARNs(ctx context.Context, cluster, filter string) iter.Seq2[[]string, error]
 }
 
-// enoughAnswers is how often ECS must have said, in a row, that the instance is
-// disconnected or impaired before it is replaced.
+// enoughAnswers is the number of consecutive responses of ECS, disconnected or impaired, after which the instance may
+// be replaced.
 const enoughAnswers = 3
 
-// healPatience bounds one consideration, which makes four calls at most.
+// healPatience is the timeout of one evaluation, which makes at most four calls.
 const healPatience = 15 * time.Second
 
 // inService is the lifecycle state of an instance that is in use.
 const inService = "InService"
 
-// Healer has the Auto Scaling group replace the instance when ECS has not heard
-// from it for long, or has reported it as impaired. What it cannot look up holds it back, and so does anything
-// that looks like a trouble of the fleet and not of this instance.
+// Healer makes the Auto Scaling group replace the instance if ECS has reported it as disconnected or impaired for long
+// enough. It does nothing if it cannot look up a fact that it needs. It also does nothing if the problem seems to
+// affect the whole fleet.
 type Healer struct {
-	After      time.Duration // 0: never
-	MaxShare   int           // of the group that may be out of service at once, in percent
+	After      time.Duration // 0 means never
+	MaxShare   int           // percentage of the group that may be out of service at the same time
 	InstanceID string
 	Lifecycle  Lifecycle
 	Group      Group
 	Fellows    Fellows
 	Log        *slog.Logger
 
-	considered time.Time // the answer of ECS that was considered last
-	acted      bool      // since ECS last heard from the ECS agent
+	considered time.Time // time of the last evaluated response of ECS
+	acted      bool      // the instance was marked unhealthy since it was last healthy
 	said       string
 }
 
-// Hurry is how often ECS must be asked while something is wrong, for After to be
-// kept; 0 when nothing is healed.
+// Hurry returns how often ECS must be called while something is wrong, so that After can be kept. It returns 0 if
+// healing is off.
 func (h *Healer) Hurry() time.Duration { return h.After / (enoughAnswers + 1) }
 
-// Consider decides once for each answer of ECS, and writes each new decision to
-// the journal. It returns the line, or nothing when there is no new one.
+// Consider evaluates each response of ECS once, and writes each new decision to the journal. It returns the journal
+// line, or "" if there is no new decision.
 func (h *Healer) Consider(ctx context.Context, s Snapshot) string {
 	if s.ECS.At.Equal(h.considered) || !s.ECS.Known() {
 		return ""
@@ -94,7 +94,7 @@ func (h *Healer) report(gone time.Duration, what, facts, held string) string {
 		log.Error(h.said)
 		return h.said
 	}
-	if reason, _, _ := strings.Cut(held, ":"); h.said != reason { // what follows varies: attempts, counts
+	if reason, _, _ := strings.Cut(held, ":"); h.said != reason { // the text after the colon varies: attempts, counts
 		h.said = reason
 		held = "this instance is not marked unhealthy: " + held
 		log.Warn(held)
@@ -103,7 +103,7 @@ func (h *Healer) report(gone time.Duration, what, facts, held string) string {
 	return ""
 }
 
-// weigh says what speaks for giving the instance up, or what holds it back.
+// weigh returns the facts for marking the instance unhealthy, or the reason why it must not be marked.
 func (h *Healer) weigh(ctx context.Context, s Snapshot) (facts, held string) {
 	if s.ECS.EC2 != h.InstanceID {
 		return "", "ECS has not confirmed that " + s.ARN + " is this instance"
@@ -140,10 +140,9 @@ func (h *Healer) weigh(ctx context.Context, s Snapshot) (facts, held string) {
 	return h.brake(group.Name, members, off)
 }
 
-// brake holds back when the trouble is the fleet's. What is already out of
-// service in the group counts, and so does every instance of the cluster that ECS
-// does not hear from: when all lose their connection at once the group sees
-// nothing of it, and each would think that it is alone.
+// brake returns a reason to do nothing if the problem affects the fleet. It counts the group's instances that are out
+// of service, and all instances of the cluster that are disconnected. If all instances lose their connection at once,
+// the group does not see that, and each instance would treat itself as the only one.
 func (h *Healer) brake(group string, members []awsapi.Member, disconnected int) (facts, held string) {
 	out := 1
 	for _, m := range members {

@@ -19,8 +19,7 @@ const self = "i-0123456789abcdef0"
 var twenty = []string{"i-01", "i-02", "i-03", "i-04", "i-05", "i-06", "i-07", "i-08", "i-09", "i-10",
 	"i-11", "i-12", "i-13", "i-14", "i-15", "i-16", "i-17", "i-18", "i-19"}
 
-// patient is an instance that is disconnected in a group of twenty, with its
-// healer.
+// patient is a disconnected instance in a group of twenty, with its healer.
 type patient struct {
 	*sandbox.Sandbox
 	registration.Healer
@@ -48,7 +47,7 @@ func disconnected(t *testing.T) *patient {
 	return p
 }
 
-// again is the next answer of ECS.
+// again delivers the next response of ECS to the healer.
 func (p *patient) again(t *testing.T) string {
 	p.ECS.At = p.ECS.At.Add(10 * time.Minute)
 	p.ECS.Off++
@@ -92,7 +91,7 @@ func TestWhatHoldsAReplacementBackIsSaid(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		spoil func(*patient)
-		want  string // in the journal; empty: nothing is said
+		want  string // part of the journal line; empty if there is none
 	}{
 		"nobody asked for it":             {func(p *patient) { p.After = 0 }, ""},
 		"not for long enough":             {func(p *patient) { p.ECS.OffSince = p.ECS.At.Add(-29 * time.Minute) }, ""},
@@ -138,10 +137,52 @@ func TestWhatHoldsAReplacementBackIsSaid(t *testing.T) {
 
 func TestTheConfiguredShareItselfIsAllowed(t *testing.T) {
 	p := disconnected(t)
-	for _, id := range twenty[:1] { // two of twenty: what 10 % allow
+	for _, id := range twenty[:1] { // two of twenty, which is what 10 % allows
 		p.SetOther(id, "Terminating:Wait", "Unhealthy")
 	}
 	if p.Consider(t.Context(), p.Snapshot); p.InstanceHealth() != "Unhealthy" {
 		t.Errorf("held back at the configured share itself: %s", p.journal.String())
+	}
+}
+
+// impaired is an instance that is connected, and that ECS itself finds impaired.
+func (p *patient) impaired(answers int, since time.Duration) {
+	now := p.ECS.At
+	p.State = registration.Registered
+	p.ECS = registration.Word{At: now, Connected: true, Status: "ACTIVE", EC2: self, Health: "IMPAIRED",
+		HealthDetail: "CONTAINER_RUNTIME is IMPAIRED", Impaired: answers, ImpairedSince: now.Add(-since)}
+}
+
+func TestALongImpairedInstanceIsReplaced(t *testing.T) {
+	for name, c := range map[string]struct {
+		answers int
+		since   time.Duration
+		spoil   func(*patient)
+		want    string
+	}{
+		"for longer than asked for":     {3, 31 * time.Minute, nil, "Unhealthy"},
+		"not for long enough":           {3, 29 * time.Minute, nil, "Healthy"},
+		"two answers are not enough":    {2, time.Hour, nil, "Healthy"},
+		"no longer":                     {0, 0, func(p *patient) { p.ECS.Health = "OK" }, "Healthy"},
+		"ECS could not be asked since":  {3, time.Hour, func(p *patient) { p.ECS.Trouble = "denied" }, "Healthy"},
+		"nobody asked for replacements": {3, time.Hour, func(p *patient) { p.After = 0 }, "Healthy"},
+		"it is draining":                {3, time.Hour, func(p *patient) { p.ECS.Status = "DRAINING" }, "Healthy"},
+		"it is a peer's ARN":            {3, time.Hour, func(p *patient) { p.ECS.EC2 = twenty[0] }, "Healthy"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := disconnected(t)
+			p.impaired(c.answers, c.since)
+			if c.spoil != nil {
+				c.spoil(p)
+			}
+			p.Consider(t.Context(), p.Snapshot)
+			if got := p.InstanceHealth(); got != c.want {
+				t.Errorf("the instance is %s: %s", got, p.journal.String())
+			}
+			if c.want == "Unhealthy" && !strings.Contains(p.journal.String(), "impaired: CONTAINER_RUNTIME is IMPAIRED") {
+				t.Errorf("the journal does not say why: %s", p.journal.String())
+			}
+		})
 	}
 }

@@ -9,12 +9,11 @@ import (
 	"muster/internal/host/ecsagent"
 )
 
-// Self is this instance by its identity document, with which the answers of others
-// are compared. What is empty is not compared.
+// Self is this instance's identity, from its identity document. Responses are compared with it. Empty fields are not
+// compared.
 type Self struct{ InstanceID, Region, Account string }
 
-// foreign says why the answer on the introspection port cannot be about this
-// instance, or is empty.
+// foreign returns why a response of the introspection port cannot be about this instance, or "".
 func (s Self) foreign(meta ecsagent.Metadata) string {
 	own := arn.Owner{Region: s.Region, Account: s.Account}
 	if why := own.Foreign(meta.ContainerInstanceARN, "container-instance"); why != "" {
@@ -29,21 +28,21 @@ func (s Self) foreign(meta ecsagent.Metadata) string {
 	return ""
 }
 
-// differs reports whether ECS named another EC2 instance.
+// differs reports whether ECS returned the ID of another EC2 instance.
 func (s Self) differs(id string) bool { return s.InstanceID != "" && id != "" && id != s.InstanceID }
 
-// claim is what the answer on the introspection port says this instance is.
+// claim is the registration that the introspection port reports for this instance.
 type claim struct{ cluster, arn string }
 
-// askSoon is within what time ECS is asked about an ARN that has changed: it is a new
-// registration, or somebody else's.
+// askSoon is the maximum delay of the call to ECS after the ARN changed. The ARN is then from a new registration, or
+// from another instance.
 const askSoon = time.Minute
 
-// claims takes note of what the ECS agent says, and keeps it unless ECS has said that
-// it is another instance's.
+// claims records the registration that the ECS agent reports. It becomes part of the snapshot unless ECS has returned
+// another instance for it.
 func (w *Watch) claims(c claim) {
 	if w.claim.arn != c.arn {
-		w.snapshot.ECS = Word{} // it was of another registration
+		w.snapshot.ECS = Word{} // it belongs to another registration
 		if w.snapshot.ARN != "" && w.snapshot.ARN != c.arn {
 			w.asking.due = time.Now().Add(rand.N(askSoon))
 		}

@@ -23,7 +23,7 @@ const (
 	peersARN = "arn:aws:ecs:eu-west-1:123456789012:container-instance/prod/0b"
 )
 
-// instance is a Watch that knows which instance it runs on.
+// instance returns a Watch with this instance's identity.
 func instance(w *world, changes *[]string) *registration.Watch {
 	w.begin = time.Now()
 	var out bytes.Buffer
@@ -34,12 +34,11 @@ func instance(w *world, changes *[]string) *registration.Watch {
 		}}
 }
 
-// Any local user may listen on 51678 while the ECS agent is down, and answer with an
-// ARN that is not this instance's.
+// While the ECS agent is down, any local user can listen on 51678 and return an ARN that is not this instance's.
 func TestAnAnswerForAnotherInstanceIsLostAtOnceAndIsNotUsed(t *testing.T) {
 	for name, c := range map[string]struct {
 		meta ecsagent.Metadata
-		want string // in the reason
+		want string // part of the reason
 	}{
 		"another account":          {ecsagent.Metadata{Cluster: "prod", ContainerInstanceARN: strings.Replace(ownARN, "123456789012", "999999999999", 1)}, `belongs to account "999999999999"`},
 		"another region":           {ecsagent.Metadata{Cluster: "prod", ContainerInstanceARN: strings.Replace(ownARN, "eu-west-1", "us-east-1", 1)}, `is in region "us-east-1"`},
@@ -69,7 +68,7 @@ func TestAnAnswerForAnotherInstanceIsLostAtOnceAndIsNotUsed(t *testing.T) {
 	}
 }
 
-// A peer's ARN has the right account and region. ECS knows whose it is.
+// A peer's ARN has the right account and region. Only ECS knows which instance it belongs to.
 func TestAPeersRegistrationNeverCountsForThisInstance(t *testing.T) {
 	for name, peer := range map[string]awsapi.ContainerInstance{
 		"disconnected": {Status: "ACTIVE", EC2InstanceID: "i-0peer"},
@@ -112,7 +111,7 @@ func TestAPeersRegistrationNeverCountsForThisInstance(t *testing.T) {
 	}
 }
 
-// Without a descriptor to ask with, nothing is known, and that is no loss.
+// Without a free descriptor no request can be sent. That does not mean that the registration is lost.
 func TestOurOwnLimitIsNoAbsence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var changes []string

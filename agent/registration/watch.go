@@ -1,7 +1,6 @@
-// Package registration watches, for the instance's whole life, whether the ECS
-// agent stays registered in the right cluster and connected to ECS. Only its
-// Healer acts on anything, and only where that was asked for. Whether a boot was
-// good is not decided here: that is bootstrap's Verify.
+// Package registration watches, for the instance's whole life, whether the ECS agent stays registered in the right
+// cluster and connected to ECS. Only its Healer changes anything, and only if it is configured. bootstrap's Verify
+// decides whether a boot succeeded.
 package registration
 
 import (
@@ -14,23 +13,23 @@ import (
 	"muster/internal/host/ecsagent"
 )
 
-// lostAfter is how long the registration must be away before it counts as lost: an
-// update restarts the ECS agent.
+// lostAfter is how long the registration must be missing before it counts as lost, because an update restarts the ECS
+// agent.
 const lostAfter = 5 * time.Minute
 
-// lookPatience bounds a look at the ECS agent, which is on this host.
+// lookPatience is the timeout of a request to the ECS agent, which is on this host.
 const lookPatience = 5 * time.Second
 
-// State is how the registration stands.
+// State is the state of the registration.
 type State string
 
-// The states.
+// States.
 const (
 	Unknown      State = "unknown"
 	Registered   State = "registered"
 	Lost         State = "lost"
 	Elsewhere    State = "in another cluster"
-	Disconnected State = "disconnected" // registered, but ECS does not hear from it
+	Disconnected State = "disconnected" // registered, but not connected to ECS
 )
 
 // Change is a change of the State.
@@ -40,53 +39,52 @@ type Change struct {
 	At      time.Time
 }
 
-// Snapshot is what is known of the registration.
+// Snapshot is the current knowledge about the registration.
 type Snapshot struct {
 	State State
-	Since time.Time // of State
+	Since time.Time // start of State
 	Why   string
-	// Cluster and ARN are what the ECS agent said last; empty as long as this
-	// process has never seen it registered.
+	// Cluster and ARN are the last values that the ECS agent reported. They are empty if this process has never seen it
+	// registered.
 	Cluster, ARN string
-	// Answered is when the ECS agent last reported a registration, and Silent why it
-	// did not at the last look; empty: it did.
+	// Answered is when the ECS agent last reported a registration. Silent is why it did not report one in the last
+	// cycle, or empty if it did.
 	Answered time.Time
 	Silent   string
 	ECS      Word
 }
 
-// Introspection is the ECS agent's own account of itself.
+// Introspection returns what the ECS agent reports about itself.
 type Introspection interface {
 	Metadata(ctx context.Context) (ecsagent.Metadata, error)
 }
 
-// Watch watches the registration. It is not for concurrent use.
+// Watch watches the registration. It is not safe for concurrent use.
 type Watch struct {
 	Agent    Introspection
-	ECS      ContainerInstances // nil: ECS is not asked
-	Expected string             // the cluster; empty: any will do
+	ECS      ContainerInstances // nil if ECS is not called
+	Expected string             // the expected cluster; empty accepts any
 	Self     Self
-	// Hurry is how often ECS is asked at least while something is wrong; 0: no
-	// more often than else.
+	// Hurry is the maximum interval of calls to ECS while something is wrong. 0 means the usual interval.
 	Hurry   time.Duration
 	Changed func(Change)
 	Log     *slog.Logger
 
 	snapshot Snapshot
-	claim    claim     // what the ECS agent said last, believed or not
+	claim    claim     // what the ECS agent last reported, accepted or not
 	seen     time.Time // when the ECS agent last reported a registration
-	blind    time.Time // since when this process could not look; zero: it can
+	blind    time.Time // since when this process could not send requests; zero if it can
 	asking   asking
 }
 
-// view is what one look has found.
+// view is the result of one check.
 type view struct {
 	state   State
 	why     string
-	certain bool // it counts at once
+	certain bool // it takes effect immediately
 }
 
-// Look looks once: at the ECS agent each time, at ECS when that is due.
+// Look checks the registration: it queries the ECS agent each time, and ECS if a call is due.
 func (w *Watch) Look(ctx context.Context) Snapshot {
 	now := time.Now()
 	if w.seen.IsZero() {
@@ -104,14 +102,14 @@ func (w *Watch) Look(ctx context.Context) Snapshot {
 	return w.snapshot
 }
 
-// settle makes the view the state, unless an absence has not lasted long enough.
+// settle makes the view the current state, unless a missing registration has not lasted long enough.
 func (w *Watch) settle(is view, now time.Time) {
 	if is.state != Unknown {
 		w.blind = time.Time{}
 	}
 	kept := view{state: w.snapshot.State, why: w.snapshot.Why}
 	switch {
-	case is.state == Unknown: // for want of a descriptor: that is no absence
+	case is.state == Unknown: // this process has no descriptor, which does not mean that the registration is missing
 		w.seen = now
 		if w.blind.IsZero() {
 			w.blind = now
@@ -127,8 +125,8 @@ func (w *Watch) settle(is view, now time.Time) {
 	w.become(is.state, is.why, now)
 }
 
-// local asks the ECS agent. Any local user may answer in its place while it is down,
-// so that an ARN of another account or region is not believed.
+// local queries the ECS agent. While the agent is down, any local user can listen on its port, so an ARN of another
+// account or region is not accepted.
 func (w *Watch) local(ctx context.Context) view {
 	ctx, stop := context.WithTimeout(ctx, lookPatience)
 	defer stop()

@@ -20,15 +20,15 @@ import (
 	"muster/internal/term"
 )
 
-// world is an ECS agent and an ECS whose answers depend on the minute since the
-// start; a nil ecs is always connected.
+// world is an ECS agent and an ECS API whose responses depend on the minute since the start. With a nil ecs, ECS always
+// reports a connection.
 type world struct {
 	begin time.Time
 	local func(minute int) (ecsagent.Metadata, error)
 	ecs   func(minute int) (awsapi.ContainerInstance, error)
 	asked []time.Duration
-	size  int // instances of the cluster; 0: 10,000
-	// sizeErr, if set, is the answer to the question for that number.
+	size  int // number of instances in the cluster; 0 means 10,000
+	// sizeErr, if set, is the error of the request for that number.
 	sizeErr error
 }
 
@@ -48,8 +48,7 @@ func (w *world) ContainerInstance(context.Context, string, string) (awsapi.Conta
 	return w.ecs(w.minute())
 }
 
-// live looks each minute for so many minutes, and tells the changes and the
-// journal.
+// live calls Look each minute for the given number of minutes, and returns the changes and the journal.
 func live(w *world, minutes int, expected string, hurry time.Duration) (changes []string, journal string) {
 	var out bytes.Buffer
 	w.begin = time.Now()
@@ -159,7 +158,7 @@ func TestADeniedQuestionIsSaidOnceAndAskedRarely(t *testing.T) {
 	})
 }
 
-// The figures of docs/reference/metrics.md: the instances of a cluster share 20 questions a second.
+// The figures come from docs/reference/metrics.md: the instances of a cluster share 20 requests a second.
 func TestAFleetAsksWithinItsBudget(t *testing.T) {
 	for size, want := range map[int]float64{10: 0.17, 300: 5, 1_000: 5, 6_000: 5, 10_000: 8.3} {
 		synctest.Test(t, func(t *testing.T) {
@@ -196,7 +195,7 @@ func TestWhatIsWrongIsAskedSooner(t *testing.T) {
 	})
 }
 
-// The number is asked for every six hours: about four times a day.
+// The number is requested every six hours, about four times a day.
 func TestADeniedNumberOfInstancesIsLoggedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := world{local: always(in), sizeErr: &awsapi.Error{
@@ -206,8 +205,42 @@ func TestADeniedNumberOfInstancesIsLoggedOnce(t *testing.T) {
 		if n := strings.Count(journal, "ecs:DescribeClusters"); n != 1 {
 			t.Errorf("logged %d times:\n%s", n, journal)
 		}
-		if n := len(w.asked); n < 60 { // a day of the longest pause, 20 minutes, is 72
+		if n := len(w.asked); n < 60 { // a day has 72 of the longest pauses, 20 minutes
 			t.Errorf("asked for the connection %d times in a day", n)
+		}
+	})
+}
+
+// Answers that say IMPAIRED count in a row; any other answer ends the row, and a failed question does not.
+func TestImpairedAnswersCountInARow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{local: always(in), size: 1, begin: time.Now()}
+		answers := []string{"OK", "IMPAIRED", "IMPAIRED", "", "IMPAIRED", "INSUFFICIENT_DATA", "IMPAIRED", "OK"}
+		want := []int{0, 1, 2, 2, 3, 0, 1, 0}
+		n := 0
+		w.ecs = func(int) (awsapi.ContainerInstance, error) {
+			is := answers[min(n, len(answers)-1)]
+			n++
+			if is == "" {
+				return awsapi.ContainerInstance{}, denied
+			}
+			return awsapi.ContainerInstance{Status: "ACTIVE", Connected: true, Health: is, HealthDetail: "CONTAINER_RUNTIME is " + is}, nil
+		}
+		watch := registration.Watch{Agent: w, ECS: w, Expected: "prod", Log: slog.New(slog.DiscardHandler), Changed: func(registration.Change) {}}
+		var got []int
+		for seen := 0; len(got) < len(want); {
+			s := watch.Look(context.Background())
+			if n > seen {
+				seen = n
+				got = append(got, s.ECS.Impaired)
+				if s.ECS.Impaired > 0 && s.ECS.ImpairedSince.IsZero() {
+					t.Error("since when is not known")
+				}
+			}
+			<-time.After(10 * time.Second)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
 		}
 	})
 }

@@ -1,6 +1,6 @@
-// Package bootreport is the report of one boot: report.json, which bootstrap and
-// verify write and which check and the bundle read. It holds the type, the file
-// and the one-line form; how the outcome is found is package bootstrap's.
+// Package bootreport defines report.json, the report of one boot: its type, reading and writing the file, and the
+// one-line summary. bootstrap and verify write the file; check and bundle read it. Package bootstrap decides the
+// outcome.
 package bootreport
 
 import (
@@ -23,24 +23,23 @@ import (
 // Schema is the version of the file's format.
 const Schema = 1
 
-// maxSize bounds what Read takes in. A real report has a few kilobytes.
+// maxSize is the largest file that Read accepts, in bytes. A real report is a few kilobytes.
 const maxSize = 1 << 20
 
-// Outcome is how a boot ended, in one word.
+// Outcome is the result of a boot as a single word.
 type Outcome string
 
 // The outcomes.
 const (
 	Registered    Outcome = "registered"
 	NotRegistered Outcome = "not-registered"
-	PortsClosed   Outcome = "ports-closed"  // registered, but peers cannot be reached, and the policy is to fail
-	Deferred      Outcome = "deferred"      // in a warm pool
+	PortsClosed   Outcome = "ports-closed"  // registered, but peers are unreachable and the policy is to fail
+	Deferred      Outcome = "deferred"      // the instance is in a warm pool
 	Undetermined  Outcome = "undetermined"  // muster could not check
-	Misconfigured Outcome = "misconfigured" // the settings cannot be right
+	Misconfigured Outcome = "misconfigured" // the settings are invalid
 )
 
-// OutcomeOf is the outcome of a run that failed with err before it could check
-// whether the instance registers.
+// OutcomeOf maps err to an outcome. err ended the run before it could check whether the instance registers.
 func OutcomeOf(err error) Outcome {
 	switch exitcode.Of(err) {
 	case exitcode.BadConfiguration, exitcode.Usage:
@@ -52,35 +51,35 @@ func OutcomeOf(err error) Outcome {
 	}
 }
 
-// Cause is why an instance did not register, as far as it can be seen on it.
+// Cause is the most likely reason why an instance did not register, based on what can be seen on the instance itself.
 type Cause struct {
 	ID      string  `json:"id"` // stable, kebab-case
 	Summary string  `json:"summary"`
 	Fix     fix.Fix `json:"fix,omitzero"`
-	// Remedy is Fix as one text, for readers of JSON from before there was Fix.
+	// Remedy is Fix as plain text. It is kept for programs that read the JSON and predate Fix.
 	Remedy string `json:"remedy"`
 }
 
-// NewCause is a Cause with its fix in both forms.
+// NewCause returns a Cause with both Fix and Remedy set.
 func NewCause(id, summary string, to fix.Fix) *Cause { return &Cause{id, summary, to, to.String()} }
 
 // Delivery is one signal to CloudFormation or Auto Scaling.
 type Delivery struct {
 	To    string `json:"to"`
 	What  string `json:"what"`
-	Error string `json:"error,omitempty"` // empty: delivered
-	// Temporary: Error may pass, and muster-verify.service tries again a minute later.
+	Error string `json:"error,omitempty"` // empty if delivered
+	// Temporary means that Error may be transient. muster-verify.service retries a minute later.
 	Temporary bool `json:"temporary,omitempty"`
-	// Fix is what to do about Error, where that is known.
+	// Fix is how to fix Error, if known.
 	Fix fix.Fix `json:"fix,omitzero"`
 }
 
-// Report is the report of one boot. Fields are only ever added.
+// Report is the report of one boot. Fields may be added but are never removed or renamed.
 type Report struct {
 	Schema               int        `json:"schema"`
 	InstanceID           string     `json:"instance_id"`
 	Region               string     `json:"region"`
-	Cluster              string     `json:"cluster"` // the one to join
+	Cluster              string     `json:"cluster"` // the cluster to join
 	ClusterOrigin        string     `json:"cluster_origin,omitempty"`
 	Outcome              Outcome    `json:"outcome"`
 	ExitCode             int        `json:"exit_code"`
@@ -89,7 +88,7 @@ type Report struct {
 	Evidence             []string   `json:"evidence,omitempty"`
 	ContainerInstanceARN string     `json:"container_instance_arn,omitempty"`
 	AgentVersion         string     `json:"agent_version,omitempty"`
-	Confirmed            bool       `json:"confirmed"` // by the ECS API
+	Confirmed            bool       `json:"confirmed"` // confirmed by the ECS API
 	Warnings             []string   `json:"warnings,omitempty"`
 	Deliveries           []Delivery `json:"deliveries,omitempty"`
 	StartedAt            time.Time  `json:"started_at"`
@@ -97,18 +96,17 @@ type Report struct {
 	AWSCalls             int        `json:"aws_calls"`
 }
 
-// Failed reports whether the instance is known not to be ready. What muster could
-// not check never counts as that.
+// Failed reports whether the instance is known not to be ready. It is false if muster could not check.
 func (r Report) Failed() bool {
 	return r.Outcome == NotRegistered || r.Outcome == Misconfigured || r.Outcome == PortsClosed
 }
 
-// Undelivered returns the signals that did not arrive.
+// Undelivered returns the signals that were not delivered.
 func (r Report) Undelivered() []Delivery {
 	return slices.DeleteFunc(slices.Clone(r.Deliveries), func(d Delivery) bool { return d.Error == "" })
 }
 
-// Line is the report in one line.
+// Line returns the report as one line of text.
 func (r Report) Line() string { return term.OneLine(r.line()) }
 
 func (r Report) line() string {
@@ -137,12 +135,11 @@ func (r Report) summary() string {
 	return r.Reason
 }
 
-// maxWhy is how many lines of evidence Err carries; the report has all.
+// maxWhy is the maximum number of evidence lines in the error that Err returns. The report itself contains all of them.
 const maxWhy = 12
 
-// Err is nil for an instance that registered and whose signals were delivered, else
-// an error with the exit code, the evidence and the fix. Its text is the cause where
-// there is one.
+// Err returns nil if the instance registered and all signals were delivered. Otherwise it returns an error with the
+// exit code, the evidence and the fix. The error text is the cause, if there is one.
 func (r Report) Err() error {
 	switch undelivered := r.Undelivered(); {
 	case r.ExitCode == exitcode.Healthy:
@@ -161,7 +158,7 @@ func (r Report) Err() error {
 	}
 }
 
-// why is the reason and the evidence, without what the summary says already.
+// why returns the reason and the evidence, without lines that only repeat the summary.
 func (r Report) why(summary string) []string {
 	said := func(line string) bool { return strings.TrimSuffix(line, ".") == summary }
 	lines := slices.DeleteFunc(append([]string{r.Reason}, r.Evidence...), said)
@@ -171,11 +168,11 @@ func (r Report) why(summary string) []string {
 	return lines
 }
 
-// Write replaces the file at path, whole or not at all. Only its owner may read it: it
-// quotes ecs.config and the logs of the ECS agent, which are root's.
+// Write replaces the file at path atomically. Only the owner can read the file: it quotes ecs.config and the ECS
+// agent's logs, which only root can read.
 func (r Report) Write(path string) error { return jsonfile.Write(path, r, 0o600) }
 
-// Read reads the report at path; the zero Report when there is none.
+// Read reads the report at path. It returns the zero Report if the file does not exist.
 func Read(path string) (Report, error) {
 	data, err := load(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -191,13 +188,13 @@ func Read(path string) (Report, error) {
 	return report, nil
 }
 
-// load never waits: the path may name a pipe.
+// load uses safefile.Read so that it does not block if the path names a pipe.
 func load(path string) ([]byte, error) {
 	data, err := safefile.Read(path, maxSize)
 	return data, reason(err)
 }
 
-// reason is err without the path, which Read names.
+// reason strips the path from err, because Read adds it.
 func reason(err error) error {
 	var e *fs.PathError
 	if errors.As(err, &e) {

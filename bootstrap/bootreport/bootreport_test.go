@@ -15,7 +15,7 @@ import (
 	"muster/internal/base/fix"
 )
 
-func TestAReportComesBackAsItWasWritten(t *testing.T) {
+func TestReportRoundTrip(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "instances", "i-1", "report.json")
 	want := Report{
 		Schema:     Schema,
@@ -47,7 +47,7 @@ func TestNoReportIsTheZeroReport(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoReportIsAnErrorThatNamesTheFile(t *testing.T) {
+func TestInvalidReportErrorNamesTheFile(t *testing.T) {
 	for name, c := range map[string]struct {
 		make func(path string) error
 		says string

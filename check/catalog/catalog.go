@@ -1,5 +1,5 @@
-// Package catalog puts the groups of checks together: it gives each what it examines, and the
-// checks and findings of other groups that explain its own.
+// Package catalog assembles the groups of checks. It gives each group its sources, and the checks and findings of other
+// groups that can explain its own.
 package catalog
 
 import (
@@ -16,6 +16,7 @@ import (
 	"muster/check/network"
 	"muster/check/ports"
 	"muster/check/subject"
+	"muster/check/tasks"
 	"muster/internal/config"
 	"muster/internal/fleet"
 	"muster/internal/host/hostports"
@@ -25,55 +26,53 @@ import (
 	portsreport "muster/internal/report/ports"
 )
 
-// Engine is the Docker Engine, read only.
+// Engine is a read-only client of the Docker Engine.
 type Engine interface {
 	docker.Engine
 	health.Containers
 }
 
-// World is all that the checks examine. A nil source is not available here, and its
-// checks are skipped.
+// World holds the sources of all checks. A nil source is not available here, and the checks that need it are skipped.
 type World struct {
 	Config *config.Config
-	Record record.Record // what bootstrap left on this instance; zero without it
+	Record record.Record // written by bootstrap on this instance; zero if there is none
 
-	// Identity is who this instance is; NoIdentity is why the metadata service did not
-	// say.
+	// Identity is this instance's identity. NoIdentity is the error of the metadata service if it is unknown.
 	Identity   imds.Identity
 	NoIdentity error
 
 	Agent    subject.Introspection // the ECS agent
 	Registry ecs.Registry          // the ECS API: an *awsapi.Client
+	// AgentTasks returns the ECS agent's tasks. Stopped returns ECS's reasons why tasks stopped.
+	AgentTasks tasks.Agent
+	Stopped    tasks.ECS
 
-	// NoUnits and NoEngine are why systemd and Docker, which exist here, cannot be asked.
+	// NoUnits and NoEngine are the errors if systemd or Docker exists here but cannot be queried.
 	Units    subject.Units
 	NoUnits  error
 	Engine   Engine
 	NoEngine error
 
-	// HostPorts examines the replication ports on this host, and Ports evaluates them
-	// between this instance and its peers.
+	// HostPorts checks the replication ports on this host. Ports evaluates them between this instance and its peers.
 	HostPorts func(context.Context) hostports.Report
 	Ports     func(context.Context) (*portsreport.Report, error)
 
 	IMDS instance.Metadata // the metadata service: an imds.Client with a short timeout
 	Net  subject.Net       // the path to the endpoints: a netpath.Prober
-	// ECSEndpoint is the URL of ECS: awsapi.Client.ECSEndpoint. Empty: the region is
-	// unknown.
+	// ECSEndpoint is the URL of ECS: awsapi.Client.ECSEndpoint. It is empty if the region is unknown.
 	ECSEndpoint string
 	VPC         network.VPC // the VPC, as EC2 describes it: an *awsapi.Client
-	// Guards finds the security groups and ACLs around this instance and around the
-	// addresses: fleet.Discover with both.
+	// Guards finds the security groups and ACLs of this instance and of the addresses: fleet.Discover with both.
 	Guards func(context.Context, []netip.Addr) (fleet.Fleet, error)
 	Poll   network.Poller // ECS, with this instance's credentials: an *awsapi.Client
-	// FileSystem measures the file system of a path: kernel.FileSystemAt.
+	// FileSystem returns the usage of a path's file system: kernel.FileSystemAt.
 	FileSystem func(path string) (kernel.FileSystem, error)
-	Now        func() time.Time // this host's clock; nil: time.Now
-	// Getenv reads muster's own environment; nil: it is empty.
+	Now        func() time.Time // this host's clock; nil means time.Now
+	// Getenv reads the environment of muster. A nil Getenv means an empty environment.
 	Getenv func(name string) string
 }
 
-// Checks are all checks, in the order in which one explains the next.
+// Checks returns all checks. A check comes before the checks whose failure it can explain.
 func Checks(w World) []check.Check {
 	i, systemd := w.instance(), subject.Systemd{Units: w.Units, Err: w.NoUnits}
 	route := subject.Route{Net: w.Net, Endpoint: w.ECSEndpoint, OfAgent: i}
@@ -93,7 +92,16 @@ func Checks(w World) []check.Check {
 		Registration: append(ofECS.Beneath(), ecs.RegisteredCheck, ecs.ContainerInstanceCheck),
 	}}
 	return ofInstance.OnThisPlatform(slices.Concat(first, ofNetwork.Checks(), bootstrap, ofDocker.Checks(), ofECS.Checks(),
-		ofPorts.Checks(), ofHealth.Checks()))
+		ofPorts.Checks(), ofHealth.Checks(), w.tasks(i).Checks()))
+}
+
+func (w World) tasks(i *subject.Instance) tasks.Group {
+	return tasks.Group{Instance: i, Engine: w.Engine, NoEngine: w.NoEngine, Agent: w.AgentTasks, ECS: w.Stopped, Others: tasks.Others{
+		DiskCheck: instance.DiskCheck, PressureCheck: instance.PressureCheck, DockerCheck: docker.DockerCheck, DNSCheck: network.DNSCheck,
+		NetworkChecks:      networkChecks(),
+		ContainerOOMKilled: health.ContainerOOMKilled, ContainerRestarting: health.ContainerRestarting,
+		ContainerUnhealthy: health.ContainerUnhealthy, MusterOrphan: health.MusterOrphan,
+	}}
 }
 
 func (w World) instance() *subject.Instance {
@@ -108,7 +116,7 @@ func (w World) instance() *subject.Instance {
 		from)
 }
 
-// networkChecks are the checks of the path from this instance to the ECS endpoints.
+// networkChecks returns the checks of the path from this instance to the ECS endpoints.
 func networkChecks() []*check.Kind {
 	return []*check.Kind{network.ProxyCheck, network.DNSCheck, network.ECSEndpointsCheck, network.VPCPathCheck, network.PollEndpointCheck}
 }

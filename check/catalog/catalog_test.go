@@ -8,7 +8,7 @@ import (
 	"muster/check/ecs"
 )
 
-// A field that was forgotten here would be a cause that explains nothing.
+// A field that is not set would prevent a finding from explaining its symptoms.
 func TestEveryReferenceToAnotherGroupIsGiven(t *testing.T) {
 	others := reflect.ValueOf(explainsECS())
 	for i := range others.NumField() {

@@ -1,5 +1,5 @@
-// Package checkup gives package check this instance to look at: it connects each part of
-// a catalog.World to the shared clients of package instance. It evaluates nothing.
+// Package checkup connects the checks to this instance: it fills a catalog.World with the shared clients of package
+// instance. It evaluates nothing.
 package checkup
 
 import (
@@ -20,8 +20,8 @@ import (
 	"muster/reach"
 )
 
-// World is everything that the checks can look at on this instance. What cannot be
-// reached is missing, and the checks report it.
+// World returns the sources that the checks can use on this instance. It leaves out a source that is not available, and
+// the checks report that.
 func World(ctx context.Context, i *instance.Instance) catalog.World {
 	w := catalog.World{
 		Config:     i.Config,
@@ -30,10 +30,11 @@ func World(ctx context.Context, i *instance.Instance) catalog.World {
 		NoIdentity: i.NoIdentity,
 		Getenv:     os.Getenv,
 		Agent:      i.Introspection(),
+		AgentTasks: i.Introspection(),
 	}
 	w = WithNetwork(ctx, i, w)
 	if api, err := i.AWS(ctx); err == nil && api.Region() != "" {
-		w.Registry = api
+		w.Registry, w.Stopped = api, api
 	}
 	if !i.Elsewhere() {
 		switch systemd, err := i.Systemd(ctx); {
@@ -46,17 +47,17 @@ func World(ctx context.Context, i *instance.Instance) catalog.World {
 	return withPorts(i, w)
 }
 
-// WithNetwork adds Docker, this host's network, the metadata service and the ways to AWS
-// to w: what the checks need to find out why an instance did not register.
+// WithNetwork adds Docker, this host's network, the metadata service and the AWS clients to w. The checks need them to
+// find out why an instance did not register.
 func WithNetwork(ctx context.Context, i *instance.Instance, w catalog.World) catalog.World {
 	w = withDocker(i, w)
 	w.IMDS, w.Net, w.FileSystem = i.Metadata(instance.Glance), netpath.Prober{}, kernel.FileSystemAt
 	api, err := i.AWS(ctx)
 	if err != nil {
-		return w // the checks that ask AWS report it
+		return w // the checks that call AWS report the error
 	}
 	if w.ECSEndpoint, err = api.ECSEndpoint(ctx); err != nil {
-		return w // no region, so there is no AWS to ask
+		return w // without a region, no AWS endpoint is known
 	}
 	w.VPC, w.Poll = api, api
 	w.Guards = func(ctx context.Context, addrs []netip.Addr) (fleet.Fleet, error) {
@@ -65,8 +66,8 @@ func WithNetwork(ctx context.Context, i *instance.Instance, w catalog.World) cat
 	return w
 }
 
-// withDocker adds the Docker Engine. An instance whose files are below another root has
-// none here unless the settings name one.
+// withDocker adds the Docker Engine. If the instance's files are below another root, it adds the Engine only if the
+// settings name one.
 func withDocker(i *instance.Instance, w catalog.World) catalog.World {
 	if i.Elsewhere() && i.Config.Origin("MUSTER_DOCKER_HOST").Layer == config.LayerDefault {
 		return w
@@ -79,7 +80,7 @@ func withDocker(i *instance.Instance, w catalog.World) catalog.World {
 	return w
 }
 
-// withPorts adds the two looks at the replication ports, if some are set.
+// withPorts adds the two sources for the replication ports, if any ports are set.
 func withPorts(i *instance.Instance, w catalog.World) catalog.World {
 	needs, _, err := reach.ParsePorts(i.Config.Ports)
 	if i.Config.Ports == "" || err != nil {

@@ -9,7 +9,7 @@ import (
 	"muster/internal/sandbox"
 )
 
-// The real adapters, all the way to a sandboxed ECS on loopback.
+// The test uses the real adapters with a sandboxed ECS on loopback.
 func TestTheChecksOfECSReachTheSandbox(t *testing.T) {
 	root, s := sandboxed(t)
 	if err := os.MkdirAll(filepath.Join(root, "etc/ecs"), 0o755); err != nil {

@@ -11,8 +11,7 @@ import (
 	"muster/internal/sandbox"
 )
 
-// sandboxed is an instance in a sandbox, of which this process's environment tells, and
-// its file system root.
+// sandboxed starts an instance in a sandbox, sets this process's environment for it, and returns its root directory.
 func sandboxed(t *testing.T) (root string, box *sandbox.Sandbox) {
 	t.Helper()
 	root = t.TempDir()
@@ -28,7 +27,7 @@ func sandboxed(t *testing.T) (root string, box *sandbox.Sandbox) {
 	return root, box
 }
 
-// open opens this instance with flags, by variable.
+// open opens this instance with flags, which map setting variables to values.
 func open(t *testing.T, flags map[string]string) *instance.Instance {
 	t.Helper()
 	host := instance.New(func() (config.Set, error) { return config.Gather(flags) })

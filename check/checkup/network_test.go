@@ -9,7 +9,7 @@ import (
 	"muster/internal/sandbox"
 )
 
-// The real adapters, all the way to a sandboxed AWS on loopback.
+// The test uses the real adapters with a sandboxed AWS on loopback.
 func TestTheChecksOfTheNetworkReachTheSandbox(t *testing.T) {
 	root, s := sandboxed(t)
 	i := open(t, map[string]string{"MUSTER_ROOT": root, "MUSTER_CLUSTER": "prod"})

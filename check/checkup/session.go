@@ -10,15 +10,15 @@ import (
 	"muster/internal/instance"
 )
 
-// metadataPatience is how long a look waits for the metadata service, which answers in
-// milliseconds if it answers at all.
+// metadataPatience is the timeout for the metadata service during checks. A working service responds within
+// milliseconds.
 const metadataPatience = 2 * time.Second
 
-// Session is what the looks of one command share. With --wait there are many.
+// Session holds the state that the check runs of one command share. With --wait, there are many runs.
 type Session struct {
 	Ports portcheck.Recent // the last report on the replication ports
 
-	// What the last look saw.
+	// The instance and the sources of the last run.
 	Instance *instance.Instance
 	World    catalog.World
 
@@ -26,13 +26,13 @@ type Session struct {
 	log  *slog.Logger
 }
 
-// NewSession makes a session that looks at this instance through host.
+// NewSession creates a session that checks this instance through host.
 func NewSession(host *instance.Host, log *slog.Logger) *Session {
 	return &Session{host: host, log: log}
 }
 
-// Open opens this instance as it is now. Only bad settings are an error: whatever else
-// is missing is for the checks to find.
+// Open reads the current state of this instance. It returns an error only for invalid settings, because the checks
+// report everything else that is missing.
 func (s *Session) Open(ctx context.Context) (err error) {
 	if s.Instance, err = s.host.Open(ctx, metadataPatience); err != nil {
 		return err

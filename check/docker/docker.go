@@ -16,7 +16,7 @@ import (
 	"muster/internal/host/units"
 )
 
-// A healthy Engine answers a ping in milliseconds.
+// A healthy Engine responds to a ping within milliseconds.
 const pingTimeout = 5 * time.Second
 
 func (g Group) docker(ctx context.Context) []check.Finding {
@@ -45,8 +45,8 @@ func (g Group) docker(ctx context.Context) []check.Finding {
 	return []check.Finding{f}
 }
 
-// notInstalled sets the fix for a host without Docker. Amazon Linux has a package of it;
-// RHEL's podman-docker is not Docker.
+// notInstalled sets the fix for a host without Docker. Amazon Linux has a Docker package. RHEL's podman-docker is not
+// Docker.
 func (g Group) notInstalled(f *check.Finding) {
 	f.Summary = "Docker is not installed: there is no " + subject.DockerUnit
 	f.Fix = fix.Do("Use an ECS-optimized AMI, or install the Docker Engine from Docker's own package repository.")
@@ -56,14 +56,14 @@ func (g Group) notInstalled(f *check.Finding) {
 	}
 }
 
-// known reports whether systemd has the unit, or could not be asked.
+// known reports whether systemd has the unit. It also returns true if systemd cannot be queried.
 func (g Group) known(ctx context.Context, unit string) bool {
 	s, err := g.Systemd.Show(ctx, unit)
 	return err != nil || s.LoadState != units.NotFound
 }
 
-// dockerWaitsForUserData is an Engine whose unit waits in systemd's queue while user data
-// runs: starting it by hand would only add another waiting job.
+// dockerWaitsForUserData changes the finding if the Engine's unit waits in systemd's queue while user data runs.
+// Starting the unit by hand would only add another waiting job.
 func (g Group) dockerWaitsForUserData(ctx context.Context, f check.Finding) check.Finding {
 	f.Summary = subject.DockerUnit + " waits for user data, which is still running"
 	f.Evidence = append(f.Evidence, g.Systemd.Evidence(ctx, subject.UserDataUnit)...)
@@ -134,8 +134,9 @@ func (g Group) agentImage(ctx context.Context) []check.Finding {
 	return []check.Finding{g.agentDown(c, state)}
 }
 
-// agentDown is the finding on an ECS agent whose container exited. A signal other than
-// SIGTERM is a failure. For an exit code of the agent's own the log says more (agent/sighandlers/exitcodes/exitcodes.go: 0 ends it, 1 is retried, 5 is final).
+// agentDown returns the finding for an ECS agent whose container exited. A signal other than SIGTERM is a failure. For
+// the agent's own exit codes, the log contains more detail (agent/sighandlers/exitcodes/exitcodes.go: 0 is final, 1 is
+// retried, 5 is final).
 func (g Group) agentDown(c dockerapi.AgentContainer, state string) check.Finding {
 	const log = "sudo docker logs --tail 20 ecs-agent"
 	f := check.Finding{Kind: AgentContainerDown, Status: check.Warn,
@@ -159,9 +160,9 @@ func (g Group) agentDown(c dockerapi.AgentContainer, state string) check.Finding
 	return f
 }
 
-// noContainer distinguishes an agent that was not started from one that cannot be started:
-// ecs-init loads its image from a cache, or downloads it if the cache is empty
-// (ecs-init/cache/cache.go AgentCacheStatus, ecs-init/engine/engine.go PreStart).
+// noContainer distinguishes an agent that was not started from one that cannot be started. ecs-init loads the agent's
+// image from a cache, or downloads it if the cache is empty (ecs-init/cache/cache.go AgentCacheStatus,
+// ecs-init/engine/engine.go PreStart).
 func (g Group) noContainer(ctx context.Context) check.Finding {
 	if g.Registered(ctx) {
 		return check.Passed("there is no container ecs-agent, but the ECS agent has registered: it runs outside that container")[0]

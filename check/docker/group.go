@@ -10,16 +10,16 @@ import (
 	"muster/internal/host/dockerapi"
 )
 
-// Engine is the Docker Engine, read only.
+// Engine is a read-only client of the Docker Engine.
 type Engine interface {
 	Ping(ctx context.Context) (dockerapi.Version, error)
 	subject.AgentContainer
 }
 
-// Group is what these checks depend on.
+// Group holds the dependencies of these checks.
 type Group struct {
 	*subject.Instance
-	Engine   Engine // nil: there is none, or NoEngine is why it cannot be asked
+	Engine   Engine // nil if there is none, or if NoEngine says why it cannot be queried
 	NoEngine error
 	Systemd  subject.Systemd
 	Others   Others
@@ -29,11 +29,11 @@ type Group struct {
 type Others struct {
 	DiskCheck, PressureCheck, ECSUnitWaiting *check.Kind
 
-	NetworkChecks  []*check.Kind // of the path to the ECS endpoints
-	UnitNotStarted []*check.Kind // of a unit that has not tried to run the ECS agent
+	NetworkChecks  []*check.Kind // checks of the path to the ECS endpoints
+	UnitNotStarted []*check.Kind // findings on a unit that has not tried to run the ECS agent
 }
 
-// Checks are the checks of this group.
+// Checks returns the checks of this group.
 func (g Group) Checks() []check.Check {
 	return []check.Check{
 		{Kind: DockerCheck, Group: check.Docker, Title: "the Docker Engine answers", Run: g.docker, Timeout: pingTimeout + 2*time.Second,

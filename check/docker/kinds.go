@@ -4,8 +4,8 @@ import (
 	"muster/check"
 )
 
-// The checks of the docker group, each with what it may find. SymptomOf and Needs refer to
-// these variables. Their ids are frozen.
+// The checks of the docker group, each with its possible findings. SymptomOf and Needs refer to these variables. The
+// IDs must never change.
 var (
 	DockerCheck       = &check.Kind{ID: "docker"}
 	DockerNotRunning  = &check.Kind{ID: "docker-not-running"}

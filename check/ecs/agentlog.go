@@ -17,9 +17,9 @@ import (
 	"muster/internal/host/ecsconfig"
 )
 
-// agentLog finds causes in the ECS agent's log: since its newest registration, this boot and
-// the bootstrap in it. A cause that prevents registration or connection is a failure, any
-// other a warning. warmPool is the state that defers the registration.
+// agentLog finds causes in the ECS agent's log, from the latest of its newest registration, this boot, and this boot's
+// bootstrap run. A cause that prevents registration or connection is a failure. Any other cause is a warning. warmPool
+// is the state that defers the registration.
 func (g Group) agentLog(ctx context.Context, warmPool string) []check.Finding {
 	opts := ecsagent.Options{Since: g.Record.Since(), Registered: g.Registered(ctx), Docker: g.dockerAnswers(ctx)}
 	found := g.logSettings(&opts)
@@ -34,7 +34,7 @@ func (g Group) agentLog(ctx context.Context, warmPool string) []check.Finding {
 	}
 	found = append(found, g.troubleFindings(trouble, opts.Registered)...)
 	if warmPool != "" {
-		found = slices.DeleteFunc(found, func(f check.Finding) bool { return f.Kind == WarmPoolWaiting }) // it is meant to
+		found = slices.DeleteFunc(found, func(f check.Finding) bool { return f.Kind == WarmPoolWaiting }) // the agent waits on purpose
 	}
 	if len(found) == 0 {
 		return check.Passed("the ECS agent logged no error that keeps it from working")
@@ -42,7 +42,7 @@ func (g Group) agentLog(ctx context.Context, warmPool string) []check.Finding {
 	return found
 }
 
-// dockerAnswers reports whether the Docker Engine answers now; false also if it is unknown.
+// dockerAnswers reports whether the Docker Engine responds now. It returns false if that is unknown.
 func (g Group) dockerAnswers(ctx context.Context) bool {
 	if g.Engine == nil {
 		return false
@@ -53,8 +53,8 @@ func (g Group) dockerAnswers(ctx context.Context) bool {
 	return err == nil
 }
 
-// logSettings reads in ecs.config what and where the agent logs
-// (ecs-agent/logger/log.go). ecs-init mounts /var/log/ecs as /log into the agent's container.
+// logSettings reads the agent's log settings from ecs.config: what it logs and where (ecs-agent/logger/log.go).
+// ecs-init mounts /var/log/ecs as /log into the agent's container.
 func (g Group) logSettings(opts *ecsagent.Options) []check.Finding {
 	settings := g.Settings()
 	get := func(key string) string {
@@ -99,8 +99,8 @@ func (g Group) logSettings(opts *ecsagent.Options) []check.Finding {
 	return nil
 }
 
-// readLogs reads the logs. If they show a registered agent that cannot connect, it asks the
-// ECS API whether that is still true, because the log says little about a success.
+// readLogs reads the logs. The log rarely shows a success. Therefore, if it shows a registered agent that cannot
+// connect, readLogs calls the ECS API to find out whether that is still true.
 func (g Group) readLogs(ctx context.Context, opts ecsagent.Options) (ecsagent.Trouble, error) {
 	dir := g.Config.Path(g.Config.ECSLogDir)
 	trouble, err := ecsagent.ReadLogs(dir, opts)
@@ -111,7 +111,7 @@ func (g Group) readLogs(ctx context.Context, opts ecsagent.Options) (ecsagent.Tr
 	return trouble, err
 }
 
-// connected reports whether the ECS API shows the agent as connected; false also if unknown.
+// connected reports whether the ECS API shows the agent as connected. It returns false if that is unknown.
 func (g Group) connected(ctx context.Context) bool {
 	arn := g.AgentARN(ctx)
 	if g.Registry == nil || arn == "" {
@@ -128,7 +128,7 @@ func (g Group) connected(ctx context.Context) bool {
 	return err == nil && ci.Connected
 }
 
-// troubleFindings are what the trouble means for an instance that is registered, or is not.
+// troubleFindings returns the findings for the trouble in the logs, depending on whether the instance is registered.
 func (g Group) troubleFindings(t ecsagent.Trouble, registered bool) (found []check.Finding) {
 	if f, bad := g.mainFinding(t, registered); bad {
 		if registered && t.Effect != ecsagent.Connection {
@@ -137,7 +137,7 @@ func (g Group) troubleFindings(t ecsagent.Trouble, registered bool) (found []che
 		found = append(found, f)
 	}
 	if !registered {
-		return found // what only impairs an agent is of no interest without one
+		return found // an impairment of the agent does not matter without a registration
 	}
 	for _, s := range t.Beside {
 		f := g.sightingFinding(s)
@@ -158,7 +158,7 @@ func (g Group) mainFinding(t ecsagent.Trouble, registered bool) (f check.Finding
 		return check.Finding{Kind: AgentExits, Status: check.Fail, Evidence: exits, SymptomOf: g.possibleCauses(),
 			Summary: "the ECS agent exited with code 42 to install an update, and is not back yet",
 			Fix:     fix.Do("Wait a minute. If it does not come back, read why:", "sudo tail -n 20 /var/log/ecs/ecs-init.log")}, true
-	case len(exits) > 0 && t.ExitCode != 0 && t.ExitCode != exitUpgrade: // 0: it was stopped
+	case len(exits) > 0 && t.ExitCode != 0 && t.ExitCode != exitUpgrade: // exit code 0 means that the agent was stopped
 		return check.Finding{Kind: AgentExits, Status: check.Fail, Summary: exitSummary(t.ExitCode), Evidence: exits,
 			Fix: fix.Do("Read its last log lines, and check whether the kernel killed it:",
 				"sudo docker logs --tail 20 ecs-agent", "sudo journalctl -k --no-pager | grep -i 'killed process'"),
@@ -167,7 +167,7 @@ func (g Group) mainFinding(t ecsagent.Trouble, registered bool) (f check.Finding
 	return check.Finding{}, false
 }
 
-// The exit codes of the ECS agent (agent/utils/exitcodes, ecs-init/engine/engine.go), and of a kill.
+// Exit codes of the ECS agent (agent/utils/exitcodes, ecs-init/engine/engine.go), and the code after SIGKILL.
 const (
 	exitPanic    = 2
 	exitTerminal = 5
@@ -198,7 +198,7 @@ func exitLines(t ecsagent.Trouble) []string {
 	return []string{fmt.Sprintf("the ECS agent exited %d times, last with code %d", t.Exits, t.ExitCode)}
 }
 
-// sightingFinding is a line of a log as a failure.
+// sightingFinding returns a failed finding for a log line.
 func (g Group) sightingFinding(s ecsagent.Sighting) check.Finding {
 	return g.withSpecificFix(check.Finding{Kind: logKind(s.Cause.ID), Status: check.Fail, Summary: s.Cause.Summary,
 		Fix:      s.Cause.Fix.Map(g.fillIn),
@@ -206,9 +206,9 @@ func (g Group) sightingFinding(s ecsagent.Sighting) check.Finding {
 		Evidence: []string{s.Where() + ": " + s.Message}, SymptomOf: g.causesOf(s)}, s.Message)
 }
 
-// fillIn replaces the placeholders of a cause with what is known of this instance.
+// fillIn replaces the placeholders in a cause's text with the known values of this instance.
 func (g Group) fillIn(text string) string {
-	id, region := g.InstanceID(), g.Region() // placeholders themselves where they are unknown
+	id, region := g.InstanceID(), g.Region() // if unknown, these are placeholders themselves
 	known := []string{"INSTANCE_ID", id, "ecs.REGION.", "ecs." + region + ".", "=REGION", "=" + region,
 		"--region REGION", "--region " + region, "--region-name REGION", "--region-name " + region}
 	if name := g.ClusterForCommand(); name != "NAME" {
@@ -217,15 +217,15 @@ func (g Group) fillIn(text string) string {
 	return strings.NewReplacer(known...).Replace(text)
 }
 
-// possibleCauses are the checks that may explain an error that is not understood.
+// possibleCauses returns the checks that may explain an error with an unknown cause.
 func (g Group) possibleCauses() []*check.Kind {
 	return append(g.network(), g.Others.IMDSCheck, g.Others.InstanceRoleCheck, g.Others.UserDataCheck, g.Others.DiskCheck,
 		g.Others.PressureCheck, g.Others.ClockCheck,
 		g.Others.DockerCheck, g.Others.AgentImageCheck, ECSConfigCheck, CheckpointCheck, ClusterCheck)
 }
 
-// causesOf are the checks that explain a line of the log. What muster observes itself takes
-// precedence over what the agent logs.
+// causesOf returns the checks that explain a log line. What muster observes itself takes precedence over what the agent
+// logs.
 func (g Group) causesOf(s ecsagent.Sighting) []*check.Kind {
 	for _, b := range g.logCauses() {
 		if slices.Contains(b.causes, logKind(s.Cause.ID)) {
@@ -238,7 +238,7 @@ func (g Group) causesOf(s ecsagent.Sighting) []*check.Kind {
 	return nil
 }
 
-// logCauses maps the causes that the log shows to the checks that explain them.
+// logCauses maps the causes found in the log to the checks that explain them.
 func (g Group) logCauses() []struct{ causes, checks []*check.Kind } {
 	return []struct{ causes, checks []*check.Kind }{
 		{[]*check.Kind{ClusterNotFound, ClusterDeleted, ClusterCreateDenied}, []*check.Kind{ECSConfigCheck, ClusterCheck}},

@@ -14,8 +14,8 @@ import (
 	"muster/internal/host/ecsconfig"
 )
 
-// withSpecificFix gives a finding from the log a fix for the settings of this instance. The
-// log line alone does not show whether a proxy is set.
+// withSpecificFix replaces the fix of a finding from the log with one for the settings of this instance. For example,
+// the log line alone does not show whether a proxy is set.
 func (g Group) withSpecificFix(f check.Finding, message string) check.Finding {
 	if g.Settings().Denied() != nil {
 		return f
@@ -33,13 +33,13 @@ func (g Group) withSpecificFix(f check.Finding, message string) check.Finding {
 	return f
 }
 
-// dialedAddress is the address of a failed connection, and posted the endpoint it was for.
+// dialedAddress matches the address of a failed connection. posted matches the endpoint that the request was for.
 var (
 	dialedAddress = regexp.MustCompile(`dial tcp (\[[0-9a-fA-F:]+\]:\d+|[0-9.]+:\d+): `)
 	postedHost    = regexp.MustCompile(`https://([a-z0-9.-]+)[:/]|unable to dial ([a-z0-9.-]+) response`)
 )
 
-// target is the endpoint that the line names, or else that of ECS.
+// target returns the endpoint that the line names, or else the ECS endpoint.
 func (g Group) target(message string) string {
 	if m := postedHost.FindStringSubmatch(message); m != nil {
 		return cmp.Or(m[1], m[2])
@@ -47,7 +47,7 @@ func (g Group) target(message string) string {
 	return "ecs." + g.Region() + ".amazonaws.com"
 }
 
-// keysAt are keys with their places, without their values.
+// keysAt lists keys with the file and line of each, without their values.
 func keysAt(values []ecsconfig.Value) string {
 	var out []string
 	for _, v := range values {
@@ -56,7 +56,7 @@ func keysAt(values []ecsconfig.Value) string {
 	return strings.Join(out, " and ")
 }
 
-// places are where they stand.
+// places lists the file and line of each value.
 func places(values []ecsconfig.Value) string {
 	var out []string
 	for _, v := range values {
@@ -65,8 +65,7 @@ func places(values []ecsconfig.Value) string {
 	return strings.Join(slices.Compact(out), ", ")
 }
 
-// agentProxyFor is the proxy on the ECS agent's way to a host, as HOST:PORT, and the
-// key that sets it.
+// agentProxyFor returns the proxy that the ECS agent uses for a host, as HOST:PORT, and the settings that define it.
 func (g Group) agentProxyFor(host string) (address string, setting []ecsconfig.Value) {
 	s := g.Settings()
 	proxy, err := s.Proxy().For(&url.URL{Scheme: "https", Host: host})
@@ -77,7 +76,8 @@ func (g Group) agentProxyFor(host string) (address string, setting []ecsconfig.V
 	return proxy.Host, setting[:min(1, len(setting))]
 }
 
-// fixRefused finds out what refused the connection: the proxy, ECS_BACKEND_HOST or the network.
+// fixRefused sets the fix for a refused connection, depending on what refused it: the proxy, ECS_BACKEND_HOST or the
+// network.
 func (g Group) fixRefused(f check.Finding, message string) check.Finding {
 	host := g.target(message)
 	backend := g.Settings().SetOf("ECS_BACKEND_HOST")
@@ -104,7 +104,7 @@ func proxyFix(setting []ecsconfig.Value, address, host string) fix.Fix {
 		"curl -m 5 -sv -o /dev/null -x http://"+address+" https://"+host, subject.RestartECS)
 }
 
-// fixProxyRefused names the proxy where one is set.
+// fixProxyRefused names the proxy in the fix, if one is set.
 func (g Group) fixProxyRefused(f check.Finding, message string) check.Finding {
 	host := g.target(message)
 	address, setting := g.agentProxyFor(host)
@@ -126,7 +126,7 @@ func (g Group) fixProxyRefused(f check.Finding, message string) check.Finding {
 	return f
 }
 
-// fixCredentials finds keys in the files, which take precedence over the instance role.
+// fixCredentials sets the fix if the files contain access keys, which take precedence over the instance role.
 func (g Group) fixCredentials(f check.Finding, message string) check.Finding {
 	keys := g.Settings().SetOf("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 	switch {
@@ -146,7 +146,7 @@ func (g Group) fixCredentials(f check.Finding, message string) check.Finding {
 	return f
 }
 
-// fixIMDS finds out what keeps the ECS agent's container from IMDS, which answers the host.
+// fixIMDS sets the fix if the ECS agent's container cannot reach IMDS although the host can.
 func (g Group) fixIMDS(f check.Finding) check.Finding {
 	if g.NoIdentity != nil || g.Identity.InstanceID == "" {
 		return f

@@ -15,12 +15,11 @@ import (
 	"muster/internal/host/ecsconfig"
 )
 
-// checkpoint reads the ECS agent's saved state. The agent compares the cluster in it with
-// the one in ecs.config as text (agent/app/agent.go, setClusterInConfig). It overwrites the
-// state of another instance.
+// checkpoint checks the ECS agent's saved state. The agent compares its cluster with the one in ecs.config as text
+// (agent/app/agent.go, setClusterInConfig). It overwrites the saved state of another instance.
 func (g Group) checkpoint(ctx context.Context) []check.Finding {
 	path := g.CheckpointPath()
-	if isEmptyFile(path) { // bbolt makes a database of it
+	if isEmptyFile(path) { // bbolt turns an empty file into a database
 		return check.Passed(path + " is empty: the ECS agent starts without saved state")
 	}
 	saved, err := ecsagent.ReadCheckpoint(path)
@@ -54,7 +53,7 @@ func (g Group) checkpoint(ctx context.Context) []check.Finding {
 	}
 	if f, bad := g.mismatch(saved, seen); bad {
 		if g.Registered(ctx) {
-			f.Status = check.Warn // it is in the cluster that it saved, until its next start
+			f.Status = check.Warn // the agent stays in the saved cluster until its next start
 		}
 		return []check.Finding{f}
 	}
@@ -64,12 +63,12 @@ func (g Group) checkpoint(ctx context.Context) []check.Finding {
 	return check.Passed("the ECS agent has saved cluster "+saved.Cluster, seen)
 }
 
-// mismatch is the finding on saved state that the ECS agent will refuse. Without a cluster
-// in its settings, the agent joins the cluster "default".
+// mismatch returns the finding for saved state that the ECS agent will reject. Without a cluster in its settings, the
+// agent joins the cluster "default".
 func (g Group) mismatch(saved ecsagent.Checkpoint, seen string) (f check.Finding, bad bool) {
 	s := g.Settings()
 	reads := s.Next.Cluster()
-	running := reads.Origin == ecsconfig.FromDefault && s.Cluster().Text == saved.Cluster // of docker run
+	running := reads.Origin == ecsconfig.FromDefault && s.Cluster().Text == saved.Cluster // the cluster was passed with docker run
 	if saved.Cluster == "" || saved.Cluster == reads.Text || running || s.Denied() != nil {
 		return check.Finding{}, false
 	}
@@ -79,8 +78,7 @@ func (g Group) mismatch(saved ecsagent.Checkpoint, seen string) (f check.Finding
 	}
 	f = check.Finding{Kind: SavedClusterMismatch, Status: check.Fail,
 		Evidence: []string{seen, "the ECS agent compares the two as text when it starts, and exits with code 5 if they differ"},
-		// A misread ecs.config names an unintended cluster, and an agent that runs in the
-		// wrong cluster has saved that one.
+		// A misread ecs.config names an unintended cluster, and an agent in the wrong cluster has saved that cluster.
 		SymptomOf: []*check.Kind{ECSConfigCheck, WrongCluster}}
 	rename := fix.Do("Spell the cluster as agent.db does, which keeps the registration:", "sudo muster bootstrap --cluster "+saved.Cluster)
 	if subject.SameCluster(saved.Cluster, reads.Text) {

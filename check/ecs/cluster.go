@@ -22,17 +22,17 @@ type Clusters interface {
 	ClusterNames(ctx context.Context) ([]string, error)
 }
 
-// joinCommand is the command that moves an instance to a cluster: it rewrites ecs.config
-// and restarts the ECS agent. bootstrap's own settings are recorded.
+// joinCommand returns the command that moves an instance to a cluster. It rewrites ecs.config and restarts the ECS
+// agent. The other settings of bootstrap are in its record.
 func joinCommand(name string) string { return "sudo muster bootstrap --cluster " + name }
 
 func create(ref cluster.Ref, self imds.Identity) string {
 	return fmt.Sprintf("aws ecs create-cluster --cluster-name %s --region %s", ref.Name, cmp.Or(self.Region, "REGION"))
 }
 
-// ClusterFinding evaluates the cluster that an instance must join, as ECS and the
-// identity document describe it; false: there is no problem. bootstrap refuses what
-// fails here before it writes anything, so the two never disagree.
+// ClusterFinding evaluates the cluster that an instance must join, using ECS and the identity document. It returns
+// false if there is no problem. To always agree with it, bootstrap uses the same function, and rejects a failed cluster
+// before it writes anything.
 func ClusterFinding(ctx context.Context, clusters Clusters, ref cluster.Ref, origin string, self imds.Identity) (f check.Finding,
 	bad bool) {
 	f, bad = clusterFinding(ctx, clusters, ref, origin, self)
@@ -63,8 +63,8 @@ func clusterFinding(ctx context.Context, clusters Clusters, ref cluster.Ref, ori
 	return check.Finding{}, false
 }
 
-// foreignCluster is the finding on the ARN of a cluster that no instance here can
-// join: RegisterContainerInstance takes clusters of the caller's account and region.
+// foreignCluster returns the finding for a cluster ARN that this instance cannot join, because
+// RegisterContainerInstance accepts only clusters of the caller's account and region.
 func foreignCluster(ref cluster.Ref, origin string, self imds.Identity) (check.Finding, bool) {
 	f := check.Finding{Kind: ClusterMissing, Status: check.Fail, Evidence: from(ref, origin), SymptomOf: []*check.Kind{ECSConfigCheck}}
 	switch {
@@ -81,8 +81,8 @@ func foreignCluster(ref cluster.Ref, origin string, self imds.Identity) (check.F
 	return f, true
 }
 
-// noSuchCluster names the clusters that may have been meant, where they can be
-// listed.
+// noSuchCluster returns the finding for a missing cluster. If clusters can be listed, it names those with a similar
+// name.
 func noSuchCluster(ctx context.Context, clusters Clusters, ref cluster.Ref, origin string, self imds.Identity) check.Finding {
 	f := check.Finding{Kind: ClusterMissing, Status: check.Fail, Evidence: from(ref, origin), SymptomOf: []*check.Kind{ECSConfigCheck},
 		Summary: fmt.Sprintf("no cluster %s in region %s, account %s", ref, self.Region, self.AccountID),
@@ -105,8 +105,8 @@ func noSuchCluster(ctx context.Context, clusters Clusters, ref cluster.Ref, orig
 	return f
 }
 
-// WrongClusterFinding is the finding on an instance that is registered in cluster is and
-// should be in wanted, which origin sets.
+// WrongClusterFinding returns the finding for an instance that is registered in the cluster is but should be in wanted.
+// origin is the source of wanted.
 func WrongClusterFinding(is, wanted, origin, arn, region string) check.Finding {
 	f := check.Finding{Kind: WrongCluster, Status: check.Fail,
 		Summary:  fmt.Sprintf("the ECS agent is in cluster %s, not in %s", subject.NameOf(is), subject.NameOf(wanted)),
@@ -116,7 +116,7 @@ func WrongClusterFinding(is, wanted, origin, arn, region string) check.Finding {
 	return f.Identified()
 }
 
-// deregister is the command that removes an entry of a cluster.
+// deregister returns the command that deregisters a container instance from a cluster.
 func deregister(clusterName, arn, region string) string {
 	return fmt.Sprintf("aws ecs deregister-container-instance --force --region %s --cluster %s --container-instance %s",
 		cmp.Or(region, "REGION"), subject.NameOf(clusterName), cmp.Or(arn, "ARN"))

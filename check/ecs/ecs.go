@@ -12,7 +12,7 @@ import (
 	"muster/internal/host/ecsagent"
 )
 
-// withUserData adds to a missing cluster why user data may not have named it.
+// withUserData adds, to a finding about a missing cluster, the reasons why user data may not have set it.
 func (g Group) withUserData(run func(context.Context) []check.Finding) func(context.Context) []check.Finding {
 	return func(ctx context.Context) []check.Finding {
 		found := run(ctx)
@@ -26,7 +26,7 @@ func (g Group) withUserData(run func(context.Context) []check.Finding) func(cont
 	}
 }
 
-// network are the checks of the path from this instance to the ECS endpoints.
+// network returns the checks of the path from this instance to the ECS endpoints.
 func (g Group) network() []*check.Kind {
 	return []*check.Kind{
 		g.Others.ProxyCheck,
@@ -37,19 +37,18 @@ func (g Group) network() []*check.Kind {
 	}
 }
 
-// Beneath are the checks of everything that an ECS agent needs to register. They explain a
-// registration of which only its absence is known.
+// Beneath returns the checks of everything that an ECS agent needs to register. They explain a missing registration
+// whose reason is unknown.
 func (g Group) Beneath() []*check.Kind {
 	return append(g.network(), g.Others.IMDSCheck, g.Others.InstanceRoleCheck, g.Others.UserDataCheck, g.Others.BootstrapCheck,
 		g.Others.DiskCheck, g.Others.PressureCheck, g.Others.ClockCheck,
 		g.Others.DockerCheck, g.Others.AgentImageCheck, ECSConfigCheck, ECSUnitCheck, CheckpointCheck, AgentLogCheck, ClusterCheck)
 }
 
-// registration is what the ECS agent reports of itself.
+// registration is the registration that the ECS agent reports.
 type registration struct{ arn, cluster string }
 
-// registered asks the ECS agent, and learns its registration. warmPool is the state that
-// defers it.
+// registered queries the ECS agent and returns its registration. warmPool is the state that defers the registration.
 func (g Group) registered(ctx context.Context, warmPool string) ([]check.Finding, registration) {
 	if g.Agent == nil {
 		return check.Skipped("no ECS agent is available to check"), registration{}
@@ -85,13 +84,13 @@ func (g Group) registered(ctx context.Context, warmPool string) ([]check.Finding
 	return check.Passed("registered in cluster "+is.cluster+" as "+is.arn, meta.Version), is
 }
 
-// readLogsFix is the fix that reads why the ECS agent does not register.
+// readLogsFix returns the fix that shows why the ECS agent does not register.
 func readLogsFix() fix.Fix {
 	return fix.Do("Read the ECS agent's logs:", "sudo tail -n 50 /var/log/ecs/ecs-agent.log", "sudo tail -n 20 /var/log/ecs/ecs-init.log")
 }
 
-// introspectionFinding is the finding on an introspection endpoint that does not answer. The agent listens only once it
-// has registered (agent/app/agent.go).
+// introspectionFinding returns the finding for an introspection endpoint that does not respond. The agent listens only
+// after it has registered (agent/app/agent.go).
 func (g Group) introspectionFinding(err error) check.Finding {
 	f := check.Finding{Status: check.Fail, Evidence: []string{err.Error()}, SymptomOf: g.Beneath()}
 	switch {

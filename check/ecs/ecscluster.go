@@ -16,8 +16,8 @@ import (
 	"muster/internal/host/ecsconfig"
 )
 
-// clusterConfigured compares the cluster that the agent reads with the one that
-// is wanted. Where a line was meant to name it and is misread, that is the cause.
+// clusterConfigured compares the cluster that the agent reads with the wanted one. If a line was meant to set the
+// cluster but is misread, that line is the cause.
 func (g Group) clusterConfigured(s *subject.Settings, problems []ecsconfig.Problem) []check.Finding {
 	reads := s.Next.Cluster()
 	if reads.Origin == ecsconfig.FromDefault {
@@ -26,14 +26,12 @@ func (g Group) clusterConfigured(s *subject.Settings, problems []ecsconfig.Probl
 	wanted, origin := g.Wanted()
 	ref, err := cluster.Parse(reads.Text)
 	unset := reads.Origin == ecsconfig.FromDefault
-	lines := slices.DeleteFunc(ecsconfig.Of(problems, "ECS_CLUSTER"), func(p ecsconfig.Problem) bool {
-		named := s.Named("ECS_CLUSTER") // left empty: unset says it better
-		return named.Raw == "" && named.Line == p.Line && named.File == p.File && p.Severity == ecsconfig.Ignored
-	})
-	switch right := err == nil && (wanted == "" || subject.SameCluster(reads.Text, wanted)); {
-	case (right && !unset || right && wanted != "") && !subject.SameCluster(reads.Text, s.Cluster().Text):
+	right := err == nil && (wanted == "" || subject.SameCluster(reads.Text, wanted)) && (wanted != "" || !unset)
+	lines := misreadClusterLines(s, problems)
+	switch {
+	case right && !subject.SameCluster(reads.Text, s.Cluster().Text):
 		return []check.Finding{g.notRestarted(s, reads)}
-	case right && !unset, right && wanted != "":
+	case right:
 		return g.notJoinable(reads, ref)
 	case len(lines) > 0:
 		return []check.Finding{g.clusterMisread(s, lines, reads, err)}
@@ -50,8 +48,16 @@ func (g Group) clusterConfigured(s *subject.Settings, problems []ecsconfig.Probl
 		Evidence: []string{wanted + " comes from " + origin}}}
 }
 
-// notRestarted is the finding on an ECS agent that was started before its files named the
-// right cluster.
+// misreadClusterLines returns the problems of lines that should set the cluster. It leaves out a line with an empty
+// cluster, because clusterUnset reports that better.
+func misreadClusterLines(s *subject.Settings, problems []ecsconfig.Problem) []ecsconfig.Problem {
+	return slices.DeleteFunc(ecsconfig.Of(problems, "ECS_CLUSTER"), func(p ecsconfig.Problem) bool {
+		named := s.Named("ECS_CLUSTER")
+		return named.Raw == "" && named.Line == p.Line && named.File == p.File && p.Severity == ecsconfig.Ignored
+	})
+}
+
+// notRestarted returns the finding for an ECS agent that started before its files named the right cluster.
 func (g Group) notRestarted(s *subject.Settings, named ecsconfig.Value) check.Finding {
 	return check.Finding{Kind: ECSConfigNotApplied, Status: check.Fail, Fix: g.nameCluster(s),
 		Summary: fmt.Sprintf("%s: ECS_CLUSTER is %s, but the running ECS agent still uses %s",
@@ -59,7 +65,7 @@ func (g Group) notRestarted(s *subject.Settings, named ecsconfig.Value) check.Fi
 		Evidence: []string{"the ECS agent reads its settings only when it starts"}}
 }
 
-// clusterMisread is the finding on lines that should set the cluster and do not.
+// clusterMisread returns the finding for lines that should set the cluster but do not.
 func (g Group) clusterMisread(s *subject.Settings, lines []ecsconfig.Problem, reads ecsconfig.Value, invalid error) check.Finding {
 	worst := slices.MaxFunc(lines, func(a, b ecsconfig.Problem) int { return cmp.Compare(a.Severity, b.Severity) })
 	others := slices.DeleteFunc(slices.Clone(lines), func(p ecsconfig.Problem) bool { return p == worst })
@@ -74,8 +80,8 @@ func (g Group) clusterMisread(s *subject.Settings, lines []ecsconfig.Problem, re
 	return f
 }
 
-// readsCluster is what the agent takes for its cluster. A line on which other
-// settings stand may hold secrets, and is not shown.
+// readsCluster returns the cluster as the agent reads it. It does not show a line that contains other settings, because
+// they may be secrets.
 func readsCluster(v ecsconfig.Value) string {
 	if v.Origin == ecsconfig.FromDefault {
 		return "no line sets a cluster that the ECS agent can read, so it joins the cluster \"default\""
@@ -106,14 +112,13 @@ func (g Group) clusterUnset(s *subject.Settings, wanted, origin string) check.Fi
 	return f
 }
 
-// nameCluster is the fix for a cluster that is not named as it should be.
+// nameCluster returns the fix for a missing or wrong cluster name.
 func (g Group) nameCluster(s *subject.Settings) fix.Fix {
 	return fix.Do("Set the cluster and restart the ECS agent:", g.join(g.clusterToName(s)))
 }
 
-// join is the command that puts this instance into a cluster. It resets the ECS
-// agent's state only where agent.db holds another cluster, which the agent would
-// refuse to leave.
+// join returns the command that moves this instance to a cluster. It resets the ECS agent's state only if agent.db
+// holds another cluster, because the agent would refuse to leave that cluster.
 func (g Group) join(name string) string {
 	saved, err := ecsagent.ReadCheckpoint(g.CheckpointPath())
 	own := saved.InstanceID == "" || g.Identity.InstanceID == "" || saved.InstanceID == g.Identity.InstanceID
@@ -124,8 +129,8 @@ func (g Group) join(name string) string {
 	return "sudo muster bootstrap --reset-stale-state --cluster " + name
 }
 
-// clusterToName is the cluster for a command: the one that is wanted, the one
-// that a misread line was probably meant to name, else NAME.
+// clusterToName returns the cluster for a command: the wanted one, or the one that a misread line probably means, or
+// NAME.
 func (g Group) clusterToName(s *subject.Settings) string {
 	if wanted, _ := g.Wanted(); wanted != "" {
 		if ref, err := cluster.Parse(wanted); err == nil && g.joinable(ref) {
@@ -145,15 +150,15 @@ func (g Group) clusterToName(s *subject.Settings) string {
 	return cmp.Or(g.MisplacedName(), "NAME")
 }
 
-// joinable reports whether this instance can join the cluster: its region and account
-// are those of the instance, or one of the two is unknown.
+// joinable reports whether this instance can join the cluster: region and account are equal to the instance's, or
+// unknown.
 func (g Group) joinable(ref cluster.Ref) bool {
 	return (ref.Region == "" || g.Identity.Region == "" || ref.Region == g.Identity.Region) &&
 		(ref.Account == "" || g.Identity.AccountID == "" || ref.Account == g.Identity.AccountID)
 }
 
-// notJoinable is the finding on an ARN of another region or account. An instance
-// joins a cluster of its own region and account only.
+// notJoinable returns the finding for an ARN of another region or account. An instance can only join a cluster of its
+// own region and account.
 func (g Group) notJoinable(reads ecsconfig.Value, ref cluster.Ref) []check.Finding {
 	if g.joinable(ref) {
 		return nil

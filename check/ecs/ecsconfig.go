@@ -13,8 +13,7 @@ import (
 	"muster/internal/host/ecsconfig"
 )
 
-// ecsConfig compares what the ECS agent reads in its settings with what was
-// meant, and with this instance.
+// ecsConfig compares the settings that the ECS agent reads with the intended ones, and with this instance.
 func (g Group) ecsConfig(ctx context.Context) []check.Finding {
 	s := g.Settings()
 	if err := s.Denied(); err != nil {
@@ -28,7 +27,7 @@ func (g Group) ecsConfig(ctx context.Context) []check.Finding {
 	unreadable, problems := g.unreadable(s, problems)
 	if len(unreadable) > 0 {
 		found = unreadable
-	} else if found = g.clusterConfigured(s, problems); len(found) > 0 { // that says all about these lines
+	} else if found = g.clusterConfigured(s, problems); len(found) > 0 { // this finding already covers these lines
 		problems = slices.DeleteFunc(problems, func(p ecsconfig.Problem) bool { return p.Sets("ECS_CLUSTER") })
 	}
 	found = slices.Concat(found, g.lineFindings(ctx, s, problems), g.otherPlace(s), g.tooMuchReserved(s), g.otherTargets(ctx, s),
@@ -43,7 +42,7 @@ func (g Group) ecsConfig(ctx context.Context) []check.Finding {
 	return check.Passed(fmt.Sprintf("the ECS agent joins cluster %s (%s); %s", c.Text, c.Where(), settingsRead(s)))
 }
 
-// settingsRead counts what the files set.
+// settingsRead describes how many settings the files contain.
 func settingsRead(s *subject.Settings) string {
 	n := 0
 	for _, key := range ecsconfig.Keys() {
@@ -57,8 +56,7 @@ func settingsRead(s *subject.Settings) string {
 	return fmt.Sprintf("%d valid settings", n)
 }
 
-// unreadable are the files that the ECS agent cannot read at all, and what is
-// left of the problems without these.
+// unreadable returns the findings for files that the ECS agent cannot read at all, and the problems of the other files.
 func (g Group) unreadable(s *subject.Settings, problems []ecsconfig.Problem) (found []check.Finding, rest []ecsconfig.Problem) {
 	for _, p := range problems {
 		if !p.Whole() || p.File == s.Sources.JSON.Path || p.File == "user data" {
@@ -81,7 +79,7 @@ func (g Group) unreadable(s *subject.Settings, problems []ecsconfig.Problem) (fo
 	return found, rest
 }
 
-// lineFindings are the findings on all lines but those that name the cluster.
+// lineFindings returns the findings for all lines except those that set the cluster.
 func (g Group) lineFindings(ctx context.Context, s *subject.Settings, problems []ecsconfig.Problem) []check.Finding {
 	var invalid, failing, misread, unknown []ecsconfig.Problem
 	registered := false
@@ -93,7 +91,7 @@ func (g Group) lineFindings(ctx context.Context, s *subject.Settings, problems [
 			invalid = append(invalid, p)
 		case p.Severity == ecsconfig.Refused && !registered && !g.Registered(ctx):
 			invalid = append(invalid, p)
-		case p.Severity == ecsconfig.Refused: // attributes count at the first registration only
+		case p.Severity == ecsconfig.Refused: // attributes matter only at the first registration
 			registered = true
 			misread = append(misread, p)
 		case s.Blocks(p):
@@ -109,7 +107,7 @@ func (g Group) lineFindings(ctx context.Context, s *subject.Settings, problems [
 		g.oneLineFinding(ECSConfigUnknownKey, check.Warn, s, unknown))
 }
 
-// oneLineFinding makes the first problem the summary, and the others evidence.
+// oneLineFinding returns a finding with the first problem as its summary and the others as evidence.
 func (g Group) oneLineFinding(kind *check.Kind, status check.Status, s *subject.Settings, problems []ecsconfig.Problem) []check.Finding {
 	if len(problems) == 0 {
 		return nil
@@ -130,7 +128,7 @@ func (g Group) oneLineFinding(kind *check.Kind, status check.Status, s *subject.
 	return []check.Finding{f}
 }
 
-// lineFix lets muster repair what it can, if it can repair all.
+// lineFix returns a fix that runs muster to repair the lines, if it can repair all of them.
 func (g Group) lineFix(s *subject.Settings, problems []ecsconfig.Problem) fix.Fix {
 	byHand := slices.ContainsFunc(problems, func(p ecsconfig.Problem) bool {
 		return p.Repair == "" || p.File != s.Sources.User.Path
@@ -151,11 +149,11 @@ func (g Group) lineFix(s *subject.Settings, problems []ecsconfig.Problem) fix.Fi
 	return fix.Do("Correct "+strings.Join(places, ", ")+", then restart the ECS agent:", subject.RestartECS)
 }
 
-// forced are keys that ecs-init may set otherwise than the files say
-// (ecs-init/docker/docker.go, getContainerConfig and LoadEnvVars).
+// forced lists keys that ecs-init may set to other values than the files (ecs-init/docker/docker.go, getContainerConfig
+// and LoadEnvVars).
 var forced = []string{"ECS_ENABLE_TASK_ENI", "ECS_EBSTA_SUPPORTED", "ECS_ENABLE_GPU_SUPPORT"}
 
-// notApplied are lines that were changed after the ECS agent was started.
+// notApplied returns a finding for lines that changed after the ECS agent started.
 func (g Group) notApplied(s *subject.Settings) []check.Finding {
 	var lines []string
 	for _, key := range s.Stale() {

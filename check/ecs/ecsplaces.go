@@ -18,8 +18,8 @@ import (
 	"muster/internal/redact"
 )
 
-// otherPlace is the finding on a region that is not the instance's. A text that is
-// no region at all is a bad line already.
+// otherPlace returns a finding for a region that is not the instance's. Another finding reports text that is not a
+// region at all.
 func (g Group) otherPlace(s *subject.Settings) []check.Finding {
 	v, _ := s.Get("AWS_DEFAULT_REGION")
 	if v.Origin == ecsconfig.FromDefault || !cluster.IsRegion(v.Text) || g.Identity.Region == "" || v.Text == g.Identity.Region {
@@ -31,7 +31,7 @@ func (g Group) otherPlace(s *subject.Settings) []check.Finding {
 		Fix:      removeSetting(v)}}
 }
 
-// removeSetting takes one setting away from where it was read.
+// removeSetting returns the fix that removes a setting from the place where it was read.
 func removeSetting(v ecsconfig.Value) fix.Fix {
 	if v.Origin == ecsconfig.FromContainer {
 		return fix.Do("Start the ECS agent as a service, without "+v.Key+" in its container's environment:", subject.RestartECS)
@@ -42,8 +42,7 @@ func removeSetting(v ecsconfig.Value) fix.Fix {
 	return subject.RemoveKey(v.Key, v.File)
 }
 
-// tooMuchReserved compares as the agent does, in MiB
-// (ecs-agent/api/ecs/client/ecs_client.go, getResources).
+// tooMuchReserved compares memory as the agent does, in MiB (ecs-agent/api/ecs/client/ecs_client.go, getResources).
 func (g Group) tooMuchReserved(s *subject.Settings) []check.Finding {
 	v, _ := s.Get("ECS_RESERVED_MEMORY")
 	reserved, err := strconv.ParseUint(v.Text, 10, 64)
@@ -60,8 +59,8 @@ func (g Group) tooMuchReserved(s *subject.Settings) []check.Finding {
 			subject.RestartECS)}}
 }
 
-// otherTargets are settings that send the ECS agent to another endpoint or another Docker.
-// If the agent has registered, they are intended.
+// otherTargets returns findings for settings that send the ECS agent to another endpoint or another Docker Engine. If
+// the agent has registered, they are intended.
 func (g Group) otherTargets(ctx context.Context, s *subject.Settings) []check.Finding {
 	var found []check.Finding
 	if v, ok := s.Get("ECS_BACKEND_HOST"); ok && v.Text != "" && !g.endpointOfECS(v.Text) {
@@ -82,11 +81,11 @@ func (g Group) otherTargets(ctx context.Context, s *subject.Settings) []check.Fi
 	return found
 }
 
-// awsDomains are the domains of AWS's endpoints, by partition.
+// awsDomains lists the domains of AWS endpoints, by partition.
 var awsDomains = []string{".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".api.aws", ".c2s.ic.gov", ".sc2s.sgov.gov"}
 
-// endpointOfECS reports whether the host is one of AWS's for ECS in this region: by
-// its public name, of IPv6 or FIPS, or of a VPC endpoint.
+// endpointOfECS reports whether the host is one of AWS's ECS endpoints in this region: public, dual-stack, FIPS, or a
+// VPC endpoint.
 func (g Group) endpointOfECS(text string) bool {
 	if !strings.Contains(text, "://") {
 		text = "https://" + text // ecs-agent/utils, AddScheme
@@ -100,7 +99,7 @@ func (g Group) endpointOfECS(text string) bool {
 	return isAWS && strings.Contains(host, "ecs") && (g.Identity.Region == "" || strings.Contains(host, "."+g.Identity.Region+"."))
 }
 
-// dockerSocket reports whether the address is a Unix socket that is there.
+// dockerSocket reports whether the address is an existing Unix socket.
 func (g Group) dockerSocket(text string) bool {
 	path, ok := strings.CutPrefix(text, "unix://")
 	if !ok {

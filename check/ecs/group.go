@@ -10,19 +10,19 @@ import (
 	"muster/internal/host/dockerapi"
 )
 
-// Engine is the part of the Docker Engine that shows how the ECS agent exited.
+// Engine is the part of the Docker Engine's API that shows how the ECS agent exited.
 type Engine interface {
 	Ping(ctx context.Context) (dockerapi.Version, error)
 	subject.AgentContainer
 }
 
-// Group is what these checks depend on.
+// Group holds the dependencies of these checks.
 type Group struct {
 	*subject.Instance
-	Registry Registry // the ECS API; nil: it cannot be asked
+	Registry Registry // the ECS API; nil if it cannot be called
 	Systemd  subject.Systemd
-	Engine   Engine // nil: it cannot be asked
-	// WarmPool is the state of the warm pool while that defers the registration.
+	Engine   Engine // nil if it cannot be queried
+	// WarmPool holds the warm pool state while it defers the registration.
 	WarmPool *check.Learned[string]
 	Others   Others
 }
@@ -35,7 +35,7 @@ type Others struct {
 	DockerCheck, AgentImageCheck, AgentContainerDown, AgentOutOfMemory *check.Kind
 }
 
-// Checks are the checks of this group.
+// Checks returns the checks of this group.
 func (g Group) Checks() []check.Check {
 	registered, is := g.registeredCheck()
 	return []check.Check{
@@ -89,7 +89,7 @@ func (g Group) registeredCheck() (check.Check, *check.Learned[registration]) {
 	return check.Learn(c, func(ctx context.Context) ([]check.Finding, registration) { return g.registered(ctx, warmPool()) })
 }
 
-// remote completes a check that asks the ECS API about the registration.
+// remote completes a check that calls the ECS API about the registration.
 func remote(c check.Check, from *check.Learned[registration], run func(context.Context, registration) []check.Finding) check.Check {
 	c.Group, c.Remote, c.Needs = check.ECS, true, []*check.Kind{RegisteredCheck}
 	is := check.Use(&c, from)

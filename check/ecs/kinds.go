@@ -4,8 +4,8 @@ import (
 	"muster/check"
 )
 
-// The checks of the ecs group, each with what it may find. SymptomOf and Needs refer to
-// these variables. Their ids are frozen.
+// The checks of the ecs group, each with its possible findings. SymptomOf and Needs refer to these variables. The IDs
+// must never change.
 var (
 	ECSConfigCheck         = &check.Kind{ID: "ecs-config"}
 	ECSConfigMisread       = &check.Kind{ID: "ecs-config-misread"}
@@ -131,7 +131,7 @@ var (
 	SecondRegistration = &check.Kind{ID: "second-registration"}
 )
 
-// logKinds are the kinds of the causes that the ECS agent's log shows.
+// logKinds returns the kinds of the causes that can be found in the ECS agent's log.
 func logKinds() []*check.Kind {
 	return []*check.Kind{
 		Unrecognized, AgentDiskFull, StaleCheckpoint, AgentDeregistered, InstanceTypeChanged, SavedStateDenied,

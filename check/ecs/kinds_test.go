@@ -8,8 +8,8 @@ import (
 	"muster/internal/host/ecsagent"
 )
 
-// The causes in the ECS agent's log come from below with their ids. Each has a kind
-// here, to which the checks refer.
+// The causes in the ECS agent's log come with their IDs from a lower package. Each must have a kind here that checks
+// can refer to.
 func TestEveryCauseInTheLogHasAKind(t *testing.T) {
 	got, want := check.IDs(logKinds()), ecsagent.Causes()
 	slices.Sort(got)

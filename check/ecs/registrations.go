@@ -10,9 +10,9 @@ import (
 	"muster/internal/base/fix"
 )
 
-// registrations finds other container instances of this EC2 instance. An ECS agent
-// that lost its agent.db registers anew, and the old entry stays: it is shown as
-// disconnected, counts for capacity, and holds up a deletion of the cluster.
+// registrations finds other container instances of this EC2 instance. An ECS agent that lost its agent.db registers
+// again, and the old entry remains. ECS shows that entry as disconnected, counts its capacity, and rejects the deletion
+// of the cluster.
 func (g Group) registrations(ctx context.Context, is registration) []check.Finding {
 	clusterName, arn := is.cluster, is.arn
 	lister, ok := g.Registry.(interface {

@@ -13,7 +13,7 @@ import (
 	"muster/internal/base/fix"
 )
 
-// Registry is what the ECS API knows of clusters and of the instances in them.
+// Registry returns clusters, and the container instances in them, from the ECS API.
 type Registry interface {
 	Clusters
 	ContainerInstance(ctx context.Context, cluster, arn string) (awsapi.ContainerInstance, error)
@@ -36,8 +36,8 @@ func (g Group) cluster(ctx context.Context) []check.Finding {
 	return check.Passed("cluster " + text + " is ACTIVE")
 }
 
-// containerInstance asks in the cluster that the ECS agent reports, which alone knows
-// the container instance: the one that is wanted is compared elsewhere.
+// containerInstance looks up the container instance in the cluster that the ECS agent reports, because no other cluster
+// has it. Another check compares that cluster with the wanted one.
 func (g Group) containerInstance(ctx context.Context, is registration) []check.Finding {
 	text, arn := is.cluster, is.arn
 	switch {
@@ -56,8 +56,8 @@ func (g Group) containerInstance(ctx context.Context, is registration) []check.F
 	return []check.Finding{f}
 }
 
-// RegistrationFinding says what is wrong with a registration in a cluster, by
-// what the ECS API answered; false: nothing.
+// RegistrationFinding returns the finding for a registration in a cluster, given the response of the ECS API. It
+// returns false if nothing is wrong.
 func (g Group) RegistrationFinding(clusterName, arn string, ci awsapi.ContainerInstance, err error) (f check.Finding, bad bool) {
 	f, bad = g.registrationFinding(clusterName, arn, ci, err)
 	return f.Identified(), bad
@@ -85,9 +85,9 @@ func (g Group) registrationFinding(clusterName, arn string, ci awsapi.ContainerI
 	return g.statusFinding(clusterName, ci)
 }
 
-// unknownInstance is a registration that the agent reports and ECS does not know.
-// ECS forgets a deregistered one after a while; one of another account or region
-// is also unknown. The answer does not distinguish the two.
+// unknownInstance returns the finding for a registration that the agent reports but ECS does not know. ECS forgets a
+// deregistered instance after a while, and never knows one of another account or region. The response does not
+// distinguish these cases.
 func (g Group) unknownInstance(clusterName, arn string) check.Finding {
 	f := check.Finding{Kind: ContainerInstanceUnknown, Status: check.Fail, SymptomOf: []*check.Kind{ECSConfigCheck},
 		Summary: "ECS does not know this container instance: it was deregistered, or is in another account or region",
@@ -101,7 +101,7 @@ func (g Group) unknownInstance(clusterName, arn string) check.Finding {
 	return f
 }
 
-// credentialLines are the lines that choose account and region, without values.
+// credentialLines returns the lines that determine account and region, without their values.
 func (g Group) credentialLines() []string {
 	settings := g.Settings()
 	var lines []string
@@ -114,15 +114,15 @@ func (g Group) credentialLines() []string {
 	return lines
 }
 
-// registerAnew sets the agent's saved state aside, without which it registers as a
-// new container instance.
+// registerAnew returns the fix that moves the agent's saved state aside, so that the agent registers as a new container
+// instance.
 func (g Group) registerAnew() fix.Fix {
 	path := g.CheckpointPath()
 	return fix.Do("Move the saved state aside and register again:", "sudo systemctl stop ecs", "sudo mv --no-clobber "+path+" "+path+".old",
 		subject.StartECS)
 }
 
-// statusFinding knows the statuses of the ECS API reference, ContainerInstance.
+// statusFinding evaluates the status of a container instance (ECS API reference, ContainerInstance).
 func (g Group) statusFinding(clusterName string, ci awsapi.ContainerInstance) (f check.Finding, bad bool) {
 	seen := []string{fmt.Sprintf("%s is %s", ci.ARN, ci.Status)}
 	if ci.StatusReason != "" {
@@ -161,8 +161,8 @@ func (g Group) statusFinding(clusterName string, ci awsapi.ContainerInstance) (f
 	return check.Finding{}, false
 }
 
-// disconnected is an agent that ECS does not hear from. What the agent logged of
-// its connection, and what is wrong with the way to the endpoints, explain it.
+// disconnected returns the finding for an agent that is not connected to ECS. What the agent logged about its
+// connection, and problems on the path to the endpoints, can explain it.
 func (g Group) disconnected(ci awsapi.ContainerInstance) check.Finding {
 	return check.Finding{
 		Kind:    AgentDisconnected,

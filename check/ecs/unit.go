@@ -12,7 +12,7 @@ import (
 	"muster/internal/host/units"
 )
 
-// UnitNotStarted are the findings of a unit that has not tried to run the agent.
+// UnitNotStarted returns the findings for a unit that has not tried to run the agent.
 func UnitNotStarted() []*check.Kind {
 	return []*check.Kind{ECSUnitMissing, ECSUnitHeldBack, ECSUnitMasked, ECSUnitWaiting, ECSUnitNotStarted}
 }
@@ -40,7 +40,7 @@ func (g Group) ecsUnit(ctx context.Context) []check.Finding {
 			subject.Describe(s),
 		)
 	case f.Kind == ECSUnitNotStarted && s.UnitFileState != "disabled" && g.Systemd.RunsUserData(ctx):
-		f.Kind = ECSUnitWaiting // its job joins the queue only when cloud-init is done
+		f.Kind = ECSUnitWaiting // its job is queued only when cloud-init is done
 	}
 	f.Evidence = append([]string{subject.Describe(s)}, f.Evidence...)
 	switch f.Kind {
@@ -52,8 +52,8 @@ func (g Group) ecsUnit(ctx context.Context) []check.Finding {
 	return []check.Finding{f}
 }
 
-// unitFinding says what is wrong with ecs.service; false: nothing. A unit that is
-// active proves nothing: it is while ecs-init restarts the agent again and again.
+// unitFinding returns the finding for ecs.service, or false if nothing is wrong. An active unit proves nothing: the
+// unit stays active while ecs-init restarts the agent again and again.
 func (g Group) unitFinding(s units.State) (check.Finding, bool) {
 	if f, ok := g.unitNotStartable(s); ok {
 		return f, true
@@ -99,7 +99,7 @@ func (g Group) unitNotStartable(s units.State) (check.Finding, bool) {
 				subject.StartECS,
 			),
 		}, true
-	case s.UnitFileState == "masked-runtime": // bootstrap masks it so, and nothing else does
+	case s.UnitFileState == "masked-runtime": // only bootstrap masks the unit until the next boot
 		return check.Finding{Kind: ECSUnitHeldBack, Status: check.Fail,
 			Summary: subject.ECSUnit + " is held back because muster bootstrap failed during this boot",
 			Fix: fix.Do("Find out why, fix it, then run muster bootstrap again:", "sudo journalctl -b -u muster-bootstrap --no-pager",
@@ -111,9 +111,8 @@ func (g Group) unitNotStartable(s units.State) (check.Finding, bool) {
 	return check.Finding{}, false
 }
 
-// explainStop distinguishes a unit that ran from one that was never started. The unit is
-// Restart=on-failure, so an exit with 0 is final, and PartOf=docker.service, which
-// stops it with Docker and does not start it again
+// explainStop distinguishes a unit that ran from one that never started. The unit has Restart=on-failure, so it stays
+// stopped after exit code 0. It also has PartOf=docker.service, so it stops with Docker but does not start with it
 // (packaging/amazon-linux-ami-integrated/ecs.service).
 func (g Group) explainStop(ctx context.Context, s units.State, f *check.Finding) {
 	code, seen := g.lastExit(ctx, s)
@@ -135,9 +134,9 @@ func (g Group) explainStop(ctx context.Context, s units.State, f *check.Finding)
 	}
 }
 
-// lastExit is how the unit, or the agent in it, ended last, and what shows it;
-// empty: nothing shows that it ran. systemd forgets a unit's past with the boot, or
-// when it unloads the unit; ecs-init's log and the agent's container remain.
+// lastExit returns the last exit code of the unit, or of the agent in it, and the evidence. The evidence is empty if
+// nothing shows that the unit ran. systemd forgets the history of a unit at a reboot or when it unloads the unit.
+// ecs-init's log and the agent's container remain.
 func (g Group) lastExit(ctx context.Context, s units.State) (code int, seen string) {
 	if !s.Active.IsZero() || s.ExecMainCode != 0 {
 		code = int(s.ExecMainStatus)
@@ -167,18 +166,18 @@ func (g Group) lastExit(ctx context.Context, s units.State) (code int, seen stri
 	return c.ExitCode, fmt.Sprintf("container ecs-agent: %s, exit code %d", c.Status, c.ExitCode)
 }
 
-// exited is the ExecMainCode of a process that exited and was not killed (CLD_EXITED).
+// exited is ExecMainCode of a process that exited and was not killed (CLD_EXITED).
 const exited = 1
 
-// stoppedTogether says whether Docker ended right after ecs.service, which comes after it
-// and so is stopped first.
+// stoppedTogether reports whether Docker stopped right after ecs.service. ecs.service is ordered after Docker and is
+// therefore stopped first.
 func stoppedTogether(at time.Time, docker units.State) bool {
-	const stopping = 2 * time.Minute // TimeoutStopSec is 90 s unless set
+	const stopping = 2 * time.Minute // the default of TimeoutStopSec is 90 s
 	return !docker.Ended.Before(at) && docker.Ended.Sub(at) < stopping
 }
 
-// explainWait distinguishes the deadlock from another wait: user data that waits for the ECS
-// agent never ends (amazon-ecs-agent#1707).
+// explainWait distinguishes a deadlock from another wait. User data that waits for the ECS agent never ends
+// (amazon-ecs-agent#1707).
 func (g Group) explainWait(ctx context.Context, f *check.Finding) {
 	s, err := g.Systemd.Show(ctx, subject.UserDataUnit)
 	if err != nil {
@@ -195,5 +194,5 @@ func (g Group) explainWait(ctx context.Context, f *check.Finding) {
 	f.Fix = fix.Do("Stop the command that blocks user data; in user data, use --no-block and do not wait for the registration:",
 		"systemctl list-jobs --no-pager", "systemd-cgls --no-pager -u "+subject.UserDataUnit, "sudo kill PID")
 	f.Confirm = "systemd-cgls shows a systemctl process without --no-block, or a loop that waits for the ECS agent"
-	f.SymptomOf = nil // Docker waits in the same queue, or is not what is waited for
+	f.SymptomOf = nil // Docker waits in the same queue, or is not the unit that it waits for
 }

@@ -49,10 +49,10 @@ func (g Group) musterAgent(ctx context.Context) []check.Finding {
 	return found
 }
 
-// explainedBy are the checks and findings that observe themselves what the agent reports.
+// explainedBy returns the checks and findings that observe directly what the agent reports.
 func (g Group) explainedBy(p agentstate.Problem) []*check.Kind {
 	switch check.KindOf(agentKinds(), p.ID) {
-	case MusterRegistration:
+	case MusterRegistration, MusterECSSilent:
 		return g.Others.Registration
 	case MusterDocker:
 		return []*check.Kind{g.Others.DockerCheck}

@@ -16,10 +16,10 @@ type Containers interface {
 	Inspect(ctx context.Context, id string) (dockerapi.Inspection, bool, error)
 }
 
-// Group is what these checks depend on.
+// Group holds the dependencies of these checks.
 type Group struct {
 	*subject.Instance
-	Engine   Containers // nil: there is none, or NoEngine is why it cannot be asked
+	Engine   Containers // nil if there is none, or if NoEngine says why it cannot be queried
 	NoEngine error
 	Systemd  subject.Systemd
 	Others   Others
@@ -29,10 +29,10 @@ type Group struct {
 type Others struct {
 	DiskCheck, DockerCheck *check.Kind
 
-	Registration []*check.Kind // what explains an instance that is not registered
+	Registration []*check.Kind // kinds that explain a missing registration
 }
 
-// Checks are the checks of this group.
+// Checks returns the checks of this group.
 func (g Group) Checks() []check.Check {
 	return []check.Check{
 		{Kind: ContainersCheck, Group: check.Health, Title: "the ECS containers are running and healthy", Run: g.containers,

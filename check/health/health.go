@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	// recent bounds what is still worth a failure. The ECS agent removes a stopped
-	// container after three hours (ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION).
+	// recent is the age up to which an exit is reported. The ECS agent removes a stopped container after three hours
+	// (ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION).
 	recent = time.Hour
-	// maxInspected bounds the requests to the Engine.
+	// maxInspected limits the number of inspect requests to the Engine.
 	maxInspected = 50
 )
 
@@ -42,9 +42,8 @@ func (g Group) containers(ctx context.Context) []check.Finding {
 	return found
 }
 
-// taskName is FAMILY/CONTAINER of the task definition, which stays the same when a
-// service replaces its tasks. It is empty for a container that ECS
-// did not start, and for the pause container of awsvpc tasks.
+// taskName returns FAMILY/CONTAINER of the task definition, which stays the same when a service replaces its tasks. It
+// is empty for a container that ECS did not start, and for the pause container of awsvpc tasks.
 func taskName(s dockerapi.Summary) string {
 	family, name := s.Labels["com.amazonaws.ecs.task-definition-family"], s.Labels["com.amazonaws.ecs.container-name"]
 	if name == "" || strings.HasPrefix(name, "~internal~") {
@@ -59,7 +58,7 @@ type crash struct {
 	dockerapi.Inspection
 }
 
-// recentCrashes inspects the stopped containers, the newest first, for recent crashes.
+// recentCrashes inspects the stopped containers, the newest first, and returns recent crashes.
 func (g Group) recentCrashes(ctx context.Context, all []dockerapi.Summary) (dead []crash, err error) {
 	stopped := slices.DeleteFunc(slices.Clone(all), func(s dockerapi.Summary) bool { return s.State != "exited" && s.State != "dead" })
 	slices.SortStableFunc(stopped, func(a, b dockerapi.Summary) int { return b.Created.Compare(a.Created) })
@@ -68,7 +67,7 @@ func (g Group) recentCrashes(ctx context.Context, all []dockerapi.Summary) (dead
 		if err != nil {
 			return dead, err
 		}
-		// In one that was stopped, only a child process ran out of memory.
+		// With exit code 0 or 143 the main process was not killed: only a child process ran out of memory.
 		oomFindings := i.OOMKilled && i.ExitCode != 0 && i.ExitCode != subject.ExitSIGTERM
 		if there && (oomFindings || crashed(i.ExitCode)) && time.Since(i.FinishedAt) < recent {
 			dead = append(dead, crash{s, i})
@@ -77,14 +76,13 @@ func (g Group) recentCrashes(ctx context.Context, all []dockerapi.Summary) (dead
 	return dead, nil
 }
 
-// crashed leaves out the codes of a container that was stopped from outside, by
-// SIGTERM or then SIGKILL, as every deployment does.
+// crashed excludes the exit codes of a container that was stopped from outside with SIGTERM, or then SIGKILL, as every
+// deployment does.
 func crashed(code int) bool {
 	return code != 0 && code != subject.ExitSIGTERM && code != subject.ExitSIGKILL
 }
 
-// byTask are the containers of one name in their task definitions, in the order
-// given.
+// byTask groups containers by their name in the task definition. It keeps the order.
 func byTask[C any](all []C, name func(C) string) [][]C {
 	var groups [][]C
 	at := map[string]int{}
@@ -99,8 +97,8 @@ func byTask[C any](all []C, name func(C) string) [][]C {
 	return groups
 }
 
-// namesOf are what a finding on these containers is about: their name in the task
-// definition, and their ids as muster-agent shows them.
+// namesOf returns the names for Finding.About: the name in the task definition, and the container IDs as muster-agent
+// shows them.
 func namesOf(all ...dockerapi.Summary) []string {
 	names := []string{taskName(all[0])}
 	for _, s := range all {
@@ -109,7 +107,7 @@ func namesOf(all ...dockerapi.Summary) []string {
 	return names
 }
 
-// maxNamed bounds the findings of one kind, because a failing service fills the host.
+// maxNamed limits the findings of one kind, because a failing service can leave many containers.
 const maxNamed = 10
 
 func unhealthyFindings(all []dockerapi.Summary) []check.Finding {
@@ -177,8 +175,8 @@ func exits(dead []crash) []string {
 	return subject.Bounded(lines)
 }
 
-// crashLoops counts by name: a service that fails makes a new container each time,
-// and ECS's own restart policy does not move Docker's count.
+// crashLoops counts crashes by task name. A failing service creates a new container each time, and ECS's own restart
+// policy does not change Docker's restart count.
 func (g Group) crashLoops(all []dockerapi.Summary, dead []crash, now time.Time) []check.Finding {
 	var found []check.Finding
 	for _, group := range byTask(dead, crash.task) {

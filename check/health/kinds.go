@@ -4,8 +4,8 @@ import (
 	"muster/check"
 )
 
-// The checks of the health group, each with what it may find. SymptomOf and Needs refer to
-// these variables. Their ids are frozen.
+// The checks of the health group, each with its possible findings. SymptomOf and Needs refer to these variables. The
+// IDs must never change.
 var (
 	ContainersCheck     = &check.Kind{ID: "containers"}
 	ContainerUnhealthy  = &check.Kind{ID: "container-unhealthy"}
@@ -20,6 +20,7 @@ var (
 	MusterRecord       = &check.Kind{ID: "muster-record"}
 	MusterSystemd      = &check.Kind{ID: "muster-systemd"}
 	MusterRegistration = &check.Kind{ID: "muster-registration"}
+	MusterECSSilent    = &check.Kind{ID: "muster-ecs-silent"}
 	MusterImpaired     = &check.Kind{ID: "muster-impaired"}
 	MusterDocker       = &check.Kind{ID: "muster-docker"}
 	MusterDockerProxy  = &check.Kind{ID: "muster-docker-proxy"}
@@ -32,10 +33,11 @@ var (
 	MusterDropped      = &check.Kind{ID: "muster-dropped"}
 )
 
-// agentKinds are the kinds of the problems that muster-agent reports.
+// agentKinds returns the kinds of the problems that muster-agent reports.
 func agentKinds() []*check.Kind {
 	return []*check.Kind{
-		MusterIdentity, MusterRegion, MusterCredentials, MusterRecord, MusterSystemd, MusterRegistration, MusterImpaired,
+		MusterIdentity, MusterRegion, MusterCredentials, MusterRecord, MusterSystemd, MusterRegistration, MusterECSSilent,
+		MusterImpaired,
 		MusterDocker, MusterDockerProxy, MusterDockerEvents, MusterUnhealthy, MusterCrashLoop, MusterOrphan,
 		MusterPublishing, MusterSpool, MusterDropped,
 	}

@@ -8,8 +8,8 @@ import (
 	"muster/check"
 )
 
-// The problems of muster-agent come from below with their ids. Each has a kind here, to
-// which the checks refer.
+// The problems of muster-agent come with their IDs from a lower package. Each must have a kind here that checks can
+// refer to.
 func TestEveryProblemOfTheAgentHasAKind(t *testing.T) {
 	got, want := check.IDs(agentKinds()), agentstate.IDs()
 	slices.Sort(got)

@@ -17,7 +17,7 @@ func (g Group) bootstrap(context.Context) []check.Finding {
 	if g.Config == nil {
 		return check.Skipped("muster's settings are not available")
 	}
-	path := g.Config.ReportPath(cmp.Or(g.Identity.InstanceID, "unknown")) // as bootstrap names it
+	path := g.Config.ReportPath(cmp.Or(g.Identity.InstanceID, "unknown")) // the file name that bootstrap uses
 	report, err := bootreport.Read(path)
 	of := fmt.Sprintf("%s, written %s", path, report.StartedAt.Format(time.RFC3339))
 	switch failed := report.Cause != nil && report.Cause.ID == BootstrapFailed.ID; {
@@ -38,8 +38,8 @@ func (g Group) bootstrap(context.Context) []check.Finding {
 	return check.Passed("configured for cluster "+g.Record.Cluster+", from "+g.Record.ClusterOrigin, "at "+g.Record.At.Format(time.RFC3339))
 }
 
-// undelivered are the signals of the last verify that did not arrive: the launch
-// hook or the stack waits until its timeout, and then treats this instance as failed.
+// undelivered returns a finding for each signal of the last verify that was not delivered. The launch hook or the stack
+// waits until its timeout, and then treats this instance as failed.
 func (g Group) undelivered(report bootreport.Report, of string) []check.Finding {
 	var found []check.Finding
 	for _, d := range report.Undelivered() {
@@ -62,8 +62,8 @@ func (g Group) undelivered(report bootreport.Report, of string) []check.Finding 
 	return found
 }
 
-// signalAgain is the command with what the last bootstrap was given, which is
-// probably what is wrong.
+// signalAgain returns the verify command with placeholders for the arguments that the last bootstrap set, because one
+// of them is probably wrong.
 func (g Group) signalAgain() string {
 	command := "sudo muster verify"
 	for _, s := range [][2]string{{"MUSTER_LIFECYCLE_HOOK", " --lifecycle-hook HOOK"},

@@ -14,17 +14,17 @@ import (
 )
 
 const (
-	// AWS refuses signatures that are more than five minutes off (IAM user guide,
-	// "Troubleshooting Signature Version 4").
+	// AWS rejects signatures whose time differs by more than five minutes (IAM user guide, "Troubleshooting Signature
+	// Version 4").
 	skewRefused = 5 * time.Minute
 	skewOdd     = 30 * time.Second
-	// dateNoise is the difference that two correct answers can have: their dates are in whole
-	// seconds, and each takes its time. Within it, ECS counts, because it rejects signatures.
+	// dateNoise is the difference that two correct clocks can appear to have: dates have whole seconds, and each
+	// response takes time. Within this difference the clock of ECS is used, because ECS rejects signatures.
 	dateNoise = 3 * time.Second
 )
 
-// clock compares this host's clock with the Date of two answers: of the metadata service,
-// which is near, and of ECS, which rejects signatures if the clock is wrong.
+// clock compares this host's clock with the Date header of two responses. One comes from the metadata service, which is
+// near. The other comes from ECS, which rejects signatures if the clock is wrong.
 func (g Group) clock(ctx context.Context) []check.Finding {
 	var imds, ecs skew
 	var both sync.WaitGroup
@@ -65,14 +65,14 @@ func (g Group) dateOfECS(ctx context.Context) (time.Time, error) {
 	return endpoint.Date, nil
 }
 
-// skew is how far this host's clock is ahead of another.
+// skew is how far this host's clock is ahead of another clock.
 type skew struct {
 	of  string
 	by  time.Duration
 	err error
 }
 
-// skew takes the middle between question and answer for the moment of the answer.
+// skew measures the difference. It assumes that the response was created halfway between the request and its arrival.
 func (g Group) skew(of string, ask func() (time.Time, error)) skew {
 	before := g.Now()
 	date, err := ask()
@@ -106,7 +106,7 @@ func (s skew) findings(evidence []string) []check.Finding {
 	return []check.Finding{f}
 }
 
-// timeService is which service keeps the time, as far as files show.
+// timeService returns which time service is in use, according to files.
 func (g Group) timeService() []string {
 	var seen []string
 	for path, says := range map[string]string{

@@ -2,7 +2,6 @@ package instance
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,40 +9,39 @@ import (
 	"strings"
 
 	"muster/check"
-	"muster/check/subject"
 	"muster/internal/base/fix"
-	"muster/internal/file/safefile"
+	"muster/internal/host/dockerapi"
 	"muster/internal/host/kernel"
 )
 
 const (
 	fullPercent    = 99.0
 	tightPercent   = 90.0
-	leastFree      = 64 << 20  // bytes; less does not take an image layer or a log
-	leastFreeCount = 640 << 20 // of a file system that is larger than this
+	leastFree      = 64 << 20  // bytes; with less, neither an image layer nor a log fits
+	leastFreeCount = 640 << 20 // only applies to a file system larger than this
 )
 
-// mount is one file system, with those of the examined paths that are on it.
+// mount is a file system, with the checked paths that are on it.
 type mount struct {
 	paths  []string
-	docker bool // Docker's images and containers are on it
+	docker bool // it contains Docker's images and containers
 	kernel.FileSystem
 }
 
-// disk examines each file system once.
+// disk checks each file system once.
 func (g Group) disk(ctx context.Context) []check.Finding {
 	var mounts []mount
 	var unseen []check.Finding
 	needed := []string{g.dockerRoot(), "/var/lib/ecs", "/var/log", "/tmp", "/"}
 	for i, m := range g.measure(ctx, needed) {
 		path := needed[i]
-		// Read-only is a flag of a mount, and so of a path, and not of its device (mount(8), bind mounts).
+		// Read-only is a property of a mount, and therefore of a path, not of its device (mount(8), bind mounts).
 		at := slices.IndexFunc(mounts, func(o mount) bool { return o.Device == m.Device && o.ReadOnly == m.ReadOnly })
 		switch {
 		case errors.Is(m.err, fs.ErrNotExist):
 		case m.err != nil:
 			unseen = append(unseen, check.CouldNotLook(m.err, fix.Fix{})...)
-		case path == "/" && m.ReadOnly && at < 0: // by design, as on Bottlerocket
+		case path == "/" && m.ReadOnly && at < 0: // read-only by design, as on Bottlerocket
 		case at < 0:
 			mounts = append(mounts, mount{[]string{path}, i == 0, m.FileSystem})
 		default:
@@ -67,8 +65,7 @@ type measured struct {
 	err error
 }
 
-// measure measures all paths at once. A path on a dead NFS server does not return and is
-// left behind.
+// measure measures all paths concurrently. A path on a dead NFS server never returns, so measure does not wait for it.
 func (g Group) measure(ctx context.Context, paths []string) []measured {
 	out := make([]measured, len(paths))
 	answers := make([]chan measured, len(paths))
@@ -83,7 +80,7 @@ func (g Group) measure(ctx context.Context, paths []string) []measured {
 		select {
 		case out[i] = <-answers[i]:
 		case <-ctx.Done():
-			select { // it may have come while another was waited for
+			select { // the result may have arrived while the loop waited for another
 			case out[i] = <-answers[i]:
 			default:
 				out[i].err = fmt.Errorf("%s does not respond: its file system hangs, for example because an NFS server is down", path)
@@ -93,17 +90,9 @@ func (g Group) measure(ctx context.Context, paths []string) []measured {
 	return out
 }
 
-// dockerRoot is where Docker keeps images and containers: data-root of its
-// daemon.json, or the default.
+// dockerRoot returns the directory of Docker's images and containers.
 func (g Group) dockerRoot() string {
-	var settings struct {
-		Root string `json:"data-root"`
-	}
-	data, err := safefile.Read(g.Config.Path("/etc/docker/daemon.json"), subject.MaxSmall)
-	if err == nil && json.Unmarshal(data, &settings) == nil && strings.HasPrefix(settings.Root, "/") {
-		return settings.Root
-	}
-	return "/var/lib/docker"
+	return dockerapi.DataRoot(g.Config.Path("/etc/docker/daemon.json"))
 }
 
 func (m mount) String() string {
@@ -144,8 +133,8 @@ func (m mount) findings() []check.Finding {
 	return found
 }
 
-// freeCommands are the commands that free space on this file system. Docker's images are on
-// that of its own directory alone, and journald's files below /var/log (journald.conf(5)).
+// freeCommands returns the commands that free space on this file system. Docker's images are on the file system of its
+// own directory, and journald's files are below /var/log (journald.conf(5)).
 func (m mount) freeCommands() []string {
 	switch {
 	case len(m.pruneCommands()) > 0:
@@ -163,7 +152,7 @@ func (m mount) pruneCommands() []string {
 	return nil
 }
 
-// size is a number of bytes in MiB or GiB.
+// size formats a number of bytes in MiB or GiB.
 func size(bytes uint64) string {
 	if bytes < 10<<30 {
 		return fmt.Sprintf("%d MiB", bytes>>20)

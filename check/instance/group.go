@@ -1,6 +1,5 @@
-// Package instance checks the instance itself: its platform, the metadata service, the
-// role, user data, the Auto Scaling lifecycle, the disks, memory and CPU, the clock, and
-// what muster bootstrap did.
+// Package instance checks the instance itself: platform, metadata service, role, user data, Auto Scaling lifecycle,
+// disks, memory, CPU, clock, and the result of muster bootstrap.
 package instance
 
 import (
@@ -12,28 +11,27 @@ import (
 	"muster/internal/host/kernel"
 )
 
-// Metadata is the instance metadata service.
+// Metadata is a client of the instance metadata service.
 type Metadata interface {
-	// Metadata reads a path below /latest/meta-data/. A path that does not exist is no error.
+	// Metadata reads a path below /latest/meta-data/. A missing path is not an error.
 	Metadata(ctx context.Context, path string) (value string, ok bool, err error)
 	subject.UserData
-	Date(ctx context.Context) (time.Time, error) // by the service's clock
+	Date(ctx context.Context) (time.Time, error) // the service's time
 }
 
-// Group is what these checks depend on.
+// Group holds the dependencies of these checks.
 type Group struct {
 	*subject.Instance
-	IMDS    Metadata // nil: it cannot be asked
+	IMDS    Metadata // nil if it cannot be queried
 	Systemd subject.Systemd
 	Route   subject.Route
-	// FileSystem measures the file system of a path; nil: none is measured.
+	// FileSystem returns the usage of a path's file system. If it is nil, no file system is measured.
 	FileSystem func(path string) (kernel.FileSystem, error)
-	Getenv     func(name string) string // muster's own environment; nil: it is empty
+	Getenv     func(name string) string // muster's own environment; nil means empty
 }
 
-// Checks are the checks of this group in two parts, because those of the network explain
-// whether bootstrap failed. The warm pool's state is empty unless it defers the
-// registration.
+// Checks returns the checks of this group in two parts, because the network checks explain a failure of bootstrap and
+// must come in between. The warm pool's state is empty unless it defers the registration.
 func (g Group) Checks() (first, bootstrap []check.Check, warmPool *check.Learned[string]) {
 	imds := []*check.Kind{IMDSCheck}
 	lifecycle, warmPool := check.Learn(check.Check{Kind: LifecycleCheck, Group: check.Instance,

@@ -30,7 +30,7 @@ func (g Group) metadataService(ctx context.Context) []check.Finding {
 	switch failure.Kind {
 	case imds.TurnedOff:
 		f.Kind, f.Summary = IMDSTurnedOff, "AWS_EC2_METADATA_DISABLED=true in this environment stops muster from using IMDS"
-		if g.Registered(ctx) { // of the instance that says nothing
+		if g.Registered(ctx) { // for a registered instance this does not matter
 			f.Status = check.Unknown
 		}
 		f.Evidence, f.Fix = nil, fix.Do("Run muster without that variable:", "env -u AWS_EC2_METADATA_DISABLED muster debug")
@@ -56,8 +56,8 @@ func (g Group) metadataService(ctx context.Context) []check.Finding {
 	return []check.Finding{f}
 }
 
-// instanceRole reads the two documents of the metadata service on the role. A Code other
-// than Success is the reason (IAM user guide, troubleshoot_iam-ec2).
+// instanceRole reads the metadata service's two documents about the role. A Code other than Success is the reason of a
+// failure (IAM user guide, troubleshoot_iam-ec2).
 func (g Group) instanceRole(ctx context.Context) []check.Finding {
 	info, there, err := g.IMDS.Metadata(ctx, "iam/info")
 	switch {
@@ -95,10 +95,10 @@ func (g Group) instanceRole(ctx context.Context) []check.Finding {
 	return g.credentials(role, document)
 }
 
-// lastPart is the name at the end of an ARN.
+// lastPart returns the name at the end of an ARN.
 func lastPart(arn string) string { return arn[strings.LastIndex(arn, "/")+1:] }
 
-// roleDocument is the part of the two documents that holds no secret.
+// roleDocument holds the fields of the two documents that are not secret.
 type roleDocument struct {
 	Code, Message      string
 	InstanceProfileArn string
@@ -124,7 +124,7 @@ func (g Group) credentials(role, document string) []check.Finding {
 	}
 }
 
-// trustPolicy lets EC2 assume a role.
+// trustPolicy is the policy that allows EC2 to assume a role.
 const trustPolicy = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
 
 func (g Group) brokenRole(path string, d roleDocument) []check.Finding {

@@ -8,9 +8,9 @@ import (
 	"muster/internal/base/fix"
 )
 
-// lifecycle never fails, because the group decides about its instances. It warns of settings
-// that the ECS agent needs on a spot instance or in a warm pool. It learns the state of the
-// warm pool that defers the registration.
+// lifecycle never fails, because the Auto Scaling group decides about its instances. It warns about settings that the
+// ECS agent needs on a spot instance or in a warm pool. It also returns the warm pool state that defers the
+// registration.
 func (g Group) lifecycle(ctx context.Context) (found []check.Finding, warmPool string) {
 	state, there, err := g.IMDS.Metadata(ctx, "autoscaling/target-lifecycle-state")
 	if err != nil {
@@ -40,9 +40,8 @@ func (g Group) lifecycle(ctx context.Context) (found []check.Finding, warmPool s
 	return found, ""
 }
 
-// warmPool warns of an ECS agent that registers although the instance waits in
-// the warm pool: only with ECS_WARM_POOLS_CHECK does it wait until the instance
-// goes into service (agent/app/agent.go, waitUntilInstanceInService).
+// warmPool warns if the ECS agent registers although the instance waits in the warm pool. The agent waits until the
+// instance is in service only with ECS_WARM_POOLS_CHECK (agent/app/agent.go, waitUntilInstanceInService).
 func (g Group) warmPool(ctx context.Context, state string) []check.Finding {
 	const key = "ECS_WARM_POOLS_CHECK"
 	switch {
@@ -60,9 +59,8 @@ func (g Group) warmPool(ctx context.Context, state string) []check.Finding {
 		Summary: "the instance is in the warm pool (" + state + "), and " + key + " is not set: the ECS agent may register at once"}}
 }
 
-// spotWithoutDraining warns of a spot instance whose tasks are not drained when
-// EC2 takes it back (agent/config/config.go, SpotInstanceDrainingEnabled: off by
-// default).
+// spotWithoutDraining warns if the tasks of a spot instance are not drained before EC2 reclaims it
+// (agent/config/config.go, SpotInstanceDrainingEnabled: off by default).
 func (g Group) spotWithoutDraining(ctx context.Context) []check.Finding {
 	const key = "ECS_ENABLE_SPOT_INSTANCE_DRAINING"
 	kind, _, err := g.IMDS.Metadata(ctx, "instance-life-cycle")
@@ -78,8 +76,8 @@ func (g Group) spotWithoutDraining(ctx context.Context) []check.Finding {
 // enabled reports whether the ECS agent reads this switch as true.
 func (g Group) enabled(key string) bool { return g.Settings().On(key) }
 
-// group is the Auto Scaling group's name for commands, or a placeholder. The tag with it is
-// visible if the instance allows tags in its metadata.
+// group returns the Auto Scaling group's name for commands, or a placeholder. The name is in an instance tag, which is
+// readable if tags in instance metadata are enabled.
 func (g Group) group(ctx context.Context) string {
 	name, there, err := g.IMDS.Metadata(ctx, "tags/instance/aws:autoscaling:groupName")
 	if err != nil || !there {

@@ -26,8 +26,8 @@ func (g Group) platformFinding(ctx context.Context) []check.Finding {
 		Evidence: []string{p.seen}}}
 }
 
-// oldSystemd is the finding on a systemd that is too old for muster's units; nil if it is
-// newer or its version is unknown.
+// oldSystemd returns a finding if systemd is too old for muster's units. It returns nil if the version is new enough or
+// unknown.
 func (g Group) oldSystemd(ctx context.Context) []check.Finding {
 	if !g.Systemd.Available() {
 		return nil
@@ -52,12 +52,12 @@ func (g Group) oldSystemd(ctx context.Context) []check.Finding {
 	}
 }
 
-// unsupportedPlatform is a platform that muster does not support; zero: a supported one.
+// unsupportedPlatform returns the platform if muster does not support it, or the zero platform.
 //
 //   - ECS Anywhere: ECS_EXTERNAL=true (agent/config/config.go, External), and no
 //     metadata service.
 //   - Fargate and Managed Instances: AWS_EXECUTION_ENV, which ECS sets in tasks, or
-//     ECS_CONTAINER_METADATA_URI_V4 where there is no metadata service.
+//     ECS_CONTAINER_METADATA_URI_V4 if there is no metadata service.
 //   - Bottlerocket: os-release; it has no ecs-init and no ecs.config.
 func (g Group) unsupportedPlatform() platform {
 	if g.Config == nil {
@@ -94,8 +94,8 @@ func (g Group) env(name string) string {
 	return g.Getenv(name)
 }
 
-// OnThisPlatform returns the checks as they are on a supported platform. Elsewhere it
-// skips all but the first: what they would miss is not missing there.
+// OnThisPlatform returns the checks unchanged on a supported platform. On another platform it skips all but the first,
+// because the things that they check do not exist there.
 func (g Group) OnThisPlatform(checks []check.Check) []check.Check {
 	p := g.unsupportedPlatform()
 	if p.name == "" {

@@ -15,12 +15,12 @@ import (
 	"muster/internal/host/kernel"
 )
 
-// The limits of the share of the last minute, in percent, in which tasks waited. A busy CPU
-// slows the agent down; if all tasks wait for memory, the agent stops.
+// Limits for the share of the last minute, in percent, in which tasks waited. A busy CPU slows the agent down. If all
+// tasks wait for memory, the agent makes no progress.
 const (
 	memoryStalls, memoryStops = 5.0, 20.0
 	cpuStalls, ioStalls       = 90.0, 50.0
-	leastMemory               = 32 << 20 // bytes available
+	leastMemory               = 32 << 20 // available bytes
 	recently                  = time.Hour
 )
 
@@ -67,8 +67,7 @@ func (g Group) pressure(context.Context) []check.Finding {
 	return check.Passed("the host is not starved of memory, CPU or I/O", evidence...)
 }
 
-// stalls evaluates one file of /proc/pressure. A kernel may lack them, or have been
-// booted without psi=1.
+// stalls evaluates a file of /proc/pressure. The file is missing if the kernel lacks PSI or was booted without psi=1.
 func (g Group) stalls(name string, limit float64) (check.Status, string) {
 	text, err := kernel.ReadFile(g.Config.Path("/proc/pressure/" + name))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errors.ErrUnsupported) {
@@ -80,7 +79,7 @@ func (g Group) stalls(name string, limit float64) (check.Status, string) {
 	}
 	status, share := check.Pass, p.Full
 	if name == "cpu" {
-		share = p.Some // all tasks never wait for the CPU at once
+		share = p.Some // the kernel does not define the system-wide "full" share for the CPU
 	}
 	switch {
 	case name == "memory" && share >= memoryStops:
@@ -107,9 +106,9 @@ func (g Group) memory() (check.Status, string) {
 	return status, fmt.Sprintf("/proc/meminfo: %s of %s available", size(m.Available), size(m.Total))
 }
 
-// oomKills are the kernel's out-of-memory kills. A container that reached its own limit
-// is its owner's business; when the host ran out, any process may be killed, the
-// agent and Docker too. The error says why the log could not be read.
+// oomKills returns findings for the kernel's out-of-memory kills. A container that reached its own limit concerns only
+// its owner. If the host ran out of memory, the kernel can kill any process, including the agent and Docker. The error
+// says why the log could not be read.
 func (g Group) oomKills() ([]check.Finding, error) {
 	oomKills, err := kernel.OOMKills(g.Config.Path("/dev/kmsg"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -137,7 +136,7 @@ func (g Group) oomKills() ([]check.Finding, error) {
 	return []check.Finding{f}, err
 }
 
-// uptime is zero where it is unknown.
+// uptime returns the time since the boot, or zero if unknown.
 func (g Group) uptime() time.Duration {
 	text, err := kernel.ReadFile(g.Config.Path("/proc/uptime"))
 	if err != nil {

@@ -15,9 +15,9 @@ import (
 	"muster/internal/host/units"
 )
 
-// trusted are the files below the root that a process of root's obeys: what decides over
-// muster and its units, over the ECS agent, and over Docker. Of one that is not there the
-// directories count, because a user who may write to them can create it.
+// trusted lists the files below the root that processes of root trust: those that control muster and its units, the ECS
+// agent, and Docker. If such a file does not exist, its directories count instead, because a user who can write to them
+// can create it.
 func (g Group) trusted() []string {
 	paths := []string{config.FilePath, g.Config.ECSConfig, ecsconfig.InstancePath, "/etc/ecs/ecs.config.json", "/etc/docker/daemon.json"}
 	if id := g.Record.InstanceID; id != "" {
@@ -41,10 +41,10 @@ func (g Group) trusted() []string {
 	return slices.Compact(paths)
 }
 
-// notRootsAlone warns of trusted files that another user can change, because that user can
-// become root. A file that cannot be examined is reported by the check that reads it.
+// notRootsAlone warns about trusted files that another user can change, because that user can become root. A file that
+// cannot be examined is reported by the check that reads it.
 func (g Group) notRootsAlone() []check.Finding {
-	var evidence, chown, at []string // at are the files and directories at fault
+	var evidence, chown, at []string // at holds the files and directories with wrong permissions
 	for _, path := range g.trusted() {
 		d, is := rootonly.Is(rootonly.Check(g.Config.Root, path))
 		if !is || d.Remote || slices.Contains(at, d.Path) {

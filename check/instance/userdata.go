@@ -16,8 +16,7 @@ import (
 	"muster/internal/redact"
 )
 
-// userData examines whether cloud-init ran user data, which usually sets the cluster in
-// ecs.config.
+// userData checks whether cloud-init ran user data, which usually sets the cluster in ecs.config.
 func (g Group) userData(ctx context.Context) []check.Finding {
 	boot, err := cloudinit.Read(g.Config.Root)
 	switch {
@@ -41,10 +40,10 @@ func (g Group) userData(ctx context.Context) []check.Finding {
 	return found
 }
 
-// userDataNotRun: from 1.105 on the ECS agent exits with code 5 when user data never ran
-// (agent/config/cloudinit_check_linux.go). One that has registered meanwhile, or
-// at an earlier boot, keeps its cluster in agent.db: user data that names another
-// one at the next boot would end it (agent/app/agent.go, setClusterInConfig).
+// userDataNotRun returns a finding if user data never ran. Since 1.105 the ECS agent then exits with code 5
+// (agent/config/cloudinit_check_linux.go). An agent that has registered since, or at an earlier boot, keeps its cluster
+// in agent.db. If user data runs at the next boot and names another cluster, the agent exits (agent/app/agent.go,
+// setClusterInConfig).
 func (g Group) userDataNotRun(ctx context.Context) []check.Finding {
 	data, there, err := g.IMDS.UserData(ctx)
 	switch {
@@ -72,8 +71,8 @@ func (g Group) userDataNotRun(ctx context.Context) []check.Finding {
 	return []check.Finding{f}
 }
 
-// malformedUserData is user data that cloud-init did not run because of its form. Where
-// ecs.config names a cluster all the same, that is no trouble of ECS's.
+// malformedUserData returns a finding for user data that cloud-init did not run because of its format. If ecs.config
+// names a cluster anyway, ECS is not affected.
 func (g Group) malformedUserData(ctx context.Context) []check.Finding {
 	if name, _ := g.Configured(); name != "" {
 		return nil
@@ -95,7 +94,7 @@ func (g Group) malformedUserData(ctx context.Context) []check.Finding {
 	}
 }
 
-// failedParts are the parts of user data that cloud-init ran and that failed.
+// failedParts returns findings for the parts of user data that cloud-init ran and that failed.
 func (g Group) failedParts(boot cloudinit.Result) ([]check.Finding, error) {
 	failures, unread := cloudinit.Failures(g.Config.Root)
 	failures = slices.DeleteFunc(failures, func(f cloudinit.Failure) bool { return f.Earlier })

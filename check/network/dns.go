@@ -19,28 +19,27 @@ import (
 	"muster/internal/host/netpath"
 )
 
-// errCutOff is a lookup that muster's own deadline ended. It says nothing about the name.
+// errCutOff means that muster's own deadline ended a lookup. It says nothing about the name.
 var errCutOff = errors.New("not looked up: the time for this check had ended")
 
-// resolved is an endpoint with the addresses of its name, or of the proxy's name
-// if it is reached through one.
+// resolved is an endpoint with the addresses of its name, or of the proxy's name if a proxy is used.
 type resolved struct {
 	endpoint
-	url     string // the one that is used
-	host    string // that was looked up
+	url     string // the URL that is used
+	host    string // the name that was looked up
 	proxied bool
-	via     string // the proxy's host and port
-	setAt   string // file:line that sets the proxy
+	via     string // HOST:PORT of the proxy
+	setAt   string // file:line of the proxy setting
 	addrs   []netip.Addr
 	err     error
 }
 
-// private says that the name resolves to an endpoint within the VPC.
+// private reports whether the name resolves to an address within the VPC.
 func (r resolved) private() bool {
 	return !r.proxied && len(r.addrs) > 0 && r.addrs[0].IsPrivate()
 }
 
-// endpointHost is the host of the endpoint, also behind a proxy.
+// endpointHost returns the host of the endpoint, even if a proxy is used.
 func (r resolved) endpointHost() string {
 	if at, err := url.Parse(r.url); err == nil && at.Hostname() != "" {
 		return at.Hostname()
@@ -71,53 +70,64 @@ func (g Group) dns(ctx context.Context) ([]check.Finding, []resolved) {
 }
 
 func (g Group) nameFindings(ctx context.Context, names []resolved) []check.Finding {
-	var failed, useful, public []resolved
-	var seen []string
-	private := false
-	for _, r := range names {
-		seen = append(seen, r.String())
-		switch {
-		case r.err != nil && r.agent:
-			failed = append(failed, r)
-		case r.err != nil:
-			useful = append(useful, r)
-		case r.proxied || !r.agent:
-		case r.private():
-			private = true
-		default:
-			public = append(public, r)
-		}
-	}
-	seen = append(seen, g.nameservers())
 	for _, r := range names {
 		if unknown := check.OwnLimit(r.err); unknown != nil {
 			return unknown
 		}
 	}
+	n := sorted(names)
+	seen := append(n.seen, g.nameservers())
 	switch {
-	case slices.ContainsFunc(failed, func(r resolved) bool { return errors.Is(r.err, errCutOff) }):
+	case slices.ContainsFunc(n.failed, func(r resolved) bool { return errors.Is(r.err, errCutOff) }):
 		return []check.Finding{
 			{Kind: DNSCheck, Status: check.Unknown, Summary: "the time for this check ended before the names were looked up",
 				Evidence: seen},
 		}
-	case len(failed) > 0:
-		found := g.lookupFinding(ctx, check.Finding{Status: check.Fail, Evidence: seen, SymptomOf: []*check.Kind{DNSSupportOff}}, failed)
-		if !failed[0].proxied && slices.ContainsFunc(names, func(r resolved) bool { return r.err == nil && !r.proxied }) {
+	case len(n.failed) > 0:
+		found := g.lookupFinding(ctx, check.Finding{Status: check.Fail, Evidence: seen, SymptomOf: []*check.Kind{DNSSupportOff}}, n.failed)
+		if !n.failed[0].proxied && slices.ContainsFunc(names, func(r resolved) bool { return r.err == nil && !r.proxied }) {
 			found.Fix = fix.Do("Correct the forwarding rule or private zone for the name; other names resolve:",
-				"cat /etc/resolv.conf", "getent ahosts "+failed[0].host)
+				"cat /etc/resolv.conf", "getent ahosts "+n.failed[0].host)
 		}
 		return []check.Finding{found}
-	case len(useful) > 0:
-		f := g.lookupFinding(ctx, check.Finding{Status: check.Warn, Evidence: seen}, useful)
+	case len(n.useful) > 0:
+		f := g.lookupFinding(ctx, check.Finding{Status: check.Warn, Evidence: seen}, n.useful)
 		f.Evidence = append(f.Evidence, "only muster's signals use these names, the ECS agent does not")
 		return []check.Finding{f}
-	case private && len(public) > 0:
-		return []check.Finding{g.mixedFinding(ctx, seen, public)}
+	case n.private && len(n.public) > 0:
+		return []check.Finding{g.mixedFinding(ctx, seen, n.public)}
 	}
 	return check.Passed("all names resolve", seen...)
 }
 
-// lookupFinding is the finding about names that do not resolve.
+// sortedNames groups names by the result of their lookup.
+type sortedNames struct {
+	failed  []resolved // needed by the ECS agent, and does not resolve
+	useful  []resolved // needed only by muster, and does not resolve
+	public  []resolved // needed by the ECS agent, with a public address
+	private bool       // a name that the ECS agent needs has a private address
+	seen    []string   // one line for each name
+}
+
+func sorted(names []resolved) (n sortedNames) {
+	for _, r := range names {
+		n.seen = append(n.seen, r.String())
+		switch {
+		case r.err != nil && r.agent:
+			n.failed = append(n.failed, r)
+		case r.err != nil:
+			n.useful = append(n.useful, r)
+		case r.proxied || !r.agent:
+		case r.private():
+			n.private = true
+		default:
+			n.public = append(n.public, r)
+		}
+	}
+	return n
+}
+
+// lookupFinding completes the finding for names that do not resolve.
 func (g Group) lookupFinding(ctx context.Context, f check.Finding, failed []resolved) check.Finding {
 	first := failed[0]
 	f.Kind = DNSFailure
@@ -151,7 +161,7 @@ func doNot(n int) string {
 	return "do not"
 }
 
-// mixedFinding is the finding about endpoints of which some are in the VPC.
+// mixedFinding returns the finding for endpoints of which only some are in the VPC.
 func (g Group) mixedFinding(ctx context.Context, seen []string, public []resolved) check.Finding {
 	var services []string
 	for _, r := range public {
@@ -179,9 +189,9 @@ func doIs(n int) string {
 	return " are public"
 }
 
-// resolve looks all names up at once. Of an endpoint with several names the one
-// in the VPC counts; of the others the first that resolves to an address which
-// this host can reach, else the first that resolves.
+// resolve looks up all names concurrently. If an endpoint has several names, the one that resolves to an address in the
+// VPC is used. Otherwise it is the first one with an address that this host can reach, or else the first one that
+// resolves.
 func (g Group) resolve(ctx context.Context) []resolved {
 	needed := g.needed()
 	if len(needed) == 0 {
@@ -218,7 +228,8 @@ func bestOf(tries []resolved, onlyIPv6 bool) resolved {
 	return tries[0]
 }
 
-// lookUp takes the proxy's name where there is a proxy: that resolves the rest.
+// lookUp resolves the endpoint's name. If a proxy is used, it resolves the proxy's name instead, because the proxy
+// resolves the endpoint's.
 func (g Group) lookUp(ctx context.Context, e endpoint, at string) resolved {
 	r := resolved{endpoint: e, url: at}
 	target, err := url.Parse(at)
@@ -238,7 +249,7 @@ func (g Group) lookUp(ctx context.Context, e endpoint, at string) resolved {
 		return r
 	}
 	r.addrs, r.err = g.Route.Resolve(ctx, r.host)
-	if r.err != nil && ctx.Err() != nil { // the lookup's own patience did not end: the check's did
+	if r.err != nil && ctx.Err() != nil { // the check's timeout ended, not the lookup's own
 		r.err = errCutOff
 	}
 	if r.err == nil && len(r.addrs) == 0 {
@@ -247,7 +258,7 @@ func (g Group) lookUp(ctx context.Context, e endpoint, at string) resolved {
 	return r
 }
 
-// plainLookup leaves out the name and the server, which stand beside it.
+// plainLookup returns the error's text without the name and the server, which are shown next to it.
 func plainLookup(err error) string {
 	var lookup *net.DNSError
 	switch {
@@ -272,7 +283,7 @@ func (g Group) nameservers() string {
 	return "resolver in /etc/resolv.conf: " + strings.Join(servers, ", ")
 }
 
-// resolver is nameservers, short enough for a summary.
+// resolver returns the name servers, short enough for a summary.
 func (g Group) resolver() string {
 	servers, err := g.resolvers()
 	if err == nil && len(servers) == 0 {

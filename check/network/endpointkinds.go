@@ -13,18 +13,16 @@ import (
 	"muster/internal/host/netpath"
 )
 
-// failure is what a kind of failure means: one finding for all endpoints that
-// fail so.
+// failure is a kind of failure, reported as one finding for all endpoints that fail in this way.
 type failure struct {
 	netpath.Kind
 	kind      *check.Kind
 	symptomOf []*check.Kind
-	// describe sets the summary, the fix and, for an inferred cause, what confirms it.
+	// describe sets the summary and the fix. For an inferred cause it also sets what confirms it.
 	describe func(Group, *check.Finding, []attempt)
 }
 
-// failures are in the order in which they are reported: explainTimeout relies
-// on the timeout being the first.
+// failures are sorted in the order in which they are reported. explainTimeout requires that the timeout comes first.
 func (g Group) failures() []failure {
 	return []failure{
 		{netpath.TimedOut, EndpointTimeout, []*check.Kind{VPCPathCheck}, timedOut},
@@ -40,7 +38,7 @@ func (g Group) failures() []failure {
 	}
 }
 
-// finding warns only, where the ECS agent works without these endpoints.
+// finding returns the finding for the failed endpoints. It is only a warning if the ECS agent works without them.
 func (k failure) finding(g Group, failed []attempt) check.Finding {
 	f := check.Finding{Kind: k.kind, Status: check.Warn, SymptomOf: k.symptomOf}
 	if slices.ContainsFunc(failed, func(t attempt) bool { return t.agent }) {
@@ -50,8 +48,8 @@ func (k failure) finding(g Group, failed []attempt) check.Finding {
 	return f
 }
 
-// named is the first endpoint with its address, and how many more fail alike.
-// All that go through a proxy are known by it.
+// named returns the first endpoint with its address, and how many more fail in the same way. For endpoints behind a
+// proxy, it names the proxy.
 func named(failed []attempt) string {
 	if failed[0].proxied {
 		return failed[0].proxy()
@@ -59,7 +57,7 @@ func named(failed []attempt) string {
 	return failed[0].at() + subject.AndMore(len(failed)-1, "endpoint")
 }
 
-// proxy is the proxy with the line that sets it.
+// proxy returns the proxy and the line that sets it.
 func (r resolved) proxy() string {
 	text := "the ECS agent's proxy " + r.via
 	if r.setAt != "" {
@@ -108,7 +106,8 @@ func connectionRefused(_ Group, f *check.Finding, failed []attempt) {
 	}
 }
 
-// certificate is the certificate, which an answer made by hand may lack.
+// certificate returns the certificate. If the answer has none, as in tests, it returns one without a reason for
+// rejection.
 func (t attempt) certificate() netpath.Certificate {
 	if t.Certificate == nil {
 		return netpath.Certificate{Trusted: true}
@@ -187,7 +186,7 @@ func certificates(failed []attempt) []string {
 	return out
 }
 
-// quoted appends what comes from the network, as far as it fits into a summary.
+// quoted appends text from the network to a summary, shortened to fit.
 func quoted(summary, text string) string {
 	text = strings.Trim(fmt.Sprintf("%+q", text), `"`)
 	if room := max(20, 110-len(summary)); len(text) > room {
@@ -211,7 +210,7 @@ func broken(g Group, f *check.Finding, failed []attempt) {
 	if agent, err := g.proxyOfAgent(); err == nil && errors.Is(failed[0].Err, subject.ErrNoProxyURL) {
 		f.Summary = agent.setAt + ": the ECS agent's proxy is not a valid URL"
 		f.Fix = fix.Do("Correct the line to http://HOST:PORT, and restart the ECS agent:", "sudo systemctl restart ecs")
-		if strings.ContainsAny(agent.HTTP+agent.HTTPS, `"'`) { // ecs.config is no shell: they belong to the value
+		if strings.ContainsAny(agent.HTTP+agent.HTTPS, `"'`) { // ecs.config has no quoting, so quotes are part of the value
 			f.Summary = agent.setAt + ": the ECS agent's proxy is not a valid URL, because the quotes are part of it"
 			f.Fix = fix.Do("Remove the quotes in the line, and restart the ECS agent:", "sudo systemctl restart ecs")
 		}

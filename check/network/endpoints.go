@@ -15,19 +15,19 @@ import (
 	"muster/internal/host/netpath"
 )
 
-// unanswered is an endpoint that does not answer, where the VPC may be the reason.
+// unanswered is an endpoint that does not respond, possibly because of the VPC.
 type unanswered struct {
 	resolved
 	at netip.Addr // the address that was probed
 }
 
-// attempt is an endpoint with its answer.
+// attempt is an endpoint with the result of a request to it.
 type attempt struct {
 	resolved
 	netpath.Answer
 }
 
-// at is the host with the address that was probed.
+// at returns the host with the probed address.
 func (t attempt) at() string {
 	switch {
 	case t.proxied:
@@ -52,10 +52,10 @@ func (t attempt) String() string {
 	return fmt.Sprintf("%s: %s", text, t.Err)
 }
 
-// endpoints asks all endpoints, and learns which of them do not answer for what may be a
-// reason in the VPC.
+// endpoints sends a request to every endpoint. It also returns the endpoints that do not respond, possibly because of
+// the VPC.
 func (g Group) endpoints(ctx context.Context, names []resolved) ([]check.Finding, []unanswered) {
-	if names == nil { // dns was not selected
+	if names == nil { // the dns check was not selected
 		names = g.resolve(ctx)
 	}
 	if names == nil {
@@ -81,7 +81,7 @@ func (g Group) endpoints(ctx context.Context, names []resolved) ([]check.Finding
 	return g.unreachable(ctx, all)
 }
 
-// unreachable makes one finding of all endpoints that fail alike.
+// unreachable returns one finding for all endpoints that fail in the same way.
 func (g Group) unreachable(ctx context.Context, all []attempt) ([]check.Finding, []unanswered) {
 	var beyond []unanswered
 	var evidence []string
@@ -116,9 +116,9 @@ func (g Group) unreachable(ctx context.Context, all []attempt) ([]check.Finding,
 	return found, beyond
 }
 
-// explainTimeout completes the finding on endpoints that do not answer, which comes first.
-// If other endpoints are within the VPC, its set of VPC endpoints is incomplete. Otherwise it
-// returns the endpoints for which vpc-path must find the reason.
+// explainTimeout completes the finding for endpoints that do not respond, which is the first one. If other endpoints
+// are within the VPC, the VPC endpoints are incomplete. Otherwise it returns the endpoints for which vpc-path must find
+// the reason.
 func (g Group) explainTimeout(ctx context.Context, timeout *check.Finding, silent, all []attempt) (beyond []unanswered) {
 	at := g.locateOrPlaceholder(ctx)
 	inside := slices.ContainsFunc(all, func(t attempt) bool { return t.private() && t.Kind == netpath.Reached })
@@ -145,8 +145,8 @@ func (g Group) explainTimeout(ctx context.Context, timeout *check.Finding, silen
 	return beyond
 }
 
-// pastTheProxy completes the finding where the ECS agent has a proxy, and NO_PROXY
-// exempts the endpoints that do not answer.
+// pastTheProxy completes the finding if the ECS agent has a proxy and NO_PROXY exempts the endpoints that do not
+// respond.
 func (g Group) pastTheProxy(timeout *check.Finding, silent []attempt) {
 	s := g.Settings()
 	proxy, no := s.Proxy(), s.Any("NO_PROXY", "no_proxy")
@@ -159,7 +159,7 @@ func (g Group) pastTheProxy(timeout *check.Finding, silent []attempt) {
 	timeout.Fix.Text = "Remove the endpoints' domain from NO_PROXY, or add a route to them and allow outbound tcp 443:"
 }
 
-// incompleteFinding names the VPC endpoints that are missing beside those that answer.
+// incompleteFinding names the missing VPC endpoints if other endpoints in the VPC respond.
 func (g Group) incompleteFinding(timeout *check.Finding, at location, outside []attempt) {
 	var services []string
 	for _, t := range outside {
@@ -185,14 +185,14 @@ func (g Group) createEndpoints(at location, services []string) []string {
 	return commands
 }
 
-// locateOrPlaceholder is where in the VPC this instance is, with placeholders for what is
-// unknown: the metadata service says it without any permission.
+// locateOrPlaceholder returns the instance's location in the VPC, with placeholders for unknown values. The metadata
+// service provides it without any IAM permission.
 func (g Group) locateOrPlaceholder(ctx context.Context) location {
 	unknown := location{vpc: "VPC_ID", subnet: "SUBNET_ID", groups: []string{"SECURITY_GROUP_ID"}}
 	if g.IMDS == nil {
 		return unknown
 	}
-	ctx, stop := context.WithTimeout(ctx, time.Second) // it is the end of a long wait
+	ctx, stop := context.WithTimeout(ctx, time.Second) // the user has already waited for a timeout
 	defer stop()
 	if at, err := g.locate(ctx); err == nil {
 		at.known = true
@@ -201,8 +201,8 @@ func (g Group) locateOrPlaceholder(ctx context.Context) location {
 	return unknown
 }
 
-// overIPv6 changes the failure to unknown if the ECS agent has registered although this host
-// has no IPv4 default route: the agent then uses a path that muster did not try.
+// overIPv6 changes the failure to unknown if the ECS agent has registered although this host has no IPv4 default route.
+// In that case the agent uses a path that muster did not try.
 func (g Group) overIPv6(ctx context.Context, found []check.Finding) {
 	i := slices.IndexFunc(found, func(f check.Finding) bool { return f.Kind == EndpointNoRoute })
 	if i < 0 || g.Route.Families().V4 || !g.Registered(ctx) {

@@ -12,26 +12,25 @@ import (
 	"muster/internal/fleet"
 )
 
-// Group is what these checks depend on.
+// Group holds the dependencies of these checks.
 type Group struct {
 	*subject.Instance
 	Route  subject.Route
-	IMDS   Metadata // nil: it cannot be asked
+	IMDS   Metadata // nil if it cannot be queried
 	VPC    Surroundings
-	Poll   Poller // ECS, with this instance's credentials; nil: it cannot be asked
+	Poll   Poller // ECS, with this instance's credentials; nil if it cannot be called
 	Others Others
 }
 
-// Metadata is the part of the instance metadata service that names the VPC.
+// Metadata is the part of the instance metadata service that describes the VPC.
 type Metadata interface {
 	Metadata(ctx context.Context, path string) (value string, ok bool, err error)
 }
 
-// Surroundings read the VPC from EC2. Either both fields are set or none.
+// Surroundings reads the VPC from EC2. Either both fields are set or neither.
 type Surroundings struct {
 	VPC
-	// Guards finds the security groups and ACLs around this instance and around the
-	// addresses.
+	// Guards finds the security groups and ACLs of this instance and of the addresses.
 	Guards func(context.Context, []netip.Addr) (fleet.Fleet, error)
 }
 
@@ -40,7 +39,7 @@ type Others struct {
 	InstanceRoleCheck, ClockSkew, ECSConfigMisread *check.Kind
 }
 
-// Checks are the checks of this group.
+// Checks returns the checks of this group.
 func (g Group) Checks() []check.Check {
 	dns, names := check.Learn(check.Check{Kind: DNSCheck, Group: check.Network, Title: "the ECS endpoint names resolve",
 		Findings: []*check.Kind{DNSFailure, EndpointsMixed}}, g.dns)

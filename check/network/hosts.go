@@ -16,7 +16,7 @@ import (
 
 const hostsFile = "/etc/hosts"
 
-// hostsLine is the number of the line of hosts(5) that gives the name this address; 0: none.
+// hostsLine returns the number of the line in hosts(5) that maps the name to this address, or 0.
 func hostsLine(hosts, name string, addr netip.Addr) int {
 	n := 0
 	for line := range strings.Lines(hosts) {
@@ -33,14 +33,13 @@ func hostsLine(hosts, name string, addr netip.Addr) int {
 	return 0
 }
 
-// mayBeWrongAddress reports whether endpoints fail like this if a name has a wrong address.
+// mayBeWrongAddress reports whether a wrong address can cause this kind of failure.
 func mayBeWrongAddress(kind netpath.Kind) bool {
 	return slices.Contains([]netpath.Kind{netpath.TimedOut, netpath.NoRoute, netpath.Refused, netpath.WrongName}, kind)
 }
 
-// wrongAddress completes the finding on endpoints that fail because of their address and not
-// because of the path: the address comes from /etc/hosts, or nothing answers at it while
-// other endpoints answer.
+// wrongAddress completes the finding for endpoints that fail because of a wrong address. The address comes from
+// /etc/hosts, or nothing responds at it while other endpoints respond.
 func (g Group) wrongAddress(f *check.Finding, failed, all []attempt) {
 	t := failed[0]
 	if t.proxied || !t.Addr.IsValid() {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The format: hosts(5), "IP_address canonical_hostname [aliases...]", a comment from # on.
+// The format comes from hosts(5): "IP_address canonical_hostname [aliases...]", with a comment after #.
 func TestPinnedIsTheLineOfTheAddress(t *testing.T) {
 	for name, c := range map[string]struct {
 		hosts string

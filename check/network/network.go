@@ -7,29 +7,28 @@ import (
 	"muster/internal/host/netpath"
 )
 
-// endpoint is one that this instance needs.
+// endpoint is an AWS endpoint that this instance needs.
 type endpoint struct {
-	service string   // of the VPC endpoint for it: ecs, ecs-agent, ecs-telemetry, ...
-	urls    []string // the possible ones, of which one is used
+	service string   // name of the service in a VPC endpoint: ecs, ecs-agent, ecs-telemetry, ...
+	urls    []string // alternatives, of which one is used
 	agent   bool     // the ECS agent does not work without it
 }
 
-// needed are the endpoints of the ECS agent, and those that the settings call for.
-// ECS sends its agent to ecs-a-1 and ecs-t-1 (or another number), and within
-// a VPC with endpoints of its own to ecs-a and ecs-t (amazon-ecs-agent issues 931
-// and 4779; the private DNS names of the VPC endpoints).
+// needed returns the endpoints of the ECS agent, and those that the settings require. ECS sends its agent to ecs-a-1
+// and ecs-t-1 (or another number). In a VPC with its own endpoints it sends the agent to ecs-a and ecs-t
+// (amazon-ecs-agent issues 931 and 4779; the private DNS names of the VPC endpoints).
 func (g Group) needed() []endpoint {
 	at, err := url.Parse(g.Route.Endpoint)
 	if err != nil || at.Host == "" {
 		return nil
 	}
 	name, domain, _ := strings.Cut(at.Host, ".")
-	if name != "ecs" && name != "ecs-fips" { // AWS_ENDPOINT_URL: one for all; the agent's are unknown
+	if name != "ecs" && name != "ecs-fips" { // AWS_ENDPOINT_URL replaces every endpoint, so the agent's own are unknown
 		return []endpoint{{"ecs", []string{g.Route.Endpoint}, true}}
 	}
 	agent, telemetry := urls(domain, "ecs-a-1", "ecs-a"), urls(domain, "ecs-t-1", "ecs-t")
 	if g.onlyIPv6() {
-		// ECS sent agents of IPv6-only instances to names of either kind (issue 4779).
+		// ECS sent agents on IPv6-only instances to names of either kind (issue 4779).
 		domain = netpath.DualStack(domain)
 		agent = append(urls(domain, "ecs-a-1", "ecs-a"), urls(netpath.IPv4Only(domain), "ecs-a-1", "ecs-a")...)
 		telemetry = append(urls(domain, "ecs-t-1", "ecs-t"), urls(netpath.IPv4Only(domain), "ecs-t-1", "ecs-t")...)
@@ -52,9 +51,9 @@ func urls(domain string, names ...string) []string {
 	return out
 }
 
-// onlyIPv6 says whether the ECS agent uses dual-stack endpoints: where its setting
-// says ipv6, or where without a setting only IPv6 has a default route
-// (amazon-ecs-agent agent/config/parse_linux.go, config_unix.go; since 1.98).
+// onlyIPv6 reports whether the ECS agent uses dual-stack endpoints. It does so if its setting is ipv6, or if the
+// setting is unset and only IPv6 has a default route (amazon-ecs-agent agent/config/parse_linux.go, config_unix.go;
+// since 1.98).
 func (g Group) onlyIPv6() bool {
 	switch only, _ := g.ipCompatibility(); only {
 	case "ipv4":
@@ -65,8 +64,7 @@ func (g Group) onlyIPv6() bool {
 	return g.Route.Families().OnlyIPv6()
 }
 
-// ipCompatibility is the setting of the ECS agent, ipv4 or ipv6, and its
-// file:line. The agent ignores any other value.
+// ipCompatibility returns the ECS agent's setting, ipv4 or ipv6, and its file:line. The agent ignores any other value.
 func (g Group) ipCompatibility() (value, at string) {
 	v, ok := g.Settings().Get("ECS_INSTANCE_IP_COMPATIBILITY")
 	if !ok {
@@ -75,7 +73,7 @@ func (g Group) ipCompatibility() (value, at string) {
 	return v.Text, v.Where()
 }
 
-// dualStackHost is the name of the ECS endpoint that also answers over IPv6.
+// dualStackHost returns the name of the ECS endpoint that also supports IPv6.
 func (g Group) dualStackHost() string {
 	at, err := url.Parse(g.Route.Endpoint)
 	if err != nil {

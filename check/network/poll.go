@@ -16,7 +16,7 @@ import (
 	"muster/internal/host/netpath"
 )
 
-// Poller asks ECS what its agent asks before it connects.
+// Poller makes the calls to ECS that the agent makes before it connects.
 type Poller interface {
 	PollEndpoints(ctx context.Context, cluster string) (awsapi.PollEndpoints, error)
 }
@@ -67,7 +67,7 @@ func hostOf(text string) string {
 
 const discoverPollEndpoint = "ecs:DiscoverPollEndpoint"
 
-// refused distinguishes the ways in which ECS, or a policy in front of it, refuses.
+// refused distinguishes the ways in which ECS, or a policy that applies before it, rejects the call.
 func (g Group) refused(ctx context.Context, err error) []check.Finding {
 	f := check.Finding{Status: check.Fail, Evidence: []string{answerOf(err)}}
 	switch awsapi.KindOf(err) {
@@ -90,7 +90,7 @@ func (g Group) refused(ctx context.Context, err error) []check.Finding {
 	return []check.Finding{f}
 }
 
-// answerOf is the error as the API sent it, without advice.
+// answerOf returns the API's error without the advice that muster adds.
 func answerOf(err error) string {
 	var failed *awsapi.Error
 	if errors.As(err, &failed) {
@@ -99,8 +99,8 @@ func answerOf(err error) string {
 	return err.Error()
 }
 
-// denied completes the finding for the policy that decides. Allowing the action in the role
-// does not help if another policy denies it.
+// denied completes the finding for the policy that denies the action. Allowing the action in the role does not help if
+// another policy denies it.
 func (g Group) denied(ctx context.Context, f *check.Finding, by awsapi.Denial) {
 	action, role := cmp.Or(by.Action, discoverPollEndpoint), cmp.Or(by.Role, "ROLE")
 	f.Kind = PollDenied
@@ -128,7 +128,8 @@ func (g Group) denied(ctx context.Context, f *check.Finding, by awsapi.Denial) {
 	}
 }
 
-// deniedByRole is also for messages that name no policy.
+// deniedByRole completes the finding for an action that the role does not allow. It also handles messages that name no
+// policy.
 func (g Group) deniedByRole(f *check.Finding, by awsapi.Denial, action, role string) {
 	if by.Explicit {
 		f.Summary = "a policy of the instance role explicitly denies " + action + ", which the ECS agent needs to connect"
@@ -142,5 +143,5 @@ func (g Group) deniedByRole(f *check.Finding, by awsapi.Denial, action, role str
 			"aws")+":iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role")
 }
 
-// instance is the id of this instance, or a placeholder.
+// instance returns the ID of this instance, or a placeholder.
 func (g Group) instance() string { return cmp.Or(g.Identity.InstanceID, "INSTANCE_ID") }

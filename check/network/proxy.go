@@ -16,19 +16,19 @@ import (
 	"muster/internal/redact"
 )
 
-// proxied is one place that sets a proxy, with its exemptions.
+// proxied is a place that sets a proxy, with its exemptions.
 type proxied struct {
 	whose string
 	netpath.Proxy
 	setAt, noAt string // file:line; noAt is empty without NO_PROXY
-	httpAt      string // the line for http, the scheme of the metadata service; empty without one
-	file        string // where NO_PROXY belongs
-	restart     string // the command after which a change counts
-	misread     bool   // NO_PROXY is written so that it is misread, which ecs-config says
+	httpAt      string // the line of the proxy for http, the metadata service's scheme; empty if there is none
+	file        string // the file that NO_PROXY belongs in
+	restart     string // the command that applies a change
+	misread     bool   // NO_PROXY is misread, which the check ecs-config reports
 }
 
-// The entries that AWS asks for (ECS developer guide, "Using an HTTP proxy for
-// Amazon ECS Linux container instances").
+// noProxy lists the exemptions that AWS recommends (ECS developer guide, "Using an HTTP proxy for Amazon ECS Linux
+// container instances").
 var noProxy = []string{"169.254.169.254", "169.254.170.2", dockerSocket}
 
 const dockerSocket = "/var/run/docker.sock"
@@ -98,7 +98,7 @@ func (g Group) proxyOfUnit(unit string) func() (proxied, error) {
 	}
 }
 
-// String never shows the credentials in a proxy's URL.
+// String returns the proxy without the credentials in its URL.
 func (p proxied) String() string {
 	text := p.setAt + ": proxy of " + p.whose
 	if p.httpAt != "" && p.httpAt != p.setAt {
@@ -115,10 +115,10 @@ func (p proxied) String() string {
 	return text + "; " + p.noAt + ": NO_PROXY=" + redact.Value("NO_PROXY", p.No)
 }
 
-// findings are those on missing exemptions. Without the metadata service the agent has
-// neither its identity nor credentials. It is asked over http, to which HTTPS_PROXY does not apply, and a
-// socket uses no proxy (golang.org/x/net/http/httpproxy, proxyForURL). AWS
-// recommends the other entries, whose absence affects tasks at most.
+// findings returns the findings for missing exemptions. Without the metadata service the agent has neither its identity
+// nor credentials. Requests to it use http, so HTTPS_PROXY does not apply, and requests to a socket use no proxy
+// (golang.org/x/net/http/httpproxy, proxyForURL). AWS recommends the other entries. If they are missing, at most tasks
+// are affected.
 func (p proxied) findings(misread *check.Kind) []check.Finding {
 	missing := slices.DeleteFunc(slices.Clone(noProxy), func(entry string) bool {
 		return p.Exempts(entry) || p.whose == "docker.service" && entry == dockerSocket
@@ -142,7 +142,7 @@ func (p proxied) findings(misread *check.Kind) []check.Finding {
 	return []check.Finding{f}
 }
 
-// exemptFix is how to leave out what is missing, and keep what is left out already.
+// exemptFix returns the fix that adds the missing exemptions and keeps the existing ones.
 func (p proxied) exemptFix(missing []string) fix.Fix {
 	value := strings.Join(append(strings.FieldsFunc(p.No, func(r rune) bool { return r == ',' || r == ' ' }), missing...), ",")
 	if p.restart == subject.RestartECS && !strings.ContainsAny(value, "'\"`$;&|<>()") {

@@ -14,8 +14,8 @@ import (
 	"muster/reach"
 )
 
-// guards evaluates security groups and network ACLs between this instance and the
-// addresses that do not answer: at both ends for one in the VPC, else at ours.
+// guards evaluates security groups and network ACLs between this instance and the addresses that do not respond. For an
+// address in the VPC it evaluates both ends, otherwise only this instance's.
 func (g Group) guards(ctx context.Context, lost []unanswered, _ location) ([]check.Finding, error) {
 	var addrs []netip.Addr
 	for _, l := range lost {
@@ -39,9 +39,9 @@ func (g Group) guards(ctx context.Context, lost []unanswered, _ location) ([]che
 		}
 		v := judge.Evaluate(self, peer, reach.Need{Protocol: reach.TCP, Ports: reach.Range{First: 443, Last: 443}, Flow: reach.Outbound})
 		switch {
-		case v.Status == reach.Open, v.Hop == reach.Nowhere && v.Status != reach.Unknown: // IPv6, and none here
+		case v.Status == reach.Open, v.Hop == reach.Nowhere && v.Status != reach.Unknown: // the address is IPv6 and this instance has none
 		case v.Status == reach.Unknown:
-			unknown = unreadActions(peers) // the same for all
+			unknown = unreadActions(peers) // the same for every address
 		default:
 			return g.closed(v, self, peer)
 		}
@@ -49,8 +49,8 @@ func (g Group) guards(ctx context.Context, lost []unanswered, _ location) ([]che
 	return nil, unknown
 }
 
-// unreadActions names the actions that EC2 refused. A public address without an
-// owner in this region is no gap.
+// unreadActions returns an error that names the actions that EC2 denied. A public address without an owner in this
+// region is not an error.
 func unreadActions(f fleet.Fleet) error {
 	var explainTimeout []error
 	for _, u := range f.Unread {
@@ -61,7 +61,7 @@ func unreadActions(f fleet.Fleet) error {
 	return errors.Join(explainTimeout...)
 }
 
-// closed names the hop that blocks the traffic, and the rule that opens it.
+// closed returns the finding that names the hop that blocks the traffic, and the rule that opens it.
 func (g Group) closed(v reach.Verdict, self, peer reach.Endpoint) ([]check.Finding, error) {
 	to := peer.Addrs[0]
 	switch v.Hop {

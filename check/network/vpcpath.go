@@ -12,29 +12,29 @@ import (
 	"muster/internal/base/fix"
 )
 
-// VPC reads the paths out of a VPC from EC2.
+// VPC reads from EC2 the paths out of a VPC.
 type VPC interface {
 	Routing
 	Naming
 }
 
-// Routing is where the routes point.
+// Routing returns route tables and their targets.
 type Routing interface {
 	RouteTables(ctx context.Context, vpcs []string) ([]awsapi.RouteTable, error)
-	NATGateway(ctx context.Context, id string) (*awsapi.NATGateway, error) // nil: there is none
+	NATGateway(ctx context.Context, id string) (*awsapi.NATGateway, error) // nil if it does not exist
 }
 
-// Naming decides what the VPC's resolver answers.
+// Naming returns the settings that determine how the VPC's resolver answers.
 type Naming interface {
 	VPCEndpoints(ctx context.Context, vpc string) ([]awsapi.VPCEndpoint, error)
 	DNSSupport(ctx context.Context, vpc string) (bool, error)
 }
 
-// location is where in the VPC this instance is.
+// location is this instance's location in the VPC.
 type location struct {
 	vpc, subnet, public string
 	groups              []string
-	known               bool // false: the fields are placeholders
+	known               bool // if false, the fields are placeholders
 }
 
 func (at location) String() string {
@@ -45,7 +45,7 @@ func (at location) String() string {
 	return fmt.Sprintf("%s, %s, %s, %s", at.vpc, at.subnet, strings.Join(at.groups, ", "), address)
 }
 
-// locate asks the metadata service for the first interface.
+// locate reads the location of the first interface from the metadata service.
 func (g Group) locate(ctx context.Context) (location, error) {
 	mac, there, err := g.IMDS.Metadata(ctx, "mac")
 	if err != nil || !there {
@@ -61,8 +61,7 @@ func (g Group) locate(ctx context.Context) (location, error) {
 	return at, err
 }
 
-// vpcPath finds the one thing in the VPC that blocks the path to the endpoints.
-// It makes no call while all endpoints answer.
+// vpcPath finds the part of the VPC that blocks the path to the endpoints. It makes no call if all endpoints respond.
 func (g Group) vpcPath(ctx context.Context, names []resolved, lost []unanswered) []check.Finding {
 	lookupFinding := unresolvedOf(names)
 	if len(lost) == 0 && !lookupFinding {
@@ -110,7 +109,7 @@ func failed(kind *check.Kind, summary string, to fix.Fix, evidence ...string) ([
 	return []check.Finding{{Kind: kind, Status: check.Fail, Summary: summary, Evidence: evidence, Fix: to}}, nil
 }
 
-// ec2 is a command of the AWS CLI in this region.
+// ec2 returns a command of the AWS CLI in this region.
 func (g Group) ec2(command string, args ...any) string {
 	name, rest, _ := strings.Cut(fmt.Sprintf(command, args...), " ")
 	return "aws ec2 " + name + " --region " + g.Region() + " " + rest
@@ -125,15 +124,15 @@ func (g Group) dnsSupport(ctx context.Context, _ []unanswered, at location) ([]c
 		fix.Do("Enable DNS support:", g.ec2("modify-vpc-attribute --vpc-id %s --enable-dns-support", at.vpc)))
 }
 
-// endpointState looks at the interface endpoints of the services that do not
-// answer: one may exist and not work, or not be used for lack of private DNS.
+// endpointState checks the interface endpoints of the services that do not respond. An interface endpoint may exist but
+// not be available, or be unused because private DNS is off.
 func (g Group) endpointState(ctx context.Context, lost []unanswered, at location) ([]check.Finding, error) {
 	all, err := g.VPC.VPCEndpoints(ctx, at.vpc)
 	for _, e := range all {
 		for _, l := range lost {
 			switch {
 			case !strings.HasSuffix(e.Service, "."+l.service):
-			case !strings.EqualFold(e.State, "available"): // the API spells it both ways
+			case !strings.EqualFold(e.State, "available"): // the API uses upper and lower case
 				return failed(EndpointUnavailable, fmt.Sprintf("the VPC endpoint %s for %s is %s, not available", e.ID, e.Service, e.State),
 					fix.Do("Accept the endpoint connection, or delete the endpoint and create it again:",
 						g.ec2("describe-vpc-endpoints --vpc-endpoint-ids %s", e.ID)))
@@ -147,7 +146,7 @@ func (g Group) endpointState(ctx context.Context, lost []unanswered, at location
 	return nil, err
 }
 
-// routes evaluates the path to the internet. An address within the VPC needs none.
+// routes evaluates the path to the internet. An address within the VPC does not need one.
 func (g Group) routes(ctx context.Context, lost []unanswered, at location) ([]check.Finding, error) {
 	for _, l := range lost {
 		if l.at.Is4() && !l.private() {
@@ -191,7 +190,7 @@ func (g Group) toNAT(command, table, to string) string {
 	return g.ec2("%s --route-table-id %s --destination-cidr-block %s --nat-gateway-id NAT_GATEWAY_ID", command, table, to)
 }
 
-// nat evaluates a NAT gateway, and whether its own subnet reaches the internet.
+// nat evaluates a NAT gateway, and whether its own subnet has a route to the internet.
 func (g Group) nat(ctx context.Context, tables []awsapi.RouteTable, vpc string, route awsapi.Route, from awsapi.RouteTable,
 	of string) ([]check.Finding, error) {
 	replace := fix.Do("Create a NAT gateway in a public subnet, and point the route to it:",

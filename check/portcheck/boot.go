@@ -9,14 +9,12 @@ import (
 	"muster/reach"
 )
 
-// bootSample is how many peers an instance dials when it boots. All of a group that
-// boots at once dial as many, so that each is dialed by as many on average, whatever
-// the size of the group.
+// bootSample is the number of peers that a booting instance dials. If a whole group boots at once, each instance is
+// dialed this many times on average, whatever the size of the group.
 const bootSample = 10
 
-// AtBoot checks this instance against the peers of its cluster, as `muster ports` on the
-// instance does, but with few calls and dials, because it may have booted with a
-// thousand others.
+// AtBoot checks the ports between this instance and the peers of its cluster, as `muster ports` does on the instance.
+// It makes few calls and dials, because a thousand instances may boot at the same time.
 func AtBoot(ctx context.Context, i *instance.Instance, cluster string) (*ports.Report, error) {
 	needs, _, err := reach.ParsePorts(i.Config.Ports)
 	if err != nil {

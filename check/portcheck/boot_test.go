@@ -11,8 +11,8 @@ import (
 	"muster/internal/sandbox"
 )
 
-// The peers of this sandboxed instance are addresses of loopback, so that it
-// really dials them: on one something listens, on the other nothing.
+// The peers of this sandboxed instance are loopback addresses, so the test really dials them. One has a listener, the
+// other has none.
 func TestABootLooksAtItsHostAndDials(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.2:0")
 	if err != nil {

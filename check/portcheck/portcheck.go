@@ -1,6 +1,6 @@
-// Package portcheck decides between whom the replication ports are checked, and with
-// what: for `muster ports` anywhere, for a boot, and for the agent. Package check makes
-// the report, package fleet finds the peers, and package reach evaluates the rules.
+// Package portcheck selects the instances between which the replication ports are checked, and the sources of the
+// check: for `muster ports` anywhere, for a boot, and for the agent. Package check/ports makes the report, package
+// fleet finds the peers, and package reach evaluates the rules.
 //
 //	muster ports on an instance    this instance and its peers; host, rules, dials
 //	muster ports --cluster NAME    every pair; rules
@@ -34,33 +34,34 @@ import (
 	"muster/reach"
 )
 
-// Request is what a person asks `muster ports` for.
+// Request holds the arguments of `muster ports`.
 type Request struct {
-	// Peers chooses them, except for the cluster and this instance, which Locate fills in.
+	// Peers selects the peers. Locate adds the cluster and this instance.
 	Peers fleet.Selector
-	// WholeCluster: the cluster was named on the command line, so every pair is meant.
+	// WholeCluster is true if the command line names the cluster, which means that every pair must be checked.
 	WholeCluster bool
-	Region       string // empty: this instance's, or the environment's
-	NoDial       bool
-	All          bool        // report every problem, not only the first
-	Ephemeral    reach.Range // the ports that peers connect from; zero: not given
+	// OnlyCluster is true if the command evaluates only whole clusters.
+	OnlyCluster bool
+	Region      string // empty means this instance's region, or the environment's
+	NoDial      bool
+	All         bool        // report every problem, not only the first ones
+	Ephemeral   reach.Range // the source ports of peers; zero means not specified
 }
 
-// Place is where the ports are checked from, and between whom.
+// Place describes where the check runs and which peers it includes.
 type Place struct {
-	Scope string // the peers, in words
-	Ports string // profiles and ports, as they were set
+	Scope string // description of the peers
+	Ports string // profiles and ports, as in the settings
 
 	instance *instance.Instance
 	api      *awsapi.Client
 	selector fleet.Selector
 	request  Request
-	targets  []reach.Range // that the load balancers connect to
-	sample   int           // how many peers are dialed at most; 0: all
+	targets  []reach.Range // the load balancers' target ports
+	sample   int           // maximum number of dialed peers; 0 means all
 }
 
-// Locate finds out whether this instance asks about its own peers, or somebody asks
-// about a whole fleet.
+// Locate determines whether the check is about this instance and its peers, or about a whole fleet.
 func Locate(ctx context.Context, h *instance.Host, q Request, log *slog.Logger) (*Place, error) {
 	i, err := q.open(ctx, h, log)
 	if err != nil {
@@ -69,7 +70,7 @@ func Locate(ctx context.Context, h *instance.Host, q Request, log *slog.Logger) 
 	p := &Place{Scope: scope(q.Peers), Ports: cmp.Or(i.Config.Ports, reach.DefaultProfile), instance: i, selector: q.Peers, request: q}
 	p.selector.Cluster = i.Cluster()
 	if p.Scope == "" || i.Config.Origin("MUSTER_BALANCER").Layer == config.LayerFlag {
-		p.front(i.Config) // what is set for this instance is about its cluster
+		p.front(i.Config) // the settings of this instance apply to its own cluster
 	}
 	if p.Scope == "" {
 		p.Scope = "cluster " + p.selector.Cluster
@@ -80,6 +81,8 @@ func Locate(ctx context.Context, h *instance.Host, q Request, log *slog.Logger) 
 	switch _, err := cluster.Parse(p.selector.Cluster); {
 	case p.selector.Cluster != "" && err != nil:
 		return nil, exitcode.Wrap(exitcode.BadConfiguration, err)
+	case p.selector.Cluster == "" && q.OnlyCluster:
+		return nil, exitcode.Wrap(exitcode.Usage, errors.New("no cluster: pass --cluster"))
 	case p.selector.Cluster == "" && q.Peers.Group == "" && len(q.Peers.Addresses) == 0:
 		return nil, exitcode.Wrap(exitcode.Usage, errors.New("no target: pass --cluster, --asg, --service or --address"))
 	}
@@ -95,9 +98,8 @@ func Locate(ctx context.Context, h *instance.Host, q Request, log *slog.Logger) 
 	return p, nil
 }
 
-// open asks no metadata service if it cannot add anything: the peers and the region are
-// named, and no bootstrap has left a record here. Away from EC2 each command would wait
-// a second for it.
+// open skips the metadata service if the request names the peers and the region, and bootstrap has left no record here.
+// Otherwise each command would wait a second for it on a machine outside EC2.
 func (q Request) open(ctx context.Context, h *instance.Host, log *slog.Logger) (*instance.Instance, error) {
 	named := q.Peers.Group != "" || len(q.Peers.Addresses) > 0 || q.WholeCluster
 	i, err := h.Read()
@@ -108,7 +110,7 @@ func (q Request) open(ctx context.Context, h *instance.Host, log *slog.Logger) (
 	return h.Glance(ctx, log)
 }
 
-// scope is empty for a cluster.
+// scope returns a description of the selection. It is empty for a cluster.
 func scope(s fleet.Selector) string {
 	switch {
 	case s.Group != "":
@@ -123,7 +125,7 @@ func scope(s fleet.Selector) string {
 	return ""
 }
 
-// front sets the load balancers in front of the peers, which Load has checked.
+// front sets the load balancers of the peers. Load has already validated them.
 func (p *Place) front(cfg *config.Config) {
 	p.selector.Balancers, _ = balancer.Parse(cfg.Balancer)
 	p.targets, _ = reach.ParseTargets(cfg.TargetPort)
@@ -132,11 +134,14 @@ func (p *Place) front(cfg *config.Config) {
 // Balanced reports whether a load balancer is evaluated.
 func (p *Place) Balanced() bool { return len(p.selector.Balancers) > 0 }
 
-// Cluster is the cluster of the peers; it may be empty.
+// Cluster returns the cluster of the peers. It may be empty.
 func (p *Place) Cluster() string { return p.selector.Cluster }
 
-// Region is the region of the peers.
+// Region returns the region of the peers.
 func (p *Place) Region() string { return p.api.Region() }
+
+// API returns the client for that region.
+func (p *Place) API() *awsapi.Client { return p.api }
 
 // Check evaluates the ports.
 func (p *Place) Check(ctx context.Context, needs []reach.Need) (*ports.Report, error) {
@@ -156,7 +161,7 @@ func (p *Place) discover(ctx context.Context) (fleet.Fleet, error) {
 	return fleet.Discover(ctx, p.api, p.selector)
 }
 
-// dialTimeout bounds all dials together.
+// dialTimeout is the timeout of all dials together.
 const dialTimeout = 10 * time.Second
 
 func dial(ctx context.Context, from netip.Addr, targets []probe.Target) []probe.Result {
@@ -165,21 +170,21 @@ func dial(ctx context.Context, from netip.Addr, targets []probe.Target) []probe.
 	return (&probe.Prober{Source: from}).Dial(ctx, targets)
 }
 
-// agentRange is the range of host ports in the settings of this host's ECS agent.
+// agentRange returns the range of host ports that the settings of this host's ECS agent specify.
 func agentRange(cfg *config.Config) reach.Range {
 	data, err := ecsconfig.Load(cfg.Path(cmp.Or(cfg.ECSConfig, ecsconfig.DefaultPath)))
 	if err != nil {
-		return reach.Range{} // check reports a file that cannot be read
+		return reach.Range{} // another check reports a file that cannot be read
 	}
 	value, _ := ecsconfig.Parse(data).Get("ECS_DYNAMIC_HOST_PORT_RANGE")
 	ports, err := reach.ParseRange(value)
 	if err != nil {
-		return reach.Range{} // the agent ignores it as well
+		return reach.Range{} // the agent ignores it too
 	}
 	return ports
 }
 
-// OnHost looks at the ports on this host.
+// OnHost returns a function that checks the ports on this host.
 func OnHost(i *instance.Instance) func(context.Context, netip.Addr, []reach.Need) hostports.Report {
 	return func(ctx context.Context, self netip.Addr, needs []reach.Need) hostports.Report {
 		host := hostports.Host{Agent: i.Introspection(), Self: self}
@@ -192,8 +197,7 @@ func OnHost(i *instance.Instance) func(context.Context, netip.Addr, []reach.Need
 	}
 }
 
-// noDocker is a Docker Engine that cannot be asked, which is not the same as a
-// host without one.
+// noDocker is a Docker Engine that cannot be queried. That differs from a host without Docker.
 type noDocker struct{ err error }
 
 func (n noDocker) Containers(context.Context) ([]dockerapi.Container, error) { return nil, n.err }

@@ -10,7 +10,7 @@ import (
 	"muster/internal/report/ports"
 )
 
-// A wait looks each few seconds: the fleet is asked for and dialled once a minute.
+// --wait runs the checks every few seconds, but evaluates and dials the fleet only once a minute.
 func TestTheLooksOfAWaitShareTheLookAtThePorts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var recent Recent
@@ -27,7 +27,7 @@ func TestTheLooksOfAWaitShareTheLookAtThePorts(t *testing.T) {
 				t.Errorf("asked %d times, want %d: %v", asked, want, got)
 			}
 		}
-		look(1, bad) // a failure is no report
+		look(1, bad) // an error is not kept
 		look(2, nil)
 		<-time.After(recentAge - time.Second)
 		look(2, nil)

@@ -7,28 +7,28 @@ import (
 	"strings"
 
 	checkports "muster/check/ports"
+	"muster/internal/base/gate"
 	"muster/internal/fleet"
-	"muster/internal/gate"
 	"muster/internal/host/hostports"
 	"muster/internal/instance"
 	"muster/internal/report/ports"
 	"muster/reach"
 )
 
-// Blocked is what the rules say of the ports between this instance and its peers.
+// Blocked is the result of evaluating the rules between this instance and its peers.
 type Blocked struct {
-	Pairs  int    // of an instance and a port range that are blocked
-	First  string // one of them; empty if there is none
+	Pairs  int    // number of blocked combinations of a peer and a port range
+	First  string // one of them; empty if there are none
 	Remedy string
 	Gate   gate.State
 }
 
-// ByRules returns a function that evaluates the ports of this instance by rules alone:
-// it dials no peer and looks at nothing on this host. It is nil if no ports are set. An
-// error says that some pairs are unknown and none is known to be blocked.
+// ByRules returns a function that evaluates the ports of this instance by rules alone. It dials no peer and checks
+// nothing on this host. ByRules returns nil if no ports are set. The function returns an error if some pairs are
+// unknown and none is known to be blocked.
 func ByRules(i *instance.Instance, api fleet.API) func(context.Context) (Blocked, error) {
 	needs, _, err := reach.ParsePorts(i.Config.Ports)
-	if i.Config.Ports == "" || err != nil { // Load has checked it
+	if i.Config.Ports == "" || err != nil { // Load has already validated it
 		return nil
 	}
 	p := &Place{selector: fleet.Selector{Cluster: i.Cluster(), Self: i.Identity.InstanceID}}

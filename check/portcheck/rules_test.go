@@ -11,7 +11,7 @@ import (
 	"muster/reach"
 )
 
-// Nobody may read the rules: then no port is known to be open.
+// Without permission to read the rules, no port is known to be open.
 func TestPortsThatCannotBeJudgedAreNotOpen(t *testing.T) {
 	endpoint := func(name, addr string) reach.Endpoint {
 		return reach.Endpoint{

@@ -13,9 +13,8 @@ import (
 	"muster/reach"
 )
 
-// balanced is found, with a balancer before it in a subnet of its own: sg-1
-// admits it on tcp 7000 alone, and an ACL lets the answers through to ports from
-// 32768 on, which is enough for Linux and not for a balancer.
+// balanced returns found with a load balancer in its own subnet. sg-1 admits it only on tcp 7000. An ACL allows
+// responses to ports from answersFrom on. 32768 is enough for clients on Linux, but not for a load balancer.
 func balanced(answersFrom uint16) fleet.Fleet {
 	f := found(0)
 	entry := func(d reach.Direction, first uint16) reach.ACLEntry {
@@ -95,8 +94,7 @@ func TestDynamicPortsAreTheKernelsWhereItCouldBeAsked(t *testing.T) {
 	}
 }
 
-// Finding P1: since 1.70 the ECS agent assigns hostPort 0, from its own range if one is
-// configured.
+// Finding P1: since 1.70 the ECS agent assigns the port for hostPort 0. It uses its own range if one is configured.
 func TestDynamicPortsAreTheECSAgentsWhereConfigured(t *testing.T) {
 	look := Options{Discover: finds(balanced(1024), nil), Dynamic: reach.Range{First: 20000, Last: 20099},
 		Host: func(context.Context, netip.Addr, []reach.Need) hostports.Report {
@@ -111,7 +109,7 @@ func TestDynamicPortsAreTheECSAgentsWhereConfigured(t *testing.T) {
 	}
 }
 
-// Finding P3: the clients of a Network Load Balancer are not the load balancer.
+// Finding P3: the clients of a Network Load Balancer have other addresses than the load balancer.
 func TestANetworkLoadBalancerMayPreserveClientAddresses(t *testing.T) {
 	for name, c := range map[string]struct {
 		kind, group string
@@ -152,7 +150,7 @@ func TestANetworkLoadBalancerMayPreserveClientAddresses(t *testing.T) {
 	}
 }
 
-// Finding P5: answers go to the ports that the dialing host uses, here and on peers.
+// Finding P5: responses go to the ports that the dialing host uses as source ports, here and on peers.
 func TestPeersAreAssumedToDialFromThePortsOfThisHost(t *testing.T) {
 	f := balanced(32768)
 	f.Balancers = nil
@@ -177,7 +175,7 @@ func TestPeersAreAssumedToDialFromThePortsOfThisHost(t *testing.T) {
 	}
 }
 
-// Finding F1: the instances' interfaces are open, but nobody dials these.
+// Finding F1: the instances' interfaces are open, but no peer dials them.
 func TestTasksWithInterfacesOfTheirOwnAreUndetermined(t *testing.T) {
 	f := found(-1)
 	f.OwnInterfaces = 2

@@ -12,7 +12,7 @@ import (
 	"muster/reach"
 )
 
-// three is this instance and two peers, between which tcp 7000 to 7999 is open.
+// three returns this instance and two peers, with tcp 7000 to 7999 open between them.
 func three() fleet.Fleet {
 	f := found(0)
 	f.World.Groups[0].Rules[0].Ports = reach.Range{First: 7000, Last: 7999}
@@ -23,14 +23,13 @@ func three() fleet.Fleet {
 	return f
 }
 
-// What the dials meet counts, where the rules are open (amazon-ecs-agent issue 2877:
-// a firewall on the host).
+// The results of dials count where the rules are open (amazon-ecs-agent issue 2877: a firewall on the host).
 func TestLostDialsAreFindings(t *testing.T) {
 	const lost, refused, connected, noRoute, undialled = reach.TimedOut, reach.Refused, reach.Connected, reach.NoRoute, reach.NotProbed
 	type dials map[string]reach.Contact // address:port, or address
 	for name, c := range map[string]struct {
 		ports    string
-		listened bool // a server here uses the ports
+		listened bool // a server on this instance uses the ports
 		dials    dials
 		want     string // of the first finding; "" for none
 		says     string

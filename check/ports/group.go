@@ -1,5 +1,5 @@
-// Package ports checks the replication ports, on this host and between this instance and
-// its peers. Ports does the same for a whole fleet.
+// Package ports checks the replication ports on this host, and between this instance and its peers. The function Ports
+// does the same for a whole fleet.
 package ports
 
 import (
@@ -11,11 +11,11 @@ import (
 	"muster/internal/report/ports"
 )
 
-// Group is what these checks depend on.
+// Group holds the dependencies of these checks.
 type Group struct {
 	*subject.Instance
-	// HostPorts examines the replication ports on this host, and Ports evaluates them
-	// between this instance and its peers; nil: not from here.
+	// HostPorts checks the replication ports on this host. Ports evaluates them between this instance and its peers.
+	// Each is nil if that is not possible here.
 	HostPorts func(context.Context) hostports.Report
 	Ports     func(context.Context) (*ports.Report, error)
 	Others    Others
@@ -24,7 +24,7 @@ type Group struct {
 // Others are the checks of other groups that these checks refer to.
 type Others struct{ DockerCheck *check.Kind }
 
-// Checks are the checks of this group.
+// Checks returns the checks of this group.
 func (g Group) Checks() []check.Check {
 	return []check.Check{
 		{Kind: HostPortsCheck, Group: check.PortsOf, Title: "nothing on this host blocks the replication ports", Run: g.hostPorts,

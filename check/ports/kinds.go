@@ -4,8 +4,8 @@ import (
 	"muster/check"
 )
 
-// The checks of the ports group, each with what it may find. SymptomOf and Needs refer to
-// these variables. Their ids are frozen.
+// The checks of the ports group, each with its possible findings. SymptomOf and Needs refer to these variables. The IDs
+// must never change.
 var (
 	HostPortsCheck          = &check.Kind{ID: "host-ports"}
 	MulticastFinder         = &check.Kind{ID: "multicast-finder"}

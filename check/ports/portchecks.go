@@ -14,8 +14,8 @@ import (
 	"muster/reach"
 )
 
-// definite are the findings of package hostports that are certain to separate peers. The
-// others make it likely, or may be intended.
+// definite returns the findings of package hostports that certainly separate peers. The others only make it likely, or
+// may be intended.
 func definite() []*check.Kind {
 	return []*check.Kind{MulticastFinder, PortNotPublished, PublishedOnOtherAddress, OtherHostPort, V6OnlyListener,
 		ListenerOnOtherAddress}
@@ -90,12 +90,12 @@ func (g Group) replicationPorts(ctx context.Context) []check.Finding {
 	return check.Passed(g.Config.Ports+": the rules allow all peers, and no dial went unanswered", seen...)
 }
 
-// portsTimeout is for the discovery of a whole cluster, page by page.
+// portsTimeout allows for the discovery of a whole cluster, page by page.
 const portsTimeout = 15 * time.Second
 
 const allPorts = "muster ports"
 
-// portFindings are the problems of a report, a finding for each sentence.
+// portFindings returns the problems of a report, one finding for each sentence.
 func portFindings(report *ports.Report) (found []check.Finding) {
 	reported := map[string]bool{}
 	for _, b := range report.Blocks {
@@ -107,7 +107,7 @@ func portFindings(report *ports.Report) (found []check.Finding) {
 			found = append(found, portFinding(b, o))
 		}
 	}
-	if more := len(found) - subject.MaxLines; more > 0 { // the worst stand first
+	if more := len(found) - subject.MaxLines; more > 0 { // the worst come first
 		found = found[:subject.MaxLines]
 		last := &found[subject.MaxLines-1]
 		last.Evidence = append(last.Evidence, fmt.Sprintf("and %d more: muster ports shows all of them", more))
@@ -141,7 +141,7 @@ func portFinding(b ports.Block, o ports.Outcome) check.Finding {
 	return f
 }
 
-// pairSummary names the first pair, and the ports that are closed between it.
+// pairSummary names the first pair and the ports that are closed between its instances.
 func pairSummary(b ports.Block, o ports.Outcome, verb string) string {
 	if len(b.From) == 0 || len(b.To) == 0 {
 		return o.Sentence
@@ -158,10 +158,9 @@ func pairSummary(b ports.Block, o ports.Outcome, verb string) string {
 	return fmt.Sprintf("%s %s %s on %s", b.From[0], verb, to, what)
 }
 
-// probeFindings are about peers that do not answer although the rules let them: a
-// firewall on the host, or a route, which no API shows. If none of several peers answers, or
-// if a silent peer answers on other ports, something filters. A listener here shows that
-// peers should have one, too.
+// probeFindings returns findings for peers that do not respond although the rules allow it. The cause is a firewall on
+// the host or a route, which no API shows. If none of several peers responds, or if a silent peer responds on other
+// ports, packets are filtered. A listener here shows that peers should have one, too.
 func probeFindings(report *ports.Report) (found []check.Finding) {
 	for _, d := range report.Dialled() {
 		if d.Lost == 0 {
@@ -201,7 +200,7 @@ func do(n int) string {
 	return "do"
 }
 
-// probedPorts is "tcp 47100 and 47199".
+// probedPorts returns text such as "tcp 47100 and 47199".
 func probedPorts(d ports.Dialled) string {
 	protocol, _, _ := strings.Cut(d.Need, " ")
 	var texts []string
@@ -211,7 +210,7 @@ func probedPorts(d ports.Dialled) string {
 	return protocol + " " + strings.Join(texts, " and ")
 }
 
-// tcpdumpFilter is an expression of tcpdump for the probed ports.
+// tcpdumpFilter returns a tcpdump expression for the probed ports.
 func tcpdumpFilter(d ports.Dialled) string {
 	protocol, _, _ := strings.Cut(d.Need, " ")
 	var parts []string

@@ -16,30 +16,29 @@ import (
 	"muster/reach"
 )
 
-// Options are the means by which Ports examines ports.
+// Options holds the sources and settings of Ports.
 type Options struct {
 	Discover func(context.Context) (fleet.Fleet, error)
-	// Targets are the ports that the fleet's load balancers connect to. The zero Range
-	// is any host port that is assigned for hostPort 0, as is no range at all.
+	// Targets are the load balancers' target port ranges. The zero Range, or no range at all, means any host port that
+	// is assigned for hostPort 0.
 	Targets []reach.Range
-	// Dynamic is the range that this host's ECS agent is configured to assign host
-	// ports from; zero: not configured, or not known.
+	// Dynamic is the range from which this host's ECS agent is configured to assign host ports. Zero means not
+	// configured or unknown.
 	Dynamic reach.Range
-	// Ephemeral is where peers dial from; zero: as this host does, else Linux's default.
+	// Ephemeral is the range of peers' source ports. Zero means this host's range, or else Linux's default.
 	Ephemeral reach.Range
-	// Host looks at this host; nil away from an instance.
+	// Host checks this host. It is nil outside an instance.
 	Host func(context.Context, netip.Addr, []reach.Need) hostports.Report
-	// Dial probes peers from an address of this host; nil: do not probe.
+	// Dial probes peers from an address of this host. If it is nil, no peer is probed.
 	Dial func(ctx context.Context, from netip.Addr, targets []probe.Target) []probe.Result
 	// All reports every block of pairs, however many there are.
 	All bool
-	// Sample is the maximum number of peers to probe, chosen at random; 0: all.
+	// Sample is the maximum number of peers to probe, chosen at random. 0 means all.
 	Sample int
 }
 
-// Ports checks, for one instance or a whole fleet, whether the required ports are
-// open: by rules and ACLs and, on the instance itself, also by what listens on
-// the host and by probing its peers.
+// Ports checks whether the required ports are open, for one instance or a whole fleet. It evaluates rules and ACLs. On
+// the instance itself it also checks the listeners on the host and probes peers.
 func Ports(ctx context.Context, opts Options, scope, region string, needs []reach.Need) (*ports.Report, error) {
 	found, err := opts.Discover(ctx)
 	if err != nil {
@@ -49,7 +48,7 @@ func Ports(ctx context.Context, opts Options, scope, region string, needs []reac
 	if opts.Host != nil && found.Self >= 0 {
 		seen = opts.Host(ctx, firstAddr(found.Endpoints[found.Self]), needs)
 	}
-	found.Endpoints = slices.Clone(found.Endpoints) // who discovered them keeps them as they are
+	found.Endpoints = slices.Clone(found.Endpoints) // the slice belongs to the discoverer
 	notes := notes(found)
 	if ephemeral := cmp.Or(opts.Ephemeral, seen.Ephemeral); ephemeral != (reach.Range{}) {
 		for i := range found.Endpoints {
@@ -98,8 +97,8 @@ func addHostFindings(report *ports.Report, seen hostports.Report) {
 	}
 }
 
-// probePeers probes peers on a few ports of each requirement: those that have a listener
-// here, because peers are alike, or else the ends of the range.
+// probePeers probes peers on a few ports of each requirement. It uses ports with a listener on this host, because peers
+// are usually alike, or else the ends of the range.
 func probePeers(ctx context.Context, opts Options, report *ports.Report, found fleet.Fleet, needs []reach.Need, seen hostports.Report) {
 	type probed struct {
 		peer reach.Endpoint
@@ -127,7 +126,7 @@ func probePeers(ctx context.Context, opts Options, report *ports.Report, found f
 	}
 }
 
-// sample are the peers to probe.
+// sample returns the peers to probe.
 func (opts Options) sample(self reach.Endpoint, all []reach.Endpoint) []reach.Endpoint {
 	peers := slices.DeleteFunc(slices.Clone(all), func(e reach.Endpoint) bool { return len(e.Addrs) == 0 || reach.Same(self, e) })
 	if opts.Sample == 0 || opts.Sample >= len(peers) {

@@ -17,8 +17,7 @@ import (
 	"muster/reach"
 )
 
-// found is this instance and one peer, between which tcp 7000 is open and
-// nothing else.
+// found returns this instance and one peer, with only tcp 7000 open between them.
 func found(self int) fleet.Fleet {
 	rules := []reach.Rule{
 		{Direction: reach.Ingress, Protocol: reach.TCP, Ports: reach.Range{First: 7000, Last: 7000},
@@ -165,7 +164,7 @@ func TestPeersThatCannotBeFoundAreAnError(t *testing.T) {
 	}
 }
 
-// The answers come back to the ports that this host dials from, not to Linux's.
+// Responses go to the source ports that this host uses, not to Linux's default range.
 func TestTheReturnPathIsJudgedByTheHostsOwnPorts(t *testing.T) {
 	entry := func(number int, d reach.Direction, p reach.Protocol, ports reach.Range) reach.ACLEntry {
 		return reach.ACLEntry{

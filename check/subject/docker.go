@@ -5,8 +5,8 @@ import (
 	"muster/internal/base/fix"
 )
 
-// NoEngine is the finding of a check that needs a Docker Engine and has none: why says
-// why it cannot be asked; nil: there is none.
+// NoEngine returns the finding of a check that needs a Docker Engine. why is the error if the Engine cannot be queried.
+// A nil why means that there is no Engine.
 func NoEngine(why error) []check.Finding {
 	if why != nil {
 		return check.CouldNotLook(why, fix.Do("Correct MUSTER_DOCKER_HOST."))

@@ -8,7 +8,7 @@ import (
 	"muster/internal/file/safefile"
 )
 
-// OSRelease is ID and VARIANT_ID of os-release(5).
+// OSRelease returns ID and VARIANT_ID of os-release(5).
 func (i *Instance) OSRelease() (id, variant string) {
 	data, err := safefile.Read(i.Config.Path("/etc/os-release"), MaxSmall)
 	if err != nil {
@@ -17,8 +17,7 @@ func (i *Instance) OSRelease() (id, variant string) {
 	return parseOSRelease(data)
 }
 
-// parseOSRelease reads ID and VARIANT_ID of os-release(5), as far as distributions
-// quote them.
+// parseOSRelease parses ID and VARIANT_ID of os-release(5), with the kinds of quoting that distributions use.
 func parseOSRelease(data []byte) (id, variant string) {
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	for lines.Scan() {

@@ -16,9 +16,8 @@ import (
 	"muster/internal/host/netpath"
 )
 
-// Settings are the settings of the ECS agent: the one answer that every
-// check uses. They are those of the running agent, where its container shows
-// them, and Next are those that it will have when it is started again.
+// Settings holds the settings of the ECS agent, which every check uses. They are the settings of the running agent if
+// its container shows them. Next holds those that the agent will have after its next start.
 type Settings struct {
 	*ecsconfig.Settings
 	Next     *ecsconfig.Settings
@@ -26,7 +25,7 @@ type Settings struct {
 	Problems []ecsconfig.Problem
 }
 
-// Denied is why muster could not read one of the files, nil if it could.
+// Denied returns the error if muster has no permission to read one of the files, or nil.
 func (s *Settings) Denied() error {
 	for _, text := range []ecsconfig.Text{s.Sources.User, s.Sources.Instance, s.Sources.JSON} {
 		if errors.Is(text.Err, fs.ErrPermission) {
@@ -36,13 +35,12 @@ func (s *Settings) Denied() error {
 	return nil
 }
 
-// Unread is why files could not be read, nil if all could.
+// Unread returns the errors of files that could not be read, or nil.
 func (s *Settings) Unread() error {
 	return errors.Join(s.Sources.User.Err, s.Sources.Instance.Err, s.Sources.JSON.Err)
 }
 
-// Proxy is the proxy that the ECS agent uses. Go reads the names in upper case
-// before those in lower case.
+// Proxy returns the ECS agent's proxy. Go reads the upper-case names before the lower-case ones.
 func (s *Settings) Proxy() netpath.Proxy {
 	return netpath.Proxy{
 		HTTP:  s.Any("HTTP_PROXY", "http_proxy").Text,
@@ -51,7 +49,7 @@ func (s *Settings) Proxy() netpath.Proxy {
 	}
 }
 
-// Any is the first of the keys that is set.
+// Any returns the value of the first key that is set.
 func (s *Settings) Any(keys ...string) ecsconfig.Value {
 	for _, key := range keys {
 		if v, ok := s.Get(key); ok && v.Text != "" {
@@ -61,17 +59,17 @@ func (s *Settings) Any(keys ...string) ecsconfig.Value {
 	return ecsconfig.Value{}
 }
 
-// PlaceOf is the place that a key is set at.
+// PlaceOf returns the file and line that sets a key.
 func (s *Settings) PlaceOf(key string) string {
 	v, _ := s.Get(key)
 	return v.Where()
 }
 
-// AskPatience bounds the sources that are queried and not read from a file.
+// AskPatience is the timeout for sources that are queried instead of read from a file.
 const AskPatience = time.Second
 
-// settingsOnce reads the settings on first use. Concurrent users wait on a channel and not
-// on a lock, which would stop the clock of synctest.
+// settingsOnce reads the settings on first use. Concurrent users wait on a channel, because waiting for a mutex would
+// stop the clock of testing/synctest.
 type settingsOnce struct {
 	asked atomic.Bool
 	done  chan struct{}
@@ -80,8 +78,8 @@ type settingsOnce struct {
 
 func newSettingsOnce() *settingsOnce { return &settingsOnce{done: make(chan struct{})} }
 
-// Settings returns the settings of the ECS agent. A source that does not
-// answer adds nothing; the check of it says so.
+// Settings returns the settings of the ECS agent. A source that does not respond adds nothing, and the check of that
+// source reports it.
 func (i *Instance) Settings() *Settings {
 	if i.settings.asked.CompareAndSwap(false, true) {
 		defer close(i.settings.done)
@@ -119,8 +117,8 @@ func (i *Instance) readSettings() *Settings {
 	return s
 }
 
-// Configured is the cluster that the ECS agent's files name, or without one that
-// of the running agent, and where; empty if nothing names one.
+// Configured returns the cluster that the ECS agent's files name and where, or else the cluster of the running agent.
+// Both are empty if no cluster is set.
 func (i *Instance) Configured() (name, where string) {
 	s := i.Settings()
 	c := s.Next.Cluster()
@@ -133,13 +131,13 @@ func (i *Instance) Configured() (name, where string) {
 	return c.Text, "ECS_CLUSTER in " + c.Where()
 }
 
-// AgentFile reads one of the agent's files.
+// AgentFile reads one of the agent's settings files.
 func (i *Instance) AgentFile(path string) (*ecsconfig.File, error) {
-	data, err := ecsconfig.Load(i.Config.Path(cmp.Or(path, ecsconfig.DefaultPath))) // a missing one is empty
+	data, err := ecsconfig.Load(i.Config.Path(cmp.Or(path, ecsconfig.DefaultPath))) // a missing file reads as empty
 	return ecsconfig.Parse(data), err
 }
 
-// SetOf are those of the keys that are set.
+// SetOf returns the values of those keys that are set.
 func (s *Settings) SetOf(keys ...string) (values []ecsconfig.Value) {
 	for _, key := range keys {
 		if v, ok := s.Get(key); ok && v.Text != "" && s.Set(key) {
@@ -149,11 +147,11 @@ func (s *Settings) SetOf(keys ...string) (values []ecsconfig.Value) {
 	return values
 }
 
-// essential are the keys without which the ECS agent cannot reach its cluster: a misread line
-// is a failure.
+// essential lists the keys without which the ECS agent cannot reach its cluster. A misread line of such a key is a
+// failure.
 var essential = []string{"AWS_DEFAULT_REGION", "ECS_BACKEND_HOST", "DOCKER_HOST", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"}
 
-// Blocks reports whether a misread line keeps the ECS agent from its cluster.
+// Blocks reports whether a misread line prevents the ECS agent from joining its cluster.
 func (s *Settings) Blocks(p ecsconfig.Problem) bool {
 	if p.Severity != ecsconfig.Misread {
 		return false
@@ -162,8 +160,7 @@ func (s *Settings) Blocks(p ecsconfig.Problem) bool {
 	return proxied && (p.Sets("NO_PROXY") || p.Sets("no_proxy")) || slices.ContainsFunc(essential, p.Sets)
 }
 
-// RemoveKey is the fix that removes the lines of a key from a settings file. Running it
-// again does no harm.
+// RemoveKey returns the fix that removes the lines of a key from a settings file. It is safe to run again.
 func RemoveKey(key, file string) fix.Fix {
 	return fix.Do("Remove the line and restart the ECS agent:", fmt.Sprintf("sudo sed -i '/^ *%s=/d' %s", key, file), RestartECS)
 }

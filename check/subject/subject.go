@@ -1,9 +1,8 @@
-// Package subject is the instance that the checks examine, as far as several groups
-// need it: who it is, what its ECS agent is configured to do, whether it has
-// registered, and what systemd and user data say of it. What one group alone looks at is
-// handed to that group.
+// Package subject describes the checked instance, as far as several groups need it: its identity, its ECS agent's
+// settings, whether it has registered, and the state of systemd and user data. A source that only one group needs is
+// passed to that group.
 //
-// It states facts and makes no finding.
+// The package provides facts and makes no finding.
 package subject
 
 import (
@@ -22,12 +21,12 @@ import (
 	"muster/internal/instance/record"
 )
 
-// Introspection is the ECS agent's own account of itself.
+// Introspection returns what the ECS agent reports about itself.
 type Introspection interface {
 	Metadata(ctx context.Context) (ecsagent.Metadata, error)
 }
 
-// UserData reads user data. Only its form is examined; its text is never shown.
+// UserData reads user data. Only its format is examined. Its text is never shown.
 type UserData interface {
 	UserData(ctx context.Context) (data []byte, ok bool, err error)
 }
@@ -37,17 +36,16 @@ type AgentContainer interface {
 	AgentContainer(ctx context.Context) (dockerapi.AgentContainer, bool, error)
 }
 
-// Instance is the instance that is examined. Make it with New.
+// Instance is the checked instance. Use New to create it.
 type Instance struct {
 	Config *config.Config
-	Record record.Record // what bootstrap left on this instance; zero without it
+	Record record.Record // written by bootstrap on this instance; zero if there is none
 
-	// Identity is who this instance is; NoIdentity is why the metadata service did not
-	// say.
+	// Identity is this instance's identity. NoIdentity is the error of the metadata service if it is unknown.
 	Identity   imds.Identity
 	NoIdentity error
 
-	Agent Introspection // nil: no ECS agent can be asked
+	Agent Introspection // nil if the ECS agent cannot be queried
 
 	now       func() time.Time
 	userData  UserData
@@ -55,14 +53,14 @@ type Instance struct {
 	settings  *settingsOnce
 }
 
-// Sources are what New asks for the ECS agent's settings. Nil ones are not asked.
+// Sources are the sources of the ECS agent's settings that New queries. A nil source is skipped.
 type Sources struct {
 	UserData  UserData
 	Container AgentContainer
-	Now       func() time.Time // this host's clock; nil: time.Now
+	Now       func() time.Time // this host's clock; nil means time.Now
 }
 
-// New completes an instance, of which the exported fields are set, with its sources.
+// New returns an instance with the exported fields of i and these sources.
 func New(i Instance, from Sources) *Instance {
 	i.now, i.userData, i.container = from.Now, from.UserData, from.Container
 	if i.now == nil {
@@ -72,14 +70,14 @@ func New(i Instance, from Sources) *Instance {
 	return &i
 }
 
-// MaxSmall bounds what is read of a settings or state file, in bytes.
+// MaxSmall limits the bytes read of a settings or state file.
 const MaxSmall = 1 << 20
 
-// Now is the time by this host's clock.
+// Now returns the time of this host's clock.
 func (i *Instance) Now() time.Time { return i.now() }
 
-// InstanceID is for commands: the id, or a placeholder. cloud-init saved the id at a
-// boot at which the metadata service answered.
+// InstanceID returns the instance ID for commands, or a placeholder. If the metadata service does not respond,
+// cloud-init may have saved the ID at an earlier boot.
 func (i *Instance) InstanceID() string {
 	if i.Identity.InstanceID != "" {
 		return i.Identity.InstanceID
@@ -92,17 +90,17 @@ func (i *Instance) InstanceID() string {
 	return "INSTANCE_ID"
 }
 
-// Region is for commands: the region, or a placeholder.
+// Region returns the region for commands, or a placeholder.
 func (i *Instance) Region() string { return cmp.Or(i.Identity.Region, "REGION") }
 
-// Terminate is the command that terminates this instance.
+// Terminate returns the command that terminates this instance.
 func (i *Instance) Terminate() string {
 	return "aws ec2 terminate-instances --region " + i.Region() + " --instance-ids " + i.InstanceID()
 }
 
-// Wanted is the cluster that the instance must join and where that is set: muster's
-// settings, the record of bootstrap, else the settings of the ECS agent. Empty: none
-// names a cluster.
+// Wanted returns the cluster that the instance must join, and the source that sets it. The sources are muster's
+// settings, the record of bootstrap, and the settings of the ECS agent, in this order. The cluster is empty if no
+// source names one.
 func (i *Instance) Wanted() (text, origin string) {
 	if i.Config.Cluster != "" {
 		return i.Config.Cluster, i.Config.Origin("MUSTER_CLUSTER").String()
@@ -113,7 +111,7 @@ func (i *Instance) Wanted() (text, origin string) {
 	return i.Configured()
 }
 
-// ClusterForCommand is the wanted cluster, or a placeholder.
+// ClusterForCommand returns the wanted cluster, or a placeholder.
 func (i *Instance) ClusterForCommand() string {
 	name, _ := i.Wanted()
 	if _, err := cluster.Parse(name); err != nil || name == "" {
@@ -122,8 +120,7 @@ func (i *Instance) ClusterForCommand() string {
 	return name
 }
 
-// AgentARN is the container instance ARN that the ECS agent reports; empty without a
-// registration.
+// AgentARN returns the container instance ARN that the ECS agent reports. It is empty without a registration.
 func (i *Instance) AgentARN(ctx context.Context) string {
 	if i.Agent == nil {
 		return ""
@@ -138,15 +135,15 @@ func (i *Instance) AgentARN(ctx context.Context) string {
 // Registered reports whether the ECS agent itself reports a registration.
 func (i *Instance) Registered(ctx context.Context) bool { return i.AgentARN(ctx) != "" }
 
-// CheckpointPath is the ECS agent's saved state.
+// CheckpointPath returns the path of the ECS agent's saved state.
 func (i *Instance) CheckpointPath() string {
 	return filepath.Join(i.Config.Path(i.Config.ECSDataDir), "agent.db")
 }
 
-// SameCluster reports whether two texts name one cluster.
+// SameCluster reports whether two texts name the same cluster.
 func SameCluster(a, b string) bool { return cluster.SameText(a, b) }
 
-// NameOf is a cluster's name for a sentence, because an ARN is long.
+// NameOf returns a cluster's name for a sentence, because an ARN is too long.
 func NameOf(text string) string {
 	if ref, err := cluster.Parse(text); err == nil && ref.Name != "" {
 		return ref.Name

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// MaxLines bounds the evidence on many things of one kind.
+// MaxLines is the maximum number of evidence lines about things of one kind.
 const MaxLines = 10
 
-// Bounded keeps the first MaxLines lines, and says how many more there are.
+// Bounded returns the first MaxLines lines, and a line with the number of the others.
 func Bounded(lines []string) []string {
 	if len(lines) <= MaxLines {
 		return lines
@@ -17,7 +17,7 @@ func Bounded(lines []string) []string {
 	return append(slices.Clone(lines[:MaxLines]), fmt.Sprintf("and %d more", len(lines)-MaxLines))
 }
 
-// Count is a number with its noun.
+// Count returns a number with its noun, such as "2 containers".
 func Count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
@@ -25,7 +25,7 @@ func Count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// AndMore is "", " and 1 more endpoint" or " and 2 more endpoints".
+// AndMore returns "", " and 1 more endpoint" or " and 2 more endpoints".
 func AndMore(n int, what string) string {
 	switch {
 	case n < 1:
@@ -36,13 +36,13 @@ func AndMore(n int, what string) string {
 	return fmt.Sprintf(" and %d more %ss", n, what)
 }
 
-// FirstLine is the text up to its first line break.
+// FirstLine returns the text up to its first line break.
 func FirstLine(text string) string {
 	line, _, _ := strings.Cut(text, "\n")
 	return line
 }
 
-// Exit codes of a process that a signal ended.
+// Exit codes of a process that a signal killed.
 const (
 	ExitSIGTERM = 128 + 15
 	ExitSIGKILL = 128 + 9

@@ -11,9 +11,8 @@ import (
 	"muster/internal/host/ecsconfig"
 )
 
-// UserDataForm is why ecs.config may name no cluster, as far as the format of user data, the
-// logs of cloud-init and files beside ecs.config show it. It never quotes user data. Empty:
-// nothing is wrong.
+// UserDataForm returns possible reasons why ecs.config names no cluster: the format of user data, cloud-init's logs,
+// and files next to ecs.config. It never quotes user data. It returns nil if nothing is wrong.
 func (i *Instance) UserDataForm(ctx context.Context) (evidence []string) {
 	evidence = i.FormFlaws(ctx)
 	failures, _ := cloudinit.Failures(i.Config.Root)
@@ -28,14 +27,13 @@ func (i *Instance) UserDataForm(ctx context.Context) (evidence []string) {
 	return Bounded(append(evidence, i.misplaced()...))
 }
 
-// lookalikes are files that people write in place of /etc/ecs/ecs.config, and
-// that nothing reads.
+// lookalikes lists files that people write instead of /etc/ecs/ecs.config, and that no program reads.
 var lookalikes = []string{"/etc/ecs/ecs.conf", "/etc/ecs/ecs.cfg", "/etc/ecs/config", "/etc/ecs/agent.config", "/etc/ecs/ecs-config",
 	"/etc/ecs/ecs.config.txt", "/etc/ecs/ecs.config.d/ecs.config", "/etc/ecs/ecs_config", "/etc/ecs.config", "/etc/ecs.conf",
 	"/etc/ecs/ecs.env",
 	"/etc/default/ecs", "/etc/sysconfig/ecs", "/ecs.config", "/root/ecs.config", "/etc/ecs/ECS.config", "/etc/ecs/ecs.config.rpmsave"}
 
-// misplaced are the lookalikes that name a cluster.
+// misplaced returns the lookalikes that name a cluster.
 func (i *Instance) misplaced() []string {
 	var seen []string
 	for _, path := range lookalikes {
@@ -54,8 +52,7 @@ func (i *Instance) misplaced() []string {
 	return seen
 }
 
-// clusterIn is the cluster in the file, for a person; empty if the value is not a valid
-// cluster name.
+// clusterIn returns the cluster in the file, for display. It is empty if the value is not a valid cluster name.
 func clusterIn(file *ecsconfig.File) string {
 	value, set := file.Get("ECS_CLUSTER")
 	if !set {
@@ -71,12 +68,11 @@ func clusterIn(file *ecsconfig.File) string {
 	return "cluster " + cmp.Or(value, cluster.Default)
 }
 
-// NoUserData is a reason for an ecs.config that names no cluster, and no flaw.
+// NoUserData is the reason, which is not a flaw, why ecs.config names no cluster on an instance without user data.
 const NoUserData = "the instance has no user data"
 
-// FormFlaws are the properties of user data's format that keep it from running, and what
-// cloud-init logged about ignoring it. If cloud-init ran scripts from it, a format that newer
-// versions accept is no flaw.
+// FormFlaws returns the properties of user data's format that prevent it from running, and what cloud-init logged when
+// it ignored user data. If cloud-init ran scripts from it, a format that only newer versions accept is not a flaw.
 func (i *Instance) FormFlaws(ctx context.Context) []string {
 	var flaws []string
 	if i.userData != nil && i.NoIdentity == nil {
@@ -105,7 +101,7 @@ func (i *Instance) FormFlaws(ctx context.Context) []string {
 	return kept
 }
 
-// MisplacedName is the cluster that files which nothing reads name, if they agree.
+// MisplacedName returns the cluster that the misplaced files name, if they agree.
 func (i *Instance) MisplacedName() string {
 	found := map[string]bool{}
 	last := ""

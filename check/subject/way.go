@@ -12,20 +12,20 @@ import (
 // Net is the path to the endpoints.
 type Net interface {
 	Resolve(ctx context.Context, host string) ([]netip.Addr, error)
-	// Ask sends one request without credentials, through the proxy unless that is nil.
+	// Ask sends one request without credentials, through the proxy unless it is nil.
 	Ask(ctx context.Context, endpoint string, proxy *url.URL) netpath.Answer
-	// Families are the IP versions that this host has a default route for.
+	// Families returns the IP versions for which this host has a default route.
 	Families() netpath.Families
 }
 
-// Route is the path from the instance to AWS, as its ECS agent takes it.
+// Route is the path that the instance's ECS agent takes to AWS.
 type Route struct {
-	Net             // nil: it cannot be tried
-	Endpoint string // the URL of ECS; empty: the region is unknown
+	Net             // nil if the network cannot be used
+	Endpoint string // the URL of ECS; empty if the region is unknown
 	OfAgent  *Instance
 }
 
-// AskAsAgent sends a request as the ECS agent would: through its proxy.
+// AskAsAgent sends a request as the ECS agent would, through its proxy.
 func (r Route) AskAsAgent(ctx context.Context, endpoint string) (netpath.Answer, error) {
 	at, err := url.Parse(endpoint)
 	if err != nil || at.Host == "" {
@@ -38,8 +38,8 @@ func (r Route) AskAsAgent(ctx context.Context, endpoint string) (netpath.Answer,
 	return r.Ask(ctx, endpoint, via), nil
 }
 
-// NoEndpoint is why there is nothing to send a request to.
+// NoEndpoint explains why there is no endpoint to send a request to.
 const NoEndpoint = "region unknown: cannot derive the ECS endpoint"
 
-// ErrNoProxyURL is why a request cannot be sent through the ECS agent's proxy.
+// ErrNoProxyURL means that the ECS agent's proxy setting is not a URL, so no request can be sent through it.
 var ErrNoProxyURL = errors.New("the proxy in ecs.config is not a valid URL")

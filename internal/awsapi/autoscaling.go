@@ -12,14 +12,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 )
 
-// Group is an instance's place in an Auto Scaling group. Name is empty when
-// the instance is in none.
+// Group is the Auto Scaling group of an instance. Name is empty if the instance is not in a group.
 type Group struct {
 	Name           string
 	LifecycleState string // Pending:Wait, InService, Warmed:Stopped, ...
 }
 
-// Group asks which Auto Scaling group the instance is in.
+// Group returns the Auto Scaling group of the instance.
 func (c *Client) Group(ctx context.Context, instanceID string) (Group, error) {
 	out, err := c.asg.DescribeAutoScalingInstances(ctx, &autoscaling.DescribeAutoScalingInstancesInput{InstanceIds: []string{instanceID}})
 	if err != nil {
@@ -32,8 +31,7 @@ func (c *Client) Group(ctx context.Context, instanceID string) (Group, error) {
 	return Group{Name: aws.ToString(i.AutoScalingGroupName), LifecycleState: aws.ToString(i.LifecycleState)}, nil
 }
 
-// GroupTag reads one tag of an Auto Scaling group; it is not ok when the group
-// does not have it.
+// GroupTag returns the value of a tag of an Auto Scaling group. ok is false if the group does not have the tag.
 func (c *Client) GroupTag(ctx context.Context, group, key string) (value string, ok bool, err error) {
 	out, err := c.asg.DescribeTags(ctx, &autoscaling.DescribeTagsInput{Filters: []types.Filter{
 		{Name: aws.String("auto-scaling-group"), Values: []string{group}},
@@ -53,17 +51,17 @@ func (c *Client) GroupTag(ctx context.Context, group, key string) (value string,
 // Hook is a launch lifecycle hook.
 type Hook struct {
 	Group, Name   string
-	Heartbeat     time.Duration // what the hook waits for a heartbeat
-	DefaultResult string        // CONTINUE or ABANDON, if it is never completed
+	Heartbeat     time.Duration // time without a heartbeat after which the hook times out
+	DefaultResult string        // result if the hook is never completed: CONTINUE or ABANDON
 }
 
-// ErrNoSuchHook says that the group has no launch hook of that name.
+// ErrNoSuchHook means that the group has no launch hook with that name.
 var ErrNoSuchHook = errors.New("no such launch hook")
 
-// launching is the transition of the hooks that hold back a new instance.
+// launching is the lifecycle transition of launch hooks.
 const launching = "autoscaling:EC2_INSTANCE_LAUNCHING"
 
-// Hook asks for one launch hook of a group.
+// Hook returns a launch hook of a group.
 func (c *Client) Hook(ctx context.Context, group, name string) (Hook, error) {
 	out, err := c.asg.DescribeLifecycleHooks(ctx, &autoscaling.DescribeLifecycleHooksInput{
 		AutoScalingGroupName: aws.String(group), LifecycleHookNames: []string{name},
@@ -79,11 +77,11 @@ func (c *Client) Hook(ctx context.Context, group, name string) (Hook, error) {
 	return Hook{}, fmt.Errorf("%w: %s in Auto Scaling group %s", ErrNoSuchHook, name, group)
 }
 
-// ErrHookOver says that no lifecycle action is waiting any more: the hook was
-// completed, abandoned or has timed out, or the instance is past it.
+// ErrHookOver means that no lifecycle action is waiting: the hook was completed, was abandoned, or has timed out, or
+// the instance has already passed it.
 var ErrHookOver = errors.New("no lifecycle action is waiting")
 
-// Heartbeat restarts the timeout of the hook's action for the instance. It tries once.
+// Heartbeat restarts the timeout of the instance's lifecycle action. It makes only one attempt.
 func (c *Client) Heartbeat(ctx context.Context, h Hook, instanceID string) error {
 	_, err := c.asg.RecordLifecycleActionHeartbeat(ctx, &autoscaling.RecordLifecycleActionHeartbeatInput{
 		AutoScalingGroupName: aws.String(h.Group), LifecycleHookName: aws.String(h.Name), InstanceId: aws.String(instanceID),
@@ -91,8 +89,8 @@ func (c *Client) Heartbeat(ctx context.Context, h Hook, instanceID string) error
 	return hookError("autoscaling:RecordLifecycleActionHeartbeat", err)
 }
 
-// Complete ends the hook's action for the instance with CONTINUE or ABANDON. It tries
-// once: ErrHookOver means something else after an attempt that got no clear answer.
+// Complete ends the instance's lifecycle action with CONTINUE or ABANDON. It makes only one attempt, because
+// ErrHookOver has a different meaning after an attempt with an unclear result.
 func (c *Client) Complete(ctx context.Context, h Hook, instanceID, result string) error {
 	_, err := c.asg.CompleteLifecycleAction(ctx, &autoscaling.CompleteLifecycleActionInput{
 		AutoScalingGroupName: aws.String(h.Group), LifecycleHookName: aws.String(h.Name), InstanceId: aws.String(instanceID),
@@ -101,9 +99,8 @@ func (c *Client) Complete(ctx context.Context, h Hook, instanceID, result string
 	return hookError("autoscaling:CompleteLifecycleAction", err)
 }
 
-// hookError: the API says ValidationError "No active Lifecycle Action found
-// with instance ID ..." for an action that is over; a group that does not exist
-// is a ValidationError too.
+// hookError recognizes a lifecycle action that is over: the API returns ValidationError with "No active Lifecycle
+// Action found with instance ID ...". It also returns ValidationError for a group that does not exist.
 func hookError(action string, err error) error {
 	err = named(action, err)
 	var e *Error
@@ -113,8 +110,8 @@ func hookError(action string, err error) error {
 	return err
 }
 
-// SetUnhealthy tells the instance's Auto Scaling group to replace it. Within the
-// group's grace period that is ignored if respectGracePeriod is true.
+// SetUnhealthy marks the instance as unhealthy, so that its Auto Scaling group replaces it. If respectGracePeriod is
+// true, Auto Scaling ignores the call during the group's health check grace period.
 func (c *Client) SetUnhealthy(ctx context.Context, instanceID string, respectGracePeriod bool) error {
 	_, err := c.asg.SetInstanceHealth(ctx, &autoscaling.SetInstanceHealthInput{
 		InstanceId: aws.String(instanceID), HealthStatus: aws.String("Unhealthy"), ShouldRespectGracePeriod: aws.Bool(respectGracePeriod),

@@ -1,7 +1,6 @@
-// Package awsapi makes muster's few calls to the AWS APIs: ECS, EC2, Auto
-// Scaling, CloudFormation, CloudWatch and EventBridge. It answers in muster's words, names the IAM action in
-// every error, and counts what it sends, because the APIs are a budget that a
-// whole fleet shares. It decides nothing.
+// Package awsapi makes muster's calls to the AWS APIs: ECS, EC2, Auto Scaling, CloudFormation, CloudWatch and
+// EventBridge. It returns muster's own types, includes the IAM action in every error, and counts the requests, because
+// all instances of an account share its API rate limits. It makes no decisions.
 package awsapi
 
 import (
@@ -25,17 +24,19 @@ import (
 )
 
 const (
-	// One call is three attempts at most, with full jitter between them. What the
-	// caller retries itself (signals, heartbeats, metrics, events) is one attempt:
-	// there is one retry layer.
+	// A call makes up to three attempts, with full jitter between them. Calls that the caller retries (signals,
+	// heartbeats, metrics, events) make only one, so that there is only one retry layer.
 	maxAttempts = 3
 	maxBackoff  = 5 * time.Second
-	// In a subnet without a route every dial runs into this.
+	// In a subnet without a route to AWS, every connection attempt ends with this timeout.
 	dialTimeout   = 3 * time.Second
 	answerTimeout = 10 * time.Second
+	// maxAnswer is the limit on a response body in bytes, after decompression. The longest responses describe 1,000
+	// instances, some 10 kB of XML for each.
+	maxAnswer = 32 << 20
 )
 
-// Client calls the APIs of one region.
+// Client calls the AWS APIs in one region.
 type Client struct {
 	ecs  *ecs.Client
 	asg  *autoscaling.Client
@@ -47,12 +48,12 @@ type Client struct {
 	events *eventbridge.Client
 
 	credentials aws.CredentialsProvider
-	once        aws.Retryer // of the calls that the caller retries
+	once        aws.Retryer // retryer for calls that the caller retries
+	patient     aws.Retryer // retryer for calls that the caller retries when they are throttled
 }
 
-// New makes a client for the region, or for the environment's if that is
-// empty. On an instance the credentials are its role's, through the metadata
-// service at imdsEndpoint.
+// New returns a client for the region, or for the region in the environment if region is empty. On an instance, the
+// client gets the credentials of the instance role from the metadata service at imdsEndpoint.
 func New(ctx context.Context, region, imdsEndpoint string) (*Client, error) {
 	cfg, err := load(ctx, region, imdsEndpoint)
 	if err != nil {
@@ -61,8 +62,7 @@ func New(ctx context.Context, region, imdsEndpoint string) (*Client, error) {
 	return FromConfig(cfg), nil
 }
 
-// FromConfig makes a client with the region, the credentials, the HTTP client
-// and the retryer of cfg.
+// FromConfig returns a client with the region, credentials, HTTP client and retryer of cfg.
 func FromConfig(cfg aws.Config) *Client {
 	counted := &counting{client: cfg.HTTPClient}
 	cfg.HTTPClient = counted
@@ -84,22 +84,22 @@ func FromConfig(cfg aws.Config) *Client {
 		events:      eventbridge.NewFromConfig(cfg),
 		credentials: cfg.Credentials,
 		once:        once{retryer{base(), cache}},
+		patient:     patient{retryer{base(), cache}},
 	}
 }
 
-// Calls is how many requests went out so far, retries included.
+// Calls returns the number of requests sent so far, including retries.
 func (c *Client) Calls() int { return int(c.http.n.Load()) }
 
-// counting is an HTTP client that counts.
+// counting is an HTTP client that counts its requests.
 type counting struct {
 	client aws.HTTPClient
 	n      atomic.Int64
 }
 
-// Do sends a body of its own. The SDK closes the request's body as soon as it
-// has the head of the answer (smithy-go transport/http client.go); an answer
-// that is quicker than the end of the writing then loses its connection, and
-// the SDK asks again.
+// Do replaces the request body with a copy. The SDK closes the body as soon as it receives the response headers
+// (smithy-go transport/http client.go). If that happens before the body is fully written, the connection is lost and
+// the SDK retries.
 func (c *counting) Do(r *http.Request) (*http.Response, error) {
 	c.n.Add(1)
 	if r.Body != nil && r.Body != http.NoBody {
@@ -109,14 +109,35 @@ func (c *counting) Do(r *http.Request) (*http.Response, error) {
 		}
 		r.Body = watched{bytes.NewReader(body), r.Context().Value(sentKey{})}
 	}
-	return c.client.Do(r)
+	answer, err := c.client.Do(r)
+	if err == nil && answer.Body != nil {
+		answer.Body = &bounded{body: answer.Body, left: maxAnswer}
+	}
+	return answer, err
 }
 
-// sentKey is the context key of an *atomic.Bool that becomes true before the last byte
-// of the request's body is sent.
+// bounded is the body of a response. A longer body is an error, because the SDK keeps all of it in memory.
+type bounded struct {
+	body io.ReadCloser
+	left int
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, fmt.Errorf("the answer has more than %d MB", maxAnswer>>20)
+	}
+	n, err := b.body.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
+}
+
+func (b *bounded) Close() error { return b.body.Close() }
+
+// sentKey is the context key of an *atomic.Bool that is set to true before the last byte of the request body is sent.
 type sentKey struct{}
 
-// watched is a request's body. What has not been read of it cannot have been sent.
+// watched is a request body that records when it has been read completely. Until then it cannot have been sent
+// completely.
 type watched struct {
 	body *bytes.Reader
 	sent any // an *atomic.Bool, or nil

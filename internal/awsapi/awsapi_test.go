@@ -34,7 +34,7 @@ func start(t *testing.T, opts sandbox.Options) *sandbox.Sandbox {
 	return s
 }
 
-// everything is an instance with something to ask of every service.
+// everything returns an instance with resources in every service.
 func everything(t *testing.T) *sandbox.Sandbox {
 	return start(t, sandbox.Options{
 		Clusters: []string{"prod"}, Stacks: map[string][]string{"stack": {"Workers"}},
@@ -44,7 +44,7 @@ func everything(t *testing.T) *sandbox.Sandbox {
 	})
 }
 
-// client retries as the real one does, without its pauses.
+// client retries like the real client, but without pauses.
 func client(t *testing.T, cfg aws.Config) *Client {
 	t.Helper()
 	transport := &http.Transport{ResponseHeaderTimeout: time.Second}
@@ -59,7 +59,7 @@ func client(t *testing.T, cfg aws.Config) *Client {
 	return FromConfig(cfg)
 }
 
-// calls is one call of each service and protocol.
+// calls contains one call of each service and protocol.
 func calls(c *Client) map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{
 		"ecs:DescribeClusters":                     func(ctx context.Context) error { _, err := c.ClusterStatus(ctx, "prod"); return err },
@@ -88,8 +88,8 @@ func TestFailuresAreNamedAndClassified(t *testing.T) {
 		"skewed":             {sandbox.Fault{Kind: sandbox.KindSkewed, Message: "Signature expired"}, ClockSkew, "169.254.169.123"},
 		"throttled":          {sandbox.Throttled("", "", 0), Throttled, "request rate"},
 		"failing":            {sandbox.ServerError("", "", 0), Failed, ""},
-		"reset":              {sandbox.Fault{Reset: true}, Unreachable, "the connection ended before the answer: "},
-		"hanging":            {sandbox.Fault{Hang: true}, Unreachable, "no answer from AWS in time"},
+		"reset":              {sandbox.Fault{Reset: true}, Unreachable, "the connection was closed before the response: "},
+		"hanging":            {sandbox.Fault{Hang: true}, Unreachable, "no response from AWS in time"},
 		"half an answer":     {sandbox.Fault{Cut: true}, Failed, ""},
 		"garbage":            {sandbox.Fault{Body: "<<"}, Failed, ""},
 		"a proxy's own page": {sandbox.Fault{Status: 403, Body: "<html>no</html>"}, Failed, ""},
@@ -100,7 +100,7 @@ func TestFailuresAreNamedAndClassified(t *testing.T) {
 			t.Run(name+"/"+action, func(t *testing.T) {
 				t.Parallel()
 				if test.fault.Body == "<<" && strings.HasPrefix(action, "cloudformation") {
-					return // its answer holds nothing that is read
+					return // the response contains nothing that is read
 				}
 				err := call(t.Context())
 				var e *Error
@@ -115,7 +115,7 @@ func TestFailuresAreNamedAndClassified(t *testing.T) {
 	}
 }
 
-// lookups are the calls that the client retries.
+// lookups contains the calls that the client retries.
 func lookups(c *Client) map[string]func(context.Context) error {
 	all := calls(c)
 	delete(all, "autoscaling:RecordLifecycleActionHeartbeat")
@@ -123,7 +123,7 @@ func lookups(c *Client) map[string]func(context.Context) error {
 	return all
 }
 
-func TestWhatPassesIsTriedAgain(t *testing.T) {
+func TestTransientErrorsAreRetried(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]sandbox.Fault{
 		"throttled": sandbox.Throttled("", "", 2), "failing": sandbox.ServerError("", "", 2), "reset": {Reset: true, Times: 2},
@@ -148,11 +148,11 @@ func TestWhatPassesIsTriedAgain(t *testing.T) {
 	}
 }
 
-func TestAnEndpointThatIsNotThere(t *testing.T) {
+func TestUnreachableEndpoint(t *testing.T) {
 	t.Parallel()
 	s := everything(t)
 	cfg := s.AWSConfig()
-	cfg.BaseEndpoint = aws.String(s.IntrospectionURL()) // refuses: no ECS agent runs
+	cfg.BaseEndpoint = aws.String(s.IntrospectionURL()) // refuses connections, because no ECS agent runs
 	for action, call := range calls(client(t, cfg)) {
 		err := call(t.Context())
 		if KindOf(err) != Unreachable || !strings.Contains(err.Error(), "connection refused") {
@@ -165,7 +165,7 @@ func TestAnEndpointThatIsNotThere(t *testing.T) {
 	}
 }
 
-func TestTheCallersTimeIsKept(t *testing.T) {
+func TestCallersDeadlineIsKept(t *testing.T) {
 	t.Parallel()
 	s := everything(t)
 	s.Inject(sandbox.Fault{Hang: true})
@@ -178,7 +178,7 @@ func TestTheCallersTimeIsKept(t *testing.T) {
 	}
 }
 
-// New is the whole chain: environment, metadata service, role.
+// live returns a client from New, with the real chain of environment, metadata service and role.
 func live(t *testing.T, s *sandbox.Sandbox) *Client {
 	t.Helper()
 	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_CA_BUNDLE", "AWS_MAX_ATTEMPTS",
@@ -196,7 +196,7 @@ func live(t *testing.T, s *sandbox.Sandbox) *Client {
 	return c
 }
 
-func TestTheInstanceRoleSigns(t *testing.T) {
+func TestInstanceRoleSignsRequests(t *testing.T) {
 	s := everything(t)
 	c := live(t, s)
 	status, err := c.ClusterStatus(t.Context(), "prod")
@@ -250,7 +250,7 @@ func TestClusters(t *testing.T) {
 	}
 }
 
-func TestClusterNamesAreAFewPages(t *testing.T) {
+func TestClusterNamesReadsAFewPages(t *testing.T) {
 	t.Parallel()
 	s := start(t, sandbox.Options{})
 	for n := range 450 {
@@ -311,7 +311,7 @@ func TestHooks(t *testing.T) {
 	if want := (Hook{"workers", "ready", 90 * time.Second, "ABANDON"}); hook != want || err != nil {
 		t.Errorf("%+v, %v", hook, err)
 	}
-	for _, name := range []string{"raedy", "leave"} { // leave holds back no launch
+	for _, name := range []string{"raedy", "leave"} { // leave is not a launch hook
 		if _, err := c.Hook(t.Context(), "workers", name); !errors.Is(err, ErrNoSuchHook) || !strings.Contains(err.Error(), name+" in Auto Scaling group workers") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -369,7 +369,7 @@ func TestSignals(t *testing.T) {
 	}
 }
 
-// sendBy reads the identity that the sandbox checks from its metadata service.
+// sendBy sends a signal with the identity from the sandbox's metadata service, which the sandbox checks.
 func sendBy(t *testing.T, c *Client, s *sandbox.Sandbox, scheme string, success bool) error {
 	t.Helper()
 	signal := signal
@@ -384,7 +384,7 @@ func sendBy(t *testing.T, c *Client, s *sandbox.Sandbox, scheme string, success 
 	return c.SignalIdentity(t.Context(), signal, document, signature)
 }
 
-func TestAForgedIdentityIsDenied(t *testing.T) {
+func TestForgedIdentityIsDenied(t *testing.T) {
 	t.Parallel()
 	s := everything(t)
 	err := client(t, s.AWSConfig()).SignalIdentity(t.Context(), signal, []byte(s.IdentityDocument()), "forged")
@@ -412,8 +412,8 @@ func TestAStackThatIsNotWaiting(t *testing.T) {
 	}
 }
 
-// The caller must know what became of each attempt.
-func TestWhatActsIsTriedOnce(t *testing.T) {
+// The caller must know the result of each attempt.
+func TestChangingCallsMakeOneAttempt(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]sandbox.Fault{
 		"throttled": sandbox.Throttled("", "", 1), "failing": sandbox.ServerError("", "", 1), "reset": {Reset: true, Times: 1}, "expired": {Kind: sandbox.KindExpiredToken, Times: 1},
@@ -444,7 +444,7 @@ func TestWhatActsIsTriedOnce(t *testing.T) {
 	}
 }
 
-func TestRefusalsOfTheIdentitySignalAreRead(t *testing.T) {
+func TestErrorsOfTheIdentitySignalAreDecoded(t *testing.T) {
 	t.Parallel()
 	const xmlError = `<ErrorResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>`
 	for name, test := range map[string]struct {
@@ -456,7 +456,7 @@ func TestRefusalsOfTheIdentitySignalAreRead(t *testing.T) {
 		"as XML":  {xmlError, Denied, "AccessDenied: no"},
 		"empty":   {"", Failed, "HTTP status 403"},
 		"a page":  {"<html>\x1b no", Failed, `\x1b`},
-		"no code": {`{"Error":{}}`, Failed, "no error document"},
+		"no code": {`{"Error":{}}`, Failed, "not an error document"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -473,7 +473,7 @@ func TestRefusalsOfTheIdentitySignalAreRead(t *testing.T) {
 	}
 }
 
-func TestTheSignalGoesWhereTheSDKWouldSendIt(t *testing.T) {
+func TestSignalUsesTheSDKsEndpoint(t *testing.T) {
 	t.Parallel()
 	for region, want := range map[string]string{"eu-central-1": "https://cloudformation.eu-central-1.amazonaws.com/", "cn-north-1": "https://cloudformation.cn-north-1.amazonaws.com.cn/"} {
 		at, err := client(t, aws.Config{Region: region, Credentials: aws.AnonymousCredentials{}}).signalEndpoint(t.Context())
@@ -502,9 +502,9 @@ func FuzzDecodeError(f *testing.F) {
 	})
 }
 
-// A dial that ends without an answer lost its packets on the way (connect(2), ETIMEDOUT);
-// a request that was sent and not answered did not.
-func TestOnlyAConnectionThatTimedOutBlamesTheWay(t *testing.T) {
+// A dial that times out means that packets are dropped on the path (connect(2), ETIMEDOUT). A request without a
+// response does not mean that.
+func TestOnlyADialTimeoutBlamesTheNetworkPath(t *testing.T) {
 	dial := &net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}
 	for err, blames := range map[error]bool{dial: true, context.DeadlineExceeded: false, os.ErrDeadlineExceeded: false} {
 		text := named("ecs:DescribeContainerInstances", err).Error()

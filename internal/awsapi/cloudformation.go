@@ -20,11 +20,10 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 )
 
-// Signal is the word that a CloudFormation resource with a CreationPolicy or
-// an UpdatePolicy waits for.
+// Signal is the signal that a CloudFormation resource with a CreationPolicy or UpdatePolicy waits for.
 type Signal struct {
 	Stack, Resource string
-	InstanceID      string // the signal's UniqueId: one signal an instance counts
+	InstanceID      string // used as the signal's UniqueId: CloudFormation counts one signal per id
 	Success         bool
 }
 
@@ -35,14 +34,13 @@ func (s Signal) status() types.ResourceSignalStatus {
 	return types.ResourceSignalStatusFailure
 }
 
-// ErrNotWaiting says that the stack exists and waits for no signal: it is
-// created or updated already. An instance that the group launches later always
-// meets this.
+// ErrNotWaiting means that the stack exists but is not waiting for a signal, because its creation or update is
+// complete. Instances that the group launches later always get this error.
 var ErrNotWaiting = errors.New("the stack is not waiting for a signal")
 
 const signalAction = "cloudformation:SignalResource"
 
-// SignalSigV4 sends the signal with the instance role's credentials. It tries once.
+// SignalSigV4 sends the signal with the credentials of the instance role. It makes only one attempt.
 func (c *Client) SignalSigV4(ctx context.Context, s Signal) error {
 	_, err := c.cfn.SignalResource(ctx, &cloudformation.SignalResourceInput{
 		StackName: aws.String(s.Stack), LogicalResourceId: aws.String(s.Resource),
@@ -51,10 +49,9 @@ func (c *Client) SignalSigV4(ctx context.Context, s Signal) error {
 	return signalError(named(signalAction, err))
 }
 
-// SignalIdentity sends the signal authorised by the instance's identity
-// document and its signature, as cfn-signal does (aws-cfn-bootstrap): no IAM. The SDK
-// cannot sign in this way (CFN_V1). It soon tries again what was throttled, which is
-// denied before it is processed; the rest is the caller's to repeat.
+// SignalIdentity sends the signal without IAM credentials: like cfn-signal (aws-cfn-bootstrap), it authorizes the
+// request with the instance identity document and its signature (CFN_V1), which the SDK does not support. It retries
+// only throttled requests, because AWS rejects these before processing them. The caller retries other errors.
 func (c *Client) SignalIdentity(ctx context.Context, s Signal, document []byte, signature string) error {
 	endpoint, err := c.signalEndpoint(ctx)
 	if err != nil {
@@ -77,7 +74,7 @@ func (c *Client) SignalIdentity(ctx context.Context, s Signal, document []byte, 
 	return signalError(signalAnswer(response))
 }
 
-// signalClient goes through the same counted HTTP client as the SDK.
+// signalClient returns a client that sends requests through the same counting HTTP client as the SDK.
 func (c *Client) signalClient() *retryablehttp.Client {
 	client := retryablehttp.NewClient()
 	client.HTTPClient = &http.Client{Transport: roundTripper{c.http}}
@@ -98,8 +95,8 @@ type roundTripper struct{ client *counting }
 
 func (t roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return t.client.Do(r) }
 
-// signalAnswer is the error that CloudFormation answered; nil: it took the signal. The
-// body can be read again.
+// signalAnswer returns the error in CloudFormation's response, or nil if CloudFormation accepted the signal. The body
+// can be read again afterwards.
 func signalAnswer(response *http.Response) error {
 	body, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
 	response.Body = struct {
@@ -107,26 +104,26 @@ func signalAnswer(response *http.Response) error {
 		io.Closer
 	}{bytes.NewReader(body), response.Body}
 	switch {
-	// Not every 200 is CloudFormation's: moto, for one, lists S3 buckets.
+	// A status of 200 is not sufficient. For example, moto responds with a list of S3 buckets.
 	case response.StatusCode == http.StatusOK && bytes.Contains(body, []byte("SignalResourceResponse")):
 		return nil
 	case err != nil && response.StatusCode < http.StatusBadRequest:
 		return named(signalAction, err)
 	}
-	return named(signalAction, &answered{response.StatusCode, decodeError(response.StatusCode, body)})
+	return named(signalAction, &statusError{response.StatusCode, decodeError(response.StatusCode, body)})
 }
 
-// answered is an error with the status of the answer, as the SDK's errors have it.
-type answered struct {
+// statusError adds the HTTP status to an error, in the same way as the SDK's errors.
+type statusError struct {
 	status int
 	error
 }
 
-func (a *answered) Unwrap() error       { return a.error }
-func (a *answered) HTTPStatusCode() int { return a.status }
+func (a *statusError) Unwrap() error       { return a.error }
+func (a *statusError) HTTPStatusCode() int { return a.status }
 
-// signalEndpoint is where the SDK would send the same call: partitions, FIPS,
-// dual stack and AWS_ENDPOINT_URL are its business.
+// signalEndpoint returns the endpoint that the SDK would use. The SDK handles partitions, FIPS, dual stack and
+// AWS_ENDPOINT_URL.
 func (c *Client) signalEndpoint(ctx context.Context) (*url.URL, error) {
 	o := c.cfn.Options()
 	at, err := o.EndpointResolverV2.ResolveEndpoint(ctx, cloudformation.EndpointParameters{
@@ -143,8 +140,8 @@ func (c *Client) signalEndpoint(ctx context.Context) (*url.URL, error) {
 	return &at.URI, nil
 }
 
-// decodeError reads the query protocol's error, in the JSON that ContentType
-// asks for, or in XML from a server that ignores it.
+// decodeError decodes an error of the query protocol. It is JSON because of the ContentType parameter, or XML if the
+// server ignores that parameter.
 func decodeError(status int, body []byte) error {
 	var answer struct {
 		Error struct{ Code, Message string }
@@ -154,16 +151,16 @@ func decodeError(status int, body []byte) error {
 		err = xml.Unmarshal(body, &answer)
 	}
 	if err != nil || answer.Error.Code == "" {
-		return fmt.Errorf("HTTP status %d and an answer that is no error document: %+.120q", status, body)
+		return fmt.Errorf("HTTP status %d and a response that is not an error document: %+.120q", status, body)
 	}
 	return &smithy.GenericAPIError{Code: answer.Error.Code, Message: answer.Error.Message}
 }
 
-// notWaiting: AWS spells it both ways.
+// notWaiting matches both spellings that AWS uses.
 var notWaiting = regexp.MustCompile(`can ?not be signaled`)
 
-// signalError recognises a stack that waits for nothing: ValidationError,
-// "Stack arn:... is in CREATE_COMPLETE state and can not be signaled".
+// signalError recognizes a stack that is not waiting for a signal: ValidationError, "Stack arn:... is in
+// CREATE_COMPLETE state and can not be signaled".
 func signalError(err error) error {
 	var e *Error
 	if errors.As(err, &e) && e.Code == "ValidationError" && notWaiting.MatchString(e.Err.Error()) {

@@ -17,18 +17,17 @@ import (
 
 // Limits of PutMetricData (CloudWatch API reference).
 const (
-	MaxData = 1000 // a request
-	// MaxRequestSize is 1 MB; whether that is a million bytes or 2^20 is not
-	// said. It is meant before compression. Left aside is the head of the
-	// request, with a namespace of 255 characters.
+	MaxData = 1000 // per request
+	// MaxRequestSize is the limit of 1 MB before compression, minus the size of the rest of the request with a
+	// namespace of 255 characters. The reference does not say whether 1 MB means 10^6 or 2^20 bytes.
 	MaxRequestSize = 1_000_000 - headSize
 	headSize       = 300
 )
 
-// Dimension is a part of a metric's identity.
+// Dimension is part of the identity of a metric.
 type Dimension struct{ Name, Value string }
 
-// Datum is a metric's one value of a minute.
+// Datum is the value of a metric for one minute.
 type Datum struct {
 	Name       string
 	Unit       string // one of CloudWatch's: Count, Bytes, Percent, Seconds, ...
@@ -36,8 +35,8 @@ type Datum struct {
 	Value      float64
 }
 
-// Size is at least the bytes that the datum takes in a request, and not much
-// more: keys, heads, tag and numbers of rpc-v2-cbor, and the texts.
+// Size returns an upper bound for the encoded size of the datum in bytes. It is close to the actual size in
+// rpc-v2-cbor: keys, type headers, tags, numbers and strings.
 func (d Datum) Size() int {
 	size := 71 + len(d.Name) + len(d.Unit)
 	for _, dim := range d.Dimensions {
@@ -46,20 +45,19 @@ func (d Datum) Size() int {
 	return size
 }
 
-// What became of data that were not accepted. Any other error of PutMetricData
-// means that CloudWatch did not take them.
+// Results of PutMetricData. With any other error, CloudWatch did not accept the data.
 var (
-	// ErrUnanswered says that the request went out and no whole answer came
-	// back, or one of the server's failures: the data may have been taken.
-	ErrUnanswered = errors.New("sent, and not known to be taken")
-	// ErrInvalid says that CloudWatch refused the request for what is in it.
-	ErrInvalid = errors.New("refused as invalid")
-	// ErrTooLarge says that a smaller request may pass.
-	ErrTooLarge = errors.New("refused as too large")
+	// ErrUnanswered means that the request was sent but the result is unknown: the response was incomplete or missing,
+	// or the server failed. CloudWatch may have accepted the data.
+	ErrUnanswered = errors.New("sent, but the result is unknown")
+	// ErrInvalid means that CloudWatch rejected the content of the request.
+	ErrInvalid = errors.New("rejected as invalid")
+	// ErrTooLarge means that a smaller request may succeed.
+	ErrTooLarge = errors.New("rejected as too large")
 )
 
-// PutMetricData publishes at most MaxData data, of at most MaxRequestSize, all
-// with the same timestamp. It tries once: what is sent twice counts twice.
+// PutMetricData publishes up to MaxData data points of up to MaxRequestSize bytes in total, all with the same
+// timestamp. It makes only one attempt, because CloudWatch counts data twice if it is sent twice.
 func (c *Client) PutMetricData(ctx context.Context, namespace string, at time.Time, data []Datum) error {
 	sent := &marked{client: c.http}
 	_, err := c.cw.PutMetricData(
@@ -91,23 +89,23 @@ func metricData(at time.Time, data []Datum) []types.MetricDatum {
 	return out
 }
 
-// metricError classifies what became of the data.
+// metricError returns an error that says whether CloudWatch accepted the data.
 //
-//   - A body that was not sent to its end was not taken: the signature covers its hash
-//     (IAM User Guide, "Create a signed AWS API request", HashedPayload), so CloudWatch
-//     cannot even authenticate the request. That holds for every failure to connect, and
-//     for a 5xx or a reset that comes before the end of the body.
-//   - A 4xx is a refusal of the whole request, even if the rest of the answer is missing:
+//   - A request whose body was not sent completely is never accepted: the signature covers the
+//     hash of the body (IAM User Guide, "Create a signed AWS API request", HashedPayload), so
+//     CloudWatch cannot authenticate the request. This applies to every failure to connect,
+//     and to a 5xx or a connection reset before the end of the body.
+//   - With a 4xx the whole request is rejected, even if the rest of the response is missing:
 //     "Validation errors in the metric data will fail the entire request, and no data
 //     will be ingested" (CloudWatch API Reference, PutMetricData, StrictEntityValidation).
-//     The one that is not is RequestAbortedException, for a request that was aborted
-//     before the reply was sent (Common Errors).
-//   - Throttling denies a request before it is processed, with whatever status.
-//   - Every other 5xx is ambiguous: InternalServiceFault, "request processing has failed
+//     The exception is RequestAbortedException, for a request that was aborted before the
+//     reply was sent (Common Errors).
+//   - A throttled request is rejected before it is processed, regardless of the status.
+//   - Every other 5xx is ambiguous. InternalServiceFault, "request processing has failed
 //     due to some unknown error", and ServiceUnavailable, "a temporary failure of the
-//     server", do not say how far it came; a 502 or 504 is a proxy's. PutMetricData has
-//     no client token, so the SDKs' own retry of these would count data twice.
-//   - A 2xx that cannot be read may be CloudWatch's or not.
+//     server", do not say how far the request was processed. A 502 or 504 comes from a proxy.
+//     PutMetricData has no client token, so if the SDK retried these, data could count twice.
+//   - An unreadable 2xx may or may not come from CloudWatch.
 func metricError(err error, sent bool) error {
 	if err == nil {
 		return nil
@@ -119,7 +117,7 @@ func metricError(err error, sent bool) error {
 	}
 	err = named("cloudwatch:PutMetricData", err)
 	var e *Error
-	_ = errors.As(err, &e) // named makes no other
+	_ = errors.As(err, &e) // named always returns an *Error
 	aborted := e.Code == "RequestAbortedException"
 	switch refused := status >= 400 && status < 500 && !aborted; {
 	case status == http.StatusRequestEntityTooLarge:
@@ -132,9 +130,8 @@ func metricError(err error, sent bool) error {
 	return fmt.Errorf("%w: %w", ErrUnanswered, err)
 }
 
-// marked is an HTTP client that knows whether it had a connection, and whether the whole
-// request was sent. It stands below the signing, so that it does not see the calls that
-// get credentials.
+// marked is an HTTP client that records whether it got a connection and whether the whole request was sent. It is used
+// only for the signed request itself, not for the requests that fetch credentials.
 type marked struct {
 	client          aws.HTTPClient
 	connected, sent atomic.Bool

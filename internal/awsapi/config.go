@@ -22,21 +22,18 @@ import (
 	"muster/internal/host/netpath"
 )
 
-// load is the SDK's own configuration (environment, shared files, and every way to
-// get credentials that the AWS CLI knows) with muster's bounds on time and retries.
-// The credentials of the instance's role come through the metadata service at
-// imdsEndpoint; an empty one is the real one.
+// load returns the SDK's default configuration (environment, shared files, and every credential source that the AWS CLI
+// supports) with muster's timeouts and retry limits. The credentials of the instance role come from the metadata
+// service at imdsEndpoint. If that is empty, the link-local address is used.
 func load(ctx context.Context, region, imdsEndpoint string) (aws.Config, error) {
 	home := homeFiles(os.Geteuid())
 	cfg, err := config.LoadDefaultConfig(ctx,
-		config.WithRegion(region), // an empty one leaves it to the environment and the profile
+		config.WithRegion(region), // if empty, the environment or the profile decides
 		config.WithSharedConfigFiles(home.config),
 		config.WithSharedCredentialsFiles(home.credentials),
 		config.WithHTTPClient(httpClient()),
-		config.WithRetryer(func() aws.Retryer {
-			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = maxAttempts, maxBackoff })
-		}),
-		config.WithLogger(logging.Nop{}), // its warnings would stand among our lines
+		config.WithRetryer(NewRetryer),
+		config.WithLogger(logging.Nop{}), // the SDK's warnings would mix with muster's output
 		config.WithEC2RoleCredentialOptions(func(o *ec2rolecreds.Options) { o.Client = sdkimds.New(imds.Options(imdsEndpoint)) }),
 	)
 	if err != nil {
@@ -46,16 +43,22 @@ func load(ctx context.Context, region, imdsEndpoint string) (aws.Config, error) 
 	return cfg, nil
 }
 
-// shared are the files of the AWS CLI to read; nil leaves them to the SDK.
-type shared struct {
-	config, credentials []string
-	left                string // why a file was left out
+// NewRetryer returns the retryer of the clients that New makes: three attempts, with full jitter below
+// five seconds between them.
+func NewRetryer() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = maxAttempts, maxBackoff })
 }
 
-// homeFiles leaves out of the files in the home directory what is no regular file, which
-// could hold up the reader for ever, and for root what others can change, because a
-// profile can name a program to run (credential_process): sudo -E and su keep the home
-// directory of the user. A file that the environment names is read as it is.
+// shared lists the AWS CLI files to read. If a list is nil, the SDK reads its default files.
+type shared struct {
+	config, credentials []string
+	left                string // why a file is not read
+}
+
+// homeFiles decides which AWS CLI files in the home directory are read. It excludes anything but regular files, because
+// reading them could block. For root it also excludes files that other users can change: a profile can name a program
+// to run (credential_process), and sudo -E and su keep the user's home directory. Files that the environment names are
+// always read.
 func homeFiles(euid int) shared {
 	var s shared
 	s.config = s.read(euid, "AWS_CONFIG_FILE", config.DefaultSharedConfigFilename())
@@ -76,13 +79,13 @@ func (s *shared) read(euid int, variable, path string) []string {
 		return []string{}
 	}
 	if doubt, is := rootonly.Is(rootonly.Check("/", path)); is && euid == 0 {
-		s.left = fmt.Sprintf("%s was not read: muster runs as root, and %v; set %s to have it read all the same", path, doubt, variable)
+		s.left = fmt.Sprintf("%s was not read: muster runs as root, and %v; set %s to read it anyway", path, doubt, variable)
 		return []string{}
 	}
 	return nil
 }
 
-// explained names the setting that the SDK's errors leave out.
+// explained adds the name of the setting, which the SDK's errors omit.
 func explained(err error, left string) error {
 	var absent config.SharedConfigProfileNotExistError
 	switch bundle := os.Getenv("AWS_CA_BUNDLE"); {
@@ -99,9 +102,8 @@ func explained(err error, left string) error {
 	return err
 }
 
-// sources adds dual-stack endpoints to the SDK's sources of settings on a host whose
-// only way out is IPv6, as the ECS agent does. The last source, it yields to what the
-// environment or the profile says.
+// sources adds dual-stack endpoints to the SDK's sources of settings if the host has only IPv6 connectivity, as the ECS
+// agent does. As the last source, it has lower precedence than the environment and the profile.
 func sources(sdk []any, host netpath.Families) []any {
 	if host.OnlyIPv6() {
 		return append(sdk, dualStack{})
@@ -111,13 +113,13 @@ func sources(sdk []any, host netpath.Families) []any {
 
 type dualStack struct{}
 
-// GetUseDualStackEndpoint is called by the SDK.
+// GetUseDualStackEndpoint implements the SDK's interface for sources.
 func (dualStack) GetUseDualStackEndpoint(context.Context) (aws.DualStackEndpointState, bool, error) {
 	return aws.DualStackEndpointStateEnabled, true, nil
 }
 
-// httpClient has bounds for a subnet without a route. The SDK adds the certificates of
-// AWS_CA_BUNDLE to it.
+// httpClient returns a client with timeouts that suit a subnet without a route to AWS. The SDK adds the certificates
+// from AWS_CA_BUNDLE.
 func httpClient() *awshttp.BuildableClient {
 	return awshttp.NewBuildableClient().
 		WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout }).

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// alone takes the machine's own AWS settings away and puts these in place.
+// alone replaces the machine's own AWS settings with the given ones.
 func alone(t *testing.T, environ map[string]string) string {
 	t.Helper()
 	home := t.TempDir()
@@ -83,8 +83,8 @@ func TestCredentialsAreFoundWhereTheSDKFindsThem(t *testing.T) {
 	}
 }
 
-// credentialServices answers as STS (query protocol, API reference of AssumeRole and
-// AssumeRoleWithWebIdentity) and as IAM Identity Center's portal (GetRoleCredentials) do.
+// credentialServices responds like STS (query protocol, API reference of AssumeRole and AssumeRoleWithWebIdentity) and
+// IAM Identity Center's portal (GetRoleCredentials).
 func credentialServices(t *testing.T) string {
 	t.Helper()
 	const until = "2099-01-01T00:00:00Z"
@@ -129,7 +129,7 @@ func TestEveryKindOfProfileOfTheAWSCLIWorks(t *testing.T) {
 		}, map[string]string{"AWS_ACCESS_KEY_ID": "BASE", "AWS_SECRET_ACCESS_KEY": "s"}, "BASE"},
 		"single sign-on": {map[string]string{
 			"config": "[profile ops]\nsso_account_id=123456789012\nsso_role_name=r\nsso_start_url=https://example.awsapps.com/start\nsso_region=eu-west-1\n",
-			// Named by the SHA-1 of the start URL, as `aws sso login` leaves it.
+			// `aws sso login` names the file by the SHA-1 of the start URL.
 			".aws/sso/cache/e8be5486177c5b5392bd9aa76563515b29358e6e.json": `{"startUrl":"https://example.awsapps.com/start","region":"eu-west-1","accessToken":"bearer","expiresAt":"2099-01-01T00:00:00Z"}`,
 		}, nil, "SSO"},
 		"a process": {map[string]string{
@@ -163,7 +163,7 @@ func TestEveryKindOfProfileOfTheAWSCLIWorks(t *testing.T) {
 	}
 }
 
-func TestWhatIsAskedForAndNotThereIsAnError(t *testing.T) {
+func TestMissingConfiguredFilesAreErrors(t *testing.T) {
 	for name, c := range map[string]struct {
 		environ map[string]string
 		says    string
@@ -206,7 +206,7 @@ func TestTheCABundleIsTrustedAloneAndEndpointsAreHonoured(t *testing.T) {
 	server.CloseClientConnections()
 }
 
-func TestTheRegionOfTheEnvironmentServesWhereNoneIsGiven(t *testing.T) {
+func TestEnvironmentsRegionIsTheDefault(t *testing.T) {
 	alone(t, map[string]string{"AWS_REGION": "eu-north-1", "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"})
 	for given, want := range map[string]string{"": "eu-north-1", "eu-west-1": "eu-west-1"} {
 		c, err := New(t.Context(), given, "")
@@ -216,12 +216,12 @@ func TestTheRegionOfTheEnvironmentServesWhereNoneIsGiven(t *testing.T) {
 	}
 }
 
-// A pipe would hold up the SDK's reader, and as root a profile of somebody else could
-// name any program as its credential_process.
+// A pipe would block the SDK, and a profile that another user can change could make root run any program
+// (credential_process).
 func TestFilesOfAHomeDirectoryThatOthersCanChange(t *testing.T) {
 	for name, c := range map[string]struct {
 		euid  int
-		named bool // by the environment
+		named bool // the environment names the file
 		pipe  bool
 		left  string
 	}{
@@ -234,7 +234,7 @@ func TestFilesOfAHomeDirectoryThatOthersCanChange(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			home := alone(t, map[string]string{"AWS_CONFIG_FILE": "", "AWS_SHARED_CREDENTIALS_FILE": ""})
-			if err := os.Chmod(home, 0o777); err != nil { // whoever runs this test
+			if err := os.Chmod(home, 0o777); err != nil { // independent of the user that runs this test
 				t.Fatal(err)
 			}
 			path := filepath.Join(home, ".aws", "config")

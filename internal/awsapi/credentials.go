@@ -2,8 +2,8 @@ package awsapi
 
 import "context"
 
-// Credentials finds out whether there are credentials to sign with. It calls no API of
-// AWS: on an instance the metadata service is asked, on this host.
+// Credentials returns an error if there are no credentials for signing requests. It calls no AWS API. On an instance it
+// requests them from the metadata service.
 func (c *Client) Credentials(ctx context.Context) error {
 	_, err := c.credentials.Retrieve(ctx)
 	return err

@@ -2,8 +2,7 @@ package awsapi
 
 import "regexp"
 
-// Denial is what AWS says about a call that is not authorized. What the message
-// does not name is empty.
+// Denial is the parsed message of an unauthorized call. Fields are empty if the message does not contain them.
 //
 //	User: arn:aws:sts::123456789012:assumed-role/ecs/i-1 is not authorized to
 //	perform: ecs:Poll with an explicit deny in a service control policy
@@ -13,15 +12,14 @@ type Denial struct {
 	Role      string // the name of the role whose credentials were used
 	Account   string
 	Partition string
-	// Policy is the kind of policy that decides, such as "permissions boundary".
+	// Policy is the kind of policy that caused the denial, such as "permissions boundary".
 	Policy string
-	// Explicit: the policy denies the action, so that no other policy can allow it.
-	// Otherwise the policy lacks a statement that allows it.
+	// Explicit means that the policy denies the action, so no other policy can allow it. Otherwise the policy only
+	// lacks a statement that allows the action.
 	Explicit bool
 }
 
-// The sentences are those of the IAM user guide, "Troubleshoot access denied
-// error messages".
+// The patterns match the messages in the IAM user guide, "Troubleshoot access denied error messages".
 var (
 	deniedAction   = regexp.MustCompile(`not authorized to perform: ([a-z0-9-]+:[A-Za-z0-9]+)`)
 	deniedRole     = regexp.MustCompile(`arn:([a-z-]+):sts::(\d+):assumed-role/([\w+=,.@-]+)/`)
@@ -31,13 +29,12 @@ var (
 
 const identityPolicy = "identity-based policy"
 
-// ScopeTag is the tag of the role, the Auto Scaling group and the stack that
-// packaging/iam compares: a policy that allows an action still denies it where the
-// tag is missing.
+// ScopeTag is the tag that the policies in packaging/iam compare on the role, the Auto Scaling group and the stack. If
+// the tag is missing, a policy that lists the action still denies it.
 const ScopeTag = "muster:cluster"
 
-// scoped are the actions that those policies limit by ScopeTag, and what carries it
-// beside the role.
+// scoped maps the actions that those policies restrict by ScopeTag to the resource that needs the tag in addition to
+// the role.
 var scoped = map[string]string{
 	"autoscaling:CompleteLifecycleAction":        "the Auto Scaling group",
 	"autoscaling:RecordLifecycleActionHeartbeat": "the Auto Scaling group",
@@ -49,7 +46,7 @@ var scoped = map[string]string{
 	"ecs:DescribeTasks":                          "",
 }
 
-// scopeHint is the rest of the sentence "add it to the instance role".
+// scopeHint returns the end of the sentence "add it to the instance role".
 func scopeHint(action string) string {
 	switch also, is := scoped[action]; {
 	case !is:
@@ -61,7 +58,7 @@ func scopeHint(action string) string {
 	}
 }
 
-// DenialOf reads the message of a denied call.
+// DenialOf parses the message of a denied call.
 func DenialOf(message string) (d Denial) {
 	if m := deniedAction.FindStringSubmatch(message); m != nil {
 		d.Action = m[1]

@@ -5,8 +5,7 @@ import (
 	"testing"
 )
 
-// The messages are those of the IAM user guide, "Troubleshoot access denied error
-// messages", with an action of ECS.
+// The messages are from the IAM user guide, "Troubleshoot access denied error messages", with an ECS action.
 func TestDenialOf(t *testing.T) {
 	const user = "User: arn:aws-us-gov:sts::123456789012:assumed-role/ecs.node/i-0 is not authorized to perform: ecs:DiscoverPollEndpoint on resource: * "
 	of := Denial{Action: "ecs:DiscoverPollEndpoint", Role: "ecs.node", Account: "123456789012", Partition: "aws-us-gov"}
@@ -43,9 +42,9 @@ func FuzzDenialOf(f *testing.F) {
 	})
 }
 
-// The policies of packaging/iam compare the tag for these actions (Service Authorization
-// Reference), so that an action that is allowed may still be denied.
-func TestADenialNamesTheTagThatThePoliciesCompare(t *testing.T) {
+// The policies in packaging/iam compare the tag for these actions (Service Authorization Reference), so that an action
+// that is listed may still be denied.
+func TestDenialNamesTheTagThatThePoliciesCompare(t *testing.T) {
 	t.Parallel()
 	for action, want := range map[string]string{
 		"autoscaling:SetInstanceHealth":   "tag the role and the Auto Scaling group with muster:cluster",

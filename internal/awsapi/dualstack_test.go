@@ -8,9 +8,9 @@ import (
 	"muster/internal/host/netpath"
 )
 
-// The names are those of "Using Amazon ECS dual-stack endpoints" in the ECS
-// developer guide, and of China's partition in the SDK.
-func TestAHostWithIPv6AloneAsksDualStackEndpoints(t *testing.T) {
+// The host names are from "Using Amazon ECS dual-stack endpoints" in the ECS developer guide, and from the China
+// partition in the SDK.
+func TestIPv6OnlyHostUsesDualStackEndpoints(t *testing.T) {
 	for host, want := range map[netpath.Families]map[string]string{
 		{V6: true}:           {"eu-west-1": "https://ecs.eu-west-1.api.aws", "cn-north-1": "https://ecs.cn-north-1.api.amazonwebservices.com.cn"},
 		{V4: true, V6: true}: {"eu-west-1": "https://ecs.eu-west-1.amazonaws.com", "cn-north-1": "https://ecs.cn-north-1.amazonaws.com.cn"},

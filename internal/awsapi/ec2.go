@@ -13,24 +13,23 @@ import (
 )
 
 const (
-	// EC2 takes up to 1,000 ids in a call (EC2 developer guide, pagination), and
-	// then no MaxResults.
+	// EC2 accepts up to 1,000 ids per call, and then no MaxResults (EC2 developer guide, pagination).
 	maxIDs = 1000
-	// A filter takes up to 200 values (EC2 API reference, Filter).
+	// A filter accepts up to 200 values (EC2 API reference, Filter).
 	maxValues = 200
 	pageSize  = 1000
 )
 
-// Region is the region that is asked.
+// Region returns the region of the client.
 func (c *Client) Region() string { return c.ec2.Options().Region }
 
-// Interface is a network interface with who owns it.
+// Interface is a network interface with its owner.
 type Interface struct {
 	reach.ENI
 	Account  string
-	Instance string // empty for those of tasks, load balancers, ...
-	// Description and Requester say which service made the interface, and for what:
-	// "ELB app/web/50dc6c49" and "amazon-elb". Interfaces of instances come without.
+	Instance string // empty for the interfaces of tasks, load balancers and others
+	// Description and Requester name the service that made the interface, and its purpose:
+	// "ELB app/web/50dc6c49" and "amazon-elb". Both are empty for the interfaces of instances.
 	Description, Requester string
 }
 
@@ -38,11 +37,11 @@ type Interface struct {
 type Instance struct {
 	ID         string
 	State      string     // pending, running, stopping, stopped, shutting-down, terminated
-	Addr       netip.Addr // the primary private address; zero when it has none
+	Addr       netip.Addr // primary private address; the zero Addr if there is none
 	Interfaces []Interface
 }
 
-// Instances describes instances. Those that do not exist any more are left out.
+// Instances describes instances. It omits those that no longer exist.
 func (c *Client) Instances(ctx context.Context, ids []string) ([]Instance, error) {
 	return batched(ids, maxIDs, func(batch []string) ([]Instance, error) {
 		return existing(batch, "InvalidInstanceID.NotFound", func(ids []string) ([]Instance, error) {
@@ -94,8 +93,7 @@ func instance(i types.Instance) Instance {
 	return out
 }
 
-// Interfaces describes network interfaces by id, such as those of awsvpc tasks.
-// Those that do not exist any more are left out.
+// Interfaces describes network interfaces by id, such as those of awsvpc tasks. It omits those that no longer exist.
 func (c *Client) Interfaces(ctx context.Context, ids []string) ([]Interface, error) {
 	return batched(ids, maxIDs, func(batch []string) ([]Interface, error) {
 		return existing(batch, "InvalidNetworkInterfaceID.NotFound", func(ids []string) ([]Interface, error) {
@@ -104,8 +102,8 @@ func (c *Client) Interfaces(ctx context.Context, ids []string) ([]Interface, err
 	})
 }
 
-// InterfacesAt finds the network interfaces of the region that own an address.
-// VPCs may overlap, so that one address can have several.
+// InterfacesAt returns the network interfaces in the region that have one of the addresses. Several can have the same
+// address, because VPCs may overlap.
 func (c *Client) InterfacesAt(ctx context.Context, addrs []netip.Addr) ([]Interface, error) {
 	var v4, v6 []string
 	for _, a := range addrs {
@@ -179,13 +177,12 @@ func networkInterface(n types.NetworkInterface) Interface {
 	return out
 }
 
-// isTask recognises the interface of an awsvpc task, which ECS describes by the ARN of
-// its attachment.
+// isTask recognizes the interface of an awsvpc task by its description, which ECS sets to the ARN of the attachment.
 func isTask(description string) bool {
 	return strings.HasPrefix(description, "arn:") && strings.Contains(description, ":ecs:") && strings.Contains(description, ":attachment/")
 }
 
-// addresses parses what it can, each once, in order.
+// addresses parses the texts, without duplicates and in order. It skips those that are not addresses.
 func addresses(texts ...string) []netip.Addr {
 	var out []netip.Addr
 	seen := map[netip.Addr]bool{}

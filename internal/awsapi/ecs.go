@@ -14,16 +14,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// ErrNoSuchCluster says that ECS answered, and knows no such cluster.
+// ErrNoSuchCluster means that ECS responded that the cluster does not exist.
 var ErrNoSuchCluster = errors.New("no such cluster")
 
-// maxClusterPages bounds the search for near matches: 300 names do.
+// maxClusterPages limits the search for similar names to 300 clusters.
 const maxClusterPages = 3
 
-// ClusterStatus asks for a cluster's status (ACTIVE, INACTIVE, ...), by name or
-// ARN. It is ErrNoSuchCluster when ECS does not know it.
+// ClusterStatus returns the status (ACTIVE, INACTIVE, ...) of a cluster, by name or ARN. It returns ErrNoSuchCluster if
+// the cluster does not exist.
 func (c *Client) ClusterStatus(ctx context.Context, cluster string) (string, error) {
-	out, err := c.ecs.DescribeClusters(ctx, &ecs.DescribeClustersInput{Clusters: []string{cluster}})
+	out, err := c.ecs.DescribeClusters(ctx, &ecs.DescribeClustersInput{Clusters: []string{cluster}}, c.retries(ctx))
 	if err != nil {
 		return "", named("ecs:DescribeClusters", err)
 	}
@@ -33,14 +33,14 @@ func (c *Client) ClusterStatus(ctx context.Context, cluster string) (string, err
 	return aws.ToString(out.Clusters[0].Status), nil
 }
 
-// missing is the reason that ECS gives for what it does not know.
+// missing is the failure reason that ECS returns for an unknown resource.
 const missing = "MISSING"
 
-// notFound is absent if ECS says so. An answer with neither the resource nor that
-// reason says nothing about the resource.
+// notFound returns absent if ECS reports that the resource does not exist. A response with neither the resource nor
+// that reason makes no claim about the resource.
 func notFound(action string, failures []types.Failure, absent error) error {
 	if len(failures) == 0 {
-		return &Error{Action: action, Kind: Failed, Status: http.StatusOK, Err: errors.New("the answer has neither a result nor a failure")}
+		return &Error{Action: action, Kind: Failed, Status: http.StatusOK, Err: errors.New("the response has neither a result nor a failure")}
 	}
 	f := failures[0]
 	reason := aws.ToString(f.Reason)
@@ -52,8 +52,7 @@ func notFound(action string, failures []types.Failure, absent error) error {
 	return failed
 }
 
-// ClusterNames lists the names of the clusters of this account and region, the
-// first 300 of them.
+// ClusterNames returns the names of up to 300 clusters of this account and region.
 func (c *Client) ClusterNames(ctx context.Context) ([]string, error) {
 	var names []string
 	pages := ecs.NewListClustersPaginator(c.ecs, &ecs.ListClustersInput{})
@@ -72,30 +71,29 @@ func (c *Client) ClusterNames(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// ContainerInstance is what ECS says of a registered instance.
+// ContainerInstance is a registered container instance, as ECS describes it.
 type ContainerInstance struct {
 	ARN           string
 	EC2InstanceID string
 	Status        string // REGISTERING, REGISTRATION_FAILED, ACTIVE, DRAINING, DEREGISTERING, INACTIVE
 	StatusReason  string
 	Connected     bool // agentConnected
-	// Health is ECS's own check of the instance (healthStatus): OK, IMPAIRED,
-	// INSUFFICIENT_DATA or INITIALIZING; empty if ECS gave none.
+	// Health is the result of ECS's own instance health checks (healthStatus): OK, IMPAIRED, INSUFFICIENT_DATA or
+	// INITIALIZING. It is empty if ECS returned none.
 	Health       string
-	HealthDetail string // the checks that are not OK, with their reasons
+	HealthDetail string // the health checks that are not OK, with their reasons
 }
 
-// ErrNoSuchInstance says that ECS answered, and the cluster has no such
-// container instance.
+// ErrNoSuchInstance means that ECS responded that the cluster has no such container instance.
 var ErrNoSuchInstance = errors.New("no such container instance in the cluster")
 
-// ContainerInstance asks for one container instance, by ARN.
+// ContainerInstance describes one container instance, by ARN.
 func (c *Client) ContainerInstance(ctx context.Context, cluster, arn string) (ContainerInstance, error) {
 	const action = "ecs:DescribeContainerInstances"
 	out, err := c.ecs.DescribeContainerInstances(ctx, &ecs.DescribeContainerInstancesInput{
 		Cluster: aws.String(cluster), ContainerInstances: []string{arn},
 		Include: []types.ContainerInstanceField{types.ContainerInstanceFieldContainerInstanceHealth},
-	})
+	}, c.retries(ctx))
 	var gone *types.ClusterNotFoundException
 	switch {
 	case errors.As(err, &gone):
@@ -138,8 +136,8 @@ func instanceHealth(status *types.ContainerInstanceHealthStatus) (overall, detai
 	return string(status.OverallStatus), strings.Join(bad, "; ")
 }
 
-// RegisteredInstances is how many container instances a cluster has, by name or ARN. It
-// is ErrNoSuchCluster when ECS does not know it.
+// RegisteredInstances returns the number of container instances in a cluster, by name or ARN. It returns
+// ErrNoSuchCluster if the cluster does not exist.
 func (c *Client) RegisteredInstances(ctx context.Context, cluster string) (int, error) {
 	out, err := c.ecs.DescribeClusters(ctx, &ecs.DescribeClustersInput{Clusters: []string{cluster}})
 	if err != nil {
@@ -151,9 +149,8 @@ func (c *Client) RegisteredInstances(ctx context.Context, cluster string) (int, 
 	return int(out.Clusters[0].RegisteredContainerInstancesCount), nil
 }
 
-// TaskGroups tells the groups of tasks, by ARN: service:NAME, or family:NAME for a
-// task of no service. Tasks that ECS knows no more are left out. With an error comes
-// what was read before it.
+// TaskGroups returns the groups of tasks, keyed by task ARN: service:NAME, or family:NAME for a task without a service.
+// It omits tasks that no longer exist. If it returns an error, the map contains the tasks that were read before it.
 func (c *Client) TaskGroups(ctx context.Context, cluster string, arns []string) (map[string]string, error) {
 	tasks, err := c.describeTasks(ctx, cluster, arns)
 	groups := make(map[string]string, len(tasks))

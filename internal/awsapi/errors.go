@@ -18,27 +18,27 @@ import (
 	"muster/internal/redact"
 )
 
-// Kind says in which way a call failed, as far as it decides what to do.
+// Kind classifies failed calls by what to do about them.
 type Kind string
 
 // The kinds of failure.
 const (
-	Denied      Kind = "denied"      // IAM, or a VPC endpoint's policy, says no
-	NoIdentity  Kind = "no identity" // no credentials, or expired ones
+	Denied      Kind = "denied"      // an IAM policy or a VPC endpoint policy denies the call
+	NoIdentity  Kind = "no identity" // no credentials, or expired credentials
 	ClockSkew   Kind = "clock skew"
 	Throttled   Kind = "throttled"
-	Unreachable Kind = "unreachable" // DNS, route, TLS or time
-	Exhausted   Kind = "exhausted"   // of this process or host, such as open files: nothing was asked
-	Failed      Kind = "failed"      // the API answered with another error
+	Unreachable Kind = "unreachable" // DNS, routing or TLS error, or timeout
+	Exhausted   Kind = "exhausted"   // out of a local resource, such as open files; no request was sent
+	Failed      Kind = "failed"      // the API returned another error
 )
 
-// Error is a failed call. Unless its Kind is Failed, the call says nothing
-// about what was asked: "could not look" is not "no".
+// Error is a failed call. Unless Kind is Failed, the error says nothing about the resource: "could not check" does not
+// mean "no".
 type Error struct {
-	Action string // as IAM spells it: ecs:DescribeClusters
+	Action string // in IAM's spelling: ecs:DescribeClusters
 	Kind   Kind
-	Code   string // the API's error code, if it answered
-	Status int    // the answer's HTTP status; 0 without an answer, and for an entry of a request
+	Code   string // error code from the API, if it responded
+	Status int    // HTTP status of the response; 0 without a response, and for an error about one entry of a batch
 	Err    error
 }
 
@@ -80,9 +80,9 @@ func (e *Error) Error() string {
 				e.Err,
 			)
 		case isTimeout(e.Err):
-			return fmt.Sprintf("%s: no answer from AWS in time: %v", e.Action, e.Err)
+			return fmt.Sprintf("%s: no response from AWS in time: %v", e.Action, e.Err)
 		case MayHaveBeenTaken(e):
-			return fmt.Sprintf("%s: the connection ended before the answer: %v", e.Action, e.Err)
+			return fmt.Sprintf("%s: the connection was closed before the response: %v", e.Action, e.Err)
 		}
 		return fmt.Sprintf("%s: the endpoint cannot be reached: %v", e.Action, e.Err)
 	case Exhausted:
@@ -92,14 +92,14 @@ func (e *Error) Error() string {
 	}
 }
 
-// isDialTimeout: packets were dropped on the way. An answer that does not come says
-// nothing about the way.
+// isDialTimeout reports whether connecting timed out, which means that packets are dropped on the path. A missing
+// response on an open connection does not mean that.
 func isDialTimeout(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "dial" && op.Timeout()
 }
 
-// isTimeout also holds where the connection stands and the answer does not come.
+// isTimeout reports whether a call timed out, before or after the connection was established.
 func isTimeout(err error) bool {
 	var timeout net.Error
 	return errors.As(err, &timeout) && timeout.Timeout() || errors.Is(err, errNoAnswer)
@@ -107,8 +107,8 @@ func isTimeout(err error) bool {
 
 var errNoAnswer = errors.New("no answer in time")
 
-// The error codes of the services, by what they mean. The protocols differ
-// (JSON has AccessDeniedException, the query protocol AccessDenied).
+// codes maps the error codes of the services to kinds. The protocols use different codes for the same error:
+// AccessDeniedException in JSON, AccessDenied in the query protocol.
 var codes = map[Kind][]string{
 	Denied: {
 		"AccessDenied",
@@ -132,7 +132,7 @@ var codes = map[Kind][]string{
 	Throttled: slices.Sorted(maps.Keys(retry.DefaultThrottleErrorCodes)),
 }
 
-// named gives a failed call its action and kind. A nil err stays nil.
+// named converts the error of a call to an *Error with its action and kind. A nil err stays nil.
 func named(action string, err error) error {
 	if err == nil {
 		return nil
@@ -157,7 +157,7 @@ func named(action string, err error) error {
 		e = coded(action, plainCode(api.ErrorCode()), api.ErrorMessage())
 		e.Status = status
 	case errors.As(err, &api), errors.As(err, &unreadable) && e.Status >= http.StatusBadRequest:
-		e.Err = fmt.Errorf("HTTP status %d without an error code of AWS: a proxy may have answered", e.Status)
+		e.Err = fmt.Errorf("HTTP status %d without an AWS error code: a proxy may have answered", e.Status)
 	case ownlimit.Of(err) != "":
 		e.Kind = Exhausted
 	case errors.As(err, &dial):
@@ -171,8 +171,8 @@ func named(action string, err error) error {
 	return e
 }
 
-// coded is an error that the API gave a code. Its message may quote the request: an
-// answer to a wrong signature holds the session token and the signature.
+// coded returns an Error for an error code from the API. The message is redacted, because it may quote the request: the
+// response to a wrong signature contains the session token and the signature.
 func coded(action, code, message string) *Error {
 	e := &Error{Action: action, Kind: Failed, Code: code, Err: fmt.Errorf("%s: %s", code, redact.Log(message))}
 	for kind, known := range codes {
@@ -183,11 +183,10 @@ func coded(action, code, message string) *Error {
 	return e
 }
 
-// unknownCode is the SDK's for an answer that names no code (query protocol,
-// GetErrorResponseComponents).
+// unknownCode is the code that the SDK uses if a response contains none (query protocol, GetErrorResponseComponents).
 const unknownCode = "UnknownError"
 
-// plainCode takes the namespace off a code: CloudWatch's client leaves it there
+// plainCode removes the namespace from a code. CloudWatch's client does not remove it
 // (com.amazonaws.cloudwatch#ThrottlingException).
 func plainCode(code string) string { return code[strings.LastIndex(code, "#")+1:] }
 
@@ -200,14 +199,14 @@ func KindOf(err error) Kind {
 	return ""
 }
 
-// credentialsError marks an error as one of getting credentials, which the SDK
-// wraps in plain text on its way through a call.
+// credentialsError marks an error from getting credentials. Without it, only the error's text would survive the SDK's
+// wrapping.
 type credentialsError struct{ err error }
 
 func (e *credentialsError) Error() string { return e.err.Error() }
 func (e *credentialsError) Unwrap() error { return e.err }
 
-// marking is a credentials provider whose errors can be recognised.
+// marking is a credentials provider that wraps its errors in credentialsError.
 type marking struct{ aws.CredentialsProvider }
 
 func (m marking) Retrieve(ctx context.Context) (aws.Credentials, error) {

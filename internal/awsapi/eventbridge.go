@@ -10,9 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 )
 
-// Limits of PutEvents (EventBridge quotas). The size is that of all entries
-// together and the smaller of the two that AWS documents: some partitions still
-// have 256 KB, others have 1 MB.
+// Limits of PutEvents (EventBridge quotas). The size is for all entries together. AWS documents 256 KB for some
+// partitions and 1 MB for others, so this is the smaller value.
 const (
 	MaxEvents    = 10
 	MaxEventSize = 256_000
@@ -25,9 +24,8 @@ type Event struct {
 	Time                       time.Time
 }
 
-// PutEvents hands at most MaxEvents events to a bus, by name or ARN. It tries
-// once. What the bus does with each event is apart from the call: taken[i] is
-// nil, or why the event was not taken, an *Error.
+// PutEvents sends up to MaxEvents events to a bus, by name or ARN. It makes only one attempt. The call can succeed
+// although the bus rejects some events: taken[i] is nil if event i was accepted, or otherwise an *Error.
 func (c *Client) PutEvents(ctx context.Context, bus string, events []Event) (taken []error, err error) {
 	const action = "events:PutEvents"
 	entries := make([]types.PutEventsRequestEntry, len(events))
@@ -47,7 +45,7 @@ func (c *Client) PutEvents(ctx context.Context, bus string, events []Event) (tak
 		return nil, named(action, err)
 	}
 	if len(out.Entries) != len(events) {
-		return nil, named(action, fmt.Errorf("%d events were sent and %d answered for", len(events), len(out.Entries)))
+		return nil, named(action, fmt.Errorf("%d events were sent, and the response has results for %d", len(events), len(out.Entries)))
 	}
 	taken = make([]error, len(events))
 	for i, entry := range out.Entries {

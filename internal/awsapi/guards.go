@@ -10,8 +10,8 @@ import (
 	"muster/reach"
 )
 
-// SecurityGroups describes groups with their rules, which here have no ids. Those
-// that do not exist are left out.
+// SecurityGroups describes security groups with their rules. The rules have no ids in this response. Groups that do not
+// exist are omitted.
 func (c *Client) SecurityGroups(ctx context.Context, ids []string) ([]reach.Group, error) {
 	const action = "ec2:DescribeSecurityGroups"
 	groups, err := batched(ids, maxValues, func(batch []string) ([]types.SecurityGroup, error) {
@@ -32,8 +32,8 @@ func (c *Client) SecurityGroups(ctx context.Context, ids []string) ([]reach.Grou
 	return out, err
 }
 
-// SecurityGroupRules describes the rules of groups, with their ids. A group
-// without rules is left out, and so is one that does not exist.
+// SecurityGroupRules describes the rules of security groups, including rule ids. Groups that have no rules or do not
+// exist are omitted.
 func (c *Client) SecurityGroupRules(ctx context.Context, groups []string) ([]reach.Group, error) {
 	const action = "ec2:DescribeSecurityGroupRules"
 	rules, err := batched(groups, maxValues, func(batch []string) ([]types.SecurityGroupRule, error) {
@@ -50,7 +50,7 @@ func (c *Client) SecurityGroupRules(ctx context.Context, groups []string) ([]rea
 	return RuleGroups(rules), err
 }
 
-// NetworkACLs describes the ACLs that guard the subnets.
+// NetworkACLs describes the network ACLs of the subnets.
 func (c *Client) NetworkACLs(ctx context.Context, subnets []string) ([]reach.ACL, error) {
 	const action = "ec2:DescribeNetworkAcls"
 	acls, err := batched(subnets, maxValues, func(batch []string) ([]types.NetworkAcl, error) {
@@ -71,8 +71,8 @@ func (c *Client) NetworkACLs(ctx context.Context, subnets []string) ([]reach.ACL
 	return out, err
 }
 
-// PrefixList reads the entries of a managed prefix list, the customer's or AWS's
-// own, 100 a page (EC2 API reference, GetManagedPrefixListEntries).
+// PrefixList reads the entries of a managed prefix list of the customer or of AWS, 100 per page (EC2 API reference,
+// GetManagedPrefixListEntries).
 func (c *Client) PrefixList(ctx context.Context, id string) (reach.PrefixList, error) {
 	const action = "ec2:GetManagedPrefixListEntries"
 	entries, err := paged(action, func(token *string) ([]types.PrefixListEntry, *string, error) {

@@ -8,9 +8,9 @@ import (
 	"muster/internal/sandbox"
 )
 
-// Of the reasons in "failures", MISSING alone says that the resource does not exist
-// (Amazon ECS API reference, "API failures and error messages").
-func TestAnAnswerWithoutTheResourceIsNotMissing(t *testing.T) {
+// Of the failure reasons, only MISSING means that the resource does not exist (Amazon ECS API reference, "API failures
+// and error messages").
+func TestResponseWithoutTheResourceIsNotMissing(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
 		"nothing":        `{}`,
@@ -30,8 +30,8 @@ func TestAnAnswerWithoutTheResourceIsNotMissing(t *testing.T) {
 	}
 }
 
-// The query protocol answers a wrong signature with the canonical request, in which the
-// session token is a header (AWS General Reference, "Troubleshoot Signature Version 4").
+// With the query protocol, the response to a wrong signature contains the canonical request, which includes the session
+// token (AWS General Reference, "Troubleshoot Signature Version 4").
 func TestErrorsDoNotQuoteCredentials(t *testing.T) {
 	t.Parallel()
 	const token = "IQoJb3JpZ2luX2VjEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE"

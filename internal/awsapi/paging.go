@@ -10,15 +10,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// maxPages bounds every listing: 10,000 container instances, 100,000 rules.
+// maxPages limits the length of every listing, for example to 10,000 container instances or 100,000 rules.
 const maxPages = 100
 
-// pages reads page after page. An error names the action and ends it; a token
-// that never ends is one.
+// pages iterates over the pages of a listing. It stops after the first error, which includes the action. More than
+// maxPages pages are an error.
 func pages[T any](action string, page func(token *string) ([]T, *string, error)) iter.Seq2[[]T, error] {
+	return pagesUpTo(maxPages, action, page)
+}
+
+// pagesUpTo is pages with another bound.
+func pagesUpTo[T any](most int, action string, page func(token *string) ([]T, *string, error)) iter.Seq2[[]T, error] {
 	return func(yield func([]T, error) bool) {
 		var token *string
-		for range maxPages {
+		for range most {
 			items, next, err := page(token)
 			if err != nil {
 				yield(nil, named(action, err))
@@ -28,16 +33,16 @@ func pages[T any](action string, page func(token *string) ([]T, *string, error))
 				return
 			}
 			if aws.ToString(next) == aws.ToString(token) {
-				yield(nil, endless(action, "the page token leads back to itself"))
+				yield(nil, endless(action, "the page token is the same as before"))
 				return
 			}
 			token = next
 		}
-		yield(nil, endless(action, fmt.Sprintf("there is another page after %d", maxPages)))
+		yield(nil, endless(action, fmt.Sprintf("there are more than %d pages", most)))
 	}
 }
 
-// paged is all pages together. With an error comes what was read before it.
+// paged returns the items of all pages. If there is an error, it also returns the items read before it.
 func paged[T any](action string, page func(token *string) ([]T, *string, error)) ([]T, error) {
 	var all []T
 	for items, err := range pages(action, page) {
@@ -53,8 +58,8 @@ func endless(action, what string) error {
 	return &Error{Action: action, Kind: Failed, Err: fmt.Errorf("the list does not end: %s", what)}
 }
 
-// batched asks for the ids, so many at a time, and stops at the first error. It
-// never asks without ids: EC2 would answer with all there is.
+// batched calls describe for the ids in batches of the given size, and stops at the first error. It makes no call if
+// ids is empty, because EC2 would then return all resources.
 func batched[T any](ids []string, size int, describe func(batch []string) ([]T, error)) ([]T, error) {
 	var all []T
 	for batch := range slices.Chunk(ids, size) {
@@ -67,8 +72,8 @@ func batched[T any](ids []string, size int, describe func(batch []string) ([]T, 
 	return all, nil
 }
 
-// existing asks for ids of which some may be gone. EC2 refuses the whole call for
-// one of them, and names all of them in its message.
+// existing describes ids of which some may no longer exist. EC2 then rejects the whole call, and its message lists the
+// missing ids, so existing retries without them.
 func existing[T any](ids []string, gone string, describe func([]string) ([]T, error)) ([]T, error) {
 	out, err := describe(ids)
 	var e *Error

@@ -13,11 +13,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// ECS lists and describes 100 at a time.
+// maxDescribed is the maximum number of items that ECS lists or describes per call.
 const maxDescribed = 100
 
-// ErrNoSuchAutoScalingGroup says that Auto Scaling answered, and knows no such
-// group.
+// ErrNoSuchAutoScalingGroup means that Auto Scaling responded that the group does not exist.
 var ErrNoSuchAutoScalingGroup = errors.New("no such Auto Scaling group")
 
 // Member is one instance of an Auto Scaling group.
@@ -27,8 +26,8 @@ type Member struct {
 	Health         string // Healthy or Unhealthy
 }
 
-// Members lists the instances of an Auto Scaling group, in whatever lifecycle
-// state; those of its warm pool are not among them.
+// Members lists the instances of an Auto Scaling group in all lifecycle states. It does not include the instances in
+// its warm pool.
 func (c *Client) Members(ctx context.Context, group string) ([]Member, error) {
 	out, err := c.asg.DescribeAutoScalingGroups(ctx, &autoscaling.DescribeAutoScalingGroupsInput{AutoScalingGroupNames: []string{group}})
 	if err != nil {
@@ -44,7 +43,7 @@ func (c *Client) Members(ctx context.Context, group string) ([]Member, error) {
 	return members, nil
 }
 
-// GroupInstances lists the EC2 ids of Members.
+// GroupInstances returns the EC2 instance ids of Members.
 func (c *Client) GroupInstances(ctx context.Context, group string) ([]string, error) {
 	members, err := c.Members(ctx, group)
 	var ids []string
@@ -54,10 +53,9 @@ func (c *Client) GroupInstances(ctx context.Context, group string) ([]string, er
 	return ids, err
 }
 
-// ContainerInstanceARNs goes over the ARNs of a cluster's container instances in
-// all states but INACTIVE, a page of up to 100 at a time. The filter is in the
-// cluster query language ("task:group == service:web"), or empty. The first error
-// ends it.
+// ContainerInstanceARNs iterates over the ARNs of a cluster's container instances in all states except INACTIVE, in
+// pages of up to 100. filter is an expression in the cluster query language ("task:group == service:web"), or empty. It
+// stops after the first error.
 func (c *Client) ContainerInstanceARNs(ctx context.Context, cluster, filter string) iter.Seq2[[]string, error] {
 	in := ecs.ListContainerInstancesInput{Cluster: aws.String(cluster)}
 	if filter != "" {
@@ -80,8 +78,7 @@ func (c *Client) ContainerInstanceARNs(ctx context.Context, cluster, filter stri
 	}
 }
 
-// ContainerInstances describes container instances by ARN. Those that left the
-// cluster meanwhile are left out.
+// ContainerInstances describes container instances by ARN. It omits those that have since left the cluster.
 func (c *Client) ContainerInstances(ctx context.Context, cluster string, arns []string) ([]ContainerInstance, error) {
 	return batched(arns, maxDescribed, func(batch []string) ([]ContainerInstance, error) {
 		out, err := c.ecs.DescribeContainerInstances(
@@ -102,23 +99,22 @@ func (c *Client) ContainerInstances(ctx context.Context, cluster string, arns []
 	})
 }
 
-// Task is a running task, as far as the network goes.
+// Task is a running task with the fields that are relevant for networking.
 type Task struct {
 	ARN               string
 	ContainerInstance string // ARN; empty on Fargate
-	Group             string // service:web, family:batch, or what RunTask was told
-	// Interface and Addr are the task's own in awsvpc mode. In host and bridge mode
-	// they are empty: the traffic is the instance's.
+	Group             string // service:web, family:batch, or the group passed to RunTask
+	// Interface and Addr are set only in awsvpc mode. In host and bridge mode the task uses the interfaces of the
+	// instance.
 	Interface string
 	Addr      netip.Addr
 }
 
-// ErrNoSuchService says that ECS answered, and the cluster has no such service.
+// ErrNoSuchService means that ECS responded that the cluster has no such service.
 var ErrNoSuchService = errors.New("no such service in the cluster")
 
-// Tasks goes over the running tasks of a service or of a family, whichever is not
-// empty, a page of up to 100 at a time, so that who has seen enough can stop: a
-// page costs two calls. The first error ends it.
+// Tasks iterates over the running tasks of a service or a family, whichever is not empty, in pages of up to 100. Each
+// page takes two calls, so stop the iteration once you have enough tasks. It stops after the first error.
 func (c *Client) Tasks(ctx context.Context, cluster, service, family string) iter.Seq2[[]Task, error] {
 	in := ecs.ListTasksInput{Cluster: aws.String(cluster), DesiredStatus: types.DesiredStatusRunning}
 	if service != "" {
@@ -162,9 +158,8 @@ func (c *Client) describeTasks(ctx context.Context, cluster string, arns []strin
 	})
 }
 
-// task knows its interface by the details of the attachment: other attachments
-// (volumes, Service Connect) have none of these names (ECS API reference,
-// Attachment).
+// task converts a task. It finds the interface by the names of the attachment details, which other attachments
+// (volumes, Service Connect) do not use (ECS API reference, Attachment).
 func task(t types.Task) Task {
 	out := Task{ARN: aws.ToString(t.TaskArn), ContainerInstance: aws.ToString(t.ContainerInstanceArn), Group: aws.ToString(t.Group)}
 	for _, a := range t.Attachments {
@@ -173,15 +168,14 @@ func task(t types.Task) Task {
 			case "networkInterfaceId":
 				out.Interface = aws.ToString(d.Value)
 			case "privateIPv4Address":
-				out.Addr, _ = netip.ParseAddr(aws.ToString(d.Value)) // none yet while it attaches
+				out.Addr, _ = netip.ParseAddr(aws.ToString(d.Value)) // invalid while it is being attached
 			}
 		}
 	}
 	return out
 }
 
-// absent recognises the errors that are an answer: what was asked about does not
-// exist.
+// absent converts the errors that mean that the cluster or service does not exist.
 func absent(err error, cluster, service string) error {
 	var e *Error
 	switch {

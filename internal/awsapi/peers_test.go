@@ -16,7 +16,7 @@ import (
 	"muster/reach"
 )
 
-// around starts a sandbox and a client of its API that tries each call once.
+// around starts a sandbox and a client that makes only one attempt per call.
 func around(t *testing.T, opts sandbox.Options) (*sandbox.Sandbox, *awsapi.Client) {
 	t.Helper()
 	s, err := sandbox.New(opts)
@@ -32,7 +32,7 @@ func around(t *testing.T, opts sandbox.Options) (*sandbox.Sandbox, *awsapi.Clien
 	return s, awsapi.FromConfig(cfg)
 }
 
-// calls are those of an action.
+// calls returns the calls of an action.
 func calls(s *sandbox.Sandbox, action string) []sandbox.Call {
 	return slices.DeleteFunc(s.Calls(), func(c sandbox.Call) bool { return c.Action != action })
 }
@@ -48,7 +48,7 @@ func manyInstances(s *sandbox.Sandbox, n int) []string {
 	return ids
 }
 
-func TestInstancesAreAskedForByTheThousandAndNeverWithoutIDs(t *testing.T) {
+func TestInstancesAreDescribedInBatchesAndNeverWithoutIDs(t *testing.T) {
 	s, c := around(t, sandbox.Options{})
 	ids := manyInstances(s, 1001)
 	got, err := c.Instances(t.Context(), ids)
@@ -80,7 +80,7 @@ func TestInstancesAreAskedForByTheThousandAndNeverWithoutIDs(t *testing.T) {
 	}
 }
 
-func TestWhatIsGoneIsLeftOut(t *testing.T) {
+func TestMissingResourcesAreLeftOut(t *testing.T) {
 	s, c := around(t, sandbox.Options{})
 	ids := manyInstances(s, 2)
 	instances, err := c.Instances(t.Context(), []string{"i-gone", ids[0], "i-gone-too", ids[1]})
@@ -99,7 +99,7 @@ func TestWhatIsGoneIsLeftOut(t *testing.T) {
 		t.Errorf("groups %+v, %v", groups, err)
 	}
 	s.ClearFaults()
-	// A message without the ids must not make it ask for ever, or for nothing.
+	// If the message does not list the ids, the client must neither retry forever nor with an empty list.
 	s.Inject(sandbox.Fault{Service: sandbox.EC2, Action: "DescribeInstances", Status: 400, Code: "InvalidInstanceID.NotFound", Message: "no"})
 	s.ResetCalls()
 	if _, err = c.Instances(t.Context(), ids); awsapi.KindOf(err) != awsapi.Failed || len(calls(s, "DescribeInstances")) != 1 {
@@ -124,7 +124,7 @@ func TestInterfacesAreFoundByAddress(t *testing.T) {
 	}
 }
 
-func TestGroupsAndRulesReachTheEngineAlike(t *testing.T) {
+func TestBothRuleFormatsGiveTheSameGroups(t *testing.T) {
 	s, c := around(t, sandbox.Options{})
 	s.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-a", Name: "a", Rules: []sandbox.Rule{
 		sandbox.AllEgress(),
@@ -180,16 +180,16 @@ func TestPrefixListsArePaged(t *testing.T) {
 	}
 }
 
-func TestAListThatDoesNotEnd(t *testing.T) {
+func TestEndlessListIsAnError(t *testing.T) {
 	for name, c := range map[string]struct {
-		pages int // pages of one until the cluster ends
+		pages int // number of one-item pages of the cluster
 		calls int
 		err   string
 	}{
 		"ends":            {99, 99, ""},
 		"ends just":       {100, 100, ""},
-		"goes on and on":  {101, 100, "there is another page after 100"},
-		"comes back soon": {0, 2, "leads back to itself"},
+		"goes on and on":  {101, 100, "there are more than 100 pages"},
+		"comes back soon": {0, 2, "is the same as before"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, api := around(t, sandbox.Options{Clusters: []string{"prod"}})
@@ -213,7 +213,7 @@ func TestAListThatDoesNotEnd(t *testing.T) {
 	}
 }
 
-func TestTasksCanBeLeftAfterAPage(t *testing.T) {
+func TestTasksCanStopAfterAPage(t *testing.T) {
 	s, c := around(t, sandbox.Options{})
 	for range 250 {
 		s.AddTask("prod", sandbox.RunningTask{Service: "web", ContainerInstance: "arn:ci"})
@@ -248,7 +248,7 @@ func TestTasksCanBeLeftAfterAPage(t *testing.T) {
 	}
 }
 
-func TestAnAnswerThatIsNoNetworkBecomesAnErrorOrAnEmptyField(t *testing.T) {
+func TestInvalidNetworkDataIsAnErrorOrAnEmptyField(t *testing.T) {
 	s, c := around(t, sandbox.Options{})
 	s.Inject(sandbox.Fault{Service: sandbox.EC2, Action: "DescribeInstances", Body: `<DescribeInstancesResponse><reservationSet><item><instancesSet>` +
 		`<item><privateIpAddress>10.0.0.999</privateIpAddress><networkInterfaceSet><item><privateIpAddress>x</privateIpAddress><groupSet><item/></groupSet></item></networkInterfaceSet></item>` +

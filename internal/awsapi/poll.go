@@ -9,11 +9,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 )
 
-// PollEndpoints are where ECS wants its agent to connect to, as URLs.
+// PollEndpoints holds the URLs that the ECS agent should connect to.
 type PollEndpoints struct{ Agent, Telemetry string }
 
-// PollEndpoints asks what the ECS agent asks before each connection: the whole
-// path to ECS in one call that changes nothing.
+// PollEndpoints makes the same call as the ECS agent before each connection. It tests the whole path to ECS without
+// changing anything.
 func (c *Client) PollEndpoints(ctx context.Context, cluster string) (PollEndpoints, error) {
 	out, err := c.ecs.DiscoverPollEndpoint(ctx, &ecs.DiscoverPollEndpointInput{Cluster: aws.String(cluster)})
 	if err != nil {
@@ -22,8 +22,8 @@ func (c *Client) PollEndpoints(ctx context.Context, cluster string) (PollEndpoin
 	return PollEndpoints{aws.ToString(out.Endpoint), aws.ToString(out.TelemetryEndpoint)}, nil
 }
 
-// ECSEndpoint is where the SDK finds ECS, as a URL: partitions, FIPS, dual stack
-// and AWS_ENDPOINT_URL are its business.
+// ECSEndpoint returns the URL of the ECS endpoint that the SDK uses. The SDK handles partitions, FIPS, dual stack and
+// AWS_ENDPOINT_URL.
 func (c *Client) ECSEndpoint(ctx context.Context) (string, error) {
 	o := c.ecs.Options()
 	if o.Region == "" && o.BaseEndpoint == nil {

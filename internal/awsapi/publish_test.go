@@ -27,11 +27,11 @@ func datum(i int) Datum {
 	return Datum{Name: fmt.Sprint("Metric", i), Unit: "Count", Value: float64(i), Dimensions: []Dimension{{"ClusterName", "prod"}, {"ServiceName", "web"}}}
 }
 
-func TestWhatBecameOfTheDataIsTold(t *testing.T) {
+func TestMetricErrorsSayWhetherDataWasAccepted(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		fault sandbox.Fault
-		want  error // nil: not taken
+		want  error // nil: not accepted
 		taken int
 	}{
 		"throttled":             {sandbox.Throttled("", "", 0), nil, 0},
@@ -72,7 +72,7 @@ func TestWhatBecameOfTheDataIsTold(t *testing.T) {
 	}
 }
 
-func TestWhatNeverLeftIsNotTaken(t *testing.T) {
+func TestUnsentDataIsNotAccepted(t *testing.T) {
 	t.Parallel()
 	s := everything(t)
 	refusing, unknown := s.AWSConfig(), s.AWSConfig()
@@ -86,8 +86,8 @@ func TestWhatNeverLeftIsNotTaken(t *testing.T) {
 	}
 }
 
-// early is an HTTP client that ends with an answer or an error after so many bytes of
-// the body; -1: all.
+// early is an HTTP client that returns a response or an error after reading a number of bytes of the body. -1 means
+// all.
 type early struct {
 	bytes  int64
 	status int
@@ -106,9 +106,8 @@ func (e early) Do(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: e.status, Header: http.Header{"Smithy-Protocol": {"rpc-v2-cbor"}}, Body: io.NopCloser(bytes.NewReader([]byte{0xa0}))}, nil
 }
 
-// The signature covers the hash of the whole body, so that half of one is of no use to
-// CloudWatch.
-func TestARequestThatWasNotSentToItsEndIsNotTaken(t *testing.T) {
+// The signature covers the hash of the whole body, so CloudWatch cannot use an incomplete one.
+func TestIncompleteRequestIsNotAccepted(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		early
@@ -134,7 +133,7 @@ func TestARequestThatWasNotSentToItsEndIsNotTaken(t *testing.T) {
 	}
 }
 
-// sized is an HTTP client that measures bodies, unpacked.
+// sized is an HTTP client that measures the uncompressed size of bodies.
 type sized struct{ n int }
 
 func (s *sized) Do(r *http.Request) (*http.Response, error) {
@@ -173,7 +172,7 @@ func TestTheSizeOfARequestIsKnownBeforeItIsMade(t *testing.T) {
 	}
 }
 
-func TestEventsAreAnsweredForOneByOne(t *testing.T) {
+func TestEachEventHasItsOwnResult(t *testing.T) {
 	t.Parallel()
 	s := everything(t)
 	c := client(t, s.AWSConfig())
@@ -194,8 +193,8 @@ func TestEventsAreAnsweredForOneByOne(t *testing.T) {
 	}
 }
 
-// A load balancer or a proxy answers in a format of its own.
-func TestAnAnswerThatIsNotAWSsSaysSo(t *testing.T) {
+// A load balancer or proxy responds in its own format.
+func TestResponseOfAProxyIsRecognized(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
@@ -204,7 +203,7 @@ func TestAnAnswerThatIsNotAWSsSaysSo(t *testing.T) {
 	defer server.Close()
 	c := client(t, aws.Config{Region: "eu-central-1", BaseEndpoint: aws.String(server.URL), Credentials: credentials.NewStaticCredentialsProvider("k", "s", "")})
 	err := c.PutMetricData(t.Context(), "Muster", time.Now(), []Datum{datum(1)})
-	if err == nil || !strings.Contains(err.Error(), "HTTP status 503 without an error code of AWS: a proxy may have answered") {
+	if err == nil || !strings.Contains(err.Error(), "HTTP status 503 without an AWS error code: a proxy may have answered") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -12,11 +12,12 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 
 	"muster/internal/sandbox"
 )
 
-// Where the answers are documented.
+// References for the error responses.
 const (
 	bySDK      = "aws-sdk-go-v2, aws/retry, DefaultThrottleErrorCodes and DefaultRetryableErrorCodes"
 	byBotocore = "botocore 1.43, retries/standard.py and data/_retry.json"
@@ -29,9 +30,8 @@ const (
 	byRFC      = "RFC 9110 and RFC 6585, status codes"
 )
 
-// What AWS and the way to it answer, whether the same call may succeed later, and
-// whether it may have had its effect.
-func TestWhichFailuresPass(t *testing.T) {
+// Responses of AWS and of the network, whether the same call may succeed later, and whether it may have taken effect.
+func TestWhichErrorsAreTransient(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		status        int
@@ -84,12 +84,12 @@ func TestWhichFailuresPass(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(c.status, " ", c.code), func(t *testing.T) {
 			t.Parallel()
-			err := error(&answered{c.status, errors.New("no document")})
+			err := error(&statusError{c.status, errors.New("no document")})
 			switch {
 			case c.status == 0:
 				err = coded("events:PutEvents", c.code, "message")
 			case c.code != "":
-				err = named(signalAction, &answered{c.status, decodeError(c.status, fmt.Appendf(nil, `{"Error": {"Code": %q, "Message": "message"}}`, c.code))})
+				err = named(signalAction, &statusError{c.status, decodeError(c.status, fmt.Appendf(nil, `{"Error": {"Code": %q, "Message": "message"}}`, c.code))})
 			default:
 				err = named(signalAction, err)
 			}
@@ -100,8 +100,8 @@ func TestWhichFailuresPass(t *testing.T) {
 	}
 }
 
-// Where no answer came, what counts is whether there was a connection.
-func TestWhichFailuresOfTheNetworkMayHaveBeenTaken(t *testing.T) {
+// Without a response, the question is whether there was a connection.
+func TestWhichNetworkErrorsMayHaveTakenEffect(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		err           error
@@ -129,7 +129,7 @@ func TestWhichFailuresOfTheNetworkMayHaveBeenTaken(t *testing.T) {
 	}
 }
 
-// An instance whose role is missing does not get one by waiting.
+// Waiting does not help an instance that has no role.
 func TestAnInstanceWithoutARoleIsNotRetried(t *testing.T) {
 	s := start(t, sandbox.Options{NoRole: true})
 	if _, err := live(t, s).ClusterStatus(t.Context(), "prod"); KindOf(err) != NoIdentity || MayPass(err) {
@@ -137,7 +137,7 @@ func TestAnInstanceWithoutARoleIsNotRetried(t *testing.T) {
 	}
 }
 
-// rotating hands out credentials, and counts how often it was asked.
+// rotating is a credentials provider that counts its calls.
 type rotating struct {
 	aws.CredentialsProvider
 	asked atomic.Int32
@@ -150,8 +150,8 @@ func (r *rotating) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	return found, err
 }
 
-// The instance's role gets new credentials before the old ones end; an instance that
-// was asleep, or whose clock was wrong, holds old ones.
+// The instance gets new credentials before the old ones expire. An instance that was stopped, or had a wrong clock, may
+// still hold expired ones.
 func TestExpiredCredentialsAreReadAgain(t *testing.T) {
 	t.Parallel()
 	put := func(c *Client) error {
@@ -187,8 +187,8 @@ func TestExpiredCredentialsAreReadAgain(t *testing.T) {
 	}
 }
 
-// A clock that is wrong is corrected by the Date of the first answer (SDK, clock skew
-// correction), for calls that try once too.
+// The SDK corrects a wrong clock with the Date header of the first response (clock skew correction), also for calls
+// that make only one attempt.
 func TestAWrongClockCostsOneAttempt(t *testing.T) {
 	t.Parallel()
 	s := everything(t)
@@ -202,7 +202,7 @@ func TestAWrongClockCostsOneAttempt(t *testing.T) {
 	}
 }
 
-// A redirect is not followed: the identity document would go to another host.
+// Redirects are not followed, because the identity document would be sent to another host.
 func TestTheIdentitySignalFollowsNoRedirect(t *testing.T) {
 	t.Parallel()
 	s := everything(t)
@@ -210,5 +210,40 @@ func TestTheIdentitySignalFollowsNoRedirect(t *testing.T) {
 	c := client(t, s.AWSConfig())
 	if err := sendBy(t, c, s, "CFN_V1", true); err == nil || c.Calls() != 1 {
 		t.Errorf("%v after %d calls", err, c.Calls())
+	}
+}
+
+// A call of WithoutThrottleRetries is sent once if it is throttled, and three times through another
+// failure that may pass.
+func TestAThrottledCallIsNotRepeatedWhereTheCallerDoes(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault sandbox.Fault
+		ctx   func(context.Context) context.Context
+		calls int
+	}{
+		"throttled":            {sandbox.Throttled(sandbox.ECS, "", 0), WithoutThrottleRetries, 1},
+		"throttled, as usual":  {sandbox.Throttled(sandbox.ECS, "", 0), func(ctx context.Context) context.Context { return ctx }, 3},
+		"a failing server":     {sandbox.ServerError(sandbox.ECS, "", 0), WithoutThrottleRetries, 3},
+		"a refused permission": {sandbox.AccessDenied(sandbox.ECS, ""), WithoutThrottleRetries, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := sandbox.New(sandbox.Options{Clusters: []string{"prod"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			s.Inject(c.fault)
+			cfg := s.AWSConfig()
+			cfg.Retryer = func() aws.Retryer {
+				return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = time.Millisecond })
+			}
+			api := FromConfig(cfg)
+			if _, err := api.ClusterStatus(c.ctx(t.Context()), "prod"); err == nil {
+				t.Error("no error")
+			}
+			if n := s.CallCount(sandbox.ECS, ""); n != c.calls {
+				t.Errorf("%d calls, want %d", n, c.calls)
+			}
+		})
 	}
 }

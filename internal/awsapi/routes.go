@@ -11,24 +11,24 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// RouteTable is where the traffic of some subnets goes.
+// RouteTable is a VPC route table.
 type RouteTable struct {
 	ID, VPC string
-	Main    bool     // of the subnets that no other table of the VPC names
-	Subnets []string // that name it
+	Main    bool     // applies to all subnets of the VPC without their own table
+	Subnets []string // subnets that are explicitly associated with this table
 	Routes  []Route
-	Lists   []string // prefix lists that have a route, which Routes lacks
+	Lists   []string // prefix lists with a route; these routes are not in Routes
 }
 
-// Route is one route to addresses.
+// Route is a route to a range of addresses.
 type Route struct {
 	To  netip.Prefix
-	Via string // the target; empty for the VPC itself
-	// Blackhole: the target is gone, or detached.
+	Via string // the target; empty for local routes within the VPC
+	// Blackhole means that the target was deleted or detached.
 	Blackhole bool
 }
 
-// TableOf is the table of a subnet: its own, else the VPC's main one, else nil.
+// TableOf returns the route table of a subnet: its own, or else the VPC's main table, or else nil.
 func TableOf(tables []RouteTable, vpc, subnet string) *RouteTable {
 	var main *RouteTable
 	for i, t := range tables {
@@ -42,7 +42,7 @@ func TableOf(tables []RouteTable, vpc, subnet string) *RouteTable {
 	return main
 }
 
-// RouteTo is the most specific route to an address, or nil; no table has none.
+// RouteTo returns the most specific route to an address, or nil if there is none or t is nil.
 func (t *RouteTable) RouteTo(addr netip.Addr) (best *Route) {
 	if t == nil {
 		return nil
@@ -74,8 +74,7 @@ func (c *Client) RouteTables(ctx context.Context, vpcs []string) ([]RouteTable, 
 	})
 }
 
-// maxRouteTables is the most that a page has (EC2 API reference,
-// DescribeRouteTables).
+// maxRouteTables is the maximum page size (EC2 API reference, DescribeRouteTables).
 const maxRouteTables = 100
 
 func routeTable(t types.RouteTable) RouteTable {
@@ -98,7 +97,8 @@ func routeTable(t types.RouteTable) RouteTable {
 	return out
 }
 
-// via prefers the interface: EC2 also reports the instance of an appliance.
+// via returns the target of a route. It prefers the network interface, because for an appliance EC2 returns the
+// instance as well.
 func via(r types.Route) string {
 	gateway := aws.ToString(r.GatewayId)
 	if gateway == "local" {

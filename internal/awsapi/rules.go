@@ -12,12 +12,11 @@ import (
 	"muster/reach"
 )
 
-// The functions here map the answers of EC2 to the model of package reach. They drop
-// nothing: what cannot be decoded becomes a rule, or an entry, with Err, so that the
-// verdict is UNKNOWN and not closed.
+// The functions in this file convert EC2 responses to the model of package reach. They drop nothing: a rule or entry
+// that cannot be decoded is returned with Err set, so that the verdict is UNKNOWN instead of closed.
 
-// SecurityGroup maps a group of DescribeSecurityGroups. Its rules have no ids, and no ports
-// where the protocol has none.
+// SecurityGroup converts a group from DescribeSecurityGroups. Its rules have no ids, and no ports if the protocol has
+// none.
 func SecurityGroup(g types.SecurityGroup) reach.Group {
 	out := reach.Group{ID: aws.ToString(g.GroupId), Name: aws.ToString(g.GroupName)}
 	for _, p := range g.IpPermissions {
@@ -29,7 +28,7 @@ func SecurityGroup(g types.SecurityGroup) reach.Group {
 	return out
 }
 
-// permission is one rule for each peer.
+// permission returns one rule per peer.
 func permission(p types.IpPermission, d reach.Direction) []reach.Rule {
 	base := traffic(aws.ToString(p.IpProtocol), p.FromPort, p.ToPort)
 	base.Direction = d
@@ -60,10 +59,10 @@ func permission(p types.IpPermission, d reach.Direction) []reach.Rule {
 	return out
 }
 
-var errNoPeer = errors.New("it names no peer")
+var errNoPeer = errors.New("it has no peer")
 
-// RuleGroups gathers the rules of DescribeSecurityGroupRules into their groups, in the
-// order of each group's first rule. A rule without a direction counts in both.
+// RuleGroups sorts the rules from DescribeSecurityGroupRules into their groups, ordered by each group's first rule. A
+// rule without a direction counts for both directions.
 func RuleGroups(rules []types.SecurityGroupRule) []reach.Group {
 	var out []reach.Group
 	at, meant := map[string]int{}, map[string]string{}
@@ -78,7 +77,7 @@ func RuleGroups(rules []types.SecurityGroupRule) []reach.Group {
 		mapped := groupRule(r)
 		out[i].Add(mapped...)
 		if before, seen := meant[id]; seen && id != "" && before != mapped[0].String() {
-			out[i].Notes = append(out[i].Notes, fmt.Sprintf("%s was returned twice: '%s' and '%s'; both count", id, before, mapped[0]))
+			out[i].Notes = append(out[i].Notes, fmt.Sprintf("%s was returned twice: '%s' and '%s'; both are evaluated", id, before, mapped[0]))
 		}
 		meant[id] = mapped[0].String()
 	}
@@ -118,7 +117,7 @@ func rulePeer(r types.SecurityGroupRule) (reach.Peer, error) {
 	return reach.Peer{}, errNoPeer
 }
 
-// NetworkACL maps a network ACL.
+// NetworkACL converts a network ACL.
 func NetworkACL(a types.NetworkAcl) reach.ACL {
 	out := reach.ACL{ID: aws.ToString(a.NetworkAclId)}
 	for _, s := range a.Associations {
@@ -149,7 +148,7 @@ func aclEntry(e types.NetworkAclEntry) reach.ACLEntry {
 	if e.RuleAction != types.RuleActionAllow && e.RuleAction != types.RuleActionDeny {
 		out.Err = also(out.Err, fmt.Sprintf("action %q is neither allow nor deny", e.RuleAction))
 	}
-	peer, err := reach.Peer{}, errors.New("it names no CIDR")
+	peer, err := reach.Peer{}, errors.New("it has no CIDR")
 	switch {
 	case aws.ToString(e.CidrBlock) != "":
 		peer, err = cidr(*e.CidrBlock, true)
@@ -163,7 +162,7 @@ func aclEntry(e types.NetworkAclEntry) reach.ACLEntry {
 	return out
 }
 
-// ManagedPrefixList maps the entries of a managed prefix list.
+// ManagedPrefixList converts the entries of a managed prefix list.
 func ManagedPrefixList(id string, entries []types.PrefixListEntry) reach.PrefixList {
 	out := reach.PrefixList{ID: id}
 	for _, e := range entries {
@@ -177,8 +176,8 @@ func ManagedPrefixList(id string, entries []types.PrefixListEntry) reach.PrefixL
 	return out
 }
 
-// traffic reads protocol and ports. Absent ports are right where EC2 ignores ports,
-// and an error for tcp and udp.
+// traffic parses protocol and ports. Missing ports are an error for tcp and udp, and are normal for protocols for which
+// EC2 ignores ports.
 func traffic(protocol string, first, last *int32) reach.Rule {
 	r := reach.Rule{Protocol: reach.AllProtocols, Ports: reach.AnyPort()}
 	p, err := reach.ParseProtocol(protocol)
@@ -203,8 +202,8 @@ func traffic(protocol string, first, last *int32) reach.Rule {
 	return r
 }
 
-// asReturned is a rule in EC2's words, for one that cannot be decoded and has no id:
-// the decoded rule holds the widest value, which the group does not.
+// asReturned returns the text of a rule as in EC2's response. It is used for a rule without an id that cannot be
+// decoded, because the decoded rule contains the widest possible values instead of the actual ones.
 func asReturned(protocol string, first, last *int32) string {
 	if first == nil || last == nil {
 		return protocol + " without ports"
@@ -212,7 +211,7 @@ func asReturned(protocol string, first, last *int32) string {
 	return fmt.Sprintf("%s %d-%d", protocol, *first, *last)
 }
 
-// orAny: an absent ICMP type or code is any.
+// orAny returns n, or -1 (any) if an ICMP type or code is missing.
 func orAny(n *int32) int64 {
 	if n == nil {
 		return -1
@@ -240,7 +239,7 @@ func groupPeer(id, owner, vpc, peering, status *string) reach.Peer {
 		Peering: aws.ToString(peering), Status: aws.ToString(status)}}
 }
 
-// identified refuses a reference without an id, such as EC2-Classic's by name.
+// identified returns an error for a peer without an id, such as an EC2-Classic group that is referenced by name.
 func identified(p reach.Peer) (reach.Peer, error) {
 	if p.Group.ID == "" && p.PrefixList == "" {
 		return reach.Peer{}, errors.New("the peer has no id")
@@ -248,11 +247,11 @@ func identified(p reach.Peer) (reach.Peer, error) {
 	return p, nil
 }
 
-// cidr masks host bits, which EC2 keeps in some old rules.
+// cidr parses a CIDR. It masks host bits, which EC2 keeps in some old rules.
 func cidr(s string, v4 bool) (reach.Peer, error) {
 	p, err := prefix(s)
 	if err == nil && p.Addr().Is4() != v4 {
-		err = fmt.Errorf("CIDR %s is of the other IP version", s)
+		err = fmt.Errorf("CIDR %s has the wrong IP version", s)
 	}
 	if err != nil {
 		return reach.Peer{}, err

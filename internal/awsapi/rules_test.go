@@ -17,15 +17,15 @@ import (
 	"muster/test/ec2json"
 )
 
-// theCase is the setting of the reference's table: P1 (10.0.1.5) and P2 (10.0.2.5)
-// dial Q, whose only group is sg-q, on tcp 47100-47109.
+// theCase returns the setting of the reference's table: P1 (10.0.1.5) and P2 (10.0.2.5) connect to Q, whose only group
+// is sg-q, on tcp 47100-47109.
 func theCase(groups ...reach.Group) (w reach.World, p1, p2, q reach.Endpoint) {
 	out := reach.Rule{Direction: reach.Egress, Protocol: reach.AllProtocols, Ports: reach.AnyPort(),
 		Peer: reach.Peer{CIDR: netip.MustParsePrefix("0.0.0.0/0")}}
 	for _, id := range []string{"sg-a", "sg-b", "sg-q"} {
 		w.Groups = append(w.Groups, reach.Group{ID: id, Rules: []reach.Rule{out}})
 	}
-	w.Groups = append(w.Groups, groups...) // joins the sg-q that is there
+	w.Groups = append(w.Groups, groups...) // merged with the existing sg-q
 	end := func(name, addr, subnet, group string) reach.Endpoint {
 		return reach.Endpoint{Name: name, ENI: reach.ENI{ID: "eni-" + name, Addrs: []netip.Addr{netip.MustParseAddr(addr)},
 			Groups: []string{group}, VPC: "vpc-1", Subnet: subnet}}
@@ -61,17 +61,17 @@ func holds(t *testing.T, text string, parts ...string) {
 	}
 }
 
-func TestBadRulesAreNotedByNameAndNeverCountAsClosed(t *testing.T) {
+func TestUndecodableRulesAreNotedAndNeverClosed(t *testing.T) {
 	const shape = `{"SecurityGroupRules":[{"SecurityGroupRuleId":"sgr-9","GroupId":"sg-q",%s}]}`
 	for name, c := range map[string]struct{ rule, note, verdict string }{
 		"first above last":        {`"IsEgress":false,"IpProtocol":"tcp","FromPort":47109,"ToPort":47100,"CidrIpv4":"10.0.0.0/8"`, "first port 47109 is above last port 47100", "UNKNOWN 47100-47109"},
 		"port above 65535":        {`"IsEgress":false,"IpProtocol":"tcp","FromPort":1,"ToPort":65536,"CidrIpv4":"10.0.0.0/8"`, "port 65536 is outside 0-65535", "UNKNOWN 47100-47109"},
 		"negative port":           {`"IsEgress":false,"IpProtocol":"tcp","FromPort":-2,"ToPort":5,"CidrIpv4":"10.0.0.0/8"`, "port -2 is outside", "UNKNOWN 47100-47109"},
 		"CIDR of 33 bits":         {`"IsEgress":false,"IpProtocol":"tcp","FromPort":47100,"ToPort":47104,"CidrIpv4":"0.0.0.0/33"`, `"0.0.0.0/33" is not a CIDR`, "MISSING 47105-47109"},
-		"v6 in the v4 field":      {`"IsEgress":false,"IpProtocol":"-1","FromPort":-1,"ToPort":-1,"CidrIpv4":"::/0"`, "other IP version", "UNKNOWN 47100-47109"},
+		"v6 in the v4 field":      {`"IsEgress":false,"IpProtocol":"-1","FromPort":-1,"ToPort":-1,"CidrIpv4":"::/0"`, "wrong IP version", "UNKNOWN 47100-47109"},
 		"null ports of tcp":       {`"IsEgress":false,"IpProtocol":"TCP","FromPort":null,"ToPort":null,"CidrIpv4":"10.0.0.0/8"`, "tcp without ports", "UNKNOWN 47100-47109"},
 		"unknown protocol":        {`"IsEgress":false,"IpProtocol":"tpc","FromPort":1,"ToPort":2,"CidrIpv4":"10.0.0.0/8"`, `unknown protocol "tpc"`, "UNKNOWN 47100-47109"},
-		"no peer":                 {`"IsEgress":false,"IpProtocol":"-1"`, "names no peer", "UNKNOWN 47100-47109"},
+		"no peer":                 {`"IsEgress":false,"IpProtocol":"-1"`, "has no peer", "UNKNOWN 47100-47109"},
 		"a group without id":      {`"IsEgress":false,"IpProtocol":"-1","ReferencedGroupInfo":{"GroupName":"classic"}`, "the peer has no id", "UNKNOWN 47100-47109"},
 		"no direction":            {`"IpProtocol":"-1","CidrIpv4":"10.0.0.0/8"`, "IsEgress is missing", "UNKNOWN 47100-47109"},
 		"bad, but of another":     {`"IsEgress":false,"IpProtocol":"tcp","FromPort":9,"ToPort":1,"CidrIpv4":"192.168.0.0/16"`, "above last", "MISSING 47100-47109"},
@@ -128,7 +128,7 @@ func TestRuleIDsGivenTwice(t *testing.T) {
 	}
 }
 
-func TestDocumentsOfAnotherKindAreErrors(t *testing.T) {
+func TestOtherDocumentsAreErrors(t *testing.T) {
 	for _, document := range []string{"", "[]", "null", "{}", `{"Reservations":[]}`, `{"SecurityGroups":{}}`,
 		`{"SecurityGroupRules":[{"FromPort":1e99}]}`, `{"SecurityGroupRules":[{"FromPort":"http"}]}`} {
 		if _, err := ec2json.ParseGroups([]byte(document)); err == nil {
@@ -166,13 +166,13 @@ func TestACLShape(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 	holds(t, a.Entries[3].Err, "tcp without ports", `action "maybe"`, "0.0.0.0/33")
-	holds(t, a.Entries[4].Err, "udp without ports", "names no CIDR")
+	holds(t, a.Entries[4].Err, "udp without ports", "has no CIDR")
 	if _, err := ec2json.ParseACLs([]byte(`{"NetworkAcls":7}`)); err == nil {
 		t.Error("a number for a list passed")
 	}
 }
 
-func TestBadACLEntryLeavesUnknownWhatItMayDecide(t *testing.T) {
+func TestUndecodableACLEntryMakesItsPortsUnknown(t *testing.T) {
 	w, p1, _, q := theCase(wide())
 	q.Subnet = "subnet-3"
 	const open = `{"RuleNumber":100,"Egress":false,"RuleAction":"allow","Protocol":"-1","CidrBlock":"0.0.0.0/0"},
@@ -185,13 +185,13 @@ func TestBadACLEntryLeavesUnknownWhatItMayDecide(t *testing.T) {
 	holds(t, v.Sentence(), "destination ACL", "entry 50 of acl-q", "10.0.1.0/99")
 }
 
-// wide is sg-q with a rule that admits every peer to the needed ports.
+// wide returns sg-q with a rule that allows every peer on the required ports.
 func wide() reach.Group {
 	return reach.Group{ID: "sg-q", Rules: []reach.Rule{{Protocol: reach.TCP, Ports: reach.Range{First: 47100, Last: 47109},
 		Peer: reach.Peer{CIDR: netip.MustParsePrefix("10.0.0.0/16")}}}}
 }
 
-func TestBadPrefixListEntryIsNotAnAbsentOne(t *testing.T) {
+func TestUndecodablePrefixListEntryIsNotIgnored(t *testing.T) {
 	list := awsapi.ManagedPrefixList("pl-1", []types.PrefixListEntry{{Cidr: aws.String("10.0.0.0/33")}, {Cidr: aws.String("10.0.1.9/24")}})
 	named := wide()
 	named.Rules[0].Peer = reach.Peer{PrefixList: "pl-1"}
@@ -203,7 +203,7 @@ func TestBadPrefixListEntryIsNotAnAbsentOne(t *testing.T) {
 	holds(t, v.Sentence(), "10.0.0.0/33")
 }
 
-// Case 22 of the reference's table.
+// Case 22 in the reference's table.
 func TestHostBitsOfARuleAreIgnored(t *testing.T) {
 	w, p1, p2, q := theCase(ec2json.Groups(t, `{"SecurityGroups":[{"GroupId":"sg-q","IpPermissions":[
 		{"IpProtocol":"tcp","FromPort":47100,"ToPort":47109,"IpRanges":[{"CidrIp":"10.0.1.200/24"}]}]}]}`)...)
@@ -275,8 +275,8 @@ func TestBothFormsOfAllProtocolsAreOpen(t *testing.T) {
 	}
 }
 
-// Each rule in the two shapes of the API must mean the same.
-func TestBothShapesMapToTheSameRulesAndVerdicts(t *testing.T) {
+// Rules in both formats of the API must mean the same.
+func TestBothFormatsGiveTheSameRulesAndVerdicts(t *testing.T) {
 	for seed := range uint64(300) {
 		d := rand.New(rand.NewPCG(seed, 27))
 		var group types.SecurityGroup
@@ -314,7 +314,7 @@ func anonymous(rules []reach.Rule) map[string]bool {
 	return out
 }
 
-// twoShapes is one random rule as each of the two calls returns it.
+// twoShapes returns a random rule in the formats of the two calls.
 func twoShapes(d *rand.Rand, i int) (types.IpPermission, types.SecurityGroupRule) {
 	protocol := []string{"tcp", "TCP", "6", "udp", "-1", "icmp", "50"}[d.IntN(7)]
 	p := types.IpPermission{IpProtocol: &protocol}

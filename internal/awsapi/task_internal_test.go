@@ -2,7 +2,7 @@ package awsapi
 
 import "testing"
 
-// The description is that of the ECS developer guide, "AWSVPC network mode".
+// The description is from the ECS developer guide, "AWSVPC network mode".
 func TestTheInterfaceOfATaskIsKnownByItsDescription(t *testing.T) {
 	for text, want := range map[string]bool{
 		"arn:aws:ecs:us-west-2:111122223333:attachment/a1b2c3d4-5678-90ab-cdef": true,

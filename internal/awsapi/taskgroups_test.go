@@ -9,7 +9,7 @@ import (
 	"muster/internal/sandbox"
 )
 
-func TestTaskGroupsAreAskedAHundredAtATime(t *testing.T) {
+func TestTaskGroupsAreReadInBatchesOfAHundred(t *testing.T) {
 	s := start(t, sandbox.Options{Clusters: []string{"prod"}})
 	c := client(t, s.AWSConfig())
 	want, arns := map[string]string{}, []string{"arn:aws:ecs:eu-central-1:123456789012:task/prod/gone"}
@@ -36,7 +36,7 @@ func TestTaskGroupsAreAskedAHundredAtATime(t *testing.T) {
 	}
 }
 
-func TestTaskGroupsThatMayNotBeAskedNameTheAction(t *testing.T) {
+func TestDeniedTaskGroupsNameTheAction(t *testing.T) {
 	s := start(t, sandbox.Options{Clusters: []string{"prod"}})
 	s.Inject(sandbox.AccessDenied(sandbox.ECS, "DescribeTasks"))
 	if _, err := client(t, s.AWSConfig()).TaskGroups(t.Context(), "prod", []string{"arn:x"}); KindOf(err) != Denied {

@@ -15,7 +15,7 @@ type NATGateway struct {
 	Failure    string
 }
 
-// NATGateway describes one; nil: there is none.
+// NATGateway describes a NAT gateway. It returns nil if the gateway does not exist.
 func (c *Client) NATGateway(ctx context.Context, id string) (*NATGateway, error) {
 	out, err := c.ec2.DescribeNatGateways(ctx, &ec2.DescribeNatGatewaysInput{Filter: among("nat-gateway-id", []string{id})})
 	if err != nil || len(out.NatGateways) == 0 {
@@ -60,7 +60,7 @@ func (c *Client) VPCEndpoints(ctx context.Context, vpc string) ([]VPCEndpoint, e
 	})
 }
 
-// DNSSupport says whether the VPC's resolver answers.
+// DNSSupport reports whether DNS support is enabled for the VPC.
 func (c *Client) DNSSupport(ctx context.Context, vpc string) (bool, error) {
 	out, err := c.ec2.DescribeVpcAttribute(ctx, &ec2.DescribeVpcAttributeInput{
 		VpcId: aws.String(vpc), Attribute: types.VpcAttributeNameEnableDnsSupport,

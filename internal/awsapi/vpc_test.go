@@ -13,7 +13,7 @@ import (
 
 const vpc = "vpc-0aa11bb22cc33dd44"
 
-func TestRoutesThatLeadToNothingAreBlackholes(t *testing.T) {
+func TestRoutesWithADeletedTargetAreBlackholes(t *testing.T) {
 	s := start(t, sandbox.Options{})
 	s.AddNATGateway(sandbox.NATGateway{ID: "nat-here", Subnet: "subnet-1", State: "available"})
 	s.AddRouteTable(sandbox.RouteTable{ID: "rtb-1", Routes: map[string]string{"0.0.0.0/0": "nat-gone", "10.9.0.0/16": "nat-here"}})
@@ -30,7 +30,7 @@ func TestRoutesThatLeadToNothingAreBlackholes(t *testing.T) {
 	}
 }
 
-func TestANATGatewayThatIsNotThereIsNoError(t *testing.T) {
+func TestMissingNATGatewayIsNotAnError(t *testing.T) {
 	s := start(t, sandbox.Options{})
 	s.AddNATGateway(sandbox.NATGateway{ID: "nat-here", Subnet: "subnet-1", State: "available"})
 	c := client(t, s.AWSConfig())

@@ -1,7 +1,6 @@
-// Package bundle packs what is known of an instance into one file that can be
-// sent to a colleague: the results of the checks, a report in HTML, the ends of
-// logs, and facts of the host. It decides what goes in, and what is left out;
-// package redact recognizes secrets. It finds no cause and makes no AWS call.
+// Package bundle packs the diagnostic data of an instance into one file to share: the results of the checks, an HTML
+// report, the ends of logs, and information about the host. It decides what to include; package redact recognizes
+// secrets. It does not look for causes and makes no AWS API calls.
 package bundle
 
 import (
@@ -22,13 +21,13 @@ import (
 	"muster/internal/report/ports"
 )
 
-// Introspection is the ECS agent's own account of itself.
+// Introspection is the client of the ECS agent's introspection server.
 type Introspection interface {
 	Metadata(ctx context.Context) (ecsagent.Metadata, error)
 	Tasks(ctx context.Context) ([]ecsagent.Task, error)
 }
 
-// Engine is the Docker Engine, read only.
+// Engine is a read-only client of the Docker Engine.
 type Engine interface {
 	Ping(ctx context.Context) (dockerapi.Version, error)
 	Containers(ctx context.Context) ([]dockerapi.Container, error)
@@ -41,16 +40,16 @@ type Units interface {
 	Close()
 }
 
-// Source is what a bundle is made of. What is nil is not there to be asked.
+// Source holds the data for a bundle. Sources that are nil are skipped.
 type Source struct {
 	Version    string // of muster
-	InstanceID string // empty if it is not known
+	InstanceID string // empty if unknown
 	At         time.Time
 	Config     *config.Config
 
 	Results []check.Result
-	JSON    func(io.Writer) error         // writes the results as muster debug --output json does
-	Page    func(id string) (text string) // of docs/checks; "" for none
+	JSON    func(io.Writer) error         // writes the results like muster debug --output json
+	Page    func(id string) (text string) // returns the page from docs/checks, or "" if there is none
 	Ports   *ports.Report
 
 	Agent  Introspection
@@ -58,7 +57,7 @@ type Source struct {
 	Units  func(context.Context) (Units, error)
 }
 
-// Of is this instance, without what the checks found.
+// Of returns the Source for this instance, without the check results.
 func Of(i *instance.Instance, version string) Source {
 	s := Source{Version: version, InstanceID: i.Identity.InstanceID, At: time.Now(), Config: i.Config, Agent: i.Introspection()}
 	if units.Booted(i.Config.Root) && !i.Elsewhere() {
@@ -67,9 +66,9 @@ func Of(i *instance.Instance, version string) Source {
 	return s
 }
 
-// Options are what to include beyond the default.
+// Options select what to include in addition to the default.
 type Options struct {
-	Include []string // of Extras
+	Include []string // names from Extras
 }
 
 // The Extras are left out by default, because they often contain secrets.
@@ -81,20 +80,20 @@ const (
 // Extras lists what Options may include.
 func Extras() []string { return []string{UserData, CloudInitLog} }
 
-// Check refuses what is no extra.
+// Check returns an error if Include contains an unknown name.
 func (o Options) Check() error {
 	for _, name := range o.Include {
 		if slices.Contains(Extras(), name) {
 			continue
 		}
-		hint := nearest.Hint(name, Extras(), "there are "+strings.Join(Extras(), " and "))
-		return fmt.Errorf("the bundle can include no %q: %s", name, hint)
+		hint := nearest.Hint(name, Extras(), "the options are "+strings.Join(Extras(), " and "))
+		return fmt.Errorf("cannot include %q in the bundle: %s", name, hint)
 	}
 	return nil
 }
 
-// Collect writes the bundle to out, a gzipped tar, and returns its manifest. A collector that
-// fails, hangs or panics is recorded there; the error is one of writing.
+// Collect writes the bundle to out as a gzipped tar, and returns its manifest. A collector that fails, hangs or panics
+// is listed in the manifest. The error covers only writing the bundle.
 func Collect(ctx context.Context, s Source, out io.Writer, o Options) (Manifest, error) {
 	whole := gather(ctx, s, o)
 	m := Manifest{Schema: manifestSchema, Muster: s.Version, InstanceID: s.InstanceID, At: s.At.UTC().Truncate(time.Second),

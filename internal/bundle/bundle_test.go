@@ -58,7 +58,7 @@ func TestWhatIsInABundle(t *testing.T) {
 
 func TestECSConfigShowsKnownKeysOnly(t *testing.T) {
 	_, files := unpacked(t, sick(t))
-	want := "ECS_CLUSTER=prd\nECS_ENGINE_AUTH_DATA=[masked]\n[left out]: a line that sets no variable\nexport MY_VALUE=[left out]\n\n"
+	want := "ECS_CLUSTER=prd\nECS_ENGINE_AUTH_DATA=[masked]\n[left out]: a line that does not set a variable\nexport MY_VALUE=[left out]\n\n"
 	if got := files["ecs.config"]; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -81,7 +81,7 @@ func TestUserDataComesOnlyWhenAskedFor(t *testing.T) {
 	}
 }
 
-func TestPackedUserDataStaysOut(t *testing.T) {
+func TestCompressedUserDataIsLeftOut(t *testing.T) {
 	s := sick(t)
 	write(t, s.Config.Root, map[string]string{"var/lib/cloud/instance/user-data.txt": "\x1f\x8b\x08secret"})
 	m, files := unpacked(t, s, bundle.UserData)
@@ -90,7 +90,7 @@ func TestPackedUserDataStaysOut(t *testing.T) {
 	}
 }
 
-func TestWithoutMetadataServiceTheOnlyRecordIsTaken(t *testing.T) {
+func TestWithoutMetadataServiceTheOnlyRecordIsUsed(t *testing.T) {
 	s := sick(t)
 	s.InstanceID = ""
 	if _, files := unpacked(t, s); files["muster/bootstrap.json"] == "" {
@@ -102,9 +102,9 @@ func TestWithoutMetadataServiceTheOnlyRecordIsTaken(t *testing.T) {
 	}
 }
 
-func TestAnUnknownExtraIsRefused(t *testing.T) {
+func TestUnknownExtraIsRejected(t *testing.T) {
 	err := bundle.Options{Include: []string{"userdata"}}.Check()
-	if err == nil || !strings.Contains(err.Error(), `no "userdata"`) || !strings.Contains(err.Error(), "did you mean user-data?") {
+	if err == nil || !strings.Contains(err.Error(), `cannot include "userdata"`) || !strings.Contains(err.Error(), "did you mean user-data?") {
 		t.Errorf("%v", err)
 	}
 	if err := (bundle.Options{Include: bundle.Extras()}).Check(); err != nil {
@@ -112,7 +112,7 @@ func TestAnUnknownExtraIsRefused(t *testing.T) {
 	}
 }
 
-// broken answers nothing: Docker hangs, systemd panics, the agent refuses.
+// broken is a set of sources that fail: Docker hangs, systemd panics, the agent returns an error.
 type broken struct{ hang chan struct{} }
 
 func (b broken) Ping(context.Context) (dockerapi.Version, error) {
@@ -130,7 +130,7 @@ func (broken) Metadata(context.Context) (ecsagent.Metadata, error) {
 }
 func (broken) Tasks(context.Context) ([]ecsagent.Task, error) { return nil, ecsagent.ErrRefused }
 
-func TestWhatIsBrokenDoesNotHurtTheRest(t *testing.T) {
+func TestBrokenSourcesDoNotAffectOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := sick(t)
 		b := broken{make(chan struct{})}
@@ -155,14 +155,14 @@ func TestWhatIsBrokenDoesNotHurtTheRest(t *testing.T) {
 	})
 }
 
-// full is a disk without room.
+// full is a writer that fails like a full disk.
 type full struct{}
 
 func (full) Write([]byte) (int, error) {
 	return 0, &os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}
 }
 
-func TestAFullDiskNamesTheWayOut(t *testing.T) {
+func TestFullDiskErrorNamesAnAlternative(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "b.tar.gz")
 	err := bundle.Place(path, func(io.Writer) error {
 		_, err := bundle.Collect(t.Context(), sick(t), full{}, bundle.Options{})
@@ -204,7 +204,7 @@ func TestPlace(t *testing.T) {
 	}
 }
 
-func TestAHugeLogIsReadFromItsEnd(t *testing.T) {
+func TestOnlyTheEndOfAHugeLogIsRead(t *testing.T) {
 	s := sick(t)
 	path := s.Config.Path("/var/log/ecs/ecs-agent.log")
 	log, err := os.OpenFile(path, os.O_RDWR|os.O_TRUNC, 0)
@@ -212,7 +212,7 @@ func TestAHugeLogIsReadFromItsEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	const end = "\nlevel=info \xff\xfe\x00 first whole line\n" // of a sparse GB
+	const end = "\nlevel=info \xff\xfe\x00 first whole line\n" // after a sparse GB
 	if _, err := log.WriteAt([]byte(end+strings.Repeat("x\n", 1000)+"the end"), 1<<30); err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +226,7 @@ func TestAHugeLogIsReadFromItsEnd(t *testing.T) {
 	}
 }
 
-func TestASymptomTellsNoRemedyOfItsOwn(t *testing.T) {
+func TestSymptomShowsNoFix(t *testing.T) {
 	s := sick(t)
 	finds := func(f check.Finding) check.Check {
 		f.Kind = &check.Kind{ID: f.ID}
@@ -287,7 +287,7 @@ func FuzzPage(f *testing.F) {
 	})
 }
 
-// plant makes an instance on which every source holds every secret.
+// plant returns an instance on which every source contains every secret.
 func plant(t *testing.T, secrets []redacttest.Secret) bundle.Source {
 	t.Helper()
 	s := sick(t)
@@ -338,8 +338,8 @@ func plant(t *testing.T, secrets []redacttest.Secret) bundle.Source {
 	return s
 }
 
-// In a bubble the time that the rules take ends no collector.
-func TestNoSecretGetsOut(t *testing.T) { synctest.Test(t, noSecretGetsOut) }
+// In a bubble, the time that the rules take cannot exceed a collector's timeout.
+func TestBundleContainsNoSecret(t *testing.T) { synctest.Test(t, noSecretGetsOut) }
 
 func noSecretGetsOut(t *testing.T) {
 	secrets := redacttest.Secrets(216)
@@ -369,8 +369,8 @@ func noSecretGetsOut(t *testing.T) {
 	}
 }
 
-// Each form of the corpus, in all files at once.
-func TestNoFormOfASecretGetsOut(t *testing.T) {
+// Each form in the corpus, in all files at once.
+func TestBundleContainsNoFormOfASecret(t *testing.T) {
 	var secrets []redacttest.Secret
 	seen := map[string]bool{}
 	for _, it := range redacttest.Corpus() {
@@ -393,8 +393,8 @@ func TestNoFormOfASecretGetsOut(t *testing.T) {
 	}
 }
 
-// What has no field here is not in the bundle, whatever Docker and the ECS agent say:
-// no environment, no command, no mounts, no foreign label.
+// Fields that are not listed here must not be in the bundle, whatever Docker and the ECS agent return: no environment,
+// command, mounts, or labels other than ECS's.
 func TestTheFieldsOfContainersAndTasksAreListed(t *testing.T) {
 	_, files := unpacked(t, sick(t))
 	for name, want := range map[string]string{
@@ -416,7 +416,7 @@ func TestTheFieldsOfContainersAndTasksAreListed(t *testing.T) {
 	}
 }
 
-// fields collects the paths of the keys in a JSON document; the keys of labels are one.
+// fields collects the paths of the keys in a JSON document. All labels count as one key.
 func fields(into map[string]bool, path string, value any) {
 	switch value := value.(type) {
 	case []any:

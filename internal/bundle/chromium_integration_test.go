@@ -17,7 +17,7 @@ import (
 	"muster/test/need"
 )
 
-// matrix is judged among peers of whom the third admits too little.
+// matrix returns the report for peers of which the third has a rule for too few ports.
 func matrix(t *testing.T) *ports.Report {
 	t.Helper()
 	groups, err := ec2json.ParseGroups([]byte(`{"SecurityGroups":[

@@ -9,7 +9,7 @@ import (
 	"muster/internal/host/dockerapi"
 )
 
-// kind says how a file is masked.
+// kind determines how secrets in a file are masked.
 type kind int
 
 const (
@@ -21,30 +21,30 @@ const (
 // file is one file of the bundle.
 type file struct {
 	name   string
-	source string // where it is from
+	source string // path or command that the data comes from
 	data   []byte
 	kind   kind
-	cut    bool // there was more than the bound
+	cut    bool // the file was truncated to the size limit
 }
 
-// story is what the report shows besides the results of the checks.
+// story is the data that the report shows in addition to the check results.
 type story struct {
 	moments    []moment
 	containers []dockerapi.Container
 }
 
-// part is what one collector collected.
+// part is the result of one collector.
 type part struct {
 	files []file
 	story story
-	err   error // about what it could not collect
+	err   error // what could not be collected, and why
 }
 
 // collector collects one part of the bundle. It may return an incomplete part and an error.
 type collector struct {
 	name    string
 	what    string // for --dry-run
-	extra   bool   // only when asked for
+	extra   bool   // collect only on request
 	timeout time.Duration
 	collect func(context.Context, Source) part
 }
@@ -55,8 +55,8 @@ func collectors() []collector {
 		{"checks", "results.json: what muster debug found", false, quick, checks},
 		{"ports", "ports.json: the replication ports, if they were evaluated", false, quick, portMatrix},
 		{"settings", "settings.json: muster's settings and where they came from, masked", false, quick, settings},
-		{"muster", "muster/bootstrap.json, muster/report.json: what muster left on the instance", false, quick, ownFiles},
-		{"ecs.config", "ecs.config: the values of known keys, the names of others", false, quick, agentConfig},
+		{"muster", "muster/bootstrap.json, muster/report.json: what muster stored on the instance", false, quick, ownFiles},
+		{"ecs.config", "ecs.config: the values of known keys, and only the names of others", false, quick, agentConfig},
 		{"agent", "agent/metadata.json, agent/tasks.json: the ECS agent's introspection", false, slow, agent},
 		{"containers", "containers.json: names, states, ports and the labels of ECS; no environment, no command", false, slow, containers},
 		{"units", "units.json: the states of the units of ECS, Docker, cloud-init and muster", false, slow, unitStates},
@@ -70,16 +70,16 @@ func collectors() []collector {
 	}
 }
 
-// Planned is one line of what a bundle would hold.
+// Planned describes one part of a bundle.
 type Planned struct {
 	Name, What string
-	LeftOut    bool // unless it is included
+	LeftOut    bool // left out unless included by option
 }
 
 // Plan lists what Collect would collect.
 func Plan(o Options) []Planned {
 	plan := []Planned{{Name: "manifest", What: "MANIFEST.json: every file, what was left out, and what was masked by which rule"},
-		{Name: "report", What: "report.html: all of it for a browser without network"}}
+		{Name: "report", What: "report.html: the whole bundle as one page, which works offline"}}
 	for _, c := range collectors() {
 		plan = append(plan, Planned{c.name, c.what, !o.wants(c)})
 	}
@@ -88,14 +88,14 @@ func Plan(o Options) []Planned {
 
 func (o Options) wants(c collector) bool { return !c.extra || slices.Contains(o.Include, c.name) }
 
-// gathered is what all collectors collected, in their order.
+// gathered is the combined result of all collectors, in their order.
 type gathered struct {
 	files  []file
 	story  story
 	failed []Failure
 }
 
-// gather runs the collectors at once.
+// gather runs the collectors concurrently.
 func gather(ctx context.Context, s Source, o Options) gathered {
 	all := slices.DeleteFunc(collectors(), func(c collector) bool { return !o.wants(c) })
 	parts := make([]chan part, len(all))

@@ -9,8 +9,8 @@ import (
 	"muster/internal/redact"
 )
 
-// known are the keys of ecs.config whose values are shown: none of them is there
-// to hold a secret. What a value may hide all the same is masked.
+// known lists the keys in ecs.config whose values are included, because none of them is meant for a secret. Secrets
+// within these values, such as a password in a proxy URL, are masked.
 var known = strings.Fields(`
 ECS_CLUSTER ECS_BACKEND_HOST AWS_DEFAULT_REGION NO_PROXY HTTP_PROXY HTTPS_PROXY no_proxy http_proxy https_proxy
 ECS_INSTANCE_ATTRIBUTES ECS_CONTAINER_INSTANCE_TAGS ECS_CONTAINER_INSTANCE_PROPAGATE_TAGS_FROM ECS_AVAILABLE_LOGGING_DRIVERS
@@ -26,14 +26,14 @@ ECS_IMAGE_PULL_INACTIVITY_TIMEOUT ECS_IMAGE_PULL_TIMEOUT ECS_SELINUX_CAPABLE ECS
 ECS_POLL_METRICS ECS_POLLING_METRICS_WAIT_DURATION ECS_INSTANCE_IP_COMPATIBILITY ECS_AGENT_PID_NAMESPACE_HOST
 `)
 
-// variable is what a variable's name looks like and a secret does not: words in
-// capitals.
+// variable matches text that looks like the name of a variable and unlike a secret: words in capitals, joined by
+// underscores.
 var variable = regexp.MustCompile(`^(?:export\s+)?[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\s*$`)
 
 const leftOut = "[left out]"
 
-// agentConfig is ecs.config line by line, so that the numbers of lines that
-// muster names fit.
+// agentConfig returns ecs.config with one line per original line, so that the line numbers in muster's findings still
+// match.
 func agentConfig(_ context.Context, s Source) part {
 	p := copied(text, false, [2]string{"ecs.config", s.Config.Path(s.Config.ECSConfig)})
 	for i, f := range p.files {
@@ -54,7 +54,7 @@ func allowed(data []byte) []byte {
 		case assigned && variable.MatchString(key):
 			line = key + "=" + leftOut
 		default:
-			line = leftOut + ": a line that sets no variable"
+			line = leftOut + ": a line that does not set a variable"
 		}
 		out.WriteString(line + "\n")
 	}

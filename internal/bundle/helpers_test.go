@@ -58,7 +58,7 @@ func (s systemd) Show(_ context.Context, name string) (units.State, error) {
 }
 func (systemd) Close() {}
 
-// write puts files below root; a path ends where its text begins.
+// write writes files below root, given as a map of path to text.
 func write(t *testing.T, root string, files map[string]string) {
 	t.Helper()
 	for name, text := range files {
@@ -81,7 +81,7 @@ func settings(t *testing.T, root string, file ...string) *config.Config {
 	return cfg
 }
 
-// sick is an instance whose cluster's name has a typo.
+// sick returns an instance whose cluster name has a typo.
 func sick(t *testing.T) bundle.Source {
 	t.Helper()
 	root := t.TempDir()
@@ -167,8 +167,7 @@ func results() []check.Result {
 	})
 }
 
-// unpacked collects a bundle, and returns its files by their names without the
-// directory.
+// unpacked collects a bundle, and returns its files by name without the directory.
 func unpacked(t *testing.T, s bundle.Source, include ...string) (bundle.Manifest, map[string]string) {
 	t.Helper()
 	var out bytes.Buffer

@@ -17,7 +17,7 @@ import (
 	"muster/internal/host/kernel"
 )
 
-// host are facts of this host that any colleague asks for.
+// host returns general information about this host.
 func host(_ context.Context, s Source) part {
 	var names [][2]string
 	for _, p := range []string{"/etc/os-release", "/etc/resolv.conf", "/proc/version", "/proc/uptime", "/proc/loadavg", "/proc/meminfo",
@@ -46,7 +46,7 @@ func host(_ context.Context, s Source) part {
 	return p
 }
 
-// bootTime reads btime, in seconds since 1970 (proc_stat(5)).
+// bootTime returns the boot time from /proc/stat: btime, in seconds since 1970 (proc_stat(5)).
 func bootTime(stat []byte) time.Time {
 	_, after, _ := strings.Cut("\n"+string(stat), "\nbtime ")
 	line, _, _ := strings.Cut(after, "\n")
@@ -64,7 +64,8 @@ func seconds(since1970 float64) time.Time {
 	return time.UnixMilli(int64(since1970 * 1000)).UTC()
 }
 
-// space is the room on the file systems that matter here. Others may hang.
+// space returns the free space of the relevant file systems. It does not query others, because a network file system
+// may hang.
 func space(s Source) []byte {
 	var b strings.Builder
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
@@ -94,8 +95,7 @@ func addresses() ([]byte, error) {
 	return []byte(b.String()), nil
 }
 
-// routes makes /proc/net/route readable: its addresses are hexadecimal, in the
-// machine's order of bytes.
+// routes makes /proc/net/route readable. Its addresses are hexadecimal, in the host's byte order.
 func routes(table []byte) []byte {
 	var b strings.Builder
 	for line := range strings.Lines(string(table)) {

@@ -14,9 +14,9 @@ import (
 
 const shadow = "root:$6$salt$hash:20000:0:99999:7:::\n"
 
-// A bundle is made by root, and leaves the instance. A log that a user replaced by a
-// link must not carry another file out.
-func TestALogThatLeadsOutOfItsDirectoryIsNotCollected(t *testing.T) {
+// Root creates the bundle, and it leaves the instance. If a user replaces a log with a link, the bundle must not
+// contain the target.
+func TestLogLinkOutOfItsDirectoryIsNotCollected(t *testing.T) {
 	s := sick(t)
 	secret := filepath.Join(t.TempDir(), "shadow")
 	if err := os.WriteFile(secret, []byte(shadow), 0o600); err != nil {
@@ -53,8 +53,8 @@ func TestALogThatLeadsOutOfItsDirectoryIsNotCollected(t *testing.T) {
 	}
 }
 
-// A pipe without a writer holds up whoever opens it as a file.
-func TestPipesInPlaceOfAllFilesHoldUpNoBundle(t *testing.T) {
+// Opening a pipe without a writer like a file would block.
+func TestPipesInPlaceOfFilesDoNotBlockTheBundle(t *testing.T) {
 	s := sick(t)
 	err := filepath.WalkDir(s.Config.Root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {

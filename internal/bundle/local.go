@@ -28,8 +28,8 @@ func agent(ctx context.Context, s Source) part {
 	return p
 }
 
-// containers lists the containers with what dockerapi keeps of them, which is
-// neither environment nor command.
+// containers lists the containers with the fields that dockerapi decodes, which include neither environment nor
+// command.
 func containers(ctx context.Context, s Source) part {
 	if s.Engine == nil {
 		return part{}
@@ -55,7 +55,7 @@ func containers(ctx context.Context, s Source) part {
 	return p
 }
 
-// watched are the units that the timeline of a boot shows.
+// watched returns the units that the timeline shows.
 func watched() []string {
 	return []string{"cloud-init.service", "cloud-final.service", "network-online.target", "docker.service", "containerd.service",
 		"ecs.service", "amazon-ecs-volume-plugin.service", "chronyd.service", "muster-bootstrap.service", "muster-verify.service",
@@ -128,8 +128,8 @@ func cloudInit(_ context.Context, s Source) part {
 	return p
 }
 
-// cloudInitMoments reads status.json, in which a stage has the times of its start
-// and its end in seconds since 1970 (cloudinit/cmd/main.py, status_wrapper).
+// cloudInitMoments returns the moments from status.json. For each stage the file contains the start and end time in
+// seconds since 1970 (cloudinit/cmd/main.py, status_wrapper).
 func cloudInitMoments(data []byte) (moments []moment) {
 	var status struct {
 		V1 map[string]json.RawMessage `json:"v1"`
@@ -160,11 +160,11 @@ func cloudInitLog(_ context.Context, s Source) part {
 		[2]string{"cloud-init/cloud-init-output.log", s.Config.Path("/var/log/cloud-init-output.log")})
 }
 
-// userData may be packed, and then nothing could be masked in it.
+// userData returns the user data, unless it is compressed, because secrets in it could not be masked.
 func userData(_ context.Context, s Source) part {
 	p := copied(text, false, [2]string{"cloud-init/user-data", s.Config.Path("/var/lib/cloud/instance/user-data.txt")})
 	if len(p.files) > 0 && len(p.files[0].data) > 1 && p.files[0].data[0] == 0x1f && p.files[0].data[1] == 0x8b {
-		return part{err: errors.New("the user data is packed with gzip: left out, since nothing could be masked in it")}
+		return part{err: errors.New("the user data is compressed with gzip: left out, because secrets in it could not be masked")}
 	}
 	return p
 }

@@ -19,14 +19,14 @@ import (
 	"muster/internal/instance/record"
 )
 
-// maxFile bounds what is read of a file that should be small, in bytes.
+// maxFile is the maximum number of bytes to read from a file.
 const maxFile = 1 << 20
 
-// read reads a regular file, of which only the beginning or only the end is kept
-// if it has more than maxFile.
+// read reads a regular file. If the file is larger than maxFile, read returns only its beginning or, if end is true,
+// only its end.
 //
-// A log, of which the end is kept, is in a directory to which others may write: it is
-// not followed out of there.
+// With end, the file is a log in a directory that other users may write to, so symbolic links that lead out of the
+// directory are not followed.
 func read(path string, end bool) (data []byte, cut bool, err error) {
 	opened, err := open(path, end)
 	if err != nil {
@@ -40,7 +40,7 @@ func read(path string, end bool) (data []byte, cut bool, err error) {
 	cut = info.Size() > maxFile
 	if cut && end {
 		data, err = io.ReadAll(io.NewSectionReader(opened, info.Size()-maxFile, maxFile))
-		_, data, _ = bytes.Cut(data, []byte("\n")) // the first line is only an end
+		_, data, _ = bytes.Cut(data, []byte("\n")) // drop the first line, which is incomplete
 		return data, cut, err
 	}
 	data, err = io.ReadAll(io.LimitReader(opened, maxFile))
@@ -54,8 +54,8 @@ func open(path string, log bool) (*os.File, error) {
 	return safefile.Open(path)
 }
 
-// copied is a part with copies of files, by their names in the bundle; one that
-// is not there is none.
+// copied returns a part with copies of files. Each element of names is the name in the bundle and the path. Files that
+// do not exist are skipped.
 func copied(of kind, end bool, names ...[2]string) part {
 	var p part
 	var errs []error
@@ -71,7 +71,7 @@ func copied(of kind, end bool, names ...[2]string) part {
 	return p
 }
 
-// encoded is a part with a value in JSON.
+// encoded returns a part with one file: value as JSON.
 func encoded(name, source string, value any) part {
 	data, err := jsonfile.Marshal(value)
 	if err != nil {
@@ -100,9 +100,8 @@ func settings(_ context.Context, s Source) part {
 	return encoded("settings.json", "muster config show", s.Config.Show())
 }
 
-// onlyInstance is the one instance that muster knows of, for when the metadata
-// service does not tell which this is; "" where there are none or, in an image
-// that was baked from a used instance, more.
+// onlyInstance returns the id of the only instance that muster has data for, or "" if there is none or, in an image
+// made from a used instance, more than one. It is used if the metadata service is unavailable.
 func onlyInstance(dir string) string {
 	if known, err := os.ReadDir(dir); err == nil && len(known) == 1 {
 		return known[0].Name()
@@ -110,8 +109,7 @@ func onlyInstance(dir string) string {
 	return ""
 }
 
-// ownFiles are what bootstrap and verify left, and the moments that these tell
-// of.
+// ownFiles returns the files that bootstrap and verify wrote, and the moments in them.
 func ownFiles(_ context.Context, s Source) part {
 	id := cmp.Or(s.InstanceID, onlyInstance(s.Config.InstanceDir("")), "unknown")
 	dir := s.Config.InstanceDir(id)
@@ -127,7 +125,7 @@ func ownFiles(_ context.Context, s Source) part {
 	return p
 }
 
-// recorded returns the time of the record of bootstrap.
+// recorded returns the moment at which bootstrap wrote its record.
 func recorded(data []byte) []moment {
 	var rec record.Record
 	if json.Unmarshal(data, &rec) != nil {
@@ -136,7 +134,7 @@ func recorded(data []byte) []moment {
 	return []moment{{rec.At, "muster", "bootstrap configured the instance for cluster " + rec.Cluster, false}}
 }
 
-// reported returns the moments in the report of the boot.
+// reported returns the moments from the boot report.
 func reported(data []byte) []moment {
 	var r bootreport.Report
 	if json.Unmarshal(data, &r) != nil {

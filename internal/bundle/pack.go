@@ -19,7 +19,7 @@ import (
 	"muster/internal/file/safefile"
 )
 
-// pack writes the files below one directory, the manifest first.
+// pack writes the files as a tar archive, in one directory, starting with the manifest.
 func pack(out io.Writer, s Source, m Manifest, files []file) error {
 	manifest, err := jsonfile.Marshal(m)
 	if err != nil {
@@ -43,35 +43,34 @@ func pack(out io.Writer, s Source, m Manifest, files []file) error {
 	return nil
 }
 
-// Place has write fill a file at path that only its owner may read, and puts it
-// there whole or not at all. A bundle that is there is replaced, as is an empty file; a
-// link, what is no file, and any other file are not: root may have mistyped the name,
-// and a user who may run muster debug by sudo, and nothing else, chooses it.
+// Place calls write to fill a file that only its owner can read, and then moves it to path atomically. It replaces an
+// existing bundle or an empty file. It does not replace anything else (a link, a directory, any other file): root may
+// have mistyped the name, or the name may come from a user who is only allowed to run muster debug with sudo.
 func Place(path string, write func(io.Writer) error) error {
 	switch info, err := os.Lstat(path); {
 	case err == nil && !info.Mode().IsRegular():
-		return fmt.Errorf("writing the bundle: %s is there and is no file (%s): name another", path, info.Mode().Type())
+		return fmt.Errorf("writing the bundle: %s already exists and is not a regular file (%s): use another name", path, info.Mode().Type())
 	case err != nil && !errors.Is(err, os.ErrNotExist):
 		return fmt.Errorf("writing the bundle: %w", err)
 	case err == nil && info.Size() > 0 && !isGzip(path):
-		return fmt.Errorf("writing the bundle: %s is there and is no bundle: name another, or remove it", path)
+		return fmt.Errorf("writing the bundle: %s already exists and is not a bundle: use another name, or remove it", path)
 	}
 	leftover.Remove(path)
 	pending, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(0o600))
 	if err != nil {
-		return wayOut(path, err)
+		return withAlternative(path, err)
 	}
 	defer func() { _ = pending.Cleanup() }()
 	if err := write(pending); err != nil {
-		return wayOut(path, err)
+		return withAlternative(path, err)
 	}
 	if err := pending.CloseAtomicallyReplace(); err != nil {
-		return wayOut(path, err)
+		return withAlternative(path, err)
 	}
 	return nil
 }
 
-// isGzip reports whether a file is a gzip, by its first bytes (RFC 1952, 2.3.1).
+// isGzip reports whether a file starts with the gzip signature (RFC 1952, 2.3.1).
 func isGzip(path string) bool {
 	f, err := safefile.Open(path)
 	if err != nil {
@@ -83,12 +82,11 @@ func isGzip(path string) bool {
 	return err == nil && head == [2]byte{0x1f, 0x8b}
 }
 
-// wayOut adds, where the disk is what is broken, how to get the bundle all the
-// same.
-func wayOut(path string, err error) error {
+// withAlternative wraps the error. If the disk is the problem, it adds how to write the bundle elsewhere.
+func withAlternative(path string, err error) error {
 	for _, full := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO} {
 		if errors.Is(err, full) {
-			return fmt.Errorf("placing the bundle at %s: %w; name a file on another disk or in /dev/shm, or write it to standard output: muster debug --bundle - >FILE", path, err)
+			return fmt.Errorf("placing the bundle at %s: %w; use a file on another disk or in /dev/shm, or write it to standard output: muster debug --bundle - >FILE", path, err)
 		}
 	}
 	return fmt.Errorf("placing the bundle at %s: %w", path, err)

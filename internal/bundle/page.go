@@ -17,8 +17,8 @@ import (
 	"muster/internal/term"
 )
 
-// page is the report: one file, which loads nothing and runs nothing. It is
-// written without html/template, as that of package ports is.
+// page returns the HTML report: a single file that loads and runs nothing. Like the page of package ports, it does not
+// use html/template.
 func (s Source) page(m Manifest, st story) string {
 	var b strings.Builder
 	name := cmp.Or(s.InstanceID, "an instance")
@@ -31,7 +31,7 @@ func (s Source) page(m Manifest, st story) string {
 	s.htmlTimeline(&b, st.moments)
 	s.htmlChecks(&b)
 	if s.Ports != nil {
-		// Its headings stand one level lower here; what others said has no tags.
+		// Lower the headings by one level. Text from other sources cannot match, because its tags are escaped.
 		section := strings.NewReplacer("<h2>", "<h3>", "</h2>", "</h3>").Replace(s.Ports.Section())
 		fmt.Fprintf(&b, "<h2>Ports of %s</h2>\n<div class=\"wide\">%s</div>\n", esc(s.Ports.Scope), section)
 	}
@@ -53,8 +53,7 @@ const style = `h3{font-size:1rem;margin:1.4rem 0 .4rem}code{font-size:.9em;overf
 @media print{details::details-content{content-visibility:visible;display:block}body{margin:0;max-width:none}h2,h3{break-after:avoid}.cause,.check,li{break-inside:avoid}}
 `
 
-// esc keeps the lines apart: a browser shows them as one, but a rule does not go
-// past an end of line.
+// esc escapes text for HTML. It keeps line breaks, because redaction rules do not match beyond the end of a line.
 func esc(s string) string { return term.HTML(s) }
 
 func lines(all []string) string { return esc(strings.Join(all, "\n")) }
@@ -78,7 +77,7 @@ func (s Source) htmlCauses(b *strings.Builder) {
 	}
 }
 
-// tally is "12 pass, 1 unknown".
+// tally returns text such as "12 pass, 1 unknown".
 func tally(results []check.Result) string {
 	counts := map[check.Status]int{}
 	for _, r := range results {
@@ -153,7 +152,7 @@ func (s Source) htmlCheck(b *strings.Builder, r check.Result) {
 	b.WriteString("</div></details>\n")
 }
 
-// pageOf is the page of a check that found something.
+// pageOf returns the documentation page of a check that found a problem.
 func (s Source) pageOf(r check.Result) string {
 	if s.Page == nil || r.Status == check.Pass || r.Status == check.Skip {
 		return ""
@@ -205,10 +204,10 @@ func (m Manifest) html(b *strings.Builder) {
 	b.WriteString("</ul>\n")
 }
 
-// textNode is what stands between two tags.
+// textNode matches the text between two tags.
 var textNode = regexp.MustCompile(`>([^<]+)<`)
 
-// maskMarkup masks the texts of a page, behind its head.
+// maskMarkup masks secrets in the text of a page, after its head.
 func maskMarkup(f *redact.Filter, page []byte) []byte {
 	head, body, found := strings.Cut(string(page), "<body>")
 	if !found {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// moment is one thing that happened.
+// moment is one event on the timeline.
 type moment struct {
 	at   time.Time
 	who  string
@@ -15,11 +15,11 @@ type moment struct {
 	bad  bool
 }
 
-// maxMoments bounds the timeline, of which the beginning and the end matter most.
+// maxMoments is the maximum length of the timeline. If there are more moments, those in the middle are dropped.
 const maxMoments = 80
 
-// timeline puts the moments of this boot in order. began is when that was; what
-// is older is of another boot, or of the image.
+// timeline sorts the moments of this boot. began is the time of the boot. Older moments are dropped, because they are
+// from an earlier boot or from the image.
 func timeline(moments []moment) (ordered []moment, began time.Time, skipped int) {
 	for _, m := range moments {
 		if m.who == "kernel" {

@@ -14,7 +14,7 @@ var entry = regexp.MustCompile(
 	`<li( class="ill")?><time>(.*?)</time><span class="since">\+(.*?)</span><span class="who">(.*?)</span><span class="said">(.*?)</span></li>`,
 )
 
-// toldBoot is the page's section on the boot.
+// toldBoot returns the section about the boot.
 func toldBoot(t *testing.T, page string) string {
 	t.Helper()
 	_, rest, found := strings.Cut(page, "<h2>The boot</h2>")
@@ -25,9 +25,9 @@ func toldBoot(t *testing.T, page string) string {
 	return section
 }
 
-// What files, units and logs tell of one boot stands in one order, that of its
-// moments; "!" is what went wrong. What an earlier boot left in a log is not there.
-func TestTheBootIsToldInOrder(t *testing.T) {
+// Events of one boot from files, units and logs are sorted by time. "!" marks failures. Log lines of earlier boots are
+// omitted.
+func TestTimelineIsSorted(t *testing.T) {
 	_, files := unpacked(t, sick(t))
 	section := toldBoot(t, files["report.html"])
 	if !strings.Contains(section, "Since 2026-01-02 03:00:00, in UTC.") {
@@ -70,7 +70,7 @@ func TestTheBootIsToldInOrder(t *testing.T) {
 	if n := strings.Count(section, "<li"); n != len(want) {
 		t.Errorf("%d entries, of which %d are as expected", n, len(got))
 	}
-	const earlier = "Registered container instance with cluster!" // of 2025
+	const earlier = "Registered container instance with cluster!" // from 2025
 	if !strings.Contains(files["logs/ecs-agent.log"], earlier) || strings.Contains(section, earlier) {
 		t.Error("an earlier boot is told, or its log is not there")
 	}

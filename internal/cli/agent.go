@@ -32,7 +32,7 @@ it read its settings again.`,
 	}
 	addFlags(cmd, "agent")
 	cmd.RunE = coded(func(cmd *cobra.Command) error {
-		hangup := make(chan os.Signal, 1) // from now on: it would end the wait for the metadata service
+		hangup := make(chan os.Signal, 1) // register early: without it, SIGHUP would end the wait for the metadata service
 		signal.Notify(hangup, syscall.SIGHUP)
 		defer signal.Stop(hangup)
 		l, err := life.Begin(cmd.Context(), life.Options{Host: thisHost(cmd), Version: cmd.Root().Version, Log: log, Hangup: hangup})
@@ -40,12 +40,12 @@ it read its settings again.`,
 			return exitcode.Wrap(exitcode.BadConfiguration, err)
 		}
 		debug.SetGCPercent(gcPercent)
-		runtime.GOMAXPROCS(1) // each processor has caches of its own, and one is enough
+		runtime.GOMAXPROCS(1) // each processor has its own caches, and one processor is enough
 		return exitcode.Wrap(exitcode.BadConfiguration, l.Run(cmd.Context()))
 	})
 	return cmd
 }
 
-// gcPercent: the tasks need the memory more than the agent needs the moments in
-// which it collects garbage.
+// gcPercent makes the garbage collector run more often than by default. The tasks on the instance need the memory more
+// than the agent needs the CPU time.
 const gcPercent = 25

@@ -20,14 +20,13 @@ import (
 
 type engineKey struct{}
 
-// dockerOf is the script's Engine.
+// dockerOf returns the script's Docker Engine.
 func dockerOf(ts *testscript.TestScript) **dockerd.Engine {
 	return ts.Value(engineKey{}).(**dockerd.Engine)
 }
 
-// engine VARIABLE [well]: a Docker Engine with a healthy and an unhealthy container of
-// service web, unless all is well, and one that ECS did not start; VARIABLE is where it
-// listens.
+// engine VARIABLE [well] starts a Docker Engine with a healthy and an unhealthy container of the service web, and a
+// container that ECS did not start. With well, all are healthy. It sets VARIABLE to the Engine's address.
 func engine(ts *testscript.TestScript, _ bool, args []string) {
 	e, err := dockerd.New(dockerd.Options{})
 	ts.Check(err)
@@ -47,7 +46,7 @@ func engine(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], e.Host())
 }
 
-// docker down | up: the Engine goes, or comes back.
+// docker down | up stops the Engine or starts it again.
 func docker(ts *testscript.TestScript, _ bool, args []string) {
 	e := *dockerOf(ts)
 	if args[0] == "down" {
@@ -57,7 +56,7 @@ func docker(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(e.Return(dockerd.Options{}))
 }
 
-// impostor VARIABLE: somebody answers in the ECS agent's place, for another account.
+// impostor VARIABLE listens in place of the ECS agent and returns the registration of another account.
 func impostor(ts *testscript.TestScript, _ bool, args []string) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write(
@@ -70,15 +69,14 @@ func impostor(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], server.URL)
 }
 
-// signal HUP|TERM: the agent whose state file it is gets the signal.
+// signal HUP|TERM sends the signal to the agent that wrote the state file.
 func signalAgent(ts *testscript.TestScript, _ bool, args []string) {
 	s, err := agentstate.Read(ts.Getenv("ROOT") + "/run/muster-agent/state.json")
 	ts.Check(err)
 	ts.Check(syscall.Kill(s.PID, map[string]syscall.Signal{"HUP": syscall.SIGHUP, "TERM": syscall.SIGTERM}[args[0]]))
 }
 
-// waits-for ID | waits-for nothing | waits-for no-longer ID: the agent's state names
-// what is missing.
+// waits-for ID | waits-for nothing | waits-for no-longer ID checks what the agent's state lists as missing.
 func waitsFor(ts *testscript.TestScript, _ bool, args []string) {
 	var s agentstate.State
 	var err error
@@ -96,7 +94,7 @@ func waitsFor(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// await FILE TEXT: waits until the file has the text.
+// await FILE TEXT waits until the file contains the text.
 func awaits(ts *testscript.TestScript, _ bool, args []string) {
 	var data []byte
 	if !observe.Within(time.Minute, 20*time.Millisecond, func() bool {
@@ -107,8 +105,8 @@ func awaits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// published NAME DIMENSION=VALUE,... VALUE: CloudWatch has that of the metric's
-// last minute. There may be one before: a minute can end between any two steps.
+// published NAME DIMENSION=VALUE,... VALUE waits until CloudWatch has this value in the metric's last minute. There may
+// be an earlier minute with another value, because a minute can end between any two steps.
 func published(ts *testscript.TestScript, _ bool, args []string) {
 	for _, d := range slices.Backward(box(ts).Metrics()) {
 		var dims []string
@@ -126,11 +124,11 @@ func published(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Fatalf("%s of %s was not published", args[0], args[1])
 }
 
-// once: no series of CloudWatch has two data of a minute, and each is aligned.
+// once checks that no series in CloudWatch has two data points for a minute, and that every timestamp is a full minute.
 func once(ts *testscript.TestScript, _ bool, _ []string) {
 	seen := map[string]bool{}
 	for _, d := range box(ts).Metrics() {
-		key := fmt.Sprint(d.Name, d.Dimensions, d.Timestamp.Unix()) // maps print in order
+		key := fmt.Sprint(d.Name, d.Dimensions, d.Timestamp.Unix()) // fmt prints maps in sorted order
 		if seen[key] || d.Timestamp.Second() != 0 {
 			ts.Fatalf("%s comes twice, or askew", key)
 		}

@@ -8,8 +8,8 @@ import (
 	"muster/internal/base/cluster"
 )
 
-// noArgs is cobra.NoArgs for commands with --cluster: an argument is most often the
-// name of a cluster, and cobra would call it an unknown command.
+// noArgs is cobra.NoArgs for commands with --cluster. An argument is usually meant as a cluster name, but cobra would
+// report it as an unknown command.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil

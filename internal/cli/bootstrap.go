@@ -82,7 +82,7 @@ its own report.`,
 	return cmd
 }
 
-// oneOf refuses a flag's value that is not one of the known ones.
+// oneOf returns an error if a flag's value is not one of the known ones.
 func oneOf(flag, value string, known ...string) error {
 	if slices.Contains(known, value) {
 		return nil

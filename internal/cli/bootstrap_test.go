@@ -12,8 +12,8 @@ import (
 	"muster/internal/sandbox"
 )
 
-// The check of the ports has its own part in the calls of a boot: DescribeInstances,
-// security groups, routes. All count, and one set of credentials serves them.
+// The port check makes its own calls during a boot: DescribeInstances, security groups, routes. The report counts all
+// of them, and all calls share one set of credentials.
 func TestTheReportCountsEveryCallOfTheCommand(t *testing.T) {
 	s := manned(t, false)
 	said := typed(t, s, [][]string{{"bootstrap", "--cluster", "prod", "--ports", "tcp/47100-47109"}, {"agent"}})
@@ -41,7 +41,7 @@ func TestTheReportCountsEveryCallOfTheCommand(t *testing.T) {
 	}
 }
 
-// credentialReads counts how often the role's credentials were read.
+// credentialReads returns how often the role's credentials were read.
 func credentialReads(s *sandbox.Sandbox) (n int) {
 	for _, r := range s.LocalRequests() {
 		if strings.Contains(r.Path, "security-credentials/") && !strings.HasSuffix(r.Path, "/") {
@@ -64,7 +64,7 @@ func TestAnArgumentThatNamesAClusterIsTakenForOne(t *testing.T) {
 	}
 }
 
-// A Go program that crashes exits with 2, so nothing else may (ADR 9).
+// A Go program that panics exits with 2, so muster must not use that code for anything else (ADR 9).
 func TestUsageErrorsExitWith64(t *testing.T) {
 	for _, line := range []string{"bootstap", "bootstrap --clutser prod", "verify prod", "verify --output xml"} {
 		var out strings.Builder

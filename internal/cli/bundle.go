@@ -14,13 +14,13 @@ import (
 	"muster/internal/term"
 )
 
-// bundleFlags are what a command takes that can write a bundle.
+// bundleFlags holds the flags of a command that can write a bundle.
 type bundleFlags struct {
 	file    string
 	dryRun  bool
 	include []string
 
-	out io.Writer // where a bundle goes that is no file
+	out io.Writer // receives a bundle that is not written to a file
 }
 
 const toStdout = "-"
@@ -32,8 +32,8 @@ func (f *bundleFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&f.include, "include", nil, "Add to the bundle: "+strings.Join(bundle.Extras(), ", ")+".")
 }
 
-// check refuses what cannot be. A bundle for standard output sends what else the
-// command prints to standard error.
+// check returns an error for flags that contradict each other. If the bundle goes to standard output, all other output
+// of the command goes to standard error.
 func (f *bundleFlags) check(cmd *cobra.Command) error {
 	err := bundle.Options{Include: f.include}.Check()
 	switch {
@@ -49,7 +49,7 @@ func (f *bundleFlags) check(cmd *cobra.Command) error {
 	return exitcode.Wrap(exitcode.Usage, err)
 }
 
-// plan prints what the bundle would hold.
+// plan prints what the bundle would contain.
 func (f *bundleFlags) plan(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "PART\tIN\tWHAT")
@@ -63,7 +63,7 @@ func (f *bundleFlags) plan(out io.Writer) error {
 	return w.Flush()
 }
 
-// write writes the bundle, if one is asked for, and says so on standard error.
+// write writes the bundle, if the flags request one, and reports that on standard error.
 func (f *bundleFlags) write(cmd *cobra.Command, of func() bundle.Source) error {
 	if f.file == "" {
 		return nil

@@ -25,8 +25,7 @@ import (
 	"muster/internal/report"
 )
 
-// bundling is a command with a bundle's flags, on an instance that has an ECS
-// agent and no Docker.
+// bundling returns a command with the flags of a bundle, on an instance with an ECS agent and without Docker.
 func bundling(t *testing.T) *cobra.Command {
 	t.Helper()
 	root := t.TempDir()
@@ -67,7 +66,7 @@ func bundling(t *testing.T) *cobra.Command {
 	return cmd
 }
 
-// loaded is this instance by flags alone, by variable.
+// loaded returns this instance with settings only from flags, by variable.
 func loaded(t *testing.T, flags map[string]string) *instance.Instance {
 	t.Helper()
 	i, err := instance.New(func() (config.Set, error) { return config.Gather(flags) }).Read()
@@ -129,10 +128,10 @@ func TestABundleForStandardOutputStandsThereAlone(t *testing.T) {
 	}
 }
 
-// Below another root are neither this host's Docker nor its units.
+// A bundle of another root must not contain this host's Docker or units.
 func TestABundleOfAnotherRootIsNotOfThisHost(t *testing.T) {
 	i := loaded(t, map[string]string{"MUSTER_ROOT": t.TempDir()})
-	if err := os.MkdirAll(i.Config.Path("/run/systemd/system"), 0o755); err != nil { // as where /run is bound there
+	if err := os.MkdirAll(i.Config.Path("/run/systemd/system"), 0o755); err != nil { // as if /run were bind-mounted there
 		t.Fatal(err)
 	}
 	source := func(i *instance.Instance) bundle.Source {

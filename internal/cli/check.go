@@ -22,15 +22,14 @@ import (
 	"muster/internal/term"
 )
 
-// checkFlags are what `muster check` and `muster debug` take besides the
-// settings.
+// checkFlags holds the flags of `muster check` and `muster debug`, without those of settings.
 type checkFlags struct {
 	only, skip            []string
 	list, strict, verbose bool
 	wait                  time.Duration
 	output, color         string
 
-	deep    bool // debug: every check, and the evidence
+	deep    bool // debug: run every check and show the evidence
 	bundle  bundleFlags
 	version string
 }
@@ -124,19 +123,19 @@ func (f *checkFlags) run(cmd *cobra.Command, log *slog.Logger) error {
 	return firstOf(f.print(cmd, r, style), f.bundle.write(cmd, func() bundle.Source { return f.source(r, session) }), r.Err())
 }
 
-// source is what the bundle is made of: this instance, and what was found.
+// source returns the bundle's sources: this instance, and the report.
 func (f *checkFlags) source(r *report.Report, session *checkup.Session) bundle.Source {
 	s := bundle.Of(session.Instance, f.version)
-	s.Engine, _ = session.World.Engine.(bundle.Engine) // the checks' own
+	s.Engine, _ = session.World.Engine.(bundle.Engine) // the engine that the checks use
 	s.Results, s.JSON, s.Ports = r.Checks, r.JSON, session.Ports.Last()
 	s.Page = func(id string) string {
-		page, _ := manual.Page(checks.Pages(), id) // without one the page links to none
+		page, _ := manual.Page(checks.Pages(), id) // without a page, there is no link to it
 		return page
 	}
 	return s
 }
 
-// selection are the checks of this command on that world.
+// selection returns the selected checks for this world.
 func (f *checkFlags) selection(w catalog.World) ([]check.Check, error) {
 	catalog := catalog.Checks(w)
 	only := f.only
@@ -146,10 +145,10 @@ func (f *checkFlags) selection(w catalog.World) ([]check.Check, error) {
 	return check.Select(catalog, only, f.skip)
 }
 
-// wholeLook bounds all checks together: who waits at 3 a.m. waits no longer.
+// wholeLook is the timeout of all checks together, so that the output appears in less than 20 seconds.
 const wholeLook = 18 * time.Second
 
-// look makes the report of this instance, of the last look with --wait.
+// look runs the checks and returns the report. With --wait, it is the report of the last run.
 func (f *checkFlags) look(cmd *cobra.Command, session *checkup.Session, log *slog.Logger) (_ *report.Report, bad error) {
 	about := report.About{Version: f.version, Asked: f.only, Strict: f.strict}
 	results := check.Wait(cmd.Context(), f.wait, func(ctx context.Context) []check.Result {
@@ -160,7 +159,7 @@ func (f *checkFlags) look(cmd *cobra.Command, session *checkup.Session, log *slo
 			return nil
 		}
 		about.At, about.Instance = time.Now(), session.Instance.Identity.InstanceID
-		selected, _ := f.selection(session.World) // it has been tried
+		selected, _ := f.selection(session.World) // selection has already succeeded with these flags
 		return check.Run(ctx, selected)
 	}, changes(log))
 	about.Interrupted = cmd.Context().Err() != nil
@@ -170,7 +169,7 @@ func (f *checkFlags) look(cmd *cobra.Command, session *checkup.Session, log *slo
 	return report.New(results, about), bad
 }
 
-// changes logs the first cause, and again only when it is another.
+// changes returns a function that logs the first cause, and logs again only if the first cause differs.
 func changes(log *slog.Logger) func([]check.Result) {
 	var shown string
 	return func(last []check.Result) {
@@ -197,7 +196,7 @@ func (f *checkFlags) print(cmd *cobra.Command, r *report.Report, style term.Styl
 	}
 }
 
-// completeChecks completes --only and --skip, whose names are split by commas.
+// completeChecks completes the values of --only and --skip, which are lists separated by commas.
 func completeChecks(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 	before := typed[:strings.LastIndex(typed, ",")+1]
 	all := check.Names(catalog.Checks(catalog.World{}))

@@ -18,8 +18,7 @@ import (
 	"muster/internal/term"
 )
 
-// fits-schema FILE [SCHEMA]: the JSON is as docs/schema/check.json says, or as another
-// schema there.
+// fits-schema FILE [SCHEMA] checks that the JSON matches a schema in docs/schema: check.json, or the given one.
 func fitsSchema(ts *testscript.TestScript, _ bool, args []string) {
 	name := "check.json"
 	if len(args) == 2 {
@@ -32,8 +31,8 @@ func fitsSchema(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(schema.Validate(value))
 }
 
-// interrupted FILE ARGS: muster with these arguments gets a SIGINT when it has
-// written its first line of progress, and ends with 130; FILE is its stdout.
+// interrupted FILE ARGS runs muster with these arguments and sends SIGINT after its first line of progress. It must
+// exit with 130. FILE receives its stdout.
 func interrupted(ts *testscript.TestScript, _ bool, args []string) {
 	cmd := exec.Command("muster", args[1:]...)
 	cmd.Env = append(os.Environ(), ts.Value(varsKey{}).([]string)...)
@@ -58,7 +57,7 @@ func interrupted(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), stdout.Bytes(), 0o600))
 }
 
-// A wait of minutes prints a state once, and then what changes.
+// A wait of several minutes prints a state once, and after that only changes.
 func TestAWaitLogsOnlyChanges(t *testing.T) {
 	var out bytes.Buffer
 	log := changes(slog.New(term.NewHandler(&out, false)))

@@ -1,5 +1,5 @@
-// Package cli is muster's command line: commands, flags, help and exit codes.
-// It wires the parts together and holds no logic of theirs.
+// Package cli is muster's command line: commands, flags, help and exit codes. It connects the other packages and
+// contains none of their logic.
 package cli
 
 import (
@@ -23,7 +23,7 @@ import (
 	"muster/internal/term"
 )
 
-// Main runs one command line and returns the exit code.
+// Main runs a command line and returns the exit code.
 func Main(version string, args []string, stdout, stderr io.Writer) int {
 	ctx, stop := until(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -39,14 +39,13 @@ func Main(version string, args []string, stdout, stderr io.Writer) int {
 	printError(stderr, err)
 	var coded *exitcode.Error
 	if !errors.As(err, &coded) {
-		return exitcode.Usage // cobra's own: an unknown command, flag or argument
+		return exitcode.Usage // an error of cobra: an unknown command, flag or argument
 	}
 	return coded.Code
 }
 
-// printError writes each error of those that were joined, and below it its evidence
-// and its fix. Only the first line of an error begins with the program's name: a line
-// end in what it quotes begins no message of its own.
+// printError writes each of the joined errors, followed by its evidence and its fix. Only the first line of an error
+// begins with the program's name, so that a newline in quoted text cannot look like a new message.
 func printError(out io.Writer, err error) {
 	var joined interface{ Unwrap() []error }
 	if errors.As(err, &joined) && err.Error() == joined.(error).Error() {
@@ -73,11 +72,10 @@ func printLabelled(out io.Writer, label string, lines []string) {
 	}
 }
 
-// toJournal: systemd sets JOURNAL_STREAM where stderr is the journal
-// (systemd.exec(5)).
+// toJournal reports whether stderr is the journal. In that case systemd sets JOURNAL_STREAM (systemd.exec(5)).
 func toJournal() bool { return os.Getenv("JOURNAL_STREAM") != "" }
 
-// Command is the root of all commands, for Main and for the man pages.
+// Command returns the root command, for Main and for the man pages.
 func Command(version string, log *slog.Logger) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "muster",
@@ -90,6 +88,7 @@ sudo muster debug: its first line is the root cause.`,
 		Example: `  muster bootstrap --cluster prod     # in user data: configure the ECS agent, start the units
   sudo muster verify                  # did this instance register?
   sudo muster debug                   # the root cause, the evidence and the fix
+  muster fleet --cluster prod         # how the whole cluster is, from a laptop
   muster ports --cluster prod         # which replication ports are closed, and by which rule
   muster config show                  # every setting, its value and its origin`,
 		Version:       version,
@@ -102,6 +101,7 @@ sudo muster debug: its first line is the root cause.`,
 	}{
 		{"join", "Join the cluster:", []*cobra.Command{bootstrapCommand(log), verifyCommand(log)}},
 		{"diagnose", "Diagnose:", []*cobra.Command{checkCommand(version, log), debugCommand(version, log), explainCommand(), portsCommand(log)}},
+		{"fleet", "Look at a whole cluster:", []*cobra.Command{fleetCommand(log), fitCommand(log)}},
 		{"watch", "Watch:", []*cobra.Command{agentCommand(log), statusCommand(), dockerProxyCommand(log)}},
 	} {
 		root.AddGroup(&cobra.Group{ID: group.id, Title: group.title})
@@ -120,10 +120,10 @@ sudo muster debug: its first line is the root cause.`,
 	return root
 }
 
-// offInstance are the commands that serve away from an instance too, also on macOS.
-var offInstance = map[string]bool{"ports": true, "explain": true}
+// offInstance lists the commands that also work outside an instance, and on macOS.
+var offInstance = map[string]bool{"ports": true, "fleet": true, "fit": true, "explain": true}
 
-// onInstance has the command refuse to run on another system than Linux.
+// onInstance makes the command return an error on systems other than Linux.
 func onInstance(goos string, cmd *cobra.Command) {
 	if goos == "linux" {
 		return
@@ -133,7 +133,7 @@ func onInstance(goos string, cmd *cobra.Command) {
 			exitcode.Usage,
 			fix.Wrap(fmt.Errorf("muster %s needs a Linux container instance, and this is %s", cmd.Name(), goos),
 				fix.Do("Run it on the instance, for example through Session Manager. On this machine you can use:",
-					"muster ports --cluster NAME", "muster explain", "muster config show")),
+					"muster fleet --cluster NAME", "muster ports --cluster NAME", "muster explain", "muster config show")),
 		)
 	})
 }
@@ -159,7 +159,7 @@ func versionCommand() *cobra.Command {
 	}
 }
 
-// values are the flags whose values are a list of words, which the shell completes.
+// values lists, for shell completion, the words that are valid values of a flag.
 var values = map[string][]string{
 	"color":        {"auto", "always", "never"},
 	"on-failure":   {string(config.OnFailureReport), string(config.OnFailureAbandon), string(config.OnFailureUnhealthy)},
@@ -168,7 +168,7 @@ var values = map[string][]string{
 	"dimensions":   {"container", "instance", "container,instance"},
 }
 
-// completeValues registers the completion of values for every command that has the flag.
+// completeValues registers the completion of flag values for every command that has such a flag.
 func completeValues(root *cobra.Command) {
 	for _, cmd := range root.Commands() {
 		completeValues(cmd)
@@ -180,20 +180,20 @@ func completeValues(root *cobra.Command) {
 	}
 }
 
-// addOutput adds --output with these values, of which the first is the default.
+// addOutput adds the flag --output with these values. The first one is the default.
 func addOutput(cmd *cobra.Command, output *string, desc string, words ...string) {
 	cmd.Flags().StringVar(output, "output", words[0], desc)
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// addColor adds --color.
+// addColor adds the flag --color.
 func addColor(cmd *cobra.Command, color *string) {
 	cmd.Flags().StringVar(color, "color", "auto", "Use colors: auto (on a terminal, unless NO_COLOR is set), always or never.")
 }
 
 func oneColor(color string) error { return oneOf("color", color, "auto", "always", "never") }
 
-// addFlags gives the command a flag for each setting that names it.
+// addFlags adds a flag to the command for each setting that belongs to it.
 func addFlags(cmd *cobra.Command, name string) {
 	for _, s := range config.Settings() {
 		for _, of := range s.Commands {
@@ -217,8 +217,7 @@ func addFlags(cmd *cobra.Command, name string) {
 	cmd.Flags().SortFlags = false
 }
 
-// run makes a RunE of f. SIGHUP, as at the end of an SSH session, interrupts f like
-// Ctrl-C does.
+// run converts f to a RunE. SIGHUP, which the end of an SSH session sends, interrupts f in the same way as Ctrl-C.
 func run(f func(*cobra.Command) error) func(*cobra.Command, []string) error {
 	return coded(func(cmd *cobra.Command) error {
 		ctx, stop := until(cmd.Context(), syscall.SIGHUP)
@@ -228,8 +227,7 @@ func run(f func(*cobra.Command) error) func(*cobra.Command, []string) error {
 	})
 }
 
-// coded makes a RunE of f. Every error of f carries an exit code from then on, so
-// that Main can tell it from a usage error.
+// coded converts f to a RunE whose errors all have an exit code, so that Main can distinguish them from usage errors.
 func coded(f func(*cobra.Command) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, _ []string) error {
 		err := f(cmd)
@@ -237,12 +235,12 @@ func coded(f func(*cobra.Command) error) func(*cobra.Command, []string) error {
 	}
 }
 
-// until returns a context that ends at one of the signals. A signal that was ignored
-// when the process started stays ignored: that is how nohup(1) keeps SIGHUP away, and
-// a shell without job control SIGINT from a command in the background.
+// until returns a context that ends when one of the signals arrives. A signal that was ignored when the process started
+// stays ignored. For example, nohup(1) ignores SIGHUP, and a shell without job control ignores SIGINT for a background
+// command.
 func until(ctx context.Context, signals ...os.Signal) (context.Context, context.CancelFunc) {
 	signals = slices.DeleteFunc(signals, signal.Ignored)
-	if len(signals) == 0 { // NotifyContext would take all there are
+	if len(signals) == 0 { // without signals, NotifyContext would handle all of them
 		return context.WithCancel(ctx)
 	}
 	return signal.NotifyContext(ctx, signals...)

@@ -29,8 +29,8 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// TestScripts drives the binary as a person does. Each script lives on its own
-// sandboxed instance, whose file system root is its $ROOT.
+// TestScripts runs the binary as a user does. Each script has its own sandboxed instance, whose file system root is
+// $ROOT.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
@@ -39,9 +39,11 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start-agent": startAgent,
 			"fault":       fault,
+			"fleet":       fleetWorld,
 			"hides-root":  hidesRoot,
 			"signaled":    signaled,
 			"peers":       peers,
+			"room":        room,
 			"balancer":    balancer,
 			"authorize":   authorize,
 			"attribute":   attribute,
@@ -102,12 +104,12 @@ func box(ts *testscript.TestScript) *sandbox.Sandbox {
 	return ts.Value(boxKey{}).(*sandbox.Sandbox)
 }
 
-// start-agent: the ECS agent starts, as systemd would start it.
+// start-agent starts the ECS agent, as systemd would.
 func startAgent(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(box(ts).StartAgent(context.Background()))
 }
 
-// fault denied ecs:DescribeClusters | imds-down | imds-up | no-credentials | none
+// fault denied ecs:DescribeClusters | imds-down | imds-up | no-credentials | none injects or clears a fault.
 func fault(ts *testscript.TestScript, _ bool, args []string) {
 	switch args[0] {
 	case "denied":
@@ -126,8 +128,8 @@ func fault(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// peers: two peers that carry another group than this instance, which admits
-// them on Ignite's communication ports only up to 47105.
+// peers adds two peers with another security group than this instance's. This instance admits them on Ignite's
+// communication ports only up to 47105.
 func peers(ts *testscript.TestScript, _ bool, _ []string) {
 	b := box(ts)
 	b.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-cache", Rules: []sandbox.Rule{
@@ -140,8 +142,8 @@ func peers(ts *testscript.TestScript, _ bool, _ []string) {
 	b.AddPeer("prod", "i-0aaaaaaaaaaaaaaa2", sandbox.Interface{ID: "eni-2", Addrs: []string{"10.0.1.22"}, Groups: []string{"sg-batch"}})
 }
 
-// balancer: a load balancer, which sg-cache admits on 8080 and on some of the
-// ports that Docker gives to hostPort 0, and sg-batch does not.
+// balancer adds a load balancer. sg-cache admits it on 8080 and on some of the ports that Docker assigns for hostPort
+// 0. sg-batch does not admit it.
 func balancer(ts *testscript.TestScript, _ bool, _ []string) {
 	b := box(ts)
 	b.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-balancer", Rules: []sandbox.Rule{sandbox.AllEgress()}})
@@ -163,7 +165,7 @@ func balancer(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 }
 
-// authorize: somebody runs the fix that muster printed.
+// authorize executes the fix that muster printed.
 func authorize(ts *testscript.TestScript, _ bool, _ []string) {
 	b := box(ts)
 	_, err := ec2.NewFromConfig(b.AWSConfig()).AuthorizeSecurityGroupIngress(context.Background(), &ec2.AuthorizeSecurityGroupIngressInput{
@@ -183,15 +185,14 @@ func attribute(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Fatalf("%s=%s is not set: %+v", args[2], args[3], box(ts).ContainerInstances(args[0]))
 }
 
-// hides-root FILE: takes the script's own paths and ports out of a captured
-// text, so that it can be compared.
+// hides-root FILE replaces the script's own paths and ports in a captured text, so that it can be compared.
 func hidesRoot(ts *testscript.TestScript, _ bool, args []string) {
 	text := ts.ReadFile(args[0])
 	text = strings.ReplaceAll(text, ts.Getenv("ROOT"), "")
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o600))
 }
 
-// signaled STATUS HOOKRESULT: what the world outside was told; - is nothing.
+// signaled STATUS HOOKRESULT checks which signals the stack and the launch hook received. A hyphen means none.
 func signaled(ts *testscript.TestScript, _ bool, args []string) {
 	signal, hook := "-", box(ts).Hook("ready").Result
 	if all := box(ts).Signals("web"); len(all) > 0 {
@@ -205,8 +206,7 @@ func signaled(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// credentials-asked N: the metadata service was asked N times for the credentials of
-// the role, since the last of these commands.
+// credentials-asked N checks that the role's credentials were read N times since the last of these commands.
 func credentialsAsked(ts *testscript.TestScript, neg bool, args []string) {
 	const role = "/latest/meta-data/iam/security-credentials/"
 	asked := 0
@@ -221,11 +221,10 @@ func credentialsAsked(ts *testscript.TestScript, neg bool, args []string) {
 	forgetRequests(ts, neg, nil)
 }
 
-// forget-requests: what was asked so far does not count.
+// forget-requests clears the log of requests.
 func forgetRequests(ts *testscript.TestScript, _ bool, _ []string) { box(ts).ResetCalls() }
 
-// sandboxed is an instance on loopback, with the cluster prod, that muster is
-// pointed at by the environment.
+// sandboxed starts an instance on loopback with the cluster prod, and sets the environment so that muster uses it.
 func sandboxed(t *testing.T) (root string, box *sandbox.Sandbox) {
 	t.Helper()
 	root = t.TempDir()

@@ -20,8 +20,7 @@ func configCommand(log *slog.Logger) *cobra.Command {
 		Example: "  muster config show",
 		Args:    cobra.NoArgs,
 	}
-	// A command that does nothing itself would answer a mistyped `shwo` with its
-	// help and exit code 0.
+	// Without a RunE, cobra would print the help and exit with 0 for a mistyped subcommand such as `shwo`.
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	var output, color string
 	show := &cobra.Command{

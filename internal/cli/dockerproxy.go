@@ -15,7 +15,7 @@ import (
 	"muster/internal/host/dockerapi"
 )
 
-// dockerProxyCommand is hidden from the list of commands: only systemd runs it.
+// dockerProxyCommand is hidden from the list of commands, because only systemd runs it.
 func dockerProxyCommand(log *slog.Logger) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:    "docker-proxy",

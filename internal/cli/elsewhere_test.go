@@ -21,7 +21,7 @@ func TestOnAnotherSystemACommandSaysWhatItNeeds(t *testing.T) {
 		!strings.Contains(err.Error(), "needs a Linux container instance, and this is darwin") {
 		t.Errorf("error %v", err)
 	}
-	if got := fix.Of(err).Commands; len(got) == 0 || !strings.HasPrefix(got[0], "muster ports ") {
+	if got := fix.Of(err).Commands; len(got) == 0 || !strings.HasPrefix(got[0], "muster fleet ") {
 		t.Errorf("commands %q", got)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"muster/internal/sandbox"
 )
 
-// deaf is a socket that takes connections and never says a word.
+// deaf returns a socket that accepts connections and never responds.
 func deaf(t *testing.T, network, address string) net.Listener {
 	t.Helper()
 	l, err := net.Listen(network, address)
@@ -24,8 +24,8 @@ func deaf(t *testing.T, network, address string) net.Listener {
 	return l
 }
 
-// The real adapters let go of services that hang as soon as the look is over; how
-// long that is, is wholeLook, of the 20 seconds that a person is told.
+// The real adapters must cancel their requests to services that hang as soon as wholeLook has passed. wholeLook must be
+// shorter than the 20 seconds that the documentation promises.
 func TestTheRealAdaptersHeedTheEndOfTheLook(t *testing.T) {
 	if wholeLook+time.Second > 20*time.Second {
 		t.Errorf("a look of %s may be over after 20s", wholeLook)
@@ -53,7 +53,7 @@ func TestTheRealAdaptersHeedTheEndOfTheLook(t *testing.T) {
 			}
 			for _, c := range catalog.Checks(session.World) {
 				ctx, stop := context.WithTimeout(t.Context(), 300*time.Millisecond)
-				found := c.Run(ctx) // whoever does not heed the context stays here for ever
+				found := c.Run(ctx) // a check that ignores the end of its context would block here
 				stop()
 				t.Logf("%-18s %s", c.ID, found[0].Summary)
 			}

@@ -9,8 +9,8 @@ import (
 	"muster/internal/sandbox/dockerd"
 )
 
-// What others have named reaches CloudWatch and EventBridge within their limits,
-// which the sandbox enforces, each series once; the journal has a line for each.
+// Names chosen by others must reach CloudWatch and EventBridge within their limits, which the sandbox enforces. Each
+// series must appear once, and the journal must have a line for each.
 func TestHostileNamesReachAWSWithinItsLimits(t *testing.T) {
 	t.Parallel()
 	r := runAgent(t, "", "--dimensions", "container,instance", "--event-bus", "ops")
@@ -33,12 +33,12 @@ func TestHostileNamesReachAWSWithinItsLimits(t *testing.T) {
 		}}), "unhealthy")
 	}
 	r.sees("the services of all", func(is agentstate.State) bool {
-		return is.Docker.Unhealthy == len(names)+1 && len(is.Services) == len(names)+2 // no more than it lists
+		return is.Docker.Unhealthy == len(names)+1 && len(is.Services) == len(names)+2 // the state lists at most this many
 	})
 	r.ends()
 	services, containers, seen := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, d := range r.Metrics() {
-		key := fmt.Sprint(d.Name, d.Dimensions, d.Timestamp.Unix()) // maps print in order
+		key := fmt.Sprint(d.Name, d.Dimensions, d.Timestamp.Unix()) // fmt prints maps in sorted order
 		if seen[key] {
 			t.Errorf("%s comes twice", key)
 		}
@@ -51,7 +51,7 @@ func TestHostileNamesReachAWSWithinItsLimits(t *testing.T) {
 			services[fmt.Sprint(d.Dimensions)] = true
 		}
 	}
-	if len(services) != len(names) || len(containers) != len(names) { // who has no family is of no service
+	if len(services) != len(names) || len(containers) != len(names) { // a container without a family has no service
 		t.Errorf("%d services and %d containers are unhealthy, not %d: %s", len(services), len(containers), len(names), r.journal.String())
 	}
 	if n := len(r.Events()); n != len(names)+1 {

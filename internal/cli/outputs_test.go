@@ -22,9 +22,9 @@ import (
 	"muster/internal/sandbox/dockerd"
 )
 
-// hostile has every C0 but tab and the line end, DEL, every C1 both as a byte and in UTF-8,
-// the bidi controls, what has no width, the separators, tags, and sequences of ECMA-48 and
-// xterm. FORGED would begin a line if one of them broke it.
+// hostile returns text with every C0 control except tab and newline, DEL, every C1 control both as a byte and in UTF-8,
+// bidi controls, zero-width characters, separators, tags, and sequences of ECMA-48 and xterm. If one of them broke a
+// line, FORGED would begin a line.
 func hostile(lineEnds bool) string {
 	var b strings.Builder
 	for c := rune(0); c < 0x20; c++ {
@@ -48,7 +48,7 @@ func hostile(lineEnds bool) string {
 	return b.String()
 }
 
-// visible reports the first character of a text that a terminal would obey or not show.
+// visible returns an error for the first character that a terminal would execute or not show.
 func visible(text string) error {
 	if !utf8.ValidString(text) {
 		return errors.New("a byte that is not UTF-8")
@@ -63,7 +63,7 @@ func visible(text string) error {
 
 func around(text string, i int) string { return text[max(0, i-60):min(len(text), i+60)] }
 
-// forged reports a line that others have begun.
+// forged returns an error for a line whose beginning comes from quoted text.
 func forged(text string) error {
 	for line := range strings.Lines(text) {
 		if strings.HasPrefix(line, "FORGED") || strings.HasPrefix(line, "muster: FORGED") || strings.HasPrefix(line, "<4>FORGED") || strings.HasPrefix(line, "  fix  FORGED") {
@@ -73,7 +73,7 @@ func forged(text string) error {
 	return nil
 }
 
-// lawful reports what is wrong with an output of this kind.
+// lawful returns an error if an output of this kind is not valid.
 func lawful(kind, text string) error {
 	errs := []error{visible(text)}
 	switch kind {
@@ -105,8 +105,7 @@ func lawful(kind, text string) error {
 	return errors.Join(errs...)
 }
 
-// besieged is an instance on which every file, container, tag and answer that muster
-// quotes is hostile.
+// besieged starts an instance on which every file, container, tag and response that muster quotes is hostile.
 func besieged(t *testing.T) {
 	t.Helper()
 	s := manned(t, true)
@@ -135,7 +134,7 @@ func besieged(t *testing.T) {
 	if code := Main("test", []string{"bootstrap", "--cluster", "prod"}, io.Discard, io.Discard); code != 0 {
 		t.Fatalf("bootstrap ended with %d", code)
 	}
-	// A variable holds no NUL.
+	// An environment variable cannot contain NUL.
 	t.Setenv("MUSTER_EVENT_BUS", strings.ReplaceAll(all, "\x00", ""))
 	s.EditInstance("i-0aaaaaaaaaaaaaaa1", func(i *sandbox.Instance) { i.Interfaces[0].Groups = []string{all} })
 	s.AddTask("prod", sandbox.RunningTask{Service: all, Interface: sandbox.Interface{ID: all, Addrs: []string{"10.0.1.99"}, Groups: []string{all}, Subnet: all}})
@@ -179,7 +178,7 @@ func besieged(t *testing.T) {
 
 func TestNoOutputObeysWhatItQuotes(t *testing.T) {
 	besieged(t)
-	all := strings.ReplaceAll(hostile(true), "\x00", "") // an argument holds no NUL
+	all := strings.ReplaceAll(hostile(true), "\x00", "") // an argument cannot contain NUL
 	offline := []string{"--skip", "network"}
 	for _, c := range []struct {
 		kind string
@@ -235,7 +234,7 @@ func printable(c rune) rune {
 	return -1
 }
 
-// A script that reads the JSON gets the name back as it is.
+// A script that reads the JSON gets the original name.
 func TestJSONStillMeansTheSame(t *testing.T) {
 	besieged(t)
 	var stdout, stderr bytes.Buffer
@@ -275,7 +274,7 @@ func TestNoFileOfABundleObeysWhatItQuotes(t *testing.T) {
 		}
 		kind := strings.TrimPrefix(filepath.Ext(head.Name), ".")
 		kinds[kind]++
-		if kind == "log" || kind == "conf" || kind == "" { // their lines are those of others
+		if kind == "log" || kind == "conf" || kind == "" { // their lines come from other programs
 			kind = "lines"
 		}
 		switch err := visible(head.Name); {

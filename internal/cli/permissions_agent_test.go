@@ -17,8 +17,8 @@ import (
 	"muster/internal/term"
 )
 
-// considered is what the healer says of an instance that ECS has not heard from for
-// longer than it was told to bear.
+// considered returns the healer's decision for an instance that has been disconnected from ECS for longer than the
+// configured time.
 func considered(t *testing.T, s *sandbox.Sandbox) string {
 	t.Helper()
 	var said bytes.Buffer
@@ -33,7 +33,7 @@ func considered(t *testing.T, s *sandbox.Sandbox) string {
 	return said.String()
 }
 
-// account is the ECS agent's of itself, and answer is what ECS says of it.
+// account is the ECS agent's response, and answer is the ECS API's.
 type (
 	account ecsagent.Metadata
 	answer  struct {
@@ -53,8 +53,8 @@ func (a answer) ContainerInstance(context.Context, string, string) (awsapi.Conta
 
 func (a answer) RegisteredInstances(context.Context, string) (int, error) { return 10, a.sizeErr }
 
-// heard is what the agent knows of its registration after forty minutes, in which
-// it has asked ECS, where the answer is the sandbox's.
+// heard returns what the agent knows about its registration after forty minutes, with the sandbox's responses to its
+// calls to ECS.
 func heard(t *testing.T, s *sandbox.Sandbox) string {
 	t.Helper()
 	arn := s.AddContainerInstance(
@@ -73,7 +73,7 @@ func heard(t *testing.T, s *sandbox.Sandbox) string {
 		var is registration.Snapshot
 		for range 40 {
 			is = watch.Look(t.Context())
-			<-time.After(time.Minute) // of the bubble
+			<-time.After(time.Minute) // the bubble's time
 		}
 		fmt.Fprintf(&out, "%v, connected %t, which is known %t", is.State, is.ECS.Connected, is.ECS.Known())
 	})

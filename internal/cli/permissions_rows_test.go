@@ -2,12 +2,13 @@ package cli
 
 import "maps"
 
-// features are those of the policies that muster's commands and the healer use;
-// the agent's own are in testdata/script/agent-denied.txtar.
+// features returns the features of the policies that muster's commands and the healer use.
+// testdata/script/agent-denied.txtar covers the agent's own policies.
 func features() map[string]feature {
 	all := bootFeatures()
 	maps.Copy(all, watchFeatures())
 	maps.Copy(all, portFeatures())
+	maps.Copy(all, fleetFeatures())
 	return all
 }
 
@@ -127,7 +128,7 @@ func portFeatures() map[string]feature {
 			without: map[string]lack{
 				"ecs:ListContainerInstances":     unfound,
 				"ecs:DescribeContainerInstances": unfound,
-				"ec2:DescribeInstances":          {"no pair of addresses to judge", "2 instances"},
+				"ec2:DescribeInstances":          {"no pair of addresses to evaluate", "2 instances"},
 				"ec2:DescribeNetworkAcls":        {"at source ACL of i-0aaaaaaaaaaaaaaa1, 47500-47599 is not known", "2 instances"},
 				"ec2:GetManagedPrefixListEntries": {
 					"at destination ingress of i-0aaaaaaaaaaaaaaa2, 47500-47599 is not known",
@@ -163,5 +164,30 @@ func portFeatures() map[string]feature {
 			works:   "set attribute muster.ports=open of this container instance",
 			without: map[string]lack{"ecs:PutAttributes": {"attribute muster.ports was not set to open", "registered in cluster prod"}},
 		},
+	}
+}
+
+func fleetFeatures() map[string]feature {
+	unread := func(part string) lack { return lack{"could not read the " + part + ": ", "2 instances, 1 service"} }
+	return map[string]feature{
+		"a whole cluster": {
+			policies: []string{"fleet"}, lines: [][]string{{"fleet", "--cluster", "prod"}}, works: "2 instances, 1 service, 1 group",
+			without: map[string]lack{
+				"ecs:DescribeClusters":                  unread("cluster"),
+				"ecs:DescribeCapacityProviders":         unread("capacity providers"),
+				"ecs:ListContainerInstances":            {"INSTANCES unknown: ", "? instances, 1 service"},
+				"ecs:DescribeContainerInstances":        {"INSTANCES unknown: ", "? instances, 1 service"},
+				"ec2:DescribeInstances":                 unread("EC2 instances"),
+				"ecs:ListServices":                      {"SERVICES unknown: ", "2 instances, ? services"},
+				"ecs:DescribeServices":                  {"SERVICES unknown: ", "2 instances, ? services"},
+				"ecs:ListTasks":                         unread("tasks"),
+				"ecs:DescribeTasks":                     unread("tasks"),
+				"autoscaling:DescribeAutoScalingGroups": {"GROUPS unknown: ", "2 instances, 1 service, ? groups"},
+				"autoscaling:DescribeScheduledActions":  unread("scheduled actions"),
+				"autoscaling:DescribeScalingActivities": unread("scaling activities"),
+			}},
+		"every cluster of the region": {
+			policies: []string{"fleet"}, lines: [][]string{{"fleet", "--all"}}, works: "staging: Healthy",
+			without: map[string]lack{"ecs:ListClusters": {"is not allowed", "packaging/iam/fleet.json"}}},
 	}
 }

@@ -14,21 +14,20 @@ import (
 	"muster/packaging/iam"
 )
 
-// feature is what some policies of packaging/iam allow, and how it is used.
+// feature describes what some policies of packaging/iam allow, and how it is used.
 type feature struct {
 	policies []string
-	lines    [][]string                                // the command lines; "agent": the ECS agent starts
-	use      func(*testing.T, *sandbox.Sandbox) string // instead of lines, once the launch hook is passed
-	works    string                                    // what it says when its policies are all there
-	without  map[string]lack                           // by action
+	lines    [][]string                                // the command lines; "agent" starts the ECS agent
+	use      func(*testing.T, *sandbox.Sandbox) string // instead of lines, after the launch hook was completed
+	works    string                                    // part of the output with all of its policies
+	without  map[string]lack                           // by denied action
 }
 
-// lack is what is said when an action is denied, beside the action's name: what
-// is missed, and what goes on.
+// lack is the output when an action is denied, in addition to the action's name: what is missing, and what still works.
 type lack struct{ missed, rest string }
 
-// said runs the feature on an instance where actions are denied, and returns what
-// it said and which actions it called.
+// said runs the feature on an instance where some actions are denied. It returns the output and the actions that were
+// called.
 func (f feature) said(t *testing.T, denied ...string) (said string, called []string) {
 	t.Helper()
 	s := manned(t, f.use == nil)
@@ -42,7 +41,7 @@ func (f feature) said(t *testing.T, denied ...string) (said string, called []str
 		said = typed(t, s, f.lines)
 	}
 	for _, c := range s.Calls() {
-		if c.Service != sandbox.CloudFormation || c.Region != "" { // without one: signed by the identity document
+		if c.Service != sandbox.CloudFormation || c.Region != "" { // a call without a region is signed with the identity document
 			called = append(called, c.Service+":"+c.Action)
 		}
 	}
@@ -50,8 +49,8 @@ func (f feature) said(t *testing.T, denied ...string) (said string, called []str
 	return said, slices.Compact(called)
 }
 
-// manned is an instance of a group, at its launch hook or past it, in a cluster
-// with two peers in two subnets, which admit each other in every way there is.
+// manned returns an instance of a group, at its launch hook or past it. Its cluster has two peers in two subnets, whose
+// rules use every kind of reference.
 func manned(t *testing.T, launching bool) *sandbox.Sandbox {
 	t.Helper()
 	root := t.TempDir()
@@ -73,6 +72,8 @@ func manned(t *testing.T, launching bool) *sandbox.Sandbox {
 	}
 	t.Cleanup(s.Close)
 	s.AddPrefixList("pl-1", "10.0.0.0/16")
+	s.AddCapacityProvider("prod", sandbox.CapacityProvider{Name: "spare"})
+	s.AddService("prod", sandbox.Service{Name: "web", DesiredCount: 2, RunningCount: 2})
 	s.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-cache", Rules: []sandbox.Rule{
 		{Protocol: "tcp", First: 47100, Last: 47199, Group: "sg-cache"}, {Protocol: "tcp", First: 47500, Last: 47599, PrefixList: "pl-1"}, sandbox.AllEgress(),
 	}})
@@ -86,7 +87,7 @@ func manned(t *testing.T, launching bool) *sandbox.Sandbox {
 	return s
 }
 
-// typed is what muster prints on those command lines.
+// typed returns muster's output for these command lines.
 func typed(t *testing.T, s *sandbox.Sandbox, lines [][]string) string {
 	t.Helper()
 	for _, setting := range append(s.Environ(), "MUSTER_CONSOLE=", "AWS_ACCESS_KEY_ID=", "AWS_PROFILE=", "AWS_CA_BUNDLE=") {
@@ -133,7 +134,7 @@ func contains(text string, parts ...string) bool {
 	return !slices.ContainsFunc(parts, func(p string) bool { return !strings.Contains(text, p) })
 }
 
-// A feature needs its own policies alone.
+// A feature works with only its own policies.
 func TestAFeatureWorksWithoutThePoliciesOfTheOthers(t *testing.T) {
 	all := actions(t, iam.Policies()...)
 	for name, f := range features() {
@@ -147,8 +148,8 @@ func TestAFeatureWorksWithoutThePoliciesOfTheOthers(t *testing.T) {
 	}
 }
 
-// Every action of every policy is denied by a row above, by a line of
-// agent-denied.txtar, or, those of debug, by the tests of package check.
+// Every action of every policy is denied by a row above, by a line of agent-denied.txtar, or, for the debug policy, by
+// the tests of package check.
 func TestEachActionOfEachPolicyIsDeniedByATest(t *testing.T) {
 	denied := map[string][]string{}
 	for _, f := range features() {
@@ -168,8 +169,7 @@ func TestEachActionOfEachPolicyIsDeniedByATest(t *testing.T) {
 	}
 }
 
-// scripted are the actions that the agent's script denies, each of which it then
-// wants named.
+// scripted returns the actions that the agent's script denies and then expects in the output.
 func scripted(t *testing.T) []string {
 	t.Helper()
 	script, err := os.ReadFile("testdata/script/agent-denied.txtar")

@@ -20,7 +20,7 @@ import (
 	"muster/reach"
 )
 
-// portsFlags are what `muster ports` takes besides the settings.
+// portsFlags holds the flags of `muster ports`, without those of settings.
 type portsFlags struct {
 	group, service, family string
 	addresses              []string
@@ -112,8 +112,7 @@ func runPorts(cmd *cobra.Command, log *slog.Logger, f portsFlags) error {
 	return f.print(cmd, report, then, missing)
 }
 
-// print prints the report, or what changed since the baseline. Missing is an error if no
-// port was checked.
+// print prints the report, or the changes since the baseline. missing is the error to return if no port was checked.
 func (f portsFlags) print(cmd *cobra.Command, report *ports.Report, then *facts.Facts, missing error) error {
 	if then != nil && missing == nil {
 		return f.compare(cmd, report, then)
@@ -121,7 +120,7 @@ func (f portsFlags) print(cmd *cobra.Command, report *ports.Report, then *facts.
 	return firstOf(printPorts(cmd, report, f), missing, report.Err())
 }
 
-// evaluate reads what guards the peers, and evaluates it.
+// evaluate reads the rules around the peers and evaluates them.
 func (f portsFlags) evaluate(cmd *cobra.Command, log *slog.Logger) (*portcheck.Place, *ports.Report, error) {
 	q, err := f.request(cmd)
 	if err != nil {
@@ -149,9 +148,8 @@ func (f portsFlags) evaluate(cmd *cobra.Command, log *slog.Logger) (*portcheck.P
 	return at, report, nil
 }
 
-// someone is an error if there is no peer at all. A first instance has no peer, and
-// nothing is wrong; but a target without one instance is more often a wrong name, and
-// that no port was checked must not read as that all are open.
+// someone returns an error if no peer was found. A first instance has no peer, which is normal. A target without any
+// instance is usually a wrong name. In both cases no port was checked, which must not look as if all ports were open.
 func (f portsFlags) someone(at *portcheck.Place, report *ports.Report) error {
 	if len(report.Peers) > 0 {
 		return nil
@@ -197,7 +195,7 @@ func printPorts(cmd *cobra.Command, report *ports.Report, f portsFlags) error {
 	}
 }
 
-// request is what the flags ask for.
+// request converts the flags to a request.
 func (f portsFlags) request(cmd *cobra.Command) (q portcheck.Request, err error) {
 	q = portcheck.Request{
 		Peers:        fleet.Selector{Group: f.group, Service: f.service, Family: f.family, AllTasks: f.allTasks},

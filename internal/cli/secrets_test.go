@@ -17,8 +17,8 @@ import (
 	"muster/test/redacttest"
 )
 
-// plant makes an instance on which each file, unit and container that a look
-// reads holds every secret, and points muster at it.
+// plant creates an instance on which every file, unit and container that the checks read contains every secret, and
+// makes muster use it.
 func plant(t *testing.T, secrets []redacttest.Secret) {
 	t.Helper()
 	root, _ := sandboxed(t)
@@ -70,7 +70,7 @@ func TestNoSecretReachesTheScreen(t *testing.T) {
 			look(t, secrets, "debug", "-v", "--output", output)
 		}
 	})
-	// A check quotes the first that it meets: let each be among these.
+	// A check quotes only the first secret that it finds, so the test uses a few at a time.
 	for few := range slices.Chunk(secrets[:54], 3) {
 		t.Run(few[0].Kind, func(t *testing.T) {
 			plant(t, few)
@@ -79,7 +79,7 @@ func TestNoSecretReachesTheScreen(t *testing.T) {
 	}
 }
 
-// The checks of the network go through the proxies, and tell of them.
+// The network checks use the proxies and report about them.
 func TestNoSecretOfAProxyReachesTheScreen(t *testing.T) {
 	secrets := redacttest.Secrets(54)
 	t.Run("all of them", func(t *testing.T) {
@@ -96,7 +96,7 @@ func TestNoSecretOfAProxyReachesTheScreen(t *testing.T) {
 				plant(t, few)
 				password := written(strings.Join(few[0].Parts, ""))
 				proxied(t, "http://joe:"+password+"@127.0.0.1:1")
-				// Not on loopback, where no proxy leads; 192.0.2.0/24 is nobody's (RFC 5737).
+				// No proxy is used for loopback, so the address is from 192.0.2.0/24, which is reserved (RFC 5737).
 				t.Setenv("AWS_ENDPOINT_URL_ECS", "https://192.0.2.1")
 				said := clean(t, few, "debug", "-v", "--only", "network", "--skip", "poll-endpoint")
 				went := strings.Contains(said, "dial tcp 127.0.0.1:1: ") || strings.Contains(said, "the ECS agent's proxy is not a valid URL")
@@ -108,7 +108,7 @@ func TestNoSecretOfAProxyReachesTheScreen(t *testing.T) {
 	}
 }
 
-// proxied makes the ECS agent and Docker go through that proxy.
+// proxied makes the ECS agent and Docker use this proxy.
 func proxied(t *testing.T, proxy string) {
 	t.Helper()
 	for path, text := range map[string]string{
@@ -134,7 +134,7 @@ func look(t *testing.T, secrets []redacttest.Secret, args ...string) {
 	assertClean(t, secrets, html.UnescapeString(stdout.String()+stderr.String()))
 }
 
-// clean is what a command says, whatever it ends with, and has no secret.
+// clean runs a command, with any exit code, and checks that its output contains no secret. It returns the output.
 func clean(t *testing.T, secrets []redacttest.Secret, args ...string) string {
 	t.Helper()
 	var stdout, stderr bytes.Buffer

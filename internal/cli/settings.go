@@ -10,12 +10,12 @@ import (
 	"muster/internal/instance"
 )
 
-// thisHost is the host with the settings of cmd. It reads nothing yet.
+// thisHost returns the host with the settings from the flags of cmd. It reads nothing yet.
 func thisHost(cmd *cobra.Command) *instance.Host {
 	return instance.New(func() (config.Set, error) { return config.Gather(given(cmd)) })
 }
 
-// given are the values of the flags that were given, by variable.
+// given returns the values of the flags that were set, by setting variable.
 func given(cmd *cobra.Command) map[string]string {
 	flags := map[string]string{}
 	for _, s := range config.Settings() {

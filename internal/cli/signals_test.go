@@ -23,19 +23,18 @@ import (
 	"muster/test/observe"
 )
 
-// running is a muster agent, as a process, on a sandboxed instance with a
-// container of service web.
+// running is a muster agent process on a sandboxed instance with a container of the service web.
 type running struct {
 	*sandbox.Sandbox
 	t       *testing.T
 	root    string
 	journal observe.Journal
 	engine  *dockerd.Engine
-	web     string // the container's id
+	web     string // ID of that container
 	process *exec.Cmd
 }
 
-// runAgent starts one with that settings file, and waits until it has looked.
+// runAgent starts an agent with this settings file, and waits until its first cycle has finished.
 func runAgent(t *testing.T, settings string, args ...string) *running {
 	t.Helper()
 	r := &running{t: t, root: t.TempDir()}
@@ -67,7 +66,7 @@ func runAgent(t *testing.T, settings string, args ...string) *running {
 		t.Context(),
 		"muster",
 		append([]string{"agent", "--spool-dir", "/spool", "--docker-host", r.engine.Host()}, args...)...)
-	// A program under the race detector waits a second at its end, unless told not to.
+	// A program built with the race detector waits a second before it exits, unless atexit_sleep_ms is set.
 	r.process.Env = append(
 		[]string{"PATH=" + os.Getenv("PATH"), "GORACE=atexit_sleep_ms=0", "GOCOVERDIR=" + os.Getenv("GOCOVERDIR")},
 		r.Environ()...)
@@ -83,7 +82,7 @@ func runAgent(t *testing.T, settings string, args ...string) *running {
 
 func (r *running) state() string { return r.root + "/run/muster-agent/state.json" }
 
-// configure writes the settings file, all of it at once.
+// configure replaces the settings file atomically.
 func (r *running) configure(settings string) {
 	r.t.Helper()
 	path := r.root + config.FilePath
@@ -105,7 +104,7 @@ func (r *running) await(what string, is func() bool) {
 	}
 }
 
-// sees waits for what the state file tells.
+// sees waits until the state file satisfies ok.
 func (r *running) sees(what string, ok func(agentstate.State) bool) {
 	r.t.Helper()
 	r.await("the agent to see "+what, func() bool {
@@ -126,9 +125,9 @@ func (r *running) signal(which os.Signal) {
 	}
 }
 
-// ends sends SIGTERM, and holds it to exit code 0, to leaving nothing behind that
-// says it runs, and to an end at all: of its five seconds a service that hangs uses
-// four, and a busy machine more than the fifth.
+// ends sends SIGTERM, and checks that the agent exits with code 0 and removes its state file. A service that hangs
+// takes four of the agent's five seconds, and a busy machine can take longer than the fifth, so the test allows 15
+// seconds.
 func (r *running) ends() {
 	r.t.Helper()
 	began := time.Now()
@@ -142,7 +141,7 @@ func (r *running) ends() {
 	}
 }
 
-// spooled are the minutes that wait on disk.
+// spooled returns the minutes that are queued on disk.
 func (r *running) spooled() []string {
 	r.t.Helper()
 	minutes, err := filepath.Glob(r.root + "/spool/*.minute")
@@ -152,9 +151,8 @@ func (r *running) spooled() []string {
 	return minutes
 }
 
-// series are the dimensions that a metric of a namespace was published with in its
-// last minute. There may be one before, of other settings: a minute can end between
-// any two steps.
+// series returns the dimensions with which a metric of a namespace was published in its last minute. There may be an
+// earlier minute with other settings, because a minute can end between any two steps.
 func (r *running) series(namespace, name string) (all []string) {
 	var last time.Time
 	for _, d := range r.Metrics() {
@@ -180,7 +178,7 @@ func TestAHangupReadsTheSettingsAgain(t *testing.T) {
 	for name, c := range map[string]struct {
 		first, second string
 		says          string
-		want          []string // what Registered is published with in the end
+		want          []string // the dimensions of Registered at the end
 	}{
 		"what changed counts":         {"MUSTER_CLUSTER=prod\n", "MUSTER_CLUSTER=prod\nMUSTER_DIMENSIONS=instance\n", "MUSTER_DIMENSIONS is now instance", []string{plain, each}},
 		"what is gone does not":       {"MUSTER_DIMENSIONS=instance\n", "", "MUSTER_DIMENSIONS is now", []string{plain}},
@@ -221,18 +219,18 @@ func TestSettingsThatAreMendedCount(t *testing.T) {
 	}
 }
 
-// At the end all is said that can be, and nobody can hold it up.
+// At the end the agent sends what it can, and no service can delay the exit.
 func TestATerminationFlushesWithinFiveSeconds(t *testing.T) {
 	for name, c := range map[string]struct {
-		trouble func(*running) // before SIGTERM
-		metrics bool           // they reach CloudWatch
-		events  string         // the kinds that reach EventBridge
-		left    [2]int         // the least and the most minutes that wait on disk: a second one may have begun
+		trouble func(*running) // arranged before SIGTERM
+		metrics bool           // the metrics reach CloudWatch
+		events  string         // kinds of the events that reach EventBridge
+		left    [2]int         // minimum and maximum number of minutes queued on disk, because a second minute may have begun
 		says    string
 	}{
 		"all is well":              {func(*running) {}, true, "Unhealthy Recovered Unhealthy+1", [2]int{0, 0}, "kind=unhealthy"},
 		"CloudWatch denies":        {func(r *running) { r.Inject(sandbox.AccessDenied(sandbox.CloudWatch, "PutMetricData")) }, false, "Unhealthy Recovered Unhealthy+1", [2]int{1, 2}, "unsent minutes left in the spool "},
-		"CloudWatch hangs":         {func(r *running) { r.Inject(sandbox.Fault{Service: sandbox.CloudWatch, Hang: true}) }, false, "Unhealthy Recovered Unhealthy+1", [2]int{0, 1}, "sent, and not known to be taken"},
+		"CloudWatch hangs":         {func(r *running) { r.Inject(sandbox.Fault{Service: sandbox.CloudWatch, Hang: true}) }, false, "Unhealthy Recovered Unhealthy+1", [2]int{0, 1}, "sent, but the result is unknown"},
 		"EventBridge hangs":        {func(r *running) { r.Inject(sandbox.Fault{Service: sandbox.EventBridge, Hang: true}) }, true, "Unhealthy Recovered", [2]int{0, 0}, "events not announced: 1: "},
 		"the host's services hang": {hangHost, true, "Unhealthy Recovered Unhealthy+1", [2]int{0, 0}, "kind=unhealthy"},
 	} {
@@ -268,7 +266,7 @@ func hangHost(r *running) {
 	r.Inject(sandbox.Fault{Service: sandbox.Introspection, Hang: true})
 }
 
-// announced are the events that the bus has, with their repeats.
+// announced returns the events that the bus received, with their repeats.
 func (r *running) announced() string {
 	var all []string
 	for _, e := range r.Events() {
@@ -285,9 +283,8 @@ func (r *running) announced() string {
 	return strings.Join(all, " ")
 }
 
-// heedSignals lets programs start with SIGINT and SIGHUP as they are by default, though
-// this one may have been started with them ignored, by nohup or in the background. A
-// signal with a handler, which this one then has to its end, is not inherited.
+// heedSignals resets SIGINT and SIGHUP to their default for child processes, even if nohup or a shell started this
+// process with the signals ignored. A child does not inherit a handler, which this process must keep until its end.
 var heedSignals = sync.OnceFunc(func() {
 	for _, s := range []os.Signal{os.Interrupt, syscall.SIGHUP} {
 		if signal.Ignored(s) {
@@ -296,15 +293,15 @@ var heedSignals = sync.OnceFunc(func() {
 	}
 })
 
-// An SSH session that ends hangs up on what runs in it: that is an interruption, which
-// is said, and no death without a word. Under nohup(1) the command runs on.
+// The end of an SSH session sends SIGHUP to its processes. muster must treat that as an interruption, report it, and
+// not exit silently. Under nohup(1) the command continues.
 func TestAHangupInterruptsUnlessItIsIgnored(t *testing.T) {
 	heedSignals()
-	const hangup = 1 << (syscall.SIGHUP - 1) // in the masks of proc_pid_status(5)
+	const hangup = 1 << (syscall.SIGHUP - 1) // bit in the masks of proc_pid_status(5)
 	for name, test := range map[string]struct {
 		args    []string
 		nohup   bool
-		waiting string // on stderr
+		waiting string // text on stderr
 		says    string
 	}{
 		"verify":             {[]string{"verify", "--cluster", "prod", "--timeout", "10m"}, false, "waiting", "interrupted: hangup signal received"},

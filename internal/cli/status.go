@@ -56,7 +56,7 @@ unknown: muster-agent is not running, its file cannot be read, or the ECS agent 
 	return cmd
 }
 
-// unreadable says what to do about a state that is not there or cannot be read.
+// unreadable adds a fix to the error about a state file that is missing or unreadable.
 func unreadable(err error) error {
 	switch {
 	case errors.Is(err, agentstate.ErrNoAgent):
@@ -69,7 +69,7 @@ func unreadable(err error) error {
 	return fix.Wrap(err, fix.Do("Restart muster-agent, which writes the file again:", "sudo systemctl restart muster-agent"))
 }
 
-// status is what --output json prints: the agent's state, and what it means now.
+// status is the output of --output json: the agent's state, and its evaluation at this time.
 type status struct {
 	agentstate.State
 	Verdict  agentstate.Verdict `json:"verdict"`
@@ -89,7 +89,7 @@ func statusOf(s agentstate.State, now time.Time) status {
 	out := status{State: s, Verdict: s.Verdict(now), Problems: []problem{}}
 	out.Unknown, _ = s.Doubt(now)
 	if s.Stale(now) {
-		return out // its problems are old
+		return out // the state is too old to report problems from it
 	}
 	for _, p := range s.Problems(now) {
 		out.Problems = append(out.Problems, problem{p.ID, p.Warning, p.Text, p.Why, p.Fix})
@@ -97,8 +97,8 @@ func statusOf(s agentstate.State, now time.Time) status {
 	return out
 }
 
-// verdict is nil if there is no problem, else an error that carries the exit code. It
-// has no text: the output says why.
+// verdict returns nil if there is no problem, otherwise an error with the exit code. The error has no text, because the
+// output already explains the problem.
 func verdict(s agentstate.State, now time.Time) error {
 	switch s.Verdict(now) {
 	case agentstate.Failed:

@@ -11,7 +11,7 @@ import (
 	"muster/internal/term"
 )
 
-// topics are the help topics, which are commands that do nothing.
+// topics returns the help topics, which are commands without an action.
 func topics() []*cobra.Command {
 	return []*cobra.Command{
 		{Use: "environment", Short: "Environment variables", Long: environment()},

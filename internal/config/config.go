@@ -1,8 +1,7 @@
-// Package config is muster's one Config struct: every setting, its default,
-// and where its value came from. A value is taken from the first of: flags,
-// the environment, what bootstrap recorded on this instance, the file
-// /etc/muster/muster.env, the default (docs/adr/0004 says why the record is
-// among them). What a setting means to a phase is not decided here.
+// Package config defines the Config struct, which contains every setting, its default, and where its value came from. A
+// value comes from the first of these that sets it: flags, environment, the record of bootstrap on this instance,
+// /etc/muster/muster.env, default. docs/adr/0004 explains why the record is included. This package does not decide how
+// a setting affects a command.
 package config
 
 import (
@@ -17,29 +16,28 @@ import (
 	"time"
 
 	"muster/internal/base/balancer"
-	"muster/internal/gate"
+	"muster/internal/base/gate"
 	"muster/reach"
 )
 
-// Prefix begins the name of every environment variable of muster's.
+// Prefix is the prefix of all of muster's environment variables.
 const Prefix = "MUSTER_"
 
-// leastAfter is the shortest MUSTER_UNHEALTHY_AFTER.
+// leastAfter is the minimum of MUSTER_UNHEALTHY_AFTER.
 const leastAfter = 5 * time.Minute
 
-// A namespace is as the CloudWatch API reference has it (PutMetricData); the
-// services of AWS have AWS/ to themselves.
+// maxNamespace is the maximum length of a CloudWatch namespace (CloudWatch API reference, PutMetricData). Namespaces
+// that start with AWS/ are reserved for AWS services.
 const maxNamespace = 255
 
 var namespaceForm = regexp.MustCompile(`^[0-9A-Za-z.\-_/#]*$`)
 
-// Config holds every setting. A field's variable is Prefix and its name in
-// words, CFNStack being MUSTER_CFN_STACK; its flag is the same in kebab case.
-// The tags are read by Settings: desc says what it is, in names the commands
-// that have it as a flag, and record:"true" marks what bootstrap hands on to
+// Config holds every setting. The environment variable of a field is Prefix followed by the field's name in words:
+// MUSTER_CFN_STACK for CFNStack. The flag is the same name in kebab case. Settings reads the tags: desc is the
+// description, in lists the commands that have the flag, and record:"true" marks settings that bootstrap records for
 // the units.
 type Config struct {
-	Cluster           string        `split_words:"true" in:"bootstrap verify ports agent check debug" record:"true" desc:"Name or ARN of the ECS cluster."`
+	Cluster           string        `split_words:"true" in:"bootstrap verify ports fleet fit agent check debug" record:"true" desc:"Name or ARN of the ECS cluster."`
 	ClusterTag        string        `split_words:"true" default:"muster:cluster" in:"bootstrap" desc:"Tag that names the cluster if no other setting does. It is read from the instance (through IMDS), then from its Auto Scaling group."`
 	ECS               ECSSettings   `split_words:"true" in:"bootstrap" desc:"Other settings for ecs.config: KEY=VALUE, separated by spaces. The flag can be repeated."`
 	ResetStaleState   bool          `split_words:"true" in:"bootstrap" desc:"Move agent.db aside if it names another cluster for this instance. The ECS agent would refuse to start with it."`
@@ -49,7 +47,7 @@ type Config struct {
 	CFNStack          string        `split_words:"true" in:"bootstrap verify" record:"true" desc:"Name or ID of the CloudFormation stack to signal."`
 	CFNResource       string        `split_words:"true" in:"bootstrap verify" record:"true" desc:"Logical ID of the resource in that stack that waits for the signal."`
 	CFNAuth           CFNAuth       `split_words:"true" default:"identity" in:"bootstrap verify" record:"true" desc:"Authorization of the signal: identity (the instance identity document, no IAM permission) or sigv4 (needs cloudformation:SignalResource)."`
-	Ports             string        `split_words:"true" in:"bootstrap verify ports agent check debug" record:"true" desc:"Replication ports that peers must reach on each other: profiles and ports, such as ignite2,tcp/9000-9009. Empty: verify and agent check no ports, and muster ports checks ignite2."`
+	Ports             string        `split_words:"true" in:"bootstrap verify ports fleet agent check debug" record:"true" desc:"Replication ports that peers must reach on each other: profiles and ports, such as ignite2,tcp/9000-9009. Empty: verify and agent check no ports, and muster ports checks ignite2."`
 	PortsPolicy       PortsPolicy   `split_words:"true" default:"warn" in:"bootstrap verify" record:"true" desc:"Effect of a closed port on verify: warn, fail (verify fails) or ignore (ports are not checked)."`
 	Balancer          string        `split_words:"true" in:"bootstrap verify ports agent check debug" record:"true" desc:"Load balancers that must reach the target ports: names, ARNs or private addresses, separated by commas."`
 	TargetPort        string        `split_words:"true" default:"dynamic" in:"bootstrap verify ports agent check debug" record:"true" desc:"Ports that the load balancer connects to, for traffic and health checks: ports, ranges, or dynamic (any host port that is assigned for hostPort 0), separated by commas."`
@@ -63,6 +61,9 @@ type Config struct {
 	WatchPeriod       time.Duration `split_words:"true" default:"1m" in:"agent" record:"true" desc:"How often the agent checks the registration."`
 	Namespace         string        `split_words:"true" default:"Muster" in:"agent" record:"true" desc:"CloudWatch namespace of the metrics. Empty: no metrics are published."`
 	Dimensions        Dimensions    `split_words:"true" in:"agent" record:"true" desc:"Additional metrics per container, per instance, or both (container,instance). CloudWatch bills each container and instance separately (docs/reference/metrics.md)."`
+	Textfile          string        `split_words:"true" in:"agent" record:"true" desc:"File for the textfile collector of Prometheus' node exporter, such as /run/muster-agent/muster.prom. Empty: none."`
+	Inventory         string        `split_words:"true" in:"agent" record:"true" desc:"File for a custom inventory of Systems Manager (Custom:Muster), such as /run/muster-agent/inventory.json. Empty: none."`
+	Metrics           Metrics       `split_words:"true" in:"agent" record:"true" desc:"Additional metrics: limits (MemoryUsed and CPUThrottled of each service), agent (CPU, memory and AWS calls of muster-agent), or both (limits,agent)."`
 	EventBus          string        `split_words:"true" in:"agent" record:"true" desc:"Name or ARN of the EventBridge bus for transitions. Empty: transitions go to the journal only."`
 	SpoolDir          string        `split_words:"true" default:"/var/lib/muster-agent/spool" in:"agent" record:"true" desc:"Directory for minutes that are not yet published."`
 	SpoolMax          Size          `split_words:"true" default:"64MB" in:"agent" record:"true" desc:"Maximum size of the spool. The oldest minutes are dropped first."`
@@ -73,13 +74,13 @@ type Config struct {
 	Root              string        `split_words:"true" default:"/" in:"bootstrap verify ports agent status check debug" record:"false" desc:"Root of the file system to work on, for images that are not booted."`
 	ECSConfig         string        `split_words:"true" default:"/etc/ecs/ecs.config" in:"bootstrap check debug" record:"true" desc:"Configuration file of the ECS agent."`
 	ECSDataDir        string        `split_words:"true" default:"/var/lib/ecs/data" in:"bootstrap check debug" record:"true" desc:"Directory of agent.db."`
-	ECSLogDir         string        `split_words:"true" default:"/var/log/ecs" in:"verify check debug" record:"true" desc:"Directory of the ECS agent's logs."`
+	ECSLogDir         string        `split_words:"true" default:"/var/log/ecs" in:"verify agent check debug" record:"true" desc:"Directory of the ECS agent's logs."`
 	StateDir          string        `split_words:"true" default:"/var/lib/muster" in:"bootstrap verify ports agent check debug" record:"false" desc:"State directory of muster, with a directory for each instance ID."`
 
 	origins map[string]Origin
 }
 
-// Origin is where a value came from.
+// Origin says where a value came from.
 type Origin struct {
 	Layer string `json:"layer"`           // flag, environment, record, file, default
 	Where string `json:"where,omitempty"` // --cluster, MUSTER_CLUSTER, /etc/muster/muster.env:3
@@ -92,7 +93,7 @@ func (o Origin) String() string {
 	return o.Layer + " " + o.Where
 }
 
-// The layers that a value can come from, strongest first.
+// The layers that a value can come from, highest precedence first.
 const (
 	LayerFlag        = "flag"
 	LayerEnvironment = "environment"
@@ -101,7 +102,7 @@ const (
 	LayerDefault     = "default"
 )
 
-// Origin tells where the value of the variable (MUSTER_CLUSTER) came from.
+// Origin returns where the value of a variable, such as MUSTER_CLUSTER, came from.
 func (c *Config) Origin(variable string) Origin {
 	if o, ok := c.origins[variable]; ok {
 		return o
@@ -109,15 +110,15 @@ func (c *Config) Origin(variable string) Origin {
 	return Origin{Layer: LayerDefault}
 }
 
-// Path places a path of the instance's below the root that muster works on.
+// Path returns a path on the instance, below the configured root directory.
 func (c *Config) Path(path string) string { return filepath.Join(c.Root, path) }
 
-// InstanceDir is where muster keeps what it knows of one instance.
+// InstanceDir returns the directory in which muster stores the data of one instance.
 func (c *Config) InstanceDir(instanceID string) string {
 	return filepath.Join(c.Path(c.StateDir), "instances", instanceID)
 }
 
-// ReportPath is where verify's report of one instance goes.
+// ReportPath returns the path of verify's report for one instance.
 func (c *Config) ReportPath(instanceID string) string {
 	if c.Report != "" {
 		return c.Path(c.Report)
@@ -125,8 +126,8 @@ func (c *Config) ReportPath(instanceID string) string {
 	return filepath.Join(c.InstanceDir(instanceID), "report.json")
 }
 
-// Record is what the units that bootstrap starts must know of the flags and
-// variables that bootstrap itself was given.
+// Record returns the settings that came from flags or the environment of bootstrap, for the units that bootstrap
+// starts.
 func (c *Config) Record() map[string]string {
 	record := map[string]string{}
 	for _, s := range Settings() {
@@ -137,74 +138,102 @@ func (c *Config) Record() map[string]string {
 	return record
 }
 
-// check refuses what no phase could work with.
+// problems collects the errors in the settings of a Config.
+type problems struct {
+	config *Config
+	errs   []error
+}
+
+func (p *problems) add(variable, format string, args ...any) {
+	args = append([]any{p.config.Origin(variable), variable}, args...)
+	p.errs = append(p.errs, fmt.Errorf("%s: %s: "+format, args...))
+}
+
+// check returns an error for settings that no command could work with.
 func (c *Config) check() error {
-	var errs []error
-	bad := func(variable, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("%s: %s: "+format, append([]any{c.Origin(variable), variable}, args...)...))
-	}
+	p := &problems{config: c}
 	if c.Cluster == "" && c.Origin("MUSTER_CLUSTER").Layer != LayerDefault {
-		bad("MUSTER_CLUSTER", "it is set, but empty: name the cluster, or leave the setting away")
+		p.add("MUSTER_CLUSTER", "it is set, but empty: set it to the cluster, or remove it")
 	}
 	if (c.CFNStack == "") != (c.CFNResource == "") {
-		bad("MUSTER_CFN_STACK", "a signal needs both the stack (--cfn-stack) and the resource (--cfn-resource); only one is set")
+		p.add("MUSTER_CFN_STACK", "a signal needs both the stack (--cfn-stack) and the resource (--cfn-resource); only one is set")
 	}
-	for variable, d := range map[string]time.Duration{"MUSTER_TIMEOUT": c.Timeout, "MUSTER_IMDS_TIMEOUT": c.IMDSTimeout, "MUSTER_WATCH_PERIOD": c.WatchPeriod} {
+	c.checkLimits(p)
+	c.checkIntrospectionURL(p)
+	if len(c.Namespace) > maxNamespace || !namespaceForm.MatchString(c.Namespace) || strings.HasPrefix(c.Namespace, "AWS/") {
+		p.add("MUSTER_NAMESPACE", "%+.40q is not a CloudWatch namespace: use up to 255 letters, digits and .-_/#, not starting with AWS/", c.Namespace)
+	}
+	c.checkPorts(p)
+	for variable, path := range map[string]string{
+		"MUSTER_ROOT": c.Root, "MUSTER_ECS_CONFIG": c.ECSConfig, "MUSTER_ECS_DATA_DIR": c.ECSDataDir, "MUSTER_ECS_LOG_DIR": c.ECSLogDir,
+		"MUSTER_STATE_DIR": c.StateDir, "MUSTER_SPOOL_DIR": c.SpoolDir, "MUSTER_AGENT_STATE": c.AgentState,
+	} {
+		if !filepath.IsAbs(path) {
+			p.add(variable, "%q is not an absolute path", path)
+		}
+	}
+	slices.SortFunc(p.errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(p.errs...)
+}
+
+// checkLimits reports durations and percentages that are out of range.
+func (c *Config) checkLimits(p *problems) {
+	for variable, d := range map[string]time.Duration{
+		"MUSTER_TIMEOUT": c.Timeout, "MUSTER_IMDS_TIMEOUT": c.IMDSTimeout, "MUSTER_WATCH_PERIOD": c.WatchPeriod,
+	} {
 		if d <= 0 {
-			bad(variable, "%s is not above zero", d)
+			p.add(variable, "%s is not greater than zero", d)
 		}
 	}
 	if c.PortsPeriod < time.Minute {
-		bad("MUSTER_PORTS_PERIOD", "%s is less than a minute: a look takes API calls that the account shares", c.PortsPeriod)
+		p.add("MUSTER_PORTS_PERIOD", "%s is less than a minute: each check makes API calls, whose rate limit the account shares", c.PortsPeriod)
 	}
 	if c.UnhealthyAfter != 0 && c.UnhealthyAfter < leastAfter {
-		bad("MUSTER_UNHEALTHY_AFTER", "%s is less than %s: ECS agents lose their connection for minutes, several times an hour, and come back", c.UnhealthyAfter, duration(leastAfter))
+		p.add("MUSTER_UNHEALTHY_AFTER", "%s is less than %s: it is normal that ECS agents lose their connection for minutes, several times an hour",
+			c.UnhealthyAfter, duration(leastAfter))
 	}
 	if c.UnhealthyMaxShare < 1 || c.UnhealthyMaxShare > 100 {
-		bad("MUSTER_UNHEALTHY_MAX_SHARE", "%d is no percentage from 1 to 100", c.UnhealthyMaxShare)
+		p.add("MUSTER_UNHEALTHY_MAX_SHARE", "%d is not a percentage from 1 to 100", c.UnhealthyMaxShare)
 	}
-	if len(c.Namespace) > maxNamespace || !namespaceForm.MatchString(c.Namespace) || strings.HasPrefix(c.Namespace, "AWS/") {
-		bad("MUSTER_NAMESPACE", "%+.40q is no CloudWatch namespace: up to 255 letters, digits and .-_/#, not beginning with AWS/", c.Namespace)
-	}
-	if u, err := url.Parse(c.IntrospectionURL); err == nil && u.User != nil {
-		bad("MUSTER_INTROSPECTION_URL", "the URL has a user or a password: the ECS agent knows none, and settings are readable by everybody")
-	} else if err != nil || u.Scheme != "http" || u.Host == "" {
-		bad("MUSTER_INTROSPECTION_URL", "%q is no URL such as http://127.0.0.1:51678", c.IntrospectionURL)
-	}
+}
+
+func (c *Config) checkPorts(p *problems) {
 	if _, _, err := reach.ParsePorts(c.Ports); c.Ports != "" && err != nil {
-		bad("MUSTER_PORTS", "%v", err)
+		p.add("MUSTER_PORTS", "%v", err)
 	}
 	if c.Gate != "" {
 		if err := gate.CheckName(c.Gate); err != nil {
-			bad("MUSTER_GATE", "%v", err)
+			p.add("MUSTER_GATE", "%v", err)
 		}
 	}
 	if _, err := balancer.Parse(c.Balancer); err != nil {
-		bad("MUSTER_BALANCER", "%v", err)
+		p.add("MUSTER_BALANCER", "%v", err)
 	}
 	if _, err := reach.ParseTargets(c.TargetPort); err != nil {
-		bad("MUSTER_TARGET_PORT", "%v", err)
+		p.add("MUSTER_TARGET_PORT", "%v", err)
 	}
-	for variable, path := range map[string]string{"MUSTER_ROOT": c.Root, "MUSTER_ECS_CONFIG": c.ECSConfig, "MUSTER_ECS_DATA_DIR": c.ECSDataDir, "MUSTER_ECS_LOG_DIR": c.ECSLogDir, "MUSTER_STATE_DIR": c.StateDir, "MUSTER_SPOOL_DIR": c.SpoolDir, "MUSTER_AGENT_STATE": c.AgentState} {
-		if !filepath.IsAbs(path) {
-			bad(variable, "%q is not an absolute path", path)
-		}
-	}
-	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return errors.Join(errs...)
 }
 
-// Set is what the flags, the environment and the files say, before it is one
-// Config.
+func (c *Config) checkIntrospectionURL(p *problems) {
+	u, err := url.Parse(c.IntrospectionURL)
+	switch {
+	case err == nil && u.User != nil:
+		p.add("MUSTER_INTROSPECTION_URL", "the URL has a user or a password: the ECS agent needs none, and every user can read the settings")
+	case err != nil || u.Scheme != "http" || u.Host == "":
+		p.add("MUSTER_INTROSPECTION_URL", "%q is not a URL such as http://127.0.0.1:51678", c.IntrospectionURL)
+	}
+}
+
+// Set holds the values from the flags, the environment and the files before they are merged into a Config.
 type Set struct {
 	Flags   map[string]string // by variable
-	Environ []string          // as os.Environ gives it
+	Environ []string          // in the form of os.Environ
 	Record  map[string]string // by variable; nil before the instance is known
 	File    File
-	Bad     error // why the file could not be read: nothing may be loaded then
+	Bad     error // why the file could not be read; Load then fails with this error
 }
 
-// Only is the set with these variables alone, and without what was bad.
+// Only returns the set with only these variables, and without the error in Bad.
 func (s Set) Only(variables ...string) Set {
 	drop := func(variable, _ string) bool { return !slices.Contains(variables, variable) }
 	s.Flags, s.Record, s.File.Values = maps.Clone(s.Flags), maps.Clone(s.Record), maps.Clone(s.File.Values)
@@ -219,8 +248,8 @@ func (s Set) Only(variables ...string) Set {
 	return s
 }
 
-// merge lays the layers over each other. Settings for ecs.config are merged
-// key by key: what a stronger layer says of one key leaves the others alone.
+// merge merges the layers by precedence. MUSTER_ECS is merged key by key, so that a layer overrides only the keys that
+// it sets.
 func (s Set) merge() (map[string]string, map[string]Origin) {
 	values, origins := map[string]string{}, map[string]Origin{}
 	lay := func(layer map[string]string, origin func(variable string) Origin) {

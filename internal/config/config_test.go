@@ -35,8 +35,10 @@ func parsed(t *testing.T, text string) File {
 func TestEverySettingIsReadByEnvconfigUnderTheNameThatIsDocumented(t *testing.T) {
 	sample := map[string]string{
 		"MUSTER_ECS": "ECS_LOGLEVEL=debug", "MUSTER_RESET_STALE_STATE": "true", "MUSTER_ON_FAILURE": "abandon",
-		"MUSTER_CFN_AUTH": "sigv4", "MUSTER_PORTS": "ignite2,tcp/9000", "MUSTER_PORTS_POLICY": "fail", "MUSTER_BALANCER": "web", "MUSTER_GATE": "muster.ports", "MUSTER_TARGET_PORT": "8080", "MUSTER_INTROSPECTION_URL": "http://127.0.0.1:1", "MUSTER_CFN_RESOURCE": "r", "MUSTER_CFN_STACK": "s",
-		"MUSTER_DIMENSIONS": "container,instance", "MUSTER_SPOOL_MAX": "7MB", "MUSTER_UNHEALTHY_AFTER": "7m", "MUSTER_UNHEALTHY_MAX_SHARE": "50",
+		"MUSTER_CFN_AUTH": "sigv4", "MUSTER_PORTS": "ignite2,tcp/9000", "MUSTER_PORTS_POLICY": "fail", "MUSTER_GATE": "muster.ports",
+		"MUSTER_BALANCER": "web", "MUSTER_TARGET_PORT": "8080", "MUSTER_INTROSPECTION_URL": "http://127.0.0.1:1",
+		"MUSTER_CFN_RESOURCE": "r", "MUSTER_CFN_STACK": "s", "MUSTER_DIMENSIONS": "container,instance",
+		"MUSTER_METRICS": "limits,agent", "MUSTER_SPOOL_MAX": "7MB", "MUSTER_UNHEALTHY_AFTER": "7m", "MUSTER_UNHEALTHY_MAX_SHARE": "50",
 	}
 	flags := map[string]string{}
 	for _, s := range Settings() {
@@ -70,7 +72,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-func TestTheStrongestLayerWinsAndIsNamed(t *testing.T) {
+func TestHighestLayerWinsAndIsTheOrigin(t *testing.T) {
 	all := Set{
 		Flags:   map[string]string{"MUSTER_CLUSTER": "flag"},
 		Environ: []string{"MUSTER_CLUSTER=env", "PATH=/bin"},
@@ -107,7 +109,7 @@ func TestSettingsForTheECSAgentAreMergedKeyByKey(t *testing.T) {
 	}
 }
 
-func TestBadSettingsNameTheirPlace(t *testing.T) {
+func TestInvalidSettingsErrorNamesTheOrigin(t *testing.T) {
 	for name, c := range map[string]struct {
 		set  Set
 		want string
@@ -118,24 +120,24 @@ func TestBadSettingsNameTheirPlace(t *testing.T) {
 		"an empty cluster":           {Set{Environ: []string{"MUSTER_CLUSTER="}}, "environment MUSTER_CLUSTER: MUSTER_CLUSTER: it is set, but empty"},
 		"no duration":                {Set{Flags: map[string]string{"MUSTER_TIMEOUT": "10"}}, `flag --timeout: MUSTER_TIMEOUT="10": not a duration such as 90s or 10m`},
 		"ports judged all the time":  {Set{Flags: map[string]string{"MUSTER_PORTS_PERIOD": "1ns"}}, "MUSTER_PORTS_PERIOD: 1ns is less than a minute"},
-		"a negative duration":        {Set{Flags: map[string]string{"MUSTER_TIMEOUT": "-1m"}}, "flag --timeout: MUSTER_TIMEOUT: -1m0s is not above zero"},
+		"a negative duration":        {Set{Flags: map[string]string{"MUSTER_TIMEOUT": "-1m"}}, "flag --timeout: MUSTER_TIMEOUT: -1m0s is not greater than zero"},
 		"no bool":                    {Set{Environ: []string{"MUSTER_RESET_STALE_STATE=maybe"}}, "neither true nor false"},
 		"a word that is no choice":   {Set{Flags: map[string]string{"MUSTER_ON_FAILURE": "explode"}}, `it must be one of ["report" "abandon" "unhealthy"]`},
 		"half a signal":              {Set{Flags: map[string]string{"MUSTER_CFN_STACK": "s"}}, "needs both the stack (--cfn-stack) and the resource"},
 		"a profile that is none":     {Set{Flags: map[string]string{"MUSTER_PORTS": "ignit2"}}, `flag --ports: MUSTER_PORTS: `},
 		"a relative path":            {Set{Flags: map[string]string{"MUSTER_STATE_DIR": "here"}}, `flag --state-dir: MUSTER_STATE_DIR: "here" is not an absolute path`},
-		"a URL that is none":         {Set{Environ: []string{"MUSTER_INTROSPECTION_URL=127.0.0.1:51678"}}, "is no URL such as http://127.0.0.1:51678"},
+		"a URL that is none":         {Set{Environ: []string{"MUSTER_INTROSPECTION_URL=127.0.0.1:51678"}}, "is not a URL such as http://127.0.0.1:51678"},
 		"a URL with a password":      {Set{Environ: []string{"MUSTER_INTROSPECTION_URL=http://joe:hunter2@127.0.0.1:51678"}}, "MUSTER_INTROSPECTION_URL: the URL has a user or a password"},
 		"no key":                     {Set{Flags: map[string]string{"MUSTER_ECS": "debug"}}, `flag --ecs: MUSTER_ECS: it does not begin with KEY=`},
 		"a secret after a bad key":   {Set{Flags: map[string]string{"MUSTER_ECS": "ecs_engine_auth_data=hunter2"}}, `the keys of the ECS agent are in upper case`},
 		"a secret that lost its key": {Set{Flags: map[string]string{"MUSTER_ECS": `{"r":{"auth":"hunter2"}}`}}, `it does not begin with KEY=`},
 		"a secret before a key":      {Set{Flags: map[string]string{"MUSTER_ECS": "hunter2 ECS_LOGLEVEL=info"}}, `it does not begin with KEY=`},
 		"too soon unhealthy":         {Set{Flags: map[string]string{"MUSTER_UNHEALTHY_AFTER": "4m"}}, "flag --unhealthy-after: MUSTER_UNHEALTHY_AFTER: 4m0s is less than 5m"},
-		"a share of nobody":          {Set{Flags: map[string]string{"MUSTER_UNHEALTHY_MAX_SHARE": "0"}}, "0 is no percentage from 1 to 100"},
+		"a share of nobody":          {Set{Flags: map[string]string{"MUSTER_UNHEALTHY_MAX_SHARE": "0"}}, "0 is not a percentage from 1 to 100"},
 		"a share that is no number":  {Set{Flags: map[string]string{"MUSTER_UNHEALTHY_MAX_SHARE": "ten"}}, `MUSTER_UNHEALTHY_MAX_SHARE="ten": not a whole number`},
 		"a dimension of nothing":     {Set{Flags: map[string]string{"MUSTER_DIMENSIONS": "task"}}, "it must be container, instance, or container,instance"},
 		"a spool without a unit":     {Set{Flags: map[string]string{"MUSTER_SPOOL_MAX": "64"}}, "not a size such as 64MB"},
-		"a namespace of AWS's":       {Set{Flags: map[string]string{"MUSTER_NAMESPACE": "AWS/ECS"}}, `"AWS/ECS" is no CloudWatch namespace`},
+		"a namespace of AWS's":       {Set{Flags: map[string]string{"MUSTER_NAMESPACE": "AWS/ECS"}}, `"AWS/ECS" is not a CloudWatch namespace`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Load(c.set)
@@ -167,7 +169,7 @@ func TestLoadLeavesTheEnvironmentAsItWas(t *testing.T) {
 	}
 }
 
-func TestRecordHandsOnFlagsAndVariablesButNotTheFile(t *testing.T) {
+func TestRecordContainsFlagsAndVariablesButNotTheFile(t *testing.T) {
 	cfg := load(t, Set{
 		Flags:   map[string]string{"MUSTER_CLUSTER": "prod", "MUSTER_ECS": "ECS_ENGINE_AUTH_DATA=secret", "MUSTER_ROOT": "/mnt"},
 		Environ: []string{"MUSTER_TIMEOUT=3m"},

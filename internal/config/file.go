@@ -12,11 +12,11 @@ import (
 	"muster/internal/file/safefile"
 )
 
-// FilePath is where muster's own settings stand on an instance.
+// FilePath is the path of muster's settings file.
 const FilePath = "/etc/muster/muster.env"
 
-// File is a read muster.env. Values holds muster's variables; Passed holds the
-// variables of other libraries that may stand there too (the proxy, AWS_*).
+// File is the parsed settings file. Values holds muster's variables. Passed holds variables of other libraries, which
+// the file may also set (proxy and AWS_*).
 type File struct {
 	Path   string
 	Values map[string]string
@@ -26,10 +26,10 @@ type File struct {
 
 func (f File) where(variable string) string { return fmt.Sprintf("%s:%d", f.Path, f.lines[variable]) }
 
-// maxFile is the most that is read: a settings file of more is a mistake.
+// maxFile is the maximum size of the settings file in bytes.
 const maxFile = 1 << 20
 
-// ReadFile reads the settings file. A missing one is an empty one.
+// ReadFile reads the settings file. If it does not exist, ReadFile returns an empty File.
 func ReadFile(path string) (File, error) {
 	data, err := safefile.Read(path, maxFile)
 	switch {
@@ -37,7 +37,7 @@ func ReadFile(path string) (File, error) {
 		return File{Path: path}, nil
 	case errors.Is(err, safefile.ErrNotRegular), errors.Is(err, safefile.ErrTooLarge):
 		return File{}, fmt.Errorf("reading settings: %w: move it away", err)
-	case errors.Is(err, fs.ErrPermission): // muster-agent is a user of its own
+	case errors.Is(err, fs.ErrPermission): // muster-agent runs as its own user
 		var mode string
 		if info, err := os.Stat(path); err == nil {
 			mode = fmt.Sprintf("its mode is %04o, and ", info.Mode().Perm())
@@ -51,14 +51,13 @@ func ReadFile(path string) (File, error) {
 
 var assignment = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*)=(.*)$`)
 
-// passed are the variables of the libraries that muster stands on; an instance
-// in a private subnet needs them, and user data is no place to repeat them.
+// passed matches the variables of other libraries that the settings file may set. An instance in a private subnet may
+// need them for every command, so setting them in user data is not enough.
 var passed = regexp.MustCompile(`^(AWS_[A-Z0-9_]+|(?i:https?_proxy|no_proxy))$`)
 
-// ParseFile reads the text of a settings file: KEY=VALUE lines, blank lines and
-// lines that begin with #. A value may be in single or double quotes, which
-// are removed; nothing is expanded. A byte order mark is no part of the first
-// key. All bad lines are reported at once.
+// ParseFile parses the text of a settings file: KEY=VALUE lines, blank lines and lines that begin with #. It removes
+// single or double quotes around a value, and expands nothing. It ignores a byte order mark. It reports all invalid
+// lines at once.
 func ParseFile(path string, data []byte) (File, error) {
 	f := File{Path: path, Values: map[string]string{}, Passed: map[string]string{}, lines: map[string]int{}}
 	var errs []error
@@ -77,7 +76,7 @@ func ParseFile(path string, data []byte) (File, error) {
 	return f, nil
 }
 
-// add takes one line in. Its errors never show the value, which may be secret.
+// add parses one line. Its errors never contain the value, which may be secret.
 func (f *File) add(number int, line string) error {
 	if !utf8.ValidString(line) || strings.ContainsRune(line, 0) {
 		return errors.New("the line is not UTF-8 text")

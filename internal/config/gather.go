@@ -6,12 +6,11 @@ import (
 	"path/filepath"
 )
 
-// Gather lays the flags, by variable, over the environment and the settings file. A
-// file that cannot be read is no error here but the set's Bad: bootstrap has an ECS
-// agent to hold back before it fails.
+// Gather collects the flags (by variable), the environment and the settings file. If the file cannot be read, Gather
+// sets Set.Bad instead of returning an error, because bootstrap may have to hold back the ECS agent before it fails.
 //
-// The file's variables for other libraries (AWS_*, the proxy) go into the environment of
-// this process, unless they are set there.
+// Gather exports the file's variables for other libraries (AWS_*, proxy) to the environment of this process, unless
+// they are already set there.
 func Gather(flags map[string]string) (Set, error) {
 	set := Set{Flags: flags, Environ: os.Environ()}
 	root := flags["MUSTER_ROOT"]

@@ -7,14 +7,14 @@ import (
 	"testing"
 )
 
-func TestTheSettingsFileGivesTheLibrariesWhatTheEnvironmentDoesNot(t *testing.T) {
+func TestSettingsFileSetsUnsetLibraryVariables(t *testing.T) {
 	root := t.TempDir()
 	path := filepath.Join(root, FilePath)
 	text := "MUSTER_CLUSTER=prod\nAWS_REGION=eu-west-1\nAWS_PROFILE=file\n"
 	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("AWS_REGION", "") // to have it as it was after the test
+	t.Setenv("AWS_REGION", "") // restored after the test
 	if err := os.Unsetenv("AWS_REGION"); err != nil {
 		t.Fatal(err)
 	}

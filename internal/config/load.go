@@ -14,8 +14,8 @@ import (
 	"muster/internal/base/nearest"
 )
 
-// Load makes one Config of the set. Every error names the place that the bad
-// value came from; unknown variables are errors with their near matches.
+// Load merges the set into a Config. Every error says where the invalid value came from. An unknown variable is an
+// error that suggests similar names.
 func Load(set Set) (*Config, error) {
 	if set.Bad != nil {
 		return nil, set.Bad
@@ -35,12 +35,10 @@ func Load(set Set) (*Config, error) {
 	return cfg, nil
 }
 
-// processing guards the environment of the process: envconfig reads from there
-// and from nowhere else.
+// processing guards the environment of this process, because envconfig can only read values from the environment.
 var processing sync.Mutex
 
-// process lets envconfig read exactly these values, and puts the environment
-// back as it was.
+// process runs envconfig with exactly these values in the environment, and then restores the environment.
 func process(values map[string]string, cfg *Config) error {
 	processing.Lock()
 	defer processing.Unlock()
@@ -53,7 +51,7 @@ func process(values map[string]string, cfg *Config) error {
 		}
 		for name, value := range in {
 			if err := os.Setenv(name, value); err != nil {
-				return fmt.Errorf("%s: the value cannot stand in an environment: %w", name, err)
+				return fmt.Errorf("%s: the value cannot be an environment variable: %w", name, err)
 			}
 		}
 		return nil
@@ -81,7 +79,7 @@ func checkKnown(values map[string]string, origins map[string]Origin) error {
 	return errors.Join(errs...)
 }
 
-// explain turns envconfig's error into one that says where the value is.
+// explain adds to an error from envconfig where the value came from.
 func explain(err error, origins map[string]Origin) error {
 	var parse *envconfig.ParseError
 	if !errors.As(err, &parse) {
@@ -96,7 +94,7 @@ func explain(err error, origins map[string]Origin) error {
 	case "bool":
 		why = "neither true nor false"
 	}
-	if parse.KeyName == "MUSTER_ECS" { // its value may hold registry passwords
+	if parse.KeyName == "MUSTER_ECS" { // the value may contain registry passwords
 		return fmt.Errorf("%s: %s: %s", origins[parse.KeyName], parse.KeyName, why)
 	}
 	return fmt.Errorf("%s: %s=%+q: %s", origins[parse.KeyName], parse.KeyName, parse.Value, why)

@@ -10,14 +10,13 @@ import (
 	"muster/internal/redact"
 )
 
-// Setting describes one setting, for flags, for `config show` and for
-// docs/reference/configuration.md.
+// Setting describes one setting, for the flags, for `config show` and for docs/reference/configuration.md.
 type Setting struct {
 	Variable string // MUSTER_CFN_STACK
 	Flag     string // cfn-stack
 	Default  string
 	Desc     string
-	Commands []string // that have it as a flag
+	Commands []string // commands that have the flag
 	Bool     bool
 	Recorded bool
 
@@ -53,8 +52,8 @@ var (
 	wordEnd    = regexp.MustCompile(`([a-z])([A-Z])`)
 )
 
-// variableOf splits a field's name into words as envconfig's split_words does,
-// which keeps that to itself; a test holds the two together.
+// variableOf splits a field's name into words in the same way as envconfig's split_words, which envconfig does not
+// export. A test checks that both match.
 func variableOf(field string) string {
 	field = acronymEnd.ReplaceAllString(field, "${1}_${2}")
 	return Prefix + strings.ToUpper(wordEnd.ReplaceAllString(field, "${1}_${2}"))
@@ -72,7 +71,7 @@ func (s Setting) value(c *Config) string {
 	return fmt.Sprint(v)
 }
 
-// duration writes 10m, not 10m0s.
+// duration formats a duration as 10m instead of 10m0s.
 func duration(d time.Duration) string {
 	text := d.String()
 	if strings.HasSuffix(text, "m0s") {
@@ -84,7 +83,7 @@ func duration(d time.Duration) string {
 	return text
 }
 
-// Shown is one line of `muster config show`. Value is safe to show.
+// Shown is one line of `muster config show`. Secrets in Value are masked.
 type Shown struct {
 	Variable string `json:"variable"`
 	Flag     string `json:"flag"`
@@ -92,7 +91,7 @@ type Shown struct {
 	Origin   Origin `json:"origin"`
 }
 
-// Show lists every setting with its value, secrets masked, and its origin.
+// Show returns every setting with its value and origin. Secrets are masked.
 func (c *Config) Show() []Shown {
 	var shown []Shown
 	for _, s := range Settings() {
@@ -105,7 +104,7 @@ func (c *Config) Show() []Shown {
 	return shown
 }
 
-// Markdown is the table of docs/reference/configuration.md.
+// Markdown returns the table for docs/reference/configuration.md.
 func Markdown() string {
 	var b strings.Builder
 	b.WriteString("| variable | flag of | default | what it is |\n|---|---|---|---|\n")

@@ -11,7 +11,7 @@ import (
 	"muster/internal/redact"
 )
 
-// OnFailure says what follows when an instance does not register.
+// OnFailure is the action if an instance does not register.
 type OnFailure string
 
 // The values of OnFailure.
@@ -21,12 +21,12 @@ const (
 	OnFailureUnhealthy OnFailure = "unhealthy"
 )
 
-// UnmarshalText reads one of the values.
+// UnmarshalText accepts the values above.
 func (o *OnFailure) UnmarshalText(text []byte) error {
 	return oneOf(o, text, OnFailureReport, OnFailureAbandon, OnFailureUnhealthy)
 }
 
-// PortsPolicy says what a closed replication port means for verify.
+// PortsPolicy is the effect of a closed replication port on verify.
 type PortsPolicy string
 
 // The values of PortsPolicy.
@@ -36,12 +36,12 @@ const (
 	PortsIgnore PortsPolicy = "ignore"
 )
 
-// UnmarshalText reads one of the values.
+// UnmarshalText accepts the values above.
 func (p *PortsPolicy) UnmarshalText(text []byte) error {
 	return oneOf(p, text, PortsWarn, PortsFail, PortsIgnore)
 }
 
-// CFNAuth says how a CloudFormation signal is authorised.
+// CFNAuth is how a CloudFormation signal is authorized.
 type CFNAuth string
 
 // The values of CFNAuth.
@@ -50,16 +50,15 @@ const (
 	CFNSigV4    CFNAuth = "sigv4"
 )
 
-// UnmarshalText reads one of the values.
+// UnmarshalText accepts the values above.
 func (a *CFNAuth) UnmarshalText(text []byte) error {
 	return oneOf(a, text, CFNIdentity, CFNSigV4)
 }
 
-// Dimensions says which metrics there are beyond those of the cluster and of each
-// service.
+// Dimensions selects metrics to publish in addition to those per cluster and per service.
 type Dimensions struct{ Container, Instance bool }
 
-// UnmarshalText reads container, instance, or both with a comma.
+// UnmarshalText parses container, instance, or both separated by a comma.
 func (d *Dimensions) UnmarshalText(text []byte) error {
 	*d = Dimensions{}
 	for name := range strings.SplitSeq(string(text), ",") {
@@ -87,10 +86,41 @@ func (d Dimensions) String() string {
 	return strings.Join(names, ",")
 }
 
+// Metrics says which metrics there are beyond the usual ones.
+type Metrics struct{ Limits, Agent bool }
+
+// UnmarshalText reads limits, agent, or both with a comma.
+func (m *Metrics) UnmarshalText(text []byte) error {
+	*m = Metrics{}
+	for name := range strings.SplitSeq(string(text), ",") {
+		switch strings.TrimSpace(name) {
+		case "limits":
+			m.Limits = true
+		case "agent":
+			m.Agent = true
+		case "":
+		default:
+			return errors.New("it must be limits, agent, or limits,agent")
+		}
+	}
+	return nil
+}
+
+func (m Metrics) String() string {
+	var names []string
+	if m.Limits {
+		names = append(names, "limits")
+	}
+	if m.Agent {
+		names = append(names, "agent")
+	}
+	return strings.Join(names, ",")
+}
+
 // Size is a number of bytes.
 type Size int64
 
-// UnmarshalText reads a number of MB, such as 64MB: a million bytes each.
+// UnmarshalText parses a size in MB, such as 64MB. One MB is a million bytes.
 func (s *Size) UnmarshalText(text []byte) error {
 	number, isMB := strings.CutSuffix(strings.ToUpper(string(text)), "MB")
 	n, err := strconv.ParseUint(strings.TrimSpace(number), 10, 20)
@@ -116,18 +146,17 @@ func oneOf[T ~string](target *T, text []byte, values ...T) error {
 // ECSSetting is one key of ecs.config.
 type ECSSetting struct{ Key, Value string }
 
-// ECSSettings are settings for ecs.config, one a key, in the order given.
+// ECSSettings are settings for ecs.config, in the order given. Each key occurs once.
 type ECSSettings []ECSSetting
 
-// keyAhead finds where a KEY= begins: at the start or after white space. A
-// value runs to the next one, so that JSON with blanks in it needs no quoting.
+// keyAhead matches the start of a KEY=, at the beginning or after white space. A value extends to the next match, so
+// JSON with spaces needs no quotes.
 var keyAhead = regexp.MustCompile(`(?:^|\s)([A-Z][A-Z0-9_]*)=`)
 
-// lowerKey is a key that is not in upper case.
+// lowerKey matches a key in lower or mixed case.
 var lowerKey = regexp.MustCompile(`^\s*[A-Za-z][A-Za-z0-9_]*=`)
 
-// UnmarshalText reads KEY=VALUE pairs separated by white space. The last of two
-// values for one key wins.
+// UnmarshalText parses KEY=VALUE pairs separated by white space. If a key occurs twice, the last value wins.
 func (e *ECSSettings) UnmarshalText(text []byte) error {
 	*e = nil
 	s := string(text)
@@ -137,10 +166,10 @@ func (e *ECSSettings) UnmarshalText(text []byte) error {
 		before = s[:at[0][0]]
 	}
 	if lowerKey.MatchString(before) {
-		return errors.New("the keys of the ECS agent are in upper case, such as ECS_RESERVED_MEMORY=; what stands there is not shown, because it may be a secret")
+		return errors.New("the keys of the ECS agent are in upper case, such as ECS_RESERVED_MEMORY=; the value is not shown, because it may be a secret")
 	}
 	if strings.TrimSpace(before) != "" {
-		return errors.New("it does not begin with KEY=, such as ECS_RESERVED_MEMORY=; what stands there is not shown, because it may be a secret")
+		return errors.New("it does not begin with KEY=, such as ECS_RESERVED_MEMORY=; the value is not shown, because it may be a secret")
 	}
 	for i, m := range at {
 		end := len(s)

@@ -22,10 +22,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// self is the sandboxed instance.
+// self is the ID of the sandboxed instance.
 const self = "i-0123456789abcdef0"
 
-// start starts a sandbox and a client of its API that tries each call once.
+// start starts a sandbox, and a client of its API without retries.
 func start(t *testing.T, opts sandbox.Options) (*sandbox.Sandbox, *awsapi.Client) {
 	t.Helper()
 	s, err := sandbox.New(opts)
@@ -45,8 +45,7 @@ func config(t *testing.T, s *sandbox.Sandbox) aws.Config {
 	return cfg
 }
 
-// three puts two peers beside the instance into cluster prod. P2 may reach only
-// 47100-47105, and P1 all of the range.
+// three adds two peers to the cluster prod. Peers can reach P1 on all of 47100-47109, but P2 only on 47100-47105.
 func three(s *sandbox.Sandbox) {
 	all := sandbox.AllEgress()
 	s.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-a", Name: "a", Rules: []sandbox.Rule{all,
@@ -84,7 +83,7 @@ func need() reach.Need {
 	return reach.Need{Protocol: reach.TCP, Ports: reach.Range{First: 47100, Last: 47109}}
 }
 
-// verdict is between two endpoints by name.
+// verdict returns the verdict between two endpoints by name.
 func verdict(t *testing.T, f fleet.Fleet, from, to string) reach.Verdict {
 	t.Helper()
 	at := func(name string) reach.Endpoint {
@@ -167,7 +166,7 @@ func everybody(s *sandbox.Sandbox) {
 	}
 	own("t1", "eni-t1", "10.0.1.101", instances[1].Arn)
 	own("t2", "eni-t2", "10.0.1.102", instances[2].Arn)
-	for range 2 { // two tasks on each host are one peer
+	for range 2 { // two tasks on the same host are one peer
 		s.AddTask("prod", sandbox.RunningTask{Service: "host", ContainerInstance: instances[1].Arn})
 		s.AddTask("prod", sandbox.RunningTask{Service: "host", ContainerInstance: instances[2].Arn})
 	}
@@ -286,8 +285,7 @@ func TestAThousandPeersTakeAtMostThirtyCalls(t *testing.T) {
 	}
 }
 
-// The first hundred tasks of a family are of one service; more of it may run
-// elsewhere, or not.
+// The first hundred tasks of a family belong to one service. Other tasks of the family may or may not run elsewhere.
 func TestAFamilyIsFoundWholeWhateverItRunsAs(t *testing.T) {
 	for name, c := range map[string]struct {
 		other       sandbox.RunningTask
@@ -337,8 +335,8 @@ func TestABootReadsAPageOfTheCluster(t *testing.T) {
 	}
 }
 
-// A family beside other tasks cannot be told from its groups: its instances are
-// known only task by task, a hundred for three calls.
+// If other tasks run next to a family's, its instances cannot be found by group. They are found only task by task, with
+// three calls per hundred.
 func TestAThousandTasksOfAFamilyBesideOthers(t *testing.T) {
 	var others []string
 	for n := range 1000 {
@@ -375,8 +373,7 @@ func thousandAddresses() []netip.Addr {
 	return out
 }
 
-// thousand has 1,000 peers with 5 groups of 60 rules each, two of which are
-// prefix lists.
+// thousand adds 1,000 peers with 5 groups of 60 rules each. The rules refer to two prefix lists.
 func thousand(s *sandbox.Sandbox, ids []string) {
 	var groups []string
 	for g := range 5 {

@@ -12,7 +12,7 @@ import (
 	"muster/reach"
 )
 
-// actions are all that Discover may call, with a selector that needs each.
+// actions returns every action that Discover can call, with a selector that needs it.
 func actions() map[string]fleet.Selector {
 	cluster := fleet.Selector{Cluster: "prod", Self: self}
 	tasks := fleet.Selector{Cluster: "prod", Service: "own", Self: self}
@@ -31,8 +31,8 @@ func actions() map[string]fleet.Selector {
 	}
 }
 
-// judgeable is a world in which any action that is refused could decide: P1 to P2
-// across subnets, through a prefix list.
+// judgeable returns a world in which each action is needed for a verdict: from P1 to P2 across subnets, through a
+// prefix list.
 func judgeable(t *testing.T) (*sandbox.Sandbox, *awsapi.Client) {
 	s, api := start(t, sandbox.Options{Group: &sandbox.Group{Name: "workers", Others: []string{"i-p1", "i-p2"}}})
 	everybody(s)
@@ -53,8 +53,8 @@ func TestEachRefusedActionIsNamedAndNeverASilentDeny(t *testing.T) {
 	}
 }
 
-// refused: who the peers are is an error, and what they have is UNKNOWN. Of the two
-// calls that tell of groups one is enough.
+// refused checks the effect of a denied action. Unknown peers are an error, and unknown rules make the verdict UNKNOWN.
+// Of the two calls that return groups, one is enough.
 func refused(t *testing.T, f fleet.Fleet, err error, action string, kind awsapi.Kind) {
 	t.Helper()
 	if !strings.HasPrefix(action, "ec2:") {
@@ -102,7 +102,7 @@ func refused(t *testing.T, f fleet.Fleet, err error, action string, kind awsapi.
 	}
 }
 
-// allOpen is open between all peers when everything can be read.
+// allOpen is open between all peers if everything can be read.
 func allOpen() reach.Need {
 	return reach.Need{Protocol: reach.TCP, Ports: reach.Range{First: 47100, Last: 47105}}
 }
@@ -178,10 +178,10 @@ func TestAWorldOfOddities(t *testing.T) {
 	peer(sandbox.Instance{ID: "i-q3", Interfaces: eni("eni-q3", "", "sg-a")})
 	peer(sandbox.Instance{ID: "i-q4", Interfaces: eni("eni-q4", "10.0.1.34", "sg-of-nobody")})
 	peer(sandbox.Instance{ID: "i-q5"})
-	for _, id := range []string{"i-gone", "i-gone-too", "mi-anywhere", "", self} { // self: registered twice
+	for _, id := range []string{"i-gone", "i-gone-too", "mi-anywhere", "", self} { // self is registered twice
 		s.AddContainerInstance("prod", sandbox.ContainerInstance{EC2InstanceID: id, Status: "ACTIVE"})
 	}
-	s.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-a", Rules: []sandbox.Rule{ // the same group told twice
+	s.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-a", Rules: []sandbox.Rule{ // the same group appears twice
 		{ID: "sgr-a1", Protocol: "tcp", First: 47100, Last: 47109, CIDR: "10.0.0.0/16"},
 		{ID: "sgr-a1", Protocol: "tcp", First: 1, Last: 2, CIDR: "10.0.0.0/16"},
 		{ID: "sgr-null", Protocol: "tcp", CIDR: "10.0.0.0/16"},

@@ -1,15 +1,13 @@
-// Package fleet finds out who an instance's peers are and what guards them: the
-// container instances of its cluster, the members of its Auto Scaling group, the
-// running tasks of a service or family, or addresses given by hand, with the
-// security groups, network ACLs and prefix lists around them, as endpoints and a
-// world for package reach.
+// Package fleet discovers an instance's peers and the rules around them. Peers are the container instances of its
+// cluster, the members of its Auto Scaling group, the running tasks of a service or family, or given addresses. The
+// rules are in security groups, network ACLs and prefix lists. The results are endpoints and a world for package reach.
 //
-// It judges nothing. What it may not or cannot read goes into the world as unread,
-// with the IAM action, so that the verdict there is UNKNOWN. Discover returns an error instead of a fleet
-// only if the peers themselves are unknown.
+// The package evaluates no rules. It records what it cannot read, together with the IAM action, as unread in the world,
+// so that the verdict becomes UNKNOWN. Discover returns an error instead of a fleet only if the peers themselves are
+// unknown.
 //
-// Not read: groups that rules only refer to, because a reference is a question of who
-// carries the group.
+// It does not read security groups to which rules only refer. Such a rule matches the interfaces that have the group,
+// whatever the group's own rules.
 package fleet
 
 import (
@@ -25,48 +23,46 @@ import (
 	"muster/reach"
 )
 
-// Selector says who the peers are: the container instances of Cluster, unless one
-// of Group, Service, Family and Addresses is given.
+// Selector selects the peers: the container instances of Cluster, unless Group, Service, Family or Addresses is set.
 type Selector struct {
 	Cluster         string // name or ARN
 	Group           string // an Auto Scaling group
 	Service, Family string // of running tasks in Cluster
 	Addresses       []netip.Addr
-	// AllTasks of Family are found, also if that takes more than 30 calls.
+	// AllTasks finds all tasks of Family, even if that takes more than 30 calls.
 	AllTasks  bool
-	Self      string         // EC2 id of the instance that asks; may be empty
-	Balancers []balancer.Ref // load balancers in front of the peers
-	// Brief: of Cluster's container instances the first hundred do, which take two
-	// calls of ECS instead of two for each hundred.
+	Self      string         // EC2 ID of this instance; may be empty
+	Balancers []balancer.Ref // load balancers for the peers
+	// Brief limits the discovery to the first hundred container instances of Cluster. That takes two ECS calls, instead
+	// of two for each hundred.
 	Brief bool
 }
 
-// Fleet is the peers and what guards them.
+// Fleet holds the peers and the rules around them.
 type Fleet struct {
 	Endpoints []reach.Endpoint // one for each network interface
-	// Balancers are the nodes of load balancers, and Kinds their kinds by network
-	// interface, if its description names one.
+	// Balancers are the nodes of load balancers. Kinds maps their network interfaces to their kinds, if the description
+	// names one.
 	Balancers []reach.Endpoint
 	Kinds     map[string]balancer.Kind
-	// Self is the index of the endpoint on the selector's Self, the first if there
-	// are several; -1 if there is none.
+	// Self is the index of the endpoint of the selector's Self, the first if it has several. It is -1 if there is none.
 	Self  int
 	World reach.World
-	// Notes say what is odd about the peers or their rules, and who was left out.
+	// Notes describe peculiarities of the peers or their rules, and the peers that were left out.
 	Notes []string
-	// Unread is every cause of an UNKNOWN verdict, once.
+	// Unread lists each cause of an UNKNOWN verdict once.
 	Unread []reach.Unread
-	Calls  int // requests sent, retries included
-	// OwnInterfaces is the number of running tasks that have network interfaces of their
-	// own, where those of the instances were evaluated.
+	Calls  int // number of requests, including retries
+	// OwnInterfaces is the number of running tasks with their own network interfaces, if the interfaces of the
+	// instances were evaluated.
 	OwnInterfaces int
 
-	at     map[string]int // index of Endpoints by interface
+	at     map[string]int // index in Endpoints by interface ID
 	noted  map[string]bool
 	missed map[reach.Unread]bool
 }
 
-// Members tells who belongs to a cluster, an Auto Scaling group or a service.
+// Members lists the members of a cluster, an Auto Scaling group or a service.
 type Members interface {
 	ClusterInstances
 	GroupInstances(ctx context.Context, group string) ([]string, error)
@@ -79,7 +75,7 @@ type ClusterInstances interface {
 	ContainerInstances(ctx context.Context, cluster string, arns []string) ([]awsapi.ContainerInstance, error)
 }
 
-// Interfaces tells which network interfaces somebody has.
+// Interfaces finds network interfaces by instance, ID or address.
 type Interfaces interface {
 	Instances(ctx context.Context, ids []string) ([]awsapi.Instance, error)
 	Interfaces(ctx context.Context, ids []string) ([]awsapi.Interface, error)
@@ -99,14 +95,14 @@ type Lists interface {
 	PrefixList(ctx context.Context, id string) (reach.PrefixList, error)
 }
 
-// Meter tells where the calls go and how many were sent.
+// Meter reports the region of the calls and how many requests were sent.
 type Meter interface {
 	Region() string
 	Calls() int
 }
 
-// API is what Discover asks: an *awsapi.Client. Its lists come back with what was
-// read before an error.
+// API is the AWS API that Discover uses. *awsapi.Client implements it. After an error, its lists contain the items that
+// were read before it.
 type API interface {
 	Members
 	Interfaces
@@ -116,13 +112,12 @@ type API interface {
 	Meter
 }
 
-// all are the endpoints that somebody guards.
+// all returns the endpoints whose rules must be read.
 func (f *Fleet) all() []reach.Endpoint { return slices.Concat(f.Endpoints, f.Balancers) }
 
-// Discover finds the peers and reads what guards them. Calls run one after the
-// other: 1,000 peers take some two dozen, and the API's request rate is shared with
-// the account. The error says that the peers are not known; it is, or wraps, an
-// *awsapi.Error where the API refused.
+// Discover finds the peers and reads the rules around them. It makes its calls one after the other, because the account
+// shares the API's request rate. 1,000 peers take about two dozen calls. An error means that the peers are unknown. If
+// the API denied a request, the error is or wraps an *awsapi.Error.
 func Discover(ctx context.Context, api API, s Selector) (Fleet, error) {
 	f := Fleet{Self: -1}
 	if err := s.validate(); err != nil {
@@ -149,9 +144,9 @@ func Discover(ctx context.Context, api API, s Selector) (Fleet, error) {
 	return f, nil
 }
 
-// countTasks counts the tasks whose traffic does not use the interfaces found. Those
-// attached to an instance are seen on it. Those on a trunk are not, and take two calls,
-// for the first hundred.
+// countTasks counts the tasks whose traffic does not use the discovered interfaces. Task interfaces that are attached
+// to an instance are known from the instance. Those on a trunk are not known, and take two calls for the first hundred
+// tasks.
 func (f *Fleet) countTasks(ctx context.Context, api Members, s Selector) {
 	if s.Service != "" || s.Family != "" || len(s.Addresses) > 0 {
 		return
@@ -212,8 +207,8 @@ func (f *Fleet) note(format string, args ...any) {
 	}
 }
 
-// unread records that something could not be read, and why. The reason is the same
-// for all that one call was about: the judge then takes them together.
+// unread records that something could not be read, and why. Everything that one call should have returned has the same
+// reason, and the judge groups it by that reason.
 func (f *Fleet) unread(err error) reach.Unread {
 	u := reach.Unread{Reason: err.Error()}
 	var e *awsapi.Error

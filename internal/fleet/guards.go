@@ -10,10 +10,9 @@ import (
 	"muster/reach"
 )
 
-// readGroups reads the groups that the endpoints and the other interfaces of their
-// hosts carry. Both calls return the rules. DescribeSecurityGroups also returns groups
-// without rules, DescribeSecurityGroupRules returns rule ids. One of the two is
-// enough for a verdict.
+// readGroups reads the security groups of the endpoints and of the other interfaces of their hosts. Two calls return
+// rules: DescribeSecurityGroups also returns groups without rules, and DescribeSecurityGroupRules returns rule IDs. One
+// of the two is enough for a verdict.
 func (f *Fleet) readGroups(ctx context.Context, api Groups) {
 	carried := map[string]bool{}
 	for _, e := range f.all() {
@@ -42,8 +41,8 @@ func (f *Fleet) readGroups(ctx context.Context, api Groups) {
 	}
 }
 
-// group merges the answers of the two calls about one group. Incomplete rules can only
-// open a port, so Unread is set with them.
+// group combines the results of the two calls for one group. A missing rule could only open a port, so Unread is set if
+// the rules are incomplete.
 func (f *Fleet) group(id string, plain, identified *reach.Group, plainErr, rulesErr error) reach.Group {
 	switch {
 	case plain != nil && (rulesErr != nil || identified == nil):
@@ -101,8 +100,8 @@ func (f *Fleet) readACLs(ctx context.Context, api Lists) {
 	f.World.ACLs = append(f.World.ACLs, reach.ACL{Subnets: slices.Sorted(maps.Keys(left)), Unread: why})
 }
 
-// readPrefixLists reads the lists that the rules name. When one is refused for a
-// reason that is not its own, the others are not asked for.
+// readPrefixLists reads the prefix lists that the rules refer to. If a call fails for a reason that affects every list,
+// it does not request the others.
 func (f *Fleet) readPrefixLists(ctx context.Context, api Lists) {
 	var refused reach.Unread
 	for _, id := range f.namedLists() {

@@ -11,7 +11,7 @@ import (
 	"muster/reach"
 )
 
-// authorize applies an ingress fix as the AWS CLI line that reach prints would.
+// authorize applies an ingress fix as the printed AWS CLI command would.
 func authorize(t *testing.T, cfg aws.Config, f reach.Fix) {
 	t.Helper()
 	var permissions []types.IpPermission

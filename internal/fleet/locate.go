@@ -58,8 +58,7 @@ func (f *Fleet) locate(ctx context.Context, api Interfaces, region string, membe
 	}
 }
 
-// add keeps one endpoint for an interface: what passes between two of them would
-// not leave it.
+// add adds an endpoint, but only once per interface, because traffic within an interface does not leave it.
 func (f *Fleet) add(e reach.Endpoint, self bool) {
 	key := e.Key()
 	at, known := f.at[key]
@@ -79,7 +78,7 @@ func (f *Fleet) add(e reach.Endpoint, self bool) {
 	}
 }
 
-// lookup is what EC2 said of the members, and what it would not say.
+// lookup holds what EC2 returned about the members, and which calls failed.
 type lookup struct {
 	fleet        *Fleet
 	instances    map[string]awsapi.Instance
@@ -89,10 +88,10 @@ type lookup struct {
 	at           []awsapi.Interface
 	atErr        error
 	owners       map[netip.Addr][]awsapi.Interface
-	vpcs         []string // of the instances
+	vpcs         []string // VPCs of the instances
 }
 
-// endpoint is not ok for a member that is no peer, which is noted.
+// endpoint returns the member's endpoint. It returns false for a member that is not a peer, and adds a note.
 func (l *lookup) endpoint(m member) (reach.Endpoint, bool) {
 	switch {
 	case m.unread != "":
@@ -122,8 +121,7 @@ func (l *lookup) byInstance(m member) (reach.Endpoint, bool) {
 	return l.onInstance(m, i), true
 }
 
-// onInstance returns the interface with the instance's primary address, which ECS and
-// the metadata service report.
+// onInstance returns the endpoint with the instance's primary address, which ECS and the metadata service report.
 func (l *lookup) onInstance(m member, i awsapi.Instance) reach.Endpoint {
 	var enis []reach.ENI
 	account := ""
@@ -171,7 +169,7 @@ func (l *lookup) byAddress(m member) (reach.Endpoint, bool) {
 	return l.onInterface(m, owners[0]), true
 }
 
-// inOurVPC chooses among overlapping VPCs the one that another member is in.
+// inOurVPC selects the interface in the VPC of another member, if several VPCs contain the address.
 func (l *lookup) inOurVPC(owners []awsapi.Interface) []awsapi.Interface {
 	ours := slices.DeleteFunc(slices.Clone(owners), func(o awsapi.Interface) bool { return !slices.Contains(l.vpcs, o.VPC) })
 	if len(ours) == 0 {
@@ -199,7 +197,7 @@ func (l *lookup) onInterface(m member, i awsapi.Interface) reach.Endpoint {
 
 func (l *lookup) missing(reason string) reach.Unread { return l.fleet.missing(reason) }
 
-// unknown is a member of whom only the name, and perhaps the address, is known.
+// unknown returns the endpoint of a member of which only the name, and perhaps the address, is known.
 func unknown(m member, why reach.Unread) reach.Endpoint {
 	e := reach.Endpoint{Name: m.name, ENI: reach.ENI{ID: m.eni, Unread: why}}
 	if m.addr.IsValid() {

@@ -11,28 +11,28 @@ import (
 	"muster/internal/awsapi"
 )
 
-// member is a peer before its network interface is known. Which of instance, eni
-// and addr is set says how to find that.
+// member is a peer whose network interface has not been found yet. The field that is set, instance, eni or addr,
+// determines how it is found.
 type member struct {
 	name     string
 	instance string     // EC2 id
-	eni      string     // of an awsvpc task
-	addr     netip.Addr // given by hand, or of the task
-	unread   string     // why it represents peers that were not queried
+	eni      string     // interface of an awsvpc task
+	addr     netip.Addr // a given address, or the task's
+	unread   string     // for a placeholder of peers that were not queried: the reason
 	self     bool
 }
 
-// finder collects the members, each once.
+// finder collects the members, each only once.
 type finder struct {
 	api   Members
 	s     Selector
 	found []member
-	names map[string]bool // of those found
+	names map[string]bool // names of the members found so far
 	notes []string
 }
 
-// find sorts the members by name, so that two runs list them alike: ECS does not
-// promise an order. Addresses stay as they were given.
+// find returns the members sorted by name, because ECS returns them in no fixed order. Given addresses keep their
+// order.
 func find(ctx context.Context, api Members, s Selector) ([]member, []string, error) {
 	f := &finder{api: api, s: s, names: map[string]bool{}}
 	err := f.find(ctx)
@@ -73,8 +73,8 @@ func (f *finder) cluster(ctx context.Context) error {
 	return err
 }
 
-// arns lists container instances. If it is to be brief, a page is enough, and more
-// says that it was full: there may be others.
+// arns lists container instances. With brief, it reads only one page. more is true if that page was full, because there
+// may be others.
 func (f *finder) arns(ctx context.Context, filter string, brief bool) (all []string, more bool, err error) {
 	for page, err := range f.api.ContainerInstanceARNs(ctx, f.s.Cluster, filter) {
 		if all = append(all, page...); err != nil || brief {
@@ -97,7 +97,7 @@ func (f *finder) add(members ...member) {
 	}
 }
 
-// byHand are those of whom an address was given.
+// byHand returns the members with the given addresses.
 func byHand(addrs ...netip.Addr) []member {
 	var out []member
 	for _, a := range addrs {
@@ -107,8 +107,8 @@ func byHand(addrs ...netip.Addr) []member {
 	return out
 }
 
-// addInstances leaves out ECS Anywhere: an mi-... is no EC2 instance, and EC2
-// refuses a whole call for it.
+// addInstances leaves out ECS Anywhere instances (mi-...). They are not EC2 instances, and EC2 would reject the whole
+// call.
 func (f *finder) addInstances(ids []string) {
 	for _, id := range ids {
 		if !strings.HasPrefix(id, "i-") {
@@ -119,8 +119,8 @@ func (f *finder) addInstances(ids []string) {
 	}
 }
 
-// addSelf makes the asking instance one of the peers, if it is not: it may not have
-// registered yet, or not have started its task.
+// addSelf adds this instance to the peers if it is missing. It may not have registered yet, or not have started its
+// task.
 func (f *finder) addSelf(of string) {
 	if f.s.Self == "" || slices.ContainsFunc(f.found, func(m member) bool { return m.self }) {
 		return
@@ -139,8 +139,7 @@ func (f *finder) containerInstances(ctx context.Context, arns []string) error {
 	return err
 }
 
-// tasks finds awsvpc tasks by their own interfaces, and all others by their
-// instances.
+// tasks finds awsvpc tasks by their own interfaces, and all other tasks by their instances.
 func (f *finder) tasks(ctx context.Context) error {
 	var own []awsapi.Task
 	hosts, calls := map[string]bool{}, 0
@@ -176,22 +175,20 @@ func (f *finder) tasks(ctx context.Context) error {
 	return f.ownInterfaces(ctx, own)
 }
 
-// hostCalls of ECS's leave enough of the 30 that 1,000 peers may take for EC2. A
-// hundred tasks in host mode take one of ListTasks, one of DescribeTasks and, on as
-// many instances, one of DescribeContainerInstances.
+// hostCalls limits the ECS calls, so that enough of the 30 calls for 1,000 peers remain for EC2. A hundred tasks in
+// host mode take one ListTasks, one DescribeTasks and, if they run on as many instances, one
+// DescribeContainerInstances.
 const hostCalls = 21
 
-// fullPage is what ECS lists at a time.
+// fullPage is the maximum number of items in a page of ECS.
 const fullPage = 100
 
-// hosts asks ECS for the instances that run the tasks, of which there are many,
-// in place of the tasks. For as many instances this takes a third fewer calls; it
-// needs to be known that the tasks have no interfaces of their own, and that is
-// the same for all tasks of a service as long as its network mode is not changed.
+// hosts requests the instances that run the tasks instead of the tasks themselves, if there are many tasks. With one
+// task per instance, this takes a third fewer calls. It requires that the tasks have no interfaces of their own. That
+// is the same for all tasks of a service, as long as its network mode does not change.
 //
-// Of which groups a family's tasks are is not known before all were read. But
-// where every instance that runs any task runs one of a group that was seen, no
-// instance is left that could run another task of the family.
+// The groups of all tasks of a family are known only after all tasks were read. But if every instance that runs any
+// task also runs a task of a group that was seen, then no other instance can run another task of the family.
 func (f *finder) hosts(ctx context.Context, seen []awsapi.Task) (done bool, err error) {
 	filter := "task:group == service:" + short(f.s.Service)
 	if f.s.Service == "" {
@@ -212,9 +209,8 @@ func (f *finder) hosts(ctx context.Context, seen []awsapi.Task) (done bool, err 
 	return true, err
 }
 
-// groupsOf selects the hosts of the tasks' groups, in the cluster query language.
-// It is empty if there is a group that may hold tasks of other families as well:
-// one named by hand.
+// groupsOf returns a filter for the hosts of the tasks' groups, in the cluster query language. It returns "" if one of
+// the groups has a custom name, because such a group may also contain tasks of other families.
 func groupsOf(tasks []awsapi.Task, family string) string {
 	groups := map[string]bool{}
 	for _, t := range tasks {
@@ -226,13 +222,13 @@ func groupsOf(tasks []awsapi.Task, family string) string {
 	return strings.Join(slices.Sorted(maps.Keys(groups)), " or ")
 }
 
-// ownInterfaces adds the awsvpc tasks. Which of them run here is a question to ECS,
-// because the interface does not say on whose trunk it is.
+// ownInterfaces adds the awsvpc tasks. ECS must be called to find out which of them run on this instance, because an
+// interface does not show on whose trunk it is.
 func (f *finder) ownInterfaces(ctx context.Context, tasks []awsapi.Task) error {
 	here := map[string]bool{}
 	switch {
 	case len(tasks) == 0 && slices.ContainsFunc(f.found, func(m member) bool { return m.unread != "" }):
-		f.addSelf("") // it may run one of the others
+		f.addSelf("") // this instance may run one of the others
 	case len(tasks) == 0:
 		f.addSelf("the tasks of " + f.s.Service + f.s.Family)
 	case f.s.Self != "":
@@ -253,5 +249,5 @@ func (f *finder) ownInterfaces(ctx context.Context, tasks []awsapi.Task) error {
 	return nil
 }
 
-// short is the last part of an ARN.
+// short returns the last part of an ARN.
 func short(arn string) string { return arn[strings.LastIndex(arn, "/")+1:] }

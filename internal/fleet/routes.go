@@ -13,17 +13,16 @@ import (
 	"muster/reach"
 )
 
-// Routes tells where the traffic of subnets goes.
+// Routes returns the route tables of VPCs.
 type Routes interface {
 	RouteTables(ctx context.Context, vpcs []string) ([]awsapi.RouteTable, error)
 }
 
-// readRoutes reads where the traffic between subnets goes, if there are several and
-// either a rule refers to a group or they lie in several VPCs. It finds routes that
-// are blackholes, VPCs without a route between them, and the appliances between the subnets of a VPC, which group
-// references do not survive ("middlebox routing", VPC guide). The route between two subnets of a
-// VPC is the same for all of their addresses: one that is more specific than the
-// VPC's own must hold the whole of a subnet.
+// readRoutes reads the routes between subnets, if there are several and either a rule refers to a group or they are in
+// several VPCs. It finds blackhole routes, VPCs without a route between them, and appliances between the subnets of a
+// VPC, through which group references do not work ("middlebox routing", VPC guide). The route between two subnets of a
+// VPC is the same for all of their addresses, because a route that is more specific than the VPC's own must cover a
+// whole subnet.
 func (f *Fleet) readRoutes(ctx context.Context, api Routes) {
 	vpcs, subnets := map[string]bool{}, map[string]reach.Endpoint{}
 	for _, e := range f.all() {
@@ -55,7 +54,7 @@ func (f *Fleet) readRoutes(ctx context.Context, api Routes) {
 	}
 }
 
-// route records what the table says about the way from one subnet to another.
+// route records what the route table says about the traffic from one subnet to another.
 func (f *Fleet) route(table *awsapi.RouteTable, pair reach.SubnetPair, a, b reach.Endpoint) {
 	best := table.RouteTo(b.Addrs[0])
 	switch {
@@ -79,8 +78,8 @@ func (f *Fleet) refersToGroups() bool {
 	})
 }
 
-// next is where the table sends what is for the address, empty for the VPC itself. A
-// default route is never the one between subnets.
+// next returns the target of the table's route for the address, or "" for the VPC itself. It ignores the default route,
+// which never applies between subnets.
 func next(table *awsapi.RouteTable, addr netip.Addr) string {
 	if r := table.RouteTo(addr); r != nil && r.To.Bits() > 0 {
 		return r.Via

@@ -8,8 +8,8 @@ import (
 	"muster/reach"
 )
 
-// Discovery is linear: twice the peers take at most about twice the allocations, and no
-// list is searched for each peer. 10,000 peers with four notes each took 1.4 s before.
+// Discovery is linear: twice as many peers take at most about twice as many allocations, and no list is searched for
+// each peer. Before, 10,000 peers with four notes each took 1.4 s.
 func TestTheCostOfAPeerDoesNotDependOnTheNumberOfPeers(t *testing.T) {
 	cost := func(n int) float64 {
 		return testing.AllocsPerRun(1, func() {

@@ -7,17 +7,17 @@ import (
 	"muster/internal/instance/record"
 )
 
-// Named is a cluster by name or ARN, and the setting, tag or file that names it. The
-// text is as it was given: it may be no valid name, or blank.
+// Named is the name or ARN of a cluster, and the setting, tag or file that it came from. Text is not validated and may
+// be blank.
 type Named struct{ Text, Origin string }
 
-// A Source may name the cluster of this instance. It returns the zero Named if it does
-// not; a source that is set to nothing still has an Origin.
+// A Source returns the cluster of this instance, or the zero Named if it does not set one. If the source sets an empty
+// value, Origin is still set.
 type Source func(context.Context) (Named, error)
 
-// Resolve returns the cluster that the first source names which names one. bootstrap,
-// which decides, asks the settings and then the tags. Everything that runs after it asks
-// the settings, then the record of bootstrap, then the configuration of the ECS agent.
+// Resolve returns the cluster from the first source that sets one. bootstrap resolves it from the settings and then the
+// tags. All later commands resolve it from the settings, then the record of bootstrap, then the ECS agent's
+// configuration.
 func Resolve(ctx context.Context, sources ...Source) (Named, error) {
 	for _, source := range sources {
 		if named, err := source(ctx); err != nil || named != (Named{}) {
@@ -27,7 +27,7 @@ func Resolve(ctx context.Context, sources ...Source) (Named, error) {
 	return Named{}, nil
 }
 
-// InSettings is the cluster that the settings name.
+// InSettings returns a Source for the cluster in the settings.
 func InSettings(cfg *config.Config) Source {
 	return func(context.Context) (Named, error) {
 		if cfg.Cluster == "" {
@@ -37,7 +37,7 @@ func InSettings(cfg *config.Config) Source {
 	}
 }
 
-// InRecord is the cluster that bootstrap recorded, from wherever it had it.
+// InRecord returns a Source for the cluster that bootstrap recorded, with its original origin.
 func InRecord(rec record.Record) Source {
 	return func(context.Context) (Named, error) {
 		if rec.Cluster == "" {
@@ -47,9 +47,8 @@ func InRecord(rec record.Record) Source {
 	}
 }
 
-// Cluster is where this instance belongs by its settings and its record; empty if
-// neither names a cluster.
+// Cluster returns the cluster of this instance from its settings or its record, or "" if neither sets one.
 func (i *Instance) Cluster() string {
-	named, _ := Resolve(context.Background(), InSettings(i.Config), InRecord(i.Record)) // neither fails
+	named, _ := Resolve(context.Background(), InSettings(i.Config), InRecord(i.Record)) // these sources return no errors
 	return named.Text
 }

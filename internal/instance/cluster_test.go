@@ -9,7 +9,7 @@ import (
 	"muster/internal/instance/record"
 )
 
-func TestTheFirstSourceThatNamesAClusterWins(t *testing.T) {
+func TestFirstSourceWithAClusterWins(t *testing.T) {
 	denied := errors.New("denied")
 	names := func(text string) Source {
 		return func(context.Context) (Named, error) { return Named{text, "the source of " + text}, nil }

@@ -10,10 +10,10 @@ import (
 	"muster/internal/instance"
 )
 
-// A command makes one Host and opens the instance. Away from EC2 it is opened too, and
-// NoIdentity says why nothing is known of it.
+// A command creates one Host and opens the instance. This also works outside EC2. NoIdentity then says why the identity
+// is unknown.
 func Example() {
-	_ = os.Setenv("AWS_EC2_METADATA_DISABLED", "true") // this example runs anywhere
+	_ = os.Setenv("AWS_EC2_METADATA_DISABLED", "true") // so that this example runs anywhere
 	defer func() { _ = os.Unsetenv("AWS_EC2_METADATA_DISABLED") }()
 	flags := map[string]string{"MUSTER_ROOT": "/nowhere", "MUSTER_CLUSTER": "prod"}
 	host := instance.New(func() (config.Set, error) { return config.Gather(flags) })
@@ -21,7 +21,7 @@ func Example() {
 
 	i, err := host.Open(context.Background(), instance.Glance)
 	if err != nil {
-		log.Fatal(err) // the settings are wrong
+		log.Fatal(err) // the settings are invalid
 	}
 	fmt.Println("cluster:", i.Cluster())
 	fmt.Println("from:", i.Config.Origin("MUSTER_CLUSTER"))

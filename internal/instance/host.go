@@ -16,34 +16,33 @@ import (
 	"muster/internal/host/units"
 )
 
-// localTimeout bounds one request to a service of this host.
+// localTimeout is the timeout of one request to a service on this host.
 const localTimeout = 5 * time.Second
 
-// ErrNoSystemd says that this system was not booted by systemd.
+// ErrNoSystemd means that this system was not booted by systemd.
 var ErrNoSystemd = errors.New("this system was not booted by systemd")
 
-// Host is this host for one process: where its settings come from, and its clients. Each
-// client is made when it is first asked for, and everything in the process shares it, so
-// that credentials are read once and all calls are counted.
+// Host provides the settings and the clients for this host. Each client is created on first use and shared by the whole
+// process, so that credentials are read once and all AWS calls are counted.
 type Host struct {
 	settings func() (config.Set, error)
 
 	mu      sync.Mutex
 	made    Made
 	aws     map[string]*awsapi.Client // by region
-	imds    map[string]*imds.Client   // by endpoint, as are those below
+	imds    map[string]*imds.Client   // by endpoint, like the following maps
 	agents  map[string]*ecsagent.Introspection
 	engines map[string]*dockerapi.Client
 
-	connecting sync.Mutex // guards systemd: a connection can take as long as its context
+	connecting sync.Mutex // guards systemd; held while connecting, which can take until ctx ends
 	systemd    *units.Manager
 }
 
-// Made counts the clients that were made.
+// Made counts the clients that were created.
 type Made struct{ AWS, Metadata, Introspection, Docker, Systemd int }
 
-// New makes a Host whose settings are read by settings, as often as they are needed: in
-// a process that waits, they can change.
+// New returns a Host. The function settings is called each time the settings are needed, because they can change while
+// a long-running process waits.
 func New(settings func() (config.Set, error)) *Host {
 	return &Host{
 		settings: settings, aws: map[string]*awsapi.Client{}, imds: map[string]*imds.Client{},
@@ -51,31 +50,31 @@ func New(settings func() (config.Set, error)) *Host {
 	}
 }
 
-// Settings reads the settings as they are now.
+// Settings reads the current settings.
 func (h *Host) Settings() (config.Set, error) { return h.settings() }
 
-// Made returns how many clients were made so far.
+// Made returns the number of clients created so far.
 func (h *Host) Made() Made {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.made
 }
 
-// Calls returns how many requests went to AWS so far, retries included.
+// Calls returns the number of requests sent to AWS so far, including retries.
 func (h *Host) Calls() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var all []*awsapi.Client
 	calls := 0
 	for _, api := range h.aws {
-		if !slices.Contains(all, api) { // a client can have two keys
+		if !slices.Contains(all, api) { // the same client can be stored under two keys
 			all, calls = append(all, api), calls+api.Calls()
 		}
 	}
 	return calls
 }
 
-// Close ends the connection to systemd, if there is one.
+// Close closes the connection to systemd, if there is one.
 func (h *Host) Close() {
 	h.connecting.Lock()
 	defer h.connecting.Unlock()
@@ -85,12 +84,12 @@ func (h *Host) Close() {
 	}
 }
 
-// metadataEndpoint is the SDK's own variable, which the settings file may set. Empty
-// means the link-local address.
+// metadataEndpoint returns the value of the SDK's own variable, which the settings file may set. "" means the
+// link-local address.
 func metadataEndpoint() string { return os.Getenv("AWS_EC2_METADATA_SERVICE_ENDPOINT") }
 
-// AWS returns the client for the region, or for the environment's if that is empty. A
-// client that knows no region is not kept: the settings may name one later.
+// AWS returns the client for the region, or for the region in the environment if region is empty. A client without a
+// region is not cached, because later settings may set one.
 func (h *Host) AWS(ctx context.Context, region string) (*awsapi.Client, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -110,8 +109,7 @@ func (h *Host) AWS(ctx context.Context, region string) (*awsapi.Client, error) {
 	return api, nil
 }
 
-// Metadata returns the client of the instance metadata service, which waits for at most
-// patience for an answer.
+// Metadata returns the client of the instance metadata service, which waits up to patience for a response.
 func (h *Host) Metadata(patience time.Duration) *imds.Client {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -134,7 +132,7 @@ func (h *Host) Introspection(url string) *ecsagent.Introspection {
 	return h.agents[url]
 }
 
-// docker returns the client that connect makes for the Engine at address.
+// docker returns the client for the Engine at address. It calls connect if there is none yet.
 func (h *Host) docker(address string, connect func(string, time.Duration) (*dockerapi.Client, error)) (*dockerapi.Client, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -150,9 +148,8 @@ func (h *Host) docker(address string, connect func(string, time.Duration) (*dock
 	return engine, nil
 }
 
-// Systemd returns the connection to systemd, or a new one if that is lost. It is
-// ErrNoSystemd if the system below root was not booted by systemd. Close ends the
-// connection for everything that shares it.
+// Systemd returns the connection to systemd. It reconnects if the connection was lost. It returns ErrNoSystemd if the
+// system below root was not booted by systemd. Close closes the connection for all users of the Host.
 func (h *Host) Systemd(ctx context.Context, root string) (*Systemd, error) {
 	if !units.Booted(root) {
 		return nil, ErrNoSystemd
@@ -179,11 +176,10 @@ func (h *Host) Systemd(ctx context.Context, root string) (*Systemd, error) {
 // Systemd is the shared connection to systemd.
 type Systemd struct{ *units.Manager }
 
-// Close does nothing: the host's Close ends the connection.
+// Close does nothing, because Host.Close closes the connection.
 func (*Systemd) Close() {}
 
-// AWS returns the client for this instance's region, or for the environment's if the
-// instance is unknown.
+// AWS returns the client for this instance's region, or for the region in the environment if the instance is unknown.
 func (i *Instance) AWS(ctx context.Context) (*awsapi.Client, error) {
 	return i.host.AWS(ctx, i.Identity.Region)
 }
@@ -206,8 +202,8 @@ func (i *Instance) Docker() (*dockerapi.Client, error) {
 	return i.host.docker(i.Config.DockerHost, dockerapi.New)
 }
 
-// DockerBehindProxy returns the client that asks the Engine through the proxy of
-// muster-agent's unit. The proxy serves the default Engine only.
+// DockerBehindProxy returns a client that accesses the Engine through muster-agent's read-only proxy, or directly if no
+// proxy is configured. The proxy serves only the default Engine.
 func (i *Instance) DockerBehindProxy() (*dockerapi.Client, error) {
 	if i.Config.DockerProxy != "" && i.Config.DockerHost == dockerapi.DefaultHost {
 		return i.host.docker(i.Config.DockerProxy, dockerapi.NewBehindProxy)

@@ -11,7 +11,7 @@ import (
 	"muster/internal/sandbox"
 )
 
-func TestTheAgentAsksTheDefaultEngineAloneThroughTheProxy(t *testing.T) {
+func TestOnlyTheDefaultEngineIsAccessedThroughTheProxy(t *testing.T) {
 	proxy, own := filepath.Join(t.TempDir(), "proxy.sock"), filepath.Join(t.TempDir(), "own.sock")
 	for name, c := range map[string]struct {
 		cfg  config.Config
@@ -33,7 +33,7 @@ func TestTheAgentAsksTheDefaultEngineAloneThroughTheProxy(t *testing.T) {
 	}
 }
 
-// boxed is a sandboxed instance, and a host with its settings and these flags.
+// boxed returns a sandboxed instance, and a host with its settings and the given flags.
 func boxed(t *testing.T, flags map[string]string) (*sandbox.Sandbox, *Host) {
 	t.Helper()
 	root := t.TempDir()
@@ -51,7 +51,7 @@ func boxed(t *testing.T, flags map[string]string) (*sandbox.Sandbox, *Host) {
 	return box, h
 }
 
-func TestEachClientIsMadeOnceHoweverOftenTheInstanceIsOpened(t *testing.T) {
+func TestEachClientIsCreatedOnce(t *testing.T) {
 	box, h := boxed(t, nil)
 	for range 3 {
 		i, err := h.Open(t.Context(), Glance)
@@ -82,12 +82,12 @@ func TestEachClientIsMadeOnceHoweverOftenTheInstanceIsOpened(t *testing.T) {
 			tokens++
 		}
 	}
-	if tokens != 2 { // one of the metadata client, one of the SDK's credentials
+	if tokens != 2 { // one from the metadata client, one from the SDK's credentials
 		t.Errorf("%d session tokens", tokens)
 	}
 }
 
-func TestTheEnvironmentsRegionAndTheInstancesShareAClient(t *testing.T) {
+func TestSameRegionSharesAClient(t *testing.T) {
 	_, h := boxed(t, nil)
 	t.Setenv("AWS_REGION", "eu-central-1")
 	first, err := h.AWS(t.Context(), "")
@@ -107,7 +107,7 @@ func TestAClientWithoutARegionIsNotKept(t *testing.T) {
 	if api, err := h.AWS(t.Context(), ""); err != nil || api.Region() != "" {
 		t.Fatal(api.Region(), err)
 	}
-	t.Setenv("AWS_REGION", "eu-west-1") // as the settings file can do, later
+	t.Setenv("AWS_REGION", "eu-west-1") // the settings file can set it later
 	if api, err := h.AWS(t.Context(), ""); err != nil || api.Region() != "eu-west-1" {
 		t.Error(api.Region(), err)
 	}

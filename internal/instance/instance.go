@@ -1,13 +1,11 @@
-// Package instance is this instance, opened once for a whole command: its settings
-// with their origins, what bootstrap recorded on it, its identity, the cluster that it
-// belongs to, and one client for each service that the command asks. What a phase does
-// with them is not decided here.
+// Package instance represents this instance, which each command opens once: its settings and their origins, the record
+// of bootstrap, its identity, its cluster, and one client per service. It does not decide how commands use them.
 //
-//	settings   flags, environment, /etc/muster/muster.env    Host.Read, Host.Load; package config lays them
+//	settings   flags, environment, /etc/muster/muster.env    Host.Read, Host.Load; package config merges them
 //	identity   the instance metadata service                 Instance.Identify
 //	record     bootstrap.json of that instance               Instance.Recall
-//	cluster    the first source that names one               Instance.Cluster, Resolve
-//	clients    AWS, metadata, introspection, Docker, systemd Host, made when first asked for
+//	cluster    the first source that sets one                Instance.Cluster, Resolve
+//	clients    AWS, metadata, introspection, Docker, systemd Host, created on first use
 package instance
 
 import (
@@ -23,16 +21,16 @@ import (
 	"muster/internal/instance/record"
 )
 
-// Instance is what is known of this instance at one moment. Its clients are the host's.
+// Instance is the state of this instance at the time it was read. It shares the clients of its Host.
 type Instance struct {
 	host *Host
 
-	Set      config.Set     // the settings before they are one Config
+	Set      config.Set     // the settings before they are merged into Config
 	Config   *config.Config // includes the record after Recall
-	Record   record.Record  // zero without one
-	Damage   error          // why the record cannot be read; Config is without it then
-	Identity imds.Identity  // zero if it is unknown
-	// NoIdentity is why the metadata service did not name the identity.
+	Record   record.Record  // zero if there is no record
+	Damage   error          // why the record could not be read; Config then does not include it
+	Identity imds.Identity  // zero if unknown
+	// NoIdentity is the error if the identity could not be read from the metadata service.
 	NoIdentity error
 }
 
@@ -41,7 +39,7 @@ type Metadata interface {
 	Identity(ctx context.Context) (imds.Identity, error)
 }
 
-// Load makes an Instance of the settings alone. The error carries an exit code.
+// Load returns an Instance with only the settings. The error carries an exit code.
 func (h *Host) Load(set config.Set) (*Instance, error) {
 	cfg, err := config.Load(set)
 	if err != nil {
@@ -50,7 +48,7 @@ func (h *Host) Load(set config.Set) (*Instance, error) {
 	return &Instance{host: h, Set: set, Config: cfg}, nil
 }
 
-// Read reads the settings again, without the identity and the record.
+// Read reads the settings again and returns an Instance without identity and record.
 func (h *Host) Read() (*Instance, error) {
 	set, err := h.settings()
 	if err != nil {
@@ -59,7 +57,7 @@ func (h *Host) Read() (*Instance, error) {
 	return h.Load(set)
 }
 
-// Of reads the settings and the record of the instance with this identity.
+// Of returns the Instance with this identity, its settings and its record.
 func (h *Host) Of(id imds.Identity) (*Instance, error) {
 	i, err := h.Read()
 	if err != nil {
@@ -69,9 +67,9 @@ func (h *Host) Of(id imds.Identity) (*Instance, error) {
 	return i, i.Recall()
 }
 
-// Open reads the settings, asks the metadata service for at most patience which
-// instance this is, and reads the record of that instance. If the metadata service does
-// not answer, the instance is opened without it, and NoIdentity says why.
+// Open reads the settings, the identity of this instance from the metadata service, and its record. It waits up to
+// patience for the metadata service. If that fails, Open still returns the Instance, without identity and record, and
+// sets NoIdentity.
 func (h *Host) Open(ctx context.Context, patience time.Duration) (*Instance, error) {
 	i, err := h.Read()
 	if err != nil {
@@ -83,11 +81,11 @@ func (h *Host) Open(ctx context.Context, patience time.Duration) (*Instance, err
 	return i, i.Recall()
 }
 
-// Glance is how long a person waits for the metadata service, which answers in
-// milliseconds on an instance and does not exist elsewhere.
+// Glance is the timeout for the metadata service in interactive commands. The service responds in milliseconds on an
+// instance, and does not exist outside EC2.
 const Glance = time.Second
 
-// Glance is Open for a person who may be away from EC2. It logs what is missing.
+// Glance is like Open, for interactive commands that may also run outside EC2. It logs what could not be read.
 func (h *Host) Glance(ctx context.Context, log *slog.Logger) (*Instance, error) {
 	i, err := h.Open(ctx, Glance)
 	if err != nil {
@@ -98,34 +96,33 @@ func (h *Host) Glance(ctx context.Context, log *slog.Logger) (*Instance, error) 
 	case i.NoIdentity == nil:
 		i.WarnOfDamage(log)
 	case errors.As(i.NoIdentity, &failure) && (failure.Kind == imds.Unreachable || failure.Kind == imds.Silent):
-		log.Warn(fmt.Sprintf("no metadata service answers within %s: assuming that this is not an EC2 instance", Glance), "phase", "record")
+		log.Warn(fmt.Sprintf("no metadata service responded within %s: assuming that this is not an EC2 instance", Glance), "phase", "record")
 	default:
 		i.WarnOfNoRecord(log)
 	}
 	return i, nil
 }
 
-// WarnOfNoRecord logs that nothing is known of bootstrap, because the identity is unknown.
+// WarnOfNoRecord logs that the record was not read because the identity is unknown.
 func (i *Instance) WarnOfNoRecord(log *slog.Logger) {
-	log.Warn("without what bootstrap recorded on this instance: "+i.NoIdentity.Error(), "phase", "record")
+	log.Warn("continuing without the record of bootstrap: "+i.NoIdentity.Error(), "phase", "record")
 }
 
-// WarnOfDamage logs that the record cannot be read, if that is so.
+// WarnOfDamage logs an error if the record could not be read.
 func (i *Instance) WarnOfDamage(log *slog.Logger) {
 	if i.Damage != nil {
 		log.Warn(i.Damage.Error(), "phase", "record")
 	}
 }
 
-// Identify asks the metadata service which instance this is.
+// Identify reads the identity of this instance from the metadata service.
 func (i *Instance) Identify(ctx context.Context, metadata Metadata) error {
 	i.Identity, i.NoIdentity = metadata.Identity(ctx)
 	return i.NoIdentity
 }
 
-// Recall reads what bootstrap recorded on this instance, and loads the settings again
-// with it. Without an identity there is no record. A record that cannot be read is no
-// error: Damage says why.
+// Recall reads the record of bootstrap for this instance, and loads the settings again with it. Without an identity,
+// Recall does nothing. An unreadable record is not returned as an error; it is stored in Damage.
 func (i *Instance) Recall() error {
 	if i.Identity.InstanceID == "" {
 		return nil
@@ -138,10 +135,9 @@ func (i *Instance) Recall() error {
 	return nil
 }
 
-// Elsewhere reports whether the settings describe an instance whose files are below
-// another root: then the services of this host are not its own.
+// Elsewhere reports whether the settings use a root directory other than "/". In that case the services of this host do
+// not belong to the instance.
 func (i *Instance) Elsewhere() bool { return i.Config.Root != "/" }
 
-// NeverBootstrapped reports whether no bootstrap has left a record here, for whatever
-// instance.
+// NeverBootstrapped reports whether there is no record of any instance on this system.
 func (i *Instance) NeverBootstrapped() bool { return record.None(i.Config) }

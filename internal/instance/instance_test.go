@@ -15,7 +15,7 @@ import (
 	"muster/test/observe"
 )
 
-func TestOpeningLaysTheRecordOfThisInstanceUnderTheSettings(t *testing.T) {
+func TestOpenLoadsTheRecordOfThisInstance(t *testing.T) {
 	_, h := boxed(t, map[string]string{"MUSTER_TIMEOUT": "1m"})
 	before, err := h.Open(t.Context(), Glance)
 	if err != nil || before.Record.InstanceID != "" || !before.NeverBootstrapped() {
@@ -43,7 +43,7 @@ func TestOpeningLaysTheRecordOfThisInstanceUnderTheSettings(t *testing.T) {
 	}
 }
 
-func TestADamagedRecordIsNoErrorAndIsLogged(t *testing.T) {
+func TestDamagedRecordIsLoggedAndNotAnError(t *testing.T) {
 	_, h := boxed(t, nil)
 	i, err := h.Open(t.Context(), Glance)
 	if err != nil {
@@ -60,14 +60,14 @@ func TestADamagedRecordIsNoErrorAndIsLogged(t *testing.T) {
 	}
 }
 
-func TestWithoutAMetadataServiceTheSettingsCountAlone(t *testing.T) {
+func TestWithoutAMetadataServiceOnlyTheSettingsAreUsed(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault func(*sandbox.Sandbox)
 		env   string
 		says  string
 	}{
 		"nothing answers":           {(*sandbox.Sandbox).IMDSDown, "", "assuming that this is not an EC2 instance"},
-		"turned off by environment": {func(*sandbox.Sandbox) {}, "true", "without what bootstrap recorded on this instance: "},
+		"turned off by environment": {func(*sandbox.Sandbox) {}, "true", "continuing without the record of bootstrap: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			box, h := boxed(t, map[string]string{"MUSTER_CLUSTER": "prod"})
@@ -82,7 +82,7 @@ func TestWithoutAMetadataServiceTheSettingsCountAlone(t *testing.T) {
 	}
 }
 
-func TestBadSettingsEndTheOpeningBeforeAnythingIsAsked(t *testing.T) {
+func TestInvalidSettingsFailBeforeAnyRequest(t *testing.T) {
 	box, h := boxed(t, map[string]string{"MUSTER_TIMEOUT": "ten"})
 	_, err := h.Open(t.Context(), Glance)
 	if exitcode.Of(err) != exitcode.BadConfiguration || !strings.Contains(err.Error(), "flag --timeout: MUSTER_TIMEOUT") {
@@ -93,7 +93,7 @@ func TestBadSettingsEndTheOpeningBeforeAnythingIsAsked(t *testing.T) {
 	}
 }
 
-func TestASettingsFileThatCannotBeReadIsKeptForWhoLoadsIt(t *testing.T) {
+func TestUnreadableSettingsFileIsReportedByLoad(t *testing.T) {
 	root := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(root, config.FilePath), 0o755); err != nil { // a directory
 		t.Fatal(err)

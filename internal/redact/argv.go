@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// docker inspect, and many a file in YAML, write one argument of a command on a line:
+// docker inspect and many YAML files write each argument of a command on its own line:
 //
 //	"Test": [
 //	    "CMD",
@@ -14,29 +14,62 @@ import (
 //	    "x9Kq2"
 //	]
 //
-// From the name of a known program on, the lines count as one command.
+// Starting at the name of a known program, the lines are treated as one command.
 
-// vector is the command so far, as a JSON array on one line.
+// vector is the part of the command read so far, as a JSON array on one line.
 type vector struct {
 	text     string
 	args     int
-	searches int // in all vectors of the text
+	searches int // total for all vectors of the text
+
+	inCmd     bool // in arguments whose program is not known
+	afterFlag bool // after a flag in them
 }
 
-// Limits on a vector, which is searched again for each argument, and on the searches
-// in a text. After those, each argument is masked.
+// Limits on the length of a vector, which is searched again for each argument, and on the total number of searches in a
+// text. Beyond maxSearches, every argument is masked.
 const maxArgs, maxVector, maxSearches = 32, 2 << 10, 1000
 
 var (
 	argElement = regexp.MustCompile(`^[\s#>;+]*(?:[\[(]\s*)?(?:"((?:[^"\\]|\\.)*)"|'([^']*)')\s*[\])]?,?\s*$|` +
-		`^[\s#]*(?:- )+["']?(.*?)["']?\s*$|^(?:[^"]*[^"\w])?"Path"\s*:\s*"([^"\\]+)",?\s*$`)
-	// argsBelow matches what follows the program in docker inspect. Other text can
-	// precede both: a message begins with words, and a comment with a sign.
+		`^[\s#]*(?:- )+["']?(.*?)["']?\s*$|^(?:[^"]*[^"\w])?"Path"\s*:\s*"([^"\\]+)",?\s*$` +
+		`|^[\s#]*path:\s*'([^'\\]+)',?\s*$`)
+	// argsBelow matches the line after the program in docker inspect. Both can be preceded by other text: a log message
+	// starts with words, a comment with a comment sign.
 	argsBelow = regexp.MustCompile(`^(?:[^"]*[^"\w])?"(?:Args|Cmd)"\s*:\s*\[\s*$`)
 )
 
-// next returns the secrets in a line that is an argument.
+// spawnArgs matches the arguments of an error of Node, below the path of the program.
+var spawnArgs = regexp.MustCompile(`^[\s#]*spawnargs:\s*\[`)
+
+// spawned returns the secrets in such a line.
+func (v *vector) spawned(line string) []span {
+	if v.text == "" || len(line) > maxVector {
+		return nil
+	}
+	at := spawnArgs.FindStringIndex(line)
+	if at == nil {
+		return nil
+	}
+	before := v.text + `",`
+	v.text = ""
+	var found []span
+	for _, s := range ready().arguments(before + line[at[1]:]) {
+		if s.from >= len(before) {
+			found = append(found, span{at[1] + s.from - len(before), at[1] + s.to - len(before), s.rule})
+		}
+	}
+	return found
+}
+
+// next returns the secrets in a line that is an argument, or holds the arguments.
 func (v *vector) next(line string) []span {
+	if found := v.spawned(line); found != nil {
+		return found
+	}
+	if found := v.unnamed(line); found != nil {
+		return found
+	}
 	m := argElement.FindStringSubmatchIndex(line)
 	if m == nil {
 		if !argsBelow.MatchString(line) {
@@ -49,7 +82,7 @@ func (v *vector) next(line string) []span {
 		at += 2
 	}
 	from, to := m[at], m[at+1]
-	arg := strings.ReplaceAll(line[from:to], `"`, "'") // no longer and no shorter
+	arg := strings.ReplaceAll(line[from:to], `"`, "'") // the length must not change
 	if v.text == "" {
 		if ready().programs[programName(arg)] {
 			v.text, v.args = `["`+arg, 1
@@ -75,6 +108,56 @@ func (v *vector) next(line string) []span {
 	return found
 }
 
+// cmdBegins matches the arguments of a container whose program is its entry point, which
+// docker inspect prints further down.
+var (
+	cmdBegins = regexp.MustCompile(`^(?:[^"]*[^"\w])?"Cmd"\s*:\s*\[\s*$`)
+	shortFlag = regexp.MustCompile(`^[\s#>;+]*"-[aApPwk]",\s*$`)
+	loneText  = regexp.MustCompile(`^[\s#>;+]*"((?:[^"\\]|\\.)*)",?\s*$`)
+)
+
+// unnamed returns the value after a flag that often precedes a password, in arguments
+// whose program is not known yet. Only a random value is masked.
+func (v *vector) unnamed(line string) []span {
+	if v.text == "" && cmdBegins.MatchString(line) {
+		v.inCmd = true
+		return nil
+	}
+	m := loneText.FindStringSubmatchIndex(line)
+	if !v.inCmd || m == nil {
+		v.inCmd, v.afterFlag = false, false
+		return nil
+	}
+	after := v.afterFlag
+	v.afterFlag = shortFlag.MatchString(line)
+	if after && looksSecret(line[m[2]:m[3]]) {
+		return []span{{m[2], m[3], "command-line"}}
+	}
+	return nil
+}
+
+// argumentsBefore matches arguments that precede their program in JSON on one line: the
+// fields of docker inspect and of a task definition are in the order of their names.
+var argumentsBefore = regexp.MustCompile(`"(?:Cmd|command)"\s*:\s*(\[[^\[\]]*\])` +
+	`[^\[\]]*(?:\[[^\[\]]*\][^\[\]]*){0,20}?"[Ee]ntry[Pp]oint"\s*:\s*(\[[^\[\]]*\])`)
+
+// argumentsFirst finds the secrets in such arguments.
+func (t *tables) argumentsFirst(line string, found []span) []span {
+	for _, m := range argumentsBefore.FindAllStringSubmatchIndex(line, 10) {
+		before := strings.TrimSuffix(line[m[4]:m[5]], "]") + ","
+		args := line[m[2]+1 : m[3]]
+		if len(before)+len(args) > 2*maxVector {
+			continue
+		}
+		for _, s := range t.arguments(before + args) {
+			if s.from >= len(before) {
+				found = append(found, span{m[2] + 1 + s.from - len(before), m[2] + 1 + s.to - len(before), s.rule})
+			}
+		}
+	}
+	return found
+}
+
 // arguments finds the secrets in the arguments of a command.
 func (t *tables) arguments(command string) []span {
 	has := t.index.in(strings.ToLower(command))
@@ -91,10 +174,10 @@ func programName(arg string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(arg[strings.LastIndexByte(arg, '/')+1:], ".exe"), ".sh")
 }
 
-// escapedLetter matches a letter, a digit or a dash that JSON need not escape.
+// escapedLetter matches a JSON escape of a letter, digit or dash, which need not be escaped.
 var escapedLetter = regexp.MustCompile(`\\+u00(?:2[dD]|3[0-9]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aA])`)
 
-// inEscapedNames finds secrets beside a name that is written with such escapes.
+// inEscapedNames finds secrets that follow a name with such escapes.
 func inEscapedNames(line string, found []span) []span {
 	var text strings.Builder
 	var raw []int

@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// A command is a program that takes a secret after a short flag or as a positional
-// argument. To support another program, add a row; a test masks each example.
+// A command describes programs that take a secret after a short flag or as a positional argument. To support another
+// program, add a row; a test masks each example.
 type command struct {
 	programs string // separated by spaces
 	example  string // « and » enclose the secret
-	before   string // pattern of the arguments before the secret; ARG matches an argument separator
+	before   string // pattern of the arguments before the secret, in which ARG matches an argument separator
 }
 
 var commands = []command{
@@ -78,11 +78,23 @@ var commands = []command{
 		"influx influxd kafka-configs control.sh ignitevisorcmd.sh sqlline.sh", `sqlline.sh -n ignite -p «x9Kq2»`,
 		`-(?:p|pw|password)ARG`,
 	},
+	{"splunk", `splunk add forward-server h.example:9997 -auth «admin:x9Kq2»`, `-authARG[\w.@-]+:`},
+	{"grafana-cli grafana", `grafana-cli admin reset-admin-password «x9Kq2»`, `reset-admin-passwordARG`},
+	{"neo4j-admin", `neo4j-admin dbms set-initial-password «x9Kq2»`, `set-initial-passwordARG`},
+	{"ngrok", `ngrok config add-authtoken «x9Kq2»`, `(?:add-)?authtokenARG`},
+	{"cloudflared", `cloudflared service install «x9Kq2»`, `serviceARGinstallARG`},
+	{"sentinelctl", `sentinelctl management token set «x9Kq2»`, `tokenARGsetARG`},
+	{"dsa_control", `dsa_control -a dsm://h.example:443/ tenantID:1B2C token:«x9Kq2»`, `token:`},
+	{"qualys-cloud-agent", `qualys-cloud-agent.sh ActivationId=«x9Kq2» CustomerId=x`, `ActivationId=`},
+	{
+		"pulumi", `pulumi config set dbPassword «x9Kq2» --secret`,
+		`configARGset(?:ARG--[\w-]+)*ARG\S*(?i:pass|pwd|secret|token|cred|api_?key)\S*?ARG`,
+	},
 	{"psexec winexe", `winexe -U joe%«x9Kq2» //h.example`, `-UARG[\w.\\/-]+%`},
 }
 
-// commanded finds secrets in the arguments of known programs. Each row of the table searches a byte at most once, so the
-// time stays linear.
+// commanded finds secrets in the arguments of known programs. Each table row searches a byte at most once, so the time
+// is linear.
 func (t *tables) commanded(line string, has []bool, found []span) []span {
 	for _, c := range t.commands {
 		if !c.any(has) {
@@ -101,7 +113,7 @@ func (t *tables) commanded(line string, has []bool, found []span) []span {
 	return found
 }
 
-// arguments finds the secrets of the command at line[from:to].
+// arguments finds the secrets in the arguments of the command at line[from:to].
 func arguments(p *regexp.Regexp, line string, from, to int, found []span) []span {
 	for from < to {
 		m := p.FindStringIndex(line[from:to])
@@ -118,7 +130,7 @@ func arguments(p *regexp.Regexp, line string, from, to int, found []span) []span
 	return found
 }
 
-// commandEnd returns the offset of the next command of a pipeline or list.
+// commandEnd returns the offset of the next command in a pipeline or list.
 func commandEnd(s string) int {
 	for at := 0; at+1 < len(s); at++ {
 		switch s[at] {

@@ -32,13 +32,13 @@ func (f *Filter) Text(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// ahead is how many of the next lines may decide about a line.
+// ahead is the number of following lines that can affect how a line is masked.
 const ahead = 4
 
-// following returns the lines that follow the line i.
+// following returns the lines that follow line i.
 func following(lines []string, i int) []string { return lines[i+1 : min(i+1+ahead, len(lines))] }
 
-// Apart masks a text that does not continue the previous one.
+// Apart masks a text that does not continue the previous text.
 func (f *Filter) Apart(text string) string {
 	apart := Filter{Hits: f.Hits}
 	masked := apart.Text(text)
@@ -49,7 +49,7 @@ func (f *Filter) Apart(text string) string {
 // Line masks one line, without its line ending.
 func (f *Filter) Line(line string) string { return f.line(line, nil) }
 
-// line masks a line followed by next.
+// line masks a line. next contains the lines that follow it.
 func (f *Filter) line(line string, next []string) string {
 	long := len(line) > maxLine
 	if long {
@@ -67,29 +67,34 @@ func (f *Filter) line(line string, next []string) string {
 	return f.masked(line)
 }
 
-// find finds the secrets in a line followed by next, in no particular order, and
-// updates the state.
+// find finds the secrets in a line, in no particular order, and updates the state. next contains the lines that follow
+// the line.
 func (f *Filter) find(line string, next []string, depth int) []span {
-	found := f.continued(line)
+	n := prefixed(line)
+	body := line[n:]
+	if n > 0 {
+		next = withoutPrefixes(next)
+	}
+	found := f.continued(body)
 	if found == nil {
-		f.begin(line)
+		f.begin(body)
 	}
-	if len(found) == 1 && found[0].to-found[0].from == len(line) {
-		return found
+	if len(found) == 1 && found[0].to-found[0].from == len(body) {
+		return moved(found, n)
 	}
-	found = append(found, secretsIn(line, depth)...)
-	found = append(found, f.argv.next(line)...)
-	if namedBelow(line, next) {
-		found = append(found, fieldIn(line)...)
+	found = append(found, f.argv.next(body)...)
+	if namedBelow(body, next) {
+		found = append(found, fieldIn(body)...)
 	}
-	if len(next) > 0 && feedsNext(line, next[0]) {
-		found = append(found, firstGroup(line, fed.Get().FindStringSubmatchIndex(line))...)
+	if len(next) > 0 && feedsNext(body, next[0]) {
+		found = append(found, firstGroup(body, fed.Get().FindStringSubmatchIndex(body))...)
 	}
+	found = append(moved(found, n), secretsIn(line, depth)...)
 	reachesEnd := func(s span) bool { return s.to == len(line) }
 	if f.inside == nothing && strings.HasSuffix(line, `\`) && slices.ContainsFunc(found, reachesEnd) {
 		f.inside = inValue
 	}
-	f.announce(line)
+	f.announce(body)
 	return found
 }
 
@@ -100,8 +105,8 @@ func (f *Filter) hit(id string) {
 	f.Hits[id]++
 }
 
-// maxLine is the maximum length of a line in bytes. A longer line is cut maxSecret bytes earlier, so that no part of a
-// secret remains at the cut.
+// maxLine is the maximum length of a line in bytes. A longer line is cut maxSecret bytes before that length, so that no
+// part of a secret remains at the cut.
 const maxLine, maxSecret = 64 << 10, 8 << 10
 
 const cutMark = " [cut: a line of more than 64 KiB]"
@@ -109,12 +114,12 @@ const cutMark = " [cut: a line of more than 64 KiB]"
 // raw is a line of the input.
 type raw struct {
 	text  string
-	ended bool // by a newline
+	ended bool // terminated by a newline
 	err   error
 }
 
-// Copy copies a text and masks it line by line. It replaces control characters and
-// invalid UTF-8. It holds few lines in memory.
+// Copy copies a text and masks it line by line. It replaces control characters and invalid UTF-8. It keeps only a few
+// lines in memory.
 func (f *Filter) Copy(dst io.Writer, src io.Reader) error {
 	in := bufio.NewReaderSize(src, 2*maxLine)
 	var read []raw
@@ -142,13 +147,13 @@ func (f *Filter) Copy(dst io.Writer, src io.Reader) error {
 	}
 }
 
-// readLine reads one line, and discards the rest of a long one.
+// readLine reads one line. It discards the part of a line that exceeds maxLine.
 func readLine(in *bufio.Reader) raw {
 	data, err := in.ReadSlice('\n')
 	text, ended := strings.CutSuffix(string(data), "\n")
 	text = Clean(strings.TrimSuffix(text, "\r"))
 	for errors.Is(err, bufio.ErrBufferFull) {
-		text += strings.Repeat(" ", max(0, maxLine+1-len(text))) // so that line cuts it
+		text += strings.Repeat(" ", max(0, maxLine+1-len(text))) // long enough for line to cut it
 		data, err = in.ReadSlice('\n')
 		ended = err == nil && strings.HasSuffix(string(data), "\n")
 	}

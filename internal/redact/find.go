@@ -12,11 +12,12 @@ type span struct {
 	rule     string
 }
 
-// maxPasses limits how often a line is searched. Masking one secret can uncover another.
+// maxPasses limits the number of times a line is searched. More than one pass is needed because masking a secret can
+// reveal another.
 const maxPasses = 8
 
-// masked searches the line until no secret is found, so that masking is idempotent. A line that still changes after the
-// last pass is masked as a whole.
+// masked searches the line until it finds no more secrets, so that masking is idempotent. If the line still changes in
+// the last pass, the whole line is masked.
 func (f *Filter) masked(line string) string {
 	passes := maxPasses
 	if len(line) > maxLine/4 {
@@ -35,7 +36,7 @@ func (f *Filter) masked(line string) string {
 // secretsIn finds the secrets in a line, in no particular order.
 func secretsIn(line string, depth int) []span {
 	lower := strings.ToLower(line)
-	if len(lower) != len(line) { // a letter whose lower case has a different length
+	if len(lower) != len(line) { // lowering the case of a letter changed its length
 		lower = asciiLower(line)
 	}
 	t := ready()
@@ -53,6 +54,10 @@ func secretsIn(line string, depth int) []span {
 	}
 	if slices.Contains(has, true) || strings.Contains(line, `\`) {
 		found = nested(line, depth, found)
+		found = flattened(line, depth, found)
+	}
+	if strings.Contains(lower, "entrypoint") {
+		found = t.argumentsFirst(line, found)
 	}
 	return found
 }
@@ -67,7 +72,7 @@ func asciiLower(s string) string {
 	return string(b)
 }
 
-// apart sorts spans, merges overlapping ones, and drops masked ones.
+// apart sorts spans, merges overlapping ones, and drops those that are already masked.
 func apart(line string, found []span) []span {
 	slices.SortFunc(found, func(a, b span) int {
 		return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(b.to, a.to))
@@ -86,7 +91,7 @@ func apart(line string, found []span) []span {
 	return all
 }
 
-// isMasked reports whether a span is a mask, with or without quotes, or part of one.
+// isMasked reports whether a span is a mask or part of one, with or without quotes.
 func isMasked(line string, s span) bool {
 	text := strings.Trim(line[s.from:s.to], "\"'\\")
 	if text == Mask {

@@ -6,21 +6,21 @@ import (
 	"muster/internal/base/lazyregexp"
 )
 
-// A follow is a way in which a value follows the name of a secret. To support another one, add a row; a test masks each
-// example. The first matching row wins.
+// A follow describes how a value can follow the name of a secret. To support another one, add a row; a test masks each
+// example. The first matching row is used.
 type follow struct {
 	what    string
 	example string                                                 // « and » enclose the secret
 	between string                                                 // pattern of the text between the name and the value
-	from    strength                                               // the weakest name that this row applies to
+	from    strength                                               // the weakest strength of a name for which this row applies
 	needs   func(line string, n name, v value, secret string) bool // nil accepts any value
 }
 
-// sourceLine matches a position in a stack trace.
+// sourceLine matches a file and line number in a stack trace.
 var sourceLine = lazyregexp.New(`\.\w+:[0-9]+$`)
 
 const (
-	blank   = `(?:\s|\x1b?\[[0-9;]{0,8}m|\\+[nrt]|` + nul + `)` // also a terminal's colors, and escaped ends of line
+	blank   = `(?:\s|\x1b?\[[0-9;]{0,8}m|\\+[nrt]|` + nul + `)` // also matches terminal colors and escaped line endings
 	closers = `(?:` + quotes + `|\]|\x1b?\[[0-9;]{0,8}m)*`
 	equals  = `(?:[:?+!~=]?=[>=]?=?|->|<-|%(?:25)*3[dD]|\\+u003[dD]|\\+x3[dD]|&#61;)`
 	colon   = `(?::|%(?:25)*3[aA]|\\+u003[aA]|&#58;)`
@@ -43,6 +43,10 @@ func follows() []follow {
 			wordName, element,
 		},
 		{"a string of PHP", `["password"]=> string(12) «"correcthorse"»`, closers + blank + `*=>` + blank + `*string\([0-9]+\)` + blank + `*`, wordName, quoted},
+		{
+			"a string of spew", `Password: (string) (len=12) «"correcthorse"»`,
+			closers + `\s*` + colon + `\s*\(\*?string\)\s*(?:\((?:len=|0x)\w+[^)]{0,20}\)\s*)*`, wordName, quoted,
+		},
 		{"an assignment", `exec db-password=«correcthorse»`, closers + blank + `*` + equals + blank + `*`, weakName, assigned},
 		{"an assignment with a type", `password: string = «'correcthorse'»`, `\s*:\s*[A-Za-z][\w.<>|? ]{0,30}=\s*`, wordName, notPadding},
 		{"an assignment with a type, in Go", `var dbPassword string = «"correcthorse"»`, `\s+\*?[A-Za-z][\w.]*\s*=\s*`, wordName, quoted},
@@ -93,7 +97,7 @@ func follows() []follow {
 // maxBetween limits the text between a name and its value.
 const maxBetween = 240
 
-// named finds the values that follow the names of secrets.
+// named finds the values that follow names of secrets.
 func (t *tables) named(line, lower string, found []span) []span {
 	for _, n := range namesIn(line, lower) {
 		if n.to == len(line) || n.from > 0 && line[n.from-1] == ':' && line[n.to] == ':' {
@@ -123,7 +127,7 @@ func (t *tables) named(line, lower string, found []span) []span {
 	return found
 }
 
-// readAt reads the value that starts at an offset of a line.
+// readAt reads the value that starts at the given offset of a line.
 func readAt(line string, at int, n name) value {
 	v := readValue(line[at:], n.from > 0 && strings.IndexByte("?&;", line[n.from-1]) >= 0)
 	if end := strings.IndexAny(line[at:at+v.to], "])"); end >= 0 && !v.quoted && strings.IndexByte("[(", line[at-1]) >= 0 {
@@ -133,13 +137,13 @@ func readAt(line string, at int, n name) value {
 	return v
 }
 
-// matches reports whether the text after the name is a value of this form. After a space, a word with a dash is the next
-// flag, and a file name precedes no secret.
+// matches reports whether the text after the name has this form. After a space, a word that starts with a dash is the
+// next flag, not a value. A file name is not the name of a secret.
 func (f follow) matches(line string, n name, v value, secret string, at int) bool {
 	if strings.TrimSpace(line[n.to:at]) == "" {
 		isFlag := !v.quoted && strings.HasPrefix(secret, "-")
 		isFile := n.from > 0 && (line[n.from-1] == '/' || line[n.from-1] == '%')            // %2F is a slash
-		isFile = isFile && (!strings.Contains(line[n.to:at], "\t") || !looksSecret(secret)) // a parameter and its value, as text
+		isFile = isFile && (!strings.Contains(line[n.to:at], "\t") || !looksSecret(secret)) // a parameter and its value in text output
 		if isFlag || isFile || line[n.from:n.to] == "sshpass" {
 			return false
 		}
@@ -147,7 +151,7 @@ func (f follow) matches(line string, n name, v value, secret string, at int) boo
 	return f.needs == nil || f.needs(line, n, v, secret)
 }
 
-// whole extends a value without quotes that may contain spaces.
+// whole extends an unquoted value that may contain spaces to its full length.
 func whole(line string, n name, at int, v value) value {
 	before := line[:n.from]
 	end := -1
@@ -189,8 +193,7 @@ var (
 // lineStart matches the text before a name that starts its line.
 var lineStart = lazyregexp.New(`^[\s#;>-]*(?:export\s+)?["']?$`)
 
-// wholeRest extends a value to the end of the line in a settings file, where
-// values may contain spaces.
+// wholeRest extends a value to the end of the line in a settings file, in which values may contain spaces.
 func wholeRest(line string, n name, at int, v value) value {
 	if v.quoted || n.strength < wordName || n.from > 64 || !lineStart.Get().MatchString(line[:n.from]) || strings.HasPrefix(line[at:], Mask) {
 		return v
@@ -204,13 +207,13 @@ func wholeRest(line string, n name, at int, v value) value {
 
 func isOneCase(s string) bool { return s == strings.ToLower(s) || s == strings.ToUpper(s) }
 
-// describes reports whether the value is a property of a secret, as in
-// max_tokens=500, HttpTokens=required or password_file=/run/secrets/db.
+// describes reports whether the value is a property of a secret rather than the secret itself, as in max_tokens=500,
+// HttpTokens=required or password_file=/run/secrets/db.
 func describes(line string, n name, secret string) bool {
 	switch {
 	case n.plural && n.strength < passName && prose.Get().MatchString(secret), (n.plural || n.qualified) && number.Get().MatchString(secret):
 		return true
-	case strings.HasSuffix(line[n.from:n.to], "PWD"): // the working directory of a shell
+	case strings.HasSuffix(line[n.from:n.to], "PWD"): // PWD is the working directory of a shell
 		return strings.HasPrefix(secret, "/")
 	}
 	if isCapital := strings.ToUpper(secret) == secret; isCapital && strings.EqualFold(secret, line[n.from:n.to]) {
@@ -226,18 +229,17 @@ func assigned(line string, n name, v value, secret string) bool {
 	return true
 }
 
-// isAuth reports whether a weak name is the field auth of a Docker configuration
-// or a variable such as REDISCLI_AUTH.
+// isAuth reports whether a weak name is the auth field of a Docker configuration or a variable such as REDISCLI_AUTH.
 func isAuth(name string, v value) bool {
 	return v.quoted && name == "auth" || strings.HasSuffix(name, "_AUTH")
 }
 
-// notPadding rejects the padding of base64, as in password: eHl6Cg==
+// notPadding rejects base64 padding, as in password: eHl6Cg==
 func notPadding(_ string, _ name, _ value, secret string) bool {
 	return !strings.HasPrefix(secret, "=")
 }
 
-// tuple accepts a string after an atom that starts a tuple.
+// tuple accepts a string that follows an atom at the start of a tuple.
 func tuple(line string, n name, v value, _ string) bool {
 	return v.quoted && n.from > 0 && line[n.from-1] == '{'
 }
@@ -266,7 +268,7 @@ func flagged(line string, n name, _ value, secret string) bool {
 	return n.flag && !strings.HasPrefix(secret, "--") && (n.strength > weakName && !isID || looksSecret(secret))
 }
 
-// listed accepts a flag in a list such as [app, --password, x], not a sentence.
+// listed accepts a flag in a list such as [app, --password, x], but not in a sentence.
 func listed(line string, n name, v value, secret string) bool {
 	before := line[:n.from]
 	return strings.LastIndexByte(before, '[') > strings.LastIndexByte(before, ']') && flagged(line, n, v, secret)
@@ -294,7 +296,7 @@ func loginBefore(line string, n name, _ value, secret string) bool {
 	return m != nil && !strings.HasSuffix(m[1], ":") && !isStop(m[1]) && !isStop(secret)
 }
 
-// wholeLine accepts a line that holds only the name and the value.
+// wholeLine accepts a line that contains only the name and the value.
 func wholeLine(line string, n name, v value, secret string) bool {
 	if !lineStart.Get().MatchString(line[:n.from]) || strings.Trim(line[n.to:], " \t\r;\"'") != strings.Trim(secret, ";\"'") {
 		return false
@@ -302,7 +304,7 @@ func wholeLine(line string, n name, v value, secret string) bool {
 	return n.strength >= codeName && !isStop(secret) || v.quoted || looksSecret(secret)
 }
 
-// stops are words after "the password is" that are not passwords.
+// stops lists words that can follow "the password is" but are not passwords.
 var stops = lazyregexp.New(`(?i)^(?:not|no|an?|the|in|too|only|already|still|never|now|about|being|to|for|of|from|by|` +
 	`with|and|or|but|if|on|off|ok|null|new|old|valid|invalid|wrong|` +
 	`incorrect|correct|bad|missing|absent|empty|blank|unset|set|weak|strong|short|long|unknown|secret|safe|same|different|` +
@@ -311,7 +313,7 @@ var stops = lazyregexp.New(`(?i)^(?:not|no|an?|the|in|too|only|already|still|nev
 
 func isStop(s string) bool { return stops.Get().MatchString(strings.Trim(s, `.,;:!?)"'`)) }
 
-// given rejects words that name the source or the target of a secret.
+// given rejects words that describe where a secret comes from or goes to.
 func given(line string, n name, v value, secret string) bool {
 	isCode := strings.ContainsAny(line[n.from:n.to], "_-.")
 	isCode = isCode && n.strength >= codeName && isRandom(secret) && strings.ContainsAny(secret, "0123456789")

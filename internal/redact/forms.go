@@ -7,22 +7,24 @@ import (
 	"muster/internal/base/lazyregexp"
 )
 
-// A form is a secret without a name before it. To support another one, add a row; a test masks each example.
+// A form is a secret that is recognizable without a preceding name. To support another one, add a row; a test masks
+// each example.
 type form struct {
 	rule    string // ID of a Rule
 	what    string
 	example string // « and » enclose the secret
-	hints   string // lower case, ~ means a space; lines without any hint are skipped
+	hints   string // lower case, ~ means a space; lines without any of them are skipped
 	pattern string // the first group is the secret
 	needs   func(secret string) bool
 }
 
 const (
-	argument   = `(?:\s+|` + nul + `|` + quotes + `\s*,?\s*(?:a[0-9]{1,3}=)?` + quotes + `|,\s*)` // between two arguments, also in a JSON array and in an audit record
-	nul        = `(?:\x00|\\+u0000|\\+x00)`                                                       // between the arguments and the variables of a process
+	// argument separates two arguments, also in a JSON array, YAML on one line, an audit record, and a Bash array.
+	argument   = `(?:\s+(?:-\s+|\[)?|` + nul + `|` + quotes + `\s*,?\s*(?:a[0-9]{1,3}=|\[[0-9]{1,3}\]=)?` + quotes + `|,\s*)`
+	nul        = `(?:\x00|\\+u0000|\\+x00)` // separates the arguments of a process
 	stringText = `(?:\\*"[^"]*"|'[^']*')`
 	bare       = `[^\s"'` + "`" + `\\<>]`
-	at         = `@(?:[^s]|s[^h]|sh[^a]|sha[^2]|$)` // but not the @sha256: of an image
+	at         = `@(?:[^s]|s[^h]|sh[^a]|sha[^2]|$)` // an "@", but not that of @sha256: in an image reference
 	queryKey   = `(?:x-(?:amz|goog|oss|ms)-(?:signature|security-token|credential)|access_?token|id_?token|refresh_?token|` +
 		`auth_?token|token|sig|signature|` +
 		`api_?key|apikey|auth|client_?secret|password|passwd|pass|pwd|secret|assertion|samlresponse|ticket|jwt|hmac|otp|` +
@@ -158,6 +160,58 @@ var forms = []form{
 		"named-secret", "a secret that a subshell prints", `TOKEN=$(echo «x9Kq2» | base64)`, "$(echo $(printf $(cat <(echo <(printf",
 		`(?i)(?:pass|pwd|secret|token|key|cred|auth)[\w-]*["']?\s*(?:=\s*["']?\$|[=\s]<)\(\s*(?:echo|printf|cat\s*<<<)\s+(?:-\w+\s+)*` +
 			`(` + stringText + `|[^\s|)]+)`, isValue,
+	},
+	{
+		"named-secret", "a file of passwords that echo writes", `echo "joe:«x9Kq2»" > /etc/app/htpasswd`, "passwd .pass",
+		`\becho\s+(?:-\w+\s+)*["']?[\w.@-]+:([^\s"'\\>]+)(?:\\*["'])?\s*>>?\s*\S*(?:passw|\.pass)`, isValue,
+	},
+	{
+		"named-secret", "a setting of debconf", `mysql-server/root_password password «x9Kq2»`, "password~",
+		`(?i)[\w./-]*passw\w*\s+password\s+([^\s"'\\]+)`, isSetting,
+	},
+	{
+		"named-secret", "a command of a workflow of GitHub", `::add-mask::«x9Kq2»`, "::add-mask::",
+		`::add-mask::([^\s"'\\]+)`, isValue,
+	},
+	{
+		"named-secret", "a named command of a workflow of GitHub", `::set-output name=token::«x9Kq2»`, "::set- ::save-",
+		`(?i)::(?:set-output|set-env|save-state)\s+name=[\w.-]*(?:pass|pwd|secret|token|cred|key)[\w.-]*::([^\s"'\\]+)`, isValue,
+	},
+	{
+		"named-secret", "users of a login module of JAAS",
+		`PlainLoginModule required user_admin="«x9Kq2»" user_joe="«y8Lr3»";`, "user_",
+		`LoginModule\b[^;]*?\buser_[\w.-]+=\\*["']([^"'\\\[]+)`, isValue,
+	},
+	{
+		"named-secret", "a property that Flink loads", `Loading configuration property: s3.secret-key, «x9Kq2»`, "configuration~property",
+		`(?i)configuration property: [\w.-]*(?:pass|secret|token|cred|access-key|api-key)[\w.-]*, ([^\s"'\\]+)`, isValue,
+	},
+	{
+		"named-secret", "user and password of a call that connects", `mysqli_connect('localhost', 'root', «'x9Kq2'», 'app')`,
+		"mysqli pdo dbi-> pg_connect",
+		`(?i)\b(?:mysqli(?:_\w*connect|->__construct|->\w*connect)?|PDO(?:->__construct)?|DBI->connect)\s*\(\s*` +
+			stringText + `\s*,\s*` + stringText + `\s*,\s*(` + stringText + `)`, isValue,
+	},
+	{
+		"named-secret", "a key or a salt of WordPress", `define( 'AUTH_SALT', «'x9Kq2mZ7w'» );`, "define(",
+		`\bdefine\(\s*\\*["'][A-Z_]*(?:KEY|SALT)\\*["']\s*,\s*(` + stringText + `)`, looksSecret,
+	},
+	{
+		"named-secret", "a new access key, as text",
+		"ACCESSKEY\t«AKIAIOSFODNN7EXAMPLE»\t2026-01-02T03:04:05Z\t«x9Kq2mZ7wx9Kq2»\tActive", "accesskey",
+		`\bACCESSKEY(?:\s|\\t)+\S+?(?:\s|\\t)+[0-9T:.Z+-]{10,}(?:\s|\\t)+([^\s\\]{8,})`, isRandom,
+	},
+	{
+		"named-secret", "a password that Elasticsearch sets", `PASSWORD elastic = «x9Kq2»`, "password~",
+		`\bPASSWORD [a-z_]+ = ([^\s"'\\]+)`, isValue,
+	},
+	{
+		"named-secret", "a setting of Redis, as MONITOR prints it", `"config" "set" "requirepass" "«x9Kq2»"`, "requirepass masterauth",
+		`(?i)"(?:requirepass|masterauth)\\*"\s+\\*"([^"\\]+)`, isValue,
+	},
+	{
+		"named-secret", "user and password of ftp", `user joe «x9Kq2mZ7w»`, "user~",
+		`^[\s#>+]*user\s+[\w.@-]+\s+([^\s"'\\;]+)\s*$`, looksSecret,
 	},
 	{
 		"named-secret", "a password file that a subshell prints", `initdb --pwfile=<(printf "%s\n" «"x9Kq2"»)`, "<(echo <(printf <(cat",
@@ -322,9 +376,9 @@ var forms = []form{
 		`(?i)\b\w*(?:auth|credentials?)["']?\s*(?:are|is|:|=)\s*["'(]*[\w.@-]+\s*[:/]\s*([^\s"',})/]+)`, isPair,
 	},
 	{
-		"named-secret", "user and password of a known setting", `stats auth joe:«x9Kq2»`, "stats~auth addauth user.info bundle_",
-		`(?i)(?:\bstats\s+auth\s|\baddauth\s+digest\s|\bauth\.user\.info["']?\s*[:=]|\bBUNDLE_\w+["']?\s*[:=])\s*["']?` +
-			`[\w.@-]+:([^\s"']+)`, isValue,
+		"named-secret", "user and password of a known setting", `stats auth joe:«x9Kq2»`, "stats~auth addauth user.info bundle_ sst_auth",
+		`(?i)(?:\bwsrep_sst_auth\\*["']?\s*[:=]|\bstats\s+auth\s|\baddauth\s+digest\s|\bauth\.user\.info["']?\s*[:=]|\bBUNDLE_\w+["']?\s*[:=])\s*\\*["']?` +
+			`[\w.@-]+:([^\s"'\\]+)`, isValue,
 	},
 	{
 		"named-secret", "a token of a host, of Composer", `"github-oauth": {"github.com": "«x9Kq2»"}`, "-oauth -token bearer",
@@ -507,8 +561,8 @@ func (t *tables) formed(line string, has []bool, found []span) []span {
 	return found
 }
 
-// findAll finds all matches. The search continues right after each secret, because the character that ends one can also
-// precede the next.
+// findAll finds all matches. The search continues directly after each secret, because the character that ends one
+// secret can also introduce the next.
 func findAll(p *regexp.Regexp, line, rule string, needs func(string) bool, found []span) []span {
 	for from := 0; from < len(line); {
 		m := p.FindStringSubmatchIndex(line[from:])
@@ -538,29 +592,29 @@ func isNoMechanism(s string) bool {
 	return isValue(s) && s != "PLAIN" && s != "LOGIN" && s != "NONE" && !strings.HasPrefix(s, "CRAM-") && !strings.HasPrefix(s, "SCRAM-")
 }
 
-// isChange accepts an old and a new password, but not prose.
+// isChange accepts a pair of an old and a new password, but not prose.
 func isChange(s string) bool {
 	old, after, _ := strings.Cut(s, " to ")
 	return isRandom(strings.TrimSpace(old)) && isRandom(strings.TrimSpace(after)) && !identifier.Get().MatchString(old)
 }
 
-// isPair accepts a password after a user name, not a port or the rest of a URL or an ARN.
+// isPair accepts a password after a user name, but not a port or the rest of a URL or ARN.
 func isPair(s string) bool {
 	return isPassword(s) && isRandom(s) && !resource.Get().MatchString("arn:"+s)
 }
 
-// isStored accepts a password or its MD5 hash after a user in quotes, not the name of
-// another thing: a message can hold any two strings side by side.
+// isStored accepts a password or its MD5 hash after a user in quotes. It rejects other text, because a message can
+// contain any two strings next to each other.
 func isStored(s string) bool { return looksSecret(s) && (isMixed(s) || md5Hash.Get().MatchString(s)) }
 
 var md5Hash = lazyregexp.New(`^md5[0-9a-f]{32}$`)
 
-// isSetting rejects a word that ends a sentence about the name of a setting.
+// isSetting rejects the last word of a sentence about the name of a setting.
 func isSetting(s string) bool { return isValue(s) && !isStop(s) && !nouns.Get().MatchString(s) }
 
 var nouns = lazyregexp.New(`(?i)^(?:options?|settings?|directives?|parameters?|config\w*|passwords?|values?|first|again|instead)[.,;:!?]?$`)
 
-// isNoJDBC leaves JDBC URLs of Oracle to the form that handles them.
+// isNoJDBC rejects JDBC URLs of Oracle, which another form handles.
 func isNoJDBC(s string) bool { return !strings.HasPrefix(s, "jdbc:") }
 
 var hostAndPort = lazyregexp.New(`^(?:[\w.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}$`)
@@ -573,8 +627,7 @@ func isHeader(s string) bool {
 
 var ids = lazyregexp.New(`^[0-9]{1,6}$`)
 
-// isPassword rejects the rest of a URL, as in "-u https://...", and a numeric
-// group, as in "-u 1000:1000".
+// isPassword rejects the rest of a URL, as in "-u https://...", and a numeric user and group, as in "-u 1000:1000".
 func isPassword(s string) bool {
 	return isValue(s) && !strings.HasPrefix(s, "//") && !ids.Get().MatchString(s)
 }

@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// index finds which of many substrings a line contains, in one pass.
+// index finds in one pass which of many substrings a line contains.
 type index struct {
 	pieces  []string
 	byStart map[[2]byte][]int
-	starts  [1 << 12]bool // a filter before the map
-	single  [256]int      // pieces of one byte: the index plus 1
+	starts  [1 << 12]bool // a fast filter that avoids most map lookups
+	single  [256]int      // pieces of one byte, as index plus 1
 }
 
 func newIndex(pieces []string) *index {
@@ -29,7 +29,7 @@ func newIndex(pieces []string) *index {
 
 func sieve(a, b byte) int { return (int(a)<<5 ^ int(b)) & (1<<12 - 1) }
 
-// in reports for each piece whether the text contains it.
+// in returns for each piece whether the text contains it.
 func (x *index) in(text string) []bool {
 	has := make([]bool, len(x.pieces))
 	for at := range len(text) {
@@ -46,7 +46,7 @@ func (x *index) in(text string) []bool {
 	return has
 }
 
-// hints are the pieces of a table row. A line without any of them cannot match the row.
+// hints are the pieces of one table row. A line without any of them cannot match the row.
 type hints []int
 
 func (h hints) any(has []bool) bool {
@@ -58,7 +58,7 @@ func (h hints) any(has []bool) bool {
 	return false
 }
 
-// indexer collects the hints of all tables.
+// indexer collects the hints of all rows.
 type indexer struct {
 	pieces []string
 	known  map[string]int
@@ -76,7 +76,7 @@ func (x *indexer) add(pieces ...string) hints {
 	return all
 }
 
-// firstBytes returns the bytes that a match of a pattern can start with.
+// firstBytes returns the bytes with which a match of a pattern can start.
 func firstBytes(pattern string) (first [256]bool) {
 	parsed, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {

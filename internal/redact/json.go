@@ -10,13 +10,13 @@ import (
 	"muster/internal/term"
 )
 
-// jsonToken matches strings, with the colon after a key, and the start and end of
-// objects and arrays.
+// jsonToken matches a string, including the colon after a key, and the start or end of an object or array.
 var jsonToken = lazyregexp.New(`"(?:[^"\\]|\\.)*"(\s*:)?|[{}\[\]]`)
 
-// JSON masks the strings of a JSON document by key, by the name in the same object ({"name": ..., "value": ...}), and by
-// the rules. The strings of an array are treated as the lines of one text and as the arguments of one command. The order
-// of keys is unchanged. Invalid JSON is masked as text. Control characters are escaped.
+// JSON masks the strings of a JSON document. A string is masked by its key, by the name in the same object ({"name":
+// ..., "value": ...}), or by the rules. The strings of an array are also treated as the lines of one text and as the
+// arguments of one command. The order of keys does not change. Invalid JSON is masked as text. Control characters are
+// escaped.
 func (f *Filter) JSON(data []byte) []byte {
 	if !json.Valid(data) {
 		return []byte(f.cleaned(string(data)))
@@ -28,7 +28,7 @@ func (f *Filter) JSON(data []byte) []byte {
 	return term.InertJSON(bytes.Join(append(w.out, data[w.end:]), nil))
 }
 
-// cleaned masks a text and cleans its lines.
+// cleaned masks a text and escapes its control characters.
 func (f *Filter) cleaned(text string) string {
 	lines := strings.Split(f.Text(text), "\n")
 	for i, line := range lines {
@@ -37,12 +37,12 @@ func (f *Filter) cleaned(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// walk is a pass over a JSON document.
+// walk is one pass over a JSON document.
 type walk struct {
 	filter *Filter
 	data   []byte
-	end    int      // of the last token
-	out    [][]byte // the output in pieces, because a value can be masked later
+	end    int      // end of the last token
+	out    [][]byte // the output in pieces, because earlier values can be masked later
 	stack  []level
 }
 
@@ -55,10 +55,10 @@ type level struct {
 	isSecret bool    // the key or a name field is the name of a secret
 	values   []place // of value fields
 	elements []place
-	deep     bool // contains other levels
+	deep     bool // contains other objects or arrays
 }
 
-// place is the position of a string in data and in out.
+// place is the position of a string in the input and in the output.
 type place struct{ from, to, out int }
 
 func (w *walk) token(m []int) {
@@ -88,7 +88,7 @@ func (w *walk) token(m []int) {
 func (w *walk) text(top *level, between string, m []int) {
 	var text string
 	if m[2] >= 0 { // a key
-		_ = json.Unmarshal(w.data[m[0]:m[2]], &text) // valid: the document is
+		_ = json.Unmarshal(w.data[m[0]:m[2]], &text) // cannot fail, because the document is valid
 		w.quote(&Filter{Hits: w.filter.Hits}, "", text)
 		w.out = append(w.out, w.data[m[2]:m[1]])
 		top.key = text
@@ -104,7 +104,7 @@ func (w *walk) text(top *level, between string, m []int) {
 		if between == "," && len(top.elements) > 0 {
 			last := top.elements[len(top.elements)-1]
 			var before string
-			_ = json.Unmarshal(w.data[last.from:last.to], &before) // valid: the document is
+			_ = json.Unmarshal(w.data[last.from:last.to], &before) // cannot fail, because the document is valid
 			if feedsNext(before, text) {
 				w.mask(last, "named-secret")
 			}
@@ -128,7 +128,7 @@ func (w *walk) quote(f *Filter, key, text string) {
 	w.out = append(w.out, quoted)
 }
 
-// close masks the secrets that only the complete object or array reveals.
+// close masks the secrets that are recognizable only in the complete object or array.
 func (w *walk) close(l *level) {
 	if l.isSecret {
 		for _, v := range l.values {

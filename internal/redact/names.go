@@ -6,7 +6,7 @@ import (
 	"unicode"
 )
 
-// strength is the likelihood that a name introduces a secret.
+// strength is how likely a name is followed by a secret.
 type strength int
 
 const (
@@ -21,12 +21,12 @@ const (
 type name struct {
 	strength
 	from, to  int
-	flag      bool // starts with a dash, as in --password
-	plural    bool // tokens: a number after it is a count
-	qualified bool // password_file, token_ttl: a property of a secret
+	flag      bool // starts with dashes, as in --password
+	plural    bool // plural, as in tokens: a number after it is a count
+	qualified bool // with a qualifier, as in password_file or token_ttl: a property of a secret
 }
 
-// maxName limits how much of the end of an identifier is read.
+// maxName is the maximum number of bytes of an identifier that are examined, counted from its end.
 const maxName = 96
 
 func inName(c byte) bool {
@@ -36,7 +36,7 @@ func inName(c byte) bool {
 // namesIn finds the names of secrets in a line.
 func namesIn(line, lower string) []name {
 	var found []name
-	blank := -2 // end of the last identifier if it was a kind of key
+	blank := -2 // end of the previous identifier if it was a kind of key
 	for at := 0; at < len(line); at++ {
 		if !inName(line[at]) {
 			continue
@@ -61,8 +61,8 @@ func namesIn(line, lower string) []name {
 	return found
 }
 
-// escapeAt returns the length of the escape after a backslash before line[at], such as the n of a line ending. It is not
-// part of a name.
+// escapeAt returns the length of the escape sequence at line[at], without its backslash, or 0. For \n it is 1. The
+// escape is not part of a name.
 func escapeAt(line string, at int) int {
 	switch {
 	case at == 0 || line[at-1] != '\\':
@@ -89,16 +89,16 @@ func nameOf(line, lower string, from, to int) name {
 	}
 	n.flag = line[n.from] == '-' && (n.from == 0 || strings.IndexByte(" \t\"'`=([,\\\x00", line[n.from-1]) >= 0 || endsInNUL(line[:n.from]))
 	n.strength, n.plural, n.qualified = classify(words(line[from:to]))
-	if lower[from:to] == "_auth" || strings.HasSuffix(lower[from:to], "__auth") { // of npm
+	if lower[from:to] == "_auth" || strings.HasSuffix(lower[from:to], "__auth") { // as in .npmrc
 		n.strength = codeName
 	}
 	return n
 }
 
-// endsInNUL reports whether a text ends in an escaped NUL.
+// endsInNUL reports whether a text ends with an escaped NUL.
 func endsInNUL(s string) bool { return strings.HasSuffix(s, `\u0000`) || strings.HasSuffix(s, `\x00`) }
 
-// strengthOf classifies a whole text, such as a key in JSON.
+// strengthOf classifies a complete text, such as a JSON key.
 func strengthOf(text string) strength {
 	text = strings.TrimSpace(text)
 	text = text[max(0, len(text)-maxName):]
@@ -112,8 +112,7 @@ func strengthOf(text string) strength {
 	return s
 }
 
-// words splits an identifier at punctuation, digits and capitals: dbPassword2 is
-// db, password.
+// words splits an identifier at punctuation, digits and capitals: dbPassword2 becomes db and password.
 func words(identifier string) []string {
 	var all []string
 	var word []rune
@@ -138,15 +137,15 @@ func words(identifier string) []string {
 	return all
 }
 
-// classify rates a name by its last word for a secret.
+// classify returns the strength of a name, based on the last of its words that names a secret.
 func classify(all []string) (s strength, plural, qualified bool) {
 	for i, w := range slices.Backward(all) {
 		switch {
-		case w == "passwd" && len(all) == 1: // also a program and a file
+		case w == "passwd" && len(all) == 1: // also the name of a program and a file
 			s = wordName
 		case endsIn(w, passWords) && !slices.Contains(notPass, w), strings.HasPrefix(w, "password"), strings.HasPrefix(w, "passwd"):
 			s = passName
-		case w == "id" && i > 1 && all[i-1] == "key" && all[i-2] == "access": // not a secret, and recognizable by its form
+		case w == "id" && i > 1 && all[i-1] == "key" && all[i-2] == "access": // an access key ID is not secret
 			return weakName, false, true
 		case slices.Contains(codeWords, w), i > 0 && (w == "key" || w == "keys") && slices.Contains(keyKinds, all[i-1]),
 			i > 0 && all[i-1] == "auth" && (w == "data" || w == "string"), i > 0 && all[i-1] == "access" && w == "signature":

@@ -8,16 +8,16 @@ import (
 	"muster/internal/base/lazyregexp"
 )
 
-// A log in JSON or logfmt contains lines of other programs in quoted strings, which can themselves contain such strings.
-// Each string is searched as a text with its own lines.
+// JSON and logfmt logs contain lines of other programs in quoted strings, and these lines can contain quoted strings
+// too. Each string is searched as a separate text.
 
-// maxDepth limits the search for strings within strings.
+// maxDepth limits how deeply nested strings are searched.
 const maxDepth = 3
 
-// quotedText matches strings that are long enough for a name and a secret.
+// quotedText matches strings long enough to contain a name and a secret.
 var quotedText = lazyregexp.New(`"((?:[^"\\]|\\.){8,})"`)
 
-// nested finds the secrets in the strings of a line.
+// nested finds the secrets in the quoted strings of a line.
 func nested(line string, depth int, found []span) []span {
 	if depth >= maxDepth {
 		return found
@@ -27,23 +27,37 @@ func nested(line string, depth int, found []span) []span {
 		if m == nil {
 			return found
 		}
-		text, raw := unescape(line, from+m[2], from+m[3])
-		var inner Filter
-		all := strings.Split(text, "\n")
-		at := 0
-		for i, one := range all {
-			for _, s := range inner.find(one, following(all, i), depth+1) {
-				found = append(found, span{raw[at+s.from], raw[at+s.to], s.rule})
-			}
-			at += len(one) + 1
-		}
+		found = inText(line, from+m[2], from+m[3], depth, found)
 		from += m[3]
 	}
 	return found
 }
 
-// unescape decodes the escapes of line[from:to]. raw maps each byte of the text to
-// its offset in the line.
+// inText searches line[from:to] as a text with lines of its own.
+func inText(line string, from, to, depth int, found []span) []span {
+	text, raw := unescape(line, from, to)
+	var inner Filter
+	all := strings.Split(text, "\n")
+	at := 0
+	for i, one := range all {
+		for _, s := range inner.find(one, following(all, i), depth+1) {
+			found = append(found, span{raw[at+s.from], raw[at+s.to], s.rule})
+		}
+		at += len(one) + 1
+	}
+	return found
+}
+
+// flattened finds the secrets in a line that holds several lines with their ends
+// escaped, and no quotes around them: a value of an env file that was YAML.
+func flattened(line string, depth int, found []span) []span {
+	if depth >= maxDepth || strings.Count(line, `\n`) < 2 {
+		return found
+	}
+	return inText(line, 0, len(line), depth, found)
+}
+
+// unescape decodes the escape sequences in line[from:to]. raw maps each byte of the result to its offset in the line.
 func unescape(line string, from, to int) (text string, raw []int) {
 	out := make([]byte, 0, to-from)
 	raw = make([]int, 0, to-from+1)

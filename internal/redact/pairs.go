@@ -6,7 +6,7 @@ import (
 	"muster/internal/base/lazyregexp"
 )
 
-// Many formats keep a name and its value in two fields, in any order:
+// Many formats store a name and its value in two fields, in any order:
 //
 //	{"name":"DB_PASSWORD","value":"..."}
 //	{Name: "x", Value: "y"}
@@ -18,14 +18,14 @@ import (
 var pairField = lazyregexp.New(`(?i)(?:^|[^\w])(?:` + quotes + `)?((?:[a-z]+[_-]?)?(?:name|key|property|value)|val)(?:` + quotes + `)?` +
 	`\s*(?:[:=]>?|,\s*` + quotes + `)\s*(?:Some\()?`)
 
-// pair is an open object.
+// pair is an object whose end has not been found yet.
 type pair struct {
 	isSecret bool // the name is the name of a secret
 	named    bool
 	values   []span
 }
 
-// paired finds the values of pairs with the name of a secret.
+// paired finds the values of pairs whose name is the name of a secret.
 func paired(line, lower string, found []span) []span {
 	if !strings.Contains(lower, "val") {
 		return found
@@ -77,7 +77,7 @@ func ends(between string) bool {
 	return strings.ContainsAny(strings.NewReplacer("&quot;", "", `"),`, "", "Some(", "").Replace(between), "{}()<>;")
 }
 
-// cutAt returns the end of an unquoted value before other fields.
+// cutAt returns the end of an unquoted value that is followed by other fields.
 func cutAt(text string) int {
 	if at := strings.IndexAny(text, ",}>;"); at >= 0 {
 		return at

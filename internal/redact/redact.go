@@ -1,7 +1,7 @@
-// Package redact masks secrets in text that muster shows or collects. It reads and
-// writes no files. IDs, ARNs, digests and times stay readable.
+// Package redact masks secrets in text that muster shows or collects. It does not read or write files. IDs, ARNs,
+// digests and times stay readable.
 //
-// A line is searched in five ways. Each is a table that is easy to extend:
+// A line is searched in five ways, each with a table that is easy to extend:
 //
 //	names.go, follow.go  a name such as DB_PASSWORD, then its value: --db-password x
 //	pairs.go             a name and a value in two fields: {"name": ..., "value": ...}
@@ -9,18 +9,18 @@
 //	vendors.go           a known prefix: ghp_x
 //	commands.go          an argument of a known program: mysql -px
 //
-// runs.go finds long random text, nested.go searches the strings in a line, and
-// lines.go handles secrets that span lines. Filter puts them together:
+// runs.go finds long random text, nested.go searches quoted strings, and lines.go handles secrets that span lines.
+// Filter combines them:
 //
 //	password := "hunter2"   becomes   password := "[masked]"
 package redact
 
 import "muster/internal/base/lazyregexp"
 
-// Mask replaces a secret. It does not reveal the length.
+// Mask replaces a secret. It does not reveal the secret's length.
 const Mask = "[masked]"
 
-// secretWord is part of the names of secrets.
+// secretWord matches words that occur in names of secrets.
 const secretWord = `(?:pass|pwd|secret|token|cred|auth_?data|(?:access|account|api|encryption|license|private|` +
 	`signing)[-_ ]?key)`
 
@@ -29,24 +29,24 @@ var (
 	secretName  = lazyregexp.New(`(?i)` + secretWord + `|_key$|^_?auth$`)
 	secretField = lazyregexp.New(`(?i)` + secretWord + `[^:=]*[:=]`) // as in {"splunk-token":
 	proxyName   = lazyregexp.New(`(?i)_proxy$`)
-	userInfo    = lazyregexp.New(`(?s)://.*@`) // to the last "@": a password may hold one, or a slash
+	userInfo    = lazyregexp.New(`(?s)://.*@`) // up to the last "@", because a password may contain "@" or a slash
 	proxyUser   = lazyregexp.New(`(?s)^([\s"']*[A-Za-z][A-Za-z0-9+.-]*://)?.*@`)
 )
 
-// Value masks the value of a variable.
+// Value masks the value of a variable if the variable's name or the value itself indicates a secret.
 func Value(name, value string) string {
 	switch {
 	case value == "":
 		return value
 	case secretName.Get().MatchString(name), secretField.Get().MatchString(value):
 		return Mask
-	case proxyName.Get().MatchString(name): // its scheme may be left out
+	case proxyName.Get().MatchString(name): // the URL may lack a scheme
 		return Log(proxyUser.Get().ReplaceAllString(value, "${1}"+Mask+"@"))
 	}
 	return userInfo.Get().ReplaceAllLiteralString(Log(value), "://"+Mask+"@")
 }
 
-// Text masks a line of free text. A line that mentions a secret is masked as a whole.
+// Text masks a line of free text. If the line mentions a secret, the whole line is masked.
 func Text(line string) string {
 	if secretText.Get().MatchString(line) {
 		return Mask
@@ -54,6 +54,6 @@ func Text(line string) string {
 	return userInfo.Get().ReplaceAllLiteralString(Log(line), "://"+Mask+"@")
 }
 
-// Log masks the secrets in the output of another program. Other text is unchanged: "no valid credentials" is what the
-// reader needs.
+// Log masks the secrets in the output of another program. It keeps other text unchanged, such as "no valid
+// credentials", because the reader needs it.
 func Log(text string) string { return new(Filter).Text(text) }

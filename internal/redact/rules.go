@@ -6,10 +6,10 @@ type Rule struct {
 	What string `json:"what"`
 }
 
-// LongLine is the rule that cuts the rest of a long line.
+// LongLine is the rule for the end of a line that is too long.
 const LongLine = "long-line"
 
-// Rules lists the rules.
+// Rules returns all rules.
 func Rules() []Rule {
 	return []Rule{
 		{"private-key", "a private key, over all its lines"},

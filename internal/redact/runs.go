@@ -8,11 +8,12 @@ import (
 	"muster/internal/base/lazyregexp"
 )
 
-// Rules for runs of base64 characters. Code scans for them, because patterns took most of the time.
+// The rules for runs of base64 characters. They are implemented in code, because with patterns they took most of the
+// total time.
 const awsSecret, longBase64 = "aws-secret-key", "base64"
 
-// ruleOfRun returns the rule that makes a run a secret, or "". padded means that the trailing equals signs belong to the
-// run and do not assign a value.
+// ruleOfRun returns the ID of the rule by which a run is a secret, or "". padded means that the equals signs after the
+// run are base64 padding and not an assignment.
 func ruleOfRun(run string, padded bool) string {
 	bare := strings.TrimRight(run, "=")
 	switch {
@@ -29,8 +30,9 @@ func ruleOfRun(run string, padded bool) string {
 	return ""
 }
 
-// isKeyLine accepts a whole line of a base64 key with any number of slashes: 64 characters (RFC 7468), 70 (OpenSSH) or
-// 76 (MIME). In random base64, 64 of 100 neighboring characters differ in kind; in words, far fewer do.
+// isKeyLine accepts a complete line of a base64 key, with any number of slashes: 64 characters (RFC 7468), 70 (OpenSSH)
+// or 76 (MIME). In random base64, about 64 of 100 pairs of neighboring characters are of different kinds; in words, far
+// fewer.
 func isKeyLine(run string) bool {
 	if n := len(run); n != 64 && n != 70 && n != 76 {
 		return false
@@ -44,7 +46,7 @@ func isKeyLine(run string) bool {
 	return changes >= 24 && isMixed(run)
 }
 
-// kindOf distinguishes capitals, other letters, digits and signs.
+// kindOf returns the kind of a character: capital, other letter, digit or sign.
 func kindOf(c byte) int {
 	switch {
 	case 'a' <= c && c <= 'z':
@@ -57,10 +59,10 @@ func kindOf(c byte) int {
 	return 3
 }
 
-// isLongMixed accepts base64, in which slashes are rare, not a path.
+// isLongMixed accepts base64, which rarely contains slashes, but not paths.
 func isLongMixed(piece string) bool { return len(piece) >= 20 && isMixed(piece) }
 
-// isLongText finds text in base64 next to an unrelated slash.
+// isLongText reports whether the run contains base64-encoded text next to an unrelated slash.
 func isLongText(piece string) bool {
 	return len(piece) >= 16 && isCased(piece) && !hexTail.Get().MatchString(piece) && isEncodedText(piece)
 }
@@ -94,29 +96,29 @@ func runs(line string, found []span) []span {
 	return found
 }
 
-// endsRun reports whether a run of base64 can end before the rest of a line.
+// endsRun reports whether a run of base64 can end before the given rest of the line.
 func endsRun(rest string) bool {
 	return rest == "" || strings.IndexByte(" \t\"',;:&<>)}]\\", rest[0]) >= 0
 }
 
 var (
 	hexTail = lazyregexp.New(`(?:^|/)[0-9a-f]{8,}$`)
-	path    = lazyregexp.New(`^/?(?:(?:[A-Z]?[a-z]+)*[0-9]*/){3,}(?:[A-Z]?[a-z]+)*[0-9]*$`) // one in 10^8 keys looks so
+	path    = lazyregexp.New(`^/?(?:(?:[A-Z]?[a-z]+)*[0-9]*/){3,}(?:[A-Z]?[a-z]+)*[0-9]*$`) // matches about one in 10^8 random keys
 )
 
-// camelPath is a path of names such as role/AmazonEC2ContainerServiceforEC2Role,
-// which has 40 characters. One in 10^7 keys looks so.
+// camelPath matches a path of names such as role/AmazonEC2ContainerServiceforEC2Role, which has 40 characters. It
+// matches about one in 10^7 random keys.
 var camelPath = lazyregexp.New(`^/?(?:(?:[A-Z]{1,4}[0-9]{0,2})*[a-z]{3,}[0-9]{0,2}/?)+$`)
 
-// isCased accepts base64, but not hexadecimal digits or capitals only.
+// isCased accepts base64, but not text that consists only of hexadecimal digits or capitals.
 func isCased(s string) bool { return strings.ToLower(s) != s && strings.ToUpper(s) != s }
 
-// isMixed accepts random text, but not a path of words or a text that ends with an ID.
+// isMixed accepts random text, but not a path of words or text that ends with an ID.
 func isMixed(s string) bool {
 	return isCased(s) && strings.ContainsAny(s, "0123456789") && !hexTail.Get().MatchString(s) && !path.Get().MatchString(s) && !camelPath.Get().MatchString(s)
 }
 
-// isEncodedText reports whether a run is printable text in base64.
+// isEncodedText reports whether a run is base64-encoded printable text.
 func isEncodedText(s string) bool {
 	decoded, err := base64.StdEncoding.DecodeString(s)
 	return err == nil && !slices.ContainsFunc(decoded, func(c byte) bool {

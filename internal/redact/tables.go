@@ -13,7 +13,7 @@ type tables struct {
 	vendors  []hints
 	forms    []row
 	commands []row
-	programs map[string]bool // whose arguments may be on lines of their own
+	programs map[string]bool // programs whose arguments may be on separate lines
 	follows  []follow
 	between  []anchored
 }
@@ -24,13 +24,13 @@ type row struct {
 	program, pattern *regexp.Regexp
 }
 
-// anchored is a pattern that matches at the start of a text.
+// anchored is a pattern that matches only at the start of a text.
 type anchored struct {
 	pattern *regexp.Regexp
 	first   [256]bool
 }
 
-// ready compiles the tables on first use, because a boot does not need them.
+// ready compiles the tables on first use, because a normal boot does not need them.
 var ready = sync.OnceValue(func() *tables {
 	x := indexer{known: map[string]int{}}
 	t := &tables{stems: x.add(stems...), follows: follows()}
@@ -63,7 +63,7 @@ func fieldsOf(hints string) []string {
 	return all
 }
 
-// compile compiles a command. Its arguments can be the strings of a JSON array.
+// compile compiles a command. The pattern also matches arguments that are strings of a JSON array.
 func (c command) compile(x *indexer) row {
 	var quoted, pieces []string
 	for name := range strings.FieldsSeq(c.programs) {
@@ -75,7 +75,7 @@ func (c command) compile(x *indexer) row {
 	const before = `(?:^|[\s"'/=(;|&\[` + "`" + `\\$>:\x00])`
 	return row{
 		x.add(pieces...),
-		regexp.MustCompile(before + `(?:` + strings.Join(quoted, "|") + `)(?:\.exe|\.sh)?` + argument),
-		regexp.MustCompile(`(?:^|` + argument + `|:\s*\[)["']?` + strings.ReplaceAll(c.before, "ARG", argument)),
+		regexp.MustCompile(before + `(?:` + strings.Join(quoted, "|") + `)(?:\.exe|\.sh)?(?:` + argument + `|'\s*,\s*)`),
+		regexp.MustCompile(`(?:^|` + argument + `|:\s*\[\s*)["']?` + strings.ReplaceAll(c.before, "ARG", argument)),
 	}
 }

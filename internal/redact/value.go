@@ -13,8 +13,7 @@ type value struct {
 	references bool // contains ARNs of secrets
 }
 
-// quotes matches a quotation mark after any number of backslashes, or one that
-// HTML, a URL or JSON escapes.
+// quotes matches a quotation mark, either preceded by any number of backslashes or as an HTML, URL or JSON escape.
 const quotes = `(?:\\*["'` + "`" + `]|&quot;|&#3[49];|%(?:25)*2[27]|\\+u002[27]|\\+x2[27])`
 
 var (
@@ -36,8 +35,7 @@ var (
 		`[A-Z0-9_]+=.*|[\w.-]+@[\w.-]+)$`)
 )
 
-// readValue reads the value at the start of s. In a query string it ends at an
-// ampersand.
+// readValue reads the value at the start of s. In a query string, the value ends at an ampersand.
 func readValue(s string, query bool) value {
 	if strings.HasPrefix(s, Mask) {
 		return value{to: len(Mask)}
@@ -71,8 +69,8 @@ func readValue(s string, query bool) value {
 	return value{to: bareEnd(s, query)}
 }
 
-// closing finds the quotation mark that closes open, with at most as many backslashes before it. It returns the start
-// and the end of that mark.
+// closing finds the quotation mark that closes open. It accepts at most as many backslashes before it as before open.
+// It returns the start and the end of that mark.
 func closing(s string, from int, open string) (to, end int) {
 	if last := open[len(open)-1]; last == ';' || strings.ContainsAny(open, "%ux") {
 		if at := strings.Index(s[from:], open); at >= 0 {
@@ -87,7 +85,7 @@ func closing(s string, from int, open string) (to, end int) {
 			slashes++
 			continue
 		case open[len(open)-1]:
-			if len(open) == 1 && slashes%2 == 0 { // "a\\\\" ends in a backslash
+			if len(open) == 1 && slashes%2 == 0 { // as in "a\\\\", which ends with escaped backslashes
 				return at, at + 1
 			}
 			if slashes < len(open) && len(open) > 1 {
@@ -133,7 +131,7 @@ scan:
 	return bracketEnd(strings.TrimRight(s[:at], ",;"))
 }
 
-// bracketEnd returns the length of the text without trailing unmatched closing brackets.
+// bracketEnd returns the length of the text without unmatched closing brackets at its end.
 func bracketEnd(text string) int {
 	for i, c := range []byte(")]}") {
 		if text != "" && text[len(text)-1] == c && strings.IndexByte(text, "([{"[i]) < 0 {
@@ -143,8 +141,7 @@ func bracketEnd(text string) int {
 	return len(text)
 }
 
-// escaped returns the number of backslashes before an escaped quote or separator at
-// the start of s.
+// escaped returns the number of backslashes before the escaped quote or separator at the start of s.
 func escaped(s string) int {
 	at := 0
 	for at < len(s) && s[at] == '\\' {
@@ -167,7 +164,7 @@ func isValue(s string) bool {
 	return !constant.Get().MatchString(s) && !variable.Get().MatchString(s) && !resource.Get().MatchString(s) && s != Mask
 }
 
-// isRandom rejects the words of a sentence and file names.
+// isRandom rejects file names and the words of a sentence.
 func isRandom(s string) bool {
 	return isValue(s) && !prose.Get().MatchString(strings.Trim(s, `"'\([{<`)) && !fileName.Get().MatchString(s) && !strings.HasPrefix(s, "//")
 }
@@ -181,7 +178,7 @@ func looksSecret(s string) bool {
 		strings.ContainsAny(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 }
 
-// isLong accepts random text with at least the length of a key.
+// isLong accepts random text that is at least as long as a key.
 func isLong(s string) bool {
 	return len(s) >= 12 && looksSecret(s) && strings.ContainsAny(s, "0123456789") && !strings.ContainsAny(s, ",;:")
 }

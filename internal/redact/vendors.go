@@ -2,12 +2,12 @@ package redact
 
 import "strings"
 
-// A vendor starts its tokens with a known prefix. To support another one, add a row.
+// A vendor is a service whose tokens start with known prefixes. To support another one, add a row.
 type vendor struct {
 	name     string
 	prefixes string // separated by spaces; ~ means a space
 	least    int    // minimum number of characters after the prefix
-	signs    string // allowed after the prefix, besides letters, digits and _
+	signs    string // characters allowed after the prefix, in addition to letters, digits and _
 }
 
 var vendors = []vendor{
@@ -64,7 +64,7 @@ var vendors = []vendor{
 	{"Elastic, Okta", "SSWS~ essu_", 20, "-=+/"},
 }
 
-// vended finds tokens with the prefix of a vendor.
+// vended finds tokens that start with a vendor's prefix.
 func (t *tables) vended(line string, has []bool, found []span) []span {
 	for i, v := range vendors {
 		if !t.vendors[i].any(has) {
@@ -92,7 +92,7 @@ func (v vendor) tokens(line, prefix string, found []span) []span {
 		if to-at < v.least || from > 0 && isWord(line[from-1]) && line[from-1] != '_' {
 			continue
 		}
-		if prefix != "SK" || isHex(line[at:to]) { // SK alone also starts words
+		if prefix != "SK" || isHex(line[at:to]) { // words can start with SK too
 			found = append(found, span{from, to, "vendor-token"})
 		}
 		at = to

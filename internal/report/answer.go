@@ -8,9 +8,8 @@ import (
 	"muster/internal/term"
 )
 
-// The answer is the first thing that a person reads: what is wrong in one line,
-// then the evidence, the fix and, for a cause that was inferred, what would
-// confirm it. It ends at the first empty line:
+// answer is the first part of the output: what is wrong in one line, then the evidence and the fix. If the cause was
+// inferred, it also shows what would confirm it. The answer ends at the first empty line:
 //
 //	Cause: /etc/ecs/ecs.config:4: ECS_CLUSTER has a space before "="
 //	  why      the ECS agent joined the cluster "default"
@@ -19,10 +18,10 @@ import (
 //	  page     muster explain ecs-config-misread
 type answer struct {
 	headline string
-	about    *check.Cause // nil: nothing is wrong
+	about    *check.Cause // the finding; nil if nothing is wrong
 }
 
-// color is that of the status of what the answer is about.
+// color returns the color for the status of the answer's finding.
 func (a answer) color() string {
 	if a.about == nil {
 		return colors[check.Pass]
@@ -30,8 +29,8 @@ func (a answer) color() string {
 	return colors[a.about.Status]
 }
 
-// answer is the most likely cause, else the first warning, else what could not
-// be checked.
+// answer returns the most likely cause. Without a cause it returns the first warning, and without a warning the first
+// finding that could not be checked.
 func (r *Report) answer() answer {
 	switch unknown := r.undetermined(); {
 	case len(r.Causes) > 0:
@@ -44,7 +43,7 @@ func (r *Report) answer() answer {
 	return answer{"Healthy", nil}
 }
 
-// kind is what stands before the summary of a cause.
+// kind returns the text before the summary of a cause.
 func kind(c check.Cause) string {
 	switch {
 	case c.Status == check.Warn && c.Confirm != "":
@@ -57,7 +56,7 @@ func kind(c check.Cause) string {
 	return "Cause: "
 }
 
-// answer writes the answer and the symptoms of its cause.
+// answer writes the answer and the symptoms of its cause. The other causes follow.
 func (p *printer) answer(r *Report) {
 	a := r.answer()
 	p.title(a.color(), a.headline)
@@ -76,8 +75,8 @@ func (p *printer) answer(r *Report) {
 
 func lowerFirst(s string) string { return string(s[0]|0x20) + s[1:] }
 
-// Table writes the answer, then what else is not as it should be, the worst last,
-// where the eye is when it has scrolled by. Verbose: also what passed.
+// Table writes the answer, then the other findings that did not pass. The worst is last, because the end of the output
+// stays visible in a terminal. With verbose, the findings that passed are included.
 func (r *Report) Table(out io.Writer, style term.Style, verbose bool) error {
 	p := &printer{out: out, Style: style}
 	p.answer(r)
@@ -89,8 +88,8 @@ func (r *Report) Table(out io.Writer, style term.Style, verbose bool) error {
 	return p.err
 }
 
-// others are the findings that the answer, the causes and their symptoms do not
-// name, the worst last; those that passed are among them if all.
+// others returns the findings that are neither the answer nor a cause's symptom, the worst last. It includes findings
+// that passed or were skipped only if all is set.
 func (r *Report) others(all bool) []check.Finding {
 	named := r.named()
 	var out []check.Finding
@@ -109,7 +108,7 @@ func (r *Report) others(all bool) []check.Finding {
 	return out
 }
 
-// named returns the ids of the findings in the answer and under the other causes.
+// named returns the IDs of the answer's finding and of the symptoms of all causes.
 func (r *Report) named() map[string]bool {
 	ids := map[string]bool{}
 	if a := r.answer(); a.about != nil {
@@ -126,8 +125,8 @@ func (r *Report) named() map[string]bool {
 	return ids
 }
 
-// Diagnosis writes what `muster debug` shows: the answer, then every check in
-// order. Verbose: with the evidence of what passed.
+// Diagnosis writes the output of `muster debug`: the answer, then every check in order. With verbose, it includes the
+// evidence of findings that passed.
 func (r *Report) Diagnosis(out io.Writer, style term.Style, verbose bool) error {
 	p := &printer{out: out, Style: style}
 	p.answer(r)
@@ -138,8 +137,8 @@ func (r *Report) Diagnosis(out io.Writer, style term.Style, verbose bool) error 
 	return p.err
 }
 
-// details are the evidence, the fix, what would confirm it, and the page on it.
-// A command stands on a line of its own and is never wrapped.
+// details writes the evidence, the fix, what would confirm the finding, and the command that prints its page. A command
+// is on its own line and is never wrapped.
 func (p *printer) details(f check.Finding) {
 	p.labelledLines("why", f.Evidence)
 	if f.Fix.Text != "" {
@@ -160,7 +159,7 @@ func (p *printer) details(f check.Finding) {
 	}
 }
 
-// labelledLines writes the label before the first line only.
+// labelledLines writes the lines, with the label in front of the first one.
 func (p *printer) labelledLines(label string, lines []string) {
 	for _, line := range lines {
 		p.detail(label, line)
@@ -168,12 +167,12 @@ func (p *printer) labelledLines(label string, lines []string) {
 	}
 }
 
-// verbatim writes a text that is copied from the screen: it stays on one line.
+// verbatim writes text that users copy from the screen. It is not wrapped.
 func (p *printer) verbatim(label, text string) {
 	p.line(p.Paint(term.Dim, fmt.Sprintf("%-*s", margin, "  "+label)) + p.Text(text))
 }
 
-// symptoms lists what a cause explains, in a paragraph of its own.
+// symptoms writes the findings that the cause explains, as a separate paragraph.
 func (p *printer) symptoms(r *Report, cause check.Cause) {
 	if len(cause.Symptoms) == 0 {
 		return

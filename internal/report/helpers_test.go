@@ -12,7 +12,7 @@ import (
 	"muster/internal/report"
 )
 
-// finds is a check that finds just this.
+// finds returns a check that reports exactly these findings.
 func finds(id string, group check.Group, found ...check.Finding) check.Check {
 	for i, f := range found {
 		if f.ID != "" {
@@ -23,7 +23,7 @@ func finds(id string, group check.Group, found ...check.Finding) check.Check {
 		Run: func(context.Context) []check.Finding { return found }}
 }
 
-// kinds are those with these ids.
+// kinds returns finding kinds with these IDs.
 func kinds(ids ...string) []*check.Kind {
 	var out []*check.Kind
 	for _, id := range ids {
@@ -32,19 +32,19 @@ func kinds(ids ...string) []*check.Kind {
 	return out
 }
 
-// needing makes a check need others.
+// needing returns the check with these prerequisites.
 func needing(c check.Check, needs ...string) check.Check {
 	c.Needs = kinds(needs...)
 	return c
 }
 
-// remote makes a check one that asks the AWS API.
+// remote marks a check as one that calls the AWS API.
 func remote(c check.Check) check.Check {
 	c.Remote = true
 	return c
 }
 
-// sick is an instance with two causes, symptoms of one of them by each way, and
+// sick returns the checks of an instance with two causes, symptoms that are linked to a cause in each possible way, and
 // one finding of each other status.
 func sick() []check.Check {
 	return []check.Check{
@@ -76,7 +76,7 @@ func healthy() []check.Check {
 		finds("warm-pool", check.Instance, check.Skipped("no Auto Scaling group")...)}
 }
 
-// made is the report of these checks, with nothing in it of the machine's.
+// made returns the report of these checks. It contains nothing that depends on this machine.
 func made(t *testing.T, checks []check.Check, about report.About) *report.Report {
 	t.Helper()
 	about.Version, about.Instance, about.At = "v1.2.3", "i-0123456789abcdef0", time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)

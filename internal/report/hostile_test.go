@@ -14,8 +14,8 @@ import (
 	"muster/internal/report"
 )
 
-// Whatever an instance's files, logs and peers say, every rendering stays what
-// it is: no byte moves the cursor, no line passes for another, JSON and XML parse.
+// Text from the instance's files, logs and peers must not break any output format: it must not move the cursor or look
+// like another line, and the JSON and XML must parse.
 func FuzzTextsOfOthers(f *testing.F) {
 	f.Add("a\x1b[2J\x1b]0;title\x07b", "x\ny\r\nfail imds: forged", "\u009b2J\u202e\u2028")
 	f.Add("]]></failure><testcase/>", "\"},{\"id\":\"forged", "&lt;\x00\xff\xfe")

@@ -10,9 +10,8 @@ import (
 	"muster/internal/report/junit"
 )
 
-// JUnit writes the report as CI systems read it, one test case a check, so that
-// it fails there where the exit code is not 0. JUnit knows no warnings: they are
-// output, or failures under --strict.
+// JUnit writes the report as JUnit XML for CI systems, with one test case for each check. A run whose exit code is not
+// 0 also fails in the CI system. JUnit has no warnings, so a warning becomes output, or a failure with --strict.
 func (r *Report) JUnit(out io.Writer) error {
 	s := junit.Suite{Name: "muster", At: r.At}
 	for _, c := range r.Checks {
@@ -35,7 +34,7 @@ func (r *Report) testCase(c check.Result) junit.Case {
 	return one
 }
 
-// story is all that a check found, for who opens the test case.
+// story returns everything that a check found, as the text of a test case.
 func story(c check.Result) string {
 	var b strings.Builder
 	for _, f := range c.Findings {

@@ -8,7 +8,7 @@ import (
 	"muster/internal/term"
 )
 
-// List names the checks, a line each.
+// List writes the checks, one per line.
 func List(out io.Writer, style term.Style, checks []check.Check) error {
 	p := &printer{out: out, Style: style}
 	for _, c := range checks {
@@ -17,7 +17,7 @@ func List(out io.Writer, style term.Style, checks []check.Check) error {
 	return p.err
 }
 
-// Index names the checks and all that each may find.
+// Index writes the checks with every finding that each can report.
 func Index(out io.Writer, style term.Style, checks []check.Check) error {
 	p := &printer{out: out, Style: style}
 	for _, c := range checks {

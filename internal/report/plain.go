@@ -10,8 +10,8 @@ import (
 	"muster/check"
 )
 
-// Short writes one line a check for scripts, its fields split by tabs: the
-// status, the check's id, the id of its worst finding, what that says.
+// Short writes one line per check for scripts, with tabs between the fields. The fields are the status, the check's ID,
+// the ID of its worst finding, and that finding's summary.
 func (r *Report) Short(out io.Writer) error {
 	for _, c := range r.Checks {
 		worst := check.Finding{ID: c.ID, Summary: c.Title}
@@ -25,7 +25,7 @@ func (r *Report) Short(out io.Writer) error {
 	return nil
 }
 
-// JSON writes the report itself.
+// JSON writes the report as JSON.
 func (r *Report) JSON(out io.Writer) error {
 	return jsonfile.Print(out, r)
 }

@@ -1,6 +1,6 @@
-// Package report puts the results of checks into one report and shows it: as a
-// table for a person, a line a check for a script, JSON and JUnit. It
-// examines nothing; it decides the exit code, and package check the causes.
+// Package report combines the results of checks into one report. It writes it as a table, as one line per check for
+// scripts, as JSON and as JUnit XML. It performs no checks. It determines the exit code, while package check determines
+// the causes.
 package report
 
 import (
@@ -15,40 +15,40 @@ import (
 	"muster/internal/term"
 )
 
-// Report is what --output json prints; docs/schema/check.json describes it.
-// Fields are only ever added.
+// Report is the output of --output json, described in docs/schema/check.json. Fields may be added but never removed or
+// renamed.
 type Report struct {
 	Schema   int       `json:"schema"`
-	Version  string    `json:"version"` // of muster
+	Version  string    `json:"version"` // muster's version
 	At       time.Time `json:"at"`
 	Instance string    `json:"instance,omitempty"`
 	ExitCode int       `json:"exit_code"`
-	// Counts has every status, of checks.
+	// Counts holds the number of checks by status. Every status is present.
 	Counts map[check.Status]int `json:"counts"`
-	// Causes are the failures that nothing explains, the most likely first.
+	// Causes are the failed findings that no other finding explains, the most likely first.
 	Causes []check.Cause `json:"causes"`
-	// Warnings are the warnings that nothing explains, the most important first.
+	// Warnings are the warnings that no other finding explains, the most important first.
 	Warnings []check.Cause  `json:"warnings"`
 	Checks   []check.Result `json:"checks"`
 
 	asked []string
 }
 
-// About is what a report says beside the results.
+// About holds what a report contains in addition to the results.
 type About struct {
 	Version  string
 	At       time.Time
-	Instance string   // its id; empty where it is not known
-	Asked    []string // the ids of checks that were selected by name
-	Strict   bool     // warnings count
-	// Interrupted: somebody did not wait for what the report might have said.
+	Instance string   // instance ID; empty if unknown
+	Asked    []string // IDs of the checks that were selected by name
+	Strict   bool     // warnings change the exit code
+	// Interrupted is true if the user interrupted the command before all checks were done.
 	Interrupted bool
 }
 
 const schema = 1
 
-// New makes a report of results. All texts in it are safe to show: what a check
-// quotes of others cannot break a line or move the cursor.
+// New creates a report from results. It removes control characters and newlines from all texts, so that text quoted
+// from other programs cannot break a line or move the cursor.
 func New(results []check.Result, about About) *Report {
 	r := &Report{Schema: schema, Version: about.Version, At: about.At.UTC().Truncate(time.Second), Instance: about.Instance,
 		Counts: map[check.Status]int{}, Causes: []check.Cause{}, Warnings: []check.Cause{}, Checks: []check.Result{}, asked: about.Asked}
@@ -93,7 +93,7 @@ func (r *Report) code(about About) int {
 	return exitcode.Healthy
 }
 
-// undetermined are the findings that muster could not make, and that count.
+// undetermined returns the findings that could not be checked and affect the exit code.
 func (r *Report) undetermined() []check.Finding {
 	var out []check.Finding
 	for _, c := range r.Checks {
@@ -102,7 +102,7 @@ func (r *Report) undetermined() []check.Finding {
 	return out
 }
 
-// unseen are those of one check. A check that calls the AWS API counts only if it was selected
+// unseen returns the undetermined findings of one check. A check that calls the AWS API counts only if it was selected
 // by name, because no instance needs that permission.
 func (r *Report) unseen(c check.Result) []check.Finding {
 	if c.Remote && !slices.Contains(r.asked, c.ID) {
@@ -111,8 +111,8 @@ func (r *Report) unseen(c check.Result) []check.Finding {
 	return slices.DeleteFunc(slices.Clone(c.Findings), func(f check.Finding) bool { return f.Status != check.Unknown })
 }
 
-// Err is nil for exit code 0, else an error that carries the exit code. Its text
-// is empty where the report itself has said why.
+// Err returns nil for exit code 0, otherwise an error with the exit code. The error's text is empty if the report
+// already explains the failure.
 func (r *Report) Err() error {
 	switch r.ExitCode {
 	case exitcode.Healthy:
@@ -123,7 +123,7 @@ func (r *Report) Err() error {
 	return exitcode.Wrap(r.ExitCode, errors.New(""))
 }
 
-// tally is "14 checks: 12 passed, 1 unknown, 1 failed".
+// tally returns text such as "14 checks: 12 passed, 1 unknown, 1 failed".
 func (r *Report) tally() string {
 	names := map[check.Status]string{check.Pass: "passed", check.Skip: "skipped", check.Unknown: "unknown", check.Warn: "warned",
 		check.Fail: "failed"}

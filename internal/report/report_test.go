@@ -52,7 +52,7 @@ func TestExitCodes(t *testing.T) {
 		checks []check.Check
 		about  report.About
 		want   int
-		head   string // how the table begins
+		head   string // the beginning of the table
 	}{
 		"all is well":          {healthy(), report.About{Strict: true}, exitcode.Healthy, "Healthy\n"},
 		"a warning is allowed": {[]check.Check{warning}, report.About{}, exitcode.Healthy, "Warning: 2 s behind\n"},
@@ -81,7 +81,7 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// What is no pass stands in the table with its name, or is counted.
+// Every finding that did not pass is in the table by name, or is counted.
 func TestNothingVanishes(t *testing.T) {
 	r := made(t, sick(), report.About{})
 	table := string(shown(t, func(w io.Writer) error { return r.Table(w, pipe, false) }))

@@ -20,7 +20,7 @@ func parsed(t *testing.T, text []byte) any {
 	return value
 }
 
-// published is the schema; strict: it allows no field that it does not describe.
+// published returns the published schema. With strict, it allows only fields that it describes.
 func published(t *testing.T, strict bool) *jsonschema.Schema {
 	t.Helper()
 	text, err := os.ReadFile("../../docs/schema/check.json")

@@ -10,8 +10,8 @@ import (
 	"muster/internal/term"
 )
 
-// Status writes what `muster status` shows: the verdict in one line, what is wrong and
-// how to fix it, then the state in ten lines.
+// Status writes the output of `muster status`: the verdict in one line, the problems with their fixes, and the state in
+// ten lines.
 //
 //	Problem: web/app is unhealthy
 //	  why      its health check fails: connection refused
@@ -22,7 +22,7 @@ func Status(out io.Writer, style term.Style, s agentstate.State, now time.Time) 
 	p := &printer{out: out, Style: style}
 	problems := s.Problems(now)
 	if s.Stale(now) {
-		problems = nil // they are old
+		problems = nil // the state is too old to report problems from it
 	}
 	another := map[string]bool{}
 	say := func(word string, f check.Finding) {

@@ -17,7 +17,7 @@ var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 
 func ago(d time.Duration) time.Time { return noon.Add(-d) }
 
-// agentStates are what muster-agent may have written, by the verdict that they deserve.
+// agentStates returns states that muster-agent can write, with the verdict that each must get.
 func agentStates() map[string]agentstate.State {
 	make := func(edit func(*agentstate.State)) agentstate.State {
 		yes := true
@@ -65,7 +65,7 @@ func TestTheStatusBeginsWithItsVerdict(t *testing.T) {
 		"warning": {"Warning: CloudWatch has accepted no metrics for 11m", agentstate.Warned},
 		"problem": {"Problem: this instance has been disconnected from ECS for 40m", agentstate.Failed},
 		"unknown": {"Unknown: could not check whether this instance is registered", agentstate.Unknown},
-		"silent":  {"Healthy: registered in cluster prod for 3h00m, but the ECS agent has not answered for 2m, 12 containers running, last metrics sent 21s ago", agentstate.Healthy},
+		"silent":  {"Problem: the ECS agent has not answered for 2m", agentstate.Failed},
 		"stale":   {"Unknown: muster-agent has not reported for 2h00m", agentstate.Unknown},
 	} {
 		t.Run(name, func(t *testing.T) {

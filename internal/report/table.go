@@ -10,14 +10,14 @@ import (
 	"muster/internal/term"
 )
 
-// printer writes lines with a label, and keeps the first error of many writes.
+// printer writes labelled lines and keeps the first write error.
 type printer struct {
 	term.Style
 	out io.Writer
 	err error
 }
 
-// margin is where the text stands that has a label before it.
+// margin is the column at which text after a label begins.
 const margin = 11
 
 func (p *printer) line(text string) {
@@ -28,7 +28,7 @@ func (p *printer) line(text string) {
 
 func (p *printer) title(color, text string) { p.line(p.Paint(color, p.Wrap(0, p.Text(text)))) }
 
-// labelled writes a text behind a label, in the label's colour.
+// labelled writes text after a label, and colors the label.
 func (p *printer) labelled(color, label, text string) {
 	p.line(p.Paint(color, fmt.Sprintf("%-*s", margin, label)) + p.Wrap(margin, p.Text(text)))
 }
@@ -41,7 +41,7 @@ var colors = map[check.Status]string{
 
 var marks = map[check.Status]string{check.Pass: "✓", check.Skip: "-", check.Unknown: "?", check.Warn: "!", check.Fail: "✗"}
 
-// finding writes one finding in a line: status, id and summary.
+// finding writes a finding in one line: status, ID and summary.
 func (p *printer) finding(f check.Finding) {
 	label := string(f.Status)
 	if p.UTF8 {
@@ -50,9 +50,8 @@ func (p *printer) finding(f check.Finding) {
 	p.labelled(colors[f.Status], label, f.ID+": "+f.Summary)
 }
 
-// result writes one check in the list of all. The details of what the answer
-// shows are not repeated, and a symptom shows no fix: it may be wrong while the
-// cause lasts.
+// result writes one check in the list of all checks. It does not repeat details that the answer already shows. It shows
+// no fix for a symptom, because that fix may be wrong while the cause remains.
 func (p *printer) result(r *Report, c check.Result, verbose bool) {
 	if len(c.Findings) == 0 {
 		p.finding(check.Finding{ID: c.ID, Status: c.Status, Summary: c.Title})
@@ -72,13 +71,13 @@ func (p *printer) result(r *Report, c check.Result, verbose bool) {
 	}
 }
 
-// shown reports whether the answer already has the details of a finding.
+// shown reports whether the answer already shows the details of a finding.
 func (r *Report) shown(id string) bool {
 	a := r.answer()
 	return a.about != nil && a.about.ID == id || slices.ContainsFunc(r.Causes, func(c check.Cause) bool { return c.ID == id })
 }
 
-// find is the finding with this id.
+// find returns the finding with this ID.
 func (r *Report) find(id string) check.Finding {
 	for _, c := range r.Checks {
 		for _, f := range c.Findings {

@@ -53,8 +53,8 @@ type AgentStatus struct {
 // Agent is the ECS agent with ecs-init, as ecs.service runs them.
 type Agent struct {
 	s    *Sandbox
-	cfg  agentConfig // of the current run; used only by run
-	db   *checkpoint // used only by run
+	cfg  agentConfig // of the current run; only run uses it
+	db   *checkpoint // only run uses it
 	hold chan struct{}
 
 	mu      sync.Mutex
@@ -152,7 +152,7 @@ func (a *Agent) update(change func(*AgentStatus)) {
 	a.set(change)
 }
 
-// set is update with the lock held.
+// set changes the status. The caller must hold the lock.
 func (a *Agent) set(change func(*AgentStatus)) {
 	change(&a.status)
 	close(a.changed)

@@ -27,7 +27,7 @@ func (a *Agent) agentEvent(level, msg string, fields ...string) {
 	a.appendLog("ecs-agent.log", level, line)
 }
 
-// appendLog drops the line on a write error, like a full disk.
+// appendLog appends a line to a log. It ignores write errors, as on a full disk.
 func (a *Agent) appendLog(name, level, rest string) {
 	dir := filepath.Join(a.s.opts.Root, "var/log/ecs")
 	if os.MkdirAll(dir, 0o755) != nil {

@@ -114,7 +114,7 @@ func (a *Agent) readConfig() (agentConfig, error) {
 	for _, name := range []string{"var/lib/ecs/ecs.config", "etc/ecs/ecs.config"} {
 		data, err := os.ReadFile(filepath.Join(a.s.opts.Root, name))
 		if err != nil {
-			continue // like the real agent: a missing file counts as empty
+			continue // the real agent also treats a missing file as empty
 		}
 		for line := range strings.SplitSeq(strings.TrimSpace(string(data)), "\n") {
 			if key, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok {

@@ -46,6 +46,8 @@ type groupState struct {
 	hooks  []*hookState
 	health string
 	others map[string]memberState
+	// waiting holds the hooks of Group.Others, by name and instance.
+	waiting map[string]*hookState
 }
 
 // SetOther changes the lifecycle state and the health of another instance of the group.
@@ -59,7 +61,7 @@ func (s *Sandbox) newGroup() *groupState {
 	if s.opts.Group == nil {
 		return nil
 	}
-	g := &groupState{Group: *s.opts.Group, health: "Healthy", others: map[string]memberState{}}
+	g := &groupState{Group: *s.opts.Group, health: "Healthy", others: map[string]memberState{}, waiting: map[string]*hookState{}}
 	g.TargetState = cmp.Or(g.TargetState, "InService")
 	for _, h := range g.Hooks {
 		h.Transition = cmp.Or(h.Transition, "autoscaling:EC2_INSTANCE_LAUNCHING")
@@ -109,10 +111,15 @@ func (s *Sandbox) findHook(name string) *hookState {
 		return nil
 	}
 	h := s.group.hooks[i]
-	if h.Result == "" && s.clock.Now().After(h.deadline) {
+	h.expire(s.clock.Now())
+	return h
+}
+
+// expire applies a timeout that is due.
+func (h *hookState) expire(now time.Time) {
+	if h.Result == "" && now.After(h.deadline) {
 		h.Result, h.TimedOut = h.DefaultResult, true
 	}
-	return h
 }
 
 // lifecycleState derives the state from the target and the launch hooks: an instance waits for each of its hooks, then
@@ -138,6 +145,9 @@ func (s *Sandbox) autoScalingService() *service {
 		actions: map[string]action{
 			"DescribeAutoScalingGroups":      s.describeGroups,
 			"DescribeAutoScalingInstances":   s.describeGroupInstances,
+			"DescribeScheduledActions":       s.describeScheduledActions,
+			"PutScheduledUpdateGroupAction":  s.putScheduledAction,
+			"DescribeScalingActivities":      s.describeActivities,
 			"DescribeTags":                   s.describeGroupTags,
 			"DescribeLifecycleHooks":         s.describeHooks,
 			"RecordLifecycleActionHeartbeat": s.recordHeartbeat,
@@ -189,31 +199,6 @@ func (s *Sandbox) groupTags() []groupTag {
 		}
 	}
 	return tags
-}
-
-func (s *Sandbox) describeGroups(r *request) (any, *apiError) {
-	type group struct {
-		Name      string          `xml:"AutoScalingGroupName"`
-		ARN       string          `xml:"AutoScalingGroupARN"`
-		Min       int             `xml:"MinSize"`
-		Max       int             `xml:"MaxSize"`
-		Desired   int             `xml:"DesiredCapacity"`
-		Instances []groupInstance `xml:"Instances>member"`
-		Tags      []groupTag      `xml:"Tags>member"`
-	}
-	var out struct {
-		Groups []group `xml:"AutoScalingGroups>member"`
-	}
-	names := r.list("AutoScalingGroupNames.member")
-	if s.group != nil && (len(names) == 0 || slices.Contains(names, s.group.Name)) {
-		instances := s.groupInstances()
-		out.Groups = []group{{
-			Name: s.group.Name, ARN: s.arn("autoscaling", "autoScalingGroup::autoScalingGroupName/"+s.group.Name),
-			Min: 1, Max: len(instances), Desired: len(instances),
-			Instances: instances, Tags: s.groupTags(),
-		}}
-	}
-	return out, nil
 }
 
 // describeGroupInstances returns the health in capitals, unlike DescribeAutoScalingGroups (both API references).

@@ -63,7 +63,8 @@ func (s *Sandbox) cloudFormationService() *service {
 	}
 }
 
-// signalResource: the message for a stack that is not waiting comes from aws-cloudformation-templates#34.
+// signalResource implements SignalResource. The message for a stack that is not waiting comes from
+// aws-cloudformation-templates#34.
 func (s *Sandbox) signalResource(r *request) (any, *apiError) {
 	name, resource, status := r.form.Get("StackName"), r.form.Get("LogicalResourceId"), r.form.Get("Status")
 	if arn := strings.Split(name, "/"); strings.HasPrefix(name, "arn:") && len(arn) > 1 {

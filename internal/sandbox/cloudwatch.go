@@ -67,7 +67,7 @@ func (s *Sandbox) putMetricData(r *request) (any, *apiError) {
 	for _, v := range list {
 		d, err := s.datum(text(in["Namespace"]), v)
 		if err != nil {
-			return nil, err // all or nothing
+			return nil, err // all data points are accepted, or none
 		}
 		data = append(data, d)
 	}

@@ -23,6 +23,7 @@ func (s *Sandbox) ec2Service() *service {
 		"DescribeNatGateways":           s.describeNATGateways,
 		"DescribeVpcEndpoints":          s.describeVPCEndpoints,
 		"DescribeVpcAttribute":          s.describeVPCAttribute,
+		"DescribeInstanceTypes":         s.describeInstanceTypes,
 	}
 	rates := map[string]rate{}
 	for name := range actions {

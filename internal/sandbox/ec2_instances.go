@@ -1,9 +1,11 @@
 package sandbox
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 type ec2Instance struct {
@@ -15,6 +17,7 @@ type ec2Instance struct {
 	} `xml:"instanceState"`
 	InstanceType string         `xml:"instanceType"`
 	Zone         string         `xml:"placement>availabilityZone"`
+	LaunchTime   string         `xml:"launchTime,omitempty"`
 	PrivateIP    string         `xml:"privateIpAddress,omitempty"`
 	SubnetID     string         `xml:"subnetId,omitempty"`
 	VpcID        string         `xml:"vpcId,omitempty"`
@@ -65,7 +68,13 @@ func (s *Sandbox) describeInstances(r *request) (any, *apiError) {
 }
 
 func (s *Sandbox) showInstance(i *Instance) ec2Instance {
-	out := ec2Instance{InstanceID: i.ID, ImageID: imageID, InstanceType: instanceType, Zone: s.zone()}
+	out := ec2Instance{InstanceID: i.ID, ImageID: imageID, InstanceType: cmp.Or(i.Type, instanceType), Zone: cmp.Or(i.Zone, s.zone())}
+	if !i.Launched.IsZero() {
+		out.LaunchTime = i.Launched.UTC().Format(time.RFC3339)
+	}
+	for _, key := range slices.Sorted(maps.Keys(i.Tags)) {
+		out.Tags = append(out.Tags, ec2Tag{Key: key, Value: i.Tags[key]})
+	}
 	out.State.Code, out.State.Name = stateCodes()[i.State], i.State
 	for n := range i.Interfaces {
 		out.Interfaces = append(out.Interfaces, s.showInterface(&i.Interfaces[n]))

@@ -27,8 +27,8 @@ type ec2Limits struct {
 // ec2Default applies to most actions: up to 1,000 IDs, pages of 5 to 1,000.
 func ec2Default() ec2Limits { return ec2Limits{1000, 5, 1000} }
 
-// ec2Page returns one page of a set. The token is an offset, opaque to the client. If noBoth is set, it names the IDs
-// that cannot be combined with MaxResults.
+// ec2Page returns one page of a set. The token is an offset, which clients must treat as opaque. noBoth, if set, names
+// the IDs that cannot be combined with MaxResults.
 func ec2Page[T any](r *request, set string, all []T, l ec2Limits, noBoth string) (any, *apiError) {
 	size, from := len(all), 0
 	if r.form.Has("MaxResults") {
@@ -120,7 +120,7 @@ func filtered[T any](r *request, all []T, properties func(T) map[string][]string
 	return out, nil
 }
 
-// wildcard matches as a filter of EC2 does: * is any characters, ? is one, and \ escapes.
+// wildcard matches like an EC2 filter: * matches any characters, ? matches one, and \ escapes.
 func wildcard(pattern, text string) bool {
 	for i := 0; i < len(pattern); i++ {
 		switch c := pattern[i]; {

@@ -12,6 +12,13 @@ type cluster struct {
 	name, status string
 	instances    []*ContainerInstance
 	tasks        []*RunningTask
+	services     []*Service
+	providers    []CapacityProvider
+
+	byInstance map[string]*ContainerInstance // by ARN
+	byTask     map[string]*RunningTask
+	running    map[string]int // number of tasks by the ARN of the instance
+	pending    map[string]int
 }
 
 var errClusterNotFound = apiError{400, "ClusterNotFoundException", "Cluster not found."}
@@ -20,6 +27,7 @@ var errClusterNotFound = apiError{400, "ClusterNotFoundException", "Cluster not 
 func (s *Sandbox) ecsService() *service {
 	lists := rate{"clusters", 50, 20}
 	reads := rate{"cluster-resources", 100, 20}
+	services := rate{"services", 100, 20}
 	return &service{
 		name:     ECS,
 		target:   "AmazonEC2ContainerServiceV20141113",
@@ -35,12 +43,19 @@ func (s *Sandbox) ecsService() *service {
 			"ListTasks":                   s.listTasks,
 			"DescribeTasks":               s.describeTasks,
 			"DiscoverPollEndpoint":        s.discoverPollEndpoint,
+			"ListServices":                s.listServices,
+			"DescribeServices":            s.describeServices,
+			"DescribeCapacityProviders":   s.describeCapacityProviders,
+			"DescribeTaskDefinition":      s.describeTaskDefinition,
+			"ListTaskDefinitionFamilies":  s.listTaskDefinitionFamilies,
 			"PutAttributes":               s.putAttributes,
 		},
 		rates: map[string]rate{
 			"ListClusters": lists, "DescribeClusters": lists,
 			"ListContainerInstances": reads, "DescribeContainerInstances": reads,
 			"ListTasks": reads, "DescribeTasks": reads,
+			"ListServices": services, "DescribeServices": services,
+			"DescribeCapacityProviders": lists,
 			"RegisterContainerInstance": {"register", 200, 120},
 		},
 	}
@@ -61,7 +76,7 @@ func (s *Sandbox) SetCluster(name, status string) {
 func (s *Sandbox) setCluster(name, status string) *cluster {
 	c := s.findCluster(name, s.opts.Region)
 	if c == nil {
-		c = &cluster{name: name}
+		c = newCluster(name)
 		s.clusters = append(s.clusters, c)
 	}
 	c.status = status
@@ -86,14 +101,40 @@ func (s *Sandbox) findCluster(ref, region string) *cluster {
 }
 
 type clusterShape struct {
-	ClusterArn                        string `json:"clusterArn"`
-	ClusterName                       string `json:"clusterName"`
-	Status                            string `json:"status"`
-	RegisteredContainerInstancesCount int    `json:"registeredContainerInstancesCount"`
+	ClusterArn                        string   `json:"clusterArn"`
+	ClusterName                       string   `json:"clusterName"`
+	Status                            string   `json:"status"`
+	RegisteredContainerInstancesCount int      `json:"registeredContainerInstancesCount"`
+	RunningTasksCount                 int      `json:"runningTasksCount"`
+	PendingTasksCount                 int      `json:"pendingTasksCount"`
+	ActiveServicesCount               int      `json:"activeServicesCount"`
+	CapacityProviders                 []string `json:"capacityProviders"`
+}
+
+func newCluster(name string) *cluster {
+	return &cluster{name: name, byInstance: map[string]*ContainerInstance{}, byTask: map[string]*RunningTask{},
+		running: map[string]int{}, pending: map[string]int{}}
 }
 
 func (s *Sandbox) shapeOf(c *cluster) clusterShape {
-	return clusterShape{s.arn("ecs", "cluster/"+c.name), c.name, c.status, len(c.instances)}
+	out := clusterShape{ClusterArn: s.arn("ecs", "cluster/"+c.name), ClusterName: c.name, Status: c.status,
+		RegisteredContainerInstancesCount: len(c.instances), CapacityProviders: []string{}}
+	for _, t := range c.tasks {
+		if t.status() == taskRunning {
+			out.RunningTasksCount++
+		} else {
+			out.PendingTasksCount++
+		}
+	}
+	for _, svc := range c.services {
+		if svc.Status == "ACTIVE" {
+			out.ActiveServicesCount++
+		}
+	}
+	for _, p := range c.providers {
+		out.CapacityProviders = append(out.CapacityProviders, p.Name)
+	}
+	return out
 }
 
 func (s *Sandbox) createCluster(r *request) (any, *apiError) {
@@ -150,7 +191,8 @@ func (s *Sandbox) listClusters(r *request) (any, *apiError) {
 	return in.page("clusterArns", arns)
 }
 
-// pageRequest is the paging of ECS's List actions. The token is an offset, opaque to the client.
+// pageRequest holds the paging parameters of ECS's List actions. The token is an offset, which clients must treat as
+// opaque.
 type pageRequest struct {
 	MaxResults *int
 	NextToken  string

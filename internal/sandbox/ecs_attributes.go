@@ -5,14 +5,15 @@ import (
 	"strings"
 )
 
-// maxCustomAttributes is the number of custom attributes of a container instance (ECS API reference, PutAttributes).
+// maxCustomAttributes is the maximum number of custom attributes of a container instance (ECS API reference,
+// PutAttributes).
 const maxCustomAttributes = 10
 
 type attributeTarget struct {
 	Name, Value, TargetType, TargetID string
 }
 
-// putAttributes sets custom attributes of container instances. A value that exists is replaced (ECS API reference,
+// putAttributes sets custom attributes of container instances. It replaces existing values (ECS API reference,
 // PutAttributes).
 func (s *Sandbox) putAttributes(r *request) (any, *apiError) {
 	var in struct {

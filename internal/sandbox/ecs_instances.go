@@ -27,11 +27,53 @@ type ContainerInstance struct {
 	Version        int64       `json:"version"`
 	Attributes     []Attribute `json:"attributes"`
 	Health         *Health     `json:"healthStatus,omitempty"` // included on request
+
+	CapacityProviderName string       `json:"capacityProviderName,omitempty"`
+	VersionInfo          *VersionInfo `json:"versionInfo,omitempty"`
+	RegisteredResources  []Resource   `json:"registeredResources,omitempty"`
+	RemainingResources   []Resource   `json:"remainingResources,omitempty"`
+	// The counts include the added tasks, unless they are set.
+	RunningTasksCount int `json:"runningTasksCount"`
+	PendingTasksCount int `json:"pendingTasksCount"`
+}
+
+// VersionInfo names the versions of the ECS agent and of Docker.
+type VersionInfo struct {
+	AgentVersion  string `json:"agentVersion"`
+	AgentHash     string `json:"agentHash,omitempty"`
+	DockerVersion string `json:"dockerVersion,omitempty"` // "DockerVersion: 25.0.8"
+}
+
+// Resource is an amount of a container instance: CPU and MEMORY (INTEGER), PORTS, PORTS_UDP and GPU (STRINGSET).
+type Resource struct {
+	Name           string   `json:"name"`
+	Type           string   `json:"type"`
+	IntegerValue   int      `json:"integerValue"`
+	StringSetValue []string `json:"stringSetValue,omitempty"`
+}
+
+// Resources returns the resources of an instance with this many CPU units and MiB. Ports are in use.
+func Resources(cpu, memory int, ports ...string) []Resource {
+	return []Resource{
+		{Name: "CPU", Type: "INTEGER", IntegerValue: cpu},
+		{Name: "MEMORY", Type: "INTEGER", IntegerValue: memory},
+		{Name: "PORTS", Type: "STRINGSET", StringSetValue: append([]string{"22", "2375", "2376", "51678", "51679"}, ports...)},
+		{Name: "PORTS_UDP", Type: "STRINGSET", StringSetValue: []string{}},
+	}
 }
 
 // Health is the overall status of a container instance: OK, IMPAIRED, ...
 type Health struct {
-	OverallStatus string `json:"overallStatus"`
+	OverallStatus string         `json:"overallStatus"`
+	Details       []HealthDetail `json:"details,omitempty"`
+}
+
+// HealthDetail is one check of ECS: Type is CONTAINER_RUNTIME, AGENT_CONNECTIVITY, ...
+type HealthDetail struct {
+	Type             string `json:"type"`
+	Status           string `json:"status"`
+	StatusReason     string `json:"statusReason,omitempty"`
+	LastStatusChange Epoch  `json:"lastStatusChange"`
 }
 
 // Epoch is a time that marshals as seconds, as in the JSON protocols.
@@ -46,9 +88,10 @@ func (e Epoch) MarshalJSON() ([]byte, error) {
 func (ci *ContainerInstance) shown(health bool) ContainerInstance {
 	out := *ci
 	out.Attributes = slices.Clone(ci.Attributes)
+	out.RegisteredResources, out.RemainingResources = slices.Clone(ci.RegisteredResources), slices.Clone(ci.RemainingResources)
 	out.Health = nil
 	if health && ci.Health != nil {
-		out.Health = &Health{ci.Health.OverallStatus}
+		out.Health = &Health{ci.Health.OverallStatus, slices.Clone(ci.Health.Details)}
 	}
 	return out
 }
@@ -78,7 +121,7 @@ func (s *Sandbox) AddContainerInstance(cluster string, ci ContainerInstance) str
 	if ci.Arn == "" {
 		ci.Arn = s.newContainerInstanceARN(c.name)
 	}
-	c.instances = append(c.instances, &ci)
+	c.add(&ci)
 	return ci.Arn
 }
 
@@ -93,8 +136,30 @@ func (s *Sandbox) EditContainerInstance(arn string, edit func(*ContainerInstance
 	}
 }
 
+func (c *cluster) add(ci *ContainerInstance) {
+	c.instances = append(c.instances, ci)
+	if c.byInstance[ci.Arn] == nil {
+		c.byInstance[ci.Arn] = ci
+	}
+}
+
+// describe returns a registration with the counts of its tasks.
+func (c *cluster) describe(ci *ContainerInstance, health bool) ContainerInstance {
+	out := ci.shown(health)
+	if out.RunningTasksCount == 0 {
+		out.RunningTasksCount = c.running[ci.Arn]
+	}
+	if out.PendingTasksCount == 0 {
+		out.PendingTasksCount = c.pending[ci.Arn]
+	}
+	return out
+}
+
 // find accepts an ARN or its last part.
 func (c *cluster) find(ref string) *ContainerInstance {
+	if ci := c.byInstance[ref]; ci != nil && ci.Arn == ref { // a test may have edited the ARN
+		return ci
+	}
 	i := slices.IndexFunc(c.instances, func(ci *ContainerInstance) bool {
 		return ci.Arn == ref || strings.HasSuffix(ci.Arn, "/"+ref)
 	})
@@ -115,6 +180,8 @@ type registration struct {
 	Cluster, ContainerInstanceArn string
 	InstanceIdentityDocument      string
 	Attributes                    []Attribute
+	TotalResources                []Resource
+	VersionInfo                   *VersionInfo
 }
 
 func (s *Sandbox) registerContainerInstance(r *request) (any, *apiError) {
@@ -150,9 +217,12 @@ func (s *Sandbox) register(in registration, region string) (*ContainerInstance, 
 		Version:        1,
 		Attributes: append(slices.Clone(in.Attributes),
 			Attribute{"ecs.availability-zone", s.zone()}, Attribute{"ecs.instance-type", instanceType}),
-		Health: &Health{"OK"},
+		Health:              &Health{OverallStatus: "OK"},
+		VersionInfo:         in.VersionInfo,
+		RegisteredResources: in.TotalResources,
+		RemainingResources:  in.TotalResources,
 	}
-	c.instances = append(c.instances, ci)
+	c.add(ci)
 	return ci, nil
 }
 
@@ -263,7 +333,7 @@ func (s *Sandbox) describeContainerInstances(r *request) (any, *apiError) {
 	for _, ref := range in.ContainerInstances {
 		if ci := c.find(ref); ci != nil {
 			health := slices.Contains(in.Include, "CONTAINER_INSTANCE_HEALTH")
-			out.ContainerInstances = append(out.ContainerInstances, ci.shown(health))
+			out.ContainerInstances = append(out.ContainerInstances, c.describe(ci, health))
 			continue
 		}
 		out.Failures = append(out.Failures, failure{ref, "MISSING"})

@@ -115,7 +115,7 @@ func (s *Sandbox) issueToken(r *http.Request) answer {
 	return a
 }
 
-// listing returns the children of a directory, one a line; directories end in "/".
+// listing returns the children of a directory, one per line. Directories end in "/".
 func listing(tree map[string]string, path string) string {
 	prefix := strings.TrimSuffix(path, "/") + "/"
 	children := map[string]bool{}

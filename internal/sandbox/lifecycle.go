@@ -44,12 +44,41 @@ func (s *Sandbox) activeHook(r *request) (*hookState, *apiError) {
 	if err := s.checkGroup(r); err != nil {
 		return nil, err
 	}
-	h := s.findHook(r.form.Get("LifecycleHookName"))
 	id := r.form.Get("InstanceId")
-	if h == nil || h.Result != "" || id != s.opts.InstanceID {
+	h := s.findHookOf(r.form.Get("LifecycleHookName"), id)
+	if h == nil || h.Result != "" {
 		return nil, invalid("ValidationError", "No active Lifecycle Action found with instance ID %s", id)
 	}
 	return h, nil
+}
+
+// findHookOf returns the hook's state for one instance of the group. An instance other than the sandbox's starts to
+// wait with its first call.
+func (s *Sandbox) findHookOf(name, id string) *hookState {
+	h := s.findHook(name)
+	if h == nil || id == s.opts.InstanceID {
+		return h
+	}
+	if !slices.Contains(s.group.Others, id) {
+		return nil
+	}
+	key := name + " " + id
+	if s.group.waiting[key] == nil {
+		s.group.waiting[key] = &hookState{Hook: h.Hook, deadline: s.clock.Now().Add(h.Timeout)}
+	}
+	h = s.group.waiting[key]
+	h.expire(s.clock.Now())
+	return h
+}
+
+// HookOf is Hook for an instance of Group.Others.
+func (s *Sandbox) HookOf(name, id string) HookState {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h := s.findHookOf(name, id); h != nil {
+		return h.HookState
+	}
+	return HookState{}
 }
 
 func (s *Sandbox) recordHeartbeat(r *request) (any, *apiError) {

@@ -78,11 +78,17 @@ type Sandbox struct {
 	identity identity
 	extra    map[string]string // by path, of the IMDS
 	clusters []*cluster
-	group    *groupState
-	vpc      *vpc
-	stacks   map[string]*stack
-	metrics  []Datum
-	events   []Event
+
+	definitions []*TaskDefinition
+
+	group   *groupState
+	scaling []*ScalingGroup
+
+	scheduled map[string][]ScheduledAction // put through the API, by group
+	vpc       *vpc
+	stacks    map[string]*stack
+	metrics   []Datum
+	events    []Event
 }
 
 // New starts a sandbox on three loopback ports. The caller must Close it.
@@ -95,7 +101,7 @@ func New(opts Options) (*Sandbox, error) {
 	}
 	s := &Sandbox{
 		opts: opts, clock: opts.Clock, done: make(chan struct{}),
-		buckets: map[string]*bucket{}, tokens: tokens{}, extra: map[string]string{},
+		buckets: map[string]*bucket{}, tokens: tokens{}, extra: map[string]string{}, scheduled: map[string][]ScheduledAction{},
 	}
 	s.routes = s.services()
 	s.identity = s.newIdentity()

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Interface is a network interface of the sandbox's VPC.
@@ -13,8 +14,8 @@ type Interface struct {
 	Subnet string   // default: this instance's
 	VPC    string   // default: this instance's
 	Type   string   // default interface; trunk, branch, ...
-	// Description and Requester are what a service that manages the interface sets, such as
-	// "ELB app/web/50dc6c49" and "amazon-elb".
+	// Description and Requester are set by the service that manages the interface, such as "ELB app/web/50dc6c49" and
+	// "amazon-elb".
 	Description, Requester string
 }
 
@@ -23,6 +24,10 @@ type Instance struct {
 	ID         string
 	State      string // default running
 	Interfaces []Interface
+
+	Type, Zone string    // default: those of the sandbox's instance
+	Launched   time.Time // if zero, EC2 returns none
+	Tags       map[string]string
 }
 
 // Rule is a security group rule for one peer. Exactly one of CIDR, CIDR6, PrefixList and Group is set.
@@ -65,7 +70,7 @@ type ACLEntry struct {
 }
 
 // vpc holds EC2's state in addition to this instance's own properties. It always contains this instance, with the
-// default group and ACL.
+// default security group and ACL.
 type vpc struct {
 	instances  []*Instance
 	interfaces []*Interface // including those of instances and tasks
@@ -89,7 +94,7 @@ const (
 func (s *Sandbox) newVPC() *vpc {
 	v := &vpc{owner: map[string]*Instance{}, lists: map[string][]string{}}
 	v.addGroup(SecurityGroup{groupID, "default", []Rule{{Protocol: "-1", Group: groupID}, AllEgress()}})
-	v.addInstance(Instance{ID: s.opts.InstanceID, Interfaces: []Interface{
+	v.addInstance(Instance{ID: s.opts.InstanceID, Launched: s.clock.Now(), Interfaces: []Interface{
 		{ID: interfaceID, Addrs: []string{privateIP}, Groups: []string{groupID}},
 	}})
 	return v

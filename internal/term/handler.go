@@ -12,7 +12,8 @@ import (
 	"sync"
 )
 
-// Handler is a slog.Handler that writes one line a record. Use NewHandler; the zero value is not usable.
+// Handler is a slog.Handler that writes one line per record. Use NewHandler to create it, because the zero value does
+// not work.
 type Handler struct {
 	out     io.Writer
 	journal bool
@@ -21,7 +22,7 @@ type Handler struct {
 }
 
 // NewHandler returns a Handler that writes to out. For the journal, each line begins with its syslog level as in
-// sd-daemon(3) (<4>), so that journalctl -p warning selects it; for a terminal, it begins with the name of the program.
+// sd-daemon(3) (<4>), so that journalctl -p warning selects it. For a terminal, it begins with the name of the program.
 func NewHandler(out io.Writer, journal bool) *Handler {
 	return &Handler{out: out, journal: journal, mu: &sync.Mutex{}}
 }

@@ -8,12 +8,12 @@ import (
 	"unicode/utf16"
 )
 
-// Quoted text must not move the cursor, hide or break a line, or change the direction of
-// the text next to it. Use the function for the kind of output:
+// Quoted text must not move the cursor, hide or break a line, or change the direction of the text next to it. Use the
+// function for the kind of output:
 //
-//	OneLine, Row  a line or a row that quotes others
-//	Writer        all that goes to stdout and stderr
-//	Inert         a line of a log or of a page, whose tabs stay
+//	OneLine, Row  a line or a row that quotes text from outside
+//	Writer        all output to stdout and stderr
+//	Inert         a line of a log or of a page, which keeps its tabs
 //	InertJSON     a whole JSON document
 //	InertXML      a whole XML document
 
@@ -27,7 +27,7 @@ func OneLine(text string) string {
 	}, text)
 }
 
-// Inert replaces active characters, including line feeds, with blanks. It keeps tabs, and blanks of any width.
+// Inert replaces active characters, including line feeds, with blanks. It keeps tabs and blanks of any width.
 func Inert(text string) string {
 	return strings.Map(func(c rune) rune {
 		if c != '\t' && isActive(c) {
@@ -68,7 +68,7 @@ func escaped(document []byte, escape func(*bytes.Buffer, rune)) []byte {
 	return out.Bytes()
 }
 
-// isHidden excludes the white space of the JSON layout itself.
+// isHidden reports whether c is active, except for the white space of the JSON layout itself.
 func isHidden(c rune) bool { return c >= 0x7f && isActive(c) }
 
 // isActive reports whether c is a C0 or C1 control, a line or paragraph separator, a format character (Unicode category

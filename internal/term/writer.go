@@ -15,7 +15,7 @@ type Writer struct{ out io.Writer }
 // NewWriter returns a Writer that filters text for out.
 func NewWriter(out io.Writer) Writer { return Writer{out} }
 
-// Write expects whole characters: it keeps no state between calls.
+// Write expects complete characters, because it keeps no state between calls.
 func (w Writer) Write(p []byte) (int, error) {
 	if _, err := io.WriteString(w.out, guarded(string(p))); err != nil {
 		return 0, err

@@ -329,7 +329,7 @@ func TestTheRulePassesWhatAPersonIsToKnow(t *testing.T) {
 	wakes := map[announce.Kind]bool{
 		announce.Unhealthy: true, announce.OutOfMemory: true, announce.ChildOutOfMemory: true, announce.CrashLoop: true,
 		announce.CrashLoopOver: true, announce.RegistrationLost: true, announce.RegistrationRegained: true,
-		announce.Orphan: true, announce.OrphanOver: true,
+		announce.Orphan: true, announce.OrphanOver: true, announce.StartFailed: true,
 		announce.Recovered: false, announce.Leaving: false,
 	}
 	rule, rules := resource{}, 0

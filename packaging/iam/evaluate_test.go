@@ -179,14 +179,17 @@ func (r reference) isWide(statement string) bool {
 var references = map[string]reference{
 	"ecs:DescribeClusters": {
 		resource: "cluster",
-		wide:     "bootstrap and debug ask for the cluster as it was typed, to find out whether it exists",
-		wideIn:   []string{"bootstrap", "debug"},
+		wide:     "bootstrap, debug and fleet ask for the cluster as it was typed, to find out whether it exists",
+		wideIn:   []string{"bootstrap", "debug", "fleet"},
 	},
 	"ecs:ListClusters":               {},
 	"ecs:ListContainerInstances":     {resource: "cluster"},
 	"ecs:DescribeContainerInstances": {resource: "container-instance", keys: []string{"ecs:cluster"}},
 	"ecs:ListTasks":                  {resource: "container-instance", keys: []string{"ecs:cluster"}},
 	"ecs:DescribeTasks":              {resource: "task", keys: []string{"ecs:cluster"}},
+	"ecs:ListServices":               {keys: []string{"ecs:cluster"}},
+	"ecs:DescribeServices":           {resource: "service", keys: []string{"ecs:cluster"}},
+	"ecs:DescribeCapacityProviders":  {resource: "capacity-provider", wide: "no policy knows the names of a cluster's capacity providers"},
 	"ecs:PutAttributes":              {resource: "container-instance", keys: []string{"ecs:cluster"}},
 
 	"autoscaling:RecordLifecycleActionHeartbeat": {
@@ -205,6 +208,8 @@ var references = map[string]reference{
 	"autoscaling:DescribeAutoScalingInstances": {},
 	"autoscaling:DescribeLifecycleHooks":       {},
 	"autoscaling:DescribeTags":                 {},
+	"autoscaling:DescribeScheduledActions":     {},
+	"autoscaling:DescribeScalingActivities":    {},
 
 	"cloudformation:SignalResource": {resource: "stack", keys: []string{"aws:ResourceTag/muster:cluster"}},
 	"cloudwatch:PutMetricData":      {keys: []string{"cloudwatch:namespace"}},
@@ -236,6 +241,8 @@ func to(t *testing.T, action string, p place) request {
 		"cluster":            clusterARN,
 		"container-instance": "arn:aws:ecs:" + account + ":container-instance/" + p.cluster + "/0123",
 		"task":               "arn:aws:ecs:" + account + ":task/" + p.cluster + "/0123",
+		"service":            "arn:aws:ecs:" + account + ":service/" + p.cluster + "/web",
+		"capacity-provider":  "arn:aws:ecs:" + account + ":capacity-provider/workers",
 		"autoScalingGroup":   "arn:aws:autoscaling:" + account + ":autoScalingGroup:0-1-2-3:autoScalingGroupName/" + p.group,
 		"stack":              "arn:aws:cloudformation:" + account + ":stack/" + p.stack + "/0-1-2-3",
 		"event-bus":          "arn:aws:events:" + account + ":event-bus/default",
@@ -362,7 +369,7 @@ func TestAPolicyThatIsWidenedIsNoticed(t *testing.T) {
 			}
 		}
 	}
-	if widened != 15 { // 11 conditions and 4 resources
+	if widened != 17 { // 11 conditions and 6 resources
 		t.Errorf("%d statements are widened", widened)
 	}
 }

@@ -151,6 +151,10 @@ func TestTheStacksRoleAllowsWhatThePoliciesDo(t *testing.T) {
 		"ecs:ListTasks",                         // muster ports --service and --family
 		"ecs:PutAttributes",                     // --gate
 		"ec2:GetManagedPrefixListEntries",       // its security groups have no prefix list
+
+		// muster fleet: for people, not for the instances
+		"ecs:DescribeCapacityProviders", "ecs:ListServices", "ecs:DescribeServices",
+		"autoscaling:DescribeScheduledActions", "autoscaling:DescribeScalingActivities",
 	}
 	for _, action := range notUsed {
 		if !slices.Contains(want, action) {

@@ -77,7 +77,7 @@ func task(container string) dockerd.Spec {
 	}}
 }
 
-// background starts the binary like systemd.
+// background starts the binary in the background, as systemd does.
 func (s *stage) background(stderr *observe.Journal, docker string, args ...string) (*exec.Cmd, error) {
 	cmd := exec.Command(s.binary, args...)
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "MUSTER_DOCKER_HOST=" + docker}, s.box.Environ()...)
@@ -85,7 +85,7 @@ func (s *stage) background(stderr *observe.Journal, docker string, args ...strin
 	return cmd, cmd.Start()
 }
 
-// becomesUnhealthy makes a container unhealthy, and shows the log line and the event.
+// becomesUnhealthy makes a container unhealthy, and shows the resulting log line and event.
 func (s *stage) becomesUnhealthy(unhealthy func(), said *observe.Journal) error {
 	s.comment("The health check of web/cache starts to fail. The journal and EventBridge get it at once:")
 	began := time.Now()

@@ -38,7 +38,7 @@ func main() {
 	fmt.Fprint(os.Stdout, next)
 }
 
-// next is where a person goes from here.
+// next suggests what to try after the demo.
 const next = `
 ==============================================================================
 What to do next
@@ -52,7 +52,7 @@ What to do next
 Install it: docs/start/install.md. The demo ran in temporary directories and left nothing behind.
 `
 
-// story is one boot of an instance.
+// story is a part of the demo: what happens to one instance.
 type story struct {
 	title   string
 	options sandbox.Options
@@ -76,7 +76,7 @@ func runStory(out io.Writer, binary string, number int, s story) error {
 	})
 }
 
-// on starts a sandboxed instance in a temporary directory and plays on it.
+// on starts a sandboxed instance in a temporary directory and calls play with it.
 func on(options sandbox.Options, play func(*stage) error) error {
 	root, err := os.MkdirTemp("", "muster-demo-")
 	if err != nil {
@@ -109,8 +109,8 @@ func (s *stage) muster(wantExit int, args ...string) error {
 	return nil
 }
 
-// debug shows the answer of muster debug, and checks that its first line names the cause. The answer ends at the first
-// empty line.
+// debug shows the summary that muster debug prints before the first empty line, and checks that its first line contains
+// the cause.
 func (s *stage) debug(cause string) error {
 	fmt.Fprint(s.out, "\n$ sudo muster debug | sed '/^$/q'\n")
 	var all bytes.Buffer

@@ -17,7 +17,7 @@ import (
 	"muster/test/observe"
 )
 
-// The font's advance is 0.6 of its size in every common monospaced font.
+// In every common monospaced font, a character is about 0.6 times as wide as the font size.
 const (
 	size    = 14.0
 	advance = 0.602 * size
@@ -28,7 +28,7 @@ const (
 	sans    = "system-ui, -apple-system, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"
 )
 
-// draw plays a diagnosis and a boot, and writes them as debug.svg and boot.svg.
+// draw runs a diagnosis and a boot, and writes them as debug.svg and boot.svg.
 func draw(dir, binary string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -57,10 +57,10 @@ func draw(dir, binary string) error {
 
 var sgr = regexp.MustCompile("\x1b\\[([0-9;]*)m")
 
-// colors are those of the terminal's picture, by the ANSI code that muster prints.
+// colors maps the ANSI codes that muster prints to CSS styles.
 var colors = map[string]string{"1": "font-weight:bold", "31": "fill:#ff8a80", "32": "fill:#9ccc65", "33": "fill:#ffd54f", "36": "fill:#80deea", "2": "fill:#9aa5b1"}
 
-// terminal draws text with ANSI colors as a terminal window.
+// terminal draws text with ANSI colors as an SVG picture of a terminal window.
 func terminal(title, text string) string {
 	lines := wrapped(text)
 	width := margin*2 + columns*advance
@@ -82,8 +82,8 @@ func terminal(title, text string) string {
 	return b.String()
 }
 
-// colored makes one line of ANSI text into spans; style is what is in force
-// before it, and what is returned is in force after it.
+// colored converts one line of ANSI text to tspan elements. style is the style at the start of the line. The second
+// result is the style at its end.
 func colored(line, style string) (string, string) {
 	var b strings.Builder
 	span := func(text string) {
@@ -110,7 +110,7 @@ func colored(line, style string) (string, string) {
 	return b.String(), style
 }
 
-// wrapped breaks lines that are wider than the picture, as a terminal does.
+// wrapped breaks lines that are wider than the picture, like a terminal.
 func wrapped(text string) []string {
 	var lines []string
 	for line := range strings.SplitSeq(text, "\n") {
@@ -123,14 +123,13 @@ func wrapped(text string) []string {
 	return lines
 }
 
-// step is one part of a boot: who runs what, what it said last, and which AWS
-// calls it made.
+// step is one part of a boot: the unit, its command, the result, and the AWS calls that it made.
 type step struct {
 	unit, command, result string
 	calls                 []string
 }
 
-// boot plays a boot and returns what each part did.
+// boot runs a boot and returns its steps.
 func boot(binary string) ([]step, error) {
 	var steps []step
 	err := on(instance(), func(s *stage) error {
@@ -165,7 +164,7 @@ func boot(binary string) ([]step, error) {
 	return steps, err
 }
 
-// watching adds the agent, which publishes its last minute when it stops.
+// watching adds the step of the agent, which publishes its last minute when it stops.
 func (s *stage) watching(steps *[]step) error {
 	s.box.ResetCalls()
 	journal := &observe.Journal{}
@@ -186,7 +185,7 @@ func (s *stage) watching(steps *[]step) error {
 	return nil
 }
 
-// calls are the AWS calls since the last reset, each once, in order.
+// calls returns the AWS calls since the last reset in order, without duplicates.
 func calls(s *stage) []string {
 	var all []string
 	seen := map[string]bool{}
@@ -206,7 +205,7 @@ func calls(s *stage) []string {
 	return all
 }
 
-// timeline draws the parts of a boot from top to bottom.
+// timeline draws the steps of a boot from top to bottom.
 func timeline(steps []step) string {
 	const width = 480.0
 	var b strings.Builder

@@ -10,18 +10,18 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 
 	"muster/internal/sandbox"
 	"muster/internal/sandbox/dockerd"
 	"muster/test/observe"
 )
 
-// screen is a block of the documentation: commands, and what the real binary
-// prints on a sandboxed instance. Its block in a page begins with
-// <!-- screen: NAME --> and a fence.
+// screen is a block in the documentation that contains commands and the output of the real binary on a sandboxed
+// instance. In the page, the block starts with <!-- screen: NAME --> and a fence.
 type screen struct {
 	name string
-	page string // below docs/
+	page string // path below docs/
 	play func(*stage) error
 }
 
@@ -37,9 +37,12 @@ var screens = []screen{
 	{"task-definitions", "guides/task-definitions.md", runningRevisions},
 	{"schedule", "guides/schedule.md", emptyGroup},
 	{"start-stop", "guides/start-stop.md", afterStart},
+	{"fleet", "../README.md", sickFleet},
+	{"fleet-dark", "guides/fleet.md", darkFleet},
+	{"fleet-wait", "guides/fleet.md", wokenFleet},
 }
 
-// document plays every screen, writes it into its page, and draws the pictures.
+// document runs every screen, writes its output into its page, and draws the pictures.
 func document(docs, binary string) error {
 	for _, sc := range screens {
 		var text bytes.Buffer
@@ -57,7 +60,7 @@ func document(docs, binary string) error {
 	return draw(filepath.Join(docs, "pictures"), binary)
 }
 
-// replace puts the text into the fenced block that follows the name's comment.
+// replace replaces the text of the fenced block that follows the comment with the given name.
 func replace(page, name, text string) error {
 	data, err := os.ReadFile(page)
 	if err != nil {
@@ -73,8 +76,7 @@ func replace(page, name, text string) error {
 	}), 0o644)
 }
 
-// types shows a command as a person types it and what it prints. Of the output
-// only the part before the first empty line is kept if answer is set.
+// types shows a command and its output. If answer is set, it shows only the output before the first empty line.
 func (s *stage) types(line string, wantExit int, answer bool, args ...string) error {
 	var out bytes.Buffer
 	hide := &rootless{&out, s.root}
@@ -90,7 +92,7 @@ func (s *stage) types(line string, wantExit int, answer bool, args ...string) er
 	return nil
 }
 
-// configured is an instance whose ecs.config names a cluster. The ECS agent runs.
+// configured makes ecs.config name the given cluster, and starts the ECS agent.
 func (s *stage) configured(cluster string) error {
 	if err := s.write(config, "ECS_CLUSTER="+cluster+"\n"); err != nil {
 		return err
@@ -105,7 +107,7 @@ func mistypedCluster(s *stage) error {
 	return s.types("sudo muster debug", 1, true, "debug")
 }
 
-// misreadConfig has a space before "=", which the ECS agent takes for a part of the name.
+// misreadConfig shows an ecs.config with a space before "=", which the ECS agent reads as part of the key.
 func misreadConfig(s *stage) error {
 	if err := s.write(config, "# from the image\nECS_LOGLEVEL=info\nECS_CLUSTER =prod\n"); err != nil {
 		return err
@@ -127,8 +129,7 @@ func misreadConfig(s *stage) error {
 	return err
 }
 
-// closedPorts has three instances with two security groups, and a rule that ends
-// four ports too early.
+// closedPorts shows three instances in two security groups, with a rule whose port range is four ports too short.
 func closedPorts(s *stage) error {
 	s.cacheGroups()
 	return s.types("muster ports --cluster prod --ports ignite2-compact", 1, false,
@@ -167,7 +168,7 @@ var (
 	aged      = regexp.MustCompile(`read \S+ ago`)
 )
 
-// closedZone has two zones, and a network ACL that guards the second.
+// closedZone shows tasks in two zones, and a network ACL that blocks the port in the second zone.
 func closedZone(s *stage) error {
 	s.box.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-web", Rules: []sandbox.Rule{
 		{Protocol: "tcp", First: 5701, Last: 5701, Group: "sg-web"}, sandbox.AllEgress()}})
@@ -190,6 +191,78 @@ func closedZone(s *stage) error {
 		"ports", "--cluster", "prod", "--service", "web", "--ports", "tcp/5701")
 }
 
+// sickFleet has twelve instances, of which one lost its agent, and a service without room.
+func sickFleet(s *stage) error {
+	s.workers(12)
+	s.fleet(12, 7)
+	s.box.EditService("prod", "web", func(svc *sandbox.Service) {
+		svc.RunningCount = 11
+		svc.Events = []sandbox.ServiceEvent{{ID: "1", CreatedAt: sandbox.Epoch{Time: holidays}, Message: "(service web) was unable to place a task because " +
+			"no container instance met all of its requirements. The closest matching (container-instance 0a1b) has insufficient memory available."}}
+	})
+	s.env = append(s.env, "COLUMNS=100")
+	return s.types("muster fleet --cluster prod", 1, false, "fleet", "--cluster", "prod")
+}
+
+// holidays is a Friday. The screens have times of their own, so that they do not change with
+// the day on which they are played.
+var holidays = time.Date(2029, 12, 21, 19, 0, 0, 0, time.UTC)
+
+// workers is a group of the cluster prod, with two services.
+func (s *stage) workers(desired int) {
+	zero, twelve := 0, 12
+	s.box.AddCapacityProvider("prod", sandbox.CapacityProvider{Name: "workers", Group: "prod-workers"})
+	s.box.AddGroup(sandbox.ScalingGroup{Name: "prod-workers", Max: 18, Desired: desired, Zones: []string{"eu-west-1a", "eu-west-1b", "eu-west-1c"},
+		Scheduled: []sandbox.ScheduledAction{{Name: "wake", Recurrence: "0 6 * * 1-5", TimeZone: "Europe/Berlin",
+			Start: time.Date(2030, 1, 7, 5, 0, 0, 0, time.UTC), Min: &zero, Desired: &twelve}},
+		Activities: []sandbox.Activity{{Start: holidays, Description: "Terminating EC2 instance: i-0a1b2c3d4e5f60011",
+			Cause: "At 2029-12-21T19:00:05Z a scheduled action update of AutoScalingGroup constraints to min: 0, max: 18, desired: 0 " +
+				"changing the desired capacity from 12 to 0."}}})
+	for _, name := range []string{"cache", "web"} {
+		s.box.AddService("prod", sandbox.Service{Name: name, DesiredCount: 12, RunningCount: desired, Rebalancing: "ENABLED", TaskDefinition: name + ":41",
+			Providers: []sandbox.ProviderItem{{CapacityProvider: "workers", Weight: 1}}})
+	}
+}
+
+// fleet launches and registers the instances, of which one is not connected; -1: all are.
+func (s *stage) fleet(n, lost int) {
+	var all []sandbox.GroupMember
+	for i := range n {
+		id, zone := fmt.Sprintf("i-0a1b2c3d4e5f6%04d", i), "eu-west-1"+string(rune('a'+i%3))
+		s.box.AddInstance(sandbox.Instance{ID: id, Type: "m7i.large", Zone: zone, Launched: time.Now().Add(-60 * time.Hour),
+			Tags: map[string]string{"aws:autoscaling:groupName": "prod-workers"}})
+		arn := s.box.AddContainerInstance("prod", sandbox.ContainerInstance{EC2InstanceID: id, Status: "ACTIVE", AgentConnected: i != lost,
+			CapacityProviderName: "workers", VersionInfo: &sandbox.VersionInfo{AgentVersion: "1.105.1"},
+			Attributes:          []sandbox.Attribute{{Name: "ecs.availability-zone", Value: zone}, {Name: "ecs.instance-type", Value: "m7i.large"}},
+			RegisteredResources: sandbox.Resources(2048, 7764), RemainingResources: sandbox.Resources(1024, 3668)})
+		for _, service := range []string{"cache", "web"} {
+			s.box.AddTask("prod", sandbox.RunningTask{Service: service, ContainerInstance: arn})
+		}
+		all = append(all, sandbox.GroupMember{ID: id, Zone: zone, Type: "m7i.large"})
+	}
+	s.box.EditGroup("prod-workers", func(g *sandbox.ScalingGroup) { g.Members = all })
+}
+
+func darkFleet(s *stage) error {
+	s.workers(0)
+	s.env = append(s.env, "COLUMNS=120", "TZ=UTC")
+	return s.types("muster fleet --cluster prod", 0, false, "fleet", "--cluster", "prod")
+}
+
+// wokenFleet has woken, but for the tasks of one service.
+func wokenFleet(s *stage) error {
+	s.workers(12)
+	s.fleet(12, -1)
+	s.box.EditService("prod", "web", func(svc *sandbox.Service) { svc.RunningCount = 10 })
+	var out bytes.Buffer
+	got := s.run(io.Discard, &out, "fleet", "--cluster", "prod", "--wait", "10s", "--expect", "prod-workers=12")
+	if got != 1 {
+		return fmt.Errorf("muster fleet --wait exited with %d, not 1:\n%s", got, out.String())
+	}
+	fmt.Fprintf(s.out, "$ muster fleet --cluster prod --wait 10s --expect prod-workers=12 >/dev/null\n%s", out.String())
+	return nil
+}
+
 func emptyGroup(s *stage) error {
 	return s.types("muster ports --cluster staging", 3, false, "ports", "--cluster", "staging")
 }
@@ -202,7 +275,7 @@ func afterStart(s *stage) error {
 		"check", "--wait", "5m", "--only", "registered,container-instance", "-v")
 }
 
-// runningRevisions shows which revisions this instance runs.
+// runningRevisions shows which task definition revisions this instance runs.
 func runningRevisions(s *stage) error {
 	if err := s.configured("prod"); err != nil {
 		return err
@@ -218,7 +291,7 @@ func runningRevisions(s *stage) error {
 	return s.pipes("sudo muster debug --bundle - 2>/dev/null | tar -xzO --wildcards '*/agent/tasks.json' | grep -E '\"(Family|Version)\"'")
 }
 
-// pipes runs a line of the shell, with the binary instead of sudo muster.
+// pipes runs a shell command line, with the binary in place of sudo muster.
 func (s *stage) pipes(line string) error {
 	cmd := exec.Command("sh", "-c", strings.ReplaceAll(line, "sudo muster", "\"$MUSTER\""))
 	cmd.Env = append(append([]string{"PATH=" + os.Getenv("PATH"), "MUSTER=" + s.binary, "MUSTER_CONSOLE="}, s.box.Environ()...), s.env...)
@@ -227,7 +300,7 @@ func (s *stage) pipes(line string) error {
 	return err
 }
 
-// engine gives the instance a Docker Engine.
+// engine runs play with a simulated Docker Engine on the instance.
 func (s *stage) engine(play func(*dockerd.Engine) error) error {
 	engine, err := dockerd.New(dockerd.Options{})
 	if err != nil {
@@ -259,7 +332,7 @@ func unhealthyTask(s *stage) error {
 	})
 }
 
-// frontEnds runs one task of two front ends and a back end.
+// frontEnds shows a task with two front ends and a back end.
 func frontEnds(s *stage) error {
 	if err := s.configured("prod"); err != nil {
 		return err

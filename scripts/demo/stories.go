@@ -126,7 +126,7 @@ func (s *stage) write(path, text string) error {
 	return os.WriteFile(at, []byte(text), 0o600)
 }
 
-// closed shows the problem that muster was written for: one wrong rule splits a replicated cache.
+// closed shows a typical problem: one wrong rule splits a replicated cache.
 func closed(s *stage) error {
 	s.cacheGroups()
 	s.comment("Three peers replicate an Ignite cache with this instance. One has another security group, whose rule ends four ports too early.")

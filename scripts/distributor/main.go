@@ -1,8 +1,8 @@
-// Command distributor makes an SSM Distributor package of the rpm and the deb in
-// dist/: a zip for each architecture and format, with the scripts that Systems
-// Manager runs, and the manifest that names them
+// Command distributor builds an SSM Distributor package from the rpm and deb packages in dist/: one zip per
+// architecture and format, with the scripts that Systems Manager runs, and the manifest
 // (docs.aws.amazon.com/systems-manager, "Create a package in Distributor").
-// usage: distributor VERSION
+//
+// Usage: distributor VERSION
 package main
 
 import (
@@ -19,7 +19,7 @@ type manifest struct {
 	SchemaVersion string                                      `json:"schemaVersion"`
 	Publisher     string                                      `json:"publisher"`
 	Version       string                                      `json:"version"`
-	Packages      map[string]map[string]map[string]fileOfArch `json:"packages"` // platform, its version, architecture
+	Packages      map[string]map[string]map[string]fileOfArch `json:"packages"` // by platform, platform version and architecture
 	Files         map[string]checksums                        `json:"files"`
 }
 
@@ -31,13 +31,12 @@ type checksums struct {
 	Checksums map[string]string `json:"checksums"`
 }
 
-// format is a package format, and the platforms, in Distributor's names, that
-// take it.
+// format is a package format, with the platforms that use it. The platforms have Distributor's names.
 type format struct {
-	name               string // of the file in dist, for an architecture
+	name               string // pattern of the package's file name in dist
 	install, uninstall string
 	platforms          []string
-	arch               map[string]string // Distributor's name to the format's
+	arch               map[string]string // maps Distributor's name of an architecture to the format's name
 }
 
 func formats() []format {
@@ -74,7 +73,7 @@ func build(dist, version string) error {
 	}
 	for _, f := range formats() {
 		for arch, theirs := range f.arch {
-			// The formats write a version each in its way: 1.0.0-rc1 as 1.0.0~rc1.
+			// The glob is needed because the formats write versions differently: 1.0.0-rc1 becomes 1.0.0~rc1.
 			source, err := only(filepath.Join(dist, fmt.Sprintf(f.name, theirs)))
 			if err != nil {
 				return err
@@ -103,16 +102,16 @@ func build(dist, version string) error {
 	return os.WriteFile(filepath.Join(out, "manifest.json"), append(text, '\n'), 0o644)
 }
 
-// only is the one file of that name.
+// only returns the single file that matches the pattern.
 func only(pattern string) (string, error) {
 	found, err := filepath.Glob(pattern)
 	if err != nil || len(found) != 1 {
-		return "", fmt.Errorf("there are %d of %s: make package builds it, and takes away others", len(found), pattern)
+		return "", fmt.Errorf("%d files match %s, want 1: make package builds it and removes others", len(found), pattern)
 	}
 	return found[0], nil
 }
 
-// pack makes the zip of one package, the same bytes each time.
+// pack returns the zip file of one package. The output is reproducible.
 func pack(source string, f format) ([]byte, error) {
 	content, err := os.ReadFile(source)
 	if err != nil {

@@ -11,9 +11,8 @@ import (
 	"testing"
 )
 
-// Systems Manager refuses a package whose manifest names a file or a sum that is
-// not so, only when it is uploaded.
-func TestTheManifestIsTrueOfItsFiles(t *testing.T) {
+// Systems Manager rejects a package whose manifest has a wrong file name or checksum, but only at upload.
+func TestManifestMatchesItsFiles(t *testing.T) {
 	dist := t.TempDir()
 	for _, f := range formats() {
 		for _, arch := range f.arch {
@@ -48,7 +47,7 @@ func TestTheManifestIsTrueOfItsFiles(t *testing.T) {
 	}
 }
 
-func TestWithoutThePackagesItSaysHowToGetThem(t *testing.T) {
+func TestMissingPackagesErrorSaysHowToBuildThem(t *testing.T) {
 	if err := build(t.TempDir(), "1.2.3"); err == nil || !strings.Contains(err.Error(), "make package builds it") {
 		t.Error(err)
 	}

@@ -1,6 +1,5 @@
-// Command man writes the man pages of all commands into a directory. The date in
-// them is SOURCE_DATE_EPOCH (reproducible-builds.org), so that the same commands
-// give the same bytes.
+// Command man writes the man pages of all commands to a directory. They contain the date from SOURCE_DATE_EPOCH
+// (reproducible-builds.org), so that the output is reproducible.
 package main
 
 import (

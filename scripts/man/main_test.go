@@ -13,7 +13,7 @@ import (
 	"muster/internal/cli"
 )
 
-// Every command has its page, with an example; what cobra adds has no example.
+// Every command has a page with an example, except for the commands that cobra adds, whose pages have no example.
 func TestEveryCommandHasAPageWithAnExample(t *testing.T) {
 	dir := t.TempDir()
 	if err := write("test", dir); err != nil {

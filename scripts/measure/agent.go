@@ -20,22 +20,23 @@ import (
 
 // Limits of the agent relative to Telegraf, and alone with 500 containers.
 const (
-	maxSizeRatio   = 0.7 // of the binaries
+	maxSizeRatio   = 0.7 // size of the binary
 	maxCPURatio    = 0.1
 	maxSeriesRatio = 0.1
 	maxAloneRSS    = 20_000_000
-	maxAloneCPU    = 5.0 // ms a second
+	maxAloneCPU    = 5.0 // ms per second
 
-	// window is how long both run. It contains full minutes, and Telegraf's intervals of ten seconds.
+	// window is the duration of the run. It contains at least one full minute and several of Telegraf's intervals of 10
+	// s.
 	window = 75 * time.Second
-	// warmUp is excluded, because starting costs more than watching.
+	// warmUp is excluded from the measurement, because startup uses more CPU than watching.
 	warmUp = 15 * time.Second
 )
 
 // use is the resource usage of a process.
 type use struct {
 	rss    int64   // bytes, maximum
-	cpu    float64 // ms a second
+	cpu    float64 // ms per second
 	series int     // number of series in CloudWatch
 }
 
@@ -86,7 +87,8 @@ func compareSizes(ours, theirs string) error {
 	return nil
 }
 
-// sideBySide runs both with n containers. The target for the agent's memory is maxRSSRatio of Telegraf's.
+// sideBySide runs muster agent and Telegraf with n containers. The agent's memory should be at most maxRSSRatio of
+// Telegraf's.
 func sideBySide(telegraf, image string, n int, maxRSSRatio float64) error {
 	ids, err := containers(image, n)
 	defer func() { _, _ = docker(append([]string{"rm", "--force"}, ids...)...) }()
@@ -117,7 +119,7 @@ func sideBySide(telegraf, image string, n int, maxRSSRatio float64) error {
 	return compare(took[0], took[1], maxRSSRatio)
 }
 
-// compare prints ratios. Only the ratio of series can fail the run.
+// compare prints the ratios. Only the ratio of series can fail the run.
 func compare(ours, theirs use, maxRSSRatio float64) error {
 	rss, cpu := float64(ours.rss)/float64(theirs.rss), ours.cpu/theirs.cpu
 	count := float64(ours.series) / float64(max(1, theirs.series))
@@ -132,7 +134,8 @@ func compare(ours, theirs use, maxRSSRatio float64) error {
 	return nil
 }
 
-// alone runs the agent on a simulated Docker Engine that probes every container and replaces one after the other.
+// alone runs the agent on a simulated Docker Engine that runs a health check for every container and replaces one
+// container per second.
 func alone(n int) error {
 	engine, err := dockerd.New(dockerd.Options{})
 	if err != nil {
@@ -165,7 +168,7 @@ func alone(n int) error {
 	return nil
 }
 
-// churn replaces a container a second.
+// churn replaces one container per second.
 func churn(ctx context.Context, engine *dockerd.Engine) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -182,7 +185,7 @@ func churn(ctx context.Context, engine *dockerd.Engine) {
 	}
 }
 
-// labels returns labels of the ECS agent: five containers a service, two a task.
+// labels returns labels like those of the ECS agent: five containers per service, two per task.
 func labels(i int) map[string]string {
 	return map[string]string{
 		"com.amazonaws.ecs.cluster":                 "prod",
@@ -226,7 +229,7 @@ func watch(d time.Duration, commands ...*exec.Cmd) ([]use, error) {
 	return took, nil
 }
 
-// stat returns a number of /proc/PID/NAME, counted from 0 after the command name.
+// stat returns a field of /proc/PID/NAME. Fields are counted from 0, starting after the command name.
 func stat(cmd *exec.Cmd, name string, field int) int64 {
 	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/%s", cmd.Process.Pid, name))
 	text := string(data)
@@ -265,7 +268,7 @@ func docker(args ...string) (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
-// subject builds an image from scratch with the integration tests' program.
+// subject builds an image that contains only the integration tests' program.
 func subject() (image string, err error) {
 	dir, err := os.MkdirTemp("", "muster-subject-")
 	if err != nil {
@@ -301,7 +304,7 @@ func containers(image string, n int) (ids []string, err error) {
 	return ids, nil
 }
 
-// telegrafConf returns Telegraf's default configuration.
+// telegrafConf writes a minimal Telegraf configuration and returns its path.
 func telegrafConf() (string, error) {
 	f, err := os.CreateTemp("", "telegraf-*.conf")
 	if err != nil {

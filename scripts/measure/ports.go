@@ -16,12 +16,12 @@ import (
 const (
 	maxAgainst = 10 * time.Millisecond // evaluation of one of 1,000 peers against all others
 	maxMatrix  = 2 * time.Second       // 1,000 x 1,000
-	maxJudged  = 200_000_000           // bytes allocated for that matrix
+	maxJudged  = 200_000_000           // bytes allocated for evaluating that matrix
 	maxDials   = 10 * time.Second      // 1,000 peers that never respond
 )
 
-// portEngine runs the benchmarks of package reach: 1,000 peers with five groups of 60 rules each, then 2 and 4 times the
-// peers, then 2 and 4 times the rules.
+// portEngine runs the benchmarks of package reach: 1,000 peers with five groups of 60 rules each, then 2 and 4 times as
+// many peers, then 2 and 4 times as many rules.
 func portEngine(int) error {
 	out, err := exec.Command("go", "test", "-run", "^$", "-bench", "^Benchmark(OneAgainstAll|FullMatrix|FullMatrixEveryoneNamed)$", "./reach").CombinedOutput()
 	if err != nil {
@@ -43,7 +43,7 @@ func portEngine(int) error {
 	return nil
 }
 
-// printScales prints the first scale, and the others as multiples of its time.
+// printScales prints the result of the first scale, and the others as multiples of its time.
 func printScales(name string, limit time.Duration, scales []scale) error {
 	if len(scales) == 0 {
 		return errors.New("the benchmark printed no results")
@@ -60,11 +60,11 @@ func printScales(name string, limit time.Duration, scales []scale) error {
 	return nil
 }
 
-// scale is one line of a benchmark: its numbers by unit.
+// scale is one line of benchmark output: its values by unit.
 type scale map[string]float64
 
-// benchmarks parses the output of `go test -bench`, by name without sub-benchmark and processors
-// (golang.org/design/14313-benchmark-format).
+// benchmarks parses the output of `go test -bench`. It groups the lines by benchmark name, without sub-benchmark and
+// number of processors (golang.org/design/14313-benchmark-format).
 func benchmarks(out string) map[string][]scale {
 	all := map[string][]scale{}
 	for line := range strings.Lines(out) {
@@ -85,8 +85,8 @@ func benchmarks(out string) map[string][]scale {
 	return all
 }
 
-// dials prints the maximum dial time if no peer responds: the first port and a canary of both ranges of ignite2, at each
-// of 1,000 peers.
+// dials prints the maximum time for probing if no peer responds. For both port ranges of ignite2, muster dials the
+// first port and a canary port on each of 1,000 peers.
 func dials(int) error {
 	needs, _, err := reach.ParsePorts(reach.DefaultProfile)
 	if err != nil {

@@ -18,24 +18,24 @@ import (
 	"muster/internal/sandbox/dockerd"
 )
 
-// In the storm, every container turns unhealthy and recovers once, so that every transition must be announced
-// (docs/reference/events.md: the same transition of a container within a minute is announced once).
+// In the storm, every container becomes unhealthy and recovers once. muster announces the same transition of a
+// container at most once per minute (docs/reference/events.md), so this way every transition must be announced.
 const (
 	stormContainers = 500
-	stormTicks      = 2 * stormContainers // each with one transition
+	stormTicks      = 2 * stormContainers // one transition per tick
 	stormTick       = 10 * time.Millisecond
-	stormRate       = 10_000 // events a second, and so 100 a tick:
-	stormProbes     = 13     // of three events each, which the agent did not subscribe to, and
-	stormSignals    = 60     // which it did subscribe to and handles, and the transition
+	stormRate       = 10_000 // events per second, which is 100 per tick:
+	stormProbes     = 13     // health probes of three events each, to which the agent does not subscribe,
+	stormSignals    = 60     // signals, to which it does subscribe, and the transition
 	perTick         = 3*stormProbes + stormSignals + 1
 
-	maxDelay  = time.Second // p99 from an event to its log line
+	maxDelay  = time.Second // 99th percentile of the delay from an event to its log line
 	maxGrowth = 1.25        // RSS after the storm relative to RSS after a tenth of it
 )
 
 var errLost = errors.New("transitions were lost")
 
-// storm runs an event storm on a simulated Docker Engine, and evaluates the agent's output.
+// storm sends an event storm through a simulated Docker Engine, and evaluates the agent's output.
 func storm(int) error {
 	engine, err := dockerd.New(dockerd.Options{})
 	if err != nil {
@@ -60,7 +60,7 @@ func storm(int) error {
 	return h.evaluate()
 }
 
-// runStorm runs the agent before, during and after a storm, and prints the intensity of the storm and the agent's memory.
+// runStorm runs the agent before, during and after a storm. It prints the event rate and the agent's memory usage.
 func runStorm(cmd *exec.Cmd, h *journalReader, engine *dockerd.Engine, ids []string) error {
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
@@ -77,7 +77,7 @@ func runStorm(cmd *exec.Cmd, h *journalReader, engine *dockerd.Engine, ids []str
 	}
 	calm := rssOf(cmd)
 	took, first := sendStorm(engine, ids, h, func() int64 { return rssOf(cmd) })
-	h.waitForAll(30 * time.Second) // a late line is not lost
+	h.waitForAll(30 * time.Second) // a late line does not count as lost
 	after := rssOf(cmd)
 	_ = cmd.Process.Signal(syscall.SIGTERM)
 	<-read
@@ -115,7 +115,7 @@ func untilSeen(environ []string) error {
 	return last
 }
 
-// sendStorm runs the storm. It returns its duration, and the agent's memory after a tenth of it.
+// sendStorm sends the storm. It returns the duration, and the agent's memory usage after a tenth of the storm.
 func sendStorm(engine *dockerd.Engine, ids []string, h *journalReader, rss func() int64) (took time.Duration, first int64) {
 	began := time.Now()
 	for n := range stormTicks {
@@ -139,12 +139,12 @@ func sendStorm(engine *dockerd.Engine, ids []string, h *journalReader, rss func(
 	return time.Since(began), first
 }
 
-// journalReader compares the sent events with the agent's journal.
+// journalReader compares the sent events with the lines in the agent's journal.
 type journalReader struct {
 	mu         sync.Mutex
 	sent       map[string]time.Time
 	delay      map[string]time.Duration // from the event to the log line
-	unexpected []string                 // lines about events that were not sent, or repeated lines
+	unexpected []string                 // lines about events that were not sent, and duplicate lines
 	otherLines []string                 // other lines
 }
 
@@ -187,7 +187,7 @@ func (h *journalReader) hear(line string, now time.Time) {
 	}
 }
 
-// waitForAll waits until all events are announced, but no longer than most.
+// waitForAll waits until all events are announced, or until the time in most has passed.
 func (h *journalReader) waitForAll(most time.Duration) {
 	for began := time.Now(); time.Since(began) < most; time.Sleep(20 * time.Millisecond) {
 		h.mu.Lock()
@@ -205,7 +205,7 @@ func (h *journalReader) others() string {
 	return strings.Join(h.otherLines, "\n")
 }
 
-// evaluate prints the results for the transitions. Lost or invented transitions fail the run; times do not.
+// evaluate prints the results. Lost or unexpected transitions fail the run; long delays do not.
 func (h *journalReader) evaluate() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Lines of the agent about the last two of 500 containers.
+// Log lines of the agent about the last two of 500 containers.
 const (
 	unhealthy = `<3>event       its health check fails kind=unhealthy family=web49 task=arn:aws:ecs:eu-central-1:123456789012:task/prod/249 container=app`
 	recovered = `<6>event       its health check passes again kind=recovered family=web49 task=arn:aws:ecs:eu-central-1:123456789012:task/prod/249 container=app`
@@ -18,7 +18,7 @@ func TestJournalEvaluation(t *testing.T) {
 	const task = "arn:aws:ecs:eu-central-1:123456789012:task/prod/249"
 	for name, c := range map[string]struct {
 		lines string
-		want  string // in the error; empty for none
+		want  string // part of the error; empty for none
 	}{
 		"all are announced": {other + "\n" + unhealthy + "\n" + recovered, ""},
 		"one is lost":       {unhealthy, "transitions were lost: 1 of 2"},

@@ -1,6 +1,7 @@
-// Command sbom writes the bill of materials of a Go binary as SPDX 2.3 JSON:
-// the modules that the linker recorded in it, with their versions and sums.
-// usage: sbom BINARY VERSION CREATED(RFC 3339)
+// Command sbom prints the bill of materials of a Go binary as SPDX 2.3 JSON: the modules that the linker recorded in
+// the binary, with their versions and checksums.
+//
+// Usage: sbom BINARY VERSION CREATED, where CREATED is an RFC 3339 time.
 package main
 
 import (
@@ -110,7 +111,7 @@ func describe(binary, version, created string) (document, error) {
 	return doc, nil
 }
 
-// golang describes a module by its package URL, which scanners look up.
+// golang describes a module by its package URL, which vulnerability scanners use.
 func golang(path, version string) module {
 	id := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' {

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// A scanner takes a bill only if its ids are well formed and lead somewhere.
-func TestTheBillNamesEveryModuleOfTheBinary(t *testing.T) {
+// A scanner accepts a bill of materials only if its ids are well formed and its references exist.
+func TestBillOfMaterialsListsEveryModule(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -40,7 +40,7 @@ func TestTheBillNamesEveryModuleOfTheBinary(t *testing.T) {
 			t.Errorf("%+v leads nowhere", r)
 		}
 	}
-	if len(doc.Relationships) != len(doc.Packages) { // each is contained, and the first described
+	if len(doc.Relationships) != len(doc.Packages) { // one CONTAINS for each module, and one DESCRIBES
 		t.Errorf("%d relationships of %d packages", len(doc.Relationships), len(doc.Packages))
 	}
 	text, err := json.Marshal(doc)
@@ -51,7 +51,7 @@ func TestTheBillNamesEveryModuleOfTheBinary(t *testing.T) {
 	}
 }
 
-func TestAFileThatIsNoProgramHasNoBill(t *testing.T) {
+func TestOtherFilesHaveNoBillOfMaterials(t *testing.T) {
 	if _, err := describe("main.go", "1.2.3", ""); err == nil {
 		t.Error("no error")
 	}

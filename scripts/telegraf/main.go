@@ -1,6 +1,5 @@
-// Command telegraf is Telegraf with its Docker input and its CloudWatch output and
-// nothing else, as small as it can be: what muster agent is measured against. It is
-// a module of its own, so that none of it is muster's.
+// Command telegraf is a minimal build of Telegraf with only its Docker input and CloudWatch output. scripts/measure
+// compares muster agent with it. It is a separate module, so that its dependencies do not become muster's.
 package main
 
 import (

@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// Missing returns what this machine lacks, or "". With the given arguments, the program must only run an instance.Probe.
+// Missing returns what this machine lacks, or "". It runs this program in new namespaces with args, which must make the
+// program call only instance.Probe.
 func Missing(ctx context.Context, limit time.Duration, args ...string) string {
 	if os.Geteuid() != 0 {
 		return "root, for namespaces and chroot"

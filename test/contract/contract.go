@@ -59,8 +59,8 @@ type clause struct {
 	hold func(context.Context, *clients) error
 }
 
-// Run runs every clause as a subtest. Each can run alone. Completing the lifecycle action comes after all clauses that
-// need the instance to wait.
+// Run runs every clause as a subtest. Each clause can run alone. The clause that completes the lifecycle action runs
+// after all clauses that need the instance to wait.
 func Run(t *testing.T, b Backend) {
 	t.Helper()
 	c := &clients{
@@ -91,6 +91,7 @@ func clauses() []clause {
 		vpcClauses(),
 		wayClauses(),
 		groupClauses(),
+		fleetClauses(),
 		lifecycleClauses(),
 		stackClauses(),
 		metricClauses(),

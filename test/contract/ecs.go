@@ -154,7 +154,7 @@ func pagesClusters(ctx context.Context, c *clients) error {
 	return nil
 }
 
-// registers reads back all fields of a registration that muster uses.
+// registers checks that every field of a registration that muster uses can be read back.
 func registers(ctx context.Context, c *clients) error {
 	const name = "contract-register"
 	before := time.Now().Add(-time.Minute)

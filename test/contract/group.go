@@ -127,8 +127,8 @@ func describesHook(ctx context.Context, c *clients) error {
 		want("default result", deref(h.DefaultResult), "ABANDON"))
 }
 
-// setsHealth reads the health back from the group, which returns Healthy or Unhealthy; DescribeAutoScalingInstances
-// returns it in capitals.
+// setsHealth checks the instance's health after it was set. The group returns Healthy or Unhealthy.
+// DescribeAutoScalingInstances returns it in capitals.
 func setsHealth(ctx context.Context, c *clients) error {
 	for _, health := range []string{"Unhealthy", "Healthy"} {
 		_, err := c.asg.SetInstanceHealth(ctx, &autoscaling.SetInstanceHealthInput{InstanceId: &c.InstanceID, HealthStatus: &health})

@@ -63,7 +63,7 @@ func (d Docker) Subject(lines ...string) (tag string) {
 		d.t.Fatal(err)
 	}
 	build := exec.Command("go", "build", "-o", filepath.Join(dir, "subject"), "muster/test/integration/testdata/subject")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-trimpath")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		d.t.Fatalf("building the test program: %v: %s", err, out)
 	}

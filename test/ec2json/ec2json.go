@@ -1,6 +1,5 @@
-// Package ec2json reads the JSON that the AWS CLI prints into the model of package
-// reach, for tests. It uses the mapping that the program uses: the JSON's names are
-// those of the SDK's fields.
+// Package ec2json reads the JSON that the AWS CLI prints into the model of package reach, for tests. It uses the same
+// mapping as the program, because the CLI's JSON has the names of the SDK's fields.
 package ec2json
 
 import (
@@ -48,7 +47,7 @@ func ParseACLs(document []byte) ([]reach.ACL, error) {
 	return out, nil
 }
 
-// Groups is ParseGroups of a document that must be right.
+// Groups is ParseGroups for a document that must be valid.
 func Groups(t testing.TB, document string) []reach.Group {
 	t.Helper()
 	out, err := ParseGroups([]byte(document))
@@ -58,7 +57,7 @@ func Groups(t testing.TB, document string) []reach.Group {
 	return out
 }
 
-// ACLs is ParseACLs of a document that must be right.
+// ACLs is ParseACLs for a document that must be valid.
 func ACLs(t testing.TB, document string) []reach.ACL {
 	t.Helper()
 	out, err := ParseACLs([]byte(document))

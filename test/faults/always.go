@@ -11,10 +11,10 @@ import (
 	"strings"
 )
 
-// exitCodes are those of docs/reference/exit-codes.md, and the one of a muster that was killed.
+// exitCodes are the codes in docs/reference/exit-codes.md, and -1 for a process that was killed by a signal.
 var exitCodes = []int{0, 1, 3, 4, 10, 11, 12, 64, 78, 130, -1}
 
-// always judges what must hold in every row.
+// always checks the rules that hold in every row.
 func (r *rig) always() {
 	r.nothingTwice()
 	r.nothingTorn()
@@ -37,7 +37,7 @@ func after(text, mark string) string {
 	return ""
 }
 
-// nothingTwice: no datum reached CloudWatch twice, since it would count twice.
+// nothingTwice checks that CloudWatch received no data point twice. CloudWatch would count a duplicate twice.
 func (r *rig) nothingTwice() {
 	seen := map[string]int{}
 	for _, d := range r.Sandbox().Metrics() {
@@ -48,7 +48,7 @@ func (r *rig) nothingTwice() {
 	}
 }
 
-// nothingTorn: the files that others read are whole.
+// nothingTorn checks that every file that other programs read is complete.
 func (r *rig) nothingTorn() {
 	if data, err := r.regular(ecsConfig); err == nil {
 		for line := range strings.Lines(string(data)) {
@@ -60,13 +60,13 @@ func (r *rig) nothingTorn() {
 	for _, p := range append(r.files("var/lib/muster/instances/*/*.json"), r.files(stateFile)...) {
 		data, err := r.regular(p)
 		if err != nil {
-			continue // the row made it something else
+			continue // the row replaced the file with another object
 		}
 		r.want(json.Valid(data), "%s is torn: %.100q", p, data)
 	}
 }
 
-// regular reads a file unless the row made it something else, such as a FIFO.
+// regular reads a file. It returns an error if the row replaced the file with another object, such as a FIFO.
 func (r *rig) regular(path string) ([]byte, error) {
 	info, err := os.Lstat(r.path(path))
 	if err == nil && !info.Mode().IsRegular() {

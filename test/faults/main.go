@@ -1,20 +1,19 @@
 //go:build linux
 
-// Command faults injects faults into the real muster and reports what held.
+// Command faults injects faults into the real muster binary and reports which guarantees held.
 //
 //	$ sudo bin/faults -muster bin/muster
 //	HELD  imds/late        agent   IMDS answers after 8 s
 //	FELL  spool/emfile     agent   ...  2 of 3 queued minutes were sent
 //	71 faults: 70 held, 1 did not
 //
-// A row of a table (rows_*.go) says what is injected, what must hold, and how that is
-// judged from outside: by files on the disk, by the calls that AWS received, by the
-// journal, the exit code and muster status. A row is played by a child process in
-// network and mount namespaces of its own, on an instance of package
-// test/field/instance; package inject decides about muster's system calls and clock.
+// A row of a table (rows_*.go) defines what is injected, what must hold, and how the test checks it from outside: by
+// the files on disk, the calls that AWS received, the journal, the exit code and the output of muster status. A child
+// process in its own network and mount namespaces runs the row, on an instance of package test/field/instance. Package
+// inject intercepts muster's system calls and changes its clock.
 //
-// With -idle a program that does nothing takes muster's place, and it is an error if
-// more than a tenth of the rows hold: then they prove nothing.
+// With -idle, a program that does nothing replaces muster. It is an error if more than a tenth of the rows still hold,
+// because such rows prove nothing.
 package main
 
 import (
@@ -36,11 +35,11 @@ import (
 // Exit codes.
 const (
 	exitHeld   = 0
-	exitFell   = 1 // something did not hold
-	exitBroken = 2 // the set-up is broken: arguments, or with CI=true a missing requirement
+	exitFell   = 1 // at least one row did not hold
+	exitBroken = 2 // the setup is broken: bad arguments, or a missing requirement with CI=true
 )
 
-// leastRows is how many rows there must be.
+// leastRows is the minimum number of rows. It catches a table that was dropped by accident.
 const leastRows = 65
 
 type options struct {
@@ -55,7 +54,7 @@ type options struct {
 
 func main() {
 	if os.Args[0] == "/"+musterPath {
-		os.Exit(0) // the program that does nothing: see -idle
+		os.Exit(0) // -idle starts this binary as the program that does nothing
 	}
 	inject.Main()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -144,7 +143,7 @@ func chosen(all []row, only *regexp.Regexp) []row {
 	return out
 }
 
-// conclude writes the last line and returns the exit code.
+// conclude writes the summary line and returns the exit code.
 func conclude(o options, results []Result, stdout io.Writer) int {
 	held := 0
 	for _, r := range results {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// orphaned ends this process group when the parent, which kills it otherwise, was
-// killed itself.
+// orphaned kills this process group after the given time. It is needed if the parent, which normally kills the group,
+// was killed itself.
 func orphaned(after time.Duration) {
 	time.AfterFunc(after, func() { _ = syscall.Kill(0, syscall.SIGKILL) })
 }

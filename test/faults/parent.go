@@ -15,10 +15,10 @@ import (
 	"muster/test/apart"
 )
 
-// limit is how long one row may take.
+// limit is the maximum duration of a row.
 const limit = 4 * time.Minute
 
-// missing names what this machine lacks to play rows, or returns "".
+// missing returns what this machine lacks to run the rows, or "".
 func missing(ctx context.Context) string {
 	return apart.Missing(ctx, limit, "-muster", "/dev/null", "-run", "^$")
 }
@@ -26,16 +26,16 @@ func missing(ctx context.Context) string {
 // Result is the result of a row.
 type Result struct {
 	Name       string   `json:"name"`
-	Why        []string `json:"why,omitempty"`    // what did not hold
-	Broken     string   `json:"broken,omitempty"` // why the row could not be played
+	Why        []string `json:"why,omitempty"`    // rules that did not hold
+	Broken     string   `json:"broken,omitempty"` // why the row could not be run
 	Transcript string   `json:"transcript,omitempty"`
 	Seconds    float64  `json:"seconds"`
 }
 
 func (res Result) held() bool { return res.Broken == "" && len(res.Why) == 0 }
 
-// playAll plays the rows, o.jobs at a time and the long ones first, and prints the
-// results in the order of the table.
+// playAll runs the rows, at most o.jobs at a time and the slow ones first. It prints the results in the order of the
+// table.
 func playAll(ctx context.Context, o options, rows []row, w io.Writer) []Result {
 	done := make([]chan Result, len(rows))
 	order := make([]int, len(rows))
@@ -72,7 +72,7 @@ func playAll(ctx context.Context, o options, rows []row, w io.Writer) []Result {
 	return all
 }
 
-// write writes the result on one line, and what did not hold below it.
+// write writes the result on one line, followed by the rules that did not hold.
 func (res Result) write(w io.Writer, r row, width int, o options) {
 	if o.verbose {
 		fmt.Fprintf(w, "### %s\n%s\n", r.name, res.Transcript)
@@ -98,7 +98,7 @@ func (res Result) write(w io.Writer, r row, width int, o options) {
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// playApart plays a row in a child process.
+// playApart runs a row in a child process.
 func playApart(ctx context.Context, o options, r row) (result Result) {
 	began := time.Now()
 	result.Name = r.name

@@ -20,22 +20,21 @@ import (
 	"muster/test/field/fieldcase"
 )
 
-// fresh is an instance that boots for the first time: the ECS agent has not started,
-// and there is no ecs.config.
+// fresh makes the instance boot for the first time: the ECS agent has not started, and ecs.config does not exist.
 func fresh(c *fieldcase.Case) {
 	c.Absent = append(c.Absent, ecsConfig)
 	c.Agent = fieldcase.Agent{}
 }
 
-// notStarted is an instance with an ecs.config whose ECS agent has never started.
+// notStarted makes an instance that has an ecs.config and whose ECS agent has never started.
 func notStarted(c *fieldcase.Case) { c.Agent = fieldcase.Agent{} }
 
-// booting is an instance whose user data still runs.
+// booting makes an instance whose user data is still running.
 func booting(c *fieldcase.Case) {
 	c.Systemd = map[string]fieldcase.Unit{"ecs.service": {State: "inactive", Job: "waiting"}, "cloud-final.service": {State: "activating"}}
 }
 
-// both combines two descriptions of an instance.
+// both combines several changes of the instance into one.
 func both(all ...func(*fieldcase.Case)) func(*fieldcase.Case) {
 	return func(c *fieldcase.Case) {
 		for _, with := range all {
@@ -44,7 +43,7 @@ func both(all ...func(*fieldcase.Case)) func(*fieldcase.Case) {
 	}
 }
 
-// Names of what waits for the instance.
+// Names of the stack, the Auto Scaling group and the launch hook that wait for the instance.
 const (
 	group      = "workers"
 	hook       = "joined"
@@ -54,29 +53,28 @@ const (
 	stackFlags = " --cfn-stack " + stack + " --cfn-resource " + resource
 )
 
-// inGroup puts the instance into an Auto Scaling group that waits at a launch hook, and
-// into a stack that waits for a signal.
+// inGroup puts the instance into an Auto Scaling group with a launch hook, and into a stack that waits for a signal.
 func inGroup(c *fieldcase.Case) {
 	c.Instance.Group = &fieldcase.Group{Name: group, Hooks: []string{hook}}
 	c.Instance.Stacks = map[string][]string{stack: {resource}}
 }
 
-// joins notes it unless ecs.config names the cluster prod.
+// joins records an error unless ecs.config names the cluster prod.
 func (r *rig) joins() {
 	r.want(strings.Contains(r.read(ecsConfig), "ECS_CLUSTER=prod\n"), "%s does not name the cluster: %q", ecsConfig, r.read(ecsConfig))
 }
 
-// untouched notes it unless there is no ecs.config: nothing was decided.
+// untouched records an error if bootstrap wrote an ecs.config.
 func (r *rig) untouched() {
 	r.want(r.read(ecsConfig) == "", "%s was written: %q", ecsConfig, r.read(ecsConfig))
 }
 
-// in lets something happen later.
+// in runs a function after d, in the background.
 func (r *rig) in(d time.Duration, do func() error) {
 	time.AfterFunc(d, func() { _ = do() })
 }
 
-// container starts a container of a task of prod.
+// container starts a container that belongs to a task of prod, and returns its ID.
 func (r *rig) container() (id string) {
 	const name = "web"
 	return r.Engine().Run(dockerd.Spec{Name: name, Check: true, Labels: map[string]string{
@@ -87,10 +85,10 @@ func (r *rig) container() (id string) {
 	}})
 }
 
-// trap is a server to which nothing may come. It counts.
+// trap is a server that must receive no request. It counts the requests.
 type trap struct{ hits atomic.Int64 }
 
-// trapHost is where redirect leads.
+// trapHost is the address that redirect points to.
 const trapHost = "127.0.0.9"
 
 func (r *rig) trap() *trap {
@@ -103,7 +101,7 @@ func (r *rig) trap() *trap {
 	return t
 }
 
-// Middlewares, for Front.Use.
+// The functions below are middlewares for Front.Use.
 
 func redirect(http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -112,7 +110,7 @@ func redirect(http.Handler) http.Handler {
 	})
 }
 
-// answers answers everything alike.
+// answers sends the same response to every request.
 func answers(status int, kind, body string) func(http.Handler) http.Handler {
 	return func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -128,7 +126,7 @@ const (
 	portal = "<!DOCTYPE html><html><head><title>Guest Wi-Fi</title></head><body>Please log in</body></html>"
 )
 
-// first spoils the first n requests.
+// first applies the fault spoil to the first n requests.
 func first(n int64, spoil func(http.Handler) http.Handler) func(http.Handler) http.Handler {
 	var seen atomic.Int64
 	return func(behind http.Handler) http.Handler {
@@ -143,7 +141,7 @@ func first(n int64, spoil func(http.Handler) http.Handler) func(http.Handler) ht
 	}
 }
 
-// at spoils the requests whose path contains a text.
+// at applies the fault spoil to the requests whose path contains text.
 func at(text string, spoil func(http.Handler) http.Handler) func(http.Handler) http.Handler {
 	return func(behind http.Handler) http.Handler {
 		bad := spoil(behind)
@@ -157,12 +155,12 @@ func at(text string, spoil func(http.Handler) http.Handler) func(http.Handler) h
 	}
 }
 
-// hangs takes requests and answers none.
+// hangs accepts requests and never sends a response.
 func hangs(http.Handler) http.Handler {
 	return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 }
 
-// dribbles sends an answer that never ends, a byte at a time.
+// dribbles sends an endless response, one byte at a time.
 func dribbles(http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := http.NewResponseController(w)
@@ -175,7 +173,7 @@ func dribbles(http.Handler) http.Handler {
 	})
 }
 
-// cuts sends the head of an answer and the beginning of its body, then hangs up.
+// cuts sends the header and the first part of the body, then closes the connection.
 func cuts(begins string) func(http.Handler) http.Handler {
 	return func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -189,7 +187,7 @@ func cuts(begins string) func(http.Handler) http.Handler {
 	}
 }
 
-// delays answers after d.
+// delays sends the response after d.
 func delays(d time.Duration) func(http.Handler) http.Handler {
 	return func(behind http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -202,7 +200,7 @@ func delays(d time.Duration) func(http.Handler) http.Handler {
 	}
 }
 
-// peak is the most memory that the program had so far, in bytes.
+// peak returns the program's peak memory so far, in bytes.
 func (p *prog) peak() (bytes int64) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Pid()))
 	if err != nil {
@@ -217,27 +215,27 @@ func (p *prog) peak() (bytes int64) {
 	return -1
 }
 
-// memoryMax is MemoryMax= of muster-agent.service.
+// memoryMax is MemoryMax= in muster-agent.service.
 const memoryMax = 128 << 20
 
-// fits notes it unless the program stayed below the memory that its unit has.
+// fits records an error if the program used more memory than MemoryMax= of its unit allows.
 func (p *prog) fits() {
 	if got := p.peak(); got < 0 || got > memoryMax {
 		p.r.wrong("muster %s took %d MB, want at most the %d MB of its unit", p.command, got>>20, memoryMax>>20)
 	}
 }
 
-// agentUser is a user without any right, as DynamicUser= gives the agent.
+// agentUser is a user ID without privileges, like the user that DynamicUser= creates for the agent.
 const agentUser = 64123
 
-// give makes a directory of the instance, with what is in it, the agent's own.
+// give changes the owner of directories of the instance, and of the files in them, to the agent's user.
 func (r *rig) give(paths ...string) {
 	for _, p := range paths {
 		r.broken(os.Chown(r.path(p), agentUser, agentUser))
 	}
 }
 
-// asUser starts muster as the agent's user, which has its directories.
+// asUser makes muster run as the agent's user, and gives that user the agent's directories.
 func (r *rig) asUser(h how) how {
 	r.give(spoolDir, "run/muster-agent", "var/run/docker.sock")
 	for _, f := range r.files(spoolDir + "/*") {
@@ -247,10 +245,10 @@ func (r *rig) asUser(h how) how {
 	return h
 }
 
-// bundleFile is where the rows have bundles written.
+// bundleFile is the path of the bundles that the rows write.
 const bundleFile = "tmp/b.tgz"
 
-// wholeBundle notes it unless the bundle is a whole archive, with a manifest.
+// wholeBundle records an error unless the bundle is a complete archive with a manifest.
 func (r *rig) wholeBundle() {
 	const path = bundleFile
 	f, err := os.Open(r.path(path))
@@ -279,7 +277,7 @@ func (r *rig) wholeBundle() {
 	r.want(manifest, "%s has no MANIFEST.json", path)
 }
 
-// unpacked is all that is in a bundle.
+// unpacked returns the concatenated contents of the bundle.
 func (r *rig) unpacked() string {
 	f, err := os.Open(r.path(bundleFile))
 	r.broken(err)
@@ -291,7 +289,7 @@ func (r *rig) unpacked() string {
 	return string(all)
 }
 
-// clear empties a directory of the instance.
+// clear removes everything in a directory of the instance.
 func (r *rig) clear(dir string) {
 	entries, err := os.ReadDir(r.path(dir))
 	if errors.Is(err, os.ErrNotExist) {

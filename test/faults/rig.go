@@ -33,42 +33,42 @@ const (
 	recordFile        = "var/lib/muster/instances/" + instanceID + "/bootstrap.json"
 	reportFile        = "var/lib/muster/instances/" + instanceID + "/report.json"
 	tick              = 50 * time.Millisecond
-	// endLimit is how long a muster may take to end after SIGTERM: systemd kills it
-	// after TimeoutStopSec=15 of muster-agent.service.
+	// endLimit is how long muster may take to exit after SIGTERM. systemd kills it after TimeoutStopSec=15 of
+	// muster-agent.service.
 	endLimit = 15 * time.Second
-	// commandLimit is how long a command may take unless a row says otherwise.
+	// commandLimit is the time limit of a command, unless the row sets another.
 	commandLimit = 60 * time.Second
 )
 
-// rig is the instance of a row with what the row needs to inject and to judge. Its
-// methods are called by one goroutine.
+// rig is the instance of a row, with what the row needs to inject faults and check results. It is not safe for
+// concurrent use.
 type rig struct {
 	*instance.Instance
 	introspection *instance.Front
 	progs         []*prog
 	why           []string
 	systemd       notified
-	expectCrash   bool // a panic is what the row is about
+	expectCrash   bool // the row expects a panic
 }
 
-// stopped ends a row that cannot be played.
+// stopped is the panic value that ends a row that cannot be run.
 type stopped struct{ broken string }
 
-// broken ends the row unless err is nil.
+// broken ends the row as "could not be run" if err is not nil.
 func (r *rig) broken(err error) {
 	if err != nil {
 		panic(stopped{err.Error()})
 	}
 }
 
-// wrong notes that something does not hold.
+// wrong records a rule that does not hold.
 func (r *rig) wrong(format string, args ...any) {
 	if len(r.why) < 20 {
 		r.why = append(r.why, fmt.Sprintf(format, args...))
 	}
 }
 
-// want notes what does not hold, if so.
+// want records an error unless holds is true. It returns holds.
 func (r *rig) want(holds bool, format string, args ...any) bool {
 	if !holds {
 		r.wrong(format, args...)
@@ -88,16 +88,16 @@ func (r *rig) setUp() {
 	go r.systemd.listen(conn)
 }
 
-// end ends every muster.
+// end stops every muster process of the row.
 func (r *rig) end() {
 	for _, p := range r.progs {
-		_ = p.Signal(syscall.SIGCONT) // an error: it has ended
+		_ = p.Signal(syscall.SIGCONT) // an error means that it has exited
 		_ = p.Signal(syscall.SIGKILL)
 		<-p.Ended()
 	}
 }
 
-// transcript is what all musters printed, and the calls that AWS received.
+// transcript returns the output of all muster processes and the calls that AWS received.
 func (r *rig) transcript() string {
 	var b strings.Builder
 	for _, p := range r.progs {
@@ -109,7 +109,7 @@ func (r *rig) transcript() string {
 	return b.String()
 }
 
-// notified is what systemd gets on its notification socket.
+// notified collects the messages that muster sends to systemd's notification socket.
 type notified struct {
 	mu     sync.Mutex
 	states []string
@@ -128,7 +128,7 @@ func (n *notified) listen(conn net.PacketConn) {
 	}
 }
 
-// count counts the messages that were this one.
+// count returns how many messages had this state.
 func (n *notified) count(state string) (times int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -140,15 +140,15 @@ func (n *notified) count(state string) (times int) {
 	return times
 }
 
-// how is how a muster is started; the zero value is as root, without injection.
+// how describes how to start muster. The zero how runs it as root and injects nothing.
 type how struct {
-	spec   inject.Spec // Path, Args and Chroot are set by start
+	spec   inject.Spec // start sets Path, Args and Chroot
 	env    []string
 	decide func(inject.Call) inject.Verdict
-	stdout *os.File // in place of a buffer
+	stdout *os.File // if set, receives standard output instead of the buffer
 }
 
-// prog is a muster that was started.
+// prog is a muster process.
 type prog struct {
 	*inject.Process
 	r              *rig
@@ -157,7 +157,7 @@ type prog struct {
 	began          time.Time
 }
 
-// output is what a program printed so far.
+// output buffers what a program has printed so far.
 type output struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -175,13 +175,13 @@ func (o *output) String() string {
 	return o.buf.String()
 }
 
-// start starts a muster.
+// start starts muster with a command line.
 func (r *rig) start(command string, h how) *prog {
 	p := &prog{r: r, command: command, began: time.Now()}
 	s := h.spec
 	s.Path, s.Args, s.Chroot = "/"+musterPath, strings.Fields(command), r.Dir()
 	env := map[string]bool{}
-	for _, e := range slices.Backward(slices.Concat(r.Environ(), h.env)) { // the last one counts
+	for _, e := range slices.Backward(slices.Concat(r.Environ(), h.env)) { // the last assignment of a variable wins
 		if name, _, _ := strings.Cut(e, "="); !env[name] {
 			env[name] = true
 			s.Env = append(s.Env, e)
@@ -198,8 +198,8 @@ func (r *rig) start(command string, h how) *prog {
 	return p
 }
 
-// wait waits until the program ends, and returns its exit code, -1 for a signal. One
-// that does not end in time is wrong.
+// wait waits until the program exits and returns its exit code, or -1 after a signal. It records an error if the limit
+// passes first.
 func (p *prog) wait(limit time.Duration) int {
 	select {
 	case <-p.Ended():
@@ -212,7 +212,7 @@ func (p *prog) wait(limit time.Duration) int {
 	return p.Code()
 }
 
-// running reports whether the program still runs.
+// running reports whether the program is still running.
 func (p *prog) running() bool {
 	select {
 	case <-p.Ended():
@@ -222,7 +222,7 @@ func (p *prog) running() bool {
 	}
 }
 
-// stop is systemctl stop: SIGTERM, and an exit code of 0 in time.
+// stop does what systemctl stop does: it sends SIGTERM, and requires exit code 0 within the time limit.
 func (p *prog) stop() {
 	if !p.running() {
 		p.r.wrong("muster %s has ended by itself: %s", p.command, p.Status())
@@ -233,7 +233,7 @@ func (p *prog) stop() {
 	p.r.want(code == 0, "muster %s: want exit 0 after SIGTERM, got %s", p.command, p.Status())
 }
 
-// kill is kill -9.
+// kill sends SIGKILL.
 func (p *prog) kill() {
 	_ = p.Signal(syscall.SIGKILL)
 	<-p.Ended()
@@ -253,7 +253,7 @@ func (p *prog) printed(text string) bool {
 	return strings.Contains(p.stderr.String()+p.stdout.String(), text)
 }
 
-// await waits until something holds while the program runs; nil: whatever runs.
+// await waits until holds returns true. It gives up if p exits first. A nil p disables that check.
 func (r *rig) await(p *prog, limit time.Duration, what string, holds func() bool) bool {
 	end := time.Now().Add(limit)
 	for !holds() {
@@ -270,10 +270,10 @@ func (r *rig) await(p *prog, limit time.Duration, what string, holds func() bool
 	return true
 }
 
-// wait lets time pass on the instance.
+// wait sleeps for d.
 func wait(d time.Duration) { <-time.After(d) }
 
-// run runs a muster to its end.
+// run runs a muster command and waits until it exits.
 func (r *rig) run(command string) *prog { return r.runHow(command, how{}) }
 
 func (r *rig) runHow(command string, h how) *prog {
@@ -282,14 +282,14 @@ func (r *rig) runHow(command string, h how) *prog {
 	return p
 }
 
-// exits notes it unless the exit code is one of those.
+// exits records an error unless the exit code is one of codes.
 func (p *prog) exits(codes ...int) {
 	p.r.want(slices.Contains(codes, p.Code()), "muster %s: want exit %v, got %s", p.command, codes, p.Status())
 }
 
 const agentCommand = "agent --cluster prod"
 
-// agent starts muster agent as its unit does, and waits until it is ready.
+// agent starts muster agent as its unit does, and waits until it reports READY=1.
 func (r *rig) agent(h how) *prog {
 	before := r.systemd.count("READY=1")
 	p := r.agentEarly(h)
@@ -297,13 +297,13 @@ func (r *rig) agent(h how) *prog {
 	return p
 }
 
-// agentEarly does not wait.
+// agentEarly starts muster agent and does not wait.
 func (r *rig) agentEarly(h how) *prog {
 	h.env = append([]string{"NOTIFY_SOCKET=" + notifySocket}, h.env...)
 	return r.start(agentCommand, h)
 }
 
-// status waits until muster status exits with one of the codes and prints all texts.
+// status runs muster status until it exits with one of the codes and prints all texts.
 func (r *rig) status(limit time.Duration, codes []int, texts ...string) bool {
 	end := time.Now().Add(limit)
 	for {
@@ -320,12 +320,12 @@ func (r *rig) status(limit time.Duration, codes []int, texts ...string) bool {
 			r.wrong("muster status: want exit %v and %q within %s, got %s: %s", codes, texts, limit, p.Status(), p.stderr.String())
 			return false
 		}
-		r.progs = slices.DeleteFunc(r.progs, func(q *prog) bool { return q == p }) // the next one says it
+		r.progs = slices.DeleteFunc(r.progs, func(q *prog) bool { return q == p }) // keep only the last run in the transcript
 		wait(10 * tick)
 	}
 }
 
-// sends is how many data of a name CloudWatch took.
+// sends returns how many data points of a metric CloudWatch accepted.
 func (r *rig) sends(name string) (n int) {
 	for _, d := range r.Sandbox().Metrics() {
 		if d.Name == name {
@@ -335,11 +335,10 @@ func (r *rig) sends(name string) (n int) {
 	return n
 }
 
-// queued are the data of a minute that queue makes.
+// queued is the number of data points in each minute that queue writes.
 const queued = 3
 
-// queue leaves n minutes in the spool, as an agent does that could not send them. The
-// newest is of five minutes ago.
+// queue writes n minutes to the spool, as an agent does that cannot send them. The newest minute is five minutes old.
 func (r *rig) queue(n int) {
 	p := metrics.NewPublisher(metrics.Options{Dir: filepath.Join(r.Dir(), spoolDir), Log: slog.New(slog.DiscardHandler)})
 	first := time.Now().Truncate(time.Minute).Add(-time.Duration(n+5) * time.Minute)
@@ -354,7 +353,7 @@ func (r *rig) queue(n int) {
 	p.Close()
 }
 
-// arrived is how many data of queue CloudWatch took.
+// arrived returns how many data points written by queue CloudWatch accepted.
 func (r *rig) arrived() (n int) {
 	for k := range queued {
 		n += r.sends(fmt.Sprintf("Queued%d", k))
@@ -362,13 +361,11 @@ func (r *rig) arrived() (n int) {
 	return n
 }
 
-// lead is how long before its second a muster agent is started whose sending is
-// waited for.
+// lead is the time between the start of an agent and the second at which it sends.
 const lead = 6 * time.Second
 
-// sending is how to start an agent that sends its queued minutes after lead: it sends
-// at one second of the minute, which its instance id decides (docs/reference/metrics.md), so its
-// clock is moved by less than a minute.
+// sending starts an agent that sends its queued minutes after lead. The agent sends at one second of the minute, which
+// depends on its instance ID (docs/reference/metrics.md), so sending shifts its clock by less than a minute.
 func sending(env ...string) how {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(instanceID))
@@ -381,7 +378,7 @@ func sending(env ...string) how {
 	return how{spec: inject.Spec{Clock: true, Offset: offset}, env: env}
 }
 
-// read reads a file of the instance; one that is not there is empty.
+// read reads a file of the instance. A missing file reads as empty.
 func (r *rig) read(path string) string {
 	data, err := r.Read(path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -392,7 +389,7 @@ func (r *rig) read(path string) string {
 
 func (r *rig) path(p string) string { return filepath.Join(r.Dir(), p) }
 
-// files are the names in a directory of the instance that match a pattern.
+// files returns the names that match a pattern in the instance's file system.
 func (r *rig) files(pattern string) []string {
 	all, err := filepath.Glob(filepath.Join(r.Dir(), pattern))
 	r.broken(err)

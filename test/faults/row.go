@@ -15,24 +15,24 @@ import (
 	"muster/test/field/instance"
 )
 
-// row is one fault, or two at once.
+// row is a test case: one fault, or two at once.
 type row struct {
 	name    string // group/fault
-	command string // of muster that meets it
-	inject  string // what is injected
-	must    string // what must hold
+	command string // the muster command under test
+	inject  string // what is injected, for docs/why/reliability.md
+	must    string // what must hold, for docs/why/reliability.md
 	takes   time.Duration
 
-	with func(*fieldcase.Case) // the instance, where it is not the usual one
+	with func(*fieldcase.Case) // changes the usual instance; may be nil
 	play func(*rig)
 }
 
-// table is all rows, by group.
+// table returns all rows, by group.
 func table() []row {
-	return sorted(slices.Concat(imdsRows(), dockerRows(), introspectionRows(), awsRows(), diskRows(), clockRows(), limitRows(), signalRows(), killRows(), fileRows(), togetherRows(), outsideRows()))
+	return sorted(slices.Concat(imdsRows(), dockerRows(), introspectionRows(), awsRows(), diskRows(), clockRows(), limitRows(), signalRows(), killRows(), fileRows(), togetherRows(), outsideRows(), againRows()))
 }
 
-// usual is the instance of a row: it is registered in the cluster prod.
+// usual is the default instance of a row: it is registered in the cluster prod.
 func usual() *fieldcase.Case {
 	return &fieldcase.Case{
 		AWS:   fieldcase.AWS{Clusters: []string{"default", "prod"}},
@@ -41,9 +41,8 @@ func usual() *fieldcase.Case {
 	}
 }
 
-// runChild plays the row that o.only names in the namespaces of this process and
-// prints its result as JSON. Without a row, it only checks that an instance can be
-// built and system calls can be decided about.
+// runChild runs the row named by o.only in the namespaces of this process and prints its result as JSON. If o.only
+// names no row, it only checks that this machine can build an instance and intercept system calls.
 func runChild(o options, stdout io.Writer) error {
 	orphaned(2 * limit)
 	rows := chosen(table(), o.only)
@@ -79,7 +78,7 @@ func playRow(r row, c *fieldcase.Case, muster string) (result Result) {
 	return result
 }
 
-// writeList writes the table of docs/why/reliability.md.
+// writeList writes the tables of docs/why/reliability.md.
 func writeList(w io.Writer, rows []row) {
 	group := ""
 	for _, r := range rows {
@@ -92,7 +91,7 @@ func writeList(w io.Writer, rows []row) {
 	}
 }
 
-// probe reports why no row can be played here, or nil.
+// probe returns why rows cannot run on this machine, or nil.
 func probe() error {
 	if err := instance.Probe(); err != nil {
 		return err

@@ -12,21 +12,21 @@ import (
 	"muster/internal/sandbox"
 )
 
-// awsRows: a service that throttles, fails or is not there at all delays muster. It
-// does not change what muster does, and no request counts twice.
+// awsRows covers AWS services that throttle, fail or cannot be reached. They delay muster but do not change its result,
+// and no request counts twice.
 func awsRows() []row {
 	rows := cloudWatchRows()
 	rows = append(rows, signalServiceRows()...)
 	return append(rows, otherServiceRows()...)
 }
 
-// put is a fault of PutMetricData, of the first times requests.
+// put is a fault of PutMetricData that hits the first times requests.
 type put struct {
 	name, inject string
 	fault        sandbox.Fault
 	times        int
-	// maybe: it is unknown whether the first request was accepted. Its data may be
-	// lost, and must then be counted as dropped.
+	// maybe is true if the client cannot know whether the first request was accepted. Its data points may be lost, and
+	// must then be counted as dropped.
 	maybe bool
 }
 
@@ -37,18 +37,18 @@ func cloudWatchRows() (rows []row) {
 		{name: "denied", inject: "AccessDenied twice", fault: sandbox.Fault{Kind: sandbox.KindAccessDenied}, times: 2},
 		{name: "expired", inject: "ExpiredToken twice", fault: sandbox.Fault{Kind: sandbox.KindExpiredToken}, times: 2},
 		{name: "500", inject: "500 after the request was read", fault: sandbox.Fault{Kind: sandbox.KindServer}, times: 1, maybe: true},
-		{name: "500-taken", inject: "500, although the data were taken", fault: sandbox.Fault{Kind: sandbox.KindServer, Done: true}, times: 1, maybe: true},
+		{name: "500-taken", inject: "500, although the data was accepted", fault: sandbox.Fault{Kind: sandbox.KindServer, Done: true}, times: 1, maybe: true},
 		{name: "503", inject: "503 after the request was read", fault: sandbox.Fault{Status: 503, Code: "ServiceUnavailable"}, times: 1, maybe: true},
-		{name: "cut-before", inject: "the connection is reset after the request, which was not taken", fault: sandbox.Fault{Reset: true}, times: 1, maybe: true},
-		{name: "cut-after", inject: "the connection is reset, although the data were taken", fault: sandbox.Fault{Reset: true, Done: true}, times: 1, maybe: true},
-		{name: "half", inject: "half of the answer, then the connection ends", fault: sandbox.Fault{Cut: true}, times: 1, maybe: true},
-		{name: "garbage", inject: "200 with an answer that is no CBOR", fault: sandbox.Fault{Body: "\x00garbage"}, times: 1, maybe: true},
-		{name: "slow", inject: "the answer takes 8 s", fault: sandbox.Fault{Delay: 8 * time.Second}, times: 1, maybe: true},
+		{name: "cut-before", inject: "the connection is reset after the request, and the data is not accepted", fault: sandbox.Fault{Reset: true}, times: 1, maybe: true},
+		{name: "cut-after", inject: "the connection is reset, although the data was accepted", fault: sandbox.Fault{Reset: true, Done: true}, times: 1, maybe: true},
+		{name: "half", inject: "the connection is closed after half of the response", fault: sandbox.Fault{Cut: true}, times: 1, maybe: true},
+		{name: "garbage", inject: "200 with a response that is not CBOR", fault: sandbox.Fault{Body: "\x00garbage"}, times: 1, maybe: true},
+		{name: "slow", inject: "the response takes 8 s", fault: sandbox.Fault{Delay: 8 * time.Second}, times: 1, maybe: true},
 		{name: "skew", inject: "AWS's clock is 20 minutes ahead", fault: sandbox.ClockSkew("", 20*time.Minute)},
 	} {
-		must := "all queued minutes arrive, once"
+		must := "all queued minutes arrive exactly once"
 		if p.maybe {
-			must = "no datum counts twice; what may be lost is counted as dropped, the rest arrives"
+			must = "no data point counts twice; ambiguous data is counted as dropped, and the rest arrives"
 		}
 		rows = append(
 			rows,
@@ -74,8 +74,8 @@ func cloudWatchRows() (rows []row) {
 		)
 	}
 	return append(rows, []row{
-		{name: "aws/cloudwatch-portal", command: "agent", inject: "a captive portal answers 200 and HTML for 20 s", takes: 60 * time.Second,
-			must: "no datum counts twice; what may be lost is counted as dropped, the rest arrives",
+		{name: "aws/cloudwatch-portal", command: "agent", inject: "a captive portal returns 200 with HTML for 20 s", takes: 60 * time.Second,
+			must: "no data point counts twice; ambiguous data is counted as dropped, and the rest arrives",
 			play: func(r *rig) {
 				r.AWS.Use(at("PutMetricData", first(2, answers(200, html, portal))))
 				r.queue(3)
@@ -86,9 +86,9 @@ func cloudWatchRows() (rows []row) {
 		{
 			name:    "aws/cloudwatch-login",
 			command: "agent",
-			inject:  "a captive portal redirects to its login page, twice",
+			inject:  "a captive portal redirects two requests to its login page",
 			takes:   60 * time.Second,
-			must:    "signature and credentials go nowhere else; no datum counts twice",
+			must:    "signature and credentials are sent to no other server; no data point counts twice",
 			play: func(r *rig) {
 				t := r.trap()
 				r.AWS.Use(at("PutMetricData", first(2, redirect)))
@@ -102,9 +102,9 @@ func cloudWatchRows() (rows []row) {
 		{
 			name:    "aws/refused",
 			command: "agent",
-			inject:  "no endpoint of AWS takes connections for 15 s",
+			inject:  "all AWS endpoints refuse connections for 15 s",
 			takes:   60 * time.Second,
-			must:    "all queued minutes arrive, once",
+			must:    "all queued minutes arrive exactly once",
 			play: func(r *rig) {
 				r.AWS.Shut()
 				r.queue(3)
@@ -119,9 +119,9 @@ func cloudWatchRows() (rows []row) {
 		{
 			name:    "aws/unknown-ca",
 			command: "agent",
-			inject:  "the certificates of AWS are of a CA that is unknown (TLS inspection), in the first run",
+			inject:  "in the first run, the AWS certificates are from an unknown CA (TLS inspection)",
 			takes:   40 * time.Second,
-			must:    "nothing is sent and nothing lost: all arrive in the second run; the journal names the certificate",
+			must:    "the first run sends nothing and the journal names the certificate; all queued minutes arrive in the second run",
 			play: func(r *rig) {
 				ca := r.read("etc/pki/ca.pem")
 				r.broken(r.Write("etc/pki/ca.pem", []byte("")))
@@ -140,17 +140,17 @@ func cloudWatchRows() (rows []row) {
 	}...)
 }
 
-// queuedAll is the data of the three minutes that most rows queue.
+// queuedAll is the number of data points in the three minutes that most rows queue.
 const queuedAll = 3 * queued
 
-// settled waits until all that was queued has arrived or is counted as dropped.
+// settled waits until every queued data point has arrived or is counted as dropped.
 func (r *rig) settled(a *prog, limit time.Duration) {
 	r.await(a, limit, fmt.Sprintf("all %d queued data have arrived or are counted as dropped", queuedAll), func() bool {
 		return r.arrived() == queuedAll || r.arrived()+r.dropped() >= queuedAll
 	})
 }
 
-// dropped is how many data the running agent counts as dropped.
+// dropped returns how many data points the running agent counts as dropped.
 func (r *rig) dropped() int {
 	data, err := r.regular(stateFile)
 	if err != nil {
@@ -160,18 +160,18 @@ func (r *rig) dropped() int {
 		Publishing struct{ Dropped int } `json:"publishing"`
 	}
 	if json.Unmarshal(data, &state) != nil {
-		return 0 // nothingTorn says it
+		return 0 // nothingTorn reports this error
 	}
 	return state.Publishing.Dropped
 }
 
-// signalServiceRows are faults of what muster-verify signals to. Each passes after less than
-// the time that verify has, so each signal must be delivered.
+// signalServiceRows covers faults of the two services that muster verify signals. Each fault ends before verify's
+// timeout, so each signal must be delivered.
 func signalServiceRows() (rows []row) {
 	type fault struct {
 		name, inject string
 		f            sandbox.Fault
-		taken        bool // the first request was, so that a second is refused or double
+		taken        bool // AWS accepted the first request, so a second one is refused or is a duplicate
 	}
 	kinds := []fault{
 		{"throttle", "throttled 5 times", sandbox.Fault{Kind: sandbox.KindThrottled, Times: 5}, false},
@@ -179,8 +179,8 @@ func signalServiceRows() (rows []row) {
 		{"503", "503 four times", sandbox.Fault{Status: 503, Code: "ServiceUnavailable", Times: 4}, false},
 		{"429", "429 four times", sandbox.Fault{Status: 429, Code: "TooManyRequestsException", Times: 4}, false},
 		{"cut-before", "the connection is reset three times", sandbox.Fault{Reset: true, Times: 3}, false},
-		{"cut-after", "the connection is reset, although the signal was taken", sandbox.Fault{Reset: true, Done: true, Times: 1}, true},
-		{"slow", "the answer takes 5 s", sandbox.Fault{Delay: 5 * time.Second, Times: 1}, false},
+		{"cut-after", "the connection is reset, although the signal was accepted", sandbox.Fault{Reset: true, Done: true, Times: 1}, true},
+		{"slow", "the response takes 5 s", sandbox.Fault{Delay: 5 * time.Second, Times: 1}, false},
 	}
 	for _, of := range []struct{ name, service, action, what string }{
 		{"hook", sandbox.AutoScaling, "CompleteLifecycleAction", "CompleteLifecycleAction"},
@@ -203,7 +203,7 @@ func signalServiceRows() (rows []row) {
 	}
 	return append(rows, []row{
 		{name: "aws/hook-denied", command: "verify", inject: "CompleteLifecycleAction is denied", takes: 10 * time.Second,
-			must: "exit 11 with the IAM action; the stack gets its signal", with: inGroup,
+			must: "exit 11 names the IAM action; the stack receives its signal", with: inGroup,
 			play: func(r *rig) {
 				r.Sandbox().Inject(sandbox.AccessDenied(sandbox.AutoScaling, "CompleteLifecycleAction"))
 				p := r.run(verify + hookFlag + stackFlags)
@@ -214,9 +214,9 @@ func signalServiceRows() (rows []row) {
 		{
 			name:    "aws/hook-denied-once",
 			command: "verify",
-			inject:  "the first run cannot signal the hook (denied), the second may",
+			inject:  "the first run may not signal the hook; the second one may",
 			takes:   20 * time.Second,
-			must:    "exit 11, then 0; hook and stack have one signal each",
+			must:    "exit 11, then exit 0; the hook and the stack receive one signal each",
 			with:    inGroup,
 			play: func(r *rig) {
 				r.Sandbox().
@@ -227,7 +227,7 @@ func signalServiceRows() (rows []row) {
 				r.want(len(r.Sandbox().Signals(stack)) == 1, "the stack got %d signals", len(r.Sandbox().Signals(stack)))
 			},
 		},
-		{name: "aws/signals-refused", command: "verify", inject: "no endpoint of AWS takes connections for 7 s", takes: 30 * time.Second,
+		{name: "aws/signals-refused", command: "verify", inject: "all AWS endpoints refuse connections for 7 s", takes: 30 * time.Second,
 			must: "the signals are delivered, exit 0", with: inGroup,
 			play: func(r *rig) {
 				r.AWS.Shut()
@@ -237,8 +237,8 @@ func signalServiceRows() (rows []row) {
 				p.exits(0)
 				r.signaled()
 			}},
-		{name: "aws/stack-portal", command: "verify", inject: "a captive portal answers 200 and HTML twice", takes: 30 * time.Second,
-			must: "HTML is no delivery: the stack gets its signal, exit 0", with: inGroup,
+		{name: "aws/stack-portal", command: "verify", inject: "a captive portal returns 200 with HTML twice", takes: 30 * time.Second,
+			must: "HTML does not count as a delivery: the stack receives its signal, exit 0", with: inGroup,
 			play: func(r *rig) {
 				r.AWS.Use(byHost("cloudformation.", first(2, answers(200, html, portal))))
 				r.run(verify + stackFlags).exits(0)
@@ -247,9 +247,9 @@ func signalServiceRows() (rows []row) {
 		{
 			name:    "aws/hook-portal",
 			command: "verify",
-			inject:  "a captive portal answers 200 and HTML to CompleteLifecycleAction twice",
+			inject:  "a captive portal returns 200 with HTML for CompleteLifecycleAction twice",
 			takes:   30 * time.Second,
-			must:    "HTML is no delivery: the hook gets CONTINUE, exit 0",
+			must:    "HTML does not count as a delivery: the hook receives CONTINUE, exit 0",
 			with:    inGroup,
 			play: func(r *rig) {
 				r.AWS.Use(byAction("CompleteLifecycleAction", first(2, answers(200, html, portal))))
@@ -267,7 +267,7 @@ func signalServiceRows() (rows []row) {
 	}...)
 }
 
-// byHost spoils the requests to the hosts with a prefix.
+// byHost applies the fault spoil to requests whose host begins with prefix.
 func byHost(prefix string, spoil func(http.Handler) http.Handler) func(http.Handler) http.Handler {
 	return func(behind http.Handler) http.Handler {
 		bad := spoil(behind)

@@ -11,30 +11,28 @@ import (
 	"muster/test/field/fieldcase"
 )
 
-// aware makes AWS check the time of signatures, as it does.
+// aware makes the sandbox check the time of signatures, as AWS does.
 func (r *rig) aware() { r.Sandbox().Inject(sandbox.ClockSkew("", time.Nanosecond)) }
 
-// wrong is how to start muster with a wall clock that is off.
+// wrong starts muster with a wall clock that differs from the real one by offset.
 func wrong(offset time.Duration) how {
 	return how{spec: inject.Spec{Clock: true, Offset: offset}}
 }
 
 const years = 10 * 365 * 24 * time.Hour
 
-// minuteEnds is how to start an agent whose current minute ends after d, with a clock
-// that is off by about as much as it says.
+// minuteEnds returns a clock offset close to off with which the current minute ends after d.
 func minuteEnds(off, d time.Duration) time.Duration {
 	now := time.Now()
 	into := now.Sub(now.Truncate(time.Minute))
 	return off + time.Minute - d - into
 }
 
-// clockRows: what a wrong clock has left behind is forgotten as soon as the clock is
-// right.
+// clockRows covers wrong clocks. Once the clock is right, values that the wrong clock left behind have no effect.
 func clockRows() []row {
 	return []row{
-		{name: "clock/2036-agent", command: "agent", inject: "a boot in 2036 whose first request gets no answer; then the right clock", takes: 30 * time.Second,
-			must: "metrics are published at once with the right clock",
+		{name: "clock/2036-agent", command: "agent", inject: "the clock is in 2036 at boot and the first request gets no response; then the clock is correct", takes: 30 * time.Second,
+			must: "metrics are published as soon as the clock is correct",
 			play: func(r *rig) {
 				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.CloudWatch, Reset: true, Times: 1})
 				a := r.agent(wrong(years))
@@ -45,21 +43,21 @@ func clockRows() []row {
 				r.publishes()
 				r.fresh()
 			}},
-		{name: "clock/2036-bootstrap", command: "bootstrap", inject: "a boot in 2036; AWS refuses signatures of another time", must: "it joins, exit 0; the next run, in the right year, too", with: fresh,
+		{name: "clock/2036-bootstrap", command: "bootstrap", inject: "the clock is in 2036 at boot; AWS rejects signatures with the wrong time", must: "it joins the cluster, exit 0; so does the next run, with the correct clock", with: fresh,
 			play: func(r *rig) {
 				r.aware()
 				r.runHow(bootstrap, wrong(years)).exits(0)
 				r.joins()
 				r.run(bootstrap).exits(0)
 			}},
-		{name: "clock/1970-bootstrap", command: "bootstrap", inject: "a boot in 1976: no battery, no NTP yet", must: "it joins, exit 0", with: fresh,
+		{name: "clock/1970-bootstrap", command: "bootstrap", inject: "the clock is in 1976 at boot: no battery, and no NTP yet", must: "it joins the cluster, exit 0", with: fresh,
 			play: func(r *rig) {
 				r.aware()
 				r.runHow(bootstrap, wrong(-5*years)).exits(0)
 				r.joins()
 			}},
-		{name: "clock/2036-verify", command: "verify", inject: "a boot in 2036, corrected by NTP after 2 s; the ECS agent registers after 6 s", takes: 10 * time.Second,
-			must: "the timeout does not end early or late: signals are sent, exit 0", with: inGroup,
+		{name: "clock/2036-verify", command: "verify", inject: "the clock is in 2036 at boot, and NTP corrects it after 2 s; the ECS agent registers after 6 s", takes: 10 * time.Second,
+			must: "the timeout is neither shortened nor extended: signals are sent, exit 0", with: inGroup,
 			play: func(r *rig) {
 				r.aware()
 				r.introspection.Shut()
@@ -72,7 +70,7 @@ func clockRows() []row {
 				r.signaled()
 			}},
 		{name: "clock/forward-verify", command: "verify", inject: "the clock jumps one hour ahead while it waits", takes: 10 * time.Second,
-			must: "the timeout is not cut short: signals are sent, exit 0", with: inGroup,
+			must: "the timeout is not shortened: signals are sent, exit 0", with: inGroup,
 			play: func(r *rig) {
 				r.introspection.Shut()
 				r.in(6*time.Second, r.introspection.Open)
@@ -83,8 +81,8 @@ func clockRows() []row {
 				p.exits(0)
 				r.signaled()
 			}},
-		{name: "clock/back", command: "agent", inject: "the clock is 90 minutes ahead while a minute is published, then right", takes: 100 * time.Second,
-			must: "within two minutes, data of the right time are published",
+		{name: "clock/back", command: "agent", inject: "the clock is 90 minutes ahead while a minute is published, and then corrected", takes: 100 * time.Second,
+			must: "data with the correct time is published within two minutes",
 			play: func(r *rig) {
 				a := r.agent(wrong(minuteEnds(90*time.Minute, 4*time.Second)))
 				r.await(a, 20*time.Second, "a minute is queued or sent", func() bool { return len(r.files(spoolDir+"/*.minute")) > 0 || r.sends("Registered") > 0 })
@@ -93,8 +91,8 @@ func clockRows() []row {
 				r.await(a, 100*time.Second, "data are sent after the correction", func() bool { return r.sends("Registered") > before && r.isFresh() })
 				a.stop()
 			}},
-		{name: "clock/back-restart", command: "agent", inject: "an agent of two hours ago wrote its progress with a clock two hours ahead", takes: 20 * time.Second,
-			must: "the next agent, with the right clock, publishes",
+		{name: "clock/back-restart", command: "agent", inject: "two hours ago, an agent recorded its progress with a clock that was two hours ahead", takes: 20 * time.Second,
+			must: "the next agent, with the correct clock, publishes",
 			play: func(r *rig) {
 				a := r.agent(wrong(119 * time.Minute))
 				a.stop()
@@ -103,7 +101,7 @@ func clockRows() []row {
 				r.fresh()
 			}},
 		{name: "clock/forward", command: "agent", inject: "the clock jumps three hours ahead while the agent runs, and back after 8 s", takes: 30 * time.Second,
-			must: "the agent runs on, status says so, and data of the right time are published",
+			must: "the agent keeps running, status reports that, and data with the correct time is published",
 			play: func(r *rig) {
 				a := r.agent(wrong(0))
 				a.SetClock(3 * time.Hour)
@@ -114,14 +112,14 @@ func clockRows() []row {
 				a.stop()
 				r.fresh()
 			}},
-		{name: "clock/status", command: "status", inject: "the agent's clock is two hours behind that of status", takes: 5 * time.Second, must: "exit 3: the agent is not taken for one that reports",
+		{name: "clock/status", command: "status", inject: "the agent's clock is two hours behind that of status", takes: 5 * time.Second, must: "exit 3: the state is reported as stale",
 			play: func(r *rig) {
 				a := r.agent(wrong(-2 * time.Hour))
 				p := r.run("status")
 				p.exits(3)
 				a.stop()
 			}},
-		{name: "clock/debug", command: "debug", inject: "the clock is 20 minutes ahead; AWS refuses the signatures", takes: 10 * time.Second, must: "the clock is named",
+		{name: "clock/debug", command: "debug", inject: "the clock is 20 minutes ahead; AWS rejects the signatures", takes: 10 * time.Second, must: "the output names the clock",
 			with: func(c *fieldcase.Case) { c.ClockAhead = 20 * time.Minute },
 			play: func(r *rig) {
 				p := r.run("debug")
@@ -130,7 +128,7 @@ func clockRows() []row {
 				line, _, _ := strings.Cut(p.stdout.String(), "\n")
 				r.want(strings.Contains(strings.ToLower(line), "clock"), "the first line does not name the clock: %s", line)
 			}},
-		{name: "clock/flaps", command: "agent", inject: "the clock jumps two hours ahead and back, every 2 s for 24 s", takes: 60 * time.Second, must: "nothing twice; afterwards data of the right time are published",
+		{name: "clock/flaps", command: "agent", inject: "the clock jumps two hours ahead and back, every 2 s for 24 s", takes: 60 * time.Second, must: "nothing is published twice; afterwards data with the correct time is published",
 			play: func(r *rig) {
 				a := r.agent(wrong(0))
 				for range 6 {
@@ -143,7 +141,7 @@ func clockRows() []row {
 				a.stop()
 				r.fresh()
 			}},
-		{name: "clock/kill", command: "agent", inject: "killed with a clock one day ahead while minutes are sent; then the right clock", takes: 40 * time.Second, must: "the next agent publishes, nothing twice",
+		{name: "clock/kill", command: "agent", inject: "the agent is killed while it sends minutes with a clock one day ahead; then the clock is correct", takes: 40 * time.Second, must: "the next agent publishes; nothing is published twice",
 			play: func(r *rig) {
 				h := sending()
 				h.spec.Offset += 24 * time.Hour
@@ -156,8 +154,8 @@ func clockRows() []row {
 				r.publishes()
 				r.fresh()
 			}},
-		{name: "clock/back-verify", command: "verify", inject: "the clock jumps one hour back while it waits for an agent that never registers", takes: 20 * time.Second,
-			must: "the timeout is not extended: exit 10 within 25 s; the stack gets FAILURE", with: inGroup,
+		{name: "clock/back-verify", command: "verify", inject: "the clock jumps back one hour while it waits for an ECS agent that never registers", takes: 20 * time.Second,
+			must: "the timeout is not extended: exit 10 within 25 s; the stack receives FAILURE", with: inGroup,
 			play: func(r *rig) {
 				r.introspection.Shut()
 				p := r.start("verify --cluster prod --timeout 8s"+hookFlag+stackFlags, wrong(0))
@@ -171,7 +169,7 @@ func clockRows() []row {
 	}
 }
 
-// isFresh reports whether data of the last five minutes were published.
+// isFresh reports whether data points of the last five minutes were published.
 func (r *rig) isFresh() bool {
 	for _, d := range r.Sandbox().Metrics() {
 		if d.Name == "Registered" && time.Since(d.Timestamp).Abs() < 5*time.Minute {

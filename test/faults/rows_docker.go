@@ -18,12 +18,12 @@ import (
 	"muster/internal/sandbox/dockerd"
 )
 
-// dockerRows: the agent must say that Docker does not answer, publish no gauge that it
-// does not know, and go on by itself.
+// dockerRows covers faults of Docker. The agent must report that Docker does not respond, publish no gauge whose value
+// is unknown, and recover without a restart.
 func dockerRows() []row {
 	return []row{
-		{name: "docker/away", command: "agent", inject: "no socket", takes: 5 * time.Second,
-			must: "status exits 1; DockerReachable=0, and no count of containers: unknown is not zero",
+		{name: "docker/away", command: "agent", inject: "the socket does not exist", takes: 5 * time.Second,
+			must: "status exits 1; DockerReachable is 0, and no container count is published, because it is unknown",
 			play: func(r *rig) {
 				r.Docker.Shut()
 				a := r.agent(how{})
@@ -32,7 +32,7 @@ func dockerRows() []row {
 				r.reachable(0)
 				r.want(r.sends("RunningContainers") == 0, "RunningContainers was published")
 			}},
-		{name: "docker/late", command: "agent", inject: "the socket comes after 6 s", takes: 20 * time.Second, must: "then status exits 0 and counts",
+		{name: "docker/late", command: "agent", inject: "the socket appears after 6 s", takes: 20 * time.Second, must: "then status exits 0 and the containers are counted",
 			play: func(r *rig) {
 				r.container()
 				r.Docker.Shut()
@@ -43,8 +43,8 @@ func dockerRows() []row {
 				a.stop()
 				r.reachable(1)
 			}},
-		{name: "docker/500", command: "agent", inject: "HTTP 500 to everything for 6 s", takes: 20 * time.Second,
-			must: "status quotes the Engine's error, and blames no other program; then it counts",
+		{name: "docker/500", command: "agent", inject: "HTTP 500 for every request, for 6 s", takes: 20 * time.Second,
+			must: "status quotes the Engine's error and names no other program as the cause; then the containers are counted",
 			play: func(r *rig) {
 				r.container()
 				r.Docker.Use(answers(500, "application/json", `{"message":"layer store is broken"}`))
@@ -58,7 +58,7 @@ func dockerRows() []row {
 				r.status(40*time.Second, []int{0}, "1 running")
 				a.stop()
 			}},
-		{name: "docker/old", command: "agent", inject: "an Engine whose newest API is 1.30", takes: 5 * time.Second,
+		{name: "docker/old", command: "agent", inject: "the Engine's newest API version is 1.30", takes: 5 * time.Second,
 			must: "status exits 1 and names the version",
 			play: func(r *rig) {
 				r.Engine().Vanish()
@@ -67,8 +67,8 @@ func dockerRows() []row {
 				r.status(15*time.Second, []int{1}, "1.30")
 				a.stop()
 			}},
-		{name: "docker/garbage-events", command: "agent", inject: "the event stream is garbage for ever, lists are fine; a container exits with 3", takes: 60 * time.Second,
-			must: "status names the stream, and the crash is counted from the lists",
+		{name: "docker/garbage-events", command: "agent", inject: "the event stream always contains garbage, but lists work; a container exits with code 3", takes: 60 * time.Second,
+			must: "status names the event stream, and the lists reveal the crash",
 			play: func(r *rig) {
 				id := r.container()
 				r.Docker.Use(at("/events", answers(200, "application/json", "%%% not JSON %%%\n")))
@@ -79,8 +79,8 @@ func dockerRows() []row {
 				a.stop()
 				r.want(r.crashes() >= 1, "the crash was not counted")
 			}},
-		{name: "docker/endless-event", command: "agent", inject: "one event without an end, as fast as it is read", takes: 20 * time.Second,
-			must: "the agent stays below the memory of its unit and goes on",
+		{name: "docker/endless-event", command: "agent", inject: "the event stream sends a single endless event", takes: 20 * time.Second,
+			must: "the agent stays below its unit's memory limit and keeps running",
 			play: func(r *rig) {
 				r.Docker.Use(at("/events", func(http.Handler) http.Handler {
 					return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
@@ -99,8 +99,8 @@ func dockerRows() []row {
 				r.status(20*time.Second, []int{1}, "event stream")
 				a.stop()
 			}},
-		{name: "docker/29-mb-list", command: "agent", inject: "a list of containers of 29 MB", takes: 20 * time.Second,
-			must: "the agent stays below the memory of its unit and goes on",
+		{name: "docker/29-mb-list", command: "agent", inject: "the container list has 29 MB", takes: 20 * time.Second,
+			must: "the agent stays below its unit's memory limit and keeps running",
 			play: func(r *rig) {
 				r.Docker.Use(bigList)
 				a := r.agent(how{})
@@ -109,8 +109,8 @@ func dockerRows() []row {
 				a.stop()
 				r.want(r.sends("DockerReachable") > 0, "it publishes nothing")
 			}},
-		{name: "docker/hangs", command: "agent", inject: "connections are taken, nothing is answered for 10 s", takes: 40 * time.Second,
-			must: "the watchdog is served all the time, status exits 1, then 0",
+		{name: "docker/hangs", command: "agent", inject: "connections are accepted, but there is no response for 10 s", takes: 40 * time.Second,
+			must: "the watchdog is always notified in time; status exits 1, then 0",
 			play: func(r *rig) {
 				r.container()
 				r.Engine().Hang()
@@ -123,8 +123,8 @@ func dockerRows() []row {
 				r.status(60*time.Second, []int{0}, "1 running")
 				a.stop()
 			}},
-		{name: "docker/cut-list", command: "agent", inject: "the list ends in the middle, three times", takes: 20 * time.Second,
-			must: "no container is taken for gone; then it counts",
+		{name: "docker/cut-list", command: "agent", inject: "the container list is truncated three times", takes: 20 * time.Second,
+			must: "no container is reported as removed; then the containers are counted",
 			play: func(r *rig) {
 				r.container()
 				r.Docker.Use(at("/containers/json", first(3, cuts(`[{"Id": "aaaa", "Names": ["/x"`))))
@@ -133,8 +133,8 @@ func dockerRows() []row {
 				a.stop()
 				r.reachable(1)
 			}},
-		{name: "docker/restart", command: "agent", inject: "Docker restarts while nothing happens to the containers", takes: 20 * time.Second,
-			must: "no crash is counted, the stream is taken up again",
+		{name: "docker/restart", command: "agent", inject: "Docker restarts while the containers keep running", takes: 20 * time.Second,
+			must: "no crash is counted, and the agent subscribes to events again",
 			play: func(r *rig) {
 				id := r.container()
 				a := r.agent(how{})
@@ -148,8 +148,8 @@ func dockerRows() []row {
 				a.stop()
 				r.want(r.crashes() == 1, "want 1 crash, got %v", r.crashes())
 			}},
-		{name: "docker/dies-while-away", command: "agent", inject: "a container exits with 7 while Docker is away for 4 s", takes: 20 * time.Second,
-			must: "it is running no more, and no crash is made up: a Docker Engine that restarts ends containers itself",
+		{name: "docker/dies-while-away", command: "agent", inject: "a container exits with code 7 while Docker does not run for 4 s", takes: 20 * time.Second,
+			must: "the container is not counted as running; no crash is counted, because a restarting Docker Engine stops containers itself",
 			play: func(r *rig) {
 				id := r.container()
 				a := r.agent(how{})
@@ -163,8 +163,8 @@ func dockerRows() []row {
 				a.stop()
 				r.want(r.crashes() == 0, "want no crash, got %v", r.crashes())
 			}},
-		{name: "docker/permission", command: "agent", inject: "the agent's user may not open the socket", takes: 8 * time.Second,
-			must: "it runs, status names the permission, the rest is published",
+		{name: "docker/permission", command: "agent", inject: "the agent's user has no permission to open the socket", takes: 8 * time.Second,
+			must: "the agent keeps running, status names the permission, and the other metrics are published",
 			play: func(r *rig) {
 				h := r.asUser(how{})
 				r.broken(os.Chown(r.path("var/run/docker.sock"), 0, 0))
@@ -174,8 +174,8 @@ func dockerRows() []row {
 				a.stop()
 				r.publishes()
 			}},
-		{name: "docker/not-docker", command: "agent", inject: "a web server behind Docker's socket", takes: 8 * time.Second,
-			must: "status exits 1; nothing is counted",
+		{name: "docker/not-docker", command: "agent", inject: "a web server listens on Docker's socket", takes: 8 * time.Second,
+			must: "status exits 1; no containers are counted",
 			play: func(r *rig) {
 				r.Docker.Use(answers(200, html, portal))
 				a := r.agent(how{})
@@ -183,8 +183,8 @@ func dockerRows() []row {
 				a.stop()
 				r.want(r.sends("RunningContainers") == 0, "RunningContainers was published")
 			}},
-		{name: "docker/plain-file", command: "agent", inject: "a plain file in place of the socket", takes: 8 * time.Second,
-			must: "status exits 1; the agent runs on",
+		{name: "docker/plain-file", command: "agent", inject: "the socket is a regular file", takes: 8 * time.Second,
+			must: "status exits 1; the agent keeps running",
 			play: func(r *rig) {
 				r.Docker.Shut()
 				r.broken(r.Write("var/run/docker.sock", []byte("x")))
@@ -193,8 +193,8 @@ func dockerRows() []row {
 				a.stop()
 				r.reachable(0)
 			}},
-		{name: "docker/debug-hangs", command: "debug", inject: "Docker takes connections and answers none", takes: 20 * time.Second,
-			must: "the answer comes within 30 s, and is not healthy",
+		{name: "docker/debug-hangs", command: "debug", inject: "Docker accepts connections and never responds", takes: 20 * time.Second,
+			must: "it exits within 30 s and does not report the instance as healthy",
 			play: func(r *rig) {
 				r.Engine().Hang()
 				p := r.run("debug")
@@ -202,8 +202,8 @@ func dockerRows() []row {
 				p.within(30 * time.Second)
 				p.says(0, "Docker")
 			}},
-		{name: "docker/bundle-hangs", command: "bundle", inject: "Docker and the ECS agent take connections and answer none", takes: 30 * time.Second,
-			must: "the bundle is written within 45 s and says what was not collected",
+		{name: "docker/bundle-hangs", command: "bundle", inject: "Docker and the ECS agent accept connections and never respond", takes: 30 * time.Second,
+			must: "the bundle is written within 45 s and lists what could not be collected",
 			play: func(r *rig) {
 				r.Engine().Hang()
 				r.introspection.Use(hangs)
@@ -212,7 +212,7 @@ func dockerRows() []row {
 				p.within(45 * time.Second)
 				r.wholeBundle()
 			}},
-		{name: "docker/null-list", command: "agent", inject: "the list of containers is null, {}, or a string, in turn", takes: 20 * time.Second, must: "unknown is not zero: no RunningContainers while it lasts, status exits 1; then it counts",
+		{name: "docker/null-list", command: "agent", inject: "the container list is null, then {}, then a string", takes: 20 * time.Second, must: "RunningContainers is not published while it is unknown, status exits 1; then the containers are counted",
 			play: func(r *rig) {
 				r.container()
 				var n atomic.Int64
@@ -231,7 +231,7 @@ func dockerRows() []row {
 				r.status(30*time.Second, []int{0}, "1 running")
 				a.stop()
 			}},
-		{name: "docker/eof-events", command: "agent", inject: "the event stream ends at once, again and again", takes: 30 * time.Second, must: "no busy loop: at most 40 requests in 12 s; status exits 1 and names the stream, or a crash is counted from the lists",
+		{name: "docker/eof-events", command: "agent", inject: "the event stream repeatedly ends immediately", takes: 30 * time.Second, must: "no busy loop: at most 40 requests in 12 s; status exits 1 and names the event stream, or the lists reveal a crash",
 			play: func(r *rig) {
 				id := r.container()
 				var asked atomic.Int64
@@ -245,7 +245,7 @@ func dockerRows() []row {
 				a.says(60*time.Second, "code 3")
 				a.stop()
 			}},
-		{name: "docker/odd-events", command: "agent", inject: "events of no container, with impossible exit codes, times and types", takes: 15 * time.Second, must: "the agent runs on; no crash is made up; later events count",
+		{name: "docker/odd-events", command: "agent", inject: "events without a container, or with invalid exit codes, times and types", takes: 15 * time.Second, must: "the agent keeps running; no false crash is counted; later valid events are counted",
 			play: func(r *rig) {
 				id := r.container()
 				odd := []string{
@@ -272,7 +272,7 @@ func dockerRows() []row {
 				r.want(!strings.ContainsAny(a.stderr.String(), "\x1b\u202e"), "control characters are in the journal")
 				a.stop()
 			}},
-		{name: "docker/fifo", command: "agent", inject: "a FIFO in place of Docker's socket, then a link to nowhere", takes: 20 * time.Second, must: "status exits 1; the watchdog is served; then it counts",
+		{name: "docker/fifo", command: "agent", inject: "Docker's socket is a FIFO, then a dangling link", takes: 20 * time.Second, must: "status exits 1; the watchdog is notified in time; then the containers are counted",
 			play: func(r *rig) {
 				r.container()
 				r.Docker.Shut()
@@ -290,8 +290,8 @@ func dockerRows() []row {
 				r.status(60*time.Second, []int{0}, "1 running")
 				a.stop()
 			}},
-		{name: "docker/proxy-hangs", command: "agent", inject: "the Docker proxy takes connections and answers none", takes: 60 * time.Second,
-			must: "the watchdog is served, status exits 1 and names the proxy; DockerReachable is absent, the rest is published",
+		{name: "docker/proxy-hangs", command: "agent", inject: "the Docker proxy accepts connections and never responds", takes: 60 * time.Second,
+			must: "the watchdog is notified in time; status exits 1 and names the proxy; DockerReachable is not published, but other metrics are",
 			play: func(r *rig) {
 				const sock = "/run/muster-docker.sock"
 				l, err := net.Listen("unix", r.path(sock))
@@ -306,7 +306,7 @@ func dockerRows() []row {
 				r.publishes()
 				r.want(r.sends("DockerReachable") == 0, "DockerReachable was published, though Docker was not asked")
 			}},
-		{name: "docker/duplicates", command: "agent", inject: "Docker lists the same container ten times", takes: 15 * time.Second, must: "it counts as one",
+		{name: "docker/duplicates", command: "agent", inject: "Docker lists the same container ten times", takes: 15 * time.Second, must: "it is counted once",
 			play: func(r *rig) {
 				r.container()
 				r.Docker.Use(at("/containers/json", func(behind http.Handler) http.Handler {
@@ -326,8 +326,8 @@ func dockerRows() []row {
 				r.status(30*time.Second, []int{0}, "1 running")
 				a.stop()
 			}},
-		{name: "docker/dribbles", command: "agent", inject: "every answer of Docker is an endless trickle, a byte every 0.3 s, for 15 s", takes: 60 * time.Second,
-			must: "the watchdog is served, status exits 1; then it counts",
+		{name: "docker/dribbles", command: "agent", inject: "for 15 s, every response of Docker is endless, with one byte every 0.3 s", takes: 60 * time.Second,
+			must: "the watchdog is notified in time; status exits 1; then the containers are counted",
 			play: func(r *rig) {
 				r.container()
 				r.Docker.Use(dribbles)
@@ -343,7 +343,7 @@ func dockerRows() []row {
 	}
 }
 
-// reachable notes it unless the last DockerReachable was this.
+// reachable records an error unless the last published DockerReachable equals want.
 func (r *rig) reachable(want float64) {
 	got := -1.0
 	for _, d := range r.Sandbox().Metrics() {
@@ -354,7 +354,7 @@ func (r *rig) reachable(want float64) {
 	r.want(got == want, "want DockerReachable=%v, got %v", want, got)
 }
 
-// crashes is how many crashes of the cluster were published.
+// crashes returns the published sum of the cluster's crashes.
 func (r *rig) crashes() (sum float64) {
 	for _, d := range r.Sandbox().Metrics() {
 		if d.Name == "Crashes" && len(d.Dimensions) == 1 {
@@ -364,7 +364,7 @@ func (r *rig) crashes() (sum float64) {
 	return sum
 }
 
-// bigList answers the list with 10,000 containers of 2.9 kB each.
+// bigList replaces the container list with one of 10,000 containers of 2.9 kB each.
 func bigList(behind http.Handler) http.Handler {
 	return at("/containers/json", func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

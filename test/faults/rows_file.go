@@ -13,10 +13,10 @@ import (
 	"muster/test/field/fieldcase"
 )
 
-// fileRows: an unexpected object at the path of a file neither blocks nor misleads muster.
+// fileRows covers unexpected objects at the path of a file. They neither block nor mislead muster.
 func fileRows() []row {
 	return []row{
-		{name: "file/full-stdout", command: "status", inject: "standard output is /dev/full", takes: 10 * time.Second, must: "status, debug and the bundle on standard output are no success",
+		{name: "file/full-stdout", command: "status", inject: "standard output is /dev/full", takes: 10 * time.Second, must: "status, debug and a bundle on standard output exit with an error",
 			play: func(r *rig) {
 				a := r.agent(how{})
 				for _, command := range []string{"status", "debug --bundle -", "status --output json", "debug --output json"} {
@@ -28,7 +28,7 @@ func fileRows() []row {
 				}
 				a.stop()
 			}},
-		{name: "file/settings-fifo", command: "agent", inject: "a FIFO in place of muster.env", takes: 8 * time.Second, must: "it does not hang: exit 78 names the file",
+		{name: "file/settings-fifo", command: "agent", inject: "muster.env is a FIFO", takes: 8 * time.Second, must: "it does not hang; exit 78 names the file",
 			play: func(r *rig) {
 				_ = os.MkdirAll(r.path("etc/muster"), 0o755)
 				_ = os.Remove(r.path("etc/muster/muster.env"))
@@ -39,7 +39,7 @@ func fileRows() []row {
 				a.says(0, "muster.env")
 				r.broken(os.Remove(r.path("etc/muster/muster.env")))
 			}},
-		{name: "file/aws-config-fifo", command: "debug", inject: "a FIFO in place of ~/.aws/config, of the home that sudo kept", takes: 30 * time.Second, must: "the answer comes within 60 s",
+		{name: "file/aws-config-fifo", command: "debug", inject: "sudo kept the user's HOME, in which ~/.aws/config is a FIFO", takes: 30 * time.Second, must: "it exits within 60 s",
 			play: func(r *rig) {
 				_ = os.MkdirAll(r.path("home/joe/.aws"), 0o755)
 				r.broken(syscall.Mkfifo(r.path("home/joe/.aws/config"), 0o644))
@@ -48,7 +48,7 @@ func fileRows() []row {
 				p.exits(0, 1, 3)
 				p.says(0, "checks:")
 			}},
-		{name: "file/aws-process", command: "debug", inject: "~/.aws/config of another user, in the home that sudo kept, names a program for credentials", takes: 30 * time.Second, must: "root does not run it",
+		{name: "file/aws-process", command: "debug", inject: "sudo kept the user's HOME, in which ~/.aws/config names a credentials program", takes: 30 * time.Second, must: "root does not run that program",
 			play: func(r *rig) {
 				_ = os.MkdirAll(r.path("home/joe/.aws"), 0o755)
 				r.broken(r.Write("home/joe/.aws/config", []byte("[default]\ncredential_process = /usr/local/bin/muster --version-of-joe\nregion = eu-central-1\n")))
@@ -60,7 +60,7 @@ func fileRows() []row {
 				r.want(!p.printed("credential_process"), "it was tried: %s", p.stdout.String())
 				p.says(0, "checks:")
 			}},
-		{name: "file/spool-junk", command: "agent", inject: "directories, hard links and odd names in the spool", takes: 30 * time.Second, must: "the queued minutes arrive; nothing else is followed or removed",
+		{name: "file/spool-junk", command: "agent", inject: "the spool contains directories, hard links and unusual names", takes: 30 * time.Second, must: "the queued minutes arrive; no other file is followed or removed",
 			play: func(r *rig) {
 				r.queue(3)
 				r.broken(r.Write("etc/other", []byte("keep\n")))
@@ -77,7 +77,7 @@ func fileRows() []row {
 				r.want(r.read("etc/other") == "keep\n", "a file that is linked was written")
 				a.stop()
 			}},
-		{name: "file/config-loop", command: "bootstrap", inject: "ecs.config is a link to itself", takes: 3 * time.Second, must: "it does not hang; exit 1 names the file, or it is replaced",
+		{name: "file/config-loop", command: "bootstrap", inject: "ecs.config is a link to itself", takes: 3 * time.Second, must: "it does not hang; exit 1 names the file, or the file is replaced",
 			play: func(r *rig) {
 				r.broken(r.Remove(ecsConfig))
 				r.broken(os.Symlink("ecs.config", r.path(ecsConfig)))
@@ -85,14 +85,14 @@ func fileRows() []row {
 				r.notRegular(p)
 				r.broken(os.Remove(r.path(ecsConfig)))
 			}},
-		{name: "file/config-eperm", command: "bootstrap", inject: "ecs.config is immutable: EPERM at the rename", takes: 3 * time.Second, must: "exit 1 names the file; ecs.config is the old one, and no file is left behind", with: notStarted,
+		{name: "file/config-eperm", command: "bootstrap", inject: "ecs.config is immutable: EPERM on rename", takes: 3 * time.Second, must: "exit 1 names the file; ecs.config is unchanged, and no temporary file remains", with: notStarted,
 			play: func(r *rig) {
 				p := r.runHow(toDefault, failing(syscall.EPERM, 0, "/etc/ecs/", "rename"))
 				p.exits(1)
 				p.says(0, "ecs.config")
 				r.keeps()
 			}},
-		{name: "file/bundle-target", command: "bundle", inject: "a FIFO, a directory, a link in place of the bundle", takes: 30 * time.Second, must: "it does not hang and follows no link",
+		{name: "file/bundle-target", command: "bundle", inject: "the path of the bundle is a FIFO, a directory or a link", takes: 30 * time.Second, must: "it does not hang and does not follow a link",
 			play: func(r *rig) {
 				r.broken(r.Write(secretFile, []byte(secret)))
 				r.broken(syscall.Mkfifo(r.path("tmp/fifo"), 0o666))
@@ -107,8 +107,8 @@ func fileRows() []row {
 				}
 				r.want(r.read(secretFile) == secret, "the link was followed")
 			}},
-		{name: "file/config-no-end", command: "bootstrap", inject: "ecs.config has CRLF line ends, none after the last line, and no cluster yet", takes: 3 * time.Second,
-			must: "it joins, and keeps every other setting on a line of its own",
+		{name: "file/config-no-end", command: "bootstrap", inject: "ecs.config has CRLF line endings, no newline at its end, and no cluster", takes: 3 * time.Second,
+			must: "it joins the cluster and keeps every other setting on its own line",
 			with: both(notStarted, func(c *fieldcase.Case) {
 				c.Files = append(c.Files, fieldcase.File{Name: ecsConfig, Data: []byte("ECS_LOGLEVEL=debug\r\nECS_RESERVED_MEMORY=64"), Mode: 0o644})
 			}),
@@ -119,8 +119,8 @@ func fileRows() []row {
 					r.want(strings.Count("\n"+text, "\n"+line) == 1, "want %q once: %q", line, text)
 				}
 			}},
-		{name: "file/config-huge", command: "bootstrap", inject: "ecs.config of 300 MB of zeros", takes: 10 * time.Second,
-			must: "it ends in time within 128 MB: exit 1 names the file, or it joins", with: notStarted,
+		{name: "file/config-huge", command: "bootstrap", inject: "ecs.config has 300 MB of NUL bytes", takes: 10 * time.Second,
+			must: "within the time limit and 128 MB, exit 1 names the file, or it joins the cluster", with: notStarted,
 			play: func(r *rig) {
 				r.broken(os.Truncate(r.path(ecsConfig), 300<<20))
 				p := r.start(bootstrap, how{})
@@ -140,8 +140,8 @@ func fileRows() []row {
 				}
 				r.broken(r.Write(ecsConfig, []byte("ECS_CLUSTER=prod\n")))
 			}},
-		{name: "file/umask", command: "bootstrap", inject: "a umask of 0 in bootstrap, verify and the agent", takes: 20 * time.Second,
-			must: "no file that they write may be written by others", with: both(fresh, inGroup),
+		{name: "file/umask", command: "bootstrap", inject: "bootstrap, verify and the agent run with umask 0", takes: 20 * time.Second,
+			must: "no file that they write is writable by other users", with: both(fresh, inGroup),
 			play: func(r *rig) {
 				syscall.Umask(0)
 				r.run(bootstrap).exits(0)
@@ -160,8 +160,8 @@ func fileRows() []row {
 					})
 				}
 			}},
-		{name: "file/log-huge", command: "debug", inject: "the ECS agent's log is a sparse file of 200 GB, and a line without an end", takes: 30 * time.Second,
-			must: "the bundle is written within 60 s and within 128 MB",
+		{name: "file/log-huge", command: "debug", inject: "the ECS agent's log is a sparse file of 200 GB, which is one endless line", takes: 30 * time.Second,
+			must: "the bundle is written within 60 s and with at most 128 MB of memory",
 			play: func(r *rig) {
 				log := "var/log/ecs/ecs-agent.log"
 				r.broken(r.Write(log, []byte(strings.Repeat("x", 4<<20))))

@@ -21,13 +21,13 @@ const (
 	late      = 8 * time.Second
 )
 
-// role is where the metadata service has the credentials of the role.
+// role is the metadata path of the role's credentials.
 const role = "iam/security-credentials/muster-sandbox"
 
 func imdsRows() []row {
 	return []row{
 		{name: "imds/late-bootstrap", command: "bootstrap", inject: "nothing listens for 8 s", takes: late,
-			must: "it waits and joins the cluster, exit 0", with: fresh,
+			must: "it waits, then joins the cluster, exit 0", with: fresh,
 			play: func(r *rig) {
 				r.Metadata.Shut()
 				r.in(late, r.Metadata.Open)
@@ -35,14 +35,14 @@ func imdsRows() []row {
 				r.joins()
 			}},
 		{name: "imds/late-verify", command: "verify", inject: "nothing listens for 8 s", takes: late,
-			must: "it waits, and stack and launch hook get SUCCESS and CONTINUE", with: inGroup,
+			must: "it waits; the stack receives SUCCESS and the launch hook CONTINUE", with: inGroup,
 			play: func(r *rig) {
 				r.Metadata.Shut()
 				r.in(late, r.Metadata.Open)
 				r.run(verify + hookFlag + stackFlags).exits(0)
 				r.signaled()
 			}},
-		{name: "imds/late-agent", command: "agent", inject: "nothing listens for 8 s after its start", takes: 3 * late,
+		{name: "imds/late-agent", command: "agent", inject: "nothing listens for 8 s after the agent's start", takes: 3 * late,
 			must: "status exits 1 and names what is missing; then it publishes",
 			play: func(r *rig) {
 				r.Metadata.Shut()
@@ -55,7 +55,7 @@ func imdsRows() []row {
 				r.publishes()
 			}},
 		{name: "imds/never-bootstrap", command: "bootstrap", inject: "nothing listens", takes: 5 * time.Second,
-			must: "exit 3 in time; ecs.config is not written, and the ECS agent is held back", with: both(fresh, booting),
+			must: "exit 3 within the time limit; ecs.config is not written, and the ECS agent cannot start", with: both(fresh, booting),
 			play: func(r *rig) {
 				r.Metadata.Shut()
 				p := r.run(bootstrap + " --imds-timeout 3s")
@@ -67,7 +67,7 @@ func imdsRows() []row {
 				r.want(slices.Contains(calls, "mask ecs.service"), "the ECS agent is not held back, and would join the cluster default: %v", calls)
 			}},
 		{name: "imds/never-agent", command: "agent", inject: "nothing listens", takes: 10 * time.Second,
-			must: "it watches containers, status exits 1, nothing is published under a wrong name, SIGTERM ends it",
+			must: "it watches containers; status exits 1; nothing is published under a wrong name; it exits after SIGTERM",
 			play: func(r *rig) {
 				r.Metadata.Shut()
 				r.container()
@@ -76,20 +76,20 @@ func imdsRows() []row {
 				a.stop()
 				r.want(len(r.Sandbox().Metrics()) == 0, "data were published without an identity")
 			}},
-		{name: "imds/503-first", command: "bootstrap", inject: "HTTP 503 five times", must: "it asks again and joins, exit 0", with: fresh,
+		{name: "imds/503-first", command: "bootstrap", inject: "HTTP 503 five times", must: "it retries and joins the cluster, exit 0", with: fresh,
 			play: func(r *rig) {
 				r.Metadata.Use(first(5, answers(503, html, "")))
 				r.run(bootstrap).exits(0)
 				r.joins()
 			}},
-		{name: "imds/cut", command: "bootstrap", inject: "the connection ends in the middle of the answer, four times", must: "it asks again and joins, exit 0", with: fresh,
+		{name: "imds/cut", command: "bootstrap", inject: "the connection is closed during the response, four times", must: "it retries and joins the cluster, exit 0", with: fresh,
 			play: func(r *rig) {
 				r.Metadata.Use(first(4, cuts(`{"instanceId": "i-01`)))
 				r.run(bootstrap).exits(0)
 				r.joins()
 			}},
 		{name: "imds/redirect", command: "bootstrap", inject: "every request is redirected to another server", takes: 5 * time.Second,
-			must: "the redirect is not followed, no token is forwarded; exit 3 says redirect", with: fresh,
+			must: "the redirect is not followed, no token is forwarded; exit 3 reports a redirect", with: fresh,
 			play: func(r *rig) {
 				t := r.trap()
 				r.Metadata.Use(redirect)
@@ -99,7 +99,7 @@ func imdsRows() []row {
 				r.want(t.hits.Load() == 0, "the redirect was followed")
 				r.untouched()
 			}},
-		{name: "imds/redirect-document", command: "agent", inject: "tokens are issued, everything else is redirected to another server", takes: 8 * time.Second,
+		{name: "imds/redirect-document", command: "agent", inject: "token requests succeed, but all others are redirected to another server", takes: 8 * time.Second,
 			must: "the token is not forwarded; status exits 1",
 			play: func(r *rig) {
 				t := r.trap()
@@ -109,8 +109,8 @@ func imdsRows() []row {
 				a.stop()
 				r.want(t.hits.Load() == 0, "the redirect was followed")
 			}},
-		{name: "imds/slow-body", command: "bootstrap", inject: "an answer that never ends, a byte every 0.3 s", takes: 10 * time.Second,
-			must: "exit 3 in time, nothing is written", with: fresh,
+		{name: "imds/slow-body", command: "bootstrap", inject: "the response is endless, with one byte every 0.3 s", takes: 10 * time.Second,
+			must: "exit 3 within the time limit; nothing is written", with: fresh,
 			play: func(r *rig) {
 				r.Metadata.Use(dribbles)
 				p := r.run(bootstrap + " --imds-timeout 4s")
@@ -118,15 +118,15 @@ func imdsRows() []row {
 				p.within(20 * time.Second)
 				r.untouched()
 			}},
-		{name: "imds/garbage", command: "bootstrap", inject: "a captive portal answers 200 and HTML to everything", takes: 5 * time.Second,
-			must: "exit 3, nothing is written", with: fresh,
+		{name: "imds/garbage", command: "bootstrap", inject: "a captive portal returns 200 with HTML for every request", takes: 5 * time.Second,
+			must: "exit 3; nothing is written", with: fresh,
 			play: func(r *rig) {
 				r.Metadata.Use(answers(200, html, portal))
 				r.run(bootstrap + " --imds-timeout 3s").exits(3)
 				r.untouched()
 			}},
-		{name: "imds/v1-only", command: "bootstrap", inject: "no tokens (405), metadata without one", takes: 5 * time.Second,
-			must: "it never falls back to IMDSv1; exit 3", with: fresh,
+		{name: "imds/v1-only", command: "bootstrap", inject: "token requests fail (405), and metadata needs no token", takes: 5 * time.Second,
+			must: "it does not fall back to IMDSv1; exit 3", with: fresh,
 			play: func(r *rig) {
 				var without atomic.Int64
 				r.Metadata.Use(func(http.Handler) http.Handler {
@@ -143,15 +143,15 @@ func imdsRows() []row {
 				r.want(without.Load() == 0, "it asked %d times without a token", without.Load())
 				r.untouched()
 			}},
-		{name: "imds/no-region", command: "bootstrap", inject: "an identity document without a region", takes: 5 * time.Second,
-			must: "exit 3, nothing is written", with: fresh,
+		{name: "imds/no-region", command: "bootstrap", inject: "the identity document has no region", takes: 5 * time.Second,
+			must: "exit 3; nothing is written", with: fresh,
 			play: func(r *rig) {
 				r.Metadata.Use(at("/document", answers(200, "text/plain", `{"instanceId": "`+instanceID+`"}`)))
 				r.run(bootstrap + " --imds-timeout 3s").exits(3)
 				r.untouched()
 			}},
-		{name: "imds/another-instance", command: "agent", inject: "the disk of an instance that bootstrapped, on another instance (a baked image)", takes: 8 * time.Second,
-			must: "the record of the first is not used: no data of its cluster, and status names the record",
+		{name: "imds/another-instance", command: "agent", inject: "the disk was copied from an instance on which bootstrap ran (a baked image)", takes: 8 * time.Second,
+			must: "the copied record is not used: nothing is published for its cluster, and status names the record",
 			play: func(r *rig) {
 				r.run(bootstrap).exits(0)
 				var document map[string]any
@@ -165,8 +165,8 @@ func imdsRows() []row {
 				a.stop()
 				r.want(r.sends("Registered")+r.sends("DockerReachable") == 0, "it published for the cluster of another instance")
 			}},
-		{name: "imds/token-403", command: "bootstrap", inject: "the endpoint is disabled: 403 to the token request",
-			must: "exit 3 at once, with the command that enables it", with: fresh,
+		{name: "imds/token-403", command: "bootstrap", inject: "the endpoint is disabled: the token request gets 403",
+			must: "exit 3 immediately, with the command that enables the endpoint", with: fresh,
 			play: func(r *rig) {
 				r.Metadata.Use(at("/api/token", answers(403, "text/plain", "")))
 				p := r.run(bootstrap)
@@ -175,8 +175,8 @@ func imdsRows() []row {
 				p.says(0, "--http-endpoint enabled")
 				r.untouched()
 			}},
-		{name: "imds/half-open", command: "bootstrap", inject: "connections are taken, nothing is answered (hop limit)", takes: 6 * time.Second,
-			must: "exit 3 in time, and the hop limit is named", with: fresh,
+		{name: "imds/half-open", command: "bootstrap", inject: "connections are accepted, but there is no response (hop limit)", takes: 6 * time.Second,
+			must: "exit 3 within the time limit, and the message names the hop limit", with: fresh,
 			play: func(r *rig) {
 				r.Metadata.Use(hangs)
 				p := r.run(bootstrap + " --imds-timeout 4s")
@@ -197,8 +197,8 @@ func imdsRows() []row {
 				a.stop()
 				r.publishes()
 			}},
-		{name: "imds/credentials-expired", command: "agent", inject: "expired credentials, and AWS refuses them; new ones after 3 requests", takes: 40 * time.Second,
-			must: "the minutes are kept and sent once",
+		{name: "imds/credentials-expired", command: "agent", inject: "AWS rejects expired credentials; after 3 requests there are new ones", takes: 40 * time.Second,
+			must: "the minutes are kept and then sent once",
 			play: func(r *rig) {
 				old := time.Now().UTC().Add(-time.Minute).Format(time.RFC3339)
 				text, _ := json.Marshal(map[string]string{"Code": "Success", "Type": "AWS-HMAC", "LastUpdated": old, "AccessKeyId": "ASIAEXPIRED000000000",
@@ -210,8 +210,8 @@ func imdsRows() []row {
 				r.await(a, 60*time.Second, "the queued minutes are sent", func() bool { return r.arrived() == queuedAll })
 				a.stop()
 			}},
-		{name: "imds/dies", command: "agent", inject: "nothing listens any more, 1 s after the start", takes: 8 * time.Second,
-			must: "it publishes with the credentials that it has, and logs it once",
+		{name: "imds/dies", command: "agent", inject: "1 s after the start, IMDS stops responding", takes: 8 * time.Second,
+			must: "it publishes with its cached credentials, and logs the failure once",
 			play: func(r *rig) {
 				a := r.agent(how{})
 				wait(time.Second)
@@ -222,13 +222,13 @@ func imdsRows() []row {
 				r.want(strings.Count(a.stderr.String(), "169.254.169.254") < 4, "it logs the same again and again: %s", a.stderr.String())
 			}},
 		{name: "imds/never-verify", command: "verify", inject: "nothing listens", takes: 5 * time.Second,
-			must: "exit 3, and no signal is sent: unknown is neither success nor failure", with: inGroup,
+			must: "exit 3; no signal is sent, because the result is unknown", with: inGroup,
 			play: func(r *rig) {
 				r.Metadata.Shut()
 				r.run(verify + hookFlag + stackFlags + " --imds-timeout 3s --on-failure abandon").exits(3)
 				r.unsignaled()
 			}},
-		{name: "imds/token-401", command: "bootstrap", inject: "IMDS restarts: the first token is refused with 401, three times", takes: 5 * time.Second, must: "it asks for another token and joins, exit 0", with: fresh,
+		{name: "imds/token-401", command: "bootstrap", inject: "IMDS restarts: the token is rejected with 401, three times", takes: 5 * time.Second, must: "it requests a new token and joins the cluster, exit 0", with: fresh,
 			play: func(r *rig) {
 				bad := first(3, answers(401, html, ""))
 				r.Metadata.Use(func(behind http.Handler) http.Handler {
@@ -244,13 +244,13 @@ func imdsRows() []row {
 				r.run(bootstrap).exits(0)
 				r.joins()
 			}},
-		{name: "imds/429", command: "verify", inject: "IMDS throttles: 429 six times", takes: 8 * time.Second, must: "exit 0, signals are sent", with: inGroup,
+		{name: "imds/429", command: "verify", inject: "IMDS throttles: six 429 responses", takes: 8 * time.Second, must: "exit 0, signals are sent", with: inGroup,
 			play: func(r *rig) {
 				r.Metadata.Use(first(6, answers(429, html, "")))
 				r.run(verify + hookFlag + stackFlags).exits(0)
 				r.signaled()
 			}},
-		{name: "imds/token-long", command: "bootstrap", inject: "a token of 64 MB with line ends", takes: 8 * time.Second, must: "exit 3 in time, within 64 MB, nothing is written", with: fresh,
+		{name: "imds/token-long", command: "bootstrap", inject: "the token has 64 MB and contains newlines", takes: 8 * time.Second, must: "exit 3 within the time limit and 64 MB; nothing is written", with: fresh,
 			play: func(r *rig) {
 				r.Metadata.Use(at("/api/token", answers(200, "text/plain", strings.Repeat("x\r\n", 64<<20/3))))
 				p := r.start(bootstrap+" --imds-timeout 4s", how{})
@@ -263,7 +263,7 @@ func imdsRows() []row {
 				p.within(20 * time.Second)
 				r.untouched()
 			}},
-		{name: "imds/role-failed", command: "agent", inject: "200 for the role, and in it Code: AssumeRoleUnauthorizedAccess, for 8 s", takes: 30 * time.Second, must: "status exits 1 and names the role; then it publishes",
+		{name: "imds/role-failed", command: "agent", inject: "for 8 s, the role's document has the Code AssumeRoleUnauthorizedAccess, with status 200", takes: 30 * time.Second, must: "status exits 1 and names the role; then it publishes",
 			play: func(r *rig) {
 				r.Metadata.Use(at(role, answers(200, "application/json", `{"Code":"AssumeRoleUnauthorizedAccess","Message":"EC2 cannot assume the role muster-sandbox","LastUpdated":"2026-01-01T00:00:00Z"}`)))
 				a := r.agent(how{})
@@ -274,8 +274,8 @@ func imdsRows() []row {
 				a.stop()
 				r.publishes()
 			}},
-		{name: "imds/region-host", command: "bootstrap", inject: "an identity document whose region is a host and a path", takes: 8 * time.Second,
-			must: "no request leaves for that host; exit 3, nothing is written", with: fresh,
+		{name: "imds/region-host", command: "bootstrap", inject: "the region in the identity document is a host and a path", takes: 8 * time.Second,
+			must: "no request is sent to that host; exit 3; nothing is written", with: fresh,
 			play: func(r *rig) {
 				t := r.trap()
 				var document map[string]any
@@ -287,8 +287,8 @@ func imdsRows() []row {
 				r.untouched()
 				r.want(t.hits.Load() == 0, "a request went to the host")
 			}},
-		{name: "imds/tag-line", command: "bootstrap", inject: "the group's tag that names the cluster holds a line end and a setting", takes: 10 * time.Second,
-			must: "no line is added to ecs.config; it is no success",
+		{name: "imds/tag-line", command: "bootstrap", inject: "the group's tag that names the cluster contains a newline and a setting", takes: 10 * time.Second,
+			must: "no line is added to ecs.config; it exits with an error",
 			with: both(tagged, func(c *fieldcase.Case) {
 				c.Instance.Group.Tags["muster:cluster"] = "prod\nECS_ENABLE_TASK_IAM_ROLE=false"
 			}),
@@ -297,7 +297,7 @@ func imdsRows() []row {
 				r.want(p.Code() != 0, "exit 0")
 				r.want(!strings.Contains(r.read(ecsConfig), "TASK_IAM_ROLE"), "a setting was added: %q", r.read(ecsConfig))
 			}},
-		{name: "imds/credentials-odd", command: "agent", inject: "the role's credentials expire at no time that can be read", takes: 40 * time.Second,
+		{name: "imds/credentials-odd", command: "agent", inject: "the expiration of the role's credentials cannot be parsed", takes: 40 * time.Second,
 			must: "status exits 1 and names the credentials; then it publishes",
 			play: func(r *rig) {
 				r.Metadata.Use(at(role, expiring("soon")))
@@ -308,8 +308,8 @@ func imdsRows() []row {
 				a.stop()
 				r.publishes()
 			}},
-		{name: "imds/credentials-1970", command: "agent", inject: "the role's credentials expired in 1970, and CloudWatch refuses them", takes: 60 * time.Second,
-			must: "status shows that sending fails; then all queued minutes arrive, once",
+		{name: "imds/credentials-1970", command: "agent", inject: "the role's credentials expired in 1970, and CloudWatch rejects them", takes: 60 * time.Second,
+			must: "status shows that sending fails; then all queued minutes arrive exactly once",
 			play: func(r *rig) {
 				r.Metadata.Use(at(role, expiring("1970-01-01T00:00:00Z")))
 				r.Sandbox().Inject(sandbox.ExpiredToken(sandbox.CloudWatch, "PutMetricData"))
@@ -325,13 +325,13 @@ func imdsRows() []row {
 	}
 }
 
-// within notes it unless the program took at most d.
+// within records an error if the program ran longer than d.
 func (p *prog) within(d time.Duration) {
 	took := time.Since(p.began)
 	p.r.want(took <= d, "muster %s took %s, want at most %s", p.command, took.Round(time.Second), d)
 }
 
-// publishes notes it unless the registration was published, as true.
+// publishes records an error unless CloudWatch received Registered = 1.
 func (r *rig) publishes() {
 	for _, d := range r.Sandbox().Metrics() {
 		if d.Name == "Registered" && d.Value == 1 && d.Dimensions["ClusterName"] == "prod" {
@@ -341,7 +341,7 @@ func (r *rig) publishes() {
 	r.wrong("CloudWatch got no Registered=1 for cluster prod")
 }
 
-// signaled notes it unless the launch hook and the stack have their signal, once.
+// signaled records an error unless the launch hook and the stack each received exactly one signal.
 func (r *rig) signaled() {
 	r.hookIs("CONTINUE")
 	r.stackIs("SUCCESS")
@@ -373,7 +373,7 @@ func (r *rig) unsignaled() {
 	r.want(len(r.Sandbox().Signals(stack)) == 0, "the stack got a signal")
 }
 
-// expiring answers with credentials of a role that expire then.
+// expiring returns role credentials that expire at the given time.
 func expiring(at string) func(http.Handler) http.Handler {
 	return answers(200, "application/json", fmt.Sprintf(
 		`{"Code":"Success","Type":"AWS-HMAC","AccessKeyId":"ASIAODD","SecretAccessKey":"odd","Token":"odd","Expiration":%q}`, at))

@@ -19,13 +19,13 @@ const (
 	arnPrefix = "arn:aws:ecs:eu-central-1:123456789012:container-instance/prod/"
 )
 
-// introspectionRows: an answer of the ECS agent counts only if it is about this
-// instance; and without such an answer no registration is reported.
+// introspectionRows covers faults of the ECS agent's introspection API. A response counts only if it is about this
+// instance. Without such a response, no registration is reported.
 func introspectionRows() []row {
 	const short = "verify --cluster prod --timeout 6s" + hookFlag + stackFlags
 	return []row{
 		{name: "introspection/away", command: "verify", inject: "nothing listens", takes: 8 * time.Second,
-			must: "exit 10 in time with the cause; the stack gets FAILURE, the hook no CONTINUE", with: inGroup,
+			must: "exit 10 within the time limit, with the cause; the stack receives FAILURE, and the hook no CONTINUE", with: inGroup,
 			play: func(r *rig) {
 				r.introspection.Shut()
 				p := r.run(short)
@@ -51,9 +51,9 @@ func introspectionRows() []row {
 		{
 			name:    "introspection/peer-verify",
 			command: "verify",
-			inject:  "the answer names the container instance of another EC2 instance",
+			inject:  "the response names the container instance of another EC2 instance",
 			takes:   10 * time.Second,
-			must:    "it is not believed: not registered, no success is signaled",
+			must:    "the response is not accepted: the instance counts as not registered, and no success is signaled",
 			with:    inGroup,
 			play: func(r *rig) {
 				r.introspection.Use(r.peer())
@@ -65,9 +65,9 @@ func introspectionRows() []row {
 		{
 			name:    "introspection/peer-agent",
 			command: "agent",
-			inject:  "after 3 s the answer names the container instance of another EC2 instance",
+			inject:  "after 3 s, the response names the container instance of another EC2 instance",
 			takes:   100 * time.Second,
-			must:    "status exits 1 once ECS was asked, Registered becomes 0, and the instance is not replaced",
+			must:    "after the next call to ECS, status exits 1 and Registered is 0; the instance is not replaced",
 			with:    inGroup,
 			play: func(r *rig) {
 				a := r.agent(how{env: []string{"MUSTER_UNHEALTHY_AFTER=5m", "MUSTER_WATCH_PERIOD=2s"}})
@@ -88,9 +88,9 @@ func introspectionRows() []row {
 		{
 			name:    "introspection/other-account",
 			command: "agent",
-			inject:  "the answer names a container instance of another account",
+			inject:  "the response names a container instance of another account",
 			takes:   20 * time.Second,
-			must:    "status exits 1, Registered is not 1",
+			must:    "status exits 1; Registered is not 1",
 			play: func(r *rig) {
 				r.introspection.Use(
 					at(
@@ -107,9 +107,9 @@ func introspectionRows() []row {
 		{
 			name:    "introspection/other-region",
 			command: "verify",
-			inject:  "the answer names a container instance of another region",
+			inject:  "the response names a container instance of another region",
 			takes:   10 * time.Second,
-			must:    "it is not believed: not registered, no success is signaled",
+			must:    "the response is not accepted: the instance counts as not registered, and no success is signaled",
 			with:    inGroup,
 			play: func(r *rig) {
 				r.introspection.Use(
@@ -134,8 +134,8 @@ func introspectionRows() []row {
 				r.want(t.hits.Load() == 0, "the redirect was followed")
 				r.unregistered()
 			}},
-		{name: "introspection/garbage", command: "verify", inject: "a web server answers 200 and HTML", takes: 8 * time.Second,
-			must: "exit 10 in time, no success is signaled", with: inGroup,
+		{name: "introspection/garbage", command: "verify", inject: "a web server returns 200 with HTML", takes: 8 * time.Second,
+			must: "exit 10 within the time limit; no success is signaled", with: inGroup,
 			play: func(r *rig) {
 				r.introspection.Use(answers(200, html, portal))
 				r.run(short).exits(10)
@@ -145,7 +145,7 @@ func introspectionRows() []row {
 		{
 			name:    "introspection/slow",
 			command: "verify",
-			inject:  "each answer takes 1.5 s",
+			inject:  "each response takes 1.5 s",
 			takes:   8 * time.Second,
 			must:    "exit 0, signals are sent",
 			with:    inGroup,
@@ -168,8 +168,8 @@ func introspectionRows() []row {
 				r.signaled()
 			},
 		},
-		{name: "introspection/hangs", command: "verify", inject: "connections are taken, nothing is answered", takes: 10 * time.Second,
-			must: "exit 10 in time", with: inGroup,
+		{name: "introspection/hangs", command: "verify", inject: "connections are accepted, but there is no response", takes: 10 * time.Second,
+			must: "exit 10 within the time limit", with: inGroup,
 			play: func(r *rig) {
 				r.introspection.Use(hangs)
 				p := r.run(short)
@@ -177,8 +177,8 @@ func introspectionRows() []row {
 				p.within(30 * time.Second)
 				r.hookIs("")
 			}},
-		{name: "introspection/endless", command: "verify", inject: "an answer that never ends, a byte every 0.3 s", takes: 10 * time.Second,
-			must: "exit 10 in time", with: inGroup,
+		{name: "introspection/endless", command: "verify", inject: "the response is endless, with one byte every 0.3 s", takes: 10 * time.Second,
+			must: "exit 10 within the time limit", with: inGroup,
 			play: func(r *rig) {
 				r.introspection.Use(dribbles)
 				p := r.run(short)
@@ -188,9 +188,9 @@ func introspectionRows() []row {
 		{
 			name:    "introspection/dies",
 			command: "agent",
-			inject:  "the ECS agent stops 2 s after the start, and comes back after 8 s",
+			inject:  "the ECS agent stops 2 s after the start, and starts again after 8 s",
 			takes:   30 * time.Second,
-			must:    "the agent runs on, and the registration is known again",
+			must:    "the agent keeps running, and reports the registration again",
 			play: func(r *rig) {
 				a := r.agent(how{env: []string{"MUSTER_WATCH_PERIOD=2s"}})
 				wait(2 * time.Second)
@@ -209,9 +209,9 @@ func introspectionRows() []row {
 		{
 			name:    "introspection/huge",
 			command: "verify",
-			inject:  "an answer of 256 MB",
+			inject:  "the response has 256 MB",
 			takes:   12 * time.Second,
-			must:    "exit 10 in time within 128 MB, no success is signaled",
+			must:    "exit 10 within the time limit and 128 MB; no success is signaled",
 			with:    inGroup,
 			play: func(r *rig) {
 				r.introspection.Use(at(metadata, func(http.Handler) http.Handler {
@@ -235,9 +235,9 @@ func introspectionRows() []row {
 		{
 			name:    "introspection/injected",
 			command: "verify",
-			inject:  "an ARN and a version with line ends and escapes",
+			inject:  "the ARN and the version contain newlines and escape sequences",
 			takes:   12 * time.Second,
-			must:    "exit 10; one line of output stays one line, and nothing is obeyed",
+			must:    "exit 10; each line of output stays one line, and no escape sequence is printed",
 			with:    inGroup,
 			play: func(r *rig) {
 				r.introspection.Use(at(metadata, answers(
@@ -255,7 +255,7 @@ func introspectionRows() []row {
 		{
 			name:    "introspection/flap",
 			command: "verify",
-			inject:  "every second answer of the ECS agent is a reset connection",
+			inject:  "the ECS agent resets every second connection",
 			takes:   10 * time.Second,
 			must:    "exit 0, signals are sent",
 			with:    inGroup,
@@ -276,9 +276,9 @@ func introspectionRows() []row {
 		{
 			name:    "introspection/port-taken",
 			command: "verify",
-			inject:  "a local user holds port 51678 and answers with an ARN of this account and cluster that ECS does not have",
+			inject:  "a local user listens on port 51678 and returns an ARN of this account and cluster that ECS does not know",
 			takes:   12 * time.Second,
-			must:    "exit is not 0, no success is signaled",
+			must:    "it exits with an error; no success is signaled",
 			with:    inGroup,
 			play: func(r *rig) {
 				r.introspection.Use(
@@ -292,9 +292,9 @@ func introspectionRows() []row {
 		{
 			name:    "introspection/other-cluster",
 			command: "verify",
-			inject:  "the ECS agent is registered, but says that its cluster is default",
+			inject:  "the ECS agent is registered, but reports the cluster default",
 			takes:   12 * time.Second,
-			must:    "exit is not 0, no success is signaled",
+			must:    "it exits with an error; no success is signaled",
 			with:    inGroup,
 			play: func(r *rig) {
 				r.introspection.Use(at(metadata, func(behind http.Handler) http.Handler {
@@ -318,14 +318,14 @@ func identityOf(arn string) string {
 	return `{"Cluster":"prod","ContainerInstanceArn":"` + arn + `","Version":"Amazon ECS Agent - v1.105.1 (8dfceca6)"}`
 }
 
-// peer makes introspection name the container instance of a peer that exists.
+// peer makes the introspection API return the container instance of an existing peer.
 func (r *rig) peer() func(http.Handler) http.Handler {
 	arn := r.Sandbox().
 		AddContainerInstance("prod", sandbox.ContainerInstance{EC2InstanceID: peerID, Status: "ACTIVE", AgentConnected: true})
 	return at(metadata, answers(200, "application/json", identityOf(arn)))
 }
 
-// unregistered notes it if CloudWatch was told that the instance is registered.
+// unregistered records an error if CloudWatch received Registered = 1.
 func (r *rig) unregistered() {
 	for _, d := range r.Sandbox().Metrics() {
 		r.want(d.Name != "Registered" || d.Value == 0, "Registered=%v was published", d.Value)

@@ -15,11 +15,10 @@ import (
 	"muster/test/faults/inject"
 )
 
-// changing are the calls at which a kill may leave something half done.
+// changing lists the calls at which a kill could leave a change half done.
 var changing = []string{"open", "write", "pwrite", "fsync", "fdatasync", "truncate", "rename", "unlink", "mkdir", "link", "symlink", "chmod", "chown"}
 
-// counts reports whether a call changes a file on the disk of the instance. Pipes,
-// sockets and /dev do not count.
+// counts reports whether a call changes a file on the instance's disk. Pipes, sockets and /dev do not count.
 func counts(c inject.Call) bool {
 	if !strings.HasPrefix(c.Path, "/") || strings.HasPrefix(c.Path, "/dev/") || strings.HasPrefix(c.Path, "/proc/") || strings.HasPrefix(c.Path, "/sys/") {
 		return false
@@ -27,8 +26,8 @@ func counts(c inject.Call) bool {
 	return c.Name != "open" || c.Write
 }
 
-// killedAt is how to start muster so that it is killed at its nth call that changes a
-// file. reached tells whether it came so far, and at what.
+// killedAt kills muster at its nth call that changes a file. reached holds that call, or nil if muster exited before
+// it.
 func killedAt(n int64) (h how, reached *atomic.Pointer[inject.Call]) {
 	var seen atomic.Int64
 	reached = &atomic.Pointer[inject.Call]{}
@@ -41,12 +40,11 @@ func killedAt(n int64) (h how, reached *atomic.Pointer[inject.Call]) {
 	}}, reached
 }
 
-// mostKills bounds the points of a row.
+// mostKills is the maximum number of kills in a row.
 const mostKills = 200
 
-// everyKill plays once for each call that changes a file, until muster ends before it.
-// It notes how many there were, and it is wrong if there were fewer than least. Of
-// shards rows, each takes its share.
+// everyKill runs play once for each call that changes a file, until muster exits before the call is reached. It records
+// an error if there were fewer than least calls. The calls are divided among shards rows, of which this is row shard.
 func (r *rig) everyKill(least, shard, shards int, play func(n int64, h how) *prog, judge func(at string)) {
 	points := 0
 	for n := 1 + shard; n <= mostKills; n += shards {
@@ -71,11 +69,11 @@ func (r *rig) everyKill(least, shard, shards int, play func(n int64, h how) *pro
 	r.want(points >= least, "there were %d calls to be killed at, want at least %d", points, least)
 }
 
-// killRows: kill -9 (the OOM killer, a reset) at every call that changes a file.
+// killRows covers kill -9 (the OOM killer, a reset) at every call that changes a file.
 func killRows() []row {
 	rows := []row{
 		{name: "kill/bootstrap", command: "bootstrap", inject: "kill -9 at every call that changes a file", takes: 30 * time.Second,
-			must: "ecs.config is old or new, never between; the next run repairs; one that comes an hour later leaves no temporary file", with: notStarted,
+			must: "ecs.config has the old or the new content; the next run succeeds; a run one hour later removes all temporary files", with: notStarted,
 			play: func(r *rig) {
 				r.everyKill(15, 0, 1, func(_ int64, h how) *prog {
 					r.broken(r.Write(ecsConfig, []byte("ECS_CLUSTER=prod\n")))
@@ -91,8 +89,8 @@ func killRows() []row {
 					r.want(len(hidden) == 0, "%s: left behind: %v", at, hidden)
 				})
 			}},
-		{name: "kill/bootstrap-first", command: "bootstrap", inject: "kill -9 at every call that changes a file, in the first boot", takes: 30 * time.Second,
-			must: "the next run joins and leaves no temporary file", with: fresh,
+		{name: "kill/bootstrap-first", command: "bootstrap", inject: "kill -9 at every call that changes a file, during the first boot", takes: 30 * time.Second,
+			must: "the next run joins the cluster and leaves no temporary file", with: fresh,
 			play: func(r *rig) {
 				r.everyKill(15, 0, 1, func(_ int64, h how) *prog {
 					for _, d := range []string{"etc/ecs", "var/lib/muster", "etc/systemd/system"} {
@@ -106,7 +104,7 @@ func killRows() []row {
 				})
 			}},
 		{name: "kill/verify", command: "verify", inject: "kill -9 at every call that changes a file", takes: 30 * time.Second,
-			must: "the report is whole or absent; the next run delivers what is missing, exit 0", with: inGroup,
+			must: "the report is complete or absent; the next run delivers the missing signals, exit 0", with: inGroup,
 			play: func(r *rig) {
 				r.everyKill(3, 0, 1, func(_ int64, h how) *prog { return r.runHow(verify+hookFlag+stackFlags, h) }, func(string) {
 					r.run(verify + hookFlag + stackFlags).exits(0)
@@ -115,7 +113,7 @@ func killRows() []row {
 				})
 			}},
 		{name: "kill/bundle", command: "bundle", inject: "kill -9 at every 4th call that changes a file", takes: 60 * time.Second,
-			must: "the bundle is whole or absent; the next run writes it; one that comes an hour later leaves no part",
+			must: "the bundle is complete or absent; the next run writes it; a run one hour later removes all temporary files",
 			play: func(r *rig) {
 				r.everyKill(3, 3, 4, func(_ int64, h how) *prog {
 					r.clear("tmp")
@@ -136,9 +134,9 @@ func killRows() []row {
 	for shard := range shards {
 		rows = append(rows, row{name: fmt.Sprintf("kill/agent-%d", shard+1), command: "agent",
 			inject: fmt.Sprintf("kill -9 at the calls %d, %d, ... that change a file, with 2 queued minutes", shard+1, shard+1+shards), takes: 100 * time.Second,
-			must: "no datum is sent twice; of the queued minutes at most one request is lost, the rest arrives with the next agent",
+			must: "no data point is sent twice; at most one request with queued minutes is lost, and the next agent sends the rest",
 			play: func(r *rig) {
-				namespace := "" // of its own for each kill, since each starts with a new spool
+				namespace := "" // a new one for each kill, because each run starts with a new spool
 				r.everyKill(3, shard, shards, func(n int64, h how) *prog {
 					r.clear(spoolDir)
 					r.queue(2)
@@ -149,7 +147,7 @@ func killRows() []row {
 						wait(tick)
 					}
 					wait(4 * tick)
-					_ = a.Signal(syscall.SIGTERM) // what is queued is sent at the end; an error: it was killed
+					_ = a.Signal(syscall.SIGTERM) // the agent sends what is queued when it stops; an error means that it was killed
 					a.wait(endLimit)
 					return a
 				}, func(at string) {
@@ -170,8 +168,8 @@ func killRows() []row {
 	return rows
 }
 
-// age makes files two hours old: a run removes what another may still write only after
-// an hour.
+// age sets the modification time of files two hours back. muster removes temporary files after one hour, because a
+// younger file may still be in use.
 func (r *rig) age(pattern string) {
 	then := time.Now().Add(-2 * time.Hour)
 	for _, f := range r.files(pattern) {

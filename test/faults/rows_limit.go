@@ -13,16 +13,17 @@ import (
 	"muster/test/faults/inject"
 )
 
-// limited is how to start muster under a resource limit.
+// limited starts muster under a resource limit.
 func limited(which int, to uint64) how {
 	return how{spec: inject.Spec{Limits: map[int]uint64{which: to}}}
 }
 
-// limitRows: what muster itself lacks is not the fault of others, and destroys nothing.
+// limitRows covers resource limits of muster itself. muster must not blame another program for them, and must not
+// damage any file.
 func limitRows() []row {
 	return []row{
-		{name: "limit/files-agent", command: "agent", inject: "all file descriptors are used up for 8 s", takes: 100 * time.Second,
-			must: "all queued minutes arrive, none is set aside; Docker and IMDS are not blamed",
+		{name: "limit/files-agent", command: "agent", inject: "all file descriptors are in use for 8 s", takes: 100 * time.Second,
+			must: "all queued minutes arrive; none is set aside; Docker and IMDS are not reported as the cause",
 			play: func(r *rig) {
 				r.queue(3)
 				a := r.agent(sending("MUSTER_WATCH_PERIOD=2s"))
@@ -42,9 +43,9 @@ func limitRows() []row {
 		{
 			name:    "limit/files-debug",
 			command: "debug",
-			inject:  "9 file descriptors",
+			inject:  "the process may open 9 file descriptors",
 			takes:   20 * time.Second,
-			must:    "no check fails for it: what could not be checked is unknown, and descriptors are named",
+			must:    "no check fails for that reason: the checks are unknown, and the output names the descriptors",
 			play: func(r *rig) {
 				p := r.runHow("debug", limited(unix.RLIMIT_NOFILE, 9))
 				p.exits(0, 3)
@@ -54,9 +55,9 @@ func limitRows() []row {
 		{
 			name:    "limit/files-bootstrap",
 			command: "bootstrap",
-			inject:  "6 file descriptors",
+			inject:  "the process may open 6 file descriptors",
 			takes:   10 * time.Second,
-			must:    "it joins, or exits with an error and has written nothing by halves",
+			must:    "it joins the cluster, or exits with an error and leaves no file half written",
 			with:    fresh,
 			play: func(r *rig) {
 				p := r.runHow(bootstrap+" --imds-timeout 4s", limited(unix.RLIMIT_NOFILE, 6))
@@ -73,7 +74,7 @@ func limitRows() []row {
 			name:    "limit/file-size",
 			command: "bootstrap",
 			inject:  "no file may grow (RLIMIT_FSIZE 0)",
-			must:    "it is no success; ecs.config is the old one, whole",
+			must:    "it exits with an error; ecs.config is unchanged",
 			with:    notStarted,
 			play: func(r *rig) {
 				p := r.runHow(toDefault, limited(unix.RLIMIT_FSIZE, 0))
@@ -86,8 +87,8 @@ func limitRows() []row {
 		{
 			name:    "limit/memory-bootstrap",
 			command: "bootstrap",
-			inject:  "100 MB of address space: a Go program cannot start",
-			must:    "it is no success and destroys nothing; the next run joins",
+			inject:  "the address space is limited to 100 MB, with which a Go program cannot start",
+			must:    "it exits with an error and damages nothing; the next run joins the cluster",
 			with:    notStarted,
 			play: func(r *rig) {
 				r.expectCrash = true
@@ -97,8 +98,8 @@ func limitRows() []row {
 				r.want(strings.Contains(r.read(ecsConfig), "=default\n"), "the second run did not write")
 			},
 		},
-		{name: "limit/threads-agent", command: "agent", inject: "the agent's user may have 4 threads", takes: 40 * time.Second,
-			must: "if the agent cannot live it ends, for systemd to restart; the next one sends all queued minutes, once",
+		{name: "limit/threads-agent", command: "agent", inject: "the agent's user may run 4 threads", takes: 40 * time.Second,
+			must: "an agent that cannot run exits, so that systemd restarts it; the next one sends all queued minutes exactly once",
 			play: func(r *rig) {
 				r.expectCrash = true
 				r.queue(3)
@@ -117,9 +118,9 @@ func limitRows() []row {
 		{
 			name:    "limit/cgroup",
 			command: "agent",
-			inject:  "the memory of its unit (128 MB) and a list of containers of 29 MB, again and again",
+			inject:  "a memory limit of 128 MB, as in its unit, and a container list of 29 MB in every request",
 			takes:   30 * time.Second,
-			must:    "the kernel does not kill it, and it publishes",
+			must:    "the kernel does not kill the agent, and it publishes",
 			play: func(r *rig) {
 				dir := r.cgroup(memoryMax)
 				defer os.Remove(dir)
@@ -127,7 +128,7 @@ func limitRows() []row {
 				a := r.agent(how{spec: inject.Spec{Cgroup: dir}})
 				for range 4 {
 					wait(2 * time.Second)
-					r.Docker.Shut() // the list is asked for again
+					r.Docker.Shut() // makes the agent request the list again
 					r.broken(r.Docker.Open())
 				}
 				wait(2 * time.Second)
@@ -139,12 +140,12 @@ func limitRows() []row {
 		{
 			name:    "limit/files-verify",
 			command: "verify",
-			inject:  "9 file descriptors, then enough",
+			inject:  "verify may open 5, 7, 9 and then 11 file descriptors, and finally enough",
 			takes:   30 * time.Second,
-			must:    "its own limit is no failure of the instance: neither FAILURE nor ABANDON; the next run signals",
+			must:    "its own limit does not count as a failed instance: neither FAILURE nor ABANDON is sent; the next run sends the signals",
 			with:    inGroup,
 			play: func(r *rig) {
-				r.expectCrash = true // the runtime of Go needs some to start
+				r.expectCrash = true // the Go runtime cannot start with so little memory
 				for _, n := range []uint64{5, 7, 9, 11} {
 					p := r.runHow(
 						"verify --cluster prod --timeout 4s"+hookFlag+stackFlags+" --on-failure abandon",
@@ -165,7 +166,7 @@ func limitRows() []row {
 			command: "verify",
 			inject:  "no file may grow (RLIMIT_FSIZE 0)",
 			takes:   10 * time.Second,
-			must:    "the signals are delivered all the same",
+			must:    "the signals are still delivered",
 			with:    inGroup,
 			play: func(r *rig) {
 				r.runHow(verify+hookFlag+stackFlags, limited(unix.RLIMIT_FSIZE, 0))
@@ -188,7 +189,7 @@ func limitRows() []row {
 	}
 }
 
-// cgroup makes a cgroup with a memory limit, of version 2 or 1.
+// cgroup creates a cgroup (version 2 or 1) with a memory limit and returns its directory.
 func (r *rig) cgroup(limit int64) string {
 	name := fmt.Sprintf("muster-faults-%d", os.Getpid())
 	for _, v := range []struct{ dir, file string }{

@@ -16,13 +16,12 @@ import (
 	"muster/internal/sandbox/dockerd"
 )
 
-// jsonActive is a JSON string with C0, C1 and bidirectional control characters and a
-// line end.
+// jsonActive is a JSON string with C0, C1 and bidirectional control characters and a newline.
 const jsonActive = `\u001b[2J\u001b]0;x\u0007\u009b31m\u202e\u2066\nmuster: forged\r\u007f`
 
 var active = regexp.MustCompile(`[\x00-\x08\x0b-\x1f\x7f\x{80}-\x{9f}\x{202a}-\x{202e}\x{2066}-\x{2069}]`)
 
-// inert notes active characters in what a program printed.
+// inert records an error if the program printed active control characters.
 func (r *rig) inert(p *prog) {
 	for _, out := range []string{p.stdout.String(), p.stderr.String()} {
 		if m := active.FindStringIndex(out); m != nil {
@@ -32,18 +31,18 @@ func (r *rig) inert(p *prog) {
 	}
 }
 
-// allInert runs what prints what others wrote, and looks into the bundle.
+// allInert runs every command that prints text from outside, and also checks the bundle.
 func (r *rig) allInert() {
 	for _, c := range []string{"status", "status --output json", "debug --bundle /" + bundleFile, "debug --output json", "check --output junit"} {
 		r.inert(r.run(c))
 	}
-	text := strings.ReplaceAll(r.unpacked(), "\x00", "") // tar pads with them
+	text := strings.ReplaceAll(r.unpacked(), "\x00", "") // tar pads with NUL bytes
 	if m := active.FindStringIndex(text); m != nil {
 		r.wrong("the bundle has active characters: %q", text[max(0, m[0]-80):min(len(text), m[1]+80)])
 	}
 }
 
-// gzipBomb is 4 GB of blanks in 4 MB.
+// gzipBomb compresses 4 GB of blanks to 4 MB.
 func gzipBomb(http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -57,7 +56,7 @@ func gzipBomb(http.Handler) http.Handler {
 	})
 }
 
-// fitsFor waits until the program ends, and notes the memory that it took.
+// fitsFor waits until the program exits, and records an error if it used too much memory.
 func (p *prog) fitsFor(limit time.Duration) {
 	var most int64
 	for p.running() && time.Since(p.began) < limit {
@@ -68,7 +67,7 @@ func (p *prog) fitsFor(limit time.Duration) {
 	p.r.want(most < memoryMax, "muster %s took %d MB", p.command, most>>20)
 }
 
-// silent replaces systemd's socket by one that takes connections and answers none.
+// silent replaces systemd's socket with one that accepts connections and never responds.
 func (r *rig) silent() {
 	path := r.path("run/systemd/private")
 	r.broken(os.Remove(path))
@@ -83,7 +82,7 @@ func (r *rig) silent() {
 	}()
 }
 
-// outsideRows were written by somebody who had not read the code.
+// outsideRows were written by an author who had not read muster's code.
 func outsideRows() []row {
 	rows := []row{
 		{
@@ -91,7 +90,7 @@ func outsideRows() []row {
 			command: "bootstrap",
 			inject:  "the identity document is a gzip bomb",
 			takes:   20 * time.Second,
-			must:    "exit 3 in time within 128 MB, nothing is written",
+			must:    "exit 3 within the time limit and 128 MB; nothing is written",
 			with:    fresh,
 			play: func(r *rig) {
 				r.Metadata.Use(at("/latest/dynamic", gzipBomb))
@@ -104,9 +103,9 @@ func outsideRows() []row {
 		{
 			name:    "introspection/gzip",
 			command: "verify",
-			inject:  "the answer is a gzip bomb",
+			inject:  "the response is a gzip bomb",
 			takes:   20 * time.Second,
-			must:    "exit 10 in time within 128 MB",
+			must:    "exit 10 within the time limit and 128 MB",
 			with:    inGroup,
 			play: func(r *rig) {
 				r.introspection.Use(gzipBomb)
@@ -133,9 +132,9 @@ func outsideRows() []row {
 		{
 			name:    "docker/injected",
 			command: "agent",
-			inject:  "C0, C1 and bidi characters in the names and labels of a container, which exits with 7",
+			inject:  "the names and labels of a container contain C0, C1 and bidi characters; it exits with code 7",
 			takes:   40 * time.Second,
-			must:    "none of them is raw in the journal, status, debug, JSON, JUnit and the bundle",
+			must:    "none of them appears unescaped in the journal, status, debug, JSON, JUnit or the bundle",
 			play: func(r *rig) {
 				const raw = "\x1b[2J\u009b31m\u202e\nmuster: forged"
 				id := r.Engine().Run(dockerd.Spec{Name: "web" + raw, Check: true, Labels: map[string]string{
@@ -156,7 +155,7 @@ func outsideRows() []row {
 		{
 			name:    "aws/ecs-other-instance",
 			command: "verify",
-			inject:  "DescribeContainerInstances answers with another EC2 instance",
+			inject:  "DescribeContainerInstances returns another EC2 instance",
 			takes:   15 * time.Second,
 			must:    "no success is signaled",
 			with:    inGroup,
@@ -173,26 +172,26 @@ func outsideRows() []row {
 		{
 			name:    "aws/errors-quote",
 			command: "verify",
-			inject:  "every error of AWS quotes the request, with its session token and signature",
+			inject:  "every AWS error quotes the request, including its session token and signature",
 			takes:   40 * time.Second,
-			must:    "neither is in the journal, status, debug or the bundle",
+			must:    "neither appears in the journal, status, debug or the bundle",
 			with:    inGroup,
 			play:    quotes,
 		},
 		{
 			name:    "signal/notify-full",
 			command: "agent",
-			inject:  "systemd does not read its notification socket, whose queue is full",
+			inject:  "systemd does not read its notification socket, and the socket's queue is full",
 			takes:   30 * time.Second,
-			must:    "status exits 1 and names systemd; it publishes, and ends at SIGTERM",
+			must:    "status exits 1 and names systemd; the agent publishes, and exits after SIGTERM",
 			play:    notifyFull,
 		},
 		{
 			name:    "file/systemd-silent",
 			command: "verify",
-			inject:  "systemd takes connections on its socket and answers none",
+			inject:  "systemd accepts connections on its socket and never responds",
 			takes:   60 * time.Second,
-			must:    "bootstrap joins within 45 s, and verify delivers its signals",
+			must:    "bootstrap joins the cluster within 45 s, and verify delivers its signals",
 			with:    both(notStarted, inGroup),
 			play: func(r *rig) {
 				r.silent()
@@ -208,9 +207,9 @@ func outsideRows() []row {
 		{
 			name:    "file/lock-odd",
 			command: "bootstrap",
-			inject:  "a FIFO, then a link, in place of the lock",
+			inject:  "the lock file is a FIFO, then a link",
 			takes:   5 * time.Second,
-			must:    "it does not hang; the link is not written through",
+			must:    "it does not hang; the link's target is not written to",
 			with:    fresh,
 			play: func(r *rig) {
 				lock := r.path("run/muster/bootstrap.lock")
@@ -230,7 +229,7 @@ func outsideRows() []row {
 		{
 			name:    "file/console-fifo",
 			command: "verify",
-			inject:  "a FIFO without a reader in place of the console",
+			inject:  "the console is a FIFO without a reader",
 			takes:   10 * time.Second,
 			must:    "it does not hang: signals are sent, exit 0",
 			with:    inGroup,
@@ -245,9 +244,9 @@ func outsideRows() []row {
 		{
 			name:    "file/state-injected",
 			command: "status",
-			inject:  "an agent that was taken over writes escapes into its state file",
+			inject:  "a compromised agent writes escape sequences to its state file",
 			takes:   30 * time.Second,
-			must:    "none of them is raw in status, debug, JSON, JUnit and the bundle",
+			must:    "none of them appears unescaped in status, debug, JSON, JUnit or the bundle",
 			play: func(r *rig) {
 				a := r.agent(how{})
 				r.status(10*time.Second, []int{0})
@@ -260,7 +259,8 @@ func outsideRows() []row {
 	return append(rows, unknownClusters()...)
 }
 
-// unknownClusters: an answer that does not say MISSING is not a missing cluster.
+// unknownClusters covers DescribeClusters responses without MISSING. Such a response does not mean that the cluster is
+// missing.
 func unknownClusters() (rows []row) {
 	for _, c := range []struct{ name, body string }{
 		{"failure", `{"clusters":[],"failures":[{"arn":"arn:aws:ecs:eu-central-1:123456789012:cluster/prod","reason":"INTERNAL"}]}`},
@@ -269,7 +269,7 @@ func unknownClusters() (rows []row) {
 		rows = append(
 			rows,
 			row{name: "aws/cluster-" + c.name, command: "bootstrap", inject: "DescribeClusters: `" + c.body + "`", takes: 10 * time.Second,
-				must: "could not check is no no: it joins, exit 0", with: fresh,
+				must: "it joins the cluster although the check failed, exit 0", with: fresh,
 				play: func(r *rig) {
 					r.Sandbox().Inject(sandbox.Fault{Service: sandbox.ECS, Action: "DescribeClusters", Body: c.body})
 					r.run(bootstrap).exits(0)
@@ -280,8 +280,8 @@ func unknownClusters() (rows []row) {
 	return rows
 }
 
-// quotes: the query protocol answers a wrong signature with the canonical request, which
-// has the session token as a header.
+// quotes makes AWS reject signatures as the query protocol does: the error message contains the canonical request,
+// including the session token header.
 func quotes(r *rig) {
 	const signature, token = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "IQoJb3JpZ2luX2VjEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE"
 	r.Sandbox().Inject(sandbox.Fault{Status: 400, Code: "IncompleteSignatureException", Message: "Authorization=AWS4-HMAC-SHA256 " +
@@ -313,7 +313,7 @@ func notifyFull(r *rig) {
 	r.publishes()
 }
 
-// sorted puts the rows of a group together, in the order in which the groups appear.
+// sorted groups the rows by their group, in the order in which the groups first appear.
 func sorted(rows []row) []row {
 	var all []row
 	seen := map[string]bool{}

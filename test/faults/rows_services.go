@@ -15,7 +15,7 @@ import (
 	"muster/test/field/fieldcase"
 )
 
-// tagged is a first boot of an instance whose group has the tag that names the cluster.
+// tagged makes a first boot in an Auto Scaling group whose tag names the cluster.
 func tagged(c *fieldcase.Case) {
 	fresh(c)
 	booting(c)
@@ -39,8 +39,8 @@ func otherServiceRows() []row {
 				r.signaled()
 			},
 		},
-		{name: "aws/ecs-500", command: "bootstrap", inject: "ECS: 500 for ever", takes: 20 * time.Second,
-			must: "could not check is no no: it joins, exit 0", with: fresh,
+		{name: "aws/ecs-500", command: "bootstrap", inject: "ECS: 500 for every call", takes: 20 * time.Second,
+			must: "it joins the cluster although the check failed, exit 0", with: fresh,
 			play: func(r *rig) {
 				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.ECS, Kind: sandbox.KindServer})
 				r.run(bootstrap).exits(0)
@@ -50,7 +50,7 @@ func otherServiceRows() []row {
 			name:    "aws/ecs-denied",
 			command: "bootstrap",
 			inject:  "ECS: AccessDenied",
-			must:    "could not check is no no: it joins, exit 0, and names the action",
+			must:    "it joins the cluster although the check failed, exit 0, and names the IAM action",
 			with:    fresh,
 			play: func(r *rig) {
 				r.Sandbox().Inject(sandbox.AccessDenied(sandbox.ECS, ""))
@@ -63,9 +63,9 @@ func otherServiceRows() []row {
 		{
 			name:    "aws/ecs-portal",
 			command: "bootstrap",
-			inject:  "a captive portal answers 200 and HTML to everything",
+			inject:  "a captive portal returns 200 with HTML for every request",
 			takes:   20 * time.Second,
-			must:    "no cluster is taken for missing: it joins, exit 0",
+			must:    "the cluster is not reported as missing: it joins the cluster, exit 0",
 			with:    fresh,
 			play: func(r *rig) {
 				r.AWS.Use(answers(200, html, portal))
@@ -73,8 +73,8 @@ func otherServiceRows() []row {
 				r.joins()
 			},
 		},
-		{name: "aws/ecs-hangs", command: "bootstrap", inject: "AWS takes connections and answers nothing", takes: 40 * time.Second,
-			must: "it joins within 45 s: the boot waits for it", with: fresh,
+		{name: "aws/ecs-hangs", command: "bootstrap", inject: "AWS accepts connections and never responds", takes: 40 * time.Second,
+			must: "it joins the cluster within 45 s, because the boot waits for it", with: fresh,
 			play: func(r *rig) {
 				r.AWS.Use(hangs)
 				p := r.run(bootstrap)
@@ -82,8 +82,8 @@ func otherServiceRows() []row {
 				p.within(45 * time.Second)
 				r.joins()
 			}},
-		{name: "aws/ecs-unknown-ca", command: "debug", inject: "the certificates of AWS are of an unknown CA", takes: 20 * time.Second,
-			must: "exit 1, and the certificate is named",
+		{name: "aws/ecs-unknown-ca", command: "debug", inject: "the AWS certificates are from an unknown CA", takes: 20 * time.Second,
+			must: "exit 1 names the certificate",
 			play: func(r *rig) {
 				r.broken(r.Write("etc/pki/ca.pem", []byte("")))
 				p := r.run("debug")
@@ -93,7 +93,7 @@ func otherServiceRows() []row {
 		{
 			name:    "aws/tags-throttle",
 			command: "bootstrap",
-			inject:  "the group's tags name the cluster; every call is throttled once",
+			inject:  "the group's tags name the cluster; each call is throttled once",
 			takes:   20 * time.Second,
 			must:    "the tag is found, exit 0",
 			with:    tagged,
@@ -105,8 +105,8 @@ func otherServiceRows() []row {
 				r.joins()
 			},
 		},
-		{name: "aws/tags-denied", command: "bootstrap", inject: "the cluster's tag may not be read", takes: 10 * time.Second,
-			must: "exit 3 with the IAM action, nothing is written: not allowed is not no tag", with: tagged,
+		{name: "aws/tags-denied", command: "bootstrap", inject: "reading the tag that names the cluster is denied", takes: 10 * time.Second,
+			must: "exit 3 names the IAM action; nothing is written, because a denied call does not mean that there is no tag", with: tagged,
 			play: func(r *rig) {
 				r.Sandbox().Inject(sandbox.AccessDenied(sandbox.AutoScaling, ""))
 				p := r.run("bootstrap")
@@ -115,15 +115,15 @@ func otherServiceRows() []row {
 				r.untouched()
 			}},
 		{name: "aws/ec2-denied", command: "ports", inject: "EC2: AccessDenied", takes: 10 * time.Second,
-			must: "exit 3 with the IAM action: could not check is not closed", with: peered,
+			must: "exit 3 names the IAM action; the ports are not reported as closed", with: peered,
 			play: func(r *rig) {
 				r.Sandbox().Inject(sandbox.AccessDenied(sandbox.EC2, ""))
 				p := r.run(portsCommand)
 				p.exits(3)
 				p.says(0, "ec2:Describe")
 			}},
-		{name: "aws/ec2-throttle", command: "ports", inject: "EC2: every call is throttled twice", takes: 20 * time.Second,
-			must: "the answer is that of a calm EC2: open, exit 0", with: peered,
+		{name: "aws/ec2-throttle", command: "ports", inject: "EC2: each call is throttled twice", takes: 20 * time.Second,
+			must: "the result is the same as without throttling: open, exit 0", with: peered,
 			play: func(r *rig) {
 				for _, action := range []string{"DescribeInstances", "DescribeSecurityGroups", "DescribeSubnets", "DescribeNetworkAcls", "DescribeNetworkInterfaces"} {
 					r.Sandbox().Inject(sandbox.Fault{Service: sandbox.EC2, Action: action, Kind: sandbox.KindThrottled, Times: 2})
@@ -135,9 +135,9 @@ func otherServiceRows() []row {
 		{
 			name:    "aws/ec2-500",
 			command: "ports",
-			inject:  "EC2: 500 for ever",
+			inject:  "EC2: 500 for every call",
 			takes:   20 * time.Second,
-			must:    "exit 3: could not check is not closed",
+			must:    "exit 3; the ports are not reported as closed",
 			with:    peered,
 			play: func(r *rig) {
 				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.EC2, Kind: sandbox.KindServer})
@@ -167,15 +167,15 @@ func otherServiceRows() []row {
 			command: "agent",
 			inject:  "EventBridge: AccessDenied",
 			takes:   20 * time.Second,
-			must:    "the journal has the transition and names the IAM action; metrics go on",
+			must:    "the journal contains the transition and names the IAM action; metrics are still published",
 			play:    func(r *rig) { r.event(sandbox.Fault{Kind: sandbox.KindAccessDenied}, false) },
 		},
 		{
 			name:    "aws/ecs-empty",
 			command: "verify",
-			inject:  "ECS answers DescribeContainerInstances with neither instance nor failure, three times",
+			inject:  "DescribeContainerInstances returns neither an instance nor a failure, three times",
 			takes:   100 * time.Second,
-			must:    "unknown is no success at once and no failure: exit 0 in the end, signals are sent",
+			must:    "the unknown state is retried, and is neither a success nor a failure: finally exit 0, signals are sent",
 			with:    inGroup,
 			play: func(r *rig) {
 				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.ECS, Action: "DescribeContainerInstances", Body: "{}", Times: 3})
@@ -188,9 +188,9 @@ func otherServiceRows() []row {
 		{
 			name:    "aws/ecs-missing",
 			command: "verify",
-			inject:  "ECS does not know the new instance yet: MISSING three times",
+			inject:  "ECS does not know the new instance yet: it returns MISSING three times",
 			takes:   100 * time.Second,
-			must:    "exit 0 in the end, signals are sent: ECS is eventually consistent",
+			must:    "it retries, because ECS is eventually consistent: finally exit 0, signals are sent",
 			with:    inGroup,
 			play: func(r *rig) {
 				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.ECS, Action: "DescribeContainerInstances", Times: 3,
@@ -204,7 +204,7 @@ func otherServiceRows() []row {
 		{
 			name:    "aws/heartbeat-500",
 			command: "verify",
-			inject:  "every heartbeat is answered with 500; the ECS agent registers after 6 s",
+			inject:  "every heartbeat gets 500; the ECS agent registers after 6 s",
 			takes:   12 * time.Second,
 			must:    "exit 0, signals are sent",
 			with:    inGroup,
@@ -220,9 +220,9 @@ func otherServiceRows() []row {
 		{
 			name:    "aws/poison-minute",
 			command: "agent",
-			inject:  "CloudWatch refuses the first request for good: 400 InvalidParameterValue",
+			inject:  "CloudWatch rejects the first request permanently: 400 InvalidParameterValue",
 			takes:   40 * time.Second,
-			must:    "the others arrive; what was refused is counted as dropped, once",
+			must:    "the other minutes arrive; the rejected data is counted as dropped, once",
 			play: func(r *rig) {
 				r.Sandbox().
 					Inject(sandbox.Fault{Service: sandbox.CloudWatch, Action: "PutMetricData", Status: 400, Code: "InvalidParameterValue", Message: "The value NaN is invalid", Times: 1})
@@ -236,9 +236,9 @@ func otherServiceRows() []row {
 		{
 			name:    "aws/cloudwatch-keys-invalid",
 			command: "agent",
-			inject:  "400 UnrecognizedClientException twice (a role that was just made)",
+			inject:  "400 UnrecognizedClientException twice (a role that was just created)",
 			takes:   40 * time.Second,
-			must:    "all queued minutes arrive, once",
+			must:    "all queued minutes arrive exactly once",
 			play: func(r *rig) {
 				r.Sandbox().
 					Inject(sandbox.Fault{Service: sandbox.CloudWatch, Action: "PutMetricData", Status: 403, Code: "InvalidClientTokenId", Message: "The security token included in the request is invalid.", Times: 2})
@@ -252,9 +252,9 @@ func otherServiceRows() []row {
 		{
 			name:    "aws/hook-done-stack-hangs",
 			command: "verify",
-			inject:  "SIGTERM while the stack's signal hangs and the hook is done; then once more",
+			inject:  "SIGTERM while the stack's signal hangs and the hook is already completed; then a second run",
 			takes:   30 * time.Second,
-			must:    "130; the next run delivers to the stack and does not complete the hook twice",
+			must:    "exit 130; the second run signals the stack and does not complete the hook again",
 			with:    inGroup,
 			play: func(r *rig) {
 				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.CloudFormation, Hang: true})
@@ -274,7 +274,7 @@ func otherServiceRows() []row {
 			command: "agent",
 			inject:  "PutMetricData: 403 SignatureDoesNotMatch twice",
 			takes:   40 * time.Second,
-			must:    "all queued minutes arrive, once",
+			must:    "all queued minutes arrive exactly once",
 			play: func(r *rig) {
 				r.Sandbox().
 					Inject(sandbox.Fault{Service: sandbox.CloudWatch, Action: "PutMetricData", Status: 403, Code: "SignatureDoesNotMatch", Times: 2})
@@ -290,7 +290,7 @@ func otherServiceRows() []row {
 			command: "verify",
 			inject:  "the launch hook has timed out: No active Lifecycle Action found",
 			takes:   30 * time.Second,
-			must:    "it does not retry what AWS decided: it ends within 30 s and says so; the stack gets its signal",
+			must:    "it does not retry a final error: it exits within 30 s and reports it; the stack receives its signal",
 			with:    inGroup,
 			play: func(r *rig) {
 				r.Sandbox().
@@ -305,9 +305,9 @@ func otherServiceRows() []row {
 		{
 			name:    "aws/stack-complete",
 			command: "verify",
-			inject:  "the stack is complete: it cannot be signaled any more",
+			inject:  "the stack is complete and cannot be signaled any more",
 			takes:   30 * time.Second,
-			must:    "it does not retry what AWS decided: it ends within 30 s; the hook gets CONTINUE",
+			must:    "it does not retry a final error: it exits within 30 s; the hook receives CONTINUE",
 			with:    inGroup,
 			play: func(r *rig) {
 				r.Sandbox().Inject(sandbox.Fault{
@@ -324,9 +324,9 @@ func otherServiceRows() []row {
 		{
 			name:    "aws/dead-proxy",
 			command: "bootstrap",
-			inject:  "HTTP_PROXY and HTTPS_PROXY name a proxy that is not there, without NO_PROXY",
+			inject:  "HTTP_PROXY and HTTPS_PROXY name a proxy that does not exist, without NO_PROXY",
 			takes:   45 * time.Second,
-			must:    "metadata and Docker are asked directly; could not check is no no: it joins within 45 s, exit 0",
+			must:    "it reaches the metadata service and Docker directly; it joins the cluster within 45 s although the check failed, exit 0",
 			with:    fresh,
 			play: func(r *rig) {
 				p := r.runHow(
@@ -346,8 +346,8 @@ func otherServiceRows() []row {
 				r.joins()
 			},
 		},
-		{name: "aws/dns-silent", command: "bootstrap", inject: "the name server answers no question about ECS", takes: 45 * time.Second,
-			must: "could not check is no no: it joins within 45 s, exit 0",
+		{name: "aws/dns-silent", command: "bootstrap", inject: "the name server does not respond to queries for ECS", takes: 45 * time.Second,
+			must: "it joins the cluster within 45 s although the check failed, exit 0",
 			with: both(fresh, func(c *fieldcase.Case) { c.DNS = map[string]string{"ecs.": "silence"} }),
 			play: func(r *rig) {
 				p := r.run(bootstrap)
@@ -360,14 +360,14 @@ func otherServiceRows() []row {
 
 const portsCommand = "ports --cluster prod --ports tcp/5701-5702"
 
-// peered is an instance with a peer that may reach it.
+// peered adds a peer that the security groups allow to reach the instance.
 func peered(c *fieldcase.Case) {
 	c.AWS.Groups = map[string][]string{"sg-cache": {"tcp 5701-5702 from sg-cache"}}
 	c.AWS.Peers = []fieldcase.Peer{{ID: "i-0ddddddddddddddd1", Addr: "10.0.1.21", Group: "sg-cache"}}
 	c.Network.SelfGroup = "sg-cache"
 }
 
-// event lets a container turn unhealthy while EventBridge has a fault.
+// event makes a container unhealthy while EventBridge has a fault, and checks whether the event arrives.
 func (r *rig) event(f sandbox.Fault, arrives bool) {
 	const what = "its health check fails"
 	f.Service, f.Action = sandbox.EventBridge, "PutEvents"
@@ -389,7 +389,7 @@ func (r *rig) event(f sandbox.Fault, arrives bool) {
 	r.publishes()
 }
 
-// byAction spoils the requests of the query protocol for an action.
+// byAction applies the fault spoil to query-protocol requests for an action.
 func byAction(action string, spoil func(http.Handler) http.Handler) func(http.Handler) http.Handler {
 	return func(behind http.Handler) http.Handler {
 		bad := spoil(behind)

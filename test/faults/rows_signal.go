@@ -14,8 +14,8 @@ import (
 	"muster/test/faults/inject"
 )
 
-// signalRows: muster exits in time after a signal, with its own exit code, and reports no
-// result that it does not have.
+// signalRows covers signals. muster exits in time with its documented exit code, and reports no result that it does not
+// have.
 func signalRows() []row {
 	var rows []row
 	for _, at := range []struct {
@@ -33,7 +33,7 @@ func signalRows() []row {
 					command: "bootstrap",
 					inject:  fmt.Sprintf("%s %s after its start", strings.ToUpper("sig"+s.name), at.d),
 					takes:   4 * time.Second,
-					must:    "it ends within 10 s, done or with 130; ecs.config is old or new; the next run joins",
+					must:    "it exits within 10 s, with 0 or 130; ecs.config has the old or the new content; the next run joins the cluster",
 					with:    both(fresh, inGroup),
 					play: func(r *rig) {
 						if at.d > time.Second {
@@ -43,7 +43,7 @@ func signalRows() []row {
 						wait(at.d)
 						_ = p.Signal(s.is)
 						p.wait(10 * time.Second)
-						// Before the runtime has started, a signal ends a program by itself.
+						// Before the Go runtime has installed its handlers, a signal kills the program.
 						p.exits(0, 130, -1)
 						if text := r.read(ecsConfig); text != "" {
 							r.joins()
@@ -64,7 +64,7 @@ func signalRows() []row {
 			command: "verify",
 			inject:  "SIGTERM while it waits",
 			takes:   5 * time.Second,
-			must:    "exit 130 within 10 s, and no signal is sent",
+			must:    "exit 130 within 10 s; no signal is sent",
 			with:    inGroup,
 			play:    func(r *rig) { r.interrupt(syscall.SIGTERM) },
 		},
@@ -73,7 +73,7 @@ func signalRows() []row {
 			command: "verify",
 			inject:  "SIGHUP while it waits",
 			takes:   5 * time.Second,
-			must:    "it says so and exits 130, or goes on; it does not die silently",
+			must:    "it reports the signal and exits with 130, or continues; it does not exit silently",
 			with:    inGroup,
 			play:    func(r *rig) { r.interrupt(syscall.SIGHUP) },
 		},
@@ -82,7 +82,7 @@ func signalRows() []row {
 			command: "bootstrap",
 			inject:  "SIGHUP while it waits for IMDS",
 			takes:   5 * time.Second,
-			must:    "it says so and exits 130, or goes on; it does not die silently",
+			must:    "it reports the signal and exits with 130, or continues; it does not exit silently",
 			with:    fresh,
 			play: func(r *rig) {
 				r.Metadata.Use(hangs)
@@ -114,7 +114,7 @@ func signalRows() []row {
 			command: "bundle",
 			inject:  "SIGINT while the bundle is collected",
 			takes:   5 * time.Second,
-			must:    "exit 130 within 10 s, and no part of a bundle is left",
+			must:    "exit 130 within 10 s; no partial bundle remains",
 			play: func(r *rig) {
 				r.Engine().Hang()
 				p := r.start("debug --bundle /tmp/b.tgz", how{})
@@ -129,9 +129,9 @@ func signalRows() []row {
 		{
 			name:    "signal/hup-agent",
 			command: "agent",
-			inject:  "SIGHUP five times in a row",
+			inject:  "five SIGHUP in a row",
 			takes:   8 * time.Second,
-			must:    "it reloads and runs on",
+			must:    "it reloads its settings and keeps running",
 			play: func(r *rig) {
 				a := r.agent(how{})
 				for range 5 {
@@ -146,9 +146,9 @@ func signalRows() []row {
 		{
 			name:    "signal/hup-agent-early",
 			command: "agent",
-			inject:  "SIGHUP while it waits for IMDS at its start",
+			inject:  "SIGHUP while the agent waits for IMDS at its start",
 			takes:   8 * time.Second,
-			must:    "it runs on",
+			must:    "it keeps running",
 			play: func(r *rig) {
 				r.Metadata.Use(hangs)
 				a := r.agentEarly(how{})
@@ -165,7 +165,7 @@ func signalRows() []row {
 			command: "agent",
 			inject:  "SIGTERM while CloudWatch hangs",
 			takes:   25 * time.Second,
-			must:    "it ends within the 15 s that its unit gives it; the next agent sends nothing twice",
+			must:    "it exits within the 15 s that its unit allows; the next agent sends nothing twice",
 			play: func(r *rig) {
 				r.queue(2)
 				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.CloudWatch, Hang: true})
@@ -182,9 +182,9 @@ func signalRows() []row {
 		{
 			name:    "signal/stop-watchdog",
 			command: "agent",
-			inject:  "SIGSTOP for 6 s, past a watchdog of 4 s, then SIGCONT",
+			inject:  "SIGSTOP for 6 s, which exceeds the watchdog timeout of 4 s, then SIGCONT",
 			takes:   20 * time.Second,
-			must:    "it serves the watchdog again within 3 s, and publishes once",
+			must:    "it notifies the watchdog again within 3 s, and publishes nothing twice",
 			play: func(r *rig) {
 				a := r.agent(how{env: []string{"WATCHDOG_USEC=4000000"}})
 				_ = a.Signal(syscall.SIGSTOP)
@@ -200,9 +200,9 @@ func signalRows() []row {
 		{
 			name:    "signal/pipe-status",
 			command: "status",
-			inject:  "nobody reads standard output (| head -0)",
+			inject:  "standard output is a pipe without a reader, as with head -0",
 			takes:   3 * time.Second,
-			must:    "it ends at once, without a crash",
+			must:    "it exits immediately and does not crash",
 			play: func(r *rig) {
 				a := r.agent(how{})
 				p := r.start("status", how{stdout: r.closedPipe()})
@@ -214,9 +214,9 @@ func signalRows() []row {
 		{
 			name:    "signal/pipe-debug",
 			command: "debug",
-			inject:  "nobody reads standard output",
+			inject:  "standard output is a pipe without a reader",
 			takes:   8 * time.Second,
-			must:    "it ends in time, without a crash",
+			must:    "it exits within the time limit and does not crash",
 			play: func(r *rig) {
 				p := r.start("debug", how{stdout: r.closedPipe()})
 				p.wait(40 * time.Second)
@@ -227,9 +227,9 @@ func signalRows() []row {
 		{
 			name:    "signal/pipe-bundle",
 			command: "bundle",
-			inject:  "nobody reads the bundle (--bundle - | ssh, which ended)",
+			inject:  "the bundle is written to a pipe whose reader, such as ssh, has exited",
 			takes:   8 * time.Second,
-			must:    "it is no success",
+			must:    "it exits with an error",
 			play: func(r *rig) {
 				p := r.start("debug --bundle -", how{stdout: r.closedPipe()})
 				p.wait(40 * time.Second)
@@ -240,9 +240,9 @@ func signalRows() []row {
 		{
 			name:    "signal/notify-gone",
 			command: "agent",
-			inject:  "systemd's notification socket is not there for 4 s",
+			inject:  "systemd's notification socket does not exist for 4 s",
 			takes:   10 * time.Second,
-			must:    "it becomes ready afterwards, and publishes",
+			must:    "afterwards the unit becomes ready, and the agent publishes",
 			play: func(r *rig) {
 				r.broken(os.Rename(r.path(notifySocket), r.path(notifySocket)+".away"))
 				a := r.agentEarly(how{})
@@ -256,9 +256,9 @@ func signalRows() []row {
 		{
 			name:    "signal/stopped-bootstrap",
 			command: "bootstrap",
-			inject:  "another bootstrap was stopped (SIGSTOP) while it holds the lock",
+			inject:  "another bootstrap process is stopped (SIGSTOP) while it holds the lock",
 			takes:   150 * time.Second,
-			must:    "it does not hold the boot for longer than its unit's 5 min allow: it ends with an error that names the other, and writes nothing by halves",
+			must:    "it does not delay the boot longer than its unit's 5 min: it exits with an error that names the other process, and leaves no file half written",
 			with:    fresh,
 			play: func(r *rig) {
 				var held atomic.Bool
@@ -280,7 +280,7 @@ func signalRows() []row {
 			command: "agent",
 			inject:  "SIGUSR1, SIGALRM and SIGPIPE (a log rotation, a stray kill)",
 			takes:   12 * time.Second,
-			must:    "nothing queued is lost or sent twice, also if it ends",
+			must:    "no queued minute is lost or sent twice, even if the agent exits",
 			play: func(r *rig) {
 				r.queue(3)
 				for _, s := range []syscall.Signal{syscall.SIGPIPE, syscall.SIGURG, syscall.SIGUSR1, syscall.SIGALRM} {
@@ -302,7 +302,7 @@ func signalRows() []row {
 			command: "agent",
 			inject:  "SIGHUP and SIGTERM at once, then SIGTERM twice",
 			takes:   10 * time.Second,
-			must:    "exit 0 within 15 s; it publishes",
+			must:    "exit 0 within 15 s; the metrics are published",
 			play: func(r *rig) {
 				a := r.agent(how{})
 				_ = a.Signal(syscall.SIGHUP)
@@ -320,9 +320,9 @@ func signalRows() []row {
 		{
 			name:    "signal/stopped-agent",
 			command: "agent",
-			inject:  "an agent is stopped (SIGSTOP) while minutes wait, a second one starts, the first is killed",
+			inject:  "an agent with queued minutes is stopped (SIGSTOP), a second one starts, and the first is killed",
 			takes:   60 * time.Second,
-			must:    "all queued minutes arrive, once, from the second",
+			must:    "the second agent sends all queued minutes exactly once",
 			play: func(r *rig) {
 				r.queue(3)
 				a := r.agent(how{})
@@ -338,9 +338,9 @@ func signalRows() []row {
 		{
 			name:    "signal/term-agent-early",
 			command: "agent",
-			inject:  "SIGTERM 0, 10, 30, 100 and 300 ms after its start, while minutes wait",
+			inject:  "SIGTERM 0, 10, 30, 100 and 300 ms after the start, with queued minutes",
 			takes:   30 * time.Second,
-			must:    "it ends within 15 s; the next agent sends all queued minutes, once",
+			must:    "it exits within 15 s; the next agent sends all queued minutes exactly once",
 			play: func(r *rig) {
 				r.queue(3)
 				for _, ms := range []time.Duration{0, 10, 30, 100, 300} {
@@ -358,7 +358,7 @@ func signalRows() []row {
 	}...)
 }
 
-// interrupt sends verify a signal while the ECS agent has not registered.
+// interrupt sends a signal to verify while the ECS agent is not registered.
 func (r *rig) interrupt(s syscall.Signal) {
 	r.introspection.Shut()
 	p := r.start("verify --cluster prod --timeout 8s --on-failure abandon"+hookFlag+stackFlags, how{})
@@ -367,7 +367,7 @@ func (r *rig) interrupt(s syscall.Signal) {
 	}
 	_ = p.Signal(s)
 	p.wait(40 * time.Second)
-	if s == syscall.SIGHUP && p.Code() == 10 { // it went on
+	if s == syscall.SIGHUP && p.Code() == 10 { // verify ignored the signal and continued
 		r.hookIs("ABANDON")
 		return
 	}
@@ -376,7 +376,7 @@ func (r *rig) interrupt(s syscall.Signal) {
 	r.unsignaled()
 }
 
-// closedPipe is a pipe without a reader.
+// closedPipe returns the write end of a pipe that has no reader.
 func (r *rig) closedPipe() *os.File {
 	read, write, err := os.Pipe()
 	r.broken(err)

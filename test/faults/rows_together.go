@@ -10,11 +10,11 @@ import (
 	"muster/internal/sandbox"
 )
 
-// togetherRows: several musters at once, and two faults at once.
+// togetherRows covers several muster processes at once, and two faults at once.
 func togetherRows() []row {
 	return []row{
-		{name: "together/eight-bootstraps", command: "bootstrap", inject: "eight at once", takes: 10 * time.Second,
-			must: "each exits 0 and all agree; no temporary file is left", with: fresh,
+		{name: "together/eight-bootstraps", command: "bootstrap", inject: "eight bootstrap processes run at once", takes: 10 * time.Second,
+			must: "each exits 0 with the same result; no temporary file remains", with: fresh,
 			play: func(r *rig) {
 				var all []*prog
 				for range 8 {
@@ -27,7 +27,7 @@ func togetherRows() []row {
 				r.joins()
 				r.want(len(r.leftovers()) == 0, "left behind: %v", r.leftovers())
 			}},
-		{name: "together/two-clusters", command: "bootstrap", inject: "two at once, for two clusters", takes: 10 * time.Second,
+		{name: "together/two-clusters", command: "bootstrap", inject: "two bootstrap processes run at once, for different clusters", takes: 10 * time.Second,
 			must: "ecs.config and the record name the same cluster", with: fresh,
 			play: func(r *rig) {
 				a, b := r.start(bootstrap, how{}), r.start(toDefault, how{})
@@ -42,8 +42,8 @@ func togetherRows() []row {
 				}
 				r.wrong("ecs.config names neither: %q", r.read(ecsConfig))
 			}},
-		{name: "together/two-agents", command: "agent", inject: "a second agent on the same spool", takes: 30 * time.Second,
-			must: "all queued minutes arrive, once; the second says why it does not publish, and takes over when the first ends",
+		{name: "together/two-agents", command: "agent", inject: "a second agent uses the same spool", takes: 30 * time.Second,
+			must: "all queued minutes arrive exactly once; the second agent logs why it does not publish, and takes over when the first one exits",
 			play: func(r *rig) {
 				r.queue(3)
 				a := r.agent(sending("MUSTER_WATCH_PERIOD=2s"))
@@ -54,7 +54,7 @@ func togetherRows() []row {
 				a.stop()
 				b.stop()
 			}},
-		{name: "together/verify-bootstrap", command: "verify", inject: "bootstrap beside verify", takes: 10 * time.Second, must: "both exit 0, signals are sent", with: inGroup,
+		{name: "together/verify-bootstrap", command: "verify", inject: "bootstrap and verify run at once", takes: 10 * time.Second, must: "both exit 0; signals are sent", with: inGroup,
 			play: func(r *rig) {
 				b, v := r.start(bootstrap+hookFlag+stackFlags, how{}), r.start(verify+hookFlag+stackFlags, how{})
 				b.wait(commandLimit)
@@ -64,7 +64,7 @@ func togetherRows() []row {
 				r.signaled()
 				r.joins()
 			}},
-		{name: "together/two-verifies", command: "verify", inject: "two at once", takes: 10 * time.Second, must: "both exit 0; the hook is completed once", with: inGroup,
+		{name: "together/two-verifies", command: "verify", inject: "two verify processes run at once", takes: 10 * time.Second, must: "both exit 0; the hook is completed exactly once", with: inGroup,
 			play: func(r *rig) {
 				a, b := r.start(verify+hookFlag+stackFlags, how{}), r.start(verify+hookFlag+stackFlags, how{})
 				a.wait(commandLimit)
@@ -73,7 +73,7 @@ func togetherRows() []row {
 				b.exits(0)
 				r.signaled()
 			}},
-		{name: "together/status-agent", command: "status", inject: "40 times while the agent writes its state after each of 200 events", takes: 20 * time.Second, must: "each reads a whole state: exit 0 or 1, never 3",
+		{name: "together/status-agent", command: "status", inject: "status runs 40 times while the agent writes its state after each of 200 events", takes: 20 * time.Second, must: "each run reads a complete state: exit 0 or 1, never 3",
 			play: func(r *rig) {
 				id := r.container()
 				a := r.agent(how{})
@@ -86,7 +86,7 @@ func togetherRows() []row {
 				}
 				a.stop()
 			}},
-		{name: "together/debug-agent", command: "debug", inject: "debug with a bundle while the agent runs", takes: 10 * time.Second, must: "exit 0, the bundle is whole, the agent publishes",
+		{name: "together/debug-agent", command: "debug", inject: "debug with a bundle while the agent runs", takes: 10 * time.Second, must: "exit 0; the bundle is complete; the agent publishes",
 			play: func(r *rig) {
 				a := r.agent(how{})
 				r.run("debug --bundle /tmp/b.tgz").exits(0)
@@ -94,7 +94,7 @@ func togetherRows() []row {
 				a.stop()
 				r.publishes()
 			}},
-		{name: "together/imds-docker", command: "agent", inject: "IMDS is late by 6 s and Docker by 9 s", takes: 40 * time.Second, must: "status names both, then exits 0; it publishes",
+		{name: "together/imds-docker", command: "agent", inject: "IMDS is available after 6 s and Docker after 9 s", takes: 40 * time.Second, must: "status names both, then exits 0; it publishes",
 			play: func(r *rig) {
 				r.container()
 				r.Metadata.Shut()
@@ -108,7 +108,7 @@ func togetherRows() []row {
 				r.publishes()
 				r.reachable(1)
 			}},
-		{name: "together/503-full", command: "agent", inject: "CloudWatch answers 503 once and the spool is full", takes: 10 * time.Second, must: "no datum counts twice, and the next agent publishes",
+		{name: "together/503-full", command: "agent", inject: "CloudWatch returns 503 once and the spool is full", takes: 10 * time.Second, must: "no data point counts twice, and the next agent publishes",
 			with: full(spoolDir),
 			play: func(r *rig) {
 				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.CloudWatch, Status: 503, Code: "ServiceUnavailable", Times: 1})
@@ -118,7 +118,7 @@ func togetherRows() []row {
 				a.stop()
 				r.publishes()
 			}},
-		{name: "together/throttle-clock", command: "agent", inject: "CloudWatch throttles, and the clock is 20 minutes behind AWS's", takes: 60 * time.Second, must: "all queued minutes arrive, once",
+		{name: "together/throttle-clock", command: "agent", inject: "CloudWatch throttles, and the clock is 20 minutes behind AWS's", takes: 60 * time.Second, must: "all queued minutes arrive exactly once",
 			play: func(r *rig) {
 				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.CloudWatch, Kind: sandbox.KindThrottled, Times: 2})
 				r.Sandbox().Inject(sandbox.ClockSkew("", 20*time.Minute))
@@ -128,7 +128,7 @@ func togetherRows() []row {
 				r.want(r.arrived() == queuedAll, "want all %d queued data, got %d", queuedAll, r.arrived())
 				a.stop()
 			}},
-		{name: "together/all-away", command: "agent", inject: "IMDS, Docker, the ECS agent and AWS are away for 8 s", takes: 60 * time.Second, must: "it is ready all the same; status exits 1, then 0; it publishes",
+		{name: "together/all-away", command: "agent", inject: "IMDS, Docker, the ECS agent and AWS do not respond for 8 s", takes: 60 * time.Second, must: "the unit still becomes ready; status exits 1, then 0; the agent publishes",
 			play: func(r *rig) {
 				fronts := []interface{ Open() error }{r.Metadata, r.Docker, r.introspection, r.AWS}
 				r.Metadata.Shut()
@@ -145,7 +145,7 @@ func togetherRows() []row {
 				a.stop()
 				r.publishes()
 			}},
-		{name: "together/verify-imds-aws", command: "verify", inject: "IMDS is late by 4 s and AWS by 8 s, then CloudFormation throttles once", takes: 30 * time.Second, must: "signals are sent, exit 0", with: inGroup,
+		{name: "together/verify-imds-aws", command: "verify", inject: "IMDS is available after 4 s and AWS after 8 s, then CloudFormation throttles once", takes: 30 * time.Second, must: "signals are sent, exit 0", with: inGroup,
 			play: func(r *rig) {
 				r.Metadata.Shut()
 				r.AWS.Shut()
@@ -157,7 +157,7 @@ func togetherRows() []row {
 				p.exits(0)
 				r.signaled()
 			}},
-		{name: "together/kill-restart", command: "agent", inject: "kill -9 and a restart six times, a second apart, while minutes wait", takes: 60 * time.Second, must: "all queued minutes but at most one request each arrive, none twice",
+		{name: "together/kill-restart", command: "agent", inject: "six times kill -9 and a restart, one second apart, with queued minutes", takes: 60 * time.Second, must: "all queued minutes arrive, except for at most one request per kill; none arrives twice",
 			play: func(r *rig) {
 				r.queue(8)
 				for range 6 {

@@ -17,7 +17,7 @@ import (
 // runChild runs one case in the namespaces of this process, and prints its results as JSON. Without a case, it only
 // checks that an instance can be built.
 func runChild(o options, names []string, stdout io.Writer) error {
-	// The parent kills this process group after limit. This timer handles a parent that was killed itself.
+	// The parent kills this process group after limit. This timer covers the case that the parent itself was killed.
 	time.AfterFunc(2*limit, func() { _ = syscall.Kill(0, syscall.SIGKILL) })
 	if len(names) == 0 {
 		return instance.Probe()

@@ -17,8 +17,8 @@ import (
 // lineCommand is the command for each line of a case with lines.
 const lineCommand = "check --only agent-log"
 
-// lines runs a case with lines: each line is appended alone to its log, after the ECS agent's own lines, and has its own
-// result.
+// lines runs a case with log lines. It appends each line alone to its log, after the ECS agent's own lines. Each line
+// has its own result.
 func (p *player) lines(ctx context.Context) []Result {
 	logs := map[string][]byte{}
 	for _, name := range instance.AgentLogs {
@@ -48,7 +48,7 @@ func (p *player) lines(ctx context.Context) []Result {
 	return all
 }
 
-// appendOnly restores the logs and appends the line.
+// appendOnly restores the original logs and appends one line.
 func (p *player) appendOnly(l fieldcase.Line, logs map[string][]byte) error {
 	now := time.Now().Add(3 * time.Second)
 	for name, data := range logs {

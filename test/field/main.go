@@ -33,7 +33,7 @@ import (
 const (
 	exitRight  = 0
 	exitWrong  = 1 // a case is wrong
-	exitBroken = 2 // invalid set-up: arguments, files, or a missing requirement with CI=true
+	exitBroken = 2 // invalid setup: arguments, files, or a missing requirement with CI=true
 )
 
 type options struct {
@@ -116,7 +116,7 @@ func parseArgs(args []string, stderr io.Writer) (o options, names []string, err 
 	return o, flags.Args(), nil
 }
 
-// conclude writes the results and the last line.
+// conclude writes the results and the summary line, and returns the exit code.
 func conclude(o options, results []Result, stdout, stderr io.Writer) int {
 	if o.results != "" {
 		if err := writeResults(o.results, results); err != nil {

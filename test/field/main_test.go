@@ -15,7 +15,7 @@ import (
 	"muster/test/field/fieldcase"
 )
 
-// make field runs the cases; this test only checks that they are valid.
+// This test only checks that the cases are valid. make field runs them.
 func TestCasesAreReadable(t *testing.T) {
 	files, err := findCases([]string{"cases"})
 	if err != nil {

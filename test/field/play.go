@@ -36,7 +36,7 @@ func (p *player) result(name string) Result {
 	return Result{Name: name, OK: len(p.why) == 0, Why: p.why, Transcript: p.transcript.String()}
 }
 
-// step runs a step and checks its expectations. It returns an error if the step cannot be run.
+// step runs a step and checks its expectations. It returns an error if the step could not be run.
 func (p *player) step(ctx context.Context, s fieldcase.Step) error {
 	p.in.SystemdCalls() // discard the calls of earlier steps
 	if err := p.act(ctx, s); err != nil {

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// Result is the result of a case, or of one line of a case with lines.
+// Result is the result of a case, or of one line in a case with log lines.
 type Result struct {
 	Name       string   `json:"name"`
 	OK         bool     `json:"ok"`

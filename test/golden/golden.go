@@ -1,4 +1,4 @@
-// Package golden holds outputs to files in testdata. It is for tests alone.
+// Package golden compares output with files in testdata. Only tests use it.
 package golden
 
 import (
@@ -12,7 +12,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// File compares what was got with testdata/name, or rewrites that with -update.
+// File compares got with testdata/name. With -update it rewrites that file.
 func File(t testing.TB, name string, got []byte) {
 	t.Helper()
 	path := filepath.Join("testdata", name)

@@ -15,7 +15,7 @@ import (
 	"muster/test/observe"
 )
 
-// From a real HEALTHCHECK that fails to the line, the event and the metric.
+// The test covers the whole path from a failing HEALTHCHECK to the journal line, the event and the metric.
 func TestAContainerTurnsUnhealthyUnderTheAgent(t *testing.T) {
 	engine := dockertest.Host(t)
 	image := engine.Subject(`HEALTHCHECK --interval=100ms --retries=1 CMD ["/subject", "probe"]`)
@@ -69,8 +69,8 @@ func TestAContainerTurnsUnhealthyUnderTheAgent(t *testing.T) {
 	t.Errorf("the metric is not among %+v", box.Metrics())
 }
 
-// Absent at the start, then hanging, stopped and started again: each is said once,
-// however often the agent tries, and what runs is seen each time.
+// The Engine is absent at the start, then hangs, stops and starts again. Each change is logged once, however often the
+// agent retries, and the agent sees the running containers each time.
 func TestARealEngineComesAndGoesUnderTheAgent(t *testing.T) {
 	engine, root, said := dockertest.Stopped(t), t.TempDir(), &observe.Journal{}
 	box, err := sandbox.New(sandbox.Options{Root: root, Clusters: []string{"prod"}})

@@ -13,8 +13,8 @@ import (
 	"muster/test/systemdtest"
 )
 
-// recipe is what bakes an image: scripts that run on the builder, each in a shell
-// of its own, and then one on an instance of the image.
+// recipe describes how an image is baked: scripts that run on the builder, each in its own shell, and then one script
+// that runs on an instance of the image.
 type recipe struct {
 	shell       []string
 	bake, after []string
@@ -22,8 +22,8 @@ type recipe struct {
 
 const recipes = "../../packaging/ami/"
 
-// imageBuilder is what TOE runs of the component: the commands of a step are one
-// script. Its download has been done.
+// imageBuilder returns the scripts that TOE runs for the component. Each step's commands are one script. The download
+// step is left out.
 func imageBuilder(t *testing.T) recipe {
 	t.Helper()
 	var component struct {
@@ -59,8 +59,8 @@ func imageBuilder(t *testing.T) recipe {
 	return r
 }
 
-// packer is what Packer runs of the template: the lines of inline are one script,
-// under its default shebang, /bin/sh -e. Its upload has been done.
+// packer returns the scripts that Packer runs for the template. The lines of inline are one script, run with Packer's
+// default shebang, /bin/sh -e. The upload is left out.
 func packer(t *testing.T) recipe {
 	t.Helper()
 	r := recipe{shell: []string{"/bin/sh", "-e", "-c"}, after: []string{"muster check --only imds"}}
@@ -95,8 +95,8 @@ func TestPackagedTheImageRecipesBakeAnImageThatJoinsByItsTag(t *testing.T) {
 	}
 }
 
-// bakes runs the recipe on an instance that has been used, as a stock AMI's is by
-// the time that a builder gets to it, and returns its image. dnf is rpm here.
+// bakes runs the recipe on an instance that has already booted, as a stock AMI has when a builder starts, and returns
+// the image. rpm replaces dnf here.
 func (r recipe) bakes(t *testing.T) string {
 	t.Helper()
 	const dnf = "#!/bin/sh\n[ \"$1 $2\" = 'install -y' ] && exec rpm --install --nodeps --force-debian \"$3\"\nexit 1\n"

@@ -19,10 +19,9 @@ import (
 
 const instanceID = "i-0123456789abcdef0"
 
-// ecsService is the ECS agent's service with the order, the dependencies and
-// the restarts of packaging/amazon-linux-ami-integrated/ecs.service
-// (amazon-ecs-agent v1.105.1). What it runs is the agent of the sandbox; there
-// is no Docker to ask for.
+// ecsService is the ECS agent's unit, with the ordering, dependencies and restart settings of
+// packaging/amazon-linux-ami-integrated/ecs.service (amazon-ecs-agent v1.105.1). It runs the sandbox's ECS agent. The
+// machine has no Docker.
 const ecsService = `[Unit]
 Wants=docker.service
 PartOf=docker.service
@@ -41,8 +40,8 @@ ExecStart=/usr/libexec/world agent
 WantedBy=multi-user.target
 `
 
-// worldService is there before anything asks the metadata service, and after
-// cloud-init wrote the files that user data names.
+// worldService starts the simulated services before any program calls the metadata service, and after cloud-init wrote
+// the files that user data names.
 const worldService = `[Unit]
 After=cloud-init.service
 Before=cloud-config.service cloud-final.service muster-bootstrap.service
@@ -55,7 +54,7 @@ ExecStart=/usr/libexec/world serve
 WantedBy=multi-user.target
 `
 
-// inGroup is an instance that a launch hook and a stack wait for.
+// inGroup describes an instance for which a launch hook and a stack wait.
 func inGroup() sandbox.Options {
 	return sandbox.Options{
 		InstanceID: instanceID, Clusters: []string{"prod", "prod-batch", "staging"}, TagsInIMDS: true,
@@ -65,18 +64,18 @@ func inGroup() sandbox.Options {
 	}
 }
 
-// told are the settings of those who wait, as in muster.env.
+// told returns the muster.env settings that name the launch hook's group and the stack.
 func told() []string {
 	return []string{"MUSTER_CFN_STACK=web", "MUSTER_CFN_RESOURCE=Workers", "MUSTER_LIFECYCLE_HOOK=ready", "MUSTER_ON_FAILURE=abandon"}
 }
 
-// image is the ECS-optimized AMI, and the world around it.
+// image returns the files of the ECS-optimized AMI and of the simulated services around it.
 func image(t *testing.T, options sandbox.Options, settings ...string) []systemdtest.File {
 	t.Helper()
 	return world(t, options, func(p *plan) { p.Settings = settings })
 }
 
-// plan is what the world is told; see testdata/world.
+// plan is the input of testdata/world.
 type plan struct {
 	sandbox.Options
 	Settings []string
@@ -84,8 +83,7 @@ type plan struct {
 	State    string
 }
 
-// world is image for a world that is more than options: those who wait are in it
-// unless edit says otherwise.
+// world is image with a plan that edit can change. By default the plan includes the launch hook and the stack.
 func world(t *testing.T, options sandbox.Options, edit func(*plan)) []systemdtest.File {
 	t.Helper()
 	systemdtest.Require(t)
@@ -117,16 +115,16 @@ func musterAt(t *testing.T, path string) systemdtest.File {
 	return systemdtest.File{Path: path, Mode: 0o755, Content: string(content)}
 }
 
-// bare is an image that muster is not part of: user data fetches the binary.
+// bare is an image without muster: user data copies the binary to /tmp and runs it.
 func bare(t *testing.T, arguments string) []systemdtest.File {
 	t.Helper()
-	// The umask is that of hardened images.
+	// Hardened images set this umask.
 	script := "#!/bin/sh\ncp /srv/download/muster /tmp/muster\numask 077\n/tmp/muster bootstrap " + arguments + "\n"
 	files := append(image(t, inGroup()), musterAt(t, "/srv/download/muster"))
 	return append(files, systemdtest.UserData(instanceID, script)...)
 }
 
-// baked is an image that brings muster and asks a tag for the cluster.
+// baked is an image that contains muster and takes the cluster from an instance tag.
 func baked(t *testing.T, options sandbox.Options) []systemdtest.File {
 	t.Helper()
 	files := append(image(t, options, told()...), musterAt(t, "/usr/bin/muster"))
@@ -148,7 +146,7 @@ type machine struct {
 	t *testing.T
 }
 
-// story is what the world has seen.
+// story is what the simulated services recorded.
 type story struct {
 	Calls   []sandbox.Call
 	Agent   sandbox.AgentStatus
@@ -169,13 +167,13 @@ func (m machine) report() (r bootreport.Report) {
 	return r
 }
 
-// property is one of systemd's, of a unit.
+// property returns a systemd property of a unit.
 func (m machine) property(unit, name string) string {
 	m.t.Helper()
 	return m.Run("systemctl", "show", "--value", "--timestamp=us+utc", "--property="+name, unit)
 }
 
-// at is a time that systemd noted for a unit.
+// at returns a timestamp property of a unit.
 func (m machine) at(unit, name string) time.Time {
 	m.t.Helper()
 	at, err := time.Parse("Mon 2006-01-02 15:04:05.999999 MST", m.property(unit, name))
@@ -185,7 +183,7 @@ func (m machine) at(unit, name string) time.Time {
 	return at
 }
 
-// state waits until a unit is in a state and a substate.
+// state waits until a unit has this ActiveState and SubState.
 func (m machine) state(unit, active, sub string) {
 	m.t.Helper()
 	m.Await(unit+" to be "+active+" ("+sub+")", func() bool {
@@ -210,7 +208,7 @@ func (m machine) onConsole(line string) {
 	}
 }
 
-// neverRan checks that the ECS agent had no chance to join any cluster.
+// neverRan checks that the ECS agent never started, so that it cannot have joined any cluster.
 func (m machine) neverRan() {
 	m.t.Helper()
 	if got := m.property("ecs.service", "ExecMainStartTimestamp"); got != "" {
@@ -221,7 +219,7 @@ func (m machine) neverRan() {
 	}
 }
 
-// failure checks the verdict, and that all who wait were told of it.
+// failure checks the outcome, and that the launch hook and the stack received it.
 func (m machine) failure(outcome bootreport.Outcome, cause string) {
 	m.t.Helper()
 	s, report := m.story(), m.report()
@@ -234,12 +232,12 @@ func (m machine) failure(outcome bootreport.Outcome, cause string) {
 	m.onConsole("muster: " + instanceID + " is " + string(outcome))
 }
 
-// joined checks the whole of a boot that went well, and returns the story.
+// joined checks every part of a successful boot, and returns the story.
 func (m machine) joined(origin string) story {
 	m.t.Helper()
 	m.settle("running")
 	m.state("muster-verify.service", "active", "exited")
-	m.state("muster-agent.service", "active", "running") // Type=notify: it said READY=1
+	m.state("muster-agent.service", "active", "running") // Type=notify: the agent sent READY=1
 	m.state("ecs.service", "active", "running")
 	if got := m.property("muster-verify.service", "ExecMainStatus"); got != "0" {
 		m.t.Errorf("muster verify ended with %s", got)
@@ -258,8 +256,8 @@ func (m machine) joined(origin string) story {
 	return s
 }
 
-// watched checks that muster-agent, a user of its own, knows what bootstrap was
-// told, can keep minutes, and tells root how things are.
+// watched checks that muster-agent runs as its own user, has the settings that bootstrap recorded, can write to its
+// spool, and publishes a state that root can read.
 func (m machine) watched() {
 	m.t.Helper()
 	s := m.tells("the agent to see the registration", func(s agentstate.State) bool { return s.Registration.State == "registered" })
@@ -277,7 +275,7 @@ func (m machine) watched() {
 	}
 }
 
-// tells waits until the agent's own account is as the test wants it.
+// tells waits until the agent's state file satisfies is.
 func (m machine) tells(what string, is func(agentstate.State) bool) (s agentstate.State) {
 	m.t.Helper()
 	m.Await(what, func() bool {
@@ -286,15 +284,15 @@ func (m machine) tells(what string, is func(agentstate.State) bool) (s agentstat
 			return false
 		}
 		s = agentstate.State{}
-		decode(m.t, text, &s) // it is replaced at once, never half there
+		decode(m.t, text, &s) // the file is replaced atomically, so it is always complete
 		return is(s)
 	})
 	return s
 }
 
-// nobodyWaits checks that a signal for which nothing waits is no failure. A machine
-// that reboots in a container keeps the host's uptime, so verify may take the reboot
-// for the same boot, in which it does not send again what was delivered.
+// nobodyWaits checks that it is no failure if nothing waits for a signal. A machine that reboots in a container keeps
+// the host's uptime. verify may therefore take the reboot for the same boot, in which it does not repeat delivered
+// signals.
 func (m machine) nobodyWaits() {
 	m.t.Helper()
 	sent := m.report().Deliveries
@@ -343,7 +341,7 @@ func TestBootOfABareBinaryInUserData(t *testing.T) {
 		if m.Run("cat", "/var/lib/muster/instances/"+instanceID+"/bootstrap.json") != before {
 			t.Error("user data ran again: the test shows nothing")
 		}
-		if len(s.Signals) != 1 || s.Stack != "CREATE_COMPLETE" { // the one is the world's own
+		if len(s.Signals) != 1 || s.Stack != "CREATE_COMPLETE" { // the one signal is the simulated services' own
 			t.Errorf("stack %s, signals %+v", s.Stack, s.Signals)
 		}
 		m.nobodyWaits()
@@ -353,7 +351,7 @@ func TestBootOfABareBinaryInUserData(t *testing.T) {
 func TestBootWithAMistypedCluster(t *testing.T) {
 	t.Parallel()
 	m := boot(t, bare(t, "--cluster prdo"+tellAll))
-	m.settle("degraded") // user data failed, and so cloud-final.service
+	m.settle("degraded") // user data failed, and therefore cloud-final.service did too
 	if got := m.property("cloud-final.service", "ActiveState"); got != "failed" {
 		t.Errorf("cloud-final.service is %s", got)
 	}
@@ -419,8 +417,8 @@ func TestBootOfABakedImageWithoutTheTag(t *testing.T) {
 	m.failure(bootreport.Misconfigured, "no cluster is set")
 }
 
-// A deployment leaves the binary in a directory of its user's. Units that ran it there
-// would make that user root.
+// A deployment tool leaves the binary in a directory that belongs to an ordinary user. If units ran it from there, that
+// user could become root.
 func TestBootOfABinaryThatBelongsToAUser(t *testing.T) {
 	t.Parallel()
 	script := "#!/bin/sh\nmkdir -p /srv/deploy\ncp /srv/download/muster /srv/deploy/muster\nchown -R 1000:1000 /srv/deploy\n/srv/deploy/muster bootstrap --cluster prod" + tellAll + "\n"
@@ -439,7 +437,7 @@ func TestBootOfABinaryThatBelongsToAUser(t *testing.T) {
 		t.Error("the program is another")
 	}
 	said := m.Run("journalctl", "-b", "-u", "cloud-final.service", "-o", "cat")
-	if !strings.Contains(said, "/srv/deploy/muster cannot stay: /srv/deploy belongs to uid 1000") {
+	if !strings.Contains(said, "cannot run /srv/deploy/muster: /srv/deploy belongs to uid 1000") {
 		t.Errorf("user data said: %s", said)
 	}
 	if strings.Contains(said, "version of systemd") || strings.Contains(said, "is older than") {

@@ -1,7 +1,6 @@
-// Package integration runs the built muster against what is not ours: moto, the
-// metadata mock of AWS, a real systemd with cloud-init, a real Docker Engine.
-// All of it is behind the build tag integration; scripts/integration runs it,
-// and every other package's tests of that tag.
+// Package integration runs the built muster against other people's software: moto, AWS's mock of the metadata service,
+// a real systemd with cloud-init, and a real Docker Engine. All tests have the build tag integration.
+// scripts/integration runs them, together with the tests with that tag in other packages.
 //
-// What one package says to one of them is tested in that package.
+// A test of one package against one of these programs belongs in that package.
 package integration

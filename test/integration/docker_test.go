@@ -13,8 +13,8 @@ import (
 	"muster/test/systemdtest"
 )
 
-// exitedAgent leaves a container of the ECS agent's name that ended with the
-// agent's terminal exit code. A foreign one of that name is not touched.
+// exitedAgent leaves an exited container with the ECS agent's name and the agent's terminal exit code. It does not
+// touch a container of that name that it did not create.
 func exitedAgent(t *testing.T) {
 	t.Helper()
 	docker := func(args ...string) (string, error) {

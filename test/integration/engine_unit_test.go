@@ -13,8 +13,8 @@ import (
 	"muster/test/systemdtest"
 )
 
-// besideEngine boots a baked image next to this machine's Engine, whose socket it
-// shares unchanged. There is no group docker: muster needs none.
+// besideEngine boots a baked image and mounts the socket of this machine's Engine into it unchanged. The machine has no
+// group docker, because muster needs none.
 func besideEngine(t *testing.T, engine dockertest.Docker, files ...systemdtest.File) machine {
 	t.Helper()
 	systemdtest.Require(t)
@@ -29,7 +29,7 @@ func besideEngine(t *testing.T, engine dockertest.Docker, files ...systemdtest.F
 	return machine{systemdtest.BootFrom(t, image, files...), t}
 }
 
-// service is what the agent says of a task's family.
+// service returns the agent's state of a task family.
 func service(s agentstate.State, name string) (found agentstate.Service) {
 	for _, one := range s.Services {
 		if one.Name == name {
@@ -39,8 +39,8 @@ func service(s agentstate.State, name string) (found agentstate.Service) {
 	return found
 }
 
-// The agent in its unit, as a user of its own behind all that the unit closes, sees
-// the containers of a real Engine and tells when one turns unhealthy.
+// The agent runs in its sandboxed unit as its own user. It must see the containers of a real Engine and report when one
+// becomes unhealthy.
 func TestTheAgentInItsUnitWatchesARealEngine(t *testing.T) {
 	t.Parallel()
 	engine := dockertest.Host(t)
@@ -59,7 +59,7 @@ func TestTheAgentInItsUnitWatchesARealEngine(t *testing.T) {
 		),
 	)
 	m := besideEngine(t, engine)
-	m.joined("instance tag muster:cluster") // active (running): READY=1 was sent
+	m.joined("instance tag muster:cluster") // the unit is active, so READY=1 was sent
 
 	m.tells(
 		"the agent to see the healthy container",
@@ -126,8 +126,8 @@ func TestTheAgentInItsUnitWatchesARealEngine(t *testing.T) {
 	}
 }
 
-// Without the proxy the agent goes on, and reports that it cannot see containers and
-// why: the control to the test above.
+// This is the control to the test above. Without the proxy the agent keeps running, and reports that it cannot see
+// containers and why.
 func TestTheAgentWithoutTheProxy(t *testing.T) {
 	t.Parallel()
 	engine := dockertest.Host(t)

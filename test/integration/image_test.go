@@ -16,7 +16,8 @@ import (
 	"muster/test/need"
 )
 
-// taskDefinition is what the test plays of ECS's: each field is an option of docker run.
+// taskDefinition holds the parts of an ECS task definition that the test applies. Each field becomes an option of
+// docker run.
 type taskDefinition struct {
 	NetworkMode          string
 	ContainerDefinitions []struct {
@@ -38,7 +39,7 @@ type taskDefinition struct {
 	}
 }
 
-// options are those of docker run, with the directories of the host below root.
+// options returns the options of docker run, with the host directories below root.
 func (d taskDefinition) options(t *testing.T, root string) (options []string) {
 	t.Helper()
 	c := d.ContainerDefinitions[0]
@@ -75,7 +76,7 @@ func (d taskDefinition) options(t *testing.T, root string) (options []string) {
 	return options
 }
 
-// The image runs the agent as the task definition says, on a real Engine.
+// A real Engine runs the image as the task definition describes.
 func TestTheImageRunsTheAgentAsADaemon(t *testing.T) {
 	engine := dockertest.Host(t)
 	if engine.Host != "unix:///var/run/docker.sock" {
@@ -89,7 +90,7 @@ func TestTheImageRunsTheAgentAsADaemon(t *testing.T) {
 	}
 	t.Cleanup(func() { _, _ = engine.Try("image", "rm", "--force", tag) })
 
-	// A sandboxed instance whose ECS agent has registered, with a task of a service.
+	// The sandbox simulates an instance whose ECS agent has registered and runs a task of a service.
 	root := t.TempDir()
 	box := must(sandbox.New(sandbox.Options{Root: root, Clusters: []string{"prod"}}))(t)
 	t.Cleanup(box.Close)
@@ -123,8 +124,8 @@ func TestTheImageRunsTheAgentAsADaemon(t *testing.T) {
 	if out, err := engine.Try("exec", id, "/usr/bin/muster", "status"); err != nil {
 		t.Errorf("status: %v: %s", err, out)
 	}
-	// What a container cannot see is unknown, and no failure. The check of the disks sees the
-	// container's own, which is read-only; the README leaves it out.
+	// What a container cannot see must be unknown, not failed. The disk check would see the container's own read-only
+	// disk, so the README skips that check.
 	out, _ := engine.Try("exec", id, "/usr/bin/muster", "check", "--skip", "disk", "--output", "json")
 	var report struct {
 		Checks []struct {

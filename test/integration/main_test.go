@@ -16,7 +16,7 @@ import (
 	"muster/bootstrap/bootreport"
 )
 
-// binary is the muster under test, as it is shipped: static. It is built once.
+// binary is the path of the static muster binary under test. It is built once.
 var binary string
 
 func TestMain(m *testing.M) {
@@ -43,8 +43,7 @@ func build(path string) error {
 	return nil
 }
 
-// host is a file system root and the environment of an instance that has not
-// been booted by systemd.
+// host is a root directory and an environment for muster. No systemd has booted it.
 type host struct {
 	root    string
 	environ []string
@@ -71,13 +70,13 @@ func (h host) configure(t *testing.T, text string) {
 	}
 }
 
-// result is how a run of muster ended.
+// result is the exit code and the output of a muster run.
 type result struct {
 	code           int
 	stdout, stderr string
 }
 
-// muster runs the binary with nothing in its environment but the host's.
+// muster runs the binary with only the host's environment.
 func (h host) muster(t *testing.T, args ...string) result {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -93,7 +92,7 @@ func (h host) muster(t *testing.T, args ...string) result {
 	return r
 }
 
-// want checks the exit code, and that stderr says all of the words.
+// want checks the exit code, and that stderr contains all words.
 func (r result) want(t *testing.T, code int, words ...string) {
 	t.Helper()
 	if r.code != code {
@@ -120,7 +119,7 @@ func decode(t *testing.T, text string, into any) {
 	}
 }
 
-// file reads a file of the host, empty when there is none.
+// file reads a file of the host. A missing file reads as empty.
 func (h host) file(t *testing.T, path string) string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(h.root, path))

@@ -22,7 +22,7 @@ func buildMock(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	cmd := exec.Command("go", "install", mockModule)
-	cmd.Env = append(os.Environ(), "GOBIN="+dir, "GOFLAGS=", "CGO_ENABLED=0")
+	cmd.Env = append(os.Environ(), "GOBIN="+dir, "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		lines := strings.Split(strings.TrimSpace(string(text)), "\n")
 		need.Missing(t, mockModule+": "+lines[len(lines)-1])
@@ -30,8 +30,8 @@ func buildMock(t *testing.T) string {
 	return filepath.Join(dir, "ec2-metadata-mock")
 }
 
-// metadataMock serves IMDSv2 alone, for an instance with these tags (the mock
-// has room for two), and returns its URL and the identity document.
+// metadataMock starts the mock with IMDSv2 only, for an instance with these tags (the mock supports two). It returns
+// the mock's URL and the identity document.
 func metadataMock(t *testing.T, program, instance string, tags map[string]string, args ...string) (url, document string) {
 	t.Helper()
 	identity := map[string]any{
@@ -39,7 +39,7 @@ func metadataMock(t *testing.T, program, instance string, tags map[string]string
 		"instanceType": "m5.large", "imageId": "ami-12c6146b",
 	}
 	paths, values := map[string]any{}, map[string]any{
-		// The mock's own expired in 2020.
+		// The mock's default credentials expired in 2020.
 		"iam-security-credentials": map[string]any{"Code": "Success", "Type": "AWS-HMAC", "AccessKeyId": "AKIDMOCK",
 			"SecretAccessKey": "mock", "Token": "mock", "LastUpdated": "2020-04-02T18:50:40Z", "Expiration": "2099-01-01T00:00:00Z"},
 	}
@@ -61,12 +61,12 @@ func metadataMock(t *testing.T, program, instance string, tags map[string]string
 		t.Fatal(err)
 	}
 	addr, port := need.FreeAddress(t)
-	// InService for an hour, then Terminated.
+	// The target lifecycle state is InService for an hour, then Terminated.
 	args = append([]string{"asglifecycle", "--asg-termination-delay-sec", "3600", "-I", "-n", "127.0.0.1", "-p", port, "-c", file}, args...)
 	cmd := exec.Command(program, args...)
 	cmd.Env = []string{"HOME=" + home}
 	need.Server(t, addr, cmd)
-	text, _ := json.Marshal(identity) // of strings
+	text, _ := json.Marshal(identity) // a map of strings always encodes
 	return "http://" + addr, string(text)
 }
 
@@ -108,7 +108,7 @@ func TestAgainstTheMetadataMock(t *testing.T) {
 	})
 }
 
-// Nothing here is ours but muster.
+// Only muster is this project's code here. The AWS APIs and the metadata service are other people's mocks.
 func TestAgainstMotoAndTheMetadataMock(t *testing.T) {
 	program := buildMock(t)
 	m := newMoto(t)

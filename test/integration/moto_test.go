@@ -23,8 +23,8 @@ const (
 	group  = "workers"
 )
 
-// template makes a group of one instance that waits at a launch hook, and waits
-// itself for a signal. AMI: one of moto's own.
+// template creates a group with one instance. The launch hook waits for the instance, and the stack waits for a signal.
+// The AMI is one of moto's.
 const template = `{"Resources": {
 	"Launch": {"Type": "AWS::AutoScaling::LaunchConfiguration", "Properties": {
 		"LaunchConfigurationName": "workers", "ImageId": "ami-12c6146b", "InstanceType": "m5.large"}},
@@ -34,7 +34,7 @@ const template = `{"Resources": {
 			"MinSize": "1", "MaxSize": "1", "DesiredCapacity": "1", "AvailabilityZones": ["eu-central-1a"],
 			"Tags": [{"Key": "muster:cluster", "Value": "prod", "PropagateAtLaunch": true}]}}}}`
 
-// moto is an AWS account that is not ours, with one instance in a group.
+// moto is an AWS account simulated by moto, with one instance in a group.
 type moto struct {
 	url      string
 	instance string
@@ -50,7 +50,7 @@ func newMoto(t *testing.T) moto {
 	return m
 }
 
-// furnish makes clusters, and a stack with a group in it.
+// furnish creates clusters, and a stack with a group.
 func (m *moto) furnish(t *testing.T, cfn *cloudformation.Client) {
 	t.Helper()
 	ctx := t.Context()
@@ -76,7 +76,7 @@ func (m *moto) furnish(t *testing.T, cfn *cloudformation.Client) {
 	m.instance = aws.ToString(out.AutoScalingInstances[0].InstanceId)
 }
 
-// register does what the ECS agent does, and returns the ARN.
+// register registers the instance as the ECS agent does, and returns the ARN.
 func (m moto) register(t *testing.T, cluster, document string) string {
 	t.Helper()
 	out, err := m.ecs.RegisterContainerInstance(t.Context(), &ecs.RegisterContainerInstanceInput{
@@ -88,7 +88,7 @@ func (m moto) register(t *testing.T, cluster, document string) string {
 	return aws.ToString(out.ContainerInstance.ContainerInstanceArn)
 }
 
-// health is the instance's health as its group sees it.
+// health returns the instance's health as its group reports it.
 func (m moto) health(t *testing.T) string {
 	t.Helper()
 	out, err := m.asg.DescribeAutoScalingInstances(
@@ -101,7 +101,7 @@ func (m moto) health(t *testing.T) string {
 	return strings.ToUpper(aws.ToString(out.AutoScalingInstances[0].HealthStatus))
 }
 
-// introspection is an ECS agent that says it is registered as arn in cluster.
+// introspection starts an introspection API that returns this ARN and cluster, and returns its URL.
 func introspection(t *testing.T, cluster, arn string) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -111,7 +111,7 @@ func introspection(t *testing.T, cluster, arn string) string {
 	return s.URL
 }
 
-// metadata is the instance's metadata service, here the sandbox's.
+// metadata starts the sandbox's metadata service for the instance.
 func (m moto) metadata(t *testing.T) *sandbox.Sandbox {
 	t.Helper()
 	box, err := sandbox.New(sandbox.Options{Region: region, InstanceID: m.instance, Group: &sandbox.Group{Name: group}})
@@ -197,8 +197,8 @@ func TestAgainstMoto(t *testing.T) {
 	})
 }
 
-// refused checks the verdict over an instance that registered, and whose word
-// nobody took: moto knows neither CompleteLifecycleAction nor SignalResource.
+// refused checks the outcome for an instance that registered but whose signals were all rejected: moto implements
+// neither CompleteLifecycleAction nor SignalResource.
 func refused(t *testing.T, r result) {
 	t.Helper()
 	r.want(t, 11, "but 2 of 2 signals were not delivered")

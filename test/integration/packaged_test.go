@@ -15,15 +15,15 @@ import (
 	"muster/test/systemdtest"
 )
 
-// The packages under test: two builds of one tree, the newer over the older. And
-// what the packaging ships as user data.
+// Versions of the packages under test, which are two builds of one tree, and the user data files that the packaging
+// ships.
 const (
 	olderVersion, newerVersion = "0.1.0", "0.2.0"
 	userdata                   = "../../packaging/userdata/"
-	newSetting                 = "# NEW-IN-0.2.0" // in the newer package's muster.env; see scripts/e2e
+	newSetting                 = "# NEW-IN-0.2.0" // a line in the newer package's muster.env; see scripts/e2e
 )
 
-// deb is a package that `make e2e` built, at path on a machine.
+// deb returns a package that `make e2e` built, at path on the machine.
 func deb(t *testing.T, version, path string) systemdtest.File {
 	t.Helper()
 	return fileOf(t, filepath.Join("../../dist/e2e", "muster_"+version+"_amd64.deb"), path, 0o644)
@@ -38,24 +38,24 @@ func fileOf(t *testing.T, source, path string, mode os.FileMode) systemdtest.Fil
 	return systemdtest.File{Path: path, Mode: mode, Content: string(content)}
 }
 
-// shipped is a file of packaging/userdata, for the cluster that exists here.
+// shipped returns a file of packaging/userdata, changed to name the cluster of this test.
 func shipped(t *testing.T, name string) string {
 	t.Helper()
 	content := fileOf(t, userdata+name, "", 0).Content
-	if len(content) > 16<<10 { // EC2 takes no more
+	if len(content) > 16<<10 { // EC2's maximum
 		t.Errorf("%s has %d bytes", name, len(content))
 	}
 	return content
 }
 
-// installed is an image with the package of the older version.
+// installed returns an image with the older version's package installed.
 func installed(t *testing.T, commands ...string) string {
 	t.Helper()
 	return systemdtest.Bake(t, []systemdtest.File{deb(t, olderVersion, "/opt/bake/muster.deb")},
 		append([]string{"dpkg --install /opt/bake/muster.deb"}, commands...)...)
 }
 
-// packaged boots such an image in a world, with user data if there is any.
+// packaged boots an image with the simulated services, and with user data if script is not empty.
 func packaged(t *testing.T, image string, files []systemdtest.File, script string) machine {
 	t.Helper()
 	if script != "" {
@@ -71,7 +71,7 @@ func TestPackagedInstallingDuringABakeStartsAndEnablesNothing(t *testing.T) {
 	m.Run("test", "-s", "/usr/share/doc/muster/copyright")
 }
 
-// idle checks that nothing of muster runs or will run.
+// idle checks that no muster unit runs or is enabled.
 func (m machine) idle() {
 	m.t.Helper()
 	m.settle("running")
@@ -115,8 +115,7 @@ func TestPackagedTheShippedUserDataBootsRegistersAndSignals(t *testing.T) {
 	}
 }
 
-// signaled checks a boot that went well, and returns how long it took from the
-// start of cloud-final.service to the signal.
+// signaled checks a successful boot, and returns the time from the start of cloud-final.service to the signal.
 func (m machine) signaled(origin string) time.Duration {
 	m.t.Helper()
 	m.settle("running")
@@ -134,12 +133,12 @@ func (m machine) signaled(origin string) time.Duration {
 	return s.Signals[0].Time.Sub(m.at("cloud-final.service", "ExecMainStartTimestamp"))
 }
 
-// The launch template's user data names no cluster: the instance's tag does.
+// The launch template's user data names no cluster. The instance's tag does.
 func TestPackagedTheShippedLaunchTemplate(t *testing.T) {
 	t.Parallel()
 	var template struct {
 		LaunchTemplateData struct {
-			UserData          []byte // base64 in JSON
+			UserData          []byte // base64 in the JSON
 			TagSpecifications []struct{ Tags []struct{ Key, Value string } }
 		}
 	}
@@ -248,7 +247,7 @@ func TestPackagedAnImageOfAUsedInstanceIsAnInstanceOfItsOwn(t *testing.T) {
 	})
 }
 
-// other checks that an instance of the image is itself, and not the one before.
+// other checks that a new instance of the image has its own identity and not that of the instance before.
 func (m machine) other(id string) {
 	m.t.Helper()
 	m.settle("running")
@@ -264,7 +263,7 @@ func TestPackagedStopAndStart(t *testing.T) {
 	t.Parallel()
 	m := packaged(t, installed(t), image(t, inGroup(), told()...), shipped(t, "baked.sh"))
 	m.signaled("record of bootstrap on this instance")
-	m.Reboot() // the machine is stopped whole, and its world with it
+	m.Reboot() // this also restarts the simulated services
 	m.settle("running")
 	m.state("muster-verify.service", "active", "exited")
 	m.nobodyWaits()
@@ -279,7 +278,7 @@ func TestPackagedAWarmPoolDefersAndThenRegisters(t *testing.T) {
 		t.Errorf("a warm instance signaled: %+v", signals)
 	}
 	m.Run("/usr/libexec/world", "state", "InService")
-	m.Run("systemctl", "--no-block", "restart", "muster-verify.service") // its own minute is not waited for
+	m.Run("systemctl", "--no-block", "restart", "muster-verify.service") // does not wait for the restart, which can take a minute
 	m.state("muster-verify.service", "active", "exited")
 	if report := m.report(); report.Outcome != bootreport.Registered {
 		t.Errorf("%+v", report)
@@ -303,11 +302,11 @@ func TestPackagedTheControlUserDataThatWaitsForTheECSAgentHangs(t *testing.T) {
 			t.Errorf("%s is %s: this boot does not hang, and the other stories prove nothing", unit, got)
 		}
 	}
-	// There is no Docker on this machine: a symptom at most.
+	// The machine has no Docker. That must be at most a symptom, not the cause.
 	if said, _ := m.Try("sh", "-c", "muster debug 2>&1; true"); !strings.Contains(said, "waits for user data") {
 		t.Errorf("muster debug does not name the deadlock:\n%s", said)
 	}
-	// Who breaks the wait sets the boot going.
+	// Killing the waiting command lets the boot continue.
 	m.Run("pkill", "--full", "^systemctl start ecs.service")
 	m.Settle()
 	m.state("ecs.service", "active", "running")
@@ -328,11 +327,11 @@ func TestPackagedScaleInWhileDraining(t *testing.T) {
 	}
 }
 
-// format is a kind of package, and how the machine's package manager takes it.
+// format is a package format, with the package manager's commands.
 type format struct {
 	file            func(version string) string
 	install, remove []string
-	aside           string // where the settings of the package lie beside changed ones
+	aside           string // path at which the package manager puts its own muster.env next to a changed one
 }
 
 func debFormat() format {
@@ -349,7 +348,7 @@ func TestPackagedUpgradeDowngradeAndRemovalLeaveTheInstanceAtWork(t *testing.T) 
 	m.replaced(debFormat())
 }
 
-// replaced has a newer package over an older, the older over that, and none.
+// replaced upgrades the package, downgrades it, and removes it.
 func (m machine) replaced(f format) {
 	m.t.Helper()
 	const env, spool = "/etc/muster/muster.env", "/var/lib/private/muster-agent/spool"
@@ -400,7 +399,7 @@ func (m machine) replaced(f format) {
 	m.state("ecs.service", "active", "running")
 }
 
-// takes installs a version over what is there, and returns what is said then.
+// takes installs a version over the installed one, and returns the package manager's output.
 func (m machine) takes(f format, version string) string {
 	m.t.Helper()
 	m.Put(fileOf(m.t, filepath.Join("../../dist/e2e", f.file(version)), "/opt/bake/other", 0o644))
@@ -411,8 +410,7 @@ func (m machine) takes(f format, version string) string {
 	return said
 }
 
-// unharmed checks that settings which stop the agent stop no upgrade, and that the
-// upgrade says so.
+// unharmed checks that an upgrade succeeds although the settings stop the agent, and that the upgrade reports them.
 func (m machine) unharmed(f format) {
 	m.t.Helper()
 	m.Run("sh", "-c", "cp /etc/muster/muster.env /srv && echo MUSTER_WATCH_PERIOD=soon >>/etc/muster/muster.env")
@@ -423,7 +421,7 @@ func (m machine) unharmed(f format) {
 	m.Run("sh", "-c", "mv /srv/muster.env /etc/muster && systemctl start muster-agent.service")
 }
 
-// atWork checks that the ECS agent has not been touched.
+// atWork checks that the ECS agent still runs with this process ID.
 func (m machine) atWork(pid string) {
 	m.t.Helper()
 	if got := m.property("ecs.service", "MainPID"); got != pid || m.property("ecs.service", "ActiveState") != "active" {

@@ -13,8 +13,8 @@ import (
 	"muster/test/systemdtest"
 )
 
-// rpmProgram is this machine's rpm with all that it loads, for a machine which has
-// none: Debian's own must be told that this is meant.
+// rpmProgram runs this machine's rpm, with its libraries, on a machine that has none. Debian's rpm needs an option to
+// confirm that this is intended.
 const rpmProgram = `#!/bin/sh
 exec /opt/rpm/loader --library-path /opt/rpm/lib /opt/rpm/rpm --dbpath /var/lib/rpm "$@"
 `
@@ -35,7 +35,7 @@ func rpmFormat() format {
 	}
 }
 
-// rpmTools is rpm as files of a machine.
+// rpmTools returns rpm as files for a machine.
 func rpmTools(t *testing.T) []systemdtest.File {
 	t.Helper()
 	program := need.Program(t, "rpm", "apt-get install rpm")
@@ -63,7 +63,7 @@ func rpmTools(t *testing.T) []systemdtest.File {
 	return files
 }
 
-// rpmInstalled is an image into which rpm installed the older version.
+// rpmInstalled returns an image with the older version installed by rpm.
 func rpmInstalled(t *testing.T, commands ...string) string {
 	t.Helper()
 	systemdtest.Require(t)
@@ -96,7 +96,7 @@ func TestPackagedRPMRemovalWithBootstrapInFrontOfTheECSAgentLeavesItAtWork(t *te
 	ecs := m.property("ecs.service", "MainPID")
 	m.Run("rpm", "--erase", "muster")
 	m.atWork(ecs)
-	m.Run("test", "-d", "/var/lib/muster/instances") // rpm has no purge: the state stays
+	m.Run("test", "-d", "/var/lib/muster/instances") // rpm has no purge, so the state remains
 	m.Reboot()
 	m.state("ecs.service", "active", "running")
 }

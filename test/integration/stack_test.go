@@ -34,7 +34,7 @@ func TestTheTemplatesAreClean(t *testing.T) {
 	}
 }
 
-// hclfmt parses as Packer does, whose own module is too much to build for this.
+// hclfmt parses HCL as Packer does. Packer's own module is too large to build for this test.
 const hclfmt = "github.com/hashicorp/hcl/v2/cmd/hclfmt@v2.24.0"
 
 func TestThePackerTemplateIsHCLAndFormatted(t *testing.T) {
@@ -44,7 +44,7 @@ func TestThePackerTemplateIsHCLAndFormatted(t *testing.T) {
 	}
 }
 
-// terraform formats as the real one does: the program if it is there, else it is built.
+// The test uses the terraform program if it is installed. Otherwise it builds the same formatter.
 func TestTheTerraformModuleIsFormatted(t *testing.T) {
 	command := []string{"go", "run", "github.com/hashicorp/terraform@v1.5.7"}
 	if path, err := exec.LookPath("terraform"); err == nil {
@@ -59,7 +59,7 @@ func TestTheTerraformModuleIsFormatted(t *testing.T) {
 	}
 }
 
-// The stack is made by moto, and muster judges what came of it.
+// moto creates the stack, and muster ports checks the result.
 func TestTheStackOpensTheReplicationPorts(t *testing.T) {
 	environ, cfg := startMoto(t)
 	n := network{ec2: ec2.NewFromConfig(cfg)}
@@ -98,7 +98,7 @@ func TestTheStackOpensTheReplicationPorts(t *testing.T) {
 	}
 }
 
-// Every option at once, in each network mode, and the replication ports of each.
+// The test creates the stack with every option at once, in each network mode, and checks its replication ports.
 func TestTheStackIsMadeWithEveryOption(t *testing.T) {
 	_, cfg := startMoto(t)
 	n := network{ec2: ec2.NewFromConfig(cfg)}
@@ -138,7 +138,7 @@ func TestTheStackIsMadeWithEveryOption(t *testing.T) {
 	}
 }
 
-// requestCertificate makes one in moto's ACM, for which muster has no client.
+// requestCertificate requests a certificate from moto's ACM. muster itself has no client for ACM.
 func requestCertificate(t *testing.T, cfg aws.Config) string {
 	t.Helper()
 	request := must(
@@ -166,7 +166,7 @@ func requestCertificate(t *testing.T, cfg aws.Config) string {
 	return made.CertificateArn
 }
 
-// create makes the stack and returns its outputs.
+// create creates the stack and returns its outputs.
 func (n network) create(t *testing.T, cfn *cloudformation.Client, name string, more map[string]string) map[string]string {
 	t.Helper()
 	subnets := must(n.ec2.DescribeSubnets(t.Context(), &ec2.DescribeSubnetsInput{}))(t).Subnets[:2]
@@ -175,7 +175,7 @@ func (n network) create(t *testing.T, cfn *cloudformation.Client, name string, m
 	if len(body) > 51200 { // "Maximum size of a template body that you can pass in a request"
 		t.Errorf("the template has %d bytes", len(body))
 	}
-	// moto's target groups have no attributes; this is the same name, cut out of the ARN.
+	// moto's target groups have no attributes, so this extracts the same name from the ARN.
 	body = bytes.ReplaceAll(body, []byte("!GetAtt Targets.TargetGroupFullName"), []byte(`!Select [5, !Split [":", !Ref Targets]]`))
 	parameters := []types.Parameter{
 		{ParameterKey: aws.String("Vpc"), ParameterValue: subnets[0].VpcId},

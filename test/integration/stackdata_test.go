@@ -13,8 +13,8 @@ import (
 	"muster/test/systemdtest"
 )
 
-// stackUserData is the user data of the launch template in the stack "web", as
-// CloudFormation makes it, in the cluster prod.
+// stackUserData returns the launch template's user data of the stack "web" in the cluster prod, as CloudFormation
+// renders it.
 func stackUserData(t *testing.T, musterURL, sum string) string {
 	t.Helper()
 	var stack struct {
@@ -26,7 +26,7 @@ func stackUserData(t *testing.T, musterURL, sum string) string {
 				Properties struct {
 					LaunchTemplateData struct {
 						UserData struct {
-							Sub []yaml.Node `yaml:"Fn::Base64"` // !Sub of a text and what stands for ${Fetch}
+							Sub []yaml.Node `yaml:"Fn::Base64"` // arguments of !Sub: the text and the value of ${Fetch}
 						} `yaml:"UserData"`
 					} `yaml:"LaunchTemplateData"`
 				} `yaml:"Properties"`
@@ -38,7 +38,7 @@ func stackUserData(t *testing.T, musterURL, sum string) string {
 	}
 	sub := stack.Resources.LaunchTemplate.Properties.LaunchTemplateData.UserData.Sub
 	var fetch struct {
-		Fetch []string `yaml:"Fetch"` // !If: the condition, with a URL, without
+		Fetch []string `yaml:"Fetch"` // arguments of !If: the condition, the value with a URL, the value without
 	}
 	if len(sub) != 2 || sub[1].Decode(&fetch) != nil || len(fetch.Fetch) != 3 || fetch.Fetch[0] != "Fetches" {
 		t.Fatalf("the user data has another form: %+v", fetch)

@@ -11,9 +11,8 @@ import (
 	"muster/test/systemdtest"
 )
 
-// dockerStandin answers what the checks ask of a Docker Engine that is well and
-// has no containers, because the machine has none. systemd starts it for each
-// connection.
+// dockerStandin returns files that simulate a healthy Docker Engine without containers, because the machine has no
+// Docker. systemd starts one process for each connection.
 func dockerStandin() []systemdtest.File {
 	const units = "/etc/systemd/system/"
 	return []systemdtest.File{
@@ -37,7 +36,7 @@ esac
 	}
 }
 
-// verdict is what muster verify says when it waits no longer.
+// verdict returns the report of muster verify once it has stopped waiting.
 func (m machine) verdict() (r bootreport.Report) {
 	m.t.Helper()
 	out, _ := m.Try("/bin/sh", "-c", "/tmp/muster verify --timeout 2s --output json 2>/dev/null")
@@ -61,8 +60,8 @@ func (m machine) cause(id string, says ...string) {
 	}
 }
 
-// The trap that muster is there for: user data that waits for a unit which
-// systemd starts only after user data.
+// The test covers the deadlock that muster must detect: user data waits for a unit that systemd starts only after user
+// data.
 func TestUserDataThatWaitsForTheAgent(t *testing.T) {
 	t.Parallel()
 	script := "#!/bin/sh\ncp /srv/download/muster /tmp/muster\n/tmp/muster bootstrap --cluster prod\nsystemctl start ecs.service\n"
@@ -94,7 +93,7 @@ func TestUserDataThatWaitsForTheAgent(t *testing.T) {
 	}
 }
 
-// A settings file that only root may read stops the agent, which says what to do.
+// A settings file that only root can read stops the agent. Its error must name the fix.
 func TestTheAgentNamesTheModeOfASettingsFileItMayNotRead(t *testing.T) {
 	t.Parallel()
 	m := boot(t, bare(t, "--cluster prod"))

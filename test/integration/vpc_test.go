@@ -24,18 +24,17 @@ import (
 	"muster/test/need"
 )
 
-// network is a VPC in moto: three servers of cluster grid, of which P3 admits only
-// 47100-47105 and 47110-47199 on its communication ports.
+// network is a VPC in moto with three servers of the cluster grid. P3 admits only 47100-47105 and 47110-47199 of its
+// communication ports.
 type network struct {
 	ec2 *ec2.Client
 	api *awsapi.Client
 	cfg aws.Config
-	out map[string]string // of the stack: ids of instances, groups, subnets
-	acl string            // of SubnetB
+	out map[string]string // the stack's outputs: IDs of instances, groups and subnets
+	acl string            // network ACL of SubnetB
 }
 
-// startMoto starts moto_server, and returns the environment and the configuration
-// of who asks it.
+// startMoto starts moto_server. It returns the environment and the SDK configuration for its clients.
 func startMoto(t *testing.T) ([]string, aws.Config) {
 	t.Helper()
 	url := need.Moto(t)
@@ -78,7 +77,7 @@ func newNetwork(t *testing.T) network {
 	return n
 }
 
-// must hands the result of a call on, or ends the test.
+// must returns a function that returns the value, or fails the test if the call returned an error.
 func must[T any](out T, err error) func(*testing.T) T {
 	return func(t *testing.T) T {
 		t.Helper()
@@ -110,7 +109,7 @@ func (n *network) stack(t *testing.T, cfn *cloudformation.Client) {
 	}
 }
 
-// launch starts a server; moto's CloudFormation would forget its groups.
+// launch starts a server through EC2, because moto's CloudFormation would lose its security groups.
 func (n *network) launch(t *testing.T, name, subnet, group string) {
 	t.Helper()
 	out := must(n.ec2.RunInstances(t.Context(), &ec2.RunInstancesInput{
@@ -120,8 +119,8 @@ func (n *network) launch(t *testing.T, name, subnet, group string) {
 	n.out[name] = aws.ToString(out.Instances[0].InstanceId)
 }
 
-// prefixList opens the rest of P3's ports through a managed prefix list, which moto
-// makes through EC2 only.
+// prefixList opens the remaining ports of P3 through a managed prefix list. moto can create one only through the EC2
+// API.
 func (n *network) prefixList(t *testing.T) {
 	t.Helper()
 	list := must(n.ec2.CreateManagedPrefixList(t.Context(), &ec2.CreateManagedPrefixListInput{
@@ -141,7 +140,7 @@ func (n *network) authorize(t *testing.T, group string, p types.IpPermission) {
 	}))(t)
 }
 
-// ownACL gives SubnetB an ACL of its own, which lets everything pass.
+// ownACL gives SubnetB its own ACL, which allows all traffic.
 func (n *network) ownACL(t *testing.T) {
 	t.Helper()
 	made := must(n.ec2.CreateNetworkAcl(t.Context(), &ec2.CreateNetworkAclInput{VpcId: aws.String(n.out["Net"])}))(t)
@@ -184,7 +183,7 @@ func (n *network) register(t *testing.T, c *ecs.Client) {
 	}
 }
 
-// judge discovers the cluster and judges Ignite's communication ports.
+// judge discovers the cluster and evaluates Ignite's communication ports.
 func (n *network) judge(t *testing.T) *reach.Matrix {
 	t.Helper()
 	f := must(fleet.Discover(t.Context(), n.api, fleet.Selector{Cluster: "grid", Self: n.out["P1"]}))(t)
@@ -198,7 +197,7 @@ func (n *network) judge(t *testing.T) *reach.Matrix {
 	return must(reach.NewJudge(f.World).Matrix(f.Endpoints, f.Endpoints, needs))(t)
 }
 
-// wrong are the verdicts that are not OPEN.
+// wrong returns the verdicts that are not OPEN.
 func wrong(m *reach.Matrix) []reach.Verdict {
 	var out []reach.Verdict
 	for c := range m.All() {
@@ -237,7 +236,7 @@ func TestAVPCInMotoIsDiscoveredAndJudged(t *testing.T) {
 		t.Errorf("after the fix: %s", v.Sentence())
 	}
 
-	// What the ACL denies are ports that answers come back to as well.
+	// The ports that the ACL denies are also in the range to which responses return.
 	n.entry(t, 90, false, types.RuleActionDeny, "6", &types.PortRange{From: aws.Int32(47500), To: aws.Int32(47510)})
 	hops := map[reach.Hop]int{}
 	for _, v := range wrong(n.judge(t)) {
@@ -257,7 +256,7 @@ func denies(v reach.Verdict, acl string, entry int) bool {
 	})
 }
 
-// run does what the AWS CLI does with a line that reach printed.
+// run executes an AWS CLI command that reach printed.
 func (n *network) run(t *testing.T, line string) {
 	t.Helper()
 	m := regexp.MustCompile(`^aws ec2 authorize-security-group-ingress --region eu-central-1 --group-id (sg-\S+) --ip-permissions ` +

@@ -19,7 +19,7 @@ func Chromium(t testing.TB, path, size string) (dom string, console []string, sh
 	dir := t.TempDir()
 	picture := filepath.Join(dir, "page.png")
 	run := func(mode string) (string, string) {
-		// No resolver and an unreachable proxy, so that both names and addresses fail.
+		// The options remove the resolver and set an unreachable proxy, so that both names and addresses fail.
 		cmd := exec.CommandContext(
 			t.Context(),
 			program,
@@ -56,7 +56,7 @@ func Chromium(t testing.TB, path, size string) (dom string, console []string, sh
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Other lines are about the machine: no D-Bus, no graphics card.
+	// Other lines of the log report the machine: no D-Bus, no graphics card.
 	return dom, regexp.MustCompile(`(?m)^.*:CONSOLE[:(].*$`).FindAllString(log, -1), shot
 }
 

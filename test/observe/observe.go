@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// Journal collects the output of a process or a logger. It can be read while it is written; the zero value is empty.
+// Journal collects the output of a process or a logger. It can be read while the process writes. The zero Journal is
+// empty and ready to use.
 type Journal struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -34,8 +35,8 @@ func (j *Journal) Count(text string) int { return strings.Count(j.String(), text
 // Logger returns a text logger that writes to the Journal.
 func (j *Journal) Logger() *slog.Logger { return slog.New(slog.NewTextHandler(j, nil)) }
 
-// Within polls is until it returns true, and reports whether it did within the limit. Tests use a limit that only a real
-// failure exceeds.
+// Within calls is repeatedly until it returns true, and reports whether it did so within the limit. Tests pass a limit
+// that only a real failure exceeds.
 func Within(most, every time.Duration, is func() bool) bool {
 	tick, late := time.NewTicker(every), time.After(most)
 	defer tick.Stop()

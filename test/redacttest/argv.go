@@ -1,6 +1,6 @@
 package redacttest
 
-// layouts are forms in which a secret is apart from what announces it: on another line,
+// layouts are forms in which a secret is separated from the word that announces it. The secret is on another line,
 // behind another field, escaped, or in an argument vector as programs print it.
 var layouts = []template{
 	{"docker inspect, vector", "\"Cmd\": [\n  \"sshpass\",\n  \"-p\",\n  \"%s\",\n  \"ssh\"\n]", true},

@@ -1,7 +1,7 @@
 package redacttest
 
-// attacks are further forms. They were written without knowing the rules, from the
-// documentation and the output of the programs, to see which of them leak.
+// attacks are further forms. Their author knew the documentation and the output of the programs but not the redaction
+// rules, and wrote them to find out which forms leak.
 var attacks = []template{
 	{"ecs task def", `"environment":[{"value":"%s","name":"MYSQL_ROOT_PASSWORD"},{"name":"A","value":"b"}]`, false},
 	{"ecs task def, aws cli text", "ENVIRONMENT\tDB_PASSWORD\t%s", false},

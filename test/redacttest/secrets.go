@@ -1,5 +1,4 @@
-// Package redacttest makes secrets of the usual kinds for tests to plant. None
-// of them opens anything.
+// Package redacttest generates secrets of the usual kinds for tests. None of them is a real credential.
 package redacttest
 
 import (
@@ -9,11 +8,11 @@ import (
 	"strings"
 )
 
-// Secret is one secret and a text in which it stands as such secrets do.
+// Secret is a secret and a text that contains it in a typical form.
 type Secret struct {
 	Kind  string
-	Text  string   // one line, or several
-	Parts []string // none of which may be seen anywhere
+	Text  string   // one line or several
+	Parts []string // parts that redaction must remove
 }
 
 const (
@@ -34,10 +33,10 @@ func (s source) text(n int, from string) string {
 	return b.String()
 }
 
-// word has a character of each kind, as the rules for passwords demand.
+// word returns text with a character of each kind, as password rules demand.
 func (s source) word(n int) string { return "x" + s.text(n-3, mixed) + "Q7" }
 
-// pem is a private key over several lines, and these lines.
+// pem returns a private key over several lines, and those lines.
 func (s source) pem(kind, indent string) (text string, lines []string) {
 	for range 6 {
 		lines = append(lines, s.text(64, mixed+"+/"))
@@ -49,7 +48,7 @@ func (s source) pem(kind, indent string) (text string, lines []string) {
 	) + "\n" + indent + "-----END " + kind + "-----", lines
 }
 
-// Secrets makes n secrets of all kinds in turn, always the same.
+// Secrets returns n secrets, cycling through all kinds. It always returns the same list.
 func Secrets(n int) []Secret {
 	s := source{rand.New(rand.NewPCG(4, 2))}
 	all := make([]Secret, 0, n)
@@ -61,7 +60,7 @@ func Secrets(n int) []Secret {
 	return all
 }
 
-// one plants a single secret into a format with one %s.
+// one returns a function that inserts a secret into a format with one %s.
 func one(format string, secret func(source) string) func(source) (string, []string) {
 	return func(s source) (string, []string) {
 		it := secret(s)
@@ -87,7 +86,7 @@ func onOneLine(s source) (string, []string) {
 	return `{"key":"` + strings.ReplaceAll(text, "\n", `\n`) + `"}`, lines
 }
 
-// basic is a user and a password in base64.
+// basic returns a user and a password in base64.
 func basic(s source) string {
 	return base64.StdEncoding.EncodeToString([]byte("user:" + s.word(13)))
 }

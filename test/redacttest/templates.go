@@ -4,11 +4,10 @@ package redacttest
 type template struct {
 	source string // the program that writes or reads it
 	text   string
-	word   bool // a plain word must be masked, too
+	word   bool // a plain word must be masked as well
 }
 
-// templates come from the output and the input of these programs, not from the
-// rules of package redact.
+// The templates come from the output and the input of these programs, not from the rules of package redact.
 var templates = []template{
 	{"ECS task definition", `{"name":"DB_PASSWORD","value":"%s"}`, true},
 	{"ECS task definition, reversed", `{"value":"%s","name":"DB_PASSWORD"}`, true},

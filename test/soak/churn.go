@@ -13,9 +13,10 @@ const (
 	services = 24 // one container each; the last one is the crash loop
 	// One action in each slot: a service has one every six minutes, so it never reaches the three crashes in ten minutes
 	// of a crash loop.
-	firstSlot, lastSlot = 6, 42 // seconds of a minute
+	firstSlot, lastSlot = 6, 42 // seconds of the minute
 	slotLength          = 12
-	// quiet is the second of a minute from which no action may be uncounted. A longer action makes its minute undecided.
+	// quiet is the second of a minute by which every action must be counted. A longer action makes its minute
+	// undecided.
 	quiet = 56
 	away  = 10 * time.Second // downtime of Docker in a restart
 )
@@ -30,7 +31,7 @@ type churn struct {
 	made   int
 
 	minutes map[int64]*[services]counts
-	unsure  map[int64]string // undecided minutes: an action crossed the end of the minute, or Docker was down
+	unsure  map[int64]string // minutes whose counts are undecided: an action crossed the end of the minute, or Docker was down
 	ends    map[string]int   // number of exits by kind
 	lines   map[string]int   // expected crashes in the journal: service and exit code
 	actions int

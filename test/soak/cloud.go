@@ -21,7 +21,7 @@ import (
 	"muster/internal/sandbox"
 )
 
-// fault is a temporary fault of CloudWatch. Taken means that it stored the data.
+// fault is a temporary fault of CloudWatch. A fault with "taken" in its name stores the data first.
 type fault string
 
 const (
@@ -47,8 +47,8 @@ type cloud struct {
 	mu        sync.Mutex
 	now       fault
 	server    *http.Server
-	ambiguous map[datum]bool // whether it was stored
-	puts      map[fault]int  // requests
+	ambiguous map[datum]bool // true if the data point was stored
+	puts      map[fault]int  // number of requests by fault
 }
 
 // datum identifies a data point: one series in one minute.
@@ -66,7 +66,7 @@ func nameOf(at time.Time, name string, dims map[string]string) datum {
 }
 
 func newCloud(box *sandbox.Sandbox) (*cloud, error) {
-	// While connections are refused, the port is free. No other program binds this address.
+	// While the proxy refuses connections, its port is free. The address is one that no other program binds.
 	c := &cloud{box: box, addr: "127.77.77.77:0", now: none, ambiguous: map[datum]bool{}, puts: map[fault]int{}}
 	return c, c.open()
 }

@@ -25,10 +25,10 @@ type engine interface {
 	run(ctx context.Context, labels map[string]string) (id string, err error)
 	// crash makes a container exit with code 1, 3 or 137, without a request to Docker.
 	crash(ctx context.Context, id string, code int) error
-	start(ctx context.Context, id string) error // start it again
-	stop(ctx context.Context, id string) error  // like ECS
+	start(ctx context.Context, id string) error // starts an exited container
+	stop(ctx context.Context, id string) error  // stops a container as ECS does
 	remove(ctx context.Context, id string) error
-	// restart stops the Engine for a while. It reports whether the containers are still running.
+	// restart stops the Engine for away, and starts it again. It reports whether the containers kept running.
 	restart(ctx context.Context, away time.Duration) (lives bool, err error)
 	close()
 	String() string

@@ -215,7 +215,7 @@ func (s *soak) restarts(n int) bool {
 	return n > 0 && n < s.minutes-1 && n%every == 0 && n/every <= restarts
 }
 
-// fault returns a fault for every third minute, until the calm at the end.
+// fault returns the fault of minute n: one in every third minute, and none in the calm at the end.
 func (s *soak) fault(n int) fault {
 	if n%3 != 2 || s.minutes >= 20 && n >= s.minutes-int(calm.Minutes()) {
 		return none

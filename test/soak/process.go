@@ -126,7 +126,7 @@ func (p *process) kill() {
 	<-p.ended
 }
 
-// quarters returns the median of the values of of for each quarter of the samples.
+// quarters returns, for each quarter of the samples, the median of the values that of returns.
 func (p *process) quarters(of func(sample) int) (medians [4]int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -126,20 +127,35 @@ func Require(t testing.TB) {
 	}
 }
 
-// Binary compiles a main package, statically like muster, for the given path.
+// Binary compiles a main package, statically like muster, for the given path. Each package is compiled once: the tests
+// run beside each other, and machines that boot beside four compilers start too slowly.
 func Binary(t testing.TB, pkg, path string) File {
 	t.Helper()
-	out := filepath.Join(t.TempDir(), "binary")
-	cmd := exec.Command("go", "build", "-o", out, pkg)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("go build %s: %v\n%s", pkg, err, text)
-	}
-	content, err := os.ReadFile(out)
+	compiled, _ := binaries.LoadOrStore(pkg, sync.OnceValues(func() (string, error) { return compile(pkg) }))
+	content, err := compiled.(func() (string, error))()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return File{Path: path, Mode: 0o755, Content: string(content)}
+	return File{Path: path, Mode: 0o755, Content: content}
+}
+
+// binaries holds, for each package, the function that compiles it at its first call.
+var binaries sync.Map // string to func() (string, error)
+
+func compile(pkg string) (content string, err error) {
+	dir, err := os.MkdirTemp("", "systemdtest-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	out := filepath.Join(dir, "binary")
+	cmd := exec.Command("go", "build", "-o", out, pkg)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build %s: %w\n%s", pkg, err, text)
+	}
+	binary, err := os.ReadFile(out)
+	return string(binary), err
 }
 
 // Put writes files to the running machine.

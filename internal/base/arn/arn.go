@@ -23,9 +23,9 @@ func (o Owner) Foreign(arn, kind string) string {
 	case len(parts) < 6 || parts[0] != "arn" || parts[2] != "ecs" || !strings.HasPrefix(parts[5], kind+"/"):
 		return fmt.Sprintf("%+.100q is not the ARN of an ECS %s", arn, kind)
 	case o.Account != "" && parts[4] != o.Account:
-		return fmt.Sprintf("%+.200q belongs to account %+.40q, but this instance to %s", arn, parts[4], o.Account)
+		return fmt.Sprintf("%+.200q belongs to account %+.40q, but this instance belongs to %s", arn, parts[4], o.Account)
 	case o.Region != "" && parts[3] != o.Region:
-		return fmt.Sprintf("%+.200q is in region %+.40q, but this instance in %s", arn, parts[3], o.Region)
+		return fmt.Sprintf("%+.200q is in region %+.40q, but this instance is in %s", arn, parts[3], o.Region)
 	}
 	return ""
 }

@@ -1,6 +1,5 @@
-// Package contained runs a function so that it can neither block nor end the program: a
-// check, or the collection of one part of a bundle. What the function returns is not
-// interpreted here.
+// Package contained runs a function, such as a check or a bundle collector, so that it can neither block nor crash the
+// program. It does not interpret the function's result.
 package contained
 
 import (
@@ -11,27 +10,26 @@ import (
 	"time"
 )
 
-// grace is how long a function that honors its context may take to return what it has,
-// once the context has ended.
+// grace is the time that a function has to return its result after its context has ended.
 const grace = 100 * time.Millisecond
 
-// Timeout is the error of a function that did not return. It is left behind.
+// Timeout is the error for a function that did not return in time. Its goroutine keeps running.
 type Timeout struct{ After time.Duration }
 
 func (t Timeout) Error() string {
 	return fmt.Sprintf("timed out after %s", t.After.Round(time.Millisecond))
 }
 
-// Panic is the error of a function that panicked.
+// Panic is the error for a function that panicked.
 type Panic struct {
 	Value any
-	At    []string // the places in the source, the innermost first
+	At    []string // locations in the source, innermost first
 }
 
 func (p Panic) Error() string { return fmt.Sprintf("internal error: %v", p.Value) }
 
-// Run runs f in a goroutine of its own, with this timeout or what is left of that of ctx.
-// The error is a Timeout or a Panic, never one of f's own.
+// Run runs f in a new goroutine, with the given timeout or the time left in ctx, whichever is shorter. The error is
+// always a Timeout or a Panic.
 func Run[T any](ctx context.Context, timeout time.Duration, f func(context.Context) T) (T, error) {
 	if deadline, bounded := ctx.Deadline(); bounded {
 		timeout = min(timeout, max(0, time.Until(deadline)))
@@ -72,7 +70,7 @@ func recovered[T any](ctx context.Context, f func(context.Context) T) (value T, 
 	return f(ctx), nil
 }
 
-// places are the lines of a stack that name a source file, without the runtime's.
+// places returns the lines of a stack trace that name a source file, without those in package runtime.
 func places(stack []byte) []string {
 	var at []string
 	for line := range strings.Lines(string(stack)) {

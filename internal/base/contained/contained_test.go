@@ -29,7 +29,7 @@ func TestAFunctionThatHonorsItsContextReturnsWhatItHas(t *testing.T) {
 	})
 }
 
-func TestAFunctionThatHangsIsLeftBehind(t *testing.T) {
+func TestHangingFunctionTimesOut(t *testing.T) {
 	for name, c := range map[string]struct{ own, callers, want time.Duration }{
 		"by its own timeout":       {time.Second, time.Minute, time.Second},
 		"by that of the caller":    {time.Minute, 2 * time.Second, 2 * time.Second},
@@ -51,7 +51,7 @@ func TestAFunctionThatHangsIsLeftBehind(t *testing.T) {
 	}
 }
 
-func TestAPanicIsAnErrorThatNamesItsPlace(t *testing.T) {
+func TestPanicIsAnErrorWithItsLocation(t *testing.T) {
 	_, err := contained.Run(t.Context(), time.Minute, func(context.Context) int { panic("index out of range") })
 	var panicked contained.Panic
 	if !errors.As(err, &panicked) || err.Error() != "internal error: index out of range" ||

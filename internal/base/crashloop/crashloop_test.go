@@ -7,8 +7,8 @@ import (
 	"muster/internal/base/crashloop"
 )
 
-// The rule is docs/reference/events.md's: 3 unexpected exits within 30 minutes, over after 30
-// quiet minutes.
+// The rule is from docs/reference/events.md: 3 unexpected exits within 30 minutes; the loop is over after 30 minutes
+// without an exit.
 func TestOn(t *testing.T) {
 	now := time.Date(2026, 11, 27, 8, 0, 0, 0, time.UTC)
 	for name, c := range map[string]struct {

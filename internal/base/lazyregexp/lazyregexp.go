@@ -1,6 +1,5 @@
-// Package lazyregexp compiles a package's regular expressions when they are first used.
-// The agent runs for the instance's whole life, and uses almost none of those that the
-// other commands need.
+// Package lazyregexp compiles a package's regular expressions when they are first used. The agent runs for the whole
+// life of the instance, and needs almost none of the expressions that the other commands use.
 package lazyregexp
 
 import (
@@ -8,7 +7,7 @@ import (
 	"sync"
 )
 
-// Regexp is a regexp.Regexp that is compiled by its first use.
+// Regexp is a regexp.Regexp that is compiled on first use.
 type Regexp struct{ compiled func() *regexp.Regexp }
 
 // New returns the Regexp of a pattern. Its first use panics if the pattern is invalid.

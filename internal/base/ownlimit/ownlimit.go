@@ -1,5 +1,5 @@
-// Package ownlimit recognizes errors of this process or this host, which do not concern the called service: no file
-// descriptor, no memory, no buffer. Callers check for them before they report a failed call, because "too many open
+// Package ownlimit recognizes errors that this process or host causes and not the called service: it is out of file
+// descriptors, memory or buffers. Callers check for them before they report a failed call, because "too many open
 // files" from connect(2) does not mean "Docker is not running".
 package ownlimit
 
@@ -38,10 +38,10 @@ func limits() []limit {
 			fix.Do("Raise the limit of the process. For muster-agent, check the limit, then restart it:",
 				"systemctl show muster-agent -p LimitNOFILE", "sudo systemctl restart muster-agent"),
 		},
-		{syscall.ENFILE, "this host is out of file descriptors", fix.Do("Find what holds them, or raise fs.file-max:",
+		{syscall.ENFILE, "this host is out of file descriptors", fix.Do("Find out what uses them, or raise fs.file-max:",
 			"cat /proc/sys/fs/file-nr", "sudo sysctl -w fs.file-max=1000000")},
 		{syscall.ENOBUFS, "this host is out of network buffers", memory},
-		{syscall.ENOMEM, "this process cannot get memory", memory},
+		{syscall.ENOMEM, "this process is out of memory", memory},
 	}
 }
 

@@ -21,6 +21,11 @@ func Write(path string, value any, mode os.FileMode) error {
 	if err != nil {
 		return err
 	}
+	return Replace(path, data, mode)
+}
+
+// Replace is Write for a text that is not JSON.
+func Replace(path string, data []byte, mode os.FileMode) error {
 	if err := MakeDir(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
@@ -33,8 +38,8 @@ func Write(path string, value any, mode os.FileMode) error {
 	return nil
 }
 
-// MakeDir is os.MkdirAll for directories that every user can enter, regardless of the umask. Hardened images set 077,
-// but muster-agent, which has its own user, reads files that bootstrap wrote.
+// MakeDir is os.MkdirAll for directories that every user can enter, regardless of the umask. Hardened images set the
+// umask to 077, but muster-agent, which has its own user, reads files that bootstrap wrote.
 func MakeDir(dir string) error {
 	err := os.Mkdir(dir, 0o755)
 	if errors.Is(err, fs.ErrNotExist) && MakeDir(filepath.Dir(dir)) == nil {

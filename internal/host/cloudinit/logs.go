@@ -26,7 +26,7 @@ const maxLog = 1 << 20
 type Failure struct {
 	// Ignored means that cloud-init did not recognize user data, or a part of it.
 	Ignored bool
-	// Part is the script that failed, such as part-001; empty if none did.
+	// Part is the script that failed, such as part-001. It is empty if no script failed.
 	Part string
 	Text string // a sentence that quotes no user data
 	// Earlier means that the failure is from a boot before the newest one. Scripts run only once per instance, so it may
@@ -126,7 +126,7 @@ func scan(path string, data []byte) []Failure {
 	return found
 }
 
-// failure parses one line; it returns the zero value if the line reports no failure.
+// failure parses one line. It returns the zero Failure if the line reports none.
 func failure(line string) Failure {
 	if unhandled.MatchString(line) {
 		return Failure{Ignored: true, Text: `"` + unhandled.FindString(line) + `": cloud-init did not run it`}

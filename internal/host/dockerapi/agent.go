@@ -9,24 +9,24 @@ import (
 // (ecs-init/config/common.go, AgentContainerName).
 const agentName = "ecs-agent"
 
-// AgentContainer is the state of the ECS agent's container. ecs-init makes a new
-// one at every start, so its history is only in ecs-init.log.
+// AgentContainer is the state of the ECS agent's container. ecs-init creates a new container at every start, so the
+// history of earlier ones is only in ecs-init.log.
 type AgentContainer struct {
 	ID           string
-	Image        string // as named at its creation, such as amazon/amazon-ecs-agent:latest
+	Image        string // as given at its creation, such as amazon/amazon-ecs-agent:latest
 	Running      bool
 	Status       string // created, running, paused, restarting, removing, exited or dead
-	ExitCode     int    // of the last exit: 0 while it never exited
+	ExitCode     int    // exit code of the last run; 0 if it has never exited
 	OOMKilled    bool
-	RestartCount int       // by Docker; ecs-init's restarts do not count here
+	RestartCount int       // restarts by Docker, without those by ecs-init
 	StartedAt    time.Time // zero if it never started
-	FinishedAt   time.Time // zero if it never finished
-	// Env is its environment, "KEY=value". It may hold secrets.
+	FinishedAt   time.Time // zero if it has never exited
+	// Env is the container's environment as KEY=value. It can contain secrets.
 	Env []string `json:"-"`
 }
 
-// AgentContainer looks for the container named ecs-agent; false without an error
-// means that there is none.
+// AgentContainer returns the container named ecs-agent. It returns false without an error if the container does not
+// exist.
 func (c *Client) AgentContainer(ctx context.Context) (AgentContainer, bool, error) {
 	found, seen, err := c.inspect(ctx, agentName)
 	if isGone(seen, err) {
@@ -50,7 +50,8 @@ func (c *Client) AgentContainer(ctx context.Context) (AgentContainer, bool, erro
 	}, true, nil
 }
 
-// parseTime reads Docker's year 1, for what has not happened, as the zero time.
+// parseTime parses a timestamp. Docker writes the year 1 for an event that has not happened, which becomes the zero
+// time.
 func parseTime(s string) time.Time {
 	t, err := time.Parse(time.RFC3339Nano, s)
 	if err != nil {

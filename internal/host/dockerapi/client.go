@@ -1,9 +1,9 @@
-// Package dockerapi is a read-only view of the Docker Engine on this host.
+// Package dockerapi is a read-only client of this host's Docker Engine.
 //
-// Every request passes a transport that lets through only reading calls (see
-// readOnly). That bounds this program, not the system: a user who may open the
-// socket is root. A Proxy, which runs as a process of its own, holds its clients to
-// the same rule. Statistics are never asked for: they take the Engine seconds.
+// Every request passes a transport that allows only read requests (see readOnly). This limits what muster does, but it
+// is not a security boundary: a user who can open the socket has root's rights. A Proxy, which runs in a separate
+// process, enforces the same rule on its clients. The package never requests statistics, because the Engine takes
+// seconds to collect them.
 package dockerapi
 
 import (
@@ -26,33 +26,33 @@ import (
 	"muster/internal/base/ownlimit"
 )
 
-// DefaultHost is where the Engine listens by default.
+// DefaultHost is the Engine's default address.
 const DefaultHost = "unix:///var/run/docker.sock"
 
-// Why the Engine gave no answer, to be told apart with errors.Is. Each comes
-// wrapped together with its cause and the host.
+// Errors that explain why the Engine returned no result, for errors.Is. Each is wrapped together with its cause and the
+// host.
 var (
-	// ErrNotRunning: the socket is missing or nothing listens there.
+	// ErrNotRunning means that the socket is missing or nothing listens on it.
 	ErrNotRunning = errors.New("the Docker Engine is not running")
-	// ErrHung: no answer within the timeout, or a socket with a full backlog.
+	// ErrHung means that no response arrived before the timeout, or that the socket's backlog is full.
 	ErrHung = errors.New("the Docker Engine does not answer")
-	// ErrDenied: this user may not open the socket.
+	// ErrDenied means that this user has no permission to open the socket.
 	ErrDenied = errors.New("no permission to ask the Docker Engine")
-	// ErrTooOld: the Engine's newest API is older than the oldest that this client
-	// speaks, which is that of Docker 19.03.
+	// ErrTooOld means that the Engine's newest API version is older than the oldest version that this client supports,
+	// that of Docker 19.03.
 	ErrTooOld = errors.New("the Docker Engine is too old for muster")
-	// ErrRejected: the Engine answers a ping with an HTTP error.
+	// ErrRejected means that the Engine responded to a ping with an HTTP error.
 	ErrRejected = errors.New("the Docker Engine answers with an error")
-	// ErrUnknown: this process could not ask, for want of a descriptor or of memory.
-	// That says nothing about the Engine.
+	// ErrUnknown means that this process could not send the request, because it has no free descriptor or memory. The
+	// state of the Engine is unknown.
 	ErrUnknown = ownlimit.ErrExhausted
-	// ErrProxy: the Proxy that this Client asks through is not there, does not answer, or
-	// cannot ask the Engine. That says nothing about the Engine either.
+	// ErrProxy means that the Proxy between this Client and the Engine does not run, does not respond, or could not
+	// forward the request. The state of the Engine is unknown.
 	ErrProxy = errors.New("the read-only Docker proxy (muster-docker.socket) does not work")
 )
 
-// engine is what is used of the moby client. The client's hijacking calls dial
-// past the transport; through this interface they are out of reach.
+// engine is the part of the moby client that this package uses. The interface excludes the moby client's hijacking
+// calls, which dial without using the transport.
 type engine interface {
 	Ping(context.Context, client.PingOptions) (client.PingResult, error)
 	ContainerList(context.Context, client.ContainerListOptions) (client.ContainerListResult, error)
@@ -60,25 +60,24 @@ type engine interface {
 	Events(context.Context, client.EventsListOptions) client.EventsResult
 }
 
-// Client asks one Docker Engine. It may be used concurrently.
+// Client is a client of one Docker Engine. It is safe for concurrent use.
 type Client struct {
 	host      string
 	timeout   time.Duration
 	transport http.RoundTripper
 
 	mu     sync.Mutex
-	engine engine // replaced by renew, under mu
+	engine engine // replaced by renew; guarded by mu
 
-	// turn is held by the one call that may negotiate the API version. The moby
-	// client has a lock for that, which a call whose context ends would not leave.
+	// turn is a lock for the one call that may negotiate the API version. The moby client has its own lock for that,
+	// but a call that waits for it does not return when its context ends.
 	turn   chan struct{}
-	agreed atomic.Bool // the version is negotiated: calls need no turn
+	agreed atomic.Bool // the API version is negotiated, so calls do not need turn
 }
 
-// New returns a Client for host, in the form of DOCKER_HOST: unix:///path or
-// tcp://host:port, the latter without TLS; empty means DefaultHost. It does not
-// connect yet. timeout bounds each call. The API version is negotiated at the
-// first one, down to 1.40 (Docker 19.03).
+// New returns a Client for host, in the form of DOCKER_HOST: unix:///path, or tcp://host:port without TLS. An empty
+// host means DefaultHost. New does not connect. timeout limits each call. The first call negotiates the API version,
+// down to 1.40 (Docker 19.03).
 func New(host string, timeout time.Duration) (*Client, error) {
 	host = cmp.Or(host, DefaultHost)
 	transport, err := dialOnly(host)
@@ -88,8 +87,7 @@ func New(host string, timeout time.Duration) (*Client, error) {
 	return newClient(host, timeout, transport)
 }
 
-// NewBehindProxy is New for an Engine that is asked through a Proxy, which listens on
-// the unix socket at path.
+// NewBehindProxy returns a Client that reaches the Engine through the Proxy at a unix socket.
 func NewBehindProxy(path string, timeout time.Duration) (*Client, error) {
 	host := "unix://" + path
 	transport, err := dialOnly(host)
@@ -105,11 +103,11 @@ func newClient(host string, timeout time.Duration, transport http.RoundTripper) 
 	return c, err
 }
 
-// renew makes a client that has not negotiated the API version yet: the Engine
-// that comes back may be another version than the one that left.
+// renew creates a moby client that has not negotiated the API version yet. An Engine that restarts may have another
+// version than before.
 func (c *Client) renew() (engine, error) {
 	guarded := &http.Client{Transport: c.transport, CheckRedirect: client.CheckRedirect}
-	// WithHost goes first: it demands a plain http.Transport.
+	// WithHost must come first, because it requires a plain http.Transport.
 	fresh, err := client.New(client.WithHost(c.host), client.WithHTTPClient(guarded))
 	if err != nil {
 		return nil, fmt.Errorf("preparing to ask the Docker Engine at %s: %w", c.host, err)
@@ -127,8 +125,8 @@ func (c *Client) current() engine {
 	return c.engine
 }
 
-// dialOnly returns a transport that connects to host whatever a request names,
-// and keeps no connection, so that nothing is left behind between calls.
+// dialOnly returns a transport that always connects to host, whatever address a request names. It closes each
+// connection after its request.
 func dialOnly(host string) (*http.Transport, error) {
 	network, address, _ := strings.Cut(host, "://")
 	switch {
@@ -147,13 +145,13 @@ func dialOnly(host string) (*http.Transport, error) {
 	}, nil
 }
 
-// Version is what the Engine says of itself when pinged.
+// Version is the Engine's response to a ping.
 type Version struct {
-	API string // the highest it speaks, such as "1.41" for Docker 20.10
+	API string // the newest supported API version, such as "1.41" for Docker 20.10
 	OS  string // linux or windows
 }
 
-// Ping asks whether the Engine answers.
+// Ping checks whether the Engine responds.
 func (c *Client) Ping(ctx context.Context) (Version, error) {
 	var v Version
 	seen, err := c.call(ctx, func(ctx context.Context) error {
@@ -164,8 +162,7 @@ func (c *Client) Ping(ctx context.Context) (Version, error) {
 		v = Version{pong.APIVersion, pong.OSType}
 		return err
 	})
-	// An Engine puts its version on every answer, also on an error (moby
-	// daemon/server/middleware/version.go).
+	// An Engine puts its version on every response, including errors (moby daemon/server/middleware/version.go).
 	switch {
 	case err == nil || !isVersion("v"+v.API):
 	case seen.status >= http.StatusBadRequest:
@@ -179,7 +176,7 @@ func (c *Client) Ping(ctx context.Context) (Version, error) {
 	return v, nil
 }
 
-// call runs ask within the timeout and names the reason of its failure.
+// call runs ask with the timeout, and converts its error to one of this package's errors.
 func (c *Client) call(ctx context.Context, ask func(context.Context) error) (seen exchange, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, ErrHung)
 	defer cancel()
@@ -197,9 +194,8 @@ func (c *Client) call(ctx context.Context, ask func(context.Context) error) (see
 	return seen, reason(ctx, seen, err)
 }
 
-// reason names why a request failed. The moby client replaces errors of the
-// transport by advice in words, so the reason is taken from what the transport
-// saw.
+// reason returns the reason why a request failed. It prefers the error that the transport recorded, because the moby
+// client replaces transport errors with advice.
 func reason(ctx context.Context, seen exchange, err error) error {
 	if err == nil {
 		return nil
@@ -211,11 +207,11 @@ func reason(ctx context.Context, seen exchange, err error) error {
 	case errors.Is(cause, ErrProxy):
 		return cause
 	case errors.Is(context.Cause(ctx), ErrHung), errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return ErrHung // how the end of the time shows in cause varies
+		return ErrHung // cause has several forms after a timeout
 	case errors.Is(cause, syscall.EAGAIN):
 		return fmt.Errorf("%w: %w", ErrHung, cause)
 	case errors.Is(cause, context.Canceled), errors.Is(cause, ErrNotRunning), errors.Is(cause, ErrHung):
-		return cause // the last two were found by a Proxy
+		return cause // the last two come from a Proxy
 	case errors.Is(cause, fs.ErrPermission):
 		return fmt.Errorf("%w: %w", ErrDenied, cause)
 	case isDial(cause):
@@ -224,14 +220,14 @@ func reason(ctx context.Context, seen exchange, err error) error {
 	return err
 }
 
-// isDial reports whether no connection was made.
+// isDial reports whether the error means that no connection was made.
 func isDial(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "dial"
 }
 
-// NotAsked names what kept this program from asking the Engine, as a clause; the
-// Engine's state is then unknown. It is empty for every error that is about the Engine.
+// NotAsked returns a clause that says why this program could not send a request to the Engine, so that the Engine's
+// state is unknown. It returns "" for an error of the Engine itself.
 func NotAsked(err error) string {
 	for _, own := range []error{ErrProxy, ErrDenied} {
 		if errors.Is(err, own) {

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// socket returns a path short enough for a unix socket, whatever TMPDIR is.
+// socket returns a path that is short enough for a unix socket, regardless of TMPDIR.
 func socket(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "muster")
@@ -39,7 +39,7 @@ func socket(t testing.TB) string {
 	return filepath.Join(dir, "docker.sock")
 }
 
-// docker plays an Engine of API 1.41 on a unix socket, as 20.10 answers.
+// docker simulates an Engine of API 1.41 on a unix socket, with the responses of Docker 20.10.
 type docker struct {
 	mu       sync.Mutex
 	requests []string
@@ -82,8 +82,8 @@ func connect(t *testing.T, host string, timeout time.Duration) *Client {
 	return c
 }
 
-// wantOnly demands that both calls fail with want, with none of the other
-// reasons, and name the host.
+// wantOnly checks that both calls fail with want and with no other error of this package, and that the error names the
+// host.
 func wantOnly(t *testing.T, c *Client, want error) {
 	t.Helper()
 	_, pingErr := c.Ping(t.Context())
@@ -196,8 +196,8 @@ func TestSomethingElseOnTheSocketIsNoEngine(t *testing.T) {
 	}
 }
 
-// The version stands on every answer of an Engine, also on an error; on that of a
-// proxy before it, or of another server, it does not.
+// An Engine puts its version on every response, including errors. The responses of a proxy or another server have no
+// version.
 func TestAnEngineThatCannotBeUsedIsNotSomethingElse(t *testing.T) {
 	for name, test := range map[string]struct {
 		api    string
@@ -262,7 +262,7 @@ func TestRefusedPortIsNotRunning(t *testing.T) {
 
 func TestEngineThatNeverAnswersIsHung(t *testing.T) {
 	path := socket(t)
-	// Nobody accepts: the kernel takes the connection into the backlog.
+	// The test never accepts, so the kernel keeps the connection in the backlog.
 	l, err := net.Listen("unix", path)
 	if err != nil {
 		t.Fatal(err)
@@ -288,8 +288,8 @@ func TestEngineThatStopsWithinItsAnswerIsHung(t *testing.T) {
 	}
 }
 
-// The moby client negotiates under a lock (moby/client ping.go), which a hung Engine
-// keeps held for as long as the first call may take.
+// The moby client negotiates under a lock (moby/client ping.go). With a hung Engine, the first call holds that lock
+// until its own timeout.
 func TestACallDoesNotOutliveItsContextBehindAHungOne(t *testing.T) {
 	asked, release := make(chan struct{}), make(chan struct{})
 	var once sync.Once
@@ -320,9 +320,9 @@ func TestFullBacklogIsHung(t *testing.T) {
 	wantOnly(t, failing(t, &net.OpError{Op: "dial", Net: "unix", Err: os.NewSyscallError("connect", syscall.EAGAIN)}), ErrHung)
 }
 
-// Root is denied nothing, so the kernel's answer is played.
-// A dial without a descriptor is not an Engine that is down: strace injection of
-// EMFILE into socket(2) once read "the Docker Engine is not running".
+// Root always has permission, so the test simulates the kernel's error. A dial that fails for lack of a descriptor does
+// not mean that the Engine is down. muster reported "the Docker Engine is not running" when strace injected EMFILE into
+// socket(2).
 func TestOurOwnLimitIsUnknown(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
 		c, err := newClient(DefaultHost, time.Minute, roundTripper(func(*http.Request) (*http.Response, error) {

@@ -15,33 +15,33 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// ecsLabels is the prefix of the labels that the ECS agent puts on its
-// containers (agent/engine/docker_task_engine.go, labelPrefix).
+// ecsLabels is the prefix of the labels that the ECS agent sets on its containers (agent/engine/docker_task_engine.go,
+// labelPrefix).
 const ecsLabels = "com.amazonaws.ecs."
 
-// Container is a running container with what stands between its ports and the
-// network. Its environment and command are not kept.
+// Container is a running container, with the settings that determine how its ports can be reached. It does not include
+// the environment and the command.
 type Container struct {
-	ID, Name string            // the name without Docker's leading slash
-	Labels   map[string]string // those of ECS, com.amazonaws.ecs.*; nil if there are none
-	// NetworkMode is host, none, bridge (also where it was left to the default),
-	// container:<id> for one that shares another's network, or a network's name.
+	ID, Name string            // Name has no leading slash
+	Labels   map[string]string // only the labels com.amazonaws.ecs.*; nil if there are none
+	// NetworkMode is host, none, bridge (also if unset), the name of a network, or container:<id> for a container that
+	// shares another's network.
 	NetworkMode string
-	Addrs       []netip.Addr // on Docker's networks, in order of these networks' names
-	Bindings    []Binding    // in order of container port, protocol and host address
-	PID         int          // of the main process, as the Engine's host counts; 0: not known
+	Addrs       []netip.Addr // addresses on Docker's networks, sorted by network name
+	Bindings    []Binding    // sorted by container port, protocol and host address
+	PID         int          // process ID of the main process in the Engine's PID namespace; 0 if unknown
 }
 
-// Binding is one port of a container that the Engine publishes.
+// Binding is a container port that the Engine publishes.
 type Binding struct {
 	ContainerPort uint16
 	Protocol      string         // tcp, udp or sctp
-	Host          netip.AddrPort // where it is published
-	Dynamic       bool           // this host port was not asked for by number: the Engine picked it
+	Host          netip.AddrPort // the published address and port
+	Dynamic       bool           // the Engine chose the host port, because none was requested
 }
 
-// Containers lists the running containers, in the order of the Engine. One that
-// ends while it is looked at is left out.
+// Containers returns the running containers, in the Engine's order. It leaves out a container that exits during the
+// call.
 func (c *Client) Containers(ctx context.Context) ([]Container, error) {
 	list, err := c.List(ctx, false)
 	if err != nil {
@@ -64,7 +64,7 @@ func (c *Client) Containers(ctx context.Context) ([]Container, error) {
 	return out, nil
 }
 
-// inspect asks for one container, by id or name.
+// inspect requests one container, by ID or name.
 func (c *Client) inspect(ctx context.Context, id string) (found client.ContainerInspectResult, seen exchange, err error) {
 	seen, err = c.call(ctx, func(ctx context.Context) (err error) {
 		found, err = c.current().ContainerInspect(ctx, id, client.ContainerInspectOptions{})
@@ -79,8 +79,7 @@ func (c *Client) inspect(ctx context.Context, id string) (found client.Container
 	return found, seen, err
 }
 
-// isGone tells the Engine's 404 from another server's, which says nothing of
-// containers.
+// isGone reports whether err is the Engine's 404 for a container. A 404 from another server does not count.
 func isGone(seen exchange, err error) bool {
 	return err != nil && seen.status == http.StatusNotFound && strings.Contains(strings.ToLower(err.Error()), "no such container")
 }
@@ -126,8 +125,8 @@ func addrs(found client.ContainerInspectResult) []netip.Addr {
 	return out
 }
 
-// bindings takes what is published from the network settings; what was asked
-// for (HostConfig) only tells which of it the Engine picked by itself.
+// bindings returns the published ports from the network settings. The requested ports (HostConfig) only show which host
+// ports the Engine chose itself.
 func bindings(found client.ContainerInspectResult) []Binding {
 	var out []Binding
 	for port, published := range found.Container.NetworkSettings.Ports {
@@ -141,7 +140,7 @@ func bindings(found client.ContainerInspectResult) []Binding {
 				continue // not published yet
 			}
 			ip := b.HostIP
-			if !ip.IsValid() { // left empty: all addresses
+			if !ip.IsValid() { // no address was requested, which means all addresses
 				ip = netip.IPv4Unspecified()
 			}
 			out = append(out, Binding{port.Num(), string(port.Proto()), netip.AddrPortFrom(ip, uint16(number)), !asked[b.HostPort]})

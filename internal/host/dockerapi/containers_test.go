@@ -13,8 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// engineOf plays an Engine that lists the containers a, b, ... and inspects them
-// with what it is given, in turn: a status and a body each.
+// engineOf returns a client of an Engine that lists the containers a, b, ... Each inspection returns the next status
+// and body.
 func engineOf(t *testing.T, inspections ...answer) *Client {
 	t.Helper()
 	var list []string
@@ -41,8 +41,8 @@ type answer struct {
 	body   string
 }
 
-// As Docker 20.10 describes what an ECS agent started in bridge mode: one port
-// published as asked, one on a port of Docker's choice, one only exposed.
+// The output is Docker 20.10's for a container that the ECS agent started in bridge mode. One port is published as
+// requested, one on a host port that Docker chose, and one is only exposed.
 const bridged = `{"Id":"a1","Name":"/ecs-grid-7-node-d6b5","RestartCount":0,"Image":"sha256:9ae1",
 	"State":{"Status":"running","Running":true,"Pid":17092,"StartedAt":"2026-01-02T15:04:05Z"},
 	"HostConfig":{"NetworkMode":"default","PortBindings":{

@@ -12,45 +12,43 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// The actions that are asked for. With health_status among them the Engine matches
-// all of them as prefixes (moby daemon/events, Filter.matchEvent), and no other
-// action begins with one of these.
+// Actions of the subscribed events. Because health_status is one of them, the Engine matches all of them as prefixes
+// (moby daemon/events, Filter.matchEvent). No other action begins with one of these words.
 const (
 	ActionCreate  = "create"
 	ActionStart   = "start"
 	ActionDie     = "die"
-	ActionKill    = "kill" // also what stopping a container begins with
-	ActionStop    = "stop" // the API's stop has succeeded; it follows die
-	ActionOOM     = "oom"  // of any process in the container
+	ActionKill    = "kill" // also the first event when a container is stopped
+	ActionStop    = "stop" // the API's stop succeeded; it follows die
+	ActionOOM     = "oom"  // the kernel killed any process of the container
 	ActionHealth  = "health_status"
 	ActionPause   = "pause"
 	ActionUnpause = "unpause"
-	ActionRename  = "rename" // Name is the new one
+	ActionRename  = "rename" // Name is the new name
 	ActionDestroy = "destroy"
 )
 
-// actions are those that are asked for.
+// actions lists the subscribed actions.
 var actions = []string{ActionCreate, ActionStart, ActionDie, ActionKill, ActionStop, ActionOOM, ActionHealth,
 	ActionPause, ActionUnpause, ActionRename, ActionDestroy}
 
-// Event is something that happened to a container.
+// Event is an event of a container.
 type Event struct {
 	Action   string            // one of the Action constants
-	ID, Name string            // of the container
-	Labels   map[string]string // those of ECS, com.amazonaws.ecs.*; nil if there are none
-	Health   string            // of health_status: healthy or unhealthy; it fires on a change only
-	ExitCode int               // of die
-	Signal   int               // of kill
-	Ran      time.Duration     // of die, in whole seconds; 0 before API 1.42
-	Time     time.Time         // by the Engine's clock, the wall's
+	ID, Name string            // the container's
+	Labels   map[string]string // only the labels com.amazonaws.ecs.*; nil if there are none
+	Health   string            // for health_status: healthy or unhealthy. The event occurs only if the status changes
+	ExitCode int               // for die
+	Signal   int               // for kill
+	Ran      time.Duration     // for die, in whole seconds: how long the container ran; 0 before API 1.42
+	Time     time.Time         // wall clock time of the Engine
 }
 
-// Events subscribes to what happens to containers, and to what did since then
-// unless since is zero; of that the Engine remembers little (256 events of all
-// kinds). Once it has returned without an error, nothing is missed that happens
-// from now on. The subscription ends with ctx, whose end must come if the events
-// are not ranged over, or with an error, the last thing that is yielded. It has no
-// other bound: that a silent Engine hangs is seen by another call.
+// Events subscribes to container events. If since is not zero, it also returns past events since then, of which the
+// Engine keeps only a few (256 events of all kinds). Once Events has returned without an error, no later event is lost.
+//
+// The subscription ends when ctx ends or after an error, which is the last value yielded. A caller that does not
+// iterate over the events must cancel ctx. There is no timeout: callers detect a hung Engine with another call.
 func (c *Client) Events(ctx context.Context, since time.Time) (iter.Seq2[Event, error], error) {
 	fresh, err := c.renew()
 	if err != nil {
@@ -70,7 +68,7 @@ func (c *Client) Events(ctx context.Context, since time.Time) (iter.Seq2[Event, 
 		for {
 			select {
 			case message := <-result.Messages:
-				if !isName(message.Actor.ID) { // of no container, so nothing can be said about one
+				if !isName(message.Actor.ID) { // not an event of a container
 					continue
 				}
 				if !yield(newEvent(message), nil) {
@@ -94,7 +92,7 @@ func eventOptions(since time.Time) client.EventsListOptions {
 	return options
 }
 
-// newEvent reads Action and Actor alone: the older fields are gone from API 1.52.
+// newEvent uses only Action and Actor, because API 1.52 removed the older fields.
 func newEvent(m events.Message) Event {
 	action, detail, _ := strings.Cut(string(m.Action), ": ")
 	attributes := m.Actor.Attributes
@@ -111,11 +109,11 @@ func newEvent(m events.Message) Event {
 	return e
 }
 
-// number returns 0 for text that is no number: the Engine writes these itself.
+// number parses a number. It returns 0 for invalid text, which the Engine never sends.
 func number(s string) int {
 	n, err := strconv.Atoi(s)
 	if err != nil {
-		return 0 // and not the largest number, which Atoi returns for a larger one
+		return 0 // Atoi returns the largest number for one that is too large; use 0 instead
 	}
 	return n
 }

@@ -33,7 +33,7 @@ func engine(t testing.TB, opts dockerd.Options) (*dockerd.Engine, *dockerapi.Cli
 	return e, c
 }
 
-// subscribe returns what pulls the next event, or fails the test.
+// subscribe returns a function that returns the next event, or fails the test.
 func subscribe(t testing.TB, c *dockerapi.Client, since time.Time) func() dockerapi.Event {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -238,7 +238,7 @@ func TestInspectKeepsOfTheEnvironmentOneVariable(t *testing.T) {
 	}
 }
 
-// answering is an Engine that answers all with one body.
+// answering is an Engine that returns the same body for every request.
 type answering []byte
 
 func (a answering) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
@@ -246,7 +246,7 @@ func (a answering) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(a)
 }
 
-// Each probe is three events; what a person does not see must cost next to nothing.
+// Each health probe sends three events. Users never see them, so they must cost almost nothing.
 func TestEventsOfExecCostNoAllocation(t *testing.T) {
 	const line = `{"status":"exec_start: /p","id":"1","from":"i","Type":"container","Action":"exec_start: /p","Actor":{"ID":"1","Attributes":{"a":"b"}},"scope":"local","time":1,"timeNano":1}` + "\n"
 	storm := strings.Repeat(line, 1000)
@@ -263,7 +263,7 @@ func TestEventsOfExecCostNoAllocation(t *testing.T) {
 	}
 }
 
-// FuzzWithoutExecs holds the stream against a reading line by line.
+// FuzzWithoutExecs compares the filtered stream with a simple line-by-line implementation.
 func FuzzWithoutExecs(f *testing.F) {
 	f.Add([]byte("{\"Action\":\"exec_die\"}\n{\"Action\":\"die\"}\n"), uint16(3))
 	f.Add([]byte("{\"Action\":\"die\",\"Action\":\"exec_x\"}"), uint16(0))
@@ -271,7 +271,7 @@ func FuzzWithoutExecs(f *testing.F) {
 		long := append(bytes.Repeat([]byte("x"), int(pad)), stream...)
 		var want []byte
 		for line := range bytes.Lines(long) {
-			// What stands past the buffer is not looked at.
+			// Only the part of a line that fits the buffer is checked.
 			if _, action, _ := bytes.Cut(line[:min(len(line), 32<<10)], []byte(`"Action":"`)); !bytes.HasPrefix(action, []byte("exec_")) {
 				want = append(want, line...)
 			}
@@ -298,8 +298,7 @@ func FuzzEventsListInspect(f *testing.F) {
 	})
 }
 
-// One event without an end took 1 GB. One of exec, which is dropped, must not keep the
-// stream silent either.
+// An event without an end once took 1 GB. If it is an exec event, which is dropped, it must still end the stream.
 func TestAnEventWithoutAnEndEndsTheStream(t *testing.T) {
 	for _, action := range []string{"start", "exec_create"} {
 		in := strings.NewReader(`{"Action":"` + action + `","x":"` + strings.Repeat("x", 16<<20))
@@ -311,8 +310,8 @@ func TestAnEventWithoutAnEndEndsTheStream(t *testing.T) {
 	}
 }
 
-// The id of a container is 64 hexadecimal digits and its exit code a number of 32 bits
-// (moby api/types/events); what else comes is not about a container, or no code.
+// A container ID is 64 hexadecimal digits, and an exit code is a 32-bit number (moby api/types/events). Anything else
+// is not a container's event, or not an exit code.
 func TestAnEventOfNoContainerIsNone(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Api-Version", "1.41")

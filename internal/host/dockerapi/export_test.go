@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// WithoutExecs is withoutExecs.
+// WithoutExecs exports withoutExecs for tests.
 var WithoutExecs = withoutExecs
 
-// Serving returns a Client whose Engine is the handler, without a socket.
+// Serving returns a Client that calls the handler as its Engine, without a socket.
 func Serving(t *testing.T, handler http.Handler) *Client {
 	t.Helper()
 	c, err := newClient(DefaultHost, time.Minute, roundTripper(func(r *http.Request) (*http.Response, error) {

@@ -9,14 +9,14 @@ import (
 	"muster/test/dockertest"
 )
 
-// realEngine returns this machine's Engine, and a Client of it.
+// realEngine returns this machine's Engine and a Client for it.
 func realEngine(t *testing.T) (dockertest.Docker, *Client) {
 	t.Helper()
 	d := dockertest.Host(t)
 	return d, connect(t, d.Host, 10*time.Second)
 }
 
-// agentContainer starts a container named ecs-agent and removes it at the end.
+// agentContainer starts a container named ecs-agent. The test's cleanup removes it.
 func agentContainer(t *testing.T, d dockertest.Docker, c *Client, tag string, args ...string) string {
 	t.Helper()
 	if _, taken, err := c.AgentContainer(t.Context()); err != nil || taken {
@@ -52,7 +52,7 @@ func TestRealAgentContainerThatExits(t *testing.T) {
 		t.Fatalf("got %v, %v", found, err)
 	}
 	if got.ID != id || got.Image != tag || got.Running || got.Status != "exited" || got.ExitCode != 5 || got.OOMKilled ||
-		got.StartedAt.IsZero() || got.FinishedAt.IsZero() { // Docker may have written the start a moment after the end
+		got.StartedAt.IsZero() || got.FinishedAt.IsZero() { // Docker may record the start slightly later than the end
 		t.Errorf("got %+v", got)
 	}
 }

@@ -12,25 +12,25 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// maxListed bounds what is kept of a list, in bytes. A container with the labels of
-// ECS takes about 700, so that this is room for more than 10,000.
+// maxListed limits the memory for a list, in bytes. A container with the labels of ECS takes about 700 bytes, so more
+// than 10,000 containers fit.
 const maxListed = 8 << 20
 
-// Summary is a container as the list of all shows it.
+// Summary is an entry in the list of containers.
 type Summary struct {
 	ID, Name string
-	Labels   map[string]string // those of ECS; nil if there are none
+	Labels   map[string]string // only the labels of ECS; nil if there are none
 	State    string            // created, running, paused, restarting, removing, exited or dead
 	// Health is "none", starting, healthy or unhealthy. It is empty if the list does not
 	// contain it: in states other than running, before API 1.52.
 	Health  string
-	Created time.Time // to the second
+	Created time.Time // precision: one second
 }
 
-// Running says whether its main process lives; it does while paused.
+// Running reports whether the main process is alive. That includes paused containers.
 func (s Summary) Running() bool { return s.State == "running" || s.State == "paused" }
 
-// size is what it keeps in memory, in bytes, roughly.
+// size returns the approximate memory usage in bytes.
 func (s Summary) size() int {
 	n := len(s.ID) + len(s.Name)
 	for key, value := range s.Labels {
@@ -39,8 +39,7 @@ func (s Summary) size() int {
 	return n
 }
 
-// List lists the containers, also those that do not run if all is true, in one
-// call.
+// List lists the running containers in one call. With all, it includes those that are not running.
 func (c *Client) List(ctx context.Context, all bool) ([]Summary, error) {
 	out, kept := []Summary{}, 0
 	keep := func(s Summary) error {
@@ -60,12 +59,11 @@ func (c *Client) List(ctx context.Context, all bool) ([]Summary, error) {
 	return out, nil
 }
 
-// keepKey is the context key of the function that takes a list's containers.
+// keepKey is the context key of the function that receives the entries of a list.
 type keepKey struct{}
 
-// itemized is the body of a list. It hands the containers to keep one by one and
-// then reads as an empty list: the moby client would keep the text and the
-// containers whole, 150 MB for the 29 MB of 10,000 containers.
+// itemized reads a list from body and passes each container to keep. To the moby client it returns an empty list. The
+// moby client would keep the text and all containers in memory: 150 MB for the 29 MB of 10,000 containers.
 type itemized struct {
 	body io.Reader
 	keep func(Summary) error
@@ -107,8 +105,8 @@ func (l *itemized) readAll() error {
 	return err
 }
 
-// entry is what is read of a container in the list; of its 3 KiB most are ports,
-// mounts and networks.
+// entry holds the fields that are used of a container in the list. Most of an entry's 3 KiB are ports, mounts and
+// networks.
 type entry struct {
 	ID      string `json:"Id"`
 	Names   []string
@@ -127,8 +125,8 @@ func (e entry) summary() Summary {
 	return s
 }
 
-// health takes the health off the end of a status, such as "Up 5 minutes (health:
-// starting)", where there is no field for it.
+// health returns the health field. If there is none, it parses the end of a status such as "Up 5 minutes (health:
+// starting)".
 func (e entry) health() string {
 	if e.Health != nil && e.Health.Status != "" {
 		return string(e.Health.Status)

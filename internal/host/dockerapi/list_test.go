@@ -13,8 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// answeringAll returns a Client whose Engine answers everything with a status and a
-// body.
+// answeringAll returns a Client whose Engine responds to every request with this status and body.
 func answeringAll(t *testing.T, status int, body []byte) *Client {
 	t.Helper()
 	c, err := newClient(DefaultHost, time.Minute, roundTripper(func(r *http.Request) (*http.Response, error) {
@@ -53,8 +52,7 @@ func TestAListThatIsNoneIsAnError(t *testing.T) {
 	}
 }
 
-// FuzzList compares the list that is read entry by entry with one that is decoded
-// whole.
+// FuzzList compares a list that is read entry by entry with one that is decoded as a whole.
 func FuzzList(f *testing.F) {
 	f.Add([]byte(`[{"Id":"a","Names":["/x"],"Labels":{"com.amazonaws.ecs.cluster":"prod","b":"c"},"State":"running","Status":"Up 2 seconds (healthy)","Created":5}]`))
 	f.Add([]byte(`[{"Id":"a","Health":{"Status":"none"}},null,{}] trailing`))

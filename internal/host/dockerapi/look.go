@@ -12,32 +12,31 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// metadataURI is the variable by which the ECS agent tells a container where its
-// task's metadata is (agent/api/container, MetadataURIEnvVarNameV4).
+// metadataURI is the environment variable in which the ECS agent passes a container the URI of its task metadata
+// (agent/api/container, MetadataURIEnvVarNameV4).
 const metadataURI = "ECS_CONTAINER_METADATA_URI_V4"
 
-// Inspection holds the facts about a container that events and the list lack.
+// Inspection holds facts about a container that events and the list do not contain.
 type Inspection struct {
 	ID, Name     string
-	Labels       map[string]string // those of ECS; nil if there are none
-	Running      bool              // and not waiting to be restarted, which Docker calls running too
-	Health       string            // starting, healthy, unhealthy; none without a check. Also of one that no longer runs
-	Checked      bool              // there is a HEALTHCHECK, of the container's or of its image
-	Due          time.Duration     // within which its HEALTHCHECK must have had a result, at the latest
-	OOMKilled    bool              // some process of its was, since it started
-	Error        string            // why its last start failed; empty if it did not
-	ExitCode     int               // of the last exit
-	StopSignal   int               // what stopping begins with
-	RestartCount int               // by Docker's restart policy
+	Labels       map[string]string // only the labels of ECS; nil if there are none
+	Running      bool              // false while it waits for a restart, although Docker calls that running too
+	Health       string            // starting, healthy or unhealthy; none without a health check. An exited container keeps its last health
+	Checked      bool              // the container or its image has a HEALTHCHECK
+	Due          time.Duration     // time after the start by which the HEALTHCHECK must have a result
+	OOMKilled    bool              // the kernel killed a process of the container since its start, because memory ran out
+	Error        string            // why its last start failed; empty if it succeeded
+	ExitCode     int               // exit code of the last run
+	StopSignal   int               // the signal with which a stop begins
+	RestartCount int               // restarts by Docker's restart policy
 	StartedAt    time.Time
 	FinishedAt   time.Time
-	// MetadataURI is where ECS has the metadata of its task, from its environment,
-	// of which nothing else is kept.
+	// MetadataURI is the URI of the task metadata, from the container's environment. No other part of the environment
+	// is kept.
 	MetadataURI string
 }
 
-// Inspect returns one container, by id. It returns false without an error if the
-// container does not exist.
+// Inspect returns one container, by ID. It returns false without an error if the container does not exist.
 func (c *Client) Inspect(ctx context.Context, id string) (Inspection, bool, error) {
 	found, seen, err := c.inspect(ctx, id)
 	if isGone(seen, err) {
@@ -70,14 +69,14 @@ func (c *Client) Inspect(ctx context.Context, id string) (Inspection, bool, erro
 	return out, true, nil
 }
 
-// checked reads a test of NONE as none: it is how an image's check is taken away.
+// checked reports whether there is a health check. The test NONE means that the container disables its image's check.
 func checked(config *container.Config) bool {
 	check := config.Healthcheck
 	return check != nil && len(check.Test) > 0 && check.Test[0] != "NONE"
 }
 
-// due is how long a HEALTHCHECK may say "starting": until the start period is over and
-// all retries have failed. 0 is Docker's default of a setting (moby daemon/health.go).
+// due returns how long a HEALTHCHECK can remain "starting": until the start period is over and all retries have failed.
+// A setting of 0 means Docker's default (moby daemon/health.go).
 func due(config *container.Config) time.Duration {
 	if !checked(config) {
 		return 0
@@ -87,7 +86,7 @@ func due(config *container.Config) time.Duration {
 	return check.StartPeriod + time.Duration(cmp.Or(max(0, check.Retries), 3))*(interval+timeout)
 }
 
-// signal reads SIGQUIT, QUIT and 3. Docker stops with SIGTERM by default.
+// signal parses a signal such as SIGQUIT, QUIT or 3. Docker's default for a stop is SIGTERM.
 func signal(s string) int {
 	n, err := strconv.Atoi(s)
 	switch {

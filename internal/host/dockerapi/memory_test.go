@@ -16,14 +16,14 @@ import (
 	"time"
 )
 
-// childVariable makes this test binary a process that makes one call.
+// childVariable is the environment variable that makes this test binary a process that makes one call.
 const childVariable = "DOCKERAPI_TEST_CALL"
 
-// childResult is what the process prints about its call.
+// childResult is the output of that process.
 type childResult struct {
 	Containers int
 	Err        string
-	PeakMB     int // VmHWM of proc_pid_status(5): the most that was ever resident
+	PeakMB     int // VmHWM of proc_pid_status(5): peak resident memory
 }
 
 func beChild(call string) {
@@ -71,7 +71,7 @@ func (o *childResult) make(c *Client, call string) error {
 	return err
 }
 
-// listed is a container as an ECS instance with Docker 20.10 lists it.
+// listed is a list entry as Docker 20.10 returns it on an ECS instance.
 const listed = `{"Id":"%064d","Names":["/ecs-web-12-web-%020d"],"Image":"123456789012.dkr.ecr.eu-central-1.amazonaws.com/web:1.2.3",` +
 	`"ImageID":"sha256:0f1e","Command":"/docker-entrypoint.sh java","Created":1767323045,"Ports":[%s],"Labels":{` +
 	`"com.amazonaws.ecs.cluster":"production-eu-central-1","com.amazonaws.ecs.container-name":"web",` +
@@ -79,7 +79,7 @@ const listed = `{"Id":"%064d","Names":["/ecs-web-12-web-%020d"],"Image":"1234567
 	`"com.amazonaws.ecs.task-definition-family":"web","com.amazonaws.ecs.task-definition-version":"12"},` +
 	`"State":"running","Status":"Up 2 hours (healthy)","HostConfig":{"NetworkMode":"default"},"NetworkSettings":{"Networks":{}},"Mounts":[]}`
 
-// list writes n such containers, about 3 KiB each, until the other side has left.
+// list writes n such containers, about 3 KiB each, or stops when the client disconnects.
 func list(w io.Writer, n int) {
 	port := `{"IP":"0.0.0.0","PrivatePort":8080,"PublicPort":32768,"Type":"tcp"},`
 	ports := strings.TrimSuffix(strings.Repeat(port, 30), ",")
@@ -91,7 +91,7 @@ func list(w io.Writer, n int) {
 	_, _ = io.WriteString(w, "]")
 }
 
-// endless writes text until the other side has left, 1 GiB at most.
+// endless writes up to 1 GiB of text, or stops when the client disconnects.
 func endless(w io.Writer, before string) {
 	_, err := io.WriteString(w, before)
 	text := bytes.Repeat([]byte("x"), 1<<20)
@@ -100,14 +100,14 @@ func endless(w io.Writer, before string) {
 	}
 }
 
-// raceDetector reports whether this binary was built with it.
+// raceDetector reports whether this binary was built with the race detector.
 func raceDetector() bool {
 	info, ok := debug.ReadBuildInfo()
 	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
-// The agent's unit has MemoryMax=128M. One event without an end took 1 GB, and a list
-// of 29 MB took 150 MB.
+// The agent's unit has MemoryMax=128M. Before the limits, an event without an end took 1 GB, and a list of 29 MB took
+// 150 MB.
 func TestWhateverTheEngineSendsTakesLittleMemory(t *testing.T) {
 	if raceDetector() {
 		t.Skip("the race detector multiplies memory")

@@ -21,40 +21,38 @@ import (
 	"muster/internal/file/jsonfile"
 )
 
-// Bounds of a Proxy. Its only client is muster-agent, which holds one event stream
-// and makes a few short calls beside it.
+// Limits of a Proxy. Its only client is muster-agent, which keeps one event stream open and makes a few short calls.
 const (
 	maxConns      = 32
 	maxHeader     = 8 << 10          // bytes of a request, which has no body; net/http adds 4 KiB
-	headerTimeout = 5 * time.Second  // to send a request
-	writeTimeout  = 30 * time.Second // to take a part of an answer
-	refusalPause  = 10 * time.Second // between two log lines about refused requests
+	headerTimeout = 5 * time.Second  // for the request header
+	writeTimeout  = 30 * time.Second // for each write of a response
+	refusalPause  = 10 * time.Second // between two log lines about rejected requests
 )
 
-// errorHeader carries why the Engine gave no answer to a Client behind a Proxy: one
-// of the causes, a space, and the error. A HEAD request gets no body to read it from.
+// errorHeader tells a Client behind a Proxy why the Engine did not respond: one of the causes, a space, and the error.
+// It is a header because the response to a HEAD request has no body.
 const errorHeader = "Muster-Docker-Error"
 
-// aliveHeader asks a Proxy for a 102 ahead of the answer, by which a Client can tell an
-// Engine that hangs from a Proxy that does.
+// aliveHeader asks a Proxy to send an informational 102 response before the final one. Without the 102, a Client knows
+// that the Proxy hangs and not the Engine.
 const aliveHeader = "Muster-Alive"
 
-// causes are the errors that keep their identity on the way through a Proxy.
+// causes maps names in errorHeader to the errors that a Proxy passes on.
 var causes = map[string]error{"not-running": ErrNotRunning, "hung": ErrHung, "denied": ErrDenied, "unknown": ErrUnknown}
 
-// Proxy passes to a Docker Engine the requests that readOnly lets through, so that
-// its clients need no right to open the Engine's own socket. Every other request is
-// answered with 403 and logged. One connection carries one request.
+// Proxy passes the requests that readOnly allows to a Docker Engine, so that its clients need no permission to open the
+// Engine's own socket. It rejects and logs every other request, with status 403. Each connection carries one request.
 type Proxy struct {
 	host    string
 	engine  *httputil.ReverseProxy
 	log     *slog.Logger
 	mu      sync.Mutex
-	logged  time.Time // the last refusal that was logged
-	skipped int       // refusals since then
+	logged  time.Time // time of the last logged refusal
+	skipped int       // refusals since then that were not logged
 }
 
-// NewProxy returns a Proxy for host, which has the form that New takes.
+// NewProxy returns a Proxy for host, in the form that New accepts.
 func NewProxy(host string, log *slog.Logger) (*Proxy, error) {
 	transport, err := dialOnly(host)
 	if err != nil {
@@ -68,15 +66,14 @@ func newProxy(host string, transport http.RoundTripper, logger *slog.Logger) *Pr
 	p.engine = &httputil.ReverseProxy{
 		Rewrite:       rewrite,
 		Transport:     readOnly{transport},
-		FlushInterval: -1, // an event must not wait for the next one
+		FlushInterval: -1, // pass each event on at once, without waiting for the next one
 		ErrorHandler:  p.failed,
-		ErrorLog:      log.New(io.Discard, "", 0), // each client that leaves an event stream
+		ErrorLog:      log.New(io.Discard, "", 0), // net/http logs each client that closes an event stream
 	}
 	return p
 }
 
-// rewrite makes the Engine's request anew: of the client's it keeps the method, the
-// path and the query, and none of the headers.
+// rewrite builds the request for the Engine from the client's method, path and query. It drops all headers.
 func rewrite(r *httputil.ProxyRequest) {
 	r.Out.URL = &url.URL{Scheme: "http", Host: "docker", Path: r.In.URL.Path, RawQuery: r.Out.URL.RawQuery}
 	r.Out.Host = "docker"
@@ -87,7 +84,7 @@ func rewrite(r *httputil.ProxyRequest) {
 func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 	server := &http.Server{
 		Handler: p, ReadHeaderTimeout: headerTimeout, MaxHeaderBytes: maxHeader,
-		DisableGeneralOptionsHandler: true, // net/http would answer OPTIONS * by itself
+		DisableGeneralOptionsHandler: true, // otherwise net/http answers OPTIONS * itself
 		ErrorLog:                     slog.NewLogLogger(p.log.Handler(), slog.LevelError),
 	}
 	server.SetKeepAlivesEnabled(false)
@@ -109,7 +106,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		path, _, _ := strings.Cut(r.RequestURI, "?")
 		text := fmt.Sprintf("refused %.20q %.200q: %s", r.Method, path, why)
 		p.logRefusal(text)
-		// net/http reads on for the end of a body, at whatever pace it comes.
+		// net/http keeps reading the request body until its end, however slowly it arrives. The deadline stops that.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(time.Second))
 		sendError(w, http.StatusForbidden, "muster docker-proxy "+text)
 		return
@@ -120,7 +117,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.engine.ServeHTTP(w, r)
 }
 
-// logRefusal logs at most one refusal each refusalPause.
+// logRefusal logs at most one refusal per refusalPause.
 func (p *Proxy) logRefusal(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -133,7 +130,7 @@ func (p *Proxy) logRefusal(text string) {
 	p.logged, p.skipped = now, 0
 }
 
-// failed answers a request that the Engine did not answer.
+// failed sends an error response for a request to which the Engine did not respond.
 func (p *Proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
 	err = reason(r.Context(), exchange{err: err}, err)
 	for name, cause := range causes {
@@ -144,8 +141,7 @@ func (p *Proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
 	sendError(w, http.StatusBadGateway, fmt.Sprintf("muster docker-proxy asked the Docker Engine at %s: %v", p.host, err))
 }
 
-// sendError writes an error in the shape of the Engine API (moby api/types/common,
-// ErrorResponse).
+// sendError sends an error in the format of the Engine API (moby api/types/common, ErrorResponse).
 func sendError(w http.ResponseWriter, status int, message string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
@@ -153,8 +149,8 @@ func sendError(w http.ResponseWriter, status int, message string) {
 	_, _ = w.Write(body)
 }
 
-// limited holds at most as many connections at once as there are slots; more of them
-// wait in the socket's backlog.
+// limited is a listener that limits the number of open connections to the size of slots. Further connections wait in
+// the socket's backlog.
 type limited struct {
 	net.Listener
 	slots chan struct{}
@@ -176,8 +172,8 @@ func (b *limited) Accept() (net.Conn, error) {
 	return &limitedConn{Conn: conn, release: sync.OnceFunc(func() { <-b.slots })}, nil
 }
 
-// limitedConn ends with a client that no longer takes what it asked for. A deadline
-// for the whole answer would end event streams.
+// limitedConn fails a write that the client does not read within writeTimeout. A deadline for the whole response would
+// break event streams.
 type limitedConn struct {
 	net.Conn
 	release func()
@@ -197,17 +193,17 @@ func (c *limitedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// behindProxy is the transport of a Client that asks through a Proxy.
+// behindProxy is the transport of a Client whose requests go through a Proxy.
 type behindProxy struct {
 	next http.RoundTripper
 }
 
-// RoundTrip implements http.RoundTripper. What the Proxy could not do is an error, as
-// it is without a Proxy.
+// RoundTrip implements http.RoundTripper. A failure that the Proxy reports becomes an error, as it would be without a
+// Proxy.
 func (t behindProxy) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	if err := ctx.Err(); err != nil {
-		return nil, err // and nothing was learned about the Proxy
+		return nil, err // the Proxy was not contacted
 	}
 	var heard atomic.Bool
 	trace := &httptrace.ClientTrace{Got1xxResponse: func(int, textproto.MIMEHeader) error { heard.Store(true); return nil }}
@@ -231,7 +227,7 @@ func (t behindProxy) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp.Body.Close()
 	err = fmt.Errorf("%w: %s", cause, text)
-	if errors.Is(cause, ErrDenied) || errors.Is(cause, ErrUnknown) { // which says nothing about the Engine
+	if errors.Is(cause, ErrDenied) || errors.Is(cause, ErrUnknown) { // the state of the Engine is unknown
 		err = fmt.Errorf("%w: %w", ErrProxy, err)
 	}
 	return nil, err

@@ -20,14 +20,14 @@ import (
 	"muster/test/observe"
 )
 
-// behindProxy is a Client that asks host through a Proxy, and what stops the Proxy.
+// behindProxy returns a Client that reaches host through a Proxy, and a function that stops the Proxy.
 func behindProxy(t *testing.T, host string, timeout time.Duration) (c *dockerapi.Client, stop func()) {
 	t.Helper()
 	p, err := dockerapi.NewProxy(host, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("/tmp", "muster") // short enough for a socket
+	dir, err := os.MkdirTemp("/tmp", "muster") // short enough for a socket path
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func behindProxy(t *testing.T, host string, timeout time.Duration) (c *dockerapi
 	return c, stop
 }
 
-// 3 KiB is what an entry of the list takes on an ECS instance.
+// An entry of the list takes 3 KiB on an ECS instance.
 func TestTheProxyPassesALongListWhole(t *testing.T) {
 	const containers = 3000
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -97,8 +97,7 @@ func TestAClientBehindTheProxySeesWhatTheEngineSays(t *testing.T) {
 	}
 }
 
-// Each event arrives before the next one happens, and the Engine's stream ends with
-// its client.
+// Each event must arrive before the next one happens. The Engine's stream must end when the client disconnects.
 func TestEventsPassTheProxyOneByOne(t *testing.T) {
 	e, _ := engine(t, dockerd.Options{})
 	c, _ := behindProxy(t, e.Host(), time.Minute)
@@ -120,7 +119,7 @@ func TestEventsPassTheProxyOneByOne(t *testing.T) {
 		seen = append(seen, event.Action)
 		switch event.Action {
 		case dockerapi.ActionStart:
-			e.Storm(id, 3, true) // of exec, which nobody sees
+			e.Storm(id, 3, true) // exec events, which are dropped
 			e.OOM(id)
 		case dockerapi.ActionOOM:
 			e.Die(id, 137)
@@ -199,7 +198,7 @@ func TestADockerThatRestartsIsFollowedThroughTheProxy(t *testing.T) {
 	}
 }
 
-// That the proxy is away says nothing about Docker.
+// A Proxy that is not running says nothing about Docker.
 func TestAProxyThatIsNotThereIsNotADockerThatIsAway(t *testing.T) {
 	e, _ := engine(t, dockerd.Options{})
 	c, stop := behindProxy(t, e.Host(), time.Minute)
@@ -208,7 +207,7 @@ func TestAProxyThatIsNotThereIsNotADockerThatIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	hung := filepath.Join(t.TempDir(), "s")
-	l, err := net.Listen("unix", hung) // takes connections into its backlog
+	l, err := net.Listen("unix", hung) // the kernel accepts connections into the backlog
 	if err != nil {
 		t.Fatal(err)
 	}

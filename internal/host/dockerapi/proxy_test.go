@@ -24,8 +24,8 @@ import (
 	"time"
 )
 
-// recorder is an Engine that keeps every byte it is sent, a string a connection, and
-// answers each connection once.
+// recorder is an Engine that records every received byte, one string per connection, and responds once on each
+// connection.
 type recorder struct {
 	answer string
 
@@ -53,7 +53,7 @@ func (r *recorder) serve(t testing.TB) (host string) {
 	return "unix://" + l.Addr().String()
 }
 
-// take reads to the end of the header, answers, and reads what follows it.
+// take reads a request header, responds, and then reads what follows.
 func (r *recorder) take(conn net.Conn) {
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(time.Minute))
@@ -65,7 +65,7 @@ func (r *recorder) take(conn net.Conn) {
 			break
 		}
 	}
-	r.mu.Lock() // before the client can have the answer
+	r.mu.Lock() // before the client can receive the response
 	defer r.mu.Unlock()
 	io.WriteString(conn, r.answer)
 	_ = conn.(*net.UnixConn).CloseWrite()
@@ -92,7 +92,7 @@ func listen(t testing.TB) net.Listener {
 	return l
 }
 
-// through starts a Proxy in front of host and returns its socket.
+// through starts a Proxy for host and returns its socket.
 func through(t testing.TB, host string, out io.Writer) string {
 	t.Helper()
 	p, err := NewProxy(host, slog.New(slog.NewTextHandler(out, nil)))
@@ -112,9 +112,8 @@ func through(t testing.TB, host string, out io.Writer) string {
 	return l.Addr().String()
 }
 
-// exchangeRaw writes bytes to a socket and returns everything that comes back. It ends
-// its side at once only if that is what the server waits for: to net/http, a client
-// that does so has left.
+// exchangeRaw writes bytes to a socket and returns the whole response. It closes its writing side early only if the
+// server waits for that, because net/http treats a client that does so as disconnected.
 func exchangeRaw(t testing.TB, path, request string) string {
 	t.Helper()
 	conn, err := net.Dial("unix", path)
@@ -123,7 +122,7 @@ func exchangeRaw(t testing.TB, path, request string) string {
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(time.Minute))
-	_, _ = io.WriteString(conn, request) // a server that has refused may have closed
+	_, _ = io.WriteString(conn, request) // a server that rejects the request may have closed the connection
 	in := bufio.NewReader(conn)
 	if strings.Contains(request, "\n\n") || strings.Contains(request, "\n\r\n") {
 		_, _ = in.Peek(1)
@@ -133,7 +132,7 @@ func exchangeRaw(t testing.TB, path, request string) string {
 	return string(answer)
 }
 
-// passed is the only form in which a request may reach the Engine.
+// passed matches the only form of request that may reach the Engine.
 var passed = regexp.MustCompile(`^(GET|HEAD) (/v\d+\.\d+)?/(_ping|version|info|events|containers/json|containers/[a-zA-Z0-9][a-zA-Z0-9_.-]*/json)(\?[^\x00-\x20\x7f]*)? HTTP/1\.1\r\n` +
 	`Host: docker\r\nUser-Agent: muster-docker-proxy\r\nConnection: close\r\n\r\n$`)
 
@@ -161,7 +160,7 @@ func TestTheProxyRefusesEverythingElse(t *testing.T) {
 	for _, line := range notReading() {
 		method, target, _ := strings.Cut(line, " ")
 		answer := exchangeRaw(t, path, method+" "+target+" HTTP/1.1\r\nHost: docker\r\n\r\n")
-		// What is no HTTP, such as a target without a slash, net/http answers itself.
+		// net/http itself responds to a request that is not HTTP, such as one whose target has no slash.
 		if !strings.HasPrefix(answer, "HTTP/1.1 403 ") && !strings.HasPrefix(answer, "HTTP/1.1 400 ") {
 			t.Errorf("%s: %q", line, answer)
 		}
@@ -176,7 +175,7 @@ func TestTheProxyRefusesRequestsInDisguise(t *testing.T) {
 	for name, c := range map[string]struct {
 		request string
 		status  string
-		passes  int // requests that reach the Engine: the first alone
+		passes  int // number of requests that reach the Engine; only the first can
 	}{
 		"body":                         {"GET /info HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}", "403", 0},
 		"no body, but a length":        {"GET /info HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", "403", 0},
@@ -238,8 +237,7 @@ func TestTheProxyRefusesRequestsInDisguise(t *testing.T) {
 	}
 }
 
-// A refusal has the shape of Docker's errors, and is logged without flooding the
-// journal or forging a line in it.
+// A refusal has the format of Docker's errors. Logging it must not flood the journal or forge a line in it.
 func TestTheProxyReportsRefusals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
@@ -273,7 +271,7 @@ func TestTheProxyReportsRefusals(t *testing.T) {
 	})
 }
 
-// pipes is a listener in memory, so that time is the test's.
+// pipes is a listener in memory, so that the test controls the time.
 type pipes struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -366,14 +364,14 @@ func TestTheProxyHoldsNoMoreConnectionsThanItsBound(t *testing.T) {
 		if n := open.Load(); n != maxConns {
 			t.Errorf("%d at once, want %d", n, maxConns)
 		}
-		for range maxConns { // those that leave make room for those that wait
+		for range maxConns { // each closed connection makes room for a waiting one
 			(<-conns).Close()
 		}
 		synctest.Wait()
 		if n := open.Load(); n != maxConns {
 			t.Errorf("%d at once after as many left, want %d", n, maxConns)
 		}
-		// The end of the test stops a proxy that is full.
+		// The end of the test stops a Proxy whose connections are all in use.
 	})
 }
 
@@ -399,8 +397,8 @@ func TestTheProxyDoesNotLetTheEngineTakeOverAConnection(t *testing.T) {
 	}
 }
 
-// FuzzProxy writes any bytes to the Proxy's socket. What reaches the Engine on a
-// connection is byte for byte one request of the form that only reads.
+// FuzzProxy writes arbitrary bytes to the Proxy's socket. On each connection the Engine must receive either nothing or,
+// byte for byte, one read request.
 func FuzzProxy(f *testing.F) {
 	for _, seed := range []string{
 		"GET /info HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -425,8 +423,8 @@ func FuzzProxy(f *testing.F) {
 	})
 }
 
-// What the proxy itself lacks says nothing about the Engine. The errors are those that
-// net.Dial makes of connect(2) and socket(2).
+// A resource that the Proxy lacks says nothing about the Engine. The errors are those that net.Dial returns for
+// failures of connect(2) and socket(2).
 func TestWhatTheProxyLacksIsNotTheEngines(t *testing.T) {
 	for errno, c := range map[syscall.Errno]struct {
 		is   []error
@@ -441,7 +439,7 @@ func TestWhatTheProxyLacksIsNotTheEngines(t *testing.T) {
 		client, err := newClient(DefaultHost, time.Minute, behindProxy{roundTripper(func(r *http.Request) (*http.Response, error) {
 			w := httptest.NewRecorder()
 			r.RequestURI = r.URL.Path
-			r.Header.Del(aliveHeader) // a recorder takes the 102 for the answer
+			r.Header.Del(aliveHeader) // the recorder would take the 102 for the final response
 			p.ServeHTTP(w, r)
 			return w.Result(), nil
 		})})

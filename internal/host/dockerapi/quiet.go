@@ -8,19 +8,18 @@ import (
 	"io"
 )
 
-// eventBuffer holds one event as it is sent, in bytes; a longer one is passed on
-// in parts.
+// eventBuffer is the size in bytes of a buffer that holds a typical event. A longer event is passed on in parts.
 const eventBuffer = 32 << 10
 
 var errEndlessEvent = fmt.Errorf("an event has more than %d MiB, the most that muster reads", maxObject>>20)
 
-// execless is a stream of events, a JSON object a line, without those of exec.
-// Each health probe is three of them; dropped here they cost no allocation.
+// execless filters a stream of events, one JSON object per line, and drops the events of exec. Each health probe sends
+// three of them. Dropping them here needs no allocation.
 type execless struct {
 	in   *bufio.Reader
-	rest []byte // of the line that is being read
-	long bool   // the next slice goes on with a line that passed
-	size int    // of that line so far
+	rest []byte // part of the current line that Read has not returned yet
+	long bool   // the next slice continues a line that is passed on
+	size int    // bytes of the current line so far
 }
 
 func withoutExecs(stream io.Reader) io.Reader {
@@ -52,8 +51,7 @@ func (x *execless) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// skip drops what is left of a line, if there is more of it. It reports whether the
-// line has an end within the bound.
+// skip discards the rest of a line if more is true. It returns false if the line exceeds maxObject.
 func (x *execless) skip(more bool) bool {
 	for size := eventBuffer; more; {
 		part, err := x.in.ReadSlice('\n')
@@ -65,8 +63,8 @@ func (x *execless) skip(more bool) bool {
 	return true
 }
 
-// isExec looks at the first Action: the event's own stands before its actor, whose
-// labels may have any name (moby api/types/events, Message).
+// isExec checks the first Action. The event's own action comes before its actor, whose labels can have any name (moby
+// api/types/events, Message).
 func isExec(line []byte) bool {
 	_, action, _ := bytes.Cut(line, []byte(`"Action":"`))
 	return bytes.HasPrefix(action, []byte("exec_"))

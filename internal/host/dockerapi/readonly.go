@@ -9,24 +9,22 @@ import (
 	"strings"
 )
 
-// maxObject bounds what the Engine says about one container, in bytes: an event, an
-// entry of the list, an inspection. Most take a few KiB. The largest part may be an
-// environment, which execve(2) bounds: 2 MiB, a quarter of the usual stack. A list
-// or a stream of events may have any length: it is never kept whole.
+// maxObject limits the size in bytes of an object from the Engine: an event, a list entry, an inspection. Most have a
+// few KiB. The largest part can be the environment, which execve(2) limits to 2 MiB, a quarter of the usual stack. A
+// list or an event stream can have any length, because it is never kept as a whole.
 const maxObject = 4 << 20
 
-// readOnly refuses every request but GET and HEAD on ping, version, info,
-// events, the list of containers and the inspection of one. It refuses before
-// anything is dialled.
+// readOnly rejects every request except GET and HEAD for ping, version, info, events, the list of containers and the
+// inspection of a container. It rejects a request before it dials.
 type readOnly struct {
 	next http.RoundTripper
 }
 
 var errTakenOver = errors.New("the Docker Engine wants to take over the connection")
 
-// exchange is what the transport saw of the last request of a call.
+// exchange holds the result of a call's last request, as recorded by the transport.
 type exchange struct {
-	status int // 0 without an answer
+	status int // 0 if there was no response
 	err    error
 }
 
@@ -46,7 +44,7 @@ func (t readOnly) RoundTrip(req *http.Request) (*http.Response, error) {
 	if seen == nil {
 		seen = new(exchange)
 	}
-	if !late || seen.err == nil { // a second try after the end of the time tells nothing new
+	if !late || seen.err == nil { // a retry after the deadline adds no information
 		*seen = exchange{err: err}
 	}
 	if err != nil {
@@ -65,23 +63,23 @@ func (t readOnly) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// bound returns the body of an answer so that reading it takes little memory.
+// bound wraps the body of a response so that reading it needs little memory.
 func bound(req *http.Request, resp *http.Response) io.Reader {
 	keep, keeps := req.Context().Value(keepKey{}).(func(Summary) error)
 	switch {
-	case resp.StatusCode >= http.StatusBadRequest: // the moby client reads its body as a message
+	case resp.StatusCode >= http.StatusBadRequest: // the moby client reads the body as a message
 	case strings.HasSuffix(req.URL.Path, "/events"):
 		return withoutExecs(resp.Body)
 	case strings.HasSuffix(req.URL.Path, "/containers/json") && keeps:
 		return &itemized{body: resp.Body, keep: keep}
-	case strings.HasSuffix(req.URL.Path, "/containers/json"): // a Proxy's, which keeps none of it
+	case strings.HasSuffix(req.URL.Path, "/containers/json"): // a Proxy passes the list on without keeping it
 		return resp.Body
 	}
 	return &bounded{in: resp.Body, what: "the answer", left: maxObject}
 }
 
-// bounded fails at the first byte past left. io.LimitReader would end there, as
-// if the answer were complete.
+// bounded returns an error at the first byte beyond left. io.LimitReader would end there, and the response would look
+// complete.
 type bounded struct {
 	in   io.Reader
 	what string
@@ -97,7 +95,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// refusal says why a request does not pass; "" lets it pass.
+// refusal returns why a request is rejected, or "" if it is allowed.
 func refusal(req *http.Request) string {
 	switch {
 	case req.Method != http.MethodGet && req.Method != http.MethodHead:
@@ -116,14 +114,13 @@ func refusal(req *http.Request) string {
 	return ""
 }
 
-// isTrue reads a boolean as the Engine does (moby, BoolValue).
+// isTrue parses a boolean as the Engine does (moby, BoolValue).
 func isTrue(s string) bool {
 	return !slices.Contains([]string{"", "0", "no", "false", "none"}, strings.ToLower(strings.TrimSpace(s)))
 }
 
-// hijacks compares without regard to case: net/http canonicalises a key only
-// when it is set through Header's methods. A server sees the header Connection of
-// ordinary clients too, which says close or keep-alive.
+// hijacks ignores case, because net/http canonicalizes only keys that are set with Header's methods. Connection is
+// allowed with the values close and keep-alive, which ordinary clients send.
 func hijacks(header http.Header) bool {
 	for key, values := range header {
 		switch strings.ToLower(key) {
@@ -138,8 +135,7 @@ func hijacks(header http.Header) bool {
 	return false
 }
 
-// readable matches the paths of the Engine API that only read, with or without
-// a version in front.
+// readable matches the read-only paths of the Engine API, with or without a version.
 func readable(path string) bool {
 	path, ok := strings.CutPrefix(path, "/")
 	if !ok {
@@ -157,7 +153,7 @@ func readable(path string) bool {
 	return ok && inspect && isName(name)
 }
 
-// isVersion matches v1.41.
+// isVersion matches versions such as v1.41.
 func isVersion(s string) bool {
 	s, v := strings.CutPrefix(s, "v")
 	major, minor, dot := strings.Cut(s, ".")

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// wire counts what gets past the guard.
+// wire counts the requests that pass the guard.
 type wire struct{ sent []string }
 
 func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -21,7 +21,7 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 
 const id = "0123456789ab"
 
-// reading are the paths that pass with GET and HEAD.
+// reading returns the paths that are allowed with GET and HEAD.
 func reading() []string {
 	return []string{
 		"/_ping",
@@ -58,7 +58,7 @@ func TestReadingPasses(t *testing.T) {
 	}
 }
 
-// notReading are request lines that must not reach an Engine.
+// notReading returns request lines that must not reach an Engine.
 func notReading() []string {
 	return []string{
 		"POST /containers/create",
@@ -211,8 +211,8 @@ func TestPlainPathDoesNotExcuseTheRest(t *testing.T) {
 	}
 }
 
-// A list and a stream of events may have any length: a Client keeps what it needs of
-// them, and a Proxy nothing.
+// A list or an event stream can have any length. A Client keeps only the parts that it needs, and a Proxy keeps
+// nothing.
 func TestAnswersAreBoundedButListsAndEventsAreNot(t *testing.T) {
 	for target, bounded := range map[string]bool{"/info": true, "/v1.41/containers/0123/json": true, "/v1.41/containers/json": false, "/v1.41/events": false} {
 		endless := roundTripper(func(req *http.Request) (*http.Response, error) {
@@ -238,7 +238,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// lines are empty lines without an end.
+// lines is an endless stream of empty lines.
 type lines struct{}
 
 func (lines) Read(p []byte) (int, error) {
@@ -248,8 +248,8 @@ func (lines) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// FuzzTransport holds what passes against a second statement of the rule, on
-// the path as the Engine would understand it.
+// FuzzTransport compares the guard with a second implementation of the rule, applied to the path as the Engine parses
+// it.
 func FuzzTransport(f *testing.F) {
 	for _, target := range []string{"/info", "/v1.41/containers/json?all=1", "/containers/a/json", "/containers/..%2f/json", "/v1.41/containers/a/archive?path=/"} {
 		f.Add("GET", target, "")

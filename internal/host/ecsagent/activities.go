@@ -109,7 +109,7 @@ var activities = []activity{
 	}},
 }
 
-// mentions lists parts of an error that name the failed step where the message does not.
+// mentions lists texts in an error that identify the failed step if the message does not.
 var mentions = []activity{
 	{effect: Registration, action: "ecs:RegisterContainerInstance", prefixes: []string{
 		"registercontainerinstance",

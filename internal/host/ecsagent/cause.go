@@ -26,12 +26,13 @@ type rule struct {
 	source string
 	signs  []string // patterns, at least one of which must match
 	not    []string // patterns, none of which may match
-	// general marks signs that also appear in lines about a task, its registry or its role. The rule applies only if the
-	// line names a step done for the instance.
+	// general is true if the signs also appear in lines about a task, its registry or its role. The rule then applies
+	// only if the line names a step that the agent performs for the instance.
 	general bool
-	// info makes the rule apply to messages logged at info or warn.
+	// info makes the rule also apply to messages that are logged at info or warn.
 	info bool
-	// bare marks a message that lacks a detail. A slightly older line of the same cause that has the detail replaces it.
+	// bare is true if the message lacks a detail. If a slightly older line with the same cause has the detail, that
+	// line is used instead.
 	bare bool
 	// same names two captured values that must be equal.
 	same    [2]string
@@ -86,7 +87,7 @@ func diagnose(text string, step activity, info bool) (compiledRule, map[string]s
 	return compiledRule{}, nil, false
 }
 
-// facts returns the values available to every rule: the denied action, its role, and the endpoint of the connection.
+// facts returns the values that every rule can use: the denied action, its role, and the endpoint of the connection.
 func facts(text, low string, step activity) map[string]string {
 	values := map[string]string{
 		"action": deniedAction(text, step.action),
@@ -147,7 +148,7 @@ func (r compiledRule) cause(values map[string]string) Cause {
 	for name, value := range values {
 		safe[name] = value
 		if strings.Trim(value, pasteable) != "" || value == "" {
-			safe[name] = "NAME" // never put arbitrary log text into a command
+			safe[name] = "NAME" // arbitrary log text must not become part of a command
 		}
 	}
 	to := fix.Fix{Text: expand(r.do, values)}
@@ -158,10 +159,10 @@ func (r compiledRule) cause(values map[string]string) Cause {
 	return Cause{ID: r.id, Summary: cut(summary, maxSummary), Fix: to, Confirm: r.confirm}
 }
 
-// pasteable lists the characters allowed in a value inside a command.
+// pasteable lists the characters that are allowed in a value inside a command.
 const pasteable = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._/:@-"
 
-// unknown quotes an error that matches no rule. The full message is the evidence.
+// unknown returns the cause for an error that matches no rule. It quotes the error. The full message is the evidence.
 func unknown(text string, values map[string]string) Cause {
 	const prefix = ` logged an error: "`
 	quoted := values["who"] + prefix + cut(strings.TrimRight(text, "."), maxSummary-len(values["who"]+prefix)-1) + `"`

@@ -22,7 +22,7 @@ type Checkpoint struct {
 	AgentVersion         string
 }
 
-// ErrMoving reports that the agent committed while its file was being read.
+// ErrMoving means that the agent wrote to its file while it was being read.
 var ErrMoving = errors.New("the ECS agent is writing it; try again")
 
 // ReadCheckpoint reads the agent's checkpoint, usually /var/lib/ecs/data/agent.db. It takes no lock, so it works while

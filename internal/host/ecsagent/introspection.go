@@ -46,9 +46,9 @@ type Introspection struct {
 	hc   *http.Client
 }
 
-// NewIntrospection returns a client of the agent at baseURL; empty means DefaultIntrospectionURL. hc controls retries
-// and must not use a proxy (net/http never does for loopback); nil means LocalClient(5s). Redirects are not followed,
-// because no agent sends one.
+// NewIntrospection returns a client of the agent at baseURL. An empty baseURL means DefaultIntrospectionURL. hc
+// controls retries and must not use a proxy (net/http never does for loopback). A nil hc means LocalClient(5s).
+// Redirects are not followed, because no agent sends one.
 func NewIntrospection(baseURL string, hc *http.Client) *Introspection {
 	if baseURL == "" {
 		baseURL = DefaultIntrospectionURL

@@ -23,6 +23,9 @@ type entry struct {
 	task  bool   // the line names a task or one of its containers
 	init  bool   // the line is from ecs-init.log
 	old   bool   // in the format before 1.30, in which a message can continue on further lines
+	// fields holds all fields of the line. It is nil for the format before 1.30.
+	fields map[string]string
+	tail   string // for that format: the unparsed text after the message
 }
 
 // parseLine reads all formats of the agent and ecs-init: logfmt and JSON (ECS_LOG_OUTPUT_FORMAT,
@@ -42,7 +45,8 @@ func parseLine(line []byte) (entry, bool) {
 		parseLogfmt(string(line), fields)
 	}
 	at, err := time.Parse(time.RFC3339, fields["time"])
-	e := entry{level: fields["level"], time: at, msg: fields["msg"], err: fields["error"], arn: fields["instanceArn"]}
+	e := entry{level: fields["level"], time: at, msg: fields["msg"], err: fields["error"], arn: fields["instanceArn"],
+		fields: fields}
 	e.url = fields["url"] + fields["URL"]
 	for _, key := range []string{"task", "taskARN", "taskArn", "container", "containerName"} {
 		e.task = e.task || fields[key] != ""
@@ -65,7 +69,7 @@ func parseOld(line string) (entry, bool) {
 		return entry{}, false
 	}
 	if head, tail, ok := strings.Cut(msg, ` module="`); ok {
-		e.msg = strings.TrimRight(head, " ")
+		e.msg, e.tail = strings.TrimRight(head, " "), tail
 		e.task = strings.Contains(tail, ` task="`) || strings.Contains(tail, ` container="`)
 		if _, reason, ok := strings.Cut(tail, ` err="`); ok {
 			e.err = reason
@@ -74,7 +78,7 @@ func parseOld(line string) (entry, bool) {
 	return e, true
 }
 
-// with appends the continuation lines of an entry in the old format.
+// with returns the entry with its continuation lines, which only the old format has.
 func (e entry) with(more []string) entry {
 	if !e.old || len(more) == 0 {
 		return e
@@ -190,7 +194,7 @@ func truncate(text string) string {
 // isError reports whether the entry has the level error or critical.
 func (e entry) isError() bool { return e.level == "error" || e.level == "critical" }
 
-// exitCode parses ecs-init's "Agent exited with code N" (ecs-init/engine/engine.go).
+// exitCode parses ecs-init's line "Agent exited with code N" (ecs-init/engine/engine.go).
 func (e entry) exitCode() (int, bool) {
 	digits, ok := strings.CutPrefix(e.msg, "Agent exited with code ")
 	code, err := strconv.Atoi(digits)

@@ -21,9 +21,9 @@ type Options struct {
 	Docker bool
 	// HidesSuccess means that the log level drops info lines, such as a registration. See the function of the same name.
 	HidesSuccess bool
-	// Now is the current time; zero means time.Now().
+	// Now is the current time. The zero time means time.Now().
 	Now time.Time
-	// Name is the file name of the agent's log; empty means ecs-agent.log.
+	// Name is the file name of the agent's log. An empty name means ecs-agent.log.
 	Name string
 }
 

@@ -1,6 +1,6 @@
 package ecsagent
 
-// diskRules come first, because a full disk is the cause of any other error in the same line.
+// diskRules come first. If a line reports a full disk, the disk is also the cause of any other error in that line.
 var diskRules = []rule{
 	{
 		id:     "agent-disk-full",

@@ -2,17 +2,17 @@ package ecsagent
 
 import "muster/internal/base/cluster"
 
-// Standing is where the ECS agent is registered, compared with where it should be.
+// Standing is the result of comparing the agent's registration with the wanted cluster.
 type Standing int
 
-// The standings.
+// Standings.
 const (
 	NotRegistered Standing = iota // it has no container instance ARN
 	Elsewhere                     // in another cluster
 	Registered                    // in the wanted cluster, or in any if none is wanted
 )
 
-// In compares with the wanted cluster, a name or an ARN; empty if none is wanted.
+// In compares the registration with the wanted cluster, which is a name or an ARN. An empty one accepts any cluster.
 func (m Metadata) In(wanted string) Standing {
 	switch {
 	case m.ContainerInstanceARN == "":

@@ -102,7 +102,8 @@ func rank(suffix string) int {
 	return n
 }
 
-// lineNumber counts from 1. It returns 0 if the line is too far down to count or no longer exists.
+// lineNumber returns the line number, counted from 1. It returns 0 if the line is too far down to count, or no longer
+// exists.
 func (p place) lineNumber() int {
 	if p.offset > maxCounted {
 		return 0

@@ -25,8 +25,8 @@ type TaskMetadata struct {
 // TaskMetadataEndpoint is a client of the agent's task metadata endpoint.
 type TaskMetadataEndpoint struct{ local *Introspection }
 
-// NewTaskMetadataEndpoint returns a client of the endpoint at baseURL; empty means DefaultTaskMetadataURL. hc is as for
-// NewIntrospection.
+// NewTaskMetadataEndpoint returns a client of the endpoint at baseURL. An empty baseURL means DefaultTaskMetadataURL.
+// hc has the same meaning as in NewIntrospection.
 func NewTaskMetadataEndpoint(baseURL string, hc *http.Client) *TaskMetadataEndpoint {
 	if baseURL == "" {
 		baseURL = DefaultTaskMetadataURL

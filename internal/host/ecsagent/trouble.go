@@ -8,7 +8,7 @@ import (
 	"muster/internal/redact"
 )
 
-// weight ranks how well a line explains a failure; see the package comment.
+// weight ranks how well a line explains a failure. The package comment describes the order.
 type weight int
 
 const (
@@ -33,13 +33,13 @@ type scan struct {
 	lookups    int             // number of lines looked up in the rules
 }
 
-// maxRetry is the longest interval between two logged connection failures: the backoff is at most two minutes and a dial
-// takes half a minute (ecs-agent/acs/session/session.go:connectionBackoffMax). An older failure means that the agent has
-// connected since.
+// maxRetry is more than the longest interval between two logged connection failures. The backoff is at most two
+// minutes, and a dial takes half a minute (ecs-agent/acs/session/session.go:connectionBackoffMax). If the last failure
+// is older, the agent has connected since.
 const maxRetry = 5 * time.Minute
 
-// maxDockerRetry is far above the longest backoff of ecs-init when it connects to Docker
-// (ecs-init/docker/docker.go:pingDockerSocketMaxBackoffDuration).
+// maxDockerRetry is the age from which a failure to reach Docker counts as resolved. It is far above ecs-init's longest
+// backoff (ecs-init/docker/docker.go:pingDockerSocketMaxBackoffDuration).
 const maxDockerRetry = time.Minute
 
 // visit processes one entry. It returns false when older entries do not matter.
@@ -47,6 +47,25 @@ func (s *scan) visit(at place, e entry) bool {
 	if e.time.Before(s.opts.Since) {
 		return false
 	}
+	s.observe(e)
+	if reached := e.working(); len(reached) > 0 {
+		for _, effect := range reached {
+			s.resolved[effect] = true
+		}
+		s.done = s.done || e.provesRegistration()
+		return true
+	}
+	if s.done && !strings.Contains(e.msg, "GPU") {
+		return true
+	}
+	if c, ok := e.failure(); ok && !s.isResolved(e, c) {
+		s.consider(at, e, c)
+	}
+	return true
+}
+
+// observe records what the entry says about the runs of the agent.
+func (s *scan) observe(e entry) {
 	if !e.init && s.alive.IsZero() {
 		s.alive = e.time
 	}
@@ -59,51 +78,51 @@ func (s *scan) visit(at place, e entry) bool {
 	if code, exited := e.exitCode(); exited && e.init && !s.done {
 		s.exit(code, e.time)
 	}
-	if reached := e.working(); len(reached) > 0 {
-		for _, effect := range reached {
-			s.resolved[effect] = true
-		}
-		if !s.done && e.provesRegistration() {
-			s.done = true
-		}
-		return true
-	}
-	if s.done && !strings.Contains(e.msg, "GPU") {
-		return true
-	}
-	if c, ok := e.failure(); ok && !s.isResolved(e, c) {
-		s.consider(at, e, c)
-	}
-	return true
 }
 
 // isResolved reports whether the failure in the line has been resolved since.
 func (s *scan) isResolved(e entry, c failure) bool {
-	switch {
-	case c.gpus(): // logged before the registration, which succeeds without GPUs
+	if c.gpus() { // logged before the registration, which succeeds without GPUs
 		return s.started.Sub(e.time) > time.Minute // logged by an earlier start
-	case s.resolved[c.step.effect]:
-		return true
-	case c.step.effect == Start && e.time.Before(s.alive):
-		return true // the agent ran later, no matter what started it
-	case s.opts.Docker && e.init && !e.isError() && strings.Contains(e.msg, waitsForDocker) && s.opts.Now.Sub(e.time) > maxDockerRetry:
-		return true
-	case s.opts.Registered && (c.step.effect == Start || c.step.effect == Boot || c.step.effect == Registration):
-		return true
-	case c.step.effect == Connection && s.opts.Connected:
-		return true
 	}
-	late := s.opts.Now.Sub(e.time) > maxRetry && e.isError() // "deregistered" is final, and logged at info
-	return late && s.opts.HidesSuccess && (c.step.effect == Connection || c.step.effect == Telemetry)
+	return s.resolved[c.step.effect] || s.opts.contradicts(c.step.effect) || s.isPast(e, c.step.effect)
+}
+
+// contradicts reports whether the agent's present state shows that such a failure is over.
+func (o Options) contradicts(effect Effect) bool {
+	switch effect {
+	case Start, Boot, Registration:
+		return o.Registered
+	case Connection:
+		return o.Connected
+	}
+	return false
+}
+
+// isPast reports whether the agent would have logged the failure again if it lasted.
+func (s *scan) isPast(e entry, effect Effect) bool {
+	switch {
+	case effect == Start && e.time.Before(s.alive): // the agent ran later, no matter what started it
+		return true
+	case s.opts.Docker && e.init && !e.isError() && strings.Contains(e.msg, waitsForDocker):
+		return s.opts.Now.Sub(e.time) > maxDockerRetry
+	}
+	return s.isUnrepeated(e, effect)
+}
+
+// isUnrepeated reports whether a failure that is logged at each attempt is older than the longest interval between
+// two attempts, in a log that does not show successes. "deregistered" is final, and logged at info.
+func (s *scan) isUnrepeated(e entry, effect Effect) bool {
+	return e.isError() && s.opts.HidesSuccess && (effect == Connection || effect == Telemetry) && s.opts.Now.Sub(e.time) > maxRetry
 }
 
 // maxLookups limits how many lines of a scan are looked up in the rules.
 const maxLookups = 300
 
+// consider looks up the line in the rules, and keeps its meaning if it is better than the one found before.
 func (s *scan) consider(at place, e entry, c failure) {
-	impairs := c.step.effect == Telemetry || c.step.effect == Function
 	found := s.best > vague && !s.incomplete
-	if found && !impairs || s.lookups >= maxLookups {
+	if found && !c.step.effect.impairs() || s.lookups >= maxLookups {
 		return
 	}
 	s.lookups++
@@ -112,10 +131,9 @@ func (s *scan) consider(at place, e entry, c failure) {
 		return
 	}
 	sighting := Sighting{Cause: m.cause, Effect: m.effect, Message: m.text, Time: e.time}
-	if m.effect == Telemetry || m.effect == Function {
-		same := func(other Sighting) bool { return other.Cause.ID == m.cause.ID }
-		if !slices.ContainsFunc(s.trouble.Beside, same) && m.weight == known {
-			s.trouble.Beside, s.beside = append(s.trouble.Beside, sighting), append(s.beside, at)
+	if m.effect.impairs() {
+		if m.weight == known {
+			s.addBeside(sighting, at)
 		}
 		return
 	}
@@ -126,7 +144,18 @@ func (s *scan) consider(at place, e entry, c failure) {
 	}
 }
 
-// exit counts an exit of the agent. The newest comes first.
+// addBeside adds the newest failure of a cause that only impairs the agent.
+func (s *scan) addBeside(sighting Sighting, at place) {
+	same := func(other Sighting) bool { return other.Cause.ID == sighting.Cause.ID }
+	if !slices.ContainsFunc(s.trouble.Beside, same) {
+		s.trouble.Beside, s.beside = append(s.trouble.Beside, sighting), append(s.beside, at)
+	}
+}
+
+// impairs reports whether the agent works on without what failed.
+func (e Effect) impairs() bool { return e == Telemetry || e == Function }
+
+// exit counts an exit of the agent. Entries are visited from newest to oldest, so the first call has the last exit.
 func (s *scan) exit(code int, at time.Time) {
 	if s.trouble.Exits == 0 {
 		s.trouble.ExitCode, s.trouble.LastExit = code, at
@@ -141,8 +170,7 @@ func (s *scan) result() Trouble {
 	for i, at := range s.beside {
 		t.Beside[i].File, t.Beside[i].Line = at.path, at.lineNumber()
 	}
-	// The agent was stopped or killed after it had registered: report the exit, not the lines before it.
-	ended := t.Exits > 0 && !t.Time.After(t.LastExit) && t.ExitCode != 1 && t.ExitCode != 5
+	ended := t.wasStopped()
 	if ended && (t.Effect == Connection || t.Effect == Unclear) {
 		t.Sighting = Sighting{}
 	}
@@ -151,12 +179,19 @@ func (s *scan) result() Trouble {
 		if s.best == vague {
 			t.Sighting = Sighting{}
 		}
+		return t
 	}
 	// Without a registration, even a minor failure may be the reason.
-	if t.Cause.ID == "" && !s.opts.Registered && !ended && len(t.Beside) > 0 && (!s.done || t.Beside[0].Effect == Function) {
+	if t.Cause.ID == "" && !ended && len(t.Beside) > 0 && (!s.done || t.Beside[0].Effect == Function) {
 		t.Sighting, t.Beside = t.Beside[0], t.Beside[1:]
 	}
 	return t
+}
+
+// wasStopped reports whether the agent was stopped or killed after the newest line. Then the exit is reported, not the
+// line before it. With codes 1 and 5 the agent ends by itself.
+func (t Trouble) wasStopped() bool {
+	return t.Exits > 0 && !t.Time.After(t.LastExit) && t.ExitCode != 1 && t.ExitCode != 5
 }
 
 // failure is a line that reports a failure of the instance.
@@ -222,7 +257,7 @@ type meaning struct {
 	incomplete bool // the summary of the cause lacks a detail
 }
 
-// meaning looks the line up in the rules. It returns false if the line reports no failure after all.
+// meaning looks up the line in the rules. It returns false if the line does not report a failure.
 func (e entry) meaning(c failure) (meaning, bool) {
 	text := redact.Log(c.text) // redact before truncating: a partial secret is not recognized
 	r, values, ok := diagnose(text, c.step, !e.isError())

@@ -45,7 +45,8 @@ func (f *File) draft() *draft {
 	return d
 }
 
-// fileProblem adds a problem of the whole file. A NUL in a line with "=" reaches the environment of the agent's container.
+// fileProblem adds a problem of the whole file. A NUL in a line with "=" reaches the environment of the agent's
+// container.
 func (d *draft) fileProblem(what, repair string, assigns bool) {
 	p := Problem{What: what, Repair: repair, Severity: Misread, Effect: nothingRead}
 	if assigns {

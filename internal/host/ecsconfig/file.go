@@ -77,9 +77,8 @@ func (f *File) Keys() []string {
 	return keys
 }
 
-// Set sets key to value for both the agent and a human reader. It replaces the last line that sets key, or was meant to,
-// and drops the others; if there is none, it appends a line. It keeps other settings on the same line. On an error of
-// Validate, f is unchanged.
+// Set sets key to value. It replaces the last line that sets key, or was meant to, and removes the others. If there is
+// none, it appends a line. It keeps other settings on the same line. If Validate returns an error, f is unchanged.
 func (f *File) Set(key, value string) error {
 	if err := Validate(key, value); err != nil {
 		return err

@@ -167,8 +167,8 @@ func (s statement) lineProblem(text string) (Problem, bool) {
 
 const endsInBackslash = "ends in a backslash: systemd joins the next line to this one, but the ECS agent does not"
 
-// continues reports whether systemd joins the next line to this one: a backslash that is not itself escaped escapes the
-// line end.
+// continues reports whether systemd joins the next line to this one. It does so if the line ends with a backslash that
+// is not itself escaped.
 func continues(text string) bool {
 	return (len(text)-len(strings.TrimRight(text, `\`)))%2 == 1
 }
@@ -176,7 +176,7 @@ func continues(text string) bool {
 // unexpanded matches a variable that a template or a shell did not replace.
 var unexpanded = lazyregexp.New(`\$\{|\{\{|\$\(|^\$[A-Za-z_]|^<[^>]*>$|^%[A-Za-z_]+%$|^__[A-Z_]+__$`)
 
-// unwritable returns what makes a value invalid for any key, or "".
+// unwritable returns the reason why a value is invalid for every key, or "".
 func unwritable(key, value string) string {
 	k := byName[key]
 	switch length := len(key) + 1 + len(value); {
@@ -198,7 +198,7 @@ func unwritable(key, value string) string {
 	return ""
 }
 
-// misreading returns how a KEY=value line is misread by the ECS agent, or nil.
+// misreading returns an error that describes how the ECS agent misreads a KEY=value line, or nil.
 func misreading(key, value string) error {
 	s := intended(key + "=" + value)
 	switch {

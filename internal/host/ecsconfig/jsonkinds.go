@@ -182,8 +182,8 @@ var logDrivers = []string{
 	"json-file", "syslog", "journald", "gelf", "fluentd", "awslogs", "splunk", "logentries", "sumologic", "none", "awsfirelens",
 }
 
-// readDrivers parses logging drivers. The agent uses its default if the value is invalid JSON, and exits with code 1 on
-// an unknown driver. A number in the list becomes an empty, unknown driver.
+// readDrivers parses logging drivers. If the value is not valid JSON, the agent uses its default. On an unknown driver
+// it exits with code 1. A number in the list becomes an empty driver, which is unknown.
 func readDrivers(value, def string) Reading {
 	var names []string
 	part, err := decode(value, &names)

@@ -19,9 +19,9 @@ type Kind struct {
 	// discards.
 	read func(value, def string) Reading
 	open byte // '{' or '[' if the value is JSON
-	// forgiving kinds ignore text after the JSON (json.Decoder).
+	// forgiving is true if text after the JSON is ignored (json.Decoder).
 	forgiving bool
-	// plain kinds hold one word. A valid value contains no blank, comma or semicolon.
+	// plain is true if the value is one word, without blanks, commas or semicolons.
 	plain bool
 	json  jsonForm // form of the key in ecs.config.json
 }
@@ -52,15 +52,15 @@ func (k *Key) read(value string) Reading {
 }
 
 var (
-	// text is used unchanged.
+	// text is a value that is used unchanged.
 	text = &Kind{Name: "text", json: jsonString, read: func(value, _ string) Reading { return taken(value) }}
 
-	// trimmed has the tag trim:"true" in agent/config/types.go.
+	// trimmed is a value that is trimmed. It has the tag trim:"true" in agent/config/types.go.
 	trimmed = &Kind{Name: "trimmed text", json: jsonString, plain: true, read: func(value, _ string) Reading {
 		return taken(strings.TrimSpace(value))
 	}}
 
-	// commaList is split at commas. Go trims the entries of NO_PROXY (golang.org/x/net/http/httpproxy).
+	// commaList is a value that is split at commas. Go trims the entries of NO_PROXY (golang.org/x/net/http/httpproxy).
 	commaList = &Kind{Name: "list", json: jsonStrings, read: func(value, _ string) Reading {
 		entries := strings.Split(value, ",")
 		for i := range entries {
@@ -87,7 +87,7 @@ var (
 		return oneOf(exactCase, "docker", "dockercfg").read(strings.TrimSpace(value), def)
 	}}
 
-	// proxy is parsed as a URL; http:// is added if it has no scheme.
+	// proxy is a value that is parsed as a URL. http:// is added if it has no scheme.
 	proxy = &Kind{Name: "proxy", json: jsonString, plain: true, read: func(value, _ string) Reading {
 		r := taken(value)
 		if strings.ContainsAny(value, " \t\"'") {
@@ -96,7 +96,7 @@ var (
 		return r
 	}}
 
-	// flag is trimmed, then parsed by strconv.ParseBool.
+	// flag is a value that is trimmed and then parsed with strconv.ParseBool.
 	flag = &Kind{Name: "true or false", json: jsonFlag, plain: true, read: func(value, def string) Reading {
 		on, err := strconv.ParseBool(strings.TrimSpace(value))
 		if err != nil {
@@ -105,7 +105,8 @@ var (
 		return taken(strconv.FormatBool(on))
 	}}
 
-	// exactSwitch must be exactly "true" for ecs-init. The agent accepts any value of strconv.ParseBool.
+	// exactSwitch is a switch that ecs-init turns on only for exactly "true". The agent accepts any value of
+	// strconv.ParseBool.
 	exactSwitch = &Kind{Name: "true or false", json: jsonFlag, plain: true, read: func(value, def string) Reading {
 		on, err := strconv.ParseBool(strings.TrimSpace(value))
 		switch {
@@ -124,7 +125,7 @@ var (
 		return taken(value)
 	}}
 
-	// rateAndBurst is split at its comma, and both parts are trimmed (parseTaskMetadataThrottles).
+	// rateAndBurst is a value that is split at its comma. Both parts are trimmed (parseTaskMetadataThrottles).
 	rateAndBurst = &Kind{Name: "rate,burst", read: func(value, def string) Reading {
 		rate, burst, _ := strings.Cut(value, ",")
 		first, err1 := strconv.Atoi(strings.TrimSpace(rate))
@@ -135,7 +136,8 @@ var (
 		return taken(fmt.Sprintf("%d,%d", first, second))
 	}}
 
-	// portRange is slightly stricter than the agent, which reads 1-2-3 as 1-2.
+	// portRange is a port or a range of ports. This parser is slightly stricter than the agent, which reads 1-2-3 as
+	// 1-2.
 	portRange = &Kind{Name: "ports", json: jsonString, plain: true, read: func(value, def string) Reading {
 		first, last, isRange := strings.Cut(value, "-")
 		if !isRange {
@@ -190,7 +192,7 @@ func LikelyCluster(value string) string {
 // hyphens replaces dashes that word processors substitute for hyphens.
 var hyphens = strings.NewReplacer("\u2010", "-", "\u2011", "-", "\u2012", "-", "\u2013", "-", "\u2014", "-", "\u2212", "-")
 
-// integer is parsed by strconv.ParseUint or Atoi, which reject blanks.
+// integer returns the kind of numbers that are parsed with strconv.ParseUint or Atoi, which reject blanks.
 func integer(least, most int64) *Kind {
 	name := fmt.Sprintf("number from %d to %d", least, most)
 	return &Kind{Name: name, json: jsonInteger, plain: true, read: func(value, def string) Reading {
@@ -207,7 +209,7 @@ func integer(least, most int64) *Kind {
 
 var leadingDigits = lazyregexp.New(`^[0-9]+(\.[0-9]+)?\s*[A-Za-z%]`)
 
-// spacedInteger is an integer that the agent trims first (parseTaskPidsLimit).
+// spacedInteger returns the kind of integers that the agent trims first (parseTaskPidsLimit).
 func spacedInteger(least, most int64) *Kind {
 	plain := integer(least, most)
 	return &Kind{Name: plain.Name, json: jsonInteger, plain: true, read: func(value, def string) Reading {
@@ -220,7 +222,7 @@ const (
 	foldCase  = true
 )
 
-// oneOf is one of several words.
+// oneOf returns the kind of values that must be one of several words.
 func oneOf(fold bool, words ...string) *Kind {
 	return &Kind{Name: strings.Join(words, "|"), json: jsonString, plain: true, read: func(value, def string) Reading {
 		word := value
@@ -240,7 +242,8 @@ const (
 	useLimit   = true
 )
 
-// duration is parsed by time.ParseDuration. The agent treats 0 as unset (Config.Merge).
+// duration returns the kind of durations that are parsed with time.ParseDuration. The agent treats 0 as unset
+// (Config.Merge).
 func duration(least, most string, atLimit bool) *Kind {
 	lower, _ := time.ParseDuration(least)
 	upper, _ := time.ParseDuration(most)
@@ -289,7 +292,7 @@ func Validate(key, value string) error {
 	return nil
 }
 
-// checkValue returns an error that continues a sentence after the name of the key.
+// checkValue returns an error whose text continues a sentence that begins with the key's name.
 func checkValue(key, value string) error {
 	if fault := unwritable(key, value); fault != "" {
 		return errors.New(fault)

@@ -12,13 +12,14 @@ import (
 
 // Errors of Load, in addition to those of the operating system.
 var (
-	// ErrDirectory reports a directory. Docker creates one to mount a missing file.
+	// ErrDirectory means that the path is a directory. Docker creates one when it mounts a missing file.
 	ErrDirectory = errors.New("it is a directory, but the ECS agent expects a file")
-	// ErrNotRegular reports a pipe, a socket or a device.
+	// ErrNotRegular means that the path is a pipe, a socket or a device.
 	ErrNotRegular = safefile.ErrNotRegular
-	// ErrTooLarge reports a file larger than any settings file.
+	// ErrTooLarge means that the file is larger than any valid settings file.
 	ErrTooLarge = errors.New("it is larger than 16 MiB, the limit for a settings file")
-	// ErrChanged reports that the file changed since the caller loaded it. Nothing was written; load it again and retry.
+	// ErrChanged means that the file changed since the caller loaded it. Nothing was written. The caller can load it
+	// again and retry.
 	ErrChanged = errors.New("another program changed it since it was read")
 )
 

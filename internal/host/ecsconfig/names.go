@@ -35,8 +35,8 @@ func canonical(name string) string {
 
 var underscored = strings.NewReplacer("-", "_", ".", "_")
 
-// meant returns the known key that the author of name probably meant: name itself, its canonical key, or the nearest
-// one. It returns "" if none is near.
+// meant returns the known key that the author probably meant by name: name itself, its canonical key, or the nearest
+// key. It returns "" if no key is near.
 func meant(name string) string {
 	if known := canonical(name); known != "" {
 		return known
@@ -73,8 +73,8 @@ func embeddedKey(upper string) string {
 	return best
 }
 
-// nearestKey allows more typing errors in names that begin with ECS, because they are unlikely to be variables of the
-// user.
+// nearestKey returns the known key with the fewest differences. It allows more typing errors in names that begin with
+// ECS, because users rarely have their own variables with that prefix.
 func nearestKey(upper string, generous bool) string {
 	near := nearest.Of(upper, Keys())
 	if len(near) == 0 || !generous && !slip(upper, near[0]) {

@@ -23,7 +23,8 @@ func Write(path string, old, data []byte) (changed bool, err error) {
 	return write(path, old, data, func(string) error { return nil })
 }
 
-// write calls before ahead of each step, so that tests can fail or kill it there.
+// write is Write with a hook. It calls the function before ahead of each step, so that tests can make a step fail or
+// kill the process there.
 func write(path string, old, data []byte, before func(step string) error) (bool, error) {
 	target, err := follow(path)
 	if err != nil {

@@ -110,8 +110,8 @@ func multicast(s *space, group string, port uint16) string {
 	return strings.Join(seen, ", ")
 }
 
-// docker0Announced: an Ignite node announces all addresses of its host (IgniteUtils.resolveLocalAddresses) unless
-// localHost is set.
+// docker0Announced returns a finding if Ignite nodes probably announce the address of docker0. An Ignite node announces
+// all addresses of its host (IgniteUtils.resolveLocalAddresses) unless localHost is set.
 func (l *inspector) docker0Announced(s *space, hits []socket) Finding {
 	f := Finding{
 		ID:       "docker0-announced",
@@ -263,7 +263,8 @@ func unreachable(s *space, hits []socket) []socket {
 	return out
 }
 
-// beyondFirst: servers with a port range bind the first free port. Ports from the command line have no known order.
+// beyondFirst returns a finding for a listener that is not on the first port of its range. Servers with a port range
+// bind the first free port. Ports from the command line have no known order.
 func beyondFirst(seen Seen) Finding {
 	f := Finding{
 		ID:      "listener-beyond-first-port",
@@ -309,9 +310,9 @@ func (l *inspector) noListener(seen Seen) Finding {
 	return f
 }
 
-// ephemeralOverlap: the kernel picks the port of an outgoing connection from ip_local_port_range, except
-// ip_local_reserved_ports (Documentation/networking/ip-sysctl.rst). A server with its own network interface has its own
-// settings, which are not read.
+// ephemeralOverlap returns a finding if outgoing connections can use a required port. The kernel picks their source
+// port from ip_local_port_range, except ip_local_reserved_ports (Documentation/networking/ip-sysctl.rst). A server with
+// its own network interface has its own settings, which are not read.
 func (l *inspector) ephemeralOverlap() Finding {
 	f := Finding{
 		ID:      "ephemeral-overlap",

@@ -14,7 +14,7 @@ import (
 	"muster/internal/host/ecsagent"
 )
 
-// kind is how peers reach a network namespace.
+// kind is the way in which peers reach a network namespace.
 type kind uint8
 
 const (

@@ -19,7 +19,7 @@ type Kind string
 // Kinds of failure.
 const (
 	Unreachable Kind = "unreachable" // nothing is listening, or there is no route
-	Silent      Kind = "silent"      // no answer within the timeout
+	Silent      Kind = "silent"      // no response within the timeout
 	Disabled    Kind = "disabled"    // 403 to the token request
 	NotFound    Kind = "not found"   // 404
 	Refused     Kind = "refused"     // 401 or another 4xx
@@ -29,7 +29,8 @@ const (
 	Unknown     Kind = "unknown"     // a local limit prevented the request, such as no free descriptor or memory
 )
 
-// Final reports whether a retry is pointless. A new token can resolve a 401; a 404 is a valid answer.
+// Final reports whether a retry cannot help. A new token can resolve a 401. A 404 is a valid response for a path that
+// some instances lack.
 func (k Kind) Final() bool { return k == Disabled || k == NotFound || k == TurnedOff }
 
 // Error is a failure of the metadata service, with its fix.

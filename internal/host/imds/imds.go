@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	// A link-local service answers within milliseconds; slower requests are retried.
+	// A link-local service responds within milliseconds. Slower requests are retried.
 	attemptTimeout = 2 * time.Second
 	firstPause     = 100 * time.Millisecond
 	longestPause   = 2 * time.Second
@@ -84,7 +84,7 @@ func Options(endpoint string) sdk.Options {
 // Identity reads the identity document.
 func (c *Client) Identity(ctx context.Context) (Identity, error) {
 	var id Identity
-	err := c.retry(ctx, func(ctx context.Context) error {
+	err := c.retryAll(ctx, func(ctx context.Context) error {
 		document, err := c.dynamic(ctx, "instance-identity/document")
 		if err != nil {
 			return err
@@ -114,7 +114,7 @@ func decodeIdentity(document []byte) (Identity, error) {
 // Signed returns the unmodified identity document and its base64 RSA signature without line breaks, as CloudFormation
 // accepts them for CFN_V1 authorization.
 func (c *Client) Signed(ctx context.Context) (document []byte, signature string, err error) {
-	err = c.retry(ctx, func(ctx context.Context) error {
+	err = c.retryAll(ctx, func(ctx context.Context) error {
 		if document, err = c.dynamic(ctx, "instance-identity/document"); err != nil {
 			return err
 		}
@@ -161,8 +161,8 @@ func (c *Client) LifecycleState(ctx context.Context) (string, error) {
 	return strings.TrimSpace(state), err
 }
 
-// UserData reads user data; ok is false if there is none. User data may contain secrets: use only its form and its
-// settings, and never show it.
+// UserData reads user data. ok is false if there is none. User data may contain secrets, so callers use only its format
+// and its settings, and never show it.
 func (c *Client) UserData(ctx context.Context) (data []byte, ok bool, err error) {
 	err = c.retry(ctx, func(ctx context.Context) error {
 		out, err := c.api.GetUserData(ctx, &sdk.GetUserDataInput{})
@@ -180,7 +180,7 @@ func (c *Client) UserData(ctx context.Context) (data []byte, ok bool, err error)
 
 // Date returns the service's time, to the second.
 func (c *Client) Date(ctx context.Context) (date time.Time, err error) {
-	err = c.retry(ctx, func(ctx context.Context) error {
+	err = c.retryAll(ctx, func(ctx context.Context) error {
 		out, err := c.api.GetMetadata(ctx, &sdk.GetMetadataInput{Path: "instance-id"})
 		if err != nil {
 			return err
@@ -212,6 +212,16 @@ func read(content io.ReadCloser) ([]byte, error) {
 
 // retry calls attempt until it succeeds or fails permanently, or until patience or ctx ends. The error is an *Error.
 func (c *Client) retry(ctx context.Context, attempt func(context.Context) error) error {
+	return c.retryUnless(ctx, Kind.Final, attempt)
+}
+
+// retryAll is retry for a path that every instance has. It also retries a 404, because the service may not have the
+// path yet.
+func (c *Client) retryAll(ctx context.Context, attempt func(context.Context) error) error {
+	return c.retryUnless(ctx, func(k Kind) bool { return k.Final() && k != NotFound }, attempt)
+}
+
+func (c *Client) retryUnless(ctx context.Context, final func(Kind) bool, attempt func(context.Context) error) error {
 	started := time.Now()
 	ctx, stop := context.WithTimeout(ctx, c.patience)
 	defer stop()
@@ -226,7 +236,7 @@ func (c *Client) retry(ctx context.Context, attempt func(context.Context) error)
 			failure = saw.failure(err)
 		}
 		failure.Endpoint, failure.Waited, failure.Attempts = c.endpoint, time.Since(started), n+1
-		if failure.Kind.Final() || ctx.Err() != nil {
+		if final(failure.Kind) || ctx.Err() != nil {
 			return failure
 		}
 		select {

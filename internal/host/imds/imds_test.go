@@ -191,6 +191,20 @@ func FuzzDecodeIdentity(f *testing.F) {
 	})
 }
 
+// Every instance has the document, so a 404 is a service that does not have it yet. Its
+// answer is "the requested resource doesn't exist" (EC2 user guide, Access instance
+// metadata, error codes).
+func TestDocumentThatIsLate(t *testing.T) {
+	for name, late := range map[string]http.HandlerFunc{"404": answer(404, ""), "400": answer(400, ""), "empty": answer(200, "")} {
+		t.Run(name, func(t *testing.T) {
+			c := New(service(t, instance, nil, late, late, nil), time.Minute)
+			if id, err := c.Identity(t.Context()); err != nil || id.InstanceID == "" {
+				t.Errorf("Identity = %+v, %v", id, err)
+			}
+		})
+	}
+}
+
 // An earlier request for the document may have used up all the time.
 func TestNoTimeLeftIsSilent(t *testing.T) {
 	ctx, stop := context.WithTimeout(t.Context(), 0)

@@ -35,7 +35,7 @@ func percent(part, whole uint64) float64 {
 	return 100 * float64(part) / float64(whole)
 }
 
-// Pressure is the share of the last minute, in percent, in which some or all tasks waited for a resource:
+// Pressure is the share of the last minute, in percent, in which some tasks, or all of them, waited for a resource:
 // Documentation/accounting/psi.rst.
 type Pressure struct{ Some, Full float64 }
 

@@ -14,7 +14,7 @@ import (
 type OOMKill struct {
 	SinceBoot time.Duration
 	Process   string
-	// Cgroup means that the limit of the cgroup was reached, such as that of a task, not the memory of the host.
+	// Cgroup means that a cgroup's memory limit, such as a task's, was reached. Otherwise the host's memory ran out.
 	Cgroup bool
 }
 

@@ -29,7 +29,7 @@ type Answer struct {
 	Err    error     // nil if Reached
 	Status int       // HTTP status if Reached
 	Date   time.Time // the server's time; zero if the response has none
-	// Certificate is the rejected certificate; nil if the error has another reason.
+	// Certificate is the rejected certificate. It is nil if the error has another reason.
 	Certificate *Certificate
 }
 

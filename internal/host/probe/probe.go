@@ -58,11 +58,11 @@ type Prober struct {
 	// Source is the address to dial from: that of the evaluated network interface. The zero Addr lets the routing table
 	// choose. Targets of the other IP version are not probed.
 	Source netip.Addr
-	// Timeout limits an attempt; 0 means DefaultTimeout. A tcp dial that times out is repeated once, with half the time,
-	// which is its third SYN. Silent udp is not repeated, because silence proves nothing.
+	// Timeout limits an attempt. 0 means DefaultTimeout. A TCP dial that times out is repeated once, with half the
+	// time, which sends a third SYN. A UDP dial without a response is not repeated, because that proves nothing.
 	Timeout time.Duration
-	// Concurrency limits concurrent dials, and so open descriptors; 0 means DefaultConcurrency. RLIMIT_NOFILE minus 64
-	// is also a limit.
+	// Concurrency limits the number of concurrent dials, and therefore of open descriptors. 0 means DefaultConcurrency.
+	// RLIMIT_NOFILE minus 64 is also a limit.
 	Concurrency int
 
 	dial func(context.Context, Target) error // nil means connect

@@ -276,7 +276,7 @@ func TestSecondAttemptDecides(t *testing.T) {
 	}
 }
 
-// silence never responds, and counts the concurrent and the total dials.
+// silence is a dialer that never gets a response. It counts the concurrent and the total dials.
 type silence struct {
 	sync.Mutex
 	now, most, all int

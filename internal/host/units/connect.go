@@ -20,8 +20,8 @@ const (
 	busSocket     = "/run/dbus/system_bus_socket"
 )
 
-// Limits on the answers of systemd: 25 s for a call, as in sd-bus, and longer for a reload, which runs the generators. A
-// boot waits for all of them.
+// Limits on systemd's responses: 25 s for a call, as in sd-bus, and more for a reload, which runs the generators. A
+// boot waits for each of them.
 const (
 	connectTime = 5 * time.Second
 	callTime    = 25 * time.Second
@@ -90,8 +90,8 @@ func dial(ctx context.Context, socket string, bus bool) (*godbus.Conn, error) {
 	return conn, nil
 }
 
-// ShuttingDown reports whether the system is shutting down. It returns false if systemd cannot be queried, as for some
-// users.
+// ShuttingDown reports whether the system is shutting down. It returns false if systemd cannot be queried, which some
+// users may not do.
 func ShuttingDown(ctx context.Context) bool {
 	m, err := Connect(ctx)
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	godbus "github.com/godbus/dbus/v5"
 )
 
-// fakeManager answers on systemd's private socket below a root directory, with the answers of the test. A method without
-// an answer returns an error; one whose answer is silence never replies.
+// fakeManager simulates systemd on its private socket below a root directory, with the test's replies. A method without
+// a reply returns an error. A method whose reply is silence never replies.
 type fakeManager struct {
 	root    string
 	answers map[string][]any

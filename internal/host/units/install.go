@@ -135,7 +135,7 @@ func RunBy(path string) string {
 // Program is the program that units run.
 type Program struct {
 	Path string // without root
-	// Copied is the reason for the copy; nil if it was not copied.
+	// Copied is the reason why the program was copied. It is nil if the program was not copied.
 	Copied error
 }
 

@@ -25,8 +25,8 @@ type State struct {
 	UnitFileState string // "enabled", "disabled", "static", "masked", "masked-runtime"; "" when not found
 	Job           *Job   // the queued or running job, or nil
 
-	// Begun, Active and Ended are the times when it last started to activate, became active, and became inactive or
-	// failed; zero if never.
+	// Begun, Active and Ended are the times when the unit last started to activate, became active, and became inactive
+	// or failed. A time is zero if that never happened.
 	Begun, Active, Ended time.Time
 
 	Result         string // "success", "exit-code", "signal", "timeout", ...: result of the last run
@@ -82,7 +82,7 @@ func property[T any](props map[string]any, name string) T {
 	return v
 }
 
-// moment parses microseconds since 1970; 0 means never.
+// moment parses microseconds since 1970. 0 means never.
 func moment(props map[string]any, name string) time.Time {
 	if at := property[uint64](props, name); at != 0 {
 		return time.UnixMicro(int64(at)).UTC()
@@ -90,7 +90,7 @@ func moment(props map[string]any, name string) time.Time {
 	return time.Time{}
 }
 
-// jobID parses the Job property, a pair of id and object path; 0 means no job.
+// jobID parses the Job property, a pair of ID and object path. It returns 0 if there is no job.
 func jobID(props map[string]any) uint32 {
 	if pair := property[[]any](props, "Job"); len(pair) > 0 {
 		id, _ := pair[0].(uint32)

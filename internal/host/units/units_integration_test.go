@@ -17,7 +17,7 @@ import (
 
 const ctl = "/usr/bin/muster"
 
-// ecs replaces the ECS agent's service, with the ordering and restarts of
+// ecs returns a unit that replaces the ECS agent's service, with the ordering and restarts of
 // packaging/amazon-linux-ami-integrated/ecs.service (amazon-ecs-agent v1.105.1). The machine has no docker.service to
 // wait for.
 func ecs() []systemdtest.File {
@@ -47,10 +47,10 @@ exec sleep infinity
 		{Path: "/var/lib/ecs/data/agent.db", Mode: 0o600, Content: "bolt"},
 		{Path: "/var/log/ecs/ecs-init.log", Mode: 0o600, Content: "log"},
 		{Path: "/root/secret", Mode: 0o600, Content: "secret"},
-		// Enabled, as on the AMI.
+		// The unit is enabled, as on the AMI.
 		{Path: "/usr/lib/systemd/system-preset/00-ecs.preset", Mode: 0o644, Content: "enable ecs.service\n"},
 		{Path: "/etc/systemd/system/multi-user.target.wants/ecs.service", Link: "/usr/lib/systemd/system/ecs.service"},
-		// Replaces Docker, without containers.
+		// This socket replaces Docker's. It has no containers.
 		{
 			Path:    "/etc/systemd/system/docker.socket",
 			Mode:    0o644,
@@ -186,7 +186,7 @@ timeout 3 systemctl start ecs.service; echo $? >blocking
 	for _, step := range []string{"install", "enable", "ecs", "muster-verify", "muster-agent"} {
 		var r reply
 		decode(t, read(step), &r)
-		// A step that waits for a job would hang until user data ends, as the blocking start does.
+		// A step that waits for a job would hang until user data ends, as a blocking start does.
 		if r.Error != "" || r.Millis > 10_000 {
 			t.Errorf("%s: %d ms, error %q", step, r.Millis, r.Error)
 		}
@@ -302,7 +302,7 @@ func TestFailedBootstrapKeepsTheECSAgentDown(t *testing.T) {
 	if s := m.show(t, "muster-bootstrap.service"); !is("active", "exited")(s) {
 		t.Errorf("bootstrap: %+v", s)
 	}
-	// The operations that its sandbox allows and denies.
+	// The unit's sandbox must allow the first list of operations and deny the second.
 	m.sandbox(t, "/var/lib/muster/bootstrap.json",
 		[]string{"read /etc/ecs/ecs.config", "read /var/lib/ecs/data/agent.db", "interfaces", "show ecs.service",
 			"write /etc/ecs/probe", "write /etc/systemd/system/probe", "write /run/muster/probe", "write /var/lib/muster/probe", "docker"},

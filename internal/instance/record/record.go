@@ -1,5 +1,5 @@
-// Package record keeps what bootstrap found out and was told on one instance,
-// for the units that run after it, and brings it back into the settings.
+// Package record stores what bootstrap determined for an instance and the settings it ran with. The units that run
+// later load it back into their settings.
 package record
 
 import (
@@ -16,27 +16,25 @@ import (
 	"muster/internal/file/safefile"
 )
 
-// Record is what bootstrap leaves for the units that run after it, for a later
-// run, and for a person. It is kept in a directory named by the instance id,
-// so a record in a baked image is another instance's and is not found.
+// Record is what bootstrap stores for the units, for later runs and for people. Its directory is named after the
+// instance id, so that a record that was baked into an image is not used on a new instance.
 type Record struct {
 	Schema        int               `json:"schema"`
 	InstanceID    string            `json:"instance_id"`
 	Cluster       string            `json:"cluster"`
 	ClusterOrigin string            `json:"cluster_origin"`
-	Settings      map[string]string `json:"settings"` // by variable; never a secret
+	Settings      map[string]string `json:"settings"` // by variable; never contains a secret
 	At            time.Time         `json:"at"`
 }
 
 const schema = 1
 
-// maxFile bounds what Read takes in, in bytes. A real record has a few hundred.
+// maxFile is the largest record that Read accepts, in bytes. A real record is a few hundred bytes.
 const maxFile = 1 << 20
 
 func path(dir string) string { return filepath.Join(dir, "bootstrap.json") }
 
-// Read reads the record of one instance; without one it is the zero
-// Record.
+// Read reads the record in dir. It returns the zero Record if there is none.
 func Read(dir string) (Record, error) {
 	data, err := safefile.Read(path(dir), maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -47,7 +45,7 @@ func Read(dir string) (Record, error) {
 	}
 	record, err := decode(data)
 	if err == nil && record.InstanceID != filepath.Base(dir) {
-		err = fmt.Errorf("it is of instance %+.40q", record.InstanceID)
+		err = fmt.Errorf("it belongs to instance %+.40q", record.InstanceID)
 	}
 	if err != nil {
 		return Record{}, fmt.Errorf("reading the record of bootstrap: %s: %w", path(dir), err)
@@ -55,10 +53,9 @@ func Read(dir string) (Record, error) {
 	return record, nil
 }
 
-// Recall loads the settings with what an earlier bootstrap recorded for this
-// instance laid between the environment and the settings file. A record that
-// cannot be read is damage, not a reason to stop: it is returned beside the
-// settings without it.
+// Recall loads the settings together with the record of this instance, which has lower precedence than the environment
+// and higher than the settings file. An unreadable record is not fatal: Recall returns the settings without the record,
+// and the reason in damage.
 func Recall(set config.Set, instanceID string) (cfg *config.Config, r Record, damage, err error) {
 	if cfg, err = config.Load(set); err != nil {
 		return nil, Record{}, nil, err
@@ -71,7 +68,7 @@ func Recall(set config.Set, instanceID string) (cfg *config.Config, r Record, da
 	return cfg, r, nil, err
 }
 
-// None says that no bootstrap has left a record here, of whatever instance.
+// None reports whether there is no record of any instance.
 func None(cfg *config.Config) bool {
 	_, err := os.Stat(filepath.Dir(cfg.InstanceDir("i-0")))
 	return errors.Is(err, fs.ErrNotExist)
@@ -83,14 +80,13 @@ func decode(data []byte) (Record, error) {
 		return Record{}, err
 	}
 	if record.Schema != schema {
-		return Record{}, fmt.Errorf("it has schema %d, this muster knows %d", record.Schema, schema)
+		return Record{}, fmt.Errorf("it has schema %d, but this version of muster supports %d", record.Schema, schema)
 	}
 	return record, nil
 }
 
-// Write keeps the record in dir, which is named by the instance id. Every user
-// may read it: muster-agent runs as one of its own, and no setting in it is a
-// secret.
+// Write writes the record to dir, which must be named after the instance id. Every user can read the file, because
+// muster-agent runs as its own user. The record contains no secrets.
 func (r Record) Write(dir string) error {
 	r.Schema = schema
 	return jsonfile.Write(path(dir), r, 0o644)

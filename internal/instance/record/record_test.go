@@ -14,7 +14,7 @@ import (
 	"muster/internal/config"
 )
 
-func TestARecordComesBack(t *testing.T) {
+func TestRecordRoundTrip(t *testing.T) {
 	defer syscall.Umask(syscall.Umask(0o077)) // of hardened images
 	dir := filepath.Join(t.TempDir(), "instances", "i-1")
 	want := Record{Schema: 1, InstanceID: "i-1", Cluster: "prod", ClusterOrigin: "flag --cluster",
@@ -47,9 +47,9 @@ func TestNoRecordIsTheZeroRecord(t *testing.T) {
 	}
 }
 
-func TestARecordThatCannotBeRightIsAnErrorThatNamesTheFile(t *testing.T) {
+func TestInvalidRecordErrorNamesTheFile(t *testing.T) {
 	for name, c := range map[string]struct{ text, says string }{
-		"of another instance": {`{"schema":1,"instance_id":"i-2"}`, `it is of instance "i-2"`},
+		"of another instance": {`{"schema":1,"instance_id":"i-2"}`, `it belongs to instance "i-2"`},
 		"of a later schema":   {`{"schema":7,"instance_id":"i-1"}`, "schema 7"},
 		"cut off":             {`{"schema":1,"inst`, "unexpected end"},
 		"empty":               {``, "unexpected end"},
@@ -79,7 +79,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-func TestRecallLaysTheRecordUnderTheEnvironment(t *testing.T) {
+func TestEnvironmentOverridesTheRecord(t *testing.T) {
 	root := t.TempDir()
 	set := config.Set{Flags: map[string]string{"MUSTER_ROOT": root}, Environ: []string{"MUSTER_TIMEOUT=1m"}}
 	dir := filepath.Join(root, "var/lib/muster/instances/i-1")
@@ -116,7 +116,7 @@ func TestAPipeInPlaceOfTheRecordIsDamage(t *testing.T) {
 	}
 }
 
-func TestAStoryBeginsWithTheBootOrWithALaterBootstrap(t *testing.T) {
+func TestSinceIsTheBootOrALaterBootstrap(t *testing.T) {
 	boot := Record{}.Since()
 	if boot.IsZero() || boot.After(time.Now()) {
 		t.Errorf("booted at %v", boot)

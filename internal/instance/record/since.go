@@ -2,10 +2,9 @@ package record
 
 import "time"
 
-// Since is when the ECS agent's story begins, to the second: with the boot, or
-// with the bootstrap that set it up in this boot. An older log line is another
-// story's, from before a reboot or from the image. Where the system does not tell
-// how long it is up, the bootstrap counts alone.
+// Since returns the time from which log lines of the ECS agent are relevant, truncated to seconds: the later of the
+// boot and the last bootstrap. Older lines are from before a reboot or from the image. If the uptime is unknown, Since
+// returns the time of the bootstrap.
 func (r Record) Since() time.Time {
 	since := r.At
 	if up, known := uptime(); known {

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// uptime is how long the system is up, to the second.
+// uptime returns the time since boot, to the second.
 func uptime() (up time.Duration, known bool) {
 	var host unix.Sysinfo_t
 	err := unix.Sysinfo(&host)

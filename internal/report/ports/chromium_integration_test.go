@@ -5,7 +5,7 @@ package ports
 import (
 	"bytes"
 	"html"
-	"image/color"
+	palette "image/color"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,7 +15,7 @@ import (
 	"muster/test/need"
 )
 
-// rendered is the page in a window of a desk's size.
+// rendered renders the page in a window of desktop size.
 func rendered(t *testing.T, page []byte) (dom string, console []string, shot []byte) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "page.html")
@@ -45,14 +45,14 @@ func TestThePageRendersInABrowserWithoutNetwork(t *testing.T) {
 	if n := strings.Count(svg, `class="f-self"`); n != peers {
 		t.Errorf("%d squares for a peer towards itself, want %d", n, peers)
 	}
-	for _, fill := range []color.NRGBA{{0x7c, 0xc4, 0x92, 0xff}, {0xd9, 0x53, 0x4f, 0xff}} { // open, closed
+	for _, fill := range []palette.NRGBA{{0x7c, 0xc4, 0x92, 0xff}, {0xd9, 0x53, 0x4f, 0xff}} { // open, closed
 		if n := need.Pixels(t, shot, fill); n < cellSize*cellSize {
 			t.Errorf("%d pixels of the picture are %v: the style of the squares is not applied", n, fill)
 		}
 	}
 }
 
-// A control: there is no network, and errors would be seen.
+// The control for the tests below: the browser has no network, and a page's errors are reported.
 func TestTheBrowserHasNoNetworkAndTellsOfErrors(t *testing.T) {
 	_, console, _ := rendered(t, []byte(`<!doctype html><script>console.error("boo")</script>
 		<img src="http://127.0.0.1/a.png" onerror="console.error('not loaded: ' + src)"><img src="http://example.com/b.png" onerror="console.error('not loaded: ' + src)">`))

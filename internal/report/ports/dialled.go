@@ -9,9 +9,8 @@ import (
 	"muster/reach"
 )
 
-// AddProbe joins a dial from one endpoint to another with the verdict over
-// that need. problem is the error of the dial, in the system's words. A dial of a
-// spare port is not reported.
+// AddProbe adds the result of a connection attempt from one endpoint to another, combined with the verdict about that
+// requirement. problem contains the system's error text. A probe of a spare port is ignored.
 func (r *Report) AddProbe(from, to reach.Endpoint, n reach.Need, p reach.Probe, problem string) {
 	v := r.judge.Evaluate(from, to, n)
 	if r.spare(n, v.Outcome).Has(p.Port) {
@@ -24,7 +23,7 @@ func (r *Report) AddProbe(from, to reach.Endpoint, n reach.Need, p reach.Probe, 
 	})
 }
 
-// AddUndialled notes why a dial could not be made from here.
+// AddUndialled records why a port could not be dialed from this instance.
 func (r *Report) AddUndialled(why string) {
 	if !r.undialled[why] {
 		if r.undialled == nil {
@@ -35,8 +34,8 @@ func (r *Report) AddUndialled(why string) {
 	}
 }
 
-// Undialled are the reasons for which no peer at all could be dialled, sorted;
-// empty if one was, or if none was to be.
+// Undialled returns the sorted reasons why no peer at all could be dialed. It returns nil if at least one peer was
+// dialed, or if no dial was requested.
 func (r *Report) Undialled() []string {
 	if len(r.Probes) > 0 {
 		return nil
@@ -44,21 +43,21 @@ func (r *Report) Undialled() []string {
 	return slices.Sorted(maps.Keys(r.undialled))
 }
 
-// Dialled is what the dials of one requirement met, where the rules allow them.
+// Dialled summarizes the dials of one requirement's ports that the rules allow.
 type Dialled struct {
 	Need  string
-	Ports []uint16 // that were dialled
-	// Peers were dialled, of which Connected accepted a connection, Refused
-	// answered that nothing listens, and Lost did not answer on any port.
+	Ports []uint16 // the dialed ports
+	// Peers is the number of dialed peers. Connected accepted a connection, Refused rejected it because nothing listens
+	// on the port, and Lost did not respond on any port.
 	Peers, Connected, Refused, Lost int
-	Unanswered                      []string // the dials of lost peers, one a peer
-	// Elsewhere: a lost peer answers on a port of another requirement.
+	Unanswered                      []string // one failed dial for each lost peer
+	// Elsewhere is true if a lost peer responds on a port of another requirement.
 	Elsewhere bool
-	// Listened: a server on this instance uses a port of the requirement.
+	// Listened is true if a server on this instance uses a port of the requirement.
 	Listened bool
 }
 
-// Dialled sums up the dials by requirement, in the order of the requirements.
+// Dialled summarizes the dials by requirement, in the order of the requirements.
 func (r *Report) Dialled() []Dialled {
 	var out []Dialled
 	for _, n := range r.needs {
@@ -112,8 +111,7 @@ func (d *Dialled) count(p Probe, elsewhere bool) {
 	}
 }
 
-// String is "tcp 47500: 2 of 3 peers accept a connection; 1 answers, but nothing
-// listens there".
+// String returns a sentence such as "tcp 47500: 2 of 3 peers accept a connection; no answer from 1".
 func (d Dialled) String() string {
 	text := fmt.Sprintf("%s: %d of %d peers accept a connection", d.Need, d.Connected, d.Peers)
 	if d.Refused > 0 {
@@ -125,7 +123,7 @@ func (d Dialled) String() string {
 	return text
 }
 
-// String is "port 47500 of i-1: timed out (i/o timeout)".
+// String returns text such as "port 47500 of i-1: timed out (i/o timeout)".
 func (p Probe) String() string {
 	text := fmt.Sprintf("port %d of %s: %s", p.Port, p.To, p.Contact)
 	if p.Error != "" {
@@ -134,10 +132,10 @@ func (p Probe) String() string {
 	return text
 }
 
-// agrees: the dial passed, as the rules say.
+// agrees reports whether the dial reached the peer and the rules allow it.
 func (p Probe) agrees() bool { return p.passed && p.open }
 
-// Contacts is "8 connected, 4 refused"; empty if no peer was dialled.
+// Contacts returns text such as "8 connected, 4 refused", or "" if no peer was dialed.
 func (r *Report) Contacts() string {
 	counts := map[string]int{}
 	for _, p := range r.Probes {
@@ -150,10 +148,9 @@ func (r *Report) Contacts() string {
 	return strings.Join(parts, ", ")
 }
 
-// Filtered are the sentences about dials that were lost although the rules allow
-// them: one for each need and peer. They are certain where a lost peer answers on
-// another port, or where several peers were dialled and none answered: a single
-// silent peer may just be gone.
+// Filtered returns a sentence for each requirement and peer whose dial got no response although the rules allow it. The
+// result is certain if such a peer responds on another port, or if several peers were dialed and none responded. A
+// single silent peer may just be down.
 func (r *Report) Filtered() (sentences []string, certain bool) {
 	told, answers, lost := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, p := range r.Probes {

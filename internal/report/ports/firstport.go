@@ -7,16 +7,13 @@ import (
 	"muster/reach"
 )
 
-// firstFree are the requirements whose server binds the first port of its range
-// that is free. One server on a host therefore uses the first port alone, and the
-// rest of the range is for further servers on the same host.
+// firstFree lists requirements whose server binds the first free port of its range. A single server on a host therefore
+// uses only the first port. The other ports are for further servers on the same host.
 //
-// Sources: Ignite 2 TcpDiscoverySpi, TcpCommunicationSpi (localPortRange),
-// ClientListenerProcessor, GridTcpRestProtocol; Hazelcast NetworkConfig
-// (port-auto-increment, port-count); JGroups TP and FD_SOCK2 (bind_port,
-// port_range), also in Infinispan; Tomcat ReceiverBase (autoBind); Elasticsearch
-// transport.port and http.port. The CLI tools of RabbitMQ do the same, but several
-// of them run at once, so they need their whole range.
+// Sources: Ignite 2 TcpDiscoverySpi, TcpCommunicationSpi (localPortRange), ClientListenerProcessor,
+// GridTcpRestProtocol; Hazelcast NetworkConfig (port-auto-increment, port-count); JGroups TP and FD_SOCK2 (bind_port,
+// port_range), also in Infinispan; Tomcat ReceiverBase (autoBind); Elasticsearch transport.port and http.port. The CLI
+// tools of RabbitMQ also bind the first free port, but several of them run at once, so they need their whole range.
 var firstFree = map[string][]string{ // profile: roles
 	"gridgain":        {"discovery", "communication", "thin client", "REST", "Jetty REST"},
 	"opensearch":      {"transport", "HTTP"},
@@ -30,9 +27,9 @@ var firstFree = map[string][]string{ // profile: roles
 	"elasticsearch":   {"transport", "HTTP"},
 }
 
-// spare are the closed ports of a requirement that only a second server on one
-// host would use. Rules that open the first port and no other are made for one
-// server a host. Rules that open more are made for several, and end too early.
+// spare returns the closed ports of a requirement that only a second server on a host would use. If the rules open the
+// first port and no other, they were written for one server per host. If they open more ports, they were written for
+// several servers and the range ends too early, so no port is spare.
 func (r *Report) spare(n reach.Need, o reach.Outcome) reach.Ports {
 	if !firstOpen(n, o) || o.Open(n).Subtract(r.others(n)).Count() > 1 {
 		return nil
@@ -44,8 +41,8 @@ func (r *Report) spare(n reach.Need, o reach.Outcome) reach.Ports {
 	return closed
 }
 
-// others are the ports of the other requirements, beside the first port of n:
-// that these are open says nothing about n.
+// others returns the ports of the other requirements, without the first port of n. If rules open these ports, that says
+// nothing about the intent for n.
 func (r *Report) others(n reach.Need) (ports reach.Ports) {
 	for _, other := range r.needs {
 		if other != n && other.Protocol == n.Protocol {
@@ -55,13 +52,13 @@ func (r *Report) others(n reach.Need) (ports reach.Ports) {
 	return ports.Subtract(reach.PortsOf(reach.Range{First: n.Ports.First, Last: n.Ports.First}))
 }
 
-// firstOpen: a part of the requirement is closed, and a server that is alone on
-// its host does not use that part.
+// firstOpen reports whether part of the requirement is closed or unknown, but the port that a single server per host
+// uses is open.
 func firstOpen(n reach.Need, o reach.Outcome) bool {
 	return o.Status > reach.Unknown && slices.Contains(firstFree[n.Profile], n.Role) && o.Open(n).Has(n.Ports.First)
 }
 
-// status is the verdict, in which spare ports do not count.
+// status returns the verdict, ignoring spare ports.
 func (r *Report) status(n reach.Need, o reach.Outcome) reach.Status {
 	if len(r.spare(n, o)) > 0 {
 		return reach.Open
@@ -69,7 +66,7 @@ func (r *Report) status(n reach.Need, o reach.Outcome) reach.Status {
 	return o.Status
 }
 
-// ease turns an outcome in which only spare ports are closed into an open one.
+// ease changes an outcome to open if only spare ports are closed. It also adds a hint.
 func (r *Report) ease(o *Outcome, v reach.Verdict) {
 	if !firstOpen(v.Need, v.Outcome) {
 		return

@@ -11,8 +11,8 @@ import (
 	"muster/reach"
 )
 
-// between is the report on two instances of one group that admits itself on the
-// ports, of which the first is the one that asks.
+// between returns the report on two instances of one security group that opens these ports to itself. The first
+// instance is Self.
 func between(t *testing.T, requirement string, listened reach.Ports, open ...reach.Range) *Report {
 	t.Helper()
 	needs, _, err := reach.ParsePorts(requirement)
@@ -38,8 +38,8 @@ func between(t *testing.T, requirement string, listened reach.Ports, open ...rea
 	return r
 }
 
-// Servers that take the first free port of their range need the rest only for more
-// of them on one host (hazelcast issue 21709; the sources are at firstFree).
+// A server that binds the first free port of its range needs the other ports only for further servers on the same host
+// (hazelcast issue 21709; sources at firstFree).
 func TestTheFirstPortIsEnoughForOneServer(t *testing.T) {
 	one := func(port uint16) reach.Range { return reach.Range{First: port, Last: port} }
 	for name, c := range map[string]struct {

@@ -1,16 +1,16 @@
 package ports
 
 import (
-	"muster/internal/gate"
+	"muster/internal/base/gate"
 	"muster/reach"
 )
 
-// Gate says whether the ports of the instance that asked are open, for the attribute of
-// the container instance. A pair has two ends: one misconfigured peer has closed ports
-// toward every other, and must not close the gates of all. So an instance counts as
-// closed if a requirement is closed toward more than half of its peers in one direction,
-// and as open if every requirement is open toward more than half of them. A load balancer
-// counts by its nodes. Anything unknown leaves it undecided, but for what is closed.
+// Gate returns whether the ports of this instance are open, for the attribute of the container instance. A pair has two
+// ends. A misconfigured peer has closed ports toward every other peer, and must not close the gates of all of them.
+//
+// An instance therefore counts as closed if a requirement is closed toward more than half of its peers in one
+// direction. It counts as open if every requirement is open toward more than half of them. A load balancer counts by
+// its nodes. Unknown ports leave the result undecided, unless enough ports are closed.
 func (r *Report) Gate() gate.State {
 	state := gate.Open
 	if r.question.Self < 0 || r.question.OwnInterfaces > 0 {
@@ -33,7 +33,7 @@ func (r *Report) Gate() gate.State {
 	return state
 }
 
-// tallyOf counts the pairs of one requirement. Spare ports do not count.
+// tallyOf counts the pairs of one requirement by status. It ignores spare ports.
 func (r *Report) tallyOf(m *reach.Matrix, need int) (open, closed, unknown int) {
 	for _, b := range m.Blocks() {
 		pairs := judgedPairs(m, b, need)

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"muster/internal/gate"
+	"muster/internal/base/gate"
 	"muster/reach"
 )
 

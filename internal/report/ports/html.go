@@ -10,9 +10,9 @@ import (
 	"muster/reach"
 )
 
-// HTML writes the report as one page that needs no network: styles and picture
-// are in it, and there is no script. It is written without html/template,
-// which would make the linker keep every method of every library.
+// HTML writes the report as one page that works without a network. The styles and the picture are inline, and there is
+// no script. The page is not made with html/template, because that would make the linker keep every method of every
+// library.
 func (r *Report) HTML(out io.Writer) error {
 	return page(out, "Ports of "+r.Scope, r.Section())
 }
@@ -25,7 +25,7 @@ func page(out io.Writer, title, body string) error {
 	return err
 }
 
-// Section is the report as a part of a page that has the Style.
+// Section returns the report as part of a page that includes Style.
 func (r *Report) Section() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "<p class=\"sum\">%s, %s, %s: %s</p>\n",
@@ -41,9 +41,8 @@ func (r *Report) Section() string {
 	return b.String()
 }
 
-// Style is the style sheet of a page with a Section, in light and in dark. Every
-// element isolates its text, so that a name in Arabic or Hebrew does not reorder the text
-// next to it.
+// Style is the style sheet for a page with a Section, in light and dark mode. Every element isolates its text, so that
+// a name in Arabic or Hebrew does not reorder the text next to it.
 const Style = `
 *{unicode-bidi:isolate}
 :root{color-scheme:light dark;--ink:#1c2430;--paper:#fff;--dim:#556;--box:#f3f4f6;--line:#dde;--good:#1a7f37;--bad:#b42318;--odd:#8a6100}
@@ -65,8 +64,8 @@ svg text.m{font:bold 12px system-ui,sans-serif;fill:#1c2430;text-anchor:middle}
 
 func esc(s string) string { return term.HTML(s) }
 
-// class is the style of a status. Colour never stands alone: the status is
-// always written too.
+// class returns the CSS class of a status. The status is always written as text too, so that color is never the only
+// sign.
 func class(s reach.Status) string {
 	switch s {
 	case reach.Open:

@@ -9,8 +9,8 @@ import (
 	"muster/reach"
 )
 
-// List writes the profiles: what members need of each other, the optional roles, and
-// where the ports come from.
+// List writes the port profiles: the ports that members need between each other, the optional roles, and the source of
+// the port numbers.
 func List(out io.Writer, style term.Style) error {
 	w := &printer{out: out, Style: style}
 	for i, p := range reach.Profiles() {

@@ -7,18 +7,16 @@ import (
 )
 
 const (
-	// Up to this many peers each has its own row and column; of more, equal
-	// ones share.
+	// With up to onePeerARow peers, each has its own row and column. With more, peers with equal verdicts share one.
 	onePeerARow = 40
 	cellSize    = 20
 	maxSquares  = 5000
-	// What a letter of a label takes, along it and, slanted, upwards.
+	// Width of a letter, and height of a letter in a slanted label.
 	letterWidth, letterRise = 7, 6
 )
 
-// picture draws a matrix for each requirement: a row for who dials, a column for who is
-// dialled. A mark in each square says what its color says. Beside one instance there is
-// no matrix, only its two rows, which the table shows better.
+// picture draws a matrix for each requirement. The row is the dialing peer, the column is the dialed peer. A mark in each
+// square repeats what its color means. A report on one instance has no matrix, because the table shows its two rows better.
 func (r *Report) picture(b *strings.Builder) {
 	if r.matrix == nil || len(r.Peers) < 2 {
 		return
@@ -66,8 +64,8 @@ func (r *Report) matrixOf(b *strings.Builder, need int, rows, cols [][]int) {
 	b.WriteString("</svg></div>\n")
 }
 
-// axes are the rows and columns: single peers, or sets of peers that are in
-// the same blocks and so fare alike.
+// axes returns the rows and the columns: single peers, or sets of peers that belong to the same blocks and therefore
+// have equal verdicts.
 func (r *Report) axes() (rows, cols [][]int) {
 	n := len(r.Peers)
 	if n <= onePeerARow {
@@ -88,7 +86,7 @@ func (r *Report) axes() (rows, cols [][]int) {
 	return alike(asRow), alike(asCol)
 }
 
-// alike puts the indexes of equal signatures together, in order of appearance.
+// alike groups the indexes of equal signatures, in order of first appearance.
 func alike(signatures []string) [][]int {
 	var order []string
 	sets := map[string][]int{}
@@ -105,8 +103,8 @@ func alike(signatures []string) [][]int {
 	return out
 }
 
-// square is the color, the mark and the words of one cell. Peers that share a row and a
-// column fare alike, so one pair of them tells.
+// square returns the color, the mark and the title of a cell. All pairs of a row set and a column set have the same
+// verdict, so one pair is enough.
 func (r *Report) square(need int, row, col []int) (fill, sign, title string) {
 	title = r.label(row) + " to " + r.label(col)
 	for _, from := range row {
@@ -128,7 +126,7 @@ func (r *Report) label(set []int) string {
 	return name
 }
 
-// short keeps a label inside its margin. How many peers share it is never cut.
+// short shortens a label to fit its margin, but never the number of peers that share it.
 func (r *Report) short(set []int) string {
 	const most = 26
 	name, more := []rune(r.Peers[set[0]].Name), ""

@@ -21,8 +21,8 @@ import (
 	"muster/test/golden"
 )
 
-// world is n instances; the third of every three carries another group, to
-// which the communication ports are open only up to 47105.
+// world returns n instances. Every third one has another security group, which opens the communication ports only up to
+// 47105.
 func world(t *testing.T, n int) ([]reach.Endpoint, reach.World) {
 	t.Helper()
 	groups, err := ec2json.ParseGroups([]byte(`{"SecurityGroups":[
@@ -158,7 +158,7 @@ func TestHTMLNeedsNoNetworkAndIsWellFormed(t *testing.T) {
 	}
 }
 
-// wellFormed: the page is HTML, but every element but meta is closed.
+// wellFormed checks that every element of the HTML page except meta is closed.
 func wellFormed(t *testing.T, page string) {
 	t.Helper()
 	d := xml.NewDecoder(strings.NewReader(page))
@@ -211,7 +211,7 @@ type broken struct{}
 
 func (broken) Write([]byte) (int, error) { return 0, errors.New("disk full") }
 
-// Finding P4: a problem shows how many rules its pairs need, and the first two.
+// Finding P4: a problem shows the number of rules that its pairs need, and the first two rules.
 func TestAProblemShowsHowManyRulesItNeeds(t *testing.T) {
 	r := judged(t, 3, -1, "tcp/9000")
 	if o := r.Blocks[0].Outcomes[0]; len(o.Fixes) != 3 || o.FixCount != 0 {
@@ -240,8 +240,7 @@ func TestTheFileHasNoRuleForSparePorts(t *testing.T) {
 	}
 }
 
-// Finding P9: 1,000 peers named by /32 printed 32 MB. What is shown is bounded, and how
-// much was left out is said.
+// Finding P9: 1,000 peers named by /32 printed 32 MB. The output is limited, and states how much was left out.
 func TestALargeReportIsBounded(t *testing.T) {
 	const n = 300
 	peers, w := world(t, n)

@@ -1,6 +1,5 @@
-// Package ports puts the verdicts over a fleet's ports into one report and
-// shows it: as a table for a person, as JSON, and as a page of HTML. It evaluates
-// nothing (package reach does), discovers no peers and probes none; the caller passes
+// Package ports combines the verdicts about a fleet's ports into one report, and writes it as a table, as JSON and as
+// an HTML page. It evaluates no rules (package reach does), and neither discovers nor probes peers. The caller passes
 // these results.
 package ports
 
@@ -15,34 +14,31 @@ import (
 	"muster/reach"
 )
 
-// Question is what is to be judged and shown.
+// Question is the input of a report.
 type Question struct {
 	Scope string // "cluster prod"
-	// Self is the instance that asks, an index into Peers, or -1 for the whole
-	// matrix.
+	// Self is the index in Peers of the instance that runs muster, or -1 for the whole matrix.
 	Self   int
 	Region string
 	Peers  []reach.Endpoint
 	World  reach.World
 	Needs  []reach.Need
-	// Balancers dial those who are asked about on Targets, besides what these need
-	// of each other. Kinds are the kinds of load balancers, by endpoint name.
+	// Balancers are load balancers that dial Targets on Self, or on all peers if there is no Self. This is in addition
+	// to the requirements between the peers. Kinds maps the name of an endpoint to the kind of load balancer.
 	Balancers []reach.Endpoint
 	Kinds     map[string]string
 	Targets   []reach.Need
-	// Listened are the ports on which servers were found on the instance that asks,
-	// in the order of Needs; nil: not known.
+	// Listened holds the ports on which servers listen on Self, in the order of Needs. It is nil if they are unknown.
 	Listened []reach.Ports
 	Notes    []string // what could not be checked, and why
 	At       time.Time
 	All      bool // report every block, however many there are
-	// OwnInterfaces is the number of running tasks whose own interfaces are not among
-	// the peers: ports that are open between instances may be closed between them.
+	// OwnInterfaces is the number of running tasks with their own network interfaces that are not among the peers. A
+	// port that is open between instances may be closed between such tasks.
 	OwnInterfaces int
 }
 
-// Report is the answer. It is what --output json prints; fields are only ever
-// added.
+// Report is the result, and the output of --output json. Fields may be added but never removed or renamed.
 type Report struct {
 	Schema int       `json:"schema"`
 	Scope  string    `json:"scope"`
@@ -50,31 +46,31 @@ type Report struct {
 	Self   string    `json:"self,omitempty"`
 	At     time.Time `json:"at"`
 	Peers  []Peer    `json:"peers"`
-	// Balancers are those in front of the peers that were asked about.
+	// Balancers are the load balancers that dial the peers.
 	Balancers []Peer         `json:"balancers,omitempty"`
 	Needs     []string       `json:"needs"`
-	Counts    map[string]int `json:"counts"` // judged pairs times needs, by status
-	Blocks    []Block        `json:"blocks"` // worst first; every pair is in exactly one for each direction asked
+	Counts    map[string]int `json:"counts"` // number of pairs times requirements, by status
+	Blocks    []Block        `json:"blocks"` // worst first; each pair is in exactly one block per direction
 	Notes     []string       `json:"notes,omitempty"`
-	// MoreBlocks are left out of Blocks, among them MoreProblems that are not open.
+	// MoreBlocks is the number of blocks left out of Blocks. MoreProblems of them are not open.
 	MoreBlocks   int `json:"moreBlocks,omitempty"`
 	MoreProblems int `json:"moreProblems,omitempty"`
-	// Hints say where a closed part of a range may not matter.
+	// Hints explain where a closed part of a range may not matter.
 	Hints []string `json:"hints,omitempty"`
 
-	// Findings and Probes are added by those who looked.
+	// The caller adds Findings and Probes after it inspected this host and dialed the peers.
 	Findings []Finding `json:"findings,omitempty"`
 	Probes   []Probe   `json:"probes,omitempty"`
 
 	question  Question
 	worst     reach.Status
-	matrix    *reach.Matrix // of all peers, for the picture; nil beside Self
+	matrix    *reach.Matrix // all peers, for the picture; nil if the report has a Self
 	matrices  []*reach.Matrix
 	all       bool
 	judge     *reach.Judge
 	needs     []reach.Need
-	listened  map[string]reach.Ports // by need
-	undialled map[string]bool        // why dials could not be made
+	listened  map[string]reach.Ports // ports by requirement
+	undialled map[string]bool        // set of reasons why a port could not be dialed
 }
 
 // Peer is one endpoint.
@@ -84,75 +80,75 @@ type Peer struct {
 	ENI     string   `json:"eni,omitempty"`
 	Subnet  string   `json:"subnet,omitempty"`
 	Groups  []string `json:"groups,omitempty"`
-	// Kind is the kind of a load balancer, and ClientAddresses what its targets see in
-	// place of the addresses of clients: "replaced" by its own, or "unknown".
+	// Kind is the kind of a load balancer. ClientAddresses is what its targets see instead of client addresses:
+	// "replaced" by its own, or "unknown".
 	Kind            string `json:"kind,omitempty"`
 	ClientAddresses string `json:"clientAddresses,omitempty"`
 }
 
-// Block is a set of pairs that fare alike: each of From towards each of To.
+// Block is a set of pairs with equal verdicts: each peer in From towards each peer in To.
 type Block struct {
 	From     []string  `json:"from"`
 	To       []string  `json:"to"`
 	Outcomes []Outcome `json:"outcomes"`
 }
 
-// Outcome is the verdict over one need, told for the block's first pair.
+// Outcome is the verdict about one requirement. Its sentence describes the block's first pair.
 type Outcome struct {
 	Need    string `json:"need"`
 	Status  string `json:"status"`
 	Hop     string `json:"hop,omitempty"`
 	Missing string `json:"missing,omitempty"`
 	Unknown string `json:"unknown,omitempty"`
-	// Spare are closed ports that only further servers on one host would use.
+	// Spare lists closed ports that only further servers on the same host would use.
 	Spare    string   `json:"spare,omitempty"`
 	Sentence string   `json:"sentence"`
 	Warnings []string `json:"warnings,omitempty"`
-	// Fixes are the distinct rules that open the ports for every pair of the block, the
-	// smallest first. FixCount is their number, if some were left out.
+	// Fixes are the distinct rules that open the ports for every pair of the block, the smallest first. FixCount is
+	// their total number if some were left out.
 	Fixes    []Fix `json:"fixes,omitempty"`
 	FixCount int   `json:"fixCount,omitempty"`
 
 	status reach.Status
-	open   string // the open part, where there is a spare one
+	open   string // the open part, if another part is spare
 }
 
-// Fix is a rule that opens what is missing, in three forms.
+// Fix is a rule that opens the missing ports, in three formats.
 type Fix struct {
 	Command        string `json:"command"`
 	CloudFormation string `json:"cloudformation"`
 	Terraform      string `json:"terraform"`
 }
 
-// Finding is something on this host that stands between a port and its peers.
+// Finding is something on this host that blocks a port for its peers.
 type Finding struct {
 	ID       string `json:"id"`
 	Summary  string `json:"summary"`
 	Evidence string `json:"evidence,omitempty"`
-	// Remedy is Fix in one text.
+	// Remedy is Fix as one string.
 	Remedy string  `json:"remedy"`
 	Fix    fix.Fix `json:"fix,omitzero"`
-	// Inferred: what was seen makes it likely; what is configured cannot be seen.
+	// Inferred is true if the evidence only makes the finding likely, because the configuration itself cannot be read.
 	Inferred bool `json:"inferred,omitempty"`
 }
 
-// Probe is a port of a peer that was dialled from here.
+// Probe is the result of dialing a port of a peer from this instance.
 type Probe struct {
 	To       string `json:"to"`
 	Need     string `json:"need"`
 	Port     uint16 `json:"port"`
 	Contact  string `json:"contact"`
 	Error    string `json:"error,omitempty"`
-	Sentence string `json:"sentence"` // joined with the static verdict
+	Sentence string `json:"sentence"` // combines the result with the static verdict
 
-	passed bool // something answered
-	lost   bool // nothing did, or there was no way
-	open   bool // by the rules
+	passed bool // the peer responded
+	lost   bool // the peer did not respond, or there was no route
+	open   bool // the rules allow it
 }
 
 const reportSchema = 1
 
-// Judge answers the question.
+// Judge evaluates the question and returns the report.
 func Judge(q Question) (*Report, error) {
 	r := &Report{Schema: reportSchema, Scope: q.Scope, Region: q.Region, At: q.At.UTC().Truncate(time.Second), Notes: q.Notes,
 		question: q, Counts: map[string]int{}, Needs: []string{}, Peers: []Peer{}, Blocks: []Block{},
@@ -185,7 +181,7 @@ func Judge(q Question) (*Report, error) {
 	return r, nil
 }
 
-// Question is what the report answers.
+// Question returns the input of the report.
 func (r *Report) Question() Question { return r.question }
 
 func (r *Report) evaluate(q Question) ([]*reach.Matrix, error) {
@@ -201,7 +197,7 @@ func (r *Report) evaluate(q Question) ([]*reach.Matrix, error) {
 	return []*reach.Matrix{out, in}, err
 }
 
-// addBalancers has the balancers dial the instance that asks, or all peers.
+// addBalancers adds the pairs from each load balancer to Self, or to all peers if there is no Self.
 func (r *Report) addBalancers(matrices []*reach.Matrix, q Question) ([]*reach.Matrix, error) {
 	targets := q.Peers
 	if q.Self >= 0 {
@@ -257,12 +253,11 @@ func (r *Report) block(m *reach.Matrix, b reach.Block) Block {
 	return out
 }
 
-// maxBlocks bounds the report. Each block costs an explanation, and in a fleet whose
-// rules name every peer by address there are as many as pairs.
+// maxBlocks limits the size of the report. Each block needs an explanation, and in a fleet whose rules name every peer
+// by address there are as many blocks as pairs.
 const maxBlocks = 500
 
-// count corrects the counts for spare ports, which are open, and reports whether
-// anything in the block is not.
+// count adds spare ports to the open count, and reports whether any requirement of the block is not open.
 func (r *Report) count(m *reach.Matrix, b reach.Block) (problem bool) {
 	for n, o := range b.Outcomes {
 		status := r.status(m.Needs[n], o)
@@ -276,7 +271,7 @@ func (r *Report) count(m *reach.Matrix, b reach.Block) (problem bool) {
 	return problem
 }
 
-// maxFixes bounds the rules that are printed with one problem; --fix prints all.
+// maxFixes limits the rules that are listed with one problem. --fix prints all of them.
 const maxFixes = 20
 
 func (o *Outcome) setFixes(all []reach.Opening) {
@@ -288,16 +283,16 @@ func (o *Outcome) setFixes(all []reach.Opening) {
 	}
 }
 
-// fixes is the number of distinct rules.
+// fixes returns the number of distinct rules.
 func (o *Outcome) fixes() int { return max(o.FixCount, len(o.Fixes)) }
 
-// FixFile is one file with every distinct rule, in one of reach.FixFormats.
+// FixFile returns a file with every distinct rule, in one of reach.FixFormats.
 func (r *Report) FixFile(format string) string {
 	open := func(n reach.Need, o reach.Outcome) bool { return r.status(n, o) == reach.Open }
 	return reach.FixFile(format, r.Scope, reach.Openings(open, r.matrices...))
 }
 
-// judgedPairs are the pairs of a block, without those of an endpoint and itself.
+// judgedPairs counts the pairs of a block, without the pairs of an endpoint with itself.
 func judgedPairs(m *reach.Matrix, b reach.Block, need int) (pairs int) {
 	for _, from := range b.From {
 		for _, to := range b.To {
@@ -309,8 +304,8 @@ func judgedPairs(m *reach.Matrix, b reach.Block, need int) (pairs int) {
 	return pairs
 }
 
-// pair is the pair that stands for the block: the first that is judged, and not
-// one endpoint towards itself, which an endpoint without a known interface may be.
+// pair returns the pair that represents the block: the first one with a verdict. It skips pairs of an endpoint with
+// itself, which can occur if the endpoint's interface is unknown.
 func pair(m *reach.Matrix, b reach.Block) (from, to int) {
 	for _, from := range b.From {
 		for _, to := range b.To {
@@ -339,9 +334,8 @@ func outcome(v reach.Verdict) Outcome {
 	return o
 }
 
-// front is a node of a load balancer. Application and Classic Load Balancers open
-// connections of their own to the targets; of Network Load Balancers it is an attribute
-// of the target group, which is not read.
+// front returns a node of a load balancer. Application and Classic Load Balancers open their own connections to
+// targets. For Network Load Balancers an attribute of the target group decides, which is not read.
 func front(e reach.Endpoint, kind string) Peer {
 	p := peer(e)
 	p.Kind, p.ClientAddresses = kind, "unknown"
@@ -367,8 +361,8 @@ func names(all []reach.Endpoint, which []int) []string {
 	return out
 }
 
-// Closed are the sentences about what is known to be closed, and the first
-// command that opens it. What is unknown is not among them.
+// Closed returns sentences about the ports that are known to be closed, and the first command that opens one. It leaves
+// out unknown ports.
 func (r *Report) Closed() (sentences []string, command string) {
 	for _, b := range r.Blocks {
 		for _, o := range b.Outcomes {
@@ -384,8 +378,8 @@ func (r *Report) Closed() (sentences []string, command string) {
 	return sentences, command
 }
 
-// Err is nil when every port is open, else an error with the exit code: what
-// is closed fails, what is only not known is undetermined.
+// Err returns nil if every port is open. Otherwise it returns an error with the exit code: closed ports mean failed,
+// and unknown ports alone mean undetermined.
 func (r *Report) Err() error {
 	switch r.worst {
 	case reach.Open:

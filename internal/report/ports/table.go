@@ -10,11 +10,11 @@ import (
 	"muster/reach"
 )
 
-// shownNames is how many names of a set are listed before the rest is counted.
+// shownNames is how many names of a set are listed before the rest is only counted.
 const shownNames = 3
 
-// Table writes the report for a person: problems first, each with its fix, then
-// the matrix with equal rows together. A command stays on one line.
+// Table writes the report as text: the problems, each with its fix, and then the matrix with equal rows combined. A
+// command stays on one line.
 func (r *Report) Table(out io.Writer, style term.Style) error {
 	w := &printer{out: out, Style: style}
 	w.title(colorOf(r.worst), fmt.Sprintf("%s in %s: %s, %s: %s", r.Scope, r.Region, r.members(), count(len(r.Needs), "port range"), r.tally()))
@@ -35,7 +35,7 @@ func (r *Report) Table(out io.Writer, style term.Style) error {
 	return w.err
 }
 
-// certainty follows "on this host".
+// certainty returns the text after "on this host".
 func (f Finding) certainty() string {
 	if f.Inferred {
 		return ", probably"
@@ -43,7 +43,7 @@ func (f Finding) certainty() string {
 	return ""
 }
 
-// members is "3 instances": what the peers are follows from the scope.
+// members returns text such as "3 instances". The scope determines the noun.
 func (r *Report) members() string {
 	what := "instance"
 	switch word, _, _ := strings.Cut(r.Scope, " "); {
@@ -55,8 +55,8 @@ func (r *Report) members() string {
 	return count(len(r.Peers), what)
 }
 
-// tally is "4 closed, 2 open": pairs times port ranges. Which of the three kinds
-// of closed it is, the problems say.
+// tally returns text such as "4 closed, 2 open", which counts pairs times port ranges. The problems name which of the
+// three kinds of closed applies.
 func (r *Report) tally() string {
 	var parts []string
 	for _, part := range []struct {
@@ -103,10 +103,10 @@ func (r *Report) problems(w *printer) {
 	}
 }
 
-// maxProblems is how many problems a table and a page show.
+// maxProblems is the maximum number of problems in a table or page.
 const maxProblems = 50
 
-// shownFixes is how many of a problem's rules the table prints.
+// shownFixes is the maximum number of rules that the table prints for a problem.
 const shownFixes = 2
 
 func (r *Report) fixes(w *printer, o Outcome) {
@@ -120,7 +120,7 @@ func (r *Report) fixes(w *printer, o Outcome) {
 	}
 }
 
-// probes counts the dials, and lists those that add something to the verdict.
+// probes writes how many dials had which result, and lists those that differ from the verdict.
 func (r *Report) probes(w *printer) {
 	if len(r.Probes) == 0 {
 		return
@@ -162,7 +162,7 @@ func (r *Report) grid(w *printer) {
 	}
 }
 
-// rows are the blocks that a table or a page shows.
+// rows returns the blocks that a table or page shows.
 func (r *Report) rows() []Block {
 	if r.all {
 		return r.Blocks
@@ -170,7 +170,7 @@ func (r *Report) rows() []Block {
 	return r.Blocks[:min(len(r.Blocks), maxProblems)]
 }
 
-// warnings are those of open pairs: the sentence of a closed one has its own.
+// warnings returns the warnings about open pairs. A closed pair's warnings are part of its sentence.
 func (r *Report) warnings() []string {
 	const most = 5
 	var out []string
@@ -189,7 +189,7 @@ func (r *Report) warnings() []string {
 	return out
 }
 
-// color is empty for what was not asked.
+// color returns the color of the status, or "" if the outcome was not evaluated.
 func (o Outcome) color() string {
 	if o.Status == "" {
 		return ""
@@ -200,7 +200,7 @@ func (o Outcome) color() string {
 func (o Outcome) cell() string {
 	switch {
 	case o.Status == "":
-		return "-" // not asked in this direction
+		return "-" // not evaluated in this direction
 	case o.Missing != "":
 		return o.Status + " " + o.Missing
 	case o.open != "":
@@ -210,7 +210,7 @@ func (o Outcome) cell() string {
 	}
 }
 
-// needLabel is short enough for a column: "discovery 47500-47599".
+// needLabel returns a label short enough for a column, such as "discovery 47500-47599".
 func needLabel(n reach.Need) string {
 	label := n.Role
 	if label == "" {
@@ -219,7 +219,7 @@ func needLabel(n reach.Need) string {
 	return strings.TrimSpace(fmt.Sprintf("%s %s/%s", label, n.Protocol, n.Ports))
 }
 
-// some lists a few names and counts the rest.
+// some lists the first names and counts the rest.
 func some(names []string) string {
 	if len(names) <= shownNames {
 		return strings.Join(names, ", ")

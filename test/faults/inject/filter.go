@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// names are the calls that are asked about: those that change files, and the two that
-// the clock needs. Calls that open a file are asked about whatever they open it for.
+// names maps call numbers to the names of the calls that can be intercepted. These are the calls that change files, and
+// the two calls that read the clock. An open is intercepted whatever its mode.
 var names = map[uintptr]string{
 	unix.SYS_WRITE: "write", unix.SYS_PWRITE64: "pwrite", unix.SYS_OPENAT: "open", unix.SYS_READ: "read",
 	unix.SYS_FSYNC: "fsync", unix.SYS_FDATASYNC: "fdatasync", unix.SYS_FTRUNCATE: "truncate",
@@ -28,16 +28,16 @@ const (
 	dataArg0 = 16
 )
 
-// install puts the filter on the calling thread and returns the descriptor on which
-// the kernel asks. The thread must be locked.
+// install installs the filter on the calling thread and returns the descriptor that delivers the kernel's
+// notifications. The caller must have locked the OS thread.
 func install(s Spec) (int, error) {
 	program := filter(s)
 	fprog := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return 0, fmt.Errorf("no_new_privs: %w", err)
 	}
-	// A notification that was read must not be repeated because of a signal: Go
-	// programs send themselves many. Linux before 5.19 does not have the flag.
+	// Without WAIT_KILLABLE_RECV, a signal repeats a notification that was already read, and the Go runtime sends
+	// itself many signals. The flag exists since Linux 5.19.
 	for _, flags := range []uintptr{unix.SECCOMP_FILTER_FLAG_NEW_LISTENER | unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, unix.SECCOMP_FILTER_FLAG_NEW_LISTENER} {
 		fd, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, uintptr(unsafe.Pointer(&fprog)))
 		if errno == 0 {
@@ -50,12 +50,12 @@ func install(s Spec) (int, error) {
 	return 0, fmt.Errorf("seccomp: %w: the kernel knows no user notification", unix.EINVAL)
 }
 
-// filter is the BPF program: it asks about the calls of Spec, and allows all others.
+// filter returns the BPF program. It sends the calls of Spec to the listener and allows all others.
 func filter(s Spec) []unix.SockFilter {
 	load := func(at uint32) unix.SockFilter {
 		return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: at}
 	}
-	// next skips n instructions unless the value is k.
+	// next skips n instructions unless the loaded value equals k.
 	next := func(k uint32, n uint8) unix.SockFilter {
 		return unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: k, Jf: n}
 	}

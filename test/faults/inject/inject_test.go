@@ -1,5 +1,5 @@
-// The tests run themselves in an empty root directory. The race detector needs cgo, and so
-// a dynamic linker that is not there.
+// The tests execute their own binary in an empty root directory. The race detector needs cgo, and with it a dynamic
+// linker, which does not exist there.
 
 //go:build !race && linux
 
@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// subject is the program of these tests: this one, started with this variable.
+// subject is the environment variable that makes the test binary act as the program under test.
 const subject = "MUSTER_FAULTS_SUBJECT"
 
 func TestMain(m *testing.M) {
@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	case "clock":
 		before := time.Now()
 		fmt.Fprintln(os.Stdout, before.Year())
-		for time.Since(before) < 50*time.Millisecond { // by the monotonic clock, which stays right
+		for time.Since(before) < 50*time.Millisecond { // the monotonic clock, which is not changed
 		}
 		fmt.Fprintln(os.Stdout, time.Now().Year())
 	case "write":
@@ -40,8 +40,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// missing is need.Missing. That package imports net, with which this program would need a
-// dynamic linker.
+// missing copies need.Missing. Package need imports net, which would make this program need a dynamic linker.
 func missing(t *testing.T, what string) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
@@ -50,7 +49,7 @@ func missing(t *testing.T, what string) {
 	t.Skip("missing: " + what)
 }
 
-// start runs this program in a root directory of its own.
+// start runs this program in its own root directory.
 func start(t *testing.T, s Spec, mode string, decide func(Call) Verdict) (*Process, *bytes.Buffer) {
 	t.Helper()
 	if os.Geteuid() != 0 {

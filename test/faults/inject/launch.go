@@ -15,36 +15,36 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Spec is a program to run.
+// Spec describes the program to run.
 type Spec struct {
 	Path   string // in Chroot
 	Args   []string
 	Env    []string
 	Chroot string
-	UID    int            // 0: root. The group has the same id
-	Limits map[int]uint64 // RLIMIT_...: soft and hard limit
+	UID    int            // 0 is root; the GID is the same number
+	Limits map[int]uint64 // RLIMIT_... to soft and hard limit
 	Cgroup string         // directory of a cgroup to join first
 
-	Calls []string // to ask about: values of names
-	Clock bool     // whether the wall clock may be wrong
+	Calls []string // calls to intercept, by the names in names
+	Clock bool     // intercept the clock, so that SetClock works
 
-	Offset time.Duration // of the wall clock from the start on
+	Offset time.Duration // initial difference of the wall clock from the real one
 }
 
-// marker makes Main become the program.
+// marker is the environment variable that makes Main install the filter and execute the target program.
 const marker = "MUSTER_FAULTS_LAUNCH"
 
-// socketFD is the first of exec.Cmd's ExtraFiles.
+// socketFD is the descriptor of the first entry of exec.Cmd's ExtraFiles.
 const socketFD = 3
 
-// Main must be the first thing that a program does which uses this package. In a
-// process that Start made it does not return.
+// Main must be the first call in main of a program that uses this package. In a process that Start created it does not
+// return.
 func Main() {
 	text, ok := os.LookupEnv(marker)
 	if !ok {
 		return
 	}
-	runtime.LockOSThread() // the filter is the thread's
+	runtime.LockOSThread() // the filter applies to the thread
 	var s Spec
 	err := json.Unmarshal([]byte(text), &s)
 	if err == nil {
@@ -54,7 +54,7 @@ func Main() {
 	os.Exit(exitLaunch)
 }
 
-// exitLaunch is an exit code that muster does not have.
+// exitLaunch is the exit code for a failed launch. muster does not use it.
 const exitLaunch = 99
 
 func become(s Spec) error {
@@ -90,7 +90,7 @@ func become(s Spec) error {
 	return unix.Exec(s.Path, append([]string{s.Path}, s.Args...), env)
 }
 
-// confine installs the filter and sends the listener to the parent.
+// confine installs the filter and sends the listener descriptor to the parent.
 func confine(s Spec) error {
 	listener, err := install(s)
 	if err != nil {

@@ -24,22 +24,22 @@ import (
 // Call is a system call that the program is about to make.
 type Call struct {
 	Name  string // open, write, rename, ...
-	Path  string // of the file, in the program's root; of the new name for rename, link and symlink
-	Write bool   // open: for writing
+	Path  string // path in the program's root; the new path for rename, link and symlink
+	Write bool   // open: the file is opened for writing
 }
 
 func (c Call) String() string { return c.Name + " " + c.Path }
 
-// Verdict is what becomes of a call.
+// Verdict is the decision about a call.
 type Verdict struct {
 	errno syscall.Errno
 	kill  bool
 }
 
-// The verdicts, and Fail.
+// Go and Kill are two of the verdicts. Fail makes the others.
 var (
-	Go   = Verdict{}           // the kernel does it
-	Kill = Verdict{kill: true} // the program is killed instead
+	Go   = Verdict{}           // let the kernel execute the call
+	Kill = Verdict{kill: true} // kill the program instead of executing the call
 )
 
 // Fail makes the call return an error.
@@ -50,14 +50,14 @@ type Process struct {
 	cmd    *exec.Cmd
 	root   string
 	decide func(Call) Verdict
-	offset atomic.Int64 // of the wall clock, in ns
+	offset atomic.Int64 // difference of the wall clock from the real one, in ns
 
 	watching sync.WaitGroup
 	ended    chan struct{}
 	state    *os.ProcessState
 }
 
-// Start starts the program. decide is called for one call at a time, and may be nil.
+// Start starts the program. decide is called for one call at a time. A nil decide lets every call through.
 func Start(s Spec, stdout, stderr io.Writer, decide func(Call) Verdict) (*Process, error) {
 	if s.Clock && !clockable {
 		return nil, errors.New("the clock of a program can be moved on amd64 only")
@@ -93,7 +93,7 @@ func Start(s Spec, stdout, stderr io.Writer, decide func(Call) Verdict) (*Proces
 		p.watching.Go(func() { p.watch(listener) })
 	}
 	go func() {
-		_ = p.cmd.Wait() // the state says it
+		_ = p.cmd.Wait() // the result is in cmd.ProcessState
 		p.state = p.cmd.ProcessState
 		p.watching.Wait()
 		close(p.ended)
@@ -101,22 +101,22 @@ func Start(s Spec, stdout, stderr io.Writer, decide func(Call) Verdict) (*Proces
 	return p, nil
 }
 
-// SetClock makes the program's wall clock differ from the real one from now on.
+// SetClock sets the difference between the program's wall clock and the real one.
 func (p *Process) SetClock(offset time.Duration) { p.offset.Store(int64(offset)) }
 
-// Pid is the id of the process.
+// Pid returns the process ID.
 func (p *Process) Pid() int { return p.cmd.Process.Pid }
 
-// Signal sends a signal.
+// Signal sends a signal to the program.
 func (p *Process) Signal(s syscall.Signal) error { return p.cmd.Process.Signal(s) }
 
-// Ended is closed once the program has ended.
+// Ended returns a channel that is closed once the program has exited.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 
-// Code is the exit code once the program has ended, -1 where a signal ended it.
+// Code returns the exit code once the program has exited, or -1 if a signal killed it.
 func (p *Process) Code() int { return p.state.ExitCode() }
 
-// Status says how the program ended, for a person.
+// Status describes how the program exited, in words.
 func (p *Process) Status() string { return p.state.String() }
 
 func receive(socket int) (int, error) {
@@ -125,7 +125,7 @@ func receive(socket int) (int, error) {
 	}
 	oob := make([]byte, unix.CmsgSpace(4))
 	n, err := 0, error(unix.EINTR)
-	for errors.Is(err, unix.EINTR) { // with a timeout, a signal of the runtime ends the call (signal(7))
+	for errors.Is(err, unix.EINTR) { // with a timeout set, a signal of the Go runtime interrupts the call (signal(7))
 		_, n, _, _, err = unix.Recvmsg(socket, make([]byte, 1), oob, unix.MSG_CMSG_CLOEXEC)
 	}
 	if err != nil {
@@ -142,7 +142,7 @@ func receive(socket int) (int, error) {
 	return fds[0], nil
 }
 
-// notification is struct seccomp_notif, response struct seccomp_notif_resp.
+// notification is struct seccomp_notif. response is struct seccomp_notif_resp.
 type notification struct {
 	id         uint64
 	pid, flags uint32
@@ -159,7 +159,7 @@ type response struct {
 	flags uint32
 }
 
-// watch answers until the program has ended.
+// watch answers notifications until the program has exited.
 func (p *Process) watch(listener int) {
 	defer unix.Close(listener)
 	for {
@@ -171,16 +171,16 @@ func (p *Process) watch(listener int) {
 			return
 		}
 		if ready[0].Revents&unix.POLLIN == 0 {
-			return // POLLHUP: no process has the filter any more
+			return // POLLHUP: no process uses the filter any more
 		}
 		var n notification
 		if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(listener), unix.SECCOMP_IOCTL_NOTIF_RECV, uintptr(unsafe.Pointer(&n))); errno != 0 {
-			continue // ENOENT: killed meanwhile, EINTR
+			continue // ENOENT: the caller was killed in the meantime; or EINTR
 		}
 		r := response{id: n.id, flags: unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE}
 		switch uintptr(n.nr) {
 		case firstCall:
-			_ = p.removeVDSO(int(n.pid)) // then the clock is right, which a row notices
+			_ = p.removeVDSO(int(n.pid)) // on failure the program sees the real clock, and the row fails
 		case unix.SYS_CLOCK_GETTIME:
 			if p.writeTime(int(n.pid), n.args[1]) == nil {
 				r.flags = 0
@@ -220,7 +220,7 @@ func (p *Process) judge(n notification) Verdict {
 	return p.decide(c)
 }
 
-// path is the path whose directory and name are two arguments of the call.
+// path returns the path that the call's directory and name arguments form.
 func (p *Process) path(n notification, dir, name int) string {
 	text := p.text(int(n.pid), n.args[name])
 	if filepath.IsAbs(text) || int32(n.args[dir]) == unix.AT_FDCWD {
@@ -229,7 +229,7 @@ func (p *Process) path(n notification, dir, name int) string {
 	return filepath.Join(p.file(n, n.args[dir]), text)
 }
 
-// file is the path of an open file; for what is no file it is like "pipe:[4711]".
+// file returns the path of an open file. For a pipe or a socket it returns text like "pipe:[4711]".
 func (p *Process) file(n notification, fd uint64) string {
 	at, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", n.pid, int32(fd)))
 	if err != nil {
@@ -241,7 +241,7 @@ func (p *Process) file(n notification, fd uint64) string {
 	return at
 }
 
-// text reads a string of the program's memory.
+// text reads a string from the program's memory.
 func (p *Process) text(pid int, at uint64) string {
 	mem, err := os.Open(fmt.Sprintf("/proc/%d/mem", pid))
 	if err != nil {
@@ -249,7 +249,7 @@ func (p *Process) text(pid int, at uint64) string {
 	}
 	defer mem.Close()
 	buf := make([]byte, unix.PathMax)
-	n, _ := mem.ReadAt(buf, int64(at)) // shorter at the end of the mapping
+	n, _ := mem.ReadAt(buf, int64(at)) // reads fewer bytes at the end of the mapping
 	text, _, _ := bytes.Cut(buf[:n], []byte{0})
 	return string(text)
 }
@@ -274,15 +274,15 @@ const (
 	atVDSO   = 33 // AT_SYSINFO_EHDR
 )
 
-// removeVDSO makes the program's runtime find no vDSO. It is called while the program
-// is at its first call, when the stack is still as the kernel made it: the number of
-// arguments, the arguments, 0, the environment, 0, the auxiliary vector (pairs).
+// removeVDSO hides the vDSO from the program's runtime. It must be called while the program is at its first system
+// call, when the stack is still as the kernel built it. The stack then holds the number of arguments, the arguments, 0,
+// the environment, 0, and the auxiliary vector as pairs.
 func (p *Process) removeVDSO(pid int) error {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return err
 	}
-	// proc_pid_stat(5): startstack is field 28; the second field may hold blanks.
+	// proc_pid_stat(5): startstack is field 28. The second field can contain spaces.
 	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
 	var at int64
 	if _, err := fmt.Sscan(string(fields[28-3]), &at); err != nil {
@@ -303,7 +303,7 @@ func (p *Process) removeVDSO(pid int) error {
 	}
 	args := read()
 	at += int64(args+1) * 8
-	for read() != 0 { // the environment
+	for read() != 0 { // skip the environment
 	}
 	for err == nil {
 		kind := read()

@@ -44,7 +44,7 @@ func TestInAnswer(t *testing.T) {
 	}
 }
 
-// Other texts are matched unfolded: /a.*b/ must not match across lines.
+// InText matches the text unfolded: /a.*b/ must not match across lines.
 func TestInTextDoesNotFold(t *testing.T) {
 	if why := InText("output", "peer registered\nport failed\n", fieldcase.Text{Not: []string{"/registered.*failed/"}}); why != nil {
 		t.Error(why)

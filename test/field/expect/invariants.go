@@ -10,8 +10,8 @@ import (
 // maxLine1 is the maximum length of the first line, in characters.
 const maxLine1 = 120
 
-// HasAnswer reports whether a command prints an answer as a table: muster debug or muster check, without an option for
-// another format.
+// HasAnswer reports whether a command prints an answer as a table: muster debug or muster check, without an --output
+// option.
 func HasAnswer(args []string) bool {
 	if len(args) == 0 || args[0] != "debug" && args[0] != "check" {
 		return false

@@ -57,7 +57,8 @@ func (r *Report) Cause(want, not []string) (wrong []string) {
 	return wrong
 }
 
-// Findings checks the statuses of findings. A finding of several checks has failed if it failed in one of them.
+// Findings checks the statuses of findings. A finding that several checks report has failed if it failed in one of
+// them.
 func (r *Report) Findings(want map[string]fieldcase.Words) []string {
 	got := map[string]string{}
 	for _, c := range r.Checks {

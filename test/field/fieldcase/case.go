@@ -52,7 +52,7 @@ type Group struct {
 	Tags  map[string]string
 }
 
-// AWS describes the account of the instance.
+// AWS describes the AWS account of the instance.
 type AWS struct {
 	Clusters  []string
 	Inactive  []string // clusters
@@ -110,14 +110,14 @@ type AgentContainer struct {
 	Env  []string
 }
 
-// Container is a container of a task, and its changes.
+// Container is a task container, or a change of one.
 type Container struct {
 	Name, Family, Container string
 
 	Health string // if set, the container has a health check with this status
 	OOM    bool
 	Exit   *int // nil if it keeps running
-	Again  bool // the container with this name already exists
+	Again  bool // the container with this name exists already and is changed
 }
 
 // Certificate is the certificate of TLS servers with a name.
@@ -141,7 +141,7 @@ type Disk struct {
 	ReadOnly bool `yaml:"read_only"`
 }
 
-// Step is one action, and what must be true after it.
+// Step is one action with the expectations that must hold after it.
 type Step struct {
 	Muster     string            // arguments of muster
 	Spawn      string            // arguments of a muster that keeps running in the background
@@ -162,7 +162,7 @@ type Step struct {
 	Ends       string // expected state of the ECS agent after Agent
 }
 
-// Edit changes ECS's record of the instance.
+// Edit describes a change of ECS's record of the instance.
 type Edit struct{ Status, Reason string }
 
 // Answer describes the expected answer of muster: line 1 with its why and fix.
@@ -182,7 +182,7 @@ type Calls struct {
 	NotMade Words `yaml:"not_made"`
 }
 
-// Line is a log line, and the expected result for it alone.
+// Line is a log line with the expected result for this line alone.
 type Line struct {
 	Source, File, Level, Msg string
 

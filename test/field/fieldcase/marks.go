@@ -23,7 +23,7 @@ var (
 // maxSize limits [size=N]. The files are sparse, but the disk is in memory.
 const maxSize = 1 << 40
 
-// unmark applies the marks after the name of a section to its data.
+// unmark applies the marks that follow the name of a section to the section's data.
 func unmark(name string, data []byte) (File, error) {
 	parts := marked.FindStringSubmatch(name)
 	if parts == nil {

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// Valid words in a case.
+// Words that are valid in a case.
 var (
 	unitStates = []string{"running", "exited", "inactive", "failed", "restarting", "activating", "absent"}
 	faultKinds = []string{"", "throttled", "expired", "unknown key"}
@@ -95,7 +95,7 @@ func (c *Case) validateAWS() error {
 	return nil
 }
 
-// validatePaths keeps all paths of a case inside its own disk.
+// validatePaths returns an error for a path outside the instance's own disk.
 func (c *Case) validatePaths() error {
 	paths := slices.Clone(c.Absent)
 	for _, d := range c.Disks {

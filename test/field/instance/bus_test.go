@@ -24,7 +24,7 @@ func TestUnitNameUnescapes(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", path, got, want)
 		}
 	}
-	// muster escapes names with go-systemd.
+	// The escaping is go-systemd's, which muster uses.
 	for _, name := range []string{"ecs.service", "muster-verify.service", "a_b@1.service"} {
 		if got := unitName(dbus.ObjectPath(prefix + sd.PathBusEscape(name))); got != name {
 			t.Errorf("got %q, want %q", got, name)

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// startServices starts the services that muster reaches over the network, and builds the environment with the addresses
-// of the others.
+// startServices starts the services that muster reaches over the network. It also builds the environment, which
+// contains the addresses of the other services.
 func (i *Instance) startServices() error {
 	metadata, err := forward(i.box.IMDSURL())
 	if err != nil {
@@ -54,7 +54,8 @@ func serve(l net.Listener, h http.Handler) *http.Server {
 	return server
 }
 
-// forward passes requests on unchanged. If the other side closes the connection, it does too.
+// forward returns a handler that passes requests on unchanged. If the other side closes the connection, the handler
+// does too.
 func forward(to string) (http.Handler, error) {
 	target, err := url.Parse(to)
 	if err != nil {
@@ -87,7 +88,7 @@ func serveProxy() error {
 	return nil
 }
 
-// tunnel handles CONNECT. A name that is not in the zone leads to ECS.
+// tunnel handles CONNECT. It connects a name that is not in the zone to the ECS endpoint.
 func tunnel(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodConnect {
 		w.WriteHeader(http.StatusBadGateway)

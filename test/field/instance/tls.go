@@ -20,7 +20,7 @@ import (
 	"muster/test/field/fieldcase"
 )
 
-// expiry is the expiration of certificates, later than any clock in a case.
+// expiry is the expiration of all certificates. It is later than any clock in a case.
 var expiry = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // authority is a CA.
@@ -60,8 +60,8 @@ func (a *authority) issue(names []string) (*tls.Certificate, error) {
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
 }
 
-// certificates selects the certificate of an endpoint: that of the case for the longest prefix of the name, or the
-// default one of the trusted CA.
+// certificates returns a TLS configuration that selects the certificate of an endpoint. It uses the case's certificate
+// for the longest prefix of the name, or else one of the trusted CA.
 func certificates(trusted *authority, special map[string]fieldcase.Certificate) (*tls.Config, error) {
 	usual, err := trusted.issue([]string{"*.eu-central-1.amazonaws.com", "*.amazonaws.com", "*.eu-west-1.amazonaws.com"})
 	if err != nil {

@@ -1,0 +1,330 @@
+package clusters
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"muster/internal/base/fix"
+	"muster/internal/fleet/inventory"
+	"muster/internal/fleet/verdict"
+	"muster/internal/term"
+)
+
+// shownInstances is the maximum number of instances in a table. Those with a problem come first.
+const shownInstances = 40
+
+// unknownCell marks a value that could not be read because a permission is missing. The problem names the IAM action.
+const unknownCell = "?"
+
+// Table writes the clusters as text: the verdict, the problems, then the tables. Times are in UTC. Times that users
+// plan by are also in zone.
+func (d Document) Table(out io.Writer, style term.Style, zone *time.Location) error {
+	p := &printer{Style: style, out: out}
+	for n, c := range d.Clusters {
+		if n > 0 {
+			p.line("")
+		}
+		p.cluster(d, c, zone)
+	}
+	if len(d.Clusters) == 0 {
+		p.line("no clusters in " + d.Region)
+	}
+	if d.Wait != nil && d.Wait.Met {
+		p.line("")
+		p.line(fmt.Sprintf("back after %s: everything that was waited for is there", (time.Duration(d.Wait.Seconds) * time.Second).String()))
+	}
+	return p.err
+}
+
+var colors = map[string]string{string(verdict.Fail): term.Red, string(verdict.Warn): term.Yellow, string(verdict.Unknown): term.Magenta}
+
+func (p *printer) cluster(d Document, c Cluster, zone *time.Location) {
+	first := c.Verdict
+	if len(d.Clusters) > 1 {
+		first = c.Name + ": " + first
+	}
+	color := colors[c.Status]
+	if color == "" {
+		color = term.Green
+	}
+	p.line(p.Paint(color, p.Wrap(0, p.Text(first))))
+	for n, problem := range c.Problems {
+		if n > 0 || problem.Status == string(verdict.Info) {
+			p.line("")
+			p.line(p.Paint(colors[problem.Status], p.Wrap(0, p.Text(label(problem.Status)+problem.Summary))))
+		}
+		p.details(problem.Why, problem.Fix)
+	}
+	p.line("")
+	p.line(p.Wrap(0, p.Text(fmt.Sprintf("cluster %s in %s: %s, %s, %s, %s", c.Name, d.Region,
+		c.count(inventory.PartInstances, len(c.Instances), "instance"), c.count(inventory.PartServices, len(c.Services), "service"),
+		c.count(inventory.PartGroups, len(c.Groups), "group"), count(c.Calls, "call")))))
+	for _, note := range c.Notes {
+		p.line(p.Wrap(2, p.Text("note: "+note)))
+	}
+	p.instances(d, c)
+	p.services(c)
+	p.groups(c, zone)
+	p.ports(c)
+}
+
+func label(status string) string {
+	return map[string]string{string(verdict.Fail): "Problem: ", string(verdict.Warn): "Warning: ", string(verdict.Unknown): "Unknown: "}[status]
+}
+
+// margin is the column at which text after a label begins.
+const margin = 11
+
+func (p *printer) labelled(name, text string) {
+	p.line(p.Paint(term.Dim, fmt.Sprintf("%-*s", margin, "  "+name)) + p.Wrap(margin, p.Text(text)))
+}
+
+// details writes the evidence and the fix. A command stays on one line, so that it can be pasted.
+func (p *printer) details(why []string, f fix.Fix) {
+	name := "why"
+	for _, line := range why {
+		if line != "" {
+			p.labelled(name, line)
+			name = ""
+		}
+	}
+	name = "fix"
+	if f.Text != "" {
+		p.labelled(name, f.Text)
+		name = ""
+	}
+	for _, command := range f.Commands {
+		p.line(p.Paint(term.Dim, fmt.Sprintf("%-*s", margin, "  "+name)) + p.Text(command))
+		name = ""
+	}
+}
+
+func (p *printer) instances(d Document, c Cluster) {
+	if c.missing(p, "INSTANCES", inventory.PartInstances) || len(c.Instances) == 0 {
+		return
+	}
+	p.line("")
+	shown := slices.Clone(c.Instances)
+	slices.SortStableFunc(shown, func(a, b Instance) int { return order(b.Verdict) - order(a.Verdict) })
+	more := max(0, len(shown)-shownInstances)
+	shown = shown[:len(shown)-more]
+	columns := []column{
+		{head: "INSTANCE"}, {head: "ZONE"}, {head: "TYPE", rank: 6}, {head: "STATUS", rank: 5}, {head: "CONNECTED", rank: 3},
+		{head: "AGENT", rank: 7}, {head: "TASKS", rank: 1, right: true}, {head: "FREE CPU", rank: 1, right: true},
+		{head: "FREE MIB", rank: 1, right: true}, {head: "AGE", rank: 4, right: true}, {head: "WRONG"},
+	}
+	var paint []string
+	for _, i := range shown {
+		for n, cell := range []string{i.ID, i.Zone, i.Type, strings.ToLower(i.Status), yesNo(i.Connected), i.Agent, tasks(i.Running, i.Pending),
+			strconv.Itoa(i.FreeCPU), strconv.Itoa(i.FreeMemory), c.age(d.At, i), i.Wrong} {
+			columns[n].cells = append(columns[n].cells, cell)
+		}
+		paint = append(paint, colors[i.Verdict])
+	}
+	p.columns(columns, paint)
+	if more > 0 {
+		p.line(fmt.Sprintf("and %s; --output json lists all", count(more, "more instance")))
+	}
+}
+
+func order(status string) int {
+	return slices.Index([]string{"pass", "info", "unknown", "warn", "fail"}, status)
+}
+
+func (c Cluster) age(at time.Time, i Instance) string {
+	switch {
+	case i.Launched != nil:
+		return age(at.Sub(*i.Launched))
+	case c.unread[inventory.PartEC2] != "":
+		return unknownCell
+	}
+	return ""
+}
+
+// missing writes one line instead of a table that could not be read. It returns false if the part was read.
+func (c Cluster) missing(p *printer, head string, part inventory.Part) bool {
+	why, missing := c.unread[part]
+	if missing {
+		p.line("")
+		p.line(p.Wrap(2, p.Text(head+" unknown: "+why)))
+	}
+	return missing
+}
+
+func (p *printer) services(c Cluster) {
+	if c.missing(p, "SERVICES", inventory.PartServices) || len(c.Services) == 0 {
+		return
+	}
+	p.line("")
+	columns := []column{
+		{head: "SERVICE"}, {head: "RUNNING", right: true}, {head: "PENDING", rank: 4, right: true}, {head: "TASK DEFINITION", rank: 7}, {head: "ZONES", rank: 1},
+		{head: "SKEW", rank: 2, right: true}, {head: "DEPLOYMENT", rank: 3}, {head: "BREAKER", rank: 6}, {head: "REBALANCING", rank: 5}, {head: "WRONG"},
+	}
+	var paint []string
+	for _, s := range c.Services {
+		spread, skew := s.spread, unknownCell
+		if s.Skew != nil {
+			skew = strconv.Itoa(*s.Skew)
+		} else {
+			spread = unknownCell
+		}
+		for n, cell := range []string{s.Name, fmt.Sprintf("%d/%d", s.Running, s.Desired), strconv.Itoa(s.Pending), s.Definition, spread, skew,
+			strings.ToLower(strings.ReplaceAll(s.Rollout, "_", " ")), onOff(s.Breaker), strings.ToLower(s.Rebalancing), s.Wrong} {
+			columns[n].cells = append(columns[n].cells, cell)
+		}
+		paint = append(paint, colors[s.Verdict])
+	}
+	p.columns(columns, paint)
+	for _, s := range c.Services {
+		if s.Skew != nil && *s.Skew > 1 && !s.SkewMatters {
+			p.labelled("skew", s.Name+": "+s.SkewWhy)
+		}
+	}
+}
+
+func (p *printer) groups(c Cluster, zone *time.Location) {
+	if c.missing(p, "GROUPS", inventory.PartGroups) || len(c.Groups) == 0 {
+		return
+	}
+	p.line("")
+	columns := []column{
+		{head: "GROUP"}, {head: "MIN", rank: 2, right: true}, {head: "DESIRED", right: true}, {head: "MAX", rank: 2, right: true},
+		{head: "IN SERVICE", right: true}, {head: "WARM POOL", rank: 3, right: true}, {head: "CAPACITY PROVIDER", rank: 4}, {head: "SUSPENDED", rank: 1}, {head: "WRONG"},
+	}
+	var paint []string
+	for _, g := range c.Groups {
+		warm := ""
+		if g.WarmPool != nil {
+			warm = strconv.Itoa(*g.WarmPool)
+		}
+		for n, cell := range []string{g.Name, strconv.Itoa(g.Min), strconv.Itoa(g.Desired), strconv.Itoa(g.Max), strconv.Itoa(g.InService), warm,
+			g.Provider, strings.Join(g.Suspended, ", "), g.Wrong} {
+			columns[n].cells = append(columns[n].cells, cell)
+		}
+		paint = append(paint, colors[g.Verdict])
+	}
+	p.columns(columns, paint)
+	for _, g := range c.Groups {
+		p.schedule(g, zone)
+	}
+	for _, part := range []inventory.Part{inventory.PartScheduled, inventory.PartActivities} {
+		if why := c.unread[part]; why != "" {
+			p.labelled("unknown", fmt.Sprintf("%s: %s", part, why))
+		}
+	}
+}
+
+// shownRuns is the maximum number of listed scheduled actions of a group.
+const shownRuns = 4
+
+// schedule writes the next scheduled actions of a group, and its failed activities.
+func (p *printer) schedule(g Group, zone *time.Location) {
+	if s := g.Sleep; s != nil {
+		text := g.Name + ": "
+		if s.Since != nil {
+			text += "since " + both(*s.Since, zone) + " by " + s.By
+		} else {
+			text += s.Cause
+		}
+		p.labelled("asleep", text)
+		if s.Wakes != nil {
+			p.labelled("wakes", fmt.Sprintf("%s: %s by the scheduled action %s", g.Name, both(*s.Wakes, zone), s.Action))
+		}
+		if s.NoWake != "" {
+			p.labelled("wakes", g.Name+": "+s.NoWake)
+		}
+	}
+	for n, r := range g.Next {
+		if n == shownRuns {
+			p.labelled("", fmt.Sprintf("and %s; --output json lists all", count(len(g.Next)-n, "more scheduled action")))
+			break
+		}
+		text := g.Name + ": "
+		if r.At != nil {
+			text += both(*r.At, zone) + " "
+		}
+		text += r.Action + " sets " + r.Sets
+		if r.Problem != "" {
+			text += "; " + r.Problem
+		}
+		p.labelled("next", text)
+	}
+	if f := g.LastFailed; f != nil {
+		p.labelled("failed", fmt.Sprintf("%s: %s %s", g.Name, both(f.At, zone), f.Message))
+	}
+}
+
+func (p *printer) ports(c Cluster) {
+	if c.Ports == nil {
+		return
+	}
+	var parts []string
+	for _, status := range []string{"BLOCKED", "MISSING", "STALE", "UNKNOWN", "OPEN"} {
+		if n := c.Ports.Counts[status]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, strings.ToLower(status)))
+		}
+	}
+	if len(parts) == 0 {
+		parts = []string{"no pair to check"}
+	}
+	p.line("")
+	p.line("PORTS  " + strings.Join(parts, ", ") + "; muster ports --cluster " + c.Name + " has the matrix")
+}
+
+// both formats a time in UTC and in the reader's time zone.
+func both(t time.Time, zone *time.Location) string {
+	return utc(t) + " (" + t.In(zone).Format("Mon 15:04 MST") + ")"
+}
+
+func utc(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// age formats a duration with one unit: 3d, 5h, 12m.
+func age(d time.Duration) string {
+	switch {
+	case d >= 48*time.Hour:
+		return fmt.Sprintf("%dd", int(d.Hours())/24)
+	case d >= time.Hour:
+		return fmt.Sprintf("%dh", int(d.Hours()))
+	}
+	return fmt.Sprintf("%dm", max(0, int(d.Minutes())))
+}
+
+func tasks(running, pending int) string {
+	if pending > 0 {
+		return fmt.Sprintf("%d+%d", running, pending)
+	}
+	return strconv.Itoa(running)
+}
+
+func yesNo(yes bool) string {
+	if yes {
+		return "yes"
+	}
+	return "no"
+}
+
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
+}
+
+// count returns the number with its noun, or "? groups" for a part that could not be read.
+func (c Cluster) count(part inventory.Part, n int, what string) string {
+	if n == 0 && c.unread[part] != "" {
+		return unknownCell + " " + what + "s"
+	}
+	return count(n, what)
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

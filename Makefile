@@ -16,7 +16,7 @@ GOLANGCI         = .cache/bin/golangci-lint-$(GOLANGCI_VERSION)
 VALE_VERSION     = v3.7.1
 VALE             = .cache/bin/vale-$(VALE_VERSION)
 
-.PHONY: always help build cross darwin man test race cover lint prose prose-go demo pictures field faults integration bench fuzz soak package lintpackages reproducible e2e clean
+.PHONY: always help build cross darwin man test race cover lint prose prose-go demo pictures field faults integration bench fuzz soak herd package lintpackages reproducible e2e clean
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -99,6 +99,9 @@ fuzz: ## run every fuzz target for FUZZTIME (10s)
 soak: build ## run the agent for an hour (SOAK=1h) of churn and faults, and compare every minute
 	$(GO) build -o bin/soak ./test/soak
 	bin/soak -for $(or $(SOAK),1h) -muster bin/muster
+
+herd: ## boot fleets of 1,000 and 10,000 simulated instances, count their calls, and draw docs/pictures/herd.svg
+	$(GO) test ./test/herd -count=1 -timeout 10m -full -svg $(CURDIR)/docs/pictures/herd.svg
 
 package: cross man $(NFPM) ## build dist/: deb, rpm and tarball for amd64 and arm64, bills of materials, checksums
 	NFPM=$(NFPM) scripts/package $(VERSION)

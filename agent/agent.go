@@ -15,6 +15,7 @@ import (
 	"muster/agent/metrics"
 	"muster/agent/registration"
 	"muster/agent/starts"
+	"muster/internal/base/gate"
 	"muster/internal/config"
 	"muster/internal/host/ecsagent"
 )
@@ -26,7 +27,7 @@ type Watcher interface {
 	Reading
 }
 
-// Reading is what a Watcher knows, and what it learns about tasks that did not start.
+// Reading returns the state that a Watcher has collected, and receives tasks that did not start.
 type Reading interface {
 	Totals() containers.Totals
 	Snapshot() containers.Snapshot
@@ -76,6 +77,7 @@ type Parts struct {
 	Announcer    Announcer
 	Ports        func(context.Context) (Ports, error) // may be nil
 	Limits       Meter                                // may be nil
+	Gate         *gate.Gate                           // may be nil; watchPorts uses it
 	Calls        func() int                           // returns the number of AWS API calls so far
 	// ShuttingDown reports whether the whole system is shutting down. It returns false if that is unknown.
 	ShuttingDown func(context.Context) bool
@@ -113,7 +115,7 @@ type loopState struct {
 	registration registration.Snapshot
 	departure    leaving.Notice
 	orphans      orphanState
-	// These are true once the failure has been logged.
+	// departureUnknownLogged, stateFailureLogged and exportFailureLogged are true once the failure has been logged.
 	departureUnknownLogged, stateFailureLogged, exportFailureLogged bool
 
 	tally     tally
@@ -263,6 +265,11 @@ func (a *Agent) cycle(ctx context.Context, first bool) {
 	before := a.loop.registration.ECS.Impaired > 0
 	a.loop.registration = a.Registration.Look(ctx)
 	a.reportImpaired(before, a.loop.registration.ECS)
+	if r := a.loop.registration; r.ECS.EC2 != "" && r.ECS.EC2 == a.InstanceID {
+		a.shared.setSelf(gate.Self{Cluster: r.Cluster, ARN: r.ARN})
+	} else {
+		a.shared.setSelf(gate.Self{})
+	}
 	a.settleCluster()
 	a.alive()
 	if a.Healer != nil {

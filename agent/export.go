@@ -10,7 +10,7 @@ import (
 	"muster/agent/metrics"
 )
 
-// exportFiles writes the files for other collectors, if they are wanted, from what was published last. A failure is logged once.
+// exportFiles writes the configured files for other collectors from the last published data. A failure is logged once.
 func (a *Agent) exportFiles(now time.Time, m minute, totals containers.Totals) {
 	text, inventory := a.Settings.Textfile, a.Settings.Inventory
 	if text == "" && inventory == "" {
@@ -30,7 +30,7 @@ func (a *Agent) exportFiles(now time.Time, m minute, totals containers.Totals) {
 	a.loop.exportFailureLogged = err != nil
 }
 
-// samples are the values of a minute, and the sums since the agent started.
+// samples returns the values of a minute, and the sums since the agent started.
 func (a *Agent) samples(m minute, totals containers.Totals) []export.Sample {
 	own := a.shared.clusterName()
 	out := healthSamples(m.sums(own, false), m.docker, true)
@@ -63,7 +63,7 @@ func (a *Agent) samples(m minute, totals containers.Totals) []export.Sample {
 	return out
 }
 
-// healthSamples are the gauges or the counters of a cluster and its services.
+// healthSamples returns the gauges or the counters of a cluster and its services.
 func healthSamples(sums rows, docker, gauges bool) (out []export.Sample) {
 	for key, r := range sums {
 		for _, metric := range healthMetrics() {
@@ -76,7 +76,7 @@ func healthSamples(sums rows, docker, gauges bool) (out []export.Sample) {
 	return out
 }
 
-// facts are what a person asks first of an instance among thousands.
+// facts returns the facts about an instance that an operator of a large fleet needs first.
 func (a *Agent) facts(now time.Time) map[string]string {
 	s := a.state(now)
 	facts := map[string]string{

@@ -20,8 +20,8 @@ func (a *Agent) prepare() {
 	}
 }
 
-// Inherit takes over the state of an earlier agent in this process, which Again ended: counts that it has not
-// published, events that it has not sent to a bus, and what it has already reported.
+// Inherit takes over the state of an earlier agent in this process, which Again ended. The state consists of counts
+// that were not published, events that were not sent to a bus, and what was already reported.
 func (a *Agent) Inherit(from *Agent) {
 	a.loop.ready, a.loop.started, a.loop.published.cpu = from.loop.ready, from.loop.started, from.loop.published.cpu
 	a.loop.tally.inherit(from.loop.tally, from.Containers.Totals())

@@ -6,14 +6,14 @@ import (
 )
 
 const (
-	// limitsAhead is how long before the end of a minute the limits are read for it.
+	// limitsAhead is how long before the end of a minute the limits are read.
 	limitsAhead = 2 * time.Second
-	// limitsLast is how old a reading may be: a file system that hangs stops the readings.
+	// limitsLast is the maximum age of a reading. A file system that hangs delays the readings.
 	limitsLast = 90 * time.Second
 )
 
-// watchLimits reads the limits once at the start and then before the end of each minute. It is apart from the main loop,
-// because a file system can hang.
+// watchLimits reads the limits once at the start, and then before the end of each minute. It does not run in the main
+// loop, because a file system can hang.
 func (a *Agent) watchLimits(ctx context.Context) {
 	next := time.NewTimer(0)
 	defer next.Stop()

@@ -21,9 +21,8 @@ type orphanState struct {
 // orphanPatience is the timeout of a request to the ECS agent, which is on this host.
 const orphanPatience = 5 * time.Second
 
-// checkTasks asks the ECS agent for its tasks. Those that did not start are counted and
-// announced, and all are compared with Docker's containers. If port 51678 may answer for
-// another instance, nothing changes.
+// checkTasks requests the ECS agent's tasks. It counts and announces those that did not start, and compares all with
+// Docker's containers. Nothing changes if port 51678 may belong to another instance.
 func (a *Agent) checkTasks(ctx context.Context) {
 	a.loop.orphans.known = false
 	registered := a.loop.registration.State == registration.Registered || a.loop.registration.State == registration.Disconnected
@@ -46,7 +45,7 @@ func (a *Agent) checkTasks(ctx context.Context) {
 	}
 }
 
-// compareTasks announces the orphans that begin and end.
+// compareTasks announces orphans that begin or end.
 func (a *Agent) compareTasks(tasks []ecsagent.Task, running []containers.Identity) {
 	state := &a.loop.orphans
 	now, before := time.Now(), map[string]bool{}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"muster/internal/base/gate"
 )
 
 // Ports is the result of a check of the replication ports.
@@ -13,10 +15,32 @@ type Ports struct {
 	Blocked int    // number of combinations of a peer and a port range that are not completely open
 	First   string // a sentence about the first of them
 	Remedy  string
+	Gate    gate.State
 }
 
 // portsPatience is the timeout of one check, which makes a few calls per hundred peers.
 const portsPatience = 2 * time.Minute
+
+// gateAgain is the time until a check whose result would change the gate is repeated.
+const gateAgain = time.Minute
+
+// observeGate updates the attribute of this instance, and reports whether another check should follow soon.
+func (a *Agent) observeGate(ctx context.Context, is gate.State) (again bool) {
+	if a.Gate == nil {
+		return false
+	}
+	ctx, stop := context.WithTimeout(ctx, portsPatience)
+	defer stop()
+	line, failed, again := a.Gate.Observe(ctx, is, a.shared.confirmedSelf())
+	switch {
+	case line == "":
+	case failed:
+		a.report(a.Log.Warn, "gate", line)
+	default:
+		a.report(a.Log.Info, "gate", line)
+	}
+	return again
+}
 
 // watchPorts checks the ports once per period. The times are random, so that the instances of a fleet do not check
 // simultaneously.
@@ -40,6 +64,9 @@ func (a *Agent) watchPorts(ctx context.Context, period time.Duration) {
 		}
 		failureLogged = err != nil
 		a.shared.setPorts(found)
+		if a.observeGate(ctx, found.Gate) {
+			next.Reset(gateAgain)
+		}
 		switch {
 		case err != nil:
 			continue

@@ -8,6 +8,7 @@ import (
 	"muster/agent/agentstate"
 	"muster/agent/announce"
 	"muster/agent/limits"
+	"muster/internal/base/gate"
 )
 
 // shared is the state that several goroutines of the agent use.
@@ -17,9 +18,10 @@ type shared struct {
 	mu      sync.Mutex
 	cluster string             // name of this instance's cluster; empty if unknown
 	recent  []agentstate.Event // newest first
-	problem *agentstate.Event  // newest event that was a problem
+	problem *agentstate.Event  // the newest of them that was a problem
 	ports   Ports
 	limits  limits.Reading
+	self    gate.Self
 	held    []announce.Event // events for the agent that inherits from this one
 }
 
@@ -36,6 +38,19 @@ func (s *shared) clusterName() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.cluster
+}
+
+func (s *shared) setSelf(self gate.Self) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.self = self
+}
+
+// confirmedSelf is this container instance; empty before ECS has confirmed it.
+func (s *shared) confirmedSelf() gate.Self {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.self
 }
 
 func (s *shared) setPorts(found Ports) {
@@ -56,7 +71,7 @@ func (s *shared) setLimits(read limits.Reading) {
 	s.limits = read
 }
 
-// latestLimits returns the last reading, or a zero one if the last is old.
+// latestLimits returns the last reading, unless it is too old.
 func (s *shared) latestLimits(now time.Time) limits.Reading {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -20,8 +20,8 @@ const (
 	dimInstance  = "InstanceId"
 )
 
-// row holds one minute of a cluster, a service, or a container name of a service: the gauges at the end of the minute,
-// and the growth of the counters in it.
+// row holds one minute of a cluster, a service, or a container name of a service. It has the gauges at the end of the
+// minute, and the growth of the counters in it.
 type row struct {
 	containers.Gauges
 	containers.Counters
@@ -97,7 +97,7 @@ type minute struct {
 	memory       int64
 	spooled      int // number of queued minutes
 	limits       limits.Reading
-	limitsBefore limits.Reading // of the last published minute
+	limitsBefore limits.Reading // reading of the last published minute
 }
 
 // healthMetric is a metric of containers.
@@ -127,15 +127,15 @@ func healthMetrics() []healthMetric {
 type single struct {
 	name, unit string
 	instance   bool // also published per instance, if configured
-	// request reports whether MUSTER_METRICS asks for the metric. If it is nil, the metric is always published.
+	// request reports whether MUSTER_METRICS enables the metric. A nil request means that it is always published.
 	request func(config.Metrics) bool
 	of      func(minute) (value float64, known bool)
 	// total is the sum since the agent started, of what counts; nil of what does not.
 	total func(*Agent) (value float64, known bool)
 }
 
-// singleMetrics returns the metrics that a cluster has once. A count of a rare event is published only in minutes in which
-// it is not 0, so that it costs nothing until then.
+// singleMetrics returns the metrics that a cluster has once. The count of a rare event is published only in minutes in
+// which it is not 0, so that it costs nothing until then.
 func singleMetrics() []single {
 	agents := func(m config.Metrics) bool { return m.Agent }
 	return []single{
@@ -168,7 +168,8 @@ func singleMetrics() []single {
 
 func share(s limits.Share) (float64, bool) { return s.Percent, s.Known }
 
-// exceeded is how many packets were dropped in the minute. A driver that is loaded again begins at 0.
+// exceeded returns how many packets were dropped in the minute. The counter restarts at 0 if the driver is loaded
+// again.
 func (m minute) exceeded() (float64, bool) {
 	now, before := m.limits, m.limitsBefore
 	if !now.ExceededKnown || !before.ExceededKnown || now.Exceeded <= before.Exceeded {
@@ -280,7 +281,7 @@ func (a *Agent) buildRow(key containers.Key, r *row, docker bool) {
 	}
 }
 
-// buildLimits adds the limits of each service, on request.
+// buildLimits adds the limits of each service, if configured.
 func (a *Agent) buildLimits(r limits.Reading) {
 	for key, of := range r.Services {
 		name := clusterName(key.Cluster)
@@ -327,5 +328,5 @@ func clusterName(text string) string {
 	return ref.Name
 }
 
-// Cluster is the name of this instance's cluster; empty: unknown. Any goroutine may call it.
+// Cluster returns the name of this instance's cluster, or "" if unknown. It is safe for concurrent use.
 func (a *Agent) Cluster() string { return a.shared.clusterName() }

@@ -20,9 +20,10 @@ import (
 // times out, the last response from ECS still counts. If no call succeeds at all, confirm only adds a warning. Throttled
 // calls are retried after shorter pauses, because all instances of a fleet that boot at once share one bucket.
 func (r *run) confirm(ctx context.Context, meta ecsagent.Metadata, report *bootreport.Report) error {
+	r.settle(ctx)
 	var last *known // the failure in the last response from ECS
 	for n := 0; ; n++ {
-		ci, err := r.aws.ContainerInstance(awsapi.RetriesThrottling(ctx), r.wanted.Text, meta.ContainerInstanceARN)
+		ci, err := r.aws.ContainerInstance(awsapi.WithoutThrottleRetries(ctx), r.wanted.Text, meta.ContainerInstanceARN)
 		again := n < len(r.pace.confirm)
 		switch responded := awsapi.KindOf(err) == ""; {
 		case !responded && last == nil:
@@ -54,6 +55,19 @@ func (r *run) confirm(ctx context.Context, meta ecsagent.Metadata, report *bootr
 			return last
 		case <-pause.C:
 		}
+	}
+}
+
+// settle waits until the ECS agent has had time to connect.
+func (r *run) settle(ctx context.Context) {
+	if r.pace.settle == 0 {
+		return
+	}
+	wait := time.NewTimer(r.pace.settle + rand.N(r.pace.settle/2))
+	defer wait.Stop()
+	select {
+	case <-ctx.Done():
+	case <-wait.C:
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"muster/check"
 	"muster/check/ecs"
+	"muster/internal/awsapi"
 	"muster/internal/base/cluster"
 	"muster/internal/base/fix"
 	"muster/internal/host/ecsconfig"
@@ -109,9 +110,10 @@ func (r *run) groupByAPI(ctx context.Context) (string, error) {
 }
 
 // confirmCluster returns an error if the instance cannot join the cluster, before anything is written. If the ECS API
-// cannot be called, it only logs a warning.
+// cannot be called, it only logs a warning. A throttled call is not repeated: the boot continues without the response,
+// and leaves the calls to verify.
 func (r *run) confirmCluster(ctx context.Context) error {
-	ctx, stop := context.WithTimeout(ctx, r.pace.api)
+	ctx, stop := context.WithTimeout(awsapi.WithoutThrottleRetries(ctx), r.pace.api)
 	defer stop()
 	f, bad := ecs.ClusterFinding(ctx, r.aws, r.wanted, r.origin, r.Identity)
 	switch {

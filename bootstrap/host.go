@@ -22,8 +22,8 @@ type Host struct {
 	Settings config.Set
 	Log      *slog.Logger // progress, for a person or the journal
 
-	// This loads the Instance from the settings, with the clients that the whole command shares. If This is nil, the
-	// Instance has no clients.
+	// This is the shared instance.Host. It loads the Instance from the settings, with the clients that the whole command
+	// shares. If it is nil, the Instance has no clients.
 	This *instance.Host
 
 	// The following functions are called once the settings are loaded.
@@ -85,6 +85,11 @@ type Signals interface {
 	SetUnhealthy(ctx context.Context, instanceID string, respectGracePeriod bool) error
 }
 
+// Attributes sets attributes of container instances.
+type Attributes interface {
+	PutAttribute(ctx context.Context, cluster, arn, name, value string) error
+}
+
 // AWS combines all AWS APIs. Calls returns the number of requests that this process has sent to them.
 type AWS interface {
 	Clusters
@@ -92,6 +97,7 @@ type AWS interface {
 	Groups
 	Hooks
 	Signals
+	Attributes
 	Calls() int
 }
 

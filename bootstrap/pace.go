@@ -10,6 +10,10 @@ type pace struct {
 	// connects some seconds after it has registered, and a few minutes without a connection are normal (AWS, "ECS
 	// container agent connection"), so the waits add up to more than five minutes.
 	confirm []time.Duration
+	// settle is the wait before the first of these calls, and half as long again at most: the
+	// agent connects a second or two after it has registered. Asked at once, ECS mostly
+	// answers "not connected", and the call is wasted.
+	settle time.Duration
 
 	api     time.Duration // one optional API call, which delays the boot
 	systemd time.Duration // D-Bus calls; a daemon-reload takes seconds on a big system
@@ -28,6 +32,7 @@ func realPace() pace {
 		confirm: []time.Duration{5 * time.Second, 15 * time.Second, time.Minute, 4 * time.Minute},
 		api:     15 * time.Second, systemd: time.Minute, look: 10 * time.Second, signal: 30 * time.Second,
 		deliver: 2 * time.Minute, backoff: backoff{time.Second, 30 * time.Second},
-		lock: time.Minute, stagger: 15 * time.Second, ports: time.Minute,
+		settle: 2 * time.Second,
+		lock:   time.Minute, stagger: 15 * time.Second, ports: time.Minute,
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"muster/bootstrap/bootreport"
 	"muster/internal/base/exitcode"
 	"muster/internal/base/fix"
+	"muster/internal/base/gate"
 	"muster/internal/config"
 	"muster/internal/report/ports"
 )
@@ -38,6 +39,7 @@ func (r *run) checkPorts(ctx context.Context, report *bootreport.Report) {
 	if certain {
 		closed = append(closed, filtered...)
 	}
+	r.openGate(ctx, report, found, certain)
 	switch {
 	case len(closed) == 0:
 		r.info("ports", "%s: no port is known to be closed; peers: %d, dialled: %s",
@@ -46,6 +48,30 @@ func (r *run) checkPorts(ctx context.Context, report *bootreport.Report) {
 		report.Outcome, report.ExitCode = bootreport.PortsClosed, exitcode.Failed
 		report.Reason = fmt.Sprintf("registered in cluster %s, but replication ports are closed", r.wanted)
 		report.Cause = bootreport.NewCause("ports-closed", closed[0], openPort(open))
+	}
+}
+
+// openGate sets the attribute of the container instance to open, if a gate is set, the
+// ports are proved open and ECS has confirmed that the container instance is this one. Only
+// the agent closes the gate, because it checks the ports more than once.
+func (r *run) openGate(ctx context.Context, report *bootreport.Report, found *ports.Report, filtered bool) {
+	if r.Config.Gate == "" {
+		return
+	}
+	self := gate.Self{Cluster: r.wanted.Text, ARN: report.ContainerInstanceARN}
+	switch state := found.Gate(); {
+	case state != gate.Open:
+		r.info("gate", "attribute %s stays as it is: the ports are %s", r.Config.Gate, state)
+	case filtered:
+		r.info("gate", "attribute %s stays as it is: probes got no answer although the rules are open", r.Config.Gate)
+	case r.confirmed == nil || r.confirmed.err != nil || r.confirmed.instance.EC2InstanceID != r.Identity.InstanceID:
+		r.warnOfPorts(report, "attribute "+r.Config.Gate+" was not set: ECS has not confirmed that "+self.ARN+" is this instance")
+	default:
+		if err := r.aws.PutAttribute(ctx, self.Cluster, self.ARN, r.Config.Gate, gate.Open.String()); err != nil {
+			r.warnOfPorts(report, "attribute "+r.Config.Gate+" was not set to open: "+err.Error())
+			return
+		}
+		r.info("gate", "set attribute %s=%s of this container instance", r.Config.Gate, gate.Open)
 	}
 }
 

@@ -128,8 +128,8 @@ func leads(under map[name][]name, from, to name) bool {
 	return from == to || slices.ContainsFunc(under[from], func(next name) bool { return leads(under, next, to) })
 }
 
-// symptoms returns the IDs of the findings that this finding or its check explains, directly or through other symptoms,
-// and of the checks that it blocked.
+// symptoms returns the IDs of the findings that this finding or its check explains, directly or through other symptoms.
+// It includes the checks that it blocked.
 func symptoms(results []Result, under map[name][]name, check string, finding Finding) []string {
 	var ids []string
 	by := []name{{id: check}, finding.name()}

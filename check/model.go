@@ -49,7 +49,7 @@ const (
 func Groups() []Group { return []Group{Instance, Network, Docker, ECS, PortsOf, Health} }
 
 // Kind identifies a check or a finding. It is declared once, as a variable of its group. All code refers to the
-// variable, never to the text of the ID, so that the compiler rejects a reference to a kind that does not exist.
+// variable, never to the text of the ID. The compiler therefore rejects a reference to a kind that does not exist.
 type Kind struct {
 	ID string // stable, kebab-case; the name of its page or of a section on that page
 	// FirstWarning sorts warnings of this kind before all others. It is for a problem with the cluster that the
@@ -157,8 +157,8 @@ func Passed(summary string, evidence ...string) []Finding {
 // Skipped returns the finding of a check that does not apply here.
 func Skipped(why string) []Finding { return []Finding{{Status: Skip, Summary: why}} }
 
-// OwnLimit returns a finding for an error that concerns only this process or this host, such as "too many open files",
-// and says nothing about the checked thing. It returns nil for other errors.
+// OwnLimit returns a finding for an error that concerns only this process or this host, such as "too many open files".
+// Such an error says nothing about the checked thing. OwnLimit returns nil for other errors.
 func OwnLimit(err error) []Finding {
 	what := ownlimit.Of(err)
 	if what == "" {

@@ -126,8 +126,8 @@ func newResult(c Check, found []Finding) Result {
 	return r
 }
 
-// maxSummary is the maximum length of a summary, in runes, so that line 1 of the answer, with the words before the
-// summary, has at most 120.
+// maxSummary is the maximum length of a summary, in runes. Together with the words before it, line 1 of the answer then
+// has at most 120.
 const maxSummary = 100
 
 // fitSummary shortens a long summary at a word boundary, and adds the full text as the first line of the evidence.

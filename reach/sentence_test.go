@@ -94,7 +94,7 @@ func TestStaticVerdictAndProbeTogether(t *testing.T) {
 		{"missing and timed out", Probe{missing, TimedOut}, []string{"both agree", "no rule on eni-q allows 47106-47107"}},
 		{"missing and no route", Probe{missing, NoRoute}, []string{"route tables", "; and P1", "no rule"}},
 		{"unknown and connected", Probe{unread, Connected}, []string{"say UNKNOWN", "works now", "ec2:GetManagedPrefixListEntries"}},
-		{"unknown and refused", Probe{unread, Refused}, []string{"path passes now", "ec2:GetManagedPrefixListEntries"}},
+		{"unknown and refused", Probe{unread, Refused}, []string{"path is open now", "ec2:GetManagedPrefixListEntries"}},
 		{"unknown and timed out", Probe{unread, TimedOut}, []string{"filters it", "ec2:GetManagedPrefixListEntries"}},
 		{"not probed", Probe{}, []string{v.Sentence()}},
 	} {

@@ -159,7 +159,7 @@ func TestInstallShowsWhyThePackageManagerFailed(t *testing.T) {
 		t.Errorf("exit %d: %s", code, said)
 	}
 	h.stub("dpkg", "exit 0") // reports success without installing anything
-	if said, code := h.install(s); code != 1 || !strings.Contains(said, "is not what the machine has now") {
+	if said, code := h.install(s); code != 1 || !strings.Contains(said, "but the installed version is not") {
 		t.Errorf("exit %d: %s", code, said)
 	}
 }
@@ -192,13 +192,13 @@ func TestInstallEncodesThePlusOfABuildWithoutATag(t *testing.T) {
 func TestInstallRejectsAWrongCommandLine(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string][]string{
-		"--version is not a version: ''":           {"--from", "https://example.com"},
-		"--version is not a version: '../1'":       {"--version", "../1", "--from", "https://example.com"},
-		"--from is not an https URL: ''":           {"--version", "1.2.0"},
-		"--from is not an https URL: 'http://e.x'": {"--version", "1.2.0", "--from", "http://e.x"},
-		"a character that no release URL needs":    {"--version", "1.2.0", "--from", "http://127.0.0.1:1@example.com"},
-		"unknown argument --latest":                {"--latest", "yes"},
-		"--version needs a value":                  {"--version"},
+		"--version is not a version: ''":                   {"--from", "https://example.com"},
+		"--version is not a version: '../1'":               {"--version", "../1", "--from", "https://example.com"},
+		"--from is not an https URL: ''":                   {"--version", "1.2.0"},
+		"--from is not an https URL: 'http://e.x'":         {"--version", "1.2.0", "--from", "http://e.x"},
+		"a character that is not allowed in a release URL": {"--version", "1.2.0", "--from", "http://127.0.0.1:1@example.com"},
+		"unknown argument --latest":                        {"--latest", "yes"},
+		"--version needs a value":                          {"--version"},
 	} {
 		h := newHost(t, "deb")
 		if said, code := h.run("install", args...); code != 64 || !strings.Contains(said, want) {
@@ -212,7 +212,7 @@ func TestInstallRejectsAWrongCommandLine(t *testing.T) {
 		"1.2.0",
 		"--from",
 		s.URL,
-	); code != 1 || !strings.Contains(said, "this script holds no public key") ||
+	); code != 1 || !strings.Contains(said, "this script contains no public key") ||
 		len(s.asked) != 0 {
 		t.Errorf("exit %d: %s", code, said)
 	}

@@ -103,16 +103,16 @@ func (s State) Problems(now time.Time) []Problem {
 	return all
 }
 
-// silentLong is how long the ECS agent may be silent. An update restarts it within a minute; after five the registration
-// counts as lost.
+// silentLong is how long the ECS agent may be silent. An update restarts it within a minute. After five minutes the
+// registration counts as lost.
 const silentLong = 2 * time.Minute
 
-// silent reports whether an ECS agent that is registered does not answer.
+// silent reports whether an ECS agent that is registered does not respond.
 func (r Registration) silent(now time.Time) bool {
 	return r.State == "registered" && r.Silent != "" && !r.Answered.IsZero() && now.Sub(r.Answered) >= silentLong
 }
 
-// IsProblem reports whether an event of this kind is a problem, and not its end or news.
+// IsProblem reports whether an event of this kind is a problem, rather than its end or news.
 func IsProblem(kind string) bool {
 	switch kind {
 	case "unhealthy", "oom", "child-oom", "start-failed", "crash", "crash-loop", "orphan", "registration-lost", "docker-lost",

@@ -51,7 +51,7 @@ type State struct {
 	Events       Events       `json:"events"`
 	Self         Self         `json:"self"`
 	Recent       []Event      `json:"recent"` // newest first
-	// LastProblem is the newest event that was a problem, also if it is over and no longer in Recent.
+	// LastProblem is the newest event that was a problem, even if it is over and no longer in Recent.
 	LastProblem *Event `json:"last_problem,omitempty"`
 }
 

@@ -10,10 +10,10 @@ import (
 	"muster/internal/term"
 )
 
-// labelWidth is the width of the labels of the table, and the indent of what is wrapped.
+// labelWidth is the width of the table's labels, and the indent of wrapped lines.
 const labelWidth = 13
 
-// Table writes the state in ten lines, which are wrapped to the style's width.
+// Table writes the state in ten lines, wrapped to the style's width.
 func (s State) Table(out io.Writer, style term.Style, now time.Time) error {
 	running := fmt.Sprintf("pid %d, version %s, for %s; last cycle %s ago", s.PID, s.Version, age(now, s.Started), age(now, s.cycled()))
 	if s.Stale(now) {
@@ -169,7 +169,8 @@ func (s State) last() string {
 	return e.At.UTC().Format("2006-01-02 15:04:05Z ") + e.Kind + ": " + e.Text
 }
 
-// lastProblem follows the last event if that is none.
+// lastProblem returns text about the last problem. The table shows it after the last event, if that event is not a
+// problem itself.
 func (s State) lastProblem() string {
 	p := s.LastProblem
 	if p == nil || len(s.Recent) > 0 && s.Recent[0] == *p {

@@ -35,7 +35,7 @@ func (s State) Verdict(now time.Time) Verdict {
 	return verdict
 }
 
-// problemRecent is how long a problem that is over is still told of a healthy instance.
+// problemRecent is how long status still shows a problem that is over, on a healthy instance.
 const problemRecent = time.Hour
 
 // unsettled reports whether the registration is unknown although the instance is not leaving.

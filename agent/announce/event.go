@@ -26,9 +26,9 @@ type Kind string
 const (
 	Unhealthy            Kind = "unhealthy"
 	Recovered            Kind = "recovered"
-	OutOfMemory          Kind = "oom"          // of the main process: the container died of it
-	ChildOutOfMemory     Kind = "child-oom"    // the container runs on
-	StartFailed          Kind = "start-failed" // a task or a container did not start here
+	OutOfMemory          Kind = "oom"          // the main process, so that the container exited
+	ChildOutOfMemory     Kind = "child-oom"    // another process; the container keeps running
+	StartFailed          Kind = "start-failed" // a task or a container did not start on this instance
 	CrashLoop            Kind = "crash-loop"
 	CrashLoopOver        Kind = "crash-loop-over"
 	RegistrationLost     Kind = "registration-lost"

@@ -136,7 +136,7 @@ func (m *machine) totals() Totals {
 func (m *machine) gauge(s series) {
 	type health struct {
 		key Key
-		of  []Health // its containers, as ECS sees them
+		of  []Health // containers of the task, with the health that ECS sees
 	}
 	tasks := map[string]*health{} // by ARN; the key is empty for containers that ECS did not start
 	for _, c := range m.containers {
@@ -149,7 +149,7 @@ func (m *machine) gauge(s series) {
 		}
 		seen := c.health
 		if c.ignored() {
-			seen = NoCheck // by ECS
+			seen = NoCheck // the health that ECS sees
 		}
 		tasks[c.TaskARN].of = append(tasks[c.TaskARN].of, seen)
 	}

@@ -83,7 +83,7 @@ func (w *Watcher) streamWorks() {
 	w.tell(func(m *machine, _ time.Time) { m.stream = Stream{} })
 }
 
-// session is one connection: it subscribes to events, then lists the containers, and lists again in each period until
+// session is one connection. It subscribes to events, then lists the containers, and lists again in each period until
 // something fails. listed reports whether the last list succeeded.
 func (w *Watcher) session(ctx context.Context, last *time.Time) (listed bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -117,8 +117,8 @@ func (w *Watcher) session(ctx context.Context, last *time.Time) (listed bool, er
 	}
 }
 
-// listsAnyway reports whether an Engine that rejects only the event stream, or does not respond to that request only, can
-// be listed.
+// listsAnyway reports whether the containers can be listed although the Engine rejects, or does not respond to, the
+// request for events.
 func (w *Watcher) listsAnyway(ctx context.Context, err error) bool {
 	for _, away := range []error{dockerapi.ErrNotRunning, dockerapi.ErrDenied, dockerapi.ErrUnknown, dockerapi.ErrProxy} {
 		if errors.Is(err, away) {

@@ -17,12 +17,12 @@ const (
 // checked reports whether h is a state of a HEALTHCHECK.
 func (h Health) checked() bool { return h == Starting || h == Healthy || h == Unhealthy }
 
-// TaskHealth applies ECS's rule to the health of a task's containers as ECS sees it: UNHEALTHY before UNKNOWN before HEALTHY. A
-// container is UNKNOWN while its check has no result, and without a check in the task definition (ECS API reference,
-// HealthCheck, which has the examples of the test).
+// TaskHealth applies ECS's rule to the health of those containers of a task whose checks ECS honors: UNHEALTHY takes
+// precedence over UNKNOWN, and UNKNOWN over HEALTHY. A check without a result yet, and a container without a check, are
+// UNKNOWN (ECS API reference, HealthCheck, whose examples are the test's).
 //
-// ECS counts only essential containers. Only the task definition marks those, and the instance does not have it. Therefore
-// every container counts as essential here, which is the default of a task definition.
+// ECS counts only essential containers. Only the task definition marks those, and the instance does not have it.
+// Therefore every container counts as essential here, as it does by default in a task definition.
 func TaskHealth(containers []Health) Health {
 	other := func(h Health) bool { return h != Healthy }
 	switch {

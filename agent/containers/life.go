@@ -13,12 +13,12 @@ const (
 	oomJudged = 700 * time.Millisecond
 	// oomExit is the maximum time between the out-of-memory kill of a main process and the container's exit.
 	oomExit = 10 * time.Second
-	// sameKill is how far apart two oom events of one kill can be. The event is no count of kills: under cgroup v1 the kernel
-	// notifies at each allocation that fails while the victim is still exiting (mm/memcontrol.c, mem_cgroup_oom_notify), and
-	// both containerd's shim (pkg/oom/v1) and its cgroup monitor (core/metrics/cgroups/v1) pass each notification on. On a
-	// loaded host these come late.
+	// sameKill is the maximum time between two OOM events for one kill. The number of events is not the number of
+	// kills. Under cgroup v1 the kernel notifies for each allocation that fails while the victim is still exiting
+	// (mm/memcontrol.c, mem_cgroup_oom_notify). containerd's shim (pkg/oom/v1) and its cgroup monitor
+	// (core/metrics/cgroups/v1) both pass on each notification. On a loaded host these arrive late.
 	sameKill = time.Second
-	// saidOften bounds the child-oom transitions of a container.
+	// saidOften is the minimum time between two child-oom transitions of a container.
 	saidOften = time.Minute
 	// startsSoon is the delay after which a container that was created but has not started is inspected. ECS creates
 	// some containers long before it starts them, so each list requests another inspection.
@@ -45,13 +45,13 @@ func (m *machine) failedStart(now time.Time, c *container, found *dockerapi.Insp
 	}
 	c.created, c.failed = false, true
 	if c.task.failed {
-		return // counted already, as a task that did not start
+		return // already counted as a task that did not start
 	}
 	m.count(c).Crashes++
 	m.fail(now, c, StartFailed, found.ExitCode, startText(found.Error))
 }
 
-// startText explains the error of a start.
+// startText returns the explanation for the error of a start.
 func startText(text string) string {
 	reason, known := stopreason.Of(stopreason.Facts{Text: text})
 	if !known {
@@ -60,8 +60,8 @@ func startText(text string) string {
 	return reason.What + ": " + text
 }
 
-// taskFailed counts a task that did not start and of which Docker has no container, because its image, a secret or its
-// network interface failed first. One that Docker has was counted as a failed start.
+// taskFailed counts a task that did not start. Docker has no container of it, because its image, a secret or its
+// network interface failed first. If Docker has a container, that was already counted as a failed start.
 func (m *machine) taskFailed(now time.Time, id Identity, why string) {
 	for _, c := range m.containers {
 		if c.TaskARN == id.TaskARN && c.failed {

@@ -28,7 +28,7 @@ const unsurePause = 5 * time.Minute
 type task struct {
 	TaskInfo
 	known, asked bool
-	failed       bool // it did not start, which was counted
+	failed       bool // it did not start, and that was counted
 	lookup       Lookup
 	containers   int
 	counters     map[Key]*Counters // used until the service is known

@@ -12,10 +12,10 @@ type Kind string
 const (
 	TurnedUnhealthy Kind = "unhealthy"
 	Recovered       Kind = "recovered"       // healthy again after unhealthy, or gone
-	OOM             Kind = "oom"             // the main process was killed for memory
-	ChildOOM        Kind = "child-oom"       // another process was, and the container runs on; once a minute and container
-	Crash           Kind = "crash"           // an unexpected exit or a failed start; not reported one by one during a crash loop
-	StartFailed     Kind = "start-failed"    // a container or a task that did not start; not reported one by one during a crash loop
+	OOM             Kind = "oom"             // the main process was killed because memory ran out
+	ChildOOM        Kind = "child-oom"       // another process was killed, and the container keeps running; at most once a minute
+	Crash           Kind = "crash"           // an unexpected exit or a failed start; not reported during a crash loop
+	StartFailed     Kind = "start-failed"    // a container or a task did not start; not reported during a crash loop
 	CrashLoop       Kind = "crash-loop"      // loopFailures of the same container of a family within loopWindow
 	CrashLoopOver   Kind = "crash-loop-over" // no failure for a while
 	DockerLost      Kind = "docker-lost"     // the Watcher has already logged it, as it does docker-regained

@@ -80,12 +80,13 @@ func (w *Watcher) Running() ([]Identity, bool) {
 	return all, w.m.based && !w.m.away
 }
 
-// TaskFailed counts and reports a task of ECS that did not start, of which Docker's events say nothing. Call it once a task.
+// TaskFailed counts and reports a task of ECS that did not start. Docker has no events for such a task. Call it once
+// per task.
 func (w *Watcher) TaskFailed(id Identity, why string) {
 	w.tell(func(m *machine, now time.Time) { m.taskFailed(now, id, why) })
 }
 
-// Snapshot is how things are now.
+// Snapshot returns the current state.
 func (w *Watcher) Snapshot() Snapshot {
 	w.mu.Lock()
 	defer w.mu.Unlock()

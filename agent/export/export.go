@@ -1,5 +1,6 @@
-// Package export writes what the agent publishes into files that other collectors read, so that muster itself listens on no
-// port: a textfile for Prometheus' node exporter, and a custom inventory for Systems Manager. Both have the same values.
+// Package export writes the published values to files for other collectors, because muster itself listens on no port.
+// The files are a textfile for Prometheus' node exporter, and a custom inventory for Systems Manager. Both have the
+// same values.
 //
 //	Crashes of service web in cluster prod     muster_crashes_total{cluster="prod",service="web"} 3
 //	MemoryUsed, in percent                     muster_memory_used_ratio 0.87
@@ -20,20 +21,20 @@ import (
 	"muster/internal/file/jsonfile"
 )
 
-// mode lets the collectors read the files, which run as users of their own. There is nothing secret in them.
+// mode lets the collectors read the files, because they run as other users. The files contain no secrets.
 const mode os.FileMode = 0o644
 
 // Sample is one value.
 type Sample struct {
-	Metric string // as in CloudWatch: MemoryUsed
-	Unit   string // of CloudWatch: Count, Percent, Bytes or Milliseconds
-	// Counter: the value is a sum since the agent started; otherwise it is how things are.
+	Metric string // name in CloudWatch: MemoryUsed
+	Unit   string // unit in CloudWatch: Count, Percent, Bytes or Milliseconds
+	// Counter is true if the value is a sum since the agent started. Otherwise it is a current value.
 	Counter          bool
 	Cluster, Service string
 	Value            float64
 }
 
-// Name is the name of the sample by the conventions of Prometheus: base units, and _total for a counter
+// Name returns the sample's name in Prometheus style: with base units, and with _total for a counter
 // (https://prometheus.io/docs/practices/naming/).
 func (s Sample) Name() string {
 	name := "muster_" + snake(s.Metric)
@@ -51,7 +52,7 @@ func (s Sample) Name() string {
 	return name
 }
 
-// base is the value in the base unit.
+// base returns the value in the base unit.
 func (s Sample) base() float64 {
 	switch s.Unit {
 	case "Percent":
@@ -62,7 +63,7 @@ func (s Sample) base() float64 {
 	return s.Value
 }
 
-// snake turns OOMKills into oom_kills.
+// snake converts OOMKills to oom_kills.
 func snake(name string) string {
 	letters := []rune(name)
 	var b strings.Builder
@@ -76,12 +77,13 @@ func snake(name string) string {
 	return b.String()
 }
 
-// Textfile replaces the file at path by the samples, in the text format of Prometheus. info are labels of muster_info.
+// Textfile replaces the file at path with the samples, in Prometheus' text format. info holds the labels of
+// muster_info.
 func Textfile(path string, at time.Time, info map[string]string, samples []Sample) error {
 	return jsonfile.Replace(path, Text(at, info, samples), mode)
 }
 
-// Text is the content of Textfile. The names are in order, each with one HELP and one TYPE.
+// Text returns the content of Textfile. The names are sorted, each with one HELP and one TYPE.
 func Text(at time.Time, info map[string]string, samples []Sample) []byte {
 	var b bytes.Buffer
 	var labels []string
@@ -140,15 +142,15 @@ func escape(value string) string {
 	return strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`).Replace(strings.ToValidUTF8(value, "\uFFFD"))
 }
 
-// TypeName names the inventory in Systems Manager.
+// TypeName is the name of the inventory type in Systems Manager.
 const TypeName = "Custom:Muster"
 
-// maxValue bounds a value of the inventory, in bytes: Systems Manager takes 4096 characters for an attribute.
+// maxValue limits a value of the inventory, in bytes. Systems Manager accepts 4096 characters for an attribute.
 const maxValue = 1024
 
-// Inventory replaces the file at path by an inventory of these facts and the samples of the whole cluster, in the form that the
-// SSM agent reads from INSTANCE_ID/inventory/custom (Systems Manager user guide, "Working with custom inventory"). All values
-// are texts.
+// Inventory replaces the file at path with an inventory of these facts and the samples of the whole cluster. The format
+// is the one that the SSM agent reads from INSTANCE_ID/inventory/custom (Systems Manager user guide, "Working with
+// custom inventory"). All values are strings.
 func Inventory(path string, facts map[string]string, samples []Sample) error {
 	content := map[string]string{}
 	for name, value := range facts {

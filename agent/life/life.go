@@ -50,7 +50,7 @@ type Life struct {
 	Options
 	board *await.Board
 	watch *registration.Watch
-	// starts remembers over all agents which tasks did not start.
+	// starts records, across all agents of this process, which tasks did not start.
 	starts *starts.Watch
 
 	*instance.Instance // as it was when the running agent was created

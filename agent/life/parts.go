@@ -17,6 +17,7 @@ import (
 	"muster/check/portcheck"
 	"muster/internal/awsapi"
 	"muster/internal/base/arn"
+	"muster/internal/base/gate"
 	"muster/internal/host/cgroup"
 	"muster/internal/host/dockerapi"
 	"muster/internal/host/ecsagent"
@@ -133,8 +134,13 @@ func (l *Life) addAWS(a *agent.Agent, api *awsapi.Client, metadata *imds.Client)
 	if blocked := portcheck.ByRules(l.Instance, api); blocked != nil {
 		a.Ports = func(ctx context.Context) (agent.Ports, error) {
 			found, err := blocked(ctx)
-			return agent.Ports{Known: err == nil, Blocked: found.Pairs, First: found.First, Remedy: found.Remedy}, err
+			return agent.Ports{Known: err == nil, Blocked: found.Pairs, First: found.First, Remedy: found.Remedy, Gate: found.Gate}, err
 		}
+		if cfg.Gate != "" {
+			a.Gate = &gate.Gate{Name: cfg.Gate, API: api}
+		}
+	} else if cfg.Gate != "" {
+		log.Warn("no replication ports are set (MUSTER_PORTS), so attribute "+cfg.Gate+" is not set", "phase", "gate")
 	}
 }
 
@@ -150,7 +156,8 @@ func (l *Life) reread(id imds.Identity) (agent.Settings, error) {
 	return agent.Settings{Config: i.Config, Cluster: i.Cluster()}, nil
 }
 
-// meter reads the limits of this host, on which the instance must be: an image that is not booted has none.
+// meter returns a Meter for the limits of this host. It returns nil if the files of the
+// instance are below another root.
 func (l *Life) meter() agent.Meter {
 	if l.Elsewhere() {
 		return nil

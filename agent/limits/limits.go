@@ -1,6 +1,7 @@
-// Package limits reads how close this instance and its containers are to their limits, before one of them breaks: memory and
-// CPU of containers, file systems, memory of the host, and EC2's network allowances. It reads files of the kernel and asks
-// neither Docker nor AWS, so that a reading takes a few milliseconds for 20 containers. What cannot be read is unknown.
+// Package limits reads how close this instance and its containers are to their limits, before a limit is reached:
+// memory and CPU of containers, file systems, memory of the host, and EC2's network allowances. It reads files of the
+// kernel and calls neither Docker nor AWS, so that a reading takes a few milliseconds for 20 containers. What cannot be
+// read is unknown.
 package limits
 
 import (
@@ -11,25 +12,25 @@ import (
 	"muster/internal/host/kernel"
 )
 
-// Share is a value in percent, or none.
+// Share is a percentage, or unknown.
 type Share struct {
 	Percent float64
 	Known   bool
 }
 
-// worse keeps the larger of two.
+// worse keeps the larger of the two values.
 func (s *Share) worse(percent float64) {
 	if !s.Known || percent > s.Percent {
 		*s = Share{percent, true}
 	}
 }
 
-// Shares are those of the worst container of a service, or of all.
+// Shares holds the values of the worst container of a service, or of all containers.
 type Shares struct {
-	// Memory is what a container, or its task, uses of its limit. Unknown if none has a limit.
+	// Memory is the memory that a container or its task uses, relative to its limit. It is unknown if none has a limit.
 	Memory Share
-	// Throttled is in how many periods of its CPU quota, since the reading before, a container had to wait. Unknown if none
-	// has a quota.
+	// Throttled is the share of the CPU quota's periods, since the previous reading, in which a container had to wait.
+	// It is unknown if none has a quota.
 	Throttled Share
 }
 
@@ -42,25 +43,25 @@ func (l *Shares) worse(than Shares) {
 	}
 }
 
-// Reading is all that was read at a moment.
+// Reading holds all values that were read at one time.
 type Reading struct {
 	At time.Time
-	// Services are the limits of each service, or of the family of a task without one, and Worst those of all containers of
-	// ECS.
+	// Services holds the shares of each service, or of the task family if there is no service. Worst holds the worst of
+	// all ECS containers.
 	Services map[containers.Key]Shares
 	Worst    Shares
-	// Disk is the fullest file system of Docker's directory and the root, in space or in inodes.
+	// Disk is the usage of the fullest file system, in space or inodes, among Docker's directory and the root.
 	Disk Share
-	// HostMemory is the memory of the host that is not available, and Pressure the share of the last minute in which some
-	// program waited for memory (PSI, which not all kernels have).
+	// HostMemory is the share of the host's memory that is not available. Pressure is the share of the last minute in
+	// which some program waited for memory (PSI, which some kernels lack).
 	HostMemory, Pressure Share
-	// Exceeded is how many packets EC2 dropped over an allowance since the driver was loaded, if the interface has such
-	// counters.
+	// Exceeded is how many packets EC2 dropped because of an allowance since the driver was loaded. It is known only if
+	// the interface has these counters.
 	Exceeded      uint64
 	ExceededKnown bool
 }
 
-// Meter makes readings. It is not for concurrent use.
+// Meter makes readings. It is not safe for concurrent use.
 type Meter struct {
 	CGroup interface {
 		Read(id, task string) (cgroup.Usage, error)
@@ -68,13 +69,13 @@ type Meter struct {
 	}
 	FileSystems       []string // paths
 	FileSystem        func(path string) (kernel.FileSystem, error)
-	MemInfo, Pressure string // paths of these files of /proc
+	MemInfo, Pressure string // paths of these files in /proc
 	Exceeded          func() (uint64, error)
 
-	before map[string]cgroup.Usage // by container id
+	before map[string]cgroup.Usage // by container ID
 }
 
-// Read makes a reading of the host and of these containers.
+// Read reads the host's and these containers' limits.
 func (m *Meter) Read(now time.Time, running []containers.Identity) Reading {
 	r := Reading{At: now, Services: map[containers.Key]Shares{}}
 	m.containers(&r, running)
@@ -123,7 +124,7 @@ func (m *Meter) containers(r *Reading, running []containers.Identity) {
 	m.CGroup.Keep(ids)
 }
 
-// shares are those of a container. How often it was throttled is known from its second reading on.
+// shares returns the shares of a container. Throttling is known only from its second reading on.
 func (m *Meter) shares(id string, u cgroup.Usage) (l Shares) {
 	if percent, ok := u.MemoryShare(); ok {
 		l.Memory.worse(percent)
@@ -137,7 +138,7 @@ func (m *Meter) shares(id string, u cgroup.Usage) (l Shares) {
 	return l
 }
 
-// taskID is the last part of a task's ARN.
+// taskID returns the last part of a task's ARN.
 func taskID(arn string) string {
 	for i := len(arn) - 1; i >= 0; i-- {
 		if arn[i] == '/' {

@@ -14,10 +14,10 @@ const (
 	hashLen = 16
 )
 
-// clean makes a text valid as a name or dimension value: 1 to 255 printable ASCII characters, not only blanks, no
-// leading colon (CloudWatch API reference, Dimension). It returns a valid text unchanged. It changes and shortens an
-// invalid text and appends a hash of the original, so that different texts stay different. For the same reason it also
-// changes a valid text that looks as if clean had made it.
+// clean makes a text valid as a name or dimension value (CloudWatch API reference, Dimension): 1 to 255 printable ASCII
+// characters, not only blanks, no leading colon. It returns a valid text unchanged. It changes and shortens an invalid
+// text and appends a hash of the original, so that different texts stay different. For the same reason it also changes
+// a valid text that looks as if clean had made it.
 func clean(text string) string {
 	if fits(text) && !looksCleaned(text) {
 		return text

@@ -29,8 +29,8 @@ func (s *spool) oldest() (m Minute, onDisk, ok bool) {
 	return Minute{}, false, false
 }
 
-// oldestOnDisk returns the oldest minute on disk that can be sent. ends is true if there may be one that cannot be read
-// now, so that this turn must end.
+// oldestOnDisk returns the oldest minute on disk that can be sent. If there may be one that cannot be read now, ends is
+// true, and this turn must end.
 func (s *spool) oldestOnDisk(last int64) (m Minute, ok, ends bool) {
 	skipped := 0
 	for i := 0; i < len(s.files) && skipped < maxSkipped; {

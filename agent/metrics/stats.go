@@ -13,7 +13,7 @@ type Reason int
 
 // Reasons.
 const (
-	Ambiguous Reason = iota // sent, but it is unknown whether they were accepted
+	Ambiguous Reason = iota // sent, but the result is unknown
 	Invalid                 // CloudWatch rejected their content
 	Oldest                  // the spool was full
 	TooOld                  // older than CloudWatch accepts

@@ -57,7 +57,8 @@ func (w *Watch) Compare(now time.Time, tasks []ecsagent.Task, running []containe
 	return out
 }
 
-// Differences compares the two views at one moment: by container id, or by the ARN of a task without containers.
+// Differences compares the two views once. It returns the differences by container ID, or by ARN for a task without
+// containers.
 func Differences(tasks []ecsagent.Task, running []containers.Identity) map[string]Orphan {
 	known, runs := map[string]ecsagent.Task{}, map[string]bool{}
 	for _, t := range tasks {

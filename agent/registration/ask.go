@@ -24,7 +24,8 @@ const (
 )
 
 const (
-	// After OffAnswers consecutive disconnected responses over at least lostConnection, the connection counts as lost.
+	// OffAnswers is the number of consecutive disconnected responses, over at least lostConnection, after which the
+	// connection counts as lost.
 	// Disconnects of a few minutes, several times an hour, are normal (AWS, "ECS container agent connection").
 	OffAnswers     = 2
 	lostConnection = 4 * time.Minute
@@ -129,8 +130,8 @@ func (w *Watch) ask(ctx context.Context, now time.Time, troubled bool) {
 	w.asking.due = w.next(now, troubled)
 }
 
-// askSize requests the number of instances. For a fleet that starts at the same time, it spreads this call over a
-// minute, and the first call about the instance over the interval.
+// askSize requests the number of instances. It spreads the calls of a fleet that starts at the same time: this call
+// over a minute, and the first call about the instance over the interval.
 func (w *Watch) askSize(ctx context.Context, now time.Time) {
 	a := &w.asking
 	if a.sizeDue.IsZero() {

@@ -40,8 +40,8 @@ const healPatience = 15 * time.Second
 const inService = "InService"
 
 // Healer makes the Auto Scaling group replace the instance if ECS has reported it as disconnected or impaired for long
-// enough. It does nothing if it cannot look up a fact that it needs, or if the problem seems to affect the fleet and
-// not only this instance.
+// enough. It does nothing if it cannot look up a fact that it needs. It also does nothing if the problem seems to
+// affect the whole fleet.
 type Healer struct {
 	After      time.Duration // 0 means never
 	MaxShare   int           // percentage of the group that may be out of service at the same time

@@ -1,11 +1,12 @@
-// Package starts finds tasks that ECS gave to this instance and that did not start, and says why. Docker has no event for
-// most of them: their image, a secret or their network interface failed before there was a container.
+// Package starts finds tasks that ECS placed on this instance but that did not start, and returns the reason. Docker
+// has no event for most of them, because their image, a secret or their network interface failed before a container
+// existed.
 //
 //	the ECS agent's introspection    the task is STOPPED, and none of its containers was started
 //	the ECS agent's log              the reason that it reported to ECS, or the error before
 //	ecs:DescribeTasks                the stoppedReason, if the log does not have it
 //
-// A task that is stopped as planned before it starts, or of which no source says why, is not reported.
+// It does not report a task that is stopped as planned before it starts, or a task for which no source has a reason.
 package starts
 
 import (
@@ -20,17 +21,18 @@ import (
 	"muster/internal/host/ecsagent"
 )
 
-// ECS is the ECS API: an awsapi.Client.
+// ECS is the part of the ECS API that returns stopped tasks. awsapi.Client implements it.
 type ECS interface {
 	StoppedTasks(ctx context.Context, cluster string, arns []string) ([]awsapi.StoppedTask, error)
 }
 
 const (
-	// logged is how far back the log is read, which is read at most once a cycle, and only if a task did not start.
+	// logged is how far back the log is read. It is read at most once per cycle, and only if a task did not start.
 	logged = 15 * time.Minute
-	// patient is for how long a task is looked at again if no source has a reason: ECS learns it from the ECS agent.
+	// patient is how long a task is checked again if no source has a reason. ECS learns the reason from the ECS agent,
+	// with a delay.
 	patient = 5 * time.Minute
-	// askedOften is the least time between two questions to ECS, and deniedPause follows a failed one.
+	// askedOften is the minimum time between two calls to ECS. deniedPause is the pause after a failed one.
 	askedOften  = time.Minute
 	deniedPause = time.Hour
 	maxAsked    = 100
@@ -42,19 +44,21 @@ type Failure struct {
 	Why       string // a sentence without its subject
 }
 
-// Watch remembers which tasks it has seen. Its first look reports nothing: those tasks failed before the agent began.
+// Watch records which tasks it has seen. Its first call reports nothing, because those tasks failed before the agent
+// started.
 type Watch struct {
 	Cluster func() string
-	// Log reads the ends of tasks from the ECS agent's log: ecsagent.ReadTaskEnds. An error means that it is not used.
+	// Log reads the ends of tasks from the ECS agent's log: ecsagent.ReadTaskEnds. After an error its result is not
+	// used.
 	Log func(since time.Time) ([]ecsagent.TaskEnd, error)
 	ECS ECS // may be nil
 
 	began bool
-	seen  map[string]time.Time // by ARN: since when; zero: settled
-	next  time.Time            // ECS is not asked before
+	seen  map[string]time.Time // by ARN: since when a task is known; zero if it is finished
+	next  time.Time            // earliest time of the next call to ECS
 }
 
-// Look returns the tasks that did not start and were not reported. tasks are all of the ECS agent's.
+// Look returns the tasks that did not start and have not been reported. tasks are all tasks of the ECS agent.
 func (w *Watch) Look(ctx context.Context, now time.Time, tasks []ecsagent.Task) []Failure {
 	open := w.unsettled(now, tasks)
 	if !w.began {
@@ -86,8 +90,8 @@ func (w *Watch) Look(ctx context.Context, now time.Time, tasks []ecsagent.Task) 
 	return out
 }
 
-// unsettled are the stopped tasks that never started and were not dealt with. It forgets the tasks that the ECS agent has
-// forgotten.
+// unsettled returns the stopped tasks that never started and are not finished. It forgets the tasks that the ECS agent
+// has forgotten.
 func (w *Watch) unsettled(now time.Time, tasks []ecsagent.Task) (open []ecsagent.Task) {
 	seen := map[string]time.Time{}
 	for _, t := range tasks {
@@ -106,7 +110,7 @@ func (w *Watch) unsettled(now time.Time, tasks []ecsagent.Task) (open []ecsagent
 	return open
 }
 
-// fact is what a source says of a task.
+// fact is what a source reports about a task.
 type fact struct {
 	stopreason.Facts
 	container string
@@ -138,7 +142,8 @@ func without(tasks []ecsagent.Task, facts map[string]fact) (left []string) {
 	return left
 }
 
-// fromECS asks ECS about the tasks that the log does not explain, seldom: its budget is the fleet's.
+// fromECS calls ECS for the tasks that the log does not explain. It calls rarely, because the fleet shares the API's
+// request budget.
 func (w *Watch) fromECS(ctx context.Context, now time.Time, arns []string, facts map[string]fact) {
 	if w.ECS == nil || now.Before(w.next) {
 		return
@@ -164,7 +169,8 @@ func (w *Watch) fromECS(ctx context.Context, now time.Time, arns []string, facts
 
 func idOf(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
 
-// identity is the container that failed; of a task that failed before its containers it has no name. The cluster is in a new ARN: task/CLUSTER/ID.
+// identity returns the container that failed. If the task failed before its containers, the identity has no container
+// name. A new ARN contains the cluster: task/CLUSTER/ID.
 func identity(t ecsagent.Task, container string) containers.Identity {
 	id := containers.Identity{TaskARN: t.ARN, Family: t.Family, Revision: t.Version, Container: container}
 	if parts := strings.Split(t.ARN, "/"); len(parts) == 3 {

@@ -43,7 +43,7 @@ type World struct {
 
 	Agent    subject.Introspection // the ECS agent
 	Registry ecs.Registry          // the ECS API: an *awsapi.Client
-	// AgentTasks is what the ECS agent knows of its tasks, and Stopped why ECS says that tasks stopped.
+	// AgentTasks returns the ECS agent's tasks. Stopped returns ECS's reasons why tasks stopped.
 	AgentTasks tasks.Agent
 	Stopped    tasks.ECS
 

@@ -160,9 +160,9 @@ func (g Group) agentDown(c dockerapi.AgentContainer, state string) check.Finding
 	return f
 }
 
-// noContainer distinguishes an agent that was not started from one that cannot be started:
-// ecs-init loads its image from a cache, or downloads it if the cache is empty
-// (ecs-init/cache/cache.go AgentCacheStatus, ecs-init/engine/engine.go PreStart).
+// noContainer distinguishes an agent that was not started from one that cannot be started. ecs-init loads the agent's
+// image from a cache, or downloads it if the cache is empty (ecs-init/cache/cache.go AgentCacheStatus,
+// ecs-init/engine/engine.go PreStart).
 func (g Group) noContainer(ctx context.Context) check.Finding {
 	if g.Registered(ctx) {
 		return check.Passed("there is no container ecs-agent, but the ECS agent has registered: it runs outside that container")[0]

@@ -99,8 +99,8 @@ func (g Group) logSettings(opts *ecsagent.Options) []check.Finding {
 	return nil
 }
 
-// readLogs reads the logs. If they show a registered agent that cannot connect, it calls the ECS API to find out
-// whether that is still true, because the log rarely shows a success.
+// readLogs reads the logs. The log rarely shows a success. Therefore, if it shows a registered agent that cannot
+// connect, readLogs calls the ECS API to find out whether that is still true.
 func (g Group) readLogs(ctx context.Context, opts ecsagent.Options) (ecsagent.Trouble, error) {
 	dir := g.Config.Path(g.Config.ECSLogDir)
 	trouble, err := ecsagent.ReadLogs(dir, opts)

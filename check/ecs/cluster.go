@@ -31,8 +31,8 @@ func create(ref cluster.Ref, self imds.Identity) string {
 }
 
 // ClusterFinding evaluates the cluster that an instance must join, using ECS and the identity document. It returns
-// false if there is no problem. bootstrap uses the same function and rejects a failed cluster before it writes
-// anything, so the two always agree.
+// false if there is no problem. To always agree with it, bootstrap uses the same function, and rejects a failed cluster
+// before it writes anything.
 func ClusterFinding(ctx context.Context, clusters Clusters, ref cluster.Ref, origin string, self imds.Identity) (f check.Finding,
 	bad bool) {
 	f, bad = clusterFinding(ctx, clusters, ref, origin, self)

@@ -135,7 +135,7 @@ func (g Group) explainStop(ctx context.Context, s units.State, f *check.Finding)
 }
 
 // lastExit returns the last exit code of the unit, or of the agent in it, and the evidence. The evidence is empty if
-// nothing shows that the unit ran. systemd forgets the history of a unit at a reboot or when it unloads the unit, but
+// nothing shows that the unit ran. systemd forgets the history of a unit at a reboot or when it unloads the unit.
 // ecs-init's log and the agent's container remain.
 func (g Group) lastExit(ctx context.Context, s units.State) (code int, seen string) {
 	if !s.Active.IsZero() || s.ExecMainCode != 0 {

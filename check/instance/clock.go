@@ -23,8 +23,8 @@ const (
 	dateNoise = 3 * time.Second
 )
 
-// clock compares this host's clock with the Date header of two responses: from the metadata service, which is near, and
-// from ECS, which rejects signatures if the clock is wrong.
+// clock compares this host's clock with the Date header of two responses. One comes from the metadata service, which is
+// near. The other comes from ECS, which rejects signatures if the clock is wrong.
 func (g Group) clock(ctx context.Context) []check.Finding {
 	var imds, ecs skew
 	var both sync.WaitGroup

@@ -51,8 +51,9 @@ func urls(domain string, names ...string) []string {
 	return out
 }
 
-// onlyIPv6 reports whether the ECS agent uses dual-stack endpoints: its setting is ipv6, or it is unset and only IPv6
-// has a default route (amazon-ecs-agent agent/config/parse_linux.go, config_unix.go; since 1.98).
+// onlyIPv6 reports whether the ECS agent uses dual-stack endpoints. It does so if its setting is ipv6, or if the
+// setting is unset and only IPv6 has a default route (amazon-ecs-agent agent/config/parse_linux.go, config_unix.go;
+// since 1.98).
 func (g Group) onlyIPv6() bool {
 	switch only, _ := g.ipCompatibility(); only {
 	case "ipv4":

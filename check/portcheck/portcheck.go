@@ -40,12 +40,12 @@ type Request struct {
 	Peers fleet.Selector
 	// WholeCluster is true if the command line names the cluster, which means that every pair must be checked.
 	WholeCluster bool
-	// OnlyCluster is set if the command evaluates whole clusters only.
+	// OnlyCluster is true if the command evaluates only whole clusters.
 	OnlyCluster bool
 	Region      string // empty means this instance's region, or the environment's
 	NoDial      bool
-	All         bool        // report every problem, not only the first
-	Ephemeral   reach.Range // the ports that peers connect from; zero: not given
+	All         bool        // report every problem, not only the first ones
+	Ephemeral   reach.Range // the source ports of peers; zero means not specified
 }
 
 // Place describes where the check runs and which peers it includes.
@@ -57,8 +57,8 @@ type Place struct {
 	api      *awsapi.Client
 	selector fleet.Selector
 	request  Request
-	targets  []reach.Range // that the load balancers connect to
-	sample   int           // how many peers are dialed at most; 0: all
+	targets  []reach.Range // the load balancers' target ports
+	sample   int           // maximum number of dialed peers; 0 means all
 }
 
 // Locate determines whether the check is about this instance and its peers, or about a whole fleet.
@@ -70,7 +70,7 @@ func Locate(ctx context.Context, h *instance.Host, q Request, log *slog.Logger) 
 	p := &Place{Scope: scope(q.Peers), Ports: cmp.Or(i.Config.Ports, reach.DefaultProfile), instance: i, selector: q.Peers, request: q}
 	p.selector.Cluster = i.Cluster()
 	if p.Scope == "" || i.Config.Origin("MUSTER_BALANCER").Layer == config.LayerFlag {
-		p.front(i.Config) // what is set for this instance is about its cluster
+		p.front(i.Config) // the settings of this instance apply to its own cluster
 	}
 	if p.Scope == "" {
 		p.Scope = "cluster " + p.selector.Cluster
@@ -125,7 +125,7 @@ func scope(s fleet.Selector) string {
 	return ""
 }
 
-// front sets the load balancers in front of the peers, which Load has checked.
+// front sets the load balancers of the peers. Load has already validated them.
 func (p *Place) front(cfg *config.Config) {
 	p.selector.Balancers, _ = balancer.Parse(cfg.Balancer)
 	p.targets, _ = reach.ParseTargets(cfg.TargetPort)
@@ -134,13 +134,13 @@ func (p *Place) front(cfg *config.Config) {
 // Balanced reports whether a load balancer is evaluated.
 func (p *Place) Balanced() bool { return len(p.selector.Balancers) > 0 }
 
-// Cluster is the cluster of the peers; it may be empty.
+// Cluster returns the cluster of the peers. It may be empty.
 func (p *Place) Cluster() string { return p.selector.Cluster }
 
 // Region returns the region of the peers.
 func (p *Place) Region() string { return p.api.Region() }
 
-// API is the client of that region.
+// API returns the client for that region.
 func (p *Place) API() *awsapi.Client { return p.api }
 
 // Check evaluates the ports.

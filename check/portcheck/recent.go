@@ -8,8 +8,8 @@ import (
 	"muster/internal/report/ports"
 )
 
-// recentAge is how long a report is reused. --wait runs the checks every few seconds, and must not call the AWS API for
-// a whole fleet and dial it each time.
+// recentAge is how long a report is reused. --wait runs the checks every few seconds. It must not read and dial a whole
+// fleet each time.
 const recentAge = time.Minute
 
 // Recent holds the last report. The zero Recent holds none.

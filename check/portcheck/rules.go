@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	checkports "muster/check/ports"
+	"muster/internal/base/gate"
 	"muster/internal/fleet"
 	"muster/internal/host/hostports"
 	"muster/internal/instance"
@@ -19,6 +20,7 @@ type Blocked struct {
 	Pairs  int    // number of blocked combinations of a peer and a port range
 	First  string // one of them; empty if there are none
 	Remedy string
+	Gate   gate.State
 }
 
 // ByRules returns a function that evaluates the ports of this instance by rules alone. It dials no peer and checks
@@ -63,6 +65,7 @@ func blocked(report *ports.Report) (found Blocked, err error) {
 	if n := report.Counts[reach.Unknown.String()]; n > 0 && found.Pairs == 0 {
 		return Blocked{}, fmt.Errorf("%d pairs: %s", n, strings.Join(report.Notes, "; "))
 	}
+	found.Gate = report.Gate()
 	if closed, fix := report.Closed(); len(closed) > 0 {
 		found.First, found.Remedy = closed[0], cmp.Or(fix, "muster ports shows all of them")
 	}

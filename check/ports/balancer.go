@@ -11,10 +11,9 @@ import (
 	"muster/reach"
 )
 
-// addBalancers adds what the load balancers need on their target ports. The zero
-// target is dynamic host ports: of the range that the ECS agent is configured with
-// (since 1.70 the agent picks hostPort 0, agent/utils/ephemeral_ports.go), else of the
-// kernel's, else of Linux's default.
+// addBalancers adds the requirements of the load balancers on their target ports. A zero target means dynamic host
+// ports. Their range is the one configured for the ECS agent (since 1.70 the agent chooses the port for hostPort 0,
+// agent/utils/ephemeral_ports.go), or else the kernel's, or else Linux's default.
 func addBalancers(q *ports.Question, found fleet.Fleet, opts Options, kernel reach.Range) {
 	if len(found.Balancers) == 0 {
 		return
@@ -45,8 +44,8 @@ func addBalancers(q *ports.Question, found fleet.Fleet, opts Options, kernel rea
 	}
 }
 
-// kindOf is the kind that the description of the network interface names, else that of
-// its type; empty if neither tells.
+// kindOf returns the kind from the network interface's type, or else from its description. It returns "" if neither
+// shows it.
 func kindOf(e reach.Endpoint, kinds map[string]balancer.Kind) balancer.Kind {
 	if e.Type == "network_load_balancer" {
 		return balancer.Network
@@ -54,11 +53,9 @@ func kindOf(e reach.Endpoint, kinds map[string]balancer.Kind) balancer.Kind {
 	return kinds[e.ID]
 }
 
-// clientNote is about a Network Load Balancer, which preserves the addresses of its
-// clients by default where targets are instances ("Client IP preservation", NLB
-// guide): then the instance's groups have to admit the clients, unless they name a
-// group of the load balancer. The attribute is one of the target group, which EC2 does
-// not know.
+// clientNote returns a note about a Network Load Balancer. By default it preserves client addresses for instance
+// targets ("Client IP preservation", NLB guide). The instance's security groups must then admit the clients, unless
+// they name a group of the load balancer. EC2 does not return this attribute, because it belongs to the target group.
 func clientNote(q *ports.Question, node reach.Endpoint, kind balancer.Kind) []string {
 	if kind != balancer.Network {
 		return nil

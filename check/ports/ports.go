@@ -19,11 +19,11 @@ import (
 // Options holds the sources and settings of Ports.
 type Options struct {
 	Discover func(context.Context) (fleet.Fleet, error)
-	// Targets are the ports that the fleet's load balancers connect to. The zero Range
-	// is any host port that is assigned for hostPort 0, as is no range at all.
+	// Targets are the load balancers' target port ranges. The zero Range, or no range at all, means any host port that
+	// is assigned for hostPort 0.
 	Targets []reach.Range
-	// Dynamic is the range that this host's ECS agent is configured to assign host
-	// ports from; zero: not configured, or not known.
+	// Dynamic is the range from which this host's ECS agent is configured to assign host ports. Zero means not
+	// configured or unknown.
 	Dynamic reach.Range
 	// Ephemeral is the range of peers' source ports. Zero means this host's range, or else Linux's default.
 	Ephemeral reach.Range

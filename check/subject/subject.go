@@ -98,8 +98,9 @@ func (i *Instance) Terminate() string {
 	return "aws ec2 terminate-instances --region " + i.Region() + " --instance-ids " + i.InstanceID()
 }
 
-// Wanted returns the cluster that the instance must join and the source that sets it: muster's settings, the record of
-// bootstrap, or else the settings of the ECS agent. It is empty if no source names a cluster.
+// Wanted returns the cluster that the instance must join, and the source that sets it. The sources are muster's
+// settings, the record of bootstrap, and the settings of the ECS agent, in this order. The cluster is empty if no
+// source names one.
 func (i *Instance) Wanted() (text, origin string) {
 	if i.Config.Cluster != "" {
 		return i.Config.Cluster, i.Config.Origin("MUSTER_CLUSTER").String()

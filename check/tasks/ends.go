@@ -12,7 +12,7 @@ import (
 	"muster/internal/host/ecsagent"
 )
 
-// The labels that the ECS agent puts on its containers (agent/engine/docker_task_engine.go).
+// Labels that the ECS agent sets on its containers (agent/engine/docker_task_engine.go).
 const (
 	labelTask      = "com.amazonaws.ecs.task-arn"
 	labelFamily    = "com.amazonaws.ecs.task-definition-family"
@@ -20,25 +20,25 @@ const (
 	internalPrefix = "~internal~"
 )
 
-// end is what is known of one container of a task that no longer runs, or of the task itself.
+// end holds what is known about a stopped task, or a stopped container of a task.
 type end struct {
 	stopreason.Facts
-	task, container string // the task's id, and the container's name in the task definition; empty: the task itself
-	docker          string // the name in Docker; empty: it was not created
+	task, container string // the task's ID, and the container's name in the task definition; empty for the task itself
+	docker          string // the name in Docker; empty if the container was not created
 	at              time.Time
-	started         bool // it ran
-	reported        bool // the ECS agent or ECS says that it ended
+	started         bool // the container was started
+	reported        bool // the ECS agent or ECS reported the end
 	evidence        []string
 }
 
-// ends collects what the sources know.
+// ends collects the data of all sources.
 type ends struct {
 	all     map[[2]string]*end
-	arns    map[string]string // by task id
-	family  map[string]string // by task id
-	service map[string]string // by task id, as ECS says
-	running map[string]bool   // FAMILY/CONTAINER of which a container runs
-	trouble []string          // the sources that could not be read
+	arns    map[string]string // by task ID
+	family  map[string]string // by task ID
+	service map[string]string // by task ID, according to ECS
+	running map[string]bool   // FAMILY/CONTAINER with a running container
+	trouble []string          // errors of the sources that could not be read
 }
 
 func newEnds() *ends {
@@ -54,7 +54,7 @@ func (e *ends) of(task, container string) *end {
 	return e.all[key]
 }
 
-// name is FAMILY/CONTAINER, as far as it is known.
+// name returns FAMILY/CONTAINER, as far as it is known.
 func (e *ends) name(x *end) string {
 	family := e.family[x.task]
 	switch {
@@ -70,14 +70,14 @@ func (e *ends) name(x *end) string {
 
 func idOf(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
 
-// fromAgent takes the families of the tasks that the ECS agent knows. It keeps a stopped task for three hours.
+// fromAgent adds the families of the ECS agent's tasks. The agent keeps a stopped task for three hours.
 func (e *ends) fromAgent(tasks []ecsagent.Task) {
 	for _, t := range tasks {
 		e.arns[idOf(t.ARN)], e.family[idOf(t.ARN)] = t.ARN, t.Family
 	}
 }
 
-// fromLog takes what the ECS agent logged.
+// fromLog adds the ends that the ECS agent logged.
 func (e *ends) fromLog(logged []ecsagent.TaskEnd) {
 	for _, l := range logged {
 		x := e.of(l.Task, l.Container)
@@ -89,7 +89,7 @@ func (e *ends) fromLog(logged []ecsagent.TaskEnd) {
 	}
 }
 
-// fromDocker takes the containers of tasks. One that runs is a sign that an error before its start was overcome.
+// fromDocker adds the containers of tasks. A running container means that an error before its start no longer applies.
 func (e *ends) fromDocker(ctx context.Context, engine Engine, since time.Time) error {
 	all, err := engine.List(ctx, true)
 	if err != nil {
@@ -124,7 +124,7 @@ func (e *ends) fromDocker(ctx context.Context, engine Engine, since time.Time) e
 	return nil
 }
 
-// forget drops an error that a container which runs has overcome, such as a failed pull of an image that is cached.
+// forget removes an error that no longer applies because the container runs, such as a failed pull of a cached image.
 func (e *ends) forget(task, container string) {
 	delete(e.all, [2]string{task, container})
 	if x := e.all[[2]string{task, ""}]; x != nil && !x.reported {
@@ -141,7 +141,7 @@ func (e *ends) exited(s dockerapi.Summary, found dockerapi.Inspection, since tim
 	x := e.of(idOf(s.Labels[labelTask]), s.Labels[labelContainer])
 	x.docker, x.at, x.started = s.Name, at, ran
 	if ran {
-		if !x.reported && x.Text != "" { // an error before the start, which was overcome
+		if !x.reported && x.Text != "" { // the error happened before the start and no longer applies
 			x.Text, x.evidence = "", nil
 		}
 		x.ExitCode, x.OOMKilled = &found.ExitCode, found.OOMKilled

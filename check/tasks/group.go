@@ -1,5 +1,5 @@
-// Package tasks checks why tasks of ECS did not start on this instance, or stopped, and whether the ECS agent and the Docker
-// Engine agree about what runs.
+// Package tasks checks why ECS tasks did not start on this instance or stopped. It also checks whether the ECS agent
+// and the Docker Engine agree about the running containers.
 package tasks
 
 import (
@@ -19,36 +19,36 @@ type Engine interface {
 	Inspect(ctx context.Context, id string) (dockerapi.Inspection, bool, error)
 }
 
-// Agent is what the ECS agent knows of its tasks: an ecsagent.Introspection.
+// Agent lists the tasks that the ECS agent reports. ecsagent.Introspection implements it.
 type Agent interface {
 	Tasks(ctx context.Context) ([]ecsagent.Task, error)
 }
 
-// ECS is the ECS API: an awsapi.Client.
+// ECS is the part of the ECS API that returns stopped tasks. awsapi.Client implements it.
 type ECS interface {
 	StoppedTasks(ctx context.Context, cluster string, arns []string) ([]awsapi.StoppedTask, error)
 }
 
-// Group is what these checks depend on. A nil part is not asked.
+// Group holds the dependencies of these checks. A nil dependency is not used.
 type Group struct {
 	*subject.Instance
 	Engine   Engine
-	NoEngine error // why there is no Engine to ask, although Docker exists here
+	NoEngine error // why the Engine cannot be queried, although Docker exists here
 	Agent    Agent
 	ECS      ECS
 	Others   Others
 }
 
-// Others are the checks and findings of other groups that explain why a task failed.
+// Others are the checks and findings of other groups that can explain why a task failed.
 type Others struct {
 	DiskCheck, PressureCheck, DockerCheck, DNSCheck *check.Kind
 
-	NetworkChecks []*check.Kind // of the path from this instance to AWS
+	NetworkChecks []*check.Kind // checks of the path from this instance to AWS
 
 	ContainerOOMKilled, ContainerRestarting, ContainerUnhealthy, MusterOrphan *check.Kind
 }
 
-// Checks are the checks of this group.
+// Checks returns the checks of this group.
 func (g Group) Checks() []check.Check {
 	return []check.Check{
 		{Kind: TasksCheck, Group: check.Health, Title: "the tasks of the last hour started, and stopped as planned", Run: g.tasks,

@@ -2,7 +2,8 @@ package tasks
 
 import "muster/check"
 
-// The checks of this group, each with what it may find. SymptomOf and Needs refer to these variables. Their ids are frozen.
+// The checks of the tasks group, each with its possible findings. SymptomOf and Needs refer to these variables. The IDs
+// must never change.
 var (
 	TasksCheck = &check.Kind{ID: "tasks"}
 
@@ -39,7 +40,7 @@ var (
 	OrphanFound  = &check.Kind{ID: "orphan"}
 )
 
-// reasonKinds are the kinds of the reasons of package stopreason.
+// reasonKinds returns the kinds for the reasons of package stopreason.
 func reasonKinds() []*check.Kind {
 	return []*check.Kind{
 		ImageDisk, ImageRateLimited, ImageDNS, ImagePlatform, ImageDenied, ImageNotFound, ImageTimeout, ImageFailed,

@@ -14,12 +14,12 @@ import (
 	"muster/internal/host/dockerapi"
 )
 
-// secondLook follows the first one, because the ECS agent learns of a start or an exit from Docker's events, a moment later.
-// muster-agent waits for three minutes, which a check cannot.
+// secondLook is the time between the two comparisons. The ECS agent learns of a start or an exit from Docker's events,
+// a moment later. muster-agent waits three minutes, which is too long for a check.
 const secondLook = 3 * time.Second
 
-// orphans compares the tasks of the ECS agent with Docker's containers, twice. A difference that lasts is a warning: a task
-// that is being stopped can look like one.
+// orphans compares the ECS agent's tasks with Docker's containers, twice. A difference that lasts is only a warning,
+// because a task that is being stopped can look the same.
 func (g Group) orphans(ctx context.Context) []check.Finding {
 	if g.Engine == nil {
 		return subject.NoEngine(g.NoEngine)
@@ -55,7 +55,7 @@ func (g Group) orphans(ctx context.Context) []check.Finding {
 	return sortedFindings(found)
 }
 
-// differences are by container id, or by the ARN of a task without containers.
+// differences returns the differences by container ID, or by ARN for a task without containers.
 func (g Group) differences(ctx context.Context) (map[string]orphans.Orphan, error) {
 	known, err := g.Agent.Tasks(ctx)
 	if err != nil {

@@ -21,17 +21,17 @@ import (
 )
 
 const (
-	// recent bounds what is still worth a finding. ECS keeps a stopped task for an hour.
+	// recent is the age up to which a stop is reported. ECS keeps a stopped task for an hour.
 	recent = time.Hour
-	// maxInspected bounds the requests to the Engine, and maxAsked the tasks that ECS is asked about: one call.
+	// maxInspected limits the requests to the Engine. maxAsked limits the tasks in the one call to ECS.
 	maxInspected = 50
 	maxAsked     = 100
-	// maxNamed bounds the findings, because a failing service fills the host.
+	// maxNamed limits the number of findings, because a failing service can leave many containers.
 	maxNamed = 10
 )
 
-// tasks explains the tasks of the last hour that did not start or failed. It reads the ECS agent's log, its introspection and
-// Docker; ECS is asked only about tasks that failed.
+// tasks explains why tasks of the last hour did not start or failed. It reads the ECS agent's log, its introspection
+// API and Docker. It calls ECS only for tasks that failed.
 func (g Group) tasks(ctx context.Context) []check.Finding {
 	e, since := newEnds(), g.Now().Add(-recent)
 	if g.Agent != nil {
@@ -68,7 +68,7 @@ func (g Group) tasks(ctx context.Context) []check.Finding {
 	return check.Passed("no task failed in the last hour", e.trouble...)
 }
 
-// logName is the file name of the ECS agent's log.
+// logName returns the file name of the ECS agent's log.
 func (g Group) logName() string {
 	v, _ := g.Settings().Get("ECS_LOGFILE")
 	if filepath.Dir(v.Text) == "/log" {
@@ -77,7 +77,8 @@ func (g Group) logName() string {
 	return ""
 }
 
-// fromECS asks why the tasks stopped that failed by what is known here. It may not be allowed; the findings then say less.
+// fromECS requests the stop reasons of the tasks that failed according to the local sources. If the call is denied, the
+// findings are less specific.
 func (g Group) fromECS(ctx context.Context, e *ends) {
 	var arns []string
 	seen := map[string]bool{}
@@ -100,7 +101,7 @@ func (g Group) fromECS(ctx context.Context, e *ends) {
 	}
 }
 
-// fromECS takes what ECS says of a task. Its reasons are those that the ECS agent reported, or its own.
+// fromECS adds ECS's data about a task. Its reasons come from the ECS agent or from ECS itself.
 func (e *ends) fromECS(t awsapi.StoppedTask) {
 	task := idOf(t.ARN)
 	if service, is := strings.CutPrefix(t.Group, "service:"); is {
@@ -141,15 +142,15 @@ func (e *ends) sorted() []*end {
 	})
 }
 
-// failure is a container, or a task, that failed.
+// failure is a task or a container that failed.
 type failure struct {
 	*end
 	name   string
 	reason stopreason.Reason
 }
 
-// failures evaluates the ends. The first container of a task that exited is the reason for the end of the others: the ECS
-// agent stopped those. The task itself counts only if no container of it explains its end.
+// failures evaluates the ends. The first container of a task that exited is the reason why the others ended, because
+// the ECS agent stopped them. The task itself counts only if none of its containers explains its end.
 func (e *ends) failures() (all []failure) {
 	byTask := map[string][]*end{}
 	for _, x := range e.sorted() {
@@ -197,12 +198,13 @@ func (e *ends) failuresOf(task []*end) (all []failure) {
 	return all
 }
 
-// ambiguous is an exit with 137 about which only Docker was asked: a deployment, the stop timeout and a kill look alike.
+// ambiguous reports whether only Docker reported an exit with 137. A deployment, the stop timeout and a kill then look
+// the same.
 func ambiguous(f stopreason.Facts) bool {
 	return f.ExitCode != nil && *f.ExitCode == subject.ExitSIGKILL && !f.OOMKilled && f.Text == "" && f.StopCode == "" && !f.Stopped
 }
 
-// firstExit is the container that ended its task: the one that did not exit like one that is stopped, the earliest of several.
+// firstExit returns the container that ended its task: the earliest one that did not exit like a stopped container.
 func firstExit(containers []*end) (first *end) {
 	for _, x := range containers {
 		if x.ExitCode == nil || *x.ExitCode == subject.ExitSIGTERM || *x.ExitCode == subject.ExitSIGKILL && !x.OOMKilled && x.Text == "" {
@@ -221,7 +223,7 @@ func (g Group) findings(e *ends) []check.Finding {
 	for _, f := range e.failures() {
 		running := e.running[f.name]
 		if f.reason.ID == Exited.ID && (running || e.service[f.task] == "") {
-			continue // check containers finds a crash loop; one exit of a one-off task may be its result
+			continue // the containers check finds crash loops, and one exit of a one-off task may be its result
 		}
 		key := [2]string{f.reason.ID, f.name}
 		if i, known := at[key]; known {
@@ -237,7 +239,7 @@ func (g Group) findings(e *ends) []check.Finding {
 	return found[:min(len(found), maxNamed)]
 }
 
-// finding is a failure unless a container of the same name runs by now: then it is over.
+// finding returns the finding for a failure. It is not a failure if a container with the same name runs by now.
 func (g Group) finding(f failure, running bool) check.Finding {
 	out := check.Finding{Kind: check.KindOf(reasonKinds(), f.reason.ID), Status: check.Fail, Summary: f.name + " " + f.reason.What,
 		Evidence: slices.Clone(f.evidence), About: []string{f.name}, SymptomOf: g.explainedBy(f.reason), Fix: f.reason.Fix.Map(g.fillIn)}
@@ -263,8 +265,8 @@ func withLog(to fix.Fix, name string) fix.Fix {
 
 func (g Group) fillIn(text string) string { return strings.ReplaceAll(text, "REGION", g.Region()) }
 
-// explainedBy are the checks of the instance that may explain a reason, and the findings of check containers about the same
-// container. Nothing explains an image that does not exist.
+// explainedBy returns the checks that may explain a reason, and the findings of the containers check about the same
+// container. No check explains an image that does not exist.
 func (g Group) explainedBy(r stopreason.Reason) []*check.Kind {
 	o := g.Others
 	switch r.Origin {

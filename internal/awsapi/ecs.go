@@ -23,7 +23,7 @@ const maxClusterPages = 3
 // ClusterStatus returns the status (ACTIVE, INACTIVE, ...) of a cluster, by name or ARN. It returns ErrNoSuchCluster if
 // the cluster does not exist.
 func (c *Client) ClusterStatus(ctx context.Context, cluster string) (string, error) {
-	out, err := c.ecs.DescribeClusters(ctx, &ecs.DescribeClustersInput{Clusters: []string{cluster}})
+	out, err := c.ecs.DescribeClusters(ctx, &ecs.DescribeClustersInput{Clusters: []string{cluster}}, c.retries(ctx))
 	if err != nil {
 		return "", named("ecs:DescribeClusters", err)
 	}
@@ -158,4 +158,17 @@ func (c *Client) TaskGroups(ctx context.Context, cluster string, arns []string) 
 		groups[t.ARN] = t.Group
 	}
 	return groups, err
+}
+
+// PutAttribute sets a custom attribute of a container instance, by ARN. It replaces the
+// value that the attribute has.
+func (c *Client) PutAttribute(ctx context.Context, cluster, arn, name, value string) error {
+	_, err := c.ecs.PutAttributes(ctx, &ecs.PutAttributesInput{
+		Cluster:    aws.String(cluster),
+		Attributes: []types.Attribute{{Name: aws.String(name), Value: aws.String(value), TargetId: aws.String(arn)}},
+	})
+	if err != nil {
+		return named("ecs:PutAttributes", err)
+	}
+	return nil
 }

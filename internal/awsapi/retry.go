@@ -127,17 +127,18 @@ func (o once) IsErrorRetryable(err error) bool {
 	return false
 }
 
-// throttledKey is the context key of RetriesThrottling.
+// throttledKey is the context key of WithoutThrottleRetries.
 type throttledKey struct{}
 
-// RetriesThrottling returns a context for a call that the caller repeats itself when it is
-// throttled, later and with jitter. The client repeats it for other reasons only: three quick
-// attempts of each instance of a fleet that boots at once would keep the bucket empty.
-func RetriesThrottling(ctx context.Context) context.Context {
+// WithoutThrottleRetries returns a context for a call that the client does not repeat when it is
+// throttled, but only for other reasons: three quick attempts of each instance of a fleet that
+// boots at once would keep the shared bucket empty. The caller repeats the call later, with
+// jitter, or does without the answer.
+func WithoutThrottleRetries(ctx context.Context) context.Context {
 	return context.WithValue(ctx, throttledKey{}, true)
 }
 
-// patient retries like retryer, but not what was throttled.
+// patient retries like retryer, except after throttling.
 type patient struct{ retryer }
 
 // IsErrorRetryable implements aws.Retryer.
@@ -145,7 +146,7 @@ func (p patient) IsErrorRetryable(err error) bool {
 	return p.retryer.IsErrorRetryable(err) && KindOf(named("", err)) != Throttled
 }
 
-// retries is the retryer for a call with this context.
+// retries returns the retryer for a call with this context.
 func (c *Client) retries(ctx context.Context) func(*ecs.Options) {
 	return func(o *ecs.Options) {
 		if ctx.Value(throttledKey{}) != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 
 	"muster/internal/sandbox"
 )
@@ -209,5 +210,40 @@ func TestTheIdentitySignalFollowsNoRedirect(t *testing.T) {
 	c := client(t, s.AWSConfig())
 	if err := sendBy(t, c, s, "CFN_V1", true); err == nil || c.Calls() != 1 {
 		t.Errorf("%v after %d calls", err, c.Calls())
+	}
+}
+
+// A call of WithoutThrottleRetries is sent once if it is throttled, and three times through another
+// failure that may pass.
+func TestAThrottledCallIsNotRepeatedWhereTheCallerDoes(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault sandbox.Fault
+		ctx   func(context.Context) context.Context
+		calls int
+	}{
+		"throttled":            {sandbox.Throttled(sandbox.ECS, "", 0), WithoutThrottleRetries, 1},
+		"throttled, as usual":  {sandbox.Throttled(sandbox.ECS, "", 0), func(ctx context.Context) context.Context { return ctx }, 3},
+		"a failing server":     {sandbox.ServerError(sandbox.ECS, "", 0), WithoutThrottleRetries, 3},
+		"a refused permission": {sandbox.AccessDenied(sandbox.ECS, ""), WithoutThrottleRetries, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := sandbox.New(sandbox.Options{Clusters: []string{"prod"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			s.Inject(c.fault)
+			cfg := s.AWSConfig()
+			cfg.Retryer = func() aws.Retryer {
+				return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = time.Millisecond })
+			}
+			api := FromConfig(cfg)
+			if _, err := api.ClusterStatus(c.ctx(t.Context()), "prod"); err == nil {
+				t.Error("no error")
+			}
+			if n := s.CallCount(sandbox.ECS, ""); n != c.calls {
+				t.Errorf("%d calls, want %d", n, c.calls)
+			}
+		})
 	}
 }

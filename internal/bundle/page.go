@@ -109,9 +109,17 @@ func (s Source) htmlChecks(b *strings.Builder) {
 		return
 	}
 	fmt.Fprintf(b, "<h2>Checks</h2>\n<p class=\"sum\">%s</p>\n", esc(tally(s.Results)))
-	for _, group := range check.Groups() {
+	worst := slices.Clone(s.Results) // first
+	order := []check.Status{check.Fail, check.Warn, check.Unknown, check.Skip, check.Pass}
+	slices.SortStableFunc(worst, func(a, b check.Result) int { return slices.Index(order, a.Status) - slices.Index(order, b.Status) })
+	groups := slices.Clone(check.Groups())
+	first := func(g check.Group) int {
+		return slices.IndexFunc(worst, func(r check.Result) bool { return r.Group == g })
+	}
+	slices.SortStableFunc(groups, func(a, b check.Group) int { return first(a) - first(b) })
+	for _, group := range groups {
 		head := "<h3>" + esc(string(group)) + "</h3>\n"
-		for _, r := range s.Results {
+		for _, r := range worst {
 			if r.Group == group {
 				b.WriteString(head)
 				head = ""

@@ -186,14 +186,14 @@ func addOutput(cmd *cobra.Command, output *string, desc string, words ...string)
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// addColor adds --color.
+// addColor adds the flag --color.
 func addColor(cmd *cobra.Command, color *string) {
 	cmd.Flags().StringVar(color, "color", "auto", "Use colors: auto (on a terminal, unless NO_COLOR is set), always or never.")
 }
 
 func oneColor(color string) error { return oneOf("color", color, "auto", "always", "never") }
 
-// addFlags gives the command a flag for each setting that names it.
+// addFlags adds a flag to the command for each setting that belongs to it.
 func addFlags(cmd *cobra.Command, name string) {
 	for _, s := range config.Settings() {
 		for _, of := range s.Commands {
@@ -236,7 +236,7 @@ func coded(f func(*cobra.Command) error) func(*cobra.Command, []string) error {
 }
 
 // until returns a context that ends when one of the signals arrives. A signal that was ignored when the process started
-// stays ignored. nohup(1) ignores SIGHUP in this way, and a shell without job control ignores SIGINT for a background
+// stays ignored. For example, nohup(1) ignores SIGHUP, and a shell without job control ignores SIGINT for a background
 // command.
 func until(ctx context.Context, signals ...os.Signal) (context.Context, context.CancelFunc) {
 	signals = slices.DeleteFunc(signals, signal.Ignored)

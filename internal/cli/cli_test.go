@@ -6,6 +6,7 @@ import (
 	"flag"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -45,6 +46,7 @@ func TestScripts(t *testing.T) {
 			"room":        room,
 			"balancer":    balancer,
 			"authorize":   authorize,
+			"attribute":   attribute,
 			"fits-schema": fitsSchema,
 			"interrupted": interrupted,
 			"engine":      engine,
@@ -171,6 +173,16 @@ func authorize(ts *testscript.TestScript, _ bool, _ []string) {
 			UserIdGroupPairs: []types.UserIdGroupPair{{GroupId: aws.String("sg-batch")}}}},
 	})
 	ts.Check(err)
+}
+
+// attribute CLUSTER INSTANCE NAME VALUE: the container instance has the attribute.
+func attribute(ts *testscript.TestScript, _ bool, args []string) {
+	for _, ci := range box(ts).ContainerInstances(args[0]) {
+		if ci.EC2InstanceID == args[1] && slices.Contains(ci.Attributes, sandbox.Attribute{Name: args[2], Value: args[3]}) {
+			return
+		}
+	}
+	ts.Fatalf("%s=%s is not set: %+v", args[2], args[3], box(ts).ContainerInstances(args[0]))
 }
 
 // hides-root FILE replaces the script's own paths and ports in a captured text, so that it can be compared.

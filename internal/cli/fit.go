@@ -15,7 +15,7 @@ import (
 	"muster/internal/term"
 )
 
-// fitFlags are what `muster fit` takes besides the settings.
+// fitFlags holds the flags of `muster fit`, without those of settings.
 type fitFlags struct {
 	service, region, output string
 	count                   int

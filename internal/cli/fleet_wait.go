@@ -20,15 +20,15 @@ import (
 	"muster/internal/term"
 )
 
-// readingOf is what one look at a cluster found.
+// readingOf is the result of reading a cluster once with --wait.
 type readingOf struct {
 	inv     *inventory.Inventory
 	verdict *evaluate.Verdict
 	ports   *ports.Report
 }
 
-// waits looks until nothing is missing. What is missing goes to stderr when it changes; the
-// last look is printed.
+// waits reads the cluster until nothing is missing. It writes what is missing to stderr whenever that changes, and
+// prints the last result.
 func (s *fleetSession) waits(cmd *cobra.Command, expected []readiness.Expectation) error {
 	began, shown := time.Now(), ""
 	var last seen
@@ -65,12 +65,14 @@ func (s *fleetSession) waits(cmd *cobra.Command, expected []readiness.Expectatio
 	if err := s.print(cmd, d); err != nil || d.Wait.Met {
 		return err
 	}
-	return exitcode.Wrap(exitcode.Failed, fix.Because(fmt.Errorf("cluster %s is not back after %s: %d missing", last.cluster.Name, s.f.wait, len(missing)),
-		missing, fix.Fix{}))
+	return exitcode.Wrap(
+		exitcode.Failed,
+		fix.Because(fmt.Errorf("cluster %s is not back after %s: %d missing", last.cluster.Name, s.f.wait, len(missing)),
+			missing, fix.Fix{}),
+	)
 }
 
-// useful is an error where waiting cannot help: a missing permission, or a name that the
-// cluster does not have.
+// useful returns an error if waiting cannot help: a permission is missing, or the cluster has no such name.
 func useful(inv *inventory.Inventory, expected []readiness.Expectation) error {
 	if u, denied := readiness.Denied(inv); denied {
 		return exitcode.Wrap(exitcode.Undetermined, fix.Wrap(fmt.Errorf("could not read the %s: %s is not allowed", u.Part, u.Action),
@@ -92,8 +94,7 @@ func summary(missing []string) string {
 	return fmt.Sprintf("%s (and %d more)", missing[0], len(missing)-1)
 }
 
-// watches shows the cluster again and again, until it is interrupted. On a terminal each look
-// replaces the one before.
+// watches prints the cluster repeatedly until it is interrupted. On a terminal, each output replaces the previous one.
 func (s *fleetSession) watches(cmd *cobra.Command) error {
 	out := cmd.OutOrStdout()
 	for looks := 0; ; looks++ {
@@ -102,7 +103,7 @@ func (s *fleetSession) watches(cmd *cobra.Command) error {
 		case err != nil:
 			return err
 		case s.f.output == "table" && term.IsTerminal(out):
-			_, _ = io.WriteString(term.Raw(out), "\x1b[H\x1b[2J") // cursor home, erase (ECMA-48)
+			_, _ = io.WriteString(term.Raw(out), "\x1b[H\x1b[2J") // cursor home, erase display (ECMA-48)
 		case s.f.output == "table" && looks > 0:
 			_, _ = fmt.Fprintln(out)
 		}
@@ -122,8 +123,8 @@ func (s *fleetSession) watches(cmd *cobra.Command) error {
 	}
 }
 
-// progressOf shows on a terminal how far reading went. Elsewhere it says so every ten
-// seconds, which a small cluster does not take.
+// progressOf shows the progress of the reading on a terminal. Otherwise it logs it every ten seconds, so that a small
+// cluster logs nothing.
 func progressOf(cmd *cobra.Command, name string) (show func(survey.Progress), stop func()) {
 	out := cmd.ErrOrStderr()
 	terminal, every := term.IsTerminal(out), 10*time.Second
@@ -136,7 +137,14 @@ func progressOf(cmd *cobra.Command, name string) (show func(survey.Progress), st
 			return
 		}
 		last, written = time.Now(), true
-		text := fmt.Sprintf("reading cluster %s: %d instances, %d services, %d tasks, %d calls", term.OneLine(name), p.Instances, p.Services, p.Tasks, p.Calls)
+		text := fmt.Sprintf(
+			"reading cluster %s: %d instances, %d services, %d tasks, %d calls",
+			term.OneLine(name),
+			p.Instances,
+			p.Services,
+			p.Tasks,
+			p.Calls,
+		)
 		if terminal {
 			_, _ = io.WriteString(term.Raw(out), "\r\x1b[K"+text) // erase in line (ECMA-48)
 		} else {

@@ -112,8 +112,7 @@ func runPorts(cmd *cobra.Command, log *slog.Logger, f portsFlags) error {
 	return f.print(cmd, report, then, missing)
 }
 
-// print prints the report, or what changed since the baseline. Missing is an error if no
-// port was checked.
+// print prints the report, or the changes since the baseline. missing is the error to return if no port was checked.
 func (f portsFlags) print(cmd *cobra.Command, report *ports.Report, then *facts.Facts, missing error) error {
 	if then != nil && missing == nil {
 		return f.compare(cmd, report, then)
@@ -121,7 +120,7 @@ func (f portsFlags) print(cmd *cobra.Command, report *ports.Report, then *facts.
 	return firstOf(printPorts(cmd, report, f), missing, report.Err())
 }
 
-// evaluate reads what guards the peers, and evaluates it.
+// evaluate reads the rules around the peers and evaluates them.
 func (f portsFlags) evaluate(cmd *cobra.Command, log *slog.Logger) (*portcheck.Place, *ports.Report, error) {
 	q, err := f.request(cmd)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"muster/reach"
 )
 
-// factsFlags are about facts on file.
+// factsFlags holds the flags about facts in files.
 type factsFlags struct{ save, from, baseline string }
 
 func (f *factsFlags) add(cmd *cobra.Command) {
@@ -29,7 +29,7 @@ func (f *factsFlags) add(cmd *cobra.Command) {
 	cmd.MarkFlagsMutuallyExclusive("baseline", "fix")
 }
 
-// then are the facts of the baseline; nil without one. They are read before any call.
+// then returns the facts of the baseline, or nil without one. They are read before any call.
 func (f *factsFlags) then() (*facts.Facts, error) {
 	if f.baseline == "" {
 		return nil, nil
@@ -48,8 +48,7 @@ func readFacts(path string) (*facts.Facts, error) {
 	return read, nil
 }
 
-// evaluateFacts evaluates the file of --from, for the ports that were evaluated then
-// unless others are named.
+// evaluateFacts evaluates the file of --from. It uses the ports of that file unless the command names others.
 func (f portsFlags) evaluateFacts(cmd *cobra.Command) (*ports.Report, error) {
 	read, err := readFacts(f.from)
 	if err != nil {
@@ -91,7 +90,7 @@ func targets(text string, q ports.Question) (needs []reach.Need, err error) {
 	return needs, nil
 }
 
-// factNotes say how old the facts are, and whether somebody changed them.
+// factNotes returns notes about the age of the facts, and about a file that was edited.
 func factNotes(read *facts.Facts, what string) []string {
 	age := read.Age(time.Now())
 	text := fmt.Sprintf("%s of %s, read %s ago", what, read.Question.At.Format(time.RFC3339), rounded(age))
@@ -105,7 +104,7 @@ func factNotes(read *facts.Facts, what string) []string {
 	return notes
 }
 
-// rounded is "3h", "40 days".
+// rounded returns text such as "3h" or "40 days".
 func rounded(d time.Duration) string {
 	const day = 24 * time.Hour
 	switch {
@@ -117,7 +116,7 @@ func rounded(d time.Duration) string {
 	return d.Round(time.Second).String()
 }
 
-// compare prints what changed since the baseline.
+// compare prints the changes since the baseline.
 func (f portsFlags) compare(cmd *cobra.Command, report *ports.Report, then *facts.Facts) error {
 	d, err := ports.Compare(report, then.Question)
 	if err != nil {

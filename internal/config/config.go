@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"muster/internal/base/balancer"
+	"muster/internal/base/gate"
 	"muster/reach"
 )
 
@@ -50,6 +51,7 @@ type Config struct {
 	PortsPolicy       PortsPolicy   `split_words:"true" default:"warn" in:"bootstrap verify" record:"true" desc:"Effect of a closed port on verify: warn, fail (verify fails) or ignore (ports are not checked)."`
 	Balancer          string        `split_words:"true" in:"bootstrap verify ports agent check debug" record:"true" desc:"Load balancers that must reach the target ports: names, ARNs or private addresses, separated by commas."`
 	TargetPort        string        `split_words:"true" default:"dynamic" in:"bootstrap verify ports agent check debug" record:"true" desc:"Ports that the load balancer connects to, for traffic and health checks: ports, ranges, or dynamic (any host port that is assigned for hostPort 0), separated by commas."`
+	Gate              string        `split_words:"true" in:"bootstrap verify agent" record:"true" desc:"Attribute of this container instance to set to open after its replication ports are proved open, and to closed when they close, such as muster.ports. A placement constraint can require it. Empty: none is set."`
 	Report            string        `split_words:"true" in:"verify" record:"true" desc:"File for the JSON report of verify, readable by root only. Empty: report.json in the instance's directory below the state directory."`
 	Console           string        `split_words:"true" default:"/dev/console" in:"verify" record:"true" desc:"Device for the one-line result of verify, so that get-console-output shows it. Empty: none."`
 	IMDSTimeout       time.Duration `split_words:"true" default:"2m" in:"bootstrap verify" record:"true" desc:"How long to wait for the instance metadata service."`
@@ -198,6 +200,11 @@ func (c *Config) checkLimits(p *problems) {
 func (c *Config) checkPorts(p *problems) {
 	if _, _, err := reach.ParsePorts(c.Ports); c.Ports != "" && err != nil {
 		p.add("MUSTER_PORTS", "%v", err)
+	}
+	if c.Gate != "" {
+		if err := gate.CheckName(c.Gate); err != nil {
+			p.add("MUSTER_GATE", "%v", err)
+		}
 	}
 	if _, err := balancer.Parse(c.Balancer); err != nil {
 		p.add("MUSTER_BALANCER", "%v", err)

@@ -12,13 +12,12 @@ import (
 	"muster/reach"
 )
 
-// requester manages the network interfaces of load balancers (RequesterId of
-// DescribeNetworkInterfaces). Those of Network Load Balancers are known by their type.
+// requester is the RequesterId of the network interfaces that Elastic Load Balancing manages
+// (DescribeNetworkInterfaces). Network Load Balancers are recognized by the type of their interfaces instead.
 const requester = "amazon-elb"
 
-// findBalancers finds the nodes of the load balancers: by the descriptions of network
-// interfaces, or by address. A load balancer that is not found is an endpoint without
-// addresses, so that its verdict is UNKNOWN.
+// findBalancers finds the nodes of the load balancers, by the descriptions of network interfaces or by address. A load
+// balancer that is not found becomes an endpoint without addresses, so that its verdict is UNKNOWN.
 func (f *Fleet) findBalancers(ctx context.Context, api Interfaces, region string, refs []balancer.Ref) {
 	var nodes []member
 	var named []balancer.Ref
@@ -69,8 +68,8 @@ func (f *Fleet) locateNamed(ctx context.Context, api Interfaces, region string, 
 	}
 }
 
-// nodesOf are the network interfaces of the load balancer. Anybody can describe a network
-// interface as one of a load balancer; only Elastic Load Balancing is its requester.
+// nodesOf returns the network interfaces of the load balancer. Any user can give an interface the description of a load
+// balancer, but only Elastic Load Balancing can be its requester.
 func (f *Fleet) nodesOf(ref balancer.Ref, found []awsapi.Interface) (nodes []awsapi.Interface) {
 	for _, i := range found {
 		described, ok := balancer.Described(i.Description)
@@ -87,7 +86,7 @@ func (f *Fleet) nodesOf(ref balancer.Ref, found []awsapi.Interface) (nodes []aws
 	return nodes
 }
 
-// addNode adds a node.
+// addNode adds a node of a load balancer.
 func (f *Fleet) addNode(ref balancer.Ref, node awsapi.Interface, nodes int, region string) {
 	name := ref.Name
 	if nodes > 1 {
@@ -99,7 +98,7 @@ func (f *Fleet) addNode(ref balancer.Ref, node awsapi.Interface, nodes int, regi
 	f.add(e, false)
 }
 
-// notFound says that there is no such load balancer, and which names are near.
+// notFound returns a message that there is no such load balancer. It lists similar names.
 func (f *Fleet) notFound(ctx context.Context, api Interfaces, region string, ref balancer.Ref) string {
 	why := fmt.Sprintf("no network interface of a load balancer %s in %s", ref.Name, region)
 	all, err := api.InterfacesDescribed(ctx, []string{balancer.Any})
@@ -119,8 +118,8 @@ func (f *Fleet) notFound(ctx context.Context, api Interfaces, region string, ref
 	return strings.TrimSuffix(why+"; "+nearest.Hint(ref.Name, names, ""), "; ")
 }
 
-// compareVPCs notes a load balancer outside the VPCs of the peers. It can then have
-// targets by address only ("Target type", user guide for Application Load Balancers).
+// compareVPCs adds a note about a load balancer outside the VPCs of the peers. Such a load balancer can have targets
+// only by address ("Target type", user guide for Application Load Balancers).
 func (f *Fleet) compareVPCs() {
 	var vpcs []string
 	for _, e := range f.Endpoints {
@@ -137,7 +136,7 @@ func (f *Fleet) compareVPCs() {
 	}
 }
 
-// missing records a reason that no call is to blame for.
+// missing records a reason for an UNKNOWN verdict that does not come from a failed call.
 func (f *Fleet) missing(reason string) reach.Unread {
 	u := reach.Unread{Reason: reason}
 	f.miss(u)

@@ -31,22 +31,21 @@ type Selector struct {
 	Addresses       []netip.Addr
 	// AllTasks finds all tasks of Family, even if that takes more than 30 calls.
 	AllTasks  bool
-	Self      string         // EC2 id of the instance that asks; may be empty
-	Balancers []balancer.Ref // load balancers in front of the peers
-	// Brief: of Cluster's container instances the first hundred do, which take two
-	// calls of ECS instead of two for each hundred.
+	Self      string         // EC2 ID of this instance; may be empty
+	Balancers []balancer.Ref // load balancers for the peers
+	// Brief limits the discovery to the first hundred container instances of Cluster. That takes two ECS calls, instead
+	// of two for each hundred.
 	Brief bool
 }
 
 // Fleet holds the peers and the rules around them.
 type Fleet struct {
 	Endpoints []reach.Endpoint // one for each network interface
-	// Balancers are the nodes of load balancers, and Kinds their kinds by network
-	// interface, if its description names one.
+	// Balancers are the nodes of load balancers. Kinds maps their network interfaces to their kinds, if the description
+	// names one.
 	Balancers []reach.Endpoint
 	Kinds     map[string]balancer.Kind
-	// Self is the index of the endpoint on the selector's Self, the first if there
-	// are several; -1 if there is none.
+	// Self is the index of the endpoint of the selector's Self, the first if it has several. It is -1 if there is none.
 	Self  int
 	World reach.World
 	// Notes describe peculiarities of the peers or their rules, and the peers that were left out.

@@ -97,7 +97,7 @@ func (f *finder) add(members ...member) {
 	}
 }
 
-// byHand are those of whom an address was given.
+// byHand returns the members with the given addresses.
 func byHand(addrs ...netip.Addr) []member {
 	var out []member
 	for _, a := range addrs {

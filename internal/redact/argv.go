@@ -21,6 +21,9 @@ type vector struct {
 	text     string
 	args     int
 	searches int // total for all vectors of the text
+
+	inCmd     bool // in arguments whose program is not known
+	afterFlag bool // after a flag in them
 }
 
 // Limits on the length of a vector, which is searched again for each argument, and on the total number of searches in a
@@ -29,14 +32,44 @@ const maxArgs, maxVector, maxSearches = 32, 2 << 10, 1000
 
 var (
 	argElement = regexp.MustCompile(`^[\s#>;+]*(?:[\[(]\s*)?(?:"((?:[^"\\]|\\.)*)"|'([^']*)')\s*[\])]?,?\s*$|` +
-		`^[\s#]*(?:- )+["']?(.*?)["']?\s*$|^(?:[^"]*[^"\w])?"Path"\s*:\s*"([^"\\]+)",?\s*$`)
+		`^[\s#]*(?:- )+["']?(.*?)["']?\s*$|^(?:[^"]*[^"\w])?"Path"\s*:\s*"([^"\\]+)",?\s*$` +
+		`|^[\s#]*path:\s*'([^'\\]+)',?\s*$`)
 	// argsBelow matches the line after the program in docker inspect. Both can be preceded by other text: a log message
 	// starts with words, a comment with a comment sign.
 	argsBelow = regexp.MustCompile(`^(?:[^"]*[^"\w])?"(?:Args|Cmd)"\s*:\s*\[\s*$`)
 )
 
-// next returns the secrets in a line if it is an argument of the current command.
+// spawnArgs matches the arguments of an error of Node, below the path of the program.
+var spawnArgs = regexp.MustCompile(`^[\s#]*spawnargs:\s*\[`)
+
+// spawned returns the secrets in such a line.
+func (v *vector) spawned(line string) []span {
+	if v.text == "" || len(line) > maxVector {
+		return nil
+	}
+	at := spawnArgs.FindStringIndex(line)
+	if at == nil {
+		return nil
+	}
+	before := v.text + `",`
+	v.text = ""
+	var found []span
+	for _, s := range ready().arguments(before + line[at[1]:]) {
+		if s.from >= len(before) {
+			found = append(found, span{at[1] + s.from - len(before), at[1] + s.to - len(before), s.rule})
+		}
+	}
+	return found
+}
+
+// next returns the secrets in a line that is an argument, or holds the arguments.
 func (v *vector) next(line string) []span {
+	if found := v.spawned(line); found != nil {
+		return found
+	}
+	if found := v.unnamed(line); found != nil {
+		return found
+	}
 	m := argElement.FindStringSubmatchIndex(line)
 	if m == nil {
 		if !argsBelow.MatchString(line) {
@@ -70,6 +103,56 @@ func (v *vector) next(line string) []span {
 		first, last := max(s.from, begins), min(s.to, begins+len(arg))
 		if first < last {
 			found = append(found, span{from + first - begins, from + last - begins, s.rule})
+		}
+	}
+	return found
+}
+
+// cmdBegins matches the arguments of a container whose program is its entry point, which
+// docker inspect prints further down.
+var (
+	cmdBegins = regexp.MustCompile(`^(?:[^"]*[^"\w])?"Cmd"\s*:\s*\[\s*$`)
+	shortFlag = regexp.MustCompile(`^[\s#>;+]*"-[aApPwk]",\s*$`)
+	loneText  = regexp.MustCompile(`^[\s#>;+]*"((?:[^"\\]|\\.)*)",?\s*$`)
+)
+
+// unnamed returns the value after a flag that often precedes a password, in arguments
+// whose program is not known yet. Only a random value is masked.
+func (v *vector) unnamed(line string) []span {
+	if v.text == "" && cmdBegins.MatchString(line) {
+		v.inCmd = true
+		return nil
+	}
+	m := loneText.FindStringSubmatchIndex(line)
+	if !v.inCmd || m == nil {
+		v.inCmd, v.afterFlag = false, false
+		return nil
+	}
+	after := v.afterFlag
+	v.afterFlag = shortFlag.MatchString(line)
+	if after && looksSecret(line[m[2]:m[3]]) {
+		return []span{{m[2], m[3], "command-line"}}
+	}
+	return nil
+}
+
+// argumentsBefore matches arguments that precede their program in JSON on one line: the
+// fields of docker inspect and of a task definition are in the order of their names.
+var argumentsBefore = regexp.MustCompile(`"(?:Cmd|command)"\s*:\s*(\[[^\[\]]*\])` +
+	`[^\[\]]*(?:\[[^\[\]]*\][^\[\]]*){0,20}?"[Ee]ntry[Pp]oint"\s*:\s*(\[[^\[\]]*\])`)
+
+// argumentsFirst finds the secrets in such arguments.
+func (t *tables) argumentsFirst(line string, found []span) []span {
+	for _, m := range argumentsBefore.FindAllStringSubmatchIndex(line, 10) {
+		before := strings.TrimSuffix(line[m[4]:m[5]], "]") + ","
+		args := line[m[2]+1 : m[3]]
+		if len(before)+len(args) > 2*maxVector {
+			continue
+		}
+		for _, s := range t.arguments(before + args) {
+			if s.from >= len(before) {
+				found = append(found, span{m[2] + 1 + s.from - len(before), m[2] + 1 + s.to - len(before), s.rule})
+			}
 		}
 	}
 	return found

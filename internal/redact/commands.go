@@ -78,6 +78,18 @@ var commands = []command{
 		"influx influxd kafka-configs control.sh ignitevisorcmd.sh sqlline.sh", `sqlline.sh -n ignite -p «x9Kq2»`,
 		`-(?:p|pw|password)ARG`,
 	},
+	{"splunk", `splunk add forward-server h.example:9997 -auth «admin:x9Kq2»`, `-authARG[\w.@-]+:`},
+	{"grafana-cli grafana", `grafana-cli admin reset-admin-password «x9Kq2»`, `reset-admin-passwordARG`},
+	{"neo4j-admin", `neo4j-admin dbms set-initial-password «x9Kq2»`, `set-initial-passwordARG`},
+	{"ngrok", `ngrok config add-authtoken «x9Kq2»`, `(?:add-)?authtokenARG`},
+	{"cloudflared", `cloudflared service install «x9Kq2»`, `serviceARGinstallARG`},
+	{"sentinelctl", `sentinelctl management token set «x9Kq2»`, `tokenARGsetARG`},
+	{"dsa_control", `dsa_control -a dsm://h.example:443/ tenantID:1B2C token:«x9Kq2»`, `token:`},
+	{"qualys-cloud-agent", `qualys-cloud-agent.sh ActivationId=«x9Kq2» CustomerId=x`, `ActivationId=`},
+	{
+		"pulumi", `pulumi config set dbPassword «x9Kq2» --secret`,
+		`configARGset(?:ARG--[\w-]+)*ARG\S*(?i:pass|pwd|secret|token|cred|api_?key)\S*?ARG`,
+	},
 	{"psexec winexe", `winexe -U joe%«x9Kq2» //h.example`, `-UARG[\w.\\/-]+%`},
 }
 

@@ -70,26 +70,31 @@ func (f *Filter) line(line string, next []string) string {
 // find finds the secrets in a line, in no particular order, and updates the state. next contains the lines that follow
 // the line.
 func (f *Filter) find(line string, next []string, depth int) []span {
-	found := f.continued(line)
+	n := prefixed(line)
+	body := line[n:]
+	if n > 0 {
+		next = withoutPrefixes(next)
+	}
+	found := f.continued(body)
 	if found == nil {
-		f.begin(line)
+		f.begin(body)
 	}
-	if len(found) == 1 && found[0].to-found[0].from == len(line) {
-		return found
+	if len(found) == 1 && found[0].to-found[0].from == len(body) {
+		return moved(found, n)
 	}
-	found = append(found, secretsIn(line, depth)...)
-	found = append(found, f.argv.next(line)...)
-	if namedBelow(line, next) {
-		found = append(found, fieldIn(line)...)
+	found = append(found, f.argv.next(body)...)
+	if namedBelow(body, next) {
+		found = append(found, fieldIn(body)...)
 	}
-	if len(next) > 0 && feedsNext(line, next[0]) {
-		found = append(found, firstGroup(line, fed.Get().FindStringSubmatchIndex(line))...)
+	if len(next) > 0 && feedsNext(body, next[0]) {
+		found = append(found, firstGroup(body, fed.Get().FindStringSubmatchIndex(body))...)
 	}
+	found = append(moved(found, n), secretsIn(line, depth)...)
 	reachesEnd := func(s span) bool { return s.to == len(line) }
 	if f.inside == nothing && strings.HasSuffix(line, `\`) && slices.ContainsFunc(found, reachesEnd) {
 		f.inside = inValue
 	}
-	f.announce(line)
+	f.announce(body)
 	return found
 }
 

@@ -54,6 +54,10 @@ func secretsIn(line string, depth int) []span {
 	}
 	if slices.Contains(has, true) || strings.Contains(line, `\`) {
 		found = nested(line, depth, found)
+		found = flattened(line, depth, found)
+	}
+	if strings.Contains(lower, "entrypoint") {
+		found = t.argumentsFirst(line, found)
 	}
 	return found
 }

@@ -43,6 +43,10 @@ func follows() []follow {
 			wordName, element,
 		},
 		{"a string of PHP", `["password"]=> string(12) «"correcthorse"»`, closers + blank + `*=>` + blank + `*string\([0-9]+\)` + blank + `*`, wordName, quoted},
+		{
+			"a string of spew", `Password: (string) (len=12) «"correcthorse"»`,
+			closers + `\s*` + colon + `\s*\(\*?string\)\s*(?:\((?:len=|0x)\w+[^)]{0,20}\)\s*)*`, wordName, quoted,
+		},
 		{"an assignment", `exec db-password=«correcthorse»`, closers + blank + `*` + equals + blank + `*`, weakName, assigned},
 		{"an assignment with a type", `password: string = «'correcthorse'»`, `\s*:\s*[A-Za-z][\w.<>|? ]{0,30}=\s*`, wordName, notPadding},
 		{"an assignment with a type, in Go", `var dbPassword string = «"correcthorse"»`, `\s+\*?[A-Za-z][\w.]*\s*=\s*`, wordName, quoted},

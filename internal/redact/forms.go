@@ -19,8 +19,9 @@ type form struct {
 }
 
 const (
-	argument   = `(?:\s+|` + nul + `|` + quotes + `\s*,?\s*(?:a[0-9]{1,3}=)?` + quotes + `|,\s*)` // separates two arguments, also in JSON or an audit record
-	nul        = `(?:\x00|\\+u0000|\\+x00)`                                                       // separates the arguments of a process
+	// argument separates two arguments, also in a JSON array, YAML on one line, an audit record, and a Bash array.
+	argument   = `(?:\s+(?:-\s+|\[)?|` + nul + `|` + quotes + `\s*,?\s*(?:a[0-9]{1,3}=|\[[0-9]{1,3}\]=)?` + quotes + `|,\s*)`
+	nul        = `(?:\x00|\\+u0000|\\+x00)` // separates the arguments of a process
 	stringText = `(?:\\*"[^"]*"|'[^']*')`
 	bare       = `[^\s"'` + "`" + `\\<>]`
 	at         = `@(?:[^s]|s[^h]|sh[^a]|sha[^2]|$)` // an "@", but not that of @sha256: in an image reference
@@ -159,6 +160,58 @@ var forms = []form{
 		"named-secret", "a secret that a subshell prints", `TOKEN=$(echo «x9Kq2» | base64)`, "$(echo $(printf $(cat <(echo <(printf",
 		`(?i)(?:pass|pwd|secret|token|key|cred|auth)[\w-]*["']?\s*(?:=\s*["']?\$|[=\s]<)\(\s*(?:echo|printf|cat\s*<<<)\s+(?:-\w+\s+)*` +
 			`(` + stringText + `|[^\s|)]+)`, isValue,
+	},
+	{
+		"named-secret", "a file of passwords that echo writes", `echo "joe:«x9Kq2»" > /etc/app/htpasswd`, "passwd .pass",
+		`\becho\s+(?:-\w+\s+)*["']?[\w.@-]+:([^\s"'\\>]+)(?:\\*["'])?\s*>>?\s*\S*(?:passw|\.pass)`, isValue,
+	},
+	{
+		"named-secret", "a setting of debconf", `mysql-server/root_password password «x9Kq2»`, "password~",
+		`(?i)[\w./-]*passw\w*\s+password\s+([^\s"'\\]+)`, isSetting,
+	},
+	{
+		"named-secret", "a command of a workflow of GitHub", `::add-mask::«x9Kq2»`, "::add-mask::",
+		`::add-mask::([^\s"'\\]+)`, isValue,
+	},
+	{
+		"named-secret", "a named command of a workflow of GitHub", `::set-output name=token::«x9Kq2»`, "::set- ::save-",
+		`(?i)::(?:set-output|set-env|save-state)\s+name=[\w.-]*(?:pass|pwd|secret|token|cred|key)[\w.-]*::([^\s"'\\]+)`, isValue,
+	},
+	{
+		"named-secret", "users of a login module of JAAS",
+		`PlainLoginModule required user_admin="«x9Kq2»" user_joe="«y8Lr3»";`, "user_",
+		`LoginModule\b[^;]*?\buser_[\w.-]+=\\*["']([^"'\\\[]+)`, isValue,
+	},
+	{
+		"named-secret", "a property that Flink loads", `Loading configuration property: s3.secret-key, «x9Kq2»`, "configuration~property",
+		`(?i)configuration property: [\w.-]*(?:pass|secret|token|cred|access-key|api-key)[\w.-]*, ([^\s"'\\]+)`, isValue,
+	},
+	{
+		"named-secret", "user and password of a call that connects", `mysqli_connect('localhost', 'root', «'x9Kq2'», 'app')`,
+		"mysqli pdo dbi-> pg_connect",
+		`(?i)\b(?:mysqli(?:_\w*connect|->__construct|->\w*connect)?|PDO(?:->__construct)?|DBI->connect)\s*\(\s*` +
+			stringText + `\s*,\s*` + stringText + `\s*,\s*(` + stringText + `)`, isValue,
+	},
+	{
+		"named-secret", "a key or a salt of WordPress", `define( 'AUTH_SALT', «'x9Kq2mZ7w'» );`, "define(",
+		`\bdefine\(\s*\\*["'][A-Z_]*(?:KEY|SALT)\\*["']\s*,\s*(` + stringText + `)`, looksSecret,
+	},
+	{
+		"named-secret", "a new access key, as text",
+		"ACCESSKEY\t«AKIAIOSFODNN7EXAMPLE»\t2026-01-02T03:04:05Z\t«x9Kq2mZ7wx9Kq2»\tActive", "accesskey",
+		`\bACCESSKEY(?:\s|\\t)+\S+?(?:\s|\\t)+[0-9T:.Z+-]{10,}(?:\s|\\t)+([^\s\\]{8,})`, isRandom,
+	},
+	{
+		"named-secret", "a password that Elasticsearch sets", `PASSWORD elastic = «x9Kq2»`, "password~",
+		`\bPASSWORD [a-z_]+ = ([^\s"'\\]+)`, isValue,
+	},
+	{
+		"named-secret", "a setting of Redis, as MONITOR prints it", `"config" "set" "requirepass" "«x9Kq2»"`, "requirepass masterauth",
+		`(?i)"(?:requirepass|masterauth)\\*"\s+\\*"([^"\\]+)`, isValue,
+	},
+	{
+		"named-secret", "user and password of ftp", `user joe «x9Kq2mZ7w»`, "user~",
+		`^[\s#>+]*user\s+[\w.@-]+\s+([^\s"'\\;]+)\s*$`, looksSecret,
 	},
 	{
 		"named-secret", "a password file that a subshell prints", `initdb --pwfile=<(printf "%s\n" «"x9Kq2"»)`, "<(echo <(printf <(cat",
@@ -323,9 +376,9 @@ var forms = []form{
 		`(?i)\b\w*(?:auth|credentials?)["']?\s*(?:are|is|:|=)\s*["'(]*[\w.@-]+\s*[:/]\s*([^\s"',})/]+)`, isPair,
 	},
 	{
-		"named-secret", "user and password of a known setting", `stats auth joe:«x9Kq2»`, "stats~auth addauth user.info bundle_",
-		`(?i)(?:\bstats\s+auth\s|\baddauth\s+digest\s|\bauth\.user\.info["']?\s*[:=]|\bBUNDLE_\w+["']?\s*[:=])\s*["']?` +
-			`[\w.@-]+:([^\s"']+)`, isValue,
+		"named-secret", "user and password of a known setting", `stats auth joe:«x9Kq2»`, "stats~auth addauth user.info bundle_ sst_auth",
+		`(?i)(?:\bwsrep_sst_auth\\*["']?\s*[:=]|\bstats\s+auth\s|\baddauth\s+digest\s|\bauth\.user\.info["']?\s*[:=]|\bBUNDLE_\w+["']?\s*[:=])\s*\\*["']?` +
+			`[\w.@-]+:([^\s"'\\]+)`, isValue,
 	},
 	{
 		"named-secret", "a token of a host, of Composer", `"github-oauth": {"github.com": "«x9Kq2»"}`, "-oauth -token bearer",

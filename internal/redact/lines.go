@@ -16,7 +16,7 @@ type lines struct {
 	end    string // text that ends a multi-line string
 }
 
-// state says what the next line may continue.
+// state is the kind of construct that the next line may continue.
 type state int
 
 const (
@@ -32,7 +32,10 @@ const (
 	inString         // until the end of a multi-line string or here-document
 	inAccounts       // while lines contain a user and a password
 	inPipe           // the line of a shell trace that feeds the command on the previous line
+	inTyped          // what Expect sends after a prompt
 	inRejected       // the value that a validation error quotes below the field's name
+	inSettings       // while lines hold a user and a password as a setting
+	inModule         // while lines hold the options of a login module
 	inNumber         // while lines contain a number as printed by openssl -text
 )
 
@@ -70,10 +73,14 @@ var (
 		`<[\w:.-]+\s(?:[^<>]*\s)?(?:name|key)=["']([\w./-]+)["'](?:[^<>]*[^<>/])?>\s*$|` +
 		`^[^|]*[\s|#]*\|\s*(?:name|key)\s*\|\s*([\w./-]+)[\s|]*$`) // a table printed by the AWS CLI
 	// secureType matches the type field of a parameter whose value is a secret.
-	secureType = lazyregexp.New(`["']?Type["']?\s*[:=]\s*["']?SecureString["']?\s*,?\s*$`)
-	valueField = lazyregexp.New(`(?i)^[\s{\[#>;+-]*["']?\w*value["']?\s*[:=]\s*["']?([^\s"'][^"']*?)["']?\s*,?\s*\}?\s*$|<` +
+	secureType = lazyregexp.New(`["']?Type["']?\s*[:=|]\s*["']?SecureString["']?[\s,|]*$`)
+	valueField = lazyregexp.New(`(?i)^[\s{\[#>;+-]*["']?(?:new )?\w*value["']?\s*[:=]\s*["']?([^\s"'][^"']*?)["']?\s*,?\s*\}?\s*$|<` +
 		`(?:\w+:)?[\w-]*value>\s*([^<]*[^<\s])|^[\s|#]*\|\s*value\s*\|\s*([^|]*[^|\s])[\s|]*$|` +
-		`^[\s~#]*value\s*=\s*("[^"]*"\s*->\s*"[^"]*")\s*$`) // output of terraform plan
+		`^[\s~#]*value\s*=\s*("[^"]*"\s*->\s*"[^"]*")\s*$|` + // a plan of Terraform
+		`^[\s#]*string\([0-9]+\)\s+"([^"]*)"`) // PHP
+	// typed matches what Expect types after a prompt for a password.
+	asksPassword = lazyregexp.New(`\bexpect\b.*(?i:assword|passphrase)`)
+	typed        = lazyregexp.New(`\bsend\s+(?:--\s+)?\\*"([^"\s\\]+)\\+r`)
 	// fed matches the first command of a pipeline in a shell trace. The trace shows each command of the pipeline on a
 	// separate line, in any order.
 	fed = lazyregexp.New(tracePrompt + printed + `\s*$`)
@@ -85,9 +92,9 @@ var (
 	// account matches a user and a password as cloud-init prints randomly generated ones.
 	account  = lazyregexp.New(`^[\s#]*(?:ci-info:)?\s*[a-z_][\w-]*:(\S+)\s*$`)
 	accounts = lazyregexp.New(`(?i)\bset the following '?random'? passwords\s*$`)
-	// rejected matches pydantic's error message below the name of the field.
-	rejected  = lazyregexp.New(`\binput_value=('[^']*'|"[^"]*"|[^\s,\]]+)`)
-	lonePath  = lazyregexp.New(`^[\s#]*[\w.-]+$`)
+	// rejected matches pydantic's error message below the name of the field, and a prompt of Terraform.
+	rejected  = lazyregexp.New(`\binput_value=('[^']*'|"[^"]*"|[^\s,\]]+)|^[\s#]*Enter a value:\s*(\S+)\s*$`)
+	lonePath  = lazyregexp.New(`^[\s#]*[\w.-]+$|\svar\.[\w-]+$`)
 	fieldsEnd = lazyregexp.New(`}|^\s*- |valueFrom`) // end of the fields of an object
 	openTag   = lazyregexp.New(`<([\w:.-]+)[^<>]*>\s*$`)
 	oneWord   = lazyregexp.New(`^[\s\[#>;+]*(?:- )?\s*["']?(\S+?|[^"']*)["']?[\s,\]]*\\?\s*$`)
@@ -140,7 +147,11 @@ func (f *Filter) continued(line string) []span {
 		if m := account.Get().FindStringSubmatchIndex(line); m != nil {
 			return append([]span{}, firstGroup(line, m)...)
 		}
-	case inField, inOperand, inPrompt, inPipe, inRejected:
+	case inSettings, inModule:
+		if found := f.setting(line); found != nil {
+			return found
+		}
+	case inField, inOperand, inPrompt, inPipe, inTyped, inRejected:
 		return f.single(line)
 	}
 	f.inside = nothing
@@ -157,6 +168,8 @@ func (f *Filter) single(line string) []span {
 		}
 	case inPipe:
 		m = fed.Get().FindStringSubmatchIndex(line)
+	case inTyped:
+		m = typed.Get().FindStringSubmatchIndex(line)
 	case inRejected:
 		m = rejected.Get().FindStringSubmatchIndex(line)
 	case inOperand:
@@ -220,6 +233,10 @@ func listAfter(line string) state {
 	switch {
 	case accounts.Get().MatchString(line):
 		return inAccounts
+	case strings.HasSuffix(strings.TrimRight(line, " \t"), "[admins]"):
+		return inSettings
+	case strings.Contains(line, "LoginModule") && !strings.Contains(line, ";"):
+		return inModule
 	case strings.HasSuffix(line, ":") && privateNumber.Get().MatchString(line):
 		return inNumber
 	case len(line) >= 56 && ofBase64(line[len(line)-1]) && isMixed(lastRun(line)):
@@ -270,11 +287,17 @@ func (f *Filter) announce(line string) {
 		f.inside, f.left = inField, 3
 		return
 	}
+	if asksPassword.Get().MatchString(end) {
+		f.inside, f.left = inTyped, 1
+		return
+	}
 	if !containsAny(strings.ToLower(end), stems) {
 		return
 	}
 	if isSecretName(end) {
 		f.inside, f.left = inField, 3
+	} else if f.opens(end) {
+		return
 	} else if m := loneFlag.Get().FindStringSubmatch(end); m != nil && strengthOf(m[1]) >= wordName {
 		f.inside, f.left = inOperand, 1
 		if strings.HasSuffix(trimmed, `\`) {

@@ -27,19 +27,34 @@ func nested(line string, depth int, found []span) []span {
 		if m == nil {
 			return found
 		}
-		text, raw := unescape(line, from+m[2], from+m[3])
-		var inner Filter
-		all := strings.Split(text, "\n")
-		at := 0
-		for i, one := range all {
-			for _, s := range inner.find(one, following(all, i), depth+1) {
-				found = append(found, span{raw[at+s.from], raw[at+s.to], s.rule})
-			}
-			at += len(one) + 1
-		}
+		found = inText(line, from+m[2], from+m[3], depth, found)
 		from += m[3]
 	}
 	return found
+}
+
+// inText searches line[from:to] as a text with lines of its own.
+func inText(line string, from, to, depth int, found []span) []span {
+	text, raw := unescape(line, from, to)
+	var inner Filter
+	all := strings.Split(text, "\n")
+	at := 0
+	for i, one := range all {
+		for _, s := range inner.find(one, following(all, i), depth+1) {
+			found = append(found, span{raw[at+s.from], raw[at+s.to], s.rule})
+		}
+		at += len(one) + 1
+	}
+	return found
+}
+
+// flattened finds the secrets in a line that holds several lines with their ends
+// escaped, and no quotes around them: a value of an env file that was YAML.
+func flattened(line string, depth int, found []span) []span {
+	if depth >= maxDepth || strings.Count(line, `\n`) < 2 {
+		return found
+	}
+	return inText(line, 0, len(line), depth, found)
 }
 
 // unescape decodes the escape sequences in line[from:to]. raw maps each byte of the result to its offset in the line.

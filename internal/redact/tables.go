@@ -75,7 +75,7 @@ func (c command) compile(x *indexer) row {
 	const before = `(?:^|[\s"'/=(;|&\[` + "`" + `\\$>:\x00])`
 	return row{
 		x.add(pieces...),
-		regexp.MustCompile(before + `(?:` + strings.Join(quoted, "|") + `)(?:\.exe|\.sh)?` + argument),
-		regexp.MustCompile(`(?:^|` + argument + `|:\s*\[)["']?` + strings.ReplaceAll(c.before, "ARG", argument)),
+		regexp.MustCompile(before + `(?:` + strings.Join(quoted, "|") + `)(?:\.exe|\.sh)?(?:` + argument + `|'\s*,\s*)`),
+		regexp.MustCompile(`(?:^|` + argument + `|:\s*\[\s*)["']?` + strings.ReplaceAll(c.before, "ARG", argument)),
 	}
 }

@@ -21,7 +21,7 @@ var (
 	// keyKinds are words that make a following "key" the name of a secret.
 	keyKinds = strings.Fields(`
 		access account api app application auth client encryption license master private secret session shared signing
-		storage subscription functions integration deploy hmac aes crypt cipher signature service write admin sec`)
+		storage subscription functions integration deploy hmac aes crypt cipher signature service write admin sec activation registration`)
 	// qualifiers are words for properties of a secret. A name that ends with one does not hold a secret.
 	qualifiers = strings.Fields(`
 		file path dir directory location ttl seconds secs ms timeout expiry expiration expires expire age length len

@@ -10,8 +10,8 @@ import (
 	"muster/check"
 )
 
-// Short writes one line per check for scripts, with tabs between the fields: the status, the check's ID, the ID of its
-// worst finding, and that finding's summary.
+// Short writes one line per check for scripts, with tabs between the fields. The fields are the status, the check's ID,
+// the ID of its worst finding, and that finding's summary.
 func (r *Report) Short(out io.Writer) error {
 	for _, c := range r.Checks {
 		worst := check.Finding{ID: c.ID, Summary: c.Title}

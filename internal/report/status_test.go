@@ -65,7 +65,7 @@ func TestTheStatusBeginsWithItsVerdict(t *testing.T) {
 		"warning": {"Warning: CloudWatch has accepted no metrics for 11m", agentstate.Warned},
 		"problem": {"Problem: this instance has been disconnected from ECS for 40m", agentstate.Failed},
 		"unknown": {"Unknown: could not check whether this instance is registered", agentstate.Unknown},
-		"silent":  {"Healthy: registered in cluster prod for 3h00m, but the ECS agent has not answered for 2m, 12 containers running, last metrics sent 21s ago", agentstate.Healthy},
+		"silent":  {"Problem: the ECS agent has not answered for 2m", agentstate.Failed},
 		"stale":   {"Unknown: muster-agent has not reported for 2h00m", agentstate.Unknown},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -289,7 +289,7 @@ func TestAgentExits1OnMalformedAttributes(t *testing.T) {
 	wantLine(t, agentLog(t, s), "Invalid format for ECS_INSTANCE_ATTRIBUTES")
 }
 
-func TestAgentRetriesThrottlingWithoutExiting(t *testing.T) {
+func TestAgentWithoutThrottleRetriesWithoutExiting(t *testing.T) {
 	clock := sandbox.NewManualClock()
 	s := instance(t, "ECS_CLUSTER=prod\n", func(o *sandbox.Options) { o.Clock = clock })
 	s.Inject(sandbox.Throttled(sandbox.ECS, "RegisterContainerInstance", 1))

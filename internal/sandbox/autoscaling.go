@@ -46,7 +46,7 @@ type groupState struct {
 	hooks  []*hookState
 	health string
 	others map[string]memberState
-	// waiting are the hooks of Group.Others, by name and instance.
+	// waiting holds the hooks of Group.Others, by name and instance.
 	waiting map[string]*hookState
 }
 
@@ -146,6 +146,7 @@ func (s *Sandbox) autoScalingService() *service {
 			"DescribeAutoScalingGroups":      s.describeGroups,
 			"DescribeAutoScalingInstances":   s.describeGroupInstances,
 			"DescribeScheduledActions":       s.describeScheduledActions,
+			"PutScheduledUpdateGroupAction":  s.putScheduledAction,
 			"DescribeScalingActivities":      s.describeActivities,
 			"DescribeTags":                   s.describeGroupTags,
 			"DescribeLifecycleHooks":         s.describeHooks,

@@ -25,7 +25,7 @@ type ScalingGroup struct {
 // GroupMember is an instance of a group.
 type GroupMember struct {
 	ID, Zone, Type    string
-	Lifecycle, Health string // default InService, Healthy
+	Lifecycle, Health string // defaults: InService, Healthy
 }
 
 // WarmPool is the warm pool of a group.
@@ -34,7 +34,7 @@ type WarmPool struct {
 	MinSize, Size int
 }
 
-// ScheduledAction is a scheduled action of a group. Sizes that are nil stay as they are.
+// ScheduledAction is a scheduled action of a group. A nil size stays unchanged.
 type ScheduledAction struct {
 	Name, Recurrence, TimeZone string
 	Start, End                 time.Time
@@ -153,7 +153,7 @@ func (g groupShape) carries(f filters) bool {
 	return true
 }
 
-// scalingPage returns a page of up to 100; usual is the size without MaxRecords.
+// scalingPage returns a page of up to 100 items. usual is the page size without MaxRecords.
 func scalingPage[T any](r *request, all []T, usual int) (page []T, next string, err *apiError) {
 	size, from := usual, 0
 	if text := r.form.Get("MaxRecords"); text != "" {
@@ -185,16 +185,50 @@ type scheduledShape struct {
 	Desired    *int   `xml:"DesiredCapacity"`
 }
 
+// putScheduledAction replaces the action of the same name. It supports groups of AddGroup and this instance's.
+func (s *Sandbox) putScheduledAction(r *request) (any, *apiError) {
+	name := r.form.Get("AutoScalingGroupName")
+	if !slices.ContainsFunc(s.allGroups(), func(g groupShape) bool { return g.Name == name }) {
+		return nil, invalid("ValidationError", "AutoScalingGroup name not found - null")
+	}
+	a := ScheduledAction{Name: r.form.Get("ScheduledActionName"), Recurrence: r.form.Get("Recurrence"), TimeZone: r.form.Get("TimeZone"),
+		Min: r.number("MinSize"), Max: r.number("MaxSize"), Desired: r.number("DesiredCapacity")}
+	for field, into := range map[string]*time.Time{"StartTime": &a.Start, "EndTime": &a.End} {
+		var err error
+		if text := r.form.Get(field); text != "" {
+			if *into, err = time.Parse(time.RFC3339, text); err != nil {
+				return nil, invalid("ValidationError", "%s is no time: %s", field, text)
+			}
+		}
+	}
+	s.scheduled[name] = append(slices.DeleteFunc(s.scheduled[name], func(o ScheduledAction) bool { return o.Name == a.Name }), a)
+	return nil, nil
+}
+
+func (r *request) number(parameter string) *int {
+	n, err := strconv.Atoi(r.form.Get(parameter))
+	if err != nil {
+		return nil
+	}
+	return &n
+}
+
 func (s *Sandbox) describeScheduledActions(r *request) (any, *apiError) {
 	var all []scheduledShape
-	for _, g := range s.scaling {
-		if group := r.form.Get("AutoScalingGroupName"); group != "" && group != g.Name {
-			continue
+	add := func(group string, actions []ScheduledAction) {
+		if only := r.form.Get("AutoScalingGroupName"); only != "" && only != group {
+			return
 		}
-		for _, a := range g.Scheduled {
-			all = append(all, scheduledShape{g.Name, a.Name, stamp(a.Start), stamp(a.Start), stamp(a.End), a.Recurrence, a.TimeZone,
+		for _, a := range actions {
+			all = append(all, scheduledShape{group, a.Name, stamp(a.Start), stamp(a.Start), stamp(a.End), a.Recurrence, a.TimeZone,
 				a.Min, a.Max, a.Desired})
 		}
+	}
+	for _, g := range s.scaling {
+		add(g.Name, g.Scheduled)
+	}
+	for _, group := range slices.Sorted(maps.Keys(s.scheduled)) {
+		add(group, s.scheduled[group])
 	}
 	var out struct {
 		Actions []scheduledShape `xml:"ScheduledUpdateGroupActions>member"`

@@ -120,7 +120,7 @@ func filtered[T any](r *request, all []T, properties func(T) map[string][]string
 	return out, nil
 }
 
-// wildcard matches as a filter of EC2 does: * is any characters, ? is one, and \ escapes.
+// wildcard matches like an EC2 filter: * matches any characters, ? matches one, and \ escapes.
 func wildcard(pattern, text string) bool {
 	for i := 0; i < len(pattern); i++ {
 		switch c := pattern[i]; {

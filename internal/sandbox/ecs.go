@@ -17,7 +17,7 @@ type cluster struct {
 
 	byInstance map[string]*ContainerInstance // by ARN
 	byTask     map[string]*RunningTask
-	running    map[string]int // tasks by ARN of the instance
+	running    map[string]int // number of tasks by the ARN of the instance
 	pending    map[string]int
 }
 
@@ -48,6 +48,7 @@ func (s *Sandbox) ecsService() *service {
 			"DescribeCapacityProviders":   s.describeCapacityProviders,
 			"DescribeTaskDefinition":      s.describeTaskDefinition,
 			"ListTaskDefinitionFamilies":  s.listTaskDefinitionFamilies,
+			"PutAttributes":               s.putAttributes,
 		},
 		rates: map[string]rate{
 			"ListClusters": lists, "DescribeClusters": lists,

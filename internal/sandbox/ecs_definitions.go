@@ -119,10 +119,11 @@ func (s *Sandbox) listTaskDefinitionFamilies(r *request) (any, *apiError) {
 	return in.page("families", families)
 }
 
-// interfaceLimits are EC2's for the types that tests use (EC2 user guide, "Maximum IP addresses per network interface").
+// interfaceLimits holds EC2's limits for the types that tests use (EC2 user guide, "Maximum IP addresses per network
+// interface").
 var interfaceLimits = map[string]int{"t3.micro": 2, "t3.medium": 3, "m5.large": 3, "c5.large": 3, "m7i.large": 3, "m7i.xlarge": 4}
 
-// describeInstanceTypes refuses the whole call for a type that it does not know, as EC2 does.
+// describeInstanceTypes rejects the whole call for an unknown type, as EC2 does.
 func (s *Sandbox) describeInstanceTypes(r *request) (any, *apiError) {
 	type item struct {
 		Type       string `xml:"instanceType"`

@@ -32,7 +32,7 @@ type ContainerInstance struct {
 	VersionInfo          *VersionInfo `json:"versionInfo,omitempty"`
 	RegisteredResources  []Resource   `json:"registeredResources,omitempty"`
 	RemainingResources   []Resource   `json:"remainingResources,omitempty"`
-	// The counts are those of the tasks that were added, unless they are set.
+	// The counts include the added tasks, unless they are set.
 	RunningTasksCount int `json:"runningTasksCount"`
 	PendingTasksCount int `json:"pendingTasksCount"`
 }
@@ -157,7 +157,7 @@ func (c *cluster) describe(ci *ContainerInstance, health bool) ContainerInstance
 
 // find accepts an ARN or its last part.
 func (c *cluster) find(ref string) *ContainerInstance {
-	if ci := c.byInstance[ref]; ci != nil {
+	if ci := c.byInstance[ref]; ci != nil && ci.Arn == ref { // a test may have edited the ARN
 		return ci
 	}
 	i := slices.IndexFunc(c.instances, func(ci *ContainerInstance) bool {
@@ -180,6 +180,8 @@ type registration struct {
 	Cluster, ContainerInstanceArn string
 	InstanceIdentityDocument      string
 	Attributes                    []Attribute
+	TotalResources                []Resource
+	VersionInfo                   *VersionInfo
 }
 
 func (s *Sandbox) registerContainerInstance(r *request) (any, *apiError) {
@@ -215,7 +217,10 @@ func (s *Sandbox) register(in registration, region string) (*ContainerInstance, 
 		Version:        1,
 		Attributes: append(slices.Clone(in.Attributes),
 			Attribute{"ecs.availability-zone", s.zone()}, Attribute{"ecs.instance-type", instanceType}),
-		Health: &Health{OverallStatus: "OK"},
+		Health:              &Health{OverallStatus: "OK"},
+		VersionInfo:         in.VersionInfo,
+		RegisteredResources: in.TotalResources,
+		RemainingResources:  in.TotalResources,
 	}
 	c.add(ci)
 	return ci, nil

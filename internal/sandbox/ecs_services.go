@@ -94,10 +94,10 @@ type ServiceEvent struct {
 // CapacityProvider is a capacity provider of a cluster.
 type CapacityProvider struct {
 	Name  string
-	Group string // name of its Auto Scaling group; empty: FARGATE, or Managed
-	// Managed: ECS Managed Instances.
+	Group string // name of its Auto Scaling group; empty for FARGATE and Managed
+	// Managed is true for ECS Managed Instances.
 	Managed bool
-	// Target is the target capacity of managed scaling in percent; 0: managed scaling is off.
+	// Target is the target capacity of managed scaling in percent. 0 means that managed scaling is off.
 	Target int
 }
 
@@ -126,8 +126,11 @@ func (s *Sandbox) AddService(cluster string, svc Service) string {
 		svc.CreatedAt = Epoch{s.clock.Now()}
 	}
 	if svc.Deployments == nil {
-		svc.Deployments = []Deployment{{ID: "ecs-svc/1", Status: "PRIMARY", TaskDefinition: svc.TaskDefinition, DesiredCount: svc.DesiredCount,
-			RunningCount: svc.RunningCount, PendingCount: svc.PendingCount, RolloutState: "COMPLETED", CreatedAt: svc.CreatedAt, UpdatedAt: svc.CreatedAt}}
+		svc.Deployments = []Deployment{
+			{ID: "ecs-svc/1", Status: "PRIMARY", TaskDefinition: svc.TaskDefinition, DesiredCount: svc.DesiredCount,
+				RunningCount: svc.RunningCount, PendingCount: svc.PendingCount, RolloutState: "COMPLETED",
+				CreatedAt: svc.CreatedAt, UpdatedAt: svc.CreatedAt},
+		}
 	}
 	if svc.Events == nil {
 		svc.Events = []ServiceEvent{}

@@ -21,11 +21,11 @@ type RunningTask struct {
 	LastStatus string // default RUNNING
 	Definition string // task definition, FAMILY:REVISION; default revision 1 of Family
 
-	CPU, Memory string   // what it reserves, as ECS writes it; empty: ECS gives none
+	CPU, Memory string   // the reservation, in ECS's format; empty if ECS returns none
 	GPUs        []string // ids of its GPUs
 	HostPorts   []int    // TCP
 
-	// Stopped is why the task stopped; nil for a task that runs.
+	// Stopped is why the task stopped. It is nil for a running task.
 	Stopped *TaskStop
 }
 
@@ -38,7 +38,7 @@ type TaskStop struct {
 // ContainerStop is a container of a stopped task.
 type ContainerStop struct {
 	Name, Reason string
-	ExitCode     *int // nil if it did not run
+	ExitCode     *int // nil if the container did not run
 }
 
 const taskRunning = "RUNNING"

@@ -52,7 +52,7 @@ func (s *Sandbox) activeHook(r *request) (*hookState, *apiError) {
 	return h, nil
 }
 
-// findHookOf returns the hook as it stands for one instance of the group. Another instance than the sandbox's begins to
+// findHookOf returns the hook's state for one instance of the group. An instance other than the sandbox's starts to
 // wait with its first call.
 func (s *Sandbox) findHookOf(name, id string) *hookState {
 	h := s.findHook(name)

@@ -83,10 +83,12 @@ type Sandbox struct {
 
 	group   *groupState
 	scaling []*ScalingGroup
-	vpc     *vpc
-	stacks  map[string]*stack
-	metrics []Datum
-	events  []Event
+
+	scheduled map[string][]ScheduledAction // put through the API, by group
+	vpc       *vpc
+	stacks    map[string]*stack
+	metrics   []Datum
+	events    []Event
 }
 
 // New starts a sandbox on three loopback ports. The caller must Close it.
@@ -99,7 +101,7 @@ func New(opts Options) (*Sandbox, error) {
 	}
 	s := &Sandbox{
 		opts: opts, clock: opts.Clock, done: make(chan struct{}),
-		buckets: map[string]*bucket{}, tokens: tokens{}, extra: map[string]string{},
+		buckets: map[string]*bucket{}, tokens: tokens{}, extra: map[string]string{}, scheduled: map[string][]ScheduledAction{},
 	}
 	s.routes = s.services()
 	s.identity = s.newIdentity()

@@ -14,8 +14,8 @@ type Interface struct {
 	Subnet string   // default: this instance's
 	VPC    string   // default: this instance's
 	Type   string   // default interface; trunk, branch, ...
-	// Description and Requester are what a service that manages the interface sets, such as
-	// "ELB app/web/50dc6c49" and "amazon-elb".
+	// Description and Requester are set by the service that manages the interface, such as "ELB app/web/50dc6c49" and
+	// "amazon-elb".
 	Description, Requester string
 }
 
@@ -26,7 +26,7 @@ type Instance struct {
 	Interfaces []Interface
 
 	Type, Zone string    // default: those of the sandbox's instance
-	Launched   time.Time // zero: EC2 returns none
+	Launched   time.Time // if zero, EC2 returns none
 	Tags       map[string]string
 }
 
@@ -94,7 +94,7 @@ const (
 func (s *Sandbox) newVPC() *vpc {
 	v := &vpc{owner: map[string]*Instance{}, lists: map[string][]string{}}
 	v.addGroup(SecurityGroup{groupID, "default", []Rule{{Protocol: "-1", Group: groupID}, AllEgress()}})
-	v.addInstance(Instance{ID: s.opts.InstanceID, Interfaces: []Interface{
+	v.addInstance(Instance{ID: s.opts.InstanceID, Launched: s.clock.Now(), Interfaces: []Interface{
 		{ID: interfaceID, Addrs: []string{privateIP}, Groups: []string{groupID}},
 	}})
 	return v

@@ -8,23 +8,22 @@ import (
 // Cell is a cell of a Grid. Color may be empty.
 type Cell struct{ Text, Color string }
 
-// narrow is the width under which rows are stacked: side by side, the columns would break
-// ids and values.
+// narrow is the width below which rows are stacked, because columns side by side would break IDs and values.
 const narrow = 110
 
-// gap lies between two columns.
+// gap is the number of blanks between two columns.
 const gap = 2
 
-// Grid returns a table. If the style's lines are too short for its rows, it returns each
-// row stacked: the first keys columns as a title, joined by arrow, and below it a line for
-// each other column. Texts are made safe for one line.
+// Grid returns a table. If the style's lines are too short for the rows, it returns each row stacked: the first keys
+// columns as a title, joined by arrow, and one line below it for each other column. Each text is made safe for one
+// line.
 //
 //	FROM  TO        DISCOVERY TCP/47500-47599      i-1 -> i-2, i-3
 //	i-1   i-2, i-3  MISSING 47106-47199              discovery tcp/47500-47599  MISSING 47106-47199
 func (s Style) Grid(head []string, keys int, arrow string, rows [][]Cell) string {
-	for i := range rows {
-		for k := range rows[i] {
-			rows[i][k].Text = s.Text(rows[i][k].Text)
+	for _, row := range rows {
+		for k := range row {
+			row[k].Text = s.Text(row[k].Text)
 		}
 	}
 	widths := make([]int, len(head))

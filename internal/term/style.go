@@ -71,7 +71,7 @@ const (
 	reset = "0"
 )
 
-// Paint colors text if the style has color. Without parameters it is left alone.
+// Paint colors text if the style has color. Without parameters the text stays unchanged.
 func (s Style) Paint(sgr, text string) string {
 	if !s.Color || text == "" || sgr == "" {
 		return text

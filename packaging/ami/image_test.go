@@ -85,18 +85,18 @@ func (r root) cleaned(t *testing.T) {
 func TestAnImageIsNotCleanWithAnythingOfAnotherInstance(t *testing.T) {
 	const ran, cluster, login, key = "cloud-init's mark that user data has run", "the cluster of another instance", "a login that every instance would accept", "a host key that every instance would share"
 	for _, left := range []struct{ path, said, why string }{
-		{"/var/lib/muster/bootstrap.json", "/var/lib/muster", "what muster did on another instance"},
-		{"/var/lib/private/muster-agent/spool/1", "/var/lib/private/muster-agent", "metrics of another instance, which would be sent once more"},
+		{"/var/lib/muster/bootstrap.json", "/var/lib/muster", "muster's records of another instance"},
+		{"/var/lib/private/muster-agent/spool/1", "/var/lib/private/muster-agent", "metrics of another instance, which would be sent again"},
 		{"/run/muster/lock", "/run/muster", "the lock and the state of a running instance"},
 		{"/run/muster-agent/state.json", "/run/muster-agent", "the state of a running agent"},
 		{"/etc/ecs/ecs.config", "", cluster},
 		{"/etc/ecs/ecs.config.json", "", cluster},
 		{"/var/lib/ecs/data/agent.db", "/var/lib/ecs/data", "the ECS agent's registration (agent.db)"},
-		{"/var/log/ecs/ecs-agent.log", "/var/log/ecs", "the ECS agent's log of another boot: its errors would be taken for this one's"},
+		{"/var/log/ecs/ecs-agent.log", "/var/log/ecs", "the ECS agent's log of another boot, whose errors muster would report"},
 		{"/var/log/journal/4f2a/system.journal", "/var/log/journal", "the journal of another instance"},
 		{"/var/lib/cloud/instance/boot-finished", "/var/lib/cloud/instance", ran},
 		{"/var/lib/cloud/instances/i-0/sem/config_scripts_user", "/var/lib/cloud/instances", ran},
-		{"/var/lib/cloud/sem/config_scripts_per_once.once", "/var/lib/cloud/sem", "cloud-init's mark of what it does but once"},
+		{"/var/lib/cloud/sem/config_scripts_per_once.once", "/var/lib/cloud/sem", "cloud-init's mark of what it does only once"},
 		{"/var/lib/systemd/random-seed", "", "a seed that every instance would share"},
 		{"/run/cloud-init/result.json", "", "cloud-init's result of another boot"},
 		{"/var/log/cloud-init-output.log", "", "the output of user data, which may hold secrets"},
@@ -158,7 +158,7 @@ func TestWhatIsNoImageIsNeitherCleanNorCleaned(t *testing.T) {
 	for _, script := range []string{"clean-image", "assert-image-clean"} {
 		r := root(t.TempDir())
 		r.put(t, "/run/muster/lock", "")
-		if said, code := r.run(t, script); said != script+": "+string(r)+" is no root file system: it has no etc\n" || code != 2 {
+		if said, code := r.run(t, script); said != script+": "+string(r)+" is not a root file system: it has no /etc\n" || code != 2 {
 			t.Errorf("exit %d: %s", code, said)
 		}
 		if _, err := os.Stat(string(r) + "/run/muster/lock"); err != nil {

@@ -149,11 +149,15 @@ func TestTheStacksRoleAllowsWhatThePoliciesDo(t *testing.T) {
 		"autoscaling:SetInstanceHealth",         // --on-failure unhealthy and --unhealthy-after
 		"autoscaling:DescribeAutoScalingGroups", // --unhealthy-after, and muster ports --asg
 		"ecs:ListTasks",                         // muster ports --service and --family
+		"ecs:PutAttributes",                     // --gate
 		"ec2:GetManagedPrefixListEntries",       // its security groups have no prefix list
 
 		// muster fleet: for people, not for the instances
 		"ecs:DescribeCapacityProviders", "ecs:ListServices", "ecs:DescribeServices",
 		"autoscaling:DescribeScheduledActions", "autoscaling:DescribeScalingActivities",
+
+		// muster fit: for people, too
+		"ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitionFamilies", "ec2:DescribeInstanceTypes",
 	}
 	for _, action := range notUsed {
 		if !slices.Contains(want, action) {

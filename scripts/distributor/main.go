@@ -106,7 +106,7 @@ func build(dist, version string) error {
 func only(pattern string) (string, error) {
 	found, err := filepath.Glob(pattern)
 	if err != nil || len(found) != 1 {
-		return "", fmt.Errorf("there are %d of %s: make package builds it, and takes away others", len(found), pattern)
+		return "", fmt.Errorf("%d files match %s, want 1: make package builds it and removes others", len(found), pattern)
 	}
 	return found[0], nil
 }

@@ -91,6 +91,7 @@ func clauses() []clause {
 		vpcClauses(),
 		wayClauses(),
 		groupClauses(),
+		fleetClauses(),
 		lifecycleClauses(),
 		stackClauses(),
 		metricClauses(),

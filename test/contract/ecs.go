@@ -28,6 +28,8 @@ func ecsClauses() []clause {
 		{"DescribeContainerInstances rejects an unknown cluster", describesUnknownCluster},
 		{"DescribeContainerInstances returns failure MISSING for an unknown ARN", unknownInstance},
 		{"DescribeContainerInstances returns health on request", returnsHealth},
+		{"PutAttributes sets an attribute and replaces its value", putsAttributes},
+		{"PutAttributes rejects an unknown container instance", putsAttributesOfUnknown},
 		{"DeregisterContainerInstance removes the instance from the list", deregisters},
 	}
 }
@@ -209,6 +211,50 @@ func keepsAttributes(ctx context.Context, c *clients) error {
 		return deref(a.Name) == "rack" && deref(a.Value) == "r7"
 	})
 	return want("attribute rack=r7", has, true)
+}
+
+func putsAttributes(ctx context.Context, c *clients) error {
+	const name = "contract-attributes"
+	ci, err := c.registered(ctx, name)
+	if err != nil {
+		return err
+	}
+	for _, value := range []string{"open", "closed"} {
+		_, err := c.ecs.PutAttributes(ctx, &ecs.PutAttributesInput{Cluster: aws.String(name), Attributes: []types.Attribute{
+			{Name: aws.String("muster.ports"), Value: aws.String(value), TargetId: ci.ContainerInstanceArn},
+		}})
+		if err != nil {
+			return err
+		}
+		out, err := c.ecs.DescribeContainerInstances(ctx, &ecs.DescribeContainerInstancesInput{Cluster: aws.String(name),
+			ContainerInstances: []string{deref(ci.ContainerInstanceArn)}})
+		if err != nil {
+			return err
+		}
+		var got []string
+		for _, a := range out.ContainerInstances[0].Attributes {
+			if deref(a.Name) == "muster.ports" {
+				got = append(got, deref(a.Value))
+			}
+		}
+		if len(got) != 1 || got[0] != value {
+			return fmt.Errorf("the attribute has the values %q, want %q", got, value)
+		}
+	}
+	return nil
+}
+
+func putsAttributesOfUnknown(ctx context.Context, c *clients) error {
+	const name = "contract-attributes-unknown"
+	arn, err := c.cluster(ctx, name)
+	if err != nil {
+		return err
+	}
+	target := strings.Replace(arn, ":cluster/", ":container-instance/", 1) + "/00000000000000000000000000000bad"
+	_, err = c.ecs.PutAttributes(ctx, &ecs.PutAttributesInput{Cluster: aws.String(name), Attributes: []types.Attribute{
+		{Name: aws.String("muster.ports"), Value: aws.String("open"), TargetId: aws.String(target)},
+	}})
+	return wantCode(err, "TargetNotFoundException")
 }
 
 func registersInUnknownCluster(ctx context.Context, c *clients) error {

@@ -76,7 +76,7 @@ func unknownInstances(ctx context.Context, c *clients) error {
 	return wantMessage(err, "InvalidInstanceID.NotFound", "The instance IDs 'i-00000000000000bad, i-0000000000000dead' do not exist")
 }
 
-// undescribedInterface: * matches any characters in a filter ("Filter", EC2 API reference).
+// undescribedInterface checks that * matches any characters in a filter ("Filter", EC2 API reference).
 func undescribedInterface(ctx context.Context, c *clients) error {
 	for pattern, some := range map[string]bool{"ELB no-such-load-balancer": false, "ELB app/no-such/*": false, "*": true} {
 		out, err := c.ec2.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// againRows were written by a second person who had not read the code.
+// againRows were written by a second author who had not read muster's code.
 func againRows() []row {
 	var rows []row
 	for _, f := range []func() []row{againLocal, againDocker, againAWS, againDisk, againOther, againUser} {
@@ -22,7 +22,7 @@ func againRows() []row {
 
 const inJSON = "application/json"
 
-// earlyHints sends interim answers for ever.
+// earlyHints sends an endless series of interim responses.
 func earlyHints(http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()
@@ -38,7 +38,7 @@ func earlyHints(http.Handler) http.Handler {
 	})
 }
 
-// longHead sends headers for ever.
+// longHead sends endless headers.
 func longHead(http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()
@@ -60,13 +60,13 @@ func againLocal() (rows []row) {
 		name, what string
 		spoil      func(http.Handler) http.Handler
 	}{
-		{"document-404", "404 to the identity document five times", answers(404, html, "404 - Not Found")},
-		{"document-empty", "an empty identity document five times", answers(200, "text/plain", "")},
-		{"document-half", "half of an identity document five times, with a matching length",
+		{"document-404", "the identity document returns 404 five times", answers(404, html, "404 - Not Found")},
+		{"document-empty", "the identity document is empty five times", answers(200, "text/plain", "")},
+		{"document-half", "the identity document is truncated five times, with a matching length",
 			answers(200, "text/plain", `{"accountId" : "123456789012", "inst`)},
 	} {
 		rows = append(rows, row{name: "imds/" + c.name, command: "bootstrap", inject: c.what, takes: 15 * time.Second,
-			must: "it asks again and joins, exit 0", with: fresh,
+			must: "it retries and joins the cluster, exit 0", with: fresh,
 			play: func(r *rig) {
 				r.Metadata.Use(func(behind http.Handler) http.Handler { return at("/latest/dynamic", first(5, c.spoil))(behind) })
 				r.run(bootstrap).exits(0)
@@ -74,15 +74,15 @@ func againLocal() (rows []row) {
 			}})
 	}
 	return append(rows, []row{
-		{name: "imds/token-empty", command: "bootstrap", inject: "an empty token three times", takes: 15 * time.Second,
-			must: "it asks again and joins, exit 0", with: fresh,
+		{name: "imds/token-empty", command: "bootstrap", inject: "the token is empty three times", takes: 15 * time.Second,
+			must: "it retries and joins the cluster, exit 0", with: fresh,
 			play: func(r *rig) {
 				r.Metadata.Use(at("/latest/api/token", first(3, answers(200, "text/plain", ""))))
 				r.run(bootstrap).exits(0)
 				r.joins()
 			}},
-		{name: "imds/early-hints", command: "bootstrap", inject: "interim answers (103) without an end", takes: 10 * time.Second,
-			must: "exit 3 in time within 128 MB, nothing is written", with: fresh,
+		{name: "imds/early-hints", command: "bootstrap", inject: "endless interim responses (103)", takes: 10 * time.Second,
+			must: "exit 3 within the time limit and 128 MB; nothing is written", with: fresh,
 			play: func(r *rig) {
 				r.Metadata.Use(earlyHints)
 				p := r.start(bootstrap+" --imds-timeout 4s", how{})
@@ -90,8 +90,8 @@ func againLocal() (rows []row) {
 				p.exits(3)
 				r.untouched()
 			}},
-		{name: "imds/long-head", command: "bootstrap", inject: "headers without an end", takes: 10 * time.Second,
-			must: "exit 3 in time within 128 MB, nothing is written", with: fresh,
+		{name: "imds/long-head", command: "bootstrap", inject: "the response has endless headers", takes: 10 * time.Second,
+			must: "exit 3 within the time limit and 128 MB; nothing is written", with: fresh,
 			play: func(r *rig) {
 				r.Metadata.Use(longHead)
 				p := r.start(bootstrap+" --imds-timeout 4s", how{})
@@ -99,7 +99,7 @@ func againLocal() (rows []row) {
 				p.exits(3)
 				r.untouched()
 			}},
-		{name: "imds/agent-document-404", command: "agent", inject: "404 to the identity document for 8 s", takes: 40 * time.Second,
+		{name: "imds/agent-document-404", command: "agent", inject: "the identity document returns 404 for 8 s", takes: 40 * time.Second,
 			must: "status exits 1; then it publishes",
 			play: func(r *rig) {
 				r.Metadata.Use(at("/latest/dynamic", answers(404, html, "404 - Not Found")))
@@ -111,7 +111,7 @@ func againLocal() (rows []row) {
 				a.stop()
 				r.publishes()
 			}},
-		{name: "imds/verify-document-404", command: "verify", inject: "404 to the identity document five times", takes: 20 * time.Second,
+		{name: "imds/verify-document-404", command: "verify", inject: "the identity document returns 404 five times", takes: 20 * time.Second,
 			must: "exit 0, signals are sent", with: inGroup,
 			play: func(r *rig) {
 				r.Metadata.Use(func(behind http.Handler) http.Handler {
@@ -121,7 +121,7 @@ func againLocal() (rows []row) {
 				r.signaled()
 			}},
 		{name: "introspection/null", command: "verify",
-			inject: "no ARN yet: null, an empty text, an empty object, five times", takes: 15 * time.Second,
+			inject: "five times there is no ARN yet: null, an empty string, or an empty object", takes: 15 * time.Second,
 			must: "exit 0, signals are sent", with: inGroup,
 			play: func(r *rig) {
 				var n atomic.Int64
@@ -139,8 +139,8 @@ func againLocal() (rows []row) {
 				r.run(verify + hookFlag + stackFlags).exits(0)
 				r.signaled()
 			}},
-		{name: "introspection/early-hints", command: "verify", inject: "interim answers (103) without an end", takes: 15 * time.Second,
-			must: "exit 10 in time within 128 MB, no success is signaled", with: inGroup,
+		{name: "introspection/early-hints", command: "verify", inject: "endless interim responses (103)", takes: 15 * time.Second,
+			must: "exit 10 within the time limit and 128 MB; no success is signaled", with: inGroup,
 			play: func(r *rig) {
 				r.introspection.Use(earlyHints)
 				p := r.start("verify --cluster prod --timeout 6s"+hookFlag+stackFlags, how{})

@@ -14,12 +14,12 @@ import (
 	"muster/internal/sandbox"
 )
 
-// againAWS: AWS answers oddly.
+// againAWS covers unusual responses of AWS.
 func againAWS() []row {
 	return []row{
 		{name: "aws/endless-pages", command: "ports",
-			inject: "every page of EC2's network interfaces and ECS's instances names a next page", takes: 40 * time.Second,
-			must: "exit 3 in time within 128 MB", with: peered,
+			inject: "every page of EC2's network interfaces and ECS's instances has a token for a next page", takes: 40 * time.Second,
+			must: "exit 3 within the time limit and 128 MB", with: peered,
 			play: func(r *rig) {
 				var pages atomic.Int64
 				r.AWS.Use(byHost("ecs.", func(behind http.Handler) http.Handler {
@@ -39,8 +39,8 @@ func againAWS() []row {
 				p.says(0, "does not end")
 				r.want(pages.Load() < 500, "%d calls to AWS", pages.Load())
 			}},
-		{name: "aws/huge", command: "verify", inject: "ECS answers DescribeContainerInstances with 300 MB", takes: 40 * time.Second,
-			must: "in time within 128 MB, and no failure is made of it", with: inGroup,
+		{name: "aws/huge", command: "verify", inject: "DescribeContainerInstances returns 300 MB", takes: 40 * time.Second,
+			must: "it exits within the time limit and 128 MB, and does not report a failed registration", with: inGroup,
 			play: func(r *rig) {
 				r.AWS.Use(byHost("ecs.", func(http.Handler) http.Handler {
 					return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
@@ -58,10 +58,10 @@ func againAWS() []row {
 				p.fitsFor(80 * time.Second)
 				p.exits(0, 3, 10)
 			}},
-		{name: "aws/retry-after", command: "verify", inject: "503 with Retry-After: 86400 to every signal, twice each", takes: 60 * time.Second,
+		{name: "aws/retry-after", command: "verify", inject: "every signal gets 503 with Retry-After: 86400 twice", takes: 60 * time.Second,
 			must: "the signals are delivered, exit 0", with: inGroup,
 			play: func(r *rig) {
-				spoil := func(behind http.Handler) http.Handler {
+				spoil := func(http.Handler) http.Handler {
 					return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 						w.Header().Set("Retry-After", "86400")
 						answers(503, "text/xml", "")(nil).ServeHTTP(w, q)
@@ -74,8 +74,8 @@ func againAWS() []row {
 				p.exits(0)
 				r.signaled()
 			}},
-		{name: "aws/stack-drips", command: "verify", inject: "CloudFormation's answer never ends, a byte every 0.3 s", takes: 100 * time.Second,
-			must: "the hook gets CONTINUE; exit 11 in time", with: inGroup,
+		{name: "aws/stack-drips", command: "verify", inject: "the response of CloudFormation is endless, with one byte every 0.3 s", takes: 100 * time.Second,
+			must: "the hook receives CONTINUE; exit 11 within the time limit", with: inGroup,
 			play: func(r *rig) {
 				r.AWS.Use(byHost("cloudformation.", dribbles))
 				p := r.start("verify --cluster prod --timeout 8s"+hookFlag+stackFlags, how{})
@@ -83,8 +83,8 @@ func againAWS() []row {
 				p.exits(11)
 				r.hookIs("CONTINUE")
 			}},
-		{name: "aws/stack-403", command: "verify", inject: "CloudFormation refuses the identity document with 403", takes: 60 * time.Second,
-			must: "exit 11 in time; the hook gets CONTINUE", with: inGroup,
+		{name: "aws/stack-403", command: "verify", inject: "CloudFormation rejects the identity document with 403", takes: 60 * time.Second,
+			must: "exit 11 within the time limit; the hook receives CONTINUE", with: inGroup,
 			play: func(r *rig) {
 				r.Sandbox().Inject(sandbox.AccessDenied("cloudformation", "SignalResource"))
 				p := r.start("verify --cluster prod --timeout 8s"+hookFlag+stackFlags, how{})
@@ -93,12 +93,12 @@ func againAWS() []row {
 				r.hookIs("CONTINUE")
 			}},
 		{name: "aws/cloudwatch-413", command: "agent", inject: "PutMetricData: 413 twice", takes: 60 * time.Second,
-			must: "no datum counts twice; what may be lost is counted as dropped, the rest arrives",
+			must: "no data point counts twice; ambiguous data is counted as dropped, and the rest arrives",
 			play: func(r *rig) { againQueue(r, sandbox.Fault{Status: 413, Code: "RequestEntityTooLarge", Times: 2}) }},
 		{name: "aws/cloudwatch-408", command: "agent", inject: "PutMetricData: 408 RequestTimeout twice", takes: 60 * time.Second,
-			must: "no datum counts twice; what may be lost is counted as dropped, the rest arrives",
+			must: "no data point counts twice; ambiguous data is counted as dropped, and the rest arrives",
 			play: func(r *rig) { againQueue(r, sandbox.Fault{Status: 408, Code: "RequestTimeout", Times: 2}) }},
-		{name: "aws/handshake", command: "verify", inject: "AWS takes connections and answers no TLS handshake for 10 s", takes: 60 * time.Second,
+		{name: "aws/handshake", command: "verify", inject: "AWS accepts connections, but does not respond to TLS handshakes for 10 s", takes: 60 * time.Second,
 			must: "the signals are delivered, exit 0", with: inGroup,
 			play: func(r *rig) {
 				r.AWS.Shut()
@@ -119,8 +119,8 @@ func againAWS() []row {
 				p.exits(0)
 				r.signaled()
 			}},
-		{name: "aws/disconnected", command: "verify", inject: "ECS says agentConnected=false for 8 s", takes: 40 * time.Second,
-			must: "exit 0 in the end, signals are sent", with: inGroup,
+		{name: "aws/disconnected", command: "verify", inject: "ECS returns agentConnected=false for 8 s", takes: 40 * time.Second,
+			must: "finally exit 0, signals are sent", with: inGroup,
 			play: func(r *rig) {
 				arn := r.Sandbox().ContainerInstances("prod")[0].Arn
 				r.Sandbox().EditContainerInstance(arn, func(ci *sandbox.ContainerInstance) { ci.AgentConnected = false })

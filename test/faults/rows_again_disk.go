@@ -12,7 +12,7 @@ import (
 	"muster/test/faults/inject"
 )
 
-// againDisk: files are not what they should be.
+// againDisk covers files with unexpected content or type.
 func againDisk() []row {
 	env := "etc/muster/muster.env"
 	setting := func(r *rig, text string) {
@@ -21,8 +21,8 @@ func againDisk() []row {
 	}
 	return []row{
 		{name: "disk/settings-windows", command: "bootstrap",
-			inject: "muster.env with a byte order mark and CRLF line ends", takes: 5 * time.Second,
-			must: "it joins prod, or exit 78 names the file and the line; no carriage return reaches ecs.config", with: fresh,
+			inject: "muster.env has a byte order mark and CRLF line endings", takes: 5 * time.Second,
+			must: "it joins prod, or exit 78 names the file and the line; no carriage return is written to ecs.config", with: fresh,
 			play: func(r *rig) {
 				setting(r, "\ufeffMUSTER_CLUSTER=prod\r\nMUSTER_NAMESPACE=\"x\"\r\n")
 				p := r.run("bootstrap")
@@ -35,8 +35,8 @@ func againDisk() []row {
 				}
 				setting(r, "")
 			}},
-		{name: "disk/settings-huge", command: "bootstrap", inject: "muster.env of 300 MB of zeros", takes: 10 * time.Second,
-			must: "exit 78 or 1 names the file, within 128 MB; nothing is written", with: fresh,
+		{name: "disk/settings-huge", command: "bootstrap", inject: "muster.env has 300 MB of NUL bytes", takes: 10 * time.Second,
+			must: "exit 78 or 1 names the file, with at most 128 MB of memory; nothing is written", with: fresh,
 			play: func(r *rig) {
 				setting(r, "")
 				r.broken(os.Truncate(r.path(env), 300<<20))
@@ -47,8 +47,8 @@ func againDisk() []row {
 				r.untouched()
 				setting(r, "")
 			}},
-		{name: "disk/record-types", command: "verify", inject: "bootstrap's record is JSON of other types", takes: 20 * time.Second,
-			must: "it goes by its flags and signals, exit 0", with: inGroup,
+		{name: "disk/record-types", command: "verify", inject: "the JSON of bootstrap's record has wrong types", takes: 20 * time.Second,
+			must: "it uses its flags and sends the signals, exit 0", with: inGroup,
 			play: func(r *rig) {
 				r.run(bootstrap).exits(0)
 				for _, text := range []string{"null", "[]", "7",
@@ -59,8 +59,8 @@ func againDisk() []row {
 				r.signaled()
 				r.broken(r.Remove(recordFile))
 			}},
-		{name: "disk/record-huge", command: "verify", inject: "bootstrap's record is 300 MB", takes: 20 * time.Second,
-			must: "it goes by its flags and signals, exit 0, within 128 MB", with: inGroup,
+		{name: "disk/record-huge", command: "verify", inject: "bootstrap's record has 300 MB", takes: 20 * time.Second,
+			must: "it uses its flags and sends the signals, exit 0, with at most 128 MB of memory", with: inGroup,
 			play: func(r *rig) {
 				r.run(bootstrap).exits(0)
 				r.broken(os.Truncate(r.path(recordFile), 300<<20))
@@ -72,7 +72,7 @@ func againDisk() []row {
 			}},
 		{name: "disk/progress-huge", command: "agent",
 			inject: "the spool's progress and one of three queued minutes have 300 MB", takes: 90 * time.Second,
-			must: "the other minutes arrive or are counted as dropped, none twice, within 128 MB",
+			must: "the other minutes arrive once or are counted as dropped, with at most 128 MB of memory",
 			play: func(r *rig) {
 				r.queue(3)
 				files := r.files(spoolDir + "/*.minute")
@@ -87,8 +87,8 @@ func againDisk() []row {
 				a.fits()
 				a.stop()
 			}},
-		{name: "disk/checkpoint-fifo", command: "bootstrap", inject: "a FIFO in place of agent.db", takes: 5 * time.Second,
-			must: "it does not hang; it joins, or exit 1 names the file", with: notStarted,
+		{name: "disk/checkpoint-fifo", command: "bootstrap", inject: "agent.db is a FIFO", takes: 5 * time.Second,
+			must: "it does not hang; it joins the cluster, or exit 1 names the file", with: notStarted,
 			play: func(r *rig) {
 				_ = os.MkdirAll(r.path("var/lib/ecs/data"), 0o755)
 				_ = r.Remove("var/lib/ecs/data/agent.db")
@@ -101,7 +101,7 @@ func againDisk() []row {
 				r.wholeBundle()
 			}},
 		{name: "disk/fifos", command: "bundle",
-			inject: "FIFOs in place of all that debug reads: os-release, resolv.conf, cloud-init's results and logs, the console",
+			inject: "every file that debug reads is a FIFO: os-release, resolv.conf, cloud-init's results and logs, the console",
 			takes:  60 * time.Second,
 			must:   "the bundle is written within 60 s",
 			play: func(r *rig) {
@@ -119,8 +119,8 @@ func againDisk() []row {
 				r.wholeBundle()
 			}},
 		{name: "disk/config-dangling", command: "bootstrap",
-			inject: "ecs.config is a link into a directory that is not there", takes: 5 * time.Second,
-			must: "exit 1 names the file, or it joins", with: fresh,
+			inject: "ecs.config is a link into a missing directory", takes: 5 * time.Second,
+			must: "exit 1 names the file, or it joins the cluster", with: fresh,
 			play: func(r *rig) {
 				_ = os.MkdirAll(r.path("etc/ecs"), 0o755)
 				r.broken(os.Symlink("/opt/ecs/ecs.config", r.path(ecsConfig)))
@@ -133,16 +133,16 @@ func againDisk() []row {
 				}
 				_ = os.Remove(r.path(ecsConfig))
 			}},
-		{name: "disk/mkdir-enospc", command: "bootstrap", inject: "ENOSPC when a directory is made (no inodes)", takes: 5 * time.Second,
-			must: "it joins, or it is no success; the next run joins", with: fresh,
+		{name: "disk/mkdir-enospc", command: "bootstrap", inject: "ENOSPC when a directory is created (no inodes)", takes: 5 * time.Second,
+			must: "it joins the cluster, or exits with an error; the next run joins the cluster", with: fresh,
 			play: func(r *rig) {
 				p := r.runHow(bootstrap, failing(syscall.ENOSPC, 0, "muster", "mkdir"))
 				p.exits(0, 1)
 				r.run(bootstrap).exits(0)
 				r.joins()
 			}},
-		{name: "disk/rename-once", command: "agent", inject: "EIO at every second rename", takes: 90 * time.Second,
-			must: "all queued minutes arrive, once",
+		{name: "disk/rename-once", command: "agent", inject: "EIO for every second rename", takes: 90 * time.Second,
+			must: "all queued minutes arrive exactly once",
 			play: func(r *rig) {
 				r.queue(3)
 				var n atomic.Int64

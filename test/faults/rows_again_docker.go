@@ -10,12 +10,12 @@ import (
 	"muster/internal/sandbox/dockerd"
 )
 
-// againDocker: Docker answers oddly.
+// againDocker covers unusual responses of Docker.
 func againDocker() []row {
 	return []row{
 		{name: "docker/inspect-500", command: "agent",
-			inject: "the inspection of a container fails with 500 for ever; it exits with 3", takes: 60 * time.Second,
-			must: "the crash is counted, from the event or from the list",
+			inject: "every inspection of a container fails with 500; the container exits with code 3", takes: 60 * time.Second,
+			must: "the crash is counted, based on the event or the list",
 			play: func(r *rig) {
 				id := r.container()
 				r.Docker.Use(func(behind http.Handler) http.Handler {
@@ -35,7 +35,7 @@ func againDocker() []row {
 				r.want(r.crashes() >= 1, "the crash was not counted")
 			}},
 		{name: "docker/inspect-404", command: "agent",
-			inject: "a container is removed at once (--rm) when it exits with 3: 404 to its inspection", takes: 60 * time.Second,
+			inject: "a container exits with code 3 and is removed immediately (--rm), so that its inspection returns 404", takes: 60 * time.Second,
 			must: "the crash is counted",
 			play: func(r *rig) {
 				id := r.container()
@@ -48,8 +48,8 @@ func againDocker() []row {
 				r.want(r.crashes() >= 1, "the crash was not counted")
 			}},
 		{name: "docker/silent-events", command: "agent",
-			inject: "the event stream never begins, lists are fine; a container exits with 3", takes: 90 * time.Second,
-			must: "status names the stream, and the crash is counted from the lists",
+			inject: "the event stream never begins, but lists work; a container exits with code 3", takes: 90 * time.Second,
+			must: "status names the event stream, and the lists reveal the crash",
 			play: func(r *rig) {
 				id := r.container()
 				r.Docker.Use(at("/events", hangs))
@@ -61,8 +61,8 @@ func againDocker() []row {
 				r.want(r.crashes() >= 1, "the crash was not counted")
 			}},
 		{name: "docker/deaf-events", command: "agent",
-			inject: "the event stream is open, but no event comes; a container exits with 3", takes: 150 * time.Second,
-			must: "the crash is counted from the lists",
+			inject: "the event stream is open, but sends no event; a container exits with code 3", takes: 150 * time.Second,
+			must: "the lists reveal the crash",
 			play: func(r *rig) {
 				id := r.container()
 				r.Engine().Deliver(func(dockerd.Event) []dockerd.Event { return nil })
@@ -74,8 +74,8 @@ func againDocker() []row {
 				r.want(r.crashes() >= 1, "the crash was not counted")
 			}},
 		{name: "docker/nulls", command: "agent",
-			inject: "the list has null in place of names, labels, state and status, and of a whole container", takes: 30 * time.Second,
-			must: "it runs on; status exits 0 or 1; then it counts",
+			inject: "in the list, the names, labels, state and status of a container are null, and another container is null", takes: 30 * time.Second,
+			must: "the agent keeps running; status exits 0 or 1; then the containers are counted",
 			play: func(r *rig) {
 				r.container()
 				r.Docker.Use(at("/containers/json", answers(200, inJSON,
@@ -89,7 +89,7 @@ func againDocker() []row {
 				a.stop()
 			}},
 		{name: "docker/ahead", command: "agent",
-			inject: "Docker's events are of two years ahead; then of the right time, and a container exits with 3", takes: 60 * time.Second,
+			inject: "Docker's events have times two years ahead; then the times are correct, and a container exits with code 3", takes: 60 * time.Second,
 			must: "the crash is counted",
 			play: func(r *rig) {
 				id := r.container()
@@ -105,8 +105,8 @@ func againDocker() []row {
 				r.want(r.crashes() >= 1, "the crash was not counted")
 			}},
 		{name: "docker/storm", command: "agent",
-			inject: "30,000 health probes in a burst; then a container exits with 3", takes: 60 * time.Second,
-			must: "it stays below the memory of its unit, and the crash is counted",
+			inject: "30,000 health probes in a burst; then a container exits with code 3", takes: 60 * time.Second,
+			must: "the agent stays below its unit's memory limit, and the crash is counted",
 			play: func(r *rig) {
 				id := r.container()
 				a := r.agent(how{})
@@ -118,8 +118,8 @@ func againDocker() []row {
 				a.stop()
 				r.want(r.crashes() >= 1, "the crash was not counted")
 			}},
-		{name: "docker/early-hints", command: "agent", inject: "interim answers (103) without an end for 10 s", takes: 40 * time.Second,
-			must: "the watchdog is served, status exits 1; then it counts",
+		{name: "docker/early-hints", command: "agent", inject: "endless interim responses (103) for 10 s", takes: 40 * time.Second,
+			must: "the watchdog is notified in time; status exits 1; then the containers are counted",
 			play: func(r *rig) {
 				r.container()
 				r.Docker.Use(earlyHints)

@@ -12,12 +12,12 @@ import (
 	"muster/test/faults/inject"
 )
 
-// againOther: clock, limits, signals, and two faults at once.
+// againOther covers the clock, limits, signals, and two faults at once.
 func againOther() []row {
 	return []row{
 		{name: "clock/step-bootstrap", command: "bootstrap",
-			inject: "IMDS is late by 6 s, and the clock jumps one day ahead meanwhile", takes: 15 * time.Second,
-			must: "it joins, exit 0", with: fresh,
+			inject: "IMDS is available after 6 s, and the clock jumps one day ahead in the meantime", takes: 15 * time.Second,
+			must: "it joins the cluster, exit 0", with: fresh,
 			play: func(r *rig) {
 				r.Metadata.Shut()
 				r.in(6*time.Second, r.Metadata.Open)
@@ -29,8 +29,8 @@ func againOther() []row {
 				r.joins()
 			}},
 		{name: "clock/1976-agent", command: "agent",
-			inject: "a boot in 1976 with queued minutes; after 8 s the clock is right", takes: 100 * time.Second,
-			must: "all queued minutes arrive, once",
+			inject: "the clock is in 1976 at boot, with queued minutes; after 8 s it is correct", takes: 100 * time.Second,
+			must: "all queued minutes arrive exactly once",
 			play: func(r *rig) {
 				r.aware()
 				r.queue(3)
@@ -41,8 +41,8 @@ func againOther() []row {
 				r.want(r.arrived() == queuedAll, "want all %d queued data, got %d", queuedAll, r.arrived())
 				a.stop()
 			}},
-		{name: "clock/check-wait", command: "check", inject: "the clock jumps one hour back while check --wait waits", takes: 40 * time.Second,
-			must: "it ends in time with 1",
+		{name: "clock/check-wait", command: "check", inject: "the clock jumps back one hour while check --wait waits", takes: 40 * time.Second,
+			must: "exit 1 within the time limit",
 			play: func(r *rig) {
 				r.introspection.Shut()
 				p := r.start("check --wait 10s", wrong(0))
@@ -51,8 +51,8 @@ func againOther() []row {
 				p.wait(40 * time.Second)
 				p.exits(1)
 			}},
-		{name: "limit/files-start", command: "agent", inject: "8 file descriptors for the first 8 s", takes: 60 * time.Second,
-			must: "it runs on, or it ends for systemd to restart; then it publishes",
+		{name: "limit/files-start", command: "agent", inject: "for the first 8 s, the process may open 8 file descriptors", takes: 60 * time.Second,
+			must: "it keeps running, or exits so that systemd restarts it; then it publishes",
 			play: func(r *rig) {
 				a := r.agentEarly(how{})
 				r.broken(unix.Prlimit(a.Pid(), unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 8, Max: 1024}, nil))
@@ -67,7 +67,7 @@ func againOther() []row {
 				r.publishes()
 			}},
 		{name: "signal/stop-verify", command: "verify",
-			inject: "SIGSTOP for 12 s while it waits for the ECS agent, which registers meanwhile; then SIGCONT", takes: 30 * time.Second,
+			inject: "SIGSTOP for 12 s while it waits for the ECS agent, which registers in the meantime; then SIGCONT", takes: 30 * time.Second,
 			must: "exit 0, signals are sent", with: inGroup,
 			play: func(r *rig) {
 				r.introspection.Shut()
@@ -82,7 +82,7 @@ func againOther() []row {
 				r.signaled()
 			}},
 		{name: "signal/hup-invalid", command: "agent", inject: "an invalid line in muster.env, then SIGHUP", takes: 20 * time.Second,
-			must: "it runs on with the settings that it has, the journal names the file and the line, and it publishes",
+			must: "it keeps running with its current settings, the journal names the file and the line, and it publishes",
 			play: func(r *rig) {
 				a := r.agent(how{})
 				_ = os.MkdirAll(r.path("etc/muster"), 0o755)
@@ -94,8 +94,8 @@ func againOther() []row {
 				a.stop()
 				r.publishes()
 			}},
-		{name: "signal/hup-fifo", command: "agent", inject: "a FIFO in place of muster.env, then SIGHUP", takes: 30 * time.Second,
-			must: "the watchdog is served, and it publishes",
+		{name: "signal/hup-fifo", command: "agent", inject: "muster.env becomes a FIFO, then SIGHUP", takes: 30 * time.Second,
+			must: "the watchdog is notified in time, and the agent publishes",
 			play: func(r *rig) {
 				a := r.agent(how{env: []string{"WATCHDOG_USEC=4000000"}})
 				_ = os.MkdirAll(r.path("etc/muster"), 0o755)
@@ -110,8 +110,8 @@ func againOther() []row {
 				a.stop()
 				r.publishes()
 			}},
-		{name: "together/ten-bundles", command: "bundle", inject: "ten bundles at once to the same file", takes: 60 * time.Second,
-			must: "each exits 0, 1 or 3; the bundle is whole, and no part is left",
+		{name: "together/ten-bundles", command: "bundle", inject: "ten bundles are written to the same file at once", takes: 60 * time.Second,
+			must: "each exits 0, 1 or 3; the bundle is complete, and no temporary file remains",
 			play: func(r *rig) {
 				var all []*prog
 				for range 10 {
@@ -126,9 +126,9 @@ func againOther() []row {
 				r.want(len(left) == 0, "left behind: %v", left)
 			}},
 		{name: "together/credentials-clock", command: "agent",
-			inject: "the clock is an hour ahead, the role's credentials are late by 8 s, minutes wait; then the right clock",
+			inject: "the clock is one hour ahead and the role's credentials are available after 8 s, with queued minutes; then the clock is correct",
 			takes:  100 * time.Second,
-			must:   "all queued minutes arrive, once",
+			must:   "all queued minutes arrive exactly once",
 			play: func(r *rig) {
 				r.aware()
 				r.queue(3)
@@ -143,8 +143,8 @@ func againOther() []row {
 				a.stop()
 			}},
 		{name: "together/late-full", command: "bootstrap",
-			inject: "IMDS is late by 5 s, and /etc/ecs is full then; afterwards there is space", takes: 30 * time.Second,
-			must: "it is no success and leaves no part; the next run joins", with: fresh,
+			inject: "IMDS is available after 5 s, when /etc/ecs is full; afterwards there is space", takes: 30 * time.Second,
+			must: "it exits with an error and leaves no temporary file; the next run joins the cluster", with: fresh,
 			play: func(r *rig) {
 				r.Metadata.Shut()
 				r.in(5*time.Second, r.Metadata.Open)

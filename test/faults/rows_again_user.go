@@ -12,12 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// againUser: a local user without rights.
+// againUser covers a local user without privileges.
 func againUser() []row {
 	return []row{
 		{name: "file/state-link", command: "status",
-			inject: "an agent that was taken over replaces its state file by a link to /etc/shadow", takes: 20 * time.Second,
-			must: "root's status, debug and bundle print nothing of it",
+			inject: "a compromised agent replaces its state file with a link to /etc/shadow", takes: 20 * time.Second,
+			must: "status, debug and bundle, run as root, print nothing of that file",
 			play: func(r *rig) {
 				r.broken(r.Write(secretFile, []byte(secret)))
 				a := r.agent(how{})
@@ -33,8 +33,8 @@ func againUser() []row {
 				r.want(r.read(secretFile) == secret, "/etc/shadow was written")
 			}},
 		{name: "file/state-huge", command: "status",
-			inject: "an agent that was taken over writes a state file of 300 MB, and one that nests 100,000 deep", takes: 20 * time.Second,
-			must: "exit 3 in time within 128 MB",
+			inject: "a compromised agent writes a state file of 300 MB, and one with a nesting depth of 100,000", takes: 20 * time.Second,
+			must: "exit 3 within the time limit and 128 MB",
 			play: func(r *rig) {
 				_ = os.MkdirAll(r.path("run/muster-agent"), 0o755)
 				r.broken(r.Write(stateFile, nil))
@@ -49,8 +49,8 @@ func againUser() []row {
 				r.broken(r.Remove(stateFile))
 			}},
 		{name: "file/report-link", command: "verify",
-			inject: "a local user's link to /etc/shadow in place of --report in /tmp", takes: 20 * time.Second,
-			must: "the link is not written through", with: inGroup,
+			inject: "the --report file in /tmp is a local user's link to /etc/shadow", takes: 20 * time.Second,
+			must: "the link's target is not written to", with: inGroup,
 			play: func(r *rig) {
 				r.broken(r.Write(secretFile, []byte(secret)))
 				r.broken(os.Chmod(r.path("tmp"), 0o1777))
@@ -61,8 +61,8 @@ func againUser() []row {
 				r.signaled()
 			}},
 		{name: "file/bundle-open", command: "bundle",
-			inject: "a local user made the bundle's file, 0666, and keeps it open", takes: 20 * time.Second,
-			must: "nothing of the bundle is in that file",
+			inject: "a local user has created the bundle's file with mode 0666, and keeps it open", takes: 20 * time.Second,
+			must: "that file contains nothing of the bundle",
 			play: func(r *rig) {
 				r.broken(os.Chmod(r.path("tmp"), 0o1777))
 				f, err := os.OpenFile(r.path(bundleFile), os.O_CREATE|os.O_RDWR, 0o666)
@@ -81,7 +81,7 @@ func againUser() []row {
 			}},
 		{name: "file/lock-held", command: "bootstrap",
 			inject: "a local user locks every file in /run/muster, /var/lib/muster and /etc/ecs that it can open", takes: 20 * time.Second,
-			must: "the next bootstrap and verify are not held up", with: inGroup,
+			must: "the next bootstrap and verify are not delayed", with: inGroup,
 			play: func(r *rig) {
 				r.run(bootstrap).exits(0)
 				r.run(verify + hookFlag + stackFlags).exits(0)
@@ -109,8 +109,8 @@ func againUser() []row {
 				r.want(locked > 0, "no file was locked")
 			}},
 		{name: "file/record-secrets", command: "bootstrap",
-			inject: "secrets in the values of --ecs: registry, proxy, attribute, unknown key", takes: 20 * time.Second,
-			must: "none of them is in a file that others may read, in the journal, config show, debug and the bundle", with: fresh,
+			inject: "the values of --ecs contain secrets: registry, proxy, attribute, unknown key", takes: 20 * time.Second,
+			must: "none of them appears in a file that other users can read, the journal, config show, debug or the bundle", with: fresh,
 			play: func(r *rig) {
 				var all []string
 				secret := func() string {
@@ -145,8 +145,8 @@ func againUser() []row {
 				}
 			}},
 		{name: "file/bundle-race", command: "bundle",
-			inject: "a local user swaps the directory of the bundle, which is his, for a link to /etc and back", takes: 30 * time.Second,
-			must: "no file of /etc is changed; the bundle is never readable by the user",
+			inject: "a local user repeatedly replaces the bundle's directory, which the user owns, with a link to /etc", takes: 30 * time.Second,
+			must: "no file in /etc changes; the user can never read the bundle",
 			play: func(r *rig) {
 				r.broken(os.MkdirAll(r.path("home/joe/out"), 0o777))
 				r.broken(os.MkdirAll(r.path("etc/private"), 0o700))
@@ -179,7 +179,7 @@ func againUser() []row {
 			}},
 		{name: "file/as-user", command: "debug",
 			inject: "a local user runs bootstrap, verify, debug with a bundle, check and status", takes: 60 * time.Second,
-			must: "nothing is written but the bundle, no crash, no secret of root's files", with: inGroup,
+			must: "only the bundle is written; no command crashes, and no secret from root's files appears", with: inGroup,
 			play: func(r *rig) {
 				r.run(bootstrap).exits(0)
 				r.broken(r.Write("etc/ecs/ecs.config", []byte("ECS_CLUSTER=prod\nECS_ENGINE_AUTH_DATA={\"r\":{\"password\":\"secretsecret\"}}\n")))

@@ -32,7 +32,7 @@ const (
 	hook    = "ready"
 	stack   = "web"
 	region  = "eu-central-1"
-	account = "123456789012"
+	owner   = "123456789012"
 )
 
 // plan is how a fleet boots.
@@ -40,6 +40,9 @@ type plan struct {
 	instances int
 	within    time.Duration // the instances boot at random times within this
 	seed      uint64
+	// simulated: account answers instead of the sandbox, and only verify runs, after the call of
+	// bootstrap.
+	simulated bool
 }
 
 // boot is one instance.
@@ -67,7 +70,24 @@ type fleet struct {
 	began time.Time // the same in the bubble's time
 	boots []*boot
 
-	mu sync.Mutex
+	mu  sync.Mutex
+	sim *account // nil: the sandbox
+}
+
+// calls are those that AWS received, in order.
+func (f *fleet) calls() []sandbox.Call {
+	if f.sim != nil {
+		return f.sim.calls
+	}
+	return f.box.Calls()
+}
+
+// since is the time of a call after the fleet's start.
+func (f *fleet) since(c sandbox.Call) time.Duration {
+	if f.sim != nil {
+		return c.Time.Sub(f.began)
+	}
+	return c.Time.Sub(f.zero)
 }
 
 // run boots a fleet, and returns when the last instance has ended.
@@ -89,7 +109,7 @@ func run(t *testing.T, p plan) *fleet {
 	}
 	var err error
 	f.box, err = sandbox.New(sandbox.Options{ // outside of the bubble: its listeners would hold the clock
-		Region: region, AccountID: account, Clusters: []string{cluster}, Clock: f.clock,
+		Region: region, AccountID: owner, Clusters: []string{cluster}, Clock: f.clock,
 		Group:  &sandbox.Group{Name: group, Others: ids, Hooks: []sandbox.Hook{{Name: hook, Timeout: 10 * time.Minute}}},
 		Stacks: map[string][]string{stack: {"Workers", "Others"}}, // it keeps waiting for Others
 	})
@@ -99,6 +119,9 @@ func run(t *testing.T, p plan) *fleet {
 	t.Cleanup(f.box.Close)
 	synctest.Test(t, func(t *testing.T) {
 		f.zero, f.began = f.clock.Now(), time.Now()
+		if p.simulated {
+			f.sim = newAccount()
+		}
 		var done sync.WaitGroup
 		for _, b := range f.boots {
 			done.Go(func() { f.boot(t.Context(), b) })
@@ -123,19 +146,33 @@ func scratch(t *testing.T) string {
 func (f *fleet) boot(ctx context.Context, b *boot) {
 	time.Sleep(b.starts)
 	defer func() { b.ended = time.Since(f.began) }()
-	if b.err = f.host(b).Configure(ctx, bootstrap.Options{Out: io.Discard}); b.err != nil {
+	if f.sim != nil {
+		_, _ = client{f.sim, b}.ClusterStatus(ctx, cluster)
+	} else if b.err = f.host(b).Configure(ctx, bootstrap.Options{Out: io.Discard}); b.err != nil {
 		return
 	}
-	go func() {
-		time.Sleep(b.agent)
-		arn := f.box.AddContainerInstance(cluster, sandbox.ContainerInstance{EC2InstanceID: b.id, Status: "ACTIVE"})
-		b.mu.Lock()
-		b.arn = arn
-		b.mu.Unlock()
-		time.Sleep(b.connects)
-		f.box.EditContainerInstance(arn, func(ci *sandbox.ContainerInstance) { ci.AgentConnected = true })
-	}()
+	go f.agent(b)
 	b.report, b.err = f.host(b).Verify(ctx)
+}
+
+// agent registers after its time, and is connected a little later.
+func (f *fleet) agent(b *boot) {
+	time.Sleep(b.agent)
+	arn := "arn:aws:ecs:" + region + ":" + owner + ":container-instance/" + cluster + "/" + b.id
+	if f.sim != nil {
+		f.sim.register(arn, b.id, false)
+	} else {
+		f.box.AddContainerInstance(cluster, sandbox.ContainerInstance{Arn: arn, EC2InstanceID: b.id, Status: "ACTIVE"})
+	}
+	b.mu.Lock()
+	b.arn = arn
+	b.mu.Unlock()
+	time.Sleep(b.connects)
+	if f.sim != nil {
+		f.sim.register(arn, b.id, true)
+		return
+	}
+	f.box.EditContainerInstance(arn, func(ci *sandbox.ContainerInstance) { ci.AgentConnected = true })
 }
 
 // host is one process of muster: it has its own clients, so that nothing is shared between
@@ -149,6 +186,9 @@ func (f *fleet) host(b *boot) *bootstrap.Host {
 		Log:  slog.New(slog.DiscardHandler),
 		IMDS: func(*config.Config) bootstrap.Metadata { return metadata{b} },
 		AWS: func(context.Context, string) (bootstrap.AWS, error) {
+			if f.sim != nil {
+				return client{f.sim, b}, nil
+			}
 			cfg := f.box.AWSConfig()
 			cfg.HTTPClient, cfg.Retryer = transport{f, b}, awsapi.NewRetryer
 			return awsapi.FromConfig(cfg), nil
@@ -187,7 +227,7 @@ func (t transport) Do(r *http.Request) (*http.Response, error) {
 type metadata struct{ of *boot }
 
 func (m metadata) Identity(context.Context) (imds.Identity, error) {
-	return imds.Identity{InstanceID: m.of.id, Region: region, AvailabilityZone: region + "a", InstanceType: "m7i.large", AccountID: account}, nil
+	return imds.Identity{InstanceID: m.of.id, Region: region, AvailabilityZone: region + "a", InstanceType: "m7i.large", AccountID: owner}, nil
 }
 func (metadata) Signed(context.Context) ([]byte, string, error) { return nil, "", nil }
 func (metadata) Tag(_ context.Context, key string) (string, bool, error) {

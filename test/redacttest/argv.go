@@ -1,7 +1,7 @@
 package redacttest
 
-// layouts are forms in which a secret is separated from the word that announces it: on another line, behind another
-// field, escaped, or in an argument vector as programs print it.
+// layouts are forms in which a secret is separated from the word that announces it. The secret is on another line,
+// behind another field, escaped, or in an argument vector as programs print it.
 var layouts = []template{
 	{"docker inspect, vector", "\"Cmd\": [\n  \"sshpass\",\n  \"-p\",\n  \"%s\",\n  \"ssh\"\n]", true},
 	{"docker inspect, health check", "\"Test\": [\n  \"CMD\",\n  \"redis-cli\",\n  \"-a\",\n  \"%s\",\n  \"ping\"\n]", true},

@@ -14,7 +14,7 @@ import (
 type Fix struct {
 	// Text is one imperative sentence. It ends with a colon if Commands follow, otherwise with a full stop.
 	Text string `json:"text,omitempty"`
-	// Commands are complete commands, one a line, in order of execution.
+	// Commands are complete commands, one per line, in order of execution.
 	Commands []string `json:"commands,omitempty"`
 }
 
@@ -24,7 +24,7 @@ func Do(text string, commands ...string) Fix { return Fix{text, commands} }
 // IsZero reports whether no fix is known.
 func (f Fix) IsZero() bool { return f.Text == "" && len(f.Commands) == 0 }
 
-// Lines returns the text, if any, and the commands, one a line.
+// Lines returns the text, if any, and the commands, one per line.
 func (f Fix) Lines() []string {
 	if f.Text == "" {
 		return f.Commands

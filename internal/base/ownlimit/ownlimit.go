@@ -1,5 +1,5 @@
-// Package ownlimit recognizes errors of this process or this host, which do not concern the called service: no file
-// descriptor, no memory, no buffer. Callers check for them before they report a failed call, because "too many open
+// Package ownlimit recognizes errors that this process or host causes and not the called service: it is out of file
+// descriptors, memory or buffers. Callers check for them before they report a failed call, because "too many open
 // files" from connect(2) does not mean "Docker is not running".
 package ownlimit
 

@@ -38,8 +38,8 @@ func Replace(path string, data []byte, mode os.FileMode) error {
 	return nil
 }
 
-// MakeDir is os.MkdirAll for directories that every user can enter, regardless of the umask. Hardened images set 077,
-// but muster-agent, which has its own user, reads files that bootstrap wrote.
+// MakeDir is os.MkdirAll for directories that every user can enter, regardless of the umask. Hardened images set the
+// umask to 077, but muster-agent, which has its own user, reads files that bootstrap wrote.
 func MakeDir(dir string) error {
 	err := os.Mkdir(dir, 0o755)
 	if errors.Is(err, fs.ErrNotExist) && MakeDir(filepath.Dir(dir)) == nil {

@@ -1,11 +1,11 @@
-// Package capacity reads what package fit evaluates: a task definition or a service, and the
-// container instances of a cluster with their tasks.
+// Package capacity reads the input of package fit: a task definition or a service, and the container instances of a
+// cluster with their tasks.
 //
 //	calls   task definition 1, service 1, container instances 2 per 100, tasks 2 per 100,
 //	        and 1 per 100 instance types for a task in awsvpc mode
 //
-// What may not be read is unknown, with the IAM action: the instances are still evaluated by what
-// is known of them.
+// If a call is denied, its data is unknown, with the IAM action. The instances are still evaluated with the data that
+// is known.
 package capacity
 
 import (
@@ -26,7 +26,7 @@ import (
 	"muster/internal/fleet/query"
 )
 
-// API is what is read.
+// API is the AWS API that is used.
 type API interface {
 	TaskDefinition(ctx context.Context, ref string) (awsapi.Definition, error)
 	TaskFamilies(ctx context.Context) ([]string, error)
@@ -42,27 +42,27 @@ type API interface {
 	Region() string
 }
 
-// Question is what a person asks.
+// Question holds the arguments of an evaluation.
 type Question struct {
 	Cluster    string
-	Definition string // FAMILY, FAMILY:REVISION or ARN; empty with a Service
+	Definition string // FAMILY, FAMILY:REVISION or ARN; empty if Service is set
 	Service    string
-	Count      int // copies; 0: one, or as many as the service lacks
+	Count      int // number of copies; 0 means one, or as many as the service lacks
 }
 
-// Answer is the evaluation, and where it comes from.
+// Answer holds the evaluation and its sources.
 type Answer struct {
 	fit.Report
 	Cluster, Region string
 	Definition      awsapi.Definition
-	Service         *inventory.Service // nil: none was asked about
-	// Event is the service's latest event about a task that could not be placed; nil: none.
+	Service         *inventory.Service // nil if the question names no service
+	// Event is the service's latest event about a task that could not be placed, or nil.
 	Event   *fit.Event
 	EventAt time.Time
 	Notes   []string
 }
 
-// Evaluate reads and evaluates. Its error carries an exit code, and a fix.
+// Evaluate reads the data and evaluates it. Its error has an exit code and a fix.
 func Evaluate(ctx context.Context, api API, q Question) (*Answer, error) {
 	r := &reader{api: api, q: q, out: &Answer{Cluster: q.Cluster, Region: api.Region()}}
 	task, count, err := r.task(ctx)
@@ -87,7 +87,7 @@ func (r *reader) note(format string, args ...any) {
 	r.out.Notes = append(r.out.Notes, fmt.Sprintf(format, args...))
 }
 
-// task reads the task definition, and the service if one is meant.
+// task reads the task definition, and the service if the question names one.
 func (r *reader) task(ctx context.Context) (t fit.Task, count int, err error) {
 	ref, count := r.q.Definition, max(r.q.Count, 1)
 	var subnets []string
@@ -130,8 +130,8 @@ func (r *reader) service(ctx context.Context) (awsapi.PlacedService, error) {
 	case errors.Is(err, awsapi.ErrNoSuchCluster):
 		return s, r.noCluster(ctx, err)
 	case errors.Is(err, awsapi.ErrNoSuchService):
-		names := r.serviceNames(ctx)
-		return s, exitcode.Wrap(exitcode.Usage, fix.Wrap(near(err, r.q.Service, names),
+		names, listed := r.serviceNames(ctx)
+		return s, exitcode.Wrap(exitcode.Usage, fix.Wrap(near(err, r.q.Service, names, listed),
 			fix.Do("List the services of the cluster:", "aws ecs list-services --cluster "+r.q.Cluster+" --region "+r.api.Region())))
 	case err != nil:
 		return s, exitcode.Wrap(exitcode.Undetermined, err)
@@ -152,23 +152,26 @@ func (r *reader) service(ctx context.Context) (awsapi.PlacedService, error) {
 	return s, nil
 }
 
-func (r *reader) serviceNames(ctx context.Context) (names []string) {
+func (r *reader) serviceNames(ctx context.Context) (names []string, err error) {
 	for arns, err := range r.api.ServiceARNs(ctx, r.q.Cluster) {
 		if err != nil {
-			return names
+			return names, err
 		}
 		for _, arn := range arns {
 			names = append(names, inventory.Last(arn))
 		}
 		if len(names) >= 300 {
-			return names
+			return names, nil
 		}
 	}
-	return names
+	return names, nil
 }
 
-// near adds similar names to an error.
-func near(err error, want string, names []string) error {
+// near adds similar names to an error, or why they could not be listed.
+func near(err error, want string, names []string, listed error) error {
+	if listed != nil {
+		return fmt.Errorf("%w; could not look for similar names: %w", err, listed)
+	}
 	if hint := nearest.Hint(want, names, ""); hint != "" {
 		return fmt.Errorf("%w: %s", err, hint)
 	}
@@ -177,22 +180,19 @@ func near(err error, want string, names []string) error {
 
 func (r *reader) noCluster(ctx context.Context, err error) error {
 	names, listed := r.api.ClusterNames(ctx)
-	if listed != nil {
-		names = nil
-	}
-	return exitcode.Wrap(exitcode.Usage, fix.Wrap(near(err, r.q.Cluster, names),
+	return exitcode.Wrap(exitcode.Usage, fix.Wrap(near(err, r.q.Cluster, names, listed),
 		fix.Do("List the clusters of the region:", "aws ecs list-clusters --region "+r.api.Region())))
 }
 
-// noDefinition names similar families, or the revisions of the family.
+// noDefinition adds similar families, or the revisions of the family, to an error.
 func (r *reader) noDefinition(ctx context.Context, ref string, err error) error {
 	if !errors.Is(err, awsapi.ErrNoSuchDefinition) {
 		return exitcode.Wrap(exitcode.Undetermined, err)
 	}
 	family, _, _ := strings.Cut(inventory.Last(ref), ":")
 	families, listed := r.api.TaskFamilies(ctx)
-	if listed == nil && !slices.Contains(families, family) {
-		err = near(err, family, families)
+	if !slices.Contains(families, family) {
+		err = near(err, family, families, listed)
 	}
 	return exitcode.Wrap(exitcode.Usage, fix.Wrap(err, r.listDefinitions(family)))
 }
@@ -207,7 +207,7 @@ func (r *reader) listDefinitions(family string) fix.Fix {
 		fmt.Sprintf("aws ecs list-task-definitions --family-prefix %s --status ACTIVE --region %s", family, r.api.Region()))
 }
 
-// instances reads the container instances, and their tasks.
+// instances reads the container instances and their tasks.
 func (r *reader) instances(ctx context.Context, t fit.Task) ([]fit.Instance, error) {
 	var all []inventory.Instance
 	for arns, err := range r.api.ContainerInstanceARNs(ctx, r.q.Cluster, "") {
@@ -241,7 +241,7 @@ func (r *reader) instances(ctx context.Context, t fit.Task) ([]fit.Instance, err
 	return out, nil
 }
 
-// tasks reads what is placed, by instance. unread is why that is not known.
+// tasks reads the placed tasks by instance. unread is the reason if they are unknown.
 func (r *reader) tasks(ctx context.Context, instances int) (by map[string][]fit.Placed, unread string) {
 	by = map[string][]fit.Placed{}
 	if instances == 0 {
@@ -263,7 +263,8 @@ func (r *reader) tasks(ctx context.Context, instances int) (by map[string][]fit.
 	return by, ""
 }
 
-// managed are the capacity providers of Managed Instances, asked for if an instance has one.
+// managed returns the capacity providers of Managed Instances. It makes a call only if an instance has a capacity
+// provider.
 func (r *reader) managed(ctx context.Context, all []inventory.Instance) map[string]bool {
 	out := map[string]bool{}
 	if !slices.ContainsFunc(all, func(i inventory.Instance) bool { return i.Provider != "" }) {
@@ -279,7 +280,7 @@ func (r *reader) managed(ctx context.Context, all []inventory.Instance) map[stri
 	return out
 }
 
-// limits asks EC2 how many network interfaces the types have, if the task needs one.
+// limits requests from EC2 how many network interfaces the instance types have, if the task needs one.
 func (r *reader) limits(ctx context.Context, t fit.Task, all []inventory.Instance) map[string]int {
 	if t.Needs.ENI == 0 {
 		return nil
@@ -325,7 +326,7 @@ func instance(i *inventory.Instance, tasks []fit.Placed, unread string) fit.Inst
 	return out
 }
 
-// gpus counts the GPUs that no task has. What remainingResources holds for GPU is not documented.
+// gpus counts the GPUs that no task uses. AWS does not document the content of remainingResources for GPUs.
 func gpus(i *fit.Instance, unread string) {
 	i.Free.GPU = i.Registered.GPU
 	if i.Registered.GPU == 0 {
@@ -337,8 +338,8 @@ func gpus(i *fit.Instance, unread string) {
 	}
 }
 
-// interfaces sets how many tasks in awsvpc mode the instance takes. EC2's limit counts the primary
-// interface (developer guide, container-instance-eni); with a trunk the limit is ECS's own.
+// interfaces sets how many tasks in awsvpc mode the instance can run. EC2's limit includes the primary interface
+// (developer guide, container-instance-eni). With a trunk, ECS's own limit applies.
 func interfaces(i *fit.Instance, limits map[string]int, unread string) {
 	_, trunk := i.Attributes["ecs.awsvpc-trunk-id"]
 	limit, known := fit.TaskInterfaces(i.Type, trunk)

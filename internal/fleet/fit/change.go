@@ -10,36 +10,35 @@ import (
 // Kind is a kind of change.
 type Kind string
 
-// The kinds.
+// Kinds of changes.
 const (
 	Resize Kind = "resize" // let the task reserve less
 	Stop   Kind = "stop"   // stop tasks of other groups
 	Add    Kind = "add"    // add instances of a type that the cluster has
 )
 
-// Change is something that would let more copies fit.
+// Change is a change that lets more copies fit.
 type Change struct {
 	Kind Kind `json:"kind"`
-	// Resize: what the task may reserve at most, with which all copies fit.
+	// For Resize: the maximum that the task may reserve so that all copies fit.
 	CPU    int `json:"cpu,omitempty"`
 	Memory int `json:"memory,omitempty"`
-	// Stop: the fewest tasks, on one instance, for one more copy.
+	// For Stop: the smallest set of tasks, all on one instance, whose stop lets one more copy fit.
 	Instance string   `json:"instance,omitempty"`
 	Tasks    []Placed `json:"-"`
-	// Add: how many instances of the type, for all copies. The example has the attributes
-	// that are assumed.
+	// For Add: the number of instances of this type that all copies need. The example has the assumed attributes.
 	Type    string `json:"type,omitempty"`
 	Number  int    `json:"number,omitempty"`
 	Example string `json:"example,omitempty"`
-	// Copies is how many copies fit with the change, at least.
+	// Copies is the minimum number of copies that fit with the change.
 	Copies int `json:"copies"`
 }
 
-// Bounds of what is proposed.
+// Limits of the proposed changes.
 const (
 	minMemory  = 6 // MiB (API reference, ContainerDefinition, memory)
 	minCPU     = 2 // units (API reference, ContainerDefinition, cpu: the kernel's least share)
-	maxStopped = 3 // tasks: more is no small change
+	maxStopped = 3 // maximum number of tasks to stop, because more is not a small change
 	maxTypes   = 3
 )
 
@@ -55,7 +54,7 @@ func (j job) changes(instances []Instance, r Report) []Change {
 	return append(out, j.adds(instances, r.Count-r.Copies, r.Copies)...)
 }
 
-// fitting is how many copies fit if a copy reserves so much, counted up to count.
+// fitting returns how many copies fit, up to count, if a copy reserves this much CPU and memory.
 func (j job) fitting(instances []Instance, cpu, memory, count int) int {
 	j.Needs.CPU, j.Needs.Memory = cpu, memory
 	n := 0
@@ -68,8 +67,8 @@ func (j job) fitting(instances []Instance, cpu, memory, count int) int {
 	return n
 }
 
-// resize finds the largest memory with which count copies fit, else the largest CPU, else both
-// reduced by the same, smallest, whole percentage.
+// resize finds the largest memory reservation with which count copies fit, or else the largest CPU reservation. If
+// neither is enough, it reduces both by the same percentage, as small as possible.
 func (j job) resize(instances []Instance, count int) (Change, bool) {
 	cpu, memory := j.Needs.CPU, j.Needs.Memory
 	c := Change{Kind: Resize, Copies: count}
@@ -93,8 +92,8 @@ func (j job) resize(instances []Instance, count int) (Change, bool) {
 	return c, most > 0
 }
 
-// largest is the largest n with least <= n < below for which fits holds, or 0 without one. fits
-// holds for every number below one for which it holds.
+// largest returns the largest n with least <= n < below for which fits(n) is true, or 0. If fits is true for a number,
+// it must be true for every smaller one.
 func largest(least, below int, fits func(int) bool) int {
 	if below <= least {
 		return 0
@@ -106,8 +105,8 @@ func largest(least, below int, fits func(int) bool) int {
 	return least + n - 1
 }
 
-// stops finds the fewest tasks on one instance without which one more copy fits; of those, the
-// ones with the least memory and CPU.
+// stops finds the smallest set of tasks on one instance without which one more copy fits. Among sets of the same size,
+// it returns the one with the least memory and CPU.
 func (j job) stops(instances []Instance) (Change, bool) {
 	var best Change
 	var found bool
@@ -139,9 +138,9 @@ func sum(tasks []Placed) (out Amounts) {
 	return out
 }
 
-// fewest finds the tasks without which the instance takes one copy more than it takes now. It tries
-// sets of growing size. Tasks that reserve the same and are of the same group are
-// interchangeable, so that the first ones stand for all.
+// fewest finds the smallest set of tasks without which the instance takes one more copy than now. It tries sets of
+// growing size. Tasks of the same group with the same reservations are interchangeable, so it tries only the first
+// ones.
 func (j job) fewest(i Instance, most int) ([]Placed, bool) {
 	kinds := j.stoppable(i)
 	now, _ := j.copies(i, MaxCopies)
@@ -165,15 +164,16 @@ func (j job) fewest(i Instance, most int) ([]Placed, bool) {
 	return nil, false
 }
 
-// freed reports whether so much more is enough for so many copies: most sets are not, and this is
-// quick.
+// freed reports whether these additional amounts are enough for this many copies. It is a quick test that excludes most
+// sets.
 func (j job) freed(i Instance, more Amounts, copies int) bool {
 	has := i.Free.plus(more)
 	enough := func(need, have int) bool { return need == 0 || copies*need <= have }
 	return enough(j.Needs.CPU, has.CPU) && enough(j.Needs.Memory, has.Memory) && enough(j.Needs.GPU, has.GPU) && enough(j.Needs.ENI, has.ENI)
 }
 
-// bound is more than any set of so many tasks frees: of each resource what the biggest ones reserve.
+// bound returns an upper bound of what a set of this size can free: for each resource, the sum of the largest
+// reservations.
 func bound(kinds [][]Placed, size int) Amounts {
 	top := func(of func(Amounts) int) (n int) {
 		for _, kind := range kinds {
@@ -189,8 +189,8 @@ func bound(kinds [][]Placed, size int) Amounts {
 	}
 }
 
-// stoppable are the tasks that may be stopped, those of a kind together, and no more of a kind
-// than can be needed. Copies of the task itself are not among them: stopping one gains nothing.
+// stoppable returns the tasks that may be stopped, grouped by kind, with no more of each kind than can be needed. It
+// excludes copies of the task itself, because stopping one gains nothing.
 func (j job) stoppable(i Instance) (kinds [][]Placed) {
 	for _, t := range i.Tasks {
 		if t.Unknown != "" || t.Group == j.Group {
@@ -224,8 +224,8 @@ func choose(kinds [][]Placed, size int, chosen []Placed, try func([]Placed)) {
 	}
 }
 
-// adds finds, for each type of the cluster, how many new instances of it take the copies that are
-// missing: the few types that need fewest.
+// adds finds, for each instance type of the cluster, how many new instances the missing copies need. It returns the few
+// types that need the fewest instances.
 func (j job) adds(instances []Instance, missing, already int) []Change {
 	type offer struct {
 		copies int
@@ -249,7 +249,7 @@ func (j job) adds(instances []Instance, missing, already int) []Change {
 	return out[:min(len(out), maxTypes)]
 }
 
-// String is the change in words.
+// String describes the change in words.
 func (c Change) String() string {
 	switch c.Kind {
 	case Resize:

@@ -10,7 +10,7 @@ import (
 //go:embed eni.txt
 var eniTable string
 
-// interfaces is the table by type: the limits without and with a trunk.
+// interfaces maps an instance type to the maximum number of interfaces without and with a trunk.
 var interfaces = sync.OnceValue(func() map[string][2]int {
 	out := map[string][2]int{}
 	for line := range strings.Lines(eniTable) {
@@ -23,9 +23,9 @@ var interfaces = sync.OnceValue(func() map[string][2]int {
 	return out
 })
 
-// TaskInterfaces is how many tasks in awsvpc mode an instance of the type takes, and whether AWS's
-// page lists the type. An instance has a trunk if it has the attribute ecs.awsvpc-trunk-id
-// (developer guide, task-placement-constraints).
+// TaskInterfaces returns how many tasks in awsvpc mode an instance of this type can run, and whether AWS's page lists
+// the type. An instance has a trunk if it has the attribute ecs.awsvpc-trunk-id (developer guide,
+// task-placement-constraints).
 func TaskInterfaces(kind string, trunk bool) (limit int, known bool) {
 	limits, known := interfaces()[kind]
 	if trunk {

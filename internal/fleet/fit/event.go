@@ -5,23 +5,22 @@ import (
 	"strings"
 )
 
-// Event is what ECS says in a service event about a task that it could not place.
+// Event is a service event about a task that ECS could not place.
 type Event struct {
-	// Closest is the container instance that ECS names: the last part of its ARN, or its
-	// ARN; empty if it names none.
+	// Closest is the container instance that ECS names, as an ARN or its last part. It is empty if ECS names none.
 	Closest string
-	Reason  Reason // empty: the event gives none that muster knows
-	Text    string // the sentence that gives the reason
+	Reason  Reason // empty if muster does not recognize the reason
+	Text    string // the sentence with the reason
 }
 
 var (
-	// The id is in parentheses in older events.
+	// Older events have the ID in parentheses.
 	closest = regexp.MustCompile(`[Cc]losest matching \(?container-instance ([^ )]+)\)? (.*)`)
 	quoted  = regexp.MustCompile(`encountered error "([A-Z:_]+)"`)
 )
 
-// sentences are those that ECS documents ("Service event messages"), and those that people quote in
-// public reports.
+// sentences maps text in events to reasons. The texts come from the ECS documentation ("Service event messages") and
+// from public reports.
 var sentences = []struct {
 	text string
 	is   Reason
@@ -35,7 +34,7 @@ var sentences = []struct {
 	{"has insufficient GPU", GPU},
 }
 
-// ParseEvent reads a service event. ok is false if it is not about a task that could not be placed.
+// ParseEvent parses a service event. ok is false if the event is not about a task that could not be placed.
 func ParseEvent(message string) (e Event, ok bool) {
 	const unplaced = "was unable to place a task"
 	_, rest, ok := strings.Cut(message, unplaced)

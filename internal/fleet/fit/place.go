@@ -8,12 +8,12 @@ import (
 	"muster/internal/fleet/query"
 )
 
-// job is a task with its constraints parsed.
+// job is a task with parsed constraints.
 type job struct {
 	Task
 	distinct bool
 	members  []member
-	zones    map[string]string // of the subnets that instances are in
+	zones    map[string]string // zones of the subnets that contain instances
 }
 
 type member struct {
@@ -44,7 +44,7 @@ func newJob(t Task, instances []Instance) job {
 	return j
 }
 
-// missing is everything that keeps one more copy off the instance.
+// missing returns everything that prevents one more copy on the instance.
 func (j job) missing(i Instance) []Missing {
 	return slices.Concat(j.state(i), j.attributes(i), j.constraints(i), j.resources(i))
 }
@@ -82,13 +82,12 @@ func (j job) attributes(i Instance) (out []Missing) {
 	return append(append(out, j.platform(i)...), j.subnet(i)...)
 }
 
-// platform compares runtimePlatform with the attributes that ECS adds to each instance
-// (developer guide, task-placement-constraints, built-in attributes). Windows versions are
-// compared by ecs.os-family.
+// platform compares runtimePlatform with the attributes that ECS adds to each instance (developer guide,
+// task-placement-constraints, built-in attributes). Windows versions are compared with ecs.os-family.
 func (j job) platform(i Instance) (out []Missing) {
 	compare := func(want, name string) {
 		if j.requires(name) {
-			return // among the attributes already
+			return // already one of the attributes
 		}
 		switch value, there := i.Attributes[name]; {
 		case !there:
@@ -97,9 +96,9 @@ func (j job) platform(i Instance) (out []Missing) {
 			out = append(out, Missing{Reason: Platform, Text: fmt.Sprintf("its %s is %s, and the task needs %s", name, value, want)})
 		}
 	}
-	switch {
-	case j.OS == "":
-	case j.OS == "LINUX":
+	switch j.OS {
+	case "":
+	case "LINUX":
 		compare("linux", "ecs.os-type")
 	default:
 		compare(j.OS, "ecs.os-family")
@@ -114,9 +113,9 @@ func (j job) requires(name string) bool {
 	return slices.ContainsFunc(j.Attributes, func(a Attribute) bool { return a.Name == name && a.Value != "" })
 }
 
-// subnet: a network interface can only be attached in its own zone (EC2 user guide, elastic
-// network interfaces), so a task in awsvpc mode needs an instance in the zone of one of the
-// service's subnets. A subnet's zone is known from the instances in it.
+// subnet checks the zone of the instance. A network interface can only be attached in its own zone (EC2 user guide,
+// elastic network interfaces). Therefore a task in awsvpc mode needs an instance in the zone of one of the service's
+// subnets. The zone of a subnet is known from the instances in it.
 func (j job) subnet(i Instance) []Missing {
 	if len(j.Subnets) == 0 || j.Needs.ENI == 0 || slices.Contains(j.Subnets, i.Attributes["ecs.subnet-id"]) {
 		return nil
@@ -192,7 +191,7 @@ func (j job) resources(i Instance) (out []Missing) {
 	return out
 }
 
-// place is the instance with one more copy on it.
+// place returns the instance with one more copy.
 func (j job) place(i Instance) Instance {
 	i.Free = i.Free.minus(j.Needs)
 	i.InUse = i.InUse.plus(j.Ports)
@@ -201,7 +200,7 @@ func (j job) place(i Instance) Instance {
 	return i
 }
 
-// stop is the instance without some of its tasks.
+// stop returns the instance without these tasks.
 func (i Instance) stop(tasks []Placed) Instance {
 	i.Groups = slices.Clone(i.Groups)
 	for _, t := range tasks {
@@ -215,7 +214,7 @@ func (i Instance) stop(tasks []Placed) Instance {
 	return i
 }
 
-// empty is a new instance of the same kind: with the same type, zone and attributes, and no task.
+// empty returns a new instance with the same type, zone and attributes, and without tasks.
 func (i Instance) empty() Instance {
 	i.Status, i.AgentConnected = "ACTIVE", true
 	i.Free, i.InUse = i.Registered, i.Reserved
@@ -223,8 +222,8 @@ func (i Instance) empty() Instance {
 	return i
 }
 
-// copies counts how many copies fit one after the other, up to most. open: whether another one
-// fits is unknown.
+// copies returns how many copies fit one after the other, up to most. open is true if it is unknown whether another one
+// fits.
 func (j job) copies(i Instance, most int) (n int, open bool) {
 	if !j.steady() {
 		return j.copiesByStep(i, most)
@@ -247,7 +246,7 @@ func (j job) copies(i Instance, most int) (n int, open bool) {
 	return n, false
 }
 
-// steady reports whether no constraint changes its answer when a copy is placed.
+// steady reports whether no constraint can change its result when a copy is placed.
 func (j job) steady() bool {
 	return !slices.ContainsFunc(j.members, func(m member) bool { return m.err == nil && m.expr.DependsOnTasks() })
 }

@@ -10,34 +10,34 @@ import (
 // Result is the evaluation of one instance.
 type Result struct {
 	Instance Instance
-	// Fits: a copy is placed now. Unknown if nothing definite is in the way, and something
-	// could not be evaluated.
+	// Fits is whether a copy can be placed now. It is Unknown if nothing definite prevents it and something could not
+	// be evaluated.
 	Fits    query.Truth
 	Missing []Missing
-	// Copies fit one after the other. Open: whether more fit is unknown.
+	// Copies is how many copies fit one after the other. Open is true if it is unknown whether more fit.
 	Copies int
 	Open   bool
 }
 
-// Zone is how many copies fit in an Availability Zone.
+// Zone holds how many copies fit in an Availability Zone.
 type Zone struct {
 	Name      string `json:"zone"`
 	Instances int    `json:"instances"`
 	Copies    int    `json:"copies"`
-	Open      bool   `json:"open,omitempty"` // perhaps more
+	Open      bool   `json:"open,omitempty"` // more copies may fit
 }
 
 // Report is the evaluation of a cluster.
 type Report struct {
 	Task  Task
-	Count int // copies that are to be placed
+	Count int // number of copies to place
 
 	Verdict   query.Truth // whether Count copies fit
-	Copies    int         // that fit in all, each instance counted up to MaxCopies
-	Open      bool        // perhaps more fit
+	Copies    int         // total number that fits; each instance is counted up to MaxCopies
+	Open      bool        // more copies may fit
 	Zones     []Zone
-	Instances []Result // by zone and name
-	Changes   []Change // what would let Count copies fit; empty if they do
+	Instances []Result // sorted by zone and name
+	Changes   []Change // changes that let Count copies fit; empty if they fit already
 }
 
 // Evaluate evaluates how many copies of a task fit on the instances, and what is missing for

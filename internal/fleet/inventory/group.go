@@ -9,26 +9,25 @@ import (
 type Group struct {
 	Name              string
 	Min, Max, Desired int
-	Status            string // "Delete in progress", else empty
+	Status            string // "Delete in progress", or empty
 	Zones             []string
 	Members           []Member // without those of the warm pool
 	WarmPool          *WarmPool
-	Suspended         []string // processes: Launch, Terminate, ScheduledActions, ...
-	Provider          string   // the capacity provider that uses it; empty: none
+	Suspended         []string // suspended processes: Launch, Terminate, ScheduledActions, ...
+	Provider          string   // the capacity provider that uses the group; empty if there is none
 	Tags              map[string]string
 
 	Scheduled []ScheduledAction // sorted by name
-	// Activities are the latest ones, newest first, at most MaxActivities. Auto Scaling keeps
-	// them for six weeks.
+	// Activities are the latest activities, newest first, at most MaxActivities. Auto Scaling keeps them for six weeks.
 	Activities []Activity
-	// ActivitiesRead: Activities is what Auto Scaling knows, and not just empty.
+	// ActivitiesRead is true if the activities were read. Otherwise an empty Activities means unknown.
 	ActivitiesRead bool
 }
 
-// MaxActivities is how many activities of a group are read.
+// MaxActivities is the maximum number of activities that are read for a group.
 const MaxActivities = 100
 
-// InService is the number of members in the lifecycle state InService.
+// InService returns the number of members in the lifecycle state InService.
 func (g *Group) InService() (n int) {
 	for _, m := range g.Members {
 		if m.Lifecycle == InService {
@@ -38,7 +37,7 @@ func (g *Group) InService() (n int) {
 	return n
 }
 
-// Leaving is the number of members that are being terminated.
+// Leaving returns the number of members that are being terminated.
 func (g *Group) Leaving() (n int) {
 	for _, m := range g.Members {
 		if strings.HasPrefix(m.Lifecycle, "Terminat") {
@@ -48,8 +47,7 @@ func (g *Group) Leaving() (n int) {
 	return n
 }
 
-// InService is the lifecycle state of an instance that runs (EC2 Auto Scaling user guide,
-// instance lifecycle).
+// InService is the lifecycle state of a running instance (EC2 Auto Scaling user guide, instance lifecycle).
 const InService = "InService"
 
 // Member is an instance of a group.
@@ -62,20 +60,20 @@ type Member struct {
 // WarmPool is a group's warm pool.
 type WarmPool struct {
 	State string // Stopped, Running, Hibernated
-	Size  int    // instances in it
+	Size  int    // number of instances in it
 	Min   int
 }
 
 // ScheduledAction is a scheduled action of a group.
 type ScheduledAction struct {
 	Group, Name string
-	// Start is the next run, as Auto Scaling computes it. With a recurrence it is the next
-	// one; without, the only one. Zero: Auto Scaling gave none.
+	// Start is the next run, as computed by Auto Scaling. Without a recurrence it is the only run. It is zero if Auto
+	// Scaling returned none.
 	Start      time.Time
-	End        time.Time // of the recurrence; zero: none
+	End        time.Time // end of the recurrence; zero if it has none
 	Recurrence string    // Unix cron, five fields
 	TimeZone   string    // IANA; empty is UTC
-	// Min, Max and Desired are what it sets; nil leaves the value as it is.
+	// Min, Max and Desired are the values that the action sets. A nil value stays unchanged.
 	Min, Max, Desired *int
 }
 
@@ -86,5 +84,5 @@ type Activity struct {
 	Start       time.Time
 	Description string // Launching a new EC2 instance: i-...
 	Cause       string
-	Message     string // statusMessage: why it failed
+	Message     string // statusMessage: why the activity failed
 }

@@ -1,5 +1,5 @@
-// Package inventory is what AWS knows about one ECS cluster at one time: its container
-// instances, services, tasks, and the Auto Scaling groups that launch its instances.
+// Package inventory models what AWS knows about an ECS cluster at one time: its container instances, services and
+// tasks, and the Auto Scaling groups that launch its instances.
 //
 //	Inventory
 //	  Cluster, Providers
@@ -9,9 +9,8 @@
 //	  Tasks       counts, never the tasks themselves
 //	  Unread      what could not be read, and the IAM action that was missing
 //
-// It holds values only, and imports the standard library only. Package awsapi fills in the
-// values, package internal/fleet/survey reads a cluster, and package
-// internal/fleet/verdict evaluates one.
+// It contains only values, and imports only the standard library. Package awsapi provides the values, package
+// internal/fleet/survey reads a cluster, and package internal/fleet/verdict evaluates it.
 package inventory
 
 import (
@@ -20,10 +19,10 @@ import (
 	"time"
 )
 
-// Inventory is one cluster.
+// Inventory holds the data of one cluster.
 type Inventory struct {
 	Region  string
-	At      time.Time // when reading began
+	At      time.Time // start of the reading
 	Cluster Cluster
 	// Providers are the capacity providers of the cluster.
 	Providers []Provider
@@ -31,16 +30,16 @@ type Inventory struct {
 	Services  []Service  // sorted by name
 	Groups    []Group    // sorted by name
 	Tasks     []TaskCount
-	// Unread is every part that could not be read, each part and action once.
+	// Unread lists the parts that could not be read, once for each part and action.
 	Unread []Unread
-	Notes  []string // what was left out on purpose
-	Calls  int      // requests sent, retries included
+	Notes  []string // parts that were left out on purpose
+	Calls  int      // number of requests, including retries
 }
 
 // Part is a part of an Inventory.
 type Part string
 
-// The parts that are read apart from each other.
+// Parts that are read separately.
 const (
 	PartCluster    Part = "cluster"
 	PartProviders  Part = "capacity providers"
@@ -56,12 +55,12 @@ const (
 // Unread is a part that could not be read, or not completely.
 type Unread struct {
 	Part   Part
-	Action string // the IAM action: ecs:ListTasks; empty for what was left out on purpose
+	Action string // the IAM action, such as ecs:ListTasks; empty for what was left out on purpose
 	Reason string // AWS's error code, or the error's text
 	Denied bool   // a permission is missing
 }
 
-// Missing returns why a part could not be read; ok is false if it was read.
+// Missing returns why a part could not be read. ok is false if it was read.
 func (i *Inventory) Missing(part Part) (why Unread, ok bool) {
 	n := slices.IndexFunc(i.Unread, func(u Unread) bool { return u.Part == part })
 	if n < 0 {
@@ -82,7 +81,7 @@ func (i *Inventory) Group(name string) *Group {
 // Cluster is an ECS cluster (API reference, Cluster).
 type Cluster struct {
 	ARN, Name string
-	Status    string // ACTIVE, PROVISIONING, DEPROVISIONING, FAILED, INACTIVE; empty: unknown
+	Status    string // ACTIVE, PROVISIONING, DEPROVISIONING, FAILED, INACTIVE; empty if unknown
 	Instances int    // registeredContainerInstancesCount
 	Services  int    // activeServicesCount
 	Running   int    // runningTasksCount
@@ -94,22 +93,22 @@ type Cluster struct {
 type Provider struct {
 	Name   string
 	Status string
-	// Group is the name of the Auto Scaling group; empty for FARGATE, FARGATE_SPOT and Managed Instances.
+	// Group is the name of the Auto Scaling group. It is empty for FARGATE, FARGATE_SPOT and Managed Instances.
 	Group string
-	// Managed: ECS Managed Instances, which AWS launches and patches.
+	// Managed is true for ECS Managed Instances, which AWS launches and patches.
 	Managed bool
-	// Scaling: ECS sets the group's desired capacity (managed scaling).
+	// Scaling is true if ECS sets the group's desired capacity (managed scaling).
 	Scaling bool
 	Target  int // targetCapacity in percent, if Scaling
 }
 
-// Kind is what a container instance runs on.
+// Kind is the kind of machine that a container instance runs on.
 type Kind string
 
-// The kinds of container instances. muster evaluates EC2 instances only.
+// Kinds of container instances. muster evaluates only EC2 instances.
 const (
 	EC2      Kind = "ec2"
-	External Kind = "external" // ECS Anywhere, id mi-...
+	External Kind = "external" // ECS Anywhere, with IDs mi-...
 	Managed  Kind = "managed"  // ECS Managed Instances
 )
 
@@ -122,27 +121,27 @@ type Instance struct {
 	Status       string // REGISTERING, REGISTRATION_FAILED, ACTIVE, DRAINING, DEREGISTERING
 	StatusReason string
 	Connected    bool   // agentConnected
-	Health       string // OK, IMPAIRED, INSUFFICIENT_DATA, INITIALIZING; empty: ECS gave none
+	Health       string // OK, IMPAIRED, INSUFFICIENT_DATA, INITIALIZING; empty if ECS returned none
 	Agent        string // version of the ECS agent: 1.105.1
 	Docker       string // version of Docker, as the agent reports it
 	Registered   time.Time
-	Running      int // tasks
+	Running      int // number of tasks
 	Pending      int
-	Provider     string // capacity provider; empty: none
-	// Total is what the instance registered with, Free what no task has reserved.
+	Provider     string // capacity provider; empty if there is none
+	// Total holds what the instance registered with. Free holds what no task has reserved.
 	Total, Free Resources
 	Attributes  []Attribute // sorted by name
 
-	// From EC2; zero if that could not be read.
-	State    string // pending, running, stopping, stopped, shutting-down, terminated; empty: unknown
+	// The following fields come from EC2. They are zero if EC2 could not be read.
+	State    string // pending, running, stopping, stopped, shutting-down, terminated; empty if unknown
 	Launched time.Time
 	Group    string // the Auto Scaling group's name, from the tag aws:autoscaling:groupName
 }
 
-// ShortARN is the last part of the ARN.
+// ShortARN returns the last part of the ARN.
 func (i *Instance) ShortARN() string { return Last(i.ARN) }
 
-// Attribute returns the value of an attribute; ok is false if the instance lacks it.
+// Attribute returns the value of an attribute. ok is false if the instance does not have it.
 func (i *Instance) Attribute(name string) (value string, ok bool) {
 	n, found := slices.BinarySearchFunc(i.Attributes, name, func(a Attribute, name string) int { return strings.Compare(a.Name, name) })
 	if !found {
@@ -151,23 +150,23 @@ func (i *Instance) Attribute(name string) (value string, ok bool) {
 	return i.Attributes[n].Value, true
 }
 
-// Resources are amounts of an instance, in ECS's units.
+// Resources holds amounts of resources in ECS's units.
 type Resources struct {
-	CPU    int // CPU units, 1024 a vCPU
+	CPU    int // CPU units, 1024 per vCPU
 	Memory int // MiB
-	// TCP and UDP are host ports that are in use, sorted: those that the ECS agent reserves
-	// and, in Free, also those of tasks. Every other port is free (API reference,
-	// ContainerInstance, remainingResources).
+	// TCP and UDP are sorted lists of the host ports in use. They contain the ports that the ECS agent reserves. In
+	// Free they also contain the ports of tasks. Every other port is free (API reference, ContainerInstance,
+	// remainingResources).
 	TCP, UDP []uint16
-	GPUs     []string // ids; in Free those that no task has
+	GPUs     []string // IDs; in Free, the ones that no task uses
 }
 
 // Attribute is an attribute of a container instance. Most built-in ones have no value.
 type Attribute struct{ Name, Value string }
 
-// TaskCount is a number of tasks that are alike.
+// TaskCount is a group of tasks with equal properties and their number.
 type TaskCount struct {
-	Group      string // service:NAME, family:NAME, or what RunTask was given
+	Group      string // service:NAME, family:NAME, or the group passed to RunTask
 	Definition string // FAMILY:REVISION
 	Zone       string
 	Instance   string // ARN of the container instance; empty on Fargate
@@ -175,7 +174,7 @@ type TaskCount struct {
 	Tasks      int
 }
 
-// Add counts more tasks of these kinds.
+// Add adds tasks to the counts.
 func Add(to map[TaskCount]int, tasks []TaskCount) {
 	for _, t := range tasks {
 		n := t.Tasks
@@ -184,12 +183,13 @@ func Add(to map[TaskCount]int, tasks []TaskCount) {
 	}
 }
 
-// Last is the part of an ARN after the last slash.
+// Last returns the part of an ARN after the last slash.
 func Last(arn string) string { return arn[strings.LastIndex(arn, "/")+1:] }
 
-// Launch is what EC2 adds to a container instance.
+// Launch holds what EC2 adds to a container instance.
 type Launch struct {
-	ID, State string
-	Launched  time.Time
-	Group     string // from the tag aws:autoscaling:groupName
+	ID, State  string
+	Zone, Type string
+	Launched   time.Time
+	Group      string // from the tag aws:autoscaling:groupName
 }

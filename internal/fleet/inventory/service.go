@@ -18,20 +18,20 @@ type Service struct {
 
 	Strategy    []Strategy
 	Constraints []Constraint
-	// Rebalancing is ENABLED or DISABLED; empty if ECS gave none.
+	// Rebalancing is ENABLED or DISABLED, or empty if ECS returned neither.
 	Rebalancing string
-	MaxPercent  int // maximumPercent; 0: ECS gave none
+	MaxPercent  int // maximumPercent; 0 if ECS returned none
 	MinPercent  int // minimumHealthyPercent
-	// Breaker: the deployment circuit breaker is on. Rollback: it also rolls back.
+	// Breaker is true if the deployment circuit breaker is on. Rollback is true if it also rolls back.
 	Breaker, Rollback bool
 	ClassicLB         bool // a Classic Load Balancer is attached
-	Awsvpc            bool // tasks have network interfaces of their own
+	Awsvpc            bool // tasks have their own network interfaces
 
 	Deployments []Deployment // PRIMARY first
 	Events      []Event      // newest first, at most MaxEvents
 }
 
-// MaxEvents is how many events of a service are kept.
+// MaxEvents is the maximum number of events that are kept for a service.
 const MaxEvents = 10
 
 // Strategy is a placement strategy.

@@ -10,8 +10,7 @@ import (
 	"time"
 )
 
-// compile checks the argument of a subject whose values have an order, and makes the comparison
-// of a value with it.
+// compile parses the argument of a subject whose values have an order, and creates the comparison with it.
 func (c *comparison) compile() error {
 	switch c.subject {
 	case agentVersion:
@@ -85,12 +84,12 @@ func (c *comparison) attribute(i Instance) Answer {
 	case c.op == notIn || c.op == notMatches:
 		return unknown("%s: the instance has no attribute %s, and AWS does not document what %s answers then", c, c.name, c.op)
 	}
-	// "lists the instances with the custom attribute stack unless the attribute value is prod":
-	// the example for != in the developer guide (task-placement-constraints).
+	// Source: "lists the instances with the custom attribute stack unless the attribute value is prod", the example for
+	// != in the developer guide (task-placement-constraints).
 	return Answer{Is: No}
 }
 
-// ordered compares an attribute as a number and as text, because AWS does not document which.
+// ordered compares an attribute both as a number and as text, because AWS does not document which one applies.
 func (c *comparison) ordered(value string) Answer {
 	byText := ordering(c.op, strings.Compare(value, c.args[0]))
 	is, err := strconv.ParseFloat(value, 64)
@@ -124,10 +123,9 @@ func (c constant) match(Instance) Answer { return Answer(c) }
 
 const undocumented = "and AWS does not document what %s answers then; write not(task:group ...)"
 
-// groups evaluates an operator for the groups of all tasks of an instance. A positive operator
-// holds for an instance that hosts one such task ("instances that are hosting tasks in the
-// service:production group"). What a negative one means for an instance with several groups, or
-// without tasks, is not documented.
+// groups evaluates an operator for the groups of all tasks on an instance. A positive operator is true for an instance
+// with one such task ("instances that are hosting tasks in the service:production group"). The meaning of a negative
+// one, for an instance with several groups or without tasks, is not documented.
 func (c *comparison) groups(groups []string) Answer {
 	switch c.op {
 	case exists:
@@ -177,7 +175,7 @@ func ordering(op operator, order int) bool {
 	}
 }
 
-// version parses 1.14.5, also with v before it. Trailing zeros count for nothing.
+// version parses a version such as 1.14.5 or v1.14.5. Trailing zeros do not matter.
 func version(text string) ([]int, bool) {
 	var parts []int
 	for part := range strings.SplitSeq(strings.TrimPrefix(text, "v"), ".") {
@@ -193,8 +191,7 @@ func version(text string) ([]int, bool) {
 	return parts, true
 }
 
-// date parses the formats that the developer guide lists for registeredAt. A time without a zone
-// is in UTC.
+// date parses the formats that the developer guide lists for registeredAt. A time without a zone is UTC.
 func date(text string) (time.Time, bool) {
 	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", time.DateOnly} {
 		if at, err := time.Parse(layout, text); err == nil {
@@ -204,8 +201,8 @@ func date(text string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// pattern is a regular expression. ECS takes Java's syntax, and Go's is a part of it: what only
-// Java knows is unknown.
+// pattern is a regular expression. ECS uses Java's syntax, of which Go's is a subset. The result of a pattern that only
+// Java supports is unknown.
 type pattern struct {
 	text        string
 	whole, part *regexp.Regexp

@@ -7,14 +7,13 @@ import (
 	"strings"
 )
 
-// Bounds of what is parsed. ECS takes expressions of up to 2,000 characters
-// (API reference, PlacementConstraint).
+// Limits of the parser. ECS accepts expressions of up to 2,000 characters (API reference, PlacementConstraint).
 const (
 	maxLength = 2000
 	maxDepth  = 100
 )
 
-// operator is an operator in its short form.
+// operator is the short form of an operator.
 type operator string
 
 const (
@@ -32,7 +31,7 @@ const (
 	notMatches   operator = "!~"
 )
 
-// spellings are the operators as they can be written, longer ones before their beginnings.
+// spellings lists the spellings of the operators. A longer spelling comes before its own prefixes.
 var spellings = []struct {
 	text string
 	op   operator
@@ -50,8 +49,8 @@ var (
 	every   = []operator{equals, notEquals, greater, greaterEqual, less, lessEqual, exists, notExists, in, notIn, matches, notMatches}
 )
 
-// The subjects, each with the operators that the developer guide lists for it. For attribute and
-// task:group it lists none, so every operator is taken.
+// The subjects, each with the operators that the developer guide lists for it. It lists none for attribute and
+// task:group, so every operator is accepted.
 const (
 	agentConnected = "agentConnected"
 	agentVersion   = "agentVersion"
@@ -67,7 +66,7 @@ var subjects = map[string][]operator{
 	registeredAt: ordered, runningTasks: ordered, taskGroup: every,
 }
 
-// Error is an expression that muster cannot parse. It says nothing about what ECS makes of it.
+// Error means that muster cannot parse an expression. ECS may still accept it.
 type Error struct {
 	Text string // the whole expression
 	At   int    // offset in bytes
@@ -78,12 +77,12 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("cannot parse the expression %q at character %d: %s", e.Text, e.At+1, e.Why)
 }
 
-// Parse parses an expression. Its error is an *Error.
+// Parse parses an expression. Its errors have the type *Error.
 func Parse(text string) (*Expr, error) {
 	p := &parser{text: text}
 	root, err := p.expression(0)
 	if err == nil && p.skip() < len(text) {
-		err = fmt.Errorf("unexpected %q", p.rest(20))
+		err = fmt.Errorf("unexpected %q", p.rest())
 	}
 	if len(text) > maxLength {
 		p.at, err = maxLength, fmt.Errorf("it is longer than %d characters", maxLength)
@@ -100,7 +99,7 @@ type parser struct {
 	dynamic bool
 }
 
-// skip passes over white space, and returns the position.
+// skip skips white space and returns the position.
 func (p *parser) skip() int {
 	for p.at < len(p.text) && isSpace(p.text[p.at]) {
 		p.at++
@@ -110,9 +109,9 @@ func (p *parser) skip() int {
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
-func (p *parser) rest(most int) string { return p.text[p.at:min(len(p.text), p.at+most)] }
+func (p *parser) rest() string { return p.text[p.at:min(len(p.text), p.at+20)] }
 
-// take passes over a symbol, if it is next.
+// take consumes a symbol if it comes next.
 func (p *parser) take(symbol string) bool {
 	p.skip()
 	if strings.HasPrefix(p.text[p.at:], symbol) {
@@ -122,7 +121,7 @@ func (p *parser) take(symbol string) bool {
 	return false
 }
 
-// word passes over a keyword, if it is next and no longer word begins with it.
+// word consumes a keyword if it comes next and is not part of a longer word.
 func (p *parser) word(keyword string) bool {
 	p.skip()
 	after := p.at + len(keyword)
@@ -181,11 +180,11 @@ func (p *parser) comparison() (node, error) {
 	subject := p.plain()
 	switch name, is := strings.CutPrefix(subject, attribute+":"); {
 	case is && name == "":
-		return nil, errors.New("expected the name of an attribute after attribute:")
+		return nil, errors.New("expected the name of an attribute after \"attribute:\"")
 	case is:
 		c.subject, c.name = attribute, name
 	case subject == "":
-		return nil, fmt.Errorf("expected a subject, such as attribute:ecs.instance-type, not %q", p.rest(20))
+		return nil, fmt.Errorf("expected a subject, such as attribute:ecs.instance-type, not %q", p.rest())
 	default:
 		c.subject = subject
 	}
@@ -195,7 +194,7 @@ func (p *parser) comparison() (node, error) {
 		return nil, fmt.Errorf("%q is not a subject that AWS documents", subject)
 	}
 	if c.op = p.operator(); c.op == "" {
-		return nil, fmt.Errorf("expected an operator, such as ==, not %q", p.rest(20))
+		return nil, fmt.Errorf("expected an operator, such as ==, not %q", p.rest())
 	}
 	if !slices.Contains(allowed, c.op) {
 		return nil, fmt.Errorf("AWS documents no operator %s for %s", c.op, c.subject)
@@ -215,7 +214,7 @@ func (p *parser) operator() operator {
 	return ""
 }
 
-// plain reads a subject, or an argument without quotes.
+// plain parses a subject, or an argument without quotes.
 func (p *parser) plain() string {
 	begin := p.skip()
 	for p.at < len(p.text) && !endsWord(p.text[p.at]) {
@@ -247,7 +246,7 @@ func (p *parser) arguments(c *comparison) (err error) {
 	return err
 }
 
-// value reads a literal, with or without quotes.
+// value parses a literal, with or without quotes.
 func (p *parser) value() (string, error) {
 	p.skip()
 	if p.at < len(p.text) && (p.text[p.at] == '\'' || p.text[p.at] == '"') {
@@ -262,12 +261,12 @@ func (p *parser) value() (string, error) {
 	if text := p.plain(); text != "" {
 		return text, nil
 	}
-	return "", fmt.Errorf("expected an argument, not %q", p.rest(20))
+	return "", fmt.Errorf("expected an argument, not %q", p.rest())
 }
 
 func (p *parser) list() ([]string, error) {
 	if !p.take("[") {
-		return nil, fmt.Errorf("expected a list such as [a, b], not %q", p.rest(20))
+		return nil, fmt.Errorf("expected a list such as [a, b], not %q", p.rest())
 	}
 	var all []string
 	for {
@@ -281,13 +280,13 @@ func (p *parser) list() ([]string, error) {
 		case p.take("]"):
 			return all, nil
 		default:
-			return nil, fmt.Errorf("expected , or ] in the list, not %q", p.rest(20))
+			return nil, fmt.Errorf("expected , or ] in the list, not %q", p.rest())
 		}
 	}
 }
 
-// regular reads a regular expression: quoted, or up to white space, a closing parenthesis that
-// it did not open, or the next && or ||, outside of its own parentheses and brackets.
+// regular parses a regular expression, with or without quotes. Without quotes it ends at white space, at an unmatched
+// closing parenthesis, or at && or || outside its own parentheses and brackets.
 func (p *parser) regular() (string, error) {
 	begin := p.skip()
 	if p.at < len(p.text) && (p.text[p.at] == '\'' || p.text[p.at] == '"') {
@@ -309,7 +308,7 @@ func (p *parser) regular() (string, error) {
 		}
 	}
 	if p.at == begin {
-		return "", fmt.Errorf("expected a regular expression, not %q", p.rest(20))
+		return "", fmt.Errorf("expected a regular expression, not %q", p.rest())
 	}
 	return p.text[begin:p.at], nil
 }

@@ -1,13 +1,12 @@
-// Package query parses and evaluates expressions of the ECS cluster query language, which
-// placement constraints of type memberOf are written in.
+// Package query parses and evaluates expressions of the ECS cluster query language. Placement constraints of type
+// memberOf use it.
 //
 //	e, err := query.Parse("attribute:ecs.instance-type =~ m7.* and not(task:group == service:db)")
 //	a := e.Match(query.Instance{Attributes: ..., Groups: ...}) // a.Is: Yes, No or Unknown
 //
-// The language: "Create expressions to define container instances for Amazon ECS tasks" in the
-// ECS developer guide (cluster-query-language). Where that page leaves open what an expression
-// means, and the meanings differ for an instance, the answer is Unknown and says why. It is
-// never No.
+// The ECS developer guide describes the language in "Create expressions to define container instances for Amazon ECS
+// tasks" (cluster-query-language). If that page does not define the meaning of an expression, and the possible meanings
+// differ for an instance, the result is Unknown with the reason. It is never No.
 package query
 
 import (
@@ -19,7 +18,7 @@ import (
 // Truth is the result for one instance.
 type Truth int
 
-// The results. The zero Truth makes no claim either way.
+// Results. The zero Truth makes no claim either way.
 const (
 	Unknown Truth = iota
 	No
@@ -29,10 +28,10 @@ const (
 // String implements fmt.Stringer.
 func (t Truth) String() string { return [...]string{"unknown", "no", "yes"}[t] }
 
-// Answer is a result, and the reason of an Unknown.
+// Answer is a result. If it is Unknown, it includes the reason.
 type Answer struct {
 	Is  Truth
-	Why string // of Unknown; else empty
+	Why string // reason of an Unknown, otherwise empty
 }
 
 func unknown(format string, args ...any) Answer { return Answer{Unknown, fmt.Sprintf(format, args...)} }
@@ -44,16 +43,16 @@ func answer(is bool) Answer {
 	return Answer{Is: No}
 }
 
-// Instance is what an expression can ask about a container instance.
+// Instance holds the properties of a container instance that an expression can use.
 type Instance struct {
-	EC2InstanceID  string // empty: unknown
+	EC2InstanceID  string // empty if unknown
 	AgentConnected bool
-	AgentVersion   string    // such as 1.105.1; empty: unknown
-	RegisteredAt   time.Time // zero: unknown
+	AgentVersion   string    // such as 1.105.1; empty if unknown
+	RegisteredAt   time.Time // zero if unknown
 	RunningTasks   int
 	Attributes     map[string]string // by name; a value can be empty
 	Groups         []string          // the groups of its tasks, such as service:web
-	// TasksUnknown means that RunningTasks and Groups are not known, and why.
+	// TasksUnknown is the reason why RunningTasks and Groups are unknown. It is empty if they are known.
 	TasksUnknown string
 }
 
@@ -61,7 +60,7 @@ type Instance struct {
 type Expr struct {
 	text string
 	root node
-	// dynamic: the result can change when a task is placed.
+	// dynamic is true if the result can change when a task is placed.
 	dynamic bool
 }
 
@@ -90,14 +89,14 @@ func (n negation) match(i Instance) Answer {
 	return a
 }
 
-// chain is operands joined by "and" and "or" on one level: and[k] joins operands k and k+1.
+// chain holds operands that "and" and "or" join on one level: and[k] joins operands k and k+1.
 type chain struct {
 	operands []node
 	and      []bool
 }
 
-// match evaluates a chain of both operators in two ways, because the developer guide defines no
-// precedence between them: "and" first, and from left to right.
+// match evaluates a chain with both operators in two ways: with precedence of "and", and from left to right. The
+// developer guide defines no precedence between them.
 func (c chain) match(i Instance) Answer {
 	answers := make([]Answer, len(c.operands))
 	for k, o := range c.operands {
@@ -138,7 +137,8 @@ func (c chain) andFirst(answers []Answer) Answer {
 	return out
 }
 
-// join is "and" or "or" of three-valued logic: one side can decide although the other is unknown.
+// join returns the "and" or "or" of three-valued logic: one operand can determine the result although the other is
+// unknown.
 func join(and bool, a, b Answer) Answer {
 	decides := Yes
 	if and {
@@ -159,9 +159,9 @@ type comparison struct {
 	subject string // agentVersion, attribute, ...
 	name    string // of an attribute
 	op      operator
-	args    []string // one; none of exists; the list of in
+	args    []string // one argument; none for exists, and the list for in
 	order   func(value string) (int, error)
-	matcher *pattern // of matches
+	matcher *pattern // for matches
 }
 
 func (c *comparison) String() string {

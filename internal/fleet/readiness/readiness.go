@@ -1,9 +1,9 @@
-// Package readiness says what a cluster still lacks until it is back, and waits for it:
+// Package readiness determines what a cluster still lacks until it is ready, and waits for it:
 //
 //	expectations  "workers=3"   the group (or service) workers has 3 that work
 //	Missing       group workers: 1 of 3 instances in service; i-1 has not registered
 //
-// It asks nobody itself; package internal/fleet/survey reads, and verdict evaluates.
+// It makes no calls. Package internal/fleet/survey reads the cluster, and package verdict evaluates it.
 package readiness
 
 import (
@@ -20,14 +20,14 @@ import (
 	"muster/internal/fleet/verdict"
 )
 
-// Expectation is a number of instances of a group, or of running tasks of a service.
+// Expectation is an expected number of instances of a group, or of running tasks of a service.
 type Expectation struct {
-	Kind  string // "group" or "service"; empty: whichever has the name
+	Kind  string // "group" or "service"; empty means whichever has the name
 	Name  string
 	Count int
 }
 
-// Parse reads NAME=N, group:NAME=N or service:NAME=N.
+// Parse parses NAME=N, group:NAME=N or service:NAME=N.
 func Parse(text string) (Expectation, error) {
 	name, number, ok := cutLast(text, "=")
 	n, err := strconv.Atoi(number)
@@ -51,9 +51,8 @@ func cutLast(text, sep string) (before, after string, ok bool) {
 	return text[:i], text[i+len(sep):], true
 }
 
-// Missing is what the cluster lacks, most basic first; empty: it is back. closed are
-// sentences about closed ports. Without expectations every group must have its desired
-// capacity, and none may sleep.
+// Missing returns what the cluster lacks, the most basic part first, or nil if it is ready. closed contains sentences
+// about closed ports. Without expectations, every group must have its desired capacity, and none may sleep.
 func Missing(inv *inventory.Inventory, v *verdict.Verdict, expected []Expectation, closed []string) (out []string) {
 	for _, u := range inv.Unread {
 		if u.Action != "" && needed(u.Part) {
@@ -90,7 +89,7 @@ func needed(part inventory.Part) bool {
 	return slices.Contains([]inventory.Part{inventory.PartInstances, inventory.PartServices, inventory.PartGroups}, part)
 }
 
-// Denied returns the first permission without which waiting is of no use.
+// Denied returns the first missing permission without which waiting cannot succeed.
 func Denied(inv *inventory.Inventory) (inventory.Unread, bool) {
 	for _, u := range inv.Unread {
 		if u.Denied && needed(u.Part) {
@@ -100,8 +99,8 @@ func Denied(inv *inventory.Inventory) (inventory.Unread, bool) {
 	return inventory.Unread{}, false
 }
 
-// Unknown is an error for an expectation about a name that the cluster does not have: a
-// mistyped name would be waited for in vain.
+// Unknown returns an error for an expectation with a name that the cluster does not have. Waiting for a mistyped name
+// would never end.
 func Unknown(inv *inventory.Inventory, expected []Expectation) error {
 	var known []string
 	for _, g := range inv.Groups {
@@ -156,7 +155,7 @@ func groups(v *verdict.Verdict) (out []string) {
 	return out
 }
 
-// services that are steady run what they should, and deploy nothing.
+// services returns a sentence for each service that lacks running tasks, or whose deployment is in progress or failed.
 func services(inv *inventory.Inventory) (out []string) {
 	for _, s := range inv.Services {
 		switch {
@@ -172,15 +171,19 @@ func services(inv *inventory.Inventory) (out []string) {
 	return out
 }
 
-// Interval is the time between two looks that took so many calls: two calls a second on
-// average, and not more often than every 10 s.
+// Interval returns the time between two readings with this many calls. It allows two calls a second on average, and is
+// at least 10 s.
 func Interval(calls int) time.Duration {
 	return max(10*time.Second, time.Duration(calls)*time.Second/2)
 }
 
-// Wait looks until nothing is missing, until the patience is over, or until an error. It
-// returns what the last look missed.
-func Wait(ctx context.Context, patience time.Duration, look func(context.Context) (missing []string, next time.Duration, err error)) ([]string, error) {
+// Wait calls look until nothing is missing, patience is over, or look returns an error. It returns what was missing
+// last.
+func Wait(
+	ctx context.Context,
+	patience time.Duration,
+	look func(context.Context) (missing []string, next time.Duration, err error),
+) ([]string, error) {
 	until := time.Now().Add(patience)
 	for {
 		missing, next, err := look(ctx)

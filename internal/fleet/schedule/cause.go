@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// Who changed the desired capacity of a group.
+// Who is the originator of a change of a group's desired capacity.
 type Who string
 
-// The kinds of cause that Auto Scaling writes (EC2 Auto Scaling user guide, "Verify a scaling
-// activity"; AWS re:Post knowledge center, auto-scaling-scale-down).
+// Originators that Auto Scaling names (EC2 Auto Scaling user guide, "Verify a scaling activity"; AWS re:Post knowledge
+// center, auto-scaling-scale-down).
 const (
 	ByScheduledAction Who = "scheduled action"
 	ByRequest         Who = "request"        // UpdateAutoScalingGroup or SetDesiredCapacity
@@ -29,7 +29,7 @@ type Change struct {
 }
 
 var (
-	// Each sentence begins with its time; a policy's name can have any character.
+	// Each sentence begins with its time. The name of a policy can contain any character.
 	sentenceStart = regexp.MustCompile(`At (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ) `)
 	desired       = regexp.MustCompile(`changing the desired capacity from (\d{1,6}) to (\d{1,6})`)
 	policy        = regexp.MustCompile(`^a monitor alarm .* triggered policy (.+?) changing the desired capacity`)
@@ -37,8 +37,7 @@ var (
 	request       = regexp.MustCompile(`^a user request `)
 )
 
-// ParseCause returns the changes of the desired capacity in the cause of a scaling activity,
-// in their order.
+// ParseCause returns the changes of the desired capacity in the cause of a scaling activity, in order.
 func ParseCause(cause string) []Change {
 	var out []Change
 	starts := sentenceStart.FindAllStringSubmatchIndex(cause, -1)
@@ -54,7 +53,7 @@ func ParseCause(cause string) []Change {
 			continue
 		}
 		c := Change{At: when.UTC(), By: ByOther, Text: trimmed(cause[at[0]:end])}
-		c.From, _ = strconv.Atoi(sizes[1]) // up to six digits
+		c.From, _ = strconv.Atoi(sizes[1]) // up to six digits, so it cannot fail
 		c.To, _ = strconv.Atoi(sizes[2])
 		switch name := policy.FindStringSubmatch(body); {
 		case name != nil:

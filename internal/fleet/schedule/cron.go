@@ -1,10 +1,10 @@
-// Package schedule reads what changes the size of an Auto Scaling group: the recurrence of a
-// scheduled action, and the sentences in the cause of a scaling activity.
+// Package schedule parses the sources of changes of an Auto Scaling group's size: the recurrence of a scheduled action,
+// and the sentences in the cause of a scaling activity.
 //
 //	ParseCron("0 6 * * 1-5")        -> next runs
 //	ParseCause("At 2026-... a scheduled action update of ... from 3 to 0.")  -> {who, 3, 0}
 //
-// It knows no group and no clock; package internal/fleet/verdict puts the parts together.
+// It uses no group data and no clock. Package internal/fleet/verdict combines the parts.
 package schedule
 
 import (
@@ -14,17 +14,17 @@ import (
 	"time"
 )
 
-// Cron is a recurrence in Unix cron format, as Auto Scaling takes it: minute, hour, day of
-// the month, month, day of the week (API reference, PutScheduledUpdateGroupAction).
+// Cron is a recurrence in Auto Scaling's Unix cron format: minute, hour, day of the month, month, day of the week (API
+// reference, PutScheduledUpdateGroupAction).
 type Cron struct {
-	minute, hour, day, month, weekday uint64 // bits
+	minute, hour, day, month, weekday uint64 // bit sets
 	anyDay, anyWeekday                bool   // the field begins with *
 }
 
 type field struct {
 	name      string
 	low, high int
-	names     []string // of low, low+1, ...
+	names     []string // names of low, low+1, ...
 }
 
 var fields = []field{
@@ -35,7 +35,7 @@ var fields = []field{
 	{"day of the week", 0, 7, []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}},
 }
 
-// ParseCron reads five fields of numbers, names, lists, ranges and steps (crontab(5)).
+// ParseCron parses five fields of numbers, names, lists, ranges and steps (crontab(5)).
 func ParseCron(text string) (Cron, error) {
 	parts := strings.Fields(text)
 	if len(parts) != len(fields) {
@@ -48,7 +48,7 @@ func ParseCron(text string) (Cron, error) {
 			return Cron{}, fmt.Errorf("recurrence %q: %w", text, err)
 		}
 	}
-	bits[4] |= bits[4] >> 7 & 1 // 7 is Sunday too
+	bits[4] |= bits[4] >> 7 & 1 // 7 also means Sunday
 	return Cron{bits[0], bits[1], bits[2], bits[3], bits[4], parts[2][0] == '*', parts[4][0] == '*'}, nil
 }
 
@@ -67,7 +67,7 @@ func (f field) parse(text string) (bits uint64, err error) {
 		}
 		for n := low; n <= high; n += step {
 			bits |= 1 << n
-			if step > f.high { // cannot overflow
+			if step > f.high { // so that the sum cannot overflow
 				break
 			}
 		}
@@ -90,7 +90,7 @@ func (f field) span(text string, stepped bool) (low, high int, err error) {
 			return 0, 0, err
 		}
 	case stepped:
-		high = f.high // 5/15 is 5-59/15
+		high = f.high // 5/15 means 5-59/15
 	}
 	if low > high {
 		return 0, 0, fmt.Errorf("%s: %q is not a range", f.name, text)
@@ -111,13 +111,12 @@ func (f field) number(text string) (int, error) {
 	return n, nil
 }
 
-// horizon bounds the search: a 29 February that is a given weekday comes within 28 years,
-// but for a century without a leap year.
+// horizon limits the search, in days. A 29 February on a given weekday occurs within 28 years, except around a century
+// without a leap year.
 const horizon = 41 * 366
 
-// Next returns the first run after a time, in the zone. It is the zero time if there is none,
-// such as for 30 February. A local time that a change of the clock skips runs when the clock
-// has moved.
+// Next returns the first run after a time, in this time zone. It returns the zero time if there is none, as for 30
+// February. If a clock change skips the local time of a run, the run happens right after the change.
 func (c Cron) Next(after time.Time, zone *time.Location) time.Time {
 	local := after.In(zone)
 	year, month, day := local.Date()
@@ -144,7 +143,7 @@ func (c Cron) Next(after time.Time, zone *time.Location) time.Time {
 	return time.Time{}
 }
 
-// onDay: where both days are restricted, one of them is enough (crontab(5)).
+// onDay reports whether the date matches. If both day fields are restricted, one match is enough (crontab(5)).
 func (c Cron) onDay(date time.Time) bool {
 	if c.month>>int(date.Month())&1 == 0 {
 		return false

@@ -10,15 +10,15 @@ import (
 	"muster/internal/fleet/inventory"
 )
 
-// Budget is how many calls reading a cluster may take.
+// Budget returns the maximum number of calls for reading a cluster.
 func Budget(instances, services, tasks int) int {
 	return 12 + 3*ceil(instances, 100) + ceil(services, 10) + 2*ceil(tasks, 100)
 }
 
 func ceil(n, per int) int { return (n + per - 1) / per }
 
-// scheduleCalls is what scheduled actions and scaling activities may take together: what the
-// other calls leave of the budget, retries not counted.
+// scheduleCalls returns how many calls scheduled actions and scaling activities may take together. It is the rest of
+// the budget, without retries.
 func (r *reader) scheduleCalls() int {
 	instances, services, tasks := len(r.inv.Instances), len(r.inv.Services), r.seen.Tasks
 	used := 1 + ceil(len(r.inv.Providers), 10) + 2 // cluster, providers, groups
@@ -30,7 +30,7 @@ func (r *reader) scheduleCalls() int {
 	return min(max(Budget(instances, services, tasks)-used, 2), 6)
 }
 
-// groups reads the Auto Scaling groups of the cluster, and what changes their size.
+// groups reads the Auto Scaling groups of the cluster, and the sources of changes of their size.
 func (r *reader) groups(ctx context.Context) {
 	names := r.groupNames()
 	found, err := r.api.GroupsNamed(ctx, names)
@@ -61,7 +61,7 @@ func (r *reader) groups(ctx context.Context) {
 	r.report()
 }
 
-// groupNames are the groups that the capacity providers, the instances and the options name.
+// groupNames returns the groups that the capacity providers, the instances and the options name.
 func (r *reader) groupNames() []string {
 	names := slices.Clone(r.o.Groups)
 	for _, p := range r.inv.Providers {
@@ -75,7 +75,7 @@ func (r *reader) groupNames() []string {
 	return slices.Compact(names)
 }
 
-// absent notes the groups that somebody names and Auto Scaling does not know.
+// absent records the named groups that Auto Scaling does not know.
 func (r *reader) absent(names []string) {
 	if _, missing := r.inv.Missing(inventory.PartGroups); missing {
 		return
@@ -87,9 +87,9 @@ func (r *reader) absent(names []string) {
 	}
 }
 
-// schedules reads scheduled actions and activities within scheduleCalls. For few groups these
-// are all; for more, the scheduled actions come from the region's list, and the activities are
-// those of the groups that lack instances.
+// schedules reads scheduled actions and activities within scheduleCalls. For a few groups it reads all of them. For
+// more groups, it reads the scheduled actions from the region's list, and the activities only of groups that lack
+// instances.
 func (r *reader) schedules(ctx context.Context) {
 	groups := r.inv.Groups
 	left := r.scheduleCalls()
@@ -108,7 +108,10 @@ func (r *reader) schedules(ctx context.Context) {
 	}
 	slices.SortStableFunc(short, func(a, b int) int { return lacking(&groups[b]) - lacking(&groups[a]) })
 	if len(short) > left {
-		r.inv.Notes = append(r.inv.Notes, fmt.Sprintf("scaling activities were read for %d of %d groups, to keep the number of calls low", left, len(short)))
+		r.inv.Notes = append(
+			r.inv.Notes,
+			fmt.Sprintf("scaling activities were read for %d of %d groups, to keep the number of calls low", left, len(short)),
+		)
 		short = short[:left]
 	}
 	for _, n := range short {
@@ -122,7 +125,7 @@ func (r *reader) schedules(ctx context.Context) {
 	}
 }
 
-// lacking is larger the more a group's activities matter.
+// lacking returns a priority: the larger it is, the more a group's activities matter.
 func lacking(g *inventory.Group) int {
 	switch {
 	case g.InService() < g.Desired:

@@ -1,5 +1,4 @@
-// Package survey reads an ECS cluster into an inventory, with a number of calls that is
-// bounded and shared politely:
+// Package survey reads an ECS cluster into an inventory. The number of calls is limited:
 //
 //	12 + 3 per 100 instances + 1 per 10 services + 2 per 100 tasks
 //
@@ -13,13 +12,13 @@
 //	scheduled actions, and    up to 6 together: each group's own for three groups; for more, the
 //	scaling activities        region's list, and the activities of the groups short of instances
 //
-// A cluster with more than 700 services and hardly an instance takes up to 3 more: ECS lists
-// services 100 a call.
+// A cluster with more than 700 services and almost no instances takes up to 3 more calls, because ECS lists 100
+// services per call.
 //
-// What may not be read becomes an inventory.Unread with its IAM action: unknown, never "no".
-// Only tasks' counts are kept, so that the memory follows the instances and services.
+// A part without permission becomes an inventory.Unread with its IAM action. It is unknown, never "no". Tasks are kept
+// only as counts, so that memory usage depends on the instances and services.
 //
-// It evaluates nothing; package internal/fleet/verdict does.
+// The package evaluates nothing. Package internal/fleet/verdict does.
 package survey
 
 import (
@@ -39,14 +38,14 @@ import (
 	"muster/internal/fleet/inventory"
 )
 
-// Clusters reads a cluster, its capacity providers, and the names of others.
+// Clusters reads a cluster, its capacity providers, and the names of other clusters.
 type Clusters interface {
 	DescribeCluster(ctx context.Context, cluster string) (inventory.Cluster, error)
 	DescribeProviders(ctx context.Context, cluster string) ([]inventory.Provider, error)
 	ClusterNames(ctx context.Context) ([]string, error)
 }
 
-// Instances reads container instances, and what EC2 adds.
+// Instances reads container instances, and the data that EC2 adds.
 type Instances interface {
 	ContainerInstanceARNs(ctx context.Context, cluster, filter string) iter.Seq2[[]string, error]
 	DescribeInstances(ctx context.Context, cluster string, arns []string) ([]inventory.Instance, error)
@@ -71,20 +70,20 @@ type Groups interface {
 	GroupsTagged(ctx context.Context, key, value string) ([]inventory.Group, error)
 }
 
-// Schedules reads what changes the size of a group.
+// Schedules reads scheduled actions and scaling activities.
 type Schedules interface {
 	ScheduledActions(ctx context.Context, group string, upTo int) ([]inventory.ScheduledAction, bool, error)
 	Activities(ctx context.Context, group string) ([]inventory.Activity, error)
 }
 
-// Meter tells where the calls go and how many were sent.
+// Meter reports the region of the calls and how many requests were sent.
 type Meter interface {
 	Region() string
 	Calls() int
 }
 
-// API is what Read asks: an *awsapi.Client, best a Polite one. Its lists come back with what
-// was read before an error.
+// API is the AWS API that Read uses. *awsapi.Client implements it, preferably a Polite one. After an error, its lists
+// contain the items that were read before it.
 type API interface {
 	Clusters
 	Instances
@@ -95,24 +94,24 @@ type API interface {
 	Meter
 }
 
-// Options choose what is read.
+// Options selects what is read.
 type Options struct {
 	Cluster string // name or ARN
-	// Groups are names of Auto Scaling groups that belong to the cluster, besides those that
-	// its capacity providers, its instances and the tag muster:cluster name.
+	// Groups names Auto Scaling groups of the cluster, in addition to those that its capacity providers, its instances
+	// and the tag muster:cluster name.
 	Groups  []string
-	NoTasks bool // leave the tasks out: 2 calls per 100
-	// Progress is called as reading goes on, from one goroutine at a time; nil: not at all.
+	NoTasks bool // skip the tasks, which saves 2 calls per 100
+	// Progress, if not nil, is called during the reading, by one goroutine at a time.
 	Progress func(Progress)
 }
 
-// Progress is how far reading went.
+// Progress holds how much was read so far.
 type Progress struct {
 	Calls                      int
 	Instances, Services, Tasks int // read so far
 }
 
-// workers is how many calls of a kind are under way at once. The pace is the client's.
+// workers is the number of concurrent calls of one kind. The client limits the rate.
 const workers = 4
 
 // reader collects one inventory.
@@ -120,16 +119,16 @@ type reader struct {
 	api API
 	o   Options
 
-	before int // calls
+	before int // number of calls before the reading
 
-	mu    sync.Mutex // guards what follows
+	mu    sync.Mutex // guards the following fields
 	inv   *inventory.Inventory
 	tasks map[inventory.TaskCount]int
 	seen  Progress
 }
 
-// Read reads a cluster. The error says that nothing is known: there is no such cluster
-// (awsapi.ErrNoSuchCluster, with near names), or no call was answered.
+// Read reads a cluster. An error means that nothing is known: the cluster does not exist (awsapi.ErrNoSuchCluster, with
+// similar names), or every call failed.
 func Read(ctx context.Context, api API, o Options) (*inventory.Inventory, error) {
 	r := &reader{api: api, o: o, before: api.Calls(), tasks: map[inventory.TaskCount]int{},
 		inv: &inventory.Inventory{Region: api.Region(), At: time.Now().UTC()}}
@@ -149,7 +148,7 @@ func Read(ctx context.Context, api API, o Options) (*inventory.Inventory, error)
 	return r.inv, r.nothing()
 }
 
-// nothing is an error if not one part was read for want of permissions or credentials.
+// nothing returns an error if no part could be read, because permissions or credentials are missing.
 func (r *reader) nothing() error {
 	for _, part := range []inventory.Part{inventory.PartCluster, inventory.PartInstances, inventory.PartServices} {
 		if _, missing := r.inv.Missing(part); !missing {
@@ -159,7 +158,7 @@ func (r *reader) nothing() error {
 	return &NothingError{Unread: r.inv.Unread}
 }
 
-// NothingError says that no part of the cluster could be read.
+// NothingError means that no part of the cluster could be read.
 type NothingError struct{ Unread []inventory.Unread }
 
 func (e *NothingError) Error() string {
@@ -191,7 +190,7 @@ func (r *reader) cluster(ctx context.Context) error {
 	return nil
 }
 
-// fatal reports whether every other call would fail alike.
+// fatal reports whether every other call would fail with the same error.
 func fatal(err error) bool {
 	switch awsapi.KindOf(err) {
 	case awsapi.NoIdentity, awsapi.Unreachable, awsapi.ClockSkew, awsapi.Exhausted:
@@ -200,18 +199,18 @@ func fatal(err error) bool {
 	return errors.Is(err, context.Canceled)
 }
 
-// UnknownClusterError says that the region has no such cluster.
+// UnknownClusterError means that the region has no such cluster.
 type UnknownClusterError struct {
 	Cluster, Region string
-	Names           []string // of the region's clusters, up to 300
-	Unlisted        error    // why there are no names, or not all
+	Names           []string // names of the region's clusters, up to 300
+	Unlisted        error    // why the names are missing or incomplete
 }
 
 func (e *UnknownClusterError) Error() string {
 	return fmt.Sprintf("no cluster %s in %s", e.Cluster, e.Region)
 }
 
-// Unwrap makes it an awsapi.ErrNoSuchCluster.
+// Unwrap returns awsapi.ErrNoSuchCluster.
 func (e *UnknownClusterError) Unwrap() error { return awsapi.ErrNoSuchCluster }
 
 func (r *reader) providers(ctx context.Context) {
@@ -221,14 +220,14 @@ func (r *reader) providers(ctx context.Context) {
 	all, err := r.api.DescribeProviders(ctx, r.o.Cluster)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	// moto, and older AWS regions, do not limit the answer to the cluster.
+	// moto and older AWS regions do not limit the response to the cluster.
 	r.inv.Providers = slices.DeleteFunc(all, func(p inventory.Provider) bool {
 		return len(r.inv.Cluster.Providers) > 0 && !slices.Contains(r.inv.Cluster.Providers, p.Name)
 	})
 	r.missed(inventory.PartProviders, err)
 }
 
-// each reads a listing page by page, and describes it in batches, several at once.
+// each reads a list page by page, and describes the items in batches, several at the same time.
 func each[T any](ctx context.Context, r *reader, part inventory.Part, list iter.Seq2[[]string, error], size int,
 	describe func(context.Context, []string) ([]T, error), keep func([]T)) {
 	var all errgroup.Group
@@ -250,13 +249,13 @@ func each[T any](ctx context.Context, r *reader, part inventory.Part, list iter.
 			})
 		}
 		if _, missing := r.missing(part); missing {
-			break // the other batches would fail alike
+			break // the other batches would fail with the same error
 		}
 	}
 	_ = all.Wait()
 }
 
-// A call describes so many; see awsapi.
+// Maximum number of items per call. See package awsapi.
 const (
 	instancesPerCall = 100
 	servicesPerCall  = awsapi.MaxServices
@@ -289,6 +288,7 @@ func (r *reader) instances(ctx context.Context) {
 		i := &r.inv.Instances[n]
 		if l, ok := byID[i.ID]; ok {
 			i.State, i.Launched, i.Group = l.State, l.Launched, l.Group
+			i.Zone, i.Type = cmp.Or(i.Zone, l.Zone), cmp.Or(i.Type, l.Type)
 		}
 	}
 }
@@ -323,14 +323,14 @@ func (r *reader) countTasks(ctx context.Context) {
 		})
 }
 
-// unread is missed with the lock.
+// unread calls missed with the lock held.
 func (r *reader) unread(part inventory.Part, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.missed(part, err)
 }
 
-// missed records why a part is unknown, once for each action.
+// missed records why a part is unknown, once per action.
 func (r *reader) missed(part inventory.Part, err error) {
 	if err == nil {
 		return
@@ -358,7 +358,7 @@ func (r *reader) report() {
 	}
 }
 
-// finish sorts everything, so that two readings of the same cluster are alike.
+// finish sorts everything, so that two readings of the same cluster are equal.
 func (r *reader) finish() {
 	inv := r.inv
 	managed := map[string]bool{}

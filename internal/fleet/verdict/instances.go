@@ -10,10 +10,10 @@ import (
 	"muster/internal/fleet/inventory"
 )
 
-// settling is how long a new instance may take until it has registered.
+// settling is how long a new instance may take to register.
 const settling = 10 * time.Minute
 
-// allInstances evaluates the container instances, and the instances that did not become any.
+// allInstances evaluates the container instances, and the instances that have not registered.
 func (e *evaluation) allInstances() {
 	byProblem := map[string][]*inventory.Instance{}
 	for n := range e.inv.Instances {
@@ -35,8 +35,8 @@ func (e *evaluation) allInstances() {
 	e.unregistered()
 }
 
-// instance returns what is wrong with one, and the id of the problem that it belongs to.
-// Instances that are not EC2's are shown and not evaluated: muster does not run there.
+// instance returns what is wrong with an instance, and the ID of the problem. Instances outside EC2 are listed but not
+// evaluated, because muster does not run on them.
 func (e *evaluation) instance(i *inventory.Instance) (id string, status Status, wrong string) {
 	_, noEC2 := e.inv.Missing(inventory.PartEC2)
 	switch {
@@ -114,12 +114,19 @@ func (e *evaluation) impaired(bad []*inventory.Instance) {
 
 func (e *evaluation) refused(bad []*inventory.Instance) {
 	for _, i := range bad {
-		e.add(Problem{ID: "registration-failed", Status: Fail, Summary: "the registration of " + i.ID + " failed", Why: []string{i.StatusReason},
-			Fix: fix.Do("Fix the cause, then replace the instance.")})
+		e.add(
+			Problem{
+				ID:      "registration-failed",
+				Status:  Fail,
+				Summary: "the registration of " + i.ID + " failed",
+				Why:     []string{i.StatusReason},
+				Fix:     fix.Do("Fix the cause, then replace the instance."),
+			},
+		)
 	}
 }
 
-// unregistered finds instances of a group that are in service and not in the cluster.
+// unregistered finds instances of a group that are in service but not in the cluster.
 func (e *evaluation) unregistered() {
 	if _, missing := e.inv.Missing(inventory.PartInstances); missing {
 		return
@@ -138,21 +145,28 @@ func (e *evaluation) unregistered() {
 	}
 	if len(starting) > 0 {
 		e.add(Problem{ID: "instance-starting", Status: Info,
-			Summary: fmt.Sprintf("%s less than 10 minutes ago and %s not registered yet", plural(len(starting), "instance was launched", "instances were launched"), isAre(len(starting))),
-			Why:     []string{some(starting)}})
+			Summary: fmt.Sprintf(
+				"%s less than 10 minutes ago and %s not registered yet",
+				plural(len(starting), "instance was launched", "instances were launched"),
+				isAre(len(starting)),
+			),
+			Why: []string{some(starting)}})
 	}
 	if len(late) == 0 {
 		return
 	}
 	id, _, _ := strings.Cut(late[0], " ")
 	e.add(Problem{ID: "instance-unregistered", Status: Fail,
-		Summary: fmt.Sprintf("%s in service in an Auto Scaling group and not registered in the cluster", plural(len(late), "instance is", "instances are")),
-		Why:     []string{some(late)},
+		Summary: fmt.Sprintf(
+			"%s in service in an Auto Scaling group and not registered in the cluster",
+			plural(len(late), "instance is", "instances are"),
+		),
+		Why: []string{some(late)},
 		Fix: fix.Do("Find the cause on the instance:", "aws ssm start-session --target "+id+e.region(),
 			"sudo muster debug")})
 }
 
-// launchOf is when a group launched an instance; zero: not known.
+// launchOf returns when a group launched an instance, or the zero time if unknown.
 func launchOf(g *inventory.Group, id string) time.Time {
 	for _, a := range g.Activities {
 		if strings.HasPrefix(a.Description, "Launching a new EC2 instance") && strings.Contains(a.Description, id) {

@@ -9,8 +9,8 @@ import (
 	"muster/internal/fleet/inventory"
 )
 
-// stuck is how long a deployment may take until it counts as stuck. ECS's own circuit breaker
-// counts failed tasks instead; without failures a rollout is not limited in time.
+// stuck is the age from which a deployment counts as stuck. ECS's own circuit breaker counts failed tasks instead. A
+// rollout without failures has no time limit.
 const stuck = time.Hour
 
 func (e *evaluation) services() {
@@ -35,8 +35,14 @@ func (e *evaluation) services() {
 		e.v.Services = append(e.v.Services, s)
 	}
 	if len(asleep) > 0 && !e.v.Asleep {
-		e.add(Problem{ID: "service-asleep", Status: Info, Summary: fmt.Sprintf("%s for groups that sleep", plural(len(asleep), "service waits", "services wait")),
-			Why: []string{some(asleep)}})
+		e.add(
+			Problem{
+				ID:      "service-asleep",
+				Status:  Info,
+				Summary: fmt.Sprintf("%s for groups that sleep", plural(len(asleep), "service waits", "services wait")),
+				Why:     []string{some(asleep)},
+			},
+		)
 	}
 }
 
@@ -76,7 +82,7 @@ func (e *evaluation) deployment(s *Service) {
 	e.add(p)
 }
 
-// look is how to find out more about a service.
+// look returns the fix that shows more about a service.
 func (e *evaluation) look(s *Service) fix.Fix {
 	if s.Event != nil && strings.Contains(s.Event.Message, "unable to place a task") {
 		return fix.Do("See what is missing on each instance:", "muster fit --service "+s.Name+" "+e.flags())
@@ -85,7 +91,7 @@ func (e *evaluation) look(s *Service) fix.Fix {
 		"aws ecs describe-tasks "+e.flags()+" --query 'tasks[].[taskArn,stoppedReason,containers[].reason]' --tasks TASK")
 }
 
-// count compares the running with the desired tasks.
+// count compares the number of running tasks with the desired number.
 func (e *evaluation) count(s *Service) {
 	if s.Running >= s.Desired || s.Status == Fail {
 		return
@@ -98,22 +104,22 @@ func (e *evaluation) count(s *Service) {
 	} else if s.Pending > 0 {
 		p.Why = []string{plural(s.Pending, "task is", "tasks are") + " pending"}
 	}
-	if s.Wrong == "deploying" && p.Status == Warn {
-		return // a rolling update may go below its desired count
+	if s.Wrong == "deploying" && p.Status == Warn && s.Running > 0 && s.Running*100 >= s.Desired*s.MinPercent {
+		return // a rolling update may temporarily run minimumHealthyPercent of the desired tasks
 	}
 	p.Fix = e.look(s)
 	worse(&s.Status, &s.Wrong, p.Status, fmt.Sprintf("%d of %d running", s.Running, s.Desired))
 	e.add(p)
 }
 
-// The messages of service events, by what they mean (ECS developer guide, "Amazon ECS service
-// event messages"). Others, such as "has started 1 tasks", are progress.
+// Messages of service events by meaning (ECS developer guide, "Amazon ECS service event messages"). Other messages,
+// such as "has started 1 tasks", report progress.
 var (
 	steadyEvents  = []string{"has reached a steady state", "deployment completed", "is AZ balanced"}
 	problemEvents = []string{"unable to", "unhealthy", "failed", "throttled", "error"}
 )
 
-// matters is the latest event that tells of a problem; nil if a steady state came after it.
+// matters returns the latest event about a problem. It returns nil if a steady state followed.
 func matters(events []inventory.Event) *inventory.Event {
 	for n := range events {
 		switch {

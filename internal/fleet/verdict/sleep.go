@@ -12,25 +12,25 @@ import (
 	"muster/internal/fleet/schedule"
 )
 
-// Sleep is why and until when a group has no instances: its desired capacity is 0.
+// Sleep describes why and until when a group has no instances. Its desired capacity is 0.
 type Sleep struct {
-	Since time.Time // zero: unknown
-	By    string    // who set the desired capacity to 0; empty: unknown
-	Cause string    // the evidence: Auto Scaling's sentence, or why there is none
-	Wake  *Run      // the next scheduled action that raises the capacity; nil: none is known
+	Since time.Time // zero if unknown
+	By    string    // who set the desired capacity to 0; empty if unknown
+	Cause string    // the evidence: Auto Scaling's sentence, or why it is missing
+	Wake  *Run      // the next scheduled action that raises the capacity; nil if none is known
 	// NoWake is why there is no Wake, or why it may not happen.
 	NoWake string
-	Left   int // instances that still run or are being terminated
+	Left   int // number of instances that are still running or being terminated
 }
 
 // Run is the next run of a scheduled action.
 type Run struct {
 	Action    string
-	At        time.Time // zero: it never runs again, or could not be computed
+	At        time.Time // zero if it never runs again, or if that could not be computed
 	Sets      string    // "desired 3, min 0"
-	Capacity  int       // the desired capacity afterwards, at least
-	Unchanged bool      // it does not say what the capacity becomes
-	Problem   string    // why At is not known, or why it does not run
+	Capacity  int       // minimum desired capacity afterwards
+	Unchanged bool      // the action sets no desired capacity
+	Problem   string    // why At is unknown, or why the action does not run
 }
 
 // runs returns the next runs of a group's scheduled actions, soonest first.
@@ -55,8 +55,8 @@ func runs(g *inventory.Group, now time.Time) []Run {
 	return out
 }
 
-// next is the next run of an action. Auto Scaling returns it as the start time; where that
-// has passed since, the recurrence says more.
+// next returns the next run of an action. Auto Scaling returns it as the start time. If that has passed since, it is
+// computed from the recurrence.
 func next(a inventory.ScheduledAction, now time.Time) (at time.Time, problem string) {
 	if a.Start.After(now) {
 		return a.Start, ""
@@ -82,8 +82,8 @@ func next(a inventory.ScheduledAction, now time.Time) (at time.Time, problem str
 	return at, ""
 }
 
-// after is the desired capacity of the group once the action has run: at least the minimum,
-// at most the maximum (EC2 Auto Scaling user guide, "Scheduled scaling").
+// after returns the desired capacity of the group after the action, limited by the minimum and the maximum (EC2 Auto
+// Scaling user guide, "Scheduled scaling").
 func after(g *inventory.Group, a inventory.ScheduledAction) (capacity int, unchanged bool) {
 	low, high, want := g.Min, g.Max, g.Desired
 	if a.Min != nil {
@@ -112,7 +112,7 @@ func sets(a inventory.ScheduledAction) string {
 	return strings.Join(parts, ", ")
 }
 
-// sleepOf returns why a group has no capacity; nil if it has some.
+// sleepOf returns why a group has no capacity, or nil if it has some.
 func (e *evaluation) sleepOf(g *inventory.Group, runs []Run) *Sleep {
 	if g.Desired > 0 {
 		return nil
@@ -164,8 +164,8 @@ func (e *evaluation) since(g *inventory.Group, s *Sleep) {
 	}
 }
 
-// actionAt names the scheduled action that ran at a time, if its recurrence fits: Auto
-// Scaling's sentence does not name it.
+// actionAt returns the scheduled action whose recurrence includes this time, because Auto Scaling's sentence does not
+// name the action.
 func (e *evaluation) actionAt(g *inventory.Group, at time.Time) string {
 	const late = 2 * time.Minute
 	var fits []string
@@ -224,26 +224,41 @@ func (e *evaluation) groups() {
 	}
 }
 
-// lacking finds a group with fewer instances in service than it should have.
+// lacking reports a group with fewer instances in service than desired.
 func (e *evaluation) lacking(g *Group) {
 	in := g.InService()
 	if in >= g.Desired {
 		return
 	}
-	p := Problem{ID: "group-short", Status: Warn, Summary: fmt.Sprintf("group %s has %d of %s in service", g.Name, in, plural(g.Desired, "instance", "instances"))}
+	p := Problem{
+		ID:      "group-short",
+		Status:  Warn,
+		Summary: fmt.Sprintf("group %s has %d of %s in service", g.Name, in, plural(g.Desired, "instance", "instances")),
+	}
 	p.Fix = fix.Do("See what the group does:", "aws autoscaling describe-scaling-activities --auto-scaling-group-name "+g.Name+e.region())
-	// A failure is the reason only if nothing succeeded since.
+	// A failure is the reason only if no activity has succeeded since.
 	if len(g.Activities) > 0 && g.Activities[0].Status == "Failed" {
 		p.Status = Fail
-		p.Why = []string{stamp(g.Activities[0].Start) + " " + g.Activities[0].Description, cmp.Or(g.Activities[0].Message, g.Activities[0].Cause)}
+		p.Why = []string{
+			stamp(g.Activities[0].Start) + " " + g.Activities[0].Description,
+			cmp.Or(g.Activities[0].Message, g.Activities[0].Cause),
+		}
 	}
 	worse(&g.Status, &g.Wrong, p.Status, fmt.Sprintf("%d of %d in service", in, g.Desired))
 	e.add(p)
 }
 
-// harmful are the processes without which a group does not do what it is for (EC2 Auto
-// Scaling user guide, "Suspend and resume processes").
-var harmful = []string{"Launch", "Terminate", "HealthCheck", "ReplaceUnhealthy", "ScheduledActions", "AlarmNotification", "AddToLoadBalancer"}
+// harmful lists the processes without which a group does not work as expected (EC2 Auto Scaling user guide, "Suspend
+// and resume processes").
+var harmful = []string{
+	"Launch",
+	"Terminate",
+	"HealthCheck",
+	"ReplaceUnhealthy",
+	"ScheduledActions",
+	"AlarmNotification",
+	"AddToLoadBalancer",
+}
 
 func (e *evaluation) suspended(g *Group) {
 	var bad []string
@@ -262,7 +277,7 @@ func (e *evaluation) suspended(g *Group) {
 			" --scaling-processes "+strings.Join(bad, " ")+e.region())})
 }
 
-// sleepProblems finds a group that a scheduled action put to sleep, and none wakes.
+// sleepProblems reports a group that a scheduled action has scaled to 0 and that no action scales up again.
 func (e *evaluation) sleepProblems(g *Group) {
 	s := g.Sleep
 	if s == nil {
@@ -274,13 +289,18 @@ func (e *evaluation) sleepProblems(g *Group) {
 		return
 	}
 	worse(&g.Status, &g.Wrong, Warn, "asleep, nothing wakes it")
-	e.add(Problem{ID: "group-no-wake", Status: Warn, Summary: fmt.Sprintf("group %s sleeps, and nothing that is scheduled wakes it", g.Name),
-		Why: []string{s.Cause, s.NoWake},
-		Fix: fix.Do("Wake it by hand:", fmt.Sprintf("aws autoscaling set-desired-capacity --auto-scaling-group-name %s --desired-capacity %d%s",
-			g.Name, max(1, g.Min), e.region()))})
+	e.add(
+		Problem{ID: "group-no-wake", Status: Warn, Summary: fmt.Sprintf("group %s sleeps, and nothing that is scheduled wakes it", g.Name),
+			Why: []string{s.Cause, s.NoWake},
+			Fix: fix.Do(
+				"Wake it by hand:",
+				fmt.Sprintf("aws autoscaling set-desired-capacity --auto-scaling-group-name %s --desired-capacity %d%s",
+					g.Name, max(1, g.Min), e.region()),
+			)},
+	)
 }
 
-// asleep finds out which services cannot run because their groups sleep.
+// asleep finds the services that cannot run because their groups have no instances.
 func (e *evaluation) asleep() {
 	e.sleeping = map[string]bool{}
 	all := len(e.v.Groups) > 0
@@ -290,7 +310,10 @@ func (e *evaluation) asleep() {
 			e.sleeping[g.Provider] = true
 		}
 	}
-	left := slices.ContainsFunc(e.inv.Instances, func(i inventory.Instance) bool { return i.Status == active && i.Connected && i.Kind == inventory.EC2 })
+	left := slices.ContainsFunc(
+		e.inv.Instances,
+		func(i inventory.Instance) bool { return i.Status == active && i.Connected && i.Kind == inventory.EC2 },
+	)
 	_, unread := e.inv.Missing(inventory.PartInstances)
 	e.v.Asleep = all && !left && !unread
 	e.sleeping[""] = e.v.Asleep
@@ -320,7 +343,7 @@ func (e *evaluation) asleepLine() string {
 	return some(parts)
 }
 
-// Text is "sleeps since 2026-11-26T19:00:00Z, and wakes at 2026-11-30T05:00:00Z".
+// Text returns text such as "sleeps since 2026-11-26T19:00:00Z, and wakes at 2026-11-30T05:00:00Z".
 func (s *Sleep) Text() string {
 	text := "sleeps"
 	if !s.Since.IsZero() {

@@ -11,18 +11,18 @@ import (
 	"muster/internal/fleet/inventory"
 )
 
-// Spread is how the running tasks of a service are spread over Availability Zones.
+// Spread describes how the running tasks of a service are distributed over Availability Zones.
 type Spread struct {
 	Known bool
 	Zones []ZoneCount // sorted by name
-	Skew  int         // the most tasks in a zone, less the fewest
-	// Matters: the skew stays, or comes back, unless somebody acts.
+	Skew  int         // the largest number of tasks in a zone minus the smallest
+	// Matters is true if the skew remains, or returns, until someone changes something.
 	Matters bool
-	Why     string // why it matters or not; empty without a skew
+	Why     string // why the skew matters or not; empty without a skew
 	Fix     fix.Fix
 }
 
-// ZoneCount is a zone with its running tasks and usable instances.
+// ZoneCount holds the running tasks and usable instances of a zone.
 type ZoneCount struct {
 	Zone             string
 	Tasks, Instances int
@@ -30,8 +30,8 @@ type ZoneCount struct {
 
 const zoneAttribute = "ecs.availability-zone"
 
-// spread counts the tasks by zone. The zones are those with usable instances or tasks, and
-// those of the service's groups: a zone without instances is the worst skew.
+// spread counts the tasks by zone. It includes the zones of the service's groups, because a zone without instances is
+// the worst skew.
 func (e *evaluation) spread(s *inventory.Service) Spread {
 	if _, missing := e.inv.Missing(inventory.PartTasks); missing {
 		return Spread{Why: "unknown: the tasks were not read"}
@@ -65,14 +65,14 @@ func (e *evaluation) spread(s *inventory.Service) Spread {
 	}
 	byTasks := func(a, b ZoneCount) int { return a.Tasks - b.Tasks }
 	out.Skew = slices.MaxFunc(out.Zones, byTasks).Tasks - slices.MinFunc(out.Zones, byTasks).Tasks
-	if out.Skew > 1 { // 1 is even: the tasks may be no multiple of the zones
+	if out.Skew > 1 { // a skew of 1 is even, because the number of tasks may not be a multiple of the zones
 		e.reason(s, &out)
 	}
 	return out
 }
 
-// reason finds out whether a skew matters (ECS developer guide, "Balancing an Amazon ECS
-// service across Availability Zones" and "task placement strategies").
+// reason determines whether a skew matters (ECS developer guide, "Balancing an Amazon ECS service across Availability
+// Zones" and "task placement strategies").
 func (e *evaluation) reason(s *inventory.Service, out *Spread) {
 	fewest := slices.MinFunc(out.Zones, func(a, b ZoneCount) int { return cmp.Or(a.Tasks-b.Tasks, a.Instances-b.Instances) })
 	switch {
@@ -85,7 +85,9 @@ func (e *evaluation) reason(s *inventory.Service, out *Spread) {
 	case onEC2(s) && fewest.Instances == 0:
 		out.Matters = true
 		out.Why = fmt.Sprintf("%s has no usable container instance", fewest.Zone)
-		out.Fix = fix.Do("Launch an instance there: check the subnets of the Auto Scaling group, and its last failed activity in muster fleet.")
+		out.Fix = fix.Do(
+			"Launch an instance there: check the subnets of the Auto Scaling group, and its last failed activity in muster fleet.",
+		)
 	case s.Rebalancing == "ENABLED":
 		e.rebalanced(s, out, fewest)
 	default:
@@ -95,7 +97,7 @@ func (e *evaluation) reason(s *inventory.Service, out *Spread) {
 	}
 }
 
-// rebalanced: ECS moves tasks by itself, unless it finds no room.
+// rebalanced sets the reason for a service that ECS rebalances: ECS moves tasks itself, unless it finds no space.
 func (e *evaluation) rebalanced(s *inventory.Service, out *Spread, fewest ZoneCount) {
 	out.Why = "Availability Zone rebalancing is on: ECS moves tasks by itself"
 	event := matters(s.Events)
@@ -104,11 +106,16 @@ func (e *evaluation) rebalanced(s *inventory.Service, out *Spread, fewest ZoneCo
 	}
 	out.Matters = true
 	cpu, memory := e.room(fewest.Zone)
-	out.Why = fmt.Sprintf("Availability Zone rebalancing is on, and ECS finds no room; the emptiest instances of %s have %d CPU units and %d MiB free", fewest.Zone, cpu, memory)
+	out.Why = fmt.Sprintf(
+		"Availability Zone rebalancing is on, and ECS finds no room; the emptiest instances of %s have %d CPU units and %d MiB free",
+		fewest.Zone,
+		cpu,
+		memory,
+	)
 	out.Fix = fix.Do("See what is missing on each instance:", "muster fit --service "+s.Name+" "+e.flags())
 }
 
-// room is the most that one usable instance of a zone has free, of each resource.
+// room returns the largest free amount of each resource on a usable instance of a zone.
 func (e *evaluation) room(zone string) (cpu, memory int) {
 	for _, i := range e.inv.Instances {
 		if i.Zone == zone && i.Status == active && i.Connected {
@@ -118,13 +125,19 @@ func (e *evaluation) room(zone string) (cpu, memory int) {
 	return cpu, memory
 }
 
-// rebalance is how to make the tasks even. Rebalancing needs a maximum above 100 percent and
-// no Classic Load Balancer.
+// rebalance returns the fix that distributes the tasks evenly. Rebalancing needs a maximum above 100 percent and no
+// Classic Load Balancer.
 func (e *evaluation) rebalance(s *inventory.Service) fix.Fix {
 	if s.MaxPercent > 0 && s.MaxPercent <= 100 || s.ClassicLB || s.Controller != "ECS" {
-		return fix.Do("Have ECS place the tasks afresh:", "aws ecs update-service "+e.flags()+" --service "+s.Name+" --force-new-deployment")
+		return fix.Do(
+			"Have ECS place the tasks afresh:",
+			"aws ecs update-service "+e.flags()+" --service "+s.Name+" --force-new-deployment",
+		)
 	}
-	return fix.Do("Have ECS keep the zones even:", "aws ecs update-service "+e.flags()+" --service "+s.Name+" --availability-zone-rebalancing ENABLED")
+	return fix.Do(
+		"Have ECS keep the zones even:",
+		"aws ecs update-service "+e.flags()+" --service "+s.Name+" --availability-zone-rebalancing ENABLED",
+	)
 }
 
 func spreadsZones(s *inventory.Service) bool {
@@ -139,7 +152,7 @@ func constrainedToZones(s *inventory.Service) bool {
 	return slices.ContainsFunc(s.Constraints, func(c inventory.Constraint) bool { return strings.Contains(c.Expression, zoneAttribute) })
 }
 
-// skew adds a skew that matters to the problems.
+// skew adds a problem for a skew that matters.
 func (e *evaluation) skew(s *Service) {
 	if !s.Spread.Matters {
 		return
@@ -150,7 +163,7 @@ func (e *evaluation) skew(s *Service) {
 		Why:     []string{s.Spread.Why}, Fix: s.Spread.Fix})
 }
 
-// Text is "a 4, b 1, c 1": zones by their last letter where they share the rest.
+// Text returns text such as "a 4, b 1, c 1", with only the last letter of each zone if the rest is equal.
 func (s Spread) Text() string {
 	var parts []string
 	for _, z := range s.Zones {
@@ -159,8 +172,8 @@ func (s Spread) Text() string {
 	return strings.Join(parts, ", ")
 }
 
-// short is the letter of a zone, or the whole name where the zones are of several regions,
-// such as Local Zones.
+// short returns the letter of a zone. It returns the whole name if the zones are in several regions, such as Local
+// Zones.
 func short(zone string, all []ZoneCount) string {
 	for _, z := range all {
 		if len(z.Zone) != len(zone) || z.Zone[:len(z.Zone)-1] != zone[:len(zone)-1] {

@@ -1,13 +1,13 @@
-// Package verdict evaluates the inventory of a cluster: what is wrong, why, and what fixes
-// it. It asks nobody and knows no output format.
+// Package verdict evaluates the inventory of a cluster: what is wrong, why, and what fixes it. It makes no calls and
+// knows no output format.
 //
 //	Evaluate(inventory, now) -> Verdict
 //	  Line       "Problem: 1 of 12 container instances is not connected to ECS"
 //	  Problems   worst first, each with evidence and a fix
 //	  Instances, Services, Groups   one row each
 //
-// What could not be read is Unknown and names the IAM action. A group that sleeps, and the
-// services that need its instances, are no problem.
+// What could not be read is Unknown and names the IAM action. A group that sleeps is not a problem, and neither are the
+// services that need its instances.
 package verdict
 
 import (
@@ -21,26 +21,26 @@ import (
 	"muster/internal/fleet/inventory"
 )
 
-// Status is how bad something is. The words are those of muster's checks.
+// Status is the severity of something. muster's checks use the same words.
 type Status string
 
-// The statuses, in words that check and debug use too.
+// Statuses. check and debug use the same words.
 const (
 	Pass    Status = "pass"
-	Info    Status = "info" // worth a line, nothing to do
+	Info    Status = "info" // shown in one line; no action is needed
 	Unknown Status = "unknown"
 	Warn    Status = "warn"
 	Fail    Status = "fail"
 )
 
-// rank sorts statuses: a warning comes before what is unknown, as in muster check.
+// rank sorts statuses. As in muster check, a warning is worse than an unknown.
 func rank(s Status) int { return slices.Index([]Status{Pass, Info, Unknown, Warn, Fail}, s) }
 
-// Problem is something that is not as it should be, or not known.
+// Problem is something that is wrong or unknown.
 type Problem struct {
-	ID      string // a stable word, such as instance-disconnected
+	ID      string // stable, such as instance-disconnected
 	Status  Status
-	Summary string   // what
+	Summary string   // what is wrong
 	Why     []string // evidence
 	Fix     fix.Fix
 }
@@ -48,8 +48,8 @@ type Problem struct {
 // Verdict is the evaluation of one cluster.
 type Verdict struct {
 	Status    Status
-	Line      string // the first line that a person reads
-	Asleep    bool   // every group that could run its services sleeps
+	Line      string // the first line of the output
+	Asleep    bool   // every group that could run its services has no instances
 	Problems  []Problem
 	Instances []Instance
 	Services  []Service
@@ -60,7 +60,7 @@ type Verdict struct {
 type Instance struct {
 	*inventory.Instance
 	Status Status
-	Wrong  string // a few words; empty: nothing
+	Wrong  string // a few words; empty if nothing is wrong
 }
 
 // Service is a service with what is wrong with it.
@@ -69,29 +69,29 @@ type Service struct {
 	Status Status
 	Wrong  string
 	Spread Spread
-	Event  *inventory.Event // the latest one that matters; nil: none
+	Event  *inventory.Event // the latest event about a problem; nil if there is none
 }
 
-// Group is an Auto Scaling group with what comes next.
+// Group is an Auto Scaling group with its next changes.
 type Group struct {
 	*inventory.Group
 	Status     Status
 	Wrong      string
-	Sleep      *Sleep              // nil: it does not sleep
-	Runs       []Run               // of its scheduled actions, soonest first
-	LastFailed *inventory.Activity // the latest failed scaling activity; nil: none
+	Sleep      *Sleep              // nil if the group does not sleep
+	Runs       []Run               // runs of its scheduled actions, soonest first
+	LastFailed *inventory.Activity // the latest failed scaling activity; nil if there is none
 }
 
-// evaluation is one Evaluate.
+// evaluation is the state of one Evaluate call.
 type evaluation struct {
 	inv *inventory.Inventory
 	now time.Time
 	v   *Verdict
 
-	zones     map[string]int   // ACTIVE, connected EC2 instances by zone
-	tasks     map[string]zoned // running tasks by group of tasks
-	sleeping  map[string]bool  // capacity providers and "" for the launch type EC2
-	instances map[string]bool  // ids that are registered
+	zones     map[string]int   // number of ACTIVE, connected EC2 instances by zone
+	tasks     map[string]zoned // running tasks by task group
+	sleeping  map[string]bool  // capacity providers, and "" for the launch type EC2
+	instances map[string]bool  // IDs of registered instances
 }
 
 type zoned map[string]int
@@ -134,7 +134,7 @@ func (e *evaluation) index() {
 
 const active = "ACTIVE"
 
-// unread makes what may not be read one problem an action.
+// unread adds one problem for each IAM action that was denied.
 func (e *evaluation) unread() {
 	for _, u := range e.inv.Unread {
 		if u.Action == "" {
@@ -151,7 +151,7 @@ func (e *evaluation) unread() {
 	}
 }
 
-// cluster evaluates the cluster itself, and what a cluster without instances means.
+// cluster evaluates the cluster itself, and the consequences of a cluster without instances.
 func (e *evaluation) cluster() {
 	c := e.inv.Cluster
 	if c.Status != "" && c.Status != active {
@@ -168,8 +168,12 @@ func (e *evaluation) cluster() {
 	}
 	if len(waiting) > 0 {
 		e.add(Problem{ID: "no-instances", Status: Fail,
-			Summary: fmt.Sprintf("cluster %s has no container instance, and %s", c.Name, plural(len(waiting), "service needs one", "services need one")),
-			Why:     []string{"services: " + some(waiting)},
+			Summary: fmt.Sprintf(
+				"cluster %s has no container instance, and %s",
+				c.Name,
+				plural(len(waiting), "service needs one", "services need one"),
+			),
+			Why: []string{"services: " + some(waiting)},
 			Fix: fix.Do("Find out why no instance registers; on an instance that should be in this cluster, run:",
 				"sudo muster debug")})
 	}
@@ -223,14 +227,14 @@ func (e *evaluation) healthyLine() string {
 	return strings.Join(parts, ", ")
 }
 
-// worse keeps the worse status and its words.
+// worse replaces status and wrong if s is worse.
 func worse(status *Status, wrong *string, s Status, text string) {
 	if rank(s) > rank(*status) || *wrong == "" {
 		*status, *wrong = s, text
 	}
 }
 
-// plural is "1 instance", "2 instances".
+// plural returns text such as "1 instance" or "2 instances".
 func plural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
@@ -247,10 +251,10 @@ func some(names []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
 
-// stamp is a time as people and logs write it.
+// stamp formats a time in UTC, RFC 3339.
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// age is rounded to what matters: 3d, 5h, 12m.
+// age formats a duration with one unit: 3d, 5h, 12m.
 func age(d time.Duration) string {
 	switch {
 	case d >= 48*time.Hour:
@@ -261,7 +265,7 @@ func age(d time.Duration) string {
 	return fmt.Sprintf("%dm", max(0, int(d.Minutes())))
 }
 
-// flags are the options that name the cluster and the region in a command to paste.
+// flags returns the options that name the cluster and the region, for a command to paste.
 func (e *evaluation) flags() string {
 	return "--cluster " + e.inv.Cluster.Name + " --region " + e.inv.Region
 }

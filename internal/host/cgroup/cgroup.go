@@ -1,13 +1,13 @@
-// Package cgroup reads how close a container is to its limits, from the files of cgroup v1 and v2. These cost microseconds;
-// docker stats takes a second or two for each container.
+// Package cgroup reads how close a container is to its limits, from the files of cgroup v1 and v2. That takes
+// microseconds, while docker stats takes one or two seconds per container.
 //
 //	                     v2                                                   v1, below each controller
 //	in a task            ecstasks.slice/ecstasks-TASK.slice/docker-ID.scope   ecs/TASK/ID
 //	ECS_ENABLE_TASK_CPU_MEM_LIMIT=false, or not of ECS
 //	                     system.slice/docker-ID.scope, docker/ID              docker/ID, system.slice/docker-ID.scope
 //
-// The paths are those of the ECS agent (agent/api/task/task_linux.go, agent/config/config_unix.go) and of Docker's two cgroup
-// drivers. A container below another parent is not found, and nothing is known of it.
+// The paths are those of the ECS agent (agent/api/task/task_linux.go, agent/config/config_unix.go) and of Docker's two
+// cgroup drivers. A container below another parent is not found, so its values are unknown.
 package cgroup
 
 import (
@@ -22,44 +22,45 @@ import (
 	"muster/internal/file/safefile"
 )
 
-// maxFile bounds what is read of a file, in bytes: memory.stat takes about 1.5 KB.
+// maxFile limits the bytes read from a file. memory.stat has about 1.5 KB.
 const maxFile = 64 << 10
 
-// ErrNotFound means that no cgroup of the container is at the known places.
+// ErrNotFound means that the container has no cgroup at the known paths.
 var ErrNotFound = errors.New("no cgroup of the container")
 
-// Usage is the use of a container, or of its task where that is closer to a limit.
+// Usage is the resource usage of a container, or of its task if that is closer to a limit.
 type Usage struct {
-	// Memory is what the kernel cannot reclaim at once, and Limit the limit, in bytes. Both are 0 without a limit.
+	// Memory is the memory in bytes that the kernel cannot reclaim immediately. Limit is the limit in bytes. Both are 0
+	// without a limit.
 	Memory, Limit uint64
-	// Periods are the periods of the CPU quota so far, and Throttled those in which the container had to wait. Both are 0
-	// without a quota.
+	// Periods is the number of CPU quota periods so far. Throttled is the number of those in which the container had to
+	// wait. Both are 0 without a quota.
 	Periods, Throttled uint64
 }
 
-// MemoryShare is the memory in percent of its limit; false without a limit.
+// MemoryShare returns the memory usage in percent of the limit. It returns false without a limit.
 func (u Usage) MemoryShare() (float64, bool) {
 	return 100 * float64(u.Memory) / float64(max(u.Limit, 1)), u.Limit > 0
 }
 
-// Reader reads the cgroups below a directory. It is not for concurrent use.
+// Reader reads the cgroups below a directory. It is not safe for concurrent use.
 type Reader struct {
 	root  string
 	v2    bool
-	found map[string]dirs // by container id
+	found map[string]dirs // by container ID
 }
 
-// dirs are the cgroups of a container, and of its task, that have a memory and a CPU controller.
+// dirs holds the cgroup directories of a container and of its task, for the memory and the CPU controller.
 type dirs struct{ memory, cpu []string }
 
 // New returns a Reader of the hierarchy at root, usually /sys/fs/cgroup.
 func New(root string) *Reader {
-	_, err := os.Stat(filepath.Join(root, "cgroup.controllers")) // in the root of v2 alone (Documentation/admin-guide/cgroup-v2.rst)
+	_, err := os.Stat(filepath.Join(root, "cgroup.controllers")) // exists only in the root of v2 (Documentation/admin-guide/cgroup-v2.rst)
 	return &Reader{root: root, v2: err == nil, found: map[string]dirs{}}
 }
 
-// Read returns the use of a container, by Docker's id and the id of its task, which may be empty. Without its cgroup the
-// error is ErrNotFound.
+// Read returns the usage of a container. It takes Docker's ID and the task's ID, which may be empty. The error is
+// ErrNotFound if the container has no cgroup.
 func (r *Reader) Read(id, task string) (Usage, error) {
 	if !plain(id) || task != "" && !plain(task) {
 		return Usage{}, fmt.Errorf("%w: %.80q of task %.80q", ErrNotFound, id, task)
@@ -73,14 +74,14 @@ func (r *Reader) Read(id, task string) (Usage, error) {
 	}
 	r.found[id] = at
 	u, err := r.read(at)
-	if errors.Is(err, fs.ErrNotExist) { // it has exited
+	if errors.Is(err, fs.ErrNotExist) { // the container has exited
 		delete(r.found, id)
 		err = fmt.Errorf("%w: %w", ErrNotFound, err)
 	}
 	return u, err
 }
 
-// Keep forgets all containers but these.
+// Keep forgets all containers except these.
 func (r *Reader) Keep(ids map[string]bool) {
 	for id := range r.found {
 		if !ids[id] {
@@ -89,7 +90,7 @@ func (r *Reader) Keep(ids map[string]bool) {
 	}
 }
 
-// plain reports whether an id, which comes from a label, can be part of a path.
+// plain reports whether an ID, which comes from a label, is safe as a part of a path.
 func plain(id string) bool {
 	return id != "" && len(id) <= 128 && strings.Trim(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_") == ""
 }
@@ -102,7 +103,7 @@ func (r *Reader) find(id, task string) dirs {
 	return dirs{r.first("memory", "memory.usage_in_bytes", id, task), r.first("cpu", "cpu.stat", id, task)}
 }
 
-// first returns the container's cgroup below a controller, and that of its task.
+// first returns the container's cgroup for a controller, and its task's.
 func (r *Reader) first(controller, file, id, task string) []string {
 	base := filepath.Join(r.root, controller)
 	scope := "docker-" + id + ".scope"
@@ -132,7 +133,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// read takes the closest to a limit of the container and its task.
+// read returns the usage of the container or its task, whichever is closer to its limit.
 func (r *Reader) read(at dirs) (u Usage, err error) {
 	for i, dir := range at.memory {
 		memory, limit, err := r.memory(dir)
@@ -146,7 +147,7 @@ func (r *Reader) read(at dirs) (u Usage, err error) {
 	for _, dir := range at.cpu {
 		text, err := text(dir, "cpu.stat")
 		if err != nil {
-			continue // the root of v2, or a controller that is off
+			continue // the root of v2, or the controller is off
 		}
 		periods, _ := field(text, "nr_periods")
 		throttled, _ := field(text, "nr_throttled")
@@ -157,8 +158,9 @@ func (r *Reader) read(at dirs) (u Usage, err error) {
 	return u, nil
 }
 
-// memory is the use without the file pages that the kernel drops first, as docker stats computes it (docker/cli
-// cli/command/container/stats_helpers.go, calculateMemUsageUnixNoCache), and the limit; 0: none.
+// memory returns the usage without the file pages that the kernel drops first, as docker stats does (docker/cli
+// cli/command/container/stats_helpers.go, calculateMemUsageUnixNoCache). It also returns the limit, or 0 if there is
+// none.
 func (r *Reader) memory(dir string) (use, limit uint64, err error) {
 	names := [...]string{"memory.usage_in_bytes", "memory.limit_in_bytes", "total_inactive_file"}
 	if r.v2 {
@@ -180,7 +182,8 @@ func (r *Reader) memory(dir string) (use, limit uint64, err error) {
 	return use, limit, nil
 }
 
-// unlimited is where a limit of v1 begins to be none: PAGE_COUNTER_MAX is 2^63 rounded down to a page, and max is v2's word.
+// unlimited is the value from which a v1 limit means "no limit": PAGE_COUNTER_MAX is 2^63 rounded down to a page. v2
+// uses the word max.
 const unlimited = 1 << 60
 
 func bytesIn(dir, name string) (uint64, error) {
@@ -206,7 +209,7 @@ func text(dir, name string) (string, error) {
 	return string(data), err
 }
 
-// field is a number of a file with lines of a name and a number.
+// field returns a number from a file in which each line has a name and a number.
 func field(text, name string) (uint64, bool) {
 	for line := range strings.Lines(text) {
 		if key, value, _ := strings.Cut(strings.TrimSpace(line), " "); key == name {

@@ -46,8 +46,8 @@ var (
 	// ErrUnknown means that this process could not send the request, because it has no free descriptor or memory. The
 	// state of the Engine is unknown.
 	ErrUnknown = ownlimit.ErrExhausted
-	// ErrProxy means that the Proxy between this Client and the Engine is not running, does not respond, or could not
-	// send the request to the Engine. The state of the Engine is unknown.
+	// ErrProxy means that the Proxy between this Client and the Engine does not run, does not respond, or could not
+	// forward the request. The state of the Engine is unknown.
 	ErrProxy = errors.New("the read-only Docker proxy (muster-docker.socket) does not work")
 )
 

@@ -7,10 +7,11 @@ import (
 	"muster/internal/file/safefile"
 )
 
-// maxSettings bounds what is read of daemon.json, in bytes.
+// maxSettings limits the bytes read of daemon.json.
 const maxSettings = 1 << 20
 
-// DataRoot is where Docker keeps images and containers: data-root of its daemon.json, which is at path, or the default.
+// DataRoot returns the directory of Docker's images and containers: data-root in the daemon.json at path, or the
+// default.
 func DataRoot(path string) string {
 	var settings struct {
 		Root string `json:"data-root"`

@@ -23,9 +23,9 @@ type entry struct {
 	task  bool   // the line names a task or one of its containers
 	init  bool   // the line is from ecs-init.log
 	old   bool   // in the format before 1.30, in which a message can continue on further lines
-	// fields are all fields of the line; nil in the format before 1.30.
+	// fields holds all fields of the line. It is nil for the format before 1.30.
 	fields map[string]string
-	tail   string // in that format, the fields after the message, as they are
+	tail   string // for that format: the unparsed text after the message
 }
 
 // parseLine reads all formats of the agent and ecs-init: logfmt and JSON (ECS_LOG_OUTPUT_FORMAT,

@@ -12,10 +12,10 @@ import (
 	"muster/internal/base/lazyregexp"
 )
 
-// TaskEnd is what the agent logged of the end of a task, or of one of its containers.
+// TaskEnd is what the agent logged about the end of a task, or of one of its containers.
 type TaskEnd struct {
-	Task      string // its id, the last part of its ARN
-	Container string // as in the task definition; empty: the task itself
+	Task      string // the task's ID, which is the last part of its ARN
+	Container string // name in the task definition; empty for the task itself
 	Text      string // the reason or the error; empty if only an exit code was logged
 	ExitCode  *int   // nil if none was logged
 	Reported  bool   // the agent reported the end to ECS; otherwise it logged an error that may not have ended the task
@@ -26,12 +26,12 @@ type TaskEnd struct {
 // maxEnds limits the result: a failing service fills the log.
 const maxEnds = 200
 
-// ReadTaskEnds reads in the end of the agent's log how tasks ended since then, the newest first, one entry for each task and
-// container. name is the file name of the log; empty means ecs-agent.log.
+// ReadTaskEnds reads from the end of the agent's log how tasks have ended since the given time. The newest comes first,
+// with one entry for each task and container. name is the file name of the log. An empty name means ecs-agent.log.
 //
-// The agent reports an end to ECS with the line "Sending state change to ECS", which has the reason and the exit code of each
-// container (agent/eventhandler/task_handler_types.go, since 1.71). Errors before it are in lines of their own
-// (agent/engine/task_manager.go); agents before 1.60 have only these.
+// The agent reports an end to ECS with the line "Sending state change to ECS". It contains the reason and the exit code
+// of each container (agent/eventhandler/task_handler_types.go, since 1.71). Earlier errors are in separate lines
+// (agent/engine/task_manager.go). Agents before 1.60 have only those.
 func ReadTaskEnds(dir string, since time.Time, name string) ([]TaskEnd, error) {
 	files, err := logFiles(dir, filepath.Base(cmp.Or(name, "ecs-agent.log")))
 	defer closeAll(files)
@@ -58,7 +58,7 @@ func ReadTaskEnds(dir string, since time.Time, name string) ([]TaskEnd, error) {
 	return ends, err
 }
 
-// taskEnds are the ends that an entry is about.
+// taskEnds returns the ends that an entry reports.
 func (e entry) taskEnds() []TaskEnd {
 	switch {
 	case e.old:
@@ -71,12 +71,12 @@ func (e entry) taskEnds() []TaskEnd {
 		return nil
 	}
 	if strings.Contains(strings.ToLower(e.msg), "pull") && !strings.HasPrefix(text, "Cannot") {
-		text = "CannotPullContainerError: " + text // its name is not in the error's own text
+		text = "CannotPullContainerError: " + text // the error's own text does not contain its name
 	}
 	return []TaskEnd{{Task: task, Container: cmp.Or(e.fields["container"], e.fields["containerName"]), Text: entry{msg: text}.text()}}
 }
 
-// endings begin the messages of errors that end a task, or keep it from starting (agent/engine/task_manager.go,
+// endings are prefixes of error messages that end a task or prevent its start (agent/engine/task_manager.go,
 // agent/engine/docker_task_engine.go).
 var endings = []string{
 	"Failed to pull image", "Error while pulling image", "Failed to find cached image", "Failed to fetch image manifest",
@@ -89,7 +89,7 @@ func endsTask(message string) bool {
 	return slices.ContainsFunc(endings, func(begin string) bool { return strings.HasPrefix(message, begin) })
 }
 
-// reportedEnds reads the fields of agent/api/statechange.go, ToFields.
+// reportedEnds parses the fields of agent/api/statechange.go, ToFields.
 func (e entry) reportedEnds() (ends []TaskEnd) {
 	task := taskID(e.fields["taskArn"])
 	if task == "" {
@@ -115,7 +115,7 @@ func (e entry) reportedEnds() (ends []TaskEnd) {
 	return ends
 }
 
-// containerChange reads agent/api/statechange.go, ContainerStateChange.String:
+// containerChange parses agent/api/statechange.go, ContainerStateChange.String:
 //
 //	containerName=web containerStatus=STOPPED containerExitCode=137 containerReason=OutOfMemoryError: ... containerKnownSentStatus=...
 func containerChange(text string) (TaskEnd, bool) {
@@ -132,7 +132,8 @@ func containerChange(text string) (TaskEnd, bool) {
 		value("containerStatus") == "STOPPED"
 }
 
-// The lines of agents before 1.60 (agent/engine/task_manager.go, agent/eventhandler, of 1.17 to 1.59), such as
+// Patterns for lines of agents before 1.60 (agent/engine/task_manager.go, agent/eventhandler, versions 1.17 to 1.59),
+// such as
 //
 //	Managed task [arn:aws:ecs:...:task/1a]: error creating container [web]; marking its desired status as STOPPED: no such image
 //	arn:aws:ecs:...:task/1a web -> STOPPED, Reason CannotPullContainerError: ..., Known Sent: NONE
@@ -153,7 +154,8 @@ func (e entry) oldTaskEnds() []TaskEnd {
 	return nil
 }
 
-// taskID is the id in a task's ARN, old or new: arn:aws:ecs:REGION:ACCOUNT:task/[CLUSTER/]ID. An id is one too.
+// taskID returns the ID in a task's ARN, in the old or the new format: arn:aws:ecs:REGION:ACCOUNT:task/[CLUSTER/]ID. An
+// ID alone is also accepted.
 func taskID(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
 
 func oneLine(text string) string { return truncate(entry{msg: text}.text()) }

@@ -1,8 +1,10 @@
-// Package ena reads the counters of packets that EC2 dropped because an instance was over one of its network allowances:
-// bandwidth, packets a second, tracked connections, and link-local services (the VPC resolver, the metadata service and the time
-// service). The ENA driver has them as statistics of ethtool (EC2 user guide, "Monitor network performance for ENA settings").
+// Package ena reads the counters of packets that EC2 dropped because the instance exceeded one of its network
+// allowances: bandwidth, packets per second, tracked connections, and link-local services (the VPC resolver, the
+// metadata service and the time service). The ENA driver provides them as ethtool statistics (EC2 user guide, "Monitor
+// network performance for ENA settings").
 //
-// Only the interfaces of the network namespace of this process are read, and so not those that ECS gave to tasks in awsvpc mode.
+// It reads only interfaces in the network namespace of this process, so not those that ECS gave to tasks in awsvpc
+// mode.
 package ena
 
 import (
@@ -13,10 +15,11 @@ import (
 	"strings"
 )
 
-// ErrNone means that no interface here has these counters: it is not an ENA, or its driver is older than 2.2.10.
+// ErrNone means that no interface has these counters: it is not an ENA, or its driver is older than 2.2.10.
 var ErrNone = errors.New("no network interface has the allowance counters of ENA")
 
-// suffix ends the names of the counters: bw_in_allowance_exceeded, bw_out_, pps_, conntrack_ and linklocal_allowance_exceeded.
+// suffix is the end of the counters' names: bw_in_allowance_exceeded, bw_out_, pps_, conntrack_ and
+// linklocal_allowance_exceeded.
 const suffix = "_allowance_exceeded"
 
 const (
@@ -24,8 +27,8 @@ const (
 	maxValues = 4096
 )
 
-// exceeded adds up the allowance counters of an interface, given the names and the values of all its statistics, as the kernel
-// copies them: names of nameLen bytes each, values of 8. It is false if there is none.
+// exceeded adds up the allowance counters of an interface. It takes the names and values of all statistics in the
+// kernel's format: names of nameLen bytes each, and values of 8 bytes. It returns false if there is no such counter.
 func exceeded(names, values []byte) (sum uint64, known bool) {
 	for i := 0; (i+1)*nameLen <= len(names) && (i+1)*8 <= len(values); i++ {
 		name, _, _ := bytes.Cut(names[i*nameLen:(i+1)*nameLen], []byte{0})
@@ -36,8 +39,8 @@ func exceeded(names, values []byte) (sum uint64, known bool) {
 	return sum, known
 }
 
-// Exceeded returns how many packets were dropped or queued over an allowance, since the driver was loaded, over all interfaces
-// here. Without such counters the error is ErrNone.
+// Exceeded returns how many packets were dropped or queued because of an allowance since the driver was loaded, over
+// all interfaces. It returns ErrNone if no interface has such counters.
 func Exceeded() (uint64, error) {
 	names, err := interfaces()
 	if err != nil {
@@ -48,7 +51,7 @@ func Exceeded() (uint64, error) {
 	for _, name := range names {
 		n, known, err := statistics(name)
 		if err != nil {
-			continue // it has none: a bridge, or a veth pair that is gone by now
+			continue // the interface has none: a bridge, or a veth pair that was removed
 		}
 		sum, some = sum+n, some || known
 	}

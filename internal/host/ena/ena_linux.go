@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The requests of SIOCETHTOOL (linux/ethtool.h). They need no privilege (net/ethtool/ioctl.c, dev_ethtool).
+// Requests of SIOCETHTOOL (linux/ethtool.h). They need no privilege (net/ethtool/ioctl.c, dev_ethtool).
 const (
 	getStrings = 0x1b // ETHTOOL_GSTRINGS
 	getStats   = 0x1d // ETHTOOL_GSTATS
@@ -19,7 +19,7 @@ const (
 	statsSet   = 1    // ETH_SS_STATS
 )
 
-// interfaces are those that may be an ENA: the interfaces that Docker makes have no such counters.
+// interfaces returns the interfaces that may be ENAs. Interfaces that Docker created have no such counters.
 func interfaces() ([]string, error) {
 	all, err := net.Interfaces()
 	var names []string
@@ -32,7 +32,7 @@ func interfaces() ([]string, error) {
 	return names, err
 }
 
-// statistics are the sum of the allowance counters of an interface.
+// statistics returns the sum of the allowance counters of an interface.
 func statistics(name string) (sum uint64, known bool, err error) {
 	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -43,7 +43,8 @@ func statistics(name string) (sum uint64, known bool, err error) {
 	if err != nil || n == 0 {
 		return 0, false, err
 	}
-	// struct ethtool_gstrings: cmd, string_set, len, data. struct ethtool_stats: cmd, n_stats, data.
+	// Formats: struct ethtool_gstrings has cmd, string_set, len and data. struct ethtool_stats has cmd, n_stats and
+	// data.
 	names := make([]byte, 12+n*nameLen)
 	binary.NativeEndian.PutUint32(names, getStrings)
 	binary.NativeEndian.PutUint32(names[4:], statsSet)
@@ -61,7 +62,8 @@ func statistics(name string) (sum uint64, known bool, err error) {
 	return sum, known, nil
 }
 
-// count is the number of statistics: struct ethtool_sset_info has cmd, reserved, a mask of sets, and a number for each.
+// count returns the number of statistics. struct ethtool_sset_info has cmd, reserved, a mask of sets, and a number for
+// each set.
 func count(socket int, name string) (int, error) {
 	info := make([]byte, 20)
 	binary.NativeEndian.PutUint32(info, getCounts)
@@ -70,7 +72,7 @@ func count(socket int, name string) (int, error) {
 		return 0, err
 	}
 	if binary.NativeEndian.Uint64(info[8:]) == 0 {
-		return 0, nil // no such set
+		return 0, nil // the interface has no such set
 	}
 	n := binary.NativeEndian.Uint32(info[16:])
 	if n > maxValues {
@@ -92,8 +94,8 @@ func ethtool(socket int, name string, data []byte) error {
 		return unix.EINVAL
 	}
 	copy(r.name[:], name)
-	r.data = unsafe.Pointer(&data[0])
-	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(socket), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(&r)))
+	r.data = unsafe.Pointer(&data[0])                                                                           //nolint:gosec // the kernel writes to it
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(socket), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(&r))) //nolint:gosec // as ioctl(2) needs it
 	runtime.KeepAlive(data)
 	if errno != 0 {
 		return errno

@@ -142,8 +142,8 @@ func (l *inspector) listeners(need reach.Need) Seen {
 	return seen
 }
 
-// Ephemeral is the kernel's range of ports for outgoing connections, from which Docker
-// takes host ports; the zero Range means unknown.
+// Ephemeral returns the kernel's port range for outgoing connections, from which Docker also takes host ports. The zero
+// Range means unknown.
 func Ephemeral() (r reach.Range) {
 	_ = readTable("/proc/sys/net/ipv4/ip_local_port_range", func(in io.Reader) (err error) {
 		r, err = parsePortRange(in)

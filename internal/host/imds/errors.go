@@ -29,8 +29,8 @@ const (
 	Unknown     Kind = "unknown"     // a local limit prevented the request, such as no free descriptor or memory
 )
 
-// Final reports whether a retry is pointless. A new token can resolve a 401; a 404 is a valid answer
-// for a path that not every instance has.
+// Final reports whether a retry cannot help. A new token can resolve a 401. A 404 is a valid response for a path that
+// some instances lack.
 func (k Kind) Final() bool { return k == Disabled || k == NotFound || k == TurnedOff }
 
 // Error is a failure of the metadata service, with its fix.

@@ -215,7 +215,8 @@ func (c *Client) retry(ctx context.Context, attempt func(context.Context) error)
 	return c.retryUnless(ctx, Kind.Final, attempt)
 }
 
-// retryAll is like retry, for a path that every instance has: a 404 means that the service does not have it yet.
+// retryAll is retry for a path that every instance has. It also retries a 404, because the service may not have the
+// path yet.
 func (c *Client) retryAll(ctx context.Context, attempt func(context.Context) error) error {
 	return c.retryUnless(ctx, func(k Kind) bool { return k.Final() && k != NotFound }, attempt)
 }

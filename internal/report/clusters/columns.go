@@ -10,11 +10,11 @@ import (
 	"muster/internal/term"
 )
 
-// column is a column of a table. Empty ones are left out, and where the lines get too long,
-// those with the highest rank.
+// column is a column of a table. A column without values is left out. If the lines are too long, the columns with the
+// highest rank are left out.
 type column struct {
 	head  string
-	rank  int // 0: never left out
+	rank  int // 0 means that the column is never left out
 	right bool
 	cells []string
 }
@@ -31,11 +31,11 @@ func (c column) empty() bool {
 	return !slices.ContainsFunc(c.cells, func(cell string) bool { return cell != "" })
 }
 
-// gap is between two columns.
+// gap is the number of blanks between two columns.
 const gap = 2
 
-// fitting leaves out columns until the lines fit; the last column may wrap. It returns the
-// heads of those that were left out for want of room.
+// fitting leaves out columns until the lines fit. The last column may wrap. It returns the headers of the columns for
+// which there was no space.
 func fitting(all []column, width int) (kept []column, left []string) {
 	kept = slices.DeleteFunc(slices.Clone(all), func(c column) bool { return c.rank > 0 && c.empty() || len(c.cells) == 0 })
 	for width > 0 && total(kept) > width {
@@ -58,7 +58,7 @@ func total(columns []column) (n int) {
 	return n - gap
 }
 
-// printer writes lines, and keeps the first error of many writes.
+// printer writes lines and keeps the first write error.
 type printer struct {
 	term.Style
 	out io.Writer
@@ -71,7 +71,7 @@ func (p *printer) line(text string) {
 	}
 }
 
-// columns writes a table. colors has a color for each row; empty is none.
+// columns writes a table. colors has a color for each row, which may be empty.
 func (p *printer) columns(all []column, colors []string) {
 	for n := range all {
 		for i, cell := range all[n].cells {

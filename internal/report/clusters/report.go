@@ -1,6 +1,5 @@
-// Package clusters shows how ECS clusters are: as tables for a person, as JSON, as a page of
-// HTML, and as JUnit. It evaluates nothing (package internal/fleet/verdict does) and asks
-// nobody.
+// Package clusters writes the state of ECS clusters as tables, as JSON, as an HTML page and as JUnit XML. It evaluates
+// nothing (package internal/fleet/verdict does) and makes no calls.
 package clusters
 
 import (
@@ -17,8 +16,7 @@ import (
 
 const schema = 1
 
-// Document is what `muster fleet` prints. It is what --output json prints; fields are only
-// ever added.
+// Document is the output of `muster fleet`, also with --output json. Fields may be added but never removed or renamed.
 type Document struct {
 	Schema   int       `json:"schema"`
 	At       time.Time `json:"at"`
@@ -27,10 +25,10 @@ type Document struct {
 	Wait     *Wait     `json:"wait,omitempty"` // with --wait
 }
 
-// Wait is how --wait ended.
+// Wait is the result of --wait.
 type Wait struct {
 	Met     bool     `json:"met"`
-	Missing []string `json:"missing"` // at the last look
+	Missing []string `json:"missing"` // what was missing at the last reading
 	Seconds int      `json:"seconds"`
 }
 
@@ -38,7 +36,7 @@ type Wait struct {
 type Cluster struct {
 	Name      string     `json:"cluster"`
 	Status    string     `json:"status"`  // pass, info, unknown, warn, fail
-	Verdict   string     `json:"verdict"` // the first line
+	Verdict   string     `json:"verdict"` // the first line of the output
 	Asleep    bool       `json:"asleep,omitempty"`
 	ExitCode  int        `json:"exitCode"`
 	Problems  []Problem  `json:"problems"`
@@ -50,10 +48,10 @@ type Cluster struct {
 	Notes     []string   `json:"notes,omitempty"`
 	Calls     int        `json:"calls"`
 
-	unread map[inventory.Part]string // why a column is unknown
+	unread map[inventory.Part]string // why a column is unknown, by part
 }
 
-// Problem is what is wrong, why, and the fix.
+// Problem holds what is wrong, why, and the fix.
 type Problem struct {
 	ID      string   `json:"id"`
 	Status  string   `json:"status"`
@@ -62,7 +60,7 @@ type Problem struct {
 	Fix     fix.Fix  `json:"fix,omitzero"`
 }
 
-// Instance is a container instance. What EC2 did not say is left out.
+// Instance is a container instance. Fields that EC2 did not return are left out.
 type Instance struct {
 	ID         string     `json:"id"`
 	Kind       string     `json:"kind"` // ec2, external, managed
@@ -99,7 +97,7 @@ type Service struct {
 	Definition  string         `json:"taskDefinition,omitempty"`
 	Rollout     string         `json:"rollout,omitempty"`
 	Breaker     bool           `json:"circuitBreaker"`
-	Event       *Event         `json:"event,omitempty"` // the latest one that tells of a problem
+	Event       *Event         `json:"event,omitempty"` // the latest event about a problem
 	Verdict     string         `json:"verdict"`
 	Wrong       string         `json:"wrong,omitempty"`
 
@@ -137,13 +135,13 @@ type Run struct {
 	Problem string     `json:"problem,omitempty"`
 }
 
-// Sleep is why a group has no capacity.
+// Sleep is the reason why a group has no capacity.
 type Sleep struct {
 	Since  *time.Time `json:"since,omitempty"`
 	By     string     `json:"by,omitempty"`
 	Cause  string     `json:"cause"`
 	Wakes  *time.Time `json:"wakes,omitempty"`
-	Action string     `json:"action,omitempty"` // that wakes it
+	Action string     `json:"action,omitempty"` // the action that raises the capacity again
 	NoWake string     `json:"noWake,omitempty"`
 	Left   int        `json:"left,omitempty"`
 }
@@ -162,12 +160,12 @@ type Unread struct {
 	Reason string `json:"reason"`
 }
 
-// New puts clusters of one region together.
+// New returns a document with clusters of one region.
 func New(region string, at time.Time, all ...Cluster) Document {
 	return Document{Schema: schema, At: at.UTC().Truncate(time.Second), Region: region, Clusters: append([]Cluster{}, all...)}
 }
 
-// Of is the report on one cluster. The ports are nil unless they were asked for.
+// Of returns the report on one cluster. matrix is nil unless the ports were evaluated.
 func Of(inv *inventory.Inventory, v *verdict.Verdict, matrix *ports.Report) Cluster {
 	c := Cluster{Name: inv.Cluster.Name, Status: string(v.Status), Verdict: v.Line, Asleep: v.Asleep, Notes: inv.Notes, Calls: inv.Calls,
 		Problems: []Problem{}, Instances: []Instance{}, Services: []Service{}, Groups: []Group{}, unread: map[inventory.Part]string{}}
@@ -194,7 +192,7 @@ func Of(inv *inventory.Inventory, v *verdict.Verdict, matrix *ports.Report) Clus
 	return c
 }
 
-// code is the exit code of a status.
+// code returns the exit code of a status.
 func code(s verdict.Status) int {
 	switch s {
 	case verdict.Fail:
@@ -261,8 +259,17 @@ func service(s verdict.Service) Service {
 }
 
 func group(g verdict.Group) Group {
-	out := Group{Name: g.Name, Min: g.Min, Max: g.Max, Desired: g.Desired, InService: g.InService(), Suspended: g.Suspended, Provider: g.Provider,
-		Verdict: string(g.Status), Wrong: g.Wrong}
+	out := Group{
+		Name:      g.Name,
+		Min:       g.Min,
+		Max:       g.Max,
+		Desired:   g.Desired,
+		InService: g.InService(),
+		Suspended: g.Suspended,
+		Provider:  g.Provider,
+		Verdict:   string(g.Status),
+		Wrong:     g.Wrong,
+	}
 	if g.WarmPool != nil {
 		out.WarmPool = &g.WarmPool.Size
 	}
@@ -288,7 +295,7 @@ func known(t time.Time) *time.Time {
 	return &t
 }
 
-// Err is nil if no cluster has a problem, else an error with the exit code of the worst.
+// Err returns nil if no cluster has a problem, otherwise an error with the exit code of the worst one.
 func (d Document) Err() error {
 	worst, name := exitcode.Healthy, ""
 	for _, c := range d.Clusters {

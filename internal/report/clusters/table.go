@@ -14,14 +14,14 @@ import (
 	"muster/internal/term"
 )
 
-// shownInstances is how many instances a table lists; those with a problem come first.
+// shownInstances is the maximum number of instances in a table. Those with a problem come first.
 const shownInstances = 40
 
-// unknownCell stands where a permission is missing; the problem names the action.
+// unknownCell marks a value that could not be read because a permission is missing. The problem names the IAM action.
 const unknownCell = "?"
 
-// Table writes the clusters for a person: the verdict, the problems, then the tables. Times
-// are in UTC and, where a person plans by them, in the zone too.
+// Table writes the clusters as text: the verdict, the problems, then the tables. Times are in UTC. Times that users
+// plan by are also in zone.
 func (d Document) Table(out io.Writer, style term.Style, zone *time.Location) error {
 	p := &printer{Style: style, out: out}
 	for n, c := range d.Clusters {
@@ -35,7 +35,9 @@ func (d Document) Table(out io.Writer, style term.Style, zone *time.Location) er
 	}
 	if d.Wait != nil && d.Wait.Met {
 		p.line("")
-		p.line(fmt.Sprintf("back after %s: everything that was waited for is there", (time.Duration(d.Wait.Seconds) * time.Second).String()))
+		p.line(
+			fmt.Sprintf("back after %s: everything that was waited for is there", (time.Duration(d.Wait.Seconds) * time.Second).String()),
+		)
 	}
 	return p.err
 }
@@ -73,17 +75,18 @@ func (p *printer) cluster(d Document, c Cluster, zone *time.Location) {
 }
 
 func label(status string) string {
-	return map[string]string{string(verdict.Fail): "Problem: ", string(verdict.Warn): "Warning: ", string(verdict.Unknown): "Unknown: "}[status]
+	words := map[verdict.Status]string{verdict.Fail: "Problem: ", verdict.Warn: "Warning: ", verdict.Unknown: "Unknown: "}
+	return words[verdict.Status(status)]
 }
 
-// margin is where the text behind a label begins.
+// margin is the column at which text after a label begins.
 const margin = 11
 
 func (p *printer) labelled(name, text string) {
 	p.line(p.Paint(term.Dim, fmt.Sprintf("%-*s", margin, "  "+name)) + p.Wrap(margin, p.Text(text)))
 }
 
-// details writes evidence and fix. Commands stay on one line, to be pasted.
+// details writes the evidence and the fix. A command stays on one line, so that it can be pasted.
 func (p *printer) details(why []string, f fix.Fix) {
 	name := "why"
 	for _, line := range why {
@@ -145,7 +148,7 @@ func (c Cluster) age(at time.Time, i Instance) string {
 	return ""
 }
 
-// missing writes one line in place of a table that could not be read.
+// missing writes one line instead of a table that could not be read. It returns false if the part was read.
 func (c Cluster) missing(p *printer, head string, part inventory.Part) bool {
 	why, missing := c.unread[part]
 	if missing {
@@ -161,8 +164,14 @@ func (p *printer) services(c Cluster) {
 	}
 	p.line("")
 	columns := []column{
-		{head: "SERVICE"}, {head: "RUNNING", right: true}, {head: "PENDING", rank: 4, right: true}, {head: "TASK DEFINITION", rank: 7}, {head: "ZONES", rank: 1},
-		{head: "SKEW", rank: 2, right: true}, {head: "DEPLOYMENT", rank: 3}, {head: "BREAKER", rank: 6}, {head: "REBALANCING", rank: 5}, {head: "WRONG"},
+		{
+			head: "SERVICE",
+		}, {head: "RUNNING", right: true}, {head: "PENDING", rank: 4, right: true}, {head: "TASK DEFINITION", rank: 7}, {head: "ZONES", rank: 1},
+		{
+			head:  "SKEW",
+			rank:  2,
+			right: true,
+		}, {head: "DEPLOYMENT", rank: 3}, {head: "BREAKER", rank: 6}, {head: "REBALANCING", rank: 5}, {head: "WRONG"},
 	}
 	var paint []string
 	for _, s := range c.Services {
@@ -193,7 +202,10 @@ func (p *printer) groups(c Cluster, zone *time.Location) {
 	p.line("")
 	columns := []column{
 		{head: "GROUP"}, {head: "MIN", rank: 2, right: true}, {head: "DESIRED", right: true}, {head: "MAX", rank: 2, right: true},
-		{head: "IN SERVICE", right: true}, {head: "WARM POOL", rank: 3, right: true}, {head: "CAPACITY PROVIDER", rank: 4}, {head: "SUSPENDED", rank: 1}, {head: "WRONG"},
+		{
+			head:  "IN SERVICE",
+			right: true,
+		}, {head: "WARM POOL", rank: 3, right: true}, {head: "CAPACITY PROVIDER", rank: 4}, {head: "SUSPENDED", rank: 1}, {head: "WRONG"},
 	}
 	var paint []string
 	for _, g := range c.Groups {
@@ -218,10 +230,10 @@ func (p *printer) groups(c Cluster, zone *time.Location) {
 	}
 }
 
-// shownRuns is how many scheduled actions of a group are listed.
+// shownRuns is the maximum number of listed scheduled actions of a group.
 const shownRuns = 4
 
-// schedule writes what a group does next, and what it failed to do.
+// schedule writes the next scheduled actions of a group, and its failed activities.
 func (p *printer) schedule(g Group, zone *time.Location) {
 	if s := g.Sleep; s != nil {
 		text := g.Name + ": "
@@ -275,14 +287,14 @@ func (p *printer) ports(c Cluster) {
 	p.line("PORTS  " + strings.Join(parts, ", ") + "; muster ports --cluster " + c.Name + " has the matrix")
 }
 
-// both is a time in UTC and in the reader's zone.
+// both formats a time in UTC and in the reader's time zone.
 func both(t time.Time, zone *time.Location) string {
 	return utc(t) + " (" + t.In(zone).Format("Mon 15:04 MST") + ")"
 }
 
 func utc(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// age is rounded to what matters: 3d, 5h, 12m.
+// age formats a duration with one unit: 3d, 5h, 12m.
 func age(d time.Duration) string {
 	switch {
 	case d >= 48*time.Hour:
@@ -314,7 +326,7 @@ func onOff(on bool) string {
 	return "off"
 }
 
-// count is "? groups" for a part that could not be read.
+// count returns the number with its noun, or "? groups" for a part that could not be read.
 func (c Cluster) count(part inventory.Part, n int, what string) string {
 	if n == 0 && c.unread[part] != "" {
 		return unknownCell + " " + what + "s"

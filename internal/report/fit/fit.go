@@ -1,4 +1,4 @@
-// Package fit writes the answer of `muster fit`: as a table for a person, and as JSON.
+// Package fit writes the result of `muster fit`, as a table and as JSON.
 package fit
 
 import (
@@ -12,7 +12,7 @@ import (
 	"muster/internal/fleet/query"
 )
 
-// Report is what --output json prints; docs/schema/fit.json describes it.
+// Report is the output of --output json, described in docs/schema/fit.json.
 type Report struct {
 	Schema         int    `json:"schema"`
 	Cluster        string `json:"cluster"`
@@ -24,7 +24,7 @@ type Report struct {
 	Summary   string      `json:"summary"`
 	Count     int         `json:"count"`
 	Copies    int         `json:"copies"`
-	Open      bool        `json:"open,omitempty"` // perhaps more copies fit
+	Open      bool        `json:"open,omitempty"` // more copies may fit
 	Needs     fit.Amounts `json:"needs"`
 	HostPorts []string    `json:"host_ports,omitempty"`
 
@@ -35,19 +35,19 @@ type Report struct {
 	Notes     []string   `json:"notes,omitempty"`
 
 	closest fit.Result
-	lacks   bool // closest is one
+	lacks   bool // true if closest is set
 }
 
-// schema is the version of the JSON. Fields are only ever added.
+// schema is the version of the JSON. Fields may be added but never removed or renamed.
 const schema = 1
 
-// Event is what ECS said last about a task that it could not place.
+// Event is ECS's last event about a task that could not be placed.
 type Event struct {
 	At      time.Time  `json:"at"`
 	Text    string     `json:"text"`
 	Reason  fit.Reason `json:"reason,omitempty"`
-	Closest string     `json:"closest,omitempty"` // as ECS names it
-	// Instance is that one, if it is still in the cluster, and Now what it lacks now.
+	Closest string     `json:"closest,omitempty"` // the name that ECS uses
+	// Instance is that container instance, if it is still in the cluster. Now lists what it lacks now.
 	Instance string        `json:"instance,omitempty"`
 	Now      []fit.Missing `json:"now,omitempty"`
 }
@@ -83,7 +83,7 @@ type Instance struct {
 	Missing    []fit.Missing `json:"missing,omitempty"`
 }
 
-// New makes a report of an answer.
+// New creates the report of an answer.
 func New(a *capacity.Answer) *Report {
 	r := &Report{
 		Schema: schema, Cluster: a.Cluster, Region: a.Region, TaskDefinition: a.Task.Name, Count: a.Count,
@@ -138,7 +138,7 @@ func (r *Report) event(a *capacity.Answer) {
 	}
 }
 
-// summary is the verdict in a sentence.
+// summary returns the verdict as a sentence.
 func (r *Report) summary() string {
 	what := r.TaskDefinition
 	if r.Service != "" {
@@ -161,7 +161,7 @@ func (r *Report) summary() string {
 	return fmt.Sprintf("%s in cluster %s in %s: %s", what, r.Cluster, r.Region, copies)
 }
 
-// Unknown reports whether it could not be determined whether all copies fit.
+// Unknown reports whether it is unknown that all copies fit.
 func (r *Report) Unknown() bool { return r.Verdict == query.Unknown.String() }
 
 // Fits reports whether all copies fit.

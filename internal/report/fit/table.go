@@ -11,10 +11,10 @@ import (
 	"muster/internal/term"
 )
 
-// shown is how many instances the table lists; JSON has all.
+// shown is the maximum number of instances in the table. The JSON contains all of them.
 const shown = 50
 
-// Table writes the report for a person: the verdict, why and what to change, then the instances.
+// Table writes the report as text: the verdict, why and what to change, then the instances.
 func (r *Report) Table(out io.Writer, style term.Style) error {
 	w := &writer{out: out, style: style}
 	w.line(0, "%s", r.Summary)
@@ -32,7 +32,7 @@ func (r *Report) Table(out io.Writer, style term.Style) error {
 	return w.err
 }
 
-// why is what the instance that lacks least is missing.
+// why returns what is missing on the instance that lacks the least.
 func (r *Report) why() []string {
 	i := r.closest.Instance
 	out := []string{fmt.Sprintf("closest is %s in %s:", i.Name(), orDash(i.Zone))}
@@ -74,7 +74,7 @@ func count(n int, one, more string) string {
 	return fmt.Sprintf("%d %s", n, more)
 }
 
-// needs is "a copy reserves 256 CPU units and 512 MiB of memory".
+// needs returns text such as "a copy reserves 256 CPU units and 512 MiB of memory".
 func (r *Report) needs() string {
 	text := fmt.Sprintf("a copy reserves %d CPU units, %d MiB of memory", r.Needs.CPU, r.Needs.Memory)
 	if r.Needs.GPU > 0 {
@@ -97,11 +97,11 @@ func (r *Report) zoneTable() string {
 		_, _ = fmt.Fprintf(w, "%s\t%d\t%s\n", term.OneLine(orDash(z.Name)), z.Instances, copies(z.Copies, z.Open))
 	}
 	_, _ = fmt.Fprintf(w, "all\t%d\t%s\n", len(r.Instances), copies(r.Copies, r.Open))
-	_ = w.Flush() // to memory
+	_ = w.Flush() // memory buffers never fail
 	return out.String()
 }
 
-// copies is "2", or "2+?" if more may fit.
+// copies returns text such as "2", or "2+?" if more may fit.
 func copies(n int, open bool) string {
 	switch {
 	case open && n == 0:
@@ -121,7 +121,7 @@ func orDash(text string) string {
 	return text
 }
 
-// writer keeps the first error of many writes.
+// writer keeps the first write error.
 type writer struct {
 	out   io.Writer
 	style term.Style
@@ -134,7 +134,7 @@ func (w *writer) text(text string) {
 	}
 }
 
-// line writes a line, wrapped, in which names chosen by others cannot move the cursor.
+// line writes a wrapped line. It escapes control characters, because names chosen by others could move the cursor.
 func (w *writer) line(indent int, format string, args ...any) {
 	text := w.style.Text(fmt.Sprintf(format, args...))
 	if !strings.HasPrefix(strings.TrimSpace(text), "aws ") { // a command is never wrapped
@@ -176,7 +176,7 @@ func (w *writer) printEvent(e *Event) {
 	}
 }
 
-// instances writes a row for each instance, and below it what is missing.
+// instances writes a row for each instance, followed by what is missing on it.
 func (w *writer) instances(all []Instance) {
 	var rows strings.Builder
 	t := tabwriter.NewWriter(&rows, 0, 0, 2, ' ', 0)
@@ -185,9 +185,9 @@ func (w *writer) instances(all []Instance) {
 		_, _ = fmt.Fprintln(t, term.Row(i.ID, orDash(i.Zone), orDash(i.Type), fmt.Sprintf("%d/%d", i.Free.CPU, i.Registered.CPU),
 			fmt.Sprintf("%d/%d", i.Free.Memory, i.Registered.Memory), copies(i.Copies, i.Open)))
 	}
-	_ = t.Flush() // to memory
+	_ = t.Flush() // memory buffers never fail
 	w.text("\n")
-	n := -1 // the heading
+	n := -1 // the header
 	for row := range strings.Lines(rows.String()) {
 		w.text(strings.TrimRight(row, " \n") + "\n")
 		if n >= 0 {

@@ -1,5 +1,5 @@
-// Package junit writes results as the JUnit plugins of CI systems read them: one suite,
-// one test case a result. What a result means is up to the caller.
+// Package junit writes results in the JUnit XML format of CI systems: one suite with one test case for each result. The
+// caller decides what a result means.
 package junit
 
 import (
@@ -11,15 +11,15 @@ import (
 	"muster/internal/term"
 )
 
-// Status is what a test case shows.
+// Status is the result of a test case.
 type Status uint8
 
-// The statuses. JUnit knows no warnings.
+// Statuses. JUnit has no warnings.
 const (
 	Passed  Status = iota
-	Failed         // the answer is no
-	Errored        // there is no answer, and that fails the run
-	Skipped        // there is no answer, and that does not fail the run
+	Failed         // the result is negative
+	Errored        // there is no result, and the run fails
+	Skipped        // there is no result, but the run does not fail
 )
 
 // Suite is a list of test cases.
@@ -34,8 +34,8 @@ type Case struct {
 	Group, Name string // classname and name
 	Took        time.Duration
 	Status      Status
-	Message     string // one line; not shown if the case passed
-	Text        string // the details; of a passed case its output
+	Message     string // one line; not shown for a passed case
+	Text        string // the details; for a passed case, the output
 }
 
 type suite struct {
@@ -64,8 +64,7 @@ type outcome struct {
 	Text    string `xml:",chardata"`
 }
 
-// Write writes the suite as one XML document. Control characters and what XML cannot
-// hold are replaced.
+// Write writes the suite as one XML document. It replaces control characters and characters that XML does not allow.
 func (s Suite) Write(out io.Writer) error {
 	doc := suite{Name: s.Name, Tests: len(s.Cases), At: s.At.Format("2006-01-02T15:04:05")}
 	for _, c := range s.Cases {

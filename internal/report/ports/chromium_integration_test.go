@@ -4,12 +4,14 @@ package ports
 
 import (
 	"bytes"
+	"html"
 	palette "image/color"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"muster/reach"
 	"muster/test/need"
 )
 
@@ -20,7 +22,7 @@ func rendered(t *testing.T, page []byte) (dom string, console []string, shot []b
 	if err := os.WriteFile(path, page, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return need.Chromium(t, path, "1400,1200")
+	return need.Chromium(t, path, "1400,2600")
 }
 
 func TestThePageRendersInABrowserWithoutNetwork(t *testing.T) {
@@ -59,5 +61,36 @@ func TestTheBrowserHasNoNetworkAndTellsOfErrors(t *testing.T) {
 		if !strings.Contains(all, want) {
 			t.Errorf("%q is not on the console: %q", want, console)
 		}
+	}
+}
+
+// Finding P11: at 400 px the page was 602 px wide. Chromium's own window is never
+// narrower than 500 px, so the page is in a frame.
+func TestThePageFitsAPhone(t *testing.T) {
+	var frames strings.Builder
+	for _, self := range []int{-1, 2} {
+		peers, w := world(t, 30)
+		for i := range peers {
+			peers[i].Name = strings.Replace(peers[i].Name, "i-", "i-0123456789abcd", 1)
+		}
+		needs, _, err := reach.ParsePorts("ignite2,tcp/9000")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := Judge(Question{Scope: "cluster prod", Region: "eu-west-1", Self: self, Peers: peers, World: w, Needs: needs})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var page bytes.Buffer
+		if err := r.HTML(&page); err != nil {
+			t.Fatal(err)
+		}
+		page.WriteString(`<script>parent.document.body.append("width " + document.documentElement.scrollWidth + " of " + innerWidth + ".")</script>`)
+		frames.WriteString(`<iframe style="border:0" width="400" height="900" srcdoc="` + html.EscapeString(page.String()) + `"></iframe>`)
+	}
+	dom, _, _ := rendered(t, []byte("<!doctype html><body>"+frames.String()))
+	_, tail, _ := strings.Cut(dom, "width ")
+	if strings.Count(dom, "width 400 of 400.") != 2 {
+		t.Errorf("the pages are %.60s wide", tail)
 	}
 }

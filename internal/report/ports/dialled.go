@@ -10,7 +10,7 @@ import (
 )
 
 // AddProbe adds the result of a connection attempt from one endpoint to another, combined with the verdict about that
-// requirement. problem is the system's error text. A probe of a spare port is ignored.
+// requirement. problem contains the system's error text. A probe of a spare port is ignored.
 func (r *Report) AddProbe(from, to reach.Endpoint, n reach.Need, p reach.Probe, problem string) {
 	v := r.judge.Evaluate(from, to, n)
 	if r.spare(n, v.Outcome).Has(p.Port) {

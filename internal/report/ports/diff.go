@@ -11,46 +11,45 @@ import (
 	"muster/reach"
 )
 
-// Diff compares a report with a baseline: which ports closed, which opened, and which
-// are unknown now. It is what --baseline prints; fields are only ever added.
+// Diff is the comparison of a report with a baseline: ports that closed, ports that opened, and ports that are unknown
+// now. It is the output of --baseline. Fields may be added but never removed or renamed.
 type Diff struct {
 	Schema   int       `json:"schema"`
 	Scope    string    `json:"scope"`
 	Region   string    `json:"region"`
 	At       time.Time `json:"at"`
-	Baseline time.Time `json:"baseline"` // when its facts were read
-	// Closed were open then. Opened are open now, and were not. Unknown were open then,
-	// and something that decides cannot be read now.
+	Baseline time.Time `json:"baseline"` // when the baseline's facts were read
+	// Closed ports were open in the baseline. Opened ports are open now and were not. Unknown ports were open, and a
+	// rule that decides about them cannot be read now.
 	Closed  []Change `json:"closed"`
 	Opened  []Change `json:"opened"`
 	Unknown []Change `json:"unknown"`
-	// Unchanged counts pairs times port ranges.
+	// Unchanged is the number of pairs times port ranges without a change.
 	Unchanged int      `json:"unchanged"`
 	New       []string `json:"new,omitempty"`  // peers that the baseline does not have
 	Gone      []string `json:"gone,omitempty"` // peers that only the baseline has
 	Notes     []string `json:"notes,omitempty"`
-	// More are changes that were left out, the last ones of each list.
+	// More is the number of changes that were left out at the end of each list.
 	More int `json:"more,omitempty"`
 }
 
-// Change is what happened to one requirement, the same for each pair of From and To.
+// Change is the change of one requirement. It is the same for each pair of From and To.
 type Change struct {
 	From  []string `json:"from"`
 	To    []string `json:"to"`
 	Need  string   `json:"need"`
 	Ports string   `json:"ports"`
-	// Spare: the closed ports are needed only for further servers on one host.
+	// Spare is true if the closed ports are needed only for further servers on one host.
 	Spare bool `json:"spare,omitempty"`
-	// Causes are the rules, entries and routes that came or went, between the first pair.
+	// Causes are the rules, entries and routes between the first pair that were added or removed.
 	Causes   []string `json:"causes"`
-	Sentence string   `json:"sentence"` // the verdict now, of the first pair
+	Sentence string   `json:"sentence"` // the current verdict on the first pair
 	Fixes    []Fix    `json:"fixes,omitempty"`
 }
 
-// Compare compares a report with the facts of a baseline, which is evaluated for the same
-// requirements. A peer that the baseline does not have is compared with one of its peers
-// that has the same security groups, in the same subnet if there is one. Without such a
-// peer, it is compared with what was open between any two.
+// Compare compares a report with the facts of a baseline, which it evaluates for the same requirements. A peer that is
+// new is compared with one of the baseline's peers that has the same security groups, in the same subnet if possible.
+// If there is no such peer, it is compared with what was open between any two peers.
 func Compare(now *Report, baseline Question) (*Diff, error) {
 	c := &comparison{now: now, d: &Diff{Schema: 1, Scope: now.Scope, Region: now.Region, At: now.At, Baseline: baseline.At.UTC(),
 		Closed: []Change{}, Opened: []Change{}, Unknown: []Change{}, Notes: slices.Clone(now.Notes)}}
@@ -83,7 +82,7 @@ func Compare(now *Report, baseline Question) (*Diff, error) {
 	return c.d, nil
 }
 
-// Err is nil if nothing closed. What is unknown now is undetermined.
+// Err returns nil if no port closed. Ports that are unknown now are undetermined.
 func (d *Diff) Err() error {
 	switch {
 	case slices.ContainsFunc(d.Closed, func(c Change) bool { return !c.Spare }):
@@ -101,7 +100,7 @@ type comparison struct {
 	explained int
 }
 
-// match finds the counterpart of each endpoint; -1: it has none.
+// match returns the index of each endpoint's counterpart, or -1 if it has none.
 func (c *comparison) match(now, then []reach.Endpoint, what string) []int {
 	counterparts := counterparts(now, then)
 	known := map[string]bool{}
@@ -126,8 +125,8 @@ func (c *comparison) match(now, then []reach.Endpoint, what string) []int {
 	return counterparts
 }
 
-// counterparts are by name, else by network interface, else by security groups and
-// subnet, else by security groups.
+// counterparts finds counterparts by name, or else by network interface, by security groups and subnet, or by security
+// groups alone.
 func counterparts(now, then []reach.Endpoint) []int {
 	out := make([]int, len(now))
 	keys := []func(reach.Endpoint) string{
@@ -153,7 +152,7 @@ func counterparts(now, then []reach.Endpoint) []int {
 	return out
 }
 
-// guards is empty if the groups are not known.
+// guards returns a key for the endpoint's security groups, or "" if they are unknown.
 func guards(e reach.Endpoint) string {
 	if len(e.Groups) == 0 {
 		return ""
@@ -161,7 +160,7 @@ func guards(e reach.Endpoint) string {
 	return strings.Join(slices.Sorted(slices.Values(e.Groups)), " ")
 }
 
-// line is a set of endpoints that fare alike now and whose counterparts fared alike.
+// line is a set of endpoints with equal verdicts now, whose counterparts also had equal verdicts.
 type line struct{ all, before []int }
 
 func lines(number []int32, counterparts []int, before []int32) []line {
@@ -200,7 +199,7 @@ func (c *comparison) matrix(m, before *reach.Matrix) {
 	}
 }
 
-// once returns f, called at most once.
+// once returns a function that calls f at most once and returns its result.
 func once[T any](f func() T) func() T {
 	var value T
 	called := false
@@ -212,7 +211,7 @@ func once[T any](f func() T) func() T {
 	}
 }
 
-// anyOpen are the ports of the requirement that were open between any two.
+// anyOpen returns the ports of the requirement that were open between any two peers.
 func anyOpen(m *reach.Matrix, need int) (open reach.Ports) {
 	for _, b := range m.Blocks() {
 		open = open.Union(b.Outcomes[need].Open(m.Needs[need]))
@@ -220,7 +219,7 @@ func anyOpen(m *reach.Matrix, need int) (open reach.Ports) {
 	return open
 }
 
-// cell compares what one set of alike endpoints can reach of another, in one requirement.
+// cell compares, for one requirement, which ports a set of equal endpoints can reach on another set.
 func (c *comparison) cell(m, before *reach.Matrix, need int, from, to line, best func() reach.Ports) {
 	f, t, pairs := firstPair(m, from.all, to.all)
 	if pairs == 0 {
@@ -270,19 +269,19 @@ func (c *comparison) add(change Change, m *reach.Matrix, need int, o reach.Outco
 	}
 }
 
-// openThen are the ports that were open between the counterparts; known is false if they
-// were not a pair.
+// openThen returns the ports that were open between the counterparts. known is false if the counterparts were not a
+// pair.
 func (c *comparison) openThen(before *reach.Matrix, need, from, to int, best func() reach.Ports) (open reach.Ports, known bool) {
 	if from >= 0 && to >= 0 {
 		if o, judged := before.At(from, to, need); judged {
 			return o.Open(before.Needs[need]), true
 		}
-		// Two new peers with one counterpart: compared with what that one reaches.
+		// Two new peers with the same counterpart are compared with what that counterpart could reach.
 	}
 	return best(), false
 }
 
-// firstPair finds the first pair that is not one endpoint and itself, and counts them.
+// firstPair returns the first pair of two different endpoints, and the number of such pairs.
 func firstPair(m *reach.Matrix, from, to []int) (f, t, pairs int) {
 	f = -1
 	for i, a := range from {
@@ -299,7 +298,7 @@ func firstPair(m *reach.Matrix, from, to []int) (f, t, pairs int) {
 	return f, t, pairs
 }
 
-// merge joins changes that differ in From alone, then those that differ in To alone.
+// merge joins changes that differ only in From, and then those that differ only in To.
 func merge(all []Change) []Change {
 	for _, side := range []func(*Change) (same, joined *[]string){
 		func(c *Change) (*[]string, *[]string) { return &c.To, &c.From },

@@ -8,7 +8,7 @@ import (
 	"muster/reach"
 )
 
-// worlds answer whether a rule existed then and exists now.
+// worlds records which rules existed in the baseline and which exist now.
 type worlds struct{ now, then map[string]bool }
 
 func newWorlds(now, then reach.World) worlds { return worlds{rulesOf(now), rulesOf(then)} }
@@ -23,8 +23,8 @@ func rulesOf(w reach.World) map[string]bool {
 	return out
 }
 
-// between says what came and what went on the way of one pair. The rules of a step are
-// those that opened the ports.
+// between returns what was added or removed on the path of one pair. The rules of a step are those that opened the
+// ports.
 func (w worlds) between(then, now reach.Verdict, from, fromNow, to, toNow reach.Endpoint) (causes []string) {
 	add := func(format string, args ...any) {
 		if text := fmt.Sprintf(format, args...); !slices.Contains(causes, text) {
@@ -61,15 +61,15 @@ func (w worlds) between(then, now reach.Verdict, from, fromNow, to, toNow reach.
 	return causes
 }
 
-// ruleText is "rule sgr-1 of sg-q (tcp 47100-47199 from sg-p)".
+// ruleText returns text such as "rule sgr-1 of sg-q (tcp 47100-47199 from sg-p)".
 func ruleText(h reach.Hit) string {
 	if len(h.Rule.IDs) == 0 {
-		return h.Name() // which says what it allows
+		return h.Name() // the name contains what it allows
 	}
 	return fmt.Sprintf("rule %s (%s)", h.Name(), h.Rule)
 }
 
-// stepTexts are the rules of a hop that open ports, and what denies there or is unknown.
+// stepTexts holds the rules of a hop that open ports, and what is denied or unknown there.
 type stepTexts struct {
 	hits  []reach.Hit
 	texts []string
@@ -98,7 +98,7 @@ func stepsAt(v reach.Verdict, hop reach.Hop) (out stepTexts) {
 	return out
 }
 
-// groupsChanged says which groups an interface lost or got since then.
+// groupsChanged returns which security groups were added to an interface or removed from it.
 func groupsChanged(group string, guard, other [2]reach.Endpoint) string {
 	for _, e := range []struct {
 		pair [2]reach.Endpoint

@@ -11,10 +11,10 @@ import (
 	"muster/reach"
 )
 
-// section is one list of changes, in the order of how much they matter.
+// section is a list of changes, sorted by importance.
 type section struct {
 	word   string
-	status reach.Status // whose color and mark it has
+	status reach.Status // determines its color and mark
 	all    []Change
 }
 
@@ -22,11 +22,11 @@ func (d *Diff) sections() []section {
 	return []section{{"CLOSED", reach.Missing, d.Closed}, {"UNKNOWN", reach.Unknown, d.Unknown}, {"OPENED", reach.Open, d.Opened}}
 }
 
-// Table writes the comparison for a person: what closed first, each with the rules that
-// came or went and with its fix.
+// Table writes the comparison as text. Ports that closed come first, each with the rules that were added or removed and
+// with its fix.
 func (d *Diff) Table(out io.Writer, style term.Style) error {
 	w := &printer{out: out, Style: style}
-	w.title(color(d.worst()), d.headline())
+	w.title(colorOf(d.worst()), d.headline())
 	for _, note := range d.Notes {
 		w.note(note)
 	}
@@ -84,7 +84,7 @@ func (p *printer) change(s section, c Change) {
 	if p.UTF8 {
 		label = mark(s.status) + " " + label
 	}
-	p.raw(p.Paint(color(s.status), fmt.Sprintf("%-*s", margin, label)) + p.Wrap(margin, p.Text(c.title())) + "\n")
+	p.raw(p.Paint(colorOf(s.status), fmt.Sprintf("%-*s", margin, label)) + p.Wrap(margin, p.Text(c.title())) + "\n")
 	first := "why"
 	for _, cause := range c.Causes {
 		p.labelled(first, cause)
@@ -103,7 +103,7 @@ func (p *printer) change(s section, c Change) {
 	}
 }
 
-// title is "tcp 47106-47199 of tcp 47100-47199 (ignite2 communication): i-1 -> i-2, i-3".
+// title returns text such as "tcp 47106-47199 of tcp 47100-47199 (ignite2 communication): i-1 -> i-2, i-3".
 func (c Change) title() string {
 	text := fmt.Sprintf("%s of %s: %s -> %s", c.Ports, c.Need, some(c.From), some(c.To))
 	if c.Spare {
@@ -112,7 +112,7 @@ func (c Change) title() string {
 	return text
 }
 
-// JUnit writes one test case a change, and one for all that did not change.
+// JUnit writes one test case for each change, and one for everything that did not change.
 func (d *Diff) JUnit(out io.Writer) error {
 	s := junit.Suite{Name: "muster ports, since " + d.Baseline.Format(time.RFC3339), At: d.At}
 	for _, part := range d.sections() {
@@ -150,10 +150,10 @@ func (r *Report) JUnit(out io.Writer) error {
 	for _, b := range r.Blocks {
 		for _, o := range b.Outcomes {
 			one := junit.Case{Group: o.Need, Name: some(b.From) + " -> " + some(b.To), Message: o.Status + ": " + o.Sentence}
-			switch {
-			case o.status == reach.Open:
+			switch o.status {
+			case reach.Open:
 				one.Text = o.Sentence + "\n"
-			case o.status == reach.Unknown:
+			case reach.Unknown:
 				one.Status, one.Text = junit.Errored, o.Sentence+"\n"
 			default:
 				one.Status = junit.Failed
@@ -178,7 +178,7 @@ func (r *Report) JUnit(out io.Writer) error {
 	return s.Write(out)
 }
 
-// HTML writes the comparison as one page that needs no network.
+// HTML writes the comparison as one page that works without a network.
 func (d *Diff) HTML(out io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "<p class=\"sum\"><strong class=\"%s\">%s %s</strong></p>\n", class(d.worst()), mark(d.worst()), esc(d.headline()))

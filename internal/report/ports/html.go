@@ -10,8 +10,9 @@ import (
 	"muster/reach"
 )
 
-// HTML writes the report as one page that works without a network: the styles and the picture are inline, and there is
-// no script. html/template is not used, because it would make the linker keep every method of every library.
+// HTML writes the report as one page that works without a network. The styles and the picture are inline, and there is
+// no script. The page is not made with html/template, because that would make the linker keep every method of every
+// library.
 func (r *Report) HTML(out io.Writer) error {
 	return page(out, "Ports of "+r.Scope, r.Section())
 }
@@ -27,8 +28,8 @@ func page(out io.Writer, title, body string) error {
 // Section returns the report as part of a page that includes Style.
 func (r *Report) Section() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "<p class=\"sum\">%s, %s, %s: <strong class=\"%s\">%s</strong></p>\n",
-		esc(r.Region), r.members(), esc(r.At.Format("2006-01-02 15:04:05 MST")), class(r.worst), esc(r.tally()))
+	fmt.Fprintf(&b, "<p class=\"sum\">%s, %s, %s: %s</p>\n",
+		esc(r.Region), r.members(), esc(r.At.Format("2006-01-02 15:04:05 MST")), r.htmlTally())
 	for _, note := range slices.Concat(r.Notes, r.Hints, r.warnings()) {
 		fmt.Fprintf(&b, "<p class=\"note\">%s</p>\n", esc(note))
 	}
@@ -50,11 +51,15 @@ const Style = `
 body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:var(--ink);background:var(--paper)}
 h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .5rem}.sum{color:var(--dim)}
 pre{background:var(--box);padding:.6rem;border-radius:4px;white-space:pre-wrap;overflow-wrap:anywhere;font-size:13px;color:var(--ink)}
+body{overflow-wrap:anywhere}.wide{overflow-x:auto;max-width:100%}.id{white-space:nowrap}
 table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.3rem .6rem;border-bottom:1px solid var(--line);vertical-align:top;font-size:14px}
 .p{border-left:4px solid;padding:.1rem .8rem;margin:.8rem 0}.p p,.p summary{margin:.4rem 0;color:var(--ink)}.p strong{color:var(--bad)}.p.unknown strong{color:var(--odd)}
 .k{display:inline-block;width:12px;height:12px;margin:0 .2rem 0 .8rem}.note{color:var(--odd)}
+@media(max-width:48rem){body{margin:1rem auto}tr.head{display:none}table,tbody,tr,td{display:block}td{border:0;padding:.1rem 0}
+tr{border-bottom:1px solid var(--line);padding:.4rem 0}td::before{content:attr(data-h) " ";color:var(--dim)}}
 .open{color:var(--good)}.bad{color:var(--bad)}.unknown{color:var(--odd)}svg text{font:12px system-ui,sans-serif;fill:var(--ink)}
 .f-open{fill:#7cc492;background:#7cc492}.f-bad{fill:#d9534f;background:#d9534f}.f-unknown{fill:#f0c04a;background:#f0c04a}.f-self{fill:#e6e8ec;background:#e6e8ec}
+svg text.m{font:bold 12px system-ui,sans-serif;fill:#1c2430;text-anchor:middle}
 `
 
 func esc(s string) string { return term.HTML(s) }
@@ -86,9 +91,10 @@ func (r *Report) htmlProblems(b *strings.Builder) {
 			}
 			b.WriteString(head)
 			head = ""
-			fmt.Fprintf(b, "<div class=\"p %s\"><p><strong>%s</strong> %s</p>\n", class(o.status), esc(o.Status), esc(o.Sentence))
+			fmt.Fprintf(b, "<div class=\"p %s\"><p><strong>%s %s</strong> %s</p>\n", class(o.status), mark(o.status),
+				esc(o.Status), esc(o.Sentence))
 			if len(bl.From)*len(bl.To) > 1 {
-				fmt.Fprintf(b, "<p>The same from %s to %s.</p>\n", esc(some(bl.From)), esc(some(bl.To)))
+				fmt.Fprintf(b, "<p>The same from %s to %s.</p>\n", htmlNames(bl.From), htmlNames(bl.To))
 			}
 			for _, f := range o.Fixes[:min(len(o.Fixes), shownFixes)] {
 				fmt.Fprintf(b, "<pre>%s</pre>\n<details><summary>as CloudFormation</summary><pre>%s</pre></details>\n", esc(f.Command), esc(f.CloudFormation))
@@ -127,30 +133,81 @@ func (r *Report) htmlFindings(b *strings.Builder) {
 }
 
 func (r *Report) htmlBlocks(b *strings.Builder) {
-	b.WriteString("<h2>Who reaches whom</h2>\n<table>\n<tr><th>from</th><th>to</th>")
+	b.WriteString("<h2>Who reaches whom</h2>\n<div class=\"wide\"><table>\n<tr class=\"head\"><th>from</th><th>to</th>")
 	for _, n := range r.needs {
 		fmt.Fprintf(b, "<th>%s</th>", esc(needLabel(n)))
 	}
 	b.WriteString("</tr>\n")
 	for _, bl := range r.rows() {
-		fmt.Fprintf(b, "<tr><td>%s</td><td>%s</td>", esc(some(bl.From)), esc(some(bl.To)))
+		fmt.Fprintf(b, "<tr><td data-h=\"from\">%s</td><td data-h=\"to\">%s</td>", htmlNames(bl.From), htmlNames(bl.To))
 		for _, n := range r.needs {
 			i := slices.IndexFunc(bl.Outcomes, func(o Outcome) bool { return o.Need == n.String() })
 			if i < 0 {
-				b.WriteString("<td>-</td>")
+				fmt.Fprintf(b, "<td data-h=\"%s\">-</td>", esc(needLabel(n)))
 				continue
 			}
-			fmt.Fprintf(b, "<td class=\"%s\">%s</td>", class(bl.Outcomes[i].status), esc(bl.Outcomes[i].cell()))
+			o := bl.Outcomes[i]
+			fmt.Fprintf(b, "<td data-h=\"%s\" class=\"%s\">%s %s</td>", esc(needLabel(n)), class(o.status), mark(o.status), esc(o.cell()))
 		}
 		b.WriteString("</tr>\n")
 	}
-	b.WriteString("</table>\n")
+	b.WriteString("</table></div>\n")
+	if more := len(r.Blocks) + r.MoreBlocks - len(r.rows()); more > 0 {
+		fmt.Fprintf(b, "<p class=\"note\">and %s</p>\n", count(more, "more row"))
+	}
 }
 
 func (r *Report) htmlPeers(b *strings.Builder) {
-	b.WriteString("<h2>Peers</h2>\n<details><summary>addresses, interfaces and groups</summary>\n<table>\n<tr><th>peer</th><th>address</th><th>interface</th><th>subnet</th><th>groups</th></tr>\n")
+	b.WriteString("<h2>Peers</h2>\n<details><summary>addresses, interfaces and groups</summary>\n<div class=\"wide\"><table>\n" +
+		"<tr class=\"head\"><th>peer</th><th>address</th><th>interface</th><th>subnet</th><th>groups</th></tr>\n")
 	for _, p := range r.Peers {
-		fmt.Fprintf(b, "<tr><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td></tr>\n", esc(p.Name), esc(p.Address), esc(p.ENI), esc(p.Subnet), esc(strings.Join(p.Groups, ", ")))
+		b.WriteString("<tr>")
+		for _, cell := range [][2]string{{"peer", htmlName(p.Name)}, {"address", htmlName(p.Address)}, {"interface", htmlName(p.ENI)},
+			{"subnet", htmlName(p.Subnet)}, {"groups", htmlNames(p.Groups)}} {
+			fmt.Fprintf(b, "<td data-h=\"%s\">%s</td>", cell[0], cell[1])
+		}
+		b.WriteString("</tr>\n")
 	}
-	b.WriteString("</table></details>\n")
+	b.WriteString("</table></div></details>\n")
+}
+
+// htmlTally is the tally, each part in the color of its status.
+func (r *Report) htmlTally() string {
+	var parts []string
+	for part := range strings.SplitSeq(r.tally(), ", ") {
+		status := reach.Open
+		switch {
+		case strings.HasSuffix(part, " closed"):
+			status = reach.Missing
+		case strings.HasSuffix(part, " unknown"):
+			status = reach.Unknown
+		}
+		parts = append(parts, fmt.Sprintf("<strong class=\"%s\">%s %s</strong>", class(status), mark(status), esc(part)))
+	}
+	if len(r.Counts) == 0 {
+		return esc(r.tally())
+	}
+	return strings.Join(parts, ", ")
+}
+
+// htmlNames is some, with ids that do not break at their hyphens.
+func htmlNames(names []string) string {
+	shown, more := names, ""
+	if len(names) > shownNames {
+		shown, more = names[:shownNames-1], " and "+thousands(len(names)-shownNames+1)+" more"
+	}
+	var out []string
+	for _, name := range shown {
+		out = append(out, htmlName(name))
+	}
+	return strings.Join(out, ", ") + more
+}
+
+// htmlName keeps an id on one line, unless it is longer than a narrow screen.
+func htmlName(name string) string {
+	const longest = 40
+	if len(name) > longest {
+		return esc(name)
+	}
+	return "<span class=\"id\">" + esc(name) + "</span>"
 }

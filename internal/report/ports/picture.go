@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"muster/reach"
 )
 
 const (
@@ -17,38 +15,53 @@ const (
 	letterWidth, letterRise = 7, 6
 )
 
-// picture draws the matrix. The row is the dialing peer, the column is the dialed peer, and the color is the worst
-// verdict of all requirements. A report on one instance has no matrix, because the table shows its two rows better.
+// picture draws a matrix for each requirement. The row is the dialing peer, the column is the dialed peer. A mark in each
+// square repeats what its color means. A report on one instance has no matrix, because the table shows its two rows better.
 func (r *Report) picture(b *strings.Builder) {
 	if r.matrix == nil || len(r.Peers) < 2 {
 		return
 	}
 	rows, cols := r.axes()
-	if len(rows)*len(cols) > maxSquares {
-		fmt.Fprintf(b, "<h2>The matrix</h2>\n<p>%d rows that differ are too many for a picture; --output json has the pairs.</p>\n", len(rows))
+	if len(rows)*len(cols)*len(r.matrix.Needs) > maxSquares {
+		fmt.Fprintf(b, "<h2>The matrices</h2>\n<p>%s that differ are too many for a picture; --output json has the pairs.</p>\n",
+			count(len(rows), "row"))
 		return
 	}
+	b.WriteString("<h2>The matrices</h2>\n<p>A row dials, a column is dialled: " +
+		"<span class=\"k f-open\"></span> \u2713 open <span class=\"k f-unknown\"></span> ? unknown " +
+		"<span class=\"k f-bad\"></span> \u2717 closed <span class=\"k f-self\"></span> the same host</p>\n")
+	for n := range r.matrix.Needs {
+		r.matrixOf(b, n, rows, cols)
+	}
+}
+
+func (r *Report) matrixOf(b *strings.Builder, need int, rows, cols [][]int) {
 	longest := 0
 	for _, set := range slices.Concat(rows, cols) {
-		longest = max(longest, len([]rune(short(r.label(set)))))
+		longest = max(longest, len([]rune(r.short(set))))
 	}
 	left, top := longest*letterWidth+8, longest*letterRise+8
 	width, height := left+len(cols)*cellSize+longest*letterRise, top+len(rows)*cellSize
-	fmt.Fprintf(b, "<h2>The matrix</h2>\n<p>A row dials, a column is dialled; the colour is the worst of all needs: "+
-		"<span class=\"k f-open\"></span> open <span class=\"k f-unknown\"></span> unknown <span class=\"k f-bad\"></span> closed <span class=\"k f-self\"></span> the same host</p>\n"+
-		"<svg role=\"img\" aria-label=\"matrix of peers\" width=\"%d\" height=\"%d\">\n", width, height)
+	label := esc(r.matrix.Needs[need].String())
+	fmt.Fprintf(b, "<h3>%s</h3>\n<div class=\"wide\"><svg role=\"img\" aria-label=\"%s between peers\" width=\"%d\" height=\"%d\">\n",
+		label, label, width, height)
 	for k, col := range cols {
-		fmt.Fprintf(b, "<text transform=\"translate(%d %d) rotate(-55)\">%s</text>\n", left+k*cellSize+cellSize/2+4, top-6, esc(short(r.label(col))))
+		fmt.Fprintf(b, "<text transform=\"translate(%d %d) rotate(-55)\">%s</text>\n", left+k*cellSize+cellSize/2+4, top-6, esc(r.short(col)))
 	}
 	for i, row := range rows {
 		y := top + i*cellSize
-		fmt.Fprintf(b, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%s</text>\n", left-6, y+cellSize-6, esc(short(r.label(row))))
+		fmt.Fprintf(b, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%s</text>\n", left-6, y+cellSize-6, esc(r.short(row)))
 		for k, col := range cols {
-			fill, title := r.square(row, col)
-			fmt.Fprintf(b, "<rect class=\"f-%s\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\"><title>%s</title></rect>\n", fill, left+k*cellSize, y, cellSize-1, cellSize-1, esc(title))
+			fill, mark, title := r.square(need, row, col)
+			x := left + k*cellSize
+			fmt.Fprintf(b, "<rect class=\"f-%s\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\"><title>%s</title></rect>\n", fill, x, y,
+				cellSize-1, cellSize-1, esc(title))
+			if mark != "" {
+				fmt.Fprintf(b, "<text class=\"m\" x=\"%d\" y=\"%d\">%s</text>\n", x+cellSize/2, y+cellSize-6, mark)
+			}
 		}
 	}
-	b.WriteString("</svg>\n")
+	b.WriteString("</svg></div>\n")
 }
 
 // axes returns the rows and the columns: single peers, or sets of peers that belong to the same blocks and therefore
@@ -90,43 +103,38 @@ func alike(signatures []string) [][]int {
 	return out
 }
 
-// square returns the color and the title of a cell. All pairs of a row set and a column set have the same verdict, so
-// one pair is enough.
-func (r *Report) square(row, col []int) (fill, title string) {
+// square returns the color, the mark and the title of a cell. All pairs of a row set and a column set have the same
+// verdict, so one pair is enough.
+func (r *Report) square(need int, row, col []int) (fill, sign, title string) {
 	title = r.label(row) + " to " + r.label(col)
 	for _, from := range row {
 		for _, to := range col {
-			if worst, judged := r.worstOf(from, to); judged {
-				return class(worst), title + ": " + worst.String()
+			if o, judged := r.matrix.At(from, to, need); judged {
+				status := r.status(r.matrix.Needs[need], o)
+				return class(status), mark(status), title + ": " + status.String()
 			}
 		}
 	}
-	return "self", title
-}
-
-func (r *Report) worstOf(from, to int) (worst reach.Status, judged bool) {
-	for n := range r.matrix.Needs {
-		if o, ok := r.matrix.At(from, to, n); ok {
-			worst, judged = max(worst, r.status(r.matrix.Needs[n], o)), true
-		}
-	}
-	return worst, judged
+	return "self", "", title
 }
 
 func (r *Report) label(set []int) string {
 	name := r.Peers[set[0]].Name
 	if len(set) > 1 {
-		return fmt.Sprintf("%s and %d alike", name, len(set)-1)
+		return fmt.Sprintf("%s and %s alike", name, thousands(len(set)-1))
 	}
 	return name
 }
 
-// short shortens a label to fit its margin.
-func short(label string) string {
+// short shortens a label to fit its margin, but never the number of peers that share it.
+func (r *Report) short(set []int) string {
 	const most = 26
-	runes := []rune(label)
-	if len(runes) <= most {
-		return label
+	name, more := []rune(r.Peers[set[0]].Name), ""
+	if len(set) > 1 {
+		more = " +" + thousands(len(set)-1)
 	}
-	return string(slices.Concat(runes[:most-11], []rune("…"), runes[len(runes)-10:]))
+	if room := most - len(more); len(name) > room {
+		name = slices.Concat(name[:room-11], []rune("…"), name[len(name)-10:])
+	}
+	return string(name) + more
 }

@@ -11,18 +11,18 @@ import (
 	"muster/reach"
 )
 
-// printer writes lines for a terminal, and keeps the first error of many writes. Names
-// chosen by others, such as a container's, cannot move the cursor.
+// printer writes lines for a terminal and keeps the first write error. It escapes control characters, because names
+// chosen by others could move the cursor.
 type printer struct {
 	term.Style
 	out io.Writer
 	err error
 }
 
-// margin is where the text stands that has a label before it.
+// margin is the column at which text after a label begins.
 const margin = 11
 
-// raw writes text that is safe already.
+// raw writes text that is already safe.
 func (p *printer) raw(text string) {
 	if p.err == nil {
 		_, p.err = io.WriteString(p.out, text)
@@ -33,10 +33,10 @@ func (p *printer) blank() { p.raw("\n") }
 
 func (p *printer) title(sgr, text string) { p.raw(p.Paint(sgr, p.Wrap(0, p.Text(text))) + "\n") }
 
-// text writes a text, all lines of which but the first are indented.
+// text writes text. All lines except the first are indented.
 func (p *printer) text(indent int, text string) { p.raw(p.wrapped(indent, text) + "\n") }
 
-// wrapped keeps blanks at the beginning.
+// wrapped wraps text and keeps leading blanks.
 func (p *printer) wrapped(indent int, text string) string {
 	rest := strings.TrimLeft(text, " ")
 	before := text[:len(text)-len(rest)]
@@ -47,17 +47,17 @@ func (p *printer) note(text string) {
 	p.raw(p.Paint(term.Yellow, "note:") + " " + p.Wrap(len("note: "), p.Text(text)) + "\n")
 }
 
-// labelled writes a text behind a label.
+// labelled writes text after a label.
 func (p *printer) labelled(label, text string) {
 	p.raw(p.Paint(term.Dim, fmt.Sprintf("%-*s ", margin-1, "  "+label)) + p.Wrap(margin, p.Text(text)) + "\n")
 }
 
-// verbatim writes a text that is copied from the screen: it stays on one line.
+// verbatim writes text that users copy from the screen. It is not wrapped.
 func (p *printer) verbatim(label, text string) {
 	p.raw(p.Paint(term.Dim, fmt.Sprintf("%-*s", margin, "  "+label)) + p.Text(text) + "\n")
 }
 
-// fix writes a fix, each command on a line of its own.
+// fix writes a fix, with each command on its own line.
 func (p *printer) fix(f fix.Fix, remedy string) {
 	label := "fix"
 	if f.IsZero() && remedy != "" {
@@ -83,10 +83,10 @@ func (p *printer) verdict(s reach.Status, sentence string) {
 	if p.UTF8 {
 		label = mark(s) + " " + label
 	}
-	p.raw(p.Paint(color(s), fmt.Sprintf("%-*s", margin, label)) + p.Wrap(margin, p.Text(sentence)) + "\n")
+	p.raw(p.Paint(colorOf(s), fmt.Sprintf("%-*s", margin, label)) + p.Wrap(margin, p.Text(sentence)) + "\n")
 }
 
-// mark stands for a status where color is not enough.
+// mark returns the character for a status, for output in which color is not enough.
 func mark(s reach.Status) string {
 	switch s {
 	case reach.Open:
@@ -97,7 +97,7 @@ func mark(s reach.Status) string {
 	return "✗"
 }
 
-func color(s reach.Status) string {
+func colorOf(s reach.Status) string {
 	switch s {
 	case reach.Open:
 		return term.Green
@@ -107,7 +107,7 @@ func color(s reach.Status) string {
 	return term.Red
 }
 
-// count is "1 peer", "2 peers", "1,000 addresses".
+// count returns text such as "1 peer", "2 peers" or "1,000 addresses".
 func count(n int, what string) string {
 	switch {
 	case n == 1:
@@ -118,7 +118,7 @@ func count(n int, what string) string {
 	return thousands(n) + " " + what + "s"
 }
 
-// thousands writes a number with separators: 28,232.
+// thousands formats a number with separators: 28,232.
 func thousands(n int) string {
 	text := strconv.Itoa(n)
 	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {

@@ -80,8 +80,8 @@ type Peer struct {
 	ENI     string   `json:"eni,omitempty"`
 	Subnet  string   `json:"subnet,omitempty"`
 	Groups  []string `json:"groups,omitempty"`
-	// Kind is the kind of a load balancer, and ClientAddresses what its targets see in
-	// place of the addresses of clients: "replaced" by its own, or "unknown".
+	// Kind is the kind of a load balancer. ClientAddresses is what its targets see instead of client addresses:
+	// "replaced" by its own, or "unknown".
 	Kind            string `json:"kind,omitempty"`
 	ClientAddresses string `json:"clientAddresses,omitempty"`
 }
@@ -181,7 +181,7 @@ func Judge(q Question) (*Report, error) {
 	return r, nil
 }
 
-// Question is what the report answers.
+// Question returns the input of the report.
 func (r *Report) Question() Question { return r.question }
 
 func (r *Report) evaluate(q Question) ([]*reach.Matrix, error) {
@@ -334,9 +334,8 @@ func outcome(v reach.Verdict) Outcome {
 	return o
 }
 
-// front is a node of a load balancer. Application and Classic Load Balancers open
-// connections of their own to the targets; of Network Load Balancers it is an attribute
-// of the target group, which is not read.
+// front returns a node of a load balancer. Application and Classic Load Balancers open their own connections to
+// targets. For Network Load Balancers an attribute of the target group decides, which is not read.
 func front(e reach.Endpoint, kind string) Peer {
 	p := peer(e)
 	p.Kind, p.ClientAddresses = kind, "unknown"

@@ -17,7 +17,7 @@ const shownNames = 3
 // command stays on one line.
 func (r *Report) Table(out io.Writer, style term.Style) error {
 	w := &printer{out: out, Style: style}
-	w.title(color(r.worst), fmt.Sprintf("%s in %s: %s, %s: %s", r.Scope, r.Region, r.members(), count(len(r.Needs), "port range"), r.tally()))
+	w.title(colorOf(r.worst), fmt.Sprintf("%s in %s: %s, %s: %s", r.Scope, r.Region, r.members(), count(len(r.Needs), "port range"), r.tally()))
 	for _, note := range slices.Concat(r.Notes, r.Hints, r.warnings()) {
 		w.note(note)
 	}
@@ -189,12 +189,12 @@ func (r *Report) warnings() []string {
 	return out
 }
 
-// color is empty for what was not asked.
+// color returns the color of the status, or "" if the outcome was not evaluated.
 func (o Outcome) color() string {
 	if o.Status == "" {
 		return ""
 	}
-	return color(o.status)
+	return colorOf(o.status)
 }
 
 func (o Outcome) cell() string {

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// names maps call numbers to the names of the calls that can be intercepted: the calls that change files, and the two
-// calls that read the clock. An open is intercepted whatever its mode.
+// names maps call numbers to the names of the calls that can be intercepted. These are the calls that change files, and
+// the two calls that read the clock. An open is intercepted whatever its mode.
 var names = map[uintptr]string{
 	unix.SYS_WRITE: "write", unix.SYS_PWRITE64: "pwrite", unix.SYS_OPENAT: "open", unix.SYS_READ: "read",
 	unix.SYS_FSYNC: "fsync", unix.SYS_FDATASYNC: "fdatasync", unix.SYS_FTRUNCATE: "truncate",

@@ -275,8 +275,8 @@ const (
 )
 
 // removeVDSO hides the vDSO from the program's runtime. It must be called while the program is at its first system
-// call, when the stack is still as the kernel built it: the number of arguments, the arguments, 0, the environment, 0,
-// and the auxiliary vector as pairs.
+// call, when the stack is still as the kernel built it. The stack then holds the number of arguments, the arguments, 0,
+// the environment, 0, and the auxiliary vector as pairs.
 func (p *Process) removeVDSO(pid int) error {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"muster/reach"
 )
 
-// decoder collects what is wrong, with the place in the document.
+// decoder collects errors with their position in the document.
 type decoder struct{ errs []error }
 
 func (d *decoder) fail(where string, err error) {

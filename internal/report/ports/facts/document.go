@@ -1,38 +1,38 @@
-// Package facts keeps what `muster ports` has read in a file, so that it can be evaluated
-// again without credentials, and compared with what is read later. It evaluates nothing.
+// Package facts stores in a file what `muster ports` has read. The file can be evaluated again without credentials, and
+// compared with later facts. The package evaluates nothing.
 //
-// The file is JSON of docs/schema/facts.json. Equal facts have equal bytes but for the
-// time: lists are sorted. Texts are redacted. Addresses, ids of groups, rules, interfaces
-// and subnets, names of groups and account ids are kept, because they decide.
+// The file is JSON, described in docs/schema/facts.json. Equal facts have equal bytes except for the time, because
+// lists are sorted. Texts are redacted. Addresses, IDs of groups, rules, interfaces and subnets, names of groups, and
+// account IDs are kept, because the evaluation needs them.
 package facts
 
 import (
 	"time"
 )
 
-// Schema is the version of the document. A field that decides about a verdict needs a new
-// one, because a reader that ignores it would be wrong.
+// Schema is the version of the document. A new field that affects a verdict needs a new version, because a reader that
+// ignores the field would return a wrong verdict.
 const Schema = 1
 
-// kind tells a file of facts from other JSON of muster.
+// kind distinguishes a facts file from other JSON of muster.
 const kind = "muster ports facts"
 
-// document is the file.
+// document is the content of the file.
 type document struct {
 	Schema int    `json:"schema"`
 	Kind   string `json:"kind"`
-	// Digest is that of the document without it. It shows that a file was edited, not that
-	// nobody could have edited it.
+	// Digest is the digest of the document without this field. It reveals accidental edits, but does not protect
+	// against deliberate ones.
 	Digest  string    `json:"digest"`
 	Version string    `json:"version,omitempty"` // of muster
 	At      time.Time `json:"at"`                // when the facts were read
 	Scope   string    `json:"scope"`
 	Region  string    `json:"region"`
-	Self    *int      `json:"self,omitempty"` // index of the peer that asked
-	Ports   string    `json:"ports"`          // what was evaluated then: profiles and ports
-	// Listened are the ports on which the peer that asked listened, by requirement.
+	Self    *int      `json:"self,omitempty"` // index of the peer on which muster ran
+	Ports   string    `json:"ports"`          // the profiles and ports that were evaluated
+	// Listened holds the ports on which that peer listened, by requirement.
 	Listened [][]string `json:"listened,omitempty"`
-	Targets  []target   `json:"targets,omitempty"` // ports that the load balancers connect to
+	Targets  []target   `json:"targets,omitempty"` // the load balancers' target ports
 
 	Peers         []endpoint   `json:"peers"`
 	Balancers     []endpoint   `json:"balancers,omitempty"`
@@ -41,7 +41,7 @@ type document struct {
 	ACLs          []acl        `json:"acls"`
 	Middleboxes   []middlebox  `json:"middleboxes,omitempty"`
 	RouteFaults   []routeFault `json:"routeFaults,omitempty"`
-	OwnInterfaces int          `json:"ownInterfaces,omitempty"` // tasks that were not evaluated
+	OwnInterfaces int          `json:"ownInterfaces,omitempty"` // number of tasks that were not evaluated
 	Notes         []string     `json:"notes,omitempty"`
 }
 
@@ -50,7 +50,7 @@ type target struct {
 	Dynamic bool   `json:"dynamic,omitempty"` // ports for hostPort 0
 }
 
-// unread says why something could not be read.
+// unread is why something could not be read.
 type unread struct {
 	Action string `json:"action,omitempty"`
 	Reason string `json:"reason,omitempty"`
@@ -71,12 +71,12 @@ type eni struct {
 type endpoint struct {
 	Name string `json:"name"`
 	eni
-	Others    []eni  `json:"others,omitempty"` // of the same host
+	Others    []eni  `json:"others,omitempty"` // other interfaces of the same host
 	Trunked   bool   `json:"trunked,omitempty"`
 	Region    string `json:"region,omitempty"`
 	Account   string `json:"account,omitempty"`
-	Ephemeral string `json:"ephemeral,omitempty"` // ports that it connects from
-	Kind      string `json:"kind,omitempty"`      // of a load balancer
+	Ephemeral string `json:"ephemeral,omitempty"` // range of source ports
+	Kind      string `json:"kind,omitempty"`      // kind of a load balancer
 }
 
 type group struct {
@@ -96,7 +96,7 @@ type rule struct {
 	CIDR       string   `json:"cidr,omitempty"`
 	Group      *ref     `json:"group,omitempty"`
 	PrefixList string   `json:"prefixList,omitempty"`
-	Error      string   `json:"error,omitempty"` // why it could not be decoded
+	Error      string   `json:"error,omitempty"` // why the rule could not be decoded
 	Text       string   `json:"text,omitempty"`
 }
 

@@ -15,20 +15,20 @@ import (
 )
 
 const (
-	// maxSize bounds a file: 10,000 peers take some 10 MB.
+	// maxSize limits the size of a file. 10,000 peers take about 10 MB.
 	maxSize = 64 << 20
-	// maxPeers and maxRules bound what evaluating a file can cost.
+	// maxPeers and maxRules limit the cost of evaluating a file.
 	maxPeers = 20_000
 	maxRules = 1_000_000
 )
 
-// Facts are what a file holds.
+// Facts is the content of a file.
 type Facts struct {
 	Question ports.Question // without Needs; Listened belongs to Selection
-	// Selection is what was evaluated when the facts were read.
+	// Selection is the set of profiles and ports that was evaluated when the facts were read.
 	Selection string
-	Version   string // of muster; may be empty
-	Edited    bool   // after muster wrote them
+	Version   string // muster's version; may be empty
+	Edited    bool   // the file was edited after muster wrote it
 	Path      string
 }
 
@@ -57,7 +57,7 @@ func again() fix.Fix {
 	return fix.Do("Read the facts again:", "muster ports --cluster NAME --save FACTS.json")
 }
 
-// Age says how old the facts are.
+// Age returns the age of the facts.
 func (f *Facts) Age(now time.Time) time.Duration { return now.Sub(f.Question.At) }
 
 func parse(data []byte) (*Facts, error) {
@@ -66,7 +66,7 @@ func parse(data []byte) (*Facts, error) {
 	}
 	var d document
 	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.DisallowUnknownFields() // it may decide about a verdict
+	decoder.DisallowUnknownFields() // an unknown field may affect a verdict
 	if err := decoder.Decode(&d); err != nil {
 		return nil, at(data, decoder, err)
 	}
@@ -84,7 +84,7 @@ func parse(data []byte) (*Facts, error) {
 	return &Facts{Question: q, Selection: d.Ports, Version: d.Version, Edited: digest != d.Digest}, err
 }
 
-// header refuses other files and other versions before their fields are compared.
+// header rejects other files and other versions before their fields are checked.
 func header(data []byte) error {
 	var h struct {
 		Schema *int   `json:"schema"`
@@ -105,7 +105,7 @@ func header(data []byte) error {
 	return nil
 }
 
-// at says where in the file an error is.
+// at adds the position in the file to an error.
 func at(data []byte, decoder *json.Decoder, err error) error {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError

@@ -16,8 +16,8 @@ import (
 	"muster/reach"
 )
 
-// Write writes what a question is about to the file at path, readable by its owner only.
-// Selection is what was evaluated: profiles and ports.
+// Write writes the input of a question to the file at path, readable only by its owner. selection is what was
+// evaluated: profiles and ports.
 func Write(path string, q ports.Question, selection, version string) error {
 	d, err := encode(q, selection, version)
 	if err != nil {
@@ -53,7 +53,7 @@ func encode(q ports.Question, selection, version string) (document, error) {
 	return d, err
 }
 
-// digest is the SHA-256 of the document without its digest.
+// digest returns the SHA-256 of the document without its digest.
 func (d document) digest() (string, error) {
 	d.Digest = ""
 	data, err := jsonfile.Marshal(d)

@@ -21,7 +21,7 @@ func addRoom(b *sandbox.Sandbox) {
 		return b.AddContainerInstance("prod", sandbox.ContainerInstance{
 			Arn:           fmt.Sprintf("arn:aws:ecs:eu-west-1:123456789012:container-instance/prod/%032d", n),
 			EC2InstanceID: fmt.Sprintf("i-0bbbbbbbbbbbbbbb%d", n), Status: "ACTIVE", AgentConnected: connected,
-			VersionInfo:         &sandbox.VersionInfo{AgentVersion: "1.105.1"},
+			VersionInfo: &sandbox.VersionInfo{AgentVersion: "1.105.1"}, CapacityProviderName: "workers",
 			RegisteredResources: sandbox.Resources(2048, 7764), RemainingResources: sandbox.Resources(cpu, memory),
 			Attributes: []sandbox.Attribute{
 				{Name: "ecs.availability-zone", Value: zone}, {Name: "ecs.instance-type", Value: "m7i.large"},
@@ -30,6 +30,7 @@ func addRoom(b *sandbox.Sandbox) {
 			},
 		})
 	}
+	b.AddCapacityProvider("prod", sandbox.CapacityProvider{Name: "workers", Group: "workers"})
 	first := add(1, 1024, 764, true)
 	add(2, 2048, 7764, true)
 	add(3, 2048, 7764, false)

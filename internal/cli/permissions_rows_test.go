@@ -1,6 +1,11 @@
 package cli
 
-import "maps"
+import (
+	"maps"
+	"testing"
+
+	"muster/internal/sandbox"
+)
 
 // features returns the features of the policies that muster's commands and the healer use.
 // testdata/script/agent-denied.txtar covers the agent's own policies.
@@ -9,6 +14,7 @@ func features() map[string]feature {
 	maps.Copy(all, watchFeatures())
 	maps.Copy(all, portFeatures())
 	maps.Copy(all, fleetFeatures())
+	maps.Copy(all, fitFeatures())
 	return all
 }
 
@@ -189,5 +195,45 @@ func fleetFeatures() map[string]feature {
 		"every cluster of the region": {
 			policies: []string{"fleet"}, lines: [][]string{{"fleet", "--all"}}, works: "staging: Healthy",
 			without: map[string]lack{"ecs:ListClusters": {"is not allowed", "packaging/iam/fleet.json"}}},
+	}
+}
+
+func fitFeatures() map[string]feature {
+	fits := func(args ...string) func(*testing.T, *sandbox.Sandbox) string {
+		return func(t *testing.T, s *sandbox.Sandbox) string {
+			addRoom(s)
+			return typed(t, s, [][]string{append([]string{"fit"}, args...)})
+		}
+	}
+	policies := []string{"fit"}
+	const one = "1 copy fits"
+	denied := lack{"is not allowed", ""}
+	names := func(what string) lack { return lack{what, "could not look for similar names"} }
+	return map[string]feature{
+		"where a task fits": {
+			policies: policies, use: fits("web", "--cluster", "prod"), works: "web:2 in cluster prod in eu-west-1: " + one,
+			without: map[string]lack{
+				"ecs:DescribeTaskDefinition":     denied,
+				"ecs:ListContainerInstances":     denied,
+				"ecs:DescribeContainerInstances": denied,
+				"ecs:ListTasks":                  {"the tasks of the instances are not known", one},
+				"ecs:DescribeTasks":              {"the tasks of the instances are not known", one},
+				"ecs:DescribeCapacityProviders":  {"could not check whether instances are Managed Instances", one},
+			}},
+		"where a task with an interface of its own fits": {
+			policies: policies, use: fits("api", "--cluster", "prod"), works: "api:1 in cluster prod in eu-west-1: " + one,
+			without: map[string]lack{"ec2:DescribeInstanceTypes": {"the limits of network interfaces come from muster's table", "unknown whether a copy fits"}}},
+		"why a service's task does not fit": {
+			policies: policies, use: fits("--service", "web", "--cluster", "prod"), works: "service web (web:2) in cluster prod in eu-west-1: 1 of 2 copies fit",
+			without: map[string]lack{"ecs:DescribeServices": denied}},
+		"similar task definitions": {
+			policies: policies, use: fits("wbe", "--cluster", "prod"), works: "did you mean web?",
+			without: map[string]lack{"ecs:ListTaskDefinitionFamilies": names("no such task definition: wbe")}},
+		"similar services": {
+			policies: policies, use: fits("--service", "wbe", "--cluster", "prod"), works: "did you mean web?",
+			without: map[string]lack{"ecs:ListServices": names("no such service in the cluster: wbe in prod")}},
+		"similar clusters": {
+			policies: policies, use: fits("web", "--cluster", "prdo"), works: "did you mean prod?",
+			without: map[string]lack{"ecs:ListClusters": names("no such cluster: prdo")}},
 	}
 }

@@ -126,8 +126,11 @@ func (s *Sandbox) AddService(cluster string, svc Service) string {
 		svc.CreatedAt = Epoch{s.clock.Now()}
 	}
 	if svc.Deployments == nil {
-		svc.Deployments = []Deployment{{ID: "ecs-svc/1", Status: "PRIMARY", TaskDefinition: svc.TaskDefinition, DesiredCount: svc.DesiredCount,
-			RunningCount: svc.RunningCount, PendingCount: svc.PendingCount, RolloutState: "COMPLETED", CreatedAt: svc.CreatedAt, UpdatedAt: svc.CreatedAt}}
+		svc.Deployments = []Deployment{
+			{ID: "ecs-svc/1", Status: "PRIMARY", TaskDefinition: svc.TaskDefinition, DesiredCount: svc.DesiredCount,
+				RunningCount: svc.RunningCount, PendingCount: svc.PendingCount, RolloutState: "COMPLETED",
+				CreatedAt: svc.CreatedAt, UpdatedAt: svc.CreatedAt},
+		}
 	}
 	if svc.Events == nil {
 		svc.Events = []ServiceEvent{}

@@ -155,6 +155,9 @@ func TestTheStacksRoleAllowsWhatThePoliciesDo(t *testing.T) {
 		// muster fleet: for people, not for the instances
 		"ecs:DescribeCapacityProviders", "ecs:ListServices", "ecs:DescribeServices",
 		"autoscaling:DescribeScheduledActions", "autoscaling:DescribeScalingActivities",
+
+		// muster fit: for people, too
+		"ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitionFamilies", "ec2:DescribeInstanceTypes",
 	}
 	for _, action := range notUsed {
 		if !slices.Contains(want, action) {

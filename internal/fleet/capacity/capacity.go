@@ -130,8 +130,8 @@ func (r *reader) service(ctx context.Context) (awsapi.PlacedService, error) {
 	case errors.Is(err, awsapi.ErrNoSuchCluster):
 		return s, r.noCluster(ctx, err)
 	case errors.Is(err, awsapi.ErrNoSuchService):
-		names := r.serviceNames(ctx)
-		return s, exitcode.Wrap(exitcode.Usage, fix.Wrap(near(err, r.q.Service, names),
+		names, listed := r.serviceNames(ctx)
+		return s, exitcode.Wrap(exitcode.Usage, fix.Wrap(near(err, r.q.Service, names, listed),
 			fix.Do("List the services of the cluster:", "aws ecs list-services --cluster "+r.q.Cluster+" --region "+r.api.Region())))
 	case err != nil:
 		return s, exitcode.Wrap(exitcode.Undetermined, err)
@@ -152,23 +152,26 @@ func (r *reader) service(ctx context.Context) (awsapi.PlacedService, error) {
 	return s, nil
 }
 
-func (r *reader) serviceNames(ctx context.Context) (names []string) {
+func (r *reader) serviceNames(ctx context.Context) (names []string, err error) {
 	for arns, err := range r.api.ServiceARNs(ctx, r.q.Cluster) {
 		if err != nil {
-			return names
+			return names, err
 		}
 		for _, arn := range arns {
 			names = append(names, inventory.Last(arn))
 		}
 		if len(names) >= 300 {
-			return names
+			return names, nil
 		}
 	}
-	return names
+	return names, nil
 }
 
-// near adds similar names to an error.
-func near(err error, want string, names []string) error {
+// near adds similar names to an error, or why they could not be listed.
+func near(err error, want string, names []string, listed error) error {
+	if listed != nil {
+		return fmt.Errorf("%w; could not look for similar names: %w", err, listed)
+	}
 	if hint := nearest.Hint(want, names, ""); hint != "" {
 		return fmt.Errorf("%w: %s", err, hint)
 	}
@@ -177,10 +180,7 @@ func near(err error, want string, names []string) error {
 
 func (r *reader) noCluster(ctx context.Context, err error) error {
 	names, listed := r.api.ClusterNames(ctx)
-	if listed != nil {
-		names = nil
-	}
-	return exitcode.Wrap(exitcode.Usage, fix.Wrap(near(err, r.q.Cluster, names),
+	return exitcode.Wrap(exitcode.Usage, fix.Wrap(near(err, r.q.Cluster, names, listed),
 		fix.Do("List the clusters of the region:", "aws ecs list-clusters --region "+r.api.Region())))
 }
 
@@ -191,8 +191,8 @@ func (r *reader) noDefinition(ctx context.Context, ref string, err error) error 
 	}
 	family, _, _ := strings.Cut(inventory.Last(ref), ":")
 	families, listed := r.api.TaskFamilies(ctx)
-	if listed == nil && !slices.Contains(families, family) {
-		err = near(err, family, families)
+	if !slices.Contains(families, family) {
+		err = near(err, family, families, listed)
 	}
 	return exitcode.Wrap(exitcode.Usage, fix.Wrap(err, r.listDefinitions(family)))
 }

@@ -135,6 +135,7 @@ func (s *Sandbox) AddService(cluster string, svc Service) string {
 	if svc.Events == nil {
 		svc.Events = []ServiceEvent{}
 	}
+	c.services = slices.DeleteFunc(c.services, func(old *Service) bool { return old.Arn == svc.Arn }) // names are unique in a cluster
 	c.services = append(c.services, &svc)
 	return svc.Arn
 }

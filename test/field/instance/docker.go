@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"muster/internal/sandbox"
 	"muster/internal/sandbox/dockerd"
 	"muster/test/field/fieldcase"
 )
@@ -69,17 +70,22 @@ func (i *Instance) serveDocker(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
+// taskARN is the task of all containers.
+const taskARN = "arn:aws:ecs:eu-central-1:123456789012:task/prod/1"
+
 // ChangeContainer starts a task container, or changes an existing one.
 func (i *Instance) ChangeContainer(c fieldcase.Container) {
 	id, ok := i.containers[c.Name]
 	if !ok || !c.Again {
 		id = i.docker.Run(dockerd.Spec{Name: c.Name, Check: c.Health != "", Labels: map[string]string{
 			"com.amazonaws.ecs.cluster":                "prod",
-			"com.amazonaws.ecs.task-arn":               "arn:aws:ecs:eu-central-1:123456789012:task/prod/1",
+			"com.amazonaws.ecs.task-arn":               taskARN,
 			"com.amazonaws.ecs.container-name":         c.Container,
 			"com.amazonaws.ecs.task-definition-family": c.Family,
 		}})
 		i.containers[c.Name] = id
+		// The ECS agent knows the task of its containers; otherwise they would be orphans.
+		i.box.Agent.SetTasks(sandbox.Task{Arn: taskARN, DesiredStatus: "RUNNING", KnownStatus: "RUNNING", Family: c.Family})
 	}
 	if c.Health != "" {
 		i.docker.Health(id, c.Health)

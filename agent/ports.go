@@ -71,7 +71,8 @@ func (a *Agent) watchPorts(ctx context.Context, period time.Duration) {
 		case err != nil:
 			continue
 		case found.Blocked > 0 && was == 0:
-			a.report(log.Error, "ports-blocked", fmt.Sprintf("%d port ranges between this instance and its peers or load balancers are closed: %s", found.Blocked, found.First), "remedy", found.Remedy)
+			a.report(log.Error, "ports-blocked", fmt.Sprintf("%d port ranges between this instance and its peers or load balancers are closed: %s",
+				found.Blocked, found.First), "remedy", found.Remedy)
 		case found.Blocked == 0 && was > 0:
 			a.report(log.Info, "ports-open", "the replication ports are open again")
 		}

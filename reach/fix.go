@@ -25,8 +25,12 @@ func (j *Judge) fix(g *leg, missing Ports) Fix {
 // then a group with a rule for the ports, then the first group other than the VPC's default group, which many unrelated
 // interfaces share.
 func (j *Judge) target(g *leg) string {
+	groups := distinct(g.self.Groups)
+	if len(groups) == 1 {
+		return groups[0] // its rules, which can name every peer by address, do not matter
+	}
 	var bears, own string
-	for _, id := range distinct(g.self.Groups) {
+	for _, id := range groups {
 		group, _ := j.group(id)
 		if group == nil {
 			continue

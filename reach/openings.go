@@ -74,7 +74,7 @@ func indexes(n int) []int {
 // groups or addresses do.
 func (m *Matrix) collect(from, to []int, need int, skip func(Need, Outcome) bool, out fixSet) {
 	rows, cols := byNumber(from, m.row), byNumber(to, m.col)
-	c := collector{m: m, need: need, out: out}
+	c := collector{m: m, need: need, key: m.Needs[need].String(), out: out}
 	for _, row := range rows {
 		for _, col := range cols {
 			at := int(row.number)*len(m.cols) + int(col.number)
@@ -111,6 +111,7 @@ func byNumber(all []int, number []int32) []members {
 type collector struct {
 	m     *Matrix
 	need  int
+	key   string // of the requirement
 	out   fixSet
 	units int
 }
@@ -193,7 +194,7 @@ func (c *collector) add(ask *leg, f Fix, n named, from, to []int) {
 		c.out[f.key()] = o
 	}
 	o.fix.Ports = o.fix.Ports.Union(f.Ports)
-	o.needs[m.Needs[c.need].String()] = m.Needs[c.need]
+	o.needs[c.key] = m.Needs[c.need]
 	o.lasting = o.lasting || len(n.ways) < len(n.all)
 	for _, ways := range n.ways {
 		o.units = append(o.units, unit{ask.self.Groups, ways, f.Ports})

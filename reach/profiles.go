@@ -140,7 +140,7 @@ func gridProfiles() []Profile {
 			Needs: []Need{tcp("transport", 7800, 7810), tcp("FD_SOCK2", 57800, 57812)},
 		},
 		{
-			Name: "tomcat-cluster", Source: "Tomcat: ReceiverBase port 4000, autoBind 100; server.xml, HTTP connector 8080",
+			Name: "tomcat-cluster", Source: "Tomcat: tribes/transport/ReceiverBase.java, port 4000, autoBind 100, last port+autoBind-1; server.xml, HTTP connector 8080",
 			Needs:  []Need{tcp("receiver", 4000, 4099)},
 			Beside: []Need{tcp("HTTP connector", 8080, 8080)},
 			Warning: noMulticast + ": without one, tomcat's default membership (228.0.0.4:45564) finds no member; " +
@@ -151,7 +151,7 @@ func gridProfiles() []Profile {
 			Needs: []Need{tcp("server", 9410, 9410), tcp("group", 9430, 9430)},
 		},
 		{
-			Name: "pekko", Source: "Pekko: remote reference.conf, artery.canonical.port; management reference.conf, http.port",
+			Name: "pekko", Source: "Pekko 1.0: remote reference.conf, artery.canonical.port; management reference.conf, http.port (25520 and 8558 before 1.0)",
 			Needs: []Need{tcp("Artery", 17355, 17355)}, Roles: []Role{{"management", []Need{tcp("management", 7626, 7626)}}},
 		},
 		{
@@ -188,7 +188,7 @@ func storeProfiles() []Profile {
 			"Cassandra: cassandra.yaml, storage_port, ssl_storage_port, native_transport_port",
 			tcp("native transport", 9042, 9042),
 		),
-		cassandra("scylla", "ScyllaDB: scylla.yaml, the same ports and native_shard_aware_transport_port",
+		cassandra("scylla", "ScyllaDB: scylla.yaml, the same ports and native_shard_aware_transport_port: 19042",
 			tcp("native transport", 9042, 9042), tcp("shard-aware transport", 19042, 19042)),
 		elasticsearch("elasticsearch", "Elasticsearch guide, networking: transport.port, http.port"),
 		elasticsearch("opensearch", "OpenSearch, network settings: transport.port, http.port"),
@@ -212,7 +212,7 @@ func storeProfiles() []Profile {
 			Needs: []Need{tcp("peer", 2380, 2380)}, Roles: []Role{client("client", tcp("client", 2379, 2379))},
 		},
 		{
-			Name: "aerospike", Source: "Aerospike 8, network configuration: fabric, mesh heartbeat, service, info",
+			Name: "aerospike", Source: "Aerospike 8.0 and 8.1, network configuration: fabric, mesh heartbeat, service, info (8.1: admin)",
 			Needs: []Need{tcp("fabric", 3001, 3001), tcp("mesh heartbeat", 3002, 3002)},
 			Roles: []Role{client("client", tcp("service", 3000, 3000)), client("info", tcp("info", 3003, 3003))},
 		},
@@ -241,7 +241,7 @@ func databaseProfiles() []Profile {
 			Needs: []Need{tcp("interserver", 9009, 9009), tcp("native", 9000, 9000)},
 		},
 		{
-			Name: "clickhouse-keeper", Source: "ClickHouse: keeper_config.xml, raft port 9234, tcp_port 9181",
+			Name: "clickhouse-keeper", Source: "ClickHouse: programs/keeper/keeper_config.xml, raft_configuration port 9234, tcp_port 9181",
 			Needs: []Need{tcp("raft", 9234, 9234)}, Roles: []Role{client("client", tcp("client", 9181, 9181))},
 		},
 		{
@@ -266,10 +266,10 @@ func brokerProfiles() []Profile {
 			Name: "kafka", Source: "Kafka: config/kraft/server.properties, listeners 9092 and 9093",
 			Needs: []Need{tcp("broker", 9092, 9092), tcp("controller", 9093, 9093)},
 		},
-		{Name: "bookkeeper", Source: "BookKeeper: bk_server.conf, bookiePort", Needs: []Need{tcp("bookie", 3181, 3181)}},
+		{Name: "bookkeeper", Source: "BookKeeper: conf/bk_server.conf, bookiePort=3181", Needs: []Need{tcp("bookie", 3181, 3181)}},
 		{Name: "pulsar", Source: "Pulsar: broker.conf, brokerServicePort", Needs: []Need{tcp("broker", 6650, 6650)}},
 		{
-			Name: "nats", Source: "NATS: server/const.go, DEFAULT_PORT, DEFAULT_HTTP_PORT; the guide's cluster port 6222",
+			Name: "nats", Source: "NATS 2.10: server/const.go, DEFAULT_PORT 4222, DEFAULT_HTTP_PORT 8222; the guide's cluster port 6222",
 			Needs: []Need{tcp("route", 6222, 6222)},
 			Roles: []Role{client("client", tcp("client", 4222, 4222)), client("monitoring", tcp("monitoring", 8222, 8222))},
 		},

@@ -24,7 +24,8 @@ const (
 )
 
 const (
-	// After OffAnswers consecutive disconnected responses over at least lostConnection, the connection counts as lost.
+	// OffAnswers is the number of consecutive disconnected responses, over at least lostConnection, after which the
+	// connection counts as lost.
 	// Disconnects of a few minutes, several times an hour, are normal (AWS, "ECS container agent connection").
 	OffAnswers     = 2
 	lostConnection = 4 * time.Minute

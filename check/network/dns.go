@@ -76,7 +76,7 @@ func (g Group) nameFindings(ctx context.Context, names []resolved) []check.Findi
 		}
 	}
 	n := sorted(names)
-	seen := append(n.seen, g.nameservers())
+	seen := slices.Concat(n.seen, []string{g.nameservers()})
 	switch {
 	case slices.ContainsFunc(n.failed, func(r resolved) bool { return errors.Is(r.err, errCutOff) }):
 		return []check.Finding{

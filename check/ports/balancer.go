@@ -38,7 +38,8 @@ func addBalancers(q *ports.Question, found fleet.Fleet, opts Options, kernel rea
 		dynamic := cmp.Or(opts.Dynamic, kernel)
 		if dynamic == (reach.Range{}) {
 			dynamic = reach.LinuxEphemeral()
-			q.Notes = append(q.Notes, fmt.Sprintf("assuming Linux's default range of dynamic host ports, %s: no host's range could be read", dynamic))
+			q.Notes = append(q.Notes,
+				fmt.Sprintf("assuming Linux's default range of dynamic host ports, %s: no host's range could be read", dynamic))
 		}
 		q.Targets = append(q.Targets, reach.BalancerNeed(dynamic))
 	}

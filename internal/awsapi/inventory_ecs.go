@@ -15,8 +15,7 @@ import (
 	"muster/internal/fleet/inventory"
 )
 
-// DescribeCluster reads a cluster by name or ARN. It is ErrNoSuchCluster when ECS does
-// not know it.
+// DescribeCluster describes a cluster by name or ARN. It returns ErrNoSuchCluster if the cluster does not exist.
 func (c *Client) DescribeCluster(ctx context.Context, cluster string) (inventory.Cluster, error) {
 	const action = "ecs:DescribeClusters"
 	out, err := c.ecs.DescribeClusters(ctx, &ecs.DescribeClustersInput{Clusters: []string{cluster}})
@@ -38,7 +37,10 @@ func (c *Client) DescribeCluster(ctx context.Context, cluster string) (inventory
 // included: they are known only within their cluster.
 func (c *Client) DescribeProviders(ctx context.Context, cluster string) ([]inventory.Provider, error) {
 	return paged("ecs:DescribeCapacityProviders", func(token *string) ([]inventory.Provider, *string, error) {
-		out, err := c.ecs.DescribeCapacityProviders(ctx, &ecs.DescribeCapacityProvidersInput{Cluster: aws.String(cluster), NextToken: token})
+		out, err := c.ecs.DescribeCapacityProviders(
+			ctx,
+			&ecs.DescribeCapacityProvidersInput{Cluster: aws.String(cluster), NextToken: token},
+		)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -61,8 +63,8 @@ func provider(p types.CapacityProvider) inventory.Provider {
 	return out
 }
 
-// groupName is the name in a group's ARN, ...:autoScalingGroupName/NAME, or what was given
-// in its place: DescribeCapacityProviders returns what CreateCapacityProvider got.
+// groupName returns the name from a group ARN, ...:autoScalingGroupName/NAME. It returns any other text unchanged,
+// because DescribeCapacityProviders returns the value that CreateCapacityProvider received.
 func groupName(arn string) string {
 	if _, name, ok := strings.Cut(arn, ":autoScalingGroupName/"); ok {
 		return name
@@ -70,8 +72,8 @@ func groupName(arn string) string {
 	return arn
 }
 
-// DescribeInstances describes container instances by ARN, 100 a call. Those that left the
-// cluster meanwhile are left out.
+// DescribeInstances describes container instances by ARN, 100 per call. It omits those that have since left the
+// cluster.
 func (c *Client) DescribeInstances(ctx context.Context, cluster string, arns []string) ([]inventory.Instance, error) {
 	return batched(arns, maxDescribed, func(batch []string) ([]inventory.Instance, error) {
 		out, err := c.ecs.DescribeContainerInstances(ctx, &ecs.DescribeContainerInstancesInput{
@@ -148,8 +150,7 @@ func portNumbers(texts []string) []uint16 {
 	return slices.Compact(out)
 }
 
-// ServiceARNs goes over the ARNs of a cluster's services, a page of up to 100 at a time. The
-// first error ends it.
+// ServiceARNs iterates over the ARNs of a cluster's services, in pages of up to 100. It stops after the first error.
 func (c *Client) ServiceARNs(ctx context.Context, cluster string) iter.Seq2[[]string, error] {
 	in := ecs.ListServicesInput{Cluster: aws.String(cluster), MaxResults: aws.Int32(maxDescribed)} // 10 without
 	return pages("ecs:ListServices", func(token *string) ([]string, *string, error) {
@@ -165,7 +166,7 @@ func (c *Client) ServiceARNs(ctx context.Context, cluster string) iter.Seq2[[]st
 // MaxServices is how many services one call describes (API reference, DescribeServices).
 const MaxServices = 10
 
-// DescribeServices describes services by ARN, 10 a call.
+// DescribeServices describes services by ARN, 10 per call.
 func (c *Client) DescribeServices(ctx context.Context, cluster string, arns []string) ([]inventory.Service, error) {
 	return batched(arns, MaxServices, func(batch []string) ([]inventory.Service, error) {
 		out, err := c.ecs.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: aws.String(cluster), Services: batch})
@@ -183,7 +184,9 @@ func (c *Client) DescribeServices(ctx context.Context, cluster string, arns []st
 func service(s *types.Service) inventory.Service {
 	out := inventory.Service{
 		ARN: aws.ToString(s.ServiceArn), Name: aws.ToString(s.ServiceName), Status: aws.ToString(s.Status),
-		Definition: inventory.Last(aws.ToString(s.TaskDefinition)), LaunchType: string(s.LaunchType), Scheduling: string(s.SchedulingStrategy),
+		Definition: inventory.Last(
+			aws.ToString(s.TaskDefinition),
+		), LaunchType: string(s.LaunchType), Scheduling: string(s.SchedulingStrategy),
 		Desired: int(s.DesiredCount), Running: int(s.RunningCount), Pending: int(s.PendingCount),
 		Rebalancing: string(s.AvailabilityZoneRebalancing), Controller: "ECS",
 		Awsvpc: s.NetworkConfiguration != nil && s.NetworkConfiguration.AwsvpcConfiguration != nil,
@@ -251,8 +254,8 @@ func events(all []types.ServiceEvent) []inventory.Event {
 // maxTaskPages bounds the listing of tasks: 100,000 tasks.
 const maxTaskPages = 1000
 
-// TaskARNs goes over the ARNs of the tasks that ECS wants to run, a page of up to 100 at a
-// time. The first error ends it.
+// TaskARNs iterates over the ARNs of the tasks whose desired status is RUNNING, in pages of up to 100. It stops after
+// the first error.
 func (c *Client) TaskARNs(ctx context.Context, cluster string) iter.Seq2[[]string, error] {
 	in := ecs.ListTasksInput{Cluster: aws.String(cluster), DesiredStatus: types.DesiredStatusRunning}
 	return pagesUpTo(maxTaskPages, "ecs:ListTasks", func(token *string) ([]string, *string, error) {

@@ -22,8 +22,7 @@ func interned(p *string) string {
 	return unique.Make(*p).Value()
 }
 
-// Launches describes EC2 instances by id, 1,000 a call. Those that do not exist any more are
-// left out.
+// Launches describes EC2 instances by id, 1,000 per call. It omits those that no longer exist.
 func (c *Client) Launches(ctx context.Context, ids []string) ([]inventory.Launch, error) {
 	return batched(ids, maxIDs, func(batch []string) ([]inventory.Launch, error) {
 		return existing(batch, "InvalidInstanceID.NotFound", func(ids []string) ([]inventory.Launch, error) {
@@ -41,7 +40,11 @@ func (c *Client) launches(ctx context.Context, ids []string) ([]inventory.Launch
 		var page []inventory.Launch
 		for _, r := range out.Reservations {
 			for _, i := range r.Instances {
-				one := inventory.Launch{ID: aws.ToString(i.InstanceId), Launched: aws.ToTime(i.LaunchTime).UTC(), Type: string(i.InstanceType)}
+				one := inventory.Launch{
+					ID:       aws.ToString(i.InstanceId),
+					Launched: aws.ToTime(i.LaunchTime).UTC(),
+					Type:     string(i.InstanceType),
+				}
 				if i.Placement != nil {
 					one.Zone = interned(i.Placement.AvailabilityZone)
 				}
@@ -64,7 +67,7 @@ func (c *Client) launches(ctx context.Context, ids []string) ([]inventory.Launch
 // DescribeAutoScalingGroups: 50, up to 100 by MaxRecords).
 const maxGroups = 100
 
-// GroupsNamed describes Auto Scaling groups by name. Those that do not exist are left out.
+// GroupsNamed describes Auto Scaling groups by name. It omits those that do not exist.
 func (c *Client) GroupsNamed(ctx context.Context, names []string) ([]inventory.Group, error) {
 	return batched(names, maxGroups, func(batch []string) ([]inventory.Group, error) {
 		return c.scalingGroups(ctx, autoscaling.DescribeAutoScalingGroupsInput{AutoScalingGroupNames: batch})
@@ -107,7 +110,11 @@ func scalingGroup(g types.AutoScalingGroup) inventory.Group {
 		})
 	}
 	if w := g.WarmPoolConfiguration; w != nil {
-		out.WarmPool = &inventory.WarmPool{State: string(w.PoolState), Size: int(aws.ToInt32(g.WarmPoolSize)), Min: int(aws.ToInt32(w.MinSize))}
+		out.WarmPool = &inventory.WarmPool{
+			State: string(w.PoolState),
+			Size:  int(aws.ToInt32(g.WarmPoolSize)),
+			Min:   int(aws.ToInt32(w.MinSize)),
+		}
 	}
 	for _, p := range g.SuspendedProcesses {
 		out.Suspended = append(out.Suspended, aws.ToString(p.ProcessName))
@@ -119,8 +126,7 @@ func scalingGroup(g types.AutoScalingGroup) inventory.Group {
 	return out
 }
 
-// maxScheduled is how many scheduled actions a page has (API reference,
-// DescribeScheduledActions).
+// maxScheduled is the maximum number of scheduled actions per page (API reference, DescribeScheduledActions).
 const maxScheduled = 100
 
 // ScheduledActions reads the scheduled actions of one group, or of every group of the region

@@ -17,7 +17,7 @@ import (
 	"muster/internal/fleet/inventory"
 )
 
-// ErrNoSuchDefinition says that ECS answered, and knows no such task definition.
+// ErrNoSuchDefinition means that ECS responded that the task definition does not exist.
 var ErrNoSuchDefinition = errors.New("no such task definition")
 
 // Definition is a task definition, as far as it decides where its tasks are placed.
@@ -95,8 +95,8 @@ func joined(all []types.Compatibility) string {
 	return strings.Join(texts, " and ")
 }
 
-// needs is what a task reserves: its size, or else the sum of its containers. A container reserves
-// its memoryReservation, or else its memory (API reference, ContainerDefinition).
+// needs returns what a task reserves: its size, or else the sum of its containers. A container reserves its
+// memoryReservation, or else its memory (API reference, ContainerDefinition).
 func needs(d *types.TaskDefinition) (out fit.Amounts) {
 	for _, c := range d.ContainerDefinitions {
 		out.CPU += int(c.Cpu)
@@ -187,7 +187,7 @@ type PlacedService struct {
 	Subnets []string
 }
 
-// Service describes one service by name. It is ErrNoSuchService if the cluster has none.
+// Service describes one service by name. It returns ErrNoSuchService if the cluster has no such service.
 func (c *Client) Service(ctx context.Context, cluster, name string) (PlacedService, error) {
 	const action = "ecs:DescribeServices"
 	out, err := c.ecs.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: aws.String(cluster), Services: []string{name}})
@@ -210,8 +210,7 @@ type PlacedTask struct {
 	fit.Placed
 }
 
-// PlacedTasks describes tasks by ARN, 100 a call, with what they reserve. Those on Fargate are left
-// out.
+// PlacedTasks describes tasks by ARN, 100 per call, with what they reserve. It omits tasks on Fargate.
 func (c *Client) PlacedTasks(ctx context.Context, cluster string, arns []string) ([]PlacedTask, error) {
 	return batched(arns, maxDescribed, func(batch []string) ([]PlacedTask, error) {
 		out, err := c.ecs.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String(cluster), Tasks: batch})
@@ -264,8 +263,8 @@ func placedTask(t *types.Task) PlacedTask {
 	return out
 }
 
-// InterfaceLimits is how many network interfaces instances of these types can have, by type. EC2
-// refuses the whole call for a type that it does not know.
+// InterfaceLimits returns the maximum number of network interfaces for each instance type. EC2 rejects the whole call
+// if it does not know one of the types.
 func (c *Client) InterfaceLimits(ctx context.Context, kinds []string) (map[string]int, error) {
 	limits := map[string]int{}
 	_, err := batched(kinds, maxDescribed, func(batch []string) ([]struct{}, error) {

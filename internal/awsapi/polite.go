@@ -49,8 +49,8 @@ type polite struct {
 	pace *pacer
 }
 
-// GetAttemptToken waits for this attempt's turn. The SDK calls it before each attempt, and
-// the returned function after it (aws.RetryerV2).
+// GetAttemptToken waits until this attempt may start. The SDK calls it before each attempt, and the returned function
+// after it (aws.RetryerV2).
 func (p polite) GetAttemptToken(ctx context.Context) (func(error) error, error) {
 	if err := p.pace.wait(ctx); err != nil {
 		return nil, err
@@ -61,14 +61,14 @@ func (p polite) GetAttemptToken(ctx context.Context) (func(error) error, error) 
 	}, nil
 }
 
-// pacer spaces calls out.
+// pacer limits the rate of calls.
 type pacer struct {
 	mu        sync.Mutex
 	base, gap time.Duration // the smallest and the present time between two calls
 	next      time.Time     // when the next call may begin
 }
 
-// wait returns when the next call may begin.
+// wait blocks until the next call may start.
 func (p *pacer) wait(ctx context.Context) error {
 	p.mu.Lock()
 	now := time.Now()
@@ -91,8 +91,7 @@ func (p *pacer) wait(ctx context.Context) error {
 	}
 }
 
-// saw adapts the rate: half of it after a call that was throttled, a tenth more after
-// another one.
+// saw adapts the rate: it halves the rate after a throttled call, and raises it by a tenth after any other call.
 func (p *pacer) saw(err error) {
 	var e *Error
 	throttled := errors.As(named("", err), &e) && e.Kind == Throttled

@@ -138,7 +138,7 @@ func WithoutThrottleRetries(ctx context.Context) context.Context {
 	return context.WithValue(ctx, throttledKey{}, true)
 }
 
-// patient retries like retryer, but not what was throttled.
+// patient retries like retryer, except after throttling.
 type patient struct{ retryer }
 
 // IsErrorRetryable implements aws.Retryer.
@@ -146,7 +146,7 @@ func (p patient) IsErrorRetryable(err error) bool {
 	return p.retryer.IsErrorRetryable(err) && KindOf(named("", err)) != Throttled
 }
 
-// retries is the retryer for a call with this context.
+// retries returns the retryer for a call with this context.
 func (c *Client) retries(ctx context.Context) func(*ecs.Options) {
 	return func(o *ecs.Options) {
 		if ctx.Value(throttledKey{}) != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 )
 
-// StoppedTask is why ECS says that a task stopped. ECS keeps it for an hour.
+// StoppedTask is a stopped task with the reason that ECS returned. ECS keeps it for an hour.
 type StoppedTask struct {
 	ARN, Group string // Group is service:NAME, family:NAME, or what RunTask was given
 	StopCode   string // TaskFailedToStart, EssentialContainerExited, UserInitiated, ...; empty if ECS gave none
@@ -23,7 +23,7 @@ type StoppedContainer struct {
 	ExitCode     *int // nil if it did not run
 }
 
-// StoppedTasks asks why tasks stopped, by ARN. Tasks that run, and tasks that ECS knows no more, are left out.
+// StoppedTasks describes why tasks stopped, by ARN. It omits running tasks and tasks that no longer exist.
 func (c *Client) StoppedTasks(ctx context.Context, cluster string, arns []string) ([]StoppedTask, error) {
 	return batched(arns, maxDescribed, func(batch []string) ([]StoppedTask, error) {
 		out, err := c.ecs.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String(cluster), Tasks: batch})

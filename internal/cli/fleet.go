@@ -55,12 +55,15 @@ instances, 1 per 10 services and 2 per 100 tasks, at most 20 a second.`,
 	addFlags(cmd, "fleet")
 	cmd.Flags().Lookup("ports").NoOptDefVal = reach.DefaultProfile
 	cmd.Flags().Lookup("ports").DefValue = ""
-	cmd.Flags().Lookup("ports").Usage = "Also evaluate these ports between the instances, and add the summary: profiles or ranges. Alone: " + reach.DefaultProfile + "."
+	cmd.Flags().Lookup("ports").Usage = "Also evaluate these ports between the instances, and add the summary: profiles or ranges. " +
+		"Alone: " + reach.DefaultProfile + "."
 	cmd.Flags().BoolVar(&f.all, "all", false, "Show every cluster of the region.")
-	cmd.Flags().StringSliceVar(&f.groups, "asg", nil, "Auto Scaling groups of the cluster that have neither a capacity provider, an instance nor the tag muster:cluster.")
+	cmd.Flags().
+		StringSliceVar(&f.groups, "asg", nil, "Groups that are neither of a capacity provider nor tagged muster:cluster, and have no instance.")
 	cmd.Flags().StringVar(&f.region, "region", "", "AWS region. Default: as the AWS CLI finds it.")
 	cmd.Flags().BoolVar(&f.noTasks, "no-tasks", false, "Do not read the tasks: fewer calls, but the spread over zones is unknown.")
-	cmd.Flags().DurationVar(&f.wait, "wait", 0, "Wait until groups, registrations and services are as they should be, for at most this long.")
+	cmd.Flags().
+		DurationVar(&f.wait, "wait", 0, "Wait until groups, registrations and services are as they should be, for at most this long.")
 	cmd.Flags().StringArrayVar(&f.expect, "expect", nil, "What --wait waits for: GROUP=N instances or SERVICE=N tasks. It can be repeated.")
 	cmd.Flags().DurationVar(&f.watch, "watch", 0, "Show it again at this interval, until interrupted.")
 	cmd.Flags().Lookup("watch").NoOptDefVal = "30s"
@@ -106,7 +109,8 @@ func (f *fleetFlags) run(cmd *cobra.Command, log *slog.Logger) error {
 
 // check returns an error for flags that contradict each other, and parses --expect.
 func (f *fleetFlags) check(cmd *cobra.Command) ([]readiness.Expectation, error) {
-	if err := firstOf(oneOf("output", f.output, "table", "json", "html", "junit"), oneOf("color", f.color, "auto", "always", "never")); err != nil {
+	err := firstOf(oneOf("output", f.output, "table", "json", "html", "junit"), oneOf("color", f.color, "auto", "always", "never"))
+	if err != nil {
 		return nil, err
 	}
 	var expected []readiness.Expectation
@@ -165,7 +169,10 @@ func (f *fleetFlags) open(cmd *cobra.Command, host *instance.Host, log *slog.Log
 	case err != nil:
 		return nil, exitcode.Wrap(exitcode.BadConfiguration, err)
 	case api.Region() == "":
-		return nil, exitcode.Wrap(exitcode.Usage, errors.New("no region is known: name it with --region, AWS_REGION or the region of AWS_PROFILE"))
+		return nil, exitcode.Wrap(
+			exitcode.Usage,
+			errors.New("no region is known: name it with --region, AWS_REGION or the region of AWS_PROFILE"),
+		)
 	case name == "" && !f.all:
 		return nil, exitcode.Wrap(exitcode.Usage, errors.New("no target: pass --cluster NAME, or --all for every cluster of the region"))
 	}
@@ -178,7 +185,12 @@ func (f *fleetFlags) open(cmd *cobra.Command, host *instance.Host, log *slog.Log
 }
 
 // matrix returns a function that evaluates the ports between all instances, or nil without --ports.
-func (f *fleetFlags) matrix(cmd *cobra.Command, host *instance.Host, region string, log *slog.Logger) (func(context.Context) (*ports.Report, error), error) {
+func (f *fleetFlags) matrix(
+	cmd *cobra.Command,
+	host *instance.Host,
+	region string,
+	log *slog.Logger,
+) (func(context.Context) (*ports.Report, error), error) {
 	if !f.ports {
 		return nil, nil
 	}
@@ -222,7 +234,11 @@ func (s *fleetSession) look(ctx context.Context, cmd *cobra.Command) (clusters.D
 
 func (s *fleetSession) one(ctx context.Context, cmd *cobra.Command, name string) (seen, error) {
 	progress, stop := progressOf(cmd, name)
-	inv, err := survey.Read(ctx, s.api, survey.Options{Cluster: name, Groups: s.f.groups, NoTasks: s.f.noTasks || s.f.wait > 0, Progress: progress})
+	inv, err := survey.Read(
+		ctx,
+		s.api,
+		survey.Options{Cluster: name, Groups: s.f.groups, NoTasks: s.f.noTasks || s.f.wait > 0, Progress: progress},
+	)
 	stop()
 	if ctx.Err() != nil {
 		return seen{}, exitcode.Wrap(exitcode.Interrupted, fmt.Errorf("interrupted while reading cluster %s", name))

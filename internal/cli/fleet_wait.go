@@ -65,8 +65,11 @@ func (s *fleetSession) waits(cmd *cobra.Command, expected []readiness.Expectatio
 	if err := s.print(cmd, d); err != nil || d.Wait.Met {
 		return err
 	}
-	return exitcode.Wrap(exitcode.Failed, fix.Because(fmt.Errorf("cluster %s is not back after %s: %d missing", last.cluster.Name, s.f.wait, len(missing)),
-		missing, fix.Fix{}))
+	return exitcode.Wrap(
+		exitcode.Failed,
+		fix.Because(fmt.Errorf("cluster %s is not back after %s: %d missing", last.cluster.Name, s.f.wait, len(missing)),
+			missing, fix.Fix{}),
+	)
 }
 
 // useful returns an error if waiting cannot help: a permission is missing, or the cluster has no such name.
@@ -134,7 +137,14 @@ func progressOf(cmd *cobra.Command, name string) (show func(survey.Progress), st
 			return
 		}
 		last, written = time.Now(), true
-		text := fmt.Sprintf("reading cluster %s: %d instances, %d services, %d tasks, %d calls", term.OneLine(name), p.Instances, p.Services, p.Tasks, p.Calls)
+		text := fmt.Sprintf(
+			"reading cluster %s: %d instances, %d services, %d tasks, %d calls",
+			term.OneLine(name),
+			p.Instances,
+			p.Services,
+			p.Tasks,
+			p.Calls,
+		)
 		if terminal {
 			_, _ = io.WriteString(term.Raw(out), "\r\x1b[K"+text) // erase in line (ECMA-48)
 		} else {

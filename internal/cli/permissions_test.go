@@ -77,6 +77,7 @@ func manned(t *testing.T, launching bool) *sandbox.Sandbox {
 	s.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-cache", Rules: []sandbox.Rule{
 		{Protocol: "tcp", First: 47100, Last: 47199, Group: "sg-cache"}, {Protocol: "tcp", First: 47500, Last: 47599, PrefixList: "pl-1"}, sandbox.AllEgress(),
 	}})
+	s.EditInstance("i-0123456789abcdef0", func(i *sandbox.Instance) { i.Interfaces[0].Groups = []string{"sg-cache"} })
 	for i, id := range peers {
 		subnet := []string{"subnet-a", "subnet-b"}[i]
 		at := func(n string) []string { return []string{"10.0.1.2" + n + string(rune('1'+i))} }

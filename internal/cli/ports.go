@@ -61,7 +61,8 @@ with credentials. It changes nothing. It needs the permissions of packaging/iam/
 	cmd.Flags().StringVar(&f.region, "region", "", "AWS region, if this is not an instance. Default: as the AWS CLI finds it.")
 	cmd.Flags().BoolVar(&f.noDial, "no-dial", false, "Evaluate the rules only, do not probe.")
 	cmd.Flags().
-		StringVar(&f.ephemeral, "ephemeral", "", "Range of ports that peers connect from, such as 32768-60999. Default: this host's, else Linux's.")
+		StringVar(&f.ephemeral, "ephemeral", "",
+			"Range of ports that peers connect from, such as 32768-60999. Default: this host's, else Linux's.")
 	cmd.Flags().StringVar(&f.fix, "fix", "", "Print only the missing rules, as one file: cli, cloudformation or terraform.")
 	cmd.Flags().BoolVar(&f.all, "all", false, "Show every problem, not only the first 50.")
 	cmd.Flags().BoolVar(&f.list, "list", false, "List the profiles with their ports and sources, and evaluate nothing.")

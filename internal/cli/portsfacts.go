@@ -22,7 +22,8 @@ type factsFlags struct{ save, from, baseline string }
 func (f *factsFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.save, "save", "", "Also write what was read to this file, readable by you only.")
 	cmd.Flags().StringVar(&f.from, "from", "", "Evaluate this file of --save. It needs no credentials.")
-	cmd.Flags().StringVar(&f.baseline, "baseline", "", "Compare with this file of --save: show what closed and what opened since. Exits with 1 only for what closed.")
+	cmd.Flags().StringVar(&f.baseline, "baseline", "",
+		"Compare with this file of --save: show what closed and what opened since. Exits with 1 only for what closed.")
 	for _, other := range []string{"save", "cluster", "asg", "service", "family", "address", "balancer", "region", "ephemeral", "all-tasks"} {
 		cmd.MarkFlagsMutuallyExclusive("from", other)
 	}

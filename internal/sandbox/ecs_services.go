@@ -126,12 +126,16 @@ func (s *Sandbox) AddService(cluster string, svc Service) string {
 		svc.CreatedAt = Epoch{s.clock.Now()}
 	}
 	if svc.Deployments == nil {
-		svc.Deployments = []Deployment{{ID: "ecs-svc/1", Status: "PRIMARY", TaskDefinition: svc.TaskDefinition, DesiredCount: svc.DesiredCount,
-			RunningCount: svc.RunningCount, PendingCount: svc.PendingCount, RolloutState: "COMPLETED", CreatedAt: svc.CreatedAt, UpdatedAt: svc.CreatedAt}}
+		svc.Deployments = []Deployment{
+			{ID: "ecs-svc/1", Status: "PRIMARY", TaskDefinition: svc.TaskDefinition, DesiredCount: svc.DesiredCount,
+				RunningCount: svc.RunningCount, PendingCount: svc.PendingCount, RolloutState: "COMPLETED",
+				CreatedAt: svc.CreatedAt, UpdatedAt: svc.CreatedAt},
+		}
 	}
 	if svc.Events == nil {
 		svc.Events = []ServiceEvent{}
 	}
+	c.services = slices.DeleteFunc(c.services, func(old *Service) bool { return old.Arn == svc.Arn }) // names are unique in a cluster
 	c.services = append(c.services, &svc)
 	return svc.Arn
 }

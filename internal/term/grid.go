@@ -21,9 +21,9 @@ const gap = 2
 //	FROM  TO        DISCOVERY TCP/47500-47599      i-1 -> i-2, i-3
 //	i-1   i-2, i-3  MISSING 47106-47199              discovery tcp/47500-47599  MISSING 47106-47199
 func (s Style) Grid(head []string, keys int, arrow string, rows [][]Cell) string {
-	for i := range rows {
-		for k := range rows[i] {
-			rows[i][k].Text = s.Text(rows[i][k].Text)
+	for _, row := range rows {
+		for k := range row {
+			row[k].Text = s.Text(row[k].Text)
 		}
 	}
 	widths := make([]int, len(head))

@@ -197,8 +197,10 @@ func sickFleet(s *stage) error {
 	s.fleet(12, 7)
 	s.box.EditService("prod", "web", func(svc *sandbox.Service) {
 		svc.RunningCount = 11
-		svc.Events = []sandbox.ServiceEvent{{ID: "1", CreatedAt: sandbox.Epoch{Time: holidays}, Message: "(service web) was unable to place a task because " +
-			"no container instance met all of its requirements. The closest matching (container-instance 0a1b) has insufficient memory available."}}
+		svc.Events = []sandbox.ServiceEvent{
+			{ID: "1", CreatedAt: sandbox.Epoch{Time: holidays}, Message: "(service web) was unable to place a task because " +
+				"no container instance met all of its requirements. The closest matching (container-instance 0a1b) has insufficient memory available."},
+		}
 	})
 	s.env = append(s.env, "COLUMNS=100")
 	return s.types("muster fleet --cluster prod", 1, false, "fleet", "--cluster", "prod")
@@ -212,15 +214,20 @@ var holidays = time.Date(2029, 12, 21, 19, 0, 0, 0, time.UTC)
 func (s *stage) workers(desired int) {
 	zero, twelve := 0, 12
 	s.box.AddCapacityProvider("prod", sandbox.CapacityProvider{Name: "workers", Group: "prod-workers"})
-	s.box.AddGroup(sandbox.ScalingGroup{Name: "prod-workers", Max: 18, Desired: desired, Zones: []string{"eu-west-1a", "eu-west-1b", "eu-west-1c"},
-		Scheduled: []sandbox.ScheduledAction{{Name: "wake", Recurrence: "0 6 * * 1-5", TimeZone: "Europe/Berlin",
-			Start: time.Date(2030, 1, 7, 5, 0, 0, 0, time.UTC), Min: &zero, Desired: &twelve}},
-		Activities: []sandbox.Activity{{Start: holidays, Description: "Terminating EC2 instance: i-0a1b2c3d4e5f60011",
-			Cause: "At 2029-12-21T19:00:05Z a scheduled action update of AutoScalingGroup constraints to min: 0, max: 18, desired: 0 " +
-				"changing the desired capacity from 12 to 0."}}})
+	s.box.AddGroup(
+		sandbox.ScalingGroup{Name: "prod-workers", Max: 18, Desired: desired, Zones: []string{"eu-west-1a", "eu-west-1b", "eu-west-1c"},
+			Scheduled: []sandbox.ScheduledAction{{Name: "wake", Recurrence: "0 6 * * 1-5", TimeZone: "Europe/Berlin",
+				Start: time.Date(2030, 1, 7, 5, 0, 0, 0, time.UTC), Min: &zero, Desired: &twelve}},
+			Activities: []sandbox.Activity{{Start: holidays, Description: "Terminating EC2 instance: i-0a1b2c3d4e5f60011",
+				Cause: "At 2029-12-21T19:00:05Z a scheduled action update of AutoScalingGroup constraints to min: 0, max: 18, desired: 0 " +
+					"changing the desired capacity from 12 to 0."}}},
+	)
 	for _, name := range []string{"cache", "web"} {
-		s.box.AddService("prod", sandbox.Service{Name: name, DesiredCount: 12, RunningCount: desired, Rebalancing: "ENABLED", TaskDefinition: name + ":41",
-			Providers: []sandbox.ProviderItem{{CapacityProvider: "workers", Weight: 1}}})
+		s.box.AddService(
+			"prod",
+			sandbox.Service{Name: name, DesiredCount: 12, RunningCount: desired, Rebalancing: "ENABLED", TaskDefinition: name + ":41",
+				Providers: []sandbox.ProviderItem{{CapacityProvider: "workers", Weight: 1}}},
+		)
 	}
 }
 
@@ -233,7 +240,10 @@ func (s *stage) fleet(n, lost int) {
 			Tags: map[string]string{"aws:autoscaling:groupName": "prod-workers"}})
 		arn := s.box.AddContainerInstance("prod", sandbox.ContainerInstance{EC2InstanceID: id, Status: "ACTIVE", AgentConnected: i != lost,
 			CapacityProviderName: "workers", VersionInfo: &sandbox.VersionInfo{AgentVersion: "1.105.1"},
-			Attributes:          []sandbox.Attribute{{Name: "ecs.availability-zone", Value: zone}, {Name: "ecs.instance-type", Value: "m7i.large"}},
+			Attributes: []sandbox.Attribute{
+				{Name: "ecs.availability-zone", Value: zone},
+				{Name: "ecs.instance-type", Value: "m7i.large"},
+			},
 			RegisteredResources: sandbox.Resources(2048, 7764), RemainingResources: sandbox.Resources(1024, 3668)})
 		for _, service := range []string{"cache", "web"} {
 			s.box.AddTask("prod", sandbox.RunningTask{Service: service, ContainerInstance: arn})

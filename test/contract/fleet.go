@@ -179,11 +179,17 @@ func describesScheduled(ctx context.Context, c *clients) error {
 }
 
 func describesActivities(ctx context.Context, c *clients) error {
-	_, err := c.asg.DescribeScalingActivities(ctx, &autoscaling.DescribeScalingActivitiesInput{AutoScalingGroupName: &c.Group, MaxRecords: aws.Int32(100)})
+	_, err := c.asg.DescribeScalingActivities(
+		ctx,
+		&autoscaling.DescribeScalingActivitiesInput{AutoScalingGroupName: &c.Group, MaxRecords: aws.Int32(100)},
+	)
 	return err
 }
 
 func unknownActivities(ctx context.Context, c *clients) error {
-	_, err := c.asg.DescribeScalingActivities(ctx, &autoscaling.DescribeScalingActivitiesInput{AutoScalingGroupName: aws.String("contract-no-such-group")})
+	_, err := c.asg.DescribeScalingActivities(
+		ctx,
+		&autoscaling.DescribeScalingActivitiesInput{AutoScalingGroupName: aws.String("contract-no-such-group")},
+	)
 	return wantCode(err, "ValidationError")
 }

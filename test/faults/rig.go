@@ -253,7 +253,7 @@ func (p *prog) printed(text string) bool {
 	return strings.Contains(p.stderr.String()+p.stdout.String(), text)
 }
 
-// await waits until holds returns true. It gives up if p exits first. A nil p disables that check.
+// await waits until holds returns true. It fails if p exits first. A nil p disables that check.
 func (r *rig) await(p *prog, limit time.Duration, what string, holds func() bool) bool {
 	end := time.Now().Add(limit)
 	for !holds() {

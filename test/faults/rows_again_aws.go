@@ -61,7 +61,7 @@ func againAWS() []row {
 		{name: "aws/retry-after", command: "verify", inject: "every signal gets 503 with Retry-After: 86400 twice", takes: 60 * time.Second,
 			must: "the signals are delivered, exit 0", with: inGroup,
 			play: func(r *rig) {
-				spoil := func(behind http.Handler) http.Handler {
+				spoil := func(http.Handler) http.Handler {
 					return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 						w.Header().Set("Retry-After", "86400")
 						answers(503, "text/xml", "")(nil).ServeHTTP(w, q)

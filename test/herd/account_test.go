@@ -85,8 +85,8 @@ func (c client) ContainerInstance(_ context.Context, _, arn string) (awsapi.Cont
 	if err := c.count(c.call("ecs", "DescribeContainerInstances", c.reads)); err != nil {
 		return awsapi.ContainerInstance{}, err
 	}
-	c.account.mu.Lock()
-	defer c.account.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return c.instances[arn], nil
 }
 
@@ -117,10 +117,8 @@ func (client) GroupTag(context.Context, string, string) (string, bool, error) {
 	return "", false, errUnused
 }
 func (client) SignalIdentity(context.Context, awsapi.Signal, []byte, string) error { return errUnused }
-func (client) PutAttribute(context.Context, string, string, string, string) error {
-	return errUnused
-}
-func (client) SetUnhealthy(context.Context, string, bool) error { return errUnused }
+func (client) PutAttribute(context.Context, string, string, string, string) error  { return errUnused }
+func (client) SetUnhealthy(context.Context, string, bool) error                    { return errUnused }
 func (c client) Calls() int {
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()

@@ -77,16 +77,30 @@ func buildCluster(t *testing.T, cfg aws.Config) {
 			Placement: &ec2types.Placement{AvailabilityZone: aws.String(region + string(rune('a'+n%3)))},
 		}))(t)
 		id := aws.ToString(run.Instances[0].InstanceId)
-		must(asg.AttachInstances(ctx, &autoscaling.AttachInstancesInput{AutoScalingGroupName: aws.String("workers"), InstanceIds: []string{id}}))(t)
+		must(
+			asg.AttachInstances(
+				ctx,
+				&autoscaling.AttachInstancesInput{AutoScalingGroupName: aws.String("workers"), InstanceIds: []string{id}},
+			),
+		)(
+			t,
+		)
 		document := fmt.Sprintf(`{"instanceId": %q, "region": %q}`, id, region)
 		must(fleet.RegisterContainerInstance(ctx, &ecs.RegisterContainerInstanceInput{
 			Cluster: aws.String("grid"), InstanceIdentityDocument: &document,
 		}))(t)
 	}
 	for name, desired := range map[string]int32{"web": 12, "cache": 6} {
-		must(fleet.RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{Family: aws.String(name), ContainerDefinitions: []types.ContainerDefinition{{
-			Name: aws.String("app"), Image: aws.String("nginx"), Memory: aws.Int32(64), Cpu: 10,
-		}}}))(t)
+		must(
+			fleet.RegisterTaskDefinition(
+				ctx,
+				&ecs.RegisterTaskDefinitionInput{Family: aws.String(name), ContainerDefinitions: []types.ContainerDefinition{{
+					Name: aws.String("app"), Image: aws.String("nginx"), Memory: aws.Int32(64), Cpu: 10,
+				}}},
+			),
+		)(
+			t,
+		)
 		must(fleet.CreateService(ctx, &ecs.CreateServiceInput{
 			Cluster: aws.String("grid"), ServiceName: aws.String(name), TaskDefinition: aws.String(name), DesiredCount: aws.Int32(desired),
 		}))(t)

@@ -29,6 +29,7 @@ import (
 type network struct {
 	ec2 *ec2.Client
 	api *awsapi.Client
+	cfg aws.Config
 	out map[string]string // the stack's outputs: IDs of instances, groups and subnets
 	acl string            // network ACL of SubnetB
 }
@@ -62,7 +63,7 @@ func newNetwork(t *testing.T) network {
 		t.Setenv(name, value)
 	}
 	var err error
-	n := network{ec2: ec2.NewFromConfig(cfg)}
+	n := network{ec2: ec2.NewFromConfig(cfg), cfg: cfg}
 	if n.api, err = awsapi.New(t.Context(), region, "http://127.0.0.1:1"); err != nil {
 		t.Fatal(err)
 	}

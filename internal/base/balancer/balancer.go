@@ -25,7 +25,7 @@ const (
 	Classic     Kind = "Classic Load Balancer"
 )
 
-// maxRefs bounds the load balancers of one setting.
+// maxRefs is the maximum number of load balancers in one setting.
 const maxRefs = 20
 
 // Ref is a reference to a load balancer. Either Addr or Name is set. Kind, ID, Region

@@ -74,7 +74,7 @@ func Of(f Facts) (Reason, bool) {
 	switch {
 	case code == 0 || code == sigterm:
 		return Reason{}, false
-	case f.OOMKilled && !(planned && code != sigkill):
+	case f.OOMKilled && (!planned || code == sigkill):
 		return named("task-out-of-memory"), true
 	case code == sigkill && planned:
 		return named("task-stop-timeout"), true
@@ -167,14 +167,14 @@ func exitReason(code int) Reason {
 
 func meaning(code int) string {
 	text := strconv.Itoa(code)
-	switch {
-	case code == 126:
+	switch code {
+	case 126:
 		return text + " (its command is not executable)"
-	case code == 127:
+	case 127:
 		return text + " (its command was not found)"
-	case code == 128+11:
+	case 128 + 11:
 		return text + " (segmentation fault)"
-	case code == 128+6:
+	case 128 + 6:
 		return text + " (abort)"
 	}
 	return text

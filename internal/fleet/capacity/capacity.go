@@ -170,7 +170,7 @@ func (r *reader) serviceNames(ctx context.Context) (names []string, err error) {
 // near adds similar names to an error, or why they could not be listed.
 func near(err error, want string, names []string, listed error) error {
 	if listed != nil {
-		return fmt.Errorf("%w; could not look for similar names: %w", err, listed)
+		return fmt.Errorf("%w; could not look for similar names: %v", err, listed) //nolint:errorlint // the first is the error
 	}
 	if hint := nearest.Hint(want, names, ""); hint != "" {
 		return fmt.Errorf("%w: %s", err, hint)

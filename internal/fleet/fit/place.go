@@ -96,9 +96,9 @@ func (j job) platform(i Instance) (out []Missing) {
 			out = append(out, Missing{Reason: Platform, Text: fmt.Sprintf("its %s is %s, and the task needs %s", name, value, want)})
 		}
 	}
-	switch {
-	case j.OS == "":
-	case j.OS == "LINUX":
+	switch j.OS {
+	case "":
+	case "LINUX":
 		compare("linux", "ecs.os-type")
 	default:
 		compare(j.OS, "ecs.os-family")

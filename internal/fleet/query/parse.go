@@ -82,7 +82,7 @@ func Parse(text string) (*Expr, error) {
 	p := &parser{text: text}
 	root, err := p.expression(0)
 	if err == nil && p.skip() < len(text) {
-		err = fmt.Errorf("unexpected %q", p.rest(20))
+		err = fmt.Errorf("unexpected %q", p.rest())
 	}
 	if len(text) > maxLength {
 		p.at, err = maxLength, fmt.Errorf("it is longer than %d characters", maxLength)
@@ -109,7 +109,7 @@ func (p *parser) skip() int {
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
-func (p *parser) rest(most int) string { return p.text[p.at:min(len(p.text), p.at+most)] }
+func (p *parser) rest() string { return p.text[p.at:min(len(p.text), p.at+20)] }
 
 // take consumes a symbol if it comes next.
 func (p *parser) take(symbol string) bool {
@@ -180,11 +180,11 @@ func (p *parser) comparison() (node, error) {
 	subject := p.plain()
 	switch name, is := strings.CutPrefix(subject, attribute+":"); {
 	case is && name == "":
-		return nil, errors.New("expected the name of an attribute after attribute:")
+		return nil, errors.New("expected the name of an attribute after \"attribute:\"")
 	case is:
 		c.subject, c.name = attribute, name
 	case subject == "":
-		return nil, fmt.Errorf("expected a subject, such as attribute:ecs.instance-type, not %q", p.rest(20))
+		return nil, fmt.Errorf("expected a subject, such as attribute:ecs.instance-type, not %q", p.rest())
 	default:
 		c.subject = subject
 	}
@@ -194,7 +194,7 @@ func (p *parser) comparison() (node, error) {
 		return nil, fmt.Errorf("%q is not a subject that AWS documents", subject)
 	}
 	if c.op = p.operator(); c.op == "" {
-		return nil, fmt.Errorf("expected an operator, such as ==, not %q", p.rest(20))
+		return nil, fmt.Errorf("expected an operator, such as ==, not %q", p.rest())
 	}
 	if !slices.Contains(allowed, c.op) {
 		return nil, fmt.Errorf("AWS documents no operator %s for %s", c.op, c.subject)
@@ -261,12 +261,12 @@ func (p *parser) value() (string, error) {
 	if text := p.plain(); text != "" {
 		return text, nil
 	}
-	return "", fmt.Errorf("expected an argument, not %q", p.rest(20))
+	return "", fmt.Errorf("expected an argument, not %q", p.rest())
 }
 
 func (p *parser) list() ([]string, error) {
 	if !p.take("[") {
-		return nil, fmt.Errorf("expected a list such as [a, b], not %q", p.rest(20))
+		return nil, fmt.Errorf("expected a list such as [a, b], not %q", p.rest())
 	}
 	var all []string
 	for {
@@ -280,7 +280,7 @@ func (p *parser) list() ([]string, error) {
 		case p.take("]"):
 			return all, nil
 		default:
-			return nil, fmt.Errorf("expected , or ] in the list, not %q", p.rest(20))
+			return nil, fmt.Errorf("expected , or ] in the list, not %q", p.rest())
 		}
 	}
 }
@@ -308,7 +308,7 @@ func (p *parser) regular() (string, error) {
 		}
 	}
 	if p.at == begin {
-		return "", fmt.Errorf("expected a regular expression, not %q", p.rest(20))
+		return "", fmt.Errorf("expected a regular expression, not %q", p.rest())
 	}
 	return p.text[begin:p.at], nil
 }

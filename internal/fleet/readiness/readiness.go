@@ -179,7 +179,11 @@ func Interval(calls int) time.Duration {
 
 // Wait calls look until nothing is missing, patience is over, or look returns an error. It returns what was missing
 // last.
-func Wait(ctx context.Context, patience time.Duration, look func(context.Context) (missing []string, next time.Duration, err error)) ([]string, error) {
+func Wait(
+	ctx context.Context,
+	patience time.Duration,
+	look func(context.Context) (missing []string, next time.Duration, err error),
+) ([]string, error) {
 	until := time.Now().Add(patience)
 	for {
 		missing, next, err := look(ctx)

@@ -44,8 +44,15 @@ func FuzzParse(f *testing.F) {
 // waking is a group that comes back: at each step one more thing is there.
 func waking(step int) *inventory.Inventory {
 	inv := &inventory.Inventory{Region: "eu-west-1", Cluster: inventory.Cluster{Name: "prod", Status: "ACTIVE"},
-		Groups:   []inventory.Group{{Name: "workers", Max: 3, ActivitiesRead: true}},
-		Services: []inventory.Service{{Name: "web", Status: "ACTIVE", Desired: 2, Deployments: []inventory.Deployment{{Status: "PRIMARY", Rollout: "COMPLETED", Definition: "web:1"}}}}}
+		Groups: []inventory.Group{{Name: "workers", Max: 3, ActivitiesRead: true}},
+		Services: []inventory.Service{
+			{
+				Name:        "web",
+				Status:      "ACTIVE",
+				Desired:     2,
+				Deployments: []inventory.Deployment{{Status: "PRIMARY", Rollout: "COMPLETED", Definition: "web:1"}},
+			},
+		}}
 	g := &inv.Groups[0]
 	if step >= 1 {
 		g.Desired = 2
@@ -58,7 +65,10 @@ func waking(step int) *inventory.Inventory {
 		inv.Instances = []inventory.Instance{{ID: "i-1", Kind: inventory.EC2, Status: "ACTIVE"}}
 	}
 	if step >= 4 {
-		inv.Instances = []inventory.Instance{{ID: "i-1", Kind: inventory.EC2, Status: "ACTIVE", Connected: true}, {ID: "i-2", Kind: inventory.EC2, Status: "ACTIVE", Connected: true}}
+		inv.Instances = []inventory.Instance{
+			{ID: "i-1", Kind: inventory.EC2, Status: "ACTIVE", Connected: true},
+			{ID: "i-2", Kind: inventory.EC2, Status: "ACTIVE", Connected: true},
+		}
 	}
 	if step >= 5 {
 		inv.Services[0].Running = 2
@@ -74,15 +84,30 @@ func TestWhatAClusterThatComesBackStillLacks(t *testing.T) {
 		closed   []string
 		want     []string
 	}{
-		"asleep":                  {0, nil, nil, []string{"group workers sleeps, and it is not known when it wakes", down}},
-		"asleep, with a number":   {0, []Expectation{{"", "workers", 2}}, nil, []string{"group workers: 0 of 2 instances in service", down}},
-		"none expected":           {0, []Expectation{{"", "workers", 0}}, nil, []string{down}},
-		"launching":               {1, nil, nil, []string{"group workers: 0 of 2 instances in service", down}},
-		"one in service":          {2, nil, nil, []string{"group workers: 1 of 2 instances in service", "i-1 of group workers has not registered", down}},
-		"one registered":          {3, nil, nil, []string{"the ECS agent of i-1 is not connected", "i-2 of group workers has not registered", down}},
-		"connected":               {4, nil, nil, []string{down}},
-		"back":                    {5, nil, nil, nil},
-		"more expected":           {5, []Expectation{{"group", "workers", 3}, {"service", "web", 4}}, nil, []string{"group workers: 2 of 3 instances in service", "service web: 2 of 4 tasks running"}},
+		"asleep":                {0, nil, nil, []string{"group workers sleeps, and it is not known when it wakes", down}},
+		"asleep, with a number": {0, []Expectation{{"", "workers", 2}}, nil, []string{"group workers: 0 of 2 instances in service", down}},
+		"none expected":         {0, []Expectation{{"", "workers", 0}}, nil, []string{down}},
+		"launching":             {1, nil, nil, []string{"group workers: 0 of 2 instances in service", down}},
+		"one in service": {
+			2,
+			nil,
+			nil,
+			[]string{"group workers: 1 of 2 instances in service", "i-1 of group workers has not registered", down},
+		},
+		"one registered": {
+			3,
+			nil,
+			nil,
+			[]string{"the ECS agent of i-1 is not connected", "i-2 of group workers has not registered", down},
+		},
+		"connected": {4, nil, nil, []string{down}},
+		"back":      {5, nil, nil, nil},
+		"more expected": {
+			5,
+			[]Expectation{{"group", "workers", 3}, {"service", "web", 4}},
+			nil,
+			[]string{"group workers: 2 of 3 instances in service", "service web: 2 of 4 tasks running"},
+		},
 		"as many as expected":     {5, []Expectation{{"", "workers", 2}, {"", "web", 2}}, nil, nil},
 		"back, with closed ports": {5, nil, []string{"i-1 cannot reach i-2 on tcp 47500"}, []string{"i-1 cannot reach i-2 on tcp 47500"}},
 	} {

@@ -28,9 +28,13 @@ func Explained(err error, profile string) error {
 	case errors.As(err, &unknown):
 		return exitcode.Wrap(exitcode.Undetermined, unknown.explained())
 	case errors.As(err, &nothing):
-		return exitcode.Wrap(exitcode.Undetermined, fix.Wrap(err,
-			fix.Do("Allow these actions for the credentials; packaging/iam/fleet.json has all that muster fleet needs. This shows whose credentials they are:",
-				"aws sts get-caller-identity")))
+		return exitcode.Wrap(exitcode.Undetermined, fix.Wrap(
+			err,
+			fix.Do(
+				"Allow these actions (packaging/iam/fleet.json has them all) for the credentials. This shows whose they are:",
+				"aws sts get-caller-identity",
+			),
+		))
 	}
 	var e *awsapi.Error
 	if errors.As(err, &e) && e.Kind == awsapi.Denied {

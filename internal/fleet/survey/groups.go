@@ -108,7 +108,10 @@ func (r *reader) schedules(ctx context.Context) {
 	}
 	slices.SortStableFunc(short, func(a, b int) int { return lacking(&groups[b]) - lacking(&groups[a]) })
 	if len(short) > left {
-		r.inv.Notes = append(r.inv.Notes, fmt.Sprintf("scaling activities were read for %d of %d groups, to keep the number of calls low", left, len(short)))
+		r.inv.Notes = append(
+			r.inv.Notes,
+			fmt.Sprintf("scaling activities were read for %d of %d groups, to keep the number of calls low", left, len(short)),
+		)
 		short = short[:left]
 	}
 	for _, n := range short {

@@ -27,7 +27,10 @@ func small(t *testing.T) *sandbox.Sandbox {
 	box.AddCapacityProvider("prod", sandbox.CapacityProvider{Name: "hosted", Managed: true})
 	arn := addInstance(box, 0)
 	box.AddContainerInstance("prod", sandbox.ContainerInstance{EC2InstanceID: "mi-0123456789abcdef0", Status: "ACTIVE"})
-	box.AddContainerInstance("prod", sandbox.ContainerInstance{EC2InstanceID: "i-0123456789abcdeff", Status: "ACTIVE", CapacityProviderName: "hosted"})
+	box.AddContainerInstance(
+		"prod",
+		sandbox.ContainerInstance{EC2InstanceID: "i-0123456789abcdeff", Status: "ACTIVE", CapacityProviderName: "hosted"},
+	)
 	box.AddService("prod", sandbox.Service{
 		Name: "web", DesiredCount: 2, RunningCount: 1, Rebalancing: "DISABLED",
 		Strategy:    []sandbox.PlacementItem{{Type: "spread", Field: "attribute:ecs.availability-zone"}},

@@ -68,12 +68,16 @@ func TestAHugeClusterIsReadWithinAMinuteAndInLittleMemory(t *testing.T) {
 		before := live()
 		synctest.Test(t, func(t *testing.T) {
 			began, peak, next := time.Now(), int64(0), 100
-			inv, err := survey.Read(t.Context(), client(box, 100*time.Millisecond), survey.Options{Cluster: "prod", Progress: func(p survey.Progress) {
-				if p.Calls >= next {
-					next += 100
-					peak = max(peak, live())
-				}
-			}})
+			inv, err := survey.Read(
+				t.Context(),
+				client(box, 100*time.Millisecond),
+				survey.Options{Cluster: "prod", Progress: func(p survey.Progress) {
+					if p.Calls >= next {
+						next += 100
+						peak = max(peak, live())
+					}
+				}},
+			)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -39,7 +39,10 @@ func world(t testing.TB, n size) *sandbox.Sandbox {
 		arns = append(arns, addInstance(box, i))
 	}
 	for s := range n.services {
-		box.AddService("prod", sandbox.Service{Name: fmt.Sprintf("svc-%04d", s), DesiredCount: n.tasks / max(n.services, 1), Events: steady()})
+		box.AddService(
+			"prod",
+			sandbox.Service{Name: fmt.Sprintf("svc-%04d", s), DesiredCount: n.tasks / max(n.services, 1), Events: steady()},
+		)
 	}
 	for k := range n.tasks {
 		task := sandbox.RunningTask{Service: fmt.Sprintf("svc-%04d", k%max(n.services, 1))}
@@ -72,8 +75,11 @@ func addInstance(box *sandbox.Sandbox, i int) string {
 func steady() []sandbox.ServiceEvent {
 	var out []sandbox.ServiceEvent
 	for n := range 100 { // ECS returns up to 100
-		out = append(out, sandbox.ServiceEvent{ID: fmt.Sprint(n), CreatedAt: sandbox.Epoch{Time: time.Date(2026, 11, 27, 20, 0, -n, 0, time.UTC)},
-			Message: "(service web) has reached a steady state."})
+		out = append(
+			out,
+			sandbox.ServiceEvent{ID: fmt.Sprint(n), CreatedAt: sandbox.Epoch{Time: time.Date(2026, 11, 27, 20, 0, -n, 0, time.UTC)},
+				Message: "(service web) has reached a steady state."},
+		)
 	}
 	return out
 }

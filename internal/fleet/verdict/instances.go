@@ -114,8 +114,15 @@ func (e *evaluation) impaired(bad []*inventory.Instance) {
 
 func (e *evaluation) refused(bad []*inventory.Instance) {
 	for _, i := range bad {
-		e.add(Problem{ID: "registration-failed", Status: Fail, Summary: "the registration of " + i.ID + " failed", Why: []string{i.StatusReason},
-			Fix: fix.Do("Fix the cause, then replace the instance.")})
+		e.add(
+			Problem{
+				ID:      "registration-failed",
+				Status:  Fail,
+				Summary: "the registration of " + i.ID + " failed",
+				Why:     []string{i.StatusReason},
+				Fix:     fix.Do("Fix the cause, then replace the instance."),
+			},
+		)
 	}
 }
 
@@ -138,16 +145,23 @@ func (e *evaluation) unregistered() {
 	}
 	if len(starting) > 0 {
 		e.add(Problem{ID: "instance-starting", Status: Info,
-			Summary: fmt.Sprintf("%s less than 10 minutes ago and %s not registered yet", plural(len(starting), "instance was launched", "instances were launched"), isAre(len(starting))),
-			Why:     []string{some(starting)}})
+			Summary: fmt.Sprintf(
+				"%s less than 10 minutes ago and %s not registered yet",
+				plural(len(starting), "instance was launched", "instances were launched"),
+				isAre(len(starting)),
+			),
+			Why: []string{some(starting)}})
 	}
 	if len(late) == 0 {
 		return
 	}
 	id, _, _ := strings.Cut(late[0], " ")
 	e.add(Problem{ID: "instance-unregistered", Status: Fail,
-		Summary: fmt.Sprintf("%s in service in an Auto Scaling group and not registered in the cluster", plural(len(late), "instance is", "instances are")),
-		Why:     []string{some(late)},
+		Summary: fmt.Sprintf(
+			"%s in service in an Auto Scaling group and not registered in the cluster",
+			plural(len(late), "instance is", "instances are"),
+		),
+		Why: []string{some(late)},
 		Fix: fix.Do("Find the cause on the instance:", "aws ssm start-session --target "+id+e.region(),
 			"sudo muster debug")})
 }

@@ -35,8 +35,14 @@ func (e *evaluation) services() {
 		e.v.Services = append(e.v.Services, s)
 	}
 	if len(asleep) > 0 && !e.v.Asleep {
-		e.add(Problem{ID: "service-asleep", Status: Info, Summary: fmt.Sprintf("%s for groups that sleep", plural(len(asleep), "service waits", "services wait")),
-			Why: []string{some(asleep)}})
+		e.add(
+			Problem{
+				ID:      "service-asleep",
+				Status:  Info,
+				Summary: fmt.Sprintf("%s for groups that sleep", plural(len(asleep), "service waits", "services wait")),
+				Why:     []string{some(asleep)},
+			},
+		)
 	}
 }
 

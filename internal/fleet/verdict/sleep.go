@@ -230,12 +230,19 @@ func (e *evaluation) lacking(g *Group) {
 	if in >= g.Desired {
 		return
 	}
-	p := Problem{ID: "group-short", Status: Warn, Summary: fmt.Sprintf("group %s has %d of %s in service", g.Name, in, plural(g.Desired, "instance", "instances"))}
+	p := Problem{
+		ID:      "group-short",
+		Status:  Warn,
+		Summary: fmt.Sprintf("group %s has %d of %s in service", g.Name, in, plural(g.Desired, "instance", "instances")),
+	}
 	p.Fix = fix.Do("See what the group does:", "aws autoscaling describe-scaling-activities --auto-scaling-group-name "+g.Name+e.region())
 	// A failure is the reason only if no activity has succeeded since.
 	if len(g.Activities) > 0 && g.Activities[0].Status == "Failed" {
 		p.Status = Fail
-		p.Why = []string{stamp(g.Activities[0].Start) + " " + g.Activities[0].Description, cmp.Or(g.Activities[0].Message, g.Activities[0].Cause)}
+		p.Why = []string{
+			stamp(g.Activities[0].Start) + " " + g.Activities[0].Description,
+			cmp.Or(g.Activities[0].Message, g.Activities[0].Cause),
+		}
 	}
 	worse(&g.Status, &g.Wrong, p.Status, fmt.Sprintf("%d of %d in service", in, g.Desired))
 	e.add(p)
@@ -243,7 +250,15 @@ func (e *evaluation) lacking(g *Group) {
 
 // harmful lists the processes without which a group does not work as expected (EC2 Auto Scaling user guide, "Suspend
 // and resume processes").
-var harmful = []string{"Launch", "Terminate", "HealthCheck", "ReplaceUnhealthy", "ScheduledActions", "AlarmNotification", "AddToLoadBalancer"}
+var harmful = []string{
+	"Launch",
+	"Terminate",
+	"HealthCheck",
+	"ReplaceUnhealthy",
+	"ScheduledActions",
+	"AlarmNotification",
+	"AddToLoadBalancer",
+}
 
 func (e *evaluation) suspended(g *Group) {
 	var bad []string
@@ -274,10 +289,15 @@ func (e *evaluation) sleepProblems(g *Group) {
 		return
 	}
 	worse(&g.Status, &g.Wrong, Warn, "asleep, nothing wakes it")
-	e.add(Problem{ID: "group-no-wake", Status: Warn, Summary: fmt.Sprintf("group %s sleeps, and nothing that is scheduled wakes it", g.Name),
-		Why: []string{s.Cause, s.NoWake},
-		Fix: fix.Do("Wake it by hand:", fmt.Sprintf("aws autoscaling set-desired-capacity --auto-scaling-group-name %s --desired-capacity %d%s",
-			g.Name, max(1, g.Min), e.region()))})
+	e.add(
+		Problem{ID: "group-no-wake", Status: Warn, Summary: fmt.Sprintf("group %s sleeps, and nothing that is scheduled wakes it", g.Name),
+			Why: []string{s.Cause, s.NoWake},
+			Fix: fix.Do(
+				"Wake it by hand:",
+				fmt.Sprintf("aws autoscaling set-desired-capacity --auto-scaling-group-name %s --desired-capacity %d%s",
+					g.Name, max(1, g.Min), e.region()),
+			)},
+	)
 }
 
 // asleep finds the services that cannot run because their groups have no instances.
@@ -290,7 +310,10 @@ func (e *evaluation) asleep() {
 			e.sleeping[g.Provider] = true
 		}
 	}
-	left := slices.ContainsFunc(e.inv.Instances, func(i inventory.Instance) bool { return i.Status == active && i.Connected && i.Kind == inventory.EC2 })
+	left := slices.ContainsFunc(
+		e.inv.Instances,
+		func(i inventory.Instance) bool { return i.Status == active && i.Connected && i.Kind == inventory.EC2 },
+	)
 	_, unread := e.inv.Missing(inventory.PartInstances)
 	e.v.Asleep = all && !left && !unread
 	e.sleeping[""] = e.v.Asleep

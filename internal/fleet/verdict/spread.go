@@ -85,7 +85,9 @@ func (e *evaluation) reason(s *inventory.Service, out *Spread) {
 	case onEC2(s) && fewest.Instances == 0:
 		out.Matters = true
 		out.Why = fmt.Sprintf("%s has no usable container instance", fewest.Zone)
-		out.Fix = fix.Do("Launch an instance there: check the subnets of the Auto Scaling group, and its last failed activity in muster fleet.")
+		out.Fix = fix.Do(
+			"Launch an instance there: check the subnets of the Auto Scaling group, and its last failed activity in muster fleet.",
+		)
 	case s.Rebalancing == "ENABLED":
 		e.rebalanced(s, out, fewest)
 	default:
@@ -104,7 +106,12 @@ func (e *evaluation) rebalanced(s *inventory.Service, out *Spread, fewest ZoneCo
 	}
 	out.Matters = true
 	cpu, memory := e.room(fewest.Zone)
-	out.Why = fmt.Sprintf("Availability Zone rebalancing is on, and ECS finds no room; the emptiest instances of %s have %d CPU units and %d MiB free", fewest.Zone, cpu, memory)
+	out.Why = fmt.Sprintf(
+		"Availability Zone rebalancing is on, and ECS finds no room; the emptiest instances of %s have %d CPU units and %d MiB free",
+		fewest.Zone,
+		cpu,
+		memory,
+	)
 	out.Fix = fix.Do("See what is missing on each instance:", "muster fit --service "+s.Name+" "+e.flags())
 }
 
@@ -122,9 +129,15 @@ func (e *evaluation) room(zone string) (cpu, memory int) {
 // Classic Load Balancer.
 func (e *evaluation) rebalance(s *inventory.Service) fix.Fix {
 	if s.MaxPercent > 0 && s.MaxPercent <= 100 || s.ClassicLB || s.Controller != "ECS" {
-		return fix.Do("Have ECS place the tasks afresh:", "aws ecs update-service "+e.flags()+" --service "+s.Name+" --force-new-deployment")
+		return fix.Do(
+			"Have ECS place the tasks afresh:",
+			"aws ecs update-service "+e.flags()+" --service "+s.Name+" --force-new-deployment",
+		)
 	}
-	return fix.Do("Have ECS keep the zones even:", "aws ecs update-service "+e.flags()+" --service "+s.Name+" --availability-zone-rebalancing ENABLED")
+	return fix.Do(
+		"Have ECS keep the zones even:",
+		"aws ecs update-service "+e.flags()+" --service "+s.Name+" --availability-zone-rebalancing ENABLED",
+	)
 }
 
 func spreadsZones(s *inventory.Service) bool {

@@ -168,8 +168,12 @@ func (e *evaluation) cluster() {
 	}
 	if len(waiting) > 0 {
 		e.add(Problem{ID: "no-instances", Status: Fail,
-			Summary: fmt.Sprintf("cluster %s has no container instance, and %s", c.Name, plural(len(waiting), "service needs one", "services need one")),
-			Why:     []string{"services: " + some(waiting)},
+			Summary: fmt.Sprintf(
+				"cluster %s has no container instance, and %s",
+				c.Name,
+				plural(len(waiting), "service needs one", "services need one"),
+			),
+			Why: []string{"services: " + some(waiting)},
 			Fix: fix.Do("Find out why no instance registers; on an instance that should be in this cluster, run:",
 				"sudo muster debug")})
 	}

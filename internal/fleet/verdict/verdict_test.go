@@ -17,20 +17,33 @@ func number(n int) *int { return &n }
 // healthy is a cluster of six instances in three zones, with one even service.
 func healthy() *inventory.Inventory {
 	inv := &inventory.Inventory{Region: "eu-west-1", At: now, Cluster: inventory.Cluster{Name: "prod", Status: "ACTIVE", Instances: 6}}
-	g := inventory.Group{Name: "workers", Min: 0, Max: 9, Desired: 6, Zones: []string{"eu-west-1a", "eu-west-1b", "eu-west-1c"}, Provider: "ec2", ActivitiesRead: true}
+	g := inventory.Group{
+		Name:           "workers",
+		Min:            0,
+		Max:            9,
+		Desired:        6,
+		Zones:          []string{"eu-west-1a", "eu-west-1b", "eu-west-1c"},
+		Provider:       "ec2",
+		ActivitiesRead: true,
+	}
 	for n := range 6 {
 		zone := g.Zones[n%3]
 		id := fmt.Sprintf("i-%d", n)
-		inv.Instances = append(inv.Instances, inventory.Instance{ARN: "arn:aws:ecs:eu-west-1:1:container-instance/prod/" + id, ID: id, Kind: inventory.EC2,
-			Zone: zone, Type: "m7i.large", Status: "ACTIVE", Connected: true, State: "running", Group: "workers", Free: inventory.Resources{CPU: 512, Memory: 900}})
+		inv.Instances = append(
+			inv.Instances,
+			inventory.Instance{ARN: "arn:aws:ecs:eu-west-1:1:container-instance/prod/" + id, ID: id, Kind: inventory.EC2,
+				Zone: zone, Type: "m7i.large", Status: "ACTIVE", Connected: true, State: "running", Group: "workers", Free: inventory.Resources{CPU: 512, Memory: 900}},
+		)
 		g.Members = append(g.Members, inventory.Member{ID: id, Zone: zone, Lifecycle: "InService", Health: "Healthy"})
 		inv.Tasks = append(inv.Tasks, inventory.TaskCount{Group: "service:web", Zone: zone, Instance: id, Status: "RUNNING", Tasks: 1})
 	}
 	inv.Groups = []inventory.Group{g}
 	inv.Providers = []inventory.Provider{{Name: "ec2", Group: "workers"}}
-	inv.Services = []inventory.Service{{Name: "web", Status: "ACTIVE", LaunchType: "EC2", Scheduling: "REPLICA", Controller: "ECS", Desired: 6, Running: 6,
-		Rebalancing: "DISABLED", MaxPercent: 200, Deployments: []inventory.Deployment{{Status: "PRIMARY", Rollout: "COMPLETED", Definition: "web:7", Desired: 6, Running: 6}},
-		Events: []inventory.Event{{At: now.Add(-time.Hour), Message: "(service web) has reached a steady state."}}}}
+	inv.Services = []inventory.Service{
+		{Name: "web", Status: "ACTIVE", LaunchType: "EC2", Scheduling: "REPLICA", Controller: "ECS", Desired: 6, Running: 6,
+			Rebalancing: "DISABLED", MaxPercent: 200, Deployments: []inventory.Deployment{{Status: "PRIMARY", Rollout: "COMPLETED", Definition: "web:7", Desired: 6, Running: 6}},
+			Events: []inventory.Event{{At: now.Add(-time.Hour), Message: "(service web) has reached a steady state."}}},
+	}
 	return inv
 }
 
@@ -42,7 +55,13 @@ func TestTheFirstLineSaysWhatIsWrong(t *testing.T) {
 		ids    string // of all problems
 		fix    string // a part of the first one's
 	}{
-		"healthy": {func(*inventory.Inventory) {}, Pass, "Healthy: 6 of 6 container instances connected, 1 of 1 service at the desired count", "", ""},
+		"healthy": {
+			func(*inventory.Inventory) {},
+			Pass,
+			"Healthy: 6 of 6 container instances connected, 1 of 1 service at the desired count",
+			"",
+			"",
+		},
 		"an agent is not connected": {func(inv *inventory.Inventory) { inv.Instances[4].Connected = false }, Fail,
 			"Problem: 1 of 6 container instances is not connected to ECS", "instance-disconnected", "aws ssm start-session --target i-4 --region eu-west-1"},
 		"an instance is stopped on purpose": {func(inv *inventory.Inventory) { inv.Instances[4].Connected, inv.Instances[4].State = false, "stopped" }, Pass,
@@ -65,7 +84,13 @@ func TestTheFirstLineSaysWhatIsWrong(t *testing.T) {
 			inv.Groups[0].Desired = 7
 			inv.Groups[0].Activities = []inventory.Activity{{Status: "Failed", Start: now, Description: "Launching a new EC2 instance.", Message: "We currently do not have sufficient m7i.large capacity"}}
 		}, Fail, "Problem: group workers has 6 of 7 instances in service", "group-short", "describe-scaling-activities"},
-		"a group is launching": {func(inv *inventory.Inventory) { inv.Groups[0].Desired = 7 }, Warn, "Warning: group workers has 6 of 7 instances in service", "group-short", ""},
+		"a group is launching": {
+			func(inv *inventory.Inventory) { inv.Groups[0].Desired = 7 },
+			Warn,
+			"Warning: group workers has 6 of 7 instances in service",
+			"group-short",
+			"",
+		},
 		"launches are suspended": {func(inv *inventory.Inventory) { inv.Groups[0].Suspended = []string{"AZRebalance", "Launch"} }, Warn,
 			"Warning: group workers has suspended processes: Launch", "group-suspended", "--scaling-processes Launch"},
 		"no room for a task": {func(inv *inventory.Inventory) {
@@ -104,7 +129,13 @@ func TestTheFirstLineSaysWhatIsWrong(t *testing.T) {
 		"an empty cluster": {func(inv *inventory.Inventory) {
 			*inv = inventory.Inventory{Cluster: inventory.Cluster{Name: "new", Status: "ACTIVE"}}
 		}, Pass, "Healthy: no EC2 instances to evaluate, 0 of 0 services", "", ""},
-		"the cluster is being deleted": {func(inv *inventory.Inventory) { inv.Cluster.Status = "DEPROVISIONING" }, Fail, "Problem: cluster prod is DEPROVISIONING", "cluster-status", ""},
+		"the cluster is being deleted": {
+			func(inv *inventory.Inventory) { inv.Cluster.Status = "DEPROVISIONING" },
+			Fail,
+			"Problem: cluster prod is DEPROVISIONING",
+			"cluster-status",
+			"",
+		},
 		"tasks left out on purpose": {func(inv *inventory.Inventory) {
 			inv.Unread = []inventory.Unread{{Part: inventory.PartTasks, Reason: "left out by --no-tasks"}}
 		}, Pass, "Healthy", "", ""},
@@ -120,7 +151,8 @@ func TestTheFirstLineSaysWhatIsWrong(t *testing.T) {
 					t.Errorf("%s has no fix", p.ID)
 				}
 			}
-			if v.Status != c.status || !strings.HasPrefix(v.Line, c.line) || c.ids != "" && !sameWords(strings.Join(ids, " "), c.ids) || c.ids == "" && len(ids) > 0 {
+			if v.Status != c.status || !strings.HasPrefix(v.Line, c.line) || c.ids != "" && !sameWords(strings.Join(ids, " "), c.ids) ||
+				c.ids == "" && len(ids) > 0 {
 				t.Errorf("%s: %q, problems %q", v.Status, v.Line, ids)
 			}
 			if c.fix != "" && !strings.Contains(v.Problems[0].Fix.String(), c.fix) {
@@ -153,11 +185,17 @@ func TestASkewSaysWhetherItMatters(t *testing.T) {
 		return func(inv *inventory.Inventory) {
 			inv.Tasks = nil
 			for z, n := range counts {
-				inv.Tasks = append(inv.Tasks, inventory.TaskCount{Group: "service:web", Zone: inv.Groups[0].Zones[z], Status: "RUNNING", Tasks: n})
+				inv.Tasks = append(
+					inv.Tasks,
+					inventory.TaskCount{Group: "service:web", Zone: inv.Groups[0].Zones[z], Status: "RUNNING", Tasks: n},
+				)
 			}
 		}
 	}
-	unplaced := inventory.Event{At: now, Message: "service web is unable to place a task in eu-west-1c because no container instance met all of its requirements."}
+	unplaced := inventory.Event{
+		At:      now,
+		Message: "service web is unable to place a task in eu-west-1c because no container instance met all of its requirements.",
+	}
 	for name, c := range map[string]struct {
 		counts  []int
 		edit    func(*inventory.Inventory, *inventory.Service)
@@ -168,7 +206,13 @@ func TestASkewSaysWhetherItMatters(t *testing.T) {
 		"even":               {[]int{2, 2, 2}, nil, 0, false, ""},
 		"one more is even":   {[]int{3, 2, 2}, nil, 1, false, ""},
 		"rebalancing is off": {[]int{4, 1, 1}, nil, 3, true, "rebalancing is off"},
-		"rebalancing is on":  {[]int{4, 1, 1}, func(_ *inventory.Inventory, s *inventory.Service) { s.Rebalancing = "ENABLED" }, 3, false, "ECS moves tasks by itself"},
+		"rebalancing is on": {
+			[]int{4, 1, 1},
+			func(_ *inventory.Inventory, s *inventory.Service) { s.Rebalancing = "ENABLED" },
+			3,
+			false,
+			"ECS moves tasks by itself",
+		},
 		"on, and finds no room": {[]int{4, 2, 0}, func(_ *inventory.Inventory, s *inventory.Service) {
 			s.Rebalancing, s.Events = "ENABLED", []inventory.Event{unplaced}
 		}, 4, true, "512 CPU units and 900 MiB free"},
@@ -181,14 +225,26 @@ func TestASkewSaysWhetherItMatters(t *testing.T) {
 		"spread over instances": {[]int{6, 0, 0}, func(_ *inventory.Inventory, s *inventory.Service) {
 			s.Strategy = []inventory.Strategy{{Type: "spread", Field: "instanceId"}}
 		}, 6, false, "spread instanceId"},
-		"a daemon": {[]int{4, 1, 1}, func(_ *inventory.Inventory, s *inventory.Service) { s.Scheduling = "DAEMON" }, 3, false, "once on each instance"},
+		"a daemon": {
+			[]int{4, 1, 1},
+			func(_ *inventory.Inventory, s *inventory.Service) { s.Scheduling = "DAEMON" },
+			3,
+			false,
+			"once on each instance",
+		},
 		"a constraint": {[]int{4, 0, 0}, func(_ *inventory.Inventory, s *inventory.Service) {
 			s.Constraints = []inventory.Constraint{{Type: "memberOf", Expression: "attribute:ecs.availability-zone == eu-west-1a"}}
 		}, 4, false, "limits the zones"},
 		"a zone without instances": {[]int{3, 3, 0}, func(inv *inventory.Inventory, _ *inventory.Service) {
 			inv.Instances[2].Connected, inv.Instances[5].Connected = false, false
 		}, 3, true, "eu-west-1c has no usable container instance"},
-		"Fargate": {[]int{4, 1, 1}, func(_ *inventory.Inventory, s *inventory.Service) { s.LaunchType = "FARGATE" }, 3, true, "rebalancing is off"},
+		"Fargate": {
+			[]int{4, 1, 1},
+			func(_ *inventory.Inventory, s *inventory.Service) { s.LaunchType = "FARGATE" },
+			3,
+			true,
+			"rebalancing is off",
+		},
 		"the tasks were not read": {nil, func(inv *inventory.Inventory, _ *inventory.Service) {
 			inv.Unread = []inventory.Unread{{Part: inventory.PartTasks, Action: "ecs:ListTasks", Denied: true}}
 		}, 0, false, "unknown"},
@@ -200,7 +256,8 @@ func TestASkewSaysWhetherItMatters(t *testing.T) {
 				c.edit(inv, &inv.Services[0])
 			}
 			got := Evaluate(inv, now).Services[0].Spread
-			if got.Skew != c.skew || got.Matters != c.matters || !strings.Contains(got.Why, c.why) || c.why == "" && got.Why != "" || got.Matters == got.Fix.IsZero() {
+			if got.Skew != c.skew || got.Matters != c.matters || !strings.Contains(got.Why, c.why) || c.why == "" && got.Why != "" ||
+				got.Matters == got.Fix.IsZero() {
 				t.Errorf("%+v", got)
 			}
 		})
@@ -215,10 +272,30 @@ func TestASleepingGroupSaysSinceWhenByWhatAndWhenItWakes(t *testing.T) {
 		g := &inv.Groups[0]
 		g.Members, g.Desired = nil, 0
 		g.Scheduled = []inventory.ScheduledAction{
-			{Name: "sleep", Recurrence: "0 20 * * 1-5", TimeZone: "Europe/Berlin", Start: now.Add(70 * time.Hour), Min: number(0), Desired: number(0)},
-			{Name: "wake", Recurrence: "0 6 * * 1-5", TimeZone: "Europe/Berlin", Start: time.Date(2026, 11, 30, 5, 0, 0, 0, time.UTC), Min: number(0), Desired: number(3)},
+			{
+				Name:       "sleep",
+				Recurrence: "0 20 * * 1-5",
+				TimeZone:   "Europe/Berlin",
+				Start:      now.Add(70 * time.Hour),
+				Min:        number(0),
+				Desired:    number(0),
+			},
+			{
+				Name:       "wake",
+				Recurrence: "0 6 * * 1-5",
+				TimeZone:   "Europe/Berlin",
+				Start:      time.Date(2026, 11, 30, 5, 0, 0, 0, time.UTC),
+				Min:        number(0),
+				Desired:    number(3),
+			},
 		}
-		g.Activities = []inventory.Activity{{Status: "Successful", Start: now.Add(-2 * time.Hour), Cause: "At 2026-11-27T19:00:05Z a scheduled action update of AutoScalingGroup constraints to min: 0, max: 9, desired: 0 changing the desired capacity from 6 to 0.  At 2026-11-27T19:00:15Z an instance was taken out of service in response to a difference between desired and actual capacity, shrinking the capacity from 6 to 5."}}
+		g.Activities = []inventory.Activity{
+			{
+				Status: "Successful",
+				Start:  now.Add(-2 * time.Hour),
+				Cause:  "At 2026-11-27T19:00:05Z a scheduled action update of AutoScalingGroup constraints to min: 0, max: 9, desired: 0 changing the desired capacity from 6 to 0.  At 2026-11-27T19:00:15Z an instance was taken out of service in response to a difference between desired and actual capacity, shrinking the capacity from 6 to 5.",
+			},
+		}
 		if edit != nil {
 			edit(inv, g)
 		}
@@ -251,8 +328,22 @@ func TestASleepingGroupSaysSinceWhenByWhatAndWhenItWakes(t *testing.T) {
 			"a scheduled action, probably sleep", "2026-11-27T19:00:05Z", "", "no scheduled action of this group"},
 		"scheduled actions are suspended": {func(_ *inventory.Inventory, g *inventory.Group) { g.Suspended = []string{"ScheduledActions"} }, Warn,
 			"a scheduled action, probably sleep", "2026-11-27T19:00:05Z", "2026-11-30T05:00:00Z", "is suspended"},
-		"max stays 0":           {func(_ *inventory.Inventory, g *inventory.Group) { g.Max = 0 }, Warn, "a scheduled action, probably sleep", "2026-11-27T19:00:05Z", "", "max is 0"},
-		"longer than six weeks": {func(_ *inventory.Inventory, g *inventory.Group) { g.Activities = nil }, Pass, "", "", "2026-11-30T05:00:00Z", ""},
+		"max stays 0": {
+			func(_ *inventory.Inventory, g *inventory.Group) { g.Max = 0 },
+			Warn,
+			"a scheduled action, probably sleep",
+			"2026-11-27T19:00:05Z",
+			"",
+			"max is 0",
+		},
+		"longer than six weeks": {
+			func(_ *inventory.Inventory, g *inventory.Group) { g.Activities = nil },
+			Pass,
+			"",
+			"",
+			"2026-11-30T05:00:00Z",
+			"",
+		},
 		"no permission": {func(inv *inventory.Inventory, g *inventory.Group) {
 			g.Activities, g.ActivitiesRead, g.Scheduled = nil, false, nil
 			inv.Unread = []inventory.Unread{{Part: inventory.PartActivities, Action: "autoscaling:DescribeScalingActivities", Denied: true},
@@ -272,7 +363,9 @@ func TestASleepingGroupSaysSinceWhenByWhatAndWhenItWakes(t *testing.T) {
 			if !s.Since.IsZero() {
 				since = stamp(s.Since)
 			}
-			if v.Status != c.status || !strings.HasPrefix(s.By, c.by) || since != c.since || wake != c.wake || !strings.Contains(s.NoWake, c.noWake) || s.Cause == "" {
+			if v.Status != c.status || !strings.HasPrefix(s.By, c.by) || since != c.since || wake != c.wake ||
+				!strings.Contains(s.NoWake, c.noWake) ||
+				s.Cause == "" {
 				t.Errorf("%s: %+v\n%s, problems %+v", v.Status, s, v.Line, v.Problems)
 			}
 			if c.status == Pass && (!strings.HasPrefix(v.Line, "Asleep: group workers sleeps") || v.Services[0].Wrong != "asleep") {
@@ -287,7 +380,10 @@ func TestAServiceOfASleepingGroupIsNoProblem(t *testing.T) {
 	inv := healthy()
 	inv.Providers = append(inv.Providers, inventory.Provider{Name: "night", Group: "batch"})
 	inv.Groups = append(inv.Groups, inventory.Group{Name: "batch", Max: 4, Provider: "night", ActivitiesRead: true})
-	inv.Services = append(inv.Services, inventory.Service{Name: "report", Status: "ACTIVE", Providers: []string{"night"}, Scheduling: "REPLICA", Desired: 2})
+	inv.Services = append(
+		inv.Services,
+		inventory.Service{Name: "report", Status: "ACTIVE", Providers: []string{"night"}, Scheduling: "REPLICA", Desired: 2},
+	)
 	v := Evaluate(inv, now)
 	if v.Status != Info || !strings.HasPrefix(v.Line, "Healthy: ") || v.Problems[0].ID != "service-asleep" || v.Asleep {
 		t.Errorf("%s %q %+v", v.Status, v.Line, v.Problems)

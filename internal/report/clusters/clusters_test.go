@@ -31,27 +31,77 @@ func number(n int) *int { return &n }
 
 // twelve is a cluster of 12 instances in 3 zones with two services and a group.
 func twelve() *inventory.Inventory {
-	inv := &inventory.Inventory{Region: "eu-west-1", At: now, Calls: 14, Cluster: inventory.Cluster{Name: "prod", Status: "ACTIVE", Instances: 12}}
-	g := inventory.Group{Name: "prod-workers", Max: 18, Desired: 12, Zones: []string{"eu-west-1a", "eu-west-1b", "eu-west-1c"}, Provider: "workers", ActivitiesRead: true,
-		WarmPool: &inventory.WarmPool{State: "Stopped", Size: 2},
+	inv := &inventory.Inventory{
+		Region:  "eu-west-1",
+		At:      now,
+		Calls:   14,
+		Cluster: inventory.Cluster{Name: "prod", Status: "ACTIVE", Instances: 12},
+	}
+	g := inventory.Group{
+		Name:           "prod-workers",
+		Max:            18,
+		Desired:        12,
+		Zones:          []string{"eu-west-1a", "eu-west-1b", "eu-west-1c"},
+		Provider:       "workers",
+		ActivitiesRead: true,
+		WarmPool:       &inventory.WarmPool{State: "Stopped", Size: 2},
 		Scheduled: []inventory.ScheduledAction{
-			{Name: "sleep", Recurrence: "0 20 * * 1-5", TimeZone: "Europe/Berlin", Start: time.Date(2026, 11, 30, 19, 0, 0, 0, time.UTC), Min: number(0), Desired: number(0)},
-			{Name: "wake", Recurrence: "0 6 * * 1-5", TimeZone: "Europe/Berlin", Start: time.Date(2026, 11, 30, 5, 0, 0, 0, time.UTC), Min: number(0), Desired: number(12)}}}
+			{
+				Name:       "sleep",
+				Recurrence: "0 20 * * 1-5",
+				TimeZone:   "Europe/Berlin",
+				Start:      time.Date(2026, 11, 30, 19, 0, 0, 0, time.UTC),
+				Min:        number(0),
+				Desired:    number(0),
+			},
+			{
+				Name:       "wake",
+				Recurrence: "0 6 * * 1-5",
+				TimeZone:   "Europe/Berlin",
+				Start:      time.Date(2026, 11, 30, 5, 0, 0, 0, time.UTC),
+				Min:        number(0),
+				Desired:    number(12),
+			}},
+	}
 	for n := range 12 {
 		id, zone := fmt.Sprintf("i-0a1b2c3d4e5f6%04d", n), g.Zones[n%3]
-		inv.Instances = append(inv.Instances, inventory.Instance{ARN: "arn:aws:ecs:eu-west-1:123456789012:container-instance/prod/" + id, ID: id, Kind: inventory.EC2,
-			Zone: zone, Type: "m7i.large", Status: "ACTIVE", Connected: true, State: "running", Group: g.Name, Agent: "1.105.1", Running: 2, Provider: "workers",
-			Launched: now.Add(-63 * time.Hour), Total: inventory.Resources{CPU: 2048, Memory: 7764}, Free: inventory.Resources{CPU: 1024, Memory: 3668}})
+		inv.Instances = append(
+			inv.Instances,
+			inventory.Instance{ARN: "arn:aws:ecs:eu-west-1:123456789012:container-instance/prod/" + id, ID: id, Kind: inventory.EC2,
+				Zone: zone, Type: "m7i.large", Status: "ACTIVE", Connected: true, State: "running", Group: g.Name, Agent: "1.105.1", Running: 2, Provider: "workers",
+				Launched: now.Add(
+					-63 * time.Hour,
+				), Total: inventory.Resources{CPU: 2048, Memory: 7764}, Free: inventory.Resources{CPU: 1024, Memory: 3668}},
+		)
 		g.Members = append(g.Members, inventory.Member{ID: id, Zone: zone, Lifecycle: "InService", Health: "Healthy"})
 		for _, service := range []string{"web", "cache"} {
-			inv.Tasks = append(inv.Tasks, inventory.TaskCount{Group: "service:" + service, Zone: zone, Instance: id, Status: "RUNNING", Tasks: 1})
+			inv.Tasks = append(
+				inv.Tasks,
+				inventory.TaskCount{Group: "service:" + service, Zone: zone, Instance: id, Status: "RUNNING", Tasks: 1},
+			)
 		}
 	}
 	inv.Groups = []inventory.Group{g}
 	for _, name := range []string{"cache", "web"} {
-		inv.Services = append(inv.Services, inventory.Service{Name: name, Status: "ACTIVE", Definition: name + ":41", Providers: []string{"workers"}, Scheduling: "REPLICA", Controller: "ECS",
-			Desired: 12, Running: 12, Rebalancing: "ENABLED", MaxPercent: 200, Breaker: true,
-			Deployments: []inventory.Deployment{{Status: "PRIMARY", Rollout: "COMPLETED", Definition: name + ":41", Desired: 12, Running: 12}}})
+		inv.Services = append(
+			inv.Services,
+			inventory.Service{
+				Name:        name,
+				Status:      "ACTIVE",
+				Definition:  name + ":41",
+				Providers:   []string{"workers"},
+				Scheduling:  "REPLICA",
+				Controller:  "ECS",
+				Desired:     12,
+				Running:     12,
+				Rebalancing: "ENABLED",
+				MaxPercent:  200,
+				Breaker:     true,
+				Deployments: []inventory.Deployment{
+					{Status: "PRIMARY", Rollout: "COMPLETED", Definition: name + ":41", Desired: 12, Running: 12},
+				},
+			},
+		)
 	}
 	inv.Providers = []inventory.Provider{{Name: "workers", Group: g.Name, Scaling: true, Target: 100}}
 	return inv
@@ -62,15 +112,34 @@ func states() map[string]*inventory.Inventory {
 	sick := twelve()
 	sick.Instances[7].Connected = false
 	sick.Services[1].Running, sick.Services[1].Rebalancing = 11, "DISABLED"
-	sick.Services[1].Events = []inventory.Event{{At: now.Add(-4 * time.Minute), Message: "(service web) was unable to place a task because no container instance met all of its requirements. The closest matching (container-instance 0a1b) has insufficient memory available."}}
+	sick.Services[1].Events = []inventory.Event{
+		{
+			At:      now.Add(-4 * time.Minute),
+			Message: "(service web) was unable to place a task because no container instance met all of its requirements. The closest matching (container-instance 0a1b) has insufficient memory available.",
+		},
+	}
 	sick.Tasks = append(sick.Tasks, inventory.TaskCount{Group: "service:web", Zone: "eu-west-1a", Status: "RUNNING", Tasks: 3})
-	sick.Groups[0].Activities = []inventory.Activity{{Status: "Successful", Start: now.Add(-time.Hour)}, {Status: "Failed", Start: now.Add(-2 * time.Hour), Description: "Launching a new EC2 instance.", Message: "We currently do not have sufficient m7i.large capacity in the Availability Zone you requested (eu-west-1b)."}}
+	sick.Groups[0].Activities = []inventory.Activity{
+		{Status: "Successful", Start: now.Add(-time.Hour)},
+		{
+			Status:      "Failed",
+			Start:       now.Add(-2 * time.Hour),
+			Description: "Launching a new EC2 instance.",
+			Message:     "We currently do not have sufficient m7i.large capacity in the Availability Zone you requested (eu-west-1b).",
+		},
+	}
 
 	dark := twelve()
 	dark.Instances, dark.Tasks, dark.Groups[0].Members, dark.Groups[0].Desired = nil, nil, nil, 0
 	dark.Services[0].Running, dark.Services[1].Running = 0, 0
 	dark.Providers[0].Scaling = false
-	dark.Groups[0].Activities = []inventory.Activity{{Status: "Successful", Start: now.Add(-2 * time.Hour), Cause: "At 2026-11-27T19:00:05Z a scheduled action update of AutoScalingGroup constraints to min: 0, max: 18, desired: 0 changing the desired capacity from 12 to 0."}}
+	dark.Groups[0].Activities = []inventory.Activity{
+		{
+			Status: "Successful",
+			Start:  now.Add(-2 * time.Hour),
+			Cause:  "At 2026-11-27T19:00:05Z a scheduled action update of AutoScalingGroup constraints to min: 0, max: 18, desired: 0 changing the desired capacity from 12 to 0.",
+		},
+	}
 
 	denied := twelve()
 	denied.Tasks = nil
@@ -130,7 +199,10 @@ func TestTheFirstLineAndTheExitCodeAgree(t *testing.T) {
 		d := document(name)
 		out := shown(t, func(w io.Writer) error { return d.Table(w, term.Style{}, berlin) })
 		first, _, _ := strings.Cut(string(out), "\n")
-		if got := exitcode.Of(d.Err()); first != c.first && name != "denied" || !strings.HasPrefix(first, "Unknown: ") && name == "denied" || got != c.exit || d.Clusters[0].ExitCode != c.exit {
+		if got := exitcode.Of(d.Err()); first != c.first && name != "denied" ||
+			!strings.HasPrefix(first, "Unknown: ") && name == "denied" ||
+			got != c.exit ||
+			d.Clusters[0].ExitCode != c.exit {
 			t.Errorf("%s: exit %d: %s", name, got, first)
 		}
 	}

@@ -21,8 +21,15 @@ func (d Document) HTML(out io.Writer, zone *time.Location) error {
 	if len(d.Clusters) == 1 {
 		title = term.HTML("Cluster " + d.Clusters[0].Name + " in " + d.Region)
 	}
-	fmt.Fprintf(&b, "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n"+
-		"<title>%s</title>\n<style>%s</style>\n<h1>%s</h1>\n<p class=\"sum\">%s</p>\n", title, ports.Style, title, utc(d.At))
+	fmt.Fprintf(
+		&b,
+		"<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n"+
+			"<title>%s</title>\n<style>%s</style>\n<h1>%s</h1>\n<p class=\"sum\">%s</p>\n",
+		title,
+		ports.Style,
+		title,
+		utc(d.At),
+	)
 	for _, c := range d.Clusters {
 		c.html(&b, zone)
 	}
@@ -45,6 +52,18 @@ func class(status string) string {
 
 func (c Cluster) html(b *strings.Builder, zone *time.Location) {
 	fmt.Fprintf(b, "<h2>%s</h2>\n<p><strong class=\"%s\">%s</strong></p>\n", term.HTML(c.Name), class(c.Status), term.HTML(c.Verdict))
+	c.htmlProblems(b)
+	for _, u := range c.Unread {
+		fmt.Fprintf(b, "<p class=\"note\">%s unknown: %s %s</p>\n", term.HTML(u.Part), term.HTML(u.Action), term.HTML(u.Reason))
+	}
+	for _, note := range c.Notes {
+		fmt.Fprintf(b, "<p class=\"note\">%s</p>\n", term.HTML(note))
+	}
+	c.htmlTables(b)
+	c.htmlGroups(b, zone)
+}
+
+func (c Cluster) htmlProblems(b *strings.Builder) {
 	for _, p := range c.Problems {
 		fmt.Fprintf(b, "<div class=\"p %s\"><p><strong>%s</strong> %s</p>\n", class(p.Status), term.HTML(p.Status), term.HTML(p.Summary))
 		for _, why := range p.Why {
@@ -58,29 +77,50 @@ func (c Cluster) html(b *strings.Builder, zone *time.Location) {
 		}
 		b.WriteString("</div>\n")
 	}
-	for _, u := range c.Unread {
-		fmt.Fprintf(b, "<p class=\"note\">%s unknown: %s %s</p>\n", term.HTML(u.Part), term.HTML(u.Action), term.HTML(u.Reason))
-	}
-	for _, note := range c.Notes {
-		fmt.Fprintf(b, "<p class=\"note\">%s</p>\n", term.HTML(note))
-	}
+}
+
+func (c Cluster) htmlTables(b *strings.Builder) {
 	var rows [][]string
 	for _, i := range c.Instances {
 		rows = append(rows, []string{i.ID, i.Zone, i.Type, i.Status, yesNo(i.Connected), i.Agent, tasks(i.Running, i.Pending),
 			fmt.Sprintf("%d of %d", i.FreeCPU, i.CPU), fmt.Sprintf("%d of %d", i.FreeMemory, i.Memory), i.Verdict, i.Wrong})
 	}
-	grid(b, "Instances", []string{"instance", "zone", "type", "status", "connected", "agent", "tasks", "free CPU", "free MiB", "verdict", "wrong"}, rows)
+	grid(
+		b,
+		"Instances",
+		[]string{"instance", "zone", "type", "status", "connected", "agent", "tasks", "free CPU", "free MiB", "verdict", "wrong"},
+		rows,
+	)
 	rows = nil
 	for _, s := range c.Services {
 		skew := unknownCell
 		if s.Skew != nil {
 			skew = strconv.Itoa(*s.Skew)
 		}
-		rows = append(rows, []string{s.Name, fmt.Sprintf("%d of %d", s.Running, s.Desired), strconv.Itoa(s.Pending), s.Definition, s.spread, skew,
-			s.SkewWhy, s.Rollout, onOff(s.Breaker), s.Verdict, s.Wrong})
+		rows = append(
+			rows,
+			[]string{s.Name, fmt.Sprintf("%d of %d", s.Running, s.Desired), strconv.Itoa(s.Pending), s.Definition, s.spread, skew,
+				s.SkewWhy, s.Rollout, onOff(s.Breaker), s.Verdict, s.Wrong},
+		)
 	}
-	grid(b, "Services", []string{"service", "running", "pending", "task definition", "zones", "skew", "why", "deployment", "circuit breaker", "verdict", "wrong"}, rows)
-	c.htmlGroups(b, zone)
+	grid(
+		b,
+		"Services",
+		[]string{
+			"service",
+			"running",
+			"pending",
+			"task definition",
+			"zones",
+			"skew",
+			"why",
+			"deployment",
+			"circuit breaker",
+			"verdict",
+			"wrong",
+		},
+		rows,
+	)
 }
 
 func (c Cluster) htmlGroups(b *strings.Builder, zone *time.Location) {
@@ -92,7 +132,12 @@ func (c Cluster) htmlGroups(b *strings.Builder, zone *time.Location) {
 		rows = append(rows, []string{g.Name, strconv.Itoa(g.Min), strconv.Itoa(g.Desired), strconv.Itoa(g.Max), strconv.Itoa(g.InService),
 			strings.Join(g.Suspended, ", "), strings.TrimSpace(lines.String()), g.Verdict, g.Wrong})
 	}
-	grid(b, "Auto Scaling groups", []string{"group", "min", "desired", "max", "in service", "suspended", "schedule", "verdict", "wrong"}, rows)
+	grid(
+		b,
+		"Auto Scaling groups",
+		[]string{"group", "min", "desired", "max", "in service", "suspended", "schedule", "verdict", "wrong"},
+		rows,
+	)
 }
 
 func grid(b *strings.Builder, title string, heads []string, rows [][]string) {

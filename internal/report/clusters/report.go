@@ -259,8 +259,17 @@ func service(s verdict.Service) Service {
 }
 
 func group(g verdict.Group) Group {
-	out := Group{Name: g.Name, Min: g.Min, Max: g.Max, Desired: g.Desired, InService: g.InService(), Suspended: g.Suspended, Provider: g.Provider,
-		Verdict: string(g.Status), Wrong: g.Wrong}
+	out := Group{
+		Name:      g.Name,
+		Min:       g.Min,
+		Max:       g.Max,
+		Desired:   g.Desired,
+		InService: g.InService(),
+		Suspended: g.Suspended,
+		Provider:  g.Provider,
+		Verdict:   string(g.Status),
+		Wrong:     g.Wrong,
+	}
 	if g.WarmPool != nil {
 		out.WarmPool = &g.WarmPool.Size
 	}

@@ -35,7 +35,9 @@ func (d Document) Table(out io.Writer, style term.Style, zone *time.Location) er
 	}
 	if d.Wait != nil && d.Wait.Met {
 		p.line("")
-		p.line(fmt.Sprintf("back after %s: everything that was waited for is there", (time.Duration(d.Wait.Seconds) * time.Second).String()))
+		p.line(
+			fmt.Sprintf("back after %s: everything that was waited for is there", (time.Duration(d.Wait.Seconds) * time.Second).String()),
+		)
 	}
 	return p.err
 }
@@ -73,7 +75,8 @@ func (p *printer) cluster(d Document, c Cluster, zone *time.Location) {
 }
 
 func label(status string) string {
-	return map[string]string{string(verdict.Fail): "Problem: ", string(verdict.Warn): "Warning: ", string(verdict.Unknown): "Unknown: "}[status]
+	words := map[verdict.Status]string{verdict.Fail: "Problem: ", verdict.Warn: "Warning: ", verdict.Unknown: "Unknown: "}
+	return words[verdict.Status(status)]
 }
 
 // margin is the column at which text after a label begins.
@@ -161,8 +164,14 @@ func (p *printer) services(c Cluster) {
 	}
 	p.line("")
 	columns := []column{
-		{head: "SERVICE"}, {head: "RUNNING", right: true}, {head: "PENDING", rank: 4, right: true}, {head: "TASK DEFINITION", rank: 7}, {head: "ZONES", rank: 1},
-		{head: "SKEW", rank: 2, right: true}, {head: "DEPLOYMENT", rank: 3}, {head: "BREAKER", rank: 6}, {head: "REBALANCING", rank: 5}, {head: "WRONG"},
+		{
+			head: "SERVICE",
+		}, {head: "RUNNING", right: true}, {head: "PENDING", rank: 4, right: true}, {head: "TASK DEFINITION", rank: 7}, {head: "ZONES", rank: 1},
+		{
+			head:  "SKEW",
+			rank:  2,
+			right: true,
+		}, {head: "DEPLOYMENT", rank: 3}, {head: "BREAKER", rank: 6}, {head: "REBALANCING", rank: 5}, {head: "WRONG"},
 	}
 	var paint []string
 	for _, s := range c.Services {
@@ -193,7 +202,10 @@ func (p *printer) groups(c Cluster, zone *time.Location) {
 	p.line("")
 	columns := []column{
 		{head: "GROUP"}, {head: "MIN", rank: 2, right: true}, {head: "DESIRED", right: true}, {head: "MAX", rank: 2, right: true},
-		{head: "IN SERVICE", right: true}, {head: "WARM POOL", rank: 3, right: true}, {head: "CAPACITY PROVIDER", rank: 4}, {head: "SUSPENDED", rank: 1}, {head: "WRONG"},
+		{
+			head:  "IN SERVICE",
+			right: true,
+		}, {head: "WARM POOL", rank: 3, right: true}, {head: "CAPACITY PROVIDER", rank: 4}, {head: "SUSPENDED", rank: 1}, {head: "WRONG"},
 	}
 	var paint []string
 	for _, g := range c.Groups {

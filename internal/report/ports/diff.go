@@ -118,7 +118,8 @@ func (c *comparison) match(now, then []reach.Endpoint, what string) []int {
 		if !before[e.Name] {
 			c.d.New = append(c.d.New, e.Name)
 			if counterparts[i] < 0 {
-				c.d.Notes = append(c.d.Notes, fmt.Sprintf("%s %s has no counterpart in the baseline: no peer there has the same security groups", what, e.Name))
+				c.d.Notes = append(c.d.Notes,
+					fmt.Sprintf("%s %s has no counterpart in the baseline: no peer there has the same security groups", what, e.Name))
 			}
 		}
 	}

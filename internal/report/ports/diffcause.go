@@ -33,7 +33,9 @@ func (w worlds) between(then, now reach.Verdict, from, fromNow, to, toNow reach.
 	}
 	guard := map[reach.Hop][2]reach.Endpoint{reach.SourceEgress: {from, fromNow}, reach.DestinationIngress: {to, toNow}}
 	other := map[reach.Hop][2]reach.Endpoint{reach.SourceEgress: {to, toNow}, reach.DestinationIngress: {from, fromNow}}
-	for _, hop := range []reach.Hop{reach.SourceEgress, reach.SourceACL, reach.RouteHop, reach.DestinationACL, reach.DestinationIngress, reach.ReturnPath} {
+	for _, hop := range []reach.Hop{
+		reach.SourceEgress, reach.SourceACL, reach.RouteHop, reach.DestinationACL, reach.DestinationIngress, reach.ReturnPath,
+	} {
 		was, is := stepsAt(then, hop), stepsAt(now, hop)
 		for _, h := range without(was.hits, is.hits) {
 			switch {

@@ -150,10 +150,10 @@ func (r *Report) JUnit(out io.Writer) error {
 	for _, b := range r.Blocks {
 		for _, o := range b.Outcomes {
 			one := junit.Case{Group: o.Need, Name: some(b.From) + " -> " + some(b.To), Message: o.Status + ": " + o.Sentence}
-			switch {
-			case o.status == reach.Open:
+			switch o.status {
+			case reach.Open:
 				one.Text = o.Sentence + "\n"
-			case o.status == reach.Unknown:
+			case reach.Unknown:
 				one.Status, one.Text = junit.Errored, o.Sentence+"\n"
 			default:
 				one.Status = junit.Failed

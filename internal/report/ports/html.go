@@ -97,7 +97,8 @@ func (r *Report) htmlProblems(b *strings.Builder) {
 				fmt.Fprintf(b, "<p>The same from %s to %s.</p>\n", htmlNames(bl.From), htmlNames(bl.To))
 			}
 			for _, f := range o.Fixes[:min(len(o.Fixes), shownFixes)] {
-				fmt.Fprintf(b, "<pre>%s</pre>\n<details><summary>as CloudFormation</summary><pre>%s</pre></details>\n", esc(f.Command), esc(f.CloudFormation))
+				fmt.Fprintf(b, "<pre>%s</pre>\n<details><summary>as CloudFormation</summary><pre>%s</pre></details>\n",
+					esc(f.Command), esc(f.CloudFormation))
 			}
 			if n := o.fixes(); n > shownFixes {
 				fmt.Fprintf(b, "<p>%d of %d rules are shown; <code>--fix cli</code> prints all of them.</p>\n", shownFixes, n)
@@ -115,7 +116,8 @@ func (r *Report) htmlFindings(b *strings.Builder) {
 		b.WriteString("<h2>On this host</h2>\n")
 	}
 	for _, f := range r.Findings {
-		fmt.Fprintf(b, "<div class=\"p bad\"><p><strong>%s</strong>%s: %s</p><p>%s</p><p>%s</p>", esc(f.ID), f.certainty(), esc(f.Summary), esc(f.Evidence), esc(f.Fix.Text))
+		fmt.Fprintf(b, "<div class=\"p bad\"><p><strong>%s</strong>%s: %s</p><p>%s</p><p>%s</p>",
+			esc(f.ID), f.certainty(), esc(f.Summary), esc(f.Evidence), esc(f.Fix.Text))
 		if commands := strings.Join(f.Fix.Commands, "\n"); commands != "" {
 			fmt.Fprintf(b, "<pre>%s</pre>", esc(commands))
 		}

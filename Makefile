@@ -101,7 +101,7 @@ soak: build ## run the agent for an hour (SOAK=1h) of churn and faults, and comp
 	bin/soak -for $(or $(SOAK),1h) -muster bin/muster
 
 herd: ## boot fleets of 1,000 and 10,000 simulated instances, count their calls, and draw docs/pictures/herd.svg
-	$(GO) test ./test/herd -count=1 -timeout 10m -full -svg $(CURDIR)/docs/pictures/herd.svg
+	cd test/herd && $(GO) test -count=1 -timeout 10m -full -svg $(CURDIR)/docs/pictures/herd.svg
 
 package: cross man $(NFPM) ## build dist/: deb, rpm and tarball for amd64 and arm64, bills of materials, checksums
 	NFPM=$(NFPM) scripts/package $(VERSION)

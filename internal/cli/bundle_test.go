@@ -161,7 +161,7 @@ func TestABundleThatCannotBeIsRefused(t *testing.T) {
 	for want, args := range map[string][]string{
 		"did you mean user-data?": {"--bundle", "x", "--include", "userdata"},
 		"goes with --bundle":      {"--include", "user-data"},
-		"is no file":              {"--bundle", t.TempDir()},
+		"is not a regular file":   {"--bundle", t.TempDir()},
 	} {
 		_, _, err := runs(t, args...)
 		if err == nil || !strings.Contains(err.Error(), want) || exitcode.Of(err) == exitcode.Healthy {

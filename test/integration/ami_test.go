@@ -103,7 +103,9 @@ func (r recipe) bakes(t *testing.T) string {
 	files := append(rpmTools(t), systemdtest.File{Path: "/usr/bin/dnf", Mode: 0o755, Content: dnf},
 		systemdtest.File{Path: "/usr/bin/sudo", Mode: 0o755, Content: "#!/bin/sh\nexec \"$@\"\n"},
 		systemdtest.File{Path: "/etc/ecs/ecs.config", Mode: 0o600, Content: "ECS_CLUSTER=default\n"})
-	m := packaged(t, systemdtest.Image, append(files, image(t, inGroup())...), "#!/bin/sh\necho used\n")
+	options := inGroup()
+	options.Clusters = append(options.Clusters, "default") // or the ECS agent exits, at the end of the boot or before
+	m := packaged(t, systemdtest.Image, append(files, image(t, options)...), "#!/bin/sh\necho used\n")
 	m.settle("running")
 	m.Put(fileOf(t, filepath.Join("../../dist/e2e", rpmFormat().file(olderVersion)), "/tmp/muster.rpm", 0o644))
 	for _, script := range r.bake {

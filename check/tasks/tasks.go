@@ -157,11 +157,18 @@ func (e *ends) failures() (all []failure) {
 		byTask[x.task] = append(byTask[x.task], x)
 	}
 	for _, task := range slices.Sorted(maps.Keys(byTask)) {
-		all = append(all, e.failuresOf(byTask[task])...)
+		if slices.ContainsFunc(byTask[task], (*end).isProven) {
+			all = append(all, e.failuresOf(byTask[task])...)
+		}
 	}
 	slices.SortStableFunc(all, func(a, b failure) int { return b.at.Compare(a.at) })
 	return all
 }
+
+// isProven reports whether the task or container has certainly ended. An error line about a container is not enough: the
+// ECS agent also logs errors that the task survives, such as a failed pull of a cached image. A task resource that
+// cannot be created, such as a secret, always ends the task; that line names no container.
+func (x *end) isProven() bool { return x.reported || x.docker != "" || x.container == "" }
 
 func (e *ends) failuresOf(task []*end) (all []failure) {
 	var whole *end

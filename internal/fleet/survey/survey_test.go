@@ -64,6 +64,9 @@ func TestTheCallsStayInTheirBudget(t *testing.T) {
 // numbers.
 func TestAHugeClusterIsReadWithinAMinuteAndInLittleMemory(t *testing.T) {
 	for _, n := range []size{{12, 2, 24, 1, 1}, {1000, 200, 4000, 3, 3}, {10_000, 1000, 30_000, 3, 3}} {
+		if testing.Short() && n.instances > 1000 {
+			continue // make race: minutes with the detector, and nothing that the smaller ones do not run
+		}
 		box := world(t, n)
 		before := live()
 		synctest.Test(t, func(t *testing.T) {

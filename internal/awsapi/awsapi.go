@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -31,9 +32,10 @@ const (
 	// In a subnet without a route to AWS, every connection attempt ends with this timeout.
 	dialTimeout   = 3 * time.Second
 	answerTimeout = 10 * time.Second
-	// maxAnswer is the limit on a response body in bytes, after decompression. The longest responses describe 1,000
-	// instances, some 10 kB of XML for each.
-	maxAnswer = 32 << 20
+	// maxAnswer is the limit on a response body in bytes, after decompression. The SDK takes some eight times as much
+	// memory for JSON. Responses of EC2 are longer, because they describe up to 1,000 instances, some 10 kB of XML each.
+	maxAnswer    = 10 << 20
+	maxAnswerEC2 = 32 << 20
 )
 
 // Client calls the AWS APIs in one region.
@@ -111,20 +113,24 @@ func (c *counting) Do(r *http.Request) (*http.Response, error) {
 	}
 	answer, err := c.client.Do(r)
 	if err == nil && answer.Body != nil {
-		answer.Body = &bounded{body: answer.Body, left: maxAnswer}
+		limit := maxAnswer
+		if strings.HasPrefix(r.URL.Host, "ec2.") {
+			limit = maxAnswerEC2
+		}
+		answer.Body = &bounded{body: answer.Body, left: limit, limit: limit}
 	}
 	return answer, err
 }
 
 // bounded is the body of a response. A longer body is an error, because the SDK keeps all of it in memory.
 type bounded struct {
-	body io.ReadCloser
-	left int
+	body        io.ReadCloser
+	left, limit int // bytes
 }
 
 func (b *bounded) Read(p []byte) (int, error) {
 	if b.left <= 0 {
-		return 0, fmt.Errorf("the answer has more than %d MB", maxAnswer>>20)
+		return 0, fmt.Errorf("the answer has more than %d MB", b.limit>>20)
 	}
 	n, err := b.body.Read(p[:min(len(p), b.left)])
 	b.left -= n

@@ -27,10 +27,12 @@ func againDocker() []row {
 						behind.ServeHTTP(w, q)
 					})
 				})
-				a := r.agent(how{})
+				a := r.agent(how{env: []string{"MUSTER_WATCH_PERIOD=2s"}})
 				r.status(20*time.Second, []int{0, 1}, "1 running")
 				r.Engine().Die(id, 3)
 				a.says(60*time.Second, "code 3")
+				r.status(20*time.Second, []int{0, 1}, "code 3")
+				r.status(20*time.Second, []int{0, 1}, "0 running")
 				a.stop()
 				r.want(r.crashes() >= 1, "the crash was not counted")
 			}},
@@ -39,11 +41,13 @@ func againDocker() []row {
 			must: "the crash is counted",
 			play: func(r *rig) {
 				id := r.container()
-				a := r.agent(how{})
+				a := r.agent(how{env: []string{"MUSTER_WATCH_PERIOD=2s"}})
 				r.status(20*time.Second, []int{0, 1}, "1 running")
 				r.Engine().Die(id, 3)
 				r.Engine().Destroy(id)
 				a.says(60*time.Second, "code 3")
+				r.status(20*time.Second, []int{0, 1}, "code 3")
+				r.status(20*time.Second, []int{0, 1}, "0 running")
 				a.stop()
 				r.want(r.crashes() >= 1, "the crash was not counted")
 			}},

@@ -214,7 +214,7 @@ func (e *UnknownClusterError) Error() string {
 func (e *UnknownClusterError) Unwrap() error { return awsapi.ErrNoSuchCluster }
 
 func (r *reader) providers(ctx context.Context) {
-	if _, missing := r.inv.Missing(inventory.PartCluster); !missing && len(r.inv.Cluster.Providers) == 0 {
+	if _, missing := r.missing(inventory.PartCluster); !missing && len(r.inv.Cluster.Providers) == 0 {
 		return
 	}
 	all, err := r.api.DescribeProviders(ctx, r.o.Cluster)

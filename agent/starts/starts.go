@@ -17,6 +17,7 @@ import (
 
 	"muster/agent/containers"
 	"muster/internal/awsapi"
+	"muster/internal/base/arn"
 	"muster/internal/base/stopreason"
 	"muster/internal/host/ecsagent"
 )
@@ -77,7 +78,7 @@ func (w *Watch) Look(ctx context.Context, now time.Time, tasks []ecsagent.Task) 
 	}
 	var out []Failure
 	for _, t := range open {
-		f, known := facts[idOf(t.ARN)]
+		f, known := facts[arn.Last(t.ARN)]
 		reason, failed := stopreason.Of(f.Facts)
 		switch {
 		case known && failed:
@@ -135,7 +136,7 @@ func (w *Watch) fromLog(now time.Time) map[string]fact {
 
 func without(tasks []ecsagent.Task, facts map[string]fact) (left []string) {
 	for _, t := range tasks {
-		if _, known := facts[idOf(t.ARN)]; !known && len(left) < maxAsked {
+		if _, known := facts[arn.Last(t.ARN)]; !known && len(left) < maxAsked {
 			left = append(left, t.ARN)
 		}
 	}
@@ -162,12 +163,10 @@ func (w *Watch) fromECS(ctx context.Context, now time.Time, arns []string, facts
 			}
 		}
 		if f.Text != "" {
-			facts[idOf(t.ARN)] = f
+			facts[arn.Last(t.ARN)] = f
 		}
 	}
 }
-
-func idOf(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
 
 // identity returns the container that failed. If the task failed before its containers, the identity has no container
 // name. A new ARN contains the cluster: task/CLUSTER/ID.

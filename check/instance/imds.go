@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"muster/check"
+	"muster/internal/base/arn"
 	"muster/internal/base/fix"
 	"muster/internal/host/imds"
 )
@@ -83,10 +84,10 @@ func (g Group) instanceRole(ctx context.Context) []check.Finding {
 		return check.CouldNotLook(err, fix.Fix{})
 	case role == "":
 		return []check.Finding{{Kind: InstanceProfileBroken, Status: check.Fail,
-			Summary:  "the instance profile " + lastPart(profile.InstanceProfileArn) + " has no role",
+			Summary:  "the instance profile " + arn.Last(profile.InstanceProfileArn) + " has no role",
 			Evidence: []string{"meta-data/iam/info: " + profile.InstanceProfileArn, "meta-data/iam/security-credentials/: empty"},
 			Fix: fix.Do("Add a role to the instance profile:",
-				"aws iam add-role-to-instance-profile --instance-profile-name "+lastPart(profile.InstanceProfileArn)+" --role-name ROLE")}}
+				"aws iam add-role-to-instance-profile --instance-profile-name "+arn.Last(profile.InstanceProfileArn)+" --role-name ROLE")}}
 	}
 	document, _, err := g.IMDS.Metadata(ctx, "iam/security-credentials/"+role)
 	if err != nil {
@@ -94,9 +95,6 @@ func (g Group) instanceRole(ctx context.Context) []check.Finding {
 	}
 	return g.credentials(role, document)
 }
-
-// lastPart returns the name at the end of an ARN.
-func lastPart(arn string) string { return arn[strings.LastIndex(arn, "/")+1:] }
 
 // roleDocument holds the fields of the two documents that are not secret.
 type roleDocument struct {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"muster/internal/base/arn"
 	"muster/internal/base/stopreason"
 	"muster/internal/host/dockerapi"
 	"muster/internal/host/ecsagent"
@@ -68,12 +69,10 @@ func (e *ends) name(x *end) string {
 	return "task " + x.task
 }
 
-func idOf(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
-
 // fromAgent adds the families of the ECS agent's tasks. The agent keeps a stopped task for three hours.
 func (e *ends) fromAgent(tasks []ecsagent.Task) {
 	for _, t := range tasks {
-		e.arns[idOf(t.ARN)], e.family[idOf(t.ARN)] = t.ARN, t.Family
+		e.arns[arn.Last(t.ARN)], e.family[arn.Last(t.ARN)] = t.ARN, t.Family
 	}
 }
 
@@ -101,16 +100,16 @@ func (e *ends) fromDocker(ctx context.Context, engine Engine, since time.Time) e
 	slices.SortStableFunc(all, func(a, b dockerapi.Summary) int { return b.Created.Compare(a.Created) })
 	looked := 0
 	for _, s := range all {
-		arn, family, container := s.Labels[labelTask], s.Labels[labelFamily], s.Labels[labelContainer]
-		if arn != "" {
-			e.arns[idOf(arn)], e.family[idOf(arn)] = arn, family
+		task, family, container := s.Labels[labelTask], s.Labels[labelFamily], s.Labels[labelContainer]
+		if task != "" {
+			e.arns[arn.Last(task)], e.family[arn.Last(task)] = task, family
 		}
 		if s.Running() || s.State == "restarting" {
 			e.running[family+"/"+container] = true
-			e.forget(idOf(arn), container)
+			e.forget(arn.Last(task), container)
 			continue
 		}
-		if looked++; looked > maxInspected || arn == "" {
+		if looked++; looked > maxInspected || task == "" {
 			continue
 		}
 		found, there, err := engine.Inspect(ctx, s.ID)
@@ -138,7 +137,7 @@ func (e *ends) exited(s dockerapi.Summary, found dockerapi.Inspection, since tim
 	if ran && at.Before(since) || !ran && (found.Error == "" || s.Created.Before(since)) {
 		return
 	}
-	x := e.of(idOf(s.Labels[labelTask]), s.Labels[labelContainer])
+	x := e.of(arn.Last(s.Labels[labelTask]), s.Labels[labelContainer])
 	x.docker, x.at, x.started = s.Name, at, ran
 	if ran {
 		if !x.reported && x.Text != "" { // the error happened before the start and no longer applies

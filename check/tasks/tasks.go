@@ -14,6 +14,7 @@ import (
 	"muster/check"
 	"muster/check/subject"
 	"muster/internal/awsapi"
+	"muster/internal/base/arn"
 	"muster/internal/base/fix"
 	"muster/internal/base/stopreason"
 	"muster/internal/host/dockerapi"
@@ -103,7 +104,7 @@ func (g Group) fromECS(ctx context.Context, e *ends) {
 
 // fromECS adds ECS's data about a task. Its reasons come from the ECS agent or from ECS itself.
 func (e *ends) fromECS(t awsapi.StoppedTask) {
-	task := idOf(t.ARN)
+	task := arn.Last(t.ARN)
 	if service, is := strings.CutPrefix(t.Group, "service:"); is {
 		e.service[task] = service
 	}

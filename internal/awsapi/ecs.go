@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"muster/internal/base/arn"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -64,8 +66,8 @@ func (c *Client) ClusterNames(ctx context.Context) ([]string, error) {
 		if err != nil {
 			return names, named("ecs:ListClusters", err)
 		}
-		for _, arn := range page.ClusterArns {
-			names = append(names, arn[strings.LastIndex(arn, "/")+1:])
+		for _, cluster := range page.ClusterArns {
+			names = append(names, arn.Last(cluster))
 		}
 	}
 	return names, nil

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"muster/internal/base/arn"
 	"muster/internal/fleet/inventory"
 )
 
@@ -184,7 +185,7 @@ func (c *Client) DescribeServices(ctx context.Context, cluster string, arns []st
 func service(s *types.Service) inventory.Service {
 	out := inventory.Service{
 		ARN: aws.ToString(s.ServiceArn), Name: aws.ToString(s.ServiceName), Status: aws.ToString(s.Status),
-		Definition: inventory.Last(
+		Definition: arn.Last(
 			aws.ToString(s.TaskDefinition),
 		), LaunchType: string(s.LaunchType), Scheduling: string(s.SchedulingStrategy),
 		Desired: int(s.DesiredCount), Running: int(s.RunningCount), Pending: int(s.PendingCount),
@@ -220,7 +221,7 @@ func deployments(all []types.Deployment) []inventory.Deployment {
 	var out []inventory.Deployment
 	for _, d := range all {
 		out = append(out, inventory.Deployment{
-			ID: aws.ToString(d.Id), Status: aws.ToString(d.Status), Definition: inventory.Last(aws.ToString(d.TaskDefinition)),
+			ID: aws.ToString(d.Id), Status: aws.ToString(d.Status), Definition: arn.Last(aws.ToString(d.TaskDefinition)),
 			Desired: int(d.DesiredCount), Running: int(d.RunningCount), Pending: int(d.PendingCount), Failed: int(d.FailedTasks),
 			Rollout: string(d.RolloutState), Reason: aws.ToString(d.RolloutStateReason),
 			Created: aws.ToTime(d.CreatedAt).UTC(), Updated: aws.ToTime(d.UpdatedAt).UTC(),
@@ -279,7 +280,7 @@ func (c *Client) CountTasks(ctx context.Context, cluster string, arns []string) 
 		for i := range out.Tasks {
 			t := &out.Tasks[i]
 			counts[inventory.TaskCount{
-				Group: interned(t.Group), Definition: interned(aws.String(inventory.Last(aws.ToString(t.TaskDefinitionArn)))),
+				Group: interned(t.Group), Definition: interned(aws.String(arn.Last(aws.ToString(t.TaskDefinitionArn)))),
 				Zone: interned(t.AvailabilityZone), Instance: interned(t.ContainerInstanceArn), Status: interned(t.LastStatus),
 			}]++
 		}

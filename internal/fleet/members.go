@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"muster/internal/awsapi"
+	"muster/internal/base/arn"
 )
 
 // member is a peer whose network interface has not been found yet. The field that is set, instance, eni or addr,
@@ -154,7 +155,7 @@ func (f *finder) tasks(ctx context.Context) error {
 			case t.ContainerInstance != "":
 				hosts[t.ContainerInstance] = true
 			default:
-				f.note("task %s is left out: it has neither a network interface nor a container instance", short(t.ARN))
+				f.note("task %s is left out: it has neither a network interface nor a container instance", arn.Last(t.ARN))
 			}
 		}
 		calls += 2
@@ -190,7 +191,7 @@ const fullPage = 100
 // The groups of all tasks of a family are known only after all tasks were read. But if every instance that runs any
 // task also runs a task of a group that was seen, then no other instance can run another task of the family.
 func (f *finder) hosts(ctx context.Context, seen []awsapi.Task) (done bool, err error) {
-	filter := "task:group == service:" + short(f.s.Service)
+	filter := "task:group == service:" + arn.Last(f.s.Service)
 	if f.s.Service == "" {
 		if filter = groupsOf(seen, f.s.Family); filter == "" {
 			return false, nil
@@ -241,13 +242,10 @@ func (f *finder) ownInterfaces(ctx context.Context, tasks []awsapi.Task) error {
 		}
 	}
 	for _, t := range tasks {
-		f.add(member{name: "task " + short(t.ARN), eni: t.Interface, addr: t.Addr, self: here[t.ContainerInstance]})
+		f.add(member{name: "task " + arn.Last(t.ARN), eni: t.Interface, addr: t.Addr, self: here[t.ContainerInstance]})
 	}
 	if n := len(slices.DeleteFunc(slices.Clone(f.found), func(m member) bool { return !m.self })); f.s.Self != "" && n != 1 {
 		f.note("%d of these tasks run on %s", n, f.s.Self)
 	}
 	return nil
 }
-
-// short returns the last part of an ARN.
-func short(arn string) string { return arn[strings.LastIndex(arn, "/")+1:] }

@@ -1,4 +1,4 @@
-// Package arn compares ARNs from other sources with the account and region of this instance. It parses the general form
+// Package arn compares ARNs from other sources with the account and region of this instance, and shortens them. It parses the general form
 // of an ARN, and contains no knowledge of services.
 package arn
 
@@ -6,6 +6,10 @@ import (
 	"fmt"
 	"strings"
 )
+
+// Last returns the part after the last slash: the name of a cluster or service, the ID of a task or container instance.
+// A text without a slash is returned unchanged.
+func Last(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
 
 // Owner is an account and a region. Empty fields are not compared.
 type Owner struct{ Region, Account string }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"muster/internal/awsapi"
+	"muster/internal/base/arn"
 	"muster/internal/base/exitcode"
 	"muster/internal/base/fix"
 	"muster/internal/base/nearest"
@@ -157,8 +158,8 @@ func (r *reader) serviceNames(ctx context.Context) (names []string, err error) {
 		if err != nil {
 			return names, err
 		}
-		for _, arn := range arns {
-			names = append(names, inventory.Last(arn))
+		for _, service := range arns {
+			names = append(names, arn.Last(service))
 		}
 		if len(names) >= 300 {
 			return names, nil
@@ -189,7 +190,7 @@ func (r *reader) noDefinition(ctx context.Context, ref string, err error) error 
 	if !errors.Is(err, awsapi.ErrNoSuchDefinition) {
 		return exitcode.Wrap(exitcode.Undetermined, err)
 	}
-	family, _, _ := strings.Cut(inventory.Last(ref), ":")
+	family, _, _ := strings.Cut(arn.Last(ref), ":")
 	families, listed := r.api.TaskFamilies(ctx)
 	if !slices.Contains(families, family) {
 		err = near(err, family, families, listed)

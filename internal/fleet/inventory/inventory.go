@@ -17,6 +17,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"muster/internal/base/arn"
 )
 
 // Inventory holds the data of one cluster.
@@ -139,7 +141,7 @@ type Instance struct {
 }
 
 // ShortARN returns the last part of the ARN.
-func (i *Instance) ShortARN() string { return Last(i.ARN) }
+func (i *Instance) ShortARN() string { return arn.Last(i.ARN) }
 
 // Attribute returns the value of an attribute. ok is false if the instance does not have it.
 func (i *Instance) Attribute(name string) (value string, ok bool) {
@@ -182,9 +184,6 @@ func Add(to map[TaskCount]int, tasks []TaskCount) {
 		to[t] += n
 	}
 }
-
-// Last returns the part of an ARN after the last slash.
-func Last(arn string) string { return arn[strings.LastIndex(arn, "/")+1:] }
 
 // Launch holds what EC2 adds to a container instance.
 type Launch struct {

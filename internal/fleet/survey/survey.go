@@ -35,6 +35,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"muster/internal/awsapi"
+	"muster/internal/base/arn"
 	"muster/internal/fleet/inventory"
 )
 
@@ -183,7 +184,7 @@ func (r *reader) cluster(ctx context.Context) error {
 	case err != nil && fatal(err):
 		return err
 	case err != nil:
-		cluster.Name = inventory.Last(r.o.Cluster)
+		cluster.Name = arn.Last(r.o.Cluster)
 		r.unread(inventory.PartCluster, err)
 	}
 	r.inv.Cluster = cluster

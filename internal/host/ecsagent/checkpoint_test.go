@@ -20,7 +20,7 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-var saved = Checkpoint{Cluster: "prod", ContainerInstanceARN: arn, InstanceID: "i-0123456789abcdef0", AgentVersion: "1.105.1"}
+var saved = Checkpoint{Cluster: "prod", ContainerInstanceARN: registeredARN, InstanceID: "i-0123456789abcdef0", AgentVersion: "1.105.1"}
 
 // agentDB writes a file with bbolt as the agent does, and leaves it open. The agent creates every bucket first and
 // stores values as JSON (agent/data/client.go).

@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const arn = "arn:aws:ecs:eu-west-1:123456789012:container-instance/prod/0123456789abcdef0123456789abcdef"
+const registeredARN = "arn:aws:ecs:eu-west-1:123456789012:container-instance/prod/0123456789abcdef0123456789abcdef"
 
 // serve responds to every request on a loopback listener with status and body.
 func serve(t *testing.T, status int, body string) *Introspection {
@@ -64,7 +64,7 @@ func TestMetadata(t *testing.T) {
 		body string
 		want Metadata
 	}{
-		"registered":     {fmt.Sprintf(`{"Cluster":"prod","ContainerInstanceArn":%q,"Version":%q}`, arn, version), Metadata{"prod", arn, version}},
+		"registered":     {fmt.Sprintf(`{"Cluster":"prod","ContainerInstanceArn":%q,"Version":%q}`, registeredARN, version), Metadata{"prod", registeredARN, version}},
 		"null ARN":       {`{"Cluster":"prod","ContainerInstanceArn":null,"Version":"v"}`, Metadata{Cluster: "prod", Version: "v"}},
 		"empty ARN":      {`{"Cluster":"prod","ContainerInstanceArn":"","Version":"v"}`, Metadata{Cluster: "prod", Version: "v"}},
 		"ARN left out":   {`{"Cluster":"prod"}`, Metadata{Cluster: "prod"}},

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"muster/internal/base/arn"
 	"muster/internal/base/lazyregexp"
 )
 
@@ -66,7 +67,7 @@ func (e entry) taskEnds() []TaskEnd {
 	case e.msg == "Sending state change to ECS":
 		return e.reportedEnds()
 	}
-	task, text := taskID(cmp.Or(e.fields["task"], e.fields["taskARN"], e.fields["taskArn"])), e.err
+	task, text := arn.Last(cmp.Or(e.fields["task"], e.fields["taskARN"], e.fields["taskArn"])), e.err
 	if task == "" || text == "" || !endsTask(e.msg) {
 		return nil
 	}
@@ -91,7 +92,7 @@ func endsTask(message string) bool {
 
 // reportedEnds parses the fields of agent/api/statechange.go, ToFields.
 func (e entry) reportedEnds() (ends []TaskEnd) {
-	task := taskID(e.fields["taskArn"])
+	task := arn.Last(e.fields["taskArn"])
 	if task == "" {
 		return nil
 	}
@@ -146,17 +147,13 @@ var (
 
 func (e entry) oldTaskEnds() []TaskEnd {
 	if m := oldChange.Get().FindStringSubmatch(e.msg + " " + e.tail); m != nil {
-		return []TaskEnd{{Task: taskID(m[1]), Container: m[2], Text: oneLine(m[4]), ExitCode: number(m[3]), Reported: true}}
+		return []TaskEnd{{Task: arn.Last(m[1]), Container: m[2], Text: oneLine(m[4]), ExitCode: number(m[3]), Reported: true}}
 	}
 	if m := oldError.Get().FindStringSubmatch(oneLine(e.msg)); m != nil {
-		return []TaskEnd{{Task: taskID(m[1]), Container: m[2], Text: m[3]}}
+		return []TaskEnd{{Task: arn.Last(m[1]), Container: m[2], Text: m[3]}}
 	}
 	return nil
 }
-
-// taskID returns the ID in a task's ARN, in the old or the new format: arn:aws:ecs:REGION:ACCOUNT:task/[CLUSTER/]ID. An
-// ID alone is also accepted.
-func taskID(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
 
 func oneLine(text string) string { return truncate(entry{msg: text}.text()) }
 

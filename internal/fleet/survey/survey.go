@@ -215,7 +215,7 @@ func (e *UnknownClusterError) Error() string {
 func (e *UnknownClusterError) Unwrap() error { return awsapi.ErrNoSuchCluster }
 
 func (r *reader) providers(ctx context.Context) {
-	if _, missing := r.missing(inventory.PartCluster); !missing && len(r.inv.Cluster.Providers) == 0 {
+	if !r.missing(inventory.PartCluster) && len(r.inv.Cluster.Providers) == 0 {
 		return
 	}
 	all, err := r.api.DescribeProviders(ctx, r.o.Cluster)
@@ -249,7 +249,7 @@ func each[T any](ctx context.Context, r *reader, part inventory.Part, list iter.
 				return nil
 			})
 		}
-		if _, missing := r.missing(part); missing {
+		if r.missing(part) {
 			break // the other batches would fail with the same error
 		}
 	}
@@ -346,10 +346,11 @@ func (r *reader) missed(part inventory.Part, err error) {
 	}
 }
 
-func (r *reader) missing(part inventory.Part) (inventory.Unread, bool) {
+func (r *reader) missing(part inventory.Part) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.inv.Missing(part)
+	_, missing := r.inv.Missing(part)
+	return missing
 }
 
 func (r *reader) report() {

@@ -6,6 +6,7 @@ import (
 
 	"muster/internal/base/fix"
 	"muster/internal/base/ownlimit"
+	"muster/internal/base/plural"
 	"muster/internal/host/dockerapi"
 )
 
@@ -79,7 +80,7 @@ func (s State) Problems(now time.Time) []Problem {
 	add(!d.Reachable && d.Limit == "", false, "muster-docker", fix.Do("Find out why Docker does not answer:", "sudo journalctl -u docker -n 50 --no-pager"), d.Why, "Docker has not answered for %s", age(now, d.Since))
 	if d.Events != nil {
 		add(d.Reachable, false, "muster-docker-events", fix.Do("Read what Docker logs about its events, then check the stream:", "sudo journalctl -u docker -n 50 --no-pager", "sudo timeout 10 docker events"),
-			d.Events.Why, "Docker's event stream has not worked for %s (%s)", age(now, d.Events.Since), count(int64(d.Events.Failures), "attempt"))
+			d.Events.Why, "Docker's event stream has not worked for %s (%s)", age(now, d.Events.Since), plural.Count(d.Events.Failures, "attempt"))
 	}
 	for _, c := range s.Unhealthy {
 		add(true, false, "muster-unhealthy", fix.Do("Read the output of the health check:", "sudo docker inspect --format '{{json .State.Health}}' "+c.ID), c.Why, "%s is unhealthy", c.Name)
@@ -98,8 +99,8 @@ func (s State) Problems(now time.Time) []Problem {
 	since, silent := p.silent(now)
 	add(silent, true, "muster-publishing", s.publishingFix(), p.reason(), "CloudWatch has accepted no metrics for %s", age(now, since))
 	add(p.Waiting > waitingLong, true, "muster-spool", fix.Fix{}, "they are sent, the oldest first, once CloudWatch accepts them",
-		"%s of metrics are queued on disk (%.1f MB)", count(int64(p.Waiting), "minute"), float64(p.Bytes)/1e6)
-	add(p.Dropped > 0, true, "muster-dropped", fix.Do("Find out why:", "sudo journalctl -u muster-agent --no-pager"), "", "%s dropped since muster-agent started", count(p.Dropped, "data point"))
+		"%s of metrics are queued on disk (%.1f MB)", plural.Count(p.Waiting, "minute"), float64(p.Bytes)/1e6)
+	add(p.Dropped > 0, true, "muster-dropped", fix.Do("Find out why:", "sudo journalctl -u muster-agent --no-pager"), "", "%s dropped since muster-agent started", plural.Count(p.Dropped, "data point"))
 	return all
 }
 

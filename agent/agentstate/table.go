@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"muster/internal/base/plural"
 	"muster/internal/term"
 )
 
@@ -129,14 +130,14 @@ func (p Publishing) line(now time.Time) string {
 	if p.Namespace == "" {
 		return "not published"
 	}
-	text := fmt.Sprintf("namespace %s, %s sent", p.Namespace, count(p.Sent, "data point"))
+	text := fmt.Sprintf("namespace %s, %s sent", p.Namespace, plural.Count(p.Sent, "data point"))
 	if !p.LastSent.IsZero() {
 		text += ", the last " + age(now, p.LastSent) + " ago"
 	}
 	if !p.Failing.IsZero() {
 		text += ", FAILING for " + age(now, p.Failing)
 	}
-	return text + fmt.Sprintf("; %s queued (%.1f MB), %d dropped", count(int64(p.Waiting), "minute"), float64(p.Bytes)/1e6, p.Dropped)
+	return text + fmt.Sprintf("; %s queued (%.1f MB), %d dropped", plural.Count(p.Waiting, "minute"), float64(p.Bytes)/1e6, p.Dropped)
 }
 
 func (e Events) line() string {
@@ -149,7 +150,7 @@ func (e Events) line() string {
 func (s State) cost(now time.Time) string {
 	lived := max(now.Sub(s.Started), time.Second)
 	return fmt.Sprintf("%.1f MB memory, %.1f ms CPU per second, %s",
-		float64(s.Self.RSS)/1e6, float64(s.Self.CPU)/float64(time.Millisecond)/lived.Seconds(), count(int64(s.Self.Calls), "AWS call"))
+		float64(s.Self.RSS)/1e6, float64(s.Self.CPU)/float64(time.Millisecond)/lived.Seconds(), plural.Count(s.Self.Calls, "AWS call"))
 }
 
 // cycled returns the end of the last cycle. An older agent has no such field and writes the file only at the end of a
@@ -177,12 +178,4 @@ func (s State) lastProblem() string {
 		return ""
 	}
 	return "; last problem " + p.At.UTC().Format("2006-01-02 15:04:05Z ") + p.Kind + ": " + p.Text
-}
-
-// count returns a number with its noun.
-func count(n int64, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

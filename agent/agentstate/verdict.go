@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"muster/internal/base/plural"
 )
 
 // Verdict is the overall state as one word.
@@ -68,7 +70,7 @@ func (s State) Summary(now time.Time) string {
 	if r := s.Registration; r.Silent != "" && !r.Answered.IsZero() {
 		parts = append(parts, "but the ECS agent has not answered for "+age(now, r.Answered))
 	}
-	parts = append(parts, count(int64(s.Docker.Running), "container")+" running")
+	parts = append(parts, plural.Count(s.Docker.Running, "container")+" running")
 	if p := s.Publishing; p.Namespace != "" && !p.LastSent.IsZero() {
 		parts = append(parts, "last metrics sent "+age(now, p.LastSent)+" ago")
 	}

@@ -10,6 +10,7 @@ import (
 	"muster/check/subject"
 	"muster/internal/base/cluster"
 	"muster/internal/base/fix"
+	"muster/internal/base/plural"
 	"muster/internal/host/ecsconfig"
 )
 
@@ -50,10 +51,7 @@ func settingsRead(s *subject.Settings) string {
 			n++
 		}
 	}
-	if n == 1 {
-		return "1 valid setting"
-	}
-	return fmt.Sprintf("%d valid settings", n)
+	return plural.Count(n, "valid setting")
 }
 
 // unreadable returns the findings for files that the ECS agent cannot read at all, and the problems of the other files.

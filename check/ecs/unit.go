@@ -8,6 +8,7 @@ import (
 	"muster/check"
 	"muster/check/subject"
 	"muster/internal/base/fix"
+	"muster/internal/base/plural"
 	"muster/internal/host/ecsagent"
 	"muster/internal/host/units"
 )
@@ -75,7 +76,7 @@ func (g Group) unitFinding(s units.State) (check.Finding, bool) {
 			Fix:     fix.Do("Find out why:", journal), SymptomOf: causes}, true
 	case s.SubState == "auto-restart":
 		return check.Finding{Kind: ECSUnitRestarting, Status: check.Fail,
-			Summary: fmt.Sprintf("%s keeps exiting: systemd has restarted it %s", subject.ECSUnit, subject.Count(int(s.NRestarts), "time")),
+			Summary: fmt.Sprintf("%s keeps exiting: systemd has restarted it %s", subject.ECSUnit, plural.Count(int(s.NRestarts), "time")),
 			Fix:     fix.Do("Find out why:", journal), SymptomOf: causes}, true
 	case s.UnitFileState == "disabled":
 		return check.Finding{Kind: ECSUnitDisabled, Status: check.Warn,

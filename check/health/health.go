@@ -11,6 +11,7 @@ import (
 	"muster/check/subject"
 	"muster/internal/base/crashloop"
 	"muster/internal/base/fix"
+	"muster/internal/base/plural"
 	"muster/internal/host/dockerapi"
 )
 
@@ -37,7 +38,7 @@ func (g Group) containers(ctx context.Context) []check.Finding {
 		found = append(found, check.CouldNotLook(err, fix.Fix{})...)
 	}
 	if len(found) == 0 {
-		return check.Passed(subject.Count(len(all), "ECS container") + ", none unhealthy or in a crash loop")
+		return check.Passed(plural.Count(len(all), "ECS container") + ", none unhealthy or in a crash loop")
 	}
 	return found
 }
@@ -119,7 +120,7 @@ func unhealthyFindings(all []dockerapi.Summary) []check.Finding {
 			summary = fmt.Sprintf(
 				"%s is unhealthy in %s: its health check fails",
 				taskName(group[0]),
-				subject.Count(len(group), "container"),
+				plural.Count(len(group), "container"),
 			)
 		}
 		f := check.Finding{Kind: ContainerUnhealthy, Status: check.Fail, Summary: summary, About: namesOf(group...),
@@ -148,7 +149,7 @@ func oomFindings(dead []crash) []check.Finding {
 			),
 		}
 		if len(group) > 1 {
-			f.Summary = fmt.Sprintf("%s was killed %s: it ran out of memory", group[0].task(), subject.Count(len(group), "time"))
+			f.Summary = fmt.Sprintf("%s was killed %s: it ran out of memory", group[0].task(), plural.Count(len(group), "time"))
 		}
 		f.Evidence = exits(group)
 		found = append(found, f)
@@ -189,7 +190,7 @@ func (g Group) crashLoops(all []dockerapi.Summary, dead []crash, now time.Time) 
 			continue
 		}
 		f := g.restartingFinding(namesOf(summaries(group)...), group[0].Summary.Name)
-		f.Summary = fmt.Sprintf("%s is in a crash loop: %s, last exit code %d", group[0].task(), subject.Count(n, "unexpected exit"),
+		f.Summary = fmt.Sprintf("%s is in a crash loop: %s, last exit code %d", group[0].task(), plural.Count(n, "unexpected exit"),
 			group[0].ExitCode)
 		f.Evidence = append([]string{"rule: " + crashloop.Says()}, exits(group)...)
 		found = append(found, f)

@@ -15,6 +15,7 @@ import (
 	"muster/check"
 	"muster/check/subject"
 	"muster/internal/base/fix"
+	"muster/internal/base/plural"
 	"muster/internal/file/safefile"
 	"muster/internal/host/netpath"
 )
@@ -131,7 +132,7 @@ func sorted(names []resolved) (n sortedNames) {
 func (g Group) lookupFinding(ctx context.Context, f check.Finding, failed []resolved) check.Finding {
 	first := failed[0]
 	f.Kind = DNSFailure
-	f.Summary = first.host + subject.AndMore(len(failed)-1, "endpoint") + " " + doNot(len(failed)) + " resolve; " + g.resolver()
+	f.Summary = first.host + subject.AndMore(len(failed)-1, "endpoint") + " " + plural.Word(len(failed), "does not", "do not") + " resolve; " + g.resolver()
 	if first.proxied {
 		f.Summary = first.proxy() + " does not resolve"
 		f.Fix = fix.Do("Correct the proxy's name in that line, or its DNS record, and restart the ECS agent:", "getent ahosts "+first.host,
@@ -154,13 +155,6 @@ func (g Group) lookupFinding(ctx context.Context, f check.Finding, failed []reso
 	return f
 }
 
-func doNot(n int) string {
-	if n == 1 {
-		return "does not"
-	}
-	return "do not"
-}
-
 // mixedFinding returns the finding for endpoints of which only some are in the VPC.
 func (g Group) mixedFinding(ctx context.Context, seen []string, public []resolved) check.Finding {
 	var services []string
@@ -171,22 +165,11 @@ func (g Group) mixedFinding(ctx context.Context, seen []string, public []resolve
 		Kind:     EndpointsMixed,
 		Status:   check.Warn,
 		Evidence: seen,
-		Summary: "only some ECS endpoints are in the VPC: " + public[0].host + subject.AndMore(
-			len(public)-1,
-			"endpoint",
-		) + doIs(
-			len(public),
-		),
+		Summary: "only some ECS endpoints are in the VPC: " + public[0].host + subject.AndMore(len(public)-1, "endpoint") +
+			" " + plural.Word(len(public), "is public", "are public"),
 		Fix: fix.Do("Create the missing VPC endpoints, with a security group that allows tcp 443 from this instance:",
 			g.createEndpoints(g.locateOrPlaceholder(ctx), services)...),
 	}
-}
-
-func doIs(n int) string {
-	if n == 1 {
-		return " is public"
-	}
-	return " are public"
 }
 
 // resolve looks up all names concurrently. If an endpoint has several names, the one that resolves to an address in the

@@ -10,6 +10,7 @@ import (
 	"muster/check"
 	"muster/check/subject"
 	"muster/internal/base/fix"
+	"muster/internal/base/plural"
 	"muster/internal/report/ports"
 	"muster/reach"
 )
@@ -168,8 +169,8 @@ func probeFindings(report *ports.Report) (found []check.Finding) {
 		}
 		f := check.Finding{Kind: ReplicationPortFiltered, Status: check.Warn, Evidence: append(subject.Bounded(d.Unanswered),
 			"security groups and network ACLs: OPEN"),
-			Summary: fmt.Sprintf("%d of %s %s not answer on %s despite open rules: probably a host firewall", d.Lost, peers(d.Peers),
-				do(d.Lost), probedPorts(d)),
+			Summary: fmt.Sprintf("%d of %s %s not answer on %s despite open rules: probably a host firewall", d.Lost, plural.Count(d.Peers, "peer"),
+				plural.Word(d.Lost, "does", "do"), probedPorts(d)),
 			Fix: fix.Do("On the peer, allow the port from this instance in the firewall; to list its rules:", "sudo nft list ruleset",
 				"sudo iptables -nvL INPUT"),
 			Confirm: fmt.Sprintf("on the peer: sudo tcpdump -ni any '%s' shows packets that arrive and get no answer", tcpdumpFilter(d))}
@@ -184,20 +185,6 @@ func probeFindings(report *ports.Report) (found []check.Finding) {
 			Fix:     fix.Do("Check the ports again later:", allPorts)})
 	}
 	return found
-}
-
-func peers(n int) string {
-	if n == 1 {
-		return "1 peer"
-	}
-	return fmt.Sprintf("%d peers", n)
-}
-
-func do(n int) string {
-	if n == 1 {
-		return "does"
-	}
-	return "do"
 }
 
 // probedPorts returns text such as "tcp 47100 and 47199".

@@ -17,14 +17,6 @@ func Bounded(lines []string) []string {
 	return append(slices.Clone(lines[:MaxLines]), fmt.Sprintf("and %d more", len(lines)-MaxLines))
 }
 
-// Count returns a number with its noun, such as "2 containers".
-func Count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
 // AndMore returns "", " and 1 more endpoint" or " and 2 more endpoints".
 func AndMore(n int, what string) string {
 	switch {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"muster/internal/base/fix"
+	"muster/internal/base/plural"
 	"muster/internal/fleet/inventory"
 )
 
@@ -84,7 +85,7 @@ func (e *evaluation) disconnected(bad []*inventory.Instance) {
 	}
 	e.add(Problem{ID: "instance-disconnected", Status: Fail,
 		Summary: fmt.Sprintf("%d of %s %s not connected to ECS", len(bad),
-			plural(len(e.inv.Instances), "container instance", "container instances"), isAre(len(bad))),
+			plural.Count(len(e.inv.Instances), "container instance"), plural.Word(len(bad), "is", "are")),
 		Why: why,
 		Fix: fix.Do("Find the cause on the instance:",
 			"aws ssm start-session --target "+bad[0].ID+e.region(), "sudo muster debug")})
@@ -95,7 +96,7 @@ func (e *evaluation) gone(bad []*inventory.Instance) {
 		return
 	}
 	e.add(Problem{ID: "instance-gone", Status: Fail,
-		Summary: fmt.Sprintf("%s registered that EC2 does not have", plural(len(bad), "container instance is", "container instances are")),
+		Summary: fmt.Sprintf("%s registered that EC2 does not have", plural.Of(len(bad), "container instance is", "container instances are")),
 		Why:     []string{"no running EC2 instance: " + some(names(bad))},
 		Fix: fix.Do("Remove the registration; ECS starts its tasks elsewhere:",
 			"aws ecs deregister-container-instance "+e.flags()+" --force --container-instance "+bad[0].ShortARN())})
@@ -106,7 +107,7 @@ func (e *evaluation) impaired(bad []*inventory.Instance) {
 		return
 	}
 	e.add(Problem{ID: "instance-impaired", Status: Fail,
-		Summary: fmt.Sprintf("ECS reports %s as impaired", plural(len(bad), "container instance", "container instances")),
+		Summary: fmt.Sprintf("ECS reports %s as impaired", plural.Count(len(bad), "container instance")),
 		Why:     []string{"healthStatus is IMPAIRED: " + some(names(bad))},
 		Fix: fix.Do("Find the cause on the instance; usually Docker does not answer:",
 			"aws ssm start-session --target "+bad[0].ID+e.region(), "sudo muster debug")})
@@ -147,8 +148,8 @@ func (e *evaluation) unregistered() {
 		e.add(Problem{ID: "instance-starting", Status: Info,
 			Summary: fmt.Sprintf(
 				"%s less than 10 minutes ago and %s not registered yet",
-				plural(len(starting), "instance was launched", "instances were launched"),
-				isAre(len(starting)),
+				plural.Of(len(starting), "instance was launched", "instances were launched"),
+				plural.Word(len(starting), "is", "are"),
 			),
 			Why: []string{some(starting)}})
 	}
@@ -159,7 +160,7 @@ func (e *evaluation) unregistered() {
 	e.add(Problem{ID: "instance-unregistered", Status: Fail,
 		Summary: fmt.Sprintf(
 			"%s in service in an Auto Scaling group and not registered in the cluster",
-			plural(len(late), "instance is", "instances are"),
+			plural.Of(len(late), "instance is", "instances are"),
 		),
 		Why: []string{some(late)},
 		Fix: fix.Do("Find the cause on the instance:", "aws ssm start-session --target "+id+e.region(),
@@ -174,11 +175,4 @@ func launchOf(g *inventory.Group, id string) time.Time {
 		}
 	}
 	return time.Time{}
-}
-
-func isAre(n int) string {
-	if n == 1 {
-		return "is"
-	}
-	return "are"
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"muster/internal/base/fix"
+	"muster/internal/base/plural"
 	"muster/internal/fleet/inventory"
 )
 
@@ -39,7 +40,7 @@ func (e *evaluation) services() {
 			Problem{
 				ID:      "service-asleep",
 				Status:  Info,
-				Summary: fmt.Sprintf("%s for groups that sleep", plural(len(asleep), "service waits", "services wait")),
+				Summary: fmt.Sprintf("%s for groups that sleep", plural.Of(len(asleep), "service waits", "services wait")),
 				Why:     []string{some(asleep)},
 			},
 		)
@@ -62,7 +63,7 @@ func (e *evaluation) deployment(s *Service) {
 		return
 	case d.Failed > 0:
 		p.Status = Fail
-		p.Summary = fmt.Sprintf("service %s: %s of the deployment of %s failed", s.Name, plural(d.Failed, "task", "tasks"), d.Definition)
+		p.Summary = fmt.Sprintf("service %s: %s of the deployment of %s failed", s.Name, plural.Count(d.Failed, "task"), d.Definition)
 		worse(&s.Status, &s.Wrong, Fail, fmt.Sprintf("%d tasks failed", d.Failed))
 		if !s.Breaker {
 			p.Why = append(p.Why, "the deployment circuit breaker is off: ECS goes on for ever")
@@ -97,12 +98,12 @@ func (e *evaluation) count(s *Service) {
 		return
 	}
 	p := Problem{ID: "service-short", Status: Warn,
-		Summary: fmt.Sprintf("service %s runs %d of %s", s.Name, s.Running, plural(s.Desired, "task", "tasks"))}
+		Summary: fmt.Sprintf("service %s runs %d of %s", s.Name, s.Running, plural.Count(s.Desired, "task"))}
 	if s.Event != nil {
 		p.Status = Fail
 		p.Why = []string{stamp(s.Event.At) + " " + s.Event.Message}
 	} else if s.Pending > 0 {
-		p.Why = []string{plural(s.Pending, "task is", "tasks are") + " pending"}
+		p.Why = []string{plural.Of(s.Pending, "task is", "tasks are") + " pending"}
 	}
 	if s.Wrong == "deploying" && p.Status == Warn && s.Running > 0 && s.Running*100 >= s.Desired*s.MinPercent {
 		return // a rolling update may temporarily run minimumHealthyPercent of the desired tasks

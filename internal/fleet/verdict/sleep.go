@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"muster/internal/base/fix"
+	"muster/internal/base/plural"
 	"muster/internal/fleet/inventory"
 	"muster/internal/fleet/schedule"
 )
@@ -233,7 +234,7 @@ func (e *evaluation) lacking(g *Group) {
 	p := Problem{
 		ID:      "group-short",
 		Status:  Warn,
-		Summary: fmt.Sprintf("group %s has %d of %s in service", g.Name, in, plural(g.Desired, "instance", "instances")),
+		Summary: fmt.Sprintf("group %s has %d of %s in service", g.Name, in, plural.Count(g.Desired, "instance")),
 	}
 	p.Fix = fix.Do("See what the group does:", "aws autoscaling describe-scaling-activities --auto-scaling-group-name "+g.Name+e.region())
 	// A failure is the reason only if no activity has succeeded since.

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"muster/internal/base/fix"
+	"muster/internal/base/plural"
 	"muster/internal/fleet/inventory"
 )
 
@@ -171,7 +172,7 @@ func (e *evaluation) cluster() {
 			Summary: fmt.Sprintf(
 				"cluster %s has no container instance, and %s",
 				c.Name,
-				plural(len(waiting), "service needs one", "services need one"),
+				plural.Of(len(waiting), "service needs one", "services need one"),
 			),
 			Why: []string{"services: " + some(waiting)},
 			Fix: fix.Do("Find out why no instance registers; on an instance that should be in this cluster, run:",
@@ -210,12 +211,12 @@ func (e *evaluation) healthyLine() string {
 			}
 		}
 	}
-	parts := []string{fmt.Sprintf("%d of %s connected", connected, plural(judged, "container instance", "container instances"))}
+	parts := []string{fmt.Sprintf("%d of %s connected", connected, plural.Count(judged, "container instance"))}
 	if judged == 0 {
 		parts = []string{"no EC2 instances to evaluate"}
 	}
 	if other > 0 {
-		parts = append(parts, plural(other, "instance not evaluated", "instances not evaluated"))
+		parts = append(parts, plural.Of(other, "instance not evaluated", "instances not evaluated"))
 	}
 	steady := 0
 	for _, s := range e.inv.Services {
@@ -223,7 +224,7 @@ func (e *evaluation) healthyLine() string {
 			steady++
 		}
 	}
-	parts = append(parts, fmt.Sprintf("%d of %s at the desired count", steady, plural(len(e.inv.Services), "service", "services")))
+	parts = append(parts, fmt.Sprintf("%d of %s at the desired count", steady, plural.Count(len(e.inv.Services), "service")))
 	return strings.Join(parts, ", ")
 }
 
@@ -232,14 +233,6 @@ func worse(status *Status, wrong *string, s Status, text string) {
 	if rank(s) > rank(*status) || *wrong == "" {
 		*status, *wrong = s, text
 	}
-}
-
-// plural returns text such as "1 instance" or "2 instances".
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }
 
 // some lists up to five names and counts the rest.

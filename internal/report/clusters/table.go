@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"muster/internal/base/fix"
+	"muster/internal/base/plural"
 	"muster/internal/fleet/inventory"
 	"muster/internal/fleet/verdict"
 	"muster/internal/term"
@@ -64,7 +65,7 @@ func (p *printer) cluster(d Document, c Cluster, zone *time.Location) {
 	p.line("")
 	p.line(p.Wrap(0, p.Text(fmt.Sprintf("cluster %s in %s: %s, %s, %s, %s", c.Name, d.Region,
 		c.count(inventory.PartInstances, len(c.Instances), "instance"), c.count(inventory.PartServices, len(c.Services), "service"),
-		c.count(inventory.PartGroups, len(c.Groups), "group"), count(c.Calls, "call")))))
+		c.count(inventory.PartGroups, len(c.Groups), "group"), plural.Count(c.Calls, "call")))))
 	for _, note := range c.Notes {
 		p.line(p.Wrap(2, p.Text("note: "+note)))
 	}
@@ -130,7 +131,7 @@ func (p *printer) instances(d Document, c Cluster) {
 	}
 	p.columns(columns, paint)
 	if more > 0 {
-		p.line(fmt.Sprintf("and %s; --output json lists all", count(more, "more instance")))
+		p.line(fmt.Sprintf("and %s; --output json lists all", plural.Count(more, "more instance")))
 	}
 }
 
@@ -252,7 +253,7 @@ func (p *printer) schedule(g Group, zone *time.Location) {
 	}
 	for n, r := range g.Next {
 		if n == shownRuns {
-			p.labelled("", fmt.Sprintf("and %s; --output json lists all", count(len(g.Next)-n, "more scheduled action")))
+			p.labelled("", fmt.Sprintf("and %s; --output json lists all", plural.Count(len(g.Next)-n, "more scheduled action")))
 			break
 		}
 		text := g.Name + ": "
@@ -331,12 +332,5 @@ func (c Cluster) count(part inventory.Part, n int, what string) string {
 	if n == 0 && c.unread[part] != "" {
 		return unknownCell + " " + what + "s"
 	}
-	return count(n, what)
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return plural.Count(n, what)
 }

@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"muster/internal/base/plural"
 	"muster/internal/fleet/fit"
 	"muster/internal/term"
 )
@@ -58,7 +59,7 @@ func (r *Report) fixes() []string {
 		out = nil
 	}
 	for _, c := range r.Changes {
-		out = append(out, fmt.Sprintf("%s%s (then %s)", strings.ToUpper(c.Text[:1]), c.Text[1:], count(c.Copies, "copy fits", "copies fit")))
+		out = append(out, fmt.Sprintf("%s%s (then %s)", strings.ToUpper(c.Text[:1]), c.Text[1:], plural.Of(c.Copies, "copy fits", "copies fit")))
 		for _, t := range c.Tasks {
 			out = append(out, fmt.Sprintf("  %s reserves %d CPU units and %d MiB", t.Group, t.CPU, t.Memory),
 				fmt.Sprintf("  aws ecs stop-task --cluster %s --task %s --region %s", r.Cluster, t.ARN, r.Region))
@@ -67,18 +68,11 @@ func (r *Report) fixes() []string {
 	return out
 }
 
-func count(n int, one, more string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, more)
-}
-
 // needs returns text such as "a copy reserves 256 CPU units and 512 MiB of memory".
 func (r *Report) needs() string {
 	text := fmt.Sprintf("a copy reserves %d CPU units, %d MiB of memory", r.Needs.CPU, r.Needs.Memory)
 	if r.Needs.GPU > 0 {
-		text += ", " + count(r.Needs.GPU, "GPU", "GPUs")
+		text += ", " + plural.Count(r.Needs.GPU, "GPU")
 	}
 	if r.Needs.ENI > 0 {
 		text += ", 1 network interface"
@@ -198,6 +192,6 @@ func (w *writer) instances(all []Instance) {
 		n++
 	}
 	if more := len(all) - shown; more > 0 {
-		w.line(0, "and %s: --output json lists all", count(more, "more instance", "more instances"))
+		w.line(0, "and %s: --output json lists all", plural.Count(more, "more instance"))
 	}
 }

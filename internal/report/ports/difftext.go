@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"muster/internal/base/plural"
 	"muster/internal/report/junit"
 	"muster/internal/term"
 	"muster/reach"
@@ -51,7 +52,7 @@ func (d *Diff) Table(out io.Writer, style term.Style) error {
 	}
 	if more > 0 {
 		w.blank()
-		w.text(0, count(more, "change")+" not shown: --output json has more of them")
+		w.text(0, plural.Count(more, "change")+" not shown: --output json has more of them")
 	}
 	return w.err
 }
@@ -60,7 +61,7 @@ func (d *Diff) headline() string {
 	var parts []string
 	for _, s := range d.sections() {
 		if len(s.all) > 0 {
-			parts = append(parts, thousands(len(s.all))+" "+strings.ToLower(s.word))
+			parts = append(parts, plural.Thousands(len(s.all))+" "+strings.ToLower(s.word))
 		}
 	}
 	what := "nothing changed"
@@ -99,7 +100,7 @@ func (p *printer) change(s section, c Change) {
 		first = ""
 	}
 	if n := len(c.Fixes); n > shownFixes {
-		p.labelled("", fmt.Sprintf("%d of %s rules are shown; --fix cli prints all that are missing now", shownFixes, thousands(n)))
+		p.labelled("", fmt.Sprintf("%d of %s rules are shown; --fix cli prints all that are missing now", shownFixes, plural.Thousands(n)))
 	}
 }
 
@@ -166,7 +167,7 @@ func (r *Report) JUnit(out io.Writer) error {
 	}
 	if r.MoreBlocks > 0 {
 		more := junit.Case{Group: r.Scope, Name: "further pairs", Message: fmt.Sprintf("%s more, %s: --all has all of them",
-			count(r.MoreBlocks, "block"), count(r.MoreProblems, "problem"))}
+			plural.Count(r.MoreBlocks, "block"), plural.Count(r.MoreProblems, "problem"))}
 		if r.MoreProblems > 0 {
 			more.Status = junit.Failed
 		}
@@ -188,7 +189,7 @@ func (d *Diff) HTML(out io.Writer) error {
 	for _, s := range d.sections() {
 		for i, c := range s.all {
 			if i >= maxProblems {
-				fmt.Fprintf(&b, "<p class=\"note\">%s not shown: <code>--output json</code> has more of them.</p>\n", count(len(s.all)-i, "change"))
+				fmt.Fprintf(&b, "<p class=\"note\">%s not shown: <code>--output json</code> has more of them.</p>\n", plural.Count(len(s.all)-i, "change"))
 				break
 			}
 			fmt.Fprintf(&b, "<div class=\"p %s\"><p><strong>%s %s</strong> %s</p>\n<ul>\n", class(s.status), mark(s.status), s.word, esc(c.title()))

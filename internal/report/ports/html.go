@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"muster/internal/base/plural"
 	"muster/internal/term"
 	"muster/reach"
 )
@@ -107,7 +108,7 @@ func (r *Report) htmlProblems(b *strings.Builder) {
 		}
 	}
 	if more > 0 {
-		fmt.Fprintf(b, "<p class=\"note\">%s not shown: <code>--all</code> shows all of them.</p>\n", count(more, "problem"))
+		fmt.Fprintf(b, "<p class=\"note\">%s not shown: <code>--all</code> shows all of them.</p>\n", plural.Count(more, "problem"))
 	}
 }
 
@@ -155,7 +156,7 @@ func (r *Report) htmlBlocks(b *strings.Builder) {
 	}
 	b.WriteString("</table></div>\n")
 	if more := len(r.Blocks) + r.MoreBlocks - len(r.rows()); more > 0 {
-		fmt.Fprintf(b, "<p class=\"note\">and %s</p>\n", count(more, "more row"))
+		fmt.Fprintf(b, "<p class=\"note\">and %s</p>\n", plural.Count(more, "more row"))
 	}
 }
 
@@ -196,7 +197,7 @@ func (r *Report) htmlTally() string {
 func htmlNames(names []string) string {
 	shown, more := names, ""
 	if len(names) > shownNames {
-		shown, more = names[:shownNames-1], " and "+thousands(len(names)-shownNames+1)+" more"
+		shown, more = names[:shownNames-1], " and "+plural.Thousands(len(names)-shownNames+1)+" more"
 	}
 	var out []string
 	for _, name := range shown {

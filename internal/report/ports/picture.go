@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"muster/internal/base/plural"
 )
 
 const (
@@ -24,7 +26,7 @@ func (r *Report) picture(b *strings.Builder) {
 	rows, cols := r.axes()
 	if len(rows)*len(cols)*len(r.matrix.Needs) > maxSquares {
 		fmt.Fprintf(b, "<h2>The matrices</h2>\n<p>%s that differ are too many for a picture; --output json has the pairs.</p>\n",
-			count(len(rows), "row"))
+			plural.Count(len(rows), "row"))
 		return
 	}
 	b.WriteString("<h2>The matrices</h2>\n<p>A row dials, a column is dialled: " +
@@ -121,7 +123,7 @@ func (r *Report) square(need int, row, col []int) (fill, sign, title string) {
 func (r *Report) label(set []int) string {
 	name := r.Peers[set[0]].Name
 	if len(set) > 1 {
-		return fmt.Sprintf("%s and %s alike", name, thousands(len(set)-1))
+		return fmt.Sprintf("%s and %s alike", name, plural.Thousands(len(set)-1))
 	}
 	return name
 }
@@ -131,7 +133,7 @@ func (r *Report) short(set []int) string {
 	const most = 26
 	name, more := []rune(r.Peers[set[0]].Name), ""
 	if len(set) > 1 {
-		more = " +" + thousands(len(set)-1)
+		more = " +" + plural.Thousands(len(set)-1)
 	}
 	if room := most - len(more); len(name) > room {
 		name = slices.Concat(name[:room-11], []rune("…"), name[len(name)-10:])

@@ -3,7 +3,6 @@ package ports
 import (
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 
 	"muster/internal/base/fix"
@@ -105,24 +104,4 @@ func colorOf(s reach.Status) string {
 		return term.Magenta
 	}
 	return term.Red
-}
-
-// count returns text such as "1 peer", "2 peers" or "1,000 addresses".
-func count(n int, what string) string {
-	switch {
-	case n == 1:
-		return "1 " + what
-	case strings.HasSuffix(what, "s"):
-		return thousands(n) + " " + what + "es"
-	}
-	return thousands(n) + " " + what + "s"
-}
-
-// thousands formats a number with separators: 28,232.
-func thousands(n int) string {
-	text := strconv.Itoa(n)
-	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
 }

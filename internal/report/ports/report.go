@@ -11,6 +11,7 @@ import (
 	"muster/internal/base/balancer"
 	"muster/internal/base/exitcode"
 	"muster/internal/base/fix"
+	"muster/internal/base/plural"
 	"muster/reach"
 )
 
@@ -176,7 +177,7 @@ func Judge(q Question) (*Report, error) {
 	if n := q.OwnInterfaces; n > 0 {
 		r.worst = max(r.worst, reach.Unknown)
 		r.Notes = append(r.Notes, fmt.Sprintf("%s with network interfaces of their own not evaluated: pass --service NAME or --family NAME",
-			count(n, "running task")))
+			plural.Count(n, "running task")))
 	}
 	return r, nil
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"muster/internal/base/plural"
 	"muster/internal/term"
 	"muster/reach"
 )
@@ -57,11 +58,11 @@ func TestAThousandPeersNamedByAddressStayBounded(t *testing.T) {
 			limit *= 4
 		}
 		if err := write(&out); err != nil || out.Len() > limit {
-			t.Errorf("%s has %s bytes, %v", form, thousands(out.Len()), err)
+			t.Errorf("%s has %s bytes, %v", form, plural.Thousands(out.Len()), err)
 		}
 	}
 	used := after.HeapAlloc - min(before.HeapAlloc, after.HeapAlloc)
-	t.Logf("1,000 peers: %s, %d MB in use, %s blocks and %s more", took, used>>20, thousands(len(r.Blocks)), thousands(r.MoreBlocks))
+	t.Logf("1,000 peers: %s, %d MB in use, %s blocks and %s more", took, used>>20, plural.Thousands(len(r.Blocks)), plural.Thousands(r.MoreBlocks))
 	if used > 100<<20 {
 		t.Errorf("%d MB in use", used>>20)
 	}
@@ -85,7 +86,7 @@ func TestTheCostOfAReportIsLinearInPeers(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
-		t.Logf("%s peers: %s allocations, %s for two runs", thousands(n), thousands(int(allocations)), time.Since(start))
+		t.Logf("%s peers: %s allocations, %s for two runs", plural.Thousands(n), plural.Thousands(int(allocations)), time.Since(start))
 		return allocations
 	}
 	if small, large := cost(5_000), cost(10_000); large > 2.2*small {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"muster/internal/base/plural"
 	"muster/internal/term"
 )
 
@@ -63,7 +64,7 @@ func TestColorsAreOnlyAdded(t *testing.T) {
 
 func TestThousands(t *testing.T) {
 	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 28232: "28,232", 1234567: "1,234,567", -1000: "-1,000"} {
-		if got := thousands(n); got != want {
+		if got := plural.Thousands(n); got != want {
 			t.Errorf("%d is %s", n, got)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"muster/internal/base/plural"
 	"muster/internal/term"
 	"muster/reach"
 )
@@ -17,7 +18,7 @@ const shownNames = 3
 // command stays on one line.
 func (r *Report) Table(out io.Writer, style term.Style) error {
 	w := &printer{out: out, Style: style}
-	w.title(colorOf(r.worst), fmt.Sprintf("%s in %s: %s, %s: %s", r.Scope, r.Region, r.members(), count(len(r.Needs), "port range"), r.tally()))
+	w.title(colorOf(r.worst), fmt.Sprintf("%s in %s: %s, %s: %s", r.Scope, r.Region, r.members(), plural.Count(len(r.Needs), "port range"), r.tally()))
 	for _, note := range slices.Concat(r.Notes, r.Hints, r.warnings()) {
 		w.note(note)
 	}
@@ -52,7 +53,7 @@ func (r *Report) members() string {
 	case strings.HasSuffix(r.Scope, "addresses"):
 		what = "address"
 	}
-	return count(len(r.Peers), what)
+	return plural.Count(len(r.Peers), what)
 }
 
 // tally returns text such as "4 closed, 2 open", which counts pairs times port ranges. The problems name which of the
@@ -69,7 +70,7 @@ func (r *Report) tally() string {
 			n += r.Counts[s.String()]
 		}
 		if n > 0 {
-			parts = append(parts, thousands(n)+" "+part.word)
+			parts = append(parts, plural.Thousands(n)+" "+part.word)
 		}
 	}
 	if len(parts) == 0 {
@@ -99,7 +100,7 @@ func (r *Report) problems(w *printer) {
 	}
 	if more > 0 {
 		w.blank()
-		w.text(0, count(more, "problem")+" not shown: --all shows all of them, --fix cli prints every rule that is missing")
+		w.text(0, plural.Count(more, "problem")+" not shown: --all shows all of them, --fix cli prints every rule that is missing")
 	}
 }
 
@@ -116,7 +117,7 @@ func (r *Report) fixes(w *printer, o Outcome) {
 		label = ""
 	}
 	if n := o.fixes(); n > shownFixes {
-		w.labelled("", fmt.Sprintf("%d of %s rules are shown; --fix cli prints all of them", shownFixes, thousands(n)))
+		w.labelled("", fmt.Sprintf("%d of %s rules are shown; --fix cli prints all of them", shownFixes, plural.Thousands(n)))
 	}
 }
 
@@ -158,7 +159,7 @@ func (r *Report) grid(w *printer) {
 	}
 	w.raw(w.Grid(head, 2, " -> ", rows))
 	if more := len(r.Blocks) + r.MoreBlocks - len(r.rows()); more > 0 {
-		w.text(0, "and "+count(more, "more row"))
+		w.text(0, "and "+plural.Count(more, "more row"))
 	}
 }
 
@@ -184,7 +185,7 @@ func (r *Report) warnings() []string {
 		}
 	}
 	if more := len(out) - most; more > 0 {
-		out = append(out[:most], fmt.Sprintf("%s: see --output json", count(more, "more warning")))
+		out = append(out[:most], fmt.Sprintf("%s: see --output json", plural.Count(more, "more warning")))
 	}
 	return out
 }

@@ -1,14 +1,9 @@
 package containers
 
-import "strings"
+import (
+	"strings"
 
-// Labels that the ECS agent sets on the containers of a task (agent/engine/docker_task_engine.go, labelPrefix).
-const (
-	labelCluster   = "com.amazonaws.ecs.cluster"
-	labelTask      = "com.amazonaws.ecs.task-arn"
-	labelContainer = "com.amazonaws.ecs.container-name"
-	labelFamily    = "com.amazonaws.ecs.task-definition-family"
-	labelRevision  = "com.amazonaws.ecs.task-definition-version"
+	"muster/internal/host/dockerapi"
 )
 
 // internalPrefix is the prefix of containers that the ECS agent adds to a task, such as the pause container
@@ -29,8 +24,8 @@ type Identity struct {
 }
 
 func identify(id, name string, labels map[string]string) Identity {
-	return Identity{ID: id, Name: name, Cluster: labels[labelCluster], TaskARN: labels[labelTask],
-		Container: labels[labelContainer], Family: labels[labelFamily], Revision: labels[labelRevision]}
+	return Identity{ID: id, Name: name, Cluster: labels[dockerapi.LabelCluster], TaskARN: labels[dockerapi.LabelTask],
+		Container: labels[dockerapi.LabelContainer], Family: labels[dockerapi.LabelFamily], Revision: labels[dockerapi.LabelRevision]}
 }
 
 // Internal reports whether this is one of the ECS agent's own containers.

@@ -30,7 +30,8 @@ func newScene(t *testing.T) *scene {
 
 // ecs returns the labels of container n of a task.
 func ecs(task, n string) map[string]string {
-	return map[string]string{labelCluster: "prod", labelTask: "arn:" + task, labelContainer: n, labelFamily: "grid", labelRevision: "7"}
+	return map[string]string{dockerapi.LabelCluster: "prod", dockerapi.LabelTask: "arn:" + task, dockerapi.LabelContainer: n,
+		dockerapi.LabelFamily: "grid", dockerapi.LabelRevision: "7"}
 }
 
 // happens sends an event of a container in its own task, and advances the clock by one millisecond.

@@ -74,12 +74,12 @@ func Differences(tasks []ecsagent.Task, running []containers.Identity) map[strin
 		case !ok:
 			differ[c.ID] = Orphan{Container: c,
 				Why: "the ECS agent does not know its task: the instance was registered anew, or the agent lost its state"}
-		case t.KnownStatus == "STOPPED":
+		case t.KnownStatus == ecsagent.Stopped:
 			differ[c.ID] = Orphan{Container: c, Why: "the ECS agent reports its task as STOPPED, and Docker runs the container"}
 		}
 	}
 	for _, t := range tasks {
-		if t.KnownStatus == "RUNNING" && t.DesiredStatus == "RUNNING" && !runs[t.ARN] && len(t.Containers) > 0 {
+		if t.KnownStatus == ecsagent.Running && t.DesiredStatus == ecsagent.Running && !runs[t.ARN] && len(t.Containers) > 0 {
 			differ[t.ARN] = Orphan{
 				Container: identity(t),
 				Why:       "the ECS agent reports the task as RUNNING, and Docker runs none of its containers",

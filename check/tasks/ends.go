@@ -13,13 +13,8 @@ import (
 	"muster/internal/host/ecsagent"
 )
 
-// Labels that the ECS agent sets on its containers (agent/engine/docker_task_engine.go).
-const (
-	labelTask      = "com.amazonaws.ecs.task-arn"
-	labelFamily    = "com.amazonaws.ecs.task-definition-family"
-	labelContainer = "com.amazonaws.ecs.container-name"
-	internalPrefix = "~internal~"
-)
+// internalPrefix is the prefix of containers that the ECS agent adds to a task.
+const internalPrefix = "~internal~"
 
 // end holds what is known about a stopped task, or a stopped container of a task.
 type end struct {
@@ -95,12 +90,12 @@ func (e *ends) fromDocker(ctx context.Context, engine Engine, since time.Time) e
 		return err
 	}
 	all = slices.DeleteFunc(all, func(s dockerapi.Summary) bool {
-		return s.Labels[labelContainer] == "" || strings.HasPrefix(s.Labels[labelContainer], internalPrefix)
+		return s.Labels[dockerapi.LabelContainer] == "" || strings.HasPrefix(s.Labels[dockerapi.LabelContainer], internalPrefix)
 	})
 	slices.SortStableFunc(all, func(a, b dockerapi.Summary) int { return b.Created.Compare(a.Created) })
 	looked := 0
 	for _, s := range all {
-		task, family, container := s.Labels[labelTask], s.Labels[labelFamily], s.Labels[labelContainer]
+		task, family, container := s.Labels[dockerapi.LabelTask], s.Labels[dockerapi.LabelFamily], s.Labels[dockerapi.LabelContainer]
 		if task != "" {
 			e.arns[arn.Last(task)], e.family[arn.Last(task)] = task, family
 		}
@@ -137,7 +132,7 @@ func (e *ends) exited(s dockerapi.Summary, found dockerapi.Inspection, since tim
 	if ran && at.Before(since) || !ran && (found.Error == "" || s.Created.Before(since)) {
 		return
 	}
-	x := e.of(arn.Last(s.Labels[labelTask]), s.Labels[labelContainer])
+	x := e.of(arn.Last(s.Labels[dockerapi.LabelTask]), s.Labels[dockerapi.LabelContainer])
 	x.docker, x.at, x.started = s.Name, at, ran
 	if ran {
 		if !x.reported && x.Text != "" { // the error happened before the start and no longer applies

@@ -75,8 +75,8 @@ func (g Group) differences(ctx context.Context) (map[string]orphans.Orphan, erro
 }
 
 func identity(s dockerapi.Summary) containers.Identity {
-	return containers.Identity{ID: s.ID, Name: s.Name, TaskARN: s.Labels[labelTask], Family: s.Labels[labelFamily],
-		Container: s.Labels[labelContainer]}
+	return containers.Identity{ID: s.ID, Name: s.Name, TaskARN: s.Labels[dockerapi.LabelTask], Family: s.Labels[dockerapi.LabelFamily],
+		Container: s.Labels[dockerapi.LabelContainer]}
 }
 
 func (g Group) orphanFinding(o orphans.Orphan) check.Finding {

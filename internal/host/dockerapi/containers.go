@@ -15,10 +15,6 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// ecsLabels is the prefix of the labels that the ECS agent sets on its containers (agent/engine/docker_task_engine.go,
-// labelPrefix).
-const ecsLabels = "com.amazonaws.ecs."
-
 // Container is a running container, with the settings that determine how its ports can be reached. It does not include
 // the environment and the command.
 type Container struct {

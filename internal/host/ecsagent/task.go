@@ -2,6 +2,12 @@ package ecsagent
 
 import "time"
 
+// States of a task, of those that introspection reports (ecs-agent/api/task/status, TaskStatus).
+const (
+	Running = "RUNNING" // every essential container runs
+	Stopped = "STOPPED"
+)
+
 // Task is a task known to the agent on this instance. It does not include health
 // (ecs-agent/introspection/v1/response.go).
 type Task struct {

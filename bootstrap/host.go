@@ -10,6 +10,8 @@ import (
 	"muster/internal/awsapi"
 	"muster/internal/base/cluster"
 	"muster/internal/config"
+	"muster/internal/fleet/inventory"
+	"muster/internal/host/dockerapi"
 	"muster/internal/host/ecsagent"
 	"muster/internal/host/imds"
 	"muster/internal/host/units"
@@ -31,6 +33,8 @@ type Host struct {
 	AWS   func(ctx context.Context, region string) (AWS, error)
 	Units func(ctx context.Context, root string) (Units, error) // instance.ErrNoSystemd if the host has no systemd
 	Agent func(*config.Config) Introspection
+	// Docker is called only to wait for a service.
+	Docker func(*instance.Instance) (Docker, error)
 	// World adds the sources that the checks need to find out why the instance did not register, such as Docker and the
 	// network. It may be nil.
 	World func(context.Context, *instance.Instance, catalog.World) catalog.World
@@ -90,6 +94,12 @@ type Attributes interface {
 	PutAttribute(ctx context.Context, cluster, arn, name, value string) error
 }
 
+// Services looks up ECS services and their tasks.
+type Services interface {
+	DescribeServices(ctx context.Context, cluster string, services []string) ([]inventory.Service, error)
+	TaskGroups(ctx context.Context, cluster string, tasks []string) (groups map[string]string, err error)
+}
+
 // AWS combines all AWS APIs. Calls returns the number of requests that this process has sent to them.
 type AWS interface {
 	Clusters
@@ -98,6 +108,7 @@ type AWS interface {
 	Hooks
 	Signals
 	Attributes
+	Services
 	Calls() int
 }
 
@@ -116,6 +127,12 @@ type Units interface {
 // Introspection is the ECS agent's introspection server.
 type Introspection interface {
 	Metadata(ctx context.Context) (ecsagent.Metadata, error)
+	Tasks(ctx context.Context) ([]ecsagent.Task, error)
+}
+
+// Docker is the Docker Engine.
+type Docker interface {
+	List(ctx context.Context, all bool) ([]dockerapi.Summary, error)
 }
 
 // run is the state of one run of Configure or Verify.

@@ -31,6 +31,7 @@ func New(this *instance.Host, log *slog.Logger) (*Host, error) {
 		AWS:       func(ctx context.Context, region string) (AWS, error) { return this.AWS(ctx, region) },
 		Units:     func(ctx context.Context, root string) (Units, error) { return this.Systemd(ctx, root) },
 		Agent:     func(cfg *config.Config) Introspection { return this.Introspection(cfg.IntrospectionURL) },
+		Docker:    func(i *instance.Instance) (Docker, error) { return i.Docker() },
 		World:     checkup.WithNetwork,
 		Ports:     portcheck.AtBoot,
 		UnitFiles: unitfiles.Units(),

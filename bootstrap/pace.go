@@ -23,7 +23,11 @@ type pace struct {
 	backoff backoff       // between attempts
 	stagger time.Duration // the maximum random delay before the APIs are queried for the peers
 	ports   time.Duration // the port check: about eight API calls, then dials, which have their own timeout
-	lock    time.Duration // waiting for another run: longer than any healthy run takes
+	service time.Duration // between two looks at this instance for a task of the service; local and free
+	// ask holds the waits between calls to ECS about the service and its tasks. The last one repeats.
+	ask  []time.Duration
+	full time.Duration // how long all tasks of a service run elsewhere before none is expected here
+	lock time.Duration // waiting for another run: longer than any healthy run takes
 }
 
 func realPace() pace {
@@ -32,7 +36,9 @@ func realPace() pace {
 		confirm: []time.Duration{5 * time.Second, 15 * time.Second, time.Minute, 4 * time.Minute},
 		api:     15 * time.Second, systemd: time.Minute, look: 10 * time.Second, signal: 30 * time.Second,
 		deliver: 2 * time.Minute, backoff: backoff{time.Second, 30 * time.Second},
-		settle: 2 * time.Second,
-		lock:   time.Minute, stagger: 15 * time.Second, ports: time.Minute,
+		settle:  2 * time.Second,
+		service: 2 * time.Second, full: 2 * time.Minute,
+		ask:  []time.Duration{5 * time.Second, 10 * time.Second, 20 * time.Second, 40 * time.Second, time.Minute},
+		lock: time.Minute, stagger: 15 * time.Second, ports: time.Minute,
 	}
 }

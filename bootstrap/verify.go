@@ -76,6 +76,7 @@ func (r *run) verify(ctx context.Context) (bootreport.Report, error) {
 	report.Outcome, report.Reason = bootreport.Registered, "registered in cluster "+r.wanted.Text
 	r.info("verify", "registered in %s as %s after %s", r.wanted, meta.ContainerInstanceARN, time.Since(r.started).Round(100*time.Millisecond))
 	r.checkPorts(ctx, &report)
+	r.awaitService(waiting, &report)
 	return report, nil
 }
 

@@ -69,6 +69,7 @@ func TestVerifyWaitsForTheRegistration(t *testing.T) {
 type introspecting func(context.Context) (ecsagent.Metadata, error)
 
 func (f introspecting) Metadata(ctx context.Context) (ecsagent.Metadata, error) { return f(ctx) }
+func (f introspecting) Tasks(context.Context) ([]ecsagent.Task, error)          { return nil, nil }
 
 func TestVerifyReportsTheCause(t *testing.T) {
 	t.Parallel()

@@ -33,10 +33,12 @@ type Outcome string
 const (
 	Registered    Outcome = "registered"
 	NotRegistered Outcome = "not-registered"
-	PortsClosed   Outcome = "ports-closed"  // registered, but peers are unreachable and the policy is to fail
-	Deferred      Outcome = "deferred"      // the instance is in a warm pool
-	Undetermined  Outcome = "undetermined"  // muster could not check
-	Misconfigured Outcome = "misconfigured" // the settings are invalid
+	PortsClosed   Outcome = "ports-closed" // registered, but peers are unreachable and the policy is to fail
+	// ServiceNotHealthy means registered, but no healthy task of --await-service ran in time.
+	ServiceNotHealthy Outcome = "service-not-healthy"
+	Deferred          Outcome = "deferred"      // the instance is in a warm pool
+	Undetermined      Outcome = "undetermined"  // muster could not check
+	Misconfigured     Outcome = "misconfigured" // the settings are invalid
 )
 
 // OutcomeOf maps err to an outcome. err ended the run before it could check whether the instance registers.
@@ -98,7 +100,7 @@ type Report struct {
 
 // Failed reports whether the instance is known not to be ready. It is false if muster could not check.
 func (r Report) Failed() bool {
-	return r.Outcome == NotRegistered || r.Outcome == Misconfigured || r.Outcome == PortsClosed
+	return r.Outcome == NotRegistered || r.Outcome == Misconfigured || r.Outcome == PortsClosed || r.Outcome == ServiceNotHealthy
 }
 
 // Undelivered returns the signals that were not delivered.
@@ -121,7 +123,7 @@ func (r Report) line() string {
 		return fmt.Sprintf("muster: %s deferred: %s", id, r.Reason)
 	case NotRegistered:
 		return fmt.Sprintf("muster: %s did NOT register in cluster %s: %s", id, cmp.Or(r.Cluster, "(none named)"), r.summary())
-	case PortsClosed:
+	case PortsClosed, ServiceNotHealthy:
 		return fmt.Sprintf("muster: %s registered in cluster %s, but: %s", id, r.Cluster, r.summary())
 	default:
 		return fmt.Sprintf("muster: %s is %s: %s", id, r.Outcome, r.summary())

@@ -70,6 +70,18 @@ func bootFeatures() map[string]feature {
 				"cloudformation:SignalResource":            {stack + " not delivered", hook + "\n"},
 			},
 		},
+		"a service that is awaited": {
+			policies: []string{"bootstrap", "verify", "await-service"},
+			use: func(t *testing.T, s *sandbox.Sandbox) string {
+				s.Agent.SetTasks(sandbox.Task{Arn: s.AddTask("prod", sandbox.RunningTask{Service: "web"}), KnownStatus: "RUNNING"})
+				return typed(t, s, [][]string{{"bootstrap", "--cluster", "prod"}, {"agent"},
+					{"verify", "--await-service", "grid", "--timeout", "6s"}})
+			},
+			works: "did not wait for service grid: cluster prod has no such service",
+			without: map[string]lack{
+				"ecs:DescribeTasks":    {"did not wait for service grid: ", "registered in cluster prod"},
+				"ecs:DescribeServices": {"ECS did not describe the service: ", "no task of service grid is on this instance"},
+			}},
 		"a hook that is kept waiting": {
 			policies: []string{
 				"launch-hook",

@@ -52,6 +52,7 @@ type Config struct {
 	Balancer          string        `split_words:"true" in:"bootstrap verify ports agent check debug" record:"true" desc:"Load balancers that must reach the target ports: names, ARNs or private addresses, separated by commas."`
 	TargetPort        string        `split_words:"true" default:"dynamic" in:"bootstrap verify ports agent check debug" record:"true" desc:"Ports that the load balancer connects to, for traffic and health checks: ports, ranges, or dynamic (any host port that is assigned for hostPort 0), separated by commas."`
 	Gate              string        `split_words:"true" in:"bootstrap verify agent" record:"true" desc:"Attribute of this container instance to set to open after its replication ports are proved open, and to closed when they close, such as muster.ports. A placement constraint can require it. Empty: none is set."`
+	AwaitService      string        `split_words:"true" in:"bootstrap verify" record:"true" desc:"ECS service to wait for: verify signals success once a task of it is healthy on this instance. Give --timeout enough time for the image pull and the health check. Empty: the registration is enough."`
 	Report            string        `split_words:"true" in:"verify" record:"true" desc:"File for the JSON report of verify, readable by root only. Empty: report.json in the instance's directory below the state directory."`
 	Console           string        `split_words:"true" default:"/dev/console" in:"verify" record:"true" desc:"Device for the one-line result of verify, so that get-console-output shows it. Empty: none."`
 	IMDSTimeout       time.Duration `split_words:"true" default:"2m" in:"bootstrap verify" record:"true" desc:"How long to wait for the instance metadata service."`
@@ -160,6 +161,7 @@ func (c *Config) check() error {
 	}
 	c.checkLimits(p)
 	c.checkIntrospectionURL(p)
+	c.checkAwaitService(p)
 	if len(c.Namespace) > maxNamespace || !namespaceForm.MatchString(c.Namespace) || strings.HasPrefix(c.Namespace, "AWS/") {
 		p.add("MUSTER_NAMESPACE", "%+.40q is not a CloudWatch namespace: use up to 255 letters, digits and .-_/#, not starting with AWS/", c.Namespace)
 	}
@@ -211,6 +213,15 @@ func (c *Config) checkPorts(p *problems) {
 	}
 	if _, err := reach.ParseTargets(c.TargetPort); err != nil {
 		p.add("MUSTER_TARGET_PORT", "%v", err)
+	}
+}
+
+// serviceForm is the form of a service name (API reference, CreateService).
+var serviceForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`)
+
+func (c *Config) checkAwaitService(p *problems) {
+	if c.AwaitService != "" && !serviceForm.MatchString(c.AwaitService) {
+		p.add("MUSTER_AWAIT_SERVICE", "%q is not the name of a service: letters, digits, - and _, at most 255", c.AwaitService)
 	}
 }
 

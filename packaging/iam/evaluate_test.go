@@ -372,7 +372,7 @@ func TestAPolicyThatIsWidenedIsNoticed(t *testing.T) {
 			}
 		}
 	}
-	if widened != 19 { // 12 conditions and 7 resources
+	if widened != 20 { // 13 conditions and 7 resources
 		t.Errorf("%d statements are widened", widened)
 	}
 }

@@ -24,6 +24,7 @@ type Options struct {
 	MinAPI string // lowest supported version; default 1.12
 	// Now is the Engine's clock for events; default time.Now.
 	Now func() time.Time
+	Dir string // existing directory for the socket; default: a temporary one, which Close removes
 }
 
 // Engine is a simulated Docker Engine. Its methods are safe for concurrent use.
@@ -46,9 +47,12 @@ type Engine struct {
 
 // New starts an Engine without containers. The caller must Close it.
 func New(opts Options) (*Engine, error) {
-	dir, err := os.MkdirTemp("/tmp", "dockerd") // short enough for a socket path, regardless of TMPDIR
-	if err != nil {
-		return nil, fmt.Errorf("making room for the socket: %w", err)
+	dir := opts.Dir
+	if dir == "" {
+		var err error
+		if dir, err = os.MkdirTemp("/tmp", "dockerd"); err != nil { // short enough for a socket path, regardless of TMPDIR
+			return nil, fmt.Errorf("making room for the socket: %w", err)
+		}
 	}
 	e := &Engine{dir: dir, containers: map[string]*container{}, subscribers: map[chan Event]struct{}{}, calls: map[string]int{}}
 	if err := e.Return(opts); err != nil {

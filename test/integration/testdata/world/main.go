@@ -6,6 +6,7 @@
 //	world story         prints what the world has seen, as JSON
 //	world state STATE   Auto Scaling's target for the instance: InService, Warmed:Stopped, ...
 //	world drain         ECS drains the container instance
+//	world task HEALTH   a container of a task of the service runs, with this health
 package main
 
 import (
@@ -30,7 +31,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/coreos/go-systemd/v22/daemon"
 
+	"muster/internal/host/dockerapi"
 	"muster/internal/sandbox"
+	"muster/internal/sandbox/dockerd"
 )
 
 const (
@@ -46,6 +49,7 @@ type plan struct {
 	Settings []string      // for muster.env, besides where the world is
 	IMDSLate time.Duration // how long the metadata service is away at first
 	State    string        // Auto Scaling's target for the instance, at first
+	Service  string        // a service of cluster prod that wants a task; with it comes a Docker Engine
 }
 
 // memory is what outlives a reboot: the registration.
@@ -94,8 +98,10 @@ func ask(verb string) (string, error) {
 // world is the sandbox and who may run its agent.
 type world struct {
 	plan
-	box  *sandbox.Sandbox
-	turn sync.Mutex
+	box    *sandbox.Sandbox
+	engine *dockerd.Engine // nil without a service
+	app    string          // the ID of the service's container; empty before the first
+	turn   sync.Mutex
 }
 
 func serve() error {
@@ -124,6 +130,12 @@ func serve() error {
 	if w.State != "" {
 		w.box.SetTargetState(w.State)
 	}
+	if w.Service != "" {
+		if err := w.addService(); err != nil {
+			return err
+		}
+		defer w.engine.Close()
+	}
 	if err := w.point(); err != nil {
 		return err
 	}
@@ -136,6 +148,30 @@ func serve() error {
 	daemon.SdNotify(false, daemon.SdNotifyReady)
 	_ = server.Serve(listener) // always http.ErrServerClosed
 	return nil
+}
+
+// addService adds the service and the Engine. PrivateTmp hides a socket below /tmp from the units.
+func (w *world) addService() (err error) {
+	w.box.AddService("prod", sandbox.Service{Name: w.Service, DesiredCount: 1})
+	const dir = "/run/engine"
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	if w.engine, err = dockerd.New(dockerd.Options{Dir: dir}); err != nil {
+		return err
+	}
+	w.Settings = append(w.Settings, "MUSTER_DOCKER_HOST="+w.engine.Host())
+	return os.Chmod(dir+"/docker.sock", 0o666) // for the agent, which is not root
+}
+
+// runTask has ECS place a task of the service here, and sets the health of its container.
+func (w *world) runTask(health string) {
+	if w.app == "" {
+		task := w.box.AddTask("prod", sandbox.RunningTask{Service: w.Service, ContainerInstance: w.box.Agent.Status().ARN})
+		w.app = w.engine.Run(dockerd.Spec{Name: "ecs-app", Check: true, Labels: map[string]string{dockerapi.LabelTask: task}})
+		w.box.Agent.SetTasks(sandbox.Task{Arn: task, DesiredStatus: "RUNNING", KnownStatus: "RUNNING", Family: w.Service})
+	}
+	w.engine.Health(w.app, health)
 }
 
 // point tells muster where the world is, by the file that an image would bring,
@@ -207,6 +243,9 @@ func (w *world) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 		return
 	case "drain":
 		w.box.EditContainerInstance(w.box.Agent.Status().ARN, func(ci *sandbox.ContainerInstance) { ci.Status = "DRAINING" })
+		return
+	case "task":
+		w.runTask(argument)
 		return
 	case "agent":
 		code, err := w.agent(r.Context())

@@ -28,7 +28,7 @@ func (d Document) HTML(out io.Writer, zone *time.Location) error {
 		title,
 		ports.Style,
 		title,
-		utc(d.At),
+		verdict.Stamp(d.At),
 	)
 	for _, c := range d.Clusters {
 		c.html(&b, zone)

@@ -113,7 +113,7 @@ func order(status string) int {
 func (c Cluster) age(at time.Time, i Instance) string {
 	switch {
 	case i.Launched != nil:
-		return age(at.Sub(*i.Launched))
+		return verdict.Age(at.Sub(*i.Launched))
 	case c.unread[inventory.PartEC2] != "":
 		return unknownCell
 	}
@@ -261,20 +261,7 @@ func (p printer) ports(c Cluster) {
 
 // both formats a time in UTC and in the reader's time zone.
 func both(t time.Time, zone *time.Location) string {
-	return utc(t) + " (" + t.In(zone).Format("Mon 15:04 MST") + ")"
-}
-
-func utc(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
-// age formats a duration with one unit: 3d, 5h, 12m.
-func age(d time.Duration) string {
-	switch {
-	case d >= 48*time.Hour:
-		return fmt.Sprintf("%dd", int(d.Hours())/24)
-	case d >= time.Hour:
-		return fmt.Sprintf("%dh", int(d.Hours()))
-	}
-	return fmt.Sprintf("%dm", max(0, int(d.Minutes())))
+	return verdict.Stamp(t) + " (" + t.In(zone).Format("Mon 15:04 MST") + ")"
 }
 
 func tasks(running, pending int) string {
